@@ -1,0 +1,182 @@
+package relay
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// Store is the SQL side of a relay: the lease, reading and settling of one
+// outbox. pgstore has the one for Postgres; the relay's own tests have one in
+// memory. Methods may be called from several goroutines at once, except that
+// the relay never runs two of the same name at the same time.
+//
+// Every method returns ErrLeaseLost (wrapped) when its lease is no longer the
+// current one, and then has changed nothing. Any other error means that the
+// outcome is unknown: the call may or may not have taken effect.
+type Store interface {
+	// Check looks at the outbox before the first term: tables of the expected
+	// shape, an identity that RELAY.md section 3 can rely on, privileges, a
+	// session that survives (no transaction pooler). An error names the remedy.
+	Check(ctx context.Context) error
+
+	// Observe reads the lease row, creating it when there is none.
+	Observe(ctx context.Context) (LeaseState, error)
+	// TakeOver begins a term: it raises the epoch if the row still is as seen,
+	// and returns ErrLeaseMoved when it is not.
+	TakeOver(ctx context.Context, seen LeaseState, holder uuid.UUID) (Lease, error)
+	// Renew raises the beat.
+	Renew(ctx context.Context, l Lease, progress Progress) error
+	// Release ends the term at once, so that a standby need not wait.
+	Release(ctx context.Context, l Lease) error
+
+	// Snapshot is the database's snapshot now.
+	Snapshot(ctx context.Context) (Snapshot, error)
+	// ReadBacklog reads the unsettled rows that s shows, in seq order, after
+	// the given seq. Rows that wait for a retry are among them.
+	ReadBacklog(ctx context.Context, s Snapshot, after int64, limit Limit) (Page, error)
+	// ReadTick reads the unsettled rows that to shows and from does not, in
+	// seq order, after the given seq.
+	ReadTick(ctx context.Context, from, to Snapshot, after int64, limit Limit) (Page, error)
+	// ReadHeld lists the rows that hold their key: failed and waiting for a
+	// retry, or dead and blocking (deadTypes names the event types whose policy
+	// is to block). In seq order, without data.
+	ReadHeld(ctx context.Context, deadTypes []string) ([]HeldRow, error)
+	// ReadKey reads the unsettled rows of one topic and key with seq in
+	// [from, upTo] that s shows, in seq order: the rows that were skipped while
+	// the key was held.
+	ReadKey(ctx context.Context, s Snapshot, topic, key string, from, upTo int64, limit Limit) (Page, error)
+	// ReadTopic is ReadKey for a topic that was paused.
+	ReadTopic(ctx context.Context, s Snapshot, topic string, from, upTo int64, limit Limit) (Page, error)
+	// Replayed returns rows that were dead and have been made unsettled again
+	// by an operator since the term began, and forgets them: their tx is old, so
+	// no tick shows them.
+	Replayed(ctx context.Context, l Lease, limit Limit) (Page, error)
+
+	// Flushed waits until everything that was in the write-ahead log when the
+	// given page was read is on disk (RELAY.md section 1): a row is sent only
+	// then.
+	Flushed(ctx context.Context, p Page) error
+
+	// Settle records what became of rows, in one autocommit statement that
+	// takes the lease row first.
+	Settle(ctx context.Context, l Lease, s Settlement) error
+
+	// Stats is what operators chart; cheap enough for every few seconds.
+	Stats(ctx context.Context) (Stats, error)
+	// Sweep deletes settled rows older than keep, at most limit of them, and
+	// reports how many went.
+	Sweep(ctx context.Context, l Lease, keep time.Duration, limit int) (int, error)
+
+	// Close releases the connections. It does not end a term.
+	Close()
+}
+
+var (
+	// ErrLeaseLost is returned when a term has ended: another instance leads.
+	ErrLeaseLost = errors.New("relay: the lease is lost: another instance leads this outbox")
+	// ErrLeaseMoved is returned by TakeOver when the row changed since it was seen.
+	ErrLeaseMoved = errors.New("relay: the lease moved while taking it over")
+)
+
+// LeaseState is the lease row as a standby sees it.
+type LeaseState struct {
+	Epoch  int64
+	Beat   int64
+	Holder uuid.UUID // uuid.Nil: nobody leads (never led, or ended cleanly)
+	// Suspect is set by a leader before it sends a row that may have killed its
+	// predecessors (RELAY.md section 5); 0: none.
+	Suspect int64
+	// UncleanEnds counts take-overs after an unclean end, in a row, with no
+	// progress between them.
+	UncleanEnds int
+}
+
+// Lease is a term: the right to produce and settle while it is current.
+type Lease struct {
+	Epoch  int64
+	Holder uuid.UUID
+	// UncleanEnds and Suspect are carried over from the row taken over.
+	UncleanEnds int
+	Suspect     int64
+}
+
+// Progress is what a renewal tells the lease row.
+type Progress struct {
+	// Settled is true when rows were settled since the last renewal; it sets
+	// UncleanEnds back to 0.
+	Settled bool
+	// Suspect names the row about to be sent alone; 0: none.
+	Suspect int64
+}
+
+// Snapshot is a database snapshot, opaque to the relay.
+type Snapshot string
+
+// Limit bounds a page; both bounds are inclusive, and a page always holds at
+// least one row when there is one.
+type Limit struct {
+	Rows  int
+	Bytes int64
+}
+
+// Page is a run of rows in seq order.
+type Page struct {
+	Rows []Row
+	// More is true when rows beyond the limit remain.
+	More bool
+	// InsertLSN is the end of the write-ahead log when the page was read.
+	InsertLSN string
+}
+
+// Row is one event to publish.
+type Row struct {
+	Seq           int64
+	ID            uuid.UUID
+	AggregateType string
+	AggregateID   string
+	EventType     string
+	Topic         string
+	Key           *string // nil: no key, no order
+	Data          []byte  // the record's value, byte for byte
+	Headers       []byte  // a JSON object of strings, or nil
+	CreatedAt     time.Time
+	RetryCount    int
+}
+
+// HeldRow is a row that holds its key.
+type HeldRow struct {
+	Seq         int64
+	Topic       string
+	Key         *string
+	EventType   string
+	RetryCount  int
+	NextAttempt time.Time     // zero for a dead row
+	RetryIn     time.Duration // NextAttempt as a distance from now, by the database's clock
+	Dead        bool
+}
+
+// Settlement is what became of rows.
+type Settlement struct {
+	Published []int64
+	Failed    []Failure
+}
+
+// Failure is one row's failed attempt, counted against the row.
+type Failure struct {
+	Seq     int64
+	Err     string
+	RetryIn time.Duration // until the next attempt
+	Dead    bool          // given up: a dead letter
+}
+
+// Stats is the state of one outbox.
+type Stats struct {
+	Pending   int64 // unsettled rows, capped at 100,001 so that it stays cheap
+	Held      int64 // rows waiting for a retry
+	Dead      int64
+	OldestAge time.Duration // of the oldest unsettled row; 0 when there is none
+	LastSeq   int64
+}
