@@ -1,0 +1,56 @@
+CREATE TABLE event_outbox (
+    id              uuid         NOT NULL DEFAULT gen_random_uuid() PRIMARY KEY,
+    aggregate_id    varchar(255) NOT NULL,
+    aggregate_type  varchar(100) NOT NULL,
+    event_type      varchar(255) NOT NULL,
+    event_data      json         NOT NULL,
+    event_key       varchar(255),
+    created_at      timestamptz  NOT NULL DEFAULT now(),
+    published_at    timestamptz,
+    retry_count     integer      NOT NULL DEFAULT 0,
+    last_error      text,
+    tx              xid8         DEFAULT pg_current_xact_id(),
+    seq             bigint       GENERATED ALWAYS AS IDENTITY,
+    topic           varchar(255) NOT NULL,
+    headers         json,
+    next_attempt_at timestamptz,
+    dead_at         timestamptz
+);
+
+CREATE INDEX ix_event_outbox_unpublished ON event_outbox (seq) WHERE published_at IS NULL AND dead_at IS NULL;
+CREATE INDEX ix_event_outbox_aggregate ON event_outbox (aggregate_type, aggregate_id);
+CREATE INDEX ix_event_outbox_tx ON event_outbox (tx);
+CREATE INDEX ix_event_outbox_held ON event_outbox (seq)
+    WHERE (next_attempt_at IS NOT NULL OR dead_at IS NOT NULL) AND published_at IS NULL;
+
+CREATE TABLE event_outbox_lease (
+    name         varchar(63) NOT NULL DEFAULT 'event_outbox' PRIMARY KEY,
+    epoch        bigint      NOT NULL DEFAULT 0,
+    beat         bigint      NOT NULL DEFAULT 0,
+    holder       uuid,
+    backends     jsonb       NOT NULL DEFAULT '[]',
+    suspect_seq  bigint,
+    unclean_ends integer     NOT NULL DEFAULT 0,
+    updated_at   timestamptz NOT NULL DEFAULT now()
+);
+
+CREATE TABLE event_outbox_audit (
+    id         bigint       GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    at         timestamptz  NOT NULL DEFAULT now(),
+    actor      varchar(255) NOT NULL,
+    action     varchar(20)  NOT NULL CHECK (action IN ('replay', 'discard')),
+    seq        bigint       NOT NULL,
+    event_id   uuid         NOT NULL,
+    event_type varchar(255) NOT NULL,
+    topic      varchar(255),
+    event_key  varchar(255),
+    reason     text,
+    applied_at timestamptz
+);
+
+CREATE TABLE event_inbox (
+    consumer   varchar(255) NOT NULL,
+    event_id   uuid         NOT NULL,
+    handled_at timestamptz  NOT NULL DEFAULT now(),
+    PRIMARY KEY (consumer, event_id)
+);
