@@ -1,0 +1,256 @@
+// Package layout knows how each migration tool lays out its folder: which
+// files are migrations, in what order they apply, and which part of each one
+// leads up.
+package layout
+
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// Tool is a migration tool, by the name that outboxgen's flags use.
+type Tool string
+
+// The tools whose folders are known.
+const (
+	Goose   Tool = "goose"
+	Migrate Tool = "migrate" // golang-migrate
+	Tern    Tool = "tern"
+	Atlas   Tool = "atlas"
+	Alembic Tool = "alembic" // Python: nothing in it can be read as SQL
+	Plain   Tool = "sql"     // SQL files without a tool, or of one not known here
+)
+
+// File is the way up of one migration.
+type File struct {
+	// Name is the base name of the file.
+	Name string
+	// SQL is its text with every line of a way down blanked, so that line
+	// numbers still hold.
+	SQL []byte
+}
+
+// Folder is the migrations of one service.
+type Folder struct {
+	Tool  Tool
+	Files []File // in the order in which the tool applies them
+}
+
+// ErrEmpty is what Read returns for a folder without a single migration.
+var ErrEmpty = errors.New("no migrations")
+
+// Read reads a folder of migrations, or one file of SQL. The errors are those
+// of the file system, and ErrEmpty.
+func Read(path string) (*Folder, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !info.IsDir() {
+		content, err := os.ReadFile(path)
+		if err != nil {
+			return nil, err
+		}
+		return &Folder{Tool: Plain, Files: []File{{Name: filepath.Base(path), SQL: up(content)}}}, nil
+	}
+	names, err := list(path)
+	if err != nil {
+		return nil, err
+	}
+	contents := map[string][]byte{}
+	for _, name := range names {
+		if !strings.HasSuffix(name, ".sql") {
+			continue
+		}
+		if contents[name], err = os.ReadFile(filepath.Join(path, name)); err != nil {
+			return nil, err
+		}
+	}
+	folder := &Folder{Tool: detect(names, contents)}
+	for _, name := range order(folder.Tool, contents) {
+		folder.Files = append(folder.Files, File{Name: name, SQL: up(contents[name])})
+	}
+	if len(folder.Files) == 0 {
+		return folder, ErrEmpty
+	}
+	return folder, nil
+}
+
+// list is the names of the files in a folder, hidden ones left out.
+func list(dir string) ([]string, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, e := range entries {
+		if e.IsDir() || strings.HasPrefix(e.Name(), ".") {
+			continue
+		}
+		names = append(names, e.Name())
+	}
+	return names, nil
+}
+
+var (
+	gooseMark   = regexp.MustCompile(`(?im)^\s*--\s*\+goose\s+up\b`)
+	ternMark    = regexp.MustCompile(`(?im)^---- create above / drop below ----`)
+	alembicMark = regexp.MustCompile(`(?m)^\s*(from alembic import|import alembic)\b`)
+	numbered    = regexp.MustCompile(`^(\d+)_.*\.sql$`)
+	migrateUp   = regexp.MustCompile(`^(\d+)_.*\.up\.sql$`)
+)
+
+// detect tells from the shapes of files which tool a folder belongs to.
+func detect(names []string, contents map[string][]byte) Tool {
+	has := func(match func(name string) bool) bool { return slices.ContainsFunc(names, match) }
+	mark := func(re *regexp.Regexp) bool {
+		return has(func(name string) bool { return re.Match(contents[name]) })
+	}
+	switch {
+	case has(func(name string) bool { return name == "atlas.sum" }):
+		return Atlas
+	case has(migrateUp.MatchString):
+		return Migrate
+	case mark(gooseMark):
+		return Goose
+	case has(func(name string) bool { return name == "tern.conf" }), mark(ternMark):
+		return Tern
+	default:
+		return Plain
+	}
+}
+
+// order picks the migrations among the SQL files of a folder and puts them in
+// the order in which the tool applies them. The tools that number their files
+// compare numbers, so 10 follows 2; atlas compares names.
+func order(tool Tool, contents map[string][]byte) []string {
+	is := func(name string) bool { return !strings.HasSuffix(name, ".down.sql") }
+	compare := natural
+	switch tool {
+	case Goose, Tern:
+		is = numbered.MatchString
+	case Migrate:
+		is = migrateUp.MatchString
+	case Atlas:
+		compare = strings.Compare
+	case Alembic, Plain:
+	}
+	var names []string
+	for name := range contents {
+		if is(name) {
+			names = append(names, name)
+		}
+	}
+	slices.SortFunc(names, compare)
+	if tool == Atlas {
+		names = fromCheckpoint(names, contents)
+	}
+	return names
+}
+
+// fromCheckpoint drops what stands before the last checkpoint: atlas builds a
+// new database from there, since a checkpoint repeats all that came before.
+func fromCheckpoint(names []string, contents map[string][]byte) []string {
+	for i := len(names) - 1; i > 0; i-- {
+		if bytes.HasPrefix(contents[names[i]], []byte("-- atlas:checkpoint")) {
+			return names[i:]
+		}
+	}
+	return names
+}
+
+// natural compares names as people do: runs of digits by their number, the
+// rest by bytes.
+func natural(a, b string) int {
+	x, y := a, b
+	for x != "" && y != "" {
+		dx, dy := digits(x), digits(y)
+		if dx != "" && dy != "" {
+			nx, ny := strings.TrimLeft(dx, "0"), strings.TrimLeft(dy, "0")
+			if c := cmp.Or(cmp.Compare(len(nx), len(ny)), cmp.Compare(nx, ny)); c != 0 {
+				return c
+			}
+			x, y = x[len(dx):], y[len(dy):]
+			continue
+		}
+		if x[0] != y[0] {
+			return cmp.Compare(x[0], y[0])
+		}
+		x, y = x[1:], y[1:]
+	}
+	return cmp.Or(cmp.Compare(len(x), len(y)), cmp.Compare(a, b))
+}
+
+// digits is the run of digits that s begins with.
+func digits(s string) string {
+	return s[:len(s)-len(strings.TrimLeft(s, "0123456789"))]
+}
+
+var (
+	upMark   = regexp.MustCompile(`(?i)^\s*--\s*(\+goose\s+up|\+migrate\s+up|migrate:up)\b`)
+	downMark = regexp.MustCompile(`(?i)^(\s*--\s*(\+goose\s+down|\+migrate\s+down|migrate:down)\b|---- create above / drop below ----)`)
+)
+
+// up blanks every line that leads down, the marks too.
+func up(content []byte) []byte {
+	lines := bytes.SplitAfter(content, []byte("\n"))
+	down := false
+	for i, line := range lines {
+		switch {
+		case downMark.Match(line):
+			down = true
+		case upMark.Match(line):
+			down = false
+		}
+		if down {
+			lines[i] = blank(line)
+		}
+	}
+	return bytes.Join(lines, nil)
+}
+
+// blank is the end of the line alone.
+func blank(line []byte) []byte {
+	return line[len(bytes.TrimRight(line, "\r\n")):]
+}
+
+// LongLine is the number of the first line that sqlc cannot read, 0 if there
+// is none. sqlc stops without a word at a line of 64 KiB, as if the file ended
+// there.
+func (f File) LongLine() int {
+	const limit = 64<<10 - 1
+	number := 0
+	for line := range bytes.Lines(f.SQL) {
+		number++
+		if len(bytes.TrimSuffix(line, []byte("\n"))) > limit {
+			return number
+		}
+	}
+	return 0
+}
+
+// Find is the place of the statement that creates a table, the last one where
+// there are several: index of the file, line and column, counting from 1. Where
+// no file creates it, ok is false.
+func (f *Folder) Find(table string) (file, line, col int, ok bool) {
+	create := regexp.MustCompile(fmt.Sprintf(`(?i)create\s+(?:unlogged\s+)?table\s+(?:if\s+not\s+exists\s+)?(?:[\w"]+\s*\.\s*)?("?%s"?)[\s(;]`, regexp.QuoteMeta(table)))
+	for i := len(f.Files) - 1; i >= 0; i-- {
+		sql := f.Files[i].SQL
+		all := create.FindAllSubmatchIndex(sql, -1)
+		if len(all) == 0 {
+			continue
+		}
+		at := all[len(all)-1][2]
+		before := sql[:at]
+		start := bytes.LastIndexByte(before, '\n') + 1
+		return i, bytes.Count(before, []byte("\n")) + 1, len([]rune(string(before[start:]))) + 1, true
+	}
+	return 0, 0, 0, false
+}

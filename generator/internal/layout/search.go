@@ -1,0 +1,138 @@
+package layout
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// Found is a folder of migrations, or a plain schema file, inside a project.
+type Found struct {
+	Tool Tool
+	// Path is relative to the project, with forward slashes.
+	Path string
+	// File says that Path is one file of SQL, not a folder.
+	File bool
+}
+
+// maxDepth bounds how far below the project's root Search looks.
+const maxDepth = 5
+
+// skipped are folders that never hold a service's own migrations.
+var skipped = []string{"vendor", "node_modules", "testdata", "third_party", "dist", "build", "bin"}
+
+// Search looks through a project for the migrations in use. A folder that bears
+// the marks of a tool goes before plain SQL, a folder before a schema file, and
+// among equals the one nearer to the root, then the first by name. ok is false
+// where there is nothing.
+func Search(root string) (best Found, ok bool, err error) {
+	rank := 0
+	consider := func(f Found) {
+		r := worth(f)
+		if r > rank {
+			best, rank = f, r
+		}
+	}
+	for depth := range maxDepth {
+		dirs, err := foldersAt(root, depth)
+		if err != nil {
+			return Found{}, false, err
+		}
+		for _, dir := range dirs {
+			f, ok, err := look(root, dir)
+			if err != nil {
+				return Found{}, false, err
+			}
+			if ok {
+				consider(f)
+			}
+		}
+	}
+	return best, rank > 0, nil
+}
+
+// worth ranks what was found: the higher the surer.
+func worth(f Found) int {
+	switch {
+	case f.Tool != Plain:
+		return 3
+	case !f.File:
+		return 2
+	default:
+		return 1
+	}
+}
+
+// foldersAt is the folders exactly depth steps below root, sorted, relative to
+// it.
+func foldersAt(root string, depth int) ([]string, error) {
+	dirs := []string{"."}
+	for range depth {
+		var next []string
+		for _, dir := range dirs {
+			entries, err := os.ReadDir(filepath.Join(root, dir))
+			if err != nil {
+				return nil, err
+			}
+			for _, e := range entries {
+				if e.IsDir() && !strings.HasPrefix(e.Name(), ".") && !slices.Contains(skipped, e.Name()) {
+					next = append(next, filepath.Join(dir, e.Name()))
+				}
+			}
+		}
+		dirs = next
+	}
+	return dirs, nil
+}
+
+// look says what one folder is.
+func look(root, dir string) (Found, bool, error) {
+	path := filepath.Join(root, dir)
+	names, err := list(path)
+	if err != nil {
+		return Found{}, false, err
+	}
+	slash := filepath.ToSlash(dir)
+	if slices.Contains(names, "alembic.ini") || isAlembic(path, names) {
+		return Found{Tool: Alembic, Path: slash}, true, nil
+	}
+	folder, err := Read(path)
+	if err != nil {
+		if folder != nil && folder.Tool != Plain { // marks of a tool, nothing in it yet
+			return Found{Tool: folder.Tool, Path: slash}, true, nil
+		}
+		return Found{}, false, ignoreEmpty(err)
+	}
+	if folder.Tool != Plain {
+		return Found{Tool: folder.Tool, Path: slash}, true, nil
+	}
+	base := filepath.Base(path)
+	switch {
+	case strings.Contains(base, "migration"), base == "schema":
+		return Found{Tool: Plain, Path: slash}, true, nil
+	case slices.Contains(names, "schema.sql"):
+		return Found{Tool: Plain, Path: strings.TrimPrefix(slash+"/schema.sql", "./"), File: true}, true, nil
+	default:
+		return Found{}, false, nil // queries, seeds and the like
+	}
+}
+
+func ignoreEmpty(err error) error {
+	if err == ErrEmpty {
+		return nil
+	}
+	return err
+}
+
+// isAlembic says whether a folder holds Alembic's versions.
+func isAlembic(path string, names []string) bool {
+	return slices.ContainsFunc(names, func(name string) bool {
+		if !strings.HasSuffix(name, ".py") {
+			return false
+		}
+		content, err := fs.ReadFile(os.DirFS(path), name)
+		return err == nil && alembicMark.Match(content)
+	})
+}
