@@ -2,7 +2,6 @@ package relay
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/google/uuid"
@@ -13,51 +12,58 @@ import (
 // memory. Methods may be called from several goroutines at once, except that
 // the relay never runs two of the same name at the same time.
 //
-// Every method returns ErrLeaseLost (wrapped) when its lease is no longer the
-// current one, and then has changed nothing. Any other error means that the
-// outcome is unknown: the call may or may not have taken effect.
+// A method that takes a Lease returns ErrLeaseLost (wrapped) when that lease is
+// no longer the current one, and then has changed nothing. Any other error
+// means that the outcome is unknown: the call may or may not have taken effect,
+// and the relay asks again.
 type Store interface {
 	// Check looks at the outbox before the first term: tables of the expected
-	// shape, an identity that RELAY.md section 3 can rely on, privileges, a
-	// session that survives (no transaction pooler). An error names the remedy.
+	// shape, an identity that can order rows (CACHE 1, no cycle, not below
+	// max(seq)), privileges, a session that survives (no transaction pooler).
+	// What only a person can mend comes back as a *SetupError and ends
+	// Relay.Run; after any other error the relay checks again.
 	Check(ctx context.Context) error
 
 	// Observe reads the lease row, creating it when there is none.
 	Observe(ctx context.Context) (LeaseState, error)
-	// TakeOver begins a term: it raises the epoch if the row still is as seen,
-	// and returns ErrLeaseMoved when it is not.
+	// TakeOver begins a term: it raises the epoch by one if the row still has
+	// the epoch and beat that were seen, and returns ErrLeaseMoved when it has
+	// not. When the row still named a holder, the term before ended uncleanly
+	// and UncleanEnds grows by one. It may end the old holder's sessions where
+	// they stand in the way.
 	TakeOver(ctx context.Context, seen LeaseState, holder uuid.UUID) (Lease, error)
-	// Renew raises the beat.
+	// Renew raises the beat and records the progress.
 	Renew(ctx context.Context, l Lease, progress Progress) error
-	// Release ends the term at once, so that a standby need not wait.
+	// Release ends the term at once, so that a standby need not wait: no
+	// holder, no suspect, UncleanEnds 0.
 	Release(ctx context.Context, l Lease) error
 
 	// Snapshot is the database's snapshot now.
 	Snapshot(ctx context.Context) (Snapshot, error)
-	// ReadBacklog reads the unsettled rows that s shows, in seq order, after
-	// the given seq. Rows that wait for a retry are among them.
+	// ReadBacklog reads the unsettled rows (not published, not dead) that s
+	// shows, in seq order, after the given seq. Rows that wait for a retry are
+	// among them.
 	ReadBacklog(ctx context.Context, s Snapshot, after int64, limit Limit) (Page, error)
 	// ReadTick reads the unsettled rows that to shows and from does not, in
 	// seq order, after the given seq.
 	ReadTick(ctx context.Context, from, to Snapshot, after int64, limit Limit) (Page, error)
-	// ReadHeld lists the rows that hold their key: failed and waiting for a
-	// retry, or dead and blocking (deadTypes names the event types whose policy
-	// is to block). In seq order, without data.
-	ReadHeld(ctx context.Context, deadTypes []string) ([]HeldRow, error)
-	// ReadKey reads the unsettled rows of one topic and key with seq in
-	// [from, upTo] that s shows, in seq order: the rows that were skipped while
-	// the key was held.
-	ReadKey(ctx context.Context, s Snapshot, topic, key string, from, upTo int64, limit Limit) (Page, error)
-	// ReadTopic is ReadKey for a topic that was paused.
-	ReadTopic(ctx context.Context, s Snapshot, topic string, from, upTo int64, limit Limit) (Page, error)
-	// Replayed returns rows that were dead and have been made unsettled again
-	// by an operator since the term began, and forgets them: their tx is old, so
-	// no tick shows them.
-	Replayed(ctx context.Context, l Lease, limit Limit) (Page, error)
+	// ReadAgain reads the unsettled rows of one scope that s shows, in seq
+	// order, with after < seq <= upTo: the rows that were skipped while a key
+	// was held, a topic paused or a partition set aside.
+	ReadAgain(ctx context.Context, s Snapshot, scope Scope, after, upTo int64, limit Limit) (Page, error)
+	// ReadHeld lists, in seq order and without data, the rows that hold their
+	// key: failed and waiting for a retry, or dead and blocking.
+	ReadHeld(ctx context.Context, blocking Blocking) ([]HeldRow, error)
+	// Decisions lists what operators did to dead rows (replayed or discarded
+	// them) and this or an earlier leader has not acted on, oldest first, at
+	// most 1,000. It first marks those in done, ids of earlier answers, as acted
+	// on. A replayed row is unsettled again, but its tx is old, so no tick shows it.
+	Decisions(ctx context.Context, l Lease, done []int64) ([]Decision, error)
 
 	// Flushed waits until everything that was in the write-ahead log when the
-	// given page was read is on disk (RELAY.md section 1): a row is sent only
-	// then.
+	// given page was read is on disk. The relay sends no row before that: with
+	// synchronous_commit off a crash could otherwise forget a row whose record
+	// is already out.
 	Flushed(ctx context.Context, p Page) error
 
 	// Settle records what became of rows, in one autocommit statement that
@@ -74,20 +80,13 @@ type Store interface {
 	Close()
 }
 
-var (
-	// ErrLeaseLost is returned when a term has ended: another instance leads.
-	ErrLeaseLost = errors.New("relay: the lease is lost: another instance leads this outbox")
-	// ErrLeaseMoved is returned by TakeOver when the row changed since it was seen.
-	ErrLeaseMoved = errors.New("relay: the lease moved while taking it over")
-)
-
 // LeaseState is the lease row as a standby sees it.
 type LeaseState struct {
 	Epoch  int64
 	Beat   int64
 	Holder uuid.UUID // uuid.Nil: nobody leads (never led, or ended cleanly)
 	// Suspect is set by a leader before it sends a row that may have killed its
-	// predecessors (RELAY.md section 5); 0: none.
+	// predecessors; 0: none.
 	Suspect int64
 	// UncleanEnds counts take-overs after an unclean end, in a row, with no
 	// progress between them.
@@ -112,7 +111,33 @@ type Progress struct {
 	Suspect int64
 }
 
-// Snapshot is a database snapshot, opaque to the relay.
+// Scope names rows that are read again: those of one key of a topic, or, when
+// Key is nil, all of the topic (null keys too).
+type Scope struct {
+	Topic string
+	Key   *string
+}
+
+// Blocking says which event types block their key when a row of theirs is dead.
+type Blocking struct {
+	// ByDefault is the answer for every type that is not in Except.
+	ByDefault bool
+	// Except lists the event types with the opposite answer.
+	Except []string
+}
+
+// Decision is what an operator did to a dead row.
+type Decision struct {
+	// ID identifies the decision to Store.Decisions.
+	ID        int64
+	Seq       int64
+	Topic     string
+	Key       *string
+	Discarded bool // false: replayed
+}
+
+// Snapshot is a database snapshot, opaque to the relay. Equal snapshots show
+// the same rows.
 type Snapshot string
 
 // Limit bounds a page; both bounds are inclusive, and a page always holds at
@@ -166,8 +191,11 @@ type Settlement struct {
 
 // Failure is one row's failed attempt, counted against the row.
 type Failure struct {
-	Seq     int64
-	Err     string
+	Seq int64
+	Err string
+	// RetryCount is the row's count with this failure in it; setting it, rather
+	// than adding one, makes it safe to settle again after an unknown outcome.
+	RetryCount int
 	RetryIn time.Duration // until the next attempt
 	Dead    bool          // given up: a dead letter
 }

@@ -1,0 +1,37 @@
+package relay
+
+import (
+	"errors"
+	"fmt"
+)
+
+var (
+	// ErrLeaseLost is returned by a Store when a term has ended: another instance
+	// leads, or this one released the lease. The relay answers by standing by.
+	ErrLeaseLost = errors.New("relay: the lease is lost: another instance leads this outbox")
+	// ErrLeaseMoved is returned by Store.TakeOver when the lease row changed since
+	// it was seen: its leader is alive after all, or another standby was faster.
+	ErrLeaseMoved = errors.New("relay: the lease moved while taking it over")
+)
+
+// SetupError is returned by Store.Check and by Relay.Run for what only a person
+// can mend: a missing table, a missing privilege, a pooler that breaks sessions.
+type SetupError struct {
+	// Problem says what was found, and where.
+	Problem string
+	// Remedy says what to do about it.
+	Remedy string
+	// Err is the cause, if there is one.
+	Err error
+}
+
+// Error is the problem, its cause and the remedy in one line.
+func (e *SetupError) Error() string {
+	if e.Err == nil {
+		return fmt.Sprintf("relay: %s; %s", e.Problem, e.Remedy)
+	}
+	return fmt.Sprintf("relay: %s: %v; %s", e.Problem, e.Err, e.Remedy)
+}
+
+// Unwrap returns the cause.
+func (e *SetupError) Unwrap() error { return e.Err }
