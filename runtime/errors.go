@@ -1,0 +1,188 @@
+package outbox
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// Violation is one way in which event data breaks its schema.
+type Violation struct {
+	// Pointer is the JSON Pointer of the offending value; "" is the whole data.
+	Pointer string
+	// Rule is the schema keyword that is broken, such as "maxLength".
+	Rule string
+	// Message says what is wrong, in words.
+	Message string
+}
+
+// ValidationError is returned by Validate of generated types, and by every
+// insert before it touches the database, when event data breaks its schema. It
+// holds every violation.
+type ValidationError struct {
+	// Type is the event's type.
+	Type string
+	// Violations are in the order of the schema; there is at least one.
+	Violations []Violation
+}
+
+// Error lists every violation.
+func (e *ValidationError) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "outbox: %s breaks its schema:", e.Type)
+	for i, v := range e.Violations {
+		if i > 0 {
+			b.WriteByte(';')
+		}
+		p := v.Pointer
+		if p == "" {
+			p = "the document"
+		}
+		fmt.Fprintf(&b, " %s: %s (%s)", p, v.Message, v.Rule)
+	}
+	return b.String()
+}
+
+// InsertError is returned when an event could not be inserted: by the insert
+// itself when the row cannot be built (an id that is missing or too long, a
+// reserved header) or the database refuses it, by InTx when the database
+// refuses it at commit. The transaction is not committed.
+type InsertError struct {
+	// EventType and EventID name the event; the first one where a statement
+	// inserts several.
+	EventType string
+	EventID   uuid.UUID // uuid.Nil when it has none yet
+	// Events is how many events the refused statement inserts; 0 and 1 are one.
+	Events int
+	// Err is the cause, often a *pgconn.PgError.
+	Err error
+}
+
+func (e *InsertError) Error() string {
+	what := "event"
+	if e.Events > 1 {
+		what = fmt.Sprintf("%d events, the first one", e.Events)
+	}
+	id := ""
+	if e.EventID != uuid.Nil {
+		id = " " + e.EventID.String()
+	}
+	return fmt.Sprintf("outbox: insert %s %s%s: %v%s", what, e.EventType, id, e.Err, remedy(e.Err))
+}
+
+// Unwrap returns the cause.
+func (e *InsertError) Unwrap() error { return e.Err }
+
+// remedy guesses what to do about the database's refusal.
+func remedy(err error) string {
+	pgErr, ok := errors.AsType[*pgconn.PgError](err)
+	if !ok {
+		return ""
+	}
+	switch pgErr.Code {
+	case "42P01":
+		return " (is the outbox table migrated? `outboxgen migration` prints it; is search_path the schema it lives in?)"
+	case "42703":
+		return " (the outbox table is of an older shape: apply the upgrade that `outboxgen migration` prints)"
+	case "42501":
+		return " (the service's role needs INSERT on event_outbox)"
+	case "25P02":
+		return " (an earlier statement of the transaction failed, and its error was not returned)"
+	}
+	return ""
+}
+
+// CommitUnknownError is returned by InTx when the connection broke, or the
+// commit timed out, after COMMIT was sent: the transaction may be committed or
+// not, and only the database knows. InTx never tries again by itself. The
+// relay is woken all the same. With deterministic event ids and an idempotent
+// function it is safe to run the whole again.
+type CommitUnknownError struct {
+	// Events is how many events were to be committed.
+	Events int
+	// Err is what became of the connection.
+	Err error
+}
+
+func (e *CommitUnknownError) Error() string {
+	return fmt.Sprintf("outbox: it is unknown whether the transaction (%d events) was committed: %v", e.Events, e.Err)
+}
+
+// Unwrap returns what became of the connection.
+func (e *CommitUnknownError) Unwrap() error { return e.Err }
+
+// RolledBackError is returned by InTx when COMMIT answered ROLLBACK: a statement
+// in the function failed, the function returned nil all the same, and Postgres
+// ended the aborted transaction without an error. Nothing is committed.
+// errors.Is(err, pgx.ErrTxCommitRollback) holds.
+type RolledBackError struct {
+	// Events is how many events were dropped with it.
+	Events int
+}
+
+func (e *RolledBackError) Error() string {
+	return fmt.Sprintf("outbox: COMMIT answered ROLLBACK, nothing is committed (%d events dropped): "+
+		"a statement in the function failed and its error was not returned", e.Events)
+}
+
+// Unwrap returns pgx's error for the same.
+func (e *RolledBackError) Unwrap() error { return pgx.ErrTxCommitRollback }
+
+// ErrTransactionControl is returned when the function given to InTx ends the
+// transaction by itself: Commit or Rollback on the outermost Tx, or COMMIT,
+// ROLLBACK and the like as SQL. Such a call does nothing but doom the
+// transaction: InTx rolls it back and returns this error even if the function
+// does not. Return nil to commit, an error to roll back; Begin on the Tx gives a
+// nested one that may be committed and rolled back.
+var ErrTransactionControl = errors.New("outbox: a transaction that InTx runs is ended by InTx alone: " +
+	"return nil to commit and an error to roll back")
+
+// ErrTxClosed is returned when a Tx is used after its function has returned, or
+// a nested one after its Commit or Rollback. errors.Is(err, pgx.ErrTxClosed)
+// holds.
+var ErrTxClosed = fmt.Errorf("outbox: %w: use it only inside the function given to InTx", pgx.ErrTxClosed)
+
+// DecodeError is returned by Decode when a record's value is not the event that
+// it should be. It is never worth a retry.
+type DecodeError struct {
+	// EventType is the type that was expected.
+	EventType string
+	// Field is the envelope's field at fault; "": the document as a whole.
+	Field string
+	// Err is the cause.
+	Err error
+}
+
+func (e *DecodeError) Error() string {
+	if e.Field == "" {
+		return fmt.Sprintf("outbox: decode %s: %v", e.EventType, e.Err)
+	}
+	return fmt.Sprintf("outbox: decode %s: %s: %v", e.EventType, e.Field, e.Err)
+}
+
+// Unwrap returns the cause.
+func (e *DecodeError) Unwrap() error { return e.Err }
+
+// IsCommitUnknown reports whether err leaves it open if the transaction was
+// committed. For every other error of InTx it was not.
+func IsCommitUnknown(err error) bool {
+	_, ok := errors.AsType[*CommitUnknownError](err)
+	return ok
+}
+
+// SafeToRetry reports whether the transaction is certainly not committed, and
+// the same function may well succeed when it runs again: a serialization
+// failure, a deadlock, a connection that broke before anything was sent.
+func SafeToRetry(err error) bool {
+	if err == nil || IsCommitUnknown(err) {
+		return false
+	}
+	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return pgErr.Code == "40001" || pgErr.Code == "40P01"
+	}
+	return pgconn.SafeToRetry(err)
+}
