@@ -20,15 +20,15 @@ type Kind string
 
 // The kinds of migration.
 const (
-	Create    Kind = "create"  // the tables are not there yet
-	FromOlder Kind = "upgrade" // an event_outbox of an older shape is there
+	KindCreate  Kind = "create"  // the tables are not there yet
+	KindUpgrade Kind = "upgrade" // an event_outbox of an older shape is there
 )
 
 // Options says what Files writes. The zero value creates the tables in the
 // search_path's first schema, with the time 0001-01-01 in names: set Time or
 // Number.
 type Options struct {
-	// Kind: "" is Create.
+	// Kind: "" is KindCreate.
 	Kind Kind
 	// Schema is the Postgres schema of the tables. "" leaves names
 	// unqualified, so that the tool's search_path decides.

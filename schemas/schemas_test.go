@@ -1,0 +1,256 @@
+package schemas_test
+
+import (
+	"encoding/json"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"go.yaml.in/yaml/v3"
+
+	"github.com/outboxgen/outboxgen/schemas"
+)
+
+const huleedu = "https://schemas.huleedu.example/"
+
+func TestSamplesFollowTheMetaSchemas(t *testing.T) {
+	t.Parallel()
+	compiler := newCompiler(t)
+	event := compile(t, compiler, schemas.EventSchemaURL)
+	config := compile(t, compiler, schemas.ConfigSchemaURL)
+
+	for path, doc := range samples(t) {
+		if err := event.Validate(doc); err != nil {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+	if err := config.Validate(readYAML(t, "huleedu/outboxgen.yaml")); err != nil {
+		t.Errorf("huleedu/outboxgen.yaml: %v", err)
+	}
+}
+
+func TestMetaSchemasFindMistakes(t *testing.T) {
+	t.Parallel()
+	compiler := newCompiler(t)
+	event := compile(t, compiler, schemas.EventSchemaURL)
+	config := compile(t, compiler, schemas.ConfigSchemaURL)
+
+	const complete = "title: A\nx-outbox: {version: 1, type: a.v1, aggregate: {type: a, id: /id}"
+	for _, tc := range []struct {
+		name, source string
+		schema       *jsonschema.Schema
+		valid        bool
+	}{
+		{"a library needs nothing", "$defs: {a: {type: string}}", event, true},
+		{"an event", complete + "}", event, true},
+		{"no key", complete + ", key: null}", event, true},
+		{"an older draft is not held to 2020-12",
+			"$schema: http://json-schema.org/draft-04/schema#\nminimum: 0\nexclusiveMinimum: true", event, true},
+		{"2020-12 is", "minimum: 0\nexclusiveMinimum: true", event, false},
+		{"no title", "x-outbox: {version: 1, type: a.v1, aggregate: {type: a}}", event, false},
+		{"no type", "title: A\nx-outbox: {version: 1, aggregate: {type: a}}", event, false},
+		{"version 0", "title: A\nx-outbox: {version: 0, type: a.v1, aggregate: {type: a}}", event, false},
+		{"a misspelt member", complete + ", tpoic: a}", event, false},
+		{"an impossible topic", complete + ", topic: a b}", event, false},
+		{"a key that is no pointer", complete + ", key: id}", event, false},
+		{"an unknown envelope", complete + ", envelope: avro}", event, false},
+
+		{"the smallest project", "version: 1\nservice: s\nout: events", config, true},
+		{"a foreign schema", "version: 1\nservice: s\nout: events\nevents:\n" +
+			"- {schema: 'v/b.json#/$defs/f', name: F, version: 1, type: f.v1, aggregate: {type: b, id: /b/id}}", config, true},
+		{"an unknown setting", "version: 1\nservice: s\nout: events\nenvelop: none", config, false},
+		{"an unknown mode", "version: 1\nservice: s\nout: events\nsqlc: {mode: none}", config, false},
+	} {
+		var doc any
+		if err := yaml.Unmarshal([]byte(tc.source), &doc); err != nil {
+			t.Fatalf("%s: %v", tc.name, err)
+		}
+		if err := tc.schema.Validate(doc); (err == nil) != tc.valid {
+			t.Errorf("%s: valid %t, want %t (%v)", tc.name, err == nil, tc.valid, err)
+		}
+	}
+}
+
+// Each event has two examples: one as its Python publisher writes it, with
+// nulls spelled out, and one in which every optional field has a value.
+func TestExamplesAreValid(t *testing.T) {
+	t.Parallel()
+	compiler := newCompiler(t)
+	events := 0
+	for path, doc := range samples(t) {
+		root := doc.(map[string]any)
+		outbox, ok := root["x-outbox"].(map[string]any)
+		if !ok {
+			continue
+		}
+		events++
+		schema := compile(t, compiler, root["$id"].(string))
+		name := strings.TrimSuffix(filepath.Base(path), ".yaml")
+		for _, example := range []string{name + ".json", name + ".full.json"} {
+			envelope := readEnvelope(t, example)
+			if err := schema.Validate(envelope["data"]); err != nil {
+				t.Errorf("%s: %v", example, err)
+			}
+			want := []string{"correlation_id", "data", "data_schema_uri", "event_id", "event_timestamp",
+				"event_type", "metadata", "schema_version", "source_service"}
+			if diff := cmp.Diff(want, slices.Sorted(maps.Keys(envelope))); diff != "" {
+				t.Errorf("%s: members of the envelope (-want +got):\n%s", example, diff)
+			}
+			if got, want := envelope["event_type"], outbox["type"]; got != want {
+				t.Errorf("%s: event_type is %v, the schema says %v", example, got, want)
+			}
+			aggregate := outbox["aggregate"].(map[string]any)
+			field := strings.TrimPrefix(aggregate["id"].(string), "/")
+			if id, ok := envelope["data"].(map[string]any)[field].(string); !ok || id == "" {
+				t.Errorf("%s: no aggregate id at /%s", example, field)
+			}
+		}
+		if missing := unset(root, readEnvelope(t, name+".full.json")["data"]); len(missing) > 0 {
+			t.Errorf("%s.full.json leaves out or nulls %v", name, missing)
+		}
+	}
+	if events != 7 {
+		t.Errorf("%d sample events, want 7", events)
+	}
+}
+
+// The schemas say what the Python models say: a field more or less, a null
+// or a default that differs would break a consumer on the other side.
+func TestSamplesStateTheContract(t *testing.T) {
+	t.Parallel()
+	compiler := newCompiler(t)
+	const base = "event_name string, entity_id? string|null = null, entity_type? string|null = null, " +
+		"parent_id? string|null = null, timestamp date-time"
+	want := map[string]string{
+		"cj_assessment_completed.v1": base + ", status enum12, system_metadata object, cj_assessment_job_id string, processing_summary object",
+		"cj_assessment_failed.v1":    base + ", status enum12, system_metadata object, cj_assessment_job_id string",
+		"assessment_result.v1": base + ", batch_id string, cj_assessment_job_id string, assessment_method string, model_used string, " +
+			"model_provider string, assignment_id? string|null max 100 = null, model_version? string|null = null, " +
+			"essay_results array, assessment_metadata? object = {}, assessed_at date-time",
+		"cj_assessment_requested.v1": base + ", system_metadata object, essays_for_cj array, language string, course_code enum6, " +
+			"student_prompt_ref? object|null = null, llm_config_overrides? object|null = null, " +
+			"assignment_id? string|null max 100 = null, user_id string, org_id? string|null = null",
+		"essay_content_provisioned.v1": "event const essay.content.provisioned, entity_id string, file_upload_id string, " +
+			"original_file_name string, raw_file_storage_id string, text_storage_id string, file_size_bytes integer, " +
+			"content_md5_hash? string|null = null, correlation_id uuid, timestamp date-time",
+		"spellcheck_phase_completed.v1": "entity_id string, batch_id string, correlation_id string, status enum4, " +
+			"corrected_text_storage_id? string|null = null, error_code? string|null = null, processing_duration_ms integer, timestamp date-time",
+		"class_updated.v1": "event const class.updated, class_id string, user_id string, class_designation? string|null = null, " +
+			"course_codes? array|null = null, correlation_id uuid, timestamp date-time",
+		"assessment_result.v1#/$defs/essay_result": "essay_id string, normalized_score number 0..1, letter_grade string, " +
+			"confidence_score number 0..1, confidence_label enum3, bt_score number, rank integer > 0, is_anchor? boolean = false, " +
+			"feedback_uri? string|null = null, metrics_uri? string|null = null, display_name? string|null = null",
+		"cj_assessment_requested.v1#/$defs/essay_for_cj": "essay_id string, text_storage_id string, spellcheck_metrics? object|null = null",
+		"common/system_metadata.yaml": "entity_id string, entity_type string, parent_id? string|null = null, timestamp date-time, " +
+			"processing_stage? enum6|null = null, started_at? date-time|null = null, completed_at? date-time|null = null, " +
+			"event? string|null = null, error_info? object = {}",
+		"common/storage_reference.yaml": "references object",
+		"common/llm_config.yaml": "model_override? string|null = null, provider_override? string|null = null, " +
+			"system_prompt_override? string|null = null, judge_rubric_override? string|null = null, reasoning_effort? string|null = null, " +
+			"output_verbosity? string|null = null, temperature_override? number|null 0..2 = null, max_tokens_override? integer|null > 0 = null",
+		"common/spellcheck_metrics.yaml": "total_corrections integer, l2_dictionary_corrections integer, spellchecker_corrections integer, " +
+			"word_count integer, correction_density number",
+	}
+	files := samples(t)
+	got := map[string]string{}
+	for name := range want {
+		path, place, _ := strings.Cut(name, "#/$defs/")
+		root := files["huleedu/"+strings.TrimSuffix(path, ".yaml")+".yaml"].(map[string]any)
+		if place != "" {
+			root = root["$defs"].(map[string]any)[place].(map[string]any)
+		}
+		got[name] = contract(t, compile(t, compiler, huleedu+name), fieldOrder(t, path, place), root)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("fields (-want +got):\n%s", diff)
+	}
+
+	pattern := compile(t, compiler, huleedu+"assessment_result.v1#/$defs/essay_result").Properties["letter_grade"].Pattern.String()
+	if want := "^([A-F][+-]?|U)$"; pattern != want {
+		t.Errorf("pattern of letter_grade is %q, want %q", pattern, want)
+	}
+}
+
+func readEnvelope(t *testing.T, name string) map[string]any {
+	t.Helper()
+	f, err := os.Open(filepath.Join("huleedu", "examples", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = f.Close() }()
+	doc, err := jsonschema.UnmarshalJSON(f)
+	if err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	return doc.(map[string]any)
+}
+
+// samples is every sample schema by its path.
+func samples(t *testing.T) map[string]any {
+	t.Helper()
+	docs := map[string]any{}
+	for _, pattern := range []string{"huleedu/*.v*.yaml", "huleedu/common/*.yaml"} {
+		paths, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, path := range paths {
+			docs[filepath.ToSlash(path)] = readYAML(t, path)
+		}
+	}
+	return docs
+}
+
+func readYAML(t *testing.T, path string) any {
+	t.Helper()
+	source, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var doc any
+	if err := yaml.Unmarshal(source, &doc); err != nil {
+		t.Fatalf("%s: %v", path, err)
+	}
+	return doc
+}
+
+// newCompiler knows the meta-schemas and the samples, each by its $id.
+func newCompiler(t *testing.T) *jsonschema.Compiler {
+	t.Helper()
+	c := jsonschema.NewCompiler()
+	c.AssertFormat()
+	for _, text := range []string{schemas.EventSchema(), schemas.ConfigSchema()} {
+		var doc map[string]any
+		if err := json.Unmarshal([]byte(text), &doc); err != nil {
+			t.Fatal(err)
+		}
+		if err := c.AddResource(doc["$id"].(string), doc); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for path, doc := range samples(t) {
+		id := doc.(map[string]any)["$id"].(string)
+		// A reference means the same by path and by $id.
+		if want := huleedu + strings.TrimPrefix(path, "huleedu/"); id != want && id+".yaml" != want {
+			t.Errorf("%s has $id %s", path, id)
+		}
+		if err := c.AddResource(id, doc); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return c
+}
+
+func compile(t *testing.T, c *jsonschema.Compiler, url string) *jsonschema.Schema {
+	t.Helper()
+	s, err := c.Compile(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
