@@ -1,0 +1,130 @@
+package consume
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// The headers that the relay writes and this package reads.
+const (
+	headerEventID       = "event_id"
+	headerEventType     = "event_type"
+	headerCorrelationID = "trace_id"
+)
+
+// Message is one record as it was read. It is a plain value: its byte slices
+// belong to the reader and must not be changed.
+type Message struct {
+	Topic     string
+	Partition int32
+	Offset    int64
+	Key       []byte // nil: the event has no key
+	Value     []byte
+	Headers   []Header
+	Timestamp time.Time // of the record, not of the event
+}
+
+// Header is one record header.
+type Header struct {
+	Key   string
+	Value []byte
+}
+
+// Header returns the value of the first header of that name.
+func (m Message) Header(name string) (value string, ok bool) {
+	for _, h := range m.Headers {
+		if h.Key == name {
+			return string(h.Value), true
+		}
+	}
+	return "", false
+}
+
+// EventType is the event's type: the header event_type, or, when the record has
+// none, what its envelope says.
+func (m Message) EventType() (string, error) {
+	if t, ok := m.Header(headerEventType); ok && t != "" {
+		return t, nil
+	}
+	id, err := m.identity()
+	if err != nil {
+		return "", err
+	}
+	if id.eventType == "" {
+		return "", errors.New("neither the header event_type nor the body says what type of event this is")
+	}
+	return id.eventType, nil
+}
+
+// EventID is the event's id, the same on every delivery of one event: the
+// header event_id, or, when the record has none, what its envelope says. The
+// header comes first so that a duplicate costs no parsing.
+func (m Message) EventID() (uuid.UUID, error) {
+	text, ok := m.Header(headerEventID)
+	if !ok || text == "" {
+		id, err := m.identity()
+		if err != nil {
+			return uuid.Nil, err
+		}
+		text = id.eventID
+	}
+	if text == "" {
+		return uuid.Nil, errors.New("neither the header event_id nor the body gives the event's id")
+	}
+	id, err := uuid.Parse(text)
+	if err != nil {
+		return uuid.Nil, fmt.Errorf("the event id %q is not a uuid: %w", text, err)
+	}
+	return id, nil
+}
+
+// CorrelationID is the correlation id that the record carries for logs, or "".
+func (m Message) CorrelationID() string {
+	if v, ok := m.Header(headerCorrelationID); ok {
+		return v
+	}
+	id, err := m.identity()
+	if err != nil {
+		return ""
+	}
+	return id.correlationID
+}
+
+// Record says where the message came from, for errors and logs. It never
+// fails, and looks at the headers only.
+func (m Message) Record() Record {
+	r := Record{Topic: m.Topic, Partition: m.Partition, Offset: m.Offset}
+	r.EventID, _ = m.Header(headerEventID)
+	r.EventType, _ = m.Header(headerEventType)
+	return r
+}
+
+type identity struct {
+	eventID, eventType, correlationID string
+}
+
+// identity reads the envelope's own fields: those of the outbox envelope, or
+// those of CloudEvents in its structured JSON form.
+func (m Message) identity() (identity, error) {
+	var body struct {
+		EventID       string `json:"event_id"`
+		EventType     string `json:"event_type"`
+		CorrelationID string `json:"correlation_id"`
+
+		SpecVersion string `json:"specversion"`
+		ID          string `json:"id"`
+		Type        string `json:"type"`
+		CECorrel    string `json:"correlationid"`
+	}
+	if err := json.Unmarshal(m.Value, &body); err != nil {
+		return identity{}, fmt.Errorf("the body is not an event envelope: %w", err)
+	}
+	if body.SpecVersion != "" {
+		return identity{body.ID, body.Type, body.CECorrel}, nil
+	}
+	return identity{body.EventID, body.EventType, body.CorrelationID}, nil
+}
