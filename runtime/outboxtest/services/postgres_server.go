@@ -1,0 +1,314 @@
+package services
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"syscall"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// StopMode says how a Postgres server is stopped.
+type StopMode int
+
+const (
+	// Fast rolls back what is open, closes the sessions and writes a checkpoint.
+	Fast StopMode = iota
+	// Immediate aborts the server, as a crash would: the next start recovers from
+	// the WAL.
+	Immediate
+)
+
+func (m StopMode) signal() syscall.Signal {
+	if m == Immediate {
+		return syscall.SIGQUIT
+	}
+	return syscall.SIGINT
+}
+
+// Option says what kind of Postgres server a test wants.
+type Option func(*postgresOptions)
+
+type postgresOptions struct {
+	major    int
+	private  bool
+	settings map[string]string
+}
+
+// Version asks for a major version, such as 15 or 18. Without it any will do.
+func Version(major int) Option { return func(o *postgresOptions) { o.major = major } }
+
+// Private asks for a cluster that nobody else uses and that can be stopped and
+// started. It takes a second to start. Its fsync is on. It does not look at
+// DATABASE_URL.
+func Private() Option { return func(o *postgresOptions) { o.private = true } }
+
+// Setting asks for a private cluster with that server setting, such as
+// ("fsync", "off") or ("wal_level", "logical").
+func Setting(name, value string) Option {
+	return func(o *postgresOptions) {
+		o.private = true
+		if o.settings == nil {
+			o.settings = map[string]string{}
+		}
+		o.settings[name] = value
+	}
+}
+
+func optionsOf(opts []Option) postgresOptions {
+	var o postgresOptions
+	for _, opt := range opts {
+		opt(&o)
+	}
+	return o
+}
+
+// serverSettings are the settings of a test cluster, before the caller's own.
+func (o postgresOptions) serverSettings(socket string) map[string]string {
+	settings := map[string]string{
+		"listen_addresses":        "",
+		"unix_socket_directories": socket,
+		"max_connections":         "300",
+		"shared_buffers":          "64MB",
+		"max_wal_size":            "512MB",
+		"fsync":                   "off",
+		"full_page_writes":        "off",
+	}
+	if o.private {
+		settings["fsync"], settings["full_page_writes"] = "on", "on"
+	}
+	maps.Copy(settings, o.settings)
+	return settings
+}
+
+// PostgresServer is a running Postgres server: one of our own, or the one that
+// DATABASE_URL names. Its methods are safe for concurrent use, except that only
+// one of Stop, Start, Restart and Close may run at a time.
+type PostgresServer struct {
+	// Version is the major version, such as 15.
+	Version int
+
+	admin   *pgx.ConnConfig // connects to the database for administration
+	url     url.URL         // of that database
+	own     *cluster        // nil for the server that DATABASE_URL names
+	control bool            // whether Stop and Start are allowed
+}
+
+// cluster is what it takes to run a server of our own.
+type cluster struct {
+	install  installation
+	user     *account
+	folder   *folder
+	data     string
+	settings map[string]string
+	process  *process
+}
+
+// StartPostgres finds or starts a Postgres server; the package documentation
+// says in which order. The caller closes it. The error wraps [ErrNotFound] when
+// there is nothing to start.
+func StartPostgres(ctx context.Context, opts ...Option) (*PostgresServer, error) {
+	o := optionsOf(opts)
+	if address := os.Getenv("DATABASE_URL"); address != "" && !o.private {
+		s, err := externalPostgres(ctx, address)
+		if err != nil {
+			return nil, fmt.Errorf("the server that DATABASE_URL names: %w", err)
+		}
+		if o.major == 0 || o.major == s.Version {
+			return s, nil
+		}
+	}
+	install, err := findPostgres(ctx, o.major)
+	if err != nil {
+		return nil, err
+	}
+	return startCluster(ctx, install, o)
+}
+
+func externalPostgres(ctx context.Context, address string) (*PostgresServer, error) {
+	admin, err := pgx.ParseConfig(address)
+	if err != nil {
+		return nil, err
+	}
+	where, err := url.Parse(address)
+	if err != nil || where.Scheme == "" {
+		return nil, errors.New("it must be a URL, such as postgres://user@host:5432/database")
+	}
+	s := &PostgresServer{admin: admin, url: *where}
+	var version int
+	if err := s.asAdmin(ctx, func(conn *pgx.Conn) error {
+		return conn.QueryRow(ctx, "SELECT current_setting('server_version_num')::int / 10000").Scan(&version)
+	}); err != nil {
+		return nil, err
+	}
+	s.Version = version
+	return s, nil
+}
+
+func startCluster(ctx context.Context, install installation, o postgresOptions) (_ *PostgresServer, err error) {
+	user, err := unprivileged()
+	if err != nil {
+		return nil, fmt.Errorf("find a user to run Postgres as, since it refuses root: %w", err)
+	}
+	if install, err = install.reachableBy(user); err != nil {
+		return nil, fmt.Errorf("copy the Postgres binaries to where its user can run them: %w", err)
+	}
+	dir, err := newFolder("postgres", user)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, dir.remove())
+		}
+	}()
+	c := &cluster{
+		install: install, user: user, folder: dir,
+		data:     filepath.Join(dir.path, "data"),
+		settings: o.serverSettings(dir.path),
+	}
+	if err := c.init(ctx); err != nil {
+		return nil, err
+	}
+	s := &PostgresServer{Version: install.major, own: c, control: true}
+	s.url = url.URL{
+		Scheme: "postgres", User: url.User("postgres"), Path: "/postgres",
+		RawQuery: url.Values{"host": {dir.path}}.Encode(),
+	}
+	if s.admin, err = pgx.ParseConfig(s.url.String()); err != nil {
+		return nil, err
+	}
+	return s, s.Start(ctx)
+}
+
+// init makes the data folder.
+func (c *cluster) init(ctx context.Context) error {
+	initdb := exec.CommandContext(ctx, filepath.Join(c.install.bin, "initdb"),
+		"--pgdata", c.data, "--username", "postgres", "--auth", "trust",
+		"--encoding", "UTF8", "--locale", "C", "--no-sync", "--no-instructions")
+	initdb.Dir = c.folder.path
+	initdb.SysProcAttr = attributes(c.user, syscall.SIGKILL)
+	if out, err := initdb.CombinedOutput(); err != nil {
+		return fmt.Errorf("initdb: %w\n%s", err, out)
+	}
+	return nil
+}
+
+// URL is the address of a database of this server.
+func (s *PostgresServer) URL(database string) string {
+	address := s.url
+	address.Path = "/" + database
+	return address.String()
+}
+
+// asAdmin runs the function with a connection for administration.
+func (s *PostgresServer) asAdmin(ctx context.Context, do func(*pgx.Conn) error) error {
+	conn, err := pgx.ConnectConfig(ctx, s.admin.Copy())
+	if err != nil {
+		return err
+	}
+	return errors.Join(do(conn), conn.Close(context.WithoutCancel(ctx)))
+}
+
+// CreateDatabase makes an empty database and returns its address.
+func (s *PostgresServer) CreateDatabase(ctx context.Context, name string) (string, error) {
+	err := s.asAdmin(ctx, func(conn *pgx.Conn) error {
+		_, err := conn.Exec(ctx, "CREATE DATABASE "+pgx.Identifier{name}.Sanitize()+" TEMPLATE template0")
+		return err
+	})
+	if err != nil {
+		return "", fmt.Errorf("create the database %s: %w", name, err)
+	}
+	return s.URL(name), nil
+}
+
+// DropDatabase removes a database and ends the sessions in it.
+func (s *PostgresServer) DropDatabase(ctx context.Context, name string) error {
+	err := s.asAdmin(ctx, func(conn *pgx.Conn) error {
+		_, err := conn.Exec(ctx, "DROP DATABASE IF EXISTS "+pgx.Identifier{name}.Sanitize()+" WITH (FORCE)")
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("drop the database %s: %w", name, err)
+	}
+	return nil
+}
+
+// PID is the process id of the server, or 0 when it does not run or is not ours.
+func (s *PostgresServer) PID() int {
+	if s.own == nil || !s.own.process.running() {
+		return 0
+	}
+	return s.own.process.cmd.Process.Pid
+}
+
+// Stop stops the server. It is an error for a server that others use too.
+func (s *PostgresServer) Stop(_ context.Context, mode StopMode) error {
+	if !s.control {
+		return errShared("Postgres", "services.Postgres(t, services.Private())")
+	}
+	return s.own.process.stop(mode.signal(), stopGrace)
+}
+
+// stopGrace is how long a server may take to stop before it is killed.
+const stopGrace = 20 * time.Second
+
+// Start starts the server again after Stop and returns when it takes
+// connections. It does nothing when the server runs.
+func (s *PostgresServer) Start(ctx context.Context) error {
+	if !s.control {
+		return errShared("Postgres", "services.Postgres(t, services.Private())")
+	}
+	c := s.own
+	if c.process.running() {
+		return nil
+	}
+	args := []string{"-D", c.data}
+	for _, name := range slices.Sorted(maps.Keys(c.settings)) {
+		args = append(args, "-c", name+"="+c.settings[name])
+	}
+	p, err := command{
+		path: filepath.Join(c.install.bin, "postgres"), args: args, dir: c.folder.path,
+		log: filepath.Join(c.folder.path, "server.log"), user: c.user, death: syscall.SIGQUIT,
+	}.start()
+	if err != nil {
+		return err
+	}
+	c.process = p
+	const limit = 60 * time.Second // recovery after a crash may take a while on a busy machine
+	err = p.poll(limit, func() error {
+		return s.asAdmin(ctx, func(conn *pgx.Conn) error { return conn.Ping(ctx) })
+	})
+	if err != nil {
+		return errors.Join(err, p.stop(syscall.SIGQUIT, stopGrace))
+	}
+	return nil
+}
+
+// Restart stops the server and starts it again.
+func (s *PostgresServer) Restart(ctx context.Context, mode StopMode) error {
+	if err := s.Stop(ctx, mode); err != nil {
+		return err
+	}
+	return s.Start(ctx)
+}
+
+// Close stops the server and removes its data. A server that DATABASE_URL names
+// is left alone.
+func (s *PostgresServer) Close() error {
+	if s.own == nil {
+		return nil
+	}
+	return errors.Join(s.own.process.stop(syscall.SIGQUIT, stopGrace), s.own.folder.remove())
+}
+
+var _ io.Closer = (*PostgresServer)(nil)
