@@ -100,7 +100,8 @@ func (r *run) report(said []message) bool {
 			continue
 		}
 		found = true
-		r.list.Errorf(diag.Pos{File: filePath(r.opts, r.folder, index), Line: m.line, Col: m.col}, "migration-does-not-compile", "sqlc: %s", m.text)
+		line, col := place(r.folder.Files[index].SQL, m)
+		r.list.Errorf(diag.Pos{File: filePath(r.opts, r.folder, index), Line: line, Col: col}, "migration-does-not-compile", "sqlc: %s", m.text)
 	}
 	return found
 }

@@ -1,0 +1,297 @@
+package sqlc_test
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/outboxgen/outboxgen/generator/internal/diag"
+	"github.com/outboxgen/outboxgen/generator/internal/sqlc"
+	"github.com/sqlc-dev/sqlc/pkg/cli"
+	"golang.org/x/tools/txtar"
+)
+
+// The test binary is sqlc itself when it is called with this argument first.
+const asSQLC = "run-sqlc"
+
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == asSQLC {
+		os.Exit(cli.Run(os.Args[2:]))
+	}
+	os.Exit(m.Run())
+}
+
+func command(t *testing.T) []string {
+	t.Helper()
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return []string{exe, asSQLC}
+}
+
+// findings runs sqlc over a project given as a txtar archive.
+func generate(t *testing.T, archive string, opts sqlc.Options) ([]sqlc.File, []string) {
+	t.Helper()
+	opts.Dir = t.TempDir()
+	for _, f := range txtar.Parse([]byte(archive)).Files {
+		name := filepath.Join(opts.Dir, f.Name)
+		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(name, f.Data, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	opts.Command = command(t)
+	opts.Pos = diag.Pos{File: "outboxgen.yaml", Line: 9, Col: 1}
+	files, list, err := sqlc.Generate(t.Context(), opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var said []string
+	for _, f := range list.Sorted() {
+		said = append(said, f.String())
+	}
+	return files, said
+}
+
+func names(files []sqlc.File) []string {
+	var all []string
+	for _, f := range files {
+		all = append(all, f.Name)
+	}
+	return all
+}
+
+var written = []string{"db.go", "queries.sql", "queries.sql.go"}
+
+func TestOurOwnTables(t *testing.T) {
+	t.Parallel()
+	for _, schema := range []string{"", "public", "outbox", `a "quoted" name`} {
+		t.Run(schema, func(t *testing.T) {
+			t.Parallel()
+			files, said := generate(t, "", sqlc.Options{Schema: schema})
+			if diff := cmp.Diff([]string(nil), said); diff != "" {
+				t.Errorf("findings (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff(written, names(files)); diff != "" {
+				t.Errorf("files (-want +got):\n%s", diff)
+			}
+			again, _ := generate(t, "", sqlc.Options{Schema: schema})
+			if diff := cmp.Diff(files, again); diff != "" {
+				t.Errorf("a second run differs (-first +second):\n%s", diff)
+			}
+		})
+	}
+}
+
+// The emitted package fills these structs by name.
+func TestParams(t *testing.T) {
+	t.Parallel()
+	files, _ := generate(t, "", sqlc.Options{})
+	for _, want := range []string{`
+type InsertEventParams struct {
+	ID            uuid.UUID
+	AggregateType string
+	AggregateID   string
+	EventType     string
+	Topic         string
+	EventKey      *string
+	EventData     []byte
+	Headers       []byte
+}
+`, `
+type InsertEventsParams struct {
+	IDs            []uuid.UUID
+	AggregateTypes []string
+	AggregateIDs   []string
+	EventTypes     []string
+	Topics         []string
+	Keyed          []bool
+	EventKeys      []string
+	EventData      [][]byte
+	Headers        [][]byte
+}
+`} {
+		if !bytes.Contains(files[2].Content, []byte(want)) {
+			t.Errorf("%s lacks%s\nit is:\n%s", files[2].Name, want, files[2].Content)
+		}
+	}
+}
+
+// The first migration creates the table in an older shape, the second adds a
+// column under the name that the tenth needs. Each tool's own order is the only
+// one that compiles.
+func TestLayouts(t *testing.T) {
+	t.Parallel()
+	const (
+		create = `CREATE TABLE event_outbox (
+	id uuid PRIMARY KEY, aggregate_id varchar(255) NOT NULL, aggregate_type varchar(100) NOT NULL,
+	event_type varchar(255) NOT NULL, event_data json NOT NULL, event_key varchar(255),
+	created_at timestamptz NOT NULL, published_at timestamptz, retry_count int NOT NULL, last_error text,
+	tx xid8, seq bigint GENERATED ALWAYS AS IDENTITY
+);
+`
+		second = "ALTER TABLE event_outbox ADD COLUMN next_attempt_at timestamptz, ADD COLUMN dead_at timestamptz, ADD COLUMN subject varchar(255), ADD COLUMN headers json;\n"
+		tenth  = "ALTER TABLE event_outbox RENAME COLUMN subject TO topic;\n"
+		undo   = "DROP TABLE event_outbox;\n"
+	)
+	goose := func(up, down string) string { return "-- +goose Up\n" + up + "-- +goose Down\n" + down }
+	tern := func(up, down string) string { return up + "---- create above / drop below ----\n" + down }
+	for name, archive := range map[string]string{
+		"goose": "-- db/1_create.sql --\n" + goose(create, undo) +
+			"-- db/2_more.sql --\n" + goose(second, undo) +
+			"-- db/10_rename.sql --\n" + goose(tenth, undo) +
+			"-- db/seed.sql --\nINSERT INTO nowhere VALUES (1);\nDROP TABLE event_outbox;\n",
+		"goose, down first, no space": "-- db/1_create.sql --\n--+goose Down\n" + undo + "--+goose Up\n" + create +
+			"-- db/2_more.sql --\n" + goose(second, undo) +
+			"-- db/10_rename.sql --\n" + goose(tenth, undo),
+		"golang-migrate": "-- db/1_create.up.sql --\n" + create + "-- db/1_create.down.sql --\n" + undo +
+			"-- db/2_more.up.sql --\n" + second + "-- db/2_more.down.sql --\n" + undo +
+			"-- db/10_rename.up.sql --\n" + tenth + "-- db/10_rename.down.sql --\n" + undo,
+		"tern": "-- db/1_create.sql --\n" + tern(create, undo) +
+			"-- db/2_more.sql --\n" + tern(second, undo) +
+			"-- db/10_rename.sql --\n" + tern(tenth, undo),
+		"atlas": "-- db/20240101000000.sql --\nCREATE TABLE gone (id int);\n-- db/20240102000000_checkpoint.sql --\n-- atlas:checkpoint\n\n" + create +
+			"-- db/20240103000000.sql --\n" + second +
+			"-- db/20240110000000.sql --\n" + tenth +
+			"-- db/atlas.sum --\nh1:none\n",
+		"plain folder": "-- db/1.sql --\n" + create + "-- db/2.sql --\n" + second + "-- db/10.sql --\n" + tenth,
+		"dbmate":       "-- db/1_a.sql --\n-- migrate:up\n" + create + "-- migrate:down\n" + undo + "-- db/2_b.sql --\n" + second + "-- db/10_c.sql --\n" + tenth,
+		"one file":     "-- db --\n" + create + second + tenth,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			files, said := generate(t, archive, sqlc.Options{Migrations: "db"})
+			if diff := cmp.Diff([]string(nil), said); diff != "" {
+				t.Errorf("findings (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff(written, names(files)); diff != "" {
+				t.Errorf("files (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestFindings(t *testing.T) {
+	t.Parallel()
+	const rest = "created_at timestamptz, published_at timestamptz, retry_count int, last_error text, tx xid8, seq bigint, next_attempt_at timestamptz, dead_at timestamptz"
+	const whole = "id uuid PRIMARY KEY, aggregate_id text, aggregate_type text, event_type text, event_data json, event_key text, topic text, headers json, " + rest
+	for name, test := range map[string]struct {
+		archive string
+		opts    sqlc.Options
+		want    []string
+	}{
+		"columns are missing": {
+			archive: "-- db/migrations/1_first.sql --\n-- +goose Up\nCREATE TABLE users (id int);\n-- db/migrations/2_outbox.sql --\n-- +goose Up\n-- events\n  create table if not exists \"event_outbox\" (id uuid PRIMARY KEY, aggregate_id text, aggregate_type text, event_type text, event_data json, event_key text, created_at timestamptz, published_at timestamptz, retry_count int, last_error text);\n",
+			opts:    sqlc.Options{Migrations: "db/migrations/"},
+			want: []string{
+				"db/migrations/2_outbox.sql:3:30: table event_outbox has no column \"headers\", which the insert functions write; add the migration that `outboxgen migration --format goose --upgrade` prints",
+				"db/migrations/2_outbox.sql:3:30: table event_outbox has no column \"topic\", which the insert functions write; add the migration that `outboxgen migration --format goose --upgrade` prints",
+				"db/migrations/2_outbox.sql:3:30: warning: table event_outbox has no column \"dead_at\", which the relay needs; add the migration that `outboxgen migration --format goose --upgrade` prints",
+				"db/migrations/2_outbox.sql:3:30: warning: table event_outbox has no column \"next_attempt_at\", which the relay needs; add the migration that `outboxgen migration --format goose --upgrade` prints",
+				"db/migrations/2_outbox.sql:3:30: warning: table event_outbox has no column \"seq\", which the relay needs; add the migration that `outboxgen migration --format goose --upgrade` prints",
+				"db/migrations/2_outbox.sql:3:30: warning: table event_outbox has no column \"tx\", which the relay needs; add the migration that `outboxgen migration --format goose --upgrade` prints",
+			},
+		},
+		"no table": {
+			archive: "-- db/1_first.up.sql --\nCREATE TABLE users (id int);\n",
+			opts:    sqlc.Options{Migrations: "db"},
+			want:    []string{"outboxgen.yaml:9:1: no migration in db creates the table event_outbox; add the one that `outboxgen migration --format migrate` prints"},
+		},
+		"another schema": {
+			archive: "-- schema.sql --\nCREATE SCHEMA app;\nCREATE TABLE app.event_outbox (" + whole + ");\n",
+			opts:    sqlc.Options{Migrations: "schema.sql"},
+			want:    []string{"outboxgen.yaml:9:1: schema.sql creates event_outbox in the schema \"app\", not in \"public\"; set sqlc.schema to it"},
+		},
+		"the schema that was asked for": {
+			archive: "-- schema.sql --\nCREATE SCHEMA app;\nCREATE TABLE app.event_outbox (" + whole + ");\n",
+			opts:    sqlc.Options{Migrations: "schema.sql", Schema: "app"},
+		},
+		"types": {
+			archive: "-- schema.sql --\nCREATE TABLE event_outbox (" + strings.NewReplacer("id uuid", "id bigint", "event_data json", "event_data jsonb", "seq bigint", "seq int").Replace(whole) + ");\n",
+			opts:    sqlc.Options{Migrations: "schema.sql"},
+			want: []string{
+				"schema.sql:1:14: column \"id\" of event_outbox has the type int8, not uuid; change its type in a migration",
+				"schema.sql:1:14: warning: column \"event_data\" of event_outbox has the type jsonb, which rewrites what is stored; a record's bytes differ from the event's; make it json",
+				"schema.sql:1:14: warning: column \"seq\" of event_outbox has the type int4, not int8; change its type in a migration",
+			},
+		},
+		"not SQL": {
+			archive: "-- db/2_b.sql --\nCREATE TABLE a (id int);\n-- db/10_c.sql --\nSELECT 1;\n\n  CREATE TABEL b (id int);\n",
+			opts:    sqlc.Options{Migrations: "db"},
+			want:    []string{"db/10_c.sql:3:10: sqlc: syntax error at or near \"TABEL\""},
+		},
+		"two statements that do not fit": {
+			archive: "-- db/1_a.sql --\nCREATE TABLE a (id int);\nALTER TABLE b ADD COLUMN c int;\n\nCREATE TABLE a (id int);\n",
+			opts:    sqlc.Options{Migrations: "db"},
+			want: []string{
+				"db/1_a.sql:2:13: sqlc: relation \"b\" does not exist",
+				"db/1_a.sql:4:14: sqlc: relation \"a\" already exists",
+			},
+		},
+		"a line that sqlc would stop at": {
+			archive: fmt.Sprintf("-- db/1_a.sql --\nCREATE TABLE a (id int);\nINSERT INTO a VALUES %s(1);\n", strings.Repeat("(1),", 16384)),
+			opts:    sqlc.Options{Migrations: "db"},
+			want:    []string{"db/1_a.sql:2:1: the line is longer than 65535 bytes; sqlc would take the file to end before it; break the line"},
+		},
+		"a folder without SQL": {
+			archive: "-- db/env.py --\nfrom alembic import op\n",
+			opts:    sqlc.Options{Migrations: "db"},
+			want:    []string{"outboxgen.yaml:9:1: db holds no SQL migration; sqlc reads SQL alone; leave sqlc.migrations out to compile against the tables of `outboxgen migration`"},
+		},
+		"nothing there": {
+			opts: sqlc.Options{Migrations: "db"},
+			want: []string{"outboxgen.yaml:9:1: db does not exist; name the folder or file relative to the config, or leave sqlc.migrations out"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			files, said := generate(t, test.archive, test.opts)
+			if diff := cmp.Diff(test.want, said); diff != "" {
+				t.Errorf("findings (-want +got):\n%s", diff)
+			}
+			if failed := len(said) > 0 && !strings.Contains(said[0], "warning: "); failed != (len(files) == 0) {
+				t.Errorf("%d findings, files %v", len(said), names(files))
+			}
+		})
+	}
+}
+
+func TestCannotRun(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		command []string
+		want    string
+	}{
+		"none":    {nil, "no command to run sqlc with"},
+		"missing": {[]string{"/nowhere/sqlc"}, `run sqlc as "/nowhere/sqlc": fork/exec /nowhere/sqlc: no such file or directory; sqlc v1.31.1 must be there`},
+		"another": {[]string{"false"}, "sqlc failed without a message that outboxgen knows: exit status 1: "},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, _, err := sqlc.Generate(t.Context(), sqlc.Options{Command: test.command})
+			if err == nil || err.Error() != test.want {
+				t.Errorf("error %v, want %s", err, test.want)
+			}
+		})
+	}
+}
+
+// Version must be what go.mod pins, since the tool runs the sqlc it is built
+// with.
+func TestVersion(t *testing.T) {
+	t.Parallel()
+	mod, err := os.ReadFile("../../../go.mod")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(mod), "github.com/sqlc-dev/sqlc "+sqlc.Version+"\n") {
+		t.Errorf("go.mod does not require sqlc %s", sqlc.Version)
+	}
+}
