@@ -1,0 +1,64 @@
+-- name: CountPending :one
+SELECT count(*) AS pending FROM (
+    SELECT FROM event_outbox WHERE published_at IS NULL AND dead_at IS NULL LIMIT @cap
+) AS capped;
+
+-- name: CountHeld :one
+SELECT count(*) FILTER (WHERE dead_at IS NULL) AS held, count(*) FILTER (WHERE dead_at IS NOT NULL) AS dead
+FROM event_outbox
+WHERE (next_attempt_at IS NOT NULL OR dead_at IS NOT NULL) AND published_at IS NULL;
+
+-- name: OldestPending :one
+SELECT greatest(0, extract(epoch FROM clock_timestamp() - created_at) * 1000000)::bigint AS age_us
+FROM event_outbox
+WHERE published_at IS NULL AND dead_at IS NULL
+ORDER BY seq
+LIMIT 1;
+
+-- name: LastSeq :one
+SELECT coalesce(pg_sequence_last_value(pg_get_serial_sequence('event_outbox', 'seq')::regclass), 0)::bigint AS last_seq;
+
+-- Sweep looks at one window of rows in the order of the index on tx, which is
+-- nearly the order of age, and deletes those that were published before the
+-- cutoff. edge is the first row behind the window; when that row is younger than
+-- the cutoff, so is what follows, and the caller stops. Time chooses nothing to
+-- scan: it only says which rows of the window go and when to stop.
+-- name: Sweep :one
+WITH lease AS MATERIALIZED (
+    SELECT l.name FROM event_outbox_lease AS l
+    WHERE l.name = @name AND l.epoch = @epoch AND l.holder = @holder::uuid
+    FOR KEY SHARE
+), edge AS MATERIALIZED (
+    SELECT e.tx, e.created_at < now() - @keep_us::bigint * interval '1 microsecond' AS old
+    FROM event_outbox AS e
+    WHERE e.tx >= @from_tx::xid8
+    ORDER BY e.tx
+    OFFSET @max_rows LIMIT 1
+), doomed AS MATERIALIZED (
+    SELECT d.id FROM event_outbox AS d
+    WHERE d.tx >= @from_tx::xid8
+      AND d.tx <= coalesce((SELECT edge.tx FROM edge), '18446744073709551615'::xid8)
+      AND d.published_at < now() - @keep_us::bigint * interval '1 microsecond'
+    LIMIT @max_rows
+), swept AS (
+    DELETE FROM event_outbox AS o USING lease, doomed WHERE o.id = doomed.id RETURNING o.id
+)
+SELECT (SELECT count(*) FROM lease) AS leases,
+       (SELECT count(*) FROM swept) AS swept,
+       coalesce((SELECT edge.tx FROM edge), '0'::xid8)::text AS edge_tx,
+       coalesce((SELECT edge.old FROM edge), false)::boolean AS edge_old;
+
+-- Rows of before an upgrade have no tx.
+-- name: SweepWithoutTx :one
+WITH lease AS MATERIALIZED (
+    SELECT l.name FROM event_outbox_lease AS l
+    WHERE l.name = @name AND l.epoch = @epoch AND l.holder = @holder::uuid
+    FOR KEY SHARE
+), doomed AS MATERIALIZED (
+    SELECT d.id FROM event_outbox AS d
+    WHERE d.tx IS NULL AND d.published_at < now() - @keep_us::bigint * interval '1 microsecond'
+    LIMIT @max_rows
+), swept AS (
+    DELETE FROM event_outbox AS o USING lease, doomed WHERE o.id = doomed.id RETURNING o.id
+)
+SELECT (SELECT count(*) FROM lease) AS leases, (SELECT count(*) FROM swept) AS swept;

@@ -1,0 +1,55 @@
+-- name: CreateLease :exec
+INSERT INTO event_outbox_lease (name) VALUES (@name) ON CONFLICT (name) DO NOTHING;
+
+-- name: ObserveLease :one
+SELECT epoch, beat, holder, suspect_seq, unclean_ends FROM event_outbox_lease WHERE name = @name;
+
+-- FOR UPDATE is what waits for a settling statement of the old term, which holds
+-- the row FOR KEY SHARE until it commits; the plain UPDATE would not.
+-- The replays that are visible here need no hint: the backlog of the new term,
+-- whose snapshot is later, shows their rows.
+-- name: TakeOverLease :one
+WITH seen AS MATERIALIZED (
+    SELECT s.name FROM event_outbox_lease AS s
+    WHERE s.name = @name AND s.epoch = @epoch AND s.beat = @beat
+    FOR UPDATE
+), noticed AS (
+    UPDATE event_outbox_audit SET applied_at = now()
+    WHERE action = 'replay' AND applied_at IS NULL AND EXISTS (SELECT FROM seen)
+)
+UPDATE event_outbox_lease AS l
+SET epoch        = l.epoch + 1,
+    beat         = l.beat + 1,
+    holder       = @holder::uuid,
+    backends     = @backends::jsonb,
+    unclean_ends = CASE WHEN l.holder IS NULL THEN 0 ELSE l.unclean_ends + 1 END,
+    updated_at   = now()
+FROM seen
+WHERE l.name = seen.name
+RETURNING l.epoch, l.unclean_ends, l.suspect_seq;
+
+-- name: RenewLease :execrows
+UPDATE event_outbox_lease
+SET beat         = beat + 1,
+    unclean_ends = CASE WHEN @progress::boolean THEN 0 ELSE unclean_ends END,
+    suspect_seq  = nullif(@suspect::bigint, 0),
+    updated_at   = now()
+WHERE name = @name AND epoch = @epoch AND holder = @holder::uuid;
+
+-- name: ReleaseLease :execrows
+UPDATE event_outbox_lease
+SET beat = beat + 1, holder = NULL, backends = '[]', unclean_ends = 0, suspect_seq = NULL, updated_at = now()
+WHERE name = @name AND epoch = @epoch AND holder = @holder::uuid;
+
+-- Backends of the term that ended, as it recorded them; the start tells a
+-- session from a later one that was given the same pid.
+-- name: TerminateBackends :many
+SELECT a.pid, pg_terminate_backend(a.pid)::boolean AS signalled
+FROM event_outbox_lease AS l
+CROSS JOIN LATERAL jsonb_array_elements(l.backends) AS b
+JOIN pg_catalog.pg_stat_activity AS a
+    ON a.pid = (b ->> 'pid')::integer AND a.backend_start = (b ->> 'start')::timestamptz
+WHERE l.name = @name AND l.epoch = @epoch AND a.pid <> pg_backend_pid();
+
+-- name: OwnBackend :one
+SELECT pid, backend_start::text AS start FROM pg_catalog.pg_stat_activity WHERE pid = pg_backend_pid();

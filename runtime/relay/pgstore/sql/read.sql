@@ -1,0 +1,164 @@
+-- How pages are read
+--
+-- A page is cut by rows and by bytes in one pass. The innermost SELECT walks an
+-- index and stops at the row limit; the window sum over it adds the sizes up row
+-- by row, without a sort of its own. A row beyond the byte limit comes without its
+-- data: it only says that there is more.
+--
+-- Every plan is an index scan whatever the statistics say, because only one index
+-- fits each condition: "published_at IS NULL AND dead_at IS NULL" proves the
+-- partial index on seq; a tx inside a function call cannot use the index on tx;
+-- coalesce(published_at, dead_at) IS NULL means the same and proves no partial
+-- index, which leaves the one on tx.
+--
+-- Old writers fill no topic column: their topic sits in the event's body.
+
+-- name: TakeSnapshot :one
+SELECT pg_current_snapshot()::text AS snapshot;
+
+-- name: WALInsertLSN :one
+SELECT pg_current_wal_insert_lsn()::text AS lsn;
+
+-- ReadRange walks the unsettled rows in seq order. hidden_in, topic and key
+-- narrow the choice when they are not null; hidden_in leaves out what the earlier
+-- snapshot showed already.
+-- name: ReadRange :many
+SELECT seq, id, aggregate_type, aggregate_id, event_type, topic, event_key, created_at, retry_count,
+       CASE WHEN before = 0 OR before + size <= @max_bytes::bigint THEN data END AS data,
+       CASE WHEN before = 0 OR before + size <= @max_bytes::bigint THEN headers END AS headers
+FROM (
+    SELECT sized.*, sum(size) OVER (ORDER BY seq ROWS UNBOUNDED PRECEDING)::bigint - size AS before
+    FROM (
+        SELECT picked.*, octet_length(data) + coalesce(octet_length(headers), 0) AS size
+        FROM (
+            SELECT o.seq, o.id, o.aggregate_type, o.aggregate_id, o.event_type,
+                   coalesce(o.topic, o.event_data ->> 'topic', o.event_type)::text AS topic,
+                   o.event_key, o.created_at, o.retry_count, o.event_data::text AS data, o.headers::text AS headers
+            FROM event_outbox AS o
+            WHERE o.published_at IS NULL AND o.dead_at IS NULL
+              AND o.seq > @after::bigint AND o.seq <= @up_to::bigint
+              AND (o.tx IS NULL OR pg_visible_in_snapshot(o.tx, @visible_in::pg_snapshot))
+              AND (sqlc.narg('hidden_in')::pg_snapshot IS NULL
+                   OR NOT pg_visible_in_snapshot(o.tx, sqlc.narg('hidden_in')::pg_snapshot))
+              AND (sqlc.narg('topic')::text IS NULL
+                   OR coalesce(o.topic, o.event_data ->> 'topic', o.event_type) = sqlc.narg('topic')::text)
+              AND (sqlc.narg('key')::text IS NULL OR o.event_key = sqlc.narg('key')::text)
+            ORDER BY o.seq
+            LIMIT @max_rows
+        ) AS picked
+    ) AS sized
+) AS page
+ORDER BY seq;
+
+-- ReadTick gives the first page of a tick. It finds the rows by transaction, so a
+-- small tick costs the same beside a million rows that wait; the pages after the
+-- first come from ReadRange, which need not sort the whole tick again.
+-- name: ReadTick :many
+SELECT seq, id, aggregate_type, aggregate_id, event_type, topic, event_key, created_at, retry_count,
+       CASE WHEN before = 0 OR before + size <= @max_bytes::bigint THEN data END AS data,
+       CASE WHEN before = 0 OR before + size <= @max_bytes::bigint THEN headers END AS headers
+FROM (
+    SELECT sized.*, sum(size) OVER (ORDER BY seq ROWS UNBOUNDED PRECEDING)::bigint - size AS before
+    FROM (
+        SELECT picked.seq, picked.id, picked.aggregate_type, picked.aggregate_id, picked.event_type,
+               coalesce(picked.topic, picked.event_data ->> 'topic', picked.event_type)::text AS topic,
+               picked.event_key, picked.created_at, picked.retry_count,
+               picked.event_data::text AS data, picked.headers::text AS headers,
+               octet_length(picked.event_data::text) + coalesce(octet_length(picked.headers::text), 0) AS size
+        FROM (
+            SELECT tick.* FROM (
+                SELECT o.* FROM event_outbox AS o
+                WHERE o.tx >= @from_xmax::xid8 AND o.tx < @to_xmax::xid8
+                  AND pg_visible_in_snapshot(o.tx, @visible_in::pg_snapshot)
+                  AND coalesce(o.published_at, o.dead_at) IS NULL
+                UNION ALL
+                SELECT o.* FROM event_outbox AS o
+                WHERE o.tx = ANY(@closed::xid8[])
+                  AND coalesce(o.published_at, o.dead_at) IS NULL
+            ) AS tick
+            WHERE tick.seq > @after::bigint
+            ORDER BY tick.seq
+            LIMIT @max_rows
+        ) AS picked
+    ) AS sized
+) AS page
+ORDER BY seq;
+
+-- name: ReadReplayed :many
+SELECT seq, id, aggregate_type, aggregate_id, event_type, topic, event_key, created_at, retry_count,
+       CASE WHEN before = 0 OR before + size <= @max_bytes::bigint THEN data END AS data,
+       CASE WHEN before = 0 OR before + size <= @max_bytes::bigint THEN headers END AS headers
+FROM (
+    SELECT sized.*, sum(size) OVER (ORDER BY seq ROWS UNBOUNDED PRECEDING)::bigint - size AS before
+    FROM (
+        SELECT picked.*, octet_length(data) + coalesce(octet_length(headers), 0) AS size
+        FROM (
+            SELECT o.seq, o.id, o.aggregate_type, o.aggregate_id, o.event_type,
+                   coalesce(o.topic, o.event_data ->> 'topic', o.event_type)::text AS topic,
+                   o.event_key, o.created_at, o.retry_count, o.event_data::text AS data, o.headers::text AS headers
+            FROM event_outbox AS o
+            WHERE o.published_at IS NULL AND o.dead_at IS NULL
+              AND o.seq = ANY(ARRAY(
+                  SELECT a.seq FROM event_outbox_audit AS a WHERE a.action = 'replay' AND a.applied_at IS NULL))
+            ORDER BY o.seq
+            LIMIT @max_rows
+        ) AS picked
+    ) AS sized
+) AS page
+ORDER BY seq;
+
+-- ForgetReplays marks the replays of the rows that were read, and those whose row
+-- has been settled or discarded since, as taken up.
+-- name: ForgetReplays :one
+WITH lease AS MATERIALIZED (
+    SELECT l.name FROM event_outbox_lease AS l
+    WHERE l.name = @name AND l.epoch = @epoch AND l.holder = @holder::uuid
+    FOR KEY SHARE
+), taken AS (
+    UPDATE event_outbox_audit AS a SET applied_at = now()
+    FROM lease
+    WHERE a.action = 'replay' AND a.applied_at IS NULL
+      AND (a.seq = ANY(@seqs::bigint[]) OR NOT EXISTS (
+          SELECT FROM event_outbox AS o
+          WHERE o.seq = a.seq AND o.published_at IS NULL AND o.dead_at IS NULL))
+)
+SELECT count(*) AS leases FROM lease;
+
+-- AdoptForeign finds rows that are visible although their tx says that they
+-- cannot be: they were written under another cluster's transaction ids (a dump
+-- that was restored). It clears their tx, so that they belong to the backlog. One
+-- statement has one snapshot, hence no row of this cluster is ever among them.
+-- name: AdoptForeign :one
+WITH lease AS MATERIALIZED (
+    SELECT l.name FROM event_outbox_lease AS l
+    WHERE l.name = @name AND l.epoch = @epoch AND l.holder = @holder::uuid
+    FOR KEY SHARE
+), foreigner AS MATERIALIZED (
+    SELECT f.id FROM event_outbox AS f
+    WHERE f.tx >= pg_snapshot_xmin(pg_current_snapshot()) AND f.published_at IS NULL
+      AND NOT pg_visible_in_snapshot(f.tx, pg_current_snapshot())
+    LIMIT @max_rows
+), adopted AS (
+    UPDATE event_outbox AS o SET tx = NULL
+    FROM lease, foreigner
+    WHERE o.id = foreigner.id
+    RETURNING o.id
+)
+SELECT (SELECT count(*) FROM lease) AS leases, (SELECT count(*) FROM adopted) AS adopted;
+
+-- name: ReadHeld :many
+SELECT seq, coalesce(topic, event_data ->> 'topic', event_type)::text AS topic, event_key, event_type, retry_count,
+       next_attempt_at, (dead_at IS NOT NULL)::boolean AS dead,
+       greatest(0, extract(epoch FROM next_attempt_at - clock_timestamp()) * 1000000)::bigint AS retry_in_us
+FROM event_outbox
+WHERE (next_attempt_at IS NOT NULL OR dead_at IS NOT NULL) AND published_at IS NULL
+  AND (dead_at IS NULL OR event_type = ANY(@dead_types::text[]))
+ORDER BY seq;
+
+-- name: IsFlushed :one
+SELECT (pg_current_wal_flush_lsn() >= @lsn::pg_lsn)::boolean AS flushed;
+
+-- ForceFlush is a transaction of its own whose commit, under synchronous_commit,
+-- puts everything before it in the write-ahead log on disk too.
+-- name: ForceFlush :exec
+SELECT pg_logical_emit_message(true, 'outboxgen', '');
