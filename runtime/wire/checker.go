@@ -1,0 +1,266 @@
+package wire
+
+import (
+	"bytes"
+	"fmt"
+	"math"
+	"math/big"
+	"regexp"
+	"slices"
+	"strconv"
+	"sync"
+	"unicode/utf8"
+)
+
+// A Checker collects the violations of a value. Every check takes, last, the
+// path from the value that is being checked: member names (string) and
+// positions in arrays (int).
+type Checker struct {
+	path       []segment
+	marks      []int
+	violations []Violation
+}
+
+type segment struct {
+	name  string
+	index int // where name is not the token
+	item  bool
+}
+
+// Validate runs check over a value and returns what it found, a
+// *ValidationError that names the type, or nil.
+func Validate(name string, check func(*Checker)) error {
+	var c Checker
+	check(&c)
+	if len(c.violations) == 0 {
+		return nil
+	}
+	return &ValidationError{Type: name, Violations: c.violations}
+}
+
+// Enter makes the value at the path the one that is being checked, until
+// Leave.
+func (c *Checker) Enter(at ...any) {
+	c.marks = append(c.marks, len(c.path))
+	for _, token := range at {
+		switch token := token.(type) {
+		case string:
+			c.path = append(c.path, segment{name: token})
+		case int:
+			c.path = append(c.path, segment{index: token, item: true})
+		}
+	}
+}
+
+// Leave goes back to where Enter came from.
+func (c *Checker) Leave() {
+	last := len(c.marks) - 1
+	c.path = c.path[:c.marks[last]]
+	c.marks = c.marks[:last]
+}
+
+// Fail notes a violation of the keyword rule at the path.
+func (c *Checker) Fail(rule, message string, at ...any) {
+	var pointer []byte
+	for _, s := range c.path {
+		if s.item {
+			pointer = strconv.AppendInt(append(pointer, '/'), int64(s.index), 10)
+		} else {
+			pointer = appendSegment(pointer, s.name)
+		}
+	}
+	for _, token := range at {
+		switch token := token.(type) {
+		case string:
+			pointer = appendSegment(pointer, token)
+		case int:
+			pointer = strconv.AppendInt(append(pointer, '/'), int64(token), 10)
+		}
+	}
+	c.violations = append(c.violations, Violation{Pointer: string(pointer), Rule: rule, Message: message})
+}
+
+// MinLength checks that s has at least n characters.
+func MinLength[S ~string](c *Checker, s S, n int, at ...any) {
+	if len(s) < n || (len(s) < n*utf8.UTFMax && utf8.RuneCountInString(string(s)) < n) {
+		c.Fail("minLength", "must have at least "+count(n, "character"), at...)
+	}
+}
+
+// MaxLength checks that s has at most n characters.
+func MaxLength[S ~string](c *Checker, s S, n int, at ...any) {
+	if len(s) > n && utf8.RuneCountInString(string(s)) > n {
+		c.Fail("maxLength", "must have at most "+count(n, "character"), at...)
+	}
+}
+
+func count(n int, what string) string {
+	if n != 1 {
+		what += "s"
+	}
+	return strconv.Itoa(n) + " " + what
+}
+
+// A Pattern is a regular expression that is compiled when it is first used.
+type Pattern struct {
+	source string
+	once   func() *regexp.Regexp
+}
+
+// NewPattern is a pattern from an expression in Go's syntax. The generator has
+// checked that it compiles.
+func NewPattern(source string) *Pattern {
+	return &Pattern{source: source, once: sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(source) })}
+}
+
+// Matches checks that a part of s matches the pattern.
+func Matches[S ~string](c *Checker, s S, p *Pattern, at ...any) {
+	if !p.once().MatchString(string(s)) {
+		c.Fail("pattern", "must match "+p.source, at...)
+	}
+}
+
+// A Numeric is a number that can be checked.
+type Numeric interface{ ~int64 | ~float64 }
+
+// Minimum checks that n is at least bound.
+func Minimum[N Numeric](c *Checker, n, bound N, at ...any) {
+	if n < bound {
+		c.Fail("minimum", "must be at least "+text(bound), at...)
+	}
+}
+
+// Maximum checks that n is at most bound.
+func Maximum[N Numeric](c *Checker, n, bound N, at ...any) {
+	if n > bound {
+		c.Fail("maximum", "must be at most "+text(bound), at...)
+	}
+}
+
+// ExclusiveMinimum checks that n is greater than bound.
+func ExclusiveMinimum[N Numeric](c *Checker, n, bound N, at ...any) {
+	if n <= bound {
+		c.Fail("exclusiveMinimum", "must be greater than "+text(bound), at...)
+	}
+}
+
+// ExclusiveMaximum checks that n is less than bound.
+func ExclusiveMaximum[N Numeric](c *Checker, n, bound N, at ...any) {
+	if n >= bound {
+		c.Fail("exclusiveMaximum", "must be less than "+text(bound), at...)
+	}
+}
+
+func text[N Numeric](n N) string {
+	if f := float64(n); f != math.Trunc(f) || math.Abs(f) > 1<<53 {
+		return strconv.FormatFloat(f, 'g', -1, 64)
+	}
+	return strconv.FormatInt(int64(n), 10)
+}
+
+// MultipleOf checks that n is a whole multiple of step.
+func MultipleOf(c *Checker, n, step int64, at ...any) {
+	if n%step != 0 {
+		c.Fail("multipleOf", "must be a multiple of "+text(step), at...)
+	}
+}
+
+// MultipleOfFloat checks that n is a whole multiple of step, in decimal: 0.3
+// is one of 0.1.
+func MultipleOfFloat(c *Checker, n, step float64, at ...any) {
+	if !isMultiple(n, step) {
+		c.Fail("multipleOf", "must be a multiple of "+text(step), at...)
+	}
+}
+
+// MinItems checks that an array of n items has at least bound.
+func (c *Checker) MinItems(n, bound int, at ...any) {
+	if n < bound {
+		c.Fail("minItems", "must have at least "+count(bound, "item"), at...)
+	}
+}
+
+// MaxItems checks that an array of n items has at most bound.
+func (c *Checker) MaxItems(n, bound int, at ...any) {
+	if n > bound {
+		c.Fail("maxItems", "must have at most "+count(bound, "item"), at...)
+	}
+}
+
+// MinProperties checks that an object of n members has at least bound.
+func (c *Checker) MinProperties(n, bound int, at ...any) {
+	if n < bound {
+		c.Fail("minProperties", "must have at least "+count(bound, "member"), at...)
+	}
+}
+
+// MaxProperties checks that an object of n members has at most bound.
+func (c *Checker) MaxProperties(n, bound int, at ...any) {
+	if n > bound {
+		c.Fail("maxProperties", "must have at most "+count(bound, "member"), at...)
+	}
+}
+
+// Enum checks that a value is one of those that the schema lists.
+func (c *Checker) Enum(listed bool, at ...any) {
+	if !listed {
+		c.Fail("enum", "is not one of the values that the schema lists", at...)
+	}
+}
+
+// Const checks that value is the only one that the schema allows.
+func Const[T comparable](c *Checker, value, want T, at ...any) {
+	if value != want {
+		c.Fail("const", fmt.Sprintf("must be %#v", want), at...)
+	}
+}
+
+// Present checks that a required pointer, which stands for null when nil, or a
+// required value of an interface type is there.
+func (c *Checker) Present(there bool, at ...any) {
+	if !there {
+		c.Fail("required", "is required and missing", at...)
+	}
+}
+
+// UniqueItems checks that no two items are equal.
+func UniqueItems[T comparable](c *Checker, items []T, at ...any) {
+	if len(items) < 2 {
+		return
+	}
+	seen := make(map[T]struct{}, len(items))
+	for _, item := range items {
+		seen[item] = struct{}{}
+	}
+	if len(seen) < len(items) {
+		c.Fail("uniqueItems", "must not hold the same item twice", at...)
+	}
+}
+
+// UniqueDocuments checks that no two items are equal as JSON. Items that write
+// keeps as raw bytes count as equal when those are.
+func UniqueDocuments[T any](c *Checker, items []T, write func(*Encoder, T), at ...any) {
+	if len(items) < 2 {
+		return
+	}
+	documents := make([][]byte, len(items))
+	for i, item := range items {
+		var e Encoder
+		write(&e, item)
+		documents[i] = e.buf
+	}
+	slices.SortFunc(documents, bytes.Compare)
+	if len(slices.CompactFunc(documents, bytes.Equal)) < len(items) {
+		c.Fail("uniqueItems", "must not hold the same item twice", at...)
+	}
+}
+
+// isMultiple divides in decimal, by the shortest text of each number.
+func isMultiple(n, step float64) bool {
+	if math.IsInf(n, 0) || math.IsNaN(n) || step == 0 {
+		return false
+	}
+	a, _ := new(big.Rat).SetString(strconv.FormatFloat(n, 'g', -1, 64))
+	b, _ := new(big.Rat).SetString(strconv.FormatFloat(step, 'g', -1, 64))
+	return a.Quo(a, b).IsInt()
+}

@@ -1,0 +1,456 @@
+package wire
+
+import (
+	"fmt"
+	"strconv"
+	"unicode/utf8"
+)
+
+// MaxDepth is how deep objects and arrays may nest.
+const MaxDepth = 1000
+
+// maxViolations ends a decoding that finds nothing but violations.
+const maxViolations = 100
+
+// A Decoder reads one JSON document. Its methods read the value that comes
+// next; when that is not what was asked for they note a violation, skip the
+// value and return a zero value, so that the caller needs no error checks
+// until the end.
+type Decoder struct {
+	data       []byte
+	pos        int
+	depth      int
+	dead       bool // after a syntax error
+	violations []Violation
+	missing    []missing
+	scratch    []byte
+}
+
+// missing is a required member that was not there; its pointer is worked out
+// at the end.
+type missing struct {
+	violation int // index
+	name      string
+}
+
+// Unmarshal decodes all of data with read and stores the result in into. On
+// error, a *DecodeError that names the type, into is left as it was.
+func Unmarshal[T any](data []byte, into *T, name string, read func(*Decoder) T) error {
+	d := Decoder{data: data}
+	value := read(&d)
+	if err := d.finish(name); err != nil {
+		return err
+	}
+	*into = value
+	return nil
+}
+
+// finish checks that nothing follows the value, and turns the violations into
+// an error.
+func (d *Decoder) finish(name string) error {
+	d.space()
+	if !d.dead && d.pos < len(d.data) {
+		d.syntax("expected the end of the document")
+	}
+	if len(d.violations) == 0 {
+		return nil
+	}
+	for i := range d.violations {
+		d.violations[i].Pointer = pointerAt(d.data, d.violations[i].Offset)
+	}
+	for _, m := range d.missing {
+		v := &d.violations[m.violation]
+		v.Pointer = string(appendSegment([]byte(v.Pointer), m.name))
+	}
+	return &DecodeError{Type: name, Violations: d.violations}
+}
+
+// Fail notes a violation at the value that comes next, and skips the value.
+func (d *Decoder) Fail(rule, message string) {
+	d.space()
+	d.failAt(d.pos, rule, message)
+	d.Skip()
+}
+
+func (d *Decoder) failAt(offset int, rule, message string) {
+	if d.dead {
+		return
+	}
+	d.violations = append(d.violations, Violation{Rule: rule, Message: message, Offset: offset})
+	if len(d.violations) >= maxViolations {
+		d.kill()
+	}
+}
+
+// syntax notes that the document is not JSON and ends the decoding.
+func (d *Decoder) syntax(message string) {
+	if d.dead {
+		return
+	}
+	d.violations = append(d.violations, Violation{Rule: "syntax", Message: message, Offset: min(d.pos, len(d.data))})
+	d.kill()
+}
+
+func (d *Decoder) kill() {
+	d.dead = true
+	d.pos = len(d.data)
+}
+
+// mismatch notes that the next value is not of the wanted type, and skips it.
+func (d *Decoder) mismatch(want string) {
+	d.space()
+	if d.pos >= len(d.data) {
+		d.syntax("expected " + want + ", the document ends here")
+		return
+	}
+	d.failAt(d.pos, "type", fmt.Sprintf("must be %s, is %s", want, typeName(d.data[d.pos])))
+	d.Skip()
+}
+
+func typeName(first byte) string {
+	switch first {
+	case '{':
+		return "an object"
+	case '[':
+		return "an array"
+	case '"':
+		return "a string"
+	case 't', 'f':
+		return "a boolean"
+	case 'n':
+		return "null"
+	default:
+		return "a number"
+	}
+}
+
+func (d *Decoder) space() {
+	for d.pos < len(d.data) {
+		switch d.data[d.pos] {
+		case ' ', '\t', '\n', '\r':
+			d.pos++
+		default:
+			return
+		}
+	}
+}
+
+// peek is the first byte of the next value, 0 at the end of the document.
+func (d *Decoder) peek() byte {
+	if d.pos < len(d.data) && d.data[d.pos] > ' ' {
+		return d.data[d.pos]
+	}
+	d.space()
+	if d.pos < len(d.data) {
+		return d.data[d.pos]
+	}
+	return 0
+}
+
+// Kind is the first byte of the next value: '{', '[', '"', 't' or 'f', 'n', and
+// '0' for every number. It is 0 where no value begins. Nothing is consumed.
+func (d *Decoder) Kind() byte {
+	switch c := d.peek(); c {
+	case '{', '[', '"', 't', 'f', 'n':
+		return c
+	case '-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9':
+		return '0'
+	default:
+		return 0
+	}
+}
+
+// Null reports whether the next value is null, and consumes it if so.
+func (d *Decoder) Null() bool {
+	if d.peek() != 'n' {
+		return false
+	}
+	return d.literal("null")
+}
+
+// literal consumes text, which the caller knows to begin here.
+func (d *Decoder) literal(text string) bool {
+	if len(d.data)-d.pos < len(text) || string(d.data[d.pos:d.pos+len(text)]) != text {
+		d.syntax("expected " + text)
+		return false
+	}
+	d.pos += len(text)
+	return true
+}
+
+// Skip reads a value of any type and forgets it.
+func (d *Decoder) Skip() {
+	switch c := d.peek(); c {
+	case '{':
+		o := d.Object()
+		for o.Next() {
+			d.Skip()
+		}
+	case '[':
+		a := d.Array()
+		for a.Next() {
+			d.Skip()
+		}
+	case '"':
+		d.skipString()
+	case 't':
+		d.literal("true")
+	case 'f':
+		d.literal("false")
+	case 'n':
+		d.literal("null")
+	default:
+		d.number()
+	}
+}
+
+// enter counts one level of nesting; false when there are too many.
+func (d *Decoder) enter() bool {
+	if d.depth++; d.depth > MaxDepth {
+		d.syntax(fmt.Sprintf("nested deeper than %d levels", MaxDepth))
+		return false
+	}
+	return true
+}
+
+// Object reads an object: call Next until it returns false, and after each
+// call read or skip the value of the member called Name. Members that are
+// required and did not occur are violations.
+func (d *Decoder) Object(required ...string) Object {
+	if d.peek() != '{' {
+		d.mismatch("an object")
+		return Object{d: d, done: true}
+	}
+	o := Object{d: d, start: d.pos, required: required, first: true}
+	d.pos++
+	o.done = !d.enter()
+	return o
+}
+
+// An Object iterates over the members of a JSON object.
+type Object struct {
+	// Name is the name of the current member. It is valid until the next call
+	// of Next and must not be changed.
+	Name []byte
+
+	d        *Decoder
+	required []string
+	seen     uint64
+	more     []uint64 // seen, from the 65th required member on
+	hint     int      // the required member that is likely to come next
+	start    int
+	first    bool
+	done     bool
+}
+
+// Next goes to the next member.
+func (o *Object) Next() bool {
+	d := o.d
+	if o.done || d.dead {
+		return false
+	}
+	c := d.peek()
+	if c == '}' {
+		d.pos++
+		d.depth--
+		o.done = true
+		o.checkRequired()
+		return false
+	}
+	if !o.first {
+		if c != ',' {
+			d.syntax("expected , or } after an object's member")
+			return false
+		}
+		d.pos++
+		c = d.peek()
+	}
+	o.first = false
+	if c != '"' {
+		d.syntax("expected the name of a member")
+		return false
+	}
+	o.Name = d.text()
+	if d.peek() != ':' {
+		d.syntax("expected : after the name of a member")
+		return false
+	}
+	d.pos++
+	o.mark()
+	return true
+}
+
+// mark notes that a required member was seen. Documents tend to hold their
+// members in the order of the schema, so the first guess is mostly right.
+func (o *Object) mark() {
+	if o.hint < len(o.required) && string(o.Name) == o.required[o.hint] {
+		o.set(o.hint)
+		o.hint++
+		return
+	}
+	for i, name := range o.required {
+		if string(o.Name) == name {
+			o.set(i)
+			o.hint = i + 1
+			return
+		}
+	}
+}
+
+func (o *Object) set(i int) {
+	if i < 64 {
+		o.seen |= 1 << i
+		return
+	}
+	if o.more == nil {
+		o.more = make([]uint64, len(o.required)/64)
+	}
+	o.more[i/64-1] |= 1 << (i % 64)
+}
+
+func (o *Object) has(i int) bool {
+	if i < 64 {
+		return o.seen&(1<<i) != 0
+	}
+	return o.more != nil && o.more[i/64-1]&(1<<(i%64)) != 0
+}
+
+func (o *Object) checkRequired() {
+	for i, name := range o.required {
+		if o.has(i) {
+			continue
+		}
+		o.d.missing = append(o.d.missing, missing{violation: len(o.d.violations), name: name})
+		o.d.failAt(o.start, "required", "is required and missing")
+	}
+}
+
+// Unexpected notes that the schema closes the object and does not know the
+// current member, and skips the value.
+func (o *Object) Unexpected() {
+	o.d.Fail("additionalProperties", "is not a member that the schema allows")
+}
+
+// Array reads an array: call Next until it returns false, and after each call
+// read or skip the item.
+func (d *Decoder) Array() Array {
+	if d.peek() != '[' {
+		d.mismatch("an array")
+		return Array{d: d, done: true}
+	}
+	d.pos++
+	return Array{d: d, first: true, done: !d.enter()}
+}
+
+// An Array iterates over the items of a JSON array.
+type Array struct {
+	d     *Decoder
+	first bool
+	done  bool
+}
+
+// Next goes to the next item.
+func (a *Array) Next() bool {
+	d := a.d
+	if a.done || d.dead {
+		return false
+	}
+	c := d.peek()
+	if c == ']' {
+		if !a.first && d.data[d.pos-1] == ',' {
+			d.syntax("expected an item after the comma")
+			return false
+		}
+		d.pos++
+		d.depth--
+		a.done = true
+		return false
+	}
+	if !a.first {
+		if c != ',' {
+			d.syntax("expected , or ] after an array's item")
+			return false
+		}
+		d.pos++
+		if d.peek() == ']' {
+			d.syntax("expected an item after the comma")
+			return false
+		}
+	}
+	a.first = false
+	return true
+}
+
+// text consumes a string and returns its text, which aliases the document or
+// the scratch buffer.
+func (d *Decoder) text() []byte {
+	start := d.pos
+	d.pos++
+	i, ascii := d.pos, true
+	for i < len(d.data) {
+		c := d.data[i]
+		switch {
+		case c == '"':
+			raw := d.data[d.pos:i]
+			d.pos = i + 1
+			if !ascii && !utf8.Valid(raw) {
+				d.failAt(start, "encoding", "is not UTF-8")
+			}
+			return raw
+		case c == '\\':
+			return d.escapedText(start, i, ascii)
+		case c < ' ':
+			d.pos = i
+			d.syntax("a control character must be escaped in a string")
+			return nil
+		case c >= utf8.RuneSelf:
+			ascii = false
+		}
+		i++
+	}
+	d.pos = len(d.data)
+	d.syntax("a string does not end")
+	return nil
+}
+
+// skipString consumes a string without unescaping it.
+func (d *Decoder) skipString() { d.text() }
+
+// pointerAt is the JSON Pointer of the value, or of the member whose name,
+// begins at offset. It reads the document again from the start, which happens
+// only when there is an error to report.
+func pointerAt(data []byte, offset int) string {
+	d := Decoder{data: data}
+	return string(d.locate([]byte{}, offset))
+}
+
+// locate walks the next value until it has passed offset, and returns the
+// pointer of the innermost value there, or nil when the value ends before.
+func (d *Decoder) locate(at []byte, offset int) []byte {
+	kind := d.peek()
+	if d.pos >= offset {
+		return at
+	}
+	switch kind {
+	case '{':
+		o := d.Object()
+		for o.Next() {
+			if found := d.locate(appendSegment(at[:len(at):len(at)], string(o.Name)), offset); found != nil {
+				return found
+			}
+		}
+	case '[':
+		a := d.Array()
+		for i := 0; a.Next(); i++ {
+			if found := d.locate(appendSegment(at[:len(at):len(at)], strconv.Itoa(i)), offset); found != nil {
+				return found
+			}
+		}
+	default:
+		d.Skip()
+	}
+	if d.dead || d.pos > offset {
+		return at
+	}
+	return nil
+}

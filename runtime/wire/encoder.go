@@ -1,0 +1,259 @@
+package wire
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+)
+
+// An Encoder writes one JSON document. After its first error it goes on
+// writing, and Marshal returns the error.
+type Encoder struct {
+	buf  []byte
+	open []int // where the open objects begin
+	err  error
+}
+
+// EncodeError is returned when a value cannot be written as JSON: a string that
+// is not UTF-8, a number that is not finite, an unknown member whose name the
+// schema knows or whose bytes are not JSON.
+type EncodeError struct {
+	Type    string // the Go type that was to be written
+	Message string // what is wrong, with the member's name
+	Err     error  // what the value's own MarshalJSON returned, if that failed
+}
+
+// Error says what could not be written.
+func (e *EncodeError) Error() string { return "cannot encode " + e.Type + ": " + e.Message }
+
+// Unwrap is Err.
+func (e *EncodeError) Unwrap() error { return e.Err }
+
+// Marshal encodes value with write. The error is an *EncodeError that names
+// the type.
+func Marshal[T any](value T, name string, write func(*Encoder, T)) ([]byte, error) {
+	e := Encoder{buf: make([]byte, 0, 1024)}
+	write(&e, value)
+	if e.err != nil {
+		failed := &EncodeError{Type: name, Message: e.err.Error()}
+		if inner, ok := e.err.(*externalError); ok {
+			failed.Err = inner.err
+		}
+		return nil, failed
+	}
+	return e.buf, nil
+}
+
+type externalError struct {
+	at  string
+	err error
+}
+
+func (e *externalError) Error() string { return e.at + e.err.Error() }
+
+func (e *Encoder) fail(message string) {
+	if e.err == nil {
+		e.err = fmt.Errorf("%s%s", e.where(), message)
+	}
+}
+
+// where names the member that was begun last.
+func (e *Encoder) where() string {
+	b := bytes.TrimRight(e.buf, "[{")
+	if !bytes.HasSuffix(b, []byte(`":`)) {
+		return ""
+	}
+	start := bytes.LastIndexByte(b[:len(b)-2], '"')
+	return string(b[start+1:len(b)-2]) + ": "
+}
+
+// Begin opens an object.
+func (e *Encoder) Begin() {
+	e.open = append(e.open, len(e.buf))
+	e.buf = append(e.buf, '{')
+}
+
+// End closes an object.
+func (e *Encoder) End() {
+	e.open = e.open[:len(e.open)-1]
+	e.buf = append(e.buf, '}')
+}
+
+// Name begins a member; its value must follow.
+func (e *Encoder) Name(name string) *Encoder {
+	e.comma('{')
+	e.String(name)
+	e.buf = append(e.buf, ':')
+	return e
+}
+
+func (e *Encoder) comma(open byte) {
+	if n := len(e.buf); n > 0 && e.buf[n-1] != open {
+		e.buf = append(e.buf, ',')
+	}
+}
+
+// Null writes null.
+func (e *Encoder) Null() { e.buf = append(e.buf, "null"...) }
+
+// String writes a string.
+func (e *Encoder) String(s string) {
+	b, ok := appendString(e.buf, s)
+	if !ok {
+		e.fail("the string is not UTF-8")
+	}
+	e.buf = b
+}
+
+// PutText writes a named string type.
+func PutText[T ~string](e *Encoder, s T) { e.String(string(s)) }
+
+// Bool writes a boolean.
+func (e *Encoder) Bool(v bool) { e.buf = strconv.AppendBool(e.buf, v) }
+
+// Int writes an integer.
+func (e *Encoder) Int(v int64) { e.buf = strconv.AppendInt(e.buf, v, 10) }
+
+// Float writes a number.
+func (e *Encoder) Float(v float64) {
+	b, ok := appendFloat(e.buf, v)
+	if !ok {
+		e.fail("the number is not finite")
+		b = append(b, '0')
+	}
+	e.buf = b
+}
+
+// Number writes a number as it is.
+func (e *Encoder) Number(v json.Number) { e.Raw(json.RawMessage(v)) }
+
+// Raw writes a value that is JSON already, without its spaces.
+func (e *Encoder) Raw(v json.RawMessage) {
+	d := Decoder{data: v}
+	d.Skip()
+	d.space()
+	if d.pos < len(d.data) || len(d.violations) > 0 {
+		e.fail("the raw value is not JSON")
+		e.Null()
+		return
+	}
+	out := bytes.NewBuffer(e.buf)
+	if err := json.Compact(out, v); err != nil {
+		e.fail("the raw value is not JSON: " + err.Error())
+	}
+	e.buf = out.Bytes()
+}
+
+// Unknown writes the members of unknown into the object that is open, in the
+// order of their names. A name that was already written is an error.
+func (e *Encoder) Unknown(unknown Unknown) {
+	if len(unknown) == 0 {
+		return
+	}
+	written := Decoder{data: append(slices.Clone(e.buf[e.open[len(e.open)-1]:]), '}')}
+	o := written.Object()
+	for o.Next() {
+		if _, ok := unknown[string(o.Name)]; ok {
+			e.fail(fmt.Sprintf("Unknown holds %q, which is a field of the type", o.Name))
+		}
+		written.Skip()
+	}
+	for _, name := range slices.Sorted(maps.Keys(unknown)) {
+		e.Name(name).Raw(unknown[name])
+	}
+}
+
+// PutPointer writes the value, or null for nil.
+func PutPointer[T any](e *Encoder, v *T, write func(*Encoder, T)) {
+	if v == nil {
+		e.Null()
+		return
+	}
+	write(e, *v)
+}
+
+// PutSlice writes an array; nil is an empty one.
+func PutSlice[T any](e *Encoder, items []T, write func(*Encoder, T)) {
+	e.buf = append(e.buf, '[')
+	for _, item := range items {
+		e.comma('[')
+		write(e, item)
+	}
+	e.buf = append(e.buf, ']')
+}
+
+// PutMap writes an object in the order of the names; nil is an empty one.
+func PutMap[T any](e *Encoder, members map[string]T, write func(*Encoder, T)) {
+	e.Begin()
+	PutMembers(e, members, write)
+	e.End()
+}
+
+// PutMembers writes the members of a map into the object that is open.
+func PutMembers[T any](e *Encoder, members map[string]T, write func(*Encoder, T)) {
+	for _, name := range slices.Sorted(maps.Keys(members)) {
+		write(e.Name(name), members[name])
+	}
+}
+
+// PutNullable writes a value that may be null; an absent one is written as
+// null too, so the caller leaves the member out.
+func PutNullable[N interface{ Get() (T, bool) }, T any](e *Encoder, v N, write func(*Encoder, T)) {
+	value, ok := v.Get()
+	if !ok {
+		e.Null()
+		return
+	}
+	write(e, value)
+}
+
+// Any writes a value of any type. What Decoder.Any gives is written directly,
+// anything else as encoding/json writes it.
+func (e *Encoder) Any(v any) {
+	switch v := v.(type) {
+	case nil:
+		e.Null()
+	case bool:
+		e.Bool(v)
+	case string:
+		e.String(v)
+	case json.Number:
+		e.Number(v)
+	case int:
+		e.Int(int64(v))
+	case int64:
+		e.Int(v)
+	case float64:
+		e.Float(v)
+	case []any:
+		PutSlice(e, v, (*Encoder).Any)
+	case map[string]any:
+		e.AnyObject(v)
+	case json.RawMessage:
+		e.Raw(v)
+	default:
+		PutExternal(e, v)
+	}
+}
+
+// AnyObject writes an object whose members may be anything.
+func (e *Encoder) AnyObject(v map[string]any) { PutMap(e, v, (*Encoder).Any) }
+
+// PutExternal writes a value through its MarshalJSON method, or else by the
+// rules of encoding/json.
+func PutExternal[T any](e *Encoder, v T) {
+	var out bytes.Buffer
+	to := json.NewEncoder(&out)
+	to.SetEscapeHTML(false)
+	if err := to.Encode(v); err != nil {
+		if e.err == nil {
+			e.err = &externalError{at: e.where(), err: err}
+		}
+		e.Null()
+		return
+	}
+	e.Raw(out.Bytes())
+}

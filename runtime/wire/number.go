@@ -1,0 +1,199 @@
+package wire
+
+import (
+	"bytes"
+	"encoding/json"
+	"math"
+	"strconv"
+	"strings"
+)
+
+// number consumes a number and returns its text. Where none begins it is a
+// syntax error.
+func (d *Decoder) number() []byte {
+	d.peek()
+	start, i := d.pos, d.pos
+	if i < len(d.data) && d.data[i] == '-' {
+		i++
+	}
+	switch {
+	case i < len(d.data) && d.data[i] == '0':
+		i++
+	case i < len(d.data) && '1' <= d.data[i] && d.data[i] <= '9':
+		i = d.digits(i)
+	default:
+		d.syntax("expected a value")
+		return nil
+	}
+	if i < len(d.data) && d.data[i] == '.' {
+		end := d.digits(i + 1)
+		if end == i+1 {
+			d.pos = i
+			d.syntax("expected a digit after the decimal point")
+			return nil
+		}
+		i = end
+	}
+	if i < len(d.data) && (d.data[i] == 'e' || d.data[i] == 'E') {
+		i++
+		if i < len(d.data) && (d.data[i] == '+' || d.data[i] == '-') {
+			i++
+		}
+		end := d.digits(i)
+		if end == i {
+			d.pos = i
+			d.syntax("expected a digit in the exponent")
+			return nil
+		}
+		i = end
+	}
+	d.pos = i
+	return d.data[start:i]
+}
+
+func (d *Decoder) digits(i int) int {
+	for i < len(d.data) && '0' <= d.data[i] && d.data[i] <= '9' {
+		i++
+	}
+	return i
+}
+
+// Int reads an integer: a number without a fraction, however it is written.
+func (d *Decoder) Int() int64 {
+	if d.Kind() != '0' {
+		d.mismatch("an integer")
+		return 0
+	}
+	start := d.pos
+	text := d.number()
+	if d.dead {
+		return 0
+	}
+	if len(text) < 19 && bytes.IndexAny(text, ".eE") < 0 {
+		return smallInt(text)
+	}
+	value, whole, fits := integer(string(text))
+	switch {
+	case !whole:
+		d.failAt(start, "type", "must be an integer, is a number with a fraction")
+	case !fits:
+		d.failAt(start, "type", "is an integer beyond 64 bits")
+	}
+	return value
+}
+
+// smallInt is the value of text, which has at most 18 characters.
+func smallInt(text []byte) int64 {
+	negative := text[0] == '-'
+	if negative {
+		text = text[1:]
+	}
+	var n int64
+	for _, c := range text {
+		n = n*10 + int64(c-'0')
+	}
+	if negative {
+		return -n
+	}
+	return n
+}
+
+// integer is the value of the JSON number text. whole says that it has no
+// fraction, fits that it fits an int64. The effort does not depend on the size
+// of the exponent.
+func integer(text string) (value int64, whole, fits bool) {
+	sign := ""
+	if strings.HasPrefix(text, "-") {
+		sign, text = "-", text[1:]
+	}
+	exponent := 0
+	if i := strings.IndexAny(text, "eE"); i >= 0 {
+		var err error
+		// An exponent that overflows is clamped by Atoi, which is enough.
+		if exponent, err = strconv.Atoi(text[i+1:]); err != nil && exponent == 0 {
+			return 0, false, false
+		}
+		text = text[:i]
+	}
+	digits, fraction, _ := strings.Cut(text, ".")
+	digits = strings.TrimLeft(digits+fraction, "0")
+	if digits == "" {
+		return 0, true, true
+	}
+	// The value is 0.digits * 10^point.
+	trimmed := strings.TrimRight(digits, "0")
+	shift := int64(exponent) - int64(len(fraction)) + int64(len(digits)-len(trimmed))
+	if exponent == math.MaxInt || exponent == math.MinInt {
+		shift = int64(exponent)
+	}
+	if shift < 0 {
+		return 0, false, false
+	}
+	if shift > 19 || int64(len(trimmed))+shift > 19 {
+		return 0, true, false
+	}
+	value, err := strconv.ParseInt(sign+trimmed+strings.Repeat("0", int(shift)), 10, 64)
+	return value, true, err == nil
+}
+
+// Float reads a number.
+func (d *Decoder) Float() float64 {
+	if d.Kind() != '0' {
+		d.mismatch("a number")
+		return 0
+	}
+	start := d.pos
+	text := d.number()
+	if d.dead {
+		return 0
+	}
+	value, err := strconv.ParseFloat(string(text), 64)
+	if err != nil {
+		d.failAt(start, "type", "is a number beyond 64 bits")
+		return 0
+	}
+	return value
+}
+
+// Number reads a number and keeps it as it is written.
+func (d *Decoder) Number() json.Number {
+	if d.Kind() != '0' {
+		d.mismatch("a number")
+		return ""
+	}
+	return json.Number(d.number())
+}
+
+// Bool reads a boolean.
+func (d *Decoder) Bool() bool {
+	switch d.peek() {
+	case 't':
+		return d.literal("true")
+	case 'f':
+		d.literal("false")
+	default:
+		d.mismatch("a boolean")
+	}
+	return false
+}
+
+// appendFloat appends f as encoding/json does. ok is false for what JSON
+// cannot say: infinities and NaN.
+func appendFloat(b []byte, f float64) (_ []byte, ok bool) {
+	if math.IsInf(f, 0) || math.IsNaN(f) {
+		return b, false
+	}
+	format := byte('f')
+	if abs := math.Abs(f); abs != 0 && (abs < 1e-6 || abs >= 1e21) {
+		format = 'e'
+	}
+	b = strconv.AppendFloat(b, f, format, -1, 64)
+	if format == 'e' {
+		// e-09 becomes e-9.
+		if n := len(b); n >= 4 && b[n-4] == 'e' && b[n-3] == '-' && b[n-2] == '0' {
+			b[n-2] = b[n-1]
+			b = b[:n-1]
+		}
+	}
+	return b, true
+}

@@ -1,0 +1,116 @@
+package wire
+
+import (
+	"encoding/json"
+	"slices"
+)
+
+// Optional reads a value into a pointer; null is not a value.
+func Optional[T any](d *Decoder, read func(*Decoder) T) *T {
+	value := read(d)
+	return &value
+}
+
+// Pointer reads a value into a pointer; null gives nil.
+func Pointer[T any](d *Decoder, read func(*Decoder) T) *T {
+	if d.Null() {
+		return nil
+	}
+	value := read(d)
+	return &value
+}
+
+// Slice reads an array. An empty one gives an empty slice, never nil.
+func Slice[T any](d *Decoder, read func(*Decoder) T) []T {
+	items := []T{}
+	a := d.Array()
+	for a.Next() {
+		items = append(items, read(d))
+	}
+	return items
+}
+
+// Map reads an object into a map. An empty one gives an empty map, never nil.
+func Map[T any](d *Decoder, read func(*Decoder) T) map[string]T {
+	members := map[string]T{}
+	o := d.Object()
+	for o.Next() {
+		name := string(o.Name)
+		members[name] = read(d)
+	}
+	return members
+}
+
+// Member reads one more member of an open object into a map, which it makes
+// when it is nil.
+func Member[T any](o *Object, members map[string]T, read func(*Decoder) T) map[string]T {
+	if members == nil {
+		members = map[string]T{}
+	}
+	name := string(o.Name)
+	members[name] = read(o.d)
+	return members
+}
+
+// Unknown holds the members of an object that its schema does not name, by
+// name, as they came. They are written back in the order of their names.
+type Unknown map[string]json.RawMessage
+
+// Unknown keeps the current member.
+func (o *Object) Unknown(unknown *Unknown) {
+	name := string(o.Name)
+	if *unknown == nil {
+		*unknown = Unknown{}
+	}
+	(*unknown)[name] = o.d.Raw()
+}
+
+// Raw reads a value of any type and keeps its bytes.
+func (d *Decoder) Raw() json.RawMessage {
+	d.peek()
+	start := d.pos
+	d.Skip()
+	if d.dead {
+		return nil
+	}
+	return slices.Clone(d.data[start:d.pos])
+}
+
+// Any reads a value of any type: nil, bool, string, json.Number, []any or
+// map[string]any.
+func (d *Decoder) Any() any {
+	switch d.peek() {
+	case '{':
+		return d.AnyObject()
+	case '[':
+		return Slice(d, (*Decoder).Any)
+	case '"':
+		return d.String()
+	case 't', 'f':
+		return d.Bool()
+	case 'n':
+		d.literal("null")
+		return nil
+	default:
+		return json.Number(d.number())
+	}
+}
+
+// AnyObject reads an object whose members may be anything; its values are
+// those of Any.
+func (d *Decoder) AnyObject() map[string]any { return Map(d, (*Decoder).Any) }
+
+// External reads a value through the UnmarshalJSON method, or else the
+// encoding/json rules, of a type that the project configured.
+func External[T any](d *Decoder) T {
+	var value T
+	start := d.pos
+	raw := d.Raw()
+	if d.dead {
+		return value
+	}
+	if err := json.Unmarshal(raw, &value); err != nil {
+		d.failAt(start, "format", err.Error())
+	}
+	return value
+}
