@@ -12,36 +12,203 @@ import (
 	"github.com/google/uuid"
 )
 
-const ReadBacklog = `-- name: ReadBacklog :many
-SELECT seq, id, aggregate_type, aggregate_id, event_type, topic, event_key, created_at, retry_count, size,
+const AdoptForeign = `-- name: AdoptForeign :one
+WITH lease AS MATERIALIZED (
+    SELECT l.name FROM event_outbox_lease AS l
+    WHERE l.name = $1 AND l.epoch = $2 AND l.holder = $3::uuid
+    FOR KEY SHARE
+), foreigner AS MATERIALIZED (
+    SELECT f.id FROM event_outbox AS f
+    WHERE f.tx >= pg_snapshot_xmin(pg_current_snapshot()) AND f.published_at IS NULL
+      AND NOT pg_visible_in_snapshot(f.tx, pg_current_snapshot())
+    LIMIT $4
+), adopted AS (
+    UPDATE event_outbox AS o SET tx = NULL
+    FROM lease, foreigner
+    WHERE o.id = foreigner.id
+    RETURNING o.id
+)
+SELECT (SELECT count(*) FROM lease) AS leases, (SELECT count(*) FROM adopted) AS adopted
+`
+
+type AdoptForeignParams struct {
+	Name    string
+	Epoch   int64
+	Holder  uuid.UUID
+	MaxRows int32
+}
+
+type AdoptForeignRow struct {
+	Leases  int64
+	Adopted int64
+}
+
+// AdoptForeign finds rows that are visible although their tx says that they
+// cannot be: they were written under another cluster's transaction ids (a dump
+// that was restored). It clears their tx, so that they belong to the backlog. One
+// statement has one snapshot, hence no row of this cluster is ever among them.
+func (q *Queries) AdoptForeign(ctx context.Context, arg AdoptForeignParams) (AdoptForeignRow, error) {
+	row := q.db.QueryRow(ctx, AdoptForeign,
+		arg.Name,
+		arg.Epoch,
+		arg.Holder,
+		arg.MaxRows,
+	)
+	var i AdoptForeignRow
+	err := row.Scan(&i.Leases, &i.Adopted)
+	return i, err
+}
+
+const ForceFlush = `-- name: ForceFlush :exec
+SELECT pg_logical_emit_message(true, 'outboxgen', '')
+`
+
+// ForceFlush is a transaction of its own whose commit, under synchronous_commit,
+// puts everything before it in the write-ahead log on disk too.
+func (q *Queries) ForceFlush(ctx context.Context) error {
+	_, err := q.db.Exec(ctx, ForceFlush)
+	return err
+}
+
+const ForgetReplays = `-- name: ForgetReplays :one
+WITH lease AS MATERIALIZED (
+    SELECT l.name FROM event_outbox_lease AS l
+    WHERE l.name = $1 AND l.epoch = $2 AND l.holder = $3::uuid
+    FOR KEY SHARE
+), taken AS (
+    UPDATE event_outbox_audit AS a SET applied_at = now()
+    FROM lease
+    WHERE a.action = 'replay' AND a.applied_at IS NULL
+      AND (a.seq = ANY($4::bigint[]) OR NOT EXISTS (
+          SELECT FROM event_outbox AS o
+          WHERE o.seq = a.seq AND o.published_at IS NULL AND o.dead_at IS NULL))
+)
+SELECT count(*) AS leases FROM lease
+`
+
+type ForgetReplaysParams struct {
+	Name   string
+	Epoch  int64
+	Holder uuid.UUID
+	Seqs   []int64
+}
+
+// ForgetReplays marks the replays of the rows that were read, and those whose row
+// has been settled or discarded since, as taken up.
+func (q *Queries) ForgetReplays(ctx context.Context, arg ForgetReplaysParams) (int64, error) {
+	row := q.db.QueryRow(ctx, ForgetReplays,
+		arg.Name,
+		arg.Epoch,
+		arg.Holder,
+		arg.Seqs,
+	)
+	var leases int64
+	err := row.Scan(&leases)
+	return leases, err
+}
+
+const IsFlushed = `-- name: IsFlushed :one
+SELECT (pg_current_wal_flush_lsn() >= $1::pg_lsn)::boolean AS flushed
+`
+
+func (q *Queries) IsFlushed(ctx context.Context, lsn string) (bool, error) {
+	row := q.db.QueryRow(ctx, IsFlushed, lsn)
+	var flushed bool
+	err := row.Scan(&flushed)
+	return flushed, err
+}
+
+const ReadHeld = `-- name: ReadHeld :many
+SELECT seq, coalesce(topic, event_data ->> 'topic', event_type)::text AS topic, event_key, event_type, retry_count,
+       next_attempt_at, (dead_at IS NOT NULL)::boolean AS dead,
+       greatest(0, extract(epoch FROM next_attempt_at - clock_timestamp()) * 1000000)::bigint AS retry_in_us
+FROM event_outbox
+WHERE (next_attempt_at IS NOT NULL OR dead_at IS NOT NULL) AND published_at IS NULL
+  AND (dead_at IS NULL OR event_type = ANY($1::text[]))
+ORDER BY seq
+`
+
+type ReadHeldRow struct {
+	Seq           *int64
+	Topic         string
+	EventKey      *string
+	EventType     string
+	RetryCount    int32
+	NextAttemptAt *time.Time
+	Dead          bool
+	RetryInUs     int64
+}
+
+func (q *Queries) ReadHeld(ctx context.Context, deadTypes []string) ([]ReadHeldRow, error) {
+	rows, err := q.db.Query(ctx, ReadHeld, deadTypes)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ReadHeldRow
+	for rows.Next() {
+		var i ReadHeldRow
+		if err := rows.Scan(
+			&i.Seq,
+			&i.Topic,
+			&i.EventKey,
+			&i.EventType,
+			&i.RetryCount,
+			&i.NextAttemptAt,
+			&i.Dead,
+			&i.RetryInUs,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const ReadRange = `-- name: ReadRange :many
+SELECT seq, id, aggregate_type, aggregate_id, event_type, topic, event_key, created_at, retry_count,
        CASE WHEN before = 0 OR before + size <= $1::bigint THEN data END AS data,
        CASE WHEN before = 0 OR before + size <= $1::bigint THEN headers END AS headers
 FROM (
-    SELECT r.seq, r.id, r.aggregate_type, r.aggregate_id, r.event_type, r.topic, r.event_key, r.created_at, r.retry_count, r.data, r.headers, r.size, sum(size) OVER (ORDER BY seq ROWS UNBOUNDED PRECEDING)::bigint - size AS before
+    SELECT sized.seq, sized.id, sized.aggregate_type, sized.aggregate_id, sized.event_type, sized.topic, sized.event_key, sized.created_at, sized.retry_count, sized.data, sized.headers, sized.size, sum(size) OVER (ORDER BY seq ROWS UNBOUNDED PRECEDING)::bigint - size AS before
     FROM (
-        SELECT seq, id, aggregate_type, aggregate_id, event_type, topic, event_key, created_at, retry_count, data, headers, octet_length(data) + coalesce(octet_length(headers), 0) AS size
+        SELECT picked.seq, picked.id, picked.aggregate_type, picked.aggregate_id, picked.event_type, picked.topic, picked.event_key, picked.created_at, picked.retry_count, picked.data, picked.headers, octet_length(data) + coalesce(octet_length(headers), 0) AS size
         FROM (
             SELECT o.seq, o.id, o.aggregate_type, o.aggregate_id, o.event_type,
                    coalesce(o.topic, o.event_data ->> 'topic', o.event_type)::text AS topic,
                    o.event_key, o.created_at, o.retry_count, o.event_data::text AS data, o.headers::text AS headers
             FROM event_outbox AS o
-            WHERE o.published_at IS NULL AND o.dead_at IS NULL AND o.seq > $2::bigint
-              AND (o.tx IS NULL OR pg_visible_in_snapshot(o.tx, $3::pg_snapshot))
+            WHERE o.published_at IS NULL AND o.dead_at IS NULL
+              AND o.seq > $2::bigint AND o.seq <= $3::bigint
+              AND (o.tx IS NULL OR pg_visible_in_snapshot(o.tx, $4::pg_snapshot))
+              AND ($5::pg_snapshot IS NULL
+                   OR NOT pg_visible_in_snapshot(o.tx, $5::pg_snapshot))
+              AND ($6::text IS NULL
+                   OR coalesce(o.topic, o.event_data ->> 'topic', o.event_type) = $6::text)
+              AND ($7::text IS NULL OR o.event_key = $7::text)
             ORDER BY o.seq
-            LIMIT $4       ) AS picked
-    ) AS r
+            LIMIT $8
+        ) AS picked
+    ) AS sized
 ) AS page
 ORDER BY seq
 `
 
-type ReadBacklogParams struct {
-	MaxBytes             int64
-	After                int64
-	Snapshot             string
-	MaxRowspgCatalogint4 int32
+type ReadRangeParams struct {
+	MaxBytes  int64
+	After     int64
+	UpTo      int64
+	VisibleIn string
+	HiddenIn  *string
+	Topic     *string
+	Key       *string
+	MaxRows   int32
 }
 
-type ReadBacklogRow struct {
+type ReadRangeRow struct {
 	Seq           *int64
 	ID            uuid.UUID
 	AggregateType string
@@ -51,25 +218,31 @@ type ReadBacklogRow struct {
 	EventKey      *string
 	CreatedAt     time.Time
 	RetryCount    int32
-	Size          int32
 	Data          interface{}
 	Headers       interface{}
 }
 
-func (q *Queries) ReadBacklog(ctx context.Context, arg ReadBacklogParams) ([]ReadBacklogRow, error) {
-	rows, err := q.db.Query(ctx, ReadBacklog,
+// ReadRange walks the unsettled rows in seq order. hidden_in, topic and key
+// narrow the choice when they are not null; hidden_in leaves out what the earlier
+// snapshot showed already.
+func (q *Queries) ReadRange(ctx context.Context, arg ReadRangeParams) ([]ReadRangeRow, error) {
+	rows, err := q.db.Query(ctx, ReadRange,
 		arg.MaxBytes,
 		arg.After,
-		arg.Snapshot,
-		arg.MaxRowspgCatalogint4,
+		arg.UpTo,
+		arg.VisibleIn,
+		arg.HiddenIn,
+		arg.Topic,
+		arg.Key,
+		arg.MaxRows,
 	)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	var items []ReadBacklogRow
+	var items []ReadRangeRow
 	for rows.Next() {
-		var i ReadBacklogRow
+		var i ReadRangeRow
 		if err := rows.Scan(
 			&i.Seq,
 			&i.ID,
@@ -80,7 +253,180 @@ func (q *Queries) ReadBacklog(ctx context.Context, arg ReadBacklogParams) ([]Rea
 			&i.EventKey,
 			&i.CreatedAt,
 			&i.RetryCount,
-			&i.Size,
+			&i.Data,
+			&i.Headers,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const ReadReplayed = `-- name: ReadReplayed :many
+SELECT seq, id, aggregate_type, aggregate_id, event_type, topic, event_key, created_at, retry_count,
+       CASE WHEN before = 0 OR before + size <= $1::bigint THEN data END AS data,
+       CASE WHEN before = 0 OR before + size <= $1::bigint THEN headers END AS headers
+FROM (
+    SELECT sized.seq, sized.id, sized.aggregate_type, sized.aggregate_id, sized.event_type, sized.topic, sized.event_key, sized.created_at, sized.retry_count, sized.data, sized.headers, sized.size, sum(size) OVER (ORDER BY seq ROWS UNBOUNDED PRECEDING)::bigint - size AS before
+    FROM (
+        SELECT picked.seq, picked.id, picked.aggregate_type, picked.aggregate_id, picked.event_type, picked.topic, picked.event_key, picked.created_at, picked.retry_count, picked.data, picked.headers, octet_length(data) + coalesce(octet_length(headers), 0) AS size
+        FROM (
+            SELECT o.seq, o.id, o.aggregate_type, o.aggregate_id, o.event_type,
+                   coalesce(o.topic, o.event_data ->> 'topic', o.event_type)::text AS topic,
+                   o.event_key, o.created_at, o.retry_count, o.event_data::text AS data, o.headers::text AS headers
+            FROM event_outbox AS o
+            WHERE o.published_at IS NULL AND o.dead_at IS NULL
+              AND o.seq = ANY(ARRAY(
+                  SELECT a.seq FROM event_outbox_audit AS a WHERE a.action = 'replay' AND a.applied_at IS NULL))
+            ORDER BY o.seq
+            LIMIT $2
+        ) AS picked
+    ) AS sized
+) AS page
+ORDER BY seq
+`
+
+type ReadReplayedParams struct {
+	MaxBytes int64
+	MaxRows  int32
+}
+
+type ReadReplayedRow struct {
+	Seq           *int64
+	ID            uuid.UUID
+	AggregateType string
+	AggregateID   string
+	EventType     string
+	Topic         string
+	EventKey      *string
+	CreatedAt     time.Time
+	RetryCount    int32
+	Data          interface{}
+	Headers       interface{}
+}
+
+func (q *Queries) ReadReplayed(ctx context.Context, arg ReadReplayedParams) ([]ReadReplayedRow, error) {
+	rows, err := q.db.Query(ctx, ReadReplayed, arg.MaxBytes, arg.MaxRows)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ReadReplayedRow
+	for rows.Next() {
+		var i ReadReplayedRow
+		if err := rows.Scan(
+			&i.Seq,
+			&i.ID,
+			&i.AggregateType,
+			&i.AggregateID,
+			&i.EventType,
+			&i.Topic,
+			&i.EventKey,
+			&i.CreatedAt,
+			&i.RetryCount,
+			&i.Data,
+			&i.Headers,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const ReadTick = `-- name: ReadTick :many
+SELECT seq, id, aggregate_type, aggregate_id, event_type, topic, event_key, created_at, retry_count,
+       CASE WHEN before = 0 OR before + size <= $1::bigint THEN data END AS data,
+       CASE WHEN before = 0 OR before + size <= $1::bigint THEN headers END AS headers
+FROM (
+    SELECT sized.seq, sized.id, sized.aggregate_type, sized.aggregate_id, sized.event_type, sized.topic, sized.event_key, sized.created_at, sized.retry_count, sized.data, sized.headers, sized.size, sum(size) OVER (ORDER BY seq ROWS UNBOUNDED PRECEDING)::bigint - size AS before
+    FROM (
+        SELECT picked.seq, picked.id, picked.aggregate_type, picked.aggregate_id, picked.event_type,
+               coalesce(picked.topic, picked.event_data ->> 'topic', picked.event_type)::text AS topic,
+               picked.event_key, picked.created_at, picked.retry_count,
+               picked.event_data::text AS data, picked.headers::text AS headers,
+               octet_length(picked.event_data::text) + coalesce(octet_length(picked.headers::text), 0) AS size
+        FROM (
+            SELECT tick.id, tick.aggregate_id, tick.aggregate_type, tick.event_type, tick.event_data, tick.event_key, tick.created_at, tick.published_at, tick.retry_count, tick.last_error, tick.tx, tick.seq, tick.topic, tick.headers, tick.next_attempt_at, tick.dead_at FROM (
+                SELECT o.id, o.aggregate_id, o.aggregate_type, o.event_type, o.event_data, o.event_key, o.created_at, o.published_at, o.retry_count, o.last_error, o.tx, o.seq, o.topic, o.headers, o.next_attempt_at, o.dead_at FROM event_outbox AS o
+                WHERE o.tx >= $2::xid8 AND o.tx < $3::xid8
+                  AND pg_visible_in_snapshot(o.tx, $4::pg_snapshot)
+                  AND coalesce(o.published_at, o.dead_at) IS NULL
+                UNION ALL
+                SELECT o.id, o.aggregate_id, o.aggregate_type, o.event_type, o.event_data, o.event_key, o.created_at, o.published_at, o.retry_count, o.last_error, o.tx, o.seq, o.topic, o.headers, o.next_attempt_at, o.dead_at FROM event_outbox AS o
+                WHERE o.tx = ANY($5::xid8[])
+                  AND coalesce(o.published_at, o.dead_at) IS NULL
+            ) AS tick
+            WHERE tick.seq > $6::bigint
+            ORDER BY tick.seq
+            LIMIT $7
+        ) AS picked
+    ) AS sized
+) AS page
+ORDER BY seq
+`
+
+type ReadTickParams struct {
+	MaxBytes  int64
+	FromXmax  uint64
+	ToXmax    uint64
+	VisibleIn string
+	Closed    []uint64
+	After     int64
+	MaxRows   int32
+}
+
+type ReadTickRow struct {
+	Seq           *int64
+	ID            uuid.UUID
+	AggregateType string
+	AggregateID   string
+	EventType     string
+	Topic         string
+	EventKey      *string
+	CreatedAt     time.Time
+	RetryCount    int32
+	Data          interface{}
+	Headers       interface{}
+}
+
+// ReadTick gives the first page of a tick. It finds the rows by transaction, so a
+// small tick costs the same beside a million rows that wait; the pages after the
+// first come from ReadRange, which need not sort the whole tick again.
+func (q *Queries) ReadTick(ctx context.Context, arg ReadTickParams) ([]ReadTickRow, error) {
+	rows, err := q.db.Query(ctx, ReadTick,
+		arg.MaxBytes,
+		arg.FromXmax,
+		arg.ToXmax,
+		arg.VisibleIn,
+		arg.Closed,
+		arg.After,
+		arg.MaxRows,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ReadTickRow
+	for rows.Next() {
+		var i ReadTickRow
+		if err := rows.Scan(
+			&i.Seq,
+			&i.ID,
+			&i.AggregateType,
+			&i.AggregateID,
+			&i.EventType,
+			&i.Topic,
+			&i.EventKey,
+			&i.CreatedAt,
+			&i.RetryCount,
 			&i.Data,
 			&i.Headers,
 		); err != nil {
@@ -99,21 +445,20 @@ const TakeSnapshot = `-- name: TakeSnapshot :one
 SELECT pg_current_snapshot()::text AS snapshot
 `
 
-// What these statements have in common:
+// How pages are read
 //
-// A page is cut by rows and by bytes in one pass. The inner SELECT walks an
-// index in seq order and stops at the row limit, which is one more than the page
-// may hold; the window sum over it adds up the sizes row by row, so nothing is
-// sorted and nothing beyond the row limit is looked at. A row beyond the byte
-// limit comes without its data: it only says that there is more.
+// A page is cut by rows and by bytes in one pass. The innermost SELECT walks an
+// index and stops at the row limit; the window sum over it adds the sizes up row
+// by row, without a sort of its own. A row beyond the byte limit comes without its
+// data: it only says that there is more.
 //
-// The plan is the same whatever the statistics say, since each inner SELECT can
-// use one index only: "published_at IS NULL AND dead_at IS NULL" proves the
-// partial index on seq, a condition on tx inside a function call cannot use the
-// index on tx, and coalesce(published_at, dead_at) IS NULL, which means the same,
-// proves no partial index.
+// Every plan is an index scan whatever the statistics say, because only one index
+// fits each condition: "published_at IS NULL AND dead_at IS NULL" proves the
+// partial index on seq; a tx inside a function call cannot use the index on tx;
+// coalesce(published_at, dead_at) IS NULL means the same and proves no partial
+// index, which leaves the one on tx.
 //
-// Old writers fill no topic column: then the topic sits in the event's body.
+// Old writers fill no topic column: their topic sits in the event's body.
 func (q *Queries) TakeSnapshot(ctx context.Context) (string, error) {
 	row := q.db.QueryRow(ctx, TakeSnapshot)
 	var snapshot string

@@ -13,8 +13,8 @@ import (
 
 const DeletePublished = `-- name: DeletePublished :one
 WITH lease AS MATERIALIZED (
-    SELECT name FROM event_outbox_lease
-    WHERE name = $1 AND epoch = $2 AND holder = $3::uuid
+    SELECT l.name FROM event_outbox_lease AS l
+    WHERE l.name = $1 AND l.epoch = $2 AND l.holder = $3::uuid
     FOR KEY SHARE
 ), published AS (
     DELETE FROM event_outbox AS o USING lease
@@ -44,8 +44,8 @@ func (q *Queries) DeletePublished(ctx context.Context, arg DeletePublishedParams
 
 const MarkFailed = `-- name: MarkFailed :one
 WITH lease AS MATERIALIZED (
-    SELECT name FROM event_outbox_lease
-    WHERE name = $1 AND epoch = $2 AND holder = $3::uuid
+    SELECT l.name FROM event_outbox_lease AS l
+    WHERE l.name = $1 AND l.epoch = $2 AND l.holder = $3::uuid
     FOR KEY SHARE
 ), failure AS (
     SELECT unnest($4::bigint[]) AS seq, unnest($5::text[]) AS error,
@@ -90,8 +90,8 @@ func (q *Queries) MarkFailed(ctx context.Context, arg MarkFailedParams) (int64, 
 const MarkPublished = `-- name: MarkPublished :one
 
 WITH lease AS MATERIALIZED (
-    SELECT name FROM event_outbox_lease
-    WHERE name = $1 AND epoch = $2 AND holder = $3::uuid
+    SELECT l.name FROM event_outbox_lease AS l
+    WHERE l.name = $1 AND l.epoch = $2 AND l.holder = $3::uuid
     FOR KEY SHARE
 ), published AS (
     UPDATE event_outbox AS o SET published_at = now(), next_attempt_at = NULL

@@ -29,7 +29,7 @@ WITH lease AS MATERIALIZED (
     WHERE l.name = @name AND l.epoch = @epoch AND l.holder = @holder::uuid
     FOR KEY SHARE
 ), edge AS MATERIALIZED (
-    SELECT e.tx, e.created_at < now() - @keep_us::bigint * interval '1 microsecond' AS old
+    SELECT e.tx, e.created_at < now() - make_interval(secs => @keep_seconds::float8) AS old
     FROM event_outbox AS e
     WHERE e.tx >= @from_tx::xid8
     ORDER BY e.tx
@@ -38,14 +38,14 @@ WITH lease AS MATERIALIZED (
     SELECT d.id FROM event_outbox AS d
     WHERE d.tx >= @from_tx::xid8
       AND d.tx <= coalesce((SELECT edge.tx FROM edge), '18446744073709551615'::xid8)
-      AND d.published_at < now() - @keep_us::bigint * interval '1 microsecond'
+      AND d.published_at < now() - make_interval(secs => @keep_seconds::float8)
     LIMIT @max_rows
 ), swept AS (
     DELETE FROM event_outbox AS o USING lease, doomed WHERE o.id = doomed.id RETURNING o.id
 )
 SELECT (SELECT count(*) FROM lease) AS leases,
        (SELECT count(*) FROM swept) AS swept,
-       coalesce((SELECT edge.tx FROM edge), '0'::xid8)::text AS edge_tx,
+       coalesce((SELECT edge.tx FROM edge), '0'::xid8)::xid8 AS edge_tx,
        coalesce((SELECT edge.old FROM edge), false)::boolean AS edge_old;
 
 -- Rows of before an upgrade have no tx.
@@ -56,7 +56,7 @@ WITH lease AS MATERIALIZED (
     FOR KEY SHARE
 ), doomed AS MATERIALIZED (
     SELECT d.id FROM event_outbox AS d
-    WHERE d.tx IS NULL AND d.published_at < now() - @keep_us::bigint * interval '1 microsecond'
+    WHERE d.tx IS NULL AND d.published_at < now() - make_interval(secs => @keep_seconds::float8)
     LIMIT @max_rows
 ), swept AS (
     DELETE FROM event_outbox AS o USING lease, doomed WHERE o.id = doomed.id RETURNING o.id
