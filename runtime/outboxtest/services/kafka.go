@@ -49,15 +49,16 @@ func StartKafka(ctx context.Context) (*KafkaCluster, error) {
 	if choice == choiceFake {
 		return StartKFake()
 	}
-	k, err := startReal(ctx)
+	k, err := StartRealKafka(ctx)
 	if errors.Is(err, ErrNotFound) && choice == choiceAny {
 		return StartKFake()
 	}
 	return k, err
 }
 
-// startReal finds or starts a real Kafka.
-func startReal(ctx context.Context) (*KafkaCluster, error) {
+// StartRealKafka is [StartKafka] that never falls back to kfake. The error wraps
+// [ErrNotFound] when there is no real Kafka.
+func StartRealKafka(ctx context.Context) (*KafkaCluster, error) {
 	if list := os.Getenv("KAFKA_BROKERS"); list != "" {
 		k := &KafkaCluster{Brokers: strings.Split(list, ",")}
 		if err := k.ping(ctx); err != nil {
@@ -123,7 +124,7 @@ func sharedReal(t testing.TB) (*KafkaCluster, error) {
 	return use(t, "kafka", func() (*KafkaCluster, error) {
 		ctx, cancel := context.WithTimeout(context.Background(), startLimit)
 		defer cancel()
-		k, err := startReal(ctx)
+		k, err := StartRealKafka(ctx)
 		if err == nil {
 			k.control = false
 		}

@@ -87,14 +87,17 @@ func (b *broker) format(ctx context.Context) error {
 		return err
 	}
 	settings := map[string]string{
-		"process.roles":                                    "broker,controller",
-		"node.id":                                          "1",
-		"controller.quorum.voters":                         "1@" + controller,
-		"controller.listener.names":                        "CONTROLLER",
-		"listeners":                                        "PLAINTEXT://" + b.address + ",CONTROLLER://" + controller,
-		"advertised.listeners":                             "PLAINTEXT://" + b.address,
-		"listener.security.protocol.map":                   "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
-		"log.dirs":                                         data,
+		"process.roles":                  "broker,controller",
+		"node.id":                        "1",
+		"controller.quorum.voters":       "1@" + controller,
+		"controller.listener.names":      "CONTROLLER",
+		"listeners":                      "PLAINTEXT://" + b.address + ",CONTROLLER://" + controller,
+		"advertised.listeners":           "PLAINTEXT://" + b.address,
+		"listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+		"log.dirs":                       data,
+		// A killed broker may come back only when its session has ended.
+		"broker.session.timeout.ms":                        "2000",
+		"broker.heartbeat.interval.ms":                     "300",
 		"num.partitions":                                   "3",
 		"auto.create.topics.enable":                        "false",
 		"group.initial.rebalance.delay.ms":                 "0",

