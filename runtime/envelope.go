@@ -1,15 +1,16 @@
 package outbox
 
 import (
-	"context"
 	"encoding/json"
-	"errors"
 	"time"
 
 	"github.com/google/uuid"
+
+	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
-// Envelope is event data with what the wire says about it.
+// Envelope is event data with what the wire says about it. Decode makes one;
+// writing it again gives an equal document.
 type Envelope[T any] struct {
 	// Kind is how the event is wrapped.
 	Kind EnvelopeKind
@@ -33,16 +34,91 @@ type Envelope[T any] struct {
 	// so that no number loses a digit.
 	Metadata map[string]json.RawMessage
 	// Extra holds fields of the envelope that this package does not know, as
-	// they were written.
+	// they were written; in a CloudEvent also the subject.
 	Extra map[string]json.RawMessage
 }
 
-// NewRow validates the data and builds the event's row.
-func (t EventType[T]) NewRow(ctx context.Context, data T, opts ...Option) (Row, error) {
-	return Row{}, errors.New("outbox: not there yet")
+// CausationID is the id of what caused the event, or "" when the envelope does
+// not say.
+func (e Envelope[T]) CausationID() string {
+	var id string
+	if raw, ok := e.Metadata[metadataCausationID]; ok && json.Unmarshal(raw, &id) == nil {
+		return id
+	}
+	return ""
 }
 
-// Decode reads a record's value.
-func (t EventType[T]) Decode(value []byte, headers ...Header) (Envelope[T], error) {
-	return Envelope[T]{}, errors.New("outbox: not there yet")
+// MarshalJSON writes the envelope in the form of its Kind; without an envelope,
+// the bare data.
+func (e Envelope[T]) MarshalJSON() ([]byte, error) {
+	data, err := marshalData(e.Data)
+	if err != nil || e.Kind == EnvelopeNone {
+		return data, err
+	}
+	return wire.Marshal(e, "envelope of "+e.EventType, func(to *wire.Encoder, e Envelope[T]) {
+		to.Begin()
+		if e.Kind == EnvelopeCloudEvents {
+			e.putCloudEvent(to, data)
+		} else {
+			e.putOutbox(to, data)
+		}
+		to.End()
+	})
+}
+
+func (e Envelope[T]) putOutbox(to *wire.Encoder, data json.RawMessage) {
+	to.Name("event_id").UUID(e.EventID)
+	to.Name("event_type").String(e.EventType)
+	to.Name("event_timestamp").DateTime(e.EventTimestamp.UTC())
+	to.Name("source_service").String(e.SourceService)
+	to.Name("schema_version").Int(int64(e.SchemaVersion))
+	to.Name("correlation_id").String(e.CorrelationID)
+	to.Name("data_schema_uri")
+	wire.PutPointer(to, e.DataSchemaURI, (*wire.Encoder).String)
+	to.Name("data").Raw(data)
+	to.Name("metadata")
+	if e.Metadata == nil {
+		to.Null()
+	} else {
+		wire.PutMap(to, e.Metadata, (*wire.Encoder).Raw)
+	}
+	to.Unknown(e.Extra)
+}
+
+// putCloudEvent writes a CloudEvent. An attribute cannot be an object, so the
+// metadata is one as text.
+func (e Envelope[T]) putCloudEvent(to *wire.Encoder, data json.RawMessage) {
+	to.Name("specversion").String("1.0")
+	to.Name("id").UUID(e.EventID)
+	to.Name("source").String(e.SourceService)
+	to.Name("type").String(e.EventType)
+	if !e.EventTimestamp.IsZero() {
+		to.Name("time").DateTime(e.EventTimestamp.UTC())
+	}
+	to.Name("datacontenttype").String("application/json")
+	if e.DataSchemaURI != nil {
+		to.Name("dataschema").String(*e.DataSchemaURI)
+	}
+	if e.CorrelationID != "" {
+		to.Name("correlationid").String(e.CorrelationID)
+	}
+	if e.Metadata != nil {
+		text, err := wire.Marshal(e.Metadata, "metadata", func(to *wire.Encoder, m map[string]json.RawMessage) {
+			wire.PutMap(to, m, (*wire.Encoder).Raw)
+		})
+		if err != nil {
+			text = []byte{0xff} // not UTF-8: String reports it
+		}
+		to.Name("metadata").String(string(text))
+	}
+	to.Unknown(e.Extra)
+	to.Name("data").Raw(data)
+}
+
+// marshalData prefers the data's own method, which is what generated types have.
+func marshalData[T any](data T) (json.RawMessage, error) {
+	if m, ok := any(data).(json.Marshaler); ok {
+		return m.MarshalJSON()
+	}
+	return json.Marshal(data)
 }

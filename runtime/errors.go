@@ -3,49 +3,21 @@ package outbox
 import (
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
-// Violation is one way in which event data breaks its schema.
-type Violation struct {
-	// Pointer is the JSON Pointer of the offending value; "" is the whole data.
-	Pointer string
-	// Rule is the schema keyword that is broken, such as "maxLength".
-	Rule string
-	// Message says what is wrong, in words.
-	Message string
-}
+// Violation is one place where event data breaks its schema.
+type Violation = wire.Violation
 
 // ValidationError is returned by Validate of generated types, and by every
 // insert before it touches the database, when event data breaks its schema. It
-// holds every violation.
-type ValidationError struct {
-	// Type is the event's type.
-	Type string
-	// Violations are in the order of the schema; there is at least one.
-	Violations []Violation
-}
-
-// Error lists every violation.
-func (e *ValidationError) Error() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "outbox: %s breaks its schema:", e.Type)
-	for i, v := range e.Violations {
-		if i > 0 {
-			b.WriteByte(';')
-		}
-		p := v.Pointer
-		if p == "" {
-			p = "the document"
-		}
-		fmt.Fprintf(&b, " %s: %s (%s)", p, v.Message, v.Rule)
-	}
-	return b.String()
-}
+// holds every violation with its JSON Pointer.
+type ValidationError = wire.ValidationError
 
 // InsertError is returned when an event could not be inserted: by the insert
 // itself when the row cannot be built (an id that is missing or too long, a
@@ -147,21 +119,24 @@ var ErrTransactionControl = errors.New("outbox: a transaction that InTx runs is 
 var ErrTxClosed = fmt.Errorf("outbox: %w: use it only inside the function given to InTx", pgx.ErrTxClosed)
 
 // DecodeError is returned by Decode when a record's value is not the event that
-// it should be. It is never worth a retry.
+// it should be. The same bytes will never decode, so it is not worth a retry.
 type DecodeError struct {
 	// EventType is the type that was expected.
 	EventType string
-	// Field is the envelope's field at fault; "": the document as a whole.
-	Field string
-	// Err is the cause.
+	// EventID is the event's id; uuid.Nil when the envelope did not decode.
+	EventID uuid.UUID
+	// InData is true when the envelope is in order and the data is not. JSON
+	// Pointers in Err then begin at the data.
+	InData bool
+	// Err is the cause; a *wire.DecodeError lists every fault with its place.
 	Err error
 }
 
 func (e *DecodeError) Error() string {
-	if e.Field == "" {
-		return fmt.Sprintf("outbox: decode %s: %v", e.EventType, e.Err)
+	if e.InData {
+		return fmt.Sprintf("outbox: decode the data of %s %s: %v", e.EventType, e.EventID, e.Err)
 	}
-	return fmt.Sprintf("outbox: decode %s: %s: %v", e.EventType, e.Field, e.Err)
+	return fmt.Sprintf("outbox: decode %s: %v", e.EventType, e.Err)
 }
 
 // Unwrap returns the cause.

@@ -1,8 +1,6 @@
 package outbox
 
-import (
-	"context"
-)
+import "context"
 
 // SupportsGenerator1 is true while this package can serve code that generator
 // version 1 wrote. Generated code refers to it, so that a mismatch is an error

@@ -150,8 +150,7 @@ func Queue(ctx context.Context, batch *pgx.Batch, insert InsertRows, event Event
 	for _, s := range statements {
 		queued := &queuedEvents{built: s.built}
 		batch.Queue(s.sql, append([]any{queued}, s.args...)...).Exec(func(tag pgconn.CommandTag) error {
-			queued.settle(tag.RowsAffected())
-			return nil
+			return queued.resolve(tag.RowsAffected())
 		})
 	}
 	return nil
@@ -175,7 +174,7 @@ func build(ctx context.Context, defaults []Option, events []Event) ([]Built, err
 		}
 		if _, twice := fresh[row.ID]; twice && !row.IDGiven {
 			return nil, &InsertError{EventType: row.EventType, EventID: row.ID,
-				Err: errors.New("the id was generated for an earlier event of the same call; NewID must never repeat itself")}
+				Err: fmt.Errorf("the id was generated for an earlier event of the same call: %w", errIDRepeats)}
 		}
 		fresh[row.ID] = struct{}{}
 		if row.Outcome != nil {
@@ -261,6 +260,8 @@ func (c *capturing) QueryRow(context.Context, string, ...any) pgx.Row {
 	return failedRow{errNotAnInsert}
 }
 
+var errIDRepeats = errors.New("NewID must never repeat itself")
+
 var errNotAnInsert = errors.New("the generated insert asked for rows; it must be a plain INSERT")
 
 // batcher is what every pgx.Tx has beyond Transaction.
@@ -279,7 +280,9 @@ func execute(ctx context.Context, tx Transaction, statements []statement) error 
 		if err != nil {
 			return insertError(s.built, err)
 		}
-		settle(s.built, tag.RowsAffected())
+		if err := resolve(s.built, tag.RowsAffected()); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -300,25 +303,31 @@ func executeBatch(ctx context.Context, tx batcher, statements []statement) (err 
 		if err != nil {
 			return insertError(s.built, err)
 		}
-		settle(s.built, tag.RowsAffected())
+		if err := resolve(s.built, tag.RowsAffected()); err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
-// settle tells the outcomes; inserted is the statement's row count. Only an
-// event alone in its statement can have one of its own.
-func settle(built []Built, inserted int64) {
+// resolve tells the outcomes of one statement, which inserted so many rows. A
+// row that is missing is a repetition when its id was given; such an event is
+// alone in its statement. Otherwise the generated id was in the table before.
+func resolve(built []Built, inserted int64) error {
 	for _, b := range built {
 		if b.Row.Outcome != nil {
 			*b.Row.Outcome = Outcome{EventID: b.Row.ID, Known: true, Inserted: inserted > 0}
 		}
 	}
+	if missing := int64(len(built)) - inserted; missing > 0 && !built[0].Row.IDGiven {
+		return insertError(built, fmt.Errorf("%d of the generated ids were in the table already: %w", missing, errIDRepeats))
+	}
+	return nil
 }
 
 // insertError names the event, or the first of the events, that err befell.
 func insertError(built []Built, err error) error {
-	e := &InsertError{EventType: built[0].Row.EventType, EventID: built[0].Row.ID, Events: len(built), Err: err}
-	return e
+	return &InsertError{EventType: built[0].Row.EventType, EventID: built[0].Row.ID, Events: len(built), Err: err}
 }
 
 // queuedEvents travels in a batch as the first argument of its statement, where
@@ -327,7 +336,6 @@ func insertError(built []Built, err error) error {
 type queuedEvents struct {
 	built    []Built
 	inserted int64
-	known    bool
 }
 
 // RewriteQuery changes nothing.
@@ -335,9 +343,9 @@ func (*queuedEvents) RewriteQuery(_ context.Context, _ *pgx.Conn, sql string, ar
 	return sql, args, nil
 }
 
-func (q *queuedEvents) settle(inserted int64) {
-	q.inserted, q.known = inserted, true
-	settle(q.built, inserted)
+func (q *queuedEvents) resolve(inserted int64) error {
+	q.inserted = inserted
+	return resolve(q.built, inserted)
 }
 
 // failedRow is a pgx.Row that only has an error.

@@ -80,8 +80,7 @@ func WithCorrelationID(id string) Option {
 }
 
 // WithCausationID names the event or command that caused this one. It goes into
-// the header causation_id and the metadata entry of that name (in a CloudEvent:
-// the attribute causationid). Default: the context's (see
+// the header causation_id and the envelope's metadata entry of that name. Default: the context's (see
 // ContextWithCausationID), else none.
 func WithCausationID(id string) Option {
 	return func(o *rowOptions) { o.causationID = id }

@@ -1,0 +1,159 @@
+package outbox
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+)
+
+// kept is what a transaction remembers about its events. A Tx and the nested
+// ones within it share one, because they share the connection: an event belongs
+// to the innermost savepoint that is open when it is inserted, whichever Tx it
+// is inserted on.
+type kept struct {
+	now   func() time.Time
+	newID func() (uuid.UUID, error)
+
+	entries []entry
+	marks   []mark // open savepoints, outermost first
+	// eager is set by the first raw SAVEPOINT. From then on the database alone
+	// keeps the books: events are inserted at once.
+	eager bool
+	// misuse is set when the function tried to end the transaction.
+	misuse error
+	closed bool
+}
+
+// entry is one statement of the transaction's events.
+type entry struct {
+	statement
+	// queued is set for events that came in a batch of the caller's.
+	queued *queuedEvents
+	// sent is true once the statement has run; inserted is then its row count.
+	sent     bool
+	inserted int64
+	// level is how many savepoints were open when the statement ran.
+	level int
+}
+
+// mark is an open savepoint.
+type mark struct {
+	name string // of a raw SAVEPOINT; "" for a nested Tx
+	at   int    // how many entries came before it
+}
+
+// events counts the events that are kept.
+func (k *kept) events() int {
+	n := 0
+	for _, e := range k.entries {
+		n += len(e.built)
+	}
+	return n
+}
+
+// unsent lists the entries whose statements have still to run.
+func (k *kept) unsent() []*entry {
+	var list []*entry
+	for i := range k.entries {
+		if e := &k.entries[i]; !e.sent {
+			list = append(list, e)
+		}
+	}
+	return list
+}
+
+// add keeps events.
+func (k *kept) add(statements []statement) {
+	for _, s := range statements {
+		k.entries = append(k.entries, entry{statement: s})
+	}
+}
+
+// flush runs what is still to run.
+func (k *kept) flush(ctx context.Context, tx pgx.Tx) error {
+	for _, e := range k.unsent() {
+		tag, err := tx.Exec(ctx, e.sql, e.args...)
+		if err != nil {
+			return insertError(e.built, err)
+		}
+		e.sent, e.inserted, e.level = true, tag.RowsAffected(), len(k.marks)
+		if err := resolve(e.built, e.inserted); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// open notes a savepoint and returns how many are open with it.
+func (k *kept) open(name string) int {
+	k.marks = append(k.marks, mark{name: name, at: len(k.entries)})
+	return len(k.marks)
+}
+
+// release merges the savepoint at the level, and those within it, into what is
+// around it.
+func (k *kept) release(level int) {
+	if level > len(k.marks) {
+		return
+	}
+	k.marks = k.marks[:level-1]
+	for i := range k.entries {
+		k.entries[i].level = min(k.entries[i].level, level-1)
+	}
+}
+
+// rollback drops the events since the savepoint at the level. Events from before
+// it whose statements ran only behind it (a raw SAVEPOINT sent them) have still
+// to run.
+func (k *kept) rollback(level int) {
+	if level > len(k.marks) {
+		return
+	}
+	m := k.marks[level-1]
+	clear(k.entries[m.at:])
+	k.entries = k.entries[:m.at]
+	k.marks = k.marks[:level]
+	for i := range k.entries {
+		if e := &k.entries[i]; e.level >= level {
+			e.sent, e.level = false, 0
+		}
+	}
+}
+
+// named is the level of the innermost raw savepoint of that name, or 0.
+func (k *kept) named(name string) int {
+	for i := len(k.marks) - 1; i >= 0; i-- {
+		if k.marks[i].name == name {
+			return i + 1
+		}
+	}
+	return 0
+}
+
+// before looks at SQL that is about to run.
+func (k *kept) before(ctx context.Context, tx pgx.Tx, sql string) error {
+	for _, c := range controls(sql) {
+		switch c.kind {
+		case controlEnd:
+			k.misuse = ErrTransactionControl
+			return k.misuse
+		case controlSavepoint:
+			if err := k.flush(ctx, tx); err != nil {
+				return err
+			}
+			k.eager = true
+			k.open(c.name)
+		case controlRelease:
+			if level := k.named(c.name); level > 0 {
+				k.release(level)
+			}
+		case controlRollbackTo:
+			if level := k.named(c.name); level > 0 {
+				k.rollback(level)
+			}
+		}
+	}
+	return nil
+}

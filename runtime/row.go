@@ -1,0 +1,308 @@
+package outbox
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/google/uuid"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/outboxgen/outboxgen/runtime/wire"
+)
+
+// Names of the record headers that come from here. The relay adds event_id and
+// event_type from the columns.
+const (
+	headerEventID       = "event_id"
+	headerEventType     = "event_type"
+	headerTraceID       = "trace_id"
+	headerCausationID   = "causation_id"
+	headerSourceService = "source_service"
+	headerSchemaVersion = "schema_version"
+	headerOccurredAt    = "occurred_at"
+	headerContentType   = "content_type"
+	headerTraceParent   = "traceparent"
+	headerTraceState    = "tracestate"
+)
+
+// metadataCausationID is where the envelope names the event's cause.
+const metadataCausationID = "causation_id"
+
+// envelopeVersion is the version of the envelopes that this package writes.
+const envelopeVersion = 1
+
+// NewRow validates the data and builds the event's row: ids, envelope, headers.
+// It returns the data's *ValidationError, or an *InsertError when an id is
+// missing or does not fit its column, a header is reserved, or the data cannot be
+// written. Nothing is ever cut to fit.
+func (t EventType[T]) NewRow(ctx context.Context, data T, opts ...Option) (Row, error) {
+	if err := data.Validate(); err != nil {
+		return Row{}, err
+	}
+	o := rowOptions{now: time.Now, newID: uuid.NewV7}
+	for _, opt := range opts {
+		opt(&o)
+	}
+	row := Row{
+		AggregateType: t.AggregateType, EventType: t.Type, Topic: t.Topic,
+		IDGiven: o.idGiven, Outcome: o.outcome,
+	}
+	if err := t.fill(ctx, &row, &data, &o); err != nil {
+		return Row{}, &InsertError{EventType: t.Type, EventID: row.ID, Err: err}
+	}
+	return row, nil
+}
+
+func (t EventType[T]) fill(ctx context.Context, row *Row, data *T, o *rowOptions) (err error) {
+	if row.ID, err = o.eventID(); err != nil {
+		return err
+	}
+	if row.AggregateID, err = t.aggregateID(data, o); err != nil {
+		return err
+	}
+	if row.Key, err = t.key(data, row.AggregateID, o); err != nil {
+		return err
+	}
+	row.CorrelationID = t.correlationID(ctx, data, o)
+	if row.CorrelationID == "" {
+		row.CorrelationID = row.ID.String()
+	}
+	if o.causationID == "" {
+		o.causationID = CausationIDFromContext(ctx)
+	}
+	if err := checkRow(row); err != nil {
+		return err
+	}
+
+	metadata, err := o.metadataObject()
+	if err != nil {
+		return err
+	}
+	// Microseconds are what Postgres and most readers keep.
+	occurred := o.occurred().UTC().Truncate(time.Microsecond)
+	envelope := Envelope[T]{
+		Kind:           t.Envelope,
+		EventID:        row.ID,
+		EventType:      t.Type,
+		EventTimestamp: occurred,
+		SourceService:  t.Source,
+		SchemaVersion:  envelopeVersion,
+		CorrelationID:  row.CorrelationID,
+		Data:           *data,
+		Metadata:       metadata,
+	}
+	if t.SchemaURI != "" {
+		envelope.DataSchemaURI = &t.SchemaURI
+	}
+	if t.Envelope == EnvelopeCloudEvents {
+		subject, err := json.Marshal(row.AggregateID)
+		if err != nil {
+			return err
+		}
+		envelope.Extra = map[string]json.RawMessage{"subject": subject}
+	}
+	if row.Data, err = envelope.MarshalJSON(); err != nil {
+		return err
+	}
+	row.Headers, err = o.recordHeaders(ctx, row, t.Source, occurred, t.Envelope)
+	return err
+}
+
+func (o *rowOptions) eventID() (uuid.UUID, error) {
+	if o.idGiven {
+		if o.id == uuid.Nil {
+			return uuid.Nil, errors.New("the id given by WithID is the nil UUID")
+		}
+		return o.id, nil
+	}
+	id, err := o.newID()
+	if err != nil {
+		return uuid.Nil, fmt.Errorf("make an event id: %w", err)
+	}
+	return id, nil
+}
+
+func (o *rowOptions) occurred() time.Time {
+	if o.time.IsZero() {
+		return o.now()
+	}
+	return o.time
+}
+
+func (t EventType[T]) aggregateID(data *T, o *rowOptions) (string, error) {
+	if o.aggregateID != nil {
+		return *o.aggregateID, nil
+	}
+	if t.AggregateID == nil {
+		return "", errors.New("the event data carries no aggregate id: give one with WithAggregateID")
+	}
+	id, err := t.AggregateID(data)
+	if err != nil {
+		return "", fmt.Errorf("aggregate id: %w", err)
+	}
+	return id, nil
+}
+
+func (t EventType[T]) key(data *T, aggregateID string, o *rowOptions) (*string, error) {
+	switch {
+	case o.key != nil:
+		return o.key, nil
+	case t.Unkeyed:
+		return nil, nil
+	case t.Key == nil:
+		return &aggregateID, nil
+	}
+	key, err := t.Key(data)
+	if err != nil {
+		return nil, fmt.Errorf("key: %w", err)
+	}
+	return &key, nil
+}
+
+func (t EventType[T]) correlationID(ctx context.Context, data *T, o *rowOptions) string {
+	if o.correlationID != "" {
+		return o.correlationID
+	}
+	if id := CorrelationIDFromContext(ctx); id != "" {
+		return id
+	}
+	if t.CorrelationID != nil {
+		return t.CorrelationID(data)
+	}
+	return ""
+}
+
+// checkRow holds the row against the table's columns and Kafka's rules.
+func checkRow(row *Row) error {
+	if err := checkText("aggregate id", row.AggregateID, 255); err != nil {
+		return err
+	}
+	if row.Key != nil {
+		if err := checkText("key", *row.Key, 255); err != nil {
+			return err
+		}
+	}
+	if err := checkText("aggregate type", row.AggregateType, 100); err != nil {
+		return err
+	}
+	if err := checkText("event type", row.EventType, 255); err != nil {
+		return err
+	}
+	return checkTopic(row.Topic)
+}
+
+// checkText holds a value against a varchar column. limit is in characters.
+func checkText(what, s string, limit int) error {
+	switch n := utf8.RuneCountInString(s); {
+	case s == "":
+		return fmt.Errorf("the %s is empty", what)
+	case n > limit:
+		return fmt.Errorf("the %s has %d characters, the column holds %d, and nothing is truncated", what, n, limit)
+	case strings.IndexByte(s, 0) >= 0:
+		return fmt.Errorf("the %s holds a NUL character, which Postgres cannot store", what)
+	case !utf8.ValidString(s):
+		return fmt.Errorf("the %s is not UTF-8", what)
+	}
+	return nil
+}
+
+// checkTopic asks what every broker asks of a topic's name.
+func checkTopic(topic string) error {
+	if topic == "" || topic == "." || topic == ".." {
+		return fmt.Errorf("%q cannot be a Kafka topic", topic)
+	}
+	if len(topic) > 249 {
+		return fmt.Errorf("the topic's name has %d characters; Kafka allows 249", len(topic))
+	}
+	for _, c := range []byte(topic) {
+		letter := 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || isDigit(c)
+		if !letter && c != '.' && c != '_' && c != '-' {
+			return fmt.Errorf("%q cannot be a Kafka topic: only letters, digits, '.', '_' and '-' are allowed", topic)
+		}
+	}
+	return nil
+}
+
+// metadataObject is nil when there is no metadata.
+func (o *rowOptions) metadataObject() (map[string]json.RawMessage, error) {
+	if o.causationID == "" && len(o.metadata) == 0 {
+		return nil, nil
+	}
+	object := make(map[string]json.RawMessage, len(o.metadata)+1)
+	entries := o.metadata
+	if o.causationID != "" {
+		entries = append([]metadataEntry{{metadataCausationID, o.causationID}}, entries...)
+	}
+	for _, m := range entries {
+		value, err := json.Marshal(m.value)
+		if err != nil {
+			return nil, fmt.Errorf("metadata %q: %w", m.name, err)
+		}
+		object[m.name] = value
+	}
+	return object, nil
+}
+
+// recordHeaders writes the JSON object of the record's headers.
+func (o *rowOptions) recordHeaders(ctx context.Context, row *Row, source string, occurred time.Time, kind EnvelopeKind) ([]byte, error) {
+	own := map[string]bool{}
+	for _, h := range o.headers {
+		switch {
+		case h.Key == "":
+			return nil, errors.New("a header has no name")
+		case reservedHeader(h.Key):
+			return nil, fmt.Errorf("the header %q is set by outboxgen and cannot be given", h.Key)
+		case own[h.Key]:
+			return nil, fmt.Errorf("the header %q is given twice", h.Key)
+		}
+		own[h.Key] = true
+	}
+	span := trace.SpanContextFromContext(ctx)
+	return wire.Marshal(o.headers, "record headers", func(e *wire.Encoder, headers []Header) {
+		e.Begin()
+		e.Name(headerTraceID).String(row.CorrelationID)
+		if o.causationID != "" {
+			e.Name(headerCausationID).String(o.causationID)
+		}
+		e.Name(headerSourceService).String(source)
+		e.Name(headerSchemaVersion).String(fmt.Sprint(envelopeVersion))
+		e.Name(headerOccurredAt).DateTime(occurred)
+		e.Name(headerContentType).String(kind.contentType())
+		if span.IsValid() {
+			e.Name(headerTraceParent).String(traceParent(span))
+			if state := span.TraceState().String(); state != "" {
+				e.Name(headerTraceState).String(state)
+			}
+		}
+		for _, h := range headers {
+			e.Name(h.Key).String(string(h.Value))
+		}
+		e.End()
+	})
+}
+
+func reservedHeader(name string) bool {
+	switch strings.ToLower(name) {
+	case headerEventID, headerEventType, headerTraceID, headerCausationID, headerSourceService, headerSchemaVersion,
+		headerOccurredAt, headerContentType, headerTraceParent, headerTraceState:
+		return true
+	}
+	return false
+}
+
+// traceParent is the header of W3C Trace Context, version 00.
+func traceParent(span trace.SpanContext) string {
+	return fmt.Sprintf("00-%s-%s-%s", span.TraceID(), span.SpanID(), span.TraceFlags()&(trace.FlagsSampled))
+}
+
+func (k EnvelopeKind) contentType() string {
+	if k == EnvelopeCloudEvents {
+		return "application/cloudevents+json; charset=UTF-8"
+	}
+	return "application/json"
+}

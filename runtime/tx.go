@@ -1,0 +1,213 @@
+package outbox
+
+import (
+	"context"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgtype"
+)
+
+// Tx is a transaction on which events ride: it is a pgx.Tx for the business
+// statements, and keeps the events that are inserted on it until InTx sends them
+// together with COMMIT. It is valid only inside the function given to InTx and,
+// as any pgx.Tx, not for concurrent use.
+//
+// Begin opens a savepoint. Its events are merged into those around it by its
+// Commit, and dropped by its Rollback. A raw SAVEPOINT works as well, at the
+// price of the ride: events before it are inserted first, and events after it at
+// once.
+type Tx struct {
+	inner pgx.Tx
+	kept  *kept
+	level int // 0: the outermost; else the savepoint's
+	done  bool
+}
+
+var (
+	_ pgx.Tx = (*Tx)(nil)
+	_ Keeper = (*Tx)(nil)
+)
+
+// RowOptions are the clock and the ids of the Outbox.
+func (t *Tx) RowOptions() []Option {
+	return []Option{WithClock(t.kept.now), WithNewID(t.kept.newID)}
+}
+
+// Keep keeps events for COMMIT, or inserts them at once after a raw SAVEPOINT.
+func (t *Tx) Keep(ctx context.Context, insert InsertRows, events []Built) error {
+	if t.closed() {
+		return ErrTxClosed
+	}
+	statements, err := plan(ctx, insert, events)
+	if err != nil {
+		return err
+	}
+	t.kept.add(statements)
+	if t.kept.eager {
+		return t.kept.flush(ctx, t.inner)
+	}
+	return nil
+}
+
+func (t *Tx) closed() bool { return t.done || t.kept.closed }
+
+// check is asked before SQL runs.
+func (t *Tx) check(ctx context.Context, sql string) error {
+	if t.closed() {
+		return ErrTxClosed
+	}
+	return t.kept.before(ctx, t.inner, sql)
+}
+
+// Begin opens a savepoint. The pgx.Tx that it returns is a *Tx.
+func (t *Tx) Begin(ctx context.Context) (pgx.Tx, error) {
+	if t.closed() {
+		return nil, ErrTxClosed
+	}
+	inner, err := t.inner.Begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &Tx{inner: inner, kept: t.kept, level: t.kept.open("")}, nil
+}
+
+// Commit releases the savepoint of a nested Tx. On the outermost one it is an
+// error, ErrTransactionControl, and dooms the transaction.
+func (t *Tx) Commit(ctx context.Context) error {
+	if t.closed() {
+		return ErrTxClosed
+	}
+	if t.level == 0 {
+		t.kept.misuse = ErrTransactionControl
+		return t.kept.misuse
+	}
+	t.done = true
+	if err := t.inner.Commit(ctx); err != nil {
+		// Only a rollback to a savepoint further out, or of the whole, can
+		// follow, and that drops the events.
+		return err
+	}
+	t.kept.release(t.level)
+	return nil
+}
+
+// Rollback rolls a nested Tx back to its savepoint and drops the events since.
+// On the outermost one it is an error, ErrTransactionControl, and dooms the
+// transaction: return an error from the function instead.
+func (t *Tx) Rollback(ctx context.Context) error {
+	if t.closed() {
+		return ErrTxClosed
+	}
+	if t.level == 0 {
+		t.kept.misuse = ErrTransactionControl
+		return t.kept.misuse
+	}
+	t.done = true
+	err := t.inner.Rollback(ctx)
+	t.kept.rollback(t.level)
+	t.kept.release(t.level)
+	if err == nil && t.kept.eager {
+		// On the connection, for t.inner is closed.
+		err = t.kept.flush(ctx, connTx{t.inner})
+	}
+	return err
+}
+
+// Exec runs a statement.
+func (t *Tx) Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error) {
+	if err := t.check(ctx, sql); err != nil {
+		return pgconn.CommandTag{}, err
+	}
+	return t.inner.Exec(ctx, sql, args...)
+}
+
+// Query runs a query.
+func (t *Tx) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
+	if err := t.check(ctx, sql); err != nil {
+		return failedRows{err}, err
+	}
+	return t.inner.Query(ctx, sql, args...)
+}
+
+// QueryRow runs a query for one row.
+func (t *Tx) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
+	if err := t.check(ctx, sql); err != nil {
+		return failedRow{err}
+	}
+	return t.inner.QueryRow(ctx, sql, args...)
+}
+
+// Prepare prepares a statement on the connection. Statements that control the
+// transaction cannot be prepared: under their name they would pass unseen.
+func (t *Tx) Prepare(ctx context.Context, name, sql string) (*pgconn.StatementDescription, error) {
+	if t.closed() {
+		return nil, ErrTxClosed
+	}
+	if len(controls(sql)) > 0 {
+		t.kept.misuse = ErrTransactionControl
+		return nil, t.kept.misuse
+	}
+	return t.inner.Prepare(ctx, name, sql)
+}
+
+// SendBatch sends a batch. Events that Queue put into it count as the
+// transaction's: they are logged after the commit, and the relay is woken.
+func (t *Tx) SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults {
+	if t.closed() {
+		return pgx.FailedBatchResults(b, ErrTxClosed)
+	}
+	for _, q := range b.QueuedQueries {
+		if err := t.kept.before(ctx, t.inner, q.SQL); err != nil {
+			return pgx.FailedBatchResults(b, err)
+		}
+		if len(q.Arguments) == 0 {
+			continue
+		}
+		if queued, ok := q.Arguments[0].(*queuedEvents); ok {
+			t.kept.entries = append(t.kept.entries, entry{
+				statement: statement{built: queued.built}, queued: queued, sent: true, level: len(t.kept.marks),
+			})
+		}
+	}
+	return t.inner.SendBatch(ctx, b)
+}
+
+// CopyFrom copies rows into a table.
+func (t *Tx) CopyFrom(ctx context.Context, table pgx.Identifier, columns []string, rows pgx.CopyFromSource) (int64, error) {
+	if t.closed() {
+		return 0, ErrTxClosed
+	}
+	return t.inner.CopyFrom(ctx, table, columns, rows)
+}
+
+// LargeObjects gives access to large objects within the transaction.
+func (t *Tx) LargeObjects() pgx.LargeObjects { return t.inner.LargeObjects() }
+
+// Conn returns the connection itself. Statements that run on it pass the Tx
+// unseen: a savepoint made there and rolled back again would leave the events
+// that were inserted in between, and a COMMIT there fails InTx after the fact.
+// Use it for types and settings, not for transaction control.
+func (t *Tx) Conn() *pgx.Conn { return t.inner.Conn() }
+
+// connTx runs statements on a closed nested transaction's connection, still
+// within the transaction around it.
+type connTx struct{ pgx.Tx }
+
+func (c connTx) Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error) {
+	return c.Conn().Exec(ctx, sql, args...)
+}
+
+// failedRows is a pgx.Rows that only has an error.
+type failedRows struct{ err error }
+
+func (failedRows) Close()                                       {}
+func (r failedRows) Err() error                                 { return r.err }
+func (failedRows) CommandTag() pgconn.CommandTag                { return pgconn.CommandTag{} }
+func (failedRows) FieldDescriptions() []pgconn.FieldDescription { return nil }
+func (failedRows) Next() bool                                   { return false }
+func (r failedRows) Scan(...any) error                          { return r.err }
+func (r failedRows) Values() ([]any, error)                     { return nil, r.err }
+func (failedRows) RawValues() [][]byte                          { return nil }
+func (failedRows) Conn() *pgx.Conn                              { return nil }
+func (failedRows) TypeMap() *pgtype.Map                         { return nil }
