@@ -1,0 +1,29 @@
+# Every target does its own set-up and says what it is doing.
+.DEFAULT_GOAL := help
+.PHONY: help build demo test lint bench services
+
+help: ## Show this list
+	@sed -n 's/^\([a-z]*\): .*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+
+build: ## Build the commands into bin/
+	@.ci/notice
+	go build -o bin/ ./cmd/...
+
+demo: ## Generate the sample, then run service, relay and consumer on it (needs Go only)
+	@.ci/services postgres redis
+	@.ci/notice
+	@OUTBOXGEN_SERVICES="$${OUTBOXGEN_SERVICES:-$(CURDIR)/.services}" go run ./cmd/outboxdemo $(ARGS)
+
+test: services ## Run every test (ARGS="-run TestName -v" for some)
+	@.ci/test $(ARGS)
+
+lint: ## Run go vet and the pinned golangci-lint, on the golden packages too
+	@.ci/lint
+
+bench: ## Measure, with the barest code beside ours
+	@.ci/services postgres
+	@.ci/notice
+	@OUTBOXGEN_SERVICES="$${OUTBOXGEN_SERVICES:-$(CURDIR)/.services}" go run ./cmd/outboxbench $(ARGS)
+
+services: ## Fetch Postgres, Redis and Kafka for the tests, where they are not here yet
+	@.ci/services postgres postgres18 redis kafka
