@@ -1,4 +1,5 @@
-DROP TABLE event_inbox;
-DROP TABLE event_outbox_audit;
-DROP TABLE event_outbox_lease;
-DROP TABLE event_outbox;
+-- Drops every event with its table, published or not.
+DROP TABLE IF EXISTS event_inbox;
+DROP TABLE IF EXISTS event_outbox_audit;
+DROP TABLE IF EXISTS event_outbox_lease;
+DROP TABLE IF EXISTS event_outbox;

@@ -1,19 +1,31 @@
 package migrations
 
-import "time"
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io/fs"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+)
 
 // Format names a migration tool.
 type Format string
 
 // The formats that Files knows.
 const (
-	Goose   Format = "goose"
-	Migrate Format = "migrate" // golang-migrate
-	Tern    Format = "tern"
-	Atlas   Format = "atlas"
-	Alembic Format = "alembic"
-	Plain   Format = "sql" // one file for up, one for down
+	Goose   Format = "goose"   // one file with annotations
+	Migrate Format = "migrate" // golang-migrate: an up and a down file
+	Tern    Format = "tern"    // one file, up above the line and down below it
+	Atlas   Format = "atlas"   // one versioned file, up only: Atlas plans its own way back
+	Alembic Format = "alembic" // a Python module
+	Plain   Format = "sql"     // an up and a down script for psql, each one transaction
 )
+
+// Formats lists all formats, in the order of their documentation.
+func Formats() []Format { return []Format{Goose, Migrate, Tern, Atlas, Alembic, Plain} }
 
 // Kind says what a migration starts from.
 type Kind string
@@ -24,31 +36,187 @@ const (
 	KindUpgrade Kind = "upgrade" // an event_outbox of an older shape is there
 )
 
-// Options says what Files writes. The zero value creates the tables in the
-// search_path's first schema, with the time 0001-01-01 in names: set Time or
-// Number.
+// Options says which migration Files writes and how it is numbered. The same
+// options give the same bytes.
 type Options struct {
-	// Kind: "" is KindCreate.
+	// Kind is what the migration starts from. "" is KindCreate.
 	Kind Kind
-	// Schema is the Postgres schema of the tables. "" leaves names
-	// unqualified, so that the tool's search_path decides.
+	// Schema is the Postgres schema of the tables, which must exist. "" leaves
+	// the names unqualified, so that the tool's search_path decides.
 	Schema string
-	// Time becomes the version of goose, golang-migrate, atlas and alembic
-	// file names, in UTC.
+	// Time is the version of goose, golang-migrate, Atlas and Alembic files, in
+	// UTC. Those formats need it, except goose and golang-migrate with a Number.
 	Time time.Time
-	// Number becomes the version of tern's file name (default 1); for goose and
-	// golang-migrate, a number above 0 is used instead of Time.
+	// Number is the version of tern files; 0 is 1. Goose and golang-migrate files
+	// are numbered by it instead of Time when it is above 0.
 	Number int
-	// Revision and DownRevision are Alembic's. Revision "" is derived from the
-	// name and Time; DownRevision "" is None, the first migration.
-	Revision, DownRevision string
+	// Revision is Alembic's name of the migration. "" is derived from the
+	// contents, Time and DownRevision.
+	Revision string
+	// DownRevision is the Alembic revision before this one. "" is None: the
+	// first migration.
+	DownRevision string
+	// Dir holds the migrations that are there already. Only Atlas needs them: its
+	// atlas.sum covers the whole folder, and Files writes it when Dir is set. When
+	// Dir is nil, run "atlas migrate hash" after adding the file.
+	Dir fs.FS
 }
 
 // File is one file to write.
 type File struct {
-	Name    string // base name
+	Name    string // without a folder
 	Content []byte
 }
 
-// Files gives the files of one migration in the form of one tool.
-func Files(Format, Options) ([]File, error) { return nil, errNotYet }
+// Files gives the files of one migration in the form of one tool, sorted by
+// name. An error names the option that does not fit.
+func Files(format Format, o Options) ([]File, error) {
+	m, err := o.migration()
+	if err != nil {
+		return nil, err
+	}
+	write, ok := map[Format]func(migration, Options) ([]File, error){
+		Goose: goose, Migrate: golangMigrate, Tern: tern, Atlas: atlas, Alembic: alembic, Plain: plain,
+	}[format]
+	if !ok {
+		return nil, fmt.Errorf("migrations: unknown format %q; choose one of %q", format, Formats())
+	}
+	files, err := write(m, o)
+	if err != nil {
+		return nil, fmt.Errorf("migrations: format %s: %w", format, err)
+	}
+	slices.SortFunc(files, func(a, b File) int { return strings.Compare(a.Name, b.Name) })
+	return files, nil
+}
+
+// migration is one kind of migration with its names qualified.
+type migration struct {
+	name, title string
+	up, down    string
+}
+
+func (o Options) migration() (migration, error) {
+	var m migration
+	switch o.Kind {
+	case "", KindCreate:
+		m = migration{"event_outbox", "Create the tables of the outbox.", createUp, createDown}
+	case KindUpgrade:
+		m = migration{"event_outbox_upgrade", "Upgrade event_outbox to the current shape.", upgradeUp, upgradeDown}
+	default:
+		return m, fmt.Errorf("migrations: unknown kind %q; choose %s or %s", o.Kind, KindCreate, KindUpgrade)
+	}
+	if o.Schema == "" {
+		return m, nil
+	}
+	if !schemaName.MatchString(o.Schema) {
+		return m, fmt.Errorf("migrations: schema %q: want letters, digits and underscores, at most 63", o.Schema)
+	}
+	m.up, m.down = qualify(m.up, o.Schema), qualify(m.down, o.Schema)
+	return m, nil
+}
+
+// numbered is Number in as many digits as the tool writes, or else Time.
+func (o Options) numbered(digits int) (string, error) {
+	if o.Number > 0 {
+		return fmt.Sprintf("%0*d", digits, o.Number), nil
+	}
+	return o.stamp("20060102150405")
+}
+
+func (o Options) stamp(layout string) (string, error) {
+	if o.Time.IsZero() {
+		return "", fmt.Errorf("a time is needed for the file's name")
+	}
+	return o.Time.UTC().Format(layout), nil
+}
+
+func goose(m migration, o Options) ([]File, error) {
+	version, err := o.numbered(5)
+	if err != nil {
+		return nil, err
+	}
+	var b strings.Builder
+	for _, part := range []struct{ name, sql string }{{"Up", m.up}, {"Down", m.down}} {
+		fmt.Fprintf(&b, "-- +goose %s\n", part.name)
+		for _, statement := range split(part.sql) {
+			if compound(statement) {
+				fmt.Fprintf(&b, "-- +goose StatementBegin\n%s\n-- +goose StatementEnd\n\n", statement)
+				continue
+			}
+			fmt.Fprintf(&b, "%s\n\n", statement)
+		}
+	}
+	return []File{{version + "_" + m.name + ".sql", text(b.String())}}, nil
+}
+
+func golangMigrate(m migration, o Options) ([]File, error) {
+	version, err := o.numbered(6)
+	if err != nil {
+		return nil, err
+	}
+	// A file is sent as one query, which Postgres runs in one transaction.
+	return []File{
+		{version + "_" + m.name + ".up.sql", text(m.up)},
+		{version + "_" + m.name + ".down.sql", text(m.down)},
+	}, nil
+}
+
+func tern(m migration, o Options) ([]File, error) {
+	name := fmt.Sprintf("%03d_%s.sql", max(o.Number, 1), m.name)
+	return []File{{name, text(m.up + "\n---- create above / drop below ----\n\n" + m.down)}}, nil
+}
+
+func plain(m migration, _ Options) ([]File, error) {
+	transaction := func(sql string) []byte { return text("BEGIN;\n\n" + sql + "\nCOMMIT;\n") }
+	return []File{
+		{m.name + ".up.sql", transaction(m.up)},
+		{m.name + ".down.sql", transaction(m.down)},
+	}, nil
+}
+
+func alembic(m migration, o Options) ([]File, error) {
+	stamp, err := o.stamp("20060102_1504")
+	if err != nil {
+		return nil, err
+	}
+	revision, down := o.Revision, "None"
+	if revision == "" {
+		sum := sha256.Sum256([]byte(m.up + "\x00" + m.down + "\x00" + stamp + "\x00" + o.DownRevision))
+		revision = hex.EncodeToString(sum[:6])
+	}
+	for option, value := range map[string]string{"revision": revision, "down revision": o.DownRevision} {
+		if value != "" && !revisionName.MatchString(value) {
+			return nil, fmt.Errorf("%s %q: want letters, digits, underscores and hyphens, at most 32", option, value)
+		}
+	}
+	if o.DownRevision != "" {
+		down = `"` + o.DownRevision + `"`
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "\"\"\"%s\n\nRevision ID: %s\nRevises: %s\nCreate Date: %s UTC\n\"\"\"\n\n",
+		m.title, revision, o.DownRevision, o.Time.UTC().Format("2006-01-02 15:04"))
+	fmt.Fprintf(&b, "from alembic import op\n\nrevision = %q\ndown_revision = %s\nbranch_labels = None\ndepends_on = None\n", revision, down)
+	for _, part := range []struct{ name, sql string }{{"upgrade", m.up}, {"downgrade", m.down}} {
+		fmt.Fprintf(&b, "\n\ndef %s() -> None:\n", part.name)
+		// One statement each: asyncpg takes no more at a time.
+		for i, statement := range split(part.sql) {
+			if i > 0 {
+				b.WriteByte('\n')
+			}
+			comment, sql := cutComment(statement)
+			for line := range strings.Lines(comment) {
+				b.WriteString(strings.TrimRight("    #"+strings.TrimPrefix(line, "--"), "\n") + "\n")
+			}
+			fmt.Fprintf(&b, "    op.execute(\n        r\"\"\"\n%s\n        \"\"\"\n    )\n", indent(strings.TrimSuffix(sql, ";"), "        "))
+		}
+	}
+	return []File{{stamp + "_" + m.name + ".py", text(b.String())}}, nil
+}
+
+var (
+	schemaName   = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,62}$`)
+	revisionName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,32}$`)
+)
+
+// text ends with exactly one newline.
+func text(s string) []byte { return []byte(strings.TrimRight(s, "\n") + "\n") }

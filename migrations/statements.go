@@ -1,0 +1,85 @@
+package migrations
+
+import (
+	"regexp"
+	"strings"
+)
+
+// The functions here know the SQL files of this package, not SQL: a statement
+// ends with a semicolon at the end of a line, except between lines with $$;
+// comments stand on lines of their own; names are not quoted.
+
+// split gives the statements, each with the comment before it.
+func split(sql string) []string {
+	var statements []string
+	var b strings.Builder
+	quoted := false
+	for line := range strings.Lines(sql) {
+		if b.Len() == 0 && strings.TrimSpace(line) == "" {
+			continue
+		}
+		b.WriteString(line)
+		if strings.HasPrefix(line, "--") {
+			continue
+		}
+		if strings.Count(line, "$$")%2 == 1 {
+			quoted = !quoted
+		}
+		if !quoted && strings.HasSuffix(strings.TrimSpace(line), ";") {
+			statements = append(statements, strings.TrimSpace(b.String()))
+			b.Reset()
+		}
+	}
+	return statements
+}
+
+// compound says whether a statement has semicolons inside.
+func compound(statement string) bool { return strings.Contains(statement, "$$") }
+
+// cutComment cuts the comment before a statement off it.
+func cutComment(statement string) (comment, sql string) {
+	for strings.HasPrefix(statement, "--") || strings.HasPrefix(statement, "\n") {
+		line, rest, _ := strings.Cut(statement, "\n")
+		comment += line + "\n"
+		statement = rest
+	}
+	return comment, statement
+}
+
+// indent indents the lines that are not empty.
+func indent(s, by string) string {
+	var b strings.Builder
+	for line := range strings.Lines(s) {
+		if strings.TrimSpace(line) != "" {
+			b.WriteString(by)
+		}
+		b.WriteString(line)
+	}
+	return b.String()
+}
+
+// names are the places where Postgres looks up a table or, in DROP INDEX, an
+// index. A default that happens to be a table's name is matched to be passed
+// over.
+var names = regexp.MustCompile(`DEFAULT '\w+'|\bevent_(?:outbox(?:_lease|_audit)?|inbox)\b|DROP INDEX (?:IF EXISTS )?\w+`)
+
+// qualify puts the schema before each of these names.
+func qualify(sql, schema string) string {
+	var b strings.Builder
+	for line := range strings.Lines(sql) {
+		if !strings.HasPrefix(line, "--") {
+			line = names.ReplaceAllStringFunc(line, func(found string) string {
+				if strings.HasPrefix(found, "DEFAULT") {
+					return found
+				}
+				before, name := "", found
+				if i := strings.LastIndexByte(found, ' '); i >= 0 {
+					before, name = found[:i+1], found[i+1:]
+				}
+				return before + `"` + schema + `".` + name
+			})
+		}
+		b.WriteString(line)
+	}
+	return b.String()
+}

@@ -1,0 +1,43 @@
+-- Turns the current event_outbox into the older shape again. Stop the relay and
+-- the writers that fill the topic column first.
+--
+-- The older shape knows no dead rows: replay or discard them beforehand, or the
+-- old relay will find them unpublished. What consumers have handled is forgotten
+-- with event_inbox. The table is locked (ACCESS EXCLUSIVE) until the transaction
+-- ends, which takes as long as one index over the unpublished rows.
+SET LOCAL lock_timeout = '10s';
+
+LOCK TABLE event_outbox IN ACCESS EXCLUSIVE MODE;
+
+DROP TABLE event_inbox;
+DROP TABLE event_outbox_audit;
+DROP TABLE event_outbox_lease;
+DROP INDEX IF EXISTS ix_event_outbox_unpublished;
+DROP INDEX IF EXISTS ix_event_outbox_tx;
+DROP INDEX IF EXISTS ix_event_outbox_held;
+
+-- A topic column that stands after seq came with the upgrade, and goes. Rows yet
+-- to be published whose event_data does not name the topic get it there, as the
+-- first member; nothing else of event_data changes.
+DO $$
+BEGIN
+    IF (SELECT topic.attnum > seq.attnum
+        FROM pg_attribute AS topic JOIN pg_attribute AS seq ON seq.attrelid = topic.attrelid
+        WHERE topic.attrelid = 'event_outbox'::regclass AND topic.attname = 'topic' AND seq.attname = 'seq') THEN
+        UPDATE event_outbox
+        SET event_data = (
+            '{"topic":' || to_json(topic)
+            || CASE WHEN event_data::text ~ '^\s*\{\s*\}' THEN '' ELSE ',' END
+            || regexp_replace(event_data::text, '^\s*\{', ''))::json
+        WHERE published_at IS NULL
+          AND topic IS NOT NULL
+          AND json_typeof(event_data) = 'object'
+          AND replace(event_data::text, '\u0000', '\u0001')::json ->> 'topic' IS NULL;
+        ALTER TABLE event_outbox DROP COLUMN topic;
+    END IF;
+END
+$$;
+
+ALTER TABLE event_outbox DROP COLUMN tx, DROP COLUMN seq, DROP COLUMN headers, DROP COLUMN next_attempt_at, DROP COLUMN dead_at;
+ALTER TABLE event_outbox RESET (autovacuum_vacuum_scale_factor, autovacuum_vacuum_threshold);
+CREATE INDEX ix_event_outbox_unpublished ON event_outbox (published_at, created_at) WHERE published_at IS NULL;

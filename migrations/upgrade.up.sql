@@ -1,0 +1,97 @@
+-- Turns an event_outbox of an older shape into the current one, in place.
+--
+-- Stop the old relay first; it and the new one must never run together. Writers
+-- may go on: their inserts wait while this runs and need no change after it.
+-- Old rows that were never published will be, also those that the old relay had
+-- given up on: delete what shall not be sent.
+--
+-- The table is locked (ACCESS EXCLUSIVE) until the transaction ends. Adding the
+-- columns takes no time, but every row is written once more to number it: expect
+-- some 10 to 20 s for a million rows, and room for a second copy of them. Where
+-- that is too long, delete old published rows beforehand, in batches.
+--
+-- Waiting for the lock would stop the writers behind it, so this gives up after
+-- 10 s, changes nothing, and can be run again.
+SET LOCAL lock_timeout = '10s';
+
+LOCK TABLE event_outbox IN ACCESS EXCLUSIVE MODE;
+
+-- Without a default at first: a volatile one would rewrite the table and stamp
+-- the old rows. They keep no tx, by which the relay knows them. tx comes before
+-- seq because defaults are evaluated in the order of the columns.
+ALTER TABLE event_outbox ADD COLUMN tx xid8;
+ALTER TABLE event_outbox ALTER COLUMN tx SET DEFAULT pg_current_xact_id();
+ALTER TABLE event_outbox ADD COLUMN seq bigint;
+
+-- Where the topic sat inside event_data it may be null: writers that have not
+-- changed yet leave it out, and the relay looks into event_data then. When the
+-- last of them is gone: ALTER TABLE event_outbox ALTER COLUMN topic SET NOT NULL.
+ALTER TABLE event_outbox ADD COLUMN IF NOT EXISTS topic varchar(255);
+ALTER TABLE event_outbox ADD COLUMN headers json;
+ALTER TABLE event_outbox ADD COLUMN next_attempt_at timestamptz;
+ALTER TABLE event_outbox ADD COLUMN dead_at timestamptz;
+
+DROP INDEX IF EXISTS ix_event_outbox_unpublished;
+
+-- json holds \u0000 but ->> cannot read past it. What is no topic name at all is
+-- something else that happens to be called topic.
+UPDATE event_outbox AS o
+SET seq   = numbered.seq,
+    topic = coalesce(
+        o.topic,
+        substring(replace(o.event_data::text, '\u0000', '\u0001')::json ->> 'topic' FROM '^[a-zA-Z0-9._-]{1,249}$'),
+        o.event_type)
+FROM (SELECT id, row_number() OVER (ORDER BY created_at, id) AS seq FROM event_outbox) AS numbered
+WHERE o.id = numbered.id;
+
+ALTER TABLE event_outbox ALTER COLUMN seq SET NOT NULL;
+ALTER TABLE event_outbox ALTER COLUMN seq ADD GENERATED ALWAYS AS IDENTITY;
+SELECT setval(pg_get_serial_sequence('event_outbox', 'seq'), max(seq)) FROM event_outbox;
+
+CREATE INDEX ix_event_outbox_unpublished ON event_outbox (seq) WHERE published_at IS NULL AND dead_at IS NULL;
+CREATE INDEX IF NOT EXISTS ix_event_outbox_aggregate ON event_outbox (aggregate_type, aggregate_id);
+CREATE INDEX ix_event_outbox_tx ON event_outbox (tx);
+CREATE INDEX ix_event_outbox_held ON event_outbox (seq)
+    WHERE (next_attempt_at IS NOT NULL OR dead_at IS NOT NULL) AND published_at IS NULL;
+ALTER TABLE event_outbox SET (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 1000);
+ANALYZE event_outbox;
+
+-- Who leads: one row for each outbox.
+CREATE TABLE event_outbox_lease (
+    name         varchar(63) NOT NULL DEFAULT 'event_outbox' PRIMARY KEY,
+    epoch        bigint      NOT NULL DEFAULT 0,
+    beat         bigint      NOT NULL DEFAULT 0,
+    holder       uuid,
+    backends     jsonb       NOT NULL DEFAULT '[]',
+    suspect_seq  bigint,
+    unclean_ends integer     NOT NULL DEFAULT 0,
+    updated_at   timestamptz NOT NULL DEFAULT now()
+);
+
+-- What operators did to dead letters. A replay that the relay has not yet taken
+-- up has no applied_at.
+CREATE TABLE event_outbox_audit (
+    id         bigint       NOT NULL GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    at         timestamptz  NOT NULL DEFAULT now(),
+    actor      varchar(255) NOT NULL,
+    action     varchar(20)  NOT NULL CHECK (action IN ('replay', 'discard')),
+    seq        bigint       NOT NULL,
+    event_id   uuid         NOT NULL,
+    event_type varchar(255) NOT NULL,
+    topic      varchar(255),
+    event_key  varchar(255),
+    reason     text,
+    applied_at timestamptz
+);
+
+CREATE INDEX ix_event_outbox_audit_pending ON event_outbox_audit (seq) WHERE action = 'replay' AND applied_at IS NULL;
+
+-- What consumers have handled. The index on handled_at is for forgetting.
+CREATE TABLE event_inbox (
+    consumer   varchar(255) NOT NULL,
+    event_id   uuid         NOT NULL,
+    handled_at timestamptz  NOT NULL DEFAULT now(),
+    PRIMARY KEY (consumer, event_id)
+);
+
+CREATE INDEX ix_event_inbox_handled_at ON event_inbox (handled_at);
