@@ -4,40 +4,44 @@ import "github.com/outboxgen/outboxgen/generator/internal/diag"
 
 // Config is outboxgen.yaml with its defaults filled in.
 type Config struct {
-	Path     string // of the file, relative to where the tool ran
-	Dir      string // the project: the folder of the file; everything is relative to it
-	Service  string // source_service and the wake-up key
-	Schemas  []string
-	Out      string // Go package directory, relative to Dir
-	Package  string // default: base name of Out
-	Envelope string // outbox | cloudevents | none
-	Nullable string // strict | pointer
+	Path     string   // of the file, as it was given
+	Dir      string   // the project: the folder of the file; everything is relative to it
+	Service  string   // source_service and the wake-up key
+	Schemas  []string // globs, relative to Dir
+	Out      string   // Go package directory, relative to Dir, with forward slashes
+	Package  string   // default: base name of Out
+	Envelope string   // outbox | cloudevents | none; default outbox
+	Nullable string   // strict | pointer; default strict
 	SQLC     SQLCConfig
 	Types    []TypeMapping
 	Events   []EventConfig
 	At       map[string]diag.Pos // top-level member -> position
+
+	schemas []Name // Schemas with positions
 }
 
 // SQLCConfig says how the insert functions reach the table.
 type SQLCConfig struct {
-	Mode       string // embedded | queries
-	Migrations string // the service's migrations or schema.sql; "": ours
+	Mode       string // embedded | queries; default embedded
+	Migrations string // the service's migrations or schema.sql, relative to Dir; "": ours
 	Schema     string // Postgres schema that holds event_outbox; default public
 	Package    string // mode queries: import path of the service's own sqlc package
 	Queries    string // mode queries: the .sql file to write, relative to Dir
 	Pos        diag.Pos
+	// At holds the position of each member present.
+	At map[string]diag.Pos
 }
 
 // TypeMapping overrides the Go type of a format or of a $ref target.
 type TypeMapping struct {
 	Match string // a format name, or a reference as it is written
-	Type  string // import/path.Name
+	Type  string // import/path.Name, or a type of Go's own
 	Pos   diag.Pos
 }
 
 // EventConfig describes an event whose schema nobody here may edit.
 type EventConfig struct {
 	Schema Name // path, with an optional #fragment
-	Name   Name
+	Name   Name // the Go name without the version; "": from the title
 	Extension
 }

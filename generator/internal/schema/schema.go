@@ -16,7 +16,11 @@ type Schema struct {
 
 	ID     string // $id as written
 	Anchor string
-	Ref    *Ref // $ref; in 2020-12 other keywords may stand beside it
+	// Ref is $ref; other keywords may stand beside it, unless the dialect
+	// ignores those, when they are not here either. A $dynamicRef or
+	// $recursiveRef is resolved as the $ref of the same text.
+	Ref           *Ref
+	DynamicAnchor string // $dynamicAnchor, which is an anchor as well
 
 	Title       string
 	Description string
@@ -60,6 +64,7 @@ type Schema struct {
 	Format           string
 	ContentEncoding  string
 	ContentMediaType string
+	ContentSchema    *Schema // what an encoded string holds; an annotation
 
 	// Numbers.
 	Minimum          *Number
@@ -78,7 +83,8 @@ type Schema struct {
 	// Outbox is x-outbox, nil where the file has none.
 	Outbox *Extension
 
-	// At holds the position of each keyword present, by its name as written.
+	// At holds the position of each keyword present, by its name as written:
+	// a draft-07 schema has "definitions" here, not "$defs".
 	At map[string]diag.Pos
 }
 
@@ -108,9 +114,11 @@ type Dependent struct {
 }
 
 // Discriminator is OpenAPI's hint which branch of a oneOf a value takes.
+// Mapping, Refs and Targets run in parallel.
 type Discriminator struct {
 	PropertyName Name
-	Mapping      []Name // value -> reference, as written
+	Mapping      []Name // the values of the property, in source order
+	Refs         []*Ref // the references that they map to
 	Targets      []*Schema
 }
 
@@ -151,6 +159,11 @@ const (
 	Object
 )
 
+// String is the name that JSON Schema gives the kind.
+func (k ValueKind) String() string {
+	return [...]string{"null", "boolean", "number", "string", "array", "object"}[k]
+}
+
 // Value is a JSON value with its position, as YAML or JSON source gave it.
 type Value struct {
 	Pos     diag.Pos
@@ -170,9 +183,9 @@ type Member struct {
 
 // Document is one loaded file.
 type Document struct {
-	Path    string // relative to the project, with forward slashes
-	Dialect Dialect
-	Root    *Schema
+	Path    string  // relative to the project, with forward slashes
+	Dialect Dialect // of the root
+	Root    *Schema // nil when the file could not be read as a schema
 	Source  []byte
 }
 
@@ -205,12 +218,49 @@ type Event struct {
 	Key           *Name // nil with Keyed: the aggregate id
 	Keyed         bool
 	Correlation   *Name // nil: none in the data
+
+	typePos, namePos diag.Pos
 }
 
 // Project is everything that a run of the generator reads: the config and its
 // schemas, loaded, checked, references resolved.
 type Project struct {
-	Config    *Config
-	Documents []*Document // sorted by path
+	Config    *Config     // nil where a file was loaded without one
+	Documents []*Document // sorted by path; those reached by $ref alone are here too
 	Events    []*Event    // sorted by GoName
+	Sources   diag.Sources
+}
+
+// Document is the loaded file at path, nil where there is none.
+func (p *Project) Document(path string) *Document {
+	for _, d := range p.Documents {
+		if d.Path == path {
+			return d
+		}
+	}
+	return nil
+}
+
+// Resolved is the schema that s stands for: s itself, or where s is nothing
+// but a $ref, the schema at the end of the chain of those. Loading makes sure
+// that chains end. nil when a reference in the chain did not resolve.
+func (s *Schema) Resolved() *Schema {
+	for s != nil && s.OnlyRef() {
+		s = s.Ref.Target
+	}
+	return s
+}
+
+// OnlyRef reports whether s says nothing beyond its $ref that bears on values:
+// annotations and definitions may stand beside it.
+func (s *Schema) OnlyRef() bool {
+	if s.Ref == nil {
+		return false
+	}
+	for name := range s.At {
+		if !besideRef(name) {
+			return false
+		}
+	}
+	return true
 }

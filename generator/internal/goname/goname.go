@@ -1,0 +1,291 @@
+// Package goname turns names from schemas into Go identifiers that a reviewer
+// would have chosen: entity_id becomes EntityID, schemaUri becomes SchemaURI.
+//
+// Every function is pure and gives the same result for the same input; none of
+// them knows of other names, so two inputs may give one result and the caller
+// resolves that.
+package goname
+
+import (
+	"go/token"
+	"strings"
+	"unicode"
+)
+
+// Exported is an exported identifier for s. Words are cut at everything that
+// is neither letter nor digit and at the humps of camel case, and joined with
+// initialisms in capitals. It is never empty: a name of which nothing is left
+// becomes X, and one that cannot begin an exported identifier gets an X
+// before it.
+func Exported(s string) string {
+	var b strings.Builder
+	for _, w := range words(s) {
+		b.WriteString(capital(w))
+	}
+	return exportable(b.String())
+}
+
+// Title is an exported identifier for a title that somebody wrote with care:
+// as Exported, but inside a word nothing is changed, so that
+// CJAssessmentCompleted and LlmConfig stay as they are. A word in lower case
+// is still capitalised.
+func Title(s string) string {
+	var b strings.Builder
+	for _, w := range chunks(s) {
+		if strings.ToLower(w) == w {
+			b.WriteString(capital(w))
+			continue
+		}
+		r := []rune(w)
+		r[0] = unicode.ToUpper(r[0])
+		b.WriteString(string(r))
+	}
+	return exportable(b.String())
+}
+
+// Unexported is an unexported identifier for s that is neither a keyword nor
+// predeclared: entity_id becomes entityID, type becomes typeValue.
+func Unexported(s string) string {
+	var b strings.Builder
+	for i, w := range words(s) {
+		if i == 0 {
+			b.WriteString(strings.ToLower(w))
+		} else {
+			b.WriteString(capital(w))
+		}
+	}
+	name := b.String()
+	if name == "" || !unicode.IsLetter([]rune(name)[0]) {
+		name = "x" + name
+	}
+	if Reserved(name) {
+		name += "Value"
+	}
+	return name
+}
+
+// Package is a package name for s: the letters and digits of ASCII in lower
+// case, neither a keyword nor predeclared.
+func Package(s string) string {
+	name := strings.Map(func(r rune) rune {
+		if r < unicode.MaxASCII && (unicode.IsLetter(r) || unicode.IsDigit(r)) {
+			return unicode.ToLower(r)
+		}
+		return -1
+	}, s)
+	if name == "" || name[0] <= '9' {
+		name = "pkg" + name
+	}
+	if Reserved(name) {
+		name += "pkg"
+	}
+	return name
+}
+
+// Reserved reports whether name is a keyword of Go, predeclared, or one of
+// init, main and the blank identifier, which declarations cannot use freely.
+func Reserved(name string) bool {
+	if token.IsKeyword(name) {
+		return true
+	}
+	switch name {
+	case "any", "bool", "byte", "comparable", "complex64", "complex128", "error", "float32", "float64",
+		"int", "int8", "int16", "int32", "int64", "rune", "string",
+		"uint", "uint8", "uint16", "uint32", "uint64", "uintptr",
+		"true", "false", "iota", "nil",
+		"append", "cap", "clear", "close", "complex", "copy", "delete", "imag", "len", "make",
+		"max", "min", "new", "panic", "print", "println", "real", "recover",
+		"init", "main", "_":
+		return true
+	}
+	return false
+}
+
+func exportable(name string) string {
+	if name == "" {
+		return "X"
+	}
+	if !unicode.IsUpper([]rune(name)[0]) {
+		return "X" + name
+	}
+	return name
+}
+
+// capital is word, in whatever case, as one hump of an exported name.
+func capital(word string) string {
+	upper := strings.ToUpper(word)
+	if initialism(upper) {
+		return upper
+	}
+	if stem, ok := strings.CutSuffix(upper, "S"); ok && pluralised(stem) {
+		return stem + "s"
+	}
+	if word == upper && len(word) > 1 && strings.ContainsFunc(word, unicode.IsLetter) && mixedDigits(word) {
+		return upper
+	}
+	r := []rune(strings.ToLower(word))
+	r[0] = unicode.ToUpper(r[0])
+	return string(r)
+}
+
+// mixedDigits reports whether a word in capitals carries a digit, as ENG5 and
+// SV1 do: a code, not a word that somebody shouted.
+func mixedDigits(word string) bool {
+	return strings.ContainsFunc(word, unicode.IsDigit)
+}
+
+func pluralised(stem string) bool {
+	return initialism(stem) && stem != "HTTP" && stem != "DN" && stem != "T" && stem != "O"
+}
+
+// initialism reports whether upper is written in capitals throughout: those of
+// Go's own style, and those that events are full of.
+func initialism(upper string) bool {
+	switch upper {
+	case "ACL", "API", "ASCII", "AWS", "CI", "CD", "CJ", "CPU", "CSS", "CSV", "DB", "DNS", "EOF", "GCP", "GID", "GPU", "GUID",
+		"HTML", "HTTP", "HTTPS", "IAM", "ID", "IO", "IP", "ISO", "JSON", "JWT", "LHS", "LLM", "MD5", "MIME", "NLP", "OS", "PDF",
+		"QPS", "RAM", "RFC", "RHS", "RPC", "SDK", "SHA", "SHA1", "SHA256", "SHA512", "SKU", "SLA", "SMTP", "SQL", "SSH", "SSO",
+		"TCP", "TLS", "TTL", "UDP", "UI", "UID", "URI", "URL", "URN", "UTC", "UTF8", "UUID", "VAT", "VM", "XML", "XSD", "YAML":
+		return true
+	}
+	return false
+}
+
+// chunks cuts s at everything that is neither letter nor digit. Signs that tell
+// names apart are spelled: A+ and A- are APlus and AMinus, -1 is Minus1.
+func chunks(s string) []string {
+	var out []string
+	var current []rune
+	flush := func() {
+		if len(current) > 0 {
+			out = append(out, string(current))
+			current = nil
+		}
+	}
+	runes := []rune(s)
+	bare := !strings.ContainsFunc(s, func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) })
+	for i, r := range runes {
+		switch {
+		case unicode.IsLetter(r) || unicode.IsDigit(r):
+			current = append(current, r)
+		case r == '\'' || r == '’':
+			// An apostrophe joins: "parent's" is one word.
+		default:
+			flush()
+			last := i == len(runes)-1
+			before := i > 0
+			if word := sign(r, bare, before, last, i+1 < len(runes) && unicode.IsDigit(runes[i+1])); word != "" {
+				out = append(out, word)
+			}
+		}
+	}
+	flush()
+	return out
+}
+
+// sign spells a sign where it carries meaning: every one in a name made of
+// signs alone, plus anywhere, minus at the end or before a number that it
+// begins.
+func sign(r rune, bare, before, last, digitNext bool) string {
+	switch {
+	case r == '+':
+		return "Plus"
+	case r == '-' && (bare || last && before || !before && digitNext):
+		return "Minus"
+	case !bare:
+		return ""
+	}
+	switch r {
+	case '*':
+		return "Star"
+	case '/':
+		return "Slash"
+	case '%':
+		return "Percent"
+	case '&':
+		return "And"
+	case '|':
+		return "Or"
+	case '!':
+		return "Not"
+	case '=':
+		return "Equal"
+	case '<':
+		return "Less"
+	case '>':
+		return "Greater"
+	case '?':
+		return "Question"
+	case '.':
+		return "Dot"
+	case ',':
+		return "Comma"
+	case ':':
+		return "Colon"
+	case '#':
+		return "Hash"
+	case '@':
+		return "At"
+	case '$':
+		return "Dollar"
+	case '_':
+		return "Underscore"
+	case '~':
+		return "Tilde"
+	}
+	return ""
+}
+
+// words is chunks, cut further at the humps of camel case.
+func words(s string) []string {
+	var out []string
+	for _, c := range chunks(s) {
+		out = append(out, humps(c)...)
+	}
+	return out
+}
+
+// humps cuts camel case: before a capital that follows a small letter or a
+// digit, and before the last capital of a run that a small letter follows. A
+// plural s stays with its initialism (userIDs), and digits stay with the word
+// before them.
+func humps(chunk string) []string {
+	r := []rune(chunk)
+	var out []string
+	start := 0
+	for i := 1; i < len(r); i++ {
+		if !unicode.IsUpper(r[i]) {
+			continue
+		}
+		afterSmall := !unicode.IsUpper(r[i-1])
+		beforeSmall := i+1 < len(r) && unicode.IsLower(r[i+1])
+		if beforeSmall && !afterSmall && pluralEnd(r, start, i) {
+			continue
+		}
+		if afterSmall && !codeRun(r[start:i+1]) || beforeSmall {
+			out = append(out, string(r[start:i]))
+			start = i
+		}
+	}
+	return append(out, string(r[start:]))
+}
+
+// pluralEnd reports whether r[start:i+2] is an initialism and its plural s,
+// with the chunk or the hump ending there.
+func pluralEnd(r []rune, start, i int) bool {
+	if r[i+1] != 's' || i+2 < len(r) && !unicode.IsUpper(r[i+2]) {
+		return false
+	}
+	return pluralised(string(r[start : i+1]))
+}
+
+// codeRun reports whether word is capitals and digits only (UTF8, A1B2), in
+// which a capital after a digit begins nothing new.
+func codeRun(word []rune) bool {
+	for _, c := range word {
+		if !unicode.IsUpper(c) && !unicode.IsDigit(c) {
+			return false
+		}
+	}
+	return true
+}

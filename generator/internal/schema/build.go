@@ -1,0 +1,241 @@
+package schema
+
+import (
+	"fmt"
+	"net/url"
+	"strings"
+
+	"github.com/outboxgen/outboxgen/generator/internal/diag"
+)
+
+// policy says what becomes of keywords that nobody knows.
+type policy int
+
+const (
+	// owned files describe an event: an unknown keyword is an error.
+	owned policy = iota
+	// library files may come from elsewhere: what looks like a misspelling is
+	// an error, the rest a warning.
+	library
+	// foreign files are compared, not generated from: all of it is a warning.
+	foreign
+)
+
+// resource is a schema with a base URI of its own: a file, or a schema with an
+// $id inside one.
+type resource struct {
+	unit    *unit
+	base    *url.URL
+	root    *Schema
+	anchors map[string]*Schema
+}
+
+// builder turns the values of one file into schemas.
+type builder struct {
+	load   *loader
+	list   *diag.List
+	unit   *unit
+	policy policy
+	level  int // of the dialect
+	within *resource
+	older  *older
+}
+
+// schema reads the schema v, which stands at pointer. nil: it was reported.
+func (b *builder) schema(v *Value, pointer string) *Schema {
+	if v.Kind != Object && v.Kind != Bool {
+		b.list.Errorf(v.Pos, "wrong-type", "a schema must be an object, true or false; this is %s", v.describe())
+		return nil
+	}
+	if len(pointer) > maxPointer {
+		b.list.Errorf(v.Pos, "too-deep", "the names down to this schema have more than %d bytes", maxPointer)
+		return nil
+	}
+	if !b.load.countSchema(v.Pos) {
+		return nil
+	}
+	s := &Schema{Pos: v.Pos, Doc: b.unit.doc, Pointer: pointer}
+	b.unit.byPointer[pointer] = s
+	if pointer == "" {
+		b.within.root = s
+		b.unit.doc.Root = s
+		b.unit.doc.Dialect = dialects[b.level]
+	}
+	if v.Kind == Bool {
+		value := v.Bool
+		s.Bool = &value
+		return s
+	}
+	defer func(level int, within *resource, o *older) {
+		b.level, b.within, b.older = level, within, o
+	}(b.level, b.within, b.older)
+	b.older = &older{}
+	b.open(s, v)
+
+	refOnly := b.level <= level7 && v.member("$ref") != nil
+	s.At = make(map[string]diag.Pos, len(v.Members))
+	for _, m := range v.Members {
+		if refOnly && !besideRef(m.Name) {
+			b.list.Warnf(m.Pos, "ignored-keyword", "%s says nothing: %s ignores what stands beside $ref", m.Name, dialects[b.level])
+			continue
+		}
+		b.member(s, m)
+	}
+	b.translate(s)
+	return s
+}
+
+// open sets the dialect and the base URI that hold from s on, which have to be
+// known before its other keywords are read.
+func (b *builder) open(s *Schema, v *Value) {
+	if d, ok := b.dialectOf(v); ok {
+		b.level = d.level()
+	}
+	if s.Pointer == "" {
+		b.unit.doc.Dialect = dialects[b.level]
+	}
+	name := "$id"
+	if b.level == level4 {
+		name = "id"
+	}
+	m := v.member(name)
+	if m == nil || m.Value.Kind != String || b.level <= level7 && s.Pointer != "" && v.member("$ref") != nil {
+		return
+	}
+	id, fragment, _ := strings.Cut(m.Value.Text, "#")
+	if id == "" {
+		return
+	}
+	u, err := url.Parse(id)
+	if err != nil {
+		return // reported where the keyword is read
+	}
+	base := b.within.base.ResolveReference(u)
+	r := b.within
+	if s.Pointer != "" {
+		r = &resource{unit: b.unit, root: s, anchors: map[string]*Schema{}}
+		b.unit.resources = append(b.unit.resources, r)
+		b.within = r
+	}
+	r.base = base
+	b.load.identify(r, m.Value)
+	if fragment != "" && b.level <= level7 {
+		b.addAnchor(s, fragment, m.Value.Pos)
+	}
+}
+
+func (b *builder) member(s *Schema, m Member) {
+	word, ok := b.load.words[m.Name]
+	switch {
+	case ok && word.first <= b.level && b.level <= word.last:
+		s.At[m.Name] = m.Pos
+		word.read(b, s, m)
+	case strings.HasPrefix(m.Name, "x-"):
+		s.At[m.Name] = m.Pos
+		if m.Name != "x-outbox" && diag.Closest(m.Name, []string{"x-outbox"}) != "" {
+			b.list.Add(diag.Finding{
+				Pos: m.Pos, ID: "unknown-keyword", Message: "unknown keyword " + diag.Quote(m.Name),
+				Hint: diag.DidYouMean(m.Name, []string{"x-outbox"}),
+			})
+		}
+	case ok:
+		b.unknown(diag.Finding{
+			Pos: m.Pos, ID: "other-dialect",
+			Message: fmt.Sprintf("%s is not a keyword of %s", m.Name, dialects[b.level]),
+			Hint:    otherDialect(m.Name, b.level),
+		}, false)
+	default:
+		hint := diag.DidYouMean(m.Name, known(b.load.words, b.level))
+		b.unknown(diag.Finding{
+			Pos: m.Pos, ID: "unknown-keyword", Message: "unknown keyword " + diag.Quote(m.Name), Hint: hint,
+		}, hint != "")
+	}
+}
+
+// unknown reports a keyword that the dialect does not have.
+func (b *builder) unknown(f diag.Finding, misspelt bool) {
+	if b.policy == foreign || b.policy == library && !misspelt {
+		f.Severity = diag.Warning
+		f.Message += ", which is ignored"
+	} else if f.Hint == "" {
+		f.Hint = "annotations of your own begin with x-"
+	}
+	b.list.Add(f)
+}
+
+func (b *builder) id(s *Schema, m Member) {
+	if m.Value.Kind != String {
+		b.wrong(m, "a URI reference, as a string")
+		return
+	}
+	text := m.Value.Text
+	u, err := url.Parse(text)
+	if err != nil {
+		b.list.Errorf(m.Value.Pos, "bad-id", "%s %s is not a URI reference", m.Name, diag.Quote(text))
+		return
+	}
+	if u.Fragment != "" && b.level >= level2019 {
+		b.list.Add(diag.Finding{
+			Pos: m.Value.Pos, ID: "bad-id", Message: fmt.Sprintf("%s %s has a fragment", m.Name, diag.Quote(text)),
+			Hint: "write $anchor for a name inside the file",
+		})
+		return
+	}
+	if strings.HasPrefix(text, "#") && len(text) > 1 {
+		s.Anchor = text[1:]
+		b.addAnchor(s, text[1:], m.Value.Pos)
+		return
+	}
+	s.ID = strings.TrimSuffix(text, "#")
+}
+
+func (b *builder) anchor(s *Schema, m Member) {
+	if m.Value.Kind != String || !isAnchor(m.Value.Text) {
+		b.wrong(m, "a name of letters, digits, _, - and ., beginning with a letter or _")
+		return
+	}
+	if m.Name == "$dynamicAnchor" {
+		s.DynamicAnchor = m.Value.Text
+	} else {
+		s.Anchor = m.Value.Text
+	}
+	b.addAnchor(s, m.Value.Text, m.Value.Pos)
+}
+
+func (b *builder) addAnchor(s *Schema, name string, pos diag.Pos) {
+	other, dup := b.within.anchors[name]
+	if dup && other != s {
+		b.list.Errorf(pos, "duplicate-anchor", "the anchor %s is also at line %d, column %d", diag.Quote(name), other.Pos.Line, other.Pos.Col)
+		return
+	}
+	b.within.anchors[name] = s
+}
+
+func isAnchor(name string) bool {
+	for i, c := range []byte(name) {
+		letter := c|0x20 >= 'a' && c|0x20 <= 'z' || c == '_'
+		if !letter && (i == 0 || (c < '0' || c > '9') && c != '-' && c != '.') {
+			return false
+		}
+	}
+	return name != ""
+}
+
+func (b *builder) ref(s *Schema, m Member) {
+	if m.Value.Kind != String {
+		b.wrong(m, "a URI reference, as a string")
+		return
+	}
+	if s.Ref != nil {
+		b.list.Errorf(m.Pos, "two-references", "%s stands beside another reference; write allOf with both", m.Name)
+		return
+	}
+	s.Ref = &Ref{Text: m.Value.Text, Pos: m.Value.Pos}
+	b.refer(s.Ref, false)
+}
+
+// refer remembers a reference for when every file is there. byName says that
+// it may be the bare name of a definition, as in a discriminator.
+func (b *builder) refer(ref *Ref, byName bool) {
+	b.load.pending = append(b.load.pending, pendingRef{ref: ref, from: b.within, byName: byName})
+}

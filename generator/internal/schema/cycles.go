@@ -1,0 +1,82 @@
+package schema
+
+import (
+	"strings"
+
+	"github.com/outboxgen/outboxgen/generator/internal/diag"
+)
+
+// cycles reports references that lead back to where they stand without
+// stepping into a property or an item: no value could ever be checked against
+// them. It takes the target away from the reference that closes such a circle,
+// so that whoever walks schemas in place comes to an end.
+func (l *loader) cycles() {
+	w := &cycleWalker{list: l.list, state: map[*Schema]int{}}
+	for _, u := range l.sortedUnits() {
+		for _, s := range u.sortedSchemas() {
+			w.visit(s)
+		}
+	}
+}
+
+const (
+	entered = 1
+	left    = 2
+)
+
+type cycleWalker struct {
+	list  *diag.List
+	state map[*Schema]int
+	refs  []*Ref // on the way to the schema at hand
+}
+
+func (w *cycleWalker) visit(s *Schema) {
+	if s == nil || w.state[s] != 0 {
+		return
+	}
+	w.state[s] = entered
+	if s.Ref != nil && s.Ref.Target != nil {
+		w.refs = append(w.refs, s.Ref)
+		if w.state[s.Ref.Target] == entered {
+			w.report(s.Ref)
+			s.Ref.Target = nil
+		} else {
+			w.visit(s.Ref.Target)
+		}
+		w.refs = w.refs[:len(w.refs)-1]
+	}
+	for _, sub := range s.inPlace() {
+		w.visit(sub)
+	}
+	w.state[s] = left
+}
+
+func (w *cycleWalker) report(closing *Ref) {
+	const most = 6
+	chain := w.refs
+	for i, r := range chain {
+		if r.Target == closing.Target && i+1 < len(chain) {
+			chain = chain[i:]
+			break
+		}
+	}
+	var texts []string
+	for _, r := range chain[max(0, len(chain)-most):] {
+		texts = append(texts, diag.Quote(r.Text))
+	}
+	w.list.Errorf(closing.Pos, "reference-circle", "this reference leads back to itself (%s): no value could be checked against it",
+		strings.Join(texts, " → "))
+}
+
+// inPlace lists the subschemas of s that apply to the same value as s.
+func (s *Schema) inPlace() []*Schema {
+	var out []*Schema
+	out = append(out, s.AllOf...)
+	out = append(out, s.AnyOf...)
+	out = append(out, s.OneOf...)
+	out = append(out, s.Not, s.If, s.Then, s.Else)
+	for _, p := range s.DependentSchemas {
+		out = append(out, p.Schema)
+	}
+	return out
+}

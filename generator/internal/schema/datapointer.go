@@ -1,0 +1,215 @@
+package schema
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/outboxgen/outboxgen/generator/internal/diag"
+)
+
+// checkPointer makes sure that a pointer into the event data s names a string,
+// an integer or a uuid that the schema declares.
+func (l *loader) checkPointer(s *Schema, what string, pointer *Name) {
+	tokens, _ := pointerTokens(pointer.Text)
+	f := diag.Finding{Pos: pointer.Pos, ID: "bad-pointer"}
+	set := newPlace(s)
+	for i, token := range tokens {
+		next := set.step(token)
+		if next.broken {
+			return // a reference on the way was reported
+		}
+		if len(next.schemas) == 0 {
+			f.Message = fmt.Sprintf("%s %s: the event data has no property %s", what, diag.Quote(pointer.Text), diag.Quote(token))
+			if i > 0 {
+				f.Message = fmt.Sprintf("%s %s: %s has no property %s", what, diag.Quote(pointer.Text), diag.Quote(joinTokens(tokens[:i])), diag.Quote(token))
+			}
+			f.Hint = set.hint(token)
+			l.list.Add(f)
+			return
+		}
+		set = next
+	}
+	kind := set.scalar()
+	if set.broken || kind == "string" || kind == "integer" {
+		return
+	}
+	f.Message = fmt.Sprintf("%s %s names %s at %s; it must name a string, an integer or a uuid",
+		what, diag.Quote(pointer.Text), kind, set.schemas[0].Pos)
+	l.list.Add(f)
+}
+
+// place is what applies at one point of the event data: several schemas where
+// $ref and allOf bring more together.
+type place struct {
+	schemas []*Schema
+	broken  bool // a reference did not resolve
+	union   bool // there are alternatives besides null
+}
+
+// newPlace gathers everything that holds in place for the values of roots.
+// Branches of a union of one schema and null count; other unions do not.
+func newPlace(roots ...*Schema) *place {
+	p := &place{}
+	seen := map[*Schema]bool{}
+	var add func(s *Schema)
+	add = func(s *Schema) {
+		if s == nil || seen[s] {
+			return
+		}
+		seen[s] = true
+		p.schemas = append(p.schemas, s)
+		if s.Ref != nil {
+			p.broken = p.broken || s.Ref.Target == nil
+			add(s.Ref.Target)
+		}
+		for _, sub := range s.AllOf {
+			add(sub)
+		}
+		for _, union := range [][]*Schema{s.AnyOf, s.OneOf} {
+			branches := slices.DeleteFunc(slices.Clone(union), isNull)
+			if len(branches) == 1 {
+				add(branches[0])
+			}
+			p.union = p.union || len(branches) > 1
+		}
+	}
+	for _, s := range roots {
+		add(s)
+	}
+	return p
+}
+
+func isNull(s *Schema) bool {
+	return slices.Equal(s.Types, []string{"null"}) || s.Const != nil && s.Const.Kind == Null
+}
+
+// step goes to the property called name.
+func (p *place) step(name string) *place {
+	var roots []*Schema
+	for _, s := range p.schemas {
+		for _, property := range s.Properties {
+			if property.Name == name {
+				roots = append(roots, property.Schema)
+			}
+		}
+	}
+	next := newPlace(roots...)
+	next.broken = next.broken || p.broken && len(roots) == 0
+	return next
+}
+
+// hint says why a name may be missing, or what is spelled like it.
+func (p *place) hint(name string) string {
+	var names []string
+	array := false
+	for _, s := range p.schemas {
+		for _, property := range s.Properties {
+			names = append(names, property.Name)
+		}
+		array = array || slices.Contains(s.Types, "array") || s.Items != nil || s.PrefixItems != nil
+	}
+	switch near := diag.DidYouMean(name, names); {
+	case near != "":
+		return near
+	case array:
+		return "it is an array, and a pointer cannot choose an item"
+	case p.union:
+		return "it is one of several alternatives; a pointer must hold for every event"
+	}
+	return ""
+}
+
+// scalar is "string" or "integer" for what a column can take; else a
+// description of what is there.
+func (p *place) scalar() string {
+	var types []string
+	known := false
+	format := ""
+	for _, s := range p.schemas {
+		of := s.valueTypes()
+		if of != nil {
+			types = narrow(types, of, known)
+			known = true
+		}
+		if s.Format != "" {
+			format = s.Format
+		}
+		if s.ContentEncoding != "" {
+			format = s.ContentEncoding
+		}
+	}
+	types = slices.DeleteFunc(types, func(t string) bool { return t == "null" })
+	switch {
+	case !known && p.union:
+		return "one of several alternatives"
+	case !known:
+		return "a value of any type"
+	case len(types) == 0:
+		return "nothing but null"
+	case len(types) > 1:
+		return "a value of several types (" + strings.Join(types, ", ") + ")"
+	case types[0] == "string" && notText(format):
+		return "a string of the format " + diag.Quote(format) + ", which is no text in Go"
+	case types[0] == "string", types[0] == "integer":
+		return types[0]
+	case types[0] == "array", types[0] == "object":
+		return "an " + types[0]
+	}
+	return "a " + types[0]
+}
+
+// notText reports whether strings of a format become another type than text
+// in Go, with more than one spelling for a value.
+func notText(format string) bool {
+	switch format {
+	case "date-time", "date", "time", "duration", "byte", "binary", "base64", "base64url", "base16", "base32":
+		return true
+	}
+	return false
+}
+
+// valueTypes lists the types that s itself allows; nil where it says nothing.
+func (s *Schema) valueTypes() []string {
+	var values []*Value
+	switch {
+	case s.Const != nil:
+		values = []*Value{s.Const}
+	case s.Enum != nil:
+		values = s.Enum
+	default:
+		return slices.Clone(s.Types)
+	}
+	var types []string
+	for _, v := range values {
+		name := v.Kind.String()
+		if v.Kind == NumberKind {
+			if _, whole := wholeNumber(v.Text); whole {
+				name = "integer"
+			}
+		}
+		if !slices.Contains(types, name) {
+			types = append(types, name)
+		}
+	}
+	return types
+}
+
+// narrow intersects two sets of types; integer is part of number.
+func narrow(have, with []string, known bool) []string {
+	if !known {
+		return with
+	}
+	var out []string
+	for _, t := range have {
+		switch {
+		case slices.Contains(with, t):
+			out = append(out, t)
+		case t == "integer" && slices.Contains(with, "number"):
+			out = append(out, "integer")
+		case t == "number" && slices.Contains(with, "integer"):
+			out = append(out, "integer")
+		}
+	}
+	return out
+}

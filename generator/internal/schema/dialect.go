@@ -1,0 +1,212 @@
+package schema
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/outboxgen/outboxgen/generator/internal/diag"
+)
+
+// The dialects in the order of their age; 0 in a keyword's first and last
+// stands for the oldest and the newest.
+const (
+	level4 = iota
+	level6
+	level7
+	level2019
+	level2020
+)
+
+var dialects = []Dialect{Draft4, Draft6, Draft7, Draft201909, Draft202012}
+
+func (d Dialect) level() int { return slices.Index(dialects, d) }
+
+var dialectURIs = map[string]Dialect{
+	"json-schema.org/draft/2020-12/schema": Draft202012,
+	"json-schema.org/draft/2019-09/schema": Draft201909,
+	"json-schema.org/draft-07/schema":      Draft7,
+	"json-schema.org/draft-06/schema":      Draft6,
+	"json-schema.org/draft-04/schema":      Draft4,
+	// OpenAPI 3.1's dialect is 2020-12 with annotations of its own.
+	"spec.openapis.org/oas/3.1/dialect/base": Draft202012,
+}
+
+// dialectOf reads the $schema member of a schema; false when there is none or
+// when it was reported.
+func (b *builder) dialectOf(v *Value) (Dialect, bool) {
+	m := v.member("$schema")
+	if m == nil || m.Value.Kind != String {
+		return "", false
+	}
+	name := strings.TrimSuffix(m.Value.Text, "#")
+	name = strings.TrimPrefix(strings.TrimPrefix(name, "https://"), "http://")
+	if d, ok := dialectURIs[strings.TrimSuffix(name, "/")]; ok {
+		return d, true
+	}
+	b.list.Add(diag.Finding{
+		Pos: m.Value.Pos, ID: "unknown-dialect",
+		Message: fmt.Sprintf("$schema %s names no dialect that loads", diag.Quote(m.Value.Text)),
+		Hint:    "write https://json-schema.org/draft/2020-12/schema, draft/2019-09/schema, or http://json-schema.org/draft-07/schema#, draft-06, draft-04",
+	})
+	return "", false
+}
+
+// older collects, while one schema is read, what its dialect writes in
+// another shape than 2020-12; translate brings it over at the end.
+type older struct {
+	tuple           bool // items was an array
+	additionalItems *Schema
+	exclusiveMin    bool
+	exclusiveMax    bool
+	nullable        *Member
+}
+
+// olderWords adds the keywords that 2020-12 no longer has.
+func olderWords(words map[string]keyword) {
+	words["id"] = keyword{read: (*builder).id, last: level4, annotation: true}
+	words["additionalItems"] = keyword{read: func(b *builder, s *Schema, m Member) {
+		b.older.additionalItems = b.schema(m.Value, join(s.Pointer, m.Name))
+	}, last: level2019}
+	words["dependencies"] = keyword{read: dependencies, last: level2019}
+	words["$recursiveRef"] = keyword{read: (*builder).ref, first: level2019, last: level2019}
+	words["$recursiveAnchor"] = keyword{read: ignored, first: level2019, last: level2019, annotation: true}
+	words["nullable"] = keyword{read: func(b *builder, _ *Schema, m Member) {
+		if m.Value.Kind != Bool {
+			b.wrong(m, "true or false")
+			return
+		}
+		b.older.nullable = &m
+	}, last: level2020}
+}
+
+// otherDialect is what to write in place of a keyword that the dialect at hand
+// does not have.
+func otherDialect(name string, level int) string {
+	newer := level >= level2019
+	switch name {
+	case "id":
+		return "write $id"
+	case "additionalItems":
+		return "write prefixItems for the tuple and items for what follows it"
+	case "dependencies":
+		return "write dependentRequired for names, dependentSchemas for schemas"
+	case "$recursiveRef":
+		return "write $ref"
+	case "prefixItems":
+		if level < level2020 {
+			return "write the array form of items, or say $schema: https://json-schema.org/draft/2020-12/schema"
+		}
+	case "dependentRequired", "dependentSchemas":
+		if !newer {
+			return "write dependencies, or say $schema: https://json-schema.org/draft/2020-12/schema"
+		}
+	case "$id":
+		return "write id, or say $schema: https://json-schema.org/draft/2020-12/schema"
+	case "const":
+		return "write an enum of one value, or say $schema: https://json-schema.org/draft/2020-12/schema"
+	}
+	return "say $schema: https://json-schema.org/draft/2020-12/schema to use it"
+}
+
+// items is one schema for every item, or, before 2020-12, one for each place.
+func items(b *builder, s *Schema, m Member) {
+	switch {
+	case m.Value.Kind != Array:
+		s.Items = b.schema(m.Value, join(s.Pointer, m.Name))
+	case b.level == level2020:
+		b.list.Add(diag.Finding{
+			Pos: m.Value.Pos, ID: "other-dialect",
+			Message: "items must be a schema, this is an array, the tuple of older drafts",
+			Hint:    "write prefixItems",
+		})
+	case len(m.Value.Items) == 0:
+		b.older.tuple = true
+	default:
+		b.older.tuple = true
+		s.PrefixItems = b.schemas(s, m)
+	}
+}
+
+// exclusive is a number, or in draft-04 a boolean that sharpens minimum or
+// maximum.
+func exclusive(field func(*Schema) **Number) func(*builder, *Schema, Member) {
+	return func(b *builder, s *Schema, m Member) {
+		plain := "minimum"
+		side := &b.older.exclusiveMin
+		if m.Name == "exclusiveMaximum" {
+			plain, side = "maximum", &b.older.exclusiveMax
+		}
+		switch {
+		case b.level == level4 && m.Value.Kind == Bool:
+			*side = m.Value.Bool
+		case b.level == level4:
+			b.wrong(m, "true or false in draft-04")
+		case m.Value.Kind == Bool:
+			b.list.Add(diag.Finding{
+				Pos: m.Value.Pos, ID: "other-dialect",
+				Message: fmt.Sprintf("%s must be a number, this is %s, the form of draft-04", m.Name, m.Value.describe()),
+				Hint:    fmt.Sprintf("move the number from %s here", plain),
+			})
+		default:
+			*field(s) = b.number(m)
+		}
+	}
+}
+
+// dependencies became dependentRequired and dependentSchemas.
+func dependencies(b *builder, s *Schema, m Member) {
+	if m.Value.Kind != Object {
+		b.wrong(m, "an object whose members are arrays of names or schemas")
+		return
+	}
+	at := join(s.Pointer, m.Name)
+	for _, p := range m.Value.Members {
+		if p.Value.Kind == Array {
+			s.DependentRequired = append(s.DependentRequired, Dependent{
+				Name: Name{Text: p.Name, Pos: p.Pos}, Required: b.names(p),
+			})
+			continue
+		}
+		if sub := b.schema(p.Value, join(at, p.Name)); sub != nil {
+			s.DependentSchemas = append(s.DependentSchemas, Property{Name: p.Name, Pos: p.Pos, Schema: sub})
+		}
+	}
+}
+
+// translate finishes s in the terms of 2020-12.
+func (b *builder) translate(s *Schema) {
+	o := b.older
+	if o.tuple {
+		s.Items = o.additionalItems
+	}
+	if o.exclusiveMin && s.Minimum != nil {
+		s.ExclusiveMinimum, s.Minimum = s.Minimum, nil
+	}
+	if o.exclusiveMax && s.Maximum != nil {
+		s.ExclusiveMaximum, s.Maximum = s.Maximum, nil
+	}
+	if o.nullable != nil && o.nullable.Value.Bool {
+		b.nullable(s, o.nullable)
+	}
+}
+
+// nullable is OpenAPI 3.0's: it adds null to type, and bears on nothing else.
+func (b *builder) nullable(s *Schema, m *Member) {
+	switch {
+	case len(s.Types) == 0:
+		b.list.Add(diag.Finding{
+			Pos: m.Pos, Severity: diag.Warning, ID: "nullable-without-type",
+			Message: "nullable says nothing here: it belongs beside type",
+			Hint:    `write anyOf with {type: "null"} as one branch`,
+		})
+	case !slices.Contains(s.Types, "null"):
+		s.Types = append(s.Types, "null")
+		if s.Enum != nil && !slices.ContainsFunc(s.Enum, func(v *Value) bool { return v.Kind == Null }) {
+			b.list.Add(diag.Finding{
+				Pos: m.Pos, Severity: diag.Warning, ID: "nullable-enum",
+				Message: "nullable says nothing here: enum does not list null", Hint: "add null to enum",
+			})
+		}
+	}
+}

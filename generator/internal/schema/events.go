@@ -1,0 +1,156 @@
+package schema
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/outboxgen/outboxgen/generator/internal/diag"
+	"github.com/outboxgen/outboxgen/generator/internal/goname"
+)
+
+// described loads the files that events: in the config names, so that their
+// references resolve with all others. The schemas themselves are looked up
+// once everything is loaded.
+func (l *loader) described(c *Config) {
+	for i := range c.Events {
+		e := &c.Events[i]
+		if e.Schema.Text == "" {
+			l.eventRefs = append(l.eventRefs, nil)
+			continue
+		}
+		ref := &Ref{Text: e.Schema.Text, Pos: e.Schema.Pos}
+		l.eventRefs = append(l.eventRefs, ref)
+		config := &unit{doc: &Document{Path: path.Base(c.Path)}, byPointer: map[string]*Schema{}}
+		from := &resource{unit: config, base: projectBase(config.doc.Path), anchors: map[string]*Schema{}}
+		if strings.HasPrefix(e.Schema.Text, "#") {
+			l.list.Errorf(e.Schema.Pos, "bad-reference", "schema %s names no file", diag.Quote(e.Schema.Text))
+			continue
+		}
+		l.pending = append(l.pending, pendingRef{ref: ref, from: from})
+	}
+}
+
+// events lists the events of the project and reports what contradicts.
+func (l *loader) events(c *Config) []*Event {
+	var events []*Event
+	for _, u := range l.matched {
+		if s := u.doc.Root; s != nil && s.Outbox != nil {
+			if e := l.event(c, s, s.Outbox, ""); e != nil {
+				events = append(events, e)
+			}
+		}
+	}
+	inFiles := map[*Schema]*Event{}
+	for _, e := range events {
+		inFiles[e.Schema] = e
+	}
+	for i, ec := range c.Events {
+		ref := l.eventRefs[i]
+		if ref == nil || ref.Target == nil {
+			continue
+		}
+		if other := ref.Target.Outbox; other != nil {
+			l.list.Add(diag.Finding{
+				Pos: ec.Pos, ID: "event-described-twice",
+				Message: fmt.Sprintf("this event is described in its file as well, at %s", other.Pos),
+				Hint:    "keep x-outbox there or this entry, not both",
+			})
+			continue
+		}
+		if e := l.event(c, ref.Target, &ec.Extension, ec.Name.Text); e != nil {
+			events = append(events, e)
+		}
+	}
+	l.unique(events, "duplicate-type", func(e *Event) string { return e.Type },
+		func(e *Event) diag.Pos { return e.typePos },
+		func(e *Event) string { return "the type " + diag.Quote(e.Type) })
+	l.unique(events, "duplicate-name", func(e *Event) string { return e.GoName },
+		func(e *Event) diag.Pos { return e.namePos },
+		func(e *Event) string { return "the Go name " + e.GoName })
+	slices.SortStableFunc(events, func(a, b *Event) int { return strings.Compare(a.GoName, b.GoName) })
+	return events
+}
+
+// unique reports events that share what must differ, at each but the first.
+func (l *loader) unique(events []*Event, id string, key func(*Event) string, pos func(*Event) diag.Pos, what func(*Event) string) {
+	first := map[string]*Event{}
+	for _, e := range events {
+		other, dup := first[key(e)]
+		if !dup {
+			first[key(e)] = e
+			continue
+		}
+		l.list.Errorf(pos(e), id, "%s is also that of the event at %s", what(e), pos(other))
+	}
+}
+
+// event puts together what x describes; nil when something that every event
+// has was missing and reported.
+func (l *loader) event(c *Config, s *Schema, x *Extension, name string) *Event {
+	if x.Version == nil || x.Type == nil || x.AggregateType == nil {
+		return nil
+	}
+	version, err := strconv.Atoi(x.Version.Text)
+	if err != nil {
+		return nil // its range was checked
+	}
+	e := &Event{
+		Schema: s, Pos: x.Pos, Version: version, Type: x.Type.Text, Topic: x.Type.Text,
+		Envelope: c.Envelope, AggregateType: x.AggregateType.Text,
+		AggregateID: x.AggregateID, Key: x.Key, Keyed: !x.NoKey, Correlation: x.Correlation,
+		typePos: x.Type.Pos,
+	}
+	if x.Topic != nil {
+		e.Topic = x.Topic.Text
+	}
+	if x.Envelope != nil {
+		e.Envelope = x.Envelope.Text
+	}
+	e.GoName, e.namePos = eventName(s, x, name, version)
+	for _, p := range []struct {
+		what    string
+		pointer *Name
+	}{{"aggregate.id", e.AggregateID}, {"key", e.Key}, {"correlation", e.Correlation}} {
+		if p.pointer != nil {
+			l.checkPointer(s, p.what, p.pointer)
+		}
+	}
+	return e
+}
+
+// eventName is the Go name of the event data: the name given in the config,
+// else the title, else the name of the file or definition, with the version at
+// its end.
+func eventName(s *Schema, x *Extension, name string, version int) (string, diag.Pos) {
+	pos := x.Pos
+	if at, ok := x.At["name"]; ok {
+		pos = at
+	}
+	if name == "" && s.Title != "" {
+		name = goname.Title(s.Title)
+		pos = s.At["title"]
+	}
+	suffix := "V" + strconv.Itoa(version)
+	if name == "" {
+		if name = goname.Exported(lastName(s)); strings.HasSuffix(strings.ToUpper(name), suffix) {
+			name = name[:len(name)-len(suffix)]
+		}
+	}
+	if !strings.HasSuffix(name, suffix) {
+		name += suffix
+	}
+	return name, pos
+}
+
+// lastName is the last name on the way to s: of its definition, or of its file
+// without the ending.
+func lastName(s *Schema) string {
+	if tokens, _ := pointerTokens(s.Pointer); len(tokens) > 0 {
+		return tokens[len(tokens)-1]
+	}
+	base := path.Base(s.Doc.Path)
+	return strings.TrimSuffix(base, path.Ext(base))
+}

@@ -1,0 +1,182 @@
+package schema
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/outboxgen/outboxgen/generator/internal/diag"
+)
+
+// The widths of the outbox table's columns, in characters, and Kafka's limit
+// for the name of a topic.
+const (
+	maxEventType     = 255
+	maxAggregateType = 100
+	maxTopic         = 249
+	maxEventVersion  = 1_000_000
+)
+
+var envelopes = []string{"outbox", "cloudevents", "none"}
+
+// extension reads the x-outbox keyword.
+func (b *builder) extension(s *Schema, m Member) {
+	if s.Pointer != "" {
+		b.list.Add(diag.Finding{
+			Pos: m.Pos, ID: "misplaced-x-outbox", Message: "x-outbox stands at the root of a file, one event version a file",
+			Hint: "describe this schema under events: in the config, or give it a file of its own",
+		})
+		return
+	}
+	s.Outbox = readExtension(b.list, m.Pos, m.Value, "x-outbox", nil)
+}
+
+// readExtension reads the members that describe an event, in x-outbox or in an
+// entry of events:, where more says what else may stand.
+func readExtension(list *diag.List, pos diag.Pos, v *Value, where string, more []field) *Extension {
+	e := &Extension{Pos: pos, At: map[string]diag.Pos{}}
+	r := &reader{list: list, at: e.At}
+	fields := append([]field{
+		{name: "version", required: true, read: func(v *Value) { e.Version = r.version(v) }},
+		{name: "type", required: true, read: func(v *Value) { e.Type = r.label(v, "type", maxEventType) }},
+		{name: "topic", read: func(v *Value) { e.Topic = r.topic(v) }},
+		{name: "envelope", read: func(v *Value) { e.Envelope = r.oneOf(v, "envelope", envelopes) }},
+		{name: "aggregate", required: true, read: func(v *Value) { r.aggregate(e, v) }},
+		{name: "key", read: func(v *Value) {
+			e.KeyPos = v.Pos
+			if e.NoKey = v.Kind == Null; !e.NoKey {
+				e.Key = r.pointer(v, "key")
+			}
+		}},
+		{name: "correlation", read: func(v *Value) { e.Correlation = r.pointer(v, "correlation") }},
+	}, more...)
+	if !r.object(pos, v, where, fields) {
+		return nil
+	}
+	if e.Topic == nil && e.Type != nil && !r.seen("topic") {
+		if problem := topicProblem(e.Type.Text); problem != "" {
+			list.Add(diag.Finding{
+				Pos: e.Type.Pos, ID: "bad-topic", Message: "the type is the topic as well, and " + problem,
+				Hint: "give a topic beside it",
+			})
+		}
+	}
+	return e
+}
+
+func (r *reader) version(v *Value) *Number {
+	if v.Kind == NumberKind {
+		whole, ok := wholeNumber(v.Text)
+		if ok && !strings.HasPrefix(whole, "-") && whole != "0" && len(whole) <= len(fmt.Sprint(maxEventVersion))-1 {
+			return &Number{Text: whole, Pos: v.Pos}
+		}
+	}
+	r.list.Errorf(v.Pos, "bad-version", "version must be a whole number from 1 to %d, this is %s", maxEventVersion-1, v.describe())
+	return nil
+}
+
+func (r *reader) aggregate(e *Extension, v *Value) {
+	sub := &reader{list: r.list, at: map[string]diag.Pos{}}
+	sub.object(v.Pos, v, "aggregate", []field{
+		{name: "type", required: true, read: func(v *Value) { e.AggregateType = r.label(v, "aggregate.type", maxAggregateType) }},
+		{name: "id", read: func(v *Value) { e.AggregateID = r.pointer(v, "aggregate.id") }},
+	})
+	for name, pos := range sub.at {
+		e.At["aggregate."+name] = pos
+	}
+}
+
+// label reads a name that goes into a column and a header: short, without
+// control characters and white space around it.
+func (r *reader) label(v *Value, name string, most int) *Name {
+	if v.Kind != String {
+		r.wrong(v, name, "a string")
+		return nil
+	}
+	problem := ""
+	switch text := v.Text; {
+	case text == "":
+		problem = "is empty"
+	case utf8.RuneCountInString(text) > most:
+		problem = fmt.Sprintf("has %d characters; the column holds %d", utf8.RuneCountInString(text), most)
+	case strings.ContainsFunc(text, func(c rune) bool { return unicode.IsControl(c) || unicode.Is(unicode.Cf, c) }):
+		problem = "holds a control character"
+	case strings.TrimSpace(text) != text:
+		problem = "begins or ends with white space"
+	}
+	if problem != "" {
+		r.list.Errorf(v.Pos, "bad-name", "%s %s", name, problem)
+		return nil
+	}
+	return &Name{Text: v.Text, Pos: v.Pos}
+}
+
+func (r *reader) topic(v *Value) *Name {
+	if v.Kind != String {
+		r.wrong(v, "topic", "a string")
+		return nil
+	}
+	if problem := topicProblem(v.Text); problem != "" {
+		r.list.Errorf(v.Pos, "bad-topic", "%s", problem)
+		return nil
+	}
+	return &Name{Text: v.Text, Pos: v.Pos}
+}
+
+// topicProblem says why Kafka refuses a topic name; "" is fine.
+func topicProblem(topic string) string {
+	switch {
+	case topic == "":
+		return "the topic is empty"
+	case topic == "." || topic == "..":
+		return "Kafka has no topic " + diag.Quote(topic)
+	case len(topic) > maxTopic:
+		return fmt.Sprintf("the topic has %d characters; Kafka takes %d", utf8.RuneCountInString(topic), maxTopic)
+	}
+	for _, c := range topic {
+		if c > unicode.MaxASCII || !unicode.IsLetter(c) && !unicode.IsDigit(c) && !strings.ContainsRune("._-", c) {
+			return fmt.Sprintf("%s has no place in a topic; Kafka takes ASCII letters, digits, . _ and -", diag.Quote(string(c)))
+		}
+	}
+	return ""
+}
+
+// pointer reads a JSON Pointer into the event data.
+func (r *reader) pointer(v *Value, name string) *Name {
+	if v.Kind != String {
+		hint := ""
+		if v.Kind == Null && name == "aggregate.id" {
+			hint = "; leave it out to pass the id to the insert function"
+		}
+		r.list.Errorf(v.Pos, "wrong-type", "%s must be a JSON Pointer such as /entity_id, this is %s%s", name, v.describe(), hint)
+		return nil
+	}
+	tokens, problem := pointerTokens(v.Text)
+	if problem == "" && len(tokens) == 0 {
+		problem = "it names the whole event data"
+	}
+	if problem != "" {
+		f := diag.Finding{Pos: v.Pos, ID: "bad-pointer", Message: fmt.Sprintf("%s %s: %s", name, diag.Quote(v.Text), problem)}
+		if text := strings.TrimLeft(v.Text, "#$./"); text != "" && !strings.HasPrefix(v.Text, "/") {
+			f.Hint = "write " + diag.Quote("/"+strings.ReplaceAll(text, ".", "/"))
+		}
+		r.list.Add(f)
+		return nil
+	}
+	return &Name{Text: v.Text, Pos: v.Pos}
+}
+
+func (r *reader) oneOf(v *Value, name string, choices []string) *Name {
+	if v.Kind == String && slices.Contains(choices, v.Text) {
+		return &Name{Text: v.Text, Pos: v.Pos}
+	}
+	f := diag.Finding{Pos: v.Pos, ID: "bad-choice", Message: fmt.Sprintf("%s must be one of %s; this is %s",
+		name, strings.Join(choices, ", "), v.describe())}
+	if v.Kind == String {
+		f.Hint = diag.DidYouMean(v.Text, choices)
+	}
+	r.list.Add(f)
+	return nil
+}

@@ -1,0 +1,120 @@
+package schema
+
+import (
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+)
+
+// glob lists the files that pattern matches, sorted. A segment ** stands for
+// any number of folders; *, ? and [a-z] match inside one segment. Folders
+// that begin with a dot, and node_modules, match only when they are named.
+// problem says what is wrong with the pattern; "" is fine.
+func (l *loader) glob(pattern string) (files []string, problem string) {
+	if problem := globProblem(pattern); problem != "" {
+		return nil, problem
+	}
+	segments := strings.Split(path.Clean(pattern), "/")
+	g := &globber{fsys: l.fsys, found: map[string]bool{}}
+	if err := g.walk(".", segments); err != nil {
+		return nil, err.Error()
+	}
+	for name := range g.found {
+		files = append(files, name)
+	}
+	slices.Sort(files)
+	return files, ""
+}
+
+func globProblem(pattern string) string {
+	clean := path.Clean(pattern)
+	switch {
+	case pattern == "":
+		return "the pattern is empty"
+	case strings.Contains(pattern, `\`):
+		return `a backslash in a path; write forward slashes`
+	case strings.ContainsAny(pattern, "{}"):
+		return "braces have no meaning here; write one pattern for each case"
+	case path.IsAbs(pattern), clean == "..", strings.HasPrefix(clean, "../"):
+		return "it leads outside the project"
+	}
+	for _, segment := range strings.Split(clean, "/") {
+		if strings.Contains(segment, "**") && segment != "**" {
+			return "** stands for whole folders: write **/ before the name"
+		}
+		if _, err := path.Match(segment, ""); err != nil {
+			return "a bracket does not close"
+		}
+	}
+	return ""
+}
+
+type globber struct {
+	fsys   fs.FS
+	found  map[string]bool
+	walked int
+}
+
+// walk matches segments against what is in dir.
+func (g *globber) walk(dir string, segments []string) error {
+	if segments[0] == "**" {
+		if len(segments) == 1 {
+			segments = []string{"**", "*"}
+		}
+		if err := g.walk(dir, segments[1:]); err != nil {
+			return err
+		}
+		return g.each(dir, func(e fs.DirEntry) error {
+			if !e.IsDir() || hidden(e.Name()) {
+				return nil
+			}
+			return g.walk(path.Join(dir, e.Name()), segments)
+		})
+	}
+	if !strings.ContainsAny(segments[0], "*?[") {
+		return g.enter(path.Join(dir, segments[0]), segments[1:])
+	}
+	return g.each(dir, func(e fs.DirEntry) error {
+		if ok, err := path.Match(segments[0], e.Name()); err != nil || !ok || hidden(e.Name()) {
+			return err //nolint:wrapcheck // the pattern was checked
+		}
+		return g.enter(path.Join(dir, e.Name()), segments[1:])
+	})
+}
+
+// enter goes on in the file or folder called name.
+func (g *globber) enter(name string, rest []string) error {
+	info, err := fs.Stat(g.fsys, name)
+	switch {
+	case err != nil:
+		// Not there, or a link that leads nowhere or outside.
+		return nil //nolint:nilerr // it simply does not match
+	case len(rest) > 0 && info.IsDir():
+		return g.walk(name, rest)
+	case len(rest) == 0 && !info.IsDir():
+		g.found[name] = true
+	}
+	return nil
+}
+
+func (g *globber) each(dir string, visit func(fs.DirEntry) error) error {
+	entries, err := fs.ReadDir(g.fsys, dir)
+	if err != nil {
+		return fmt.Errorf("the folder %s cannot be read: %s", dir, readProblem(err))
+	}
+	for _, e := range entries {
+		if g.walked++; g.walked > maxWalked {
+			return fmt.Errorf("it looks at more than %d files and folders; begin the pattern with a folder", maxWalked)
+		}
+		if err := visit(e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func hidden(name string) bool {
+	return strings.HasPrefix(name, ".") || name == "node_modules"
+}

@@ -1,0 +1,469 @@
+package schema
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/outboxgen/outboxgen/generator/internal/diag"
+)
+
+// keyword says how one member of a schema is read, and in which dialects it
+// means anything.
+type keyword struct {
+	read        func(b *builder, s *Schema, m Member)
+	first, last int // dialect levels
+	// annotation marks what does not bear on which values are valid.
+	annotation bool
+}
+
+// vocabulary is every keyword that is known in some dialect.
+func vocabulary() map[string]keyword {
+	words := map[string]keyword{
+		"$schema":     {read: text(nil), annotation: true},
+		"$comment":    {read: text(nil), annotation: true},
+		"$vocabulary": {read: ignored, annotation: true},
+		"title":       {read: text(func(s *Schema) *string { return &s.Title }), annotation: true},
+		"description": {read: text(func(s *Schema) *string { return &s.Description }), annotation: true},
+		"default":     {read: func(_ *builder, s *Schema, m Member) { s.Default = m.Value }, annotation: true},
+		"examples":    {read: examples, annotation: true},
+		"example":     {read: func(_ *builder, s *Schema, m Member) { s.Examples = append(s.Examples, m.Value) }, annotation: true},
+		"deprecated":  {read: flag(func(s *Schema) *bool { return &s.Deprecated }), annotation: true},
+		"readOnly":    {read: flag(func(s *Schema) *bool { return &s.ReadOnly }), annotation: true},
+		"writeOnly":   {read: flag(func(s *Schema) *bool { return &s.WriteOnly }), annotation: true},
+
+		"$ref":           {read: (*builder).ref},
+		"$id":            {read: (*builder).id, first: level6, annotation: true},
+		"$anchor":        {read: (*builder).anchor, first: level2019, annotation: true},
+		"$defs":          {read: named(func(s *Schema) *[]Property { return &s.Defs }), annotation: true},
+		"definitions":    {read: named(func(s *Schema) *[]Property { return &s.Defs }), annotation: true},
+		"$dynamicRef":    {read: (*builder).ref, first: level2020},
+		"$dynamicAnchor": {read: (*builder).anchor, first: level2020, annotation: true},
+		"x-outbox":       {read: (*builder).extension, annotation: true},
+
+		"type":  {read: types},
+		"enum":  {read: enum},
+		"const": {read: func(_ *builder, s *Schema, m Member) { s.Const = m.Value }, first: level6},
+
+		"properties":            {read: named(func(s *Schema) *[]Property { return &s.Properties })},
+		"patternProperties":     {read: named(func(s *Schema) *[]Property { return &s.PatternProperties })},
+		"additionalProperties":  {read: sub(func(s *Schema) **Schema { return &s.AdditionalProperties })},
+		"unevaluatedProperties": {read: sub(func(s *Schema) **Schema { return &s.UnevaluatedProperties }), first: level2019},
+		"propertyNames":         {read: sub(func(s *Schema) **Schema { return &s.PropertyNames }), first: level6},
+		"required":              {read: required},
+		"minProperties":         {read: count(func(s *Schema) **Number { return &s.MinProperties })},
+		"maxProperties":         {read: count(func(s *Schema) **Number { return &s.MaxProperties })},
+		"dependentRequired":     {read: dependentRequired, first: level2019},
+		"dependentSchemas":      {read: named(func(s *Schema) *[]Property { return &s.DependentSchemas }), first: level2019},
+
+		"prefixItems":      {read: list(func(s *Schema) *[]*Schema { return &s.PrefixItems }), first: level2020},
+		"items":            {read: items},
+		"contains":         {read: sub(func(s *Schema) **Schema { return &s.Contains }), first: level6},
+		"minContains":      {read: count(func(s *Schema) **Number { return &s.MinContains }), first: level2019},
+		"maxContains":      {read: count(func(s *Schema) **Number { return &s.MaxContains }), first: level2019},
+		"unevaluatedItems": {read: sub(func(s *Schema) **Schema { return &s.UnevaluatedItems }), first: level2019},
+		"minItems":         {read: count(func(s *Schema) **Number { return &s.MinItems })},
+		"maxItems":         {read: count(func(s *Schema) **Number { return &s.MaxItems })},
+		"uniqueItems":      {read: flag(func(s *Schema) *bool { return &s.UniqueItems })},
+
+		"minLength":        {read: count(func(s *Schema) **Number { return &s.MinLength })},
+		"maxLength":        {read: count(func(s *Schema) **Number { return &s.MaxLength })},
+		"pattern":          {read: pattern},
+		"format":           {read: text(func(s *Schema) *string { return &s.Format })},
+		"contentEncoding":  {read: text(func(s *Schema) *string { return &s.ContentEncoding })},
+		"contentMediaType": {read: text(func(s *Schema) *string { return &s.ContentMediaType })},
+		"contentSchema":    {read: sub(func(s *Schema) **Schema { return &s.ContentSchema }), first: level2019, annotation: true},
+
+		"minimum":          {read: bound(func(s *Schema) **Number { return &s.Minimum })},
+		"maximum":          {read: bound(func(s *Schema) **Number { return &s.Maximum })},
+		"exclusiveMinimum": {read: exclusive(func(s *Schema) **Number { return &s.ExclusiveMinimum })},
+		"exclusiveMaximum": {read: exclusive(func(s *Schema) **Number { return &s.ExclusiveMaximum })},
+		"multipleOf":       {read: multipleOf},
+
+		"allOf":         {read: list(func(s *Schema) *[]*Schema { return &s.AllOf })},
+		"anyOf":         {read: list(func(s *Schema) *[]*Schema { return &s.AnyOf })},
+		"oneOf":         {read: list(func(s *Schema) *[]*Schema { return &s.OneOf })},
+		"not":           {read: sub(func(s *Schema) **Schema { return &s.Not })},
+		"if":            {read: sub(func(s *Schema) **Schema { return &s.If }), first: level7},
+		"then":          {read: sub(func(s *Schema) **Schema { return &s.Then }), first: level7},
+		"else":          {read: sub(func(s *Schema) **Schema { return &s.Else }), first: level7},
+		"discriminator": {read: discriminator, annotation: true},
+
+		// OpenAPI's annotations, which schemas copied from there still carry.
+		"externalDocs": {read: ignored, annotation: true},
+		"xml":          {read: ignored, annotation: true},
+	}
+	for name, word := range words {
+		if word.last == 0 {
+			word.last = level2020
+			words[name] = word
+		}
+	}
+	olderWords(words)
+	return words
+}
+
+// besideRef reports whether a keyword may stand beside $ref without changing
+// which values are valid.
+func besideRef(name string) bool {
+	switch name {
+	case "$ref", "$dynamicRef", "$recursiveRef", "$schema", "$comment", "$vocabulary", "title", "description", "default",
+		"examples", "example", "deprecated", "readOnly", "writeOnly", "$id", "id", "$anchor", "$dynamicAnchor",
+		"$recursiveAnchor", "$defs", "definitions", "x-outbox", "externalDocs", "xml", "contentSchema", "discriminator":
+		return true
+	}
+	return strings.HasPrefix(name, "x-")
+}
+
+func ignored(*builder, *Schema, Member) {}
+
+// wrong reports a keyword whose value has the wrong type.
+func (b *builder) wrong(m Member, wanted string) {
+	b.list.Errorf(m.Value.Pos, "wrong-type", "%s must be %s, this is %s", m.Name, wanted, m.Value.describe())
+}
+
+// describe is a value as a message names it.
+func (v *Value) describe() string {
+	switch v.Kind {
+	case Null:
+		return "null"
+	case Bool:
+		return fmt.Sprint(v.Bool)
+	case NumberKind:
+		return "the number " + v.Text
+	case String:
+		return "the string " + diag.Quote(v.Text)
+	case Array:
+		return "an array"
+	}
+	return "an object"
+}
+
+func text(field func(*Schema) *string) func(*builder, *Schema, Member) {
+	return func(b *builder, s *Schema, m Member) {
+		if m.Value.Kind != String {
+			b.wrong(m, "a string")
+			return
+		}
+		if field != nil {
+			*field(s) = m.Value.Text
+		}
+	}
+}
+
+func flag(field func(*Schema) *bool) func(*builder, *Schema, Member) {
+	return func(b *builder, s *Schema, m Member) {
+		if m.Value.Kind != Bool {
+			b.wrong(m, "true or false")
+			return
+		}
+		*field(s) = m.Value.Bool
+	}
+}
+
+func sub(field func(*Schema) **Schema) func(*builder, *Schema, Member) {
+	return func(b *builder, s *Schema, m Member) {
+		*field(s) = b.schema(m.Value, join(s.Pointer, m.Name))
+	}
+}
+
+func list(field func(*Schema) *[]*Schema) func(*builder, *Schema, Member) {
+	return func(b *builder, s *Schema, m Member) {
+		*field(s) = b.schemas(s, m)
+	}
+}
+
+// schemas reads a non-empty array of schemas.
+func (b *builder) schemas(s *Schema, m Member) []*Schema {
+	if m.Value.Kind != Array {
+		b.wrong(m, "an array of schemas")
+		return nil
+	}
+	if len(m.Value.Items) == 0 {
+		b.list.Errorf(m.Value.Pos, "empty-list", "%s needs at least one schema", m.Name)
+		return nil
+	}
+	var out []*Schema
+	at := join(s.Pointer, m.Name)
+	for i, item := range m.Value.Items {
+		if sub := b.schema(item, join(at, fmt.Sprint(i))); sub != nil {
+			out = append(out, sub)
+		}
+	}
+	return out
+}
+
+func named(field func(*Schema) *[]Property) func(*builder, *Schema, Member) {
+	return func(b *builder, s *Schema, m Member) {
+		if m.Value.Kind != Object {
+			b.wrong(m, "an object whose members are schemas")
+			return
+		}
+		at := join(s.Pointer, m.Name)
+		for _, p := range m.Value.Members {
+			if sub := b.schema(p.Value, join(at, p.Name)); sub != nil {
+				*field(s) = append(*field(s), Property{Name: p.Name, Pos: p.Pos, Schema: sub})
+			}
+		}
+	}
+}
+
+func (b *builder) number(m Member) *Number {
+	if m.Value.Kind != NumberKind {
+		b.wrong(m, "a number")
+		return nil
+	}
+	return &Number{Text: m.Value.Text, Pos: m.Value.Pos}
+}
+
+func bound(field func(*Schema) **Number) func(*builder, *Schema, Member) {
+	return func(b *builder, s *Schema, m Member) { *field(s) = b.number(m) }
+}
+
+// count reads a whole number that is not negative.
+func count(field func(*Schema) **Number) func(*builder, *Schema, Member) {
+	return func(b *builder, s *Schema, m Member) {
+		if m.Value.Kind == NumberKind {
+			if whole, ok := wholeNumber(m.Value.Text); ok && !strings.HasPrefix(whole, "-") {
+				*field(s) = &Number{Text: whole, Pos: m.Value.Pos}
+				return
+			}
+		}
+		b.wrong(m, "a whole number, zero or more")
+	}
+}
+
+func multipleOf(b *builder, s *Schema, m Member) {
+	n := b.number(m)
+	if n == nil {
+		return
+	}
+	if strings.HasPrefix(n.Text, "-") || strings.Trim(mantissa(n.Text), "0.") == "" {
+		b.wrong(m, "greater than zero")
+		return
+	}
+	s.MultipleOf = n
+}
+
+func mantissa(number string) string {
+	if i := strings.IndexAny(number, "eE"); i >= 0 {
+		return number[:i]
+	}
+	return number
+}
+
+func pattern(b *builder, s *Schema, m Member) {
+	if m.Value.Kind != String {
+		b.wrong(m, "a regular expression, as a string")
+		return
+	}
+	s.Pattern = &Name{Text: m.Value.Text, Pos: m.Value.Pos}
+}
+
+func examples(b *builder, s *Schema, m Member) {
+	if m.Value.Kind != Array {
+		b.wrong(m, "an array of values")
+		return
+	}
+	s.Examples = append(s.Examples, m.Value.Items...)
+}
+
+func enum(b *builder, s *Schema, m Member) {
+	if m.Value.Kind != Array {
+		b.wrong(m, "an array of values")
+		return
+	}
+	if len(m.Value.Items) == 0 {
+		b.list.Errorf(m.Value.Pos, "empty-list", "enum needs at least one value")
+		return
+	}
+	seen := map[string]diag.Pos{}
+	for _, v := range m.Value.Items {
+		key := v.Canonical()
+		if other, dup := seen[key]; dup {
+			b.list.Errorf(v.Pos, "duplicate-enum", "the enum lists %s twice; the first is at line %d, column %d",
+				v.describe(), other.Line, other.Col)
+			continue
+		}
+		seen[key] = v.Pos
+		s.Enum = append(s.Enum, v)
+	}
+}
+
+// names reads an array of different strings.
+func (b *builder) names(m Member) []Name {
+	if m.Value.Kind != Array {
+		b.wrong(m, "an array of names")
+		return nil
+	}
+	var out []Name
+	seen := map[string]bool{}
+	for _, v := range m.Value.Items {
+		switch {
+		case v.Kind != String:
+			b.list.Errorf(v.Pos, "wrong-type", "%s lists names, this is %s", m.Name, v.describe())
+		case seen[v.Text]:
+			b.list.Errorf(v.Pos, "duplicate-name", "%s is listed twice", diag.Quote(v.Text))
+		default:
+			seen[v.Text] = true
+			out = append(out, Name{Text: v.Text, Pos: v.Pos})
+		}
+	}
+	return out
+}
+
+func required(b *builder, s *Schema, m Member) {
+	if m.Value.Kind == Bool {
+		b.list.Add(diag.Finding{
+			Pos: m.Value.Pos, ID: "wrong-type", Message: "required must be an array of names, this is " + m.Value.describe(),
+			Hint: "list the property in the required array of the object around it",
+		})
+		return
+	}
+	s.Required = b.names(m)
+}
+
+func dependentRequired(b *builder, s *Schema, m Member) {
+	if m.Value.Kind != Object {
+		b.wrong(m, "an object whose members are arrays of names")
+		return
+	}
+	for _, p := range m.Value.Members {
+		s.DependentRequired = append(s.DependentRequired, Dependent{
+			Name: Name{Text: p.Name, Pos: p.Pos}, Required: b.names(p),
+		})
+	}
+}
+
+func types(b *builder, s *Schema, m Member) {
+	values := []*Value{m.Value}
+	if m.Value.Kind == Array {
+		values = m.Value.Items
+		if len(values) == 0 {
+			b.list.Errorf(m.Value.Pos, "empty-list", "type needs at least one type")
+		}
+	}
+	for _, v := range values {
+		if name, ok := b.typeName(m, v); ok {
+			if slices.Contains(s.Types, name) {
+				b.list.Errorf(v.Pos, "duplicate-name", "the type %s is listed twice", name)
+				continue
+			}
+			s.Types = append(s.Types, name)
+		}
+	}
+}
+
+var typeNames = []string{"array", "boolean", "integer", "null", "number", "object", "string"}
+
+func (b *builder) typeName(m Member, v *Value) (string, bool) {
+	if v.Kind == String && slices.Contains(typeNames, v.Text) {
+		return v.Text, true
+	}
+	f := diag.Finding{Pos: v.Pos, ID: "unknown-type"}
+	switch v.Kind {
+	case Null:
+		f.Message, f.Hint = "this is the value null, not the name of the type", `write it in quotes: "null"`
+	case String:
+		f.Message = fmt.Sprintf("%s is not a type of JSON Schema", diag.Quote(v.Text))
+		f.Hint = typeHint(v.Text)
+	default:
+		b.wrong(Member{Name: m.Name, Value: v}, "the name of a type, or an array of them")
+		return "", false
+	}
+	b.list.Add(f)
+	return "", false
+}
+
+func typeHint(text string) string {
+	switch strings.ToLower(text) {
+	case "int", "int32", "int64", "long":
+		return "write integer"
+	case "bool":
+		return "write boolean"
+	case "float", "double", "decimal":
+		return "write number"
+	case "str", "text":
+		return "write string"
+	case "list", "tuple":
+		return "write array"
+	case "map", "dict", "struct":
+		return "write object"
+	case "date", "time", "date-time", "datetime", "uuid", "uri", "email":
+		return "write type: string with format: " + strings.Replace(strings.ToLower(text), "datetime", "date-time", 1)
+	case "none", "nil":
+		return "write null in quotes"
+	}
+	if hint := diag.DidYouMean(text, typeNames); hint != "" {
+		return hint
+	}
+	return "the types are " + strings.Join(typeNames, ", ")
+}
+
+func discriminator(b *builder, s *Schema, m Member) {
+	if m.Value.Kind != Object {
+		b.wrong(m, "an object with propertyName")
+		return
+	}
+	d := &Discriminator{}
+	for _, p := range m.Value.Members {
+		switch {
+		case p.Name == "propertyName" && p.Value.Kind == String:
+			d.PropertyName = Name{Text: p.Value.Text, Pos: p.Value.Pos}
+		case p.Name == "propertyName":
+			b.wrong(p, "a string")
+		case p.Name == "mapping" && p.Value.Kind == Object:
+			b.mapping(d, p.Value)
+		case p.Name == "mapping":
+			b.wrong(p, "an object from values to references")
+		case strings.HasPrefix(p.Name, "x-"):
+		default:
+			b.list.Add(diag.Finding{
+				Pos: p.Pos, ID: "unknown-member", Message: "discriminator has no member " + diag.Quote(p.Name),
+				Hint: diag.DidYouMean(p.Name, []string{"propertyName", "mapping"}),
+			})
+		}
+	}
+	if d.PropertyName.Text == "" {
+		b.list.Errorf(m.Pos, "missing-member", "discriminator needs propertyName")
+		return
+	}
+	s.Discriminator = d
+	b.load.discriminators = append(b.load.discriminators, d)
+}
+
+func (b *builder) mapping(d *Discriminator, v *Value) {
+	for _, p := range v.Members {
+		if p.Value.Kind != String {
+			b.wrong(p, "a reference, as a string")
+			continue
+		}
+		ref := &Ref{Text: p.Value.Text, Pos: p.Value.Pos}
+		d.Mapping = append(d.Mapping, Name{Text: p.Name, Pos: p.Pos})
+		d.Refs = append(d.Refs, ref)
+		b.refer(ref, true)
+	}
+}
+
+// join appends a name to a JSON Pointer.
+func join(pointer, name string) string {
+	return pointer + "/" + escapePointer(name)
+}
+
+func escapePointer(name string) string {
+	if !strings.ContainsAny(name, "~/") {
+		return name
+	}
+	return strings.NewReplacer("~", "~0", "/", "~1").Replace(name)
+}
+
+// known lists the keywords of a dialect, for suggestions.
+func known(words map[string]keyword, level int) []string {
+	var out []string
+	for name, word := range words {
+		if word.first <= level && level <= word.last {
+			out = append(out, name)
+		}
+	}
+	return out
+}

@@ -1,0 +1,30 @@
+package schema
+
+// What a run reads is bounded, so that a hostile or a runaway file costs a
+// message instead of the machine. Every bound is far above what event schemas
+// need and each has its own message.
+const (
+	// maxFileBytes bounds one file.
+	maxFileBytes = 8 << 20
+	// maxDepth bounds how deep values nest in one file.
+	maxDepth = 200
+	// maxFileValues bounds the values of one file, with YAML aliases counted
+	// as often as they are used.
+	maxFileValues = 500_000
+	// maxProjectValues bounds the values of all files together.
+	maxProjectValues = 4_000_000
+	// maxSchemas bounds the schemas of all files together.
+	maxSchemas = 200_000
+	// maxPointer bounds the JSON Pointer of one schema, in bytes.
+	maxPointer = 2048
+	// maxNumberLen and maxExponent bound how numbers are written.
+	maxNumberLen = 400
+	maxExponent  = 400
+	// maxFiles bounds the files of one run.
+	maxFiles = 20_000
+	// maxWalked bounds the folder entries that one glob looks at.
+	maxWalked = 500_000
+	// maxSyntaxErrors bounds what is reported for one file whose members are
+	// broken one by one (duplicates, wrong keys).
+	maxSyntaxErrors = 50
+)

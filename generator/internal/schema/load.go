@@ -1,0 +1,340 @@
+package schema
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"net/url"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/outboxgen/outboxgen/generator/internal/diag"
+)
+
+// Load reads the config at configPath, relative to dir unless it is absolute,
+// and every schema that it names. Everything wrong with them is in the list;
+// the error says only that the run could not begin, when the config is missing
+// or its folder cannot be opened. The project is complete when the list has no
+// errors; otherwise it holds what could be read, with nil where something was
+// reported, and always Sources.
+//
+// Nothing outside the folder of the config is read, symbolic links included.
+func Load(dir, configPath string) (*Project, *diag.List, error) {
+	file := configPath
+	if !filepath.IsAbs(file) {
+		file = filepath.Join(dir, file)
+	}
+	root, err := os.OpenRoot(filepath.Dir(file))
+	if err != nil {
+		return nil, nil, fmt.Errorf("opening the folder of the config %s: %w", configPath, err)
+	}
+	defer root.Close() //nolint:errcheck // nothing was written
+	project, list, err := LoadFS(root.FS(), filepath.Base(file))
+	if err != nil {
+		return nil, nil, err
+	}
+	project.Config.Path = configPath
+	project.Config.Dir = filepath.Dir(file)
+	return project, list, nil
+}
+
+// LoadFS is Load on a file system whose root is the project, such as one
+// commit of a repository. Config.Dir is empty then.
+func LoadFS(fsys fs.FS, config string) (*Project, *diag.List, error) {
+	l := newLoader(fsys)
+	src, err := l.readFile(config)
+	if err != nil {
+		return nil, nil, fmt.Errorf("reading the config %s: %w; outboxgen init writes one", config, err)
+	}
+	l.sources[config] = src
+	c := &Config{Path: config, At: map[string]diag.Pos{}}
+	if v, _ := readValue(config, src, l.list); v != nil {
+		readConfig(l, c, v)
+		l.globs(c)
+		l.described(c)
+	}
+	l.finish()
+	project := l.project(c)
+	project.Events = l.events(c)
+	return project, l.list, nil
+}
+
+// LoadFile loads one schema file and what it refers to, without a config, to
+// look at and compare: keywords that nobody knows are warnings. fsys bounds
+// what references can reach. The schema is Project.Document(file).Root.
+func LoadFile(fsys fs.FS, file string) (*Project, *diag.List, error) {
+	l := newLoader(fsys)
+	l.policy = foreign
+	if _, err := fs.Stat(fsys, file); err != nil {
+		return nil, nil, fmt.Errorf("reading the schema %s: %w", file, err)
+	}
+	if _, problem := l.file(file); problem != "" {
+		return nil, nil, fmt.Errorf("reading the schema %s: %s", file, problem)
+	}
+	l.finish()
+	return l.project(nil), l.list, nil
+}
+
+// unit is one file while a project is being loaded.
+type unit struct {
+	doc       *Document
+	value     *Value
+	byPointer map[string]*Schema
+	resources []*resource // the file's own first
+	level     int         // of its dialect
+	policy    policy
+}
+
+type loader struct {
+	fsys    fs.FS
+	list    *diag.List
+	policy  policy
+	words   map[string]keyword
+	sources diag.Sources
+	units   map[string]*unit  // by path
+	missing map[string]string // path -> why it cannot be read
+	ids     map[string]*resource
+	idPos   map[string]diag.Pos
+	pending []pendingRef
+
+	matched        []*unit // the files that schemas: names
+	discriminators []*Discriminator
+	eventRefs      []*Ref // for each entry of events: in the config; nil without a schema
+
+	values, schemas int
+	full            bool // a bound was reached and reported
+}
+
+func newLoader(fsys fs.FS) *loader {
+	return &loader{
+		fsys: fsys, list: &diag.List{}, policy: library, words: vocabulary(), sources: diag.Sources{},
+		units: map[string]*unit{}, missing: map[string]string{},
+		ids: map[string]*resource{}, idPos: map[string]diag.Pos{},
+	}
+}
+
+var (
+	errNotRegular = errors.New("it is not a regular file")
+	errTooLarge   = fmt.Errorf("it has more than %d bytes", maxFileBytes)
+)
+
+// readFile reads a regular file, whatever its size claims to be.
+func (l *loader) readFile(name string) ([]byte, error) {
+	info, err := fs.Stat(l.fsys, name)
+	if err != nil {
+		return nil, fmt.Errorf("looking at the file: %w", err)
+	}
+	if !info.Mode().IsRegular() {
+		return nil, errNotRegular
+	}
+	f, err := l.fsys.Open(name)
+	if err != nil {
+		return nil, fmt.Errorf("opening the file: %w", err)
+	}
+	defer f.Close() //nolint:errcheck // only read
+	src, err := io.ReadAll(io.LimitReader(f, maxFileBytes+1))
+	if err != nil {
+		return nil, fmt.Errorf("reading the file: %w", err)
+	}
+	if len(src) > maxFileBytes {
+		return nil, errTooLarge
+	}
+	return src, nil
+}
+
+// file loads the schema file at name once. problem says why it cannot be read
+// at all; what is wrong inside is reported to the list, and the unit may then
+// have no root.
+func (l *loader) file(name string) (u *unit, problem string) {
+	if problem, ok := l.missing[name]; ok {
+		return nil, problem
+	}
+	if u, ok := l.units[name]; ok {
+		return u, ""
+	}
+	if len(l.units) >= maxFiles {
+		return nil, fmt.Sprintf("the project has more than %d schema files", maxFiles)
+	}
+	src, err := l.readFile(name)
+	if err != nil {
+		l.missing[name] = readProblem(err)
+		return nil, l.missing[name]
+	}
+	l.sources[name] = src
+	u = &unit{doc: &Document{Path: name, Dialect: Draft202012, Source: src}, byPointer: map[string]*Schema{}, level: level2020}
+	l.units[name] = u
+	own := &resource{unit: u, base: projectBase(name), anchors: map[string]*Schema{}}
+	u.resources = []*resource{own}
+	v, values := readValue(name, src, l.list)
+	if v == nil || !l.countValues(values, v.Pos) {
+		return u, ""
+	}
+	u.value = v
+	u.policy = l.policy
+	if l.policy != foreign && v.Kind == Object && v.Member("x-outbox") != nil {
+		u.policy = owned
+	}
+	if openAPI(u, v) {
+		return u, ""
+	}
+	b := l.builder(u, own)
+	b.schema(v, "")
+	u.level = u.doc.Dialect.level()
+	return u, ""
+}
+
+// openAPI recognises a file that holds schemas but is none itself; its schemas
+// are read when something refers to them.
+func openAPI(u *unit, v *Value) bool {
+	if v.Kind != Object {
+		return false
+	}
+	for _, name := range []string{"openapi", "swagger", "asyncapi"} {
+		if m := v.Member(name); m != nil && m.Kind == String {
+			if name == "swagger" || strings.HasPrefix(m.Text, "3.0") && name == "openapi" {
+				u.level = level4
+			}
+			u.doc.Dialect = dialects[u.level]
+			return true
+		}
+	}
+	return false
+}
+
+func (l *loader) builder(u *unit, within *resource) *builder {
+	return &builder{load: l, list: l.list, unit: u, policy: u.policy, level: u.level, within: within}
+}
+
+// readProblem says in a few words why a file could not be read.
+func readProblem(err error) string {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return "there is no such file"
+	case errors.Is(err, fs.ErrPermission):
+		return "reading it is not allowed"
+	case errors.Is(err, fs.ErrInvalid):
+		return "this is no path inside the project"
+	case errors.Is(err, errNotRegular), errors.Is(err, errTooLarge):
+		return err.Error()
+	case strings.Contains(err.Error(), "escapes"):
+		return "it leads outside the project"
+	}
+	var pathError *fs.PathError
+	if errors.As(err, &pathError) {
+		err = pathError.Err
+	}
+	return err.Error()
+}
+
+func (l *loader) countValues(n int, pos diag.Pos) bool {
+	l.values += n
+	return l.bounded(l.values <= maxProjectValues, pos, "too-many-values", "the project holds more than %d values", maxProjectValues)
+}
+
+func (l *loader) countSchema(pos diag.Pos) bool {
+	l.schemas++
+	return l.bounded(l.schemas <= maxSchemas, pos, "too-many-schemas", "the project holds more than %d schemas", maxSchemas)
+}
+
+func (l *loader) bounded(ok bool, pos diag.Pos, id, format string, most int) bool {
+	if !ok && !l.full {
+		l.full = true
+		l.list.Errorf(pos, id, format, most)
+	}
+	return ok
+}
+
+// identify registers a resource under its base URI.
+func (l *loader) identify(r *resource, v *Value) {
+	id := r.base.String()
+	if pos, dup := l.idPos[id]; dup {
+		if pos != v.Pos {
+			l.list.Errorf(v.Pos, "duplicate-id", "%s is also the id at %s", diag.Quote(v.Text), pos)
+		}
+		return
+	}
+	l.ids[id], l.idPos[id] = r, v.Pos
+}
+
+// globs loads the files that schemas: names.
+func (l *loader) globs(c *Config) {
+	for _, pattern := range c.schemas {
+		matches, problem := l.glob(pattern.Text)
+		if problem == "" && len(matches) == 0 {
+			problem = "no file matches"
+		}
+		if problem != "" {
+			l.list.Errorf(pattern.Pos, "bad-glob", "%s: %s", diag.Quote(pattern.Text), problem)
+		}
+		for _, name := range matches {
+			if name == path.Base(c.Path) {
+				continue // the config itself
+			}
+			if !isSchemaFile(name) {
+				l.list.Add(diag.Finding{
+					Pos: pattern.Pos, ID: "bad-glob", Message: fmt.Sprintf("%s matches %s, which is neither YAML nor JSON", diag.Quote(pattern.Text), diag.Quote(name)),
+					Hint: "schema files end in .yaml, .yml or .json",
+				})
+				continue
+			}
+			u, problem := l.file(name)
+			if problem != "" {
+				l.list.Errorf(pattern.Pos, "unreadable", "%s cannot be read: %s", diag.Quote(name), problem)
+				continue
+			}
+			l.matched = appendUnit(l.matched, u)
+		}
+	}
+}
+
+func appendUnit(units []*unit, u *unit) []*unit {
+	if slices.Contains(units, u) {
+		return units
+	}
+	return append(units, u)
+}
+
+func isSchemaFile(name string) bool {
+	switch strings.ToLower(path.Ext(name)) {
+	case ".yaml", ".yml", ".json":
+		return true
+	}
+	return false
+}
+
+// finish resolves every reference, which may load more files.
+func (l *loader) finish() {
+	l.resolve()
+	l.cycles()
+	for _, d := range l.discriminators {
+		for _, ref := range d.Refs {
+			d.Targets = append(d.Targets, ref.Target)
+		}
+	}
+}
+
+func (l *loader) project(c *Config) *Project {
+	p := &Project{Config: c, Sources: l.sources}
+	for _, u := range l.sortedUnits() {
+		p.Documents = append(p.Documents, u.doc)
+	}
+	return p
+}
+
+func (l *loader) sortedUnits() []*unit {
+	return slices.SortedFunc(maps.Values(l.units), func(a, b *unit) int { return strings.Compare(a.doc.Path, b.doc.Path) })
+}
+
+func (u *unit) sortedSchemas() []*Schema {
+	return slices.SortedFunc(maps.Values(u.byPointer), func(a, b *Schema) int { return strings.Compare(a.Pointer, b.Pointer) })
+}
+
+// projectBase is the base URI of the file called name, before any $id.
+func projectBase(name string) *url.URL {
+	return &url.URL{Scheme: projectScheme, Path: "/" + name}
+}

@@ -1,0 +1,62 @@
+package schema
+
+import (
+	"fmt"
+
+	"github.com/outboxgen/outboxgen/generator/internal/diag"
+)
+
+// field is one member that an object of the config or of x-outbox may have.
+type field struct {
+	name     string
+	required bool
+	read     func(v *Value)
+}
+
+// reader reads objects whose members are fixed.
+type reader struct {
+	list *diag.List
+	at   map[string]diag.Pos // of each member read
+}
+
+// object reads the members of v, which stands at pos, in source order. It is
+// false when v is no object.
+func (r *reader) object(pos diag.Pos, v *Value, where string, fields []field) bool {
+	if v.Kind != Object {
+		r.wrong(v, where, "an object")
+		return false
+	}
+	names := make([]string, len(fields))
+	byName := make(map[string]field, len(fields))
+	for i, f := range fields {
+		names[i] = f.name
+		byName[f.name] = f
+	}
+	for _, m := range v.Members {
+		f, ok := byName[m.Name]
+		if !ok {
+			r.list.Add(diag.Finding{
+				Pos: m.Pos, ID: "unknown-member", Message: fmt.Sprintf("%s has no member %s", where, diag.Quote(m.Name)),
+				Hint: diag.DidYouMean(m.Name, names),
+			})
+			continue
+		}
+		r.at[m.Name] = m.Pos
+		f.read(m.Value)
+	}
+	for _, f := range fields {
+		if f.required && !r.seen(f.name) {
+			r.list.Errorf(pos, "missing-member", "%s needs the member %s", where, f.name)
+		}
+	}
+	return true
+}
+
+func (r *reader) seen(name string) bool {
+	_, ok := r.at[name]
+	return ok
+}
+
+func (r *reader) wrong(v *Value, name, wanted string) {
+	r.list.Errorf(v.Pos, "wrong-type", "%s must be %s, this is %s", name, wanted, v.describe())
+}

@@ -1,0 +1,103 @@
+package schema
+
+import (
+	"bytes"
+	"fmt"
+	"path"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/outboxgen/outboxgen/generator/internal/diag"
+)
+
+// readValue parses src, the content of file, as YAML or JSON. It reports what
+// is wrong and returns nil when nothing usable came out; duplicate members and
+// the like are reported and reading goes on. The number of values read, with
+// aliases counted at each use, is the second result.
+func readValue(file string, src []byte, list *diag.List) (*Value, int) {
+	if len(src) > maxFileBytes {
+		list.Errorf(diag.Pos{File: file, Line: 1, Col: 1}, "file-too-large",
+			"the file has %d bytes; at most %d are read", len(src), maxFileBytes)
+		return nil, 0
+	}
+	src, ok := plainText(file, src, list)
+	if !ok {
+		return nil, 0
+	}
+	if isJSON(file, src) {
+		return readJSON(file, src, list)
+	}
+	return readYAML(file, src, list)
+}
+
+// isJSON goes by the name of the file; where that does not say, by its first
+// character.
+func isJSON(file string, src []byte) bool {
+	switch strings.ToLower(path.Ext(file)) {
+	case ".json":
+		return true
+	case ".yaml", ".yml":
+		return false
+	}
+	return bytes.HasPrefix(bytes.TrimLeft(src, " \t\r\n"), []byte("{"))
+}
+
+// plainText strips a byte order mark and makes sure that src is UTF-8.
+func plainText(file string, src []byte, list *diag.List) ([]byte, bool) {
+	for _, mark := range []string{"\xFF\xFE", "\xFE\xFF", "\x00"} {
+		if bytes.HasPrefix(src, []byte(mark)) {
+			list.Add(diag.Finding{
+				Pos: diag.Pos{File: file, Line: 1, Col: 1}, ID: "not-utf8",
+				Message: "the file is not UTF-8 (it begins like UTF-16 or UTF-32)", Hint: "save it as UTF-8",
+			})
+			return nil, false
+		}
+	}
+	src = bytes.TrimPrefix(src, []byte("\xEF\xBB\xBF"))
+	if utf8.Valid(src) {
+		return src, true
+	}
+	for i := 0; i < len(src); {
+		r, size := utf8.DecodeRune(src[i:])
+		if r == utf8.RuneError && size <= 1 {
+			list.Add(diag.Finding{
+				Pos: positionAt(file, src, i), ID: "not-utf8",
+				Message: fmt.Sprintf("byte 0x%02X is not UTF-8", src[i]), Hint: "save the file as UTF-8",
+			})
+			break
+		}
+		i += size
+	}
+	return nil, false
+}
+
+// positionAt is the place of the byte at offset in src.
+func positionAt(file string, src []byte, offset int) diag.Pos {
+	t := tracker{file: file, src: src, line: 1, col: 1}
+	return t.at(offset)
+}
+
+// tracker turns byte offsets into positions. Offsets must not go down from
+// one call to the next, which keeps a whole file linear.
+type tracker struct {
+	file      string
+	src       []byte
+	off       int
+	line, col int
+}
+
+func (t *tracker) at(offset int) diag.Pos {
+	for t.off < min(offset, len(t.src)) {
+		c := t.src[t.off]
+		_, size := utf8.DecodeRune(t.src[t.off:])
+		switch {
+		case c == '\n', c == '\r' && (t.off+1 == len(t.src) || t.src[t.off+1] != '\n'):
+			t.line++
+			t.col = 1
+		default:
+			t.col++
+		}
+		t.off += size
+	}
+	return diag.Pos{File: t.file, Line: t.line, Col: t.col}
+}

@@ -1,0 +1,245 @@
+package schema
+
+import (
+	"fmt"
+	"go/token"
+	"io/fs"
+	"path"
+	"regexp"
+	"strings"
+
+	"github.com/outboxgen/outboxgen/generator/internal/diag"
+	"github.com/outboxgen/outboxgen/generator/internal/goname"
+)
+
+// configReader fills a Config from the file's value.
+type configReader struct {
+	reader
+
+	load *loader
+	c    *Config
+}
+
+// readConfig reads the members of the config v into c and fills in defaults.
+func readConfig(l *loader, c *Config, v *Value) {
+	r := &configReader{reader: reader{list: l.list, at: c.At}, load: l, c: c}
+	c.Envelope, c.Nullable = "outbox", "strict"
+	c.SQLC = SQLCConfig{Mode: "embedded", Schema: "public", At: map[string]diag.Pos{}}
+	ok := r.object(v.Pos, v, "the config", []field{
+		{name: "version", required: true, read: r.version},
+		{name: "service", required: true, read: func(v *Value) {
+			if n := r.label(v, "service", maxEventType); n != nil {
+				c.Service = n.Text
+			}
+		}},
+		{name: "schemas", read: r.schemas},
+		{name: "out", required: true, read: func(v *Value) { c.Out = r.path(v, "out") }},
+		{name: "package", read: func(v *Value) { c.Package = r.goPackage(v, "package") }},
+		{name: "envelope", read: func(v *Value) { r.choice(&c.Envelope, v, "envelope", envelopes) }},
+		{name: "nullable", read: func(v *Value) { r.choice(&c.Nullable, v, "nullable", []string{"strict", "pointer"}) }},
+		{name: "sqlc", read: r.sqlc},
+		{name: "types", read: r.types},
+		{name: "events", read: r.events},
+	})
+	if !ok {
+		return
+	}
+	if !r.seen("schemas") && !r.seen("events") {
+		r.list.Errorf(v.Pos, "missing-member", "the config needs the member schemas, or events, or both")
+	}
+	if !r.seen("package") && c.Out != "" {
+		r.defaultPackage(v)
+	}
+}
+
+func (r *configReader) version(v *Value) {
+	if v.Kind == NumberKind {
+		if whole, ok := wholeNumber(v.Text); ok && whole == "1" {
+			return
+		}
+	}
+	r.list.Errorf(v.Pos, "bad-version", "version must be 1, the only version of the config there is; this is %s", v.describe())
+}
+
+func (r *configReader) choice(to *string, v *Value, name string, choices []string) {
+	if n := r.oneOf(v, name, choices); n != nil {
+		*to = n.Text
+	}
+}
+
+func (r *configReader) schemas(v *Value) {
+	if v.Kind != Array {
+		r.wrong(v, "schemas", "an array of patterns such as schemas/**/*.yaml")
+		return
+	}
+	for _, item := range v.Items {
+		if item.Kind != String {
+			r.list.Errorf(item.Pos, "wrong-type", "schemas lists patterns such as schemas/**/*.yaml, this is %s", item.describe())
+			continue
+		}
+		r.c.Schemas = append(r.c.Schemas, item.Text)
+		r.c.schemas = append(r.c.schemas, Name{Text: item.Text, Pos: item.Pos})
+	}
+}
+
+// path reads a path inside the project.
+func (r *reader) path(v *Value, name string) string {
+	if v.Kind != String || v.Text == "" {
+		r.wrong(v, name, "a path relative to the config")
+		return ""
+	}
+	clean := path.Clean(v.Text)
+	switch {
+	case strings.Contains(v.Text, `\`):
+		r.list.Errorf(v.Pos, "bad-path", "%s %s: a backslash in a path; write forward slashes", name, diag.Quote(v.Text))
+		return ""
+	case path.IsAbs(clean), !fs.ValidPath(clean), strings.Contains(strings.SplitN(clean, "/", 2)[0], ":"),
+		strings.ContainsFunc(clean, func(c rune) bool { return c < ' ' || c == 0x7F }):
+		r.list.Errorf(v.Pos, "outside-project", "%s %s is no path inside the project, the folder of the config", name, diag.Quote(v.Text))
+		return ""
+	}
+	return clean
+}
+
+func (r *reader) goPackage(v *Value, name string) string {
+	switch {
+	case v.Kind != String:
+		r.wrong(v, name, "the name of a Go package")
+		return ""
+	case !token.IsIdentifier(v.Text) || goname.Reserved(v.Text) && v.Text != "main":
+		r.list.Add(diag.Finding{
+			Pos: v.Pos, ID: "bad-package", Message: fmt.Sprintf("%s %s is no name for a Go package", name, diag.Quote(v.Text)),
+			Hint: "write " + goname.Package(v.Text),
+		})
+		return ""
+	case v.Text == "main":
+		r.list.Errorf(v.Pos, "bad-package", "package main cannot be imported")
+		return ""
+	}
+	return v.Text
+}
+
+func (r *configReader) defaultPackage(v *Value) {
+	base := path.Base(r.c.Out)
+	if token.IsIdentifier(base) && !goname.Reserved(base) {
+		r.c.Package = base
+		return
+	}
+	r.list.Add(diag.Finding{
+		Pos: v.Member("out").Pos, ID: "bad-package", Message: fmt.Sprintf("the folder %s is no name for a Go package", diag.Quote(base)),
+		Hint: "add package: " + goname.Package(base),
+	})
+}
+
+var (
+	postgresName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_$]{0,62}$`)
+	importPath   = regexp.MustCompile(`^[A-Za-z0-9_~.-]+(/[A-Za-z0-9_~.-]+)*$`)
+)
+
+func (r *configReader) sqlc(v *Value) {
+	c := &r.c.SQLC
+	c.Pos = v.Pos
+	sub := &reader{list: r.list, at: c.At}
+	sub.object(v.Pos, v, "sqlc", []field{
+		{name: "mode", read: func(v *Value) { r.choice(&c.Mode, v, "sqlc.mode", []string{"embedded", "queries"}) }},
+		{name: "migrations", read: func(v *Value) { c.Migrations = r.migrations(v) }},
+		{name: "schema", read: func(v *Value) {
+			if v.Kind != String || !postgresName.MatchString(v.Text) {
+				r.wrong(v, "sqlc.schema", "the name of a Postgres schema")
+				return
+			}
+			c.Schema = v.Text
+		}},
+		{name: "package", read: func(v *Value) {
+			if v.Kind != String || !importPath.MatchString(v.Text) {
+				r.wrong(v, "sqlc.package", "the import path of a Go package")
+				return
+			}
+			c.Package = v.Text
+		}},
+		{name: "queries", read: func(v *Value) { c.Queries = r.path(v, "sqlc.queries") }},
+	})
+	for _, name := range []string{"package", "queries"} {
+		switch {
+		case c.Mode == "queries" && !sub.seen(name):
+			r.list.Errorf(v.Pos, "missing-member", "sqlc needs the member %s in the mode queries", name)
+		case c.Mode == "embedded" && sub.seen(name):
+			r.list.Errorf(sub.at[name], "unused-member", "sqlc.%s belongs to the mode queries, and the mode is embedded", name)
+		}
+	}
+}
+
+func (r *configReader) migrations(v *Value) string {
+	name := r.path(v, "sqlc.migrations")
+	if name == "" {
+		return ""
+	}
+	if _, err := fs.Stat(r.load.fsys, name); err != nil {
+		r.list.Errorf(v.Pos, "unknown-file", "sqlc.migrations %s: %s", diag.Quote(v.Text), readProblem(err))
+	}
+	return name
+}
+
+func (r *configReader) types(v *Value) {
+	if v.Kind != Object {
+		r.wrong(v, "types", "an object from formats or references to Go types")
+		return
+	}
+	for _, m := range v.Members {
+		if m.Value.Kind != String || !isGoType(m.Value.Text) {
+			r.list.Errorf(m.Value.Pos, "bad-type", "a Go type is written import/path.Name, or is one of Go's own; this is %s", m.Value.describe())
+			continue
+		}
+		r.c.Types = append(r.c.Types, TypeMapping{Match: m.Name, Type: m.Value.Text, Pos: m.Pos})
+	}
+}
+
+// isGoType checks import/path.Name and the names of basic types.
+func isGoType(text string) bool {
+	dot := strings.LastIndexByte(text, '.')
+	if dot < 0 {
+		switch text {
+		case "string", "bool", "int", "int8", "int16", "int32", "int64", "uint", "uint8", "uint16", "uint32", "uint64", "float32", "float64", "any":
+			return true
+		}
+		return false
+	}
+	return importPath.MatchString(text[:dot]) && token.IsExported(text[dot+1:]) && token.IsIdentifier(text[dot+1:])
+}
+
+func (r *configReader) events(v *Value) {
+	if v.Kind != Array {
+		r.wrong(v, "events", "an array of events")
+		return
+	}
+	for _, item := range v.Items {
+		var e EventConfig
+		x := readExtension(r.list, item.Pos, item, "the event", []field{
+			{name: "schema", required: true, read: func(v *Value) {
+				if v.Kind != String || v.Text == "" {
+					r.wrong(v, "schema", "the path of a schema file, with an optional #fragment")
+					return
+				}
+				e.Schema = Name{Text: v.Text, Pos: v.Pos}
+			}},
+			{name: "name", read: func(v *Value) {
+				if v.Kind != String || !token.IsIdentifier(v.Text) || !token.IsExported(v.Text) {
+					hint := ""
+					if v.Kind == String {
+						hint = goname.Title(v.Text)
+					}
+					r.list.Add(diag.Finding{
+						Pos: v.Pos, ID: "bad-name", Message: "name must be an exported Go identifier, this is " + v.describe(),
+						Hint: strings.TrimSuffix("write "+hint, "write "),
+					})
+					return
+				}
+				e.Name = Name{Text: v.Text, Pos: v.Pos}
+			}},
+		})
+		if x != nil {
+			e.Extension = *x
+			r.c.Events = append(r.c.Events, e)
+		}
+	}
+}

@@ -1,0 +1,315 @@
+package schema
+
+import (
+	"fmt"
+	"io/fs"
+	"net/url"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/outboxgen/outboxgen/generator/internal/diag"
+)
+
+// projectScheme is the scheme of the base URI of a file without $id: its path
+// inside the project.
+const projectScheme = "project"
+
+// pendingRef is a reference that waits until every file is loaded.
+type pendingRef struct {
+	ref    *Ref
+	from   *resource
+	byName bool // it may be the bare name of a definition
+}
+
+// failure is why a reference does not resolve.
+type failure struct {
+	id, message, hint string
+}
+
+// resolve gives every reference its target. Following one may load a file,
+// whose own references join the queue and whose ids may be what an earlier
+// reference was missing; so those that failed are tried again until nothing
+// new turns up.
+func (l *loader) resolve() {
+	var open []pendingRef
+	for {
+		for len(l.pending) > 0 {
+			p := l.pending[len(l.pending)-1]
+			l.pending = l.pending[:len(l.pending)-1]
+			if f := l.follow(p); f != nil {
+				open = append(open, p)
+			}
+		}
+		ids := len(l.ids)
+		open = slices.DeleteFunc(open, func(p pendingRef) bool { return l.follow(p) == nil })
+		if len(l.pending) == 0 && len(l.ids) == ids {
+			l.dangling(open)
+			return
+		}
+	}
+}
+
+func (l *loader) dangling(open []pendingRef) {
+	for _, p := range open {
+		f := l.follow(p)
+		if f == nil || f.message == "" {
+			continue
+		}
+		l.list.Add(diag.Finding{Pos: p.ref.Pos, ID: f.id, Message: f.message, Hint: f.hint})
+	}
+}
+
+// follow resolves one reference, or says why it cannot. A failure without a
+// message was reported elsewhere, in the file referred to.
+func (l *loader) follow(p pendingRef) *failure {
+	if p.byName {
+		if s := definition(p.from.unit, p.ref.Text); s != nil {
+			p.ref.Target = s
+			return nil
+		}
+	}
+	u, err := url.Parse(p.ref.Text)
+	if err != nil {
+		return &failure{id: "bad-reference", message: diag.Quote(p.ref.Text) + " is not a URI reference",
+			hint: "percent-encode what a URI does not allow"}
+	}
+	to, f := l.resource(p.from, u)
+	if f != nil {
+		return f
+	}
+	target, f := l.fragment(to, u.Fragment)
+	if f != nil {
+		return f
+	}
+	p.ref.Target = target
+	return nil
+}
+
+// definition is the schema that a discriminator names without a path.
+func definition(u *unit, name string) *Schema {
+	for _, at := range []string{"/components/schemas/", "/$defs/", "/definitions/"} {
+		if s := u.byPointer[at+escapePointer(name)]; s != nil {
+			return s
+		}
+	}
+	return nil
+}
+
+// resource finds what the part of u before the fragment names: a resource of
+// the project with that id, else a local file.
+func (l *loader) resource(from *resource, u *url.URL) (*resource, *failure) {
+	if u.Scheme == "" && u.Opaque == "" && u.Host == "" && u.Path == "" && u.RawQuery == "" {
+		return from, nil
+	}
+	local := u.Scheme == "" && u.Host == "" && u.RawQuery == "" && u.Path != ""
+	name := strings.TrimPrefix(u.Path, "/")
+	if local && !path.IsAbs(u.Path) {
+		name = path.Join(path.Dir(from.unit.doc.Path), u.Path)
+	}
+	name = path.Clean(name)
+	outside := local && (name == ".." || strings.HasPrefix(name, "../"))
+	byFile := from.base.Scheme == projectScheme
+	if outside && byFile {
+		return nil, outsideFailure(u)
+	}
+	target := from.base.ResolveReference(u)
+	target.Fragment, target.RawFragment = "", ""
+	id := target.String()
+	if r := l.ids[id]; r != nil {
+		return r, nil
+	}
+	if byFile && target.Scheme == projectScheme && local {
+		// A nested relative $id moves the base from the folder of the file.
+		if r, f := l.localFile(strings.TrimPrefix(path.Clean(target.Path), "/")); f == nil {
+			return r, nil
+		}
+	}
+	switch {
+	case outside:
+		return nil, outsideFailure(u)
+	case local:
+		r, f := l.localFile(name)
+		if f != nil && !byFile {
+			f.message += fmt.Sprintf(", nor has anything in the project the $id %s", diag.Quote(id))
+		}
+		return r, f
+	case strings.EqualFold(u.Scheme, "file"):
+		return nil, &failure{id: "bad-reference", message: "file: references are not followed",
+			hint: "write the path relative to this file"}
+	}
+	return nil, &failure{
+		id:      "unknown-id",
+		message: fmt.Sprintf("nothing in the project has the $id %s, and references are never fetched", diag.Quote(id)),
+		hint:    l.idHint(id),
+	}
+}
+
+func outsideFailure(u *url.URL) *failure {
+	return &failure{id: "outside-project", message: diag.Quote(u.Path) + " leads outside the project",
+		hint: "copy the file into the project"}
+}
+
+// localFile loads the file at name; one without an ending may be written
+// without it.
+func (l *loader) localFile(name string) (*resource, *failure) {
+	u, problem := l.file(name)
+	if problem != "" && !isSchemaFile(name) {
+		for _, ending := range []string{".json", ".yaml", ".yml"} {
+			if other, p := l.file(name + ending); p == "" {
+				u, problem = other, ""
+				break
+			}
+		}
+	}
+	if problem != "" {
+		return nil, &failure{id: "unknown-file", message: fmt.Sprintf("%s: %s", diag.Quote(name), problem), hint: l.fileHint(name)}
+	}
+	return u.resources[0], nil
+}
+
+// fileHint names the file in the same folder that name may be a misspelling
+// of.
+func (l *loader) fileHint(name string) string {
+	entries, err := fs.ReadDir(l.fsys, path.Dir(name))
+	if err != nil {
+		return ""
+	}
+	var names []string
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	return diag.DidYouMean(path.Base(name), names)
+}
+
+// idHint names the id that is spelled like id, by its last part when the rest
+// is the same.
+func (l *loader) idHint(id string) string {
+	cut := strings.LastIndexByte(id, '/') + 1
+	last := map[string]string{}
+	for other := range l.ids {
+		if len(other) >= cut && other[:cut] == id[:cut] {
+			last[other[cut:]] = other
+		}
+	}
+	var names []string
+	for name := range last {
+		names = append(names, name)
+	}
+	if near := diag.Closest(id[cut:], names); near != "" {
+		return "did you mean " + diag.Quote(last[near]) + "?"
+	}
+	return "add the file that has it to schemas:"
+}
+
+// fragment finds what a fragment names inside a resource: nothing is its root,
+// a JSON Pointer, else an anchor.
+func (l *loader) fragment(r *resource, fragment string) (*Schema, *failure) {
+	u := r.unit
+	switch {
+	case u.value == nil:
+		return nil, &failure{} // the file itself was reported
+	case fragment == "":
+		if r.root == nil {
+			return l.lazy(r, nil)
+		}
+		return r.root, nil
+	case strings.HasPrefix(fragment, "/"):
+		tokens, problem := pointerTokens(fragment)
+		if problem != "" {
+			return nil, &failure{id: "bad-reference", message: diag.Quote("#"+fragment) + ": " + problem}
+		}
+		return l.lazy(r, tokens)
+	}
+	if s := r.anchors[fragment]; s != nil {
+		return s, nil
+	}
+	var names []string
+	for name := range r.anchors {
+		names = append(names, name)
+	}
+	f := &failure{id: "unknown-anchor", message: fmt.Sprintf("%s has no anchor %s", diag.Quote(u.doc.Path), diag.Quote(fragment)),
+		hint: diag.DidYouMean(fragment, names)}
+	if f.hint == "" && r.root != nil && slices.ContainsFunc(r.root.Defs, func(p Property) bool { return p.Name == fragment }) {
+		f.hint = "did you mean " + diag.Quote(r.root.defsPointer()+"/"+fragment) + "?"
+	}
+	return nil, f
+}
+
+// defsPointer is how a fragment reaches the definitions of s.
+func (s *Schema) defsPointer() string {
+	if _, ok := s.At["$defs"]; ok {
+		return "#/$defs"
+	}
+	return "#/definitions"
+}
+
+// lazy is the schema at a JSON Pointer inside a resource. A place that no
+// keyword makes a schema, such as the components of an OpenAPI file, becomes
+// one by being referred to.
+func (l *loader) lazy(r *resource, tokens []string) (*Schema, *failure) {
+	u := r.unit
+	prefix := ""
+	if r.root != nil {
+		prefix = r.root.Pointer
+	}
+	pointer := prefix + joinTokens(tokens)
+	if s := u.byPointer[pointer]; s != nil {
+		return s, nil
+	}
+	all, _ := pointerTokens(pointer)
+	v, followed, reached := u.value.at(all)
+	if v == nil {
+		f := &failure{id: "dangling-reference", message: fmt.Sprintf("%s has nothing at %s",
+			diag.Quote(u.doc.Path), diag.Quote("#"+joinTokens(all[:followed+1])))}
+		if near := diag.Closest(all[followed], reached.names()); near != "" {
+			f.hint = "did you mean " + diag.Quote("#"+joinTokens(append(slices.Clone(all[:followed]), near))) + "?"
+		}
+		return nil, f
+	}
+	if v.Kind != Object && v.Kind != Bool {
+		return nil, &failure{id: "not-a-schema", message: fmt.Sprintf("%s leads to %s, not to a schema", diag.Quote("#"+pointer), v.describe())}
+	}
+	if f := l.insideKeyword(u, all); f != nil {
+		return nil, f
+	}
+	b := l.builder(u, u.enclosing(pointer))
+	s := b.schema(v, pointer)
+	if s == nil {
+		return nil, &failure{}
+	}
+	return s, nil
+}
+
+// insideKeyword refuses places that a keyword gives another meaning: the
+// object of all properties, a default, a value of an enum.
+func (l *loader) insideKeyword(u *unit, tokens []string) *failure {
+	for i := len(tokens) - 1; i >= 0; i-- {
+		parent := u.byPointer[joinTokens(tokens[:i])]
+		if parent == nil {
+			continue
+		}
+		if _, ok := l.words[tokens[i]]; !ok {
+			return nil
+		}
+		f := &failure{id: "not-a-schema", message: fmt.Sprintf("%s is part of %s, not a schema", diag.Quote("#"+joinTokens(tokens)), tokens[i])}
+		if len(tokens) == i+1 {
+			f.message = fmt.Sprintf("%s is not a schema", diag.Quote("#"+joinTokens(tokens)))
+			f.hint = "name one of its members"
+		}
+		return f
+	}
+	return nil
+}
+
+// enclosing is the innermost resource that pointer lies in.
+func (u *unit) enclosing(pointer string) *resource {
+	best := u.resources[0]
+	for _, r := range u.resources[1:] {
+		at := r.root.Pointer
+		if (pointer == at || strings.HasPrefix(pointer, at+"/")) && (best.root == nil || len(at) > len(best.root.Pointer)) {
+			best = r
+		}
+	}
+	return best
+}

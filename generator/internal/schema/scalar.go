@@ -1,0 +1,154 @@
+package schema
+
+import (
+	"fmt"
+	"math/big"
+	"strconv"
+	"strings"
+)
+
+// A plain YAML scalar resolves by the core schema of YAML 1.2: null, booleans,
+// decimal, octal (0o17) and hexadecimal integers, floats; everything else is a
+// string. So no, on, 2020-01-01, 1_000 and 0b11 are strings.
+
+// resolvePlain gives v the kind and the content of the plain scalar text. The
+// result says what is wrong with a number that JSON cannot hold; "" is fine.
+func resolvePlain(text string, v *Value) (problem string) {
+	switch text {
+	case "", "~", "null", "Null", "NULL":
+		v.Kind = Null
+		return ""
+	case "true", "True", "TRUE":
+		v.Kind, v.Bool = Bool, true
+		return ""
+	case "false", "False", "FALSE":
+		v.Kind, v.Bool = Bool, false
+		return ""
+	}
+	number, isNumber, problem := coreNumber(text)
+	switch {
+	case problem != "":
+		return problem
+	case isNumber:
+		v.Kind, v.Text = NumberKind, number
+	default:
+		v.Kind, v.Text = String, text
+	}
+	return ""
+}
+
+// coreNumber is text as a JSON number where the core schema takes it for one.
+func coreNumber(text string) (number string, isNumber bool, problem string) {
+	unsigned := strings.TrimLeft(text, "+-")
+	if len(text)-len(unsigned) > 1 || unsigned == "" {
+		return "", false, ""
+	}
+	switch unsigned {
+	case ".inf", ".Inf", ".INF":
+		return "", false, text + " is infinity, which JSON does not have; in quotes it is a string"
+	case ".nan", ".NaN", ".NAN":
+		if unsigned == text {
+			return "", false, text + " is not a number, which JSON does not have; in quotes it is a string"
+		}
+		return "", false, ""
+	}
+	if c := unsigned[0]; c != '.' && (c < '0' || c > '9') {
+		return "", false, ""
+	}
+	if base := map[string]int{"0o": 8, "0x": 16}[unsigned[:min(2, len(unsigned))]]; base != 0 {
+		return basedInteger(text, base)
+	}
+	number, ok := decimal(unsigned)
+	if !ok {
+		return "", false, ""
+	}
+	if text[0] == '-' {
+		number = "-" + number
+	}
+	if problem := numberTooLarge(number); problem != "" {
+		return "", false, problem
+	}
+	return number, true, ""
+}
+
+// basedInteger reads 0o17 and 0xFF, which carry no sign.
+func basedInteger(text string, base int) (number string, isNumber bool, problem string) {
+	digits := text[min(2, len(text)):]
+	if text[0] != '0' || digits == "" || strings.Trim(strings.ToLower(digits), "0123456789abcdef"[:base]) != "" {
+		return "", false, ""
+	}
+	if len(digits) > maxNumberLen {
+		return "", false, numberTooLarge(digits)
+	}
+	n, ok := new(big.Int).SetString(digits, base)
+	if !ok {
+		return "", false, ""
+	}
+	return n.String(), true, ""
+}
+
+// decimal rewrites an unsigned number of the core schema, which allows .5, 5.
+// and 007, as JSON spells it.
+func decimal(text string) (string, bool) {
+	mantissa, exponent := text, ""
+	if i := strings.IndexAny(text, "eE"); i >= 0 {
+		mantissa, exponent = text[:i], text[i:]
+		digits := strings.TrimLeft(exponent[1:], "+-")
+		if len(exponent)-1-len(digits) > 1 || !allDigits(digits) {
+			return "", false
+		}
+	}
+	whole, fraction, dotted := strings.Cut(mantissa, ".")
+	if whole == "" && fraction == "" || whole != "" && !allDigits(whole) || fraction != "" && !allDigits(fraction) {
+		return "", false
+	}
+	if whole = strings.TrimLeft(whole, "0"); whole == "" {
+		whole = "0"
+	}
+	if dotted && fraction == "" {
+		fraction = "0"
+	}
+	if fraction != "" {
+		whole += "." + fraction
+	}
+	return whole + exponent, true
+}
+
+func allDigits(s string) bool {
+	return s != "" && strings.Trim(s, "0123456789") == ""
+}
+
+// isJSONNumber checks text against RFC 8259.
+func isJSONNumber(text string) bool {
+	unsigned := strings.TrimPrefix(text, "-")
+	if unsigned == "" || unsigned[0] < '0' || unsigned[0] > '9' || strings.HasSuffix(unsigned, ".") ||
+		strings.Contains(unsigned, ".e") || strings.Contains(unsigned, ".E") {
+		return false
+	}
+	canonical, ok := decimal(unsigned)
+	return ok && canonical == unsigned
+}
+
+// numberTooLarge says why a number is refused: its digits or its exponent
+// would cost whoever computes with it more than any event needs.
+func numberTooLarge(text string) string {
+	if len(text) > maxNumberLen {
+		return fmt.Sprintf("the number has %d characters; at most %d are read", len(text), maxNumberLen)
+	}
+	if i := strings.IndexAny(text, "eE"); i >= 0 {
+		if e, err := strconv.Atoi(text[i+1:]); err != nil || e > maxExponent || e < -maxExponent {
+			return fmt.Sprintf("the exponent of %s is beyond ±%d", text, maxExponent)
+		}
+	}
+	return ""
+}
+
+// wholeNumber is text without fraction and exponent where it is a whole
+// number: 2.0 and 2e0 are 2.
+func wholeNumber(text string) (string, bool) {
+	r, ok := new(big.Rat).SetString(text)
+	if !ok || !r.IsInt() {
+		return "", false
+	}
+	return r.Num().String(), true
+}

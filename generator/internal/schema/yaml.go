@@ -1,0 +1,351 @@
+package schema
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"strings"
+	"unicode/utf8"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/outboxgen/outboxgen/generator/internal/diag"
+)
+
+// readYAML parses src, UTF-8 without a byte order mark, as YAML 1.2 with the
+// core schema. The library gives nodes and their places; what scalars mean is
+// decided here, since it resolves them by the rules of YAML 1.1.
+func readYAML(file string, src []byte, list *diag.List) (*Value, int) {
+	if !yamlCharacters(file, src, list) {
+		return nil, 0
+	}
+	decoder := yaml.NewDecoder(bytes.NewReader(src))
+	root, err := decodeNode(decoder)
+	switch {
+	case errors.Is(err, io.EOF) || err == nil && emptyDocument(root):
+		list.Errorf(diag.Pos{File: file, Line: 1, Col: 1}, "yaml-syntax", "the file is empty")
+		return nil, 0
+	case err != nil:
+		list.Add(yamlError(file, src, err))
+		return nil, 0
+	}
+	second, err := decodeNode(decoder)
+	switch {
+	case err == nil:
+		list.Errorf(diag.Pos{File: file, Line: second.Line, Col: second.Column}, "yaml-documents",
+			"a second document begins here; a file holds one")
+		return nil, 0
+	case !errors.Is(err, io.EOF):
+		list.Add(yamlError(file, src, err))
+		return nil, 0
+	}
+	y := &yamlReader{file: file, list: list, done: map[*yaml.Node]converted{}, open: map[*yaml.Node]bool{}}
+	return y.convert(root.Content[0], 1)
+}
+
+func emptyDocument(root *yaml.Node) bool {
+	if len(root.Content) == 0 {
+		return true
+	}
+	n := root.Content[0]
+	return n.Kind == yaml.ScalarNode && n.Value == "" && n.Style == 0 && n.Anchor == ""
+}
+
+// decodeNode reads the next document. The library panics on some malformed
+// input; that is a syntax error of the file like any other.
+func decodeNode(decoder *yaml.Decoder) (node *yaml.Node, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = errors.New("the YAML reader gave up on this file")
+		}
+	}()
+	node = new(yaml.Node)
+	if err := decoder.Decode(node); err != nil {
+		return nil, err
+	}
+	return node, nil
+}
+
+// yamlCharacters reports what a YAML stream may not contain, and the three
+// line breaks of YAML 1.1 that 1.2 takes for ordinary characters: two readers
+// would disagree about lines and text.
+func yamlCharacters(file string, src []byte, list *diag.List) bool {
+	for i := 0; i < len(src); {
+		r, size := utf8.DecodeRune(src[i:])
+		switch {
+		case r == 0x85 || r == 0x2028 || r == 0x2029:
+			list.Errorf(positionAt(file, src, i), "yaml-syntax",
+				"U+%04X is a line break in YAML 1.1 and none in 1.2; write it as \"\\u%04x\" in double quotes", r, r)
+			return false
+		case r < 0x20 && r != '\t' && r != '\n' && r != '\r', r >= 0x7F && r < 0xA0, r == 0xFFFE, r == 0xFFFF:
+			list.Errorf(positionAt(file, src, i), "yaml-syntax",
+				"a control character (U+%04X); write it as \"\\u%04x\" in double quotes", r, r)
+			return false
+		}
+		i += size
+	}
+	return true
+}
+
+var yamlPrefix = regexp.MustCompile(`^(yaml: )?(line \d+: )?`)
+
+// yamlError turns an error of the library into a finding at the place where
+// its scanner stood.
+func yamlError(file string, src []byte, err error) diag.Finding {
+	message := yamlPrefix.ReplaceAllString(err.Error(), "")
+	f := diag.Finding{Pos: yamlErrorPos(file, src), ID: "yaml-syntax", Message: message}
+	switch {
+	case strings.Contains(message, "cannot start any token") && at(src, f.Pos) == '\t',
+		strings.Contains(message, "tab character"):
+		f.Message = "a tab where YAML wants spaces"
+	case strings.Contains(message, "cannot start any token"):
+		f.Message = "a plain string cannot begin with this character"
+		f.Hint = "put the string in quotes"
+	case strings.Contains(message, "mapping values are not allowed"):
+		f.Message = "a colon where no member can begin"
+		f.Hint = "put a text that holds \": \" in quotes, or mend the indentation"
+	case strings.Contains(message, "unknown anchor"):
+		f.Message = message
+	}
+	return f
+}
+
+// at is the first byte at pos.
+func at(src []byte, pos diag.Pos) byte {
+	t := tracker{src: src, line: 1, col: 1}
+	for i := range src {
+		if p := t.at(i); p.Line == pos.Line && p.Col == pos.Col {
+			return src[i]
+		}
+	}
+	return 0
+}
+
+// yamlErrorPos finds where the scanner stood when it gave up, which the
+// library does not tell: it reads the file once more, one byte at a time, and
+// sees how far it came.
+func yamlErrorPos(file string, src []byte) diag.Pos {
+	reader := &countingReader{src: src}
+	decoder := yaml.NewDecoder(reader)
+	for {
+		if _, err := decodeNode(decoder); err != nil {
+			break
+		}
+	}
+	// The last byte asked for is the one that did not fit; white space there
+	// means that something ended too early, which shows at what stands before.
+	offset := max(reader.read-1, 0)
+	for offset > 0 && (offset >= len(src) || strings.IndexByte(" \r\n", src[offset]) >= 0) {
+		offset--
+	}
+	for offset > 0 && offset < len(src) && !utf8.RuneStart(src[offset]) {
+		offset--
+	}
+	return positionAt(file, src, offset)
+}
+
+type countingReader struct {
+	src  []byte
+	read int
+}
+
+func (r *countingReader) Read(p []byte) (int, error) {
+	if r.read >= len(r.src) || len(p) == 0 {
+		return 0, io.EOF
+	}
+	p[0] = r.src[r.read]
+	r.read++
+	return 1, nil
+}
+
+// converted is what became of an anchored node, for its aliases.
+type converted struct {
+	value *Value
+	size  int
+	depth int // levels below and including the node
+}
+
+type yamlReader struct {
+	file     string
+	list     *diag.List
+	done     map[*yaml.Node]converted // anchored nodes that are complete
+	open     map[*yaml.Node]bool      // anchored nodes being read
+	total    int
+	reported int
+	deepest  int // level that the walk has reached since it was last reset
+	failed   bool
+}
+
+func (y *yamlReader) pos(n *yaml.Node) diag.Pos {
+	return diag.Pos{File: y.file, Line: n.Line, Col: n.Column}
+}
+
+// convert turns a node into a value and counts the values in it. nil means
+// that reading the file ended.
+func (y *yamlReader) convert(root *yaml.Node, depth int) (*Value, int) {
+	v := y.node(root, depth)
+	if y.failed {
+		return nil, y.total
+	}
+	return v, y.total
+}
+
+// stop reports what ends the reading of the file.
+func (y *yamlReader) stop(pos diag.Pos, id, format string, args ...any) *Value {
+	if !y.failed {
+		y.list.Errorf(pos, id, format, args...)
+	}
+	y.failed = true
+	return &Value{Pos: pos}
+}
+
+// complain reports what can be read past.
+func (y *yamlReader) complain(pos diag.Pos, id, format string, args ...any) {
+	if y.reported++; y.reported <= maxSyntaxErrors {
+		y.list.Errorf(pos, id, format, args...)
+	}
+}
+
+func (y *yamlReader) node(n *yaml.Node, depth int) *Value {
+	pos := y.pos(n)
+	y.total++
+	y.deepest = max(y.deepest, depth)
+	switch {
+	case y.failed:
+		return &Value{Pos: pos}
+	case depth > maxDepth:
+		return y.stop(pos, "too-deep", "values nest more than %d deep", maxDepth)
+	case y.total > maxFileValues:
+		return y.stop(pos, "too-many-values", "the file holds more than %d values, aliases counted at each use", maxFileValues)
+	case n.Kind == yaml.AliasNode:
+		return y.alias(n, pos, depth)
+	case n.Anchor == "":
+		return y.content(n, pos, depth)
+	}
+	before, deepest := y.total, y.deepest
+	y.open[n] = true
+	y.deepest = depth
+	v := y.content(n, pos, depth)
+	delete(y.open, n)
+	y.done[n] = converted{value: v, size: y.total - before + 1, depth: y.deepest - depth + 1}
+	y.deepest = max(y.deepest, deepest)
+	return v
+}
+
+func (y *yamlReader) alias(n *yaml.Node, pos diag.Pos, depth int) *Value {
+	if y.open[n.Alias] {
+		return y.stop(pos, "yaml-alias", "*%s stands inside the value that it repeats", n.Value)
+	}
+	target := y.done[n.Alias]
+	y.total += target.size - 1
+	switch {
+	case y.total > maxFileValues:
+		return y.stop(pos, "too-many-values", "the file holds more than %d values, aliases counted at each use", maxFileValues)
+	case depth+target.depth-1 > maxDepth:
+		return y.stop(pos, "too-deep", "values nest more than %d deep", maxDepth)
+	}
+	y.deepest = max(y.deepest, depth+target.depth-1)
+	return target.value
+}
+
+func (y *yamlReader) content(n *yaml.Node, pos diag.Pos, depth int) *Value {
+	v := &Value{Pos: pos}
+	switch n.Kind {
+	case yaml.MappingNode:
+		v.Kind = Object
+		y.mapping(n, v, depth)
+	case yaml.SequenceNode:
+		v.Kind = Array
+		for _, item := range n.Content {
+			v.Items = append(v.Items, y.node(item, depth+1))
+		}
+	default:
+		y.scalar(n, v)
+	}
+	if tag := n.Tag; n.Style&yaml.TaggedStyle != 0 && n.Kind != yaml.ScalarNode && tag != "!!map" && tag != "!!seq" {
+		y.complain(pos, "yaml-tag", "the tag %s has no meaning in JSON", diag.Quote(tag))
+	}
+	return v
+}
+
+func (y *yamlReader) scalar(n *yaml.Node, v *Value) {
+	const quoted = yaml.DoubleQuotedStyle | yaml.SingleQuotedStyle | yaml.LiteralStyle | yaml.FoldedStyle
+	tagged := n.Style&yaml.TaggedStyle != 0
+	if n.Style&quoted != 0 && !tagged || tagged && n.Tag == "!!str" {
+		v.Kind, v.Text = String, n.Value
+		return
+	}
+	if problem := resolvePlain(n.Value, v); problem != "" {
+		y.complain(v.Pos, "yaml-number", "%s", problem)
+		return
+	}
+	if !tagged {
+		return
+	}
+	want, known := map[string]ValueKind{"!!null": Null, "!!bool": Bool, "!!int": NumberKind, "!!float": NumberKind}[n.Tag]
+	switch {
+	case !known:
+		y.complain(v.Pos, "yaml-tag", "the tag %s has no meaning in JSON", diag.Quote(n.Tag))
+	case want != v.Kind:
+		y.complain(v.Pos, "yaml-tag", "%s does not fit the tag %s", diag.Quote(n.Value), n.Tag)
+	}
+}
+
+func (y *yamlReader) mapping(n *yaml.Node, v *Value, depth int) {
+	seen := make(map[string]diag.Pos, len(n.Content)/2)
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		name, ok := y.key(n.Content[i])
+		value := y.node(n.Content[i+1], depth+1)
+		if y.failed {
+			return
+		}
+		if !ok {
+			continue
+		}
+		m := Member{Name: name, Pos: y.pos(n.Content[i]), Value: value}
+		if other, dup := seen[name]; dup {
+			if y.reported++; y.reported <= maxSyntaxErrors {
+				duplicateMember(y.list, m, other)
+			}
+			continue
+		}
+		seen[name] = m.Pos
+		v.Members = append(v.Members, m)
+	}
+}
+
+// key is the name that a mapping key gives a member.
+func (y *yamlReader) key(n *yaml.Node) (string, bool) {
+	pos := y.pos(n)
+	if n.Kind == yaml.AliasNode {
+		n = n.Alias
+	}
+	if n.Kind != yaml.ScalarNode {
+		y.complain(pos, "yaml-key", "a member name must be a string, this is a collection")
+		return "", false
+	}
+	if n.Style == 0 && n.Value == "<<" {
+		y.complain(pos, "yaml-merge-key", "merge keys (<<) are not part of YAML 1.2; use allOf with a $ref, or write the members out")
+		return "", false
+	}
+	v := Value{Pos: pos}
+	before := y.reported
+	y.scalar(n, &v)
+	if n.Anchor != "" {
+		y.done[n] = converted{value: &v, size: 1, depth: 1}
+	}
+	if y.reported > before {
+		return "", false
+	}
+	if v.Kind != String {
+		y.complain(pos, "yaml-key", "the member name %s is a %s in YAML; write %s", diag.Quote(n.Value), v.Kind, quoteYAML(n.Value))
+		return "", false
+	}
+	return v.Text, true
+}
+
+func quoteYAML(s string) string {
+	return fmt.Sprintf(`it in quotes: "%s"`, strings.NewReplacer(`"`, `\"`, "\n", " ").Replace(s))
+}
