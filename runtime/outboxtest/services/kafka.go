@@ -290,8 +290,10 @@ func (k *KafkaCluster) CreateTopic(t testing.TB, name string, partitions int32, 
 	ctx, cancel := context.WithTimeout(context.Background(), startLimit)
 	defer cancel()
 	err := k.admin(func(admin *kadm.Client) error {
-		_, err := admin.CreateTopic(ctx, partitions, 1, configs, name)
-		return err
+		if _, err := admin.CreateTopic(ctx, partitions, 1, configs, name); err != nil {
+			return err
+		}
+		return waitForLeaders(ctx, admin, name)
 	})
 	if err != nil {
 		t.Fatalf("services: create the topic %s: %v", name, err)
@@ -310,4 +312,29 @@ func (k *KafkaCluster) CreateTopic(t testing.TB, name string, partitions int32, 
 			t.Errorf("services: delete the topic %s: %v", name, err)
 		}
 	})
+}
+
+// waitForLeaders returns when every partition of a new topic can be written.
+func waitForLeaders(ctx context.Context, admin *kadm.Client, topic string) error {
+	const pause = 5 * time.Millisecond
+	ticker := time.NewTicker(pause)
+	defer ticker.Stop()
+	for {
+		topics, err := admin.ListTopics(ctx, topic)
+		if err != nil {
+			return err
+		}
+		ready := topics[topic].Err == nil
+		for _, partition := range topics[topic].Partitions {
+			ready = ready && partition.Err == nil && partition.Leader >= 0
+		}
+		if ready {
+			return nil
+		}
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return fmt.Errorf("it has no leaders yet: %w", context.Cause(ctx))
+		}
+	}
 }

@@ -132,7 +132,7 @@ func (b *broker) settingsFile() string { return filepath.Join(b.folder.path, "se
 // and collecting with one thread is what a short life on few cores asks for.
 func (b *broker) jvm(args ...string) []string {
 	return append(args,
-		"-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xshare:auto",
+		"-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xshare:auto", "-XX:-UsePerfData",
 		"-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-Dorg.slf4j.simpleLogger.showDateTime=true",
 		"-cp", filepath.Join(b.lib, "*"))
 }
@@ -160,7 +160,7 @@ func (b *broker) start(ctx context.Context) error {
 	})
 }
 
-func (b *broker) stop() error { return b.process.stop(syscall.SIGTERM, stopGrace) }
+func (b *broker) stop() error { return b.process.stop(syscall.SIGTERM) }
 
 func (b *broker) kill() error { return b.process.kill() }
 

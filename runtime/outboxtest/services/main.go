@@ -87,10 +87,17 @@ func (p *pool) get(name string, start func() (io.Closer, error)) (io.Closer, err
 
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.server == nil && s.err == nil {
-		s.server, s.err = start()
+	if s.server != nil || s.err != nil {
+		return s.server, s.err
 	}
-	return s.server, s.err
+	server, err := start()
+	switch {
+	case err == nil:
+		s.server = server
+	case !errors.Is(err, ErrNotFound): // looking again costs little
+		s.err = err
+	}
+	return server, err
 }
 
 // release gives a server back, and stops it when nobody else uses it and

@@ -1,11 +1,41 @@
 package services_test
 
 import (
+	"context"
+	"fmt"
+	"os"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 
 	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(services.Wrap(m)) }
+// asChild makes this test binary start servers and wait to be killed.
+const asChild = "SERVICES_TEST_CHILD"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asChild) != "" {
+		child()
+	}
+	goleak.VerifyTestMain(services.Wrap(m))
+}
+
+// child prints the ids of its servers' processes, and of one session's, and
+// waits for its end.
+func child() {
+	ctx := context.Background()
+	postgres, err := services.StartPostgres(ctx, services.Private())
+	if err != nil {
+		fmt.Println(err)
+		os.Exit(1)
+	}
+	session, err := openSession(ctx, postgres.URL("postgres"))
+	if err != nil {
+		fmt.Println(err)
+		os.Exit(1)
+	}
+	fmt.Println(postgres.PID(), session)
+	time.Sleep(time.Hour)
+}

@@ -162,6 +162,24 @@ func (p *PG) Connect(ctx context.Context) *pgx.Conn {
 	return conn
 }
 
+// Stop stops the server and drops the pool's idle connections, which have ended
+// with it. The server must be private.
+func (p *PG) Stop(ctx context.Context, mode StopMode) error {
+	if err := p.PostgresServer.Stop(ctx, mode); err != nil {
+		return err
+	}
+	p.Pool.Reset()
+	return nil
+}
+
+// Restart stops the server and starts it again. The server must be private.
+func (p *PG) Restart(ctx context.Context, mode StopMode) error {
+	if err := p.Stop(ctx, mode); err != nil {
+		return err
+	}
+	return p.Start(ctx)
+}
+
 // databaseName is a fresh name that tells which test it belongs to.
 func databaseName(t testing.TB) string { return uniqueName(t, "_", 63) }
 

@@ -3,6 +3,7 @@ package services
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"os"
@@ -139,17 +140,20 @@ func (in installation) reachableBy(owner *account) (installation, error) {
 	if err != nil {
 		return in, err
 	}
-	defer os.RemoveAll(temp)
-	if err := os.Chmod(temp, 0o755); err != nil {
-		return in, err
+	err = copyTree(root, temp)
+	if err == nil {
+		err = os.Chmod(temp, 0o755)
 	}
-	if err := copyTree(root, temp); err != nil {
-		return in, err
+	if err == nil {
+		err = os.Rename(temp, copied)
 	}
-	if err := os.Rename(temp, copied); err != nil && !trusted(copied) {
-		return in, err
+	if err != nil {
+		err = errors.Join(err, os.RemoveAll(temp))
+		if trusted(copied) { // another process was faster
+			err = nil
+		}
 	}
-	return in, nil
+	return in, err
 }
 
 // copyTree copies a folder with its symbolic links into an existing one.
@@ -181,6 +185,7 @@ func copyTree(from, to string) error {
 		if err != nil {
 			return err
 		}
-		return os.WriteFile(target, content, info.Mode().Perm()|0o444)
+		owner := info.Mode().Perm() & 0o500 // what the owner may, everybody may
+		return os.WriteFile(target, content, 0o200|owner|owner>>3|owner>>6)
 	})
 }

@@ -256,11 +256,8 @@ func (s *PostgresServer) Stop(_ context.Context, mode StopMode) error {
 	if !s.control {
 		return errShared("Postgres", "services.Postgres(t, services.Private())")
 	}
-	return s.own.process.stop(mode.signal(), stopGrace)
+	return s.own.process.stop(mode.signal())
 }
-
-// stopGrace is how long a server may take to stop before it is killed.
-const stopGrace = 20 * time.Second
 
 // Start starts the server again after Stop and returns when it takes
 // connections. It does nothing when the server runs.
@@ -289,7 +286,7 @@ func (s *PostgresServer) Start(ctx context.Context) error {
 		return s.asAdmin(ctx, func(conn *pgx.Conn) error { return conn.Ping(ctx) })
 	})
 	if err != nil {
-		return errors.Join(err, p.stop(syscall.SIGQUIT, stopGrace))
+		return errors.Join(err, p.stop(syscall.SIGQUIT))
 	}
 	return nil
 }
@@ -308,7 +305,7 @@ func (s *PostgresServer) Close() error {
 	if s.own == nil {
 		return nil
 	}
-	return errors.Join(s.own.process.stop(syscall.SIGQUIT, stopGrace), s.own.folder.remove())
+	return errors.Join(s.own.process.stop(syscall.SIGQUIT), s.own.folder.remove())
 }
 
 var _ io.Closer = (*PostgresServer)(nil)

@@ -3,9 +3,7 @@ package services_test
 import (
 	"context"
 	"errors"
-	"os"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -129,7 +127,10 @@ func TestClosingEndsPostgresAndItsSessions(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	backend := hold(t, url)
+	backend, err := openSession(ctx, url)
+	if err != nil {
+		t.Fatal(err)
+	}
 	pids := []int{server.PID(), backend}
 	for _, pid := range pids {
 		if !alive(pid) {
@@ -146,9 +147,6 @@ func TestClosingEndsPostgresAndItsSessions(t *testing.T) {
 		}
 	}
 }
-
-// alive says whether there is a process of that id.
-func alive(pid int) bool { return syscall.Kill(pid, 0) == nil }
 
 func TestDatabaseURLIsUsedFirst(t *testing.T) {
 	server, err := services.StartPostgres(context.Background(), services.Private())
@@ -181,20 +179,12 @@ func TestDatabaseURLIsUsedFirst(t *testing.T) {
 	}
 }
 
-func TestNoFolderIsLeft(t *testing.T) {
-	tmp := t.TempDir()
-	if err := os.Chmod(tmp, 0o755); err != nil {
-		t.Fatal(err)
-	}
+func TestNothingIsLeftOfAPrivateServer(t *testing.T) {
+	tmp := reachableFolder(t)
 	t.Setenv("TMPDIR", tmp)
-	t.Run("uses Postgres and Redis", func(t *testing.T) {
-		services.Redis(t)
+	t.Run("use", func(t *testing.T) {
+		services.Postgres(t, services.Private())
+		services.PrivateRedis(t)
 	})
-	left, err := os.ReadDir(tmp)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, entry := range left {
-		t.Errorf("%s is left", entry.Name())
-	}
+	requireEmpty(t, tmp)
 }

@@ -16,7 +16,6 @@ type process struct {
 	cmd  *exec.Cmd
 	log  string        // path of the file with its output
 	done chan struct{} // closed when it has ended
-	err  error         // how it ended; read it after done
 }
 
 // command says how to start a process.
@@ -51,7 +50,7 @@ func (c command) start() (*process, error) {
 		err = errors.Join(err, out.Close()) // the child has its own
 		started <- err
 		if err == nil {
-			p.err = p.cmd.Wait()
+			_ = p.cmd.Wait() // how it ended stands in cmd.ProcessState
 		}
 	}()
 	if err := <-started; err != nil {
@@ -73,16 +72,19 @@ func (p *process) running() bool {
 	}
 }
 
+// stopGrace is how long a server may take to stop before it is killed.
+const stopGrace = 20 * time.Second
+
 // stop sends the signal and waits until the process has ended; after the grace
 // time it kills it, and says so.
-func (p *process) stop(signal os.Signal, grace time.Duration) error {
+func (p *process) stop(signal os.Signal) error {
 	if !p.running() {
 		return nil
 	}
 	if err := p.cmd.Process.Signal(signal); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return fmt.Errorf("stop %s: %w", p.cmd.Path, err)
 	}
-	timer := time.NewTimer(grace)
+	timer := time.NewTimer(stopGrace)
 	defer timer.Stop()
 	select {
 	case <-p.done:
@@ -92,7 +94,7 @@ func (p *process) stop(signal os.Signal, grace time.Duration) error {
 	if err := p.kill(); err != nil {
 		return err
 	}
-	return fmt.Errorf("stop %s: it had not ended %s after the signal %q, so it was killed", p.cmd.Path, grace, signal)
+	return fmt.Errorf("stop %s: it had not ended %s after the signal %q, so it was killed", p.cmd.Path, stopGrace, signal)
 }
 
 // kill ends the process at once and waits for its end.
@@ -136,7 +138,7 @@ func (p *process) poll(limit time.Duration, ready func() error) error {
 		case <-pausing.C:
 		case <-p.done:
 			pausing.Stop()
-			return fmt.Errorf("%s ended (%v); its last output:\n%s", p.cmd.Path, p.err, p.tail())
+			return fmt.Errorf("%s ended (%s); its last output:\n%s", p.cmd.Path, p.cmd.ProcessState, p.tail())
 		case <-deadline.C:
 			pausing.Stop()
 			return fmt.Errorf("%s was not ready after %s: %w; its last output:\n%s", p.cmd.Path, limit, err, p.tail())
