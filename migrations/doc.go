@@ -35,6 +35,6 @@
 // KindCreate locks nothing that exists. KindUpgrade holds an ACCESS EXCLUSIVE
 // lock on event_outbox while it writes every row once more: measured on
 // Postgres 15 with a million rows of 500 bytes, 12 s on two cores. It waits no
-// longer than 10 s for the lock. The way back takes the same lock for one index
+// longer than 5 s for the lock. The way back takes the same lock for one index
 // over the unpublished rows.
 package migrations

@@ -5,7 +5,7 @@
 -- old relay will find them unpublished. What consumers have handled is forgotten
 -- with event_inbox. The table is locked (ACCESS EXCLUSIVE) until the transaction
 -- ends, which takes as long as one index over the unpublished rows.
-SET LOCAL lock_timeout = '10s';
+SET LOCAL lock_timeout = '5s';
 
 LOCK TABLE event_outbox IN ACCESS EXCLUSIVE MODE;
 

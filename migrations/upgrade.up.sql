@@ -11,8 +11,8 @@
 -- that is too long, delete old published rows beforehand, in batches.
 --
 -- Waiting for the lock would stop the writers behind it, so this gives up after
--- 10 s, changes nothing, and can be run again.
-SET LOCAL lock_timeout = '10s';
+-- 5 s, changes nothing, and can be run again.
+SET LOCAL lock_timeout = '5s';
 
 LOCK TABLE event_outbox IN ACCESS EXCLUSIVE MODE;
 

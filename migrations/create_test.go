@@ -1,0 +1,203 @@
+package migrations_test
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/outboxgen/outboxgen/migrations"
+	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
+)
+
+func TestUpMakesTheTables(t *testing.T) {
+	onEach(t, func(t *testing.T, ctx context.Context, conn *pgx.Conn) {
+		if err := migrations.Up(ctx, conn); err != nil {
+			t.Fatal(err)
+		}
+		want := map[string][]string{
+			"event_outbox": {
+				"id uuid not null default gen_random_uuid()",
+				"aggregate_id character varying(255) not null",
+				"aggregate_type character varying(100) not null",
+				"event_type character varying(255) not null",
+				"event_data json not null",
+				"event_key character varying(255)",
+				"created_at timestamp with time zone not null default now()",
+				"published_at timestamp with time zone",
+				"retry_count integer not null default 0",
+				"last_error text",
+				"tx xid8 default pg_current_xact_id()",
+				"seq bigint not null identity always",
+				"topic character varying(255) not null",
+				"headers json",
+				"next_attempt_at timestamp with time zone",
+				"dead_at timestamp with time zone",
+			},
+			"event_outbox_lease": {
+				"name character varying(63) not null default 'event_outbox'::character varying",
+				"epoch bigint not null default 0",
+				"beat bigint not null default 0",
+				"holder uuid",
+				"backends jsonb not null default '[]'::jsonb",
+				"suspect_seq bigint",
+				"unclean_ends integer not null default 0",
+				"updated_at timestamp with time zone not null default now()",
+			},
+			"event_outbox_audit": {
+				"id bigint not null identity always",
+				"at timestamp with time zone not null default now()",
+				"actor character varying(255) not null",
+				"action character varying(20) not null",
+				"seq bigint not null",
+				"event_id uuid not null",
+				"event_type character varying(255) not null",
+				"topic character varying(255)",
+				"event_key character varying(255)",
+				"reason text",
+				"applied_at timestamp with time zone",
+			},
+			"event_inbox": {
+				"consumer character varying(255) not null",
+				"event_id uuid not null",
+				"handled_at timestamp with time zone not null default now()",
+			},
+		}
+		got := map[string][]string{}
+		for table := range want {
+			got[table] = columns(t, conn, table)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("columns (-want +got):\n%s", diff)
+		}
+
+		wantIndexes := []string{
+			"event_inbox_pkey ON event_inbox USING btree (consumer, event_id)",
+			"event_outbox_audit_pkey ON event_outbox_audit USING btree (id)",
+			"event_outbox_lease_pkey ON event_outbox_lease USING btree (name)",
+			"event_outbox_pkey ON event_outbox USING btree (id)",
+			"ix_event_inbox_handled_at ON event_inbox USING btree (handled_at)",
+			"ix_event_outbox_aggregate ON event_outbox USING btree (aggregate_type, aggregate_id)",
+			"ix_event_outbox_audit_pending ON event_outbox_audit USING btree (seq) " +
+				"WHERE (((action)::text = 'replay'::text) AND (applied_at IS NULL))",
+			"ix_event_outbox_held ON event_outbox USING btree (seq) " +
+				"WHERE (((next_attempt_at IS NOT NULL) OR (dead_at IS NOT NULL)) AND (published_at IS NULL))",
+			"ix_event_outbox_tx ON event_outbox USING btree (tx)",
+			"ix_event_outbox_unpublished ON event_outbox USING btree (seq) WHERE ((published_at IS NULL) AND (dead_at IS NULL))",
+		}
+		if diff := cmp.Diff(wantIndexes, indexes(t, conn)); diff != "" {
+			t.Errorf("indexes (-want +got):\n%s", diff)
+		}
+	})
+}
+
+func TestUpDownUp(t *testing.T) {
+	onEach(t, func(t *testing.T, ctx context.Context, conn *pgx.Conn) {
+		if err := migrations.Up(ctx, conn); err != nil {
+			t.Fatal(err)
+		}
+		first := everything(t, conn)
+		insertCurrent(t, conn, "kept by the second up")
+
+		if err := migrations.Up(ctx, conn); err != nil {
+			t.Fatalf("a second Up: %v", err)
+		}
+		if diff := cmp.Diff(first, everything(t, conn)); diff != "" {
+			t.Errorf("after the second Up (-first +second):\n%s", diff)
+		}
+		if n := len(lines(t, conn, `SELECT id::text FROM event_outbox`)); n != 1 {
+			t.Errorf("%d rows after the second Up, want 1", n)
+		}
+
+		for range 2 {
+			if err := migrations.Down(ctx, conn); err != nil {
+				t.Fatal(err)
+			}
+			if left := everything(t, conn); len(left) > 0 {
+				t.Errorf("left after Down: %q", left)
+			}
+		}
+		if err := migrations.Up(ctx, conn); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(first, everything(t, conn)); diff != "" {
+			t.Errorf("after up, down, up (-first +second):\n%s", diff)
+		}
+	})
+}
+
+// A row's transaction must have its id before the row draws its number.
+func TestTxIsAssignedBeforeSeqIsDrawn(t *testing.T) {
+	onEach(t, func(t *testing.T, ctx context.Context, conn *pgx.Conn) {
+		if err := migrations.Up(ctx, conn); err != nil {
+			t.Fatal(err)
+		}
+		// With a sequence that cannot give a number, the insert fails at seq: by then
+		// the transaction has its id.
+		exec(t, conn, `ALTER TABLE event_outbox ALTER COLUMN seq SET MAXVALUE 2`)
+		insertCurrent(t, conn, "a")
+		insertCurrent(t, conn, "b")
+		tx, err := conn.Begin(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = tx.Rollback(ctx) }()
+		exec(t, conn, `DO $$ BEGIN
+			INSERT INTO event_outbox (aggregate_id, aggregate_type, event_type, event_data, topic) VALUES ('1', 'a', 'b', '{}', 't');
+		EXCEPTION WHEN sequence_generator_limit_exceeded THEN NULL; END $$`)
+		var assigned bool
+		if err := tx.QueryRow(ctx, `SELECT pg_current_xact_id_if_assigned() IS NOT NULL`).Scan(&assigned); err != nil {
+			t.Fatal(err)
+		}
+		if !assigned {
+			t.Error("seq is drawn first")
+		}
+	})
+}
+
+func TestUpInSeveralInstancesAtOnce(t *testing.T) {
+	t.Parallel()
+	pg := services.Postgres(t)
+	var group sync.WaitGroup
+	for range 4 {
+		conn := pg.Connect(t.Context())
+		group.Go(func() {
+			if err := migrations.Up(t.Context(), conn); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	group.Wait()
+}
+
+func TestWhatDoesNotFitIsSaid(t *testing.T) {
+	t.Parallel()
+	pg := services.Postgres(t)
+	ctx, conn := t.Context(), pg.Connect(t.Context())
+
+	if err := migrations.Upgrade(ctx, conn); !errors.Is(err, migrations.ErrNoOutbox) {
+		t.Errorf("Upgrade without a table: %v", err)
+	}
+	if err := migrations.Downgrade(ctx, conn); !errors.Is(err, migrations.ErrNoOutbox) {
+		t.Errorf("Downgrade without a table: %v", err)
+	}
+	exec(t, conn, olderShape+withTopic)
+	if err := migrations.Up(ctx, conn); !errors.Is(err, migrations.ErrOlderShape) {
+		t.Errorf("Up beside an older table: %v", err)
+	}
+	exec(t, conn, `ALTER TABLE event_outbox ADD COLUMN seq bigint, ADD COLUMN headers json`)
+	const want = "migrations: upgrade event_outbox: event_outbox has some of the columns of the current shape and lacks " +
+		"tx, next_attempt_at, dead_at: it was changed by hand; bring it to one shape or the other first"
+	if err := migrations.Upgrade(ctx, conn); err == nil || err.Error() != want {
+		t.Errorf("Upgrade of a half-changed table:\n got %v\nwant %s", err, want)
+	}
+}
+
+func insertCurrent(t *testing.T, conn *pgx.Conn, topic string) {
+	t.Helper()
+	exec(t, conn, `INSERT INTO event_outbox (aggregate_id, aggregate_type, event_type, event_data, topic)
+		VALUES ('1', 'order', 'order.placed.v1', '{"event_id": 1}', $1)`, topic)
+}
