@@ -84,7 +84,7 @@ WITH lease AS MATERIALIZED (
     WHERE d.tx >= $5::xid8
       AND d.tx <= coalesce((SELECT edge.tx FROM edge), '18446744073709551615'::xid8)
       AND d.published_at < now() - make_interval(secs => $4::float8)
-    LIMIT $6
+    LIMIT $7
 ), swept AS (
     DELETE FROM event_outbox AS o USING lease, doomed WHERE o.id = doomed.id RETURNING o.id
 )
@@ -100,6 +100,7 @@ type SweepParams struct {
 	Holder      uuid.UUID
 	KeepSeconds float64
 	FromTx      uint64
+	WindowRows  int32
 	MaxRows     int32
 }
 
@@ -122,6 +123,7 @@ func (q *Queries) Sweep(ctx context.Context, arg SweepParams) (SweepRow, error) 
 		arg.Holder,
 		arg.KeepSeconds,
 		arg.FromTx,
+		arg.WindowRows,
 		arg.MaxRows,
 	)
 	var i SweepRow

@@ -9,7 +9,6 @@ import (
 	"context"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5/pgtype"
 )
 
 const CreateLease = `-- name: CreateLease :exec
@@ -21,6 +20,25 @@ func (q *Queries) CreateLease(ctx context.Context, name string) error {
 	return err
 }
 
+const DescribeSession = `-- name: DescribeSession :one
+SELECT pg_backend_pid()::integer AS pid,
+       (SELECT a.backend_start FROM pg_catalog.pg_stat_activity AS a WHERE a.pid = pg_backend_pid())::timestamptz::text AS started,
+       pg_postmaster_start_time()::text AS server_started
+`
+
+type DescribeSessionRow struct {
+	Pid           int32
+	Started       string
+	ServerStarted string
+}
+
+func (q *Queries) DescribeSession(ctx context.Context) (DescribeSessionRow, error) {
+	row := q.db.QueryRow(ctx, DescribeSession)
+	var i DescribeSessionRow
+	err := row.Scan(&i.Pid, &i.Started, &i.ServerStarted)
+	return i, err
+}
+
 const ObserveLease = `-- name: ObserveLease :one
 SELECT epoch, beat, holder, suspect_seq, unclean_ends FROM event_outbox_lease WHERE name = $1
 `
@@ -28,7 +46,7 @@ SELECT epoch, beat, holder, suspect_seq, unclean_ends FROM event_outbox_lease WH
 type ObserveLeaseRow struct {
 	Epoch       int64
 	Beat        int64
-	Holder      pgtype.UUID
+	Holder      *uuid.UUID
 	SuspectSeq  *int64
 	UncleanEnds int32
 }
@@ -46,20 +64,30 @@ func (q *Queries) ObserveLease(ctx context.Context, name string) (ObserveLeaseRo
 	return i, err
 }
 
-const OwnBackend = `-- name: OwnBackend :one
-SELECT pid, backend_start::text AS start FROM pg_catalog.pg_stat_activity WHERE pid = pg_backend_pid()
+const RegisterBackends = `-- name: RegisterBackends :execrows
+UPDATE event_outbox_lease SET backends = $1::jsonb
+WHERE name = $2 AND epoch = $3 AND holder = $4::uuid
 `
 
-type OwnBackendRow struct {
-	Pid   *int32
-	Start string
+type RegisterBackendsParams struct {
+	Backends []byte
+	Name     string
+	Epoch    int64
+	Holder   uuid.UUID
 }
 
-func (q *Queries) OwnBackend(ctx context.Context) (OwnBackendRow, error) {
-	row := q.db.QueryRow(ctx, OwnBackend)
-	var i OwnBackendRow
-	err := row.Scan(&i.Pid, &i.Start)
-	return i, err
+// RegisterBackends is how a session that replaces a lost one joins the term.
+func (q *Queries) RegisterBackends(ctx context.Context, arg RegisterBackendsParams) (int64, error) {
+	result, err := q.db.Exec(ctx, RegisterBackends,
+		arg.Backends,
+		arg.Name,
+		arg.Epoch,
+		arg.Holder,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
 }
 
 const ReleaseLease = `-- name: ReleaseLease :execrows
@@ -113,14 +141,26 @@ func (q *Queries) RenewLease(ctx context.Context, arg RenewLeaseParams) (int64, 
 	return result.RowsAffected(), nil
 }
 
+const SetUpSession = `-- name: SetUpSession :exec
+SELECT set_config(setting.name, setting.value, false)
+FROM (SELECT unnest($1::text[]) AS name, unnest($2::text[]) AS value) AS setting
+`
+
+type SetUpSessionParams struct {
+	Names  []string
+	Values []string
+}
+
+func (q *Queries) SetUpSession(ctx context.Context, arg SetUpSessionParams) error {
+	_, err := q.db.Exec(ctx, SetUpSession, arg.Names, arg.Values)
+	return err
+}
+
 const TakeOverLease = `-- name: TakeOverLease :one
 WITH seen AS MATERIALIZED (
     SELECT s.name FROM event_outbox_lease AS s
     WHERE s.name = $3 AND s.epoch = $4 AND s.beat = $5
     FOR UPDATE
-), noticed AS (
-    UPDATE event_outbox_audit SET applied_at = now()
-    WHERE action = 'replay' AND applied_at IS NULL AND EXISTS (SELECT FROM seen)
 )
 UPDATE event_outbox_lease AS l
 SET epoch        = l.epoch + 1,
@@ -150,8 +190,6 @@ type TakeOverLeaseRow struct {
 
 // FOR UPDATE is what waits for a settling statement of the old term, which holds
 // the row FOR KEY SHARE until it commits; the plain UPDATE would not.
-// The replays that are visible here need no hint: the backlog of the new term,
-// whose snapshot is later, shows their rows.
 func (q *Queries) TakeOverLease(ctx context.Context, arg TakeOverLeaseParams) (TakeOverLeaseRow, error) {
 	row := q.db.QueryRow(ctx, TakeOverLease,
 		arg.Holder,

@@ -70,37 +70,32 @@ func (q *Queries) ForceFlush(ctx context.Context) error {
 	return err
 }
 
-const ForgetReplays = `-- name: ForgetReplays :one
+const ForgetDecisions = `-- name: ForgetDecisions :one
 WITH lease AS MATERIALIZED (
     SELECT l.name FROM event_outbox_lease AS l
     WHERE l.name = $1 AND l.epoch = $2 AND l.holder = $3::uuid
     FOR KEY SHARE
-), taken AS (
+), done AS (
     UPDATE event_outbox_audit AS a SET applied_at = now()
     FROM lease
-    WHERE a.action = 'replay' AND a.applied_at IS NULL
-      AND (a.seq = ANY($4::bigint[]) OR NOT EXISTS (
-          SELECT FROM event_outbox AS o
-          WHERE o.seq = a.seq AND o.published_at IS NULL AND o.dead_at IS NULL))
+    WHERE a.id = ANY($4::bigint[]) AND a.applied_at IS NULL
 )
 SELECT count(*) AS leases FROM lease
 `
 
-type ForgetReplaysParams struct {
+type ForgetDecisionsParams struct {
 	Name   string
 	Epoch  int64
 	Holder uuid.UUID
-	Seqs   []int64
+	Ids    []int64
 }
 
-// ForgetReplays marks the replays of the rows that were read, and those whose row
-// has been settled or discarded since, as taken up.
-func (q *Queries) ForgetReplays(ctx context.Context, arg ForgetReplaysParams) (int64, error) {
-	row := q.db.QueryRow(ctx, ForgetReplays,
+func (q *Queries) ForgetDecisions(ctx context.Context, arg ForgetDecisionsParams) (int64, error) {
+	row := q.db.QueryRow(ctx, ForgetDecisions,
 		arg.Name,
 		arg.Epoch,
 		arg.Holder,
-		arg.Seqs,
+		arg.Ids,
 	)
 	var leases int64
 	err := row.Scan(&leases)
@@ -118,18 +113,65 @@ func (q *Queries) IsFlushed(ctx context.Context, lsn string) (bool, error) {
 	return flushed, err
 }
 
+const ReadDecisions = `-- name: ReadDecisions :many
+SELECT a.id, a.seq, coalesce(a.topic, a.event_type)::text AS topic, a.event_key, (a.action = 'discard')::boolean AS discarded
+FROM event_outbox_audit AS a
+WHERE a.applied_at IS NULL
+ORDER BY a.id
+LIMIT 1000
+`
+
+type ReadDecisionsRow struct {
+	ID        int64
+	Seq       int64
+	Topic     string
+	EventKey  *string
+	Discarded bool
+}
+
+func (q *Queries) ReadDecisions(ctx context.Context) ([]ReadDecisionsRow, error) {
+	rows, err := q.db.Query(ctx, ReadDecisions)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ReadDecisionsRow
+	for rows.Next() {
+		var i ReadDecisionsRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.Seq,
+			&i.Topic,
+			&i.EventKey,
+			&i.Discarded,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const ReadHeld = `-- name: ReadHeld :many
 SELECT seq, coalesce(topic, event_data ->> 'topic', event_type)::text AS topic, event_key, event_type, retry_count,
        next_attempt_at, (dead_at IS NOT NULL)::boolean AS dead,
        greatest(0, extract(epoch FROM next_attempt_at - clock_timestamp()) * 1000000)::bigint AS retry_in_us
 FROM event_outbox
 WHERE (next_attempt_at IS NOT NULL OR dead_at IS NOT NULL) AND published_at IS NULL
-  AND (dead_at IS NULL OR event_type = ANY($1::text[]))
+  AND (dead_at IS NULL OR (event_type = ANY($1::text[])) <> $2::boolean)
 ORDER BY seq
 `
 
+type ReadHeldParams struct {
+	Excepted  []string
+	ByDefault bool
+}
+
 type ReadHeldRow struct {
-	Seq           *int64
+	Seq           int64
 	Topic         string
 	EventKey      *string
 	EventType     string
@@ -139,8 +181,8 @@ type ReadHeldRow struct {
 	RetryInUs     int64
 }
 
-func (q *Queries) ReadHeld(ctx context.Context, deadTypes []string) ([]ReadHeldRow, error) {
-	rows, err := q.db.Query(ctx, ReadHeld, deadTypes)
+func (q *Queries) ReadHeld(ctx context.Context, arg ReadHeldParams) ([]ReadHeldRow, error) {
+	rows, err := q.db.Query(ctx, ReadHeld, arg.Excepted, arg.ByDefault)
 	if err != nil {
 		return nil, err
 	}
@@ -209,7 +251,7 @@ type ReadRangeParams struct {
 }
 
 type ReadRangeRow struct {
-	Seq           *int64
+	Seq           int64
 	ID            uuid.UUID
 	AggregateType string
 	AggregateID   string
@@ -243,81 +285,6 @@ func (q *Queries) ReadRange(ctx context.Context, arg ReadRangeParams) ([]ReadRan
 	var items []ReadRangeRow
 	for rows.Next() {
 		var i ReadRangeRow
-		if err := rows.Scan(
-			&i.Seq,
-			&i.ID,
-			&i.AggregateType,
-			&i.AggregateID,
-			&i.EventType,
-			&i.Topic,
-			&i.EventKey,
-			&i.CreatedAt,
-			&i.RetryCount,
-			&i.Data,
-			&i.Headers,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
-const ReadReplayed = `-- name: ReadReplayed :many
-SELECT seq, id, aggregate_type, aggregate_id, event_type, topic, event_key, created_at, retry_count,
-       CASE WHEN before = 0 OR before + size <= $1::bigint THEN data END AS data,
-       CASE WHEN before = 0 OR before + size <= $1::bigint THEN headers END AS headers
-FROM (
-    SELECT sized.seq, sized.id, sized.aggregate_type, sized.aggregate_id, sized.event_type, sized.topic, sized.event_key, sized.created_at, sized.retry_count, sized.data, sized.headers, sized.size, sum(size) OVER (ORDER BY seq ROWS UNBOUNDED PRECEDING)::bigint - size AS before
-    FROM (
-        SELECT picked.seq, picked.id, picked.aggregate_type, picked.aggregate_id, picked.event_type, picked.topic, picked.event_key, picked.created_at, picked.retry_count, picked.data, picked.headers, octet_length(data) + coalesce(octet_length(headers), 0) AS size
-        FROM (
-            SELECT o.seq, o.id, o.aggregate_type, o.aggregate_id, o.event_type,
-                   coalesce(o.topic, o.event_data ->> 'topic', o.event_type)::text AS topic,
-                   o.event_key, o.created_at, o.retry_count, o.event_data::text AS data, o.headers::text AS headers
-            FROM event_outbox AS o
-            WHERE o.published_at IS NULL AND o.dead_at IS NULL
-              AND o.seq = ANY(ARRAY(
-                  SELECT a.seq FROM event_outbox_audit AS a WHERE a.action = 'replay' AND a.applied_at IS NULL))
-            ORDER BY o.seq
-            LIMIT $2
-        ) AS picked
-    ) AS sized
-) AS page
-ORDER BY seq
-`
-
-type ReadReplayedParams struct {
-	MaxBytes int64
-	MaxRows  int32
-}
-
-type ReadReplayedRow struct {
-	Seq           *int64
-	ID            uuid.UUID
-	AggregateType string
-	AggregateID   string
-	EventType     string
-	Topic         string
-	EventKey      *string
-	CreatedAt     time.Time
-	RetryCount    int32
-	Data          interface{}
-	Headers       interface{}
-}
-
-func (q *Queries) ReadReplayed(ctx context.Context, arg ReadReplayedParams) ([]ReadReplayedRow, error) {
-	rows, err := q.db.Query(ctx, ReadReplayed, arg.MaxBytes, arg.MaxRows)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []ReadReplayedRow
-	for rows.Next() {
-		var i ReadReplayedRow
 		if err := rows.Scan(
 			&i.Seq,
 			&i.ID,
@@ -384,7 +351,7 @@ type ReadTickParams struct {
 }
 
 type ReadTickRow struct {
-	Seq           *int64
+	Seq           int64
 	ID            uuid.UUID
 	AggregateType string
 	AggregateID   string

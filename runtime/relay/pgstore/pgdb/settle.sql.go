@@ -11,7 +11,7 @@ import (
 	"github.com/google/uuid"
 )
 
-const DeletePublished = `-- name: DeletePublished :one
+const SettleByDelete = `-- name: SettleByDelete :one
 WITH lease AS MATERIALIZED (
     SELECT l.name FROM event_outbox_lease AS l
     WHERE l.name = $1 AND l.epoch = $2 AND l.holder = $3::uuid
@@ -23,38 +23,42 @@ WITH lease AS MATERIALIZED (
 SELECT count(*) AS leases FROM lease
 `
 
-type DeletePublishedParams struct {
-	Name   string
-	Epoch  int64
-	Holder uuid.UUID
-	Seqs   []int64
+type SettleByDeleteParams struct {
+	Name      string
+	Epoch     int64
+	Holder    uuid.UUID
+	Published []int64
 }
 
-func (q *Queries) DeletePublished(ctx context.Context, arg DeletePublishedParams) (int64, error) {
-	row := q.db.QueryRow(ctx, DeletePublished,
+func (q *Queries) SettleByDelete(ctx context.Context, arg SettleByDeleteParams) (int64, error) {
+	row := q.db.QueryRow(ctx, SettleByDelete,
 		arg.Name,
 		arg.Epoch,
 		arg.Holder,
-		arg.Seqs,
+		arg.Published,
 	)
 	var leases int64
 	err := row.Scan(&leases)
 	return leases, err
 }
 
-const MarkFailed = `-- name: MarkFailed :one
+const SettleByDeleteWithFailures = `-- name: SettleByDeleteWithFailures :one
 WITH lease AS MATERIALIZED (
     SELECT l.name FROM event_outbox_lease AS l
     WHERE l.name = $1 AND l.epoch = $2 AND l.holder = $3::uuid
     FOR KEY SHARE
+), published AS (
+    DELETE FROM event_outbox AS o USING lease
+    WHERE o.seq = ANY($4::bigint[]) AND o.published_at IS NULL AND o.dead_at IS NULL
 ), failure AS (
-    SELECT unnest($4::bigint[]) AS seq, unnest($5::text[]) AS error,
-           unnest($6::bigint[]) AS retry_in_us, unnest($7::boolean[]) AS dead
+    SELECT unnest($5::bigint[]) AS seq, unnest($6::text[]) AS error,
+           unnest($7::integer[]) AS retry_count,
+           unnest($8::float8[]) AS retry_seconds, unnest($9::boolean[]) AS dead
 ), failed AS (
     UPDATE event_outbox AS o
-    SET retry_count     = o.retry_count + 1,
+    SET retry_count     = f.retry_count,
         last_error      = f.error,
-        next_attempt_at = CASE WHEN f.dead THEN NULL ELSE now() + f.retry_in_us * interval '1 microsecond' END,
+        next_attempt_at = CASE WHEN f.dead THEN NULL ELSE now() + make_interval(secs => f.retry_seconds) END,
         dead_at         = CASE WHEN f.dead THEN now() END
     FROM lease, failure AS f
     WHERE o.seq = f.seq AND o.published_at IS NULL AND o.dead_at IS NULL
@@ -62,24 +66,28 @@ WITH lease AS MATERIALIZED (
 SELECT count(*) AS leases FROM lease
 `
 
-type MarkFailedParams struct {
-	Name      string
-	Epoch     int64
-	Holder    uuid.UUID
-	Seqs      []int64
-	Errors    []string
-	RetryInUs []int64
-	Dead      []bool
+type SettleByDeleteWithFailuresParams struct {
+	Name         string
+	Epoch        int64
+	Holder       uuid.UUID
+	Published    []int64
+	Failed       []int64
+	Errors       []string
+	RetryCounts  []int32
+	RetrySeconds []float64
+	Dead         []bool
 }
 
-func (q *Queries) MarkFailed(ctx context.Context, arg MarkFailedParams) (int64, error) {
-	row := q.db.QueryRow(ctx, MarkFailed,
+func (q *Queries) SettleByDeleteWithFailures(ctx context.Context, arg SettleByDeleteWithFailuresParams) (int64, error) {
+	row := q.db.QueryRow(ctx, SettleByDeleteWithFailures,
 		arg.Name,
 		arg.Epoch,
 		arg.Holder,
-		arg.Seqs,
+		arg.Published,
+		arg.Failed,
 		arg.Errors,
-		arg.RetryInUs,
+		arg.RetryCounts,
+		arg.RetrySeconds,
 		arg.Dead,
 	)
 	var leases int64
@@ -87,7 +95,7 @@ func (q *Queries) MarkFailed(ctx context.Context, arg MarkFailedParams) (int64, 
 	return leases, err
 }
 
-const MarkPublished = `-- name: MarkPublished :one
+const SettleByMark = `-- name: SettleByMark :one
 
 WITH lease AS MATERIALIZED (
     SELECT l.name FROM event_outbox_lease AS l
@@ -101,22 +109,83 @@ WITH lease AS MATERIALIZED (
 SELECT count(*) AS leases FROM lease
 `
 
-type MarkPublishedParams struct {
-	Name   string
-	Epoch  int64
-	Holder uuid.UUID
-	Seqs   []int64
+type SettleByMarkParams struct {
+	Name      string
+	Epoch     int64
+	Holder    uuid.UUID
+	Published []int64
 }
 
-// Every statement here first takes the lease row FOR KEY SHARE under the term's
-// epoch and holder. An empty lease means that the term has ended: nothing is
-// joined, nothing changes, and leases = 0 says so.
-func (q *Queries) MarkPublished(ctx context.Context, arg MarkPublishedParams) (int64, error) {
-	row := q.db.QueryRow(ctx, MarkPublished,
+// Every settling statement first takes the lease row FOR KEY SHARE under the
+// term's epoch and holder. That does not disturb a renewal, which changes no key;
+// it makes a take-over wait, and it waits for one. An empty lease means that the
+// term has ended: nothing is joined to it, so nothing changes, and leases = 0
+// says so. Asking with EXISTS instead would not do: the take-over could commit
+// between the question and the commit.
+//
+// Rows that are settled already are left alone, so that a statement whose outcome
+// was unknown may be sent again. "published_at IS NULL AND dead_at IS NULL" is
+// also what leads to the index on seq.
+func (q *Queries) SettleByMark(ctx context.Context, arg SettleByMarkParams) (int64, error) {
+	row := q.db.QueryRow(ctx, SettleByMark,
 		arg.Name,
 		arg.Epoch,
 		arg.Holder,
-		arg.Seqs,
+		arg.Published,
+	)
+	var leases int64
+	err := row.Scan(&leases)
+	return leases, err
+}
+
+const SettleByMarkWithFailures = `-- name: SettleByMarkWithFailures :one
+WITH lease AS MATERIALIZED (
+    SELECT l.name FROM event_outbox_lease AS l
+    WHERE l.name = $1 AND l.epoch = $2 AND l.holder = $3::uuid
+    FOR KEY SHARE
+), published AS (
+    UPDATE event_outbox AS o SET published_at = now(), next_attempt_at = NULL
+    FROM lease
+    WHERE o.seq = ANY($4::bigint[]) AND o.published_at IS NULL AND o.dead_at IS NULL
+), failure AS (
+    SELECT unnest($5::bigint[]) AS seq, unnest($6::text[]) AS error,
+           unnest($7::integer[]) AS retry_count,
+           unnest($8::float8[]) AS retry_seconds, unnest($9::boolean[]) AS dead
+), failed AS (
+    UPDATE event_outbox AS o
+    SET retry_count     = f.retry_count,
+        last_error      = f.error,
+        next_attempt_at = CASE WHEN f.dead THEN NULL ELSE now() + make_interval(secs => f.retry_seconds) END,
+        dead_at         = CASE WHEN f.dead THEN now() END
+    FROM lease, failure AS f
+    WHERE o.seq = f.seq AND o.published_at IS NULL AND o.dead_at IS NULL
+)
+SELECT count(*) AS leases FROM lease
+`
+
+type SettleByMarkWithFailuresParams struct {
+	Name         string
+	Epoch        int64
+	Holder       uuid.UUID
+	Published    []int64
+	Failed       []int64
+	Errors       []string
+	RetryCounts  []int32
+	RetrySeconds []float64
+	Dead         []bool
+}
+
+func (q *Queries) SettleByMarkWithFailures(ctx context.Context, arg SettleByMarkWithFailuresParams) (int64, error) {
+	row := q.db.QueryRow(ctx, SettleByMarkWithFailures,
+		arg.Name,
+		arg.Epoch,
+		arg.Holder,
+		arg.Published,
+		arg.Failed,
+		arg.Errors,
+		arg.RetryCounts,
+		arg.RetrySeconds,
+		arg.Dead,
 	)
 	var leases int64
 	err := row.Scan(&leases)

@@ -33,7 +33,7 @@ WITH lease AS MATERIALIZED (
     FROM event_outbox AS e
     WHERE e.tx >= @from_tx::xid8
     ORDER BY e.tx
-    OFFSET @max_rows LIMIT 1
+    OFFSET @window_rows LIMIT 1
 ), doomed AS MATERIALIZED (
     SELECT d.id FROM event_outbox AS d
     WHERE d.tx >= @from_tx::xid8

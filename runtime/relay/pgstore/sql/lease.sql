@@ -6,16 +6,11 @@ SELECT epoch, beat, holder, suspect_seq, unclean_ends FROM event_outbox_lease WH
 
 -- FOR UPDATE is what waits for a settling statement of the old term, which holds
 -- the row FOR KEY SHARE until it commits; the plain UPDATE would not.
--- The replays that are visible here need no hint: the backlog of the new term,
--- whose snapshot is later, shows their rows.
 -- name: TakeOverLease :one
 WITH seen AS MATERIALIZED (
     SELECT s.name FROM event_outbox_lease AS s
     WHERE s.name = @name AND s.epoch = @epoch AND s.beat = @beat
     FOR UPDATE
-), noticed AS (
-    UPDATE event_outbox_audit SET applied_at = now()
-    WHERE action = 'replay' AND applied_at IS NULL AND EXISTS (SELECT FROM seen)
 )
 UPDATE event_outbox_lease AS l
 SET epoch        = l.epoch + 1,
@@ -51,5 +46,16 @@ JOIN pg_catalog.pg_stat_activity AS a
     ON a.pid = (b ->> 'pid')::integer AND a.backend_start = (b ->> 'start')::timestamptz
 WHERE l.name = @name AND l.epoch = @epoch AND a.pid <> pg_backend_pid();
 
--- name: OwnBackend :one
-SELECT pid, backend_start::text AS start FROM pg_catalog.pg_stat_activity WHERE pid = pg_backend_pid();
+-- name: SetUpSession :exec
+SELECT set_config(setting.name, setting.value, false)
+FROM (SELECT unnest(@names::text[]) AS name, unnest(@values::text[]) AS value) AS setting;
+
+-- name: DescribeSession :one
+SELECT pg_backend_pid()::integer AS pid,
+       (SELECT a.backend_start FROM pg_catalog.pg_stat_activity AS a WHERE a.pid = pg_backend_pid())::timestamptz::text AS started,
+       pg_postmaster_start_time()::text AS server_started;
+
+-- RegisterBackends is how a session that replaces a lost one joins the term.
+-- name: RegisterBackends :execrows
+UPDATE event_outbox_lease SET backends = @backends::jsonb
+WHERE name = @name AND epoch = @epoch AND holder = @holder::uuid;

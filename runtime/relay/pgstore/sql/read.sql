@@ -84,45 +84,24 @@ FROM (
 ) AS page
 ORDER BY seq;
 
--- name: ReadReplayed :many
-SELECT seq, id, aggregate_type, aggregate_id, event_type, topic, event_key, created_at, retry_count,
-       CASE WHEN before = 0 OR before + size <= @max_bytes::bigint THEN data END AS data,
-       CASE WHEN before = 0 OR before + size <= @max_bytes::bigint THEN headers END AS headers
-FROM (
-    SELECT sized.*, sum(size) OVER (ORDER BY seq ROWS UNBOUNDED PRECEDING)::bigint - size AS before
-    FROM (
-        SELECT picked.*, octet_length(data) + coalesce(octet_length(headers), 0) AS size
-        FROM (
-            SELECT o.seq, o.id, o.aggregate_type, o.aggregate_id, o.event_type,
-                   coalesce(o.topic, o.event_data ->> 'topic', o.event_type)::text AS topic,
-                   o.event_key, o.created_at, o.retry_count, o.event_data::text AS data, o.headers::text AS headers
-            FROM event_outbox AS o
-            WHERE o.published_at IS NULL AND o.dead_at IS NULL
-              AND o.seq = ANY(ARRAY(
-                  SELECT a.seq FROM event_outbox_audit AS a WHERE a.action = 'replay' AND a.applied_at IS NULL))
-            ORDER BY o.seq
-            LIMIT @max_rows
-        ) AS picked
-    ) AS sized
-) AS page
-ORDER BY seq;
-
--- ForgetReplays marks the replays of the rows that were read, and those whose row
--- has been settled or discarded since, as taken up.
--- name: ForgetReplays :one
+-- name: ForgetDecisions :one
 WITH lease AS MATERIALIZED (
     SELECT l.name FROM event_outbox_lease AS l
     WHERE l.name = @name AND l.epoch = @epoch AND l.holder = @holder::uuid
     FOR KEY SHARE
-), taken AS (
+), done AS (
     UPDATE event_outbox_audit AS a SET applied_at = now()
     FROM lease
-    WHERE a.action = 'replay' AND a.applied_at IS NULL
-      AND (a.seq = ANY(@seqs::bigint[]) OR NOT EXISTS (
-          SELECT FROM event_outbox AS o
-          WHERE o.seq = a.seq AND o.published_at IS NULL AND o.dead_at IS NULL))
+    WHERE a.id = ANY(@ids::bigint[]) AND a.applied_at IS NULL
 )
 SELECT count(*) AS leases FROM lease;
+
+-- name: ReadDecisions :many
+SELECT a.id, a.seq, coalesce(a.topic, a.event_type)::text AS topic, a.event_key, (a.action = 'discard')::boolean AS discarded
+FROM event_outbox_audit AS a
+WHERE a.applied_at IS NULL
+ORDER BY a.id
+LIMIT 1000;
 
 -- AdoptForeign finds rows that are visible although their tx says that they
 -- cannot be: they were written under another cluster's transaction ids (a dump
@@ -152,7 +131,7 @@ SELECT seq, coalesce(topic, event_data ->> 'topic', event_type)::text AS topic, 
        greatest(0, extract(epoch FROM next_attempt_at - clock_timestamp()) * 1000000)::bigint AS retry_in_us
 FROM event_outbox
 WHERE (next_attempt_at IS NOT NULL OR dead_at IS NOT NULL) AND published_at IS NULL
-  AND (dead_at IS NULL OR event_type = ANY(@dead_types::text[]))
+  AND (dead_at IS NULL OR (event_type = ANY(@excepted::text[])) <> @by_default::boolean)
 ORDER BY seq;
 
 -- name: IsFlushed :one

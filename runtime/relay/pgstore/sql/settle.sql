@@ -1,8 +1,15 @@
--- Every statement here first takes the lease row FOR KEY SHARE under the term's
--- epoch and holder. An empty lease means that the term has ended: nothing is
--- joined, nothing changes, and leases = 0 says so.
+-- Every settling statement first takes the lease row FOR KEY SHARE under the
+-- term's epoch and holder. That does not disturb a renewal, which changes no key;
+-- it makes a take-over wait, and it waits for one. An empty lease means that the
+-- term has ended: nothing is joined to it, so nothing changes, and leases = 0
+-- says so. Asking with EXISTS instead would not do: the take-over could commit
+-- between the question and the commit.
+--
+-- Rows that are settled already are left alone, so that a statement whose outcome
+-- was unknown may be sent again. "published_at IS NULL AND dead_at IS NULL" is
+-- also what leads to the index on seq.
 
--- name: MarkPublished :one
+-- name: SettleByMark :one
 WITH lease AS MATERIALIZED (
     SELECT l.name FROM event_outbox_lease AS l
     WHERE l.name = @name AND l.epoch = @epoch AND l.holder = @holder::uuid
@@ -10,34 +17,62 @@ WITH lease AS MATERIALIZED (
 ), published AS (
     UPDATE event_outbox AS o SET published_at = now(), next_attempt_at = NULL
     FROM lease
-    WHERE o.seq = ANY(@seqs::bigint[]) AND o.published_at IS NULL AND o.dead_at IS NULL
+    WHERE o.seq = ANY(@published::bigint[]) AND o.published_at IS NULL AND o.dead_at IS NULL
 )
 SELECT count(*) AS leases FROM lease;
 
--- name: DeletePublished :one
+-- name: SettleByDelete :one
 WITH lease AS MATERIALIZED (
     SELECT l.name FROM event_outbox_lease AS l
     WHERE l.name = @name AND l.epoch = @epoch AND l.holder = @holder::uuid
     FOR KEY SHARE
 ), published AS (
     DELETE FROM event_outbox AS o USING lease
-    WHERE o.seq = ANY(@seqs::bigint[]) AND o.published_at IS NULL AND o.dead_at IS NULL
+    WHERE o.seq = ANY(@published::bigint[]) AND o.published_at IS NULL AND o.dead_at IS NULL
 )
 SELECT count(*) AS leases FROM lease;
 
--- name: MarkFailed :one
+-- name: SettleByMarkWithFailures :one
 WITH lease AS MATERIALIZED (
     SELECT l.name FROM event_outbox_lease AS l
     WHERE l.name = @name AND l.epoch = @epoch AND l.holder = @holder::uuid
     FOR KEY SHARE
+), published AS (
+    UPDATE event_outbox AS o SET published_at = now(), next_attempt_at = NULL
+    FROM lease
+    WHERE o.seq = ANY(@published::bigint[]) AND o.published_at IS NULL AND o.dead_at IS NULL
 ), failure AS (
-    SELECT unnest(@seqs::bigint[]) AS seq, unnest(@errors::text[]) AS error,
-           unnest(@retry_in_us::bigint[]) AS retry_in_us, unnest(@dead::boolean[]) AS dead
+    SELECT unnest(@failed::bigint[]) AS seq, unnest(@errors::text[]) AS error,
+           unnest(@retry_counts::integer[]) AS retry_count,
+           unnest(@retry_seconds::float8[]) AS retry_seconds, unnest(@dead::boolean[]) AS dead
 ), failed AS (
     UPDATE event_outbox AS o
-    SET retry_count     = o.retry_count + 1,
+    SET retry_count     = f.retry_count,
         last_error      = f.error,
-        next_attempt_at = CASE WHEN f.dead THEN NULL ELSE now() + f.retry_in_us * interval '1 microsecond' END,
+        next_attempt_at = CASE WHEN f.dead THEN NULL ELSE now() + make_interval(secs => f.retry_seconds) END,
+        dead_at         = CASE WHEN f.dead THEN now() END
+    FROM lease, failure AS f
+    WHERE o.seq = f.seq AND o.published_at IS NULL AND o.dead_at IS NULL
+)
+SELECT count(*) AS leases FROM lease;
+
+-- name: SettleByDeleteWithFailures :one
+WITH lease AS MATERIALIZED (
+    SELECT l.name FROM event_outbox_lease AS l
+    WHERE l.name = @name AND l.epoch = @epoch AND l.holder = @holder::uuid
+    FOR KEY SHARE
+), published AS (
+    DELETE FROM event_outbox AS o USING lease
+    WHERE o.seq = ANY(@published::bigint[]) AND o.published_at IS NULL AND o.dead_at IS NULL
+), failure AS (
+    SELECT unnest(@failed::bigint[]) AS seq, unnest(@errors::text[]) AS error,
+           unnest(@retry_counts::integer[]) AS retry_count,
+           unnest(@retry_seconds::float8[]) AS retry_seconds, unnest(@dead::boolean[]) AS dead
+), failed AS (
+    UPDATE event_outbox AS o
+    SET retry_count     = f.retry_count,
+        last_error      = f.error,
+        next_attempt_at = CASE WHEN f.dead THEN NULL ELSE now() + make_interval(secs => f.retry_seconds) END,
         dead_at         = CASE WHEN f.dead THEN now() END
     FROM lease, failure AS f
     WHERE o.seq = f.seq AND o.published_at IS NULL AND o.dead_at IS NULL

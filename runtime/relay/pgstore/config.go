@@ -1,0 +1,106 @@
+package pgstore
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Mode says what becomes of a row that was published.
+type Mode string
+
+const (
+	// Mark sets published_at. The row stays until it is swept, for people to look
+	// at; every row costs an update that touches each index.
+	Mark Mode = "mark"
+	// Delete removes the row: several times faster, and nothing is left to look
+	// at but Kafka.
+	Delete Mode = "delete"
+)
+
+// Config is what a [Store] needs to know. Conn is required; the zero value of
+// every other field means its default.
+type Config struct {
+	// Conn says where the database is and who connects, as pgx.ParseConfig or
+	// pgxpool.ParseConfig gives it. The server must be the primary, and sessions
+	// must be the server's own: no pooler in transaction or statement mode.
+	Conn *pgx.ConnConfig
+	// Schema is the Postgres schema of the tables. Default "": the search_path
+	// that the server gives the role.
+	Schema string
+	// Name is the row of event_outbox_lease that the relays of this outbox contend
+	// for. Default "event_outbox". All of them must use the same.
+	Name string
+	// Mode is what becomes of published rows. Default Mark.
+	Mode Mode
+	// StatementTimeout bounds one statement on the server. Default 30s.
+	StatementTimeout time.Duration
+	// LockTimeout is how long a take-over waits for a statement of the term
+	// before; past it, the sessions of that term are ended. Default 250ms.
+	LockTimeout time.Duration
+	// ApplicationName is what pg_stat_activity shows. Default "outboxrelay".
+	ApplicationName string
+	// Logger gets the warnings of Check. Default slog.Default().
+	Logger *slog.Logger
+}
+
+// WithDefaults returns a copy in which every field that was left zero has its
+// default.
+func (c Config) WithDefaults() Config {
+	c.Name = cmp.Or(c.Name, "event_outbox")
+	c.Mode = cmp.Or(c.Mode, Mark)
+	c.StatementTimeout = cmp.Or(c.StatementTimeout, 30*time.Second)
+	c.LockTimeout = cmp.Or(c.LockTimeout, 250*time.Millisecond)
+	c.ApplicationName = cmp.Or(c.ApplicationName, "outboxrelay")
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	return c
+}
+
+func (c Config) validate() error {
+	if c.Conn == nil {
+		return errors.New("pgstore: Config.Conn is nil: give it what pgx.ParseConfig returns for the database's URL")
+	}
+	if c.Mode != Mark && c.Mode != Delete {
+		return fmt.Errorf("pgstore: Config.Mode is %q: use %q or %q", c.Mode, Mark, Delete)
+	}
+	if len(c.Name) > 63 {
+		return fmt.Errorf("pgstore: Config.Name %q is longer than 63 bytes", c.Name)
+	}
+	if c.StatementTimeout < time.Millisecond {
+		return fmt.Errorf("pgstore: Config.StatementTimeout is %v: it must be at least 1ms", c.StatementTimeout)
+	}
+	if c.LockTimeout < time.Millisecond {
+		return fmt.Errorf("pgstore: Config.LockTimeout is %v: it must be at least 1ms", c.LockTimeout)
+	}
+	return nil
+}
+
+// settings are those of the store's sessions; only the one that deals with the
+// lease has a lock timeout.
+func (c Config) settings(lockTimeout time.Duration) (names, values []string) {
+	set := func(name, value string) { names, values = append(names, name), append(values, value) }
+	milliseconds := func(d time.Duration) string { return fmt.Sprintf("%dms", d.Milliseconds()) }
+
+	set("application_name", c.ApplicationName)
+	if c.Schema != "" {
+		set("search_path", pgx.Identifier{c.Schema}.Sanitize())
+	}
+	set("TimeZone", "UTC")
+	set("statement_timeout", milliseconds(c.StatementTimeout))
+	set("lock_timeout", milliseconds(lockTimeout))
+	set("synchronous_commit", "on")
+	// Statistics that were taken when the table was empty, or full, must not
+	// change a plan: each statement has one index that fits, and is to use it.
+	set("plan_cache_mode", "force_generic_plan")
+	for _, strategy := range []string{"seqscan", "bitmapscan", "hashjoin", "mergejoin"} {
+		set("enable_"+strategy, "off")
+	}
+	set("jit", "off")
+	return names, values
+}

@@ -1,0 +1,114 @@
+package pgstore
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/outboxgen/outboxgen/runtime/relay"
+	"github.com/outboxgen/outboxgen/runtime/relay/pgstore/pgdb"
+)
+
+const (
+	// pendingCap keeps counting what waits cheap.
+	pendingCap = 100_001
+	// withoutTxEvery is how often rows of before an upgrade are looked at.
+	withoutTxEvery = time.Hour
+)
+
+// Stats is what operators chart.
+func (s *Store) Stats(ctx context.Context) (relay.Stats, error) {
+	var stats relay.Stats
+	err := s.anywhere(ctx, "count the rows", func(se *session) (err error) {
+		if stats.Pending, err = se.q.CountPending(ctx, pendingCap); err != nil {
+			return err
+		}
+		held, err := se.q.CountHeld(ctx)
+		if err != nil {
+			return err
+		}
+		stats.Held, stats.Dead = held.Held, held.Dead
+		age, err := se.q.OldestPending(ctx)
+		if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+			return err
+		}
+		stats.OldestAge = time.Duration(age) * time.Microsecond
+		stats.LastSeq, err = se.q.LastSeq(ctx)
+		return err
+	})
+	if err != nil {
+		return relay.Stats{}, err
+	}
+	return stats, nil
+}
+
+// sweepState is where the sweep has got to. It lives in memory only: a new term
+// begins at the oldest transaction again.
+type sweepState struct {
+	mu            sync.Mutex
+	from          uint64    // the transaction to go on from
+	nextWithoutTx time.Time // when to look at rows without a tx again
+}
+
+func (st *sweepState) reset() {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	st.from, st.nextWithoutTx = 0, time.Time{}
+}
+
+// Sweep deletes at most limit rows that were published longer ago than keep. It
+// goes through the table in windows of limit rows by transaction, from where the
+// last call stopped, until it has deleted that many or meets rows that are too
+// young; after that the next call begins at the oldest transaction.
+func (s *Store) Sweep(ctx context.Context, l relay.Lease, keep time.Duration, limit int) (int, error) {
+	s.sweep.mu.Lock()
+	defer s.sweep.mu.Unlock()
+	swept := 0
+	err := s.underLease(ctx, "sweep published rows", l, func(_ *term, se *session) (int64, error) {
+		for swept < limit {
+			row, err := se.q.Sweep(ctx, pgdb.SweepParams{
+				Name: s.cfg.Name, Epoch: l.Epoch, Holder: l.Holder, KeepSeconds: keep.Seconds(),
+				FromTx: s.sweep.from, WindowRows: int32(limit), MaxRows: int32(limit - swept),
+			})
+			if err != nil || row.Leases == 0 {
+				return row.Leases, err
+			}
+			room := limit - swept
+			swept += int(row.Swept)
+			switch {
+			case int(row.Swept) == room:
+				return row.Leases, nil // the window may hold more
+			case !row.EdgeOld:
+				s.sweep.from = 0
+				return s.sweepWithoutTx(ctx, se, l, keep, limit, &swept)
+			}
+			s.sweep.from = row.EdgeTx + 1
+		}
+		return 1, nil
+	})
+	return swept, err
+}
+
+// sweepWithoutTx sweeps what is left from before an upgrade. No index tells the
+// old ones of these rows from the young, so it looks rarely, and no more once
+// it is done with them.
+func (s *Store) sweepWithoutTx(ctx context.Context, se *session, l relay.Lease, keep time.Duration, limit int, swept *int) (int64, error) {
+	if time.Now().Before(s.sweep.nextWithoutTx) {
+		return 1, nil
+	}
+	room := limit - *swept
+	row, err := se.q.SweepWithoutTx(ctx, pgdb.SweepWithoutTxParams{
+		Name: s.cfg.Name, Epoch: l.Epoch, Holder: l.Holder, KeepSeconds: keep.Seconds(), MaxRows: int32(room),
+	})
+	if err != nil || row.Leases == 0 {
+		return row.Leases, err
+	}
+	*swept += int(row.Swept)
+	if int(row.Swept) < room {
+		s.sweep.nextWithoutTx = time.Now().Add(withoutTxEvery)
+	}
+	return row.Leases, nil
+}

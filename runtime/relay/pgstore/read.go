@@ -1,0 +1,259 @@
+package pgstore
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/outboxgen/outboxgen/runtime/relay"
+	"github.com/outboxgen/outboxgen/runtime/relay/pgstore/pgdb"
+)
+
+const (
+	// adoptRows bounds one statement that adopts rows of another cluster.
+	adoptRows = 5_000
+	// assumedRowBytes is the size of a row before any was read.
+	assumedRowBytes = 2_048
+	// leastRows is what a page asks for however large the rows have been.
+	leastRows = 16
+)
+
+// Snapshot takes the database's snapshot. The first one of a term first makes
+// rows that came from another cluster part of the backlog.
+func (s *Store) Snapshot(ctx context.Context) (relay.Snapshot, error) {
+	var taken relay.Snapshot
+	err := s.inTerm(ctx, "take a snapshot", func(t *term, se *session) error {
+		if err := s.adoptForeign(ctx, t, se); err != nil {
+			return err
+		}
+		text, err := se.q.TakeSnapshot(ctx)
+		if err != nil {
+			return err
+		}
+		taken = relay.Snapshot(text)
+		parsed, err := parseSnapshot(taken)
+		if err != nil {
+			return err
+		}
+		return t.advance(parsed)
+	})
+	return taken, err
+}
+
+// advance notes a snapshot. Transaction ids only move back when the server
+// behind the connection is no longer the same one.
+func (t *term) advance(taken pgSnapshot) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if taken.xmax < t.last.xmax {
+		return fmt.Errorf("the server's transaction ids moved back from %d to %d: it was restored or replaced: %w",
+			t.last.xmax, taken.xmax, relay.ErrLeaseLost)
+	}
+	t.last = taken
+	return nil
+}
+
+func (s *Store) adoptForeign(ctx context.Context, t *term, se *session) error {
+	t.mu.Lock()
+	adopted := t.adopted
+	t.mu.Unlock()
+	if adopted {
+		return nil
+	}
+	var total int64
+	for {
+		row, err := se.q.AdoptForeign(ctx, pgdb.AdoptForeignParams{
+			Name: s.cfg.Name, Epoch: t.lease.Epoch, Holder: t.lease.Holder, MaxRows: adoptRows,
+		})
+		if err := lostUnless(row.Leases, err); err != nil {
+			return fmt.Errorf("look for rows of another cluster: %w", err)
+		}
+		total += row.Adopted
+		if row.Adopted < adoptRows {
+			break
+		}
+	}
+	if total > 0 {
+		s.cfg.Logger.WarnContext(ctx, "rows bear transaction ids of another cluster, as after restoring a dump; "+
+			"they are delivered first, in the order of their seq", "lease", s.cfg.Name, "rows", total)
+	}
+	t.mu.Lock()
+	t.adopted = true
+	t.mu.Unlock()
+	return nil
+}
+
+// ReadBacklog reads unsettled rows that the snapshot shows.
+func (s *Store) ReadBacklog(ctx context.Context, snap relay.Snapshot, after int64, limit relay.Limit) (relay.Page, error) {
+	return s.readRange(ctx, "read the backlog", limit, pgdb.ReadRangeParams{
+		VisibleIn: string(snap), After: after, UpTo: math.MaxInt64,
+	})
+}
+
+// ReadAgain reads unsettled rows of one topic, or of one key of it.
+func (s *Store) ReadAgain(ctx context.Context, snap relay.Snapshot, scope relay.Scope, after, upTo int64, limit relay.Limit) (relay.Page, error) {
+	return s.readRange(ctx, "read rows of topic "+scope.Topic+" again", limit, pgdb.ReadRangeParams{
+		VisibleIn: string(snap), After: after, UpTo: upTo, Topic: &scope.Topic, Key: scope.Key,
+	})
+}
+
+// ReadTick reads the unsettled rows that to shows and from does not.
+func (s *Store) ReadTick(ctx context.Context, from, to relay.Snapshot, after int64, limit relay.Limit) (relay.Page, error) {
+	const what = "read a tick"
+	earlier, err := parseSnapshot(from)
+	if err != nil {
+		return relay.Page{}, s.wrap(what, err)
+	}
+	later, err := parseSnapshot(to)
+	if err != nil {
+		return relay.Page{}, s.wrap(what, err)
+	}
+	closed := earlier.closedBy(later)
+	if earlier.xmax == later.xmax && len(closed) == 0 {
+		return relay.Page{}, nil // no transaction has ended in between
+	}
+	if after > 0 {
+		text := string(from)
+		return s.readRange(ctx, what, limit, pgdb.ReadRangeParams{
+			VisibleIn: string(to), HiddenIn: &text, After: after, UpTo: math.MaxInt64,
+		})
+	}
+	rows := s.rowLimit(limit)
+	return s.readPage(ctx, what, limit, rows, pgdb.ReadTick,
+		limit.Bytes, earlier.xmax, later.xmax, string(to), closed, after, rows+1)
+}
+
+func (s *Store) readRange(ctx context.Context, what string, limit relay.Limit, p pgdb.ReadRangeParams) (relay.Page, error) {
+	rows := s.rowLimit(limit)
+	return s.readPage(ctx, what, limit, rows, pgdb.ReadRange,
+		limit.Bytes, p.After, p.UpTo, p.VisibleIn, p.HiddenIn, p.Topic, p.Key, rows+1)
+}
+
+// rowLimit is how many rows a page asks for. The server adds up sizes for as
+// many rows as are asked for, so when rows have been large, fewer are asked for:
+// about twice what the byte limit will let through.
+func (s *Store) rowLimit(limit relay.Limit) int32 {
+	perRow := s.rowBytes.Load()
+	if perRow == 0 {
+		perRow = assumedRowBytes
+	}
+	rows := max(leastRows, 2*limit.Bytes/perRow)
+	return int32(min(rows, int64(max(limit.Rows, 1)), math.MaxInt32-1))
+}
+
+// readPage runs one of the page queries and, in the same batch, asks how far the
+// write-ahead log was filled. It reads the columns from the wire itself: through
+// Scan and a struct per row this step would be the slowest of the relay.
+func (s *Store) readPage(ctx context.Context, what string, limit relay.Limit, maxRows int32, query string, args ...any) (relay.Page, error) {
+	var page relay.Page
+	err := s.inTerm(ctx, what, func(_ *term, se *session) (err error) {
+		batch := &pgx.Batch{}
+		batch.Queue(query, args...)
+		batch.Queue(pgdb.WALInsertLSN)
+		results := se.conn.SendBatch(ctx, batch)
+		defer func() {
+			if closeErr := results.Close(); err == nil {
+				err = closeErr
+			}
+		}()
+		rows, err := results.Query()
+		if err != nil {
+			return err
+		}
+		page, err = scanPage(rows, int(maxRows))
+		if err != nil {
+			return err
+		}
+		return results.QueryRow().Scan(&page.InsertLSN)
+	})
+	if err != nil {
+		return relay.Page{}, err
+	}
+	s.learnRowBytes(page)
+	return page, nil
+}
+
+func (s *Store) learnRowBytes(page relay.Page) {
+	if len(page.Rows) == 0 {
+		return
+	}
+	var total int64
+	for i := range page.Rows {
+		total += int64(len(page.Rows[i].Data) + len(page.Rows[i].Headers))
+	}
+	mean := max(total/int64(len(page.Rows)), 1)
+	// Growth counts at once, since it is what costs; decline by and by.
+	s.rowBytes.Store(max(mean, (3*s.rowBytes.Load()+mean)/4))
+}
+
+// ReadHeld lists the rows that hold their key.
+func (s *Store) ReadHeld(ctx context.Context, blocking relay.Blocking) ([]relay.HeldRow, error) {
+	var held []relay.HeldRow
+	err := s.anywhere(ctx, "read the held rows", func(se *session) error {
+		excepted := blocking.Except
+		if excepted == nil {
+			excepted = []string{} // a NULL array would compare as unknown
+		}
+		rows, err := se.q.ReadHeld(ctx, pgdb.ReadHeldParams{Excepted: excepted, ByDefault: blocking.ByDefault})
+		if err != nil {
+			return err
+		}
+		held = make([]relay.HeldRow, len(rows))
+		for i, r := range rows {
+			held[i] = relay.HeldRow{
+				Seq: r.Seq, Topic: r.Topic, Key: r.EventKey, EventType: r.EventType, RetryCount: int(r.RetryCount),
+				NextAttempt: orZero(r.NextAttemptAt), RetryIn: time.Duration(r.RetryInUs) * time.Microsecond, Dead: r.Dead,
+			}
+			if r.Dead {
+				held[i].NextAttempt, held[i].RetryIn = time.Time{}, 0
+			}
+		}
+		return nil
+	})
+	return held, err
+}
+
+// Decisions marks what was done and lists what is to do.
+func (s *Store) Decisions(ctx context.Context, l relay.Lease, done []int64) ([]relay.Decision, error) {
+	var decisions []relay.Decision
+	err := s.underLease(ctx, "read the operators' decisions", l, func(_ *term, se *session) (int64, error) {
+		if done == nil {
+			done = []int64{}
+		}
+		leases, err := se.q.ForgetDecisions(ctx, pgdb.ForgetDecisionsParams{
+			Name: s.cfg.Name, Epoch: l.Epoch, Holder: l.Holder, Ids: done,
+		})
+		if err != nil || leases == 0 {
+			return leases, err
+		}
+		rows, err := se.q.ReadDecisions(ctx)
+		if err != nil {
+			return 0, err
+		}
+		for _, r := range rows {
+			decisions = append(decisions, relay.Decision{
+				ID: r.ID, Seq: r.Seq, Topic: r.Topic, Key: r.EventKey, Discarded: r.Discarded,
+			})
+		}
+		return leases, nil
+	})
+	return decisions, err
+}
+
+// Flushed waits until the log is on disk up to where it was filled when the page
+// was read; see the package documentation.
+func (s *Store) Flushed(ctx context.Context, p relay.Page) error {
+	if len(p.Rows) == 0 {
+		return nil
+	}
+	return s.inTerm(ctx, "wait for the write-ahead log", func(_ *term, se *session) error {
+		flushed, err := se.q.IsFlushed(ctx, p.InsertLSN)
+		if err != nil || flushed {
+			return err
+		}
+		return se.q.ForceFlush(ctx)
+	})
+}

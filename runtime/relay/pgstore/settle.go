@@ -1,0 +1,60 @@
+package pgstore
+
+import (
+	"context"
+	"strings"
+
+	"github.com/outboxgen/outboxgen/runtime/relay"
+	"github.com/outboxgen/outboxgen/runtime/relay/pgstore/pgdb"
+)
+
+// maxLastError bounds what a row keeps of an error.
+const maxLastError = 2_000
+
+// Settle records what became of rows, under the lease.
+func (s *Store) Settle(ctx context.Context, l relay.Lease, settlement relay.Settlement) error {
+	if len(settlement.Published) == 0 && len(settlement.Failed) == 0 {
+		return nil
+	}
+	return s.underLease(ctx, "settle", l, func(_ *term, se *session) (int64, error) {
+		if len(settlement.Failed) > 0 {
+			return s.settleFailures(ctx, se, l, settlement)
+		}
+		if s.cfg.Mode == Delete {
+			return se.q.SettleByDelete(ctx, pgdb.SettleByDeleteParams{
+				Name: s.cfg.Name, Epoch: l.Epoch, Holder: l.Holder, Published: settlement.Published,
+			})
+		}
+		return se.q.SettleByMark(ctx, pgdb.SettleByMarkParams{
+			Name: s.cfg.Name, Epoch: l.Epoch, Holder: l.Holder, Published: settlement.Published,
+		})
+	})
+}
+
+func (s *Store) settleFailures(ctx context.Context, se *session, l relay.Lease, settlement relay.Settlement) (int64, error) {
+	p := pgdb.SettleByMarkWithFailuresParams{
+		Name: s.cfg.Name, Epoch: l.Epoch, Holder: l.Holder,
+		Published: append([]int64{}, settlement.Published...), // not nil
+	}
+	for _, f := range settlement.Failed {
+		p.Failed = append(p.Failed, f.Seq)
+		p.Errors = append(p.Errors, shorten(f.Err))
+		p.RetryCounts = append(p.RetryCounts, int32(f.RetryCount))
+		p.RetrySeconds = append(p.RetrySeconds, f.RetryIn.Seconds())
+		p.Dead = append(p.Dead, f.Dead)
+	}
+	if s.cfg.Mode == Delete {
+		return se.q.SettleByDeleteWithFailures(ctx, pgdb.SettleByDeleteWithFailuresParams(p))
+	}
+	return se.q.SettleByMarkWithFailures(ctx, p)
+}
+
+// shorten cuts an error to what the row keeps, and drops what a Postgres text
+// cannot hold.
+func shorten(text string) string {
+	text = strings.ToValidUTF8(strings.ReplaceAll(text, "\x00", ""), "\uFFFD")
+	if len(text) <= maxLastError {
+		return text
+	}
+	return strings.ToValidUTF8(text[:maxLastError], "") + "…"
+}

@@ -1,0 +1,137 @@
+package pgstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+
+	"github.com/outboxgen/outboxgen/runtime/relay"
+)
+
+// Store is one outbox in Postgres. It connects when it is first used, and is
+// safe for concurrent use.
+type Store struct {
+	cfg   Config
+	where string // for messages
+
+	watching sync.Mutex // held while watcher is in use
+	watcher  *session   // looks at the lease between terms; nil: not connected
+	closed   bool
+
+	mu   sync.Mutex
+	term *term // the current or latest one; nil: none yet
+
+	rowBytes atomic.Int64 // what a row has had on average lately
+	sweep    sweepState
+}
+
+var _ relay.Store = (*Store)(nil)
+
+// New returns a store; it does not connect yet. The error names the field of
+// the configuration that cannot be used.
+func New(cfg Config) (*Store, error) {
+	cfg = cfg.WithDefaults()
+	if err := cfg.validate(); err != nil {
+		return nil, err
+	}
+	cfg.Conn = cfg.Conn.Copy()
+	where := fmt.Sprintf("database %s at %s", cfg.Conn.Database, cfg.Conn.Host)
+	if cfg.Schema != "" {
+		where = fmt.Sprintf("schema %s of %s", cfg.Schema, where)
+	}
+	return &Store{cfg: cfg, where: where}, nil
+}
+
+// Close closes the sessions, and waits for the calls that use them. It does not
+// release a lease: a term that was not released runs out.
+func (s *Store) Close() {
+	s.swapTerm(nil, errors.New("pgstore: the store is closed"))
+	s.watching.Lock()
+	defer s.watching.Unlock()
+	s.closed = true
+	if s.watcher != nil {
+		s.watcher.close()
+		s.watcher = nil
+	}
+}
+
+// swapTerm puts a term in the place of the former, which it shuts.
+func (s *Store) swapTerm(t *term, reason error) {
+	s.mu.Lock()
+	former := s.term
+	s.term = t
+	s.mu.Unlock()
+	if former != nil {
+		former.shut(reason)
+	}
+}
+
+func (s *Store) currentTerm() *term {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.term
+}
+
+// watch runs fn with the session that is there between terms.
+func (s *Store) watch(ctx context.Context, fn func(*session) error) error {
+	s.watching.Lock()
+	defer s.watching.Unlock()
+	if s.closed {
+		return errors.New("the store is closed")
+	}
+	if s.watcher == nil {
+		opened, err := s.connect(ctx, s.cfg.LockTimeout)
+		if err != nil {
+			return err
+		}
+		s.watcher = opened
+	}
+	err := fn(s.watcher)
+	if s.watcher.conn.IsClosed() {
+		s.watcher = nil
+	}
+	return err
+}
+
+// inTerm runs fn with a session of the current term.
+func (s *Store) inTerm(ctx context.Context, what string, fn func(*term, *session) error) error {
+	t := s.currentTerm()
+	if t == nil {
+		return s.wrap(what, fmt.Errorf("no term has begun: %w", relay.ErrLeaseLost))
+	}
+	return s.wrap(what, t.use(ctx, s, func(se *session) error { return fn(t, se) }))
+}
+
+// underLease is inTerm for a statement that counts the lease rows it found:
+// none means that l is no longer current.
+func (s *Store) underLease(ctx context.Context, what string, l relay.Lease, fn func(*term, *session) (int64, error)) error {
+	t := s.currentTerm()
+	if t == nil || t.lease.Epoch != l.Epoch || t.lease.Holder != l.Holder {
+		return s.wrap(what, relay.ErrLeaseLost)
+	}
+	return s.wrap(what, t.use(ctx, s, func(se *session) error {
+		leases, err := fn(t, se)
+		if err == nil && leases == 0 {
+			err = relay.ErrLeaseLost
+		}
+		return err
+	}))
+}
+
+// anywhere runs fn with a session of the term, or without one with the
+// watcher's: for what anybody may look at.
+func (s *Store) anywhere(ctx context.Context, what string, fn func(*session) error) error {
+	if t := s.currentTerm(); t != nil && t.reason() == nil {
+		return s.wrap(what, t.use(ctx, s, fn))
+	}
+	return s.wrap(what, s.watch(ctx, fn))
+}
+
+func (s *Store) wrap(what string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("pgstore: %s in %s: %w", what, s.where, err)
+}
