@@ -1,0 +1,334 @@
+package wake
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+)
+
+// DefaultWindow is the default of PostgresOptions.Window.
+const DefaultWindow = 5 * time.Millisecond
+
+const (
+	// keepAlive is how often a quiet listening connection is tried.
+	keepAlive = 30 * time.Second
+	// answerTime is how long a connection may take to answer before it counts as
+	// dead, and a probe before LISTEN counts as swallowed.
+	answerTime = 3 * time.Second
+)
+
+// PostgresChannel is the channel that carries the wake-ups of a service's outbox.
+// It fails when the name is too long for Postgres.
+func PostgresChannel(service string) (string, error) {
+	name := "outbox_wake:" + service
+	if len(name) > 63 {
+		return "", fmt.Errorf("wake: the service name %q is too long: with it a Postgres channel has %d bytes, and 63 are allowed", service, len(name))
+	}
+	return name, nil
+}
+
+// PostgresOptions configure a PostgresWaker. The zero value is usable.
+type PostgresOptions struct {
+	// Window is the least time between two NOTIFYs. Commits within it share one,
+	// and their wake-up comes up to a window later. 0: DefaultWindow.
+	Window time.Duration
+}
+
+// PostgresWaker sends wake-ups by NOTIFY, on a connection of its own which it
+// makes at the first wake-up. It is safe for concurrent use.
+type PostgresWaker struct {
+	config *pgx.ConnConfig
+	notify string // the statement
+	window time.Duration
+
+	mu   sync.Mutex
+	next *notification // one that waits for its window, and may be shared
+
+	turn chan struct{} // holds a token while nobody uses what follows
+	conn *pgx.Conn
+	last time.Time
+}
+
+// notification is one NOTIFY and its outcome.
+type notification struct {
+	done chan struct{}
+	err  error
+}
+
+// Postgres returns a waker for the outbox of the service, on the database that
+// connString names; a transaction pooler will do. Close it at the end.
+func Postgres(connString, service string, options PostgresOptions) (*PostgresWaker, error) {
+	name, err := PostgresChannel(service)
+	if err != nil {
+		return nil, err
+	}
+	config, err := pgx.ParseConfig(connString)
+	if err != nil {
+		return nil, fmt.Errorf("wake: %w", err)
+	}
+	if options.Window <= 0 {
+		options.Window = DefaultWindow
+	}
+	w := &PostgresWaker{
+		config: config,
+		// A wake-up need not survive a crash, so nobody waits for the disk.
+		notify: "set local synchronous_commit = off; notify " + pgx.Identifier{name}.Sanitize(),
+		window: options.Window,
+		turn:   make(chan struct{}, 1),
+	}
+	w.turn <- struct{}{}
+	return w, nil
+}
+
+// Wake sends one NOTIFY, no sooner than a window after the last. A call that
+// comes while another waits for its window shares that one's NOTIFY and error.
+func (w *PostgresWaker) Wake(ctx context.Context) error {
+	w.mu.Lock()
+	n := w.next
+	if n != nil {
+		w.mu.Unlock()
+		select {
+		case <-n.done:
+			return n.err
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	n = &notification{done: make(chan struct{})}
+	w.next = n
+	w.mu.Unlock()
+
+	n.err = w.send(ctx)
+	close(n.done)
+	return n.err
+}
+
+// send waits for the turn and the window, lets nobody else share from then on,
+// and notifies.
+func (w *PostgresWaker) send(ctx context.Context) error {
+	sealed := false
+	seal := func() {
+		if !sealed {
+			sealed = true
+			w.mu.Lock()
+			w.next = nil
+			w.mu.Unlock()
+		}
+	}
+	defer seal()
+	select {
+	case <-w.turn:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	defer func() { w.turn <- struct{}{} }()
+	select {
+	case <-time.After(time.Until(w.last.Add(w.window))):
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	seal()
+	w.last = time.Now()
+	return w.exec(ctx)
+}
+
+// exec notifies; on a connection that turns out to be dead, once more on a new
+// one.
+func (w *PostgresWaker) exec(ctx context.Context) error {
+	if w.conn != nil {
+		_, err := w.conn.Exec(ctx, w.notify)
+		if err == nil || !w.conn.IsClosed() || ctx.Err() != nil {
+			return err
+		}
+		w.conn = nil
+	}
+	conn, err := pgx.ConnectConfig(ctx, w.config)
+	if err != nil {
+		return fmt.Errorf("wake: connect to notify: %w", err)
+	}
+	w.conn = conn
+	if _, err := conn.Exec(ctx, w.notify); err != nil {
+		return fmt.Errorf("wake: notify: %w", err)
+	}
+	return nil
+}
+
+// Close closes the connection. It waits for a wake-up under way.
+func (w *PostgresWaker) Close(ctx context.Context) error {
+	select {
+	case <-w.turn:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	defer func() { w.turn <- struct{}{} }()
+	if w.conn == nil {
+		return nil
+	}
+	conn := w.conn
+	w.conn = nil
+	return conn.Close(ctx)
+}
+
+// PoolerError is returned by PostgresWaitSource.Check, and logged by Wait, when
+// LISTEN is accepted and notifications do not come: a pooler in transaction mode
+// stands between.
+type PoolerError struct {
+	// Host is where the connection goes.
+	Host string
+	// PID is the backend's process id as it was told when the connection was
+	// made, Backend the one that statements ran in. Poolers make up the former.
+	PID, Backend uint32
+}
+
+func (e *PoolerError) Error() string {
+	return fmt.Sprintf("wake: LISTEN on %s is accepted and a notification does not arrive within %v "+
+		"(told backend %d, statements run in backend %d): a connection pooler in transaction mode seems to stand between. "+
+		"Give the relay's wake-ups a direct connection or a pool in session mode, or use Redis; until then the relay polls",
+		e.Host, answerTime, e.PID, e.Backend)
+}
+
+// PostgresWaitSource is the relay's end of Postgres wake-ups.
+type PostgresWaitSource struct {
+	config *pgx.ConnConfig
+	name   string
+	source source
+	conn   *pgx.Conn
+}
+
+// PostgresSource returns the relay's end of the wake-ups of the service's outbox.
+// It needs a session of its own: a direct connection, or a pool in session mode.
+// It connects when it is first waited on.
+func PostgresSource(connString, service string, options SourceOptions) (*PostgresWaitSource, error) {
+	name, err := PostgresChannel(service)
+	if err != nil {
+		return nil, err
+	}
+	config, err := pgx.ParseConfig(connString)
+	if err != nil {
+		return nil, fmt.Errorf("wake: %w", err)
+	}
+	return &PostgresWaitSource{config: config, name: name, source: newSource(options, "Postgres")}, nil
+}
+
+// Check connects, listens, and has a notification sent from a second connection.
+// It returns a *PoolerError when that does not arrive. It is for start-up; Wait
+// does the same by itself.
+func (s *PostgresWaitSource) Check(ctx context.Context) error {
+	s.source.mu.Lock()
+	defer s.source.mu.Unlock()
+	if s.source.connected {
+		return nil
+	}
+	err := s.connect(ctx)
+	if err != nil {
+		s.disconnect()
+	}
+	return err
+}
+
+// Wait returns nil when there is a wake-up, and an error only when ctx ends or
+// the source is closed: while the database is away it tries again, with back-off.
+// It must not be called twice at the same time.
+func (s *PostgresWaitSource) Wait(ctx context.Context) error { return s.source.wait(ctx, s) }
+
+// Close ends a Wait under way and closes the connection.
+func (s *PostgresWaitSource) Close() { s.source.close(s) }
+
+func (s *PostgresWaitSource) connect(ctx context.Context) error {
+	if s.conn != nil { // Check was here
+		return s.conn.Ping(ctx)
+	}
+	ctx, cancel := context.WithTimeout(ctx, 3*answerTime)
+	defer cancel()
+	conn, err := pgx.ConnectConfig(ctx, s.config)
+	if err != nil {
+		return err
+	}
+	s.conn = conn
+	if _, err := conn.Exec(ctx, "listen "+pgx.Identifier{s.name}.Sanitize()); err != nil {
+		return fmt.Errorf("listen: %w", err)
+	}
+	return s.probe(ctx)
+}
+
+// probe has a notification sent from a second connection. One from the same
+// connection would prove nothing: a pooler passes it on while the statement
+// runs.
+func (s *PostgresWaitSource) probe(ctx context.Context) error {
+	token := "probe " + uuid.NewString()
+	other, err := pgx.ConnectConfig(ctx, s.config)
+	if err != nil {
+		return fmt.Errorf("connect to probe LISTEN: %w", err)
+	}
+	defer func() { _ = other.Close(context.WithoutCancel(ctx)) }()
+	if _, err := other.Exec(ctx, "select pg_notify($1, $2)", pgx.QueryExecModeExec, s.name, token); err != nil {
+		return fmt.Errorf("probe LISTEN: %w", err)
+	}
+	answer, cancel := context.WithTimeout(ctx, answerTime)
+	defer cancel()
+	for {
+		n, err := s.conn.WaitForNotification(answer)
+		switch {
+		case err == nil && n.Payload == token:
+			return nil
+		case err == nil: // another's; the connection counts as a wake-up anyway
+		case answer.Err() != nil && ctx.Err() == nil:
+			return s.poolerError(ctx)
+		default:
+			return fmt.Errorf("probe LISTEN: %w", err)
+		}
+	}
+}
+
+func (s *PostgresWaitSource) poolerError(ctx context.Context) error {
+	e := &PoolerError{Host: s.config.Host, PID: s.conn.PgConn().PID()}
+	err := s.conn.QueryRow(ctx, "select pg_backend_pid()", pgx.QueryExecModeExec).Scan(&e.Backend)
+	if err != nil {
+		return errors.Join(e, err)
+	}
+	return e
+}
+
+func (s *PostgresWaitSource) receive(ctx context.Context) (bool, error) {
+	waiting, cancel := context.WithTimeout(ctx, keepAlive)
+	defer cancel()
+	_, err := s.conn.WaitForNotification(waiting)
+	switch {
+	case err == nil:
+		s.drain()
+		return true, nil
+	case ctx.Err() != nil || waiting.Err() == nil:
+		return false, err
+	}
+	pinging, cancel := context.WithTimeout(ctx, answerTime)
+	defer cancel()
+	return false, s.conn.Ping(pinging)
+}
+
+// drain forgets what else has arrived: the read that follows covers it.
+func (s *PostgresWaitSource) drain() {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	for {
+		if n, _ := s.conn.WaitForNotification(ctx); n == nil {
+			return
+		}
+	}
+}
+
+func (s *PostgresWaitSource) disconnect() {
+	if s.conn == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	_ = s.conn.Close(ctx) // it has failed, or is not needed any more
+	s.conn = nil
+}
+
+func (s *PostgresWaitSource) shutdown() { s.disconnect() }

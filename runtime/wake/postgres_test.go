@@ -1,0 +1,177 @@
+package wake_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
+	"github.com/outboxgen/outboxgen/runtime/wake"
+)
+
+// lines is a log that several goroutines may write.
+type lines struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+func postgresWaker(t *testing.T, url string, window time.Duration) *wake.PostgresWaker {
+	t.Helper()
+	waker, err := wake.Postgres(url, "svc", wake.PostgresOptions{Window: window})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := waker.Close(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+	return waker
+}
+
+func postgresSource(t *testing.T, url string) *wake.PostgresWaitSource {
+	t.Helper()
+	source, err := wake.PostgresSource(url, "svc", quiet())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(source.Close)
+	return source
+}
+
+func TestPostgresWakesTheRelayThatWaits(t *testing.T) {
+	t.Parallel()
+	pg := services.Postgres(t)
+	waker := postgresWaker(t, pg.URL, 0)
+	source := postgresSource(t, pg.URL)
+	connected(t, source)
+	for range 3 {
+		woken := waitAsync(testContext(t), source)
+		if err := waker.Wake(testContext(t)); err != nil {
+			t.Fatal(err)
+		}
+		if err := <-woken; err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// Many commits within a window cost two NOTIFYs: the first at once, and one for
+// the rest, at the window's end.
+func TestPostgresOneNotifyForAWindow(t *testing.T) {
+	t.Parallel()
+	pg := services.Postgres(t)
+	const window = 500 * time.Millisecond
+	waker := postgresWaker(t, pg.URL, window)
+	if err := waker.Wake(testContext(t)); err != nil {
+		t.Fatal(err)
+	}
+	listener := pg.Connect(t.Context())
+	defer func() { _ = listener.Close(t.Context()) }()
+	if _, err := listener.Exec(t.Context(), `listen "outbox_wake:svc"`); err != nil {
+		t.Fatal(err)
+	}
+
+	var calls sync.WaitGroup
+	for range 50 {
+		calls.Go(func() {
+			if err := waker.Wake(testContext(t)); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	calls.Wait()
+	if _, err := listener.WaitForNotification(testContext(t)); err != nil {
+		t.Fatal(err)
+	}
+	// Notifications arrive in the order of their commits: none came in between.
+	if _, err := listener.Exec(t.Context(), `select pg_notify('outbox_wake:svc', 'end')`); err != nil {
+		t.Fatal(err)
+	}
+	n, err := listener.WaitForNotification(testContext(t))
+	if err != nil || n.Payload != "end" {
+		t.Fatalf("a second NOTIFY in the window: %+v, %v", n, err)
+	}
+}
+
+func TestPostgresRestarted(t *testing.T) {
+	t.Parallel()
+	pg := services.Postgres(t, services.Private())
+	waker := postgresWaker(t, pg.URL, 0)
+	source := postgresSource(t, pg.URL)
+	connected(t, source)
+	if err := waker.Wake(testContext(t)); err != nil {
+		t.Fatal(err)
+	}
+	connected(t, source)
+
+	result := waitAsync(testContext(t), source)
+	if err := pg.Restart(testContext(t), services.Immediate); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-result; err != nil {
+		t.Fatalf("Wait over the restart = %v", err)
+	}
+	result = waitAsync(testContext(t), source)
+	if err := waker.Wake(testContext(t)); err != nil {
+		t.Fatalf("Wake after the restart: %v", err)
+	}
+	if err := <-result; err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestPostgresTransactionPoolerIsNamed(t *testing.T) {
+	t.Parallel()
+	pg := services.Postgres(t)
+	source := postgresSource(t, startPooler(t, pg.URL))
+
+	err := source.Check(testContext(t))
+	pooler, ok := errors.AsType[*wake.PoolerError](err)
+	if !ok {
+		t.Fatalf("Check = %v, want a *PoolerError", err)
+	}
+	if pooler.PID == pooler.Backend {
+		t.Errorf("backend %d is said to be the one that was told", pooler.Backend)
+	}
+	if !strings.Contains(err.Error(), "pooler in transaction mode") {
+		t.Errorf("the message names no pooler: %v", err)
+	}
+	// Sending works through one.
+	if err := postgresWaker(t, startPooler(t, pg.URL), 0).Wake(testContext(t)); err != nil {
+		t.Errorf("Wake through the pooler: %v", err)
+	}
+}
+
+func TestPostgresCheckIsContentWithASession(t *testing.T) {
+	t.Parallel()
+	pg := services.Postgres(t)
+	source := postgresSource(t, pg.URL)
+	if err := source.Check(testContext(t)); err != nil {
+		t.Fatal(err)
+	}
+	connected(t, source)
+}
+
+func TestPostgresServiceNameTooLong(t *testing.T) {
+	t.Parallel()
+	if _, err := wake.Postgres("", strings.Repeat("s", 60), wake.PostgresOptions{}); err == nil {
+		t.Error("no error")
+	}
+}

@@ -1,0 +1,256 @@
+package wake_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/redis/rueidis"
+
+	outbox "github.com/outboxgen/outboxgen/runtime"
+	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
+	"github.com/outboxgen/outboxgen/runtime/wake"
+)
+
+var (
+	_ outbox.Waker = (*wake.RedisWaker)(nil)
+	_ outbox.Waker = (*wake.PostgresWaker)(nil)
+)
+
+// waiter is what the sources have in common.
+type waiter interface {
+	Wait(ctx context.Context) error
+	Close()
+}
+
+func testContext(t *testing.T) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+func quiet() wake.SourceOptions { return wake.SourceOptions{Logger: slog.New(slog.DiscardHandler)} }
+
+func redisClient(t *testing.T, addr string) rueidis.Client {
+	t.Helper()
+	client, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: []string{addr}, DisableCache: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(client.Close)
+	return client
+}
+
+func redisSource(t *testing.T, addr, service string) *wake.RedisWaitSource {
+	t.Helper()
+	source := wake.RedisSource(rueidis.ClientOption{InitAddress: []string{addr}}, service, quiet())
+	t.Cleanup(source.Close)
+	return source
+}
+
+// connected waits until the source listens; the new connection is its first
+// wake-up.
+func connected(t *testing.T, source waiter) {
+	t.Helper()
+	if err := source.Wait(testContext(t)); err != nil {
+		t.Fatalf("connect: %v", err)
+	}
+}
+
+// waitAsync starts a Wait and returns where its result comes.
+func waitAsync(ctx context.Context, source waiter) <-chan error {
+	result := make(chan error, 1)
+	go func() { result <- source.Wait(ctx) }()
+	return result
+}
+
+// requireSilent checks that no wake-up comes for a moment.
+func requireSilent(t *testing.T, source waiter) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	if err := source.Wait(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		t.Fatalf("Wait = %v, want nothing to come until the deadline", err)
+	}
+}
+
+func TestRedisWakesTheRelayThatWaits(t *testing.T) {
+	t.Parallel()
+	redis := services.Redis(t)
+	waker := wake.Redis(redisClient(t, redis.Addr), t.Name())
+	source := redisSource(t, redis.Addr, t.Name())
+	connected(t, source)
+
+	for range 3 {
+		woken := waitAsync(testContext(t), source)
+		if err := waker.Wake(testContext(t)); err != nil {
+			t.Fatal(err)
+		}
+		if err := <-woken; err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestRedisWakeUpsCoalesce(t *testing.T) {
+	t.Parallel()
+	redis := services.Redis(t)
+	client := redisClient(t, redis.Addr)
+	waker := wake.Redis(client, t.Name())
+	source := redisSource(t, redis.Addr, t.Name())
+	connected(t, source)
+
+	for range 100 {
+		if err := waker.Wake(testContext(t)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	key := wake.RedisKey(t.Name())
+	if n, err := client.Do(t.Context(), client.B().Llen().Key(key).Build()).AsInt64(); err != nil || n != 1 {
+		t.Fatalf("the list has %d elements (%v), want 1", n, err)
+	}
+	if ttl, err := client.Do(t.Context(), client.B().Ttl().Key(key).Build()).AsInt64(); err != nil || ttl <= 0 {
+		t.Fatalf("the key's time to live is %d (%v), want one", ttl, err)
+	}
+	if err := source.Wait(testContext(t)); err != nil {
+		t.Fatal(err)
+	}
+	requireSilent(t, source)
+}
+
+// A wake-up that comes after Wait has returned, while the relay reads, is there
+// for the next Wait.
+func TestRedisWakeUpDuringAReadIsKept(t *testing.T) {
+	t.Parallel()
+	redis := services.Redis(t)
+	waker := wake.Redis(redisClient(t, redis.Addr), t.Name())
+	source := redisSource(t, redis.Addr, t.Name())
+	connected(t, source)
+
+	for range 2 {
+		if err := waker.Wake(testContext(t)); err != nil {
+			t.Fatal(err)
+		}
+		if err := source.Wait(testContext(t)); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestRedisOneOutboxDoesNotWakeAnother(t *testing.T) {
+	t.Parallel()
+	redis := services.Redis(t)
+	source := redisSource(t, redis.Addr, t.Name())
+	connected(t, source)
+	if err := wake.Redis(redisClient(t, redis.Addr), "other").Wake(testContext(t)); err != nil {
+		t.Fatal(err)
+	}
+	requireSilent(t, source)
+}
+
+func TestRedisWaitEndsWithTheContextAtOnce(t *testing.T) {
+	t.Parallel()
+	redis := services.Redis(t)
+	source := redisSource(t, redis.Addr, t.Name())
+	connected(t, source)
+
+	ctx, cancel := context.WithCancel(t.Context())
+	result := waitAsync(ctx, source)
+	waitForBlocked(t, redis.Addr)
+	begin := time.Now()
+	cancel()
+	if err := <-result; !errors.Is(err, context.Canceled) {
+		t.Fatalf("Wait = %v, want context.Canceled", err)
+	}
+	if took := time.Since(begin); took > time.Second {
+		t.Errorf("Wait took %v to notice", took)
+	}
+}
+
+func TestRedisCloseEndsWait(t *testing.T) {
+	t.Parallel()
+	redis := services.Redis(t)
+	source := redisSource(t, redis.Addr, t.Name())
+	connected(t, source)
+	result := waitAsync(testContext(t), source)
+	source.Close()
+	if err := <-result; !errors.Is(err, wake.ErrClosed) {
+		t.Fatalf("Wait = %v, want ErrClosed", err)
+	}
+}
+
+// Redis is killed while the relay waits, stays away, and comes back: the relay is
+// woken by the new connection and by what is pushed then.
+func TestRedisKilledAndRestarted(t *testing.T) {
+	t.Parallel()
+	redis := services.PrivateRedis(t)
+	waker := wake.Redis(redisClient(t, redis.Addr), t.Name())
+	source := redisSource(t, redis.Addr, t.Name())
+	connected(t, source)
+
+	result := waitAsync(testContext(t), source)
+	if err := redis.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	if err := waker.Wake(testContext(t)); err == nil {
+		t.Error("Wake succeeds without Redis")
+	}
+	if err := redis.Start(testContext(t)); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-result; err != nil {
+		t.Fatalf("Wait over the restart = %v", err)
+	}
+	result = waitAsync(testContext(t), source)
+	if err := waker.Wake(testContext(t)); err != nil {
+		t.Fatalf("Wake after the restart: %v", err)
+	}
+	if err := <-result; err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestRedisAbsentAtTheStart(t *testing.T) {
+	t.Parallel()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := listener.Addr().String()
+	if err := listener.Close(); err != nil {
+		t.Fatal(err)
+	}
+	var log lines
+	source := wake.RedisSource(rueidis.ClientOption{InitAddress: []string{addr}}, t.Name(),
+		wake.SourceOptions{Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	defer source.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+	defer cancel()
+	if err := source.Wait(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		t.Fatalf("Wait = %v, want the deadline", err)
+	}
+	if got := log.String(); strings.Count(got, "level=WARN") != 1 {
+		t.Errorf("want one warning however often it tries, got:\n%s", got)
+	}
+}
+
+// waitForBlocked waits until a client blocks in Redis.
+func waitForBlocked(t *testing.T, addr string) {
+	t.Helper()
+	client := redisClient(t, addr)
+	ctx := testContext(t)
+	for {
+		info, err := client.Do(ctx, client.B().Info().Section("clients").Build()).ToString()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(info, "blocked_clients:0") {
+			return
+		}
+	}
+}

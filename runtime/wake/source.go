@@ -1,0 +1,131 @@
+package wake
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+)
+
+// ErrClosed is returned by Wait after Close.
+var ErrClosed = errors.New("wake: the source is closed")
+
+const (
+	minBackOff = 100 * time.Millisecond
+	maxBackOff = 5 * time.Second
+	// quietFor is how long the same trouble is not complained about again.
+	quietFor = time.Minute
+)
+
+// SourceOptions configure the relay's end. The zero value is usable.
+type SourceOptions struct {
+	// Logger gets a warning when the connection is lost or cannot be made (not
+	// more than once a minute), and a line when it is back. nil: slog.Default().
+	Logger *slog.Logger
+}
+
+// channel is what carries wake-ups.
+type channel interface {
+	// connect makes the connection, or checks the one that there is.
+	connect(ctx context.Context) error
+	// receive waits for a wake-up; false without an error: for too long.
+	receive(ctx context.Context) (bool, error)
+	// disconnect drops a connection that has failed.
+	disconnect()
+	// shutdown drops everything.
+	shutdown()
+}
+
+// source is what the sources have in common: one connection that is made again
+// whenever it must be.
+type source struct {
+	options SourceOptions
+	what    string
+
+	closed context.Context
+	cancel context.CancelFunc
+
+	mu        sync.Mutex // held by Wait
+	connected bool
+	backOff   time.Duration
+	complains time.Time // when it complained last; zero: all is well
+}
+
+func newSource(options SourceOptions, what string) source {
+	if options.Logger == nil {
+		options.Logger = slog.Default()
+	}
+	closed, cancel := context.WithCancel(context.Background())
+	return source{options: options, what: what, closed: closed, cancel: cancel}
+}
+
+func (s *source) wait(ctx context.Context, c channel) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(s.closed, cancel)()
+	for {
+		if err := s.ended(ctx); err != nil {
+			return err
+		}
+		woken, err := s.step(ctx, c)
+		switch {
+		case woken:
+			return nil
+		case err != nil && s.ended(ctx) == nil:
+			s.connected = false
+			c.disconnect()
+			s.complain(err)
+			s.pause(ctx)
+		}
+	}
+}
+
+// ended says why there is nothing more to wait for, if so.
+func (s *source) ended(ctx context.Context) error {
+	if s.closed.Err() != nil {
+		return ErrClosed
+	}
+	return context.Cause(ctx)
+}
+
+// step connects, which counts as a wake-up, or receives.
+func (s *source) step(ctx context.Context, c channel) (bool, error) {
+	if s.connected {
+		return c.receive(ctx)
+	}
+	if err := c.connect(ctx); err != nil {
+		return false, err
+	}
+	s.connected = true
+	s.backOff = 0
+	if !s.complains.IsZero() {
+		s.complains = time.Time{}
+		s.options.Logger.Info("wake-ups work again", "by", s.what)
+	}
+	return true, nil
+}
+
+func (s *source) complain(err error) {
+	if s.complains.IsZero() || time.Since(s.complains) > quietFor {
+		s.complains = time.Now()
+		s.options.Logger.Warn("no wake-ups; the relay polls until they are back", "by", s.what, "error", err)
+	}
+}
+
+func (s *source) pause(ctx context.Context) {
+	s.backOff = min(max(2*s.backOff, minBackOff), maxBackOff)
+	select {
+	case <-ctx.Done():
+	case <-time.After(s.backOff):
+	}
+}
+
+func (s *source) close(c channel) {
+	s.cancel()
+	s.mu.Lock() // Wait has returned
+	defer s.mu.Unlock()
+	c.shutdown()
+}
