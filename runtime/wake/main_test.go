@@ -8,4 +8,9 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(services.Wrap(m)) }
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(services.Wrap(m),
+		// rueidis looks at the topology again a second after a failure, and sleeps
+		// until then even when the client is closed.
+		goleak.IgnoreAnyFunction("github.com/redis/rueidis.(*call).DelayDo.func1"))
+}

@@ -1,0 +1,212 @@
+package outboxtest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	outbox "github.com/outboxgen/outboxgen/runtime"
+)
+
+// Recorded is an event that was inserted on a Recorder.
+type Recorded[T any] struct {
+	// Data is the event data as the code gave it.
+	Data T
+	// Row is the row that the table would have got: ids, key, headers, and the
+	// envelope's bytes.
+	Row outbox.Row
+}
+
+// Recorder is a transaction that keeps the events inserted on it and has no
+// database. Events are built, validated and encoded as on a real one. It is safe
+// for concurrent use.
+type Recorder struct {
+	// DB answers the SQL that is not an event: a fake, or a real transaction. nil:
+	// such SQL fails with an error that says so.
+	DB outbox.DBTX
+	// Options come before those of every event; a clock and ids that make a test
+	// repeatable, for example.
+	Options []outbox.Option
+
+	mu         sync.Mutex
+	events     []outbox.Built
+	rolledBack bool
+}
+
+var _ outbox.Keeper = (*Recorder)(nil)
+
+// NewRecorder returns an empty Recorder. When the test fails, what was recorded is
+// logged.
+func NewRecorder(t testing.TB) *Recorder {
+	r := &Recorder{}
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("outboxtest: the recorder holds %s", r.list())
+		}
+	})
+	return r
+}
+
+// RowOptions are Options.
+func (r *Recorder) RowOptions() []outbox.Option { return r.Options }
+
+// Keep keeps events. An event whose id was given and is there already is not
+// kept again, as in the table.
+func (r *Recorder) Keep(_ context.Context, _ outbox.InsertRows, events []outbox.Built) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.rolledBack {
+		return errRolledBack
+	}
+	for _, e := range events {
+		repeated := r.has(e.Row.ID)
+		if repeated && !e.Row.IDGiven {
+			return &outbox.InsertError{EventType: e.Row.EventType, EventID: e.Row.ID,
+				Err: errors.New("an event with this generated id was inserted before; ids must never repeat")}
+		}
+		if !repeated {
+			r.events = append(r.events, e)
+		}
+		if e.Row.Outcome != nil {
+			*e.Row.Outcome = outbox.Outcome{EventID: e.Row.ID, Known: true, Inserted: !repeated}
+		}
+	}
+	return nil
+}
+
+func (r *Recorder) has(id uuid.UUID) bool {
+	for _, e := range r.events {
+		if e.Row.ID == id {
+			return true
+		}
+	}
+	return false
+}
+
+// Rollback drops the events, as a transaction does. After it the Recorder takes
+// no more.
+func (r *Recorder) Rollback(context.Context) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.events, r.rolledBack = nil, true
+	return nil
+}
+
+// Rows are the rows of all events, in the order of their inserts.
+func (r *Recorder) Rows() []outbox.Row {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	rows := make([]outbox.Row, len(r.events))
+	for i, e := range r.events {
+		rows[i] = e.Row
+	}
+	return rows
+}
+
+// Reset forgets everything, also that it was rolled back.
+func (r *Recorder) Reset() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.events, r.rolledBack = nil, false
+}
+
+// Exec passes SQL on to DB.
+func (r *Recorder) Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error) {
+	if err := r.refuse(sql); err != nil {
+		return pgconn.CommandTag{}, err
+	}
+	return r.DB.Exec(ctx, sql, args...)
+}
+
+// Query passes SQL on to DB.
+func (r *Recorder) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
+	if err := r.refuse(sql); err != nil {
+		return nil, err
+	}
+	return r.DB.Query(ctx, sql, args...)
+}
+
+// QueryRow passes SQL on to DB.
+func (r *Recorder) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
+	if err := r.refuse(sql); err != nil {
+		return failedRow{err}
+	}
+	return r.DB.QueryRow(ctx, sql, args...)
+}
+
+var errRolledBack = fmt.Errorf("outboxtest: the recorder was rolled back: %w", pgx.ErrTxClosed)
+
+func (r *Recorder) refuse(sql string) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch {
+	case r.rolledBack:
+		return errRolledBack
+	case r.DB == nil:
+		return fmt.Errorf("outboxtest: a Recorder takes events and has no database to run %q on: "+
+			"set its DB to a fake, or use a real transaction", firstLine(sql))
+	}
+	return nil
+}
+
+func firstLine(sql string) string {
+	line, _, more := strings.Cut(strings.TrimSpace(sql), "\n")
+	if more {
+		line += " …"
+	}
+	return line
+}
+
+type failedRow struct{ err error }
+
+func (r failedRow) Scan(...any) error { return r.err }
+
+// list names the events.
+func (r *Recorder) list() string {
+	rows := r.Rows()
+	if len(rows) == 0 {
+		return "no events"
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "%d events:", len(rows))
+	for _, row := range rows {
+		fmt.Fprintf(&b, "\n\t%s of %s %s", row.EventType, row.AggregateType, row.AggregateID)
+	}
+	return b.String()
+}
+
+// All returns the events whose data is a T, in the order of their inserts.
+func All[T outbox.Event](r *Recorder) []Recorded[T] {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var found []Recorded[T]
+	for _, e := range r.events {
+		switch data := e.Event.(type) {
+		case T:
+			found = append(found, Recorded[T]{Data: data, Row: e.Row})
+		default:
+			if p, ok := any(data).(*T); ok {
+				found = append(found, Recorded[T]{Data: *p, Row: e.Row})
+			}
+		}
+	}
+	return found
+}
+
+// One returns the only event whose data is a T, and ends the test when there is
+// none or more than one. Events of other types do not matter.
+func One[T outbox.Event](t testing.TB, r *Recorder) Recorded[T] {
+	t.Helper()
+	found := All[T](r)
+	if len(found) != 1 {
+		t.Fatalf("outboxtest: want one event of type %T, got %d; the recorder holds %s", *new(T), len(found), r.list())
+	}
+	return found[0]
+}

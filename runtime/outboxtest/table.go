@@ -1,0 +1,86 @@
+package outboxtest
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	outbox "github.com/outboxgen/outboxgen/runtime"
+)
+
+// StoredRow is a row of the table event_outbox.
+type StoredRow struct {
+	Seq           int64
+	ID            uuid.UUID
+	AggregateType string
+	AggregateID   string
+	EventType     string
+	Topic         string
+	Key           *string
+	Data          []byte // the envelope, byte for byte
+	Headers       []byte // a JSON object of strings; nil: none
+	CreatedAt     time.Time
+	PublishedAt   *time.Time
+	DeadAt        *time.Time
+	RetryCount    int
+	LastError     *string
+}
+
+const selectRows = `select seq, id, aggregate_type, aggregate_id, event_type, coalesce(topic, ''), event_key, event_data::text, headers::text,
+	created_at, published_at, dead_at, retry_count, last_error from event_outbox`
+
+// queryTime bounds a look at the table.
+const queryTime = 10 * time.Second
+
+// Pending returns the rows that a relay has still to publish, in the order in
+// which it would: db is a pool, a connection, or a transaction that sees them.
+// Rows that are dead are not among them.
+func Pending(t testing.TB, db outbox.DBTX) []StoredRow {
+	t.Helper()
+	return rows(t, db, selectRows+` where published_at is null and dead_at is null order by seq`)
+}
+
+// RequireInserted returns the only row of the event type, published or not, and
+// ends the test when there is none or more than one. Events that ride on a
+// *outbox.Tx are in the table only after its commit, so look from outside.
+func RequireInserted(t testing.TB, db outbox.DBTX, eventType string) StoredRow {
+	t.Helper()
+	found := rows(t, db, selectRows+` where event_type = $1 order by seq`, eventType)
+	if len(found) == 1 {
+		return found[0]
+	}
+	others := rows(t, db, selectRows+` order by seq desc limit 20`)
+	types := make([]string, len(others))
+	for i, r := range others {
+		types[i] = r.EventType
+	}
+	hint := ""
+	if _, ok := db.(*outbox.Tx); ok {
+		hint = " (events ride with COMMIT: look after InTx has returned)"
+	}
+	t.Fatalf("outboxtest: want one row of type %s, got %d%s; the last rows are: %s", eventType, len(found), hint, strings.Join(types, ", "))
+	return StoredRow{}
+}
+
+func rows(t testing.TB, db outbox.DBTX, sql string, args ...any) []StoredRow {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), queryTime)
+	defer cancel()
+	result, err := db.Query(ctx, sql, args...)
+	if err != nil {
+		t.Fatalf("outboxtest: read event_outbox: %v", err)
+	}
+	found, err := pgx.CollectRows(result, func(row pgx.CollectableRow) (r StoredRow, err error) {
+		err = row.Scan(&r.Seq, &r.ID, &r.AggregateType, &r.AggregateID, &r.EventType, &r.Topic, &r.Key, &r.Data, &r.Headers,
+			&r.CreatedAt, &r.PublishedAt, &r.DeadAt, &r.RetryCount, &r.LastError)
+		return r, err
+	})
+	if err != nil {
+		t.Fatalf("outboxtest: read event_outbox: %v", err)
+	}
+	return found
+}
