@@ -2,15 +2,20 @@ package relay
 
 import (
 	"context"
+	"errors"
+	"log/slog"
 	"sync/atomic"
+	"time"
 )
 
 // Relay moves the rows of one outbox to its sink while it leads, and stands by
 // while another instance does. A process may run several, one for each outbox;
 // they share nothing.
 type Relay struct {
-	cfg    Config
-	status atomic.Pointer[Status]
+	cfg     Config
+	off     switches
+	status  atomic.Pointer[Status]
+	reached atomic.Int64 // when the store last answered about the lease; 0: never
 }
 
 // New returns a relay that is not running yet. The error names every field of
@@ -20,23 +25,60 @@ func New(cfg Config) (*Relay, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
+	cfg.Logger = cfg.Logger.With(slog.String("outbox", cfg.Name))
 	r := &Relay{cfg: cfg}
-	r.status.Store(&Status{})
+	r.status.Store(&Status{Reason: "not running"})
 	return r, nil
 }
 
 // Run leads or stands by until ctx ends. Then it finishes the wave, settles it,
 // ends the term and returns nil. It returns a *SetupError when the store finds
-// something that only a person can mend. Run may be called once.
+// something that only a person can mend; everything else it waits out. Run may be
+// called once.
 func (r *Relay) Run(ctx context.Context) error {
-	<-ctx.Done()
-	return nil
+	defer r.cfg.Store.Close()
+	if r.cfg.Wake != nil {
+		defer r.cfg.Wake.Close()
+	}
+	if err := r.check(ctx); err != nil || ctx.Err() != nil {
+		return err
+	}
+	d := newDriver(r, ctx)
+	return d.run(ctx)
 }
 
-// Status returns the latest snapshot. It may be called at any time, from any
-// goroutine.
+// check waits until the store has been looked at.
+func (r *Relay) check(ctx context.Context) error {
+	for tries := 0; ; tries++ {
+		callCtx, cancel := context.WithTimeout(ctx, r.cfg.StoreTimeout)
+		err := r.cfg.Store.Check(callCtx)
+		cancel()
+		var setup *SetupError
+		switch {
+		case err == nil || ctx.Err() != nil:
+			return nil
+		case errors.As(err, &setup):
+			return err
+		}
+		r.cfg.Logger.WarnContext(ctx, "the outbox cannot be reached yet", slog.Any("error", err))
+		r.status.Store(&Status{Reason: "the outbox cannot be reached: " + err.Error()})
+		pause := time.NewTimer(backoff(r.cfg.OutageMin, r.cfg.OutageMax, tries))
+		select {
+		case <-ctx.Done():
+			pause.Stop()
+			return nil
+		case <-pause.C:
+		}
+	}
+}
+
+// Status returns the latest snapshot, at most half a second old while the relay
+// runs. It may be called at any time, from any goroutine.
 func (r *Relay) Status() Status { return *r.status.Load() }
 
 // Ready reports whether this instance does its part: it has reached the store
-// and leads or stands by.
-func (r *Relay) Ready() bool { return false }
+// within the last two terms and leads or stands by.
+func (r *Relay) Ready() bool {
+	at := r.reached.Load()
+	return at != 0 && r.cfg.Clock.Now()-time.Duration(at) < 2*r.cfg.Term
+}

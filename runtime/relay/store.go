@@ -196,8 +196,8 @@ type Failure struct {
 	// RetryCount is the row's count with this failure in it; setting it, rather
 	// than adding one, makes it safe to settle again after an unknown outcome.
 	RetryCount int
-	RetryIn time.Duration // until the next attempt
-	Dead    bool          // given up: a dead letter
+	RetryIn    time.Duration // until the next attempt
+	Dead       bool          // given up: a dead letter
 }
 
 // Stats is the state of one outbox.

@@ -1,0 +1,318 @@
+package relay
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.opentelemetry.io/otel/trace"
+)
+
+// driver runs a machine against the real store, sink and clock. Its loop owns the
+// machine; every command runs in a goroutine of its own and reports back.
+type driver struct {
+	r   *Relay
+	cfg *Config
+	m   *machine
+
+	outcomes chan outcome
+	wakes    chan struct{}
+	stats    chan Stats
+	workers  sync.WaitGroup
+
+	root       context.Context //nolint:containedctx // outlives Run's context: the clean end still needs the store
+	cancelRoot context.CancelFunc
+	term       context.Context //nolint:containedctx // of the current term's commands
+	endTerm    context.CancelFunc
+
+	// fence is the machine's deadline, for the workers: they ask once more right
+	// before they send or settle, since any goroutine may have been suspended.
+	fence    atomic.Int64
+	producer Producer
+	tracer   trace.Tracer
+
+	fatal    error
+	statusAt time.Duration
+	current  Stats
+	statsAt  time.Time
+}
+
+func newDriver(r *Relay, ctx context.Context) *driver {
+	root, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	d := &driver{
+		r: r, cfg: &r.cfg, m: newMachine(&r.cfg),
+		outcomes: make(chan outcome, 2*numSlots), wakes: make(chan struct{}, 1), stats: make(chan Stats, 1),
+		root: root, cancelRoot: cancel,
+	}
+	d.m.off = r.off
+	if r.cfg.TracerProvider != nil {
+		d.tracer = r.cfg.TracerProvider.Tracer("github.com/outboxgen/outboxgen/runtime/relay")
+	}
+	return d
+}
+
+// run is the loop.
+func (d *driver) run(ctx context.Context) error {
+	defer d.workers.Wait()
+	defer d.cancelRoot()
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	stop := ctx.Done()
+	var drain <-chan time.Time
+	for {
+		now := d.cfg.Clock.Now()
+		cmds, at := d.m.next(now)
+		d.follow(cmds)
+		d.report(now)
+		if d.m.phase == phaseDone {
+			return d.fatal
+		}
+		timer.Reset(max(0, at-d.cfg.Clock.Now()))
+		select {
+		case o := <-d.outcomes:
+			d.take(o)
+		case <-d.wakes:
+			d.m.wake()
+		case d.current = <-d.stats:
+			d.statsAt = time.Now()
+			d.statusAt = 0
+		case <-stop:
+			stop = nil
+			d.m.stop()
+			limit := time.NewTimer(d.cfg.DrainTimeout)
+			defer limit.Stop()
+			drain = limit.C
+		case <-drain:
+			drain = nil
+			d.cfg.Logger.WarnContext(ctx, "the clean end took too long; the term is left to run out",
+				slog.Duration("limit", d.cfg.DrainTimeout))
+			d.m.abandon()
+			d.cancelRoot()
+		case <-timer.C:
+		}
+	}
+}
+
+// follow starts commands and keeps the term's context, fence and producer in step
+// with the machine.
+func (d *driver) follow(cmds []command) {
+	d.fence.Store(int64(d.m.deadline))
+	switch {
+	case d.m.leads() && d.term == nil:
+		d.beginTerm()
+	case !d.m.leads() && d.term != nil:
+		d.endTerm()
+		d.term = nil
+		d.cfg.Observer.Term(false, d.m.lease.Epoch)
+	}
+	if d.m.t == nil && d.producer != nil {
+		p := d.producer
+		d.producer = nil
+		d.workers.Go(p.Close)
+	}
+	for _, c := range cmds {
+		d.start(c)
+	}
+}
+
+func (d *driver) beginTerm() {
+	d.term, d.endTerm = context.WithCancel(d.root)
+	d.cfg.Observer.Term(true, d.m.lease.Epoch)
+	ctx := d.term
+	d.workers.Go(func() { d.keepStats(ctx) })
+	if d.cfg.Keep > 0 {
+		lease := d.m.lease
+		d.workers.Go(func() { d.sweep(ctx, lease) })
+	}
+	if d.cfg.Wake != nil {
+		d.workers.Go(func() { d.listen(ctx) })
+	}
+}
+
+// start runs a command. What it needs of the machine is read here, in the loop.
+func (d *driver) start(c command) {
+	lease, producer := d.m.lease, d.producer
+	ctx, limit := d.term, d.cfg.StoreTimeout
+	switch op := c.(type) {
+	case opObserve, opTakeOver, opRelease:
+		ctx, limit = d.root, d.cfg.Term
+	case opRenew:
+		ctx, limit = d.root, op.sentAt+d.cfg.Term-d.cfg.Clock.Now()
+	case opSend:
+		limit = op.timeout
+	}
+	d.workers.Go(func() {
+		callCtx, cancel := context.WithTimeout(ctx, limit)
+		defer cancel()
+		d.outcomes <- d.exec(callCtx, c, lease, producer)
+	})
+}
+
+// expired is the workers' own look at the deadline.
+func (d *driver) expired() bool {
+	return d.cfg.Clock.Now() >= time.Duration(d.fence.Load()) && !d.m.off.noDeadline
+}
+
+func (d *driver) exec(ctx context.Context, c command, lease Lease, producer Producer) outcome {
+	o := outcome{op: c}
+	store := d.cfg.Store
+	switch op := c.(type) {
+	case opObserve:
+		o.state, o.err = store.Observe(ctx)
+	case opTakeOver:
+		if o.err = store.Check(ctx); o.err == nil {
+			o.lease, o.err = store.TakeOver(ctx, op.seen, op.holder)
+		}
+	case opRenew:
+		o.err = store.Renew(ctx, op.lease, op.progress)
+	case opRelease:
+		o.err = store.Release(ctx, op.lease)
+	case opReadHeld:
+		o.held, o.err = store.ReadHeld(ctx, d.cfg.blocking())
+	case opDecisions:
+		o.decisions, o.err = store.Decisions(ctx, lease, op.done)
+	case opSnapshot:
+		o.snapshot, o.err = store.Snapshot(ctx)
+	case opBacklog:
+		page, err := store.ReadBacklog(ctx, op.s, op.after, op.limit)
+		d.page(ctx, &o, page, err)
+	case opTick:
+		page, err := store.ReadTick(ctx, op.from, op.to, op.after, op.limit)
+		d.page(ctx, &o, page, err)
+	case opAgain:
+		page, err := store.ReadAgain(ctx, op.s, op.scope, op.after, op.upTo, op.limit)
+		d.page(ctx, &o, page, err)
+	case opTopics:
+		o.topics, o.err = producer.Topics(ctx, op.names)
+	case opOpen:
+		o.producer, o.err = d.cfg.Sink.Open(ctx)
+	case opSend:
+		o.results = d.send(ctx, op.wave, producer)
+	case opSettle:
+		if d.expired() {
+			o.err = errExpired
+		} else {
+			o.err = store.Settle(ctx, lease, op.settlement)
+		}
+	default:
+		o.err = fmt.Errorf("relay: no such command: %T", c)
+	}
+	return o
+}
+
+// page waits until what a page shows is on disk, and makes its rows ready.
+func (d *driver) page(ctx context.Context, o *outcome, page Page, err error) {
+	if err == nil && len(page.Rows) > 0 {
+		err = d.cfg.Store.Flushed(ctx, page)
+	}
+	if err != nil {
+		o.err = err
+		return
+	}
+	o.entries, o.more = prepare(page.Rows), page.More
+}
+
+// send hands a wave to the producer and reports on it.
+func (d *driver) send(ctx context.Context, w *wave, producer Producer) []Result {
+	records := w.records()
+	results := make([]Result, len(records))
+	if d.expired() {
+		for i := range results {
+			results[i] = Result{ClassRelay, errExpired}
+		}
+		return results
+	}
+	end := d.trace(ctx, records)
+	start := time.Now()
+	producer.Send(ctx, records, results)
+	report := WaveReport{Rows: w.rows, Bytes: w.bytes, Took: time.Since(start), Ages: make([]time.Duration, 0, w.rows)}
+	wall := time.Now()
+	var first error
+	classes := map[Class]error{}
+	for i := range results {
+		if results[i].Class == ClassOK {
+			report.Acked++
+			report.Ages = append(report.Ages, wall.Sub(records[i].CreatedAt))
+			continue
+		}
+		if first == nil {
+			first = results[i].Err
+		}
+		classes[results[i].Class] = results[i].Err
+	}
+	end(report, first)
+	d.cfg.Observer.Wave(report)
+	if ctx.Err() == nil || !errors.Is(ctx.Err(), context.Canceled) {
+		for class, err := range classes {
+			d.cfg.Observer.Failed("send", class, err)
+		}
+	}
+	return results
+}
+
+// take hands an outcome to the machine, and to those who watch.
+func (d *driver) take(o outcome) {
+	now := d.cfg.Clock.Now()
+	cancelled := !d.m.leads() && slotOf(o.op) != slotLease
+	if o.producer != nil {
+		d.producer = o.producer
+	}
+	var setup *SetupError
+	switch {
+	case o.err == nil:
+		if slotOf(o.op) == slotLease {
+			d.r.reached.Store(int64(max(1, now)))
+		}
+		d.observe(o)
+	case errors.As(o.err, &setup):
+		d.fatal = o.err
+		d.m.stop()
+	case errors.Is(o.err, ErrLeaseLost), errors.Is(o.err, ErrLeaseMoved), cancelled:
+	default:
+		what := [numSlots]string{"lease", "store", "topics", "open", "store"}[slotOf(o.op)]
+		d.cfg.Observer.Failed(what, ClassRelay, o.err)
+		d.cfg.Logger.WarnContext(d.root, "a call failed; it is made again", slog.String("what", what),
+			slog.String("call", fmt.Sprintf("%T", o.op)[len("relay.op"):]), slog.Any("error", o.err))
+	}
+	d.m.handle(now, o)
+}
+
+func (d *driver) observe(o outcome) {
+	switch op := o.op.(type) {
+	case opBacklog, opTick:
+		d.cfg.Observer.Read(len(o.entries))
+	case opSettle:
+		s := Settled{Published: len(op.settlement.Published)}
+		for _, f := range op.settlement.Failed {
+			s.Failed++
+			if f.Dead {
+				s.Dead++
+			}
+		}
+		d.cfg.Observer.Settled(s)
+	}
+}
+
+// statusEvery bounds how often the status is built.
+const statusEvery = 250 * time.Millisecond
+
+// report writes the log and refreshes the status.
+func (d *driver) report(now time.Duration) {
+	notes := d.m.notes
+	d.m.notes = nil
+	for _, n := range notes {
+		d.cfg.Logger.LogAttrs(d.root, n.level, n.text, n.attrs...)
+	}
+	if len(notes) == 0 && now < d.statusAt {
+		return
+	}
+	d.statusAt = now + statusEvery
+	s := d.m.status(now)
+	s.Stats, s.StatsAt = d.current, d.statsAt
+	d.r.status.Store(&s)
+	d.cfg.Observer.Status(s)
+}

@@ -1,0 +1,210 @@
+package relay
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// entry is a row in memory, made ready for the sink by the goroutine that read
+// it.
+type entry struct {
+	row     Row
+	headers []Header
+	invalid error // the row cannot be sent as it is; it fails alone
+	size    int64 // an upper bound of its size in a batch
+	order   int64 // of arrival in this term
+	part    int32
+}
+
+// recordOverhead bounds what a record adds to its key, value and headers in a
+// batch of any format, and headerOverhead what one header adds.
+const (
+	recordOverhead = 48
+	headerOverhead = 10
+	batchOverhead  = 128
+)
+
+// prepare turns a page into entries.
+func prepare(rows []Row) []*entry {
+	slab := make([]entry, len(rows))
+	out := make([]*entry, len(rows))
+	for i := range rows {
+		e := &slab[i]
+		e.row = rows[i]
+		e.make()
+		out[i] = e
+	}
+	return out
+}
+
+func (e *entry) make() {
+	r := &e.row
+	headers, err := parseHeaders(r)
+	e.headers = headers
+	switch {
+	case err != nil:
+		e.invalid = fmt.Errorf("headers of the row: %w", err)
+	case !validTopic(r.Topic):
+		e.invalid = fmt.Errorf("topic %q: a name has 1 to 249 of a-z A-Z 0-9 . _ - and is not . or ..", r.Topic)
+	}
+	e.size = recordOverhead + int64(len(r.Data))
+	if r.Key != nil {
+		e.size += int64(len(*r.Key))
+	}
+	for i := range headers {
+		e.size += headerOverhead + int64(len(headers[i].Key)) + int64(len(headers[i].Value))
+	}
+}
+
+func (e *entry) record() Record {
+	r := Record{
+		Topic: e.row.Topic, Partition: e.part, Value: e.row.Data, Headers: e.headers,
+		EventID: e.row.ID, EventType: e.row.EventType, Seq: e.row.Seq, CreatedAt: e.row.CreatedAt,
+	}
+	if e.row.Key != nil {
+		r.Key = []byte(*e.row.Key)
+	}
+	return r
+}
+
+// parseHeaders makes the record's headers: event_id and event_type from the
+// columns, then those of the row in their order, without repeating these two.
+func parseHeaders(r *Row) ([]Header, error) {
+	n := 2
+	if len(r.Headers) > 0 {
+		n = 10
+	}
+	out := make([]Header, 2, n)
+	out[0] = Header{"event_id", []byte(r.ID.String())}
+	out[1] = Header{"event_type", []byte(r.EventType)}
+	if len(r.Headers) == 0 {
+		return out, nil
+	}
+	s := scanner{b: r.Headers}
+	err := s.object(func(key, value string) {
+		if key != "event_id" && key != "event_type" {
+			out = append(out, Header{key, []byte(value)})
+		}
+	})
+	if err != nil {
+		return out[:2], err
+	}
+	return out, nil
+}
+
+// scanner reads a JSON object of strings in order. encoding/json would lose the
+// order of a map and costs several times as much for each row.
+type scanner struct {
+	b []byte
+	i int
+}
+
+var errHeaders = errors.New("not a JSON object of strings")
+
+func (s *scanner) object(each func(key, value string)) error {
+	if !s.next('{') {
+		if string(s.b) == "null" {
+			return nil
+		}
+		return errHeaders
+	}
+	if s.next('}') {
+		return s.end()
+	}
+	for {
+		key, err := s.str()
+		if err != nil {
+			return err
+		}
+		if !s.next(':') {
+			return errHeaders
+		}
+		value, err := s.str()
+		if err != nil {
+			return err
+		}
+		each(key, value)
+		if s.next(',') {
+			continue
+		}
+		if s.next('}') {
+			return s.end()
+		}
+		return errHeaders
+	}
+}
+
+func (s *scanner) end() error {
+	s.space()
+	if s.i != len(s.b) {
+		return errHeaders
+	}
+	return nil
+}
+
+func (s *scanner) space() {
+	for s.i < len(s.b) && (s.b[s.i] == ' ' || s.b[s.i] == '\n' || s.b[s.i] == '\t' || s.b[s.i] == '\r') {
+		s.i++
+	}
+}
+
+func (s *scanner) next(c byte) bool {
+	s.space()
+	if s.i < len(s.b) && s.b[s.i] == c {
+		s.i++
+		return true
+	}
+	return false
+}
+
+func (s *scanner) str() (string, error) {
+	s.space()
+	start := s.i
+	if !s.next('"') {
+		return "", errHeaders
+	}
+	for s.i < len(s.b) {
+		switch c := s.b[s.i]; {
+		case c == '"':
+			s.i++
+			return string(s.b[start+1 : s.i-1]), nil
+		case c == '\\':
+			return s.escaped(start)
+		case c < 0x20:
+			return "", errHeaders
+		}
+		s.i++
+	}
+	return "", errHeaders
+}
+
+// escaped reads a string that has escapes, which is rare, the slow way.
+func (s *scanner) escaped(start int) (string, error) {
+	for s.i < len(s.b) && s.b[s.i] != '"' {
+		if s.b[s.i] == '\\' {
+			s.i++
+		}
+		s.i++
+	}
+	if s.i >= len(s.b) {
+		return "", errHeaders
+	}
+	s.i++
+	var v string
+	if err := json.Unmarshal(s.b[start:s.i], &v); err != nil {
+		return "", errHeaders
+	}
+	return v, nil
+}
+
+// validTopic applies Kafka's rule for topic names.
+func validTopic(name string) bool {
+	if name == "" || len(name) > 249 || name == "." || name == ".." {
+		return false
+	}
+	return strings.IndexFunc(name, func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '.' && r != '_' && r != '-'
+	}) < 0
+}

@@ -1,0 +1,154 @@
+package relay
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/trace"
+)
+
+// pause waits, or returns false when ctx ends first.
+func pause(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-t.C:
+		return true
+	}
+}
+
+// keepStats asks the store for its numbers, for as long as a term lasts.
+func (d *driver) keepStats(ctx context.Context) {
+	for {
+		callCtx, cancel := context.WithTimeout(ctx, d.cfg.StoreTimeout)
+		s, err := d.cfg.Store.Stats(callCtx)
+		cancel()
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err != nil:
+			d.cfg.Observer.Failed("store", ClassRelay, err)
+		default:
+			d.cfg.Observer.Stats(s)
+			select {
+			case d.stats <- s:
+			case <-ctx.Done():
+				return
+			}
+		}
+		if !pause(ctx, d.cfg.StatsEvery) {
+			return
+		}
+	}
+}
+
+// sweep deletes settled rows that were kept for long enough, a batch at a time.
+func (d *driver) sweep(ctx context.Context, lease Lease) {
+	for {
+		callCtx, cancel := context.WithTimeout(ctx, d.cfg.StoreTimeout)
+		n, err := d.cfg.Store.Sweep(callCtx, lease, d.cfg.Keep, d.cfg.SweepRows)
+		cancel()
+		wait := d.cfg.SweepEvery
+		switch {
+		case ctx.Err() != nil || errors.Is(err, ErrLeaseLost):
+			return
+		case err != nil:
+			d.cfg.Observer.Failed("store", ClassRelay, err)
+			d.cfg.Logger.WarnContext(ctx, "settled rows could not be swept", slog.Any("error", err))
+		case n >= d.cfg.SweepRows:
+			wait /= 10
+		}
+		if !pause(ctx, wait) {
+			return
+		}
+	}
+}
+
+// listen passes wake-ups on for as long as a term lasts.
+func (d *driver) listen(ctx context.Context) {
+	for tries := 0; ; {
+		err := d.cfg.Wake.Wait(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		if err != nil {
+			d.cfg.Observer.Failed("wake", ClassRelay, err)
+			if tries == 0 {
+				d.cfg.Logger.WarnContext(ctx, "wake-ups do not come through; the outbox is polled",
+					slog.Duration("poll", d.cfg.PollMax), slog.Any("error", err))
+			}
+			if !pause(ctx, backoff(d.cfg.OutageMin, d.cfg.OutageMax, tries)) {
+				return
+			}
+			tries++
+			continue
+		}
+		tries = 0
+		select {
+		case d.wakes <- struct{}{}:
+		default: // one is waiting already
+		}
+	}
+}
+
+// maxLinks bounds the links of a span; exporters cut off about there.
+const maxLinks = 128
+
+// trace starts the span of a wave, linked to the spans that inserted its rows.
+func (d *driver) trace(ctx context.Context, records []Record) func(WaveReport, error) {
+	if d.tracer == nil {
+		return func(WaveReport, error) {}
+	}
+	var links []trace.Link
+	for i := range records {
+		if len(links) == maxLinks {
+			break
+		}
+		if sc, ok := inserter(&records[i]); ok {
+			links = append(links, trace.Link{SpanContext: sc, Attributes: []attribute.KeyValue{
+				attribute.String("messaging.destination.name", records[i].Topic),
+				attribute.String("messaging.message.id", records[i].EventID.String()),
+			}})
+		}
+	}
+	_, span := d.tracer.Start(ctx, "outbox send", trace.WithSpanKind(trace.SpanKindProducer), trace.WithLinks(links...),
+		trace.WithAttributes(attribute.String("outbox", d.cfg.Name), attribute.Int("messaging.batch.message_count", len(records))))
+	return func(w WaveReport, err error) {
+		span.SetAttributes(attribute.Int("outbox.acknowledged", w.Acked))
+		if err != nil {
+			span.SetStatus(codes.Error, err.Error())
+		}
+		span.End()
+	}
+}
+
+// inserter reads the span that inserted a row from its traceparent header
+// (version 00: "00-<32 hex>-<16 hex>-<2 hex>").
+func inserter(r *Record) (trace.SpanContext, bool) {
+	for _, h := range r.Headers {
+		if h.Key != "traceparent" {
+			continue
+		}
+		v := string(h.Value)
+		if len(v) < 55 || v[2] != '-' || v[35] != '-' || v[52] != '-' {
+			return trace.SpanContext{}, false
+		}
+		traceID, err1 := trace.TraceIDFromHex(v[3:35])
+		spanID, err2 := trace.SpanIDFromHex(v[36:52])
+		if err1 != nil || err2 != nil {
+			return trace.SpanContext{}, false
+		}
+		var flags trace.TraceFlags
+		if v[54]&1 == 1 {
+			flags = trace.FlagsSampled
+		}
+		return trace.NewSpanContext(trace.SpanContextConfig{TraceID: traceID, SpanID: spanID, TraceFlags: flags, Remote: true}), true
+	}
+	return trace.SpanContext{}, false
+}

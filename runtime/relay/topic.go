@@ -1,0 +1,210 @@
+package relay
+
+import (
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"time"
+)
+
+// topic is what a term knows of a topic: its partitions and their queues.
+type topic struct {
+	name    string
+	invalid bool // no broker can have a topic of that name
+	info    *TopicInfo
+	infoAt  time.Duration
+	parts   []*partition
+	waiting []*entry // read before the topic was described
+	turn    int      // round robin for rows without a key
+
+	describe bool // to be looked at again
+	used     bool // rows came since it was described
+	next     *TopicInfo
+
+	paused  *scope
+	ready   []*scope // scopes whose rows are to be read again, oldest first
+	catchUp *catchUp
+	tries   int // pauses since it last took a record
+}
+
+// partition is the queue of one partition: rows in seq order within each key.
+type partition struct {
+	topic  *topic
+	part   int32
+	queue  []*entry
+	active bool // in term.ready
+	limit  int  // rows of the next batch while a bad one is looked for; 0: none
+	aside  *scope
+	tries  int // times set aside since it last took a record
+}
+
+func (t *term) topic(name string) *topic {
+	tp := t.topics[name]
+	if tp == nil {
+		tp = &topic{name: name, invalid: !validTopic(name)}
+		t.topics[name] = tp
+		i, _ := slices.BinarySearchFunc(t.order, name, func(o *topic, name string) int { return strings.Compare(o.name, name) })
+		t.order = slices.Insert(t.order, i, tp)
+	}
+	return tp
+}
+
+func (tp *topic) unready(s *scope) {
+	tp.ready = slices.DeleteFunc(tp.ready, func(o *scope) bool { return o == s })
+}
+
+// admit takes an entry into memory, or has it skipped. src is the reading again
+// that brought it, or nil.
+func (t *term) admit(e *entry, src *catchUp) {
+	seq := e.row.Seq
+	if _, ok := t.mem[seq]; ok {
+		return
+	}
+	if _, ok := t.recent[seq]; ok {
+		return
+	}
+	tp := t.topic(e.row.Topic)
+	if s := t.blocker(e, tp, src); s != nil {
+		s.note(seq)
+		return
+	}
+	t.mem[seq] = struct{}{}
+	e.order = t.arrive
+	t.arrive++
+	t.queued++
+	t.bytes += e.size
+	if tp.invalid {
+		t.queued--
+		t.bytes -= e.size
+		t.fail(e, e.invalid)
+		return
+	}
+	tp.used = true
+	if tp.info == nil {
+		tp.waiting = append(tp.waiting, e)
+		return
+	}
+	t.enqueue(e, tp)
+}
+
+// enqueue puts an entry behind the others of its partition.
+func (t *term) enqueue(e *entry, tp *topic) {
+	p := tp.parts[t.partitionOf(e, tp)]
+	e.part = p.part
+	p.queue = append(p.queue, e)
+	t.activate(p)
+}
+
+func (t *term) activate(p *partition) {
+	if !p.active && len(p.queue) > 0 {
+		p.active = true
+		t.ready = append(t.ready, p)
+	}
+}
+
+// partitionOf is the partition of a row: by its key, else the next in turn that
+// is not set aside.
+func (t *term) partitionOf(e *entry, tp *topic) int32 {
+	if e.row.Key != nil {
+		return t.cfg.Sink.Partition([]byte(*e.row.Key), len(tp.parts))
+	}
+	return t.unkeyedPartition(tp, nil).part
+}
+
+func (t *term) unkeyedPartition(tp *topic, but *partition) *partition {
+	for range tp.parts {
+		p := tp.parts[tp.turn%len(tp.parts)]
+		tp.turn++
+		if p.aside == nil && p != but {
+			return p
+		}
+	}
+	return tp.parts[tp.turn%len(tp.parts)] // not reached: such a topic is paused
+}
+
+// learned takes a description of a topic.
+func (t *term) learned(now time.Duration, info TopicInfo) {
+	tp := t.topic(info.Name)
+	tp.describe = false
+	tp.infoAt = now
+	switch info.Problem.Class {
+	case ClassOK:
+		if info.Partitions <= 0 {
+			t.pause(now, tp, "the topic has no partitions")
+			return
+		}
+		if t.flyingTo(tp) && len(tp.parts) != info.Partitions {
+			tp.next = &info // once its rows in flight are resolved
+			return
+		}
+		t.apply(now, tp, &info)
+	default:
+		t.pause(now, tp, info.Problem.Err.Error())
+	}
+}
+
+func (t *term) flyingTo(tp *topic) bool {
+	for _, w := range t.inflight {
+		for i := range w.batches {
+			if w.batches[i].p.topic == tp {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// apply makes a description the current one and lets go what it allows.
+func (t *term) apply(now time.Duration, tp *topic, info *TopicInfo) {
+	if tp.info != nil && len(tp.parts) != info.Partitions {
+		t.repartition(tp)
+	}
+	if len(tp.parts) != info.Partitions {
+		tp.parts = make([]*partition, info.Partitions)
+		for i := range tp.parts {
+			tp.parts[i] = &partition{topic: tp, part: int32(i)} //nolint:gosec // a partition count is an int32 in Kafka
+		}
+	}
+	tp.info = info
+	if s := tp.paused; s != nil && s.state == waiting && s.until <= now {
+		t.m.say(slog.LevelInfo, "the topic goes on", slog.String("topic", tp.name))
+		t.readyScope(s)
+	}
+	for _, p := range tp.parts {
+		unavailable := slices.Contains(info.Unavailable, p.part)
+		switch s := p.aside; {
+		case s != nil && s.state != waiting:
+		case s == nil && unavailable, s != nil && unavailable && s.until <= now:
+			t.setAside(now, p, fmt.Sprintf("partition %d has no leader", p.part))
+		case s != nil && s.until <= now:
+			t.readyScope(s)
+		}
+	}
+	waiting := tp.waiting
+	tp.waiting = nil
+	for _, e := range waiting {
+		if s := t.blocker(e, tp, nil); s != nil {
+			t.unqueue(e)
+			s.note(e.row.Seq)
+			continue
+		}
+		t.enqueue(e, tp)
+	}
+}
+
+// repartition takes everything of a topic out of its queues because the number of
+// its partitions changed; it is read again and finds its new partitions.
+func (t *term) repartition(tp *topic) {
+	s := tp.paused
+	if s == nil {
+		s = &scope{kind: scopeTopic, topic: tp, reason: "the number of partitions changed"}
+		tp.paused = s
+	}
+	t.wait(s)
+	t.fold(tp, s)
+	for _, p := range tp.parts {
+		p.active = false
+	}
+	t.ready = slices.DeleteFunc(t.ready, func(p *partition) bool { return p.topic == tp })
+}
