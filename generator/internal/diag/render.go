@@ -29,7 +29,7 @@ func Plain(w io.Writer, findings []Finding) error {
 	var b bytes.Buffer
 	shown, more := limit(findings)
 	for _, f := range shown {
-		b.WriteString(f.String() + "\n")
+		b.WriteString(Printable(f.String()) + "\n")
 	}
 	b.WriteString(more)
 	return write(w, &b)
@@ -55,7 +55,7 @@ func Render(w io.Writer, findings []Finding, sources Sources, color bool) error 
 			mark = p.yellow
 			text = mark + "warning:" + p.reset + " " + text
 		}
-		fmt.Fprintf(&b, "%s%s:%s %s\n", p.bold, f.Pos, p.reset, text)
+		fmt.Fprintf(&b, "%s%s:%s %s\n", p.bold, Printable(f.Pos.String()), p.reset, text)
 		snippet(&b, f.Pos, sources, lines, p, mark)
 		if f.Hint != "" {
 			fmt.Fprintf(&b, "  %shint:%s %s\n", p.blue, p.reset, Printable(f.Hint))

@@ -144,7 +144,13 @@ func (b *builder) member(s *Schema, m Member) {
 			Message: fmt.Sprintf("%s is not a keyword of %s", m.Name, dialects[b.level]),
 			Hint:    otherDialect(m.Name, b.level),
 		}, false)
+	case b.unit.unknown >= maxUnknown:
+		if b.unit.unknown == maxUnknown {
+			b.unit.unknown++
+			b.list.Errorf(m.Pos, "unknown-keyword", "more unknown keywords from here on, which are not listed")
+		}
 	default:
+		b.unit.unknown++
 		hint := diag.DidYouMean(m.Name, known(b.load.words, b.level))
 		b.unknown(diag.Finding{
 			Pos: m.Pos, ID: "unknown-keyword", Message: "unknown keyword " + diag.Quote(m.Name), Hint: hint,

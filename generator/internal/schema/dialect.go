@@ -143,11 +143,15 @@ func exclusive(field func(*Schema) **Number) func(*builder, *Schema, Member) {
 		case b.level == level4:
 			b.wrong(m, "true or false in draft-04")
 		case m.Value.Kind == Bool:
-			b.list.Add(diag.Finding{
+			f := diag.Finding{
 				Pos: m.Value.Pos, ID: "other-dialect",
 				Message: fmt.Sprintf("%s must be a number, this is %s, the form of draft-04", m.Name, m.Value.describe()),
-				Hint:    fmt.Sprintf("move the number from %s here", plain),
-			})
+				Hint:    "leave it out",
+			}
+			if m.Value.Bool {
+				f.Hint = fmt.Sprintf("move the number from %s here", plain)
+			}
+			b.list.Add(f)
 		default:
 			*field(s) = b.number(m)
 		}
@@ -164,7 +168,7 @@ func dependencies(b *builder, s *Schema, m Member) {
 	for _, p := range m.Value.Members {
 		if p.Value.Kind == Array {
 			s.DependentRequired = append(s.DependentRequired, Dependent{
-				Name: Name{Text: p.Name, Pos: p.Pos}, Required: b.names(p),
+				Name: Name{Text: p.Name, Pos: p.Pos}, Required: b.names(quoted(p)),
 			})
 			continue
 		}

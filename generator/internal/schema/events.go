@@ -38,14 +38,10 @@ func (l *loader) events(c *Config) []*Event {
 	var events []*Event
 	for _, u := range l.matched {
 		if s := u.doc.Root; s != nil && s.Outbox != nil {
-			if e := l.event(c, s, s.Outbox, ""); e != nil {
+			if e := l.event(c, s, s.Outbox, Name{}); e != nil {
 				events = append(events, e)
 			}
 		}
-	}
-	inFiles := map[*Schema]*Event{}
-	for _, e := range events {
-		inFiles[e.Schema] = e
 	}
 	for i, ec := range c.Events {
 		ref := l.eventRefs[i]
@@ -60,7 +56,7 @@ func (l *loader) events(c *Config) []*Event {
 			})
 			continue
 		}
-		if e := l.event(c, ref.Target, &ec.Extension, ec.Name.Text); e != nil {
+		if e := l.event(c, ref.Target, &ec.Extension, ec.Name); e != nil {
 			events = append(events, e)
 		}
 	}
@@ -89,7 +85,7 @@ func (l *loader) unique(events []*Event, id string, key func(*Event) string, pos
 
 // event puts together what x describes; nil when something that every event
 // has was missing and reported.
-func (l *loader) event(c *Config, s *Schema, x *Extension, name string) *Event {
+func (l *loader) event(c *Config, s *Schema, x *Extension, name Name) *Event {
 	if x.Version == nil || x.Type == nil || x.AggregateType == nil {
 		return nil
 	}
@@ -124,18 +120,16 @@ func (l *loader) event(c *Config, s *Schema, x *Extension, name string) *Event {
 // eventName is the Go name of the event data: the name given in the config,
 // else the title, else the name of the file or definition, with the version at
 // its end.
-func eventName(s *Schema, x *Extension, name string, version int) (string, diag.Pos) {
-	pos := x.Pos
-	if at, ok := x.At["name"]; ok {
-		pos = at
-	}
-	if name == "" && s.Title != "" {
-		name = goname.Title(s.Title)
-		pos = s.At["title"]
-	}
+func eventName(s *Schema, x *Extension, given Name, version int) (string, diag.Pos) {
 	suffix := "V" + strconv.Itoa(version)
-	if name == "" {
-		if name = goname.Exported(lastName(s)); strings.HasSuffix(strings.ToUpper(name), suffix) {
+	name, pos := given.Text, given.Pos
+	switch {
+	case name != "":
+	case s.Title != "":
+		name, pos = goname.Title(s.Title), s.At["title"]
+	default:
+		name, pos = goname.Exported(lastName(s)), x.Pos
+		if strings.HasSuffix(strings.ToUpper(name), suffix) {
 			name = name[:len(name)-len(suffix)]
 		}
 	}

@@ -25,7 +25,7 @@ var envelopes = []string{"outbox", "cloudevents", "none"}
 func (b *builder) extension(s *Schema, m Member) {
 	if s.Pointer != "" {
 		b.list.Add(diag.Finding{
-			Pos: m.Pos, ID: "misplaced-x-outbox", Message: "x-outbox stands at the root of a file, one event version a file",
+			Pos: m.Pos, ID: "misplaced-x-outbox", Message: "x-outbox belongs at the root of a file, one event version a file",
 			Hint: "describe this schema under events: in the config, or give it a file of its own",
 		})
 		return

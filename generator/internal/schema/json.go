@@ -141,6 +141,9 @@ func (r *jsonReader) unexpected(wanted string) bool {
 		return r.fail(r.next, "JSON has no comments; use \"$comment\", or write the file as YAML")
 	}
 	c, _ := utf8.DecodeRune(rest)
+	if c == '"' {
+		return r.fail(r.next, "a string where %s should be", wanted)
+	}
 	return r.fail(r.next, "%s where %s should be", diag.Quote(string(c)), wanted)
 }
 

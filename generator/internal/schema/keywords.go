@@ -312,6 +312,12 @@ func (b *builder) names(m Member) []Name {
 	return out
 }
 
+// quoted is m with a name from the file made fit for messages.
+func quoted(m Member) Member {
+	m.Name = diag.Quote(m.Name)
+	return m
+}
+
 func required(b *builder, s *Schema, m Member) {
 	if m.Value.Kind == Bool {
 		b.list.Add(diag.Finding{
@@ -330,7 +336,7 @@ func dependentRequired(b *builder, s *Schema, m Member) {
 	}
 	for _, p := range m.Value.Members {
 		s.DependentRequired = append(s.DependentRequired, Dependent{
-			Name: Name{Text: p.Name, Pos: p.Pos}, Required: b.names(p),
+			Name: Name{Text: p.Name, Pos: p.Pos}, Required: b.names(quoted(p)),
 		})
 	}
 }
@@ -435,7 +441,7 @@ func discriminator(b *builder, s *Schema, m Member) {
 func (b *builder) mapping(d *Discriminator, v *Value) {
 	for _, p := range v.Members {
 		if p.Value.Kind != String {
-			b.wrong(p, "a reference, as a string")
+			b.wrong(quoted(p), "a reference, as a string")
 			continue
 		}
 		ref := &Ref{Text: p.Value.Text, Pos: p.Value.Pos}

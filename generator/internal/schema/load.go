@@ -87,6 +87,7 @@ type unit struct {
 	byPointer map[string]*Schema
 	resources []*resource // the file's own first
 	level     int         // of its dialect
+	unknown   int         // keywords reported that nobody knows
 	policy    policy
 }
 
@@ -106,6 +107,7 @@ type loader struct {
 	discriminators []*Discriminator
 	eventRefs      []*Ref // for each entry of events: in the config; nil without a schema
 
+	hints           bool // look for what a dangling reference may have meant
 	values, schemas int
 	full            bool // a bound was reached and reported
 }
@@ -119,6 +121,7 @@ func newLoader(fsys fs.FS) *loader {
 }
 
 var (
+	errFolder     = errors.New("it is a folder")
 	errNotRegular = errors.New("it is not a regular file")
 	errTooLarge   = fmt.Errorf("it has more than %d bytes", maxFileBytes)
 )
@@ -128,6 +131,9 @@ func (l *loader) readFile(name string) ([]byte, error) {
 	info, err := fs.Stat(l.fsys, name)
 	if err != nil {
 		return nil, fmt.Errorf("looking at the file: %w", err)
+	}
+	if info.IsDir() {
+		return nil, errFolder
 	}
 	if !info.Mode().IsRegular() {
 		return nil, errNotRegular
@@ -210,16 +216,18 @@ func (l *loader) builder(u *unit, within *resource) *builder {
 	return &builder{load: l, list: l.list, unit: u, policy: u.policy, level: u.level, within: within}
 }
 
+const noSuchFile = "there is no such file"
+
 // readProblem says in a few words why a file could not be read.
 func readProblem(err error) string {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return "there is no such file"
+		return noSuchFile
 	case errors.Is(err, fs.ErrPermission):
 		return "reading it is not allowed"
 	case errors.Is(err, fs.ErrInvalid):
 		return "this is no path inside the project"
-	case errors.Is(err, errNotRegular), errors.Is(err, errTooLarge):
+	case errors.Is(err, errFolder), errors.Is(err, errNotRegular), errors.Is(err, errTooLarge):
 		return err.Error()
 	case strings.Contains(err.Error(), "escapes"):
 		return "it leads outside the project"

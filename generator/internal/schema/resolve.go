@@ -3,6 +3,7 @@ package schema
 import (
 	"fmt"
 	"io/fs"
+	"maps"
 	"net/url"
 	"path"
 	"slices"
@@ -51,7 +52,8 @@ func (l *loader) resolve() {
 }
 
 func (l *loader) dangling(open []pendingRef) {
-	for _, p := range open {
+	for i, p := range open {
+		l.hints = i < maxHints
 		f := l.follow(p)
 		if f == nil || f.message == "" {
 			continue
@@ -84,6 +86,15 @@ func (l *loader) follow(p pendingRef) *failure {
 	}
 	p.ref.Target = target
 	return nil
+}
+
+// didYouMean is diag.DidYouMean for the first failures that are reported; many
+// more of them would cost more than they help.
+func (l *loader) didYouMean(name string, candidates func() []string) string {
+	if !l.hints {
+		return ""
+	}
+	return diag.DidYouMean(name, candidates())
 }
 
 // definition is the schema that a discriminator names without a path.
@@ -138,6 +149,9 @@ func (l *loader) resource(from *resource, u *url.URL) (*resource, *failure) {
 		return nil, &failure{id: "bad-reference", message: "file: references are not followed",
 			hint: "write the path relative to this file"}
 	}
+	if target.Scheme == projectScheme {
+		id = u.String()
+	}
 	return nil, &failure{
 		id:      "unknown-id",
 		message: fmt.Sprintf("nothing in the project has the $id %s, and references are never fetched", diag.Quote(id)),
@@ -163,28 +177,35 @@ func (l *loader) localFile(name string) (*resource, *failure) {
 		}
 	}
 	if problem != "" {
-		return nil, &failure{id: "unknown-file", message: fmt.Sprintf("%s: %s", diag.Quote(name), problem), hint: l.fileHint(name)}
+		f := &failure{id: "unknown-file", message: fmt.Sprintf("%s: %s", diag.Quote(name), problem)}
+		if problem == noSuchFile {
+			f.hint = l.didYouMean(path.Base(name), func() []string { return l.neighbours(name) })
+		}
+		return nil, f
 	}
 	return u.resources[0], nil
 }
 
-// fileHint names the file in the same folder that name may be a misspelling
-// of.
-func (l *loader) fileHint(name string) string {
+// neighbours lists what stands in the folder of the file called name.
+func (l *loader) neighbours(name string) []string {
 	entries, err := fs.ReadDir(l.fsys, path.Dir(name))
 	if err != nil {
-		return ""
+		return nil
 	}
-	var names []string
-	for _, e := range entries {
-		names = append(names, e.Name())
+	names := make([]string, len(entries))
+	for i, e := range entries {
+		names[i] = e.Name()
 	}
-	return diag.DidYouMean(path.Base(name), names)
+	return names
 }
 
 // idHint names the id that is spelled like id, by its last part when the rest
 // is the same.
 func (l *loader) idHint(id string) string {
+	const otherwise = "add the file that has it to schemas:"
+	if !l.hints {
+		return otherwise
+	}
 	cut := strings.LastIndexByte(id, '/') + 1
 	last := map[string]string{}
 	for other := range l.ids {
@@ -199,7 +220,7 @@ func (l *loader) idHint(id string) string {
 	if near := diag.Closest(id[cut:], names); near != "" {
 		return "did you mean " + diag.Quote(last[near]) + "?"
 	}
-	return "add the file that has it to schemas:"
+	return otherwise
 }
 
 // fragment finds what a fragment names inside a resource: nothing is its root,
@@ -224,13 +245,9 @@ func (l *loader) fragment(r *resource, fragment string) (*Schema, *failure) {
 	if s := r.anchors[fragment]; s != nil {
 		return s, nil
 	}
-	var names []string
-	for name := range r.anchors {
-		names = append(names, name)
-	}
 	f := &failure{id: "unknown-anchor", message: fmt.Sprintf("%s has no anchor %s", diag.Quote(u.doc.Path), diag.Quote(fragment)),
-		hint: diag.DidYouMean(fragment, names)}
-	if f.hint == "" && r.root != nil && slices.ContainsFunc(r.root.Defs, func(p Property) bool { return p.Name == fragment }) {
+		hint: l.didYouMean(fragment, func() []string { return slices.Collect(maps.Keys(r.anchors)) })}
+	if f.hint == "" && l.hints && r.root != nil && slices.ContainsFunc(r.root.Defs, func(p Property) bool { return p.Name == fragment }) {
 		f.hint = "did you mean " + diag.Quote(r.root.defsPointer()+"/"+fragment) + "?"
 	}
 	return nil, f
@@ -262,6 +279,9 @@ func (l *loader) lazy(r *resource, tokens []string) (*Schema, *failure) {
 	if v == nil {
 		f := &failure{id: "dangling-reference", message: fmt.Sprintf("%s has nothing at %s",
 			diag.Quote(u.doc.Path), diag.Quote("#"+joinTokens(all[:followed+1])))}
+		if !l.hints {
+			return nil, f
+		}
 		if near := diag.Closest(all[followed], reached.names()); near != "" {
 			f.hint = "did you mean " + diag.Quote("#"+joinTokens(append(slices.Clone(all[:followed]), near))) + "?"
 		}

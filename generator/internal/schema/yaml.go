@@ -3,10 +3,7 @@ package schema
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"io"
-	"regexp"
-	"strings"
 	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
@@ -89,77 +86,6 @@ func yamlCharacters(file string, src []byte, list *diag.List) bool {
 	return true
 }
 
-var yamlPrefix = regexp.MustCompile(`^(yaml: )?(line \d+: )?`)
-
-// yamlError turns an error of the library into a finding at the place where
-// its scanner stood.
-func yamlError(file string, src []byte, err error) diag.Finding {
-	message := yamlPrefix.ReplaceAllString(err.Error(), "")
-	f := diag.Finding{Pos: yamlErrorPos(file, src), ID: "yaml-syntax", Message: message}
-	switch {
-	case strings.Contains(message, "cannot start any token") && at(src, f.Pos) == '\t',
-		strings.Contains(message, "tab character"):
-		f.Message = "a tab where YAML wants spaces"
-	case strings.Contains(message, "cannot start any token"):
-		f.Message = "a plain string cannot begin with this character"
-		f.Hint = "put the string in quotes"
-	case strings.Contains(message, "mapping values are not allowed"):
-		f.Message = "a colon where no member can begin"
-		f.Hint = "put a text that holds \": \" in quotes, or mend the indentation"
-	case strings.Contains(message, "unknown anchor"):
-		f.Message = message
-	}
-	return f
-}
-
-// at is the first byte at pos.
-func at(src []byte, pos diag.Pos) byte {
-	t := tracker{src: src, line: 1, col: 1}
-	for i := range src {
-		if p := t.at(i); p.Line == pos.Line && p.Col == pos.Col {
-			return src[i]
-		}
-	}
-	return 0
-}
-
-// yamlErrorPos finds where the scanner stood when it gave up, which the
-// library does not tell: it reads the file once more, one byte at a time, and
-// sees how far it came.
-func yamlErrorPos(file string, src []byte) diag.Pos {
-	reader := &countingReader{src: src}
-	decoder := yaml.NewDecoder(reader)
-	for {
-		if _, err := decodeNode(decoder); err != nil {
-			break
-		}
-	}
-	// The last byte asked for is the one that did not fit; white space there
-	// means that something ended too early, which shows at what stands before.
-	offset := max(reader.read-1, 0)
-	for offset > 0 && (offset >= len(src) || strings.IndexByte(" \r\n", src[offset]) >= 0) {
-		offset--
-	}
-	for offset > 0 && offset < len(src) && !utf8.RuneStart(src[offset]) {
-		offset--
-	}
-	return positionAt(file, src, offset)
-}
-
-type countingReader struct {
-	src  []byte
-	read int
-}
-
-func (r *countingReader) Read(p []byte) (int, error) {
-	if r.read >= len(r.src) || len(p) == 0 {
-		return 0, io.EOF
-	}
-	p[0] = r.src[r.read]
-	r.read++
-	return 1, nil
-}
-
 // converted is what became of an anchored node, for its aliases.
 type converted struct {
 	value *Value
@@ -208,6 +134,7 @@ func (y *yamlReader) complain(pos diag.Pos, id, format string, args ...any) {
 	}
 }
 
+// node is the value of n; nil when it was reported and nothing is left of it.
 func (y *yamlReader) node(n *yaml.Node, depth int) *Value {
 	pos := y.pos(n)
 	y.total++
@@ -259,10 +186,14 @@ func (y *yamlReader) content(n *yaml.Node, pos diag.Pos, depth int) *Value {
 	case yaml.SequenceNode:
 		v.Kind = Array
 		for _, item := range n.Content {
-			v.Items = append(v.Items, y.node(item, depth+1))
+			if value := y.node(item, depth+1); value != nil {
+				v.Items = append(v.Items, value)
+			}
 		}
 	default:
-		y.scalar(n, v)
+		if !y.scalar(n, v) {
+			return nil
+		}
 	}
 	if tag := n.Tag; n.Style&yaml.TaggedStyle != 0 && n.Kind != yaml.ScalarNode && tag != "!!map" && tag != "!!seq" {
 		y.complain(pos, "yaml-tag", "the tag %s has no meaning in JSON", diag.Quote(tag))
@@ -270,19 +201,20 @@ func (y *yamlReader) content(n *yaml.Node, pos diag.Pos, depth int) *Value {
 	return v
 }
 
-func (y *yamlReader) scalar(n *yaml.Node, v *Value) {
+// scalar gives v its kind and content; it is false when that was reported.
+func (y *yamlReader) scalar(n *yaml.Node, v *Value) bool {
 	const quoted = yaml.DoubleQuotedStyle | yaml.SingleQuotedStyle | yaml.LiteralStyle | yaml.FoldedStyle
 	tagged := n.Style&yaml.TaggedStyle != 0
 	if n.Style&quoted != 0 && !tagged || tagged && n.Tag == "!!str" {
 		v.Kind, v.Text = String, n.Value
-		return
+		return true
 	}
 	if problem := resolvePlain(n.Value, v); problem != "" {
 		y.complain(v.Pos, "yaml-number", "%s", problem)
-		return
+		return false
 	}
 	if !tagged {
-		return
+		return true
 	}
 	want, known := map[string]ValueKind{"!!null": Null, "!!bool": Bool, "!!int": NumberKind, "!!float": NumberKind}[n.Tag]
 	switch {
@@ -290,7 +222,10 @@ func (y *yamlReader) scalar(n *yaml.Node, v *Value) {
 		y.complain(v.Pos, "yaml-tag", "the tag %s has no meaning in JSON", diag.Quote(n.Tag))
 	case want != v.Kind:
 		y.complain(v.Pos, "yaml-tag", "%s does not fit the tag %s", diag.Quote(n.Value), n.Tag)
+	default:
+		return true
 	}
+	return false
 }
 
 func (y *yamlReader) mapping(n *yaml.Node, v *Value, depth int) {
@@ -301,7 +236,7 @@ func (y *yamlReader) mapping(n *yaml.Node, v *Value, depth int) {
 		if y.failed {
 			return
 		}
-		if !ok {
+		if !ok || value == nil {
 			continue
 		}
 		m := Member{Name: name, Pos: y.pos(n.Content[i]), Value: value}
@@ -331,21 +266,13 @@ func (y *yamlReader) key(n *yaml.Node) (string, bool) {
 		return "", false
 	}
 	v := Value{Pos: pos}
-	before := y.reported
-	y.scalar(n, &v)
+	ok := y.scalar(n, &v)
 	if n.Anchor != "" {
 		y.done[n] = converted{value: &v, size: 1, depth: 1}
 	}
-	if y.reported > before {
+	if ok && v.Kind != String {
+		y.complain(pos, "yaml-key", "a member name must be a string, this is %s; write it in quotes", v.describe())
 		return "", false
 	}
-	if v.Kind != String {
-		y.complain(pos, "yaml-key", "the member name %s is a %s in YAML; write %s", diag.Quote(n.Value), v.Kind, quoteYAML(n.Value))
-		return "", false
-	}
-	return v.Text, true
-}
-
-func quoteYAML(s string) string {
-	return fmt.Sprintf(`it in quotes: "%s"`, strings.NewReplacer(`"`, `\"`, "\n", " ").Replace(s))
+	return v.Text, ok
 }

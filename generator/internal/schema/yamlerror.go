@@ -1,0 +1,281 @@
+package schema
+
+import (
+	"bytes"
+	"io"
+	"regexp"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/outboxgen/outboxgen/generator/internal/diag"
+)
+
+// The library reports a syntax error with a line at best, and for some errors
+// that is the line before. The place is found again here: by reading the file
+// once more, one byte at a time, to see how far the scanner came, and by what
+// the message says about the construct that is broken.
+
+// scannerAhead is how many characters the scanner looks beyond the one that a
+// token begins with.
+const scannerAhead = 3
+
+var (
+	yamlMessage = regexp.MustCompile(`^(?:yaml: )?(?:line (\d+): )?(?s:(.*))$`)
+	noValue     = regexp.MustCompile(`[\[{,][ \t]*(,)|\[[ \t]*(\})|\{[ \t]*(\])`)
+)
+
+// yamlError turns an error of the library into a finding.
+func yamlError(file string, src []byte, err error) diag.Finding {
+	match := yamlMessage.FindStringSubmatch(err.Error())
+	line, _ := strconv.Atoi(match[1]) // 0 where there is none
+	p := newYAMLPlace(file, src)
+	f := p.finding(match[2], line)
+	f.ID = "yaml-syntax"
+	return f
+}
+
+// yamlPlace knows where the scanner gave up.
+type yamlPlace struct {
+	file  string
+	src   []byte
+	lines [][]byte
+	read  int      // bytes that the scanner had asked for
+	stand diag.Pos // of the character that it stood at
+}
+
+func newYAMLPlace(file string, src []byte) *yamlPlace {
+	// Behind the last line the scanner needs something to look ahead to, or it
+	// would be found closer to the end than elsewhere.
+	padded := append(bytes.Clone(src), strings.Repeat("\n", scannerAhead+1)...)
+	reader := &byteReader{src: padded}
+	decoder := yaml.NewDecoder(reader)
+	for {
+		if _, err := decodeNode(decoder); err != nil {
+			break
+		}
+	}
+	p := &yamlPlace{file: file, src: src, read: min(reader.read, len(src))}
+	offset := max(reader.read-1, 0)
+	for range scannerAhead {
+		for offset > 0 {
+			if offset--; utf8.RuneStart(padded[offset]) {
+				break
+			}
+		}
+	}
+	for offset > 0 && (offset >= len(src) || !utf8.RuneStart(src[offset])) {
+		offset--
+	}
+	p.stand = positionAt(file, src, offset)
+	for line := range bytes.Lines(src) {
+		p.lines = append(p.lines, line)
+	}
+	return p
+}
+
+type byteReader struct {
+	src  []byte
+	read int
+}
+
+func (r *byteReader) Read(p []byte) (int, error) {
+	if r.read >= len(r.src) || len(p) == 0 {
+		return 0, io.EOF
+	}
+	p[0] = r.src[r.read]
+	r.read++
+	return 1, nil
+}
+
+// finding says what message, which the library gave with line, means and
+// where.
+func (p *yamlPlace) finding(message string, line int) diag.Finding {
+	has := func(text string) bool { return strings.Contains(message, text) }
+	f := diag.Finding{Pos: p.stand, Message: message}
+	switch {
+	case has("cannot start any token") && p.char() != '\t':
+		f.Message, f.Hint = "a plain string cannot begin with this character", "put the string in quotes"
+	case has("cannot start any token"), has("tab character"):
+		f.Message = "a tab where YAML wants spaces"
+		if at, ok := p.find(max(line, p.stand.Line), func(text []byte) int { return bytes.IndexByte(text, '\t') }); ok {
+			f.Pos = at
+		}
+	case has("mapping values are not allowed"):
+		f.Message, f.Hint = "a colon where no member can begin", `put a text that holds ": " in quotes, or mend the indentation`
+	case has("block sequence entries are not allowed"):
+		f.Message, f.Hint = "a list item cannot begin here", "begin the list on a line of its own"
+	case has("did not find expected key"), has("did not find expected '-' indicator"):
+		f.Message, f.Hint = "this does not fit what is around it", "check the indentation, and the quotes on the line before"
+		f.Pos = p.lineStart(p.stand.Line)
+	case has("could not find expected ':'"):
+		f.Message, f.Hint = "a colon is missing after this", "check the quotes on the line before"
+		f.Pos = p.lineStart(line)
+	case has("did not find expected ',' or"):
+		p.bracket(&f, message, line)
+	case has("unexpected end of stream"), has("unexpected document indicator"):
+		f.Message = "the string that begins here does not end"
+		f.Pos = p.first(openQuote, line, 1)
+	case has("unknown escape character"), has("hexdecimal number"):
+		f.Message = "YAML has no such escape in double quotes"
+		f.Hint = "write two backslashes, or put the string in single quotes"
+		f.Pos = p.last(`\`)
+	case has("unknown anchor"):
+		name := strings.Split(message, "'")
+		f.Message = "nothing has the anchor " + diag.Quote(name[min(1, len(name)-1)])
+		f.Pos = p.last("*" + name[min(1, len(name)-1)])
+	case has("did not find expected node content"):
+		f.Message = "a value is missing here"
+		f.Pos = p.first(missingValue, p.stand.Line)
+	case has("unknown directive name"):
+		f.Message, f.Pos = "YAML knows the directives %YAML and %TAG only", p.last("%")
+	case has("alphabetic or numeric character"):
+		f.Message = "an anchor or an alias needs a name"
+	case has("undefined tag handle"):
+		f.Message = "a tag that nothing defines"
+		f.Pos = p.last("!")
+	}
+	return f
+}
+
+func (p *yamlPlace) char() byte {
+	if p.stand.Line > len(p.lines) {
+		return 0
+	}
+	text := []rune(string(p.lines[p.stand.Line-1]))
+	if p.stand.Col > len(text) || text[p.stand.Col-1] > 0x7F {
+		return 0
+	}
+	return byte(text[p.stand.Col-1])
+}
+
+// bracket points at the bracket that does not close. The library counts the
+// line of its beginning from zero.
+func (p *yamlPlace) bracket(f *diag.Finding, message string, line int) {
+	open := byte('[')
+	if strings.Contains(message, "'}'") {
+		open = '{'
+	}
+	f.Message = "the " + string(open) + " that begins here does not close, or a comma is missing inside"
+	f.Pos = p.first(func(text []byte) int { return openBracket(text, open) }, line+1, 1)
+}
+
+// first is the first place that find finds on one of the lines; where the
+// scanner stood when there is none.
+func (p *yamlPlace) first(find func([]byte) int, lines ...int) diag.Pos {
+	for _, line := range lines {
+		if at, ok := p.find(line, find); ok {
+			return at
+		}
+	}
+	return p.stand
+}
+
+// find is the place that find gives as an offset into one line.
+func (p *yamlPlace) find(line int, find func([]byte) int) (diag.Pos, bool) {
+	if line < 1 || line > len(p.lines) {
+		return diag.Pos{}, false
+	}
+	text := p.lines[line-1]
+	offset := find(text)
+	if offset < 0 {
+		return diag.Pos{}, false
+	}
+	return diag.Pos{File: p.file, Line: line, Col: utf8.RuneCount(text[:offset]) + 1}, true
+}
+
+// lineStart is the first character of a line that is no space.
+func (p *yamlPlace) lineStart(line int) diag.Pos {
+	return p.first(func(text []byte) int {
+		return len(text) - len(bytes.TrimLeft(text, " \t"))
+	}, line)
+}
+
+// last is the last place before the scanner's at which text stands.
+func (p *yamlPlace) last(text string) diag.Pos {
+	if i := bytes.LastIndex(p.src[:p.read], []byte(text)); i >= 0 {
+		return positionAt(p.file, p.src, i)
+	}
+	return p.stand
+}
+
+// missingValue is the comma or bracket of a line that stands where a value
+// should; -1 when there is none.
+func missingValue(line []byte) int {
+	m := noValue.FindSubmatchIndex(line)
+	if m == nil {
+		return -1
+	}
+	return max(m[2], m[4], m[6])
+}
+
+// openQuote is where a quoted string begins on a line and does not end; -1
+// when there is none.
+func openQuote(line []byte) int {
+	at := -1
+	scanLine(line, func(i int, closed bool) {
+		if !closed && (line[i] == '"' || line[i] == '\'') {
+			at = i
+		}
+	})
+	return at
+}
+
+// openBracket is where the last bracket begins on a line that does not close
+// there; -1 when there is none.
+func openBracket(line []byte, open byte) int {
+	var stack []int
+	scanLine(line, func(i int, _ bool) {
+		switch line[i] {
+		case open:
+			stack = append(stack, i)
+		case open + 2: // the closing one: [ ] and { } are two apart
+			stack = stack[:max(len(stack)-1, 0)]
+		}
+	})
+	if len(stack) == 0 {
+		return -1
+	}
+	return stack[len(stack)-1]
+}
+
+// scanLine visits the bytes of one line outside quotes and comments, and for
+// each quoted string the quote that it begins with and whether it ends.
+func scanLine(line []byte, visit func(i int, closed bool)) {
+	fresh := true // a value could begin here
+	for i := 0; i < len(line); i++ {
+		c := line[i]
+		switch {
+		case fresh && (c == '"' || c == '\''):
+			end := quoteEnd(line, i)
+			visit(i, end > 0)
+			if end < 0 {
+				return
+			}
+			i = end
+		case c == '#' && (i == 0 || line[i-1] == ' ' || line[i-1] == '\t'):
+			return
+		default:
+			visit(i, true)
+		}
+		fresh = strings.IndexByte(" \t[{,", c) >= 0
+	}
+}
+
+// quoteEnd is where the string that begins at line[start] ends; -1 if it does
+// not.
+func quoteEnd(line []byte, start int) int {
+	for i := start + 1; i < len(line); i++ {
+		switch {
+		case line[i] == '\\' && line[start] == '"':
+			i++
+		case line[i] == line[start] && line[start] == '\'' && i+1 < len(line) && line[i+1] == '\'':
+			i++
+		case line[i] == line[start]:
+			return i
+		}
+	}
+	return -1
+}
