@@ -3,7 +3,6 @@ package services
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"iter"
 	"os"
@@ -115,45 +114,14 @@ func findPostgres(ctx context.Context, major int) (installation, error) {
 		ErrNotFound, wanted, servicesFolder(), strings.Join(have, ", "))
 }
 
-// reachableBy returns the installation in a place that the account can reach.
-// Binaries in a folder that only root may enter are copied, once for all
-// processes of this machine.
-func (in installation) reachableBy(owner *account) (installation, error) {
-	if owner == nil || reachable(in.bin) {
-		return in, nil
-	}
-	base, err := baseFolder(owner)
-	if err != nil {
+// copyTo copies the installation into the folder, for a user who cannot reach
+// the place where it is.
+func (in installation) copyTo(dir string) (installation, error) {
+	if err := os.Mkdir(dir, 0o755); err != nil {
 		return in, err
 	}
-	root := filepath.Dir(in.bin)
-	info, err := os.Stat(filepath.Join(in.bin, "postgres"))
-	if err != nil {
-		return in, err
-	}
-	copied := filepath.Join(base, fmt.Sprintf("outboxgen-postgres%d-%x", in.major, info.ModTime().UnixNano()^info.Size()))
-	in.bin = filepath.Join(copied, filepath.Base(in.bin))
-	if trusted(copied) {
-		return in, nil
-	}
-	temp, err := os.MkdirTemp(base, "outboxgen-copy-")
-	if err != nil {
-		return in, err
-	}
-	err = copyTree(root, temp)
-	if err == nil {
-		err = os.Chmod(temp, 0o755)
-	}
-	if err == nil {
-		err = os.Rename(temp, copied)
-	}
-	if err != nil {
-		err = errors.Join(err, os.RemoveAll(temp))
-		if trusted(copied) { // another process was faster
-			err = nil
-		}
-	}
-	return in, err
+	err := copyTree(filepath.Dir(in.bin), dir)
+	return installation{filepath.Join(dir, filepath.Base(in.bin)), in.major}, err
 }
 
 // copyTree copies a folder with its symbolic links into an existing one.

@@ -159,9 +159,6 @@ func startCluster(ctx context.Context, install installation, o postgresOptions) 
 	if err != nil {
 		return nil, fmt.Errorf("find a user to run Postgres as, since it refuses root: %w", err)
 	}
-	if install, err = install.reachableBy(user); err != nil {
-		return nil, fmt.Errorf("copy the Postgres binaries to where its user can run them: %w", err)
-	}
 	dir, err := newFolder("postgres", user)
 	if err != nil {
 		return nil, err
@@ -171,6 +168,11 @@ func startCluster(ctx context.Context, install installation, o postgresOptions) 
 			err = errors.Join(err, dir.remove())
 		}
 	}()
+	if user != nil && !reachable(install.bin) {
+		if install, err = install.copyTo(filepath.Join(dir.path, "postgres")); err != nil {
+			return nil, fmt.Errorf("copy the Postgres binaries to where its user can run them: %w", err)
+		}
+	}
 	c := &cluster{
 		install: install, user: user, folder: dir,
 		data:     filepath.Join(dir.path, "data"),

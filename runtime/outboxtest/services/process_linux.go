@@ -43,13 +43,3 @@ func attributes(as *account, death syscall.Signal) *syscall.SysProcAttr {
 	}
 	return attr
 }
-
-// trusted says whether the folder is there and only root could have made it.
-func trusted(path string) bool {
-	info, err := os.Lstat(path)
-	if err != nil || !info.IsDir() || info.Mode().Perm()&0o022 != 0 {
-		return false
-	}
-	stat, ok := info.Sys().(*syscall.Stat_t)
-	return ok && stat.Uid == 0
-}
