@@ -2,12 +2,14 @@ package wire
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"math"
 	"math/big"
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"unicode/utf8"
 )
@@ -27,15 +29,41 @@ type segment struct {
 	item  bool
 }
 
-// Validate runs check over a value and returns what it found, a
-// *ValidationError that names the type, or nil.
-func Validate(name string, check func(*Checker)) error {
-	var c Checker
-	check(&c)
+// Err is what was found, a *ValidationError that names the type, or nil. The
+// violations are sorted by pointer.
+func (c *Checker) Err(name string) error {
 	if len(c.violations) == 0 {
 		return nil
 	}
+	slices.SortStableFunc(c.violations, func(a, b Violation) int { return comparePointers(a.Pointer, b.Pointer) })
 	return &ValidationError{Type: name, Violations: c.violations}
+}
+
+// comparePointers orders by token, and tokens that are numbers as numbers.
+func comparePointers(a, b string) int {
+	for a != "" && b != "" {
+		var x, y string
+		x, a = cutToken(a)
+		y, b = cutToken(b)
+		m, err1 := strconv.Atoi(x)
+		n, err2 := strconv.Atoi(y)
+		order := strings.Compare(x, y)
+		if err1 == nil && err2 == nil && m != n {
+			order = cmp.Compare(m, n)
+		}
+		if order != 0 {
+			return order
+		}
+	}
+	return cmp.Compare(len(a), len(b))
+}
+
+func cutToken(pointer string) (token, rest string) {
+	pointer = strings.TrimPrefix(pointer, "/")
+	if i := strings.IndexByte(pointer, '/'); i >= 0 {
+		return pointer[:i], pointer[i:]
+	}
+	return pointer, ""
 }
 
 // Enter makes the value at the path the one that is being checked, until
@@ -185,6 +213,17 @@ func (c *Checker) MaxItems(n, bound int, at ...any) {
 	if n > bound {
 		c.Fail("maxItems", "must have at most "+count(bound, "item"), at...)
 	}
+}
+
+// Count is how many of its arguments are true: the members that are there.
+func Count(there ...bool) int {
+	n := 0
+	for _, t := range there {
+		if t {
+			n++
+		}
+	}
+	return n
 }
 
 // MinProperties checks that an object of n members has at least bound.

@@ -150,19 +150,18 @@ func (e *Encoder) Raw(v json.RawMessage) {
 // Unknown writes the members of unknown into the object that is open, in the
 // order of their names. A name that was already written is an error.
 func (e *Encoder) Unknown(unknown Unknown) {
-	if len(unknown) == 0 {
-		return
-	}
+	PutMembers(e, unknown, (*Encoder).Raw)
+}
+
+// fresh checks that the object which is open has none of the members yet.
+func fresh[T any](e *Encoder, members map[string]T) {
 	written := Decoder{data: append(slices.Clone(e.buf[e.open[len(e.open)-1]:]), '}')}
 	o := written.Object()
 	for o.Next() {
-		if _, ok := unknown[string(o.Name)]; ok {
-			e.fail(fmt.Sprintf("Unknown holds %q, which is a field of the type", o.Name))
+		if _, ok := members[string(o.Name)]; ok {
+			e.fail(fmt.Sprintf("the member %q has a field of its own", o.Name))
 		}
 		written.Skip()
-	}
-	for _, name := range slices.Sorted(maps.Keys(unknown)) {
-		e.Name(name).Raw(unknown[name])
 	}
 }
 
@@ -173,6 +172,15 @@ func PutPointer[T any](e *Encoder, v *T, write func(*Encoder, T)) {
 		return
 	}
 	write(e, *v)
+}
+
+// PutOrNull writes null where isNull, else the value.
+func PutOrNull[T any](e *Encoder, isNull bool, v T, write func(*Encoder, T)) {
+	if isNull {
+		e.Null()
+		return
+	}
+	write(e, v)
 }
 
 // PutSlice writes an array; nil is an empty one.
@@ -188,26 +196,46 @@ func PutSlice[T any](e *Encoder, items []T, write func(*Encoder, T)) {
 // PutMap writes an object in the order of the names; nil is an empty one.
 func PutMap[T any](e *Encoder, members map[string]T, write func(*Encoder, T)) {
 	e.Begin()
-	PutMembers(e, members, write)
+	for _, name := range slices.Sorted(maps.Keys(members)) {
+		write(e.Name(name), members[name])
+	}
 	e.End()
 }
 
-// PutMembers writes the members of a map into the object that is open.
-func PutMembers[T any](e *Encoder, members map[string]T, write func(*Encoder, T)) {
+// PutMembers writes the members of a map into the object that is open, in the
+// order of their names. A name that was already written is an error.
+func PutMembers[M ~map[string]T, T any](e *Encoder, members M, write func(*Encoder, T)) {
+	if len(members) == 0 {
+		return
+	}
+	fresh(e, members)
 	for _, name := range slices.Sorted(maps.Keys(members)) {
 		write(e.Name(name), members[name])
 	}
 }
 
-// PutNullable writes a value that may be null; an absent one is written as
-// null too, so the caller leaves the member out.
-func PutNullable[N interface{ Get() (T, bool) }, T any](e *Encoder, v N, write func(*Encoder, T)) {
-	value, ok := v.Get()
-	if !ok {
-		e.Null()
+// PutOptional writes a member of the object that is open, or nothing for nil.
+func PutOptional[T any](e *Encoder, name string, v *T, write func(*Encoder, T)) {
+	if v != nil {
+		write(e.Name(name), *v)
+	}
+}
+
+// PutNullable writes a member of the object that is open, null if v is null,
+// or nothing if v is absent.
+func PutNullable[N interface {
+	IsZero() bool
+	Get() (T, bool)
+}, T any](e *Encoder, name string, v N, write func(*Encoder, T)) {
+	if v.IsZero() {
 		return
 	}
-	write(e, value)
+	e.Name(name)
+	if value, ok := v.Get(); ok {
+		write(e, value)
+	} else {
+		e.Null()
+	}
 }
 
 // Any writes a value of any type. What Decoder.Any gives is written directly,

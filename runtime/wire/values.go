@@ -2,6 +2,7 @@ package wire
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
 )
 
@@ -18,6 +19,15 @@ func Pointer[T any](d *Decoder, read func(*Decoder) T) *T {
 	}
 	value := read(d)
 	return &value
+}
+
+// OrNil reads a value of a type that has a nil; null gives nil.
+func OrNil[T any](d *Decoder, read func(*Decoder) T) T {
+	if d.Null() {
+		var null T
+		return null
+	}
+	return read(d)
 }
 
 // Slice reads an array. An empty one gives an empty slice, never nil.
@@ -113,4 +123,10 @@ func External[T any](d *Decoder) T {
 		d.failAt(start, "format", err.Error())
 	}
 	return value
+}
+
+// NoValue is the error that a required value of event data, such as the
+// aggregate's id, is absent or null. pointer says which.
+func NoValue(pointer string) error {
+	return fmt.Errorf("there is no value at %s", pointer)
 }

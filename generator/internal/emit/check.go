@@ -1,0 +1,307 @@
+package emit
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/outboxgen/outboxgen/generator/internal/ir"
+	"github.com/outboxgen/outboxgen/generator/internal/schema"
+)
+
+// findChecked finds the types that have anything to check, through all that
+// they hold.
+func (p *printer) findChecked() {
+	p.checked = map[*ir.Named]bool{}
+	for changed := true; changed; {
+		changed = false
+		for _, f := range p.pkg.Files {
+			for _, n := range f.Types {
+				if !p.checked[n] && p.hasChecks(n) {
+					p.checked[n], changed = true, true
+				}
+			}
+		}
+	}
+}
+
+func (p *printer) hasChecks(n *ir.Named) bool {
+	if len(n.Enum) > 0 || n.MinProperties != nil || n.MaxProperties != nil || n.Extra != nil && p.needsCheck(n.Extra) {
+		return true
+	}
+	for _, f := range n.Fields {
+		if f.Const != nil || p.needsCheck(f.Type) {
+			return true
+		}
+	}
+	return false
+}
+
+// needsCheck reports whether a value of type t has anything to check.
+func (p *printer) needsCheck(t *ir.Type) bool {
+	if t.Named != nil {
+		return p.checked[t.Named] || len(t.Named.Enum) > 0
+	}
+	if t.Elem != nil && p.needsCheck(t.Elem) {
+		return true
+	}
+	return t.MinLength != nil || t.MaxLength != nil || t.Pattern != nil || t.Format != "" ||
+		t.Minimum != "" || t.Maximum != "" || t.ExclusiveMinimum != "" || t.ExclusiveMaximum != "" || t.MultipleOf != "" ||
+		t.MinItems != nil || t.MaxItems != nil || t.UniqueItems || t.MinProperties != nil || t.MaxProperties != nil
+}
+
+// checks is the body of a type's check method.
+func (c *coder) checks(n *ir.Named) []string {
+	var lines []string
+	for _, f := range n.Fields {
+		lines = append(lines, c.checkField(f)...)
+	}
+	if n.Extra != nil && c.needsCheck(n.Extra) {
+		lines = append(lines, "for key, value := range v."+n.ExtraName+" {")
+		lines = append(lines, c.checkElement(n.Extra, "value", "key", 1)...)
+		lines = append(lines, "}")
+	}
+	if n.MinProperties != nil || n.MaxProperties != nil {
+		lines = append(lines, "n := "+c.countMembers(n))
+		if n.MinProperties != nil {
+			lines = append(lines, fmt.Sprintf("c.MinProperties(n, %d)", *n.MinProperties))
+		}
+		if n.MaxProperties != nil {
+			lines = append(lines, fmt.Sprintf("c.MaxProperties(n, %d)", *n.MaxProperties))
+		}
+	}
+	return lines
+}
+
+// countMembers is an expression for the number of members of a struct.
+func (c *coder) countMembers(n *ir.Named) string {
+	required := 0
+	var optional []string
+	for _, f := range n.Fields {
+		switch {
+		case f.Required:
+			required++
+		case c.shape(f) == nullable:
+			optional = append(optional, "!v."+f.Name+".IsZero()")
+		default:
+			optional = append(optional, "v."+f.Name+" != nil")
+		}
+	}
+	sum := fmt.Sprint(required)
+	if len(optional) > 0 {
+		sum += " + wire.Count(" + strings.Join(optional, ", ") + ")"
+	}
+	if n.UnknownName != "" {
+		sum += " + len(v." + n.UnknownName + ")"
+	}
+	if n.ExtraName != "" {
+		sum += " + len(v." + n.ExtraName + ")"
+	}
+	return sum
+}
+
+// checkField is the checks of a field.
+func (c *coder) checkField(f *ir.Field) []string {
+	if f.Const == nil && !c.needsCheck(f.Type) {
+		return nil
+	}
+	check := func(v string) []string {
+		if f.Const != nil {
+			return []string{fmt.Sprintf("wire.Const(c, %s, %s, %s)", v, c.literal(f.Type, f.Const), quote(f.JSON))}
+		}
+		return c.check(f.Type, v, quote(f.JSON), 0)
+	}
+	v := "v." + f.Name
+	switch c.shape(f) {
+	case pointer:
+		inner := check("*" + v)
+		if f.Type.Kind == ir.Struct {
+			inner = check(v)
+		}
+		return wrapIf(v+" != nil", inner)
+	case nilable:
+		return wrapIf(v+" != nil", check(v))
+	case nullable:
+		return wrapIf("x, ok := "+v+".Get(); ok", check("x"))
+	default:
+		return check(v)
+	}
+}
+
+func wrapIf(condition string, lines []string) []string {
+	return append(append([]string{"if " + condition + " {"}, lines...), "}")
+}
+
+// check is the checks of a value which is not null. at is the path to it.
+func (c *coder) check(t *ir.Type, v, at string, depth int) []string {
+	var lines []string
+	add := func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) }
+	switch t.Kind {
+	case ir.Struct:
+		if c.needsCheck(t) {
+			add("c.Enter(%s)", at)
+			add("%s.check(c)", v)
+			add("c.Leave()")
+		}
+		return lines
+	case ir.Enum:
+		add("c.Enum(%s, %s)", call(v, "Valid()"), at)
+		return lines
+	}
+	if t.MinLength != nil && *t.MinLength > 0 {
+		add("wire.MinLength(c, %s, %d, %s)", v, *t.MinLength, at)
+	}
+	if t.MaxLength != nil {
+		add("wire.MaxLength(c, %s, %d, %s)", v, *t.MaxLength, at)
+	}
+	if t.Pattern != nil {
+		add("wire.Matches(c, %s, %s, %s)", v, t.Pattern.Var, at)
+	}
+	if t.Format != "" {
+		add("wire.Format(c, %s, %s, %s)", v, quote(t.Format), at)
+	}
+	for _, bound := range []struct{ name, limit string }{
+		{"Minimum", t.Minimum}, {"Maximum", t.Maximum}, {"ExclusiveMinimum", t.ExclusiveMinimum}, {"ExclusiveMaximum", t.ExclusiveMaximum},
+	} {
+		if bound.limit != "" {
+			add("wire.%s(c, %s, %s, %s)", bound.name, v, bound.limit, at)
+		}
+	}
+	if t.MultipleOf != "" {
+		name := "MultipleOf"
+		if t.Kind == ir.Float {
+			name = "MultipleOfFloat"
+		}
+		add("wire.%s(c, %s, %s, %s)", name, v, t.MultipleOf, at)
+	}
+	if t.MinItems != nil && *t.MinItems > 0 {
+		add("c.MinItems(len(%s), %d, %s)", v, *t.MinItems, at)
+	}
+	if t.MaxItems != nil {
+		add("c.MaxItems(len(%s), %d, %s)", v, *t.MaxItems, at)
+	}
+	if t.MinProperties != nil && *t.MinProperties > 0 {
+		add("c.MinProperties(len(%s), %d, %s)", v, *t.MinProperties, at)
+	}
+	if t.MaxProperties != nil {
+		add("c.MaxProperties(len(%s), %d, %s)", v, *t.MaxProperties, at)
+	}
+	if t.UniqueItems {
+		lines = append(lines, c.unique(t, v, at))
+	}
+	if t.Elem != nil && c.needsCheck(t.Elem) {
+		lines = append(lines, c.loop(t, v, at, depth)...)
+	}
+	return lines
+}
+
+// call is a method call on v, which may be a dereferenced pointer.
+func call(v, method string) string {
+	return strings.TrimPrefix(v, "*") + "." + method
+}
+
+func (c *coder) unique(t *ir.Type, v, at string) string {
+	elem := t.Elem
+	if !elem.Nullable {
+		switch elem.Kind {
+		case ir.Bool, ir.Int, ir.Float, ir.String, ir.UUID, ir.Enum, ir.Date, ir.TimeOfDay, ir.Duration:
+			return fmt.Sprintf("wire.UniqueItems(c, %s, %s)", v, at)
+		}
+	}
+	return fmt.Sprintf("wire.UniqueDocuments(c, %s, %s, %s)", v, c.elementWriter(elem), at)
+}
+
+// loop checks the items of an array or the values of a map.
+func (c *coder) loop(t *ir.Type, v, at string, depth int) []string {
+	item, key := "item", "i"
+	if t.Kind == ir.Map {
+		item, key = "value", "key"
+	}
+	if depth > 0 {
+		item += fmt.Sprint(depth + 1)
+		key += fmt.Sprint(depth + 1)
+	}
+	if t.Kind == ir.Slice && t.Elem.Kind == ir.Struct {
+		inner := c.checkElement(t.Elem, v+"["+key+"]", at+", "+key, depth+1)
+		return append(append([]string{fmt.Sprintf("for %s := range %s {", key, v)}, inner...), "}")
+	}
+	inner := c.checkElement(t.Elem, item, at+", "+key, depth+1)
+	return append(append([]string{fmt.Sprintf("for %s, %s := range %s {", key, item, v)}, inner...), "}")
+}
+
+func (c *coder) checkElement(t *ir.Type, item, at string, depth int) []string {
+	switch {
+	case t.Nullable && t.CanBeNil():
+		return wrapIf(item+" != nil", c.check(t, item, at, depth))
+	case t.Nullable && t.Kind == ir.Struct:
+		return wrapIf(item+" != nil", c.check(t, item, at, depth))
+	case t.Nullable:
+		return wrapIf(item+" != nil", c.check(t, "*"+item, at, depth))
+	}
+	return c.check(t, item, at, depth)
+}
+
+// literal is a value of a scalar type as Go code, "" where there is none.
+func (c *coder) literal(t *ir.Type, v *schema.Value) string {
+	switch {
+	case t.Kind == ir.Enum && (v.Kind == schema.String || v.Kind == schema.NumberKind):
+		for _, e := range t.Named.Enum {
+			if e.Literal == quote(v.Text) || e.Literal == v.Text {
+				return e.Name
+			}
+		}
+		return ""
+	case t.Kind == ir.String && v.Kind == schema.String:
+		return quote(v.Text)
+	case t.Kind == ir.Bool && v.Kind == schema.Bool:
+		return fmt.Sprint(v.Bool)
+	case (t.Kind == ir.Int || t.Kind == ir.Float) && v.Kind == schema.NumberKind:
+		return ir.NumberLiteral(v.Text, t.Kind)
+	case t.Kind == ir.Any:
+		return c.anyLiteral(v)
+	case t.Kind == ir.Object && v.Kind == schema.Object:
+		return c.anyLiteral(v)
+	case t.Kind == ir.Map && v.Kind == schema.Object && len(v.Members) == 0:
+		return c.base(t) + "{}"
+	case t.Kind == ir.Slice && v.Kind == schema.Array:
+		var items []string
+		for _, item := range v.Items {
+			l := ""
+			if !t.Elem.Nullable {
+				l = c.literal(t.Elem, item)
+			}
+			if l == "" {
+				return ""
+			}
+			items = append(items, l)
+		}
+		return c.base(t) + "{" + strings.Join(items, ", ") + "}"
+	}
+	return ""
+}
+
+// anyLiteral is a value as Decoder.Any gives it, except that numbers are plain.
+func (c *coder) anyLiteral(v *schema.Value) string {
+	switch v.Kind {
+	case schema.Null:
+		return "nil"
+	case schema.Bool:
+		return fmt.Sprint(v.Bool)
+	case schema.String:
+		return quote(v.Text)
+	case schema.NumberKind:
+		c.imports["encoding/json"] = ""
+		return "json.Number(" + quote(v.Text) + ")"
+	case schema.Array:
+		var items []string
+		for _, item := range v.Items {
+			items = append(items, c.anyLiteral(item))
+		}
+		return "[]any{" + strings.Join(items, ", ") + "}"
+	default:
+		var members []string
+		for _, m := range v.Members {
+			members = append(members, quote(m.Name)+": "+c.anyLiteral(m.Value))
+		}
+		return "map[string]any{" + strings.Join(members, ", ") + "}"
+	}
+}

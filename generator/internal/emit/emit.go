@@ -1,0 +1,195 @@
+// Package emit prints the Go package of a project: it takes the types and names
+// of package ir, turns them into code fragments, and fills the templates.
+//
+// Whatever comes from a schema reaches the code as a quoted Go string, as an
+// identifier that package goname made, or as comment text cleaned of line
+// breaks and control characters. Nothing else does.
+package emit
+
+import (
+	"bytes"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+	"text/template"
+
+	"golang.org/x/tools/imports"
+
+	"github.com/outboxgen/outboxgen/generator/internal/diag"
+	"github.com/outboxgen/outboxgen/generator/internal/ir"
+	"github.com/outboxgen/outboxgen/generator/internal/schema"
+	"github.com/outboxgen/outboxgen/templates"
+)
+
+// Header opens every file that outboxgen writes.
+const Header = ir.Header
+
+// Options says where the package will live.
+type Options struct {
+	// OutboxDB is the import path of the sqlc package that holds InsertEvent
+	// and InsertEvents.
+	OutboxDB string
+	// Dir is the folder of the package on disk, which is read to see what
+	// hand-written files declare there; "" reads nothing.
+	Dir string
+}
+
+// File is one generated file.
+type File struct {
+	Path    string // base name, inside the package's folder
+	Content []byte
+}
+
+// Package prints the Go package of p: its files sorted by path, without the
+// sqlc package. Findings are about the schemas; with an error among them there
+// are no files. An error is returned when Dir cannot be read, or when the
+// generator is at fault.
+func Package(p *schema.Project, opts Options) ([]File, *diag.List, error) {
+	list := new(diag.List)
+	var declared ir.Declared
+	if opts.Dir != "" {
+		var err error
+		if declared, err = ir.ReadDeclared(opts.Dir); err != nil {
+			return nil, list, err
+		}
+	}
+	pkg := ir.Build(p, declared, list)
+	if list.HasErrors() {
+		return nil, list, nil
+	}
+	all, err := template.New("").Funcs(template.FuncMap{"doc": doc}).ParseFS(templates.FS, "*.tmpl")
+	if err != nil {
+		return nil, list, fmt.Errorf("parse the templates: %w", err)
+	}
+	printer := &printer{pkg: pkg, opts: opts, templates: all, pointers: p.Config.Nullable == "pointer", list: list}
+	files, err := printer.files()
+	if err != nil || list.HasErrors() {
+		return nil, list, err
+	}
+	return files, list, nil
+}
+
+type printer struct {
+	pkg       *ir.Package
+	opts      Options
+	templates *template.Template
+	pointers  bool // absent and null are one
+	list      *diag.List
+	checked   map[*ir.Named]bool // has something to check
+	filled    map[*ir.Named]bool // has a constructor
+	nullable  bool               // some file reads a Nullable
+}
+
+func (p *printer) files() ([]File, error) {
+	p.findChecked()
+	p.findFilled()
+	var out []File
+	for _, f := range p.pkg.Files {
+		content, err := p.file(f)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, File{Path: f.Name, Content: content})
+	}
+	content, err := p.packageFile()
+	if err != nil {
+		return nil, err
+	}
+	out = append(out, File{Path: p.pkg.File, Content: content})
+	slices.SortFunc(out, func(a, b File) int { return strings.Compare(a.Path, b.Path) })
+	return out, nil
+}
+
+// fileView is what file.tmpl prints.
+type fileView struct {
+	Header  string
+	Sources []string
+	Doc     []string
+	Package string
+	Imports [][]string // at most one block
+	Parts   []string
+}
+
+func (p *printer) file(f *ir.File) ([]byte, error) {
+	c := &coder{printer: p, file: f, imports: importSet{}}
+	view := fileView{Header: Header, Sources: comment(f.Source), Package: p.pkg.Name}
+	for _, n := range f.Types {
+		part, err := c.named(n)
+		if err != nil {
+			return nil, err
+		}
+		view.Parts = append(view.Parts, part)
+		if f.Event != nil && f.Event.Data == n {
+			if part, err = c.event(f.Event); err != nil {
+				return nil, err
+			}
+			view.Parts = append(view.Parts, part)
+		}
+	}
+	if patterns := c.patterns(); patterns != "" {
+		view.Parts = append(view.Parts, patterns)
+	}
+	view.Imports = c.imports.block()
+	return p.print(f.Name, view)
+}
+
+func (p *printer) packageFile() ([]byte, error) {
+	db := path.Base(p.opts.OutboxDB)
+	set := importSet{"context": "", outboxPath: "outbox", p.opts.OutboxDB: ""}
+	var helpers []string
+	if p.nullable {
+		set[wirePath] = ""
+		helper, err := p.execute("nullable.tmpl", nil)
+		if err != nil {
+			return nil, err
+		}
+		helpers = append(helpers, helper)
+	}
+	part, err := p.execute("package.tmpl", map[string]any{
+		"Handshake": "outbox.SupportsGenerator1",
+		"Service":   quote(p.pkg.Service),
+		"DB":        db,
+		"Helpers":   helpers,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return p.print(p.pkg.File, fileView{
+		Header:  Header,
+		Doc:     comment("Package " + p.pkg.Name + " holds the events that " + p.pkg.Service + " publishes: their types, and the functions that insert, register and decode them."),
+		Package: p.pkg.Name,
+		Imports: set.block(),
+		Parts:   []string{part},
+	})
+}
+
+func (p *printer) execute(name string, view any) (string, error) {
+	var b strings.Builder
+	if err := p.templates.ExecuteTemplate(&b, name, view); err != nil {
+		return "", fmt.Errorf("fill template %s: %w", name, err)
+	}
+	return b.String(), nil
+}
+
+// print formats a file. Code that does not parse is a fault of the generator,
+// reported with the code.
+func (p *printer) print(name string, view fileView) ([]byte, error) {
+	source, err := p.execute("file.tmpl", view)
+	if err != nil {
+		return nil, err
+	}
+	out, err := imports.Process(name, []byte(source), &imports.Options{Comments: true, TabIndent: true, TabWidth: 8, FormatOnly: true})
+	if err != nil {
+		return nil, fmt.Errorf("internal error: the generated %s does not parse: %w; please report it with this:\n%s", name, err, numbered(source))
+	}
+	return out, nil
+}
+
+func numbered(source string) []byte {
+	var b bytes.Buffer
+	for i, line := range strings.Split(source, "\n") {
+		fmt.Fprintf(&b, "%5d  %s\n", i+1, line)
+	}
+	return b.Bytes()
+}

@@ -1,0 +1,223 @@
+package emit
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode"
+)
+
+const (
+	outboxPath  = "github.com/outboxgen/outboxgen/runtime"
+	consumePath = "github.com/outboxgen/outboxgen/runtime/consume"
+	wirePath    = "github.com/outboxgen/outboxgen/runtime/wire"
+	pgxPath     = "github.com/jackc/pgx/v5"
+	uuidPath    = "github.com/google/uuid"
+)
+
+// importSet maps an import path to the name it is given, "" for its own.
+type importSet map[string]string
+
+// block is the import declaration, if there is anything to import: the standard
+// library first, then the rest.
+func (s importSet) block() [][]string {
+	if len(s) == 0 {
+		return nil
+	}
+	var std, rest []string
+	for p, name := range s {
+		line := strconv.Quote(p)
+		if name != "" {
+			line = name + " " + line
+		}
+		if strings.Contains(strings.Split(p, "/")[0], ".") {
+			rest = append(rest, line)
+		} else {
+			std = append(std, line)
+		}
+	}
+	byPath := func(a, b string) int {
+		return strings.Compare(a[strings.IndexByte(a, '"'):], b[strings.IndexByte(b, '"'):])
+	}
+	slices.SortFunc(std, byPath)
+	slices.SortFunc(rest, byPath)
+	if len(std) > 0 && len(rest) > 0 {
+		std = append(std, "")
+	}
+	return [][]string{append(std, rest...)}
+}
+
+// external imports the package of a configured type and returns its name.
+func (s importSet) external(importPath string) string {
+	if name := s[importPath]; name != "" {
+		return name
+	}
+	base := path.Base(importPath)
+	if strings.HasPrefix(base, "v") && strings.Trim(base[1:], "0123456789") == "" && path.Dir(importPath) != "." {
+		base = path.Base(path.Dir(importPath))
+	}
+	if i := strings.LastIndexByte(base, '.'); i > 0 { // gopkg.in/inf.v0
+		base = base[:i]
+	}
+	base = strings.Map(func(r rune) rune {
+		if r == '_' || unicode.IsLetter(r) || unicode.IsDigit(r) {
+			return unicode.ToLower(r)
+		}
+		return -1
+	}, strings.TrimPrefix(base, "go-"))
+	switch importPath {
+	case "time", uuidPath, wirePath, pgxPath, "context", consumePath:
+		s[importPath] = ""
+		return base
+	}
+	name := base
+	for i := 2; s.used(name); i++ {
+		name = fmt.Sprintf("%s%d", base, i)
+	}
+	s[importPath] = name
+	return name
+}
+
+func (s importSet) used(name string) bool {
+	switch name {
+	case "", "outbox", "wire", "time", "uuid", "context", "pgx", "consume", "v", "e", "d", "o", "c", "i", "item", "key", "value", "data":
+		return true
+	}
+	for _, n := range s {
+		if n == name {
+			return true
+		}
+	}
+	return false
+}
+
+// quote is text as a Go string.
+func quote(text string) string { return strconv.Quote(text) }
+
+// lineWidth is where comments are wrapped.
+const lineWidth = 77
+
+// comment is text as the lines of a comment, without the slashes. Control
+// characters and whatever else an editor might not show are dropped, so that
+// the text cannot end the comment.
+func comment(text string) []string {
+	var lines []string
+	for _, line := range strings.FieldsFunc(text, func(r rune) bool { return r == '\n' || r == '\r' || r == '\u2028' || r == '\u2029' || r == '\u0085' }) {
+		line = strings.Map(func(r rune) rune {
+			switch {
+			case r == '\t':
+				return ' '
+			case !unicode.IsPrint(r):
+				return -1
+			}
+			return r
+		}, line)
+		lines = append(lines, wrap(strings.TrimSpace(line))...)
+	}
+	return lines
+}
+
+// wrap breaks a long line between words.
+func wrap(line string) []string {
+	var lines []string
+	var current string
+	width := 0
+	for word := range strings.FieldsSeq(line) {
+		n := len([]rune(word))
+		if current != "" && width+1+n > lineWidth {
+			lines = append(lines, current)
+			current, width = "", 0
+		}
+		if current != "" {
+			current += " "
+			width++
+		}
+		current += word
+		width += n
+	}
+	if current != "" {
+		lines = append(lines, current)
+	}
+	return lines
+}
+
+// doc is a comment of one paragraph, for templates. names are identifiers.
+func doc(format string, names ...any) string {
+	return "// " + strings.Join(comment(fmt.Sprintf(format, names...)), "\n// ")
+}
+
+// typeDoc documents a type.
+func typeDoc(name, description string, deprecated bool) []string {
+	text := strings.TrimSpace(description)
+	switch {
+	case text == "":
+		text = name + " is part of the event schemas."
+	case !strings.HasPrefix(text, name+" "):
+		text = name + ": " + text
+	}
+	return append(comment(text), deprecation(deprecated)...)
+}
+
+func deprecation(deprecated bool) []string {
+	if !deprecated {
+		return nil
+	}
+	return []string{"", "Deprecated: the schema marks it so."}
+}
+
+// fieldDoc documents a field.
+func fieldDoc(description string, deprecated bool) []string {
+	lines := comment(description)
+	d := deprecation(deprecated)
+	if len(lines) == 0 && len(d) > 0 {
+		d = d[1:]
+	}
+	return append(lines, d...)
+}
+
+// tag is the struct tag of a member, "" for a name that a tag cannot hold; the
+// tag is for readers and for reflection, the methods of the type read and write
+// it in any case.
+func tag(member string, optional bool) string {
+	for _, r := range member {
+		if !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("!#$%&()*+-./:;<=>?@[]^_{|}~ ", r) {
+			return ""
+		}
+	}
+	if member == "" || member == "-" {
+		return ""
+	}
+	if optional {
+		member += ",omitzero"
+	}
+	return " `json:" + strconv.Quote(member) + "`"
+}
+
+// list joins quoted strings as arguments, over several lines where they are
+// long.
+func list(words []string) string {
+	quoted := make([]string, len(words))
+	for i, w := range words {
+		quoted[i] = quote(w)
+	}
+	one := strings.Join(quoted, ", ")
+	if len(one) <= 90 {
+		return one
+	}
+	var b strings.Builder
+	width := 0
+	for i, q := range quoted {
+		if i == 0 || width+len(q) > 100 {
+			b.WriteString("\n")
+			width = 0
+		} else {
+			b.WriteString(" ")
+		}
+		b.WriteString(q + ",")
+		width += len(q) + 2
+	}
+	b.WriteString("\n")
+	return b.String()
+}

@@ -1,0 +1,300 @@
+package emit
+
+import (
+	"fmt"
+
+	"github.com/outboxgen/outboxgen/generator/internal/ir"
+)
+
+// coder writes the code of one file.
+type coder struct {
+	*printer
+	file    *ir.File
+	imports importSet
+}
+
+// base is the Go type of t without null.
+func (c *coder) base(t *ir.Type) string {
+	switch t.Kind {
+	case ir.Bool:
+		return "bool"
+	case ir.Int:
+		return "int64"
+	case ir.Float:
+		return "float64"
+	case ir.String:
+		return "string"
+	case ir.DateTime:
+		c.imports["time"] = ""
+		return "time.Time"
+	case ir.Date:
+		return c.wire("Date")
+	case ir.TimeOfDay:
+		return c.wire("TimeOfDay")
+	case ir.Duration:
+		return c.wire("Duration")
+	case ir.UUID:
+		c.imports[uuidPath] = ""
+		return "uuid.UUID"
+	case ir.Bytes:
+		return "[]byte"
+	case ir.Object:
+		return "map[string]any"
+	case ir.Slice:
+		return "[]" + c.element(t.Elem)
+	case ir.Map:
+		return "map[string]" + c.element(t.Elem)
+	case ir.Struct, ir.Enum:
+		return t.Named.Name
+	case ir.External:
+		return c.imports.external(t.Import) + "." + t.Name
+	default:
+		return "any"
+	}
+}
+
+func (c *coder) wire(name string) string {
+	c.imports[wirePath] = ""
+	return "wire." + name
+}
+
+// element is the Go type of an item or a map's value.
+func (c *coder) element(t *ir.Type) string {
+	if t.Nullable && !t.CanBeNil() {
+		return "*" + c.base(t)
+	}
+	return c.base(t)
+}
+
+// shape is how a field stands in its struct.
+type shape int
+
+const (
+	plain    shape = iota // T
+	pointer               // *T, nil is absent or null
+	nilable               // T that is nil when absent or null
+	nullable              // outbox.Nullable[T]
+)
+
+func (c *coder) shape(f *ir.Field) shape {
+	t := f.Type
+	null := t.Nullable
+	switch {
+	case f.Required && !null && !t.Indirect:
+		return plain
+	case t.Kind == ir.Any && f.Required:
+		return plain
+	case !f.Required && null && !c.pointers:
+		return nullable
+	case t.CanBeNil():
+		return nilable
+	default:
+		return pointer
+	}
+}
+
+// field is the Go type of a field.
+func (c *coder) field(f *ir.Field) string {
+	switch c.shape(f) {
+	case pointer:
+		return "*" + c.base(f.Type)
+	case nullable:
+		c.imports[outboxPath] = "outbox"
+		return "outbox.Nullable[" + c.inner(f.Type) + "]"
+	default:
+		return c.base(f.Type)
+	}
+}
+
+// inner is what a Nullable holds.
+func (c *coder) inner(t *ir.Type) string {
+	if t.Indirect {
+		return "*" + c.base(t)
+	}
+	return c.base(t)
+}
+
+// read is an expression that reads a value which is not null.
+func (c *coder) read(t *ir.Type) string {
+	c.imports[wirePath] = ""
+	switch t.Kind {
+	case ir.Slice:
+		return fmt.Sprintf("wire.Slice(d, %s)", c.elementReader(t.Elem))
+	case ir.Map:
+		return fmt.Sprintf("wire.Map(d, %s)", c.elementReader(t.Elem))
+	case ir.Struct:
+		return "decode" + t.Named.Name + "(d)"
+	case ir.Enum:
+		if t.Named.Base == ir.Int {
+			return t.Named.Name + "(d.Int())"
+		}
+		return "wire.Text[" + t.Named.Name + "](d)"
+	case ir.External:
+		return "wire.External[" + c.base(t) + "](d)"
+	default:
+		return "d." + method(t.Kind) + "()"
+	}
+}
+
+// method is the name under which wire.Decoder and wire.Encoder know a kind.
+func method(k ir.Kind) string {
+	switch k {
+	case ir.Bool:
+		return "Bool"
+	case ir.Int:
+		return "Int"
+	case ir.Float:
+		return "Float"
+	case ir.String:
+		return "String"
+	case ir.DateTime:
+		return "DateTime"
+	case ir.Date:
+		return "Date"
+	case ir.TimeOfDay:
+		return "TimeOfDay"
+	case ir.Duration:
+		return "Duration"
+	case ir.UUID:
+		return "UUID"
+	case ir.Bytes:
+		return "Base64"
+	case ir.Object:
+		return "AnyObject"
+	default:
+		return "Any"
+	}
+}
+
+// reader is a function that reads a value which is not null.
+func (c *coder) reader(t *ir.Type) string {
+	c.imports[wirePath] = ""
+	switch t.Kind {
+	case ir.Struct:
+		return "decode" + t.Named.Name
+	case ir.Enum:
+		if t.Named.Base == ir.String {
+			return "wire.Text[" + t.Named.Name + "]"
+		}
+	case ir.External:
+		return "wire.External[" + c.base(t) + "]"
+	case ir.Slice, ir.Map:
+	default:
+		return "(*wire.Decoder)." + method(t.Kind)
+	}
+	return fmt.Sprintf("func(d *wire.Decoder) %s { return %s }", c.base(t), c.read(t))
+}
+
+// elementReader is a function that reads an item or a map's value.
+func (c *coder) elementReader(t *ir.Type) string {
+	switch {
+	case !t.Nullable || t.Kind == ir.Any:
+		return c.reader(t)
+	case t.CanBeNil():
+		return fmt.Sprintf("func(d *wire.Decoder) %s { return wire.OrNil(d, %s) }", c.base(t), c.reader(t))
+	default:
+		return fmt.Sprintf("func(d *wire.Decoder) *%s { return wire.Pointer(d, %s) }", c.base(t), c.reader(t))
+	}
+}
+
+// readField is an expression that reads a field.
+func (c *coder) readField(f *ir.Field) string {
+	t := f.Type
+	switch c.shape(f) {
+	case pointer:
+		if t.Nullable {
+			return fmt.Sprintf("wire.Pointer(d, %s)", c.reader(t))
+		}
+		return fmt.Sprintf("wire.Optional(d, %s)", c.reader(t))
+	case nilable:
+		if t.Nullable && t.Kind != ir.Any {
+			return fmt.Sprintf("wire.OrNil(d, %s)", c.reader(t))
+		}
+		return c.read(t)
+	case nullable:
+		c.printer.nullable = true
+		if t.Indirect {
+			return fmt.Sprintf("nullable(d, func(d *wire.Decoder) *%s { return wire.Optional(d, %s) })", c.base(t), c.reader(t))
+		}
+		return fmt.Sprintf("nullable(d, %s)", c.reader(t))
+	default:
+		return c.read(t)
+	}
+}
+
+// write is a statement that writes the value v, which is not null, to e.
+func (c *coder) write(t *ir.Type, e, v string) string {
+	switch t.Kind {
+	case ir.Slice:
+		return fmt.Sprintf("wire.PutSlice(%s, %s, %s)", e, v, c.elementWriter(t.Elem))
+	case ir.Map:
+		return fmt.Sprintf("wire.PutMap(%s, %s, %s)", e, v, c.elementWriter(t.Elem))
+	case ir.Struct:
+		return fmt.Sprintf("encode%s(%s, %s)", t.Named.Name, e, v)
+	case ir.Enum:
+		if t.Named.Base == ir.Int {
+			return fmt.Sprintf("%s.Int(int64(%s))", e, v)
+		}
+		return fmt.Sprintf("%s.String(string(%s))", e, v)
+	case ir.External:
+		return fmt.Sprintf("wire.PutExternal(%s, %s)", e, v)
+	default:
+		return fmt.Sprintf("%s.%s(%s)", e, method(t.Kind), v)
+	}
+}
+
+// writer is a function that writes a value which is not null.
+func (c *coder) writer(t *ir.Type) string {
+	switch t.Kind {
+	case ir.Struct:
+		return "encode" + t.Named.Name
+	case ir.Enum:
+		if t.Named.Base == ir.String {
+			return "wire.PutText[" + t.Named.Name + "]"
+		}
+	case ir.External:
+		return "wire.PutExternal[" + c.base(t) + "]"
+	case ir.Slice, ir.Map:
+	default:
+		return "(*wire.Encoder)." + method(t.Kind)
+	}
+	return fmt.Sprintf("func(e *wire.Encoder, v %s) { %s }", c.base(t), c.write(t, "e", "v"))
+}
+
+// elementWriter is a function that writes an item or a map's value.
+func (c *coder) elementWriter(t *ir.Type) string {
+	switch {
+	case !t.Nullable || t.Kind == ir.Any:
+		return c.writer(t)
+	case t.CanBeNil():
+		return fmt.Sprintf("func(e *wire.Encoder, v %s) { wire.PutOrNull(e, v == nil, v, %s) }", c.base(t), c.writer(t))
+	default:
+		return fmt.Sprintf("func(e *wire.Encoder, v *%s) { wire.PutPointer(e, v, %s) }", c.base(t), c.writer(t))
+	}
+}
+
+// writeField is the statements that write a field.
+func (c *coder) writeField(f *ir.Field) []string {
+	t, v := f.Type, "v."+f.Name
+	name := "e.Name(" + quote(f.JSON) + ")"
+	switch c.shape(f) {
+	case pointer:
+		if f.Required {
+			return []string{fmt.Sprintf("wire.PutPointer(%s, %s, %s)", name, v, c.writer(t))}
+		}
+		return []string{fmt.Sprintf("wire.PutOptional(e, %s, %s, %s)", quote(f.JSON), v, c.writer(t))}
+	case nilable:
+		if f.Required {
+			return []string{fmt.Sprintf("wire.PutOrNull(%s, %s == nil, %s, %s)", name, v, v, c.writer(t))}
+		}
+		return []string{fmt.Sprintf("if %s != nil {", v), c.write(t, name, v), "}"}
+	case nullable:
+		writer := c.writer(t)
+		if t.Indirect {
+			writer = fmt.Sprintf("func(e *wire.Encoder, v *%s) { wire.PutPointer(e, v, %s) }", c.base(t), writer)
+		}
+		return []string{fmt.Sprintf("wire.PutNullable(e, %s, %s, %s)", quote(f.JSON), v, writer)}
+	default:
+		return []string{c.write(t, name, v)}
+	}
+}

@@ -1,0 +1,333 @@
+package emit
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/outboxgen/outboxgen/generator/internal/ir"
+)
+
+// named prints the declaration of a type.
+func (c *coder) named(n *ir.Named) (string, error) {
+	if len(n.Enum) > 0 {
+		return c.enum(n)
+	}
+	return c.structure(n)
+}
+
+type enumView struct {
+	Doc        []string
+	Name, Base string
+	Values     []ir.EnumValue
+	Cases      string
+}
+
+func (c *coder) enum(n *ir.Named) (string, error) {
+	view := enumView{Doc: typeDoc(n.Name, n.Doc, n.Deprecated), Name: n.Name, Base: "string", Values: n.Enum}
+	if n.Base == ir.Int {
+		view.Base = "int64"
+	}
+	var cases []string
+	for _, v := range n.Enum {
+		cases = append(cases, v.Name)
+	}
+	separator := ", "
+	if len(strings.Join(cases, separator)) > 100 {
+		separator = ",\n"
+	}
+	view.Cases = strings.Join(cases, separator)
+	return c.execute("enum.tmpl", view)
+}
+
+type structView struct {
+	Doc          []string
+	Name, Quoted string
+	Fields       []fieldView
+	Constructor  []linesView
+	Defaults     []defaultView
+	Validate     []string
+	Required     string
+	Decode       []decodeView
+	DecodeRest   string
+	Encode       []string
+	Check        []linesView
+}
+
+type fieldView struct {
+	Doc             []string
+	Name, Type, Tag string
+}
+
+type linesView struct{ Lines []string }
+
+type decodeView struct{ Name, Field, Read string }
+
+type defaultView struct{ Name, Type, Absent, Value, Present string }
+
+func (c *coder) structure(n *ir.Named) (string, error) {
+	c.imports[wirePath] = ""
+	view := structView{Doc: c.structDoc(n), Name: n.Name, Quoted: quote(n.Name), Validate: []string{"return nil"}}
+	var required []string
+	for _, f := range n.Fields {
+		view.Fields = append(view.Fields, fieldView{
+			Doc: fieldDoc(f.Doc, f.Deprecated), Name: f.Name, Type: c.field(f), Tag: tag(f.JSON, !f.Required),
+		})
+		if f.Required {
+			required = append(required, f.JSON)
+		}
+		view.Decode = append(view.Decode, decodeView{quote(f.JSON), f.Name, c.readField(f)})
+		view.Encode = append(view.Encode, c.writeField(f)...)
+		if d, ok := c.accessor(f); ok {
+			view.Defaults = append(view.Defaults, d)
+		}
+	}
+	view.Required = list(required)
+	switch {
+	case n.Closed:
+		view.DecodeRest = "o.Unexpected()"
+	case n.Extra != nil:
+		view.Fields = append(view.Fields, fieldView{
+			Doc:  comment(n.ExtraName + " holds the other members, by name."),
+			Name: n.ExtraName, Type: "map[string]" + c.element(n.Extra), Tag: " `json:\"-\"`",
+		})
+		view.DecodeRest = fmt.Sprintf("v.%s = wire.Member(&o, v.%s, %s)", n.ExtraName, n.ExtraName, c.elementReader(n.Extra))
+		view.Encode = append(view.Encode, fmt.Sprintf("wire.PutMembers(e, v.%s, %s)", n.ExtraName, c.elementWriter(n.Extra)))
+	default:
+		view.Fields = append(view.Fields, fieldView{
+			Doc:  comment(n.UnknownName + " keeps the members that the schema does not name."),
+			Name: n.UnknownName, Type: "wire.Unknown", Tag: " `json:\"-\"`",
+		})
+		view.DecodeRest = "o.Unknown(&v." + n.UnknownName + ")"
+		view.Encode = append(view.Encode, "e.Unknown(v."+n.UnknownName+")")
+	}
+	if c.checked[n] {
+		view.Validate = []string{"var c wire.Checker", "v.check(&c)", "return c.Err(" + quote(n.Name) + ")"}
+		view.Check = []linesView{{c.checks(n)}}
+	}
+	if c.filled[n] {
+		view.Constructor = []linesView{{c.constructor(n)}}
+	}
+	return c.execute("struct.tmpl", view)
+}
+
+func (c *coder) structDoc(n *ir.Named) []string {
+	e := c.file.Event
+	if e == nil || e.Data != n {
+		return typeDoc(n.Name, n.Doc, n.Deprecated)
+	}
+	doc := comment(n.Name + " is the event " + e.Type + ".")
+	if about := comment(n.Doc); len(about) > 0 {
+		doc = append(append(doc, ""), about...)
+	}
+	return append(doc, deprecation(n.Deprecated)...)
+}
+
+// findFilled finds the types that have a constructor: those with constants or
+// defaults of their own, or that hold such a type as a required member.
+func (p *printer) findFilled() {
+	p.filled = map[*ir.Named]bool{}
+	c := &coder{printer: p, imports: importSet{}}
+	for changed := true; changed; {
+		changed = false
+		for _, f := range p.pkg.Files {
+			for _, n := range f.Types {
+				if !p.filled[n] && len(c.constructor(n)) > 0 {
+					p.filled[n], changed = true, true
+				}
+			}
+		}
+	}
+}
+
+// constructor is the body of a type's constructor, but for the return.
+func (c *coder) constructor(n *ir.Named) []string {
+	var lines []string
+	for _, f := range n.Fields {
+		v, t := "v."+f.Name, f.Type
+		value := f.Const
+		if value == nil {
+			value = f.Default
+		}
+		shape := c.shape(f)
+		switch {
+		case value == nil && shape == plain && t.Kind == ir.Struct && c.filled[t.Named]:
+			lines = append(lines, fmt.Sprintf("%s = New%s(%s)", v, t.Named.Name, v))
+		case value == nil:
+		case f.Const != nil && shape == plain:
+			lines = append(lines, v+" = "+c.literal(t, value))
+		case shape == plain && t.Kind == ir.Enum && t.Named.Base == ir.String:
+			if l := c.literal(t, value); l != "" {
+				lines = append(lines, wrapIf(v+` == ""`, []string{v + " = " + l})...)
+			}
+		case f.Required:
+			// A required value has no unset state that could be told from a
+			// set one.
+		default:
+			if l := c.literal(t, value); l != "" {
+				lines = append(lines, wrapIf(absent(shape, v), []string{v + " = " + c.wrapped(shape, t, l)})...)
+			}
+		}
+	}
+	return lines
+}
+
+func absent(s shape, v string) string {
+	if s == nullable {
+		return v + ".IsZero()"
+	}
+	return v + " == nil"
+}
+
+// wrapped is a literal in the shape of a field.
+func (c *coder) wrapped(s shape, t *ir.Type, literal string) string {
+	typed := literal
+	if t.Kind == ir.Int || t.Kind == ir.Float || t.Kind == ir.Any {
+		typed = c.base(t) + "(" + literal + ")"
+	}
+	switch s {
+	case pointer:
+		return "new(" + typed + ")"
+	case nullable:
+		c.imports[outboxPath] = "outbox"
+		return "outbox.Value(" + typed + ")"
+	}
+	return literal
+}
+
+// accessor is the method that gives a field's default where it is absent.
+func (c *coder) accessor(f *ir.Field) (defaultView, bool) {
+	if f.Default == nil || f.Required || f.Const != nil {
+		return defaultView{}, false
+	}
+	literal := c.literal(f.Type, f.Default)
+	if literal == "" {
+		c.list.Warnf(f.Default.Pos, "default-not-used", "the default of %q has no Go literal; nothing fills it in", f.JSON)
+		return defaultView{}, false
+	}
+	s, v := c.shape(f), "v."+f.Name
+	d := defaultView{Name: f.Name, Type: c.base(f.Type), Absent: absent(s, v), Value: literal, Present: v}
+	switch s {
+	case pointer:
+		d.Present = "*" + v
+	case nullable:
+		d.Type, d.Value = c.field(f), c.wrapped(s, f.Type, literal)
+	}
+	return d, true
+}
+
+type eventView struct {
+	Var, Name, Params, Event string
+	Members                  []memberView
+}
+
+type memberView struct{ Name, Value string }
+
+// event prints the description of an event and the functions around it.
+func (c *coder) event(e *ir.Event) (string, error) {
+	for _, p := range []string{"context", pgxPath, consumePath} {
+		c.imports[p] = ""
+	}
+	c.imports[outboxPath] = "outbox"
+	view := eventView{Var: ir.EventVar(e.GoName), Name: e.GoName, Event: "data"}
+	add := func(name, value string) { view.Members = append(view.Members, memberView{name, value}) }
+	add("Type", quote(e.Type))
+	add("Topic", quote(e.Topic))
+	add("Source", "Service")
+	if uri := e.Schema.ID; uri != "" {
+		add("SchemaURI", quote(uri))
+	}
+	switch e.Envelope {
+	case "cloudevents":
+		add("Envelope", "outbox.EnvelopeCloudEvents")
+	case "none":
+		add("Envelope", "outbox.EnvelopeNone")
+	}
+	add("AggregateType", quote(e.AggregateType))
+	if len(e.AggregateID.Steps) > 0 {
+		add("AggregateID", c.getter(e, e.AggregateID, true))
+	} else {
+		view.Params = "aggregateID string, "
+		view.Event = "outbox.With(data, outbox.WithAggregateID(aggregateID))"
+	}
+	switch {
+	case !e.Keyed:
+		add("Unkeyed", "true")
+	case len(e.Key.Steps) > 0 && e.Key.Pointer != e.AggregateID.Pointer:
+		add("Key", c.getter(e, e.Key, true))
+	}
+	if len(e.Correlation.Steps) > 0 {
+		add("CorrelationID", c.getter(e, e.Correlation, false))
+	}
+	return c.execute("event.tmpl", view)
+}
+
+// getter is a function that reads a value of event data as text. One that
+// must be there is an error when it is not; any other is "" then.
+func (c *coder) getter(e *ir.Event, path ir.Path, must bool) string {
+	var b strings.Builder
+	results, missing, yield := "string", `return ""`, "return %s"
+	if must {
+		results, missing, yield = "(string, error)", fmt.Sprintf(`return "", wire.NoValue(%s)`, quote(path.Pointer)), "return %s, nil"
+	}
+	fmt.Fprintf(&b, "func(v *%s) %s {\n", e.GoName, results)
+	v := "v"
+	for i, f := range path.Steps {
+		v += "." + f.Name
+		last := i == len(path.Steps)-1
+		switch c.shape(f) {
+		case pointer:
+			fmt.Fprintf(&b, "if %s == nil {\n%s\n}\n", v, missing)
+			if last {
+				v = "*" + v
+			}
+		case nullable:
+			name := "value"
+			if !last {
+				name = fmt.Sprintf("part%d", i+1)
+			}
+			fmt.Fprintf(&b, "%s, ok := %s.Get()\nif !ok {\n%s\n}\n", name, v, missing)
+			v = name
+		}
+	}
+	t := path.Steps[len(path.Steps)-1].Type
+	switch {
+	case t.Kind == ir.UUID:
+		v = call(v, "String()")
+	case t.Kind == ir.Int, t.Kind == ir.Enum && t.Named.Base == ir.Int:
+		c.imports["strconv"] = ""
+		v = "strconv.FormatInt(int64(" + v + "), 10)"
+	case t.Kind == ir.Enum:
+		v = "string(" + v + ")"
+	}
+	fmt.Fprintf(&b, yield+"\n}", v)
+	return b.String()
+}
+
+// patterns declares the regular expressions of the file's types.
+func (c *coder) patterns() string {
+	var b strings.Builder
+	seen := map[string]bool{}
+	add := func(t *ir.Type) {
+		for ; t != nil; t = t.Elem {
+			if t.Pattern != nil && !seen[t.Pattern.Var] {
+				seen[t.Pattern.Var] = true
+				fmt.Fprintf(&b, "var %s = wire.NewPattern(%s)\n\n", t.Pattern.Var, raw(t.Pattern.Source))
+			}
+		}
+	}
+	for _, n := range c.file.Types {
+		for _, f := range n.Fields {
+			add(f.Type)
+		}
+		add(n.Extra)
+	}
+	return b.String()
+}
+
+// raw is text as a raw Go string where it can be one.
+func raw(text string) string {
+	if strings.ContainsFunc(text, func(r rune) bool { return r == '`' || r < ' ' || r >= 0x7f }) {
+		return quote(text)
+	}
+	return "`" + text + "`"
+}

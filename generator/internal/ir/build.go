@@ -1,0 +1,511 @@
+package ir
+
+import (
+	"cmp"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/outboxgen/outboxgen/generator/internal/diag"
+	"github.com/outboxgen/outboxgen/generator/internal/goname"
+	"github.com/outboxgen/outboxgen/generator/internal/schema"
+)
+
+// Build decides the package of a project. What Go cannot say goes to list;
+// with an error among it the result is not to be printed. taken holds what
+// hand-written files of the package declare already.
+func Build(p *schema.Project, taken Declared, list *diag.List) *Package {
+	b := &builder{
+		project: p,
+		list:    list,
+		named:   map[*schema.Schema]*Named{},
+		merged:  map[*schema.Schema]*schema.Schema{},
+		byKey:   map[string]*Named{},
+		owners:  map[*schema.Document]string{},
+		version: map[*schema.Document]int{},
+	}
+	pkg := &Package{Name: p.Config.Package, Service: p.Config.Service}
+	for _, e := range p.Events {
+		b.own(e)
+	}
+	for _, e := range p.Events {
+		pkg.Events = append(pkg.Events, &Event{Event: e, Data: b.event(e)})
+	}
+	b.indirect()
+	b.assignNames(pkg)
+	for _, e := range pkg.Events {
+		b.paths(e)
+	}
+	b.assignFiles(pkg)
+	b.checkDeclared(pkg, taken)
+	return pkg
+}
+
+type builder struct {
+	project *schema.Project
+	list    *diag.List
+	named   map[*schema.Schema]*Named
+	merged  map[*schema.Schema]*schema.Schema
+	order   []*request // in the order of discovery
+	byKey   map[string]*Named
+	owners  map[*schema.Document]string // Go name that qualifies types of the file
+	version map[*schema.Document]int    // lowest event version in the file; 0: a library
+	walking []*Named
+}
+
+// request is a type that wants a name.
+type request struct {
+	named   *Named
+	event   *Event // of an event's own data
+	fixed   string // the name of an event's data, which nothing may take
+	wanted  []string
+	parent  *Named // of an inline type
+	library bool
+	version int
+	events  []*schema.Event // that reach it
+}
+
+func (b *builder) own(e *schema.Event) {
+	doc := e.Schema.Doc
+	if v, ok := b.version[doc]; !ok || e.Version < v {
+		b.version[doc] = e.Version
+		b.owners[doc] = e.GoName
+	}
+}
+
+// event makes the data of an event.
+func (b *builder) event(e *schema.Event) *Named {
+	s := b.resolve(e.Schema)
+	if s == nil {
+		return &Named{Name: e.GoName, Schema: e.Schema}
+	}
+	if n := b.named[s]; n != nil && b.requestOf(n).fixed == "" {
+		// A definition that another event uses as a part is an event itself.
+		r := b.requestOf(n)
+		r.fixed, r.wanted = e.GoName, []string{e.GoName}
+		return n
+	}
+	if !isObject(s) {
+		b.list.Add(diag.Finding{
+			Pos: s.Pos, ID: "event-not-object",
+			Message: "the data of event " + e.GoName + " is not an object",
+			Hint:    "give the schema type: object",
+		})
+		return &Named{Name: e.GoName, Schema: s}
+	}
+	n := &Named{Schema: s}
+	b.named[s] = n
+	b.order = append(b.order, &request{named: n, fixed: e.GoName, wanted: []string{e.GoName}, version: e.Version})
+	b.fill(n, s)
+	return n
+}
+
+func (b *builder) requestOf(n *Named) *request {
+	for _, r := range b.order {
+		if r.named == n {
+			return r
+		}
+	}
+	return nil
+}
+
+// context says where a schema stands, for the name of a type written there.
+type context struct {
+	parent   *Named
+	property string // of the parent
+	suffix   string // Item, Value: how deep inside the property
+	ref      *schema.Schema
+}
+
+// typeOf is the type of a schema. It is never nil.
+func (b *builder) typeOf(s *schema.Schema, at context) *Type {
+	if t := b.override(s); t != nil {
+		return t
+	}
+	if s.Ref != nil {
+		target := s.Resolved()
+		if target == nil {
+			return &Type{}
+		}
+		if t := b.override(target); t != nil {
+			return t
+		}
+		if s.OnlyRef() {
+			if last := lastRef(s); last != nil {
+				at.ref = last
+			}
+			s = target
+		}
+	}
+	inner, nullable := b.withoutNull(s)
+	if inner == nil {
+		return &Type{}
+	}
+	if inner != s {
+		t := b.typeOf(inner, at)
+		if nullable && !t.Nullable {
+			clone := *t
+			clone.Nullable = true
+			t = &clone
+		}
+		return t
+	}
+	s = b.merge(s)
+	t := b.plain(s, at)
+	t.Nullable = t.Nullable || nullable || t.Kind == Any
+	return t
+}
+
+// lastRef is the target of the last reference in a chain of bare ones.
+func lastRef(s *schema.Schema) *schema.Schema {
+	for s.Ref != nil && s.OnlyRef() && s.Ref.Target != nil {
+		s = s.Ref.Target
+	}
+	return s
+}
+
+// resolve follows bare references and merges combinations.
+func (b *builder) resolve(s *schema.Schema) *schema.Schema {
+	s = s.Resolved()
+	if s == nil {
+		return nil
+	}
+	return b.merge(s)
+}
+
+// withoutNull takes the null out of a union of T and null.
+func (b *builder) withoutNull(s *schema.Schema) (inner *schema.Schema, nullable bool) {
+	if slices.Contains(s.Types, "null") && len(s.Types) > 1 {
+		return s, true
+	}
+	for _, union := range []struct {
+		keyword  string
+		branches []*schema.Schema
+	}{{"anyOf", s.AnyOf}, {"oneOf", s.OneOf}} {
+		keyword, branches := union.keyword, union.branches
+		if len(branches) == 0 {
+			continue
+		}
+		var rest []*schema.Schema
+		for _, branch := range branches {
+			if !isNull(branch) {
+				rest = append(rest, branch)
+			}
+		}
+		if len(rest) != 1 || len(s.Properties) > 0 || s.Ref != nil || len(s.AllOf) > 0 {
+			b.unsupported(s, keyword, "a union of several types")
+			return nil, false
+		}
+		return rest[0], len(rest) < len(branches)
+	}
+	return s, false
+}
+
+func isNull(s *schema.Schema) bool {
+	s = s.Resolved()
+	if s == nil {
+		return false
+	}
+	if s.Const != nil {
+		return s.Const.Kind == schema.Null
+	}
+	return len(s.Types) == 1 && s.Types[0] == "null"
+}
+
+func isObject(s *schema.Schema) bool {
+	return s.Bool == nil && (slices.Contains(s.Types, "object") || len(s.Types) == 0 && len(s.Properties) > 0)
+}
+
+// keywords that this version does not turn into Go, with what they ask for.
+func (b *builder) checkSupported(s *schema.Schema) {
+	check := func(there bool, keyword, what string) {
+		if there {
+			b.unsupported(s, keyword, what)
+		}
+	}
+	check(s.Not != nil, "not", "a negated schema")
+	check(s.If != nil && (s.Then != nil || s.Else != nil), "if", "a conditional schema")
+	check(len(s.PatternProperties) > 0, "patternProperties", "members told apart by pattern")
+	check(s.PropertyNames != nil, "propertyNames", "a schema for the names of members")
+	check(len(s.DependentRequired) > 0, "dependentRequired", "members that require each other")
+	check(len(s.DependentSchemas) > 0, "dependentSchemas", "a schema that depends on a member")
+	check(len(s.PrefixItems) > 0, "prefixItems", "a tuple")
+	check(s.Contains != nil, "contains", "a schema for some of the items")
+	check(s.UnevaluatedItems != nil, "unevaluatedItems", "a schema for the remaining items")
+	if u := s.UnevaluatedProperties; u != nil && u.Bool == nil {
+		b.unsupported(s, "unevaluatedProperties", "a schema for the remaining members")
+	}
+}
+
+func (b *builder) unsupported(s *schema.Schema, keyword, what string) {
+	b.list.Add(diag.Finding{
+		Pos: at(s, keyword), ID: "keyword-not-supported",
+		Message: keyword + " is not supported here yet: " + what + " has no Go type in this version",
+	})
+}
+
+// at is the position of a keyword under any of its spellings.
+func at(s *schema.Schema, keyword string) diag.Pos {
+	for _, name := range append([]string{keyword}, spellings[keyword]...) {
+		if pos, ok := s.At[name]; ok {
+			return pos
+		}
+	}
+	return s.Pos
+}
+
+var spellings = map[string][]string{
+	"prefixItems":       {"items"},
+	"dependentRequired": {"dependencies"},
+	"dependentSchemas":  {"dependencies"},
+}
+
+// fill makes the fields of a struct.
+func (b *builder) fill(n *Named, s *schema.Schema) {
+	b.checkSupported(s)
+	n.Doc, n.Deprecated = s.Description, s.Deprecated
+	n.MinProperties, n.MaxProperties = b.count(s.MinProperties), b.count(s.MaxProperties)
+	names := newFieldNames(n)
+	for _, p := range s.Properties {
+		if p.Schema.Bool != nil && !*p.Schema.Bool {
+			b.list.Warnf(p.Pos, "property-never-valid", "no value of %q is valid; it is left to the unknown members", p.Name)
+			continue
+		}
+		f := &Field{JSON: p.Name, Name: names.field(p.Name), Pos: p.Pos}
+		f.Required = slices.ContainsFunc(s.Required, func(r schema.Name) bool { return r.Text == p.Name })
+		f.Type = b.typeOf(p.Schema, context{parent: n, property: p.Name})
+		b.annotate(f, p.Schema)
+		n.Fields = append(n.Fields, f)
+	}
+	for _, r := range s.Required {
+		if !slices.ContainsFunc(n.Fields, func(f *Field) bool { return f.JSON == r.Text }) {
+			f := &Field{JSON: r.Text, Name: names.field(r.Text), Pos: r.Pos, Required: true, Type: &Type{Kind: Any, Nullable: true}}
+			n.Fields = append(n.Fields, f)
+		}
+	}
+	n.UnknownName, n.ExtraName = "Unknown", "Additional"
+	switch extra := s.AdditionalProperties; {
+	case extra == nil && s.UnevaluatedProperties != nil:
+		n.Closed = !*s.UnevaluatedProperties.Bool
+	case extra == nil:
+	case extra.Bool != nil:
+		n.Closed = !*extra.Bool
+	default:
+		if t := b.typeOf(extra, context{parent: n, property: "additional"}); t.Kind != Any {
+			n.Extra = t
+		}
+	}
+}
+
+// annotate takes over what stands beside a reference, or else what its target
+// says: description, default, const. The description of a named type stands
+// at the type.
+func (b *builder) annotate(f *Field, s *schema.Schema) {
+	for s != nil {
+		if f.Doc == "" {
+			f.Doc = s.Description
+		}
+		f.Deprecated = f.Deprecated || s.Deprecated
+		if f.Default == nil {
+			f.Default = s.Default
+		}
+		if f.Const == nil {
+			f.Const = constOf(s)
+		}
+		if f.Type.Named != nil || s.Ref == nil {
+			break
+		}
+		s = s.Ref.Target
+	}
+	if f.Default != nil && f.Default.Kind == schema.Null {
+		f.Default = nil // as good as absent to every reader
+	}
+}
+
+// constOf is the only value of a schema: its const, or an enum of one.
+func constOf(s *schema.Schema) *schema.Value {
+	if s.Const != nil {
+		return s.Const
+	}
+	if len(s.Enum) == 1 {
+		return s.Enum[0]
+	}
+	return nil
+}
+
+// indirect marks the fields through which a struct would hold itself.
+func (b *builder) indirect() {
+	for _, r := range b.order {
+		for _, f := range r.named.Fields {
+			if f.Type.Kind == Struct && byValue(f) && reaches(f.Type.Named, r.named, map[*Named]bool{}) {
+				clone := *f.Type
+				clone.Indirect = true
+				f.Type = &clone
+			}
+		}
+	}
+}
+
+// byValue reports whether the field's Go type may contain its struct itself,
+// not a pointer to it.
+func byValue(f *Field) bool {
+	return f.Type.Kind == Struct && !f.Type.Indirect && f.Required != f.Type.Nullable
+}
+
+func reaches(from, to *Named, seen map[*Named]bool) bool {
+	if from == to {
+		return true
+	}
+	if seen[from] {
+		return false
+	}
+	seen[from] = true
+	for _, f := range from.Fields {
+		if byValue(f) && reaches(f.Type.Named, to, seen) {
+			return true
+		}
+	}
+	return false
+}
+
+// paths resolves the JSON Pointers of x-outbox to fields.
+func (b *builder) paths(e *Event) {
+	e.AggregateID = b.path(e, e.Event.AggregateID, "aggregate.id")
+	if e.Keyed {
+		e.Key = b.path(e, e.Event.Key, "key")
+	}
+	e.Correlation = b.path(e, e.Event.Correlation, "correlation")
+}
+
+func (b *builder) path(e *Event, pointer *schema.Name, what string) Path {
+	if pointer == nil {
+		return Path{}
+	}
+	p := Path{Pointer: pointer.Text}
+	here := e.Data
+	tokens := strings.Split(strings.TrimPrefix(pointer.Text, "/"), "/")
+	for i, token := range tokens {
+		token = strings.NewReplacer("~1", "/", "~0", "~").Replace(token)
+		var next *Field
+		if here != nil {
+			if k := slices.IndexFunc(here.Fields, func(f *Field) bool { return f.JSON == token }); k >= 0 {
+				next = here.Fields[k]
+			}
+		}
+		if next == nil {
+			b.list.Errorf(pointer.Pos, "pointer-not-found", "%s points to %s, which the schema does not describe", what, pointer.Text)
+			return Path{}
+		}
+		p.Steps = append(p.Steps, next)
+		here = nil
+		if next.Type.Kind == Struct {
+			here = next.Type.Named
+		}
+		if i == len(tokens)-1 && !isID(next.Type) {
+			b.list.Errorf(pointer.Pos, "pointer-type", "%s points to %s, which is neither a string nor an integer nor a uuid", what, pointer.Text)
+			return Path{}
+		}
+	}
+	return p
+}
+
+func isID(t *Type) bool {
+	switch t.Kind {
+	case String, Int, UUID:
+		return true
+	case Enum:
+		return true
+	}
+	return false
+}
+
+// assignFiles puts every type into a file: those of an event's own schema file
+// beside the event, those of a library in a file of their own.
+func (b *builder) assignFiles(pkg *Package) {
+	pkg.File = fileName(pkg.Name)
+	files := map[string]*File{}
+	file := func(name, source string) *File {
+		f := files[name]
+		if f == nil {
+			f = &File{Name: name, Source: source}
+			files[name] = f
+		}
+		return f
+	}
+	home := map[*schema.Document]*File{}
+	for _, e := range pkg.Events {
+		f := file(fileName(snake(e.GoName)), e.Schema.Doc.Path)
+		f.Event = e
+		e.Data.file = f
+		if b.owners[e.Schema.Doc] == e.GoName {
+			home[e.Schema.Doc] = f
+		}
+	}
+	bases := b.libraryNames(pkg)
+	for _, r := range b.order {
+		n := r.named
+		if n.file == nil {
+			doc := n.Schema.Doc
+			switch {
+			case len(r.events) == 1 && !r.library:
+				n.file = files[fileName(snake(r.events[0].GoName))]
+			case home[doc] != nil:
+				n.file = home[doc]
+			default:
+				n.file = file(bases[doc], doc.Path)
+			}
+		}
+		n.file.Types = append(n.file.Types, n)
+	}
+	for _, f := range files {
+		slices.SortStableFunc(f.Types, func(x, y *Named) int {
+			return cmp.Compare(isData(f, y), isData(f, x)) // event data first
+		})
+		pkg.Files = append(pkg.Files, f)
+	}
+	slices.SortFunc(pkg.Files, func(x, y *File) int { return cmp.Compare(x.Name, y.Name) })
+}
+
+func isData(f *File, n *Named) int {
+	if f.Event != nil && f.Event.Data == n {
+		return 1
+	}
+	return 0
+}
+
+// libraryNames is the Go file of each schema file, named after it, with its
+// folder where two would share one.
+func (b *builder) libraryNames(pkg *Package) map[*schema.Document]string {
+	used := map[string]bool{pkg.File: true}
+	for _, e := range pkg.Events {
+		used[fileName(snake(e.GoName))] = true
+	}
+	names := map[*schema.Document]string{}
+	for _, doc := range b.project.Documents {
+		base := stem(doc.Path)
+		candidates := []string{base, path.Base(path.Dir(doc.Path)) + "_" + base, strings.TrimSuffix(doc.Path, path.Ext(doc.Path))}
+		for _, c := range candidates {
+			name := fileName(snake(goname.Exported(c)))
+			if !used[name] {
+				used[name] = true
+				names[doc] = name
+				break
+			}
+		}
+		for i := 2; names[doc] == ""; i++ {
+			if name := fileName(snake(goname.Exported(base)) + "_types" + strings.Repeat("_more", i-2)); !used[name] {
+				used[name] = true
+				names[doc] = name
+			}
+		}
+	}
+	return names
+}
+
+func stem(p string) string {
+	base := path.Base(p)
+	for ext := path.Ext(base); ext == ".yaml" || ext == ".yml" || ext == ".json" || ext == ".schema"; ext = path.Ext(base) {
+		base = strings.TrimSuffix(base, ext)
+	}
+	return base
+}

@@ -1,0 +1,158 @@
+// Package ir turns a loaded project into what its Go package consists of: named
+// types with their fields, events, files. Every name is final, every type is
+// decided, and every constraint is a plain number or text; what prints code
+// from it has nothing left to decide about schemas.
+//
+// # Names
+//
+// A type is named after its title, else after the definition or file that a
+// $ref leads to, else after the type and property that it is written in. When
+// two types want one name, the one from a library wins over the one from an
+// event's own file, then the lower event version, then the file and place that
+// sort first; the other one is qualified with the name of its event or file. So
+// a new event version never renames the types of an older one. Two definitions
+// that want the same name and say the same are one type.
+package ir
+
+import (
+	"github.com/outboxgen/outboxgen/generator/internal/diag"
+	"github.com/outboxgen/outboxgen/generator/internal/schema"
+)
+
+// Package is one Go package of events.
+type Package struct {
+	Name    string
+	Service string
+	File    string // of the package itself
+	Events  []*Event
+	Files   []*File // of types and events, sorted by name
+}
+
+// File is one Go file of the package.
+type File struct {
+	Name   string // base name
+	Source string // the schema file it comes from, relative to the project
+	Event  *Event // nil in a file of shared types
+	Types  []*Named
+}
+
+// Event is one event version.
+type Event struct {
+	*schema.Event
+	Data        *Named
+	AggregateID Path // empty: given by the caller
+	Key         Path // empty: the aggregate id, or none when not Keyed
+	Correlation Path // empty: none in the data
+}
+
+// Path leads from event data to one of its values.
+type Path struct {
+	Pointer string
+	Steps   []*Field
+}
+
+// Named is a declared type: a struct or an enum.
+type Named struct {
+	Name       string
+	Schema     *schema.Schema
+	Doc        string
+	Deprecated bool
+
+	// Enum is set for an enum, whose Base is String or Int.
+	Enum []EnumValue
+	Base Kind
+
+	// Fields of a struct. Unknown members are kept unless it is Closed, or
+	// Extra gives them a type.
+	Fields        []*Field
+	Extra         *Type
+	ExtraName     string // Go name of the field for Extra
+	UnknownName   string // Go name of the field for unknown members
+	Closed        bool
+	MinProperties *int
+	MaxProperties *int
+
+	file *File
+}
+
+// EnumValue is one constant.
+type EnumValue struct {
+	Name    string
+	Literal string // Go
+}
+
+// Field is one member of a struct.
+type Field struct {
+	JSON       string
+	Name       string
+	Type       *Type
+	Required   bool
+	Doc        string
+	Deprecated bool
+	Const      *schema.Value // nil: none
+	Default    *schema.Value // nil: none, or null
+	Pos        diag.Pos
+}
+
+// Kind tells the types apart.
+type Kind int
+
+// The kinds of types.
+const (
+	Any Kind = iota
+	Bool
+	Int
+	Float
+	String
+	DateTime
+	Date
+	TimeOfDay
+	Duration
+	UUID
+	Bytes
+	Object // free-form
+	Slice
+	Map
+	Struct
+	Enum
+	External // from the config
+)
+
+// Type is the type of a field, an item or a map's value.
+type Type struct {
+	Kind     Kind
+	Nullable bool // null is a value too
+	Elem     *Type
+	Named    *Named
+	// Indirect is set where a struct would otherwise hold itself.
+	Indirect bool
+	// Import and Name are those of an External type.
+	Import, Name string
+
+	MinLength, MaxLength *int
+	Pattern              *Pattern
+	Format               string // one that Validate checks
+
+	Minimum, Maximum                   string // a Go literal, "": none
+	ExclusiveMinimum, ExclusiveMaximum string
+	MultipleOf                         string
+
+	MinItems, MaxItems           *int
+	UniqueItems                  bool
+	MinProperties, MaxProperties *int
+}
+
+// Pattern is a regular expression in Go's syntax.
+type Pattern struct {
+	Var    string // Go name of the variable that holds it
+	Source string
+}
+
+// CanBeNil reports whether the Go type of t has a nil that stands for absent.
+func (t *Type) CanBeNil() bool {
+	switch t.Kind {
+	case Slice, Map, Object, Bytes, Any:
+		return true
+	}
+	return false
+}

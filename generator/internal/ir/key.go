@@ -1,0 +1,134 @@
+package ir
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/outboxgen/outboxgen/generator/internal/goname"
+	"github.com/outboxgen/outboxgen/generator/internal/schema"
+)
+
+// key tells types apart that want the same name: two schemas with one key are
+// one type. Schemas written in line are always apart, unless they have a title.
+func (b *builder) key(s *schema.Schema, at context) string {
+	if s.Title == "" && at.ref == nil {
+		return s.Doc.Path + "#" + s.Pointer
+	}
+	name := goname.Title(s.Title)
+	if s.Title == "" {
+		name = goname.Exported(refName(at.ref))
+	}
+	var w writer
+	w.schema(s)
+	return name + " " + w.String()
+}
+
+// writer writes what a schema says, without where it says it. A reference is
+// written as the place that it leads to, or, when it leads to a definition of
+// the same file, as that definition the first time.
+type writer struct {
+	strings.Builder
+	seen map[*schema.Schema]int
+}
+
+func (w *writer) schema(s *schema.Schema) {
+	if s == nil {
+		return
+	}
+	if n, ok := w.seen[s]; ok {
+		fmt.Fprintf(w, "^%d", n)
+		return
+	}
+	if w.seen == nil {
+		w.seen = map[*schema.Schema]int{}
+	}
+	w.seen[s] = len(w.seen)
+	if s.Bool != nil {
+		fmt.Fprint(w, *s.Bool)
+		return
+	}
+	fmt.Fprintf(w, "{%q %q %q %t %q %q %q %t", s.Title, s.Description, s.Types, s.Deprecated, s.Format, s.ContentEncoding, sortedNames(s.Required), s.UniqueItems)
+	if s.Ref != nil {
+		w.WriteString(" ref ")
+		w.schema(s.Ref.Target)
+	}
+	w.properties("props", s.Properties)
+	w.properties("patterns", s.PatternProperties)
+	w.properties("dependent", s.DependentSchemas)
+	for _, part := range []struct {
+		name   string
+		schema *schema.Schema
+	}{
+		{"additional", s.AdditionalProperties}, {"unevaluated", s.UnevaluatedProperties}, {"names", s.PropertyNames},
+		{"items", s.Items}, {"contains", s.Contains}, {"unevaluatedItems", s.UnevaluatedItems},
+		{"not", s.Not}, {"if", s.If}, {"then", s.Then}, {"else", s.Else},
+	} {
+		if part.schema != nil {
+			fmt.Fprintf(w, " %s ", part.name)
+			w.schema(part.schema)
+		}
+	}
+	w.schemas("prefix", s.PrefixItems)
+	w.schemas("allOf", s.AllOf)
+	w.schemas("anyOf", s.AnyOf)
+	w.schemas("oneOf", s.OneOf)
+	for _, n := range []*schema.Number{
+		s.MinProperties, s.MaxProperties, s.MinContains, s.MaxContains, s.MinItems, s.MaxItems, s.MinLength, s.MaxLength,
+		s.Minimum, s.Maximum, s.ExclusiveMinimum, s.ExclusiveMaximum, s.MultipleOf,
+	} {
+		if n == nil {
+			w.WriteString(" -")
+		} else {
+			fmt.Fprintf(w, " %s", n.Text)
+		}
+	}
+	if s.Pattern != nil {
+		fmt.Fprintf(w, " pattern %q", s.Pattern.Text)
+	}
+	w.value("const", s.Const)
+	w.value("default", s.Default)
+	for _, v := range s.Enum {
+		w.value("enum", v)
+	}
+	for _, d := range s.DependentRequired {
+		fmt.Fprintf(w, " dep %q %q", d.Name.Text, sortedNames(d.Required))
+	}
+	w.WriteString("}")
+}
+
+func (w *writer) schemas(name string, parts []*schema.Schema) {
+	for _, s := range parts {
+		fmt.Fprintf(w, " %s ", name)
+		w.schema(s)
+	}
+}
+
+func (w *writer) properties(name string, properties []schema.Property) {
+	for _, p := range properties {
+		fmt.Fprintf(w, " %s %q ", name, p.Name)
+		w.schema(p.Schema)
+	}
+}
+
+func (w *writer) value(name string, v *schema.Value) {
+	if v == nil {
+		return
+	}
+	fmt.Fprintf(w, " %s %d %t %q", name, v.Kind, v.Bool, v.Text)
+	for _, item := range v.Items {
+		w.value("item", item)
+	}
+	for _, m := range v.Members {
+		w.value(fmt.Sprintf("member %q", m.Name), m.Value)
+	}
+}
+
+func sortedNames(in []schema.Name) []string {
+	out := map[string]bool{}
+	for _, n := range in {
+		out[n.Text] = true
+	}
+	return slices.Sorted(maps.Keys(out))
+}

@@ -1,0 +1,218 @@
+package ir
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/outboxgen/outboxgen/generator/internal/diag"
+	"github.com/outboxgen/outboxgen/generator/internal/schema"
+)
+
+// merge is s with its allOf, and with a $ref that has other keywords beside
+// it, folded into one schema. What cannot be folded is reported.
+func (b *builder) merge(s *schema.Schema) *schema.Schema {
+	if len(s.AllOf) == 0 && s.Ref == nil {
+		return s
+	}
+	if m := b.merged[s]; m != nil {
+		return m
+	}
+	m := *s
+	m.AllOf, m.Ref = nil, nil
+	m.At = maps.Clone(s.At)
+	b.merged[s] = &m // a schema that is part of itself adds nothing
+	parts := slices.Clone(s.AllOf)
+	if s.Ref != nil && s.Ref.Target != nil {
+		parts = append([]*schema.Schema{s.Ref.Target}, parts...)
+	}
+	open := 0
+	for _, part := range parts {
+		p := b.resolve(part)
+		if p == nil || p == &m {
+			continue
+		}
+		if p.Bool != nil {
+			if !*p.Bool {
+				b.list.Errorf(part.Pos, "never-valid", "no value is valid here, so there is no Go type for it")
+			}
+			continue
+		}
+		if len(p.AnyOf) > 0 || len(p.OneOf) > 0 {
+			b.unsupported(part, "allOf", "a union inside allOf")
+		}
+		if closes(p) && (len(parts) > 1 || len(m.Properties) > 0) {
+			open++
+		}
+		b.fold(&m, p)
+	}
+	if open > 0 {
+		b.list.Add(diag.Finding{
+			Pos: at(s, "allOf"), ID: "all-of-conflict",
+			Message: "a part of this combination closes its object, so it forbids the members of the other parts",
+			Hint:    "move additionalProperties: false out of the parts, and write unevaluatedProperties: false beside allOf",
+		})
+	}
+	if len(parts) == 1 && len(s.Properties) == 0 {
+		b.alias(s, &m, parts[0])
+	}
+	return &m
+}
+
+// alias makes a combination that adds nothing but annotations to its only part
+// the same as that part, so that it gets no type of its own.
+func (b *builder) alias(s, m, part *schema.Schema) {
+	for keyword := range s.At {
+		switch keyword {
+		case "allOf", "$ref", "title", "description", "default", "examples", "deprecated", "readOnly", "writeOnly", "$comment":
+		default:
+			return
+		}
+	}
+	if p := b.resolve(part); p != nil {
+		*m = *p
+		b.merged[s] = p
+	}
+}
+
+// fold takes the keywords of part into m.
+func (b *builder) fold(m, part *schema.Schema) {
+	b.checkSupported(part)
+	b.foldTypes(m, part)
+	m.Title = first(m.Title, part.Title)
+	m.Description = first(m.Description, part.Description)
+	m.Deprecated = m.Deprecated || part.Deprecated
+	if m.Default == nil {
+		m.Default = part.Default
+	}
+	b.foldValues(m, part)
+	for _, p := range part.Properties {
+		i := slices.IndexFunc(m.Properties, func(q schema.Property) bool { return q.Name == p.Name })
+		if i < 0 {
+			m.Properties = append(slices.Clip(m.Properties), p)
+			continue
+		}
+		both := &schema.Schema{Pos: p.Pos, Doc: p.Schema.Doc, Pointer: p.Schema.Pointer, AllOf: []*schema.Schema{m.Properties[i].Schema, p.Schema}, At: map[string]diag.Pos{}}
+		m.Properties = slices.Clone(m.Properties)
+		m.Properties[i].Schema = both
+	}
+	m.Required = append(slices.Clip(m.Required), part.Required...)
+	if m.AdditionalProperties == nil {
+		m.AdditionalProperties = part.AdditionalProperties
+	} else if part.AdditionalProperties != nil && part.AdditionalProperties.Bool == nil {
+		m.AdditionalProperties = part.AdditionalProperties
+	}
+	if m.UnevaluatedProperties == nil {
+		m.UnevaluatedProperties = part.UnevaluatedProperties
+	}
+	if m.Items == nil {
+		m.Items = part.Items
+	} else if part.Items != nil && part.Items != m.Items {
+		m.Items = &schema.Schema{Pos: part.Items.Pos, Doc: part.Items.Doc, Pointer: part.Items.Pointer, AllOf: []*schema.Schema{m.Items, part.Items}, At: map[string]diag.Pos{}}
+	}
+	m.UniqueItems = m.UniqueItems || part.UniqueItems
+	m.Format = first(m.Format, part.Format)
+	m.ContentEncoding = first(m.ContentEncoding, part.ContentEncoding)
+	if m.Pattern == nil {
+		m.Pattern = part.Pattern
+	} else if part.Pattern != nil && part.Pattern.Text != m.Pattern.Text {
+		b.list.Warnf(part.Pattern.Pos, "pattern-not-checked", "a second pattern on the same value is not checked")
+	}
+	for _, bound := range []struct {
+		into  **schema.Number
+		from  *schema.Number
+		lower bool
+	}{
+		{&m.MinProperties, part.MinProperties, true}, {&m.MaxProperties, part.MaxProperties, false},
+		{&m.MinItems, part.MinItems, true}, {&m.MaxItems, part.MaxItems, false},
+		{&m.MinLength, part.MinLength, true}, {&m.MaxLength, part.MaxLength, false},
+		{&m.Minimum, part.Minimum, true}, {&m.Maximum, part.Maximum, false},
+		{&m.ExclusiveMinimum, part.ExclusiveMinimum, true}, {&m.ExclusiveMaximum, part.ExclusiveMaximum, false},
+	} {
+		*bound.into = tighter(*bound.into, bound.from, bound.lower)
+	}
+	switch {
+	case m.MultipleOf == nil:
+		m.MultipleOf = part.MultipleOf
+	case part.MultipleOf != nil && part.MultipleOf.Text != m.MultipleOf.Text:
+		b.list.Errorf(part.MultipleOf.Pos, "all-of-conflict", "two different multipleOf on the same value are not supported here yet")
+	}
+	for keyword, pos := range part.At {
+		if _, ok := m.At[keyword]; !ok {
+			m.At[keyword] = pos
+		}
+	}
+}
+
+func first(a, b string) string {
+	if a != "" {
+		return a
+	}
+	return b
+}
+
+// tighter is the stricter of two bounds.
+func tighter(a, b *schema.Number, lower bool) *schema.Number {
+	if a == nil || b == nil {
+		if a == nil {
+			return b
+		}
+		return a
+	}
+	x, y := rational(a.Text), rational(b.Text)
+	if x == nil || y == nil || (x.Cmp(y) >= 0) == lower {
+		return a
+	}
+	return b
+}
+
+// foldTypes leaves the types that both allow.
+func (b *builder) foldTypes(m, part *schema.Schema) {
+	if len(m.Types) == 0 {
+		m.Types = part.Types
+		return
+	}
+	if len(part.Types) == 0 {
+		return
+	}
+	var both []string
+	for _, t := range m.Types {
+		switch {
+		case slices.Contains(part.Types, t):
+			both = append(both, t)
+		case t == "number" && slices.Contains(part.Types, "integer"):
+			both = append(both, "integer")
+		case t == "integer" && slices.Contains(part.Types, "number"):
+			both = append(both, "integer")
+		}
+	}
+	if len(both) == 0 {
+		b.list.Errorf(at(part, "type"), "all-of-conflict", "the parts of this combination want different types, so no value is valid")
+		return
+	}
+	m.Types = both
+}
+
+// foldValues leaves the values that both allow.
+func (b *builder) foldValues(m, part *schema.Schema) {
+	if m.Const == nil {
+		m.Const = part.Const
+	}
+	if m.Enum == nil {
+		m.Enum = part.Enum
+		return
+	}
+	if part.Enum == nil {
+		return
+	}
+	var both []*schema.Value
+	for _, v := range m.Enum {
+		if slices.ContainsFunc(part.Enum, func(w *schema.Value) bool { return w.Kind == v.Kind && w.Text == v.Text && w.Bool == v.Bool }) {
+			both = append(both, v)
+		}
+	}
+	if len(both) == 0 {
+		b.list.Errorf(at(part, "enum"), "all-of-conflict", "the parts of this combination share no value of their enums, so no value is valid")
+		return
+	}
+	m.Enum = both
+}

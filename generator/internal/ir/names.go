@@ -1,0 +1,333 @@
+package ir
+
+import (
+	"cmp"
+	"fmt"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/outboxgen/outboxgen/generator/internal/goname"
+	"github.com/outboxgen/outboxgen/generator/internal/schema"
+)
+
+// request works out what a type wants to be called.
+func (b *builder) request(n *Named, at context) *request {
+	s := n.Schema
+	r := &request{named: n, version: b.version[s.Doc], library: b.version[s.Doc] == 0}
+	short := ""
+	switch {
+	case s.Title != "":
+		short = goname.Title(s.Title)
+	case at.ref != nil:
+		short = goname.Exported(refName(at.ref))
+	default:
+		r.parent = at.parent
+		short = goname.Exported(at.property)
+		if strings.HasSuffix(at.suffix, "Item") || strings.HasSuffix(at.suffix, "Value") {
+			short = goname.Exported(singular(at.property))
+		}
+		if at.parent == nil {
+			short = goname.Exported(strings.TrimSuffix(strings.TrimSuffix(at.suffix, "Item"), "Value") + " " + lastWord(at.suffix))
+		}
+		r.wanted = []string{short}
+		return r
+	}
+	owner := b.owners[s.Doc]
+	if owner == "" {
+		owner = goname.Exported(stem(s.Doc.Path))
+	}
+	r.wanted = []string{short, owner + short, owner + short + "Type"}
+	return r
+}
+
+func lastWord(suffix string) string {
+	if strings.HasSuffix(suffix, "Value") {
+		return "value"
+	}
+	return "item"
+}
+
+// refName is the name by which a reference's target is known: the name of its
+// definition, of which the last part where it is dotted, or of its file.
+func refName(target *schema.Schema) string {
+	if target.Pointer == "" {
+		return stem(target.Doc.Path)
+	}
+	name := path.Base(target.Pointer)
+	name = strings.NewReplacer("~1", "/", "~0", "~").Replace(name)
+	for _, cut := range []string{".", "/"} {
+		if i := strings.LastIndex(name, cut); i >= 0 && i+1 < len(name) {
+			name = name[i+1:]
+		}
+	}
+	return name
+}
+
+// singular is the name of one of several: essay_results gives essay_result.
+func singular(plural string) string {
+	lower := strings.ToLower(plural)
+	for _, end := range []struct{ plural, singular string }{
+		{"ies", "y"}, {"sses", "ss"}, {"xes", "x"}, {"ches", "ch"}, {"shes", "sh"}, {"statuses", "status"}, {"aliases", "alias"}, {"children", "child"}, {"people", "person"},
+	} {
+		if strings.HasSuffix(lower, end.plural) && len(plural) > len(end.plural) || lower == end.plural && len(end.plural) > 4 {
+			return plural[:len(plural)-len(end.plural)] + end.singular
+		}
+	}
+	for _, keep := range []string{"ss", "us", "is", "news", "series", "data", "metadata"} {
+		if strings.HasSuffix(lower, keep) {
+			return plural + "_item"
+		}
+	}
+	if strings.HasSuffix(lower, "s") && len(plural) > 1 {
+		return plural[:len(plural)-1]
+	}
+	return plural + "_item"
+}
+
+// assignNames gives every type its name, the strongest claim first.
+func (b *builder) assignNames(pkg *Package) {
+	b.reach(pkg)
+	names := newNames(pkg)
+	claims := slices.Clone(b.order)
+	slices.SortStableFunc(claims, func(x, y *request) int {
+		return cmp.Or(
+			cmp.Compare(rank(x), rank(y)),
+			cmp.Compare(x.version, y.version),
+			cmp.Compare(x.named.Schema.Doc.Path, y.named.Schema.Doc.Path),
+			cmp.Compare(x.named.Schema.Pointer, y.named.Schema.Pointer),
+		)
+	})
+	for len(claims) > 0 {
+		var later []*request
+		for _, r := range claims {
+			if r.parent != nil && r.parent.Name == "" {
+				later = append(later, r) // named after its parent, which comes first
+				continue
+			}
+			wanted := r.wanted
+			if r.parent != nil {
+				wanted = []string{r.parent.Name + wanted[0], r.parent.Name + wanted[0] + "Type"}
+			}
+			if r.named.Name = r.fixed; r.fixed == "" {
+				r.named.Name = names.claim(wanted)
+			}
+		}
+		if len(later) == len(claims) {
+			break // cannot be: parents are found before their parts
+		}
+		claims = later
+	}
+	for _, r := range b.order {
+		nameConstants(names, r.named)
+		nameOthers(r.named)
+		namePatterns(names, r.named)
+	}
+}
+
+// rank orders claims: events, libraries, definitions of events, inline types.
+func rank(r *request) int {
+	switch {
+	case r.fixed != "":
+		return 0
+	case r.parent != nil:
+		return 3
+	case r.library:
+		return 1
+	}
+	return 2
+}
+
+// reach notes which events a type is a part of.
+func (b *builder) reach(pkg *Package) {
+	requests := map[*Named]*request{}
+	for _, r := range b.order {
+		requests[r.named] = r
+	}
+	for _, e := range pkg.Events {
+		seen := map[*Named]bool{}
+		var visit func(n *Named)
+		var visitType func(t *Type)
+		visitType = func(t *Type) {
+			if t == nil {
+				return
+			}
+			if t.Named != nil {
+				visit(t.Named)
+			}
+			visitType(t.Elem)
+		}
+		visit = func(n *Named) {
+			if seen[n] || requests[n] == nil {
+				return
+			}
+			seen[n] = true
+			requests[n].events = append(requests[n].events, e.Event)
+			for _, f := range n.Fields {
+				visitType(f.Type)
+			}
+			visitType(n.Extra)
+		}
+		visit(e.Data)
+	}
+}
+
+// names are the identifiers of the package.
+type names map[string]bool
+
+func newNames(pkg *Package) names {
+	n := names{"Service": true, "InsertAll": true, "insertRows": true, "nullable": true, "writeNullable": true}
+	for _, e := range pkg.Events {
+		for _, prefix := range []string{"Insert", "Queue", "On", "Decode", "New"} {
+			n[prefix+e.GoName] = true
+		}
+		n[e.GoName] = true
+		n[EventVar(e.GoName)] = true
+	}
+	return n
+}
+
+// EventVar is the Go name of an event's description.
+func EventVar(goName string) string { return lower(goName) + "Event" }
+
+// lower makes an exported name unexported: CJAssessment gives cjAssessment.
+func lower(name string) string {
+	n := 0
+	for n < len(name) && 'A' <= name[n] && name[n] <= 'Z' {
+		n++
+	}
+	switch {
+	case n == 0:
+		return "x" + name
+	case n > 1 && n < len(name) && (name[n] < '0' || name[n] > '9'):
+		n-- // the last capital begins the next word
+	}
+	return strings.ToLower(name[:n]) + name[n:]
+}
+
+// claim takes the first of the names that is free, or numbers the last one.
+func (n names) claim(wanted []string) string {
+	for _, name := range wanted {
+		if n.free(name) {
+			n[name], n["New"+name] = true, true
+			return name
+		}
+	}
+	last := wanted[len(wanted)-1]
+	for i := 2; ; i++ {
+		if name := last + strconv.Itoa(i); n.free(name) {
+			n[name], n["New"+name] = true, true
+			return name
+		}
+	}
+}
+
+func (n names) free(name string) bool { return !n[name] && !(n["New"+name]) }
+
+// nameConstants names the values of an enum after it.
+func nameConstants(names names, n *Named) {
+	for i, v := range n.Enum {
+		word := goname.Exported(v.Name)
+		switch {
+		case v.Name == "":
+			word = "Empty"
+		case n.Base == Int:
+			word = strings.ReplaceAll(v.Literal, "-", "Minus")
+		case !strings.HasPrefix(v.Name, "X") && strings.HasPrefix(word, "X") && len(word) > 1 && (word[1] < 'A' || word[1] > 'Z') && (v.Name[0] < 'a' || v.Name[0] > 'z'):
+			word = word[1:] // behind the type's name it may begin with a digit
+		}
+		name := n.Name + word
+		for k := 2; names[name]; k++ {
+			name = fmt.Sprintf("%s%s_%d", n.Name, word, k)
+		}
+		names[name] = true
+		n.Enum[i].Name = name
+	}
+}
+
+// namePatterns names the variables that hold the patterns of a struct.
+func namePatterns(names names, n *Named) {
+	name := func(t *Type, base string) {
+		for ; t != nil; t, base = t.Elem, base+"Item" {
+			if t.Pattern == nil || t.Pattern.Var != "" {
+				continue
+			}
+			t.Pattern.Var = lower(n.Name) + base + "Pattern"
+			for k := 2; names[t.Pattern.Var]; k++ {
+				t.Pattern.Var = fmt.Sprintf("%s%sPattern%d", lower(n.Name), base, k)
+			}
+			names[t.Pattern.Var] = true
+		}
+	}
+	for _, f := range n.Fields {
+		name(f.Type, f.Name)
+	}
+	name(n.Extra, n.ExtraName)
+}
+
+// fieldNames are the names of one struct's fields and methods.
+type fieldNames map[string]bool
+
+func newFieldNames(*Named) fieldNames {
+	return fieldNames{"MarshalJSON": true, "UnmarshalJSON": true, "Validate": true, "NewRow": true, "Unknown": true, "Additional": true}
+}
+
+// field is the Go name of a member: by the rules of goname, followed by Field
+// where a method has that name, or by a number where an earlier field has.
+func (n fieldNames) field(name string) string {
+	base := goname.Exported(name)
+	if newFieldNames(nil)[base] {
+		base += "Field"
+	}
+	result := base
+	for i := 2; n[result]; i++ {
+		result = base + strconv.Itoa(i)
+	}
+	n[result] = true
+	n[result+"OrDefault"] = true
+	return result
+}
+
+// nameOthers is where the members of a struct go that have no field.
+func nameOthers(n *Named) {
+	if n.Closed || n.Extra != nil {
+		n.UnknownName = ""
+	}
+	if n.Extra == nil {
+		n.ExtraName = ""
+	}
+}
+
+// snake is a Go name as a file name: CJAssessmentV1 gives cj_assessment_v1.
+func snake(name string) string {
+	var out strings.Builder
+	for i := range len(name) {
+		c := name[i]
+		if 'A' <= c && c <= 'Z' {
+			previousLow := i > 0 && (name[i-1] < 'A' || name[i-1] > 'Z')
+			nextLow := i+1 < len(name) && 'a' <= name[i+1] && name[i+1] <= 'z'
+			if i > 0 && (previousLow || nextLow) {
+				out.WriteByte('_')
+			}
+			c += 'a' - 'A'
+		}
+		out.WriteByte(c)
+	}
+	return out.String()
+}
+
+// fileName is the name of a Go file that no build constraint hides.
+func fileName(base string) string {
+	words := strings.Split(base, "_")
+	switch last := words[len(words)-1]; {
+	case len(words) == 1:
+	case last == "test", slices.Contains(platforms, last):
+		base += "_types"
+	}
+	return base + ".go"
+}
+
+// platforms are the words that hide a file from other platforms.
+var platforms = strings.Fields(`aix android darwin dragonfly freebsd hurd illumos ios js linux nacl netbsd openbsd plan9 solaris wasip1 windows zos
+386 amd64 amd64p32 arm armbe arm64 arm64be loong64 mips mipsle mips64 mips64le mips64p32 mips64p32le ppc ppc64 ppc64le riscv riscv64 s390 s390x sparc sparc64 wasm`)

@@ -1,0 +1,297 @@
+package ir
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/outboxgen/outboxgen/generator/internal/diag"
+	"github.com/outboxgen/outboxgen/generator/internal/schema"
+)
+
+// override is the type that the config gives a format or a reference.
+func (b *builder) override(s *schema.Schema) *Type {
+	for _, m := range b.project.Config.Types {
+		if s.Ref != nil && s.Ref.Text == m.Match || s.Format != "" && s.Format == m.Match {
+			slash := strings.LastIndexByte(m.Type, '/')
+			dot := strings.LastIndexByte(m.Type, '.')
+			if dot <= slash {
+				b.list.Add(diag.Finding{
+					Pos: m.Pos, ID: "type-mapping",
+					Message: strconv.Quote(m.Type) + " is not a Go type",
+					Hint:    "write the import path, a dot and the name, like github.com/shopspring/decimal.Decimal",
+				})
+				return &Type{}
+			}
+			return &Type{Kind: External, Import: m.Type[:dot], Name: m.Type[dot+1:], Nullable: slices.Contains(s.Types, "null")}
+		}
+	}
+	return nil
+}
+
+// plain is the type of a schema without references, combinations and null.
+func (b *builder) plain(s *schema.Schema, at context) *Type {
+	if s.Bool != nil {
+		if !*s.Bool {
+			b.list.Errorf(s.Pos, "never-valid", "no value is valid here, so there is no Go type for it")
+		}
+		return &Type{}
+	}
+	kind, ok := b.kind(s)
+	if !ok {
+		return &Type{}
+	}
+	if constOf(s) == nil && len(s.Enum) > 0 {
+		return b.enum(s, at)
+	}
+	switch kind {
+	case "object":
+		return b.object(s, at)
+	case "array":
+		b.checkSupported(s)
+		t := &Type{Kind: Slice, UniqueItems: s.UniqueItems, MinItems: b.count(s.MinItems), MaxItems: b.count(s.MaxItems)}
+		t.Elem = &Type{Nullable: true}
+		if s.Items != nil {
+			inner := at
+			inner.ref = nil
+			if at.ref != nil {
+				inner = context{suffix: refName(at.ref)}
+			}
+			inner.suffix += "Item"
+			t.Elem = b.typeOf(s.Items, inner)
+		}
+		return t
+	case "string":
+		return b.text(s, at)
+	case "integer":
+		return b.integer(s)
+	case "number":
+		return &Type{
+			Kind:             Float,
+			Minimum:          floatLiteral(s.Minimum),
+			Maximum:          floatLiteral(s.Maximum),
+			ExclusiveMinimum: floatLiteral(s.ExclusiveMinimum),
+			ExclusiveMaximum: floatLiteral(s.ExclusiveMaximum),
+			MultipleOf:       floatLiteral(s.MultipleOf),
+		}
+	case "boolean":
+		return &Type{Kind: Bool}
+	default:
+		b.checkSupported(s)
+		return &Type{}
+	}
+}
+
+// kind is the one JSON type of a schema, "" for any. Where the schema leaves
+// it out, its enum, const or keywords tell.
+func (b *builder) kind(s *schema.Schema) (string, bool) {
+	types := slices.DeleteFunc(slices.Clone(s.Types), func(t string) bool { return t == "null" })
+	switch {
+	case len(types) == 2 && slices.Contains(types, "integer") && slices.Contains(types, "number"):
+		return "number", true
+	case len(types) > 1:
+		b.unsupported(s, "type", "a union of several types")
+		return "", false
+	case len(types) == 1:
+		return types[0], true
+	case len(s.Types) == 1:
+		b.unsupported(s, "type", "a value that is always null")
+		return "", false
+	}
+	if values := valuesOf(s); len(values) > 0 {
+		return b.kindOfValues(s, values)
+	}
+	for _, guess := range []struct {
+		kind     string
+		keywords []string
+	}{
+		{"object", []string{"properties", "additionalProperties", "required", "minProperties", "maxProperties", "patternProperties", "propertyNames"}},
+		{"array", []string{"items", "prefixItems", "minItems", "maxItems", "uniqueItems", "contains"}},
+		{"string", []string{"minLength", "maxLength", "pattern", "format", "contentEncoding"}},
+		{"number", []string{"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"}},
+	} {
+		for _, keyword := range guess.keywords {
+			if _, ok := s.At[keyword]; !ok {
+				continue
+			}
+			b.list.Add(diag.Finding{
+				Pos: s.Pos, Severity: diag.Warning, ID: "type-missing",
+				Message: keyword + " without a type also allows every value of another type; taken as type: " + guess.kind,
+				Hint:    "add type: " + guess.kind,
+			})
+			return guess.kind, true
+		}
+	}
+	return "", true
+}
+
+func valuesOf(s *schema.Schema) []*schema.Value {
+	if s.Const != nil {
+		return []*schema.Value{s.Const}
+	}
+	return slices.DeleteFunc(slices.Clone(s.Enum), func(v *schema.Value) bool { return v.Kind == schema.Null })
+}
+
+func (b *builder) kindOfValues(s *schema.Schema, values []*schema.Value) (string, bool) {
+	kind := values[0].Kind
+	for _, v := range values {
+		if v.Kind != kind {
+			b.unsupported(s, "enum", "an enum of mixed types")
+			return "", false
+		}
+	}
+	switch kind {
+	case schema.String:
+		return "string", true
+	case schema.Bool:
+		return "boolean", true
+	case schema.NumberKind:
+		for _, v := range values {
+			if _, ok := wholeNumber(v.Text); !ok {
+				return "number", true
+			}
+		}
+		return "integer", true
+	default:
+		keyword := "enum"
+		if s.Const != nil {
+			keyword = "const"
+		}
+		b.unsupported(s, keyword, "an array, object or null as the only value")
+		return "", false
+	}
+}
+
+// text is the type of a string: a real one where its format has one.
+func (b *builder) text(s *schema.Schema, at context) *Type {
+	t := &Type{Kind: String, MinLength: b.count(s.MinLength), MaxLength: b.count(s.MaxLength)}
+	switch s.Format {
+	case "date-time":
+		t.Kind = DateTime
+	case "date":
+		t.Kind = Date
+	case "time":
+		t.Kind = TimeOfDay
+	case "duration":
+		t.Kind = Duration
+	case "uuid":
+		t.Kind = UUID
+	case "byte":
+		t.Kind = Bytes
+	case "email", "hostname", "ipv4", "ipv6", "uri", "uri-reference", "json-pointer", "relative-json-pointer", "regex":
+		t.Format = s.Format
+	case "", "password", "binary", "char":
+	default:
+		b.list.Warnf(pos(s, "format"), "format-not-checked", "format %q is not known; any string passes", s.Format)
+	}
+	switch strings.ToLower(s.ContentEncoding) {
+	case "base64":
+		t.Kind = Bytes
+	case "":
+	default:
+		b.list.Warnf(pos(s, "contentEncoding"), "encoding-not-decoded", "contentEncoding %q is not decoded; the value is the encoded string", s.ContentEncoding)
+	}
+	if s.Pattern != nil {
+		if source, err := goPattern(s.Pattern.Text); err != "" {
+			b.list.Warnf(s.Pattern.Pos, "pattern-not-checked", "Go's regular expressions cannot say this pattern (%s); Validate does not check it", err)
+		} else {
+			t.Pattern = &Pattern{Source: source}
+		}
+	}
+	if t.Kind != String && (t.MinLength != nil || t.MaxLength != nil || t.Pattern != nil) {
+		b.list.Add(diag.Finding{
+			Pos: s.Pos, Severity: diag.Warning, ID: "constraint-not-checked",
+			Message: "length and pattern are not checked beside a format that has a Go type of its own",
+			Hint:    "leave them out, or map the format to string under types:",
+		})
+		t.MinLength, t.MaxLength, t.Pattern = nil, nil, nil
+	}
+	return t
+}
+
+func pos(s *schema.Schema, keyword string) diag.Pos { return at(s, keyword) }
+
+// object is the type of an object: a struct, a map, or free-form.
+func (b *builder) object(s *schema.Schema, at context) *Type {
+	if len(s.Properties) > 0 || len(s.Required) > 0 || closes(s) {
+		return &Type{Kind: Struct, Named: b.structOf(s, at)}
+	}
+	b.checkSupported(s)
+	t := &Type{Kind: Object, MinProperties: b.count(s.MinProperties), MaxProperties: b.count(s.MaxProperties)}
+	extra := s.AdditionalProperties
+	if extra == nil || extra.Bool != nil {
+		return t
+	}
+	inner := at
+	inner.ref = nil
+	if at.ref != nil {
+		inner = context{suffix: refName(at.ref)}
+	}
+	inner.suffix += "Value"
+	if elem := b.typeOf(extra, inner); elem.Kind != Any {
+		t.Kind, t.Elem = Map, elem
+	}
+	return t
+}
+
+func closes(s *schema.Schema) bool {
+	closed := func(x *schema.Schema) bool { return x != nil && x.Bool != nil && !*x.Bool }
+	return closed(s.AdditionalProperties) || closed(s.UnevaluatedProperties)
+}
+
+// structOf is the struct of a schema, made once.
+func (b *builder) structOf(s *schema.Schema, at context) *Named {
+	if n := b.named[s]; n != nil {
+		return n
+	}
+	key := b.key(s, at)
+	if n := b.byKey[key]; n != nil {
+		b.named[s] = n
+		return n
+	}
+	n := &Named{Schema: s}
+	b.named[s], b.byKey[key] = n, n
+	b.order = append(b.order, b.request(n, at))
+	b.fill(n, s)
+	return n
+}
+
+// enum is a named type with one constant for each value.
+func (b *builder) enum(s *schema.Schema, at context) *Type {
+	nullable := slices.ContainsFunc(s.Enum, func(v *schema.Value) bool { return v.Kind == schema.Null })
+	values := valuesOf(s)
+	kind, ok := b.kindOfValues(s, values)
+	if !ok {
+		return &Type{}
+	}
+	if kind != "string" && kind != "integer" {
+		b.unsupported(s, "enum", "an enum of "+kind+"s")
+		return &Type{}
+	}
+	if n := b.named[s]; n != nil {
+		return &Type{Kind: Enum, Named: n, Nullable: nullable}
+	}
+	key := b.key(s, at)
+	if n := b.byKey[key]; n != nil {
+		b.named[s] = n
+		return &Type{Kind: Enum, Named: n, Nullable: nullable}
+	}
+	n := &Named{Schema: s, Doc: s.Description, Deprecated: s.Deprecated, Base: String}
+	if kind == "integer" {
+		n.Base = Int
+	}
+	seen := map[string]bool{}
+	for _, v := range values {
+		literal := strconv.Quote(v.Text)
+		if n.Base == Int {
+			literal, _ = wholeNumber(v.Text)
+		}
+		if !seen[literal] {
+			seen[literal] = true
+			n.Enum = append(n.Enum, EnumValue{Name: v.Text, Literal: literal})
+		}
+	}
+	b.named[s], b.byKey[key] = n, n
+	b.order = append(b.order, b.request(n, at))
+	return &Type{Kind: Enum, Named: n, Nullable: nullable}
+}

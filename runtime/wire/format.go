@@ -1,0 +1,105 @@
+package wire
+
+import (
+	"net/mail"
+	"net/netip"
+	"net/url"
+	"regexp"
+	"strings"
+)
+
+// Format checks that s has the format, one of those that stay strings in Go:
+// email, hostname, ipv4, ipv6, uri, uri-reference, json-pointer,
+// relative-json-pointer, regex. Any other format passes.
+func Format[S ~string](c *Checker, s S, format string, at ...any) {
+	if !hasFormat(string(s), format) {
+		c.Fail("format", "must have the format "+format, at...)
+	}
+}
+
+func hasFormat(s, format string) bool {
+	switch format {
+	case "email":
+		return isEmail(s)
+	case "hostname":
+		return isHostname(s)
+	case "ipv4":
+		a, err := netip.ParseAddr(s)
+		return err == nil && a.Is4()
+	case "ipv6":
+		a, err := netip.ParseAddr(s)
+		return err == nil && a.Is6() && a.Zone() == ""
+	case "uri":
+		u, err := url.Parse(s)
+		return err == nil && u.IsAbs() && isURIText(s)
+	case "uri-reference":
+		_, err := url.Parse(s)
+		return err == nil && isURIText(s)
+	case "json-pointer":
+		return isPointer(s)
+	case "relative-json-pointer":
+		rest := strings.TrimLeft(s, "0123456789")
+		digits := s[:len(s)-len(rest)]
+		return digits != "" && (digits == "0" || digits[0] != '0') && (rest == "#" || isPointer(rest))
+	case "regex":
+		_, err := regexp.Compile(s)
+		return err == nil
+	}
+	return true
+}
+
+func isEmail(s string) bool {
+	a, err := mail.ParseAddress(s)
+	return err == nil && a.Address == s && a.Name == "" && !strings.ContainsAny(s, "<>")
+}
+
+func isHostname(s string) bool {
+	if s == "" || len(s) > 253 {
+		return false
+	}
+	for label := range strings.SplitSeq(s, ".") {
+		if label == "" || len(label) > 63 || label[0] == '-' || label[len(label)-1] == '-' {
+			return false
+		}
+		for i := range len(label) {
+			c := label[i] | 0x20
+			if (c < 'a' || c > 'z') && (label[i] < '0' || label[i] > '9') && label[i] != '-' {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// isURIText reports whether s has only characters that RFC 3986 allows, and
+// whole percent escapes.
+func isURIText(s string) bool {
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c <= ' ', c >= 0x7f, strings.IndexByte("\"<>\\^`{|}", c) >= 0:
+			return false
+		case c == '%' && (i+2 >= len(s) || !isHexDigit(s[i+1]) || !isHexDigit(s[i+2])):
+			return false
+		}
+	}
+	return true
+}
+
+func isHexDigit(c byte) bool {
+	return '0' <= c && c <= '9' || 'a' <= c|0x20 && c|0x20 <= 'f'
+}
+
+func isPointer(s string) bool {
+	if s == "" {
+		return true
+	}
+	if s[0] != '/' {
+		return false
+	}
+	for i := range len(s) {
+		if s[i] == '~' && (i+1 == len(s) || s[i+1] != '0' && s[i+1] != '1') {
+			return false
+		}
+	}
+	return true
+}
