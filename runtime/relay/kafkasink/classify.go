@@ -1,0 +1,43 @@
+package kafkasink
+
+import (
+	"errors"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+
+	"github.com/outboxgen/outboxgen/runtime/relay"
+)
+
+// Classify says whom an error of Kafka, or of the client, concerns. What is not
+// known to concern something smaller concerns the relay as a whole, so that an
+// error nobody thought of never counts against a row.
+func Classify(err error) relay.Class {
+	if err == nil {
+		return relay.ClassOK
+	}
+	var ke *kerr.Error
+	if !errors.As(err, &ke) {
+		return relay.ClassRelay
+	}
+	switch ke.Code {
+	case kerr.ProducerFenced.Code, kerr.InvalidProducerEpoch.Code:
+		return relay.ClassLeadership
+	case kerr.NotLeaderForPartition.Code, kerr.LeaderNotAvailable.Code,
+		kerr.NotEnoughReplicas.Code, kerr.NotEnoughReplicasAfterAppend.Code,
+		kerr.RequestTimedOut.Code, kerr.KafkaStorageError.Code,
+		kerr.FencedLeaderEpoch.Code, kerr.UnknownLeaderEpoch.Code:
+		return relay.ClassPartition
+	case kerr.UnknownTopicOrPartition.Code, kerr.UnknownTopicID.Code, kerr.InconsistentTopicID.Code,
+		kerr.TopicAuthorizationFailed.Code, kerr.InvalidTopicException.Code,
+		kerr.PolicyViolation.Code, kerr.UnsupportedCompressionType.Code:
+		return relay.ClassTopic
+	case kerr.MessageTooLarge.Code, kerr.RecordListTooLarge.Code,
+		kerr.InvalidRecord.Code, kerr.InvalidTimestamp.Code:
+		return relay.ClassRecord
+	}
+	return relay.ClassRelay
+}
+
+func result(err error) relay.Result {
+	return relay.Result{Class: Classify(err), Err: err}
+}

@@ -1,0 +1,19 @@
+// Package kafkasink sends a relay's records to Kafka with franz-go.
+//
+// One term of a relay uses one producing client (and one more to look at topics).
+// Records are buffered without flushing, then flushed together, so that all rows
+// of a partition form exactly one batch: a client that starts sending while rows
+// are still being handed over cuts them into several, and when the first of
+// several fails, the client accepts and sends later ones. For the same reason the
+// first record for a topic that a client has not yet seen goes out alone: the
+// client learns the topic's partitions behind the caller's back, and buffers what
+// waited for that while it is already flushing.
+//
+// When a wave's time is over, the client is closed, which fails whatever is
+// unresolved, and the next wave gets a new one. The broker may still append a
+// batch of the old client, as a duplicate.
+//
+// The client itself retries what can be retried (a moved leader, too few
+// replicas, a lost connection) within the wave's time; Classify says what the
+// relay makes of the errors that are left.
+package kafkasink

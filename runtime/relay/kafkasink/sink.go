@@ -1,0 +1,332 @@
+package kafkasink
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/outboxgen/outboxgen/runtime/relay"
+)
+
+// Config is how to reach Kafka.
+type Config struct {
+	// Opts are handed to franz-go: kgo.SeedBrokers is required; kgo.DialTLSConfig,
+	// kgo.SASL, kgo.ClientID and the like as needed. What the relay's guarantees
+	// rest on (acks, idempotence, partitioning, flushing, batch sizes, no creation
+	// of topics) is set by the sink and cannot be changed.
+	Opts []kgo.Opt
+	// Compression lists codecs by preference. Default: snappy, else none; it costs
+	// little, and every client can read it. Zstandard makes smaller batches for
+	// more processor time, and needs brokers from 2.1 and consumers that know it.
+	Compression []kgo.CompressionCodec
+	// MaxRecordBytes bounds a single record before compression; a larger one fails
+	// as too large without being sent. Default 32 MiB; the broker's limits apply
+	// as well.
+	MaxRecordBytes int32
+}
+
+const (
+	defaultMaxRecordBytes = 32 << 20
+	// maxBuffered is above what a relay can put in a wave.
+	maxBuffered = 1 << 20
+	// topicsTimeout bounds a look at topics: a broker that returns is found soon.
+	topicsTimeout = 5 * time.Second
+	// probeTimeout bounds the question whether Kafka answers at all.
+	probeTimeout = time.Second
+	// abortTimeout bounds the wait for a closed client to fail its records.
+	abortTimeout = 5 * time.Second
+)
+
+// Sink is a relay.Sink for Kafka.
+type Sink struct {
+	opts    []kgo.Opt // of both clients
+	produce []kgo.Opt // of the producing client, on top
+	hash    kgo.TopicPartitioner
+	records sync.Pool
+}
+
+// New checks the configuration; it connects to nothing.
+func New(cfg Config) (*Sink, error) {
+	if cfg.MaxRecordBytes == 0 {
+		cfg.MaxRecordBytes = defaultMaxRecordBytes
+	}
+	if len(cfg.Compression) == 0 {
+		cfg.Compression = []kgo.CompressionCodec{kgo.SnappyCompression(), kgo.NoCompression()}
+	}
+	s := &Sink{
+		hash:    kgo.StickyKeyPartitioner(nil).ForTopic(""), // murmur2 over the key, as Kafka's own clients do
+		records: sync.Pool{New: func() any { return new(kgo.Record) }},
+	}
+	s.opts = append(s.opts,
+		kgo.ClientID("outboxrelay"),
+		kgo.DialTimeout(topicsTimeout),
+		kgo.RetryBackoffFn(func(tries int) time.Duration { return min(time.Second, 50*time.Millisecond<<min(tries, 10)) }),
+		kgo.MetadataMinAge(250*time.Millisecond),
+		kgo.DisableClientMetrics(),
+	)
+	s.opts = append(s.opts, cfg.Opts...)
+	s.produce = []kgo.Opt{
+		kgo.RequiredAcks(kgo.AllISRAcks()),
+		kgo.RecordPartitioner(kgo.ManualPartitioner()),
+		kgo.ManualFlushing(),
+		kgo.MaxBufferedRecords(maxBuffered),
+		// The relay cuts the batches; the client must not cut them again.
+		kgo.ProducerBatchMaxBytes(cfg.MaxRecordBytes),
+		kgo.ProducerBatchCompression(cfg.Compression...),
+		kgo.UnknownTopicRetries(1), // the relay looks at topics itself
+	}
+	if err := kgo.ValidateOpts(append(append([]kgo.Opt(nil), s.opts...), s.produce...)...); err != nil {
+		return nil, fmt.Errorf("kafkasink: the client's options do not fit together: %w", err)
+	}
+	return s, nil
+}
+
+// Partition is Kafka's default for records with a key: murmur2 of the key.
+func (s *Sink) Partition(key []byte, n int) int32 {
+	r := s.records.Get().(*kgo.Record)
+	r.Key = key
+	p := s.hash.Partition(r, n)
+	r.Key = nil
+	s.records.Put(r)
+	return int32(p) //nolint:gosec // below n, which Kafka holds in an int32
+}
+
+// Open starts the clients of a term. It succeeds without a broker; Send and Topics
+// then say what is wrong.
+func (s *Sink) Open(context.Context) (relay.Producer, error) {
+	admin, err := kgo.NewClient(s.opts...)
+	if err != nil {
+		return nil, fmt.Errorf("kafkasink: starting the client: %w", err)
+	}
+	p := &producer{sink: s, admin: admin}
+	if err := p.open(); err != nil {
+		admin.Close()
+		return nil, err
+	}
+	return p, nil
+}
+
+// producer is a relay.Producer.
+type producer struct {
+	sink   *Sink
+	admin  *kgo.Client
+	client *kgo.Client // nil: the last wave's was closed
+	warm   map[string]bool
+}
+
+func (p *producer) open() error {
+	client, err := kgo.NewClient(append(append([]kgo.Opt(nil), p.sink.opts...), p.sink.produce...)...)
+	if err != nil {
+		return fmt.Errorf("kafkasink: starting the client: %w", err)
+	}
+	p.client, p.warm = client, map[string]bool{}
+	return nil
+}
+
+// Close closes both clients.
+func (p *producer) Close() {
+	if p.client != nil {
+		p.client.Close()
+	}
+	p.admin.Close()
+}
+
+// Send implements relay.Producer.
+func (p *producer) Send(ctx context.Context, wave []relay.Record, results []relay.Result) {
+	if p.client == nil {
+		if err := p.open(); err != nil {
+			fill(results, result(err))
+			return
+		}
+	}
+	f := newFlight(wave)
+	first := p.firsts(wave)
+	if len(first) > 0 {
+		p.flush(ctx, f, first)
+	}
+	// A partition whose first record failed gets nothing more in this wave.
+	type where struct {
+		topic string
+		part  int32
+	}
+	failed := map[where]error{}
+	for _, i := range first {
+		if err := f.errs[i]; err != nil {
+			failed[where{wave[i].Topic, wave[i].Partition}] = err
+		}
+	}
+	rest := make([]int, 0, len(wave)-len(first))
+	for i := range wave {
+		if f.begun(i) {
+			continue
+		}
+		if len(failed) > 0 {
+			if err := failed[where{wave[i].Topic, wave[i].Partition}]; err != nil {
+				f.settle(i, err)
+				continue
+			}
+		}
+		rest = append(rest, i)
+	}
+	if len(rest) > 0 {
+		p.flush(ctx, f, rest)
+	}
+	for i := range wave {
+		err := f.errs[i]
+		if err == nil {
+			p.warm[wave[i].Topic] = true
+		}
+		results[i] = result(err)
+	}
+	if f.unresolved == nil {
+		return
+	}
+	// The time was up. If Kafka answers, the partitions are to blame that did not.
+	class := relay.ClassRelay
+	if ctx.Err() == nil || errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		probe, cancel := context.WithTimeout(context.WithoutCancel(ctx), probeTimeout)
+		if p.admin.Ping(probe) == nil {
+			class = relay.ClassPartition
+		}
+		cancel()
+	}
+	for i := range results {
+		if errors.Is(f.errs[i], errUnresolved) {
+			results[i] = relay.Result{Class: class, Err: f.errs[i]}
+		}
+	}
+}
+
+func fill(results []relay.Result, r relay.Result) {
+	for i := range results {
+		results[i] = r
+	}
+}
+
+// firsts picks the first record of each topic that the client has not sent to.
+func (p *producer) firsts(wave []relay.Record) []int {
+	var first []int
+	seen := map[string]bool{}
+	for i := range wave {
+		if t := wave[i].Topic; !p.warm[t] && !seen[t] {
+			seen[t] = true
+			first = append(first, i)
+		}
+	}
+	return first
+}
+
+// flush hands records over and waits until they are resolved. When ctx ends first
+// the client is closed.
+func (p *producer) flush(ctx context.Context, f *flight, which []int) {
+	if f.unresolved != nil {
+		for _, i := range which {
+			f.settle(i, f.unresolved)
+		}
+		return
+	}
+	records := make([]kgo.Record, len(which))
+	now := time.Now()
+	f.start(which)
+	// The records' context does not end: the client would not cancel what is in
+	// flight, and fail the rest out of order.
+	steady := context.WithoutCancel(ctx)
+	for n, i := range which {
+		r := &f.wave[i]
+		k := &records[n]
+		k.Topic, k.Partition, k.Key, k.Value, k.Timestamp = r.Topic, r.Partition, r.Key, r.Value, now
+		k.Headers = make([]kgo.RecordHeader, len(r.Headers))
+		for h := range r.Headers {
+			k.Headers[h] = kgo.RecordHeader{Key: r.Headers[h].Key, Value: r.Headers[h].Value}
+		}
+		p.client.Produce(steady, k, func(_ *kgo.Record, err error) { f.promise(i, err) })
+	}
+	if err := p.client.Flush(ctx); err != nil {
+		p.client.Close()
+		p.client = nil
+		f.abort(fmt.Errorf("%w: %w", errUnresolved, err))
+	}
+}
+
+// errUnresolved marks what was under way when a wave's time was up.
+var errUnresolved = errors.New("kafkasink: the broker did not answer within the wave's time; the record may be written nevertheless")
+
+// flight collects what became of a wave's records. Promises come from the
+// client's goroutines, even after a wave was given up.
+type flight struct {
+	wave       []relay.Record
+	mu         sync.Mutex
+	errs       []error
+	state      []recordState
+	pending    int
+	done       chan struct{} // closed when nothing is pending
+	over       bool
+	unresolved error
+}
+
+type recordState uint8
+
+const (
+	notSent recordState = iota
+	sent
+	resolved
+)
+
+func newFlight(wave []relay.Record) *flight {
+	return &flight{wave: wave, errs: make([]error, len(wave)), state: make([]recordState, len(wave))}
+}
+
+func (f *flight) begun(i int) bool { return f.state[i] != notSent }
+
+func (f *flight) start(which []int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, i := range which {
+		f.state[i] = sent
+	}
+	f.pending = len(which)
+	f.done = make(chan struct{})
+}
+
+func (f *flight) promise(i int, err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.over {
+		return // given up; results were reported
+	}
+	f.errs[i] = err
+	f.state[i] = resolved
+	f.pending--
+	if f.pending == 0 {
+		close(f.done)
+	}
+}
+
+func (f *flight) settle(i int, err error) {
+	f.errs[i] = err
+	f.state[i] = resolved
+}
+
+// abort waits for the closed client to fail what it had, and marks the rest.
+func (f *flight) abort(err error) {
+	limit := time.NewTimer(abortTimeout)
+	defer limit.Stop()
+	select {
+	case <-f.done:
+	case <-limit.C:
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.over = true
+	f.unresolved = err
+	for i := range f.errs {
+		if f.state[i] == sent || errors.Is(f.errs[i], kgo.ErrClientClosed) || errors.Is(f.errs[i], context.Canceled) {
+			f.errs[i] = err
+			f.state[i] = resolved
+		}
+	}
+}
