@@ -316,6 +316,12 @@ func (s *Store) checkPrivileges(ctx context.Context, se *session, server pgdb.De
 }
 
 func (s *Store) checkIdentity(ctx context.Context, se *session, server pgdb.DescribeServerRow) error {
+	// First the rows, then the sequence: the other way round an insert in between
+	// would look like a sequence that was set back.
+	highest, err := se.q.HighestSeq(ctx)
+	if err != nil {
+		return err
+	}
 	id, err := se.q.DescribeIdentity(ctx)
 	if err != nil {
 		return err
@@ -337,10 +343,6 @@ func (s *Store) checkIdentity(ctx context.Context, se *session, server pgdb.Desc
 			Problem: fmt.Sprintf("role %s may not look at the sequence %s", server.RoleName, id.SequenceName),
 			Remedy:  fmt.Sprintf("GRANT SELECT ON SEQUENCE %s TO %s", id.SequenceName, pgx.Identifier{server.RoleName}.Sanitize()),
 		}
-	}
-	highest, err := se.q.HighestSeq(ctx)
-	if err != nil {
-		return err
 	}
 	if id.LastValue < highest {
 		return &relay.SetupError{

@@ -74,25 +74,33 @@ func (s *Store) currentTerm() *term {
 	return s.term
 }
 
-// watch runs fn with the session that is there between terms.
+// watch runs fn with the session that is there between terms. That session may
+// have died while nobody used it: then fn runs once more with a new one, so fn
+// must bear being repeated after an unknown outcome.
 func (s *Store) watch(ctx context.Context, fn func(*session) error) error {
 	s.watching.Lock()
 	defer s.watching.Unlock()
-	if s.closed {
-		return errors.New("the store is closed")
-	}
-	if s.watcher == nil {
-		opened, err := s.connect(ctx, s.cfg.LockTimeout)
-		if err != nil {
+	for {
+		if s.closed {
+			return errors.New("the store is closed")
+		}
+		fresh := s.watcher == nil
+		if fresh {
+			opened, err := s.connect(ctx, s.cfg.LockTimeout)
+			if err != nil {
+				return err
+			}
+			s.watcher = opened
+		}
+		err := fn(s.watcher)
+		if !s.watcher.conn.IsClosed() {
 			return err
 		}
-		s.watcher = opened
-	}
-	err := fn(s.watcher)
-	if s.watcher.conn.IsClosed() {
 		s.watcher = nil
+		if fresh || ctx.Err() != nil {
+			return err
+		}
 	}
-	return err
 }
 
 // inTerm runs fn with a session of the current term.

@@ -93,7 +93,7 @@ func (q *Queries) RegisterBackends(ctx context.Context, arg RegisterBackendsPara
 const ReleaseLease = `-- name: ReleaseLease :execrows
 UPDATE event_outbox_lease
 SET beat = beat + 1, holder = NULL, backends = '[]', unclean_ends = 0, suspect_seq = NULL, updated_at = now()
-WHERE name = $1 AND epoch = $2 AND holder = $3::uuid
+WHERE name = $1 AND epoch = $2 AND (holder = $3::uuid OR holder IS NULL)
 `
 
 type ReleaseLeaseParams struct {
@@ -102,6 +102,7 @@ type ReleaseLeaseParams struct {
 	Holder uuid.UUID
 }
 
+// Releasing twice does no harm, so that an unknown outcome can be asked again.
 func (q *Queries) ReleaseLease(ctx context.Context, arg ReleaseLeaseParams) (int64, error) {
 	result, err := q.db.Exec(ctx, ReleaseLease, arg.Name, arg.Epoch, arg.Holder)
 	if err != nil {

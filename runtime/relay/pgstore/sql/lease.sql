@@ -31,10 +31,11 @@ SET beat         = beat + 1,
     updated_at   = now()
 WHERE name = @name AND epoch = @epoch AND holder = @holder::uuid;
 
+-- Releasing twice does no harm, so that an unknown outcome can be asked again.
 -- name: ReleaseLease :execrows
 UPDATE event_outbox_lease
 SET beat = beat + 1, holder = NULL, backends = '[]', unclean_ends = 0, suspect_seq = NULL, updated_at = now()
-WHERE name = @name AND epoch = @epoch AND holder = @holder::uuid;
+WHERE name = @name AND epoch = @epoch AND (holder = @holder::uuid OR holder IS NULL);
 
 -- Backends of the term that ended, as it recorded them; the start tells a
 -- session from a later one that was given the same pid.

@@ -1,0 +1,219 @@
+package pgstore_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
+	"github.com/outboxgen/outboxgen/runtime/relay"
+	"github.com/outboxgen/outboxgen/runtime/relay/pgstore"
+)
+
+func TestLeaseGoesThroughItsTerms(t *testing.T) {
+	each(t, func(t *testing.T, pg *services.PG) {
+		s := newStore(t, pg)
+		observe := func() relay.LeaseState {
+			t.Helper()
+			state, err := s.Observe(t.Context())
+			must(t, err)
+			return state
+		}
+
+		// The row is made by whoever looks first.
+		fresh := observe()
+		if diff := cmp.Diff(relay.LeaseState{}, fresh); diff != "" {
+			t.Fatal(diff)
+		}
+
+		first, holder := uuid.New(), uuid.New()
+		lease, err := s.TakeOver(t.Context(), fresh, first)
+		must(t, err)
+		if diff := cmp.Diff(relay.Lease{Epoch: 1, Holder: first}, lease); diff != "" {
+			t.Fatal(diff)
+		}
+		must(t, s.Renew(t.Context(), lease, relay.Progress{Suspect: 7}))
+		state := observe()
+		if diff := cmp.Diff(relay.LeaseState{Epoch: 1, Beat: 2, Holder: first, Suspect: 7}, state); diff != "" {
+			t.Fatal(diff)
+		}
+
+		// Who saw an older beat takes nothing over.
+		if _, err := newStore(t, pg).TakeOver(t.Context(), fresh, holder); !errors.Is(err, relay.ErrLeaseMoved) {
+			t.Fatalf("a take-over by an old observation: %v", err)
+		}
+
+		// The second term begins without a clean end of the first.
+		successor := newStore(t, pg)
+		second, err := successor.TakeOver(t.Context(), state, holder)
+		must(t, err)
+		if diff := cmp.Diff(relay.Lease{Epoch: 2, Holder: holder, UncleanEnds: 1, Suspect: 7}, second); diff != "" {
+			t.Fatal(diff)
+		}
+		if err := s.Renew(t.Context(), lease, relay.Progress{}); !errors.Is(err, relay.ErrLeaseLost) {
+			t.Fatalf("the first term renews: %v", err)
+		}
+		if err := s.Release(t.Context(), lease); !errors.Is(err, relay.ErrLeaseLost) {
+			t.Fatalf("the first term releases: %v", err)
+		}
+
+		// Progress forgives; a clean end leaves nothing behind.
+		must(t, successor.Renew(t.Context(), second, relay.Progress{Settled: true}))
+		if diff := cmp.Diff(relay.LeaseState{Epoch: 2, Beat: 4, Holder: holder}, observe()); diff != "" {
+			t.Fatal(diff)
+		}
+		must(t, successor.Release(t.Context(), second))
+		if diff := cmp.Diff(relay.LeaseState{Epoch: 2, Beat: 5}, observe()); diff != "" {
+			t.Fatal(diff)
+		}
+		if err := successor.Renew(t.Context(), second, relay.Progress{}); !errors.Is(err, relay.ErrLeaseLost) {
+			t.Fatalf("a released term renews: %v", err)
+		}
+	})
+}
+
+// A statement that holds the lease row and does not end is what a leader leaves
+// behind that was stopped between two packets.
+func TestTakeOverEndsAFrozenHolder(t *testing.T) {
+	each(t, func(t *testing.T, pg *services.PG) {
+		s := newStore(t, pg)
+		lead(t, s)
+		frozen := pg.Connect(t.Context())
+		exec(t, frozen, `UPDATE event_outbox_lease SET backends = (
+			SELECT json_agg(json_build_object('pid', pid, 'start', backend_start::text))
+			FROM pg_stat_activity WHERE pid = pg_backend_pid())`)
+		freeze(t, frozen)
+
+		successor := newStore(t, pg, func(c *pgstore.Config) { c.LockTimeout = 50 * time.Millisecond })
+		lease := lead(t, successor)
+		if lease.Epoch != 2 || lease.UncleanEnds != 1 {
+			t.Fatalf("the lease is %+v", lease)
+		}
+		if err := frozen.Ping(t.Context()); err == nil {
+			t.Fatal("the frozen session is still alive")
+		}
+		must(t, successor.Renew(t.Context(), lease, relay.Progress{}))
+	})
+}
+
+func freeze(t *testing.T, conn *pgx.Conn) {
+	t.Helper()
+	tx, err := conn.Begin(t.Context())
+	must(t, err)
+	exec(t, tx, `SELECT FROM event_outbox_lease FOR KEY SHARE`)
+}
+
+// The pid alone says nothing: it may be somebody else's by now.
+func TestTakeOverSparesAStranger(t *testing.T) {
+	each(t, func(t *testing.T, pg *services.PG) {
+		s := newStore(t, pg)
+		lead(t, s)
+		stranger := pg.Connect(t.Context())
+		exec(t, stranger, `UPDATE event_outbox_lease SET backends = json_build_array(
+			json_build_object('pid', pg_backend_pid(), 'start', '2001-01-01 00:00:00+00'))`)
+		freeze(t, stranger)
+
+		successor := newStore(t, pg, func(c *pgstore.Config) { c.LockTimeout = 20 * time.Millisecond })
+		seen, err := s.Observe(t.Context())
+		must(t, err)
+		_, err = successor.TakeOver(t.Context(), seen, uuid.New())
+		if err == nil || !strings.Contains(err.Error(), "stayed locked") {
+			t.Fatalf("the take-over: %v", err)
+		}
+		must(t, stranger.Ping(t.Context()))
+	})
+}
+
+func TestATermRecordsItsSessions(t *testing.T) {
+	each(t, func(t *testing.T, pg *services.PG) {
+		s := newStore(t, pg)
+		lead(t, s)
+		const alive = `SELECT count(*) FROM event_outbox_lease, jsonb_array_elements(backends) AS b
+			JOIN pg_stat_activity AS a ON a.pid = (b ->> 'pid')::int AND a.backend_start = (b ->> 'start')::timestamptz
+			WHERE a.application_name = 'outboxrelay'`
+		if n := ask[int](t, pg.Pool, alive); n != 4 {
+			t.Fatalf("%d sessions are recorded, not 4", n)
+		}
+	})
+}
+
+// A worker's session may be lost; the term goes on, and the new session is
+// recorded before it does anything.
+func TestATermReplacesALostSession(t *testing.T) {
+	each(t, func(t *testing.T, pg *services.PG) {
+		s := newStore(t, pg)
+		lease := lead(t, s)
+		snapshot(t, s)
+		for i := range 3 { // every worker
+			exec(t, pg.Pool, `SELECT pg_terminate_backend(pid) FROM (
+				SELECT (b ->> 'pid')::int AS pid FROM event_outbox_lease, jsonb_array_elements(backends) WITH ORDINALITY AS l(b, n)
+				WHERE n = $1 + 2) AS worker`, i)
+		}
+		lost := 0
+		for {
+			if _, err := s.Snapshot(t.Context()); err == nil {
+				break
+			}
+			if lost++; lost > 3 {
+				t.Fatal("more calls fail than sessions were lost")
+			}
+		}
+		for range 3 { // use each worker once more
+			insert(t, pg.Pool, "a")
+			page, err := s.ReadBacklog(t.Context(), snapshot(t, s), 0, wide)
+			if err != nil {
+				continue
+			}
+			settle(t, s, lease, page.Rows)
+		}
+		must(t, s.Renew(t.Context(), lease, relay.Progress{}))
+	})
+}
+
+// Without the session that renews, nobody can say that the server is still the
+// one whose snapshots the term knows.
+func TestATermEndsWithItsKeeper(t *testing.T) {
+	each(t, func(t *testing.T, pg *services.PG) {
+		s := newStore(t, pg)
+		lease := lead(t, s)
+		exec(t, pg.Pool, `SELECT pg_terminate_backend((backends -> 0 ->> 'pid')::int) FROM event_outbox_lease`)
+		if err := s.Renew(t.Context(), lease, relay.Progress{}); err == nil {
+			t.Fatal("a renewal through a dead session")
+		}
+		if _, err := s.Snapshot(t.Context()); !errors.Is(err, relay.ErrLeaseLost) {
+			t.Fatalf("a snapshot after the loss: %v", err)
+		}
+		if err := s.Settle(t.Context(), lease, relay.Settlement{Published: []int64{1}}); !errors.Is(err, relay.ErrLeaseLost) {
+			t.Fatalf("settling after the loss: %v", err)
+		}
+		// The lease is still this holder's, who can give it up at once.
+		must(t, s.Release(t.Context(), lease))
+		lead(t, s)
+	})
+}
+
+func TestATermDoesNotOutliveTheServer(t *testing.T) {
+	t.Parallel()
+	pg := services.Postgres(t, services.Private())
+	migrate(t, pg)
+	s := newStore(t, pg)
+	lease := lead(t, s)
+	snap := snapshot(t, s)
+	must(t, pg.Restart(t.Context(), services.Immediate))
+
+	_, err := s.ReadBacklog(t.Context(), snap, 0, wide)
+	for err != nil && !errors.Is(err, relay.ErrLeaseLost) {
+		_, err = s.ReadBacklog(t.Context(), snap, 0, wide)
+	}
+	if err == nil {
+		t.Fatal("a term went on after the server had crashed")
+	}
+	must(t, s.Release(t.Context(), lease))
+	lead(t, s)
+	snapshot(t, s)
+}
