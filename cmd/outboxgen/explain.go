@@ -1,0 +1,74 @@
+package main
+
+import (
+	"fmt"
+	"path/filepath"
+
+	"github.com/outboxgen/outboxgen/generator"
+	"github.com/spf13/cobra"
+)
+
+func newExplain(io streams, at *project) *cobra.Command {
+	return &cobra.Command{
+		Use:   "explain FILE",
+		Short: "Say what a schema becomes",
+		Long: `explain shows what one schema file of the project becomes: type, topic, envelope,
+aggregate and key on the wire, the Go types and functions, and everything that
+there is to say about the file.`,
+		Example: `  outboxgen explain schemas/order_placed.v1.yaml
+  outboxgen explain -C services/orders schemas/order_placed.v1.yaml`,
+		Args: oneArgument,
+		RunE: func(_ *cobra.Command, args []string) error { return runExplain(io, *at, args[0]) },
+	}
+}
+
+func runExplain(io streams, at project, name string) error {
+	file, err := inProject(at, name)
+	if err != nil {
+		return err
+	}
+	explanation, err := generator.Explain(generator.Config{Dir: at.dir, File: at.config}, file)
+	if err != nil {
+		return err
+	}
+	if err := explanation.Report(io.Err, io.reportOptions()); err != nil {
+		return err
+	}
+	if err := explanation.Write(io.Out); err != nil {
+		return err
+	}
+	if n := explanation.Elsewhere; n > 0 {
+		if err := printf(io.Err, "outboxgen: no Go is known because of errors elsewhere (%d); run outboxgen generate to see them\n", n); err != nil {
+			return err
+		}
+	}
+	if explanation.Failed() || explanation.Elsewhere > 0 {
+		return errFindings
+	}
+	return nil
+}
+
+// inProject makes a name that was given on the command line relative to the
+// folder of the project file.
+func inProject(at project, name string) (string, error) {
+	if !filepath.IsAbs(name) {
+		name = filepath.Join(at.dir, name)
+	}
+	config := at.config
+	if !filepath.IsAbs(config) {
+		config = filepath.Join(at.dir, config)
+	}
+	dir, err := filepath.Abs(filepath.Dir(config))
+	if err != nil {
+		return "", fmt.Errorf("find the project: %w", err)
+	}
+	abs, err := filepath.Abs(name)
+	if err != nil {
+		return "", fmt.Errorf("find %s: %w", name, err)
+	}
+	rel, err := filepath.Rel(dir, abs)
+	if err != nil {
+		return "", fmt.Errorf("find %s: %w", name, err)
+	}
+	return rel, nil
+}

@@ -1,0 +1,132 @@
+package main
+
+import (
+	"context"
+	"errors"
+
+	"github.com/outboxgen/outboxgen/cmd/outboxgen/internal/output"
+	"github.com/outboxgen/outboxgen/generator"
+	"github.com/spf13/cobra"
+)
+
+func newGenerate(io streams, at *project) *cobra.Command {
+	var check bool
+	cmd := &cobra.Command{
+		Use:   "generate",
+		Short: "Write the Go package of a project",
+		Long: `generate reads outboxgen.yaml and the schemas that it names, and writes the Go
+package. It writes all files or none, removes those that are no longer generated,
+and touches no file that somebody else wrote.
+
+With --check it writes nothing: it prints a unified diff of what it would change
+and exits 1 if there is any.`,
+		Example: `  outboxgen generate
+  outboxgen generate --check                 # in CI: exit 1 when something is out of date
+  outboxgen generate -C services/orders      # another folder
+  outboxgen generate --config orders.yaml`,
+		Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if check {
+				return runCheck(cmd.Context(), io, *at)
+			}
+			return runGenerate(cmd.Context(), io, *at)
+		},
+	}
+	cmd.Flags().BoolVar(&check, "check", false, "compare with the disk instead of writing")
+	return cmd
+}
+
+// generateFiles generates and writes the findings.
+func generateFiles(ctx context.Context, io streams, at project) (*generator.Result, error) {
+	command, err := self()
+	if err != nil {
+		return nil, err
+	}
+	result, err := generator.Generate(ctx, generator.Config{Dir: at.dir, File: at.config, SQLCCommand: command})
+	if err != nil {
+		return nil, err
+	}
+	if err := result.Report(io.Err, io.reportOptions()); err != nil {
+		return nil, err
+	}
+	if result.Failed() {
+		return nil, errFindings
+	}
+	return result, nil
+}
+
+func runGenerate(ctx context.Context, io streams, at project) error {
+	result, err := generateFiles(ctx, io, at)
+	if err != nil {
+		return err
+	}
+	differences, err := result.Compare()
+	if err != nil {
+		return err
+	}
+	var write []output.File
+	var remove []string
+	for _, d := range differences {
+		if d.Kind == generator.Orphaned {
+			remove = append(remove, d.Path)
+			continue
+		}
+		write = append(write, output.File{Path: d.Path, Content: d.New})
+	}
+	if err := output.Apply(result.Dir, write, remove); err != nil {
+		return unwritable(io, result, err)
+	}
+	for _, f := range write {
+		if err := printf(io.Out, "wrote %s\n", f.Path); err != nil {
+			return err
+		}
+	}
+	for _, name := range remove {
+		if err := printf(io.Out, "removed %s\n", name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// unwritable reports that the output cannot be written, at the line of the
+// project file that says where it goes.
+func unwritable(io streams, result *generator.Result, err error) error {
+	var failed *output.Error
+	if !errors.As(err, &failed) {
+		return err
+	}
+	result.Findings = []generator.Finding{{Pos: result.Out, ID: "unwritable-output", Message: failed.Error()}}
+	if err := result.Report(io.Err, io.reportOptions()); err != nil {
+		return err
+	}
+	return errFindings
+}
+
+func runCheck(ctx context.Context, io streams, at project) error {
+	result, err := generateFiles(ctx, io, at)
+	if err != nil {
+		return err
+	}
+	differences, err := result.Compare()
+	if err != nil {
+		return err
+	}
+	if len(differences) == 0 {
+		return nil
+	}
+	for _, d := range differences {
+		if err := printf(io.Out, "%s", d.Diff); err != nil {
+			return err
+		}
+	}
+	for _, d := range differences {
+		if err := printf(io.Err, "%s: %s\n", d.Path, d.Kind); err != nil {
+			return err
+		}
+	}
+	if err := printf(io.Err, "outboxgen: %d of the generated files are out of date; run outboxgen generate\n", len(differences)); err != nil {
+		return err
+	}
+	return errFindings
+}

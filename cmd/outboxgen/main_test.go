@@ -1,0 +1,164 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"flag"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+var update = flag.Bool("update", false, "rewrite the expected output in the scripts")
+
+// The test binary is outboxgen itself when a script, or outboxgen, runs it
+// under that name.
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"outboxgen": main})
+}
+
+// TestScript runs the scripts of testdata/script. They tell what a user sees:
+// exact messages, exit codes, files.
+func TestScript(t *testing.T) {
+	t.Parallel()
+	repo, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	testscript.Run(t, testscript.Params{
+		Dir:                 filepath.Join(repo, "testdata", "script"),
+		UpdateScripts:       *update,
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Setup: func(env *testscript.Env) error {
+			for _, name := range []string{"GOCACHE", "GOMODCACHE"} {
+				value, err := exec.Command("go", "env", name).Output()
+				if err != nil {
+					return fmt.Errorf("go env %s: %w", name, err)
+				}
+				env.Setenv(name, strings.TrimSpace(string(value)))
+			}
+			env.Setenv("REPO", repo)
+			env.Setenv("GOPROXY", "off")
+			env.Setenv("GOFLAGS", "-mod=mod")
+			env.Setenv("GOTOOLCHAIN", "local")
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"exits":     exits,
+			"module":    module,
+			"snapshot":  snapshot,
+			"unchanged": unchanged,
+			"edit":      edit,
+		},
+	})
+}
+
+// exits CODE PROGRAM ARGS…: the program ends with exactly that code.
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits CODE PROGRAM ARGS…")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	got := 0
+	var exit *exec.ExitError
+	switch err := ts.Exec(args[1], args[2:]...); {
+	case errors.As(err, &exit):
+		got = exit.ExitCode()
+	case err != nil:
+		ts.Fatalf("%v", err)
+	}
+	if got != want {
+		ts.Fatalf("%s ended with %d, not %d", strings.Join(args[1:], " "), got, want)
+	}
+}
+
+// module PATH: a go.mod that finds outboxgen's runtime in this repository and
+// everything else in the module cache.
+func module(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: module PATH")
+	}
+	repo := ts.Getenv("REPO")
+	mod, err := os.ReadFile(filepath.Join(repo, "go.mod"))
+	ts.Check(err)
+	text := strings.Replace(string(mod), "module github.com/outboxgen/outboxgen", "module "+args[0], 1)
+	text += fmt.Sprintf("\nrequire github.com/outboxgen/outboxgen v0.0.0\n\nreplace github.com/outboxgen/outboxgen => %s\n", repo)
+	ts.Check(os.WriteFile(ts.MkAbs("go.mod"), []byte(text), 0o644))
+	sum, err := os.ReadFile(filepath.Join(repo, "go.sum"))
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs("go.sum"), sum, 0o644))
+}
+
+// snapshot NAME PATHS…: remember files and folders.
+func snapshot(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: snapshot NAME PATHS…")
+	}
+	ts.Check(os.MkdirAll(filepath.Dir(snapshotFile(ts, args[0])), 0o755))
+	ts.Check(os.WriteFile(snapshotFile(ts, args[0]), []byte(contents(ts, args[1:])), 0o644))
+}
+
+func snapshotFile(ts *testscript.TestScript, name string) string {
+	return filepath.Join(ts.Getenv("WORK"), ".snapshots", name)
+}
+
+// unchanged NAME PATHS…: they are as they were.
+func unchanged(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: unchanged NAME PATHS…")
+	}
+	before, err := os.ReadFile(snapshotFile(ts, args[0]))
+	ts.Check(err)
+	if diff := cmp.Diff(string(before), contents(ts, args[1:])); diff != "" {
+		ts.Fatalf("changed (-before +after):\n%s", diff)
+	}
+}
+
+// contents is everything below some paths, as one text that says where it is
+// relative to each.
+func contents(ts *testscript.TestScript, paths []string) string {
+	var all strings.Builder
+	for _, root := range paths {
+		ts.Check(filepath.WalkDir(ts.MkAbs(root), func(path string, d fs.DirEntry, err error) error {
+			if err != nil {
+				return err
+			}
+			rel, err := filepath.Rel(ts.MkAbs(root), path)
+			if err != nil || d.IsDir() {
+				return err
+			}
+			content, err := os.ReadFile(path)
+			fmt.Fprintf(&all, "== %s\n%s", rel, content)
+			return err
+		}))
+	}
+	return all.String()
+}
+
+// edit FILE REGEXP REPLACEMENT: change a file in place; it has to match.
+func edit(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: edit FILE REGEXP REPLACEMENT")
+	}
+	re, err := regexp.Compile("(?m)" + args[1])
+	ts.Check(err)
+	name := ts.MkAbs(args[0])
+	old, err := os.ReadFile(name)
+	ts.Check(err)
+	changed := re.ReplaceAll(old, []byte(args[2]))
+	if bytes.Equal(old, changed) {
+		ts.Fatalf("%s does not match %s", args[0], args[1])
+	}
+	ts.Check(os.WriteFile(name, changed, 0o644))
+}

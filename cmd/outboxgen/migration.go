@@ -1,0 +1,117 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/outboxgen/outboxgen/cmd/outboxgen/internal/output"
+	"github.com/outboxgen/outboxgen/generator"
+	"github.com/spf13/cobra"
+)
+
+func newMigration(io streams, at *project) *cobra.Command {
+	var cfg generator.MigrationConfig
+	var to destination
+	cmd := &cobra.Command{
+		Use:   "migration",
+		Short: "Print the migration of the outbox's tables",
+		Long: `migration prints the SQL that creates the outbox's tables, in the form of one
+migration tool, and names the file that the tool wants it in. With --upgrade it
+starts from an event_outbox of an older shape, with rows in it, and changes it in
+place. Where a tool keeps the way down in a file of its own, --down prints that.
+
+--out writes the files into a folder instead, both ways, under the names that the
+tool wants and with the next free number. It replaces no file but atlas.sum.
+Without --format, the tool is the one whose migrations are found in the project.`,
+		Example: `  outboxgen migration --format goose --out db/migrations
+  outboxgen migration --format sql | psql
+  outboxgen migration --format migrate --upgrade --out db/migrations
+  outboxgen migration --format alembic --down-revision 3f2a1b --out alembic/versions`,
+		Args: noArguments,
+		RunE: func(*cobra.Command, []string) error {
+			cfg.Time = time.Now().UTC()
+			return runMigration(io, *at, cfg, to)
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&cfg.Format, "format", "", "migration tool: "+strings.Join(generator.Formats(), ", "))
+	flags.BoolVar(&cfg.Upgrade, "upgrade", false, "upgrade an older event_outbox in place")
+	flags.StringVar(&cfg.Schema, "schema", "", "Postgres schema of the tables (default: left to the search_path)")
+	flags.StringVar(&to.folder, "out", "", "folder to write the files into")
+	flags.BoolVar(&to.down, "down", false, "print the way down")
+	flags.StringVar(&cfg.Revision, "revision", "", "Alembic's revision (default: derived)")
+	flags.StringVar(&cfg.DownRevision, "down-revision", "", "Alembic's revision before this one")
+	if err := cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(generator.Formats(), cobra.ShellCompDirectiveNoFileComp)); err != nil {
+		panic(err) // the flag is declared above
+	}
+	cmd.MarkFlagsMutuallyExclusive("out", "down")
+	return cmd
+}
+
+// destination is where a migration goes.
+type destination struct {
+	folder string // "": it is printed
+	down   bool   // print the file that leads down
+}
+
+func runMigration(io streams, at project, cfg generator.MigrationConfig, to destination) error {
+	if cfg.Format == "" {
+		found, ok, err := generator.FindMigrations(at.dir)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			return fmt.Errorf("no migrations are here to tell the tool from; say --format %s", strings.Join(generator.Formats(), "|"))
+		}
+		cfg.Format = found.Format
+	}
+	if !slices.Contains(generator.Formats(), cfg.Format) {
+		return fmt.Errorf("unknown format %q; it is one of %s", cfg.Format, strings.Join(generator.Formats(), ", "))
+	}
+	if to.folder != "" {
+		cfg.Dir = joinDir(at.dir, to.folder)
+	}
+	files, err := generator.Migration(cfg)
+	if err != nil {
+		return err
+	}
+	if to.folder != "" {
+		return writeNew(io, cfg.Dir, to.folder, files)
+	}
+	return printMigration(io, cfg.Format, files, to.down)
+}
+
+// printMigration prints one file, exactly, so that it can be piped on; its name
+// goes where messages go.
+func printMigration(io streams, format string, files []generator.File, down bool) error {
+	index := slices.IndexFunc(files, func(f generator.File) bool { return strings.Contains(f.Path, ".down.") == down })
+	if index < 0 {
+		return fmt.Errorf("%s has no file of its own for the way down", format)
+	}
+	if err := printf(io.Err, "file: %s\n", files[index].Path); err != nil {
+		return err
+	}
+	return printf(io.Out, "%s", files[index].Content)
+}
+
+// writeNew writes files that must not be there yet, and atlas.sum.
+func writeNew(io streams, dir, shown string, files []generator.File) error {
+	var write []output.File
+	for _, f := range files {
+		if f.Path != "atlas.sum" && exists(joinDir(dir, f.Path)) {
+			return fmt.Errorf("%s is there already; nothing was written", joinDir(shown, f.Path))
+		}
+		write = append(write, output.File{Path: f.Path, Content: f.Content})
+	}
+	if err := output.Apply(dir, write, nil); err != nil {
+		return err
+	}
+	for _, f := range files {
+		if err := printf(io.Out, "wrote %s\n", joinDir(shown, f.Path)); err != nil {
+			return err
+		}
+	}
+	return nil
+}

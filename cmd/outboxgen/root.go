@@ -1,0 +1,165 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/outboxgen/outboxgen/generator"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// streams is all that the command sees of its surroundings beside the file
+// system.
+type streams struct {
+	Out, Err io.Writer
+	Env      func(string) string
+}
+
+// Exit codes.
+const (
+	exitDone     = 0
+	exitFindings = 1
+	exitMisuse   = 2
+)
+
+// errFindings ends a command whose findings are already written.
+var errFindings = errors.New("there are findings")
+
+// exitError carries the exit code of a child.
+type exitError int
+
+func (e exitError) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
+
+// run is the command: everything but leaving the process.
+func run(args []string, io streams) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	root := newRoot(io)
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	var exit exitError
+	switch {
+	case err == nil:
+		return exitDone
+	case errors.As(err, &exit):
+		return int(exit)
+	case errors.Is(err, errFindings):
+		return exitFindings
+	default:
+		fmt.Fprintf(io.Err, "outboxgen: %s\n", strings.TrimRight(err.Error(), "\n")) //nolint:errcheck // nowhere left to say it
+		return exitMisuse
+	}
+}
+
+// project is where the flags say that the project is.
+type project struct {
+	dir    string // -C
+	config string // --config
+}
+
+func newRoot(io streams) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "outboxgen",
+		Short: "Event schemas in, a Go package with an outbox out",
+		Long: `outboxgen turns event schemas (JSON Schema with the keyword x-outbox) into a Go
+package: typed event data, envelopes, and insert functions that write an event to
+the outbox in the transaction of the business rows.`,
+		Example: `  outboxgen init                      # begin in a module
+  outboxgen generate                  # after each change of a schema
+  outboxgen generate --check          # in CI
+  outboxgen explain schemas/order_placed.v1.yaml`,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+
+		SuggestionsMinimumDistance: 2,
+		Args:                       unknownCommand,
+		RunE:                       func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.SetOut(io.Out)
+	root.SetErr(io.Err)
+	root.SetFlagErrorFunc(flagError)
+	var at project
+	root.PersistentFlags().StringVarP(&at.dir, "directory", "C", ".", "run as if started in this folder")
+	root.PersistentFlags().StringVar(&at.config, "config", generator.DefaultFile, "the project file, relative to the folder")
+	root.AddCommand(
+		newInit(io, &at), newGenerate(io, &at), newExplain(io, &at),
+		newMigration(io, &at), newVersion(io), newSQLC(),
+	)
+	return root
+}
+
+// unknownCommand refuses an argument of the root, which can only be a command
+// that does not exist.
+func unknownCommand(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	return fmt.Errorf("unknown command %q%s; outboxgen --help lists the commands", args[0], didYouMean(cmd.SuggestionsFor(args[0]), ""))
+}
+
+func didYouMean(suggestions []string, prefix string) string {
+	if len(suggestions) == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", did you mean %q?", prefix+suggestions[0])
+}
+
+// flagError adds a suggestion to what pflag says of an unknown flag. Cobra only
+// suggests commands, so the flags are dressed up as such.
+func flagError(cmd *cobra.Command, err error) error {
+	var unknown *pflag.NotExistError
+	var suggestion string
+	if errors.As(err, &unknown) {
+		names := &cobra.Command{SuggestionsMinimumDistance: 2}
+		cmd.Flags().VisitAll(func(f *pflag.Flag) {
+			names.AddCommand(&cobra.Command{Use: f.Name, Run: func(*cobra.Command, []string) {}})
+		})
+		suggestion = didYouMean(names.SuggestionsFor(unknown.GetSpecifiedName()), "--")
+	}
+	return fmt.Errorf("%w%s; %s --help lists the flags", err, suggestion, cmd.CommandPath())
+}
+
+// noArguments is for commands that take none.
+func noArguments(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return fmt.Errorf("unexpected argument %q; usage: %s", args[0], cmd.UseLine())
+	}
+	return nil
+}
+
+// oneArgument is for commands that take exactly one.
+func oneArgument(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return fmt.Errorf("an argument is missing; usage: %s", cmd.UseLine())
+	}
+	return noArguments(cmd, args[1:])
+}
+
+// reportOptions is how findings look on w: with carets on a terminal only, in
+// colour unless the user does not want it.
+func (s streams) reportOptions() generator.ReportOptions {
+	file, ok := s.Err.(*os.File)
+	if !ok {
+		return generator.ReportOptions{}
+	}
+	info, err := file.Stat()
+	if err != nil || info.Mode()&os.ModeCharDevice == 0 {
+		return generator.ReportOptions{}
+	}
+	return generator.ReportOptions{Carets: true, Color: s.Env("NO_COLOR") == "" && s.Env("TERM") != "dumb"}
+}
+
+// printf writes a line for the user.
+func printf(w io.Writer, format string, args ...any) error {
+	if _, err := fmt.Fprintf(w, format, args...); err != nil {
+		return fmt.Errorf("write the output: %w", err)
+	}
+	return nil
+}

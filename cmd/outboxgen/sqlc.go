@@ -1,0 +1,37 @@
+package main
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+	"github.com/sqlc-dev/sqlc/pkg/cli"
+)
+
+// sqlcCommand is the hidden command under which outboxgen runs itself as sqlc.
+// It is a process of its own because sqlc leaves the process on an error.
+const sqlcCommand = "sqlc"
+
+func newSQLC() *cobra.Command {
+	return &cobra.Command{
+		Use:                sqlcCommand,
+		Short:              "Be the sqlc that outboxgen is built with",
+		Hidden:             true,
+		DisableFlagParsing: true,
+		RunE: func(_ *cobra.Command, args []string) error {
+			if code := cli.Run(args); code != 0 {
+				return exitError(code)
+			}
+			return nil
+		},
+	}
+}
+
+// self is the command that runs sqlc.
+func self() ([]string, error) {
+	exe, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("find outboxgen's own file, to run sqlc: %w", err)
+	}
+	return []string{exe, sqlcCommand}, nil
+}

@@ -1,0 +1,64 @@
+package main
+
+import (
+	"runtime"
+	"runtime/debug"
+
+	"github.com/outboxgen/outboxgen/generator"
+	"github.com/spf13/cobra"
+)
+
+func newVersion(io streams) *cobra.Command {
+	return &cobra.Command{
+		Use:     "version",
+		Short:   "Print the versions of outboxgen, sqlc and Go",
+		Example: `  outboxgen version`,
+		Args:    noArguments,
+		RunE: func(*cobra.Command, []string) error {
+			return printf(io.Out, "outboxgen %s\nsqlc %s\n%s %s/%s\n",
+				builtVersion(), generator.SQLCVersion, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+		},
+	}
+}
+
+// modulePath is the module that holds this command.
+const modulePath = "github.com/outboxgen/outboxgen"
+
+// builtVersion is the version in the binary: of the main module when it was
+// built by go install or go run, of a dependency when it is a tool of another
+// module.
+func builtVersion() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "(devel)"
+	}
+	version := ""
+	if info.Main.Path == modulePath {
+		version = info.Main.Version
+	}
+	for _, dep := range info.Deps {
+		if dep.Path == modulePath {
+			version = dep.Version
+		}
+	}
+	if version == "" {
+		return "(devel)"
+	}
+	return version
+}
+
+// releasedVersion is the version that go run can fetch, "" when this build has
+// none.
+func releasedVersion() string {
+	version := builtVersion()
+	if version == "(devel)" || dirty(version) {
+		return ""
+	}
+	return version
+}
+
+// dirty says that a version was stamped from a work tree with changes in it.
+func dirty(version string) bool {
+	const mark = "+dirty"
+	return len(version) > len(mark) && version[len(version)-len(mark):] == mark
+}

@@ -1,0 +1,203 @@
+package generator
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+
+	"github.com/outboxgen/outboxgen/generator/internal/diag"
+	"github.com/outboxgen/outboxgen/generator/internal/sqlc"
+	"github.com/pmezard/go-difflib/difflib"
+)
+
+// Kind says how a file on disk differs from what is generated.
+type Kind string
+
+// The kinds of difference.
+const (
+	Missing  Kind = "missing"  // generated, but not on disk
+	Stale    Kind = "stale"    // on disk with another content
+	Orphaned Kind = "orphaned" // of an earlier run, no longer generated
+)
+
+// Difference is one file on disk that is not as generated.
+type Difference struct {
+	// Path is relative to the project, with forward slashes.
+	Path string
+	// Kind says in what way it differs.
+	Kind Kind
+	// New is what should be there; nil for an orphan.
+	New []byte
+	// Diff is a unified diff that leads from the disk to what is generated, as
+	// git would print it: a missing file comes from /dev/null, an orphan goes
+	// there.
+	Diff string
+}
+
+// Check generates a project in memory and compares it with the disk. Without
+// differences and without an error among the findings, the output is up to date.
+func Check(ctx context.Context, cfg Config) (*Result, []Difference, error) {
+	result, err := Generate(ctx, cfg)
+	if err != nil {
+		return nil, nil, err
+	}
+	differences, err := result.Compare()
+	return result, differences, err
+}
+
+// Compare says what has to change on disk, sorted by path. Line ends count as
+// equal whether or not a checkout has turned them into CR LF.
+func (r *Result) Compare() ([]Difference, error) {
+	var all []Difference
+	for _, f := range r.Files {
+		old, err := os.ReadFile(r.abs(f.Path))
+		switch {
+		case errors.Is(err, fs.ErrNotExist), notFolder(err):
+			all = append(all, Difference{f.Path, Missing, f.Content, unified("", "b/"+f.Path, nil, f.Content)})
+		case err != nil:
+			return nil, fmt.Errorf("compare with the disk: %w", err)
+		case !bytes.Equal(unix(old), f.Content):
+			all = append(all, Difference{f.Path, Stale, f.Content, unified("a/"+f.Path, "b/"+f.Path, unix(old), f.Content)})
+		}
+	}
+	for _, name := range r.Orphans {
+		old, err := os.ReadFile(r.abs(name))
+		if err != nil {
+			return nil, fmt.Errorf("compare with the disk: %w", err)
+		}
+		all = append(all, Difference{name, Orphaned, nil, unified("a/"+name, "", unix(old), nil)})
+	}
+	slices.SortFunc(all, func(a, b Difference) int { return strings.Compare(a.Path, b.Path) })
+	return all, nil
+}
+
+func (r *Result) abs(name string) string { return filepath.Join(r.Dir, filepath.FromSlash(name)) }
+
+func unix(content []byte) []byte { return bytes.ReplaceAll(content, []byte("\r\n"), []byte("\n")) }
+
+// notFolder says that a path leads through something that is not a folder, so
+// that there can be no file.
+func notFolder(err error) bool { return errors.Is(err, syscall.ENOTDIR) }
+
+// unified is a unified diff; a name of "" is /dev/null.
+func unified(oldName, newName string, oldText, newText []byte) string {
+	name := func(s string) string {
+		if s == "" {
+			return "/dev/null"
+		}
+		return s
+	}
+	text, err := difflib.GetUnifiedDiffString(difflib.UnifiedDiff{
+		A: lines(oldText), B: lines(newText),
+		FromFile: name(oldName), ToFile: name(newName),
+		Context: 3,
+	})
+	if err != nil {
+		panic(err) // it writes to memory
+	}
+	return text
+}
+
+// lines keeps the line ends, and says so where the last one has none.
+func lines(text []byte) []string {
+	all := strings.SplitAfter(string(text), "\n")
+	last := len(all) - 1
+	if all[last] == "" {
+		return all[:last]
+	}
+	all[last] += "\n\\ No newline at end of file\n"
+	return all
+}
+
+// claim looks at what lies where the output goes. It reports a file of somebody
+// else that is in the way, and returns our files that are no longer generated.
+func (l *loaded) claim(files []File) (orphans []string, err error) {
+	generated := map[string]bool{}
+	for _, f := range files {
+		generated[f.Path] = true
+		if err := l.claimFile(f); err != nil {
+			return nil, err
+		}
+	}
+	out := path.Clean(filepath.ToSlash(l.project.Config.Out))
+	for _, dir := range []string{out, path.Join(out, sqlc.Package)} {
+		ours, err := l.ours(dir)
+		if err != nil {
+			return nil, err
+		}
+		for _, name := range ours {
+			if !generated[name] {
+				orphans = append(orphans, name)
+			}
+		}
+	}
+	return orphans, nil
+}
+
+func (l *loaded) claimFile(f File) error {
+	old, err := os.ReadFile(filepath.Join(l.dir, filepath.FromSlash(f.Path)))
+	var pathErr *fs.PathError
+	switch {
+	case err == nil && !isOurs(f.Path, old):
+		l.list.Add(diag.Finding{
+			Pos: diag.Pos{File: f.Path, Line: 1, Col: 1}, ID: "foreign-file",
+			Message: "outboxgen has to write this file, but somebody else wrote it",
+			Hint:    "rename it, or give the package a folder of its own with out:",
+		})
+	case err == nil, errors.Is(err, fs.ErrNotExist), notFolder(err):
+	case errors.As(err, &pathErr):
+		l.list.Errorf(l.project.Config.At["out"], "unreadable-output", "cannot read %s: %v", f.Path, pathErr.Err)
+	default:
+		return fmt.Errorf("look at the old output: %w", err)
+	}
+	return nil
+}
+
+// ours lists the generated files in one folder, sorted.
+func (l *loaded) ours(dir string) ([]string, error) {
+	entries, err := os.ReadDir(filepath.Join(l.dir, filepath.FromSlash(dir)))
+	if errors.Is(err, fs.ErrNotExist) || notFolder(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("look at the old output: %w", err)
+	}
+	var names []string
+	for _, e := range entries {
+		name := path.Join(dir, e.Name())
+		if !e.Type().IsRegular() || !slices.Contains([]string{".go", ".sql"}, path.Ext(name)) {
+			continue
+		}
+		content, err := os.ReadFile(filepath.Join(l.dir, filepath.FromSlash(name)))
+		if err != nil {
+			return nil, fmt.Errorf("look at the old output: %w", err)
+		}
+		if isOurs(name, content) {
+			names = append(names, name)
+		}
+	}
+	return names, nil
+}
+
+// isOurs tells by the first line who wrote a file.
+func isOurs(name string, content []byte) bool {
+	first, _, _ := bytes.Cut(content, []byte("\n"))
+	switch string(bytes.TrimRight(first, "\r")) {
+	case Header:
+		return path.Ext(name) == ".go"
+	case sqlc.Header:
+		return path.Ext(name) == ".go" && path.Base(path.Dir(name)) == sqlc.Package
+	case sqlc.QueriesHeader:
+		return path.Ext(name) == ".sql"
+	default:
+		return false
+	}
+}

@@ -1,0 +1,235 @@
+package generator
+
+import (
+	"bytes"
+	"fmt"
+	"go/ast"
+	"go/format"
+	"go/parser"
+	"go/token"
+	"io"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/outboxgen/outboxgen/generator/internal/schema"
+)
+
+// Explanation is what one schema file becomes.
+type Explanation struct {
+	// Result holds the findings about the file: those that point into it. Its
+	// Files are those that hold the file's events.
+	Result
+	// Events are the events that the file describes, by Go name. It is empty for
+	// a library that other files refer to.
+	Events []ExplainedEvent
+	// Elsewhere is the number of errors in other files of the project. While
+	// there is one, nothing is known about Go.
+	Elsewhere int
+}
+
+// ExplainedEvent is one event version.
+type ExplainedEvent struct {
+	// Name is the Go type of the event data.
+	Name string
+	// At is where the event is described.
+	At Pos
+	// Dialect is the JSON Schema dialect of the file.
+	Dialect string
+	// Type, Topic, Envelope and SchemaURI are what goes on the wire; SchemaURI
+	// is "" where the schema has no $id.
+	Type, Topic, Envelope, SchemaURI string
+	// Aggregate, Key and Correlation say in words where each comes from.
+	Aggregate, Key, Correlation string
+	// File is the generated file, relative to the project; "" when there are
+	// errors.
+	File string
+	// Go is the file's exported types and functions, without comments and
+	// bodies.
+	Go string
+}
+
+// Explain says what a schema file becomes. file is relative to the project. The
+// error is as Generate's, or says that the project does not know the file.
+func Explain(cfg Config, file string) (*Explanation, error) {
+	cfg = cfg.withDefaults()
+	l, err := load(cfg)
+	if err != nil {
+		return nil, err
+	}
+	file = path.Clean(filepath.ToSlash(file))
+	index := slices.IndexFunc(l.project.Documents, func(d *schema.Document) bool { return d.Path == file })
+	if index < 0 {
+		return nil, fmt.Errorf("%s is not among the schemas that %s names, and none of them refers to it", file, cfg.File)
+	}
+	document := l.project.Documents[index]
+	var files []File
+	if !l.list.HasErrors() {
+		if files, err = l.emit(); err != nil {
+			return nil, err
+		}
+	}
+	e := &Explanation{Result: *l.result()}
+	for _, event := range l.project.Events {
+		if event == nil || event.Schema == nil || event.Schema.Doc != document {
+			continue
+		}
+		explained := explainEvent(event)
+		if f, ok := declaring(files, event.GoName); ok {
+			explained.File = f.Path
+			if explained.Go, err = outline(f.Content); err != nil {
+				return nil, fmt.Errorf("read %s: %w", f.Path, err)
+			}
+			e.Files = append(e.Files, f)
+		}
+		e.Events = append(e.Events, explained)
+	}
+	var here []Finding
+	for _, f := range e.Findings {
+		switch {
+		case f.Pos.File == file:
+			here = append(here, f)
+		case f.Severity == Error:
+			e.Elsewhere++
+		}
+	}
+	e.Findings = here
+	return e, nil
+}
+
+func explainEvent(event *schema.Event) ExplainedEvent {
+	e := ExplainedEvent{
+		Name: event.GoName, At: event.Pos, Dialect: string(event.Schema.Doc.Dialect),
+		Type: event.Type, Topic: event.Topic, Envelope: event.Envelope, SchemaURI: event.Schema.ID,
+		Aggregate:   event.AggregateType + ", its id a parameter of the insert function",
+		Key:         "the aggregate id",
+		Correlation: "not in the data",
+	}
+	if event.AggregateID != nil {
+		e.Aggregate = event.AggregateType + ", its id at " + event.AggregateID.Text
+	}
+	switch {
+	case !event.Keyed:
+		e.Key = "none, so no order is kept"
+	case event.Key != nil:
+		e.Key = "at " + event.Key.Text
+	}
+	if event.Correlation != nil {
+		e.Correlation = "at " + event.Correlation.Text
+	}
+	return e
+}
+
+// Write writes the explanation for a person to read. The error is the writer's.
+func (e *Explanation) Write(w io.Writer) error {
+	var b bytes.Buffer
+	if len(e.Events) == 0 {
+		b.WriteString("No event: the file has no x-outbox, so it is a library for $ref.\n")
+	}
+	for i, event := range e.Events {
+		if i > 0 {
+			b.WriteString("\n")
+		}
+		event.write(&b)
+	}
+	if _, err := w.Write(b.Bytes()); err != nil {
+		return fmt.Errorf("write the explanation: %w", err)
+	}
+	return nil
+}
+
+func (e ExplainedEvent) write(b *bytes.Buffer) {
+	fmt.Fprintf(b, "%s: %s\n", e.At, e.Name)
+	table := tabwriter.NewWriter(b, 0, 0, 2, ' ', 0)
+	uri := e.SchemaURI
+	if uri == "" {
+		uri = "none, the schema has no $id"
+	}
+	for _, row := range [][2]string{
+		{"type", e.Type}, {"topic", e.Topic}, {"envelope", e.Envelope}, {"schema URI", uri},
+		{"aggregate", e.Aggregate}, {"key", e.Key}, {"correlation", e.Correlation}, {"dialect", e.Dialect},
+	} {
+		fmt.Fprintf(table, "  %s\t%s\n", row[0], row[1]) //nolint:errcheck // it writes to memory
+	}
+	_ = table.Flush() // it writes to memory
+	if e.Go == "" {
+		return
+	}
+	fmt.Fprintf(b, "\n%s:\n\n", e.File)
+	for line := range strings.Lines(e.Go) {
+		if line != "\n" {
+			b.WriteString("\t")
+		}
+		b.WriteString(line)
+	}
+}
+
+// declaring finds the file that declares a type.
+func declaring(files []File, name string) (File, bool) {
+	for _, f := range files {
+		parsed, err := parser.ParseFile(token.NewFileSet(), f.Path, f.Content, parser.SkipObjectResolution)
+		if err != nil {
+			continue // not Go
+		}
+		for _, decl := range parsed.Decls {
+			gen, ok := decl.(*ast.GenDecl)
+			if !ok || gen.Tok != token.TYPE {
+				continue
+			}
+			for _, spec := range gen.Specs {
+				if spec.(*ast.TypeSpec).Name.Name == name {
+					return f, true
+				}
+			}
+		}
+	}
+	return File{}, false
+}
+
+// outline is the exported types and functions of a file, methods left out.
+func outline(content []byte) (string, error) {
+	fset := token.NewFileSet()
+	parsed, err := parser.ParseFile(fset, "", content, parser.SkipObjectResolution)
+	if err != nil {
+		return "", err
+	}
+	var parts []string
+	for _, decl := range parsed.Decls {
+		switch d := decl.(type) {
+		case *ast.GenDecl:
+			if d.Tok != token.TYPE || !ast.FilterDecl(d, token.IsExported) {
+				continue
+			}
+			d.Doc = nil
+		case *ast.FuncDecl:
+			if d.Recv != nil || !d.Name.IsExported() {
+				continue
+			}
+			d.Doc, d.Body = nil, nil
+		default:
+			continue
+		}
+		stripComments(decl)
+		var b bytes.Buffer
+		if err := format.Node(&b, fset, decl); err != nil {
+			return "", err
+		}
+		parts = append(parts, b.String()+"\n")
+	}
+	return strings.Join(parts, "\n"), nil
+}
+
+// stripComments drops the comments on types and fields.
+func stripComments(node ast.Node) {
+	ast.Inspect(node, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.TypeSpec:
+			n.Doc, n.Comment = nil, nil
+		case *ast.Field:
+			n.Doc, n.Comment = nil, nil
+		}
+		return true
+	})
+}

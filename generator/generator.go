@@ -1,0 +1,254 @@
+package generator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/outboxgen/outboxgen/generator/internal/diag"
+	"github.com/outboxgen/outboxgen/generator/internal/emit"
+	"github.com/outboxgen/outboxgen/generator/internal/schema"
+	"github.com/outboxgen/outboxgen/generator/internal/sqlc"
+	"golang.org/x/mod/modfile"
+)
+
+// DefaultFile is the name of the project file.
+const DefaultFile = "outboxgen.yaml"
+
+// SQLCVersion is the version of sqlc whose code is generated.
+const SQLCVersion = sqlc.Version
+
+// Header is the first line of every Go file that the generator writes itself.
+const Header = emit.Header
+
+// Config says what to generate from. The zero value works in the current
+// folder.
+type Config struct {
+	// Dir is the folder that File is relative to. Default: the current folder.
+	// Findings name files relative to it.
+	Dir string
+	// File is the project file. Default: outboxgen.yaml.
+	File string
+	// SQLCCommand is the program, and its leading arguments, that behaves as the
+	// command sqlc of version SQLCVersion; outboxgen names itself here. It runs
+	// as a child process. Default: sqlc, looked up on PATH. It is not used for a
+	// project with sqlc mode "queries".
+	SQLCCommand []string
+}
+
+func (c Config) withDefaults() Config {
+	if c.Dir == "" {
+		c.Dir = "."
+	}
+	if c.File == "" {
+		c.File = DefaultFile
+	}
+	if len(c.SQLCCommand) == 0 {
+		c.SQLCCommand = []string{"sqlc"}
+	}
+	return c
+}
+
+// Finding is one problem at one place of a schema, the config or a migration.
+// Its String is file:line:col: message.
+type Finding = diag.Finding
+
+// Pos is the place of a Finding.
+type Pos = diag.Pos
+
+// The severities of a Finding.
+const (
+	Error   = diag.Error   // nothing is generated
+	Warning = diag.Warning // the run goes on
+)
+
+// File is one generated file.
+type File struct {
+	// Path is relative to the project, with forward slashes.
+	Path string
+	// Content is all of the file.
+	Content []byte
+}
+
+// Result is the outcome of a run.
+type Result struct {
+	// Dir is the project: the folder of the project file. Paths of Files and
+	// Orphans are relative to it.
+	Dir string
+	// Out is where the project file names the folder of the generated package:
+	// the place to blame when that cannot be written.
+	Out Pos
+	// Files is what is generated, sorted by path; empty when Findings holds an
+	// error.
+	Files []File
+	// Orphans are the files of an earlier run that are no longer generated,
+	// sorted; empty when Findings holds an error.
+	Orphans []string
+	// Findings is everything there is to say, sorted by place.
+	Findings []Finding
+
+	sources diag.Sources
+}
+
+// Failed says whether a finding kept the run from generating anything.
+func (r *Result) Failed() bool {
+	return slices.ContainsFunc(r.Findings, func(f Finding) bool { return f.Severity == Error })
+}
+
+// Generate generates a project's Go package in memory. The error is for runs
+// that could not be made at all (no project file, no go.mod, no sqlc); whatever
+// is wrong with the project itself is in Findings. The result depends on the
+// project's files alone: not on the folder it runs in, the time, or chance.
+func Generate(ctx context.Context, cfg Config) (*Result, error) {
+	cfg = cfg.withDefaults()
+	l, err := load(cfg)
+	if err != nil {
+		return nil, err
+	}
+	if l.list.HasErrors() {
+		return l.result(), nil
+	}
+	files, err := l.generate(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	if l.list.HasErrors() {
+		return l.result(), nil
+	}
+	slices.SortFunc(files, func(a, b File) int { return strings.Compare(a.Path, b.Path) })
+	orphans, err := l.claim(files)
+	if err != nil {
+		return nil, err
+	}
+	result := l.result()
+	if !result.Failed() {
+		result.Files, result.Orphans = files, orphans
+	}
+	return result, nil
+}
+
+// loaded is a project with what was found so far.
+type loaded struct {
+	project *schema.Project
+	dir     string // the project's folder, for the file system
+	list    *diag.List
+}
+
+func load(cfg Config) (*loaded, error) {
+	project, list, err := schema.Load(cfg.Dir, cfg.File)
+	if err != nil {
+		return nil, err
+	}
+	return &loaded{project: project, dir: project.Config.Dir, list: list}, nil
+}
+
+func (l *loaded) result() *Result {
+	return &Result{
+		Dir:      l.dir,
+		Out:      l.project.Config.At["out"],
+		Findings: l.list.Sorted(),
+		sources:  l.sources(),
+	}
+}
+
+// generate runs the parts that write files.
+func (l *loaded) generate(ctx context.Context, cfg Config) ([]File, error) {
+	c := l.project.Config
+	files, err := l.emit()
+	if err != nil || l.list.HasErrors() {
+		return nil, err
+	}
+	if c.SQLC.Mode == "queries" {
+		return append(files, File{Path: path.Clean(c.SQLC.Queries), Content: []byte(sqlc.Queries(c.SQLC.Schema))}), nil
+	}
+	written, list, err := sqlc.Generate(ctx, sqlc.Options{
+		Dir:        l.dir,
+		Migrations: c.SQLC.Migrations,
+		Schema:     c.SQLC.Schema,
+		Pos:        c.SQLC.Pos,
+		Command:    cfg.SQLCCommand,
+	})
+	if err != nil {
+		return nil, err
+	}
+	l.add(list)
+	for _, f := range written {
+		files = append(files, File{Path: path.Join(c.Out, sqlc.Package, f.Name), Content: f.Content})
+	}
+	return files, nil
+}
+
+// emit writes the Go package itself.
+func (l *loaded) emit() ([]File, error) {
+	c := l.project.Config
+	dir := join(l.dir, c.Out)
+	db := c.SQLC.Package
+	if c.SQLC.Mode != "queries" {
+		out, err := importPath(dir)
+		if err != nil {
+			return nil, err
+		}
+		db = out + "/" + sqlc.Package
+	}
+	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+		dir = "" // nothing is there to look at
+	}
+	emitted, list, err := emit.Package(l.project, emit.Options{OutboxDB: db, Dir: dir})
+	if err != nil {
+		return nil, fmt.Errorf("write the Go package: %w", err)
+	}
+	l.add(list)
+	var files []File
+	for _, f := range emitted {
+		files = append(files, File{Path: path.Join(c.Out, f.Path), Content: f.Content})
+	}
+	return files, nil
+}
+
+func (l *loaded) add(list *diag.List) {
+	if list == nil {
+		return
+	}
+	for _, f := range list.Sorted() {
+		l.list.Add(f)
+	}
+}
+
+// importPath is the import path of the package in a folder, from the go.mod
+// above it.
+func importPath(dir string) (string, error) {
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		return "", fmt.Errorf("find go.mod: %w", err)
+	}
+	for root := abs; ; root = filepath.Dir(root) {
+		content, err := os.ReadFile(filepath.Join(root, "go.mod"))
+		if err == nil {
+			return packageIn(root, content, abs)
+		}
+		if !errors.Is(err, fs.ErrNotExist) && !notFolder(err) {
+			return "", fmt.Errorf("find go.mod: %w", err)
+		}
+		if root == filepath.Dir(root) {
+			return "", fmt.Errorf("there is no go.mod in %s or above it, so the generated package has no import path; run go mod init first", abs)
+		}
+	}
+}
+
+func packageIn(root string, mod []byte, dir string) (string, error) {
+	module := modfile.ModulePath(mod)
+	if module == "" {
+		return "", fmt.Errorf("%s names no module", filepath.Join(root, "go.mod"))
+	}
+	rel, err := filepath.Rel(root, dir)
+	if err != nil {
+		return "", fmt.Errorf("find the import path: %w", err)
+	}
+	return path.Join(module, filepath.ToSlash(rel)), nil
+}

@@ -1,0 +1,95 @@
+package generator_test
+
+import (
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/outboxgen/outboxgen"
+
+// goList runs go list in the root of the repository.
+func goList(t *testing.T, args ...string) []string {
+	t.Helper()
+	cmd := exec.Command("go", append([]string{"list"}, args...)...)
+	cmd.Dir = ".."
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("go list %s: %v\n%s", strings.Join(args, " "), err, stderr.String())
+	}
+	lines := strings.Fields(string(out))
+	if len(lines) == 0 {
+		t.Fatalf("go list %s lists nothing", strings.Join(args, " "))
+	}
+	return lines
+}
+
+// outside is the packages that are neither of the standard library nor below
+// one of the paths.
+func outside(packages []string, paths ...string) []string {
+	var found []string
+	for _, p := range packages {
+		first, _, _ := strings.Cut(p, "/")
+		if strings.Contains(first, ".") && !slices.ContainsFunc(paths, func(path string) bool { return below(p, path) }) {
+			found = append(found, p)
+		}
+	}
+	return found
+}
+
+func below(pkg, path string) bool { return pkg == path || strings.HasPrefix(pkg, path+"/") }
+
+// The package that generated code runs on stays small: a service that writes
+// events gets these modules and no others.
+func TestWhatPackageOutboxImports(t *testing.T) {
+	t.Parallel()
+	for _, pkg := range outside(goList(t, "-deps", "./runtime"),
+		module+"/runtime",
+		"github.com/jackc", // pgx and what pgx brings
+		"github.com/google/uuid",
+		"go.opentelemetry.io/otel", // the API; the SDK is ruled out below
+		"go.opentelemetry.io/auto/sdk",
+		"golang.org/x",                                    // of pgx
+		"github.com/cespare/xxhash", "github.com/go-logr", // of OpenTelemetry's API
+	) {
+		t.Errorf("package outbox depends on %s", pkg)
+	}
+	for _, pkg := range outside(goList(t, "-f", `{{join .Imports "\n"}}`, "./runtime"),
+		module+"/runtime", "github.com/jackc/pgx/v5", "github.com/google/uuid", "go.opentelemetry.io/otel",
+	) {
+		t.Errorf("package outbox imports %s", pkg)
+	}
+	for _, pkg := range goList(t, "-deps", "./runtime") {
+		if below(pkg, "go.opentelemetry.io/otel/sdk") || below(pkg, module+"/runtime/relay") {
+			t.Errorf("package outbox depends on %s", pkg)
+		}
+	}
+}
+
+// Imports run one way.
+func TestWhoImportsWhom(t *testing.T) {
+	t.Parallel()
+	for _, rule := range []struct {
+		packages string
+		never    []string
+	}{
+		{"./generator/...", []string{"runtime", "cmd"}},
+		{"./templates/...", []string{"runtime", "cmd", "generator"}},
+		{"./schemas/...", []string{"runtime", "cmd", "generator"}},
+		{"./migrations/...", []string{"runtime", "cmd", "generator"}},
+		{"./runtime/...", []string{"cmd", "generator", "templates", "schemas"}},
+		{"./runtime/consume", []string{"runtime/relay", "runtime/wake", "runtime/inbox", "runtime/consume/kafka"}},
+		{"./runtime/outboxtest", []string{"runtime/outboxtest/services", "runtime/relay", "migrations"}},
+	} {
+		for _, pkg := range goList(t, "-deps", rule.packages) {
+			for _, never := range rule.never {
+				if below(pkg, module+"/"+never) {
+					t.Errorf("%s depends on %s", rule.packages, pkg)
+				}
+			}
+		}
+	}
+}

@@ -1,0 +1,253 @@
+package generator
+
+import (
+	"bytes"
+	"embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"text/template"
+	"time"
+	"unicode"
+
+	"github.com/outboxgen/outboxgen/migrations"
+	"github.com/outboxgen/outboxgen/schemas"
+	"golang.org/x/mod/modfile"
+)
+
+//go:embed scaffold/*.tmpl
+var scaffold embed.FS
+
+var scaffolds = template.Must(template.New("").Funcs(template.FuncMap{"yaml": yamlString}).ParseFS(scaffold, "scaffold/*.tmpl"))
+
+var plainYAML = regexp.MustCompile(`^[a-z][a-z0-9_./-]*$`)
+
+// yamlString writes any text as a YAML string, in quotes where it needs them.
+func yamlString(text string) (string, error) {
+	if plainYAML.MatchString(text) && !slices.Contains([]string{"null", "true", "false", "yes", "no", "on", "off", "y", "n"}, text) {
+		return text, nil
+	}
+	quoted, err := json.Marshal(text) // a JSON string is a YAML string
+	return string(quoted), err
+}
+
+// InitConfig says how a new project begins.
+type InitConfig struct {
+	// Dir is the folder of go.mod; the project file goes there too. Default: the
+	// current folder.
+	Dir string
+	// Service is the service's name in the project file. Default: the last
+	// element of the module path, in snake_case.
+	Service string
+	// Out is the folder of the generated package, relative to Dir. Default:
+	// events.
+	Out string
+	// Version is the version of outboxgen in the go:generate line. Default:
+	// latest.
+	Version string
+	// Time is the version in the name of a migration.
+	Time time.Time
+}
+
+// Project is what a new project consists of.
+type Project struct {
+	// Files are the files to write, sorted by path, relative to InitConfig.Dir.
+	// Those that exist already are not among them.
+	Files []File
+	// Kept are the files that would have been written but exist already.
+	Kept []string
+	// Migrations is what FindMigrations found; its Format is "" where there is
+	// nothing.
+	Migrations Migrations
+	// Next is what remains to be done by hand, one step each.
+	Next []string
+}
+
+// ErrInitialized is what Init returns where there is a project file already.
+var ErrInitialized = errors.New(DefaultFile + " is there already; edit it, then run outboxgen generate")
+
+// Init lays out a new project: the project file, an example of an event schema
+// and the go:generate line; also a migration with the outbox's tables, where a
+// folder of goose, golang-migrate, tern or atlas has none yet. It writes
+// nothing, and never replaces a file.
+func Init(cfg InitConfig) (*Project, error) {
+	if cfg.Dir == "" {
+		cfg.Dir = "."
+	}
+	if cfg.Out == "" {
+		cfg.Out = "events"
+	}
+	if cfg.Version == "" {
+		cfg.Version = "latest"
+	}
+	if _, err := os.Lstat(filepath.Join(cfg.Dir, DefaultFile)); err == nil {
+		return nil, ErrInitialized
+	}
+	module, err := moduleIn(cfg.Dir)
+	if err != nil {
+		return nil, err
+	}
+	if cfg.Service == "" {
+		cfg.Service = serviceName(module)
+	}
+	found, ok, err := FindMigrations(cfg.Dir)
+	if err != nil {
+		return nil, err
+	}
+	p := &Project{}
+	if ok {
+		p.Migrations = found
+	}
+	readable, err := p.migration(cfg)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.texts(cfg, readable); err != nil {
+		return nil, err
+	}
+	if err := p.keep(cfg.Dir); err != nil {
+		return nil, err
+	}
+	p.Next = append(p.Next,
+		"go get github.com/outboxgen/outboxgen@"+cfg.Version+" for the package that the generated code imports",
+		"describe your own events in schemas/, then go generate ./"+cfg.Out)
+	return p, nil
+}
+
+// atlasSum is the one file that a new migration has to change; Init leaves that
+// to Atlas.
+const atlasSum = "atlas.sum"
+
+// moduleIn is the module path of the go.mod in a folder.
+func moduleIn(dir string) (string, error) {
+	name := filepath.Join(dir, "go.mod")
+	content, err := os.ReadFile(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", fmt.Errorf("there is no go.mod in %s; run go mod init, or name the folder of go.mod with -C", dir)
+	}
+	if err != nil {
+		return "", fmt.Errorf("read go.mod: %w", err)
+	}
+	module := modfile.ModulePath(content)
+	if module == "" {
+		return "", fmt.Errorf("%s names no module", name)
+	}
+	return module, nil
+}
+
+// serviceName is the last element of a module path that is not a major version,
+// in snake_case.
+func serviceName(module string) string {
+	base := path.Base(module)
+	if len(base) > 1 && base[0] == 'v' && strings.Trim(base[1:], "0123456789") == "" && path.Dir(module) != "." {
+		base = path.Base(path.Dir(module))
+	}
+	return snake(base)
+}
+
+// snake makes a name that is fit for a topic out of any text.
+func snake(text string) string {
+	name := strings.Map(func(r rune) rune {
+		if r < unicode.MaxASCII && (unicode.IsLower(r) || unicode.IsDigit(r)) {
+			return r
+		}
+		if unicode.IsUpper(r) {
+			return unicode.ToLower(r)
+		}
+		return '_'
+	}, text)
+	return strings.Trim(name, "_")
+}
+
+// migration adds the migration with the outbox's tables where one is missing,
+// and says whether sqlc can read the service's migrations.
+func (p *Project) migration(cfg InitConfig) (readable bool, err error) {
+	found := p.Migrations
+	printed := "add the outbox's tables to the database: outboxgen migration --format "
+	switch {
+	case found.Format == "":
+		p.Next = append(p.Next, printed+string(migrations.Plain))
+		return false, nil
+	case found.Format == string(migrations.Alembic):
+		p.Next = append(p.Next, printed+found.Format+" --down-revision HEAD_REVISION")
+		return false, nil
+	}
+	there, err := createsOutbox(join(cfg.Dir, found.Path))
+	if err != nil || there {
+		return there, err
+	}
+	if found.Format == string(migrations.Plain) {
+		p.Next = append(p.Next, printed+found.Format+", put into "+found.Path+" and then named in "+DefaultFile+" under sqlc.migrations")
+		return false, nil
+	}
+	files, err := Migration(MigrationConfig{Format: found.Format, Dir: join(cfg.Dir, found.Path), Time: cfg.Time})
+	if err != nil {
+		return false, err
+	}
+	for _, f := range files {
+		if f.Path != atlasSum {
+			p.Files = append(p.Files, File{Path: path.Join(found.Path, f.Path), Content: f.Content})
+		}
+	}
+	step := "review and apply the migration in " + found.Path
+	if found.Format == string(migrations.Atlas) {
+		step += " (after atlas migrate hash)"
+	}
+	p.Next = append(p.Next, step)
+	return true, nil
+}
+
+// texts adds the files that come from templates.
+func (p *Project) texts(cfg InitConfig, readable bool) error {
+	out := path.Clean(filepath.ToSlash(cfg.Out))
+	up, err := filepath.Rel(filepath.FromSlash(out), ".")
+	if err != nil || !filepath.IsLocal(cfg.Out) {
+		return fmt.Errorf("%s is not a folder inside the module", cfg.Out)
+	}
+	data := struct{ Service, Name, Out, Package, Up, Version, Migrations, EventSchemaURL, ConfigSchemaURL string }{
+		Service: cfg.Service, Name: snake(cfg.Service), Out: out, Package: path.Base(out), Up: filepath.ToSlash(up), Version: cfg.Version,
+		EventSchemaURL: schemas.EventSchemaURL, ConfigSchemaURL: schemas.ConfigSchemaURL,
+	}
+	if readable {
+		data.Migrations = p.Migrations.Path
+	}
+	for name, tmpl := range map[string]string{
+		DefaultFile:                    "outboxgen.yaml.tmpl",
+		"schemas/order_placed.v1.yaml": "order_placed.v1.yaml.tmpl",
+		path.Join(out, "generate.go"):  "generate.go.tmpl",
+	} {
+		var text bytes.Buffer
+		if err := scaffolds.ExecuteTemplate(&text, tmpl, data); err != nil {
+			return fmt.Errorf("write %s: %w", name, err)
+		}
+		p.Files = append(p.Files, File{Path: name, Content: text.Bytes()})
+	}
+	return nil
+}
+
+// keep leaves out what exists already, and sorts.
+func (p *Project) keep(dir string) error {
+	var write []File
+	for _, f := range p.Files {
+		_, err := os.Lstat(join(dir, f.Path))
+		switch {
+		case err == nil:
+			p.Kept = append(p.Kept, f.Path)
+		case errors.Is(err, fs.ErrNotExist), notFolder(err):
+			write = append(write, f)
+		default:
+			return fmt.Errorf("look at what is there: %w", err)
+		}
+	}
+	slices.SortFunc(write, func(a, b File) int { return strings.Compare(a.Path, b.Path) })
+	slices.Sort(p.Kept)
+	p.Files = write
+	return nil
+}

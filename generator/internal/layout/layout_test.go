@@ -1,0 +1,175 @@
+package layout_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/tools/txtar"
+
+	"github.com/outboxgen/outboxgen/generator/internal/layout"
+)
+
+// project writes a txtar archive into a folder.
+func project(t *testing.T, archive string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for _, f := range txtar.Parse([]byte(archive)).Files {
+		name := filepath.Join(dir, f.Name)
+		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(name, f.Data, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+func TestOrder(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		archive string
+		tool    layout.Tool
+		want    []string
+	}{
+		"goose": {
+			"-- 10_c.sql --\n-- +goose Up\n-- 9_b.sql --\n-- 0002_a.sql --\n-- seed.sql --\n-- 11_go.go --\n-- .hidden.sql --\n",
+			layout.Goose, []string{"0002_a.sql", "9_b.sql", "10_c.sql"},
+		},
+		"golang-migrate": {
+			"-- 10_c.up.sql --\n-- 10_c.down.sql --\n-- 2_a.up.sql --\n-- 2_a.down.sql --\n-- notes.sql --\n",
+			layout.Migrate, []string{"2_a.up.sql", "10_c.up.sql"},
+		},
+		"tern": {
+			"-- 010_c.sql --\n---- create above / drop below ----\n-- 9_b.sql --\n-- shared.sql --\n",
+			layout.Tern, []string{"9_b.sql", "010_c.sql"},
+		},
+		"tern by its config": {"-- tern.conf --\n-- 1_a.sql --\n", layout.Tern, []string{"1_a.sql"}},
+		"atlas compares names": {
+			"-- atlas.sum --\n-- 9.sql --\n-- 10.sql --\n",
+			layout.Atlas, []string{"10.sql", "9.sql"},
+		},
+		"plain, as people sort": {
+			"-- v10/x.sql --\n-- b.sql --\n-- a10.sql --\n-- a9.sql --\n-- a09.sql --\n-- a.down.sql --\n-- a.sql --\n",
+			layout.Plain, []string{"a.sql", "a09.sql", "a9.sql", "a10.sql", "b.sql"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			folder, err := layout.Read(project(t, test.archive))
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, f := range folder.Files {
+				got = append(got, f.Name)
+			}
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Errorf("order (-want +got):\n%s", diff)
+			}
+			if folder.Tool != test.tool {
+				t.Errorf("tool %s, want %s", folder.Tool, test.tool)
+			}
+		})
+	}
+}
+
+func TestEmpty(t *testing.T) {
+	t.Parallel()
+	if _, err := layout.Read(project(t, "-- env.py --\n")); !errors.Is(err, layout.ErrEmpty) {
+		t.Errorf("error %v, want ErrEmpty", err)
+	}
+}
+
+// Lines keep their numbers.
+func TestTheWayDownIsBlank(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct{ content, want string }{
+		"goose":         {"-- +goose Up\nup;\n-- +goose Down\ndown;\n", "-- +goose Up\nup;\n\n\n"},
+		"goose, turned": {"--+goose down\ndown;\r\n  -- +goose UP\nup;", "\n\r\n  -- +goose UP\nup;"},
+		"tern":          {"up;\n---- create above / drop below ----\ndown;\n", "up;\n\n\n"},
+		"dbmate":        {"-- migrate:up\nup;\n-- migrate:down\ndown;\n", "-- migrate:up\nup;\n\n\n"},
+		"sql-migrate":   {"-- +migrate Up\nup;\n-- +migrate Down\ndown;\n", "-- +migrate Up\nup;\n\n\n"},
+		"neither":       {"up; -- +goose Down\n", "up; -- +goose Down\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			name := filepath.Join(t.TempDir(), "1_a.sql")
+			if err := os.WriteFile(name, []byte(test.content), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			folder, err := layout.Read(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(test.want, string(folder.Files[0].SQL)); diff != "" {
+				t.Errorf("what leads up (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestLongLine(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("x", 65535)
+	for content, want := range map[string]int{
+		"a\n" + long + "\nb\n": 0,
+		"a\n" + long + "x\nb":  2,
+		"a\n\n" + long + "x":   3,
+	} {
+		if got := (layout.File{SQL: []byte(content)}).LongLine(); got != want {
+			t.Errorf("line %d of %d bytes, want %d", got, len(content), want)
+		}
+	}
+}
+
+func TestFind(t *testing.T) {
+	t.Parallel()
+	folder, err := layout.Read(project(t, "-- 1_a.sql --\nCREATE TABLE event_outbox_lease (id int);\nCREATE TABLE event_outbox();\n-- 2_b.sql --\n\n/* ö */ create unlogged table if not exists app . \"event_outbox\" (id int);\n-- 3_c.sql --\nDROP TABLE event_outbox;\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	file, line, col, ok := folder.Find("event_outbox")
+	if file != 1 || line != 2 || col != 51 || !ok {
+		t.Errorf("found in file %d at %d:%d (%v), want file 1 at 2:51", file, line, col, ok)
+	}
+	if _, _, _, ok := folder.Find("event_inbox"); ok {
+		t.Error("found a table that nobody creates")
+	}
+}
+
+func TestSearch(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		archive string
+		want    layout.Found
+		none    bool
+	}{
+		"nothing":                {archive: "-- main.go --\n-- db/queries/users.sql --\nSELECT 1;\n-- vendor/x/migrations/1_a.sql --\n", none: true},
+		"goose":                  {archive: "-- a/b/c/1_a.sql --\n-- +goose Up\n", want: layout.Found{Tool: layout.Goose, Path: "a/b/c"}},
+		"golang-migrate":         {archive: "-- db/1_a.up.sql --\n", want: layout.Found{Tool: layout.Migrate, Path: "db"}},
+		"tern without a file":    {archive: "-- db/tern.conf --\n", want: layout.Found{Tool: layout.Tern, Path: "db"}},
+		"atlas without a file":   {archive: "-- migrations/atlas.sum --\n", want: layout.Found{Tool: layout.Atlas, Path: "migrations"}},
+		"Alembic":                {archive: "-- migrations/versions/1_a.py --\n\"\"\"doc\"\"\"\nfrom alembic import op\n", want: layout.Found{Tool: layout.Alembic, Path: "migrations/versions"}},
+		"Alembic's config":       {archive: "-- alembic.ini --\n-- alembic/versions/a.py --\nfrom alembic import op\n", want: layout.Found{Tool: layout.Alembic, Path: "."}},
+		"a folder by its name":   {archive: "-- db/migrations/a.sql --\n", want: layout.Found{Tool: layout.Plain, Path: "db/migrations"}},
+		"a schema file":          {archive: "-- schema.sql --\n", want: layout.Found{Tool: layout.Plain, Path: "schema.sql", File: true}},
+		"a tool before a folder": {archive: "-- migrations/a.sql --\n-- x/y/1_a.up.sql --\n-- schema.sql --\n", want: layout.Found{Tool: layout.Migrate, Path: "x/y"}},
+		"the nearer one":         {archive: "-- a/b/1_a.up.sql --\n-- z/1_a.sql --\n-- +goose Up\n", want: layout.Found{Tool: layout.Goose, Path: "z"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got, ok, err := layout.Search(project(t, test.archive))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(test.want, got); diff != "" || ok == test.none {
+				t.Errorf("found %v (-want +got):\n%s", ok, diff)
+			}
+		})
+	}
+}

@@ -1,0 +1,150 @@
+package generator
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"time"
+
+	"github.com/outboxgen/outboxgen/generator/internal/layout"
+	"github.com/outboxgen/outboxgen/migrations"
+)
+
+// Formats lists the migration tools that Migration writes for.
+func Formats() []string {
+	var names []string
+	for _, f := range migrations.Formats() {
+		names = append(names, string(f))
+	}
+	return names
+}
+
+// MigrationConfig says which migration of the outbox's tables to write.
+type MigrationConfig struct {
+	// Format is the tool, one of Formats().
+	Format string
+	// Upgrade starts from an event_outbox of an older shape, with rows in it,
+	// instead of from nothing.
+	Upgrade bool
+	// Schema is the Postgres schema of the tables. "" leaves names unqualified,
+	// so that the tool's search_path decides.
+	Schema string
+	// Dir is the folder that the files are for: the next free number comes from
+	// it, and Atlas's atlas.sum covers it. "" or a folder that does not exist: the
+	// first number, and no atlas.sum.
+	Dir string
+	// Time is the version in the file names of the tools that count in time, and
+	// of goose and golang-migrate unless Dir counts from 1.
+	Time time.Time
+	// Revision and DownRevision are Alembic's. A Revision of "" is derived from
+	// the name and Time; a DownRevision of "" means that it is the first one.
+	Revision, DownRevision string
+}
+
+// Migration gives the files of one migration, by base name. All are new to Dir,
+// except for atlas.sum.
+func Migration(cfg MigrationConfig) ([]File, error) {
+	number, err := nextNumber(cfg.Dir)
+	if err != nil {
+		return nil, err
+	}
+	opts := migrations.Options{
+		Schema:       cfg.Schema,
+		Time:         cfg.Time,
+		Number:       number,
+		Revision:     cfg.Revision,
+		DownRevision: cfg.DownRevision,
+	}
+	if cfg.Dir != "" && cfg.Format == string(migrations.Atlas) {
+		opts.Dir = os.DirFS(cfg.Dir)
+	}
+	if cfg.Upgrade {
+		opts.Kind = migrations.KindUpgrade
+	}
+	written, err := migrations.Files(migrations.Format(cfg.Format), opts)
+	if err != nil {
+		return nil, err
+	}
+	var files []File
+	for _, f := range written {
+		files = append(files, File{Path: f.Name, Content: f.Content})
+	}
+	return files, nil
+}
+
+// firstDate is the least number that is a date and not a count: years begin it.
+const firstDate = 1_000_000_000
+
+var leadingNumber = regexp.MustCompile(`^(\d+)_`)
+
+// nextNumber is the number after the highest in a folder that counts from 1, 0
+// for one that counts in time or is empty.
+func nextNumber(dir string) (int, error) {
+	if dir == "" {
+		return 0, nil
+	}
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, fmt.Errorf("find the next number: %w", err)
+	}
+	highest := 0
+	for _, e := range entries {
+		match := leadingNumber.FindStringSubmatch(e.Name())
+		if match == nil {
+			continue
+		}
+		number, err := strconv.Atoi(match[1])
+		if err != nil || number >= firstDate {
+			return 0, nil
+		}
+		highest = max(highest, number)
+	}
+	if highest == 0 {
+		return 0, nil
+	}
+	return highest + 1, nil
+}
+
+// Migrations is where a service keeps its migrations.
+type Migrations struct {
+	// Format is the tool, one of Formats().
+	Format string
+	// Path is relative to the folder that was searched, with forward slashes.
+	Path string
+	// File says that Path is a single file of SQL, not a folder.
+	File bool
+}
+
+// FindMigrations looks below dir, as far as five folders deep, for the
+// migrations of a service, and tells the tool from the shapes of the files. ok
+// is false where there are none.
+func FindMigrations(dir string) (found Migrations, ok bool, err error) {
+	f, ok, err := layout.Search(dir)
+	if err != nil {
+		return Migrations{}, false, fmt.Errorf("look for migrations: %w", err)
+	}
+	return Migrations{Format: string(f.Tool), Path: f.Path, File: f.File}, ok, nil
+}
+
+// createsOutbox says whether the migrations at path create the outbox's table.
+func createsOutbox(path string) (bool, error) {
+	folder, err := layout.Read(path)
+	if errors.Is(err, layout.ErrEmpty) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("read the migrations: %w", err)
+	}
+	_, _, _, ok := folder.Find("event_outbox")
+	return ok, nil
+}
+
+// join is dir with a slash-separated path below it.
+func join(dir, name string) string { return filepath.Join(dir, filepath.FromSlash(name)) }
