@@ -19,6 +19,9 @@ import (
 // the outcome plain except when the connection breaks on the way.
 func (o *Outbox) commit(ctx context.Context, conn *pgx.Conn, txOptions pgx.TxOptions, k *kept) error {
 	unsent := k.unsent()
+	if conn.IsClosed() {
+		return errors.New("outbox: not committed, the connection was lost before COMMIT was sent")
+	}
 	switch conn.PgConn().TxStatus() {
 	case 'T':
 	case 'E':
@@ -91,7 +94,9 @@ func unknown(conn *pgx.Conn, err error) bool {
 	}
 	pgErr, ok := errors.AsType[*pgconn.PgError](err)
 	if !ok {
-		return !pgconn.SafeToRetry(err)
+		// pgconn.SafeToRetry is of no use here: a connection that breaks while the
+		// answer is read may come back as "conn closed", which it calls safe.
+		return true
 	}
 	severity := pgErr.SeverityUnlocalized
 	if severity == "" {

@@ -88,7 +88,7 @@ ORDER BY e.ordinality ON CONFLICT (id) DO NOTHING`
 func insertRows(ctx context.Context, db outbox.DBTX, rows []outbox.Row) (int64, error) {
 	if len(rows) == 1 {
 		r := rows[0]
-		tag, err := db.Exec(ctx, insertEvent, r.ID, r.AggregateType, r.AggregateID, r.EventType, r.Topic, r.Key, r.Data, r.Headers)
+		tag, err := db.Exec(ctx, insertEvent, r.ID, r.AggregateType, r.AggregateID, r.EventType, r.Topic, r.Key, json.RawMessage(r.Data), json.RawMessage(r.Headers))
 		return tag.RowsAffected(), err
 	}
 	n := len(rows)
