@@ -7,8 +7,8 @@
 --
 -- The table is locked (ACCESS EXCLUSIVE) until the transaction ends. Adding the
 -- columns takes no time, but every row is written once more to number it: expect
--- some 10 to 20 s for a million rows, and room for a second copy of them. Where
--- that is too long, delete old published rows beforehand, in batches.
+-- half a minute for a million rows, and room for a second copy of them. Where that
+-- is too long, delete old published rows beforehand, in batches.
 --
 -- Waiting for the lock would stop the writers behind it, so this gives up after
 -- 5 s, changes nothing, and can be run again.
@@ -39,7 +39,7 @@ UPDATE event_outbox AS o
 SET seq   = numbered.seq,
     topic = coalesce(
         o.topic,
-        substring(replace(o.event_data::text, '\u0000', '\u0001')::json ->> 'topic' FROM '^[a-zA-Z0-9._-]{1,249}$'),
+        substring(replace(o.event_data::text, '\u0000', '\u0001')::json ->> 'topic' FROM '^[a-zA-Z0-9._-]+$'),
         o.event_type)
 FROM (SELECT id, row_number() OVER (ORDER BY created_at, id) AS seq FROM event_outbox) AS numbered
 WHERE o.id = numbered.id;

@@ -1,0 +1,285 @@
+package migrations_test
+
+import (
+	"context"
+	"os"
+	osexec "os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/outboxgen/outboxgen/migrations"
+)
+
+var noon = time.Date(2026, 11, 24, 12, 0, 30, 0, time.UTC)
+
+func TestNames(t *testing.T) {
+	t.Parallel()
+	want := map[migrations.Format][]string{
+		migrations.Goose:   {"20261124120030_event_outbox.sql", "00007_event_outbox_upgrade.sql"},
+		migrations.Migrate: {"20261124120030_event_outbox.down.sql", "20261124120030_event_outbox.up.sql", "000007_event_outbox_upgrade.down.sql", "000007_event_outbox_upgrade.up.sql"},
+		migrations.Tern:    {"001_event_outbox.sql", "007_event_outbox_upgrade.sql"},
+		migrations.Atlas:   {"20261124120030_event_outbox.sql", "20261124120030_event_outbox_upgrade.sql"},
+		migrations.Alembic: {"20261124_1200_event_outbox.py", "20261124_1200_event_outbox_upgrade.py"},
+		migrations.Plain:   {"event_outbox.down.sql", "event_outbox.up.sql", "event_outbox_upgrade.down.sql", "event_outbox_upgrade.up.sql"},
+	}
+	got := map[migrations.Format][]string{}
+	for _, format := range migrations.Formats() {
+		for _, o := range []migrations.Options{
+			{Time: noon.In(time.FixedZone("", 7200))},
+			{Time: noon, Kind: migrations.KindUpgrade, Number: 7},
+		} {
+			first, again := files(t, format, o), files(t, format, o)
+			if diff := cmp.Diff(first, again); diff != "" {
+				t.Errorf("%s differs from run to run:\n%s", format, diff)
+			}
+			for _, f := range first {
+				got[format] = append(got[format], f.Name)
+			}
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("names (-want +got):\n%s", diff)
+	}
+}
+
+func TestOptionsThatDoNotFit(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		format migrations.Format
+		o      migrations.Options
+		want   string
+	}{
+		{"flyway", migrations.Options{}, `migrations: unknown format "flyway"; choose one of ["goose" "migrate" "tern" "atlas" "alembic" "sql"]`},
+		{migrations.Goose, migrations.Options{Kind: "down"}, `migrations: unknown kind "down"; choose create or upgrade`},
+		{migrations.Goose, migrations.Options{}, "migrations: format goose: a time is needed for the file's name"},
+		{migrations.Alembic, migrations.Options{Number: 1}, "migrations: format alembic: a time is needed for the file's name"},
+		{migrations.Plain, migrations.Options{Schema: `a"; DROP`}, `migrations: schema "a\"; DROP": want letters, digits and underscores, at most 63`},
+		{migrations.Alembic, migrations.Options{Time: noon, DownRevision: `x"`}, `migrations: format alembic: down revision "x\"": want letters, digits, underscores and hyphens, at most 32`},
+	} {
+		if _, err := migrations.Files(tc.format, tc.o); err == nil || err.Error() != tc.want {
+			t.Errorf("%s %+v:\n got %v\nwant %s", tc.format, tc.o, err, tc.want)
+		}
+	}
+}
+
+// The files are run as their tools run them: up makes what Up or Upgrade makes,
+// down leaves what was there before.
+func TestFilesOfEachFormat(t *testing.T) {
+	onEach(t, func(t *testing.T, ctx context.Context, conn *pgx.Conn) {
+		var before []string
+		for _, kind := range []migrations.Kind{migrations.KindCreate, migrations.KindUpgrade} {
+			prepare, up := "", migrations.Up
+			if kind == migrations.KindUpgrade {
+				prepare, up = olderShape+oldRows, migrations.Upgrade
+			}
+			exec(t, conn, `DROP SCHEMA public CASCADE; CREATE SCHEMA public;`+prepare)
+			before = everything(t, conn)
+			if err := up(ctx, conn); err != nil {
+				t.Fatal(err)
+			}
+			after := everything(t, conn)
+
+			for _, format := range migrations.Formats() {
+				exec(t, conn, `DROP SCHEMA public CASCADE; CREATE SCHEMA public;`+prepare)
+				// With a schema given, the names must not depend on the search_path.
+				o, path := migrations.Options{Kind: kind, Time: noon}, "public"
+				for _, o.Schema = range []string{"", "public"} {
+					if o.Schema != "" {
+						path = "pg_temp"
+					}
+					ups, downs := statements(t, format, files(t, format, o))
+					runAll(t, conn, path, ups)
+					if diff := cmp.Diff(after, everything(t, conn)); diff != "" {
+						t.Errorf("%s %s, schema %q, after up (-want +got):\n%s", format, kind, o.Schema, diff)
+					}
+					if format == migrations.Atlas { // has no down
+						_, downs = statements(t, migrations.Tern, files(t, migrations.Tern, o))
+					}
+					runAll(t, conn, path, downs)
+					if diff := cmp.Diff(before, everything(t, conn)); diff != "" {
+						t.Errorf("%s %s, schema %q, after down (-want +got):\n%s", format, kind, o.Schema, diff)
+					}
+				}
+			}
+		}
+	})
+}
+
+func TestAlembicFileIsPython(t *testing.T) {
+	t.Parallel()
+	file := files(t, migrations.Alembic, migrations.Options{Kind: migrations.KindUpgrade, Time: noon, Revision: "abc", DownRevision: "f00"})[0]
+	const head = `"""Upgrade event_outbox to the current shape.
+
+Revision ID: abc
+Revises: f00
+Create Date: 2026-11-24 12:00 UTC
+"""
+
+from alembic import op
+
+revision = "abc"
+down_revision = "f00"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    # Turns an event_outbox`
+	if got := string(file.Content)[:len(head)]; got != head {
+		t.Errorf("head (-want +got):\n%s", cmp.Diff(head, got))
+	}
+	python, err := osexec.LookPath("python3")
+	if err != nil {
+		t.Skip("python3 is not on PATH")
+	}
+	path := filepath.Join(t.TempDir(), file.Name)
+	if err := os.WriteFile(path, file.Content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := osexec.Command(python, "-W", "error", "-m", "py_compile", path).CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// The hashes were checked against Atlas's own library.
+func TestAtlasSumCoversTheFolder(t *testing.T) {
+	t.Parallel()
+	folder := fstest.MapFS{
+		"20250101000000_x.sql": {Data: []byte("-- atlas:sum ignore\n\nSELECT 1;\n")},
+		"20260101000000_y.sql": {Data: []byte("SELECT 2;\n")},
+		"20270101000000_z.sql": {Data: []byte("SELECT 3;\n")},
+	}
+	got := files(t, migrations.Atlas, migrations.Options{Time: noon, Dir: folder})
+	if len(got) != 2 || got[1].Name != "atlas.sum" {
+		t.Fatalf("got %d files", len(got))
+	}
+	sum := strings.Split(string(got[1].Content), "\n")
+	// The file before ours, whose hash does not depend on the migration.
+	if want := "20260101000000_y.sql h1:kBijQ24M3oNFF02kCib5v11wGPHTnsDoviww2Q2eQHM="; sum[1] != want {
+		t.Errorf("got %s\nwant %s", sum[1], want)
+	}
+	var names []string
+	for _, line := range sum {
+		name, _, _ := strings.Cut(line, "h1:")
+		names = append(names, name)
+	}
+	want := []string{"", "20260101000000_y.sql ", "20261124120030_event_outbox.sql ", "20270101000000_z.sql ", ""}
+	if diff := cmp.Diff(want, names); diff != "" {
+		t.Errorf("lines (-want +got):\n%s", diff)
+	}
+}
+
+func files(t *testing.T, format migrations.Format, o migrations.Options) []migrations.File {
+	t.Helper()
+	got, err := migrations.Files(format, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return got
+}
+
+// statements takes a tool's files apart as the tool does: each element is what
+// it sends to Postgres at once.
+func statements(t *testing.T, format migrations.Format, files []migrations.File) (up, down []string) {
+	t.Helper()
+	first := string(files[0].Content)
+	switch format {
+	case migrations.Goose:
+		top, bottom, ok := strings.Cut(first, "-- +goose Down\n")
+		if !ok || !strings.HasPrefix(top, "-- +goose Up\n") {
+			t.Fatalf("annotations are missing:\n%s", first)
+		}
+		return gooseStatements(top), gooseStatements(bottom)
+	case migrations.Tern:
+		top, bottom, ok := strings.Cut(first, "---- create above / drop below ----")
+		if !ok {
+			t.Fatalf("the line is missing:\n%s", first)
+		}
+		return []string{top}, []string{bottom}
+	case migrations.Atlas:
+		return []string{first}, nil
+	case migrations.Alembic:
+		top, bottom, ok := strings.Cut(first, "def downgrade() -> None:\n")
+		if !ok {
+			t.Fatalf("downgrade is missing:\n%s", first)
+		}
+		return alembicStatements(t, top), alembicStatements(t, bottom)
+	default:
+		return []string{string(files[1].Content)}, []string{first}
+	}
+}
+
+// gooseStatements ends a statement at a semicolon that ends a line, except
+// between the annotations that say otherwise.
+func gooseStatements(part string) []string {
+	var all []string
+	var b strings.Builder
+	whole := false
+	for line := range strings.Lines(part) {
+		switch {
+		case strings.HasPrefix(line, "-- +goose StatementBegin"):
+			whole = true
+		case strings.HasPrefix(line, "-- +goose StatementEnd"):
+			whole = false
+			all = append(all, b.String())
+			b.Reset()
+		case strings.HasPrefix(line, "--"):
+		default:
+			b.WriteString(line)
+			if !whole && strings.HasSuffix(strings.TrimSpace(line), ";") {
+				all = append(all, b.String())
+				b.Reset()
+			}
+		}
+	}
+	return all
+}
+
+// bind is what SQLAlchemy takes for a parameter in the text of a statement.
+var bind = regexp.MustCompile(`(?:^|[^:\w\\]):\w+(?:[^:\w]|$)`)
+
+func alembicStatements(t *testing.T, part string) []string {
+	t.Helper()
+	var all []string
+	for i, text := range strings.Split(part, `"""`) {
+		if i%2 == 0 || strings.HasPrefix(text, "Create the") || strings.HasPrefix(text, "Upgrade") {
+			continue
+		}
+		if found := bind.FindString(text); found != "" {
+			t.Errorf("SQLAlchemy would ask for the parameter %q in\n%s", found, text)
+		}
+		all = append(all, text)
+	}
+	return all
+}
+
+// runAll runs the statements in one transaction, under a search_path. Several
+// statements in one go by the simple protocol, as every tool sends them; a script
+// with its own BEGIN brings its own transaction.
+func runAll(t *testing.T, conn *pgx.Conn, path string, statements []string) {
+	t.Helper()
+	if len(statements) == 0 {
+		t.Fatal("no statements")
+	}
+	exec(t, conn, `SET search_path = `+path)
+	if len(statements) == 1 {
+		exec(t, conn, statements[0])
+	} else {
+		exec(t, conn, "BEGIN")
+		for _, s := range statements {
+			if _, err := conn.Prepare(t.Context(), "", s); err != nil { // refuses two statements
+				t.Fatalf("%v\n%s", err, s)
+			}
+			exec(t, conn, s)
+		}
+		exec(t, conn, "COMMIT")
+	}
+	exec(t, conn, `RESET search_path`)
+}
