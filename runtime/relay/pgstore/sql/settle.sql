@@ -52,7 +52,7 @@ WITH lease AS MATERIALIZED (
         next_attempt_at = CASE WHEN f.dead THEN NULL ELSE now() + make_interval(secs => f.retry_seconds) END,
         dead_at         = CASE WHEN f.dead THEN now() END
     FROM lease, failure AS f
-    WHERE o.seq = f.seq AND o.published_at IS NULL AND o.dead_at IS NULL
+    WHERE o.seq = f.seq AND o.seq = ANY(@failed::bigint[]) AND o.published_at IS NULL AND o.dead_at IS NULL
 )
 SELECT count(*) AS leases FROM lease;
 
@@ -75,6 +75,6 @@ WITH lease AS MATERIALIZED (
         next_attempt_at = CASE WHEN f.dead THEN NULL ELSE now() + make_interval(secs => f.retry_seconds) END,
         dead_at         = CASE WHEN f.dead THEN now() END
     FROM lease, failure AS f
-    WHERE o.seq = f.seq AND o.published_at IS NULL AND o.dead_at IS NULL
+    WHERE o.seq = f.seq AND o.seq = ANY(@failed::bigint[]) AND o.published_at IS NULL AND o.dead_at IS NULL
 )
 SELECT count(*) AS leases FROM lease;

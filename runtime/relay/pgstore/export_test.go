@@ -1,0 +1,82 @@
+package pgstore
+
+import (
+	"context"
+	"math"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/outboxgen/outboxgen/runtime/relay"
+	"github.com/outboxgen/outboxgen/runtime/relay/pgstore/pgdb"
+)
+
+// Plans explains the store's statements under the settings of its sessions.
+func (s *Store) Plans(ctx context.Context, t *testing.T, l relay.Lease, snap relay.Snapshot) map[string]string {
+	t.Helper()
+	from, err := parseSnapshot(snap)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var none *string
+	many := make([]int64, 1000)
+	statements := map[string]struct {
+		sql  string
+		args []any
+	}{
+		"ReadRange":      {pgdb.ReadRange, []any{1 << 20, 0, int64(math.MaxInt64), string(snap), none, none, none, 1000}},
+		"ReadTick":       {pgdb.ReadTick, []any{1 << 20, from.xmax, from.xmax + 1000, string(snap), []uint64{5, 6}, 0, 1000}},
+		"ReadHeld":       {pgdb.ReadHeld, []any{[]string{}, true}},
+		"AdoptForeign":   {pgdb.AdoptForeign, []any{s.cfg.Name, l.Epoch, l.Holder, 1000}},
+		"SettleByMark":   {pgdb.SettleByMark, []any{s.cfg.Name, l.Epoch, l.Holder, many}},
+		"SettleByDelete": {pgdb.SettleByDelete, []any{s.cfg.Name, l.Epoch, l.Holder, many}},
+		"Sweep":          {pgdb.Sweep, []any{s.cfg.Name, l.Epoch, l.Holder, 1.0, uint64(0), 1000, 1000}},
+		"CountPending":   {pgdb.CountPending, []any{1000}},
+		"CountHeld":      {pgdb.CountHeld, nil},
+		"OldestPending":  {pgdb.OldestPending, nil},
+		"HighestSeq":     {pgdb.HighestSeq, nil},
+		"SettleByMarkWithFailures": {pgdb.SettleByMarkWithFailures, []any{s.cfg.Name, l.Epoch, l.Holder, many, many,
+			make([]string, 1000), make([]int32, 1000), make([]float64, 1000), make([]bool, 1000)}},
+	}
+	plans := map[string]string{}
+	for key, st := range statements {
+		err := s.inTerm(ctx, "explain", func(_ *term, se *session) error {
+			// The store's sessions plan once for all values; so must this.
+			name := strings.ToLower(key)
+			if _, err := se.conn.Exec(ctx, "PREPARE "+name+" AS "+st.sql); err != nil {
+				return err
+			}
+			execute := "EXPLAIN EXECUTE " + name
+			for i := range st.args {
+				execute += map[bool]string{true: " (", false: ", "}[i == 0] + "$" + strconv.Itoa(i+1)
+			}
+			if len(st.args) > 0 {
+				execute += ")"
+			}
+			rows, err := se.conn.Query(ctx, execute, append([]any{pgx.QueryExecModeSimpleProtocol}, st.args...)...)
+			if err != nil {
+				return err
+			}
+			defer rows.Close()
+			var lines []string
+			for rows.Next() {
+				var line string
+				if err := rows.Scan(&line); err != nil {
+					return err
+				}
+				lines = append(lines, line)
+			}
+			if testing.Verbose() {
+				t.Logf("%s:\n%s", name, strings.Join(lines, "\n"))
+			}
+			plans[key] = strings.Join(lines, "\n")
+			return rows.Err()
+		})
+		if err != nil {
+			t.Fatalf("%s: %v", key, err)
+		}
+	}
+	return plans
+}
