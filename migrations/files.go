@@ -137,14 +137,12 @@ func goose(m migration, o Options) ([]File, error) {
 	}
 	var b strings.Builder
 	for _, part := range []struct{ name, sql string }{{"Up", m.up}, {"Down", m.down}} {
-		fmt.Fprintf(&b, "-- +goose %s\n", part.name)
 		for _, statement := range split(part.sql) {
-			if compound(statement) {
-				fmt.Fprintf(&b, "-- +goose StatementBegin\n%s\n-- +goose StatementEnd\n\n", statement)
-				continue
+			if _, sql := cutComment(statement); compound(sql) {
+				part.sql = strings.Replace(part.sql, sql, "-- +goose StatementBegin\n"+sql+"\n-- +goose StatementEnd", 1)
 			}
-			fmt.Fprintf(&b, "%s\n\n", statement)
 		}
+		fmt.Fprintf(&b, "-- +goose %s\n%s\n", part.name, part.sql)
 	}
 	return []File{{version + "_" + m.name + ".sql", text(b.String())}}, nil
 }
@@ -179,7 +177,7 @@ func alembic(m migration, o Options) ([]File, error) {
 	if err != nil {
 		return nil, err
 	}
-	revision, down := o.Revision, "None"
+	revision, down, revises := o.Revision, "None", "Revises:"
 	if revision == "" {
 		sum := sha256.Sum256([]byte(m.up + "\x00" + m.down + "\x00" + stamp + "\x00" + o.DownRevision))
 		revision = hex.EncodeToString(sum[:6])
@@ -190,11 +188,11 @@ func alembic(m migration, o Options) ([]File, error) {
 		}
 	}
 	if o.DownRevision != "" {
-		down = `"` + o.DownRevision + `"`
+		down, revises = `"`+o.DownRevision+`"`, revises+" "+o.DownRevision
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "\"\"\"%s\n\nRevision ID: %s\nRevises: %s\nCreate Date: %s UTC\n\"\"\"\n\n",
-		m.title, revision, o.DownRevision, o.Time.UTC().Format("2006-01-02 15:04"))
+	fmt.Fprintf(&b, "\"\"\"%s\n\nRevision ID: %s\n%s\nCreate Date: %s UTC\n\"\"\"\n\n",
+		m.title, revision, revises, o.Time.UTC().Format("2006-01-02 15:04"))
 	fmt.Fprintf(&b, "from alembic import op\n\nrevision = %q\ndown_revision = %s\nbranch_labels = None\ndepends_on = None\n", revision, down)
 	for _, part := range []struct{ name, sql string }{{"upgrade", m.up}, {"downgrade", m.down}} {
 		fmt.Fprintf(&b, "\n\ndef %s() -> None:\n", part.name)
