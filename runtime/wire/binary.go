@@ -9,7 +9,7 @@ import (
 
 // UUID reads a UUID in its canonical form, in either case.
 func (d *Decoder) UUID() uuid.UUID {
-	return formatted(d, "uuid", "a UUID", parseUUID)
+	return formatted(d, "a UUID", parseUUID)
 }
 
 func parseUUID(b []byte) (uuid.UUID, bool) {

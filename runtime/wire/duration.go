@@ -62,7 +62,7 @@ func (d *Duration) UnmarshalText(text []byte) (err error) {
 
 // Duration reads a duration.
 func (d *Decoder) Duration() Duration {
-	return formatted(d, "duration", "a duration like P1DT12H", parseDuration)
+	return formatted(d, "a duration like P1DT12H", parseDuration)
 }
 
 // Duration writes a duration; negative parts and weeks beside other units

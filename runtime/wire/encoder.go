@@ -140,11 +140,27 @@ func (e *Encoder) Raw(v json.RawMessage) {
 		e.Null()
 		return
 	}
-	out := bytes.NewBuffer(e.buf)
-	if err := json.Compact(out, v); err != nil {
-		e.fail("the raw value is not JSON: " + err.Error())
+	e.buf = appendCompact(e.buf, v)
+}
+
+// appendCompact appends valid JSON without the spaces between its tokens.
+func appendCompact(b, v []byte) []byte {
+	quoted, escaped, done := false, false, 0
+	for i, c := range v {
+		switch {
+		case quoted:
+			if c == '"' && !escaped {
+				quoted = false
+			}
+			escaped = c == '\\' && !escaped
+		case c == '"':
+			quoted = true
+		case c == ' ', c == '\t', c == '\n', c == '\r':
+			b = append(b, v[done:i]...)
+			done = i + 1
+		}
 	}
-	e.buf = out.Bytes()
+	return append(b, v[done:]...)
 }
 
 // Unknown writes the members of unknown into the object that is open, in the

@@ -8,12 +8,12 @@ import (
 
 // DateTime reads a date-time of RFC 3339.
 func (d *Decoder) DateTime() time.Time {
-	return formatted(d, "date-time", "a date-time with an offset, like 2024-05-01T12:00:00Z", parseDateTime)
+	return formatted(d, "a date-time with an offset, like 2024-05-01T12:00:00Z", parseDateTime)
 }
 
 // formatted reads a string and parses it; a string that does not parse is a
 // violation of the format.
-func formatted[T any](d *Decoder, format, want string, parse func([]byte) (T, bool)) T {
+func formatted[T any](d *Decoder, want string, parse func([]byte) (T, bool)) T {
 	var zero T
 	if d.peek() != '"' {
 		d.mismatch("a string")
@@ -22,7 +22,7 @@ func formatted[T any](d *Decoder, format, want string, parse func([]byte) (T, bo
 	start := d.pos
 	value, ok := parse(d.text())
 	if !ok {
-		d.failAt(start, "format", "must be "+want+" ("+format+")")
+		d.failAt(start, "format", "must be "+want)
 		return zero
 	}
 	return value
@@ -99,7 +99,7 @@ func (d Date) appendTo(b []byte) []byte {
 
 // Date reads a date.
 func (d *Decoder) Date() Date {
-	return formatted(d, "date", "a date like 2024-05-01", parseDate)
+	return formatted(d, "a date like 2024-05-01", parseDate)
 }
 
 // Date writes a date; one that does not exist cannot be written.
@@ -188,7 +188,7 @@ func (t TimeOfDay) appendTo(b []byte) []byte {
 
 // TimeOfDay reads a time.
 func (d *Decoder) TimeOfDay() TimeOfDay {
-	return formatted(d, "time", "a time with an offset, like 12:30:00Z", parseTimeOfDay)
+	return formatted(d, "a time with an offset, like 12:30:00Z", parseTimeOfDay)
 }
 
 // TimeOfDay writes a time; one that does not exist cannot be written.
