@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
@@ -176,7 +177,7 @@ schemas/good.yaml:7:13: "schemas/absolute.yaml": it leads outside the project
 			t.Errorf("%s holds what lies outside the project", file)
 		}
 	}
-	if diff := cmp.Diff(schema.Config{Path: "project/outboxgen.yaml", Dir: project}, schema.Config{Path: p.Config.Path, Dir: p.Config.Dir}, ignoreUnexported); diff != "" {
+	if diff := cmp.Diff(schema.Config{Path: "project/outboxgen.yaml", Dir: project}, schema.Config{Path: p.Config.Path, Dir: p.Config.Dir}, cmpopts.IgnoreUnexported(schema.Config{})); diff != "" {
 		t.Errorf("places of the config (-want +got):\n%s", diff)
 	}
 }

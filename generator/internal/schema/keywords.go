@@ -56,7 +56,7 @@ func vocabulary() map[string]keyword {
 		"dependentRequired":     {read: dependentRequired, first: level2019},
 		"dependentSchemas":      {read: named(func(s *Schema) *[]Property { return &s.DependentSchemas }), first: level2019},
 
-		"prefixItems":      {read: list(func(s *Schema) *[]*Schema { return &s.PrefixItems }), first: level2020},
+		"prefixItems":      {read: subs(func(s *Schema) *[]*Schema { return &s.PrefixItems }), first: level2020},
 		"items":            {read: items},
 		"contains":         {read: sub(func(s *Schema) **Schema { return &s.Contains }), first: level6},
 		"minContains":      {read: count(func(s *Schema) **Number { return &s.MinContains }), first: level2019},
@@ -80,9 +80,9 @@ func vocabulary() map[string]keyword {
 		"exclusiveMaximum": {read: exclusive(func(s *Schema) **Number { return &s.ExclusiveMaximum })},
 		"multipleOf":       {read: multipleOf},
 
-		"allOf":         {read: list(func(s *Schema) *[]*Schema { return &s.AllOf })},
-		"anyOf":         {read: list(func(s *Schema) *[]*Schema { return &s.AnyOf })},
-		"oneOf":         {read: list(func(s *Schema) *[]*Schema { return &s.OneOf })},
+		"allOf":         {read: subs(func(s *Schema) *[]*Schema { return &s.AllOf })},
+		"anyOf":         {read: subs(func(s *Schema) *[]*Schema { return &s.AnyOf })},
+		"oneOf":         {read: subs(func(s *Schema) *[]*Schema { return &s.OneOf })},
 		"not":           {read: sub(func(s *Schema) **Schema { return &s.Not })},
 		"if":            {read: sub(func(s *Schema) **Schema { return &s.If }), first: level7},
 		"then":          {read: sub(func(s *Schema) **Schema { return &s.Then }), first: level7},
@@ -167,7 +167,7 @@ func sub(field func(*Schema) **Schema) func(*builder, *Schema, Member) {
 	}
 }
 
-func list(field func(*Schema) *[]*Schema) func(*builder, *Schema, Member) {
+func subs(field func(*Schema) *[]*Schema) func(*builder, *Schema, Member) {
 	return func(b *builder, s *Schema, m Member) {
 		*field(s) = b.schemas(s, m)
 	}
@@ -273,21 +273,31 @@ func enum(b *builder, s *Schema, m Member) {
 		b.wrong(m, "an array of values")
 		return
 	}
+	s.Enum = []*Value{}
 	if len(m.Value.Items) == 0 {
-		b.list.Errorf(m.Value.Pos, "empty-list", "enum needs at least one value")
+		b.discouraged(diag.Finding{Pos: m.Value.Pos, ID: "empty-list", Message: "enum needs at least one value"})
 		return
 	}
 	seen := map[string]diag.Pos{}
 	for _, v := range m.Value.Items {
 		key := v.Canonical()
 		if other, dup := seen[key]; dup {
-			b.list.Errorf(v.Pos, "duplicate-enum", "the enum lists %s twice; the first is at line %d, column %d",
-				v.describe(), other.Line, other.Col)
+			b.discouraged(diag.Finding{Pos: v.Pos, ID: "duplicate-enum", Message: fmt.Sprintf(
+				"the enum lists %s twice; the first is at line %d, column %d", v.describe(), other.Line, other.Col)})
 			continue
 		}
 		seen[key] = v.Pos
 		s.Enum = append(s.Enum, v)
 	}
+}
+
+// discouraged reports what the standard advises against and allows: an error
+// in a file that describes an event, a warning elsewhere.
+func (b *builder) discouraged(f diag.Finding) {
+	if b.policy != owned {
+		f.Severity = diag.Warning
+	}
+	b.list.Add(f)
 }
 
 // names reads an array of different strings.

@@ -31,7 +31,7 @@ type Schema struct {
 	Examples    []*Value
 
 	Types []string // type; more than one is a union; empty: any
-	Enum  []*Value // nil: no enum
+	Enum  []*Value // nil: no enum; empty but not nil: no value is valid
 	Const *Value
 
 	// Objects.
