@@ -55,7 +55,7 @@ func TestMetaSchemasFindMistakes(t *testing.T) {
 		{"no title", "x-outbox: {version: 1, type: a.v1, aggregate: {type: a}}", event, false},
 		{"no type", "title: A\nx-outbox: {version: 1, aggregate: {type: a}}", event, false},
 		{"version 0", "title: A\nx-outbox: {version: 0, type: a.v1, aggregate: {type: a}}", event, false},
-		{"a misspelt member", complete + ", tpoic: a}", event, false},
+		{"a misspelled member", complete + ", tpoic: a}", event, false},
 		{"an impossible topic", complete + ", topic: a b}", event, false},
 		{"a key that is no pointer", complete + ", key: id}", event, false},
 		{"an unknown envelope", complete + ", envelope: avro}", event, false},
