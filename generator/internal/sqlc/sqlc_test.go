@@ -295,3 +295,18 @@ func TestVersion(t *testing.T) {
 		t.Errorf("go.mod does not require sqlc %s", sqlc.Version)
 	}
 }
+
+// The golden packages hold what sqlc writes today.
+func TestGolden(t *testing.T) {
+	t.Parallel()
+	files, _ := generate(t, "", sqlc.Options{})
+	for _, f := range files {
+		golden, err := os.ReadFile(filepath.Join("../../../testdata/golden/huleedu/events/outboxdb", f.Name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(string(golden), string(f.Content)); diff != "" {
+			t.Errorf("%s (-golden +generated):\n%s", f.Name, diff)
+		}
+	}
+}
