@@ -1,0 +1,30 @@
+// Package kafka reads event records from Kafka as a member of a consumer group
+// and hands them to a consume.Router.
+//
+// # Order and offsets
+//
+// Each partition has one goroutine that handles its records one after the other,
+// so records of one key are handled in order. A record's offset is marked once
+// its handler has returned without an error, and only marked offsets are ever
+// committed: in the background, when a partition is revoked, and at the end. A
+// process that dies is therefore handed again what it had handled and not yet
+// committed, never less than what is left to do. Package inbox makes such a
+// repeat harmless.
+//
+// # Failures
+//
+// A handler's error is answered by trying the record again after a pause, for as
+// long as it takes or up to Config.MaxAttempts. Only the record's partition waits
+// meanwhile; its fetching is paused once enough records wait behind, the others
+// go on, and the membership in the group is kept up however long it lasts. A
+// record that cannot be decoded is not tried again. What is given up goes to
+// Config.DeadLetter, or, without that, Config.GiveUp says whether to stop or to
+// skip it.
+//
+// # Rebalances
+//
+// When a partition is revoked, the handler that runs is let finish, within
+// Config.DrainTimeout, and its offset is committed before the partition goes to
+// somebody else. When it was lost already (the member was thrown out of the
+// group), the handler's context is cancelled.
+package kafka

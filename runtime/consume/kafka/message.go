@@ -1,0 +1,83 @@
+package kafka
+
+import (
+	"context"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/outboxgen/outboxgen/runtime/consume"
+)
+
+const (
+	headerCorrelationID = "trace_id"
+	tracerName          = "github.com/outboxgen/outboxgen/runtime/consume/kafka"
+)
+
+func message(r *kgo.Record) consume.Message {
+	m := consume.Message{
+		Topic: r.Topic, Partition: r.Partition, Offset: r.Offset,
+		Key: r.Key, Value: r.Value, Timestamp: r.Timestamp,
+	}
+	if len(r.Headers) > 0 {
+		m.Headers = make([]consume.Header, len(r.Headers))
+		for i, h := range r.Headers {
+			m.Headers[i] = consume.Header{Key: h.Key, Value: h.Value}
+		}
+	}
+	return m
+}
+
+// attempt dispatches the message in a span of its own. The span that inserted
+// the event is linked rather than made the parent: it ended long ago, and an event
+// may be handled by many groups, and by each more than once.
+func (w *worker) attempt(m consume.Message, attempt int) error {
+	at := m.Record()
+	opts := []trace.SpanStartOption{
+		trace.WithSpanKind(trace.SpanKindConsumer),
+		trace.WithAttributes(
+			attribute.String("messaging.system", "kafka"),
+			attribute.String("messaging.operation.type", "process"),
+			attribute.String("messaging.destination.name", at.Topic),
+			attribute.Int("messaging.destination.partition.id", int(at.Partition)),
+			attribute.Int64("messaging.kafka.offset", at.Offset),
+			attribute.String("messaging.consumer.group.name", w.run.cfg.Group),
+			attribute.String("messaging.message.id", at.EventID),
+			attribute.String("outbox.event_type", at.EventType),
+			attribute.Int("outbox.attempt", attempt),
+		),
+	}
+	producer := trace.SpanContextFromContext(propagation.TraceContext{}.Extract(context.Background(), carrier{m}))
+	if producer.IsValid() {
+		opts = append(opts, trace.WithLinks(trace.Link{SpanContext: producer}))
+	}
+	ctx, span := w.run.cfg.TracerProvider.Tracer(tracerName).Start(w.ctx, "process "+at.Topic, opts...)
+	defer span.End()
+	err := w.run.cfg.Router.Dispatch(ctx, m)
+	if err != nil {
+		span.RecordError(err)
+		span.SetStatus(codes.Error, "handling the event failed")
+	}
+	return err
+}
+
+// carrier reads the W3C headers of a message.
+type carrier struct{ m consume.Message }
+
+func (c carrier) Get(key string) string {
+	v, _ := c.m.Header(key)
+	return v
+}
+
+func (c carrier) Set(string, string) {} // a message is only read
+
+func (c carrier) Keys() []string {
+	keys := make([]string, len(c.m.Headers))
+	for i, h := range c.m.Headers {
+		keys[i] = h.Key
+	}
+	return keys
+}
