@@ -88,7 +88,7 @@ func (c *coder) countMembers(n *ir.Named) string {
 	}
 	sum := fmt.Sprint(required)
 	if len(optional) > 0 {
-		sum += " + wire.Count(" + strings.Join(optional, ", ") + ")"
+		sum += " + wire.Count(" + breakLine(optional) + ")"
 	}
 	if n.UnknownName != "" {
 		sum += " + len(v." + n.UnknownName + ")"
@@ -119,12 +119,22 @@ func (c *coder) checkField(f *ir.Field) []string {
 		}
 		return wrapIf(v+" != nil", inner)
 	case nilable:
+		if f.Const == nil && atLeast(f.Type.MinItems) == 0 && atLeast(f.Type.MinProperties) == 0 {
+			return check(v) // what is left holds for nil
+		}
 		return wrapIf(v+" != nil", check(v))
 	case nullable:
 		return wrapIf("x, ok := "+v+".Get(); ok", check("x"))
 	default:
 		return check(v)
 	}
+}
+
+func atLeast(n *int) int {
+	if n == nil {
+		return 0
+	}
+	return *n
 }
 
 func wrapIf(condition string, lines []string) []string {
@@ -147,7 +157,7 @@ func (c *coder) check(t *ir.Type, v, at string, depth int) []string {
 		add("c.Enum(%s, %s)", call(v, "Valid()"), at)
 		return lines
 	}
-	if t.MinLength != nil && *t.MinLength > 0 {
+	if atLeast(t.MinLength) > 0 {
 		add("wire.MinLength(c, %s, %d, %s)", v, *t.MinLength, at)
 	}
 	if t.MaxLength != nil {
@@ -173,13 +183,13 @@ func (c *coder) check(t *ir.Type, v, at string, depth int) []string {
 		}
 		add("wire.%s(c, %s, %s, %s)", name, v, t.MultipleOf, at)
 	}
-	if t.MinItems != nil && *t.MinItems > 0 {
+	if atLeast(t.MinItems) > 0 {
 		add("c.MinItems(len(%s), %d, %s)", v, *t.MinItems, at)
 	}
 	if t.MaxItems != nil {
 		add("c.MaxItems(len(%s), %d, %s)", v, *t.MaxItems, at)
 	}
-	if t.MinProperties != nil && *t.MinProperties > 0 {
+	if atLeast(t.MinProperties) > 0 {
 		add("c.MinProperties(len(%s), %d, %s)", v, *t.MinProperties, at)
 	}
 	if t.MaxProperties != nil {
@@ -231,6 +241,9 @@ func (c *coder) loop(t *ir.Type, v, at string, depth int) []string {
 func (c *coder) checkElement(t *ir.Type, item, at string, depth int) []string {
 	switch {
 	case t.Nullable && t.CanBeNil():
+		if atLeast(t.MinItems) == 0 && atLeast(t.MinProperties) == 0 {
+			return c.check(t, item, at, depth)
+		}
 		return wrapIf(item+" != nil", c.check(t, item, at, depth))
 	case t.Nullable && t.Kind == ir.Struct:
 		return wrapIf(item+" != nil", c.check(t, item, at, depth))

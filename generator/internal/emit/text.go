@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+
+	"github.com/outboxgen/outboxgen/generator/internal/ir"
 )
 
 const (
@@ -99,12 +101,12 @@ func quote(text string) string { return strconv.Quote(text) }
 // lineWidth is where comments are wrapped.
 const lineWidth = 77
 
-// comment is text as the lines of a comment, without the slashes. Control
-// characters and whatever else an editor might not show are dropped, so that
-// the text cannot end the comment.
+// comment is text as the lines of a comment, without the slashes; paragraphs
+// stay apart. Control characters and whatever else an editor might not show are
+// dropped, so that the text cannot end the comment.
 func comment(text string) []string {
 	var lines []string
-	for _, line := range strings.FieldsFunc(text, func(r rune) bool { return r == '\n' || r == '\r' || r == '\u2028' || r == '\u2029' || r == '\u0085' }) {
+	for line := range strings.SplitSeq(lineBreaks.Replace(text), "\n") {
 		line = strings.Map(func(r rune) rune {
 			switch {
 			case r == '\t':
@@ -114,10 +116,19 @@ func comment(text string) []string {
 			}
 			return r
 		}, line)
-		lines = append(lines, wrap(strings.TrimSpace(line))...)
+		wrapped := wrap(line)
+		if len(wrapped) == 0 && len(lines) > 0 && lines[len(lines)-1] != "" {
+			lines = append(lines, "")
+		}
+		lines = append(lines, wrapped...)
+	}
+	for len(lines) > 0 && lines[len(lines)-1] == "" {
+		lines = lines[:len(lines)-1]
 	}
 	return lines
 }
+
+var lineBreaks = strings.NewReplacer("\r\n", "\n", "\r", "\n", "\u0085", "\n", "\u2028", "\n", "\u2029", "\n")
 
 // wrap breaks a long line between words.
 func wrap(line string) []string {
@@ -167,10 +178,14 @@ func deprecation(deprecated bool) []string {
 	return []string{"", "Deprecated: the schema marks it so."}
 }
 
-// fieldDoc documents a field.
-func fieldDoc(description string, deprecated bool) []string {
-	lines := comment(description)
-	d := deprecation(deprecated)
+// fieldDoc documents a field. The name of a member that no tag can show
+// stands here.
+func fieldDoc(f *ir.Field) []string {
+	lines := comment(f.Doc)
+	if tag(f.JSON, false) == "" {
+		lines = append(lines, comment("The member is called "+strconv.QuoteToASCII(f.JSON)+".")...)
+	}
+	d := deprecation(f.Deprecated)
 	if len(lines) == 0 && len(d) > 0 {
 		d = d[1:]
 	}
@@ -195,28 +210,32 @@ func tag(member string, optional bool) string {
 	return " `json:" + strconv.Quote(member) + "`"
 }
 
-// list joins quoted strings as arguments, over several lines where they are
-// long.
+// list is quoted strings as arguments.
 func list(words []string) string {
 	quoted := make([]string, len(words))
 	for i, w := range words {
 		quoted[i] = quote(w)
 	}
-	one := strings.Join(quoted, ", ")
+	return breakLine(quoted)
+}
+
+// breakLine joins arguments, over several lines where they are long.
+func breakLine(args []string) string {
+	one := strings.Join(args, ", ")
 	if len(one) <= 90 {
 		return one
 	}
 	var b strings.Builder
 	width := 0
-	for i, q := range quoted {
-		if i == 0 || width+len(q) > 100 {
+	for i, arg := range args {
+		if i == 0 || width+len(arg) > 100 {
 			b.WriteString("\n")
 			width = 0
 		} else {
 			b.WriteString(" ")
 		}
-		b.WriteString(q + ",")
-		width += len(q) + 2
+		b.WriteString(arg + ",")
+		width += len(arg) + 2
 	}
 	b.WriteString("\n")
 	return b.String()

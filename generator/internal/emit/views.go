@@ -70,7 +70,7 @@ func (c *coder) structure(n *ir.Named) (string, error) {
 	var required []string
 	for _, f := range n.Fields {
 		view.Fields = append(view.Fields, fieldView{
-			Doc: fieldDoc(f.Doc, f.Deprecated), Name: f.Name, Type: c.field(f), Tag: tag(f.JSON, !f.Required),
+			Doc: fieldDoc(f), Name: f.Name, Type: c.field(f), Tag: tag(f.JSON, !f.Required),
 		})
 		if f.Required {
 			required = append(required, f.JSON)

@@ -137,6 +137,9 @@ func (b *builder) typeOf(s *schema.Schema, at context) *Type {
 			s = target
 		}
 	}
+	if part := sole(s); part != nil {
+		return b.typeOf(part, at)
+	}
 	inner, nullable := b.withoutNull(s)
 	if inner == nil {
 		return &Type{}
@@ -265,21 +268,22 @@ func (b *builder) fill(n *Named, s *schema.Schema) {
 	b.checkSupported(s)
 	n.Doc, n.Deprecated = s.Description, s.Deprecated
 	n.MinProperties, n.MaxProperties = b.count(s.MinProperties), b.count(s.MaxProperties)
-	names := newFieldNames(n)
+	names := newFieldNames()
 	for _, p := range s.Properties {
 		if p.Schema.Bool != nil && !*p.Schema.Bool {
 			b.list.Warnf(p.Pos, "property-never-valid", "no value of %q is valid; it is left to the unknown members", p.Name)
 			continue
 		}
-		f := &Field{JSON: p.Name, Name: names.field(p.Name), Pos: p.Pos}
+		f := &Field{JSON: p.Name, Pos: p.Pos}
 		f.Required = slices.ContainsFunc(s.Required, func(r schema.Name) bool { return r.Text == p.Name })
 		f.Type = b.typeOf(p.Schema, context{parent: n, property: p.Name})
 		b.annotate(f, p.Schema)
+		f.Name = names.field(p.Name, f.Default != nil)
 		n.Fields = append(n.Fields, f)
 	}
 	for _, r := range s.Required {
 		if !slices.ContainsFunc(n.Fields, func(f *Field) bool { return f.JSON == r.Text }) {
-			f := &Field{JSON: r.Text, Name: names.field(r.Text), Pos: r.Pos, Required: true, Type: &Type{Kind: Any, Nullable: true}}
+			f := &Field{JSON: r.Text, Name: names.field(r.Text, false), Pos: r.Pos, Required: true, Type: &Type{Kind: Any, Nullable: true}}
 			n.Fields = append(n.Fields, f)
 		}
 	}
@@ -312,10 +316,16 @@ func (b *builder) annotate(f *Field, s *schema.Schema) {
 		if f.Const == nil {
 			f.Const = constOf(s)
 		}
-		if f.Type.Named != nil || s.Ref == nil {
-			break
+		switch part := sole(s); {
+		case f.Type.Named != nil:
+			s = nil
+		case part != nil:
+			s = part
+		case s.Ref != nil:
+			s = s.Ref.Target
+		default:
+			s = nil
 		}
-		s = s.Ref.Target
 	}
 	if f.Default != nil && f.Default.Kind == schema.Null {
 		f.Default = nil // as good as absent to every reader

@@ -52,26 +52,23 @@ func (b *builder) merge(s *schema.Schema) *schema.Schema {
 			Hint:    "move additionalProperties: false out of the parts, and write unevaluatedProperties: false beside allOf",
 		})
 	}
-	if len(parts) == 1 && len(s.Properties) == 0 {
-		b.alias(s, &m, parts[0])
-	}
 	return &m
 }
 
-// alias makes a combination that adds nothing but annotations to its only part
-// the same as that part, so that it gets no type of its own.
-func (b *builder) alias(s, m, part *schema.Schema) {
+// sole is the only part of an allOf beside which nothing but annotations
+// stands, or nil: such a schema is that part.
+func sole(s *schema.Schema) *schema.Schema {
+	if len(s.AllOf) != 1 || s.Ref != nil {
+		return nil
+	}
 	for keyword := range s.At {
 		switch keyword {
-		case "allOf", "$ref", "title", "description", "default", "examples", "deprecated", "readOnly", "writeOnly", "$comment":
+		case "allOf", "title", "description", "default", "examples", "deprecated", "readOnly", "writeOnly", "$comment":
 		default:
-			return
+			return nil
 		}
 	}
-	if p := b.resolve(part); p != nil {
-		*m = *p
-		b.merged[s] = p
-	}
+	return s.AllOf[0]
 }
 
 // fold takes the keywords of part into m.

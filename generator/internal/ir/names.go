@@ -26,7 +26,7 @@ func (b *builder) request(n *Named, at context) *request {
 		r.parent = at.parent
 		short = goname.Exported(at.property)
 		if strings.HasSuffix(at.suffix, "Item") || strings.HasSuffix(at.suffix, "Value") {
-			short = goname.Exported(singular(at.property))
+			short = goname.Exported(singular(at.property, lastWord(at.suffix)))
 		}
 		if at.parent == nil {
 			short = goname.Exported(strings.TrimSuffix(strings.TrimSuffix(at.suffix, "Item"), "Value") + " " + lastWord(at.suffix))
@@ -65,8 +65,9 @@ func refName(target *schema.Schema) string {
 	return name
 }
 
-// singular is the name of one of several: essay_results gives essay_result.
-func singular(plural string) string {
+// singular is the name of one of several: essay_results gives essay_result. A
+// name that is no plural gets the word otherwise behind it.
+func singular(plural, otherwise string) string {
 	lower := strings.ToLower(plural)
 	for _, end := range []struct{ plural, singular string }{
 		{"ies", "y"}, {"sses", "ss"}, {"xes", "x"}, {"ches", "ch"}, {"shes", "sh"}, {"statuses", "status"}, {"aliases", "alias"}, {"children", "child"}, {"people", "person"},
@@ -77,13 +78,13 @@ func singular(plural string) string {
 	}
 	for _, keep := range []string{"ss", "us", "is", "news", "series", "data", "metadata"} {
 		if strings.HasSuffix(lower, keep) {
-			return plural + "_item"
+			return plural + "_" + otherwise
 		}
 	}
 	if strings.HasSuffix(lower, "s") && len(plural) > 1 {
 		return plural[:len(plural)-1]
 	}
-	return plural + "_item"
+	return plural + "_" + otherwise
 }
 
 // assignNames gives every type its name, the strongest claim first.
@@ -239,7 +240,7 @@ func nameConstants(names names, n *Named) {
 		}
 		name := n.Name + word
 		for k := 2; names[name]; k++ {
-			name = fmt.Sprintf("%s%s_%d", n.Name, word, k)
+			name = fmt.Sprintf("%s%s%d", n.Name, word, k)
 		}
 		names[name] = true
 		n.Enum[i].Name = name
@@ -269,23 +270,26 @@ func namePatterns(names names, n *Named) {
 // fieldNames are the names of one struct's fields and methods.
 type fieldNames map[string]bool
 
-func newFieldNames(*Named) fieldNames {
+func newFieldNames() fieldNames {
 	return fieldNames{"MarshalJSON": true, "UnmarshalJSON": true, "Validate": true, "NewRow": true, "Unknown": true, "Additional": true}
 }
 
 // field is the Go name of a member: by the rules of goname, followed by Field
-// where a method has that name, or by a number where an earlier field has.
-func (n fieldNames) field(name string) string {
+// where a method has that name, or by a number where an earlier field has. One
+// with a default has an accessor, whose name must be free too.
+func (n fieldNames) field(name string, hasDefault bool) string {
 	base := goname.Exported(name)
-	if newFieldNames(nil)[base] {
+	if newFieldNames()[base] {
 		base += "Field"
 	}
 	result := base
-	for i := 2; n[result]; i++ {
+	for i := 2; n[result] || hasDefault && n[result+"OrDefault"]; i++ {
 		result = base + strconv.Itoa(i)
 	}
 	n[result] = true
-	n[result+"OrDefault"] = true
+	if hasDefault {
+		n[result+"OrDefault"] = true
+	}
 	return result
 }
 
