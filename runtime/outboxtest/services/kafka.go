@@ -80,7 +80,12 @@ const (
 // kafkaChoice is what OUTBOXGEN_KAFKA says.
 func kafkaChoice() (kafkaKind, error) {
 	switch choice := kafkaKind(os.Getenv("OUTBOXGEN_KAFKA")); choice {
-	case choiceAny, choiceReal, choiceFake:
+	case choiceFake:
+		if required("kafka") {
+			return "", errors.New("OUTBOXGEN_KAFKA asks for kfake and OUTBOXGEN_REQUIRE for kafka: unset one of them")
+		}
+		return choice, nil
+	case choiceAny, choiceReal:
 		return choice, nil
 	default:
 		return "", fmt.Errorf("OUTBOXGEN_KAFKA is %q; it must be kafka, kfake or unset", choice)

@@ -168,6 +168,13 @@ func TestDatabaseURLIsUsedFirst(t *testing.T) {
 	if got, want := named.URL("x"), server.URL("x"); got != want {
 		t.Errorf("got a database at %s, want %s", got, want)
 	}
+	t.Run("a database of the test's own", func(t *testing.T) {
+		var name string
+		pg := services.Postgres(t)
+		if err := pg.Pool.QueryRow(t.Context(), "SELECT current_database()").Scan(&name); err != nil || name != pg.Database {
+			t.Errorf("connected to %q, error %v; want %q", name, err, pg.Database)
+		}
+	})
 	if err := named.Stop(context.Background(), services.Fast); err == nil {
 		t.Error("the named server could be stopped")
 	}
