@@ -1,0 +1,241 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	outbox "github.com/outboxgen/outboxgen/runtime"
+	"github.com/outboxgen/outboxgen/testdata/service/grading"
+	"github.com/outboxgen/outboxgen/testdata/service/migrations"
+)
+
+// topic is where the sample's only event goes: its type.
+const (
+	topic      = "grading.essay.graded.v1"
+	partitions = 6
+)
+
+// demo is one run.
+type demo struct {
+	options options
+	out     *os.File
+	log     *slog.Logger
+	ledger  *ledger
+
+	parts   parts
+	pool    *pgxpool.Pool
+	service *grading.Service
+
+	mu             sync.Mutex
+	publishedCount int64 // as last read from the table
+	phase          string
+}
+
+func (d *demo) run(ctx context.Context) (v verdict, err error) {
+	began := time.Now()
+	defer func() { err = errors.Join(err, d.parts.stop()) }()
+	if err := d.parts.start(ctx, d.options, d.say); err != nil {
+		return verdict{}, err
+	}
+	if err := d.prepare(ctx); err != nil {
+		return verdict{}, err
+	}
+	defer d.pool.Close()
+
+	relayEnds, err := d.startRelay(ctx)
+	if err != nil {
+		return verdict{}, err
+	}
+	consumerEnds, err := d.startConsumer(ctx)
+	if err != nil {
+		return verdict{}, errors.Join(err, relayEnds())
+	}
+	liveCtx, stopLive := context.WithCancel(ctx)
+	var liveDone sync.WaitGroup
+	liveDone.Go(func() { live(liveCtx, d.out, isTerminal(d.out), d.line) })
+
+	d.say("%d writers change %d batches, %d events in all; one change in %d is rolled back",
+		d.options.writers, d.options.aggregates, d.options.events, rollbackOneIn)
+	err = d.perform(ctx)
+	stopLive()
+	liveDone.Wait()
+	err = errors.Join(err, consumerEnds(), relayEnds(), d.countPublished(context.WithoutCancel(ctx)))
+	if err != nil {
+		return verdict{}, err
+	}
+	d.say("checked every event after %s", time.Since(began).Round(time.Second))
+	return d.ledger.judge(), nil
+}
+
+// prepare makes the tables, the topic and the service.
+func (d *demo) prepare(ctx context.Context) error {
+	var err error
+	if d.pool, err = pgxpool.New(ctx, d.parts.databaseURL); err != nil {
+		return err
+	}
+	err = d.pool.AcquireFunc(ctx, func(conn *pgxpool.Conn) error { return migrations.Up(ctx, conn.Conn()) })
+	if err != nil {
+		return err
+	}
+	if err := createTopic(ctx, d.parts.kafka.Brokers); err != nil {
+		return err
+	}
+	quiet := slog.New(slog.NewTextHandler(io.Discard, nil)) // one line an event is too much here
+	waker, err := d.parts.waker()
+	if err != nil {
+		return err
+	}
+	d.service = grading.New(outbox.New(d.pool, outbox.Options{Waker: waker, Logger: quiet}))
+	for i := range d.options.aggregates {
+		if err := d.service.CreateBatch(ctx, batchName(i)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func createTopic(ctx context.Context, brokers []string) error {
+	client, err := kgo.NewClient(kgo.SeedBrokers(brokers...))
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	_, err = kadm.NewClient(client).CreateTopic(ctx, partitions, 1, nil, topic)
+	if err != nil {
+		return fmt.Errorf("create topic %s: %w", topic, err)
+	}
+	return nil
+}
+
+// perform writes, takes Kafka away and brings it back, and waits until all that
+// was committed was read.
+func (d *demo) perform(ctx context.Context) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var outage sync.WaitGroup
+	outage.Go(func() {
+		if err := d.outage(ctx); err != nil {
+			cancel(err)
+		}
+	})
+	d.setPhase("writing")
+	err := d.write(ctx)
+	if err != nil {
+		cancel(err)
+	}
+	outage.Wait()
+	if err == nil && ctx.Err() == nil {
+		d.setPhase("draining")
+		err = d.drain(ctx)
+	}
+	if cause := context.Cause(ctx); err == nil && cause != nil {
+		err = cause
+	}
+	return err
+}
+
+// outage takes Kafka away once a third of the events are in the table.
+func (d *demo) outage(ctx context.Context) error {
+	if d.options.outage <= 0 {
+		return nil
+	}
+	third := int64(d.options.events / 3)
+	if err := d.until(ctx, func() bool { inserted, _ := d.ledger.counts(); return inserted >= third }); err != nil {
+		return nil //nolint:nilerr // the run ended before the outage began; why is told elsewhere
+	}
+	if err := d.parts.kafka.Stop(); err != nil {
+		return fmt.Errorf("stop Kafka: %w", err)
+	}
+	d.setPhase("Kafka is away")
+	select {
+	case <-ctx.Done():
+	case <-time.After(d.options.outage):
+	}
+	if err := d.parts.kafka.Start(context.WithoutCancel(ctx)); err != nil {
+		return fmt.Errorf("start Kafka again: %w", err)
+	}
+	d.setPhase("Kafka is back")
+	return nil
+}
+
+// drain waits until everything was read. It gives up when nothing has moved for
+// a minute, and the ledger then says what is missing.
+func (d *demo) drain(ctx context.Context) error {
+	const patience = time.Minute
+	last, moved := int64(-1), time.Now()
+	return d.until(ctx, func() bool {
+		inserted, read := d.ledger.counts()
+		if read != last {
+			last, moved = read, time.Now()
+		}
+		return read >= inserted || time.Since(moved) > patience
+	})
+}
+
+// until waits for a condition, or for the end of ctx.
+func (d *demo) until(ctx context.Context, done func() bool) error {
+	ticker := time.NewTicker(10 * time.Millisecond)
+	defer ticker.Stop()
+	for !done() {
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-ticker.C:
+		}
+	}
+	return nil
+}
+
+func (d *demo) setPhase(phase string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.phase = phase
+}
+
+// countPublished reads how many rows of the table are published.
+func (d *demo) countPublished(ctx context.Context) error {
+	rows, err := d.pool.Query(ctx, "SELECT count(*) FROM event_outbox WHERE published_at IS NOT NULL")
+	if err != nil {
+		return err
+	}
+	n, err := pgx.CollectExactlyOneRow(rows, pgx.RowTo[int64])
+	if err != nil {
+		return err
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.publishedCount = n
+	return nil
+}
+
+func (d *demo) published() int64 {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.publishedCount
+}
+
+// line is the live line.
+func (d *demo) line() string {
+	inserted, read := d.ledger.counts()
+	published := d.published()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return fmt.Sprintf("inserted %6d  published %6d  pending %6d  consumed %6d  lag %6d  %s",
+		inserted, published, max(0, inserted-published), read, max(0, inserted-read), d.phase)
+}
+
+func isTerminal(f *os.File) bool {
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}

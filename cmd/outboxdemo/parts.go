@@ -1,0 +1,109 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/redis/rueidis"
+
+	outbox "github.com/outboxgen/outboxgen/runtime"
+	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
+	"github.com/outboxgen/outboxgen/runtime/relay"
+	"github.com/outboxgen/outboxgen/runtime/wake"
+	"github.com/outboxgen/outboxgen/testdata/service/events"
+)
+
+// parts are the servers that the demo runs on.
+type parts struct {
+	databaseURL string
+	kafka       *services.KafkaCluster
+	redisURL    string // "": there is none, and the relay polls
+	stops       []func() error
+}
+
+// start finds or starts them.
+func (p *parts) start(ctx context.Context, o options, say func(string, ...any)) error {
+	began := time.Now()
+	postgres, err := services.StartPostgres(ctx)
+	if err != nil {
+		return err
+	}
+	p.stops = append(p.stops, postgres.Close)
+	database := "outboxdemo_" + uuid.NewString()[:8]
+	if p.databaseURL, err = postgres.CreateDatabase(ctx, database); err != nil {
+		return err
+	}
+	p.stops = append(p.stops, func() error { return postgres.DropDatabase(context.WithoutCancel(ctx), database) })
+	say("Postgres %d is ready", postgres.Version)
+
+	if o.kafka == "kafka" {
+		say("starting Kafka, some seconds")
+		p.kafka, err = services.StartKafka(ctx)
+	} else {
+		p.kafka, err = services.StartKFake()
+	}
+	if err != nil {
+		return err
+	}
+	p.stops = append(p.stops, p.kafka.Close)
+	if o.kafka == "kafka" {
+		say("Kafka is ready at %v", p.kafka.Brokers)
+	} else {
+		say("Kafka is ready: franz-go's in-process kfake (-kafka kafka for the real one)")
+	}
+
+	redis, err := services.StartRedis(ctx)
+	switch {
+	case errors.Is(err, services.ErrNotFound):
+		say("no Redis: the relay polls")
+	case err != nil:
+		return err
+	default:
+		p.stops = append(p.stops, redis.Close)
+		p.redisURL = redis.URL
+		say("Redis is ready, for wake-ups")
+	}
+	say("set-up took %s", time.Since(began).Round(100*time.Millisecond))
+	return nil
+}
+
+// stop ends what start started, last things first.
+func (p *parts) stop() error {
+	var errs []error
+	for i := len(p.stops) - 1; i >= 0; i-- {
+		errs = append(errs, p.stops[i]())
+	}
+	return errors.Join(errs...)
+}
+
+// waker is the service's end of the wake-ups; nil without Redis.
+func (p *parts) waker() (outbox.Waker, error) {
+	if p.redisURL == "" {
+		return nil, nil //nolint:nilnil // an Outbox without a waker wakes nobody
+	}
+	option, err := rueidis.ParseURL(p.redisURL)
+	if err != nil {
+		return nil, fmt.Errorf("the address of Redis: %w", err)
+	}
+	client, err := rueidis.NewClient(option)
+	if err != nil {
+		return nil, fmt.Errorf("connect to Redis: %w", err)
+	}
+	p.stops = append(p.stops, func() error { client.Close(); return nil })
+	return wake.Redis(client, events.Service), nil
+}
+
+// wakeSource is the relay's end; nil without Redis.
+func (p *parts) wakeSource() (relay.WakeSource, error) {
+	if p.redisURL == "" {
+		return nil, nil //nolint:nilnil // a relay without a source polls
+	}
+	option, err := rueidis.ParseURL(p.redisURL)
+	if err != nil {
+		return nil, fmt.Errorf("the address of Redis: %w", err)
+	}
+	return wake.RedisSource(option, events.Service, wake.SourceOptions{}), nil
+}

@@ -1,0 +1,57 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+)
+
+// run is the demo; it returns the exit code.
+func run(args []string, getenv func(string) string, stdout *os.File, stderr io.Writer) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	o, err := parseOptions(args, stderr)
+	if errors.Is(err, flag.ErrHelp) {
+		return 0
+	}
+	if err != nil {
+		_, _ = fmt.Fprintf(stderr, "outboxdemo: %v\n", err)
+		return 2
+	}
+	level := slog.LevelError
+	if getenv("OUTBOXDEMO_LOG") != "" {
+		level = slog.LevelDebug
+	}
+	d := &demo{
+		options: o,
+		out:     stdout,
+		log:     slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level})),
+		ledger:  newLedger(),
+	}
+	v, err := d.run(ctx)
+	if err != nil {
+		_, _ = fmt.Fprintf(stderr, "outboxdemo: %v\n", err)
+		return 1
+	}
+	for _, p := range v.Problems {
+		_, _ = fmt.Fprintln(stdout, "  "+p)
+	}
+	_, _ = fmt.Fprintf(stdout, "demo: inserted=%d published=%d consumed=%d lost=%d duplicated=%d out_of_order=%d\n",
+		v.Inserted, d.published(), v.Consumed, v.Lost+v.Invented, v.Duplicated, v.OutOfOrder)
+	if !v.OK() {
+		return 1
+	}
+	return 0
+}
+
+// say prints a step of the demo.
+func (d *demo) say(format string, args ...any) {
+	_, _ = fmt.Fprintf(d.out, "%s %s\n", time.Now().Format("15:04:05"), fmt.Sprintf(format, args...))
+}

@@ -1,0 +1,90 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+const (
+	// rollbackOneIn is how many changes there are for one that is rolled back.
+	rollbackOneIn = 50
+	// uniqueViolation is the SQLSTATE of an essay that is graded already.
+	uniqueViolation = "23505"
+	// writingTakes is how long the writers are given, so that there is a before,
+	// a while and an after of the outage.
+	writingTakes = 10 * time.Second
+)
+
+func batchName(i int) string { return fmt.Sprintf("batch-%04d", i) }
+
+// write has the writers grade essays until the events are in.
+func (d *demo) write(ctx context.Context) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var (
+		writers sync.WaitGroup
+		started atomic.Int64
+		began   = time.Now()
+	)
+	for w := range d.options.writers {
+		random := rand.New(rand.NewPCG(uint64(w), 1))
+		writers.Go(func() {
+			for ctx.Err() == nil {
+				n := started.Add(1)
+				if n > int64(d.options.events) {
+					return
+				}
+				due := began.Add(writingTakes * time.Duration(n) / time.Duration(d.options.events))
+				if err := sleepUntil(ctx, due); err != nil {
+					return
+				}
+				if err := d.grade(ctx, random); err != nil {
+					cancel(err)
+				}
+			}
+		})
+	}
+	writers.Wait()
+	return context.Cause(ctx)
+}
+
+// grade grades one essay of some batch; now and then it first tries one that was
+// graded already, whose transaction is rolled back with its event.
+func (d *demo) grade(ctx context.Context, random *rand.Rand) error {
+	batch := batchName(random.IntN(d.options.aggregates))
+	essay := uuid.New()
+	number, err := d.service.Grade(ctx, batch, essay, random.Float64())
+	if err != nil {
+		return err
+	}
+	d.ledger.commit(change{batch, number})
+	if random.IntN(rollbackOneIn) > 0 {
+		return nil
+	}
+	_, err = d.service.Grade(ctx, batch, essay, random.Float64())
+	if pg := (*pgconn.PgError)(nil); errors.As(err, &pg) && pg.Code == uniqueViolation {
+		return nil
+	}
+	return fmt.Errorf("an essay was graded twice: %w", err)
+}
+
+func sleepUntil(ctx context.Context, due time.Time) error {
+	wait := time.Until(due)
+	if wait <= 0 {
+		return nil
+	}
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-time.After(wait):
+		return nil
+	}
+}

@@ -1,0 +1,86 @@
+-- +goose Up
+-- The outbox: one row is one event to publish. Defaults are evaluated in the
+-- order of the columns, so tx stands before seq: a row's transaction has its id
+-- before the row has its number.
+--
+-- fillfactor stays at its default: published_at is part of index predicates, so
+-- settling a row can never be a HOT update, and free room on the page would only
+-- make the table larger. Autovacuum comes by share of the table, which a week of
+-- published rows makes large: hence the lower share.
+CREATE TABLE event_outbox (
+    id              uuid         NOT NULL DEFAULT gen_random_uuid() PRIMARY KEY,
+    aggregate_id    varchar(255) NOT NULL,
+    aggregate_type  varchar(100) NOT NULL,
+    event_type      varchar(255) NOT NULL,
+    event_data      json         NOT NULL,
+    event_key       varchar(255),
+    created_at      timestamptz  NOT NULL DEFAULT now(),
+    published_at    timestamptz,
+    retry_count     integer      NOT NULL DEFAULT 0,
+    last_error      text,
+    tx              xid8         DEFAULT pg_current_xact_id(),
+    seq             bigint       NOT NULL GENERATED ALWAYS AS IDENTITY,
+    topic           varchar(255) NOT NULL,
+    headers         json,
+    next_attempt_at timestamptz,
+    dead_at         timestamptz
+) WITH (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 1000);
+
+CREATE INDEX ix_event_outbox_unpublished ON event_outbox (seq) WHERE published_at IS NULL AND dead_at IS NULL;
+
+CREATE INDEX ix_event_outbox_aggregate ON event_outbox (aggregate_type, aggregate_id);
+
+CREATE INDEX ix_event_outbox_tx ON event_outbox (tx);
+
+CREATE INDEX ix_event_outbox_held ON event_outbox (seq)
+    WHERE (next_attempt_at IS NOT NULL OR dead_at IS NOT NULL) AND published_at IS NULL;
+
+-- Who leads: one row for each outbox.
+CREATE TABLE event_outbox_lease (
+    name         varchar(63) NOT NULL DEFAULT 'event_outbox' PRIMARY KEY,
+    epoch        bigint      NOT NULL DEFAULT 0,
+    beat         bigint      NOT NULL DEFAULT 0,
+    holder       uuid,
+    backends     jsonb       NOT NULL DEFAULT '[]',
+    suspect_seq  bigint,
+    unclean_ends integer     NOT NULL DEFAULT 0,
+    updated_at   timestamptz NOT NULL DEFAULT now()
+);
+
+-- What operators did to dead letters. A replay that the relay has not yet taken
+-- up has no applied_at.
+CREATE TABLE event_outbox_audit (
+    id         bigint       NOT NULL GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    at         timestamptz  NOT NULL DEFAULT now(),
+    actor      varchar(255) NOT NULL,
+    action     varchar(20)  NOT NULL CHECK (action IN ('replay', 'discard')),
+    seq        bigint       NOT NULL,
+    event_id   uuid         NOT NULL,
+    event_type varchar(255) NOT NULL,
+    topic      varchar(255),
+    event_key  varchar(255),
+    reason     text,
+    applied_at timestamptz
+);
+
+CREATE INDEX ix_event_outbox_audit_pending ON event_outbox_audit (seq) WHERE action = 'replay' AND applied_at IS NULL;
+
+-- What consumers have handled. The index on handled_at is for forgetting.
+CREATE TABLE event_inbox (
+    consumer   varchar(255) NOT NULL,
+    event_id   uuid         NOT NULL,
+    handled_at timestamptz  NOT NULL DEFAULT now(),
+    PRIMARY KEY (consumer, event_id)
+);
+
+CREATE INDEX ix_event_inbox_handled_at ON event_inbox (handled_at);
+
+-- +goose Down
+-- Drops every event with its table, published or not.
+DROP TABLE IF EXISTS event_inbox;
+
+DROP TABLE IF EXISTS event_outbox_audit;
+
+DROP TABLE IF EXISTS event_outbox_lease;
+
+DROP TABLE IF EXISTS event_outbox;
