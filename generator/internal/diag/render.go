@@ -20,7 +20,7 @@ const maxSnippet = 160
 // name in Pos.File.
 type Sources map[string][]byte
 
-// ANSI sequences; all of them empty without colour.
+// ANSI sequences; all of them empty without color.
 type palette struct{ bold, red, yellow, blue, reset string }
 
 // Plain writes one `file:line:col: message` line for each finding, for logs

@@ -43,7 +43,7 @@ func fold(s string) string {
 }
 
 // distance is the number of insertions, deletions, substitutions and swaps of
-// neighbours between a and b; limit when it is at least that.
+// neighbors between a and b; limit when it is at least that.
 func distance(a, b string, limit int) int {
 	x, y := []rune(a), []rune(b)
 	if len(x)-len(y) >= limit || len(y)-len(x) >= limit {

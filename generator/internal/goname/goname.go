@@ -28,7 +28,7 @@ func Exported(s string) string {
 // Title is an exported identifier for a title that somebody wrote with care:
 // as Exported, but inside a word nothing is changed, so that
 // CJAssessmentCompleted and LlmConfig stay as they are. A word in lower case
-// is still capitalised.
+// is still capitalized.
 func Title(s string) string {
 	var b strings.Builder
 	for _, w := range chunks(s) {
@@ -117,7 +117,7 @@ func capital(word string) string {
 	if initialism(upper) {
 		return upper
 	}
-	if stem, ok := strings.CutSuffix(upper, "S"); ok && pluralised(stem) {
+	if stem, ok := strings.CutSuffix(upper, "S"); ok && pluralized(stem) {
 		return stem + "s"
 	}
 	if word == upper && len(word) > 1 && strings.ContainsFunc(word, unicode.IsLetter) && mixedDigits(word) {
@@ -134,7 +134,7 @@ func mixedDigits(word string) bool {
 	return strings.ContainsFunc(word, unicode.IsDigit)
 }
 
-func pluralised(stem string) bool {
+func pluralized(stem string) bool {
 	return initialism(stem) && stem != "HTTP" && stem != "DN" && stem != "T" && stem != "O"
 }
 
@@ -276,7 +276,7 @@ func pluralEnd(r []rune, start, i int) bool {
 	if r[i+1] != 's' || i+2 < len(r) && !unicode.IsUpper(r[i+2]) {
 		return false
 	}
-	return pluralised(string(r[start : i+1]))
+	return pluralized(string(r[start : i+1]))
 }
 
 // codeRun reports whether word is capitals and digits only (UTF8, A1B2), in

@@ -159,8 +159,8 @@ func (b *builder) member(s *Schema, m Member) {
 }
 
 // unknown reports a keyword that the dialect does not have.
-func (b *builder) unknown(f diag.Finding, misspelt bool) {
-	if b.policy == foreign || b.policy == library && !misspelt {
+func (b *builder) unknown(f diag.Finding, misspelled bool) {
+	if b.policy == foreign || b.policy == library && !misspelled {
 		f.Severity = diag.Warning
 		f.Message += ", which is ignored"
 	} else if f.Hint == "" {

@@ -78,7 +78,7 @@ func (g *globber) walk(dir string, segments []string) error {
 	}
 	return g.each(dir, func(e fs.DirEntry) error {
 		if ok, err := path.Match(segments[0], e.Name()); err != nil || !ok || hidden(e.Name()) {
-			return err //nolint:wrapcheck // the pattern was checked
+			return err
 		}
 		return g.enter(path.Join(dir, e.Name()), segments[1:])
 	})

@@ -194,7 +194,7 @@ func (l *loader) file(name string) (u *unit, problem string) {
 	return u, ""
 }
 
-// openAPI recognises a file that holds schemas but is none itself; its schemas
+// openAPI recognizes a file that holds schemas but is none itself; its schemas
 // are read when something refers to them.
 func openAPI(u *unit, v *Value) bool {
 	if v.Kind != Object {

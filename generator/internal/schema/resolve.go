@@ -70,6 +70,10 @@ func (l *loader) follow(p pendingRef) *failure {
 			p.ref.Target = s
 			return nil
 		}
+		if isAnchor(p.ref.Text) && path.Ext(p.ref.Text) == "" {
+			return &failure{id: "dangling-reference", message: fmt.Sprintf("%s defines no schema %s", diag.Quote(p.from.unit.doc.Path), diag.Quote(p.ref.Text)),
+				hint: l.didYouMean(p.ref.Text, p.from.unit.definitions)}
+		}
 	}
 	u, err := url.Parse(p.ref.Text)
 	if err != nil {
@@ -97,9 +101,25 @@ func (l *loader) didYouMean(name string, candidates func() []string) string {
 	return diag.DidYouMean(name, candidates())
 }
 
+// definitionsAt is where files keep schemas to refer to.
+func definitionsAt() []string { return []string{"/components/schemas/", "/$defs/", "/definitions/"} }
+
+// definitions lists the names that a discriminator may use without a path.
+func (u *unit) definitions() []string {
+	var names []string
+	for pointer := range u.byPointer {
+		for _, at := range definitionsAt() {
+			if name, ok := strings.CutPrefix(pointer, at); ok && !strings.Contains(name, "/") {
+				names = append(names, name)
+			}
+		}
+	}
+	return names
+}
+
 // definition is the schema that a discriminator names without a path.
 func definition(u *unit, name string) *Schema {
-	for _, at := range []string{"/components/schemas/", "/$defs/", "/definitions/"} {
+	for _, at := range definitionsAt() {
 		if s := u.byPointer[at+escapePointer(name)]; s != nil {
 			return s
 		}
@@ -179,15 +199,15 @@ func (l *loader) localFile(name string) (*resource, *failure) {
 	if problem != "" {
 		f := &failure{id: "unknown-file", message: fmt.Sprintf("%s: %s", diag.Quote(name), problem)}
 		if problem == noSuchFile {
-			f.hint = l.didYouMean(path.Base(name), func() []string { return l.neighbours(name) })
+			f.hint = l.didYouMean(path.Base(name), func() []string { return l.neighbors(name) })
 		}
 		return nil, f
 	}
 	return u.resources[0], nil
 }
 
-// neighbours lists what stands in the folder of the file called name.
-func (l *loader) neighbours(name string) []string {
+// neighbors lists what stands in the folder of the file called name.
+func (l *loader) neighbors(name string) []string {
 	entries, err := fs.ReadDir(l.fsys, path.Dir(name))
 	if err != nil {
 		return nil

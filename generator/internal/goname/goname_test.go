@@ -1,0 +1,160 @@
+package goname_test
+
+import (
+	"go/token"
+	"testing"
+
+	"github.com/outboxgen/outboxgen/generator/internal/goname"
+)
+
+func TestExported(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]string{
+		"entity_id":                "EntityID",
+		"entityId":                 "EntityID",
+		"EntityID":                 "EntityID",
+		"schemaUri":                "SchemaURI",
+		"chainId":                  "ChainID",
+		"id":                       "ID",
+		"ids":                      "IDs",
+		"successful_essay_ids":     "SuccessfulEssayIDs",
+		"userIDs":                  "UserIDs",
+		"UserIDsSeen":              "UserIDsSeen",
+		"urls":                     "URLs",
+		"cj_assessment_job_id":     "CJAssessmentJobID",
+		"CJAssessmentCompleted":    "CJAssessmentCompleted",
+		"llm_config_overrides":     "LLMConfigOverrides",
+		"content_md5_hash":         "ContentMD5Hash",
+		"nlp_metrics_json":         "NLPMetricsJSON",
+		"HTTPServer":               "HTTPServer",
+		"getHTTPResponse":          "GetHTTPResponse",
+		"completed_successfully":   "CompletedSuccessfully",
+		"COMPLETED_SUCCESSFULLY":   "CompletedSuccessfully",
+		"HIGH":                     "High",
+		"ENG5":                     "ENG5",
+		"SV1":                      "SV1",
+		"class.updated":            "ClassUpdated",
+		"dev.cdevents.build.0.3.0": "DevCdeventsBuild030",
+		"original-essay":           "OriginalEssay",
+		"text with spaces":         "TextWithSpaces",
+		"parent's":                 "Parents",
+		"3d_model":                 "X3dModel",
+		"42":                       "X42",
+		"-1":                       "Minus1",
+		"A":                        "A",
+		"A+":                       "APlus",
+		"A-":                       "AMinus",
+		"+":                        "Plus",
+		"-":                        "Minus",
+		"*":                        "Star",
+		"<=":                       "LessEqual",
+		"":                         "X",
+		"  ":                       "X",
+		"åäö":                      "Åäö",
+		"straße_id":                "StraßeID",
+		"名前":                       "X名前",
+		"type":                     "Type",
+		"$ref":                     "Ref",
+		"@type":                    "Type",
+		"utf8_text":                "UTF8Text",
+		"io":                       "IO",
+		"v1":                       "V1",
+		"\x00\x01":                 "X",
+		"a\"`\n};func":             "AFunc",
+		"Foo[Bar]":                 "FooBar",
+		"pkg.module__Model-Input":  "PkgModuleModelInput",
+	} {
+		got := goname.Exported(in)
+		if got != want {
+			t.Errorf("Exported(%q) = %s, want %s", in, got, want)
+		}
+		if !token.IsExported(got) || !token.IsIdentifier(got) {
+			t.Errorf("Exported(%q) = %s, which is no exported identifier", in, got)
+		}
+	}
+}
+
+func TestTitleLeavesWordsAsTheyAreWritten(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]string{
+		"CJAssessmentCompleted":     "CJAssessmentCompleted",
+		"LlmConfig":                 "LlmConfig",
+		"Build finished event":      "BuildFinishedEvent",
+		"batch done":                "BatchDone",
+		"order id":                  "OrderID",
+		"iOSBuild":                  "IOSBuild",
+		"SpellcheckPhaseCompleted ": "SpellcheckPhaseCompleted",
+		"HTTPValidationError":       "HTTPValidationError",
+		"Class (updated)":           "ClassUpdated",
+	} {
+		if got := goname.Title(in); got != want {
+			t.Errorf("Title(%q) = %s, want %s", in, got, want)
+		}
+	}
+}
+
+func TestUnexported(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]string{
+		"entity_id":             "entityID",
+		"ID":                    "id",
+		"IDs":                   "ids",
+		"URLPath":               "urlPath",
+		"CJAssessmentCompleted": "cjAssessmentCompleted",
+		"type":                  "typeValue",
+		"string":                "stringValue",
+		"len":                   "lenValue",
+		"init":                  "initValue",
+		"42":                    "x42",
+		"":                      "x",
+		"åäö":                   "åäö",
+	} {
+		got := goname.Unexported(in)
+		if got != want {
+			t.Errorf("Unexported(%q) = %s, want %s", in, got, want)
+		}
+		if token.IsExported(got) || !token.IsIdentifier(got) || goname.Reserved(got) {
+			t.Errorf("Unexported(%q) = %s, which cannot be declared", in, got)
+		}
+	}
+}
+
+func TestPackage(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]string{
+		"events":        "events",
+		"cj-events":     "cjevents",
+		"CJ_Events":     "cjevents",
+		"3d":            "pkg3d",
+		"type":          "typepkg",
+		"string":        "stringpkg",
+		"åäö":           "pkg",
+		"":              "pkg",
+		"github.com/a.": "githubcoma",
+	} {
+		if got := goname.Package(in); got != want {
+			t.Errorf("Package(%q) = %s, want %s", in, got, want)
+		}
+	}
+}
+
+// Whatever a schema calls something, what comes out can be declared, and
+// saying it twice changes nothing.
+func FuzzNames(f *testing.F) {
+	for _, seed := range []string{"entity_id", "A+", "名前", "\xff", "ǅungla", "١٢", "a\u200bb", "ªb", "ﬁ", "Ⅷ"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, in string) {
+		for _, name := range []string{goname.Exported(in), goname.Title(in)} {
+			if !token.IsExported(name) || !token.IsIdentifier(name) {
+				t.Errorf("%q gives %q, which is no exported identifier", in, name)
+			}
+		}
+		if name := goname.Unexported(in); token.IsExported(name) || !token.IsIdentifier(name) || goname.Reserved(name) {
+			t.Errorf("%q gives %q, which cannot be declared", in, name)
+		}
+		if name := goname.Package(in); !token.IsIdentifier(name) || goname.Reserved(name) {
+			t.Errorf("%q gives the package %q", in, name)
+		}
+	})
+}

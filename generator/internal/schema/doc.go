@@ -1,0 +1,58 @@
+// Package schema reads what a run of the generator works on: the config
+// outboxgen.yaml, the event schemas that it names, and whatever those refer
+// to. It turns every dialect of JSON Schema, in YAML or JSON, into one model in
+// the terms of 2020-12, in which each part knows its place in the source.
+//
+// Nothing stops at the first problem. Each goes to a diag.List with the place
+// of the value or the name that is wrong, and reading goes on; only a syntax
+// error ends its own file.
+//
+// # Reading
+//
+// YAML is 1.2 with the core schema: no, on and 2020-01-02 are strings, 0o17 is
+// fifteen. Names are strings, given once; merge keys, a second document, tags
+// that JSON has no word for, infinities and numbers beyond reason are errors.
+// Anchors and aliases are allowed, and count as often as they are used. The
+// characters that end a line in YAML 1.1 and not in 1.2 are refused, because
+// two readers of the file would not agree. JSON is RFC 8259, and in addition
+// refuses duplicate names and halves of surrogate pairs. Columns count
+// characters; a line ends with LF, CR LF or CR.
+//
+// # Keywords
+//
+// In a file that describes an event, a keyword that its dialect does not have
+// is an error: most are misspelled, and would silently allow everything. Files
+// without x-outbox may come from elsewhere and carry words of their own: there
+// only what looks like a misspelling is an error, the rest a warning, and so it
+// is with an enum that is empty or repeats a value. LoadFile, which serves
+// comparisons, makes warnings of all of them. Annotations whose names begin
+// with x- pass everywhere, as do those of OpenAPI.
+//
+// $dynamicRef and $recursiveRef are followed like $ref: to the anchor that is
+// nearest in the text, not to that of the schema that validation came from.
+//
+// # References
+//
+// A reference is resolved against the base URI that $id gives, and found among
+// the ids of all files that are loaded. One that is a relative path, and names
+// no id, is the path of a file beside the one that it stands in; the ending
+// may be left out. Such files are loaded on the way, as libraries: an x-outbox
+// in them makes no event. Nothing is fetched, and the file system that
+// everything is read from ends at the folder of the config, symbolic links
+// included. A JSON Pointer may lead to a place that no keyword makes a schema,
+// such as the components of an OpenAPI file; being referred to makes it one.
+//
+// References that lead back to themselves without stepping into a property or
+// an item are errors, so that walking a schema in place always ends. Recursion
+// through values is fine.
+//
+// # Events
+//
+// An event is a file that schemas: matches and that has x-outbox at its root,
+// or an entry of events: in the config; described in both is an error. Types
+// and Go names are unique. The pointers for the aggregate id, the key and the
+// correlation id lead through properties, $ref and allOf, and through a union
+// whose other branch is null, to a string, an integer or a uuid; strings that
+// become another type in Go, such as times, have no one spelling and are
+// refused.
+package schema
