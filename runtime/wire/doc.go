@@ -24,11 +24,17 @@
 //
 // # Times
 //
-// A date-time is decoded to a time.Time of the same instant and the same
-// offset, and written back in RFC 3339 with as many fractional digits as it
-// needs, at most nine. So an unchanged value gives an equal instant at an equal
-// offset; "+00:00" comes back as "Z", and "12:00:00.500Z" as "12:00:00.5Z". A
-// tenth fractional digit and a leap second have no time.Time and are errors.
+// A date-time is decoded to a time.Time of the same instant and offset, and an
+// unchanged one is written back as the same text: "12:00:00.500000Z" keeps its
+// six digits and "+00:00" does not become "Z". For that a time that was not
+// written in the shortest form carries a location of its own, which is called
+// UTC and equals it; compare with Time.Equal (as cmp.Diff does), not with ==.
+// What is not kept: superfluous zeros beside an offset other than zero, lower
+// case t and z, more than nine digits. A tenth digit other than zero, and a leap
+// second, have no time.Time and are errors. A time.Time that was made in Go is
+// written in RFC 3339 with as many digits as it needs.
+//
+// A UUID is written in lower case, a duration without parts that are zero.
 //
 // # Strings
 //

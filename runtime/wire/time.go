@@ -36,29 +36,83 @@ func parseDateTime(b []byte) (time.Time, bool) {
 	if !ok {
 		return time.Time{}, false
 	}
-	clock, ok := parseTimeOfDay(b[11:])
+	clock, digits, ok := parseClock(b[11:])
 	if !ok {
 		return time.Time{}, false
 	}
 	zone := time.UTC
-	if clock.Offset != 0 {
+	switch zulu := b[len(b)-1]|0x20 == 'z'; {
+	case clock.Offset != 0:
 		zone = time.FixedZone("", clock.Offset*60)
+	case !zulu:
+		zone = written[1][digits]
+	case digits > shortest(clock.Nanosecond):
+		zone = written[0][digits]
 	}
 	return time.Date(date.Year, date.Month, date.Day, clock.Hour, clock.Minute, clock.Second, clock.Nanosecond, zone), true
+}
+
+// written are zones that equal UTC and remember how a date-time was written:
+// with Z or with +00:00, and with how many fractional digits. Most languages
+// write a fixed number of digits, and an unchanged value shall come back as the
+// same text.
+var written = func() (zones [2][10]*time.Location) {
+	for i := range zones {
+		for digits := range zones[i] {
+			zones[i][digits] = time.FixedZone("UTC", 0)
+		}
+	}
+	return zones
+}()
+
+// howWritten is what written remembers of a zone.
+func howWritten(zone *time.Location) (digits int, plus, ok bool) {
+	for i := range written {
+		for digits, z := range written[i] {
+			if z == zone {
+				return digits, i == 1, true
+			}
+		}
+	}
+	return 0, false, false
+}
+
+// shortest is how many fractional digits a number of nanoseconds needs.
+func shortest(nanoseconds int) int {
+	if nanoseconds == 0 {
+		return 0
+	}
+	digits := 9
+	for ; nanoseconds%10 == 0; nanoseconds /= 10 {
+		digits--
+	}
+	return digits
 }
 
 // DateTime writes a date-time. A year outside 0 to 9999, or an offset that is
 // not whole minutes, cannot be written.
 func (e *Encoder) DateTime(t time.Time) {
-	_, offset := t.Zone()
-	if year := t.Year(); year < 0 || year > 9999 {
+	name, offset := t.Zone()
+	year, month, day := t.Date()
+	if year < 0 || year > 9999 {
 		e.fail("a date-time must lie in the years 0 to 9999")
 	} else if offset%60 != 0 {
 		e.fail("a date-time's offset must be whole minutes")
 	}
-	e.buf = append(e.buf, '"')
-	e.buf = t.AppendFormat(e.buf, time.RFC3339Nano)
-	e.buf = append(e.buf, '"')
+	hour, minute, second := t.Clock()
+	digits, plus := shortest(t.Nanosecond()), false
+	if offset == 0 && name == "UTC" && t.Location() != time.UTC {
+		kept, keptPlus, _ := howWritten(t.Location())
+		digits, plus = max(digits, kept), keptPlus
+	}
+	b := append(e.buf, '"')
+	b = Date{year, month, day}.appendTo(b)
+	b = append(b, 'T')
+	b = appendClock(b, TimeOfDay{hour, minute, second, t.Nanosecond(), offset / 60}, digits)
+	if plus {
+		b = append(b[:len(b)-1], "+00:00"...)
+	}
+	e.buf = append(b, '"')
 }
 
 // A Date is a day without a time or a zone. The zero Date is not a date.
@@ -166,13 +220,20 @@ func (t *TimeOfDay) UnmarshalText(text []byte) (err error) {
 	return err
 }
 
-func (t TimeOfDay) appendTo(b []byte) []byte {
+func (t TimeOfDay) appendTo(b []byte) []byte { return appendClock(b, t, shortest(t.Nanosecond)) }
+
+// appendClock appends a time with so many fractional digits.
+func appendClock(b []byte, t TimeOfDay, digits int) []byte {
 	b = appendPadded(b, t.Hour, 2)
 	b = append(b, ':')
 	b = appendPadded(b, t.Minute, 2)
 	b = append(b, ':')
 	b = appendPadded(b, t.Second, 2)
-	b = appendFraction(b, t.Nanosecond)
+	if digits > 0 {
+		b = append(b, '.')
+		b = appendPadded(b, t.Nanosecond, 9)
+		b = b[:len(b)-9+digits]
+	}
 	if t.Offset == 0 {
 		return append(b, 'Z')
 	}
@@ -201,16 +262,21 @@ func (e *Encoder) TimeOfDay(t TimeOfDay) {
 }
 
 func parseTimeOfDay(b []byte) (TimeOfDay, bool) {
-	var t TimeOfDay
+	t, _, ok := parseClock(b)
+	return t, ok
+}
+
+// parseClock also says how many fractional digits there were, at most nine.
+func parseClock(b []byte) (t TimeOfDay, digits int, ok bool) {
 	if len(b) < len("15:04:05Z") || b[2] != ':' || b[5] != ':' {
-		return t, false
+		return t, 0, false
 	}
 	var ok1, ok2, ok3 bool
 	t.Hour, ok1 = number(b[:2])
 	t.Minute, ok2 = number(b[3:5])
 	t.Second, ok3 = number(b[6:8])
 	if !ok1 || !ok2 || !ok3 || t.Hour > 23 || t.Minute > 59 || t.Second > 59 {
-		return t, false
+		return t, 0, false
 	}
 	b = b[8:]
 	if b[0] == '.' {
@@ -218,20 +284,20 @@ func parseTimeOfDay(b []byte) (TimeOfDay, bool) {
 		for end < len(b) && '0' <= b[end] && b[end] <= '9' {
 			end++
 		}
-		digits := b[1:end]
-		for len(digits) > 9 && digits[len(digits)-1] == '0' {
-			digits = digits[:len(digits)-1]
+		fraction := b[1:end]
+		for len(fraction) > 9 && fraction[len(fraction)-1] == '0' {
+			fraction = fraction[:len(fraction)-1]
 		}
-		if end == 1 || len(digits) > 9 {
-			return t, false
+		if digits = len(fraction); digits == 0 || digits > 9 {
+			return t, 0, false
 		}
-		t.Nanosecond, _ = number(digits)
-		for range 9 - len(digits) {
+		t.Nanosecond, _ = number(fraction)
+		for range 9 - digits {
 			t.Nanosecond *= 10
 		}
 		b = b[end:]
 	}
-	return t, parseOffset(b, &t.Offset)
+	return t, digits, parseOffset(b, &t.Offset)
 }
 
 func parseOffset(b []byte, minutes *int) bool {
@@ -275,19 +341,4 @@ func appendPadded(b []byte, n, width int) []byte {
 		b = append(b, '0')
 	}
 	return strconv.AppendInt(b, int64(n), 10)
-}
-
-// appendFraction appends nanoseconds as a decimal fraction without trailing
-// zeros; none for zero.
-func appendFraction(b []byte, nanoseconds int) []byte {
-	if nanoseconds == 0 {
-		return b
-	}
-	text := fmt.Sprintf("%09d", nanoseconds)
-	end := len(text)
-	for text[end-1] == '0' {
-		end--
-	}
-	b = append(b, '.')
-	return append(b, text[:end]...)
 }
