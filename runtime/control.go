@@ -138,9 +138,11 @@ func (s *sqlScanner) quoted(quote byte, backslash bool) {
 		switch c := s.text[s.pos]; {
 		case backslash && c == '\\':
 			s.pos++
+		case c == quote && strings.HasPrefix(s.text[s.pos+1:], string(quote)):
+			s.pos++ // doubled, it stands for itself
 		case c == quote:
 			s.pos++
-			return // a doubled quote goes on as another string, which is as good
+			return
 		}
 	}
 	s.pos = len(s.text)

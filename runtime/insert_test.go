@@ -1,0 +1,235 @@
+package outbox_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	outbox "github.com/outboxgen/outboxgen/runtime"
+	"github.com/outboxgen/outboxgen/runtime/outboxtest"
+)
+
+// mixed makes n events of two types, some with an id of the caller's.
+func mixed(n int) (events []outbox.Event, want []string) {
+	for i := range n {
+		var e outbox.Event = Graded{EssayID: key(i), Grade: i}
+		id := key(i)
+		switch {
+		case i%100 == 7:
+			e = outbox.With(e, outbox.WithID(outbox.DeterministicID(uuid.NameSpaceURL, id)))
+		case i%3 == 1:
+			e = outbox.With(Moved{To: id}, outbox.WithAggregateID(id))
+		}
+		events, want = append(events, e), append(want, id)
+	}
+	return events, want
+}
+
+func aggregateIDs(rows []outboxtest.StoredRow) []string {
+	var ids []string
+	for _, r := range rows {
+		ids = append(ids, r.AggregateID)
+	}
+	return ids
+}
+
+// Ten thousand events of two types keep their order, on every kind of
+// transaction.
+func TestInsertAllKeepsTheOrder(t *testing.T) {
+	t.Parallel()
+	events, want := mixed(10_000)
+	for name, run := range map[string]func(t *testing.T, pool *pgxpool.Pool) error{
+		"riding": func(t *testing.T, pool *pgxpool.Pool) error {
+			return newOutbox(t, pool, outbox.Options{}).InTx(t.Context(), func(ctx context.Context, tx *outbox.Tx) error {
+				return outbox.InsertAll(ctx, tx, insertRows, events...)
+			})
+		},
+		"riding, one by one": func(t *testing.T, pool *pgxpool.Pool) error {
+			return newOutbox(t, pool, outbox.Options{}).InTx(t.Context(), func(ctx context.Context, tx *outbox.Tx) error {
+				for _, e := range events {
+					if err := outbox.Insert(ctx, tx, insertRows, e); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+		},
+		"after a raw savepoint": func(t *testing.T, pool *pgxpool.Pool) error {
+			return newOutbox(t, pool, outbox.Options{}).InTx(t.Context(), func(ctx context.Context, tx *outbox.Tx) error {
+				_, err := tx.Exec(ctx, "savepoint a")
+				return errors.Join(err, outbox.InsertAll(ctx, tx, insertRows, events...))
+			})
+		},
+		"plain": func(t *testing.T, pool *pgxpool.Pool) error {
+			return pgx.BeginFunc(t.Context(), pool, func(tx pgx.Tx) error {
+				return outbox.InsertAll(t.Context(), tx, insertRows, events...)
+			})
+		},
+		"without batches": func(t *testing.T, pool *pgxpool.Pool) error {
+			return pgx.BeginFunc(t.Context(), pool, func(tx pgx.Tx) error {
+				return outbox.InsertAll(t.Context(), bare{tx}, insertRows, events...)
+			})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			pg := newDatabase(t)
+			if err := run(t, pg.Pool); err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(want, aggregateIDs(outboxtest.Pending(t, pg.Pool))); diff != "" {
+				t.Errorf("order (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// bare is a Transaction that is no pgx.Tx.
+type bare struct{ outbox.Transaction }
+
+// Every way of pgx to run statements, poolers' favourites among them, carries
+// single and many events.
+func TestEveryQueryExecMode(t *testing.T) {
+	t.Parallel()
+	for _, mode := range []pgx.QueryExecMode{
+		pgx.QueryExecModeCacheStatement, pgx.QueryExecModeCacheDescribe, pgx.QueryExecModeDescribeExec,
+		pgx.QueryExecModeExec, pgx.QueryExecModeSimpleProtocol,
+	} {
+		t.Run(mode.String(), func(t *testing.T) {
+			t.Parallel()
+			pg := newDatabase(t)
+			ob := newOutbox(t, newProxy(t, pg.URL, mode).Pool, outbox.Options{})
+			err := ob.InTx(t.Context(), func(ctx context.Context, tx *outbox.Tx) error {
+				return errors.Join(
+					InsertGraded(ctx, tx, Graded{EssayID: "single"}),
+					outbox.InsertAll(ctx, tx, insertRows, Graded{EssayID: "many"},
+						outbox.With(Moved{To: "x"}, outbox.WithAggregateID("unkeyed"))))
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			type short struct {
+				ID    string
+				Keyed bool
+			}
+			var got []short
+			for _, r := range outboxtest.Pending(t, pg.Pool) {
+				got = append(got, short{r.AggregateID, r.Key != nil})
+			}
+			if diff := cmp.Diff([]short{{"single", true}, {"many", true}, {"unkeyed", false}}, got); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// An event on the caller's batch goes where the batch goes.
+func TestQueue(t *testing.T) {
+	t.Parallel()
+	pg := newDatabase(t)
+	var log text
+	ob := newOutbox(t, pg.Pool, outbox.Options{Logger: log.logger()})
+	run := func(end error) error {
+		return ob.InTx(t.Context(), func(ctx context.Context, tx *outbox.Tx) error {
+			var batch pgx.Batch
+			batch.Queue("update essay set grade = grade + 1")
+			if err := outbox.Queue(ctx, &batch, insertRows, event(1), outbox.WithID(uuid.NameSpaceDNS), outbox.WithCorrelationID("c")); err != nil {
+				return err
+			}
+			return errors.Join(tx.SendBatch(ctx, &batch).Close(), end)
+		})
+	}
+	if err := run(errBusiness); !errors.Is(err, errBusiness) {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(state{}, readState(t, pg.Pool)); diff != "" || log.String() != "" {
+		t.Errorf("rolled back (-want +got):\n%s\nlog:\n%s", diff, log.String())
+	}
+	if err := run(nil); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(state{1, []int{1}}, readState(t, pg.Pool)); diff != "" {
+		t.Errorf("committed (-want +got):\n%s", diff)
+	}
+	want := `level=INFO msg="event committed" event_type=school.essay.graded.v1 event_id=6ba7b810-9dad-11d1-80b4-00c04fd430c8 ` +
+		"aggregate_type=essay aggregate_id=e1 topic=school.essay.graded.v1 correlation_id=c\n"
+	if diff := cmp.Diff(want, log.String()); diff != "" {
+		t.Errorf("log (-want +got):\n%s", diff)
+	}
+}
+
+// Nothing is inserted when one of the events cannot be.
+func TestInsertAllIsAllOrNothing(t *testing.T) {
+	t.Parallel()
+	for name, tx := range map[string]outbox.Transaction{"recorder": outboxtest.NewRecorder(t), "plain": &statements{}} {
+		err := outbox.InsertAll(t.Context(), tx, insertRows, event(1), event(-1), event(2))
+		violations := isError[*outbox.ValidationError](t, err).Violations
+		want := []outbox.Violation{{Pointer: "/grade", Rule: "minimum", Message: "must be at least 0"}}
+		if diff := cmp.Diff(want, violations); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+	recorder := outboxtest.NewRecorder(t)
+	if err := outbox.InsertAll(t.Context(), recorder, insertRows, event(1), nil); err == nil || len(recorder.Rows()) != 0 {
+		t.Errorf("a nil event: %v, %d rows", err, len(recorder.Rows()))
+	}
+}
+
+// statements is a Transaction that counts, and takes every row for inserted.
+type statements struct {
+	outbox.Transaction
+	rows []int
+}
+
+func (s *statements) Exec(_ context.Context, sql string, args ...any) (pgconn.CommandTag, error) {
+	n := 1
+	if sql == insertEvents {
+		n = len(args[0].([]string))
+	}
+	s.rows = append(s.rows, n)
+	return pgconn.NewCommandTag(fmt.Sprintf("INSERT 0 %d", n)), nil
+}
+
+// A statement takes up to a thousand rows, a few megabytes, and one event whose
+// id was given.
+func TestInsertAllChunks(t *testing.T) {
+	t.Parallel()
+	big := json.RawMessage(`"` + strings.Repeat("x", 1<<20) + `"`)
+	given := outbox.With(event(1), outbox.WithID(uuid.NameSpaceDNS))
+	for name, test := range map[string]struct {
+		events []outbox.Event
+		want   []int
+	}{
+		"by rows":  {events: repeat(event(1), 2001), want: []int{1000, 1000, 1}},
+		"by bytes": {events: repeat(outbox.With(event(1), outbox.WithMetadata("big", big)), 7), want: []int{3, 3, 1}},
+		"by given ids": {
+			events: []outbox.Event{event(1), event(1), given, given, event(1)},
+			want:   []int{2, 1, 1, 1},
+		},
+	} {
+		var tx statements
+		if err := outbox.InsertAll(t.Context(), &tx, insertRows, test.events...); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(test.want, tx.rows); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
+func repeat(e outbox.Event, n int) []outbox.Event {
+	events := make([]outbox.Event, n)
+	for i := range events {
+		events[i] = e
+	}
+	return events
+}

@@ -1,0 +1,105 @@
+package outbox_test
+
+import (
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"golang.org/x/tools/go/packages"
+)
+
+const module = "github.com/outboxgen/outboxgen/"
+
+// dependencies lists the packages outside the standard library that are linked
+// with a package.
+func dependencies(t *testing.T, pkg string) []string {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), "go", "list", "-deps", "-f", "{{if not .Standard}}{{.ImportPath}}{{end}}", pkg).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.Fields(string(out))
+}
+
+// A service that imports its generated package links this package, and with it
+// neither Kafka nor Redis, YAML or sqlc. What pgx and OpenTelemetry's API need
+// themselves is theirs.
+func TestDependencies(t *testing.T) {
+	t.Parallel()
+	allowed := []string{
+		module + "runtime", module + "runtime/wire",
+		"github.com/jackc/pgx/v5", "github.com/google/uuid", "go.opentelemetry.io/otel",
+		"github.com/jackc/pgpassfile", "github.com/jackc/pgservicefile", "github.com/jackc/puddle/v2", // pgx's own
+		"golang.org/x/text", "golang.org/x/sync", // pgx's own
+		"github.com/cespare/xxhash/v2", "go.opentelemetry.io/auto/sdk", // OpenTelemetry's own
+	}
+	for pkg, more := range map[string][]string{
+		module + "runtime":            nil,
+		module + "runtime/outboxtest": {module + "runtime/outboxtest"},
+	} {
+		for _, dep := range dependencies(t, pkg) {
+			within := func(prefix string) bool {
+				if strings.HasPrefix(prefix, module) {
+					return dep == prefix
+				}
+				return dep == prefix || strings.HasPrefix(dep, prefix+"/")
+			}
+			if !slices.ContainsFunc(append(more, allowed...), within) {
+				t.Errorf("%s links %s", pkg, dep)
+			}
+		}
+	}
+}
+
+// An event outside a transaction does not compile; on any transaction it does.
+func TestInsertWantsATransaction(t *testing.T) {
+	t.Parallel()
+	const source = `package outbox
+
+import (
+	"context"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+func compile(ctx context.Context, pool *pgxpool.Pool, pooled *pgxpool.Conn, conn *pgx.Conn, tx pgx.Tx, own *Tx, e Event) {
+	_ = Insert(ctx, pool, nil, e)
+	_ = Insert(ctx, pooled, nil, e)
+	_ = Insert(ctx, conn, nil, e)
+	_ = Insert(ctx, tx, nil, e)
+	_ = Insert(ctx, own, nil, e)
+}
+`
+	dir, err := filepath.Abs(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := &packages.Config{
+		Mode:    packages.NeedName | packages.NeedFiles | packages.NeedImports | packages.NeedTypes | packages.NeedSyntax | packages.NeedTypesInfo,
+		Context: t.Context(), Dir: dir, Overlay: map[string][]byte{filepath.Join(dir, "compile_overlay.go"): []byte(source)},
+	}
+	loaded, err := packages.Load(config, ".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, e := range loaded[0].Errors {
+		if e.Kind != packages.TypeError {
+			continue // the go command says the same in its own words
+		}
+		message, _, _ := strings.Cut(e.Msg, ":")
+		got = append(got, filepath.Base(e.Pos)+" "+message)
+	}
+	slices.Sort(got)
+	want := []string{
+		"compile_overlay.go:11:18 cannot use pool (variable of type *pgxpool.Pool) as Transaction value in argument to Insert",
+		"compile_overlay.go:12:18 cannot use pooled (variable of type *pgxpool.Conn) as Transaction value in argument to Insert",
+		"compile_overlay.go:13:18 cannot use conn (variable of type *pgx.Conn) as Transaction value in argument to Insert",
+	}
+	if !slices.Equal(want, got) {
+		t.Errorf("errors of the compiler:\n%s\nwant:\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
