@@ -181,15 +181,13 @@ func (t *term) apply(now time.Duration, tp *topic, info *TopicInfo) {
 			t.readyScope(s)
 		}
 	}
-	waiting := tp.waiting
+	rows := tp.waiting
 	tp.waiting = nil
-	for _, e := range waiting {
-		if s := t.blocker(e, tp, nil); s != nil {
-			t.unqueue(e)
-			s.note(e.row.Seq)
-			continue
-		}
+	for _, e := range rows {
 		t.enqueue(e, tp)
+	}
+	for _, p := range tp.parts {
+		t.keepOut(p)
 	}
 }
 

@@ -92,14 +92,15 @@ func (t *term) take(w *wave, p *partition, maxRows int, maxBytes int64) {
 	for len(p.queue) > 0 && w.rows+len(rows) < maxRows {
 		e := p.queue[0]
 		switch {
-		case e.invalid != nil:
+		case e.invalid != nil && len(rows) == 0: // what precedes it is resolved
 			p.queue = p.queue[1:]
 			t.queued--
 			t.bytes -= e.size
 			t.fail(e, e.invalid)
 			continue
 		case len(rows) == 0:
-		case p.limit > 0 && len(rows) >= p.limit,
+		case e.invalid != nil,
+			p.limit > 0 && len(rows) >= p.limit,
 			p.topic.info.MaxBatchBytes > 0 && size+e.size > limit,
 			w.bytes+size+e.size > maxBytes,
 			e.row.RetryCount > 0 || rows[len(rows)-1].row.RetryCount > 0: // a row that failed goes alone

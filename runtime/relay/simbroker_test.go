@@ -1,0 +1,243 @@
+package relay
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+type simPart struct {
+	topic string
+	part  int32
+}
+
+// simBroker has the logs, and checks every record that is appended.
+type simBroker struct {
+	s         *sim
+	logs      map[simPart]*simLog
+	delivered map[int64]int
+	ghosts    []*simBatch // of clients that are gone; each may still be appended, once
+
+	outage  bool
+	down    map[simPart]bool
+	missing map[string]bool
+}
+
+type simLog struct{ seqs []int64 }
+
+// simBatch is one batch of a client.
+type simBatch struct {
+	at       simPart
+	op       *simOp
+	first    int // index of its first record in the wave
+	records  []Record
+	appended bool
+}
+
+const simBatchRows = 3 // the broker's limit
+
+func (b *simBroker) describe(name string) TopicInfo {
+	info := TopicInfo{Name: name, Partitions: simParts}
+	info.MaxBatchBytes = batchOverhead + simBatchRows*simRecordSize
+	if b.missing[name] {
+		info.Problem = Result{ClassTopic, errSimLost}
+	}
+	for p := range int32(simParts) {
+		if b.down[simPart{name, p}] && b.s.chance(0.5) {
+			info.Unavailable = append(info.Unavailable, p)
+		}
+	}
+	return info
+}
+
+// simRecordSize is above the size of any row of the simulation.
+const simRecordSize = 150
+
+func (b *simBroker) append(batch *simBatch, who string) {
+	log := b.logs[batch.at]
+	if log == nil {
+		log = &simLog{}
+		b.logs[batch.at] = log
+	}
+	var seqs []int64
+	for i := range batch.records {
+		r := &batch.records[i]
+		seqs = append(seqs, r.Seq)
+		b.check(r)
+		b.delivered[r.Seq]++
+		log.seqs = append(log.seqs, r.Seq)
+	}
+	b.s.say("append %v %v by %s", batch.at, seqs, who)
+}
+
+func (b *simBroker) check(r *Record) {
+	s := b.s
+	row := s.store.bySeq[r.Seq]
+	if !s.store.committed(row) {
+		s.violate("invented", "row %d was delivered and is not committed", r.Seq)
+	}
+	if row.Key == nil || b.delivered[r.Seq] > 0 {
+		return
+	}
+	for _, before := range s.keyRows[rowKey(row)] {
+		if before == row {
+			return
+		}
+		if b.delivered[before.Seq] == 0 && !before.everDead && before.Seq < row.Seq {
+			s.violate("reordered", "row %d of %s was delivered before row %d", row.Seq, rowKey(row), before.Seq)
+		}
+	}
+}
+
+// step moves one thing at the broker: a batch of some client, or a ghost.
+func (b *simBroker) step() {
+	s := b.s
+	if len(b.ghosts) > 0 && s.chance(0.2) {
+		i := s.rng.IntN(len(b.ghosts))
+		g := b.ghosts[i]
+		b.ghosts = slices.Delete(b.ghosts, i, i+1)
+		if !b.missing[g.at.topic] {
+			b.append(g, "a ghost")
+		}
+		return
+	}
+	r := s.relays[s.rng.IntN(len(s.relays))]
+	r.client.step()
+}
+
+// simClient behaves like franz-go's: batches of a partition go one after the
+// other; when one fails, all that are buffered for the partition fail with it,
+// and what is handed over afterwards is accepted at once.
+type simClient struct {
+	s      *sim
+	r      *simRelay
+	queues map[simPart][]*simBatch
+	order  []simPart
+	known  map[simPart]bool // the broker has a sequence of this producer
+}
+
+func newSimClient(s *sim, r *simRelay) *simClient {
+	return &simClient{s: s, r: r, queues: map[simPart][]*simBatch{}, known: map[simPart]bool{}}
+}
+
+func (c *simClient) hand(op *simOp, records []Record) {
+	for i := range records {
+		at := simPart{records[i].Topic, records[i].Partition}
+		q := c.queues[at]
+		var last *simBatch
+		if n := len(q); n > 0 && q[n-1].op == op && len(q[n-1].records) < simBatchRows {
+			last = q[n-1]
+		} else {
+			last = &simBatch{at: at, op: op, first: i}
+			if !slices.Contains(c.order, at) {
+				c.order = append(c.order, at)
+			}
+			c.queues[at] = append(q, last)
+		}
+		last.records = append(last.records, records[i])
+	}
+	var b strings.Builder
+	for i := range records {
+		fmt.Fprintf(&b, " %d", records[i].Seq)
+	}
+	c.s.say("relay %d sends%s", c.r.id, b.String())
+}
+
+func (c *simClient) step() {
+	s := c.s
+	if len(c.order) == 0 {
+		return
+	}
+	at := c.order[s.rng.IntN(len(c.order))]
+	q := c.queues[at]
+	if len(q) == 0 {
+		return
+	}
+	batch := q[0]
+	broker := s.broker
+	switch {
+	case broker.outage || broker.down[at]:
+		// The client retries.
+	case broker.missing[at.topic]:
+		c.fail(at, ClassTopic)
+	case batch.poisoned():
+		if len(q) > 1 && !c.known[at] && s.chance(0.5) {
+			// The next batch was in flight as well. A broker that has not seen this
+			// producer accepts it although its sequence does not begin at zero.
+			c.queues[at] = q[2:]
+			broker.append(q[1], fmt.Sprintf("relay %d", c.r.id))
+			c.resolve(q[1], ClassOK)
+			c.resolve(batch, ClassRecord)
+		}
+		c.fail(at, ClassRecord)
+	case !s.calm && s.chance(0.05):
+		if s.chance(0.5) && !batch.appended {
+			broker.append(batch, fmt.Sprintf("relay %d", c.r.id))
+			batch.appended = true
+		}
+		if s.chance(0.3) {
+			c.fail(at, ClassRelay)
+		}
+	default:
+		if !batch.appended {
+			broker.append(batch, fmt.Sprintf("relay %d", c.r.id))
+		}
+		c.known[at] = true
+		c.queues[at] = q[1:]
+		c.resolve(batch, ClassOK)
+	}
+}
+
+func (b *simBatch) poisoned() bool {
+	return slices.ContainsFunc(b.records, func(r Record) bool { return string(r.Value) == "poison" })
+}
+
+// fail fails everything buffered for a partition.
+func (c *simClient) fail(at simPart, class Class) {
+	q := c.queues[at]
+	c.queues[at] = nil
+	for _, b := range q {
+		c.resolve(b, class)
+	}
+}
+
+func (c *simClient) resolve(b *simBatch, class Class) {
+	if c.s.verbose && class != ClassOK {
+		c.s.say("relay %d: batch %v of %d records: %s", c.r.id, b.at, len(b.records), class)
+	}
+	for i := range b.records {
+		res := Result{Class: class}
+		if class != ClassOK {
+			res.Err = errSimLost
+		}
+		// A wave lays its records out batch after batch, so those of a batch are
+		// next to each other.
+		b.op.out.results[b.first+i] = res
+	}
+	b.op.pos += len(b.records)
+	b.op.done = b.op.pos == len(b.op.out.results)
+}
+
+// ghosts leaves behind what may still be appended: of each partition what is in
+// flight.
+func (c *simClient) ghosts() {
+	for _, at := range c.order {
+		if q := c.queues[at]; len(q) > 0 && !q[0].appended && !q[0].poisoned() && c.s.chance(0.5) {
+			c.s.broker.ghosts = append(c.s.broker.ghosts, q[0])
+		}
+	}
+}
+
+// close fails everything, as the end of a wave's time does.
+func (c *simClient) close() {
+	c.ghosts()
+	class := ClassPartition
+	if c.s.broker.outage {
+		class = ClassRelay
+	}
+	for _, at := range c.order {
+		c.fail(at, class)
+	}
+	c.order = nil
+	clear(c.known)
+}
