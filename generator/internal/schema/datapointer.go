@@ -10,7 +10,7 @@ import (
 
 // checkPointer makes sure that a pointer into the event data s names a string,
 // an integer or a uuid that the schema declares.
-func (l *loader) checkPointer(s *Schema, what string, pointer *Name) {
+func (l *loader) checkPointer(c *Config, s *Schema, what string, pointer *Name) {
 	tokens, _ := pointerTokens(pointer.Text)
 	f := diag.Finding{Pos: pointer.Pos, ID: "bad-pointer"}
 	set := newPlace(s)
@@ -30,7 +30,7 @@ func (l *loader) checkPointer(s *Schema, what string, pointer *Name) {
 		}
 		set = next
 	}
-	kind := set.scalar()
+	kind := set.scalar(c.Types)
 	if set.broken || kind == "string" || kind == "integer" {
 		return
 	}
@@ -121,8 +121,14 @@ func (p *place) hint(name string) string {
 }
 
 // scalar is "string" or "integer" for what a column can take; else a
-// description of what is there.
-func (p *place) scalar() string {
+// description of what is there. What types: in the config says about a format
+// or a reference comes first.
+func (p *place) scalar(mappings []TypeMapping) string {
+	for _, m := range mappings {
+		if slices.ContainsFunc(p.schemas, m.applies) {
+			return m.kind()
+		}
+	}
 	var types []string
 	known := false
 	format := ""
@@ -157,6 +163,22 @@ func (p *place) scalar() string {
 		return "an " + types[0]
 	}
 	return "a " + types[0]
+}
+
+// applies reports whether the mapping decides the Go type of s.
+func (m TypeMapping) applies(s *Schema) bool {
+	return s.Format != "" && s.Format == m.Match || s.Ref != nil && s.Ref.Text == m.Match
+}
+
+// kind is as place.scalar has it, for the Go type of the mapping.
+func (m TypeMapping) kind() string {
+	switch m.Type {
+	case "string", "github.com/google/uuid.UUID":
+		return "string"
+	case "int", "int8", "int16", "int32", "int64", "uint", "uint8", "uint16", "uint32", "uint64":
+		return "integer"
+	}
+	return fmt.Sprintf("a value of the Go type %s (%s)", m.Type, m.Pos)
 }
 
 // notText reports whether strings of a format become another type than text

@@ -106,12 +106,18 @@ func (l *loader) event(c *Config, s *Schema, x *Extension, name Name) *Event {
 		e.Envelope = x.Envelope.Text
 	}
 	e.GoName, e.namePos = eventName(s, x, name, version)
+	if len(e.GoName) > maxGoName {
+		l.list.Add(diag.Finding{
+			Pos: e.namePos, ID: "bad-name", Message: fmt.Sprintf("the Go name of the event has %d bytes; at most %d are taken", len(e.GoName), maxGoName),
+			Hint: "give a shorter title, or a name under events:",
+		})
+	}
 	for _, p := range []struct {
 		what    string
 		pointer *Name
 	}{{"aggregate.id", e.AggregateID}, {"key", e.Key}, {"correlation", e.Correlation}} {
 		if p.pointer != nil {
-			l.checkPointer(s, p.what, p.pointer)
+			l.checkPointer(c, s, p.what, p.pointer)
 		}
 	}
 	return e

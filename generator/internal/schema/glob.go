@@ -16,7 +16,7 @@ func (l *loader) glob(pattern string) (files []string, problem string) {
 	if problem := globProblem(pattern); problem != "" {
 		return nil, problem
 	}
-	segments := strings.Split(path.Clean(pattern), "/")
+	segments := slices.CompactFunc(strings.Split(path.Clean(pattern), "/"), func(a, b string) bool { return a == "**" && b == "**" })
 	g := &globber{fsys: l.fsys, found: map[string]bool{}}
 	if err := g.walk(".", segments); err != nil {
 		return nil, err.Error()

@@ -27,6 +27,8 @@ const (
 	// maxSyntaxErrors bounds what is reported for one file whose members are
 	// broken one by one (duplicates, wrong keys).
 	maxSyntaxErrors = 50
+	// maxGoName bounds the Go name of an event, in bytes.
+	maxGoName = 200
 	// maxHints bounds for how many dangling references a near name is sought,
 	// maxUnknown the unknown keywords reported for one file.
 	maxHints   = 100

@@ -48,8 +48,11 @@ func Load(dir, configPath string) (*Project, *diag.List, error) {
 func LoadFS(fsys fs.FS, config string) (*Project, *diag.List, error) {
 	l := newLoader(fsys)
 	src, err := l.readFile(config)
-	if err != nil {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		return nil, nil, fmt.Errorf("reading the config %s: %w; outboxgen init writes one", config, err)
+	case err != nil:
+		return nil, nil, fmt.Errorf("reading the config %s: %w", config, err)
 	}
 	l.sources[config] = src
 	c := &Config{Path: config, At: map[string]diag.Pos{}}
@@ -61,6 +64,12 @@ func LoadFS(fsys fs.FS, config string) (*Project, *diag.List, error) {
 	l.finish()
 	project := l.project(c)
 	project.Events = l.events(c)
+	if len(project.Events) == 0 && !l.list.HasErrors() {
+		l.list.Add(diag.Finding{
+			Pos: c.At["schemas"], Severity: diag.Warning, ID: "no-events", Message: "none of the schema files describes an event",
+			Hint: "add x-outbox to one, or describe it under events:",
+		})
+	}
 	return project, l.list, nil
 }
 

@@ -270,7 +270,7 @@ events:
 			t.Parallel()
 			p, list, err := schema.LoadFS(fstest.MapFS{
 				"outboxgen.yaml": {Data: []byte(test.text)},
-				"a.yaml":         {Data: []byte("$defs: {x: {type: object}}\n")},
+				"a.yaml":         {Data: []byte("x-outbox: {version: 1, type: a, aggregate: {type: a}}\n$defs: {x: {type: object}}\n")},
 				"db/001.sql":     {},
 			}, "outboxgen.yaml")
 			if err != nil {

@@ -44,7 +44,10 @@ func readConfig(l *loader, c *Config, v *Value) {
 	if !ok {
 		return
 	}
-	if !r.seen("schemas") && !r.seen("events") {
+	switch {
+	case r.seen("schemas") && v.Member("schemas").Kind == Array && len(v.Member("schemas").Items) == 0 && !r.seen("events"):
+		r.list.Errorf(v.Member("schemas").Pos, "empty-list", "schemas needs at least one pattern")
+	case !r.seen("schemas") && !r.seen("events"):
 		r.list.Errorf(v.Pos, "missing-member", "the config needs the member schemas, or events, or both")
 	}
 	if !r.seen("package") && c.Out != "" {
