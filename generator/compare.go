@@ -13,9 +13,10 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/pmezard/go-difflib/difflib"
+
 	"github.com/outboxgen/outboxgen/generator/internal/diag"
 	"github.com/outboxgen/outboxgen/generator/internal/sqlc"
-	"github.com/pmezard/go-difflib/difflib"
 )
 
 // Kind says how a file on disk differs from what is generated.

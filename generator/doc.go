@@ -25,6 +25,17 @@
 // [Header]; inside outboxdb below it, also those whose first line is sqlc's own.
 // They are replaced, and removed when they are no longer generated. Any other
 // file is somebody's work: it is never touched, and one that stands where a
-// generated file must go is an error. When out: in the config changes, the old
-// folder is not known any more; remove it by hand.
+// generated file must go is an error. When out: (or sqlc.queries) in the config
+// changes, the old place is not known any more; remove what is there by hand.
+//
+// # The service's own sqlc
+//
+// With sqlc mode "queries" only the statements are written, and the service's
+// sqlc compiles them. For the generated package to compile, that sqlc.yaml needs
+//
+//	sql_package: pgx/v5
+//	emit_pointers_for_null_types: true
+//	rename: {ids: IDs, aggregate_ids: AggregateIDs}
+//	overrides:
+//	  - {db_type: uuid, go_type: github.com/google/uuid.UUID}
 package generator

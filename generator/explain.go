@@ -65,11 +65,9 @@ func Explain(cfg Config, file string) (*Explanation, error) {
 		return nil, fmt.Errorf("%s is not among the schemas that %s names, and none of them refers to it", file, cfg.File)
 	}
 	document := l.project.Documents[index]
-	var files []File
-	if !l.list.HasErrors() {
-		if files, err = l.emit(); err != nil {
-			return nil, err
-		}
+	files, err := l.emit()
+	if err != nil {
+		return nil, err
 	}
 	e := &Explanation{Result: *l.result()}
 	for _, event := range l.project.Events {
@@ -151,7 +149,7 @@ func (e ExplainedEvent) write(b *bytes.Buffer) {
 		{"type", e.Type}, {"topic", e.Topic}, {"envelope", e.Envelope}, {"schema URI", uri},
 		{"aggregate", e.Aggregate}, {"key", e.Key}, {"correlation", e.Correlation}, {"dialect", e.Dialect},
 	} {
-		fmt.Fprintf(table, "  %s\t%s\n", row[0], row[1]) //nolint:errcheck // it writes to memory
+		fmt.Fprintf(table, "  %s\t%s\n", row[0], row[1])
 	}
 	_ = table.Flush() // it writes to memory
 	if e.Go == "" {

@@ -11,11 +11,12 @@ import (
 	"slices"
 	"strings"
 
+	"golang.org/x/mod/modfile"
+
 	"github.com/outboxgen/outboxgen/generator/internal/diag"
 	"github.com/outboxgen/outboxgen/generator/internal/emit"
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 	"github.com/outboxgen/outboxgen/generator/internal/sqlc"
-	"golang.org/x/mod/modfile"
 )
 
 // DefaultFile is the name of the project file.
@@ -111,9 +112,6 @@ func Generate(ctx context.Context, cfg Config) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	if l.list.HasErrors() {
-		return l.result(), nil
-	}
 	files, err := l.generate(ctx, cfg)
 	if err != nil {
 		return nil, err
@@ -157,15 +155,29 @@ func (l *loaded) result() *Result {
 	}
 }
 
-// generate runs the parts that write files.
+// generate runs the parts that write files. The migrations are looked at even
+// where the schemas are wrong, so that everything is said at once.
 func (l *loaded) generate(ctx context.Context, cfg Config) ([]File, error) {
-	c := l.project.Config
 	files, err := l.emit()
-	if err != nil || l.list.HasErrors() {
+	if err != nil {
 		return nil, err
 	}
+	failed := l.list.HasErrors()
+	if failed && l.project.Config.SQLC.Migrations == "" {
+		return nil, nil // nothing can be wrong with outboxgen's own
+	}
+	statements, err := l.compile(ctx, cfg)
+	if failed {
+		return nil, nil // findings come before what kept sqlc from running
+	}
+	return append(files, statements...), err
+}
+
+// compile writes the SQL, and sqlc's code where it is to be here.
+func (l *loaded) compile(ctx context.Context, cfg Config) ([]File, error) {
+	c := l.project.Config
 	if c.SQLC.Mode == "queries" {
-		return append(files, File{Path: path.Clean(c.SQLC.Queries), Content: []byte(sqlc.Queries(c.SQLC.Schema))}), nil
+		return []File{{Path: path.Clean(c.SQLC.Queries), Content: []byte(sqlc.Queries(c.SQLC.Schema))}}, nil
 	}
 	written, list, err := sqlc.Generate(ctx, sqlc.Options{
 		Dir:        l.dir,
@@ -178,14 +190,18 @@ func (l *loaded) generate(ctx context.Context, cfg Config) ([]File, error) {
 		return nil, err
 	}
 	l.add(list)
+	var files []File
 	for _, f := range written {
 		files = append(files, File{Path: path.Join(c.Out, sqlc.Package, f.Name), Content: f.Content})
 	}
 	return files, nil
 }
 
-// emit writes the Go package itself.
+// emit writes the Go package itself, if nothing is wrong so far.
 func (l *loaded) emit() ([]File, error) {
+	if l.list.HasErrors() {
+		return nil, nil
+	}
 	c := l.project.Config
 	dir := join(l.dir, c.Out)
 	db := c.SQLC.Package

@@ -141,7 +141,7 @@ func TestReport(t *testing.T) {
 	}{
 		"plain":  {generator.ReportOptions{}, []string{"schemas/batch_graded.v1.yaml:1:1: "}},
 		"carets": {generator.ReportOptions{Carets: true}, []string{"\n  1 | titel: BatchGraded\n    | ^\n"}},
-		"colour": {generator.ReportOptions{Carets: true, Color: true}, []string{"\x1b[31m^"}},
+		"color":  {generator.ReportOptions{Carets: true, Color: true}, []string{"\x1b[31m^"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

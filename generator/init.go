@@ -17,9 +17,10 @@ import (
 	"time"
 	"unicode"
 
+	"golang.org/x/mod/modfile"
+
 	"github.com/outboxgen/outboxgen/migrations"
 	"github.com/outboxgen/outboxgen/schemas"
-	"golang.org/x/mod/modfile"
 )
 
 //go:embed scaffold/*.tmpl

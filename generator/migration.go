@@ -76,8 +76,8 @@ func Migration(cfg MigrationConfig) ([]File, error) {
 	return files, nil
 }
 
-// firstDate is the least number that is a date and not a count: years begin it.
-const firstDate = 1_000_000_000
+// firstDate is how many digits make a number a point in time and not a count.
+const firstDate = 10
 
 var leadingNumber = regexp.MustCompile(`^(\d+)_`)
 
@@ -100,9 +100,12 @@ func nextNumber(dir string) (int, error) {
 		if match == nil {
 			continue
 		}
-		number, err := strconv.Atoi(match[1])
-		if err != nil || number >= firstDate {
+		if len(match[1]) >= firstDate {
 			return 0, nil
+		}
+		number, err := strconv.Atoi(match[1])
+		if err != nil {
+			return 0, fmt.Errorf("find the next number: %w", err)
 		}
 		highest = max(highest, number)
 	}

@@ -14,7 +14,7 @@ import (
 type ReportOptions struct {
 	// Carets adds the source line with a caret below the place.
 	Carets bool
-	// Color uses ANSI colours; only with Carets.
+	// Color uses ANSI colors; only with Carets.
 	Color bool
 }
 

@@ -54,7 +54,7 @@ What is wrong with a schema, the project file or a migration is reported as
 	file:line:col: message
 
 with paths relative to the folder of the project file: all of it at once, sorted.
-On a terminal the line of the file follows, with a caret; in colour unless
+On a terminal the line of the file follows, with a caret; in color unless
 NO_COLOR is set or TERM is dumb.
 
 # Exit codes

@@ -4,8 +4,9 @@ import (
 	"fmt"
 	"path/filepath"
 
-	"github.com/outboxgen/outboxgen/generator"
 	"github.com/spf13/cobra"
+
+	"github.com/outboxgen/outboxgen/generator"
 )
 
 func newExplain(io streams, at *project) *cobra.Command {

@@ -4,9 +4,10 @@ import (
 	"context"
 	"errors"
 
+	"github.com/spf13/cobra"
+
 	"github.com/outboxgen/outboxgen/cmd/outboxgen/internal/output"
 	"github.com/outboxgen/outboxgen/generator"
-	"github.com/spf13/cobra"
 )
 
 func newGenerate(io streams, at *project) *cobra.Command {

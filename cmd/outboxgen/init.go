@@ -5,9 +5,10 @@ import (
 	"errors"
 	"time"
 
+	"github.com/spf13/cobra"
+
 	"github.com/outboxgen/outboxgen/cmd/outboxgen/internal/output"
 	"github.com/outboxgen/outboxgen/generator"
-	"github.com/spf13/cobra"
 )
 
 func newInit(io streams, at *project) *cobra.Command {

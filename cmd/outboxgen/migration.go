@@ -6,9 +6,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/spf13/cobra"
+
 	"github.com/outboxgen/outboxgen/cmd/outboxgen/internal/output"
 	"github.com/outboxgen/outboxgen/generator"
-	"github.com/spf13/cobra"
 )
 
 func newMigration(io streams, at *project) *cobra.Command {

@@ -10,9 +10,10 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/outboxgen/outboxgen/generator"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/outboxgen/outboxgen/generator"
 )
 
 // streams is all that the command sees of its surroundings beside the file
@@ -53,7 +54,7 @@ func run(args []string, io streams) int {
 	case errors.Is(err, errFindings):
 		return exitFindings
 	default:
-		fmt.Fprintf(io.Err, "outboxgen: %s\n", strings.TrimRight(err.Error(), "\n")) //nolint:errcheck // nowhere left to say it
+		fmt.Fprintf(io.Err, "outboxgen: %s\n", strings.TrimRight(err.Error(), "\n"))
 		return exitMisuse
 	}
 }
@@ -143,7 +144,7 @@ func oneArgument(cmd *cobra.Command, args []string) error {
 }
 
 // reportOptions is how findings look on w: with carets on a terminal only, in
-// colour unless the user does not want it.
+// color unless the user does not want it.
 func (s streams) reportOptions() generator.ReportOptions {
 	file, ok := s.Err.(*os.File)
 	if !ok {

@@ -4,8 +4,9 @@ import (
 	"runtime"
 	"runtime/debug"
 
-	"github.com/outboxgen/outboxgen/generator"
 	"github.com/spf13/cobra"
+
+	"github.com/outboxgen/outboxgen/generator"
 )
 
 func newVersion(io streams) *cobra.Command {

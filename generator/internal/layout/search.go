@@ -1,6 +1,7 @@
 package layout
 
 import (
+	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -103,7 +104,10 @@ func look(root, dir string) (Found, bool, error) {
 		if folder != nil && folder.Tool != Plain { // marks of a tool, nothing in it yet
 			return Found{Tool: folder.Tool, Path: slash}, true, nil
 		}
-		return Found{}, false, ignoreEmpty(err)
+		if errors.Is(err, ErrEmpty) {
+			return Found{}, false, nil
+		}
+		return Found{}, false, err
 	}
 	if folder.Tool != Plain {
 		return Found{Tool: folder.Tool, Path: slash}, true, nil
@@ -117,13 +121,6 @@ func look(root, dir string) (Found, bool, error) {
 	default:
 		return Found{}, false, nil // queries, seeds and the like
 	}
-}
-
-func ignoreEmpty(err error) error {
-	if err == ErrEmpty {
-		return nil
-	}
-	return err
 }
 
 // isAlembic says whether a folder holds Alembic's versions.

@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -147,7 +148,7 @@ func (r *run) exec(ctx context.Context, queries string, code, catalog bool) ([]m
 	if len(r.opts.Command) == 0 {
 		return nil, errors.New("no command to run sqlc with")
 	}
-	args := append(r.opts.Command[1:len(r.opts.Command):len(r.opts.Command)], "generate", "--no-remote", "--file", config)
+	args := slices.Concat(r.opts.Command[1:], []string{"generate", "--no-remote", "--file", config})
 	cmd := exec.CommandContext(ctx, r.opts.Command[0], args...)
 	cmd.Env = environ()
 	var stderr bytes.Buffer

@@ -9,10 +9,11 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/outboxgen/outboxgen/generator/internal/diag"
-	"github.com/outboxgen/outboxgen/generator/internal/sqlc"
 	"github.com/sqlc-dev/sqlc/pkg/cli"
 	"golang.org/x/tools/txtar"
+
+	"github.com/outboxgen/outboxgen/generator/internal/diag"
+	"github.com/outboxgen/outboxgen/generator/internal/sqlc"
 )
 
 // The test binary is sqlc itself when it is called with this argument first.
