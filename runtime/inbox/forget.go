@@ -1,0 +1,37 @@
+package inbox
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	outbox "github.com/outboxgen/outboxgen/runtime"
+	"github.com/outboxgen/outboxgen/runtime/inbox/inboxdb"
+)
+
+// forgetWindow is how many ids one statement looks at.
+const forgetWindow = 1_000
+
+// Forget deletes the ids that the consumer handled longer ago than keep, and
+// reports how many. Run it now and then, say daily, on a pool: it goes through
+// the consumer's ids by primary key in small statements, each committed by
+// itself. Several may run at once.
+func Forget(ctx context.Context, db outbox.DBTX, consumer string, keep time.Duration) (int64, error) {
+	q := inboxdb.New(db)
+	var total int64
+	for after := uuid.Nil; ; {
+		row, err := q.Forget(ctx, inboxdb.ForgetParams{
+			Consumer: consumer, After: after, KeepSeconds: keep.Seconds(), WindowRows: forgetWindow,
+		})
+		if err != nil {
+			return total, fmt.Errorf("inbox: forget old events of consumer %s: %w", consumer, err)
+		}
+		total += row.Forgotten
+		if row.Seen < forgetWindow {
+			return total, nil
+		}
+		after = row.LastID
+	}
+}

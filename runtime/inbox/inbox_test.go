@@ -1,0 +1,262 @@
+package inbox_test
+
+import (
+	"context"
+	"errors"
+	"os/exec"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"go.uber.org/goleak"
+
+	"github.com/outboxgen/outboxgen/migrations"
+	outbox "github.com/outboxgen/outboxgen/runtime"
+	"github.com/outboxgen/outboxgen/runtime/inbox"
+	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(services.Wrap(m)) }
+
+type grade struct{ Letter string }
+
+func setUp(t *testing.T, pg *services.PG) {
+	t.Helper()
+	if err := migrations.Up(t.Context(), pg.Connect(t.Context())); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := pg.Pool.Exec(t.Context(), `CREATE TABLE effect (id uuid, n int)`); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func each(t *testing.T, test func(t *testing.T, pg *services.PG)) {
+	t.Parallel()
+	services.EachPostgres(t, func(t *testing.T, pg *services.PG) {
+		setUp(t, pg)
+		test(t, pg)
+	})
+}
+
+func count(t *testing.T, pg *services.PG, sql string) int {
+	t.Helper()
+	var n int
+	if err := pg.Pool.QueryRow(t.Context(), sql).Scan(&n); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+func event() outbox.Envelope[grade] { return outbox.Envelope[grade]{EventID: uuid.New()} }
+
+// insertEffect is a handler whose effect would be seen twice if it ran twice.
+func insertEffect(ctx context.Context, tx pgx.Tx, e outbox.Envelope[grade]) error {
+	_, err := tx.Exec(ctx, `INSERT INTO effect (id) VALUES ($1)`, e.EventID)
+	return err
+}
+
+func TestARepeatIsSkipped(t *testing.T) {
+	each(t, func(t *testing.T, pg *services.PG) {
+		handle := inbox.Tx(pg.Pool, "grades", insertEffect)
+		other := inbox.Tx(pg.Pool, "statistics", insertEffect)
+		e := event()
+		for range 3 {
+			if err := handle(t.Context(), e); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if n := count(t, pg, `SELECT count(*) FROM effect`); n != 1 {
+			t.Fatalf("%d effects", n)
+		}
+		if err := other(t.Context(), e); err != nil { // another consumer has its own memory
+			t.Fatal(err)
+		}
+		if n := count(t, pg, `SELECT count(*) FROM effect`); n != 2 {
+			t.Fatalf("%d effects of two consumers", n)
+		}
+	})
+}
+
+func TestAFailureLeavesTheEventToBeHandled(t *testing.T) {
+	each(t, func(t *testing.T, pg *services.PG) {
+		broken := errors.New("no")
+		fail := true
+		handle := inbox.Tx(pg.Pool, "grades", func(ctx context.Context, tx pgx.Tx, e outbox.Envelope[grade]) error {
+			if err := insertEffect(ctx, tx, e); err != nil || !fail {
+				return err
+			}
+			return broken
+		})
+		e := event()
+		if err := handle(t.Context(), e); !errors.Is(err, broken) {
+			t.Fatal(err)
+		}
+		if n := count(t, pg, `SELECT count(*) FROM effect`) + count(t, pg, `SELECT count(*) FROM event_inbox`); n != 0 {
+			t.Fatalf("a failed handler left %d rows", n)
+		}
+		fail = false
+		if err := handle(t.Context(), e); err != nil {
+			t.Fatal(err)
+		}
+		if n := count(t, pg, `SELECT count(*) FROM effect`); n != 1 {
+			t.Fatalf("%d effects", n)
+		}
+	})
+}
+
+// Deliveries of one event at the same time: the effect is there once, and whoever
+// returns without an error can rely on it.
+func TestConcurrentDuplicates(t *testing.T) {
+	each(t, func(t *testing.T, pg *services.PG) {
+		var runs atomic.Int32
+		handle := inbox.Tx(pg.Pool, "grades", func(ctx context.Context, tx pgx.Tx, e outbox.Envelope[grade]) error {
+			run := runs.Add(1)
+			if err := insertEffect(ctx, tx, e); err != nil {
+				return err
+			}
+			if run%3 == 1 { // the one that holds the id fails now and then
+				return errors.New("no")
+			}
+			return nil
+		})
+		for range 20 {
+			e := event()
+			var wg sync.WaitGroup
+			var succeeded atomic.Int32
+			for range 8 {
+				wg.Go(func() {
+					if handle(t.Context(), e) == nil {
+						succeeded.Add(1)
+					}
+				})
+			}
+			wg.Wait()
+			if succeeded.Load() == 0 {
+				if err := handle(t.Context(), e); err != nil {
+					if err := handle(t.Context(), e); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+		}
+		if n := count(t, pg, `SELECT count(*) FROM effect`); n != 20 {
+			t.Fatalf("%d effects of 20 events", n)
+		}
+		if n := count(t, pg, `SELECT count(DISTINCT id) FROM effect`); n != 20 {
+			t.Fatalf("%d events had an effect, of 20", n)
+		}
+	})
+}
+
+// A duplicate waits for the first transaction, and handles the event when that
+// one is rolled back.
+func TestADuplicateWaits(t *testing.T) {
+	each(t, func(t *testing.T, pg *services.PG) {
+		for _, commit := range []bool{true, false} {
+			e := event()
+			first, err := pg.Pool.Begin(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if ok, err := inbox.Claim(t.Context(), first, "grades", e.EventID); err != nil || !ok {
+				t.Fatal(ok, err)
+			}
+			handled := false
+			done := make(chan error, 1)
+			go func() {
+				done <- inbox.Tx(pg.Pool, "grades", func(context.Context, pgx.Tx, outbox.Envelope[grade]) error {
+					handled = true
+					return nil
+				})(t.Context(), e)
+			}()
+			for count(t, pg, `SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`) == 0 {
+				if t.Context().Err() != nil {
+					t.Fatal("the duplicate does not wait")
+				}
+			}
+			end := first.Rollback
+			if commit {
+				end = first.Commit
+			}
+			if err := end(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if err := <-done; err != nil {
+				t.Fatal(err)
+			}
+			if handled == commit {
+				t.Errorf("commit=%v: the duplicate's handler ran: %v", commit, handled)
+			}
+		}
+	})
+}
+
+func TestInOutbox(t *testing.T) {
+	each(t, func(t *testing.T, pg *services.PG) {
+		handle := inbox.InOutbox(outbox.New(pg.Pool, outbox.Options{}), "grades",
+			func(ctx context.Context, tx *outbox.Tx, e outbox.Envelope[grade]) error {
+				return insertEffect(ctx, tx, e)
+			})
+		e := event()
+		for range 2 {
+			if err := handle(t.Context(), e); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if n := count(t, pg, `SELECT count(*) FROM effect`); n != 1 {
+			t.Fatalf("%d effects", n)
+		}
+	})
+}
+
+func TestForget(t *testing.T) {
+	each(t, func(t *testing.T, pg *services.PG) {
+		_, err := pg.Pool.Exec(t.Context(), `INSERT INTO event_inbox (consumer, event_id, handled_at)
+			SELECT CASE WHEN i % 10 = 0 THEN 'other' ELSE 'grades' END, gen_random_uuid(),
+			       now() - CASE WHEN i % 3 = 0 THEN interval '1 day' ELSE interval '40 days' END
+			FROM generate_series(1, 3000) AS i`)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n, err := inbox.Forget(t.Context(), pg.Pool, "grades", 30*24*time.Hour)
+		if err != nil {
+			t.Fatal(err)
+		}
+		left := []int{int(n), count(t, pg, `SELECT count(*) FROM event_inbox WHERE consumer = 'grades'`),
+			count(t, pg, `SELECT count(*) FROM event_inbox WHERE consumer = 'other'`)}
+		if diff := cmp.Diff([]int{1800, 900, 300}, left); diff != "" {
+			t.Fatal(diff)
+		}
+	})
+}
+
+func TestMistakes(t *testing.T) {
+	t.Parallel()
+	for _, consumer := range []string{"", strings.Repeat("x", 256)} {
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Errorf("the name %q is taken", consumer)
+				}
+			}()
+			inbox.Tx(nil, consumer, insertEffect)
+		}()
+	}
+	if _, err := inbox.Claim(t.Context(), nil, "grades", uuid.Nil); err == nil {
+		t.Error("an event without id is taken")
+	}
+}
+
+// The generated queries are those of the .sql files.
+func TestQueriesAreGenerated(t *testing.T) {
+	t.Parallel()
+	out, err := exec.CommandContext(t.Context(), "go", "run", "github.com/sqlc-dev/sqlc/cmd/sqlc", "diff").CombinedOutput()
+	if err != nil {
+		t.Fatalf("run go generate in this folder:\n%s%v", out, err)
+	}
+}
