@@ -292,7 +292,7 @@ func PutExternal[T any](e *Encoder, v T) {
 	var out bytes.Buffer
 	to := json.NewEncoder(&out)
 	to.SetEscapeHTML(false)
-	if err := to.Encode(v); err != nil {
+	if err := to.Encode(&v); err != nil {
 		if e.err == nil {
 			e.err = &externalError{at: e.where(), err: err}
 		}
