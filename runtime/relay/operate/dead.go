@@ -1,0 +1,137 @@
+package operate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/outboxgen/outboxgen/runtime/relay/operate/operatedb"
+)
+
+// DeadLetter is a row that the relay has given up.
+type DeadLetter struct {
+	Seq           int64
+	EventID       uuid.UUID
+	AggregateType string
+	AggregateID   string
+	EventType     string
+	Topic         string
+	Key           *string
+	CreatedAt     time.Time
+	DeadAt        time.Time
+	RetryCount    int
+	LastError     string
+}
+
+// Filter chooses dead letters; what is set must all hold. The zero value chooses
+// every one.
+type Filter struct {
+	EventIDs  []uuid.UUID
+	EventType string
+	Topic     string
+	Key       *string
+}
+
+// Decision says who decides, and why; it goes into event_outbox_audit.
+type Decision struct {
+	Actor  string // required, at most 255 characters
+	Reason string
+}
+
+// pageRows bounds one page of dead letters, and one transaction that replays or
+// discards them.
+const pageRows = 1000
+
+// DeadLetters lists the dead letters that f chooses, in the order of their seq,
+// after the given one; 1,000 at most. Call it again with the last seq for more.
+func DeadLetters(ctx context.Context, db DB, f Filter, after int64) ([]DeadLetter, error) {
+	rows, err := operatedb.New(db).DeadRows(ctx, operatedb.DeadRowsParams{
+		After:     after,
+		Ids:       f.EventIDs,
+		EventType: optional(f.EventType),
+		Topic:     optional(f.Topic),
+		EventKey:  f.Key,
+		MaxRows:   pageRows,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("operate: read the dead letters: %w", err)
+	}
+	var out []DeadLetter
+	for _, r := range rows {
+		out = append(out, DeadLetter{
+			Seq: r.Seq, EventID: r.ID, AggregateType: r.AggregateType, AggregateID: r.AggregateID,
+			EventType: r.EventType, Topic: r.Topic, Key: r.EventKey,
+			CreatedAt: r.CreatedAt, DeadAt: value(r.DeadAt),
+			RetryCount: int(r.RetryCount), LastError: value(r.LastError),
+		})
+	}
+	return out, nil
+}
+
+// Replay gives the dead letters that f chooses another chance, with their
+// failures forgotten, and reports how many there were. It goes in transactions
+// of 1,000: after an error, those counted are done.
+func Replay(ctx context.Context, conn Beginner, f Filter, d Decision) (int, error) {
+	return decide(ctx, conn, f, d, func(q *operatedb.Queries, seqs []int64) ([]int64, error) {
+		return q.Replay(ctx, operatedb.ReplayParams{Actor: d.Actor, Reason: optional(d.Reason), Seqs: seqs})
+	})
+}
+
+// Discard deletes the dead letters that f chooses and reports how many there
+// were. What they said is gone; that they were is in event_outbox_audit. It goes
+// in transactions of 1,000, as Replay does.
+func Discard(ctx context.Context, conn Beginner, f Filter, d Decision) (int, error) {
+	return decide(ctx, conn, f, d, func(q *operatedb.Queries, seqs []int64) ([]int64, error) {
+		return q.Discard(ctx, operatedb.DiscardParams{Actor: d.Actor, Reason: optional(d.Reason), Seqs: seqs})
+	})
+}
+
+// Beginner begins transactions: a connection or a pool.
+type Beginner interface {
+	Begin(ctx context.Context) (pgx.Tx, error)
+}
+
+func decide(ctx context.Context, conn Beginner, f Filter, d Decision, act func(*operatedb.Queries, []int64) ([]int64, error)) (int, error) {
+	if d.Actor == "" {
+		return 0, errors.New("operate: Decision.Actor is empty: the audit needs to know who decided")
+	}
+	done, after := 0, int64(0)
+	for {
+		var page []DeadLetter
+		var acted []int64
+		err := pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
+			var err error
+			if page, err = DeadLetters(ctx, tx, f, after); err != nil || len(page) == 0 {
+				return err
+			}
+			seqs := make([]int64, len(page))
+			for i, letter := range page {
+				seqs[i] = letter.Seq
+			}
+			if acted, err = act(operatedb.New(tx), seqs); err != nil {
+				return fmt.Errorf("operate: after %d rows: %w", done, err)
+			}
+			return nil
+		})
+		if err != nil {
+			return done, err
+		}
+		done += len(acted)
+		if len(page) < pageRows {
+			return done, nil
+		}
+		after = page[len(page)-1].Seq
+	}
+}
+
+// optional is nil for the empty text.
+func optional(text string) *string {
+	if text == "" {
+		return nil
+	}
+	return &text
+}

@@ -1,0 +1,175 @@
+package operate_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"go.uber.org/goleak"
+
+	"github.com/outboxgen/outboxgen/migrations"
+	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
+	"github.com/outboxgen/outboxgen/runtime/relay/operate"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(services.Wrap(m)) }
+
+func newOutbox(t *testing.T) (*services.PG, *pgx.Conn) {
+	t.Helper()
+	t.Parallel()
+	pg := services.Postgres(t)
+	conn := pg.Connect(t.Context())
+	if err := migrations.Up(t.Context(), conn); err != nil {
+		t.Fatal(err)
+	}
+	return pg, conn
+}
+
+// insert adds rows 1 to n of event type "t1" or "t2" in turn, with key k<i>, and
+// then runs the statement.
+func insert(t *testing.T, conn *pgx.Conn, n int, statement string) {
+	t.Helper()
+	_, err := conn.Exec(t.Context(), `
+		INSERT INTO event_outbox (id, aggregate_type, aggregate_id, event_type, topic, event_key, event_data)
+		SELECT ('00000000-0000-7000-8000-' || lpad(i::text, 12, '0'))::uuid, 'a', i, 't' || (2 - i % 2), 'topic', 'k' || i, '{}'
+		FROM generate_series(1, $1::int) AS i`, n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := conn.Exec(t.Context(), statement); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func id(n int) uuid.UUID { return uuid.MustParse(fmt.Sprintf("00000000-0000-7000-8000-%012d", n)) }
+
+func TestInspect(t *testing.T) {
+	_, conn := newOutbox(t)
+	insert(t, conn, 6, `
+		UPDATE event_outbox SET published_at = now() WHERE seq = 1;
+		UPDATE event_outbox SET retry_count = 2, last_error = 'too large', next_attempt_at = '2030-01-01Z' WHERE seq = 3;
+		UPDATE event_outbox SET dead_at = now() WHERE seq IN (4, 5);
+		INSERT INTO event_outbox_lease (epoch, beat, holder, suspect_seq, unclean_ends)
+		VALUES (7, 9, '00000000-0000-7000-8000-0000000000aa', 3, 1)`)
+	got, err := operate.Inspect(t.Context(), conn, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	key2, key3 := "k2", "k3"
+	want := operate.State{
+		Leader: operate.Leader{
+			Known: true, Holder: uuid.MustParse("00000000-0000-7000-8000-0000000000aa"), Epoch: 7, UncleanEnds: 1, Suspect: 3,
+		},
+		Pending: 3,
+		Waiting: 1,
+		Dead:    2,
+		Oldest:  &operate.Row{Seq: 2, EventID: id(2), EventType: "t2", Topic: "topic", Key: &key2},
+		Held: []operate.Row{{
+			Seq: 3, EventID: id(3), EventType: "t1", Topic: "topic", Key: &key3, RetryCount: 2, LastError: "too large",
+			NextAttempt: time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC),
+		}},
+	}
+	moving := cmp.Options{
+		cmpopts.IgnoreFields(operate.Row{}, "Age"), cmpopts.IgnoreFields(operate.Leader{}, "Silent"), cmpopts.EquateApproxTime(0),
+	}
+	if diff := cmp.Diff(want, got, moving); diff != "" {
+		t.Errorf("state (-want +got):\n%s", diff)
+	}
+}
+
+func TestInspectAnOutboxThatNoRelayHasSeen(t *testing.T) {
+	_, conn := newOutbox(t)
+	got, err := operate.Inspect(t.Context(), conn, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(operate.State{}, got); diff != "" {
+		t.Errorf("state (-want +got):\n%s", diff)
+	}
+}
+
+// left is what remains of the rows, and the audit.
+type left struct {
+	Pending, Dead []int64
+	Audit         []string
+}
+
+func look(t *testing.T, conn *pgx.Conn) left {
+	t.Helper()
+	var l left
+	err := conn.QueryRow(t.Context(), `SELECT
+		(SELECT array_agg(seq ORDER BY seq) FROM event_outbox WHERE dead_at IS NULL),
+		(SELECT array_agg(seq ORDER BY seq) FROM event_outbox WHERE dead_at IS NOT NULL),
+		(SELECT array_agg(format('%s %s %s: %s', actor, action, seq, reason) ORDER BY id) FROM event_outbox_audit WHERE applied_at IS NULL)`,
+	).Scan(&l.Pending, &l.Dead, &l.Audit)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+func TestReplayAndDiscard(t *testing.T) {
+	const kill = `UPDATE event_outbox SET dead_at = now(), retry_count = 10, last_error = 'no' WHERE seq < 5`
+	ann := operate.Decision{Actor: "ann", Reason: "fixed"}
+	key := "k3"
+	type action func(context.Context, operate.Beginner, operate.Filter, operate.Decision) (int, error)
+	tests := []struct {
+		name   string
+		act    action
+		filter operate.Filter
+		count  int
+		want   left
+	}{
+		{"replay one", operate.Replay, operate.Filter{EventIDs: []uuid.UUID{id(2)}}, 1,
+			left{Pending: []int64{2, 5}, Dead: []int64{1, 3, 4}, Audit: []string{"ann replay 2: fixed"}}},
+		{"replay a type", operate.Replay, operate.Filter{EventType: "t1"}, 2,
+			left{Pending: []int64{1, 3, 5}, Dead: []int64{2, 4}, Audit: []string{"ann replay 1: fixed", "ann replay 3: fixed"}}},
+		{"discard a key", operate.Discard, operate.Filter{Topic: "topic", Key: &key}, 1,
+			left{Pending: []int64{5}, Dead: []int64{1, 2, 4}, Audit: []string{"ann discard 3: fixed"}}},
+		{"a row that lives is left alone", operate.Discard, operate.Filter{EventIDs: []uuid.UUID{id(5)}}, 0,
+			left{Pending: []int64{5}, Dead: []int64{1, 2, 3, 4}}},
+		{"discard all", operate.Discard, operate.Filter{}, 4,
+			left{Pending: []int64{5}, Audit: []string{
+				"ann discard 1: fixed", "ann discard 2: fixed", "ann discard 3: fixed", "ann discard 4: fixed"}}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			_, conn := newOutbox(t)
+			insert(t, conn, 5, kill)
+			count, err := tt.act(t.Context(), conn, tt.filter, ann)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if count != tt.count {
+				t.Errorf("it acted on %d rows, want %d", count, tt.count)
+			}
+			if diff := cmp.Diff(tt.want, look(t, conn)); diff != "" {
+				t.Errorf("what is left (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestMoreThanOnePage(t *testing.T) {
+	_, conn := newOutbox(t)
+	insert(t, conn, 2345, `UPDATE event_outbox SET dead_at = now() WHERE seq <> 1200`)
+	count, err := operate.Replay(t.Context(), conn, operate.Filter{}, operate.Decision{Actor: "ann"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if count != 2344 {
+		t.Errorf("replayed %d rows, want 2344", count)
+	}
+}
+
+func TestADecisionNeedsAnActor(t *testing.T) {
+	_, conn := newOutbox(t)
+	if _, err := operate.Replay(t.Context(), conn, operate.Filter{}, operate.Decision{}); err == nil {
+		t.Error("no error without an actor")
+	}
+}

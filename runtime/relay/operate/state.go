@@ -1,0 +1,126 @@
+package operate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/outboxgen/outboxgen/runtime/relay/operate/operatedb"
+)
+
+// PendingCap is where counting pending rows stops, so that asking stays cheap: a
+// State with this many has at least as many.
+const PendingCap = 100_001
+
+// heldShown bounds State.Held.
+const heldShown = 20
+
+// DB runs the queries: a connection, a pool or a transaction, whose search_path
+// leads to the outbox's tables.
+type DB = operatedb.DBTX
+
+// State is how an outbox stands.
+type State struct {
+	Leader  Leader
+	Pending int64 // rows that are neither published nor dead, PendingCap at most
+	Waiting int64 // of those, rows that failed and wait for their next attempt
+	Dead    int64 // rows that were given up
+	// Oldest is the pending row that waits longest; nil: none is pending.
+	Oldest *Row
+	// Held lists the first rows that failed and wait, 20 at most.
+	Held []Row
+}
+
+// Leader is the lease row.
+type Leader struct {
+	// Known is false while no relay has ever run on this outbox.
+	Known bool
+	// Holder is the term's id; uuid.Nil: nobody leads.
+	Holder uuid.UUID
+	Epoch  int64
+	// Silent is how long ago the leader last renewed. A healthy one renews every
+	// second; after its term, 3s by default, a standby takes over.
+	Silent time.Duration
+	// UncleanEnds counts terms in a row that ended by a crash without progress.
+	UncleanEnds int
+	// Suspect is the seq of the row that is suspected of crashing relays; 0: none.
+	Suspect int64
+}
+
+// Row is one row that waits.
+type Row struct {
+	Seq         int64
+	EventID     uuid.UUID
+	EventType   string
+	Topic       string
+	Key         *string
+	Age         time.Duration // since it was inserted; 0 in State.Held
+	RetryCount  int
+	LastError   string
+	NextAttempt time.Time // zero: it is not waiting for a retry
+}
+
+// Inspect reads how the outbox stands. leaseName is the name that its relays
+// contend for; "" means "event_outbox".
+func Inspect(ctx context.Context, db DB, leaseName string) (State, error) {
+	if leaseName == "" {
+		leaseName = "event_outbox"
+	}
+	q := operatedb.New(db)
+	var s State
+	lease, err := q.ReadLease(ctx, leaseName)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+	case err != nil:
+		return State{}, fmt.Errorf("operate: read the lease: %w", err)
+	default:
+		s.Leader = Leader{
+			Known:       true,
+			Holder:      value(lease.Holder),
+			Epoch:       lease.Epoch,
+			Silent:      time.Duration(lease.SilentMs) * time.Millisecond,
+			UncleanEnds: int(lease.UncleanEnds),
+			Suspect:     value(lease.SuspectSeq),
+		}
+	}
+	counts, err := q.CountRows(ctx, PendingCap)
+	if err != nil {
+		return State{}, fmt.Errorf("operate: count the rows: %w", err)
+	}
+	s.Pending, s.Waiting, s.Dead = counts.Pending, counts.Held, counts.Dead
+	oldest, err := q.OldestPending(ctx)
+	if err != nil {
+		return State{}, fmt.Errorf("operate: read the oldest row: %w", err)
+	}
+	for _, r := range oldest {
+		s.Oldest = &Row{
+			Seq: r.Seq, EventID: r.ID, EventType: r.EventType, Topic: r.Topic, Key: r.EventKey,
+			Age:        time.Duration(r.AgeMs) * time.Millisecond,
+			RetryCount: int(r.RetryCount), LastError: value(r.LastError), NextAttempt: value(r.NextAttemptAt),
+		}
+	}
+	held, err := q.HeldRows(ctx, heldShown)
+	if err != nil {
+		return State{}, fmt.Errorf("operate: read the rows that wait: %w", err)
+	}
+	for _, r := range held {
+		s.Held = append(s.Held, Row{
+			Seq: r.Seq, EventID: r.ID, EventType: r.EventType, Topic: r.Topic, Key: r.EventKey,
+			RetryCount: int(r.RetryCount), LastError: value(r.LastError), NextAttempt: value(r.NextAttemptAt),
+		})
+	}
+	return s, nil
+}
+
+// value is what p points to, or the zero value.
+func value[T any](p *T) T {
+	if p == nil {
+		var zero T
+		return zero
+	}
+	return *p
+}
