@@ -1,0 +1,101 @@
+package outbox_test
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+
+	outbox "github.com/outboxgen/outboxgen/runtime"
+	"github.com/outboxgen/outboxgen/runtime/outboxtest"
+)
+
+// BenchmarkCommit compares the ways to get an event into a transaction that
+// updates one row. Each goroutine has a row of its own.
+func BenchmarkCommit(b *testing.B) {
+	pg := newDatabase(b)
+	if _, err := pg.Pool.Exec(b.Context(), `insert into essay select 'b' || n, 0 from generate_series(1, 64) n`); err != nil {
+		b.Fatal(err)
+	}
+	ob := newOutbox(b, pg.Pool, outbox.Options{})
+	run := func(name string, transaction func(ctx context.Context, essay string) error) {
+		b.Run(name, func(b *testing.B) {
+			var goroutine atomic.Int64
+			b.SetParallelism(4)
+			b.ReportAllocs()
+			b.RunParallel(func(loop *testing.PB) {
+				essay := "b" + key(int(goroutine.Add(1)))
+				for loop.Next() {
+					if err := transaction(b.Context(), essay); err != nil {
+						b.Error(err)
+						return
+					}
+				}
+			})
+			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "tx/s")
+		})
+	}
+	run("no event", func(ctx context.Context, essay string) error {
+		return pgx.BeginFunc(ctx, pg.Pool, func(tx pgx.Tx) error { _, err := raise(ctx, tx, essay); return err })
+	})
+	run("riding with COMMIT", func(ctx context.Context, essay string) error {
+		return ob.InTx(ctx, func(ctx context.Context, tx *outbox.Tx) error {
+			grade, err := raise(ctx, tx, essay)
+			return errors.Join(err, InsertGraded(ctx, tx, Graded{EssayID: essay, Grade: grade}))
+		})
+	})
+	run("at once, on a plain pgx.Tx", func(ctx context.Context, essay string) error {
+		return pgx.BeginFunc(ctx, pg.Pool, func(tx pgx.Tx) error {
+			grade, err := raise(ctx, tx, essay)
+			return errors.Join(err, InsertGraded(ctx, tx, Graded{EssayID: essay, Grade: grade}))
+		})
+	})
+	run("in a batch with the update", func(ctx context.Context, essay string) error {
+		return ob.InTx(ctx, func(ctx context.Context, tx *outbox.Tx) error {
+			var batch pgx.Batch
+			batch.Queue(`update essay set grade = grade + 1 where id = $1`, essay)
+			err := outbox.Queue(ctx, &batch, insertRows, Graded{EssayID: essay, Grade: 1})
+			return errors.Join(err, tx.SendBatch(ctx, &batch).Close())
+		})
+	})
+}
+
+func BenchmarkInsertAll(b *testing.B) {
+	pg := newDatabase(b)
+	ob := newOutbox(b, pg.Pool, outbox.Options{})
+	events := repeat(event(1), 1000)
+	for b.Loop() {
+		err := ob.InTx(b.Context(), func(ctx context.Context, tx *outbox.Tx) error {
+			return outbox.InsertAll(ctx, tx, insertRows, events...)
+		})
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(b.N*len(events))/b.Elapsed().Seconds(), "events/s")
+}
+
+func BenchmarkNewRow(b *testing.B) {
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := graded.NewRow(b.Context(), event(1)); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkDecode(b *testing.B) {
+	recorder := &outboxtest.Recorder{}
+	if err := InsertGraded(b.Context(), recorder, event(1)); err != nil {
+		b.Fatal(err)
+	}
+	value := recorder.Rows()[0].Data
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := graded.Decode(value); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

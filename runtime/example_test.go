@@ -1,0 +1,115 @@
+package outbox_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	outbox "github.com/outboxgen/outboxgen/runtime"
+	"github.com/outboxgen/outboxgen/runtime/outboxtest"
+)
+
+// A service makes one Outbox at its start. Graded and InsertGraded stand for what
+// outboxgen generates.
+func ExampleOutbox_InTx() {
+	finish := func(ctx context.Context, pool *pgxpool.Pool) error {
+		ob := outbox.New(pool, outbox.Options{})
+		defer ob.Close()
+
+		return ob.InTx(ctx, func(ctx context.Context, tx *outbox.Tx) error {
+			// The update locks the essay, so its events are in the order of its grades.
+			var grade int
+			err := tx.QueryRow(ctx, `update essay set grade = grade + 1 where id = $1 returning grade`, "e1").Scan(&grade)
+			if err != nil {
+				return err
+			}
+			return InsertGraded(ctx, tx, Graded{EssayID: "e1", Grade: grade})
+		})
+	}
+	_ = finish // needs a database
+}
+
+// Code that takes an outbox.Transaction is tested without a database.
+func ExampleInsert() {
+	grade := func(ctx context.Context, tx outbox.Transaction, essay string) error {
+		return InsertGraded(ctx, tx, Graded{EssayID: essay, Grade: 5}, outbox.WithHeader("tenant", "north"))
+	}
+
+	recorder := &outboxtest.Recorder{}
+	if err := grade(context.Background(), recorder, "e1"); err != nil {
+		fmt.Println(err)
+	}
+	got := outboxtest.All[Graded](recorder)[0]
+	fmt.Println(got.Data.Grade, got.Row.Topic, *got.Row.Key)
+	// Output: 5 school.essay.graded.v1 e1
+}
+
+func ExampleInsertAll() {
+	recorder := &outboxtest.Recorder{}
+	err := outbox.InsertAll(context.Background(), recorder, insertRows,
+		Graded{EssayID: "e1", Grade: 5},
+		outbox.With(Moved{To: "9B"}, outbox.WithAggregateID("9A")),
+	)
+	fmt.Println(len(recorder.Rows()), err)
+	// Output: 2 <nil>
+}
+
+// An event that follows from business data gets an id that does, too: handling
+// the cause again inserts nothing.
+func ExampleDeterministicID() {
+	recorder := &outboxtest.Recorder{}
+	for range 2 {
+		var outcome outbox.Outcome
+		id := outbox.DeterministicID(uuid.NameSpaceURL, "graded", "e1", "2026-05-01")
+		err := InsertGraded(context.Background(), recorder, Graded{EssayID: "e1"}, outbox.WithID(id), outbox.WithOutcome(&outcome))
+		fmt.Println(outcome.Inserted, err)
+	}
+	// Output:
+	// true <nil>
+	// false <nil>
+}
+
+func ExampleEventType_Decode() {
+	envelope, err := graded.Decode([]byte(`{
+		"event_id": "018f3f6e-0000-7000-8000-000000000001", "event_type": "school.essay.graded.v1",
+		"event_timestamp": "2026-05-01T12:00:00Z", "source_service": "grading", "schema_version": 1,
+		"correlation_id": "c-1", "data_schema_uri": null, "data": {"essay_id": "e1", "grade": 5}, "metadata": null}`))
+	fmt.Println(envelope.CorrelationID, envelope.EventTimestamp.Format(time.Kitchen), envelope.Data.Grade, err)
+
+	_, err = graded.Decode([]byte(`{"event_id": 1}`))
+	decode, ok := errors.AsType[*outbox.DecodeError](err)
+	fmt.Println(ok, decode.InData)
+	// Output:
+	// c-1 12:00PM 5 <nil>
+	// true false
+}
+
+// What a consumer inserts in turn belongs together with what it handles.
+func ExampleContextWithCorrelationID() {
+	handle := func(ctx context.Context, tx outbox.Transaction, e outbox.Envelope[Graded]) error {
+		ctx = outbox.ContextWithCorrelationID(ctx, e.CorrelationID)
+		ctx = outbox.ContextWithCausationID(ctx, e.EventID.String())
+		return outbox.Insert(ctx, tx, insertRows, Moved{To: "9B"}, outbox.WithAggregateID("9A"))
+	}
+
+	recorder := &outboxtest.Recorder{}
+	if err := handle(context.Background(), recorder, outbox.Envelope[Graded]{CorrelationID: "c-1"}); err != nil {
+		fmt.Println(err)
+	}
+	fmt.Println(recorder.Rows()[0].CorrelationID)
+	// Output: c-1
+}
+
+func ExampleNullable() {
+	for _, n := range []outbox.Nullable[int]{{}, outbox.Null[int](), outbox.Value(3)} {
+		fmt.Println(n, n.OrElse(7))
+	}
+	// Output:
+	// absent 7
+	// null 7
+	// 3 3
+}
