@@ -3,10 +3,11 @@ package wire
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
+	"sync"
 )
 
 // An Encoder writes one JSON document. After its first error it goes on
@@ -35,16 +36,29 @@ func (e *EncodeError) Unwrap() error { return e.Err }
 // Marshal encodes value with write. The error is an *EncodeError that names
 // the type.
 func Marshal[T any](value T, name string, write func(*Encoder, T)) ([]byte, error) {
-	e := Encoder{buf: make([]byte, 0, 1024)}
-	write(&e, value)
+	e := encoders.Get().(*Encoder)
+	defer e.release()
+	write(e, value)
 	if e.err != nil {
 		failed := &EncodeError{Type: name, Message: e.err.Error()}
-		if inner, ok := e.err.(*externalError); ok {
+		if inner, ok := errors.AsType[*externalError](e.err); ok {
 			failed.Err = inner.err
 		}
 		return nil, failed
 	}
-	return e.buf, nil
+	return slices.Clone(e.buf), nil
+}
+
+// encoders keeps buffers for the next document, as encoding/json does.
+var encoders = sync.Pool{New: func() any { return new(Encoder) }}
+
+// release gives the buffer back, unless it has grown out of the usual.
+func (e *Encoder) release() {
+	if cap(e.buf) > 1<<16 {
+		return
+	}
+	*e = Encoder{buf: e.buf[:0], open: e.open[:0]}
+	encoders.Put(e)
 }
 
 type externalError struct {
@@ -128,7 +142,13 @@ func (e *Encoder) Float(v float64) {
 }
 
 // Number writes a number as it is.
-func (e *Encoder) Number(v json.Number) { e.Raw(json.RawMessage(v)) }
+func (e *Encoder) Number(v json.Number) {
+	if !isNumber(string(v)) {
+		e.fail("the text is not a number")
+		v = "0"
+	}
+	e.buf = append(e.buf, v...)
+}
 
 // Raw writes a value that is JSON already, without its spaces.
 func (e *Encoder) Raw(v json.RawMessage) {
@@ -212,7 +232,7 @@ func PutSlice[T any](e *Encoder, items []T, write func(*Encoder, T)) {
 // PutMap writes an object in the order of the names; nil is an empty one.
 func PutMap[T any](e *Encoder, members map[string]T, write func(*Encoder, T)) {
 	e.Begin()
-	for _, name := range slices.Sorted(maps.Keys(members)) {
+	for _, name := range sorted(members) {
 		write(e.Name(name), members[name])
 	}
 	e.End()
@@ -225,7 +245,7 @@ func PutMembers[M ~map[string]T, T any](e *Encoder, members M, write func(*Encod
 		return
 	}
 	fresh(e, members)
-	for _, name := range slices.Sorted(maps.Keys(members)) {
+	for _, name := range sorted(members) {
 		write(e.Name(name), members[name])
 	}
 }
@@ -235,6 +255,15 @@ func PutOptional[T any](e *Encoder, name string, v *T, write func(*Encoder, T)) 
 	if v != nil {
 		write(e.Name(name), *v)
 	}
+}
+
+func sorted[M ~map[string]T, T any](members M) []string {
+	names := make([]string, 0, len(members))
+	for name := range members {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
 }
 
 // PutNullable writes a member of the object that is open, null if v is null,

@@ -12,50 +12,63 @@ import (
 // syntax error.
 func (d *Decoder) number() []byte {
 	d.peek()
-	start, i := d.pos, d.pos
-	if i < len(d.data) && d.data[i] == '-' {
+	n, wrong := scanNumber(d.data[d.pos:])
+	if wrong != "" {
+		d.pos += n
+		d.syntax(wrong)
+		return nil
+	}
+	start := d.pos
+	d.pos += n
+	return d.data[start:d.pos]
+}
+
+// scanNumber is the length of the number that text begins with. When none
+// begins there it says what is wrong, and where.
+func scanNumber[T ~string | ~[]byte](text T) (n int, wrong string) {
+	i := 0
+	if i < len(text) && text[i] == '-' {
 		i++
 	}
 	switch {
-	case i < len(d.data) && d.data[i] == '0':
+	case i < len(text) && text[i] == '0':
 		i++
-	case i < len(d.data) && '1' <= d.data[i] && d.data[i] <= '9':
-		i = d.digits(i)
+	case i < len(text) && '1' <= text[i] && text[i] <= '9':
+		i = scanDigits(text, i)
 	default:
-		d.syntax("expected a value")
-		return nil
+		return 0, "expected a value"
 	}
-	if i < len(d.data) && d.data[i] == '.' {
-		end := d.digits(i + 1)
+	if i < len(text) && text[i] == '.' {
+		end := scanDigits(text, i+1)
 		if end == i+1 {
-			d.pos = i
-			d.syntax("expected a digit after the decimal point")
-			return nil
+			return i, "expected a digit after the decimal point"
 		}
 		i = end
 	}
-	if i < len(d.data) && (d.data[i] == 'e' || d.data[i] == 'E') {
+	if i < len(text) && (text[i] == 'e' || text[i] == 'E') {
 		i++
-		if i < len(d.data) && (d.data[i] == '+' || d.data[i] == '-') {
+		if i < len(text) && (text[i] == '+' || text[i] == '-') {
 			i++
 		}
-		end := d.digits(i)
+		end := scanDigits(text, i)
 		if end == i {
-			d.pos = i
-			d.syntax("expected a digit in the exponent")
-			return nil
+			return i, "expected a digit in the exponent"
 		}
 		i = end
 	}
-	d.pos = i
-	return d.data[start:i]
+	return i, ""
 }
 
-func (d *Decoder) digits(i int) int {
-	for i < len(d.data) && '0' <= d.data[i] && d.data[i] <= '9' {
+func scanDigits[T ~string | ~[]byte](text T, i int) int {
+	for i < len(text) && '0' <= text[i] && text[i] <= '9' {
 		i++
 	}
 	return i
+}
+
+func isNumber(text string) bool {
+	n, wrong := scanNumber(text)
+	return wrong == "" && n == len(text)
 }
 
 // Int reads an integer: a number without a fraction, however it is written.
