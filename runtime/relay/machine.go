@@ -336,7 +336,7 @@ func (m *machine) handle(now time.Duration, o outcome) {
 			return
 		}
 		if errors.Is(o.err, ErrLeaseLost) {
-			m.endTerm(o.err, false)
+			m.endTerm(o.err, true)
 			return
 		}
 		m.t.handle(now, o)
@@ -393,7 +393,7 @@ func (m *machine) renewed(now time.Duration, op opRenew, o outcome) {
 		return
 	}
 	if errors.Is(o.err, ErrLeaseLost) {
-		m.endTerm(o.err, false)
+		m.endTerm(o.err, true)
 		return
 	}
 	if o.err != nil {

@@ -1,0 +1,168 @@
+package relay_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/outboxgen/outboxgen/runtime/relay"
+	"github.com/outboxgen/outboxgen/runtime/relay/kafkasink"
+)
+
+// patience is how long a test waits for something that should happen.
+const patience = 60 * time.Second
+
+// watcher is an Observer that tests wait on.
+type watcher struct {
+	relay.NopObserver
+	mu        sync.Mutex
+	changed   chan struct{}
+	status    relay.Status
+	settled   relay.Settled
+	failures  map[relay.Class]int
+	published chan struct{}
+}
+
+func newWatcher() *watcher {
+	return &watcher{changed: make(chan struct{}), failures: map[relay.Class]int{}}
+}
+
+func (w *watcher) change(f func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	f()
+	close(w.changed)
+	w.changed = make(chan struct{})
+}
+
+func (w *watcher) Status(s relay.Status) { w.change(func() { w.status = s }) }
+
+func (w *watcher) Settled(s relay.Settled) {
+	w.change(func() {
+		w.settled.Published += s.Published
+		w.settled.Failed += s.Failed
+		w.settled.Dead += s.Dead
+	})
+}
+
+func (w *watcher) Failed(_ string, c relay.Class, _ error) { w.change(func() { w.failures[c]++ }) }
+
+// until waits for a condition.
+func (w *watcher) until(t *testing.T, what string, ok func(*watcher) bool) {
+	t.Helper()
+	limit := time.After(patience)
+	for {
+		w.mu.Lock()
+		done, changed := ok(w), w.changed
+		w.mu.Unlock()
+		if done {
+			return
+		}
+		select {
+		case <-changed:
+		case <-limit:
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			t.Fatalf("not within %s: %s; status %+v, settled %+v, failures %v", patience, what, w.status, w.settled, w.failures)
+		}
+	}
+}
+
+func (w *watcher) leads(t *testing.T) {
+	t.Helper()
+	w.until(t, "leads", func(w *watcher) bool { return w.status.Leader })
+}
+
+func (w *watcher) publishes(t *testing.T, n int) {
+	t.Helper()
+	w.until(t, fmt.Sprintf("%d published", n), func(w *watcher) bool { return w.settled.Published >= n })
+}
+
+// running is a relay that a test started.
+type running struct {
+	*relay.Relay
+	w    *watcher
+	stop func()
+}
+
+// start runs a relay until the test or stop ends it.
+func start(t *testing.T, cfg relay.Config) *running {
+	t.Helper()
+	w := newWatcher()
+	cfg.Observer = w
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.NewTextHandler(testWriter{t}, nil))
+	}
+	r, err := relay.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- r.Run(ctx) }()
+	stop := sync.OnceFunc(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Errorf("Run: %v", err)
+		}
+	})
+	t.Cleanup(stop)
+	return &running{r, w, stop}
+}
+
+// testWriter keeps the relay's log with the test that it belongs to.
+type testWriter struct{ t *testing.T }
+
+func (w testWriter) Write(p []byte) (int, error) {
+	w.t.Logf("%s", p)
+	return len(p), nil
+}
+
+var _ io.Writer = testWriter{}
+
+func kafkaSink(t *testing.T, brokers []string) relay.Sink {
+	t.Helper()
+	s, err := kafkasink.New(kafkasink.Config{Opts: []kgo.Opt{kgo.SeedBrokers(brokers...)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// consume reads n records of topics, in the order of their partitions' logs.
+func consume(t *testing.T, brokers []string, n int, topics ...string) []*kgo.Record {
+	t.Helper()
+	cl, err := kgo.NewClient(kgo.SeedBrokers(brokers...), kgo.ConsumeTopics(topics...),
+		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.MetadataMinAge(50*time.Millisecond))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cl.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	var out []*kgo.Record
+	for len(out) < n {
+		f := cl.PollFetches(ctx)
+		if ctx.Err() != nil {
+			t.Fatalf("%d of %d records after %s", len(out), n, patience)
+		}
+		out = append(out, f.Records()...)
+	}
+	return out
+}
+
+func key(s string) *string { return &s }
+
+func rows(n int, topic, k string) []relay.Row {
+	out := make([]relay.Row, n)
+	for i := range out {
+		out[i] = relay.Row{Topic: topic, Key: key(k), EventType: "t", Data: fmt.Appendf(nil, `{"n":%d}`, i), CreatedAt: time.Now()}
+	}
+	return out
+}
