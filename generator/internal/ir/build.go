@@ -243,7 +243,7 @@ func (b *builder) checkSupported(s *schema.Schema) {
 func (b *builder) unsupported(s *schema.Schema, keyword, what string) {
 	b.list.Add(diag.Finding{
 		Pos: at(s, keyword), ID: "keyword-not-supported",
-		Message: keyword + " is not supported here yet: " + what + " has no Go type in this version",
+		Message: keyword + " is not supported yet: this version has no Go type for " + what,
 	})
 }
 

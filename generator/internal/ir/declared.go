@@ -119,15 +119,28 @@ func (b *builder) checkDeclared(pkg *Package, taken Declared) {
 			}
 		}
 	}
-	check(configPos, "Service", "InsertAll", "insertRows", "nullable", "writeNullable", "file "+pkg.File)
+	file := func(pos diag.Pos, name string) {
+		if _, ok := taken["file "+name]; ok {
+			b.list.Add(diag.Finding{
+				Pos: pos, ID: "file-taken",
+				Message: fmt.Sprintf("the file %s of %s is not one that outboxgen wrote, and the generated package needs that name", name, config.Out),
+				Hint:    "rename it",
+			})
+		}
+	}
+	check(configPos, "Service", "InsertAll", "insertRows", "nullable")
+	file(configPos, pkg.File)
 	for _, e := range pkg.Events {
 		check(e.Pos, "Insert"+e.GoName, "Queue"+e.GoName, "On"+e.GoName, "Decode"+e.GoName, EventVar(e.GoName), e.GoName+".NewRow")
 	}
 	for _, f := range pkg.Files {
-		for _, n := range f.Types {
+		for i, n := range f.Types {
+			if i == 0 {
+				file(n.Schema.Pos, f.Name)
+			}
 			pos := n.Schema.Pos
 			check(pos, n.Name, "decode"+n.Name, "encode"+n.Name, "New"+n.Name,
-				n.Name+".MarshalJSON", n.Name+".UnmarshalJSON", n.Name+".Validate", n.Name+".Valid", n.Name+".check", "file "+f.Name)
+				n.Name+".MarshalJSON", n.Name+".UnmarshalJSON", n.Name+".Validate", n.Name+".Valid", n.Name+".check")
 			for _, v := range n.Enum {
 				check(pos, v.Name)
 			}

@@ -178,7 +178,7 @@ func (b *builder) reach(pkg *Package) {
 type names map[string]bool
 
 func newNames(pkg *Package) names {
-	n := names{"Service": true, "InsertAll": true, "insertRows": true, "nullable": true, "writeNullable": true}
+	n := names{"Service": true, "InsertAll": true, "insertRows": true, "nullable": true}
 	for _, e := range pkg.Events {
 		for _, prefix := range []string{"Insert", "Queue", "On", "Decode", "New"} {
 			n[prefix+e.GoName] = true

@@ -1,0 +1,189 @@
+package emit_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/outboxgen/outboxgen/generator/internal/emit"
+	"github.com/outboxgen/outboxgen/generator/internal/schema"
+)
+
+const config = `version: 1
+service: some_service
+schemas: ["*.yaml"]
+out: events
+`
+
+// head opens an event schema; its properties follow.
+const head = `$schema: https://json-schema.org/draft/2020-12/schema
+title: Thing
+x-outbox:
+  version: 1
+  type: thing.v1
+  aggregate: {type: thing, id: /id}
+type: object
+required: [id]
+properties:
+  id: {type: string}
+`
+
+// run generates a project of files, and returns the Go files and what was
+// found.
+func run(t *testing.T, dir string, files map[string]string) (map[string]string, []string) {
+	t.Helper()
+	fsys := fstest.MapFS{"outboxgen.yml": {Data: []byte(strings.Replace(config, "*.yaml", "**/*.yaml", 1))}}
+	for name, content := range files {
+		fsys[name] = &fstest.MapFile{Data: []byte(content)}
+	}
+	project, findings, err := schema.LoadFS(fsys, "outboxgen.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if findings.HasErrors() {
+		t.Fatalf("findings of the loader: %v", findings.Sorted())
+	}
+	out, list, err := emit.Package(project, emit.Options{OutboxDB: "example.com/events/outboxdb", Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	generated := map[string]string{}
+	for _, f := range out {
+		generated[f.Path] = string(f.Content)
+	}
+	var found []string
+	for _, f := range list.Sorted() {
+		found = append(found, f.String())
+	}
+	return generated, found
+}
+
+// What has no Go type yet is an error at its keyword, one for each.
+func TestKeywordsThatAreNotSupported(t *testing.T) {
+	t.Parallel()
+	for property, want := range map[string]string{
+		`{oneOf: [{type: string}, {type: integer}]}`:                         "11:7: oneOf is not supported yet: this version has no Go type for a union of several types",
+		`{anyOf: [{type: string}, {type: integer}, {type: "null"}]}`:         "11:7: anyOf is not supported yet: this version has no Go type for a union of several types",
+		`{type: [string, integer]}`:                                          "11:7: type is not supported yet: this version has no Go type for a union of several types",
+		`{type: "null"}`:                                                     "11:7: type is not supported yet: this version has no Go type for a value that is always null",
+		`{type: object, patternProperties: {"^x": {type: string}}}`:          "11:21: patternProperties is not supported yet: this version has no Go type for members told apart by pattern",
+		`{type: object, propertyNames: {minLength: 2}}`:                      "11:21: propertyNames is not supported yet: this version has no Go type for a schema for the names of members",
+		`{type: object, not: {required: [a]}}`:                               "11:21: not is not supported yet: this version has no Go type for a negated schema",
+		`{type: object, properties: {a: true}, dependentRequired: {a: [b]}}`: "11:44: dependentRequired is not supported yet: this version has no Go type for members that require each other",
+		`{type: array, prefixItems: [{type: string}]}`:                       "11:20: prefixItems is not supported yet: this version has no Go type for a tuple",
+		`{type: array, contains: {type: string}}`:                            "11:20: contains is not supported yet: this version has no Go type for a schema for some of the items",
+		`{type: object, if: {required: [a]}, then: {required: [b]}}`:         "11:21: if is not supported yet: this version has no Go type for a conditional schema",
+		`{enum: [a, 1]}`:  "11:7: enum is not supported yet: this version has no Go type for an enum of mixed types",
+		`{const: {a: 1}}`: "11:7: const is not supported yet: this version has no Go type for an array, object or null as the only value",
+		`{allOf: [{type: string}, {type: integer}]}`: "11:32: the parts of this combination want different types, so no value is valid",
+		`{type: array, items: false}`:                "11:27: no value is valid here, so there is no Go type for it",
+	} {
+		t.Run(property, func(t *testing.T) {
+			t.Parallel()
+			generated, found := run(t, "", map[string]string{"thing.yaml": head + "  x: " + property + "\n"})
+			if diff := cmp.Diff([]string{"thing.yaml:" + want}, found); diff != "" {
+				t.Errorf("findings (-want +got):\n%s", diff)
+			}
+			if len(generated) > 0 {
+				t.Error("files were generated all the same")
+			}
+		})
+	}
+}
+
+func TestWarnings(t *testing.T) {
+	t.Parallel()
+	for property, want := range map[string]string{
+		`{properties: {a: {type: string}}}`:                 "11:6: warning: properties without a type also allows every value of another type; taken as type: object; add type: object",
+		`{type: string, pattern: '(?<=a)b'}`:                "11:30: warning: Go's regular expressions cannot say this pattern (a look-behind); Validate does not check it",
+		`{type: string, format: date-time, maxLength: 30}`:  "11:6: warning: length and pattern are not checked beside a format that has a Go type of its own; leave them out, or map the format to string under types:",
+		`{type: string, contentEncoding: quoted-printable}`: `11:21: warning: contentEncoding "quoted-printable" is not decoded; the value is the encoded string`,
+	} {
+		t.Run(property, func(t *testing.T) {
+			t.Parallel()
+			generated, found := run(t, "", map[string]string{"thing.yaml": head + "  x: " + property + "\n"})
+			if diff := cmp.Diff([]string{"thing.yaml:" + want}, found); diff != "" {
+				t.Errorf("findings (-want +got):\n%s", diff)
+			}
+			if len(generated) != 2 {
+				t.Errorf("%d files", len(generated))
+			}
+		})
+	}
+}
+
+// A hand-written file of the package keeps its names.
+func TestNamesThatAreTaken(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for name, content := range map[string]string{
+		"mine.go":      "package events\n\ntype State string\n\nfunc (ThingV1) Validate() error { return nil }\n",
+		"thing_v1.go":  "package events\n",
+		"old.go":       emit.Header + "\n\npackage events\n\ntype ThingV1 struct{}\n",
+		"mine_test.go": "package events_test\n\nfunc InsertThingV1() {}\n",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, found := run(t, dir, map[string]string{"thing.yaml": head + "  state: {title: State, type: string, enum: [a, b]}\n"})
+	want := []string{
+		"thing.yaml:1:1: the Go name ThingV1.Validate is declared in events/mine.go already; rename it there, or give the schema another title",
+		"thing.yaml:1:1: the file thing_v1.go of events is not one that outboxgen wrote, and the generated package needs that name; rename it",
+		"thing.yaml:11:10: the Go name State is declared in events/mine.go already; rename it there, or give the schema another title",
+	}
+	if diff := cmp.Diff(want, found); diff != "" {
+		t.Errorf("findings (-want +got):\n%s", diff)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "mine.go"), []byte("package other\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "thing_v1.go"), []byte(emit.Header+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, found = run(t, dir, map[string]string{"thing.yaml": head})
+	want = []string{"outboxgen.yml:4:1: events/mine.go is package other, the generated package is called events"}
+	if diff := cmp.Diff(want, found); diff != "" {
+		t.Errorf("findings (-want +got):\n%s", diff)
+	}
+}
+
+// The same project gives the same bytes, and an unrelated schema, even one that
+// wants the same names, changes nothing in the files of the others.
+func TestStability(t *testing.T) {
+	t.Parallel()
+	files := map[string]string{
+		"lib/common.yaml": "$schema: https://json-schema.org/draft/2020-12/schema\n$defs:\n  money: {type: object, properties: {amount: {type: integer}}}\n",
+		"thing.yaml": head + "  price: {$ref: 'lib/common.yaml#/$defs/money'}\n  part: {$ref: '#/$defs/part'}\n  lines: {type: array, items: {type: object, properties: {n: {type: integer}}}}\n" +
+			"$defs:\n  part: {type: object, properties: {name: {type: string}}}\n",
+	}
+	first, found := run(t, "", files)
+	if len(found) > 0 {
+		t.Fatal(found)
+	}
+	again, _ := run(t, "", files)
+	if diff := cmp.Diff(first, again); diff != "" {
+		t.Fatalf("two runs differ:\n%s", diff)
+	}
+	files["thing2.yaml"] = strings.NewReplacer("version: 1", "version: 2", "thing.v1", "thing.v2", "name: {type: string}", "name: {type: string}, more: {type: string}").Replace(files["thing.yaml"])
+	files["zebra.yaml"] = strings.NewReplacer("Thing", "Zebra", "thing.v1", "zebra.v1", "name: {type: string}", "stripes: {type: integer}").Replace(files["thing.yaml"])
+	more, found := run(t, "", files)
+	if len(found) > 0 {
+		t.Fatal(found)
+	}
+	for name, content := range first {
+		if diff := cmp.Diff(content, more[name]); diff != "" {
+			t.Errorf("%s changed:\n%s", name, diff)
+		}
+	}
+	for _, name := range []string{"type ThingV2Part struct", "type ZebraV1Part struct"} {
+		if all := fmt.Sprint(more); !strings.Contains(all, name) {
+			t.Errorf("no %s", name)
+		}
+	}
+}
