@@ -2,6 +2,7 @@ package outbox
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -247,9 +248,36 @@ type capturing struct {
 }
 
 func (c *capturing) Exec(_ context.Context, sql string, args ...any) (pgconn.CommandTag, error) {
-	c.sql, c.args = sql, args
+	c.sql, c.args = sql, make([]any, len(args))
+	for i, arg := range args {
+		c.args[i] = portable(arg)
+	}
 	c.calls++
 	return pgconn.NewCommandTag("INSERT 0 0"), nil
+}
+
+// portable gives an argument a Go type from which pgx knows the SQL type in every
+// mode. In the modes that poolers need (exec, simple protocol) it goes by the Go
+// type alone, where []byte is bytea and []uuid.UUID nothing at all. The only
+// bytes of an event are JSON.
+func portable(arg any) any {
+	switch arg := arg.(type) {
+	case []byte:
+		return json.RawMessage(arg)
+	case [][]byte:
+		documents := make([]json.RawMessage, len(arg))
+		for i, document := range arg {
+			documents[i] = document
+		}
+		return documents
+	case []uuid.UUID:
+		ids := make([]string, len(arg))
+		for i, id := range arg {
+			ids[i] = id.String()
+		}
+		return ids
+	}
+	return arg
 }
 
 func (c *capturing) Query(context.Context, string, ...any) (pgx.Rows, error) {

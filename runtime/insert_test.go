@@ -108,24 +108,34 @@ func TestEveryQueryExecMode(t *testing.T) {
 			t.Parallel()
 			pg := newDatabase(t)
 			ob := newOutbox(t, newProxy(t, pg.URL, mode).Pool, outbox.Options{})
-			err := ob.InTx(t.Context(), func(ctx context.Context, tx *outbox.Tx) error {
+			recorder := outboxtest.NewRecorder(t)
+			id := 0
+			opts := fixed(outbox.WithMetadata("hard", "<&> \u2028 \" \\ é"), outbox.WithNewID(func() (uuid.UUID, error) {
+				id++
+				return outbox.DeterministicID(uuid.NameSpaceURL, key(id)), nil
+			}))
+			insert := func(ctx context.Context, tx outbox.Transaction) error {
+				id = 0
 				return errors.Join(
-					InsertGraded(ctx, tx, Graded{EssayID: "single"}),
-					outbox.InsertAll(ctx, tx, insertRows, Graded{EssayID: "many"},
-						outbox.With(Moved{To: "x"}, outbox.WithAggregateID("unkeyed"))))
-			})
-			if err != nil {
+					InsertGraded(ctx, tx, Graded{EssayID: "single"}, opts...),
+					outbox.InsertAll(ctx, tx, insertRows, outbox.With(Graded{EssayID: "many"}, opts...),
+						outbox.With(Moved{To: "x"}, append(opts, outbox.WithAggregateID("unkeyed"))...)))
+			}
+			if err := errors.Join(insert(t.Context(), recorder),
+				ob.InTx(t.Context(), func(ctx context.Context, tx *outbox.Tx) error { return insert(ctx, tx) })); err != nil {
 				t.Fatal(err)
 			}
-			type short struct {
-				ID    string
-				Keyed bool
+			var want, got []any
+			for _, r := range recorder.Rows() {
+				want = append(want, printable(r))
 			}
-			var got []short
 			for _, r := range outboxtest.Pending(t, pg.Pool) {
-				got = append(got, short{r.AggregateID, r.Key != nil})
+				got = append(got, printable(outbox.Row{
+					ID: r.ID, AggregateType: r.AggregateType, AggregateID: r.AggregateID, EventType: r.EventType, Topic: r.Topic, Key: r.Key,
+					Data: r.Data, Headers: r.Headers, CorrelationID: r.ID.String(),
+				}))
 			}
-			if diff := cmp.Diff([]short{{"single", true}, {"many", true}, {"unkeyed", false}}, got); diff != "" {
+			if diff := cmp.Diff(want, got); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
@@ -193,7 +203,7 @@ type statements struct {
 func (s *statements) Exec(_ context.Context, sql string, args ...any) (pgconn.CommandTag, error) {
 	n := 1
 	if sql == insertEvents {
-		n = len(args[0].([]string))
+		n = len(args[0].([]string)) // from []uuid.UUID: see portable
 	}
 	s.rows = append(s.rows, n)
 	return pgconn.NewCommandTag(fmt.Sprintf("INSERT 0 %d", n)), nil

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
@@ -88,14 +89,14 @@ ORDER BY e.ordinality ON CONFLICT (id) DO NOTHING`
 func insertRows(ctx context.Context, db outbox.DBTX, rows []outbox.Row) (int64, error) {
 	if len(rows) == 1 {
 		r := rows[0]
-		tag, err := db.Exec(ctx, insertEvent, r.ID, r.AggregateType, r.AggregateID, r.EventType, r.Topic, r.Key, json.RawMessage(r.Data), json.RawMessage(r.Headers))
+		tag, err := db.Exec(ctx, insertEvent, r.ID, r.AggregateType, r.AggregateID, r.EventType, r.Topic, r.Key, r.Data, r.Headers)
 		return tag.RowsAffected(), err
 	}
 	n := len(rows)
-	ids, texts := make([]string, n), [5][]string{make([]string, n), make([]string, n), make([]string, n), make([]string, n), make([]string, n)}
-	keyed, data, headers := make([]bool, n), make([]json.RawMessage, n), make([]json.RawMessage, n)
+	ids, texts := make([]uuid.UUID, n), [5][]string{make([]string, n), make([]string, n), make([]string, n), make([]string, n), make([]string, n)}
+	keyed, data, headers := make([]bool, n), make([][]byte, n), make([][]byte, n)
 	for i, r := range rows {
-		ids[i], data[i], headers[i], keyed[i] = r.ID.String(), r.Data, r.Headers, r.Key != nil
+		ids[i], data[i], headers[i], keyed[i] = r.ID, r.Data, r.Headers, r.Key != nil
 		texts[0][i], texts[1][i], texts[2][i], texts[3][i] = r.AggregateType, r.AggregateID, r.EventType, r.Topic
 		if r.Key != nil {
 			texts[4][i] = *r.Key
