@@ -1,0 +1,242 @@
+package outboxtest_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/outboxgen/outboxgen/migrations"
+	outbox "github.com/outboxgen/outboxgen/runtime"
+	"github.com/outboxgen/outboxgen/runtime/outboxtest"
+	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
+)
+
+// Paid and Refused stand for generated event data.
+type (
+	Paid    struct{ Order string }
+	Refused struct{ Order string }
+)
+
+func (p Paid) Validate() error    { return nil }
+func (r Refused) Validate() error { return nil }
+
+func (p Paid) MarshalJSON() ([]byte, error) { return json.Marshal(map[string]string{"order": p.Order}) }
+func (r Refused) MarshalJSON() ([]byte, error) {
+	return json.Marshal(map[string]string{"order": r.Order})
+}
+
+func (p Paid) NewRow(ctx context.Context, opts ...outbox.Option) (outbox.Row, error) {
+	return outbox.EventType[Paid]{
+		Type: "shop.paid.v1", Topic: "shop.paid.v1", Source: "shop", AggregateType: "order",
+		AggregateID: func(p *Paid) (string, error) { return p.Order, nil },
+	}.NewRow(ctx, p, opts...)
+}
+
+func (r Refused) NewRow(ctx context.Context, opts ...outbox.Option) (outbox.Row, error) {
+	return outbox.EventType[Refused]{
+		Type: "shop.refused.v1", Topic: "shop.refused.v1", Source: "shop", AggregateType: "order",
+		AggregateID: func(r *Refused) (string, error) { return r.Order, nil },
+	}.NewRow(ctx, r, opts...)
+}
+
+func insertRows(ctx context.Context, db outbox.DBTX, rows []outbox.Row) (n int64, err error) {
+	for _, r := range rows {
+		tag, err := db.Exec(ctx, `insert into event_outbox (id, aggregate_type, aggregate_id, event_type, topic, event_key, event_data, headers)
+			values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict (id) do nothing`,
+			r.ID, r.AggregateType, r.AggregateID, r.EventType, r.Topic, r.Key, r.Data, r.Headers)
+		if err != nil {
+			return n, err
+		}
+		n += tag.RowsAffected()
+	}
+	return n, nil
+}
+
+func insert(tx outbox.Transaction, events ...outbox.Event) error {
+	for _, e := range events {
+		if err := outbox.Insert(context.Background(), tx, insertRows, e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func TestRecorderFindsEventsByType(t *testing.T) {
+	t.Parallel()
+	rec := outboxtest.NewRecorder(t)
+	second := &Paid{"2"}
+	if err := insert(rec, Paid{"1"}, Refused{"1"}, second, outbox.With(Paid{"3"}, outbox.WithKey("k"))); err != nil {
+		t.Fatal(err)
+	}
+	var paid, keys []string
+	for _, e := range outboxtest.All[Paid](rec) {
+		paid, keys = append(paid, e.Data.Order), append(keys, *e.Row.Key)
+	}
+	if diff := cmp.Diff([][]string{{"1", "2", "3"}, {"1", "2", "k"}}, [][]string{paid, keys}); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if got := outboxtest.One[Refused](t, rec); got.Data.Order != "1" || got.Row.Topic != "shop.refused.v1" {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestRecorderIsATransaction(t *testing.T) {
+	t.Parallel()
+	rec := outboxtest.NewRecorder(t)
+	id := uuid.New()
+	var first, second outbox.Outcome
+	for _, outcome := range []*outbox.Outcome{&first, &second} {
+		if err := insert(rec, outbox.With(Paid{"1"}, outbox.WithID(id), outbox.WithOutcome(outcome))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := [2]outbox.Outcome{{EventID: id, Known: true, Inserted: true}, {EventID: id, Known: true}}
+	if diff := cmp.Diff(want, [2]outbox.Outcome{first, second}); diff != "" {
+		t.Errorf("outcomes (-want +got):\n%s", diff)
+	}
+	if err := rec.Rollback(t.Context()); err != nil || len(rec.Rows()) != 0 {
+		t.Errorf("after Rollback: %v, %d rows", err, len(rec.Rows()))
+	}
+	if err := insert(rec, Paid{"2"}); !errors.Is(err, pgx.ErrTxClosed) {
+		t.Errorf("insert after Rollback = %v", err)
+	}
+	rec.Reset()
+	rec.Options = []outbox.Option{outbox.WithNewID(func() (uuid.UUID, error) { return id, nil })}
+	if err := insert(rec, Paid{"1"}, Paid{"2"}); err == nil || len(rec.Rows()) != 1 {
+		t.Errorf("a generated id that repeats: %v", err)
+	}
+}
+
+// answers is a fake database.
+type answers struct{ outbox.DBTX }
+
+func (answers) Exec(_ context.Context, sql string, _ ...any) (pgconn.CommandTag, error) {
+	return pgconn.NewCommandTag(sql), nil
+}
+
+func TestRecorderAndOtherSQL(t *testing.T) {
+	t.Parallel()
+	rec := outboxtest.NewRecorder(t)
+	const want = `outboxtest: a Recorder takes events and has no database to run "update t …" on: ` +
+		`set its DB to a fake, or use a real transaction`
+	_, execErr := rec.Exec(t.Context(), "\nupdate t\nset a = 1")
+	_, queryErr := rec.Query(t.Context(), "update t\nset a = 1")
+	rowErr := rec.QueryRow(t.Context(), "update t\nset a = 1").Scan()
+	for _, err := range []error{execErr, queryErr, rowErr} {
+		if diff := cmp.Diff(want, fmt.Sprint(err)); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+	}
+	rec.DB = answers{}
+	if tag, err := rec.Exec(t.Context(), "UPDATE 3"); err != nil || tag.RowsAffected() != 3 {
+		t.Errorf("with a DB: %v, %v", tag, err)
+	}
+}
+
+// failing is a testing.TB that notes how it failed.
+type failing struct {
+	testing.TB
+	message string
+}
+
+func (f *failing) Helper() {}
+
+func (f *failing) Fatalf(format string, args ...any) {
+	f.message = fmt.Sprintf(format, args...)
+	runtime.Goexit()
+}
+
+// failure runs an assertion and returns its message.
+func failure(t testing.TB, assert func(t testing.TB)) string {
+	f := &failing{TB: t}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		assert(f)
+	}()
+	<-done
+	return f.message
+}
+
+func TestAssertionsSayWhatIsThere(t *testing.T) {
+	t.Parallel()
+	rec := outboxtest.NewRecorder(t)
+	if err := insert(rec, Refused{"1"}, Refused{"2"}); err != nil {
+		t.Fatal(err)
+	}
+	const list = "2 events:\n\tshop.refused.v1 of order 1\n\tshop.refused.v1 of order 2"
+	for want, assert := range map[string]func(t testing.TB){
+		"outboxtest: want one event of type outboxtest_test.Paid, got 0; the recorder holds " + list: func(t testing.TB) {
+			outboxtest.One[Paid](t, rec)
+		},
+		"outboxtest: want one event of type outboxtest_test.Refused, got 2; the recorder holds " + list: func(t testing.TB) {
+			outboxtest.One[Refused](t, rec)
+		},
+	} {
+		if diff := cmp.Diff(want, failure(t, assert)); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+	}
+}
+
+func TestTable(t *testing.T) {
+	t.Parallel()
+	pg := services.Postgres(t)
+	conn := pg.Connect(t.Context())
+	if err := errors.Join(migrations.Up(t.Context(), conn), conn.Close(t.Context())); err != nil {
+		t.Fatal(err)
+	}
+	ob := outbox.New(pg.Pool, outbox.Options{})
+	err := ob.InTx(t.Context(), func(_ context.Context, tx *outbox.Tx) error {
+		if err := insert(tx, Paid{"1"}, Refused{"2"}, Refused{"3"}); err != nil {
+			return err
+		}
+		message := failure(t, func(t testing.TB) { outboxtest.RequireInserted(t, tx, "shop.paid.v1") })
+		if !strings.Contains(message, "events ride with COMMIT") {
+			t.Errorf("within the transaction: %q", message)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ob.Close()
+
+	got := outboxtest.RequireInserted(t, pg.Pool, "shop.paid.v1")
+	if got.AggregateID != "1" || *got.Key != "1" || got.PublishedAt != nil {
+		t.Errorf("%+v", got)
+	}
+	if _, err := pg.Pool.Exec(t.Context(), `update event_outbox set published_at = now() where aggregate_id = '1';
+		update event_outbox set dead_at = now() where aggregate_id = '2'`); err != nil {
+		t.Fatal(err)
+	}
+	outboxtest.RequireInserted(t, pg.Pool, "shop.paid.v1")
+	pending := outboxtest.Pending(t, pg.Pool)
+	if len(pending) != 1 || pending[0].AggregateID != "3" {
+		t.Errorf("pending: %+v", pending)
+	}
+	want := "outboxtest: want one row of type shop.refused.v1, got 2; the last rows are: shop.refused.v1, shop.refused.v1, shop.paid.v1"
+	if diff := cmp.Diff(want, failure(t, func(t testing.TB) { outboxtest.RequireInserted(t, pg.Pool, "shop.refused.v1") })); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func ExampleOne() {
+	t := new(testing.T) // the test's own
+	rec := &outboxtest.Recorder{}
+	if err := insert(rec, Paid{Order: "7"}); err != nil {
+		fmt.Println(err)
+	}
+	got := outboxtest.One[Paid](t, rec)
+	fmt.Println(got.Data.Order, got.Row.EventType)
+	// Output: 7 shop.paid.v1
+}
