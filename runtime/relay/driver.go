@@ -32,6 +32,7 @@ type driver struct {
 	// fence is the machine's deadline, for the workers: they ask once more right
 	// before they send or settle, since any goroutine may have been suspended.
 	fence    atomic.Int64
+	checked  atomic.Int64 // when the store was last checked
 	producer Producer
 	tracer   trace.Tracer
 
@@ -49,6 +50,7 @@ func newDriver(r *Relay, ctx context.Context) *driver {
 		root: root, cancelRoot: cancel,
 	}
 	d.m.off = r.off
+	d.checked.Store(int64(r.cfg.Clock.Now()))
 	if r.cfg.TracerProvider != nil {
 		d.tracer = r.cfg.TracerProvider.Tracer("github.com/outboxgen/outboxgen/runtime/relay")
 	}
@@ -164,7 +166,7 @@ func (d *driver) exec(ctx context.Context, c command, lease Lease, producer Prod
 	case opObserve:
 		o.state, o.err = store.Observe(ctx)
 	case opTakeOver:
-		if o.err = store.Check(ctx); o.err == nil {
+		if o.err = d.recheck(ctx); o.err == nil {
 			o.lease, o.err = store.TakeOver(ctx, op.seen, op.holder)
 		}
 	case opRenew:
@@ -202,6 +204,21 @@ func (d *driver) exec(ctx context.Context, c command, lease Lease, producer Prod
 		o.err = fmt.Errorf("relay: no such command: %T", c)
 	}
 	return o
+}
+
+// recheckAfter is how long a look at the outbox is trusted. Between two terms
+// somebody may have restored the database, or set a sequence back.
+const recheckAfter = 10 * time.Second
+
+func (d *driver) recheck(ctx context.Context) error {
+	if d.cfg.Clock.Now()-time.Duration(d.checked.Load()) < recheckAfter {
+		return nil
+	}
+	err := d.cfg.Store.Check(ctx)
+	if err == nil {
+		d.checked.Store(int64(d.cfg.Clock.Now()))
+	}
+	return err
 }
 
 // page waits until what a page shows is on disk, and makes its rows ready.

@@ -54,7 +54,7 @@ func (w *watcher) Settled(s relay.Settled) {
 func (w *watcher) Failed(_ string, c relay.Class, _ error) { w.change(func() { w.failures[c]++ }) }
 
 // until waits for a condition.
-func (w *watcher) until(t *testing.T, what string, ok func(*watcher) bool) {
+func (w *watcher) until(t testing.TB, what string, ok func(*watcher) bool) {
 	t.Helper()
 	limit := time.After(patience)
 	for {
@@ -74,12 +74,12 @@ func (w *watcher) until(t *testing.T, what string, ok func(*watcher) bool) {
 	}
 }
 
-func (w *watcher) leads(t *testing.T) {
+func (w *watcher) leads(t testing.TB) {
 	t.Helper()
 	w.until(t, "leads", func(w *watcher) bool { return w.status.Leader })
 }
 
-func (w *watcher) publishes(t *testing.T, n int) {
+func (w *watcher) publishes(t testing.TB, n int) {
 	t.Helper()
 	w.until(t, fmt.Sprintf("%d published", n), func(w *watcher) bool { return w.settled.Published >= n })
 }
@@ -128,11 +128,15 @@ var _ io.Writer = testWriter{}
 
 func kafkaSink(t *testing.T, brokers []string) relay.Sink {
 	t.Helper()
-	s, err := kafkasink.New(kafkasink.Config{Opts: []kgo.Opt{kgo.SeedBrokers(brokers...)}})
+	s, err := newKafkaSink(brokers)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return s
+}
+
+func newKafkaSink(brokers []string) (relay.Sink, error) {
+	return kafkasink.New(kafkasink.Config{Opts: []kgo.Opt{kgo.SeedBrokers(brokers...)}})
 }
 
 // consume reads n records of topics, in the order of their partitions' logs.

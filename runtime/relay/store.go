@@ -109,6 +109,9 @@ type Progress struct {
 	Settled bool
 	// Suspect names the row about to be sent alone; 0: none.
 	Suspect int64
+	// State is the leader's Status as JSON, for people who look at the lease row;
+	// nil: none.
+	State []byte
 }
 
 // Scope names rows that are read again: those of one key of a topic, or, when

@@ -1,0 +1,235 @@
+package relay_test
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/outboxgen/outboxgen/migrations"
+	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
+	"github.com/outboxgen/outboxgen/runtime/relay"
+	"github.com/outboxgen/outboxgen/runtime/relay/pgstore"
+)
+
+func migrated(t testing.TB, pg *services.PG) {
+	t.Helper()
+	if err := migrations.Up(t.Context(), pg.Connect(t.Context())); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func postgresStore(t testing.TB, pg *services.PG, mode pgstore.Mode) *pgstore.Store {
+	t.Helper()
+	conn, err := pgx.ParseConfig(pg.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := pgstore.New(pgstore.Config{Conn: conn, Mode: mode})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// insertRows writes n events of k keys in one transaction.
+func insertRows(t testing.TB, pg *services.PG, topic string, from, n, k, size int) {
+	t.Helper()
+	_, err := pg.Pool.Exec(t.Context(), `INSERT INTO event_outbox (aggregate_id, aggregate_type, event_type, topic, event_key, event_data, headers)
+		SELECT 'a', 'order', 'order.paid.v1', $1, 'k' || i % $4::int, json_build_object('n', i, 'x', repeat('x', $5::int)),
+		       json_build_object('trace_id', 't' || i)
+		FROM generate_series($2::int, $2::int + $3::int - 1) AS i`, topic, from, n, k, size)
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Rows of the real database reach the real broker, in order, byte for byte.
+func TestPostgresToKafka(t *testing.T) {
+	t.Parallel()
+	services.EachPostgres(t, func(t *testing.T, pg *services.PG) {
+		migrated(t, pg)
+		services.EachKafka(t, func(t *testing.T, k *services.KafkaCluster) {
+			topic := k.NewTopic(t, "orders", 3)
+			for _, mode := range []pgstore.Mode{pgstore.Mark, pgstore.Delete} {
+				from := map[pgstore.Mode]int{pgstore.Mark: 0, pgstore.Delete: 3000}[mode]
+				insertRows(t, pg, topic, from, 2000, 10, 20)
+				r := start(t, relay.Config{Store: postgresStore(t, pg, mode), Sink: kafkaSink(t, k.Brokers), PageRows: 300})
+				r.w.publishes(t, 2000)
+				for i := range 10 {
+					insertRows(t, pg, topic, from+2000+i*100, 100, 10, 20)
+				}
+				r.w.publishes(t, 3000)
+				r.stop()
+			}
+			last := map[string]int{}
+			for _, rec := range consume(t, k.Brokers, 6000, topic) {
+				var n int
+				if _, err := fmt.Sscanf(string(rec.Value), `{"n" : %d,`, &n); err != nil {
+					t.Fatalf("value %s: %v", rec.Value, err)
+				}
+				if prev, ok := last[string(rec.Key)]; ok && n != prev+10 {
+					t.Fatalf("key %s: %d after %d", rec.Key, n, prev)
+				}
+				last[string(rec.Key)] = n
+			}
+			var left, marked int
+			err := pg.Pool.QueryRow(t.Context(), `SELECT count(*) FILTER (WHERE published_at IS NULL), count(*) FROM event_outbox WHERE topic = $1`, topic).
+				Scan(&left, &marked)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if d := cmp.Diff([]int{0, 3000}, []int{left, marked}); d != "" {
+				t.Errorf("unsettled, kept (-want +got): %s", d)
+			}
+		})
+	})
+}
+
+// freezer stops a relay at every call to its store, as SIGSTOP would.
+type freezer struct {
+	relay.Store
+	mu     sync.Mutex
+	thawed chan struct{} // nil: not frozen
+}
+
+func (f *freezer) freeze() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.thawed = make(chan struct{})
+}
+
+func (f *freezer) thaw() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	close(f.thawed)
+	f.thawed = nil
+}
+
+func (f *freezer) wait() {
+	f.mu.Lock()
+	thawed := f.thawed
+	f.mu.Unlock()
+	if thawed != nil {
+		<-thawed
+	}
+}
+
+func (f *freezer) Renew(ctx context.Context, l relay.Lease, p relay.Progress) error {
+	f.wait()
+	return f.Store.Renew(ctx, l, p)
+}
+
+func (f *freezer) Settle(ctx context.Context, l relay.Lease, s relay.Settlement) error {
+	f.wait()
+	return f.Store.Settle(ctx, l, s)
+}
+
+func (f *freezer) Snapshot(ctx context.Context) (relay.Snapshot, error) {
+	f.wait()
+	return f.Store.Snapshot(ctx)
+}
+
+func (f *freezer) Release(ctx context.Context, l relay.Lease) error {
+	f.wait()
+	return f.Store.Release(ctx, l)
+}
+
+// A leader that no longer answers is replaced within 5 s on defaults; one that
+// stops cleanly within 1 s.
+func TestHandOver(t *testing.T) {
+	t.Parallel()
+	pg := services.Postgres(t)
+	migrated(t, pg)
+	k := services.KFake(t)
+	topic := k.NewTopic(t, "t", 3)
+	frozen := &freezer{Store: postgresStore(t, pg, pgstore.Mark)}
+	first := start(t, relay.Config{Store: frozen, Sink: kafkaSink(t, k.Brokers)})
+	first.w.leads(t)
+	second := start(t, relay.Config{Store: postgresStore(t, pg, pgstore.Mark), Sink: kafkaSink(t, k.Brokers)})
+	insertRows(t, pg, topic, 0, 100, 5, 20)
+	first.w.publishes(t, 100)
+
+	began := time.Now()
+	frozen.freeze()
+	insertRows(t, pg, topic, 100, 100, 5, 20)
+	second.w.publishes(t, 100)
+	if took := time.Since(began); took > 5*time.Second {
+		t.Errorf("a frozen leader was replaced after %s", took)
+	}
+	frozen.thaw()
+	first.w.until(t, "stands by", func(w *watcher) bool { return !w.status.Leader })
+
+	began = time.Now()
+	second.stop()
+	first.w.leads(t)
+	insertRows(t, pg, topic, 200, 100, 5, 20)
+	first.w.publishes(t, 200)
+	if took := time.Since(began); took > time.Second {
+		t.Errorf("a leader that stopped was replaced after %s", took)
+	}
+	first.stop()
+	if got := len(firsts(consume(t, k.Brokers, 300, topic))); got != 300 {
+		t.Errorf("%d different records, want 300", got)
+	}
+}
+
+func TestSetupErrorEndsRun(t *testing.T) {
+	t.Parallel()
+	store := relay.NewMemStore()
+	want := &relay.SetupError{Problem: "table event_outbox is missing", Remedy: "run the migrations"}
+	store.FailSetup(want)
+	r, err := relay.New(relay.Config{Store: store, Sink: relay.NewStdoutSink(nil)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Run(t.Context()); err == nil || err.Error() != "relay: table event_outbox is missing; run the migrations" {
+		t.Errorf("Run: %v", err)
+	}
+}
+
+// BenchmarkDrain empties a backlog into an in-process broker.
+func BenchmarkDrain(b *testing.B) {
+	for _, mode := range []pgstore.Mode{pgstore.Mark, pgstore.Delete} {
+		b.Run(string(mode), func(b *testing.B) {
+			pg := services.Postgres(b)
+			migrated(b, pg)
+			k := services.KFake(b)
+			topic := "bench" + uuid.NewString()
+			k.CreateTopic(b, topic, 3)
+			const n = 200_000
+			for range b.N {
+				b.StopTimer()
+				insertRows(b, pg, topic, 0, n, 1000, 400)
+				if _, err := pg.Pool.Exec(b.Context(), "VACUUM ANALYZE event_outbox"); err != nil {
+					b.Fatal(err)
+				}
+				sink, err := newKafkaSink(k.Brokers)
+				if err != nil {
+					b.Fatal(err)
+				}
+				w := newWatcher()
+				r, err := relay.New(relay.Config{Store: postgresStore(b, pg, mode), Sink: sink, Observer: w})
+				if err != nil {
+					b.Fatal(err)
+				}
+				ctx, cancel := context.WithCancel(context.Background())
+				ended := make(chan error, 1)
+				b.StartTimer()
+				go func() { ended <- r.Run(ctx) }()
+				w.publishes(b, n)
+				b.StopTimer()
+				cancel()
+				if err := <-ended; err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(b.N)*n/b.Elapsed().Seconds(), "rows/s")
+		})
+	}
+}
