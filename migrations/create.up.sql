@@ -40,6 +40,7 @@ CREATE TABLE event_outbox_lease (
     backends     jsonb       NOT NULL DEFAULT '[]',
     suspect_seq  bigint,
     unclean_ends integer     NOT NULL DEFAULT 0,
+    state        json,
     updated_at   timestamptz NOT NULL DEFAULT now()
 );
 

@@ -45,6 +45,7 @@ func TestUpMakesTheTables(t *testing.T) {
 				"backends jsonb not null default '[]'::jsonb",
 				"suspect_seq bigint",
 				"unclean_ends integer not null default 0",
+				"state json",
 				"updated_at timestamp with time zone not null default now()",
 			},
 			"event_outbox_audit": {

@@ -68,8 +68,8 @@ func New(registry prometheus.Registerer, outbox string) (*Observer, error) {
 		paused:   r.gauge("outbox_relay_paused_topics", "Topics that cannot be written now."),
 		setAside: r.gauge("outbox_relay_set_aside_partitions", "Partitions that are set aside."),
 	}
-	for _, class := range []bool{false, true} {
-		o.failed.WithLabelValues(strconv.FormatBool(class))
+	for _, givenUp := range []bool{false, true} {
+		o.failed.WithLabelValues(strconv.FormatBool(givenUp))
 	}
 	if err := errors.Join(r.problems...); err != nil {
 		return nil, fmt.Errorf("metrics of outbox %s: %w", outbox, err)

@@ -1,5 +1,5 @@
 -- name: ReadLease :one
-SELECT epoch, beat, holder, unclean_ends, suspect_seq,
+SELECT epoch, beat, holder, unclean_ends, suspect_seq, state,
        greatest(0, extract(epoch FROM clock_timestamp() - updated_at) * 1000)::bigint AS silent_ms
 FROM event_outbox_lease WHERE name = @name;
 

@@ -14,6 +14,7 @@ import (
 
 	"github.com/outboxgen/outboxgen/migrations"
 	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
+	"github.com/outboxgen/outboxgen/runtime/relay"
 	"github.com/outboxgen/outboxgen/runtime/relay/operate"
 )
 
@@ -54,8 +55,8 @@ func TestInspect(t *testing.T) {
 		UPDATE event_outbox SET published_at = now() WHERE seq = 1;
 		UPDATE event_outbox SET retry_count = 2, last_error = 'too large', next_attempt_at = '2030-01-01Z' WHERE seq = 3;
 		UPDATE event_outbox SET dead_at = now() WHERE seq IN (4, 5);
-		INSERT INTO event_outbox_lease (epoch, beat, holder, suspect_seq, unclean_ends)
-		VALUES (7, 9, '00000000-0000-7000-8000-0000000000aa', 3, 1)`)
+		INSERT INTO event_outbox_lease (epoch, beat, holder, suspect_seq, unclean_ends, state)
+		VALUES (7, 9, '00000000-0000-7000-8000-0000000000aa', 3, 1, '{"Leader": true, "Reason": "Kafka is away"}')`)
 	got, err := operate.Inspect(t.Context(), conn, "")
 	if err != nil {
 		t.Fatal(err)
@@ -64,6 +65,7 @@ func TestInspect(t *testing.T) {
 	want := operate.State{
 		Leader: operate.Leader{
 			Known: true, Holder: uuid.MustParse("00000000-0000-7000-8000-0000000000aa"), Epoch: 7, UncleanEnds: 1, Suspect: 3,
+			State: relay.Status{Leader: true, Reason: "Kafka is away"},
 		},
 		Pending: 3,
 		Waiting: 1,

@@ -2,6 +2,7 @@ package operate
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
+	"github.com/outboxgen/outboxgen/runtime/relay"
 	"github.com/outboxgen/outboxgen/runtime/relay/operate/operatedb"
 )
 
@@ -49,6 +51,9 @@ type Leader struct {
 	UncleanEnds int
 	// Suspect is the seq of the row that is suspected of crashing relays; 0: none.
 	Suspect int64
+	// State is how the leader saw itself when it last renewed: held keys, paused
+	// topics, why nothing moves. It is zero while nobody leads.
+	State relay.Status
 }
 
 // Row is one row that waits.
@@ -85,6 +90,11 @@ func Inspect(ctx context.Context, db DB, leaseName string) (State, error) {
 			Silent:      time.Duration(lease.SilentMs) * time.Millisecond,
 			UncleanEnds: int(lease.UncleanEnds),
 			Suspect:     value(lease.SuspectSeq),
+		}
+		if len(lease.State) > 0 {
+			if err := json.Unmarshal(lease.State, &s.Leader.State); err != nil {
+				return State{}, fmt.Errorf("operate: the leader's state in event_outbox_lease cannot be read: %w", err)
+			}
 		}
 	}
 	counts, err := q.CountRows(ctx, PendingCap)

@@ -108,7 +108,7 @@ func (s *Store) Renew(ctx context.Context, l relay.Lease, progress relay.Progres
 	}
 	return s.wrap(what, t.keep(func(keeper *session) error {
 		n, err := keeper.q.RenewLease(ctx, pgdb.RenewLeaseParams{
-			Progress: progress.Settled, Suspect: progress.Suspect,
+			Progress: progress.Settled, Suspect: progress.Suspect, State: progress.State,
 			Name: s.cfg.Name, Epoch: l.Epoch, Holder: l.Holder,
 		})
 		return lostUnless(n, err)

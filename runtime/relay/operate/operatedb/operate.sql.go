@@ -249,7 +249,7 @@ func (q *Queries) OldestPending(ctx context.Context) ([]OldestPendingRow, error)
 }
 
 const readLease = `-- name: ReadLease :one
-SELECT epoch, beat, holder, unclean_ends, suspect_seq,
+SELECT epoch, beat, holder, unclean_ends, suspect_seq, state,
        greatest(0, extract(epoch FROM clock_timestamp() - updated_at) * 1000)::bigint AS silent_ms
 FROM event_outbox_lease WHERE name = $1
 `
@@ -260,6 +260,7 @@ type ReadLeaseRow struct {
 	Holder      *uuid.UUID
 	UncleanEnds int32
 	SuspectSeq  *int64
+	State       []byte
 	SilentMs    int64
 }
 
@@ -272,6 +273,7 @@ func (q *Queries) ReadLease(ctx context.Context, name string) (ReadLeaseRow, err
 		&i.Holder,
 		&i.UncleanEnds,
 		&i.SuspectSeq,
+		&i.State,
 		&i.SilentMs,
 	)
 	return i, err

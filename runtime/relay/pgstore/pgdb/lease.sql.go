@@ -92,7 +92,7 @@ func (q *Queries) RegisterBackends(ctx context.Context, arg RegisterBackendsPara
 
 const ReleaseLease = `-- name: ReleaseLease :execrows
 UPDATE event_outbox_lease
-SET beat = beat + 1, holder = NULL, backends = '[]', unclean_ends = 0, suspect_seq = NULL, updated_at = now()
+SET beat = beat + 1, holder = NULL, backends = '[]', unclean_ends = 0, suspect_seq = NULL, state = NULL, updated_at = now()
 WHERE name = $1 AND epoch = $2 AND (holder = $3::uuid OR holder IS NULL)
 `
 
@@ -116,13 +116,15 @@ UPDATE event_outbox_lease
 SET beat         = beat + 1,
     unclean_ends = CASE WHEN $1::boolean THEN 0 ELSE unclean_ends END,
     suspect_seq  = nullif($2::bigint, 0),
+    state        = $3::json,
     updated_at   = now()
-WHERE name = $3 AND epoch = $4 AND holder = $5::uuid
+WHERE name = $4 AND epoch = $5 AND holder = $6::uuid
 `
 
 type RenewLeaseParams struct {
 	Progress bool
 	Suspect  int64
+	State    []byte
 	Name     string
 	Epoch    int64
 	Holder   uuid.UUID
@@ -132,6 +134,7 @@ func (q *Queries) RenewLease(ctx context.Context, arg RenewLeaseParams) (int64, 
 	result, err := q.db.Exec(ctx, RenewLease,
 		arg.Progress,
 		arg.Suspect,
+		arg.State,
 		arg.Name,
 		arg.Epoch,
 		arg.Holder,

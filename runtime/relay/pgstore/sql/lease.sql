@@ -28,13 +28,14 @@ UPDATE event_outbox_lease
 SET beat         = beat + 1,
     unclean_ends = CASE WHEN @progress::boolean THEN 0 ELSE unclean_ends END,
     suspect_seq  = nullif(@suspect::bigint, 0),
+    state        = sqlc.narg(state)::json,
     updated_at   = now()
 WHERE name = @name AND epoch = @epoch AND holder = @holder::uuid;
 
 -- Releasing twice does no harm, so that an unknown outcome can be asked again.
 -- name: ReleaseLease :execrows
 UPDATE event_outbox_lease
-SET beat = beat + 1, holder = NULL, backends = '[]', unclean_ends = 0, suspect_seq = NULL, updated_at = now()
+SET beat = beat + 1, holder = NULL, backends = '[]', unclean_ends = 0, suspect_seq = NULL, state = NULL, updated_at = now()
 WHERE name = @name AND epoch = @epoch AND (holder = @holder::uuid OR holder IS NULL);
 
 -- Backends of the term that ended, as it recorded them; the start tells a

@@ -1,0 +1,20 @@
+// Command outboxrelay moves the rows of outbox tables to Kafka, and shows and
+// mends what stands in their way.
+//
+//	outboxrelay run        run relays until told to stop
+//	outboxrelay status     what is pending, held, paused and dead, who leads, and why nothing moves
+//	outboxrelay dead       list dead letters
+//	outboxrelay replay     give dead letters another chance
+//	outboxrelay discard    give dead letters up
+//	outboxrelay config     every setting, where it can be set, and its value now
+//
+// Settings come from flags, the environment, a file and defaults, in that order;
+// outboxrelay config prints the table. Any number of instances may run for one
+// outbox: one leads, the others stand by.
+package main
+
+import "os"
+
+func main() {
+	os.Exit(execute(os.Args[1:], environment{getenv: os.Getenv, stdout: os.Stdout, stderr: os.Stderr}))
+}

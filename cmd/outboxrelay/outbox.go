@@ -1,0 +1,171 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/outboxgen/outboxgen/runtime/relay"
+	"github.com/outboxgen/outboxgen/runtime/relay/pgstore"
+)
+
+// reader turns the texts of settings into values and collects what does not fit,
+// so that all of it is told at once.
+type reader struct {
+	values   values
+	problems []error
+}
+
+func (r *reader) problem(name, format string, args ...any) {
+	r.problems = append(r.problems, fmt.Errorf("setting %s: "+format, append([]any{name}, args...)...))
+}
+
+func (r *reader) text(name string) string { return r.values[name] }
+
+func (r *reader) required(name, remedy string) string {
+	text := r.values[name]
+	if text == "" {
+		r.problem(name, "it is not set: %s", remedy)
+	}
+	return text
+}
+
+func (r *reader) oneOf(name string, allowed ...string) string {
+	text := r.values[name]
+	for _, a := range allowed {
+		if text == a {
+			return text
+		}
+	}
+	r.problem(name, "it is %q: use %s", text, strings.Join(allowed, ", "))
+	return text
+}
+
+func (r *reader) duration(name string) time.Duration {
+	d, err := time.ParseDuration(r.values[name])
+	if err != nil {
+		r.problem(name, "it is %q: use a duration such as 500ms, 10s or 168h", r.values[name])
+	}
+	return d
+}
+
+func (r *reader) number(name string) int {
+	n, err := strconv.Atoi(r.values[name])
+	if err != nil || n < 1 {
+		r.problem(name, "it is %q: use a whole number above zero", r.values[name])
+	}
+	return n
+}
+
+func (r *reader) boolean(name string) bool {
+	b, err := strconv.ParseBool(r.values[name])
+	if err != nil {
+		r.problem(name, "it is %q: use true or false", r.values[name])
+	}
+	return b
+}
+
+func (r *reader) list(name string) []string {
+	var out []string
+	for item := range strings.SplitSeq(r.values[name], ",") {
+		if item = strings.TrimSpace(item); item != "" {
+			out = append(out, item)
+		}
+	}
+	return out
+}
+
+// outbox is the configuration of one outbox, read and checked.
+type outbox struct {
+	name        string
+	databaseURL string
+	schema      string
+	mode        pgstore.Mode
+	toStdout    bool
+	kafka       kafkaSettings
+	service     string
+	wake        string // redis, postgres or none
+	redisURL    string
+	relay       relay.Config // without Store, Sink and Wake
+}
+
+// readOutbox reads the settings of one outbox. The error lists every one that
+// cannot be used.
+func readOutbox(v values) (outbox, error) {
+	r := &reader{values: v}
+	o := outbox{
+		name: r.text("name"),
+		databaseURL: r.required("database-url",
+			"give --database-url, OUTBOXRELAY_DATABASE_URL, DATABASE_URL or database_url in the file"),
+		schema:   r.text("schema"),
+		mode:     pgstore.Mode(r.oneOf("settle", "mark", "delete")),
+		toStdout: r.oneOf("sink", "kafka", "stdout") == "stdout",
+		service:  r.text("service"),
+		redisURL: r.text("redis-url"),
+	}
+	if !o.toStdout {
+		o.kafka = readKafka(r)
+	}
+	if o.name == "" {
+		o.name = o.service
+	}
+	if o.name == "" {
+		o.name = "event_outbox"
+	}
+	o.wake = readWake(r)
+	o.relay = relay.Config{
+		Name:         o.name,
+		Keep:         r.duration("retention"),
+		PollMax:      r.duration("poll-max"),
+		MaxAttempts:  r.number("max-attempts"),
+		OnDead:       relay.Policy(r.oneOf("on-dead", string(relay.Park), string(relay.Block))),
+		OnDeadByType: policies(r),
+		BufferRows:   r.number("buffer-rows"),
+		BufferBytes:  int64(r.number("buffer-mib")) << 20,
+		WaveTimeout:  r.duration("wave-timeout"),
+		Term:         r.duration("term"),
+		DrainTimeout: r.duration("drain-timeout"),
+	}
+	if o.relay.Keep <= 0 {
+		o.relay.Keep = -1
+	}
+	return o, errors.Join(r.problems...)
+}
+
+func readWake(r *reader) string {
+	wake := r.oneOf("wake", "auto", "redis", "postgres", "none")
+	service, redis := r.text("service"), r.text("redis-url")
+	if wake == "auto" {
+		switch {
+		case service == "":
+			return "none"
+		case redis != "":
+			return "redis"
+		default:
+			return "postgres"
+		}
+	}
+	if wake == "redis" && redis == "" {
+		r.problem("wake", "it is redis, and redis-url is not set")
+	}
+	if wake != "none" && service == "" {
+		r.problem("wake", "it is %s, and service is not set: wake-ups are told apart by the service's name", wake)
+	}
+	return wake
+}
+
+func policies(r *reader) map[string]relay.Policy {
+	out := map[string]relay.Policy{}
+	for _, name := range r.list("block-types") {
+		out[name] = relay.Block
+	}
+	for _, name := range r.list("park-types") {
+		if out[name] == relay.Block {
+			r.problem("park-types", "%s is in block-types too", name)
+		}
+		out[name] = relay.Park
+	}
+	return out
+}

@@ -1,0 +1,187 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// A setting is one thing that can be configured. The table of them is the one
+// place where a flag, its environment variable, its member in the file and its
+// default are written down: --help, the file, the environment and the README's
+// table all come from it.
+type setting struct {
+	name   string // flag --name, variable OUTBOXRELAY_NAME, file member name (with _)
+	def    string
+	help   string
+	secret bool // never printed
+	// alias is a second environment variable that is read when the first is not
+	// set: the one that other tools already use.
+	alias string
+	// process settings stand beside outboxes: in the file, the others may also
+	// differ from outbox to outbox.
+	process bool
+}
+
+func (s setting) env() string {
+	return "OUTBOXRELAY_" + strings.ToUpper(strings.ReplaceAll(s.name, "-", "_"))
+}
+
+func (s setting) member() string { return strings.ReplaceAll(s.name, "-", "_") }
+
+// values maps the name of a setting to its text.
+type values map[string]string
+
+// layers resolves settings: flag, then environment, then file, then default.
+type layers struct {
+	flags  values
+	getenv func(string) string
+	file   *file
+}
+
+// process resolves the settings of the process.
+func (l layers) process(table []setting) values {
+	return l.resolve(table, l.file.process)
+}
+
+// outboxes resolves the settings of each outbox: one, unless the file lists
+// more. Flags and the environment apply to each.
+func (l layers) outboxes(table []setting) []values {
+	if len(l.file.outboxes) == 0 {
+		return []values{l.resolve(table, l.file.process)}
+	}
+	var out []values
+	for _, own := range l.file.outboxes {
+		merged := values{}
+		for name, text := range l.file.process {
+			merged[name] = text
+		}
+		for name, text := range own {
+			merged[name] = text
+		}
+		out = append(out, l.resolve(table, merged))
+	}
+	return out
+}
+
+func (l layers) resolve(table []setting, file values) values {
+	out := values{}
+	for _, s := range table {
+		out[s.name] = s.def
+		if text, ok := file[s.name]; ok {
+			out[s.name] = text
+		}
+		if s.alias != "" {
+			if text := l.getenv(s.alias); text != "" {
+				out[s.name] = text
+			}
+		}
+		if text := l.getenv(s.env()); text != "" {
+			out[s.name] = text
+		}
+		if text, ok := l.flags[s.name]; ok {
+			out[s.name] = text
+		}
+	}
+	return out
+}
+
+// file is the configuration file as far as it was given.
+type file struct {
+	process  values
+	outboxes []values
+}
+
+// readFile reads a YAML file of settings; an empty path is an empty file. The
+// error lists every member that is not a setting, with its line.
+func readFile(path string, table []setting) (*file, error) {
+	if path == "" {
+		return &file{}, nil
+	}
+	source, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("the configuration file cannot be read: %w", err)
+	}
+	var root yaml.Node
+	if err := yaml.NewDecoder(bytes.NewReader(source)).Decode(&root); err != nil {
+		if errors.Is(err, io.EOF) {
+			return &file{}, nil
+		}
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	r := fileReader{path: path, table: table}
+	f := &file{process: values{}}
+	r.mapping(root.Content[0], func(key string, node *yaml.Node) bool {
+		if key != "outboxes" {
+			return r.set(f.process, key, node, true)
+		}
+		if node.Kind != yaml.SequenceNode {
+			r.problem(node, "outboxes is a list, one entry an outbox")
+			return true
+		}
+		for _, entry := range node.Content {
+			own := values{}
+			r.mapping(entry, func(key string, node *yaml.Node) bool { return r.set(own, key, node, false) })
+			f.outboxes = append(f.outboxes, own)
+		}
+		return true
+	})
+	return f, errors.Join(r.problems...)
+}
+
+// fileReader collects what is wrong with a file, so that all of it is told once.
+type fileReader struct {
+	path     string
+	table    []setting
+	problems []error
+}
+
+func (r *fileReader) problem(node *yaml.Node, format string, args ...any) {
+	place := fmt.Sprintf("%s:%d:%d: ", r.path, node.Line, node.Column)
+	r.problems = append(r.problems, errors.New(place+fmt.Sprintf(format, args...)))
+}
+
+func (r *fileReader) mapping(node *yaml.Node, member func(key string, node *yaml.Node) bool) {
+	if node.Kind != yaml.MappingNode {
+		r.problem(node, "expected a mapping of settings")
+		return
+	}
+	for i := 0; i+1 < len(node.Content); i += 2 {
+		key, value := node.Content[i], node.Content[i+1]
+		if !member(key.Value, value) {
+			r.problem(key, "%s is not a setting (see outboxrelay config)", key.Value)
+		}
+	}
+}
+
+// set stores one member; a list is joined by commas, as a flag would have it.
+func (r *fileReader) set(into values, key string, node *yaml.Node, process bool) bool {
+	at := slices.IndexFunc(r.table, func(s setting) bool { return s.member() == key })
+	if at < 0 {
+		return false
+	}
+	s := r.table[at]
+	if s.process && !process {
+		r.problem(node, "%s belongs to the process, not to one outbox: move it to the top of the file", key)
+		return true
+	}
+	switch node.Kind {
+	case yaml.ScalarNode:
+		into[s.name] = node.Value
+	case yaml.SequenceNode:
+		var parts []string
+		for _, item := range node.Content {
+			parts = append(parts, item.Value)
+		}
+		into[s.name] = strings.Join(parts, ",")
+	default:
+		r.problem(node, "%s is a text, a number or a list of texts", key)
+	}
+	return true
+}

@@ -1,0 +1,103 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+var sampleTable = []setting{
+	{name: "listen", def: ":9464", process: true},
+	{name: "database-url", alias: "DATABASE_URL"},
+	{name: "brokers", def: "localhost:9092"},
+}
+
+func writeFile(t *testing.T, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "relay.yaml")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestSettingsLayers(t *testing.T) {
+	t.Parallel()
+	f, err := readFile(writeFile(t, `
+listen: :1
+database_url: from-file
+brokers: [a:1, b:2]
+`), sampleTable)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tests := []struct {
+		name  string
+		flags values
+		env   map[string]string
+		want  values
+	}{
+		{
+			name: "the file beats the default",
+			want: values{"listen": ":1", "database-url": "from-file", "brokers": "a:1,b:2"},
+		},
+		{
+			name: "the environment beats the file, our variable the alias",
+			env:  map[string]string{"DATABASE_URL": "alias", "OUTBOXRELAY_BROKERS": "env"},
+			want: values{"listen": ":1", "database-url": "alias", "brokers": "env"},
+		},
+		{
+			name:  "a flag beats all",
+			flags: values{"database-url": "flag"},
+			env:   map[string]string{"DATABASE_URL": "alias", "OUTBOXRELAY_DATABASE_URL": "env"},
+			want:  values{"listen": ":1", "database-url": "flag", "brokers": "a:1,b:2"},
+		},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			l := layers{flags: tt.flags, getenv: func(k string) string { return tt.env[k] }, file: f}
+			if diff := cmp.Diff([]values{tt.want}, l.outboxes(sampleTable)); diff != "" {
+				t.Errorf("settings (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestSeveralOutboxesInheritFromTheTop(t *testing.T) {
+	t.Parallel()
+	f, err := readFile(writeFile(t, `
+brokers: shared
+outboxes:
+  - {database_url: one}
+  - {database_url: two, brokers: own}
+`), sampleTable)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := layers{getenv: func(string) string { return "" }, file: f}
+	want := []values{
+		{"listen": ":9464", "database-url": "one", "brokers": "shared"},
+		{"listen": ":9464", "database-url": "two", "brokers": "own"},
+	}
+	if diff := cmp.Diff(want, l.outboxes(sampleTable)); diff != "" {
+		t.Errorf("settings (-want +got):\n%s", diff)
+	}
+}
+
+func TestFileProblemsAreAllToldWithTheirPlaces(t *testing.T) {
+	t.Parallel()
+	path := writeFile(t, "databse_url: x\nbrokers: {a: b}\noutboxes:\n  - listen: :2\n")
+	_, err := readFile(path, sampleTable)
+	want := path + ":1:1: databse_url is not a setting (see outboxrelay config)\n" +
+		path + ":2:10: brokers is a text, a number or a list of texts\n" +
+		path + ":4:13: listen belongs to the process, not to one outbox: move it to the top of the file"
+	if err == nil {
+		t.Fatal("no error")
+	}
+	if diff := cmp.Diff(want, err.Error()); diff != "" {
+		t.Errorf("error (-want +got):\n%s", diff)
+	}
+}

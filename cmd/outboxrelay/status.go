@@ -1,0 +1,167 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/spf13/cobra"
+
+	"github.com/google/uuid"
+
+	"github.com/outboxgen/outboxgen/runtime/relay/operate"
+)
+
+func statusCommand(env environment, c *configuration) *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "status",
+		Short: "Say what is pending, held, paused and dead, who leads, and why nothing moves",
+		Example: "  outboxrelay status --database-url postgres://localhost/grading\n" +
+			"  outboxrelay status --config outboxrelay.yaml --json",
+		Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			outboxes, err := c.outboxes()
+			if err != nil {
+				return err
+			}
+			var problems []error
+			for _, o := range outboxes {
+				err := o.connected(cmd.Context(), func(conn *pgx.Conn) error {
+					state, err := operate.Inspect(cmd.Context(), conn, "")
+					if err != nil {
+						return err
+					}
+					if asJSON {
+						return json.NewEncoder(env.stdout).Encode(struct {
+							Outbox string
+							operate.State
+							Why []string
+						}{o.name, state, reasons(state)})
+					}
+					return printState(env.stdout, o.name, state)
+				})
+				problems = append(problems, err)
+			}
+			return errors.Join(problems...)
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object an outbox")
+	return cmd
+}
+
+// connected runs f on a connection to the outbox's database.
+func (o outbox) connected(ctx context.Context, f func(*pgx.Conn) error) error {
+	config, err := o.connConfig()
+	if err != nil {
+		return err
+	}
+	if o.schema != "" {
+		config.RuntimeParams["search_path"] = pgx.Identifier{o.schema}.Sanitize()
+	}
+	config.RuntimeParams["application_name"] = "outboxrelay status"
+	config.ConnectTimeout = 10 * time.Second
+	conn, err := pgx.ConnectConfig(ctx, config)
+	if err != nil {
+		return fmt.Errorf("outbox %s: %w", o.name, err)
+	}
+	defer conn.Close(context.WithoutCancel(ctx)) //nolint:errcheck // nothing is at stake on a connection that is done
+	if err := f(conn); err != nil {
+		return fmt.Errorf("outbox %s: %w", o.name, err)
+	}
+	return nil
+}
+
+func printState(w io.Writer, name string, s operate.State) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "outbox   %s\n", name)
+	fmt.Fprintf(&b, "leader   %s\n", leader(s.Leader))
+	fmt.Fprintf(&b, "pending  %s\n", pending(s))
+	fmt.Fprintf(&b, "held     %d\n", s.Waiting)
+	for _, r := range s.Held {
+		fmt.Fprintf(&b, "         %s: failed %d times, next attempt %s: %s\n",
+			describe(r), r.RetryCount, r.NextAttempt.UTC().Format(time.RFC3339), r.LastError)
+	}
+	fmt.Fprintf(&b, "dead     %d\n", s.Dead)
+	if paused := s.Leader.State.PausedTopics; len(paused) > 0 {
+		for i, p := range paused {
+			label := "paused  "
+			if i > 0 {
+				label = "        "
+			}
+			fmt.Fprintf(&b, "%s %s: %s\n", label, p.Topic, p.Reason)
+		}
+	}
+	for i, reason := range reasons(s) {
+		label := "why     "
+		if i > 0 {
+			label = "        "
+		}
+		fmt.Fprintf(&b, "%s %s\n", label, reason)
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func leader(l operate.Leader) string {
+	switch {
+	case !l.Known:
+		return "none: no relay has ever run on this outbox"
+	case l.Holder == uuid.Nil:
+		return fmt.Sprintf("none: the last term (%d) ended cleanly %s ago", l.Epoch, l.Silent.Round(time.Second))
+	}
+	return fmt.Sprintf("term %d, holder %s, renewed %s ago", l.Epoch, l.Holder, l.Silent.Round(100*time.Millisecond))
+}
+
+func pending(s operate.State) string {
+	count := fmt.Sprint(s.Pending)
+	if s.Pending >= operate.PendingCap {
+		count = fmt.Sprintf("more than %d", operate.PendingCap-1)
+	}
+	if s.Oldest == nil {
+		return count
+	}
+	return fmt.Sprintf("%s, the oldest for %s: %s", count, s.Oldest.Age.Round(time.Second), describe(*s.Oldest))
+}
+
+func describe(r operate.Row) string {
+	key := "no key"
+	if r.Key != nil {
+		key = fmt.Sprintf("key %q", *r.Key)
+	}
+	return fmt.Sprintf("seq %d, event %s, %s, topic %s, %s", r.Seq, r.EventID, r.EventType, r.Topic, key)
+}
+
+// silence is how long a leader may be silent before that is worth a word: longer
+// than any term that makes sense.
+const silence = 5 * time.Second
+
+// reasons says why rows do not move, most likely cause first; none when nothing
+// is wrong.
+func reasons(s operate.State) []string {
+	var out []string
+	say := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
+	switch l := s.Leader; {
+	case s.Pending > 0 && (!l.Known || l.Holder == uuid.Nil):
+		say("nobody leads: start a relay (outboxrelay run)")
+	case s.Pending > 0 && l.Silent > silence:
+		say("the leader has been silent for %s and nobody took over: look at the relay's logs, or start one", l.Silent.Round(time.Second))
+	case l.State.Reason != "":
+		say("%s", l.State.Reason)
+	}
+	if s.Waiting > 0 {
+		say("%d rows failed and wait for their next attempt; later rows of their keys wait behind them", s.Waiting)
+	}
+	if s.Dead > 0 {
+		say("%d rows are dead: see outboxrelay dead, then replay or discard", s.Dead)
+	}
+	if s.Leader.UncleanEnds > 2 {
+		say("%d relays in a row crashed without progress; row %d is suspected", s.Leader.UncleanEnds, s.Leader.Suspect)
+	}
+	return out
+}
