@@ -64,19 +64,18 @@ func (a *alarm) wake() {
 	ctx, cancel := context.WithTimeout(context.Background(), a.timeout)
 	defer cancel()
 	err := a.waker.Wake(ctx)
-	switch {
-	case err == nil:
+	if err == nil {
 		if a.failures > 0 {
 			a.logger.Info("wake-ups work again", "failures", a.failures)
 		}
 		a.failures = 0
-	default:
-		a.failures++
-		if a.failures == 1 || time.Since(a.complains) > quietFor {
-			a.complains = time.Now()
-			a.logger.Warn("wake-up failed; the events are committed, and the relay finds them at its next poll",
-				"error", err, "failures", a.failures)
-		}
+		return
+	}
+	a.failures++
+	if a.failures == 1 || time.Since(a.complains) > quietFor {
+		a.complains = time.Now()
+		a.logger.Warn("wake-up failed; the events are committed, and the relay finds them at its next poll",
+			"error", err, "failures", a.failures)
 	}
 }
 

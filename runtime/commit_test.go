@@ -107,7 +107,7 @@ func TestBackendTerminatedAtCommit(t *testing.T) {
 		t.Fatal(err)
 	}
 	err = ob.InTx(t.Context(), raiseAndInsert(1))
-	isError[*outbox.CommitUnknownError](t, err)
+	wantError[*outbox.CommitUnknownError](t, err)
 	if pgErr, ok := errors.AsType[*pgconn.PgError](err); !ok || pgErr.Severity != "FATAL" {
 		t.Errorf("cause %v, want the server's fatal error", err)
 	}
@@ -177,7 +177,8 @@ func TestInsertErrorNamesTheRemedy(t *testing.T) {
 		t.Fatal(err)
 	}
 	err := ob.InTx(t.Context(), raiseAndInsert(1))
-	if isError[*outbox.InsertError](t, err); !strings.Contains(err.Error(), "outboxgen migration") {
+	wantError[*outbox.InsertError](t, err)
+	if !strings.Contains(err.Error(), "outboxgen migration") {
 		t.Errorf("no remedy in %q", err)
 	}
 }
@@ -247,7 +248,7 @@ func TestCommitTimeout(t *testing.T) {
 	hold := func() verdict { <-released; return dropAndCut }
 	err := ob.InTx(t.Context(), raiseAndThen(1, func() { proxy.Next(hold) }))
 	close(released)
-	isError[*outbox.CommitUnknownError](t, err)
+	wantError[*outbox.CommitUnknownError](t, err)
 }
 
 func TestWakeUps(t *testing.T) {
@@ -461,5 +462,5 @@ func TestGeneratedIDThatRepeats(t *testing.T) {
 	err := ob.InTx(t.Context(), func(ctx context.Context, tx *outbox.Tx) error {
 		return outbox.InsertAll(ctx, tx, insertRows, event(1), event(2))
 	})
-	isError[*outbox.InsertError](t, err)
+	wantError[*outbox.InsertError](t, err)
 }

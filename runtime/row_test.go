@@ -208,9 +208,9 @@ func TestNewRowRefuses(t *testing.T) {
 		t.Errorf("error %q", err)
 	}
 	_, err = graded.NewRow(t.Context(), Graded{EssayID: "e"}, outbox.WithHeader("h", "\xff"))
-	isError[*outbox.InsertError](t, err)
+	wantError[*outbox.InsertError](t, err)
 	_, err = graded.NewRow(t.Context(), Graded{EssayID: "e"}, outbox.WithCorrelationID("\xff"))
-	isError[*outbox.InsertError](t, err)
+	wantError[*outbox.InsertError](t, err)
 }
 
 func TestDeterministicID(t *testing.T) {

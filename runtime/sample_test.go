@@ -169,7 +169,15 @@ func readState(t testing.TB, db outbox.DBTX) state {
 
 func event(grade int) Graded { return Graded{EssayID: "e1", Grade: grade} }
 
-// isError is a cmp-like check on an error's kind.
+// wantError checks an error's kind.
+func wantError[E error](t testing.TB, err error) {
+	t.Helper()
+	if _, ok := errors.AsType[E](err); !ok {
+		t.Errorf("error is %T (%v), want %T", err, err, *new(E))
+	}
+}
+
+// isError is wantError for those who want to see the error.
 func isError[E error](t testing.TB, err error) E {
 	t.Helper()
 	e, ok := errors.AsType[E](err)

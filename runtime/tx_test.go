@@ -46,7 +46,7 @@ func TestInTxIsAtomic(t *testing.T) {
 		_, err := tx.Exec(ctx, sql)
 		return err
 	}
-	steps := func(do ...error) error { return errors.Join(do...) }
+	steps := errors.Join
 
 	for name, test := range map[string]struct {
 		run  fn
@@ -233,7 +233,8 @@ func TestTxIsClosedAfterItsFunction(t *testing.T) {
 	}
 	ctx := t.Context()
 	_, execErr := leaked.Exec(ctx, "select 1")
-	_, queryErr := leaked.Query(ctx, "select 1")
+	rows, queryErr := leaked.Query(ctx, "select 1")
+	rows.Close()
 	_, beginErr := leaked.Begin(ctx)
 	_, copyErr := leaked.CopyFrom(ctx, pgx.Identifier{"essay"}, nil, nil)
 	_, prepareErr := leaked.Prepare(ctx, "a", "select 1")

@@ -129,7 +129,10 @@ func TestRecorderAndOtherSQL(t *testing.T) {
 	const want = `outboxtest: a Recorder takes events and has no database to run "update t …" on: ` +
 		`set its DB to a fake, or use a real transaction`
 	_, execErr := rec.Exec(t.Context(), "\nupdate t\nset a = 1")
-	_, queryErr := rec.Query(t.Context(), "update t\nset a = 1")
+	rows, queryErr := rec.Query(t.Context(), "update t\nset a = 1")
+	if rows != nil {
+		rows.Close()
+	}
 	rowErr := rec.QueryRow(t.Context(), "update t\nset a = 1").Scan()
 	for _, err := range []error{execErr, queryErr, rowErr} {
 		if diff := cmp.Diff(want, fmt.Sprint(err)); diff != "" {
