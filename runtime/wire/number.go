@@ -82,7 +82,7 @@ func (d *Decoder) Int() int64 {
 	if d.dead {
 		return 0
 	}
-	if len(text) < 19 && bytes.IndexAny(text, ".eE") < 0 {
+	if len(text) < 19 && !bytes.ContainsAny(text, ".eE") {
 		return smallInt(text)
 	}
 	value, whole, fits := integer(string(text))

@@ -19,7 +19,8 @@ func Text[T ~string](d *Decoder) T { return T(d.String()) }
 
 // escapedText finishes text from the first backslash, at i.
 func (d *Decoder) escapedText(start, i int, ascii bool) []byte {
-	out := append(d.scratch[:0], d.data[d.pos:i]...)
+	out := d.scratch[:0]
+	out = append(out, d.data[d.pos:i]...)
 	for i < len(d.data) {
 		c := d.data[i]
 		switch {

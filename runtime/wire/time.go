@@ -105,14 +105,15 @@ func (e *Encoder) DateTime(t time.Time) {
 		kept, keptPlus, _ := howWritten(t.Location())
 		digits, plus = max(digits, kept), keptPlus
 	}
-	b := append(e.buf, '"')
-	b = Date{year, month, day}.appendTo(b)
+	e.buf = append(e.buf, '"')
+	b := Date{year, month, day}.appendTo(e.buf)
 	b = append(b, 'T')
 	b = appendClock(b, TimeOfDay{hour, minute, second, t.Nanosecond(), offset / 60}, digits)
 	if plus {
 		b = append(b[:len(b)-1], "+00:00"...)
 	}
-	e.buf = append(b, '"')
+	b = append(b, '"')
+	e.buf = b
 }
 
 // A Date is a day without a time or a zone. The zero Date is not a date.

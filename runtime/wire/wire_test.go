@@ -3,6 +3,7 @@ package wire_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"math"
 	"reflect"
 	"strings"
@@ -393,8 +394,8 @@ func FuzzAgainstEncodingJSON(f *testing.F) {
 			t.Fatalf("json.Valid is %t, wire says %v", valid, err)
 		}
 		if err != nil {
-			if e := err.(*wire.DecodeError); e.Violations[0].Offset < 0 || e.Violations[0].Offset > len(document) {
-				t.Fatalf("offset %d of %d", e.Violations[0].Offset, len(document))
+			if e, ok := errors.AsType[*wire.DecodeError](err); !ok || e.Violations[0].Offset < 0 || e.Violations[0].Offset > len(document) {
+				t.Fatalf("%v, in a document of %d bytes", err, len(document))
 			}
 			return
 		}

@@ -135,8 +135,11 @@ func (p *printer) file(f *ir.File) ([]byte, error) {
 }
 
 func (p *printer) packageFile() ([]byte, error) {
-	db := path.Base(p.opts.OutboxDB)
-	set := importSet{"context": "", outboxPath: "outbox", p.opts.OutboxDB: ""}
+	const db = "outboxdb"
+	set := importSet{"context": "", outboxPath: "outbox", p.opts.OutboxDB: db}
+	if path.Base(p.opts.OutboxDB) == db {
+		set[p.opts.OutboxDB] = ""
+	}
 	var helpers []string
 	if p.nullable {
 		set[wirePath] = ""

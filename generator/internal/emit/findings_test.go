@@ -80,8 +80,11 @@ func TestKeywordsThatAreNotSupported(t *testing.T) {
 		`{type: object, if: {required: [a]}, then: {required: [b]}}`:         "11:21: if is not supported yet: this version has no Go type for a conditional schema",
 		`{enum: [a, 1]}`:  "11:7: enum is not supported yet: this version has no Go type for an enum of mixed types",
 		`{const: {a: 1}}`: "11:7: const is not supported yet: this version has no Go type for an array, object or null as the only value",
-		`{allOf: [{type: string}, {type: integer}]}`: "11:32: the parts of this combination want different types, so no value is valid",
-		`{type: array, items: false}`:                "11:27: no value is valid here, so there is no Go type for it",
+		`{allOf: [{type: string}, {type: integer}]}`:                                   "11:32: the parts of this combination want different types, so no value is valid",
+		`{type: array, items: {$ref: "#/properties/x"}}`:                               "11:27: this schema is part of itself without an object in between, which has no Go type; put the recursion into a property of an object",
+		`{type: object, additionalProperties: {$ref: "#/properties/x"}}`:               "11:43: this schema is part of itself without an object in between, which has no Go type; put the recursion into a property of an object",
+		`{type: object, properties: {a: true}, unevaluatedProperties: {type: string}}`: "11:44: unevaluatedProperties is not supported yet: this version has no Go type for a schema for the remaining members",
+		`{type: array, items: false}`:                                                  "11:27: no value is valid here, so there is no Go type for it",
 	} {
 		t.Run(property, func(t *testing.T) {
 			t.Parallel()

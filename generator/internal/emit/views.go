@@ -47,8 +47,7 @@ type structView struct {
 	Defaults     []defaultView
 	Validate     []string
 	Required     string
-	Decode       []decodeView
-	DecodeRest   string
+	Loop         []string // reads one member
 	Encode       []string
 	Check        []linesView
 }
@@ -60,14 +59,12 @@ type fieldView struct {
 
 type linesView struct{ Lines []string }
 
-type decodeView struct{ Name, Field, Read string }
-
 type defaultView struct{ Name, Type, Absent, Value, Present string }
 
 func (c *coder) structure(n *ir.Named) (string, error) {
 	c.imports[wirePath] = ""
 	view := structView{Doc: c.structDoc(n), Name: n.Name, Quoted: quote(n.Name), Validate: []string{"return nil"}}
-	var required []string
+	var required, cases []string
 	for _, f := range n.Fields {
 		view.Fields = append(view.Fields, fieldView{
 			Doc: fieldDoc(f), Name: f.Name, Type: c.field(f), Tag: tag(f.JSON, !f.Required),
@@ -75,30 +72,35 @@ func (c *coder) structure(n *ir.Named) (string, error) {
 		if f.Required {
 			required = append(required, f.JSON)
 		}
-		view.Decode = append(view.Decode, decodeView{quote(f.JSON), f.Name, c.readField(f)})
+		cases = append(cases, "case "+quote(f.JSON)+":", "v."+f.Name+" = "+c.readField(f))
 		view.Encode = append(view.Encode, c.writeField(f)...)
 		if d, ok := c.accessor(f); ok {
 			view.Defaults = append(view.Defaults, d)
 		}
 	}
 	view.Required = list(required)
+	var rest string
 	switch {
 	case n.Closed:
-		view.DecodeRest = "o.Unexpected()"
+		rest = "o.Unexpected()"
 	case n.Extra != nil:
 		view.Fields = append(view.Fields, fieldView{
 			Doc:  comment(n.ExtraName + " holds the other members, by name."),
 			Name: n.ExtraName, Type: "map[string]" + c.element(n.Extra), Tag: " `json:\"-\"`",
 		})
-		view.DecodeRest = fmt.Sprintf("v.%s = wire.Member(&o, v.%s, %s)", n.ExtraName, n.ExtraName, c.elementReader(n.Extra))
+		rest = fmt.Sprintf("v.%s = wire.Member(&o, v.%s, %s)", n.ExtraName, n.ExtraName, c.elementReader(n.Extra))
 		view.Encode = append(view.Encode, fmt.Sprintf("wire.PutMembers(e, v.%s, %s)", n.ExtraName, c.elementWriter(n.Extra)))
 	default:
 		view.Fields = append(view.Fields, fieldView{
 			Doc:  comment(n.UnknownName + " keeps the members that the schema does not name."),
 			Name: n.UnknownName, Type: "wire.Unknown", Tag: " `json:\"-\"`",
 		})
-		view.DecodeRest = "o.Unknown(&v." + n.UnknownName + ")"
+		rest = "o.Unknown(&v." + n.UnknownName + ")"
 		view.Encode = append(view.Encode, "e.Unknown(v."+n.UnknownName+")")
+	}
+	view.Loop = []string{rest}
+	if len(cases) > 0 {
+		view.Loop = append(append([]string{"switch string(o.Name) {"}, cases...), "default:", rest, "}")
 	}
 	if c.checked[n] {
 		view.Validate = []string{"var c wire.Checker", "v.check(&c)", "return c.Err(" + quote(n.Name) + ")"}
@@ -295,7 +297,10 @@ func (c *coder) getter(e *ir.Event, path ir.Path, must bool) string {
 		v = call(v, "String()")
 	case t.Kind == ir.Int, t.Kind == ir.Enum && t.Named.Base == ir.Int:
 		c.imports["strconv"] = ""
-		v = "strconv.FormatInt(int64(" + v + "), 10)"
+		if t.Kind == ir.Enum {
+			v = "int64(" + v + ")"
+		}
+		v = "strconv.FormatInt(" + v + ", 10)"
 	case t.Kind == ir.Enum:
 		v = "string(" + v + ")"
 	}

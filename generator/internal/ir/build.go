@@ -21,6 +21,7 @@ func Build(p *schema.Project, taken Declared, list *diag.List) *Package {
 		named:   map[*schema.Schema]*Named{},
 		merged:  map[*schema.Schema]*schema.Schema{},
 		byKey:   map[string]*Named{},
+		active:  map[*schema.Schema]bool{},
 		owners:  map[*schema.Document]string{},
 		version: map[*schema.Document]int{},
 	}
@@ -46,17 +47,16 @@ type builder struct {
 	list    *diag.List
 	named   map[*schema.Schema]*Named
 	merged  map[*schema.Schema]*schema.Schema
-	order   []*request // in the order of discovery
+	active  map[*schema.Schema]bool // being turned into a type
+	order   []*request              // in the order of discovery
 	byKey   map[string]*Named
 	owners  map[*schema.Document]string // Go name that qualifies types of the file
 	version map[*schema.Document]int    // lowest event version in the file; 0: a library
-	walking []*Named
 }
 
 // request is a type that wants a name.
 type request struct {
 	named   *Named
-	event   *Event // of an event's own data
 	fixed   string // the name of an event's data, which nothing may take
 	wanted  []string
 	parent  *Named // of an inline type
@@ -119,6 +119,16 @@ type context struct {
 
 // typeOf is the type of a schema. It is never nil.
 func (b *builder) typeOf(s *schema.Schema, at context) *Type {
+	if b.active[s] {
+		b.list.Add(diag.Finding{
+			Pos: s.Pos, ID: "endless-type",
+			Message: "this schema is part of itself without an object in between, which has no Go type",
+			Hint:    "put the recursion into a property of an object",
+		})
+		return &Type{}
+	}
+	b.active[s] = true
+	defer delete(b.active, s)
 	if t := b.override(s); t != nil {
 		return t
 	}
@@ -290,10 +300,10 @@ func (b *builder) fill(n *Named, s *schema.Schema) {
 	n.UnknownName, n.ExtraName = "Unknown", "Additional"
 	switch extra := s.AdditionalProperties; {
 	case extra == nil && s.UnevaluatedProperties != nil:
-		n.Closed = !*s.UnevaluatedProperties.Bool
+		n.Closed = closes(s)
 	case extra == nil:
 	case extra.Bool != nil:
-		n.Closed = !*extra.Bool
+		n.Closed = closes(s)
 	default:
 		if t := b.typeOf(extra, context{parent: n, property: "additional"}); t.Kind != Any {
 			n.Extra = t

@@ -75,7 +75,6 @@ func sole(s *schema.Schema) *schema.Schema {
 func (b *builder) fold(m, part *schema.Schema) {
 	b.checkSupported(part)
 	b.foldTypes(m, part)
-	m.Title = first(m.Title, part.Title)
 	m.Description = first(m.Description, part.Description)
 	m.Deprecated = m.Deprecated || part.Deprecated
 	if m.Default == nil {

@@ -16,7 +16,7 @@ import (
 func (b *builder) request(n *Named, at context) *request {
 	s := n.Schema
 	r := &request{named: n, version: b.version[s.Doc], library: b.version[s.Doc] == 0}
-	short := ""
+	var short string
 	switch {
 	case s.Title != "":
 		short = goname.Title(s.Title)

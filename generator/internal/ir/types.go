@@ -62,7 +62,7 @@ func (b *builder) plain(s *schema.Schema, at context) *Type {
 		}
 		return t
 	case "string":
-		return b.text(s, at)
+		return b.text(s)
 	case "integer":
 		return b.integer(s)
 	case "number":
@@ -163,7 +163,7 @@ func (b *builder) kindOfValues(s *schema.Schema, values []*schema.Value) (string
 }
 
 // text is the type of a string: a real one where its format has one.
-func (b *builder) text(s *schema.Schema, at context) *Type {
+func (b *builder) text(s *schema.Schema) *Type {
 	t := &Type{Kind: String, MinLength: b.count(s.MinLength), MaxLength: b.count(s.MaxLength)}
 	switch s.Format {
 	case "date-time":
@@ -182,14 +182,14 @@ func (b *builder) text(s *schema.Schema, at context) *Type {
 		t.Format = s.Format
 	case "", "password", "binary", "char":
 	default:
-		b.list.Warnf(pos(s, "format"), "format-not-checked", "format %q is not known; any string passes", s.Format)
+		b.list.Warnf(at(s, "format"), "format-not-checked", "format %q is not known; any string passes", s.Format)
 	}
 	switch strings.ToLower(s.ContentEncoding) {
 	case "base64":
 		t.Kind = Bytes
 	case "":
 	default:
-		b.list.Warnf(pos(s, "contentEncoding"), "encoding-not-decoded", "contentEncoding %q is not decoded; the value is the encoded string", s.ContentEncoding)
+		b.list.Warnf(at(s, "contentEncoding"), "encoding-not-decoded", "contentEncoding %q is not decoded; the value is the encoded string", s.ContentEncoding)
 	}
 	if s.Pattern != nil {
 		if source, err := goPattern(s.Pattern.Text); err != "" {
@@ -208,8 +208,6 @@ func (b *builder) text(s *schema.Schema, at context) *Type {
 	}
 	return t
 }
-
-func pos(s *schema.Schema, keyword string) diag.Pos { return at(s, keyword) }
 
 // object is the type of an object: a struct, a map, or free-form.
 func (b *builder) object(s *schema.Schema, at context) *Type {

@@ -123,7 +123,7 @@ var treeV1Event = outbox.EventType[TreeV1]{
 	Source:        Service,
 	AggregateType: "tree",
 	AggregateID: func(v *TreeV1) (string, error) {
-		return strconv.FormatInt(int64(v.ID), 10), nil
+		return strconv.FormatInt(v.ID, 10), nil
 	},
 }
 
@@ -383,10 +383,7 @@ func decodeTreeV1Nothing(d *wire.Decoder) TreeV1Nothing {
 	var v TreeV1Nothing
 	o := d.Object()
 	for o.Next() {
-		switch string(o.Name) {
-		default:
-			o.Unexpected()
-		}
+		o.Unexpected()
 	}
 	return v
 }

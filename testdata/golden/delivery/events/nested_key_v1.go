@@ -91,7 +91,7 @@ var nestedKeyV1Event = outbox.EventType[NestedKeyV1]{
 	SchemaURI:     "https://example.com/nested",
 	AggregateType: "thing",
 	AggregateID: func(v *NestedKeyV1) (string, error) {
-		return strconv.FormatInt(int64(v.Number), 10), nil
+		return strconv.FormatInt(v.Number, 10), nil
 	},
 	Key: func(v *NestedKeyV1) (string, error) {
 		return v.Part.Key, nil
