@@ -273,6 +273,15 @@ func TestWakeUps(t *testing.T) {
 			}
 			return tx.SendBatch(ctx, &batch).Close()
 		}, 1},
+		"in a batch whose results are read by hand": {func(ctx context.Context, tx *outbox.Tx) error {
+			var batch pgx.Batch
+			if err := outbox.Queue(ctx, &batch, insertRows, event(1)); err != nil {
+				return err
+			}
+			results := tx.SendBatch(ctx, &batch)
+			_, err := results.Exec()
+			return errors.Join(err, results.Close())
+		}, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -460,7 +469,7 @@ func TestGeneratedIDThatRepeats(t *testing.T) {
 		t.Errorf("riding: %v, log:\n%s", err, log.String())
 	}
 	err := ob.InTx(t.Context(), func(ctx context.Context, tx *outbox.Tx) error {
-		return outbox.InsertAll(ctx, tx, insertRows, event(1), event(2))
+		return errors.Join(InsertGraded(ctx, tx, event(1)), InsertGraded(ctx, tx, event(2)))
 	})
 	wantError[*outbox.InsertError](t, err)
 }

@@ -81,6 +81,9 @@ func With(event Event, opts ...Option) Event {
 	if len(opts) == 0 {
 		return event
 	}
+	if w, ok := event.(withOptions); ok {
+		return withOptions{w.Event, append(w.opts[:len(w.opts):len(w.opts)], opts...)}
+	}
 	return withOptions{event, opts}
 }
 
@@ -95,11 +98,8 @@ func (w withOptions) NewRow(ctx context.Context, opts ...Option) (Row, error) {
 
 // unwrap takes the options off again.
 func unwrap(e Event) Event {
-	for {
-		w, ok := e.(withOptions)
-		if !ok {
-			return e
-		}
-		e = w.Event
+	if w, ok := e.(withOptions); ok {
+		return w.Event
 	}
+	return e
 }

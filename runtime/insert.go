@@ -136,7 +136,7 @@ func InsertAll(ctx context.Context, tx Transaction, insert InsertRows, events ..
 
 // Queue puts the insert of an event on a batch that the caller sends, within a
 // transaction, together with statements of its own. The outcome is known when
-// the batch's results are read. Sent on a *Tx, the event is logged and the relay
+// Close reads the batch's results. Sent on a *Tx, the event is logged and the relay
 // is woken after the commit, as with Insert; its seq is drawn when the batch
 // runs, so put it behind the statement that takes the lock covering its key.
 func Queue(ctx context.Context, batch *pgx.Batch, insert InsertRows, event Event, opts ...Option) error {
@@ -157,11 +157,9 @@ func Queue(ctx context.Context, batch *pgx.Batch, insert InsertRows, event Event
 	return nil
 }
 
-// build makes the rows. An id that occurs twice without the caller having
-// chosen it is a fault of NewID which the table could only swallow.
+// build makes the rows.
 func build(ctx context.Context, defaults []Option, events []Event) ([]Built, error) {
 	built := make([]Built, 0, len(events))
-	fresh := make(map[uuid.UUID]struct{}, len(events))
 	for i, e := range events {
 		if e == nil {
 			return nil, fmt.Errorf("outbox: event %d of %d is nil", i+1, len(events))
@@ -173,11 +171,6 @@ func build(ctx context.Context, defaults []Option, events []Event) ([]Built, err
 			}
 			return nil, err
 		}
-		if _, twice := fresh[row.ID]; twice && !row.IDGiven {
-			return nil, &InsertError{EventType: row.EventType, EventID: row.ID,
-				Err: fmt.Errorf("the id was generated for an earlier event of the same call: %w", errIDRepeats)}
-		}
-		fresh[row.ID] = struct{}{}
 		if row.Outcome != nil {
 			*row.Outcome = Outcome{EventID: row.ID}
 		}
@@ -362,8 +355,11 @@ func insertError(built []Built, err error) error {
 // pgx allows a QueryRewriter, so that a Tx which sends the batch finds the
 // events in it.
 type queuedEvents struct {
-	built    []Built
+	built []Built
+	// inserted is the row count once known. It stays unknown when the caller reads
+	// the results by hand.
 	inserted int64
+	known    bool
 }
 
 // RewriteQuery changes nothing.
@@ -372,7 +368,7 @@ func (*queuedEvents) RewriteQuery(_ context.Context, _ *pgx.Conn, sql string, ar
 }
 
 func (q *queuedEvents) resolve(inserted int64) error {
-	q.inserted = inserted
+	q.inserted, q.known = inserted, true
 	return resolve(q.built, inserted)
 }
 

@@ -2,6 +2,7 @@ package outbox
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/google/uuid"
@@ -17,7 +18,8 @@ type kept struct {
 	newID func() (uuid.UUID, error)
 
 	entries []entry
-	marks   []mark // open savepoints, outermost first
+	ids     map[uuid.UUID]struct{} // of all events so far
+	marks   []mark                 // open savepoints, outermost first
 	// eager is set by the first raw SAVEPOINT. From then on the database alone
 	// keeps the books: events are inserted at once.
 	eager bool
@@ -44,6 +46,18 @@ type mark struct {
 	at   int    // how many entries came before it
 }
 
+// rowCount is how many of the entry's events were inserted; all of them, where
+// nobody has looked.
+func (e *entry) rowCount() int64 {
+	switch {
+	case e.queued == nil:
+		return e.inserted
+	case e.queued.known:
+		return e.queued.inserted
+	}
+	return int64(len(e.built))
+}
+
 // events counts the events that are kept.
 func (k *kept) events() int {
 	n := 0
@@ -62,6 +76,22 @@ func (k *kept) unsent() []*entry {
 		}
 	}
 	return list
+}
+
+// fresh checks the ids of events that are to be kept. A generated one that was
+// there before is a fault of NewID which the table could only swallow, and which
+// would show only after the commit.
+func (k *kept) fresh(events []Built) error {
+	if k.ids == nil {
+		k.ids = make(map[uuid.UUID]struct{}, len(events))
+	}
+	for _, e := range events {
+		if _, twice := k.ids[e.Row.ID]; twice && !e.Row.IDGiven {
+			return insertError([]Built{e}, fmt.Errorf("the id was generated for an earlier event of the transaction: %w", errIDRepeats))
+		}
+		k.ids[e.Row.ID] = struct{}{}
+	}
+	return nil
 }
 
 // add keeps events.

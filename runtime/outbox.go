@@ -197,13 +197,8 @@ func (o *Outbox) rollback(ctx context.Context, inner pgx.Tx) {
 func (o *Outbox) committed(ctx context.Context, k *kept, known bool) {
 	inserted := !known && len(k.entries) > 0
 	for _, e := range k.entries {
-		n := e.inserted
-		if e.queued != nil {
-			n = e.queued.inserted
-		}
-		if n > 0 {
-			inserted = true
-		}
+		n := e.rowCount()
+		inserted = inserted || n > 0
 		if known {
 			o.log(ctx, e.built, n)
 		}

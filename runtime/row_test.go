@@ -157,6 +157,16 @@ func TestCorrelationIDPrecedence(t *testing.T) {
 	}
 }
 
+// The option that stands last wins, however it was given.
+func TestOptionsOfWith(t *testing.T) {
+	t.Parallel()
+	event := outbox.With(outbox.With(Graded{EssayID: "e"}, outbox.WithKey("1")), outbox.WithKey("2"))
+	row, err := event.NewRow(t.Context(), outbox.WithKey("0"))
+	if err != nil || *row.Key != "2" {
+		t.Errorf("key %v, %v", row.Key, err)
+	}
+}
+
 func TestUnkeyed(t *testing.T) {
 	t.Parallel()
 	row, err := moved.NewRow(t.Context(), Moved{To: "x"}, outbox.WithAggregateID("c1"))

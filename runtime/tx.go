@@ -39,6 +39,9 @@ func (t *Tx) Keep(ctx context.Context, insert InsertRows, events []Built) error 
 	if t.closed() {
 		return ErrTxClosed
 	}
+	if err := t.kept.fresh(events); err != nil {
+		return err
+	}
 	statements, err := plan(ctx, insert, events)
 	if err != nil {
 		return err

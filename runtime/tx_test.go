@@ -123,6 +123,23 @@ func TestInTxIsAtomic(t *testing.T) {
 			},
 			want: state{0, []int{1}},
 		},
+		"pgx.BeginFunc, one commits and one fails": {
+			run: func(ctx context.Context, tx *outbox.Tx) error {
+				failed := pgx.BeginFunc(ctx, tx, func(tx pgx.Tx) error { return steps(insert(ctx, tx, 1), errBusiness) })
+				if !errors.Is(failed, errBusiness) {
+					return failed
+				}
+				return pgx.BeginFunc(ctx, tx, func(tx pgx.Tx) error { return insert(ctx, tx, 2) })
+			},
+			want: state{0, []int{2}},
+		},
+		"a nested transaction that is left open": {
+			run: func(ctx context.Context, tx *outbox.Tx) error {
+				inner, err := tx.Begin(ctx)
+				return steps(err, insert(ctx, inner, 1))
+			},
+			want: state{0, []int{1}},
+		},
 		"a raw savepoint is rolled back": {
 			run: func(ctx context.Context, tx *outbox.Tx) error {
 				return steps(insert(ctx, tx, 1), exec(ctx, tx, `SAVEPOINT a`), insert(ctx, tx, 2),
