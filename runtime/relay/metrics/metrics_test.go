@@ -2,7 +2,6 @@ package metrics_test
 
 import (
 	"errors"
-	"strings"
 	"testing"
 	"time"
 
@@ -13,96 +12,86 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/relay/metrics"
 )
 
-var _ relay.Observer = (*metrics.Observer)(nil)
-
-// values reads counters and gauges, and the counts of histograms, as name{labels}.
-func values(t *testing.T, registry prometheus.Gatherer) map[string]float64 {
+// read returns every series that is not zero: gauges and counters by value,
+// histograms by count.
+func read(t *testing.T, reg *prometheus.Registry) map[string]float64 {
 	t.Helper()
-	families, err := registry.Gather()
+	families, err := reg.Gather()
 	if err != nil {
 		t.Fatal(err)
 	}
 	out := map[string]float64{}
 	for _, f := range families {
 		for _, m := range f.GetMetric() {
-			var labels []string
-			for _, l := range m.GetLabel() {
-				if l.GetName() != "outbox" {
-					labels = append(labels, l.GetValue())
-				}
+			v := m.GetGauge().GetValue() + m.GetCounter().GetValue() + float64(m.GetHistogram().GetSampleCount())
+			if v == 0 {
+				continue
 			}
 			name := f.GetName()
-			if len(labels) > 0 {
-				name += "{" + strings.Join(labels, ",") + "}"
+			for _, l := range m.GetLabel() {
+				if l.GetName() != "outbox" {
+					name += " " + l.GetName() + "=" + l.GetValue()
+				} else if l.GetValue() != "orders" {
+					t.Errorf("%s has the label outbox=%s", name, l.GetValue())
+				}
 			}
-			out[name] = m.GetCounter().GetValue() + m.GetGauge().GetValue() + float64(m.GetHistogram().GetSampleCount())
+			out[name] = v
 		}
 	}
 	return out
 }
 
-func TestWhatARelayDoesIsCounted(t *testing.T) {
+func TestNamesThatOperatorsChart(t *testing.T) {
 	t.Parallel()
-	registry := prometheus.NewRegistry()
-	o, err := metrics.New(registry, "orders")
-	if err != nil {
-		t.Fatal(err)
-	}
-	o.Term(true, 1)
-	o.Read(7)
-	o.Wave(relay.WaveReport{Rows: 3, Acked: 2, Took: time.Millisecond, Ages: []time.Duration{time.Second, time.Minute}})
-	o.Settled(relay.Settled{Published: 5, Failed: 1, Dead: 1})
-	o.Failed("send", relay.ClassTopic, errors.New("no such topic"))
-	o.Stats(relay.Stats{Pending: 4, Held: 1, Dead: 2, OldestAge: 3 * time.Second})
-	o.Status(relay.Status{HeldKeys: 2, PausedTopics: []relay.Paused{{Topic: "t"}}, SetAside: []relay.Paused{{}, {}}})
+	m := metrics.New("orders")
+	reg := prometheus.NewPedanticRegistry()
+	reg.MustRegister(m)
+	m.Term(true, 4)
+	m.Read(5)
+	m.Wave(relay.WaveReport{Rows: 2, Acked: 1, Took: time.Millisecond, Ages: []time.Duration{time.Second}})
+	m.Settled(relay.Settled{Published: 3, Failed: 2, Dead: 1})
+	m.Failed("send", relay.ClassTopic, errors.New("missing"))
+	m.Stats(relay.Stats{Pending: 7, Held: 2, Dead: 1, OldestAge: 90 * time.Second})
+	m.Status(relay.Status{
+		Leader: true, Epoch: 4, HeldKeys: 2, InFlight: 8, Unsettled: 9,
+		PausedTopics: make([]relay.Paused, 1), SetAside: make([]relay.Paused, 3),
+	})
 	want := map[string]float64{
-		"outbox_queue_depth":                    4,
-		"outbox_oldest_event_age_seconds":       3,
-		"outbox_held_rows":                      1,
-		"outbox_dead_letters":                   2,
-		"outbox_events_added_total":             7,
-		"outbox_events_published_total":         5,
-		"outbox_events_failed_total{false}":     1,
-		"outbox_events_failed_total{true}":      1,
-		"outbox_relay_errors_total{topic,send}": 1,
-		"outbox_event_age_seconds":              2,
-		"outbox_relay_processing_seconds":       1,
-		"outbox_relay_leader":                   1,
-		"outbox_relay_terms_total":              1,
-		"outbox_relay_held_keys":                2,
-		"outbox_relay_paused_topics":            1,
-		"outbox_relay_set_aside_partitions":     2,
+		"outbox_queue_depth":                               7,
+		"outbox_events_added_total":                        5,
+		"outbox_events_published_total":                    3,
+		"outbox_events_failed_total":                       2,
+		"outbox_relay_errors_total class=topic where=send": 1,
+		"outbox_event_age_seconds":                         1,
+		"outbox_relay_processing_seconds":                  1,
+		"outbox_oldest_event_age_seconds":                  90,
+		"outbox_relay_leader":                              1,
+		"outbox_relay_epoch":                               4,
+		"outbox_held_keys":                                 2,
+		"outbox_retrying_rows":                             2,
+		"outbox_paused_topics":                             1,
+		"outbox_partitions_set_aside":                      3,
+		"outbox_dead_letters":                              1,
+		"outbox_events_dead_total":                         1,
+		"outbox_relay_in_flight_rows":                      8,
+		"outbox_relay_unsettled_rows":                      9,
 	}
-	if diff := cmp.Diff(want, values(t, registry)); diff != "" {
-		t.Errorf("metrics (-want +got):\n%s", diff)
+	if d := cmp.Diff(want, read(t, reg)); d != "" {
+		t.Errorf("a leader's series (-want +got):\n%s", d)
 	}
-}
 
-func TestAStandbySaysNothingAboutTheTable(t *testing.T) {
-	t.Parallel()
-	registry := prometheus.NewRegistry()
-	o, err := metrics.New(registry, "orders")
-	if err != nil {
-		t.Fatal(err)
+	m.Term(false, 5)
+	standby := map[string]float64{
+		"outbox_events_added_total":                        5,
+		"outbox_events_published_total":                    3,
+		"outbox_events_failed_total":                       2,
+		"outbox_relay_errors_total class=topic where=send": 1,
+		"outbox_event_age_seconds":                         1,
+		"outbox_relay_processing_seconds":                  1,
+		"outbox_relay_epoch":                               5,
+		"outbox_events_dead_total":                         1,
 	}
-	o.Term(true, 1)
-	o.Stats(relay.Stats{Pending: 4})
-	o.Term(false, 1)
-	got := values(t, registry)
-	if _, there := got["outbox_queue_depth"]; there || got["outbox_relay_leader"] != 0 {
-		t.Errorf("a standby still reports the table: %v", got)
-	}
-}
-
-func TestTwoOutboxesNeedTwoNames(t *testing.T) {
-	t.Parallel()
-	registry := prometheus.NewRegistry()
-	for _, name := range []string{"orders", "users"} {
-		if _, err := metrics.New(registry, name); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if _, err := metrics.New(registry, "orders"); err == nil || !strings.Contains(err.Error(), "orders") {
-		t.Errorf("the same name again: error %v, want one that names the outbox", err)
+	if d := cmp.Diff(standby, read(t, reg)); d != "" {
+		t.Errorf("a standby's series (-want +got):\n%s", d)
 	}
 }
