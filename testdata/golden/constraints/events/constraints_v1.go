@@ -16,7 +16,6 @@ import (
 type ConstraintsV1 struct {
 	ID      string                    `json:"id"`
 	Code    *string                   `json:"code,omitzero"`
-	Ahead   *string                   `json:"ahead,omitzero"`
 	Low     *int64                    `json:"low,omitzero"`
 	High    *int64                    `json:"high,omitzero"`
 	Above   *int64                    `json:"above,omitzero"`
@@ -89,8 +88,6 @@ func decodeConstraintsV1(d *wire.Decoder) ConstraintsV1 {
 			v.ID = d.String()
 		case "code":
 			v.Code = wire.Optional(d, (*wire.Decoder).String)
-		case "ahead":
-			v.Ahead = wire.Optional(d, (*wire.Decoder).String)
 		case "low":
 			v.Low = wire.Optional(d, (*wire.Decoder).Int)
 		case "high":
@@ -142,7 +139,6 @@ func encodeConstraintsV1(e *wire.Encoder, v ConstraintsV1) {
 	e.Begin()
 	e.Name("id").String(v.ID)
 	wire.PutOptional(e, "code", v.Code, (*wire.Encoder).String)
-	wire.PutOptional(e, "ahead", v.Ahead, (*wire.Encoder).String)
 	wire.PutOptional(e, "low", v.Low, (*wire.Encoder).Int)
 	wire.PutOptional(e, "high", v.High, (*wire.Encoder).Int)
 	wire.PutOptional(e, "above", v.Above, (*wire.Encoder).Int)
@@ -258,10 +254,10 @@ func (v *ConstraintsV1) check(c *wire.Checker) {
 		wire.Const(c, *v.Only, "one", "only")
 	}
 	n := 1 + wire.Count(
-		v.Code != nil, v.Ahead != nil, v.Low != nil, v.High != nil, v.Above != nil, v.Below != nil,
-		v.Even != nil, v.Halves != nil, v.Cents != nil, v.Few != nil, v.Parts != nil, v.Grid != nil,
-		v.Labels != nil, v.Level != nil, v.Colour != nil, v.Colours != nil, v.Mail != nil, v.Always != nil,
-		v.Answer != nil, v.Half != nil, v.Truth != nil, v.Only != nil,
+		v.Code != nil, v.Low != nil, v.High != nil, v.Above != nil, v.Below != nil, v.Even != nil,
+		v.Halves != nil, v.Cents != nil, v.Few != nil, v.Parts != nil, v.Grid != nil, v.Labels != nil,
+		v.Level != nil, v.Colour != nil, v.Colours != nil, v.Mail != nil, v.Always != nil, v.Answer != nil,
+		v.Half != nil, v.Truth != nil, v.Only != nil,
 	) + len(v.Unknown)
 	c.MinProperties(n, 2)
 	c.MaxProperties(n, 40)

@@ -41,6 +41,7 @@ type FormatsV1 struct {
 	Int32        *int64                     `json:"int32,omitzero"`
 	Ratio        *big.Rat                   `json:"ratio,omitzero"`
 	Currency     *money.Currency            `json:"currency,omitzero"`
+	Ahead        *string                    `json:"ahead,omitzero"`
 	UnheardOf    *string                    `json:"unheard_of,omitzero"`
 	// Unknown keeps the members that the schema does not name.
 	Unknown wire.Unknown `json:"-"`
@@ -109,6 +110,8 @@ func decodeFormatsV1(d *wire.Decoder) FormatsV1 {
 			v.Ratio = wire.Optional(d, wire.External[big.Rat])
 		case "currency":
 			v.Currency = wire.Optional(d, wire.External[money.Currency])
+		case "ahead":
+			v.Ahead = wire.Optional(d, (*wire.Decoder).String)
 		case "unheard_of":
 			v.UnheardOf = wire.Optional(d, (*wire.Decoder).String)
 		default:
@@ -146,6 +149,7 @@ func encodeFormatsV1(e *wire.Encoder, v FormatsV1) {
 	wire.PutOptional(e, "int32", v.Int32, (*wire.Encoder).Int)
 	wire.PutOptional(e, "ratio", v.Ratio, wire.PutExternal[big.Rat])
 	wire.PutOptional(e, "currency", v.Currency, wire.PutExternal[money.Currency])
+	wire.PutOptional(e, "ahead", v.Ahead, (*wire.Encoder).String)
 	wire.PutOptional(e, "unheard_of", v.UnheardOf, (*wire.Encoder).String)
 	e.Unknown(v.Unknown)
 	e.End()

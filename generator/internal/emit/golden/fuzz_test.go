@@ -1,4 +1,4 @@
-package emit_test
+package golden_test
 
 import (
 	"bytes"

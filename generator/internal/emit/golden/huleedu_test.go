@@ -1,4 +1,7 @@
-package emit_test
+// Package golden_test calls the golden packages under testdata. It stands apart
+// from the tests of package emit so that those can write the golden packages
+// while they do not compile.
+package golden_test
 
 import (
 	"encoding/json"
@@ -13,6 +16,9 @@ import (
 	outbox "github.com/outboxgen/outboxgen/runtime"
 	"github.com/outboxgen/outboxgen/testdata/golden/huleedu/events"
 )
+
+// root is the repository.
+const root = "../../../.."
 
 // example returns the data of an example envelope.
 func example(t testing.TB, name string) json.RawMessage {

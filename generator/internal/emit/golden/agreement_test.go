@@ -1,0 +1,198 @@
+package golden_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"go.yaml.in/yaml/v3"
+
+	collections "github.com/outboxgen/outboxgen/testdata/golden/collections/events"
+	combined "github.com/outboxgen/outboxgen/testdata/golden/combined/events"
+	constraints "github.com/outboxgen/outboxgen/testdata/golden/constraints/events"
+	defaults "github.com/outboxgen/outboxgen/testdata/golden/defaults/events"
+	huleedu "github.com/outboxgen/outboxgen/testdata/golden/huleedu/events"
+	presence "github.com/outboxgen/outboxgen/testdata/golden/presence/events"
+)
+
+// verdict is nil when a type takes a document: it decodes and is valid.
+func verdict[T data](document []byte) error {
+	var v T
+	if err := json.Unmarshal(document, &v); err != nil {
+		return err
+	}
+	return v.Validate()
+}
+
+// Generated types and an independent validator agree on documents, and on what
+// becomes of them when one thing after the other is changed.
+func TestAgreementWithAValidator(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		dir, schema string
+		verdict     func([]byte) error
+		documents   []string
+	}{
+		"constraints": {"testdata/golden/constraints", "schemas/constraints.yaml", verdict[constraints.ConstraintsV1], []string{
+			`{"id":"ÅÄ","code":"12 A","low":3,"high":10,"above":1,"below":0.99,"even":4,"halves":-3,"cents":0.07,"few":["a","b"],"parts":[{"name":"åäö"},{"name":"x","tags":["y"]}],
+			"grid":[[],[0]],"labels":{"a":"b"},"level":2,"colour":"","colours":["cyan"],"mail":"a@b.se","always":"yes-please","answer":42,"half":0.5,"truth":true,"only":"one"}`,
+		}},
+		"presence": {"testdata/golden/presence", "schemas/presence.yaml", verdict[presence.PresenceV1], []string{
+			"{" + required + `,"opt_text":"a","opt_list":["a"],"opt_dict":{"a":1},"opt_free":{"a":[1]},"opt_part":{"name":"a"},"opt_any":{"x":1},"opt_null_text":"a","opt_null_list":["a"],
+			"opt_null_dict":{"a":1},"opt_null_part":{"name":"x"},"null_items":[1,null],"null_parts":[null,{"name":"q"}],"null_lists":[null,[],["a"]],"null_values":{"a":null,"b":"c"}}`,
+		}},
+		"collections": {"testdata/golden/collections", "schemas/tree.yaml", verdict[collections.TreeV1], []string{
+			`{"id":1,"root":{"value":"a","left":{"value":"b","right":null},"right":{"value":"c","other":{"node":null,"new":1}},"children":[{"value":"d"}],"named":{"x":{"value":"e"}}},
+			"closed":{"a":"b"},"nothing":{},"typed":{"name":"n","one":1},"typed_parts":{"leaf":{"weight":1.5}},"categories":[{"children":[{"kind":"a"}]}],"maps_of_maps":{"a":{"b":[1]}}}`,
+		}},
+		"combined": {"testdata/golden/combined", "schemas/order.yaml", verdict[combined.OrderPlacedV1], []string{
+			`{"order_id":"1","at":"2024-01-01T00:00:00Z","total":1,"trace_id":"3f2b7c1e-5d0a-4c69-8b1c-7f4f0a9b2e11","address":{"street":"a"},
+			"strict_address":{"street":"c","zip":"d","floor":1},"short_code":"abc","country":"SE"}`,
+		}},
+		"defaults": {"testdata/golden/defaults", "schemas/defaults.yaml", verdict[defaults.DefaultsV1], []string{
+			`{"id":"1","kind":"thing","version":3,"mode":"slow","head":{"magic":"MAGIC"},"flag":true,"list":["a"],"free":{"x":1},"moment":"2024-01-01T00:00:00Z"}`,
+		}},
+		"assessment_result":          {"schemas/huleedu", "assessment_result.v1.yaml", verdict[huleedu.AssessmentResultV1], nil},
+		"cj_assessment_completed":    {"schemas/huleedu", "cj_assessment_completed.v1.yaml", verdict[huleedu.CJAssessmentCompletedV1], nil},
+		"cj_assessment_failed":       {"schemas/huleedu", "cj_assessment_failed.v1.yaml", verdict[huleedu.CJAssessmentFailedV1], nil},
+		"cj_assessment_requested":    {"schemas/huleedu", "cj_assessment_requested.v1.yaml", verdict[huleedu.CJAssessmentRequestedV1], nil},
+		"class_updated":              {"schemas/huleedu", "class_updated.v1.yaml", verdict[huleedu.ClassUpdatedV1], nil},
+		"essay_content_provisioned":  {"schemas/huleedu", "essay_content_provisioned.v1.yaml", verdict[huleedu.EssayContentProvisionedV1], nil},
+		"spellcheck_phase_completed": {"schemas/huleedu", "spellcheck_phase_completed.v1.yaml", verdict[huleedu.SpellcheckPhaseCompletedV1], nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			validator := compile(t, filepath.Join(root, test.dir), test.schema)
+			if test.documents == nil {
+				test.documents = []string{string(example(t, name+".v1")), string(example(t, name+".v1.full"))}
+			}
+			compared, valid := 0, 0
+			for _, text := range test.documents {
+				whole := document(t, []byte(text))
+				for changed := range mutations(whole) {
+					compared++
+					input, err := json.Marshal(changed)
+					if err != nil {
+						t.Fatal(err)
+					}
+					instance, err := jsonschema.UnmarshalJSON(bytes.NewReader(input))
+					if err != nil {
+						t.Fatal(err)
+					}
+					want, got := validator.Validate(instance), test.verdict(input)
+					if want == nil {
+						valid++
+					}
+					if (want == nil) != (got == nil) {
+						t.Errorf("%s\nvalidator: %v\ngenerated: %v", input, want, got)
+					}
+				}
+			}
+			t.Logf("%d documents, %d of them valid", compared, valid)
+			if valid < 20 || compared-valid < 100 {
+				t.Errorf("only %d documents were compared, of which %d are valid", compared, valid)
+			}
+		})
+	}
+}
+
+// compile reads the YAML schemas under a folder and compiles one.
+func compile(t *testing.T, dir, name string) *jsonschema.Schema {
+	t.Helper()
+	c := jsonschema.NewCompiler()
+	c.AssertFormat()
+	main := "file:///" + name
+	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() || filepath.Ext(path) != ".yaml" || entry.Name() == "outboxgen.yaml" {
+			return err
+		}
+		content, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		var source any
+		if err := yaml.Unmarshal(content, &source); err != nil {
+			return err
+		}
+		text, err := json.Marshal(source)
+		if err != nil {
+			return err
+		}
+		resource, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
+		if err != nil {
+			return err
+		}
+		relative, err := filepath.Rel(dir, path)
+		if err != nil {
+			return err
+		}
+		url := "file:///" + filepath.ToSlash(relative)
+		if id, ok := resource.(map[string]any)["$id"].(string); ok {
+			url = id
+			if filepath.ToSlash(relative) == name {
+				main = id
+			}
+		}
+		return c.AddResource(url, resource)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	compiled, err := c.Compile(main)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return compiled
+}
+
+// mutations yields a value as it is, and then with one change after the other,
+// at every place: a member less, a member more, another value.
+func mutations(v any) func(yield func(any) bool) {
+	return func(yield func(any) bool) {
+		more := yield(v)
+		emit := func(changed any) {
+			if more {
+				more = yield(changed)
+			}
+		}
+		var walk func(v any, put func(any))
+		walk = func(v any, put func(any)) {
+			for _, other := range []any{nil, true, "", "x", strings.Repeat("å", 101), 0.0, -1.0, 1.0, 1.5, 1e6, []any{}, []any{nil}, []any{"a", "a"}, map[string]any{}, map[string]any{"x": "y"}} {
+				put(other)
+			}
+			switch v := v.(type) {
+			case map[string]any:
+				for _, name := range slices.Sorted(maps.Keys(v)) {
+					less := maps.Clone(v)
+					delete(less, name)
+					put(less)
+					walk(v[name], func(other any) {
+						changed := maps.Clone(v)
+						changed[name] = other
+						put(changed)
+					})
+				}
+				with := maps.Clone(v)
+				with["added"] = map[string]any{"deep": []any{1.0}}
+				put(with)
+			case []any:
+				put(append(slices.Clone(v), v...))
+				for i := range v {
+					walk(v[i], func(other any) {
+						changed := slices.Clone(v)
+						changed[i] = other
+						put(changed)
+					})
+				}
+			}
+		}
+		walk(v, emit)
+	}
+}
