@@ -6,7 +6,9 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	outbox "github.com/outboxgen/outboxgen/runtime"
 	"github.com/outboxgen/outboxgen/runtime/outboxtest"
@@ -44,6 +46,25 @@ func BenchmarkCommit(b *testing.B) {
 		return ob.InTx(ctx, func(ctx context.Context, tx *outbox.Tx) error {
 			grade, err := raise(ctx, tx, essay)
 			return errors.Join(err, InsertGraded(ctx, tx, Graded{EssayID: essay, Grade: grade}))
+		})
+	})
+	row, err := event(1).NewRow(b.Context())
+	if err != nil {
+		b.Fatal(err)
+	}
+	run("riding with COMMIT, the barest code", func(ctx context.Context, essay string) error {
+		return pg.Pool.AcquireFunc(ctx, func(conn *pgxpool.Conn) error {
+			tx, err := conn.Begin(ctx)
+			if err != nil {
+				return err
+			}
+			if _, err := raise(ctx, tx, essay); err != nil {
+				return err
+			}
+			var batch pgx.Batch
+			batch.Queue(insertEvent, uuid.New(), row.AggregateType, essay, row.EventType, row.Topic, row.Key, row.Data, row.Headers)
+			batch.Queue("commit")
+			return conn.SendBatch(ctx, &batch).Close()
 		})
 	})
 	run("at once, on a plain pgx.Tx", func(ctx context.Context, essay string) error {
