@@ -16,6 +16,7 @@ import (
 
 	outbox "github.com/outboxgen/outboxgen/runtime"
 	"github.com/outboxgen/outboxgen/runtime/outboxtest"
+	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
 )
 
 // mixed makes n events of two types, some with an id of the caller's.
@@ -140,6 +141,30 @@ func TestEveryQueryExecMode(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestOnEveryPostgres(t *testing.T) {
+	t.Parallel()
+	services.EachPostgres(t, func(t *testing.T, pg *services.PG) {
+		fill(t, pg)
+		ob := newOutbox(t, pg.Pool, outbox.Options{})
+		for _, end := range []error{nil, errBusiness} {
+			err := ob.InTx(t.Context(), func(ctx context.Context, tx *outbox.Tx) error {
+				_, err := raise(ctx, tx, "e1")
+				nested := pgx.BeginFunc(ctx, tx, func(tx pgx.Tx) error { return errors.Join(InsertGraded(ctx, tx, event(9)), errBusiness) })
+				if !errors.Is(nested, errBusiness) {
+					return nested
+				}
+				return errors.Join(err, outbox.InsertAll(ctx, tx, insertRows, event(1), event(2)), end)
+			})
+			if !errors.Is(err, end) {
+				t.Fatal(err)
+			}
+		}
+		if diff := cmp.Diff(state{1, []int{1, 2}}, readState(t, pg.Pool)); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+	})
 }
 
 // An event on the caller's batch goes where the batch goes.

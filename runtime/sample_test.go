@@ -111,6 +111,12 @@ func insertRows(ctx context.Context, db outbox.DBTX, rows []outbox.Row) (int64, 
 func newDatabase(t testing.TB) *services.PG {
 	t.Helper()
 	pg := services.Postgres(t)
+	fill(t, pg)
+	return pg
+}
+
+func fill(t testing.TB, pg *services.PG) {
+	t.Helper()
 	conn := pg.Connect(t.Context())
 	defer func() { _ = conn.Close(context.WithoutCancel(t.Context())) }()
 	if err := migrations.Up(t.Context(), conn); err != nil {
@@ -120,7 +126,6 @@ func newDatabase(t testing.TB) *services.PG {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return pg
 }
 
 func newOutbox(t testing.TB, pool *pgxpool.Pool, options outbox.Options) *outbox.Outbox {
