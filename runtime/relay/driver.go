@@ -2,6 +2,7 @@ package relay
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -170,7 +171,9 @@ func (d *driver) exec(ctx context.Context, c command, lease Lease, producer Prod
 			o.lease, o.err = store.TakeOver(ctx, op.seen, op.holder)
 		}
 	case opRenew:
-		o.err = store.Renew(ctx, op.lease, op.progress)
+		if op.progress.State, o.err = json.Marshal(d.r.Status()); o.err == nil {
+			o.err = store.Renew(ctx, op.lease, op.progress)
+		}
 	case opRelease:
 		o.err = store.Release(ctx, op.lease)
 	case opReadHeld:

@@ -1,0 +1,55 @@
+package relay
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestConfigNamesEachFieldThatIsWrong(t *testing.T) {
+	t.Parallel()
+	c := Config{
+		Term: time.Millisecond, BufferRows: -1, RetryMin: time.Minute, RetryMax: time.Second,
+		OnDead: "explode", OnDeadByType: map[string]Policy{"t": "x"},
+	}
+	_, err := New(c)
+	if err == nil {
+		t.Fatal("no error")
+	}
+	for _, field := range []string{"Store", "Sink", "Term", "BufferRows", "RetryMin", "RetryMax", "OnDead", `OnDeadByType["t"]`} {
+		if !strings.Contains(err.Error(), field) {
+			t.Errorf("%s is not named: %v", field, err)
+		}
+	}
+}
+
+func TestDefaultsFollowTheTerm(t *testing.T) {
+	t.Parallel()
+	c := Config{Term: 6 * time.Second}.WithDefaults()
+	got := []time.Duration{c.TermMargin, c.RenewEvery, c.ObserveEvery}
+	if d := cmp.Diff([]time.Duration{time.Second, 2 * time.Second, 500 * time.Millisecond}, got); d != "" {
+		t.Errorf("(-want +got): %s", d)
+	}
+}
+
+func TestPolicyByType(t *testing.T) {
+	t.Parallel()
+	c := Config{OnDead: Block, OnDeadByType: map[string]Policy{"a": Park, "b": Block}}
+	if d := cmp.Diff(Blocking{ByDefault: true, Except: []string{"a"}}, c.blocking()); d != "" {
+		t.Errorf("(-want +got): %s", d)
+	}
+}
+
+func TestBackoff(t *testing.T) {
+	t.Parallel()
+	var got []time.Duration
+	for _, tries := range []int{0, 1, 5, 8, 9, 40, 100} {
+		got = append(got, backoff(time.Second, 5*time.Minute, tries))
+	}
+	want := []time.Duration{1e9, 2e9, 32e9, 256e9, 300e9, 300e9, 300e9}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("(-want +got): %s", d)
+	}
+}

@@ -1,0 +1,154 @@
+// Package relay moves the rows of an outbox table to Kafka.
+//
+//	r, err := relay.New(relay.Config{
+//		Store: store, // package pgstore
+//		Sink:  sink,  // package kafkasink, or relay.NewStdoutSink for a first look
+//		Wake:  wake,  // package wake; optional
+//	})
+//	…
+//	err = r.Run(ctx) // until ctx ends: then it finishes the wave and ends its term
+//
+// One Relay serves one outbox. Run as many instances of it as you like: one leads,
+// the others stand by. A process may run relays for several outboxes; they share
+// nothing.
+//
+// # What is promised
+//
+//   - Every committed row is delivered at least once, while anyone keeps a relay
+//     running. A row that was rolled back is never delivered.
+//   - Of two rows with one topic and one key, where the first committed before the
+//     second drew its seq, the first delivery of the first precedes the first
+//     delivery of the second. A writer gets there by locking the aggregate's row
+//     (or an advisory lock) before it inserts the event.
+//   - The record's value is the row's event_data, byte for byte, on each attempt.
+//
+// No order is promised between keys or topics, for rows without a key, across a
+// change of a topic's partition count, and around a row that was parked, replayed
+// or discarded. Consumers see some records twice: package inbox is for that.
+//
+// # The term
+//
+// The lease is a row in the database. Each take-over raises its epoch, each
+// renewal its beat; no wall clock takes part.
+//
+//	           nobody holds it, or (epoch, beat) stood
+//	           still for Term on this instance's clock
+//	standing by ────────────────────────────────────▶ leading
+//	  ▲   ▲                                            │  │ context ends
+//	  │   │  not renewed in time, or the store says    │  ▼
+//	  │   │  that another holds it, or Kafka that      │ draining: the wave is finished
+//	  │   │  another produces                          │  │ and settled, nothing new begun
+//	  │   └──── ending ◀───────────────────────────────┘  │
+//	  │          what is under way is cancelled           │
+//	  │ release ◀──────┘                                  │
+//	  └──── stopped ◀── release ◀─────────────────────────┘
+//
+// The leader knows the end of its term without asking: the time at which it sent
+// its last successful renewal, plus Term, less TermMargin, on a clock that goes on
+// while the machine is suspended. It looks at that before it sends and before it
+// settles. A leader that slept through it settles nothing in any case: settling
+// takes the lease row, in the same statement, under the epoch it believes in.
+//
+// What it had handed to the client may still be appended. That cannot change the
+// order of first deliveries, because every leader sends, for each key, its rows in
+// seq order without a gap, beginning no later than the first unsettled one, and
+// sends none before its predecessor is acknowledged or in the same batch: late
+// batches only repeat.
+//
+// # Reading
+//
+// A lower seq may become visible after a higher one, so progress is not a seq but a
+// snapshot. A term begins with one and reads all unsettled rows that it shows (the
+// backlog). From then on a tick takes the next snapshot and reads what it shows
+// and the one before did not, in seq order. If a committed before b drew its seq,
+// every snapshot that shows b shows a, so a is read before b. Nothing about
+// progress outlives the term.
+//
+// # Sending
+//
+// A wave is at most one batch for each partition. Nothing is handed to the client
+// while anything of the last wave is unresolved: a client that fails a batch
+// accepts later rows of the partition at once, and they would overtake those that
+// failed. Reading ahead and settling overlap with waves.
+//
+// Rows that failed go out again before any later row of their partition, save when
+// they have to wait. Then their key, partition or topic waits with them: its rows
+// are skipped as they are read, not kept, so an outage of weeks costs no memory,
+// and when it is over they are read again, before any later one.
+//
+// # A row
+//
+//	             acknowledged            settled
+//	pending ───────────────▶ sent ───────────────▶ published (marked, or deleted)
+//	 ▲   │
+//	 │   │ fails alone, for a reason of its own: retry_count + 1
+//	 │   ▼
+//	 │  held, with its key, until next_attempt_at ──▶ pending
+//	 │   │
+//	 │   │ MaxAttempts
+//	 │   ▼
+//	 │  dead ── park (default): its key goes on without it
+//	 │   │      block: its key waits
+//	 │   ├── discarded by an operator: its key goes on
+//	 └───┘── replayed by an operator
+//
+// # When something fails
+//
+//	fault                         what happens                     what is seen                     what to do
+//	----------------------------  -------------------------------  -------------------------------  -------------------------------
+//	Kafka away, TLS, SASL,        all rows wait, uncounted; tried  status "nothing can be sent",    mend Kafka or the credentials;
+//	unknown errors                again after 100 ms to 5 s        relay_errors_total{relay}        nothing is lost or given up
+//	a partition has no leader or  it is set aside, 0.5 to 30 s;    partitions_set_aside             mend the broker
+//	too few replicas              the others go on
+//	a topic is missing, not       it pauses, 0.5 to 30 s;          paused_topics, status names it   create it, or grant DESCRIBE
+//	authorised, against a policy  the others go on                                                  and WRITE
+//	a record is too large or      its batch is halved until it     events_failed_total, the key in  raise max.message.bytes, or
+//	invalid; headers of a row     fails alone; only then is it     held_keys; then dead_letters     mend the row; replay or discard
+//	that do not parse             counted, and its key held
+//	Postgres away                 past the deadline the term       leader 0, relay_errors_total     mend Postgres
+//	                              ends; then a new one begins
+//	a leader dies or freezes      another leads within 5 s; some   leader moves, epoch rises        nothing
+//	                              records come twice
+//	wake-ups do not come          rows are found by polling,       relay_errors_total{wake}         mend Redis at leisure
+//	                              within PollMax
+//	a row kills the relay         after three deaths without       unclean_ends in the log; then    discard the row, report the bug
+//	                              progress rows are named in the   the row is dead
+//	                              lease row and sent one by one;
+//	                              the one that kills is counted
+//	another producer fences       the term ends                    relay_errors_total{leadership}   look for a second relay
+//	something only a person can   Run returns a SetupError         the process ends                 what the error says
+//	mend (tables, privileges)
+//
+// # Why these defaults
+//
+//	Term 3s, TermMargin 500ms     a dead leader is replaced within 5 s (3 s of silence, a look each 250 ms, a
+//	                              take-over); a renewal has two tries before the deadline; clocks may differ by
+//	                              a sixth
+//	RenewEvery 1s                 one update a second, of one row, is nothing to Postgres
+//	ObserveEvery 250ms            a clean stop is noticed well within 1 s
+//	BufferRows 20,000,            two waves of 10,000: more gains nothing on one broker, and a kill repeats at
+//	BufferBytes 64 MiB            most that many records twice over; the bytes bound the memory whatever rows hold
+//	PageRows 4,000, PageBytes     a few milliseconds of reading, so reading, sending and settling overlap
+//	SettleRows 5,000              beyond that a statement takes no less time for each row, and holds the lease row
+//	                              longer
+//	WaveTimeout 10s               longer than a leader election, so that a rolling restart costs no repeats; all
+//	                              partitions wait for the slowest that long, and once: afterwards a fifth of it
+//	PollMin 10ms, PollMax 200ms   an idle outbox costs five cheap queries a second, and 200 ms is the latency
+//	                              that holds without any wake-up
+//	MaxAttempts 10, Retry 1s..5m  about 9 minutes before a row is given up: long enough to raise a topic's limit,
+//	                              short enough to be noticed
+//	Pause 0.5s..30s               a topic that is created is found within half a minute
+//	Outage 0.1s..5s               rows move within 5 s of Kafka's return
+//	OnDead park                   one bad row holds up no other; choose block where a gap is worse than a halt
+//	Keep 7 days                   time to look at what was sent; the sweep deletes 5,000 rows a minute, ten times
+//	                              that while it lags
+//
+// # How it is built
+//
+// The protocol is a state machine without I/O (machine.go, term.go, reader.go,
+// scope.go, wave.go): it is told what happened and says what to do. Run drives it
+// with goroutines (driver.go). The tests drive the same code, several instances at
+// once, with a virtual clock, random interleavings and every fault above, and
+// check each record as it is appended; with each rule switched off they find the
+// violation that it prevents.
+package relay
