@@ -111,10 +111,19 @@ func (b *builder) requestOf(n *Named) *request {
 
 // context says where a schema stands, for the name of a type written there.
 type context struct {
-	parent   *Named
-	property string // of the parent
-	suffix   string // Item, Value: how deep inside the property
+	parent   *Named // nil inside a definition that is not an object
+	property string // of the parent, or the name of that definition
+	part     string // "item" or "value" inside an array or a map
 	ref      *schema.Schema
+}
+
+// inside is the context of an array's items or a map's values.
+func (c context) inside(part string) context {
+	if c.ref != nil {
+		return context{property: refName(c.ref), part: part}
+	}
+	c.part = part
+	return c
 }
 
 // typeOf is the type of a schema. It is never nil.

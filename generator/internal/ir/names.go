@@ -16,22 +16,18 @@ import (
 func (b *builder) request(n *Named, at context) *request {
 	s := n.Schema
 	r := &request{named: n, version: b.version[s.Doc], library: b.version[s.Doc] == 0}
-	var short string
+	word := at.property
+	if at.part != "" {
+		word = singular(word, at.part)
+	}
+	short := goname.Exported(word)
 	switch {
 	case s.Title != "":
 		short = goname.Title(s.Title)
 	case at.ref != nil:
 		short = goname.Exported(refName(at.ref))
-	default:
-		r.parent = at.parent
-		short = goname.Exported(at.property)
-		if strings.HasSuffix(at.suffix, "Item") || strings.HasSuffix(at.suffix, "Value") {
-			short = goname.Exported(singular(at.property, lastWord(at.suffix)))
-		}
-		if at.parent == nil {
-			short = goname.Exported(strings.TrimSuffix(strings.TrimSuffix(at.suffix, "Item"), "Value") + " " + lastWord(at.suffix))
-		}
-		r.wanted = []string{short}
+	case at.parent != nil:
+		r.parent, r.wanted = at.parent, []string{short}
 		return r
 	}
 	owner := b.owners[s.Doc]
@@ -40,13 +36,6 @@ func (b *builder) request(n *Named, at context) *request {
 	}
 	r.wanted = []string{short, owner + short, owner + short + "Type"}
 	return r
-}
-
-func lastWord(suffix string) string {
-	if strings.HasSuffix(suffix, "Value") {
-		return "value"
-	}
-	return "item"
 }
 
 // refName is the name by which a reference's target is known: the name of its
@@ -68,21 +57,19 @@ func refName(target *schema.Schema) string {
 // singular is the name of one of several: essay_results gives essay_result. A
 // name that is no plural gets the word otherwise behind it.
 func singular(plural, otherwise string) string {
-	lower := strings.ToLower(plural)
-	for _, end := range []struct{ plural, singular string }{
-		{"ies", "y"}, {"sses", "ss"}, {"xes", "x"}, {"ches", "ch"}, {"shes", "sh"}, {"statuses", "status"}, {"aliases", "alias"}, {"children", "child"}, {"people", "person"},
-	} {
-		if strings.HasSuffix(lower, end.plural) && len(plural) > len(end.plural) || lower == end.plural && len(end.plural) > 4 {
-			return plural[:len(plural)-len(end.plural)] + end.singular
-		}
-	}
-	for _, keep := range []string{"ss", "us", "is", "news", "series", "data", "metadata"} {
-		if strings.HasSuffix(lower, keep) {
+	word := strings.ToLower(plural)
+	for _, keep := range []string{"ss", "us", "is", "news", "series", "species", "data", "metadata"} {
+		if strings.HasSuffix(word, keep) {
 			return plural + "_" + otherwise
 		}
 	}
-	if strings.HasSuffix(lower, "s") && len(plural) > 1 {
-		return plural[:len(plural)-1]
+	for _, end := range []struct{ plural, singular string }{
+		{"caches", "cache"}, {"movies", "movie"}, {"cookies", "cookie"}, {"ies", "y"}, {"sses", "ss"}, {"xes", "x"}, {"ches", "ch"}, {"shes", "sh"},
+		{"statuses", "status"}, {"aliases", "alias"}, {"indices", "index"}, {"children", "child"}, {"people", "person"}, {"s", ""},
+	} {
+		if strings.HasSuffix(word, end.plural) && (len(word) > len(end.plural) || len(word) > 4) {
+			return plural[:len(plural)-len(end.plural)] + end.singular
+		}
 	}
 	return plural + "_" + otherwise
 }

@@ -52,13 +52,7 @@ func (b *builder) plain(s *schema.Schema, at context) *Type {
 		t := &Type{Kind: Slice, UniqueItems: s.UniqueItems, MinItems: b.count(s.MinItems), MaxItems: b.count(s.MaxItems)}
 		t.Elem = &Type{Nullable: true}
 		if s.Items != nil {
-			inner := at
-			inner.ref = nil
-			if at.ref != nil {
-				inner = context{suffix: refName(at.ref)}
-			}
-			inner.suffix += "Item"
-			t.Elem = b.typeOf(s.Items, inner)
+			t.Elem = b.typeOf(s.Items, at.inside("item"))
 		}
 		return t
 	case "string":
@@ -220,13 +214,7 @@ func (b *builder) object(s *schema.Schema, at context) *Type {
 	if extra == nil || extra.Bool != nil {
 		return t
 	}
-	inner := at
-	inner.ref = nil
-	if at.ref != nil {
-		inner = context{suffix: refName(at.ref)}
-	}
-	inner.suffix += "Value"
-	if elem := b.typeOf(extra, inner); elem.Kind != Any {
+	if elem := b.typeOf(extra, at.inside("value")); elem.Kind != Any {
 		t.Kind, t.Elem = Map, elem
 	}
 	return t

@@ -25,6 +25,8 @@ type TreeV1 struct {
 	TypedParts *TreeV1TypedParts               `json:"typed_parts,omitzero"`
 	Categories []TreeV1Category                `json:"categories,omitzero"`
 	ByName     map[string]TreeV1ByNameValue    `json:"by_name,omitzero"`
+	Forests    []Forest                        `json:"forests,omitzero"`
+	Species    map[string]SpeciesValue         `json:"species,omitzero"`
 	MapsOfMaps map[string]map[string][]float64 `json:"maps_of_maps,omitzero"`
 	// Unknown keeps the members that the schema does not name.
 	Unknown wire.Unknown `json:"-"`
@@ -69,6 +71,10 @@ func decodeTreeV1(d *wire.Decoder) TreeV1 {
 			v.Categories = wire.Slice(d, decodeTreeV1Category)
 		case "by_name":
 			v.ByName = wire.Map(d, decodeTreeV1ByNameValue)
+		case "forests":
+			v.Forests = wire.Slice(d, decodeForest)
+		case "species":
+			v.Species = wire.Map(d, decodeSpeciesValue)
 		case "maps_of_maps":
 			v.MapsOfMaps = wire.Map(d, func(d *wire.Decoder) map[string][]float64 {
 				return wire.Map(d, func(d *wire.Decoder) []float64 { return wire.Slice(d, (*wire.Decoder).Float) })
@@ -93,6 +99,12 @@ func encodeTreeV1(e *wire.Encoder, v TreeV1) {
 	}
 	if v.ByName != nil {
 		wire.PutMap(e.Name("by_name"), v.ByName, encodeTreeV1ByNameValue)
+	}
+	if v.Forests != nil {
+		wire.PutSlice(e.Name("forests"), v.Forests, encodeForest)
+	}
+	if v.Species != nil {
+		wire.PutMap(e.Name("species"), v.Species, encodeSpeciesValue)
 	}
 	if v.MapsOfMaps != nil {
 		wire.PutMap(e.Name("maps_of_maps"), v.MapsOfMaps, func(e *wire.Encoder, v map[string][]float64) {
@@ -703,6 +715,94 @@ func decodeTreeV1ByNameValue(d *wire.Decoder) TreeV1ByNameValue {
 func encodeTreeV1ByNameValue(e *wire.Encoder, v TreeV1ByNameValue) {
 	e.Begin()
 	wire.PutOptional(e, "size", v.Size, (*wire.Encoder).Int)
+	e.Unknown(v.Unknown)
+	e.End()
+}
+
+// Forest is part of the event schemas.
+type Forest struct {
+	Area *float64 `json:"area,omitzero"`
+	// Unknown keeps the members that the schema does not name.
+	Unknown wire.Unknown `json:"-"`
+}
+
+// MarshalJSON writes v as its schema has it.
+func (v Forest) MarshalJSON() ([]byte, error) {
+	return wire.Marshal(v, "Forest", encodeForest)
+}
+
+// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
+// it was.
+func (v *Forest) UnmarshalJSON(data []byte) error {
+	return wire.Unmarshal(data, v, "Forest", decodeForest)
+}
+
+// Validate reports every violation of the schema, as a *outbox.ValidationError.
+func (v Forest) Validate() error {
+	return nil
+}
+
+func decodeForest(d *wire.Decoder) Forest {
+	var v Forest
+	o := d.Object()
+	for o.Next() {
+		switch string(o.Name) {
+		case "area":
+			v.Area = wire.Optional(d, (*wire.Decoder).Float)
+		default:
+			o.Unknown(&v.Unknown)
+		}
+	}
+	return v
+}
+
+func encodeForest(e *wire.Encoder, v Forest) {
+	e.Begin()
+	wire.PutOptional(e, "area", v.Area, (*wire.Encoder).Float)
+	e.Unknown(v.Unknown)
+	e.End()
+}
+
+// SpeciesValue is part of the event schemas.
+type SpeciesValue struct {
+	Latin *string `json:"latin,omitzero"`
+	// Unknown keeps the members that the schema does not name.
+	Unknown wire.Unknown `json:"-"`
+}
+
+// MarshalJSON writes v as its schema has it.
+func (v SpeciesValue) MarshalJSON() ([]byte, error) {
+	return wire.Marshal(v, "SpeciesValue", encodeSpeciesValue)
+}
+
+// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
+// it was.
+func (v *SpeciesValue) UnmarshalJSON(data []byte) error {
+	return wire.Unmarshal(data, v, "SpeciesValue", decodeSpeciesValue)
+}
+
+// Validate reports every violation of the schema, as a *outbox.ValidationError.
+func (v SpeciesValue) Validate() error {
+	return nil
+}
+
+func decodeSpeciesValue(d *wire.Decoder) SpeciesValue {
+	var v SpeciesValue
+	o := d.Object()
+	for o.Next() {
+		switch string(o.Name) {
+		case "latin":
+			v.Latin = wire.Optional(d, (*wire.Decoder).String)
+		default:
+			o.Unknown(&v.Unknown)
+		}
+	}
+	return v
+}
+
+func encodeSpeciesValue(e *wire.Encoder, v SpeciesValue) {
+	e.Begin()
+	wire.PutOptional(e, "latin", v.Latin, (*wire.Encoder).String)
 	e.Unknown(v.Unknown)
 	e.End()
 }

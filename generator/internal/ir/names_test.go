@@ -1,0 +1,85 @@
+package ir
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestSingular(t *testing.T) {
+	t.Parallel()
+	for plural, want := range map[string]string{
+		"essay_results": "essay_result", "categories": "category", "addresses": "address", "boxes": "box", "batches": "batch", "caches": "cache",
+		"statuses": "status", "children": "child", "grandchildren": "grandchild", "people": "person", "indices": "index", "databases": "database",
+		"news": "news_item", "status": "status_item", "analysis": "analysis_item", "species": "species_item", "metadata": "metadata_item",
+		"by_name": "by_name_item", "userIds": "userId", "s": "s_item", "": "_item",
+	} {
+		if got := singular(plural, "item"); got != want {
+			t.Errorf("%q: %q, want %q", plural, got, want)
+		}
+	}
+}
+
+func TestFileNames(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]string{
+		"CJAssessmentCompletedV1": "cj_assessment_completed_v1.go", "ThingV12": "thing_v12.go", "HTTPServer": "http_server.go", "X1st": "x1st.go",
+		"BuildLinux": "build_linux_types.go", "Linux": "linux.go", "UnitTest": "unit_test_types.go", "AppAmd64": "app_amd64_types.go",
+	} {
+		if got := fileName(snake(name)); got != want {
+			t.Errorf("%s: %s, want %s", name, got, want)
+		}
+	}
+}
+
+func TestLower(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]string{"CJAssessment": "cjAssessment", "Thing": "thing", "ID": "id", "IDV1": "idv1", "X日本": "x日本", "Åäö": "xÅäö"} {
+		if got := lower(name); got != want {
+			t.Errorf("%s: %s, want %s", name, got, want)
+		}
+	}
+}
+
+// Patterns of ECMA-262 mean the same in Go, or it is said what Go lacks.
+func TestGoPattern(t *testing.T) {
+	t.Parallel()
+	type result struct{ Source, Missing string }
+	for pattern, want := range map[string]result{
+		`^([A-F][+-]?|U)$`:  {Source: `^([A-F][+-]?|U)$`},
+		`a/b\/c\-d`:         {Source: `a/b/c-d`},
+		`[\w\-.]+`:          {Source: `[\w\-.]+`},
+		`.`:                 {Source: `[^\n\r\x{2028}\x{2029}]`},
+		`\u00e5\u{1F600}`:   {Source: `\x{00e5}\x{1F600}`},
+		`(?<year>\d{4})\cA`: {Source: `(?<year>\d{4})\x01`},
+		`[\s]`:              {Source: `[` + whiteSpace + `]`},
+		`^\p{L}+\b\0[\b]`:   {Source: `^\p{L}+\b\x00[\x08]`},
+		`[[]`:               {Source: `[\[]`},
+		`(?=a)`:             {Missing: "a look-ahead"},
+		`(?<!a)`:            {Missing: "a negative look-behind"},
+		`(a)\1`:             {Missing: "a back-reference"},
+		`\k<a>`:             {Missing: "a back-reference"},
+		`[^]`:               {Missing: "an empty character class"},
+		`\ud800`:            {Missing: "a surrogate"},
+		`\u12`:              {Missing: `\u without four digits`},
+		`(`:                 {Missing: "missing closing ): `(`"},
+		`a{2000}`:           {Missing: "invalid repeat count: `{2000}`"},
+	} {
+		source, missing := goPattern(pattern)
+		if diff := cmp.Diff(want, result{source, missing}); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", pattern, diff)
+		}
+	}
+}
+
+func TestBounds(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"1": "1", "1.0": "1", "1e3": "1000", "9223372036854775807": "9223372036854775807", "-0": "0",
+		"1.5": "", "9223372036854775808": "", "1e400": "", "1e-999999999": "0",
+	} {
+		if got, _ := wholeNumber(text); got != want {
+			t.Errorf("%s: %q, want %q", text, got, want)
+		}
+	}
+}
