@@ -63,7 +63,7 @@ type Config struct {
 	GiveUp Action
 
 	// CommitEvery is how often marked offsets are committed; it bounds how much is
-	// delivered again after a crash. Default 1s.
+	// delivered again after a crash. Default 1s, at least 100ms.
 	CommitEvery time.Duration
 	// BufferRecords is how many records of a partition may wait in memory before
 	// fetching it pauses. Default 500.
@@ -100,6 +100,9 @@ func (c Config) WithDefaults() Config {
 	return c
 }
 
+// minCommitEvery is franz-go's.
+const minCommitEvery = 100 * time.Millisecond
+
 func (c Config) validate() error {
 	bad := func(format string, args ...any) error { return fmt.Errorf("consume/kafka: Config."+format, args...) }
 	var errs []error
@@ -124,8 +127,11 @@ func (c Config) validate() error {
 	if c.GiveUp != Stop && c.GiveUp != Skip {
 		errs = append(errs, bad("GiveUp is %q: use %q or %q", c.GiveUp, Stop, Skip))
 	}
-	if c.CommitEvery < 0 || c.BufferRecords < 0 || c.DrainTimeout < 0 {
-		errs = append(errs, bad("CommitEvery, BufferRecords and DrainTimeout must not be negative"))
+	if c.CommitEvery < minCommitEvery {
+		errs = append(errs, bad("CommitEvery is %v: the client commits every %v at most", c.CommitEvery, minCommitEvery))
+	}
+	if c.BufferRecords < 0 || c.DrainTimeout < 0 {
+		errs = append(errs, bad("BufferRecords and DrainTimeout must not be negative"))
 	}
 	return errors.Join(errs...)
 }

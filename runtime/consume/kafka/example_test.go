@@ -1,0 +1,51 @@
+package kafka_test
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/consume/kafka"
+)
+
+func ExampleRun() {
+	cluster := kfake.MustCluster(kfake.SeedTopics(1, "orders")) // a service names its brokers
+	defer cluster.Close()
+	publish(cluster.ListenAddrs())
+
+	ctx, stop := context.WithCancel(context.Background())
+	r := consume.NewRouter()
+	r.Handle("order.paid.v1", func(_ context.Context, m consume.Message) error {
+		fmt.Printf("%s %s\n", m.Key, m.Value)
+		stop() // a service stops on SIGTERM: signal.NotifyContext
+		return nil
+	})
+	err := kafka.Run(ctx, kafka.Config{
+		Brokers: cluster.ListenAddrs(),
+		Group:   "billing",
+		Topics:  []string{"orders"},
+		Router:  r,
+	})
+	fmt.Println(err)
+	// Output:
+	// 7 {"cents": 995}
+	// <nil>
+}
+
+func publish(brokers []string) {
+	client, err := kgo.NewClient(kgo.SeedBrokers(brokers...))
+	if err != nil {
+		panic(err)
+	}
+	defer client.Close()
+	err = client.ProduceSync(context.Background(), &kgo.Record{
+		Topic: "orders", Key: []byte("7"), Value: []byte(`{"cents": 995}`),
+		Headers: []kgo.RecordHeader{{Key: "event_type", Value: []byte("order.paid.v1")}},
+	}).FirstErr()
+	if err != nil {
+		panic(err)
+	}
+}
