@@ -48,7 +48,7 @@ func (s *Store) Check(ctx context.Context) error {
 	return s.wrap("check the outbox", err)
 }
 
-func (s *Store) checkServer(_ context.Context, _ *session, server pgdb.DescribeServerRow) error {
+func (s *Store) checkServer(ctx context.Context, se *session, server pgdb.DescribeServerRow) error {
 	switch {
 	case server.Version < minVersion:
 		return &relay.SetupError{
@@ -60,12 +60,16 @@ func (s *Store) checkServer(_ context.Context, _ *session, server pgdb.DescribeS
 			Problem: "the server is a standby, which can neither settle rows nor tell what is on disk",
 			Remedy:  "point the relay at the primary, for instance with target_session_attrs=read-write in the connection string",
 		}
-	case !server.MayInsertLsn, !server.MayFlushLsn, !server.MayEmit:
+	}
+	forbidden, err := se.q.ForbiddenFunctions(ctx)
+	if err != nil {
+		return err
+	}
+	if len(forbidden) > 0 {
+		functions := strings.Join(forbidden, ", ")
 		return &relay.SetupError{
-			Problem: fmt.Sprintf("role %s may not call pg_current_wal_insert_lsn(), pg_current_wal_flush_lsn() or "+
-				"pg_logical_emit_message(boolean, text, text), by which the relay knows what is on disk", server.RoleName),
-			Remedy: fmt.Sprintf("GRANT EXECUTE ON FUNCTION pg_current_wal_insert_lsn(), pg_current_wal_flush_lsn(), "+
-				"pg_logical_emit_message(boolean, text, text) TO %s", pgx.Identifier{server.RoleName}.Sanitize()),
+			Problem: fmt.Sprintf("role %s may not call %s, by which the relay knows what is on disk", server.RoleName, functions),
+			Remedy:  fmt.Sprintf("GRANT EXECUTE ON FUNCTION %s TO %s", functions, pgx.Identifier{server.RoleName}.Sanitize()),
 		}
 	}
 	return nil

@@ -133,9 +133,6 @@ SELECT current_setting('server_version_num')::integer                        AS 
        coalesce(to_regclass('event_outbox')::oid, 0)::oid                 AS outbox,
        coalesce(to_regclass('event_outbox_lease')::oid, 0)::oid           AS lease,
        coalesce(to_regclass('event_outbox_audit')::oid, 0)::oid           AS audit,
-       has_function_privilege('pg_current_wal_insert_lsn()', 'execute')::boolean AS may_insert_lsn,
-       has_function_privilege('pg_current_wal_flush_lsn()', 'execute')::boolean  AS may_flush_lsn,
-       has_function_privilege('pg_logical_emit_message(boolean, text, text)', 'execute')::boolean AS may_emit,
        (SELECT s.reset_val FROM pg_catalog.pg_settings AS s WHERE s.name = 'synchronous_commit')::text AS synchronous_commit,
        current_setting('fsync')::text                                        AS fsync
 `
@@ -149,9 +146,6 @@ type DescribeServerRow struct {
 	Outbox            uint32
 	Lease             uint32
 	Audit             uint32
-	MayInsertLsn      bool
-	MayFlushLsn       bool
-	MayEmit           bool
 	SynchronousCommit string
 	Fsync             string
 }
@@ -168,9 +162,6 @@ func (q *Queries) DescribeServer(ctx context.Context) (DescribeServerRow, error)
 		&i.Outbox,
 		&i.Lease,
 		&i.Audit,
-		&i.MayInsertLsn,
-		&i.MayFlushLsn,
-		&i.MayEmit,
 		&i.SynchronousCommit,
 		&i.Fsync,
 	)
@@ -193,6 +184,35 @@ func (q *Queries) DescribeTable(ctx context.Context, relation uint32) (DescribeT
 	var i DescribeTableRow
 	err := row.Scan(&i.Kind, &i.Persistence, &i.RowSecurity)
 	return i, err
+}
+
+const ForbiddenFunctions = `-- name: ForbiddenFunctions :many
+SELECT p.oid::regprocedure::text AS signature
+FROM pg_catalog.pg_proc AS p
+WHERE p.pronamespace = 'pg_catalog'::regnamespace AND NOT has_function_privilege(p.oid, 'execute')
+  AND p.proname IN ('pg_current_wal_insert_lsn', 'pg_current_wal_flush_lsn', 'pg_logical_emit_message')
+ORDER BY 1
+`
+
+// The functions' arguments differ between versions of Postgres.
+func (q *Queries) ForbiddenFunctions(ctx context.Context) ([]string, error) {
+	rows, err := q.db.Query(ctx, ForbiddenFunctions)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var signature string
+		if err := rows.Scan(&signature); err != nil {
+			return nil, err
+		}
+		items = append(items, signature)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const HighestSeq = `-- name: HighestSeq :one

@@ -7,11 +7,16 @@ SELECT current_setting('server_version_num')::integer                        AS 
        coalesce(to_regclass('event_outbox')::oid, 0)::oid                 AS outbox,
        coalesce(to_regclass('event_outbox_lease')::oid, 0)::oid           AS lease,
        coalesce(to_regclass('event_outbox_audit')::oid, 0)::oid           AS audit,
-       has_function_privilege('pg_current_wal_insert_lsn()', 'execute')::boolean AS may_insert_lsn,
-       has_function_privilege('pg_current_wal_flush_lsn()', 'execute')::boolean  AS may_flush_lsn,
-       has_function_privilege('pg_logical_emit_message(boolean, text, text)', 'execute')::boolean AS may_emit,
        (SELECT s.reset_val FROM pg_catalog.pg_settings AS s WHERE s.name = 'synchronous_commit')::text AS synchronous_commit,
        current_setting('fsync')::text                                        AS fsync;
+
+-- The functions' arguments differ between versions of Postgres.
+-- name: ForbiddenFunctions :many
+SELECT p.oid::regprocedure::text AS signature
+FROM pg_catalog.pg_proc AS p
+WHERE p.pronamespace = 'pg_catalog'::regnamespace AND NOT has_function_privilege(p.oid, 'execute')
+  AND p.proname IN ('pg_current_wal_insert_lsn', 'pg_current_wal_flush_lsn', 'pg_logical_emit_message')
+ORDER BY 1;
 
 -- name: DescribeTable :one
 SELECT c.relkind::text AS kind, c.relpersistence::text AS persistence, row_security_active(c.oid)::boolean AS row_security
