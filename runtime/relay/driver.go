@@ -43,7 +43,7 @@ type driver struct {
 	statsAt  time.Time
 }
 
-func newDriver(r *Relay, ctx context.Context) *driver {
+func newDriver(ctx context.Context, r *Relay) *driver {
 	root, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	d := &driver{
 		r: r, cfg: &r.cfg, m: newMachine(&r.cfg),

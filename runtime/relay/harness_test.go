@@ -21,12 +21,11 @@ const patience = 60 * time.Second
 // watcher is an Observer that tests wait on.
 type watcher struct {
 	relay.NopObserver
-	mu        sync.Mutex
-	changed   chan struct{}
-	status    relay.Status
-	settled   relay.Settled
-	failures  map[relay.Class]int
-	published chan struct{}
+	mu       sync.Mutex
+	changed  chan struct{}
+	status   relay.Status
+	settled  relay.Settled
+	failures map[relay.Class]int
 }
 
 func newWatcher() *watcher {

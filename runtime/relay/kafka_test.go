@@ -38,7 +38,7 @@ func TestRecordIsTheRow(t *testing.T) {
 			got = r
 		}
 		want := &kgo.Record{
-			Topic: topic, Key: []byte("k1"), Value: row.Data,
+			Key: []byte("k1"), Value: row.Data,
 			Headers: []kgo.RecordHeader{
 				{Key: "event_id", Value: []byte(row.ID.String())},
 				{Key: "event_type", Value: []byte("order.paid.v1")},

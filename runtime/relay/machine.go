@@ -324,13 +324,7 @@ func (m *machine) handle(now time.Duration, o outcome) {
 		m.renewed(now, op, o)
 	case opRelease:
 		m.observeAt = now
-		if o.err == nil || errors.Is(o.err, ErrLeaseLost) {
-			m.release = nil
-		} else if m.stopping {
-			m.release = nil // it runs out by itself
-		} else {
-			m.observeAt = now + m.cfg.ObserveEvery
-		}
+		m.released(now, o.err)
 	default:
 		if !m.leads() {
 			return
@@ -341,6 +335,16 @@ func (m *machine) handle(now time.Duration, o outcome) {
 		}
 		m.t.handle(now, o)
 	}
+}
+
+// released takes the answer to giving the lease back. Whoever stops does not ask
+// twice: the term runs out by itself.
+func (m *machine) released(now time.Duration, err error) {
+	if err == nil || errors.Is(err, ErrLeaseLost) || m.stopping {
+		m.release = nil
+		return
+	}
+	m.observeAt = now + m.cfg.ObserveEvery
 }
 
 func (m *machine) observed(now time.Duration, o outcome) {

@@ -217,10 +217,10 @@ func (r *reader) page(rows []*entry, more bool) {
 }
 
 func (r *reader) snapshot(now time.Duration, s Snapshot) {
-	switch {
-	case r.from == "":
+	switch r.from {
+	case "":
 		r.from = s
-	case r.from == s:
+	case s:
 		r.idle(now)
 	default:
 		r.to = s
@@ -286,22 +286,15 @@ func (s *scope) in(c *catchUp) bool { return s != nil && s.catchUp == c }
 func (r *reader) loadHeld(now time.Duration, held []HeldRow) {
 	r.heldLoaded = true
 	t := r.t
-	touched := map[keyID]bool{}
+	var scopes []*scope
 	for _, h := range held {
-		id := keyOf(h.Topic, h.Key, h.Seq)
-		s := t.holdKey(id)
+		s := t.holdKey(keyOf(h.Topic, h.Key, h.Seq))
 		t.holdRow(s, h.Seq, &heldRow{settled: true, dead: h.Dead, blocked: h.Dead, until: now + h.RetryIn})
 		s.note(h.Seq)
-		if !touched[id] {
-			touched[id] = true
-		}
+		scopes = append(scopes, s)
 	}
-	for _, h := range held {
-		id := keyOf(h.Topic, h.Key, h.Seq)
-		if touched[id] {
-			touched[id] = false
-			t.schedule(t.holds[id])
-		}
+	for _, s := range scopes {
+		t.schedule(s) // a second time changes nothing
 	}
 }
 

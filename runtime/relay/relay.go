@@ -43,7 +43,7 @@ func (r *Relay) Run(ctx context.Context) error {
 	if err := r.check(ctx); err != nil || ctx.Err() != nil {
 		return err
 	}
-	d := newDriver(r, ctx)
+	d := newDriver(ctx, r)
 	return d.run(ctx)
 }
 
@@ -55,7 +55,7 @@ func (r *Relay) check(ctx context.Context) error {
 		cancel()
 		var setup *SetupError
 		switch {
-		case err == nil || ctx.Err() != nil:
+		case err == nil:
 			return nil
 		case errors.As(err, &setup):
 			return err

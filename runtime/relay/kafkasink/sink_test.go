@@ -1,0 +1,215 @@
+package kafkasink
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
+	"github.com/outboxgen/outboxgen/runtime/relay"
+)
+
+func open(t *testing.T, k *services.KafkaCluster) relay.Producer {
+	t.Helper()
+	s, err := New(Config{Opts: []kgo.Opt{kgo.SeedBrokers(k.Brokers...)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := s.Open(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.Close)
+	return p
+}
+
+func wave(topic string, n, partitions int) []relay.Record {
+	out := make([]relay.Record, n)
+	for i := range out {
+		out[i] = relay.Record{Topic: topic, Partition: int32(i % partitions), Value: fmt.Appendf(nil, "%d", i)}
+	}
+	return out
+}
+
+func send(t *testing.T, p relay.Producer, w []relay.Record, limit time.Duration) []relay.Class {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	defer cancel()
+	results := make([]relay.Result, len(w))
+	p.Send(ctx, w, results)
+	classes := make([]relay.Class, len(w))
+	for i, r := range results {
+		classes[i] = r.Class
+		if (r.Err == nil) != (r.Class == relay.ClassOK) {
+			t.Errorf("record %d: %s with the error %v", i, r.Class, r.Err)
+		}
+	}
+	return classes
+}
+
+func same(n int, c relay.Class) []relay.Class {
+	out := make([]relay.Class, n)
+	for i := range out {
+		out[i] = c
+	}
+	return out
+}
+
+// batches counts the batches that arrive, per partition.
+func batches(k *services.KafkaCluster) func() map[int32]int {
+	var mu sync.Mutex
+	count := map[int32]int{}
+	k.Fake.ControlKey(int16(kmsg.Produce), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		k.Fake.KeepControl()
+		mu.Lock()
+		defer mu.Unlock()
+		for _, t := range req.(*kmsg.ProduceRequest).Topics {
+			for _, p := range t.Partitions {
+				count[p.Partition]++
+			}
+		}
+		return nil, nil, false
+	})
+	return func() map[int32]int {
+		mu.Lock()
+		defer mu.Unlock()
+		out := count
+		count = map[int32]int{}
+		return out
+	}
+}
+
+// A wave is one batch for each partition; only the very first record of a topic
+// that a client has not seen goes alone.
+func TestWaveIsOneBatchForEachPartition(t *testing.T) {
+	t.Parallel()
+	k := services.KFake(t)
+	topic := k.NewTopic(t, "t", 3)
+	count := batches(k)
+	p := open(t, k)
+	if d := cmp.Diff(same(3000, relay.ClassOK), send(t, p, wave(topic, 3000, 3), time.Minute)); d != "" {
+		t.Fatal(d)
+	}
+	if d := cmp.Diff(map[int32]int{0: 2, 1: 1, 2: 1}, count()); d != "" {
+		t.Errorf("batches of the first wave (-want +got):\n%s", d)
+	}
+	for range 20 {
+		if d := cmp.Diff(same(3000, relay.ClassOK), send(t, p, wave(topic, 3000, 3), time.Minute)); d != "" {
+			t.Fatal(d)
+		}
+		if d := cmp.Diff(map[int32]int{0: 1, 1: 1, 2: 1}, count()); d != "" {
+			t.Errorf("batches of a later wave (-want +got):\n%s", d)
+		}
+	}
+}
+
+// When a wave's time is over, what is unresolved fails and concerns its partition,
+// since Kafka answers otherwise; the next wave goes through.
+func TestWaveThatPassesItsDeadline(t *testing.T) {
+	t.Parallel()
+	k := services.KFake(t)
+	topic := k.NewTopic(t, "t", 2)
+	p := open(t, k)
+	send(t, p, wave(topic, 2, 2), time.Minute)
+	fault := k.Fake.Fault(kfake.Fault{
+		Keys: []kmsg.Key{kmsg.Produce}, Topic: topic, Partitions: []int32{1}, Err: kerr.NotEnoughReplicas, Count: -1,
+	})
+	want := []relay.Class{relay.ClassOK, relay.ClassPartition, relay.ClassOK, relay.ClassPartition}
+	if d := cmp.Diff(want, send(t, p, wave(topic, 4, 2), time.Second)); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
+	}
+	fault.Remove()
+	if d := cmp.Diff(same(4, relay.ClassOK), send(t, p, wave(topic, 4, 2), time.Minute)); d != "" {
+		t.Errorf("after it (-want +got):\n%s", d)
+	}
+}
+
+func TestWaveWithoutKafka(t *testing.T) {
+	t.Parallel()
+	k := services.KFake(t)
+	topic := k.NewTopic(t, "t", 2)
+	p := open(t, k)
+	send(t, p, wave(topic, 2, 2), time.Minute)
+	if err := k.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(same(4, relay.ClassRelay), send(t, p, wave(topic, 4, 2), time.Second)); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
+	}
+	if _, err := p.Topics(t.Context(), []string{topic}); err == nil {
+		t.Error("topics were described without a broker")
+	}
+	if err := k.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(same(4, relay.ClassOK), send(t, p, wave(topic, 4, 2), time.Minute)); d != "" {
+		t.Errorf("after it (-want +got):\n%s", d)
+	}
+}
+
+func TestTopics(t *testing.T) {
+	t.Parallel()
+	k := services.KFake(t)
+	small := k.NewTopic(t, "small", 5, "max.message.bytes=4321")
+	p := open(t, k)
+	got, err := p.Topics(t.Context(), []string{"missing", small})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !errors.Is(got[0].Problem.Err, kerr.UnknownTopicOrPartition) || got[0].Problem.Class != relay.ClassTopic {
+		t.Errorf("missing: %+v", got[0])
+	}
+	want := relay.TopicInfo{Name: small, Partitions: 5, MaxBatchBytes: 4321}
+	if d := cmp.Diff(want, got[1]); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
+	}
+}
+
+// The behaviour of the client that waves are there for: one batch fails, and rows
+// that were handed over after it are acknowledged.
+func TestClientAcceptsLaterRecordsAfterAFailedBatch(t *testing.T) {
+	t.Parallel()
+	k := services.KFake(t)
+	topic := k.NewTopic(t, "t", 1)
+	k.Fake.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: topic, Err: kerr.UnknownServerError})
+	cl, err := kgo.NewClient(kgo.SeedBrokers(k.Brokers...), kgo.DefaultProduceTopic(topic))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cl.Close()
+	failed := make(chan struct{})
+	var once sync.Once
+	var lost, later atomic.Int64
+	for i := range 60 {
+		cl.Produce(t.Context(), kgo.StringRecord(fmt.Sprint(i)), func(_ *kgo.Record, err error) {
+			if err != nil {
+				lost.Add(1)
+				once.Do(func() { close(failed) })
+			}
+		})
+	}
+	<-failed
+	for i := range 1000 {
+		cl.Produce(t.Context(), kgo.StringRecord(fmt.Sprint(60+i)), func(_ *kgo.Record, err error) {
+			if err == nil {
+				later.Add(1)
+			}
+		})
+	}
+	if err := cl.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if lost.Load() == 0 || later.Load() == 0 {
+		t.Errorf("%d records failed and %d later ones were taken: waves are needed no more?", lost.Load(), later.Load())
+	}
+}
