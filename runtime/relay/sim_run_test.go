@@ -53,6 +53,7 @@ func variants() map[string]simOptions {
 		"park":   {policy: Park},
 		"block":  {policy: Block},
 		"killer": {policy: Park, killer: true},
+		"grow":   {policy: Park, grow: true},
 	}
 }
 
@@ -70,7 +71,7 @@ func TestSimulationFindsNothing(t *testing.T) {
 				t.Logf("%v", v)
 				return
 			}
-			if seed, v := simulate(o, *simSchedules/3); v != nil {
+			if seed, v := simulate(o, *simSchedules/len(variants())); v != nil {
 				t.Fatalf("seed %d: %v\nplay it with: go test -run %s -sim.seed %d -sim.one", seed, v, t.Name(), seed)
 			}
 		})
@@ -88,7 +89,7 @@ func TestSimulationFindsWhatEachRulePrevents(t *testing.T) {
 		"the own deadline is obeyed":                     {simOptions{off: switches{noDeadline: true}}, "deadline"},
 		"a tick is what one snapshot shows over another": {simOptions{store: func(s *memStore) { s.readBySeq = true }}, "lost or reordered"},
 		"open transactions are part of a snapshot":       {simOptions{store: func(s *memStore) { s.readByXmin = true }}, "lost or reordered"},
-		"one wave is resolved before the next is sent":   {simOptions{off: switches{unboundedProduce: true}}, "reordered"},
+		"one wave is resolved before the next is sent":   {simOptions{off: switches{unboundedProduce: true}}, "reordered or counted"},
 		"a wave has one batch for each partition":        {simOptions{off: switches{twoBatches: true}}, "reordered"},
 		"rows that failed go before those that wait":     {simOptions{off: switches{requeueLast: true}}, "reordered"},
 		"the key of a failed row is held":                {simOptions{off: switches{noHold: true}}, "reordered"},

@@ -42,6 +42,7 @@ type simOptions struct {
 	store   func(*memStore)
 	policy  Policy
 	killer  bool // one row kills whoever sends it
+	grow    bool // topics get more partitions, which voids the promise of order
 	verbose bool
 }
 
@@ -73,7 +74,10 @@ func newSim(o simOptions) *sim {
 			s.violate("unfenced", "epoch %d settled %v after its term", l.Epoch, st)
 		}
 	}
-	s.broker = &simBroker{s: s, logs: map[simPart]*simLog{}, delivered: map[int64]int{}, down: map[simPart]bool{}, missing: map[string]bool{}}
+	s.broker = &simBroker{s: s, logs: map[simPart]*simLog{}, delivered: map[int64]int{}, down: map[simPart]bool{}, missing: map[string]bool{}, parts: map[string]int{}}
+	for i := range simTopics {
+		s.broker.parts[s.topicName(i)] = simParts
+	}
 	for i := range 2 {
 		s.relays = append(s.relays, s.newRelay(i))
 	}
@@ -167,7 +171,7 @@ func (s *sim) busy() bool {
 
 func (s *sim) fault() {
 	r := s.relays[s.rng.IntN(len(s.relays))]
-	switch s.rng.IntN(8) {
+	switch s.rng.IntN(9) {
 	case 0:
 		s.say("relay %d killed", r.id)
 		r.kill()
@@ -193,6 +197,11 @@ func (s *sim) fault() {
 			s.say("relay %d stops", r.id)
 			r.m.stop()
 			r.pump()
+		}
+	case 8:
+		if t := s.topicName(s.rng.IntN(simTopics)); s.grow && s.broker.parts[t] < 4 {
+			s.broker.parts[t]++
+			s.say("%s has %d partitions", t, s.broker.parts[t])
 		}
 	case 7:
 		for _, row := range s.store.rows {
@@ -287,99 +296,6 @@ func rowKey(r *memRow) string {
 	return r.Topic + "/" + *r.Key
 }
 
-// simWriter runs transactions that lock a key before they insert.
-type simWriter struct {
-	s     *sim
-	phase int // 0: idle, 1: inserting
-	tx    int64
-	seq   int64 // drawn, not yet inserted
-	left  int
-	topic string
-	key   *string
-	lock  string
-	mine  []*memRow
-}
-
-func (w *simWriter) step() {
-	s := w.s
-	if w.phase == 0 {
-		if s.calm || s.store.lastSeq >= simRows {
-			return
-		}
-		w.begin()
-		return
-	}
-	switch {
-	case w.seq != 0:
-		if w.tx == 0 {
-			w.tx = s.store.begin()
-		}
-		w.insert()
-	case w.left > 0:
-		w.seq = s.store.nextSeq()
-		w.left--
-	case s.calm || s.chance(0.5):
-		w.commit()
-	}
-}
-
-func (w *simWriter) begin() {
-	s := w.s
-	w.topic = s.topicName(s.rng.IntN(simTopics))
-	w.key, w.lock = nil, ""
-	if s.chance(0.85) {
-		k := fmt.Sprintf("k%d", s.rng.IntN(3))
-		w.key, w.lock = &k, w.topic+"/"+k
-		if s.locks[w.lock] {
-			return
-		}
-		s.locks[w.lock] = true
-	}
-	w.phase, w.tx, w.seq, w.mine = 1, 0, 0, nil
-	w.left = 1 + s.rng.IntN(3)
-	if s.chance(0.7) {
-		w.tx = s.store.begin() // the UPDATE of the aggregate's row
-	}
-}
-
-func (w *simWriter) insert() {
-	s := w.s
-	row := Row{Seq: w.seq, Topic: w.topic, Key: w.key, EventType: "t", Data: []byte("x")}
-	switch {
-	case s.chance(0.06):
-		row.Data = []byte("poison")
-	case s.killer && w.seq == 7:
-		row.Data = []byte("killer")
-	case s.chance(0.02):
-		row.Headers = []byte("[]")
-	}
-	w.mine = append(w.mine, s.store.insert(w.tx, row))
-	w.seq = 0
-}
-
-func (w *simWriter) commit() {
-	s := w.s
-	commit := s.chance(0.85)
-	s.store.end(w.tx, commit)
-	w.phase = 0
-	if w.lock != "" {
-		delete(s.locks, w.lock)
-	}
-	s.say("commit %v of %d rows of %s/%v", commit, len(w.mine), w.topic, w.lock)
-	if commit {
-		for _, r := range w.mine {
-			if r.Key != nil {
-				s.keyRows[rowKey(r)] = append(s.keyRows[rowKey(r)], r)
-			}
-		}
-	}
-	for _, r := range s.relays {
-		if s.chance(0.5) {
-			r.m.wake()
-		}
-	}
-}
-
 // simRelay is one instance: its machine, the calls under way, its client.
 type simRelay struct {
 	s        *sim
@@ -416,7 +332,7 @@ func (s *sim) newRelay(id int) *simRelay {
 		Store: s.store, Sink: simSink{},
 		BufferRows: []int{3, 6, 12}[s.seed%3], BufferBytes: 1 << 20, PageRows: 3, SettleRows: 3, MaxAttempts: 2,
 		RetryMin: 300 * time.Millisecond, RetryMax: time.Second, WaveTimeout: 2 * time.Second,
-		PauseMin: 200 * time.Millisecond, PauseMax: 2 * time.Second, OnDead: s.policy,
+		PauseMin: 200 * time.Millisecond, PauseMax: 2 * time.Second, OnDead: s.policy, TopicsEvery: 2 * time.Second,
 		NewHolder: func() uuid.UUID {
 			s.ids++
 			return uuid.UUID{15: byte(s.ids), 14: byte(s.ids >> 8)}

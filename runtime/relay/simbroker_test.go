@@ -21,6 +21,7 @@ type simBroker struct {
 	outage  bool
 	down    map[simPart]bool
 	missing map[string]bool
+	parts   map[string]int
 }
 
 type simLog struct{ seqs []int64 }
@@ -37,7 +38,7 @@ type simBatch struct {
 const simBatchRows = 3 // the broker's limit
 
 func (b *simBroker) describe(name string) TopicInfo {
-	info := TopicInfo{Name: name, Partitions: simParts}
+	info := TopicInfo{Name: name, Partitions: b.parts[name]}
 	info.MaxBatchBytes = batchOverhead + simBatchRows*simRecordSize
 	if b.missing[name] {
 		info.Problem = Result{ClassTopic, errSimLost}
@@ -76,7 +77,7 @@ func (b *simBroker) check(r *Record) {
 	if !s.store.committed(row) {
 		s.violate("invented", "row %d was delivered and is not committed", r.Seq)
 	}
-	if row.Key == nil || b.delivered[r.Seq] > 0 {
+	if row.Key == nil || s.grow || b.delivered[r.Seq] > 0 {
 		return
 	}
 	for _, before := range s.keyRows[rowKey(row)] {

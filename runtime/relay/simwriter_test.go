@@ -1,0 +1,96 @@
+package relay
+
+import "fmt"
+
+// simWriter runs transactions that lock a key before they insert.
+type simWriter struct {
+	s     *sim
+	phase int // 0: idle, 1: inserting
+	tx    int64
+	seq   int64 // drawn, not yet inserted
+	left  int
+	topic string
+	key   *string
+	lock  string
+	mine  []*memRow
+}
+
+func (w *simWriter) step() {
+	s := w.s
+	if w.phase == 0 {
+		if s.calm || s.store.lastSeq >= simRows {
+			return
+		}
+		w.begin()
+		return
+	}
+	switch {
+	case w.seq != 0:
+		if w.tx == 0 {
+			w.tx = s.store.begin()
+		}
+		w.insert()
+	case w.left > 0:
+		w.seq = s.store.nextSeq()
+		w.left--
+	case s.calm || s.chance(0.5):
+		w.commit()
+	}
+}
+
+func (w *simWriter) begin() {
+	s := w.s
+	w.topic = s.topicName(s.rng.IntN(simTopics))
+	w.key, w.lock = nil, ""
+	if s.chance(0.85) {
+		k := fmt.Sprintf("k%d", s.rng.IntN(3))
+		w.key, w.lock = &k, w.topic+"/"+k
+		if s.locks[w.lock] {
+			return
+		}
+		s.locks[w.lock] = true
+	}
+	w.phase, w.tx, w.seq, w.mine = 1, 0, 0, nil
+	w.left = 1 + s.rng.IntN(3)
+	if s.chance(0.7) {
+		w.tx = s.store.begin() // the UPDATE of the aggregate's row
+	}
+}
+
+func (w *simWriter) insert() {
+	s := w.s
+	row := Row{Seq: w.seq, Topic: w.topic, Key: w.key, EventType: "t", Data: []byte("x")}
+	switch {
+	case s.chance(0.06):
+		row.Data = []byte("poison")
+	case s.killer && w.seq == 7:
+		row.Data = []byte("killer")
+	case s.chance(0.02):
+		row.Headers = []byte("[]")
+	}
+	w.mine = append(w.mine, s.store.insert(w.tx, row))
+	w.seq = 0
+}
+
+func (w *simWriter) commit() {
+	s := w.s
+	commit := s.chance(0.85)
+	s.store.end(w.tx, commit)
+	w.phase = 0
+	if w.lock != "" {
+		delete(s.locks, w.lock)
+	}
+	s.say("commit %v of %d rows of %s/%v", commit, len(w.mine), w.topic, w.lock)
+	if commit {
+		for _, r := range w.mine {
+			if r.Key != nil {
+				s.keyRows[rowKey(r)] = append(s.keyRows[rowKey(r)], r)
+			}
+		}
+	}
+	for _, r := range s.relays {
+		if s.chance(0.5) {
+			r.m.wake()
+		}
+	}
+}
