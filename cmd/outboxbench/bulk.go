@@ -1,0 +1,115 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	outbox "github.com/outboxgen/outboxgen/runtime"
+	"github.com/outboxgen/outboxgen/testdata/service/events"
+)
+
+// bulkEvents is how many events a transaction inserts.
+const bulkEvents = 1_000
+
+// bulkInsert inserts events in a transaction.
+type bulkInsert func(ctx context.Context, tx pgx.Tx, list []events.EssayGradedV1) error
+
+func bulkVariants(_ context.Context, l *lab) ([]variant, error) {
+	kinds := []struct {
+		name, label  string
+		transactions int
+		insert       bulkInsert
+	}{
+		{"COPY of ready rows", bareLabel, 20, nil},
+		{"Insert, one by one", "single", 3, insertSingly},
+		{"Queue on a pgx.Batch", "batch", 20, insertByBatch},
+		{"InsertAll (unnest)", "unnest", 20, insertAll},
+	}
+	var out []variant
+	for _, k := range kinds {
+		out = append(out, variant{name: k.name, label: k.label, measure: func(ctx context.Context) ([]float64, error) {
+			return l.measureBulk(ctx, k.transactions, k.insert)
+		}})
+	}
+	return out, nil
+}
+
+func (l *lab) measureBulk(ctx context.Context, transactions int, insert bulkInsert) ([]float64, error) {
+	if err := l.reset(ctx); err != nil {
+		return nil, err
+	}
+	conn, err := pgx.Connect(ctx, l.url)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close(ctx) //nolint:errcheck // nothing depends on the goodbye
+	var took time.Duration
+	for i := range transactions + 1 { // the first warms up
+		list := make([]events.EssayGradedV1, bulkEvents)
+		for n := range list {
+			list[n] = sample(n)
+		}
+		do := insert
+		if do == nil {
+			if do, err = copyReady(ctx, list); err != nil {
+				return nil, err
+			}
+		}
+		start := time.Now()
+		err := pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error { return do(ctx, tx, list) })
+		if err != nil {
+			return nil, err
+		}
+		if i > 0 {
+			took += time.Since(start)
+		}
+	}
+	return []float64{float64(transactions*bulkEvents) / took.Seconds()}, nil
+}
+
+// copyReady is COPY of rows that are made before the clock runs.
+func copyReady(ctx context.Context, list []events.EssayGradedV1) (bulkInsert, error) {
+	rows := make([][]any, len(list))
+	for i, e := range list {
+		r, err := e.NewRow(ctx)
+		if err != nil {
+			return nil, err
+		}
+		rows[i] = []any{r.ID, r.AggregateType, r.AggregateID, r.EventType, r.Topic, r.Key, r.Data, r.Headers}
+	}
+	return func(ctx context.Context, tx pgx.Tx, _ []events.EssayGradedV1) error {
+		_, err := tx.CopyFrom(ctx, pgx.Identifier{"event_outbox"},
+			[]string{"id", "aggregate_type", "aggregate_id", "event_type", "topic", "event_key", "event_data", "headers"},
+			pgx.CopyFromRows(rows))
+		return err
+	}, nil
+}
+
+func insertSingly(ctx context.Context, tx pgx.Tx, list []events.EssayGradedV1) error {
+	for _, e := range list {
+		if err := events.InsertEssayGradedV1(ctx, tx, e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func insertByBatch(ctx context.Context, tx pgx.Tx, list []events.EssayGradedV1) error {
+	var batch pgx.Batch
+	for _, e := range list {
+		if err := events.QueueEssayGradedV1(ctx, &batch, e); err != nil {
+			return err
+		}
+	}
+	return tx.SendBatch(ctx, &batch).Close()
+}
+
+func insertAll(ctx context.Context, tx pgx.Tx, list []events.EssayGradedV1) error {
+	all := make([]outbox.Event, len(list))
+	for i, e := range list {
+		all[i] = e
+	}
+	return events.InsertAll(ctx, tx, all...)
+}

@@ -1,0 +1,145 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
+	"github.com/outboxgen/outboxgen/runtime/relay/pgstore"
+)
+
+// drain sends rows that wait.
+type drain struct {
+	mode pgstore.Mode
+	held bool // a transaction is held open, behind dead rows
+}
+
+func (d drain) variants(_ context.Context, l *lab) ([]variant, error) {
+	return []variant{
+		{name: "bare loop", label: bareLabel, measure: func(ctx context.Context) ([]float64, error) {
+			return d.measure(ctx, l, d.bare)
+		}},
+		{name: "relay", label: oursLabel, measure: func(ctx context.Context) ([]float64, error) {
+			return d.measure(ctx, l, d.relay)
+		}},
+	}, nil
+}
+
+// drainer sends and settles the rows that wait, and reports how long that took.
+// Then it calls late, which may commit one more row, and reports late's row as
+// well if it can.
+type drainer func(ctx context.Context, l *lab, brokers []string, late func() error) (time.Duration, error)
+
+func (d drain) measure(ctx context.Context, l *lab, run drainer) (_ []float64, err error) {
+	if err := l.reset(ctx); err != nil {
+		return nil, err
+	}
+	late := func() error { return nil }
+	if d.held {
+		hold, err := l.hold(ctx)
+		if err != nil {
+			return nil, err
+		}
+		defer func() { err = errors.Join(err, hold.Close(ctx)) }()
+		late = func() error { _, err := hold.Exec(ctx, "COMMIT"); return err }
+		if err := l.seed(ctx, l.rows); err != nil {
+			return nil, err
+		}
+		if _, err := l.admin.Exec(ctx, "DELETE FROM event_outbox"); err != nil {
+			return nil, err
+		}
+	}
+	if err := l.seed(ctx, l.rows); err != nil {
+		return nil, err
+	}
+	if err := l.settleDown(ctx); err != nil {
+		return nil, err
+	}
+	kafka, err := l.kafka(topic)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, kafka.Close()) }()
+	took, err := run(ctx, l, kafka.Brokers, late)
+	if err != nil {
+		return nil, err
+	}
+	if err := l.verify(ctx, kafka); err != nil {
+		return nil, err
+	}
+	return []float64{float64(l.rows) / took.Seconds()}, nil
+}
+
+// seed inserts rows as the insert functions would, in one statement. Each has
+// its own event id in its data.
+func (l *lab) seed(ctx context.Context, rows int) error {
+	row, err := sample(0).NewRow(ctx)
+	if err != nil {
+		return err
+	}
+	var headers *string
+	if l.headers {
+		text := string(row.Headers)
+		headers = &text
+	}
+	_, err = l.admin.Exec(ctx, `
+		INSERT INTO event_outbox (id, aggregate_type, aggregate_id, event_type, topic, event_key, event_data, headers)
+		SELECT id, $2, key, $3, $4, key,
+		       replace(replace($5, $7, id::text), $8, key)::json, replace($6::text, $7, id::text)::json
+		FROM (SELECT gen_random_uuid() AS id, 'batch-' || lpad((i % $9)::text, 4, '0') AS key
+		      FROM generate_series(1, $1::integer) AS i) AS made`,
+		rows, row.AggregateType, row.EventType, row.Topic, string(row.Data), headers, row.ID.String(), row.AggregateID, keys)
+	if err != nil {
+		return fmt.Errorf("insert rows: %w", err)
+	}
+	return nil
+}
+
+// hold opens a transaction that has inserted an event and stays open.
+func (l *lab) hold(ctx context.Context) (_ *pgx.Conn, err error) {
+	conn, err := pgx.Connect(ctx, l.url)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, conn.Close(ctx))
+		}
+	}()
+	if _, err := conn.Exec(ctx, "BEGIN ISOLATION LEVEL REPEATABLE READ"); err != nil {
+		return nil, err
+	}
+	holder := *l
+	holder.admin = conn
+	return conn, holder.seed(ctx, 1)
+}
+
+// verify makes sure that the measurement was of what it claims: every row is in
+// Kafka, and none waits any more.
+func (l *lab) verify(ctx context.Context, kafka *services.KafkaCluster) error {
+	client, err := kgo.NewClient(kgo.SeedBrokers(kafka.Brokers...))
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	ends, err := kadm.NewClient(client).ListEndOffsets(ctx, topic)
+	if err != nil {
+		return err
+	}
+	var sent int64
+	ends.Each(func(o kadm.ListedOffset) { sent += o.Offset })
+	var waiting int64
+	if err := l.admin.QueryRow(ctx, "SELECT count(*) FROM event_outbox WHERE published_at IS NULL").Scan(&waiting); err != nil {
+		return err
+	}
+	if sent < int64(l.rows) || waiting > 1 {
+		return fmt.Errorf("%d of %d rows are in Kafka and %d still wait: the measurement is void", sent, l.rows, waiting)
+	}
+	return nil
+}

@@ -1,0 +1,133 @@
+package main
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/outboxgen/outboxgen/runtime/relay/pgstore"
+)
+
+const (
+	barePageRows = 5_000
+	bareRead     = `SELECT seq, event_key, event_data::text FROM event_outbox
+		WHERE published_at IS NULL AND dead_at IS NULL AND seq > $1 ORDER BY seq LIMIT $2`
+	bareMark   = `UPDATE event_outbox SET published_at = now() WHERE seq = ANY($1) AND published_at IS NULL AND dead_at IS NULL`
+	bareDelete = `DELETE FROM event_outbox WHERE seq = ANY($1) AND published_at IS NULL AND dead_at IS NULL`
+)
+
+// barePage is a page of rows on its way through the bare loop.
+type barePage struct {
+	seqs    []int64
+	records []*kgo.Record
+}
+
+// bare drains with hand-written code. An event that commits late is lost on it.
+func (d drain) bare(ctx context.Context, l *lab, brokers []string, late func() error) (time.Duration, error) {
+	var conns [2]*pgx.Conn
+	for i := range conns {
+		conn, err := pgx.Connect(ctx, l.url)
+		if err != nil {
+			return 0, err
+		}
+		defer conn.Close(ctx) //nolint:errcheck // nothing depends on the goodbye
+		// As the relay has it: the plan must not hang on when statistics were taken.
+		if _, err := conn.Exec(ctx, "SET enable_seqscan = off; SET enable_bitmapscan = off; SET plan_cache_mode = force_generic_plan"); err != nil {
+			return 0, err
+		}
+		conns[i] = conn
+	}
+	client, err := kgo.NewClient(kgo.SeedBrokers(brokers...))
+	if err != nil {
+		return 0, err
+	}
+	defer client.Close()
+	settle := bareMark
+	if d.mode == pgstore.Delete {
+		settle = bareDelete
+	}
+	start := time.Now()
+	if err := pump(ctx, conns[0], client, conns[1], settle); err != nil {
+		return 0, err
+	}
+	took := time.Since(start)
+	return took, late()
+}
+
+// pump reads, sends and settles until nothing waits, the three overlapping.
+func pump(ctx context.Context, reader *pgx.Conn, client *kgo.Client, settler *pgx.Conn, settle string) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	read, sent := make(chan barePage, 2), make(chan barePage, 2)
+	var steps sync.WaitGroup
+	step := func(do func() error) {
+		steps.Go(func() {
+			if err := do(); err != nil {
+				cancel(err)
+			}
+		})
+	}
+	step(func() error {
+		defer close(read)
+		return readPages(ctx, reader, read)
+	})
+	step(func() error {
+		defer close(sent)
+		for p := range read {
+			if err := client.ProduceSync(ctx, p.records...).FirstErr(); err != nil {
+				return err
+			}
+			sent <- p
+		}
+		return nil
+	})
+	step(func() error {
+		var failed error
+		for p := range sent { // to the end, so that nobody is left sending
+			if failed == nil {
+				_, failed = settler.Exec(ctx, settle, p.seqs)
+			}
+		}
+		return failed
+	})
+	steps.Wait()
+	return context.Cause(ctx)
+}
+
+func readPages(ctx context.Context, conn *pgx.Conn, pages chan<- barePage) error {
+	var after int64
+	for {
+		p, err := readPage(ctx, conn, after)
+		if err != nil || len(p.seqs) == 0 {
+			return err
+		}
+		after = p.seqs[len(p.seqs)-1]
+		select {
+		case pages <- p:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+func readPage(ctx context.Context, conn *pgx.Conn, after int64) (barePage, error) {
+	rows, err := conn.Query(ctx, bareRead, after, barePageRows)
+	if err != nil {
+		return barePage{}, err
+	}
+	defer rows.Close()
+	var p barePage
+	for rows.Next() {
+		var seq int64
+		r := &kgo.Record{Topic: topic}
+		if err := rows.Scan(&seq, &r.Key, &r.Value); err != nil {
+			return barePage{}, err
+		}
+		p.seqs = append(p.seqs, seq)
+		p.records = append(p.records, r)
+	}
+	return p, rows.Err()
+}

@@ -1,0 +1,142 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/outboxgen/outboxgen/runtime/relay"
+	"github.com/outboxgen/outboxgen/runtime/relay/kafkasink"
+	"github.com/outboxgen/outboxgen/runtime/relay/pgstore"
+)
+
+// stall is how long a relay may take for anything here before the run is given
+// up.
+const stall = 20 * time.Second
+
+// relay drains with ours.
+func (d drain) relay(ctx context.Context, l *lab, brokers []string, late func() error) (_ time.Duration, err error) {
+	w := newWatch()
+	r, err := l.startRelay(ctx, brokers, d.mode, nil, w)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, r.stop()) }()
+	if err := r.wait(w.began); err != nil {
+		return 0, err
+	}
+	start := time.Now()
+	if err := r.wait(w.after(l.rows)); err != nil {
+		return 0, err
+	}
+	took := time.Since(start)
+	if err := late(); err != nil || !d.held {
+		return took, err
+	}
+	return took, r.wait(w.after(l.rows + 1))
+}
+
+// watch sees when a relay's term begins and how many rows it has settled.
+type watch struct {
+	relay.NopObserver
+	began chan struct{} // closed when a term begins
+
+	mu      sync.Mutex
+	settled int
+	target  int
+	reached chan struct{} // nil: nobody waits
+}
+
+func newWatch() *watch { return &watch{began: make(chan struct{})} }
+
+// Term implements relay.Observer.
+func (w *watch) Term(leader bool, _ int64) {
+	if leader {
+		close(w.began) // a second term would be a fault worth a panic
+	}
+}
+
+// Settled implements relay.Observer.
+func (w *watch) Settled(s relay.Settled) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.settled += s.Published
+	w.tell()
+}
+
+// after returns what is closed once n rows are settled.
+func (w *watch) after(n int) <-chan struct{} {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	reached := make(chan struct{})
+	w.target, w.reached = n, reached
+	w.tell()
+	return reached
+}
+
+func (w *watch) tell() {
+	if w.reached != nil && w.settled >= w.target {
+		close(w.reached)
+		w.reached = nil
+	}
+}
+
+// running is a relay that runs.
+type running struct {
+	relay  *relay.Relay
+	cancel context.CancelFunc
+	done   chan struct{}
+	err    error // once done
+}
+
+func (l *lab) startRelay(ctx context.Context, brokers []string, mode pgstore.Mode, wake relay.WakeSource, observer relay.Observer) (*running, error) {
+	conn, err := pgx.ParseConfig(l.url)
+	if err != nil {
+		return nil, err
+	}
+	store, err := pgstore.New(pgstore.Config{Conn: conn, Mode: mode, Logger: l.log})
+	if err != nil {
+		return nil, err
+	}
+	sink, err := kafkasink.New(kafkasink.Config{Opts: []kgo.Opt{kgo.SeedBrokers(brokers...)}})
+	if err != nil {
+		return nil, err
+	}
+	r, err := relay.New(relay.Config{Store: store, Sink: sink, Wake: wake, Observer: observer, Logger: l.log})
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	run := &running{relay: r, cancel: cancel, done: make(chan struct{})}
+	go func() {
+		defer close(run.done)
+		run.err = r.Run(ctx)
+	}()
+	return run, nil
+}
+
+// wait waits for something that the relay does.
+func (r *running) wait(what <-chan struct{}) error {
+	limit := time.NewTimer(stall)
+	defer limit.Stop()
+	select {
+	case <-what:
+		return nil
+	case <-r.done:
+		return errors.Join(errors.New("the relay ended"), r.err)
+	case <-limit.C:
+		return fmt.Errorf("the relay has made no end in %s; its status: %+v", stall, r.relay.Status())
+	}
+}
+
+// stop ends the relay cleanly.
+func (r *running) stop() error {
+	r.cancel()
+	<-r.done
+	return r.err
+}

@@ -1,0 +1,289 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/redis/rueidis"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	outbox "github.com/outboxgen/outboxgen/runtime"
+	"github.com/outboxgen/outboxgen/runtime/relay"
+	"github.com/outboxgen/outboxgen/runtime/relay/pgstore"
+	"github.com/outboxgen/outboxgen/runtime/wake"
+	"github.com/outboxgen/outboxgen/testdata/service/events"
+)
+
+const (
+	latencyEvents = 500
+	latencyWarmUp = 100
+	latencyPause  = time.Second / 200
+)
+
+func latencyVariants(_ context.Context, l *lab) ([]variant, error) {
+	out := []variant{
+		{name: "bare loop, NOTIFY", label: bareLabel, measure: func(ctx context.Context) ([]float64, error) {
+			return l.measureLatency(ctx, l.bareCarrier)
+		}},
+		{name: "relay, woken by Postgres", label: "postgres", measure: func(ctx context.Context) ([]float64, error) {
+			return l.measureLatency(ctx, l.postgresCarrier)
+		}},
+		{name: "relay, polling", label: "polling", measure: func(ctx context.Context) ([]float64, error) {
+			return l.measureLatency(ctx, l.pollingCarrier)
+		}},
+	}
+	if l.redis != nil {
+		out = append(out, variant{name: "relay, woken by Redis", label: "redis", measure: func(ctx context.Context) ([]float64, error) {
+			return l.measureLatency(ctx, l.redisCarrier)
+		}})
+	}
+	return out, nil
+}
+
+// carrier is what brings events from the table to Kafka, with the waker that
+// belongs to it.
+type carrier struct {
+	waker outbox.Waker // nil: it is not woken
+	stop  func() error
+}
+
+func (l *lab) measureLatency(ctx context.Context, start func(context.Context, []string) (carrier, error)) (_ []float64, err error) {
+	if err := l.reset(ctx); err != nil {
+		return nil, err
+	}
+	if err := l.seedBatches(ctx); err != nil {
+		return nil, err
+	}
+	kafka, err := l.kafka(topic)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, kafka.Close()) }()
+	pool, err := l.pool(ctx, 1)
+	if err != nil {
+		return nil, err
+	}
+	defer pool.Close()
+	c, err := start(ctx, kafka.Brokers)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, c.stop()) }()
+	ob := outbox.New(pool, outbox.Options{Logger: l.log, Waker: c.waker})
+	defer ob.Close()
+
+	ctx, cancel := context.WithTimeout(ctx, stall)
+	defer cancel()
+	var arrivals map[uuid.UUID]time.Time
+	var consumer sync.WaitGroup
+	var consumeErr error
+	consumer.Go(func() { arrivals, consumeErr = consume(ctx, kafka.Brokers, latencyWarmUp+latencyEvents) })
+	commits, err := l.commitSteadily(ctx, ob)
+	if err != nil {
+		cancel()
+	}
+	consumer.Wait()
+	if err := errors.Join(err, consumeErr); err != nil {
+		return nil, err
+	}
+	var waits []float64
+	for _, c := range commits[latencyWarmUp:] {
+		wait := max(0, arrivals[c.id].Sub(c.at)) // the record may be faster than the answer to COMMIT
+		waits = append(waits, float64(wait)/float64(time.Millisecond))
+	}
+	slices.Sort(waits)
+	return []float64{waits[len(waits)/2], waits[len(waits)*99/100]}, nil
+}
+
+// commit is one transaction of the writer.
+type commit struct {
+	id uuid.UUID
+	at time.Time
+}
+
+func (l *lab) commitSteadily(ctx context.Context, ob *outbox.Outbox) ([]commit, error) {
+	commits := make([]commit, 0, latencyWarmUp+latencyEvents)
+	tick := time.NewTicker(latencyPause)
+	defer tick.Stop()
+	for n := range cap(commits) {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+		id := uuid.New()
+		err := ob.InTx(ctx, func(ctx context.Context, tx *outbox.Tx) error {
+			if _, err := tx.Exec(ctx, update, batchID(n)); err != nil {
+				return err
+			}
+			return events.InsertEssayGradedV1(ctx, tx, sample(n), outbox.WithID(id))
+		})
+		if err != nil {
+			return nil, err
+		}
+		commits = append(commits, commit{id, time.Now()})
+	}
+	return commits, nil
+}
+
+// consume notes when each event arrives first, until n have.
+func consume(ctx context.Context, brokers []string, n int) (map[uuid.UUID]time.Time, error) {
+	client, err := kgo.NewClient(kgo.SeedBrokers(brokers...), kgo.ConsumeTopics(topic))
+	if err != nil {
+		return nil, err
+	}
+	defer client.Close()
+	arrivals := make(map[uuid.UUID]time.Time, n)
+	for len(arrivals) < n {
+		fetches := client.PollFetches(ctx)
+		now := time.Now()
+		if err := fetches.Err(); err != nil {
+			return nil, err
+		}
+		for r := range fetches.RecordsAll() {
+			e, err := events.DecodeEssayGradedV1(r.Value)
+			if err != nil {
+				return nil, err
+			}
+			if _, seen := arrivals[e.EventID]; !seen {
+				arrivals[e.EventID] = now
+			}
+		}
+	}
+	return arrivals, nil
+}
+
+func (l *lab) relayCarrier(ctx context.Context, brokers []string, waker outbox.Waker, source relay.WakeSource) (carrier, error) {
+	w := newWatch()
+	r, err := l.startRelay(ctx, brokers, pgstore.Mark, source, w)
+	if err != nil {
+		return carrier{}, err
+	}
+	if err := r.wait(w.began); err != nil {
+		return carrier{}, errors.Join(err, r.stop())
+	}
+	return carrier{waker: waker, stop: r.stop}, nil
+}
+
+func (l *lab) pollingCarrier(ctx context.Context, brokers []string) (carrier, error) {
+	return l.relayCarrier(ctx, brokers, nil, nil)
+}
+
+func (l *lab) postgresCarrier(ctx context.Context, brokers []string) (carrier, error) {
+	waker, err := wake.Postgres(l.url, service, wake.PostgresOptions{})
+	if err != nil {
+		return carrier{}, err
+	}
+	source, err := wake.PostgresSource(l.url, service, wake.SourceOptions{Logger: l.log})
+	if err != nil {
+		return carrier{}, err
+	}
+	c, err := l.relayCarrier(ctx, brokers, waker, source)
+	if err != nil {
+		return carrier{}, err
+	}
+	stop := c.stop
+	c.stop = func() error { return errors.Join(stop(), waker.Close(context.WithoutCancel(ctx))) }
+	return c, nil
+}
+
+func (l *lab) redisCarrier(ctx context.Context, brokers []string) (carrier, error) {
+	option, err := rueidis.ParseURL(l.redis.URL)
+	if err != nil {
+		return carrier{}, err
+	}
+	option.DisableCache = true
+	client, err := rueidis.NewClient(option)
+	if err != nil {
+		return carrier{}, err
+	}
+	source := wake.RedisSource(option, service, wake.SourceOptions{Logger: l.log})
+	c, err := l.relayCarrier(ctx, brokers, wake.Redis(client, service), source)
+	if err != nil {
+		client.Close()
+		return carrier{}, err
+	}
+	stop := c.stop
+	c.stop = func() error { defer client.Close(); return stop() }
+	return c, nil
+}
+
+// bareCarrier is the loop that one writes first.
+func (l *lab) bareCarrier(ctx context.Context, brokers []string) (carrier, error) {
+	pool, err := l.pool(ctx, 3)
+	if err != nil {
+		return carrier{}, err
+	}
+	client, err := kgo.NewClient(kgo.SeedBrokers(brokers...))
+	if err != nil {
+		pool.Close()
+		return carrier{}, err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	done := make(chan error, 1)
+	listening := make(chan struct{})
+	go func() { done <- bareLoop(ctx, pool, client, listening) }()
+	stop := func() error {
+		cancel()
+		err := <-done
+		client.Close()
+		pool.Close()
+		return err
+	}
+	select {
+	case <-listening:
+		return carrier{waker: notifier{pool}, stop: stop}, nil
+	case err := <-done:
+		done <- err
+		return carrier{}, stop()
+	}
+}
+
+// notifier wakes the bare loop.
+type notifier struct{ pool *pgxpool.Pool }
+
+// Wake implements outbox.Waker.
+func (n notifier) Wake(ctx context.Context) error {
+	_, err := n.pool.Exec(ctx, "NOTIFY outboxbench")
+	return err
+}
+
+func bareLoop(ctx context.Context, pool *pgxpool.Pool, client *kgo.Client, listening chan<- struct{}) error {
+	conn, err := pool.Acquire(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Release()
+	if _, err := conn.Exec(ctx, "LISTEN outboxbench"); err != nil {
+		return err
+	}
+	close(listening)
+	var after int64
+	for {
+		if _, err := conn.Conn().WaitForNotification(ctx); err != nil {
+			if ctx.Err() != nil {
+				return nil
+			}
+			return err
+		}
+		p, err := readPage(ctx, conn.Conn(), after)
+		if err != nil {
+			return err
+		}
+		if len(p.seqs) == 0 {
+			continue
+		}
+		after = p.seqs[len(p.seqs)-1]
+		if err := client.ProduceSync(ctx, p.records...).FirstErr(); err != nil {
+			return err
+		}
+		if _, err := conn.Exec(ctx, bareMark, p.seqs); err != nil {
+			return err
+		}
+	}
+}

@@ -1,0 +1,63 @@
+package main
+
+import (
+	"context"
+
+	"github.com/outboxgen/outboxgen/runtime/relay/pgstore"
+)
+
+// scenario is one question. Its first variant is the bare one, which the others
+// are compared with.
+type scenario struct {
+	name    string
+	about   string
+	columns []string // what a measurement gives; ratios are of the first
+	prepare func(ctx context.Context, l *lab) ([]variant, error)
+}
+
+// variant is one way to do what a scenario asks.
+type variant struct {
+	name  string
+	label string // in the profile
+	// measure sets up, measures once, and gives one value for each column.
+	measure func(ctx context.Context) ([]float64, error)
+}
+
+const (
+	perSecond = "events/s"
+	bareLabel = "bare"
+	oursLabel = "relay"
+)
+
+func scenarios() []scenario {
+	return []scenario{
+		{
+			name: "drain-mark", about: "rows wait; settle by UPDATE", columns: []string{perSecond},
+			prepare: drain{mode: pgstore.Mark}.variants,
+		},
+		{
+			name: "drain-delete", about: "rows wait; settle by DELETE", columns: []string{perSecond},
+			prepare: drain{mode: pgstore.Delete}.variants,
+		},
+		{
+			name: "drain-held", about: "as drain-mark, behind dead rows, a transaction held open", columns: []string{perSecond},
+			prepare: drain{mode: pgstore.Mark, held: true}.variants,
+		},
+		{
+			name: "write", about: "business transactions on 8 connections, with an event", columns: []string{"transactions/s"},
+			prepare: writeVariants,
+		},
+		{
+			name: "bulk", about: "1,000 events in a transaction", columns: []string{perSecond},
+			prepare: bulkVariants,
+		},
+		{
+			name: "latency", about: "commit to consumer at 200 transactions/s", columns: []string{"p50 ms", "p99 ms"},
+			prepare: latencyVariants,
+		},
+		{
+			name: "codec", about: "decode and validate an envelope of 2 kB", columns: []string{"µs"},
+			prepare: codecVariants,
+		},
+	}
+}

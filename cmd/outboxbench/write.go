@@ -1,0 +1,146 @@
+package main
+
+import (
+	"context"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	outbox "github.com/outboxgen/outboxgen/runtime"
+	"github.com/outboxgen/outboxgen/testdata/service/events"
+)
+
+const (
+	writers   = 8
+	writeTime = time.Second
+	update    = "UPDATE batches SET graded = graded + 1 WHERE id = $1"
+)
+
+// transaction runs one business transaction for the batch with the number.
+type transaction func(ctx context.Context, n int) error
+
+func writeVariants(_ context.Context, l *lab) ([]variant, error) {
+	kinds := []struct {
+		name, label string
+		with        func(pool *pgxpool.Pool, ob *outbox.Outbox) transaction
+	}{
+		{"no event", bareLabel, bareTransaction},
+		{"event sent with COMMIT", "commit", ridingTransaction},
+		{"event in the update's batch", "batch", batchTransaction},
+		{"event as a round trip", "round-trip", roundTripTransaction(false)},
+		{"the same, pg_notify inside", "notify", roundTripTransaction(true)},
+	}
+	var out []variant
+	for _, k := range kinds {
+		out = append(out, variant{name: k.name, label: k.label, measure: func(ctx context.Context) ([]float64, error) {
+			return l.measureWrites(ctx, k.with)
+		}})
+	}
+	return out, nil
+}
+
+func (l *lab) measureWrites(ctx context.Context, with func(*pgxpool.Pool, *outbox.Outbox) transaction) ([]float64, error) {
+	if err := l.reset(ctx); err != nil {
+		return nil, err
+	}
+	if err := l.seedBatches(ctx); err != nil {
+		return nil, err
+	}
+	pool, err := l.pool(ctx, writers)
+	if err != nil {
+		return nil, err
+	}
+	defer pool.Close()
+	ob := outbox.New(pool, outbox.Options{Logger: l.log})
+	defer ob.Close()
+	do := with(pool, ob)
+	const warmUp = writeTime / 10
+	if _, err := runWriters(ctx, do, warmUp); err != nil {
+		return nil, err
+	}
+	n, err := runWriters(ctx, do, writeTime)
+	return []float64{float64(n) / writeTime.Seconds()}, err
+}
+
+func (l *lab) seedBatches(ctx context.Context) error {
+	_, err := l.admin.Exec(ctx, "INSERT INTO batches (id) SELECT 'batch-' || lpad(i::text, 4, '0') FROM generate_series(0, $1::integer - 1) AS i", keys)
+	return err
+}
+
+// runWriters counts the transactions that the writers finish in the time.
+func runWriters(ctx context.Context, do transaction, during time.Duration) (int64, error) {
+	var count atomic.Int64
+	var failed atomic.Pointer[error]
+	end := time.Now().Add(during)
+	var all sync.WaitGroup
+	for range writers {
+		all.Go(func() {
+			for time.Now().Before(end) {
+				if err := do(ctx, rand.IntN(keys)); err != nil {
+					failed.Store(&err)
+					return
+				}
+				count.Add(1)
+			}
+		})
+	}
+	all.Wait()
+	if err := failed.Load(); err != nil {
+		return 0, *err
+	}
+	return count.Load(), nil
+}
+
+func bareTransaction(pool *pgxpool.Pool, _ *outbox.Outbox) transaction {
+	return func(ctx context.Context, n int) error {
+		return pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
+			_, err := tx.Exec(ctx, update, batchID(n))
+			return err
+		})
+	}
+}
+
+func ridingTransaction(_ *pgxpool.Pool, ob *outbox.Outbox) transaction {
+	return func(ctx context.Context, n int) error {
+		return ob.InTx(ctx, func(ctx context.Context, tx *outbox.Tx) error {
+			if _, err := tx.Exec(ctx, update, batchID(n)); err != nil {
+				return err
+			}
+			return events.InsertEssayGradedV1(ctx, tx, sample(n))
+		})
+	}
+}
+
+func batchTransaction(_ *pgxpool.Pool, ob *outbox.Outbox) transaction {
+	return func(ctx context.Context, n int) error {
+		return ob.InTx(ctx, func(ctx context.Context, tx *outbox.Tx) error {
+			var batch pgx.Batch
+			batch.Queue(update, batchID(n))
+			if err := events.QueueEssayGradedV1(ctx, &batch, sample(n)); err != nil {
+				return err
+			}
+			return tx.SendBatch(ctx, &batch).Close()
+		})
+	}
+}
+
+func roundTripTransaction(notify bool) func(*pgxpool.Pool, *outbox.Outbox) transaction {
+	return func(pool *pgxpool.Pool, _ *outbox.Outbox) transaction {
+		return func(ctx context.Context, n int) error {
+			return pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
+				if _, err := tx.Exec(ctx, update, batchID(n)); err != nil {
+					return err
+				}
+				if err := events.InsertEssayGradedV1(ctx, tx, sample(n)); err != nil || !notify {
+					return err
+				}
+				_, err := tx.Exec(ctx, "SELECT pg_notify('outboxbench', '')")
+				return err
+			})
+		}
+	}
+}
