@@ -126,8 +126,8 @@
 //	                              a sixth
 //	RenewEvery 1s                 one update a second, of one row, is nothing to Postgres
 //	ObserveEvery 250ms            a clean stop is noticed well within 1 s
-//	BufferRows 20,000,            two waves of 10,000: more gains nothing on one broker, and a kill repeats at
-//	BufferBytes 64 MiB            most that many records twice over; the bytes bound the memory whatever rows hold
+//	BufferRows 20,000,            two waves of 10,000: more gains nothing on one broker; a kill repeats at most
+//	BufferBytes 64 MiB            a wave and what is not settled, 30,000; the bytes bound memory whatever rows hold
 //	PageRows 4,000, PageBytes     a few milliseconds of reading, so reading, sending and settling overlap
 //	SettleRows 5,000              beyond that a statement takes no less time for each row, and holds the lease row
 //	                              longer
