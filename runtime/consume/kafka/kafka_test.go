@@ -188,7 +188,7 @@ func TestOffsetsAreCommittedAfterTheHandler(t *testing.T) {
 	each(t, 1, func(b *bench) {
 		b.produce(0, "paid", 3)
 		began, proceed := make(chan struct{}), make(chan struct{})
-		stop := b.start(func(ctx context.Context, m consume.Message) error {
+		stop := b.start(func(_ context.Context, m consume.Message) error {
 			if string(m.Value) == "1" {
 				close(began)
 				<-proceed

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	osexec "os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -167,6 +169,20 @@ func TestCheckPrivileges(t *testing.T) {
 		s.Close()
 		exec(t, pg.Pool, `DROP OWNED BY `+name+`; DROP ROLE `+name)
 	})
+}
+
+func TestCheckRefusesAStandby(t *testing.T) {
+	t.Parallel()
+	pg := services.Postgres(t, services.Private())
+	migrate(t, pg)
+	folder := ask[string](t, pg.Pool, `SHOW data_directory`)
+	must(t, pg.Stop(t.Context(), services.Fast))
+	must(t, os.WriteFile(filepath.Join(folder, "standby.signal"), nil, 0o644))
+	must(t, pg.Start(t.Context()))
+	got := checkError(t, newStore(t, pg))
+	if !strings.Contains(got.Problem, "the server is a standby") || !strings.Contains(got.Remedy, "target_session_attrs=read-write") {
+		t.Fatalf("Check says: %v", got)
+	}
 }
 
 func TestCheckInASchemaOfItsOwn(t *testing.T) {

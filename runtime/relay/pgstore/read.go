@@ -122,13 +122,13 @@ func (s *Store) ReadTick(ctx context.Context, from, to relay.Snapshot, after int
 		})
 	}
 	rows := s.rowLimit(limit)
-	return s.readPage(ctx, what, limit, rows, pgdb.ReadTick,
+	return s.readPage(ctx, what, rows, pgdb.ReadTick,
 		limit.Bytes, earlier.xmax, later.xmax, string(to), closed, after, rows+1)
 }
 
 func (s *Store) readRange(ctx context.Context, what string, limit relay.Limit, p pgdb.ReadRangeParams) (relay.Page, error) {
 	rows := s.rowLimit(limit)
-	return s.readPage(ctx, what, limit, rows, pgdb.ReadRange,
+	return s.readPage(ctx, what, rows, pgdb.ReadRange,
 		limit.Bytes, p.After, p.UpTo, p.VisibleIn, p.HiddenIn, p.Topic, p.Key, rows+1)
 }
 
@@ -147,7 +147,7 @@ func (s *Store) rowLimit(limit relay.Limit) int32 {
 // readPage runs one of the page queries and, in the same batch, asks how far the
 // write-ahead log was filled. It reads the columns from the wire itself: through
 // Scan and a struct per row this step would be the slowest of the relay.
-func (s *Store) readPage(ctx context.Context, what string, limit relay.Limit, maxRows int32, query string, args ...any) (relay.Page, error) {
+func (s *Store) readPage(ctx context.Context, what string, maxRows int32, query string, args ...any) (relay.Page, error) {
 	var page relay.Page
 	err := s.inTerm(ctx, what, func(_ *term, se *session) (err error) {
 		batch := &pgx.Batch{}

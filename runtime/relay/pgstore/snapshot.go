@@ -18,31 +18,22 @@ type pgSnapshot struct {
 
 // parseSnapshot reads the text form, xmin:xmax:open,open,…
 func parseSnapshot(s relay.Snapshot) (pgSnapshot, error) {
-	fail := func() (pgSnapshot, error) {
-		return pgSnapshot{}, fmt.Errorf("%q is not a pg_snapshot (xmin:xmax:xip,…)", string(s))
-	}
 	parts := strings.Split(string(s), ":")
 	if len(parts) != 3 {
-		return fail()
+		return pgSnapshot{}, fmt.Errorf("%q is not a pg_snapshot (xmin:xmax:xip,…)", string(s))
 	}
-	var p pgSnapshot
-	var err error
-	if p.xmin, err = strconv.ParseUint(parts[0], 10, 64); err != nil {
-		return fail()
+	ids := parts[:2]
+	if parts[2] != "" {
+		ids = append(ids, strings.Split(parts[2], ",")...)
 	}
-	if p.xmax, err = strconv.ParseUint(parts[1], 10, 64); err != nil {
-		return fail()
-	}
-	for text := range strings.SplitSeq(parts[2], ",") {
-		if text == "" {
-			continue
+	numbers := make([]uint64, len(ids))
+	for i, text := range ids {
+		var err error
+		if numbers[i], err = strconv.ParseUint(text, 10, 64); err != nil {
+			return pgSnapshot{}, fmt.Errorf("%q is not a pg_snapshot: %w", string(s), err)
 		}
-		id, err := strconv.ParseUint(text, 10, 64)
-		if err != nil {
-			return fail()
-		}
-		p.open = append(p.open, id)
 	}
+	p := pgSnapshot{xmin: numbers[0], xmax: numbers[1], open: numbers[2:]}
 	slices.Sort(p.open)
 	return p, nil
 }
