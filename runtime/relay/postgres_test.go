@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/outboxgen/outboxgen/migrations"
 	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
@@ -231,5 +232,60 @@ func BenchmarkDrain(b *testing.B) {
 			}
 			b.ReportMetric(float64(b.N)*n/b.Elapsed().Seconds(), "rows/s")
 		})
+	}
+}
+
+// Postgres goes away and comes back, at once and in order; the term ends with it,
+// the next begins from what is unsettled.
+func TestPostgresRestarts(t *testing.T) {
+	t.Parallel()
+	pg := services.Postgres(t, services.Private())
+	migrated(t, pg)
+	k := services.KFake(t)
+	topic := k.NewTopic(t, "t", 3)
+	a := start(t, relay.Config{Store: postgresStore(t, pg, pgstore.Mark), Sink: kafkaSink(t, k.Brokers)})
+	a.w.leads(t)
+	start(t, relay.Config{Store: postgresStore(t, pg, pgstore.Mark), Sink: kafkaSink(t, k.Brokers)})
+	for i, mode := range []services.StopMode{services.Fast, services.Immediate} {
+		insertRows(t, pg, topic, i*500, 500, 5, 20)
+		if err := pg.Restart(t.Context(), mode); err != nil {
+			t.Fatal(err)
+		}
+	}
+	insertRows(t, pg, topic, 1000, 500, 5, 20)
+	seen, last := map[string]bool{}, map[string]int{}
+	cl, err := kgo.NewClient(kgo.SeedBrokers(k.Brokers...), kgo.ConsumeTopics(topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cl.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	for len(seen) < 1500 {
+		f := cl.PollFetches(ctx)
+		if ctx.Err() != nil {
+			t.Fatalf("%d of 1500 rows", len(seen))
+		}
+		for _, rec := range f.Records() {
+			if seen[string(rec.Value)] {
+				continue
+			}
+			seen[string(rec.Value)] = true
+			var n int
+			if _, err := fmt.Sscanf(string(rec.Value), `{"n" : %d,`, &n); err != nil {
+				t.Fatal(err)
+			}
+			if prev, ok := last[string(rec.Key)]; ok && n != prev+5 {
+				t.Fatalf("key %s: %d after %d", rec.Key, n, prev)
+			}
+			last[string(rec.Key)] = n
+		}
+	}
+	var counted int
+	if err := pg.Pool.QueryRow(t.Context(), `SELECT count(*) FROM event_outbox WHERE retry_count > 0 OR dead_at IS NOT NULL`).Scan(&counted); err != nil {
+		t.Fatal(err)
+	}
+	if counted != 0 {
+		t.Errorf("%d rows were counted", counted)
 	}
 }
