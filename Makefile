@@ -12,6 +12,7 @@ build: ## Build the commands into bin/
 demo: ## Generate the sample, then run service, relay and consumer on it (needs Go only)
 	@.ci/services postgres redis
 	@.ci/notice
+	go run ./cmd/outboxgen -C testdata/service generate
 	@OUTBOXGEN_SERVICES="$${OUTBOXGEN_SERVICES:-$(CURDIR)/.services}" go run ./cmd/outboxdemo $(ARGS)
 
 test: services ## Run every test (ARGS="-run TestName -v" for some)

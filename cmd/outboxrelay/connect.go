@@ -21,8 +21,8 @@ func (o outbox) newRelay(registry prometheus.Registerer, log *slog.Logger, stdou
 	log = log.With("outbox", o.name)
 	config := o.relay
 	config.Logger = log
-	observer, err := metrics.New(registry, o.name)
-	if err != nil {
+	observer := metrics.New(o.name)
+	if err := registry.Register(observer); err != nil {
 		return nil, fmt.Errorf("metrics: %w", err)
 	}
 	config.Observer = observer

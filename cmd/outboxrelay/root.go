@@ -48,17 +48,22 @@ func execute(args []string, env environment) int {
 
 func rootCommand(env environment) *cobra.Command {
 	root := &cobra.Command{
-		Use:   "outboxrelay",
-		Short: "Move the rows of outbox tables to Kafka",
+		Use: "outboxrelay",
+
+		SuggestionsMinimumDistance: 2,
+		Short:                      "Move the rows of outbox tables to Kafka",
 		Long: "outboxrelay moves the rows of outbox tables to Kafka, and shows and mends what stands in their way.\n\n" +
 			"Settings come from flags, the environment, a file (--config) and defaults, in that order.",
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) > 0 {
-				return misuse{fmt.Errorf("unknown command %q: see outboxrelay --help", args[0])}
+			if len(args) == 0 {
+				return nil
 			}
-			return nil
+			if meant := cmd.SuggestionsFor(args[0]); len(meant) > 0 {
+				return misuse{fmt.Errorf("unknown command %q: did you mean %s?", args[0], meant[0])}
+			}
+			return misuse{fmt.Errorf("unknown command %q: see outboxrelay --help", args[0])}
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
@@ -106,8 +111,10 @@ func (c *configuration) layers() (layers, error) {
 		return layers{}, misuse{err}
 	}
 	given := values{}
-	c.flags.Visit(func(flag *pflag.Flag) {
-		if flag.Name != "config" {
+	// A subcommand parses into a set of its own that shares these flags: they know
+	// that they were changed, their set does not.
+	c.flags.VisitAll(func(flag *pflag.Flag) {
+		if flag.Changed && flag.Name != "config" {
 			given[flag.Name] = flag.Value.String()
 		}
 	})

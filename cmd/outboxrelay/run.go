@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -16,13 +18,14 @@ import (
 )
 
 func runCommand(env environment, c *configuration) *cobra.Command {
-	return &cobra.Command{
+	var drain bool
+	cmd := &cobra.Command{
 		Use:   "run",
 		Short: "Run relays until told to stop (SIGTERM or SIGINT)",
 		Long: "run leads or stands by for each outbox until SIGTERM or SIGINT; then it finishes what is being sent,\n" +
 			"records it, and hands the outbox over at once.",
 		Example: "  outboxrelay run --database-url postgres://localhost/grading --brokers localhost:9092 --service grading_service\n" +
-			"  outboxrelay run --database-url postgres://localhost/grading --sink stdout    # no Kafka: look at the records\n" +
+			"  outboxrelay run --database-url postgres://localhost/grading --sink stdout --drain    # look at the records, no Kafka\n" +
 			"  outboxrelay run --config outboxrelay.yaml",
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -38,9 +41,41 @@ func runCommand(env environment, c *configuration) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return runRelays(cmd.Context(), outboxes, process["listen"], log, env.stdout)
+			ctx, stop := context.WithCancel(cmd.Context())
+			defer stop()
+			relays, registry, err := newRelays(outboxes, log, env.stdout)
+			if err != nil {
+				return err
+			}
+			if drain {
+				go stopWhenDrained(ctx, relays, stop)
+			}
+			return runRelays(ctx, relays, registry, process["listen"], log)
 		},
 	}
+	cmd.Flags().BoolVar(&drain, "drain", false, "end when every outbox is empty; a standby waits until it leads")
+	return cmd
+}
+
+// stopWhenDrained ends the run once no relay has anything left to do.
+func stopWhenDrained(ctx context.Context, relays []namedRelay, stop func()) {
+	ticker := time.NewTicker(50 * time.Millisecond)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		if !slices.ContainsFunc(relays, func(r namedRelay) bool { return !drained(r.relay.Status()) }) {
+			stop()
+			return
+		}
+	}
+}
+
+func drained(s relay.Status) bool {
+	return s.Leader && s.CaughtUp && s.Queued+s.InFlight+s.Unsettled+s.HeldKeys+len(s.PausedTopics)+len(s.SetAside) == 0
 }
 
 func newLogger(w io.Writer, level, format string) (*slog.Logger, error) {
@@ -58,19 +93,23 @@ func newLogger(w io.Writer, level, format string) (*slog.Logger, error) {
 	return nil, misuse{fmt.Errorf("setting log-format: it is %q: use json or text", format)}
 }
 
-// runRelays runs a relay for each outbox until ctx ends or one of them cannot
-// go on.
-func runRelays(ctx context.Context, outboxes []outbox, listen string, log *slog.Logger, stdout io.Writer) error {
+// newRelays makes a relay for each outbox, and the registry of their metrics.
+func newRelays(outboxes []outbox, log *slog.Logger, stdout io.Writer) ([]namedRelay, *prometheus.Registry, error) {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	var relays []namedRelay
 	for _, o := range outboxes {
 		r, err := o.newRelay(registry, log, stdout)
 		if err != nil {
-			return fmt.Errorf("outbox %s: %w", o.name, err)
+			return nil, nil, fmt.Errorf("outbox %s: %w", o.name, err)
 		}
 		relays = append(relays, namedRelay{o.name, r})
 	}
+	return relays, registry, nil
+}
+
+// runRelays runs the relays until ctx ends or one of them cannot go on.
+func runRelays(ctx context.Context, relays []namedRelay, registry *prometheus.Registry, listen string, log *slog.Logger) error {
 	if listen != "" {
 		stop, err := serve(ctx, listen, handler(relays, registry), log)
 		if err != nil {

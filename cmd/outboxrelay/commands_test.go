@@ -1,0 +1,199 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5"
+	"go.uber.org/goleak"
+
+	"github.com/outboxgen/outboxgen/migrations"
+	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(services.Wrap(m)) }
+
+// answer is what a command did.
+type answer struct {
+	Code           int
+	Stdout, Stderr string
+}
+
+func call(env map[string]string, args ...string) answer {
+	var stdout, stderr bytes.Buffer
+	code := execute(args, environment{getenv: func(k string) string { return env[k] }, stdout: &stdout, stderr: &stderr})
+	return answer{code, stdout.String(), stderr.String()}
+}
+
+// steady replaces what differs from run to run.
+func steady(a answer) answer {
+	for _, r := range []struct{ pattern, to string }{
+		{`[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}`, "EVENT"},
+		{`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z`, "TIME"},
+		{`\d+(\.\d+)?s ago`, "AGO"},
+		{`for \d+s`, "for AGE"},
+	} {
+		a.Stdout = regexp.MustCompile(r.pattern).ReplaceAllString(a.Stdout, r.to)
+	}
+	return a
+}
+
+// newOutbox is a database with three pending rows, and the environment to reach it.
+func newOutbox(t *testing.T) (*pgx.Conn, map[string]string) {
+	t.Helper()
+	t.Parallel()
+	pg := services.Postgres(t)
+	conn := pg.Connect(t.Context())
+	if err := migrations.Up(t.Context(), conn); err != nil {
+		t.Fatal(err)
+	}
+	_, err := conn.Exec(t.Context(), `
+		INSERT INTO event_outbox (id, aggregate_type, aggregate_id, event_type, topic, event_key, event_data)
+		SELECT ('00000000-0000-7000-8000-00000000000' || i)::uuid, 'order', i, 'order.placed', 'orders', 'k' || i, json_build_object('n', i)
+		FROM generate_series(1, 3) AS i`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return conn, map[string]string{"DATABASE_URL": pg.URL}
+}
+
+func TestRunDrainsToStandardOutput(t *testing.T) {
+	conn, env := newOutbox(t)
+	got := call(env, "run", "--sink", "stdout", "--drain", "--listen", "", "--log-level", "error")
+	if got.Code != 0 {
+		t.Fatalf("exit %d:\n%s", got.Code, got.Stderr)
+	}
+	var values []string
+	for line := range strings.Lines(got.Stdout) {
+		var record struct{ Value json.RawMessage }
+		if err := json.Unmarshal([]byte(line), &record); err != nil {
+			t.Fatalf("%v in %s", err, line)
+		}
+		values = append(values, string(record.Value))
+	}
+	want := []string{`{"n":1}`, `{"n":2}`, `{"n":3}`}
+	if diff := cmp.Diff(want, values); diff != "" {
+		t.Errorf("records (-want +got):\n%s", diff)
+	}
+	var pending int
+	if err := conn.QueryRow(t.Context(), "SELECT count(*) FROM event_outbox WHERE published_at IS NULL").Scan(&pending); err != nil {
+		t.Fatal(err)
+	}
+	if pending != 0 {
+		t.Errorf("%d rows are still pending", pending)
+	}
+}
+
+func TestStatusSaysWhyNothingMoves(t *testing.T) {
+	conn, env := newOutbox(t)
+	_, err := conn.Exec(t.Context(), `
+		UPDATE event_outbox SET dead_at = now(), last_error = 'too large' WHERE seq = 1;
+		UPDATE event_outbox SET next_attempt_at = now(), retry_count = 2, last_error = 'too large' WHERE seq = 3;
+		INSERT INTO event_outbox_lease (epoch, holder, state) VALUES (4, '00000000-0000-7000-8000-0000000000aa',
+			'{"PausedTopics": [{"Topic": "orders", "Reason": "it does not exist"}], "Reason": "every topic with rows is paused"}')`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := answer{Stdout: `outbox   event_outbox
+leader   term 4, holder EVENT, renewed AGO
+pending  2, the oldest for AGE: seq 2, event EVENT, order.placed, topic orders, key "k2"
+held     1
+         seq 3, event EVENT, order.placed, topic orders, key "k3": failed 2 times, next attempt TIME: too large
+dead     1
+paused   orders: it does not exist
+why      every topic with rows is paused
+         1 rows failed and wait for their next attempt; later rows of their keys wait behind them
+         1 rows are dead: see outboxrelay dead, then replay or discard
+`}
+	if diff := cmp.Diff(want, steady(call(env, "status"))); diff != "" {
+		t.Errorf("status (-want +got):\n%s", diff)
+	}
+}
+
+func TestStatusOfAnOutboxThatNobodyServes(t *testing.T) {
+	_, env := newOutbox(t)
+	want := answer{Stdout: `outbox   event_outbox
+leader   none: no relay has ever run on this outbox
+pending  3, the oldest for AGE: seq 1, event EVENT, order.placed, topic orders, key "k1"
+held     0
+dead     0
+why      nobody leads: start a relay (outboxrelay run)
+`}
+	if diff := cmp.Diff(want, steady(call(env, "status"))); diff != "" {
+		t.Errorf("status (-want +got):\n%s", diff)
+	}
+}
+
+func TestDeadLettersAreListedReplayedAndDiscarded(t *testing.T) {
+	conn, env := newOutbox(t)
+	_, err := conn.Exec(t.Context(), "UPDATE event_outbox SET dead_at = now(), retry_count = 10, last_error = 'too large' WHERE seq < 3")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const first = "00000000-0000-7000-8000-000000000001"
+	steps := []struct {
+		args []string
+		want answer
+	}{
+		{[]string{"dead"}, answer{Stdout: "" +
+			"EVENT  order.placed  topic orders  key k1  order/1  dead since TIME  after 10 attempts: too large\n" +
+			"EVENT  order.placed  topic orders  key k2  order/2  dead since TIME  after 10 attempts: too large\n"}},
+		{[]string{"replay"}, answer{Code: 2,
+			Stderr: "outboxrelay: which dead letters? Give --event-id, --event-type, --topic or --key, or --all\n"}},
+		{[]string{"replay", "--event-id", "1"}, answer{Code: 2, Stderr: "outboxrelay: --event-id \"1\" is not a uuid\n"}},
+		{[]string{"replay", "--event-id", first, "--actor", "ann"}, answer{Stdout: "replayed 1 dead letters\n"}},
+		{[]string{"discard", "--all", "--actor", "ann"}, answer{Stdout: "discarded 1 dead letters\n"}},
+		{[]string{"dead"}, answer{}},
+	}
+	for _, step := range steps {
+		if diff := cmp.Diff(step.want, steady(call(env, step.args...))); diff != "" {
+			t.Errorf("%v (-want +got):\n%s", step.args, diff)
+		}
+	}
+}
+
+func TestMisuseIsToldAtOnce(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name string
+		args []string
+		want string
+	}{
+		{"unknown command", []string{"rnu"}, "unknown command \"rnu\": did you mean run?"},
+		{"unknown flag", []string{"run", "--brokres", "x"}, "unknown flag: --brokres: see outboxrelay run --help"},
+		{"several settings", []string{"run", "--settle", "drop", "--retention", "7", "--wake", "redis"},
+			"setting database-url: it is not set: give --database-url, OUTBOXRELAY_DATABASE_URL, DATABASE_URL or database_url in the file\n" +
+				"setting settle: it is \"drop\": use mark, delete\n" +
+				"setting wake: it is redis, and redis-url is not set\n" +
+				"setting wake: it is redis, and service is not set: wake-ups are told apart by the service's name\n" +
+				"setting retention: it is \"7\": use a duration such as 500ms, 10s or 168h"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			want := answer{Code: 2, Stderr: "outboxrelay: " + tt.want + "\n"}
+			if diff := cmp.Diff(want, call(nil, tt.args...)); diff != "" {
+				t.Errorf("answer (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestSecretsAreNotPrinted(t *testing.T) {
+	t.Parallel()
+	got := call(map[string]string{"DATABASE_URL": "postgres://u:hunter2@h/d", "REDIS_URL": "redis://:hunter2@h"},
+		"config", "--sasl-password", "hunter2")
+	if got.Code != 0 || strings.Contains(got.Stdout, "hunter2") || !strings.Contains(got.Stdout, "(set)") {
+		t.Errorf("exit %d, printed:\n%s", got.Code, got.Stdout)
+	}
+	for _, bad := range []string{"postgres://u:hunter2@h:x/d", "u:hunter2@h"} {
+		got := call(map[string]string{"DATABASE_URL": bad}, "status")
+		if strings.Contains(got.Stderr, "hunter2") {
+			t.Errorf("the error shows the password: %s", got.Stderr)
+		}
+	}
+}
