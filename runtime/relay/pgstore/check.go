@@ -17,6 +17,9 @@ import (
 // minVersion is the first Postgres with xid8 and pg_visible_in_snapshot.
 const minVersion = 130000
 
+// poolerRounds is how often checkSessions tries to be caught by a pooler.
+const poolerRounds = 5
+
 // What a remedy tells people to run.
 const (
 	createRemedy  = "apply what `outboxgen migration` prints"
@@ -78,7 +81,8 @@ func (s *Store) checkServer(ctx context.Context, se *session, server pgdb.Descri
 // checkSessions finds a pooler that hands a session's statements to whichever
 // server session is free. One client sets something for its session; another
 // opens a transaction and keeps it, which takes a server session away; then the
-// first looks whether it is still where it was.
+// first looks whether it is still where it was. Other clients of the pooler may
+// spoil one round of this by chance, hardly all of them.
 func (s *Store) checkSessions(ctx context.Context, _ *session, _ pgdb.DescribeServerRow) error {
 	var pair [2]*pgx.Conn
 	for i := range pair {
@@ -103,28 +107,30 @@ func (s *Store) checkSessions(ctx context.Context, _ *session, _ pgdb.DescribeSe
 		err = q.QueryRow(ctx, sql, append([]any{pgx.QueryExecModeExec}, args...)...).Scan(&got.mark, &got.pid)
 		return got, err
 	}
-	before, err := ask(pair[0], mark, "first")
-	if err != nil {
-		return poolerError(err)
-	}
-	other, err := pair[1].Begin(ctx)
-	if err != nil {
-		return err
-	}
-	theirs, err := ask(other, look)
-	if err != nil {
-		return poolerError(err)
-	}
-	after, err := ask(pair[0], look)
-	if err != nil {
-		return poolerError(err)
-	}
-	if err := other.Rollback(ctx); err != nil {
-		return err
-	}
-	if after != before || theirs.pid == before.pid || theirs.mark != "" {
-		return poolerError(fmt.Errorf("a session that set outboxgen.session in backend %d found %q in backend %d a moment later",
-			before.pid, after.mark, after.pid))
+	for range poolerRounds {
+		before, err := ask(pair[0], mark, "first")
+		if err != nil {
+			return poolerError(err)
+		}
+		other, err := pair[1].Begin(ctx)
+		if err != nil {
+			return err
+		}
+		theirs, err := ask(other, look)
+		if err != nil {
+			return poolerError(err)
+		}
+		after, err := ask(pair[0], look)
+		if err != nil {
+			return poolerError(err)
+		}
+		if err := other.Rollback(ctx); err != nil {
+			return err
+		}
+		if after != before || theirs.pid == before.pid || theirs.mark != "" {
+			return poolerError(fmt.Errorf("a session that set outboxgen.session in backend %d found %q in backend %d a moment later",
+				before.pid, after.mark, after.pid))
+		}
 	}
 	return nil
 }

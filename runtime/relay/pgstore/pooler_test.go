@@ -149,15 +149,18 @@ func (p *pooler) serve(ctx context.Context, conn net.Conn) error {
 			if err != nil {
 				return err
 			}
-			if idle {
+			if idle { // before the client hears of it
 				p.giveBack(server)
 				server = nil
+			}
+			if err := client.Flush(); err != nil {
+				return err
 			}
 		}
 	}
 }
 
-// answer passes the server's messages on until it is ready, and reports whether
+// answer collects the server's messages until it is ready, and reports whether
 // the transaction has ended.
 func answer(client *pgproto3.Backend, server *pgproto3.Frontend) (bool, error) {
 	for {
@@ -167,7 +170,7 @@ func answer(client *pgproto3.Backend, server *pgproto3.Frontend) (bool, error) {
 		}
 		client.Send(m)
 		if ready, ok := m.(*pgproto3.ReadyForQuery); ok {
-			return ready.TxStatus == 'I', client.Flush()
+			return ready.TxStatus == 'I', nil
 		}
 	}
 }
