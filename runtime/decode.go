@@ -64,7 +64,7 @@ func (e *Envelope[T]) readOutbox(d *wire.Decoder) (read parsed) {
 		case "event_type":
 			e.EventType = d.String()
 		case "event_timestamp":
-			e.EventTimestamp = d.DateTime().UTC()
+			e.EventTimestamp = inUTC(d.DateTime())
 		case "source_service":
 			e.SourceService = d.String()
 		case "schema_version":
@@ -100,7 +100,7 @@ func (e *Envelope[T]) readCloudEvent(d *wire.Decoder) (read parsed) {
 		case "type":
 			e.EventType = d.String()
 		case "time":
-			e.EventTimestamp = d.DateTime().UTC()
+			e.EventTimestamp = inUTC(d.DateTime())
 		case "datacontenttype":
 			d.Skip() // data is JSON here, or it does not decode
 		case "dataschema":
@@ -138,7 +138,7 @@ func (e *Envelope[T]) readHeaders(headers []Header) error {
 			e.EventType = text
 		case headerOccurredAt:
 			e.EventTimestamp, err = time.Parse(time.RFC3339Nano, text)
-			e.EventTimestamp = e.EventTimestamp.UTC()
+			e.EventTimestamp = inUTC(e.EventTimestamp)
 		case headerSourceService:
 			e.SourceService = text
 		case headerTraceID:

@@ -69,7 +69,7 @@ func (e Envelope[T]) MarshalJSON() ([]byte, error) {
 func (e Envelope[T]) putOutbox(to *wire.Encoder, data json.RawMessage) {
 	to.Name("event_id").UUID(e.EventID)
 	to.Name("event_type").String(e.EventType)
-	to.Name("event_timestamp").DateTime(e.EventTimestamp.UTC())
+	to.Name("event_timestamp").DateTime(inUTC(e.EventTimestamp))
 	to.Name("source_service").String(e.SourceService)
 	to.Name("schema_version").Int(int64(e.SchemaVersion))
 	to.Name("correlation_id").String(e.CorrelationID)
@@ -93,7 +93,7 @@ func (e Envelope[T]) putCloudEvent(to *wire.Encoder, data json.RawMessage) {
 	to.Name("source").String(e.SourceService)
 	to.Name("type").String(e.EventType)
 	if !e.EventTimestamp.IsZero() {
-		to.Name("time").DateTime(e.EventTimestamp.UTC())
+		to.Name("time").DateTime(inUTC(e.EventTimestamp))
 	}
 	to.Name("datacontenttype").String("application/json")
 	if e.DataSchemaURI != nil {
@@ -121,4 +121,14 @@ func marshalData[T any](data T) (json.RawMessage, error) {
 		return m.MarshalJSON()
 	}
 	return json.Marshal(data)
+}
+
+// inUTC is t in UTC. A time whose offset is zero stays as it is: one that was
+// decoded remembers how it was written (Z or +00:00, and how many digits), and
+// is encoded that way again.
+func inUTC(t time.Time) time.Time {
+	if _, offset := t.Zone(); offset == 0 {
+		return t
+	}
+	return t.UTC()
 }
