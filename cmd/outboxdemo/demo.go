@@ -57,10 +57,7 @@ func (d *demo) run(ctx context.Context) (v verdict, err error) {
 	if err != nil {
 		return verdict{}, err
 	}
-	consumerEnds, err := d.startConsumer(ctx)
-	if err != nil {
-		return verdict{}, errors.Join(err, relayEnds())
-	}
+	consumerEnds := d.startConsumer(ctx)
 	liveCtx, stopLive := context.WithCancel(ctx)
 	var liveDone sync.WaitGroup
 	liveDone.Go(func() { live(liveCtx, d.out, isTerminal(d.out), d.line) })

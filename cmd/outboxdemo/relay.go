@@ -68,7 +68,7 @@ func (d *demo) watchTable(ctx context.Context) {
 
 // startConsumer starts a consumer that notes every event in the ledger. The
 // function that it returns ends it and waits for it.
-func (d *demo) startConsumer(ctx context.Context) (end func() error, err error) {
+func (d *demo) startConsumer(ctx context.Context) (end func() error) {
 	router := consume.NewRouter()
 	events.OnEssayGradedV1(router, func(_ context.Context, e outbox.Envelope[events.EssayGradedV1]) error {
 		d.ledger.consume(change{e.Data.BatchID, e.Data.Number})
@@ -88,5 +88,5 @@ func (d *demo) startConsumer(ctx context.Context) (end func() error, err error) 
 			Logger:  d.log,
 		})
 	})
-	return func() error { cancel(); running.Wait(); return kafkaErr }, nil
+	return func() error { cancel(); running.Wait(); return kafkaErr }
 }

@@ -31,7 +31,7 @@ type namedRelay struct {
 func handler(relays []namedRelay, metrics prometheus.Gatherer) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
-		fmt.Fprintln(w, "ok") //nolint:errcheck // a client that left has no use for the answer
+		fmt.Fprintln(w, "ok")
 	})
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
 		var missing []string
@@ -44,7 +44,7 @@ func handler(relays []namedRelay, metrics prometheus.Gatherer) http.Handler {
 			http.Error(w, fmt.Sprintf("not ready: %v have not reached their database yet", missing), http.StatusServiceUnavailable)
 			return
 		}
-		fmt.Fprintln(w, "ok") //nolint:errcheck // as above
+		fmt.Fprintln(w, "ok")
 	})
 	mux.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) {
 		states := map[string]relay.Status{}

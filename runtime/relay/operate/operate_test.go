@@ -20,15 +20,14 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(services.Wrap(m)) }
 
-func newOutbox(t *testing.T) (*services.PG, *pgx.Conn) {
+func newOutbox(t *testing.T) *pgx.Conn {
 	t.Helper()
 	t.Parallel()
-	pg := services.Postgres(t)
-	conn := pg.Connect(t.Context())
+	conn := services.Postgres(t).Connect(t.Context())
 	if err := migrations.Up(t.Context(), conn); err != nil {
 		t.Fatal(err)
 	}
-	return pg, conn
+	return conn
 }
 
 // insert adds rows 1 to n of event type "t1" or "t2" in turn, with key k<i>, and
@@ -50,7 +49,7 @@ func insert(t *testing.T, conn *pgx.Conn, n int, statement string) {
 func id(n int) uuid.UUID { return uuid.MustParse(fmt.Sprintf("00000000-0000-7000-8000-%012d", n)) }
 
 func TestInspect(t *testing.T) {
-	_, conn := newOutbox(t)
+	conn := newOutbox(t)
 	insert(t, conn, 6, `
 		UPDATE event_outbox SET published_at = now() WHERE seq = 1;
 		UPDATE event_outbox SET retry_count = 2, last_error = 'too large', next_attempt_at = '2030-01-01Z' WHERE seq = 3;
@@ -85,7 +84,7 @@ func TestInspect(t *testing.T) {
 }
 
 func TestInspectAnOutboxThatNoRelayHasSeen(t *testing.T) {
-	_, conn := newOutbox(t)
+	conn := newOutbox(t)
 	got, err := operate.Inspect(t.Context(), conn, "")
 	if err != nil {
 		t.Fatal(err)
@@ -141,7 +140,7 @@ func TestReplayAndDiscard(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			_, conn := newOutbox(t)
+			conn := newOutbox(t)
 			insert(t, conn, 5, kill)
 			count, err := tt.act(t.Context(), conn, tt.filter, ann)
 			if err != nil {
@@ -158,7 +157,7 @@ func TestReplayAndDiscard(t *testing.T) {
 }
 
 func TestMoreThanOnePage(t *testing.T) {
-	_, conn := newOutbox(t)
+	conn := newOutbox(t)
 	insert(t, conn, 2345, `UPDATE event_outbox SET dead_at = now() WHERE seq <> 1200`)
 	count, err := operate.Replay(t.Context(), conn, operate.Filter{}, operate.Decision{Actor: "ann"})
 	if err != nil {
@@ -170,7 +169,7 @@ func TestMoreThanOnePage(t *testing.T) {
 }
 
 func TestADecisionNeedsAnActor(t *testing.T) {
-	_, conn := newOutbox(t)
+	conn := newOutbox(t)
 	if _, err := operate.Replay(t.Context(), conn, operate.Filter{}, operate.Decision{}); err == nil {
 		t.Error("no error without an actor")
 	}
