@@ -44,6 +44,7 @@ const (
 	waiting scopeState = iota
 	ready
 	catching
+	gone
 )
 
 // keyID names a key; a row without one is held by itself, under its seq.
@@ -146,7 +147,7 @@ func (t *term) wait(s *scope) {
 		t.reader.ready--
 	case catching:
 		t.leave(s)
-	case waiting:
+	case waiting, gone:
 	}
 	s.state = waiting
 	s.until = -1 // an alarm that is already set means nothing any more
@@ -209,8 +210,10 @@ func (t *term) readyScope(s *scope) {
 	t.reader.ready++
 }
 
-// forget ends a scope.
+// forget ends a scope. An alarm of it may still be set, and its key, partition or
+// topic may have another scope by then.
 func (t *term) forget(s *scope) {
+	s.state = gone
 	switch s.kind {
 	case scopeKey:
 		delete(t.holds, s.key)
@@ -275,7 +278,7 @@ func (t *term) fold(tp *topic, s *scope) {
 		if a := p.aside; a != nil {
 			t.wait(a)
 			s.note(a.skipped)
-			p.aside = nil
+			t.forget(a)
 		}
 	}
 	for _, e := range tp.waiting {
