@@ -173,6 +173,12 @@ func (s *Store) checkTables(ctx context.Context, se *session, server pgdb.Descri
 			Remedy:  upgradeRemedy,
 		}
 	}
+	if err := s.checkBeside(ctx, se, "event_outbox_lease", server.Lease, leaseColumns); err != nil {
+		return err
+	}
+	if err := s.checkBeside(ctx, se, "event_outbox_audit", server.Audit, auditColumns); err != nil {
+		return err
+	}
 	table, err := se.q.DescribeTable(ctx, server.Outbox)
 	if err != nil {
 		return err
@@ -196,6 +202,35 @@ func (s *Store) checkTables(ctx context.Context, se *session, server pgdb.Descri
 		}
 	}
 	return nil
+}
+
+// leaseColumns and auditColumns are those that the store's statements name.
+var (
+	leaseColumns = []string{
+		"name", "epoch", "beat", "holder", "backends", "suspect_seq", "unclean_ends", "state", "updated_at",
+	}
+	auditColumns = []string{"id", "action", "seq", "event_type", "topic", "event_key", "applied_at"}
+)
+
+// checkBeside looks for the columns of a table beside event_outbox.
+func (s *Store) checkBeside(ctx context.Context, se *session, table string, oid uint32, want []string) error {
+	columns, err := se.q.DescribeColumns(ctx, oid)
+	if err != nil {
+		return err
+	}
+	var missing []string
+	for _, name := range want {
+		if !slices.ContainsFunc(columns, func(c pgdb.DescribeColumnsRow) bool { return c.Name == name }) {
+			missing = append(missing, name)
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	return &relay.SetupError{
+		Problem: fmt.Sprintf("%s lacks %s", table, strings.Join(missing, ", ")),
+		Remedy:  "compare the table with `outboxgen migration --format sql`, and add the columns",
+	}
 }
 
 // addedColumns are those that an outbox of the older shape lacks.

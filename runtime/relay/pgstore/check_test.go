@@ -56,6 +56,10 @@ func TestCheckNamesTheRemedy(t *testing.T) {
 		name, spoil, problem, remedy string
 	}{
 		{
+			"a lease table of an older kind", "ALTER TABLE event_outbox_lease DROP COLUMN state, DROP COLUMN beat",
+			"event_outbox_lease lacks beat, state", "outboxgen migration --format sql",
+		},
+		{
 			"no table", `DROP TABLE event_outbox`,
 			"there is no table event_outbox in", "outboxgen migration`",
 		},

@@ -27,11 +27,8 @@ CREATE TABLE event_outbox (
 ) WITH (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 1000);
 
 CREATE INDEX ix_event_outbox_unpublished ON event_outbox (seq) WHERE published_at IS NULL AND dead_at IS NULL;
-
 CREATE INDEX ix_event_outbox_aggregate ON event_outbox (aggregate_type, aggregate_id);
-
 CREATE INDEX ix_event_outbox_tx ON event_outbox (tx);
-
 CREATE INDEX ix_event_outbox_held ON event_outbox (seq)
     WHERE (next_attempt_at IS NOT NULL OR dead_at IS NOT NULL) AND published_at IS NULL;
 
@@ -44,6 +41,7 @@ CREATE TABLE event_outbox_lease (
     backends     jsonb       NOT NULL DEFAULT '[]',
     suspect_seq  bigint,
     unclean_ends integer     NOT NULL DEFAULT 0,
+    state        json,
     updated_at   timestamptz NOT NULL DEFAULT now()
 );
 
@@ -78,9 +76,6 @@ CREATE INDEX ix_event_inbox_handled_at ON event_inbox (handled_at);
 -- +goose Down
 -- Drops every event with its table, published or not.
 DROP TABLE IF EXISTS event_inbox;
-
 DROP TABLE IF EXISTS event_outbox_audit;
-
 DROP TABLE IF EXISTS event_outbox_lease;
-
 DROP TABLE IF EXISTS event_outbox;
