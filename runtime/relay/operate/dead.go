@@ -9,7 +9,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
-	"github.com/outboxgen/outboxgen/runtime/relay/operate/operatedb"
+	"github.com/outboxgen/outboxgen/runtime/relay/operate/internal/operatedb"
 )
 
 // DeadLetter is a row that the relay has given up.

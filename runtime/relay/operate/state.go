@@ -9,9 +9,10 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/outboxgen/outboxgen/runtime/relay"
-	"github.com/outboxgen/outboxgen/runtime/relay/operate/operatedb"
+	"github.com/outboxgen/outboxgen/runtime/relay/operate/internal/operatedb"
 )
 
 // PendingCap is where counting pending rows stops, so that asking stays cheap: a
@@ -23,7 +24,11 @@ const heldShown = 20
 
 // DB runs the queries: a connection, a pool or a transaction, whose search_path
 // leads to the outbox's tables.
-type DB = operatedb.DBTX
+type DB interface {
+	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
+}
 
 // State is how an outbox stands.
 type State struct {

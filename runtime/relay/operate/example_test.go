@@ -1,0 +1,31 @@
+package operate_test
+
+import (
+	"context"
+	"fmt"
+	"log"
+	"os"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/outboxgen/outboxgen/runtime/relay/operate"
+)
+
+// Dead letters of one event type are looked at and given another chance.
+func Example() {
+	ctx := context.Background()
+	conn, err := pgx.Connect(ctx, os.Getenv("DATABASE_URL"))
+	if err != nil {
+		log.Fatal(err)
+	}
+	chosen := operate.Filter{EventType: "shop.order_placed.v1"}
+	letters, err := operate.DeadLetters(ctx, conn, chosen, 0)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, l := range letters {
+		fmt.Println(l.EventID, l.LastError)
+	}
+	n, err := operate.Replay(ctx, conn, chosen, operate.Decision{Actor: "ann", Reason: "max.message.bytes raised"})
+	fmt.Println(n, err)
+}
