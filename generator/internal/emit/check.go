@@ -29,7 +29,7 @@ func (p *printer) hasChecks(n *ir.Named) bool {
 		return true
 	}
 	for _, f := range n.Fields {
-		if f.Const != nil || p.needsCheck(f.Type) {
+		if p.needsCheck(f.Type) {
 			return true
 		}
 	}
@@ -44,7 +44,7 @@ func (p *printer) needsCheck(t *ir.Type) bool {
 	if t.Elem != nil && p.needsCheck(t.Elem) {
 		return true
 	}
-	return t.MinLength != nil || t.MaxLength != nil || t.Pattern != nil || t.Format != "" ||
+	return t.Const != nil || t.MinLength != nil || t.MaxLength != nil || t.Pattern != nil || t.Format != "" ||
 		t.Minimum != "" || t.Maximum != "" || t.ExclusiveMinimum != "" || t.ExclusiveMaximum != "" || t.MultipleOf != "" ||
 		t.MinItems != nil || t.MaxItems != nil || t.UniqueItems || t.MinProperties != nil || t.MaxProperties != nil
 }
@@ -101,15 +101,10 @@ func (c *coder) countMembers(n *ir.Named) string {
 
 // checkField is the checks of a field.
 func (c *coder) checkField(f *ir.Field) []string {
-	if f.Const == nil && !c.needsCheck(f.Type) {
+	if !c.needsCheck(f.Type) {
 		return nil
 	}
-	check := func(v string) []string {
-		if f.Const != nil {
-			return []string{fmt.Sprintf("wire.Const(c, %s, %s, %s)", v, c.literal(f.Type, f.Const), quote(f.JSON))}
-		}
-		return c.check(f.Type, v, quote(f.JSON), 0)
-	}
+	check := func(v string) []string { return c.check(f.Type, v, quote(f.JSON), 0) }
 	v := "v." + f.Name
 	switch c.shape(f) {
 	case pointer:
@@ -119,7 +114,7 @@ func (c *coder) checkField(f *ir.Field) []string {
 		}
 		return wrapIf(v+" != nil", inner)
 	case nilable:
-		if f.Const == nil && atLeast(f.Type.MinItems) == 0 && atLeast(f.Type.MinProperties) == 0 {
+		if atLeast(f.Type.MinItems) == 0 && atLeast(f.Type.MinProperties) == 0 {
 			return check(v) // what is left holds for nil
 		}
 		return wrapIf(v+" != nil", check(v))
@@ -145,6 +140,10 @@ func wrapIf(condition string, lines []string) []string {
 func (c *coder) check(t *ir.Type, v, at string, depth int) []string {
 	var lines []string
 	add := func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) }
+	if t.Const != nil {
+		add("wire.Const(c, %s, %s, %s)", v, c.literal(t, t.Const), at)
+		return lines
+	}
 	switch t.Kind {
 	case ir.Struct:
 		if c.needsCheck(t) {

@@ -79,11 +79,24 @@ func TestKeywordsThatAreNotSupported(t *testing.T) {
 		`{type: array, contains: {type: string}}`:                            "11:20: contains is not supported yet: this version has no Go type for a schema for some of the items",
 		`{type: object, if: {required: [a]}, then: {required: [b]}}`:         "11:21: if is not supported yet: this version has no Go type for a conditional schema",
 		`{enum: [a, 1]}`:  "11:7: enum is not supported yet: this version has no Go type for an enum of mixed types",
-		`{const: {a: 1}}`: "11:7: const is not supported yet: this version has no Go type for an array, object or null as the only value",
+		`{const: {a: 1}}`: "11:7: const is not supported yet: this version has no Go type for an object as the only value",
+		`{const: null}`:   "11:7: const is not supported yet: this version has no Go type for a value that is always null",
 		`{allOf: [{type: string}, {type: integer}]}`:                                   "11:32: the parts of this combination want different types, so no value is valid",
 		`{type: array, items: {$ref: "#/properties/x"}}`:                               "11:27: this schema is part of itself without an object in between, which has no Go type; put the recursion into a property of an object",
 		`{type: object, additionalProperties: {$ref: "#/properties/x"}}`:               "11:43: this schema is part of itself without an object in between, which has no Go type; put the recursion into a property of an object",
 		`{type: object, properties: {a: true}, unevaluatedProperties: {type: string}}`: "11:44: unevaluatedProperties is not supported yet: this version has no Go type for a schema for the remaining members",
+		`{type: string, not: {const: a}}`:                                              "11:21: not is not supported yet: this version has no Go type for a negated schema",
+		`{type: integer, if: {minimum: 3}, then: {maximum: 5}}`:                        "11:22: if is not supported yet: this version has no Go type for a conditional schema",
+		`{type: string, const: 5}`:                                                     "11:28: the number 5 is not of type string, so no value is valid",
+		`{type: integer, const: 1.5}`:                                                  "11:29: the number 1.5 is not of type integer, so no value is valid",
+		`{enum: [a, b], const: c}`:                                                     "11:28: the enum does not list the string \"c\", so no value is valid",
+		`{allOf: [{const: a}, {const: b}]}`:                                            "11:35: the parts of this combination want different constants, so no value is valid",
+		`{type: number, minimum: 5, maximum: 3}`:                                       "11:42: maximum 3 leaves nothing above minimum 5, so no value is valid",
+		`{type: number, minimum: 5, exclusiveMaximum: 5}`:                              "11:51: exclusiveMaximum 5 leaves nothing above minimum 5, so no value is valid",
+		`{type: integer, exclusiveMinimum: 1, exclusiveMaximum: 2}`:                    "11:61: exclusiveMaximum 2 leaves nothing above exclusiveMinimum 1, so no value is valid",
+		`{allOf: [{type: string, minLength: 5}, {maxLength: 3}]}`:                      "11:57: maxLength 3 leaves nothing above minLength 5, so no value is valid",
+		`{type: array, minItems: 2, maxItems: 1}`:                                      "11:43: maxItems 1 leaves nothing above minItems 2, so no value is valid",
+		`{type: object, minProperties: 2, maxProperties: 1}`:                           "11:54: maxProperties 1 leaves nothing above minProperties 2, so no value is valid",
 		`{type: array, items: false}`:                                                  "11:27: no value is valid here, so there is no Go type for it",
 	} {
 		t.Run(property, func(t *testing.T) {
@@ -106,6 +119,9 @@ func TestWarnings(t *testing.T) {
 		`{type: string, pattern: '(?<=a)b'}`:                "11:30: warning: Go's regular expressions cannot say this pattern (a look-behind); Validate does not check it",
 		`{type: string, format: date-time, maxLength: 30}`:  "11:6: warning: length and pattern are not checked beside a format that has a Go type of its own; leave them out, or map the format to string under types:",
 		`{type: string, contentEncoding: quoted-printable}`: `11:21: warning: contentEncoding "quoted-printable" is not decoded; the value is the encoded string`,
+		`{type: integer, format: uint8}`:                    `11:22: warning: format "uint8" is not known; any integer passes`,
+		`{type: string, enum: [a, b, 1]}`:                   "11:34: warning: the number 1 is not of type string, so it is never valid",
+		`{type: string, enum: [a, b], maxLength: 1}`:        "11:35: warning: maxLength is not checked beside a list of values",
 	} {
 		t.Run(property, func(t *testing.T) {
 			t.Parallel()
@@ -115,6 +131,33 @@ func TestWarnings(t *testing.T) {
 			}
 			if len(generated) != 2 {
 				t.Errorf("%d files", len(generated))
+			}
+		})
+	}
+}
+
+// The data of an event is an object, and nothing at its root is lost.
+func TestEventData(t *testing.T) {
+	t.Parallel()
+	const object = "type: object\nproperties: {id: {type: string}}\n"
+	for root, want := range map[string]string{
+		"type: string\n":                                "3:1: the data of event ThingV1 is not an object; give the schema type: object",
+		"type: [object, 'null']\n":                      "3:1: the data of event ThingV1 is not an object; give the schema type: object",
+		"description: Anything.\n":                      "1:1: the data of event ThingV1 is not an object; give the schema type: object",
+		"$ref: '#/$defs/a'\n$defs:\n  a: true\n":        "5:6: the data of event ThingV1 is not an object; give the schema type: object",
+		object + "anyOf: [{required: [id]}]\n":          "5:1: anyOf is not supported yet: this version has no Go type for a union of several types",
+		object + "const: {id: a}\n":                     "5:1: const is not supported yet: this version has no Go type for an object with few possible values",
+		object + "not: {required: [id]}\n":              "5:1: not is not supported yet: this version has no Go type for a negated schema",
+		object + "minProperties: 3\nmaxProperties: 2\n": "6:16: maxProperties 2 leaves nothing above minProperties 3, so no value is valid",
+	} {
+		t.Run(root, func(t *testing.T) {
+			t.Parallel()
+			generated, found := run(t, "", map[string]string{"thing.yaml": "title: Thing\nx-outbox: {version: 1, type: thing.v1, aggregate: {type: thing}}\n" + root})
+			if diff := cmp.Diff([]string{"thing.yaml:" + want}, found); diff != "" {
+				t.Errorf("findings (-want +got):\n%s", diff)
+			}
+			if len(generated) > 0 {
+				t.Error("files were generated all the same")
 			}
 		})
 	}

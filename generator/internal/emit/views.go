@@ -146,7 +146,7 @@ func (c *coder) constructor(n *ir.Named) []string {
 	var lines []string
 	for _, f := range n.Fields {
 		v, t := "v."+f.Name, f.Type
-		value := f.Const
+		value := t.Const
 		if value == nil {
 			value = f.Default
 		}
@@ -155,7 +155,7 @@ func (c *coder) constructor(n *ir.Named) []string {
 		case value == nil && shape == plain && t.Kind == ir.Struct && c.filled[t.Named]:
 			lines = append(lines, fmt.Sprintf("%s = New%s(%s)", v, t.Named.Name, v))
 		case value == nil:
-		case f.Const != nil && shape == plain:
+		case t.Const != nil && shape == plain:
 			lines = append(lines, v+" = "+c.literal(t, value))
 		case shape == plain && t.Kind == ir.Enum && t.Named.Base == ir.String:
 			if l := c.literal(t, value); l != "" {
@@ -198,7 +198,7 @@ func (c *coder) wrapped(s shape, t *ir.Type, literal string) string {
 
 // accessor is the method that gives a field's default where it is absent.
 func (c *coder) accessor(f *ir.Field) (defaultView, bool) {
-	if f.Default == nil || f.Required || f.Const != nil {
+	if f.Default == nil || f.Required || f.Type.Const != nil {
 		return defaultView{}, false
 	}
 	literal := c.literal(f.Type, f.Default)

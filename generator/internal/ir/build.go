@@ -20,6 +20,7 @@ func Build(p *schema.Project, taken Declared, list *diag.List) *Package {
 		list:    list,
 		named:   map[*schema.Schema]*Named{},
 		merged:  map[*schema.Schema]*schema.Schema{},
+		unions:  map[*schema.Schema]*schema.Schema{},
 		byKey:   map[string]*Named{},
 		active:  map[*schema.Schema]bool{},
 		owners:  map[*schema.Document]string{},
@@ -47,8 +48,9 @@ type builder struct {
 	list    *diag.List
 	named   map[*schema.Schema]*Named
 	merged  map[*schema.Schema]*schema.Schema
-	active  map[*schema.Schema]bool // being turned into a type
-	order   []*request              // in the order of discovery
+	unions  map[*schema.Schema]*schema.Schema // a union of one branch, merged with what stands beside it
+	active  map[*schema.Schema]bool           // being turned into a type
+	order   []*request                        // in the order of discovery
 	byKey   map[string]*Named
 	owners  map[*schema.Document]string // Go name that qualifies types of the file
 	version map[*schema.Document]int    // lowest event version in the file; 0: a library
@@ -87,17 +89,34 @@ func (b *builder) event(e *schema.Event) *Named {
 	}
 	if !isObject(s) {
 		b.list.Add(diag.Finding{
-			Pos: s.Pos, ID: "event-not-object",
+			Pos: at(s, "type"), ID: "event-not-object",
 			Message: "the data of event " + e.GoName + " is not an object",
 			Hint:    "give the schema type: object",
 		})
 		return &Named{Name: e.GoName, Schema: s}
 	}
+	b.checkRoot(s)
 	n := &Named{Schema: s}
 	b.named[s] = n
 	b.order = append(b.order, &request{named: n, fixed: e.GoName, wanted: []string{e.GoName}, version: e.Version})
 	b.fill(n, s)
 	return n
+}
+
+// checkRoot reports what would be lost of a schema that is event data.
+func (b *builder) checkRoot(s *schema.Schema) {
+	for _, keyword := range []string{"anyOf", "oneOf"} {
+		if _, ok := s.At[keyword]; ok {
+			b.unsupported(s, keyword, "a union of several types")
+		}
+	}
+	for _, keyword := range []string{"const", "enum"} {
+		if _, ok := s.At[keyword]; ok {
+			b.unsupported(s, keyword, "an object with few possible values")
+		}
+	}
+	b.checkSupported(s)
+	b.satisfiable(s, "object")
 }
 
 func (b *builder) requestOf(n *Named) *request {
@@ -197,30 +216,54 @@ func (b *builder) resolve(s *schema.Schema) *schema.Schema {
 
 // withoutNull takes the null out of a union of T and null.
 func (b *builder) withoutNull(s *schema.Schema) (inner *schema.Schema, nullable bool) {
-	if slices.Contains(s.Types, "null") && len(s.Types) > 1 {
-		return s, true
+	if slices.Contains(s.Types, "null") && len(s.Types) > 1 && len(s.AnyOf)+len(s.OneOf) == 0 {
+		return s, listsNull(s)
 	}
 	for _, union := range []struct {
 		keyword  string
 		branches []*schema.Schema
 	}{{"anyOf", s.AnyOf}, {"oneOf", s.OneOf}} {
-		keyword, branches := union.keyword, union.branches
-		if len(branches) == 0 {
+		if len(union.branches) == 0 {
 			continue
 		}
-		var rest []*schema.Schema
-		for _, branch := range branches {
-			if !isNull(branch) {
-				rest = append(rest, branch)
-			}
-		}
-		if len(rest) != 1 || len(s.Properties) > 0 || s.Ref != nil || len(s.AllOf) > 0 {
-			b.unsupported(s, keyword, "a union of several types")
+		rest := slices.DeleteFunc(slices.Clone(union.branches), isNull)
+		if len(rest) != 1 || len(s.AnyOf) > 0 && len(s.OneOf) > 0 {
+			b.unsupported(s, union.keyword, "a union of several types")
 			return nil, false
 		}
-		return rest[0], len(rest) < len(branches)
+		nullable := len(rest) < len(union.branches)
+		if s.Ref == nil && !s.SaysMore(union.keyword) {
+			return rest[0], nullable
+		}
+		return b.beside(s, rest[0]), nullable && (len(s.Types) == 0 || slices.Contains(s.Types, "null")) && listsNull(s)
 	}
 	return s, false
+}
+
+// beside is the only branch of a union together with what stands beside the
+// union.
+func (b *builder) beside(s, branch *schema.Schema) *schema.Schema {
+	if both := b.unions[s]; both != nil {
+		return both
+	}
+	rest := *s
+	rest.AnyOf, rest.OneOf = nil, nil
+	both := &schema.Schema{
+		Pos: s.Pos, Doc: s.Doc, Pointer: s.Pointer, Title: s.Title,
+		AllOf: []*schema.Schema{&rest, branch}, At: map[string]diag.Pos{"allOf": s.Pos},
+	}
+	b.unions[s] = both
+	return both
+}
+
+// listsNull reports whether null is among the values that a schema lists; one
+// that lists none allows it.
+func listsNull(s *schema.Schema) bool {
+	values := s.Enum
+	if s.Const != nil {
+		values = []*schema.Value{s.Const}
+	}
+	return len(values) == 0 || slices.ContainsFunc(values, func(v *schema.Value) bool { return v.Kind == schema.Null })
 }
 
 func isNull(s *schema.Schema) bool {
@@ -235,7 +278,7 @@ func isNull(s *schema.Schema) bool {
 }
 
 func isObject(s *schema.Schema) bool {
-	return s.Bool == nil && (slices.Contains(s.Types, "object") || len(s.Types) == 0 && len(s.Properties) > 0)
+	return s.Bool == nil && (slices.Equal(s.Types, []string{"object"}) || len(s.Types) == 0 && len(s.Properties) > 0)
 }
 
 // keywords that this version does not turn into Go, with what they ask for.
@@ -284,7 +327,6 @@ var spellings = map[string][]string{
 
 // fill makes the fields of a struct.
 func (b *builder) fill(n *Named, s *schema.Schema) {
-	b.checkSupported(s)
 	n.Doc, n.Deprecated = s.Description, s.Deprecated
 	n.MinProperties, n.MaxProperties = b.count(s.MinProperties), b.count(s.MaxProperties)
 	names := newFieldNames()
@@ -321,7 +363,7 @@ func (b *builder) fill(n *Named, s *schema.Schema) {
 }
 
 // annotate takes over what stands beside a reference, or else what its target
-// says: description, default, const. The description of a named type stands
+// says: description, default. The description of a named type stands
 // at the type.
 func (b *builder) annotate(f *Field, s *schema.Schema) {
 	for s != nil {
@@ -331,9 +373,6 @@ func (b *builder) annotate(f *Field, s *schema.Schema) {
 		f.Deprecated = f.Deprecated || s.Deprecated
 		if f.Default == nil {
 			f.Default = s.Default
-		}
-		if f.Const == nil {
-			f.Const = constOf(s)
 		}
 		switch part := sole(s); {
 		case f.Type.Named != nil:
@@ -349,17 +388,6 @@ func (b *builder) annotate(f *Field, s *schema.Schema) {
 	if f.Default != nil && f.Default.Kind == schema.Null {
 		f.Default = nil // as good as absent to every reader
 	}
-}
-
-// constOf is the only value of a schema: its const, or an enum of one.
-func constOf(s *schema.Schema) *schema.Value {
-	if s.Const != nil {
-		return s.Const
-	}
-	if len(s.Enum) == 1 {
-		return s.Enum[0]
-	}
-	return nil
 }
 
 // indirect marks the fields through which a struct would hold itself.

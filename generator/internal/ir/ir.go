@@ -89,7 +89,6 @@ type Field struct {
 	Required   bool
 	Doc        string
 	Deprecated bool
-	Const      *schema.Value // nil: none
 	Default    *schema.Value // nil: none, or null
 	Pos        diag.Pos
 }
@@ -128,6 +127,9 @@ type Type struct {
 	Indirect bool
 	// Import and Name are those of an External type.
 	Import, Name string
+
+	// Const is the only value, of a String, Bool, Int or Float; nil: none.
+	Const *schema.Value
 
 	MinLength, MaxLength *int
 	Pattern              *Pattern

@@ -192,6 +192,8 @@ func (b *builder) foldTypes(m, part *schema.Schema) {
 func (b *builder) foldValues(m, part *schema.Schema) {
 	if m.Const == nil {
 		m.Const = part.Const
+	} else if part.Const != nil && part.Const.Canonical() != m.Const.Canonical() {
+		b.list.Errorf(part.Const.Pos, "all-of-conflict", "the parts of this combination want different constants, so no value is valid")
 	}
 	if m.Enum == nil {
 		m.Enum = part.Enum
@@ -202,7 +204,7 @@ func (b *builder) foldValues(m, part *schema.Schema) {
 	}
 	var both []*schema.Value
 	for _, v := range m.Enum {
-		if slices.ContainsFunc(part.Enum, func(w *schema.Value) bool { return w.Kind == v.Kind && w.Text == v.Text && w.Bool == v.Bool }) {
+		if slices.ContainsFunc(part.Enum, func(w *schema.Value) bool { return w.Canonical() == v.Canonical() }) {
 			both = append(both, v)
 		}
 	}

@@ -67,6 +67,7 @@ func floatLiteral(n *schema.Number) string {
 // integer is the type of an integer; bounds with a fraction move to the next
 // integer that meets them.
 func (b *builder) integer(s *schema.Schema) *Type {
+	b.checkFormat(s, "integer", "int32", "int64")
 	t := &Type{Kind: Int}
 	t.Minimum = bound(s.Minimum, math.MinInt64, ceil)
 	t.Maximum = bound(s.Maximum, math.MaxInt64, floor)

@@ -37,18 +37,19 @@ func (b *builder) plain(s *schema.Schema, at context) *Type {
 		}
 		return &Type{}
 	}
+	b.checkSupported(s)
 	kind, ok := b.kind(s)
 	if !ok {
 		return &Type{}
 	}
-	if constOf(s) == nil && len(s.Enum) > 0 {
-		return b.enum(s, at)
+	b.satisfiable(s, kind)
+	if s.Const != nil || len(s.Enum) > 0 {
+		return b.listed(s, kind, at)
 	}
 	switch kind {
 	case "object":
 		return b.object(s, at)
 	case "array":
-		b.checkSupported(s)
 		t := &Type{Kind: Slice, UniqueItems: s.UniqueItems, MinItems: b.count(s.MinItems), MaxItems: b.count(s.MaxItems)}
 		t.Elem = &Type{Nullable: true}
 		if s.Items != nil {
@@ -60,6 +61,7 @@ func (b *builder) plain(s *schema.Schema, at context) *Type {
 	case "integer":
 		return b.integer(s)
 	case "number":
+		b.checkFormat(s, "number", "float", "double")
 		return &Type{
 			Kind:             Float,
 			Minimum:          floatLiteral(s.Minimum),
@@ -71,8 +73,14 @@ func (b *builder) plain(s *schema.Schema, at context) *Type {
 	case "boolean":
 		return &Type{Kind: Bool}
 	default:
-		b.checkSupported(s)
 		return &Type{}
+	}
+}
+
+// checkFormat warns of a format of numbers that nothing comes of.
+func (b *builder) checkFormat(s *schema.Schema, kind string, known ...string) {
+	if s.Format != "" && !slices.Contains(known, s.Format) {
+		b.list.Warnf(at(s, "format"), "format-not-checked", "format %q is not known; any %s passes", s.Format, kind)
 	}
 }
 
@@ -117,43 +125,6 @@ func (b *builder) kind(s *schema.Schema) (string, bool) {
 		}
 	}
 	return "", true
-}
-
-func valuesOf(s *schema.Schema) []*schema.Value {
-	if s.Const != nil {
-		return []*schema.Value{s.Const}
-	}
-	return slices.DeleteFunc(slices.Clone(s.Enum), func(v *schema.Value) bool { return v.Kind == schema.Null })
-}
-
-func (b *builder) kindOfValues(s *schema.Schema, values []*schema.Value) (string, bool) {
-	kind := values[0].Kind
-	for _, v := range values {
-		if v.Kind != kind {
-			b.unsupported(s, "enum", "an enum of mixed types")
-			return "", false
-		}
-	}
-	switch kind {
-	case schema.String:
-		return "string", true
-	case schema.Bool:
-		return "boolean", true
-	case schema.NumberKind:
-		for _, v := range values {
-			if _, ok := wholeNumber(v.Text); !ok {
-				return "number", true
-			}
-		}
-		return "integer", true
-	default:
-		keyword := "enum"
-		if s.Const != nil {
-			keyword = "const"
-		}
-		b.unsupported(s, keyword, "an array, object or null as the only value")
-		return "", false
-	}
 }
 
 // text is the type of a string: a real one where its format has one.
@@ -208,7 +179,6 @@ func (b *builder) object(s *schema.Schema, at context) *Type {
 	if len(s.Properties) > 0 || len(s.Required) > 0 || closes(s) {
 		return &Type{Kind: Struct, Named: b.structOf(s, at)}
 	}
-	b.checkSupported(s)
 	t := &Type{Kind: Object, MinProperties: b.count(s.MinProperties), MaxProperties: b.count(s.MaxProperties)}
 	extra := s.AdditionalProperties
 	if extra == nil || extra.Bool != nil {
@@ -240,44 +210,4 @@ func (b *builder) structOf(s *schema.Schema, at context) *Named {
 	b.order = append(b.order, b.request(n, at))
 	b.fill(n, s)
 	return n
-}
-
-// enum is a named type with one constant for each value.
-func (b *builder) enum(s *schema.Schema, at context) *Type {
-	nullable := slices.ContainsFunc(s.Enum, func(v *schema.Value) bool { return v.Kind == schema.Null })
-	values := valuesOf(s)
-	kind, ok := b.kindOfValues(s, values)
-	if !ok {
-		return &Type{}
-	}
-	if kind != "string" && kind != "integer" {
-		b.unsupported(s, "enum", "an enum of "+kind+"s")
-		return &Type{}
-	}
-	if n := b.named[s]; n != nil {
-		return &Type{Kind: Enum, Named: n, Nullable: nullable}
-	}
-	key := b.key(s, at)
-	if n := b.byKey[key]; n != nil {
-		b.named[s] = n
-		return &Type{Kind: Enum, Named: n, Nullable: nullable}
-	}
-	n := &Named{Schema: s, Doc: s.Description, Deprecated: s.Deprecated, Base: String}
-	if kind == "integer" {
-		n.Base = Int
-	}
-	seen := map[string]bool{}
-	for _, v := range values {
-		literal := strconv.Quote(v.Text)
-		if n.Base == Int {
-			literal, _ = wholeNumber(v.Text)
-		}
-		if !seen[literal] {
-			seen[literal] = true
-			n.Enum = append(n.Enum, EnumValue{Name: v.Text, Literal: literal})
-		}
-	}
-	b.named[s], b.byKey[key] = n, n
-	b.order = append(b.order, b.request(n, at))
-	return &Type{Kind: Enum, Named: n, Nullable: nullable}
 }

@@ -44,7 +44,7 @@ type builder struct {
 // schema reads the schema v, which stands at pointer. nil: it was reported.
 func (b *builder) schema(v *Value, pointer string) *Schema {
 	if v.Kind != Object && v.Kind != Bool {
-		b.list.Errorf(v.Pos, "wrong-type", "a schema must be an object, true or false; this is %s", v.describe())
+		b.list.Errorf(v.Pos, "wrong-type", "a schema must be an object, true or false; this is %s", v.Describe())
 		return nil
 	}
 	if len(pointer) > maxPointer {

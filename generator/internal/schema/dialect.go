@@ -145,7 +145,7 @@ func exclusive(field func(*Schema) **Number) func(*builder, *Schema, Member) {
 		case m.Value.Kind == Bool:
 			f := diag.Finding{
 				Pos: m.Value.Pos, ID: "other-dialect",
-				Message: fmt.Sprintf("%s must be a number, this is %s, the form of draft-04", m.Name, m.Value.describe()),
+				Message: fmt.Sprintf("%s must be a number, this is %s, the form of draft-04", m.Name, m.Value.Describe()),
 				Hint:    "leave it out",
 			}
 			if m.Value.Bool {

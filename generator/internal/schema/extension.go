@@ -73,7 +73,7 @@ func (r *reader) version(v *Value) *Number {
 			return &Number{Text: whole, Pos: v.Pos}
 		}
 	}
-	r.list.Errorf(v.Pos, "bad-version", "version must be a whole number from 1 to %d, this is %s", maxEventVersion-1, v.describe())
+	r.list.Errorf(v.Pos, "bad-version", "version must be a whole number from 1 to %d, this is %s", maxEventVersion-1, v.Describe())
 	return nil
 }
 
@@ -150,7 +150,7 @@ func (r *reader) pointer(v *Value, name string) *Name {
 		if v.Kind == Null && name == "aggregate.id" {
 			hint = "; leave it out to pass the id to the insert function"
 		}
-		r.list.Errorf(v.Pos, "wrong-type", "%s must be a JSON Pointer such as /entity_id, this is %s%s", name, v.describe(), hint)
+		r.list.Errorf(v.Pos, "wrong-type", "%s must be a JSON Pointer such as /entity_id, this is %s%s", name, v.Describe(), hint)
 		return nil
 	}
 	tokens, problem := pointerTokens(v.Text)
@@ -173,7 +173,7 @@ func (r *reader) oneOf(v *Value, name string, choices []string) *Name {
 		return &Name{Text: v.Text, Pos: v.Pos}
 	}
 	f := diag.Finding{Pos: v.Pos, ID: "bad-choice", Message: fmt.Sprintf("%s must be one of %s; this is %s",
-		name, strings.Join(choices, ", "), v.describe())}
+		name, strings.Join(choices, ", "), v.Describe())}
 	if v.Kind == String {
 		f.Hint = diag.DidYouMean(v.Text, choices)
 	}

@@ -119,11 +119,11 @@ func ignored(*builder, *Schema, Member) {}
 
 // wrong reports a keyword whose value has the wrong type.
 func (b *builder) wrong(m Member, wanted string) {
-	b.list.Errorf(m.Value.Pos, "wrong-type", "%s must be %s, this is %s", m.Name, wanted, m.Value.describe())
+	b.list.Errorf(m.Value.Pos, "wrong-type", "%s must be %s, this is %s", m.Name, wanted, m.Value.Describe())
 }
 
-// describe is a value as a message names it.
-func (v *Value) describe() string {
+// Describe is a value as a message names it.
+func (v *Value) Describe() string {
 	switch v.Kind {
 	case Null:
 		return "null"
@@ -283,7 +283,7 @@ func enum(b *builder, s *Schema, m Member) {
 		key := v.Canonical()
 		if other, dup := seen[key]; dup {
 			b.discouraged(diag.Finding{Pos: v.Pos, ID: "duplicate-enum", Message: fmt.Sprintf(
-				"the enum lists %s twice; the first is at line %d, column %d", v.describe(), other.Line, other.Col)})
+				"the enum lists %s twice; the first is at line %d, column %d", v.Describe(), other.Line, other.Col)})
 			continue
 		}
 		seen[key] = v.Pos
@@ -311,7 +311,7 @@ func (b *builder) names(m Member) []Name {
 	for _, v := range m.Value.Items {
 		switch {
 		case v.Kind != String:
-			b.list.Errorf(v.Pos, "wrong-type", "%s lists names, this is %s", m.Name, v.describe())
+			b.list.Errorf(v.Pos, "wrong-type", "%s lists names, this is %s", m.Name, v.Describe())
 		case seen[v.Text]:
 			b.list.Errorf(v.Pos, "duplicate-name", "%s is listed twice", diag.Quote(v.Text))
 		default:
@@ -331,7 +331,7 @@ func quoted(m Member) Member {
 func required(b *builder, s *Schema, m Member) {
 	if m.Value.Kind == Bool {
 		b.list.Add(diag.Finding{
-			Pos: m.Value.Pos, ID: "wrong-type", Message: "required must be an array of names, this is " + m.Value.describe(),
+			Pos: m.Value.Pos, ID: "wrong-type", Message: "required must be an array of names, this is " + m.Value.Describe(),
 			Hint: "list the property in the required array of the object around it",
 		})
 		return

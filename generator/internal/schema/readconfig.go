@@ -61,7 +61,7 @@ func (r *configReader) version(v *Value) {
 			return
 		}
 	}
-	r.list.Errorf(v.Pos, "bad-version", "version must be 1, the only version of the config there is; this is %s", v.describe())
+	r.list.Errorf(v.Pos, "bad-version", "version must be 1, the only version of the config there is; this is %s", v.Describe())
 }
 
 func (r *configReader) choice(to *string, v *Value, name string, choices []string) {
@@ -77,7 +77,7 @@ func (r *configReader) schemas(v *Value) {
 	}
 	for _, item := range v.Items {
 		if item.Kind != String {
-			r.list.Errorf(item.Pos, "wrong-type", "schemas lists patterns such as schemas/**/*.yaml, this is %s", item.describe())
+			r.list.Errorf(item.Pos, "wrong-type", "schemas lists patterns such as schemas/**/*.yaml, this is %s", item.Describe())
 			continue
 		}
 		r.c.Schemas = append(r.c.Schemas, item.Text)
@@ -190,7 +190,7 @@ func (r *configReader) types(v *Value) {
 	}
 	for _, m := range v.Members {
 		if m.Value.Kind != String || !isGoType(m.Value.Text) {
-			r.list.Errorf(m.Value.Pos, "bad-type", "a Go type is written import/path.Name, or is one of Go's own; this is %s", m.Value.describe())
+			r.list.Errorf(m.Value.Pos, "bad-type", "a Go type is written import/path.Name, or is one of Go's own; this is %s", m.Value.Describe())
 			continue
 		}
 		r.c.Types = append(r.c.Types, TypeMapping{Match: m.Name, Type: m.Value.Text, Pos: m.Pos})
@@ -232,7 +232,7 @@ func (r *configReader) events(v *Value) {
 						hint = goname.Title(v.Text)
 					}
 					r.list.Add(diag.Finding{
-						Pos: v.Pos, ID: "bad-name", Message: "name must be an exported Go identifier, this is " + v.describe(),
+						Pos: v.Pos, ID: "bad-name", Message: "name must be an exported Go identifier, this is " + v.Describe(),
 						Hint: strings.TrimSuffix("write "+hint, "write "),
 					})
 					return

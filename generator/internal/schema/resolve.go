@@ -308,7 +308,7 @@ func (l *loader) lazy(r *resource, tokens []string) (*Schema, *failure) {
 		return nil, f
 	}
 	if v.Kind != Object && v.Kind != Bool {
-		return nil, &failure{id: "not-a-schema", message: fmt.Sprintf("%s leads to %s, not to a schema", diag.Quote("#"+pointer), v.describe())}
+		return nil, &failure{id: "not-a-schema", message: fmt.Sprintf("%s leads to %s, not to a schema", diag.Quote("#"+pointer), v.Describe())}
 	}
 	if f := l.insideKeyword(u, all); f != nil {
 		return nil, f

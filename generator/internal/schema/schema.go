@@ -1,6 +1,10 @@
 package schema
 
-import "github.com/outboxgen/outboxgen/generator/internal/diag"
+import (
+	"slices"
+
+	"github.com/outboxgen/outboxgen/generator/internal/diag"
+)
 
 // Schema is one JSON Schema, whatever dialect it was written in, in the terms
 // of 2020-12: older spellings (definitions, array-form items, boolean
@@ -254,13 +258,16 @@ func (s *Schema) Resolved() *Schema {
 // OnlyRef reports whether s says nothing beyond its $ref that bears on values:
 // annotations and definitions may stand beside it.
 func (s *Schema) OnlyRef() bool {
-	if s.Ref == nil {
-		return false
-	}
+	return s.Ref != nil && !s.SaysMore()
+}
+
+// SaysMore reports whether s says anything that bears on values beside a $ref
+// and the keywords given.
+func (s *Schema) SaysMore(than ...string) bool {
 	for name := range s.At {
-		if !besideRef(name) {
-			return false
+		if !besideRef(name) && !slices.Contains(than, name) {
+			return true
 		}
 	}
-	return true
+	return false
 }

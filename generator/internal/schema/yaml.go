@@ -271,7 +271,7 @@ func (y *yamlReader) key(n *yaml.Node) (string, bool) {
 		y.done[n] = converted{value: &v, size: 1, depth: 1}
 	}
 	if ok && v.Kind != String {
-		y.complain(pos, "yaml-key", "a member name must be a string, this is %s; write it in quotes", v.describe())
+		y.complain(pos, "yaml-key", "a member name must be a string, this is %s; write it in quotes", v.Describe())
 		return "", false
 	}
 	return v.Text, ok

@@ -42,7 +42,8 @@ func TestAgreementWithAValidator(t *testing.T) {
 	}{
 		"constraints": {"testdata/golden/constraints", "schemas/constraints.yaml", verdict[constraints.ConstraintsV1], []string{
 			`{"id":"ÅÄ","code":"12 A","low":3,"high":10,"above":1,"below":0.99,"even":4,"halves":-3,"cents":0.07,"few":["a","b"],"parts":[{"name":"åäö"},{"name":"x","tags":["y"]}],
-			"grid":[[],[0]],"labels":{"a":"b"},"level":2,"colour":"","colours":["cyan"],"mail":"a@b.se","always":"yes-please","answer":42,"half":0.5,"truth":true,"only":"one"}`,
+			"grid":[[],[0]],"labels":{"a":"b"},"level":2,"colour":"","colours":["cyan"],"mail":"a@b.se","always":"yes-please","answer":42,"half":0.5,"truth":true,"only":"one",
+			"oks":["ok"],"threes":{"x":3},"limited":"abc","listed":"a","maybe":"a","day":"2024-02-29"}`,
 		}},
 		"presence": {"testdata/golden/presence", "schemas/presence.yaml", verdict[presence.PresenceV1], []string{
 			"{" + required + `,"opt_text":"a","opt_list":["a"],"opt_dict":{"a":1},"opt_free":{"a":[1]},"opt_part":{"name":"a"},"opt_any":{"x":1},"opt_null_text":"a","opt_null_list":["a"],

@@ -36,6 +36,12 @@ type ConstraintsV1 struct {
 	Half    *float64                  `json:"half,omitzero"`
 	Truth   *bool                     `json:"truth,omitzero"`
 	Only    *string                   `json:"only,omitzero"`
+	Oks     []string                  `json:"oks,omitzero"`
+	Threes  map[string]int64          `json:"threes,omitzero"`
+	Limited outbox.Nullable[string]   `json:"limited,omitzero"`
+	Listed  *ConstraintsV1Listed      `json:"listed,omitzero"`
+	Maybe   outbox.Nullable[string]   `json:"maybe,omitzero"`
+	Day     *string                   `json:"day,omitzero"`
 	// Unknown keeps the members that the schema does not name.
 	Unknown wire.Unknown `json:"-"`
 }
@@ -57,6 +63,12 @@ func NewConstraintsV1(v ConstraintsV1) ConstraintsV1 {
 	}
 	if v.Only == nil {
 		v.Only = new("one")
+	}
+	if v.Maybe.IsZero() {
+		v.Maybe = outbox.Value("a")
+	}
+	if v.Day == nil {
+		v.Day = new("2024-02-29")
 	}
 	return v
 }
@@ -128,6 +140,18 @@ func decodeConstraintsV1(d *wire.Decoder) ConstraintsV1 {
 			v.Truth = wire.Optional(d, (*wire.Decoder).Bool)
 		case "only":
 			v.Only = wire.Optional(d, (*wire.Decoder).String)
+		case "oks":
+			v.Oks = wire.Slice(d, (*wire.Decoder).String)
+		case "threes":
+			v.Threes = wire.Map(d, (*wire.Decoder).Int)
+		case "limited":
+			v.Limited = nullable(d, (*wire.Decoder).String)
+		case "listed":
+			v.Listed = wire.Optional(d, wire.Text[ConstraintsV1Listed])
+		case "maybe":
+			v.Maybe = nullable(d, (*wire.Decoder).String)
+		case "day":
+			v.Day = wire.Optional(d, (*wire.Decoder).String)
 		default:
 			o.Unknown(&v.Unknown)
 		}
@@ -169,6 +193,16 @@ func encodeConstraintsV1(e *wire.Encoder, v ConstraintsV1) {
 	wire.PutOptional(e, "half", v.Half, (*wire.Encoder).Float)
 	wire.PutOptional(e, "truth", v.Truth, (*wire.Encoder).Bool)
 	wire.PutOptional(e, "only", v.Only, (*wire.Encoder).String)
+	if v.Oks != nil {
+		wire.PutSlice(e.Name("oks"), v.Oks, (*wire.Encoder).String)
+	}
+	if v.Threes != nil {
+		wire.PutMap(e.Name("threes"), v.Threes, (*wire.Encoder).Int)
+	}
+	wire.PutNullable(e, "limited", v.Limited, (*wire.Encoder).String)
+	wire.PutOptional(e, "listed", v.Listed, wire.PutText[ConstraintsV1Listed])
+	wire.PutNullable(e, "maybe", v.Maybe, (*wire.Encoder).String)
+	wire.PutOptional(e, "day", v.Day, (*wire.Encoder).String)
 	e.Unknown(v.Unknown)
 	e.End()
 }
@@ -253,11 +287,30 @@ func (v *ConstraintsV1) check(c *wire.Checker) {
 	if v.Only != nil {
 		wire.Const(c, *v.Only, "one", "only")
 	}
+	for i, item := range v.Oks {
+		wire.Const(c, item, "ok", "oks", i)
+	}
+	for key, value := range v.Threes {
+		wire.Const(c, value, 3, "threes", key)
+	}
+	if x, ok := v.Limited.Get(); ok {
+		wire.MaxLength(c, x, 3, "limited")
+	}
+	if v.Listed != nil {
+		c.Enum(v.Listed.Valid(), "listed")
+	}
+	if x, ok := v.Maybe.Get(); ok {
+		wire.Const(c, x, "a", "maybe")
+	}
+	if v.Day != nil {
+		wire.Const(c, *v.Day, "2024-02-29", "day")
+	}
 	n := 1 + wire.Count(
 		v.Code != nil, v.Low != nil, v.High != nil, v.Above != nil, v.Below != nil, v.Even != nil,
 		v.Halves != nil, v.Cents != nil, v.Few != nil, v.Parts != nil, v.Grid != nil, v.Labels != nil,
 		v.Level != nil, v.Colour != nil, v.Colours != nil, v.Mail != nil, v.Always != nil, v.Answer != nil,
-		v.Half != nil, v.Truth != nil, v.Only != nil,
+		v.Half != nil, v.Truth != nil, v.Only != nil, v.Oks != nil, v.Threes != nil, !v.Limited.IsZero(),
+		v.Listed != nil, !v.Maybe.IsZero(), v.Day != nil,
 	) + len(v.Unknown)
 	c.MinProperties(n, 2)
 	c.MaxProperties(n, 40)
@@ -422,6 +475,24 @@ const (
 func (v ConstraintsV1ColourType) Valid() bool {
 	switch v {
 	case ConstraintsV1ColourTypeCyan, ConstraintsV1ColourTypeMagenta:
+		return true
+	}
+	return false
+}
+
+// ConstraintsV1Listed is part of the event schemas.
+type ConstraintsV1Listed string
+
+// The values of ConstraintsV1Listed.
+const (
+	ConstraintsV1ListedA ConstraintsV1Listed = "a"
+	ConstraintsV1ListedB ConstraintsV1Listed = "b"
+)
+
+// Valid reports whether the schema lists the value.
+func (v ConstraintsV1Listed) Valid() bool {
+	switch v {
+	case ConstraintsV1ListedA, ConstraintsV1ListedB:
 		return true
 	}
 	return false

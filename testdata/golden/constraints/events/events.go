@@ -8,6 +8,7 @@ import (
 	"context"
 
 	outbox "github.com/outboxgen/outboxgen/runtime"
+	"github.com/outboxgen/outboxgen/runtime/wire"
 	"github.com/outboxgen/outboxgen/testdata/golden/huleedu/events/outboxdb"
 )
 
@@ -59,4 +60,12 @@ func insertRows(ctx context.Context, db outbox.DBTX, rows []outbox.Row) (int64, 
 		p.Headers = append(p.Headers, r.Headers)
 	}
 	return q.InsertEvents(ctx, p)
+}
+
+// nullable reads a value or null.
+func nullable[T any](d *wire.Decoder, read func(*wire.Decoder) T) outbox.Nullable[T] {
+	if d.Null() {
+		return outbox.Null[T]()
+	}
+	return outbox.Value(read(d))
 }
