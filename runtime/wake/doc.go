@@ -8,7 +8,7 @@
 //
 // # The writer's end
 //
-// [Redis] and [Postgres] make a waker for outbox.Options. An outbox.Outbox calls
+// [Redis], [RedisLazy] and [Postgres] make a waker for outbox.Options. An outbox.Outbox calls
 // it from one goroutine, with a timeout, and lets the commits of a busy moment
 // share a wake-up.
 //

@@ -1,9 +1,11 @@
 package wake
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/redis/rueidis"
@@ -23,23 +25,78 @@ func RedisKey(service string) string { return "outbox:wake:" + service }
 
 // RedisWaker sends wake-ups by Redis. It is safe for concurrent use.
 type RedisWaker struct {
-	client rueidis.Client
-	key    string
+	key     string
+	options rueidis.ClientOption // of its own client, if it makes one
+
+	mu     sync.Mutex
+	client rueidis.Client // nil: not made yet
+	own    bool           // the client is the waker's own
+	closed bool
 }
 
 // Redis returns a waker for the outbox of the service. The client stays the
-// caller's, to share and to close.
+// caller's, to share and to close. A service that has to start while Redis is
+// away, when no client can be made, uses RedisLazy.
 func Redis(client rueidis.Client, service string) *RedisWaker {
 	return &RedisWaker{client: client, key: RedisKey(service)}
+}
+
+// RedisLazy is Redis with a client of the waker's own, which it makes at the
+// first wake-up that finds Redis there; so Redis may be away when the service
+// starts. Close it at the end.
+func RedisLazy(redis rueidis.ClientOption, service string) *RedisWaker {
+	redis.DisableCache = true // nothing is cached, so older servers and proxies will do
+	return &RedisWaker{options: redis, own: true, key: RedisKey(service)}
+}
+
+// Close closes the client of RedisLazy; after it, Wake returns ErrClosed. It does
+// nothing to the client that was given to Redis.
+func (w *RedisWaker) Close() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.own || w.closed {
+		return
+	}
+	w.closed = true
+	if w.client != nil {
+		w.client.Close()
+	}
+}
+
+// connected is the client, made now if need be, within the time that ctx leaves.
+func (w *RedisWaker) connected(ctx context.Context) (rueidis.Client, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.closed {
+		return nil, ErrClosed
+	}
+	if w.client != nil {
+		return w.client, nil
+	}
+	options := w.options
+	if deadline, ok := ctx.Deadline(); ok {
+		left := max(time.Until(deadline), time.Millisecond)
+		options.Dialer.Timeout = min(cmp.Or(options.Dialer.Timeout, left), left)
+	}
+	client, err := rueidis.NewClient(options)
+	if err != nil {
+		return nil, fmt.Errorf("wake: connect to Redis: %w", err)
+	}
+	w.client = client
+	return client, nil
 }
 
 // Wake leaves one wake-up in the list, or hands it to the relay that waits there,
 // in one round trip. It tries once more on a connection that turns out to be
 // dead: pushing twice does no harm.
 func (w *RedisWaker) Wake(ctx context.Context) error {
-	err := w.push(ctx)
+	client, err := w.connected(ctx)
+	if err != nil {
+		return err
+	}
+	err = w.push(ctx, client)
 	if _, answered := rueidis.IsRedisErr(err); err != nil && !answered && ctx.Err() == nil {
-		err = w.push(ctx)
+		err = w.push(ctx, client)
 	}
 	if err != nil {
 		return fmt.Errorf("wake: push to the Redis list %s: %w", w.key, err)
@@ -47,9 +104,9 @@ func (w *RedisWaker) Wake(ctx context.Context) error {
 	return nil
 }
 
-func (w *RedisWaker) push(ctx context.Context) error {
-	b := w.client.B()
-	for _, r := range w.client.DoMulti(ctx,
+func (w *RedisWaker) push(ctx context.Context, client rueidis.Client) error {
+	b := client.B()
+	for _, r := range client.DoMulti(ctx,
 		b.Lpush().Key(w.key).Element("1").Build(),
 		b.Ltrim().Key(w.key).Start(0).Stop(0).Build(),
 		b.Expire().Key(w.key).Seconds(int64(redisExpiry/time.Second)).Build(),

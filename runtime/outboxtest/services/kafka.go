@@ -27,6 +27,7 @@ type KafkaCluster struct {
 
 	own     kafkaServer // nil for the one that KAFKA_BROKERS names
 	control bool        // whether Stop, Kill and Start are allowed
+	down    bool        // between Stop or Kill and Start
 }
 
 // kafkaServer is one of our own: a JVM, or kfake behind a gate.
@@ -204,6 +205,7 @@ func (k *KafkaCluster) Stop() error {
 	if !k.control {
 		return errShared("Kafka", "services.PrivateKafka(t) or services.KFake(t)")
 	}
+	k.down = true
 	return k.own.stop()
 }
 
@@ -212,6 +214,7 @@ func (k *KafkaCluster) Kill() error {
 	if !k.control {
 		return errShared("Kafka", "services.PrivateKafka(t) or services.KFake(t)")
 	}
+	k.down = true
 	return k.own.kill()
 }
 
@@ -224,6 +227,7 @@ func (k *KafkaCluster) Start(ctx context.Context) error {
 	if err := k.own.start(ctx); err != nil {
 		return err
 	}
+	k.down = false
 	return k.ping(ctx)
 }
 
@@ -303,10 +307,10 @@ func (k *KafkaCluster) CreateTopic(t testing.TB, name string, partitions int32, 
 	if err != nil {
 		t.Fatalf("services: create the topic %s: %v", name, err)
 	}
-	if k.control {
-		return // it goes with the cluster
-	}
 	t.Cleanup(func() {
+		if k.down {
+			return // it goes with the cluster
+		}
 		ctx, cancel := context.WithTimeout(context.Background(), startLimit)
 		defer cancel()
 		err := k.admin(func(admin *kadm.Client) error {

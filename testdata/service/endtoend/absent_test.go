@@ -1,0 +1,143 @@
+package endtoend_test
+
+import (
+	"os"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/redis/rueidis"
+
+	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
+	"github.com/outboxgen/outboxgen/runtime/relay"
+	"github.com/outboxgen/outboxgen/runtime/wake"
+	"github.com/outboxgen/outboxgen/testdata/service/events"
+)
+
+// absence is how long Kafka is away: OUTBOXGEN_ABSENCE, such as 60s, or a few
+// seconds.
+func absence(t *testing.T) time.Duration {
+	t.Helper()
+	text := os.Getenv("OUTBOXGEN_ABSENCE")
+	if text == "" {
+		return 3 * time.Second
+	}
+	d, err := time.ParseDuration(text)
+	must(t, err)
+	return d
+}
+
+// There is no Kafka when the events are inserted, and none for a while after that.
+// When it comes, without the topic at first, everything arrives, and no row has
+// paid for the wait.
+func TestKafkaAbsentAtInsert(t *testing.T) {
+	services.EachPrivateKafka(t, func(t *testing.T, k *services.KafkaCluster) {
+		services.EachPostgres(t, func(t *testing.T, pg *services.PG) {
+			must(t, k.Stop())
+			p := newPath(t, pg, k, nil)
+			p.relay()
+			p.gradeAll([]string{"b-1", "b-2"}, 40)
+			time.Sleep(absence(t)) // this is the absence
+			rows := p.rows()
+			if len(rows) != 80 {
+				t.Fatalf("%d rows, want 80", len(rows))
+			}
+			p.eventually("no row is published", `select count(published_at) = 0 from event_outbox`)
+			p.requireNothingCounted()
+
+			began := time.Now()
+			must(t, k.Start(t.Context()))
+			started := time.Now()
+			k.CreateTopic(t, topic, 3)
+			p.gradeAll([]string{"b-3"}, 8)
+			p.published(88)
+			t.Logf("Kafka was away for %s and took %s to start; everything was there %s later",
+				absence(t), started.Sub(began).Round(time.Millisecond), time.Since(started).Round(time.Millisecond))
+			p.requireNothingCounted()
+			p.consume(p.journal(), topic)
+			p.handled(88)
+		})
+	})
+}
+
+// redisPath is a path on which the relay is woken by Redis alone: between polls
+// pass ten seconds, unless poll says otherwise.
+func redisPath(t *testing.T, pg *services.PG, k *services.KafkaCluster, addr string, poll time.Duration) *path {
+	t.Helper()
+	option := rueidis.ClientOption{InitAddress: []string{addr}}
+	waker := wake.RedisLazy(option, events.Service)
+	t.Cleanup(waker.Close)
+	p := newPath(t, pg, k, waker)
+	p.relay(func(cfg *relay.Config) {
+		cfg.Wake = wake.RedisSource(option, events.Service, wake.SourceOptions{Logger: quiet()})
+		cfg.PollMin, cfg.PollMax = poll, poll
+	})
+	return p
+}
+
+// Redis is not there, neither for the service nor for the relay: both start, and
+// everything arrives by polling.
+func TestRedisAbsent(t *testing.T) {
+	services.EachPostgres(t, func(t *testing.T, pg *services.PG) {
+		k := services.KFake(t)
+		k.CreateTopic(t, topic, 3)
+		redis := services.PrivateRedis(t)
+		must(t, redis.Kill())
+		p := redisPath(t, pg, k, redis.Addr, 100*time.Millisecond)
+		p.gradeAll([]string{"b-1"}, 20)
+		p.published(20)
+		p.consume(p.journal(), topic)
+		p.handled(20)
+	})
+}
+
+// Redis wakes the relay long before its next poll; it is killed, and everything
+// arrives by polling; it comes back, and wakes the relay again.
+func TestRedisKilledAndBack(t *testing.T) {
+	services.EachPostgres(t, func(t *testing.T, pg *services.PG) {
+		k := services.KFake(t)
+		k.CreateTopic(t, topic, 3)
+		redis := services.PrivateRedis(t)
+		const poll = 5 * time.Second
+		p := redisPath(t, pg, k, redis.Addr, poll)
+		must(t, p.grade.CreateBatch(t.Context(), "b-1"))
+		p.consume(p.journal(), topic)
+		n := 0
+		grade := func() time.Duration {
+			t.Helper()
+			began := time.Now()
+			_, err := p.grade.Grade(t.Context(), "b-1", uuid.New(), 0.5)
+			must(t, err)
+			n++
+			p.published(n)
+			return time.Since(began)
+		}
+		grade() // perhaps by the poll at the start
+		// A wake-up is taken at once. That two of three came soon shows that they
+		// did not wait for the poll.
+		wakes := func(when string) {
+			t.Helper()
+			soon := 0
+			var took []time.Duration
+			for range 3 {
+				d := grade()
+				took = append(took, d)
+				if d < poll/2 {
+					soon++
+				}
+			}
+			if soon < 2 {
+				t.Errorf("%s: the rows took %v, as if nobody had woken the relay", when, took)
+			}
+		}
+		wakes("Redis is there")
+		must(t, redis.Kill())
+		for range 2 {
+			grade()
+		}
+		must(t, redis.Start(t.Context()))
+		grade() // by a poll, or by the new connection
+		wakes("Redis is back")
+		p.handled(n)
+	})
+}
