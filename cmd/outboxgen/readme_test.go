@@ -65,7 +65,10 @@ func TestReadme(t *testing.T) {
 		t.Fatalf("a step failed: %v", err)
 	}
 	const line = `1 line(s), first "tea"`
-	waitFor(t, 2*time.Minute, func() bool { return strings.Count(backgroundLogs(dir), line) >= 2 })
+	waitFor(t, 2*time.Minute, func() bool { return strings.Contains(backgroundLogs(dir), line) })
+	if first := `"sku":"tea"`; !strings.Contains(output.String(), first) {
+		t.Errorf("the first look printed no record with %s", first)
+	}
 }
 
 // readmeScript turns the README's ten minutes into one shell script.
