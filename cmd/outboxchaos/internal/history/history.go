@@ -1,0 +1,210 @@
+// Package history remembers what writers committed and what was read from Kafka,
+// and decides whether the relay kept its promise.
+//
+// It takes four kinds of facts: transactions (the events of each, and how it
+// ended), deliveries (records, by topic, partition and offset), journals (what
+// each relay instance sent, and what it settled), and the end of the run. Nothing
+// is decided before the end, since a record may be read before its writer knows
+// that it has committed.
+package history
+
+import (
+	"cmp"
+	"sync"
+
+	"github.com/google/uuid"
+)
+
+// Event is one event that a writer inserted.
+type Event struct {
+	ID uuid.UUID
+	// Topic and Key are the record's. Events without a key have no order.
+	Topic string
+	Key   string
+	Keyed bool
+	// N counts the events of the topic and key. The writer draws it under the lock
+	// that covers the key, so it says in which order they were committed.
+	N int64
+	// Sum is of the record's value: see [Sum].
+	Sum uint64
+	// Dropped is true when a savepoint was rolled back around the event.
+	Dropped bool
+	// Poison is true when the event cannot be sent as it is. It may be given up, and
+	// no order is promised around it.
+	Poison bool
+}
+
+// Outcome is how a transaction ended.
+type Outcome uint8
+
+// The outcomes.
+const (
+	RolledBack Outcome = iota
+	Committed
+	// Unknown is what a writer saw when the connection broke after COMMIT was sent.
+	// The end of the run decides.
+	Unknown
+)
+
+func (o Outcome) String() string {
+	return [...]string{"rolled back", "committed", "of unknown outcome"}[o]
+}
+
+// Label says in which term, and in which wave of it, a record was sent, and from
+// which row. The relay instances of a run put it on their records.
+type Label struct {
+	Epoch int64
+	Wave  int64
+	Seq   int64
+}
+
+func (l Label) compare(o Label) int {
+	return cmp.Or(cmp.Compare(l.Epoch, o.Epoch), cmp.Compare(l.Wave, o.Wave))
+}
+
+// Delivery is one record in Kafka.
+type Delivery struct {
+	ID          uuid.UUID
+	Topic       string
+	Key         string
+	Keyed       bool
+	Incarnation int // of the topic: how often it was made again
+	Partition   int32
+	Offset      int64
+	Sum         uint64
+	Label       Label
+}
+
+func (d Delivery) before(o Delivery) bool {
+	return cmp.Or(cmp.Compare(d.Incarnation, o.Incarnation), cmp.Compare(d.Offset, o.Offset)) < 0
+}
+
+// History collects the facts of a run. It is safe for concurrent use.
+type History struct {
+	mu     sync.Mutex
+	claims map[uuid.UUID]Outcome // by transaction, as the writer saw it
+	events map[uuid.UUID]*event
+	reads  map[uuid.UUID]*reads
+	tally  Tally
+}
+
+type event struct {
+	Event
+	tx     uuid.UUID
+	spared bool // no order is promised around it
+}
+
+// reads are the deliveries of one event.
+type reads struct {
+	first Delivery
+	again []Delivery
+}
+
+// Tally counts while the run goes on.
+type Tally struct {
+	// Committed is the number of events whose writer knows that they are committed.
+	Committed int64
+	// Records is the number of records read, Read that of different events.
+	Records, Read int64
+}
+
+// New returns an empty history.
+func New() *History {
+	return &History{claims: map[uuid.UUID]Outcome{}, events: map[uuid.UUID]*event{}, reads: map[uuid.UUID]*reads{}}
+}
+
+// Transaction notes how a transaction ended, as far as its writer knows.
+func (h *History) Transaction(id uuid.UUID, outcome Outcome, events []Event) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.claims[id] = outcome
+	for _, e := range events {
+		h.events[e.ID] = &event{Event: e, tx: id}
+		if outcome == Committed && !e.Dropped {
+			h.tally.Committed++
+		}
+	}
+}
+
+// Delivered notes a record. The records of a partition come in the order of their
+// offsets.
+func (h *History) Delivered(d Delivery) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.tally.Records++
+	r := h.reads[d.ID]
+	if r == nil {
+		h.tally.Read++
+		h.reads[d.ID] = &reads{first: d}
+		return
+	}
+	r.again = append(r.again, d)
+}
+
+// Spare notes that no order is promised around an event: somebody replayed it.
+func (h *History) Spare(ids ...uuid.UUID) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, id := range ids {
+		if e := h.events[id]; e != nil {
+			e.spared = true
+		}
+	}
+}
+
+// Tally returns the counts so far.
+func (h *History) Tally() Tally {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.tally
+}
+
+// Poison reports whether an event is one that cannot be sent as it is.
+func (h *History) Poison(id uuid.UUID) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	e := h.events[id]
+	return e != nil && e.Poison
+}
+
+// Unread counts the events of a topic that are committed, or may be, and have not
+// been read. Poison is not counted unless asked for.
+func (h *History) Unread(topic string, poison bool) int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	n := 0
+	for id, e := range h.events {
+		if (topic == "" || e.Topic == topic) && h.claims[e.tx] == Committed && !e.Dropped && (poison || !e.Poison) && h.reads[id] == nil {
+			n++
+		}
+	}
+	return n
+}
+
+// Resolve says which transactions are in the database at the end of the run: the
+// truth about all of them.
+func (h *History) Resolve(committed map[uuid.UUID]bool) (broken []uuid.UUID) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for id, claim := range h.claims {
+		truth := RolledBack
+		if committed[id] {
+			truth = Committed
+		}
+		if claim != Unknown && claim != truth {
+			broken = append(broken, id)
+		}
+		h.claims[id] = truth
+	}
+	h.tally.Committed = 0
+	for _, e := range h.events {
+		if h.committed(e) {
+			h.tally.Committed++
+		}
+	}
+	return broken
+}
+
+func (h *History) committed(e *event) bool {
+	return e != nil && h.claims[e.tx] == Committed && !e.Dropped
+}
