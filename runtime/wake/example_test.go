@@ -11,12 +11,23 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/wake"
 )
 
-// A service wakes the relay by Redis after each commit.
+// A service wakes the relay by Redis after each commit, with the client that it
+// has anyway.
 func ExampleRedis() {
 	start := func(pool *pgxpool.Pool, client rueidis.Client) *outbox.Outbox {
 		return outbox.New(pool, outbox.Options{Waker: wake.Redis(client, "grading"), Logger: slog.Default()})
 	}
 	_ = start // needs servers
+}
+
+// A service that must start while Redis is away.
+func ExampleRedisLazy() {
+	waker := wake.RedisLazy(rueidis.ClientOption{InitAddress: []string{"localhost:6379"}}, "grading")
+	defer waker.Close()
+	start := func(pool *pgxpool.Pool) *outbox.Outbox {
+		return outbox.New(pool, outbox.Options{Waker: waker})
+	}
+	_ = start // needs a database
 }
 
 // The relay's end: the leader waits, then reads.

@@ -254,3 +254,56 @@ func waitForBlocked(t *testing.T, addr string) {
 		}
 	}
 }
+
+// A waker that is made while Redis is away fails its wake-ups within their
+// time, and works once Redis is there.
+func TestRedisLazy(t *testing.T) {
+	t.Parallel()
+	redis := services.PrivateRedis(t)
+	if err := redis.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	waker := wake.RedisLazy(rueidis.ClientOption{InitAddress: []string{redis.Addr}}, t.Name())
+	defer waker.Close()
+	if err := waker.Wake(testContext(t)); err == nil {
+		t.Error("Wake succeeds without Redis")
+	}
+	if err := redis.Start(testContext(t)); err != nil {
+		t.Fatal(err)
+	}
+	source := redisSource(t, redis.Addr, t.Name())
+	connected(t, source)
+	woken := waitAsync(testContext(t), source)
+	if err := waker.Wake(testContext(t)); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-woken; err != nil {
+		t.Fatal(err)
+	}
+	waker.Close()
+	waker.Close()
+	if err := waker.Wake(testContext(t)); !errors.Is(err, wake.ErrClosed) {
+		t.Errorf("Wake after Close = %v, want ErrClosed", err)
+	}
+}
+
+// An address that never answers costs a wake-up no more than its time.
+func TestRedisLazyKeepsToItsTime(t *testing.T) {
+	t.Parallel()
+	listener, err := net.Listen("tcp", "127.0.0.1:0") // accepts, and says nothing
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = listener.Close() }()
+	waker := wake.RedisLazy(rueidis.ClientOption{InitAddress: []string{listener.Addr().String()}}, t.Name())
+	defer waker.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 250*time.Millisecond)
+	defer cancel()
+	began := time.Now()
+	if err := waker.Wake(ctx); err == nil {
+		t.Error("Wake succeeds without an answer")
+	}
+	if took := time.Since(began); took > 3*time.Second {
+		t.Errorf("Wake took %v", took)
+	}
+}
