@@ -164,7 +164,9 @@ func (d Delivery) where() string {
 	return fmt.Sprintf("%s#%d/%d@%d", d.Topic, d.Incarnation, d.Partition, d.Offset)
 }
 
-func (l Label) String() string { return fmt.Sprintf("term %d, wave %d, seq %d", l.Epoch, l.Wave, l.Seq) }
+func (l Label) String() string {
+	return fmt.Sprintf("term %d, wave %d, seq %d", l.Epoch, l.Wave, l.Seq)
+}
 
 // judgeRepeats asks of every repeated record why it was sent again.
 func (h *History) judgeRepeats(v *Verdict, journals []Journal) {

@@ -1,0 +1,169 @@
+package proxy
+
+import (
+	"bufio"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// echo answers every line with itself; it tells what it got.
+func echo(t *testing.T) (address string, got <-chan string) {
+	t.Helper()
+	l, err := net.Listen("unix", filepath.Join(t.TempDir(), "server"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	lines := make(chan string, 16)
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer func() { _ = conn.Close() }()
+				r := bufio.NewReader(conn)
+				for {
+					line, err := r.ReadString('\n')
+					if err != nil {
+						return
+					}
+					lines <- line
+					if _, err := io.WriteString(conn, line); err != nil {
+						return
+					}
+				}
+			}()
+		}
+	}()
+	return l.Addr().String(), lines
+}
+
+type client struct {
+	t    *testing.T
+	conn net.Conn
+	r    *bufio.Reader
+}
+
+func setup(t *testing.T) (*Proxy, func() *client, <-chan string) {
+	t.Helper()
+	address, got := echo(t)
+	p, err := Listen("unix", filepath.Join(t.TempDir(), "proxy"), "unix", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = p.Close() })
+	return p, func() *client {
+		conn, err := net.Dial("unix", p.Address())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = conn.Close() })
+		return &client{t, conn, bufio.NewReader(conn)}
+	}, got
+}
+
+func (c *client) say(line string) {
+	c.t.Helper()
+	if _, err := io.WriteString(c.conn, line+"\n"); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+// hears fails unless the line arrives; silent unless nothing does for a moment.
+func (c *client) hears(line string) {
+	c.t.Helper()
+	_ = c.conn.SetReadDeadline(time.Now().Add(10 * time.Second))
+	if got, err := c.r.ReadString('\n'); err != nil || got != line+"\n" {
+		c.t.Fatalf("heard %q, %v; want %q", got, err, line)
+	}
+}
+
+func (c *client) silent() {
+	c.t.Helper()
+	_ = c.conn.SetReadDeadline(time.Now().Add(50 * time.Millisecond))
+	if got, err := c.r.ReadString('\n'); !errors.Is(err, os.ErrDeadlineExceeded) {
+		c.t.Fatalf("heard %q, %v; want silence", got, err)
+	}
+}
+
+func (c *client) ended() {
+	c.t.Helper()
+	_ = c.conn.SetReadDeadline(time.Now().Add(10 * time.Second))
+	if got, err := c.r.ReadString('\n'); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
+		c.t.Fatalf("heard %q, %v; want the end", got, err)
+	}
+}
+
+func TestHoldsOneDirectionAndFlowsOn(t *testing.T) {
+	t.Parallel()
+	p, dial, got := setup(t)
+	c := dial()
+	c.say("a")
+	c.hears("a")
+	if line := <-got; line != "a\n" {
+		t.Fatal(line)
+	}
+
+	p.Set(Weather{HoldAnswers: true})
+	c.say("b")
+	if line := <-got; line != "b\n" { // the server gets it
+		t.Fatal(line)
+	}
+	c.silent()
+	p.Set(Weather{})
+	c.hears("b")
+
+	p.Set(Weather{HoldRequests: true})
+	c.say("c")
+	c.silent()
+	select {
+	case line := <-got:
+		t.Fatalf("the server got %q", line)
+	default:
+	}
+	p.Set(Weather{})
+	c.hears("c")
+}
+
+func TestCutsAndRefuses(t *testing.T) {
+	t.Parallel()
+	p, dial, _ := setup(t)
+	c := dial()
+	c.say("a")
+	c.hears("a")
+	p.Set(Weather{HoldAnswers: true, HoldRequests: true})
+	c.say("b")
+	p.Cut()
+	c.ended()
+
+	p.Set(Weather{Refuse: true})
+	dial().ended()
+	p.Set(Weather{})
+	d := dial()
+	d.say("d")
+	d.hears("d")
+}
+
+func TestDelays(t *testing.T) {
+	t.Parallel()
+	p, dial, _ := setup(t)
+	p.Set(Weather{Delay: 30 * time.Millisecond})
+	c := dial()
+	began := time.Now()
+	c.say("a")
+	c.hears("a")
+	if took := time.Since(began); took < 60*time.Millisecond {
+		t.Errorf("there and back took %s", took)
+	}
+}
