@@ -12,6 +12,7 @@ type reader struct {
 	t     *term
 	ready int // scopes that are ready and topics that are catching up
 
+	pastRead    bool // decisions from before the term
 	heldLoaded  bool
 	suspectRead bool
 	backlogDone bool
@@ -47,6 +48,9 @@ func (r *reader) plan(n *agenda) {
 		return
 	}
 	switch {
+	case !r.pastRead:
+		n.do(opDecisions{r.decided})
+		return
 	case !r.heldLoaded:
 		n.do(opReadHeld{})
 		return
@@ -318,7 +322,9 @@ func (r *reader) judgeSuspect(rows []*entry) {
 	t.fail(rows[0], errSuspectDied)
 }
 
-// decide acts on what operators did to dead rows.
+// decide acts on what operators did to dead rows. What they did before the term
+// needs no action: the held rows and the backlog, read afterwards, show it; acting
+// on it later would release a row that has died again.
 func (r *reader) decide(now time.Duration, op opDecisions, decisions []Decision) {
 	t := r.t
 	for _, id := range op.done {
@@ -330,10 +336,16 @@ func (r *reader) decide(now time.Duration, op opDecisions, decisions []Decision)
 		if r.known[d.ID] {
 			continue
 		}
-		r.known[d.ID] = true
-		r.decided = append(r.decided, d.ID)
 		id := keyOf(d.Topic, d.Key, d.Seq)
 		s := t.holds[id]
+		if s != nil && s.rows[d.Seq] != nil && !s.rows[d.Seq].settled {
+			continue // its death is recorded, and the answer is on its way
+		}
+		r.known[d.ID] = true
+		r.decided = append(r.decided, d.ID)
+		if !r.pastRead {
+			continue
+		}
 		if s == nil {
 			if d.Discarded {
 				continue
@@ -347,5 +359,8 @@ func (r *reader) decide(now time.Duration, op opDecisions, decisions []Decision)
 			s.note(d.Seq)
 		}
 		t.schedule(s)
+	}
+	if len(decisions) == 0 {
+		r.pastRead = true
 	}
 }
