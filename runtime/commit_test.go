@@ -17,6 +17,7 @@ import (
 
 	outbox "github.com/outboxgen/outboxgen/runtime"
 	"github.com/outboxgen/outboxgen/runtime/outboxtest"
+	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
 )
 
 // wakes counts wake-ups.
@@ -60,113 +61,121 @@ func raiseAndThen(grade int, then func()) func(ctx context.Context, tx *outbox.T
 // woken.
 func TestConnectionCutAtCommit(t *testing.T) {
 	t.Parallel()
-	for name, test := range map[string]struct {
-		verdict verdict
-		want    state
-	}{
-		"before the server sees it": {dropAndCut, state{1, []int{1}}},
-		"after the server did it":   {passOnThenCut, state{2, []int{1, 2}}},
-	} {
-		for _, mode := range []pgx.QueryExecMode{pgx.QueryExecModeCacheStatement, pgx.QueryExecModeExec, pgx.QueryExecModeSimpleProtocol} {
-			t.Run(name+"/"+mode.String(), func(t *testing.T) {
-				t.Parallel()
-				pg := newDatabase(t)
-				proxy := newProxy(t, pg.URL, mode)
-				if err := newOutbox(t, proxy.Pool, outbox.Options{}).InTx(t.Context(), raiseAndInsert(1)); err != nil {
-					t.Fatal(err) // the statements are prepared now
-				}
-				waker := newWakes(nil)
-				ob := newOutbox(t, proxy.Pool, outbox.Options{Waker: waker, MaxRetries: 5})
+	onEachPostgres(t, func(t *testing.T, open func(testing.TB) *services.PG) {
+		for name, test := range map[string]struct {
+			verdict verdict
+			want    state
+		}{
+			"before the server sees it": {dropAndCut, state{1, []int{1}}},
+			"after the server did it":   {passOnThenCut, state{2, []int{1, 2}}},
+		} {
+			for _, mode := range []pgx.QueryExecMode{pgx.QueryExecModeCacheStatement, pgx.QueryExecModeExec, pgx.QueryExecModeSimpleProtocol} {
+				t.Run(name+"/"+mode.String(), func(t *testing.T) {
+					t.Parallel()
+					pg := open(t)
+					proxy := newProxy(t, pg.URL, mode)
+					if err := newOutbox(t, proxy.Pool, outbox.Options{}).InTx(t.Context(), raiseAndInsert(1)); err != nil {
+						t.Fatal(err) // the statements are prepared now
+					}
+					waker := newWakes(nil)
+					ob := newOutbox(t, proxy.Pool, outbox.Options{Waker: waker, MaxRetries: 5})
 
-				err := ob.InTx(t.Context(), raiseAndThen(2, func() { proxy.Next(func() verdict { return test.verdict }) }))
-				unknown := isError[*outbox.CommitUnknownError](t, err)
-				if unknown.Events != 1 || !outbox.IsCommitUnknown(err) || outbox.SafeToRetry(err) {
-					t.Errorf("error %+v", unknown)
-				}
-				if diff := cmp.Diff(test.want, readState(t, pg.Pool)); diff != "" {
-					t.Errorf("what is left (-want +got):\n%s", diff)
-				}
-				if n := waker.after(ob); n != 1 {
-					t.Errorf("%d wake-ups, want 1", n)
-				}
-			})
+					err := ob.InTx(t.Context(), raiseAndThen(2, func() { proxy.Next(func() verdict { return test.verdict }) }))
+					unknown := isError[*outbox.CommitUnknownError](t, err)
+					if unknown.Events != 1 || !outbox.IsCommitUnknown(err) || outbox.SafeToRetry(err) {
+						t.Errorf("error %+v", unknown)
+					}
+					if diff := cmp.Diff(test.want, readState(t, pg.Pool)); diff != "" {
+						t.Errorf("what is left (-want +got):\n%s", diff)
+					}
+					if n := waker.after(ob); n != 1 {
+						t.Errorf("%d wake-ups, want 1", n)
+					}
+				})
+			}
 		}
-	}
+	})
 }
 
 // The server is terminated at COMMIT, which it answers with a fatal error: that
 // may have been while it waited for a standby, so it is no answer.
 func TestBackendTerminatedAtCommit(t *testing.T) {
 	t.Parallel()
-	pg := newDatabase(t)
-	ob := newOutbox(t, pg.Pool, outbox.Options{})
-	_, err := pg.Pool.Exec(t.Context(), `create function suicide() returns trigger language plpgsql as
+	onEachPostgres(t, func(t *testing.T, open func(testing.TB) *services.PG) {
+		pg := open(t)
+		ob := newOutbox(t, pg.Pool, outbox.Options{})
+		_, err := pg.Pool.Exec(t.Context(), `create function suicide() returns trigger language plpgsql as
 		$$ begin perform pg_terminate_backend(pg_backend_pid()); perform pg_sleep(10); return null; end $$;
 		create constraint trigger t after insert on event_outbox deferrable initially deferred for each row execute function suicide()`)
-	if err != nil {
-		t.Fatal(err)
-	}
-	err = ob.InTx(t.Context(), raiseAndInsert(1))
-	wantError[*outbox.CommitUnknownError](t, err)
-	if pgErr, ok := errors.AsType[*pgconn.PgError](err); !ok || pgErr.Severity != "FATAL" {
-		t.Errorf("cause %v, want the server's fatal error", err)
-	}
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = ob.InTx(t.Context(), raiseAndInsert(1))
+		wantError[*outbox.CommitUnknownError](t, err)
+		if pgErr, ok := errors.AsType[*pgconn.PgError](err); !ok || pgErr.Severity != "FATAL" {
+			t.Errorf("cause %v, want the server's fatal error", err)
+		}
+	})
 }
 
 // A commit that the server refuses is an answer.
 func TestCommitRefused(t *testing.T) {
 	t.Parallel()
-	pg := newDatabase(t)
-	waker := newWakes(nil)
-	ob := newOutbox(t, pg.Pool, outbox.Options{Waker: waker})
-	_, err := pg.Pool.Exec(t.Context(), `create table child (id text references essay deferrable initially deferred)`)
-	if err != nil {
-		t.Fatal(err)
-	}
-	err = ob.InTx(t.Context(), func(ctx context.Context, tx *outbox.Tx) error {
-		if _, err := tx.Exec(ctx, `insert into child values ('nobody')`); err != nil {
-			return err
+	onEachPostgres(t, func(t *testing.T, open func(testing.TB) *services.PG) {
+		pg := open(t)
+		waker := newWakes(nil)
+		ob := newOutbox(t, pg.Pool, outbox.Options{Waker: waker})
+		_, err := pg.Pool.Exec(t.Context(), `create table child (id text references essay deferrable initially deferred)`)
+		if err != nil {
+			t.Fatal(err)
 		}
-		return InsertGraded(ctx, tx, event(1))
+		err = ob.InTx(t.Context(), func(ctx context.Context, tx *outbox.Tx) error {
+			if _, err := tx.Exec(ctx, `insert into child values ('nobody')`); err != nil {
+				return err
+			}
+			return InsertGraded(ctx, tx, event(1))
+		})
+		if e := isError[*pgconn.PgError](t, err); e.Code != "23503" || outbox.IsCommitUnknown(err) {
+			t.Errorf("InTx = %v", err)
+		}
+		if diff := cmp.Diff(state{}, readState(t, pg.Pool)); diff != "" {
+			t.Errorf("what is left (-want +got):\n%s", diff)
+		}
+		if n := waker.after(ob); n != 0 {
+			t.Errorf("%d wake-ups, want none", n)
+		}
+		if n := pg.Pool.Stat().TotalConns(); n != 1 {
+			t.Errorf("the pool has %d connections, want the one that was used to be good still", n)
+		}
 	})
-	if e := isError[*pgconn.PgError](t, err); e.Code != "23503" || outbox.IsCommitUnknown(err) {
-		t.Errorf("InTx = %v", err)
-	}
-	if diff := cmp.Diff(state{}, readState(t, pg.Pool)); diff != "" {
-		t.Errorf("what is left (-want +got):\n%s", diff)
-	}
-	if n := waker.after(ob); n != 0 {
-		t.Errorf("%d wake-ups, want none", n)
-	}
-	if n := pg.Pool.Stat().TotalConns(); n != 1 {
-		t.Errorf("the pool has %d connections, want the one that was used to be good still", n)
-	}
 }
 
 // An insert that the database refuses takes the commit with it, and is named.
 func TestInsertRefusedAtCommit(t *testing.T) {
 	t.Parallel()
-	pg := newDatabase(t)
-	ob := newOutbox(t, pg.Pool, outbox.Options{})
-	if _, err := pg.Pool.Exec(t.Context(), `alter table event_outbox add check (aggregate_id <> 'bad')`); err != nil {
-		t.Fatal(err)
-	}
-	bad := uuid.New()
-	err := ob.InTx(t.Context(), func(ctx context.Context, tx *outbox.Tx) error {
-		_, raised := raise(ctx, tx, "e1")
-		return errors.Join(raised, InsertGraded(ctx, tx, event(1)),
-			InsertGraded(ctx, tx, Graded{EssayID: "bad", Grade: 2}, outbox.WithID(bad)), InsertGraded(ctx, tx, event(3)))
+	onEachPostgres(t, func(t *testing.T, open func(testing.TB) *services.PG) {
+		pg := open(t)
+		ob := newOutbox(t, pg.Pool, outbox.Options{})
+		if _, err := pg.Pool.Exec(t.Context(), `alter table event_outbox add check (aggregate_id <> 'bad')`); err != nil {
+			t.Fatal(err)
+		}
+		bad := uuid.New()
+		err := ob.InTx(t.Context(), func(ctx context.Context, tx *outbox.Tx) error {
+			_, raised := raise(ctx, tx, "e1")
+			return errors.Join(raised, InsertGraded(ctx, tx, event(1)),
+				InsertGraded(ctx, tx, Graded{EssayID: "bad", Grade: 2}, outbox.WithID(bad)), InsertGraded(ctx, tx, event(3)))
+		})
+		got := isError[*outbox.InsertError](t, err)
+		if got.EventID != bad || got.EventType != graded.Type {
+			t.Errorf("the error names %s %s, want %s", got.EventType, got.EventID, bad)
+		}
+		if diff := cmp.Diff(state{}, readState(t, pg.Pool)); diff != "" {
+			t.Errorf("what is left (-want +got):\n%s", diff)
+		}
+		if err := ob.InTx(t.Context(), raiseAndInsert(4)); err != nil {
+			t.Errorf("the connection is good for no more: %v", err)
+		}
 	})
-	got := isError[*outbox.InsertError](t, err)
-	if got.EventID != bad || got.EventType != graded.Type {
-		t.Errorf("the error names %s %s, want %s", got.EventType, got.EventID, bad)
-	}
-	if diff := cmp.Diff(state{}, readState(t, pg.Pool)); diff != "" {
-		t.Errorf("what is left (-want +got):\n%s", diff)
-	}
-	if err := ob.InTx(t.Context(), raiseAndInsert(4)); err != nil {
-		t.Errorf("the connection is good for no more: %v", err)
-	}
 }
 
 func TestInsertErrorNamesTheRemedy(t *testing.T) {
@@ -241,14 +250,16 @@ func TestContextEndsWhileCommitIsOnItsWay(t *testing.T) {
 
 func TestCommitTimeout(t *testing.T) {
 	t.Parallel()
-	pg := newDatabase(t)
-	proxy := newProxy(t, pg.URL, pgx.QueryExecModeExec)
-	ob := newOutbox(t, proxy.Pool, outbox.Options{CommitTimeout: 200 * time.Millisecond})
-	released := make(chan struct{})
-	hold := func() verdict { <-released; return dropAndCut }
-	err := ob.InTx(t.Context(), raiseAndThen(1, func() { proxy.Next(hold) }))
-	close(released)
-	wantError[*outbox.CommitUnknownError](t, err)
+	onEachPostgres(t, func(t *testing.T, open func(testing.TB) *services.PG) {
+		pg := open(t)
+		proxy := newProxy(t, pg.URL, pgx.QueryExecModeExec)
+		ob := newOutbox(t, proxy.Pool, outbox.Options{CommitTimeout: 200 * time.Millisecond})
+		released := make(chan struct{})
+		hold := func() verdict { <-released; return dropAndCut }
+		err := ob.InTx(t.Context(), raiseAndThen(1, func() { proxy.Next(hold) }))
+		close(released)
+		wantError[*outbox.CommitUnknownError](t, err)
+	})
 }
 
 func TestWakeUps(t *testing.T) {

@@ -7,31 +7,10 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	outbox "github.com/outboxgen/outboxgen/runtime"
 	"github.com/outboxgen/outboxgen/runtime/outboxtest"
 )
-
-// A service makes one Outbox at its start. Graded and InsertGraded stand for what
-// outboxgen generates.
-func ExampleOutbox_InTx() {
-	finish := func(ctx context.Context, pool *pgxpool.Pool) error {
-		ob := outbox.New(pool, outbox.Options{})
-		defer ob.Close()
-
-		return ob.InTx(ctx, func(ctx context.Context, tx *outbox.Tx) error {
-			// The update locks the essay, so its events are in the order of its grades.
-			var grade int
-			err := tx.QueryRow(ctx, `update essay set grade = grade + 1 where id = $1 returning grade`, "e1").Scan(&grade)
-			if err != nil {
-				return err
-			}
-			return InsertGraded(ctx, tx, Graded{EssayID: "e1", Grade: grade})
-		})
-	}
-	_ = finish // needs a database
-}
 
 // Code that takes an outbox.Transaction is tested without a database.
 func ExampleInsert() {
@@ -88,7 +67,8 @@ func ExampleEventType_Decode() {
 	// true false
 }
 
-// What a consumer inserts in turn belongs together with what it handles.
+// What a consumer inserts in turn belongs together with what it handles. Typed
+// handlers of a consume.Router get such a context; another consumer makes it.
 func ExampleContextWithCorrelationID() {
 	handle := func(ctx context.Context, tx outbox.Transaction, e outbox.Envelope[Graded]) error {
 		ctx = outbox.ContextWithCorrelationID(ctx, e.CorrelationID)

@@ -47,51 +47,53 @@ func aggregateIDs(rows []outboxtest.StoredRow) []string {
 // transaction.
 func TestInsertAllKeepsTheOrder(t *testing.T) {
 	t.Parallel()
-	events, want := mixed(10_000)
-	for name, run := range map[string]func(t *testing.T, pool *pgxpool.Pool) error{
-		"riding": func(t *testing.T, pool *pgxpool.Pool) error {
-			return newOutbox(t, pool, outbox.Options{}).InTx(t.Context(), func(ctx context.Context, tx *outbox.Tx) error {
-				return outbox.InsertAll(ctx, tx, insertRows, events...)
-			})
-		},
-		"riding, one by one": func(t *testing.T, pool *pgxpool.Pool) error {
-			return newOutbox(t, pool, outbox.Options{}).InTx(t.Context(), func(ctx context.Context, tx *outbox.Tx) error {
-				for _, e := range events {
-					if err := outbox.Insert(ctx, tx, insertRows, e); err != nil {
-						return err
+	onEachPostgres(t, func(t *testing.T, open func(testing.TB) *services.PG) {
+		events, want := mixed(10_000)
+		for name, run := range map[string]func(t *testing.T, pool *pgxpool.Pool) error{
+			"riding": func(t *testing.T, pool *pgxpool.Pool) error {
+				return newOutbox(t, pool, outbox.Options{}).InTx(t.Context(), func(ctx context.Context, tx *outbox.Tx) error {
+					return outbox.InsertAll(ctx, tx, insertRows, events...)
+				})
+			},
+			"riding, one by one": func(t *testing.T, pool *pgxpool.Pool) error {
+				return newOutbox(t, pool, outbox.Options{}).InTx(t.Context(), func(ctx context.Context, tx *outbox.Tx) error {
+					for _, e := range events {
+						if err := outbox.Insert(ctx, tx, insertRows, e); err != nil {
+							return err
+						}
 					}
+					return nil
+				})
+			},
+			"after a raw savepoint": func(t *testing.T, pool *pgxpool.Pool) error {
+				return newOutbox(t, pool, outbox.Options{}).InTx(t.Context(), func(ctx context.Context, tx *outbox.Tx) error {
+					_, err := tx.Exec(ctx, "savepoint a")
+					return errors.Join(err, outbox.InsertAll(ctx, tx, insertRows, events...))
+				})
+			},
+			"plain": func(t *testing.T, pool *pgxpool.Pool) error {
+				return pgx.BeginFunc(t.Context(), pool, func(tx pgx.Tx) error {
+					return outbox.InsertAll(t.Context(), tx, insertRows, events...)
+				})
+			},
+			"without batches": func(t *testing.T, pool *pgxpool.Pool) error {
+				return pgx.BeginFunc(t.Context(), pool, func(tx pgx.Tx) error {
+					return outbox.InsertAll(t.Context(), bare{tx}, insertRows, events...)
+				})
+			},
+		} {
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				pg := open(t)
+				if err := run(t, pg.Pool); err != nil {
+					t.Fatal(err)
 				}
-				return nil
+				if diff := cmp.Diff(want, aggregateIDs(outboxtest.Pending(t, pg.Pool))); diff != "" {
+					t.Errorf("order (-want +got):\n%s", diff)
+				}
 			})
-		},
-		"after a raw savepoint": func(t *testing.T, pool *pgxpool.Pool) error {
-			return newOutbox(t, pool, outbox.Options{}).InTx(t.Context(), func(ctx context.Context, tx *outbox.Tx) error {
-				_, err := tx.Exec(ctx, "savepoint a")
-				return errors.Join(err, outbox.InsertAll(ctx, tx, insertRows, events...))
-			})
-		},
-		"plain": func(t *testing.T, pool *pgxpool.Pool) error {
-			return pgx.BeginFunc(t.Context(), pool, func(tx pgx.Tx) error {
-				return outbox.InsertAll(t.Context(), tx, insertRows, events...)
-			})
-		},
-		"without batches": func(t *testing.T, pool *pgxpool.Pool) error {
-			return pgx.BeginFunc(t.Context(), pool, func(tx pgx.Tx) error {
-				return outbox.InsertAll(t.Context(), bare{tx}, insertRows, events...)
-			})
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			pg := newDatabase(t)
-			if err := run(t, pg.Pool); err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff(want, aggregateIDs(outboxtest.Pending(t, pg.Pool))); diff != "" {
-				t.Errorf("order (-want +got):\n%s", diff)
-			}
-		})
-	}
+		}
+	})
 }
 
 // bare is a Transaction that is no pgx.Tx.
@@ -143,63 +145,41 @@ func TestEveryQueryExecMode(t *testing.T) {
 	}
 }
 
-func TestOnEveryPostgres(t *testing.T) {
-	t.Parallel()
-	services.EachPostgres(t, func(t *testing.T, pg *services.PG) {
-		fill(t, pg)
-		ob := newOutbox(t, pg.Pool, outbox.Options{})
-		for _, end := range []error{nil, errBusiness} {
-			err := ob.InTx(t.Context(), func(ctx context.Context, tx *outbox.Tx) error {
-				_, err := raise(ctx, tx, "e1")
-				nested := pgx.BeginFunc(ctx, tx, func(tx pgx.Tx) error { return errors.Join(InsertGraded(ctx, tx, event(9)), errBusiness) })
-				if !errors.Is(nested, errBusiness) {
-					return nested
-				}
-				return errors.Join(err, outbox.InsertAll(ctx, tx, insertRows, event(1), event(2)), end)
-			})
-			if !errors.Is(err, end) {
-				t.Fatal(err)
-			}
-		}
-		if diff := cmp.Diff(state{1, []int{1, 2}}, readState(t, pg.Pool)); diff != "" {
-			t.Errorf("(-want +got):\n%s", diff)
-		}
-	})
-}
-
 // An event on the caller's batch goes where the batch goes.
 func TestQueue(t *testing.T) {
 	t.Parallel()
-	pg := newDatabase(t)
-	var log text
-	ob := newOutbox(t, pg.Pool, outbox.Options{Logger: log.logger()})
-	run := func(end error) error {
-		return ob.InTx(t.Context(), func(ctx context.Context, tx *outbox.Tx) error {
-			var batch pgx.Batch
-			batch.Queue("update essay set grade = grade + 1")
-			if err := outbox.Queue(ctx, &batch, insertRows, event(1), outbox.WithID(uuid.NameSpaceDNS), outbox.WithCorrelationID("c")); err != nil {
-				return err
-			}
-			return errors.Join(tx.SendBatch(ctx, &batch).Close(), end)
-		})
-	}
-	if err := run(errBusiness); !errors.Is(err, errBusiness) {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(state{}, readState(t, pg.Pool)); diff != "" || log.String() != "" {
-		t.Errorf("rolled back (-want +got):\n%s\nlog:\n%s", diff, log.String())
-	}
-	if err := run(nil); err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(state{1, []int{1}}, readState(t, pg.Pool)); diff != "" {
-		t.Errorf("committed (-want +got):\n%s", diff)
-	}
-	want := `level=INFO msg="event committed" event_type=school.essay.graded.v1 event_id=6ba7b810-9dad-11d1-80b4-00c04fd430c8 ` +
-		"aggregate_type=essay aggregate_id=e1 topic=school.essay.graded.v1 correlation_id=c\n"
-	if diff := cmp.Diff(want, log.String()); diff != "" {
-		t.Errorf("log (-want +got):\n%s", diff)
-	}
+	onEachPostgres(t, func(t *testing.T, open func(testing.TB) *services.PG) {
+		pg := open(t)
+		var log text
+		ob := newOutbox(t, pg.Pool, outbox.Options{Logger: log.logger()})
+		run := func(end error) error {
+			return ob.InTx(t.Context(), func(ctx context.Context, tx *outbox.Tx) error {
+				var batch pgx.Batch
+				batch.Queue("update essay set grade = grade + 1")
+				if err := outbox.Queue(ctx, &batch, insertRows, event(1), outbox.WithID(uuid.NameSpaceDNS), outbox.WithCorrelationID("c")); err != nil {
+					return err
+				}
+				return errors.Join(tx.SendBatch(ctx, &batch).Close(), end)
+			})
+		}
+		if err := run(errBusiness); !errors.Is(err, errBusiness) {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(state{}, readState(t, pg.Pool)); diff != "" || log.String() != "" {
+			t.Errorf("rolled back (-want +got):\n%s\nlog:\n%s", diff, log.String())
+		}
+		if err := run(nil); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(state{1, []int{1}}, readState(t, pg.Pool)); diff != "" {
+			t.Errorf("committed (-want +got):\n%s", diff)
+		}
+		want := `level=INFO msg="event committed" event_type=school.essay.graded.v1 event_id=6ba7b810-9dad-11d1-80b4-00c04fd430c8 ` +
+			"aggregate_type=essay aggregate_id=e1 topic=school.essay.graded.v1 correlation_id=c\n"
+		if diff := cmp.Diff(want, log.String()); diff != "" {
+			t.Errorf("log (-want +got):\n%s", diff)
+		}
+	})
 }
 
 // Nothing is inserted when one of the events cannot be.

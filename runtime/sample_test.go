@@ -115,6 +115,20 @@ func newDatabase(t testing.TB) *services.PG {
 	return pg
 }
 
+// onEachPostgres runs the test on every Postgres of the machine; open is
+// newDatabase there.
+func onEachPostgres(t *testing.T, test func(t *testing.T, open func(testing.TB) *services.PG)) {
+	t.Helper()
+	services.EachPostgres(t, func(t *testing.T, pg *services.PG) {
+		test(t, func(t testing.TB) *services.PG {
+			t.Helper()
+			fresh := services.Postgres(t, services.Version(pg.Version))
+			fill(t, fresh)
+			return fresh
+		})
+	})
+}
+
 func fill(t testing.TB, pg *services.PG) {
 	t.Helper()
 	conn := pg.Connect(t.Context())

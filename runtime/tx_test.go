@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	outbox "github.com/outboxgen/outboxgen/runtime"
+	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
 )
 
 var errBusiness = errors.New("business")
@@ -19,224 +20,243 @@ var errBusiness = errors.New("business")
 // events.
 func TestInTxIsAtomic(t *testing.T) {
 	t.Parallel()
-	type fn = func(ctx context.Context, tx *outbox.Tx) error
-	insert := func(ctx context.Context, tx outbox.Transaction, grades ...int) error {
-		for _, g := range grades {
-			if err := InsertGraded(ctx, tx, event(g)); err != nil {
+	onEachPostgres(t, func(t *testing.T, open func(testing.TB) *services.PG) {
+		type fn = func(ctx context.Context, tx *outbox.Tx) error
+		insert := func(ctx context.Context, tx outbox.Transaction, grades ...int) error {
+			for _, g := range grades {
+				if err := InsertGraded(ctx, tx, event(g)); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
+		// nested runs do in a nested transaction and ends that.
+		nested := func(ctx context.Context, tx pgx.Tx, commit bool, do func(tx pgx.Tx) error) error {
+			inner, err := tx.Begin(ctx)
+			if err != nil {
 				return err
 			}
+			if err := do(inner); err != nil {
+				return err
+			}
+			if commit {
+				return inner.Commit(ctx)
+			}
+			return inner.Rollback(ctx)
 		}
-		return nil
-	}
-	// nested runs do in a nested transaction and ends that.
-	nested := func(ctx context.Context, tx pgx.Tx, commit bool, do func(tx pgx.Tx) error) error {
-		inner, err := tx.Begin(ctx)
-		if err != nil {
+		exec := func(ctx context.Context, tx outbox.DBTX, sql string) error {
+			_, err := tx.Exec(ctx, sql)
 			return err
 		}
-		if err := do(inner); err != nil {
-			return err
-		}
-		if commit {
-			return inner.Commit(ctx)
-		}
-		return inner.Rollback(ctx)
-	}
-	exec := func(ctx context.Context, tx outbox.DBTX, sql string) error {
-		_, err := tx.Exec(ctx, sql)
-		return err
-	}
-	steps := errors.Join
+		steps := errors.Join
 
-	for name, test := range map[string]struct {
-		run  fn
-		err  error
-		want state
-	}{
-		"commit": {
-			run: func(ctx context.Context, tx *outbox.Tx) error {
-				_, err := raise(ctx, tx, "e1")
-				return steps(err, insert(ctx, tx, 1, 2))
+		for name, test := range map[string]struct {
+			run  fn
+			err  error
+			want state
+		}{
+			"commit": {
+				run: func(ctx context.Context, tx *outbox.Tx) error {
+					_, err := raise(ctx, tx, "e1")
+					return steps(err, insert(ctx, tx, 1, 2))
+				},
+				want: state{1, []int{1, 2}},
 			},
-			want: state{1, []int{1, 2}},
-		},
-		"commit without events": {
-			run:  func(ctx context.Context, tx *outbox.Tx) error { _, err := raise(ctx, tx, "e1"); return err },
-			want: state{1, nil},
-		},
-		"the function fails": {
-			run: func(ctx context.Context, tx *outbox.Tx) error {
-				_, err := raise(ctx, tx, "e1")
-				return steps(err, insert(ctx, tx, 1), errBusiness)
+			"commit without events": {
+				run:  func(ctx context.Context, tx *outbox.Tx) error { _, err := raise(ctx, tx, "e1"); return err },
+				want: state{1, nil},
 			},
-			err: errBusiness,
-		},
-		"a nested transaction commits": {
-			run: func(ctx context.Context, tx *outbox.Tx) error {
-				return steps(insert(ctx, tx, 1),
-					nested(ctx, tx, true, func(tx pgx.Tx) error { return insert(ctx, tx, 2) }),
-					insert(ctx, tx, 3))
+			"the function fails": {
+				run: func(ctx context.Context, tx *outbox.Tx) error {
+					_, err := raise(ctx, tx, "e1")
+					return steps(err, insert(ctx, tx, 1), errBusiness)
+				},
+				err: errBusiness,
 			},
-			want: state{0, []int{1, 2, 3}},
-		},
-		"a nested transaction rolls back": {
-			run: func(ctx context.Context, tx *outbox.Tx) error {
-				return steps(insert(ctx, tx, 1),
-					nested(ctx, tx, false, func(tx pgx.Tx) error {
-						_, err := raise(ctx, tx, "e1")
-						return steps(err, insert(ctx, tx, 2))
-					}),
-					insert(ctx, tx, 3))
+			"a nested transaction commits": {
+				run: func(ctx context.Context, tx *outbox.Tx) error {
+					return steps(insert(ctx, tx, 1),
+						nested(ctx, tx, true, func(tx pgx.Tx) error { return insert(ctx, tx, 2) }),
+						insert(ctx, tx, 3))
+				},
+				want: state{0, []int{1, 2, 3}},
 			},
-			want: state{0, []int{1, 3}},
-		},
-		"nested twice, the outer one rolls back": {
-			run: func(ctx context.Context, tx *outbox.Tx) error {
-				return steps(insert(ctx, tx, 1), nested(ctx, tx, false, func(tx pgx.Tx) error {
-					return steps(insert(ctx, tx, 2),
-						nested(ctx, tx, true, func(tx pgx.Tx) error { return insert(ctx, tx, 3) }))
-				}))
+			"a nested transaction rolls back": {
+				run: func(ctx context.Context, tx *outbox.Tx) error {
+					return steps(insert(ctx, tx, 1),
+						nested(ctx, tx, false, func(tx pgx.Tx) error {
+							_, err := raise(ctx, tx, "e1")
+							return steps(err, insert(ctx, tx, 2))
+						}),
+						insert(ctx, tx, 3))
+				},
+				want: state{0, []int{1, 3}},
 			},
-			want: state{0, []int{1}},
-		},
-		"nested twice, the inner one rolls back": {
-			run: func(ctx context.Context, tx *outbox.Tx) error {
-				return steps(nested(ctx, tx, true, func(tx pgx.Tx) error {
-					return steps(insert(ctx, tx, 2),
-						nested(ctx, tx, false, func(tx pgx.Tx) error { return insert(ctx, tx, 3) }),
-						insert(ctx, tx, 4))
-				}))
+			"nested twice, the outer one rolls back": {
+				run: func(ctx context.Context, tx *outbox.Tx) error {
+					return steps(insert(ctx, tx, 1), nested(ctx, tx, false, func(tx pgx.Tx) error {
+						return steps(insert(ctx, tx, 2),
+							nested(ctx, tx, true, func(tx pgx.Tx) error { return insert(ctx, tx, 3) }))
+					}))
+				},
+				want: state{0, []int{1}},
 			},
-			want: state{0, []int{2, 4}},
-		},
-		"an event on the outer Tx belongs to the open savepoint": {
-			run: func(ctx context.Context, tx *outbox.Tx) error {
-				return nested(ctx, tx, false, func(pgx.Tx) error { return insert(ctx, tx, 1) })
+			"nested twice, the inner one rolls back": {
+				run: func(ctx context.Context, tx *outbox.Tx) error {
+					return steps(nested(ctx, tx, true, func(tx pgx.Tx) error {
+						return steps(insert(ctx, tx, 2),
+							nested(ctx, tx, false, func(tx pgx.Tx) error { return insert(ctx, tx, 3) }),
+							insert(ctx, tx, 4))
+					}))
+				},
+				want: state{0, []int{2, 4}},
 			},
-		},
-		"a failed statement in a nested transaction that rolls back": {
-			run: func(ctx context.Context, tx *outbox.Tx) error {
-				return steps(insert(ctx, tx, 1), nested(ctx, tx, false, func(tx pgx.Tx) error {
+			"an event on the outer Tx belongs to the open savepoint": {
+				run: func(ctx context.Context, tx *outbox.Tx) error {
+					return nested(ctx, tx, false, func(pgx.Tx) error { return insert(ctx, tx, 1) })
+				},
+			},
+			"a failed statement in a nested transaction that rolls back": {
+				run: func(ctx context.Context, tx *outbox.Tx) error {
+					return steps(insert(ctx, tx, 1), nested(ctx, tx, false, func(tx pgx.Tx) error {
+						_ = exec(ctx, tx, `select 1/0`)
+						return insert(ctx, tx, 2)
+					}))
+				},
+				want: state{0, []int{1}},
+			},
+			"pgx.BeginFunc, one commits and one fails": {
+				run: func(ctx context.Context, tx *outbox.Tx) error {
+					failed := pgx.BeginFunc(ctx, tx, func(tx pgx.Tx) error { return steps(insert(ctx, tx, 1), errBusiness) })
+					if !errors.Is(failed, errBusiness) {
+						return failed
+					}
+					return pgx.BeginFunc(ctx, tx, func(tx pgx.Tx) error { return insert(ctx, tx, 2) })
+				},
+				want: state{0, []int{2}},
+			},
+			"a nested transaction that is left open": {
+				run: func(ctx context.Context, tx *outbox.Tx) error {
+					inner, err := tx.Begin(ctx)
+					return steps(err, insert(ctx, inner, 1))
+				},
+				want: state{0, []int{1}},
+			},
+			"a raw savepoint is rolled back": {
+				run: func(ctx context.Context, tx *outbox.Tx) error {
+					return steps(insert(ctx, tx, 1), exec(ctx, tx, `SAVEPOINT a`), insert(ctx, tx, 2),
+						exec(ctx, tx, `/* away */ rollback to savepoint A`), insert(ctx, tx, 3))
+				},
+				want: state{0, []int{1, 3}},
+			},
+			"a raw savepoint is released": {
+				run: func(ctx context.Context, tx *outbox.Tx) error {
+					return steps(insert(ctx, tx, 1), exec(ctx, tx, `savepoint a`), insert(ctx, tx, 2),
+						exec(ctx, tx, `release a`), insert(ctx, tx, 3))
+				},
+				want: state{0, []int{1, 2, 3}},
+			},
+			"a raw savepoint in a batch": {
+				run: func(ctx context.Context, tx *outbox.Tx) error {
+					var batch pgx.Batch
+					batch.Queue(`update essay set grade = grade + 1`)
+					batch.Queue(`savepoint a`)
+					return steps(insert(ctx, tx, 1), tx.SendBatch(ctx, &batch).Close(), insert(ctx, tx, 2),
+						exec(ctx, tx, `rollback to a`))
+				},
+				want: state{1, []int{1}},
+			},
+			"a raw savepoint within a nested transaction that rolls back": {
+				run: func(ctx context.Context, tx *outbox.Tx) error {
+					return steps(insert(ctx, tx, 1), nested(ctx, tx, false, func(tx pgx.Tx) error {
+						return steps(insert(ctx, tx, 2), exec(ctx, tx, `savepoint a`), insert(ctx, tx, 3))
+					}), insert(ctx, tx, 4))
+				},
+				want: state{0, []int{1, 4}},
+			},
+			"COMMIT as SQL":          {run: func(ctx context.Context, tx *outbox.Tx) error { return exec(ctx, tx, "commit") }, err: outbox.ErrTransactionControl},
+			"ROLLBACK hidden in SQL": {run: func(ctx context.Context, tx *outbox.Tx) error { return exec(ctx, tx, "select ';'; -- ;\n ABORT") }, err: outbox.ErrTransactionControl},
+			"Commit whose error is dropped": {
+				run: func(ctx context.Context, tx *outbox.Tx) error {
+					_ = tx.Commit(ctx)
+					return insert(ctx, tx, 1)
+				},
+				err: outbox.ErrTransactionControl,
+			},
+			"Rollback whose error is dropped": {
+				run: func(ctx context.Context, tx *outbox.Tx) error {
+					_ = tx.Rollback(ctx)
+					return insert(ctx, tx, 1)
+				},
+				err: outbox.ErrTransactionControl,
+			},
+			"COMMIT past the Tx": {
+				run: func(ctx context.Context, tx *outbox.Tx) error {
+					return steps(insert(ctx, tx, 1), func() error { _, err := tx.Conn().Exec(ctx, "commit"); return err }())
+				},
+				err: outbox.ErrTransactionControl,
+			},
+			"a failed statement whose error is dropped": {
+				run: func(ctx context.Context, tx *outbox.Tx) error {
 					_ = exec(ctx, tx, `select 1/0`)
-					return insert(ctx, tx, 2)
-				}))
+					return insert(ctx, tx, 1)
+				},
+				err: pgx.ErrTxCommitRollback,
 			},
-			want: state{0, []int{1}},
-		},
-		"pgx.BeginFunc, one commits and one fails": {
-			run: func(ctx context.Context, tx *outbox.Tx) error {
-				failed := pgx.BeginFunc(ctx, tx, func(tx pgx.Tx) error { return steps(insert(ctx, tx, 1), errBusiness) })
-				if !errors.Is(failed, errBusiness) {
-					return failed
+		} {
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				pg := open(t)
+				ob := newOutbox(t, pg.Pool, outbox.Options{})
+				err := ob.InTx(t.Context(), test.run)
+				if !errors.Is(err, test.err) {
+					t.Errorf("InTx = %v, want %v", err, test.err)
 				}
-				return pgx.BeginFunc(ctx, tx, func(tx pgx.Tx) error { return insert(ctx, tx, 2) })
-			},
-			want: state{0, []int{2}},
-		},
-		"a nested transaction that is left open": {
-			run: func(ctx context.Context, tx *outbox.Tx) error {
-				inner, err := tx.Begin(ctx)
-				return steps(err, insert(ctx, inner, 1))
-			},
-			want: state{0, []int{1}},
-		},
-		"a raw savepoint is rolled back": {
-			run: func(ctx context.Context, tx *outbox.Tx) error {
-				return steps(insert(ctx, tx, 1), exec(ctx, tx, `SAVEPOINT a`), insert(ctx, tx, 2),
-					exec(ctx, tx, `/* away */ rollback to savepoint A`), insert(ctx, tx, 3))
-			},
-			want: state{0, []int{1, 3}},
-		},
-		"a raw savepoint is released": {
-			run: func(ctx context.Context, tx *outbox.Tx) error {
-				return steps(insert(ctx, tx, 1), exec(ctx, tx, `savepoint a`), insert(ctx, tx, 2),
-					exec(ctx, tx, `release a`), insert(ctx, tx, 3))
-			},
-			want: state{0, []int{1, 2, 3}},
-		},
-		"a raw savepoint in a batch": {
-			run: func(ctx context.Context, tx *outbox.Tx) error {
-				var batch pgx.Batch
-				batch.Queue(`update essay set grade = grade + 1`)
-				batch.Queue(`savepoint a`)
-				return steps(insert(ctx, tx, 1), tx.SendBatch(ctx, &batch).Close(), insert(ctx, tx, 2),
-					exec(ctx, tx, `rollback to a`))
-			},
-			want: state{1, []int{1}},
-		},
-		"a raw savepoint within a nested transaction that rolls back": {
-			run: func(ctx context.Context, tx *outbox.Tx) error {
-				return steps(insert(ctx, tx, 1), nested(ctx, tx, false, func(tx pgx.Tx) error {
-					return steps(insert(ctx, tx, 2), exec(ctx, tx, `savepoint a`), insert(ctx, tx, 3))
-				}), insert(ctx, tx, 4))
-			},
-			want: state{0, []int{1, 4}},
-		},
-		"COMMIT as SQL":          {run: func(ctx context.Context, tx *outbox.Tx) error { return exec(ctx, tx, "commit") }, err: outbox.ErrTransactionControl},
-		"ROLLBACK hidden in SQL": {run: func(ctx context.Context, tx *outbox.Tx) error { return exec(ctx, tx, "select ';'; -- ;\n ABORT") }, err: outbox.ErrTransactionControl},
-		"Commit whose error is dropped": {
-			run: func(ctx context.Context, tx *outbox.Tx) error {
-				_ = tx.Commit(ctx)
-				return insert(ctx, tx, 1)
-			},
-			err: outbox.ErrTransactionControl,
-		},
-		"Rollback whose error is dropped": {
-			run: func(ctx context.Context, tx *outbox.Tx) error {
-				_ = tx.Rollback(ctx)
-				return insert(ctx, tx, 1)
-			},
-			err: outbox.ErrTransactionControl,
-		},
-		"COMMIT past the Tx": {
-			run: func(ctx context.Context, tx *outbox.Tx) error {
-				return steps(insert(ctx, tx, 1), func() error { _, err := tx.Conn().Exec(ctx, "commit"); return err }())
-			},
-			err: outbox.ErrTransactionControl,
-		},
-		"a failed statement whose error is dropped": {
-			run: func(ctx context.Context, tx *outbox.Tx) error {
-				_ = exec(ctx, tx, `select 1/0`)
-				return insert(ctx, tx, 1)
-			},
-			err: pgx.ErrTxCommitRollback,
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			pg := newDatabase(t)
-			ob := newOutbox(t, pg.Pool, outbox.Options{})
-			err := ob.InTx(t.Context(), test.run)
-			if !errors.Is(err, test.err) {
-				t.Errorf("InTx = %v, want %v", err, test.err)
-			}
-			if diff := cmp.Diff(test.want, readState(t, pg.Pool)); diff != "" {
-				t.Errorf("what is left (-want +got):\n%s", diff)
-			}
-		})
+				if diff := cmp.Diff(test.want, readState(t, pg.Pool)); diff != "" {
+					t.Errorf("what is left (-want +got):\n%s", diff)
+				}
+			})
+		}
+	})
+}
+
+// The service of the example does what it says.
+func TestServiceOfTheExample(t *testing.T) {
+	t.Parallel()
+	pg := newDatabase(t)
+	s := &service{newOutbox(t, pg.Pool, outbox.Options{})}
+	for want := 1; want <= 2; want++ {
+		if grade, err := s.raise(t.Context(), "e1"); err != nil || grade != want {
+			t.Fatalf("raise = %d, %v, want %d", grade, err, want)
+		}
+	}
+	if diff := cmp.Diff(state{2, []int{1, 2}}, readState(t, pg.Pool)); diff != "" {
+		t.Errorf("what is left (-want +got):\n%s", diff)
 	}
 }
 
 func TestInTxPanicRollsBackAndGoesOn(t *testing.T) {
 	t.Parallel()
-	pg := newDatabase(t)
-	ob := newOutbox(t, pg.Pool, outbox.Options{})
-	defer func() {
-		if r := recover(); r != "oh" {
-			t.Errorf("recovered %v, want the panic of the function", r)
-		}
-		if diff := cmp.Diff(state{}, readState(t, pg.Pool)); diff != "" {
-			t.Errorf("what is left (-want +got):\n%s", diff)
-		}
-	}()
-	_ = ob.InTx(t.Context(), func(ctx context.Context, tx *outbox.Tx) error {
-		if _, err := raise(ctx, tx, "e1"); err != nil {
-			return err
-		}
-		if err := InsertGraded(ctx, tx, event(1)); err != nil {
-			return err
-		}
-		panic("oh")
+	onEachPostgres(t, func(t *testing.T, open func(testing.TB) *services.PG) {
+		pg := open(t)
+		ob := newOutbox(t, pg.Pool, outbox.Options{})
+		defer func() {
+			if r := recover(); r != "oh" {
+				t.Errorf("recovered %v, want the panic of the function", r)
+			}
+			if diff := cmp.Diff(state{}, readState(t, pg.Pool)); diff != "" {
+				t.Errorf("what is left (-want +got):\n%s", diff)
+			}
+		}()
+		_ = ob.InTx(t.Context(), func(ctx context.Context, tx *outbox.Tx) error {
+			if _, err := raise(ctx, tx, "e1"); err != nil {
+				return err
+			}
+			if err := InsertGraded(ctx, tx, event(1)); err != nil {
+				return err
+			}
+			panic("oh")
+		})
 	})
 }
 
@@ -363,122 +383,128 @@ func TestInTxRetriesWithAnEmptyList(t *testing.T) {
 // A plain pgx.Tx inserts at once, and keeps the promise of atomicity as well.
 func TestPlainTransaction(t *testing.T) {
 	t.Parallel()
-	for _, commit := range []bool{true, false} {
-		pg := newDatabase(t)
-		tx, err := pg.Pool.Begin(t.Context())
-		if err != nil {
-			t.Fatal(err)
+	onEachPostgres(t, func(t *testing.T, open func(testing.TB) *services.PG) {
+		for _, commit := range []bool{true, false} {
+			pg := open(t)
+			tx, err := pg.Pool.Begin(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			var outcome outbox.Outcome
+			if err := InsertGraded(t.Context(), tx, event(7), outbox.WithOutcome(&outcome)); err != nil {
+				t.Fatal(err)
+			}
+			if !outcome.Known || !outcome.Inserted {
+				t.Errorf("outcome %+v", outcome)
+			}
+			end, want := tx.Rollback, state{}
+			if commit {
+				end, want = tx.Commit, state{0, []int{7}}
+			}
+			if err := end(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(want, readState(t, pg.Pool)); diff != "" {
+				t.Errorf("commit %v (-want +got):\n%s", commit, diff)
+			}
 		}
-		var outcome outbox.Outcome
-		if err := InsertGraded(t.Context(), tx, event(7), outbox.WithOutcome(&outcome)); err != nil {
-			t.Fatal(err)
-		}
-		if !outcome.Known || !outcome.Inserted {
-			t.Errorf("outcome %+v", outcome)
-		}
-		end, want := tx.Rollback, state{}
-		if commit {
-			end, want = tx.Commit, state{0, []int{7}}
-		}
-		if err := end(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		if diff := cmp.Diff(want, readState(t, pg.Pool)); diff != "" {
-			t.Errorf("commit %v (-want +got):\n%s", commit, diff)
-		}
-	}
+	})
 }
 
 // seq must follow the order in which transactions held the row's lock. A second
 // transaction locks, and commits, between the first one's insert and its lock.
 func TestSeqFollowsTheLockOrder(t *testing.T) {
 	t.Parallel()
-	// late inserts the event of grade 2, lets early go through with grade 1, and
-	// only then takes the lock.
-	interleave := func(ctx context.Context, early func() error, late outbox.Transaction) error {
-		if err := InsertGraded(ctx, late, event(2)); err != nil {
+	onEachPostgres(t, func(t *testing.T, open func(testing.TB) *services.PG) {
+		// late inserts the event of grade 2, lets early go through with grade 1, and
+		// only then takes the lock.
+		interleave := func(ctx context.Context, early func() error, late outbox.Transaction) error {
+			if err := InsertGraded(ctx, late, event(2)); err != nil {
+				return err
+			}
+			if err := early(); err != nil {
+				return err
+			}
+			_, err := raise(ctx, late, "e1")
 			return err
 		}
-		if err := early(); err != nil {
-			return err
+		early := func(ctx context.Context, ob *outbox.Outbox) func() error {
+			return func() error {
+				return ob.InTx(ctx, func(ctx context.Context, tx *outbox.Tx) error {
+					if _, err := raise(ctx, tx, "e1"); err != nil {
+						return err
+					}
+					return InsertGraded(ctx, tx, event(1))
+				})
+			}
 		}
-		_, err := raise(ctx, late, "e1")
-		return err
-	}
-	early := func(ctx context.Context, ob *outbox.Outbox) func() error {
-		return func() error {
-			return ob.InTx(ctx, func(ctx context.Context, tx *outbox.Tx) error {
-				if _, err := raise(ctx, tx, "e1"); err != nil {
-					return err
-				}
-				return InsertGraded(ctx, tx, event(1))
-			})
-		}
-	}
 
-	t.Run("riding with COMMIT", func(t *testing.T) {
-		t.Parallel()
-		pg := newDatabase(t)
-		ob := newOutbox(t, pg.Pool, outbox.Options{})
-		err := ob.InTx(t.Context(), func(ctx context.Context, tx *outbox.Tx) error { return interleave(ctx, early(ctx, ob), tx) })
-		if err != nil {
-			t.Fatal(err)
-		}
-		if diff := cmp.Diff(state{2, []int{1, 2}}, readState(t, pg.Pool)); diff != "" {
-			t.Errorf("(-want +got):\n%s", diff)
-		}
-	})
-	t.Run("at once, the naive way, it does not", func(t *testing.T) {
-		t.Parallel()
-		pg := newDatabase(t)
-		ob := newOutbox(t, pg.Pool, outbox.Options{})
-		err := pgx.BeginFunc(t.Context(), pg.Pool, func(tx pgx.Tx) error { return interleave(t.Context(), early(t.Context(), ob), tx) })
-		if err != nil {
-			t.Fatal(err)
-		}
-		if diff := cmp.Diff(state{2, []int{2, 1}}, readState(t, pg.Pool)); diff != "" {
-			t.Errorf("(-want +got):\n%s", diff)
-		}
+		t.Run("riding with COMMIT", func(t *testing.T) {
+			t.Parallel()
+			pg := open(t)
+			ob := newOutbox(t, pg.Pool, outbox.Options{})
+			err := ob.InTx(t.Context(), func(ctx context.Context, tx *outbox.Tx) error { return interleave(ctx, early(ctx, ob), tx) })
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(state{2, []int{1, 2}}, readState(t, pg.Pool)); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+		t.Run("at once, the naive way, it does not", func(t *testing.T) {
+			t.Parallel()
+			pg := open(t)
+			ob := newOutbox(t, pg.Pool, outbox.Options{})
+			err := pgx.BeginFunc(t.Context(), pg.Pool, func(tx pgx.Tx) error { return interleave(t.Context(), early(t.Context(), ob), tx) })
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(state{2, []int{2, 1}}, readState(t, pg.Pool)); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
 	})
 }
 
 func TestSeqFollowsTheLockOrderUnderLoad(t *testing.T) {
 	t.Parallel()
-	pg := newDatabase(t)
-	ob := newOutbox(t, pg.Pool, outbox.Options{})
-	const writers, each = 8, 40
-	failed := make(chan error, writers)
-	for range writers {
-		go func() {
-			failed <- func() error {
-				for range each {
-					err := ob.InTx(t.Context(), func(ctx context.Context, tx *outbox.Tx) error {
-						grade, err := raise(ctx, tx, "e1")
+	onEachPostgres(t, func(t *testing.T, open func(testing.TB) *services.PG) {
+		pg := open(t)
+		ob := newOutbox(t, pg.Pool, outbox.Options{})
+		const writers, each = 8, 40
+		failed := make(chan error, writers)
+		for range writers {
+			go func() {
+				failed <- func() error {
+					for range each {
+						err := ob.InTx(t.Context(), func(ctx context.Context, tx *outbox.Tx) error {
+							grade, err := raise(ctx, tx, "e1")
+							if err != nil {
+								return err
+							}
+							return InsertGraded(ctx, tx, event(grade))
+						})
 						if err != nil {
 							return err
 						}
-						return InsertGraded(ctx, tx, event(grade))
-					})
-					if err != nil {
-						return err
 					}
-				}
-				return nil
+					return nil
+				}()
 			}()
-		}()
-	}
-	for range writers {
-		if err := <-failed; err != nil {
-			t.Fatal(err)
 		}
-	}
-	want := state{Grade: writers * each}
-	for i := range writers * each {
-		want.Events = append(want.Events, i+1)
-	}
-	if diff := cmp.Diff(want, readState(t, pg.Pool)); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
-	}
+		for range writers {
+			if err := <-failed; err != nil {
+				t.Fatal(err)
+			}
+		}
+		want := state{Grade: writers * each}
+		for i := range writers * each {
+			want.Events = append(want.Events, i+1)
+		}
+		if diff := cmp.Diff(want, readState(t, pg.Pool)); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+	})
 }
 
 func TestSafeToRetry(t *testing.T) {
