@@ -79,8 +79,8 @@ func TestHostileInputIsBounded(t *testing.T) {
 			took := time.Since(start)
 			runtime.ReadMemStats(&after)
 			if test.want == "some" {
-				if n := strings.Count(got, "\n"); n != 1001 {
-					t.Errorf("%d diagnostics, want the first thousand and one that ends them", n)
+				if n := strings.Count(got, "\n"); n != 1002 {
+					t.Errorf("%d diagnostics, want the first thousand, one that ends them, and the one for no event", n)
 				}
 			} else if test.want == "many" {
 				if n := strings.Count(got, "\n"); n != 50_000 {
@@ -191,6 +191,10 @@ func TestConfigThatIsNotThere(t *testing.T) {
 		_, _, err := schema.Load(dir, config)
 		if !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("%s: got %v, want an error that is fs.ErrNotExist", config, err)
+		}
+		want := "reading the project file " + filepath.Join(dir, config) + ": file does not exist; outboxgen init writes one"
+		if err.Error() != want {
+			t.Errorf("got %q, want %q", err, want)
 		}
 	}
 }

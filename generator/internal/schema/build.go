@@ -8,19 +8,6 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/diag"
 )
 
-// policy says what becomes of keywords that nobody knows.
-type policy int
-
-const (
-	// owned files describe an event: an unknown keyword is an error.
-	owned policy = iota
-	// library files may come from elsewhere: what looks like a misspelling is
-	// an error, the rest a warning.
-	library
-	// foreign files are compared, not generated from: all of it is a warning.
-	foreign
-)
-
 // resource is a schema with a base URI of its own: a file, or a schema with an
 // $id inside one.
 type resource struct {
@@ -35,7 +22,6 @@ type builder struct {
 	load   *loader
 	list   *diag.List
 	unit   *unit
-	policy policy
 	level  int // of the dialect
 	within *resource
 	older  *older
@@ -143,27 +129,30 @@ func (b *builder) member(s *Schema, m Member) {
 			Pos: m.Pos, ID: "other-dialect",
 			Message: fmt.Sprintf("%s is not a keyword of %s", m.Name, dialects[b.level]),
 			Hint:    otherDialect(m.Name, b.level),
-		}, false)
+		})
 	case b.unit.unknown >= maxUnknown:
 		if b.unit.unknown == maxUnknown {
 			b.unit.unknown++
-			b.list.Errorf(m.Pos, "unknown-keyword", "more unknown keywords from here on, which are not listed")
+			b.unknown(diag.Finding{Pos: m.Pos, ID: "unknown-keyword", Message: "more unknown keywords from here on, which are not listed"})
 		}
 	default:
 		b.unit.unknown++
-		hint := diag.DidYouMean(m.Name, known(b.load.words, b.level))
 		b.unknown(diag.Finding{
-			Pos: m.Pos, ID: "unknown-keyword", Message: "unknown keyword " + diag.Quote(m.Name), Hint: hint,
-		}, hint != "")
+			Pos: m.Pos, ID: "unknown-keyword", Message: "unknown keyword " + diag.Quote(m.Name),
+			Hint: diag.DidYouMean(m.Name, known(b.load.words, b.level)),
+		})
 	}
 }
 
-// unknown reports a keyword that the dialect does not have.
-func (b *builder) unknown(f diag.Finding, misspelled bool) {
-	if b.policy == foreign || b.policy == library && !misspelled {
+// unknown reports a keyword that the dialect does not have. It is an error in a
+// file that describes an event; any other may come from somebody else, and
+// loads as it is.
+func (b *builder) unknown(f diag.Finding) {
+	switch {
+	case !b.unit.owned:
 		f.Severity = diag.Warning
 		f.Message += ", which is ignored"
-	} else if f.Hint == "" {
+	case f.Hint == "":
 		f.Hint = "annotations of your own begin with x-"
 	}
 	b.list.Add(f)

@@ -53,7 +53,7 @@ func TestCDEvents(t *testing.T) {
 		t.Fatal(err)
 	}
 	var config strings.Builder
-	config.WriteString("version: 1\nservice: ci\nout: events\nschemas: [vendor/schemas/links/*.json, vendor/schemas/registry/*.json]\nevents:\n")
+	config.WriteString("version: 1\nservice: ci\nout: events\nschemas: [vendor/schemas/links/*.json, vendor/schemas/registry/*.json, vendor/schemas/_defs/*.json]\nevents:\n")
 	events := 0
 	for _, name := range files {
 		if path.Dir(name) != "schemas" && name != "custom/schema.json" {
@@ -70,8 +70,14 @@ func TestCDEvents(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	if diff := cmp.Diff([]diag.Finding(nil), list.Sorted()); diff != "" {
-		t.Errorf("diagnostics (-want +got):\n%s", diff)
+	// The glossary in _defs has members of its own, one of them close to a keyword.
+	for _, f := range list.Sorted() {
+		if f.Severity != diag.Warning || f.ID != "unknown-keyword" || !strings.HasPrefix(f.Pos.File, "vendor/schemas/_defs/") {
+			t.Errorf("unexpected: %s", f)
+		}
+	}
+	if n := len(list.Sorted()); n == 0 {
+		t.Error("the members of the glossary are not mentioned")
 	}
 	if len(p.Events) != events || events != 49 {
 		t.Errorf("%d events of %d, want 49", len(p.Events), events)

@@ -294,7 +294,7 @@ func enum(b *builder, s *Schema, m Member) {
 // discouraged reports what the standard advises against and allows: an error
 // in a file that describes an event, a warning elsewhere.
 func (b *builder) discouraged(f diag.Finding) {
-	if b.policy != owned {
+	if !b.unit.owned {
 		f.Severity = diag.Warning
 	}
 	b.list.Add(f)

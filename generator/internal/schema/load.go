@@ -31,12 +31,12 @@ func Load(dir, configPath string) (*Project, *diag.List, error) {
 	}
 	root, err := os.OpenRoot(filepath.Dir(file))
 	if err != nil {
-		return nil, nil, fmt.Errorf("opening the folder of the config %s: %w", configPath, err)
+		return nil, nil, unreadable(file, err)
 	}
 	defer root.Close() //nolint:errcheck // nothing was written
-	project, list, err := LoadFS(root.FS(), filepath.Base(file))
+	project, list, err := load(root.FS(), filepath.Base(file))
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, unreadable(file, err)
 	}
 	project.Config.Path = configPath
 	project.Config.Dir = filepath.Dir(file)
@@ -46,13 +46,26 @@ func Load(dir, configPath string) (*Project, *diag.List, error) {
 // LoadFS is Load on a file system whose root is the project, such as one
 // commit of a repository. Config.Dir is empty then.
 func LoadFS(fsys fs.FS, config string) (*Project, *diag.List, error) {
+	project, list, err := load(fsys, config)
+	if err != nil {
+		return nil, nil, unreadable(config, err)
+	}
+	return project, list, nil
+}
+
+// unreadable is why there is no project file to begin with.
+func unreadable(config string, err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("reading the project file %s: %w; outboxgen init writes one", config, fs.ErrNotExist)
+	}
+	return fmt.Errorf("reading the project file %s: %w", config, err)
+}
+
+func load(fsys fs.FS, config string) (*Project, *diag.List, error) {
 	l := newLoader(fsys)
 	src, err := l.readFile(config)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil, nil, fmt.Errorf("reading the config %s: %w; outboxgen init writes one", config, err)
-	case err != nil:
-		return nil, nil, fmt.Errorf("reading the config %s: %w", config, err)
+	if err != nil {
+		return nil, nil, err
 	}
 	l.sources[config] = src
 	c := &Config{Path: config, At: map[string]diag.Pos{}}
@@ -78,7 +91,7 @@ func LoadFS(fsys fs.FS, config string) (*Project, *diag.List, error) {
 // what references can reach. The schema is Project.Document(file).Root.
 func LoadFile(fsys fs.FS, file string) (*Project, *diag.List, error) {
 	l := newLoader(fsys)
-	l.policy = foreign
+	l.foreign = true
 	if _, err := fs.Stat(fsys, file); err != nil {
 		return nil, nil, fmt.Errorf("reading the schema %s: %w", file, err)
 	}
@@ -97,13 +110,13 @@ type unit struct {
 	resources []*resource // the file's own first
 	level     int         // of its dialect
 	unknown   int         // keywords reported that nobody knows
-	policy    policy
+	owned     bool        // it describes an event
 }
 
 type loader struct {
 	fsys    fs.FS
 	list    *diag.List
-	policy  policy
+	foreign bool // no file counts as owned
 	words   map[string]keyword
 	sources diag.Sources
 	units   map[string]*unit  // by path
@@ -123,7 +136,7 @@ type loader struct {
 
 func newLoader(fsys fs.FS) *loader {
 	return &loader{
-		fsys: fsys, list: &diag.List{}, policy: library, words: vocabulary(), sources: diag.Sources{},
+		fsys: fsys, list: &diag.List{}, words: vocabulary(), sources: diag.Sources{},
 		units: map[string]*unit{}, missing: map[string]string{},
 		ids: map[string]*resource{}, idPos: map[string]diag.Pos{},
 	}
@@ -139,7 +152,7 @@ var (
 func (l *loader) readFile(name string) ([]byte, error) {
 	info, err := fs.Stat(l.fsys, name)
 	if err != nil {
-		return nil, fmt.Errorf("looking at the file: %w", err)
+		return nil, err
 	}
 	if info.IsDir() {
 		return nil, errFolder
@@ -149,12 +162,12 @@ func (l *loader) readFile(name string) ([]byte, error) {
 	}
 	f, err := l.fsys.Open(name)
 	if err != nil {
-		return nil, fmt.Errorf("opening the file: %w", err)
+		return nil, err
 	}
 	defer f.Close() //nolint:errcheck // only read
 	src, err := io.ReadAll(io.LimitReader(f, maxFileBytes+1))
 	if err != nil {
-		return nil, fmt.Errorf("reading the file: %w", err)
+		return nil, err
 	}
 	if len(src) > maxFileBytes {
 		return nil, errTooLarge
@@ -190,10 +203,7 @@ func (l *loader) file(name string) (u *unit, problem string) {
 		return u, ""
 	}
 	u.value = v
-	u.policy = l.policy
-	if l.policy != foreign && v.Kind == Object && v.Member("x-outbox") != nil {
-		u.policy = owned
-	}
+	u.owned = !l.foreign && v.Kind == Object && v.Member("x-outbox") != nil
 	if openAPI(u, v) {
 		return u, ""
 	}
@@ -222,7 +232,7 @@ func openAPI(u *unit, v *Value) bool {
 }
 
 func (l *loader) builder(u *unit, within *resource) *builder {
-	return &builder{load: l, list: l.list, unit: u, policy: u.policy, level: u.level, within: within}
+	return &builder{load: l, list: l.list, unit: u, level: u.level, within: within}
 }
 
 const noSuchFile = "there is no such file"
