@@ -204,13 +204,20 @@ func (l *loaded) emit() ([]File, error) {
 	}
 	c := l.project.Config
 	dir := join(l.dir, c.Out)
-	db := c.SQLC.Package
-	if c.SQLC.Mode != "queries" {
-		out, err := importPath(dir)
-		if err != nil {
-			return nil, err
-		}
-		db = out + "/" + sqlc.Package
+	out, err := importPath(dir)
+	db := out + "/" + sqlc.Package
+	switch {
+	case c.SQLC.Mode == "queries" && c.SQLC.Package == out:
+		l.list.Add(diag.Finding{
+			Pos: c.SQLC.At["package"], ID: "import-cycle",
+			Message: "sqlc.package is the generated package itself, which would import itself",
+			Hint:    "have sqlc write into a package of its own",
+		})
+		return nil, nil
+	case c.SQLC.Mode == "queries":
+		db = c.SQLC.Package // its import path needs no go.mod here
+	case err != nil:
+		return nil, err
 	}
 	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
 		dir = "" // nothing is there to look at

@@ -114,6 +114,10 @@ func (d *Decoder) AnyObject() map[string]any { return Map(d, (*Decoder).Any) }
 // encoding/json rules, of a type that the project configured.
 func External[T any](d *Decoder) T {
 	var value T
+	if d.peek() == 'n' { // which encoding/json would take for nothing
+		d.mismatch("a value")
+		return value
+	}
 	start := d.pos
 	raw := d.Raw()
 	if d.dead {

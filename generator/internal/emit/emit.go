@@ -9,7 +9,6 @@ package emit
 import (
 	"bytes"
 	"fmt"
-	"path"
 	"slices"
 	"strings"
 	"text/template"
@@ -62,7 +61,10 @@ func Package(p *schema.Project, opts Options) ([]File, *diag.List, error) {
 	if err != nil {
 		return nil, list, fmt.Errorf("parse the templates: %w", err)
 	}
-	printer := &printer{pkg: pkg, opts: opts, templates: all, pointers: p.Config.Nullable == "pointer", list: list}
+	printer := &printer{
+		pkg: pkg, opts: opts, templates: all, list: list,
+		pointers: p.Config.Nullable == "pointer", embedded: p.Config.SQLC.Mode != "queries",
+	}
 	files, err := printer.files()
 	if err != nil || list.HasErrors() {
 		return nil, list, err
@@ -70,11 +72,15 @@ func Package(p *schema.Project, opts Options) ([]File, *diag.List, error) {
 	return files, list, nil
 }
 
+// outboxDB is the name under which generated code knows the package of sqlc.
+const outboxDB = "outboxdb"
+
 type printer struct {
 	pkg       *ir.Package
 	opts      Options
 	templates *template.Template
 	pointers  bool // absent and null are one
+	embedded  bool // the package of sqlc is outboxgen's
 	list      *diag.List
 	checked   map[*ir.Named]bool // has something to check
 	filled    map[*ir.Named]bool // has a constructor
@@ -135,9 +141,9 @@ func (p *printer) file(f *ir.File) ([]byte, error) {
 }
 
 func (p *printer) packageFile() ([]byte, error) {
-	const db = "outboxdb"
-	set := importSet{"context": "", outboxPath: "outbox", p.opts.OutboxDB: db}
-	if path.Base(p.opts.OutboxDB) == db {
+	// A package of the service's own sqlc may have any name, whatever its path.
+	set := importSet{"context": "", outboxPath: "outbox", p.opts.OutboxDB: outboxDB}
+	if p.embedded {
 		set[p.opts.OutboxDB] = ""
 	}
 	var helpers []string
@@ -152,7 +158,7 @@ func (p *printer) packageFile() ([]byte, error) {
 	part, err := p.execute("package.tmpl", map[string]any{
 		"Handshake": "outbox.SupportsGenerator1",
 		"Service":   quote(p.pkg.Service),
-		"DB":        db,
+		"DB":        outboxDB,
 		"Helpers":   helpers,
 	})
 	if err != nil {

@@ -163,39 +163,66 @@ func TestEventData(t *testing.T) {
 	}
 }
 
-// A hand-written file of the package keeps its names.
+// The hand-written files of the package keep their names: all that belong to
+// it, under whatever build tags, whether it compiles or not.
 func TestNamesThatAreTaken(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
-	for name, content := range map[string]string{
-		"mine.go":      "package events\n\ntype State string\n\nfunc (ThingV1) Validate() error { return nil }\n",
-		"thing_v1.go":  "package events\n",
-		"old.go":       emit.Header + "\n\npackage events\n\ntype ThingV1 struct{}\n",
-		"mine_test.go": "package events_test\n\nfunc InsertThingV1() {}\n",
+	const thing = head + "  state: {title: State, type: string, enum: [a, b]}\n"
+	validate := "thing.yaml:1:1: the Go name ThingV1.Validate is declared in events/mine.go already; rename it there, or give the schema another title"
+	state := func(file string) string {
+		return "thing.yaml:11:10: the Go name State is declared in events/" + file + " already; rename it there, or give the schema another title"
+	}
+	for name, test := range map[string]struct {
+		module bool
+		files  map[string]string
+		want   []string
+	}{
+		"of the package": {true, map[string]string{
+			"mine.go":     "package events\n\ntype State string\n\nfunc (ThingV1) Validate() error { return nil }\n",
+			"old.go":      emit.Header + "\n\npackage events\n\ntype ThingV1 struct{}\n",
+			"thing_v1.go": "package events\n",
+		}, []string{validate, state("mine.go")}},
+		"beside what does not compile": {true, map[string]string{
+			"a.go":    "package events\n\nimport \"example.com/nowhere\"\n\nvar a = nowhere.A +\n",
+			"mine.go": "package events\n\ntype State string\n",
+		}, []string{state("mine.go")}},
+		"for another system": {true, map[string]string{
+			"mine.go":       "package events\n",
+			"mine_plan9.go": "package events\n\ntype State string\n",
+		}, []string{state("mine_plan9.go")}},
+		"in a test": {true, map[string]string{
+			"mine_test.go":  "package events\n\ntype State string\n",
+			"other_test.go": "package events_test\n\nfunc InsertThingV1() {}\n",
+		}, []string{state("mine_test.go")}},
+		"of a program for go run": {true, map[string]string{
+			"mine.go": "package events\n",
+			"gen.go":  "//go:build ignore\n\npackage main\n\ntype State string\n\nfunc main() {}\n",
+		}, nil},
+		"without a module": {false, map[string]string{
+			"mine.go":       "package events\n\ntype State string\n",
+			"gen.go":        "//go:build ignore\n\npackage main\n\nfunc main() {}\n",
+			"other_test.go": "package events_test\n\nfunc InsertThingV1() {}\n",
+		}, []string{state("mine.go")}},
+		"of another package": {true, map[string]string{
+			"mine.go": "package other\n",
+		}, []string{"outboxgen.yml:4:1: events/mine.go is package other, the generated package is called events"}},
 	} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	_, found := run(t, dir, map[string]string{"thing.yaml": head + "  state: {title: State, type: string, enum: [a, b]}\n"})
-	want := []string{
-		"thing.yaml:1:1: the Go name ThingV1.Validate is declared in events/mine.go already; rename it there, or give the schema another title",
-		"thing.yaml:1:1: the file thing_v1.go of events is not one that outboxgen wrote, and the generated package needs that name; rename it",
-		"thing.yaml:11:10: the Go name State is declared in events/mine.go already; rename it there, or give the schema another title",
-	}
-	if diff := cmp.Diff(want, found); diff != "" {
-		t.Errorf("findings (-want +got):\n%s", diff)
-	}
-	if err := os.WriteFile(filepath.Join(dir, "mine.go"), []byte("package other\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(dir, "thing_v1.go"), []byte(emit.Header+"\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	_, found = run(t, dir, map[string]string{"thing.yaml": head})
-	want = []string{"outboxgen.yml:4:1: events/mine.go is package other, the generated package is called events"}
-	if diff := cmp.Diff(want, found); diff != "" {
-		t.Errorf("findings (-want +got):\n%s", diff)
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			if test.module {
+				test.files["go.mod"] = "module example.com/events\n\ngo 1.26\n\nrequire example.com/nowhere v1.0.0\n"
+			}
+			for file, content := range test.files {
+				if err := os.WriteFile(filepath.Join(dir, file), []byte(content), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			_, found := run(t, dir, map[string]string{"thing.yaml": thing})
+			if diff := cmp.Diff(test.want, found); diff != "" {
+				t.Errorf("findings (-want +got):\n%s", diff)
+			}
+		})
 	}
 }
 

@@ -47,6 +47,9 @@ func (c *coder) base(t *ir.Type) string {
 	case ir.Struct, ir.Enum:
 		return t.Named.Name
 	case ir.External:
+		if t.Import == "" {
+			return t.Name
+		}
 		return c.imports.external(t.Import) + "." + t.Name
 	default:
 		return "any"

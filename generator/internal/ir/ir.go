@@ -125,7 +125,8 @@ type Type struct {
 	Named    *Named
 	// Indirect is set where a struct would otherwise hold itself.
 	Indirect bool
-	// Import and Name are those of an External type.
+	// Import and Name are those of an External type; Import is "" for one of
+	// Go's own.
 	Import, Name string
 
 	// Const is the only value, of a String, Bool, Int or Float; nil: none.

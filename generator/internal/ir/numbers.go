@@ -92,6 +92,19 @@ func (b *builder) integer(s *schema.Schema) *Type {
 	return t
 }
 
+// float is the type of a number.
+func (b *builder) float(s *schema.Schema) *Type {
+	b.checkFormat(s, "number", "float", "double")
+	return &Type{
+		Kind:             Float,
+		Minimum:          floatLiteral(s.Minimum),
+		Maximum:          floatLiteral(s.Maximum),
+		ExclusiveMinimum: floatLiteral(s.ExclusiveMinimum),
+		ExclusiveMaximum: floatLiteral(s.ExclusiveMaximum),
+		MultipleOf:       floatLiteral(s.MultipleOf),
+	}
+}
+
 // bound is a bound as an int64, "" when every int64 meets it.
 func bound(n *schema.Number, none int64, round func(*big.Rat) *big.Int) string {
 	if n == nil {

@@ -2,7 +2,6 @@ package ir
 
 import (
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/outboxgen/outboxgen/generator/internal/diag"
@@ -13,20 +12,38 @@ import (
 func (b *builder) override(s *schema.Schema) *Type {
 	for _, m := range b.project.Config.Types {
 		if s.Ref != nil && s.Ref.Text == m.Match || s.Format != "" && s.Format == m.Match {
-			slash := strings.LastIndexByte(m.Type, '/')
-			dot := strings.LastIndexByte(m.Type, '.')
-			if dot <= slash {
-				b.list.Add(diag.Finding{
-					Pos: m.Pos, ID: "type-mapping",
-					Message: strconv.Quote(m.Type) + " is not a Go type",
-					Hint:    "write the import path, a dot and the name, like github.com/shopspring/decimal.Decimal",
-				})
-				return &Type{}
-			}
-			return &Type{Kind: External, Import: m.Type[:dot], Name: m.Type[dot+1:], Nullable: slices.Contains(s.Types, "null")}
+			t := b.mapped(s, m.Type)
+			t.Nullable = t.Nullable || slices.Contains(s.Types, "null")
+			return t
 		}
 	}
 	return nil
+}
+
+// mapped is a schema as the Go type called name. Where that is one that a
+// schema without a format has, the constraints hold as for such a schema.
+func (b *builder) mapped(s *schema.Schema, name string) *Type {
+	if dot := strings.LastIndexByte(name, '.'); dot >= 0 {
+		return &Type{Kind: External, Import: name[:dot], Name: name[dot+1:]}
+	}
+	var plain schema.Schema
+	if target := s.Resolved(); target != nil {
+		plain = *target
+	}
+	plain.Format, plain.ContentEncoding = "", ""
+	switch name {
+	case "string":
+		return b.text(&plain)
+	case "int64":
+		return b.integer(&plain)
+	case "float64":
+		return b.float(&plain)
+	case "bool":
+		return &Type{Kind: Bool}
+	case "any":
+		return &Type{Nullable: true}
+	}
+	return &Type{Kind: External, Name: name}
 }
 
 // plain is the type of a schema without references, combinations and null.
@@ -61,15 +78,7 @@ func (b *builder) plain(s *schema.Schema, at context) *Type {
 	case "integer":
 		return b.integer(s)
 	case "number":
-		b.checkFormat(s, "number", "float", "double")
-		return &Type{
-			Kind:             Float,
-			Minimum:          floatLiteral(s.Minimum),
-			Maximum:          floatLiteral(s.Maximum),
-			ExclusiveMinimum: floatLiteral(s.ExclusiveMinimum),
-			ExclusiveMaximum: floatLiteral(s.ExclusiveMaximum),
-			MultipleOf:       floatLiteral(s.MultipleOf),
-		}
+		return b.float(s)
 	case "boolean":
 		return &Type{Kind: Bool}
 	default:

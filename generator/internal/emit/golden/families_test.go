@@ -3,6 +3,7 @@ package golden_test
 import (
 	"encoding/json"
 	"errors"
+	"math"
 	"math/big"
 	"testing"
 	"time"
@@ -114,7 +115,8 @@ func TestFormats(t *testing.T) {
 	v := roundTrip[formats.FormatsV1](t, []byte(`{"uuid":"3f2b7c1e-5d0a-4c69-8b1c-7f4f0a9b2e11","date_time":"2024-05-01T12:00:00+02:00",
 		"date":"2024-05-01","time":"12:00:00Z","duration":"P1DT2H","bytes":"aGk=","null_date":null,"dates":["2024-05-01"],
 		"email":"a@b.se","hostname":"b.se","ipv4":"10.0.0.1","ipv6":"::1","uri":"https://b.se/x?y#z","uri_reference":"../x","pointer":"/a~1b",
-		"regex":"^a+$","int32":7,"ratio":"1/3","currency":"SEK","unheard_of":"x","ahead":"no"}`))
+		"regex":"^a+$","int32":7,"ratio":"1/3","currency":"SEK","unheard_of":"x","ahead":"no",
+		"code":"abc","big":18446744073709551615}`))
 	want := formats.FormatsV1{
 		UUID:     uuid.MustParse("3f2b7c1e-5d0a-4c69-8b1c-7f4f0a9b2e11"),
 		DateTime: time.Date(2024, 5, 1, 10, 0, 0, 0, time.UTC),
@@ -127,19 +129,21 @@ func TestFormats(t *testing.T) {
 		Email:    new("a@b.se"), Hostname: new("b.se"), Ipv4: new("10.0.0.1"), Ipv6: new("::1"), URI: new("https://b.se/x?y#z"),
 		URIReference: new("../x"), Pointer: new("/a~1b"), Regex: new("^a+$"), Int32: new(int64(7)), UnheardOf: new("x"), Ahead: new("no"),
 		Ratio: big.NewRat(1, 3), Currency: &money.Currency{Code: "SEK"},
+		Code: new("abc"), Big: outbox.Value(uint64(math.MaxUint64)),
 	}
 	if diff := cmp.Diff(want, v, cmp.Comparer(func(a, b *big.Rat) bool { return a == b || a != nil && b != nil && a.Cmp(b) == 0 })); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	expect[formats.FormatsV1](t, `{`+id+`,"email":"a","hostname":"-","ipv4":"10.0.0","ipv6":"10.0.0.1","uri":"x y","uri_reference":"%","pointer":"a",
-		"regex":"(","int32":3000000000,"dates":["2024-05-01","2024-05-01"],"moments":["2024-05-01T12:00:00Z","2024-05-01T12:00:00Z"]}`, []string{
+		"regex":"(","int32":3000000000,"dates":["2024-05-01","2024-05-01"],"moments":["2024-05-01T12:00:00Z","2024-05-01T12:00:00Z"],"code":"abcd"}`, []string{
+		"/code maxLength",
 		"/dates uniqueItems", "/email format", "/hostname format", "/int32 maximum", "/ipv4 format", "/ipv6 format", "/moments uniqueItems",
 		"/pointer format", "/regex format", "/uri format", "/uri_reference format",
 	})
 	var misfit formats.FormatsV1
-	err := json.Unmarshal([]byte(`{"uuid":"x","date_time":"2024","date":"1/2","time":"12","duration":"1h","bytes":"*","currency":"KRONA"}`), &misfit)
+	err := json.Unmarshal([]byte(`{"uuid":"x","date_time":"2024","date":"1/2","time":"12","duration":"1h","bytes":"*","currency":"KRONA","ratio":null,"big":-1}`), &misfit)
 	var decode *wire.DecodeError
-	if !errors.As(err, &decode) || len(decode.Violations) != 7 {
+	if !errors.As(err, &decode) || len(decode.Violations) != 9 {
 		t.Error(err)
 	}
 }

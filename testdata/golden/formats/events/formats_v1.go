@@ -43,6 +43,8 @@ type FormatsV1 struct {
 	Currency     *money.Currency            `json:"currency,omitzero"`
 	Ahead        *string                    `json:"ahead,omitzero"`
 	UnheardOf    *string                    `json:"unheard_of,omitzero"`
+	Code         *string                    `json:"code,omitzero"`
+	Big          outbox.Nullable[uint64]    `json:"big,omitzero"`
 	// Unknown keeps the members that the schema does not name.
 	Unknown wire.Unknown `json:"-"`
 }
@@ -114,6 +116,10 @@ func decodeFormatsV1(d *wire.Decoder) FormatsV1 {
 			v.Ahead = wire.Optional(d, (*wire.Decoder).String)
 		case "unheard_of":
 			v.UnheardOf = wire.Optional(d, (*wire.Decoder).String)
+		case "code":
+			v.Code = wire.Optional(d, (*wire.Decoder).String)
+		case "big":
+			v.Big = nullable(d, wire.External[uint64])
 		default:
 			o.Unknown(&v.Unknown)
 		}
@@ -151,6 +157,8 @@ func encodeFormatsV1(e *wire.Encoder, v FormatsV1) {
 	wire.PutOptional(e, "currency", v.Currency, wire.PutExternal[money.Currency])
 	wire.PutOptional(e, "ahead", v.Ahead, (*wire.Encoder).String)
 	wire.PutOptional(e, "unheard_of", v.UnheardOf, (*wire.Encoder).String)
+	wire.PutOptional(e, "code", v.Code, (*wire.Encoder).String)
+	wire.PutNullable(e, "big", v.Big, wire.PutExternal[uint64])
 	e.Unknown(v.Unknown)
 	e.End()
 }
@@ -185,6 +193,9 @@ func (v *FormatsV1) check(c *wire.Checker) {
 	if v.Int32 != nil {
 		wire.Minimum(c, *v.Int32, -2147483648, "int32")
 		wire.Maximum(c, *v.Int32, 2147483647, "int32")
+	}
+	if v.Code != nil {
+		wire.MaxLength(c, *v.Code, 3, "code")
 	}
 }
 
