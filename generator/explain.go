@@ -6,6 +6,7 @@ import (
 	"go/ast"
 	"go/format"
 	"go/parser"
+	"go/printer"
 	"go/token"
 	"io"
 	"path"
@@ -46,8 +47,7 @@ type ExplainedEvent struct {
 	// File is the generated file, relative to the project; "" when there are
 	// errors.
 	File string
-	// Go is the file's exported types and functions, without comments and
-	// bodies.
+	// Go is the file's exported types and functions, without methods and bodies.
 	Go string
 }
 
@@ -186,21 +186,23 @@ func declaring(files []File, name string) (File, bool) {
 	return File{}, false
 }
 
-// outline is the exported types and functions of a file, methods left out.
+// outline is the exported types of a file with their comments, and its
+// functions without; methods are left out.
 func outline(content []byte) (string, error) {
 	fset := token.NewFileSet()
-	parsed, err := parser.ParseFile(fset, "", content, parser.SkipObjectResolution)
+	parsed, err := parser.ParseFile(fset, "", content, parser.ParseComments|parser.SkipObjectResolution)
 	if err != nil {
 		return "", err
 	}
 	var parts []string
 	for _, decl := range parsed.Decls {
+		var node any = decl
 		switch d := decl.(type) {
 		case *ast.GenDecl:
 			if d.Tok != token.TYPE || !ast.FilterDecl(d, token.IsExported) {
 				continue
 			}
-			d.Doc = nil
+			node = &printer.CommentedNode{Node: decl, Comments: parsed.Comments}
 		case *ast.FuncDecl:
 			if d.Recv != nil || !d.Name.IsExported() {
 				continue
@@ -209,25 +211,11 @@ func outline(content []byte) (string, error) {
 		default:
 			continue
 		}
-		stripComments(decl)
 		var b bytes.Buffer
-		if err := format.Node(&b, fset, decl); err != nil {
+		if err := format.Node(&b, fset, node); err != nil {
 			return "", err
 		}
 		parts = append(parts, b.String()+"\n")
 	}
 	return strings.Join(parts, "\n"), nil
-}
-
-// stripComments drops the comments on types and fields.
-func stripComments(node ast.Node) {
-	ast.Inspect(node, func(n ast.Node) bool {
-		switch n := n.(type) {
-		case *ast.TypeSpec:
-			n.Doc, n.Comment = nil, nil
-		case *ast.Field:
-			n.Doc, n.Comment = nil, nil
-		}
-		return true
-	})
 }

@@ -160,15 +160,17 @@ func doc(format string, names ...any) string {
 }
 
 // typeDoc documents a type.
-func typeDoc(name, description string, deprecated bool) []string {
-	text := strings.TrimSpace(description)
+func typeDoc(n *ir.Named) []string {
+	text := strings.TrimSpace(n.Doc)
 	switch {
+	case text == "" && n.Parent != nil:
+		text = n.Name + " is the type of " + n.Role + " of " + n.Parent.Name + "."
 	case text == "":
-		text = name + " is part of the event schemas."
-	case !strings.HasPrefix(text, name+" "):
-		text = name + ": " + text
+		text = n.Name + " is part of the event schemas."
+	case !strings.HasPrefix(text, n.Name+" "):
+		text = n.Name + ": " + text
 	}
-	return append(comment(text), deprecation(deprecated)...)
+	return append(comment(text), deprecation(n.Deprecated)...)
 }
 
 func deprecation(deprecated bool) []string {

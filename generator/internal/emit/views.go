@@ -23,7 +23,7 @@ type enumView struct {
 }
 
 func (c *coder) enum(n *ir.Named) (string, error) {
-	view := enumView{Doc: typeDoc(n.Name, n.Doc, n.Deprecated), Name: n.Name, Base: "string", Values: n.Enum}
+	view := enumView{Doc: typeDoc(n), Name: n.Name, Base: "string", Values: n.Enum}
 	if n.Base == ir.Int {
 		view.Base = "int64"
 	}
@@ -115,7 +115,7 @@ func (c *coder) structure(n *ir.Named) (string, error) {
 func (c *coder) structDoc(n *ir.Named) []string {
 	e := c.file.Event
 	if e == nil || e.Data != n {
-		return typeDoc(n.Name, n.Doc, n.Deprecated)
+		return typeDoc(n)
 	}
 	doc := comment(n.Name + " is the event " + e.Type + ".")
 	if about := comment(n.Doc); len(about) > 0 {

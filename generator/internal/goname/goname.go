@@ -43,27 +43,6 @@ func Title(s string) string {
 	return exportable(b.String())
 }
 
-// Unexported is an unexported identifier for s that is neither a keyword nor
-// predeclared: entity_id becomes entityID, type becomes typeValue.
-func Unexported(s string) string {
-	var b strings.Builder
-	for i, w := range words(s) {
-		if i == 0 {
-			b.WriteString(strings.ToLower(w))
-		} else {
-			b.WriteString(capital(w))
-		}
-	}
-	name := b.String()
-	if name == "" || !unicode.IsLetter([]rune(name)[0]) {
-		name = "x" + name
-	}
-	if Reserved(name) {
-		name += "Value"
-	}
-	return name
-}
-
 // Package is a package name for s: the letters and digits of ASCII in lower
 // case, neither a keyword nor predeclared.
 func Package(s string) string {
@@ -114,7 +93,10 @@ func exportable(name string) string {
 // capital is word, in whatever case, as one hump of an exported name.
 func capital(word string) string {
 	upper := strings.ToUpper(word)
-	if initialism(upper) {
+	switch {
+	case upper == "IPV4", upper == "IPV6":
+		return "IPv" + upper[3:]
+	case initialism(upper):
 		return upper
 	}
 	if stem, ok := strings.CutSuffix(upper, "S"); ok && pluralized(stem) {

@@ -136,6 +136,9 @@ type context struct {
 	ref      *schema.Schema
 }
 
+// additional stands for the members that no property describes.
+const additional = "additional"
+
 // inside is the context of an array's items or a map's values.
 func (c context) inside(part string) context {
 	if c.ref != nil {
@@ -356,7 +359,7 @@ func (b *builder) fill(n *Named, s *schema.Schema) {
 	case extra.Bool != nil:
 		n.Closed = closes(s)
 	default:
-		if t := b.typeOf(extra, context{parent: n, property: "additional"}); t.Kind != Any {
+		if t := b.typeOf(extra, context{parent: n, property: additional}); t.Kind != Any {
 			n.Extra = t
 		}
 	}
@@ -374,7 +377,13 @@ func (b *builder) annotate(f *Field, s *schema.Schema) {
 		if f.Default == nil {
 			f.Default = s.Default
 		}
-		switch part := sole(s); {
+		part := sole(s)
+		if branches := slices.Concat(s.AnyOf, s.OneOf); part == nil && s.Ref == nil {
+			if branches = slices.DeleteFunc(branches, isNull); len(branches) == 1 {
+				part = branches[0]
+			}
+		}
+		switch {
 		case f.Type.Named != nil:
 			s = nil
 		case part != nil:

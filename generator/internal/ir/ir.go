@@ -57,6 +57,10 @@ type Named struct {
 	Schema     *schema.Schema
 	Doc        string
 	Deprecated bool
+	// Parent and Role say where a type stands that is written in line: it is
+	// the type of Role of Parent. Parent is nil for any other.
+	Parent *Named
+	Role   string
 
 	// Enum is set for an enum, whose Base is String or Int.
 	Enum []EnumValue

@@ -15,6 +15,9 @@ import (
 // request works out what a type wants to be called.
 func (b *builder) request(n *Named, at context) *request {
 	s := n.Schema
+	if at.ref == nil && s.Title == "" {
+		n.Parent, n.Role = at.parent, at.role()
+	}
 	r := &request{named: n, version: b.version[s.Doc], library: b.version[s.Doc] == 0}
 	word := at.property
 	if at.part != "" {
@@ -36,6 +39,21 @@ func (b *builder) request(n *Named, at context) *request {
 	}
 	r.wanted = []string{short, owner + short, owner + short + "Type"}
 	return r
+}
+
+// role is how the place reads in a comment.
+func (c context) role() string {
+	role := "the member " + strconv.Quote(c.property)
+	if c.property == additional {
+		role = "the additional members"
+	}
+	switch c.part {
+	case "item":
+		return "the items of " + role
+	case "value":
+		return "the values of " + role
+	}
+	return role
 }
 
 // refName is the name by which a reference's target is known: the name of its

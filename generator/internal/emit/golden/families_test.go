@@ -126,7 +126,7 @@ func TestFormats(t *testing.T) {
 		Bytes:    []byte("hi"),
 		NullDate: outbox.Null[wire.Date](),
 		Dates:    []wire.Date{{Year: 2024, Month: 5, Day: 1}},
-		Email:    new("a@b.se"), Hostname: new("b.se"), Ipv4: new("10.0.0.1"), Ipv6: new("::1"), URI: new("https://b.se/x?y#z"),
+		Email:    new("a@b.se"), Hostname: new("b.se"), IPv4: new("10.0.0.1"), IPv6: new("::1"), URI: new("https://b.se/x?y#z"),
 		URIReference: new("../x"), Pointer: new("/a~1b"), Regex: new("^a+$"), Int32: new(int64(7)), UnheardOf: new("x"), Ahead: new("no"),
 		Ratio: big.NewRat(1, 3), Currency: &money.Currency{Code: "SEK"},
 		Code: new("abc"), Big: outbox.Value(uint64(math.MaxUint64)),

@@ -330,7 +330,7 @@ func (v *Twin) check(c *wire.Checker) {
 	}
 }
 
-// TreeV1Closed is part of the event schemas.
+// TreeV1Closed is the type of the member "closed" of TreeV1.
 type TreeV1Closed struct {
 	A *string `json:"a,omitzero"`
 }
@@ -371,7 +371,7 @@ func encodeTreeV1Closed(e *wire.Encoder, v TreeV1Closed) {
 	e.End()
 }
 
-// TreeV1Nothing is part of the event schemas.
+// TreeV1Nothing is the type of the member "nothing" of TreeV1.
 type TreeV1Nothing struct {
 }
 
@@ -405,7 +405,7 @@ func encodeTreeV1Nothing(e *wire.Encoder, v TreeV1Nothing) {
 	e.End()
 }
 
-// TreeV1Typed is part of the event schemas.
+// TreeV1Typed is the type of the member "typed" of TreeV1.
 type TreeV1Typed struct {
 	Name string `json:"name"`
 	// Additional holds the other members, by name.
@@ -457,7 +457,7 @@ func (v *TreeV1Typed) check(c *wire.Checker) {
 	}
 }
 
-// TreeV1TypedParts is part of the event schemas.
+// TreeV1TypedParts is the type of the member "typed_parts" of TreeV1.
 type TreeV1TypedParts struct {
 	Name *string `json:"name,omitzero"`
 	// Additional holds the other members, by name.
@@ -545,7 +545,7 @@ func encodeLeaf(e *wire.Encoder, v Leaf) {
 	e.End()
 }
 
-// TreeV1Category is part of the event schemas.
+// TreeV1Category is the type of the items of the member "categories" of TreeV1.
 type TreeV1Category struct {
 	Name     *string               `json:"name,omitzero"`
 	Children []TreeV1CategoryChild `json:"children,omitzero"`
@@ -605,7 +605,8 @@ func (v *TreeV1Category) check(c *wire.Checker) {
 	}
 }
 
-// TreeV1CategoryChild is part of the event schemas.
+// TreeV1CategoryChild is the type of the items of the member "children" of
+// TreeV1Category.
 type TreeV1CategoryChild struct {
 	Kind *TreeV1CategoryChildKind `json:"kind,omitzero"`
 	// Unknown keeps the members that the schema does not name.
@@ -657,7 +658,8 @@ func (v *TreeV1CategoryChild) check(c *wire.Checker) {
 	}
 }
 
-// TreeV1CategoryChildKind is part of the event schemas.
+// TreeV1CategoryChildKind is the type of the member "kind" of
+// TreeV1CategoryChild.
 type TreeV1CategoryChildKind string
 
 // The values of TreeV1CategoryChildKind.
@@ -675,7 +677,8 @@ func (v TreeV1CategoryChildKind) Valid() bool {
 	return false
 }
 
-// TreeV1ByNameValue is part of the event schemas.
+// TreeV1ByNameValue is the type of the values of the member "by_name" of
+// TreeV1.
 type TreeV1ByNameValue struct {
 	Size *int64 `json:"size,omitzero"`
 	// Unknown keeps the members that the schema does not name.

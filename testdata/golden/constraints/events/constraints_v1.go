@@ -355,7 +355,8 @@ func (v ConstraintsV1) NewRow(ctx context.Context, opts ...outbox.Option) (outbo
 	return constraintsV1Event.NewRow(ctx, v, opts...)
 }
 
-// ConstraintsV1Part is part of the event schemas.
+// ConstraintsV1Part is the type of the items of the member "parts" of
+// ConstraintsV1.
 type ConstraintsV1Part struct {
 	Name string   `json:"name"`
 	Tags []string `json:"tags,omitzero"`
@@ -414,7 +415,7 @@ func (v *ConstraintsV1Part) check(c *wire.Checker) {
 	}
 }
 
-// ConstraintsV1Level is part of the event schemas.
+// ConstraintsV1Level is the type of the member "level" of ConstraintsV1.
 type ConstraintsV1Level int64
 
 // The values of ConstraintsV1Level.
@@ -433,7 +434,7 @@ func (v ConstraintsV1Level) Valid() bool {
 	return false
 }
 
-// ConstraintsV1Colour is part of the event schemas.
+// ConstraintsV1Colour is the type of the member "colour" of ConstraintsV1.
 type ConstraintsV1Colour string
 
 // The values of ConstraintsV1Colour.
@@ -462,7 +463,8 @@ func (v ConstraintsV1Colour) Valid() bool {
 	return false
 }
 
-// ConstraintsV1ColourType is part of the event schemas.
+// ConstraintsV1ColourType is the type of the items of the member "colours" of
+// ConstraintsV1.
 type ConstraintsV1ColourType string
 
 // The values of ConstraintsV1ColourType.
@@ -480,7 +482,7 @@ func (v ConstraintsV1ColourType) Valid() bool {
 	return false
 }
 
-// ConstraintsV1Listed is part of the event schemas.
+// ConstraintsV1Listed is the type of the member "listed" of ConstraintsV1.
 type ConstraintsV1Listed string
 
 // The values of ConstraintsV1Listed.

@@ -311,7 +311,7 @@ func (v DefaultsV1) NewRow(ctx context.Context, opts ...outbox.Option) (outbox.R
 	return defaultsV1Event.NewRow(ctx, v, opts...)
 }
 
-// DefaultsV1Mode is part of the event schemas.
+// DefaultsV1Mode is the type of the member "mode" of DefaultsV1.
 type DefaultsV1Mode string
 
 // The values of DefaultsV1Mode.
@@ -329,7 +329,7 @@ func (v DefaultsV1Mode) Valid() bool {
 	return false
 }
 
-// DefaultsV1OtherMode is part of the event schemas.
+// DefaultsV1OtherMode is the type of the member "other_mode" of DefaultsV1.
 type DefaultsV1OtherMode string
 
 // The values of DefaultsV1OtherMode.
@@ -347,7 +347,7 @@ func (v DefaultsV1OtherMode) Valid() bool {
 	return false
 }
 
-// DefaultsV1Head is part of the event schemas.
+// DefaultsV1Head is the type of the member "head" of DefaultsV1.
 type DefaultsV1Head struct {
 	Magic string `json:"magic"`
 	// Unknown keeps the members that the schema does not name.

@@ -124,7 +124,7 @@ func (v BareV1) NewRow(ctx context.Context, opts ...outbox.Option) (outbox.Row, 
 	return bareV1Event.NewRow(ctx, v, opts...)
 }
 
-// BareV1Kind is part of the event schemas.
+// BareV1Kind is the type of the member "kind" of BareV1.
 type BareV1Kind string
 
 // The values of BareV1Kind.
@@ -142,7 +142,7 @@ func (v BareV1Kind) Valid() bool {
 	return false
 }
 
-// BareV1Part is part of the event schemas.
+// BareV1Part is the type of the member "part" of BareV1.
 type BareV1Part struct {
 	Key   string           `json:"key"`
 	Maybe *BareV1PartMaybe `json:"maybe,omitzero"`
@@ -190,7 +190,7 @@ func encodeBareV1Part(e *wire.Encoder, v BareV1Part) {
 	e.End()
 }
 
-// BareV1PartMaybe is part of the event schemas.
+// BareV1PartMaybe is the type of the member "maybe" of BareV1Part.
 type BareV1PartMaybe struct {
 	Deep outbox.Nullable[string] `json:"deep,omitzero"`
 	// Unknown keeps the members that the schema does not name.

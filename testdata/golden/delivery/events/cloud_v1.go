@@ -131,7 +131,7 @@ func (v CloudV1) NewRow(ctx context.Context, opts ...outbox.Option) (outbox.Row,
 	return cloudV1Event.NewRow(ctx, v, opts...)
 }
 
-// CloudV1Kind is part of the event schemas.
+// CloudV1Kind is the type of the member "kind" of CloudV1.
 type CloudV1Kind string
 
 // The values of CloudV1Kind.
@@ -149,7 +149,7 @@ func (v CloudV1Kind) Valid() bool {
 	return false
 }
 
-// CloudV1Part is part of the event schemas.
+// CloudV1Part is the type of the member "part" of CloudV1.
 type CloudV1Part struct {
 	Key   string            `json:"key"`
 	Maybe *CloudV1PartMaybe `json:"maybe,omitzero"`
@@ -197,7 +197,7 @@ func encodeCloudV1Part(e *wire.Encoder, v CloudV1Part) {
 	e.End()
 }
 
-// CloudV1PartMaybe is part of the event schemas.
+// CloudV1PartMaybe is the type of the member "maybe" of CloudV1Part.
 type CloudV1PartMaybe struct {
 	Deep outbox.Nullable[string] `json:"deep,omitzero"`
 	// Unknown keeps the members that the schema does not name.

@@ -120,7 +120,7 @@ func (v GivenAggregateV1) NewRow(ctx context.Context, opts ...outbox.Option) (ou
 	return givenAggregateV1Event.NewRow(ctx, v, opts...)
 }
 
-// GivenAggregateV1Kind is part of the event schemas.
+// GivenAggregateV1Kind is the type of the member "kind" of GivenAggregateV1.
 type GivenAggregateV1Kind string
 
 // The values of GivenAggregateV1Kind.
@@ -138,7 +138,7 @@ func (v GivenAggregateV1Kind) Valid() bool {
 	return false
 }
 
-// GivenAggregateV1Part is part of the event schemas.
+// GivenAggregateV1Part is the type of the member "part" of GivenAggregateV1.
 type GivenAggregateV1Part struct {
 	Key   string                     `json:"key"`
 	Maybe *GivenAggregateV1PartMaybe `json:"maybe,omitzero"`
@@ -186,7 +186,8 @@ func encodeGivenAggregateV1Part(e *wire.Encoder, v GivenAggregateV1Part) {
 	e.End()
 }
 
-// GivenAggregateV1PartMaybe is part of the event schemas.
+// GivenAggregateV1PartMaybe is the type of the member "maybe" of
+// GivenAggregateV1Part.
 type GivenAggregateV1PartMaybe struct {
 	Deep outbox.Nullable[string] `json:"deep,omitzero"`
 	// Unknown keeps the members that the schema does not name.

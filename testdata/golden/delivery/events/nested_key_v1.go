@@ -137,7 +137,7 @@ func (v NestedKeyV1) NewRow(ctx context.Context, opts ...outbox.Option) (outbox.
 	return nestedKeyV1Event.NewRow(ctx, v, opts...)
 }
 
-// NestedKeyV1Kind is part of the event schemas.
+// NestedKeyV1Kind is the type of the member "kind" of NestedKeyV1.
 type NestedKeyV1Kind string
 
 // The values of NestedKeyV1Kind.
@@ -155,7 +155,7 @@ func (v NestedKeyV1Kind) Valid() bool {
 	return false
 }
 
-// NestedKeyV1Part is part of the event schemas.
+// NestedKeyV1Part is the type of the member "part" of NestedKeyV1.
 type NestedKeyV1Part struct {
 	Key   string                `json:"key"`
 	Maybe *NestedKeyV1PartMaybe `json:"maybe,omitzero"`
@@ -203,7 +203,7 @@ func encodeNestedKeyV1Part(e *wire.Encoder, v NestedKeyV1Part) {
 	e.End()
 }
 
-// NestedKeyV1PartMaybe is part of the event schemas.
+// NestedKeyV1PartMaybe is the type of the member "maybe" of NestedKeyV1Part.
 type NestedKeyV1PartMaybe struct {
 	Deep outbox.Nullable[string] `json:"deep,omitzero"`
 	// Unknown keeps the members that the schema does not name.

@@ -129,7 +129,7 @@ func (v OptionalKeyV1) NewRow(ctx context.Context, opts ...outbox.Option) (outbo
 	return optionalKeyV1Event.NewRow(ctx, v, opts...)
 }
 
-// OptionalKeyV1Kind is part of the event schemas.
+// OptionalKeyV1Kind is the type of the member "kind" of OptionalKeyV1.
 type OptionalKeyV1Kind string
 
 // The values of OptionalKeyV1Kind.
@@ -147,7 +147,7 @@ func (v OptionalKeyV1Kind) Valid() bool {
 	return false
 }
 
-// OptionalKeyV1Part is part of the event schemas.
+// OptionalKeyV1Part is the type of the member "part" of OptionalKeyV1.
 type OptionalKeyV1Part struct {
 	Key   string                  `json:"key"`
 	Maybe *OptionalKeyV1PartMaybe `json:"maybe,omitzero"`
@@ -195,7 +195,8 @@ func encodeOptionalKeyV1Part(e *wire.Encoder, v OptionalKeyV1Part) {
 	e.End()
 }
 
-// OptionalKeyV1PartMaybe is part of the event schemas.
+// OptionalKeyV1PartMaybe is the type of the member "maybe" of
+// OptionalKeyV1Part.
 type OptionalKeyV1PartMaybe struct {
 	Deep outbox.Nullable[string] `json:"deep,omitzero"`
 	// Unknown keeps the members that the schema does not name.

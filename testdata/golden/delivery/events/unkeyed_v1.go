@@ -124,7 +124,7 @@ func (v UnkeyedV1) NewRow(ctx context.Context, opts ...outbox.Option) (outbox.Ro
 	return unkeyedV1Event.NewRow(ctx, v, opts...)
 }
 
-// UnkeyedV1Kind is part of the event schemas.
+// UnkeyedV1Kind is the type of the member "kind" of UnkeyedV1.
 type UnkeyedV1Kind string
 
 // The values of UnkeyedV1Kind.
@@ -142,7 +142,7 @@ func (v UnkeyedV1Kind) Valid() bool {
 	return false
 }
 
-// UnkeyedV1Part is part of the event schemas.
+// UnkeyedV1Part is the type of the member "part" of UnkeyedV1.
 type UnkeyedV1Part struct {
 	Key   string              `json:"key"`
 	Maybe *UnkeyedV1PartMaybe `json:"maybe,omitzero"`
@@ -190,7 +190,7 @@ func encodeUnkeyedV1Part(e *wire.Encoder, v UnkeyedV1Part) {
 	e.End()
 }
 
-// UnkeyedV1PartMaybe is part of the event schemas.
+// UnkeyedV1PartMaybe is the type of the member "maybe" of UnkeyedV1Part.
 type UnkeyedV1PartMaybe struct {
 	Deep outbox.Nullable[string] `json:"deep,omitzero"`
 	// Unknown keeps the members that the schema does not name.

@@ -32,8 +32,8 @@ type FormatsV1 struct {
 	Moments      []time.Time                `json:"moments,omitzero"`
 	Email        *string                    `json:"email,omitzero"`
 	Hostname     *string                    `json:"hostname,omitzero"`
-	Ipv4         *string                    `json:"ipv4,omitzero"`
-	Ipv6         *string                    `json:"ipv6,omitzero"`
+	IPv4         *string                    `json:"ipv4,omitzero"`
+	IPv6         *string                    `json:"ipv6,omitzero"`
 	URI          *string                    `json:"uri,omitzero"`
 	URIReference *string                    `json:"uri_reference,omitzero"`
 	Pointer      *string                    `json:"pointer,omitzero"`
@@ -95,9 +95,9 @@ func decodeFormatsV1(d *wire.Decoder) FormatsV1 {
 		case "hostname":
 			v.Hostname = wire.Optional(d, (*wire.Decoder).String)
 		case "ipv4":
-			v.Ipv4 = wire.Optional(d, (*wire.Decoder).String)
+			v.IPv4 = wire.Optional(d, (*wire.Decoder).String)
 		case "ipv6":
-			v.Ipv6 = wire.Optional(d, (*wire.Decoder).String)
+			v.IPv6 = wire.Optional(d, (*wire.Decoder).String)
 		case "uri":
 			v.URI = wire.Optional(d, (*wire.Decoder).String)
 		case "uri_reference":
@@ -146,8 +146,8 @@ func encodeFormatsV1(e *wire.Encoder, v FormatsV1) {
 	}
 	wire.PutOptional(e, "email", v.Email, (*wire.Encoder).String)
 	wire.PutOptional(e, "hostname", v.Hostname, (*wire.Encoder).String)
-	wire.PutOptional(e, "ipv4", v.Ipv4, (*wire.Encoder).String)
-	wire.PutOptional(e, "ipv6", v.Ipv6, (*wire.Encoder).String)
+	wire.PutOptional(e, "ipv4", v.IPv4, (*wire.Encoder).String)
+	wire.PutOptional(e, "ipv6", v.IPv6, (*wire.Encoder).String)
 	wire.PutOptional(e, "uri", v.URI, (*wire.Encoder).String)
 	wire.PutOptional(e, "uri_reference", v.URIReference, (*wire.Encoder).String)
 	wire.PutOptional(e, "pointer", v.Pointer, (*wire.Encoder).String)
@@ -172,11 +172,11 @@ func (v *FormatsV1) check(c *wire.Checker) {
 	if v.Hostname != nil {
 		wire.Format(c, *v.Hostname, "hostname", "hostname")
 	}
-	if v.Ipv4 != nil {
-		wire.Format(c, *v.Ipv4, "ipv4", "ipv4")
+	if v.IPv4 != nil {
+		wire.Format(c, *v.IPv4, "ipv4", "ipv4")
 	}
-	if v.Ipv6 != nil {
-		wire.Format(c, *v.Ipv6, "ipv6", "ipv6")
+	if v.IPv6 != nil {
+		wire.Format(c, *v.IPv6, "ipv6", "ipv6")
 	}
 	if v.URI != nil {
 		wire.Format(c, *v.URI, "uri", "uri")

@@ -342,7 +342,7 @@ func encodeNamesV1InsertAll(e *wire.Encoder, v NamesV1InsertAll) {
 	e.End()
 }
 
-// NamesV1NewsItem is part of the event schemas.
+// NamesV1NewsItem is the type of the items of the member "news" of NamesV1.
 type NamesV1NewsItem struct {
 	Headline *string `json:"headline,omitzero"`
 	// Unknown keeps the members that the schema does not name.
@@ -386,7 +386,7 @@ func encodeNamesV1NewsItem(e *wire.Encoder, v NamesV1NewsItem) {
 	e.End()
 }
 
-// NamesV1Address is part of the event schemas.
+// NamesV1Address is the type of the items of the member "addresses" of NamesV1.
 type NamesV1Address struct {
 	Zip *string `json:"zip,omitzero"`
 	// Unknown keeps the members that the schema does not name.
@@ -430,7 +430,7 @@ func encodeNamesV1Address(e *wire.Encoder, v NamesV1Address) {
 	e.End()
 }
 
-// NamesV1Story is part of the event schemas.
+// NamesV1Story is the type of the items of the member "stories" of NamesV1.
 type NamesV1Story struct {
 	Text *string `json:"text,omitzero"`
 	// Unknown keeps the members that the schema does not name.
