@@ -42,19 +42,22 @@ func outside(packages []string, paths ...string) []string {
 
 func below(pkg, path string) bool { return pkg == path || strings.HasPrefix(pkg, path+"/") }
 
+// light is what package outbox, and code that is generated for it, may link.
+var light = []string{
+	module + "/runtime",
+	"github.com/jackc", // pgx and what pgx brings
+	"github.com/google/uuid",
+	"go.opentelemetry.io/otel", // the API; the SDK is ruled out below
+	"go.opentelemetry.io/auto/sdk",
+	"golang.org/x",                                    // of pgx
+	"github.com/cespare/xxhash", "github.com/go-logr", // of OpenTelemetry's API
+}
+
 // The package that generated code runs on stays small: a service that writes
 // events gets these modules and no others.
 func TestWhatPackageOutboxImports(t *testing.T) {
 	t.Parallel()
-	for _, pkg := range outside(goList(t, "-deps", "./runtime"),
-		module+"/runtime",
-		"github.com/jackc", // pgx and what pgx brings
-		"github.com/google/uuid",
-		"go.opentelemetry.io/otel", // the API; the SDK is ruled out below
-		"go.opentelemetry.io/auto/sdk",
-		"golang.org/x",                                    // of pgx
-		"github.com/cespare/xxhash", "github.com/go-logr", // of OpenTelemetry's API
-	) {
+	for _, pkg := range outside(goList(t, "-deps", "./runtime"), light...) {
 		t.Errorf("package outbox depends on %s", pkg)
 	}
 	for _, pkg := range outside(goList(t, "-f", `{{join .Imports "\n"}}`, "./runtime"),
@@ -65,6 +68,24 @@ func TestWhatPackageOutboxImports(t *testing.T) {
 	for _, pkg := range goList(t, "-deps", "./runtime") {
 		if below(pkg, "go.opentelemetry.io/otel/sdk") || below(pkg, module+"/runtime/relay") {
 			t.Errorf("package outbox depends on %s", pkg)
+		}
+	}
+}
+
+// A service that imports nothing but its generated package links no Kafka,
+// Redis, YAML or sqlc code.
+func TestWhatGeneratedPackagesImport(t *testing.T) {
+	t.Parallel()
+	for _, pkg := range outside(goList(t, "-deps", "./testdata/service/events", "./testdata/golden/huleedu/events", "./testdata/golden/formats/events"),
+		append(slices.Clone(light), module+"/testdata")...,
+	) {
+		t.Errorf("generated code depends on %s", pkg)
+	}
+	for _, pkg := range goList(t, "-deps", "./testdata/service/events") {
+		for _, never := range []string{"relay", "wake", "inbox", "outboxtest", "consume/kafka"} {
+			if below(pkg, module+"/runtime/"+never) {
+				t.Errorf("generated code depends on %s", pkg)
+			}
 		}
 	}
 }
