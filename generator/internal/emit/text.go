@@ -8,6 +8,7 @@ import (
 	"strings"
 	"unicode"
 
+	"github.com/outboxgen/outboxgen/generator/internal/goname"
 	"github.com/outboxgen/outboxgen/generator/internal/ir"
 )
 
@@ -51,7 +52,9 @@ func (s importSet) block() [][]string {
 	return [][]string{append(std, rest...)}
 }
 
-// external imports the package of a configured type and returns its name.
+// external imports the package of a configured type and returns its name: what
+// its path suggests, unless that is taken. It is written out, since the package
+// may call itself anything.
 func (s importSet) external(importPath string) string {
 	if name := s[importPath]; name != "" {
 		return name
@@ -70,9 +73,15 @@ func (s importSet) external(importPath string) string {
 		return -1
 	}, strings.TrimPrefix(base, "go-"))
 	switch importPath {
-	case "time", uuidPath, wirePath, pgxPath, "context", consumePath:
+	case "time", uuidPath, wirePath, pgxPath, "context", consumePath, "encoding/json", "strconv":
 		s[importPath] = ""
 		return base
+	case outboxPath:
+		s[importPath] = "outbox"
+		return "outbox"
+	}
+	if base == "" || unicode.IsDigit(rune(base[0])) {
+		base = "x" + base
 	}
 	name := base
 	for i := 2; s.used(name); i++ {
@@ -82,9 +91,15 @@ func (s importSet) external(importPath string) string {
 	return name
 }
 
+// used reports whether a package cannot be imported under a name, because Go or
+// generated code has another use for it.
 func (s importSet) used(name string) bool {
+	if goname.Reserved(name) {
+		return true
+	}
 	switch name {
-	case "", "outbox", "wire", "time", "uuid", "context", "pgx", "consume", "v", "e", "d", "o", "c", "i", "item", "key", "value", "data":
+	case "", "outbox", "wire", "time", "uuid", "context", "pgx", "consume", "json", "strconv", outboxDB, "nullable",
+		"v", "e", "d", "o", "c", "i", "n", "x", "ok", "item", "key", "value", "data":
 		return true
 	}
 	for _, n := range s {
