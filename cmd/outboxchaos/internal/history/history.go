@@ -208,3 +208,30 @@ func (h *History) Resolve(committed map[uuid.UUID]bool) (broken []uuid.UUID) {
 func (h *History) committed(e *event) bool {
 	return e != nil && h.claims[e.tx] == Committed && !e.Dropped
 }
+
+// Expected counts the committed events of all topics but one.
+func (h *History) Expected(except string, poison bool) int64 {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var n int64
+	for _, e := range h.events {
+		if e.Topic != except && (poison || !e.Poison) && h.committed(e) {
+			n++
+		}
+	}
+	return n
+}
+
+// Open counts the events of a topic whose transactions ended in a way that their
+// writer does not know.
+func (h *History) Open(topic string) int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	n := 0
+	for id, e := range h.events {
+		if e.Topic == topic && h.claims[e.tx] == Unknown && !e.Dropped && h.reads[id] == nil {
+			n++
+		}
+	}
+	return n
+}

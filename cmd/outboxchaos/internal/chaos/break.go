@@ -1,0 +1,378 @@
+package chaos
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/outboxgen/outboxgen/cmd/outboxchaos/internal/fault"
+	"github.com/outboxgen/outboxgen/cmd/outboxchaos/internal/instance"
+	"github.com/outboxgen/outboxgen/cmd/outboxchaos/internal/lab"
+	"github.com/outboxgen/outboxgen/cmd/outboxchaos/internal/proxy"
+	"github.com/outboxgen/outboxgen/cmd/outboxchaos/internal/workload"
+	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
+)
+
+// locks keep faults of one thing apart when they come together.
+type locks struct{ relays, postgres, kafka, redis, topics, consumer sync.Mutex }
+
+// breakThings goes through the schedule until the time is up. A fault that has
+// begun is brought to its end.
+func (r *run) breakThings(ctx context.Context) {
+	const calm = 3 * time.Second // to begin with
+	if !sleep(ctx, calm) {
+		return
+	}
+	for {
+		step := r.schedule.Next()
+		var together sync.WaitGroup
+		for _, f := range step.Faults {
+			together.Go(func() { r.inflict(ctx, f) })
+		}
+		together.Wait()
+		if !sleep(ctx, step.Rest) {
+			return
+		}
+	}
+}
+
+// sleep waits; false: ctx ended.
+func sleep(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
+}
+
+// errMissed means that a fault found nothing to happen to.
+var errMissed = errors.New("it did not come to that")
+
+// inflict brings about one fault and ends it.
+func (r *run) inflict(ctx context.Context, f fault.Fault) {
+	if ctx.Err() != nil {
+		return
+	}
+	r.say("%s", f)
+	// What has begun is ended in order when the time is up.
+	err := r.perform(context.WithoutCancel(ctx), f)
+	switch {
+	case errors.Is(err, errMissed):
+		r.say("(%s: %v)", f, err)
+	case err != nil:
+		r.problem(fmt.Errorf("%s: %w", f, err))
+	default:
+		r.faults.Add(1)
+	}
+}
+
+func (r *run) perform(ctx context.Context, f fault.Fault) error {
+	switch f.Kind {
+	case fault.KillAtStage, fault.StopAtStage, fault.KillAtTakeOver, fault.StopAtTakeOver, fault.KillAtRelease,
+		fault.KillAnywhere, fault.KillAll, fault.StopAnywhere, fault.EndLeader:
+		r.locks.relays.Lock()
+		defer r.locks.relays.Unlock()
+		return r.breakRelays(ctx, f)
+	case fault.KafkaLink, fault.PostgresLink, fault.KafkaLinks:
+		return r.breakLinks(ctx, f)
+	case fault.RestartPostgres, fault.CrashPostgres, fault.EndSessions, fault.LockTable, fault.LockLease, fault.CutWriters:
+		r.locks.postgres.Lock()
+		defer r.locks.postgres.Unlock()
+		return r.breakPostgres(ctx, f)
+	case fault.StopKafka, fault.KillKafka:
+		r.locks.kafka.Lock()
+		defer r.locks.kafka.Unlock()
+		return r.breakKafka(ctx, f)
+	case fault.DeleteTopic, fault.CloseTopic:
+		r.locks.topics.Lock()
+		defer r.locks.topics.Unlock()
+		return r.breakTopics(ctx, f)
+	case fault.KillRedis, fault.FlushRedis:
+		r.locks.redis.Lock()
+		defer r.locks.redis.Unlock()
+		return r.breakRedis(ctx, f)
+	case fault.KillConsumer:
+		r.locks.consumer.Lock()
+		defer r.locks.consumer.Unlock()
+		r.Consumer.Kill()
+		return r.Consumer.Start()
+	}
+	return fmt.Errorf("no such fault: %q", f.Kind)
+}
+
+// aWhile bounds the wait for something that should happen soon.
+const aWhile = 10 * time.Second
+
+// leader waits for a leader.
+func (r *run) leader(ctx context.Context) (*lab.Relay, error) {
+	ctx, cancel := context.WithTimeout(ctx, aWhile)
+	defer cancel()
+	var leader *lab.Relay
+	if !r.Until(ctx, func() bool { leader = r.Leader(); return leader != nil }) {
+		return nil, errMissed
+	}
+	return leader, nil
+}
+
+func (r *run) breakRelays(ctx context.Context, f fault.Fault) error {
+	leader, err := r.leader(ctx)
+	if err != nil {
+		return err
+	}
+	switch f.Kind {
+	case fault.KillAnywhere:
+		leader.Kill()
+	case fault.KillAll:
+		for _, one := range r.Relays {
+			one.Kill()
+		}
+	case fault.StopAnywhere:
+		leader.Signal(syscall.SIGSTOP)
+		sleep(ctx, f.Hold)
+		leader.Signal(syscall.SIGCONT)
+	case fault.EndLeader:
+		if !leader.End(aWhile) {
+			r.say("the leader did not end within %s", aWhile)
+		}
+	case fault.KillAtStage:
+		err = r.killAt(ctx, f.Point, leader)
+	case fault.StopAtStage:
+		err = r.stopAt(ctx, f, leader)
+	case fault.KillAtRelease:
+		leader.Tell(fmt.Sprintf("arm %s %s", f.Point, instance.Kill))
+		leader.End(aWhile)
+	case fault.KillAtTakeOver, fault.StopAtTakeOver:
+		var others []*lab.Relay
+		for _, one := range r.Relays {
+			if one != leader {
+				others = append(others, one)
+			}
+		}
+		leader.Kill()
+		if f.Kind == fault.KillAtTakeOver {
+			err = r.killAt(ctx, f.Point, others...)
+		} else {
+			err = r.stopAt(ctx, f, others...)
+		}
+	}
+	for _, one := range r.Relays {
+		err = errors.Join(err, one.Start())
+	}
+	return err
+}
+
+// killAt arms a point in the instances and waits until it has gone off in one.
+func (r *run) killAt(ctx context.Context, p instance.Point, in ...*lab.Relay) error {
+	return r.armed(ctx, p, instance.Kill, in, func(one *lab.Relay) bool { return !one.Running() })
+}
+
+func (r *run) stopAt(ctx context.Context, f fault.Fault, in ...*lab.Relay) error {
+	var stopped *lab.Relay
+	err := r.armed(ctx, f.Point, instance.Stop, in, func(one *lab.Relay) bool {
+		if one.Stopped() {
+			stopped = one
+		}
+		return stopped != nil
+	})
+	if stopped != nil {
+		sleep(ctx, f.Hold)
+		stopped.Signal(syscall.SIGCONT)
+	}
+	return err
+}
+
+func (r *run) armed(ctx context.Context, p instance.Point, a instance.Action, in []*lab.Relay, off func(*lab.Relay) bool) error {
+	for _, one := range in {
+		one.Tell(fmt.Sprintf("arm %s %s", p, a))
+	}
+	defer func() {
+		for _, one := range in {
+			one.Tell("disarm")
+			one.Signal(syscall.SIGCONT) // one that went off late
+		}
+	}()
+	const every = 20 * time.Millisecond
+	for end := time.Now().Add(aWhile); time.Now().Before(end); {
+		for _, one := range in {
+			if off(one) {
+				return nil
+			}
+		}
+		sleep(ctx, every)
+	}
+	return errMissed
+}
+
+func (r *run) breakLinks(ctx context.Context, f fault.Fault) error {
+	var links []*proxy.Proxy
+	switch f.Kind {
+	case fault.KafkaLinks:
+		for _, one := range r.Relays {
+			links = append(links, one.Kafka)
+		}
+	default:
+		leader, err := r.leader(ctx)
+		if err != nil {
+			return err
+		}
+		links = append(links, leader.Kafka)
+		if f.Kind == fault.PostgresLink {
+			links[0] = leader.Postgres
+		}
+	}
+	var weather proxy.Weather
+	cutBefore, cutAfter := false, false
+	switch f.Weather {
+	case fault.Delayed:
+		const delay = 200 * time.Millisecond
+		weather.Delay = delay
+	case fault.Cut:
+		cutBefore, f.Hold = true, 0
+	case fault.Refused:
+		cutBefore, weather.Refuse = true, true
+	case fault.HalfOpen:
+		cutAfter, weather.HoldAnswers = true, true
+	case fault.Silent:
+		cutAfter, weather.HoldAnswers, weather.HoldRequests = true, true, true
+	case fault.SilentFlows:
+		weather.HoldAnswers, weather.HoldRequests = true, true
+	case fault.AnswersLater:
+		weather.HoldAnswers = true
+	}
+	each := func(do func(*proxy.Proxy)) {
+		for _, link := range links {
+			do(link)
+		}
+	}
+	each(func(p *proxy.Proxy) { p.Set(weather) })
+	if cutBefore {
+		each((*proxy.Proxy).Cut)
+	}
+	sleep(ctx, f.Hold)
+	if cutAfter {
+		each((*proxy.Proxy).Cut)
+	}
+	each(func(p *proxy.Proxy) { p.Set(proxy.Weather{}) })
+	return nil
+}
+
+func (r *run) breakPostgres(ctx context.Context, f fault.Fault) error {
+	switch f.Kind {
+	case fault.RestartPostgres:
+		return r.Servers.Postgres.Restart(ctx, services.Fast)
+	case fault.CrashPostgres:
+		return r.Servers.Postgres.Restart(ctx, services.Immediate)
+	case fault.CutWriters:
+		r.WritersLink.Set(proxy.Weather{HoldAnswers: true})
+		const moment = 30 * time.Millisecond
+		sleep(ctx, moment)
+		r.WritersLink.Cut()
+		r.WritersLink.Set(proxy.Weather{})
+		return nil
+	case fault.EndSessions:
+		_, err := r.Pool.Exec(ctx, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'outboxrelay' AND random() < 0.5")
+		return err
+	}
+	tx, err := r.Pool.Begin(ctx)
+	if err != nil {
+		return err
+	}
+	statement := "LOCK TABLE event_outbox IN ACCESS EXCLUSIVE MODE"
+	if f.Kind == fault.LockLease {
+		statement = "SELECT 1 FROM event_outbox_lease FOR UPDATE"
+	}
+	// A transaction of the writers that is held open is not waited for.
+	if _, err = tx.Exec(ctx, "SET LOCAL lock_timeout = '3s'"); err == nil {
+		if _, err = tx.Exec(ctx, statement); err != nil {
+			err = errMissed
+		} else {
+			sleep(ctx, f.Hold)
+		}
+	}
+	_ = tx.Rollback(ctx) // nothing was changed; it may be gone after a restart
+	return err
+}
+
+func (r *run) breakKafka(ctx context.Context, f fault.Fault) error {
+	end := r.Servers.Kafka.Stop
+	if f.Kind == fault.KillKafka {
+		end = r.Servers.Kafka.Kill
+	}
+	if err := end(); err != nil {
+		return err
+	}
+	sleep(ctx, f.Hold)
+	return r.Servers.Kafka.Start(ctx)
+}
+
+func (r *run) breakRedis(ctx context.Context, f fault.Fault) error {
+	if f.Kind == fault.FlushRedis {
+		return r.flushRedis(ctx)
+	}
+	if err := r.Servers.Redis.Kill(); err != nil {
+		return err
+	}
+	sleep(ctx, f.Hold)
+	return r.Servers.Redis.Start(ctx)
+}
+
+// breakTopics needs a broker that answers, so it keeps Kafka to itself where it
+// asks for something.
+func (r *run) breakTopics(ctx context.Context, f fault.Fault) error {
+	if f.Kind == fault.DeleteTopic {
+		return r.deleteTopic(ctx, f.Hold)
+	}
+	const topic = workload.TopicSmall
+	if err := r.withKafka(func() error { return r.SetWritable(ctx, topic, false) }); err != nil {
+		return err
+	}
+	sleep(ctx, f.Hold)
+	return r.withKafka(func() error { return r.SetWritable(ctx, topic, true) })
+}
+
+func (r *run) withKafka(do func() error) error {
+	r.locks.kafka.Lock()
+	defer r.locks.kafka.Unlock()
+	return do()
+}
+
+// deleteTopic deletes a topic once all that was committed for it has been read:
+// what a deletion takes away is not lost by the relay. Events that are written
+// while the topic is not there wait for it.
+func (r *run) deleteTopic(ctx context.Context, hold time.Duration) error {
+	const topic = workload.TopicFleeting
+	r.fleeting.Store(false)
+	defer r.fleeting.Store(true)
+	const settle = 12 * time.Second // longer than a transaction is held open
+	if !sleep(ctx, settle) {
+		return ctx.Err()
+	}
+	for tries := 0; r.history.Unread(topic, false)+r.history.Open(topic) > 0; tries++ {
+		if tries == 50 {
+			return errMissed
+		}
+		const every = 200 * time.Millisecond
+		sleep(ctx, every)
+	}
+	err := r.withKafka(func() error {
+		_, err := r.Admin.DeleteTopic(ctx, topic)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	r.fleeting.Store(true)
+	sleep(ctx, hold)
+	return r.withKafka(func() error {
+		if err := r.CreateTopic(ctx, topic); err != nil {
+			return err
+		}
+		return r.read(topic)
+	})
+}

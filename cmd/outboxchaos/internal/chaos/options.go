@@ -1,0 +1,54 @@
+// Package chaos runs the harness: it writes, reads, breaks what can be broken, and
+// judges.
+package chaos
+
+import (
+	"os/exec"
+	"time"
+
+	"github.com/outboxgen/outboxgen/cmd/outboxchaos/internal/fault"
+	"github.com/outboxgen/outboxgen/cmd/outboxchaos/internal/lab"
+)
+
+// Options are what a run can be told.
+type Options struct {
+	// Seed decides the faults and what is written.
+	Seed uint64
+	// Duration is how long faults go on; the drain comes on top.
+	Duration time.Duration
+	// Writers is the number of concurrent writers. Default 12.
+	Writers int
+	// Pause is about how long each rests between two transactions. Default 60ms.
+	Pause time.Duration
+	// Patience is how long nothing may move at the end before what is missing counts
+	// as lost. Default 90s.
+	Patience time.Duration
+	// Only are the kinds of faults to have. Default: all.
+	Only []fault.Kind
+	// NoPoison leaves out events that cannot be sent as they are.
+	NoPoison bool
+	// RulesOff are rules of the protocol that are off.
+	RulesOff []string
+	// Servers are the run's own.
+	Servers lab.Servers
+	// Command makes the command of a child in the given role.
+	Command func(role string) (*exec.Cmd, error)
+	// Dir gets logs and journals.
+	Dir string
+	// Say is told what happens.
+	Say func(format string, args ...any)
+}
+
+func (o Options) withDefaults() Options {
+	const writers = 12
+	if o.Writers == 0 {
+		o.Writers = writers
+	}
+	if o.Pause == 0 {
+		o.Pause = 60 * time.Millisecond
+	}
+	if o.Patience == 0 {
+		o.Patience = 90 * time.Second
+	}
+	return o
+}

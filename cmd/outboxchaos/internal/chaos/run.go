@@ -1,0 +1,377 @@
+package chaos
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/redis/rueidis"
+
+	"github.com/outboxgen/outboxgen/cmd/outboxchaos/internal/fault"
+	"github.com/outboxgen/outboxgen/cmd/outboxchaos/internal/history"
+	"github.com/outboxgen/outboxgen/cmd/outboxchaos/internal/lab"
+	"github.com/outboxgen/outboxgen/cmd/outboxchaos/internal/reader"
+	"github.com/outboxgen/outboxgen/cmd/outboxchaos/internal/workload"
+	outbox "github.com/outboxgen/outboxgen/runtime"
+	"github.com/outboxgen/outboxgen/runtime/relay/operate"
+	"github.com/outboxgen/outboxgen/runtime/relay/pgstore"
+	"github.com/outboxgen/outboxgen/runtime/wake"
+)
+
+// Result is what a run ends with.
+type Result struct {
+	history.Verdict
+	Seed   uint64
+	Faults int64
+	// Repeated and Missed count effects of the consumer that are there twice and not
+	// at all.
+	Repeated, Missed int64
+	// Broken counts transactions of which their writer was told the wrong outcome,
+	// and records that could not be read as an event.
+	Broken int64
+}
+
+// OK reports whether every promise was kept.
+func (r *Result) OK() bool { return r.Zero() && r.Repeated == 0 && r.Missed == 0 && r.Broken == 0 }
+
+// Line is the last line of a run.
+func (r *Result) Line() string {
+	return fmt.Sprintf("chaos: seed=%d faults=%d committed=%d consumed=%d lost=%d invented=%d reordered=%d corrupted=%d duplicated=%d unexplained=%d",
+		r.Seed, r.Faults, r.Committed, r.Consumed, r.Lost, r.Invented, r.Reordered, r.Corrupted, r.Duplicated, r.Unexplained)
+}
+
+// run is one run.
+type run struct {
+	Options
+	*lab.Lab
+	history  *history.History
+	schedule *fault.Schedule
+	began    time.Time
+	faults   atomic.Int64
+	fleeting atomic.Bool // TopicFleeting may be written
+	locks    locks
+
+	mu       sync.Mutex
+	readers  map[string]*reader.Reader
+	lives    map[string]int // of topics
+	problems []string
+}
+
+// Run runs the harness once.
+func Run(ctx context.Context, o Options) (_ *Result, err error) {
+	o = o.withDefaults()
+	const stream = 2
+	random := rand.New(rand.NewPCG(o.Seed, stream))
+	mode := []pgstore.Mode{pgstore.Mark, pgstore.Delete}[random.IntN(2)]
+	var rates [lab.Relays]float64
+	for i := range rates {
+		const skew = 0.07 // either way: together less than a sixth
+		rates[i] = 1 - skew + 2*skew*random.Float64()
+	}
+	l, err := lab.New(ctx, lab.Config{
+		Servers: o.Servers, Command: o.Command, Dir: o.Dir, Mode: mode, ClockRates: rates, RulesOff: o.RulesOff,
+	})
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, l.Close()) }()
+	r := &run{
+		Options: o, Lab: l, history: history.New(), schedule: fault.New(o.Seed, o.Only...), began: time.Now(),
+		readers: map[string]*reader.Reader{}, lives: map[string]int{},
+	}
+	r.fleeting.Store(true)
+	o.Say("rows are settled by %s; the relays' clocks run at %.3f of the right speed; logs and journals are in %s", mode, rates, o.Dir)
+	defer r.closeReaders()
+	for _, topic := range workload.Topics() {
+		if err := r.read(topic); err != nil {
+			return nil, err
+		}
+	}
+	for _, p := range r.Relays {
+		if err := p.Start(); err != nil {
+			return nil, err
+		}
+	}
+	if err := r.Consumer.Start(); err != nil {
+		return nil, err
+	}
+	r.began = time.Now()
+	if err := r.writeAndBreak(ctx, random); err != nil {
+		return nil, err
+	}
+	if err := r.heal(ctx); err != nil {
+		return nil, err
+	}
+	return r.judge(ctx)
+}
+
+// say tells what happens, and when.
+func (r *run) say(format string, args ...any) {
+	r.Say("%7.1fs  %s", time.Since(r.began).Seconds(), fmt.Sprintf(format, args...))
+}
+
+func (r *run) problem(err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.problems = append(r.problems, err.Error())
+}
+
+// read starts reading a topic, or its next incarnation.
+func (r *run) read(topic string) error {
+	r.mu.Lock()
+	old, life := r.readers[topic], r.lives[topic]
+	r.lives[topic]++
+	r.mu.Unlock()
+	if old != nil {
+		old.Close()
+	}
+	next, err := reader.Start(r.Servers.Kafka.Brokers, topic, life, r.history, r.problem)
+	if err != nil {
+		return err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.readers[topic] = next
+	return nil
+}
+
+func (r *run) closeReaders() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, one := range r.readers {
+		one.Close()
+	}
+	clear(r.readers)
+}
+
+// writeAndBreak runs the writers and the faults until the time is up.
+func (r *run) writeAndBreak(ctx context.Context, random *rand.Rand) error {
+	redis, err := rueidis.ParseURL(r.Servers.Redis.URL)
+	if err != nil {
+		return err
+	}
+	redis.DisableCache = true
+	client, err := rueidis.NewClient(redis)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	quiet := slog.New(slog.DiscardHandler)
+	ob := outbox.New(r.Lab.Writers, outbox.Options{Waker: wake.Redis(client, workload.Service), Logger: quiet})
+	defer ob.Close()
+
+	limited, cancel := context.WithTimeout(ctx, r.Duration)
+	defer cancel()
+	var writers sync.WaitGroup
+	for range r.Options.Writers {
+		w := &workload.Writer{Config: workload.Config{
+			Pool: r.Lab.Writers, Outbox: ob, History: r.history, Rand: rand.New(rand.NewPCG(random.Uint64(), random.Uint64())),
+			Pause: r.Pause, Fleeting: &r.fleeting, Poison: !r.NoPoison,
+		}}
+		writers.Go(func() { w.Run(limited) })
+	}
+	writers.Go(func() { r.progress(limited) })
+	r.breakThings(limited)
+	writers.Wait()
+	return ctx.Err()
+}
+
+// progress says how far the run has come, now and then.
+func (r *run) progress(ctx context.Context) {
+	const every = 10 * time.Second
+	ticker := time.NewTicker(every)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			r.sayTally()
+		}
+	}
+}
+
+func (r *run) sayTally() {
+	t := r.history.Tally()
+	r.say("committed %d, read %d of them in %d records", t.Committed, t.Read, t.Records)
+}
+
+// heal ends all faults and waits until everything has arrived, or nothing moves
+// any more.
+func (r *run) heal(ctx context.Context) error {
+	r.say("the faults are over; draining")
+	for _, p := range r.Relays {
+		if err := p.Start(); err != nil {
+			return err
+		}
+	}
+	if err := r.Consumer.Start(); err != nil {
+		return err
+	}
+	if err := r.resolve(ctx); err != nil {
+		return err
+	}
+	if err := r.drain(ctx, false); err != nil {
+		return err
+	}
+	if err := r.mend(ctx); err != nil {
+		return err
+	}
+	return r.drain(ctx, true)
+}
+
+// resolve asks the database which transactions are committed.
+func (r *run) resolve(ctx context.Context) error {
+	// A session that was cut off may still be at work.
+	if _, err := r.Pool.Exec(ctx, "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE application_name = $1", lab.WritersName); err != nil {
+		return err
+	}
+	rows, err := r.Pool.Query(ctx, "SELECT id FROM chaos_tx")
+	if err != nil {
+		return err
+	}
+	ids, err := pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
+	if err != nil {
+		return err
+	}
+	committed := make(map[uuid.UUID]bool, len(ids))
+	for _, id := range ids {
+		committed[id] = true
+	}
+	for _, id := range r.history.Resolve(committed) {
+		r.problem(fmt.Errorf("the writer of transaction %s was told a wrong outcome", id))
+	}
+	return nil
+}
+
+// drain waits until all is read. Poison is waited for once it was mended.
+func (r *run) drain(ctx context.Context, poison bool) error {
+	const every = 200 * time.Millisecond
+	ticker := time.NewTicker(every)
+	defer ticker.Stop()
+	var last int64
+	moved := time.Now()
+	for {
+		unread := r.history.Unread("", poison)
+		unsettled, err := r.count(ctx, "SELECT count(*) FROM event_outbox WHERE published_at IS NULL AND dead_at IS NULL")
+		if err != nil {
+			return err
+		}
+		effects, err := r.count(ctx, "SELECT count(*) FROM chaos_effect")
+		if err != nil {
+			return err
+		}
+		waiting, err := r.unhandled(ctx, poison)
+		if err != nil {
+			return err
+		}
+		if unread == 0 && unsettled == 0 && waiting == 0 {
+			return nil
+		}
+		if now := r.history.Tally().Records + effects - unsettled; now != last {
+			last, moved = now, time.Now()
+		}
+		if time.Since(moved) > r.Patience {
+			r.say("nothing has moved for %s: %d not read, %d rows not settled, %d not handled by the consumer", r.Patience, unread, unsettled, waiting)
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-ticker.C:
+		}
+	}
+}
+
+func (r *run) count(ctx context.Context, query string, args ...any) (int64, error) {
+	var n int64
+	err := r.Pool.QueryRow(ctx, query, args...).Scan(&n)
+	return n, err
+}
+
+// unhandled counts committed events that the consumer should have handled.
+func (r *run) unhandled(ctx context.Context, poison bool) (int64, error) {
+	have, err := r.count(ctx, "SELECT count(DISTINCT event_id) FROM chaos_effect")
+	return max(0, r.history.Expected(workload.TopicFleeting, poison)-have), err
+}
+
+// mend makes what could not be sent fit to be sent, and replays it. What is dead
+// and should not be is left dead, and counts as lost.
+func (r *run) mend(ctx context.Context) error {
+	if err := r.RaiseLimits(ctx, workload.Topics()...); err != nil {
+		return err
+	}
+	rows, err := r.Pool.Query(ctx, "SELECT id, last_error FROM event_outbox WHERE dead_at IS NOT NULL")
+	if err != nil {
+		return err
+	}
+	dead, err := pgx.CollectRows(rows, pgx.RowToStructByPos[deadRow])
+	if err != nil {
+		return err
+	}
+	var replay []uuid.UUID
+	for _, d := range dead {
+		// Whoever kills relays makes the rows suspect that they were sending alone.
+		if r.history.Poison(d.ID) || strings.Contains(d.LastError, "the relay died") {
+			replay = append(replay, d.ID)
+			continue
+		}
+		r.problem(fmt.Errorf("the row of event %s is dead and should not be: %s", d.ID, d.LastError))
+	}
+	if len(replay) == 0 {
+		return nil
+	}
+	r.say("%d of %d dead rows are mended and replayed", len(replay), len(dead))
+	if _, err := r.Pool.Exec(ctx, "UPDATE event_outbox SET headers = NULL WHERE id = ANY($1) AND headers::text LIKE '%unreadable%'", replay); err != nil {
+		return err
+	}
+	r.history.Spare(replay...)
+	_, err = operate.Replay(ctx, r.Pool, operate.Filter{EventIDs: replay}, operate.Decision{Actor: "chaos", Reason: "mended"})
+	return err
+}
+
+type deadRow struct {
+	ID        uuid.UUID
+	LastError string
+}
+
+// judge compares everything.
+func (r *run) judge(ctx context.Context) (*Result, error) {
+	r.sayTally()
+	for _, p := range r.Relays {
+		const limit = 20 * time.Second
+		if !p.End(limit) {
+			r.say("a relay did not end within %s", limit)
+		}
+	}
+	r.closeReaders()
+	journals, err := r.Journals()
+	if err != nil {
+		return nil, err
+	}
+	result := &Result{Verdict: r.history.Judge(journals), Seed: r.Seed, Faults: r.faults.Load()}
+	if result.Repeated, err = r.count(ctx, "SELECT count(*) - count(DISTINCT event_id) FROM chaos_effect"); err != nil {
+		return nil, err
+	}
+	if result.Missed, err = r.unhandled(ctx, true); err != nil {
+		return nil, err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	result.Broken = int64(len(r.problems))
+	for _, p := range append(r.problems, result.Problems...) {
+		r.Say("%s", p)
+	}
+	if n, m := result.Repeated, result.Missed; n > 0 || m > 0 {
+		r.Say("the consumer handled %d events twice and %d not at all", n, m)
+	}
+	return result, nil
+}

@@ -1,0 +1,157 @@
+// Package command is outboxchaos as a command: its flags, its servers, its roles.
+package command
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/outboxgen/outboxgen/cmd/outboxchaos/internal/chaos"
+	"github.com/outboxgen/outboxgen/cmd/outboxchaos/internal/consumer"
+	"github.com/outboxgen/outboxgen/cmd/outboxchaos/internal/fault"
+	"github.com/outboxgen/outboxgen/cmd/outboxchaos/internal/instance"
+	"github.com/outboxgen/outboxgen/cmd/outboxchaos/internal/lab"
+	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
+)
+
+// Exit codes.
+const (
+	exitKept   = 0
+	exitBroken = 1 // the promise was broken, or the run could not be finished
+	exitMisuse = 2
+)
+
+// Main runs the command and returns its exit code.
+func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	if len(args) > 0 {
+		if run, ok := roles(stdin, stdout, stderr)[args[0]]; ok {
+			return code(run(), stderr)
+		}
+	}
+	o, err := parse(args, stderr)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		return exitKept
+	case err != nil:
+		return exitMisuse
+	}
+	return harness(o, stdout, stderr)
+}
+
+// roles are what the harness starts itself as.
+func roles(stdin io.Reader, stdout, stderr io.Writer) map[string]func() error {
+	return map[string]func() error{
+		"relay":    func() error { return instance.Run(stdin, stdout, stderr) },
+		"consumer": func() error { return consumer.Run(stdin, stderr) },
+	}
+}
+
+func code(err error, stderr io.Writer) int {
+	if err != nil {
+		_, _ = fmt.Fprintln(stderr, "outboxchaos:", err)
+		return exitBroken
+	}
+	return exitKept
+}
+
+func parse(args []string, stderr io.Writer) (chaos.Options, error) {
+	var o chaos.Options
+	var only, rulesOff string
+	flags := flag.NewFlagSet("outboxchaos", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	flags.DurationVar(&o.Duration, "duration", 2*time.Minute, "how long faults happen; what arrives late comes on top")
+	flags.Uint64Var(&o.Seed, "seed", 0, "decides the faults; 0: a random one")
+	flags.IntVar(&o.Writers, "writers", 0, "goroutines that write (default 12)")
+	flags.DurationVar(&o.Pause, "pause", 0, "about how long a writer rests between transactions (default 60ms)")
+	flags.StringVar(&o.Dir, "dir", "", "where logs and journals go (default: a new temporary folder, removed when all went well)")
+	flags.StringVar(&only, "only", "", "kinds of faults, separated by commas (default: all)")
+	flags.BoolVar(&o.NoPoison, "no-poison", false, "insert no events that cannot be sent as they are")
+	flags.StringVar(&rulesOff, "rules-off", "", "rules of the protocol to turn off, separated by commas, to see the harness find out")
+	if err := flags.Parse(args); err != nil {
+		return o, err
+	}
+	if flags.NArg() > 0 {
+		_, _ = fmt.Fprintf(stderr, "outboxchaos: unexpected argument %q\n", flags.Arg(0))
+		return o, errors.New("misuse")
+	}
+	for _, k := range split(only) {
+		o.Only = append(o.Only, fault.Kind(k))
+	}
+	o.RulesOff = split(rulesOff)
+	if o.Seed == 0 {
+		o.Seed = rand.Uint64N(1 << 32)
+	}
+	return o, nil
+}
+
+func split(list string) []string {
+	if list == "" {
+		return nil
+	}
+	return strings.Split(list, ",")
+}
+
+func harness(o chaos.Options, stdout, stderr io.Writer) int {
+	_, _ = fmt.Fprintf(stdout, "chaos: seed=%d duration=%s\n", o.Seed, o.Duration)
+	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer cancel()
+	o.Say = func(format string, args ...any) { _, _ = fmt.Fprintf(stdout, format+"\n", args...) }
+	o.Command = self
+	made := o.Dir == ""
+	if made {
+		var err error
+		if o.Dir, err = os.MkdirTemp("", "outboxchaos"); err != nil {
+			return code(err, stderr)
+		}
+	}
+	result, err := withServers(ctx, &o)
+	if err != nil {
+		return code(err, stderr)
+	}
+	_, _ = fmt.Fprintln(stdout, result.Line())
+	if !result.OK() {
+		return exitBroken
+	}
+	if made {
+		return code(os.RemoveAll(o.Dir), stderr)
+	}
+	return exitKept
+}
+
+func withServers(ctx context.Context, o *chaos.Options) (_ *chaos.Result, err error) {
+	o.Say("starting Postgres, Kafka and Redis")
+	var s lab.Servers
+	stop := func(c io.Closer) { err = errors.Join(err, c.Close()) }
+	if s.Postgres, err = services.StartPostgres(ctx, services.Private()); err != nil {
+		return nil, err
+	}
+	defer func() { stop(s.Postgres) }()
+	if s.Kafka, err = services.StartRealKafka(ctx); err != nil {
+		return nil, err
+	}
+	defer func() { stop(s.Kafka) }()
+	if s.Redis, err = services.StartRedis(ctx); err != nil {
+		return nil, err
+	}
+	defer func() { stop(s.Redis) }()
+	o.Servers = s
+	return chaos.Run(ctx, *o)
+}
+
+// self is this program in another role.
+func self(role string) (*exec.Cmd, error) {
+	path, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	return exec.Command(path, role), nil
+}

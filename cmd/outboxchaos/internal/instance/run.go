@@ -1,0 +1,220 @@
+package instance
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/redis/rueidis"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/outboxgen/outboxgen/runtime/relay"
+	"github.com/outboxgen/outboxgen/runtime/relay/kafkasink"
+	"github.com/outboxgen/outboxgen/runtime/relay/pgstore"
+	"github.com/outboxgen/outboxgen/runtime/wake"
+)
+
+// Config is what an instance needs to know, as the first line of its standard
+// input.
+type Config struct {
+	// Database is the address of Postgres, through the instance's own proxy.
+	Database string
+	// Brokers are those of Kafka, and KafkaProxy the Unix socket through which they
+	// are dialled.
+	Brokers    []string
+	KafkaProxy string
+	// Redis is its address.
+	Redis string
+	// Service is the name under which the relay is woken.
+	Service string
+	// Journal is the path of the journal.
+	Journal string
+	// Mode is what becomes of rows that were published.
+	Mode pgstore.Mode
+	// ClockRate is how fast the relay's clock runs, 1 being right.
+	ClockRate float64
+	// RulesOff names rules of the protocol that are off; see the constants.
+	RulesOff []string
+}
+
+// Rules that can be turned off. The last needs a build with the tag
+// outboxfailpoints.
+const (
+	RuleSettleUnderLease = "settle-under-lease"
+	RuleReadBySnapshots  = "read-by-snapshots"
+	RuleBoundedWaves     = "bounded-waves"
+)
+
+// RulesVariable names the environment variable by which the relay itself, built
+// with the tag outboxfailpoints, is told which of its rules are off.
+const RulesVariable = "OUTBOXGEN_RULES_OFF"
+
+// What an instance says, with the epoch behind it.
+const (
+	SaysLeads  = "leads"
+	SaysStands = "stands by"
+)
+
+// Run runs an instance until its standard input ends or it is told to stop.
+func Run(stdin io.Reader, stdout, stderr io.Writer) error {
+	lines := bufio.NewScanner(stdin)
+	const longest = 1 << 20
+	lines.Buffer(nil, longest)
+	if !lines.Scan() {
+		return fmt.Errorf("no configuration: %w", errors.Join(lines.Err(), io.ErrUnexpectedEOF))
+	}
+	var cfg Config
+	if err := json.Unmarshal(lines.Bytes(), &cfg); err != nil {
+		return fmt.Errorf("the configuration: %w", err)
+	}
+	p := &points{}
+	r, done, err := build(cfg, p, &announcer{out: stdout}, slog.New(slog.NewTextHandler(stderr, nil)))
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	go func() {
+		for lines.Scan() {
+			command(lines.Text(), p, cancel)
+		}
+		os.Exit(1) //nolint:revive // the harness is gone: nothing is to be ended in order
+	}()
+	return errors.Join(r.Run(ctx), done())
+}
+
+// command obeys a line: "arm POINT ACTION" or "end".
+func command(line string, p *points, end func()) {
+	words := strings.Fields(line)
+	switch {
+	case len(words) == 3 && words[0] == "arm":
+		p.arm(Point(words[1]), Action(words[2]))
+	case len(words) == 1 && words[0] == "disarm":
+		p.arm("", "")
+	case len(words) == 1 && words[0] == "end":
+		end()
+	}
+}
+
+func build(cfg Config, p *points, observer relay.Observer, log *slog.Logger) (_ *relay.Relay, done func() error, err error) {
+	file, err := os.OpenFile(cfg.Journal, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, nil, err
+	}
+	j := &journal{file: file}
+	s, err := newStore(cfg, p, j, log)
+	if err != nil {
+		return nil, nil, err
+	}
+	k, err := newSink(cfg, p, j, s)
+	if err != nil {
+		return nil, nil, err
+	}
+	redis, err := rueidis.ParseURL(cfg.Redis)
+	if err != nil {
+		return nil, nil, err
+	}
+	r, err := relay.New(relay.Config{
+		Store: s, Sink: k, Wake: wake.RedisSource(redis, cfg.Service, wake.SourceOptions{Logger: log}),
+		// A run is short: what waits is tried again sooner than by default, and what
+		// cannot be sent is given up after seconds instead of minutes.
+		MaxAttempts: 6, RetryMin: 100 * time.Millisecond, RetryMax: time.Second,
+		PauseMax: 3 * time.Second, OutageMax: 2 * time.Second, TopicsEvery: 5 * time.Second,
+		WaveTimeout: 5 * time.Second, StoreTimeout: 10 * time.Second, DrainTimeout: 5 * time.Second,
+		Clock: clock{start: time.Now(), rate: cfg.ClockRate}, Observer: observer, Logger: log,
+	})
+	return r, file.Close, err
+}
+
+func newStore(cfg Config, p *points, j *journal, log *slog.Logger) (*store, error) {
+	conn, err := pgx.ParseConfig(cfg.Database)
+	if err != nil {
+		return nil, err
+	}
+	dial := conn.DialFunc
+	conn.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
+		c, err := dial(ctx, network, address)
+		if err != nil {
+			return nil, err
+		}
+		return &watched{Conn: c, points: p}, nil
+	}
+	conn.Tracer = tracer{p}
+	inner, err := pgstore.New(pgstore.Config{Conn: conn, Mode: cfg.Mode, StatementTimeout: statementTimeout, Logger: log})
+	if err != nil {
+		return nil, err
+	}
+	s := &store{Store: inner, points: p, journal: j}
+	for _, rule := range cfg.RulesOff {
+		switch rule {
+		case RuleSettleUnderLease:
+			if s.unfenced, err = pgxpool.New(context.Background(), cfg.Database); err != nil {
+				return nil, err
+			}
+		case RuleReadBySnapshots:
+			s.readBySeq = true
+		}
+	}
+	return s, nil
+}
+
+// statementTimeout is short, so that locks held by the harness run into it.
+const statementTimeout = 2 * time.Second
+
+func newSink(cfg Config, p *points, j *journal, s *store) (*sink, error) {
+	dialer := net.Dialer{}
+	opts := []kgo.Opt{
+		kgo.SeedBrokers(cfg.Brokers...), kgo.WithHooks(hooks{p}),
+		// Whatever address a broker advertises, the way there is the proxy.
+		kgo.Dialer(func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return dialer.DialContext(ctx, "unix", cfg.KafkaProxy)
+		}),
+	}
+	inner, err := kafkasink.New(kafkasink.Config{Opts: opts})
+	if err != nil {
+		return nil, err
+	}
+	k := &sink{Sink: inner, points: p, journal: j, store: s}
+	for _, rule := range cfg.RulesOff {
+		if rule == RuleBoundedWaves {
+			k.unbounded = func() (relay.Producer, error) { return newUnbounded(inner, opts) }
+		}
+	}
+	return k, nil
+}
+
+// clock is skewed: it has an origin of its own and runs at a rate of its own.
+type clock struct {
+	start time.Time
+	rate  float64
+}
+
+func (c clock) Now() time.Duration { return time.Duration(float64(time.Since(c.start)) * c.rate) }
+
+// announcer tells the harness who leads.
+type announcer struct {
+	relay.NopObserver
+	mu  sync.Mutex
+	out io.Writer
+}
+
+func (a *announcer) Term(leader bool, epoch int64) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	word := SaysStands
+	if leader {
+		word = SaysLeads
+	}
+	_, _ = fmt.Fprintf(a.out, "%s %d\n", word, epoch) // without a harness the input ends too
+}

@@ -1,0 +1,113 @@
+package instance
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/outboxgen/outboxgen/cmd/outboxchaos/internal/history"
+	"github.com/outboxgen/outboxgen/runtime/relay"
+)
+
+// journal is an instance's file; every entry is written at once, so that it
+// survives the process.
+type journal struct {
+	mu   sync.Mutex
+	file *os.File
+	line []byte
+}
+
+func (j *journal) write(e history.Entry) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.line = e.Append(j.line[:0])
+	if _, err := j.file.Write(j.line); err != nil {
+		panic(fmt.Sprintf("the journal cannot be written: %v", err)) // without it the run proves nothing
+	}
+}
+
+// labelHeader carries a record's label. The name and the value are short: the
+// relay has measured the record without them.
+const labelHeader = "~"
+
+// base is that of the numbers in a label.
+const base = 36
+
+func label(l history.Label) relay.Header {
+	text := strconv.FormatInt(l.Epoch, base) + "." + strconv.FormatInt(l.Wave, base) + "." + strconv.FormatInt(l.Seq, base)
+	return relay.Header{Key: labelHeader, Value: []byte(text)}
+}
+
+// ParseLabel reads the label from a header; false: it is another header.
+func ParseLabel(key string, value []byte) (history.Label, bool) {
+	parts := strings.Split(string(value), ".")
+	if key != labelHeader || len(parts) != 3 {
+		return history.Label{}, false
+	}
+	var n [3]int64
+	for i, part := range parts {
+		var err error
+		if n[i], err = strconv.ParseInt(part, base, 64); err != nil {
+			return history.Label{}, false
+		}
+	}
+	return history.Label{Epoch: n[0], Wave: n[1], Seq: n[2]}, true
+}
+
+// sink wraps the relay's sink.
+type sink struct {
+	relay.Sink
+	points  *points
+	journal *journal
+	store   *store
+	waves   atomic.Int64
+	// unbounded makes producers that may be used by several goroutines at once, for
+	// the test in which waves are not bounded.
+	unbounded func() (relay.Producer, error)
+}
+
+func (s *sink) Open(ctx context.Context) (relay.Producer, error) {
+	var p relay.Producer
+	var err error
+	if s.unbounded != nil {
+		p, err = s.unbounded()
+	} else {
+		p, err = s.Sink.Open(ctx)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &producer{Producer: p, sink: s, epoch: s.store.epoch.Load()}, nil
+}
+
+// producer wraps that of one term.
+type producer struct {
+	relay.Producer
+	sink  *sink
+	epoch int64
+}
+
+func (p *producer) Send(ctx context.Context, wave []relay.Record, results []relay.Result) {
+	number := p.sink.waves.Add(1)
+	seqs := make([]int64, len(wave))
+	for i := range wave {
+		seqs[i] = wave[i].Seq
+		h := wave[i].Headers
+		wave[i].Headers = append(h[:len(h):len(h)], label(history.Label{Epoch: p.epoch, Wave: number, Seq: wave[i].Seq}))
+	}
+	p.sink.journal.write(history.Entry{Kind: history.Sending, Epoch: p.epoch, Wave: number, Seqs: seqs})
+	p.sink.points.hit(BeforeSend)
+	p.Producer.Send(ctx, wave, results)
+	acked := seqs[:0]
+	for i := range results {
+		if results[i].Class == relay.ClassOK {
+			acked = append(acked, wave[i].Seq)
+		}
+	}
+	p.sink.journal.write(history.Entry{Kind: history.Acked, Epoch: p.epoch, Wave: number, Seqs: acked})
+	p.sink.points.hit(AfterSend)
+}

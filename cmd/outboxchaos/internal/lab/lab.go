@@ -1,0 +1,339 @@
+// Package lab is what a chaos run happens in: the servers, the proxies before
+// them, the relay instances and the consumer.
+package lab
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"sync"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/outboxgen/outboxgen/cmd/outboxchaos/internal/consumer"
+	"github.com/outboxgen/outboxgen/cmd/outboxchaos/internal/history"
+	"github.com/outboxgen/outboxgen/cmd/outboxchaos/internal/instance"
+	"github.com/outboxgen/outboxgen/cmd/outboxchaos/internal/proxy"
+	"github.com/outboxgen/outboxgen/cmd/outboxchaos/internal/workload"
+	"github.com/outboxgen/outboxgen/migrations"
+	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
+	"github.com/outboxgen/outboxgen/runtime/relay/pgstore"
+)
+
+// Relays is the number of relay instances.
+const Relays = 3
+
+// Servers are those that a run needs. They are its own: it stops and kills them.
+type Servers struct {
+	Postgres *services.PostgresServer
+	Kafka    *services.KafkaCluster
+	Redis    *services.RedisServer
+}
+
+// Config says what a lab is to be like.
+type Config struct {
+	Servers Servers
+	// Command makes the command of a child: the harness itself in the given role,
+	// "relay" or "consumer".
+	Command func(role string) (*exec.Cmd, error)
+	// Dir gets logs and journals.
+	Dir string
+	// Mode is what becomes of published rows.
+	Mode pgstore.Mode
+	// ClockRates are how fast the instances' clocks run.
+	ClockRates [Relays]float64
+	// RulesOff are turned off in all instances.
+	RulesOff []string
+}
+
+// Lab is a lab that has been set up.
+type Lab struct {
+	Config
+	// Database is the address of the database, without a proxy.
+	Database string
+	// Pool goes to the database directly, Writers through the writers' proxy.
+	Pool, Writers *pgxpool.Pool
+	Admin         *kadm.Client
+	Relays        [Relays]*Relay
+	Consumer      *Process
+	// WritersLink is the writers' way to Postgres.
+	WritersLink *proxy.Proxy
+
+	sockets string
+	kafka   *kgo.Client
+	changes broadcast
+	closers []func() error
+}
+
+// Relay is one instance and its ways to the servers.
+type Relay struct {
+	*Process
+	Postgres, Kafka *proxy.Proxy
+	life            int // how often it was started
+}
+
+// New sets up a lab; nothing runs in it yet but the servers.
+func New(ctx context.Context, cfg Config) (_ *Lab, err error) {
+	l := &Lab{Config: cfg}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, l.Close())
+		}
+	}()
+	// Not in Dir: the name of a socket is short.
+	if l.sockets, err = os.MkdirTemp("", "chaos"); err != nil {
+		return nil, err
+	}
+	l.closers = append(l.closers, func() error { return os.RemoveAll(l.sockets) })
+	if err := l.prepareDatabase(ctx); err != nil {
+		return nil, err
+	}
+	if err := l.prepareKafka(ctx); err != nil {
+		return nil, err
+	}
+	for i := range l.Relays {
+		if l.Relays[i], err = l.newRelay(i); err != nil {
+			return nil, err
+		}
+	}
+	l.Consumer = l.newConsumer()
+	return l, nil
+}
+
+func (l *Lab) prepareDatabase(ctx context.Context) error {
+	var err error
+	if l.Database, err = l.Servers.Postgres.CreateDatabase(ctx, "chaos"); err != nil {
+		return err
+	}
+	if l.Pool, err = newPool(ctx, l.Database, "chaos-harness"); err != nil {
+		return err
+	}
+	l.closers = append(l.closers, func() error { l.Pool.Close(); return nil })
+	link, address, err := l.postgresLink("w")
+	if err != nil {
+		return err
+	}
+	l.WritersLink = link
+	if l.Writers, err = newPool(ctx, address, WritersName); err != nil {
+		return err
+	}
+	l.closers = append(l.closers, func() error { l.Writers.Close(); return nil })
+	return l.Pool.AcquireFunc(ctx, func(c *pgxpool.Conn) error {
+		if err := migrations.Up(ctx, c.Conn()); err != nil {
+			return err
+		}
+		_, err := c.Exec(ctx, workload.Tables+consumer.Table)
+		return err
+	})
+}
+
+// WritersName is the application_name of the writers' sessions.
+const WritersName = "chaos-writers"
+
+func newPool(ctx context.Context, address, name string) (*pgxpool.Pool, error) {
+	cfg, err := pgxpool.ParseConfig(address)
+	if err != nil {
+		return nil, err
+	}
+	const connections = 32
+	cfg.MaxConns = connections
+	cfg.ConnConfig.RuntimeParams["application_name"] = name
+	return pgxpool.NewWithConfig(ctx, cfg)
+}
+
+// postgresLink is a proxy before Postgres, and the database's address through it.
+func (l *Lab) postgresLink(name string) (*proxy.Proxy, string, error) {
+	conn, err := pgx.ParseConfig(l.Database)
+	if err != nil {
+		return nil, "", err
+	}
+	dir := filepath.Join(l.sockets, name)
+	const private = 0o700
+	if err := os.Mkdir(dir, private); err != nil {
+		return nil, "", err
+	}
+	socket := ".s.PGSQL." + strconv.Itoa(int(conn.Port))
+	p, err := proxy.Listen("unix", filepath.Join(dir, socket), "unix", filepath.Join(conn.Host, socket))
+	if err != nil {
+		return nil, "", err
+	}
+	l.closers = append(l.closers, p.Close)
+	address, err := url.Parse(l.Database)
+	if err != nil {
+		return nil, "", err
+	}
+	query := address.Query()
+	query.Set("host", dir)
+	address.RawQuery = query.Encode()
+	return p, address.String(), nil
+}
+
+func (l *Lab) prepareKafka(ctx context.Context) error {
+	var err error
+	if err := l.authorize(ctx); err != nil {
+		return err
+	}
+	if l.kafka, err = kgo.NewClient(kgo.SeedBrokers(l.Servers.Kafka.Brokers...)); err != nil {
+		return err
+	}
+	l.closers = append(l.closers, func() error { l.kafka.Close(); return nil })
+	l.Admin = kadm.NewClient(l.kafka)
+	for _, topic := range workload.Topics() {
+		if err := l.CreateTopic(ctx, topic); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// CreateTopic makes one of the workload's topics.
+func (l *Lab) CreateTopic(ctx context.Context, topic string) error {
+	settings := map[string]*string{}
+	if topic == workload.TopicSmall {
+		limit := strconv.Itoa(workload.SmallLimit)
+		settings["max.message.bytes"] = &limit
+	}
+	const partitions = 3
+	if _, err := l.Admin.CreateTopic(ctx, partitions, 1, settings, topic); err != nil {
+		return fmt.Errorf("create topic %s: %w", topic, err)
+	}
+	return nil
+}
+
+func (l *Lab) newRelay(i int) (*Relay, error) {
+	name := "relay" + strconv.Itoa(i)
+	pg, database, err := l.postgresLink(strconv.Itoa(i))
+	if err != nil {
+		return nil, err
+	}
+	kafka, err := proxy.Listen("unix", filepath.Join(l.sockets, "k"+strconv.Itoa(i)), "tcp", l.Servers.Kafka.Brokers[0])
+	if err != nil {
+		return nil, err
+	}
+	l.closers = append(l.closers, kafka.Close)
+	r := &Relay{Postgres: pg, Kafka: kafka}
+	r.Process = l.newProcess(name, "relay", func() (any, error) {
+		r.life++
+		return instance.Config{
+			Database: database, Brokers: l.Servers.Kafka.Brokers, KafkaProxy: kafka.Address(),
+			Redis: l.Servers.Redis.URL, Service: workload.Service, Mode: l.Mode,
+			Journal:   filepath.Join(l.Dir, fmt.Sprintf("%s-%d.journal", name, r.life)),
+			ClockRate: l.ClockRates[i], RulesOff: l.RulesOff,
+		}, nil
+	})
+	return r, nil
+}
+
+func (l *Lab) newConsumer() *Process {
+	return l.newProcess("consumer", "consumer", func() (any, error) {
+		return consumer.Config{
+			Database: l.Database, Brokers: l.Servers.Kafka.Brokers, Group: "chaos",
+			// What a deletion took from TopicFleeting the group has not always read.
+			Topics: []string{workload.TopicHot, workload.TopicCold, workload.TopicSmall},
+		}, nil
+	})
+}
+
+func (l *Lab) newProcess(name, role string, config func() (any, error)) *Process {
+	p := &Process{
+		name: name, command: func() (*exec.Cmd, error) { return l.Command(role) },
+		config: config, log: filepath.Join(l.Dir, name+".log"), signal: l.changes.signal,
+	}
+	l.closers = append(l.closers, func() error { p.Kill(); return nil })
+	return p
+}
+
+// Leader is the instance with the latest term among those that say they lead; nil:
+// none does.
+func (l *Lab) Leader() *Relay {
+	var leader *Relay
+	var latest int64
+	for _, r := range l.Relays {
+		if epoch, leads := r.Leads(); leads && epoch > latest {
+			leader, latest = r, epoch
+		}
+	}
+	return leader
+}
+
+// Until waits until a condition on the processes holds; false: ctx ended first.
+func (l *Lab) Until(ctx context.Context, holds func() bool) bool {
+	for {
+		changed := l.changes.wait()
+		if holds() {
+			return true
+		}
+		select {
+		case <-ctx.Done():
+			return false
+		case <-changed:
+		}
+	}
+}
+
+// Journals reads those of all instances so far.
+func (l *Lab) Journals() ([]history.Journal, error) {
+	paths, err := filepath.Glob(filepath.Join(l.Dir, "*.journal"))
+	if err != nil {
+		return nil, err
+	}
+	journals := make([]history.Journal, 0, len(paths))
+	for _, path := range paths {
+		j, err := readJournal(path)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", path, err)
+		}
+		journals = append(journals, j)
+	}
+	return journals, nil
+}
+
+func readJournal(path string) (_ history.Journal, err error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return history.Journal{}, err
+	}
+	defer func() { err = errors.Join(err, file.Close()) }()
+	return history.ReadJournal(file)
+}
+
+// Close ends everything but the servers.
+func (l *Lab) Close() error {
+	var errs []error
+	for i := len(l.closers) - 1; i >= 0; i-- {
+		errs = append(errs, l.closers[i]())
+	}
+	return errors.Join(errs...)
+}
+
+// broadcast wakes all who wait.
+type broadcast struct {
+	mu sync.Mutex
+	c  chan struct{}
+}
+
+func (b *broadcast) wait() <-chan struct{} {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.c == nil {
+		b.c = make(chan struct{})
+	}
+	return b.c
+}
+
+func (b *broadcast) signal() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.c != nil {
+		close(b.c)
+		b.c = nil
+	}
+}

@@ -1,0 +1,63 @@
+// Package workload is the service of a chaos run: writers that change rows and
+// insert events in the same transactions, in every way in which that can be done.
+package workload
+
+import (
+	"encoding/json"
+	"errors"
+
+	outbox "github.com/outboxgen/outboxgen/runtime"
+)
+
+// Service is the name under which the relay is woken.
+const Service = "chaos"
+
+// The topics.
+const (
+	TopicHot  = "chaos.hot"  // few keys that all writers want
+	TopicCold = "chaos.cold" // many keys
+	// TopicSmall takes records of up to SmallLimit bytes only.
+	TopicSmall = "chaos.small"
+	// TopicFleeting is deleted and made again.
+	TopicFleeting = "chaos.fleeting"
+)
+
+// SmallLimit is max.message.bytes of TopicSmall.
+const SmallLimit = 20_000
+
+// Topics lists all topics.
+func Topics() []string { return []string{TopicHot, TopicCold, TopicSmall, TopicFleeting} }
+
+// Change is the event data: the N-th change of a key.
+type Change struct {
+	Key string `json:"key"`
+	N   int64  `json:"n"`
+	Pad string `json:"pad,omitempty"`
+}
+
+// MarshalJSON implements outbox.Data.
+func (c Change) MarshalJSON() ([]byte, error) {
+	type plain Change
+	return json.Marshal(plain(c))
+}
+
+// Validate implements outbox.Data.
+func (c Change) Validate() error {
+	if c.Key == "" {
+		return errors.New("a change needs a key")
+	}
+	return nil
+}
+
+// EventType is the event of a topic; events without a key have a type of their
+// own.
+func EventType(topic string, keyed bool) outbox.EventType[Change] {
+	t := outbox.EventType[Change]{
+		Type: topic + ".changed.v1", Topic: topic, Source: Service, AggregateType: "chaos",
+		AggregateID: func(c *Change) (string, error) { return c.Key, nil },
+	}
+	if !keyed {
+		t.Type, t.Unkeyed = topic+".noted.v1", true
+	}
+	return t
+}
