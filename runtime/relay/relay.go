@@ -26,7 +26,7 @@ func New(cfg Config) (*Relay, error) {
 		return nil, err
 	}
 	cfg.Logger = cfg.Logger.With(slog.String("outbox", cfg.Name))
-	r := &Relay{cfg: cfg}
+	r := &Relay{cfg: cfg, off: rulesOff()}
 	r.status.Store(&Status{Reason: "not running"})
 	return r, nil
 }
