@@ -182,7 +182,9 @@ func (r *run) stopAt(ctx context.Context, f fault.Fault, in ...*lab.Relay) error
 	})
 	if stopped != nil {
 		sleep(ctx, f.Hold)
-		stopped.Signal(syscall.SIGCONT)
+	}
+	for _, one := range in {
+		one.Signal(syscall.SIGCONT) // one that went off late as well
 	}
 	return err
 }
@@ -194,7 +196,6 @@ func (r *run) armed(ctx context.Context, p instance.Point, a instance.Action, in
 	defer func() {
 		for _, one := range in {
 			one.Tell("disarm")
-			one.Signal(syscall.SIGCONT) // one that went off late
 		}
 	}()
 	const every = 20 * time.Millisecond

@@ -6,7 +6,6 @@ import (
 	"os/exec"
 	"time"
 
-	"github.com/outboxgen/outboxgen/cmd/outboxchaos/internal/fault"
 	"github.com/outboxgen/outboxgen/cmd/outboxchaos/internal/lab"
 )
 
@@ -23,8 +22,8 @@ type Options struct {
 	// Patience is how long nothing may move at the end before what is missing counts
 	// as lost. Default 90s.
 	Patience time.Duration
-	// Only are the kinds of faults to have. Default: all.
-	Only []fault.Kind
+	// Only says how the faults to have are written, by their beginnings. Default: all.
+	Only []string
 	// NoPoison leaves out events that cannot be sent as they are.
 	NoPoison bool
 	// RulesOff are rules of the protocol that are off.

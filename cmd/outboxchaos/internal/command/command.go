@@ -17,7 +17,6 @@ import (
 
 	"github.com/outboxgen/outboxgen/cmd/outboxchaos/internal/chaos"
 	"github.com/outboxgen/outboxgen/cmd/outboxchaos/internal/consumer"
-	"github.com/outboxgen/outboxgen/cmd/outboxchaos/internal/fault"
 	"github.com/outboxgen/outboxgen/cmd/outboxchaos/internal/instance"
 	"github.com/outboxgen/outboxgen/cmd/outboxchaos/internal/lab"
 	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
@@ -73,7 +72,7 @@ func parse(args []string, stderr io.Writer) (chaos.Options, error) {
 	flags.IntVar(&o.Writers, "writers", 0, "goroutines that write (default 12)")
 	flags.DurationVar(&o.Pause, "pause", 0, "about how long a writer rests between transactions (default 60ms)")
 	flags.StringVar(&o.Dir, "dir", "", "where logs and journals go (default: a new temporary folder, removed when all went well)")
-	flags.StringVar(&only, "only", "", "kinds of faults, separated by commas (default: all)")
+	flags.StringVar(&only, "only", "", "beginnings of the faults to have, as a run prints them, separated by commas (default: all)")
 	flags.BoolVar(&o.NoPoison, "no-poison", false, "insert no events that cannot be sent as they are")
 	flags.StringVar(&rulesOff, "rules-off", "", "rules of the protocol to turn off, separated by commas, to see the harness find out")
 	if err := flags.Parse(args); err != nil {
@@ -83,10 +82,7 @@ func parse(args []string, stderr io.Writer) (chaos.Options, error) {
 		_, _ = fmt.Fprintf(stderr, "outboxchaos: unexpected argument %q\n", flags.Arg(0))
 		return o, errors.New("misuse")
 	}
-	for _, k := range split(only) {
-		o.Only = append(o.Only, fault.Kind(k))
-	}
-	o.RulesOff = split(rulesOff)
+	o.Only, o.RulesOff = split(only), split(rulesOff)
 	if o.Seed == 0 {
 		o.Seed = rand.Uint64N(1 << 32)
 	}

@@ -56,10 +56,6 @@ const (
 	RuleBoundedWaves     = "bounded-waves"
 )
 
-// RulesVariable names the environment variable by which the relay itself, built
-// with the tag outboxfailpoints, is told which of its rules are off.
-const RulesVariable = "OUTBOXGEN_RULES_OFF"
-
 // What an instance says, with the epoch behind it.
 const (
 	SaysLeads  = "leads"
@@ -77,6 +73,9 @@ func Run(stdin io.Reader, stdout, stderr io.Writer) error {
 	var cfg Config
 	if err := json.Unmarshal(lines.Bytes(), &cfg); err != nil {
 		return fmt.Errorf("the configuration: %w", err)
+	}
+	if err := rulesOff(cfg.RulesOff); err != nil {
+		return err
 	}
 	p := &points{}
 	r, done, err := build(cfg, p, &announcer{out: stdout}, slog.New(slog.NewTextHandler(stderr, nil)))
