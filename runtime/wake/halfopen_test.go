@@ -1,12 +1,17 @@
 package wake_test
 
 import (
+	"fmt"
 	"io"
 	"net"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	outbox "github.com/outboxgen/outboxgen/runtime"
 	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
 	"github.com/outboxgen/outboxgen/runtime/wake"
 )
@@ -22,7 +27,7 @@ type gate struct {
 	conns []net.Conn
 }
 
-func newGate(t *testing.T, server string) *gate {
+func newGate(t *testing.T, network, server string) *gate {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -36,7 +41,7 @@ func newGate(t *testing.T, server string) *gate {
 			if err != nil {
 				return
 			}
-			upstream, err := net.Dial("tcp", server)
+			upstream, err := net.Dial(network, server)
 			if err != nil {
 				_ = client.Close()
 				continue
@@ -96,7 +101,7 @@ func pass(to, from net.Conn, frozen <-chan struct{}) {
 func TestRedisHalfOpen(t *testing.T) {
 	t.Parallel()
 	redis := services.Redis(t)
-	g := newGate(t, redis.Addr)
+	g := newGate(t, "tcp", redis.Addr)
 	waker := wake.Redis(redisClient(t, redis.Addr), t.Name())
 	source := redisSource(t, g.addr, t.Name())
 	connected(t, source)
@@ -109,8 +114,14 @@ func TestRedisHalfOpen(t *testing.T) {
 		t.Fatalf("the half-open connection was not noticed: %v", err)
 	}
 	t.Logf("noticed after %v", time.Since(began))
-	for range 2 { // what the frozen connection took is lost, no more than that
-		woken = waitAsync(testContext(t), source)
+	wakesTwice(t, waker, source)
+}
+
+// wakesTwice checks that wake-ups arrive.
+func wakesTwice(t *testing.T, waker outbox.Waker, source waiter) {
+	t.Helper()
+	for range 2 {
+		woken := waitAsync(testContext(t), source)
 		if err := waker.Wake(testContext(t)); err != nil {
 			t.Fatal(err)
 		}
@@ -118,4 +129,35 @@ func TestRedisHalfOpen(t *testing.T) {
 			t.Fatalf("not woken by the new connection: %v", err)
 		}
 	}
+}
+
+// A listening connection is tried while it is quiet. One that works stays, and
+// one that is half open is found out.
+func TestPostgresHalfOpen(t *testing.T) {
+	t.Parallel()
+	pg := services.Postgres(t)
+	config, err := pgx.ParseConfig(pg.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	network, address := pgconn.NetworkAddress(config.Host, config.Port)
+	g := newGate(t, network, address)
+	host, port, err := net.SplitHostPort(g.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	source := postgresSource(t, fmt.Sprintf("host=%s port=%s user=%s password='%s' dbname='%s' sslmode=disable",
+		host, port, config.User, config.Password, config.Database))
+	source.SetKeepAlive(20 * time.Millisecond)
+	waker := postgresWaker(t, pg.URL, 0)
+	connected(t, source)
+	requireSilent(t, source) // it was tried ten times, and is the same connection
+	wakesTwice(t, waker, source)
+
+	woken := waitAsync(testContext(t), source)
+	g.freeze()
+	if err := <-woken; err != nil {
+		t.Fatalf("the half-open connection was not noticed: %v", err)
+	}
+	wakesTwice(t, waker, source)
 }

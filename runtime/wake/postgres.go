@@ -198,6 +198,8 @@ type PostgresWaitSource struct {
 	name   string
 	source source
 	conn   *pgx.Conn
+
+	keepAlive time.Duration // tests are in more of a hurry
 }
 
 // PostgresSource returns the relay's end of the wake-ups of the service's outbox.
@@ -212,7 +214,7 @@ func PostgresSource(connString, service string, options SourceOptions) (*Postgre
 	if err != nil {
 		return nil, fmt.Errorf("wake: %w", err)
 	}
-	return &PostgresWaitSource{config: config, name: name, source: newSource(options, "Postgres")}, nil
+	return &PostgresWaitSource{config: config, name: name, source: newSource(options, "Postgres"), keepAlive: keepAlive}, nil
 }
 
 // Check connects, listens, and has a notification sent from a second connection.
@@ -295,7 +297,7 @@ func (s *PostgresWaitSource) poolerError(ctx context.Context) error {
 }
 
 func (s *PostgresWaitSource) receive(ctx context.Context) (bool, error) {
-	waiting, cancel := context.WithTimeout(ctx, keepAlive)
+	waiting, cancel := context.WithTimeout(ctx, s.keepAlive)
 	defer cancel()
 	_, err := s.conn.WaitForNotification(waiting)
 	switch {
