@@ -16,8 +16,9 @@
 //
 // The project file, the schemas that it names and those that they refer to, the
 // service's migrations, go.mod (for the import path of the generated package),
-// and what lies in the folder of the generated package. Nothing is fetched from
-// the network.
+// and what lies in the folder of the generated package; where there are
+// hand-written files, the go command says which of them belong to it. Nothing is
+// fetched from the network.
 //
 // # What belongs to the generator
 //

@@ -2,8 +2,10 @@ package emit_test
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -223,6 +225,43 @@ func TestNamesThatAreTaken(t *testing.T) {
 				t.Errorf("findings (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// Events do not take each other's functions and files.
+func TestNamesOfEvents(t *testing.T) {
+	t.Parallel()
+	_, found := run(t, "", map[string]string{
+		"a.yaml": head,
+		"b.yaml": strings.NewReplacer("title: Thing", "title: DecodeThing", "thing.v1", "decode.v1").Replace(head),
+		"c.yaml": strings.NewReplacer("title: Thing", "title: UserID", "thing.v1", "c.v1").Replace(head),
+		"d.yaml": strings.NewReplacer("title: Thing", "title: UserId", "thing.v1", "d.v1").Replace(head),
+	})
+	want := []string{
+		"b.yaml:3:1: the Go name DecodeThingV1 is also that of a function for the event at a.yaml:3:1; give one of them another title",
+		"d.yaml:3:1: the Go names UserIdV1 and UserIDV1, of the event at c.yaml:3:1, want one file, user_id_v1.go; give one of them another title",
+	}
+	if diff := cmp.Diff(want, found); diff != "" {
+		t.Errorf("findings (-want +got):\n%s", diff)
+	}
+}
+
+// Every file has a name of its own: that of the package gives way to an event's.
+func TestFileNames(t *testing.T) {
+	t.Parallel()
+	files := map[string]string{
+		"outboxgen.yml": strings.Replace(config, "out: events", "out: events_v1", 1),
+		"a.yaml":        strings.NewReplacer("title: Thing", "title: Events", "thing.v1", "a.v1").Replace(head),
+		"b.yaml":        strings.NewReplacer("title: Thing", "title: UserID", "thing.v1", "b.v1").Replace(head),
+		"c.yaml":        strings.NewReplacer("title: Thing", "title: Linux", "thing.v1", "c.v1").Replace(head),
+	}
+	generated, found := run(t, "", files)
+	if len(found) > 0 {
+		t.Fatal(found)
+	}
+	want := []string{"events_v1.go", "events_v1_package.go", "linux_v1.go", "user_id_v1.go"}
+	if diff := cmp.Diff(want, slices.Sorted(maps.Keys(generated))); diff != "" {
+		t.Errorf("files (-want +got):\n%s", diff)
 	}
 }
 

@@ -1,13 +1,10 @@
 package ir
 
 import (
-	"cmp"
-	"path"
 	"slices"
 	"strings"
 
 	"github.com/outboxgen/outboxgen/generator/internal/diag"
-	"github.com/outboxgen/outboxgen/generator/internal/goname"
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
 
@@ -34,6 +31,7 @@ func Build(p *schema.Project, taken Declared, list *diag.List) *Package {
 		pkg.Events = append(pkg.Events, &Event{Event: e, Data: b.event(e)})
 	}
 	b.indirect()
+	b.checkNames(pkg)
 	b.assignNames(pkg)
 	for _, e := range pkg.Events {
 		b.paths(e)
@@ -483,95 +481,4 @@ func isID(t *Type) bool {
 		return true
 	}
 	return false
-}
-
-// assignFiles puts every type into a file: those of an event's own schema file
-// beside the event, those of a library in a file of their own.
-func (b *builder) assignFiles(pkg *Package) {
-	pkg.File = fileName(pkg.Name)
-	files := map[string]*File{}
-	file := func(name, source string) *File {
-		f := files[name]
-		if f == nil {
-			f = &File{Name: name, Source: source}
-			files[name] = f
-		}
-		return f
-	}
-	home := map[*schema.Document]*File{}
-	for _, e := range pkg.Events {
-		f := file(fileName(snake(e.GoName)), e.Schema.Doc.Path)
-		f.Event = e
-		e.Data.file = f
-		if b.owners[e.Schema.Doc] == e.GoName {
-			home[e.Schema.Doc] = f
-		}
-	}
-	bases := b.libraryNames(pkg)
-	for _, r := range b.order {
-		n := r.named
-		if n.file == nil {
-			doc := n.Schema.Doc
-			switch {
-			case len(r.events) == 1 && !r.library:
-				n.file = files[fileName(snake(r.events[0].GoName))]
-			case home[doc] != nil:
-				n.file = home[doc]
-			default:
-				n.file = file(bases[doc], doc.Path)
-			}
-		}
-		n.file.Types = append(n.file.Types, n)
-	}
-	for _, f := range files {
-		slices.SortStableFunc(f.Types, func(x, y *Named) int {
-			return cmp.Compare(isData(f, y), isData(f, x)) // event data first
-		})
-		pkg.Files = append(pkg.Files, f)
-	}
-	slices.SortFunc(pkg.Files, func(x, y *File) int { return cmp.Compare(x.Name, y.Name) })
-}
-
-func isData(f *File, n *Named) int {
-	if f.Event != nil && f.Event.Data == n {
-		return 1
-	}
-	return 0
-}
-
-// libraryNames is the Go file of each schema file, named after it, with its
-// folder where two would share one.
-func (b *builder) libraryNames(pkg *Package) map[*schema.Document]string {
-	used := map[string]bool{pkg.File: true}
-	for _, e := range pkg.Events {
-		used[fileName(snake(e.GoName))] = true
-	}
-	names := map[*schema.Document]string{}
-	for _, doc := range b.project.Documents {
-		base := stem(doc.Path)
-		candidates := []string{base, path.Base(path.Dir(doc.Path)) + "_" + base, strings.TrimSuffix(doc.Path, path.Ext(doc.Path))}
-		for _, c := range candidates {
-			name := fileName(snake(goname.Exported(c)))
-			if !used[name] {
-				used[name] = true
-				names[doc] = name
-				break
-			}
-		}
-		for i := 2; names[doc] == ""; i++ {
-			if name := fileName(snake(goname.Exported(base)) + "_types" + strings.Repeat("_more", i-2)); !used[name] {
-				used[name] = true
-				names[doc] = name
-			}
-		}
-	}
-	return names
-}
-
-func stem(p string) string {
-	base := path.Base(p)
-	for ext := path.Ext(base); ext == ".yaml" || ext == ".yml" || ext == ".json" || ext == ".schema"; ext = path.Ext(base) {
-		base = strings.TrimSuffix(base, ext)
-	}
-	return base
 }

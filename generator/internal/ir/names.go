@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/outboxgen/outboxgen/generator/internal/diag"
 	"github.com/outboxgen/outboxgen/generator/internal/goname"
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
@@ -185,13 +186,45 @@ type names map[string]bool
 func newNames(pkg *Package) names {
 	n := names{"Service": true, "InsertAll": true, "insertRows": true, "nullable": true}
 	for _, e := range pkg.Events {
-		for _, prefix := range []string{"Insert", "Queue", "On", "Decode", "New"} {
+		for _, prefix := range functions {
 			n[prefix+e.GoName] = true
 		}
 		n[e.GoName] = true
 		n[EventVar(e.GoName)] = true
 	}
 	return n
+}
+
+// functions are what the names of an event's functions begin with.
+var functions = []string{"Insert", "Queue", "On", "Decode", "New"}
+
+// checkNames reports events with the name of another event's function, and
+// events whose names are too much alike for a file each.
+func (b *builder) checkNames(pkg *Package) {
+	events, files := map[string]*Event{}, map[string]*Event{}
+	for _, e := range pkg.Events {
+		events[e.GoName] = e
+		file := eventFile(e.Event)
+		if other := files[file]; other != nil {
+			b.list.Add(diag.Finding{
+				Pos: e.Pos, ID: "file-shared",
+				Message: fmt.Sprintf("the Go names %s and %s, of the event at %s, want one file, %s", e.GoName, other.GoName, other.Pos, file),
+				Hint:    "give one of them another title",
+			})
+		}
+		files[file] = e
+	}
+	for _, e := range pkg.Events {
+		for _, prefix := range functions {
+			if other := events[prefix+e.GoName]; other != nil {
+				b.list.Add(diag.Finding{
+					Pos: other.Pos, ID: "name-taken",
+					Message: fmt.Sprintf("the Go name %s is also that of a function for the event at %s", other.GoName, e.Pos),
+					Hint:    "give one of them another title",
+				})
+			}
+		}
+	}
 }
 
 // EventVar is the Go name of an event's description.
@@ -307,36 +340,3 @@ func nameOthers(n *Named) {
 		n.ExtraName = ""
 	}
 }
-
-// snake is a Go name as a file name: CJAssessmentV1 gives cj_assessment_v1.
-func snake(name string) string {
-	var out strings.Builder
-	for i := range len(name) {
-		c := name[i]
-		if 'A' <= c && c <= 'Z' {
-			previousLow := i > 0 && (name[i-1] < 'A' || name[i-1] > 'Z')
-			nextLow := i+1 < len(name) && 'a' <= name[i+1] && name[i+1] <= 'z'
-			if i > 0 && (previousLow || nextLow) {
-				out.WriteByte('_')
-			}
-			c += 'a' - 'A'
-		}
-		out.WriteByte(c)
-	}
-	return out.String()
-}
-
-// fileName is the name of a Go file that no build constraint hides.
-func fileName(base string) string {
-	words := strings.Split(base, "_")
-	switch last := words[len(words)-1]; {
-	case len(words) == 1:
-	case last == "test", slices.Contains(platforms, last):
-		base += "_types"
-	}
-	return base + ".go"
-}
-
-// platforms are the words that hide a file from other platforms.
-var platforms = strings.Fields(`aix android darwin dragonfly freebsd hurd illumos ios js linux nacl netbsd openbsd plan9 solaris wasip1 windows zos
-386 amd64 amd64p32 arm armbe arm64 arm64be loong64 mips mipsle mips64 mips64le mips64p32 mips64p32le ppc ppc64 ppc64le riscv riscv64 s390 s390x sparc sparc64 wasm`)
