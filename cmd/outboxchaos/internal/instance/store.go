@@ -2,7 +2,6 @@ package instance
 
 import (
 	"context"
-	"errors"
 	"sync/atomic"
 
 	"github.com/google/uuid"
@@ -106,7 +105,7 @@ func (s *store) Flushed(ctx context.Context, p relay.Page) error {
 func (s *store) Settle(ctx context.Context, l relay.Lease, settlement relay.Settlement) error {
 	s.points.hit(BeforeSettle)
 	err := s.Store.Settle(ctx, l, settlement)
-	if s.unfenced != nil && errors.Is(err, relay.ErrLeaseLost) {
+	if s.unfenced != nil && err != nil {
 		_, err = s.unfenced.Exec(context.WithoutCancel(ctx),
 			`UPDATE event_outbox SET published_at = now() WHERE seq = ANY($1)`, settlement.Published)
 	}
