@@ -1,8 +1,10 @@
 package ir
 
 import (
+	"math/big"
 	"slices"
 	"strconv"
+	"unicode/utf8"
 
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
@@ -10,8 +12,8 @@ import (
 // listed is the type of a schema that lists its values: a constant where there
 // is one, an enum where there are several.
 func (b *builder) listed(s *schema.Schema, kind string, at context) *Type {
-	b.unlisted(s)
 	values := b.fitting(s, kind)
+	b.unlisted(s, values)
 	switch {
 	case len(values) == 0:
 		return &Type{}
@@ -22,11 +24,36 @@ func (b *builder) listed(s *schema.Schema, kind string, at context) *Type {
 	}
 }
 
-// unlisted warns of the constraints that are left to the list of values.
-func (b *builder) unlisted(s *schema.Schema) {
-	for _, keyword := range []string{
-		"minLength", "maxLength", "pattern", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf",
+// unlisted warns of constraints that say more than the list of values: only the
+// list is checked.
+func (b *builder) unlisted(s *schema.Schema, values []*schema.Value) {
+	length := func(v *schema.Value) *big.Rat { return big.NewRat(int64(utf8.RuneCountInString(v.Text)), 1) }
+	number := func(v *schema.Value) *big.Rat { return rational(v.Text) }
+	for _, bound := range []struct {
+		keyword string
+		limit   *schema.Number
+		kind    schema.ValueKind
+		measure func(*schema.Value) *big.Rat
+		meets   func(order int) bool
+	}{
+		{"minLength", s.MinLength, schema.String, length, func(order int) bool { return order >= 0 }},
+		{"maxLength", s.MaxLength, schema.String, length, func(order int) bool { return order <= 0 }},
+		{"minimum", s.Minimum, schema.NumberKind, number, func(order int) bool { return order >= 0 }},
+		{"maximum", s.Maximum, schema.NumberKind, number, func(order int) bool { return order <= 0 }},
+		{"exclusiveMinimum", s.ExclusiveMinimum, schema.NumberKind, number, func(order int) bool { return order > 0 }},
+		{"exclusiveMaximum", s.ExclusiveMaximum, schema.NumberKind, number, func(order int) bool { return order < 0 }},
 	} {
+		for _, v := range values {
+			if bound.limit == nil || v.Kind != bound.kind {
+				continue
+			}
+			x, y := bound.measure(v), rational(bound.limit.Text)
+			if x != nil && y != nil && !bound.meets(x.Cmp(y)) {
+				b.list.Warnf(v.Pos, "constraint-not-checked", "%s is listed, but breaks %s %s, which is not checked beside a list", v.Describe(), bound.keyword, bound.limit.Text)
+			}
+		}
+	}
+	for _, keyword := range []string{"pattern", "multipleOf"} {
 		if pos, ok := s.At[keyword]; ok {
 			b.list.Warnf(pos, "constraint-not-checked", "%s is not checked beside a list of values", keyword)
 		}
