@@ -212,6 +212,35 @@ func TestInsertThatCannotBeSent(t *testing.T) {
 	}
 }
 
+// The function returned without closing its rows: the connection is busy, COMMIT
+// cannot be sent, and that is certain. The pool goes on with another connection.
+func TestRowsLeftOpen(t *testing.T) {
+	t.Parallel()
+	pg := newDatabase(t)
+	waker := newWakes(nil)
+	ob := newOutbox(t, pg.Pool, outbox.Options{Waker: waker})
+	err := ob.InTx(t.Context(), func(ctx context.Context, tx *outbox.Tx) error {
+		_, raised := raise(ctx, tx, "e1")
+		rows, err := tx.Query(ctx, `select generate_series(1, 3)`)
+		if rows.Next(); rows.Err() != nil {
+			return rows.Err()
+		}
+		return errors.Join(raised, err, InsertGraded(ctx, tx, event(1)))
+	})
+	if err == nil || outbox.IsCommitUnknown(err) {
+		t.Errorf("InTx = %v, want an error that is certain", err)
+	}
+	if diff := cmp.Diff(state{}, readState(t, pg.Pool)); diff != "" {
+		t.Errorf("what is left (-want +got):\n%s", diff)
+	}
+	if err := ob.InTx(t.Context(), raiseAndInsert(1)); err != nil {
+		t.Errorf("the next transaction: %v", err)
+	}
+	if n := waker.after(ob); n != 1 {
+		t.Errorf("%d wake-ups, want that of the second transaction", n)
+	}
+}
+
 func TestContextEndsBeforeCommit(t *testing.T) {
 	t.Parallel()
 	pg := newDatabase(t)

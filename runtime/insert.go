@@ -139,6 +139,9 @@ func InsertAll(ctx context.Context, tx Transaction, insert InsertRows, events ..
 // Close reads the batch's results. Sent on a *Tx, the event is logged and the relay
 // is woken after the commit, as with Insert; its seq is drawn when the batch
 // runs, so put it behind the statement that takes the lock covering its key.
+//
+// A batch belongs to no Outbox: Now and NewID of its Options do not apply, and
+// WithClock and WithNewID take their place.
 func Queue(ctx context.Context, batch *pgx.Batch, insert InsertRows, event Event, opts ...Option) error {
 	built, err := build(ctx, nil, []Event{With(event, opts...)})
 	if err != nil {

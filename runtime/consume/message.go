@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	outbox "github.com/outboxgen/outboxgen/runtime"
 )
 
 // The headers that the relay writes and this package reads.
@@ -29,10 +31,7 @@ type Message struct {
 }
 
 // Header is one record header.
-type Header struct {
-	Key   string
-	Value []byte
-}
+type Header = outbox.Header
 
 // Header returns the value of the first header of that name.
 func (m Message) Header(name string) (value string, ok bool) {

@@ -22,7 +22,7 @@ func On[T outbox.Data](r *Router, t outbox.EventType[T], h func(ctx context.Cont
 		panic("consume: On: the handler of event type " + t.Type + " is nil")
 	}
 	r.Handle(t.Type, func(ctx context.Context, m Message) error {
-		e, err := t.Decode(m.Value, m.outboxHeaders()...)
+		e, err := t.Decode(m.Value, m.Headers...)
 		if err == nil && e.EventID == uuid.Nil {
 			err = errors.New("the event has no id, neither in its envelope nor in its headers")
 		}
@@ -37,12 +37,4 @@ func On[T outbox.Data](r *Router, t outbox.EventType[T], h func(ctx context.Cont
 		ctx = outbox.ContextWithCausationID(ctx, e.EventID.String())
 		return h(ctx, e)
 	})
-}
-
-func (m Message) outboxHeaders() []outbox.Header {
-	headers := make([]outbox.Header, len(m.Headers))
-	for i, h := range m.Headers {
-		headers[i] = outbox.Header(h)
-	}
-	return headers
 }

@@ -79,9 +79,13 @@ func (b *bench) committed(partition int32) int64 {
 
 func (b *bench) waitCommitted(partition int32, at int64) {
 	b.t.Helper()
+	const patience = 30 * time.Second
+	deadline := time.After(patience)
 	for b.committed(partition) != at {
-		if b.t.Context().Err() != nil {
-			b.t.Fatalf("partition %d is not committed at %d but at %d", partition, at, b.committed(partition))
+		select {
+		case <-deadline:
+			b.t.Fatalf("after %v partition %d is not committed at %d but at %d", patience, partition, at, b.committed(partition))
+		case <-time.After(5 * time.Millisecond):
 		}
 	}
 }

@@ -70,8 +70,8 @@ func newPath(t *testing.T, pg *services.PG, k *services.KafkaCluster, waker outb
 
 func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
-// relay starts a relay, which ends with the test or by the function returned.
-func (p *path) relay(change ...func(*relay.Config)) (end func()) {
+// relay starts a relay, which ends with the test.
+func (p *path) relay(change ...func(*relay.Config)) {
 	p.t.Helper()
 	conn, err := pgx.ParseConfig(p.pg.URL)
 	if err != nil {
@@ -93,7 +93,7 @@ func (p *path) relay(change ...func(*relay.Config)) (end func()) {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	return p.run("relay", r.Run)
+	p.run("relay", r.Run)
 }
 
 // consume starts a member of a new group, which reads from the beginning.

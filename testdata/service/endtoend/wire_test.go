@@ -36,7 +36,7 @@ func pairs(t *testing.T, object *string) (list []pair) {
 	}
 	next() // {
 	for d.More() {
-		name, value := next().(string), next().(string) //nolint:errcheck // they are strings, or the test fails
+		name, value := next().(string), next().(string)
 		list = append(list, pair{name, value})
 	}
 	return list
