@@ -84,6 +84,9 @@ func (b *simBroker) check(r *Record) {
 		if before == row {
 			return
 		}
+		if s.policy == Block && before.dead && !before.published && before.Seq < row.Seq {
+			s.violate("reordered", "row %d of %s was delivered though row %d blocks it", row.Seq, rowKey(row), before.Seq)
+		}
 		if b.delivered[before.Seq] == 0 && !before.everDead && before.Seq < row.Seq {
 			s.violate("reordered", "row %d of %s was delivered before row %d", row.Seq, rowKey(row), before.Seq)
 		}
