@@ -8,8 +8,9 @@ import (
 	"time"
 )
 
-// ErrClosed is returned by Wait after Close.
-var ErrClosed = errors.New("wake: the source is closed")
+// ErrClosed is returned after Close: by Wait of a source, and by Wake of a waker
+// that has a client of its own.
+var ErrClosed = errors.New("wake: it is closed")
 
 const (
 	minBackOff = 100 * time.Millisecond

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -20,11 +21,31 @@ func errShared(service, private string) error {
 		service, private)
 }
 
-// required says whether OUTBOXGEN_REQUIRE names the service.
+// demanded are the names in OUTBOXGEN_REQUIRE.
+func demanded() []string {
+	names := strings.Split(os.Getenv("OUTBOXGEN_REQUIRE"), ",")
+	for i, name := range names {
+		names[i] = strings.TrimSpace(name)
+	}
+	return names
+}
+
+// required says whether OUTBOXGEN_REQUIRE names the service; a version of
+// Postgres stands for Postgres too.
 func required(service string) bool {
-	return slices.ContainsFunc(strings.Split(os.Getenv("OUTBOXGEN_REQUIRE"), ","), func(name string) bool {
-		return strings.TrimSpace(name) == service
-	})
+	return slices.Contains(demanded(), service) || service == "postgres" && len(requiredPostgres()) > 0
+}
+
+// requiredPostgres are the major versions in OUTBOXGEN_REQUIRE, such as 18 for
+// postgres18.
+func requiredPostgres() (majors []int) {
+	for _, name := range demanded() {
+		version, ok := strings.CutPrefix(name, "postgres")
+		if major, err := strconv.Atoi(version); ok && err == nil {
+			majors = append(majors, major)
+		}
+	}
+	return majors
 }
 
 // giveUp ends a test that cannot have its service: a skip when the service is

@@ -89,6 +89,14 @@ func TestAMissingServiceSkipsUnlessItIsDemanded(t *testing.T) {
 			"own kafka":  "skip: services: skipped without kafka: " + noKafka,
 			"kfake":      "runs",
 		},
+		"postgres99": {
+			"postgres":   "fail: services: OUTBOXGEN_REQUIRE demands postgres: " + noPostgres,
+			"redis":      "skip: services: skipped without redis: " + noRedis,
+			"kafka":      "runs",
+			"real kafka": "skip: services: skipped without kafka: " + noKafka,
+			"own kafka":  "skip: services: skipped without kafka: " + noKafka,
+			"kfake":      "runs",
+		},
 		"kafka,postgres,redis": {
 			"postgres":   "fail: services: OUTBOXGEN_REQUIRE demands postgres: " + noPostgres,
 			"redis":      "fail: services: OUTBOXGEN_REQUIRE demands redis: " + noRedis,

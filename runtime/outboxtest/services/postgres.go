@@ -126,7 +126,9 @@ func Postgres18(t testing.TB) *PG {
 }
 
 // EachPostgres runs the test as a subtest on every major version that is on this
-// machine, or on the server that DATABASE_URL names if that is all there is.
+// machine, or on the server that DATABASE_URL names if that is all there is. A
+// version that OUTBOXGEN_REQUIRE names, as postgres18, is among them even if it is
+// not there: then its subtest fails.
 func EachPostgres(t *testing.T, test func(t *testing.T, pg *PG)) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), startLimit)
@@ -135,6 +137,11 @@ func EachPostgres(t *testing.T, test func(t *testing.T, pg *PG)) {
 	for in := range installations(ctx) {
 		if !slices.Contains(majors, in.major) {
 			majors = append(majors, in.major)
+		}
+	}
+	for _, major := range requiredPostgres() {
+		if !slices.Contains(majors, major) {
+			majors = append(majors, major)
 		}
 	}
 	if len(majors) == 0 {
