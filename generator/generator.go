@@ -197,9 +197,12 @@ func (l *loaded) compile(ctx context.Context, cfg Config) ([]File, error) {
 	return files, nil
 }
 
-// emit writes the Go package itself, if nothing is wrong so far.
+// emit writes the Go package itself, if nothing is wrong so far; else it only
+// looks at the events that are not touched by it, so that everything is said at
+// once.
 func (l *loaded) emit() ([]File, error) {
 	if l.list.HasErrors() {
+		l.add(emit.Findings(l.project.Sound(l.list)))
 		return nil, nil
 	}
 	c := l.project.Config

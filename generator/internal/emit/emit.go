@@ -75,6 +75,14 @@ func Package(p *schema.Project, opts Options) ([]File, *diag.List, error) {
 // outboxDB is the name under which generated code knows the package of sqlc.
 const outboxDB = "outboxdb"
 
+// Findings is what Package would have to say about p, whose hand-written files
+// are not looked at.
+func Findings(p *schema.Project) *diag.List {
+	list := new(diag.List)
+	ir.Build(p, nil, list)
+	return list
+}
+
 type printer struct {
 	pkg       *ir.Package
 	opts      Options

@@ -89,6 +89,9 @@ func (l *loader) follow(p pendingRef) *failure {
 		return f
 	}
 	p.ref.Target = target
+	if from := p.from.unit.doc; !slices.Contains(from.refers, target.Doc) {
+		from.refers = append(from.refers, target.Doc)
+	}
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"path/filepath"
 	"slices"
 
 	"github.com/outboxgen/outboxgen/generator/internal/diag"
@@ -191,6 +192,8 @@ type Document struct {
 	Dialect Dialect // of the root
 	Root    *Schema // nil when the file could not be read as a schema
 	Source  []byte
+
+	refers []*Document // that its references lead to
 }
 
 // Dialect is a version of JSON Schema.
@@ -243,6 +246,38 @@ func (p *Project) Document(path string) *Document {
 		}
 	}
 	return nil
+}
+
+// Sound is p with those events alone that no error in list bears on: not in
+// their files, nor in what these refer to, nor in the config. What is found
+// about them holds whatever else is wrong.
+func (p *Project) Sound(list *diag.List) *Project {
+	broken := map[string]bool{}
+	for _, f := range list.Sorted() {
+		if f.Severity == diag.Error {
+			broken[f.Pos.File] = true
+		}
+	}
+	sound := *p
+	sound.Events = nil
+	if broken[filepath.Base(p.Config.Path)] {
+		return &sound
+	}
+	for _, e := range p.Events {
+		if e != nil && e.Schema != nil && !e.Schema.Doc.reaches(broken, map[*Document]bool{}) {
+			sound.Events = append(sound.Events, e)
+		}
+	}
+	return &sound
+}
+
+// reaches reports whether d, or a file that it refers to, is among files.
+func (d *Document) reaches(files map[string]bool, seen map[*Document]bool) bool {
+	if seen[d] {
+		return false
+	}
+	seen[d] = true
+	return files[d.Path] || slices.ContainsFunc(d.refers, func(to *Document) bool { return to.reaches(files, seen) })
 }
 
 // Resolved is the schema that s stands for: s itself, or where s is nothing
