@@ -88,12 +88,9 @@ func (p *parts) waker() (outbox.Waker, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the address of Redis: %w", err)
 	}
-	client, err := rueidis.NewClient(option)
-	if err != nil {
-		return nil, fmt.Errorf("connect to Redis: %w", err)
-	}
-	p.stops = append(p.stops, func() error { client.Close(); return nil })
-	return wake.Redis(client, events.Service), nil
+	waker := wake.RedisLazy(option, events.Service)
+	p.stops = append(p.stops, func() error { waker.Close(); return nil })
+	return waker, nil
 }
 
 // wakeSource is the relay's end; nil without Redis.
