@@ -3,6 +3,7 @@
 package chaos
 
 import (
+	"context"
 	"os/exec"
 	"time"
 
@@ -28,6 +29,8 @@ type Options struct {
 	NoPoison bool
 	// RulesOff are rules of the protocol that are off.
 	RulesOff []string
+	// Midway is called when half of the time is over.
+	Midway func(ctx context.Context, l *lab.Lab) error
 	// Servers are the run's own.
 	Servers lab.Servers
 	// Command makes the command of a child in the given role.

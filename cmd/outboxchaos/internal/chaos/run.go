@@ -179,9 +179,17 @@ func (r *run) writeAndBreak(ctx context.Context, random *rand.Rand) error {
 		writers.Go(func() { w.Run(limited) })
 	}
 	writers.Go(func() { r.progress(limited) })
+	var midway error
+	if r.Midway != nil {
+		writers.Go(func() {
+			if sleep(limited, r.Duration/2) {
+				midway = r.Midway(ctx, r.Lab)
+			}
+		})
+	}
 	r.breakThings(limited)
 	writers.Wait()
-	return ctx.Err()
+	return errors.Join(midway, ctx.Err())
 }
 
 // progress says how far the run has come, now and then.

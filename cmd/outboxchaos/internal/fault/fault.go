@@ -96,7 +96,7 @@ type Schedule struct {
 }
 
 // New returns the schedule of a seed. Only faults that are written like one of the
-// beginnings come, if any are given: "kill the leader at send:".
+// beginnings come, if any are given: "kill the leader at send:", or "none".
 func New(seed uint64, only ...string) *Schedule {
 	const stream = 1
 	s := &Schedule{rand: rand.New(rand.NewPCG(seed, stream)), from: all()}
@@ -121,6 +121,9 @@ func (s *Schedule) Next() Step {
 		n = 2
 	}
 	var step Step
+	if len(s.from) == 0 {
+		n = 0
+	}
 	for range n {
 		f := s.draw()
 		f.Hold = s.hold(f.Kind)

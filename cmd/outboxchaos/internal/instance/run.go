@@ -2,6 +2,7 @@ package instance
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -44,6 +45,8 @@ type Config struct {
 	Mode pgstore.Mode
 	// ClockRate is how fast the relay's clock runs, 1 being right.
 	ClockRate float64
+	// MaxAttempts is the relay's; 0: 6.
+	MaxAttempts int
 	// RulesOff names rules of the protocol that are off; see the constants.
 	RulesOff []string
 }
@@ -128,7 +131,7 @@ func build(cfg Config, p *points, observer relay.Observer, log *slog.Logger) (_ 
 		Store: s, Sink: k, Wake: wake.RedisSource(redis, cfg.Service, wake.SourceOptions{Logger: log}),
 		// A run is short: what waits is tried again sooner than by default, and what
 		// cannot be sent is given up after seconds instead of minutes.
-		MaxAttempts: 6, RetryMin: 100 * time.Millisecond, RetryMax: time.Second,
+		MaxAttempts: cmp.Or(cfg.MaxAttempts, maxAttempts), RetryMin: 100 * time.Millisecond, RetryMax: time.Second,
 		PauseMax: 3 * time.Second, OutageMax: 2 * time.Second, TopicsEvery: 5 * time.Second,
 		WaveTimeout: 5 * time.Second, StoreTimeout: 10 * time.Second, DrainTimeout: 5 * time.Second,
 		Clock: clock{start: time.Now(), rate: cfg.ClockRate}, Observer: observer, Logger: log,
@@ -167,6 +170,8 @@ func newStore(cfg Config, p *points, j *journal, log *slog.Logger) (*store, erro
 	}
 	return s, nil
 }
+
+const maxAttempts = 6
 
 // statementTimeout is short, so that locks held by the harness run into it.
 const statementTimeout = 2 * time.Second

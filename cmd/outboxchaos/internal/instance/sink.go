@@ -58,6 +58,11 @@ func ParseLabel(key string, value []byte) (history.Label, bool) {
 	return history.Label{Epoch: n[0], Wave: n[1], Seq: n[2]}, true
 }
 
+// CrashType is the type of events that kill whichever relay sends them.
+const CrashType = "chaos.crash.v1"
+
+const crashes Point = "a record crashes the relay"
+
 // sink wraps the relay's sink.
 type sink struct {
 	relay.Sink
@@ -101,6 +106,12 @@ func (p *producer) Send(ctx context.Context, wave []relay.Record, results []rela
 	}
 	p.sink.journal.write(history.Entry{Kind: history.Sending, Epoch: p.epoch, Wave: number, Seqs: seqs})
 	p.sink.points.hit(BeforeSend)
+	for i := range wave {
+		if wave[i].EventType == CrashType {
+			p.sink.points.arm(crashes, Kill)
+			p.sink.points.hit(crashes)
+		}
+	}
 	p.Producer.Send(ctx, wave, results)
 	acked := seqs[:0]
 	for i := range results {

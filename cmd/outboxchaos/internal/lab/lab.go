@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"sync"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -52,14 +53,17 @@ type Config struct {
 	ClockRates [Relays]float64
 	// RulesOff are turned off in all instances.
 	RulesOff []string
+	// MaxAttempts is the relays'; 0: 6.
+	MaxAttempts int
 }
 
 // Lab is a lab that has been set up.
 type Lab struct {
 	Config
-	// Database is the address of the database, without a proxy.
+	// Database is the address of the database, for the harness and the consumer.
+	// Nothing happens on the way there.
 	Database string
-	// Pool goes to the database directly, Writers through the writers' proxy.
+	// Pool goes there, Writers through the writers' proxy.
 	Pool, Writers *pgxpool.Pool
 	Admin         *kadm.Client
 	Relays        [Relays]*Relay
@@ -67,6 +71,8 @@ type Lab struct {
 	// WritersLink is the writers' way to Postgres.
 	WritersLink *proxy.Proxy
 
+	server  *pgx.ConnConfig // the database without a proxy
+	links   []*proxy.Proxy  // to it
 	sockets string
 	kafka   *kgo.Client
 	changes broadcast
@@ -109,8 +115,15 @@ func New(ctx context.Context, cfg Config) (_ *Lab, err error) {
 }
 
 func (l *Lab) prepareDatabase(ctx context.Context) error {
-	var err error
-	if l.Database, err = l.Servers.Postgres.CreateDatabase(ctx, "chaos"); err != nil {
+	const unique = 8 // characters
+	database, err := l.Servers.Postgres.CreateDatabase(ctx, "chaos_"+uuid.NewString()[:unique])
+	if err != nil {
+		return err
+	}
+	if l.server, err = pgx.ParseConfig(database); err != nil {
+		return err
+	}
+	if _, l.Database, err = l.postgresLink("h"); err != nil {
 		return err
 	}
 	if l.Pool, err = newPool(ctx, l.Database, "chaos-harness"); err != nil {
@@ -151,29 +164,33 @@ func newPool(ctx context.Context, address, name string) (*pgxpool.Pool, error) {
 
 // postgresLink is a proxy before Postgres, and the database's address through it.
 func (l *Lab) postgresLink(name string) (*proxy.Proxy, string, error) {
-	conn, err := pgx.ParseConfig(l.Database)
-	if err != nil {
-		return nil, "", err
-	}
 	dir := filepath.Join(l.sockets, name)
 	const private = 0o700
 	if err := os.Mkdir(dir, private); err != nil {
 		return nil, "", err
 	}
-	socket := ".s.PGSQL." + strconv.Itoa(int(conn.Port))
-	p, err := proxy.Listen("unix", filepath.Join(dir, socket), "unix", filepath.Join(conn.Host, socket))
+	p, err := proxy.Listen("unix", filepath.Join(dir, l.socket()), "unix", filepath.Join(l.server.Host, l.socket()))
 	if err != nil {
 		return nil, "", err
 	}
 	l.closers = append(l.closers, p.Close)
-	address, err := url.Parse(l.Database)
-	if err != nil {
-		return nil, "", err
+	l.links = append(l.links, p)
+	address := url.URL{
+		Scheme: "postgres", User: url.User(l.server.User), Path: "/" + l.server.Database,
+		RawQuery: url.Values{"host": {dir}}.Encode(),
 	}
-	query := address.Query()
-	query.Set("host", dir)
-	address.RawQuery = query.Encode()
 	return p, address.String(), nil
+}
+
+// socket is what Postgres calls its socket in a folder.
+func (l *Lab) socket() string { return ".s.PGSQL." + strconv.Itoa(int(l.server.Port)) }
+
+// MovePostgres makes everybody go to the server with its socket in another folder,
+// which has a database of the same name.
+func (l *Lab) MovePostgres(dir string) {
+	for _, link := range l.links {
+		link.Point("unix", filepath.Join(dir, l.socket()))
+	}
 }
 
 func (l *Lab) prepareKafka(ctx context.Context) error {
@@ -226,7 +243,7 @@ func (l *Lab) newRelay(i int) (*Relay, error) {
 			Database: database, Brokers: l.Servers.Kafka.Brokers, KafkaProxy: kafka.Address(),
 			Redis: l.Servers.Redis.URL, Service: workload.Service, Mode: l.Mode,
 			Journal:   filepath.Join(l.Dir, fmt.Sprintf("%s-%d.journal", name, r.life)),
-			ClockRate: l.ClockRates[i], RulesOff: l.RulesOff,
+			ClockRate: l.ClockRates[i], RulesOff: l.RulesOff, MaxAttempts: l.MaxAttempts,
 		}, nil
 	})
 	return r, nil

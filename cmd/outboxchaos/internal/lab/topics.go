@@ -17,6 +17,9 @@ import (
 // of its process.
 func (l *Lab) authorize(ctx context.Context) error {
 	k := l.Servers.Kafka
+	if k.Fake != nil {
+		return nil
+	}
 	line, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", k.PID()))
 	if err != nil {
 		return fmt.Errorf("find the broker's settings (the run needs a broker of its own, not the one of KAFKA_BROKERS): %w", err)

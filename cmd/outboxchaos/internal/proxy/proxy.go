@@ -28,10 +28,10 @@ type Weather struct {
 // Proxy is a listener with weather. It is safe for concurrent use.
 type Proxy struct {
 	listener net.Listener
-	network  string // of the server
-	address  string
 
 	mu      sync.Mutex
+	network string // of the server
+	address string
 	weather Weather
 	changed chan struct{} // closed when the weather changes
 	links   map[*link]struct{}
@@ -81,6 +81,21 @@ func (p *Proxy) Set(w Weather) {
 	p.changed = make(chan struct{})
 }
 
+// Point makes the proxy connect to another server from now on, and cuts what goes
+// to the former.
+func (p *Proxy) Point(network, address string) {
+	p.mu.Lock()
+	p.network, p.address = network, address
+	p.mu.Unlock()
+	p.Cut()
+}
+
+func (p *Proxy) server() (network, address string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.network, p.address
+}
+
 // Cut ends all connections at once.
 func (p *Proxy) Cut() {
 	p.mu.Lock()
@@ -116,7 +131,7 @@ func (p *Proxy) serve(client net.Conn) {
 		_ = client.Close() // refused
 		return
 	}
-	server, err := net.Dial(p.network, p.address)
+	server, err := net.Dial(p.server())
 	if err != nil {
 		_ = client.Close() // the server is away, and the client sees it
 		return
