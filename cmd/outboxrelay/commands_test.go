@@ -94,20 +94,20 @@ func TestStatusSaysWhyNothingMoves(t *testing.T) {
 		UPDATE event_outbox SET dead_at = now(), last_error = 'too large' WHERE seq = 1;
 		UPDATE event_outbox SET next_attempt_at = now(), retry_count = 2, last_error = 'too large' WHERE seq = 3;
 		INSERT INTO event_outbox_lease (epoch, holder, state) VALUES (4, '00000000-0000-7000-8000-0000000000aa',
-			'{"PausedTopics": [{"Topic": "orders", "Reason": "it does not exist"}], "Reason": "every topic with rows is paused"}')`)
+			'{"name": "shop", "paused_topics": [{"topic": "orders", "reason": "it does not exist", "retry_in_ns": 14000000000}], "reason": "every topic with rows is paused"}')`)
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := answer{Stdout: `outbox   event_outbox
+	want := answer{Stdout: `outbox   shop
 leader   term 4, holder EVENT, renewed AGO
 pending  2, the oldest for AGE: seq 2, event EVENT, order.placed, topic orders, key "k2"
 held     1
          seq 3, event EVENT, order.placed, topic orders, key "k3": failed 2 times, next attempt TIME: too large
 dead     1
-paused   orders: it does not exist
+paused   orders: it does not exist (next look in 14s)
 why      every topic with rows is paused
-         1 rows failed and wait for their next attempt; later rows of their keys wait behind them
-         1 rows are dead: see outboxrelay dead, then replay or discard
+         1 row failed and will be tried again; later rows of the same key wait behind it
+         1 row given up: see outboxrelay dead, then replay or discard
 `}
 	if diff := cmp.Diff(want, steady(call(env, "status"))); diff != "" {
 		t.Errorf("status (-want +got):\n%s", diff)
@@ -145,9 +145,10 @@ func TestDeadLettersAreListedReplayedAndDiscarded(t *testing.T) {
 		{[]string{"replay"}, answer{Code: 2,
 			Stderr: "outboxrelay: which dead letters? Give --event-id, --event-type, --topic or --key, or --all\n"}},
 		{[]string{"replay", "--event-id", "1"}, answer{Code: 2, Stderr: "outboxrelay: --event-id \"1\" is not a uuid\n"}},
-		{[]string{"replay", "--event-id", first, "--actor", "ann"}, answer{Stdout: "replayed 1 dead letters\n"}},
-		{[]string{"discard", "--all", "--actor", "ann"}, answer{Stdout: "discarded 1 dead letters\n"}},
-		{[]string{"dead"}, answer{}},
+		{[]string{"replay", "--event-id", first, "--actor", "ann"}, answer{Stdout: "replayed 1 dead letter\n"}},
+		{[]string{"discard", "--all", "--actor", "ann"}, answer{Stdout: "discarded 1 dead letter\n"}},
+		{[]string{"discard", "--all"}, answer{Code: 1, Stderr: "outboxrelay: outbox event_outbox: no dead letter matches: see outboxrelay dead\n"}},
+		{[]string{"dead"}, answer{Stdout: "no dead letters\n"}},
 	}
 	for _, step := range steps {
 		if diff := cmp.Diff(step.want, steady(call(env, step.args...))); diff != "" {

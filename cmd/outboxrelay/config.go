@@ -24,7 +24,11 @@ func configCommand(env environment, c *configuration) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			for i, v := range l.outboxes(table) {
+			resolved, err := l.outboxes(table)
+			if err != nil {
+				return misuse{err}
+			}
+			for i, v := range resolved {
 				if i > 0 {
 					if _, err := fmt.Fprintln(env.stdout); err != nil {
 						return err

@@ -1,13 +1,17 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/rueidis"
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/outboxgen/outboxgen/runtime/relay"
 	"github.com/outboxgen/outboxgen/runtime/relay/kafkasink"
@@ -18,9 +22,9 @@ import (
 
 // newRelay puts the relay of this outbox together. It connects to nothing yet.
 func (o outbox) newRelay(registry prometheus.Registerer, log *slog.Logger, stdout io.Writer) (*relay.Relay, error) {
-	log = log.With("outbox", o.name)
 	config := o.relay
-	config.Logger = log
+	config.Logger = log // the relay adds the outbox's name itself
+	log = log.With("outbox", o.name)
 	observer := metrics.New(o.name)
 	if err := registry.Register(observer); err != nil {
 		return nil, fmt.Errorf("metrics: %w", err)
@@ -40,6 +44,26 @@ func (o outbox) newRelay(registry prometheus.Registerer, log *slog.Logger, stdou
 		return nil, fmt.Errorf("wake-ups: %w", err)
 	}
 	return relay.New(config)
+}
+
+// lookForKafka says in the log when Kafka cannot be reached now. The relay itself
+// speaks to Kafka only once there are rows, and then tries without end; a wrong
+// address should be seen before that.
+func (o outbox) lookForKafka(ctx context.Context, log *slog.Logger) {
+	if o.toStdout {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	client, err := kgo.NewClient(o.kafka.options()...)
+	if err == nil {
+		defer client.Close()
+		err = client.Ping(ctx)
+	}
+	if err != nil && !errors.Is(err, context.Canceled) {
+		log.Warn("Kafka cannot be reached now; rows will wait until it can",
+			"outbox", o.name, "brokers", o.kafka.brokers, "error", err)
+	}
 }
 
 func (o outbox) newStore(log *slog.Logger) (*pgstore.Store, error) {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os/user"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -68,7 +69,10 @@ func (s *selection) one(c *configuration) (outbox, error) {
 		}
 		names = append(names, o.name)
 	}
-	return outbox{}, misuse{fmt.Errorf("which outbox? --outbox is %q, and there are %q", s.outbox, names)}
+	if s.outbox == "" {
+		return outbox{}, misuse{fmt.Errorf("which outbox? Give --outbox: %s", strings.Join(names, ", "))}
+	}
+	return outbox{}, misuse{fmt.Errorf("there is no outbox %q: --outbox is one of %s", s.outbox, strings.Join(names, ", "))}
 }
 
 func deadCommand(env environment, c *configuration) *cobra.Command {
@@ -94,6 +98,9 @@ func deadCommand(env environment, c *configuration) *cobra.Command {
 			after := int64(0)
 			for {
 				letters, err := operate.DeadLetters(cmd.Context(), conn, filter, after)
+				if err == nil && len(letters) == 0 && after == 0 && !asJSON {
+					_, err = fmt.Fprintln(env.stdout, "no dead letters")
+				}
 				if err != nil || len(letters) == 0 {
 					return err
 				}
@@ -118,8 +125,8 @@ func printLetters(w io.Writer, letters []operate.DeadLetter, asJSON bool) error 
 			if l.Key != nil {
 				key = *l.Key
 			}
-			_, err = fmt.Fprintf(w, "%s  %s  topic %s  key %s  %s/%s  dead since %s  after %d attempts: %s\n", l.EventID, l.EventType,
-				l.Topic, key, l.AggregateType, l.AggregateID, l.DeadAt.UTC().Format(time.RFC3339), l.RetryCount, l.LastError)
+			_, err = fmt.Fprintf(w, "%s  %s  topic %s  key %s  %s/%s  dead since %s  after %s: %s\n", l.EventID, l.EventType,
+				l.Topic, key, l.AggregateType, l.AggregateID, l.DeadAt.UTC().Format(time.RFC3339), several(int64(l.RetryCount), "attempt"), l.LastError)
 		}
 		if err != nil {
 			return err
@@ -175,7 +182,10 @@ func decisionCommand(c *configuration, act decide, cmd *cobra.Command, done stri
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s %d dead letters\n", done, n)
+			if n == 0 {
+				return errors.New("no dead letter matches: see outboxrelay dead")
+			}
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s %s\n", done, several(int64(n), "dead letter"))
 			return err
 		})
 	}

@@ -80,6 +80,7 @@ func (r *reader) list(name string) []string {
 // outbox is the configuration of one outbox, read and checked.
 type outbox struct {
 	name        string
+	unnamed     bool // nobody gave it a name: the relay that leads it may know better
 	databaseURL string
 	schema      string
 	mode        pgstore.Mode
@@ -88,6 +89,7 @@ type outbox struct {
 	service     string
 	wake        string // redis, postgres or none
 	redisURL    string
+	unheard     bool         // there is a Redis, and no service whose wake-ups it could bring
 	relay       relay.Config // without Store, Sink and Wake
 }
 
@@ -112,9 +114,10 @@ func readOutbox(v values) (outbox, error) {
 		o.name = o.service
 	}
 	if o.name == "" {
-		o.name = "event_outbox"
+		o.name, o.unnamed = "event_outbox", true
 	}
 	o.wake = readWake(r)
+	o.unheard = r.text("wake") == "auto" && o.redisURL != "" && o.service == ""
 	o.relay = relay.Config{
 		Name:         o.name,
 		Keep:         r.duration("retention"),

@@ -80,6 +80,7 @@ func rootCommand(env environment) *cobra.Command {
 		replayCommand(settings),
 		discardCommand(settings),
 		configCommand(env, settings),
+		versionCommand(env),
 	)
 	return root
 }
@@ -137,12 +138,16 @@ func (c *configuration) outboxes() ([]outbox, error) {
 	if err != nil {
 		return nil, err
 	}
+	resolved, err := l.outboxes(table)
+	if err != nil {
+		return nil, misuse{err}
+	}
 	var (
 		out      []outbox
 		problems []error
 		names    = map[string]bool{}
 	)
-	for _, v := range l.outboxes(table) {
+	for _, v := range resolved {
 		o, err := readOutbox(v)
 		if err == nil && names[o.name] {
 			err = fmt.Errorf("setting name: two outboxes are called %s: give each a name or a service of its own", o.name)

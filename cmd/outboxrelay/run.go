@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -41,14 +42,21 @@ func runCommand(env environment, c *configuration) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			ctx, stop := context.WithCancel(cmd.Context())
-			defer stop()
 			relays, registry, err := newRelays(outboxes, log, env.stdout)
 			if err != nil {
 				return err
 			}
+			ctx, stop := context.WithCancel(cmd.Context())
+			var beside sync.WaitGroup
+			defer func() { stop(); beside.Wait() }()
+			for _, o := range outboxes {
+				if o.unheard {
+					log.Warn("redis-url is set and nobody listens there: wake-ups need the service's name (setting service)", "outbox", o.name)
+				}
+				beside.Go(func() { o.lookForKafka(ctx, log) })
+			}
 			if drain {
-				go stopWhenDrained(ctx, relays, stop)
+				beside.Go(func() { stopWhenDrained(ctx, relays, stop) })
 			}
 			return runRelays(ctx, relays, registry, process["listen"], log)
 		},

@@ -38,7 +38,9 @@ func (s setting) member() string { return strings.ReplaceAll(s.name, "-", "_") }
 // values maps the name of a setting to its text.
 type values map[string]string
 
-// layers resolves settings: flag, then environment, then file, then default.
+// layers resolves settings: flag, then environment, then file, then default. What
+// one of several outboxes says of itself is meant for it alone, and beats the
+// environment.
 type layers struct {
 	flags  values
 	getenv func(string) string
@@ -47,34 +49,39 @@ type layers struct {
 
 // process resolves the settings of the process.
 func (l layers) process(table []setting) values {
-	return l.resolve(table, l.file.process)
+	return l.resolve(table, nil)
 }
 
 // outboxes resolves the settings of each outbox: one, unless the file lists
-// more. Flags and the environment apply to each.
-func (l layers) outboxes(table []setting) []values {
+// more.
+func (l layers) outboxes(table []setting) ([]values, error) {
 	if len(l.file.outboxes) == 0 {
-		return []values{l.resolve(table, l.file.process)}
+		return []values{l.resolve(table, nil)}, nil
 	}
-	var out []values
+	var (
+		out      []values
+		problems []error
+	)
 	for _, own := range l.file.outboxes {
-		merged := values{}
-		for name, text := range l.file.process {
-			merged[name] = text
+		for _, s := range table {
+			_, flagged := l.flags[s.name]
+			if _, owned := own[s.name]; owned && flagged && len(l.file.outboxes) > 1 {
+				problems = append(problems, fmt.Errorf(
+					"--%s would replace what an outbox of the file says of itself (%s): leave the flag out", s.name, s.member()))
+			}
 		}
-		for name, text := range own {
-			merged[name] = text
-		}
-		out = append(out, l.resolve(table, merged))
+		out = append(out, l.resolve(table, own))
 	}
-	return out
+	return out, errors.Join(problems...)
 }
 
-func (l layers) resolve(table []setting, file values) values {
+// resolve puts the layers on top of each other, for the process or for one
+// outbox with what it says of itself.
+func (l layers) resolve(table []setting, own values) values {
 	out := values{}
 	for _, s := range table {
 		out[s.name] = s.def
-		if text, ok := file[s.name]; ok {
+		if text, ok := l.file.process[s.name]; ok {
 			out[s.name] = text
 		}
 		if s.alias != "" {
@@ -83,6 +90,9 @@ func (l layers) resolve(table []setting, file values) values {
 			}
 		}
 		if text := l.getenv(s.env()); text != "" {
+			out[s.name] = text
+		}
+		if text, ok := own[s.name]; ok {
 			out[s.name] = text
 		}
 		if text, ok := l.flags[s.name]; ok {

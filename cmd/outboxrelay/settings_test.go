@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -59,7 +60,11 @@ brokers: [a:1, b:2]
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			l := layers{flags: tt.flags, getenv: func(k string) string { return tt.env[k] }, file: f}
-			if diff := cmp.Diff([]values{tt.want}, l.outboxes(sampleTable)); diff != "" {
+			got, err := l.outboxes(sampleTable)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff([]values{tt.want}, got); diff != "" {
 				t.Errorf("settings (-want +got):\n%s", diff)
 			}
 		})
@@ -77,13 +82,23 @@ outboxes:
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := layers{getenv: func(string) string { return "" }, file: f}
+	// DATABASE_URL is in many environments; it must not lead every outbox to one
+	// database.
+	l := layers{getenv: func(k string) string { return map[string]string{"DATABASE_URL": "env"}[k] }, file: f}
 	want := []values{
 		{"listen": ":9464", "database-url": "one", "brokers": "shared"},
 		{"listen": ":9464", "database-url": "two", "brokers": "own"},
 	}
-	if diff := cmp.Diff(want, l.outboxes(sampleTable)); diff != "" {
+	got, err := l.outboxes(sampleTable)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("settings (-want +got):\n%s", diff)
+	}
+	l.flags = values{"brokers": "flag"}
+	if _, err := l.outboxes(sampleTable); err == nil || !strings.Contains(err.Error(), "--brokers would replace") {
+		t.Errorf("a flag over an outbox's own setting: %v", err)
 	}
 }
 

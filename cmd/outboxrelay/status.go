@@ -37,14 +37,18 @@ func statusCommand(env environment, c *configuration) *cobra.Command {
 					if err != nil {
 						return err
 					}
+					name := o.name
+					if o.unnamed && state.Leader.State.Name != "" {
+						name = state.Leader.State.Name
+					}
 					if asJSON {
 						return json.NewEncoder(env.stdout).Encode(struct {
-							Outbox string
+							Outbox string `json:"outbox"`
 							operate.State
-							Why []string
-						}{o.name, state, reasons(state)})
+							Why []string `json:"why"`
+						}{name, state, reasons(state)})
 					}
-					return printState(env.stdout, o.name, state)
+					return printState(env.stdout, name, state)
 				})
 				problems = append(problems, err)
 			}
@@ -84,8 +88,8 @@ func printState(w io.Writer, name string, s operate.State) error {
 	fmt.Fprintf(&b, "pending  %s\n", pending(s))
 	fmt.Fprintf(&b, "held     %d\n", s.Waiting)
 	for _, r := range s.Held {
-		fmt.Fprintf(&b, "         %s: failed %d times, next attempt %s: %s\n",
-			describe(r), r.RetryCount, r.NextAttempt.UTC().Format(time.RFC3339), r.LastError)
+		fmt.Fprintf(&b, "         %s: failed %s, next attempt %s: %s\n",
+			describe(r), several(int64(r.RetryCount), "time"), r.NextAttempt.UTC().Format(time.RFC3339), r.LastError)
 	}
 	fmt.Fprintf(&b, "dead     %d\n", s.Dead)
 	if paused := s.Leader.State.PausedTopics; len(paused) > 0 {
@@ -94,7 +98,7 @@ func printState(w io.Writer, name string, s operate.State) error {
 			if i > 0 {
 				label = "        "
 			}
-			fmt.Fprintf(&b, "%s %s: %s\n", label, p.Topic, p.Reason)
+			fmt.Fprintf(&b, "%s %s: %s%s\n", label, p.Topic, p.Reason, again(p.RetryIn))
 		}
 	}
 	for i, reason := range reasons(s) {
@@ -106,6 +110,22 @@ func printState(w io.Writer, name string, s operate.State) error {
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// again says when the relay looks again, as it told with its last renewal.
+func again(in time.Duration) string {
+	if in <= 0 {
+		return ""
+	}
+	return fmt.Sprintf(" (next look in %s)", in.Round(time.Second))
+}
+
+// several is a count with its noun.
+func several(n int64, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
 }
 
 func leader(l operate.Leader) string {
@@ -141,6 +161,10 @@ func describe(r operate.Row) string {
 // than any term that makes sense.
 const silence = 5 * time.Second
 
+// patience is how long a row may be pending under a leader before that is worth a
+// word.
+const patience = 3 * time.Second
+
 // reasons says why rows do not move, most likely cause first; none when nothing
 // is wrong.
 func reasons(s operate.State) []string {
@@ -153,12 +177,14 @@ func reasons(s operate.State) []string {
 		say("the leader has been silent for %s and nobody took over: look at the relay's logs, or start one", l.Silent.Round(time.Second))
 	case l.State.Reason != "":
 		say("%s", l.State.Reason)
+	case s.Oldest != nil && s.Oldest.NextAttempt.IsZero() && s.Oldest.Age > patience:
+		say("rows have waited for %s although a relay leads: it may be waiting for Kafka's answer", s.Oldest.Age.Round(time.Second))
 	}
 	if s.Waiting > 0 {
-		say("%d rows failed and wait for their next attempt; later rows of their keys wait behind them", s.Waiting)
+		say("%s failed and will be tried again; later rows of the same key wait behind it", several(s.Waiting, "row"))
 	}
 	if s.Dead > 0 {
-		say("%d rows are dead: see outboxrelay dead, then replay or discard", s.Dead)
+		say("%s given up: see outboxrelay dead, then replay or discard", several(s.Dead, "row"))
 	}
 	if s.Leader.UncleanEnds > 2 {
 		say("%d relays in a row crashed without progress; row %d is suspected", s.Leader.UncleanEnds, s.Leader.Suspect)

@@ -7,56 +7,61 @@ import (
 	"time"
 )
 
-// Status is a snapshot of a relay.
+// Status is a snapshot of a relay. As JSON, which the leader also leaves in the
+// lease row, its durations are nanoseconds.
 type Status struct {
+	// Name is the outbox's, as Config has it.
+	Name string `json:"name"`
 	// Leader is true while this instance leads the outbox.
-	Leader bool
+	Leader bool `json:"leader"`
 	// Epoch is the epoch of the current term, or the last one seen.
-	Epoch int64
+	Epoch int64 `json:"epoch"`
 	// CaughtUp is true once a leader has read its whole backlog.
-	CaughtUp bool
+	CaughtUp bool `json:"caught_up"`
 	// Queued, InFlight and Unsettled count rows in memory: read and waiting, in
 	// the current wave, sent and not yet settled.
-	Queued, InFlight, Unsettled int
+	Queued    int `json:"queued"`
+	InFlight  int `json:"in_flight"`
+	Unsettled int `json:"unsettled"`
 	// HeldKeys counts the keys that wait for a row that failed.
-	HeldKeys int
+	HeldKeys int `json:"held_keys"`
 	// Held lists the first of them, at most 100.
-	Held []HeldKey
+	Held []HeldKey `json:"held,omitempty"`
 	// PausedTopics lists the topics that cannot be written now.
-	PausedTopics []Paused
+	PausedTopics []Paused `json:"paused_topics,omitempty"`
 	// SetAside lists the partitions that are set aside.
-	SetAside []Paused
+	SetAside []Paused `json:"set_aside,omitempty"`
 	// Reason says why nothing moves, in words; empty when rows are moving or
 	// there are none.
-	Reason string
+	Reason string `json:"reason"`
 	// Stats are the store's numbers, as of StatsAt (zero: not known yet).
-	Stats   Stats
-	StatsAt time.Time
+	Stats   Stats     `json:"stats"`
+	StatsAt time.Time `json:"stats_at,omitzero"`
 }
 
 // HeldKey is a key whose rows wait because an earlier one failed.
 type HeldKey struct {
-	Topic string
-	Key   *string // nil: a row without a key, which holds up nothing but itself
-	Seq   int64   // of the row that holds it
+	Topic string  `json:"topic"`
+	Key   *string `json:"key"` // nil: a row without a key, which holds up nothing but itself
+	Seq   int64   `json:"seq"` // of the row that holds it
 	// Blocked is true when the row is dead and its policy is to block: the key
 	// waits for a replay or a discard. RetryIn is the pause until the next
 	// attempt otherwise.
-	Blocked bool
-	RetryIn time.Duration
+	Blocked bool          `json:"blocked"`
+	RetryIn time.Duration `json:"retry_in_ns"`
 }
 
 // Paused is a topic or partition that waits.
 type Paused struct {
-	Topic     string
-	Partition int32 // -1: the topic as a whole
-	Reason    string
-	RetryIn   time.Duration
+	Topic     string        `json:"topic"`
+	Partition int32         `json:"partition"` // -1: the topic as a whole
+	Reason    string        `json:"reason"`
+	RetryIn   time.Duration `json:"retry_in_ns"`
 }
 
 // status describes the machine.
 func (m *machine) status(now time.Duration) Status {
-	s := Status{Leader: m.leads(), Epoch: max(m.lease.Epoch, m.seen.Epoch)}
+	s := Status{Name: m.cfg.Name, Leader: m.leads(), Epoch: max(m.lease.Epoch, m.seen.Epoch)}
 	if !m.leads() {
 		s.Reason = m.whyStandby()
 		return s

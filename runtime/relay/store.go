@@ -61,7 +61,7 @@ type Store interface {
 	Decisions(ctx context.Context, l Lease, done []int64) ([]Decision, error)
 
 	// Flushed waits until everything that was in the write-ahead log when the
-	// given page was read is on disk. The relay sends no row before that: with
+	// snapshot of the given page was taken is on disk. The relay sends no row before that: with
 	// synchronous_commit off a crash could otherwise forget a row whose record
 	// is already out.
 	Flushed(ctx context.Context, p Page) error
@@ -155,7 +155,8 @@ type Page struct {
 	Rows []Row
 	// More is true when rows beyond the limit remain.
 	More bool
-	// InsertLSN is the end of the write-ahead log when the page was read.
+	// InsertLSN is the end of the write-ahead log just after a snapshot was taken,
+	// the page's own or a later one.
 	InsertLSN string
 }
 
@@ -205,9 +206,9 @@ type Failure struct {
 
 // Stats is the state of one outbox.
 type Stats struct {
-	Pending   int64 // unsettled rows, capped at 100,001 so that it stays cheap
-	Held      int64 // rows waiting for a retry
-	Dead      int64
-	OldestAge time.Duration // of the oldest unsettled row; 0 when there is none
-	LastSeq   int64
+	Pending   int64         `json:"pending"` // unsettled rows, capped at 100,001 so that it stays cheap
+	Held      int64         `json:"held"`    // rows waiting for a retry
+	Dead      int64         `json:"dead"`
+	OldestAge time.Duration `json:"oldest_age_ns"` // of the oldest unsettled row; 0 when there is none
+	LastSeq   int64         `json:"last_seq"`
 }

@@ -14,17 +14,17 @@ import (
 
 // DeadLetter is a row that the relay has given up.
 type DeadLetter struct {
-	Seq           int64
-	EventID       uuid.UUID
-	AggregateType string
-	AggregateID   string
-	EventType     string
-	Topic         string
-	Key           *string
-	CreatedAt     time.Time
-	DeadAt        time.Time
-	RetryCount    int
-	LastError     string
+	Seq           int64     `json:"seq"`
+	EventID       uuid.UUID `json:"event_id"`
+	AggregateType string    `json:"aggregate_type"`
+	AggregateID   string    `json:"aggregate_id"`
+	EventType     string    `json:"event_type"`
+	Topic         string    `json:"topic"`
+	Key           *string   `json:"key"`
+	CreatedAt     time.Time `json:"created_at"`
+	DeadAt        time.Time `json:"dead_at"`
+	RetryCount    int       `json:"retry_count"`
+	LastError     string    `json:"last_error"`
 }
 
 // Filter chooses dead letters; what is set must all hold. The zero value chooses
@@ -58,7 +58,7 @@ func DeadLetters(ctx context.Context, db DB, f Filter, after int64) ([]DeadLette
 		MaxRows:   pageRows,
 	})
 	if err != nil {
-		return nil, fmt.Errorf("operate: read the dead letters: %w", err)
+		return nil, fmt.Errorf("operate: read the dead letters: %w", missing(err))
 	}
 	var out []DeadLetter
 	for _, r := range rows {

@@ -3,6 +3,7 @@ package operate_test
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -55,7 +56,7 @@ func TestInspect(t *testing.T) {
 		UPDATE event_outbox SET retry_count = 2, last_error = 'too large', next_attempt_at = '2030-01-01Z' WHERE seq = 3;
 		UPDATE event_outbox SET dead_at = now() WHERE seq IN (4, 5);
 		INSERT INTO event_outbox_lease (epoch, beat, holder, suspect_seq, unclean_ends, state)
-		VALUES (7, 9, '00000000-0000-7000-8000-0000000000aa', 3, 1, '{"Leader": true, "Reason": "Kafka is away"}')`)
+		VALUES (7, 9, '00000000-0000-7000-8000-0000000000aa', 3, 1, '{"leader": true, "reason": "Kafka is away"}')`)
 	got, err := operate.Inspect(t.Context(), conn, "")
 	if err != nil {
 		t.Fatal(err)
@@ -80,6 +81,14 @@ func TestInspect(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got, moving); diff != "" {
 		t.Errorf("state (-want +got):\n%s", diff)
+	}
+}
+
+func TestInspectWithoutTablesNamesTheRemedy(t *testing.T) {
+	t.Parallel()
+	_, err := operate.Inspect(t.Context(), services.Postgres(t).Connect(t.Context()), "")
+	if err == nil || !strings.Contains(err.Error(), "see outboxgen migration") {
+		t.Errorf("error %v, want one that names outboxgen migration", err)
 	}
 }
 

@@ -30,48 +30,48 @@ type DB interface {
 	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
 }
 
-// State is how an outbox stands.
+// State is how an outbox stands. As JSON its durations are nanoseconds.
 type State struct {
-	Leader  Leader
-	Pending int64 // rows that are neither published nor dead, PendingCap at most
-	Waiting int64 // of those, rows that failed and wait for their next attempt
-	Dead    int64 // rows that were given up
+	Leader  Leader `json:"leader"`
+	Pending int64  `json:"pending"` // rows that are neither published nor dead, PendingCap at most
+	Waiting int64  `json:"waiting"` // of those, rows that failed and wait for their next attempt
+	Dead    int64  `json:"dead"`    // rows that were given up
 	// Oldest is the pending row that waits longest; nil: none is pending.
-	Oldest *Row
+	Oldest *Row `json:"oldest"`
 	// Held lists the first rows that failed and wait, 20 at most.
-	Held []Row
+	Held []Row `json:"held,omitempty"`
 }
 
 // Leader is the lease row.
 type Leader struct {
 	// Known is false while no relay has ever run on this outbox.
-	Known bool
+	Known bool `json:"known"`
 	// Holder is the term's id; uuid.Nil: nobody leads.
-	Holder uuid.UUID
-	Epoch  int64
+	Holder uuid.UUID `json:"holder"`
+	Epoch  int64     `json:"epoch"`
 	// Silent is how long ago the leader last renewed. A healthy one renews every
 	// second; after its term, 3s by default, a standby takes over.
-	Silent time.Duration
+	Silent time.Duration `json:"silent_ns"`
 	// UncleanEnds counts terms in a row that ended by a crash without progress.
-	UncleanEnds int
+	UncleanEnds int `json:"unclean_ends"`
 	// Suspect is the seq of the row that is suspected of crashing relays; 0: none.
-	Suspect int64
+	Suspect int64 `json:"suspect_seq"`
 	// State is how the leader saw itself when it last renewed: held keys, paused
 	// topics, why nothing moves. It is zero while nobody leads.
-	State relay.Status
+	State relay.Status `json:"state"`
 }
 
 // Row is one row that waits.
 type Row struct {
-	Seq         int64
-	EventID     uuid.UUID
-	EventType   string
-	Topic       string
-	Key         *string
-	Age         time.Duration // since it was inserted; 0 in State.Held
-	RetryCount  int
-	LastError   string
-	NextAttempt time.Time // zero: it is not waiting for a retry
+	Seq         int64         `json:"seq"`
+	EventID     uuid.UUID     `json:"event_id"`
+	EventType   string        `json:"event_type"`
+	Topic       string        `json:"topic"`
+	Key         *string       `json:"key"`
+	Age         time.Duration `json:"age_ns"` // since it was inserted; 0 in State.Held
+	RetryCount  int           `json:"retry_count"`
+	LastError   string        `json:"last_error"`
+	NextAttempt time.Time     `json:"next_attempt,omitzero"` // zero: it is not waiting for a retry
 }
 
 // Inspect reads how the outbox stands. leaseName is the name that its relays
@@ -86,7 +86,7 @@ func Inspect(ctx context.Context, db DB, leaseName string) (State, error) {
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
 	case err != nil:
-		return State{}, fmt.Errorf("operate: read the lease: %w", err)
+		return State{}, fmt.Errorf("operate: read the lease: %w", missing(err))
 	default:
 		s.Leader = Leader{
 			Known:       true,
@@ -104,7 +104,7 @@ func Inspect(ctx context.Context, db DB, leaseName string) (State, error) {
 	}
 	counts, err := q.CountRows(ctx, PendingCap)
 	if err != nil {
-		return State{}, fmt.Errorf("operate: count the rows: %w", err)
+		return State{}, fmt.Errorf("operate: count the rows: %w", missing(err))
 	}
 	s.Pending, s.Waiting, s.Dead = counts.Pending, counts.Held, counts.Dead
 	oldest, err := q.OldestPending(ctx)
@@ -129,6 +129,16 @@ func Inspect(ctx context.Context, db DB, leaseName string) (State, error) {
 		})
 	}
 	return s, nil
+}
+
+// missing adds the remedy to an error about a table or column that is not there.
+func missing(err error) error {
+	const undefinedTable, undefinedColumn = "42P01", "42703"
+	pg := (*pgconn.PgError)(nil)
+	if errors.As(err, &pg) && (pg.Code == undefinedTable || pg.Code == undefinedColumn) {
+		return fmt.Errorf("%w; the outbox's tables are not there, or are of the older shape: see outboxgen migration, and --upgrade there", err)
+	}
+	return err
 }
 
 // value is what p points to, or the zero value.
