@@ -1,0 +1,283 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"net/url"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/outboxgen/outboxgen/cmd/outboxchaos/internal/chaos"
+	"github.com/outboxgen/outboxgen/cmd/outboxchaos/internal/lab"
+	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
+	"github.com/outboxgen/outboxgen/runtime/relay"
+	"github.com/outboxgen/outboxgen/runtime/relay/kafkasink"
+	"github.com/outboxgen/outboxgen/runtime/relay/pgstore"
+)
+
+// standby is a physical standby of a test's server.
+type standby struct {
+	dir string // of its socket
+	url string // of its database for administration
+}
+
+// program makes the command of one of the server's own programs, run by the user
+// that Postgres runs as.
+func program(t *testing.T, s *services.PostgresServer, dir, name string, args ...string) *exec.Cmd {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), s.URL("postgres"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close(context.WithoutCancel(t.Context())) }()
+	var bin string
+	if err := conn.QueryRow(t.Context(), `SELECT setting FROM pg_config WHERE name = 'BINDIR'`).Scan(&bin); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(filepath.Join(bin, name), args...)
+	cmd.Dir = dir
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if os.Geteuid() == 0 {
+		cmd.SysProcAttr.Credential = owner(t, dir)
+	}
+	return cmd
+}
+
+// owner gives a folder to the user that Postgres runs as for root.
+func owner(t *testing.T, dir string) *syscall.Credential {
+	t.Helper()
+	u, err := user.Lookup("postgres")
+	if err != nil {
+		if u, err = user.Lookup("nobody"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	uid, err := strconv.Atoi(u.Uid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	gid, err := strconv.Atoi(u.Gid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chown(dir, uid, gid); err != nil {
+		t.Fatal(err)
+	}
+	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)} //nolint:gosec // ids are small
+}
+
+func folder(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "standby") // not t.TempDir: the name of a socket is short
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
+}
+
+// newStandby makes a standby and waits until it follows.
+func newStandby(t *testing.T, s *services.PostgresServer) *standby {
+	t.Helper()
+	dir := folder(t)
+	conn, err := pgx.ParseConfig(s.URL("postgres"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	data := filepath.Join(dir, "data")
+	backup := program(t, s, dir, "pg_basebackup", "-D", data, "-h", conn.Host, "-U", conn.User, "-R", "-X", "stream", "-c", "fast")
+	if out, err := backup.CombinedOutput(); err != nil {
+		t.Fatalf("pg_basebackup: %v\n%s", err, out)
+	}
+	server := program(t, s, dir, "postgres", "-D", data, "-c", "listen_addresses=", "-c", "unix_socket_directories="+dir,
+		"-c", "max_connections=300", "-c", "hot_standby=on")
+	var said bytes.Buffer
+	server.Stderr = &said
+	if err := server.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = server.Process.Signal(syscall.SIGQUIT)
+		_ = server.Wait() // SIGQUIT ends it with an error
+		if t.Failed() {
+			t.Logf("the standby said:\n%s", said.String())
+		}
+	})
+	primary, err := pgx.Connect(t.Context(), s.URL("postgres"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = primary.Close(context.WithoutCancel(t.Context())) }()
+	eventually(t, primary, `SELECT count(*) = 1 FROM pg_stat_replication WHERE state = 'streaming'`)
+	return &standby{dir: dir, url: (&url.URL{
+		Scheme: "postgres", User: url.User(conn.User), Path: "/postgres", RawQuery: url.Values{"host": {dir}}.Encode(),
+	}).String()}
+}
+
+func execute(ctx context.Context, url string, statements ...string) error {
+	conn, err := pgx.Connect(ctx, url)
+	if err != nil {
+		return err
+	}
+	for _, s := range statements {
+		_, e := conn.Exec(ctx, s)
+		err = errors.Join(err, e)
+	}
+	return errors.Join(err, conn.Close(ctx))
+}
+
+// fallBehind cuts the standby off and waits until the primary has committed more.
+func fallBehind(ctx context.Context, primary *services.PostgresServer, replica *standby) error {
+	if err := execute(ctx, replica.url, "ALTER SYSTEM SET primary_conninfo = ''", "SELECT pg_reload_conf()"); err != nil {
+		return err
+	}
+	conn, err := pgx.Connect(ctx, primary.URL("postgres"))
+	if err != nil {
+		return err
+	}
+	_, err = conn.Exec(ctx, "SELECT pg_sleep(2)") // the writers go on
+	return errors.Join(err, conn.Close(ctx))
+}
+
+// A standby is promoted under load. With synchronous replication nothing at all is
+// forgotten; without, what the new primary knows is delivered, in order, and what it
+// forgot may have been delivered before.
+func TestFailOver(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes a minute")
+	}
+	t.Parallel()
+	for _, mode := range []string{"synchronous", "asynchronous"} {
+		t.Run(mode, func(t *testing.T) {
+			primary := services.Postgres(t, services.Private()).PostgresServer
+			replica := newStandby(t, primary)
+			if mode == "synchronous" {
+				if err := execute(t.Context(), primary.URL("postgres"), "ALTER SYSTEM SET synchronous_standby_names = '*'", "SELECT pg_reload_conf()"); err != nil {
+					t.Fatal(err)
+				}
+			}
+			result, err := chaos.Run(t.Context(), chaos.Options{
+				Seed: 1, Duration: 16 * time.Second, Only: []string{"none"}, Dir: t.TempDir(), Command: self, Say: t.Logf,
+				Servers: lab.Servers{Postgres: primary, Kafka: services.KFake(t, kfake.NumBrokers(1)), Redis: services.Redis(t)},
+				Midway: func(ctx context.Context, l *lab.Lab) error {
+					if mode == "asynchronous" {
+						if err := fallBehind(ctx, primary, replica); err != nil {
+							return err
+						}
+					}
+					if err := primary.Stop(ctx, services.Immediate); err != nil {
+						return err
+					}
+					t.Log("the primary is gone; the standby is promoted")
+					if err := execute(ctx, replica.url, "SELECT pg_promote()"); err != nil {
+						return err
+					}
+					l.MovePostgres(replica.dir)
+					return nil
+				},
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Log(result.Line())
+			if mode == "synchronous" && !result.OK() {
+				t.Error("with synchronous replication a fail-over must cost nothing")
+			}
+			if mode == "asynchronous" && result.Broken == 0 {
+				t.Error("nothing was forgotten, so nothing was shown")
+			}
+			if result.Lost > 0 || result.Reordered > 0 || result.Corrupted > 0 || result.Committed == 0 {
+				t.Error("what the new primary knows must be delivered, in order")
+			}
+		})
+	}
+}
+
+// A dump of a table with rows that wait, taken to a new cluster, whose transaction
+// ids are lower: they are delivered there, in order.
+func TestADumpIsRestoredIntoANewCluster(t *testing.T) {
+	t.Parallel()
+	old, k := migrated(t), services.KFake(t)
+	k.CreateTopic(t, "t", 1)
+	fill := func(url string, n int) {
+		t.Helper()
+		statements := make([]string, n)
+		for i := range statements { // each draws a transaction id
+			statements[i] = `INSERT INTO event_outbox (aggregate_id, aggregate_type, event_type, topic, event_key, event_data) VALUES ('a', 'a', 'e.v1', 't', 'blocked', '{}')`
+		}
+		if err := execute(t.Context(), url, statements...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	fill(old.URL, 100)
+	end := runRelay(t, old.URL, k, relay.Config{})
+	eventually(t, old.Pool, `SELECT count(*) = count(published_at) FROM event_outbox`)
+	end()
+	fill(old.URL, 100)
+
+	fresh := services.Postgres(t, services.Private())
+	dir := folder(t)
+	file := filepath.Join(dir, "dump.sql")
+	dump := program(t, old.PostgresServer, dir, "pg_dump", "--no-owner", "-f", file, old.URL)
+	if out, err := dump.CombinedOutput(); err != nil {
+		t.Fatalf("pg_dump: %v\n%s", err, out)
+	}
+	restore := program(t, fresh.PostgresServer, dir, "psql", "-q", "-v", "ON_ERROR_STOP=1", "-f", file, fresh.URL)
+	if out, err := restore.CombinedOutput(); err != nil {
+		t.Fatalf("psql: %v\n%s", err, out)
+	}
+	runRelay(t, fresh.URL, k, relay.Config{})
+	fill(fresh.URL, 100)
+	eventually(t, fresh.Pool, `SELECT count(*) = 300 AND count(*) = count(published_at) FROM event_outbox`)
+	if diff := cmp.Diff(seqs(t, fresh, "blocked"), offsets(t, fresh, k, "blocked")); diff != "" {
+		t.Errorf("order over the restore (-want +got):\n%s", diff)
+	}
+}
+
+// A sequence that was set back below what is in the table can order nothing: the
+// relay refuses to start, and says what to do.
+func TestASequenceSetBackIsRefused(t *testing.T) {
+	t.Parallel()
+	pg := migrated(t)
+	if _, err := pg.Pool.Exec(t.Context(), `INSERT INTO event_outbox (aggregate_id, aggregate_type, event_type, topic, event_data)
+		SELECT 'a', 'a', 'e.v1', 't', '{}' FROM generate_series(1, 20)`); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := pg.Pool.Exec(t.Context(), `SELECT setval('event_outbox_seq_seq', 5)`); err != nil {
+		t.Fatal(err)
+	}
+	conn, err := pgx.ParseConfig(pg.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	store, err := pgstore.New(pgstore.Config{Conn: conn, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sink, err := kafkasink.New(kafkasink.Config{Opts: []kgo.Opt{kgo.SeedBrokers("localhost:1")}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := relay.New(relay.Config{Store: store, Sink: sink, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var setup *relay.SetupError
+	if err := r.Run(t.Context()); !errors.As(err, &setup) || !strings.Contains(setup.Remedy, "setval") {
+		t.Errorf("Run returned %v; want a SetupError whose remedy is setval", err)
+	}
+}
