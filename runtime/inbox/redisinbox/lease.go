@@ -1,0 +1,163 @@
+package redisinbox
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/redis/rueidis"
+
+	"github.com/outboxgen/outboxgen/runtime/consume"
+)
+
+// done is the value of the key of an event that was handled; that of one which is
+// being handled is its lease's token, a uuid.
+const done = "done"
+
+// The answers of hold.
+const (
+	heldByOther = iota
+	held
+	handled
+)
+
+// hold takes the lease or renews it. Doing it twice is doing it once, so it may be
+// tried again when its outcome is unknown. It also takes up again a lease that
+// Redis has forgotten, if nobody else has done so before.
+var hold = rueidis.NewLuaScriptRetryable(`
+local value = redis.call('GET', KEYS[1])
+if value == 'done' then return 2 end
+if value and value ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return 1`)
+
+// release removes the lease if it is still this one.
+var release = rueidis.NewLuaScriptRetryable(`
+if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
+return 0`)
+
+// lease is one delivery's claim to an event.
+type lease struct {
+	inbox   *Inbox
+	key     string
+	token   string
+	message consume.Message // for its type and for logs
+}
+
+// take waits until the event is this delivery's to handle, or has been handled.
+func (l *lease) take(ctx context.Context) (alreadyHandled bool, err error) {
+	for tries := 0; ; tries++ {
+		state, err := l.hold(ctx)
+		switch {
+		case err != nil:
+			return false, err
+		case state == handled:
+			return true, nil
+		case state == held:
+			return false, nil
+		}
+		timer := time.NewTimer(pause(tries))
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return false, fmt.Errorf("another delivery of it is being handled: %w", context.Cause(ctx))
+		}
+	}
+}
+
+func (l *lease) hold(ctx context.Context) (int64, error) {
+	ctx, cancel := context.WithTimeout(ctx, l.inbox.options.Timeout)
+	defer cancel()
+	return hold.Exec(ctx, l.inbox.client, []string{l.key},
+		[]string{l.token, strconv.FormatInt(l.inbox.options.Lease.Milliseconds(), 10)}).AsInt64()
+}
+
+// run handles the event under the lease.
+func (l *lease) run(ctx context.Context, next consume.Handler) error {
+	handling, end := context.WithCancelCause(ctx)
+	renewing := make(chan struct{})
+	go func() {
+		defer close(renewing)
+		l.renew(handling, end)
+	}()
+	succeeded := false
+	defer func() { // also when next panics
+		end(nil)
+		<-renewing
+		l.settle(context.WithoutCancel(ctx), succeeded)
+	}()
+	err := next(handling, l.message)
+	if err == nil {
+		succeeded = true
+		return nil
+	}
+	if context.Cause(handling) == ErrLeaseLost { //nolint:errorlint // it was given as it is
+		return fmt.Errorf("%w: %w", ErrLeaseLost, err)
+	}
+	return err
+}
+
+// renew keeps the lease until ctx ends, and ends it when another delivery has the
+// event. While Redis is away it goes on: the handler is running anyway.
+func (l *lease) renew(ctx context.Context, end context.CancelCauseFunc) {
+	ticker := time.NewTicker(l.inbox.options.Lease / renewals)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		state, err := l.hold(ctx)
+		if err == nil && state != held {
+			l.warn(ctx, "the lease on an event was lost while it was handled: it may be handled twice", nil)
+			end(ErrLeaseLost)
+			return
+		}
+	}
+}
+
+// settle records what became of the event. It does so also when the caller's
+// context has ended, and tries once more on a connection that turns out to be
+// dead.
+func (l *lease) settle(ctx context.Context, succeeded bool) {
+	end, problem := l.release, "the lease on an event whose handler failed could not be released: its next delivery waits until the lease runs out"
+	if succeeded {
+		end, problem = l.mark, "an event that was handled could not be marked: a repeat of it will be handled again"
+	}
+	err := end(ctx)
+	if err != nil {
+		err = end(ctx)
+	}
+	if err != nil {
+		l.warn(ctx, problem, err)
+	}
+}
+
+// mark is unconditional: the event was handled, whoever has the lease now.
+func (l *lease) mark(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, l.inbox.options.Timeout)
+	defer cancel()
+	set := l.inbox.client.B().Set().Key(l.key).Value(done).PxMilliseconds(l.inbox.ttl(l.message).Milliseconds()).Build()
+	return l.inbox.client.Do(ctx, set).Error()
+}
+
+func (l *lease) release(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, l.inbox.options.Timeout)
+	defer cancel()
+	return release.Exec(ctx, l.inbox.client, []string{l.key}, []string{l.token}).Error()
+}
+
+func (l *lease) warn(ctx context.Context, text string, err error) {
+	r := l.message.Record()
+	args := []any{
+		"consumer", l.inbox.consumer, "event_id", r.EventID, "event_type", r.EventType,
+		"topic", r.Topic, "partition", r.Partition, "offset", r.Offset, "correlation_id", l.message.CorrelationID(),
+	}
+	if err != nil {
+		args = append(args, "error", err)
+	}
+	l.inbox.options.Logger.WarnContext(ctx, text, args...)
+}
