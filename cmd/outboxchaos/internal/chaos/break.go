@@ -355,7 +355,7 @@ func (r *run) deleteTopic(ctx context.Context, hold time.Duration) error {
 		return ctx.Err()
 	}
 	for tries := 0; r.history.Unread(topic, false)+r.history.Open(topic) > 0; tries++ {
-		if tries == 50 {
+		if tries == 200 {
 			return errMissed
 		}
 		const every = 200 * time.Millisecond

@@ -34,8 +34,9 @@ type Result struct {
 	// Repeated and Missed count effects of the consumer that are there twice and not
 	// at all.
 	Repeated, Missed int64
-	// Broken counts transactions of which their writer was told the wrong outcome,
-	// and records that could not be read as an event.
+	// Broken counts what else should not be: transactions of which their writer was
+	// told the wrong outcome, rows that are dead and should not be, records that
+	// could not be read as an event, processes that ended by themselves, data races.
 	Broken int64
 }
 
@@ -372,8 +373,13 @@ func (r *run) judge(ctx context.Context) (*Result, error) {
 	if result.Missed, err = r.unhandled(ctx, true); err != nil {
 		return nil, err
 	}
+	crashes, err := r.Crashes()
+	if err != nil {
+		return nil, err
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.problems = append(r.problems, crashes...)
 	result.Broken = int64(len(r.problems))
 	for _, p := range append(r.problems, result.Problems...) {
 		r.Say("%s", p)

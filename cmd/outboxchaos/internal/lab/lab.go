@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 
 	"github.com/google/uuid"
@@ -320,6 +321,30 @@ func readJournal(path string) (_ history.Journal, err error) {
 	}
 	defer func() { err = errors.Join(err, file.Close()) }()
 	return history.ReadJournal(file)
+}
+
+// Crashes lists what the children said as they ended in a way that nobody asked
+// for, and the data races that they found.
+func (l *Lab) Crashes() ([]string, error) {
+	paths, err := filepath.Glob(filepath.Join(l.Dir, "*.log"))
+	if err != nil {
+		return nil, err
+	}
+	var crashes []string
+	for _, path := range paths {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return nil, err
+		}
+		for line := range strings.Lines(string(text)) {
+			for _, begin := range []string{"panic:", "fatal error:", "WARNING: DATA RACE", "outboxchaos:"} {
+				if strings.HasPrefix(line, begin) {
+					crashes = append(crashes, path+": "+strings.TrimSpace(line))
+				}
+			}
+		}
+	}
+	return crashes, nil
 }
 
 // Close ends everything but the servers.
