@@ -205,11 +205,11 @@ func TestInit(t *testing.T) {
 				if f.Path == "outboxgen.yaml" && !bytes.Contains(f.Content, []byte("\nservice: "+service+"\n")) {
 					t.Errorf("the service is not %s in\n%s", service, f.Content)
 				}
-				if f.Path == "events/generate.go" && !bytes.Contains(f.Content, []byte("/cmd/outboxgen@v1.2.3 generate -C ..\n")) {
+				if f.Path == "events/zz_generate.go" && !bytes.Contains(f.Content, []byte("/cmd/outboxgen@v1.2.3 generate -C ..\n")) {
 					t.Errorf("the version is not in\n%s", f.Content)
 				}
 			}
-			want := []string{"events/generate.go", "outboxgen.yaml", "schemas/order_placed.v1.yaml"}
+			want := []string{"events/zz_generate.go", "outboxgen.yaml", "schemas/order_placed.v1.yaml"}
 			if diff := cmp.Diff(want, paths); diff != "" {
 				t.Errorf("files (-want +got):\n%s", diff)
 			}

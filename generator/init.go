@@ -74,6 +74,12 @@ type Project struct {
 // ErrInitialized is what Init returns where there is a project file already.
 var ErrInitialized = errors.New(DefaultFile + " is there already; edit it, then run outboxgen generate")
 
+// directiveFile holds the go:generate line. go generate lists the files of a
+// package before it runs anything, and fails at one that is gone when its turn
+// comes. So this is the last of them: all that the run may remove sorts before
+// it.
+const directiveFile = "zz_generate.go"
+
 // Init lays out a new project: the project file, an example of an event schema
 // and the go:generate line; also a migration with the outbox's tables, where a
 // folder of goose, golang-migrate, tern or atlas has none yet. It writes
@@ -222,7 +228,7 @@ func (p *Project) texts(cfg InitConfig, readable bool) error {
 	for name, tmpl := range map[string]string{
 		DefaultFile:                    "outboxgen.yaml.tmpl",
 		"schemas/order_placed.v1.yaml": "order_placed.v1.yaml.tmpl",
-		path.Join(out, "generate.go"):  "generate.go.tmpl",
+		path.Join(out, directiveFile): "generate.go.tmpl",
 	} {
 		var text bytes.Buffer
 		if err := scaffolds.ExecuteTemplate(&text, tmpl, data); err != nil {

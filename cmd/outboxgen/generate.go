@@ -3,6 +3,9 @@ package main
 import (
 	"context"
 	"errors"
+	"path"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -87,7 +90,22 @@ func runGenerate(ctx context.Context, io streams, at project) error {
 			return err
 		}
 	}
-	return nil
+	return foretell(io, remove)
+}
+
+// foretell says why go generate is about to fail, where it is: it has listed
+// the files of the package, opens each to look for more lines, and does not
+// expect one behind the file with this line to be gone.
+func foretell(io streams, removed []string) error {
+	here := io.Env("GOFILE") // set by go generate
+	index := slices.IndexFunc(removed, func(name string) bool {
+		return strings.HasSuffix(name, ".go") && path.Base(name) > here
+	})
+	if here == "" || index < 0 {
+		return nil
+	}
+	return printf(io.Err, "outboxgen: all is generated, but go generate may stop now, because it does not find %s any more; run it again. "+
+		"It does not happen with the go:generate line in a file that sorts last in the generated package, such as zz_generate.go\n", removed[index])
 }
 
 // unwritable reports that the output cannot be written, at the line of the

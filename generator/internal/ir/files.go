@@ -133,8 +133,14 @@ func eventFile(e *schema.Event) string {
 	return fileName(snake(name) + "_" + strings.ToLower(version))
 }
 
-// fileName is the name of a Go file that no build constraint hides.
+// fileName is the name of a Go file that no build constraint hides, and that
+// sorts before the file with the go:generate line: go generate lists the files
+// of a package first, then opens one after the other, and stops at one that the
+// run has removed.
 func fileName(base string) string {
+	if strings.HasPrefix(base, "zz") {
+		base = "x_" + base
+	}
 	words := strings.Split(base, "_")
 	switch last := words[len(words)-1]; {
 	case len(words) == 1:
