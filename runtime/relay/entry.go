@@ -77,21 +77,37 @@ func parseHeaders(r *Row) ([]Header, error) {
 		n = 10
 	}
 	out := make([]Header, 2, n)
-	out[0] = Header{"event_id", []byte(r.ID.String())}
+	id, _ := r.ID.MarshalText() // which cannot fail
+	out[0] = Header{"event_id", id}
 	out[1] = Header{"event_type", []byte(r.EventType)}
 	if len(r.Headers) == 0 {
 		return out, nil
 	}
 	s := scanner{b: r.Headers}
-	err := s.object(func(key, value string) {
-		if key != "event_id" && key != "event_type" {
-			out = append(out, Header{key, []byte(value)})
+	err := s.object(func(key, value []byte) {
+		name := headerName(key)
+		if name != "event_id" && name != "event_type" {
+			out = append(out, Header{name, value})
 		}
 	})
 	if err != nil {
 		return out[:2], err
 	}
 	return out, nil
+}
+
+// headerName is key as a string. The names that outbox gives its headers, which
+// every row has, are not allocated anew.
+func headerName(key []byte) string {
+	for _, name := range [...]string{
+		"event_id", "event_type", "trace_id", "causation_id", "source_service", "schema_version",
+		"occurred_at", "content_type", "traceparent", "tracestate",
+	} {
+		if string(key) == name {
+			return name
+		}
+	}
+	return string(key)
 }
 
 // scanner reads a JSON object of strings in order. encoding/json would lose the
@@ -103,7 +119,7 @@ type scanner struct {
 
 var errHeaders = errors.New("not a JSON object of strings")
 
-func (s *scanner) object(each func(key, value string)) error {
+func (s *scanner) object(each func(key, value []byte)) error {
 	if !s.next('{') {
 		if string(s.b) == "null" {
 			return nil
@@ -159,29 +175,31 @@ func (s *scanner) next(c byte) bool {
 	return false
 }
 
-func (s *scanner) str() (string, error) {
+// str reads a string; what it returns is part of the document where that is
+// possible.
+func (s *scanner) str() ([]byte, error) {
 	s.space()
 	start := s.i
 	if !s.next('"') {
-		return "", errHeaders
+		return nil, errHeaders
 	}
 	for s.i < len(s.b) {
 		switch c := s.b[s.i]; {
 		case c == '"':
 			s.i++
-			return string(s.b[start+1 : s.i-1]), nil
+			return s.b[start+1 : s.i-1 : s.i-1], nil
 		case c == '\\':
 			return s.escaped(start)
 		case c < 0x20:
-			return "", errHeaders
+			return nil, errHeaders
 		}
 		s.i++
 	}
-	return "", errHeaders
+	return nil, errHeaders
 }
 
 // escaped reads a string that has escapes, which is rare, the slow way.
-func (s *scanner) escaped(start int) (string, error) {
+func (s *scanner) escaped(start int) ([]byte, error) {
 	for s.i < len(s.b) && s.b[s.i] != '"' {
 		if s.b[s.i] == '\\' {
 			s.i++
@@ -189,14 +207,14 @@ func (s *scanner) escaped(start int) (string, error) {
 		s.i++
 	}
 	if s.i >= len(s.b) {
-		return "", errHeaders
+		return nil, errHeaders
 	}
 	s.i++
 	var v string
 	if err := json.Unmarshal(s.b[start:s.i], &v); err != nil {
-		return "", errHeaders
+		return nil, errHeaders
 	}
-	return v, nil
+	return []byte(v), nil
 }
 
 // validTopic applies Kafka's rule for topic names.

@@ -26,10 +26,15 @@
 //
 // # Write-ahead log
 //
-// Postgres shows a commit with synchronous_commit off before it is on disk. A
-// page therefore carries the position up to which the log was filled when it was
-// read, and [Store.Flushed] returns once the log is on disk up to there. When it is
-// not, waiting for the WAL writer would take up to three times wal_writer_delay
+// Postgres shows a commit with synchronous_commit off before it is on disk, but
+// never before its record is in the log. So every snapshot is followed by a look at
+// how far the log is filled: whatever the snapshot shows was committed before
+// there, and one wait for that position does for all pages that are read under it,
+// however late. (A row without a tx is older than the column, or was made one by
+// the store itself before the term's first snapshot.) A page carries the position
+// of the latest snapshot, which is no earlier than that of its own, and
+// [Store.Flushed] returns once the log is on disk up to there. When it is not
+// already, waiting for the WAL writer would take up to three times wal_writer_delay
 // (200 ms each); instead the store commits a transaction that holds nothing but a
 // logical message, which flushes the log up to its own commit record and shares
 // the fsync with whoever commits at the same moment.

@@ -26,8 +26,8 @@ func (s *Store) Plans(ctx context.Context, t *testing.T, l relay.Lease, snap rel
 		sql  string
 		args []any
 	}{
-		"ReadRange":      {pgdb.ReadRange, []any{1 << 20, 0, int64(math.MaxInt64), string(snap), none, none, none, 1000}},
-		"ReadTick":       {pgdb.ReadTick, []any{1 << 20, from.xmax, from.xmax + 1000, string(snap), []uint64{5, 6}, 0, 1000}},
+		"ReadRange":      {pgdb.ReadRange, []any{0, int64(math.MaxInt64), string(snap), none, none, none, 1000}},
+		"ReadTick":       {pgdb.ReadTick, []any{from.xmax, from.xmax + 1000, string(snap), []uint64{5, 6}, 0, 1000}},
 		"ReadHeld":       {pgdb.ReadHeld, []any{[]string{}, true}},
 		"AdoptForeign":   {pgdb.AdoptForeign, []any{s.cfg.Name, l.Epoch, l.Holder, 1000}},
 		"SettleByMark":   {pgdb.SettleByMark, []any{s.cfg.Name, l.Epoch, l.Holder, many}},

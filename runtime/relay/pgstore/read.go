@@ -6,8 +6,6 @@ import (
 	"math"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"github.com/outboxgen/outboxgen/runtime/relay"
 	"github.com/outboxgen/outboxgen/runtime/relay/pgstore/pgdb"
 )
@@ -18,7 +16,7 @@ const (
 	// assumedRowBytes is the size of a row before any was read.
 	assumedRowBytes = 2_048
 	// leastRows is what a page asks for however large the rows have been.
-	leastRows = 16
+	leastRows = 2
 )
 
 // Snapshot takes the database's snapshot. The first one of a term first makes
@@ -29,30 +27,34 @@ func (s *Store) Snapshot(ctx context.Context) (relay.Snapshot, error) {
 		if err := s.adoptForeign(ctx, t, se); err != nil {
 			return err
 		}
-		text, err := se.q.TakeSnapshot(ctx)
+		row, err := se.q.TakeSnapshot(ctx)
 		if err != nil {
 			return err
 		}
-		taken = relay.Snapshot(text)
+		taken = relay.Snapshot(row.Snapshot)
 		parsed, err := parseSnapshot(taken)
 		if err != nil {
 			return err
 		}
-		return t.advance(parsed)
+		return t.advance(parsed, row.Filled, row.Flushed)
 	})
 	return taken, err
 }
 
-// advance notes a snapshot. Transaction ids only move back when the server
-// behind the connection is no longer the same one.
-func (t *term) advance(taken pgSnapshot) error {
+// advance notes a snapshot, and how far the write-ahead log was filled just after
+// it was taken. Transaction ids only move back when the server behind the
+// connection is no longer the same one.
+func (t *term) advance(taken pgSnapshot, filled string, flushed bool) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if taken.xmax < t.last.xmax {
 		return fmt.Errorf("the server's transaction ids moved back from %d to %d: it was restored or replaced: %w",
 			t.last.xmax, taken.xmax, relay.ErrLeaseLost)
 	}
-	t.last = taken
+	t.last, t.filled = taken, filled
+	if flushed {
+		t.flushed = filled
+	}
 	return nil
 }
 
@@ -122,52 +124,44 @@ func (s *Store) ReadTick(ctx context.Context, from, to relay.Snapshot, after int
 		})
 	}
 	rows := s.rowLimit(limit)
-	return s.readPage(ctx, what, rows, pgdb.ReadTick,
-		limit.Bytes, earlier.xmax, later.xmax, string(to), closed, after, rows+1)
+	return s.readPage(ctx, what, relay.Limit{Rows: int(rows), Bytes: limit.Bytes}, pgdb.ReadTick,
+		earlier.xmax, later.xmax, string(to), closed, after, rows+1)
 }
 
 func (s *Store) readRange(ctx context.Context, what string, limit relay.Limit, p pgdb.ReadRangeParams) (relay.Page, error) {
 	rows := s.rowLimit(limit)
-	return s.readPage(ctx, what, rows, pgdb.ReadRange,
-		limit.Bytes, p.After, p.UpTo, p.VisibleIn, p.HiddenIn, p.Topic, p.Key, rows+1)
+	return s.readPage(ctx, what, relay.Limit{Rows: int(rows), Bytes: limit.Bytes}, pgdb.ReadRange,
+		p.After, p.UpTo, p.VisibleIn, p.HiddenIn, p.Topic, p.Key, rows+1)
 }
 
-// rowLimit is how many rows a page asks for. The server adds up sizes for as
-// many rows as are asked for, so when rows have been large, fewer are asked for:
-// about twice what the byte limit will let through.
+// rowLimit is how many rows a page asks for: as many as fit into the byte limit,
+// going by what rows have been like. The server stops there, so that it does not
+// send what the page has no room for.
 func (s *Store) rowLimit(limit relay.Limit) int32 {
 	perRow := s.rowBytes.Load()
 	if perRow == 0 {
 		perRow = assumedRowBytes
 	}
-	rows := max(leastRows, 2*limit.Bytes/perRow)
+	rows := max(leastRows, limit.Bytes/perRow)
 	return int32(min(rows, int64(max(limit.Rows, 1)), math.MaxInt32-1))
 }
 
-// readPage runs one of the page queries and, in the same batch, asks how far the
-// write-ahead log was filled. It reads the columns from the wire itself: through
-// Scan and a struct per row this step would be the slowest of the relay.
-func (s *Store) readPage(ctx context.Context, what string, maxRows int32, query string, args ...any) (relay.Page, error) {
+// readPage runs one of the page queries, which is asked for one row more than
+// limit. It reads the columns from the wire itself: through Scan and a struct per
+// row this step would be the slowest of the relay.
+func (s *Store) readPage(ctx context.Context, what string, limit relay.Limit, query string, args ...any) (relay.Page, error) {
 	var page relay.Page
-	err := s.inTerm(ctx, what, func(_ *term, se *session) (err error) {
-		batch := &pgx.Batch{}
-		batch.Queue(query, args...)
-		batch.Queue(pgdb.WALInsertLSN)
-		results := se.conn.SendBatch(ctx, batch)
-		defer func() {
-			if closeErr := results.Close(); err == nil {
-				err = closeErr
-			}
-		}()
-		rows, err := results.Query()
+	err := s.inTerm(ctx, what, func(t *term, se *session) error {
+		// Ending this context before all rows were read closes the session.
+		queryCtx, breakOff := context.WithCancel(ctx)
+		defer breakOff()
+		rows, err := se.conn.Query(queryCtx, query, args...)
 		if err != nil {
 			return err
 		}
-		page, err = scanPage(rows, int(maxRows))
-		if err != nil {
-			return err
-		}
-		return results.QueryRow().Scan(&page.InsertLSN)
+		page, err = scanPage(rows, limit, breakOff)
+		page.InsertLSN = t.logFilled()
+		return err
 	})
 	if err != nil {
 		return relay.Page{}, err
@@ -182,12 +176,14 @@ func (s *Store) learnRowBytes(page relay.Page) {
 	}
 	var total int64
 	for i := range page.Rows {
-		total += int64(len(page.Rows[i].Data) + len(page.Rows[i].Headers))
+		total += size(&page.Rows[i])
 	}
 	mean := max(total/int64(len(page.Rows)), 1)
 	// Growth counts at once, since it is what costs; decline by and by.
-	s.rowBytes.Store(max(mean, (3*s.rowBytes.Load()+mean)/4))
+	s.rowBytes.Store(max(mean, (s.rowBytes.Load()+mean)/2))
 }
+
+func size(r *relay.Row) int64 { return int64(len(r.Data) + len(r.Headers)) }
 
 // ReadHeld lists the rows that hold their key.
 func (s *Store) ReadHeld(ctx context.Context, blocking relay.Blocking) ([]relay.HeldRow, error) {
@@ -243,17 +239,24 @@ func (s *Store) Decisions(ctx context.Context, l relay.Lease, done []int64) ([]r
 	return decisions, err
 }
 
-// Flushed waits until the log is on disk up to where it was filled when the page
-// was read; see the package documentation.
+// Flushed waits until the log is on disk up to where it was filled after the
+// latest snapshot was taken; see the package documentation.
 func (s *Store) Flushed(ctx context.Context, p relay.Page) error {
 	if len(p.Rows) == 0 {
 		return nil
 	}
-	return s.inTerm(ctx, "wait for the write-ahead log", func(_ *term, se *session) error {
+	return s.inTerm(ctx, "wait for the write-ahead log", func(t *term, se *session) error {
+		if t.isFlushed(p.InsertLSN) {
+			return nil
+		}
 		flushed, err := se.q.IsFlushed(ctx, p.InsertLSN)
-		if err != nil || flushed {
+		if err == nil && !flushed {
+			err = se.q.ForceFlush(ctx)
+		}
+		if err != nil {
 			return err
 		}
-		return se.q.ForceFlush(ctx)
+		t.noteFlushed(p.InsertLSN)
+		return nil
 	})
 }

@@ -415,3 +415,43 @@ func TestReadingOutsideOfATerm(t *testing.T) {
 		}
 	})
 }
+
+// Rows may be much larger than those before, by which a page decides how many to
+// ask for.
+func TestAPageStaysBoundedWhenRowsGrow(t *testing.T) {
+	each(t, func(t *testing.T, pg *services.PG) {
+		s := newStore(t, pg)
+		lead(t, s)
+		insertMany(t, pg, 100, 10)
+		insertMany(t, pg, 60, 1<<20)
+		insertMany(t, pg, 100, 10)
+		snap := snapshot(t, s)
+		limit := relay.Limit{Rows: 4_000, Bytes: 2 << 20}
+		var read []int64
+		for more := true; more; {
+			after := int64(0)
+			if len(read) > 0 {
+				after = read[len(read)-1]
+			}
+			page, err := s.ReadBacklog(t.Context(), snap, after, limit)
+			must(t, err)
+			must(t, s.Flushed(t.Context(), page))
+			var bytes int64
+			for _, row := range page.Rows {
+				bytes += int64(len(row.Data) + len(row.Headers))
+			}
+			if len(page.Rows) == 0 || len(page.Rows) > 1 && bytes > limit.Bytes {
+				t.Fatalf("a page of %d rows and %d bytes", len(page.Rows), bytes)
+			}
+			read = append(read, seqs(page.Rows)...)
+			more = page.More
+		}
+		want := make([]int64, 260)
+		for i := range want {
+			want[i] = int64(i + 1)
+		}
+		if diff := cmp.Diff(want, read); diff != "" {
+			t.Fatal(diff)
+		}
+	})
+}

@@ -31,24 +31,37 @@ const (
 // slabBytes is how much is allocated at a time for the rows' data.
 const slabBytes = 64 << 10
 
-// scanPage reads a page. A row without data lies beyond the byte limit, and one
-// more than maxRows beyond the row limit: both say that there is more.
-func scanPage(rows pgx.Rows, maxRows int) (relay.Page, error) {
+// leastDropped is how much of what a page has no room for is read and dropped,
+// however small the page.
+const leastDropped = 4 << 20
+
+// scanPage reads a page. A row beyond the limit says that there is more, and is
+// dropped with those that follow: usually a few, since no more rows were asked for
+// than should fit. When they are much larger than those before, breakOff is called
+// before they have all come, which costs the session.
+func scanPage(rows pgx.Rows, limit relay.Limit, breakOff func()) (relay.Page, error) {
 	defer rows.Close()
 	if err := checkFormats(rows); err != nil {
 		return relay.Page{}, err
 	}
 	var page relay.Page
+	var kept, dropped int64
 	s := scanner{names: map[string]string{}}
 	for rows.Next() {
 		raw := rows.RawValues()
-		if raw[colData] == nil || len(page.Rows) == maxRows {
-			page.More = true
-			break
+		n := int64(len(raw[colData]) + len(raw[colHeaders]))
+		if !page.More && len(page.Rows) < limit.Rows && (len(page.Rows) == 0 || kept+n <= limit.Bytes) {
+			kept += n
+			page.Rows = append(page.Rows, s.row(raw))
+			continue
 		}
-		page.Rows = append(page.Rows, s.row(raw))
+		page.More = true
+		if dropped > max(limit.Bytes, leastDropped) {
+			breakOff()
+			return page, nil
+		}
+		dropped += n
 	}
-	rows.Close()
 	return page, rows.Err()
 }
 

@@ -31,6 +31,8 @@ type term struct {
 	workers []*worker  // all of them
 	adopted bool       // rows of another cluster were looked for
 	last    pgSnapshot // the latest snapshot taken
+	filled  string     // up to where the write-ahead log was filled then; "": no snapshot yet
+	flushed string     // the latest value of filled known to be on disk
 }
 
 // worker is the place of one session. The session belongs to whoever took the
@@ -152,6 +154,27 @@ func (t *term) reason() error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.ended
+}
+
+// logFilled is up to where the write-ahead log has to be on disk for what any
+// snapshot of the term shows: where the latest one found it.
+func (t *term) logFilled() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.filled
+}
+
+// isFlushed reports whether a value of logFilled is known to be on disk.
+func (t *term) isFlushed(filled string) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return filled != "" && filled == t.flushed
+}
+
+func (t *term) noteFlushed(filled string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.flushed = filled
 }
 
 // end ends the term: from now on every call gets the reason. Sessions in use are

@@ -211,36 +211,23 @@ func (q *Queries) ReadHeld(ctx context.Context, arg ReadHeldParams) ([]ReadHeldR
 }
 
 const ReadRange = `-- name: ReadRange :many
-SELECT seq, id, aggregate_type, aggregate_id, event_type, topic, event_key, created_at, retry_count,
-       CASE WHEN before = 0 OR before + size <= $1::bigint THEN data END AS data,
-       CASE WHEN before = 0 OR before + size <= $1::bigint THEN headers END AS headers
-FROM (
-    SELECT sized.seq, sized.id, sized.aggregate_type, sized.aggregate_id, sized.event_type, sized.topic, sized.event_key, sized.created_at, sized.retry_count, sized.data, sized.headers, sized.size, sum(size) OVER (ORDER BY seq ROWS UNBOUNDED PRECEDING)::bigint - size AS before
-    FROM (
-        SELECT picked.seq, picked.id, picked.aggregate_type, picked.aggregate_id, picked.event_type, picked.topic, picked.event_key, picked.created_at, picked.retry_count, picked.data, picked.headers, octet_length(data) + coalesce(octet_length(headers), 0) AS size
-        FROM (
-            SELECT o.seq, o.id, o.aggregate_type, o.aggregate_id, o.event_type,
-                   coalesce(o.topic, o.event_data ->> 'topic', o.event_type)::text AS topic,
-                   o.event_key, o.created_at, o.retry_count, o.event_data::text AS data, o.headers::text AS headers
-            FROM event_outbox AS o
-            WHERE o.published_at IS NULL AND o.dead_at IS NULL
-              AND o.seq > $2::bigint AND o.seq <= $3::bigint
-              AND (o.tx IS NULL OR pg_visible_in_snapshot(o.tx, $4::pg_snapshot))
-              AND ($5::pg_snapshot IS NULL
-                   OR NOT pg_visible_in_snapshot(o.tx, $5::pg_snapshot))
-              AND ($6::text IS NULL
-                   OR coalesce(o.topic, o.event_data ->> 'topic', o.event_type) = $6::text)
-              AND ($7::text IS NULL OR o.event_key = $7::text)
-            ORDER BY o.seq
-            LIMIT $8
-        ) AS picked
-    ) AS sized
-) AS page
-ORDER BY seq
+SELECT o.seq, o.id, o.aggregate_type, o.aggregate_id, o.event_type,
+       coalesce(o.topic, o.event_data ->> 'topic', o.event_type)::text AS topic,
+       o.event_key, o.created_at, o.retry_count, o.event_data::text AS data, o.headers::text AS headers
+FROM event_outbox AS o
+WHERE o.published_at IS NULL AND o.dead_at IS NULL
+  AND o.seq > $1::bigint AND o.seq <= $2::bigint
+  AND (o.tx IS NULL OR pg_visible_in_snapshot(o.tx, $3::pg_snapshot))
+  AND ($4::pg_snapshot IS NULL
+       OR NOT pg_visible_in_snapshot(o.tx, $4::pg_snapshot))
+  AND ($5::text IS NULL
+       OR coalesce(o.topic, o.event_data ->> 'topic', o.event_type) = $5::text)
+  AND ($6::text IS NULL OR o.event_key = $6::text)
+ORDER BY o.seq
+LIMIT $7
 `
 
 type ReadRangeParams struct {
-	MaxBytes  int64
 	After     int64
 	UpTo      int64
 	VisibleIn string
@@ -260,8 +247,8 @@ type ReadRangeRow struct {
 	EventKey      *string
 	CreatedAt     time.Time
 	RetryCount    int32
-	Data          interface{}
-	Headers       interface{}
+	Data          string
+	Headers       string
 }
 
 // ReadRange walks the unsettled rows in seq order. hidden_in, topic and key
@@ -269,7 +256,6 @@ type ReadRangeRow struct {
 // snapshot showed already.
 func (q *Queries) ReadRange(ctx context.Context, arg ReadRangeParams) ([]ReadRangeRow, error) {
 	rows, err := q.db.Query(ctx, ReadRange,
-		arg.MaxBytes,
 		arg.After,
 		arg.UpTo,
 		arg.VisibleIn,
@@ -309,39 +295,29 @@ func (q *Queries) ReadRange(ctx context.Context, arg ReadRangeParams) ([]ReadRan
 }
 
 const ReadTick = `-- name: ReadTick :many
-SELECT seq, id, aggregate_type, aggregate_id, event_type, topic, event_key, created_at, retry_count,
-       CASE WHEN before = 0 OR before + size <= $1::bigint THEN data END AS data,
-       CASE WHEN before = 0 OR before + size <= $1::bigint THEN headers END AS headers
+SELECT picked.seq, picked.id, picked.aggregate_type, picked.aggregate_id, picked.event_type,
+       coalesce(picked.topic, picked.event_data ->> 'topic', picked.event_type)::text AS topic,
+       picked.event_key, picked.created_at, picked.retry_count,
+       picked.event_data::text AS data, picked.headers::text AS headers
 FROM (
-    SELECT sized.seq, sized.id, sized.aggregate_type, sized.aggregate_id, sized.event_type, sized.topic, sized.event_key, sized.created_at, sized.retry_count, sized.data, sized.headers, sized.size, sum(size) OVER (ORDER BY seq ROWS UNBOUNDED PRECEDING)::bigint - size AS before
-    FROM (
-        SELECT picked.seq, picked.id, picked.aggregate_type, picked.aggregate_id, picked.event_type,
-               coalesce(picked.topic, picked.event_data ->> 'topic', picked.event_type)::text AS topic,
-               picked.event_key, picked.created_at, picked.retry_count,
-               picked.event_data::text AS data, picked.headers::text AS headers,
-               octet_length(picked.event_data::text) + coalesce(octet_length(picked.headers::text), 0) AS size
-        FROM (
-            SELECT tick.id, tick.aggregate_id, tick.aggregate_type, tick.event_type, tick.event_data, tick.event_key, tick.created_at, tick.published_at, tick.retry_count, tick.last_error, tick.tx, tick.seq, tick.topic, tick.headers, tick.next_attempt_at, tick.dead_at FROM (
-                SELECT o.id, o.aggregate_id, o.aggregate_type, o.event_type, o.event_data, o.event_key, o.created_at, o.published_at, o.retry_count, o.last_error, o.tx, o.seq, o.topic, o.headers, o.next_attempt_at, o.dead_at FROM event_outbox AS o
-                WHERE o.tx >= $2::xid8 AND o.tx < $3::xid8
-                  AND pg_visible_in_snapshot(o.tx, $4::pg_snapshot)
-                  AND coalesce(o.published_at, o.dead_at) IS NULL
-                UNION ALL
-                SELECT o.id, o.aggregate_id, o.aggregate_type, o.event_type, o.event_data, o.event_key, o.created_at, o.published_at, o.retry_count, o.last_error, o.tx, o.seq, o.topic, o.headers, o.next_attempt_at, o.dead_at FROM event_outbox AS o
-                WHERE o.tx = ANY($5::xid8[])
-                  AND coalesce(o.published_at, o.dead_at) IS NULL
-            ) AS tick
-            WHERE tick.seq > $6::bigint
-            ORDER BY tick.seq
-            LIMIT $7
-        ) AS picked
-    ) AS sized
-) AS page
-ORDER BY seq
+    SELECT tick.id, tick.aggregate_id, tick.aggregate_type, tick.event_type, tick.event_data, tick.event_key, tick.created_at, tick.published_at, tick.retry_count, tick.last_error, tick.tx, tick.seq, tick.topic, tick.headers, tick.next_attempt_at, tick.dead_at FROM (
+        SELECT o.id, o.aggregate_id, o.aggregate_type, o.event_type, o.event_data, o.event_key, o.created_at, o.published_at, o.retry_count, o.last_error, o.tx, o.seq, o.topic, o.headers, o.next_attempt_at, o.dead_at FROM event_outbox AS o
+        WHERE o.tx >= $1::xid8 AND o.tx < $2::xid8
+          AND pg_visible_in_snapshot(o.tx, $3::pg_snapshot)
+          AND coalesce(o.published_at, o.dead_at) IS NULL
+        UNION ALL
+        SELECT o.id, o.aggregate_id, o.aggregate_type, o.event_type, o.event_data, o.event_key, o.created_at, o.published_at, o.retry_count, o.last_error, o.tx, o.seq, o.topic, o.headers, o.next_attempt_at, o.dead_at FROM event_outbox AS o
+        WHERE o.tx = ANY($4::xid8[])
+          AND coalesce(o.published_at, o.dead_at) IS NULL
+    ) AS tick
+    WHERE tick.seq > $5::bigint
+    ORDER BY tick.seq
+    LIMIT $6
+) AS picked
+ORDER BY picked.seq
 `
 
 type ReadTickParams struct {
-	MaxBytes  int64
 	FromXmax  uint64
 	ToXmax    uint64
 	VisibleIn string
@@ -360,8 +336,8 @@ type ReadTickRow struct {
 	EventKey      *string
 	CreatedAt     time.Time
 	RetryCount    int32
-	Data          interface{}
-	Headers       interface{}
+	Data          string
+	Headers       string
 }
 
 // ReadTick gives the first page of a tick. It finds the rows by transaction, so a
@@ -369,7 +345,6 @@ type ReadTickRow struct {
 // first come from ReadRange, which need not sort the whole tick again.
 func (q *Queries) ReadTick(ctx context.Context, arg ReadTickParams) ([]ReadTickRow, error) {
 	rows, err := q.db.Query(ctx, ReadTick,
-		arg.MaxBytes,
 		arg.FromXmax,
 		arg.ToXmax,
 		arg.VisibleIn,
@@ -409,15 +384,23 @@ func (q *Queries) ReadTick(ctx context.Context, arg ReadTickParams) ([]ReadTickR
 
 const TakeSnapshot = `-- name: TakeSnapshot :one
 
-SELECT pg_current_snapshot()::text AS snapshot
+WITH log AS MATERIALIZED (SELECT pg_current_wal_insert_lsn() AS filled)
+SELECT pg_current_snapshot()::text AS snapshot, log.filled::text AS filled,
+       (pg_current_wal_flush_lsn() >= log.filled)::boolean AS flushed
+FROM log
 `
+
+type TakeSnapshotRow struct {
+	Snapshot string
+	Filled   string
+	Flushed  bool
+}
 
 // How pages are read
 //
-// A page is cut by rows and by bytes in one pass. The innermost SELECT walks an
-// index and stops at the row limit; the window sum over it adds the sizes up row
-// by row, without a sort of its own. A row beyond the byte limit comes without its
-// data: it only says that there is more.
+// A page query walks an index and stops at the row limit. The byte limit is kept
+// by the one who reads: adding sizes up here, in a window over the rows, would
+// cost half as much again as all the rest.
 //
 // Every plan is an index scan whatever the statistics say, because only one index
 // fits each condition: "published_at IS NULL AND dead_at IS NULL" proves the
@@ -426,20 +409,13 @@ SELECT pg_current_snapshot()::text AS snapshot
 // index, which leaves the one on tx.
 //
 // Old writers fill no topic column: their topic sits in the event's body.
-func (q *Queries) TakeSnapshot(ctx context.Context) (string, error) {
+// TakeSnapshot also tells how far the write-ahead log is filled, and whether it
+// is on disk up to there. A statement takes its snapshot before it evaluates
+// anything, and a transaction writes its commit record before a snapshot shows it:
+// so the commit of whatever the snapshot shows lies before this point.
+func (q *Queries) TakeSnapshot(ctx context.Context) (TakeSnapshotRow, error) {
 	row := q.db.QueryRow(ctx, TakeSnapshot)
-	var snapshot string
-	err := row.Scan(&snapshot)
-	return snapshot, err
-}
-
-const WALInsertLSN = `-- name: WALInsertLSN :one
-SELECT pg_current_wal_insert_lsn()::text AS lsn
-`
-
-func (q *Queries) WALInsertLSN(ctx context.Context) (string, error) {
-	row := q.db.QueryRow(ctx, WALInsertLSN)
-	var lsn string
-	err := row.Scan(&lsn)
-	return lsn, err
+	var i TakeSnapshotRow
+	err := row.Scan(&i.Snapshot, &i.Filled, &i.Flushed)
+	return i, err
 }

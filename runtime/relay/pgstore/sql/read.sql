@@ -1,9 +1,8 @@
 -- How pages are read
 --
--- A page is cut by rows and by bytes in one pass. The innermost SELECT walks an
--- index and stops at the row limit; the window sum over it adds the sizes up row
--- by row, without a sort of its own. A row beyond the byte limit comes without its
--- data: it only says that there is more.
+-- A page query walks an index and stops at the row limit. The byte limit is kept
+-- by the one who reads: adding sizes up here, in a window over the rows, would
+-- cost half as much again as all the rest.
 --
 -- Every plan is an index scan whatever the statistics say, because only one index
 -- fits each condition: "published_at IS NULL AND dead_at IS NULL" proves the
@@ -13,76 +12,59 @@
 --
 -- Old writers fill no topic column: their topic sits in the event's body.
 
+-- TakeSnapshot also tells how far the write-ahead log is filled, and whether it
+-- is on disk up to there. A statement takes its snapshot before it evaluates
+-- anything, and a transaction writes its commit record before a snapshot shows it:
+-- so the commit of whatever the snapshot shows lies before this point.
 -- name: TakeSnapshot :one
-SELECT pg_current_snapshot()::text AS snapshot;
-
--- name: WALInsertLSN :one
-SELECT pg_current_wal_insert_lsn()::text AS lsn;
+WITH log AS MATERIALIZED (SELECT pg_current_wal_insert_lsn() AS filled)
+SELECT pg_current_snapshot()::text AS snapshot, log.filled::text AS filled,
+       (pg_current_wal_flush_lsn() >= log.filled)::boolean AS flushed
+FROM log;
 
 -- ReadRange walks the unsettled rows in seq order. hidden_in, topic and key
 -- narrow the choice when they are not null; hidden_in leaves out what the earlier
 -- snapshot showed already.
 -- name: ReadRange :many
-SELECT seq, id, aggregate_type, aggregate_id, event_type, topic, event_key, created_at, retry_count,
-       CASE WHEN before = 0 OR before + size <= @max_bytes::bigint THEN data END AS data,
-       CASE WHEN before = 0 OR before + size <= @max_bytes::bigint THEN headers END AS headers
-FROM (
-    SELECT sized.*, sum(size) OVER (ORDER BY seq ROWS UNBOUNDED PRECEDING)::bigint - size AS before
-    FROM (
-        SELECT picked.*, octet_length(data) + coalesce(octet_length(headers), 0) AS size
-        FROM (
-            SELECT o.seq, o.id, o.aggregate_type, o.aggregate_id, o.event_type,
-                   coalesce(o.topic, o.event_data ->> 'topic', o.event_type)::text AS topic,
-                   o.event_key, o.created_at, o.retry_count, o.event_data::text AS data, o.headers::text AS headers
-            FROM event_outbox AS o
-            WHERE o.published_at IS NULL AND o.dead_at IS NULL
-              AND o.seq > @after::bigint AND o.seq <= @up_to::bigint
-              AND (o.tx IS NULL OR pg_visible_in_snapshot(o.tx, @visible_in::pg_snapshot))
-              AND (sqlc.narg('hidden_in')::pg_snapshot IS NULL
-                   OR NOT pg_visible_in_snapshot(o.tx, sqlc.narg('hidden_in')::pg_snapshot))
-              AND (sqlc.narg('topic')::text IS NULL
-                   OR coalesce(o.topic, o.event_data ->> 'topic', o.event_type) = sqlc.narg('topic')::text)
-              AND (sqlc.narg('key')::text IS NULL OR o.event_key = sqlc.narg('key')::text)
-            ORDER BY o.seq
-            LIMIT @max_rows
-        ) AS picked
-    ) AS sized
-) AS page
-ORDER BY seq;
+SELECT o.seq, o.id, o.aggregate_type, o.aggregate_id, o.event_type,
+       coalesce(o.topic, o.event_data ->> 'topic', o.event_type)::text AS topic,
+       o.event_key, o.created_at, o.retry_count, o.event_data::text AS data, o.headers::text AS headers
+FROM event_outbox AS o
+WHERE o.published_at IS NULL AND o.dead_at IS NULL
+  AND o.seq > @after::bigint AND o.seq <= @up_to::bigint
+  AND (o.tx IS NULL OR pg_visible_in_snapshot(o.tx, @visible_in::pg_snapshot))
+  AND (sqlc.narg('hidden_in')::pg_snapshot IS NULL
+       OR NOT pg_visible_in_snapshot(o.tx, sqlc.narg('hidden_in')::pg_snapshot))
+  AND (sqlc.narg('topic')::text IS NULL
+       OR coalesce(o.topic, o.event_data ->> 'topic', o.event_type) = sqlc.narg('topic')::text)
+  AND (sqlc.narg('key')::text IS NULL OR o.event_key = sqlc.narg('key')::text)
+ORDER BY o.seq
+LIMIT @max_rows;
 
 -- ReadTick gives the first page of a tick. It finds the rows by transaction, so a
 -- small tick costs the same beside a million rows that wait; the pages after the
 -- first come from ReadRange, which need not sort the whole tick again.
 -- name: ReadTick :many
-SELECT seq, id, aggregate_type, aggregate_id, event_type, topic, event_key, created_at, retry_count,
-       CASE WHEN before = 0 OR before + size <= @max_bytes::bigint THEN data END AS data,
-       CASE WHEN before = 0 OR before + size <= @max_bytes::bigint THEN headers END AS headers
+SELECT picked.seq, picked.id, picked.aggregate_type, picked.aggregate_id, picked.event_type,
+       coalesce(picked.topic, picked.event_data ->> 'topic', picked.event_type)::text AS topic,
+       picked.event_key, picked.created_at, picked.retry_count,
+       picked.event_data::text AS data, picked.headers::text AS headers
 FROM (
-    SELECT sized.*, sum(size) OVER (ORDER BY seq ROWS UNBOUNDED PRECEDING)::bigint - size AS before
-    FROM (
-        SELECT picked.seq, picked.id, picked.aggregate_type, picked.aggregate_id, picked.event_type,
-               coalesce(picked.topic, picked.event_data ->> 'topic', picked.event_type)::text AS topic,
-               picked.event_key, picked.created_at, picked.retry_count,
-               picked.event_data::text AS data, picked.headers::text AS headers,
-               octet_length(picked.event_data::text) + coalesce(octet_length(picked.headers::text), 0) AS size
-        FROM (
-            SELECT tick.* FROM (
-                SELECT o.* FROM event_outbox AS o
-                WHERE o.tx >= @from_xmax::xid8 AND o.tx < @to_xmax::xid8
-                  AND pg_visible_in_snapshot(o.tx, @visible_in::pg_snapshot)
-                  AND coalesce(o.published_at, o.dead_at) IS NULL
-                UNION ALL
-                SELECT o.* FROM event_outbox AS o
-                WHERE o.tx = ANY(@closed::xid8[])
-                  AND coalesce(o.published_at, o.dead_at) IS NULL
-            ) AS tick
-            WHERE tick.seq > @after::bigint
-            ORDER BY tick.seq
-            LIMIT @max_rows
-        ) AS picked
-    ) AS sized
-) AS page
-ORDER BY seq;
+    SELECT tick.* FROM (
+        SELECT o.* FROM event_outbox AS o
+        WHERE o.tx >= @from_xmax::xid8 AND o.tx < @to_xmax::xid8
+          AND pg_visible_in_snapshot(o.tx, @visible_in::pg_snapshot)
+          AND coalesce(o.published_at, o.dead_at) IS NULL
+        UNION ALL
+        SELECT o.* FROM event_outbox AS o
+        WHERE o.tx = ANY(@closed::xid8[])
+          AND coalesce(o.published_at, o.dead_at) IS NULL
+    ) AS tick
+    WHERE tick.seq > @after::bigint
+    ORDER BY tick.seq
+    LIMIT @max_rows
+) AS picked
+ORDER BY picked.seq;
 
 -- name: ForgetDecisions :one
 WITH lease AS MATERIALIZED (
