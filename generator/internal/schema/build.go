@@ -68,6 +68,7 @@ func (b *builder) schema(v *Value, pointer string) *Schema {
 		b.member(s, m)
 	}
 	b.translate(s)
+	b.sense(s)
 	return s
 }
 

@@ -2,6 +2,7 @@ package schema
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -18,6 +19,9 @@ const (
 	maxTopic         = 249
 	maxEventVersion  = 1_000_000
 )
+
+// versionSuffix is the version in the name of a type.
+var versionSuffix = regexp.MustCompile(`\.v([1-9][0-9]*)$`)
 
 var envelopes = []string{"outbox", "cloudevents", "none"}
 
@@ -54,6 +58,15 @@ func readExtension(list *diag.List, pos diag.Pos, v *Value, where string, more [
 	}, more...)
 	if !r.object(pos, v, where, fields) {
 		return nil
+	}
+	if e.Type != nil && e.Version != nil {
+		if named := versionSuffix.FindStringSubmatch(e.Type.Text); named != nil && named[1] != e.Version.Text {
+			list.Add(diag.Finding{
+				Pos: e.Type.Pos, Severity: diag.Warning, ID: "version-mismatch",
+				Message: fmt.Sprintf("the type ends in .v%s, and the version is %s", named[1], e.Version.Text),
+				Hint:    "let both name the same version",
+			})
+		}
 	}
 	if e.Topic == nil && e.Type != nil && !r.seen("topic") {
 		if problem := topicProblem(e.Type.Text); problem != "" {

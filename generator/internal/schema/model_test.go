@@ -130,7 +130,7 @@ $defs:
 // the same places; columns count characters.
 func TestPlacesInYAMLAndJSON(t *testing.T) {
 	t.Parallel()
-	const text = `{"title": "å😀", "type": ["string", "null"],
+	const text = `{"title": "å😀", "type": ["object", "null"],
  "enum": ["ä", null, 1.50, {"b": [true]}],	"const": "x",
  "properties": {"ö\u00e4": {"$ref": "#/$defs/a"}},
  "$defs": {"a": {"maxLength": 3}}}

@@ -1,0 +1,98 @@
+package schema
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/outboxgen/outboxgen/generator/internal/diag"
+)
+
+// kinds says which types of value a keyword bears on. Beside another type it
+// is allowed, and says nothing.
+var kinds = []struct {
+	plural   string
+	types    []string
+	keywords []string
+}{
+	{"strings", []string{"string"}, []string{"minLength", "maxLength", "pattern", "contentEncoding", "contentMediaType", "contentSchema"}},
+	{"numbers", []string{"integer", "number"}, []string{"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"}},
+	{"arrays", []string{"array"}, []string{
+		"items", "prefixItems", "additionalItems", "unevaluatedItems", "contains", "minContains", "maxContains",
+		"minItems", "maxItems", "uniqueItems",
+	}},
+	{"objects", []string{"object"}, []string{
+		"properties", "patternProperties", "additionalProperties", "unevaluatedProperties", "propertyNames", "required",
+		"minProperties", "maxProperties", "dependentRequired", "dependentSchemas", "dependencies",
+	}},
+}
+
+// sense reports what a schema says against its own type: keywords for values
+// of another one, and values that its default and examples cannot have.
+func (b *builder) sense(s *Schema) {
+	if len(s.Types) == 0 {
+		return
+	}
+	for _, kind := range kinds {
+		if slices.ContainsFunc(kind.types, func(t string) bool { return slices.Contains(s.Types, t) }) {
+			continue
+		}
+		for _, keyword := range kind.keywords {
+			if pos, ok := s.At[keyword]; ok {
+				b.list.Warnf(pos, "ignored-keyword", "ignored: %s is for %s, and this is %s", keyword, kind.plural, TypeText(s.Types...))
+			}
+		}
+	}
+	if v := s.Default; v != nil && v.Kind != Null && !v.Is(s.Types) {
+		b.discouraged(diag.Finding{Pos: v.Pos, ID: "value-type", Message: fmt.Sprintf("default %s is not %s", v.Short(), TypeText(s.Types...))})
+	}
+	for _, v := range s.Examples {
+		if !v.Is(s.Types) {
+			b.list.Warnf(v.Pos, "value-type", "the example %s is not %s", v.Short(), TypeText(s.Types...))
+		}
+	}
+}
+
+// TypeText is types of JSON Schema in a sentence: "an integer or null".
+func TypeText(types ...string) string {
+	var names []string
+	for _, t := range types {
+		switch t {
+		case "null":
+			names = append(names, "null")
+		case "integer", "object", "array":
+			names = append(names, "an "+t)
+		default:
+			names = append(names, "a "+t)
+		}
+	}
+	return strings.Join(names, " or ")
+}
+
+// Is reports whether v is of one of the types of JSON Schema.
+func (v *Value) Is(types []string) bool {
+	if slices.Contains(types, v.Kind.String()) {
+		return true
+	}
+	if v.Kind != NumberKind || !slices.Contains(types, "integer") {
+		return false
+	}
+	_, whole := wholeNumber(v.Text)
+	return whole
+}
+
+// Short is the value itself, as far as it fits into a message.
+func (v *Value) Short() string {
+	switch v.Kind {
+	case NumberKind:
+		return v.Text
+	case String:
+		return diag.Quote(v.Text)
+	case Array:
+		return "[…]"
+	case Object:
+		return "{…}"
+	default:
+		return v.Describe()
+	}
+}
