@@ -228,7 +228,7 @@ func (p *Project) texts(cfg InitConfig, readable bool) error {
 	for name, tmpl := range map[string]string{
 		DefaultFile:                    "outboxgen.yaml.tmpl",
 		"schemas/order_placed.v1.yaml": "order_placed.v1.yaml.tmpl",
-		path.Join(out, directiveFile): "generate.go.tmpl",
+		path.Join(out, directiveFile):  "generate.go.tmpl",
 	} {
 		var text bytes.Buffer
 		if err := scaffolds.ExecuteTemplate(&text, tmpl, data); err != nil {

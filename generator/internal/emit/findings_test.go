@@ -99,6 +99,16 @@ func TestKeywordsThatAreNotSupported(t *testing.T) {
 		`{allOf: [{type: string, minLength: 5}, {maxLength: 3}]}`:                      "11:57: maxLength 3 leaves nothing above minLength 5, so no value is valid",
 		`{type: array, minItems: 2, maxItems: 1}`:                                      "11:43: maxItems 1 leaves nothing above minItems 2, so no value is valid",
 		`{type: object, minProperties: 2, maxProperties: 1}`:                           "11:54: maxProperties 1 leaves nothing above minProperties 2, so no value is valid",
+		`{type: string, enum: [a, b, 1]}`:                                              "11:34: the number 1 is listed, and is not of type string, so it is never valid",
+		`{type: object, properties: {quantity: true}, required: [quantitty]}`:          "11:62: \"quantitty\" is required, and no property describes it; did you mean \"quantity\"?",
+		`{type: object, additionalProperties: false, required: [a]}`:                   "11:61: \"a\" is required, and no property describes it, and no other members are allowed, so no value is valid",
+		`{$ref: "#/properties/id", default: 5}`:                                        "11:41: default 5 is not a string",
+		`{type: string, pattern: "["}`:                                                 "11:30: the pattern \"[\" is no regular expression: a [ is not closed",
+		`{type: string, pattern: "(?<=a)("}`:                                           "11:30: the pattern \"(?<=a)(\" is no regular expression: a ( is not closed",
+		`{type: string, pattern: "a)"}`:                                                "11:30: the pattern \"a)\" is no regular expression: a ) closes nothing",
+		`{type: string, pattern: '\'}`:                                                 "11:30: the pattern \"\\\\\" is no regular expression: it ends in a backslash",
+		`{type: string, pattern: "a|*"}`:                                               "11:30: the pattern \"a|*\" is no regular expression: there is nothing for * to repeat",
+		`{type: string, pattern: "[z-a]"}`:                                             "11:30: the pattern \"[z-a]\" is no regular expression: the range z-a is backwards",
 		`{type: array, items: false}`:                                                  "11:27: no value is valid here, so there is no Go type for it",
 	} {
 		t.Run(property, func(t *testing.T) {
@@ -117,16 +127,19 @@ func TestKeywordsThatAreNotSupported(t *testing.T) {
 func TestWarnings(t *testing.T) {
 	t.Parallel()
 	for property, want := range map[string]string{
-		`{properties: {a: {type: string}}}`:                 "11:6: warning: properties without a type also allows every value of another type; taken as type: object; add type: object",
-		`{type: string, pattern: '(?<=a)b'}`:                "11:30: warning: Go's regular expressions cannot say this pattern (a look-behind); Validate does not check it",
-		`{type: string, format: date-time, maxLength: 30}`:  "11:6: warning: length and pattern are not checked beside a format that has a Go type of its own; leave them out, or map the format to string under types:",
-		`{type: string, contentEncoding: quoted-printable}`: `11:21: warning: contentEncoding "quoted-printable" is not decoded; the value is the encoded string`,
-		`{type: integer, format: uint8}`:                    `11:22: warning: format "uint8" is not known; any integer passes`,
-		`{type: string, enum: [a, b, 1]}`:                   "11:34: warning: the number 1 is not of type string, so it is never valid",
-		`{type: string, enum: [a, b], maxLength: 1}`:        "",
-		`{type: string, enum: [a, båt], maxLength: 2}`:      "11:31: warning: the string \"båt\" is listed, but breaks maxLength 2, which is not checked beside a list",
-		`{enum: [1, 2, 3], exclusiveMaximum: 3}`:            "11:20: warning: the number 3 is listed, but breaks exclusiveMaximum 3, which is not checked beside a list",
-		`{enum: [a, b], pattern: a}`:                        "11:21: warning: pattern is not checked beside a list of values",
+		`{properties: {a: {type: string}}}`:                                   "11:6: warning: properties without a type also allows every value of another type; taken as type: object; add type: object",
+		`{type: string, pattern: '\p{Script=Greek}[(]'}`:                      "11:30: warning: Go's regular expressions cannot say this pattern (invalid character class range: `\\p{Script=Greek}`); Validate does not check it",
+		`{type: object, properties: {line1: true}, required: [line1, line2]}`: "11:66: warning: \"line2\" is required, and no property describes it, so it is a value of any type; describe it under properties",
+		`{type: object, required: [a], additionalProperties: {type: string}}`: "",
+		`{type: string, pattern: '(?<=a)b'}`:                                  "11:30: warning: Go's regular expressions cannot say this pattern (a look-behind); Validate does not check it",
+		`{type: string, format: date-time, maxLength: 30}`:                    "11:6: warning: length and pattern are not checked beside a format that has a Go type of its own; leave them out, or map the format to string under types:",
+		`{type: string, contentEncoding: quoted-printable}`:                   `11:21: warning: contentEncoding "quoted-printable" is not decoded; the value is the encoded string`,
+		`{type: integer, format: uint8}`:                                      `11:22: warning: format "uint8" is not known; any integer passes`,
+		`{type: string, enum: [a, b, null]}`:                                  "11:34: warning: null is not of type string, so it is never valid",
+		`{type: string, enum: [a, b], maxLength: 1}`:                          "",
+		`{type: string, enum: [a, båt], maxLength: 2}`:                        "11:31: warning: the string \"båt\" is listed, but breaks maxLength 2, which is not checked beside a list",
+		`{enum: [1, 2, 3], exclusiveMaximum: 3}`:                              "11:20: warning: the number 3 is listed, but breaks exclusiveMaximum 3, which is not checked beside a list",
+		`{enum: [a, b], pattern: a}`:                                          "11:21: warning: pattern is not checked beside a list of values",
 	} {
 		t.Run(property, func(t *testing.T) {
 			t.Parallel()
@@ -232,6 +245,31 @@ func TestNamesThatAreTaken(t *testing.T) {
 				t.Errorf("findings (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// An event that may have no aggregate id, or no key, is told of.
+func TestOptionalIDs(t *testing.T) {
+	t.Parallel()
+	const template = `title: Thing
+x-outbox: {version: 1, type: thing.v1, aggregate: {type: thing, id: /a/id}, key: /b, correlation: /c}
+type: object
+required: [b]
+properties:
+  a: {type: object, properties: {id: {type: string}}}
+  b: {type: [string, "null"]}
+  c: {type: string}
+`
+	want := []string{
+		`thing.yaml:2:69: warning: aggregate.id points to /a/id, and "a" is optional: an event without it cannot be inserted; add it to required`,
+		`thing.yaml:2:82: warning: key points to /b, and "b" may be null: an event without it cannot be inserted; leave null out of its type`,
+	}
+	generated, found := run(t, "", map[string]string{"thing.yaml": template})
+	if diff := cmp.Diff(want, found); diff != "" {
+		t.Errorf("findings (-want +got):\n%s", diff)
+	}
+	if len(generated) != 2 {
+		t.Errorf("%d files", len(generated))
 	}
 }
 

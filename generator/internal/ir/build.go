@@ -2,7 +2,6 @@ package ir
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/outboxgen/outboxgen/generator/internal/diag"
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
@@ -340,13 +339,13 @@ func (b *builder) fill(n *Named, s *schema.Schema) {
 		f.Required = slices.ContainsFunc(s.Required, func(r schema.Name) bool { return r.Text == p.Name })
 		f.Type = b.typeOf(p.Schema, context{parent: n, property: p.Name})
 		b.annotate(f, p.Schema)
+		b.checkDefault(f, p.Schema)
 		f.Name = names.field(p.Name, f.Default != nil)
 		n.Fields = append(n.Fields, f)
 	}
 	for _, r := range s.Required {
 		if !slices.ContainsFunc(n.Fields, func(f *Field) bool { return f.JSON == r.Text }) {
-			f := &Field{JSON: r.Text, Name: names.field(r.Text, false), Pos: r.Pos, Required: true, Type: &Type{Kind: Any, Nullable: true}}
-			n.Fields = append(n.Fields, f)
+			n.Fields = append(n.Fields, &Field{JSON: r.Text, Name: names.field(r.Text, false), Pos: r.Pos, Required: true, Type: b.undescribed(n, s, r)})
 		}
 	}
 	n.UnknownName, n.ExtraName = "Unknown", "Additional"
@@ -428,57 +427,6 @@ func reaches(from, to *Named, seen map[*Named]bool) bool {
 		if byValue(f) && reaches(f.Type.Named, to, seen) {
 			return true
 		}
-	}
-	return false
-}
-
-// paths resolves the JSON Pointers of x-outbox to fields.
-func (b *builder) paths(e *Event) {
-	e.AggregateID = b.path(e, e.Event.AggregateID, "aggregate.id")
-	if e.Keyed {
-		e.Key = b.path(e, e.Event.Key, "key")
-	}
-	e.Correlation = b.path(e, e.Event.Correlation, "correlation")
-}
-
-func (b *builder) path(e *Event, pointer *schema.Name, what string) Path {
-	if pointer == nil {
-		return Path{}
-	}
-	p := Path{Pointer: pointer.Text}
-	here := e.Data
-	tokens := strings.Split(strings.TrimPrefix(pointer.Text, "/"), "/")
-	for i, token := range tokens {
-		token = strings.NewReplacer("~1", "/", "~0", "~").Replace(token)
-		var next *Field
-		if here != nil {
-			if k := slices.IndexFunc(here.Fields, func(f *Field) bool { return f.JSON == token }); k >= 0 {
-				next = here.Fields[k]
-			}
-		}
-		if next == nil {
-			b.list.Errorf(pointer.Pos, "pointer-not-found", "%s points to %s, which the schema does not describe", what, pointer.Text)
-			return Path{}
-		}
-		p.Steps = append(p.Steps, next)
-		here = nil
-		if next.Type.Kind == Struct {
-			here = next.Type.Named
-		}
-		if i == len(tokens)-1 && !isID(next.Type) {
-			b.list.Errorf(pointer.Pos, "pointer-type", "%s points to %s, which is neither a string nor an integer nor a uuid", what, pointer.Text)
-			return Path{}
-		}
-	}
-	return p
-}
-
-func isID(t *Type) bool {
-	switch t.Kind {
-	case String, Int, UUID:
-		return true
-	case Enum:
-		return true
 	}
 	return false
 }

@@ -77,8 +77,10 @@ func (b *builder) fitting(s *schema.Schema, kind string) []*schema.Value {
 		switch {
 		case v.Kind == schema.Null && (len(s.Types) == 0 || slices.Contains(s.Types, "null")):
 			null = true
+		case v.Kind == schema.Null && len(listed) > 1: // left over where a type stopped being nullable
+			b.list.Warnf(v.Pos, "value-type", "null is not of type %s, so it is never valid", kind)
 		case !fits(v, kind) && len(listed) > 1:
-			b.list.Warnf(v.Pos, "value-type", "%s is not of type %s, so it is never valid", v.Describe(), kind)
+			b.list.Errorf(v.Pos, "value-type", "%s is listed, and is not of type %s, so it is never valid", v.Describe(), kind)
 		case !fits(v, kind):
 			b.list.Errorf(v.Pos, "never-valid", "%s is not of type %s, so no value is valid", v.Describe(), kind)
 			return nil

@@ -1,8 +1,10 @@
 package ir
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
+	"regexp/syntax"
 	"strings"
 )
 
@@ -50,6 +52,49 @@ func goPattern(source string) (string, string) {
 		return "", strings.TrimPrefix(err.Error(), "error parsing regexp: ")
 	}
 	return out.String(), ""
+}
+
+// brokenPattern says why a pattern is no regular expression, neither of
+// ECMA-262 nor of any other dialect; "" where it may be one.
+func brokenPattern(source string) string {
+	class, groups := false, 0
+	for i := 0; i < len(source); i++ {
+		switch c := source[i]; {
+		case c == '\\':
+			if i++; i == len(source) {
+				return "it ends in a backslash"
+			}
+		case class:
+			class = c != ']'
+		case c == '[':
+			class = true
+		case c == '(':
+			groups++
+		case c == ')':
+			if groups--; groups < 0 {
+				return "a ) closes nothing"
+			}
+		}
+	}
+	switch {
+	case class:
+		return "a [ is not closed"
+	case groups > 0:
+		return "a ( is not closed"
+	}
+	_, err := regexp.Compile(source)
+	var wrong *syntax.Error
+	if !errors.As(err, &wrong) {
+		return ""
+	}
+	switch {
+	case wrong.Code == syntax.ErrMissingRepeatArgument:
+		return "there is nothing for " + wrong.Expr + " to repeat"
+	case wrong.Code == syntax.ErrInvalidCharRange && !strings.HasPrefix(wrong.Expr, `\`) && !strings.HasPrefix(wrong.Expr, "["):
+		return "the range " + wrong.Expr + " is backwards"
+	default:
+		return "" // something that Go alone does not know
+	}
 }
 
 // whiteSpace is what \s means in ECMA-262, inside a class.

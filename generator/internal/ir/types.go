@@ -166,7 +166,9 @@ func (b *builder) text(s *schema.Schema) *Type {
 		b.list.Warnf(at(s, "contentEncoding"), "encoding-not-decoded", "contentEncoding %q is not decoded; the value is the encoded string", s.ContentEncoding)
 	}
 	if s.Pattern != nil {
-		if source, err := goPattern(s.Pattern.Text); err != "" {
+		if problem := brokenPattern(s.Pattern.Text); problem != "" {
+			b.list.Errorf(s.Pattern.Pos, "bad-pattern", "the pattern %s is no regular expression: %s", diag.Quote(s.Pattern.Text), problem)
+		} else if source, err := goPattern(s.Pattern.Text); err != "" {
 			b.list.Warnf(s.Pattern.Pos, "pattern-not-checked", "Go's regular expressions cannot say this pattern (%s); Validate does not check it", err)
 		} else {
 			t.Pattern = &Pattern{Source: source}

@@ -1,0 +1,84 @@
+package ir
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/outboxgen/outboxgen/generator/internal/diag"
+	"github.com/outboxgen/outboxgen/generator/internal/schema"
+)
+
+// paths resolves the JSON Pointers of x-outbox to fields.
+func (b *builder) paths(e *Event) {
+	e.AggregateID = b.path(e, e.Event.AggregateID, "aggregate.id")
+	if e.Keyed {
+		e.Key = b.path(e, e.Event.Key, "key")
+	}
+	e.Correlation = b.path(e, e.Event.Correlation, "correlation")
+}
+
+func (b *builder) path(e *Event, pointer *schema.Name, what string) Path {
+	if pointer == nil {
+		return Path{}
+	}
+	p := Path{Pointer: pointer.Text}
+	here, optional := e.Data, false
+	tokens := strings.Split(strings.TrimPrefix(pointer.Text, "/"), "/")
+	for i, token := range tokens {
+		token = strings.NewReplacer("~1", "/", "~0", "~").Replace(token)
+		var next *Field
+		if here != nil {
+			if k := slices.IndexFunc(here.Fields, func(f *Field) bool { return f.JSON == token }); k >= 0 {
+				next = here.Fields[k]
+			}
+		}
+		if next == nil {
+			b.list.Errorf(pointer.Pos, "pointer-not-found", "%s points to %s, which the schema does not describe", what, pointer.Text)
+			return Path{}
+		}
+		p.Steps = append(p.Steps, next)
+		here = nil
+		if next.Type.Kind == Struct {
+			here = next.Type.Named
+		}
+		if lack, hint := mayLack(next); lack != "" && !optional && what != "correlation" {
+			optional = true
+			b.list.Add(diag.Finding{
+				Pos: pointer.Pos, Severity: diag.Warning, ID: "pointer-optional",
+				Message: fmt.Sprintf("%s points to %s, and %s %s: an event without it cannot be inserted", what, pointer.Text, diag.Quote(next.JSON), lack),
+				Hint:    hint,
+			})
+		}
+		if i == len(tokens)-1 && !isID(next.Type) {
+			b.list.Errorf(pointer.Pos, "pointer-type", "%s points to %s, which is neither a string nor an integer nor a uuid", what, pointer.Text)
+			return Path{}
+		}
+	}
+	return p
+}
+
+// mayLack says how a member may have no value, "" where it always has one, and
+// how to change that.
+func mayLack(f *Field) (lack, hint string) {
+	switch {
+	case f.Required && !f.Type.Nullable:
+		return "", ""
+	case f.Required:
+		return "may be null", "leave null out of its type"
+	case f.Type.Nullable:
+		return "is optional and may be null", "require it, and leave null out of its type"
+	default:
+		return "is optional", "add it to required"
+	}
+}
+
+func isID(t *Type) bool {
+	switch t.Kind {
+	case String, Int, UUID:
+		return true
+	case Enum:
+		return true
+	}
+	return false
+}
