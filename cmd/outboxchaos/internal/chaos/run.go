@@ -300,9 +300,9 @@ func (r *run) drain(ctx context.Context, poison bool) error {
 	}
 }
 
-func (r *run) count(ctx context.Context, query string, args ...any) (int64, error) {
+func (r *run) count(ctx context.Context, query string) (int64, error) {
 	var n int64
-	err := r.Pool.QueryRow(ctx, query, args...).Scan(&n)
+	err := r.Pool.QueryRow(ctx, query).Scan(&n)
 	return n, err
 }
 

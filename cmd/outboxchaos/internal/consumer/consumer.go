@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -46,29 +45,40 @@ func Run(stdin io.Reader, stderr io.Writer) error {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	go func() {
-		if lines.Scan() {
-			cancel()
-			return
-		}
-		os.Exit(1) //nolint:revive // the harness is gone, or wants the process to die
-	}()
 	pool, err := pgxpool.New(ctx, cfg.Database)
 	if err != nil {
 		return err
 	}
-	defer pool.Close()
 	router := consume.NewRouter(consume.OnUnknown(consume.Fail))
 	for _, topic := range cfg.Topics {
 		for _, keyed := range []bool{true, false} {
 			consume.On(router, workload.EventType(topic, keyed), inbox.Tx(pool, "chaos", effect))
 		}
 	}
-	return kafka.Run(ctx, kafka.Config{
-		Brokers: cfg.Brokers, Group: cfg.Group, Topics: cfg.Topics, Router: router,
-		Logger: slog.New(slog.NewTextHandler(stderr, nil)),
-	})
+	result, gone := make(chan error, 1), make(chan struct{})
+	go func() {
+		result <- kafka.Run(ctx, kafka.Config{
+			Brokers: cfg.Brokers, Group: cfg.Group, Topics: cfg.Topics, Router: router,
+			Logger: slog.New(slog.NewTextHandler(stderr, nil)),
+		})
+	}()
+	go func() {
+		if lines.Scan() {
+			cancel()
+			return
+		}
+		close(gone)
+	}()
+	select {
+	case err := <-result:
+		pool.Close()
+		return err
+	case <-gone:
+		return errGone // nothing is ended in order
+	}
 }
+
+var errGone = errors.New("the harness is gone")
 
 func effect(ctx context.Context, tx pgx.Tx, e outbox.Envelope[workload.Change]) error {
 	_, err := tx.Exec(ctx, "INSERT INTO chaos_effect (event_id) VALUES ($1)", e.EventID)

@@ -87,14 +87,23 @@ func Run(stdin io.Reader, stdout, stderr io.Writer) error {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
+	result, gone := make(chan error, 1), make(chan struct{})
+	go func() { result <- r.Run(ctx) }()
 	go func() {
+		defer close(gone)
 		for lines.Scan() {
 			command(lines.Text(), p, cancel)
 		}
-		os.Exit(1) //nolint:revive // the harness is gone: nothing is to be ended in order
 	}()
-	return errors.Join(r.Run(ctx), done())
+	select {
+	case err := <-result:
+		return errors.Join(err, done())
+	case <-gone:
+		return errGone // nothing is ended in order
+	}
 }
+
+var errGone = errors.New("the harness is gone")
 
 // command obeys a line: "arm POINT ACTION" or "end".
 func command(line string, p *points, end func()) {

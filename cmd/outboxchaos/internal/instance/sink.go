@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -101,8 +102,8 @@ func (p *producer) Send(ctx context.Context, wave []relay.Record, results []rela
 	seqs := make([]int64, len(wave))
 	for i := range wave {
 		seqs[i] = wave[i].Seq
-		h := wave[i].Headers
-		wave[i].Headers = append(h[:len(h):len(h)], label(history.Label{Epoch: p.epoch, Wave: number, Seq: wave[i].Seq}))
+		mark := label(history.Label{Epoch: p.epoch, Wave: number, Seq: wave[i].Seq})
+		wave[i].Headers = append(slices.Clone(wave[i].Headers), mark) // the relay keeps its own
 	}
 	p.sink.journal.write(history.Entry{Kind: history.Sending, Epoch: p.epoch, Wave: number, Seqs: seqs})
 	p.sink.points.hit(BeforeSend)
