@@ -310,15 +310,11 @@ func TestFileNames(t *testing.T) {
 	}
 }
 
-// The same project gives the same bytes, and an unrelated schema, even one that
-// wants the same names, changes nothing in the files of the others.
+// The same project gives the same bytes, and an unrelated schema changes nothing
+// in the files of the others.
 func TestStability(t *testing.T) {
 	t.Parallel()
-	files := map[string]string{
-		"lib/common.yaml": "$schema: https://json-schema.org/draft/2020-12/schema\n$defs:\n  money: {type: object, properties: {amount: {type: integer}}}\n",
-		"thing.yaml": head + "  price: {$ref: 'lib/common.yaml#/$defs/money'}\n  part: {$ref: '#/$defs/part'}\n  lines: {type: array, items: {type: object, properties: {n: {type: integer}}}}\n" +
-			"$defs:\n  part: {type: object, properties: {name: {type: string}}}\n",
-	}
+	files := stableFiles()
 	first, found := run(t, "", files)
 	if len(found) > 0 {
 		t.Fatal(found)
@@ -327,20 +323,59 @@ func TestStability(t *testing.T) {
 	if diff := cmp.Diff(first, again); diff != "" {
 		t.Fatalf("two runs differ:\n%s", diff)
 	}
-	files["thing2.yaml"] = strings.NewReplacer("version: 1", "version: 2", "thing.v1", "thing.v2", "name: {type: string}", "name: {type: string}, more: {type: string}").Replace(files["thing.yaml"])
-	files["zebra.yaml"] = strings.NewReplacer("Thing", "Zebra", "thing.v1", "zebra.v1", "name: {type: string}", "stripes: {type: integer}").Replace(files["thing.yaml"])
+	files["apple.yaml"] = strings.NewReplacer("Thing", "Apple", "thing.v1", "apple.v1", "part", "slice", "name: {type: string}", "pips: {type: integer}").Replace(files["thing.yaml"])
 	more, found := run(t, "", files)
 	if len(found) > 0 {
 		t.Fatal(found)
 	}
-	for name, content := range first {
-		if diff := cmp.Diff(content, more[name]); diff != "" {
-			t.Errorf("%s changed:\n%s", name, diff)
+	unchanged(t, first, more)
+}
+
+// No type takes the name of one in another file: all that want it are named
+// after their events, whichever came first. A library keeps its names.
+func TestContestedNames(t *testing.T) {
+	t.Parallel()
+	files := stableFiles()
+	files["thing2.yaml"] = strings.NewReplacer("version: 1", "version: 2", "thing.v1", "thing.v2", "name: {type: string}", "name: {type: string}, more: {type: string}").Replace(files["thing.yaml"])
+	two, found := run(t, "", files)
+	const hint = "; give one of them a title of its own, or have both files refer to one definition"
+	want := []string{
+		"thing.yaml:15:9: warning: the Go name Part is also wanted by the schema at thing2.yaml:15:9, so this type is called ThingV1Part" + hint,
+		"thing2.yaml:15:9: warning: the Go name Part is also wanted by the schema at thing.yaml:15:9, so this type is called ThingV2Part" + hint,
+	}
+	if diff := cmp.Diff(want, found); diff != "" {
+		t.Errorf("findings (-want +got):\n%s", diff)
+	}
+	files["apple.yaml"] = strings.NewReplacer("Thing", "Apple", "thing.v1", "apple.v1", "part: {", "money: {", "/part", "/money").Replace(files["thing.yaml"])
+	files["zebra.yaml"] = strings.NewReplacer("Thing", "Zebra", "thing.v1", "zebra.v1", "name: {type: string}", "stripes: {type: integer}").Replace(files["thing.yaml"])
+	four, found := run(t, "", files)
+	if len(found) != 4 {
+		t.Errorf("findings: %q", found)
+	}
+	unchanged(t, two, four)
+	for _, name := range []string{"type Money struct", "type AppleV1Money struct", "type ThingV1Part struct", "type ThingV2Part struct", "type ZebraV1Part struct"} {
+		if all := fmt.Sprint(four); !strings.Contains(all, name) {
+			t.Errorf("no %s", name)
 		}
 	}
-	for _, name := range []string{"type ThingV2Part struct", "type ZebraV1Part struct"} {
-		if all := fmt.Sprint(more); !strings.Contains(all, name) {
-			t.Errorf("no %s", name)
+	if strings.Contains(fmt.Sprint(four), "type Part struct") {
+		t.Error("one of them took the name")
+	}
+}
+
+func stableFiles() map[string]string {
+	return map[string]string{
+		"lib/common.yaml": "$schema: https://json-schema.org/draft/2020-12/schema\n$defs:\n  money: {type: object, properties: {amount: {type: integer}}}\n",
+		"thing.yaml": head + "  price: {$ref: 'lib/common.yaml#/$defs/money'}\n  part: {$ref: '#/$defs/part'}\n  lines: {type: array, items: {type: object, properties: {n: {type: integer}}}}\n" +
+			"$defs:\n  part: {type: object, properties: {name: {type: string}}}\n",
+	}
+}
+
+func unchanged(t *testing.T, before, after map[string]string) {
+	t.Helper()
+	for name, content := range before {
+		if diff := cmp.Diff(content, after[name]); diff != "" {
+			t.Errorf("%s changed:\n%s", name, diff)
 		}
 	}
 }

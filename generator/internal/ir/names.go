@@ -106,6 +106,7 @@ func (b *builder) assignNames(pkg *Package) {
 			cmp.Compare(x.named.Schema.Pointer, y.named.Schema.Pointer),
 		)
 	})
+	contested := b.contested(claims)
 	for len(claims) > 0 {
 		var later []*request
 		for _, r := range claims {
@@ -114,6 +115,9 @@ func (b *builder) assignNames(pkg *Package) {
 				continue
 			}
 			wanted := r.wanted
+			if contested[r] != nil {
+				wanted = wanted[1:]
+			}
 			if r.parent != nil {
 				wanted = []string{r.parent.Name + wanted[0], r.parent.Name + wanted[0] + "Type"}
 			}
@@ -127,10 +131,57 @@ func (b *builder) assignNames(pkg *Package) {
 		claims = later
 	}
 	for _, r := range b.order {
+		if other := contested[r]; other != nil {
+			b.warnContested(r, other)
+		}
+	}
+	for _, r := range b.order {
 		nameConstants(names, r.named)
 		nameOthers(r.named)
 		namePatterns(names, r.named)
 	}
+}
+
+// contested finds the types whose short name a type of another file wants as
+// well, each with the other one. None of them gets it, so that a file that
+// comes later takes no name from one that is there; but where only one of them
+// is in a library, that one does.
+func (b *builder) contested(claims []*request) map[*request]*request {
+	wanting := map[string][]*request{}
+	for _, r := range claims {
+		if r.fixed == "" && r.parent == nil {
+			wanting[r.wanted[0]] = append(wanting[r.wanted[0]], r)
+		}
+	}
+	contested := map[*request]*request{}
+	for _, all := range wanting {
+		libraries := map[*schema.Document]bool{}
+		for _, r := range all {
+			if r.library {
+				libraries[r.named.Schema.Doc] = true
+			}
+		}
+		for _, r := range all {
+			other := slices.IndexFunc(all, func(o *request) bool { return o.named.Schema.Doc != r.named.Schema.Doc })
+			if other >= 0 && !(r.library && len(libraries) == 1) {
+				contested[r] = all[other]
+			}
+		}
+	}
+	return contested
+}
+
+// warnContested tells of a name that is longer than its schema says.
+func (b *builder) warnContested(r, other *request) {
+	pos, otherPos := r.named.Schema.Pos, other.named.Schema.Pos
+	if r.named.Schema.Title != "" {
+		pos = at(r.named.Schema, "title")
+	}
+	b.list.Add(diag.Finding{
+		Pos: pos, Severity: diag.Warning, ID: "name-contested",
+		Message: fmt.Sprintf("the Go name %s is also wanted by the schema at %s, so this type is called %s", r.wanted[0], otherPos, r.named.Name),
+		Hint:    "give one of them a title of its own, or have both files refer to one definition",
+	})
 }
 
 // rank orders claims: events, libraries, definitions of events, inline types.

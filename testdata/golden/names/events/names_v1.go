@@ -57,10 +57,10 @@ type NamesV1 struct {
 	// Deprecated: the schema marks it so.
 	Old *string `json:"old,omitzero"`
 	// Deprecated: the schema marks it so.
-	Older        *string  `json:"older,omitzero"`
-	StatusType   *string  `json:"status_type,omitzero"`
-	StateBox     *State   `json:"state_box,omitzero"`
-	LocalAddress *Address `json:"local_address,omitzero"`
+	Older        *string       `json:"older,omitzero"`
+	StatusType   *string       `json:"status_type,omitzero"`
+	StateBox     *NamesV1State `json:"state_box,omitzero"`
+	LocalAddress *Address      `json:"local_address,omitzero"`
 	// Unknown keeps the members that the schema does not name.
 	Unknown wire.Unknown `json:"-"`
 }
@@ -154,7 +154,7 @@ func decodeNamesV1(d *wire.Decoder) NamesV1 {
 		case "status_type":
 			v.StatusType = wire.Optional(d, (*wire.Decoder).String)
 		case "state_box":
-			v.StateBox = wire.Optional(d, decodeState)
+			v.StateBox = wire.Optional(d, decodeNamesV1State)
 		case "local_address":
 			v.LocalAddress = wire.Optional(d, decodeAddress)
 		default:
@@ -200,7 +200,7 @@ func encodeNamesV1(e *wire.Encoder, v NamesV1) {
 	wire.PutOptional(e, "old", v.Old, (*wire.Encoder).String)
 	wire.PutOptional(e, "older", v.Older, (*wire.Encoder).String)
 	wire.PutOptional(e, "status_type", v.StatusType, (*wire.Encoder).String)
-	wire.PutOptional(e, "state_box", v.StateBox, encodeState)
+	wire.PutOptional(e, "state_box", v.StateBox, encodeNamesV1State)
 	wire.PutOptional(e, "local_address", v.LocalAddress, encodeAddress)
 	e.Unknown(v.Unknown)
 	e.End()
@@ -495,31 +495,31 @@ func (v Status) Valid() bool {
 	return false
 }
 
-// State is part of the event schemas.
-type State struct {
+// NamesV1State is part of the event schemas.
+type NamesV1State struct {
 	Name *string `json:"name,omitzero"`
 	// Unknown keeps the members that the schema does not name.
 	Unknown wire.Unknown `json:"-"`
 }
 
 // MarshalJSON writes v as its schema has it.
-func (v State) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "State", encodeState)
+func (v NamesV1State) MarshalJSON() ([]byte, error) {
+	return wire.Marshal(v, "NamesV1State", encodeNamesV1State)
 }
 
 // UnmarshalJSON reads v. On an error, which names every misfit, v is left as
 // it was.
-func (v *State) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "State", decodeState)
+func (v *NamesV1State) UnmarshalJSON(data []byte) error {
+	return wire.Unmarshal(data, v, "NamesV1State", decodeNamesV1State)
 }
 
 // Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v State) Validate() error {
+func (v NamesV1State) Validate() error {
 	return nil
 }
 
-func decodeState(d *wire.Decoder) State {
-	var v State
+func decodeNamesV1State(d *wire.Decoder) NamesV1State {
+	var v NamesV1State
 	o := d.Object()
 	for o.Next() {
 		switch string(o.Name) {
@@ -532,7 +532,7 @@ func decodeState(d *wire.Decoder) State {
 	return v
 }
 
-func encodeState(e *wire.Encoder, v State) {
+func encodeNamesV1State(e *wire.Encoder, v NamesV1State) {
 	e.Begin()
 	wire.PutOptional(e, "name", v.Name, (*wire.Encoder).String)
 	e.Unknown(v.Unknown)
