@@ -1,6 +1,6 @@
 # Every target does its own set-up and says what it is doing.
 .DEFAULT_GOAL := help
-.PHONY: help build demo test lint bench services
+.PHONY: help build demo test lint bench chaos services
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\): .*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -25,6 +25,11 @@ bench: ## Measure, with the barest code beside ours
 	@.ci/services postgres
 	@.ci/notice
 	@OUTBOXGEN_SERVICES="$${OUTBOXGEN_SERVICES:-$(CURDIR)/.services}" go run ./cmd/outboxbench $(ARGS)
+
+chaos: services ## Try to break the relay's promise (DURATION=30m, SEED=1)
+	@.ci/notice
+	@OUTBOXGEN_SERVICES="$${OUTBOXGEN_SERVICES:-$(CURDIR)/.services}" \
+		go run ./cmd/outboxchaos -duration $(or $(DURATION),30m) $(if $(SEED),-seed $(SEED)) $(ARGS)
 
 services: ## Fetch Postgres, Redis and Kafka for the tests, where they are not here yet
 	@.ci/services postgres postgres18 redis kafka
