@@ -1,10 +1,13 @@
 package relay
 
 import (
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/google/uuid"
 )
 
 // entry is a row in memory, made ready for the sink by the goroutine that read
@@ -30,18 +33,19 @@ const (
 func prepare(rows []Row) []*entry {
 	slab := make([]entry, len(rows))
 	out := make([]*entry, len(rows))
+	var h headerMaker
 	for i := range rows {
 		e := &slab[i]
 		e.row = rows[i]
-		e.make()
+		e.make(&h)
 		out[i] = e
 	}
 	return out
 }
 
-func (e *entry) make() {
+func (e *entry) make(h *headerMaker) {
 	r := &e.row
-	headers, err := parseHeaders(r)
+	headers, err := h.parse(r)
 	e.headers = headers
 	switch {
 	case err != nil:
@@ -69,31 +73,68 @@ func (e *entry) record() Record {
 	return r
 }
 
-// parseHeaders makes the record's headers: event_id and event_type from the
-// columns, then those of the row in their order, without repeating these two.
-func parseHeaders(r *Row) ([]Header, error) {
-	n := 2
+// headerMaker makes the records' headers. It allocates for several rows at a time,
+// and rows of one event type share its name.
+type headerMaker struct {
+	headers   []Header
+	ids       []byte
+	eventType []byte
+}
+
+const (
+	// headersAtATime is how many headers are allocated at once, and usualHeaders
+	// bounds what a row mostly has.
+	headersAtATime = 512
+	usualHeaders   = 16
+	idsAtATime     = 64
+	idLength       = 36
+)
+
+// parse makes the headers of a row: event_id and event_type from the columns, then
+// those of the row in their order, without repeating these two. The values that
+// come from the row's document are parts of it.
+func (h *headerMaker) parse(r *Row) ([]Header, error) {
+	if cap(h.headers)-len(h.headers) < usualHeaders {
+		h.headers = make([]Header, 0, headersAtATime)
+	}
+	room := cap(h.headers) - len(h.headers)
+	out := append(h.headers[len(h.headers):], Header{"event_id", h.id(r.ID)}, Header{"event_type", h.typ(r.EventType)})
+	var err error
 	if len(r.Headers) > 0 {
-		n = 10
-	}
-	out := make([]Header, 2, n)
-	id, _ := r.ID.MarshalText() // which cannot fail
-	out[0] = Header{"event_id", id}
-	out[1] = Header{"event_type", []byte(r.EventType)}
-	if len(r.Headers) == 0 {
-		return out, nil
-	}
-	s := scanner{b: r.Headers}
-	err := s.object(func(key, value []byte) {
-		name := headerName(key)
-		if name != "event_id" && name != "event_type" {
-			out = append(out, Header{name, value})
+		s := scanner{b: r.Headers}
+		err = s.object(func(key, value []byte) {
+			name := headerName(key)
+			if name != "event_id" && name != "event_type" {
+				out = append(out, Header{name, value})
+			}
+		})
+		if err != nil {
+			out = out[:2]
 		}
-	})
-	if err != nil {
-		return out[:2], err
 	}
-	return out, nil
+	if len(out) <= room {
+		h.headers = h.headers[:len(h.headers)+len(out)]
+	}
+	return out[:len(out):len(out)], err
+}
+
+func (h *headerMaker) id(id uuid.UUID) []byte {
+	if cap(h.ids)-len(h.ids) < idLength {
+		h.ids = make([]byte, 0, idsAtATime*idLength)
+	}
+	from := len(h.ids)
+	h.ids = hex.AppendEncode(h.ids, id[:4])
+	for _, part := range [...][]byte{id[4:6], id[6:8], id[8:10], id[10:]} {
+		h.ids = hex.AppendEncode(append(h.ids, '-'), part)
+	}
+	return h.ids[from:len(h.ids):len(h.ids)]
+}
+
+func (h *headerMaker) typ(name string) []byte {
+	if string(h.eventType) != name {
+		h.eventType = []byte(name)
+	}
+	return h.eventType
 }
 
 // headerName is key as a string. The names that outbox gives its headers, which

@@ -2,14 +2,16 @@ package relay
 
 import (
 	"encoding/json"
+	"fmt"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
 )
 
 func headersOf(t *testing.T, doc string) (map[string]string, []string, error) {
 	t.Helper()
-	hs, err := parseHeaders(&Row{EventType: "t", Headers: []byte(doc)})
+	hs, err := new(headerMaker).parse(&Row{EventType: "t", Headers: []byte(doc)})
 	m, order := map[string]string{}, []string{}
 	for _, h := range hs[2:] {
 		m[h.Key] = string(h.Value)
@@ -94,4 +96,53 @@ func TestTopicNames(t *testing.T) {
 			t.Errorf("%q: %v, want %v", name, got, want)
 		}
 	}
+}
+
+// Rows share what their headers are made of; none may see another's.
+func TestHeadersOfAPage(t *testing.T) {
+	var page []Row
+	var want [][]Header
+	for i := range 200 {
+		id := uuid.New()
+		row := Row{ID: id, EventType: fmt.Sprint("type ", i/50), Topic: "t"}
+		headers := []Header{{"event_id", []byte(id.String())}, {"event_type", []byte(row.EventType)}}
+		if i%7 == 0 {
+			row.Headers = []byte(`{"a": 1}`)
+		} else {
+			doc := map[string]string{}
+			for n := range i % 40 {
+				doc[fmt.Sprintf("h%02d", n)] = fmt.Sprint(i, " ", n)
+				headers = append(headers, Header{fmt.Sprintf("h%02d", n), []byte(doc[fmt.Sprintf("h%02d", n)])})
+			}
+			row.Headers, _ = json.Marshal(doc)
+		}
+		page, want = append(page, row), append(want, headers)
+	}
+	var got [][]Header
+	for i, e := range prepare(page) {
+		if (e.invalid != nil) != (i%7 == 0) {
+			t.Errorf("row %d: %v", i, e.invalid)
+		}
+		got = append(got, e.headers)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Fatal(diff)
+	}
+}
+
+func BenchmarkPrepare(b *testing.B) {
+	page := make([]Row, 4_000)
+	for i := range page {
+		key := fmt.Sprint("key", i%100)
+		page[i] = Row{
+			Seq: int64(i + 1), ID: uuid.New(), EventType: "order.paid.v1", Topic: "orders", Key: &key, Data: make([]byte, 500),
+			Headers: []byte(`{"trace_id":"01980c5b-8a3c-7d6f-9d55-2f6a0b1c2d3e","source_service":"shop","schema_version":"1",` +
+				`"occurred_at":"2025-07-01T10:00:00.123456Z","content_type":"application/json"}`),
+		}
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		prepare(page)
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(len(page)), "ns/row")
 }

@@ -230,6 +230,11 @@ func (p *producer) flush(ctx context.Context, f *flight, which []int) {
 		return
 	}
 	records := make([]kgo.Record, len(which))
+	n := 0
+	for _, i := range which {
+		n += len(f.wave[i].Headers)
+	}
+	headers := make([]kgo.RecordHeader, 0, n)
 	now := time.Now()
 	f.start(which)
 	// The records' context does not end: the client would not cancel what is in
@@ -239,10 +244,11 @@ func (p *producer) flush(ctx context.Context, f *flight, which []int) {
 		r := &f.wave[i]
 		k := &records[n]
 		k.Topic, k.Partition, k.Key, k.Value, k.Timestamp = r.Topic, r.Partition, r.Key, r.Value, now
-		k.Headers = make([]kgo.RecordHeader, len(r.Headers))
-		for h := range r.Headers {
-			k.Headers[h] = kgo.RecordHeader{Key: r.Headers[h].Key, Value: r.Headers[h].Value}
+		from := len(headers)
+		for _, h := range r.Headers {
+			headers = append(headers, kgo.RecordHeader{Key: h.Key, Value: h.Value})
 		}
+		k.Headers = headers[from:len(headers):len(headers)]
 		p.client.Produce(steady, k, func(_ *kgo.Record, err error) { f.promise(i, err) })
 	}
 	if err := p.client.Flush(ctx); err != nil {

@@ -3,6 +3,7 @@ package pgstore
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -31,6 +32,10 @@ const (
 // slabBytes is how much is allocated at a time for the rows' data.
 const slabBytes = 64 << 10
 
+// fewRows is what a page mostly has that is not full. After that many there is room
+// made for a full one.
+const fewRows = 256
+
 // leastDropped is how much of what a page has no room for is read and dropped,
 // however small the page.
 const leastDropped = 4 << 20
@@ -52,6 +57,9 @@ func scanPage(rows pgx.Rows, limit relay.Limit, breakOff func()) (relay.Page, er
 		n := int64(len(raw[colData]) + len(raw[colHeaders]))
 		if !page.More && len(page.Rows) < limit.Rows && (len(page.Rows) == 0 || kept+n <= limit.Bytes) {
 			kept += n
+			if len(page.Rows) == fewRows {
+				page.Rows = slices.Grow(page.Rows, limit.Rows-fewRows)
+			}
 			page.Rows = append(page.Rows, s.row(raw))
 			continue
 		}
