@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"os"
 	"regexp"
 	"strings"
 	"testing"
@@ -15,7 +16,16 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(services.Wrap(m)) }
+// asCommand makes the test binary the command itself: tests that kill and freeze
+// relays need processes of their own for that.
+const asCommand = "OUTBOXRELAY_TEST_AS_COMMAND"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asCommand) != "" {
+		main()
+	}
+	goleak.VerifyTestMain(services.Wrap(m))
+}
 
 // answer is what a command did.
 type answer struct {
