@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"math/big"
+	"reflect"
 	"regexp"
 	"slices"
 	"strconv"
@@ -240,10 +241,28 @@ func (c *Checker) MaxProperties(n, bound int, at ...any) {
 	}
 }
 
-// Enum checks that a value is one of those that the schema lists.
-func (c *Checker) Enum(listed bool, at ...any) {
+// Enum checks that value is one of those that the schema lists; listed says
+// whether it is, and choices names the values in the message.
+func Enum[T ~string | ~int64](c *Checker, value T, listed bool, choices string, at ...any) {
 	if !listed {
-		c.Fail("enum", "is not one of the values that the schema lists", at...)
+		c.Fail("enum", shown(value)+" is not one of "+choices, at...)
+	}
+}
+
+// maxShown is how many characters of a value a message shows.
+const maxShown = 32
+
+// shown is a value in a message, in quotes where it is a string.
+func shown[T ~string | ~int64](value T) string {
+	switch v := reflect.ValueOf(value); v.Kind() {
+	case reflect.String:
+		text := v.String()
+		if utf8.RuneCountInString(text) > maxShown {
+			text = string([]rune(text)[:maxShown-1]) + "…"
+		}
+		return strconv.Quote(text)
+	default:
+		return strconv.FormatInt(v.Int(), 10)
 	}
 }
 

@@ -132,6 +132,29 @@ func ParseDate(text string) (Date, error) {
 	return date, nil
 }
 
+// DateOf is the day of t in t's own location: what its calendar shows.
+func DateOf(t time.Time) Date {
+	year, month, day := t.Date()
+	return Date{year, month, day}
+}
+
+// Time is the beginning of the day in loc: midnight, or the first time there is
+// on a day whose midnight the clocks skip. A date that does not exist, such as
+// the zero Date, is normalized as [time.Date] does it. It panics when loc is
+// nil.
+func (d Date) Time(loc *time.Location) time.Time {
+	t := time.Date(d.Year, d.Month, d.Day, 0, 0, 0, 0, loc)
+	start, end := t.ZoneBounds()
+	switch {
+	case DateOf(t) != DateOf(time.Date(d.Year, d.Month, d.Day, 0, 0, 0, 0, time.UTC)):
+		return end // t is the evening before, and the day begins with the new clock
+	case t.Hour() != 0 || t.Minute() != 0:
+		return start
+	default:
+		return t
+	}
+}
+
 // String is the date as RFC 3339 has it.
 func (d Date) String() string { return string(d.appendTo(nil)) }
 

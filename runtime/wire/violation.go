@@ -14,7 +14,8 @@ type Violation struct {
 	// "syntax" where the document is not JSON at all.
 	Rule string
 	// Message says what is wrong, without the pointer. It holds no part of the
-	// value, so that it can be logged.
+	// value, so that it can be logged; only where the schema lists the values
+	// (the rule "enum") does it begin with up to 32 characters of the one found.
 	Message string
 	// Offset is the byte offset in the document that was decoded. It is 0 in
 	// what Validate reports, which sees values and no document.

@@ -291,6 +291,60 @@ func TestTextForms(t *testing.T) {
 	}
 }
 
+// A date begins where the calendar of the place turns to it.
+func TestDateAndTime(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ zone, date, begins string }{
+		{"UTC", "2024-02-29", "2024-02-29T00:00:00Z"},
+		{"Europe/Stockholm", "2024-07-01", "2024-07-01T00:00:00+02:00"},
+		{"America/Sao_Paulo", "2018-11-04", "2018-11-04T01:00:00-02:00"}, // the clocks skip midnight
+		{"Africa/Cairo", "2010-09-10", "2010-09-10T01:00:00+03:00"},
+	} {
+		loc, err := time.LoadLocation(test.zone)
+		if err != nil {
+			t.Skipf("no zones are known here: %v", err)
+		}
+		date, err := wire.ParseDate(test.date)
+		if err != nil {
+			t.Fatal(err)
+		}
+		begins := date.Time(loc)
+		if got := begins.Format(time.RFC3339); got != test.begins {
+			t.Errorf("%s in %s begins at %s, want %s", test.date, test.zone, got, test.begins)
+		}
+		if back := wire.DateOf(begins); back != date {
+			t.Errorf("%s in %s came back as %s", test.date, test.zone, back)
+		}
+	}
+}
+
+// What an enum does not list is shown as far as it is short.
+func TestEnum(t *testing.T) {
+	t.Parallel()
+	check := func(fail func(c *wire.Checker)) string {
+		var c wire.Checker
+		fail(&c)
+		var wrong *wire.ValidationError
+		if err := c.Err("Thing"); !errors.As(err, &wrong) {
+			t.Fatalf("not a violation: %v", err)
+		}
+		return wrong.Violations[0].String()
+	}
+	want := []string{
+		`/state: "opne\n" is not one of "open", "closed" (enum)`,
+		`/state: "ååååååååååååååååååååååååååååååå…" is not one of "open", "closed" (enum)`,
+		`/level: -4 is not one of 1, 2 (enum)`,
+	}
+	got := []string{
+		check(func(c *wire.Checker) { wire.Enum(c, "opne\n", false, `"open", "closed"`, "state") }),
+		check(func(c *wire.Checker) { wire.Enum(c, strings.Repeat("å", 33), false, `"open", "closed"`, "state") }),
+		check(func(c *wire.Checker) { wire.Enum(c, int64(-4), false, "1, 2", "level") }),
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("messages (-want +got):\n%s", diff)
+	}
+}
+
 func TestEncodeRefuses(t *testing.T) {
 	t.Parallel()
 	born := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)

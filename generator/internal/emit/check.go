@@ -153,7 +153,7 @@ func (c *coder) check(t *ir.Type, v, at string, depth int) []string {
 		}
 		return lines
 	case ir.Enum:
-		add("c.Enum(%s, %s)", call(v, "Valid()"), at)
+		add("wire.Enum(c, %s, %s, %s, %s)", v, call(v, "Valid()"), raw(choices(t.Named)), at)
 		return lines
 	}
 	if atLeast(t.MinLength) > 0 {
@@ -201,6 +201,26 @@ func (c *coder) check(t *ir.Type, v, at string, depth int) []string {
 		lines = append(lines, c.loop(t, v, at, depth)...)
 	}
 	return lines
+}
+
+// maxChoices and maxChoicesLen bound the values of an enum that a message
+// lists.
+const (
+	maxChoices    = 8
+	maxChoicesLen = 200
+)
+
+// choices names the values of an enum in a message: each, or how many there
+// are.
+func choices(n *ir.Named) string {
+	var all []string
+	for _, v := range n.Enum {
+		all = append(all, v.Literal)
+	}
+	if text := strings.Join(all, ", "); len(all) <= maxChoices && len(text) <= maxChoicesLen {
+		return text
+	}
+	return fmt.Sprintf("the %d values that the schema lists", len(all))
 }
 
 // call is a method call on v, which may be a dereferenced pointer.

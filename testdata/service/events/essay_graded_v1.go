@@ -98,7 +98,7 @@ func (v *EssayGradedV1) check(c *wire.Checker) {
 	wire.Minimum(c, v.Number, 1, "number")
 	wire.Minimum(c, v.Score, 0, "score")
 	wire.Maximum(c, v.Score, 1, "score")
-	c.Enum(v.Grade.Valid(), "grade")
+	wire.Enum(c, v.Grade, v.Grade.Valid(), `"A", "B", "C", "D", "E", "F"`, "grade")
 	if v.Comment != nil {
 		wire.MaxLength(c, *v.Comment, 2000, "comment")
 	}

@@ -129,7 +129,7 @@ func TestHuleEduByHand(t *testing.T) {
 	})
 	err := v.Validate()
 	want := &outbox.ValidationError{Type: "EssayResult", Violations: []outbox.Violation{
-		{Pointer: "/confidence_label", Rule: "enum", Message: "is not one of the values that the schema lists"},
+		{Pointer: "/confidence_label", Rule: "enum", Message: `"SURE" is not one of "HIGH", "MID", "LOW"`},
 		{Pointer: "/letter_grade", Rule: "pattern", Message: "must match ^([A-F][+-]?|U)$"},
 		{Pointer: "/normalized_score", Rule: "maximum", Message: "must be at most 1"},
 		{Pointer: "/rank", Rule: "exclusiveMinimum", Message: "must be greater than 0"},

@@ -654,7 +654,7 @@ func encodeTreeV1CategoryChild(e *wire.Encoder, v TreeV1CategoryChild) {
 
 func (v *TreeV1CategoryChild) check(c *wire.Checker) {
 	if v.Kind != nil {
-		c.Enum(v.Kind.Valid(), "kind")
+		wire.Enum(c, *v.Kind, v.Kind.Valid(), `"a", "b"`, "kind")
 	}
 }
 

@@ -105,7 +105,7 @@ func (v *OrderPlacedV1) check(c *wire.Checker) {
 		wire.Matches(c, *v.ShortCode, orderPlacedV1ShortCodePattern, "short_code")
 	}
 	if x, ok := v.Country.Get(); ok {
-		c.Enum(x.Valid(), "country")
+		wire.Enum(c, x, x.Valid(), `"SE", "NO", "DK"`, "country")
 	}
 	wire.Minimum(c, v.Total, 0, "total")
 }

@@ -261,13 +261,13 @@ func (v *ConstraintsV1) check(c *wire.Checker) {
 		}
 	}
 	if v.Level != nil {
-		c.Enum(v.Level.Valid(), "level")
+		wire.Enum(c, *v.Level, v.Level.Valid(), `1, 2, 3`, "level")
 	}
 	if v.Colour != nil {
-		c.Enum(v.Colour.Valid(), "colour")
+		wire.Enum(c, *v.Colour, v.Colour.Valid(), "\"red\", \"green\", \"Grün\", \"\", \"1st\", \"re\\\"d\", \"two words\"", "colour")
 	}
 	for i, item := range v.Colours {
-		c.Enum(item.Valid(), "colours", i)
+		wire.Enum(c, item, item.Valid(), `"cyan", "magenta"`, "colours", i)
 	}
 	if v.Mail != nil {
 		wire.Format(c, *v.Mail, "email", "mail")
@@ -297,7 +297,7 @@ func (v *ConstraintsV1) check(c *wire.Checker) {
 		wire.MaxLength(c, x, 3, "limited")
 	}
 	if v.Listed != nil {
-		c.Enum(v.Listed.Valid(), "listed")
+		wire.Enum(c, *v.Listed, v.Listed.Valid(), `"a", "b"`, "listed")
 	}
 	if x, ok := v.Maybe.Get(); ok {
 		wire.Const(c, x, "a", "maybe")

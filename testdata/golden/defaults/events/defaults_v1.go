@@ -263,9 +263,9 @@ func (v *DefaultsV1) check(c *wire.Checker) {
 	if v.Version != nil {
 		wire.Const(c, *v.Version, 3, "version")
 	}
-	c.Enum(v.Mode.Valid(), "mode")
+	wire.Enum(c, v.Mode, v.Mode.Valid(), `"fast", "slow"`, "mode")
 	if v.OtherMode != nil {
-		c.Enum(v.OtherMode.Valid(), "other_mode")
+		wire.Enum(c, *v.OtherMode, v.OtherMode.Valid(), `"fast", "slow"`, "other_mode")
 	}
 	c.Enter("head")
 	v.Head.check(c)

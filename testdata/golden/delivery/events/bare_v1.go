@@ -80,7 +80,7 @@ func encodeBareV1(e *wire.Encoder, v BareV1) {
 }
 
 func (v *BareV1) check(c *wire.Checker) {
-	c.Enum(v.Kind.Valid(), "kind")
+	wire.Enum(c, v.Kind, v.Kind.Valid(), `"one", "two"`, "kind")
 }
 
 var bareV1Event = outbox.EventType[BareV1]{

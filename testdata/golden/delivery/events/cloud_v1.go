@@ -80,7 +80,7 @@ func encodeCloudV1(e *wire.Encoder, v CloudV1) {
 }
 
 func (v *CloudV1) check(c *wire.Checker) {
-	c.Enum(v.Kind.Valid(), "kind")
+	wire.Enum(c, v.Kind, v.Kind.Valid(), `"one", "two"`, "kind")
 }
 
 var cloudV1Event = outbox.EventType[CloudV1]{

@@ -80,7 +80,7 @@ func encodeGivenAggregateV1(e *wire.Encoder, v GivenAggregateV1) {
 }
 
 func (v *GivenAggregateV1) check(c *wire.Checker) {
-	c.Enum(v.Kind.Valid(), "kind")
+	wire.Enum(c, v.Kind, v.Kind.Valid(), `"one", "two"`, "kind")
 }
 
 var givenAggregateV1Event = outbox.EventType[GivenAggregateV1]{

@@ -81,7 +81,7 @@ func encodeNestedKeyV1(e *wire.Encoder, v NestedKeyV1) {
 }
 
 func (v *NestedKeyV1) check(c *wire.Checker) {
-	c.Enum(v.Kind.Valid(), "kind")
+	wire.Enum(c, v.Kind, v.Kind.Valid(), `"one", "two"`, "kind")
 }
 
 var nestedKeyV1Event = outbox.EventType[NestedKeyV1]{

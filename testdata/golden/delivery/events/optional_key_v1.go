@@ -80,7 +80,7 @@ func encodeOptionalKeyV1(e *wire.Encoder, v OptionalKeyV1) {
 }
 
 func (v *OptionalKeyV1) check(c *wire.Checker) {
-	c.Enum(v.Kind.Valid(), "kind")
+	wire.Enum(c, v.Kind, v.Kind.Valid(), `"one", "two"`, "kind")
 }
 
 var optionalKeyV1Event = outbox.EventType[OptionalKeyV1]{

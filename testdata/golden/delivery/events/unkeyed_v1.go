@@ -80,7 +80,7 @@ func encodeUnkeyedV1(e *wire.Encoder, v UnkeyedV1) {
 }
 
 func (v *UnkeyedV1) check(c *wire.Checker) {
-	c.Enum(v.Kind.Valid(), "kind")
+	wire.Enum(c, v.Kind, v.Kind.Valid(), `"one", "two"`, "kind")
 }
 
 var unkeyedV1Event = outbox.EventType[UnkeyedV1]{

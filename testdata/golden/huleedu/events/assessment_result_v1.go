@@ -330,7 +330,7 @@ func (v *EssayResult) check(c *wire.Checker) {
 	wire.Matches(c, v.LetterGrade, essayResultLetterGradePattern, "letter_grade")
 	wire.Minimum(c, v.ConfidenceScore, 0, "confidence_score")
 	wire.Maximum(c, v.ConfidenceScore, 1, "confidence_score")
-	c.Enum(v.ConfidenceLabel.Valid(), "confidence_label")
+	wire.Enum(c, v.ConfidenceLabel, v.ConfidenceLabel.Valid(), `"HIGH", "MID", "LOW"`, "confidence_label")
 	wire.ExclusiveMinimum(c, v.Rank, 0, "rank")
 }
 

@@ -111,7 +111,7 @@ func encodeCJAssessmentCompletedV1(e *wire.Encoder, v CJAssessmentCompletedV1) {
 }
 
 func (v *CJAssessmentCompletedV1) check(c *wire.Checker) {
-	c.Enum(v.Status.Valid(), "status")
+	wire.Enum(c, v.Status, v.Status.Valid(), `the 12 values that the schema lists`, "status")
 	c.Enter("system_metadata")
 	v.SystemMetadata.check(c)
 	c.Leave()

@@ -104,7 +104,7 @@ func encodeCJAssessmentFailedV1(e *wire.Encoder, v CJAssessmentFailedV1) {
 }
 
 func (v *CJAssessmentFailedV1) check(c *wire.Checker) {
-	c.Enum(v.Status.Valid(), "status")
+	wire.Enum(c, v.Status, v.Status.Valid(), `the 12 values that the schema lists`, "status")
 	c.Enter("system_metadata")
 	v.SystemMetadata.check(c)
 	c.Leave()

@@ -140,7 +140,7 @@ func (v *CJAssessmentRequestedV1) check(c *wire.Checker) {
 	c.Enter("system_metadata")
 	v.SystemMetadata.check(c)
 	c.Leave()
-	c.Enum(v.CourseCode.Valid(), "course_code")
+	wire.Enum(c, v.CourseCode, v.CourseCode.Valid(), `"ENG5", "ENG6", "ENG7", "SV1", "SV2", "SV3"`, "course_code")
 	if x, ok := v.LLMConfigOverrides.Get(); ok {
 		c.Enter("llm_config_overrides")
 		x.check(c)

@@ -104,7 +104,7 @@ func (v *ClassUpdatedV1) check(c *wire.Checker) {
 	wire.Const(c, v.Event, "class.updated", "event")
 	if x, ok := v.CourseCodes.Get(); ok {
 		for i, item := range x {
-			c.Enum(item.Valid(), "course_codes", i)
+			wire.Enum(c, item, item.Valid(), `"ENG5", "ENG6", "ENG7", "SV1", "SV2", "SV3"`, "course_codes", i)
 		}
 	}
 }

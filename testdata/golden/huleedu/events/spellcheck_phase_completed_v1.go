@@ -99,7 +99,7 @@ func encodeSpellcheckPhaseCompletedV1(e *wire.Encoder, v SpellcheckPhaseComplete
 }
 
 func (v *SpellcheckPhaseCompletedV1) check(c *wire.Checker) {
-	c.Enum(v.Status.Valid(), "status")
+	wire.Enum(c, v.Status, v.Status.Valid(), `"pending", "in_progress", "completed", "failed"`, "status")
 }
 
 var spellcheckPhaseCompletedV1Event = outbox.EventType[SpellcheckPhaseCompletedV1]{

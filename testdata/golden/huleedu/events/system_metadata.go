@@ -120,6 +120,6 @@ func encodeSystemMetadata(e *wire.Encoder, v SystemMetadata) {
 
 func (v *SystemMetadata) check(c *wire.Checker) {
 	if x, ok := v.ProcessingStage.Get(); ok {
-		c.Enum(x.Valid(), "processing_stage")
+		wire.Enum(c, x, x.Valid(), `"pending", "initialized", "processing", "completed", "failed", "cancelled"`, "processing_stage")
 	}
 }

@@ -208,7 +208,7 @@ func encodeNamesV1(e *wire.Encoder, v NamesV1) {
 
 func (v *NamesV1) check(c *wire.Checker) {
 	if v.Status != nil {
-		c.Enum(v.Status.Valid(), "status")
+		wire.Enum(c, *v.Status, v.Status.Valid(), `"a", "A", "a b", "a-b", "type"`, "status")
 	}
 	if v.StatusType != nil {
 		wire.Const(c, *v.StatusType, "x", "status_type")
