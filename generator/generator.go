@@ -2,16 +2,11 @@ package generator
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path"
-	"path/filepath"
 	"slices"
 	"strings"
-
-	"golang.org/x/mod/modfile"
 
 	"github.com/outboxgen/outboxgen/generator/internal/diag"
 	"github.com/outboxgen/outboxgen/generator/internal/emit"
@@ -177,7 +172,7 @@ func (l *loaded) generate(ctx context.Context, cfg Config) ([]File, error) {
 func (l *loaded) compile(ctx context.Context, cfg Config) ([]File, error) {
 	c := l.project.Config
 	if c.SQLC.Mode == "queries" {
-		return []File{{Path: path.Clean(c.SQLC.Queries), Content: []byte(sqlc.Queries(c.SQLC.Schema))}}, nil
+		return []File{{Path: path.Clean(c.SQLC.Queries), Content: []byte(sqlc.ServiceQueries(c.SQLC.Schema))}}, nil
 	}
 	written, list, err := sqlc.Generate(ctx, sqlc.Options{
 		Dir:        l.dir,
@@ -219,6 +214,9 @@ func (l *loaded) emit() ([]File, error) {
 		return nil, nil
 	case c.SQLC.Mode == "queries":
 		db = c.SQLC.Package // its import path needs no go.mod here
+		if err == nil && !l.importable(db) {
+			return nil, nil
+		}
 	case err != nil:
 		return nil, err
 	}
@@ -244,37 +242,4 @@ func (l *loaded) add(list *diag.List) {
 	for _, f := range list.Sorted() {
 		l.list.Add(f)
 	}
-}
-
-// importPath is the import path of the package in a folder, from the go.mod
-// above it.
-func importPath(dir string) (string, error) {
-	abs, err := filepath.Abs(dir)
-	if err != nil {
-		return "", fmt.Errorf("find go.mod: %w", err)
-	}
-	for root := abs; ; root = filepath.Dir(root) {
-		content, err := os.ReadFile(filepath.Join(root, "go.mod"))
-		if err == nil {
-			return packageIn(root, content, abs)
-		}
-		if !errors.Is(err, fs.ErrNotExist) && !notFolder(err) {
-			return "", fmt.Errorf("find go.mod: %w", err)
-		}
-		if root == filepath.Dir(root) {
-			return "", fmt.Errorf("there is no go.mod in %s or above it, so the generated package has no import path; run go mod init first", abs)
-		}
-	}
-}
-
-func packageIn(root string, mod []byte, dir string) (string, error) {
-	module := modfile.ModulePath(mod)
-	if module == "" {
-		return "", fmt.Errorf("%s names no module", filepath.Join(root, "go.mod"))
-	}
-	rel, err := filepath.Rel(root, dir)
-	if err != nil {
-		return "", fmt.Errorf("find the import path: %w", err)
-	}
-	return path.Join(module, filepath.ToSlash(rel)), nil
 }

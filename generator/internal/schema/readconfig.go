@@ -162,10 +162,13 @@ func (r *configReader) sqlc(v *Value) {
 		}},
 		{name: "queries", read: func(v *Value) { c.Queries = r.path(v, "sqlc.queries") }},
 	})
-	for _, name := range []string{"package", "queries"} {
+	for name, needed := range map[string]string{
+		"package": "the import path of the Go package that your sqlc writes, such as example.com/shop/internal/db",
+		"queries": "the .sql file to write for your sqlc, such as db/queries/outbox.sql; its first lines list what your sqlc.yaml needs",
+	} {
 		switch {
 		case c.Mode == "queries" && !sub.seen(name):
-			r.list.Errorf(v.Pos, "missing-member", "sqlc needs the member %s in the mode queries", name)
+			r.list.Errorf(v.Pos, "missing-member", "the mode queries needs sqlc.%s: %s", name, needed)
 		case c.Mode == "embedded" && sub.seen(name):
 			r.list.Errorf(sub.at[name], "unused-member", "sqlc.%s belongs to the mode queries, and the mode is embedded", name)
 		}
@@ -178,7 +181,11 @@ func (r *configReader) migrations(v *Value) string {
 		return ""
 	}
 	if _, err := fs.Stat(r.load.fsys, name); err != nil {
-		r.list.Errorf(v.Pos, "unknown-file", "sqlc.migrations %s: %s", diag.Quote(v.Text), readProblem(err))
+		r.list.Add(diag.Finding{
+			Pos: v.Pos, ID: "unknown-file", Message: fmt.Sprintf("sqlc.migrations %s: %s", diag.Quote(v.Text), readProblem(err)),
+			Hint: "name the folder or file relative to the config, or leave sqlc.migrations out",
+		})
+		return ""
 	}
 	return name
 }

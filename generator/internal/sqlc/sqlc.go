@@ -72,6 +72,25 @@ func Queries(schema string) string {
 	return strings.ReplaceAll(queries, "INSERT INTO "+table+" ", "INSERT INTO "+quote(schema)+"."+table+" ")
 }
 
+// settingsNeeded is what the generated package needs of a service's own sqlc.
+const settingsNeeded = `--
+-- For the sqlc of the service. The package with the insert functions calls what
+-- sqlc writes, which compiles with these settings in sqlc.yaml, under gen: go:
+--
+--   sql_package: pgx/v5
+--   emit_pointers_for_null_types: true
+--   rename: {ids: IDs, aggregate_ids: AggregateIDs}
+--   overrides:
+--     - {db_type: uuid, go_type: github.com/google/uuid.UUID}
+`
+
+// ServiceQueries is Queries for a service's own sqlc, with what its settings
+// must be at the head.
+func ServiceQueries(schema string) string {
+	statements, _ := strings.CutPrefix(Queries(schema), QueriesHeader+"\n")
+	return QueriesHeader + "\n" + settingsNeeded + statements
+}
+
 func isDefault(schema string) bool { return schema == "" || schema == "public" }
 
 // quote makes any text a Postgres identifier.
