@@ -124,7 +124,8 @@ func Init(cfg InitConfig) (*Project, error) {
 	}
 	p.Next = append(p.Next,
 		"go get github.com/outboxgen/outboxgen@"+cfg.Version+" for the package that the generated code imports",
-		"describe your own events in schemas/, then go generate ./"+cfg.Out)
+		"describe your own events in schemas/, then go generate ./"+cfg.Out,
+		"go mod tidy once your code uses the package")
 	return p, nil
 }
 
@@ -186,7 +187,7 @@ func (p *Project) migration(cfg InitConfig) (readable bool, err error) {
 		p.Next = append(p.Next, printed+found.Format+" --down-revision HEAD_REVISION")
 		return false, nil
 	}
-	there, err := createsOutbox(join(cfg.Dir, found.Path))
+	_, there, err := FindOutbox(join(cfg.Dir, found.Path))
 	if err != nil || there {
 		return there, err
 	}

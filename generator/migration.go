@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/outboxgen/outboxgen/generator/internal/layout"
+	"github.com/outboxgen/outboxgen/generator/internal/sqlc"
 	"github.com/outboxgen/outboxgen/migrations"
 )
 
@@ -136,17 +137,35 @@ func FindMigrations(dir string) (found Migrations, ok bool, err error) {
 	return Migrations{Format: string(f.Tool), Path: f.Path, File: f.File}, ok, nil
 }
 
-// createsOutbox says whether the migrations at path create the outbox's table.
-func createsOutbox(path string) (bool, error) {
+// Outbox is where migrations create the outbox's table.
+type Outbox struct {
+	File string // base name
+	Line int    // from 1
+	// Older says that some column of today's table is named nowhere: the table
+	// needs the upgrade.
+	Older bool
+}
+
+// FindOutbox looks for what creates the table event_outbox among the migrations
+// at path, a folder or a file of SQL or a folder of Alembic's. ok is false
+// where nothing does, and where path does not exist.
+func FindOutbox(path string) (found Outbox, ok bool, err error) {
 	folder, err := layout.Read(path)
-	if errors.Is(err, layout.ErrEmpty) {
-		return false, nil
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return Outbox{}, false, nil
+	case errors.Is(err, layout.ErrEmpty):
+		if folder, err = layout.ReadAlembic(path); err != nil {
+			return Outbox{}, false, fmt.Errorf("read the migrations: %w", err)
+		}
+	case err != nil:
+		return Outbox{}, false, fmt.Errorf("read the migrations: %w", err)
 	}
-	if err != nil {
-		return false, fmt.Errorf("read the migrations: %w", err)
+	file, line, _, ok := folder.Find("event_outbox")
+	if !ok {
+		return Outbox{}, false, nil
 	}
-	_, _, _, ok := folder.Find("event_outbox")
-	return ok, nil
+	return Outbox{File: folder.Files[file].Name, Line: line, Older: sqlc.LacksColumns(folder)}, true, nil
 }
 
 // join is dir with a slash-separated path below it.

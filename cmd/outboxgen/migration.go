@@ -24,7 +24,8 @@ starts from an event_outbox of an older shape, with rows in it, and changes it i
 place. Where a tool keeps the way down in a file of its own, --down prints that.
 
 --out writes the files into a folder instead, both ways, under the names that the
-tool wants and with the next free number. It replaces no file but atlas.sum.
+tool wants and with the next free number. It replaces no file but atlas.sum, and
+adds nothing where the migrations create the tables already.
 Without --format, the tool is the one whose migrations are found in the project.`,
 		Example: `  outboxgen migration --format goose --out db/migrations
   outboxgen migration --format sql | psql
@@ -73,6 +74,11 @@ func runMigration(io streams, at project, cfg generator.MigrationConfig, to dest
 	}
 	if to.folder != "" {
 		cfg.Dir = joinDir(at.dir, to.folder)
+		if !cfg.Upgrade {
+			if err := refuseTwice(io, cfg, to.folder); err != nil {
+				return err
+			}
+		}
 	}
 	files, err := generator.Migration(cfg)
 	if err != nil {
@@ -84,15 +90,33 @@ func runMigration(io streams, at project, cfg generator.MigrationConfig, to dest
 	return printMigration(io, cfg.Format, files, to.down)
 }
 
+// refuseTwice refuses to add the tables to migrations that create them already.
+func refuseTwice(io streams, cfg generator.MigrationConfig, shown string) error {
+	there, ok, err := generator.FindOutbox(cfg.Dir)
+	if err != nil || !ok {
+		return err
+	}
+	next := "nothing is left to do"
+	if there.Older {
+		next = "its shape is an older one, so add --upgrade"
+	}
+	if err := printf(io.Err, "outboxgen: %s:%d creates event_outbox already, and nothing was written; %s\n", joinDir(shown, there.File), there.Line, next); err != nil {
+		return err
+	}
+	return errFindings
+}
+
 // printMigration prints one file, exactly, so that it can be piped on; its name
-// goes where messages go.
+// goes where messages go, except for plain SQL, whose name is nobody's business.
 func printMigration(io streams, format string, files []generator.File, down bool) error {
 	index := slices.IndexFunc(files, func(f generator.File) bool { return strings.Contains(f.Path, ".down.") == down })
 	if index < 0 {
 		return fmt.Errorf("%s has no file of its own for the way down", format)
 	}
-	if err := printf(io.Err, "file: %s\n", files[index].Path); err != nil {
-		return err
+	if format != "sql" {
+		if err := printf(io.Err, "file: %s\n", files[index].Path); err != nil {
+			return err
+		}
 	}
 	return printf(io.Out, "%s", files[index].Content)
 }

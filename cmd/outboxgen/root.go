@@ -83,6 +83,8 @@ the outbox in the transaction of the business rows.`,
 		Args:                       unknownCommand,
 		RunE:                       func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
+	root.Version = versions()
+	root.SetVersionTemplate("{{.Version}}")
 	root.SetOut(io.Out)
 	root.SetErr(io.Err)
 	root.SetFlagErrorFunc(flagError)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"runtime"
 	"runtime/debug"
 
@@ -16,10 +17,15 @@ func newVersion(io streams) *cobra.Command {
 		Example: `  outboxgen version`,
 		Args:    noArguments,
 		RunE: func(*cobra.Command, []string) error {
-			return printf(io.Out, "outboxgen %s\nsqlc %s\n%s %s/%s\n",
-				builtVersion(), generator.SQLCVersion, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+			return printf(io.Out, "%s", versions())
 		},
 	}
+}
+
+// versions is what the command version prints, and the flag --version.
+func versions() string {
+	return fmt.Sprintf("outboxgen %s\nsqlc %s\n%s %s/%s\n",
+		builtVersion(), generator.SQLCVersion, runtime.Version(), runtime.GOOS, runtime.GOARCH)
 }
 
 // modulePath is the module that holds this command.

@@ -7,7 +7,6 @@ import (
 	"bytes"
 	"cmp"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -79,6 +78,27 @@ func Read(path string) (*Folder, error) {
 	}
 	if len(folder.Files) == 0 {
 		return folder, ErrEmpty
+	}
+	return folder, nil
+}
+
+// ReadAlembic reads a folder of Alembic's versions, in no order that means
+// anything. The SQL of a File is Python then: good for Find and nothing else.
+func ReadAlembic(dir string) (*Folder, error) {
+	names, err := list(dir)
+	if err != nil {
+		return nil, err
+	}
+	folder := &Folder{Tool: Alembic}
+	for _, name := range names {
+		if !strings.HasSuffix(name, ".py") {
+			continue
+		}
+		content, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil {
+			return nil, err
+		}
+		folder.Files = append(folder.Files, File{Name: name, SQL: content})
 	}
 	return folder, nil
 }
@@ -240,14 +260,20 @@ func (f File) LongLine() int {
 // there are several: index of the file, line and column, counting from 1. Where
 // no file creates it, ok is false.
 func (f *Folder) Find(table string) (file, line, col int, ok bool) {
-	create := regexp.MustCompile(fmt.Sprintf(`(?i)create\s+(?:unlogged\s+)?table\s+(?:if\s+not\s+exists\s+)?(?:[\w"]+\s*\.\s*)?("?%s"?)[\s(;]`, regexp.QuoteMeta(table)))
+	name := regexp.QuoteMeta(table)
+	statement := `create\s+(?:unlogged\s+)?table\s+(?:if\s+not\s+exists\s+)?(?:[\w"]+\s*\.\s*)?("?` + name + `"?)[\s(;]`
+	if f.Tool == Alembic {
+		statement += `|create_table\(\s*(["']` + name + `["'])`
+	}
+	create := regexp.MustCompile("(?i)" + statement)
 	for i := len(f.Files) - 1; i >= 0; i-- {
 		sql := f.Files[i].SQL
 		all := create.FindAllSubmatchIndex(sql, -1)
 		if len(all) == 0 {
 			continue
 		}
-		at := all[len(all)-1][2]
+		last := all[len(all)-1]
+		at := max(last[2], last[len(last)-2]) // of the alternative that matched
 		before := sql[:at]
 		start := bytes.LastIndexByte(before, '\n') + 1
 		return i, bytes.Count(before, []byte("\n")) + 1, len([]rune(string(before[start:]))) + 1, true

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -41,6 +42,16 @@ var (
 		{name: "dead_at", types: moment, relay: true},
 	}
 )
+
+// LacksColumns guesses, from the text of migrations that create the outbox's
+// table, whether they leave out one of its columns. Reading them with sqlc
+// tells for sure; this does without.
+func LacksColumns(folder *layout.Folder) bool {
+	return slices.ContainsFunc(columns, func(c column) bool {
+		word := regexp.MustCompile(`(?i)\b` + regexp.QuoteMeta(c.name) + `\b`)
+		return !slices.ContainsFunc(folder.Files, func(f layout.File) bool { return word.Match(f.SQL) })
+	})
+}
 
 // catalogTable is a table as sqlc understood the migrations.
 type catalogTable struct {
