@@ -26,6 +26,8 @@ type Explanation struct {
 	// Events are the events that the file describes, by Go name. It is empty for
 	// a library that other files refer to.
 	Events []ExplainedEvent
+	// Library is what a file without events becomes, nil for one with events.
+	Library *ExplainedLibrary
 	// Elsewhere is the number of errors in other files of the project. While
 	// there is one, nothing is known about Go.
 	Elsewhere int
@@ -48,6 +50,16 @@ type ExplainedEvent struct {
 	// errors.
 	File string
 	// Go is the file's exported types and functions, without methods and bodies.
+	Go string
+}
+
+// ExplainedLibrary is a file that describes no event.
+type ExplainedLibrary struct {
+	// File is the generated file with the types of the library, relative to the
+	// project; "" when there are errors, or no event uses a type of its own from
+	// there.
+	File string
+	// Go is the file's exported types, without methods.
 	Go string
 }
 
@@ -84,6 +96,11 @@ func Explain(cfg Config, file string) (*Explanation, error) {
 		}
 		e.Events = append(e.Events, explained)
 	}
+	if len(e.Events) == 0 {
+		if err := l.explainLibrary(e, file, files); err != nil {
+			return nil, err
+		}
+	}
 	var here []Finding
 	for _, f := range e.Findings {
 		switch {
@@ -95,6 +112,22 @@ func Explain(cfg Config, file string) (*Explanation, error) {
 	}
 	e.Findings = here
 	return e, nil
+}
+
+func (l *loaded) explainLibrary(e *Explanation, file string, files []File) error {
+	e.Library = &ExplainedLibrary{}
+	for _, f := range files {
+		if l.from[f.Path] != file {
+			continue
+		}
+		text, err := outline(f.Content)
+		if err != nil {
+			return fmt.Errorf("read %s: %w", f.Path, err)
+		}
+		e.Library.File, e.Library.Go = f.Path, text
+		e.Files = append(e.Files, f)
+	}
+	return nil
 }
 
 func explainEvent(event *schema.Event) ExplainedEvent {
@@ -123,8 +156,8 @@ func explainEvent(event *schema.Event) ExplainedEvent {
 // Write writes the explanation for a person to read. The error is the writer's.
 func (e *Explanation) Write(w io.Writer) error {
 	var b bytes.Buffer
-	if len(e.Events) == 0 {
-		b.WriteString("No event: the file has no x-outbox, so it is a library for $ref.\n")
+	if e.Library != nil {
+		e.writeLibrary(&b)
 	}
 	for i, event := range e.Events {
 		if i > 0 {
@@ -136,6 +169,14 @@ func (e *Explanation) Write(w io.Writer) error {
 		return fmt.Errorf("write the explanation: %w", err)
 	}
 	return nil
+}
+
+func (e *Explanation) writeLibrary(b *bytes.Buffer) {
+	b.WriteString("No event: the file has no x-outbox, so it is a library for $ref.\n")
+	if e.Library.Go == "" && !e.Failed() && e.Elsewhere == 0 {
+		b.WriteString("No event uses anything there that becomes a Go type of its own.\n")
+	}
+	writeGo(b, e.Library.File, e.Library.Go)
 }
 
 func (e ExplainedEvent) write(b *bytes.Buffer) {
@@ -152,11 +193,16 @@ func (e ExplainedEvent) write(b *bytes.Buffer) {
 		fmt.Fprintf(table, "  %s\t%s\n", row[0], row[1])
 	}
 	_ = table.Flush() // it writes to memory
-	if e.Go == "" {
+	writeGo(b, e.File, e.Go)
+}
+
+// writeGo writes what a generated file holds, if anything.
+func writeGo(b *bytes.Buffer, file, text string) {
+	if text == "" {
 		return
 	}
-	fmt.Fprintf(b, "\n%s:\n\n", e.File)
-	for line := range strings.Lines(e.Go) {
+	fmt.Fprintf(b, "\n%s:\n\n", file)
+	for line := range strings.Lines(text) {
 		if line != "\n" {
 			b.WriteString("\t")
 		}

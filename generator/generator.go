@@ -131,6 +131,7 @@ type loaded struct {
 	project *schema.Project
 	dir     string // the project's folder, for the file system
 	list    *diag.List
+	from    map[string]string // the schema file that each emitted file comes from
 }
 
 func load(cfg Config) (*loaded, error) {
@@ -229,8 +230,11 @@ func (l *loaded) emit() ([]File, error) {
 	}
 	l.add(list)
 	var files []File
+	l.from = map[string]string{}
 	for _, f := range emitted {
-		files = append(files, File{Path: path.Join(c.Out, f.Path), Content: f.Content})
+		name := path.Join(c.Out, f.Path)
+		files = append(files, File{Path: name, Content: f.Content})
+		l.from[name] = f.Source
 	}
 	return files, nil
 }

@@ -37,6 +37,7 @@ type Options struct {
 // File is one generated file.
 type File struct {
 	Path    string // base name, inside the package's folder
+	Source  string // path of the schema file that it comes from; "" for the package file
 	Content []byte
 }
 
@@ -104,7 +105,7 @@ func (p *printer) files() ([]File, error) {
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, File{Path: f.Name, Content: content})
+		out = append(out, File{Path: f.Name, Source: f.Source, Content: content})
 	}
 	content, err := p.packageFile()
 	if err != nil {
