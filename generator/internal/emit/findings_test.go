@@ -100,7 +100,7 @@ func TestKeywordsThatAreNotSupported(t *testing.T) {
 		`{type: array, minItems: 2, maxItems: 1}`:                                      "11:43: maxItems 1 leaves nothing above minItems 2, so no value is valid",
 		`{type: object, minProperties: 2, maxProperties: 1}`:                           "11:54: maxProperties 1 leaves nothing above minProperties 2, so no value is valid",
 		`{type: string, enum: [a, b, 1]}`:                                              "11:34: the number 1 is listed, and is not of type string, so it is never valid",
-		`{type: object, properties: {quantity: true}, required: [quantitty]}`:          "11:62: \"quantitty\" is required, and no property describes it; did you mean \"quantity\"?",
+		`{type: object, properties: {sku: true}, required: [skuu]}`:                    "11:57: \"skuu\" is required, and no property describes it; did you mean \"sku\"?",
 		`{type: object, additionalProperties: false, required: [a]}`:                   "11:61: \"a\" is required, and no property describes it, and no other members are allowed, so no value is valid",
 		`{$ref: "#/properties/id", default: 5}`:                                        "11:41: default 5 is not a string",
 		`{type: string, pattern: "["}`:                                                 "11:30: the pattern \"[\" is no regular expression: a [ is not closed",

@@ -44,7 +44,7 @@ func (b *builder) checkDefault(f *Field, s *schema.Schema) {
 	if v == nil || v.Kind == schema.Null || len(s.Types) > 0 {
 		return
 	}
-	kind := ""
+	var kind string
 	switch f.Type.Kind {
 	case String, DateTime, Date, TimeOfDay, Duration, UUID, Bytes:
 		kind = "string"
