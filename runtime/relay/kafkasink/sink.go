@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/outboxgen/outboxgen/runtime/relay"
@@ -183,6 +184,7 @@ func (p *producer) Send(ctx context.Context, wave []relay.Record, results []rela
 		results[i] = result(err)
 	}
 	if f.unresolved == nil {
+		p.forgetTopicIDs(f.errs)
 		return
 	}
 	// The time was up. If Kafka answers, the partitions are to blame that did not.
@@ -197,6 +199,19 @@ func (p *producer) Send(ctx context.Context, wave []relay.Record, results []rela
 	for i := range results {
 		if errors.Is(f.errs[i], errUnresolved) {
 			results[i] = relay.Result{Class: class, Err: f.errs[i]}
+		}
+	}
+}
+
+// forgetTopicIDs closes the client when it holds on to the id of a topic that was
+// deleted and made again: it never takes the new one. Nothing is under way, and the
+// next wave opens another, with a producer id of its own.
+func (p *producer) forgetTopicIDs(errs []error) {
+	for _, err := range errs {
+		if errors.Is(err, kerr.UnknownTopicID) || errors.Is(err, kerr.InconsistentTopicID) {
+			p.client.Close()
+			p.client = nil
+			return
 		}
 	}
 }
