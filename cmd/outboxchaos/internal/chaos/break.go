@@ -350,16 +350,15 @@ func (r *run) deleteTopic(ctx context.Context, hold time.Duration) error {
 	const topic = workload.TopicFleeting
 	r.fleeting.Store(false)
 	defer r.fleeting.Store(true)
-	const settle = 12 * time.Second // longer than a transaction is held open
-	if !sleep(ctx, settle) {
-		return ctx.Err()
-	}
-	for tries := 0; r.history.Unread(topic, false)+r.history.Open(topic) > 0; tries++ {
-		if tries == 200 {
+	const moment = 200 * time.Millisecond
+	sleep(ctx, moment) // what was planned before has begun
+	closed := time.Now()
+	const limit = time.Minute
+	for !r.isRead(ctx, topic, closed) {
+		if time.Since(closed) > limit {
 			return errMissed
 		}
-		const every = 200 * time.Millisecond
-		sleep(ctx, every)
+		sleep(ctx, moment)
 	}
 	err := r.withKafka(func() error {
 		_, err := r.Admin.DeleteTopic(ctx, topic)
@@ -376,4 +375,17 @@ func (r *run) deleteTopic(ctx context.Context, hold time.Duration) error {
 		}
 		return r.read(topic)
 	})
+}
+
+// isRead reports whether everything that was committed for a topic has been read,
+// once all transactions that began before the given time have ended.
+func (r *run) isRead(ctx context.Context, topic string, before time.Time) bool {
+	var under int
+	err := r.Pool.QueryRow(ctx, "SELECT count(*) FROM pg_stat_activity WHERE application_name = $1 AND xact_start <= $2", lab.WritersName, before).Scan(&under)
+	if err != nil || under > 0 {
+		return false // Postgres may be away
+	}
+	var unknown int
+	err = r.Pool.QueryRow(ctx, "SELECT count(*) FROM chaos_tx WHERE id = ANY($1)", r.history.Open(topic)).Scan(&unknown)
+	return err == nil && unknown == 0 && r.history.Unread(topic, false) == 0
 }

@@ -222,16 +222,16 @@ func (h *History) Expected(except string, poison bool) int64 {
 	return n
 }
 
-// Open counts the events of a topic whose transactions ended in a way that their
-// writer does not know.
-func (h *History) Open(topic string) int {
+// Open lists the transactions with events for a topic that have not been read,
+// whose writer does not know how they ended.
+func (h *History) Open(topic string) []uuid.UUID {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	n := 0
+	var open []uuid.UUID
 	for id, e := range h.events {
 		if e.Topic == topic && h.claims[e.tx] == Unknown && !e.Dropped && h.reads[id] == nil {
-			n++
+			open = append(open, e.tx)
 		}
 	}
-	return n
+	return open
 }
