@@ -26,16 +26,18 @@ import (
 
 const testPatience = time.Minute
 
-// process is one "outboxrelay run" with its defaults.
+// process is one "outboxrelay run".
 type process struct {
 	cmd     *exec.Cmd
 	address string        // of its HTTP server
 	ended   chan struct{} // closed when it has
 }
 
-func startProcess(t *testing.T, databaseURL string, k *services.KafkaCluster) *process {
+// startProcess starts one with its defaults but for the settings in args.
+func startProcess(t *testing.T, databaseURL string, k *services.KafkaCluster, args ...string) *process {
 	t.Helper()
-	p := &process{cmd: exec.Command(os.Args[0], "run", "--listen", "127.0.0.1:0", "--brokers", k.Brokers[0]), ended: make(chan struct{})}
+	args = append([]string{"run", "--listen", "127.0.0.1:0", "--brokers", k.Brokers[0]}, args...)
+	p := &process{cmd: exec.Command(os.Args[0], args...), ended: make(chan struct{})}
 	p.cmd.Env = append(os.Environ(), asCommand+"=1", "DATABASE_URL="+databaseURL)
 	stderr, err := p.cmd.StderrPipe()
 	if err != nil {
