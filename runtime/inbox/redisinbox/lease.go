@@ -25,7 +25,7 @@ const (
 // hold takes the lease or renews it. Doing it twice is doing it once, so it may be
 // tried again when its outcome is unknown. It also takes up again a lease that
 // Redis has forgotten, if nobody else has done so before.
-var hold = rueidis.NewLuaScriptRetryable(`
+var hold = rueidis.NewLuaScript(`
 local value = redis.call('GET', KEYS[1])
 if value == 'done' then return 2 end
 if value and value ~= ARGV[1] then return 0 end
@@ -33,7 +33,7 @@ redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return 1`)
 
 // release removes the lease if it is still this one.
-var release = rueidis.NewLuaScriptRetryable(`
+var release = rueidis.NewLuaScript(`
 if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
 return 0`)
 
@@ -67,11 +67,27 @@ func (l *lease) take(ctx context.Context) (alreadyHandled bool, err error) {
 	}
 }
 
-func (l *lease) hold(ctx context.Context) (int64, error) {
+func (l *lease) hold(ctx context.Context) (state int64, err error) {
+	err = l.twice(ctx, func(ctx context.Context) error {
+		state, err = hold.Exec(ctx, l.inbox.client, []string{l.key},
+			[]string{l.token, strconv.FormatInt(l.inbox.options.Lease.Milliseconds(), 10)}).AsInt64()
+		return err
+	})
+	return state, err
+}
+
+// twice runs a command within Options.Timeout, and once more if it failed on a
+// connection that turned out to be dead. The client's own way is to try for as
+// long as it is allowed to, which would cost every event that long while Redis is
+// away.
+func (l *lease) twice(ctx context.Context, command func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, l.inbox.options.Timeout)
 	defer cancel()
-	return hold.Exec(ctx, l.inbox.client, []string{l.key},
-		[]string{l.token, strconv.FormatInt(l.inbox.options.Lease.Milliseconds(), 10)}).AsInt64()
+	err := command(ctx)
+	if _, answered := rueidis.IsRedisErr(err); err != nil && !answered && ctx.Err() == nil {
+		err = command(ctx)
+	}
+	return err
 }
 
 // run handles the event under the lease.
@@ -119,34 +135,25 @@ func (l *lease) renew(ctx context.Context, end context.CancelCauseFunc) {
 	}
 }
 
-// settle records what became of the event. It does so also when the caller's
-// context has ended, and tries once more on a connection that turns out to be
-// dead.
+// settle records what became of the event, also when the caller's context has
+// ended.
 func (l *lease) settle(ctx context.Context, succeeded bool) {
 	end, problem := l.release, "the lease on an event whose handler failed could not be released: its next delivery waits until the lease runs out"
 	if succeeded {
 		end, problem = l.mark, "an event that was handled could not be marked: a repeat of it will be handled again"
 	}
-	err := end(ctx)
-	if err != nil {
-		err = end(ctx)
-	}
-	if err != nil {
+	if err := l.twice(ctx, end); err != nil {
 		l.warn(ctx, problem, err)
 	}
 }
 
 // mark is unconditional: the event was handled, whoever has the lease now.
 func (l *lease) mark(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, l.inbox.options.Timeout)
-	defer cancel()
 	set := l.inbox.client.B().Set().Key(l.key).Value(done).PxMilliseconds(l.inbox.ttl(l.message).Milliseconds()).Build()
 	return l.inbox.client.Do(ctx, set).Error()
 }
 
 func (l *lease) release(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, l.inbox.options.Timeout)
-	defer cancel()
 	return release.Exec(ctx, l.inbox.client, []string{l.key}, []string{l.token}).Error()
 }
 

@@ -46,8 +46,9 @@ type Options struct {
 	// is renewed every third of it while the handler runs, so a handler may take
 	// longer. Default 10s; at least 100ms.
 	Lease time.Duration
-	// Timeout bounds one command, and so what Redis can cost an event when it does
-	// not answer. Default 1s; more than Lease/3 is taken as Lease/3.
+	// Timeout bounds each question to Redis. A Redis that is silent, rather than
+	// gone, costs every event up to two of them. Default 1s; more than Lease/3 is
+	// taken as Lease/3.
 	Timeout time.Duration
 	// Away says what becomes of an event while Redis is away. Default HandleAnyway:
 	// a service does not stand still for the sake of its memory.
