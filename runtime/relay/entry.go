@@ -98,7 +98,8 @@ func (h *headerMaker) parse(r *Row) ([]Header, error) {
 		h.headers = make([]Header, 0, headersAtATime)
 	}
 	room := cap(h.headers) - len(h.headers)
-	out := append(h.headers[len(h.headers):], Header{"event_id", h.id(r.ID)}, Header{"event_type", h.typ(r.EventType)})
+	out := h.headers[len(h.headers):]
+	out = append(out, Header{"event_id", h.id(r.ID)}, Header{"event_type", h.typ(r.EventType)})
 	var err error
 	if len(r.Headers) > 0 {
 		s := scanner{b: r.Headers}

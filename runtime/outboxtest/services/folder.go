@@ -31,8 +31,14 @@ func newFolder(kind string, owner *account) (*folder, error) {
 		return nil, err
 	}
 	f := &folder{path: path}
-	if f.lock, err = lock(filepath.Join(path, "lock")); err != nil {
+	// It gets its name only once it is held: another process that looks for
+	// abandoned folders would otherwise find it free for a moment.
+	unnamed := filepath.Join(path, "lock.new")
+	if f.lock, err = lock(unnamed); err != nil {
 		return nil, errors.Join(err, os.RemoveAll(path))
+	}
+	if err := os.Rename(unnamed, filepath.Join(path, "lock")); err != nil {
+		return nil, errors.Join(err, f.remove())
 	}
 	if owner != nil {
 		if err := os.Chown(path, owner.uid, owner.gid); err != nil {
