@@ -153,6 +153,9 @@ type switches struct {
 	noReadAgain      bool // a released scope goes on without what was skipped
 	noDeadline       bool // a leader trusts its lease until it is told otherwise
 	countOutage      bool // an outage counts against rows
+	noHalving        bool // all rows of a batch answer for one bad record
+	earlyRelease     bool // a scope lets new rows pass before it has read the skipped ones
+	noFallback       bool // a topic of which every partition is set aside does not pause
 }
 
 func newMachine(cfg *Config) *machine { return &machine{cfg: cfg} }

@@ -2,8 +2,10 @@ package relay
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -32,7 +34,23 @@ type memStore struct {
 	settleUnfenced bool // settling does not look at the lease
 	readBySeq      bool // a tick is what lies above the highest seq read
 	readByXmin     bool // a tick is what lies above the snapshot's xmin
+	pageByTx       bool // pages are cut by transaction
+	stampSub       bool // a row carries the id of its subtransaction
+	noBacklog      bool // a term reads only what is new to it
+	noHeld         bool // a term does not load the rows that hold their key
+	noDecisions    bool // what operators decide is not read
+	takeUnseen     bool // a standby does not wait until the lease stands still
+	takeAnyway     bool // a take-over does not look whether the lease has moved
+	renewAnyway    bool // nor does a renewal
+	noUncleanEnds  bool // unclean ends are not counted
+	noSuspect      bool // a suspect is not named
 
+	// The write-ahead log: where it ends, how far it is on disk, and where each
+	// transaction committed.
+	wal, flushed int64
+	commits      map[int64]int64
+
+	onRenew  func(l Lease) // of a lease that is not the current one
 	onSettle func(l Lease, current bool, s Settlement)
 	checkErr error
 }
@@ -40,6 +58,7 @@ type memStore struct {
 type memRow struct {
 	Row
 	tx          int64
+	stamp       int64 // the column: tx by the rule
 	published   bool
 	dead        bool
 	everDead    bool
@@ -50,12 +69,13 @@ type memRow struct {
 type memSnapshot struct {
 	xmin, xmax int64
 	open       []int64
+	wal        int64
 }
 
 func newMemStore(now func() time.Duration) *memStore {
 	return &memStore{
 		now: now, open: map[int64]bool{}, rolled: map[int64]bool{}, bySeq: map[int64]*memRow{},
-		snapshots: map[Snapshot]*memSnapshot{}, done: map[int64]bool{},
+		snapshots: map[Snapshot]*memSnapshot{}, done: map[int64]bool{}, commits: map[int64]int64{},
 	}
 }
 
@@ -73,18 +93,50 @@ func (s *memStore) nextSeq() int64 {
 
 // insert adds a row whose seq was drawn before; it stays invisible until commit.
 func (s *memStore) insert(tx int64, r Row) *memRow {
-	m := &memRow{Row: r, tx: tx}
+	m := &memRow{Row: r, tx: tx, stamp: tx}
+	if s.stampSub && r.Seq%3 == 0 {
+		s.lastTx++
+		m.stamp = s.lastTx
+	}
 	i, _ := slices.BinarySearchFunc(s.rows, r.Seq, func(m *memRow, seq int64) int { return int(m.Seq - seq) })
 	s.rows = slices.Insert(s.rows, i, m)
 	s.bySeq[r.Seq] = m
 	return m
 }
 
+// end ends a transaction; once that returns, it is on disk.
 func (s *memStore) end(tx int64, commit bool) {
+	s.endLater(tx, commit)
+	s.flush()
+}
+
+// endLater ends a transaction with synchronous_commit off.
+func (s *memStore) endLater(tx int64, commit bool) {
 	delete(s.open, tx)
 	if !commit {
 		s.rolled[tx] = true
+		return
 	}
+	s.wal++
+	s.commits[tx] = s.wal
+}
+
+func (s *memStore) flush() { s.flushed = s.wal }
+
+// crash ends the server: open transactions, and those that are not on disk, are
+// forgotten.
+func (s *memStore) crash() {
+	for tx := range s.open {
+		s.rolled[tx] = true
+	}
+	clear(s.open)
+	for tx, at := range s.commits {
+		if at > s.flushed {
+			s.rolled[tx] = true
+			delete(s.commits, tx)
+		}
+	}
+	s.flush()
 }
 
 // Add commits rows, each in a transaction of its own, and returns them.
@@ -106,7 +158,7 @@ func (s *memStore) Add(rows ...Row) []Row {
 func (s *memStore) committed(r *memRow) bool { return !s.open[r.tx] && !s.rolled[r.tx] }
 
 func (s *memStore) visible(r *memRow, sn *memSnapshot) bool {
-	return r.tx < sn.xmax && !s.rolled[r.tx] && !slices.Contains(sn.open, r.tx)
+	return r.stamp < sn.xmax && !s.rolled[r.tx] && !slices.Contains(sn.open, r.stamp)
 }
 
 // Check implements Store.
@@ -116,17 +168,22 @@ func (s *memStore) Check(context.Context) error { return s.checkErr }
 func (s *memStore) Observe(context.Context) (LeaseState, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.lease, nil
+	state := s.lease
+	if s.takeUnseen {
+		state.Holder = uuid.Nil
+	}
+	return state, nil
 }
 
 // TakeOver implements Store.
 func (s *memStore) TakeOver(_ context.Context, seen LeaseState, holder uuid.UUID) (Lease, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.lease.Epoch != seen.Epoch || s.lease.Beat != seen.Beat {
+	if (s.lease.Epoch != seen.Epoch || s.lease.Beat != seen.Beat) && !s.takeAnyway {
 		return Lease{}, ErrLeaseMoved
 	}
-	if s.lease.Holder != uuid.Nil {
+	s.flush()
+	if s.lease.Holder != uuid.Nil && !s.noUncleanEnds {
 		s.lease.UncleanEnds++
 	}
 	s.lease.Epoch++
@@ -142,10 +199,16 @@ func (s *memStore) Renew(_ context.Context, l Lease, p Progress) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.holds(l) {
-		return ErrLeaseLost
+		if !s.renewAnyway {
+			return ErrLeaseLost
+		}
+		s.onRenew(l)
 	}
+	s.flush()
 	s.lease.Beat++
-	s.lease.Suspect = p.Suspect
+	if !s.noSuspect {
+		s.lease.Suspect = p.Suspect
+	}
 	if p.Settled {
 		s.lease.UncleanEnds = 0
 	}
@@ -159,6 +222,7 @@ func (s *memStore) Release(_ context.Context, l Lease) error {
 	if !s.holds(l) {
 		return ErrLeaseLost
 	}
+	s.flush()
 	s.lease.Holder, s.lease.Suspect, s.lease.UncleanEnds = uuid.Nil, 0, 0
 	return nil
 }
@@ -167,7 +231,7 @@ func (s *memStore) Release(_ context.Context, l Lease) error {
 func (s *memStore) Snapshot(context.Context) (Snapshot, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	sn := &memSnapshot{xmax: s.lastTx + 1, xmin: s.lastTx + 1}
+	sn := &memSnapshot{xmax: s.lastTx + 1, xmin: s.lastTx + 1, wal: s.wal}
 	for tx := range s.open {
 		sn.open = append(sn.open, tx)
 		sn.xmin = min(sn.xmin, tx)
@@ -183,12 +247,18 @@ func (s *memStore) Snapshot(context.Context) (Snapshot, error) {
 	return id, nil
 }
 
-func (s *memStore) page(after int64, limit Limit, want func(*memRow) bool) Page {
-	var p Page
+// page reads what a statement finds now.
+func (s *memStore) page(sn *memSnapshot, after int64, limit Limit, want func(*memRow) bool) Page {
+	p := Page{InsertLSN: strconv.FormatInt(sn.wal, 10)}
 	var size int64
 	i, _ := slices.BinarySearchFunc(s.rows, after+1, func(m *memRow, seq int64) int { return int(m.Seq - seq) })
-	for _, r := range s.rows[i:] {
-		if r.published || r.dead || !want(r) {
+	rows := s.rows[i:]
+	if s.pageByTx {
+		rows = slices.Clone(rows)
+		slices.SortStableFunc(rows, func(a, b *memRow) int { return int(a.tx - b.tx) })
+	}
+	for _, r := range rows {
+		if r.published || r.dead || !s.committed(r) || !want(r) {
 			continue
 		}
 		size += int64(len(r.Data) + len(r.Headers))
@@ -206,7 +276,7 @@ func (s *memStore) ReadBacklog(_ context.Context, sn Snapshot, after int64, limi
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	at := s.snapshots[sn]
-	return s.page(after, limit, func(r *memRow) bool { return s.visible(r, at) }), nil
+	return s.page(at, after, limit, func(r *memRow) bool { return s.visible(r, at) && !s.noBacklog }), nil
 }
 
 // ReadTick implements Store.
@@ -222,11 +292,11 @@ func (s *memStore) ReadTick(_ context.Context, from, to Snapshot, after int64, l
 				high = max(high, r.Seq)
 			}
 		}
-		return s.page(max(after, high), limit, func(r *memRow) bool { return s.visible(r, b) }), nil
+		return s.page(b, max(after, high), limit, func(r *memRow) bool { return s.visible(r, b) }), nil
 	case s.readByXmin:
-		return s.page(after, limit, func(r *memRow) bool { return r.tx >= a.xmax && r.tx < b.xmin && s.visible(r, b) }), nil
+		return s.page(b, after, limit, func(r *memRow) bool { return r.tx >= a.xmax && r.tx < b.xmin && s.visible(r, b) }), nil
 	}
-	return s.page(after, limit, func(r *memRow) bool { return s.visible(r, b) && !s.visible(r, a) }), nil
+	return s.page(b, after, limit, func(r *memRow) bool { return s.visible(r, b) && !s.visible(r, a) }), nil
 }
 
 // ReadAgain implements Store.
@@ -234,7 +304,7 @@ func (s *memStore) ReadAgain(_ context.Context, sn Snapshot, scope Scope, after,
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	at := s.snapshots[sn]
-	return s.page(after, limit, func(r *memRow) bool {
+	return s.page(at, after, limit, func(r *memRow) bool {
 		return r.Seq <= upTo && r.Topic == scope.Topic && s.visible(r, at) &&
 			(scope.Key == nil || r.Key != nil && *r.Key == *scope.Key)
 	}), nil
@@ -247,7 +317,7 @@ func (s *memStore) ReadHeld(_ context.Context, b Blocking) ([]HeldRow, error) {
 	var out []HeldRow
 	for _, r := range s.rows {
 		blocks := r.dead && b.ByDefault != slices.Contains(b.Except, r.EventType)
-		if r.published || !s.committed(r) || (r.dead && !blocks) || (!r.dead && r.nextAttempt == 0) {
+		if s.noHeld || r.published || !s.committed(r) || (r.dead && !blocks) || (!r.dead && r.nextAttempt == 0) {
 			continue
 		}
 		out = append(out, HeldRow{
@@ -270,7 +340,7 @@ func (s *memStore) Decisions(_ context.Context, l Lease, done []int64) ([]Decisi
 	}
 	var out []Decision
 	for _, d := range s.decisions {
-		if !s.done[d.ID] {
+		if !s.done[d.ID] && !s.noDecisions {
 			out = append(out, d)
 		}
 	}
@@ -295,17 +365,35 @@ func (s *memStore) Decide(seq int64, discard bool) {
 	})
 }
 
-// Flushed implements Store.
-func (s *memStore) Flushed(context.Context, Page) error { return nil }
+var errNotFlushed = errors.New("not on disk yet")
+
+// Flushed implements Store. It does not wait; only the simulation has commits
+// that are not on disk.
+func (s *memStore) Flushed(_ context.Context, p Page) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	at, err := strconv.ParseInt(p.InsertLSN, 10, 64)
+	if err == nil && at > s.flushed {
+		err = errNotFlushed
+	}
+	return err
+}
 
 // Settle implements Store.
 func (s *memStore) Settle(_ context.Context, l Lease, st Settlement) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	current := s.holds(l)
-	if !current && !s.settleUnfenced {
+	if !s.holds(l) && !s.settleUnfenced {
 		return ErrLeaseLost
 	}
+	s.settle(l, st)
+	return nil
+}
+
+// settle is the part of Settle that comes after the look at the lease.
+func (s *memStore) settle(l Lease, st Settlement) {
+	current := s.holds(l)
+	s.flush()
 	if s.onSettle != nil {
 		s.onSettle(l, current, st)
 	}
@@ -320,7 +408,6 @@ func (s *memStore) Settle(_ context.Context, l Lease, st Settlement) error {
 			r.dead, r.everDead, r.nextAttempt = true, true, 0
 		}
 	}
-	return nil
 }
 
 // Stats implements Store.

@@ -91,13 +91,18 @@ func (s *scope) blocks(src *catchUp) bool {
 	return s != nil && (s.state != catching || s.catchUp != src)
 }
 
+// blocks is the same, for the rules that are on.
+func (t *term) blocks(s *scope, src *catchUp) bool {
+	return s.blocks(src) && (!t.m.off.earlyRelease || s.state == waiting)
+}
+
 // blocker is the scope because of which a row has to be skipped, if there is one.
 func (t *term) blocker(e *entry, tp *topic, src *catchUp) *scope {
-	if tp.paused.blocks(src) {
+	if t.blocks(tp.paused, src) {
 		return tp.paused
 	}
 	if len(t.holds) > 0 {
-		if s := t.holds[keyOf(e.row.Topic, e.row.Key, e.row.Seq)]; s.blocks(src) {
+		if s := t.holds[keyOf(e.row.Topic, e.row.Key, e.row.Seq)]; t.blocks(s, src) {
 			if t.m.off.noHold && s.rows[e.row.Seq] == nil {
 				return nil
 			}
@@ -105,7 +110,7 @@ func (t *term) blocker(e *entry, tp *topic, src *catchUp) *scope {
 		}
 	}
 	if e.row.Key != nil && tp.info != nil {
-		if s := tp.parts[t.partitionOf(e, tp)].aside; s.blocks(src) {
+		if s := tp.parts[t.partitionOf(e, tp)].aside; t.blocks(s, src) {
 			return s
 		}
 	}
@@ -235,7 +240,7 @@ func (t *term) setAside(now time.Duration, p *partition, reason string) {
 	for _, other := range tp.parts {
 		others = others || other != p && other.aside == nil
 	}
-	if !others {
+	if !others && !t.m.off.noFallback {
 		tp.tries = max(tp.tries, p.tries)
 		t.pause(now, tp, reason)
 		return

@@ -54,6 +54,8 @@ func variants() map[string]simOptions {
 		"block":  {policy: Block},
 		"killer": {policy: Park, killer: true},
 		"grow":   {policy: Park, grow: true},
+		"async":  {policy: Park, async: true},
+		"sick":   {policy: Park, sick: true},
 	}
 }
 
@@ -81,29 +83,70 @@ func TestSimulationFindsNothing(t *testing.T) {
 // Each rule of the protocol is there for something: without it, the simulation
 // finds the violation.
 func TestSimulationFindsWhatEachRulePrevents(t *testing.T) {
+	block, sick := simOptions{policy: Block}, simOptions{sick: true}
+	store := func(off func(*memStore)) simOptions { return simOptions{store: off} }
+	core := func(off switches) simOptions { return simOptions{off: off} }
+	without := func(rules simRules) simOptions { return simOptions{without: rules} }
+	in := func(where, o simOptions) simOptions {
+		o.policy, o.sick = where.policy, where.sick
+		return o
+	}
 	for name, c := range map[string]struct {
 		options simOptions
 		want    string
 	}{
-		"the lease is taken before settling":             {simOptions{store: func(s *memStore) { s.settleUnfenced = true }}, "unfenced"},
-		"the own deadline is obeyed":                     {simOptions{off: switches{noDeadline: true}}, "deadline"},
-		"a tick is what one snapshot shows over another": {simOptions{store: func(s *memStore) { s.readBySeq = true }}, "lost or reordered"},
-		"open transactions are part of a snapshot":       {simOptions{store: func(s *memStore) { s.readByXmin = true }}, "lost or reordered"},
-		"one wave is resolved before the next is sent":   {simOptions{off: switches{unboundedProduce: true}}, "reordered or counted"},
-		"a wave has one batch for each partition":        {simOptions{off: switches{twoBatches: true}}, "reordered"},
-		"rows that failed go before those that wait":     {simOptions{off: switches{requeueLast: true}}, "reordered"},
-		"the key of a failed row is held":                {simOptions{off: switches{noHold: true}}, "reordered"},
-		"skipped rows are read again before later ones":  {simOptions{off: switches{noReadAgain: true}}, "lost or reordered"},
-		"outages count against no row":                   {simOptions{off: switches{countOutage: true}}, "counted"},
+		// The lease.
+		"the lease is taken before settling":             {store(func(s *memStore) { s.settleUnfenced = true }), "unfenced"},
+		"the lease is locked while settling":             {without(simRules{lock: true}), "unfenced"},
+		"the own deadline is obeyed":                     {core(switches{noDeadline: true}), "deadline or overlap"},
+		"the own deadline counts from before the asking": {without(simRules{askedFirst: true}), "deadline or overlap"},
+		"a standby waits until the lease stands still":   {store(func(s *memStore) { s.takeUnseen = true }), "overlap"},
+		"a take-over is of the lease that was seen":      {store(func(s *memStore) { s.takeAnyway = true }), "overlap"},
+		"only the holder renews":                         {store(func(s *memStore) { s.renewAnyway = true }), "unfenced"},
+
+		// Reading.
+		"a tick is what one snapshot shows over another": {store(func(s *memStore) { s.readBySeq = true }), "lost or reordered"},
+		"open transactions are part of a snapshot":       {store(func(s *memStore) { s.readByXmin = true }), "lost or reordered"},
+		"pages are cut by seq":                           {store(func(s *memStore) { s.pageByTx = true }), "lost or reordered"},
+		"a row carries its top-level transaction":        {store(func(s *memStore) { s.stampSub = true }), "lost or reordered"},
+		"a term begins with everything unsettled":        {store(func(s *memStore) { s.noBacklog = true }), "lost or reordered"},
+		"a row is on disk before it is sent":             {simOptions{async: true, without: simRules{flushed: true}}, "invented"},
+
+		// Waves.
+		"one wave is resolved before the next is sent":  {core(switches{unboundedProduce: true}), "reordered or counted"},
+		"a wave has one batch for each partition":       {core(switches{twoBatches: true}), "reordered"},
+		"a wave has a deadline":                         {in(sick, without(simRules{waveTime: true})), "stalled"},
+		"rows that failed go before those that wait":    {core(switches{requeueLast: true}), "reordered"},
+		"a partition that does not answer is set aside": {in(sick, without(simRules{settingAside: true})), "stalled"},
+		"a topic that cannot be written pauses":         {in(sick, without(simRules{pausing: true})), "stalled"},
+		"a topic without a usable partition pauses":     {in(sick, core(switches{noFallback: true})), "stalled"},
+
+		// Failures.
+		"the key of a failed row is held":                   {core(switches{noHold: true}), "reordered"},
+		"a dead row blocks its key where that is asked for": {in(block, simOptions{config: func(c *Config) { c.OnDead = Park }}), "reordered"},
+		"a new leader loads the held rows":                  {in(block, store(func(s *memStore) { s.noHeld = true })), "reordered"},
+		"a leader reads what operators decide":              {store(func(s *memStore) { s.noDecisions = true }), "lost"},
+		"skipped rows are read again":                       {core(switches{noReadAgain: true}), "lost or reordered"},
+		"skipped rows are read before later ones":           {core(switches{earlyRelease: true}), "reordered"},
+		"outages count against no row":                      {core(switches{countOutage: true}), "counted"},
+		"topics and partitions count against no row":        {without(simRules{uncounted: true}), "counted"},
+		"a row fails alone":                                 {core(switches{noHalving: true}), "counted"},
+		"a row that goes on failing is dead in the end":     {simOptions{config: func(c *Config) { c.MaxAttempts = 1 << 30 }}, "lost"},
+		"unclean ends raise a suspicion":                    {simOptions{killer: true, store: func(s *memStore) { s.noUncleanEnds = true }}, "lost"},
+		"a suspect is named before it is sent":              {simOptions{killer: true, store: func(s *memStore) { s.noSuspect = true }}, "lost"},
+
+		// Settling.
+		"only acknowledged rows are settled":           {without(simRules{acked: true}), "lost or reordered"},
+		"a settlement without an answer is made again": {without(simRules{asking: true}), "lost"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			c.options.policy, c.options.seed = Park, *simSeed
+			c.options.seed = *simSeed
 			seed, v := simulate(c.options, 20_000)
 			if v == nil {
 				t.Fatalf("nothing found in 20,000 schedules; want %s", c.want)
 			}
-			t.Logf("seed %d: %v", seed, v)
+			t.Logf("found with schedule %d: %.200s", seed, v)
 			if !strings.Contains(c.want, v.kind) {
 				t.Errorf("found %s, want %s", v.kind, c.want)
 			}

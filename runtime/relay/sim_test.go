@@ -1,16 +1,11 @@
 package relay
 
 import (
-	"context"
-	"errors"
 	"fmt"
-	"io"
-	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"time"
-
-	"github.com/google/uuid"
 )
 
 // The simulation runs the machine of several relays against an outbox and a
@@ -43,7 +38,24 @@ type simOptions struct {
 	policy  Policy
 	killer  bool // one row kills whoever sends it
 	grow    bool // topics get more partitions, which voids the promise of order
+	async   bool // writers commit without waiting for the disk, and the server crashes
+	sick    bool // part of a topic cannot be written until all else is delivered
+	config  func(*Config)
+	without simRules
 	verbose bool
+}
+
+// simRules are rules that the simulation's own part keeps; set, one is off.
+type simRules struct {
+	flushed      bool // rows are sent before they are known to be on disk
+	lock         bool // settling looks at the lease and does not lock it
+	askedFirst   bool // the own deadline counts from the answer to a renewal
+	waveTime     bool // a wave waits for its results for ever
+	acked        bool // rows are settled whatever became of them
+	asking       bool // a settlement without an answer counts as done
+	settingAside bool // a partition that does not answer is treated as an outage
+	pausing      bool // so is a topic that cannot be written
+	uncounted    bool // topics and partitions count against rows
 }
 
 type violation struct{ kind, detail string }
@@ -74,6 +86,7 @@ func newSim(o simOptions) *sim {
 			s.violate("unfenced", "epoch %d settled %v after its term", l.Epoch, st)
 		}
 	}
+	s.store.onRenew = func(l Lease) { s.violate("unfenced", "epoch %d renewed after its term", l.Epoch) }
 	s.broker = &simBroker{s: s, logs: map[simPart]*simLog{}, delivered: map[int64]int{}, down: map[simPart]bool{}, missing: map[string]bool{}, parts: map[string]int{}}
 	for i := range simTopics {
 		s.broker.parts[s.topicName(i)] = simParts
@@ -84,7 +97,36 @@ func newSim(o simOptions) *sim {
 	for range 3 {
 		s.writers = append(s.writers, &simWriter{s: s})
 	}
+	s.sicken()
 	return s
+}
+
+// sicken takes away one partition of a topic, all of them, or the topic.
+func (s *sim) sicken() {
+	if !s.sick {
+		return
+	}
+	name := s.topicName(0)
+	kind := s.seed / 3 % 3
+	s.broker.missing[name] = kind == 0
+	s.broker.down[simPart{name, 0}] = kind > 0
+	s.broker.down[simPart{name, 1}] = kind > 1
+}
+
+// suffers reports whether a row has to wait for what is sick.
+func (s *sim) suffers(r *memRow) bool {
+	if !s.sick || r.Topic != s.topicName(0) {
+		return false
+	}
+	return s.seed/3%3 != 1 || r.Key != nil && simSink{}.Partition([]byte(*r.Key), simParts) == 0
+}
+
+// heal ends the sickness.
+func (s *sim) heal() {
+	s.say("healed")
+	s.sick = false
+	clear(s.broker.down)
+	clear(s.broker.missing)
 }
 
 func (s *sim) violate(kind, format string, args ...any) {
@@ -109,7 +151,10 @@ func (s *sim) run() *violation {
 	s.calmDown()
 	for i := 0; i < simCalm && s.found == nil; i++ {
 		if s.finished() {
-			return s.found
+			if !s.sick || s.found != nil {
+				return s.found
+			}
+			s.heal()
 		}
 		s.step()
 	}
@@ -154,6 +199,9 @@ func (s *sim) advance() {
 		}
 		s.now = next
 	}
+	if s.chance(0.1) {
+		s.store.flush() // the WAL writer
+	}
 	for _, r := range s.relays {
 		r.timers()
 	}
@@ -171,7 +219,7 @@ func (s *sim) busy() bool {
 
 func (s *sim) fault() {
 	r := s.relays[s.rng.IntN(len(s.relays))]
-	switch s.rng.IntN(9) {
+	switch s.rng.IntN(10) {
 	case 0:
 		s.say("relay %d killed", r.id)
 		r.kill()
@@ -179,7 +227,7 @@ func (s *sim) fault() {
 		r.frozen = !r.frozen
 		s.say("relay %d frozen %v", r.id, r.frozen)
 		if r.frozen && s.chance(0.5) {
-			s.now += 4 * time.Second // for longer than its term
+			s.now += time.Duration(1_000+s.rng.IntN(3_000)) * time.Millisecond // perhaps for longer than its term
 		}
 	case 3:
 		s.broker.outage = !s.broker.outage
@@ -203,6 +251,10 @@ func (s *sim) fault() {
 			s.broker.parts[t]++
 			s.say("%s has %d partitions", t, s.broker.parts[t])
 		}
+	case 9:
+		if s.async {
+			s.crash()
+		}
 	case 7:
 		for _, row := range s.store.rows {
 			if row.dead && s.chance(0.5) {
@@ -215,12 +267,37 @@ func (s *sim) fault() {
 	}
 }
 
+// crash restarts the database server.
+func (s *sim) crash() {
+	s.say("the server crashes")
+	s.store.crash()
+	for _, w := range s.writers {
+		w.crash()
+	}
+	for _, r := range s.store.rows {
+		if s.store.rolled[r.tx] && s.broker.delivered[r.Seq] > 0 {
+			s.violate("invented", "row %d was delivered and the server has forgotten it", r.Seq)
+		}
+	}
+	for key, rows := range s.keyRows {
+		s.keyRows[key] = slices.DeleteFunc(rows, func(r *memRow) bool { return s.store.rolled[r.tx] })
+	}
+	for _, r := range s.relays {
+		for _, op := range r.pending {
+			if sl := slotOf(op.cmd); !op.done && (sl == slotLease || sl == slotRead || sl == slotSettle) {
+				op.out.err, op.done = errSimLost, true
+			}
+		}
+	}
+}
+
 func (s *sim) calmDown() {
 	s.say("calm")
 	s.calm = true
 	s.broker.outage = false
 	clear(s.broker.down)
 	clear(s.broker.missing)
+	s.sicken()
 	for _, r := range s.relays {
 		r.frozen = false
 	}
@@ -234,7 +311,7 @@ func (s *sim) finished() bool {
 		}
 	}
 	for _, r := range s.store.rows {
-		if s.store.committed(r) && !r.published && !r.dead {
+		if s.store.committed(r) && !r.published && !r.dead && !s.suffers(r) {
 			return s.blockedByDead(r)
 		}
 	}
@@ -284,7 +361,11 @@ func (s *sim) stuck() {
 	for _, r := range s.relays {
 		fmt.Fprintf(&b, "relay %d: %+v; ", r.id, r.m.status(s.now))
 	}
-	s.violate("lost", "not delivered after the faults had stopped: %s", b.String())
+	kind := "lost"
+	if s.sick {
+		kind = "stalled"
+	}
+	s.violate(kind, "not delivered after the faults had stopped: %s", b.String())
 }
 
 func (s *sim) topicName(i int) string { return [simTopics]string{"a", "b"}[i] }
@@ -294,232 +375,4 @@ func rowKey(r *memRow) string {
 		return r.Topic + "/null"
 	}
 	return r.Topic + "/" + *r.Key
-}
-
-// simRelay is one instance: its machine, the calls under way, its client.
-type simRelay struct {
-	s        *sim
-	id       int
-	cfg      *Config
-	m        *machine
-	pending  []*simOp
-	client   *simClient
-	frozen   bool
-	wakeAt   time.Duration
-	deadline time.Duration // by the rule, whatever the switches say
-}
-
-// simOp is a call: first it takes effect, later its outcome arrives.
-type simOp struct {
-	cmd      command
-	lease    Lease
-	done     bool
-	out      outcome
-	started  bool // a wave that was handed to the client
-	deadline time.Duration
-	pos      int // results so far
-}
-
-type simSink struct{}
-
-func (simSink) Open(context.Context) (Producer, error) { return nil, errors.New("not used") }
-func (simSink) Partition(key []byte, n int) int32      { return int32(key[len(key)-1]) % int32(n) }
-
-var simLogger = slog.New(slog.NewTextHandler(io.Discard, &slog.HandlerOptions{Level: slog.LevelError + 1}))
-
-func (s *sim) newRelay(id int) *simRelay {
-	cfg := Config{
-		Store: s.store, Sink: simSink{},
-		BufferRows: []int{3, 6, 12}[s.seed%3], BufferBytes: 1 << 20, PageRows: 3, SettleRows: 3, MaxAttempts: 2,
-		RetryMin: 300 * time.Millisecond, RetryMax: time.Second, WaveTimeout: 2 * time.Second,
-		PauseMin: 200 * time.Millisecond, PauseMax: 2 * time.Second, OnDead: s.policy, TopicsEvery: 2 * time.Second,
-		NewHolder: func() uuid.UUID {
-			s.ids++
-			return uuid.UUID{15: byte(s.ids), 14: byte(s.ids >> 8)}
-		},
-		Logger: simLogger,
-	}.WithDefaults()
-	r := &simRelay{s: s, id: id, cfg: &cfg, m: newMachine(&cfg)}
-	r.m.off = s.off
-	r.client = newSimClient(s, r)
-	return r
-}
-
-func (r *simRelay) pump() {
-	if r.frozen {
-		return
-	}
-	cmds, at := r.m.next(r.s.now)
-	for _, n := range r.m.notes {
-		if r.s.verbose {
-			r.s.say("relay %d: %s %v", r.id, n.text, n.attrs)
-		}
-	}
-	r.m.notes = nil
-	r.wakeAt = at
-	for _, c := range cmds {
-		r.pending = append(r.pending, &simOp{cmd: c, lease: r.m.lease, out: outcome{op: c}})
-	}
-	if r.m.phase == phaseDone { // stopped cleanly; started again
-		*r = *r.s.newRelay(r.id)
-	}
-}
-
-// timers ends waves whose time is over and calls the machine when it is due.
-func (r *simRelay) timers() {
-	if r.frozen {
-		return
-	}
-	for _, op := range r.pending {
-		if op.started && !op.done && r.s.now >= op.deadline {
-			r.client.close()
-			break
-		}
-	}
-	if r.s.now >= r.wakeAt {
-		r.pump()
-	}
-}
-
-func (r *simRelay) step() {
-	if r.frozen && r.s.chance(0.7) || len(r.pending) == 0 {
-		if len(r.pending) == 0 && !r.frozen {
-			r.pump()
-		}
-		return
-	}
-	op := r.pending[r.s.rng.IntN(len(r.pending))]
-	if !op.done {
-		r.execute(op)
-		return
-	}
-	if r.frozen {
-		return
-	}
-	for i, o := range r.pending {
-		if o == op {
-			r.pending = append(r.pending[:i:i], r.pending[i+1:]...)
-			break
-		}
-	}
-	r.deliver(op)
-}
-
-func (r *simRelay) deliver(op *simOp) {
-	s := r.s
-	r.m.handle(s.now, op.out)
-	if op.out.err == nil {
-		switch c := op.cmd.(type) {
-		case opTakeOver:
-			r.deadline = c.sentAt + r.cfg.Term - r.cfg.TermMargin
-		case opRenew:
-			r.deadline = c.sentAt + r.cfg.Term - r.cfg.TermMargin
-		}
-	}
-	r.pump()
-}
-
-var errSimLost = errors.New("the connection broke")
-
-// execute lets a call take effect. In between, its answer or the call itself may
-// get lost.
-func (r *simRelay) execute(op *simOp) {
-	s, ctx := r.s, context.Background()
-	if c, ok := op.cmd.(opSend); ok {
-		if op.started && !r.m.leads() {
-			r.client.close()
-			return
-		}
-		if !op.started && !r.frozen {
-			r.send(op, c)
-		}
-		return
-	}
-	lose := !s.calm && s.chance(0.03)
-	if lose && s.chance(0.5) {
-		op.out.err, op.done = errSimLost, true
-		return
-	}
-	o := &op.out
-	var page Page
-	switch c := op.cmd.(type) {
-	case opObserve:
-		o.state, o.err = s.store.Observe(ctx)
-	case opTakeOver:
-		o.lease, o.err = s.store.TakeOver(ctx, c.seen, c.holder)
-		s.say("relay %d takes over: %+v %v", r.id, o.lease.Epoch, o.err)
-	case opRenew:
-		o.err = s.store.Renew(ctx, c.lease, c.progress)
-	case opRelease:
-		o.err = s.store.Release(ctx, c.lease)
-	case opReadHeld:
-		o.held, o.err = s.store.ReadHeld(ctx, r.cfg.blocking())
-	case opDecisions:
-		o.decisions, o.err = s.store.Decisions(ctx, op.lease, c.done)
-	case opSnapshot:
-		o.snapshot, o.err = s.store.Snapshot(ctx)
-	case opBacklog:
-		page, o.err = s.store.ReadBacklog(ctx, c.s, c.after, c.limit)
-	case opTick:
-		page, o.err = s.store.ReadTick(ctx, c.from, c.to, c.after, c.limit)
-	case opAgain:
-		page, o.err = s.store.ReadAgain(ctx, c.s, c.scope, c.after, c.upTo, c.limit)
-	case opTopics:
-		if s.broker.outage {
-			o.err = errSimLost
-			break
-		}
-		for _, name := range c.names {
-			o.topics = append(o.topics, s.broker.describe(name))
-		}
-	case opSettle:
-		o.err = s.store.Settle(ctx, op.lease, c.settlement)
-		s.say("relay %d settles %v %v: %v", r.id, c.settlement.Published, c.settlement.Failed, o.err)
-	case opOpen:
-	}
-	o.entries, o.more = prepare(page.Rows), page.More
-	if s.verbose && len(page.Rows) > 0 {
-		var seqs []int64
-		for _, row := range page.Rows {
-			seqs = append(seqs, row.Seq)
-		}
-		s.say("relay %d %T %+v: rows %v more %v", r.id, op.cmd, op.cmd, seqs, page.More)
-	}
-	op.done = true
-	if lose {
-		op.out = outcome{op: op.cmd, err: errSimLost}
-	}
-}
-
-// send is what the worker does: look at the deadline, then hand the wave over.
-func (r *simRelay) send(op *simOp, c opSend) {
-	s := r.s
-	records := c.wave.records()
-	op.out.results = make([]Result, len(records))
-	if r.m.expired(s.now) || !r.m.leads() {
-		for i := range op.out.results {
-			op.out.results[i] = Result{ClassRelay, errExpired}
-		}
-		op.done = true
-		return
-	}
-	if s.now >= r.deadline {
-		s.violate("deadline", "relay %d sends %v past its own deadline", r.id, s.now-r.deadline)
-	}
-	for i := range records {
-		if string(records[i].Value) == "killer" {
-			s.say("relay %d dies of row %d", r.id, records[i].Seq)
-			r.kill()
-			return
-		}
-	}
-	op.started = true
-	op.deadline = s.now + c.timeout
-	r.client.hand(op, records)
-}
-
-// kill ends the process and starts another in its place.
-func (r *simRelay) kill() {
-	r.client.ghosts()
-	*r = *r.s.newRelay(r.id)
 }

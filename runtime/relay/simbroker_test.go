@@ -40,11 +40,11 @@ const simBatchRows = 3 // the broker's limit
 func (b *simBroker) describe(name string) TopicInfo {
 	info := TopicInfo{Name: name, Partitions: b.parts[name]}
 	info.MaxBatchBytes = batchOverhead + simBatchRows*simRecordSize
-	if b.missing[name] {
+	if b.missing[name] && !b.s.without.pausing {
 		info.Problem = Result{ClassTopic, errSimLost}
 	}
 	for p := range int32(simParts) {
-		if b.down[simPart{name, p}] && b.s.chance(0.5) {
+		if b.down[simPart{name, p}] && !b.s.without.settingAside && b.s.chance(0.5) {
 			info.Unavailable = append(info.Unavailable, p)
 		}
 	}

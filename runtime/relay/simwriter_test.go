@@ -75,7 +75,11 @@ func (w *simWriter) insert() {
 func (w *simWriter) commit() {
 	s := w.s
 	commit := s.chance(0.85)
-	s.store.end(w.tx, commit)
+	if s.async && s.chance(0.6) {
+		s.store.endLater(w.tx, commit)
+	} else {
+		s.store.end(w.tx, commit)
+	}
 	w.phase = 0
 	if w.lock != "" {
 		delete(s.locks, w.lock)
@@ -93,4 +97,12 @@ func (w *simWriter) commit() {
 			r.m.wake()
 		}
 	}
+}
+
+// crash is the end of the connection: the transaction, if there is one, is gone.
+func (w *simWriter) crash() {
+	if w.phase != 0 && w.lock != "" {
+		delete(w.s.locks, w.lock)
+	}
+	w.phase = 0
 }

@@ -1,0 +1,320 @@
+package relay
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// simRelay is one instance: its machine, the calls under way, its client.
+type simRelay struct {
+	s        *sim
+	id       int
+	cfg      *Config
+	m        *machine
+	pending  []*simOp
+	client   *simClient
+	frozen   bool
+	wakeAt   time.Duration
+	deadline time.Duration // by the rule, whatever the switches say
+}
+
+// simOp is a call: first it takes effect, later its outcome arrives.
+type simOp struct {
+	cmd       command
+	lease     Lease
+	done      bool
+	out       outcome
+	started   bool // a wave that was handed to the client
+	deadline  time.Duration
+	pos       int           // results so far
+	notBefore time.Duration // takes effect then, at the earliest
+	page      *Page         // read, and not yet known to be on disk
+	looked    bool          // at the lease, before settling
+}
+
+type simSink struct{}
+
+func (simSink) Open(context.Context) (Producer, error) { return nil, errors.New("not used") }
+func (simSink) Partition(key []byte, n int) int32      { return int32(key[len(key)-1]) % int32(n) }
+
+var simLogger = slog.New(slog.NewTextHandler(io.Discard, &slog.HandlerOptions{Level: slog.LevelError + 1}))
+
+func (s *sim) newRelay(id int) *simRelay {
+	cfg := Config{
+		Store: s.store, Sink: simSink{},
+		BufferRows: []int{3, 6, 12}[s.seed%3], BufferBytes: 1 << 20, PageRows: 3, SettleRows: 3, MaxAttempts: 2,
+		RetryMin: 300 * time.Millisecond, RetryMax: time.Second, WaveTimeout: 2 * time.Second,
+		PauseMin: 200 * time.Millisecond, PauseMax: 2 * time.Second, OnDead: s.policy, TopicsEvery: 2 * time.Second,
+		NewHolder: func() uuid.UUID {
+			s.ids++
+			return uuid.UUID{15: byte(s.ids), 14: byte(s.ids >> 8)}
+		},
+		Logger: simLogger,
+	}.WithDefaults()
+	if s.config != nil {
+		s.config(&cfg)
+	}
+	r := &simRelay{s: s, id: id, cfg: &cfg, m: newMachine(&cfg)}
+	r.m.off = s.off
+	r.client = newSimClient(s, r)
+	return r
+}
+
+func (r *simRelay) pump() {
+	if r.frozen {
+		return
+	}
+	cmds, at := r.m.next(r.s.now)
+	for _, n := range r.m.notes {
+		if r.s.verbose {
+			r.s.say("relay %d: %s %v", r.id, n.text, n.attrs)
+		}
+	}
+	r.m.notes = nil
+	r.wakeAt = at
+	for _, c := range cmds {
+		op := &simOp{cmd: c, lease: r.m.lease, out: outcome{op: c}}
+		if _, renews := c.(opRenew); renews && !r.s.calm && r.s.chance(0.1) {
+			op.notBefore = r.s.now + time.Duration(r.s.rng.IntN(3_000))*time.Millisecond // on its way for long
+		}
+		r.pending = append(r.pending, op)
+	}
+	if r.m.phase == phaseDone { // stopped cleanly; started again
+		*r = *r.s.newRelay(r.id)
+	}
+}
+
+// timers ends waves whose time is over and calls the machine when it is due.
+func (r *simRelay) timers() {
+	if r.frozen {
+		return
+	}
+	for _, op := range r.pending {
+		if op.started && !op.done && r.s.now >= op.deadline {
+			r.client.close()
+			break
+		}
+	}
+	if r.s.now >= r.wakeAt {
+		r.pump()
+	}
+}
+
+func (r *simRelay) step() {
+	if r.frozen && r.s.chance(0.7) || len(r.pending) == 0 {
+		if len(r.pending) == 0 && !r.frozen {
+			r.pump()
+		}
+		return
+	}
+	op := r.pending[r.s.rng.IntN(len(r.pending))]
+	if !op.done {
+		if r.s.now >= op.notBefore {
+			r.execute(op)
+		}
+		return
+	}
+	if r.frozen {
+		return
+	}
+	for i, o := range r.pending {
+		if o == op {
+			r.pending = append(r.pending[:i:i], r.pending[i+1:]...)
+			break
+		}
+	}
+	r.deliver(op)
+}
+
+func (r *simRelay) deliver(op *simOp) {
+	s := r.s
+	var sentAt time.Duration
+	switch c := op.cmd.(type) {
+	case opTakeOver:
+		sentAt = c.sentAt
+		if s.without.askedFirst {
+			c.sentAt = s.now
+			op.out.op = c
+		}
+	case opRenew:
+		sentAt = c.sentAt
+		if s.without.askedFirst {
+			c.sentAt = s.now
+			op.out.op = c
+		}
+	case opSend:
+		s.without.reclass(op.out.results)
+	case opSettle:
+		if s.without.asking && errors.Is(op.out.err, errSimLost) {
+			op.out.err = nil
+		}
+	}
+	r.m.handle(s.now, op.out)
+	if op.out.err == nil {
+		switch op.cmd.(type) {
+		case opTakeOver, opRenew:
+			r.deadline = sentAt + r.cfg.Term - r.cfg.TermMargin
+		}
+	}
+	r.pump()
+}
+
+// reclass blurs what results tell apart.
+func (w simRules) reclass(results []Result) {
+	for i := range results {
+		r := &results[i]
+		switch {
+		case r.Class == ClassOK:
+		case w.acked:
+			*r = Result{}
+		case w.settingAside && r.Class == ClassPartition, w.pausing && r.Class == ClassTopic:
+			r.Class = ClassRelay
+		case w.uncounted && (r.Class == ClassPartition || r.Class == ClassTopic):
+			r.Class = ClassRecord
+		}
+	}
+}
+
+var errSimLost = errors.New("the connection broke")
+
+// execute lets a call take effect. In between, its answer or the call itself may
+// get lost.
+func (r *simRelay) execute(op *simOp) {
+	s, ctx := r.s, context.Background()
+	if c, ok := op.cmd.(opSend); ok {
+		if op.started && !r.m.leads() {
+			r.client.close()
+			return
+		}
+		if !op.started && !r.frozen {
+			r.send(op, c)
+		}
+		return
+	}
+	if op.page != nil {
+		r.flushed(op, *op.page)
+		return
+	}
+	if c, ok := op.cmd.(opSettle); ok && s.without.lock {
+		if !op.looked {
+			op.looked, op.done = true, !s.store.holds(op.lease)
+			if op.done {
+				op.out.err = ErrLeaseLost
+			}
+			return
+		}
+		s.store.settle(op.lease, c.settlement)
+		op.done = true
+		return
+	}
+	lose := !s.calm && s.chance(0.03)
+	if lose && s.chance(0.5) {
+		op.out.err, op.done = errSimLost, true
+		return
+	}
+	o := &op.out
+	var page Page
+	switch c := op.cmd.(type) {
+	case opObserve:
+		o.state, o.err = s.store.Observe(ctx)
+	case opTakeOver:
+		o.lease, o.err = s.store.TakeOver(ctx, c.seen, c.holder)
+		s.say("relay %d takes over: %+v %v", r.id, o.lease.Epoch, o.err)
+	case opRenew:
+		o.err = s.store.Renew(ctx, c.lease, c.progress)
+	case opRelease:
+		o.err = s.store.Release(ctx, c.lease)
+	case opReadHeld:
+		o.held, o.err = s.store.ReadHeld(ctx, r.cfg.blocking())
+	case opDecisions:
+		o.decisions, o.err = s.store.Decisions(ctx, op.lease, c.done)
+	case opSnapshot:
+		o.snapshot, o.err = s.store.Snapshot(ctx)
+	case opBacklog:
+		page, o.err = s.store.ReadBacklog(ctx, c.s, c.after, c.limit)
+	case opTick:
+		page, o.err = s.store.ReadTick(ctx, c.from, c.to, c.after, c.limit)
+	case opAgain:
+		page, o.err = s.store.ReadAgain(ctx, c.s, c.scope, c.after, c.upTo, c.limit)
+	case opTopics:
+		if s.broker.outage {
+			o.err = errSimLost
+			break
+		}
+		for _, name := range c.names {
+			o.topics = append(o.topics, s.broker.describe(name))
+		}
+	case opSettle:
+		o.err = s.store.Settle(ctx, op.lease, c.settlement)
+		s.say("relay %d settles %v %v: %v", r.id, c.settlement.Published, c.settlement.Failed, o.err)
+	case opOpen:
+	}
+	if s.verbose && len(page.Rows) > 0 {
+		var seqs []int64
+		for _, row := range page.Rows {
+			seqs = append(seqs, row.Seq)
+		}
+		s.say("relay %d %T %+v: rows %v more %v", r.id, op.cmd, op.cmd, seqs, page.More)
+	}
+	if lose {
+		op.out, op.done = outcome{op: op.cmd, err: errSimLost}, true
+		return
+	}
+	r.flushed(op, page)
+}
+
+// flushed ends a call once what it read is on disk.
+func (r *simRelay) flushed(op *simOp, page Page) {
+	if len(page.Rows) > 0 && !r.s.without.flushed {
+		if err := r.s.store.Flushed(context.Background(), page); errors.Is(err, errNotFlushed) {
+			op.page = &page
+			return
+		}
+	}
+	op.out.entries, op.out.more = prepare(page.Rows), page.More
+	op.done = true
+}
+
+// send is what the worker does: look at the deadline, then hand the wave over.
+func (r *simRelay) send(op *simOp, c opSend) {
+	s := r.s
+	records := c.wave.records()
+	op.out.results = make([]Result, len(records))
+	if r.m.expired(s.now) || !r.m.leads() {
+		for i := range op.out.results {
+			op.out.results[i] = Result{ClassRelay, errExpired}
+		}
+		op.done = true
+		return
+	}
+	if s.now >= r.deadline {
+		s.violate("deadline", "relay %d sends %v past its own deadline", r.id, s.now-r.deadline)
+	}
+	if !s.store.holds(r.m.lease) {
+		s.violate("overlap", "relay %d sends in epoch %d, and epoch %d has begun", r.id, r.m.lease.Epoch, s.store.lease.Epoch)
+	}
+	for i := range records {
+		if string(records[i].Value) == "killer" {
+			s.say("relay %d dies of row %d", r.id, records[i].Seq)
+			r.kill()
+			return
+		}
+	}
+	op.started = true
+	op.deadline = s.now + c.timeout
+	if s.without.waveTime {
+		op.deadline += 1000 * time.Hour
+	}
+	r.client.hand(op, records)
+}
+
+// kill ends the process and starts another in its place.
+func (r *simRelay) kill() {
+	r.client.ghosts()
+	*r = *r.s.newRelay(r.id)
+}
