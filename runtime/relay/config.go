@@ -75,8 +75,8 @@ type Config struct {
 	DrainTimeout time.Duration
 
 	// PollMin and PollMax bound the pause between two looks at an idle outbox; it
-	// doubles from one to the other and starts again when rows were found or a
-	// wake-up came. PollMax is the latency that is promised without wake-ups.
+	// doubles from one to the other and starts again when rows were found. A
+	// wake-up ends the pause. PollMax is the latency that is promised without wake-ups.
 	// Defaults 10ms and 200ms.
 	PollMin, PollMax time.Duration
 	// DecisionsEvery is how often the leader looks for dead rows that an operator
@@ -211,6 +211,9 @@ func (c *Config) validate() error {
 	}
 	if c.RenewEvery <= 0 || c.RenewEvery*2 > c.Term {
 		bad("RenewEvery is %s: it must be at most half of Term (%s)", c.RenewEvery, c.Term)
+	}
+	if c.RenewEvery+c.TermMargin >= c.Term {
+		bad("RenewEvery is %s and TermMargin %s: together they must be less than Term (%s), or no renewal comes in time", c.RenewEvery, c.TermMargin, c.Term)
 	}
 	if c.BufferRows > maxBufferRows {
 		bad("BufferRows is %d: at most %d are possible", c.BufferRows, maxBufferRows)

@@ -25,6 +25,14 @@ func TestConfigNamesEachFieldThatIsWrong(t *testing.T) {
 	}
 }
 
+func TestARenewalHasToComeInTime(t *testing.T) {
+	t.Parallel()
+	_, err := New(Config{Term: 2 * time.Second, TermMargin: time.Second, RenewEvery: time.Second})
+	if err == nil || !strings.Contains(err.Error(), "RenewEvery is 1s and TermMargin 1s") {
+		t.Errorf("error: %v", err)
+	}
+}
+
 func TestDefaultsFollowTheTerm(t *testing.T) {
 	t.Parallel()
 	c := Config{Term: 6 * time.Second}.WithDefaults()

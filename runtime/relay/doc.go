@@ -122,7 +122,7 @@
 // # Why these defaults
 //
 //	Term 3s, TermMargin 500ms     a dead leader is replaced within 5 s (3 s of silence, a look each 250 ms, a
-//	                              take-over); a renewal has two tries before the deadline; clocks may differ by
+//	                              take-over); a renewal that fails is tried again before the deadline; clocks may differ by
 //	                              a sixth
 //	RenewEvery 1s                 one update a second, of one row, is nothing to Postgres
 //	ObserveEvery 250ms            a clean stop is noticed well within 1 s

@@ -39,6 +39,10 @@ type partition struct {
 	tries  int // times set aside since it last took a record
 }
 
+// probing reports whether the partition has taken nothing since it, or its topic
+// as a whole, had to wait.
+func (p *partition) probing() bool { return p.tries > 0 || p.topic.tries > 0 }
+
 func (t *term) topic(name string) *topic {
 	tp := t.topics[name]
 	if tp == nil {
@@ -128,10 +132,15 @@ func (t *term) learned(now time.Duration, info TopicInfo) {
 	tp := t.topic(info.Name)
 	tp.describe = false
 	tp.infoAt = now
+	tp.next = nil
 	switch info.Problem.Class {
 	case ClassOK:
 		if info.Partitions <= 0 {
 			t.pause(now, tp, "the topic has no partitions")
+			return
+		}
+		if len(info.Unavailable) >= info.Partitions {
+			t.pause(now, tp, "no partition of the topic has a leader")
 			return
 		}
 		if t.flyingTo(tp) && len(tp.parts) != info.Partitions {

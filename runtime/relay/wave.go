@@ -45,7 +45,7 @@ func (t *term) assemble() *wave {
 			break
 		}
 		p := t.ready[0]
-		if len(p.queue) > 0 && w.rows > 0 && w.probe != (p.tries > 0) {
+		if len(p.queue) > 0 && w.rows > 0 && w.probe != p.probing() {
 			passed = append(passed, p)
 			t.ready = t.ready[1:]
 			continue
@@ -125,7 +125,7 @@ func (t *term) put(w *wave, p *partition, rows []*entry, size int64) {
 	w.batches = append(w.batches, batch{p, rows})
 	w.rows += len(rows)
 	w.bytes += size
-	w.probe = p.tries > 0
+	w.probe = p.probing()
 	t.queued -= len(rows)
 }
 
@@ -153,10 +153,8 @@ func (t *term) resolved(now time.Duration, w *wave, results []Result) {
 			t.m.endTerm(cause.Err, true)
 			return
 		case ClassRecord:
-			if len(b.rows) == 1 || t.m.off.noHalving {
-				for _, e := range failed {
-					t.fail(e, cause.Err)
-				}
+			if len(b.rows) == 1 {
+				t.fail(failed[0], cause.Err)
 				break
 			}
 			b.p.limit = max(1, len(b.rows)/2)
@@ -173,6 +171,7 @@ func (t *term) resolved(now time.Duration, w *wave, results []Result) {
 			t.setAside(now, b.p, cause.Err.Error())
 		default:
 			outage = cause.Err
+			b.p.topic.describe = true // it may have other partitions by now
 			if t.m.off.countOutage {
 				for _, e := range failed {
 					t.fail(e, cause.Err)

@@ -17,8 +17,10 @@ import (
 type Config struct {
 	// Opts are handed to franz-go: kgo.SeedBrokers is required; kgo.DialTLSConfig,
 	// kgo.SASL, kgo.ClientID and the like as needed. What the relay's guarantees
-	// rest on (acks, idempotence, partitioning, flushing, batch sizes, no creation
-	// of topics) is set by the sink and cannot be changed.
+	// rest on (acks, partitioning, flushing, batch sizes) is set by the sink and
+	// cannot be changed. Leave out kgo.DisableIdempotentWrite, with which a retry of
+	// the client may write a batch twice, and kgo.TransactionalID, with which every
+	// record fails.
 	Opts []kgo.Opt
 	// Compression lists codecs by preference. Default: snappy, else none; it costs
 	// little, and every client can read it. Zstandard makes smaller batches for
