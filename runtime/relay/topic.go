@@ -139,7 +139,7 @@ func (t *term) learned(now time.Duration, info TopicInfo) {
 			t.pause(now, tp, "the topic has no partitions")
 			return
 		}
-		if len(info.Unavailable) >= info.Partitions {
+		if len(info.Unavailable) >= info.Partitions && !t.m.off.noFallback {
 			t.pause(now, tp, "no partition of the topic has a leader")
 			return
 		}

@@ -153,8 +153,10 @@ func (t *term) resolved(now time.Duration, w *wave, results []Result) {
 			t.m.endTerm(cause.Err, true)
 			return
 		case ClassRecord:
-			if len(b.rows) == 1 {
-				t.fail(failed[0], cause.Err)
+			if len(b.rows) == 1 || t.m.off.noHalving {
+				for _, e := range failed {
+					t.fail(e, cause.Err)
+				}
 				break
 			}
 			b.p.limit = max(1, len(b.rows)/2)
