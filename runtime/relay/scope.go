@@ -233,7 +233,7 @@ func (t *term) forget(s *scope) {
 // when there is no other, the topic pauses.
 func (t *term) setAside(now time.Duration, p *partition, reason string) {
 	tp := p.topic
-	if tp.paused != nil && tp.paused.state != catching {
+	if tp.paused != nil && tp.paused.state == waiting {
 		return // it waits as a whole
 	}
 	others := false
