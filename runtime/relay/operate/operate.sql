@@ -13,7 +13,7 @@ SELECT (SELECT count(*) FROM (
        (SELECT count(*) FROM event_outbox WHERE dead_at IS NOT NULL AND published_at IS NULL) AS dead;
 
 -- name: OldestPending :many
-SELECT seq, id, event_type, coalesce(topic, event_data ->> 'topic', event_type)::text AS topic, event_key, retry_count,
+SELECT seq, id, event_type, coalesce(topic, regexp_replace(event_data::text, '\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', '\\u0020', 'g')::json ->> 'topic', event_type)::text AS topic, event_key, retry_count,
        last_error, next_attempt_at,
        greatest(0, extract(epoch FROM clock_timestamp() - created_at) * 1000)::bigint AS age_ms
 FROM event_outbox
@@ -22,7 +22,7 @@ ORDER BY seq
 LIMIT 1;
 
 -- name: HeldRows :many
-SELECT seq, id, event_type, coalesce(topic, event_data ->> 'topic', event_type)::text AS topic, event_key, retry_count,
+SELECT seq, id, event_type, coalesce(topic, regexp_replace(event_data::text, '\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', '\\u0020', 'g')::json ->> 'topic', event_type)::text AS topic, event_key, retry_count,
        last_error, next_attempt_at
 FROM event_outbox
 WHERE next_attempt_at IS NOT NULL AND dead_at IS NULL AND published_at IS NULL
@@ -30,13 +30,13 @@ ORDER BY seq
 LIMIT @max_rows;
 
 -- name: DeadRows :many
-SELECT seq, id, aggregate_type, aggregate_id, event_type, coalesce(topic, event_data ->> 'topic', event_type)::text AS topic,
+SELECT seq, id, aggregate_type, aggregate_id, event_type, coalesce(topic, regexp_replace(event_data::text, '\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', '\\u0020', 'g')::json ->> 'topic', event_type)::text AS topic,
        event_key, created_at, dead_at, retry_count, last_error
 FROM event_outbox
 WHERE dead_at IS NOT NULL AND published_at IS NULL AND seq > @after
   AND (sqlc.narg(ids)::uuid[] IS NULL OR id = ANY(sqlc.narg(ids)::uuid[]))
   AND (sqlc.narg(event_type)::text IS NULL OR event_type = sqlc.narg(event_type))
-  AND (sqlc.narg(topic)::text IS NULL OR coalesce(topic, event_data ->> 'topic', event_type) = sqlc.narg(topic))
+  AND (sqlc.narg(topic)::text IS NULL OR coalesce(topic, regexp_replace(event_data::text, '\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', '\\u0020', 'g')::json ->> 'topic', event_type) = sqlc.narg(topic))
   AND (sqlc.narg(event_key)::text IS NULL OR event_key = sqlc.narg(event_key))
 ORDER BY seq
 LIMIT @max_rows;
@@ -47,7 +47,7 @@ LIMIT @max_rows;
 WITH replayed AS (
     UPDATE event_outbox SET dead_at = NULL, next_attempt_at = NULL, retry_count = 0
     WHERE seq = ANY(@seqs::bigint[]) AND dead_at IS NOT NULL AND published_at IS NULL
-    RETURNING seq, id, event_type, coalesce(topic, event_data ->> 'topic', event_type)::text AS topic, event_key
+    RETURNING seq, id, event_type, coalesce(topic, regexp_replace(event_data::text, '\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', '\\u0020', 'g')::json ->> 'topic', event_type)::text AS topic, event_key
 )
 INSERT INTO event_outbox_audit (actor, action, seq, event_id, event_type, topic, event_key, reason)
 SELECT @actor, 'replay', r.seq, r.id, r.event_type, r.topic, r.event_key, @reason FROM replayed AS r ORDER BY r.seq
@@ -57,7 +57,7 @@ RETURNING seq;
 WITH discarded AS (
     DELETE FROM event_outbox
     WHERE seq = ANY(@seqs::bigint[]) AND dead_at IS NOT NULL AND published_at IS NULL
-    RETURNING seq, id, event_type, coalesce(topic, event_data ->> 'topic', event_type)::text AS topic, event_key
+    RETURNING seq, id, event_type, coalesce(topic, regexp_replace(event_data::text, '\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', '\\u0020', 'g')::json ->> 'topic', event_type)::text AS topic, event_key
 )
 INSERT INTO event_outbox_audit (actor, action, seq, event_id, event_type, topic, event_key, reason)
 SELECT @actor, 'discard', d.seq, d.id, d.event_type, d.topic, d.event_key, @reason FROM discarded AS d ORDER BY d.seq

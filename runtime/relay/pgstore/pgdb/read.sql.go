@@ -156,7 +156,7 @@ func (q *Queries) ReadDecisions(ctx context.Context) ([]ReadDecisionsRow, error)
 }
 
 const ReadHeld = `-- name: ReadHeld :many
-SELECT seq, coalesce(topic, event_data ->> 'topic', event_type)::text AS topic, event_key, event_type, retry_count,
+SELECT seq, coalesce(topic, regexp_replace(event_data::text, '\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', '\\u0020', 'g')::json ->> 'topic', event_type)::text AS topic, event_key, event_type, retry_count,
        next_attempt_at, (dead_at IS NOT NULL)::boolean AS dead,
        greatest(0, extract(epoch FROM next_attempt_at - clock_timestamp()) * 1000000)::bigint AS retry_in_us
 FROM event_outbox
@@ -212,7 +212,7 @@ func (q *Queries) ReadHeld(ctx context.Context, arg ReadHeldParams) ([]ReadHeldR
 
 const ReadRange = `-- name: ReadRange :many
 SELECT o.seq, o.id, o.aggregate_type, o.aggregate_id, o.event_type,
-       coalesce(o.topic, o.event_data ->> 'topic', o.event_type)::text AS topic,
+       coalesce(o.topic, regexp_replace(o.event_data::text, '\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', '\\u0020', 'g')::json ->> 'topic', o.event_type)::text AS topic,
        o.event_key, o.created_at, o.retry_count, o.event_data::text AS data, o.headers::text AS headers
 FROM event_outbox AS o
 WHERE o.published_at IS NULL AND o.dead_at IS NULL
@@ -221,7 +221,7 @@ WHERE o.published_at IS NULL AND o.dead_at IS NULL
   AND ($4::pg_snapshot IS NULL
        OR NOT pg_visible_in_snapshot(o.tx, $4::pg_snapshot))
   AND ($5::text IS NULL
-       OR coalesce(o.topic, o.event_data ->> 'topic', o.event_type) = $5::text)
+       OR coalesce(o.topic, regexp_replace(o.event_data::text, '\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', '\\u0020', 'g')::json ->> 'topic', o.event_type) = $5::text)
   AND ($6::text IS NULL OR o.event_key = $6::text)
 ORDER BY o.seq
 LIMIT $7
@@ -296,7 +296,7 @@ func (q *Queries) ReadRange(ctx context.Context, arg ReadRangeParams) ([]ReadRan
 
 const ReadTick = `-- name: ReadTick :many
 SELECT picked.seq, picked.id, picked.aggregate_type, picked.aggregate_id, picked.event_type,
-       coalesce(picked.topic, picked.event_data ->> 'topic', picked.event_type)::text AS topic,
+       coalesce(picked.topic, regexp_replace(picked.event_data::text, '\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', '\\u0020', 'g')::json ->> 'topic', picked.event_type)::text AS topic,
        picked.event_key, picked.created_at, picked.retry_count,
        picked.event_data::text AS data, picked.headers::text AS headers
 FROM (
@@ -408,7 +408,9 @@ type TakeSnapshotRow struct {
 // coalesce(published_at, dead_at) IS NULL means the same and proves no partial
 // index, which leaves the one on tx.
 //
-// Old writers fill no topic column: their topic sits in the event's body.
+// Old writers fill no topic column: their topic sits in the event's body. Postgres
+// cannot look into JSON with an escaped NUL or half of a surrogate pair anywhere in
+// it; one such row must not stop the others, so those escapes are blanked first.
 // TakeSnapshot also tells how far the write-ahead log is filled, and whether it
 // is on disk up to there. A statement takes its snapshot before it evaluates
 // anything, and a transaction writes its commit record before a snapshot shows it:

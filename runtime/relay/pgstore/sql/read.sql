@@ -10,7 +10,9 @@
 -- coalesce(published_at, dead_at) IS NULL means the same and proves no partial
 -- index, which leaves the one on tx.
 --
--- Old writers fill no topic column: their topic sits in the event's body.
+-- Old writers fill no topic column: their topic sits in the event's body. Postgres
+-- cannot look into JSON with an escaped NUL or half of a surrogate pair anywhere in
+-- it; one such row must not stop the others, so those escapes are blanked first.
 
 -- TakeSnapshot also tells how far the write-ahead log is filled, and whether it
 -- is on disk up to there. A statement takes its snapshot before it evaluates
@@ -27,7 +29,7 @@ FROM log;
 -- snapshot showed already.
 -- name: ReadRange :many
 SELECT o.seq, o.id, o.aggregate_type, o.aggregate_id, o.event_type,
-       coalesce(o.topic, o.event_data ->> 'topic', o.event_type)::text AS topic,
+       coalesce(o.topic, regexp_replace(o.event_data::text, '\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', '\\u0020', 'g')::json ->> 'topic', o.event_type)::text AS topic,
        o.event_key, o.created_at, o.retry_count, o.event_data::text AS data, o.headers::text AS headers
 FROM event_outbox AS o
 WHERE o.published_at IS NULL AND o.dead_at IS NULL
@@ -36,7 +38,7 @@ WHERE o.published_at IS NULL AND o.dead_at IS NULL
   AND (sqlc.narg('hidden_in')::pg_snapshot IS NULL
        OR NOT pg_visible_in_snapshot(o.tx, sqlc.narg('hidden_in')::pg_snapshot))
   AND (sqlc.narg('topic')::text IS NULL
-       OR coalesce(o.topic, o.event_data ->> 'topic', o.event_type) = sqlc.narg('topic')::text)
+       OR coalesce(o.topic, regexp_replace(o.event_data::text, '\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', '\\u0020', 'g')::json ->> 'topic', o.event_type) = sqlc.narg('topic')::text)
   AND (sqlc.narg('key')::text IS NULL OR o.event_key = sqlc.narg('key')::text)
 ORDER BY o.seq
 LIMIT @max_rows;
@@ -46,7 +48,7 @@ LIMIT @max_rows;
 -- first come from ReadRange, which need not sort the whole tick again.
 -- name: ReadTick :many
 SELECT picked.seq, picked.id, picked.aggregate_type, picked.aggregate_id, picked.event_type,
-       coalesce(picked.topic, picked.event_data ->> 'topic', picked.event_type)::text AS topic,
+       coalesce(picked.topic, regexp_replace(picked.event_data::text, '\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', '\\u0020', 'g')::json ->> 'topic', picked.event_type)::text AS topic,
        picked.event_key, picked.created_at, picked.retry_count,
        picked.event_data::text AS data, picked.headers::text AS headers
 FROM (
@@ -108,7 +110,7 @@ WITH lease AS MATERIALIZED (
 SELECT (SELECT count(*) FROM lease) AS leases, (SELECT count(*) FROM adopted) AS adopted;
 
 -- name: ReadHeld :many
-SELECT seq, coalesce(topic, event_data ->> 'topic', event_type)::text AS topic, event_key, event_type, retry_count,
+SELECT seq, coalesce(topic, regexp_replace(event_data::text, '\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', '\\u0020', 'g')::json ->> 'topic', event_type)::text AS topic, event_key, event_type, retry_count,
        next_attempt_at, (dead_at IS NOT NULL)::boolean AS dead,
        greatest(0, extract(epoch FROM next_attempt_at - clock_timestamp()) * 1000000)::bigint AS retry_in_us
 FROM event_outbox

@@ -36,13 +36,13 @@ func (q *Queries) CountRows(ctx context.Context, cap int32) (CountRowsRow, error
 }
 
 const deadRows = `-- name: DeadRows :many
-SELECT seq, id, aggregate_type, aggregate_id, event_type, coalesce(topic, event_data ->> 'topic', event_type)::text AS topic,
+SELECT seq, id, aggregate_type, aggregate_id, event_type, coalesce(topic, regexp_replace(event_data::text, '\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', '\\u0020', 'g')::json ->> 'topic', event_type)::text AS topic,
        event_key, created_at, dead_at, retry_count, last_error
 FROM event_outbox
 WHERE dead_at IS NOT NULL AND published_at IS NULL AND seq > $1
   AND ($2::uuid[] IS NULL OR id = ANY($2::uuid[]))
   AND ($3::text IS NULL OR event_type = $3)
-  AND ($4::text IS NULL OR coalesce(topic, event_data ->> 'topic', event_type) = $4)
+  AND ($4::text IS NULL OR coalesce(topic, regexp_replace(event_data::text, '\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', '\\u0020', 'g')::json ->> 'topic', event_type) = $4)
   AND ($5::text IS NULL OR event_key = $5)
 ORDER BY seq
 LIMIT $6
@@ -114,7 +114,7 @@ const discard = `-- name: Discard :many
 WITH discarded AS (
     DELETE FROM event_outbox
     WHERE seq = ANY($3::bigint[]) AND dead_at IS NOT NULL AND published_at IS NULL
-    RETURNING seq, id, event_type, coalesce(topic, event_data ->> 'topic', event_type)::text AS topic, event_key
+    RETURNING seq, id, event_type, coalesce(topic, regexp_replace(event_data::text, '\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', '\\u0020', 'g')::json ->> 'topic', event_type)::text AS topic, event_key
 )
 INSERT INTO event_outbox_audit (actor, action, seq, event_id, event_type, topic, event_key, reason)
 SELECT $1, 'discard', d.seq, d.id, d.event_type, d.topic, d.event_key, $2 FROM discarded AS d ORDER BY d.seq
@@ -148,7 +148,7 @@ func (q *Queries) Discard(ctx context.Context, arg DiscardParams) ([]int64, erro
 }
 
 const heldRows = `-- name: HeldRows :many
-SELECT seq, id, event_type, coalesce(topic, event_data ->> 'topic', event_type)::text AS topic, event_key, retry_count,
+SELECT seq, id, event_type, coalesce(topic, regexp_replace(event_data::text, '\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', '\\u0020', 'g')::json ->> 'topic', event_type)::text AS topic, event_key, retry_count,
        last_error, next_attempt_at
 FROM event_outbox
 WHERE next_attempt_at IS NOT NULL AND dead_at IS NULL AND published_at IS NULL
@@ -197,7 +197,7 @@ func (q *Queries) HeldRows(ctx context.Context, maxRows int32) ([]HeldRowsRow, e
 }
 
 const oldestPending = `-- name: OldestPending :many
-SELECT seq, id, event_type, coalesce(topic, event_data ->> 'topic', event_type)::text AS topic, event_key, retry_count,
+SELECT seq, id, event_type, coalesce(topic, regexp_replace(event_data::text, '\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', '\\u0020', 'g')::json ->> 'topic', event_type)::text AS topic, event_key, retry_count,
        last_error, next_attempt_at,
        greatest(0, extract(epoch FROM clock_timestamp() - created_at) * 1000)::bigint AS age_ms
 FROM event_outbox
@@ -283,7 +283,7 @@ const replay = `-- name: Replay :many
 WITH replayed AS (
     UPDATE event_outbox SET dead_at = NULL, next_attempt_at = NULL, retry_count = 0
     WHERE seq = ANY($3::bigint[]) AND dead_at IS NOT NULL AND published_at IS NULL
-    RETURNING seq, id, event_type, coalesce(topic, event_data ->> 'topic', event_type)::text AS topic, event_key
+    RETURNING seq, id, event_type, coalesce(topic, regexp_replace(event_data::text, '\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', '\\u0020', 'g')::json ->> 'topic', event_type)::text AS topic, event_key
 )
 INSERT INTO event_outbox_audit (actor, action, seq, event_id, event_type, topic, event_key, reason)
 SELECT $1, 'replay', r.seq, r.id, r.event_type, r.topic, r.event_key, $2 FROM replayed AS r ORDER BY r.seq
