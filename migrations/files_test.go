@@ -15,6 +15,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/outboxgen/outboxgen/migrations"
+	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
 )
 
 var noon = time.Date(2026, 11, 24, 12, 0, 30, 0, time.UTC)
@@ -135,10 +136,7 @@ def upgrade() -> None:
 	if got := string(file.Content)[:len(head)]; got != head {
 		t.Errorf("head (-want +got):\n%s", cmp.Diff(head, got))
 	}
-	python, err := osexec.LookPath("python3")
-	if err != nil {
-		t.Skip("python3 is not on PATH")
-	}
+	python := services.Program(t, "python3", "python3")
 	path := filepath.Join(t.TempDir(), file.Name)
 	if err := os.WriteFile(path, file.Content, 0o600); err != nil {
 		t.Fatal(err)

@@ -30,9 +30,7 @@ func TestReadme(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it builds a service, the generator and the relay as a user would")
 	}
-	if _, err := exec.LookPath("psql"); err != nil {
-		t.Skipf("the README's steps use psql: %v", err)
-	}
+	services.Program(t, "postgres", "psql") // the README's steps use it
 	root := repositoryRoot(t)
 	source, err := os.ReadFile(filepath.Join(root, "README.md"))
 	if err != nil {
@@ -184,10 +182,13 @@ func makeWritable(dir string) {
 // checkout is the files that a commit of the work tree would hold.
 func checkout(t *testing.T, root string) (version string, files []modzip.File) {
 	t.Helper()
+	if _, err := os.Stat(filepath.Join(root, ".git")); err != nil {
+		t.Skipf("the module is made of what git lists, and this is no work tree: %v", err)
+	}
 	list := exec.CommandContext(t.Context(), "git", "-C", root, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
 	names, err := list.Output()
 	if err != nil {
-		t.Skipf("the module is made of what git lists, and it lists nothing here: %v", err)
+		t.Fatalf("the module is made of what git lists: %v", err)
 	}
 	hash := sha256.New()
 	for name := range strings.SplitSeq(strings.Trim(string(names), "\x00"), "\x00") {

@@ -40,8 +40,9 @@
 // A test whose service is not there is skipped, and the skip says why. With
 // OUTBOXGEN_REQUIRE=kafka,postgres,redis the named services must be there: a
 // missing one fails the test, and kfake does not pass for kafka. postgres18 there
-// demands that version of [EachPostgres]. A service that is there and does not
-// start always fails the test.
+// demands that version of [EachPostgres]. The same goes for a program that a test
+// runs beside the service ([Program]). A service that is there and does not start
+// always fails the test.
 //
 // # How they end
 //

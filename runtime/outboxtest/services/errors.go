@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"slices"
 	"strconv"
 	"strings"
@@ -60,4 +61,18 @@ func giveUp(t testing.TB, service string, err error) {
 	default:
 		t.Skipf("services: skipped without %s: %v", service, err)
 	}
+}
+
+// Program gives the path of a program that a test runs beside a service, such
+// as psql for postgres. The name is looked up on PATH; one with a slash is a path
+// already, for a program that must come from a certain installation. A test whose
+// program is not there ends as one whose service is not: it is skipped, or fails
+// when OUTBOXGEN_REQUIRE names the service.
+func Program(t testing.TB, service, name string) string {
+	t.Helper()
+	path, err := exec.LookPath(name)
+	if err != nil {
+		giveUp(t, service, fmt.Errorf("%w: its program %s does not run from here (%w); install it, or put its folder on PATH", ErrNotFound, name, err))
+	}
+	return path
 }

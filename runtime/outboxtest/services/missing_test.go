@@ -68,9 +68,11 @@ func TestAMissingServiceSkipsUnlessItIsDemanded(t *testing.T) {
 		"real kafka": func(t testing.TB) { RealKafka(t) },
 		"own kafka":  func(t testing.TB) { PrivateKafka(t) },
 		"kfake":      func(t testing.TB) { KFake(t) },
+		"psql":       func(t testing.TB) { Program(t, "postgres", "psql") },
 	}
 	noRedis := "service not found: no redis-server on PATH"
 	noPostgres := fmt.Sprintf("service not found: no Postgres 99 server binaries on PATH, under /usr/lib/postgresql or in the services folder %q", empty)
+	noPsql := `service not found: its program psql does not run from here (exec: "psql": executable file not found in $PATH)`
 	noKafka := "service not found: no Kafka: " + empty + "/kafka/lib does not hold its jars"
 	for require, want := range map[string]map[string]string{
 		"": {
@@ -80,6 +82,7 @@ func TestAMissingServiceSkipsUnlessItIsDemanded(t *testing.T) {
 			"real kafka": "skip: services: skipped without kafka: " + noKafka,
 			"own kafka":  "skip: services: skipped without kafka: " + noKafka,
 			"kfake":      "runs",
+			"psql":       "skip: services: skipped without postgres: " + noPsql,
 		},
 		"postgres, redis": {
 			"postgres":   "fail: services: OUTBOXGEN_REQUIRE demands postgres: " + noPostgres,
@@ -88,6 +91,7 @@ func TestAMissingServiceSkipsUnlessItIsDemanded(t *testing.T) {
 			"real kafka": "skip: services: skipped without kafka: " + noKafka,
 			"own kafka":  "skip: services: skipped without kafka: " + noKafka,
 			"kfake":      "runs",
+			"psql":       "fail: services: OUTBOXGEN_REQUIRE demands postgres: " + noPsql,
 		},
 		"postgres99": {
 			"postgres":   "fail: services: OUTBOXGEN_REQUIRE demands postgres: " + noPostgres,
@@ -96,6 +100,7 @@ func TestAMissingServiceSkipsUnlessItIsDemanded(t *testing.T) {
 			"real kafka": "skip: services: skipped without kafka: " + noKafka,
 			"own kafka":  "skip: services: skipped without kafka: " + noKafka,
 			"kfake":      "runs",
+			"psql":       "fail: services: OUTBOXGEN_REQUIRE demands postgres: " + noPsql,
 		},
 		"kafka,postgres,redis": {
 			"postgres":   "fail: services: OUTBOXGEN_REQUIRE demands postgres: " + noPostgres,
@@ -104,6 +109,7 @@ func TestAMissingServiceSkipsUnlessItIsDemanded(t *testing.T) {
 			"real kafka": "fail: services: OUTBOXGEN_REQUIRE demands kafka: " + noKafka,
 			"own kafka":  "fail: services: OUTBOXGEN_REQUIRE demands kafka: " + noKafka,
 			"kfake":      "runs",
+			"psql":       "fail: services: OUTBOXGEN_REQUIRE demands postgres: " + noPsql,
 		},
 	} {
 		t.Run("OUTBOXGEN_REQUIRE="+require, func(t *testing.T) {
