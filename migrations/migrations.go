@@ -19,10 +19,14 @@ var createUp string
 var createDown string
 
 //go:embed upgrade.up.sql
-var upgradeUp string
+var upgradeOutbox string
 
 //go:embed upgrade.down.sql
 var upgradeDown string
+
+// upgradeUp changes event_outbox and then makes the other tables, as create.up.sql
+// makes them: they are written down there only.
+var upgradeUp = upgradeOutbox + "\n" + from(createUp, "CREATE TABLE event_outbox_lease")
 
 // SQL is the complete current schema as plain SQL, with unqualified names: what
 // sqlc compiles queries against when a service has no migrations of its own.

@@ -2,6 +2,7 @@ package migrations
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -31,6 +32,17 @@ func split(sql string) []string {
 		}
 	}
 	return statements
+}
+
+// from is the rest of the SQL from the statement on that begins so, with the
+// comment before it.
+func from(sql, begins string) string {
+	statements := split(sql)
+	i := slices.IndexFunc(statements, func(statement string) bool {
+		_, statement = cutComment(statement)
+		return strings.HasPrefix(statement, begins)
+	})
+	return strings.Join(statements[i:], "\n\n") + "\n"
 }
 
 // compound says whether a statement has semicolons inside.
