@@ -2,13 +2,11 @@ package pgstore
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/outboxgen/outboxgen/runtime/relay"
 	"github.com/outboxgen/outboxgen/runtime/relay/pgstore/pgdb"
@@ -16,9 +14,6 @@ import (
 
 // minVersion is the first Postgres with xid8 and pg_visible_in_snapshot.
 const minVersion = 130000
-
-// poolerRounds is how often checkSessions tries to be caught by a pooler.
-const poolerRounds = 5
 
 // What a remedy tells people to run.
 const (
@@ -45,8 +40,8 @@ func (s *Store) Check(ctx context.Context) error {
 		s.warnDurability(ctx, server)
 		return nil
 	})
-	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok && strings.Contains(pgErr.Message, "unsupported startup parameter") {
-		return s.wrap("check the outbox", poolerError(err))
+	if poolerSays(err) {
+		err = poolerError(err)
 	}
 	return s.wrap("check the outbox", err)
 }
@@ -76,71 +71,6 @@ func (s *Store) checkServer(ctx context.Context, se *session, server pgdb.Descri
 		}
 	}
 	return nil
-}
-
-// checkSessions finds a pooler that hands a session's statements to whichever
-// server session is free. One client sets something for its session; another
-// opens a transaction and keeps it, which takes a server session away; then the
-// first looks whether it is still where it was. Other clients of the pooler may
-// spoil one round of this by chance, hardly all of them.
-func (s *Store) checkSessions(ctx context.Context, _ *session, _ pgdb.DescribeServerRow) error {
-	var pair [2]*pgx.Conn
-	for i := range pair {
-		conn, err := pgx.ConnectConfig(ctx, s.cfg.Conn)
-		if err != nil {
-			return err
-		}
-		defer func() { (&session{conn: conn}).close() }()
-		pair[i] = conn
-	}
-	const mark, look = `SELECT set_config('outboxgen.session', $1, false), pg_backend_pid()`,
-		`SELECT coalesce(current_setting('outboxgen.session', true), ''), pg_backend_pid()`
-	type seen struct {
-		mark string
-		pid  int32
-	}
-	ask := func(q interface {
-		QueryRow(context.Context, string, ...any) pgx.Row
-	}, sql string, args ...any) (got seen, err error) {
-		// No prepared statement: a pooler may not know them, and that is not
-		// what is asked here.
-		err = q.QueryRow(ctx, sql, append([]any{pgx.QueryExecModeExec}, args...)...).Scan(&got.mark, &got.pid)
-		return got, err
-	}
-	for range poolerRounds {
-		before, err := ask(pair[0], mark, "first")
-		if err != nil {
-			return poolerError(err)
-		}
-		other, err := pair[1].Begin(ctx)
-		if err != nil {
-			return err
-		}
-		theirs, err := ask(other, look)
-		if err != nil {
-			return poolerError(err)
-		}
-		after, err := ask(pair[0], look)
-		if err != nil {
-			return poolerError(err)
-		}
-		if err := other.Rollback(ctx); err != nil {
-			return err
-		}
-		if after != before || theirs.pid == before.pid || theirs.mark != "" {
-			return poolerError(fmt.Errorf("a session that set outboxgen.session in backend %d found %q in backend %d a moment later",
-				before.pid, after.mark, after.pid))
-		}
-	}
-	return nil
-}
-
-func poolerError(cause error) error {
-	return &relay.SetupError{
-		Problem: "the connection does not keep one server session: a pooler in transaction or statement mode is in between",
-		Remedy:  "give the relay the server's own address, or a pool in session mode; it needs only a handful of sessions",
-		Err:     cause,
-	}
 }
 
 func (s *Store) checkTables(ctx context.Context, se *session, server pgdb.DescribeServerRow) error {

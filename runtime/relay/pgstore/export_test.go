@@ -80,3 +80,6 @@ func (s *Store) Plans(ctx context.Context, t *testing.T, l relay.Lease, snap rel
 	}
 	return plans
 }
+
+// PoolerSays is poolerSays.
+func PoolerSays(err error) bool { return poolerSays(err) }
