@@ -402,12 +402,23 @@ func (s *memStore) settle(l Lease, st Settlement) {
 	}
 	for _, f := range st.Failed {
 		r := s.bySeq[f.Seq]
+		if s.replayed(f.Seq, st.Decided) {
+			continue
+		}
 		r.RetryCount, r.lastErr = f.RetryCount, f.Err
 		r.nextAttempt = s.now() + f.RetryIn
 		if f.Dead {
 			r.dead, r.everDead, r.nextAttempt = true, true, 0
 		}
 	}
+}
+
+// replayed reports whether a replay of the row waits that the leader has not acted
+// on.
+func (s *memStore) replayed(seq int64, decided []int64) bool {
+	return slices.ContainsFunc(s.decisions, func(d Decision) bool {
+		return d.Seq == seq && !d.Discarded && !s.done[d.ID] && !slices.Contains(decided, d.ID)
+	})
 }
 
 // Stats implements Store.

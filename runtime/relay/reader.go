@@ -1,6 +1,8 @@
 package relay
 
 import (
+	"maps"
+	"slices"
 	"time"
 )
 
@@ -321,6 +323,9 @@ func (r *reader) judgeSuspect(rows []*entry) {
 	}
 	t.fail(rows[0], errSuspectDied)
 }
+
+// acted lists the decisions that were acted on and may not be marked yet.
+func (r *reader) acted() []int64 { return slices.Sorted(maps.Keys(r.known)) }
 
 // decide acts on what operators did to dead rows. What they did before the term
 // needs no action: the held rows and the backlog, read afterwards, show it; acting

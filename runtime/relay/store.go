@@ -191,6 +191,12 @@ type HeldRow struct {
 type Settlement struct {
 	Published []int64
 	Failed    []Failure
+	// Decided lists the decisions that the relay has acted on and not yet seen
+	// marked. A failed row that was replayed by any other is left alone: it failed
+	// before the operator replayed it, and the settlement is one that is made again
+	// because its outcome was unknown. The relay meets that decision later, and
+	// reads the row again.
+	Decided []int64
 }
 
 // Failure is one row's failed attempt, counted against the row.

@@ -104,6 +104,7 @@ func (t *term) plan(n *agenda) {
 func (t *term) planSettle(n *agenda) {
 	if t.retry != nil {
 		if n.due(t.settleAt) {
+			t.retry.Decided = t.reader.acted()
 			n.do(opSettle{*t.retry})
 		}
 		return
@@ -114,6 +115,9 @@ func (t *term) planSettle(n *agenda) {
 	k := min(len(t.published), t.cfg.SettleRows)
 	f := min(len(t.failures), t.cfg.SettleRows)
 	s := Settlement{Published: t.published[:k:k], Failed: t.failures[:f:f]}
+	if f > 0 {
+		s.Decided = t.reader.acted()
+	}
 	t.published, t.failures = t.published[k:], t.failures[f:]
 	t.settling = true
 	n.do(opSettle{s})

@@ -38,7 +38,7 @@ func (s *Store) Plans(ctx context.Context, t *testing.T, l relay.Lease, snap rel
 		"OldestPending":  {pgdb.OldestPending, nil},
 		"HighestSeq":     {pgdb.HighestSeq, nil},
 		"SettleByMarkWithFailures": {pgdb.SettleByMarkWithFailures, []any{s.cfg.Name, l.Epoch, l.Holder, many, many,
-			make([]string, 1000), make([]int32, 1000), make([]float64, 1000), make([]bool, 1000)}},
+			make([]string, 1000), make([]int32, 1000), make([]float64, 1000), make([]bool, 1000), many}},
 	}
 	plans := map[string]string{}
 	for key, st := range statements {

@@ -35,6 +35,7 @@ func (s *Store) settleFailures(ctx context.Context, se *session, l relay.Lease, 
 	p := pgdb.SettleByMarkWithFailuresParams{
 		Name: s.cfg.Name, Epoch: l.Epoch, Holder: l.Holder,
 		Published: append([]int64{}, settlement.Published...), // not nil
+		Decided:   append([]int64{}, settlement.Decided...),
 	}
 	for _, f := range settlement.Failed {
 		p.Failed = append(p.Failed, f.Seq)

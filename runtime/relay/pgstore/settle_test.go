@@ -12,6 +12,7 @@ import (
 
 	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
 	"github.com/outboxgen/outboxgen/runtime/relay"
+	"github.com/outboxgen/outboxgen/runtime/relay/operate"
 	"github.com/outboxgen/outboxgen/runtime/relay/pgstore"
 )
 
@@ -335,6 +336,44 @@ func TestSweep(t *testing.T) {
 		}
 		if want := int(young) - 5; total != want {
 			t.Fatalf("swept %d rows in %d calls, not %d", total, calls, want)
+		}
+	})
+}
+
+// What was settled with an unknown outcome is settled again; a dead row that was
+// replayed in between stays replayed, until the leader has acted on the replay.
+func TestSettlingAgainUndoesNoReplay(t *testing.T) {
+	each(t, func(t *testing.T, pg *services.PG) {
+		for _, mode := range []pgstore.Mode{pgstore.Mark, pgstore.Delete} {
+			t.Run(string(mode), func(t *testing.T) {
+				s := newStore(t, pg, func(c *pgstore.Config) { c.Mode, c.Name = mode, "outbox_"+string(mode) })
+				lease := lead(t, s)
+				seq := insert(t, pg.Pool, "k")
+				dies := relay.Settlement{Failed: []relay.Failure{{Seq: seq, Err: "no", RetryCount: 1, Dead: true}}}
+				must(t, s.Settle(t.Context(), lease, dies))
+				n, err := operate.Replay(t.Context(), pg.Pool, operate.Filter{}, operate.Decision{Actor: "ann"})
+				must(t, err)
+				if n != 1 {
+					t.Fatalf("%d rows were replayed", n)
+				}
+				dead := func() bool {
+					return ask[bool](t, pg.Pool, `SELECT dead_at IS NOT NULL FROM event_outbox WHERE seq = $1`, seq)
+				}
+
+				must(t, s.Settle(t.Context(), lease, dies))
+				if dead() {
+					t.Error("settling again undid the replay")
+				}
+
+				decisions, err := s.Decisions(t.Context(), lease, nil)
+				must(t, err)
+				dies.Decided = []int64{decisions[0].ID}
+				must(t, s.Settle(t.Context(), lease, dies))
+				if !dead() {
+					t.Error("a row that failed after its replay was acted on is not dead")
+				}
+				exec(t, pg.Pool, `TRUNCATE event_outbox, event_outbox_audit`)
+			})
 		}
 	})
 }

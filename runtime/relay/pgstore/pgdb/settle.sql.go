@@ -62,6 +62,10 @@ WITH lease AS MATERIALIZED (
         dead_at         = CASE WHEN f.dead THEN now() END
     FROM lease, failure AS f
     WHERE o.seq = f.seq AND o.seq = ANY($5::bigint[]) AND o.published_at IS NULL AND o.dead_at IS NULL
+      AND NOT EXISTS (
+          SELECT FROM event_outbox_audit AS a
+          WHERE a.seq = o.seq AND a.action = 'replay' AND a.applied_at IS NULL AND a.id <> ALL($10::bigint[])
+      )
 )
 SELECT count(*) AS leases FROM lease
 `
@@ -76,6 +80,7 @@ type SettleByDeleteWithFailuresParams struct {
 	RetryCounts  []int32
 	RetrySeconds []float64
 	Dead         []bool
+	Decided      []int64
 }
 
 func (q *Queries) SettleByDeleteWithFailures(ctx context.Context, arg SettleByDeleteWithFailuresParams) (int64, error) {
@@ -89,6 +94,7 @@ func (q *Queries) SettleByDeleteWithFailures(ctx context.Context, arg SettleByDe
 		arg.RetryCounts,
 		arg.RetrySeconds,
 		arg.Dead,
+		arg.Decided,
 	)
 	var leases int64
 	err := row.Scan(&leases)
@@ -126,6 +132,11 @@ type SettleByMarkParams struct {
 // Rows that are settled already are left alone, so that a statement whose outcome
 // was unknown may be sent again. "published_at IS NULL AND dead_at IS NULL" is
 // also what leads to the index on seq.
+//
+// A dead row may have been replayed between a statement of unknown outcome and its
+// repetition, which must not undo that: a failed row is left alone while a replay
+// of it waits that the leader has not acted on (@decided are those that it has).
+// The leader meets the replay later and reads the row again.
 func (q *Queries) SettleByMark(ctx context.Context, arg SettleByMarkParams) (int64, error) {
 	row := q.db.QueryRow(ctx, SettleByMark,
 		arg.Name,
@@ -159,6 +170,10 @@ WITH lease AS MATERIALIZED (
         dead_at         = CASE WHEN f.dead THEN now() END
     FROM lease, failure AS f
     WHERE o.seq = f.seq AND o.seq = ANY($5::bigint[]) AND o.published_at IS NULL AND o.dead_at IS NULL
+      AND NOT EXISTS (
+          SELECT FROM event_outbox_audit AS a
+          WHERE a.seq = o.seq AND a.action = 'replay' AND a.applied_at IS NULL AND a.id <> ALL($10::bigint[])
+      )
 )
 SELECT count(*) AS leases FROM lease
 `
@@ -173,6 +188,7 @@ type SettleByMarkWithFailuresParams struct {
 	RetryCounts  []int32
 	RetrySeconds []float64
 	Dead         []bool
+	Decided      []int64
 }
 
 func (q *Queries) SettleByMarkWithFailures(ctx context.Context, arg SettleByMarkWithFailuresParams) (int64, error) {
@@ -186,6 +202,7 @@ func (q *Queries) SettleByMarkWithFailures(ctx context.Context, arg SettleByMark
 		arg.RetryCounts,
 		arg.RetrySeconds,
 		arg.Dead,
+		arg.Decided,
 	)
 	var leases int64
 	err := row.Scan(&leases)

@@ -8,6 +8,11 @@
 -- Rows that are settled already are left alone, so that a statement whose outcome
 -- was unknown may be sent again. "published_at IS NULL AND dead_at IS NULL" is
 -- also what leads to the index on seq.
+--
+-- A dead row may have been replayed between a statement of unknown outcome and its
+-- repetition, which must not undo that: a failed row is left alone while a replay
+-- of it waits that the leader has not acted on (@decided are those that it has).
+-- The leader meets the replay later and reads the row again.
 
 -- name: SettleByMark :one
 WITH lease AS MATERIALIZED (
@@ -53,6 +58,10 @@ WITH lease AS MATERIALIZED (
         dead_at         = CASE WHEN f.dead THEN now() END
     FROM lease, failure AS f
     WHERE o.seq = f.seq AND o.seq = ANY(@failed::bigint[]) AND o.published_at IS NULL AND o.dead_at IS NULL
+      AND NOT EXISTS (
+          SELECT FROM event_outbox_audit AS a
+          WHERE a.seq = o.seq AND a.action = 'replay' AND a.applied_at IS NULL AND a.id <> ALL(@decided::bigint[])
+      )
 )
 SELECT count(*) AS leases FROM lease;
 
@@ -76,5 +85,9 @@ WITH lease AS MATERIALIZED (
         dead_at         = CASE WHEN f.dead THEN now() END
     FROM lease, failure AS f
     WHERE o.seq = f.seq AND o.seq = ANY(@failed::bigint[]) AND o.published_at IS NULL AND o.dead_at IS NULL
+      AND NOT EXISTS (
+          SELECT FROM event_outbox_audit AS a
+          WHERE a.seq = o.seq AND a.action = 'replay' AND a.applied_at IS NULL AND a.id <> ALL(@decided::bigint[])
+      )
 )
 SELECT count(*) AS leases FROM lease;
