@@ -45,6 +45,7 @@ func (t *term) assemble() *wave {
 			break
 		}
 		p := t.ready[0]
+		t.failInvalid(p)
 		if len(p.queue) > 0 && w.rows > 0 && w.probe != p.probing() {
 			passed = append(passed, p)
 			t.ready = t.ready[1:]
@@ -80,6 +81,19 @@ func (t *term) alone(e *entry) bool {
 	return t.singles > 0 || t.m.lease.UncleanEnds > 0 && e.row.RetryCount > 0
 }
 
+// failInvalid fails the rows at the head of a queue that can never be sent; what
+// preceded them is resolved. It comes before the look at which row has to be named:
+// the one that is named is the one that is sent.
+func (t *term) failInvalid(p *partition) {
+	for len(p.queue) > 0 && p.queue[0].invalid != nil {
+		e := p.queue[0]
+		p.queue = p.queue[1:]
+		t.queued--
+		t.bytes -= e.size
+		t.fail(e, e.invalid)
+	}
+}
+
 // take adds a partition's batch to the wave: as many of its first rows as the
 // topic's limit, a search for a bad row, and the wave allow.
 func (t *term) take(w *wave, p *partition, maxRows int, maxBytes int64) {
@@ -92,12 +106,6 @@ func (t *term) take(w *wave, p *partition, maxRows int, maxBytes int64) {
 	for len(p.queue) > 0 && w.rows+len(rows) < maxRows {
 		e := p.queue[0]
 		switch {
-		case e.invalid != nil && len(rows) == 0: // what precedes it is resolved
-			p.queue = p.queue[1:]
-			t.queued--
-			t.bytes -= e.size
-			t.fail(e, e.invalid)
-			continue
 		case len(rows) == 0:
 		case e.invalid != nil,
 			p.limit > 0 && len(rows) >= p.limit,

@@ -1,0 +1,84 @@
+package relay_test
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+
+	"github.com/outboxgen/outboxgen/runtime/relay"
+)
+
+// namesSink notes which rows are sent at once, and which one the lease row names
+// then.
+type namesSink struct {
+	relay.Sink
+	store relay.Store
+	mu    sync.Mutex
+	sent  []sentRow
+}
+
+type sentRow struct {
+	Seqs  []int64
+	Named int64
+}
+
+func (s *namesSink) Open(ctx context.Context) (relay.Producer, error) {
+	p, err := s.Sink.Open(ctx)
+	return &namesProducer{p, s}, err
+}
+
+type namesProducer struct {
+	relay.Producer
+	s *namesSink
+}
+
+func (p *namesProducer) Send(ctx context.Context, wave []relay.Record, results []relay.Result) {
+	lease, err := p.s.store.Observe(ctx)
+	if err != nil {
+		panic(err) // the one in memory always answers
+	}
+	row := sentRow{Named: lease.Suspect}
+	for i := range wave {
+		row.Seqs = append(row.Seqs, wave[i].Seq)
+	}
+	p.s.mu.Lock()
+	p.s.sent = append(p.s.sent, row)
+	p.s.mu.Unlock()
+	p.Producer.Send(ctx, wave, results)
+}
+
+// After three unclean ends every row is named before it is sent alone, also the
+// one behind rows that cannot be sent at all.
+func TestEachSuspectIsNamedBeforeItIsSent(t *testing.T) {
+	t.Parallel()
+	store := relay.NewMemStore()
+	all := rows(6, "t", "")
+	for i, k := range []string{"a", "b", "c", "d", "e", "f"} {
+		all[i].Key = key(k)
+	}
+	for _, i := range []int{0, 2, 3} {
+		all[i].Headers = []byte(`[]`)
+	}
+	store.Add(all...)
+	for range 3 { // leaders that die
+		seen, err := store.Observe(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := store.TakeOver(t.Context(), seen, uuid.New()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	sink := &namesSink{Sink: relay.NewStdoutSink(&lines{}), store: store}
+	r := start(t, relay.Config{Store: store, Sink: sink, RetryMin: time.Hour, RetryMax: time.Hour})
+	r.w.publishes(t, 3)
+	r.stop()
+	want := []sentRow{{[]int64{2}, 2}, {[]int64{5}, 5}, {[]int64{6}, 6}}
+	if diff := cmp.Diff(want, sink.sent); diff != "" {
+		t.Errorf("what was sent, and what was named (-want +got):\n%s", diff)
+	}
+}
