@@ -10,22 +10,20 @@ import (
 	"github.com/outboxgen/outboxgen/testdata/service/events"
 )
 
-// bulkEvents is how many events a transaction inserts.
-const bulkEvents = 1_000
-
 // bulkInsert inserts events in a transaction.
 type bulkInsert func(ctx context.Context, tx pgx.Tx, list []events.EssayGradedV1) error
 
 func bulkVariants(_ context.Context, l *lab) ([]variant, error) {
+	many, few := l.effort.bulk, max(1, l.effort.bulk/6)
 	kinds := []struct {
 		name, label  string
 		transactions int
 		insert       bulkInsert
 	}{
-		{"COPY of ready rows", bareLabel, 20, nil},
-		{"Insert, one by one", "single", 3, insertSingly},
-		{"Queue on a pgx.Batch", "batch", 20, insertByBatch},
-		{"InsertAll (unnest)", "unnest", 20, insertAll},
+		{"COPY of ready rows", bareLabel, many, nil},
+		{"Insert, one by one", "single", few, insertSingly},
+		{"Queue on a pgx.Batch", "batch", many, insertByBatch},
+		{"InsertAll (unnest)", "unnest", many, insertAll},
 	}
 	var out []variant
 	for _, k := range kinds {
@@ -47,7 +45,7 @@ func (l *lab) measureBulk(ctx context.Context, transactions int, insert bulkInse
 	defer conn.Close(ctx) //nolint:errcheck // nothing depends on the goodbye
 	var took time.Duration
 	for i := range transactions + 1 { // the first warms up
-		list := make([]events.EssayGradedV1, bulkEvents)
+		list := make([]events.EssayGradedV1, l.effort.bulkBatch)
 		for n := range list {
 			list[n] = sample(n)
 		}
@@ -66,7 +64,7 @@ func (l *lab) measureBulk(ctx context.Context, transactions int, insert bulkInse
 			took += time.Since(start)
 		}
 	}
-	return []float64{float64(transactions*bulkEvents) / took.Seconds()}, nil
+	return []float64{float64(transactions*l.effort.bulkBatch) / took.Seconds()}, nil
 }
 
 // copyReady is COPY of rows that are made before the clock runs.

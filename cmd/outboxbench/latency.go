@@ -19,11 +19,8 @@ import (
 	"github.com/outboxgen/outboxgen/testdata/service/events"
 )
 
-const (
-	latencyEvents = 500
-	latencyWarmUp = 100
-	latencyPause  = time.Second / 200
-)
+// latencyPause is the time between two transactions.
+const latencyPause = time.Second / 200
 
 func latencyVariants(_ context.Context, l *lab) ([]variant, error) {
 	out := []variant{
@@ -82,7 +79,7 @@ func (l *lab) measureLatency(ctx context.Context, start func(context.Context, []
 	var arrivals map[uuid.UUID]time.Time
 	var consumer sync.WaitGroup
 	var consumeErr error
-	consumer.Go(func() { arrivals, consumeErr = consume(ctx, kafka.Brokers, latencyWarmUp+latencyEvents) })
+	consumer.Go(func() { arrivals, consumeErr = consume(ctx, kafka.Brokers, l.effort.warmUp+l.effort.latency) })
 	commits, err := l.commitSteadily(ctx, ob)
 	if err != nil {
 		cancel()
@@ -92,7 +89,7 @@ func (l *lab) measureLatency(ctx context.Context, start func(context.Context, []
 		return nil, err
 	}
 	var waits []float64
-	for _, c := range commits[latencyWarmUp:] {
+	for _, c := range commits[l.effort.warmUp:] {
 		wait := max(0, arrivals[c.id].Sub(c.at)) // the record may be faster than the answer to COMMIT
 		waits = append(waits, float64(wait)/float64(time.Millisecond))
 	}
@@ -107,7 +104,7 @@ type commit struct {
 }
 
 func (l *lab) commitSteadily(ctx context.Context, ob *outbox.Outbox) ([]commit, error) {
-	commits := make([]commit, 0, latencyWarmUp+latencyEvents)
+	commits := make([]commit, 0, l.effort.warmUp+l.effort.latency)
 	tick := time.NewTicker(latencyPause)
 	defer tick.Stop()
 	for n := range cap(commits) {

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // options are the flags.
@@ -25,7 +26,19 @@ type options struct {
 	json       bool
 	verbose    bool
 	cpuprofile string
+
+	effort effort // no flags; tests want less of it
 }
+
+// effort is how much a measurement does where no flag says so.
+type effort struct {
+	writing         time.Duration // how long the writers of write go on
+	bulk, bulkBatch int           // how many transactions of bulk there are, and events in each
+	latency, warmUp int           // how many events of latency count, behind those that do not
+}
+
+// usual is the effort that gives numbers worth reading.
+var usual = effort{writing: time.Second, bulk: 20, bulkBatch: 1_000, latency: 500, warmUp: 100}
 
 // Exit codes.
 const (
@@ -63,7 +76,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 		defaultRows   = 100_000
 		defaultRounds = 3
 	)
-	var o options
+	o := options{effort: usual}
 	var names string
 	flags := flag.NewFlagSet("outboxbench", flag.ContinueOnError)
 	flags.SetOutput(stderr)

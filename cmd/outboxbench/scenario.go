@@ -55,9 +55,5 @@ func scenarios() []scenario {
 			name: "latency", about: "commit to consumer at 200 transactions/s", columns: []string{"p50 ms", "p99 ms"},
 			prepare: latencyVariants,
 		},
-		{
-			name: "codec", about: "decode and validate an envelope of 2 kB", columns: []string{"µs"},
-			prepare: codecVariants,
-		},
 	}
 }

@@ -15,9 +15,8 @@ import (
 )
 
 const (
-	writers   = 8
-	writeTime = time.Second
-	update    = "UPDATE batches SET graded = graded + 1 WHERE id = $1"
+	writers = 8
+	update  = "UPDATE batches SET graded = graded + 1 WHERE id = $1"
 )
 
 // transaction runs one business transaction for the batch with the number.
@@ -58,12 +57,11 @@ func (l *lab) measureWrites(ctx context.Context, with func(*pgxpool.Pool, *outbo
 	ob := outbox.New(pool, outbox.Options{Logger: l.log})
 	defer ob.Close()
 	do := with(pool, ob)
-	const warmUp = writeTime / 10
-	if _, err := runWriters(ctx, do, warmUp); err != nil {
+	if _, err := runWriters(ctx, do, l.effort.writing/10); err != nil {
 		return nil, err
 	}
-	n, err := runWriters(ctx, do, writeTime)
-	return []float64{float64(n) / writeTime.Seconds()}, err
+	n, err := runWriters(ctx, do, l.effort.writing)
+	return []float64{float64(n) / l.effort.writing.Seconds()}, err
 }
 
 func (l *lab) seedBatches(ctx context.Context) error {
@@ -71,7 +69,8 @@ func (l *lab) seedBatches(ctx context.Context) error {
 	return err
 }
 
-// runWriters counts the transactions that the writers finish in the time.
+// runWriters counts the transactions that the writers begin in the time, one each
+// at least.
 func runWriters(ctx context.Context, do transaction, during time.Duration) (int64, error) {
 	var count atomic.Int64
 	var failed atomic.Pointer[error]
@@ -79,7 +78,7 @@ func runWriters(ctx context.Context, do transaction, during time.Duration) (int6
 	var all sync.WaitGroup
 	for range writers {
 		all.Go(func() {
-			for time.Now().Before(end) {
+			for again := true; again; again = time.Now().Before(end) {
 				if err := do(ctx, rand.IntN(keys)); err != nil {
 					failed.Store(&err)
 					return
