@@ -1,0 +1,324 @@
+package rule
+
+import (
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// A Violation is one place where a value breaks a schema.
+type Violation struct {
+	// Pointer is the JSON Pointer of the value, from the one that was checked. A
+	// member that is missing is pointed at as if it were there.
+	Pointer string
+	// Keyword is the keyword that is broken; "false" where nothing is allowed.
+	Keyword string
+	// Schema is the place of the keyword: the path of its file, # and a JSON
+	// Pointer.
+	Schema string
+	// Message says what is wrong. It holds no part of the value but names of
+	// members.
+	Message string
+}
+
+// Check reports where a value breaks the rules of the set. The value is nil, a
+// bool, a string, a json.Number, a []any or a map[string]any of such values.
+// format says whether a string has a format; nil lets every string have each.
+func (s *Set) Check(value any, format func(text, format string) bool) []Violation {
+	s.once.Do(s.prepare)
+	e := evaluation{format: format, annotates: s.annotates}
+	for _, n := range s.ready {
+		e.check(n, value)
+	}
+	return e.violations
+}
+
+// evaluation is one call of Check.
+type evaluation struct {
+	format     func(text, format string) bool
+	annotates  bool
+	path       []string // reference tokens, escaped
+	quiet      int      // above zero nothing is noted
+	violations []Violation
+	active     map[visit]bool
+}
+
+// visit is a reference that is being followed at a place of the value.
+type visit struct {
+	node  *node
+	depth int
+}
+
+// seen is what a schema has evaluated of an object or an array.
+type seen struct {
+	everything bool
+	names      map[string]bool
+	first      int // as many of the first items
+	items      map[int]bool
+}
+
+func (s *seen) add(other seen) {
+	s.everything = s.everything || other.everything
+	s.first = max(s.first, other.first)
+	for name := range other.names {
+		s.name(name)
+	}
+	for i := range other.items {
+		s.item(i)
+	}
+}
+
+func (s *seen) name(name string) {
+	if s.names == nil {
+		s.names = map[string]bool{}
+	}
+	s.names[name] = true
+}
+
+func (s *seen) item(i int) {
+	if s.items == nil {
+		s.items = map[int]bool{}
+	}
+	s.items[i] = true
+}
+
+// fail notes that a keyword of n is broken, at the value or at one of its
+// parts.
+func (e *evaluation) fail(n *node, keyword, message string, at ...string) bool {
+	if e.quiet > 0 {
+		return false
+	}
+	place := n.at
+	for _, token := range strings.Split(keyword, "\x00") {
+		place += "/" + escape(token)
+	}
+	keyword, _, _ = strings.Cut(keyword, "\x00")
+	var pointer strings.Builder
+	for _, token := range e.path {
+		pointer.WriteString("/" + token)
+	}
+	for _, token := range at {
+		pointer.WriteString("/" + escape(token))
+	}
+	e.violations = append(e.violations, Violation{Pointer: pointer.String(), Keyword: keyword, Schema: place, Message: message})
+	return false
+}
+
+// within is a keyword of which one entry is broken.
+func within(keyword, entry string) string { return keyword + "\x00" + entry }
+
+// below checks a part of the value.
+func (e *evaluation) below(token string, n *node, v any) bool {
+	e.path = append(e.path, token)
+	ok, _ := e.check(n, v)
+	e.path = e.path[:len(e.path)-1]
+	return ok
+}
+
+// try checks without a trace.
+func (e *evaluation) try(n *node, v any) (bool, seen) {
+	e.quiet++
+	defer func() { e.quiet-- }()
+	return e.check(n, v)
+}
+
+// tryBelow checks a part of the value, or the name of one, without a trace.
+func (e *evaluation) tryBelow(n *node, v any) bool {
+	e.quiet++
+	defer func() { e.quiet-- }()
+	return e.below("", n, v)
+}
+
+// check reports whether v is valid, and what has been evaluated of it.
+func (e *evaluation) check(n *node, v any) (bool, seen) {
+	var s seen
+	if n.Never {
+		e.violation(n)
+		return false, s
+	}
+	ok := e.reference(n, v, &s)
+	ok = e.value(n, v) && ok
+	switch v := v.(type) {
+	case string:
+		ok = e.text(n, v) && ok
+	case map[string]any:
+		ok = e.object(n, v, &s) && ok
+	case []any:
+		ok = e.array(n, v, &s) && ok
+	default:
+		ok = e.number(n, v) && ok
+	}
+	ok = e.combined(n, v, &s) && ok
+	switch v := v.(type) {
+	case map[string]any:
+		ok = e.restOfObject(n, v, &s) && ok
+	case []any:
+		ok = e.restOfArray(n, v, &s) && ok
+	}
+	if !ok {
+		return false, seen{}
+	}
+	return true, s
+}
+
+// violation notes that the schema false was met: at the keyword that holds it.
+func (e *evaluation) violation(n *node) {
+	e.fail(n, "false", "must not be there")
+	if e.quiet == 0 {
+		e.violations[len(e.violations)-1].Schema = n.at
+	}
+}
+
+func (e *evaluation) reference(n *node, v any, s *seen) bool {
+	if n.ref == nil {
+		return true
+	}
+	at := visit{n.ref, len(e.path)}
+	if e.active[at] {
+		return true // the same question again says nothing more
+	}
+	if e.active == nil {
+		e.active = map[visit]bool{}
+	}
+	e.active[at] = true
+	ok, inner := e.check(n.ref, v)
+	delete(e.active, at)
+	s.add(inner)
+	return ok
+}
+
+func (e *evaluation) combined(n *node, v any, s *seen) bool {
+	ok := true
+	for _, part := range n.allOf {
+		valid, inner := e.check(part, v)
+		ok = valid && ok
+		s.add(inner)
+	}
+	ok = e.alternatives(n, v, s) && ok
+	if n.not != nil {
+		if valid, _ := e.try(n.not, v); valid {
+			ok = e.fail(n, "not", "must not meet the schema under not")
+		}
+	}
+	if n.when != nil {
+		met, inner := e.try(n.when, v)
+		branch := n.otherwise
+		if met {
+			s.add(inner)
+			branch = n.then
+		}
+		if branch != nil {
+			valid, inner := e.check(branch, v)
+			ok = valid && ok
+			s.add(inner)
+		}
+	}
+	if object, is := v.(map[string]any); is {
+		for _, d := range n.dependents {
+			if _, there := object[d.name]; there {
+				valid, inner := e.check(d.node, v)
+				ok = valid && ok
+				s.add(inner)
+			}
+		}
+	}
+	return ok
+}
+
+func (e *evaluation) alternatives(n *node, v any, s *seen) bool {
+	ok := true
+	if n.anyOf != nil {
+		met := false
+		for _, branch := range n.anyOf {
+			valid, inner := e.try(branch, v)
+			met = valid || met
+			s.add(inner)
+			if met && !e.annotates {
+				break
+			}
+		}
+		if !met {
+			ok = e.fail(n, "anyOf", "must meet one of the alternatives: "+e.reasons(n.anyOf, v))
+		}
+	}
+	if n.oneOf != nil {
+		var met []string
+		for i, branch := range n.oneOf {
+			valid, inner := e.try(branch, v)
+			s.add(inner)
+			if valid {
+				met = append(met, strconv.Itoa(i+1))
+			}
+		}
+		switch {
+		case len(met) == 0:
+			ok = e.fail(n, "oneOf", "must meet one of the alternatives: "+e.reasons(n.oneOf, v))
+		case len(met) > 1:
+			ok = e.fail(n, "oneOf", "must meet exactly one of the alternatives, meets numbers "+strings.Join(met, " and "))
+		}
+	}
+	return ok
+}
+
+// maxReasons is how many alternatives a message explains.
+const maxReasons = 4
+
+// reasons says for each alternative what stands against it, in short.
+func (e *evaluation) reasons(branches []*node, v any) string {
+	if e.quiet > 0 {
+		return ""
+	}
+	var reasons []string
+	for _, branch := range branches[:min(len(branches), maxReasons)] {
+		inner := evaluation{format: e.format, annotates: e.annotates, active: maps.Clone(e.active)}
+		inner.check(branch, v)
+		if len(inner.violations) > 0 {
+			reasons = append(reasons, strings.TrimSpace(inner.violations[0].Pointer+" "+inner.violations[0].Message))
+		}
+	}
+	if len(branches) > maxReasons {
+		reasons = append(reasons, strconv.Itoa(len(branches)-maxReasons)+" more")
+	}
+	return strings.Join(reasons, ", or ")
+}
+
+func (e *evaluation) restOfObject(n *node, v map[string]any, s *seen) bool {
+	if n.rest == nil {
+		return true
+	}
+	ok := true
+	for _, name := range names(v) {
+		if s.everything || s.names[name] {
+			continue
+		}
+		if n.rest.Never {
+			ok = e.fail(n, "unevaluatedProperties", "is not a member that the schema allows", name)
+		} else {
+			ok = e.below(escape(name), n.rest, v[name]) && ok
+		}
+	}
+	s.everything = true
+	return ok
+}
+
+func (e *evaluation) restOfArray(n *node, v []any, s *seen) bool {
+	if n.remaining == nil || s.everything {
+		return true
+	}
+	ok := true
+	for i := s.first; i < len(v); i++ {
+		if s.items[i] {
+			continue
+		}
+		if n.remaining.Never {
+			ok = e.fail(n, "unevaluatedItems", "is not an item that the schema allows", strconv.Itoa(i))
+		} else {
+			ok = e.below(strconv.Itoa(i), n.remaining, v[i]) && ok
+		}
+	}
+	s.everything = true
+	return ok
+}
+
+func names(v map[string]any) []string { return slices.Sorted(maps.Keys(v)) }

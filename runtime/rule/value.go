@@ -1,0 +1,78 @@
+package rule
+
+import (
+	"encoding/json"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// canonical is a text that is the same for equal documents.
+func (j JSON) canonical() string {
+	d := json.NewDecoder(strings.NewReader(string(j)))
+	d.UseNumber()
+	var v any
+	if err := d.Decode(&v); err != nil {
+		panic("rule: " + string(j) + " is not JSON: " + err.Error())
+	}
+	return canonical(v)
+}
+
+func canonical(v any) string {
+	var b strings.Builder
+	writeCanonical(&b, v)
+	return b.String()
+}
+
+func writeCanonical(b *strings.Builder, v any) {
+	switch v := v.(type) {
+	case nil:
+		b.WriteString("null")
+	case bool:
+		b.WriteString(strconv.FormatBool(v))
+	case json.Number:
+		n, _ := parseNumber(string(v))
+		b.WriteString(n.canonical())
+	case string:
+		b.WriteString(strconv.Quote(v))
+	case []any:
+		b.WriteByte('[')
+		for _, item := range v {
+			writeCanonical(b, item)
+			b.WriteByte(',')
+		}
+		b.WriteByte(']')
+	case map[string]any:
+		b.WriteByte('{')
+		for _, name := range slices.Sorted(maps.Keys(v)) {
+			b.WriteString(strconv.Quote(name) + ":")
+			writeCanonical(b, v[name])
+			b.WriteByte(',')
+		}
+		b.WriteByte('}')
+	}
+}
+
+// isType reports whether a value is of a JSON type.
+func isType(v any, name string) bool {
+	switch v := v.(type) {
+	case nil:
+		return name == "null"
+	case bool:
+		return name == "boolean"
+	case string:
+		return name == "string"
+	case []any:
+		return name == "array"
+	case map[string]any:
+		return name == "object"
+	case json.Number:
+		if name == "integer" {
+			n, ok := parseNumber(string(v))
+			return ok && n.whole()
+		}
+		return name == "number"
+	}
+	return false
+}
