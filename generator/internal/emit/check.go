@@ -25,6 +25,12 @@ func (p *printer) findChecked() {
 }
 
 func (p *printer) hasChecks(n *ir.Named) bool {
+	if n.Union != nil {
+		return true
+	}
+	if n.Of != nil {
+		return p.needsCheck(n.Of)
+	}
 	if len(n.Enum) > 0 || n.MinProperties != nil || n.MaxProperties != nil || n.Extra != nil && p.needsCheck(n.Extra) {
 		return true
 	}
@@ -114,6 +120,9 @@ func (c *coder) checkField(f *ir.Field) []string {
 		}
 		return wrapIf(v+" != nil", inner)
 	case nilable:
+		if f.Type.Kind == ir.UnionKind {
+			return wrapIf(v+" != nil", check(v))
+		}
 		if atLeast(f.Type.MinItems) == 0 && atLeast(f.Type.MinProperties) == 0 {
 			return check(v) // what is left holds for nil
 		}
@@ -151,6 +160,11 @@ func (c *coder) check(t *ir.Type, v, at string, depth int) []string {
 			add("%s.check(c)", v)
 			add("c.Leave()")
 		}
+		return lines
+	case ir.UnionKind:
+		add("c.Enter(%s)", at)
+		add("check%s(c, %s)", t.Named.Name, v)
+		add("c.Leave()")
 		return lines
 	case ir.Enum:
 		add("wire.Enum(c, %s, %s, %s, %s)", v, call(v, "Valid()"), raw(choices(t.Named)), at)
@@ -250,15 +264,26 @@ func (c *coder) loop(t *ir.Type, v, at string, depth int) []string {
 		key += fmt.Sprint(depth + 1)
 	}
 	if t.Kind == ir.Slice && t.Elem.Kind == ir.Struct {
-		inner := c.checkElement(t.Elem, v+"["+key+"]", at+", "+key, depth+1)
+		inner := c.checkElement(t.Elem, v+"["+key+"]", inside(at, key), depth+1)
 		return append(append([]string{fmt.Sprintf("for %s := range %s {", key, v)}, inner...), "}")
 	}
-	inner := c.checkElement(t.Elem, item, at+", "+key, depth+1)
+	inner := c.checkElement(t.Elem, item, inside(at, key), depth+1)
 	return append(append([]string{fmt.Sprintf("for %s, %s := range %s {", key, item, v)}, inner...), "}")
+}
+
+// inside is the path to an item of the value at a path, "" for the value that
+// is being checked itself.
+func inside(at, key string) string {
+	if at == "" {
+		return key
+	}
+	return at + ", " + key
 }
 
 func (c *coder) checkElement(t *ir.Type, item, at string, depth int) []string {
 	switch {
+	case t.Nullable && t.Kind == ir.UnionKind:
+		return wrapIf(item+" != nil", c.check(t, item, at, depth))
 	case t.Nullable && t.CanBeNil():
 		if atLeast(t.MinItems) == 0 && atLeast(t.MinProperties) == 0 {
 			return c.check(t, item, at, depth)

@@ -69,10 +69,9 @@ func run(t *testing.T, dir string, files map[string]string) (map[string]string, 
 func TestKeywordsThatAreNotSupported(t *testing.T) {
 	t.Parallel()
 	for property, want := range map[string]string{
-		`{oneOf: [{type: string}, {type: integer}]}`:                         "11:7: oneOf is not supported yet: this version has no Go type for a union of several types",
-		`{anyOf: [{type: string}, {type: integer}, {type: "null"}]}`:         "11:7: anyOf is not supported yet: this version has no Go type for a union of several types",
-		`{type: [string, integer]}`:                                          "11:7: type is not supported yet: this version has no Go type for a union of several types",
-		`{type: "null"}`:                                                     "11:7: type is not supported yet: this version has no Go type for a value that is always null",
+		`{type: object, properties: {a: true}, oneOf: [{required: [a]}, {required: [b]}]}`: "11:44: oneOf is not supported yet: this version has no Go type for a union of several types",
+		`{type: string, anyOf: [{maxLength: 1}, {pattern: a}]}`:                            "11:21: anyOf is not supported yet: this version has no Go type for a union of several types",
+		`{type: "null"}`: "11:7: type is not supported yet: this version has no Go type for a value that is always null",
 		`{type: object, patternProperties: {"^x": {type: string}}}`:          "11:21: patternProperties is not supported yet: this version has no Go type for members told apart by pattern",
 		`{type: object, propertyNames: {minLength: 2}}`:                      "11:21: propertyNames is not supported yet: this version has no Go type for a schema for the names of members",
 		`{type: object, not: {required: [a]}}`:                               "11:21: not is not supported yet: this version has no Go type for a negated schema",
@@ -127,19 +126,25 @@ func TestKeywordsThatAreNotSupported(t *testing.T) {
 func TestWarnings(t *testing.T) {
 	t.Parallel()
 	for property, want := range map[string]string{
-		`{properties: {a: {type: string}}}`:                                   "11:6: warning: properties without a type also allows every value of another type; taken as type: object; add type: object",
-		`{type: string, pattern: '\p{Script=Greek}[(]'}`:                      "11:30: warning: Go's regular expressions cannot say this pattern (invalid character class range: `\\p{Script=Greek}`); Validate does not check it",
-		`{type: object, properties: {line1: true}, required: [line1, line2]}`: "11:66: warning: \"line2\" is required, and no property describes it, so it is a value of any type; describe it under properties",
-		`{type: object, required: [a], additionalProperties: {type: string}}`: "",
-		`{type: string, pattern: '(?<=a)b'}`:                                  "11:30: warning: Go's regular expressions cannot say this pattern (a look-behind); Validate does not check it",
-		`{type: string, format: date-time, maxLength: 30}`:                    "11:6: warning: length and pattern are not checked beside a format that has a Go type of its own; leave them out, or map the format to string under types:",
-		`{type: string, contentEncoding: quoted-printable}`:                   `11:21: warning: contentEncoding "quoted-printable" is not decoded; the value is the encoded string`,
-		`{type: integer, format: uint8}`:                                      `11:22: warning: format "uint8" is not known; any integer passes`,
-		`{type: string, enum: [a, b, null]}`:                                  "11:34: warning: null is not of type string, so it is never valid",
-		`{type: string, enum: [a, b], maxLength: 1}`:                          "",
-		`{type: string, enum: [a, båt], maxLength: 2}`:                        "11:31: warning: the string \"båt\" is listed, but breaks maxLength 2, which is not checked beside a list",
-		`{enum: [1, 2, 3], exclusiveMaximum: 3}`:                              "11:20: warning: the number 3 is listed, but breaks exclusiveMaximum 3, which is not checked beside a list",
-		`{enum: [a, b], pattern: a}`:                                          "11:21: warning: pattern is not checked beside a list of values",
+		`{properties: {a: {type: string}}}`:                                                    "11:6: warning: properties without a type also allows every value of another type; taken as type: object; add type: object",
+		`{type: string, pattern: '\p{Script=Greek}[(]'}`:                                       "11:30: warning: Go's regular expressions cannot say this pattern (invalid character class range: `\\p{Script=Greek}`); Validate does not check it",
+		`{type: object, properties: {line1: true}, required: [line1, line2]}`:                  "11:66: warning: \"line2\" is required, and no property describes it, so it is a value of any type; describe it under properties",
+		`{type: object, required: [a], additionalProperties: {type: string}}`:                  "",
+		`{type: string, pattern: '(?<=a)b'}`:                                                   "11:30: warning: Go's regular expressions cannot say this pattern (a look-behind); Validate does not check it",
+		`{type: string, format: date-time, maxLength: 30}`:                                     "11:6: warning: length and pattern are not checked beside a format that has a Go type of its own; leave them out, or map the format to string under types:",
+		`{type: string, contentEncoding: quoted-printable}`:                                    `11:21: warning: contentEncoding "quoted-printable" is not decoded; the value is the encoded string`,
+		`{type: integer, format: uint8}`:                                                       `11:22: warning: format "uint8" is not known; any integer passes`,
+		`{type: string, enum: [a, b, null]}`:                                                   "11:34: warning: null is not of type string, so it is never valid",
+		`{type: string, enum: [a, b], maxLength: 1}`:                                           "",
+		`{type: string, enum: [a, båt], maxLength: 2}`:                                         "11:31: warning: the string \"båt\" is listed, but breaks maxLength 2, which is not checked beside a list",
+		`{enum: [1, 2, 3], exclusiveMaximum: 3}`:                                               "11:20: warning: the number 3 is listed, but breaks exclusiveMaximum 3, which is not checked beside a list",
+		`{oneOf: [{type: string}, {type: string, maxLength: 3}]}`:                              "11:7: warning: the branches of this oneOf cannot be told apart: branch 1 and branch 2 are both of type string; the value is kept as it came, with a method for each branch; give every branch a required property with a const of its own, such as kind",
+		`{anyOf: [{type: string}, {}]}`:                                                        "11:7: warning: the branches of this anyOf cannot be told apart: branch 2 may be of any type; the value is kept as it came, with a method for each branch; give every branch a required property with a const of its own, such as kind",
+		`{oneOf: [{title: A, type: object}, {title: B, type: object, properties: {b: true}}]}`: "11:7: warning: the branches of this oneOf cannot be told apart: A and B are objects, and one value may be valid for both; the value is kept as it came, with a method for each branch; give every branch a required property with a const of its own, such as kind",
+		`{oneOf: [{type: string}, {type: integer}]}`:                                           "",
+		`{anyOf: [{type: string}, {type: integer}, {type: "null"}]}`:                           "",
+		`{type: [string, integer]}`:                                                            "",
+		`{enum: [a, b], pattern: a}`:                                                           "11:21: warning: pattern is not checked beside a list of values",
 	} {
 		t.Run(property, func(t *testing.T) {
 			t.Parallel()

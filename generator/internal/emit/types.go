@@ -44,7 +44,7 @@ func (c *coder) base(t *ir.Type) string {
 		return "[]" + c.element(t.Elem)
 	case ir.Map:
 		return "map[string]" + c.element(t.Elem)
-	case ir.Struct, ir.Enum:
+	case ir.Struct, ir.Enum, ir.UnionKind:
 		return t.Named.Name
 	case ir.External:
 		if t.Import == "" {
@@ -125,7 +125,7 @@ func (c *coder) read(t *ir.Type) string {
 		return fmt.Sprintf("wire.Slice(d, %s)", c.elementReader(t.Elem))
 	case ir.Map:
 		return fmt.Sprintf("wire.Map(d, %s)", c.elementReader(t.Elem))
-	case ir.Struct:
+	case ir.Struct, ir.UnionKind:
 		return "decode" + t.Named.Name + "(d)"
 	case ir.Enum:
 		if t.Named.Base == ir.Int {
@@ -173,7 +173,7 @@ func method(k ir.Kind) string {
 func (c *coder) reader(t *ir.Type) string {
 	c.imports[wirePath] = ""
 	switch t.Kind {
-	case ir.Struct:
+	case ir.Struct, ir.UnionKind:
 		return "decode" + t.Named.Name
 	case ir.Enum:
 		if t.Named.Base == ir.String {
@@ -232,7 +232,7 @@ func (c *coder) write(t *ir.Type, e, v string) string {
 		return fmt.Sprintf("wire.PutSlice(%s, %s, %s)", e, v, c.elementWriter(t.Elem))
 	case ir.Map:
 		return fmt.Sprintf("wire.PutMap(%s, %s, %s)", e, v, c.elementWriter(t.Elem))
-	case ir.Struct:
+	case ir.Struct, ir.UnionKind:
 		return fmt.Sprintf("encode%s(%s, %s)", t.Named.Name, e, v)
 	case ir.Enum:
 		if t.Named.Base == ir.Int {
@@ -249,7 +249,7 @@ func (c *coder) write(t *ir.Type, e, v string) string {
 // writer is a function that writes a value which is not null.
 func (c *coder) writer(t *ir.Type) string {
 	switch t.Kind {
-	case ir.Struct:
+	case ir.Struct, ir.UnionKind:
 		return "encode" + t.Named.Name
 	case ir.Enum:
 		if t.Named.Base == ir.String {

@@ -9,8 +9,15 @@ import (
 
 // named prints the declaration of a type.
 func (c *coder) named(n *ir.Named) (string, error) {
-	if len(n.Enum) > 0 {
+	switch {
+	case len(n.Enum) > 0:
 		return c.enum(n)
+	case n.Union != nil && n.Union.Raw:
+		return c.rawUnion(n)
+	case n.Union != nil:
+		return c.union(n)
+	case n.Of != nil:
+		return c.branch(n)
 	}
 	return c.structure(n)
 }
@@ -20,6 +27,7 @@ type enumView struct {
 	Name, Base string
 	Values     []ir.EnumValue
 	Cases      string
+	Branch     []branchView // the methods that a branch of a union has
 }
 
 func (c *coder) enum(n *ir.Named) (string, error) {
@@ -36,6 +44,14 @@ func (c *coder) enum(n *ir.Named) (string, error) {
 		separator = ",\n"
 	}
 	view.Cases = strings.Join(cases, separator)
+	if n.InUnion {
+		c.imports[wirePath] = ""
+		t := &ir.Type{Kind: ir.Enum, Named: n}
+		view.Branch = []branchView{{
+			Name: n.Name, Quoted: quote(n.Name), Write: c.writer(t),
+			Validate: append(append([]string{"c := new(wire.Checker)"}, c.check(t, "v", "", 0)...), "return c.Err("+quote(n.Name)+")"),
+		}}
+	}
 	return c.execute("enum.tmpl", view)
 }
 
@@ -325,6 +341,12 @@ func (c *coder) patterns() string {
 			add(f.Type)
 		}
 		add(n.Extra)
+		add(n.Of)
+		if n.Union != nil && n.Union.Raw {
+			for _, branch := range n.Union.Branches {
+				add(branch.Type)
+			}
+		}
 	}
 	return b.String()
 }

@@ -17,10 +17,12 @@ func Build(p *schema.Project, taken Declared, list *diag.List) *Package {
 		named:   map[*schema.Schema]*Named{},
 		merged:  map[*schema.Schema]*schema.Schema{},
 		unions:  map[*schema.Schema]*schema.Schema{},
-		byKey:   map[string]*Named{},
-		active:  map[*schema.Schema]bool{},
-		owners:  map[*schema.Document]string{},
-		version: map[*schema.Document]int{},
+
+		unionTypes: map[*schema.Schema]*Type{},
+		byKey:      map[string]*Named{},
+		active:     map[*schema.Schema]bool{},
+		owners:     map[*schema.Document]string{},
+		version:    map[*schema.Document]int{},
 	}
 	pkg := &Package{Name: p.Config.Package, Service: p.Config.Service}
 	for _, e := range p.Events {
@@ -47,7 +49,10 @@ type builder struct {
 	merged  map[*schema.Schema]*schema.Schema
 	unions  map[*schema.Schema]*schema.Schema // a union of one branch, merged with what stands beside it
 	active  map[*schema.Schema]bool           // being turned into a type
-	order   []*request                        // in the order of discovery
+
+	unionTypes map[*schema.Schema]*Type
+
+	order   []*request // in the order of discovery
 	byKey   map[string]*Named
 	owners  map[*schema.Document]string // Go name that qualifies types of the file
 	version map[*schema.Document]int    // lowest event version in the file; 0: a library
@@ -147,6 +152,9 @@ func (c context) inside(part string) context {
 
 // typeOf is the type of a schema. It is never nil.
 func (b *builder) typeOf(s *schema.Schema, at context) *Type {
+	if target := s.Resolved(); target != nil && b.active[target] && b.unionTypes[target] != nil && b.override(s) == nil {
+		return b.union(target, at) // a part of itself, which an interface may be
+	}
 	if b.active[s] {
 		b.list.Add(diag.Finding{
 			Pos: s.Pos, ID: "endless-type",
@@ -177,6 +185,9 @@ func (b *builder) typeOf(s *schema.Schema, at context) *Type {
 	}
 	if part := sole(s); part != nil {
 		return b.typeOf(part, at)
+	}
+	if t := b.union(s, at); t != nil {
+		return t
 	}
 	inner, nullable := b.withoutNull(s)
 	if inner == nil {

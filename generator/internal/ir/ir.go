@@ -51,7 +51,7 @@ type Path struct {
 	Steps   []*Field
 }
 
-// Named is a declared type: a struct or an enum.
+// Named is a declared type: a struct, an enum, a union or a branch of one.
 type Named struct {
 	Name       string
 	Schema     *schema.Schema
@@ -65,6 +65,14 @@ type Named struct {
 	// Enum is set for an enum, whose Base is String or Int.
 	Enum []EnumValue
 	Base Kind
+
+	// Union is set for a union.
+	Union *Union
+	// Of is set for a branch of a union that is neither a struct nor an enum:
+	// what the declared type is made of.
+	Of *Type
+	// InUnion is set for a branch of a union.
+	InUnion bool
 
 	// Fields of a struct. Unknown members are kept unless it is Closed, or
 	// Extra gives them a type.
@@ -118,7 +126,8 @@ const (
 	Map
 	Struct
 	Enum
-	External // from the config
+	UnionKind // an interface
+	External  // from the config
 )
 
 // Type is the type of a field, an item or a map's value.
@@ -158,7 +167,7 @@ type Pattern struct {
 // CanBeNil reports whether the Go type of t has a nil that stands for absent.
 func (t *Type) CanBeNil() bool {
 	switch t.Kind {
-	case Slice, Map, Object, Bytes, Any:
+	case Slice, Map, Object, Bytes, Any, UnionKind:
 		return true
 	}
 	return false

@@ -137,6 +137,7 @@ func (b *builder) assignNames(pkg *Package) {
 	}
 	for _, r := range b.order {
 		nameConstants(names, r.named)
+		nameUnion(names, r.named)
 		nameOthers(r.named)
 		namePatterns(names, r.named)
 	}
@@ -226,6 +227,15 @@ func (b *builder) reach(pkg *Package) {
 				visitType(f.Type)
 			}
 			visitType(n.Extra)
+			visitType(n.Of)
+			if n.Union != nil {
+				for _, branch := range n.Union.Branches {
+					visitType(branch.Type)
+					if branch.Named != nil {
+						visit(branch.Named)
+					}
+				}
+			}
 		}
 		visit(e.Data)
 	}
@@ -354,6 +364,25 @@ func namePatterns(names names, n *Named) {
 		name(f.Type, f.Name)
 	}
 	name(n.Extra, n.ExtraName)
+	name(n.Of, "")
+	if n.Union != nil && n.Union.Raw {
+		for _, branch := range n.Union.Branches {
+			name(branch.Type, branch.Name)
+		}
+	}
+}
+
+// nameUnion takes the names that a union needs beside its own.
+func nameUnion(names names, n *Named) {
+	switch {
+	case n.Union == nil:
+	case n.Union.Raw:
+		for _, branch := range n.Union.Branches {
+			names[n.Name+"From"+branch.Name] = true
+		}
+	default:
+		n.Union.Unknown = names.claim([]string{"Unknown" + n.Name})
+	}
 }
 
 // fieldNames are the names of one struct's fields and methods.

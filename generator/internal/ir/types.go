@@ -112,6 +112,20 @@ func (b *builder) kind(s *schema.Schema) (string, bool) {
 	if values := valuesOf(s); len(values) > 0 {
 		return b.kindOfValues(s, values)
 	}
+	if guess, keyword := guessed(s); guess != "" {
+		b.list.Add(diag.Finding{
+			Pos: s.Pos, Severity: diag.Warning, ID: "type-missing",
+			Message: keyword + " without a type also allows every value of another type; taken as type: " + guess,
+			Hint:    "add type: " + guess,
+		})
+		return guess, true
+	}
+	return "", true
+}
+
+// guessed is the JSON type that the keywords of a schema are about, with the
+// keyword that says so.
+func guessed(s *schema.Schema) (kind, keyword string) {
 	for _, guess := range []struct {
 		kind     string
 		keywords []string
@@ -122,18 +136,12 @@ func (b *builder) kind(s *schema.Schema) (string, bool) {
 		{"number", []string{"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"}},
 	} {
 		for _, keyword := range guess.keywords {
-			if _, ok := s.At[keyword]; !ok {
-				continue
+			if _, ok := s.At[keyword]; ok {
+				return guess.kind, keyword
 			}
-			b.list.Add(diag.Finding{
-				Pos: s.Pos, Severity: diag.Warning, ID: "type-missing",
-				Message: keyword + " without a type also allows every value of another type; taken as type: " + guess.kind,
-				Hint:    "add type: " + guess.kind,
-			})
-			return guess.kind, true
 		}
 	}
-	return "", true
+	return "", ""
 }
 
 // text is the type of a string: a real one where its format has one.

@@ -20,6 +20,7 @@ import (
 	defaults "github.com/outboxgen/outboxgen/testdata/golden/defaults/events"
 	huleedu "github.com/outboxgen/outboxgen/testdata/golden/huleedu/events"
 	presence "github.com/outboxgen/outboxgen/testdata/golden/presence/events"
+	unions "github.com/outboxgen/outboxgen/testdata/golden/unions/events"
 )
 
 // verdict is nil when a type takes a document: it decodes and is valid.
@@ -60,6 +61,9 @@ func TestAgreementWithAValidator(t *testing.T) {
 		"defaults": {"testdata/golden/defaults", "schemas/defaults.yaml", verdict[defaults.DefaultsV1], []string{
 			`{"id":"1","kind":"thing","version":3,"mode":"slow","head":{"magic":"MAGIC"},"flag":true,"list":["a"],"free":{"x":1},"moment":"2024-01-01T00:00:00Z"}`,
 		}},
+		"tagged unions":              {"testdata/golden/unions", "schemas/tagged.yaml", verdict[unions.TaggedV1], unionDocuments["tagged"]},
+		"mixed unions":               {"testdata/golden/unions", "schemas/mixed.yaml", verdict[unions.MixedV1], unionDocuments["mixed"]},
+		"unions by member":           {"testdata/golden/unions", "schemas/payment.yaml", verdict[unions.PaymentV1], unionDocuments["payment"]},
 		"assessment_result":          {"schemas/huleedu", "assessment_result.v1.yaml", verdict[huleedu.AssessmentResultV1], nil},
 		"cj_assessment_completed":    {"schemas/huleedu", "cj_assessment_completed.v1.yaml", verdict[huleedu.CJAssessmentCompletedV1], nil},
 		"cj_assessment_failed":       {"schemas/huleedu", "cj_assessment_failed.v1.yaml", verdict[huleedu.CJAssessmentFailedV1], nil},
@@ -109,6 +113,7 @@ func compile(t *testing.T, dir, name string) *jsonschema.Schema {
 	t.Helper()
 	c := jsonschema.NewCompiler()
 	c.AssertFormat()
+	c.AssertContent() // which generated types do as well
 	main := "file:///" + name
 	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() || filepath.Ext(path) != ".yaml" || entry.Name() == "outboxgen.yaml" {

@@ -1,0 +1,428 @@
+package ir
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/outboxgen/outboxgen/generator/internal/diag"
+	"github.com/outboxgen/outboxgen/generator/internal/schema"
+)
+
+// Union is what a type has that is one of several.
+type Union struct {
+	Keyword  string // oneOf, anyOf or type: what Validate blames
+	Branches []*Branch
+	// Raw is set where a value may be valid for several branches: it is kept
+	// as it came.
+	Raw bool
+	// Tag is the path to the member that tells the object branches apart, empty
+	// where their members do. Base is the kind of its values.
+	Tag  []string
+	Base Kind
+	// Unknown is the Go name of the type that keeps what is none of the branches.
+	Unknown string
+}
+
+// Branch is one of the types of a union.
+type Branch struct {
+	Type *Type
+	// Named is the Go type of the branch: that of Type where it has one, else one
+	// declared for it. It is nil in a raw union, which needs none.
+	Named *Named
+	Name  string // in the names of a raw union's methods
+	JSON  string // JSON type
+	Tags  []*schema.Value
+	// Member is the one whose presence chooses the branch, after the branches
+	// before it; "" where only this branch is left.
+	Member string
+	Order  int // in which members are asked for
+
+	said *schema.Schema // the branch with references and combinations folded in
+	from *schema.Schema // what typeOf takes
+	ref  *schema.Schema // the definition that it is a reference to
+}
+
+// union is the type of a schema that is one of several types, or nil for any
+// other schema.
+func (b *builder) union(s *schema.Schema, where context) *Type {
+	if t := b.unionTypes[s]; t != nil {
+		clone := *t
+		return &clone
+	}
+	keyword, branches, nullable := b.branches(s)
+	if len(branches) < 2 {
+		return nil
+	}
+	if listed := b.listOf(s, keyword, branches); listed != nil {
+		t := *b.typeOf(listed, where)
+		t.Nullable = t.Nullable || nullable
+		return &t
+	}
+	key := b.key(s, where)
+	if n := b.byKey[key]; n != nil && n.Union != nil {
+		return b.unionType(s, n, nullable)
+	}
+	n := &Named{Schema: s, Doc: s.Description, Deprecated: s.Deprecated, Union: &Union{Keyword: keyword, Branches: branches}}
+	b.byKey[key] = n
+	b.order = append(b.order, b.request(n, where))
+	why := b.tellApart(s, n.Union)
+	n.Union.Raw = why != ""
+	t := b.unionType(s, n, nullable)
+	for _, branch := range branches {
+		b.branchType(n, branch)
+	}
+	if n.Union.Raw {
+		b.list.Add(diag.Finding{
+			Pos: at(s, keyword), Severity: diag.Warning, ID: "union-kept-raw",
+			Message: "the branches of this " + keyword + " cannot be told apart: " + why + "; the value is kept as it came, with a method for each branch",
+			Hint:    "give every branch a required property with a const of its own, such as kind",
+		})
+		b.nameBranches(n.Union)
+	}
+	return t
+}
+
+func (b *builder) unionType(s *schema.Schema, n *Named, nullable bool) *Type {
+	t := &Type{Kind: UnionKind, Named: n, Nullable: nullable}
+	if n.Union.Raw {
+		t.Kind = Struct
+	}
+	b.unionTypes[s] = t
+	clone := *t
+	return &clone
+}
+
+// branches lists the alternatives of a schema but null, and the keyword that
+// they stand under.
+func (b *builder) branches(s *schema.Schema) (keyword string, branches []*Branch, nullable bool) {
+	if len(s.AnyOf)+len(s.OneOf) == 0 {
+		merged := b.merge(s)
+		branches = byType(merged)
+		return "type", branches, len(branches) > 1 && slices.Contains(merged.Types, "null") && listsNull(merged)
+	}
+	keyword, all := alternatives(s)
+	if all == nil {
+		return "", nil, false
+	}
+	rest := slices.DeleteFunc(slices.Clone(all), isNull)
+	if len(rest) < 2 || b.constraintOnly(s, rest) {
+		return "", nil, false
+	}
+	branches, nulls := b.flatten(s, all, map[*schema.Schema]bool{s: true})
+	nullable = nulls > 0
+	if keyword == "oneOf" {
+		nullable = nulls == 1
+	}
+	nullable = nullable && (len(s.Types) == 0 || slices.Contains(s.Types, "null")) && listsNull(s)
+	return keyword, branches, nullable
+}
+
+// alternatives is the branches of the only union of a schema.
+func alternatives(s *schema.Schema) (keyword string, branches []*schema.Schema) {
+	switch {
+	case len(s.AnyOf) > 0 && len(s.OneOf) > 0:
+		return "", nil
+	case len(s.AnyOf) > 0:
+		return "anyOf", s.AnyOf
+	case len(s.OneOf) > 0:
+		return "oneOf", s.OneOf
+	}
+	return "", nil
+}
+
+// flatten lists the branches of a union, those of a union inside it for that
+// one, and counts the branches that allow null.
+func (b *builder) flatten(s *schema.Schema, all []*schema.Schema, seen map[*schema.Schema]bool) (branches []*Branch, nulls int) {
+	keyword, _ := alternatives(s)
+	beside := s.Ref != nil || s.SaysMore(keyword)
+	for _, part := range all {
+		if isNull(part) {
+			nulls++
+			continue
+		}
+		target := part.Resolved()
+		if target == nil {
+			continue
+		}
+		if inner, parts := alternatives(target); len(parts) > 0 && !beside && target.Ref == nil && !target.SaysMore(inner) && !seen[target] {
+			seen[target] = true
+			nested, within := b.flatten(target, parts, seen)
+			branches = append(branches, nested...)
+			if within > 0 {
+				nulls++
+			}
+			continue
+		}
+		branch := &Branch{from: part}
+		if part.Ref != nil && part.Ref.Target != nil {
+			branch.ref = lastRef(part)
+			if branch.ref == part {
+				branch.ref = lastRef(part.Ref.Target)
+			}
+		}
+		if beside {
+			branch.from = b.joined(s, part, branch.ref)
+		}
+		branch.said = b.resolve(branch.from)
+		if slices.Contains(branch.said.Types, "null") && listsNull(branch.said) {
+			nulls++
+		}
+		if several := byType(branch.said); len(several) > 1 {
+			branches = append(branches, several...)
+			continue
+		}
+		branch.JSON = jsonType(branch.said)
+		branches = append(branches, branch)
+	}
+	return branches, nulls
+}
+
+// joined is a branch together with what stands beside the union. What closes
+// the object there closes it for both, where that may be said of both.
+func (b *builder) joined(s, part, ref *schema.Schema) *schema.Schema {
+	rest := *s
+	rest.AnyOf, rest.OneOf, rest.Title, rest.Description = nil, nil, "", ""
+	both := &schema.Schema{
+		Pos: part.Pos, Doc: part.Doc, Pointer: part.Pointer, Title: part.Title, Description: part.Description,
+		At: map[string]diag.Pos{"allOf": part.Pos},
+	}
+	if ref != nil {
+		both.Title, both.Description = first(both.Title, ref.Title), first(both.Description, ref.Description)
+	}
+	both.UnevaluatedProperties, rest.UnevaluatedProperties = rest.UnevaluatedProperties, nil
+	if said := b.resolve(part); said != nil && !slices.ContainsFunc(said.Properties, func(p schema.Property) bool { return property(s, p.Name) == nil }) {
+		both.AdditionalProperties, rest.AdditionalProperties = rest.AdditionalProperties, nil
+	}
+	both.AllOf = []*schema.Schema{&rest, part}
+	return both
+}
+
+// property is the schema of a member, nil where s has none.
+func property(s *schema.Schema, name string) *schema.Schema {
+	for _, p := range s.Properties {
+		if p.Name == name {
+			return p.Schema
+		}
+	}
+	return nil
+}
+
+// byType splits a schema with several types into one for each.
+func byType(s *schema.Schema) []*Branch {
+	var branches []*Branch
+	if len(s.Types) < 2 {
+		return nil
+	}
+	for _, name := range s.Types {
+		if name == "null" || name == "integer" && slices.Contains(s.Types, "number") {
+			continue
+		}
+		one := *s
+		one.Types, one.Title, one.Description, one.Default = []string{name}, "", "", nil
+		one.Pointer = s.Pointer + "/type/" + name
+		if s.Enum != nil {
+			one.Enum = slices.DeleteFunc(slices.Clone(s.Enum), func(v *schema.Value) bool { return !fits(v, name) })
+			if len(one.Enum) == 0 {
+				continue
+			}
+		}
+		if s.Const != nil && !fits(s.Const, name) {
+			continue
+		}
+		branches = append(branches, &Branch{from: &one, said: &one, JSON: name})
+	}
+	return branches
+}
+
+// jsonType is the one JSON type of a schema, "" where it may be any of several.
+func jsonType(s *schema.Schema) string {
+	types := slices.DeleteFunc(slices.Clone(s.Types), func(t string) bool { return t == "null" })
+	if len(types) == 1 {
+		return types[0]
+	}
+	if len(types) == 2 && slices.Contains(types, "integer") && slices.Contains(types, "number") {
+		return "number"
+	}
+	if len(types) > 1 || len(s.AnyOf)+len(s.OneOf) > 0 {
+		return ""
+	}
+	kind := ""
+	for i, v := range valuesOf(s) {
+		if i > 0 && v.Kind.String() != kind {
+			return ""
+		}
+		kind = v.Kind.String()
+	}
+	if kind == "" {
+		kind, _ = guessed(s)
+	}
+	return kind
+}
+
+// listOf is a union whose branches list values of one type, as the list of them
+// all, or nil for any other union.
+func (b *builder) listOf(s *schema.Schema, keyword string, branches []*Branch) *schema.Schema {
+	if keyword == "type" {
+		return nil
+	}
+	if listed := b.unions[s]; listed != nil {
+		return listed
+	}
+	var values []*schema.Value
+	seen := map[string]bool{}
+	for _, branch := range branches {
+		said := branch.said
+		listed := valuesOf(said)
+		if len(listed) == 0 || branch.JSON != branches[0].JSON || branch.JSON == "object" || branch.JSON == "array" || said.SaysMore("type", "const", "enum", "allOf") {
+			return nil
+		}
+		for _, v := range listed {
+			if seen[v.Canonical()] {
+				if keyword == "oneOf" {
+					return nil // which no value may be
+				}
+				continue
+			}
+			seen[v.Canonical()] = true
+			values = append(values, v)
+		}
+	}
+	list := *s
+	list.AnyOf, list.OneOf, list.Enum, list.Types = nil, nil, values, []string{branches[0].JSON}
+	list.At = map[string]diag.Pos{"enum": at(s, keyword)}
+	if pos, ok := s.At["title"]; ok {
+		list.At["title"] = pos
+	}
+	b.unions[s] = &list
+	return &list
+}
+
+// branchType gives a branch its Go type.
+func (b *builder) branchType(union *Named, branch *Branch) {
+	where := context{parent: union, property: b.branchName(union.Union, branch), ref: branch.ref}
+	t := *b.typeOf(branch.from, where)
+	t.Nullable = t.Kind == Any
+	branch.Type = &t
+	switch {
+	case union.Union.Raw || t.Kind == Any:
+		return
+	case t.Named != nil:
+		t.Named.InUnion = true
+		branch.Named = t.Named
+		return
+	}
+	key := "declared " + b.key(branch.said, where)
+	if n := b.byKey[key]; n != nil {
+		branch.Named = n
+		return
+	}
+	n := &Named{Schema: branch.said, Doc: branch.said.Description, Deprecated: branch.said.Deprecated, Of: &t}
+	branch.Named, b.byKey[key] = n, n
+	b.order = append(b.order, b.request(n, where))
+	if n.Parent != nil {
+		n.Role = "the " + branch.JSON + "s"
+	}
+}
+
+// branchName is what a branch without title and definition is called after the
+// name of its union.
+func (b *builder) branchName(u *Union, branch *Branch) string {
+	alone := 0
+	for _, other := range u.Branches {
+		if other.JSON == branch.JSON {
+			alone++
+		}
+	}
+	switch {
+	case len(branch.Tags) > 0 && branch.Tags[0].Kind == schema.String:
+		return branch.Tags[0].Text
+	case len(branch.Tags) > 0 && branch.Tags[0].Kind == schema.Bool:
+		word := u.Tag[len(u.Tag)-1]
+		if branch.Tags[0].Bool {
+			return word
+		}
+		return "not_" + word
+	case len(branch.Tags) > 0:
+		return u.Tag[len(u.Tag)-1] + "_" + branch.Tags[0].Text
+	case alone > 1 && branch.Member != "":
+		return branch.Member
+	}
+	if alone > 1 && len(branch.said.Required) > 0 {
+		for _, r := range branch.said.Required {
+			if !slices.ContainsFunc(u.Branches, func(o *Branch) bool { return o != branch && requires(o.said, r.Text) }) {
+				return r.Text
+			}
+		}
+	}
+	switch branch.JSON {
+	case "string":
+		return textName(branch.said)
+	case "array":
+		return "list"
+	case "boolean":
+		return "bool"
+	case "":
+		return "value"
+	}
+	return branch.JSON
+}
+
+// textName is what a string branch is called: after its format, where that says
+// what the string is.
+func textName(s *schema.Schema) string {
+	switch s.Format {
+	case "date-time":
+		return "time"
+	case "time":
+		return "time_of_day"
+	case "byte":
+		return "bytes"
+	case "", "password", "binary", "char", "regex":
+	default:
+		return s.Format
+	}
+	if s.ContentEncoding != "" {
+		return "bytes"
+	}
+	return "text"
+}
+
+// nameBranches gives the methods of a raw union their names.
+func (b *builder) nameBranches(u *Union) {
+	names := fieldNames{}
+	for _, branch := range u.Branches {
+		word := b.branchName(u, branch)
+		if title := titled(branch); title != "" {
+			word = title
+		}
+		branch.Name = names.field(word, false)
+	}
+}
+
+// titled is the name that a branch brings along, "" for none.
+func titled(branch *Branch) string {
+	switch {
+	case branch.from.Title != "":
+		return branch.from.Title
+	case branch.ref != nil && branch.ref.Title != "":
+		return branch.ref.Title
+	case branch.ref != nil:
+		return refName(branch.ref)
+	}
+	return ""
+}
+
+// describe names branches in a message: by what they bring along, else by their
+// places.
+func (u *Union) describe(branches ...*Branch) string {
+	var words []string
+	for _, branch := range branches {
+		word := titled(branch)
+		if word == "" {
+			word = "branch " + strconv.Itoa(slices.Index(u.Branches, branch)+1)
+		}
+		words = append(words, word)
+	}
+	return strings.Join(words, " and ")
+}

@@ -1,0 +1,170 @@
+package wire
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+)
+
+// lookAt is a decoder of the member at path inside the next value; ok is false
+// where there is none. Nothing is consumed, and nothing noted: whoever reads
+// the value afterwards finds what is wrong with it. Of a member that occurs
+// twice the first counts.
+func (d *Decoder) lookAt(path []string) (_ Decoder, ok bool) {
+	look := Decoder{data: d.data, pos: d.pos, depth: d.depth, dead: d.dead}
+	for _, name := range path {
+		if look.peek() != '{' {
+			return look, false
+		}
+		o := look.Object()
+		for found := false; !found; {
+			if !o.Next() {
+				return look, false
+			}
+			if found = string(o.Name) == name; !found {
+				look.Skip()
+			}
+		}
+	}
+	return look, !look.dead
+}
+
+// StringAt is the string at path inside the next value, which is not consumed;
+// "" where there is none.
+func (d *Decoder) StringAt(path ...string) string {
+	look, ok := d.lookAt(path)
+	if !ok || look.Kind() != '"' {
+		return ""
+	}
+	return look.String()
+}
+
+// IntAt is the integer at path inside the next value, which is not consumed.
+func (d *Decoder) IntAt(path ...string) (n int64, ok bool) {
+	look, ok := d.lookAt(path)
+	if !ok || look.Kind() != '0' {
+		return 0, false
+	}
+	n = look.Int()
+	return n, len(look.violations) == 0
+}
+
+// BoolAt is the boolean at path inside the next value, which is not consumed.
+func (d *Decoder) BoolAt(path ...string) (v, ok bool) {
+	look, ok := d.lookAt(path)
+	if kind := look.Kind(); !ok || kind != 't' && kind != 'f' {
+		return false, false
+	}
+	v = look.Bool()
+	return v, len(look.violations) == 0
+}
+
+// FirstOf is the first of names that is a member of the next value, which is
+// not consumed; "" where none is, or it is not an object.
+func (d *Decoder) FirstOf(names ...string) string {
+	look := Decoder{data: d.data, pos: d.pos, depth: d.depth, dead: d.dead}
+	if look.peek() != '{' {
+		return ""
+	}
+	first := len(names)
+	o := look.Object()
+	for o.Next() {
+		for i, name := range names[:first] {
+			if string(o.Name) == name {
+				first = i
+				break
+			}
+		}
+		look.Skip()
+	}
+	if first == len(names) {
+		return ""
+	}
+	return names[first]
+}
+
+// NoBranch reads a value that is none of the branches of a union, and keeps its
+// bytes. Null is a violation, as it is where any other type is wanted.
+func NoBranch[T ~[]byte](d *Decoder) T {
+	if d.peek() == 'n' {
+		d.mismatch("a value")
+		return nil
+	}
+	return T(d.Raw())
+}
+
+// NoBranch notes that the value to write is not a branch of the union called
+// name: a branch is stored as a value, not as a pointer to one. An interface
+// that holds nothing is written as null.
+func (e *Encoder) NoBranch(name string, value any) {
+	if value != nil {
+		e.fail(fmt.Sprintf("a %T is no branch of %s; store the value that it points to", value, name))
+	}
+	e.Null()
+}
+
+// NoBranch notes that a value is none of the branches of a union, which stands
+// under the keyword rule. want names them.
+func (c *Checker) NoBranch(value any, rule, want string) {
+	if value == nil {
+		c.Fail("required", "is required and missing")
+		return
+	}
+	c.Fail(rule, "must be "+want+", is none of them")
+}
+
+// As reads the bytes of a union as one of its branches, called name, and
+// validates it with check, which may be nil. The error is a *DecodeError or a
+// *ValidationError.
+func As[T any](raw json.RawMessage, name string, read func(*Decoder) T, check func(*T, *Checker)) (T, error) {
+	var value, none T
+	if err := Unmarshal(raw, &value, name, read); err != nil {
+		return none, err
+	}
+	if check == nil {
+		return value, nil
+	}
+	var c Checker
+	check(&value, &c)
+	if err := c.Err(name); err != nil {
+		return none, err
+	}
+	return value, nil
+}
+
+// OneOf checks that exactly one branch took the value: each error is what As
+// returned for a branch.
+func (c *Checker) OneOf(branches string, errs ...error) {
+	switch n := taken(errs); {
+	case n == 0:
+		c.Fail("oneOf", noneOf(branches, errs))
+	case n > 1:
+		c.Fail("oneOf", fmt.Sprintf("must be exactly one of %s, is %d of them", branches, n))
+	}
+}
+
+// AnyOf checks that at least one branch took the value: each error is what As
+// returned for a branch.
+func (c *Checker) AnyOf(branches string, errs ...error) {
+	if taken(errs) == 0 {
+		c.Fail("anyOf", noneOf(branches, errs))
+	}
+}
+
+func taken(errs []error) int {
+	n := 0
+	for _, err := range errs {
+		if err == nil {
+			n++
+		}
+	}
+	return n
+}
+
+func noneOf(branches string, errs []error) string {
+	var why []string
+	for _, err := range errs {
+		why = append(why, err.Error())
+	}
+	return "must be one of " + branches + ", is none of them: " + strings.Join(why, "; ")
+}
