@@ -10,9 +10,10 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/relay/pgstore/pgdb"
 )
 
-// workers is how many sessions of a term read, settle, sweep and count: as many
-// as the relay's pipeline has steps that overlap.
-const workers = 3
+// workers is how many sessions of a term read, settle, sweep and count: one for
+// each of these, which the relay does at the same time, so that none waits for the
+// session of another.
+const workers = 4
 
 // term is the store's side of a relay.Lease: its sessions, and what is known
 // only as long as they live.

@@ -1,0 +1,71 @@
+package pgstore_test
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
+	"github.com/outboxgen/outboxgen/runtime/relay"
+	"github.com/outboxgen/outboxgen/runtime/relay/pgstore"
+)
+
+// gate holds up statements of certain names until it is opened.
+type gate struct {
+	names  []string
+	waits  chan string
+	opened chan struct{}
+}
+
+func (g *gate) TraceQueryStart(ctx context.Context, _ *pgx.Conn, data pgx.TraceQueryStartData) context.Context {
+	for _, name := range g.names {
+		if strings.HasPrefix(data.SQL, "-- name: "+name+" ") {
+			select {
+			case g.waits <- name:
+				<-g.opened
+			case <-g.opened:
+			}
+		}
+	}
+	return ctx
+}
+
+func (g *gate) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
+
+// Reading, sweeping and counting may take long, all at once; what was sent is
+// settled meanwhile.
+func TestSettlingWaitsForNoOtherStatement(t *testing.T) {
+	t.Parallel()
+	pg := services.Postgres(t)
+	migrate(t, pg)
+	g := &gate{names: []string{"ReadRange", "Sweep", "CountPending"}, waits: make(chan string), opened: make(chan struct{})}
+	s := newStore(t, pg, func(c *pgstore.Config) { c.Conn.Tracer = g })
+	lease := lead(t, s)
+	seq := insert(t, pg.Pool, "k")
+	snap := snapshot(t, s)
+	var others sync.WaitGroup
+	ctx := t.Context()
+	for _, call := range []func() error{
+		func() error { _, err := s.ReadBacklog(ctx, snap, 0, wide); return err },
+		func() error { _, err := s.Sweep(ctx, lease, time.Hour, 10); return err },
+		func() error { _, err := s.Stats(ctx); return err },
+	} {
+		others.Go(func() {
+			if err := call(); err != nil {
+				t.Error(err)
+			}
+		})
+		<-g.waits
+	}
+	limited, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
+	if err := s.Settle(limited, lease, relay.Settlement{Published: []int64{seq}}); err != nil {
+		t.Error(err)
+	}
+	close(g.opened)
+	others.Wait()
+}
