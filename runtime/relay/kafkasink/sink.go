@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"sync"
 	"time"
 
@@ -18,9 +19,10 @@ type Config struct {
 	// Opts are handed to franz-go: kgo.SeedBrokers is required; kgo.DialTLSConfig,
 	// kgo.SASL, kgo.ClientID and the like as needed. What the relay's guarantees
 	// rest on (acks, partitioning, flushing, batch sizes) is set by the sink and
-	// cannot be changed. Leave out kgo.DisableIdempotentWrite, with which a retry of
-	// the client may write a batch twice, and kgo.TransactionalID, with which every
-	// record fails.
+	// cannot be changed. New refuses kgo.DisableIdempotentWrite, with which a retry of
+	// the client may write a batch twice or out of order; kgo.AllowAutoTopicCreation,
+	// with which a look at a topic makes it, with the broker's number of partitions;
+	// and kgo.TransactionalID, with which every record fails.
 	Opts []kgo.Opt
 	// Compression lists codecs by preference. Default: snappy, else none; it costs
 	// little, and every client can read it. Zstandard makes smaller batches for
@@ -85,7 +87,33 @@ func New(cfg Config) (*Sink, error) {
 	if err := kgo.ValidateOpts(append(append([]kgo.Opt(nil), s.opts...), s.produce...)...); err != nil {
 		return nil, fmt.Errorf("kafkasink: the client's options do not fit together: %w", err)
 	}
+	if err := s.refuse(); err != nil {
+		return nil, err
+	}
 	return s, nil
+}
+
+// refuse looks for options that break what the relay promises. Only a client can
+// be asked what its options say; it connects to nothing before it is used.
+func (s *Sink) refuse() error {
+	client, err := kgo.NewClient(append(append([]kgo.Opt(nil), s.opts...), s.produce...)...)
+	if err != nil {
+		return fmt.Errorf("kafkasink: starting the client: %w", err)
+	}
+	defer client.Close()
+	for _, o := range []struct {
+		name, why string
+		option    any
+	}{
+		{"DisableIdempotentWrite", "a retry could write a batch twice, or behind a later one", kgo.DisableIdempotentWrite},
+		{"AllowAutoTopicCreation", "a misspelt topic would be made instead of reported", kgo.AllowAutoTopicCreation},
+		{"TransactionalID", "the sink begins no transactions, so every record would fail", kgo.TransactionalID},
+	} {
+		if set := client.OptValue(o.option); set != nil && !reflect.ValueOf(set).IsZero() {
+			return fmt.Errorf("kafkasink: Config.Opts has kgo.%s: %s; leave it out", o.name, o.why)
+		}
+	}
+	return nil
 }
 
 // Partition is Kafka's default for records with a key: murmur2 of the key.

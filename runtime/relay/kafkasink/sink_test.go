@@ -213,3 +213,23 @@ func TestClientAcceptsLaterRecordsAfterAFailedBatch(t *testing.T) {
 		t.Errorf("%d records failed and %d later ones were taken: waves are needed no more?", lost.Load(), later.Load())
 	}
 }
+
+// What would break the relay's promise is refused, and what would not is not.
+func TestOptionsThatBreakThePromiseAreRefused(t *testing.T) {
+	t.Parallel()
+	for want, opts := range map[string][]kgo.Opt{
+		"": {kgo.ClientID("mine"), kgo.RetryTimeout(time.Minute)},
+		"kafkasink: Config.Opts has kgo.DisableIdempotentWrite: a retry could write a batch twice, or behind a later one; leave it out": {kgo.DisableIdempotentWrite()},
+		"kafkasink: Config.Opts has kgo.AllowAutoTopicCreation: a misspelt topic would be made instead of reported; leave it out":       {kgo.AllowAutoTopicCreation()},
+		"kafkasink: Config.Opts has kgo.TransactionalID: the sink begins no transactions, so every record would fail; leave it out":     {kgo.TransactionalID("t")},
+	} {
+		_, err := New(Config{Opts: append(opts, kgo.SeedBrokers("127.0.0.1:1"))})
+		got := ""
+		if err != nil {
+			got = err.Error()
+		}
+		if got != want {
+			t.Errorf("New: %q, want %q", got, want)
+		}
+	}
+}
