@@ -5,18 +5,17 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"sync"
 	"time"
 )
 
 // NewStdoutSink returns a sink that writes each record as a line of JSON: for a
 // first look at what would reach Kafka. Every topic exists and has one
 // partition. Rows count as sent when the line is written.
-func NewStdoutSink(w io.Writer) Sink { return &lineSink{w: w} }
+func NewStdoutSink(w io.Writer) Sink { return &lineSink{w: w, turn: make(chan struct{}, 1)} }
 
 type lineSink struct {
-	mu sync.Mutex
-	w  io.Writer
+	w    io.Writer
+	turn chan struct{} // full while somebody writes
 }
 
 // line is what is written; a value that is not JSON goes as a base64 string
@@ -43,33 +42,67 @@ func (s *lineSink) Topics(_ context.Context, names []string) ([]TopicInfo, error
 	return out, nil
 }
 
-func (s *lineSink) Send(_ context.Context, wave []Record, results []Result) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	enc := json.NewEncoder(s.w)
-	enc.SetEscapeHTML(false)
-	for i := range wave {
-		r := &wave[i]
-		l := line{Topic: r.Topic, Seq: r.Seq, Headers: map[string]string{}, At: r.CreatedAt}
-		if r.Key != nil {
-			k := string(r.Key)
-			l.Key = &k
+// Send writes line after line. A write that blocks cannot be called off: when ctx
+// ends first its goroutine stays until the reader takes that one line, and the
+// next wave waits for it, for as long as its own context lasts.
+func (s *lineSink) Send(ctx context.Context, wave []Record, results []Result) {
+	fail := func(from int, err error) {
+		for i := from; i < len(results); i++ {
+			results[i] = Result{ClassRelay, fmt.Errorf("writing the record: %w", err)}
 		}
-		for _, h := range r.Headers {
-			l.Headers[h.Key] = string(h.Value)
-		}
-		if json.Valid(r.Value) {
-			l.Value = r.Value
-		} else {
-			l.Bytes = r.Value
-		}
-		if err := enc.Encode(l); err != nil {
-			for j := i; j < len(results); j++ {
-				results[j] = Result{ClassRelay, fmt.Errorf("writing the record: %w", err)}
+	}
+	select {
+	case s.turn <- struct{}{}:
+	case <-ctx.Done():
+		fail(0, fmt.Errorf("nobody reads what was written before: %w", context.Cause(ctx)))
+		return
+	}
+	written := make(chan error)
+	go func() {
+		defer func() { <-s.turn }()
+		enc := json.NewEncoder(s.w)
+		enc.SetEscapeHTML(false)
+		for i := range wave {
+			err := enc.Encode(lineOf(&wave[i]))
+			select {
+			case written <- err:
+			case <-ctx.Done():
+				return
 			}
+			if err != nil {
+				return
+			}
+		}
+	}()
+	for i := range wave {
+		select {
+		case err := <-written:
+			if err != nil {
+				fail(i, err)
+				return
+			}
+		case <-ctx.Done():
+			fail(i, fmt.Errorf("nobody reads it, and it may be written yet: %w", context.Cause(ctx)))
 			return
 		}
 	}
+}
+
+func lineOf(r *Record) line {
+	l := line{Topic: r.Topic, Seq: r.Seq, Headers: map[string]string{}, At: r.CreatedAt}
+	if r.Key != nil {
+		k := string(r.Key)
+		l.Key = &k
+	}
+	for _, h := range r.Headers {
+		l.Headers[h.Key] = string(h.Value)
+	}
+	if json.Valid(r.Value) {
+		l.Value = r.Value
+	} else {
+		l.Bytes = r.Value
+	}
+	return l
 }
 
 func (s *lineSink) Close() {}

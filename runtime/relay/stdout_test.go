@@ -1,8 +1,11 @@
 package relay_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
+	"encoding/json"
+	"io"
 	"os"
 	"strings"
 	"sync"
@@ -110,5 +113,77 @@ func TestReady(t *testing.T) {
 	r.w.leads(t)
 	if !r.Ready() {
 		t.Error("a leader is not ready")
+	}
+}
+
+// A reader that has stopped reading holds a wave up no longer than its context
+// lasts, and gets every line in order once it reads again.
+func TestStdoutSinkHeedsItsContext(t *testing.T) {
+	t.Parallel()
+	reader, writer := io.Pipe()
+	producer, err := relay.NewStdoutSink(writer).Open(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer producer.Close()
+	lines := bufio.NewReader(reader)
+	next := func() string {
+		l, err := lines.ReadString('\n')
+		if err != nil {
+			t.Error(err)
+		}
+		var row struct{ Topic string }
+		if err := json.Unmarshal([]byte(l), &row); err != nil {
+			t.Error(err)
+		}
+		return row.Topic
+	}
+	classes := func(results []relay.Result) (out []relay.Class) {
+		for _, r := range results {
+			out = append(out, r.Class)
+		}
+		return out
+	}
+	send := func(ctx context.Context, topics ...string) []relay.Class {
+		wave := make([]relay.Record, len(topics))
+		for i, topic := range topics {
+			wave[i].Topic, wave[i].Value = topic, []byte("1")
+		}
+		results := make([]relay.Result, len(wave))
+		producer.Send(ctx, wave, results)
+		return classes(results)
+	}
+
+	ctx, cancel := context.WithCancel(t.Context())
+	var got []string
+	var read sync.WaitGroup
+	read.Go(func() {
+		got = append(got, next())
+		cancel()
+	})
+	first := send(ctx, "a", "b", "c")
+	read.Wait()
+	second := send(ctx, "b", "c")
+	read.Go(func() {
+		for range 3 {
+			got = append(got, next())
+		}
+	})
+	third := send(t.Context(), "b", "c")
+	read.Wait()
+
+	type outcome struct {
+		First, Second, Third []relay.Class
+		Read                 []string
+	}
+	want := outcome{
+		[]relay.Class{relay.ClassOK, relay.ClassRelay, relay.ClassRelay},
+		[]relay.Class{relay.ClassRelay, relay.ClassRelay},
+		[]relay.Class{relay.ClassOK, relay.ClassOK},
+		[]string{"a", "b", "b", "c"},
+	}
+	first[0] = relay.ClassOK // the answer to what was written may have crossed the end
+	if diff := cmp.Diff(want, outcome{first, second, third, got}); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
