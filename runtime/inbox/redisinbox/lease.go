@@ -87,6 +87,9 @@ func (l *lease) twice(ctx context.Context, command func(context.Context) error) 
 	if _, answered := rueidis.IsRedisErr(err); err != nil && !answered && ctx.Err() == nil {
 		err = command(ctx)
 	}
+	if err == nil {
+		l.inbox.answered(ctx)
+	}
 	return err
 }
 
@@ -128,7 +131,7 @@ func (l *lease) renew(ctx context.Context, end context.CancelCauseFunc) {
 		}
 		state, err := l.hold(ctx)
 		if err == nil && state != held {
-			l.warn(ctx, "the lease on an event was lost while it was handled: it may be handled twice", nil)
+			l.warn(ctx, "the lease on an event was lost while it was handled: it may be handled twice")
 			end(ErrLeaseLost)
 			return
 		}
@@ -143,7 +146,7 @@ func (l *lease) settle(ctx context.Context, succeeded bool) {
 		end, problem = l.mark, "an event that was handled could not be marked: a repeat of it will be handled again"
 	}
 	if err := l.twice(ctx, end); err != nil {
-		l.warn(ctx, problem, err)
+		l.missed(ctx, problem, err)
 	}
 }
 
@@ -157,14 +160,11 @@ func (l *lease) release(ctx context.Context) error {
 	return release.Exec(ctx, l.inbox.client, []string{l.key}, []string{l.token}).Error()
 }
 
-func (l *lease) warn(ctx context.Context, text string, err error) {
+func (l *lease) warn(ctx context.Context, text string, more ...any) {
 	r := l.message.Record()
 	args := []any{
 		"consumer", l.inbox.consumer, "event_id", r.EventID, "event_type", r.EventType,
 		"topic", r.Topic, "partition", r.Partition, "offset", r.Offset, "correlation_id", l.message.CorrelationID(),
 	}
-	if err != nil {
-		args = append(args, "error", err)
-	}
-	l.inbox.options.Logger.WarnContext(ctx, text, args...)
+	l.inbox.options.Logger.WarnContext(ctx, text, append(args, more...)...)
 }

@@ -78,7 +78,9 @@ func connect(t *testing.T, addr string) rueidis.Client {
 
 func newInbox(t *testing.T, client rueidis.Client, o redisinbox.Options) *redisinbox.Inbox {
 	t.Helper()
-	o.Logger = slog.New(slog.DiscardHandler)
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
 	in, err := redisinbox.New(client, "grades", o)
 	if err != nil {
 		t.Fatal(err)

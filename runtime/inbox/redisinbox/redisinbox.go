@@ -100,6 +100,7 @@ type Inbox struct {
 	client   rueidis.Client
 	consumer string
 	options  Options
+	outage   outage
 }
 
 // New returns the inbox of a consumer. The client stays the caller's, to share
@@ -150,7 +151,7 @@ func (i *Inbox) Once(next consume.Handler) consume.Handler {
 		case ctx.Err() != nil || i.options.Away == Fail:
 			return fmt.Errorf("redisinbox: ask Redis whether consumer %s has handled event %s: %w", i.consumer, id, err)
 		}
-		l.warn(ctx, "Redis cannot say whether the event was handled before: it is handled anyway", err)
+		l.missed(ctx, "Redis cannot say whether the event was handled before: it is handled anyway", err)
 		return l.run(ctx, next)
 	}
 }

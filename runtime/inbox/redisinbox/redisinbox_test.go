@@ -2,8 +2,10 @@ package redisinbox_test
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
+	"log/slog"
 	"os"
 	"os/exec"
 	"strings"
@@ -343,6 +345,47 @@ func TestRedisKilledAndBack(t *testing.T) {
 		if got := strings.Join(ran, " "); got != want {
 			t.Errorf("away = %d: handled %q, want %q", away, got, want)
 		}
+	}
+}
+
+// An outage is logged when it begins and when it is over, not for each event.
+func TestAnOutageIsLoggedOnce(t *testing.T) {
+	t.Parallel()
+	server := services.PrivateRedis(t)
+	var log bytes.Buffer
+	logger := slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+		switch a.Key {
+		case slog.MessageKey, slog.LevelKey, "missed":
+			return a
+		}
+		return slog.Attr{}
+	}}))
+	in := newInbox(t, connect(t, server.Addr), redisinbox.Options{Timeout: 200 * time.Millisecond, Logger: logger})
+	handle := in.Once(func(context.Context, consume.Message) error { return nil })
+	deliver := func(n int) {
+		for range n {
+			if err := handle(testContext(t), message(uuid.New())); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for range 2 {
+		deliver(1)
+		if err := server.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		deliver(3)
+		if err := server.Start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		deliver(2)
+	}
+	// Of each event, the question and the mark.
+	once := `level=WARN msg="Redis cannot say whether the event was handled before: it is handled anyway"
+level=INFO msg="Redis answers again: what it missed may be handled twice" missed=6
+`
+	if diff := cmp.Diff(once+once, log.String()); diff != "" {
+		t.Errorf("the log (-want +got):\n%s", diff)
 	}
 }
 
