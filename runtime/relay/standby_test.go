@@ -38,8 +38,8 @@ func newServer(t *testing.T) *server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := os.Stat(filepath.Join(s.bin, "pg_basebackup")); err != nil {
-		t.Skipf("this installation of Postgres has a server and no client programs: %v", err)
+	for _, program := range []string{"pg_basebackup", "pg_dump", "pg_restore"} { // some installations have a server only
+		services.Program(t, "postgres", filepath.Join(s.bin, program))
 	}
 	info, err := os.Stat(s.data)
 	if err != nil {

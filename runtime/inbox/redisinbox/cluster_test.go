@@ -20,7 +20,6 @@ import (
 // The keys of a consumer's events are spread over a cluster.
 func TestRedisCluster(t *testing.T) {
 	t.Parallel()
-	services.Redis(t) // skips, or fails where Redis is demanded
 	client := startCluster(t, 3)
 	in := newInbox(t, client, redisinbox.Options{})
 	runs := 0
@@ -49,15 +48,16 @@ func TestRedisCluster(t *testing.T) {
 func startCluster(t *testing.T, n int) rueidis.Client {
 	t.Helper()
 	const slots = 16384
+	program := services.Program(t, "redis", "redis-server")
 	var nodes []rueidis.Client
 	var ports []string
 	for i := range n {
 		port := freePort(t)
 		dir := t.TempDir()
-		server := exec.Command("redis-server", "--bind", "127.0.0.1", "--port", port, "--cluster-port", freePort(t),
+		server := exec.Command(program, "--bind", "127.0.0.1", "--port", port, "--cluster-port", freePort(t),
 			"--cluster-enabled", "yes", "--cluster-config-file", dir+"/nodes.conf", "--dir", dir, "--save", "")
 		if err := server.Start(); err != nil {
-			t.Skipf("no redis-server to make a cluster of: %v", err)
+			t.Fatal(err)
 		}
 		t.Cleanup(func() {
 			_ = server.Process.Kill()
