@@ -136,8 +136,8 @@ func TestATermRecordsItsSessions(t *testing.T) {
 		const alive = `SELECT count(*) FROM event_outbox_lease, jsonb_array_elements(backends) AS b
 			JOIN pg_stat_activity AS a ON a.pid = (b ->> 'pid')::int AND a.backend_start = (b ->> 'start')::timestamptz
 			WHERE a.application_name = 'outboxrelay'`
-		if n := ask[int](t, pg.Pool, alive); n != 4 {
-			t.Fatalf("%d sessions are recorded, not 4", n)
+		if n := ask[int](t, pg.Pool, alive); n != 5 {
+			t.Fatalf("%d sessions are recorded, not 5", n)
 		}
 	})
 }
@@ -149,7 +149,7 @@ func TestATermReplacesALostSession(t *testing.T) {
 		s := newStore(t, pg)
 		lease := lead(t, s)
 		snapshot(t, s)
-		for i := range 3 { // every worker
+		for i := range 4 { // every worker
 			exec(t, pg.Pool, `SELECT pg_terminate_backend(pid) FROM (
 				SELECT (b ->> 'pid')::int AS pid FROM event_outbox_lease, jsonb_array_elements(backends) WITH ORDINALITY AS l(b, n)
 				WHERE n = $1 + 2) AS worker`, i)
@@ -159,11 +159,11 @@ func TestATermReplacesALostSession(t *testing.T) {
 			if _, err := s.Snapshot(t.Context()); err == nil {
 				break
 			}
-			if lost++; lost > 3 {
+			if lost++; lost > 4 {
 				t.Fatal("more calls fail than sessions were lost")
 			}
 		}
-		for range 3 { // use each worker once more
+		for range 4 { // use each worker once more
 			insert(t, pg.Pool, "a")
 			page, err := s.ReadBacklog(t.Context(), snapshot(t, s), 0, wide)
 			if err != nil {
