@@ -52,6 +52,9 @@ checks, by
 
 	go test -bench . ./generator/internal/emit/golden
 
+Other outboxes are measured on the workload of the drains by the module in the
+folder peers; its README says how.
+
 # Servers
 
 Postgres is the server that DATABASE_URL names, or one started from the binaries
