@@ -14,7 +14,10 @@ type resource struct {
 	unit    *unit
 	base    *url.URL
 	root    *Schema
+	level   int // of its dialect
 	anchors map[string]*Schema
+	// recursive is $recursiveAnchor: true at its root.
+	recursive bool
 }
 
 // builder turns the values of one file into schemas.
@@ -80,6 +83,7 @@ func (b *builder) open(s *Schema, v *Value) {
 	}
 	if s.Pointer == "" {
 		b.unit.doc.Dialect = dialects[b.level]
+		b.within.level = b.level
 	}
 	name := "$id"
 	if b.level == level4 {
@@ -100,7 +104,7 @@ func (b *builder) open(s *Schema, v *Value) {
 	base := b.within.base.ResolveReference(u)
 	r := b.within
 	if s.Pointer != "" {
-		r = &resource{unit: b.unit, root: s, anchors: map[string]*Schema{}}
+		r = &resource{unit: b.unit, root: s, level: b.level, anchors: map[string]*Schema{}}
 		b.unit.resources = append(b.unit.resources, r)
 		b.within = r
 	}
@@ -228,6 +232,9 @@ func (b *builder) ref(s *Schema, m Member) {
 	}
 	s.Ref = &Ref{Text: m.Value.Text, Pos: m.Value.Pos}
 	b.refer(s.Ref, false)
+	if m.Name != "$ref" {
+		b.load.dynamic = append(b.load.dynamic, dynamicRef{ref: s.Ref, keyword: m.Name})
+	}
 }
 
 // refer remembers a reference for when every file is there. byName says that

@@ -70,14 +70,23 @@ func olderWords(words map[string]keyword) {
 	}, last: level2019}
 	words["dependencies"] = keyword{read: dependencies, last: level2019}
 	words["$recursiveRef"] = keyword{read: (*builder).ref, first: level2019, last: level2019}
-	words["$recursiveAnchor"] = keyword{read: ignored, first: level2019, last: level2019, annotation: true}
-	words["nullable"] = keyword{read: func(b *builder, _ *Schema, m Member) {
+	words["$recursiveAnchor"] = keyword{read: func(b *builder, s *Schema, m Member) {
+		if m.Value.Kind != Bool {
+			b.wrong(m, "true or false")
+			return
+		}
+		if s == b.within.root {
+			b.within.recursive = m.Value.Bool
+		}
+	}, first: level2019, last: level2019, annotation: true}
+	nullable := keyword{read: func(b *builder, _ *Schema, m Member) {
 		if m.Value.Kind != Bool {
 			b.wrong(m, "true or false")
 			return
 		}
 		b.older.nullable = &m
 	}, last: level2020}
+	words["nullable"], words["x-nullable"] = nullable, nullable // the second is Swagger 2.0's
 }
 
 // otherDialect is what to write in place of a keyword that the dialect at hand
@@ -195,22 +204,71 @@ func (b *builder) translate(s *Schema) {
 	}
 }
 
-// nullable is OpenAPI 3.0's: it adds null to type, and bears on nothing else.
+// nullable is OpenAPI 3.0's. Beside type it adds null to the types. OpenAPI
+// gives it no meaning elsewhere; beside a combination or a reference it is
+// taken for what its author meant, another branch for null.
 func (b *builder) nullable(s *Schema, m *Member) {
 	switch {
-	case len(s.Types) == 0:
+	case len(s.Types) > 0:
+		if slices.Contains(s.Types, "null") {
+			return
+		}
+		s.Types = append(s.Types, "null")
+		b.nullableValues(s, m)
+	case s.Enum != nil || s.Const != nil:
+		b.nullableValues(s, m)
+	case s.Ref != nil || len(s.AllOf) > 0 || len(s.AnyOf)+len(s.OneOf) > 0 && !slices.ContainsFunc(slices.Concat(s.AnyOf, s.OneOf), isNull):
 		b.list.Add(diag.Finding{
 			Pos: m.Pos, Severity: diag.Warning, ID: "nullable-without-type",
-			Message: "nullable says nothing here: it belongs beside type",
+			Message: m.Name + " has no type beside it, where OpenAPI gives it no meaning; it is taken as meant: null is valid here",
 			Hint:    `write anyOf with {type: "null"} as one branch`,
 		})
-	case !slices.Contains(s.Types, "null"):
-		s.Types = append(s.Types, "null")
-		if s.Enum != nil && !slices.ContainsFunc(s.Enum, func(v *Value) bool { return v.Kind == Null }) {
-			b.list.Add(diag.Finding{
-				Pos: m.Pos, Severity: diag.Warning, ID: "nullable-enum",
-				Message: "nullable says nothing here: enum does not list null", Hint: "add null to enum",
-			})
+		orNull(s, m)
+	}
+}
+
+// nullableValues reports a nullable that the values listed beside it contradict.
+func (b *builder) nullableValues(s *Schema, m *Member) {
+	keyword, values := "enum", s.Enum
+	if s.Const != nil {
+		keyword, values = "const", []*Value{s.Const}
+	}
+	if len(values) > 0 && !slices.ContainsFunc(values, func(v *Value) bool { return v.Kind == Null }) {
+		f := diag.Finding{
+			Pos: m.Pos, Severity: diag.Warning, ID: "nullable-enum",
+			Message: fmt.Sprintf("%s says nothing here: %s does not list null", m.Name, keyword), Hint: "add null to enum",
+		}
+		if keyword == "const" {
+			f.Message, f.Hint = m.Name+" says nothing here: const is not null", "write an enum of the value and null"
+		}
+		b.list.Add(f)
+	}
+}
+
+// orNull makes s the union of what it says and null.
+func orNull(s *Schema, m *Member) {
+	inner := *s
+	inner.ID, inner.Anchor, inner.DynamicAnchor, inner.Outbox, inner.Defs = "", "", "", nil, nil
+	inner.At = map[string]diag.Pos{}
+	outer := Schema{
+		Pos: s.Pos, Doc: s.Doc, Pointer: s.Pointer, ID: s.ID, Anchor: s.Anchor, DynamicAnchor: s.DynamicAnchor,
+		Title: s.Title, Description: s.Description, Deprecated: s.Deprecated, ReadOnly: s.ReadOnly, WriteOnly: s.WriteOnly,
+		Default: s.Default, Examples: s.Examples, Defs: s.Defs, Outbox: s.Outbox,
+		At: map[string]diag.Pos{"anyOf": m.Pos},
+	}
+	inner.Description, inner.Default, inner.Examples = "", nil, nil
+	for name, pos := range s.At {
+		switch {
+		case name == "title":
+			outer.At[name], inner.At[name] = pos, pos // a type made of it still has its name
+		case name == m.Name:
+		case besideRef(name) && name != "$ref" && name != "$dynamicRef" && name != "$recursiveRef" && name != "discriminator":
+			outer.At[name] = pos
+		default:
+			inner.At[name] = pos
 		}
 	}
+	null := &Schema{Pos: m.Pos, Doc: s.Doc, Pointer: s.Pointer, Types: []string{"null"}, At: map[string]diag.Pos{"type": m.Pos}}
+	outer.AnyOf = []*Schema{&inner, null}
+	*s = outer
 }

@@ -28,8 +28,9 @@
 // comparisons, makes warnings of all of them. Annotations whose names begin
 // with x- pass everywhere, as do those of OpenAPI.
 //
-// $dynamicRef and $recursiveRef are followed like $ref: to the anchor that is
-// nearest in the text, not to that of the schema that validation came from.
+// $dynamicRef and $recursiveRef go where validation would take them, when that
+// is one place for every use of the file; else they are followed like $ref, to
+// the anchor that is nearest in the text, and a warning says so.
 //
 // # References
 //

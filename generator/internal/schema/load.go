@@ -95,9 +95,11 @@ func LoadFile(fsys fs.FS, file string) (*Project, *diag.List, error) {
 	if _, err := fs.Stat(fsys, file); err != nil {
 		return nil, nil, fmt.Errorf("reading the schema %s: %w", file, err)
 	}
-	if _, problem := l.file(file); problem != "" {
+	u, problem := l.file(file)
+	if problem != "" {
 		return nil, nil, fmt.Errorf("reading the schema %s: %s", file, problem)
 	}
+	l.entry = u.doc
 	l.finish()
 	return l.project(nil), l.list, nil
 }
@@ -108,7 +110,6 @@ type unit struct {
 	value     *Value
 	byPointer map[string]*Schema
 	resources []*resource // the file's own first
-	level     int         // of its dialect
 	unknown   int         // keywords reported that nobody knows
 	owned     bool        // it describes an event
 }
@@ -124,8 +125,10 @@ type loader struct {
 	ids     map[string]*resource
 	idPos   map[string]diag.Pos
 	pending []pendingRef
+	dynamic []dynamicRef
 
-	matched        []*unit // the files that schemas: names
+	entry          *Document // what LoadFile was asked for
+	matched        []*unit   // the files that schemas: names
 	discriminators []*Discriminator
 	eventRefs      []*Ref // for each entry of events: in the config; nil without a schema
 
@@ -194,9 +197,9 @@ func (l *loader) file(name string) (u *unit, problem string) {
 		return nil, l.missing[name]
 	}
 	l.sources[name] = src
-	u = &unit{doc: &Document{Path: name, Dialect: Draft202012, Source: src}, byPointer: map[string]*Schema{}, level: level2020}
+	u = &unit{doc: &Document{Path: name, Dialect: Draft202012, Source: src}, byPointer: map[string]*Schema{}}
 	l.units[name] = u
-	own := &resource{unit: u, base: projectBase(name), anchors: map[string]*Schema{}}
+	own := &resource{unit: u, base: projectBase(name), level: level2020, anchors: map[string]*Schema{}}
 	u.resources = []*resource{own}
 	v, values := readValue(name, src, l.list)
 	if v == nil || !l.countValues(values, v.Pos) {
@@ -209,7 +212,6 @@ func (l *loader) file(name string) (u *unit, problem string) {
 	}
 	b := l.builder(u, own)
 	b.schema(v, "")
-	u.level = u.doc.Dialect.level()
 	return u, ""
 }
 
@@ -222,9 +224,9 @@ func openAPI(u *unit, v *Value) bool {
 	for _, name := range []string{"openapi", "swagger", "asyncapi"} {
 		if m := v.Member(name); m != nil && m.Kind == String {
 			if name == "swagger" || strings.HasPrefix(m.Text, "3.0") && name == "openapi" {
-				u.level = level4
+				u.resources[0].level = level4
 			}
-			u.doc.Dialect = dialects[u.level]
+			u.doc.Dialect = dialects[u.resources[0].level]
 			return true
 		}
 	}
@@ -232,7 +234,7 @@ func openAPI(u *unit, v *Value) bool {
 }
 
 func (l *loader) builder(u *unit, within *resource) *builder {
-	return &builder{load: l, list: l.list, unit: u, level: u.level, within: within}
+	return &builder{load: l, list: l.list, unit: u, level: within.level, within: within}
 }
 
 const noSuchFile = "there is no such file"
@@ -337,6 +339,7 @@ func isSchemaFile(name string) bool {
 // finish resolves every reference, which may load more files.
 func (l *loader) finish() {
 	l.resolve()
+	l.rebind()
 	l.cycles()
 	for _, d := range l.discriminators {
 		for _, ref := range d.Refs {

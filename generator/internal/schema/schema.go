@@ -23,7 +23,7 @@ type Schema struct {
 	Anchor string
 	// Ref is $ref; other keywords may stand beside it, unless the dialect
 	// ignores those, when they are not here either. A $dynamicRef or
-	// $recursiveRef is resolved as the $ref of the same text.
+	// $recursiveRef is here as well, with the target that validation finds.
 	Ref           *Ref
 	DynamicAnchor string // $dynamicAnchor, which is an anchor as well
 
