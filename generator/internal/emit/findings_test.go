@@ -336,29 +336,54 @@ func TestStability(t *testing.T) {
 	unchanged(t, first, more)
 }
 
+// A new version of an event takes no name from those before it, though both
+// define a type of one name in their own way.
+func TestVersionsLeaveEachOtherTheirNames(t *testing.T) {
+	t.Parallel()
+	files := stableFiles()
+	first, found := run(t, "", files)
+	if len(found) > 0 {
+		t.Fatal(found)
+	}
+	files["a/thing2.yaml"] = strings.NewReplacer(
+		"version: 1", "version: 2", "thing.v1", "thing.v2", "'lib/", "'../lib/", "name: {type: string}", "name: {type: string}, more: {type: string}",
+	).Replace(files["thing.yaml"])
+	two, found := run(t, "", files)
+	if len(found) > 0 {
+		t.Errorf("findings: %q", found)
+	}
+	unchanged(t, map[string]string{"thing_v1.go": first["thing_v1.go"]}, two)
+	for _, name := range []string{"type Part struct", "type ThingV2Part struct"} {
+		if all := fmt.Sprint(two); !strings.Contains(all, name) {
+			t.Errorf("no %s", name)
+		}
+	}
+}
+
 // No type takes the name of one in another file: all that want it are named
 // after their events, whichever came first. A library keeps its names.
 func TestContestedNames(t *testing.T) {
 	t.Parallel()
 	files := stableFiles()
-	files["thing2.yaml"] = strings.NewReplacer("version: 1", "version: 2", "thing.v1", "thing.v2", "name: {type: string}", "name: {type: string}, more: {type: string}").Replace(files["thing.yaml"])
-	two, found := run(t, "", files)
+	files["apple.yaml"] = strings.NewReplacer("Thing", "Apple", "thing.v1", "apple.v1", "part: {", "money: {", "/part", "/money").Replace(files["thing.yaml"])
+	files["zebra.yaml"] = strings.NewReplacer("Thing", "Zebra", "thing.v1", "zebra.v1", "name: {type: string}", "stripes: {type: integer}").Replace(files["thing.yaml"])
+	three, found := run(t, "", files)
 	const hint = "; give one of them a title of its own, or have both files refer to one definition"
 	want := []string{
-		"thing.yaml:15:9: warning: the Go name Part is also wanted by the schema at thing2.yaml:15:9, so this type is called ThingV1Part" + hint,
-		"thing2.yaml:15:9: warning: the Go name Part is also wanted by the schema at thing.yaml:15:9, so this type is called ThingV2Part" + hint,
+		"apple.yaml:15:10: warning: the Go name Money is also wanted by the schema at lib/common.yaml:3:10, so this type is called AppleV1Money" + hint,
+		"thing.yaml:15:9: warning: the Go name Part is also wanted by the schema at zebra.yaml:15:9, so this type is called ThingV1Part" + hint,
+		"zebra.yaml:15:9: warning: the Go name Part is also wanted by the schema at thing.yaml:15:9, so this type is called ZebraV1Part" + hint,
 	}
 	if diff := cmp.Diff(want, found); diff != "" {
 		t.Errorf("findings (-want +got):\n%s", diff)
 	}
-	files["apple.yaml"] = strings.NewReplacer("Thing", "Apple", "thing.v1", "apple.v1", "part: {", "money: {", "/part", "/money").Replace(files["thing.yaml"])
-	files["zebra.yaml"] = strings.NewReplacer("Thing", "Zebra", "thing.v1", "zebra.v1", "name: {type: string}", "stripes: {type: integer}").Replace(files["thing.yaml"])
+	files["yak.yaml"] = strings.NewReplacer("Thing", "Yak", "thing.v1", "yak.v1", "name: {type: string}", "horns: {type: integer}").Replace(files["thing.yaml"])
 	four, found := run(t, "", files)
 	if len(found) != 4 {
 		t.Errorf("findings: %q", found)
 	}
-	unchanged(t, two, four)
-	for _, name := range []string{"type Money struct", "type AppleV1Money struct", "type ThingV1Part struct", "type ThingV2Part struct", "type ZebraV1Part struct"} {
+	unchanged(t, three, four)
+	for _, name := range []string{"type Money struct", "type AppleV1Money struct", "type ThingV1Part struct", "type ZebraV1Part struct"} {
 		if all := fmt.Sprint(four); !strings.Contains(all, name) {
 			t.Errorf("no %s", name)
 		}

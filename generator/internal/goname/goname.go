@@ -7,6 +7,7 @@
 package goname
 
 import (
+	"fmt"
 	"go/token"
 	"strings"
 	"unicode"
@@ -15,7 +16,8 @@ import (
 // Exported is an exported identifier for s. Words are cut at everything that
 // is neither letter nor digit and at the humps of camel case, and joined with
 // initialisms in capitals. It is never empty: a name of which nothing is left
-// becomes X, and one that cannot begin an exported identifier gets an X
+// becomes X, one of signs
+// beyond ASCII alone their code points (U1F389), and one that cannot begin an exported identifier gets an X
 // before it.
 func Exported(s string) string {
 	var b strings.Builder
@@ -150,8 +152,9 @@ func chunks(s string) []string {
 		switch {
 		case unicode.IsLetter(r) || unicode.IsDigit(r):
 			current = append(current, r)
-		case r == '\'' || r == '’':
-			// An apostrophe joins: "parent's" is one word.
+		case r == '\'' || r == '’' || unicode.IsMark(r) || unicode.Is(unicode.Join_Control, r):
+			// An apostrophe joins: "parent's" is one word. So do the marks that
+			// are written over letters, which Go does not allow in a name.
 		default:
 			flush()
 			last := i == len(runes)-1
@@ -162,7 +165,25 @@ func chunks(s string) []string {
 		}
 	}
 	flush()
+	if bare && len(out) == 0 {
+		return codePoints(runes)
+	}
 	return out
+}
+
+// codePoints is a name for what nothing else is left of, such as an emoji: U1F389.
+func codePoints(runes []rune) []string {
+	const most = 4
+	var b strings.Builder
+	for _, r := range runes {
+		if r > unicode.MaxASCII && unicode.IsGraphic(r) && !unicode.IsSpace(r) && !unicode.IsMark(r) && b.Len() < most*6 {
+			fmt.Fprintf(&b, "U%04X", r)
+		}
+	}
+	if b.Len() == 0 {
+		return nil
+	}
+	return []string{b.String()}
 }
 
 // sign spells a sign where it carries meaning: every one in a name made of

@@ -22,6 +22,7 @@ func Build(p *schema.Project, taken Declared, list *diag.List) *Package {
 		byKey:      map[string]*Named{},
 		active:     map[*schema.Schema]bool{},
 		owners:     map[*schema.Document]string{},
+		titles:     map[*schema.Document]bool{},
 		version:    map[*schema.Document]int{},
 	}
 	pkg := &Package{Name: p.Config.Package, Service: p.Config.Service}
@@ -55,6 +56,7 @@ type builder struct {
 	order   []*request // in the order of discovery
 	byKey   map[string]*Named
 	owners  map[*schema.Document]string // Go name that qualifies types of the file
+	titles  map[*schema.Document]bool   // whether its members have titles that repeat their names
 	version map[*schema.Document]int    // lowest event version in the file; 0: a library
 }
 
@@ -63,6 +65,7 @@ type request struct {
 	named   *Named
 	fixed   string // the name of an event's data, which nothing may take
 	wanted  []string
+	full    string // of a definition: its whole name, where wanted has only a part or the title
 	parent  *Named // of an inline type
 	library bool
 	version int

@@ -13,11 +13,12 @@ import (
 // key tells types apart that want the same name: two schemas with one key are
 // one type. Schemas written in line are always apart, unless they have a title.
 func (b *builder) key(s *schema.Schema, at context) string {
-	if s.Title == "" && at.ref == nil {
+	title := b.title(s, at)
+	if title == "" && at.ref == nil {
 		return s.Doc.Path + "#" + s.Pointer
 	}
-	name := goname.Title(s.Title)
-	if s.Title == "" {
+	name := goname.Title(title)
+	if title == "" {
 		name = goname.Exported(refName(at.ref))
 	}
 	var w writer

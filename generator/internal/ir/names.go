@@ -3,7 +3,6 @@ package ir
 import (
 	"cmp"
 	"fmt"
-	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,7 +15,8 @@ import (
 // request works out what a type wants to be called.
 func (b *builder) request(n *Named, at context) *request {
 	s := n.Schema
-	if at.ref == nil && s.Title == "" {
+	title := b.title(s, at)
+	if at.ref == nil && title == "" {
 		n.Parent, n.Role = at.parent, at.role()
 	}
 	r := &request{named: n, version: b.version[s.Doc], library: b.version[s.Doc] == 0}
@@ -26,12 +26,15 @@ func (b *builder) request(n *Named, at context) *request {
 	}
 	short := goname.Exported(word)
 	switch {
-	case s.Title != "":
-		short = goname.Title(s.Title)
+	case title != "":
+		short = goname.Title(title)
 	case at.ref != nil:
 		short = goname.Exported(refName(at.ref))
 	case at.parent != nil:
 		r.parent, r.wanted = at.parent, []string{short}
+		if at.part != "" {
+			r.wanted = append(r.wanted, goname.Exported(at.property+"_"+at.part))
+		}
 		return r
 	}
 	owner := b.owners[s.Doc]
@@ -39,7 +42,62 @@ func (b *builder) request(n *Named, at context) *request {
 		owner = goname.Exported(stem(s.Doc.Path))
 	}
 	r.wanted = []string{short, owner + short, owner + short + "Type"}
+	if at.ref != nil && at.ref.Pointer != "" {
+		if full := goname.Exported(lastToken(at.ref)); full != short {
+			r.full = full
+		}
+	}
 	return r
+}
+
+// title is the title of s as far as it names a type. Tools that give every
+// member a title repeat its name there: that is no name of a type, which other
+// members may want as well.
+func (b *builder) title(s *schema.Schema, at context) string {
+	if s.Title == "" || at.ref != nil || at.property == "" {
+		return s.Title
+	}
+	title := goname.Exported(s.Title)
+	for _, repeated := range []string{at.property, at.property + "_" + at.part, singular(at.property, at.part)} {
+		if title == goname.Exported(repeated) && (strings.Contains(s.Title, " ") || b.titled(s.Doc)) {
+			return ""
+		}
+	}
+	return s.Title
+}
+
+// titled reports whether a file gives titles to members that make no types,
+// where nobody would have written them for the sake of a name.
+func (b *builder) titled(doc *schema.Document) bool {
+	known, ok := b.titles[doc]
+	if ok {
+		return known
+	}
+	seen := map[*schema.Schema]bool{}
+	var any func(s *schema.Schema) bool
+	any = func(s *schema.Schema) bool {
+		if s == nil || seen[s] {
+			return false
+		}
+		seen[s] = true
+		for _, p := range s.Properties {
+			if sub := p.Schema; sub.Title != "" && len(sub.Properties) == 0 && sub.Enum == nil && sub.Const == nil && goname.Exported(sub.Title) == goname.Exported(p.Name) {
+				return true
+			}
+			if any(p.Schema) {
+				return true
+			}
+		}
+		for _, p := range s.Defs {
+			if any(p.Schema) {
+				return true
+			}
+		}
+		return any(s.Items)
+	}
+	known = any(doc.Root)
+	b.titles[doc] = known
+	return known
 }
 
 // role is how the place reads in a comment.
@@ -58,39 +116,32 @@ func (c context) role() string {
 }
 
 // refName is the name by which a reference's target is known: the name of its
-// definition, of which the last part where it is dotted, or of its file.
+// definition, or of its file. Of a dotted name only the last part counts, also
+// inside the brackets of a generic one: com.acme.Page<com.acme.Item> is Page
+// Item.
 func refName(target *schema.Schema) string {
 	if target.Pointer == "" {
 		return stem(target.Doc.Path)
 	}
-	name := path.Base(target.Pointer)
-	name = strings.NewReplacer("~1", "/", "~0", "~").Replace(name)
-	for _, cut := range []string{".", "/"} {
-		if i := strings.LastIndex(name, cut); i >= 0 && i+1 < len(name) {
-			name = name[i+1:]
+	parts := strings.FieldsFunc(lastToken(target), func(r rune) bool { return strings.ContainsRune("<>[](),« »", r) })
+	for i, part := range parts {
+		for _, cut := range []string{".", "/"} {
+			if at := strings.LastIndex(part, cut); at >= 0 && at+1 < len(part) && (part[at+1] < '0' || part[at+1] > '9') {
+				part = part[at+1:]
+			}
 		}
+		parts[i] = part
 	}
-	return name
+	if len(parts) == 0 {
+		return lastToken(target)
+	}
+	return strings.Join(parts, " ")
 }
 
-// singular is the name of one of several: essay_results gives essay_result. A
-// name that is no plural gets the word otherwise behind it.
-func singular(plural, otherwise string) string {
-	word := strings.ToLower(plural)
-	for _, keep := range []string{"ss", "us", "is", "news", "series", "species", "data", "metadata"} {
-		if strings.HasSuffix(word, keep) {
-			return plural + "_" + otherwise
-		}
-	}
-	for _, end := range []struct{ plural, singular string }{
-		{"caches", "cache"}, {"movies", "movie"}, {"cookies", "cookie"}, {"ies", "y"}, {"sses", "ss"}, {"xes", "x"}, {"ches", "ch"}, {"shes", "sh"},
-		{"statuses", "status"}, {"aliases", "alias"}, {"indices", "index"}, {"children", "child"}, {"people", "person"}, {"s", ""},
-	} {
-		if strings.HasSuffix(word, end.plural) && (len(word) > len(end.plural) || len(word) > 4) {
-			return plural[:len(plural)-len(end.plural)] + end.singular
-		}
-	}
-	return plural + "_" + otherwise
+// lastToken is the name of a definition as it is written.
+func lastToken(target *schema.Schema) string {
+	name := target.Pointer[strings.LastIndexByte(target.Pointer, '/')+1:]
+	return strings.NewReplacer("~1", "/", "~0", "~").Replace(name)
 }
 
 // assignNames gives every type its name, the strongest claim first.
@@ -106,7 +157,7 @@ func (b *builder) assignNames(pkg *Package) {
 			cmp.Compare(x.named.Schema.Pointer, y.named.Schema.Pointer),
 		)
 	})
-	contested := b.contested(claims)
+	contested, twins := b.contested(claims), twins(claims)
 	for len(claims) > 0 {
 		var later []*request
 		for _, r := range claims {
@@ -115,11 +166,17 @@ func (b *builder) assignNames(pkg *Package) {
 				continue
 			}
 			wanted := r.wanted
-			if contested[r] != nil {
+			switch {
+			case r.parent != nil:
+				wanted = nil
+				for _, word := range r.wanted {
+					wanted = append(wanted, r.parent.Name+word)
+				}
+				wanted = append(wanted, wanted[0]+"Type")
+			case twins[r]:
+				wanted = append([]string{r.full}, wanted[1:]...)
+			case contested[r] != nil:
 				wanted = wanted[1:]
-			}
-			if r.parent != nil {
-				wanted = []string{r.parent.Name + wanted[0], r.parent.Name + wanted[0] + "Type"}
 			}
 			if r.named.Name = r.fixed; r.fixed == "" {
 				r.named.Name = names.claim(wanted)
@@ -131,7 +188,7 @@ func (b *builder) assignNames(pkg *Package) {
 		claims = later
 	}
 	for _, r := range b.order {
-		if other := contested[r]; other != nil {
+		if other := contested[r]; other != nil && !twins[r] && !b.newer(r, other) {
 			b.warnContested(r, other)
 		}
 	}
@@ -146,16 +203,11 @@ func (b *builder) assignNames(pkg *Package) {
 // contested finds the types whose short name a type of another file wants as
 // well, each with the other one. None of them gets it, so that a file that
 // comes later takes no name from one that is there; but where only one of them
-// is in a library, that one does.
+// is in a library, that one does, and a new version of an event takes no name
+// from those before it.
 func (b *builder) contested(claims []*request) map[*request]*request {
-	wanting := map[string][]*request{}
-	for _, r := range claims {
-		if r.fixed == "" && r.parent == nil {
-			wanting[r.wanted[0]] = append(wanting[r.wanted[0]], r)
-		}
-	}
 	contested := map[*request]*request{}
-	for _, all := range wanting {
+	for _, all := range wanting(claims) {
 		libraries := map[*schema.Document]bool{}
 		for _, r := range all {
 			if r.library {
@@ -163,13 +215,48 @@ func (b *builder) contested(claims []*request) map[*request]*request {
 			}
 		}
 		for _, r := range all {
-			other := slices.IndexFunc(all, func(o *request) bool { return o.named.Schema.Doc != r.named.Schema.Doc })
+			other := slices.IndexFunc(all, func(o *request) bool { return o.named.Schema.Doc != r.named.Schema.Doc && !b.newer(o, r) })
 			if other >= 0 && !(r.library && len(libraries) == 1) {
 				contested[r] = all[other]
 			}
 		}
 	}
 	return contested
+}
+
+// wanting are the types that want each short name.
+func wanting(claims []*request) map[string][]*request {
+	wanting := map[string][]*request{}
+	for _, r := range claims {
+		if r.fixed == "" && r.parent == nil {
+			wanting[r.wanted[0]] = append(wanting[r.wanted[0]], r)
+		}
+	}
+	return wanting
+}
+
+// twins finds the definitions of one file that want the same short name, and
+// have a longer one that tells them apart: that of their definition where the
+// titles are the same, or with its prefix where that was left out.
+func twins(claims []*request) map[*request]bool {
+	twins := map[*request]bool{}
+	for _, all := range wanting(claims) {
+		for _, r := range all {
+			twins[r] = r.full != "" && slices.ContainsFunc(all, func(o *request) bool { return o != r && o.named.Schema.Doc == r.named.Schema.Doc })
+		}
+	}
+	return twins
+}
+
+// newer reports whether o belongs to a later version of the event that r
+// belongs to.
+func (b *builder) newer(o, r *request) bool {
+	return o.version > r.version && r.version > 0 && b.base(o) == b.base(r)
+}
+
+// base is the name of the event whose file r stands in, without its version.
+func (b *builder) base(r *request) string {
+	return strings.TrimSuffix(b.owners[r.named.Schema.Doc], "V"+strconv.Itoa(r.version))
 }
 
 // warnContested tells of a name that is longer than its schema says.
@@ -250,7 +337,7 @@ func newNames(pkg *Package) names {
 		for _, prefix := range functions {
 			n[prefix+e.GoName] = true
 		}
-		n[e.GoName] = true
+		n.take(e.GoName)
 		n[EventVar(e.GoName)] = true
 	}
 	return n
@@ -310,20 +397,32 @@ func lower(name string) string {
 func (n names) claim(wanted []string) string {
 	for _, name := range wanted {
 		if n.free(name) {
-			n[name], n["New"+name] = true, true
+			n.take(name)
 			return name
 		}
 	}
 	last := wanted[len(wanted)-1]
 	for i := 2; ; i++ {
 		if name := last + strconv.Itoa(i); n.free(name) {
-			n[name], n["New"+name] = true, true
+			n.take(name)
 			return name
 		}
 	}
 }
 
-func (n names) free(name string) bool { return !n[name] && !(n["New"+name]) }
+// take reserves a type's name and those of its functions.
+func (n names) take(name string) {
+	for _, prefix := range ofTypes {
+		n[prefix+name] = true
+	}
+}
+
+func (n names) free(name string) bool {
+	return !slices.ContainsFunc(ofTypes, func(prefix string) bool { return n[prefix+name] })
+}
+
+// ofTypes are what a type's name and those of its functions begin with.
+var ofTypes = []string{"", "New", "encode", "decode"}
 
 // nameConstants names the values of an enum after it.
 func nameConstants(names names, n *Named) {
@@ -397,6 +496,9 @@ func newFieldNames() fieldNames {
 // with a default has an accessor, whose name must be free too.
 func (n fieldNames) field(name string, hasDefault bool) string {
 	base := goname.Exported(name)
+	if name == "" {
+		base = "Empty"
+	}
 	if newFieldNames()[base] {
 		base += "Field"
 	}

@@ -222,7 +222,7 @@ func TestNamesRoundTrip(t *testing.T) {
 	t.Parallel()
 	v := roundTrip[names.NamesV1](t, []byte(`{"type":"a","func":"b","Validate":"c","validate":"d","marshal_json":"e","unknown":"f","newRow":"g","user_id":"h","userId":"i","UserID":"j",
 		"1st":"k","":"l","-":"m","a,b":"n","a\"b`+"`"+`c\\d":"o","new\nline":"p","åäö":"q","日本":"r","service":{"name":"s"},"status":"type","other":1}`))
-	if v.ValidateField != "c" || *v.ValidateField2 != "d" || *v.X != "l" || *v.NewLine != "p" {
+	if v.ValidateField != "c" || *v.ValidateField2 != "d" || *v.Empty != "l" || *v.NewLine != "p" {
 		t.Errorf("%+v", v)
 	}
 }

@@ -14,34 +14,34 @@ import (
 
 // ConstraintsV1 is the event golden.constraints.v1.
 type ConstraintsV1 struct {
-	ID      string                    `json:"id"`
-	Code    *string                   `json:"code,omitzero"`
-	Low     *int64                    `json:"low,omitzero"`
-	High    *int64                    `json:"high,omitzero"`
-	Above   *int64                    `json:"above,omitzero"`
-	Below   *float64                  `json:"below,omitzero"`
-	Even    *int64                    `json:"even,omitzero"`
-	Halves  *int64                    `json:"halves,omitzero"`
-	Cents   *float64                  `json:"cents,omitzero"`
-	Few     []string                  `json:"few,omitzero"`
-	Parts   []ConstraintsV1Part       `json:"parts,omitzero"`
-	Grid    [][]int64                 `json:"grid,omitzero"`
-	Labels  map[string]string         `json:"labels,omitzero"`
-	Level   *ConstraintsV1Level       `json:"level,omitzero"`
-	Colour  *ConstraintsV1Colour      `json:"colour,omitzero"`
-	Colours []ConstraintsV1ColourType `json:"colours,omitzero"`
-	Mail    *string                   `json:"mail,omitzero"`
-	Always  *string                   `json:"always,omitzero"`
-	Answer  *int64                    `json:"answer,omitzero"`
-	Half    *float64                  `json:"half,omitzero"`
-	Truth   *bool                     `json:"truth,omitzero"`
-	Only    *string                   `json:"only,omitzero"`
-	Oks     []string                  `json:"oks,omitzero"`
-	Threes  map[string]int64          `json:"threes,omitzero"`
-	Limited outbox.Nullable[string]   `json:"limited,omitzero"`
-	Listed  *ConstraintsV1Listed      `json:"listed,omitzero"`
-	Maybe   outbox.Nullable[string]   `json:"maybe,omitzero"`
-	Day     *string                   `json:"day,omitzero"`
+	ID      string                     `json:"id"`
+	Code    *string                    `json:"code,omitzero"`
+	Low     *int64                     `json:"low,omitzero"`
+	High    *int64                     `json:"high,omitzero"`
+	Above   *int64                     `json:"above,omitzero"`
+	Below   *float64                   `json:"below,omitzero"`
+	Even    *int64                     `json:"even,omitzero"`
+	Halves  *int64                     `json:"halves,omitzero"`
+	Cents   *float64                   `json:"cents,omitzero"`
+	Few     []string                   `json:"few,omitzero"`
+	Parts   []ConstraintsV1Part        `json:"parts,omitzero"`
+	Grid    [][]int64                  `json:"grid,omitzero"`
+	Labels  map[string]string          `json:"labels,omitzero"`
+	Level   *ConstraintsV1Level        `json:"level,omitzero"`
+	Colour  *ConstraintsV1Colour       `json:"colour,omitzero"`
+	Colours []ConstraintsV1ColoursItem `json:"colours,omitzero"`
+	Mail    *string                    `json:"mail,omitzero"`
+	Always  *string                    `json:"always,omitzero"`
+	Answer  *int64                     `json:"answer,omitzero"`
+	Half    *float64                   `json:"half,omitzero"`
+	Truth   *bool                      `json:"truth,omitzero"`
+	Only    *string                    `json:"only,omitzero"`
+	Oks     []string                   `json:"oks,omitzero"`
+	Threes  map[string]int64           `json:"threes,omitzero"`
+	Limited outbox.Nullable[string]    `json:"limited,omitzero"`
+	Listed  *ConstraintsV1Listed       `json:"listed,omitzero"`
+	Maybe   outbox.Nullable[string]    `json:"maybe,omitzero"`
+	Day     *string                    `json:"day,omitzero"`
 	// Unknown keeps the members that the schema does not name.
 	Unknown wire.Unknown `json:"-"`
 }
@@ -127,7 +127,7 @@ func decodeConstraintsV1(d *wire.Decoder) ConstraintsV1 {
 		case "colour":
 			v.Colour = wire.Optional(d, wire.Text[ConstraintsV1Colour])
 		case "colours":
-			v.Colours = wire.Slice(d, wire.Text[ConstraintsV1ColourType])
+			v.Colours = wire.Slice(d, wire.Text[ConstraintsV1ColoursItem])
 		case "mail":
 			v.Mail = wire.Optional(d, (*wire.Decoder).String)
 		case "always":
@@ -185,7 +185,7 @@ func encodeConstraintsV1(e *wire.Encoder, v ConstraintsV1) {
 	wire.PutOptional(e, "level", v.Level, func(e *wire.Encoder, v ConstraintsV1Level) { e.Int(int64(v)) })
 	wire.PutOptional(e, "colour", v.Colour, wire.PutText[ConstraintsV1Colour])
 	if v.Colours != nil {
-		wire.PutSlice(e.Name("colours"), v.Colours, wire.PutText[ConstraintsV1ColourType])
+		wire.PutSlice(e.Name("colours"), v.Colours, wire.PutText[ConstraintsV1ColoursItem])
 	}
 	wire.PutOptional(e, "mail", v.Mail, (*wire.Encoder).String)
 	wire.PutOptional(e, "always", v.Always, (*wire.Encoder).String)
@@ -463,20 +463,20 @@ func (v ConstraintsV1Colour) Valid() bool {
 	return false
 }
 
-// ConstraintsV1ColourType is the type of the items of the member "colours" of
+// ConstraintsV1ColoursItem is the type of the items of the member "colours" of
 // ConstraintsV1.
-type ConstraintsV1ColourType string
+type ConstraintsV1ColoursItem string
 
-// The values of ConstraintsV1ColourType.
+// The values of ConstraintsV1ColoursItem.
 const (
-	ConstraintsV1ColourTypeCyan    ConstraintsV1ColourType = "cyan"
-	ConstraintsV1ColourTypeMagenta ConstraintsV1ColourType = "magenta"
+	ConstraintsV1ColoursItemCyan    ConstraintsV1ColoursItem = "cyan"
+	ConstraintsV1ColoursItemMagenta ConstraintsV1ColoursItem = "magenta"
 )
 
 // Valid reports whether the schema lists the value.
-func (v ConstraintsV1ColourType) Valid() bool {
+func (v ConstraintsV1ColoursItem) Valid() bool {
 	switch v {
-	case ConstraintsV1ColourTypeCyan, ConstraintsV1ColourTypeMagenta:
+	case ConstraintsV1ColoursItemCyan, ConstraintsV1ColoursItemMagenta:
 		return true
 	}
 	return false

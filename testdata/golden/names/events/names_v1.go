@@ -33,7 +33,7 @@ type NamesV1 struct {
 	UserIDOrDefault  *string `json:"user_id_or_default,omitzero"`
 	X1st             *string `json:"1st,omitzero"`
 	// The member is called "".
-	X *string
+	Empty *string
 	// The member is called "-".
 	Minus *string
 	// The member is called "a,b".
@@ -57,10 +57,10 @@ type NamesV1 struct {
 	// Deprecated: the schema marks it so.
 	Old *string `json:"old,omitzero"`
 	// Deprecated: the schema marks it so.
-	Older        *string       `json:"older,omitzero"`
-	StatusType   *string       `json:"status_type,omitzero"`
-	StateBox     *NamesV1State `json:"state_box,omitzero"`
-	LocalAddress *Address      `json:"local_address,omitzero"`
+	Older        *string  `json:"older,omitzero"`
+	StatusType   *string  `json:"status_type,omitzero"`
+	StateBox     *State   `json:"state_box,omitzero"`
+	LocalAddress *Address `json:"local_address,omitzero"`
 	// Unknown keeps the members that the schema does not name.
 	Unknown wire.Unknown `json:"-"`
 }
@@ -122,7 +122,7 @@ func decodeNamesV1(d *wire.Decoder) NamesV1 {
 		case "1st":
 			v.X1st = wire.Optional(d, (*wire.Decoder).String)
 		case "":
-			v.X = wire.Optional(d, (*wire.Decoder).String)
+			v.Empty = wire.Optional(d, (*wire.Decoder).String)
 		case "-":
 			v.Minus = wire.Optional(d, (*wire.Decoder).String)
 		case "a,b":
@@ -154,7 +154,7 @@ func decodeNamesV1(d *wire.Decoder) NamesV1 {
 		case "status_type":
 			v.StatusType = wire.Optional(d, (*wire.Decoder).String)
 		case "state_box":
-			v.StateBox = wire.Optional(d, decodeNamesV1State)
+			v.StateBox = wire.Optional(d, decodeState)
 		case "local_address":
 			v.LocalAddress = wire.Optional(d, decodeAddress)
 		default:
@@ -178,7 +178,7 @@ func encodeNamesV1(e *wire.Encoder, v NamesV1) {
 	wire.PutOptional(e, "UserID", v.UserID3, (*wire.Encoder).String)
 	wire.PutOptional(e, "user_id_or_default", v.UserIDOrDefault, (*wire.Encoder).String)
 	wire.PutOptional(e, "1st", v.X1st, (*wire.Encoder).String)
-	wire.PutOptional(e, "", v.X, (*wire.Encoder).String)
+	wire.PutOptional(e, "", v.Empty, (*wire.Encoder).String)
 	wire.PutOptional(e, "-", v.Minus, (*wire.Encoder).String)
 	wire.PutOptional(e, "a,b", v.AB, (*wire.Encoder).String)
 	wire.PutOptional(e, "a\"b`c\\d", v.ABCD, (*wire.Encoder).String)
@@ -200,7 +200,7 @@ func encodeNamesV1(e *wire.Encoder, v NamesV1) {
 	wire.PutOptional(e, "old", v.Old, (*wire.Encoder).String)
 	wire.PutOptional(e, "older", v.Older, (*wire.Encoder).String)
 	wire.PutOptional(e, "status_type", v.StatusType, (*wire.Encoder).String)
-	wire.PutOptional(e, "state_box", v.StateBox, encodeNamesV1State)
+	wire.PutOptional(e, "state_box", v.StateBox, encodeState)
 	wire.PutOptional(e, "local_address", v.LocalAddress, encodeAddress)
 	e.Unknown(v.Unknown)
 	e.End()
@@ -495,31 +495,31 @@ func (v Status) Valid() bool {
 	return false
 }
 
-// NamesV1State is part of the event schemas.
-type NamesV1State struct {
+// State is part of the event schemas.
+type State struct {
 	Name *string `json:"name,omitzero"`
 	// Unknown keeps the members that the schema does not name.
 	Unknown wire.Unknown `json:"-"`
 }
 
 // MarshalJSON writes v as its schema has it.
-func (v NamesV1State) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "NamesV1State", encodeNamesV1State)
+func (v State) MarshalJSON() ([]byte, error) {
+	return wire.Marshal(v, "State", encodeState)
 }
 
 // UnmarshalJSON reads v. On an error, which names every misfit, v is left as
 // it was.
-func (v *NamesV1State) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "NamesV1State", decodeNamesV1State)
+func (v *State) UnmarshalJSON(data []byte) error {
+	return wire.Unmarshal(data, v, "State", decodeState)
 }
 
 // Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v NamesV1State) Validate() error {
+func (v State) Validate() error {
 	return nil
 }
 
-func decodeNamesV1State(d *wire.Decoder) NamesV1State {
-	var v NamesV1State
+func decodeState(d *wire.Decoder) State {
+	var v State
 	o := d.Object()
 	for o.Next() {
 		switch string(o.Name) {
@@ -532,7 +532,7 @@ func decodeNamesV1State(d *wire.Decoder) NamesV1State {
 	return v
 }
 
-func encodeNamesV1State(e *wire.Encoder, v NamesV1State) {
+func encodeState(e *wire.Encoder, v State) {
 	e.Begin()
 	wire.PutOptional(e, "name", v.Name, (*wire.Encoder).String)
 	e.Unknown(v.Unknown)

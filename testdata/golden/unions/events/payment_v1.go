@@ -22,7 +22,7 @@ type PaymentV1 struct {
 	Shape    PaymentV1Shape                    `json:"shape,omitzero"`
 	Contact  *PaymentV1Contact                 `json:"contact,omitzero"`
 	Exactly  outbox.Nullable[PaymentV1Exactly] `json:"exactly,omitzero"`
-	Contacts []PaymentV1ContactType            `json:"contacts,omitzero"`
+	Contacts []PaymentV1ContactsItem           `json:"contacts,omitzero"`
 	// Unknown keeps the members that the schema does not name.
 	Unknown wire.Unknown `json:"-"`
 }
@@ -61,7 +61,7 @@ func decodePaymentV1(d *wire.Decoder) PaymentV1 {
 		case "exactly":
 			v.Exactly = nullable(d, decodePaymentV1Exactly)
 		case "contacts":
-			v.Contacts = wire.Slice(d, decodePaymentV1ContactType)
+			v.Contacts = wire.Slice(d, decodePaymentV1ContactsItem)
 		default:
 			o.Unknown(&v.Unknown)
 		}
@@ -79,7 +79,7 @@ func encodePaymentV1(e *wire.Encoder, v PaymentV1) {
 	wire.PutOptional(e, "contact", v.Contact, encodePaymentV1Contact)
 	wire.PutNullable(e, "exactly", v.Exactly, encodePaymentV1Exactly)
 	if v.Contacts != nil {
-		wire.PutSlice(e.Name("contacts"), v.Contacts, encodePaymentV1ContactType)
+		wire.PutSlice(e.Name("contacts"), v.Contacts, encodePaymentV1ContactsItem)
 	}
 	e.Unknown(v.Unknown)
 	e.End()
@@ -730,63 +730,63 @@ func (v *PaymentV1Exactly) check(c *wire.Checker) {
 	c.OneOf("Short and Digits", errors[:]...)
 }
 
-// PaymentV1ContactType may be several things at once, so it is kept as it came:
-// AsEmail and AsURI read it.
-type PaymentV1ContactType struct {
+// PaymentV1ContactsItem may be several things at once, so it is kept as it
+// came: AsEmail and AsURI read it.
+type PaymentV1ContactsItem struct {
 	// Raw is the value as it came, or as one of the functions below wrote it.
 	Raw json.RawMessage
 }
 
-// PaymentV1ContactTypeFromEmail is v as a PaymentV1ContactType. An error says
+// PaymentV1ContactsItemFromEmail is v as a PaymentV1ContactsItem. An error says
 // that v cannot be written as JSON.
-func PaymentV1ContactTypeFromEmail(v string) (PaymentV1ContactType, error) {
-	raw, err := wire.Marshal(v, "PaymentV1ContactType", (*wire.Encoder).String)
-	return PaymentV1ContactType{Raw: raw}, err
+func PaymentV1ContactsItemFromEmail(v string) (PaymentV1ContactsItem, error) {
+	raw, err := wire.Marshal(v, "PaymentV1ContactsItem", (*wire.Encoder).String)
+	return PaymentV1ContactsItem{Raw: raw}, err
 }
 
 // AsEmail is v as a valid string, or an error that says why it is none.
-func (v PaymentV1ContactType) AsEmail() (string, error) {
+func (v PaymentV1ContactsItem) AsEmail() (string, error) {
 	return wire.As(v.Raw, "string", (*wire.Decoder).String, func(v *string, c *wire.Checker) {
 		wire.Format(c, *v, "email")
 	})
 }
 
-// PaymentV1ContactTypeFromURI is v as a PaymentV1ContactType. An error says
+// PaymentV1ContactsItemFromURI is v as a PaymentV1ContactsItem. An error says
 // that v cannot be written as JSON.
-func PaymentV1ContactTypeFromURI(v string) (PaymentV1ContactType, error) {
-	raw, err := wire.Marshal(v, "PaymentV1ContactType", (*wire.Encoder).String)
-	return PaymentV1ContactType{Raw: raw}, err
+func PaymentV1ContactsItemFromURI(v string) (PaymentV1ContactsItem, error) {
+	raw, err := wire.Marshal(v, "PaymentV1ContactsItem", (*wire.Encoder).String)
+	return PaymentV1ContactsItem{Raw: raw}, err
 }
 
 // AsURI is v as a valid string, or an error that says why it is none.
-func (v PaymentV1ContactType) AsURI() (string, error) {
+func (v PaymentV1ContactsItem) AsURI() (string, error) {
 	return wire.As(v.Raw, "string", (*wire.Decoder).String, func(v *string, c *wire.Checker) {
 		wire.Format(c, *v, "uri")
 	})
 }
 
 // MarshalJSON writes v as it came.
-func (v PaymentV1ContactType) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "PaymentV1ContactType", encodePaymentV1ContactType)
+func (v PaymentV1ContactsItem) MarshalJSON() ([]byte, error) {
+	return wire.Marshal(v, "PaymentV1ContactsItem", encodePaymentV1ContactsItem)
 }
 
 // UnmarshalJSON keeps the bytes.
-func (v *PaymentV1ContactType) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "PaymentV1ContactType", decodePaymentV1ContactType)
+func (v *PaymentV1ContactsItem) UnmarshalJSON(data []byte) error {
+	return wire.Unmarshal(data, v, "PaymentV1ContactsItem", decodePaymentV1ContactsItem)
 }
 
 // Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v PaymentV1ContactType) Validate() error {
+func (v PaymentV1ContactsItem) Validate() error {
 	var c wire.Checker
 	v.check(&c)
-	return c.Err("PaymentV1ContactType")
+	return c.Err("PaymentV1ContactsItem")
 }
 
-func decodePaymentV1ContactType(d *wire.Decoder) PaymentV1ContactType {
-	return PaymentV1ContactType{Raw: wire.NoBranch[json.RawMessage](d)}
+func decodePaymentV1ContactsItem(d *wire.Decoder) PaymentV1ContactsItem {
+	return PaymentV1ContactsItem{Raw: wire.NoBranch[json.RawMessage](d)}
 }
 
-func encodePaymentV1ContactType(e *wire.Encoder, v PaymentV1ContactType) {
+func encodePaymentV1ContactsItem(e *wire.Encoder, v PaymentV1ContactsItem) {
 	if v.Raw == nil {
 		e.Null()
 		return
@@ -794,7 +794,7 @@ func encodePaymentV1ContactType(e *wire.Encoder, v PaymentV1ContactType) {
 	e.Raw(v.Raw)
 }
 
-func (v *PaymentV1ContactType) check(c *wire.Checker) {
+func (v *PaymentV1ContactsItem) check(c *wire.Checker) {
 	var errors [2]error
 	_, errors[0] = v.AsEmail()
 	_, errors[1] = v.AsURI()
