@@ -36,7 +36,7 @@
 //
 // The writer sends NOTIFY on a connection of its own, never within a business
 // transaction (that would serialise all commits of the cluster), and at most one
-// in a window of a few milliseconds. The relay LISTENs on a session of its own. A
+// in a window of a millisecond ([DefaultWindow]). The relay LISTENs on a session of its own. A
 // pooler in transaction mode accepts LISTEN and never delivers; the source finds
 // out with a probe from a second connection, and says so with a [PoolerError].
 package wake

@@ -11,8 +11,10 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// DefaultWindow is the default of PostgresOptions.Window.
-const DefaultWindow = 5 * time.Millisecond
+// DefaultWindow is the default of PostgresOptions.Window. It bounds a process at
+// 1,000 NOTIFYs a second; with 5 ms, which was tried, half the events of 200
+// transactions/s waited some milliseconds more.
+const DefaultWindow = time.Millisecond
 
 const (
 	// keepAlive is how often a quiet listening connection is tried.
