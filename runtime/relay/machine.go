@@ -156,6 +156,8 @@ type switches struct {
 	noHalving        bool // all rows of a batch answer for one bad record
 	earlyRelease     bool // a scope lets new rows pass before it has read the skipped ones
 	noFallback       bool // a topic of which every partition is set aside does not pause
+	notAlone         bool // a row that is named goes out with its neighbours
+	keepSkipped      bool // rows of what waits stay in memory
 }
 
 func newMachine(cfg *Config) *machine { return &machine{cfg: cfg} }
@@ -291,6 +293,9 @@ func (m *machine) planLease(n *agenda) {
 	switch m.phase {
 	case phaseLeading, phaseDraining:
 		if m.t.wantName != m.t.named || n.due(m.renewAt) {
+			if m.t.wantName != m.t.named {
+				m.t.named = unknownName
+			}
 			n.do(opRenew{
 				lease:    m.lease,
 				progress: Progress{Settled: m.t.progress, Suspect: m.t.wantName},

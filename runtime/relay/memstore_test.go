@@ -44,6 +44,17 @@ type memStore struct {
 	renewAnyway    bool // nor does a renewal
 	noUncleanEnds  bool // unclean ends are not counted
 	noSuspect      bool // a suspect is not named
+	noRelease      bool // a clean end leaves the lease to run out
+	noTerminate    bool // a take-over gives up when a statement holds the lease row
+	noBeat         bool // a renewal does not raise the beat
+	noProgress     bool // progress does not end a suspicion
+	noCheck        bool // whatever the identity is like is put up with
+	noPageBytes    bool // pages are bounded by rows alone
+	noOldRows      bool // rows from before an upgrade, without a tx, are not read
+	readDead       bool // dead rows are read like others
+	sweepUnsettled bool // retention looks at the age alone
+	sweepYoung     bool // retention does not look at the age
+	sweepAll       bool // retention deletes everything at once
 
 	// The write-ahead log: where it ends, how far it is on disk, and where each
 	// transaction committed.
@@ -52,7 +63,14 @@ type memStore struct {
 
 	onRenew  func(l Lease) // of a lease that is not the current one
 	onSettle func(l Lease, current bool, s Settlement)
+	onSweep  func(rows []*memRow, keep time.Duration, limit int)
 	checkErr error
+
+	drawn    int64    // how many seqs were
+	highest  int64    // where the identity starts over, if it does; 0: nowhere
+	cache    int64    // how many numbers a writer is handed at a time; 0: one
+	sharers  []func() // end the sessions that hold the lease row FOR KEY SHARE
+	progress int64    // the last epoch that reported some
 }
 
 type memRow struct {
@@ -60,6 +78,9 @@ type memRow struct {
 	tx          int64
 	stamp       int64 // the column: tx by the rule
 	published   bool
+	gone        bool // swept
+	created     time.Duration
+	publishedAt time.Duration
 	dead        bool
 	everDead    bool
 	nextAttempt time.Duration // 0: none
@@ -87,13 +108,16 @@ func (s *memStore) begin() int64 {
 }
 
 func (s *memStore) nextSeq() int64 {
-	s.lastSeq++
+	s.drawn++
+	if s.lastSeq++; s.lastSeq == s.highest {
+		s.lastSeq = 1
+	}
 	return s.lastSeq
 }
 
 // insert adds a row whose seq was drawn before; it stays invisible until commit.
 func (s *memStore) insert(tx int64, r Row) *memRow {
-	m := &memRow{Row: r, tx: tx, stamp: tx}
+	m := &memRow{Row: r, tx: tx, stamp: tx, created: s.now()}
 	if s.stampSub && r.Seq%3 == 0 {
 		s.lastTx++
 		m.stamp = s.lastTx
@@ -162,7 +186,12 @@ func (s *memStore) visible(r *memRow, sn *memSnapshot) bool {
 }
 
 // Check implements Store.
-func (s *memStore) Check(context.Context) error { return s.checkErr }
+func (s *memStore) Check(context.Context) error {
+	if s.noCheck {
+		return nil
+	}
+	return s.checkErr
+}
 
 // Observe implements Store.
 func (s *memStore) Observe(context.Context) (LeaseState, error) {
@@ -182,6 +211,13 @@ func (s *memStore) TakeOver(_ context.Context, seen LeaseState, holder uuid.UUID
 	if (s.lease.Epoch != seen.Epoch || s.lease.Beat != seen.Beat) && !s.takeAnyway {
 		return Lease{}, ErrLeaseMoved
 	}
+	if len(s.sharers) > 0 && s.noTerminate {
+		return Lease{}, errLockTimeout
+	}
+	for _, end := range s.sharers {
+		end()
+	}
+	s.sharers = nil
 	s.flush()
 	if s.lease.Holder != uuid.Nil && !s.noUncleanEnds {
 		s.lease.UncleanEnds++
@@ -191,6 +227,8 @@ func (s *memStore) TakeOver(_ context.Context, seen LeaseState, holder uuid.UUID
 	s.lease.Holder = holder
 	return Lease{Epoch: s.lease.Epoch, Holder: holder, UncleanEnds: s.lease.UncleanEnds, Suspect: s.lease.Suspect}, nil
 }
+
+var errLockTimeout = errors.New("canceling statement due to lock timeout")
 
 func (s *memStore) holds(l Lease) bool { return s.lease.Epoch == l.Epoch && s.lease.Holder == l.Holder }
 
@@ -205,11 +243,16 @@ func (s *memStore) Renew(_ context.Context, l Lease, p Progress) error {
 		s.onRenew(l)
 	}
 	s.flush()
-	s.lease.Beat++
+	if !s.noBeat {
+		s.lease.Beat++
+	}
 	if !s.noSuspect {
 		s.lease.Suspect = p.Suspect
 	}
 	if p.Settled {
+		s.progress = s.lease.Epoch
+	}
+	if p.Settled && !s.noProgress {
 		s.lease.UncleanEnds = 0
 	}
 	return nil
@@ -221,6 +264,9 @@ func (s *memStore) Release(_ context.Context, l Lease) error {
 	defer s.mu.Unlock()
 	if !s.holds(l) {
 		return ErrLeaseLost
+	}
+	if s.noRelease {
+		return nil
 	}
 	s.flush()
 	s.lease.Holder, s.lease.Suspect, s.lease.UncleanEnds = uuid.Nil, 0, 0
@@ -258,11 +304,11 @@ func (s *memStore) page(sn *memSnapshot, after int64, limit Limit, want func(*me
 		slices.SortStableFunc(rows, func(a, b *memRow) int { return int(a.tx - b.tx) })
 	}
 	for _, r := range rows {
-		if r.published || r.dead || !s.committed(r) || !want(r) {
+		if r.published || r.gone || r.dead && !s.readDead || !s.committed(r) || !want(r) {
 			continue
 		}
 		size += int64(len(r.Data) + len(r.Headers))
-		if len(p.Rows) > 0 && (len(p.Rows) >= limit.Rows || size > limit.Bytes) {
+		if len(p.Rows) > 0 && (len(p.Rows) >= limit.Rows || size > limit.Bytes && !s.noPageBytes) {
 			p.More = true
 			break
 		}
@@ -276,7 +322,7 @@ func (s *memStore) ReadBacklog(_ context.Context, sn Snapshot, after int64, limi
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	at := s.snapshots[sn]
-	return s.page(at, after, limit, func(r *memRow) bool { return s.visible(r, at) && !s.noBacklog }), nil
+	return s.page(at, after, limit, func(r *memRow) bool { return s.visible(r, at) && !s.noBacklog && (r.stamp != 0 || !s.noOldRows) }), nil
 }
 
 // ReadTick implements Store.
@@ -317,7 +363,7 @@ func (s *memStore) ReadHeld(_ context.Context, b Blocking) ([]HeldRow, error) {
 	var out []HeldRow
 	for _, r := range s.rows {
 		blocks := r.dead && b.ByDefault != slices.Contains(b.Except, r.EventType)
-		if s.noHeld || r.published || !s.committed(r) || (r.dead && !blocks) || (!r.dead && r.nextAttempt == 0) {
+		if s.noHeld || r.published || r.gone || !s.committed(r) || (r.dead && !blocks) || (!r.dead && r.nextAttempt == 0) {
 			continue
 		}
 		out = append(out, HeldRow{
@@ -356,7 +402,7 @@ func (s *memStore) Decide(seq int64, discard bool) {
 		return
 	}
 	if discard {
-		r.published = true
+		r.published, r.publishedAt = true, s.now()
 	} else {
 		r.dead, r.RetryCount, r.nextAttempt = false, 0, 0
 	}
@@ -398,7 +444,8 @@ func (s *memStore) settle(l Lease, st Settlement) {
 		s.onSettle(l, current, st)
 	}
 	for _, seq := range st.Published {
-		s.bySeq[seq].published = true
+		r := s.bySeq[seq]
+		r.published, r.publishedAt = true, s.now()
 	}
 	for _, f := range st.Failed {
 		r := s.bySeq[f.Seq]
@@ -438,7 +485,33 @@ func (s *memStore) Stats(context.Context) (Stats, error) {
 }
 
 // Sweep implements Store.
-func (s *memStore) Sweep(context.Context, Lease, time.Duration, int) (int, error) { return 0, nil }
+func (s *memStore) Sweep(_ context.Context, l Lease, keep time.Duration, limit int) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.holds(l) {
+		return 0, ErrLeaseLost
+	}
+	var doomed []*memRow
+	for _, r := range s.rows {
+		old := r.published && r.publishedAt <= s.now()-keep
+		switch {
+		case s.sweepUnsettled:
+			old = s.committed(r) && r.created <= s.now()-keep
+		case s.sweepYoung:
+			old = r.published
+		}
+		if old && !r.gone && (len(doomed) < limit || s.sweepAll) {
+			doomed = append(doomed, r)
+		}
+	}
+	if s.onSweep != nil {
+		s.onSweep(doomed, keep, limit)
+	}
+	for _, r := range doomed {
+		r.gone = true
+	}
+	return len(doomed), nil
+}
 
 // Close implements Store.
 func (s *memStore) Close() {}

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 )
 
 var (
@@ -56,6 +57,8 @@ func variants() map[string]simOptions {
 		"grow":   {policy: Park, grow: true},
 		"async":  {policy: Park, async: true},
 		"sick":   {policy: Park, sick: true},
+		"wide":   {policy: Park, wide: true},
+		"hang":   {policy: Park, hang: true, upgrade: true},
 	}
 }
 
@@ -80,8 +83,33 @@ func TestSimulationFindsNothing(t *testing.T) {
 	}
 }
 
+// A leader that looks for the row that kills it must not die under the name of
+// another: in these schedules it sent rows while the lease row still named one
+// that had been resolved, or had failed before it was sent.
+func TestADeathIsPutDownToTheRowThatWasSent(t *testing.T) {
+	for _, seed := range []uint64{1, 16} {
+		if v := newSim(simOptions{policy: Park, killer: true, seed: seed}).run(); v != nil {
+			t.Errorf("seed %d: %v", seed, v)
+		}
+	}
+}
+
 // Each rule of the protocol is there for something: without it, the simulation
 // finds the violation.
+//
+// What depends on the database's own behaviour has a test against the database
+// that fails without it. In package pgstore: FOR KEY SHARE rather than EXISTS
+// (TestSettleWithExistsWouldCommitAfterTheTerm, TestSettleWaitsForATakeOver), and
+// that it does not hold up a renewal (TestRenewingDoesNotWaitForSettling); which
+// sessions a take-over ends (TestTakeOverEndsAFrozenHolder,
+// TestTakeOverSparesAStranger); prepared transactions
+// (TestAPreparedTransactionIsAnOpenOne); transaction ids of another cluster
+// (TestRowsOfAnotherCluster); index plans whatever the statistics say
+// (TestPlansAreIndexScans, TestATickDoesNotTouchDeadRows); what Check refuses
+// (TestCheckNamesTheRemedy). Here: no transaction across a publish
+// (TestNoTransactionIsOpenWhileRecordsAreSent); a topic that is missing stalls no
+// other (TestMissingTopicStallsNoOther). In package kafkasink: every error's class
+// (TestClassifyEveryKafkaError).
 func TestSimulationFindsWhatEachRulePrevents(t *testing.T) {
 	block, sick := simOptions{policy: Block}, simOptions{sick: true}
 	store := func(off func(*memStore)) simOptions { return simOptions{store: off} }
@@ -90,6 +118,11 @@ func TestSimulationFindsWhatEachRulePrevents(t *testing.T) {
 	in := func(where, o simOptions) simOptions {
 		o.policy, o.sick = where.policy, where.sick
 		return o
+	}
+	killer := func(o simOptions) simOptions { o.killer = true; return o }
+	wide := func(o simOptions) simOptions { o.wide = true; return o }
+	unchecked := func(table func(*sim)) simOptions {
+		return simOptions{table: table, store: func(s *memStore) { s.noCheck = true }}
 	}
 	for name, c := range map[string]struct {
 		options simOptions
@@ -102,6 +135,13 @@ func TestSimulationFindsWhatEachRulePrevents(t *testing.T) {
 		"the own deadline counts from before the asking": {without(simRules{askedFirst: true}), "deadline or overlap"},
 		"a standby waits until the lease stands still":   {store(func(s *memStore) { s.takeUnseen = true }), "overlap"},
 		"a take-over is of the lease that was seen":      {store(func(s *memStore) { s.takeAnyway = true }), "overlap"},
+		"a renewal raises the beat":                      {store(func(s *memStore) { s.noBeat = true }), "overlap"},
+		"the deadline is looked at right before sending": {without(simRules{lastLook: true}), "deadline or overlap"},
+		"the clock counts suspension":                    {simOptions{clocks: stopped}, "deadline or overlap"},
+		"the clock is never set":                         {simOptions{clocks: set}, "deadline or overlap"},
+		"a fenced producer ends the term":                {without(simRules{fencing: true}), "lost"},
+		"a clean end releases the lease":                 {store(func(s *memStore) { s.noRelease = true }), "hand-over"},
+		"a take-over ends the sessions in its way":       {simOptions{hang: true, store: func(s *memStore) { s.noTerminate = true }}, "lost"},
 		"only the holder renews":                         {store(func(s *memStore) { s.renewAnyway = true }), "unfenced"},
 
 		// Reading.
@@ -112,10 +152,21 @@ func TestSimulationFindsWhatEachRulePrevents(t *testing.T) {
 		"a term begins with everything unsettled":        {store(func(s *memStore) { s.noBacklog = true }), "lost or reordered"},
 		"a row is on disk before it is sent":             {simOptions{async: true, without: simRules{flushed: true}}, "invented"},
 
+		"rows without a tx belong to the backlog":    {simOptions{upgrade: true, store: func(s *memStore) { s.noOldRows = true }}, "lost"},
+		"memory is bounded by rows":                  {simOptions{config: func(c *Config) { c.BufferRows = 1 << 20 }}, "memory"},
+		"memory is bounded by bytes":                 {wide(simOptions{config: func(c *Config) { c.BufferBytes, c.PageBytes = 1<<30, 1<<30 }}), "memory"},
+		"a page is bounded by bytes":                 {wide(store(func(s *memStore) { s.noPageBytes = true })), "memory"},
+		"an identity hands out one number at a time": {unchecked(cached), "reordered"},
+		"an identity does not start over":            {unchecked(cycling), "reordered"},
+		"an identity stands at the highest seq":      {unchecked(setBack), "reordered"},
+
 		// Waves.
 		"one wave is resolved before the next is sent":  {core(switches{unboundedProduce: true}), "reordered or counted"},
 		"a wave has one batch for each partition":       {core(switches{twoBatches: true}), "reordered"},
 		"a wave has a deadline":                         {in(sick, without(simRules{waveTime: true})), "stalled"},
+		"batches follow what the topic takes":           {wide(without(simRules{limits: true})), "oversize"},
+		"a closed client's records are not sent":        {without(simRules{promises: true}), "lost or reordered"},
+		"records have the time of sending":              {without(simRules{timestamps: true}), "lost"},
 		"rows that failed go before those that wait":    {core(switches{requeueLast: true}), "reordered"},
 		"a partition that does not answer is set aside": {in(sick, without(simRules{settingAside: true})), "stalled"},
 		"a topic that cannot be written pauses":         {in(sick, without(simRules{pausing: true})), "stalled"},
@@ -135,7 +186,17 @@ func TestSimulationFindsWhatEachRulePrevents(t *testing.T) {
 		"unclean ends raise a suspicion":                    {simOptions{killer: true, store: func(s *memStore) { s.noUncleanEnds = true }}, "lost"},
 		"a suspect is named before it is sent":              {simOptions{killer: true, store: func(s *memStore) { s.noSuspect = true }}, "lost"},
 
+		"headers that do not parse fail here":                 {without(simRules{parsing: true}), "corrupted"},
+		"rows of what waits are not kept":                     {core(switches{keepSkipped: true}), "memory or lost"},
+		"a dead row releases its key where that is asked for": {simOptions{config: func(c *Config) { c.OnDead = Block }}, "lost"},
+		"a suspect is sent alone":                             {killer(core(switches{notAlone: true})), "buried"},
+		"progress ends a suspicion":                           {killer(store(func(s *memStore) { s.noProgress = true })), "suspicion"},
+
 		// Settling.
+		"a dead row is read no more":                   {store(func(s *memStore) { s.readDead = true }), "counted or lost or reordered"},
+		"retention spares what is not settled":         {store(func(s *memStore) { s.sweepUnsettled = true }), "lost"},
+		"retention spares what is young":               {store(func(s *memStore) { s.sweepYoung = true }), "swept"},
+		"retention goes in small batches":              {store(func(s *memStore) { s.sweepAll = true }), "swept"},
 		"only acknowledged rows are settled":           {without(simRules{acked: true}), "lost or reordered"},
 		"a settlement without an answer is made again": {without(simRules{asking: true}), "lost"},
 	} {
@@ -151,5 +212,41 @@ func TestSimulationFindsWhatEachRulePrevents(t *testing.T) {
 				t.Errorf("found %s, want %s", v.kind, c.want)
 			}
 		})
+	}
+}
+
+// Clocks that break a rule: what they lose while their relay is frozen.
+func stopped(_ *simRelay, frozen time.Duration) time.Duration { return frozen }
+func set(*simRelay, time.Duration) time.Duration              { return 10 * time.Second }
+
+// Identities that cannot order rows; Check refuses them.
+func cached(s *sim) {
+	s.store.cache = 5
+	s.store.checkErr = errIdentity
+}
+
+func cycling(s *sim) {
+	s.store.lastSeq, s.store.highest = 1_000, 1_006
+	s.store.checkErr = errIdentity
+}
+
+func setBack(s *sim) {
+	tx := s.store.begin()
+	key := "k0"
+	row := s.store.insert(tx, Row{Seq: 1_000, Topic: "a", Key: &key, EventType: "t", Data: []byte("x")})
+	s.store.end(tx, true)
+	s.keyRows[rowKey(row)] = append(s.keyRows[rowKey(row)], row)
+	s.store.checkErr = errIdentity
+}
+
+var errIdentity = &SetupError{Problem: "the identity cannot order rows", Remedy: "mend it"}
+
+// What Check refuses is not relayed at all.
+func TestSimulationRefusesWhatCannotOrder(t *testing.T) {
+	for _, table := range []func(*sim){cached, cycling, setBack} {
+		s := newSim(simOptions{seed: *simSeed, table: table})
+		if v := s.run(); v != nil || !s.refused || s.store.lease.Epoch != 0 {
+			t.Errorf("found %v, refused %v, epoch %d; want a refusal before the first term", v, s.refused, s.store.lease.Epoch)
+		}
 	}
 }

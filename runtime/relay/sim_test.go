@@ -25,9 +25,12 @@ type sim struct {
 	locks   map[string]bool
 	keyRows map[string][]*memRow // by topic and key, in the order of commits
 
-	calm  bool
-	found *violation
-	log   []string
+	calm    bool
+	refused bool          // a relay does not start
+	left    bool          // the clean end in the calm has been asked for
+	leftAt  time.Duration // when it was done, until another leads
+	found   *violation
+	log     []string
 }
 
 // simOptions is what a test chooses.
@@ -40,6 +43,11 @@ type simOptions struct {
 	grow    bool // topics get more partitions, which voids the promise of order
 	async   bool // writers commit without waiting for the disk, and the server crashes
 	sick    bool // part of a topic cannot be written until all else is delivered
+	wide    bool // rows of very different sizes
+	hang    bool // a leader is frozen for good while it settles
+	upgrade bool // rows are there from before an upgrade
+	clocks  func(r *simRelay, frozen time.Duration) time.Duration
+	table   func(*sim) // what the outbox is like at first
 	config  func(*Config)
 	without simRules
 	verbose bool
@@ -56,6 +64,12 @@ type simRules struct {
 	settingAside bool // a partition that does not answer is treated as an outage
 	pausing      bool // so is a topic that cannot be written
 	uncounted    bool // topics and partitions count against rows
+	fencing      bool // a producer that was fenced goes on
+	promises     bool // what a closed client had is taken as sent
+	parsing      bool // headers are not looked at
+	limits       bool // nobody asks how large a topic's batches may be
+	timestamps   bool // records have the time of the event, and are too old to be sent
+	lastLook     bool // nobody looks at the deadline again right before sending
 }
 
 type violation struct{ kind, detail string }
@@ -94,6 +108,7 @@ func newSim(o simOptions) *sim {
 	for i := range 2 {
 		s.relays = append(s.relays, s.newRelay(i))
 	}
+	s.watch()
 	for range 3 {
 		s.writers = append(s.writers, &simWriter{s: s})
 	}
@@ -145,11 +160,12 @@ func (s *sim) say(format string, args ...any) {
 
 // run plays one schedule and returns what it found, or nil.
 func (s *sim) run() *violation {
-	for i := 0; i < simSteps && s.found == nil; i++ {
+	for i := 0; i < simSteps && s.found == nil && !s.refused; i++ {
 		s.step()
 	}
 	s.calmDown()
-	for i := 0; i < simCalm && s.found == nil; i++ {
+	for i := 0; i < simCalm && s.found == nil && !s.refused; i++ {
+		s.handOver()
 		if s.finished() {
 			if !s.sick || s.found != nil {
 				return s.found
@@ -158,7 +174,7 @@ func (s *sim) run() *violation {
 		}
 		s.step()
 	}
-	if s.found == nil {
+	if s.found == nil && !s.refused {
 		s.stuck()
 	}
 	return s.found
@@ -188,13 +204,13 @@ func (s *sim) advance() {
 			next = min(next, r.wakeAt)
 		}
 		for _, op := range r.pending {
-			if op.started {
+			if op.started && !r.frozen {
 				next = min(next, op.deadline)
 			}
 		}
 	}
 	if next > s.now {
-		if s.busy() && s.chance(0.95) {
+		if s.busy() && (s.chance(0.95) || s.leftAt > 0) {
 			next = min(next, s.now+time.Duration(1+s.rng.IntN(20))*time.Millisecond)
 		}
 		s.now = next
@@ -204,6 +220,7 @@ func (s *sim) advance() {
 	}
 	for _, r := range s.relays {
 		r.timers()
+		r.sweep()
 	}
 }
 
@@ -219,12 +236,12 @@ func (s *sim) busy() bool {
 
 func (s *sim) fault() {
 	r := s.relays[s.rng.IntN(len(s.relays))]
-	switch s.rng.IntN(10) {
+	switch s.rng.IntN(11) {
 	case 0:
 		s.say("relay %d killed", r.id)
 		r.kill()
 	case 1, 2:
-		r.frozen = !r.frozen
+		r.freeze(!r.frozen)
 		s.say("relay %d frozen %v", r.id, r.frozen)
 		if r.frozen && s.chance(0.5) {
 			s.now += time.Duration(1_000+s.rng.IntN(3_000)) * time.Millisecond // perhaps for longer than its term
@@ -251,6 +268,9 @@ func (s *sim) fault() {
 			s.broker.parts[t]++
 			s.say("%s has %d partitions", t, s.broker.parts[t])
 		}
+	case 10:
+		r.client.fenced = true
+		s.say("relay %d is fenced", r.id)
 	case 9:
 		if s.async {
 			s.crash()
@@ -271,6 +291,7 @@ func (s *sim) fault() {
 func (s *sim) crash() {
 	s.say("the server crashes")
 	s.store.crash()
+	s.store.sharers = nil
 	for _, w := range s.writers {
 		w.crash()
 	}
@@ -299,19 +320,24 @@ func (s *sim) calmDown() {
 	clear(s.broker.missing)
 	s.sicken()
 	for _, r := range s.relays {
-		r.frozen = false
+		if r.frozen && !r.hangs() {
+			r.freeze(false)
+		}
 	}
 }
 
 // finished reports whether everything that was committed is settled.
 func (s *sim) finished() bool {
+	if s.leaves() {
+		return false
+	}
 	for _, w := range s.writers {
 		if w.phase != 0 {
 			return false
 		}
 	}
 	for _, r := range s.store.rows {
-		if s.store.committed(r) && !r.published && !r.dead && !s.suffers(r) {
+		if s.store.committed(r) && !r.published && !r.gone && !r.dead && !s.suffers(r) {
 			return s.blockedByDead(r)
 		}
 	}
@@ -324,7 +350,7 @@ func (s *sim) blockedByDead(r *memRow) bool {
 		return false
 	}
 	for _, o := range s.store.rows {
-		if !s.store.committed(o) || o.published || o.dead {
+		if !s.store.committed(o) || o.published || o.gone || o.dead {
 			continue
 		}
 		blocked := false
@@ -340,10 +366,10 @@ func (s *sim) blockedByDead(r *memRow) bool {
 
 func (s *sim) checkEnd() bool {
 	for _, r := range s.store.rows {
-		if s.store.committed(r) && r.published && s.broker.delivered[r.Seq] == 0 && !r.everDead {
+		if s.store.committed(r) && (r.published || r.gone) && s.broker.delivered[r.Seq] == 0 && !r.everDead {
 			s.violate("lost", "row %d is settled as published and was never delivered", r.Seq)
 		}
-		sound := string(r.Data) == "x" && r.Headers == nil
+		sound := string(r.Data) != "poison" && string(r.Data) != "killer" && r.Headers == nil
 		if sound && (r.RetryCount > 0 || r.everDead) && r.lastErr != errSuspectDied.Error() {
 			s.violate("counted", "row %d is sound and has %d failures: %s", r.Seq, r.RetryCount, r.lastErr)
 		}

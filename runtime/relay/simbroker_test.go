@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 	"strings"
@@ -39,7 +40,10 @@ const simBatchRows = 3 // the broker's limit
 
 func (b *simBroker) describe(name string) TopicInfo {
 	info := TopicInfo{Name: name, Partitions: b.parts[name]}
-	info.MaxBatchBytes = batchOverhead + simBatchRows*simRecordSize
+	info.MaxBatchBytes = b.limit()
+	if b.s.without.limits {
+		info.MaxBatchBytes = 0
+	}
 	if b.missing[name] && !b.s.without.pausing {
 		info.Problem = Result{ClassTopic, errSimLost}
 	}
@@ -49,6 +53,14 @@ func (b *simBroker) describe(name string) TopicInfo {
 		}
 	}
 	return info
+}
+
+// limit is what a batch may have.
+func (b *simBroker) limit() int {
+	if b.s.wide {
+		return batchOverhead + simWideRow/2
+	}
+	return batchOverhead + simBatchRows*simRecordSize
 }
 
 // simRecordSize is above the size of any row of the simulation.
@@ -77,6 +89,9 @@ func (b *simBroker) check(r *Record) {
 	if !s.store.committed(row) {
 		s.violate("invented", "row %d was delivered and is not committed", r.Seq)
 	}
+	if !bytes.Equal(row.Data, r.Value) || row.Headers != nil {
+		s.violate("corrupted", "row %d was delivered with other contents", r.Seq)
+	}
 	if row.Key == nil || s.grow || b.delivered[r.Seq] > 0 {
 		return
 	}
@@ -87,7 +102,7 @@ func (b *simBroker) check(r *Record) {
 		if s.policy == Block && before.dead && !before.published && before.Seq < row.Seq {
 			s.violate("reordered", "row %d of %s was delivered though row %d blocks it", row.Seq, rowKey(row), before.Seq)
 		}
-		if b.delivered[before.Seq] == 0 && !before.everDead && before.Seq < row.Seq {
+		if b.delivered[before.Seq] == 0 && !before.everDead {
 			s.violate("reordered", "row %d of %s was delivered before row %d", row.Seq, rowKey(row), before.Seq)
 		}
 	}
@@ -118,6 +133,7 @@ type simClient struct {
 	queues map[simPart][]*simBatch
 	order  []simPart
 	known  map[simPart]bool // the broker has a sequence of this producer
+	fenced bool             // the broker takes nothing more of this producer
 }
 
 func newSimClient(s *sim, r *simRelay) *simClient {
@@ -129,7 +145,7 @@ func (c *simClient) hand(op *simOp, records []Record) {
 		at := simPart{records[i].Topic, records[i].Partition}
 		q := c.queues[at]
 		var last *simBatch
-		if n := len(q); n > 0 && q[n-1].op == op && len(q[n-1].records) < simBatchRows {
+		if n := len(q); n > 0 && q[n-1].op == op && (len(q[n-1].records) < simBatchRows || c.s.wide) {
 			last = q[n-1]
 		} else {
 			last = &simBatch{at: at, op: op, first: i}
@@ -144,6 +160,7 @@ func (c *simClient) hand(op *simOp, records []Record) {
 	for i := range records {
 		fmt.Fprintf(&b, " %d", records[i].Seq)
 	}
+	c.checkSizes()
 	c.s.say("relay %d sends%s", c.r.id, b.String())
 }
 
@@ -162,6 +179,10 @@ func (c *simClient) step() {
 	switch {
 	case broker.outage || broker.down[at]:
 		// The client retries.
+	case c.fenced:
+		c.fail(at, ClassLeadership)
+	case s.without.timestamps && s.outdated(batch):
+		c.fail(at, ClassRelay)
 	case broker.missing[at.topic]:
 		c.fail(at, ClassTopic)
 	case batch.poisoned():
@@ -236,7 +257,9 @@ func (c *simClient) ghosts() {
 func (c *simClient) close() {
 	c.ghosts()
 	class := ClassPartition
-	if c.s.broker.outage {
+	if c.s.without.promises {
+		class = ClassOK
+	} else if c.s.broker.outage {
 		class = ClassRelay
 	}
 	for _, at := range c.order {
@@ -244,4 +267,5 @@ func (c *simClient) close() {
 	}
 	c.order = nil
 	clear(c.known)
+	c.fenced = false
 }

@@ -21,6 +21,10 @@ type simRelay struct {
 	frozen   bool
 	wakeAt   time.Duration
 	deadline time.Duration // by the rule, whatever the switches say
+	frozenAt time.Duration
+	origin   time.Duration // of its clock
+	lost     time.Duration // what a clock that breaks the rules does not show
+	leaving  bool          // asked to stop, to see who follows
 }
 
 // simOp is a call: first it takes effect, later its outcome arrives.
@@ -35,6 +39,7 @@ type simOp struct {
 	notBefore time.Duration // takes effect then, at the earliest
 	page      *Page         // read, and not yet known to be on disk
 	looked    bool          // at the lease, before settling
+	hung      bool          // holds the lease row; its client is frozen
 }
 
 type simSink struct{}
@@ -54,12 +59,15 @@ func (s *sim) newRelay(id int) *simRelay {
 			s.ids++
 			return uuid.UUID{15: byte(s.ids), 14: byte(s.ids >> 8)}
 		},
-		Logger: simLogger,
+		Logger: simLogger, Keep: simKeep,
 	}.WithDefaults()
+	if s.wide {
+		cfg.BufferBytes, cfg.PageBytes = simWideBuffer, simWideBuffer/2
+	}
 	if s.config != nil {
 		s.config(&cfg)
 	}
-	r := &simRelay{s: s, id: id, cfg: &cfg, m: newMachine(&cfg)}
+	r := &simRelay{s: s, id: id, cfg: &cfg, m: newMachine(&cfg), origin: time.Duration(s.rng.IntN(3_600)) * time.Second}
 	r.m.off = s.off
 	r.client = newSimClient(s, r)
 	return r
@@ -69,14 +77,15 @@ func (r *simRelay) pump() {
 	if r.frozen {
 		return
 	}
-	cmds, at := r.m.next(r.s.now)
+	cmds, at := r.m.next(r.now())
+	r.checkMemory()
 	for _, n := range r.m.notes {
 		if r.s.verbose {
 			r.s.say("relay %d: %s %v", r.id, n.text, n.attrs)
 		}
 	}
 	r.m.notes = nil
-	r.wakeAt = at
+	r.wakeAt = at - r.now() + r.s.now
 	for _, c := range cmds {
 		op := &simOp{cmd: c, lease: r.m.lease, out: outcome{op: c}}
 		if _, renews := c.(opRenew); renews && !r.s.calm && r.s.chance(0.1) {
@@ -85,6 +94,9 @@ func (r *simRelay) pump() {
 		r.pending = append(r.pending, op)
 	}
 	if r.m.phase == phaseDone { // stopped cleanly; started again
+		if r.leaving && r.s.store.lease.Epoch == r.m.lease.Epoch {
+			r.s.leftAt = r.s.now
+		}
 		*r = *r.s.newRelay(r.id)
 	}
 }
@@ -133,18 +145,18 @@ func (r *simRelay) step() {
 
 func (r *simRelay) deliver(op *simOp) {
 	s := r.s
-	var sentAt time.Duration
+	sentAt := -r.now() + s.now
 	switch c := op.cmd.(type) {
 	case opTakeOver:
-		sentAt = c.sentAt
+		sentAt += c.sentAt
 		if s.without.askedFirst {
-			c.sentAt = s.now
+			c.sentAt = r.now()
 			op.out.op = c
 		}
 	case opRenew:
-		sentAt = c.sentAt
+		sentAt += c.sentAt
 		if s.without.askedFirst {
-			c.sentAt = s.now
+			c.sentAt = r.now()
 			op.out.op = c
 		}
 	case opSend:
@@ -154,7 +166,7 @@ func (r *simRelay) deliver(op *simOp) {
 			op.out.err = nil
 		}
 	}
-	r.m.handle(s.now, op.out)
+	r.m.handle(r.now(), op.out)
 	if op.out.err == nil {
 		switch op.cmd.(type) {
 		case opTakeOver, opRenew:
@@ -170,6 +182,8 @@ func (w simRules) reclass(results []Result) {
 		r := &results[i]
 		switch {
 		case r.Class == ClassOK:
+		case w.fencing && r.Class == ClassLeadership:
+			r.Class = ClassRelay
 		case w.acked:
 			*r = Result{}
 		case w.settingAside && r.Class == ClassPartition, w.pausing && r.Class == ClassTopic:
@@ -194,6 +208,9 @@ func (r *simRelay) execute(op *simOp) {
 		if !op.started && !r.frozen {
 			r.send(op, c)
 		}
+		return
+	}
+	if op.hung && r.frozen {
 		return
 	}
 	if op.page != nil {
@@ -223,7 +240,13 @@ func (r *simRelay) execute(op *simOp) {
 	case opObserve:
 		o.state, o.err = s.store.Observe(ctx)
 	case opTakeOver:
-		o.lease, o.err = s.store.TakeOver(ctx, c.seen, c.holder)
+		if o.err = s.store.Check(ctx); o.err != nil {
+			s.refused = true
+			break
+		}
+		if o.lease, o.err = s.store.TakeOver(ctx, c.seen, c.holder); o.err == nil {
+			s.tookOver(o.lease)
+		}
 		s.say("relay %d takes over: %+v %v", r.id, o.lease.Epoch, o.err)
 	case opRenew:
 		o.err = s.store.Renew(ctx, c.lease, c.progress)
@@ -250,9 +273,11 @@ func (r *simRelay) execute(op *simOp) {
 			o.topics = append(o.topics, s.broker.describe(name))
 		}
 	case opSettle:
+		s.store.sharers = nil
 		o.err = s.store.Settle(ctx, op.lease, c.settlement)
 		s.say("relay %d settles %v %v: %v", r.id, c.settlement.Published, c.settlement.Failed, o.err)
 	case opOpen:
+		r.client.fenced = false
 	}
 	if s.verbose && len(page.Rows) > 0 {
 		var seqs []int64
@@ -277,6 +302,11 @@ func (r *simRelay) flushed(op *simOp, page Page) {
 		}
 	}
 	op.out.entries, op.out.more = prepare(page.Rows), page.More
+	if r.s.without.parsing {
+		for _, e := range op.out.entries {
+			e.invalid = nil
+		}
+	}
 	op.done = true
 }
 
@@ -285,7 +315,7 @@ func (r *simRelay) send(op *simOp, c opSend) {
 	s := r.s
 	records := c.wave.records()
 	op.out.results = make([]Result, len(records))
-	if r.m.expired(s.now) || !r.m.leads() {
+	if (r.m.expired(r.now()) || !r.m.leads()) && !s.without.lastLook {
 		for i := range op.out.results {
 			op.out.results[i] = Result{ClassRelay, errExpired}
 		}
@@ -301,6 +331,7 @@ func (r *simRelay) send(op *simOp, c opSend) {
 	for i := range records {
 		if string(records[i].Value) == "killer" {
 			s.say("relay %d dies of row %d", r.id, records[i].Seq)
+			r.checkSuspect(records[i].Seq)
 			r.kill()
 			return
 		}
@@ -315,6 +346,11 @@ func (r *simRelay) send(op *simOp, c opSend) {
 
 // kill ends the process and starts another in its place.
 func (r *simRelay) kill() {
+	for _, op := range r.pending {
+		if op.hung {
+			r.s.store.sharers = nil // its socket is closed
+		}
+	}
 	r.client.ghosts()
 	*r = *r.s.newRelay(r.id)
 }

@@ -1,6 +1,9 @@
 package relay
 
-import "fmt"
+import (
+	"bytes"
+	"fmt"
+)
 
 // simWriter runs transactions that lock a key before they insert.
 type simWriter struct {
@@ -13,12 +16,13 @@ type simWriter struct {
 	key   *string
 	lock  string
 	mine  []*memRow
+	cache []int64 // numbers that the session was handed
 }
 
 func (w *simWriter) step() {
 	s := w.s
 	if w.phase == 0 {
-		if s.calm || s.store.lastSeq >= simRows {
+		if s.calm || s.store.drawn >= simRows {
 			return
 		}
 		w.begin()
@@ -31,11 +35,23 @@ func (w *simWriter) step() {
 		}
 		w.insert()
 	case w.left > 0:
-		w.seq = s.store.nextSeq()
+		w.seq = w.draw()
 		w.left--
 	case s.calm || s.chance(0.5):
 		w.commit()
 	}
+}
+
+// draw takes the next seq.
+func (w *simWriter) draw() int64 {
+	if len(w.cache) == 0 {
+		for range max(1, w.s.store.cache) {
+			w.cache = append(w.cache, w.s.store.nextSeq())
+		}
+	}
+	seq := w.cache[0]
+	w.cache = w.cache[1:]
+	return seq
 }
 
 func (w *simWriter) begin() {
@@ -61,6 +77,8 @@ func (w *simWriter) insert() {
 	s := w.s
 	row := Row{Seq: w.seq, Topic: w.topic, Key: w.key, EventType: "t", Data: []byte("x")}
 	switch {
+	case s.wide:
+		row.Data = bytes.Repeat([]byte("x"), 1+s.rng.IntN(simWideRow))
 	case s.chance(0.06):
 		row.Data = []byte("poison")
 	case s.killer && w.seq == 7:
@@ -104,5 +122,5 @@ func (w *simWriter) crash() {
 	if w.phase != 0 && w.lock != "" {
 		delete(w.s.locks, w.lock)
 	}
-	w.phase = 0
+	w.phase, w.cache = 0, nil
 }

@@ -74,6 +74,10 @@ func newTerm(m *machine, now time.Duration) *term {
 // progress between them, make a leader suspect that a row kills it.
 const uncleanEndsBeforeSuspicion = 3
 
+// unknownName stands for the row that the lease row names until a renewal that
+// changes it is answered.
+const unknownName = -1
+
 // waveRows bounds a wave, so that reading ahead has room while it is under way.
 func (t *term) waveRows() int { return max(1, t.cfg.BufferRows/2) }
 

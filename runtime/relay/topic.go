@@ -71,6 +71,9 @@ func (t *term) admit(e *entry, src *catchUp) {
 	tp := t.topic(e.row.Topic)
 	if s := t.blocker(e, tp, src); s != nil {
 		s.note(seq)
+		if t.m.off.keepSkipped {
+			t.mem[seq] = struct{}{}
+		}
 		return
 	}
 	t.mem[seq] = struct{}{}

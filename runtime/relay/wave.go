@@ -51,6 +51,10 @@ func (t *term) assemble() *wave {
 			t.ready = t.ready[1:]
 			continue
 		}
+		if w.rows == 0 && len(p.queue) > 0 && t.named != 0 && !t.alone(p.queue[0]) {
+			t.wantName = 0 // or a death would be put down to the row that is still named
+			return nil
+		}
 		if len(p.queue) > 0 && t.alone(p.queue[0]) {
 			if w.rows > 0 {
 				break
@@ -59,7 +63,9 @@ func (t *term) assemble() *wave {
 				t.wantName = e.row.Seq
 				return nil
 			}
-			maxRows = 1
+			if !t.m.off.notAlone {
+				maxRows = 1
+			}
 		}
 		t.ready = t.ready[1:]
 		t.take(w, p, maxRows, maxBytes)
@@ -115,7 +121,7 @@ func (t *term) take(w *wave, p *partition, maxRows int, maxBytes int64) {
 			t.put(w, p, rows, size)
 			return
 		}
-		if t.alone(e) && len(rows) > 0 {
+		if t.alone(e) && len(rows) > 0 && !t.m.off.notAlone {
 			break
 		}
 		p.queue[0] = nil

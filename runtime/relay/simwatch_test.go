@@ -1,0 +1,193 @@
+package relay
+
+import (
+	"time"
+)
+
+const (
+	simKeep       = 2 * time.Second
+	simSweepRows  = 3
+	simWideRow    = 2_000
+	simWideBuffer = 4_000
+	// simHandOver bounds the time between a clean end and the next term. Left to
+	// run out, the lease would take two seconds at the least.
+	simHandOver = 1500 * time.Millisecond
+	// simOldRecord is the age from which a client gives up a record, if that has the
+	// time of its event.
+	simOldRecord = 3 * time.Second
+)
+
+// watch looks at what the store does, and sets up its table.
+func (s *sim) watch() {
+	s.store.onSweep = func(rows []*memRow, keep time.Duration, limit int) {
+		if len(rows) > limit {
+			s.violate("swept", "%d rows at once", len(rows))
+		}
+		for _, r := range rows {
+			switch {
+			case !r.published:
+				s.violate("lost", "row %d was swept and is not settled", r.Seq)
+			case r.publishedAt > s.now-keep:
+				s.violate("swept", "row %d was to be kept for longer", r.Seq)
+			}
+		}
+	}
+	if s.upgrade {
+		for range 2 {
+			s.store.insert(0, Row{Seq: s.store.nextSeq(), Topic: "a", EventType: "t", Data: []byte("x")})
+		}
+	}
+	if s.table != nil {
+		s.table(s)
+	}
+}
+
+// now is the relay's own clock.
+func (r *simRelay) now() time.Duration { return r.s.now + r.origin - r.lost }
+
+// freeze stops the process, or lets it go on. One that settles at the moment may
+// leave the lease row locked until then.
+func (r *simRelay) freeze(on bool) {
+	s := r.s
+	r.frozen = on
+	if !on {
+		if s.clocks != nil {
+			r.lost += s.clocks(r, s.now-r.frozenAt)
+		}
+		return
+	}
+	r.frozenAt = s.now
+	for _, op := range r.pending {
+		if _, ok := op.cmd.(opSettle); ok && !op.done && s.hang && s.store.holds(op.lease) {
+			op.hung = true
+			s.store.sharers = append(s.store.sharers, func() {
+				s.say("relay %d: its session is ended", r.id)
+				op.out.err, op.done, op.hung = errSimLost, true, false
+			})
+		}
+	}
+}
+
+func (r *simRelay) hangs() bool {
+	for _, op := range r.pending {
+		if op.hung {
+			return true
+		}
+	}
+	return false
+}
+
+// sweep is what the driver does beside the machine.
+func (r *simRelay) sweep() {
+	s := r.s
+	if r.m.leads() && !r.frozen && s.chance(0.02) {
+		_, _ = s.store.Sweep(nil, r.m.lease, r.cfg.Keep, simSweepRows) //nolint:staticcheck // not used
+	}
+}
+
+// tookOver looks at a term that begins.
+func (s *sim) tookOver(l Lease) {
+	s.leftAt = 0
+	if l.UncleanEnds >= uncleanEndsBeforeSuspicion && l.Epoch-s.store.progress < uncleanEndsBeforeSuspicion && s.store.progress > 0 {
+		s.violate("suspicion", "epoch %d suspects rows, and epoch %d made progress", l.Epoch, s.store.progress)
+	}
+}
+
+// handOver asks the leader for a clean end, once, after the faults have stopped,
+// and sees how long it takes until another leads.
+func (s *sim) handOver() {
+	if s.leftAt > 0 && s.now-s.leftAt > simHandOver {
+		s.violate("hand-over", "nobody leads %v after a clean end", s.now-s.leftAt)
+	}
+	if s.left || s.seed%4 != 1 { // a new term would hide what the old one forgot
+		return
+	}
+	for _, r := range s.relays {
+		if r.m.phase == phaseLeading && !r.frozen && s.store.holds(r.m.lease) && s.chance(0.05) {
+			s.left, r.leaving = true, true
+			s.say("relay %d is asked to stop", r.id)
+			r.m.stop()
+			r.pump()
+			return
+		}
+	}
+}
+
+// leaves reports whether the hand-over is under way.
+func (s *sim) leaves() bool {
+	for _, r := range s.relays {
+		if r.leaving {
+			return true
+		}
+	}
+	return s.leftAt > 0
+}
+
+// checkMemory looks at what a leader holds. A row larger than the buffer is held
+// alone.
+func (r *simRelay) checkMemory() {
+	t := r.m.t
+	if t == nil || r.s.off.unboundedProduce {
+		return
+	}
+	rows := []int{3, 6, 12}[r.s.seed%3]
+	if len(t.mem) > 3*rows {
+		r.s.violate("memory", "relay %d holds %d rows; its buffer is %d", r.id, len(t.mem), rows)
+	}
+	if !r.s.wide {
+		return
+	}
+	var size int
+	add := func(entries []*entry) {
+		for _, e := range entries {
+			size += len(e.row.Data)
+		}
+	}
+	for _, tp := range t.order {
+		add(tp.waiting)
+		for _, p := range tp.parts {
+			add(p.queue)
+		}
+	}
+	for _, w := range t.inflight {
+		for _, b := range w.batches {
+			add(b.rows)
+		}
+	}
+	if size > simWideBuffer+simWideRow {
+		r.s.violate("memory", "relay %d holds %d bytes; its buffer is %d", r.id, size, simWideBuffer)
+	}
+}
+
+// checkSuspect looks at whom the death of a leader will be put down to.
+func (r *simRelay) checkSuspect(killer int64) {
+	s := r.s
+	if named := s.store.lease.Suspect; named != 0 && named != killer && s.store.holds(r.m.lease) {
+		s.violate("buried", "relay %d dies of row %d, and has named row %d", r.id, killer, named)
+	}
+}
+
+// checkSizes looks whether the topics take the batches of a client.
+func (c *simClient) checkSizes() {
+	for _, q := range c.queues {
+		for _, b := range q {
+			size := batchOverhead
+			for i := range b.records {
+				size += len(b.records[i].Value) + len(b.records[i].Key) + recordOverhead
+			}
+			if len(b.records) > 1 && size > c.s.broker.limit() {
+				c.s.violate("oversize", "a batch of %d rows has %d bytes; its topic takes %d", len(b.records), size, c.s.broker.limit())
+			}
+		}
+	}
+}
+
+// outdated reports whether a batch has a record whose event is too old.
+func (s *sim) outdated(b *simBatch) bool {
+	for i := range b.records {
+		if s.now-s.store.bySeq[b.records[i].Seq].created > simOldRecord {
+			return true
+		}
+	}
+	return false
+}
