@@ -90,6 +90,11 @@ func (c *Checker) Leave() {
 
 // Fail notes a violation of the keyword rule at the path.
 func (c *Checker) Fail(rule, message string, at ...any) {
+	c.violations = append(c.violations, Violation{Pointer: c.pointer(at), Rule: rule, Message: message})
+}
+
+// pointer is the JSON Pointer of a path from the value that is being checked.
+func (c *Checker) pointer(at []any) string {
 	var pointer []byte
 	for _, s := range c.path {
 		if s.item {
@@ -106,7 +111,7 @@ func (c *Checker) Fail(rule, message string, at ...any) {
 			pointer = strconv.AppendInt(append(pointer, '/'), int64(token), 10)
 		}
 	}
-	c.violations = append(c.violations, Violation{Pointer: string(pointer), Rule: rule, Message: message})
+	return string(pointer)
 }
 
 // MinLength checks that s has at least n characters.

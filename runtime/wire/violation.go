@@ -13,6 +13,10 @@ type Violation struct {
 	// Rule is the schema keyword that is broken ("required", "minLength"), or
 	// "syntax" where the document is not JSON at all.
 	Rule string
+	// Schema is the place of that keyword in the schemas of the project: the path
+	// of the file, # and a JSON Pointer, as in
+	// schemas/order.yaml#/properties/id/minLength. It is "" in a DecodeError.
+	Schema string
 	// Message says what is wrong, without the pointer. It holds no part of the
 	// value, so that it can be logged; only where the schema lists the values
 	// (the rule "enum") does it begin with up to 32 characters of the one found.

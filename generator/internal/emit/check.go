@@ -31,7 +31,7 @@ func (p *printer) hasChecks(n *ir.Named) bool {
 	if n.Of != nil {
 		return p.needsCheck(n.Of)
 	}
-	if len(n.Enum) > 0 || n.MinProperties != nil || n.MaxProperties != nil || n.Extra != nil && p.needsCheck(n.Extra) {
+	if len(n.Enum) > 0 || n.Rules != nil || n.MinProperties != nil || n.MaxProperties != nil || n.Extra != nil && p.needsCheck(n.Extra) {
 		return true
 	}
 	for _, f := range n.Fields {
@@ -45,9 +45,9 @@ func (p *printer) hasChecks(n *ir.Named) bool {
 // needsCheck reports whether a value of type t has anything to check.
 func (p *printer) needsCheck(t *ir.Type) bool {
 	if t.Named != nil {
-		return p.checked[t.Named] || len(t.Named.Enum) > 0
+		return t.Rules != nil || p.checked[t.Named] || len(t.Named.Enum) > 0
 	}
-	if t.Elem != nil && p.needsCheck(t.Elem) {
+	if t.Rules != nil || t.Elem != nil && p.needsCheck(t.Elem) {
 		return true
 	}
 	return t.Const != nil || t.MinLength != nil || t.MaxLength != nil || t.Pattern != nil || t.Format != "" ||
@@ -74,6 +74,9 @@ func (c *coder) checks(n *ir.Named) []string {
 		if n.MaxProperties != nil {
 			lines = append(lines, fmt.Sprintf("c.MaxProperties(n, %d)", *n.MaxProperties))
 		}
+	}
+	if n.Rules != nil {
+		lines = append(lines, fmt.Sprintf("wire.Rules(c, *v, encode%s, &%s)", n.Name, n.Rules.Var))
 	}
 	return lines
 }
@@ -123,11 +126,14 @@ func (c *coder) checkField(f *ir.Field) []string {
 		if f.Type.Kind == ir.UnionKind {
 			return wrapIf(v+" != nil", check(v))
 		}
-		if atLeast(f.Type.MinItems) == 0 && atLeast(f.Type.MinProperties) == 0 {
+		if f.Type.Rules == nil && atLeast(f.Type.MinItems) == 0 && atLeast(f.Type.MinProperties) == 0 {
 			return check(v) // what is left holds for nil
 		}
 		return wrapIf(v+" != nil", check(v))
 	case nullable:
+		if f.Type.Kind == ir.Any {
+			return wrapIf("!"+v+".IsZero()", append([]string{"x, _ := " + v + ".Get()"}, check("x")...)) // null is a value
+		}
 		return wrapIf("x, ok := "+v+".Get(); ok", check("x"))
 	default:
 		return check(v)
@@ -149,6 +155,9 @@ func wrapIf(condition string, lines []string) []string {
 func (c *coder) check(t *ir.Type, v, at string, depth int) []string {
 	var lines []string
 	add := func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) }
+	if t.Rules != nil {
+		add("wire.Rules(c, %s, %s, &%s, %s)", v, c.writer(t), t.Rules.Var, at)
+	}
 	if t.Const != nil {
 		add("wire.Const(c, %s, %s, %s)", v, c.literal(t, t.Const), at)
 		return lines
@@ -285,7 +294,7 @@ func (c *coder) checkElement(t *ir.Type, item, at string, depth int) []string {
 	case t.Nullable && t.Kind == ir.UnionKind:
 		return wrapIf(item+" != nil", c.check(t, item, at, depth))
 	case t.Nullable && t.CanBeNil():
-		if atLeast(t.MinItems) == 0 && atLeast(t.MinProperties) == 0 {
+		if t.Kind == ir.Any || t.Rules == nil && atLeast(t.MinItems) == 0 && atLeast(t.MinProperties) == 0 {
 			return c.check(t, item, at, depth)
 		}
 		return wrapIf(item+" != nil", c.check(t, item, at, depth))

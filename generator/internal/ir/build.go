@@ -18,6 +18,8 @@ func Build(p *schema.Project, taken Declared, list *diag.List) *Package {
 		merged:  map[*schema.Schema]*schema.Schema{},
 		unions:  map[*schema.Schema]*schema.Schema{},
 
+		parts:      map[*schema.Schema][]*schema.Schema{},
+		bared:      map[*schema.Schema]*schema.Schema{},
 		unionTypes: map[*schema.Schema]*Type{},
 		byKey:      map[string]*Named{},
 		active:     map[*schema.Schema]bool{},
@@ -51,6 +53,8 @@ type builder struct {
 	unions  map[*schema.Schema]*schema.Schema // a union of one branch, merged with what stands beside it
 	active  map[*schema.Schema]bool           // being turned into a type
 
+	parts      map[*schema.Schema][]*schema.Schema // what a merged schema was merged from, itself first
+	bared      map[*schema.Schema]*schema.Schema   // without constraints
 	unionTypes map[*schema.Schema]*Type
 
 	order   []*request // in the order of discovery
@@ -110,9 +114,11 @@ func (b *builder) event(e *schema.Event) *Named {
 
 // checkRoot reports what would be lost of a schema that is event data.
 func (b *builder) checkRoot(s *schema.Schema) {
-	for _, keyword := range []string{"anyOf", "oneOf"} {
-		if _, ok := s.At[keyword]; ok {
-			b.unsupported(s, keyword, "a union of several types")
+	for _, part := range b.partsOf(s) {
+		for _, u := range unionsOf(part) {
+			if !b.isRule(s, part, u.branches) {
+				b.unsupported(part, u.keyword, "a union of several types")
+			}
 		}
 	}
 	for _, keyword := range []string{"const", "enum"} {
@@ -230,18 +236,13 @@ func (b *builder) resolve(s *schema.Schema) *schema.Schema {
 
 // withoutNull takes the null out of a union of T and null.
 func (b *builder) withoutNull(s *schema.Schema) (inner *schema.Schema, nullable bool) {
-	if slices.Contains(s.Types, "null") && len(s.Types) > 1 && len(s.AnyOf)+len(s.OneOf) == 0 {
+	unions := slices.DeleteFunc(unionsOf(s), func(u union) bool { return b.constraintOnly(s, u.branches) })
+	if slices.Contains(s.Types, "null") && len(s.Types) > 1 && len(unions) == 0 {
 		return s, listsNull(s)
 	}
-	for _, union := range []struct {
-		keyword  string
-		branches []*schema.Schema
-	}{{"anyOf", s.AnyOf}, {"oneOf", s.OneOf}} {
-		if len(union.branches) == 0 {
-			continue
-		}
+	for _, union := range unions {
 		rest := slices.DeleteFunc(slices.Clone(union.branches), isNull)
-		if len(rest) != 1 || len(s.AnyOf) > 0 && len(s.OneOf) > 0 {
+		if len(rest) != 1 || len(unions) > 1 {
 			b.unsupported(s, union.keyword, "a union of several types")
 			return nil, false
 		}
@@ -302,18 +303,8 @@ func (b *builder) checkSupported(s *schema.Schema) {
 			b.unsupported(s, keyword, what)
 		}
 	}
-	check(s.Not != nil, "not", "a negated schema")
-	check(s.If != nil && (s.Then != nil || s.Else != nil), "if", "a conditional schema")
 	check(len(s.PatternProperties) > 0, "patternProperties", "members told apart by pattern")
-	check(s.PropertyNames != nil, "propertyNames", "a schema for the names of members")
-	check(len(s.DependentRequired) > 0, "dependentRequired", "members that require each other")
-	check(len(s.DependentSchemas) > 0, "dependentSchemas", "a schema that depends on a member")
 	check(len(s.PrefixItems) > 0, "prefixItems", "a tuple")
-	check(s.Contains != nil, "contains", "a schema for some of the items")
-	check(s.UnevaluatedItems != nil, "unevaluatedItems", "a schema for the remaining items")
-	if u := s.UnevaluatedProperties; u != nil && u.Bool == nil {
-		b.unsupported(s, "unevaluatedProperties", "a schema for the remaining members")
-	}
 }
 
 func (b *builder) unsupported(s *schema.Schema, keyword, what string) {
@@ -362,10 +353,16 @@ func (b *builder) fill(n *Named, s *schema.Schema) {
 			n.Fields = append(n.Fields, &Field{JSON: r.Text, Name: names.field(r.Text, false), Pos: r.Pos, Required: true, Type: b.undescribed(n, s, r)})
 		}
 	}
+	for _, m := range b.mentions(s) {
+		if i := slices.IndexFunc(n.Fields, func(f *Field) bool { return f.JSON == m.name }); i >= 0 {
+			n.Fields[i].Type = b.mentioned(n, m) // required, and nothing else of the schema itself
+			continue
+		}
+		n.Fields = append(n.Fields, &Field{JSON: m.name, Name: names.field(m.name, false), Pos: m.pos, Type: b.mentioned(n, m)})
+	}
+	n.Rules = b.rulesOf(s)
 	n.UnknownName, n.ExtraName = "Unknown", "Additional"
-	switch extra := s.AdditionalProperties; {
-	case extra == nil && s.UnevaluatedProperties != nil:
-		n.Closed = closes(s)
+	switch extra := b.restMembers(s); {
 	case extra == nil:
 	case extra.Bool != nil:
 		n.Closed = closes(s)

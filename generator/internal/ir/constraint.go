@@ -6,6 +6,24 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
 
+// union is a keyword of alternatives.
+type union struct {
+	keyword  string
+	branches []*schema.Schema
+}
+
+// unionsOf is the anyOf and the oneOf of a schema.
+func unionsOf(s *schema.Schema) []union {
+	var all []union
+	if len(s.AnyOf) > 0 {
+		all = append(all, union{"anyOf", s.AnyOf})
+	}
+	if len(s.OneOf) > 0 {
+		all = append(all, union{"oneOf", s.OneOf})
+	}
+	return all
+}
+
 // constraintOnly reports whether the branches of the anyOf or oneOf of s say
 // only which values of s are valid, and nothing about their shape: a list of
 // required members for each branch of an object, a pattern for each of a

@@ -83,6 +83,7 @@ type Named struct {
 	Closed        bool
 	MinProperties *int
 	MaxProperties *int
+	Rules         *Rules // nil: none
 
 	file *File
 }
@@ -156,6 +157,8 @@ type Type struct {
 	MinItems, MaxItems           *int
 	UniqueItems                  bool
 	MinProperties, MaxProperties *int
+
+	Rules *Rules // nil: none; those of a Struct stand at its Named
 }
 
 // Pattern is a regular expression in Go's syntax.

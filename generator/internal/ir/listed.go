@@ -1,10 +1,8 @@
 package ir
 
 import (
-	"math/big"
 	"slices"
 	"strconv"
-	"unicode/utf8"
 
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
@@ -13,51 +11,17 @@ import (
 // is one, an enum where there are several.
 func (b *builder) listed(s *schema.Schema, kind string, at context) *Type {
 	values := b.fitting(s, kind)
-	b.unlisted(s, values)
+	var t *Type
 	switch {
 	case len(values) == 0:
 		return &Type{}
 	case len(values) == 1:
-		return b.constant(s, kind, values[0])
+		t = b.constant(s, kind, values[0])
 	default:
-		return b.enum(s, kind, values, at)
+		t = b.enum(s, kind, values, at)
 	}
-}
-
-// unlisted warns of constraints that say more than the list of values: only the
-// list is checked.
-func (b *builder) unlisted(s *schema.Schema, values []*schema.Value) {
-	length := func(v *schema.Value) *big.Rat { return big.NewRat(int64(utf8.RuneCountInString(v.Text)), 1) }
-	number := func(v *schema.Value) *big.Rat { return rational(v.Text) }
-	for _, bound := range []struct {
-		keyword string
-		limit   *schema.Number
-		kind    schema.ValueKind
-		measure func(*schema.Value) *big.Rat
-		meets   func(order int) bool
-	}{
-		{"minLength", s.MinLength, schema.String, length, func(order int) bool { return order >= 0 }},
-		{"maxLength", s.MaxLength, schema.String, length, func(order int) bool { return order <= 0 }},
-		{"minimum", s.Minimum, schema.NumberKind, number, func(order int) bool { return order >= 0 }},
-		{"maximum", s.Maximum, schema.NumberKind, number, func(order int) bool { return order <= 0 }},
-		{"exclusiveMinimum", s.ExclusiveMinimum, schema.NumberKind, number, func(order int) bool { return order > 0 }},
-		{"exclusiveMaximum", s.ExclusiveMaximum, schema.NumberKind, number, func(order int) bool { return order < 0 }},
-	} {
-		for _, v := range values {
-			if bound.limit == nil || v.Kind != bound.kind {
-				continue
-			}
-			x, y := bound.measure(v), rational(bound.limit.Text)
-			if x != nil && y != nil && !bound.meets(x.Cmp(y)) {
-				b.list.Warnf(v.Pos, "constraint-not-checked", "%s is listed, but breaks %s %s, which is not checked beside a list", v.Describe(), bound.keyword, bound.limit.Text)
-			}
-		}
-	}
-	for _, keyword := range []string{"pattern", "multipleOf"} {
-		if pos, ok := s.At[keyword]; ok {
-			b.list.Warnf(pos, "constraint-not-checked", "%s is not checked beside a list of values", keyword)
-		}
-	}
+	t.Rules = b.rulesOf(s, b.unlisted(s, values)...)
+	return t
 }
 
 // fitting is the values that a schema lists and its type allows, null left

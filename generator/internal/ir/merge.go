@@ -25,7 +25,7 @@ func (b *builder) merge(s *schema.Schema) *schema.Schema {
 	if s.Ref != nil && s.Ref.Target != nil {
 		parts = append([]*schema.Schema{s.Ref.Target}, parts...)
 	}
-	open := 0
+	open, folded := 0, []*schema.Schema{s}
 	for _, part := range parts {
 		p := b.resolve(part)
 		if p == nil || p == &m {
@@ -37,14 +37,18 @@ func (b *builder) merge(s *schema.Schema) *schema.Schema {
 			}
 			continue
 		}
-		if len(p.AnyOf) > 0 || len(p.OneOf) > 0 {
-			b.unsupported(part, "allOf", "a union inside allOf")
+		for _, u := range unionsOf(p) {
+			if !b.isRule(&m, p, u.branches) {
+				b.unsupported(part, "allOf", "a union inside allOf")
+			}
 		}
 		if closes(p) && (len(parts) > 1 || len(m.Properties) > 0) {
 			open++
 		}
+		folded = append(folded, b.partsOf(p)...)
 		b.fold(&m, p)
 	}
+	b.parts[&m] = folded
 	if open > 0 {
 		b.list.Add(diag.Finding{
 			Pos: at(s, "allOf"), ID: "all-of-conflict",

@@ -197,6 +197,7 @@ func (b *builder) assignNames(pkg *Package) {
 		nameUnion(names, r.named)
 		nameOthers(r.named)
 		namePatterns(names, r.named)
+		nameRules(names, r.named)
 	}
 }
 
@@ -482,6 +483,37 @@ func nameUnion(names names, n *Named) {
 	default:
 		n.Union.Unknown = names.claim([]string{"Unknown" + n.Name})
 	}
+}
+
+// nameRules names the variables that hold the rules of a struct and of its
+// members.
+func nameRules(names names, n *Named) {
+	name := func(r *Rules, base string) {
+		if r == nil || r.Var != "" {
+			return
+		}
+		r.Var = lower(n.Name) + base + "Rules"
+		for k := 2; names[r.Var]; k++ {
+			r.Var = fmt.Sprintf("%s%sRules%d", lower(n.Name), base, k)
+		}
+		names[r.Var] = true
+	}
+	ofType := func(t *Type, base string) {
+		for ; t != nil; t, base = t.Elem, base+"Item" {
+			name(t.Rules, base)
+		}
+	}
+	name(n.Rules, "")
+	ofType(n.Of, "")
+	if n.Union != nil && n.Union.Raw {
+		for _, branch := range n.Union.Branches {
+			ofType(branch.Type, branch.Name)
+		}
+	}
+	for _, f := range n.Fields {
+		ofType(f.Type, f.Name)
+	}
+	ofType(n.Extra, n.ExtraName)
 }
 
 // fieldNames are the names of one struct's fields and methods.

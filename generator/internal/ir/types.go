@@ -65,14 +65,23 @@ func (b *builder) plain(s *schema.Schema, at context) *Type {
 	if s.Const != nil || len(s.Enum) > 0 {
 		return b.listed(s, kind, at)
 	}
+	t := b.ofKind(s, kind, at)
+	if t.Kind != Struct {
+		t.Rules = b.rulesOf(s, b.lengthsBeside(s, t)...)
+	}
+	return t
+}
+
+// ofKind is the type of a schema of one JSON type that lists no values.
+func (b *builder) ofKind(s *schema.Schema, kind string, at context) *Type {
 	switch kind {
 	case "object":
 		return b.object(s, at)
 	case "array":
 		t := &Type{Kind: Slice, UniqueItems: s.UniqueItems, MinItems: b.count(s.MinItems), MaxItems: b.count(s.MaxItems)}
 		t.Elem = &Type{Nullable: true}
-		if s.Items != nil {
-			t.Elem = b.typeOf(s.Items, at.inside("item"))
+		if items := b.restItems(s); items != nil {
+			t.Elem = b.typeOf(items, at.inside("item"))
 		}
 		return t
 	case "string":
@@ -198,24 +207,33 @@ func (b *builder) text(s *schema.Schema) *Type {
 			t.Pattern = &Pattern{Source: source}
 		}
 	}
-	if t.Kind != String && (t.MinLength != nil || t.MaxLength != nil || t.Pattern != nil) {
-		b.list.Add(diag.Finding{
-			Pos: s.Pos, Severity: diag.Warning, ID: "constraint-not-checked",
-			Message: "length and pattern are not checked beside a format that has a Go type of its own",
-			Hint:    "leave them out, or map the format to string under types:",
-		})
-		t.MinLength, t.MaxLength, t.Pattern = nil, nil, nil
+	if t.Kind != String {
+		t.MinLength, t.MaxLength, t.Pattern = nil, nil, nil // rules, see lengthsBeside
 	}
 	return t
 }
 
+// lengthsBeside is the rule for the text of a value whose format has a Go type
+// of its own.
+func (b *builder) lengthsBeside(s *schema.Schema, t *Type) []*Rule {
+	switch t.Kind {
+	case DateTime, Date, TimeOfDay, Duration, UUID, Bytes:
+		r := &Rule{Place: place(s)}
+		(&ruleMaker{builder: b}).lengths(r, s)
+		if len(r.Words) > 0 {
+			return []*Rule{r}
+		}
+	}
+	return nil
+}
+
 // object is the type of an object: a struct, a map, or free-form.
 func (b *builder) object(s *schema.Schema, at context) *Type {
-	if len(s.Properties) > 0 || len(s.Required) > 0 || closes(s) {
+	if len(s.Properties) > 0 || len(s.Required) > 0 || closes(s) || len(b.mentions(s)) > 0 {
 		return &Type{Kind: Struct, Named: b.structOf(s, at)}
 	}
 	t := &Type{Kind: Object, MinProperties: b.count(s.MinProperties), MaxProperties: b.count(s.MaxProperties)}
-	extra := s.AdditionalProperties
+	extra := b.restMembers(s)
 	if extra == nil || extra.Bool != nil {
 		return t
 	}

@@ -98,7 +98,7 @@ func (b *builder) unionType(s *schema.Schema, n *Named, nullable bool) *Type {
 func (b *builder) branches(s *schema.Schema) (keyword string, branches []*Branch, nullable bool) {
 	if len(s.AnyOf)+len(s.OneOf) == 0 {
 		merged := b.merge(s)
-		branches = byType(merged)
+		branches = b.byType(merged)
 		return "type", branches, len(branches) > 1 && slices.Contains(merged.Types, "null") && listsNull(merged)
 	}
 	keyword, all := alternatives(s)
@@ -168,7 +168,7 @@ func (b *builder) flatten(s *schema.Schema, all []*schema.Schema, seen map[*sche
 		if slices.Contains(branch.said.Types, "null") && listsNull(branch.said) {
 			nulls++
 		}
-		if several := byType(branch.said); len(several) > 1 {
+		if several := b.byType(branch.said); len(several) > 1 {
 			branches = append(branches, several...)
 			continue
 		}
@@ -209,7 +209,7 @@ func property(s *schema.Schema, name string) *schema.Schema {
 }
 
 // byType splits a schema with several types into one for each.
-func byType(s *schema.Schema) []*Branch {
+func (b *builder) byType(s *schema.Schema) []*Branch {
 	var branches []*Branch
 	if len(s.Types) < 2 {
 		return nil
@@ -229,6 +229,9 @@ func byType(s *schema.Schema) []*Branch {
 		}
 		if s.Const != nil && !fits(s.Const, name) {
 			continue
+		}
+		if parts := b.parts[s]; parts != nil {
+			b.parts[&one] = parts
 		}
 		branches = append(branches, &Branch{from: &one, said: &one, JSON: name})
 	}

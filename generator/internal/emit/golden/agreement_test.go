@@ -16,6 +16,7 @@ import (
 
 	collections "github.com/outboxgen/outboxgen/testdata/golden/collections/events"
 	combined "github.com/outboxgen/outboxgen/testdata/golden/combined/events"
+	conditions "github.com/outboxgen/outboxgen/testdata/golden/conditions/events"
 	constraints "github.com/outboxgen/outboxgen/testdata/golden/constraints/events"
 	defaults "github.com/outboxgen/outboxgen/testdata/golden/defaults/events"
 	huleedu "github.com/outboxgen/outboxgen/testdata/golden/huleedu/events"
@@ -53,6 +54,24 @@ func TestAgreementWithAValidator(t *testing.T) {
 		"collections": {"testdata/golden/collections", "schemas/tree.yaml", verdict[collections.TreeV1], []string{
 			`{"id":1,"root":{"value":"a","left":{"value":"b","right":null},"right":{"value":"c","other":{"node":null,"new":1}},"children":[{"value":"d"}],"named":{"x":{"value":"e"}}},
 			"closed":{"a":"b"},"nothing":{},"typed":{"name":"n","one":1},"typed_parts":{"leaf":{"weight":1.5}},"categories":[{"children":[{"kind":"a"}]}],"maps_of_maps":{"a":{"b":[1]}}}`,
+		}},
+		"shipment": {"testdata/golden/conditions", "schemas/shipment.yaml", verdict[conditions.ShipmentChangedV1], []string{
+			`{"id":"1","status":"packed","reason":"damaged","weight":1,"weight_unit":"kg","card":"c","billing_address":"b","email":"e","notes":["!a","b"],"codes":[null,"x"],"labels":{"a":"b"},
+			"attributes":{"size":1},"size":1,"reference":"REF-12345","moment":"2024-01-01T00:00:00Z","anything":[],"level":"low","grade":2,"maybe":"a","address":{"country":"SE","zip":"123 45"},
+			"stops":[{"place":"a","arrived":"2024-01-01T00:00:00Z","departed":"2024-01-01T00:00:00Z"}]}`,
+			`{"id":"1","status":"shipped","carrier":"c","tracking_id":"abc","phone":"p","size":1000,"reference":"ab","anything":"x","maybe":null,"moment":"2024-01-01T00:00:00.000000000Z",
+			"address":{"country":"NO","region":{"name":"r","part_of":{"name":"q","part_of":{"name":"p"}}}},"stops":[]}`,
+			`{"id":"1","status":"lost","phone":"p","reason":"stolen","insured_for":5,"anything":5,"size":100,"address":{"country":"SE","region":{"name":"r"}}}`,
+			`{"id":"none","status":"shipped","carrier":"c","tracking_id":"ab","reason":"anything","phone":"p","level":"extreme","grade":3,"maybe":"maybe","weight":1}`,
+		}},
+		"closed": {"testdata/golden/conditions", "schemas/closed.yaml", verdict[conditions.ClosedChangedV1], []string{
+			`{"id":"1","kind":"a","a":"x","list":[1,2],"flagged":["a",1],"rest":{"name":"n","x":1},"chosen":{"kind":"k","more":"m","other":true}}`,
+			`{"id":"1","kind":"b","b":1,"chosen":{"other":true},"rest":{}}`,
+			`{"id":"1","kind":"b","a":"x"}`,
+		}},
+		"older": {"testdata/golden/conditions", "schemas/older.yaml", verdict[conditions.OlderChangedV1], []string{
+			`{"id":"1","a":"x","b":"y","c":true,"d":1,"tree":{"value":1,"left":{"value":2,"left":{},"right":{"value":1}},"right":{}}}`,
+			`{"id":"1","d":9,"tree":{"left":{"right":{"value":0}}}}`,
 		}},
 		"combined": {"testdata/golden/combined", "schemas/order.yaml", verdict[combined.OrderPlacedV1], []string{
 			`{"order_id":"1","at":"2024-01-01T00:00:00Z","total":1,"trace_id":"3f2b7c1e-5d0a-4c69-8b1c-7f4f0a9b2e11","address":{"street":"a"},

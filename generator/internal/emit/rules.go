@@ -1,0 +1,163 @@
+package emit
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/outboxgen/outboxgen/generator/internal/goname"
+	"github.com/outboxgen/outboxgen/generator/internal/ir"
+)
+
+const rulePath = "github.com/outboxgen/outboxgen/runtime/rule"
+
+// rules declares the rules of the file's types.
+func (c *coder) rules() string {
+	var b strings.Builder
+	seen := map[string]bool{}
+	add := func(r *ir.Rules, about string) {
+		if r == nil || seen[r.Var] {
+			return
+		}
+		seen[r.Var] = true
+		c.imports[rulePath] = ""
+		for _, line := range comment(r.Var + " is what the schema says of " + about + " beyond its Go type.") {
+			b.WriteString("// " + line + "\n")
+		}
+		fmt.Fprintf(&b, "var %s = %s\n\n", r.Var, ruleSet(r))
+	}
+	addType := func(t *ir.Type, about string) {
+		for ; t != nil; t, about = t.Elem, "the values in "+about {
+			add(t.Rules, about)
+		}
+	}
+	for _, n := range c.file.Types {
+		add(n.Rules, n.Name)
+		addType(n.Of, n.Name)
+		if n.Union != nil && n.Union.Raw {
+			for _, branch := range n.Union.Branches {
+				addType(branch.Type, n.Name+" as "+branch.Name)
+			}
+		}
+		for _, f := range n.Fields {
+			addType(f.Type, n.Name+"."+f.Name)
+		}
+		addType(n.Extra, n.Name+"."+n.ExtraName)
+	}
+	return b.String()
+}
+
+func ruleSet(r *ir.Rules) string {
+	var b strings.Builder
+	b.WriteString("rule.Set{\nRules: []*rule.Schema{\n")
+	for _, rule := range r.Rules {
+		b.WriteString(ruleLiteral(rule, "") + ",\n")
+	}
+	b.WriteString("},\n")
+	if len(r.Defs) > 0 {
+		b.WriteString("Defs: map[string]*rule.Schema{\n")
+		for _, def := range r.Defs {
+			fmt.Fprintf(&b, "%s: %s,\n", quote(def.Place), ruleLiteral(def, def.Place))
+		}
+		b.WriteString("},\n")
+	}
+	b.WriteString("}")
+	return b.String()
+}
+
+// shortRule is how long a literal may be to stand on one line.
+const shortRule = 80
+
+// ruleLiteral is a composite literal without its type. at is the place that
+// package rule works out for the schema.
+func ruleLiteral(r *ir.Rule, at string) string {
+	var words []string
+	if r.Place != at {
+		words = append(words, "At: "+quote(r.Place))
+	}
+	for _, w := range r.Words {
+		words = append(words, goname.Exported(w.Keyword)+": "+ruleValue(w, r.Place))
+	}
+	return braces(words)
+}
+
+func braces(parts []string) string {
+	one := "{" + strings.Join(parts, ", ") + "}"
+	if len(one) <= shortRule && !strings.Contains(one, "\n") {
+		return one
+	}
+	return "{\n" + strings.Join(parts, ",\n") + ",\n}"
+}
+
+func ruleValue(w ir.Word, at string) string {
+	at += "/" + w.Keyword
+	switch v := w.Value.(type) {
+	case *ir.Rule:
+		return "&rule.Schema" + ruleLiteral(v, at)
+	case []*ir.Rule:
+		var parts []string
+		for i, r := range v {
+			parts = append(parts, ruleLiteral(r, fmt.Sprintf("%s/%d", at, i)))
+		}
+		return "[]*rule.Schema" + braces(parts)
+	case []string:
+		return "[]string" + braces(quoted(v))
+	case []ir.Entry:
+		return ruleEntries(v, at)
+	case ir.Literal:
+		return ruleConstant(v)
+	}
+	return "nil"
+}
+
+func ruleEntries(entries []ir.Entry, at string) string {
+	kind := "map[string]*rule.Schema"
+	var parts []string
+	for _, e := range entries {
+		name := raw(e.Name)
+		if !strings.Contains(e.Name, `\`) {
+			name = quote(e.Name)
+		}
+		switch v := e.Value.(type) {
+		case *ir.Rule:
+			parts = append(parts, name+": "+ruleLiteral(v, at+"/"+token(e.Name)))
+		case []string:
+			kind = "map[string][]string"
+			parts = append(parts, name+": "+braces(quoted(v)))
+		}
+	}
+	return kind + braces(parts)
+}
+
+func ruleConstant(l ir.Literal) string {
+	switch l.Kind {
+	case ir.CountLiteral:
+		return l.Text[0]
+	case ir.LimitLiteral:
+		return "new(" + l.Text[0] + ")"
+	case ir.TrueLiteral:
+		return "true"
+	case ir.TextLiteral:
+		if strings.Contains(l.Text[0], `\`) {
+			return raw(l.Text[0])
+		}
+		return quote(l.Text[0])
+	case ir.JSONLiteral:
+		return raw(l.Text[0])
+	}
+	var values []string
+	for _, text := range l.Text {
+		values = append(values, raw(text))
+	}
+	return "[]rule.JSON" + braces(values)
+}
+
+func quoted(words []string) []string {
+	all := make([]string, len(words))
+	for i, w := range words {
+		all[i] = quote(w)
+	}
+	return all
+}
+
+// token is a name as a reference token of a JSON Pointer.
+func token(name string) string { return strings.NewReplacer("~", "~0", "/", "~1").Replace(name) }

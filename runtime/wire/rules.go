@@ -1,0 +1,50 @@
+package wire
+
+import (
+	"github.com/outboxgen/outboxgen/runtime/rule"
+)
+
+// Rules checks what a schema says of a value beyond its Go type: it writes the
+// value and applies the set to the document. A value that cannot be written is
+// left to Marshal, which reports it.
+func Rules[T any](c *Checker, value T, write func(*Encoder, T), set *rule.Set, at ...any) {
+	e := encoders.Get().(*Encoder)
+	defer e.release()
+	write(e, value)
+	if e.err != nil {
+		return
+	}
+	d := Decoder{data: e.buf}
+	document := d.Any()
+	if d.dead {
+		return
+	}
+	found := set.Check(document, isFormat)
+	if len(found) == 0 {
+		return
+	}
+	pointer := c.pointer(at)
+	for _, v := range found {
+		c.violations = append(c.violations, Violation{Pointer: pointer + v.Pointer, Rule: v.Keyword, Schema: v.Schema, Message: v.Message})
+	}
+}
+
+// isFormat reports whether s has a format, among them those that have Go types.
+func isFormat(s, format string) bool {
+	ok := true
+	switch format {
+	case "date-time":
+		_, ok = parseDateTime([]byte(s))
+	case "date":
+		_, ok = parseDate([]byte(s))
+	case "time":
+		_, ok = parseTimeOfDay([]byte(s))
+	case "duration":
+		_, ok = parseDuration([]byte(s))
+	case "uuid":
+		_, ok = parseUUID([]byte(s))
+	default:
+		return hasFormat(s, format)
+	}
+	return ok
+}
