@@ -92,7 +92,7 @@ the outbox in the transaction of the business rows.`,
 	root.PersistentFlags().StringVarP(&at.dir, "directory", "C", ".", "run as if started in this folder")
 	root.PersistentFlags().StringVar(&at.config, "config", generator.DefaultFile, "the project file, relative to the folder")
 	root.AddCommand(
-		newInit(io, &at), newGenerate(io, &at), newExplain(io, &at),
+		newInit(io, &at), newGenerate(io, &at), newExplain(io, &at), newCompat(io, &at),
 		newMigration(io, &at), newVersion(io), newSQLC(),
 	)
 	return root
@@ -145,10 +145,13 @@ func oneArgument(cmd *cobra.Command, args []string) error {
 	return noArguments(cmd, args[1:])
 }
 
-// reportOptions is how findings look on w: with carets on a terminal only, in
+// reportOptions is how findings look on the standard error stream.
+func (s streams) reportOptions() generator.ReportOptions { return s.optionsFor(s.Err) }
+
+// optionsFor is how findings look on w: with carets on a terminal only, in
 // color unless the user does not want it.
-func (s streams) reportOptions() generator.ReportOptions {
-	file, ok := s.Err.(*os.File)
+func (s streams) optionsFor(w io.Writer) generator.ReportOptions {
+	file, ok := w.(*os.File)
 	if !ok {
 		return generator.ReportOptions{}
 	}

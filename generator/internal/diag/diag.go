@@ -33,14 +33,23 @@ const (
 	Error Severity = iota
 	// Warning tells what a schema says and Go cannot; the run goes on.
 	Warning
+	// Note tells what is in order and worth knowing.
+	Note
 )
+
+// String is the severity as a report names it.
+func (s Severity) String() string {
+	return [...]string{"error", "warning", "note"}[s]
+}
 
 // Finding is one problem at one place.
 type Finding struct {
 	Pos      Pos
 	Severity Severity
 	// ID names the kind of finding, in lower-case words joined by hyphens
-	// ("unknown-keyword"). It is stable across releases.
+	// ("unknown-keyword"); a change between two versions of a schema has capital
+	// words joined by underscores ("ENUM_VALUE_REMOVED"). It is stable across
+	// releases.
 	ID string
 	// Message says what is wrong and why, in one line, without a full stop.
 	Message string
@@ -51,8 +60,8 @@ type Finding struct {
 // String is the one-line form: file:line:col: message.
 func (f Finding) String() string {
 	text := f.Message
-	if f.Severity == Warning {
-		text = "warning: " + text
+	if f.Severity != Error {
+		text = f.Severity.String() + ": " + text
 	}
 	if f.Hint != "" {
 		text += "; " + f.Hint

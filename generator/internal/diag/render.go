@@ -51,9 +51,12 @@ func Render(w io.Writer, findings []Finding, sources Sources, color bool) error 
 	for _, f := range shown {
 		mark := p.red
 		text := p.bold + Printable(f.Message) + p.reset
-		if f.Severity == Warning {
+		if f.Severity != Error {
 			mark = p.yellow
-			text = mark + "warning:" + p.reset + " " + text
+			if f.Severity == Note {
+				mark = p.blue
+			}
+			text = mark + f.Severity.String() + ":" + p.reset + " " + text
 		}
 		fmt.Fprintf(&b, "%s%s:%s %s\n", p.bold, Printable(f.Pos.String()), p.reset, text)
 		snippet(&b, f.Pos, sources, lines, p, mark)
@@ -88,7 +91,7 @@ func limit(findings []Finding) (shown []Finding, more string) {
 	warningsLeft := MaxShown - errorsLeft
 	for _, f := range findings {
 		left := &errorsLeft
-		if f.Severity == Warning {
+		if f.Severity != Error {
 			left = &warningsLeft
 		}
 		if *left > 0 {

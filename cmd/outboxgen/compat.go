@@ -1,0 +1,111 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/outboxgen/outboxgen/generator"
+)
+
+func newCompat(io streams, at *project) *cobra.Command {
+	var cfg generator.CompatConfig
+	var format, explain string
+	var all bool
+	cmd := &cobra.Command{
+		Use:   "compat OLD... NEW",
+		Short: "Say whether a changed JSON Schema breaks anybody",
+		Long: `compat compares JSON Schema files as Confluent's schema registry does, without a
+registry and without a project: what passes here registers there.
+
+BACKWARD asks whether readers with the new schema can read what was written with
+the old one, FORWARD whether readers with the old schema can read what is written
+with the new one, FULL both. With several old versions, the oldest first, the
+_TRANSITIVE levels look at all of them, the others at the last.
+
+The strict policy takes an object that allows undeclared properties at its word;
+the lenient one trusts that nobody writes them and that readers skip them.
+
+It exits 0 when the change is compatible, 1 when it is not, and 2 when there is no
+verdict. --explain tells what an ID means and how to make the change safely.`,
+		Example: `  outboxgen compat order.v1.json order.v2.json
+  outboxgen compat --level FULL --policy lenient old.yaml new.yaml
+  outboxgen compat --level BACKWARD_TRANSITIVE v1.json v2.json v3.json
+  outboxgen compat --format json old.json new.json
+  outboxgen compat --explain PROPERTY_ADDED_TO_OPEN_MODEL`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if cmd.Flags().Changed("explain") {
+				return runExplainChange(io, explain, args)
+			}
+			if len(args) < 2 {
+				return fmt.Errorf("two files are needed, the old version and the new one; usage: %s", cmd.UseLine())
+			}
+			cfg.Dir, cfg.Earlier, cfg.New = at.dir, args[:len(args)-1], args[len(args)-1]
+			return runCompat(io, cfg, format, all)
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&cfg.Level, "level", "BACKWARD", "who has to read whose data: NONE, BACKWARD, FORWARD, FULL, or with _TRANSITIVE")
+	flags.StringVar(&cfg.Policy, "policy", "strict", "how open objects count: strict or lenient")
+	flags.StringVar(&format, "format", "text", "how the verdict is written: "+strings.Join(generator.CompatFormats(), " or "))
+	flags.BoolVar(&all, "all", false, "list the changes that are compatible as well")
+	flags.StringVar(&explain, "explain", "", "explain the ID of a change instead")
+	for name, values := range map[string][]string{
+		"level":   {"NONE", "BACKWARD", "BACKWARD_TRANSITIVE", "FORWARD", "FORWARD_TRANSITIVE", "FULL", "FULL_TRANSITIVE"},
+		"policy":  {"strict", "lenient"},
+		"format":  generator.CompatFormats(),
+		"explain": generator.ChangeIDs(),
+	} {
+		if err := cmd.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)); err != nil {
+			panic(err) // the flag is defined above
+		}
+	}
+	return cmd
+}
+
+func runCompat(io streams, cfg generator.CompatConfig, format string, all bool) error {
+	if !slices.Contains(generator.CompatFormats(), format) {
+		return fmt.Errorf("there is no format %q; the formats are %s", format, strings.Join(generator.CompatFormats(), " and "))
+	}
+	result, err := generator.Compat(cfg)
+	if err != nil {
+		return err
+	}
+	if err := result.Write(io.Out, format, all, io.optionsFor(io.Out)); err != nil {
+		return fmt.Errorf("write the verdict: %w", err)
+	}
+	if !result.Compatible() {
+		return errFindings
+	}
+	return nil
+}
+
+// runExplainChange prints what the catalogue says about one ID.
+func runExplainChange(io streams, id string, args []string) error {
+	if len(args) > 0 {
+		return errors.New("--explain takes no files")
+	}
+	e, ok := generator.ExplainChange(id)
+	if !ok {
+		return fmt.Errorf("there is no change %q; the IDs are\n  %s", id, strings.Join(generator.ChangeIDs(), "\n  "))
+	}
+	verdict := "incompatible"
+	switch {
+	case e.Strict:
+		verdict = "compatible"
+	case e.Lenient:
+		verdict = "incompatible under the strict policy, compatible under the lenient one"
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: %s\n\n%s\n", e.ID, verdict, e.Why)
+	if e.Old != "" {
+		fmt.Fprintf(&b, "\nFor example, at level BACKWARD, from\n\n  %s\n\nto\n\n  %s\n", e.Old, e.New)
+	}
+	if e.Instead != "" {
+		fmt.Fprintf(&b, "\nInstead: %s.\n", e.Instead)
+	}
+	return printf(io.Out, "%s", b.String())
+}

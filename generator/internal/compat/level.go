@@ -1,0 +1,98 @@
+package compat
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Level says which readers have to understand which data. Its values are those
+// of Confluent's registry.
+type Level string
+
+// The levels. The transitive ones hold a schema against every earlier version,
+// the others against the latest one only.
+const (
+	None               Level = "NONE"                // anything goes
+	Backward           Level = "BACKWARD"            // the new schema reads what the old one wrote
+	Forward            Level = "FORWARD"             // the old schema reads what the new one writes
+	Full               Level = "FULL"                // both
+	BackwardTransitive Level = "BACKWARD_TRANSITIVE" // BACKWARD against every earlier version
+	ForwardTransitive  Level = "FORWARD_TRANSITIVE"  // FORWARD against every earlier version
+	FullTransitive     Level = "FULL_TRANSITIVE"     // FULL against every earlier version
+)
+
+// Levels is every level, the laxest first.
+func Levels() []Level {
+	return []Level{None, Backward, BackwardTransitive, Forward, ForwardTransitive, Full, FullTransitive}
+}
+
+// ParseLevel reads a level in any case, with - or _ between its words.
+func ParseLevel(text string) (Level, error) {
+	level := Level(strings.ReplaceAll(strings.ToUpper(text), "-", "_"))
+	if slices.Contains(Levels(), level) {
+		return level, nil
+	}
+	return "", fmt.Errorf("there is no compatibility level %q; the levels are NONE, BACKWARD, FORWARD and FULL, and with _TRANSITIVE behind the last three", text)
+}
+
+// Transitive reports whether every earlier version counts.
+func (l Level) Transitive() bool { return strings.HasSuffix(string(l), "_TRANSITIVE") }
+
+// directions are the readings that the level asks for.
+func (l Level) directions() []Direction {
+	switch Level(strings.TrimSuffix(string(l), "_TRANSITIVE")) {
+	case Backward:
+		return []Direction{NewReadsOld}
+	case Forward:
+		return []Direction{OldReadsNew}
+	case Full:
+		return []Direction{NewReadsOld, OldReadsNew}
+	}
+	return nil
+}
+
+// Policy says how the registry looks at objects that allow properties which
+// they do not declare.
+type Policy string
+
+// The policies. Strict takes an open object at its word: old data may hold any
+// value under a name that the new schema declares. Lenient trusts that nobody
+// used undeclared names, and that readers skip those they do not know.
+const (
+	Strict  Policy = "strict"
+	Lenient Policy = "lenient"
+)
+
+// ParsePolicy reads a policy in any case.
+func ParsePolicy(text string) (Policy, error) {
+	switch p := Policy(strings.ToLower(text)); p {
+	case Strict, Lenient:
+		return p, nil
+	}
+	return "", fmt.Errorf("there is no compatibility policy %q; the policies are strict and lenient", text)
+}
+
+// Direction says who reads whose data.
+type Direction string
+
+// The two directions.
+const (
+	NewReadsOld Direction = "backward"
+	OldReadsNew Direction = "forward"
+)
+
+// reader and writer are the two schemas in a sentence.
+func (d Direction) reader() string {
+	if d == OldReadsNew {
+		return "the old schema"
+	}
+	return "the new schema"
+}
+
+func (d Direction) writer() string {
+	if d == OldReadsNew {
+		return "the new schema"
+	}
+	return "the old schema"
+}
