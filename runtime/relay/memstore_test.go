@@ -352,7 +352,7 @@ func (s *memStore) ReadAgain(_ context.Context, sn Snapshot, scope Scope, after,
 	at := s.snapshots[sn]
 	return s.page(at, after, limit, func(r *memRow) bool {
 		return r.Seq <= upTo && r.Topic == scope.Topic && s.visible(r, at) &&
-			(scope.Key == nil || r.Key != nil && *r.Key == *scope.Key)
+			(scope.Keys == nil || r.Key != nil && slices.Contains(scope.Keys, *r.Key))
 	}), nil
 }
 

@@ -128,10 +128,11 @@ func (r *reader) planAgain(n *agenda, limit Limit) bool {
 		r.round = (r.round + i + 1) % len(topics)
 		scope := Scope{Topic: tp.name}
 		after := c.after
-		if s := c.scopes[0]; s.kind == scopeKey {
-			scope.Key = s.key.pointer()
-			if s.key.seq != 0 {
-				after = s.key.seq - 1
+		if s := c.scopes[0]; s.kind == scopeKey && s.key.seq != 0 {
+			after = s.key.seq - 1 // by itself
+		} else if s.kind == scopeKey {
+			for _, s := range c.scopes {
+				scope.Keys = append(scope.Keys, s.key.key)
 			}
 		}
 		n.do(opAgain{s: c.snapshot, scope: scope, after: after, upTo: c.upTo, limit: limit, catchUp: c})
@@ -141,7 +142,8 @@ func (r *reader) planAgain(n *agenda, limit Limit) bool {
 }
 
 // begin starts reading again for a topic: the topic itself if it was paused, else
-// its partitions together, else its keys one by one. Everything unsettled that
+// its partitions together, else its keys together (a row without a key by itself):
+// one reading passes all that waits, however few of its rows it wants. Everything unsettled that
 // the newest snapshot shows is read, from the lowest seq: a row of the open tick
 // may precede one that was skipped.
 func (r *reader) begin(tp *topic) {
@@ -157,7 +159,7 @@ func (r *reader) begin(tp *topic) {
 		}
 	}
 	if len(scopes) == 0 && tp.paused == nil && len(tp.ready) > 0 {
-		scopes = append(scopes, tp.ready[0])
+		scopes = keysTogether(tp.ready)
 	}
 	if len(scopes) == 0 {
 		return
@@ -171,6 +173,23 @@ func (r *reader) begin(tp *topic) {
 	}
 	tp.catchUp = c
 	r.ready += 1 - len(scopes)
+}
+
+// keysAtOnce bounds the keys that one reading asks for.
+const keysAtOnce = 1000
+
+// keysTogether picks the keys that are read again at once.
+func keysTogether(ready []*scope) []*scope {
+	if ready[0].key.seq != 0 {
+		return []*scope{ready[0]}
+	}
+	var keys []*scope
+	for _, s := range ready {
+		if s.key.seq == 0 && len(keys) < keysAtOnce {
+			keys = append(keys, s)
+		}
+	}
+	return keys
 }
 
 // handle takes the outcome of a read.
@@ -259,10 +278,10 @@ func (r *reader) again(op opAgain, o outcome) {
 		if c.wants(r.t, e) {
 			r.t.admit(e, c)
 		}
-	}
-	// Admitting a row may fail it, which may break the reading off.
-	if c.topic.catchUp != c {
-		return
+		// Admitting a row may fail it, which may break the reading off.
+		if c.topic.catchUp != c {
+			return
+		}
 	}
 	if len(o.entries) > 0 {
 		c.after = o.entries[len(o.entries)-1].row.Seq
@@ -281,8 +300,12 @@ func (r *reader) again(op opAgain, o outcome) {
 
 // wants reports whether a row read for c belongs to what c catches up on.
 func (c *catchUp) wants(t *term, e *entry) bool {
-	if c.scopes[0].kind != scopePartition {
+	switch c.scopes[0].kind {
+	case scopeKey:
+		return t.holds[keyOf(e.row.Topic, e.row.Key, e.row.Seq)].in(c)
+	case scopeTopic:
 		return true
+	case scopePartition:
 	}
 	return e.row.Key != nil && c.topic.parts[t.partitionOf(e, c.topic)].aside.in(c)
 }

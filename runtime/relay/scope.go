@@ -76,7 +76,7 @@ type heldRow struct {
 }
 
 // catchUp is one reading again of what a topic's scopes skipped: of the topic as
-// a whole, of several partitions together, or of one key.
+// a whole, of several partitions together, or of keys.
 type catchUp struct {
 	topic       *topic
 	scopes      []*scope

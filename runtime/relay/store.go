@@ -114,11 +114,11 @@ type Progress struct {
 	State []byte
 }
 
-// Scope names rows that are read again: those of one key of a topic, or, when
-// Key is nil, all of the topic (null keys too).
+// Scope names rows that are read again: those of some keys of a topic, or, when
+// Keys is nil, all of the topic (null keys too).
 type Scope struct {
 	Topic string
-	Key   *string
+	Keys  []string
 }
 
 // Blocking says which event types block their key when a row of theirs is dead.

@@ -21,12 +21,13 @@ func (s *Store) Plans(ctx context.Context, t *testing.T, l relay.Lease, snap rel
 		t.Fatal(err)
 	}
 	var none *string
+	var noKeys []string
 	many := make([]int64, 1000)
 	statements := map[string]struct {
 		sql  string
 		args []any
 	}{
-		"ReadRange":      {pgdb.ReadRange, []any{0, int64(math.MaxInt64), string(snap), none, none, none, 1000}},
+		"ReadRange":      {pgdb.ReadRange, []any{0, int64(math.MaxInt64), string(snap), none, none, noKeys, 1000}},
 		"ReadTick":       {pgdb.ReadTick, []any{from.xmax, from.xmax + 1000, string(snap), []uint64{5, 6}, 0, 1000}},
 		"ReadHeld":       {pgdb.ReadHeld, []any{[]string{}, true}},
 		"AdoptForeign":   {pgdb.AdoptForeign, []any{s.cfg.Name, l.Epoch, l.Holder, 1000}},

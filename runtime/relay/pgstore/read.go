@@ -95,10 +95,10 @@ func (s *Store) ReadBacklog(ctx context.Context, snap relay.Snapshot, after int6
 	})
 }
 
-// ReadAgain reads unsettled rows of one topic, or of one key of it.
+// ReadAgain reads unsettled rows of one topic, or of some keys of it.
 func (s *Store) ReadAgain(ctx context.Context, snap relay.Snapshot, scope relay.Scope, after, upTo int64, limit relay.Limit) (relay.Page, error) {
 	return s.readRange(ctx, "read rows of topic "+scope.Topic+" again", limit, pgdb.ReadRangeParams{
-		VisibleIn: string(snap), After: after, UpTo: upTo, Topic: &scope.Topic, Key: scope.Key,
+		VisibleIn: string(snap), After: after, UpTo: upTo, Topic: &scope.Topic, Keys: scope.Keys,
 	})
 }
 
@@ -131,7 +131,7 @@ func (s *Store) ReadTick(ctx context.Context, from, to relay.Snapshot, after int
 func (s *Store) readRange(ctx context.Context, what string, limit relay.Limit, p pgdb.ReadRangeParams) (relay.Page, error) {
 	rows := s.rowLimit(limit)
 	return s.readPage(ctx, what, relay.Limit{Rows: int(rows), Bytes: limit.Bytes}, pgdb.ReadRange,
-		p.After, p.UpTo, p.VisibleIn, p.HiddenIn, p.Topic, p.Key, rows+1)
+		p.After, p.UpTo, p.VisibleIn, p.HiddenIn, p.Topic, p.Keys, rows+1)
 }
 
 // rowLimit is how many rows a page asks for: as many as fit into the byte limit,

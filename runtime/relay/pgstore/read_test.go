@@ -317,15 +317,15 @@ func TestReadAgain(t *testing.T) {
 		must(t, s.Settle(t.Context(), lease, relay.Settlement{Published: []int64{7}}))
 		snap := snapshot(t, s)
 		insert(t, pg.Pool, "a") // after the snapshot
-		a := "a"
 		for _, c := range []struct {
 			scope       relay.Scope
 			after, upTo int64
 			want        []int64
 		}{
-			{relay.Scope{Topic: "orders", Key: &a}, 0, 100, []int64{1, 3, 9}},
-			{relay.Scope{Topic: "orders", Key: &a}, 1, 3, []int64{3}},
-			{relay.Scope{Topic: "other", Key: &a}, 0, 100, []int64{5}},
+			{relay.Scope{Topic: "orders", Keys: []string{"a"}}, 0, 100, []int64{1, 3, 9}},
+			{relay.Scope{Topic: "orders", Keys: []string{"a"}}, 1, 3, []int64{3}},
+			{relay.Scope{Topic: "other", Keys: []string{"a"}}, 0, 100, []int64{5}},
+			{relay.Scope{Topic: "orders", Keys: []string{"b", "a", "c"}}, 1, 9, []int64{2, 3, 4, 8, 9}},
 			{relay.Scope{Topic: "orders"}, 3, 9, []int64{4, 6, 8, 9}},
 		} {
 			rows := all(t, relay.Limit{Rows: 2, Bytes: 1 << 20}, func(after int64, limit relay.Limit) (relay.Page, error) {

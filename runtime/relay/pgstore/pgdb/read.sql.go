@@ -222,7 +222,7 @@ WHERE o.published_at IS NULL AND o.dead_at IS NULL
        OR NOT pg_visible_in_snapshot(o.tx, $4::pg_snapshot))
   AND ($5::text IS NULL
        OR coalesce(o.topic, regexp_replace(o.event_data::text, '\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', '\\u0020', 'g')::json ->> 'topic', o.event_type) = $5::text)
-  AND ($6::text IS NULL OR o.event_key = $6::text)
+  AND ($6::text[] IS NULL OR o.event_key = ANY($6::text[]))
 ORDER BY o.seq
 LIMIT $7
 `
@@ -233,7 +233,7 @@ type ReadRangeParams struct {
 	VisibleIn string
 	HiddenIn  *string
 	Topic     *string
-	Key       *string
+	Keys      []string
 	MaxRows   int32
 }
 
@@ -251,7 +251,7 @@ type ReadRangeRow struct {
 	Headers       string
 }
 
-// ReadRange walks the unsettled rows in seq order. hidden_in, topic and key
+// ReadRange walks the unsettled rows in seq order. hidden_in, topic and keys
 // narrow the choice when they are not null; hidden_in leaves out what the earlier
 // snapshot showed already.
 func (q *Queries) ReadRange(ctx context.Context, arg ReadRangeParams) ([]ReadRangeRow, error) {
@@ -261,7 +261,7 @@ func (q *Queries) ReadRange(ctx context.Context, arg ReadRangeParams) ([]ReadRan
 		arg.VisibleIn,
 		arg.HiddenIn,
 		arg.Topic,
-		arg.Key,
+		arg.Keys,
 		arg.MaxRows,
 	)
 	if err != nil {

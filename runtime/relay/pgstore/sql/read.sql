@@ -24,7 +24,7 @@ SELECT pg_current_snapshot()::text AS snapshot, log.filled::text AS filled,
        (pg_current_wal_flush_lsn() >= log.filled)::boolean AS flushed
 FROM log;
 
--- ReadRange walks the unsettled rows in seq order. hidden_in, topic and key
+-- ReadRange walks the unsettled rows in seq order. hidden_in, topic and keys
 -- narrow the choice when they are not null; hidden_in leaves out what the earlier
 -- snapshot showed already.
 -- name: ReadRange :many
@@ -39,7 +39,7 @@ WHERE o.published_at IS NULL AND o.dead_at IS NULL
        OR NOT pg_visible_in_snapshot(o.tx, sqlc.narg('hidden_in')::pg_snapshot))
   AND (sqlc.narg('topic')::text IS NULL
        OR coalesce(o.topic, regexp_replace(o.event_data::text, '\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', '\\u0020', 'g')::json ->> 'topic', o.event_type) = sqlc.narg('topic')::text)
-  AND (sqlc.narg('key')::text IS NULL OR o.event_key = sqlc.narg('key')::text)
+  AND (sqlc.narg('keys')::text[] IS NULL OR o.event_key = ANY(sqlc.narg('keys')::text[]))
 ORDER BY o.seq
 LIMIT @max_rows;
 

@@ -1,0 +1,50 @@
+package relay_test
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/outboxgen/outboxgen/runtime/relay"
+)
+
+// againCounter counts how often rows are read again, and for how many keys.
+type againCounter struct {
+	relay.Store
+	mu          sync.Mutex
+	reads, keys int
+}
+
+func (c *againCounter) ReadAgain(ctx context.Context, s relay.Snapshot, scope relay.Scope, after, upTo int64, limit relay.Limit) (relay.Page, error) {
+	c.mu.Lock()
+	c.reads++
+	c.keys += len(scope.Keys)
+	c.mu.Unlock()
+	return c.Store.ReadAgain(ctx, s, scope, after, upTo, limit)
+}
+
+// Keys that are released together are read again together: each reading passes
+// everything that waits.
+func TestKeysReleasedTogetherAreReadTogether(t *testing.T) {
+	t.Parallel()
+	const n = 200
+	mem := relay.NewMemStore()
+	for i := range n {
+		bad := rows(3, "t", fmt.Sprintf("k%d", i))
+		bad[0].Headers = []byte(`[]`)
+		mem.Add(bad...)
+	}
+	store := &againCounter{Store: mem}
+	r := start(t, relay.Config{
+		Store: store, Sink: relay.NewStdoutSink(&lines{}), MaxAttempts: 2, RetryMin: 200 * time.Millisecond, RetryMax: 200 * time.Millisecond,
+	})
+	r.w.publishes(t, 2*n)
+	r.stop()
+	// All keys wait twice, and whatever one scan leaves out takes another.
+	if store.keys < 2*n || store.reads > n/4 {
+		t.Errorf("%d readings for %d keys", store.reads, store.keys)
+	}
+	t.Logf("%d readings for %d keys", store.reads, store.keys)
+}
