@@ -141,6 +141,21 @@ func newKafkaSink(brokers []string) (relay.Sink, error) {
 // consume reads n records of topics, in the order of their partitions' logs.
 func consume(t *testing.T, brokers []string, n int, topics ...string) []*kgo.Record {
 	t.Helper()
+	return consumeUntil(t, brokers, func(records []*kgo.Record) int { return n - len(records) }, topics...)
+}
+
+// consumeFirsts reads until n different values were there, for a run whose
+// leaders end uncleanly and so repeat some, and gives them in the order in which
+// they came first.
+func consumeFirsts(t *testing.T, brokers []string, n int, topics ...string) []string {
+	t.Helper()
+	return firsts(consumeUntil(t, brokers, func(records []*kgo.Record) int { return n - len(firsts(records)) }, topics...))
+}
+
+// consumeUntil reads from the beginning until missing, of all that was read, is
+// not positive.
+func consumeUntil(t *testing.T, brokers []string, missing func([]*kgo.Record) int, topics ...string) []*kgo.Record {
+	t.Helper()
 	cl, err := kgo.NewClient(kgo.SeedBrokers(brokers...), kgo.ConsumeTopics(topics...),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.MetadataMinAge(50*time.Millisecond))
 	if err != nil {
@@ -150,10 +165,10 @@ func consume(t *testing.T, brokers []string, n int, topics ...string) []*kgo.Rec
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	var out []*kgo.Record
-	for len(out) < n {
+	for missing(out) > 0 {
 		f := cl.PollFetches(ctx)
 		if ctx.Err() != nil {
-			t.Fatalf("%d of %d records after %s", len(out), n, patience)
+			t.Fatalf("%d records, and %d are still missing after %s", len(out), missing(out), patience)
 		}
 		out = append(out, f.Records()...)
 	}

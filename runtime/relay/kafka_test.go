@@ -102,7 +102,7 @@ func TestNoRowOvertakesAFailedBatch(t *testing.T) {
 		store.Add(all[i : i+20]...)
 	}
 	r.w.publishes(t, len(all))
-	if d := cmp.Diff(values(len(all)), firsts(consume(t, k.Brokers, len(all), topic))); d != "" {
+	if d := cmp.Diff(values(len(all)), consumeFirsts(t, k.Brokers, len(all), topic)); d != "" {
 		t.Errorf("order of first deliveries (-want +got):\n%s", d)
 	}
 }
@@ -126,7 +126,7 @@ func TestMissingTopicStallsNoOther(t *testing.T) {
 	}
 	k.CreateTopic(t, "not-there-yet", 2)
 	r.w.publishes(t, 550)
-	if d := cmp.Diff(values(50), firsts(consume(t, k.Brokers, 50, "not-there-yet"))); d != "" {
+	if d := cmp.Diff(values(50), consumeFirsts(t, k.Brokers, 50, "not-there-yet")); d != "" {
 		t.Errorf("order (-want +got):\n%s", d)
 	}
 }
