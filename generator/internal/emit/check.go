@@ -31,6 +31,9 @@ func (p *printer) hasChecks(n *ir.Named) bool {
 	if n.Of != nil {
 		return p.needsCheck(n.Of)
 	}
+	if n.Open != nil {
+		return p.needsCheck(n.Open)
+	}
 	if len(n.Enum) > 0 || n.Rules != nil || n.MinProperties != nil || n.MaxProperties != nil || n.Extra != nil && p.needsCheck(n.Extra) {
 		return true
 	}
@@ -45,7 +48,7 @@ func (p *printer) hasChecks(n *ir.Named) bool {
 // needsCheck reports whether a value of type t has anything to check.
 func (p *printer) needsCheck(t *ir.Type) bool {
 	if t.Named != nil {
-		return t.Rules != nil || p.checked[t.Named] || len(t.Named.Enum) > 0
+		return t.Rules != nil || p.checked[t.Named] || len(t.Named.Enum) > 0 && t.Named.Open == nil
 	}
 	if t.Rules != nil || t.Elem != nil && p.needsCheck(t.Elem) {
 		return true
@@ -176,6 +179,12 @@ func (c *coder) check(t *ir.Type, v, at string, depth int) []string {
 		add("c.Leave()")
 		return lines
 	case ir.Enum:
+		if open := t.Named.Open; open != nil {
+			if !c.needsCheck(open) {
+				return nil
+			}
+			return wrapIf("!"+call(v, "Known()"), c.check(open, v, at, depth))
+		}
 		add("wire.Enum(c, %s, %s, %s, %s)", v, call(v, "Valid()"), raw(choices(t.Named)), at)
 		return lines
 	}

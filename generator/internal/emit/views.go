@@ -25,7 +25,10 @@ func (c *coder) named(n *ir.Named) (string, error) {
 type enumView struct {
 	Doc        []string
 	Name, Base string
+	About      string // the constants
 	Values     []ir.EnumValue
+	Method     string // that tells whether a value is listed
+	MethodDoc  string
 	Cases      string
 	Branch     []branchView // the methods that a branch of a union has
 }
@@ -34,6 +37,11 @@ func (c *coder) enum(n *ir.Named) (string, error) {
 	view := enumView{Doc: typeDoc(n), Name: n.Name, Base: "string", Values: n.Enum}
 	if n.Base == ir.Int {
 		view.Base = "int64"
+	}
+	view.About, view.Method, view.MethodDoc = "The values of "+n.Name+".", "Valid", "Valid reports whether the schema lists the value."
+	if n.Open != nil {
+		view.About = "Values of " + n.Name + ", which may have others too."
+		view.Method, view.MethodDoc = "Known", "Known reports whether the schema lists the value; others are allowed as well."
 	}
 	var cases []string
 	for _, v := range n.Enum {
@@ -342,6 +350,7 @@ func (c *coder) patterns() string {
 		}
 		add(n.Extra)
 		add(n.Of)
+		add(n.Open)
 		if n.Union != nil && n.Union.Raw {
 			for _, branch := range n.Union.Branches {
 				add(branch.Type)

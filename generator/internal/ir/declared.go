@@ -168,7 +168,7 @@ func (b *builder) checkDeclared(pkg *Package, taken Declared) {
 		for _, n := range f.Types {
 			pos := n.Schema.Pos
 			check(pos, n.Name, "decode"+n.Name, "encode"+n.Name, "New"+n.Name,
-				n.Name+".MarshalJSON", n.Name+".UnmarshalJSON", n.Name+".Validate", n.Name+".Valid", n.Name+".check")
+				n.Name+".MarshalJSON", n.Name+".UnmarshalJSON", n.Name+".Validate", n.Name+".Valid", n.Name+".Known", n.Name+".check")
 			for _, v := range n.Enum {
 				check(pos, v.Name)
 			}

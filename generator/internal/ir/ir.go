@@ -65,6 +65,9 @@ type Named struct {
 	// Enum is set for an enum, whose Base is String or Int.
 	Enum []EnumValue
 	Base Kind
+	// Open is set for an enum beside which other strings are valid too: what
+	// holds for those.
+	Open *Type
 
 	// Union is set for a union.
 	Union *Union

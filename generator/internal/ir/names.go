@@ -465,6 +465,7 @@ func namePatterns(names names, n *Named) {
 	}
 	name(n.Extra, n.ExtraName)
 	name(n.Of, "")
+	name(n.Open, "")
 	if n.Union != nil && n.Union.Raw {
 		for _, branch := range n.Union.Branches {
 			name(branch.Type, branch.Name)

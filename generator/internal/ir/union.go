@@ -59,6 +59,10 @@ func (b *builder) union(s *schema.Schema, where context) *Type {
 		t.Nullable = t.Nullable || nullable
 		return &t
 	}
+	if open := b.openEnum(s, keyword, branches, where); open != nil {
+		open.Nullable = nullable
+		return open
+	}
 	key := b.key(s, where)
 	if n := b.byKey[key]; n != nil && n.Union != nil {
 		return b.unionType(s, n, nullable)
@@ -299,6 +303,29 @@ func (b *builder) listOf(s *schema.Schema, keyword string, branches []*Branch) *
 	}
 	b.unions[s] = &list
 	return &list
+}
+
+// openEnum is a union of listed strings with any others that a second branch
+// allows, or nil for any other union: an enum whose list is not the last word.
+func (b *builder) openEnum(s *schema.Schema, keyword string, branches []*Branch, where context) *Type {
+	if keyword != "anyOf" || len(branches) != 2 {
+		return nil
+	}
+	listed, free := branches[0].said, branches[1].said
+	if len(valuesOf(listed)) == 0 {
+		listed, free = free, listed
+	}
+	if branches[0].JSON != "string" || branches[1].JSON != "string" || len(valuesOf(listed)) == 0 || len(valuesOf(free)) > 0 {
+		return nil
+	}
+	if listed.SaysMore("type", "const", "enum", "allOf") || free.Format != "" || free.ContentEncoding != "" {
+		return nil
+	}
+	t := b.enum(s, "string", b.fitting(listed, "string"), where)
+	if t.Named.Open == nil {
+		t.Named.Open = b.text(free)
+	}
+	return t
 }
 
 // branchType gives a branch its Go type.

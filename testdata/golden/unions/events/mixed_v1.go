@@ -29,6 +29,8 @@ type MixedV1 struct {
 	Backup MixedV1Backup                `json:"backup,omitzero"`
 	Tree   JSON                         `json:"tree,omitzero"`
 	Colour *MixedV1Colour               `json:"colour,omitzero"`
+	Mood   *MixedV1Mood                 `json:"mood,omitzero"`
+	Moods  []MixedV1MoodType            `json:"moods,omitzero"`
 	Level  MixedV1Level                 `json:"level,omitzero"`
 	Mixed  []MixedV1MixedItem           `json:"mixed,omitzero"`
 	// Unknown keeps the members that the schema does not name.
@@ -78,6 +80,10 @@ func decodeMixedV1(d *wire.Decoder) MixedV1 {
 			v.Tree = decodeJSON(d)
 		case "colour":
 			v.Colour = wire.Optional(d, wire.Text[MixedV1Colour])
+		case "mood":
+			v.Mood = wire.Optional(d, wire.Text[MixedV1Mood])
+		case "moods":
+			v.Moods = wire.Slice(d, wire.Text[MixedV1MoodType])
 		case "level":
 			v.Level = decodeMixedV1Level(d)
 		case "mixed":
@@ -111,6 +117,10 @@ func encodeMixedV1(e *wire.Encoder, v MixedV1) {
 		encodeJSON(e.Name("tree"), v.Tree)
 	}
 	wire.PutOptional(e, "colour", v.Colour, wire.PutText[MixedV1Colour])
+	wire.PutOptional(e, "mood", v.Mood, wire.PutText[MixedV1Mood])
+	if v.Moods != nil {
+		wire.PutSlice(e.Name("moods"), v.Moods, wire.PutText[MixedV1MoodType])
+	}
 	if v.Level != nil {
 		encodeMixedV1Level(e.Name("level"), v.Level)
 	}
@@ -162,6 +172,11 @@ func (v *MixedV1) check(c *wire.Checker) {
 	}
 	if v.Colour != nil {
 		wire.Enum(c, *v.Colour, v.Colour.Valid(), `"red", "green"`, "colour")
+	}
+	if v.Mood != nil {
+		if !v.Mood.Known() {
+			wire.MinLength(c, *v.Mood, 6, "mood")
+		}
 	}
 	if v.Level != nil {
 		c.Enter("level")
@@ -1339,6 +1354,41 @@ const (
 func (v MixedV1Colour) Valid() bool {
 	switch v {
 	case MixedV1ColourRed, MixedV1ColourGreen:
+		return true
+	}
+	return false
+}
+
+// MixedV1Mood is the type of the member "mood" of MixedV1.
+type MixedV1Mood string
+
+// Values of MixedV1Mood, which may have others too.
+const (
+	MixedV1MoodGood MixedV1Mood = "good"
+	MixedV1MoodBad  MixedV1Mood = "bad"
+)
+
+// Known reports whether the schema lists the value; others are allowed as well.
+func (v MixedV1Mood) Known() bool {
+	switch v {
+	case MixedV1MoodGood, MixedV1MoodBad:
+		return true
+	}
+	return false
+}
+
+// MixedV1MoodType is the type of the items of the member "moods" of MixedV1.
+type MixedV1MoodType string
+
+// Values of MixedV1MoodType, which may have others too.
+const (
+	MixedV1MoodTypeGood MixedV1MoodType = "good"
+)
+
+// Known reports whether the schema lists the value; others are allowed as well.
+func (v MixedV1MoodType) Known() bool {
+	switch v {
+	case MixedV1MoodTypeGood:
 		return true
 	}
 	return false
