@@ -1,0 +1,359 @@
+package golden_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"testing/fstest"
+	"unicode"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"github.com/outboxgen/outboxgen/generator/internal/emit"
+	"github.com/outboxgen/outboxgen/generator/internal/schema"
+)
+
+// cdEvents is the folder of the CDEvents schemas, which are not part of this
+// repository: in OUTBOXGEN_CORPORA, else in ../shared/corpora beside it.
+func cdEvents(t *testing.T) string {
+	t.Helper()
+	dir := os.Getenv("OUTBOXGEN_CORPORA")
+	if dir == "" {
+		dir = filepath.Join(root, "../shared/corpora")
+	}
+	dir = filepath.Join(dir, "cdevents")
+	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+		t.Skip("the CDEvents schemas are not here; OUTBOXGEN_CORPORA names the folder of the corpora")
+	}
+	return dir
+}
+
+// The CDEvents schemas become a package as they are. It vets, takes every
+// conformance payload and writes it back equal, and agrees with a validator on
+// what becomes of those when one thing after the other is changed.
+func TestCDEvents(t *testing.T) {
+	t.Parallel()
+	dir := cdEvents(t)
+	project, names := cdEventsProject(t, dir)
+	folder := newScratch(t)
+	cdEventsPackage(t, project, folder)
+	folder.write(t, "ask/main.go", []byte(cdEventsProgram(project, folder.path("events"))))
+	folder.run(t, nil, "vet", "./...")
+
+	validators := cdEventsValidators(t, dir, names)
+	var questions bytes.Buffer
+	var asked []question
+	ask := json.NewEncoder(&questions)
+	for _, name := range names {
+		whole := document(t, conformance(t, dir, name))
+		first := true
+		for changed := range mutations(whole) {
+			input, err := json.Marshal(changed)
+			if err != nil {
+				t.Fatal(err)
+			}
+			q := question{Event: name, Data: input, whole: first}
+			first = false
+			asked = append(asked, q)
+			if err := ask.Encode(q); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	answers := json.NewDecoder(bytes.NewReader(folder.run(t, &questions, "run", "./ask")))
+	valid := 0
+	for _, q := range asked {
+		var a answer
+		if err := answers.Decode(&a); err != nil {
+			t.Fatal(err)
+		}
+		instance, err := jsonschema.UnmarshalJSON(bytes.NewReader(q.Data))
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := validators[q.Event].Validate(instance)
+		if (want == nil) != (a.Error == "") {
+			t.Errorf("%s: %s\nvalidator: %v\ngenerated: %s", q.Event, q.Data, want, a.Error)
+		}
+		if a.Error == "" {
+			valid++
+			if diff := cmp.Diff(document(t, q.Data), document(t, a.Data)); diff != "" {
+				t.Errorf("%s changed (-in +out):\n%s", q.Event, diff)
+			}
+		} else if q.whole {
+			t.Errorf("%s: the conformance payload is refused: %s", q.Event, a.Error)
+		}
+	}
+	t.Logf("%d payloads, %d documents compared, %d of them valid", len(names), len(asked), valid)
+}
+
+type question struct {
+	Event string
+	Data  json.RawMessage
+
+	whole bool // the payload as it is
+}
+
+type answer struct {
+	Data  json.RawMessage
+	Error string
+}
+
+// cdEventsProject describes an event for every schema that has a payload. names
+// are the base names of these schemas.
+func cdEventsProject(t *testing.T, dir string) (project *schema.Project, names []string) {
+	t.Helper()
+	files := fstest.MapFS{}
+	var config strings.Builder
+	config.WriteString("version: 1\nservice: ci\nout: events\nschemas: [schemas/links/*.json]\nevents:\n")
+	err := fs.WalkDir(os.DirFS(dir), ".", func(name string, _ fs.DirEntry, err error) error {
+		if err != nil || path.Ext(name) != ".json" || strings.HasPrefix(name, "conformance/") || name == "custom/conformance.json" {
+			return err
+		}
+		source, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(name)))
+		files[name] = &fstest.MapFile{Data: source}
+		if path.Dir(name) == "schemas" || name == "custom/schema.json" {
+			base := strings.TrimSuffix(path.Base(name), ".json")
+			names = append(names, base)
+			fmt.Fprintf(&config, "  - {schema: %s, version: 1, type: dev.cdevents.%s, aggregate: {type: subject, id: /subject/id}, correlation: /context/chainId}\n", name, base)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	files["outboxgen.yaml"] = &fstest.MapFile{Data: []byte(config.String())}
+	project, findings, err := schema.LoadFS(files, "outboxgen.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if findings.HasErrors() {
+		t.Fatalf("findings: %v", findings.Sorted())
+	}
+	if len(names) != 49 {
+		t.Errorf("%d events, want 49", len(names))
+	}
+	return project, names
+}
+
+// conformance is the payload of the schema called name: build_finished.json is
+// one of buildfinished.
+func conformance(t *testing.T, dir, name string) []byte {
+	t.Helper()
+	found := filepath.Join(dir, "custom/conformance.json")
+	if name != "schema" {
+		files, err := filepath.Glob(filepath.Join(dir, "conformance/*.json"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		found = ""
+		for _, file := range files {
+			if strings.ReplaceAll(strings.TrimSuffix(filepath.Base(file), ".json"), "_", "") == name {
+				found = file
+			}
+		}
+	}
+	content, err := os.ReadFile(found)
+	if err != nil {
+		t.Fatalf("no payload for %s: %v", name, err)
+	}
+	return content
+}
+
+// scratch is a folder of the module that is gone after the test. The packages
+// in it see the runtime as any package of the module does.
+type scratch struct {
+	dir string // absolute
+}
+
+func newScratch(t *testing.T) scratch {
+	t.Helper()
+	parent, err := filepath.Abs(filepath.Join(root, "testdata"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir, err := os.MkdirTemp(parent, "scratch-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(dir); err != nil {
+			t.Error(err)
+		}
+	})
+	return scratch{dir}
+}
+
+// path is the import path of a package in the folder.
+func (s scratch) path(name string) string {
+	return "github.com/outboxgen/outboxgen/testdata/" + filepath.Base(s.dir) + "/" + name
+}
+
+func (s scratch) write(t *testing.T, name string, content []byte) {
+	t.Helper()
+	file := filepath.Join(s.dir, name)
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// run runs the go command in the folder, and returns its output.
+func (s scratch) run(t *testing.T, input *bytes.Buffer, args ...string) []byte {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "go", args...)
+	cmd.Dir = s.dir
+	if input != nil {
+		cmd.Stdin = input
+	}
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	output, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("go %s: %v\n%s", strings.Join(args, " "), err, stderr.String())
+	}
+	return output
+}
+
+// cdEventsPackage generates the package.
+func cdEventsPackage(t *testing.T, project *schema.Project, folder scratch) {
+	t.Helper()
+	files, findings, err := emit.Package(project, emit.Options{OutboxDB: "github.com/outboxgen/outboxgen/testdata/golden/huleedu/events/outboxdb"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range findings.Sorted() {
+		t.Error(f)
+	}
+	if t.Failed() {
+		t.FailNow()
+	}
+	for _, f := range files {
+		folder.write(t, "events/"+f.Path, f.Content)
+	}
+}
+
+// cdEventsProgram is a program that reads documents and answers with what the
+// generated package makes of each.
+func cdEventsProgram(project *schema.Project, events string) string {
+	var readers strings.Builder
+	for _, e := range project.Events {
+		base := strings.TrimSuffix(path.Base(e.Schema.Doc.Path), ".json")
+		fmt.Fprintf(&readers, "\t%q: read[events.%s],\n", base, e.GoName)
+	}
+	return `package main
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+
+	` + strconv.Quote(events) + `
+)
+
+var readers = map[string]func([]byte) (json.RawMessage, error){
+` + readers.String() + `}
+
+func read[T interface {
+	json.Marshaler
+	Validate() error
+}](data []byte) (json.RawMessage, error) {
+	var v T
+	if err := json.Unmarshal(data, &v); err != nil {
+		return nil, err
+	}
+	if err := v.Validate(); err != nil {
+		return nil, err
+	}
+	return v.MarshalJSON()
+}
+
+func main() {
+	in, out := json.NewDecoder(os.Stdin), json.NewEncoder(os.Stdout)
+	for {
+		var q struct {
+			Event string
+			Data  json.RawMessage
+		}
+		if err := in.Decode(&q); errors.Is(err, io.EOF) {
+			return
+		} else if err != nil {
+			panic(err)
+		}
+		var a struct {
+			Data  json.RawMessage
+			Error string
+		}
+		data, err := readers[q.Event](q.Data)
+		if a.Data = data; err != nil {
+			a.Error = err.Error()
+		}
+		if err := out.Encode(a); err != nil {
+			panic(err)
+		}
+	}
+}
+`
+}
+
+// cdEventsValidators compiles the schemas for an independent validator.
+func cdEventsValidators(t *testing.T, dir string, names []string) map[string]*jsonschema.Schema {
+	t.Helper()
+	c := jsonschema.NewCompiler()
+	c.AssertFormat()
+	c.AssertContent()
+	// RFC 3986 has no characters beyond ASCII, which the validator lets pass.
+	c.RegisterFormat(&jsonschema.Format{Name: "uri-reference", Validate: func(v any) error {
+		text, ok := v.(string)
+		if ok && strings.ContainsFunc(text, func(r rune) bool { return r > unicode.MaxASCII }) {
+			return errors.New("not ASCII")
+		}
+		_, err := url.Parse(text)
+		return err
+	}})
+	ids := map[string]string{}
+	for _, pattern := range []string{"schemas/*.json", "schemas/links/*.json", "custom/schema.json"} {
+		files, err := filepath.Glob(filepath.Join(dir, pattern))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range files {
+			content, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			resource, err := jsonschema.UnmarshalJSON(bytes.NewReader(content))
+			if err != nil {
+				t.Fatal(err)
+			}
+			id, _ := resource.(map[string]any)["$id"].(string)
+			ids[strings.TrimSuffix(filepath.Base(file), ".json")] = id
+			if err := c.AddResource(id, resource); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	compiled := map[string]*jsonschema.Schema{}
+	for _, name := range names {
+		s, err := c.Compile(ids[name])
+		if err != nil {
+			t.Fatal(err)
+		}
+		compiled[name] = s
+	}
+	return compiled
+}
