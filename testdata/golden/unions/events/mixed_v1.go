@@ -30,7 +30,7 @@ type MixedV1 struct {
 	Tree   JSON                         `json:"tree,omitzero"`
 	Colour *MixedV1Colour               `json:"colour,omitzero"`
 	Mood   *MixedV1Mood                 `json:"mood,omitzero"`
-	Moods  []MixedV1MoodType            `json:"moods,omitzero"`
+	Moods  []MixedV1MoodsItem           `json:"moods,omitzero"`
 	Level  MixedV1Level                 `json:"level,omitzero"`
 	Mixed  []MixedV1MixedItem           `json:"mixed,omitzero"`
 	// Unknown keeps the members that the schema does not name.
@@ -83,7 +83,7 @@ func decodeMixedV1(d *wire.Decoder) MixedV1 {
 		case "mood":
 			v.Mood = wire.Optional(d, wire.Text[MixedV1Mood])
 		case "moods":
-			v.Moods = wire.Slice(d, wire.Text[MixedV1MoodType])
+			v.Moods = wire.Slice(d, wire.Text[MixedV1MoodsItem])
 		case "level":
 			v.Level = decodeMixedV1Level(d)
 		case "mixed":
@@ -119,7 +119,7 @@ func encodeMixedV1(e *wire.Encoder, v MixedV1) {
 	wire.PutOptional(e, "colour", v.Colour, wire.PutText[MixedV1Colour])
 	wire.PutOptional(e, "mood", v.Mood, wire.PutText[MixedV1Mood])
 	if v.Moods != nil {
-		wire.PutSlice(e.Name("moods"), v.Moods, wire.PutText[MixedV1MoodType])
+		wire.PutSlice(e.Name("moods"), v.Moods, wire.PutText[MixedV1MoodsItem])
 	}
 	if v.Level != nil {
 		encodeMixedV1Level(e.Name("level"), v.Level)
@@ -1377,18 +1377,18 @@ func (v MixedV1Mood) Known() bool {
 	return false
 }
 
-// MixedV1MoodType is the type of the items of the member "moods" of MixedV1.
-type MixedV1MoodType string
+// MixedV1MoodsItem is the type of the items of the member "moods" of MixedV1.
+type MixedV1MoodsItem string
 
-// Values of MixedV1MoodType, which may have others too.
+// Values of MixedV1MoodsItem, which may have others too.
 const (
-	MixedV1MoodTypeGood MixedV1MoodType = "good"
+	MixedV1MoodsItemGood MixedV1MoodsItem = "good"
 )
 
 // Known reports whether the schema lists the value; others are allowed as well.
-func (v MixedV1MoodType) Known() bool {
+func (v MixedV1MoodsItem) Known() bool {
 	switch v {
-	case MixedV1MoodTypeGood:
+	case MixedV1MoodsItemGood:
 		return true
 	}
 	return false
