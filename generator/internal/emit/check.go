@@ -180,10 +180,10 @@ func (c *coder) check(t *ir.Type, v, at string, depth int) []string {
 		return lines
 	case ir.Enum:
 		if open := t.Named.Open; open != nil {
-			if !c.needsCheck(open) {
-				return nil
+			if c.needsCheck(open) {
+				lines = append(lines, wrapIf("!"+call(v, "Known()"), c.check(open, v, at, depth))...)
 			}
-			return wrapIf("!"+call(v, "Known()"), c.check(open, v, at, depth))
+			return lines
 		}
 		add("wire.Enum(c, %s, %s, %s, %s)", v, call(v, "Valid()"), raw(choices(t.Named)), at)
 		return lines

@@ -263,7 +263,9 @@ func (c *coder) branch(n *ir.Named) (string, error) {
 func (c *coder) plainly(t *ir.Type, base string) string {
 	switch t.Kind {
 	case ir.String, ir.Int, ir.Float, ir.Bool, ir.Slice, ir.Map, ir.Object, ir.Bytes:
-		return "v"
+		if t.Rules == nil {
+			return "v"
+		}
 	}
 	return conversion(base, "v")
 }

@@ -318,7 +318,7 @@ func (b *builder) openEnum(s *schema.Schema, keyword string, branches []*Branch,
 	if branches[0].JSON != "string" || branches[1].JSON != "string" || len(valuesOf(listed)) == 0 || len(valuesOf(free)) > 0 {
 		return nil
 	}
-	if listed.SaysMore("type", "const", "enum", "allOf") || free.Format != "" || free.ContentEncoding != "" {
+	if listed.SaysMore("type", "const", "enum", "allOf") || free.SaysMore("type", "minLength", "maxLength", "pattern", "allOf") {
 		return nil
 	}
 	t := b.enum(s, "string", b.fitting(listed, "string"), where)

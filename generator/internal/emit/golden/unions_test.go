@@ -24,10 +24,10 @@ var unionDocuments = map[string][]string{
 	},
 	"mixed": {
 		`{"id":"1","value":"text","count":3,"listed":"low","data":{"a":[1]},"when":"2024-01-01T00:00:00Z","owner":{"name":"n","more":1},"backup":true,
-		"tree":[["a",{"b":"c"}],{"d":[]}],"colour":"red","mood":"good","moods":["good","whatever"],"level":"high","mixed":["a",1.5]}`,
-		`{"id":"1","value":5,"count":"12","listed":2,"data":"aGk=","when":7,"owner":"team-a","backup":"team-b","tree":"leaf","colour":"green","mood":"indifferent","level":3}`,
+		"tree":[["a",{"b":"c"}],{"d":[]}],"colour":"red","mood":"good","moods":["good","whatever"],"level":"high","ruled":["x","b"],"strict":7,"mixed":["a",1.5]}`,
+		`{"id":"1","value":5,"count":"12","listed":2,"data":"aGk=","when":7,"owner":"team-a","backup":"team-b","tree":"leaf","colour":"green","mood":"indifferent","level":3,"ruled":"z","strict":1.5}`,
 		`{"id":"1","value":["a","b"],"count":null,"when":null}`,
-		`{"id":"1","value":{"free":1},"count":1}`,
+		`{"id":"1","value":{"free":1},"count":1,"ruled":{"a":1},"strict":0}`,
 		`{"id":"1","value":false,"count":1}`,
 	},
 	"payment": {
@@ -81,7 +81,8 @@ func TestUnionBranches(t *testing.T) {
 		ID: "1", Value: unions.MixedV1ValueInteger(5), Count: unions.MixedV1CountText("12"), Listed: unions.MixedV1ListedInteger2,
 		Data: unions.MixedV1DataBytes("hi"), When: outbox.Value[unions.MixedV1When](unions.MixedV1WhenInteger(7)),
 		Owner: unions.TeamName("team-a"), Backup: unions.TeamName("team-b"), Tree: unions.JSONText("leaf"),
-		Colour: new(unions.MixedV1ColourGreen), Mood: new(unions.MixedV1Mood("indifferent")), Level: unions.MixedV1LevelInteger(3),
+		Colour: new(unions.MixedV1ColourGreen), Mood: new(unions.MixedV1Mood("indifferent")), Level: unions.MixedV1LevelInteger(3), Ruled: unions.MixedV1RuledText("z"),
+		Strict: &unions.MixedV1Strict{Raw: json.RawMessage("1.5")},
 	}
 	if diff := cmp.Diff(want, mixed); diff != "" {
 		t.Errorf("mixed (-want +got):\n%s", diff)

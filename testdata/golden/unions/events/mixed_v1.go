@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
 	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/rule"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -32,6 +33,8 @@ type MixedV1 struct {
 	Mood   *MixedV1Mood                 `json:"mood,omitzero"`
 	Moods  []MixedV1MoodsItem           `json:"moods,omitzero"`
 	Level  MixedV1Level                 `json:"level,omitzero"`
+	Ruled  MixedV1Ruled                 `json:"ruled,omitzero"`
+	Strict *MixedV1Strict               `json:"strict,omitzero"`
 	Mixed  []MixedV1MixedItem           `json:"mixed,omitzero"`
 	// Unknown keeps the members that the schema does not name.
 	Unknown wire.Unknown `json:"-"`
@@ -86,6 +89,10 @@ func decodeMixedV1(d *wire.Decoder) MixedV1 {
 			v.Moods = wire.Slice(d, wire.Text[MixedV1MoodsItem])
 		case "level":
 			v.Level = decodeMixedV1Level(d)
+		case "ruled":
+			v.Ruled = decodeMixedV1Ruled(d)
+		case "strict":
+			v.Strict = wire.Optional(d, decodeMixedV1Strict)
 		case "mixed":
 			v.Mixed = wire.Slice(d, decodeMixedV1MixedItem)
 		default:
@@ -124,6 +131,10 @@ func encodeMixedV1(e *wire.Encoder, v MixedV1) {
 	if v.Level != nil {
 		encodeMixedV1Level(e.Name("level"), v.Level)
 	}
+	if v.Ruled != nil {
+		encodeMixedV1Ruled(e.Name("ruled"), v.Ruled)
+	}
+	wire.PutOptional(e, "strict", v.Strict, encodeMixedV1Strict)
 	if v.Mixed != nil {
 		wire.PutSlice(e.Name("mixed"), v.Mixed, encodeMixedV1MixedItem)
 	}
@@ -181,6 +192,16 @@ func (v *MixedV1) check(c *wire.Checker) {
 	if v.Level != nil {
 		c.Enter("level")
 		checkMixedV1Level(c, v.Level)
+		c.Leave()
+	}
+	if v.Ruled != nil {
+		c.Enter("ruled")
+		checkMixedV1Ruled(c, v.Ruled)
+		c.Leave()
+	}
+	if v.Strict != nil {
+		c.Enter("strict")
+		v.Strict.check(c)
 		c.Leave()
 	}
 	for i, item := range v.Mixed {
@@ -1513,6 +1534,245 @@ func encodeMixedV1LevelInteger(e *wire.Encoder, v MixedV1LevelInteger) {
 	e.Int(int64(v))
 }
 
+// MixedV1Ruled is one of MixedV1RuledList, MixedV1RuledText and
+// MixedV1RuledObject, told apart by their JSON types. Any other value decodes
+// to UnknownMixedV1Ruled.
+type MixedV1Ruled interface {
+	json.Marshaler
+	Validate() error
+
+	isMixedV1Ruled()
+}
+
+func (MixedV1RuledList) isMixedV1Ruled()    {}
+func (MixedV1RuledText) isMixedV1Ruled()    {}
+func (MixedV1RuledObject) isMixedV1Ruled()  {}
+func (UnknownMixedV1Ruled) isMixedV1Ruled() {}
+
+// UnknownMixedV1Ruled keeps a value that is none of the branches of
+// MixedV1Ruled, as it came. Its Validate never accepts it.
+type UnknownMixedV1Ruled json.RawMessage
+
+// MarshalJSON writes v as it came.
+func (v UnknownMixedV1Ruled) MarshalJSON() ([]byte, error) {
+	return wire.Marshal(MixedV1Ruled(v), "UnknownMixedV1Ruled", encodeMixedV1Ruled)
+}
+
+// Validate reports that v is unknown, as a *outbox.ValidationError.
+func (v UnknownMixedV1Ruled) Validate() error {
+	var c wire.Checker
+	checkMixedV1Ruled(&c, v)
+	return c.Err("UnknownMixedV1Ruled")
+}
+
+func decodeMixedV1Ruled(d *wire.Decoder) MixedV1Ruled {
+	switch d.Kind() {
+	case '[':
+		return decodeMixedV1RuledList(d)
+	case '"':
+		return decodeMixedV1RuledText(d)
+	case '{':
+		return decodeMixedV1RuledObject(d)
+	}
+	return wire.NoBranch[UnknownMixedV1Ruled](d)
+}
+
+func encodeMixedV1Ruled(e *wire.Encoder, v MixedV1Ruled) {
+	switch v := v.(type) {
+	case MixedV1RuledList:
+		encodeMixedV1RuledList(e, v)
+	case MixedV1RuledText:
+		encodeMixedV1RuledText(e, v)
+	case MixedV1RuledObject:
+		encodeMixedV1RuledObject(e, v)
+	case UnknownMixedV1Ruled:
+		e.Raw(json.RawMessage(v))
+	default:
+		e.NoBranch("MixedV1Ruled", v)
+	}
+}
+
+func checkMixedV1Ruled(c *wire.Checker, v MixedV1Ruled) {
+	switch v := v.(type) {
+	case MixedV1RuledList:
+		v.check(c)
+	case MixedV1RuledText:
+		v.check(c)
+	case MixedV1RuledObject:
+		v.check(c)
+	default:
+		c.NoBranch(v, "anyOf", "an array, a string or an object")
+	}
+}
+
+// MixedV1RuledList is the type of the arrays of MixedV1Ruled.
+type MixedV1RuledList []string
+
+// MarshalJSON writes v as its schema has it.
+func (v MixedV1RuledList) MarshalJSON() ([]byte, error) {
+	return wire.Marshal(v, "MixedV1RuledList", encodeMixedV1RuledList)
+}
+
+// UnmarshalJSON reads v. On an error v is left as it was.
+func (v *MixedV1RuledList) UnmarshalJSON(data []byte) error {
+	return wire.Unmarshal(data, v, "MixedV1RuledList", decodeMixedV1RuledList)
+}
+
+// Validate reports every violation of the schema, as a *outbox.ValidationError.
+func (v MixedV1RuledList) Validate() error {
+	var c wire.Checker
+	v.check(&c)
+	return c.Err("MixedV1RuledList")
+}
+
+func decodeMixedV1RuledList(d *wire.Decoder) MixedV1RuledList {
+	return MixedV1RuledList(wire.Slice(d, (*wire.Decoder).String))
+}
+
+func encodeMixedV1RuledList(e *wire.Encoder, v MixedV1RuledList) {
+	wire.PutSlice(e, []string(v), (*wire.Encoder).String)
+}
+
+func (v MixedV1RuledList) check(c *wire.Checker) {
+	wire.Rules(c, []string(v), func(e *wire.Encoder, v []string) { wire.PutSlice(e, v, (*wire.Encoder).String) }, &mixedV1RuledListRules)
+}
+
+// MixedV1RuledText is the type of the strings of MixedV1Ruled.
+type MixedV1RuledText string
+
+// MarshalJSON writes v as its schema has it.
+func (v MixedV1RuledText) MarshalJSON() ([]byte, error) {
+	return wire.Marshal(v, "MixedV1RuledText", encodeMixedV1RuledText)
+}
+
+// UnmarshalJSON reads v. On an error v is left as it was.
+func (v *MixedV1RuledText) UnmarshalJSON(data []byte) error {
+	return wire.Unmarshal(data, v, "MixedV1RuledText", decodeMixedV1RuledText)
+}
+
+// Validate reports every violation of the schema, as a *outbox.ValidationError.
+func (v MixedV1RuledText) Validate() error {
+	var c wire.Checker
+	v.check(&c)
+	return c.Err("MixedV1RuledText")
+}
+
+func decodeMixedV1RuledText(d *wire.Decoder) MixedV1RuledText {
+	return MixedV1RuledText(d.String())
+}
+
+func encodeMixedV1RuledText(e *wire.Encoder, v MixedV1RuledText) {
+	e.String(string(v))
+}
+
+func (v MixedV1RuledText) check(c *wire.Checker) {
+	wire.Rules(c, string(v), (*wire.Encoder).String, &mixedV1RuledTextRules)
+}
+
+// MixedV1RuledObject is the type of the objects of MixedV1Ruled.
+type MixedV1RuledObject map[string]any
+
+// MarshalJSON writes v as its schema has it.
+func (v MixedV1RuledObject) MarshalJSON() ([]byte, error) {
+	return wire.Marshal(v, "MixedV1RuledObject", encodeMixedV1RuledObject)
+}
+
+// UnmarshalJSON reads v. On an error v is left as it was.
+func (v *MixedV1RuledObject) UnmarshalJSON(data []byte) error {
+	return wire.Unmarshal(data, v, "MixedV1RuledObject", decodeMixedV1RuledObject)
+}
+
+// Validate reports every violation of the schema, as a *outbox.ValidationError.
+func (v MixedV1RuledObject) Validate() error {
+	var c wire.Checker
+	v.check(&c)
+	return c.Err("MixedV1RuledObject")
+}
+
+func decodeMixedV1RuledObject(d *wire.Decoder) MixedV1RuledObject {
+	return MixedV1RuledObject(d.AnyObject())
+}
+
+func encodeMixedV1RuledObject(e *wire.Encoder, v MixedV1RuledObject) {
+	e.AnyObject(map[string]any(v))
+}
+
+func (v MixedV1RuledObject) check(c *wire.Checker) {
+	wire.Rules(c, map[string]any(v), (*wire.Encoder).AnyObject, &mixedV1RuledObjectRules)
+}
+
+// MixedV1Strict may be several things at once, so it is kept as it came:
+// AsInteger and AsNumber read it.
+type MixedV1Strict struct {
+	// Raw is the value as it came, or as one of the functions below wrote it.
+	Raw json.RawMessage
+}
+
+// MixedV1StrictFromInteger is v as a MixedV1Strict. An error says that v cannot
+// be written as JSON.
+func MixedV1StrictFromInteger(v int64) (MixedV1Strict, error) {
+	raw, err := wire.Marshal(v, "MixedV1Strict", (*wire.Encoder).Int)
+	return MixedV1Strict{Raw: raw}, err
+}
+
+// AsInteger is v as a valid int64, or an error that says why it is none.
+func (v MixedV1Strict) AsInteger() (int64, error) {
+	return wire.As(v.Raw, "int64", (*wire.Decoder).Int, func(v *int64, c *wire.Checker) {
+		wire.Minimum(c, *v, 1)
+	})
+}
+
+// MixedV1StrictFromNumber is v as a MixedV1Strict. An error says that v cannot
+// be written as JSON.
+func MixedV1StrictFromNumber(v float64) (MixedV1Strict, error) {
+	raw, err := wire.Marshal(v, "MixedV1Strict", (*wire.Encoder).Float)
+	return MixedV1Strict{Raw: raw}, err
+}
+
+// AsNumber is v as a valid float64, or an error that says why it is none.
+func (v MixedV1Strict) AsNumber() (float64, error) {
+	return wire.As(v.Raw, "float64", (*wire.Decoder).Float, func(v *float64, c *wire.Checker) {
+		wire.Rules(c, *v, (*wire.Encoder).Float, &mixedV1StrictNumberRules)
+		wire.Maximum(c, *v, 5)
+	})
+}
+
+// MarshalJSON writes v as it came.
+func (v MixedV1Strict) MarshalJSON() ([]byte, error) {
+	return wire.Marshal(v, "MixedV1Strict", encodeMixedV1Strict)
+}
+
+// UnmarshalJSON keeps the bytes.
+func (v *MixedV1Strict) UnmarshalJSON(data []byte) error {
+	return wire.Unmarshal(data, v, "MixedV1Strict", decodeMixedV1Strict)
+}
+
+// Validate reports every violation of the schema, as a *outbox.ValidationError.
+func (v MixedV1Strict) Validate() error {
+	var c wire.Checker
+	v.check(&c)
+	return c.Err("MixedV1Strict")
+}
+
+func decodeMixedV1Strict(d *wire.Decoder) MixedV1Strict {
+	return MixedV1Strict{Raw: wire.NoBranch[json.RawMessage](d)}
+}
+
+func encodeMixedV1Strict(e *wire.Encoder, v MixedV1Strict) {
+	if v.Raw == nil {
+		e.Null()
+		return
+	}
+	e.Raw(v.Raw)
+}
+
+func (v *MixedV1Strict) check(c *wire.Checker) {
+	var errors [2]error
+	_, errors[0] = v.AsInteger()
+	_, errors[1] = v.AsNumber()
+	c.OneOf("Integer and Number", errors[:]...)
+}
+
 // MixedV1MixedItem is one of MixedV1MixedItemText and MixedV1MixedItemNumber,
 // told apart by their JSON types. Any other value decodes to
 // UnknownMixedV1MixedItem.
@@ -1629,3 +1889,47 @@ func encodeMixedV1MixedItemNumber(e *wire.Encoder, v MixedV1MixedItemNumber) {
 var mixedV1CountTextPattern = wire.NewPattern(`^[0-9]+$`)
 
 var teamNamePattern = wire.NewPattern(`^team-`)
+
+// mixedV1RuledListRules is what the schema says of MixedV1RuledList beyond its
+// Go type.
+var mixedV1RuledListRules = rule.Set{
+	Rules: []*rule.Schema{
+		{
+			At:       "schemas/mixed.yaml#/properties/ruled/anyOf/0",
+			Contains: &rule.Schema{Const: `"x"`},
+		},
+	},
+}
+
+// mixedV1RuledTextRules is what the schema says of MixedV1RuledText beyond its
+// Go type.
+var mixedV1RuledTextRules = rule.Set{
+	Rules: []*rule.Schema{
+		{
+			At:  "schemas/mixed.yaml#/properties/ruled/anyOf/1",
+			Not: &rule.Schema{Const: `"y"`},
+		},
+	},
+}
+
+// mixedV1RuledObjectRules is what the schema says of MixedV1RuledObject beyond
+// its Go type.
+var mixedV1RuledObjectRules = rule.Set{
+	Rules: []*rule.Schema{
+		{
+			At:  "schemas/mixed.yaml#/properties/ruled/anyOf/2",
+			Not: &rule.Schema{Required: []string{"z"}},
+		},
+	},
+}
+
+// mixedV1StrictNumberRules is what the schema says of MixedV1Strict as Number
+// beyond its Go type.
+var mixedV1StrictNumberRules = rule.Set{
+	Rules: []*rule.Schema{
+		{
+			At:  "schemas/mixed.yaml#/properties/strict/oneOf/1",
+			Not: &rule.Schema{Const: `3`},
+		},
+	},
+}
