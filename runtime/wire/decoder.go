@@ -239,6 +239,7 @@ type Object struct {
 	more     []uint64 // seen, from the 65th required member on
 	hint     int      // the required member that is likely to come next
 	start    int
+	value    int // where the value of the current member begins
 	first    bool
 	done     bool
 }
@@ -276,6 +277,7 @@ func (o *Object) Next() bool {
 		return false
 	}
 	d.pos++
+	o.value = d.pos
 	o.mark()
 	return true
 }

@@ -37,6 +37,9 @@ func (p *printer) hasChecks(n *ir.Named) bool {
 	if len(n.Enum) > 0 || n.Rules != nil || n.MinProperties != nil || n.MaxProperties != nil || n.Extra != nil && p.needsCheck(n.Extra) {
 		return true
 	}
+	if typedMatching(n) || n.Tuple && tupleChecks(n) {
+		return true
+	}
 	for _, f := range n.Fields {
 		if p.needsCheck(f.Type) {
 			return true
@@ -55,16 +58,24 @@ func (p *printer) needsCheck(t *ir.Type) bool {
 	}
 	return t.Const != nil || t.MinLength != nil || t.MaxLength != nil || t.Pattern != nil || t.Format != "" ||
 		t.Minimum != "" || t.Maximum != "" || t.ExclusiveMinimum != "" || t.ExclusiveMaximum != "" || t.MultipleOf != "" ||
-		t.MinItems != nil || t.MaxItems != nil || t.UniqueItems || t.MinProperties != nil || t.MaxProperties != nil
+		t.MinItems != nil || t.MaxItems != nil || t.UniqueItems || t.Keys != nil || t.MinProperties != nil || t.MaxProperties != nil
 }
 
 // checks is the body of a type's check method.
 func (c *coder) checks(n *ir.Named) []string {
 	var lines []string
 	for _, f := range n.Fields {
-		lines = append(lines, c.checkField(f)...)
+		if n.Tuple {
+			lines = append(lines, c.checkFieldAt(f, f.JSON)...)
+		} else {
+			lines = append(lines, c.checkField(f)...)
+		}
 	}
-	if n.Extra != nil && c.needsCheck(n.Extra) {
+	if n.Tuple {
+		lines = append(lines, c.checkTuple(n)...)
+	}
+	lines = append(lines, c.checkMatching(n)...)
+	if n.Extra != nil && !n.Tuple && c.needsCheck(n.Extra) {
 		lines = append(lines, "for key, value := range v."+n.ExtraName+" {")
 		lines = append(lines, c.checkElement(n.Extra, "value", "key", 1)...)
 		lines = append(lines, "}")
@@ -86,8 +97,37 @@ func (c *coder) checks(n *ir.Named) []string {
 
 // countMembers is an expression for the number of members of a struct.
 func (c *coder) countMembers(n *ir.Named) string {
-	required := 0
-	var optional []string
+	if overlapping(n) {
+		return "wire.CountMembers(*v, encode" + n.Name + ")" // a member may match several patterns
+	}
+	sum := c.countFields(n)
+	for _, m := range n.Matching {
+		if m.Type != nil {
+			sum += " + len(v." + m.Name + ")"
+		}
+	}
+	if n.UnknownName != "" {
+		sum += " + len(v." + n.UnknownName + ")"
+	}
+	if n.ExtraName != "" {
+		sum += " + len(v." + n.ExtraName + ")"
+	}
+	return strings.TrimPrefix(sum, "0 + ")
+}
+
+// countFields is an expression for the number of fields that are there.
+func (c *coder) countFields(n *ir.Named) string {
+	required, optional := c.there(n)
+	sum := fmt.Sprint(required)
+	if len(optional) > 0 {
+		sum += " + wire.Count(" + breakLine(optional) + ")"
+	}
+	return sum
+}
+
+// there is how many fields are required, and for each other one an expression
+// that says whether it is there.
+func (c *coder) there(n *ir.Named) (required int, optional []string) {
 	for _, f := range n.Fields {
 		switch {
 		case f.Required:
@@ -98,25 +138,18 @@ func (c *coder) countMembers(n *ir.Named) string {
 			optional = append(optional, "v."+f.Name+" != nil")
 		}
 	}
-	sum := fmt.Sprint(required)
-	if len(optional) > 0 {
-		sum += " + wire.Count(" + breakLine(optional) + ")"
-	}
-	if n.UnknownName != "" {
-		sum += " + len(v." + n.UnknownName + ")"
-	}
-	if n.ExtraName != "" {
-		sum += " + len(v." + n.ExtraName + ")"
-	}
-	return sum
+	return required, optional
 }
 
 // checkField is the checks of a field.
-func (c *coder) checkField(f *ir.Field) []string {
+func (c *coder) checkField(f *ir.Field) []string { return c.checkFieldAt(f, quote(f.JSON)) }
+
+// checkFieldAt is the checks of a field at a path.
+func (c *coder) checkFieldAt(f *ir.Field, at string) []string {
 	if !c.needsCheck(f.Type) {
 		return nil
 	}
-	check := func(v string) []string { return c.check(f.Type, v, quote(f.JSON), 0) }
+	check := func(v string) []string { return c.check(f.Type, v, at, 0) }
 	v := "v." + f.Name
 	switch c.shape(f) {
 	case pointer:
@@ -229,6 +262,11 @@ func (c *coder) check(t *ir.Type, v, at string, depth int) []string {
 	if t.UniqueItems {
 		lines = append(lines, c.unique(t, v, at))
 	}
+	if t.Keys != nil && !c.needsCheck(t.Elem) {
+		add("for key := range %s {", v)
+		add("wire.Name(c, key, %s, %s, %s, key)", t.Keys.Var, raw(t.Keys.Source), at)
+		add("}")
+	}
 	if t.Elem != nil && c.needsCheck(t.Elem) {
 		lines = append(lines, c.loop(t, v, at, depth)...)
 	}
@@ -286,6 +324,9 @@ func (c *coder) loop(t *ir.Type, v, at string, depth int) []string {
 		return append(append([]string{fmt.Sprintf("for %s := range %s {", key, v)}, inner...), "}")
 	}
 	inner := c.checkElement(t.Elem, item, inside(at, key), depth+1)
+	if t.Keys != nil {
+		inner = append([]string{fmt.Sprintf("wire.Name(c, %s, %s, %s, %s)", key, t.Keys.Var, raw(t.Keys.Source), inside(at, key))}, inner...)
+	}
 	return append(append([]string{fmt.Sprintf("for %s, %s := range %s {", key, item, v)}, inner...), "}")
 }
 

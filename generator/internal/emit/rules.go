@@ -42,6 +42,9 @@ func (c *coder) rules() string {
 			addType(f.Type, n.Name+"."+f.Name)
 		}
 		addType(n.Extra, n.Name+"."+n.ExtraName)
+		for _, m := range n.Matching {
+			addType(m.Type, n.Name+"."+m.Name)
+		}
 	}
 	return b.String()
 }

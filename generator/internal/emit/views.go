@@ -2,6 +2,7 @@ package emit
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/outboxgen/outboxgen/generator/internal/ir"
@@ -70,7 +71,7 @@ type structView struct {
 	Constructor  []linesView
 	Defaults     []defaultView
 	Validate     []string
-	Required     string
+	Open, Next   string   // how the members are gone through
 	Loop         []string // reads one member
 	Encode       []string
 	Check        []linesView
@@ -87,6 +88,9 @@ type defaultView struct{ Name, Type, Absent, Value, Present string }
 
 func (c *coder) structure(n *ir.Named) (string, error) {
 	c.imports[wirePath] = ""
+	if n.Tuple {
+		return c.tuple(n)
+	}
 	view := structView{Doc: c.structDoc(n), Name: n.Name, Quoted: quote(n.Name), Validate: []string{"return nil"}}
 	var required, cases []string
 	for _, f := range n.Fields {
@@ -102,7 +106,8 @@ func (c *coder) structure(n *ir.Named) (string, error) {
 			view.Defaults = append(view.Defaults, d)
 		}
 	}
-	view.Required = list(required)
+	view.Open, view.Next = "o := d.Object("+list(required)+")", "o.Next()"
+	c.matching(n, &view)
 	var rest string
 	switch {
 	case n.Closed:
@@ -122,10 +127,16 @@ func (c *coder) structure(n *ir.Named) (string, error) {
 		rest = "o.Unknown(&v." + n.UnknownName + ")"
 		view.Encode = append(view.Encode, "e.Unknown(v."+n.UnknownName+")")
 	}
-	view.Loop = []string{rest}
+	view.Loop = c.match(n, rest)
 	if len(cases) > 0 {
-		view.Loop = append(append([]string{"switch string(o.Name) {"}, cases...), "default:", rest, "}")
+		view.Loop = slices.Concat([]string{"switch string(o.Name) {"}, cases, []string{"default:"}, view.Loop, []string{"}"})
 	}
+	view.Encode = slices.Concat([]string{"e.Begin()"}, view.Encode, []string{"e.End()"})
+	return c.declare(n, view)
+}
+
+// declare prints a type with its methods, once its members are known.
+func (c *coder) declare(n *ir.Named, view structView) (string, error) {
 	if c.checked[n] {
 		view.Validate = []string{"var c wire.Checker", "v.check(&c)", "return c.Err(" + quote(n.Name) + ")"}
 		view.Check = []linesView{{c.checks(n)}}
@@ -336,25 +347,21 @@ func (c *coder) getter(e *ir.Event, path ir.Path, must bool) string {
 func (c *coder) patterns() string {
 	var b strings.Builder
 	seen := map[string]bool{}
-	add := func(t *ir.Type) {
-		for ; t != nil; t = t.Elem {
-			if t.Pattern != nil && !seen[t.Pattern.Var] {
-				seen[t.Pattern.Var] = true
-				fmt.Fprintf(&b, "var %s = wire.NewPattern(%s)\n\n", t.Pattern.Var, raw(t.Pattern.Source))
-			}
+	declare := func(p *ir.Pattern) {
+		if p != nil && !seen[p.Var] {
+			seen[p.Var] = true
+			fmt.Fprintf(&b, "var %s = wire.NewPattern(%s)\n\n", p.Var, raw(p.Source))
 		}
 	}
 	for _, n := range c.file.Types {
-		for _, f := range n.Fields {
-			add(f.Type)
-		}
-		add(n.Extra)
-		add(n.Of)
-		add(n.Open)
-		if n.Union != nil && n.Union.Raw {
-			for _, branch := range n.Union.Branches {
-				add(branch.Type)
+		for _, t := range n.Parts() {
+			for ; t != nil; t = t.Elem {
+				declare(t.Pattern)
+				declare(t.Keys)
 			}
+		}
+		for _, m := range n.Matching {
+			declare(m.Pattern)
 		}
 	}
 	return b.String()

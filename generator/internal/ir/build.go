@@ -18,14 +18,16 @@ func Build(p *schema.Project, taken Declared, list *diag.List) *Package {
 		merged:  map[*schema.Schema]*schema.Schema{},
 		unions:  map[*schema.Schema]*schema.Schema{},
 
-		parts:      map[*schema.Schema][]*schema.Schema{},
-		bared:      map[*schema.Schema]*schema.Schema{},
-		unionTypes: map[*schema.Schema]*Type{},
-		byKey:      map[string]*Named{},
-		active:     map[*schema.Schema]bool{},
-		owners:     map[*schema.Document]string{},
-		titles:     map[*schema.Document]bool{},
-		version:    map[*schema.Document]int{},
+		parts:         map[*schema.Schema][]*schema.Schema{},
+		bared:         map[*schema.Schema]*schema.Schema{},
+		unionTypes:    map[*schema.Schema]*Type{},
+		byKey:         map[string]*Named{},
+		active:        map[*schema.Schema]bool{},
+		owners:        map[*schema.Document]string{},
+		titles:        map[*schema.Document]bool{},
+		version:       map[*schema.Document]int{},
+		flat:          map[*schema.Schema][]*schema.Schema{},
+		intersections: map[string]*schema.Schema{},
 	}
 	pkg := &Package{Name: p.Config.Package, Service: p.Config.Service}
 	for _, e := range p.Events {
@@ -62,6 +64,9 @@ type builder struct {
 	owners  map[*schema.Document]string // Go name that qualifies types of the file
 	titles  map[*schema.Document]bool   // whether its members have titles that repeat their names
 	version map[*schema.Document]int    // lowest event version in the file; 0: a library
+
+	flat          map[*schema.Schema][]*schema.Schema // of what intersect made
+	intersections map[string]*schema.Schema           // what intersect made, by its parts
 }
 
 // request is a type that wants a name.
@@ -126,7 +131,6 @@ func (b *builder) checkRoot(s *schema.Schema) {
 			b.unsupported(s, keyword, "an object with few possible values")
 		}
 	}
-	b.checkSupported(s)
 	b.satisfiable(s, "object")
 }
 
@@ -296,17 +300,6 @@ func isObject(s *schema.Schema) bool {
 	return s.Bool == nil && (slices.Equal(s.Types, []string{"object"}) || len(s.Types) == 0 && len(s.Properties) > 0)
 }
 
-// keywords that this version does not turn into Go, with what they ask for.
-func (b *builder) checkSupported(s *schema.Schema) {
-	check := func(there bool, keyword, what string) {
-		if there {
-			b.unsupported(s, keyword, what)
-		}
-	}
-	check(len(s.PatternProperties) > 0, "patternProperties", "members told apart by pattern")
-	check(len(s.PrefixItems) > 0, "prefixItems", "a tuple")
-}
-
 func (b *builder) unsupported(s *schema.Schema, keyword, what string) {
 	b.list.Add(diag.Finding{
 		Pos: at(s, keyword), ID: "keyword-not-supported",
@@ -335,7 +328,7 @@ func (b *builder) fill(n *Named, s *schema.Schema) {
 	n.Doc, n.Deprecated = s.Description, s.Deprecated
 	n.MinProperties, n.MaxProperties = b.count(s.MinProperties), b.count(s.MaxProperties)
 	names := newFieldNames()
-	for _, p := range s.Properties {
+	for _, p := range b.described(s) {
 		if p.Schema.Bool != nil && !*p.Schema.Bool {
 			b.list.Warnf(p.Pos, "property-never-valid", "no value of %q is valid; it is left to the unknown members", p.Name)
 			continue
@@ -371,6 +364,7 @@ func (b *builder) fill(n *Named, s *schema.Schema) {
 			n.Extra = t
 		}
 	}
+	b.fillMatching(n, s, names)
 }
 
 // annotate takes over what stands beside a reference, or else what its target

@@ -15,6 +15,8 @@
 package ir
 
 import (
+	"iter"
+
 	"github.com/outboxgen/outboxgen/generator/internal/diag"
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
@@ -87,8 +89,27 @@ type Named struct {
 	MinProperties *int
 	MaxProperties *int
 	Rules         *Rules // nil: none
+	// Matching are the members whose names match a pattern, in their maps.
+	Matching []*Matching
+
+	// Tuple is set where the value is an array: the Fields are its positions,
+	// and Extra or UnknownName says what the items behind them are.
+	Tuple              bool
+	MinItems, MaxItems *int
+	UniqueItems        bool
 
 	file *File
+}
+
+// Matching is a map of the members of a struct whose names match a pattern.
+type Matching struct {
+	Name    string
+	Pattern *Pattern
+	Source  string // the pattern as the schema has it
+	Type    *Type  // nil: no member may have such a name
+	// Overlaps are the other maps that may want a member of this one too.
+	Overlaps []*Matching
+	Doc      string
 }
 
 // EnumValue is one constant.
@@ -162,12 +183,41 @@ type Type struct {
 	MinProperties, MaxProperties *int
 
 	Rules *Rules // nil: none; those of a Struct stand at its Named
+	// Keys is what the names of a map's members match, nil for any.
+	Keys *Pattern
 }
 
 // Pattern is a regular expression in Go's syntax.
 type Pattern struct {
 	Var    string // Go name of the variable that holds it
 	Source string
+}
+
+// Parts yields the types that n is made of, each with the name that Go code
+// about it bears behind n's own.
+func (n *Named) Parts() iter.Seq2[string, *Type] {
+	return func(yield func(string, *Type) bool) {
+		more := true
+		part := func(name string, t *Type) {
+			if more && t != nil {
+				more = yield(name, t)
+			}
+		}
+		for _, f := range n.Fields {
+			part(f.Name, f.Type)
+		}
+		part(n.ExtraName, n.Extra)
+		part("", n.Of)
+		part("", n.Open)
+		if n.Union != nil && n.Union.Raw {
+			for _, branch := range n.Union.Branches {
+				part(branch.Name, branch.Type)
+			}
+		}
+		for _, m := range n.Matching {
+			part(m.Name, m.Type)
+		}
+	}
 }
 
 // CanBeNil reports whether the Go type of t has a nil that stands for absent.

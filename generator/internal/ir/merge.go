@@ -77,7 +77,6 @@ func sole(s *schema.Schema) *schema.Schema {
 
 // fold takes the keywords of part into m.
 func (b *builder) fold(m, part *schema.Schema) {
-	b.checkSupported(part)
 	b.foldTypes(m, part)
 	m.Description = first(m.Description, part.Description)
 	m.Deprecated = m.Deprecated || part.Deprecated
@@ -85,16 +84,8 @@ func (b *builder) fold(m, part *schema.Schema) {
 		m.Default = part.Default
 	}
 	b.foldValues(m, part)
-	for _, p := range part.Properties {
-		i := slices.IndexFunc(m.Properties, func(q schema.Property) bool { return q.Name == p.Name })
-		if i < 0 {
-			m.Properties = append(slices.Clip(m.Properties), p)
-			continue
-		}
-		both := &schema.Schema{Pos: p.Pos, Doc: p.Schema.Doc, Pointer: p.Schema.Pointer, AllOf: []*schema.Schema{m.Properties[i].Schema, p.Schema}, At: map[string]diag.Pos{}}
-		m.Properties = slices.Clone(m.Properties)
-		m.Properties[i].Schema = both
-	}
+	m.Properties = b.foldProperties(m.Properties, part.Properties)
+	m.PatternProperties = b.foldProperties(m.PatternProperties, part.PatternProperties)
 	m.Required = append(slices.Clip(m.Required), part.Required...)
 	if m.AdditionalProperties == nil {
 		m.AdditionalProperties = part.AdditionalProperties
@@ -104,11 +95,7 @@ func (b *builder) fold(m, part *schema.Schema) {
 	if m.UnevaluatedProperties == nil {
 		m.UnevaluatedProperties = part.UnevaluatedProperties
 	}
-	if m.Items == nil {
-		m.Items = part.Items
-	} else if part.Items != nil && part.Items != m.Items {
-		m.Items = &schema.Schema{Pos: part.Items.Pos, Doc: part.Items.Doc, Pointer: part.Items.Pointer, AllOf: []*schema.Schema{m.Items, part.Items}, At: map[string]diag.Pos{}}
-	}
+	b.foldItems(m, part)
 	m.UniqueItems = m.UniqueItems || part.UniqueItems
 	m.Format = first(m.Format, part.Format)
 	m.ContentEncoding = first(m.ContentEncoding, part.ContentEncoding)

@@ -111,6 +111,8 @@ func (c context) role() string {
 		return "the items of " + role
 	case "value":
 		return "the values of " + role
+	case "member":
+		return "the members whose names match a pattern"
 	}
 	return role
 }
@@ -311,11 +313,9 @@ func (b *builder) reach(pkg *Package) {
 			}
 			seen[n] = true
 			requests[n].events = append(requests[n].events, e.Event)
-			for _, f := range n.Fields {
-				visitType(f.Type)
+			for _, t := range n.Parts() {
+				visitType(t)
 			}
-			visitType(n.Extra)
-			visitType(n.Of)
 			if n.Union != nil {
 				for _, branch := range n.Union.Branches {
 					visitType(branch.Type)
@@ -448,27 +448,30 @@ func nameConstants(names names, n *Named) {
 
 // namePatterns names the variables that hold the patterns of a struct.
 func namePatterns(names names, n *Named) {
+	claim := func(p *Pattern, base string) {
+		if p == nil || p.Var != "" {
+			return
+		}
+		p.Var = lower(n.Name) + base + "Pattern"
+		for k := 2; names[p.Var]; k++ {
+			p.Var = fmt.Sprintf("%s%sPattern%d", lower(n.Name), base, k)
+		}
+		names[p.Var] = true
+	}
 	name := func(t *Type, base string) {
 		for ; t != nil; t, base = t.Elem, base+"Item" {
-			if t.Pattern == nil || t.Pattern.Var != "" {
-				continue
-			}
-			t.Pattern.Var = lower(n.Name) + base + "Pattern"
-			for k := 2; names[t.Pattern.Var]; k++ {
-				t.Pattern.Var = fmt.Sprintf("%s%sPattern%d", lower(n.Name), base, k)
-			}
-			names[t.Pattern.Var] = true
+			claim(t.Pattern, base)
+			claim(t.Keys, base+"Name")
 		}
 	}
-	for _, f := range n.Fields {
-		name(f.Type, f.Name)
+	for base, t := range n.Parts() {
+		name(t, base)
 	}
-	name(n.Extra, n.ExtraName)
-	name(n.Of, "")
-	name(n.Open, "")
-	if n.Union != nil && n.Union.Raw {
-		for _, branch := range n.Union.Branches {
-			name(branch.Type, branch.Name)
+	for _, m := range n.Matching {
+		if m.Type == nil {
+			claim(m.Pattern, "Forbidden")
+		} else {
+			claim(m.Pattern, m.Name+"Name")
 		}
 	}
 }
@@ -499,22 +502,12 @@ func nameRules(names names, n *Named) {
 		}
 		names[r.Var] = true
 	}
-	ofType := func(t *Type, base string) {
+	name(n.Rules, "")
+	for base, t := range n.Parts() {
 		for ; t != nil; t, base = t.Elem, base+"Item" {
 			name(t.Rules, base)
 		}
 	}
-	name(n.Rules, "")
-	ofType(n.Of, "")
-	if n.Union != nil && n.Union.Raw {
-		for _, branch := range n.Union.Branches {
-			ofType(branch.Type, branch.Name)
-		}
-	}
-	for _, f := range n.Fields {
-		ofType(f.Type, f.Name)
-	}
-	ofType(n.Extra, n.ExtraName)
 }
 
 // fieldNames are the names of one struct's fields and methods.

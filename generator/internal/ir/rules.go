@@ -125,7 +125,7 @@ func (b *builder) restItems(s *schema.Schema) *schema.Schema {
 
 func (b *builder) conditionalItems(s *schema.Schema) bool {
 	parts := b.partsOf(s)
-	return b.conditional(s) || slices.ContainsFunc(parts, func(p *schema.Schema) bool { return p.Contains != nil || len(p.PrefixItems) > 0 }) ||
+	return b.conditional(s) || slices.ContainsFunc(parts, func(p *schema.Schema) bool { return p.Contains != nil }) ||
 		slices.ContainsFunc(parts[1:], func(p *schema.Schema) bool { return p.UnevaluatedItems == s.UnevaluatedItems })
 }
 

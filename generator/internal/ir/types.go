@@ -56,7 +56,6 @@ func (b *builder) plain(s *schema.Schema, at context) *Type {
 		return &Type{}
 	}
 	s = onlyValue(s)
-	b.checkSupported(s)
 	kind, ok := b.kind(s)
 	if !ok {
 		return &Type{}
@@ -78,12 +77,7 @@ func (b *builder) ofKind(s *schema.Schema, kind string, at context) *Type {
 	case "object":
 		return b.object(s, at)
 	case "array":
-		t := &Type{Kind: Slice, UniqueItems: s.UniqueItems, MinItems: b.count(s.MinItems), MaxItems: b.count(s.MaxItems)}
-		t.Elem = &Type{Nullable: true}
-		if items := b.restItems(s); items != nil {
-			t.Elem = b.typeOf(items, at.inside("item"))
-		}
-		return t
+		return b.array(s, at)
 	case "string":
 		return b.text(s)
 	case "integer":
@@ -229,7 +223,10 @@ func (b *builder) lengthsBeside(s *schema.Schema, t *Type) []*Rule {
 
 // object is the type of an object: a struct, a map, or free-form.
 func (b *builder) object(s *schema.Schema, at context) *Type {
-	if len(s.Properties) > 0 || len(s.Required) > 0 || closes(s) || len(b.mentions(s)) > 0 {
+	if t := b.matchingMap(s, at); t != nil {
+		return t
+	}
+	if len(s.Properties) > 0 || len(s.Required) > 0 || closes(s) || len(b.matchers(s)) > 0 || len(b.mentions(s)) > 0 {
 		return &Type{Kind: Struct, Named: b.structOf(s, at)}
 	}
 	t := &Type{Kind: Object, MinProperties: b.count(s.MinProperties), MaxProperties: b.count(s.MaxProperties)}
@@ -261,6 +258,10 @@ func (b *builder) structOf(s *schema.Schema, at context) *Named {
 	n := &Named{Schema: s}
 	b.named[s], b.byKey[key] = n, n
 	b.order = append(b.order, b.request(n, at))
-	b.fill(n, s)
+	if len(s.PrefixItems) > 0 {
+		b.fillTuple(n, s)
+	} else {
+		b.fill(n, s)
+	}
 	return n
 }

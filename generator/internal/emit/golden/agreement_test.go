@@ -20,7 +20,9 @@ import (
 	constraints "github.com/outboxgen/outboxgen/testdata/golden/constraints/events"
 	defaults "github.com/outboxgen/outboxgen/testdata/golden/defaults/events"
 	huleedu "github.com/outboxgen/outboxgen/testdata/golden/huleedu/events"
+	matching "github.com/outboxgen/outboxgen/testdata/golden/matching/events"
 	presence "github.com/outboxgen/outboxgen/testdata/golden/presence/events"
+	tuples "github.com/outboxgen/outboxgen/testdata/golden/tuples/events"
 	unions "github.com/outboxgen/outboxgen/testdata/golden/unions/events"
 )
 
@@ -80,9 +82,22 @@ func TestAgreementWithAValidator(t *testing.T) {
 		"defaults": {"testdata/golden/defaults", "schemas/defaults.yaml", verdict[defaults.DefaultsV1], []string{
 			`{"id":"1","kind":"thing","version":3,"mode":"slow","head":{"magic":"MAGIC"},"flag":true,"list":["a"],"free":{"x":1},"moment":"2024-01-01T00:00:00Z"}`,
 		}},
-		"tagged unions":              {"testdata/golden/unions", "schemas/tagged.yaml", verdict[unions.TaggedV1], unionDocuments["tagged"]},
-		"mixed unions":               {"testdata/golden/unions", "schemas/mixed.yaml", verdict[unions.MixedV1], unionDocuments["mixed"]},
-		"unions by member":           {"testdata/golden/unions", "schemas/payment.yaml", verdict[unions.PaymentV1], unionDocuments["payment"]},
+		"tagged unions":    {"testdata/golden/unions", "schemas/tagged.yaml", verdict[unions.TaggedV1], unionDocuments["tagged"]},
+		"mixed unions":     {"testdata/golden/unions", "schemas/mixed.yaml", verdict[unions.MixedV1], unionDocuments["mixed"]},
+		"unions by member": {"testdata/golden/unions", "schemas/payment.yaml", verdict[unions.PaymentV1], unionDocuments["payment"]},
+		"tuples": {"testdata/golden/tuples", "schemas/tuples.yaml", verdict[tuples.TuplesV1], []string{
+			`{"id":"1","reference":["erp",7],"point":[12.5,55,3],"line":[[1,2],[3,4,5]],"path":[[0,0]],"open":["a",null,["b"],1],"numbered":["a",1,2],"long":["a","b","c","d"],
+			"parts":["a",{"name":"bc"}],"nested":[[true]],"maybe":["a"],"nothing":[],"cons":["a",["b",null]],"unevaluated":["a"]}`,
+			`{"id":"1","reference":["erp",7],"point":[1,2],"open":[],"numbered":["abc"],"maybe":null,"cons":["a"]}`,
+		}},
+		"matching": {"testdata/golden/matching", "schemas/matching.yaml", verdict[matching.MatchingV1], []string{
+			`{"id":"1","x-kind":"ab","x-other":"abc","more":1,"labels":{"a":"b"},"amounts":{"SEK":1.5,"other":"x"},"anything":{"":1},"shapes":{"square":{"sides":4}},
+			"overlapping":{"id":"a","n_id":5,"n_must":1,"n_a":3,"b_id":99.5,"n_b_id":7,"other":true},"closed":{"a1":"x","b1":null,"b2":true},"forbidden":{"a":"x","b":1},
+			"many":{"s_a":["abc"],"other":1},"both":{"k1":"abc","l1":5,"m":null}}`,
+			`{"id":"1","overlapping":{"id":"a","n_must":1,"n_b_id":"x"},"closed":{"c":1},"forbidden":{"_a":1},"labels":{"A":"b"},"shapes":{"A":{"sides":4}}}`,
+			`{"id":"1","overlapping":{"id":"a","n_must":1,"n_b_id":101}}`,
+			`{"id":"1","overlapping":{"id":"a","n_must":1,"n_b_id":0}}`,
+		}},
 		"assessment_result":          {"schemas/huleedu", "assessment_result.v1.yaml", verdict[huleedu.AssessmentResultV1], nil},
 		"cj_assessment_completed":    {"schemas/huleedu", "cj_assessment_completed.v1.yaml", verdict[huleedu.CJAssessmentCompletedV1], nil},
 		"cj_assessment_failed":       {"schemas/huleedu", "cj_assessment_failed.v1.yaml", verdict[huleedu.CJAssessmentFailedV1], nil},

@@ -1,0 +1,95 @@
+package wire
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+)
+
+// Match reads the current member into a map, which it makes when it is nil, if
+// the member's name matches the pattern, and reports whether it does. A member
+// may match several patterns: each reads it.
+func Match[T any](o *Object, p *Pattern, members *map[string]T, read func(*Decoder) T) bool {
+	if !p.once().Match(o.Name) {
+		return false
+	}
+	if !o.d.dead {
+		o.d.pos = o.value // where another pattern has read it already
+	}
+	name := string(o.Name)
+	if *members == nil {
+		*members = map[string]T{}
+	}
+	(*members)[name] = read(o.d)
+	o.Name = []byte(name) // reading may have overwritten it
+	return true
+}
+
+// Forbid notes that no member whose name matches the pattern is valid, skips
+// the current one if its name does, and reports whether it does.
+func (o *Object) Forbid(p *Pattern) bool {
+	if !p.once().Match(o.Name) {
+		return false
+	}
+	if !o.d.dead {
+		o.d.pos = o.value
+	}
+	o.d.Fail("patternProperties", "is not a member that the schema allows")
+	return true
+}
+
+// PutMatching writes the members of a map into the object that is open, in the
+// order of their names, but for those that the map of another pattern has
+// written. A name with two different values is an error.
+func PutMatching[M ~map[string]T, T any](e *Encoder, members M, write func(*Encoder, T)) {
+	if len(members) == 0 {
+		return
+	}
+	there := map[string][]byte{}
+	written := Decoder{data: append(slices.Clone(e.buf[e.open[len(e.open)-1]:]), '}')}
+	o := written.Object()
+	for o.Next() {
+		name := string(o.Name)
+		there[name] = written.Raw()
+	}
+	for _, name := range sorted(members) {
+		old, ok := there[name]
+		if !ok {
+			write(e.Name(name), members[name])
+			continue
+		}
+		var again Encoder
+		write(&again, members[name])
+		if again.err != nil || !bytes.Equal(old, again.buf) {
+			e.fail(fmt.Sprintf("the member %q matches two patterns and has two values", name))
+		}
+	}
+}
+
+// Name checks that a map's key is a name that its pattern, which the schema has
+// as source, allows.
+func Name(c *Checker, key string, p *Pattern, source string, at ...any) {
+	if !p.once().MatchString(key) {
+		c.Fail("patternProperties", "has a name that does not match "+source, at...)
+	}
+}
+
+// MatchesToo checks that a member is in the map of each pattern that its name
+// matches: in members, if it matches p.
+func MatchesToo[T any](c *Checker, key string, p *Pattern, source string, members map[string]T, at ...any) {
+	if _, ok := members[key]; !ok && p.once().MatchString(key) {
+		c.Fail("patternProperties", "has a name that also matches "+source+", and is not in the map for that", at...)
+	}
+}
+
+// CountMembers is how many members an object has.
+func CountMembers[T any](v T, write func(*Encoder, T)) int {
+	var e Encoder
+	write(&e, v)
+	d := Decoder{data: e.buf}
+	n := 0
+	for o := d.Object(); o.Next(); n++ {
+		d.Skip()
+	}
+	return n
+}

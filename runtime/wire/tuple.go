@@ -1,0 +1,144 @@
+package wire
+
+import (
+	"encoding/json"
+	"fmt"
+)
+
+// Tuple reads an array whose positions have types of their own: call Next until
+// it returns false, and after each call read or skip the item at Index. An
+// array of less than least items is a violation.
+func (d *Decoder) Tuple(least int) Tuple {
+	if d.peek() != '[' {
+		d.mismatch("an array")
+		return Tuple{array: Array{d: d, done: true}}
+	}
+	start := d.pos
+	return Tuple{array: d.Array(), Index: -1, start: start, least: least}
+}
+
+// A Tuple iterates over the items of a JSON array, by position.
+type Tuple struct {
+	// Index is the position of the current item.
+	Index int
+
+	array Array
+	start int
+	least int
+}
+
+// Next goes to the next item.
+func (t *Tuple) Next() bool {
+	ended := t.array.done
+	t.Index++
+	if t.array.Next() {
+		return true
+	}
+	if !ended && t.array.done && t.Index < t.least {
+		t.array.d.failAt(t.start, "minItems", "must have at least "+count(t.least, "item"))
+	}
+	return false
+}
+
+// Unexpected notes that the schema allows no item at this position, and skips
+// the item.
+func (t *Tuple) Unexpected() {
+	t.array.d.Fail("items", "is an item more than the schema allows")
+}
+
+// Rest keeps the current item.
+func (t *Tuple) Rest(rest *[]json.RawMessage) { *rest = append(*rest, t.array.d.Raw()) }
+
+// Tuple begins an array whose positions have types of their own.
+func (e *Encoder) Tuple() TupleWriter {
+	e.buf = append(e.buf, '[')
+	return TupleWriter{e: e}
+}
+
+// A TupleWriter writes the items of an array in their order. An item that is absent
+// ends it: one that follows nevertheless is an error.
+type TupleWriter struct {
+	e     *Encoder
+	index int
+	gap   bool
+}
+
+// Item begins the next item; its value must follow.
+func (t *TupleWriter) Item() *Encoder {
+	if t.gap {
+		t.e.fail(fmt.Sprintf("the item at position %d is absent, and a later one is there", t.index-1))
+		t.gap = false
+	}
+	t.index++
+	t.e.comma('[')
+	return t.e
+}
+
+// Absent passes over an item that is absent.
+func (t *TupleWriter) Absent() {
+	if !t.gap {
+		t.gap = true
+		t.index++
+	}
+}
+
+// End ends the array.
+func (t *TupleWriter) End() { t.e.buf = append(t.e.buf, ']') }
+
+// PutOptionalItem writes the next item, or passes over it for nil.
+func PutOptionalItem[T any](t *TupleWriter, v *T, write func(*Encoder, T)) {
+	if v == nil {
+		t.Absent()
+		return
+	}
+	write(t.Item(), *v)
+}
+
+// PutNullableItem writes the next item, null if v is null, or passes over it if
+// v is absent.
+func PutNullableItem[N interface {
+	IsZero() bool
+	Get() (T, bool)
+}, T any](t *TupleWriter, v N, write func(*Encoder, T)) {
+	if v.IsZero() {
+		t.Absent()
+		return
+	}
+	t.Item()
+	if value, ok := v.Get(); ok {
+		write(t.e, value)
+	} else {
+		t.e.Null()
+	}
+}
+
+// PutRest writes the items behind the positions.
+func PutRest[T any](t *TupleWriter, rest []T, write func(*Encoder, T)) {
+	for _, item := range rest {
+		write(t.Item(), item)
+	}
+}
+
+// Gapless checks that no position of a tuple is absent while a later one is
+// there, from the position first on.
+func (c *Checker) Gapless(first int, there ...bool) {
+	last := -1
+	for i, t := range there {
+		if t {
+			last = i
+		}
+	}
+	for i := range last {
+		if !there[i] {
+			c.Fail("required", "is missing, and a later item is there", first+i)
+		}
+	}
+}
+
+// UniquePositions checks that no two items of a tuple are equal.
+func UniquePositions[T any](c *Checker, v T, write func(*Encoder, T), at ...any) {
+	var e Encoder
+	write(&e, v)
+	d := Decoder{data: e.buf}
+	UniqueDocuments(c, Slice(&d, (*Decoder).Any), (*Encoder).Any, at...)
+}
