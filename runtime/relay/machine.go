@@ -32,7 +32,10 @@ type machine struct {
 	lease    Lease
 	deadline time.Duration // past it, nothing is produced or settled any more
 	renewAt  time.Duration
-	release  *Lease // a term of our own that is over, to be given back
+	// The last renewal failed: the next one waits until renewAt, even one that
+	// has a row to name.
+	renewFailed bool
+	release     *Lease // a term of our own that is over, to be given back
 
 	t    *term
 	busy [numSlots]bool
@@ -292,8 +295,9 @@ func (m *machine) planLease(n *agenda) {
 	}
 	switch m.phase {
 	case phaseLeading, phaseDraining:
-		if m.t.wantName != m.t.named || n.due(m.renewAt) {
-			if m.t.wantName != m.t.named {
+		rename := m.t.wantName != m.t.named
+		if rename && !m.renewFailed || n.due(m.renewAt) {
+			if rename {
 				m.t.named = unknownName
 			}
 			n.do(opRenew{
@@ -391,6 +395,7 @@ func (m *machine) tookOver(now time.Duration, op opTakeOver, o outcome) {
 	m.lease = o.lease
 	m.deadline = op.sentAt + m.cfg.Term - m.cfg.TermMargin
 	m.renewAt = op.sentAt + m.cfg.RenewEvery
+	m.renewFailed = false
 	m.phase = phaseLeading
 	m.say(slog.LevelInfo, "a term began", slog.Int64("epoch", m.lease.Epoch),
 		slog.Int("unclean_ends", m.lease.UncleanEnds), slog.Int64("suspect_seq", m.lease.Suspect))
@@ -408,7 +413,8 @@ func (m *machine) renewed(now time.Duration, op opRenew, o outcome) {
 		m.endTerm(o.err, true)
 		return
 	}
-	if o.err != nil {
+	m.renewFailed = o.err != nil
+	if m.renewFailed {
 		m.renewAt = now + m.cfg.RenewEvery/4
 		return
 	}

@@ -2,6 +2,7 @@ package relay_test
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"testing"
 	"time"
@@ -64,15 +65,7 @@ func TestEachSuspectIsNamedBeforeItIsSent(t *testing.T) {
 		all[i].Headers = []byte(`[]`)
 	}
 	store.Add(all...)
-	for range 3 { // leaders that die
-		seen, err := store.Observe(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := store.TakeOver(t.Context(), seen, uuid.New()); err != nil {
-			t.Fatal(err)
-		}
-	}
+	diedThrice(t, store)
 	sink := &namesSink{Sink: relay.NewStdoutSink(&lines{}), store: store}
 	r := start(t, relay.Config{Store: store, Sink: sink, RetryMin: time.Hour, RetryMax: time.Hour})
 	r.w.publishes(t, 3)
@@ -80,5 +73,60 @@ func TestEachSuspectIsNamedBeforeItIsSent(t *testing.T) {
 	want := []sentRow{{[]int64{2}, 2}, {[]int64{5}, 5}, {[]int64{6}, 6}}
 	if diff := cmp.Diff(want, sink.sent); diff != "" {
 		t.Errorf("what was sent, and what was named (-want +got):\n%s", diff)
+	}
+}
+
+// failingRenewals is a store that refuses the first renewals which name a row.
+type failingRenewals struct {
+	relay.Store
+	mu      sync.Mutex
+	refuse  int
+	refused []time.Time
+}
+
+func (s *failingRenewals) Renew(ctx context.Context, l relay.Lease, p relay.Progress) error {
+	s.mu.Lock()
+	refuse := p.Suspect != 0 && len(s.refused) < s.refuse
+	if refuse {
+		s.refused = append(s.refused, time.Now())
+	}
+	s.mu.Unlock()
+	if refuse {
+		return errors.New("no renewals now")
+	}
+	return s.Store.Renew(ctx, l, p)
+}
+
+// While the store fails, a row that has to be named does not make the leader ask
+// without a pause.
+func TestRenewalsThatNameARowPauseAfterAFailure(t *testing.T) {
+	t.Parallel()
+	mem := relay.NewMemStore()
+	mem.Add(rows(1, "t", "a")...)
+	diedThrice(t, mem)
+	store := &failingRenewals{Store: mem, refuse: 4}
+	r := start(t, relay.Config{Store: store, Sink: relay.NewStdoutSink(&lines{})})
+	r.w.publishes(t, 1)
+	r.stop()
+	if len(store.refused) != store.refuse {
+		t.Fatalf("%d renewals named a row and were refused, want %d", len(store.refused), store.refuse)
+	}
+	// A quarter of the second between two renewals.
+	if took := store.refused[3].Sub(store.refused[0]); took < 700*time.Millisecond {
+		t.Errorf("four refused renewals within %s", took)
+	}
+}
+
+// diedThrice leaves the lease as three leaders do that die without progress.
+func diedThrice(t *testing.T, store relay.Store) {
+	t.Helper()
+	for range 3 {
+		seen, err := store.Observe(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := store.TakeOver(t.Context(), seen, uuid.New()); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
