@@ -89,6 +89,10 @@ func (c *comparison) changed(p *pair, left, right []int) (removed, added []int) 
 		})
 		known := j >= 0
 		if j < 0 && !madeUp {
+			j = partner(func(j int) bool { return w.parts[i].kind == r.parts[j].kind })
+			known = j >= 0 && only(w.parts, left, i) && only(r.parts, right, j)
+		}
+		if j < 0 && !madeUp {
 			j = partner(func(int) bool { return true })
 		}
 		if j < 0 {
@@ -112,6 +116,16 @@ func (c *comparison) changed(p *pair, left, right []int) (removed, added []int) 
 		}
 	}
 	return removed, added
+}
+
+// only reports whether no other of the branches is of the kind of the branch i.
+func only(parts []*shape, branches []int, i int) bool {
+	for _, other := range branches {
+		if other != i && parts[other].kind == parts[i].kind {
+			return false
+		}
+	}
+	return true
 }
 
 // named is what tells a branch from its neighbors: the reference that it is, or

@@ -47,6 +47,8 @@ type shape struct {
 	madeUp bool   // nobody wrote it as a combination
 	subs   []*schema.Schema
 	parts  []*shape // of a made-up one at once, else when first asked for
+
+	constants map[string]string // of an object, when first asked for
 }
 
 // place is a part of a schema file.
