@@ -29,6 +29,9 @@ _TRANSITIVE levels look at all of them, the others at the last.
 The strict policy takes an object that allows undeclared properties at its word;
 the lenient one trusts that nobody writes them and that readers skip them.
 
+Files without $schema are of 2020-12, unless they have words that only an older
+draft knows.
+
 It exits 0 when the change is compatible, 1 when it is not, and 2 when there is no
 verdict. --explain tells what an ID means and how to make the change safely.`,
 		Example: `  outboxgen compat order.v1.json order.v2.json

@@ -43,7 +43,9 @@ func TestHostilePairs(t *testing.T) {
 	tangle := func(n int, leaf string) string {
 		return `{"$ref": "#/$defs/d0", "$defs": {` + repeated(n, func(i int) string {
 			return fmt.Sprintf(`"d%d": {"anyOf": [%s, {"type": "object", "properties": {%s}}]}`, i, leaf,
-				repeated(n, func(j int) string { return fmt.Sprintf(`"p%d": {"oneOf": [{"$ref": "#/$defs/d%d"}, {"type": "null"}]}`, j, (i+j)%n) }))
+				repeated(n, func(j int) string {
+					return fmt.Sprintf(`"p%d": {"oneOf": [{"$ref": "#/$defs/d%d"}, {"type": "null"}]}`, j, (i+j)%n)
+				}))
 		}) + `}}`
 	}
 	// Each level refers twice to the next.

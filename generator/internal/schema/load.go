@@ -90,7 +90,14 @@ func load(fsys fs.FS, config string) (*Project, *diag.List, error) {
 // look at and compare: keywords that nobody knows are warnings. fsys bounds
 // what references can reach. The schema is Project.Document(file).Root.
 func LoadFile(fsys fs.FS, file string) (*Project, *diag.List, error) {
+	return LoadFileAs(fsys, file, Draft202012)
+}
+
+// LoadFileAs is LoadFile that takes files without $schema to be of another
+// dialect than 2020-12.
+func LoadFileAs(fsys fs.FS, file string, dialect Dialect) (*Project, *diag.List, error) {
 	l := newLoader(fsys)
+	l.dialect = dialect
 	l.foreign = true
 	if _, err := fs.Stat(fsys, file); err != nil {
 		return nil, nil, fmt.Errorf("reading the schema %s: %w", file, err)
@@ -117,7 +124,8 @@ type unit struct {
 type loader struct {
 	fsys    fs.FS
 	list    *diag.List
-	foreign bool // no file counts as owned
+	foreign bool    // no file counts as owned
+	dialect Dialect // of files without $schema
 	words   map[string]keyword
 	sources diag.Sources
 	units   map[string]*unit  // by path
@@ -139,7 +147,7 @@ type loader struct {
 
 func newLoader(fsys fs.FS) *loader {
 	return &loader{
-		fsys: fsys, list: &diag.List{}, words: vocabulary(), sources: diag.Sources{},
+		fsys: fsys, list: &diag.List{}, dialect: Draft202012, words: vocabulary(), sources: diag.Sources{},
 		units: map[string]*unit{}, missing: map[string]string{},
 		ids: map[string]*resource{}, idPos: map[string]diag.Pos{},
 	}
@@ -197,9 +205,9 @@ func (l *loader) file(name string) (u *unit, problem string) {
 		return nil, l.missing[name]
 	}
 	l.sources[name] = src
-	u = &unit{doc: &Document{Path: name, Dialect: Draft202012, Source: src}, byPointer: map[string]*Schema{}}
+	u = &unit{doc: &Document{Path: name, Dialect: l.dialect, Source: src}, byPointer: map[string]*Schema{}}
 	l.units[name] = u
-	own := &resource{unit: u, base: projectBase(name), level: level2020, anchors: map[string]*Schema{}}
+	own := &resource{unit: u, base: projectBase(name), level: l.dialect.level(), anchors: map[string]*Schema{}}
 	u.resources = []*resource{own}
 	v, values := readValue(name, src, l.list)
 	if v == nil || !l.countValues(values, v.Pos) {
