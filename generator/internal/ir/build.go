@@ -22,12 +22,14 @@ func Build(p *schema.Project, taken Declared, list *diag.List) *Package {
 		bared:         map[*schema.Schema]*schema.Schema{},
 		unionTypes:    map[*schema.Schema]*Type{},
 		byKey:         map[string]*Named{},
+		keys:          map[string][]*keyed{},
 		active:        map[*schema.Schema]bool{},
 		owners:        map[*schema.Document]string{},
 		titles:        map[*schema.Document]bool{},
 		version:       map[*schema.Document]int{},
 		flat:          map[*schema.Schema][]*schema.Schema{},
 		intersections: map[string]*schema.Schema{},
+		combined:      map[*schema.Schema]int{},
 	}
 	pkg := &Package{Name: p.Config.Package, Service: p.Config.Service}
 	for _, e := range p.Events {
@@ -61,12 +63,16 @@ type builder struct {
 
 	order   []*request // in the order of discovery
 	byKey   map[string]*Named
+	keys    map[string][]*keyed         // by name
+	wrote   int                         // schemas written to compare them
 	owners  map[*schema.Document]string // Go name that qualifies types of the file
 	titles  map[*schema.Document]bool   // whether its members have titles that repeat their names
 	version map[*schema.Document]int    // lowest event version in the file; 0: a library
 
 	flat          map[*schema.Schema][]*schema.Schema // of what intersect made
 	intersections map[string]*schema.Schema           // what intersect made, by its parts
+	combined      map[*schema.Schema]int              // a number for each of these, and for what they were merged to
+	tooMany       bool                                // of these, which was reported
 }
 
 // request is a type that wants a name.
@@ -169,11 +175,16 @@ func (b *builder) typeOf(s *schema.Schema, at context) *Type {
 		return b.union(target, at) // a part of itself, which an interface may be
 	}
 	if b.active[s] {
-		b.list.Add(diag.Finding{
-			Pos: s.Pos, ID: "endless-type",
-			Message: "this schema is part of itself without an object in between, which has no Go type",
-			Hint:    "put the recursion into a property of an object",
-		})
+		if n := b.named[b.merged[s]]; n != nil && n.Union == nil && n.Enum == nil && n.Of == nil {
+			return &Type{Kind: Struct, Named: n} // a combination whose parts are recursive
+		}
+		if !b.tooMany {
+			b.list.Add(diag.Finding{
+				Pos: s.Pos, ID: "endless-type",
+				Message: "this schema is part of itself without an object in between, which has no Go type",
+				Hint:    "put the recursion into a property of an object",
+			})
+		}
 		return &Type{}
 	}
 	b.active[s] = true

@@ -9,6 +9,10 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
 
+// maxIntersections bounds the schemas that come of properties which several
+// parts of an allOf describe. Recursive parts can have any number of them.
+const maxIntersections = 10_000
+
 // intersect is a schema for what all of the parts allow. The same parts give
 // the same schema, however often and in whatever order they meet, so that a
 // combination which leads back to itself comes to an end.
@@ -28,16 +32,23 @@ func (b *builder) intersect(parts ...*schema.Schema) *schema.Schema {
 	if len(flat) == 1 {
 		return flat[0]
 	}
-	var key strings.Builder
-	for _, s := range flat {
-		fmt.Fprintf(&key, "%p ", lastRef(s))
+	names := make([]string, len(flat))
+	for i, s := range flat {
+		names[i] = fmt.Sprintf("%p", lastRef(s))
 	}
-	if both := b.intersections[key.String()]; both != nil {
+	slices.Sort(names)
+	key := strings.Join(names, " ")
+	if both := b.intersections[key]; both != nil {
 		return both
 	}
 	last := flat[len(flat)-1]
+	if len(b.intersections) >= maxIntersections {
+		b.tooManyCombinations(last)
+		return last
+	}
 	both := &schema.Schema{Pos: last.Pos, Doc: last.Doc, Pointer: last.Pointer, AllOf: flat, At: map[string]diag.Pos{}}
-	b.flat[both], b.intersections[key.String()] = flat, both
+	b.flat[both], b.intersections[key] = flat, both
+	b.combined[both] = len(b.intersections)
 	return both
 }
 
@@ -46,10 +57,27 @@ func same(a, b *schema.Schema) bool { return a == b || lastRef(a) == lastRef(b) 
 
 // foldProperties is the properties of two parts of a combination.
 func (b *builder) foldProperties(into, from []schema.Property) []schema.Property {
+	if len(from) == 0 {
+		return into
+	}
 	into = slices.Clone(into)
+	find := func(name string) int {
+		return slices.IndexFunc(into, func(q schema.Property) bool { return q.Name == name })
+	}
+	if len(from) > 8 {
+		index := make(map[string]int, len(into))
+		for i, p := range into {
+			index[p.Name] = i
+		}
+		find = func(name string) int {
+			if i, ok := index[name]; ok {
+				return i
+			}
+			return -1 // the names of one part differ
+		}
+	}
 	for _, p := range from {
-		i := slices.IndexFunc(into, func(q schema.Property) bool { return q.Name == p.Name })
-		if i < 0 {
+		if i := find(p.Name); i < 0 {
 			into = append(into, p)
 		} else {
 			into[i].Schema = b.intersect(into[i].Schema, p.Schema)

@@ -1,6 +1,7 @@
 package ir
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"maps"
 	"slices"
@@ -10,20 +11,68 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
 
+const (
+	// maxKeyed bounds the schemas that are looked at to see whether two types
+	// of one name are the same. Larger ones are the same only where they stand
+	// in one place.
+	maxKeyed = 50_000
+	// maxKeyedAll bounds them for a whole project.
+	maxKeyedAll = 5_000_000
+)
+
+// keyed is a type among those that want one name.
+type keyed struct {
+	schema  *schema.Schema
+	key     string
+	content [sha256.Size]byte // what the schema says, once another type has the name
+	written bool
+}
+
 // key tells types apart that want the same name: two schemas with one key are
 // one type. Schemas written in line are always apart, unless they have a title.
 func (b *builder) key(s *schema.Schema, at context) string {
 	title := b.title(s, at)
 	if title == "" && at.ref == nil {
-		return s.Doc.Path + "#" + s.Pointer
+		return b.place(s)
 	}
 	name := goname.Title(title)
 	if title == "" {
 		name = goname.Exported(refName(at.ref))
 	}
-	var w writer
-	w.schema(s)
-	return name + " " + w.String()
+	of := &keyed{schema: s, key: fmt.Sprintf("%s %d", name, len(b.keys[name]))}
+	for _, other := range b.keys[name] {
+		if other.schema == s || b.content(other) == b.content(of) {
+			return other.key
+		}
+	}
+	b.keys[name] = append(b.keys[name], of)
+	return of.key
+}
+
+// place is where s stands. What combines several schemas has the place of one
+// of them, and a number.
+func (b *builder) place(s *schema.Schema) string {
+	place := s.Doc.Path + "#" + s.Pointer
+	if n := b.combined[s]; n > 0 {
+		place += fmt.Sprintf("+%d", n)
+	}
+	return place
+}
+
+// content is what the schema of k says.
+func (b *builder) content(k *keyed) [sha256.Size]byte {
+	if !k.written {
+		k.written = true
+		w := writer{most: min(maxKeyed, maxKeyedAll-b.wrote)}
+		w.schema(k.schema)
+		b.wrote += len(w.seen)
+		text := w.String()
+		if w.over {
+			text = b.place(k.schema)
+		}
+		k.content = sha256.Sum256([]byte(text))
+	}
+	return k.content
 }
 
 // writer writes what a schema says, without where it says it. A reference is
@@ -32,6 +81,8 @@ func (b *builder) key(s *schema.Schema, at context) string {
 type writer struct {
 	strings.Builder
 	seen map[*schema.Schema]int
+	most int  // schemas to write
+	over bool // there are more
 }
 
 func (w *writer) schema(s *schema.Schema) {
@@ -44,6 +95,9 @@ func (w *writer) schema(s *schema.Schema) {
 	}
 	if w.seen == nil {
 		w.seen = map[*schema.Schema]int{}
+	}
+	if w.over = w.over || len(w.seen) >= w.most; w.over {
+		return
 	}
 	w.seen[s] = len(w.seen)
 	if s.Bool != nil {

@@ -21,11 +21,14 @@ func (b *builder) merge(s *schema.Schema) *schema.Schema {
 	m.AllOf, m.Ref = nil, nil
 	m.At = maps.Clone(s.At)
 	b.merged[s] = &m // a schema that is part of itself adds nothing
+	if n := b.combined[s]; n > 0 {
+		b.combined[&m] = n
+	}
 	parts := slices.Clone(s.AllOf)
 	if s.Ref != nil && s.Ref.Target != nil {
 		parts = append([]*schema.Schema{s.Ref.Target}, parts...)
 	}
-	open, folded := 0, []*schema.Schema{s}
+	open, folded, seen := 0, []*schema.Schema{s}, map[*schema.Schema]bool{s: true}
 	for _, part := range parts {
 		p := b.resolve(part)
 		if p == nil || p == &m {
@@ -45,7 +48,12 @@ func (b *builder) merge(s *schema.Schema) *schema.Schema {
 		if closes(p) && (len(parts) > 1 || len(m.Properties) > 0) {
 			open++
 		}
-		folded = append(folded, b.partsOf(p)...)
+		for _, q := range b.partsOf(p) {
+			if !seen[q] {
+				seen[q] = true
+				folded = append(folded, q)
+			}
+		}
 		b.fold(&m, p)
 	}
 	b.parts[&m] = folded
@@ -128,6 +136,19 @@ func (b *builder) fold(m, part *schema.Schema) {
 			m.At[keyword] = pos
 		}
 	}
+}
+
+// tooManyCombinations reports, once, that s would be one too many.
+func (b *builder) tooManyCombinations(s *schema.Schema) {
+	if b.tooMany {
+		return
+	}
+	b.tooMany = true
+	b.list.Add(diag.Finding{
+		Pos: s.Pos, ID: "too-many-combinations",
+		Message: "the parts of an allOf describe the same recursive properties, and combine in more ways than there can be Go types",
+		Hint:    "describe each of these properties in one part only",
+	})
 }
 
 func first(a, b string) string {

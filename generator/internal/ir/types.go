@@ -258,10 +258,25 @@ func (b *builder) structOf(s *schema.Schema, at context) *Named {
 	n := &Named{Schema: s}
 	b.named[s], b.byKey[key] = n, n
 	b.order = append(b.order, b.request(n, at))
+	if b.combined[s] > 0 && tooNested(n) {
+		b.tooManyCombinations(s)
+		return n
+	}
 	if len(s.PrefixItems) > 0 {
 		b.fillTuple(n, s)
 	} else {
 		b.fill(n, s)
 	}
 	return n
+}
+
+// tooNested reports whether a type is written inside more types than any file
+// nests.
+func tooNested(n *Named) bool {
+	const most = 100
+	depth := 0
+	for ; n.Parent != nil; n = n.Parent {
+		depth++
+	}
+	return depth > most
 }
