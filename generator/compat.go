@@ -203,12 +203,12 @@ func unsound(name string, c compared, list *diag.List) error {
 func CompatFormats() []string { return []string{"text", "json"} }
 
 // Write writes the verdict and the changes in one of CompatFormats; those that
-// are compatible only with all. opts bears on text. The error is the writer's,
+// are compatible only with all, or where no rule looks at what changed. opts bears on text. The error is the writer's,
 // or names an unknown format.
 func (r *CompatResult) Write(w io.Writer, format string, all bool, opts ReportOptions) error {
 	var findings []report.Finding
 	for _, c := range r.Changes {
-		if !c.Compatible || all {
+		if !c.Compatible || c.Unseen || all {
 			findings = append(findings, changeFinding(c))
 		}
 	}

@@ -25,6 +25,12 @@ func typeRules() []rule {
 			instead: "split the schema: fewer variants in one oneOf or anyOf",
 		},
 		{
+			id: unseen, allowed: always, message: "READER has another %s than WRITER; no rule compares that, so the verdict leaves it out",
+			why: "The registry does not compare format, contentEncoding, contentMediaType, propertyNames, patternProperties, the schema of contains, " +
+				"what an if says, and names in required that are not declared. Readers with the new schema that do look at them may refuse old data: look yourself.",
+			old: `{"type": "string", "format": "date-time"}`, now: `{"type": "string", "format": "date"}`,
+		},
+		{
 			id: "CONSTRAINT_ADDED", message: "READER asks for %s in addition, which WRITER does not",
 			why: "Data had to satisfy less: readers with the new schema refuse what does not satisfy the addition.",
 			old: `{"type": "string"}`, now: `{"type": "string", "anyOf": [{"minLength": 1}, {"pattern": "x"}]}`,

@@ -16,7 +16,8 @@
 // contains, what an if says, names in required that are not declared, and
 // patternProperties other than to see what covers a property. Two patterns are
 // equal or not, a const is no enum of one, and minimum is not compared with
-// exclusiveMinimum.
+// exclusiveMinimum. A change that they do not look at is mentioned, as
+// UNCOMPARED_KEYWORD_CHANGED, and counts as compatible.
 //
 // Where the registry's two parsers (drafts 4, 6 and 7; 2019-09 and 2020-12)
 // make different things of the same schema, so does this package: of items that

@@ -21,6 +21,9 @@ type Change struct {
 	Direction Direction
 	// Compatible reports whether the policy allows the change.
 	Compatible bool
+	// Unseen marks a change of a keyword that no rule compares: it counts as
+	// compatible, and may break somebody all the same.
+	Unseen bool
 	// Pos and Pointer are the place in the new schema: of the keyword or name that
 	// changed, or of what held it when it is gone.
 	Pos     diag.Pos
@@ -36,10 +39,13 @@ type Change struct {
 }
 
 // Finding is c as a diagnostic at its place in the new schema: an error where
-// it is incompatible, else a note.
+// it is incompatible, a warning where no rule looks, else a note.
 func (c Change) Finding() diag.Finding {
 	f := diag.Finding{Pos: c.Pos, ID: c.ID, Message: c.Message, Hint: c.Hint}
-	if c.Compatible {
+	switch {
+	case c.Unseen:
+		f.Severity = diag.Warning
+	case c.Compatible:
 		f.Severity = diag.Note
 	}
 	return f
@@ -321,7 +327,7 @@ func (c *comparison) report(root *pair) []Change {
 func (c *comparison) change(d difference) Change {
 	words := strings.NewReplacer("READER", c.direction.reader(), "WRITER", c.direction.writer())
 	change := Change{
-		ID: d.rule.id, Direction: c.direction, Compatible: c.allows(d.rule),
+		ID: d.rule.id, Direction: c.direction, Compatible: c.allows(d.rule), Unseen: d.rule.id == unseen,
 		Pos: d.reader.pos, Pointer: d.reader.pointer, OldPos: d.writer.pos, OldPointer: d.writer.pointer,
 		Message: sentence(fmt.Sprintf(words.Replace(d.rule.message), d.args...)),
 	}

@@ -17,6 +17,7 @@ func (c *comparison) types(p *pair) {
 	switch w.kind {
 	case stringKind:
 		c.strings(p)
+		c.noticeStrings(p)
 	case numberKind:
 		c.numbers(p)
 	case enumKind:
@@ -29,11 +30,15 @@ func (c *comparison) types(p *pair) {
 		c.not(p)
 	case objectKind:
 		c.objects(p)
+		c.noticeObjects(p)
 	case arrayKind:
 		c.arrays(p)
+		c.noticeArrays(p)
 	case combined:
 		c.combinations(p)
-	case anything, nothing, booleanKind, nullKind, conditionKind:
+	case conditionKind:
+		c.noticeCondition(p)
+	case anything, nothing, booleanKind, nullKind:
 	}
 }
 
