@@ -9,22 +9,25 @@ import (
 // lookAt is a decoder of the member at path inside the next value; ok is false
 // where there is none. Nothing is consumed, and nothing noted: whoever reads
 // the value afterwards finds what is wrong with it. Of a member that occurs
-// twice the first counts.
+// twice the last one counts, as everywhere, so each object is read to its end.
 func (d *Decoder) lookAt(path []string) (_ Decoder, ok bool) {
 	look := Decoder{data: d.data, pos: d.pos, depth: d.depth, dead: d.dead}
 	for _, name := range path {
 		if look.peek() != '{' {
 			return look, false
 		}
+		member, found := look, false
 		o := look.Object()
-		for found := false; !found; {
-			if !o.Next() {
-				return look, false
+		for o.Next() {
+			if string(o.Name) == name {
+				member, found = look, true
 			}
-			if found = string(o.Name) == name; !found {
-				look.Skip()
-			}
+			look.Skip()
 		}
+		if !found || look.dead {
+			return look, false
+		}
+		look = member
 	}
 	return look, !look.dead
 }

@@ -180,12 +180,24 @@ func typeDoc(n *ir.Named) []string {
 	switch {
 	case text == "" && n.Parent != nil:
 		text = n.Name + " is the type of " + n.Role + " of " + n.Parent.Name + "."
+	case text == "" && len(n.Unions) > 0:
+		text = n.Name + " is a branch of " + unionNames(n) + "."
 	case text == "":
 		text = n.Name + " is part of the event schemas."
 	case !strings.HasPrefix(text, n.Name+" "):
 		text = n.Name + ": " + text
 	}
 	return append(comment(text), deprecation(n.Deprecated)...)
+}
+
+// unionNames names the unions that a type is a branch of.
+func unionNames(n *ir.Named) string {
+	var names []string
+	for _, u := range n.Unions {
+		names = append(names, u.Name)
+	}
+	slices.Sort(names)
+	return enumerate(names, "and")
 }
 
 func deprecation(deprecated bool) []string {

@@ -53,7 +53,7 @@ func (c *coder) enum(n *ir.Named) (string, error) {
 		separator = ",\n"
 	}
 	view.Cases = strings.Join(cases, separator)
-	if n.InUnion {
+	if len(n.Unions) > 0 {
 		c.imports[wirePath] = ""
 		t := &ir.Type{Kind: ir.Enum, Named: n}
 		view.Branch = []branchView{{

@@ -128,7 +128,11 @@ func (b *builder) checkRoot(s *schema.Schema) {
 	for _, part := range b.partsOf(s) {
 		for _, u := range unionsOf(part) {
 			if !b.isRule(s, part, u.branches) {
-				b.unsupported(part, u.keyword, "a union of several types")
+				b.list.Add(diag.Finding{
+					Pos: at(part, u.keyword), ID: "keyword-not-supported",
+					Message: "the data of an event is one object, and " + u.keyword + " makes it one of several",
+					Hint:    "put the union into a property, such as subject: {" + u.keyword + ": [...]}, or describe an event for each branch",
+				})
 			}
 		}
 	}

@@ -76,8 +76,8 @@ type Named struct {
 	// Of is set for a branch of a union that is neither a struct nor an enum:
 	// what the declared type is made of.
 	Of *Type
-	// InUnion is set for a branch of a union.
-	InUnion bool
+	// Unions are those that the type is a branch of.
+	Unions []*Named
 
 	// Fields of a struct. Unknown members are kept unless it is Closed, or
 	// Extra gives them a type.

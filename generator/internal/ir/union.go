@@ -1,6 +1,7 @@
 package ir
 
 import (
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -50,11 +51,12 @@ func (b *builder) union(s *schema.Schema, where context) *Type {
 		clone := *t
 		return &clone
 	}
-	keyword, branches, nullable := b.branches(s)
+	said := b.hoisted(s)
+	keyword, branches, nullable := b.branches(said)
 	if len(branches) < 2 {
 		return nil
 	}
-	if listed := b.listOf(s, keyword, branches); listed != nil {
+	if listed := b.listOf(said, keyword, branches); listed != nil {
 		t := *b.typeOf(listed, where)
 		t.Nullable = t.Nullable || nullable
 		return &t
@@ -70,7 +72,7 @@ func (b *builder) union(s *schema.Schema, where context) *Type {
 	n := &Named{Schema: s, Doc: s.Description, Deprecated: s.Deprecated, Union: &Union{Keyword: keyword, Branches: branches}}
 	b.byKey[key] = n
 	b.order = append(b.order, b.request(n, where))
-	why := b.tellApart(s, n.Union)
+	why := b.tellApart(said, n.Union)
 	n.Union.Raw = why != ""
 	t := b.unionType(s, n, nullable)
 	for _, branch := range branches {
@@ -78,7 +80,7 @@ func (b *builder) union(s *schema.Schema, where context) *Type {
 	}
 	if n.Union.Raw {
 		b.list.Add(diag.Finding{
-			Pos: at(s, keyword), Severity: diag.Warning, ID: "union-kept-raw",
+			Pos: at(said, keyword), Severity: diag.Warning, ID: "union-kept-raw",
 			Message: "the branches of this " + keyword + " cannot be told apart: " + why + "; the value is kept as it came, with a method for each branch",
 			Hint:    "give every branch a required property with a const of its own, such as kind",
 		})
@@ -100,17 +102,13 @@ func (b *builder) unionType(s *schema.Schema, n *Named, nullable bool) *Type {
 // branches lists the alternatives of a schema but null, and the keyword that
 // they stand under.
 func (b *builder) branches(s *schema.Schema) (keyword string, branches []*Branch, nullable bool) {
-	if len(s.AnyOf)+len(s.OneOf) == 0 {
+	if len(unionsOf(s)) == 0 {
 		merged := b.merge(s)
 		branches = b.byType(merged)
 		return "type", branches, len(branches) > 1 && slices.Contains(merged.Types, "null") && listsNull(merged)
 	}
-	keyword, all := alternatives(s)
-	if all == nil {
-		return "", nil, false
-	}
-	rest := slices.DeleteFunc(slices.Clone(all), isNull)
-	if len(rest) < 2 || b.constraintOnly(s, rest) {
+	keyword, all := b.alternatives(s)
+	if len(withoutNulls(all)) < 2 {
 		return "", nil, false
 	}
 	branches, nulls := b.flatten(s, all, map[*schema.Schema]bool{s: true})
@@ -122,23 +120,62 @@ func (b *builder) branches(s *schema.Schema) (keyword string, branches []*Branch
 	return keyword, branches, nullable
 }
 
-// alternatives is the branches of the only union of a schema.
-func alternatives(s *schema.Schema) (keyword string, branches []*schema.Schema) {
-	switch {
-	case len(s.AnyOf) > 0 && len(s.OneOf) > 0:
+// alternatives is the branches of the only union of a schema that is not a
+// rule.
+func (b *builder) alternatives(s *schema.Schema) (keyword string, branches []*schema.Schema) {
+	own := slices.DeleteFunc(unionsOf(s), func(u union) bool { return b.constraintOnly(s, withoutNulls(u.branches)) })
+	if len(own) != 1 {
 		return "", nil
-	case len(s.AnyOf) > 0:
-		return "anyOf", s.AnyOf
-	case len(s.OneOf) > 0:
-		return "oneOf", s.OneOf
 	}
-	return "", nil
+	return own[0].keyword, own[0].branches
+}
+
+func withoutNulls(branches []*schema.Schema) []*schema.Schema {
+	return slices.DeleteFunc(slices.Clone(branches), isNull)
+}
+
+// hoisted is a schema with the only union among the parts of its allOf as its
+// own, or the schema itself.
+func (b *builder) hoisted(s *schema.Schema) *schema.Schema {
+	if len(s.AllOf) == 0 || s.Ref != nil || len(unionsOf(s)) > 0 {
+		return s
+	}
+	var from *schema.Schema // the part with the union
+	at, keyword := -1, ""
+	for i, part := range s.AllOf {
+		target := part.Resolved()
+		if target == nil {
+			continue
+		}
+		word, branches := b.alternatives(target)
+		if len(withoutNulls(branches)) < 2 || b.isRule(s, target, branches) {
+			continue
+		}
+		if from != nil {
+			return s
+		}
+		from, at, keyword = target, i, word
+	}
+	if from == nil {
+		return s
+	}
+	rest, h := *from, *s
+	h.Discriminator, h.At = from.Discriminator, maps.Clone(s.At)
+	h.At[keyword] = from.At[keyword]
+	if keyword == "anyOf" {
+		h.AnyOf, rest.AnyOf = from.AnyOf, nil
+	} else {
+		h.OneOf, rest.OneOf = from.OneOf, nil
+	}
+	h.AllOf = slices.Clone(s.AllOf)
+	h.AllOf[at] = &rest
+	return &h
 }
 
 // flatten lists the branches of a union, those of a union inside it for that
 // one, and counts the branches that allow null.
 func (b *builder) flatten(s *schema.Schema, all []*schema.Schema, seen map[*schema.Schema]bool) (branches []*Branch, nulls int) {
-	keyword, _ := alternatives(s)
+	keyword, _ := b.alternatives(s)
 	beside := s.Ref != nil || s.SaysMore(keyword)
 	for _, part := range all {
 		if isNull(part) {
@@ -149,7 +186,7 @@ func (b *builder) flatten(s *schema.Schema, all []*schema.Schema, seen map[*sche
 		if target == nil {
 			continue
 		}
-		if inner, parts := alternatives(target); len(parts) > 0 && !beside && target.Ref == nil && !target.SaysMore(inner) && !seen[target] {
+		if inner, parts := b.alternatives(target); len(parts) > 0 && !beside && target.Ref == nil && !target.SaysMore(inner) && !seen[target] {
 			seen[target] = true
 			nested, within := b.flatten(target, parts, seen)
 			branches = append(branches, nested...)
@@ -166,7 +203,7 @@ func (b *builder) flatten(s *schema.Schema, all []*schema.Schema, seen map[*sche
 			}
 		}
 		if beside {
-			branch.from = b.joined(s, part, branch.ref)
+			branch.from = b.joined(s, keyword, part, branch.ref)
 		}
 		branch.said = b.resolve(branch.from)
 		if slices.Contains(branch.said.Types, "null") && listsNull(branch.said) {
@@ -184,9 +221,14 @@ func (b *builder) flatten(s *schema.Schema, all []*schema.Schema, seen map[*sche
 
 // joined is a branch together with what stands beside the union. What closes
 // the object there closes it for both, where that may be said of both.
-func (b *builder) joined(s, part, ref *schema.Schema) *schema.Schema {
+func (b *builder) joined(s *schema.Schema, keyword string, part, ref *schema.Schema) *schema.Schema {
 	rest := *s
-	rest.AnyOf, rest.OneOf, rest.Title, rest.Description = nil, nil, "", ""
+	rest.Title, rest.Description = "", ""
+	if keyword == "anyOf" {
+		rest.AnyOf = nil
+	} else {
+		rest.OneOf = nil
+	}
 	both := &schema.Schema{
 		Pos: part.Pos, Doc: part.Doc, Pointer: part.Pointer, Title: part.Title, Description: part.Description,
 		At: map[string]diag.Pos{"allOf": part.Pos},
@@ -338,20 +380,31 @@ func (b *builder) branchType(union *Named, branch *Branch) {
 	case union.Union.Raw || t.Kind == Any:
 		return
 	case t.Named != nil:
-		t.Named.InUnion = true
 		branch.Named = t.Named
+		branch.joins(union)
 		return
 	}
 	key := "declared " + b.key(branch.said, where)
 	if n := b.byKey[key]; n != nil {
 		branch.Named = n
+		branch.joins(union)
 		return
 	}
 	n := &Named{Schema: branch.said, Doc: branch.said.Description, Deprecated: branch.said.Deprecated, Of: &t}
 	branch.Named, b.byKey[key] = n, n
 	b.order = append(b.order, b.request(n, where))
-	if n.Parent != nil {
-		n.Role = "the " + branch.JSON + "s"
+	branch.joins(union)
+}
+
+// joins notes that the type of a branch is one of a union, which is what there
+// is to say of one that is written in line.
+func (branch *Branch) joins(union *Named) {
+	n := branch.Named
+	if n.Parent == union {
+		n.Parent, n.Role = nil, ""
+	}
+	if !slices.Contains(n.Unions, union) {
+		n.Unions = append(n.Unions, union)
 	}
 }
 

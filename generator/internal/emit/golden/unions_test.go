@@ -18,9 +18,11 @@ var unionDocuments = map[string][]string{
 	"tagged": {
 		`{"id":"1","pet":{"kind":"cat","name":"Tom","lives":7,"other":[1]},"pets":[{"kind":"dog","friends":[{"kind":"cat","name":"x"},{"kind":"dog"}]},{"name":"late tag","kind":"cat"}],
 		"by_name":{"a":{"kind":"dog"}},"maybe":{"kind":"dog"},"rows":[null,{"kind":"dog"}],"signal":{"context":{"type":"run.started","more":1},"by":"me"},
-		"payload":{"version":1,"name":"a"},"outcome":{"success":true,"value":1.5},"vehicle":{"kind":"car","wheels":4,"doors":5}}`,
+		"payload":{"version":1,"name":"a"},"outcome":{"success":true,"value":1.5},"vehicle":{"kind":"car","wheels":4,"doors":5},
+		"owned":{"owner":"me","kind":"boat","length":3.5},"limited":{"kind":"once","from":"a"}}`,
 		`{"id":"1","pet":{"kind":"dog"},"maybe":null,"signal":{"context":{"type":"run.failed"},"seconds":3},"payload":{"version":2,"names":["a","b"]},
-		"outcome":{"success":false,"reason":"short"},"vehicle":{"kind":"bike","wheels":2,"bell":true}}`,
+		"outcome":{"success":false,"reason":"short"},"vehicle":{"kind":"bike","wheels":2,"bell":true},
+		"owned":{"owner":"me","kind":"house","floors":2},"limited":{"kind":"daily","hour":1,"from":"a","to":"b"}}`,
 	},
 	"mixed": {
 		`{"id":"1","value":"text","count":3,"listed":"low","data":{"a":[1]},"when":"2024-01-01T00:00:00Z","owner":{"name":"n","more":1},"backup":true,

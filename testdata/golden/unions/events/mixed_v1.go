@@ -332,7 +332,7 @@ func checkMixedV1Value(c *wire.Checker, v MixedV1Value) {
 	}
 }
 
-// MixedV1ValueText is the type of the strings of MixedV1Value.
+// MixedV1ValueText is a branch of MixedV1Value.
 type MixedV1ValueText string
 
 // MarshalJSON writes v as its schema has it.
@@ -364,7 +364,7 @@ func (v MixedV1ValueText) check(c *wire.Checker) {
 	wire.MaxLength(c, v, 8)
 }
 
-// MixedV1ValueInteger is the type of the integers of MixedV1Value.
+// MixedV1ValueInteger is a branch of MixedV1Value.
 type MixedV1ValueInteger int64
 
 // MarshalJSON writes v as its schema has it.
@@ -396,7 +396,7 @@ func (v MixedV1ValueInteger) check(c *wire.Checker) {
 	wire.Minimum(c, v, 0)
 }
 
-// MixedV1ValueBool is the type of the booleans of MixedV1Value.
+// MixedV1ValueBool is a branch of MixedV1Value.
 type MixedV1ValueBool bool
 
 // MarshalJSON writes v as its schema has it.
@@ -422,7 +422,7 @@ func encodeMixedV1ValueBool(e *wire.Encoder, v MixedV1ValueBool) {
 	e.Bool(bool(v))
 }
 
-// MixedV1ValueList is the type of the arrays of MixedV1Value.
+// MixedV1ValueList is a branch of MixedV1Value.
 type MixedV1ValueList []string
 
 // MarshalJSON writes v as its schema has it.
@@ -456,7 +456,7 @@ func (v MixedV1ValueList) check(c *wire.Checker) {
 	}
 }
 
-// MixedV1ValueObject is the type of the objects of MixedV1Value.
+// MixedV1ValueObject is a branch of MixedV1Value.
 type MixedV1ValueObject map[string]any
 
 // MarshalJSON writes v as its schema has it.
@@ -545,7 +545,7 @@ func checkMixedV1Count(c *wire.Checker, v MixedV1Count) {
 	}
 }
 
-// MixedV1CountInteger is the type of the integers of MixedV1Count.
+// MixedV1CountInteger is a branch of MixedV1Count.
 type MixedV1CountInteger int64
 
 // MarshalJSON writes v as its schema has it.
@@ -577,7 +577,7 @@ func (v MixedV1CountInteger) check(c *wire.Checker) {
 	wire.Minimum(c, v, 1)
 }
 
-// MixedV1CountText is the type of the strings of MixedV1Count.
+// MixedV1CountText is a branch of MixedV1Count.
 type MixedV1CountText string
 
 // MarshalJSON writes v as its schema has it.
@@ -672,7 +672,7 @@ func checkMixedV1Listed(c *wire.Checker, v MixedV1Listed) {
 	}
 }
 
-// MixedV1ListedText is the type of the member "text" of MixedV1Listed.
+// MixedV1ListedText is a branch of MixedV1Listed.
 type MixedV1ListedText string
 
 // The values of MixedV1ListedText.
@@ -703,7 +703,7 @@ func (v MixedV1ListedText) Validate() error {
 	return c.Err("MixedV1ListedText")
 }
 
-// MixedV1ListedInteger is the type of the member "integer" of MixedV1Listed.
+// MixedV1ListedInteger is a branch of MixedV1Listed.
 type MixedV1ListedInteger int64
 
 // The values of MixedV1ListedInteger.
@@ -796,7 +796,7 @@ func checkMixedV1Data(c *wire.Checker, v MixedV1Data) {
 	}
 }
 
-// MixedV1DataObject is the type of the objects of MixedV1Data.
+// MixedV1DataObject is a branch of MixedV1Data.
 type MixedV1DataObject map[string]any
 
 // MarshalJSON writes v as its schema has it.
@@ -822,7 +822,7 @@ func encodeMixedV1DataObject(e *wire.Encoder, v MixedV1DataObject) {
 	e.AnyObject(map[string]any(v))
 }
 
-// MixedV1DataBytes is the type of the strings of MixedV1Data.
+// MixedV1DataBytes is a branch of MixedV1Data.
 type MixedV1DataBytes []byte
 
 // MarshalJSON writes v as its schema has it.
@@ -908,7 +908,7 @@ func checkMixedV1When(c *wire.Checker, v MixedV1When) {
 	}
 }
 
-// MixedV1WhenTime is the type of the strings of MixedV1When.
+// MixedV1WhenTime is a branch of MixedV1When.
 type MixedV1WhenTime time.Time
 
 // MarshalJSON writes v as its schema has it.
@@ -934,7 +934,7 @@ func encodeMixedV1WhenTime(e *wire.Encoder, v MixedV1WhenTime) {
 	e.DateTime(time.Time(v))
 }
 
-// MixedV1WhenInteger is the type of the integers of MixedV1When.
+// MixedV1WhenInteger is a branch of MixedV1When.
 type MixedV1WhenInteger int64
 
 // MarshalJSON writes v as its schema has it.
@@ -1023,7 +1023,7 @@ func checkMixedV1Owner(c *wire.Checker, v MixedV1Owner) {
 	}
 }
 
-// Person is part of the event schemas.
+// Person is a branch of MixedV1Owner.
 type Person struct {
 	Name string `json:"name"`
 	// Unknown keeps the members that the schema does not name.
@@ -1073,7 +1073,7 @@ func (v *Person) check(c *wire.Checker) {
 	wire.MinLength(c, v.Name, 1, "name")
 }
 
-// TeamName is part of the event schemas.
+// TeamName is a branch of MixedV1Backup and MixedV1Owner.
 type TeamName string
 
 // MarshalJSON writes v as its schema has it.
@@ -1167,7 +1167,7 @@ func checkMixedV1Backup(c *wire.Checker, v MixedV1Backup) {
 	}
 }
 
-// MixedV1BackupBool is the type of the booleans of MixedV1Backup.
+// MixedV1BackupBool is a branch of MixedV1Backup.
 type MixedV1BackupBool bool
 
 // MarshalJSON writes v as its schema has it.
@@ -1264,7 +1264,7 @@ func checkJSON(c *wire.Checker, v JSON) {
 	}
 }
 
-// JSONText is the type of the strings of JSON.
+// JSONText is a branch of JSON.
 type JSONText string
 
 // MarshalJSON writes v as its schema has it.
@@ -1290,7 +1290,7 @@ func encodeJSONText(e *wire.Encoder, v JSONText) {
 	e.String(string(v))
 }
 
-// JSONList is the type of the arrays of JSON.
+// JSONList is a branch of JSON.
 type JSONList []JSON
 
 // MarshalJSON writes v as its schema has it.
@@ -1326,7 +1326,7 @@ func (v JSONList) check(c *wire.Checker) {
 	}
 }
 
-// JSONObject is the type of the objects of JSON.
+// JSONObject is a branch of JSON.
 type JSONObject map[string]JSON
 
 // MarshalJSON writes v as its schema has it.
@@ -1477,7 +1477,7 @@ func checkMixedV1Level(c *wire.Checker, v MixedV1Level) {
 	}
 }
 
-// MixedV1LevelText is the type of the member "text" of MixedV1Level.
+// MixedV1LevelText is a branch of MixedV1Level.
 type MixedV1LevelText string
 
 // The values of MixedV1LevelText.
@@ -1508,7 +1508,7 @@ func (v MixedV1LevelText) Validate() error {
 	return c.Err("MixedV1LevelText")
 }
 
-// MixedV1LevelInteger is the type of the integers of MixedV1Level.
+// MixedV1LevelInteger is a branch of MixedV1Level.
 type MixedV1LevelInteger int64
 
 // MarshalJSON writes v as its schema has it.
@@ -1605,7 +1605,7 @@ func checkMixedV1Ruled(c *wire.Checker, v MixedV1Ruled) {
 	}
 }
 
-// MixedV1RuledList is the type of the arrays of MixedV1Ruled.
+// MixedV1RuledList is a branch of MixedV1Ruled.
 type MixedV1RuledList []string
 
 // MarshalJSON writes v as its schema has it.
@@ -1637,7 +1637,7 @@ func (v MixedV1RuledList) check(c *wire.Checker) {
 	wire.Rules(c, []string(v), func(e *wire.Encoder, v []string) { wire.PutSlice(e, v, (*wire.Encoder).String) }, &mixedV1RuledListRules)
 }
 
-// MixedV1RuledText is the type of the strings of MixedV1Ruled.
+// MixedV1RuledText is a branch of MixedV1Ruled.
 type MixedV1RuledText string
 
 // MarshalJSON writes v as its schema has it.
@@ -1669,7 +1669,7 @@ func (v MixedV1RuledText) check(c *wire.Checker) {
 	wire.Rules(c, string(v), (*wire.Encoder).String, &mixedV1RuledTextRules)
 }
 
-// MixedV1RuledObject is the type of the objects of MixedV1Ruled.
+// MixedV1RuledObject is a branch of MixedV1Ruled.
 type MixedV1RuledObject map[string]any
 
 // MarshalJSON writes v as its schema has it.
@@ -1834,7 +1834,7 @@ func checkMixedV1MixedItem(c *wire.Checker, v MixedV1MixedItem) {
 	}
 }
 
-// MixedV1MixedItemText is the type of the strings of MixedV1MixedItem.
+// MixedV1MixedItemText is a branch of MixedV1MixedItem.
 type MixedV1MixedItemText string
 
 // MarshalJSON writes v as its schema has it.
@@ -1860,7 +1860,7 @@ func encodeMixedV1MixedItemText(e *wire.Encoder, v MixedV1MixedItemText) {
 	e.String(string(v))
 }
 
-// MixedV1MixedItemNumber is the type of the numbers of MixedV1MixedItem.
+// MixedV1MixedItemNumber is a branch of MixedV1MixedItem.
 type MixedV1MixedItemNumber float64
 
 // MarshalJSON writes v as its schema has it.

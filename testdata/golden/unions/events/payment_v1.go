@@ -214,7 +214,7 @@ func checkPaymentV1Method(c *wire.Checker, v PaymentV1Method) {
 	}
 }
 
-// CardPayment is part of the event schemas.
+// CardPayment is a branch of PaymentV1Method.
 type CardPayment struct {
 	Card   string  `json:"card"`
 	Holder *string `json:"holder,omitzero"`
@@ -259,7 +259,7 @@ func encodeCardPayment(e *wire.Encoder, v CardPayment) {
 	e.End()
 }
 
-// BankPayment is part of the event schemas.
+// BankPayment is a branch of PaymentV1Method.
 type BankPayment struct {
 	Iban   string  `json:"iban"`
 	Holder *string `json:"holder,omitzero"`
@@ -304,7 +304,7 @@ func encodeBankPayment(e *wire.Encoder, v BankPayment) {
 	e.End()
 }
 
-// CashPayment is part of the event schemas.
+// CashPayment is a branch of PaymentV1Method.
 type CashPayment struct {
 	Holder *string `json:"holder,omitzero"`
 }
@@ -406,7 +406,7 @@ func checkPaymentV1Shape(c *wire.Checker, v PaymentV1Shape) {
 	}
 }
 
-// PaymentV1ShapeRadius is the type of the member "radius" of PaymentV1Shape.
+// PaymentV1ShapeRadius is a branch of PaymentV1Shape.
 type PaymentV1ShapeRadius struct {
 	Radius float64 `json:"radius"`
 }
@@ -447,7 +447,7 @@ func encodePaymentV1ShapeRadius(e *wire.Encoder, v PaymentV1ShapeRadius) {
 	e.End()
 }
 
-// PaymentV1ShapeWidth is the type of the member "width" of PaymentV1Shape.
+// PaymentV1ShapeWidth is a branch of PaymentV1Shape.
 type PaymentV1ShapeWidth struct {
 	Width  float64 `json:"width"`
 	Height float64 `json:"height"`

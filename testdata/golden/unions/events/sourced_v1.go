@@ -195,7 +195,7 @@ func checkSource(c *wire.Checker, v Source) {
 	}
 }
 
-// ShopSource is part of the event schemas.
+// ShopSource is a branch of Source.
 type ShopSource struct {
 	Kind string `json:"kind"`
 	Shop int64  `json:"shop"`
@@ -256,7 +256,7 @@ func (v *ShopSource) check(c *wire.Checker) {
 	wire.Const(c, v.Kind, "shop", "kind")
 }
 
-// WebSource is part of the event schemas.
+// WebSource is a branch of Source.
 type WebSource struct {
 	Kind WebSourceKind `json:"kind"`
 	URL  string        `json:"url"`
@@ -392,7 +392,7 @@ func checkStep(c *wire.Checker, v Step) {
 	}
 }
 
-// WaitStep is part of the event schemas.
+// WaitStep is a branch of Step.
 type WaitStep struct {
 	Kind    string `json:"kind"`
 	Seconds int64  `json:"seconds"`
@@ -453,7 +453,7 @@ func (v *WaitStep) check(c *wire.Checker) {
 	wire.Const(c, v.Kind, "wait", "kind")
 }
 
-// RunStep is part of the event schemas.
+// RunStep is a branch of Step.
 type RunStep struct {
 	Kind    string `json:"kind"`
 	Command string `json:"command"`

@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
 	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/rule"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -29,6 +30,10 @@ type TaggedV1 struct {
 	Outcome TaggedV1Outcome `json:"outcome,omitzero"`
 	// The properties beside the branches belong to each of them.
 	Vehicle TaggedV1Vehicle `json:"vehicle,omitzero"`
+	// A union among the parts of a combination.
+	Owned TaggedV1Owned `json:"owned,omitzero"`
+	// A union beside a rule.
+	Limited TaggedV1Limited `json:"limited,omitzero"`
 	// Unknown keeps the members that the schema does not name.
 	Unknown wire.Unknown `json:"-"`
 }
@@ -76,6 +81,10 @@ func decodeTaggedV1(d *wire.Decoder) TaggedV1 {
 			v.Outcome = decodeTaggedV1Outcome(d)
 		case "vehicle":
 			v.Vehicle = decodeTaggedV1Vehicle(d)
+		case "owned":
+			v.Owned = decodeTaggedV1Owned(d)
+		case "limited":
+			v.Limited = decodeTaggedV1Limited(d)
 		default:
 			o.Unknown(&v.Unknown)
 		}
@@ -108,6 +117,12 @@ func encodeTaggedV1(e *wire.Encoder, v TaggedV1) {
 	}
 	if v.Vehicle != nil {
 		encodeTaggedV1Vehicle(e.Name("vehicle"), v.Vehicle)
+	}
+	if v.Owned != nil {
+		encodeTaggedV1Owned(e.Name("owned"), v.Owned)
+	}
+	if v.Limited != nil {
+		encodeTaggedV1Limited(e.Name("limited"), v.Limited)
 	}
 	e.Unknown(v.Unknown)
 	e.End()
@@ -160,6 +175,16 @@ func (v *TaggedV1) check(c *wire.Checker) {
 	if v.Vehicle != nil {
 		c.Enter("vehicle")
 		checkTaggedV1Vehicle(c, v.Vehicle)
+		c.Leave()
+	}
+	if v.Owned != nil {
+		c.Enter("owned")
+		checkTaggedV1Owned(c, v.Owned)
+		c.Leave()
+	}
+	if v.Limited != nil {
+		c.Enter("limited")
+		checkTaggedV1Limited(c, v.Limited)
 		c.Leave()
 	}
 }
@@ -269,7 +294,7 @@ func checkPet(c *wire.Checker, v Pet) {
 	}
 }
 
-// Cat is part of the event schemas.
+// Cat is a branch of Pet and TaggedV1Row.
 type Cat struct {
 	Kind  string `json:"kind"`
 	Name  string `json:"name"`
@@ -346,7 +371,7 @@ func (v *Cat) check(c *wire.Checker) {
 	wire.MinLength(c, v.Name, 1, "name")
 }
 
-// Dog is part of the event schemas.
+// Dog is a branch of Pet and TaggedV1Row.
 type Dog struct {
 	Kind    string `json:"kind"`
 	Friends []Pet  `json:"friends,omitzero"`
@@ -541,7 +566,7 @@ func checkTaggedV1Signal(c *wire.Checker, v TaggedV1Signal) {
 	}
 }
 
-// Started is part of the event schemas.
+// Started is a branch of TaggedV1Signal.
 type Started struct {
 	Context StartedContext `json:"context"`
 	By      *string        `json:"by,omitzero"`
@@ -661,7 +686,7 @@ func (v *StartedContext) check(c *wire.Checker) {
 	wire.Const(c, v.Type, "run.started", "type")
 }
 
-// Ended is part of the event schemas.
+// Ended is a branch of TaggedV1Signal.
 type Ended struct {
 	Context EndedContext `json:"context"`
 	Seconds int64        `json:"seconds"`
@@ -851,8 +876,7 @@ func checkTaggedV1Payload(c *wire.Checker, v TaggedV1Payload) {
 	}
 }
 
-// TaggedV1PayloadVersion1 is the type of the member "version_1" of
-// TaggedV1Payload.
+// TaggedV1PayloadVersion1 is a branch of TaggedV1Payload.
 type TaggedV1PayloadVersion1 struct {
 	Version int64  `json:"version"`
 	Name    string `json:"name"`
@@ -913,8 +937,7 @@ func (v *TaggedV1PayloadVersion1) check(c *wire.Checker) {
 	wire.Const(c, v.Version, 1, "version")
 }
 
-// TaggedV1PayloadVersion2 is the type of the member "version_2" of
-// TaggedV1Payload.
+// TaggedV1PayloadVersion2 is a branch of TaggedV1Payload.
 type TaggedV1PayloadVersion2 struct {
 	Version int64    `json:"version"`
 	Names   []string `json:"names"`
@@ -1040,8 +1063,7 @@ func checkTaggedV1Outcome(c *wire.Checker, v TaggedV1Outcome) {
 	}
 }
 
-// TaggedV1OutcomeSuccess is the type of the member "success" of
-// TaggedV1Outcome.
+// TaggedV1OutcomeSuccess is a branch of TaggedV1Outcome.
 type TaggedV1OutcomeSuccess struct {
 	Success bool    `json:"success"`
 	Value   float64 `json:"value"`
@@ -1102,8 +1124,7 @@ func (v *TaggedV1OutcomeSuccess) check(c *wire.Checker) {
 	wire.Const(c, v.Success, true, "success")
 }
 
-// TaggedV1OutcomeNotSuccess is the type of the member "not_success" of
-// TaggedV1Outcome.
+// TaggedV1OutcomeNotSuccess is a branch of TaggedV1Outcome.
 type TaggedV1OutcomeNotSuccess struct {
 	Success bool    `json:"success"`
 	Reason  *string `json:"reason,omitzero"`
@@ -1233,7 +1254,7 @@ func checkTaggedV1Vehicle(c *wire.Checker, v TaggedV1Vehicle) {
 	}
 }
 
-// Car is part of the event schemas.
+// Car is a branch of TaggedV1Vehicle.
 type Car struct {
 	Wheels int64  `json:"wheels"`
 	Kind   string `json:"kind"`
@@ -1296,7 +1317,7 @@ func (v *Car) check(c *wire.Checker) {
 	wire.Const(c, v.Kind, "car", "kind")
 }
 
-// Bike is part of the event schemas.
+// Bike is a branch of TaggedV1Vehicle.
 type Bike struct {
 	Wheels int64  `json:"wheels"`
 	Kind   string `json:"kind"`
@@ -1357,4 +1378,422 @@ func encodeBike(e *wire.Encoder, v Bike) {
 func (v *Bike) check(c *wire.Checker) {
 	wire.Minimum(c, v.Wheels, 1, "wheels")
 	wire.Const(c, v.Kind, "bike", "kind")
+}
+
+// TaggedV1Owned is one of Boat and House, told apart by "kind". Any other value
+// decodes to UnknownTaggedV1Owned.
+//
+// A union among the parts of a combination.
+type TaggedV1Owned interface {
+	json.Marshaler
+	Validate() error
+
+	isTaggedV1Owned()
+}
+
+func (Boat) isTaggedV1Owned()                 {}
+func (House) isTaggedV1Owned()                {}
+func (UnknownTaggedV1Owned) isTaggedV1Owned() {}
+
+// UnknownTaggedV1Owned keeps a value that is none of the branches of
+// TaggedV1Owned, as it came. Its Validate never accepts it.
+type UnknownTaggedV1Owned json.RawMessage
+
+// MarshalJSON writes v as it came.
+func (v UnknownTaggedV1Owned) MarshalJSON() ([]byte, error) {
+	return wire.Marshal(TaggedV1Owned(v), "UnknownTaggedV1Owned", encodeTaggedV1Owned)
+}
+
+// Validate reports that v is unknown, as a *outbox.ValidationError.
+func (v UnknownTaggedV1Owned) Validate() error {
+	var c wire.Checker
+	checkTaggedV1Owned(&c, v)
+	return c.Err("UnknownTaggedV1Owned")
+}
+
+func decodeTaggedV1Owned(d *wire.Decoder) TaggedV1Owned {
+	switch d.StringAt("kind") {
+	case "boat":
+		return decodeBoat(d)
+	case "house":
+		return decodeHouse(d)
+	default:
+		return wire.NoBranch[UnknownTaggedV1Owned](d)
+	}
+}
+
+func encodeTaggedV1Owned(e *wire.Encoder, v TaggedV1Owned) {
+	switch v := v.(type) {
+	case Boat:
+		encodeBoat(e, v)
+	case House:
+		encodeHouse(e, v)
+	case UnknownTaggedV1Owned:
+		e.Raw(json.RawMessage(v))
+	default:
+		e.NoBranch("TaggedV1Owned", v)
+	}
+}
+
+func checkTaggedV1Owned(c *wire.Checker, v TaggedV1Owned) {
+	switch v := v.(type) {
+	case Boat:
+		v.check(c)
+	case House:
+		v.check(c)
+	default:
+		c.NoBranch(v, "oneOf", "an object with \"kind\" \"boat\" or an object with \"kind\" \"house\"")
+	}
+}
+
+// Boat is a branch of TaggedV1Owned.
+type Boat struct {
+	Owner  string   `json:"owner"`
+	Kind   string   `json:"kind"`
+	Length *float64 `json:"length,omitzero"`
+	// Unknown keeps the members that the schema does not name.
+	Unknown wire.Unknown `json:"-"`
+}
+
+// NewBoat returns v with what the schema fixes filled in: its constants, and
+// its defaults where v leaves a member out.
+func NewBoat(v Boat) Boat {
+	v.Kind = "boat"
+	return v
+}
+
+// MarshalJSON writes v as its schema has it.
+func (v Boat) MarshalJSON() ([]byte, error) {
+	return wire.Marshal(v, "Boat", encodeBoat)
+}
+
+// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
+// it was.
+func (v *Boat) UnmarshalJSON(data []byte) error {
+	return wire.Unmarshal(data, v, "Boat", decodeBoat)
+}
+
+// Validate reports every violation of the schema, as a *outbox.ValidationError.
+func (v Boat) Validate() error {
+	var c wire.Checker
+	v.check(&c)
+	return c.Err("Boat")
+}
+
+func decodeBoat(d *wire.Decoder) Boat {
+	var v Boat
+	o := d.Object("owner", "kind")
+	for o.Next() {
+		switch string(o.Name) {
+		case "owner":
+			v.Owner = d.String()
+		case "kind":
+			v.Kind = d.String()
+		case "length":
+			v.Length = wire.Optional(d, (*wire.Decoder).Float)
+		default:
+			o.Unknown(&v.Unknown)
+		}
+	}
+	return v
+}
+
+func encodeBoat(e *wire.Encoder, v Boat) {
+	e.Begin()
+	e.Name("owner").String(v.Owner)
+	e.Name("kind").String(v.Kind)
+	wire.PutOptional(e, "length", v.Length, (*wire.Encoder).Float)
+	e.Unknown(v.Unknown)
+	e.End()
+}
+
+func (v *Boat) check(c *wire.Checker) {
+	wire.Const(c, v.Kind, "boat", "kind")
+}
+
+// House is a branch of TaggedV1Owned.
+type House struct {
+	Owner  string `json:"owner"`
+	Kind   string `json:"kind"`
+	Floors *int64 `json:"floors,omitzero"`
+	// Unknown keeps the members that the schema does not name.
+	Unknown wire.Unknown `json:"-"`
+}
+
+// NewHouse returns v with what the schema fixes filled in: its constants, and
+// its defaults where v leaves a member out.
+func NewHouse(v House) House {
+	v.Kind = "house"
+	return v
+}
+
+// MarshalJSON writes v as its schema has it.
+func (v House) MarshalJSON() ([]byte, error) {
+	return wire.Marshal(v, "House", encodeHouse)
+}
+
+// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
+// it was.
+func (v *House) UnmarshalJSON(data []byte) error {
+	return wire.Unmarshal(data, v, "House", decodeHouse)
+}
+
+// Validate reports every violation of the schema, as a *outbox.ValidationError.
+func (v House) Validate() error {
+	var c wire.Checker
+	v.check(&c)
+	return c.Err("House")
+}
+
+func decodeHouse(d *wire.Decoder) House {
+	var v House
+	o := d.Object("owner", "kind")
+	for o.Next() {
+		switch string(o.Name) {
+		case "owner":
+			v.Owner = d.String()
+		case "kind":
+			v.Kind = d.String()
+		case "floors":
+			v.Floors = wire.Optional(d, (*wire.Decoder).Int)
+		default:
+			o.Unknown(&v.Unknown)
+		}
+	}
+	return v
+}
+
+func encodeHouse(e *wire.Encoder, v House) {
+	e.Begin()
+	e.Name("owner").String(v.Owner)
+	e.Name("kind").String(v.Kind)
+	wire.PutOptional(e, "floors", v.Floors, (*wire.Encoder).Int)
+	e.Unknown(v.Unknown)
+	e.End()
+}
+
+func (v *House) check(c *wire.Checker) {
+	wire.Const(c, v.Kind, "house", "kind")
+}
+
+// TaggedV1Limited is one of Once and Daily, told apart by "kind". Any other
+// value decodes to UnknownTaggedV1Limited.
+//
+// A union beside a rule.
+type TaggedV1Limited interface {
+	json.Marshaler
+	Validate() error
+
+	isTaggedV1Limited()
+}
+
+func (Once) isTaggedV1Limited()                   {}
+func (Daily) isTaggedV1Limited()                  {}
+func (UnknownTaggedV1Limited) isTaggedV1Limited() {}
+
+// UnknownTaggedV1Limited keeps a value that is none of the branches of
+// TaggedV1Limited, as it came. Its Validate never accepts it.
+type UnknownTaggedV1Limited json.RawMessage
+
+// MarshalJSON writes v as it came.
+func (v UnknownTaggedV1Limited) MarshalJSON() ([]byte, error) {
+	return wire.Marshal(TaggedV1Limited(v), "UnknownTaggedV1Limited", encodeTaggedV1Limited)
+}
+
+// Validate reports that v is unknown, as a *outbox.ValidationError.
+func (v UnknownTaggedV1Limited) Validate() error {
+	var c wire.Checker
+	checkTaggedV1Limited(&c, v)
+	return c.Err("UnknownTaggedV1Limited")
+}
+
+func decodeTaggedV1Limited(d *wire.Decoder) TaggedV1Limited {
+	switch d.StringAt("kind") {
+	case "once":
+		return decodeOnce(d)
+	case "daily":
+		return decodeDaily(d)
+	default:
+		return wire.NoBranch[UnknownTaggedV1Limited](d)
+	}
+}
+
+func encodeTaggedV1Limited(e *wire.Encoder, v TaggedV1Limited) {
+	switch v := v.(type) {
+	case Once:
+		encodeOnce(e, v)
+	case Daily:
+		encodeDaily(e, v)
+	case UnknownTaggedV1Limited:
+		e.Raw(json.RawMessage(v))
+	default:
+		e.NoBranch("TaggedV1Limited", v)
+	}
+}
+
+func checkTaggedV1Limited(c *wire.Checker, v TaggedV1Limited) {
+	switch v := v.(type) {
+	case Once:
+		v.check(c)
+	case Daily:
+		v.check(c)
+	default:
+		c.NoBranch(v, "oneOf", "an object with \"kind\" \"once\" or an object with \"kind\" \"daily\"")
+	}
+}
+
+// Once is a branch of TaggedV1Limited.
+type Once struct {
+	From *string `json:"from,omitzero"`
+	To   *string `json:"to,omitzero"`
+	Kind string  `json:"kind"`
+	// Unknown keeps the members that the schema does not name.
+	Unknown wire.Unknown `json:"-"`
+}
+
+// NewOnce returns v with what the schema fixes filled in: its constants, and
+// its defaults where v leaves a member out.
+func NewOnce(v Once) Once {
+	v.Kind = "once"
+	return v
+}
+
+// MarshalJSON writes v as its schema has it.
+func (v Once) MarshalJSON() ([]byte, error) {
+	return wire.Marshal(v, "Once", encodeOnce)
+}
+
+// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
+// it was.
+func (v *Once) UnmarshalJSON(data []byte) error {
+	return wire.Unmarshal(data, v, "Once", decodeOnce)
+}
+
+// Validate reports every violation of the schema, as a *outbox.ValidationError.
+func (v Once) Validate() error {
+	var c wire.Checker
+	v.check(&c)
+	return c.Err("Once")
+}
+
+func decodeOnce(d *wire.Decoder) Once {
+	var v Once
+	o := d.Object("kind")
+	for o.Next() {
+		switch string(o.Name) {
+		case "from":
+			v.From = wire.Optional(d, (*wire.Decoder).String)
+		case "to":
+			v.To = wire.Optional(d, (*wire.Decoder).String)
+		case "kind":
+			v.Kind = d.String()
+		default:
+			o.Unknown(&v.Unknown)
+		}
+	}
+	return v
+}
+
+func encodeOnce(e *wire.Encoder, v Once) {
+	e.Begin()
+	wire.PutOptional(e, "from", v.From, (*wire.Encoder).String)
+	wire.PutOptional(e, "to", v.To, (*wire.Encoder).String)
+	e.Name("kind").String(v.Kind)
+	e.Unknown(v.Unknown)
+	e.End()
+}
+
+func (v *Once) check(c *wire.Checker) {
+	wire.Const(c, v.Kind, "once", "kind")
+	wire.Rules(c, *v, encodeOnce, &onceRules)
+}
+
+// Daily is a branch of TaggedV1Limited.
+type Daily struct {
+	From *string `json:"from,omitzero"`
+	To   *string `json:"to,omitzero"`
+	Kind string  `json:"kind"`
+	Hour *int64  `json:"hour,omitzero"`
+	// Unknown keeps the members that the schema does not name.
+	Unknown wire.Unknown `json:"-"`
+}
+
+// NewDaily returns v with what the schema fixes filled in: its constants, and
+// its defaults where v leaves a member out.
+func NewDaily(v Daily) Daily {
+	v.Kind = "daily"
+	return v
+}
+
+// MarshalJSON writes v as its schema has it.
+func (v Daily) MarshalJSON() ([]byte, error) {
+	return wire.Marshal(v, "Daily", encodeDaily)
+}
+
+// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
+// it was.
+func (v *Daily) UnmarshalJSON(data []byte) error {
+	return wire.Unmarshal(data, v, "Daily", decodeDaily)
+}
+
+// Validate reports every violation of the schema, as a *outbox.ValidationError.
+func (v Daily) Validate() error {
+	var c wire.Checker
+	v.check(&c)
+	return c.Err("Daily")
+}
+
+func decodeDaily(d *wire.Decoder) Daily {
+	var v Daily
+	o := d.Object("kind")
+	for o.Next() {
+		switch string(o.Name) {
+		case "from":
+			v.From = wire.Optional(d, (*wire.Decoder).String)
+		case "to":
+			v.To = wire.Optional(d, (*wire.Decoder).String)
+		case "kind":
+			v.Kind = d.String()
+		case "hour":
+			v.Hour = wire.Optional(d, (*wire.Decoder).Int)
+		default:
+			o.Unknown(&v.Unknown)
+		}
+	}
+	return v
+}
+
+func encodeDaily(e *wire.Encoder, v Daily) {
+	e.Begin()
+	wire.PutOptional(e, "from", v.From, (*wire.Encoder).String)
+	wire.PutOptional(e, "to", v.To, (*wire.Encoder).String)
+	e.Name("kind").String(v.Kind)
+	wire.PutOptional(e, "hour", v.Hour, (*wire.Encoder).Int)
+	e.Unknown(v.Unknown)
+	e.End()
+}
+
+func (v *Daily) check(c *wire.Checker) {
+	wire.Const(c, v.Kind, "daily", "kind")
+	wire.Rules(c, *v, encodeDaily, &dailyRules)
+}
+
+// onceRules is what the schema says of Once beyond its Go type.
+var onceRules = rule.Set{
+	Rules: []*rule.Schema{
+		{
+			At:    "schemas/tagged.yaml#/properties/limited",
+			AnyOf: []*rule.Schema{{Required: []string{"from"}}, {Required: []string{"to"}}},
+		},
+	},
+}
+
+// dailyRules is what the schema says of Daily beyond its Go type.
+var dailyRules = rule.Set{
+	Rules: []*rule.Schema{
+		{
+			At:    "schemas/tagged.yaml#/properties/limited",
+			AnyOf: []*rule.Schema{{Required: []string{"from"}}, {Required: []string{"to"}}},
+		},
+	},
 }

@@ -1,0 +1,80 @@
+package wire_test
+
+import (
+	"encoding/json"
+	"errors"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/outboxgen/outboxgen/runtime/wire"
+)
+
+// tags is what the look-ahead of a decoder finds, and the value that is still
+// there afterwards.
+type tags struct {
+	Text   string
+	Int    int64
+	IsInt  bool
+	Bool   bool
+	IsBool bool
+	Deep   string
+	First  string
+	Value  any
+}
+
+func look(d *wire.Decoder) tags {
+	var t tags
+	t.Text = d.StringAt("tag")
+	t.Int, t.IsInt = d.IntAt("tag")
+	t.Bool, t.IsBool = d.BoolAt("tag")
+	t.Deep = d.StringAt("a", "b")
+	t.First = d.FirstOf("y", "x")
+	t.Value = d.Any()
+	return t
+}
+
+// Looking ahead consumes nothing, and finds what is there and nothing else.
+func TestLookAhead(t *testing.T) {
+	t.Parallel()
+	object := func(members ...any) any {
+		m := map[string]any{}
+		for i := 0; i < len(members); i += 2 {
+			m[members[i].(string)] = members[i+1]
+		}
+		return m
+	}
+	for document, want := range map[string]tags{
+		` {"x":1,"tag":"one"}`:         {Text: "one", First: "x", Value: object("x", json.Number("1"), "tag", "one")},
+		`{"t\u0061g":"\u00e5"}`:        {Text: "å", Value: object("tag", "å")},
+		`{"tag":2}`:                    {Int: 2, IsInt: true, Value: object("tag", json.Number("2"))},
+		`{"tag":2.5}`:                  {Int: 0, Value: object("tag", json.Number("2.5"))},
+		`{"tag":false}`:                {IsBool: true, Value: object("tag", false)},
+		`{"a":{"c":[{}],"b":"deep"}}`:  {Deep: "deep", Value: object("a", object("c", []any{object()}, "b", "deep"))},
+		`{"a":["b"],"x":0,"y":{}}`:     {First: "y", Value: object("a", []any{"b"}, "x", json.Number("0"), "y", object())},
+		`{"tag":null}`:                 {Value: object("tag", nil)},
+		`["tag"]`:                      {Value: []any{"tag"}},
+		`"tag"`:                        {Value: "tag"},
+		`{"tag":"first","tag":"last"}`: {Text: "last", Value: object("tag", "last")},
+	} {
+		var got tags
+		if err := wire.Unmarshal([]byte(document), &got, "tags", look); err != nil {
+			t.Errorf("%s: %v", document, err)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", document, diff)
+		}
+	}
+}
+
+// What is no JSON is reported once, by the reading and not by the looking.
+func TestLookAheadInBrokenDocuments(t *testing.T) {
+	t.Parallel()
+	for _, document := range []string{``, `{`, `{"tag"`, `{"tag":`, `{"tag":"a`, `{"tag":"a",}`, `{"x":[}`, `{"tag":tru}`, `{"a":{"b":"c"`} {
+		var got tags
+		var decode *wire.DecodeError
+		if err := wire.Unmarshal([]byte(document), &got, "tags", look); !errors.As(err, &decode) || len(decode.Violations) != 1 {
+			t.Errorf("%s: %v, want one violation", document, err)
+		}
+	}
+}
