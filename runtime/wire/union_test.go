@@ -45,7 +45,7 @@ func TestLookAhead(t *testing.T) {
 		return m
 	}
 	for document, want := range map[string]tags{
-		` {"x":1,"tag":"one"}`:         {Text: "one", First: "x", Value: object("x", json.Number("1"), "tag", "one")},
+		`{ "x":1,"tag":"one"}`:         {Text: "one", First: "x", Value: object("x", json.Number("1"), "tag", "one")},
 		`{"t\u0061g":"\u00e5"}`:        {Text: "å", Value: object("tag", "å")},
 		`{"tag":2}`:                    {Int: 2, IsInt: true, Value: object("tag", json.Number("2"))},
 		`{"tag":2.5}`:                  {Int: 0, Value: object("tag", json.Number("2.5"))},

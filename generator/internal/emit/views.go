@@ -30,7 +30,7 @@ type enumView struct {
 	Values     []ir.EnumValue
 	Method     string // that tells whether a value is listed
 	MethodDoc  string
-	Cases      string
+	Listed     []string     // the statements of that method
 	Branch     []branchView // the methods that a branch of a union has
 }
 
@@ -52,7 +52,10 @@ func (c *coder) enum(n *ir.Named) (string, error) {
 	if len(strings.Join(cases, separator)) > 100 {
 		separator = ",\n"
 	}
-	view.Cases = strings.Join(cases, separator)
+	view.Listed = []string{"switch v {", "case " + strings.Join(cases, separator) + ":", "return true", "}", "return false"}
+	if len(cases) == 1 {
+		view.Listed = []string{"return v == " + cases[0]}
+	}
 	if len(n.Unions) > 0 {
 		c.imports[wirePath] = ""
 		t := &ir.Type{Kind: ir.Enum, Named: n}

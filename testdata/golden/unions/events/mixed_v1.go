@@ -1408,11 +1408,7 @@ const (
 
 // Known reports whether the schema lists the value; others are allowed as well.
 func (v MixedV1MoodsItem) Known() bool {
-	switch v {
-	case MixedV1MoodsItemGood:
-		return true
-	}
-	return false
+	return v == MixedV1MoodsItemGood
 }
 
 // MixedV1Level is one of MixedV1LevelText and MixedV1LevelInteger, told apart
