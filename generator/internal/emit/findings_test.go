@@ -400,3 +400,13 @@ func unchanged(t *testing.T, before, after map[string]string) {
 		}
 	}
 }
+
+// Event data is one struct; the finding says what a union there could be.
+func TestEventDataIsNoUnion(t *testing.T) {
+	t.Parallel()
+	_, found := run(t, "", map[string]string{"thing.yaml": head + "oneOf:\n  - {properties: {a: {const: b}}}\n  - {properties: {a: {const: c}}}\n"})
+	want := []string{"thing.yaml:11:1: the data of an event is one object, and oneOf makes it one of several; put the union into a property, such as subject: {oneOf: [...]}, or describe an event for each branch"}
+	if diff := cmp.Diff(want, found); diff != "" {
+		t.Errorf("findings (-want +got):\n%s", diff)
+	}
+}
