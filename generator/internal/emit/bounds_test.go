@@ -60,7 +60,9 @@ func TestBombsAreBounded(t *testing.T) {
 	}{
 		{
 			name: "each level refers twice to the next", a: ref("d0"),
-			defs:       levels(60, func(i int) object { return object{"allOf": refs(next(i), next(i)), "properties": object{fmt.Sprint("p", i): text}} }, properties(object{"id": text})),
+			defs: levels(60, func(i int) object {
+				return object{"allOf": refs(next(i), next(i)), "properties": object{fmt.Sprint("p", i): text}}
+			}, properties(object{"id": text})),
 			definition: "type D0 struct",
 		},
 		{

@@ -135,7 +135,12 @@ func comment(text string) []string {
 		if len(wrapped) == 0 && len(lines) > 0 && lines[len(lines)-1] != "" {
 			lines = append(lines, "")
 		}
-		lines = append(lines, wrapped...)
+		for _, text := range wrapped {
+			if strings.HasPrefix(text, "+build") {
+				text = "\\" + text // gofmt would make a build constraint of it
+			}
+			lines = append(lines, text)
+		}
 	}
 	for len(lines) > 0 && lines[len(lines)-1] == "" {
 		lines = lines[:len(lines)-1]

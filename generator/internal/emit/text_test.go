@@ -27,3 +27,17 @@ func TestNamesOfImports(t *testing.T) {
 		t.Errorf("names (-want +got):\n%s", diff)
 	}
 }
+
+// A description stays a comment: it neither ends it nor becomes a directive.
+func TestCommentsStayComments(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string][]string{
+		"+build linux":                        {`\+build linux`},
+		"*/ func init() {}\u2028//go:embed x": {"*/ func init() {}", "//go:embed x"},
+		"a\r\n\r\n\r\nb\u0085c\x00\u202e":     {"a", "", "b", "c"},
+	} {
+		if diff := cmp.Diff(want, comment(text)); diff != "" {
+			t.Errorf("%q (-want +got):\n%s", text, diff)
+		}
+	}
+}

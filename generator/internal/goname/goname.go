@@ -126,8 +126,8 @@ func pluralized(stem string) bool {
 // Go's own style, and those that events are full of.
 func initialism(upper string) bool {
 	switch upper {
-	case "ACL", "API", "ASCII", "AWS", "CI", "CD", "CJ", "CPU", "CSS", "CSV", "DB", "DNS", "EOF", "GCP", "GID", "GPU", "GUID",
-		"HTML", "HTTP", "HTTPS", "IAM", "ID", "IO", "IP", "ISO", "JSON", "JWT", "LHS", "LLM", "MD5", "MIME", "NLP", "OS", "PDF",
+	case "ACL", "API", "ASCII", "AWS", "BIC", "CI", "CD", "CJ", "CPU", "CSS", "CSV", "DB", "DNS", "EOF", "GCP", "GID", "GPU", "GUID",
+		"HTML", "HTTP", "HTTPS", "IAM", "IBAN", "ID", "IO", "IP", "ISO", "JSON", "JWT", "LHS", "LLM", "MD5", "MIME", "NLP", "OS", "PDF",
 		"QPS", "RAM", "RFC", "RHS", "RPC", "SDK", "SHA", "SHA1", "SHA256", "SHA512", "SKU", "SLA", "SMTP", "SQL", "SSH", "SSO",
 		"TCP", "TLS", "TTL", "UDP", "UI", "UID", "URI", "URL", "URN", "UTC", "UTF8", "UUID", "VAT", "VM", "XML", "XSD", "YAML":
 		return true

@@ -54,6 +54,9 @@ func (b *builder) request(n *Named, at context) *request {
 // member a title repeat its name there: that is no name of a type, which other
 // members may want as well.
 func (b *builder) title(s *schema.Schema, at context) string {
+	if class, ok := strings.CutPrefix(s.ID, "urn:jsonschema:"); ok && s.Title == "" {
+		return class[strings.LastIndexByte(class, ':')+1:] // Jackson's name for a class
+	}
 	if s.Title == "" || at.ref != nil || at.property == "" {
 		return s.Title
 	}

@@ -261,7 +261,7 @@ func encodeCardPayment(e *wire.Encoder, v CardPayment) {
 
 // BankPayment is a branch of PaymentV1Method.
 type BankPayment struct {
-	Iban   string  `json:"iban"`
+	IBAN   string  `json:"iban"`
 	Holder *string `json:"holder,omitzero"`
 }
 
@@ -287,7 +287,7 @@ func decodeBankPayment(d *wire.Decoder) BankPayment {
 	for o.Next() {
 		switch string(o.Name) {
 		case "iban":
-			v.Iban = d.String()
+			v.IBAN = d.String()
 		case "holder":
 			v.Holder = wire.Optional(d, (*wire.Decoder).String)
 		default:
@@ -299,7 +299,7 @@ func decodeBankPayment(d *wire.Decoder) BankPayment {
 
 func encodeBankPayment(e *wire.Encoder, v BankPayment) {
 	e.Begin()
-	e.Name("iban").String(v.Iban)
+	e.Name("iban").String(v.IBAN)
 	wire.PutOptional(e, "holder", v.Holder, (*wire.Encoder).String)
 	e.End()
 }
