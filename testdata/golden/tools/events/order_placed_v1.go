@@ -461,7 +461,7 @@ func checkMoneyAmount(c *wire.Checker, v MoneyAmount) {
 	}
 }
 
-// MoneyAmountNumber is the type of the numbers of MoneyAmount.
+// MoneyAmountNumber is a branch of MoneyAmount.
 type MoneyAmountNumber float64
 
 // MarshalJSON writes v as its schema has it.
@@ -487,7 +487,7 @@ func encodeMoneyAmountNumber(e *wire.Encoder, v MoneyAmountNumber) {
 	e.Float(float64(v))
 }
 
-// MoneyAmountText is the type of the strings of MoneyAmount.
+// MoneyAmountText is a branch of MoneyAmount.
 type MoneyAmountText string
 
 // MarshalJSON writes v as its schema has it.
@@ -577,7 +577,7 @@ func checkOrderPlacedV1Payment(c *wire.Checker, v OrderPlacedV1Payment) {
 	}
 }
 
-// Card is part of the event schemas.
+// Card is a branch of OrderPlacedV1Payment.
 type Card struct {
 	Kind  string `json:"kind"`
 	Last4 string `json:"last4"`
@@ -638,7 +638,7 @@ func (v *Card) check(c *wire.Checker) {
 	wire.Const(c, v.Kind, "card", "kind")
 }
 
-// Transfer is part of the event schemas.
+// Transfer is a branch of OrderPlacedV1Payment.
 type Transfer struct {
 	Kind string `json:"kind"`
 	IBAN string `json:"iban"`
