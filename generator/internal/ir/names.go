@@ -77,8 +77,8 @@ func (b *builder) titled(doc *schema.Document) bool {
 		return known
 	}
 	seen := map[*schema.Schema]bool{}
-	var any func(s *schema.Schema) bool
-	any = func(s *schema.Schema) bool {
+	var repeats func(s *schema.Schema) bool
+	repeats = func(s *schema.Schema) bool {
 		if s == nil || seen[s] {
 			return false
 		}
@@ -87,18 +87,18 @@ func (b *builder) titled(doc *schema.Document) bool {
 			if sub := p.Schema; sub.Title != "" && len(sub.Properties) == 0 && sub.Enum == nil && sub.Const == nil && goname.Exported(sub.Title) == goname.Exported(p.Name) {
 				return true
 			}
-			if any(p.Schema) {
+			if repeats(p.Schema) {
 				return true
 			}
 		}
 		for _, p := range s.Defs {
-			if any(p.Schema) {
+			if repeats(p.Schema) {
 				return true
 			}
 		}
-		return any(s.Items)
+		return repeats(s.Items)
 	}
-	known = any(doc.Root)
+	known = repeats(doc.Root)
 	b.titles[doc] = known
 	return known
 }
