@@ -1,8 +1,10 @@
 package wire
 
 import (
+	"encoding/base32"
 	"encoding/base64"
 	"encoding/hex"
+	"strings"
 
 	"github.com/google/uuid"
 )
@@ -37,24 +39,50 @@ func (e *Encoder) UUID(id uuid.UUID) {
 // Base64 reads bytes in padded base64. An empty string gives an empty slice,
 // never nil.
 func (d *Decoder) Base64() []byte {
+	return d.encoded("base64", base64.StdEncoding.Strict().DecodeString)
+}
+
+// Base64URL reads bytes in the base64 of URLs, padded or not. An empty string
+// gives an empty slice, never nil.
+func (d *Decoder) Base64URL() []byte {
+	return d.encoded("base64url", func(text string) ([]byte, error) {
+		if !strings.HasSuffix(text, "=") {
+			return base64.RawURLEncoding.Strict().DecodeString(text)
+		}
+		return base64.URLEncoding.Strict().DecodeString(text)
+	})
+}
+
+// Base32 reads bytes in padded base32. An empty string gives an empty slice,
+// never nil.
+func (d *Decoder) Base32() []byte {
+	return d.encoded("base32", func(text string) ([]byte, error) {
+		b, err := base32.StdEncoding.DecodeString(text)
+		if err == nil && base32.StdEncoding.EncodeToString(b) != text {
+			err = base32.CorruptInputError(0) // bits that say nothing, and could not come back
+		}
+		return b, err
+	})
+}
+
+// Base16 reads bytes as hexadecimal digits in either case. An empty string gives
+// an empty slice, never nil.
+func (d *Decoder) Base16() []byte { return d.encoded("base16", hex.DecodeString) }
+
+func (d *Decoder) encoded(encoding string, decode func(string) ([]byte, error)) []byte {
 	if d.peek() != '"' {
 		d.mismatch("a string")
 		return nil
 	}
 	start := d.pos
-	text := d.text()
-	out := make([]byte, base64.StdEncoding.DecodedLen(len(text)))
-	n, err := base64.StdEncoding.Strict().Decode(out, text)
-	for _, c := range text {
-		if c == '\n' || c == '\r' { // the decoder would skip them, and they could not come back
-			err = base64.CorruptInputError(0)
-		}
-	}
-	if err != nil {
-		d.failAt(start, "contentEncoding", "must be base64")
+	text := string(d.text())
+	out, err := decode(text)
+	// The decoders skip line breaks, which could not come back.
+	if err != nil || strings.ContainsAny(text, "\r\n") {
+		d.failAt(start, "contentEncoding", "must be "+encoding)
 		return nil
 	}
-	return out[:n]
+	return append([]byte{}, out...)
 }
 
 // Base64 writes bytes in padded base64.
@@ -63,3 +91,20 @@ func (e *Encoder) Base64(b []byte) {
 	e.buf = base64.StdEncoding.AppendEncode(e.buf, b)
 	e.buf = append(e.buf, '"')
 }
+
+// Base64URL writes bytes in the padded base64 of URLs.
+func (e *Encoder) Base64URL(b []byte) {
+	e.buf = append(e.buf, '"')
+	e.buf = base64.URLEncoding.AppendEncode(e.buf, b)
+	e.buf = append(e.buf, '"')
+}
+
+// Base32 writes bytes in padded base32.
+func (e *Encoder) Base32(b []byte) {
+	e.buf = append(e.buf, '"')
+	e.buf = base32.StdEncoding.AppendEncode(e.buf, b)
+	e.buf = append(e.buf, '"')
+}
+
+// Base16 writes bytes as hexadecimal digits, in upper case.
+func (e *Encoder) Base16(b []byte) { e.String(strings.ToUpper(hex.EncodeToString(b))) }

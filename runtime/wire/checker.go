@@ -155,7 +155,7 @@ func Matches[S ~string](c *Checker, s S, p *Pattern, at ...any) {
 }
 
 // A Numeric is a number that can be checked.
-type Numeric interface{ ~int64 | ~float64 }
+type Numeric interface{ ~int64 | ~uint64 | ~float64 }
 
 // Minimum checks that n is at least bound.
 func Minimum[N Numeric](c *Checker, n, bound N, at ...any) {
@@ -186,14 +186,21 @@ func ExclusiveMaximum[N Numeric](c *Checker, n, bound N, at ...any) {
 }
 
 func text[N Numeric](n N) string {
-	if f := float64(n); f != math.Trunc(f) || math.Abs(f) > 1<<53 {
-		return strconv.FormatFloat(f, 'g', -1, 64)
+	switch v := reflect.ValueOf(n); v.Kind() {
+	case reflect.Uint64:
+		return strconv.FormatUint(v.Uint(), 10)
+	case reflect.Int64:
+		return strconv.FormatInt(v.Int(), 10)
+	default:
+		if f := v.Float(); f == math.Trunc(f) && math.Abs(f) <= 1<<53 {
+			return strconv.FormatInt(int64(f), 10)
+		}
+		return strconv.FormatFloat(v.Float(), 'g', -1, 64)
 	}
-	return strconv.FormatInt(int64(n), 10)
 }
 
 // MultipleOf checks that n is a whole multiple of step.
-func MultipleOf(c *Checker, n, step int64, at ...any) {
+func MultipleOf[N ~int64 | ~uint64](c *Checker, n, step N, at ...any) {
 	if n%step != 0 {
 		c.Fail("multipleOf", "must be a multiple of "+text(step), at...)
 	}
@@ -248,7 +255,7 @@ func (c *Checker) MaxProperties(n, bound int, at ...any) {
 
 // Enum checks that value is one of those that the schema lists; listed says
 // whether it is, and choices names the values in the message.
-func Enum[T ~string | ~int64](c *Checker, value T, listed bool, choices string, at ...any) {
+func Enum[T ~string | ~int64 | ~float64](c *Checker, value T, listed bool, choices string, at ...any) {
 	if !listed {
 		c.Fail("enum", shown(value)+" is not one of "+choices, at...)
 	}
@@ -258,7 +265,7 @@ func Enum[T ~string | ~int64](c *Checker, value T, listed bool, choices string, 
 const maxShown = 32
 
 // shown is a value in a message, in quotes where it is a string.
-func shown[T ~string | ~int64](value T) string {
+func shown[T ~string | ~int64 | ~float64](value T) string {
 	switch v := reflect.ValueOf(value); v.Kind() {
 	case reflect.String:
 		text := v.String()
@@ -266,6 +273,8 @@ func shown[T ~string | ~int64](value T) string {
 			text = string([]rune(text)[:maxShown-1]) + "…"
 		}
 		return strconv.Quote(text)
+	case reflect.Float64:
+		return strconv.FormatFloat(v.Float(), 'g', -1, 64)
 	default:
 		return strconv.FormatInt(v.Int(), 10)
 	}

@@ -1,6 +1,8 @@
 package wire
 
 import (
+	"io"
+	"mime/quotedprintable"
 	"net/mail"
 	"net/netip"
 	"net/url"
@@ -12,6 +14,13 @@ import (
 // email, hostname, ipv4, ipv6, uri, uri-reference, json-pointer,
 // relative-json-pointer, regex. Any other format passes.
 func Format[S ~string](c *Checker, s S, format string, at ...any) {
+	switch format {
+	case "7bit", "quoted-printable":
+		if !isEncoded(string(s), format) {
+			c.Fail("contentEncoding", "must be "+format, at...)
+		}
+		return
+	}
 	if !hasFormat(string(s), format) {
 		c.Fail("format", "must have the format "+format, at...)
 	}
@@ -102,4 +111,19 @@ func isPointer(s string) bool {
 		}
 	}
 	return true
+}
+
+// isEncoded reports whether s is text of an encoding of MIME that is not decoded:
+// 7bit or quoted-printable.
+func isEncoded(s, encoding string) bool {
+	for i := range len(s) {
+		if s[i] == 0 || s[i] >= 0x80 {
+			return false
+		}
+	}
+	if encoding == "7bit" {
+		return true
+	}
+	_, err := io.Copy(io.Discard, quotedprintable.NewReader(strings.NewReader(s)))
+	return err == nil
 }

@@ -165,6 +165,9 @@ func (d *Decoder) Float() float64 {
 		d.failAt(start, "type", "is a number beyond 64 bits")
 		return 0
 	}
+	if (len(text) > 15 || value == 0) && !keeps(value, text) {
+		d.failAt(start, "type", "has more digits than a float64 holds")
+	}
 	return value
 }
 

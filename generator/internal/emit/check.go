@@ -2,6 +2,7 @@ package emit
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/outboxgen/outboxgen/generator/internal/ir"
@@ -218,7 +219,11 @@ func (c *coder) check(t *ir.Type, v, at string, depth int) []string {
 			}
 			return lines
 		}
-		add("wire.Enum(c, %s, %s, %s, %s)", v, call(v, "Valid()"), raw(choices(t.Named)), at)
+		check := "Enum"
+		if t.Named.Base == ir.JSON {
+			check = "JSONEnum"
+		}
+		add("wire.%s(c, %s, %s, %s, %s)", check, v, call(v, "Valid()"), raw(choices(t.Named)), at)
 		return lines
 	}
 	if atLeast(t.MinLength) > 0 {
@@ -285,7 +290,11 @@ const (
 func choices(n *ir.Named) string {
 	var all []string
 	for _, v := range n.Enum {
-		all = append(all, v.Literal)
+		literal := v.Literal
+		if n.Base == ir.JSON {
+			literal, _ = strconv.Unquote(literal)
+		}
+		all = append(all, literal)
 	}
 	if text := strings.Join(all, ", "); len(all) <= maxChoices && len(text) <= maxChoicesLen {
 		return text
@@ -302,7 +311,7 @@ func (c *coder) unique(t *ir.Type, v, at string) string {
 	elem := t.Elem
 	if !elem.Nullable {
 		switch elem.Kind {
-		case ir.Bool, ir.Int, ir.Float, ir.String, ir.UUID, ir.Enum, ir.Date, ir.TimeOfDay, ir.Duration:
+		case ir.Bool, ir.Int, ir.Uint, ir.Float, ir.String, ir.Null, ir.UUID, ir.Enum, ir.Date, ir.TimeOfDay, ir.Duration:
 			return fmt.Sprintf("wire.UniqueItems(c, %s, %s)", v, at)
 		}
 	}
@@ -359,17 +368,16 @@ func (c *coder) checkElement(t *ir.Type, item, at string, depth int) []string {
 // literal is a value of a scalar type as Go code, "" where there is none.
 func (c *coder) literal(t *ir.Type, v *schema.Value) string {
 	switch {
-	case t.Kind == ir.Enum && (v.Kind == schema.String || v.Kind == schema.NumberKind):
-		for _, e := range t.Named.Enum {
-			if e.Literal == quote(v.Text) || e.Literal == v.Text {
-				return e.Name
-			}
-		}
-		return ""
+	case t.Kind == ir.Enum:
+		return constant(t.Named, v)
 	case t.Kind == ir.String && v.Kind == schema.String:
 		return quote(v.Text)
 	case t.Kind == ir.Bool && v.Kind == schema.Bool:
 		return fmt.Sprint(v.Bool)
+	case t.Kind == ir.Null && v.Kind == schema.Null:
+		return c.base(t) + "{}"
+	case v.Kind == schema.NumberKind && c.numberLiteral(t, v) != "":
+		return c.numberLiteral(t, v)
 	case (t.Kind == ir.Int || t.Kind == ir.Float) && v.Kind == schema.NumberKind:
 		return ir.NumberLiteral(v.Text, t.Kind)
 	case t.Kind == ir.Any:

@@ -73,7 +73,7 @@ func (s importSet) external(importPath string) string {
 		return -1
 	}, strings.TrimPrefix(base, "go-"))
 	switch importPath {
-	case "time", uuidPath, wirePath, rulePath, pgxPath, "context", consumePath, "encoding/json", "strconv":
+	case "time", uuidPath, wirePath, rulePath, pgxPath, "context", consumePath, "encoding/json", "math/big", "strconv":
 		s[importPath] = ""
 		return base
 	case outboxPath:
@@ -98,7 +98,7 @@ func (s importSet) used(name string) bool {
 		return true
 	}
 	switch name {
-	case "", "outbox", "wire", "rule", "time", "uuid", "context", "pgx", "consume", "json", "strconv", outboxDB, "nullable",
+	case "", "outbox", "wire", "rule", "time", "uuid", "context", "pgx", "consume", "json", "big", "strconv", outboxDB, "nullable",
 		"v", "e", "d", "o", "c", "i", "n", "x", "ok", "item", "key", "value", "data":
 		return true
 	}

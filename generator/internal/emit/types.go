@@ -36,8 +36,18 @@ func (c *coder) base(t *ir.Type) string {
 	case ir.UUID:
 		c.imports[uuidPath] = ""
 		return "uuid.UUID"
-	case ir.Bytes:
+	case ir.Bytes, ir.Base64URL, ir.Base32, ir.Base16:
 		return "[]byte"
+	case ir.Null:
+		return c.wire("Null")
+	case ir.Uint:
+		return "uint64"
+	case ir.BigInt:
+		c.imports["math/big"] = ""
+		return "*big.Int"
+	case ir.Number:
+		c.imports["encoding/json"] = ""
+		return "json.Number"
 	case ir.Object:
 		return "map[string]any"
 	case ir.Slice:
@@ -128,8 +138,11 @@ func (c *coder) read(t *ir.Type) string {
 	case ir.Struct, ir.UnionKind:
 		return "decode" + t.Named.Name + "(d)"
 	case ir.Enum:
-		if t.Named.Base == ir.Int {
-			return t.Named.Name + "(d.Int())"
+		switch t.Named.Base {
+		case ir.Int, ir.Float:
+			return t.Named.Name + "(d." + method(t.Named.Base) + "())"
+		case ir.JSON:
+			return "wire.JSON[" + t.Named.Name + "](d)"
 		}
 		return "wire.Text[" + t.Named.Name + "](d)"
 	case ir.External:
@@ -162,6 +175,20 @@ func method(k ir.Kind) string {
 		return "UUID"
 	case ir.Bytes:
 		return "Base64"
+	case ir.Base64URL:
+		return "Base64URL"
+	case ir.Base32:
+		return "Base32"
+	case ir.Base16:
+		return "Base16"
+	case ir.Null:
+		return "NullValue"
+	case ir.Uint:
+		return "Uint"
+	case ir.BigInt:
+		return "BigInt"
+	case ir.Number:
+		return "Number"
 	case ir.Object:
 		return "AnyObject"
 	default:
@@ -176,8 +203,11 @@ func (c *coder) reader(t *ir.Type) string {
 	case ir.Struct, ir.UnionKind:
 		return "decode" + t.Named.Name
 	case ir.Enum:
-		if t.Named.Base == ir.String {
+		switch t.Named.Base {
+		case ir.String:
 			return "wire.Text[" + t.Named.Name + "]"
+		case ir.JSON:
+			return "wire.JSON[" + t.Named.Name + "]"
 		}
 	case ir.External:
 		return "wire.External[" + c.base(t) + "]"
@@ -235,8 +265,13 @@ func (c *coder) write(t *ir.Type, e, v string) string {
 	case ir.Struct, ir.UnionKind:
 		return fmt.Sprintf("encode%s(%s, %s)", t.Named.Name, e, v)
 	case ir.Enum:
-		if t.Named.Base == ir.Int {
+		switch t.Named.Base {
+		case ir.Int:
 			return fmt.Sprintf("%s.Int(int64(%s))", e, v)
+		case ir.Float:
+			return fmt.Sprintf("%s.Float(float64(%s))", e, v)
+		case ir.JSON:
+			return fmt.Sprintf("wire.PutJSON(%s, %s)", e, v)
 		}
 		return fmt.Sprintf("%s.String(string(%s))", e, v)
 	case ir.External:
@@ -252,8 +287,11 @@ func (c *coder) writer(t *ir.Type) string {
 	case ir.Struct, ir.UnionKind:
 		return "encode" + t.Named.Name
 	case ir.Enum:
-		if t.Named.Base == ir.String {
+		switch t.Named.Base {
+		case ir.String:
 			return "wire.PutText[" + t.Named.Name + "]"
+		case ir.JSON:
+			return "wire.PutJSON[" + t.Named.Name + "]"
 		}
 	case ir.External:
 		return "wire.PutExternal[" + c.base(t) + "]"

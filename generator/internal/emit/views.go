@@ -3,6 +3,7 @@ package emit
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/outboxgen/outboxgen/generator/internal/ir"
@@ -36,8 +37,20 @@ type enumView struct {
 
 func (c *coder) enum(n *ir.Named) (string, error) {
 	view := enumView{Doc: typeDoc(n), Name: n.Name, Base: "string", Values: n.Enum}
-	if n.Base == ir.Int {
+	switch n.Base {
+	case ir.Int:
 		view.Base = "int64"
+	case ir.Float:
+		view.Base = "float64"
+	case ir.JSON:
+		view.Doc = append(view.Doc, "")
+		view.Doc = append(view.Doc, comment("It holds the value as JSON, without spaces: a string has its quotes.")...)
+		view.Values = slices.Clone(n.Enum)
+		for i, v := range view.Values {
+			if text, err := strconv.Unquote(v.Literal); err == nil {
+				view.Values[i].Literal = raw(text)
+			}
+		}
 	}
 	view.About, view.Method, view.MethodDoc = "The values of "+n.Name+".", "Valid", "Valid reports whether the schema lists the value."
 	if n.Open != nil {
@@ -195,7 +208,7 @@ func (c *coder) constructor(n *ir.Named) []string {
 		case value == nil:
 		case t.Const != nil && shape == plain:
 			lines = append(lines, v+" = "+c.literal(t, value))
-		case shape == plain && t.Kind == ir.Enum && t.Named.Base == ir.String:
+		case shape == plain && t.Kind == ir.Enum && (t.Named.Base == ir.String || t.Named.Base == ir.JSON):
 			if l := c.literal(t, value); l != "" {
 				lines = append(lines, wrapIf(v+` == ""`, []string{v + " = " + l})...)
 			}
@@ -221,7 +234,7 @@ func absent(s shape, v string) string {
 // wrapped is a literal in the shape of a field.
 func (c *coder) wrapped(s shape, t *ir.Type, literal string) string {
 	typed := literal
-	if t.Kind == ir.Int || t.Kind == ir.Float || t.Kind == ir.Any {
+	if t.Kind == ir.Int || t.Kind == ir.Uint || t.Kind == ir.Float || t.Kind == ir.Any {
 		typed = c.base(t) + "(" + literal + ")"
 	}
 	switch s {
@@ -333,6 +346,9 @@ func (c *coder) getter(e *ir.Event, path ir.Path, must bool) string {
 	switch {
 	case t.Kind == ir.UUID:
 		v = call(v, "String()")
+	case t.Kind == ir.Uint:
+		c.imports["strconv"] = ""
+		v = "strconv.FormatUint(" + v + ", 10)"
 	case t.Kind == ir.Int, t.Kind == ir.Enum && t.Named.Base == ir.Int:
 		c.imports["strconv"] = ""
 		if t.Kind == ir.Enum {

@@ -64,7 +64,7 @@ type Named struct {
 	Parent *Named
 	Role   string
 
-	// Enum is set for an enum, whose Base is String or Int.
+	// Enum is set for an enum, whose Base is String, Int, Float or JSON.
 	Enum []EnumValue
 	Base Kind
 	// Open is set for an enum beside which other strings are valid too: what
@@ -153,6 +153,14 @@ const (
 	Enum
 	UnionKind // an interface
 	External  // from the config
+	Null      // nothing but null
+	Uint      // up to 64 bits without a sign
+	BigInt    // an integer of any size
+	Number    // a number as it is written
+	JSON      // the Base of an enum whose values are JSON
+	Base64URL // bytes, as Bytes are
+	Base32
+	Base16
 )
 
 // Type is the type of a field, an item or a map's value.
@@ -223,7 +231,7 @@ func (n *Named) Parts() iter.Seq2[string, *Type] {
 // CanBeNil reports whether the Go type of t has a nil that stands for absent.
 func (t *Type) CanBeNil() bool {
 	switch t.Kind {
-	case Slice, Map, Object, Bytes, Any, UnionKind:
+	case Slice, Map, Object, Bytes, Base64URL, Base32, Base16, BigInt, Any, UnionKind:
 		return true
 	}
 	return false

@@ -2,7 +2,6 @@ package ir
 
 import (
 	"slices"
-	"strconv"
 
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
@@ -13,10 +12,14 @@ func (b *builder) listed(s *schema.Schema, kind string, at context) *Type {
 	values := b.fitting(s, kind)
 	var t *Type
 	switch {
+	case len(values) == 0 && onlyNull(s):
+		return &Type{Kind: Null}
 	case len(values) == 0:
 		return &Type{}
+	case kind == "boolean" && len(values) == 2:
+		t = &Type{Kind: Bool, Nullable: listsNull(s)} // each of them
 	case len(values) == 1:
-		t = b.constant(s, kind, values[0])
+		t = b.constant(s, kind, values[0], at)
 	default:
 		t = b.enum(s, kind, values, at)
 	}
@@ -53,64 +56,55 @@ func (b *builder) fitting(s *schema.Schema, kind string) []*schema.Value {
 		}
 	}
 	switch {
-	case len(values) > 0:
-	case null:
-		b.unsupported(s, keywordOf(s), "a value that is always null")
+	case len(values) > 0 || null:
 	default:
 		b.list.Errorf(s.Pos, "never-valid", "none of the values listed is of type %s, so no value is valid", kind)
 	}
 	return values
 }
 
-// keywordOf is the keyword that lists the values of a schema.
-func keywordOf(s *schema.Schema) string {
+// onlyNull reports whether null is the only value that a schema lists.
+func onlyNull(s *schema.Schema) bool {
 	if s.Const != nil {
-		return "const"
+		return s.Const.Kind == schema.Null
 	}
-	return "enum"
+	return len(s.Enum) > 0 && len(valuesOf(s)) == 0
 }
 
 // fits reports whether a value is of a JSON type.
 func fits(v *schema.Value, kind string) bool {
-	if kind == "integer" {
-		_, ok := wholeNumber(v.Text)
-		return v.Kind == schema.NumberKind && ok
+	switch kind {
+	case mixed:
+		return true
+	case "integer":
+		return v.Kind == schema.NumberKind && isWhole(v.Text)
 	}
 	return v.Kind.String() == kind
 }
 
 // constant is the type of a schema with one value. A format gives no type of
 // its own then: the value is compared as it is written.
-func (b *builder) constant(s *schema.Schema, kind string, v *schema.Value) *Type {
-	t := &Type{Const: v, Nullable: len(s.Enum) > 1 && listsNull(s)}
-	switch kind {
-	case "string":
+func (b *builder) constant(s *schema.Schema, kind string, v *schema.Value, at context) *Type {
+	t := &Type{}
+	switch {
+	case kind == "string":
 		t.Kind = String
-	case "boolean":
+	case kind == "boolean":
 		t.Kind = Bool
-	case "integer":
+	case v.Kind == schema.NumberKind && kind == "integer" && isInt64(v):
 		t.Kind = Int
-	case "number":
+	case v.Kind == schema.NumberKind && kind == "number" && exactFloat(v.Text):
 		t.Kind = Float
+	default:
+		t = b.enum(s, kind, []*schema.Value{v}, at)
 	}
-	if t.Kind == Any || t.Kind == Float && NumberLiteral(v.Text, Float) == "" {
-		b.unsupported(s, keywordOf(s), v.Describe()+" as the only value")
-		return &Type{}
-	}
+	t.Const, t.Nullable = v, len(s.Enum) > 1 && listsNull(s)
 	return t
 }
 
 // enum is a named type with one constant for each value.
 func (b *builder) enum(s *schema.Schema, kind string, values []*schema.Value, at context) *Type {
-	base := String
-	switch {
-	case kind == "string":
-	case !slices.ContainsFunc(values, func(v *schema.Value) bool { return !fits(v, "integer") }):
-		base = Int
-	default:
-		b.unsupported(s, "enum", "an enum of "+kind+"s")
-		return &Type{}
-	}
+	base := baseOf(kind, values)
 	t := &Type{Kind: Enum, Nullable: listsNull(s)}
 	if t.Named = b.named[s]; t.Named != nil {
 		return t
@@ -123,13 +117,13 @@ func (b *builder) enum(s *schema.Schema, kind string, values []*schema.Value, at
 	n := &Named{Schema: s, Doc: s.Description, Deprecated: s.Deprecated, Base: base}
 	seen := map[string]bool{}
 	for _, v := range values {
-		literal := strconv.Quote(v.Text)
-		if base == Int {
-			literal, _ = wholeNumber(v.Text)
+		value := enumValue(base, v)
+		if len(values) == 1 && (v.Kind == schema.Object || v.Kind == schema.Array) {
+			value.Name = "value"
 		}
-		if !seen[literal] {
-			seen[literal] = true
-			n.Enum = append(n.Enum, EnumValue{Name: v.Text, Literal: literal})
+		if !seen[value.Literal] {
+			seen[value.Literal] = true
+			n.Enum = append(n.Enum, value)
 		}
 	}
 	t.Named, b.named[s], b.byKey[key] = n, n, n
@@ -147,19 +141,16 @@ func valuesOf(s *schema.Schema) []*schema.Value {
 
 // kindOfValues is the JSON type of the values that a schema without a type
 // lists.
-func (b *builder) kindOfValues(s *schema.Schema, values []*schema.Value) (string, bool) {
+func kindOfValues(values []*schema.Value) string {
 	kind := values[0].Kind
-	for _, v := range values {
-		if v.Kind != kind {
-			b.unsupported(s, "enum", "an enum of mixed types")
-			return "", false
-		}
+	if slices.ContainsFunc(values, func(v *schema.Value) bool { return v.Kind != kind }) {
+		return mixed
 	}
 	if kind != schema.NumberKind {
-		return kind.String(), true
+		return kind.String()
 	}
 	if slices.ContainsFunc(values, func(v *schema.Value) bool { return !fits(v, "integer") }) {
-		return "number", true
+		return "number"
 	}
-	return "integer", true
+	return "integer"
 }

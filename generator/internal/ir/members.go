@@ -46,11 +46,11 @@ func (b *builder) checkDefault(f *Field, s *schema.Schema) {
 	}
 	var kind string
 	switch f.Type.Kind {
-	case String, DateTime, Date, TimeOfDay, Duration, UUID, Bytes:
+	case String, DateTime, Date, TimeOfDay, Duration, UUID, Bytes, Base64URL, Base32, Base16:
 		kind = "string"
-	case Int:
+	case Int, Uint, BigInt:
 		kind = "integer"
-	case Float:
+	case Float, Number:
 		kind = "number"
 	case Bool:
 		kind = "boolean"
@@ -59,8 +59,13 @@ func (b *builder) checkDefault(f *Field, s *schema.Schema) {
 	case Struct, Map, Object:
 		kind = "object"
 	case Enum:
-		if kind = "string"; f.Type.Named.Base == Int {
+		switch kind = "string"; f.Type.Named.Base {
+		case Int:
 			kind = "integer"
+		case Float:
+			kind = "number"
+		case JSON:
+			return
 		}
 	default:
 		return

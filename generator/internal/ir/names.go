@@ -435,9 +435,9 @@ func nameConstants(names names, n *Named) {
 		switch {
 		case v.Name == "":
 			word = "Empty"
-		case n.Base == Int:
-			word = strings.ReplaceAll(v.Literal, "-", "Minus")
-		case !strings.HasPrefix(v.Name, "X") && strings.HasPrefix(word, "X") && len(word) > 1 && (word[1] < 'A' || word[1] > 'Z') && (v.Name[0] < 'a' || v.Name[0] > 'z'):
+		case n.Base == Int || n.Base == Float:
+			word = numberWord(v.Literal)
+		case !strings.HasPrefix(v.Name, "X") && v.Name != "" && strings.HasPrefix(word, "X") && len(word) > 1 && (word[1] < 'A' || word[1] > 'Z') && (v.Name[0] < 'a' || v.Name[0] > 'z'):
 			word = word[1:] // behind the type's name it may begin with a digit
 		}
 		name := n.Name + word

@@ -64,47 +64,6 @@ func floatLiteral(n *schema.Number) string {
 	return strconv.FormatFloat(f, 'g', -1, 64)
 }
 
-// integer is the type of an integer; bounds with a fraction move to the next
-// integer that meets them.
-func (b *builder) integer(s *schema.Schema) *Type {
-	b.checkFormat(s, "integer", "int32", "int64")
-	t := &Type{Kind: Int}
-	t.Minimum = bound(s.Minimum, math.MinInt64, ceil)
-	t.Maximum = bound(s.Maximum, math.MaxInt64, floor)
-	t.ExclusiveMinimum = bound(s.ExclusiveMinimum, math.MinInt64, floor)
-	t.ExclusiveMaximum = bound(s.ExclusiveMaximum, math.MaxInt64, ceil)
-	if s.MultipleOf != nil {
-		// n is a multiple of a/b in lowest terms when it is one of a.
-		if r := rational(s.MultipleOf.Text); r != nil && r.Sign() > 0 {
-			if step := r.Num(); step.IsInt64() && step.Int64() != 1 {
-				t.MultipleOf = step.String()
-			}
-		}
-	}
-	if s.Format == "int32" {
-		if t.Minimum == "" {
-			t.Minimum = strconv.Itoa(math.MinInt32)
-		}
-		if t.Maximum == "" {
-			t.Maximum = strconv.Itoa(math.MaxInt32)
-		}
-	}
-	return t
-}
-
-// float is the type of a number.
-func (b *builder) float(s *schema.Schema) *Type {
-	b.checkFormat(s, "number", "float", "double")
-	return &Type{
-		Kind:             Float,
-		Minimum:          floatLiteral(s.Minimum),
-		Maximum:          floatLiteral(s.Maximum),
-		ExclusiveMinimum: floatLiteral(s.ExclusiveMinimum),
-		ExclusiveMaximum: floatLiteral(s.ExclusiveMaximum),
-		MultipleOf:       floatLiteral(s.MultipleOf),
-	}
-}
-
 // bound is a bound as an int64, "" when every int64 meets it.
 func bound(n *schema.Number, none int64, round func(*big.Rat) *big.Int) string {
 	if n == nil {

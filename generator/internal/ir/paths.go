@@ -75,10 +75,10 @@ func mayLack(f *Field) (lack, hint string) {
 
 func isID(t *Type) bool {
 	switch t.Kind {
-	case String, Int, UUID:
+	case String, Int, Uint, UUID:
 		return true
 	case Enum:
-		return true
+		return t.Named.Base == String || t.Named.Base == Int
 	}
 	return false
 }

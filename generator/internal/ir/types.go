@@ -12,7 +12,7 @@ import (
 // override is the type that the config gives a format or a reference.
 func (b *builder) override(s *schema.Schema) *Type {
 	for _, m := range b.project.Config.Types {
-		if s.Ref != nil && s.Ref.Text == m.Match || s.Format != "" && s.Format == m.Match {
+		if s.Ref != nil && s.Ref.Text == m.Match || s.Format != "" && s.Format == m.Match || isNumeric(s, m.Match) {
 			t := b.mapped(s, m.Type)
 			t.Nullable = t.Nullable || slices.Contains(s.Types, "null")
 			return t
@@ -24,6 +24,9 @@ func (b *builder) override(s *schema.Schema) *Type {
 // mapped is a schema as the Go type called name. Where that is one that a
 // schema without a format has, the constraints hold as for such a schema.
 func (b *builder) mapped(s *schema.Schema, name string) *Type {
+	if t := b.exact(s, name); t != nil {
+		return t
+	}
 	if dot := strings.LastIndexByte(name, '.'); dot >= 0 {
 		return &Type{Kind: External, Import: name[:dot], Name: name[dot+1:]}
 	}
@@ -66,7 +69,7 @@ func (b *builder) plain(s *schema.Schema, at context) *Type {
 	}
 	t := b.ofKind(s, kind, at)
 	if t.Kind != Struct {
-		t.Rules = b.rulesOf(s, b.lengthsBeside(s, t)...)
+		t.Rules = b.rulesOf(s, append(b.lengthsBeside(s, t), b.boundsBeside(s, t)...)...)
 	}
 	return t
 }
@@ -86,6 +89,8 @@ func (b *builder) ofKind(s *schema.Schema, kind string, at context) *Type {
 		return b.float(s)
 	case "boolean":
 		return &Type{Kind: Bool}
+	case "null":
+		return &Type{Kind: Null}
 	default:
 		return &Type{}
 	}
@@ -125,11 +130,10 @@ func (b *builder) kind(s *schema.Schema) (string, bool) {
 	case len(types) == 1:
 		return types[0], true
 	case len(s.Types) == 1:
-		b.unsupported(s, "type", "a value that is always null")
-		return "", false
+		return "null", true
 	}
 	if values := valuesOf(s); len(values) > 0 {
-		return b.kindOfValues(s, values)
+		return kindOfValues(values), true
 	}
 	if guess, keyword := guessed(s); guess != "" {
 		b.list.Add(diag.Finding{
@@ -181,6 +185,8 @@ func (b *builder) text(s *schema.Schema) *Type {
 		t.Kind = Bytes
 	case "email", "hostname", "ipv4", "ipv6", "uri", "uri-reference", "json-pointer", "relative-json-pointer", "regex":
 		t.Format = s.Format
+	case "base64url":
+		t.Kind = Base64URL
 	case "", "password", "binary", "char":
 	default:
 		b.list.Warnf(at(s, "format"), "format-not-checked", "format %q is not known; any string passes", s.Format)
@@ -188,10 +194,21 @@ func (b *builder) text(s *schema.Schema) *Type {
 	switch strings.ToLower(s.ContentEncoding) {
 	case "base64":
 		t.Kind = Bytes
-	case "":
+	case "base64url":
+		t.Kind = Base64URL
+	case "base32":
+		t.Kind = Base32
+	case "base16", "hex":
+		t.Kind = Base16
+	case "7bit", "quoted-printable":
+		if t.Kind == String && t.Format == "" {
+			t.Format = strings.ToLower(s.ContentEncoding)
+		}
+	case "", "8bit", "binary", "identity":
 	default:
 		b.list.Warnf(at(s, "contentEncoding"), "encoding-not-decoded", "contentEncoding %q is not decoded; the value is the encoded string", s.ContentEncoding)
 	}
+	b.warnContent(s)
 	if s.Pattern != nil {
 		if problem := brokenPattern(s.Pattern.Text); problem != "" {
 			b.list.Errorf(s.Pattern.Pos, "bad-pattern", "the pattern %s is no regular expression: %s", diag.Quote(s.Pattern.Text), problem)
@@ -211,7 +228,7 @@ func (b *builder) text(s *schema.Schema) *Type {
 // of its own.
 func (b *builder) lengthsBeside(s *schema.Schema, t *Type) []*Rule {
 	switch t.Kind {
-	case DateTime, Date, TimeOfDay, Duration, UUID, Bytes:
+	case DateTime, Date, TimeOfDay, Duration, UUID, Bytes, Base64URL, Base32, Base16:
 		r := &Rule{Place: place(s)}
 		(&ruleMaker{builder: b}).lengths(r, s)
 		if len(r.Words) > 0 {

@@ -24,6 +24,7 @@ import (
 	presence "github.com/outboxgen/outboxgen/testdata/golden/presence/events"
 	tuples "github.com/outboxgen/outboxgen/testdata/golden/tuples/events"
 	unions "github.com/outboxgen/outboxgen/testdata/golden/unions/events"
+	values "github.com/outboxgen/outboxgen/testdata/golden/values/events"
 )
 
 // verdict is nil when a type takes a document: it decodes and is valid.
@@ -85,6 +86,17 @@ func TestAgreementWithAValidator(t *testing.T) {
 		"tagged unions":    {"testdata/golden/unions", "schemas/tagged.yaml", verdict[unions.TaggedV1], unionDocuments["tagged"]},
 		"mixed unions":     {"testdata/golden/unions", "schemas/mixed.yaml", verdict[unions.MixedV1], unionDocuments["mixed"]},
 		"unions by member": {"testdata/golden/unions", "schemas/payment.yaml", verdict[unions.PaymentV1], unionDocuments["payment"]},
+		"values": {"testdata/golden/values", "schemas/values.yaml", verdict[values.ValuesV1], []string{
+			`{"id":"1","setting":{"a":[1,"b"]},"nothing":null,"maybe_nothing":null,"nothings":[null],"ratio":-2.25,"switch":true,"maybe_switch":null,"off":false,"either":"a",
+			"huge":1,"origin":{"y":[1,"<"],"x":0},"list":[1,2],"shapes":[{"a":1},[1],"x"]}`,
+			`{"id":"1","setting":"","nothing":null,"ratio":1,"either":1}`,
+			`{"id":"1","setting":[],"nothing":null,"either":null,"shapes":[]}`,
+		}},
+		"numbers": {"testdata/golden/values", "schemas/numbers.yaml", verdict[values.NumbersV1], []string{
+			`{"id":18446744073709551615,"size":1000000000000000000000000000000,"sizes":[null,1e39,-1e40],"long":1e3,"double":0.1,"amount":99999999999.99,"amounts":[1.10,null],"maybe":null,"whole":1,"ratio":1}`,
+			`{"id":18446744073709551616,"size":4}`, `{"id":-1,"size":4}`, `{"id":1,"size":1e31}`, `{"id":1,"size":3}`, `{"id":1,"size":4,"sizes":[-1e41]}`, `{"id":1.0,"size":4,"amount":0.001}`,
+			`{"id":1e0,"size":4,"amount":1e21}`, `{"id":1,"size":4,"amount":-0.01}`,
+		}},
 		"tuples": {"testdata/golden/tuples", "schemas/tuples.yaml", verdict[tuples.TuplesV1], []string{
 			`{"id":"1","reference":["erp",7],"point":[12.5,55,3],"line":[[1,2],[3,4,5]],"path":[[0,0]],"open":["a",null,["b"],1],"numbered":["a",1,2],"long":["a","b","c","d"],
 			"parts":["a",{"name":"bc"}],"nested":[[true]],"maybe":["a"],"nothing":[],"cons":["a",["b",null]],"unevaluated":["a"]}`,

@@ -11,6 +11,7 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/wire"
 	matching "github.com/outboxgen/outboxgen/testdata/golden/matching/events"
 	tuples "github.com/outboxgen/outboxgen/testdata/golden/tuples/events"
+	values "github.com/outboxgen/outboxgen/testdata/golden/values/events"
 )
 
 func TestTuples(t *testing.T) {
@@ -104,5 +105,59 @@ func TestMatchingTwoPatterns(t *testing.T) {
 	var failed *wire.EncodeError
 	if _, err := v.MarshalJSON(); !errors.As(err, &failed) || failed.Message != `the member "n_id2_id" matches two patterns and has two values` {
 		t.Error(err)
+	}
+}
+
+// Values of any JSON type have constants, and an unknown one survives.
+func TestValues(t *testing.T) {
+	t.Parallel()
+	v := roundTrip[values.ValuesV1](t, []byte(`{"id":"1","setting":{"a":[1.0,"b"]},"nothing":null,"maybe_nothing":null,"nothings":[null],"ratio":-2.25,"switch":true,
+		"maybe_switch":null,"off":false,"either":1,"huge":123456789012345678901234567890,"origin":{"y":[1,"<"],"x":0},"list":[1,2],"large":123456789012345678901,
+		"precise":0.12345678901234567890,"shapes":[{"a":1},[1],"x"]}`))
+	want := values.ValuesV1{
+		ID: "1", Setting: values.ValuesV1SettingA1B, MaybeNothing: new(wire.Null), Nothings: []wire.Null{{}}, Ratio: new(values.ValuesV1RatioMinus2Point25),
+		Switch: new(true), MaybeSwitch: outbox.Null[bool](), Off: new(false), Either: outbox.Value(values.ValuesV1Either1),
+		Huge: new(values.ValuesV1Huge123456789012345678901234567890), Origin: new(values.ValuesV1OriginValue), List: new(values.ValuesV1ListValue),
+		Large: new(values.ValuesV1Large123456789012345678901), Precise: new(values.ValuesV1Precise0Point12345678901234567890),
+		Shapes: []values.ValuesV1Shape{values.ValuesV1ShapeA1, values.ValuesV1Shape1, values.ValuesV1ShapeX},
+	}
+	if diff := cmp.Diff(want, v); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if err := values.NewValuesV1(values.ValuesV1{ID: "1", Setting: values.ValuesV1Setting3}).Validate(); err != nil {
+		t.Error(err)
+	}
+	expect[values.ValuesV1](t, `{"id":"1","setting":{"b":1},"nothing":null,"ratio":0.25,"off":true,"either":"b","huge":2,"origin":{},"shapes":["y"]}`, []string{
+		"/either enum", "/huge enum", "/off const", "/origin const", "/ratio enum", "/setting enum", "/shapes/0 enum",
+	})
+}
+
+func TestNumbers(t *testing.T) {
+	t.Parallel()
+	v := roundTrip[values.NumbersV1](t, []byte(`{"id":18446744073709551615,"size":1e30,"sizes":[null,-1e40],"small":1.0,"byte":255,"word":5,"unsigned":18446744073709551615,"wide":-170141183460469231731687303715884105728,
+		"single":1.5,"double":0.10000000000000001,"amount":999999999999999999999.99,"amounts":[1.10,12345678901234567890.123456789],"maybe":null,"whole":1e3}`))
+	if v.ID != 1<<64-1 || v.Size.String() != "1000000000000000000000000000000" || *v.Amount != "999999999999999999999.99" || *v.Whole != 1000 {
+		t.Errorf("%+v", v)
+	}
+	expect[values.NumbersV1](t, `{"id":1,"size":3,"sizes":[-1e41],"small":2147483648,"byte":256,"word":4,"unsigned":4,"wide":1e40,"single":1e39,"amount":0.001}`, []string{
+		"/amount multipleOf", "/byte maximum", "/single maximum", "/size multipleOf", "/sizes/0 minimum", "/small maximum", "/unsigned multipleOf", "/wide maximum", "/word minimum",
+	})
+	var misfit values.NumbersV1
+	err := json.Unmarshal([]byte(`{"id":18446744073709551616,"size":0.5,"sizes":[1e5000],"whole":9223372036854775808,"ratio":12345678901234567,"double":0.12345678901234567890,"single":1e-400,"amount":"1"}`), &misfit)
+	var decode *wire.DecodeError
+	if !errors.As(err, &decode) {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, violation := range decode.Violations {
+		got = append(got, violation.Pointer+" "+violation.Message)
+	}
+	want := []string{
+		"/id is an integer beyond 64 bits", "/size must be an integer, is a number with a fraction", "/sizes/0 is an integer of more than 4096 digits",
+		"/whole is an integer beyond 64 bits", "/ratio has more digits than a float64 holds", "/double has more digits than a float64 holds", "/single has more digits than a float64 holds",
+		"/amount must be a number, is a string",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

@@ -5,7 +5,7 @@ package events
 
 import (
 	"context"
-	big "math/big"
+	"math/big"
 	"time"
 
 	"github.com/google/uuid"

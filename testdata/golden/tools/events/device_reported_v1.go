@@ -5,6 +5,7 @@ package events
 
 import (
 	"context"
+	"encoding/json"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -185,8 +186,8 @@ func encodeGeoPoint(e *wire.Encoder, v GeoPoint) {
 
 // Reading is part of the event schemas.
 type Reading struct {
-	MeasuredAt *time.Time `json:"measuredAt,omitzero"`
-	Value      *float64   `json:"value,omitzero"`
+	MeasuredAt *time.Time   `json:"measuredAt,omitzero"`
+	Value      *json.Number `json:"value,omitzero"`
 	// Unknown keeps the members that the schema does not name.
 	Unknown wire.Unknown `json:"-"`
 }
@@ -215,7 +216,7 @@ func decodeReading(d *wire.Decoder) Reading {
 		case "measuredAt":
 			v.MeasuredAt = wire.Optional(d, (*wire.Decoder).DateTime)
 		case "value":
-			v.Value = wire.Optional(d, (*wire.Decoder).Float)
+			v.Value = wire.Optional(d, (*wire.Decoder).Number)
 		default:
 			o.Unknown(&v.Unknown)
 		}
@@ -226,7 +227,7 @@ func decodeReading(d *wire.Decoder) Reading {
 func encodeReading(e *wire.Encoder, v Reading) {
 	e.Begin()
 	wire.PutOptional(e, "measuredAt", v.MeasuredAt, (*wire.Encoder).DateTime)
-	wire.PutOptional(e, "value", v.Value, (*wire.Encoder).Float)
+	wire.PutOptional(e, "value", v.Value, (*wire.Encoder).Number)
 	e.Unknown(v.Unknown)
 	e.End()
 }

@@ -1,0 +1,204 @@
+package wire
+
+import (
+	"bytes"
+	"encoding/json"
+	"math"
+	"math/big"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// keeps reports whether f is what text says: the number itself, or one that is
+// written like that when it is rounded to as many digits as text has. So 0.1
+// with 17 digits, 0.10000000000000001, is kept; an integer whose last digits a
+// float64 rounds is not.
+func keeps(f float64, text []byte) bool {
+	want := canonicalNumber(string(text))
+	if want == canonicalNumber(strconv.FormatFloat(f, 'g', -1, 64)) {
+		return true
+	}
+	digits := significant(text)
+	const exactDigits = 767 // no float64 has more
+	return digits > 0 && digits <= exactDigits && want == canonicalNumber(strconv.FormatFloat(f, 'e', digits-1, 64))
+}
+
+// significant is how many digits a number is written with, leading zeros left
+// out.
+func significant(text []byte) int {
+	if i := bytes.IndexAny(text, "eE"); i >= 0 {
+		text = text[:i]
+	}
+	n := 0
+	for _, c := range text {
+		if '1' <= c && c <= '9' || c == '0' && n > 0 {
+			n++
+		}
+	}
+	return n
+}
+
+// maxPlain is how many digits a number may have that is written without an
+// exponent.
+const maxPlain = 40
+
+// canonicalNumber is a JSON number in the one form of all that equal it: plain
+// where it has few digits, else digits with an exponent. The effort does not
+// depend on the exponent.
+func canonicalNumber(text string) string {
+	text, negative := strings.CutPrefix(text, "-")
+	exp := 0
+	if i := strings.IndexAny(text, "eE"); i >= 0 {
+		exp, _ = strconv.Atoi(strings.TrimPrefix(text[i+1:], "+")) // clamped where it overflows
+		exp = max(min(exp, math.MaxInt32), math.MinInt32)
+		text = text[:i]
+	}
+	whole, fraction, _ := strings.Cut(text, ".")
+	digits := strings.TrimLeft(whole+fraction, "0")
+	exp -= len(fraction)
+	trimmed := strings.TrimRight(digits, "0")
+	exp += len(digits) - len(trimmed)
+	if trimmed == "" {
+		return "0"
+	}
+	sign := ""
+	if negative {
+		sign = "-"
+	}
+	switch point := len(trimmed) + exp; {
+	case exp >= 0 && point <= maxPlain:
+		return sign + trimmed + strings.Repeat("0", exp)
+	case exp < 0 && point > 0:
+		return sign + trimmed[:point] + "." + trimmed[point:]
+	case exp < 0 && point > -6:
+		return sign + "0." + strings.Repeat("0", -point) + trimmed
+	default:
+		return sign + trimmed + "e" + strconv.Itoa(exp)
+	}
+}
+
+// maxDigits is how many digits an integer of any size may have.
+const maxDigits = 4096
+
+// Uint reads an integer from 0 on, up to 64 bits.
+func (d *Decoder) Uint() uint64 {
+	n, start := d.whole()
+	switch {
+	case n == nil:
+		return 0
+	case n.Sign() < 0:
+		d.failAt(start, "minimum", "must be at least 0")
+	case !n.IsUint64():
+		d.failAt(start, "type", "is an integer beyond 64 bits")
+	}
+	return n.Uint64()
+}
+
+// BigInt reads an integer of any size, up to 4096 digits. It is nil only after
+// a violation.
+func (d *Decoder) BigInt() *big.Int {
+	n, _ := d.whole()
+	return n
+}
+
+// whole reads an integer and says where it begins.
+func (d *Decoder) whole() (*big.Int, int) {
+	if d.Kind() != '0' {
+		d.mismatch("an integer")
+		return nil, 0
+	}
+	start := d.pos
+	text := d.number()
+	if d.dead {
+		return nil, start
+	}
+	digits, exponent, _ := strings.Cut(canonicalNumber(string(text)), "e")
+	exp, _ := strconv.Atoi(exponent)
+	switch {
+	case exp < 0 || strings.Contains(digits, "."):
+		d.failAt(start, "type", "must be an integer, is a number with a fraction")
+		return nil, start
+	case len(digits)+exp > maxDigits:
+		d.failAt(start, "type", "is an integer of more than "+strconv.Itoa(maxDigits)+" digits")
+		return nil, start
+	}
+	n, _ := new(big.Int).SetString(digits+strings.Repeat("0", exp), 10)
+	return n, start
+}
+
+// Uint writes an integer.
+func (e *Encoder) Uint(v uint64) { e.buf = strconv.AppendUint(e.buf, v, 10) }
+
+// BigInt writes an integer of any size; nil cannot be written.
+func (e *Encoder) BigInt(v *big.Int) {
+	if v == nil {
+		e.fail("the integer is nil")
+		e.Null()
+		return
+	}
+	e.buf = v.Append(e.buf, 10)
+}
+
+// NewBigInt is an integer from its digits, which the generator has checked.
+func NewBigInt(digits string) *big.Int {
+	d := Decoder{data: []byte(digits)}
+	if n := d.BigInt(); n != nil {
+		return n
+	}
+	return new(big.Int)
+}
+
+// Null is the type of a value that is always null.
+type Null struct{}
+
+// MarshalJSON is null.
+func (Null) MarshalJSON() ([]byte, error) { return []byte("null"), nil }
+
+// NullValue reads null.
+func (d *Decoder) NullValue() Null {
+	if !d.Null() {
+		d.mismatch("null")
+	}
+	return Null{}
+}
+
+// NullValue writes null.
+func (e *Encoder) NullValue(Null) { e.Null() }
+
+// JSON reads a value of any type into a string that holds it as JSON: without
+// spaces, members in the order of their names, and numbers in one form, so that
+// equal values are equal strings.
+func JSON[T ~string](d *Decoder) T {
+	var e Encoder
+	e.canonical(d.Any())
+	return T(e.buf)
+}
+
+func (e *Encoder) canonical(v any) {
+	switch v := v.(type) {
+	case json.Number:
+		e.buf = append(e.buf, canonicalNumber(string(v))...)
+	case []any:
+		PutSlice(e, v, (*Encoder).canonical)
+	case map[string]any:
+		PutMap(e, v, (*Encoder).canonical)
+	default:
+		e.Any(v)
+	}
+}
+
+// PutJSON writes a value that is JSON already.
+func PutJSON[T ~string](e *Encoder, v T) { e.Raw(json.RawMessage(v)) }
+
+// JSONEnum checks that a value, as JSON, is one of those that the schema lists.
+func JSONEnum[T ~string](c *Checker, value T, listed bool, choices string, at ...any) {
+	if listed {
+		return
+	}
+	text := []rune(string(value))
+	if len(text) > maxShown {
+		text = append(slices.Clone(text[:maxShown-1]), '…')
+	}
+	c.Fail("enum", string(text)+" is not one of "+choices, at...)
+}
