@@ -1,7 +1,6 @@
 package ir
 
 import (
-	"maps"
 	"slices"
 	"strings"
 
@@ -58,7 +57,6 @@ func (b *builder) plain(s *schema.Schema, at context) *Type {
 		}
 		return &Type{}
 	}
-	s = onlyValue(s)
 	kind, ok := b.kind(s)
 	if !ok {
 		return &Type{}
@@ -94,20 +92,6 @@ func (b *builder) ofKind(s *schema.Schema, kind string, at context) *Type {
 	default:
 		return &Type{}
 	}
-}
-
-// onlyValue is s, with const where draft-04, which has no const, writes an enum
-// of one value.
-func onlyValue(s *schema.Schema) *schema.Schema {
-	if s.Doc == nil || s.Doc.Dialect != schema.Draft4 || len(s.Enum) != 1 || s.Const != nil {
-		return s
-	}
-	only := *s
-	only.Const, only.Enum = s.Enum[0], nil
-	only.At = maps.Clone(s.At)
-	only.At["const"] = at(s, "enum")
-	delete(only.At, "enum")
-	return &only
 }
 
 // checkFormat warns of a format of numbers that nothing comes of.
