@@ -16,7 +16,7 @@ type Violation = wire.Violation
 
 // ValidationError is returned by Validate of generated types, and by every
 // insert before it touches the database, when event data breaks its schema. It
-// holds every violation with its JSON Pointer.
+// holds every violation with its JSON Pointer and its place in the schemas.
 type ValidationError = wire.ValidationError
 
 // InsertError is returned when an event could not be inserted: by the insert

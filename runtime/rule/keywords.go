@@ -104,14 +104,17 @@ func (e *evaluation) object(n *node, v map[string]any, s *seen) bool {
 }
 
 func (e *evaluation) dependentRequired(n *node, v map[string]any) bool {
-	ok := true
+	ok, keyword := true, "dependentRequired"
+	if n.Dependencies {
+		keyword = "dependencies"
+	}
 	for _, name := range slices.Sorted(maps.Keys(n.DependentRequired)) {
 		if _, there := v[name]; !there {
 			continue
 		}
 		for _, needed := range n.DependentRequired[name] {
 			if _, there := v[needed]; !there {
-				ok = e.fail(n, within("dependentRequired", name), "is required beside "+strconv.Quote(name)+" and missing", needed)
+				ok = e.fail(n, within(keyword, name), "is required beside "+strconv.Quote(name)+" and missing", needed)
 			}
 		}
 	}

@@ -32,6 +32,9 @@ type Schema struct {
 	MaxProperties         *int
 	DependentRequired     map[string][]string
 	DependentSchemas      map[string]*Schema
+	// Dependencies says that DependentRequired stands under the keyword of that
+	// name, as it does in older dialects.
+	Dependencies bool
 
 	PrefixItems      []*Schema
 	Items            *Schema

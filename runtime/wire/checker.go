@@ -20,8 +20,37 @@ import (
 // positions in arrays (int).
 type Checker struct {
 	path       []segment
-	marks      []int
+	marks      []mark
+	schema     place
 	violations []Violation
+}
+
+// mark is what Leave goes back to.
+type mark struct {
+	length int // of the path
+	schema place
+}
+
+// place is where the schema of a value stands.
+type place struct {
+	schema string
+	parts  Places
+	length int // of the path to the value
+}
+
+// Places says where schemas of parts of a value stand that do not follow from
+// the schema of the value. An entry is a path to the part, a keyword, and the
+// place of the part's schema, or where there is a keyword that of the keyword. In
+// a path, which is a JSON Pointer, * stands for any item or member, and with a
+// regular expression behind it for any member whose name matches. The longest path
+// that fits counts, of those the first.
+type Places [][3]string
+
+// Schema says where the schema of the value stands that is being checked, as
+// Violation.Schema does, until Leave. Where nothing in parts says otherwise, a
+// member's schema is the one under properties and an item's the one under items.
+func (c *Checker) Schema(schema string, parts ...[3]string) {
+	c.schema = place{schema: schema, parts: parts, length: len(c.path)}
 }
 
 type segment struct {
@@ -70,7 +99,7 @@ func cutToken(pointer string) (token, rest string) {
 // Enter makes the value at the path the one that is being checked, until
 // Leave.
 func (c *Checker) Enter(at ...any) {
-	c.marks = append(c.marks, len(c.path))
+	c.marks = append(c.marks, mark{len(c.path), c.schema})
 	for _, token := range at {
 		switch token := token.(type) {
 		case string:
@@ -84,13 +113,13 @@ func (c *Checker) Enter(at ...any) {
 // Leave goes back to where Enter came from.
 func (c *Checker) Leave() {
 	last := len(c.marks) - 1
-	c.path = c.path[:c.marks[last]]
+	c.path, c.schema = c.path[:c.marks[last].length], c.marks[last].schema
 	c.marks = c.marks[:last]
 }
 
 // Fail notes a violation of the keyword rule at the path.
 func (c *Checker) Fail(rule, message string, at ...any) {
-	c.violations = append(c.violations, Violation{Pointer: c.pointer(at), Rule: rule, Message: message})
+	c.violations = append(c.violations, Violation{Pointer: c.pointer(at), Rule: rule, Schema: c.place(rule, at), Message: message})
 }
 
 // pointer is the JSON Pointer of a path from the value that is being checked.

@@ -110,7 +110,7 @@ func (e *Encoder) NoBranch(name string, value any) {
 // under the keyword rule. want names them.
 func (c *Checker) NoBranch(value any, rule, want string) {
 	if value == nil {
-		c.Fail("required", "is required and missing")
+		c.violations = append(c.violations, Violation{Pointer: c.pointer(nil), Rule: "required", Schema: c.place(rule, nil), Message: "is required and missing"})
 		return
 	}
 	c.Fail(rule, "must be "+want+", is none of them")

@@ -32,7 +32,11 @@ func (v Violation) String() string {
 	if pointer == "" {
 		pointer = "(document)"
 	}
-	return fmt.Sprintf("%s: %s (%s)", pointer, v.Message, v.Rule)
+	rule := v.Rule
+	if v.Schema != "" {
+		rule = v.Schema
+	}
+	return fmt.Sprintf("%s: %s (%s)", pointer, v.Message, rule)
 }
 
 // DecodeError is returned when a document cannot become the Go type: it is not

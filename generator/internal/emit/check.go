@@ -64,7 +64,7 @@ func (p *printer) needsCheck(t *ir.Type) bool {
 
 // checks is the body of a type's check method.
 func (c *coder) checks(n *ir.Named) []string {
-	var lines []string
+	lines := c.standing(n)
 	for _, f := range n.Fields {
 		if n.Tuple {
 			lines = append(lines, c.checkFieldAt(f, f.JSON)...)

@@ -16,8 +16,8 @@ import (
 )
 
 // The sample events, rewritten in each older dialect, give the code that they
-// give in 2020-12, byte by byte: what the golden package does on every payload,
-// theirs does too.
+// give in 2020-12, but for the places of keywords: what the golden package does on
+// every payload, theirs does too.
 func TestOlderDialectsGiveTheSameCode(t *testing.T) {
 	t.Parallel()
 	project := sampleProject(t)
@@ -35,11 +35,23 @@ func TestOlderDialectsGiveTheSameCode(t *testing.T) {
 				}
 				older[name] = file
 			}
-			if diff := cmp.Diff(want, generateFS(t, older)); diff != "" {
+			if diff := cmp.Diff(withoutPlaces(want), withoutPlaces(generateFS(t, older))); diff != "" {
 				t.Errorf("generated code (-2020-12 +%s):\n%s", dialect, diff)
 			}
 		})
 	}
+}
+
+// places is the code that says where schemas stand, which is under another
+// keyword in another dialect.
+var places = regexp.MustCompile(`(?m)^\tc\.Schema\(.*\n|^//.* says where schemas stand [^{]*{\n(?:\t.*\n)*}\n\n?`)
+
+func withoutPlaces(files map[string]string) map[string]string {
+	out := map[string]string{}
+	for name, content := range files {
+		out[name] = strings.TrimSpace(places.ReplaceAllString(content, ""))
+	}
+	return out
 }
 
 // sampleProject is the project of the sample events.

@@ -145,6 +145,9 @@ func (p *printer) file(f *ir.File) ([]byte, error) {
 	if patterns := c.patterns(); patterns != "" {
 		view.Parts = append(view.Parts, patterns)
 	}
+	if tables := c.placeTables(); tables != "" {
+		view.Parts = append(view.Parts, tables)
+	}
 	if rules := c.rules(); rules != "" {
 		view.Parts = append(view.Parts, rules)
 	}

@@ -14,6 +14,7 @@ type unionView struct {
 	Name                   string
 	Unknown, QuotedUnknown string
 	Members                []string // the Go types of the branches
+	Standing               []string // says where the schema stands
 	Decode, Encode, Check  []string
 }
 
@@ -23,7 +24,7 @@ func (c *coder) union(n *ir.Named) (string, error) {
 	u := n.Union
 	view := unionView{
 		Doc: c.unionDoc(n), Name: n.Name, Unknown: u.Unknown, QuotedUnknown: quote(u.Unknown),
-		Decode: c.decodeUnion(u),
+		Standing: c.standing(n), Decode: c.decodeUnion(u),
 	}
 	var unchecked []string
 	for _, branch := range u.Branches {
@@ -37,7 +38,7 @@ func (c *coder) union(n *ir.Named) (string, error) {
 			write = c.write(branch.Type, "e", "v")
 		}
 		view.Encode = append(view.Encode, "case "+name+":", write)
-		checks := c.checkBranch(branch)
+		checks := c.checkBranch(n, branch)
 		if len(checks) == 0 {
 			unchecked = append(unchecked, name)
 			continue
@@ -61,14 +62,18 @@ func conversion(to, v string) string {
 	return to + "(" + v + ")"
 }
 
-func (c *coder) checkBranch(branch *ir.Branch) []string {
+func (c *coder) checkBranch(n *ir.Named, branch *ir.Branch) []string {
 	switch {
 	case !c.needsCheck(branch.Type):
 		return nil
 	case branch.Named.Of != nil, branch.Type.Kind == ir.Struct:
 		return []string{"v.check(c)"}
 	}
-	return c.check(branch.Type, "v", "", 0)
+	lines := c.check(branch.Type, "v", "", 0)
+	if branch.Type.Place == "" || branch.Type.Place == n.Place {
+		return lines
+	}
+	return append([]string{"c.Schema(" + quote(branch.Type.Place) + ")"}, lines...)
 }
 
 // unionDoc says what the branches are, and what tells them apart.
@@ -254,7 +259,7 @@ func (c *coder) branch(n *ir.Named) (string, error) {
 	}
 	if c.needsCheck(n.Of) {
 		view.Validate = []string{"var c wire.Checker", "v.check(&c)", "return c.Err(" + quote(n.Name) + ")"}
-		view.Check = []linesView{{c.check(n.Of, c.plainly(n.Of, base), "", 0)}}
+		view.Check = []linesView{{append(c.standing(n), c.check(n.Of, c.plainly(n.Of, base), "", 0)...)}}
 	}
 	return c.execute("branch.tmpl", view)
 }
@@ -310,7 +315,7 @@ func (c *coder) rawUnion(n *ir.Named) (string, error) {
 	if u.Keyword != "oneOf" {
 		check = "AnyOf"
 	}
-	view.Checks = append([]string{fmt.Sprintf("var errors [%d]error", len(errs))}, view.Checks...)
+	view.Checks = append(append(c.standing(n), fmt.Sprintf("var errors [%d]error", len(errs))), view.Checks...)
 	view.Checks = append(view.Checks, fmt.Sprintf("c.%s(%s, errors[:]...)", check, quote(enumerate(words, "and"))))
 	view.Doc = comment(fmt.Sprintf("%s may be several things at once, so it is kept as it came: %s read it.", n.Name, enumerate(names, "and")))
 	if about := comment(n.Doc); len(about) > 0 {

@@ -18,6 +18,8 @@ func Build(p *schema.Project, taken Declared, list *diag.List) *Package {
 		merged:  map[*schema.Schema]*schema.Schema{},
 		unions:  map[*schema.Schema]*schema.Schema{},
 
+		copied:        map[*schema.Schema]*schema.Schema{},
+		origins:       map[*schema.Schema]map[string]string{},
 		parts:         map[*schema.Schema][]*schema.Schema{},
 		bared:         map[*schema.Schema]*schema.Schema{},
 		unionTypes:    map[*schema.Schema]*Type{},
@@ -57,8 +59,10 @@ type builder struct {
 	unions  map[*schema.Schema]*schema.Schema // a union of one branch, merged with what stands beside it
 	active  map[*schema.Schema]bool           // being turned into a type
 
-	parts      map[*schema.Schema][]*schema.Schema // what a merged schema was merged from, itself first
-	bared      map[*schema.Schema]*schema.Schema   // without constraints
+	copied     map[*schema.Schema]*schema.Schema    // what a schema is a copy of that stands nowhere
+	origins    map[*schema.Schema]map[string]string // of keywords that a merged schema has from its parts
+	parts      map[*schema.Schema][]*schema.Schema  // what a merged schema was merged from, itself first
+	bared      map[*schema.Schema]*schema.Schema    // without constraints
 	unionTypes map[*schema.Schema]*Type
 
 	order   []*request // in the order of discovery
@@ -369,6 +373,7 @@ func (b *builder) fill(n *Named, s *schema.Schema) {
 		n.Fields = append(n.Fields, &Field{JSON: m.name, Name: names.field(m.name, false), Pos: m.pos, Type: b.mentioned(n, m)})
 	}
 	n.Rules = b.rulesOf(s)
+	n.Origins = b.origins[s]
 	n.UnknownName, n.ExtraName = "Unknown", "Additional"
 	switch extra := b.restMembers(s); {
 	case extra == nil:

@@ -98,6 +98,12 @@ type Named struct {
 	MinItems, MaxItems *int
 	UniqueItems        bool
 
+	// Place and Origins are those of a Type; PlacesVar is the Go name of the
+	// variable for what they do not tell of the fields.
+	Place     string
+	Origins   map[string]string
+	PlacesVar string
+
 	file *File
 }
 
@@ -185,6 +191,11 @@ type Type struct {
 	Minimum, Maximum                   string // a Go literal, "": none
 	ExclusiveMinimum, ExclusiveMaximum string
 	MultipleOf                         string
+
+	// Place is where the schema stands: the path of its file, # and a JSON
+	// Pointer. Origins is where a keyword stands that is not the schema's own.
+	Place   string
+	Origins map[string]string
 
 	MinItems, MaxItems           *int
 	UniqueItems                  bool

@@ -54,7 +54,9 @@ func (b *builder) merge(s *schema.Schema) *schema.Schema {
 				folded = append(folded, q)
 			}
 		}
+		before := m
 		b.fold(&m, p)
+		b.trace(&m, &before, p)
 	}
 	b.parts[&m] = folded
 	if open > 0 {

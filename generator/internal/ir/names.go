@@ -204,6 +204,14 @@ func (b *builder) assignNames(pkg *Package) {
 		namePatterns(names, r.named)
 		nameRules(names, r.named)
 	}
+	for _, r := range b.order {
+		r.named.Place = b.placeOf(r.named.Schema)
+		r.named.PlacesVar = lower(r.named.Name) + "Places"
+		for k := 2; names[r.named.PlacesVar]; k++ {
+			r.named.PlacesVar = fmt.Sprintf("%sPlaces%d", lower(r.named.Name), k)
+		}
+		names[r.named.PlacesVar] = true
+	}
 }
 
 // contested finds the types whose short name a type of another file wants as

@@ -149,7 +149,7 @@ func (b *builder) boundsBeside(s *schema.Schema, t *Type) []*Rule {
 	if t.Kind != BigInt && t.Kind != Number {
 		return nil
 	}
-	r := &Rule{Place: place(s)}
+	r := &Rule{Place: b.placeOf(s)}
 	bounds := schema.Schema{
 		Minimum: s.Minimum, Maximum: s.Maximum, ExclusiveMinimum: s.ExclusiveMinimum, ExclusiveMaximum: s.ExclusiveMaximum, MultipleOf: s.MultipleOf,
 	}

@@ -58,9 +58,6 @@ const (
 	JSONListLiteral
 )
 
-// place is where a schema stands, as a violation names it.
-func place(s *schema.Schema) string { return s.Doc.Path + "#" + s.Pointer }
-
 // rulesOf is the rules for values of s, nil where there are none. more is what
 // the Go type of s leaves unchecked besides.
 func (b *builder) rulesOf(s *schema.Schema, more ...*Rule) *Rules {
@@ -138,7 +135,7 @@ type ruleMaker struct {
 
 // dynamic is what part, of which s is merged, says beyond the Go type.
 func (m *ruleMaker) dynamic(s, part *schema.Schema) *Rule {
-	r := &Rule{Place: place(part)}
+	r := &Rule{Place: m.placeOf(part)}
 	rest := part.UnevaluatedProperties != nil && m.restMembers(s) != part.UnevaluatedProperties && !isTrue(part.UnevaluatedProperties)
 	items := part.UnevaluatedItems != nil && m.restItems(s) != part.UnevaluatedItems && !isTrue(part.UnevaluatedItems)
 	if rest || items {
@@ -173,7 +170,7 @@ func isTrue(s *schema.Schema) bool { return s.Bool != nil && *s.Bool }
 // described says which members and items of a value s describes whatever it
 // holds; that they are valid is checked elsewhere.
 func (m *ruleMaker) described(r *Rule, s *schema.Schema) {
-	anything := func(of *schema.Schema) *Rule { return &Rule{Place: place(of)} }
+	anything := func(of *schema.Schema) *Rule { return &Rule{Place: m.placeOf(of)} }
 	m.reference(r, s)
 	if len(s.AllOf) > 0 {
 		r.add("allOf", m.list(s.AllOf))
@@ -254,7 +251,7 @@ func (m *ruleMaker) rule(s *schema.Schema) *Rule {
 	if s == nil {
 		return nil
 	}
-	r := &Rule{Place: place(s)}
+	r := &Rule{Place: m.placeOf(s)}
 	if s.Bool != nil {
 		if !*s.Bool {
 			r.add("never", Literal{Kind: TrueLiteral})
@@ -289,7 +286,7 @@ func (m *ruleMaker) reference(r *Rule, s *schema.Schema) {
 		return
 	}
 	target := s.Ref.Target
-	key := place(target)
+	key := m.placeOf(target)
 	r.text("ref", key)
 	if _, there := m.defs[key]; !there {
 		m.defs[key] = nil // while it is made
@@ -340,6 +337,9 @@ func (m *ruleMaker) dependencies(r *Rule, s *schema.Schema) {
 		}
 	}
 	r.entries("dependentRequired", needs)
+	if _, older := s.At["dependencies"]; older && len(needs) > 0 {
+		r.add("dependencies", Literal{Kind: TrueLiteral})
+	}
 	r.entries("dependentSchemas", m.properties(s.DependentSchemas))
 }
 

@@ -18,6 +18,7 @@ func (b *builder) array(s *schema.Schema, at context) *Type {
 	case items == nil:
 	case isFalse(items):
 		t.MaxItems = new(int)
+		b.renamed(s, "maxItems", b.placeOf(items))
 		if atLeastOne(t.MinItems) {
 			b.list.Errorf(items.Pos, "never-valid", "no item is valid and minItems asks for one, so no value is valid")
 		}

@@ -23,6 +23,14 @@ func (b *builder) override(s *schema.Schema) *Type {
 // mapped is a schema as the Go type called name. Where that is one that a
 // schema without a format has, the constraints hold as for such a schema.
 func (b *builder) mapped(s *schema.Schema, name string) *Type {
+	t := b.mappedKind(s, name)
+	if target := s.Resolved(); target != nil {
+		t.Place = b.placeOf(target)
+	}
+	return t
+}
+
+func (b *builder) mappedKind(s *schema.Schema, name string) *Type {
 	if t := b.exact(s, name); t != nil {
 		return t
 	}
@@ -62,13 +70,16 @@ func (b *builder) plain(s *schema.Schema, at context) *Type {
 		return &Type{}
 	}
 	b.satisfiable(s, kind)
+	var t *Type
 	if s.Const != nil || len(s.Enum) > 0 {
-		return b.listed(s, kind, at)
-	}
-	t := b.ofKind(s, kind, at)
-	if t.Kind != Struct {
+		t = b.listed(s, kind, at)
+	} else if t = b.ofKind(s, kind, at); t.Kind != Struct {
 		t.Rules = b.rulesOf(s, append(b.lengthsBeside(s, t), b.boundsBeside(s, t)...)...)
 	}
+	if t.Const != nil && s.Const == nil {
+		b.renamed(s, "const", b.origin(s, "enum"))
+	}
+	t.Place, t.Origins = b.placeOf(s), b.origins[s]
 	return t
 }
 
@@ -213,7 +224,7 @@ func (b *builder) text(s *schema.Schema) *Type {
 func (b *builder) lengthsBeside(s *schema.Schema, t *Type) []*Rule {
 	switch t.Kind {
 	case DateTime, Date, TimeOfDay, Duration, UUID, Bytes, Base64URL, Base32, Base16:
-		r := &Rule{Place: place(s)}
+		r := &Rule{Place: b.placeOf(s)}
 		(&ruleMaker{builder: b}).lengths(r, s)
 		if len(r.Words) > 0 {
 			return []*Rule{r}

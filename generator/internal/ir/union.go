@@ -72,6 +72,7 @@ func (b *builder) union(s *schema.Schema, where context) *Type {
 	n := &Named{Schema: s, Doc: s.Description, Deprecated: s.Deprecated, Union: &Union{Keyword: keyword, Branches: branches}}
 	b.byKey[key] = n
 	b.order = append(b.order, b.request(n, where))
+	n.Origins = b.origins[said]
 	why := b.tellApart(said, n.Union)
 	n.Union.Raw = why != ""
 	t := b.unionType(s, n, nullable)
@@ -169,6 +170,7 @@ func (b *builder) hoisted(s *schema.Schema) *schema.Schema {
 	}
 	h.AllOf = slices.Clone(s.AllOf)
 	h.AllOf[at] = &rest
+	b.renamed(&h, keyword, b.origin(from, keyword))
 	return &h
 }
 
@@ -276,6 +278,7 @@ func (b *builder) byType(s *schema.Schema) []*Branch {
 		if s.Const != nil && !fits(s.Const, name) {
 			continue
 		}
+		b.copied[&one], b.origins[&one] = s, b.origins[s]
 		if parts := b.parts[s]; parts != nil {
 			b.parts[&one] = parts
 		}
@@ -343,6 +346,7 @@ func (b *builder) listOf(s *schema.Schema, keyword string, branches []*Branch) *
 	if pos, ok := s.At["title"]; ok {
 		list.At["title"] = pos
 	}
+	b.renamed(&list, "enum", b.placeOf(s)+"/"+keyword)
 	b.unions[s] = &list
 	return &list
 }
@@ -366,6 +370,7 @@ func (b *builder) openEnum(s *schema.Schema, keyword string, branches []*Branch,
 	t := b.enum(s, "string", b.fitting(listed, "string"), where)
 	if t.Named.Open == nil {
 		t.Named.Open = b.text(free)
+		t.Named.Open.Place, t.Named.Open.Origins = b.placeOf(free), b.origins[free]
 	}
 	return t
 }

@@ -11,7 +11,7 @@ import (
 // unlisted is the rule for the constraints that a value breaks although the
 // schema lists it. Those that every listed value meets say nothing.
 func (b *builder) unlisted(s *schema.Schema, values []*schema.Value) []*Rule {
-	r := &Rule{Place: place(s)}
+	r := &Rule{Place: b.placeOf(s)}
 	m := &ruleMaker{builder: b}
 	length := func(v *schema.Value) *big.Rat { return big.NewRat(int64(utf8.RuneCountInString(v.Text)), 1) }
 	number := func(v *schema.Value) *big.Rat { return rational(v.Text) }

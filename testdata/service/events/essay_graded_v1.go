@@ -94,6 +94,7 @@ func encodeEssayGradedV1(e *wire.Encoder, v EssayGradedV1) {
 }
 
 func (v *EssayGradedV1) check(c *wire.Checker) {
+	c.Schema("schemas/essay_graded.v1.yaml#")
 	wire.MinLength(c, v.BatchID, 1, "batch_id")
 	wire.Minimum(c, v.Number, 1, "number")
 	wire.Minimum(c, v.Score, 0, "score")

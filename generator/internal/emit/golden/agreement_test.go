@@ -3,17 +3,20 @@ package golden_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"go.yaml.in/yaml/v3"
 
+	"github.com/outboxgen/outboxgen/runtime/wire"
 	collections "github.com/outboxgen/outboxgen/testdata/golden/collections/events"
 	combined "github.com/outboxgen/outboxgen/testdata/golden/combined/events"
 	conditions "github.com/outboxgen/outboxgen/testdata/golden/conditions/events"
@@ -141,6 +144,11 @@ func TestAgreementWithAValidator(t *testing.T) {
 					if want == nil {
 						valid++
 					}
+					for _, v := range violations(got) {
+						if !stands(t, filepath.Join(root, test.dir), v) {
+							t.Errorf("%s\nno such place in the schemas: %v", input, v)
+						}
+					}
 					if (want == nil) != (got == nil) {
 						t.Errorf("%s\nvalidator: %v\ngenerated: %v", input, want, got)
 					}
@@ -152,6 +160,53 @@ func TestAgreementWithAValidator(t *testing.T) {
 			}
 		})
 	}
+}
+
+// violations is what Validate found.
+func violations(err error) []wire.Violation {
+	if invalid := new(wire.ValidationError); errors.As(err, &invalid) {
+		return invalid.Violations
+	}
+	return nil
+}
+
+// stands reports whether the place of a violation is one in the schemas under
+// dir, and a keyword of the violation's rule.
+func stands(t *testing.T, dir string, v wire.Violation) bool {
+	t.Helper()
+	file, pointer, ok := strings.Cut(v.Schema, "#/")
+	if !ok {
+		return false
+	}
+	content, err := os.ReadFile(filepath.Join(dir, file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var here any
+	if err := yaml.Unmarshal(content, &here); err != nil {
+		t.Fatal(err)
+	}
+	last := ""
+	for token := range strings.SplitSeq(pointer, "/") {
+		last = token
+		token = strings.NewReplacer("~1", "/", "~0", "~").Replace(token)
+		switch parent := here.(type) {
+		case map[string]any:
+			here, ok = parent[token]
+		case []any:
+			i, err := strconv.Atoi(token)
+			if ok = err == nil && i < len(parent); ok {
+				here = parent[i]
+			}
+		default:
+			ok = false
+		}
+		if !ok {
+			return false
+		}
+	}
+	_, schema := here.(bool)
+	return last == v.Rule || v.Rule == "const" && last == "enum" || v.Rule == "enum" && (last == "anyOf" || last == "oneOf") || (v.Rule == "false" || v.Rule == "maxItems") && schema || strings.HasPrefix(v.Rule, "depend") && strings.HasSuffix(pointer, v.Rule+"/"+last)
 }
 
 // compile reads the YAML schemas under a folder and compiles one.

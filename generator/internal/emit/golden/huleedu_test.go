@@ -129,10 +129,10 @@ func TestHuleEduByHand(t *testing.T) {
 	})
 	err := v.Validate()
 	want := &outbox.ValidationError{Type: "EssayResult", Violations: []outbox.Violation{
-		{Pointer: "/confidence_label", Rule: "enum", Message: `"SURE" is not one of "HIGH", "MID", "LOW"`},
-		{Pointer: "/letter_grade", Rule: "pattern", Message: "must match ^([A-F][+-]?|U)$"},
-		{Pointer: "/normalized_score", Rule: "maximum", Message: "must be at most 1"},
-		{Pointer: "/rank", Rule: "exclusiveMinimum", Message: "must be greater than 0"},
+		{Pointer: "/confidence_label", Rule: "enum", Schema: "assessment_result.v1.yaml#/$defs/essay_result/properties/confidence_label/enum", Message: `"SURE" is not one of "HIGH", "MID", "LOW"`},
+		{Pointer: "/letter_grade", Rule: "pattern", Schema: "assessment_result.v1.yaml#/$defs/essay_result/properties/letter_grade/pattern", Message: "must match ^([A-F][+-]?|U)$"},
+		{Pointer: "/normalized_score", Rule: "maximum", Schema: "assessment_result.v1.yaml#/$defs/essay_result/properties/normalized_score/maximum", Message: "must be at most 1"},
+		{Pointer: "/rank", Rule: "exclusiveMinimum", Schema: "assessment_result.v1.yaml#/$defs/essay_result/properties/rank/exclusiveMinimum", Message: "must be greater than 0"},
 	}}
 	if diff := cmp.Diff(error(want), err); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

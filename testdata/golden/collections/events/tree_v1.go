@@ -239,6 +239,7 @@ func encodeNode(e *wire.Encoder, v Node) {
 }
 
 func (v *Node) check(c *wire.Checker) {
+	c.Schema("schemas/tree.yaml#/$defs/node")
 	wire.MinLength(c, v.Value, 1, "value")
 	if v.Left != nil {
 		c.Enter("left")
@@ -452,6 +453,7 @@ func encodeTreeV1Typed(e *wire.Encoder, v TreeV1Typed) {
 }
 
 func (v *TreeV1Typed) check(c *wire.Checker) {
+	c.Schema("schemas/tree.yaml#/properties/typed", treeV1TypedPlaces...)
 	for key, value := range v.Additional {
 		wire.Minimum(c, value, 0, key)
 	}
@@ -653,6 +655,7 @@ func encodeTreeV1CategoryChild(e *wire.Encoder, v TreeV1CategoryChild) {
 }
 
 func (v *TreeV1CategoryChild) check(c *wire.Checker) {
+	c.Schema("schemas/tree.yaml#/properties/categories/items/properties/children/items")
 	if v.Kind != nil {
 		wire.Enum(c, *v.Kind, v.Kind.Valid(), `"a", "b"`, "kind")
 	}
@@ -808,4 +811,10 @@ func encodeSpeciesValue(e *wire.Encoder, v SpeciesValue) {
 	wire.PutOptional(e, "latin", v.Latin, (*wire.Encoder).String)
 	e.Unknown(v.Unknown)
 	e.End()
+}
+
+// treeV1TypedPlaces says where schemas stand that are not under TreeV1Typed's
+// own properties.
+var treeV1TypedPlaces = wire.Places{
+	{"/*", "", "schemas/tree.yaml#/properties/typed/additionalProperties"},
 }

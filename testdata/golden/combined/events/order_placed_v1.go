@@ -97,6 +97,7 @@ func encodeOrderPlacedV1(e *wire.Encoder, v OrderPlacedV1) {
 }
 
 func (v *OrderPlacedV1) check(c *wire.Checker) {
+	c.Schema("schemas/order.yaml#", orderPlacedV1Places...)
 	wire.MinLength(c, v.OrderID, 1, "order_id")
 	wire.MaxLength(c, v.OrderID, 20, "order_id")
 	if v.ShortCode != nil {
@@ -202,3 +203,14 @@ func encodeOrderPlacedV1StrictAddress(e *wire.Encoder, v OrderPlacedV1StrictAddr
 }
 
 var orderPlacedV1ShortCodePattern = wire.NewPattern(`^[a-z]+$`)
+
+// orderPlacedV1Places says where schemas stand that are not under
+// OrderPlacedV1's own properties.
+var orderPlacedV1Places = wire.Places{
+	{"/order_id", "", "schemas/order.yaml#/allOf/2/properties/order_id"},
+	{"/order_id", "minLength", "schemas/order.yaml#/properties/order_id/minLength"},
+	{"/short_code", "minLength", "schemas/lib/base.yaml#/$defs/code/minLength"},
+	{"/short_code", "pattern", "schemas/lib/base.yaml#/$defs/code/pattern"},
+	{"/country", "", "schemas/lib/base.yaml#/$defs/country"},
+	{"/total", "", "schemas/order.yaml#/allOf/2/properties/total"},
+}

@@ -94,6 +94,7 @@ func encodeClosedChangedV1(e *wire.Encoder, v ClosedChangedV1) {
 }
 
 func (v *ClosedChangedV1) check(c *wire.Checker) {
+	c.Schema("schemas/closed.yaml#", closedChangedV1Places...)
 	for i, item := range v.List {
 		wire.Minimum(c, item, 1, "list", i)
 	}
@@ -199,6 +200,7 @@ func encodeClosedChangedV1Rest(e *wire.Encoder, v ClosedChangedV1Rest) {
 }
 
 func (v *ClosedChangedV1Rest) check(c *wire.Checker) {
+	c.Schema("schemas/closed.yaml#/properties/rest", closedChangedV1RestPlaces...)
 	for key, value := range v.Additional {
 		wire.Maximum(c, value, 9, key)
 	}
@@ -256,6 +258,18 @@ func encodeClosedChangedV1Chosen(e *wire.Encoder, v ClosedChangedV1Chosen) {
 
 func (v *ClosedChangedV1Chosen) check(c *wire.Checker) {
 	wire.Rules(c, *v, encodeClosedChangedV1Chosen, &closedChangedV1ChosenRules)
+}
+
+// closedChangedV1Places says where schemas stand that are not under
+// ClosedChangedV1's own properties.
+var closedChangedV1Places = wire.Places{
+	{"/list/*", "", "schemas/closed.yaml#/properties/list/unevaluatedItems"},
+}
+
+// closedChangedV1RestPlaces says where schemas stand that are not under
+// ClosedChangedV1Rest's own properties.
+var closedChangedV1RestPlaces = wire.Places{
+	{"/*", "", "schemas/closed.yaml#/properties/rest/unevaluatedProperties"},
 }
 
 // closedChangedV1Rules is what the schema says of ClosedChangedV1 beyond its Go

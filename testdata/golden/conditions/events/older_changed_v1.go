@@ -200,6 +200,7 @@ var olderChangedV1Rules = rule.Set{
 		{
 			At:                "schemas/older.yaml#",
 			DependentRequired: map[string][]string{"a": {"b"}},
+			Dependencies:      true,
 			DependentSchemas: map[string]*rule.Schema{
 				"c": {
 					At:         "schemas/older.yaml#/dependencies/c",

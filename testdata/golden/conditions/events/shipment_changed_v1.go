@@ -169,6 +169,7 @@ func encodeShipmentChangedV1(e *wire.Encoder, v ShipmentChangedV1) {
 }
 
 func (v *ShipmentChangedV1) check(c *wire.Checker) {
+	c.Schema("schemas/shipment.yaml#")
 	wire.Rules(c, v.ID, (*wire.Encoder).String, &shipmentChangedV1IDRules, "id")
 	wire.Enum(c, v.Status, v.Status.Valid(), `"packed", "shipped", "lost"`, "status")
 	if v.Weight != nil {

@@ -208,6 +208,7 @@ func encodeConstraintsV1(e *wire.Encoder, v ConstraintsV1) {
 }
 
 func (v *ConstraintsV1) check(c *wire.Checker) {
+	c.Schema("schemas/constraints.yaml#", constraintsV1Places...)
 	wire.MinLength(c, v.ID, 2, "id")
 	wire.MaxLength(c, v.ID, 4, "id")
 	if v.Code != nil {
@@ -409,6 +410,7 @@ func encodeConstraintsV1Part(e *wire.Encoder, v ConstraintsV1Part) {
 }
 
 func (v *ConstraintsV1Part) check(c *wire.Checker) {
+	c.Schema("schemas/constraints.yaml#/properties/parts/items")
 	wire.MaxLength(c, v.Name, 3, "name")
 	for i, item := range v.Tags {
 		wire.Matches(c, item, constraintsV1PartTagsItemPattern, "tags", i)
@@ -503,3 +505,12 @@ func (v ConstraintsV1Listed) Valid() bool {
 var constraintsV1CodePattern = wire.NewPattern(`^\d{2}[\t\n\v\f\r \x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}\x{feff}][A-Z]+$`)
 
 var constraintsV1PartTagsItemPattern = wire.NewPattern(`^[a-z]+$`)
+
+// constraintsV1Places says where schemas stand that are not under
+// ConstraintsV1's own properties.
+var constraintsV1Places = wire.Places{
+	{"/labels/*", "", "schemas/constraints.yaml#/properties/labels/additionalProperties"},
+	{"/only", "const", "schemas/constraints.yaml#/properties/only/enum"},
+	{"/threes/*", "", "schemas/constraints.yaml#/properties/threes/additionalProperties"},
+	{"/maybe", "const", "schemas/constraints.yaml#/properties/maybe/enum"},
+}

@@ -259,6 +259,7 @@ func encodeDefaultsV1(e *wire.Encoder, v DefaultsV1) {
 }
 
 func (v *DefaultsV1) check(c *wire.Checker) {
+	c.Schema("schemas/defaults.yaml#")
 	wire.Const(c, v.Kind, "thing", "kind")
 	if v.Version != nil {
 		wire.Const(c, *v.Version, 3, "version")
@@ -401,5 +402,6 @@ func encodeDefaultsV1Head(e *wire.Encoder, v DefaultsV1Head) {
 }
 
 func (v *DefaultsV1Head) check(c *wire.Checker) {
+	c.Schema("schemas/defaults.yaml#/properties/head")
 	wire.Const(c, v.Magic, "MAGIC", "magic")
 }

@@ -80,6 +80,7 @@ func encodeBareV1(e *wire.Encoder, v BareV1) {
 }
 
 func (v *BareV1) check(c *wire.Checker) {
+	c.Schema("schemas/bare.yaml#")
 	wire.Enum(c, v.Kind, v.Kind.Valid(), `"one", "two"`, "kind")
 }
 

@@ -80,6 +80,7 @@ func encodeCloudV1(e *wire.Encoder, v CloudV1) {
 }
 
 func (v *CloudV1) check(c *wire.Checker) {
+	c.Schema("schemas/cloud.yaml#")
 	wire.Enum(c, v.Kind, v.Kind.Valid(), `"one", "two"`, "kind")
 }
 

@@ -80,6 +80,7 @@ func encodeGivenAggregateV1(e *wire.Encoder, v GivenAggregateV1) {
 }
 
 func (v *GivenAggregateV1) check(c *wire.Checker) {
+	c.Schema("schemas/given.yaml#")
 	wire.Enum(c, v.Kind, v.Kind.Valid(), `"one", "two"`, "kind")
 }
 

@@ -81,6 +81,7 @@ func encodeNestedKeyV1(e *wire.Encoder, v NestedKeyV1) {
 }
 
 func (v *NestedKeyV1) check(c *wire.Checker) {
+	c.Schema("schemas/nested.yaml#")
 	wire.Enum(c, v.Kind, v.Kind.Valid(), `"one", "two"`, "kind")
 }
 

@@ -80,6 +80,7 @@ func encodeOptionalKeyV1(e *wire.Encoder, v OptionalKeyV1) {
 }
 
 func (v *OptionalKeyV1) check(c *wire.Checker) {
+	c.Schema("schemas/optional.yaml#")
 	wire.Enum(c, v.Kind, v.Kind.Valid(), `"one", "two"`, "kind")
 }
 

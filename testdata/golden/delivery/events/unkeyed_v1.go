@@ -80,6 +80,7 @@ func encodeUnkeyedV1(e *wire.Encoder, v UnkeyedV1) {
 }
 
 func (v *UnkeyedV1) check(c *wire.Checker) {
+	c.Schema("schemas/unkeyed.yaml#")
 	wire.Enum(c, v.Kind, v.Kind.Valid(), `"one", "two"`, "kind")
 }
 

@@ -164,6 +164,7 @@ func encodeFormatsV1(e *wire.Encoder, v FormatsV1) {
 }
 
 func (v *FormatsV1) check(c *wire.Checker) {
+	c.Schema("schemas/formats.yaml#")
 	wire.UniqueItems(c, v.Dates, "dates")
 	wire.UniqueDocuments(c, v.Moments, (*wire.Encoder).DateTime, "moments")
 	if v.Email != nil {

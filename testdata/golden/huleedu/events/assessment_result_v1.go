@@ -156,6 +156,7 @@ func encodeAssessmentResultV1(e *wire.Encoder, v AssessmentResultV1) {
 }
 
 func (v *AssessmentResultV1) check(c *wire.Checker) {
+	c.Schema("assessment_result.v1.yaml#")
 	if x, ok := v.AssignmentID.Get(); ok {
 		wire.MaxLength(c, x, 100, "assignment_id")
 	}
@@ -325,6 +326,7 @@ func encodeEssayResult(e *wire.Encoder, v EssayResult) {
 }
 
 func (v *EssayResult) check(c *wire.Checker) {
+	c.Schema("assessment_result.v1.yaml#/$defs/essay_result")
 	wire.Minimum(c, v.NormalizedScore, 0, "normalized_score")
 	wire.Maximum(c, v.NormalizedScore, 1, "normalized_score")
 	wire.Matches(c, v.LetterGrade, essayResultLetterGradePattern, "letter_grade")

@@ -111,6 +111,7 @@ func encodeCJAssessmentCompletedV1(e *wire.Encoder, v CJAssessmentCompletedV1) {
 }
 
 func (v *CJAssessmentCompletedV1) check(c *wire.Checker) {
+	c.Schema("cj_assessment_completed.v1.yaml#", cjAssessmentCompletedV1Places...)
 	wire.Enum(c, v.Status, v.Status.Valid(), `the 12 values that the schema lists`, "status")
 	c.Enter("system_metadata")
 	v.SystemMetadata.check(c)
@@ -233,4 +234,10 @@ func encodeProcessingSummary(e *wire.Encoder, v ProcessingSummary) {
 	wire.PutOptional(e, "processing_time_seconds", v.ProcessingTimeSeconds, (*wire.Encoder).Float)
 	e.Unknown(v.Unknown)
 	e.End()
+}
+
+// cjAssessmentCompletedV1Places says where schemas stand that are not under
+// CJAssessmentCompletedV1's own properties.
+var cjAssessmentCompletedV1Places = wire.Places{
+	{"/status", "", "common/statuses.yaml#/$defs/batch_status"},
 }

@@ -104,6 +104,7 @@ func encodeCJAssessmentFailedV1(e *wire.Encoder, v CJAssessmentFailedV1) {
 }
 
 func (v *CJAssessmentFailedV1) check(c *wire.Checker) {
+	c.Schema("cj_assessment_failed.v1.yaml#", cjAssessmentFailedV1Places...)
 	wire.Enum(c, v.Status, v.Status.Valid(), `the 12 values that the schema lists`, "status")
 	c.Enter("system_metadata")
 	v.SystemMetadata.check(c)
@@ -152,4 +153,10 @@ func DecodeCJAssessmentFailedV1(value []byte, headers ...outbox.Header) (outbox.
 // NewRow makes CJAssessmentFailedV1 an outbox.Event.
 func (v CJAssessmentFailedV1) NewRow(ctx context.Context, opts ...outbox.Option) (outbox.Row, error) {
 	return cjAssessmentFailedV1Event.NewRow(ctx, v, opts...)
+}
+
+// cjAssessmentFailedV1Places says where schemas stand that are not under
+// CJAssessmentFailedV1's own properties.
+var cjAssessmentFailedV1Places = wire.Places{
+	{"/status", "", "common/statuses.yaml#/$defs/batch_status"},
 }

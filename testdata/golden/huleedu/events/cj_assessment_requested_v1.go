@@ -137,6 +137,7 @@ func encodeCJAssessmentRequestedV1(e *wire.Encoder, v CJAssessmentRequestedV1) {
 }
 
 func (v *CJAssessmentRequestedV1) check(c *wire.Checker) {
+	c.Schema("cj_assessment_requested.v1.yaml#", cjAssessmentRequestedV1Places...)
 	c.Enter("system_metadata")
 	v.SystemMetadata.check(c)
 	c.Leave()
@@ -248,4 +249,10 @@ func encodeEssayForCJ(e *wire.Encoder, v EssayForCJ) {
 	wire.PutNullable(e, "spellcheck_metrics", v.SpellcheckMetrics, encodeSpellcheckMetrics)
 	e.Unknown(v.Unknown)
 	e.End()
+}
+
+// cjAssessmentRequestedV1Places says where schemas stand that are not under
+// CJAssessmentRequestedV1's own properties.
+var cjAssessmentRequestedV1Places = wire.Places{
+	{"/course_code", "", "common/course_code.yaml#"},
 }

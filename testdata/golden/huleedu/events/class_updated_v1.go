@@ -101,6 +101,7 @@ func encodeClassUpdatedV1(e *wire.Encoder, v ClassUpdatedV1) {
 }
 
 func (v *ClassUpdatedV1) check(c *wire.Checker) {
+	c.Schema("class_updated.v1.yaml#", classUpdatedV1Places...)
 	wire.Const(c, v.Event, "class.updated", "event")
 	if x, ok := v.CourseCodes.Get(); ok {
 		for i, item := range x {
@@ -150,4 +151,10 @@ func DecodeClassUpdatedV1(value []byte, headers ...outbox.Header) (outbox.Envelo
 // NewRow makes ClassUpdatedV1 an outbox.Event.
 func (v ClassUpdatedV1) NewRow(ctx context.Context, opts ...outbox.Option) (outbox.Row, error) {
 	return classUpdatedV1Event.NewRow(ctx, v, opts...)
+}
+
+// classUpdatedV1Places says where schemas stand that are not under
+// ClassUpdatedV1's own properties.
+var classUpdatedV1Places = wire.Places{
+	{"/course_codes/*", "", "common/course_code.yaml#"},
 }

@@ -120,6 +120,7 @@ func encodeEssayContentProvisionedV1(e *wire.Encoder, v EssayContentProvisionedV
 }
 
 func (v *EssayContentProvisionedV1) check(c *wire.Checker) {
+	c.Schema("essay_content_provisioned.v1.yaml#")
 	wire.Const(c, v.Event, "essay.content.provisioned", "event")
 }
 

@@ -92,6 +92,7 @@ func encodeLLMConfig(e *wire.Encoder, v LLMConfig) {
 }
 
 func (v *LLMConfig) check(c *wire.Checker) {
+	c.Schema("common/llm_config.yaml#")
 	if x, ok := v.TemperatureOverride.Get(); ok {
 		wire.Minimum(c, x, 0, "temperature_override")
 		wire.Maximum(c, x, 2, "temperature_override")

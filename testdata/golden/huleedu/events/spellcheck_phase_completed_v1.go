@@ -99,6 +99,7 @@ func encodeSpellcheckPhaseCompletedV1(e *wire.Encoder, v SpellcheckPhaseComplete
 }
 
 func (v *SpellcheckPhaseCompletedV1) check(c *wire.Checker) {
+	c.Schema("spellcheck_phase_completed.v1.yaml#")
 	wire.Enum(c, v.Status, v.Status.Valid(), `"pending", "in_progress", "completed", "failed"`, "status")
 }
 

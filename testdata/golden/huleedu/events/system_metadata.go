@@ -119,7 +119,14 @@ func encodeSystemMetadata(e *wire.Encoder, v SystemMetadata) {
 }
 
 func (v *SystemMetadata) check(c *wire.Checker) {
+	c.Schema("common/system_metadata.yaml#", systemMetadataPlaces...)
 	if x, ok := v.ProcessingStage.Get(); ok {
 		wire.Enum(c, x, x.Valid(), `"pending", "initialized", "processing", "completed", "failed", "cancelled"`, "processing_stage")
 	}
+}
+
+// systemMetadataPlaces says where schemas stand that are not under
+// SystemMetadata's own properties.
+var systemMetadataPlaces = wire.Places{
+	{"/processing_stage", "", "common/statuses.yaml#/$defs/processing_stage"},
 }

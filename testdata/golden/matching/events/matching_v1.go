@@ -112,6 +112,7 @@ func encodeMatchingV1(e *wire.Encoder, v MatchingV1) {
 }
 
 func (v *MatchingV1) check(c *wire.Checker) {
+	c.Schema("schemas/matching.yaml#", matchingV1Places...)
 	if v.XKind != nil {
 		wire.MinLength(c, *v.XKind, 2, "x-kind")
 		wire.MaxLength(c, *v.XKind, 5, "x-kind")
@@ -300,6 +301,7 @@ func encodeMatchingV1Shape(e *wire.Encoder, v MatchingV1Shape) {
 }
 
 func (v *MatchingV1Shape) check(c *wire.Checker) {
+	c.Schema("schemas/matching.yaml#/properties/shapes/patternProperties/^[a-z]+$")
 	wire.Minimum(c, v.Sides, 3, "sides")
 }
 
@@ -368,6 +370,7 @@ func encodeMatchingV1Overlapping(e *wire.Encoder, v MatchingV1Overlapping) {
 }
 
 func (v *MatchingV1Overlapping) check(c *wire.Checker) {
+	c.Schema("schemas/matching.yaml#/properties/overlapping", matchingV1OverlappingPlaces...)
 	if v.NID != nil {
 		wire.Minimum(c, *v.NID, 1, "n_id")
 		wire.Maximum(c, *v.NID, 100, "n_id")
@@ -534,6 +537,7 @@ func encodeMatchingV1Many(e *wire.Encoder, v MatchingV1Many) {
 }
 
 func (v *MatchingV1Many) check(c *wire.Checker) {
+	c.Schema("schemas/matching.yaml#/properties/many", matchingV1ManyPlaces...)
 	for key, value := range v.SMembers {
 		wire.Name(c, key, matchingV1ManySMembersNamePattern, `^s_`, key)
 		c.MinItems(len(value), 1, key)
@@ -596,6 +600,7 @@ func encodeMatchingV1Both(e *wire.Encoder, v MatchingV1Both) {
 }
 
 func (v *MatchingV1Both) check(c *wire.Checker) {
+	c.Schema("schemas/matching.yaml#/properties/both", matchingV1BothPlaces...)
 	for key, value := range v.KMembers {
 		wire.Name(c, key, matchingV1BothKMembersNamePattern, `^k`, key)
 		wire.MinLength(c, value, 2, key)
@@ -629,3 +634,38 @@ var matchingV1ManySMembersNamePattern = wire.NewPattern(`^s_`)
 var matchingV1BothKMembersNamePattern = wire.NewPattern(`^k`)
 
 var matchingV1BothLMembersNamePattern = wire.NewPattern(`^l`)
+
+// matchingV1Places says where schemas stand that are not under MatchingV1's own
+// properties.
+var matchingV1Places = wire.Places{
+	{"/x-kind", "", "schemas/matching.yaml#/patternProperties/^x-"},
+	{"/x-kind", "minLength", "schemas/matching.yaml#/properties/x-kind/minLength"},
+	{"/labels/*", "", "schemas/matching.yaml#/properties/labels/patternProperties/^[a-z]+$"},
+	{"/anything/*", "", "schemas/matching.yaml#/properties/anything/patternProperties/.*"},
+	{"/*^x-", "", "schemas/matching.yaml#/patternProperties/^x-"},
+}
+
+// matchingV1OverlappingPlaces says where schemas stand that are not under
+// MatchingV1Overlapping's own properties.
+var matchingV1OverlappingPlaces = wire.Places{
+	{"/n_id", "", "schemas/matching.yaml#/properties/overlapping/patternProperties/_id$"},
+	{"/n_id", "minimum", "schemas/matching.yaml#/properties/overlapping/patternProperties/^n_/minimum"},
+	{"/n_must", "", "schemas/matching.yaml#/properties/overlapping/patternProperties/^n_"},
+	{"/*^n_", "", "schemas/matching.yaml#/properties/overlapping/patternProperties/^n_"},
+	{"/*^n_", "minimum", "schemas/matching.yaml#/properties/overlapping/patternProperties/^n_/minimum"},
+	{"/*_id$", "", "schemas/matching.yaml#/properties/overlapping/patternProperties/_id$"},
+	{"/*_id$", "maximum", "schemas/matching.yaml#/properties/overlapping/patternProperties/_id$/maximum"},
+}
+
+// matchingV1ManyPlaces says where schemas stand that are not under
+// MatchingV1Many's own properties.
+var matchingV1ManyPlaces = wire.Places{
+	{"/*^s_", "", "schemas/matching.yaml#/properties/many/patternProperties/^s_"},
+}
+
+// matchingV1BothPlaces says where schemas stand that are not under
+// MatchingV1Both's own properties.
+var matchingV1BothPlaces = wire.Places{
+	{"/*^k", "", "schemas/matching.yaml#/properties/both/allOf/1/patternProperties/^k"},
+	{"/*^k", "minLength", "schemas/matching.yaml#/properties/both/allOf/0/patternProperties/^k/minLength"},
+}

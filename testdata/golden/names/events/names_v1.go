@@ -207,6 +207,7 @@ func encodeNamesV1(e *wire.Encoder, v NamesV1) {
 }
 
 func (v *NamesV1) check(c *wire.Checker) {
+	c.Schema("schemas/names.yaml#", namesV1Places...)
 	if v.Status != nil {
 		wire.Enum(c, *v.Status, v.Status.Valid(), `"a", "A", "a b", "a-b", "type"`, "status")
 	}
@@ -581,4 +582,10 @@ func encodeAddress(e *wire.Encoder, v Address) {
 	wire.PutOptional(e, "line", v.Line, (*wire.Encoder).String)
 	e.Unknown(v.Unknown)
 	e.End()
+}
+
+// namesV1Places says where schemas stand that are not under NamesV1's own
+// properties.
+var namesV1Places = wire.Places{
+	{"/status_type", "const", "schemas/names.yaml#/properties/status_type/enum"},
 }

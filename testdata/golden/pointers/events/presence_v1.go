@@ -296,5 +296,6 @@ func encodePart(e *wire.Encoder, v Part) {
 }
 
 func (v *Part) check(c *wire.Checker) {
+	c.Schema("schemas/presence.yaml#/$defs/part")
 	wire.MinLength(c, v.Name, 1, "name")
 }

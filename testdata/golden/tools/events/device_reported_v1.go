@@ -78,6 +78,7 @@ func encodeDeviceReportedV1(e *wire.Encoder, v DeviceReportedV1) {
 }
 
 func (v *DeviceReportedV1) check(c *wire.Checker) {
+	c.Schema("schemas/njsonschema.json#", deviceReportedV1Places...)
 	wire.Enum(c, v.Level, v.Level.Valid(), `0, 1`, "level")
 }
 
@@ -230,4 +231,10 @@ func encodeReading(e *wire.Encoder, v Reading) {
 	wire.PutOptional(e, "value", v.Value, (*wire.Encoder).Number)
 	e.Unknown(v.Unknown)
 	e.End()
+}
+
+// deviceReportedV1Places says where schemas stand that are not under
+// DeviceReportedV1's own properties.
+var deviceReportedV1Places = wire.Places{
+	{"/level", "", "schemas/njsonschema.json#/definitions/Level"},
 }

@@ -75,6 +75,7 @@ func encodeInvoicePaidV1(e *wire.Encoder, v InvoicePaidV1) {
 }
 
 func (v *InvoicePaidV1) check(c *wire.Checker) {
+	c.Schema("schemas/jackson.json#")
 	if v.AmountCents != nil {
 		wire.ExclusiveMinimum(c, *v.AmountCents, 0, "amountCents")
 	}

@@ -119,6 +119,7 @@ func encodeOrderPlacedV1(e *wire.Encoder, v OrderPlacedV1) {
 }
 
 func (v *OrderPlacedV1) check(c *wire.Checker) {
+	c.Schema("schemas/pydantic.json#")
 	if v.Channel != nil {
 		wire.Enum(c, *v.Channel, v.Channel.Valid(), `"web", "app"`, "channel")
 	}
@@ -324,6 +325,7 @@ func encodeLine(e *wire.Encoder, v Line) {
 }
 
 func (v *Line) check(c *wire.Checker) {
+	c.Schema("schemas/pydantic.json#/$defs/Line")
 	wire.MaxLength(c, v.SKU, 40, "sku")
 	if v.Quantity != nil {
 		wire.ExclusiveMinimum(c, *v.Quantity, 0, "quantity")
@@ -393,6 +395,7 @@ func encodeMoney(e *wire.Encoder, v Money) {
 }
 
 func (v *Money) check(c *wire.Checker) {
+	c.Schema("schemas/pydantic.json#/$defs/Money")
 	c.Enter("amount")
 	checkMoneyAmount(c, v.Amount)
 	c.Leave()
@@ -454,6 +457,7 @@ func encodeMoneyAmount(e *wire.Encoder, v MoneyAmount) {
 }
 
 func checkMoneyAmount(c *wire.Checker, v MoneyAmount) {
+	c.Schema("schemas/pydantic.json#/$defs/Money/properties/amount")
 	switch v := v.(type) {
 	case MoneyAmountNumber, MoneyAmountText: // any value is valid
 	default:
@@ -567,6 +571,7 @@ func encodeOrderPlacedV1Payment(e *wire.Encoder, v OrderPlacedV1Payment) {
 }
 
 func checkOrderPlacedV1Payment(c *wire.Checker, v OrderPlacedV1Payment) {
+	c.Schema("schemas/pydantic.json#/properties/payment")
 	switch v := v.(type) {
 	case Card:
 		v.check(c)
@@ -635,6 +640,7 @@ func encodeCard(e *wire.Encoder, v Card) {
 }
 
 func (v *Card) check(c *wire.Checker) {
+	c.Schema("schemas/pydantic.json#/$defs/Card")
 	wire.Const(c, v.Kind, "card", "kind")
 }
 
@@ -696,6 +702,7 @@ func encodeTransfer(e *wire.Encoder, v Transfer) {
 }
 
 func (v *Transfer) check(c *wire.Checker) {
+	c.Schema("schemas/pydantic.json#/$defs/Transfer")
 	wire.Const(c, v.Kind, "transfer", "kind")
 }
 

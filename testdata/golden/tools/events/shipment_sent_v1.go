@@ -81,6 +81,7 @@ func encodeShipmentSentV1(e *wire.Encoder, v ShipmentSentV1) {
 }
 
 func (v *ShipmentSentV1) check(c *wire.Checker) {
+	c.Schema("schemas/typescript.json#/definitions/ShipmentSent", shipmentSentV1Places...)
 	wire.Enum(c, v.Carrier, v.Carrier.Valid(), `"dhl", "ups"`, "carrier")
 	if v.Parcels != nil {
 		c.Enter("parcels")
@@ -286,6 +287,7 @@ func encodeParcel(e *wire.Encoder, v Parcel) {
 }
 
 func (v *Parcel) check(c *wire.Checker) {
+	c.Schema("schemas/typescript.json#/definitions/Parcel")
 	wire.Format(c, v.TrackingURL, "uri", "trackingUrl")
 }
 
@@ -329,4 +331,10 @@ func encodeShipmentSentV1Status(e *wire.Encoder, v ShipmentSentV1Status) {
 	e.Begin()
 	e.Name("at").DateTime(v.At)
 	e.End()
+}
+
+// shipmentSentV1Places says where schemas stand that are not under
+// ShipmentSentV1's own properties.
+var shipmentSentV1Places = wire.Places{
+	{"/carrier", "", "schemas/typescript.json#/definitions/Carrier"},
 }

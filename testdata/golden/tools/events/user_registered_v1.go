@@ -94,6 +94,7 @@ func encodeUserRegisteredV1(e *wire.Encoder, v UserRegisteredV1) {
 }
 
 func (v *UserRegisteredV1) check(c *wire.Checker) {
+	c.Schema("schemas/pydantic1.json#", userRegisteredV1Places...)
 	if v.Role != nil {
 		wire.Enum(c, *v.Role, v.Role.Valid(), `"reader", "writer"`, "role")
 	}
@@ -198,4 +199,10 @@ func encodeUserRegisteredV1Address(e *wire.Encoder, v UserRegisteredV1Address) {
 	e.Name("city").String(v.City)
 	e.Unknown(v.Unknown)
 	e.End()
+}
+
+// userRegisteredV1Places says where schemas stand that are not under
+// UserRegisteredV1's own properties.
+var userRegisteredV1Places = wire.Places{
+	{"/role", "", "schemas/pydantic1.json#/definitions/Role"},
 }

@@ -333,6 +333,14 @@ func encodeOlderTuplesV1Both(e *wire.Encoder, v OlderTuplesV1Both) {
 }
 
 func (v *OlderTuplesV1Both) check(c *wire.Checker) {
+	c.Schema("schemas/older.yaml#/properties/both", olderTuplesV1BothPlaces...)
 	wire.MinLength(c, v.First, 2, 0)
 	wire.MaxLength(c, v.First, 3, 0)
+}
+
+// olderTuplesV1BothPlaces says where schemas stand that are not under
+// OlderTuplesV1Both's own properties.
+var olderTuplesV1BothPlaces = wire.Places{
+	{"/0", "", "schemas/older.yaml#/properties/both/allOf/1/items/0"},
+	{"/0", "minLength", "schemas/older.yaml#/properties/both/allOf/0/items/0/minLength"},
 }

@@ -117,6 +117,7 @@ func encodeTuplesV1(e *wire.Encoder, v TuplesV1) {
 }
 
 func (v *TuplesV1) check(c *wire.Checker) {
+	c.Schema("schemas/tuples.yaml#", tuplesV1Places...)
 	c.Enter("reference")
 	v.Reference.check(c)
 	c.Leave()
@@ -247,6 +248,7 @@ func encodeTuplesV1Reference(e *wire.Encoder, v TuplesV1Reference) {
 }
 
 func (v *TuplesV1Reference) check(c *wire.Checker) {
+	c.Schema("schemas/tuples.yaml#/properties/reference", tuplesV1ReferencePlaces...)
 	wire.MinLength(c, v.System, 1, 0)
 	wire.Minimum(c, v.ID, 1, 1)
 }
@@ -326,6 +328,7 @@ func encodePoint(e *wire.Encoder, v Point) {
 }
 
 func (v *Point) check(c *wire.Checker) {
+	c.Schema("schemas/tuples.yaml#/$defs/point", pointPlaces...)
 	wire.Minimum(c, v.Longitude, -180, 0)
 	wire.Maximum(c, v.Longitude, 180, 0)
 	wire.Minimum(c, v.Latitude, -90, 1)
@@ -459,6 +462,7 @@ func encodeTuplesV1Open(e *wire.Encoder, v TuplesV1Open) {
 }
 
 func (v *TuplesV1Open) check(c *wire.Checker) {
+	c.Schema("schemas/tuples.yaml#/properties/open", tuplesV1OpenPlaces...)
 	for i, item := range v.Third {
 		wire.MinLength(c, item, 1, 2, i)
 	}
@@ -514,6 +518,7 @@ func encodeTuplesV1Numbered(e *wire.Encoder, v TuplesV1Numbered) {
 }
 
 func (v *TuplesV1Numbered) check(c *wire.Checker) {
+	c.Schema("schemas/tuples.yaml#/properties/numbered", tuplesV1NumberedPlaces...)
 	wire.MaxLength(c, v.First, 3, 0)
 	for i, item := range v.Rest {
 		wire.Maximum(c, item, 9, 1+i)
@@ -682,6 +687,7 @@ func encodeTuplesV1PartsRestItem(e *wire.Encoder, v TuplesV1PartsRestItem) {
 }
 
 func (v *TuplesV1PartsRestItem) check(c *wire.Checker) {
+	c.Schema("schemas/tuples.yaml#/properties/parts/items")
 	wire.MinLength(c, v.Name, 2, "name")
 }
 
@@ -902,4 +908,37 @@ func encodeTuplesV1Unevaluated(e *wire.Encoder, v TuplesV1Unevaluated) {
 	t := e.Tuple()
 	t.Item().String(v.First)
 	t.End()
+}
+
+// tuplesV1Places says where schemas stand that are not under TuplesV1's own
+// properties.
+var tuplesV1Places = wire.Places{
+	{"/nothing", "maxItems", "schemas/tuples.yaml#/properties/nothing/items"},
+}
+
+// tuplesV1ReferencePlaces says where schemas stand that are not under
+// TuplesV1Reference's own properties.
+var tuplesV1ReferencePlaces = wire.Places{
+	{"/0", "", "schemas/tuples.yaml#/properties/reference/prefixItems/0"},
+	{"/1", "", "schemas/tuples.yaml#/properties/reference/prefixItems/1"},
+}
+
+// pointPlaces says where schemas stand that are not under Point's own
+// properties.
+var pointPlaces = wire.Places{
+	{"/0", "", "schemas/tuples.yaml#/$defs/point/prefixItems/0"},
+	{"/1", "", "schemas/tuples.yaml#/$defs/point/prefixItems/1"},
+}
+
+// tuplesV1OpenPlaces says where schemas stand that are not under TuplesV1Open's
+// own properties.
+var tuplesV1OpenPlaces = wire.Places{
+	{"/2", "", "schemas/tuples.yaml#/properties/open/prefixItems/2"},
+}
+
+// tuplesV1NumberedPlaces says where schemas stand that are not under
+// TuplesV1Numbered's own properties.
+var tuplesV1NumberedPlaces = wire.Places{
+	{"/0", "", "schemas/tuples.yaml#/properties/numbered/prefixItems/0"},
+	{"/*", "", "schemas/tuples.yaml#/properties/numbered/items"},
 }

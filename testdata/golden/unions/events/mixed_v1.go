@@ -143,6 +143,7 @@ func encodeMixedV1(e *wire.Encoder, v MixedV1) {
 }
 
 func (v *MixedV1) check(c *wire.Checker) {
+	c.Schema("schemas/mixed.yaml#", mixedV1Places...)
 	c.Enter("value")
 	checkMixedV1Value(c, v.Value)
 	c.Leave()
@@ -319,6 +320,7 @@ func encodeMixedV1Value(e *wire.Encoder, v MixedV1Value) {
 }
 
 func checkMixedV1Value(c *wire.Checker, v MixedV1Value) {
+	c.Schema("schemas/mixed.yaml#/properties/value")
 	switch v := v.(type) {
 	case MixedV1ValueText:
 		v.check(c)
@@ -361,6 +363,7 @@ func encodeMixedV1ValueText(e *wire.Encoder, v MixedV1ValueText) {
 }
 
 func (v MixedV1ValueText) check(c *wire.Checker) {
+	c.Schema("schemas/mixed.yaml#/properties/value/oneOf/0")
 	wire.MaxLength(c, v, 8)
 }
 
@@ -393,6 +396,7 @@ func encodeMixedV1ValueInteger(e *wire.Encoder, v MixedV1ValueInteger) {
 }
 
 func (v MixedV1ValueInteger) check(c *wire.Checker) {
+	c.Schema("schemas/mixed.yaml#/properties/value/oneOf/1")
 	wire.Minimum(c, v, 0)
 }
 
@@ -451,6 +455,7 @@ func encodeMixedV1ValueList(e *wire.Encoder, v MixedV1ValueList) {
 }
 
 func (v MixedV1ValueList) check(c *wire.Checker) {
+	c.Schema("schemas/mixed.yaml#/properties/value/oneOf/3")
 	for i, item := range v {
 		wire.MinLength(c, item, 1, i)
 	}
@@ -535,6 +540,7 @@ func encodeMixedV1Count(e *wire.Encoder, v MixedV1Count) {
 }
 
 func checkMixedV1Count(c *wire.Checker, v MixedV1Count) {
+	c.Schema("schemas/mixed.yaml#/properties/count")
 	switch v := v.(type) {
 	case MixedV1CountInteger:
 		v.check(c)
@@ -574,6 +580,7 @@ func encodeMixedV1CountInteger(e *wire.Encoder, v MixedV1CountInteger) {
 }
 
 func (v MixedV1CountInteger) check(c *wire.Checker) {
+	c.Schema("schemas/mixed.yaml#/properties/count")
 	wire.Minimum(c, v, 1)
 }
 
@@ -606,6 +613,7 @@ func encodeMixedV1CountText(e *wire.Encoder, v MixedV1CountText) {
 }
 
 func (v MixedV1CountText) check(c *wire.Checker) {
+	c.Schema("schemas/mixed.yaml#/properties/count")
 	wire.Matches(c, v, mixedV1CountTextPattern)
 }
 
@@ -662,6 +670,7 @@ func encodeMixedV1Listed(e *wire.Encoder, v MixedV1Listed) {
 }
 
 func checkMixedV1Listed(c *wire.Checker, v MixedV1Listed) {
+	c.Schema("schemas/mixed.yaml#/properties/listed")
 	switch v := v.(type) {
 	case MixedV1ListedText:
 		wire.Enum(c, v, v.Valid(), `"low", "high"`)
@@ -789,6 +798,7 @@ func encodeMixedV1Data(e *wire.Encoder, v MixedV1Data) {
 }
 
 func checkMixedV1Data(c *wire.Checker, v MixedV1Data) {
+	c.Schema("schemas/mixed.yaml#/properties/data")
 	switch v := v.(type) {
 	case MixedV1DataObject, MixedV1DataBytes: // any value is valid
 	default:
@@ -901,6 +911,7 @@ func encodeMixedV1When(e *wire.Encoder, v MixedV1When) {
 }
 
 func checkMixedV1When(c *wire.Checker, v MixedV1When) {
+	c.Schema("schemas/mixed.yaml#/properties/when")
 	switch v := v.(type) {
 	case MixedV1WhenTime, MixedV1WhenInteger: // any value is valid
 	default:
@@ -1013,6 +1024,7 @@ func encodeMixedV1Owner(e *wire.Encoder, v MixedV1Owner) {
 }
 
 func checkMixedV1Owner(c *wire.Checker, v MixedV1Owner) {
+	c.Schema("schemas/mixed.yaml#/properties/owner")
 	switch v := v.(type) {
 	case Person:
 		v.check(c)
@@ -1070,6 +1082,7 @@ func encodePerson(e *wire.Encoder, v Person) {
 }
 
 func (v *Person) check(c *wire.Checker) {
+	c.Schema("schemas/mixed.yaml#/properties/owner/anyOf/0")
 	wire.MinLength(c, v.Name, 1, "name")
 }
 
@@ -1102,6 +1115,7 @@ func encodeTeamName(e *wire.Encoder, v TeamName) {
 }
 
 func (v TeamName) check(c *wire.Checker) {
+	c.Schema("schemas/mixed.yaml#/$defs/TeamName")
 	wire.Matches(c, v, teamNamePattern)
 }
 
@@ -1158,6 +1172,7 @@ func encodeMixedV1Backup(e *wire.Encoder, v MixedV1Backup) {
 }
 
 func checkMixedV1Backup(c *wire.Checker, v MixedV1Backup) {
+	c.Schema("schemas/mixed.yaml#/properties/backup")
 	switch v := v.(type) {
 	case TeamName:
 		v.check(c)
@@ -1253,6 +1268,7 @@ func encodeJSON(e *wire.Encoder, v JSON) {
 }
 
 func checkJSON(c *wire.Checker, v JSON) {
+	c.Schema("schemas/mixed.yaml#/$defs/Json")
 	switch v := v.(type) {
 	case JSONList:
 		v.check(c)
@@ -1464,8 +1480,10 @@ func encodeMixedV1Level(e *wire.Encoder, v MixedV1Level) {
 }
 
 func checkMixedV1Level(c *wire.Checker, v MixedV1Level) {
+	c.Schema("schemas/mixed.yaml#/properties/level")
 	switch v := v.(type) {
 	case MixedV1LevelText:
+		c.Schema("schemas/mixed.yaml#/properties/level/anyOf/0")
 		wire.Enum(c, v, v.Valid(), `"low", "high"`)
 	case MixedV1LevelInteger: // any value is valid
 	default:
@@ -1589,6 +1607,7 @@ func encodeMixedV1Ruled(e *wire.Encoder, v MixedV1Ruled) {
 }
 
 func checkMixedV1Ruled(c *wire.Checker, v MixedV1Ruled) {
+	c.Schema("schemas/mixed.yaml#/properties/ruled")
 	switch v := v.(type) {
 	case MixedV1RuledList:
 		v.check(c)
@@ -1763,6 +1782,7 @@ func encodeMixedV1Strict(e *wire.Encoder, v MixedV1Strict) {
 }
 
 func (v *MixedV1Strict) check(c *wire.Checker) {
+	c.Schema("schemas/mixed.yaml#/properties/strict")
 	var errors [2]error
 	_, errors[0] = v.AsInteger()
 	_, errors[1] = v.AsNumber()
@@ -1823,6 +1843,7 @@ func encodeMixedV1MixedItem(e *wire.Encoder, v MixedV1MixedItem) {
 }
 
 func checkMixedV1MixedItem(c *wire.Checker, v MixedV1MixedItem) {
+	c.Schema("schemas/mixed.yaml#/properties/mixed/items")
 	switch v := v.(type) {
 	case MixedV1MixedItemText, MixedV1MixedItemNumber: // any value is valid
 	default:
@@ -1885,6 +1906,13 @@ func encodeMixedV1MixedItemNumber(e *wire.Encoder, v MixedV1MixedItemNumber) {
 var mixedV1CountTextPattern = wire.NewPattern(`^[0-9]+$`)
 
 var teamNamePattern = wire.NewPattern(`^team-`)
+
+// mixedV1Places says where schemas stand that are not under MixedV1's own
+// properties.
+var mixedV1Places = wire.Places{
+	{"/colour", "enum", "schemas/mixed.yaml#/properties/colour/oneOf"},
+	{"/mood", "", "schemas/mixed.yaml#/properties/mood/anyOf/1"},
+}
 
 // mixedV1RuledListRules is what the schema says of MixedV1RuledList beyond its
 // Go type.

@@ -207,6 +207,7 @@ func encodePaymentV1Method(e *wire.Encoder, v PaymentV1Method) {
 }
 
 func checkPaymentV1Method(c *wire.Checker, v PaymentV1Method) {
+	c.Schema("schemas/payment.yaml#/properties/method")
 	switch v := v.(type) {
 	case CardPayment, BankPayment, CashPayment: // any value is valid
 	default:
@@ -399,6 +400,7 @@ func encodePaymentV1Shape(e *wire.Encoder, v PaymentV1Shape) {
 }
 
 func checkPaymentV1Shape(c *wire.Checker, v PaymentV1Shape) {
+	c.Schema("schemas/payment.yaml#/properties/shape")
 	switch v := v.(type) {
 	case PaymentV1ShapeRadius, PaymentV1ShapeWidth: // any value is valid
 	default:
@@ -553,6 +555,7 @@ func encodePaymentV1Contact(e *wire.Encoder, v PaymentV1Contact) {
 }
 
 func (v *PaymentV1Contact) check(c *wire.Checker) {
+	c.Schema("schemas/payment.yaml#/properties/contact")
 	var errors [2]error
 	_, errors[0] = v.AsMail()
 	_, errors[1] = v.AsPhone()
@@ -606,6 +609,7 @@ func encodeMail(e *wire.Encoder, v Mail) {
 }
 
 func (v *Mail) check(c *wire.Checker) {
+	c.Schema("schemas/payment.yaml#/properties/contact/anyOf/0")
 	wire.Format(c, v.Mail, "email", "mail")
 }
 
@@ -656,6 +660,7 @@ func encodePhone(e *wire.Encoder, v Phone) {
 }
 
 func (v *Phone) check(c *wire.Checker) {
+	c.Schema("schemas/payment.yaml#/properties/contact/anyOf/1")
 	wire.Matches(c, v.Phone, phonePhonePattern, "phone")
 }
 
@@ -724,6 +729,7 @@ func encodePaymentV1Exactly(e *wire.Encoder, v PaymentV1Exactly) {
 }
 
 func (v *PaymentV1Exactly) check(c *wire.Checker) {
+	c.Schema("schemas/payment.yaml#/properties/exactly")
 	var errors [2]error
 	_, errors[0] = v.AsShort()
 	_, errors[1] = v.AsDigits()
@@ -795,6 +801,7 @@ func encodePaymentV1ContactsItem(e *wire.Encoder, v PaymentV1ContactsItem) {
 }
 
 func (v *PaymentV1ContactsItem) check(c *wire.Checker) {
+	c.Schema("schemas/payment.yaml#/properties/contacts/items")
 	var errors [2]error
 	_, errors[0] = v.AsEmail()
 	_, errors[1] = v.AsURI()

@@ -185,6 +185,7 @@ func encodeSource(e *wire.Encoder, v Source) {
 }
 
 func checkSource(c *wire.Checker, v Source) {
+	c.Schema("schemas/sourced.yaml#/$defs/Source")
 	switch v := v.(type) {
 	case ShopSource:
 		v.check(c)
@@ -253,6 +254,7 @@ func encodeShopSource(e *wire.Encoder, v ShopSource) {
 }
 
 func (v *ShopSource) check(c *wire.Checker) {
+	c.Schema("schemas/sourced.yaml#/$defs/ShopSource")
 	wire.Const(c, v.Kind, "shop", "kind")
 }
 
@@ -307,6 +309,7 @@ func encodeWebSource(e *wire.Encoder, v WebSource) {
 }
 
 func (v *WebSource) check(c *wire.Checker) {
+	c.Schema("schemas/sourced.yaml#/$defs/WebSource")
 	wire.Enum(c, v.Kind, v.Kind.Valid(), `"web", "app"`, "kind")
 }
 
@@ -382,6 +385,7 @@ func encodeStep(e *wire.Encoder, v Step) {
 }
 
 func checkStep(c *wire.Checker, v Step) {
+	c.Schema("schemas/sourced.yaml#/$defs/Step")
 	switch v := v.(type) {
 	case WaitStep:
 		v.check(c)
@@ -450,6 +454,7 @@ func encodeWaitStep(e *wire.Encoder, v WaitStep) {
 }
 
 func (v *WaitStep) check(c *wire.Checker) {
+	c.Schema("schemas/sourced.yaml#/$defs/WaitStep")
 	wire.Const(c, v.Kind, "wait", "kind")
 }
 
@@ -517,6 +522,7 @@ func encodeRunStep(e *wire.Encoder, v RunStep) {
 }
 
 func (v *RunStep) check(c *wire.Checker) {
+	c.Schema("schemas/sourced.yaml#/$defs/RunStep")
 	wire.Const(c, v.Kind, "run", "kind")
 	if v.Then != nil {
 		c.Enter("then")

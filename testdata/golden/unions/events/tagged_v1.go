@@ -129,6 +129,7 @@ func encodeTaggedV1(e *wire.Encoder, v TaggedV1) {
 }
 
 func (v *TaggedV1) check(c *wire.Checker) {
+	c.Schema("schemas/tagged.yaml#")
 	c.Enter("pet")
 	checkPet(c, v.Pet)
 	c.Leave()
@@ -284,6 +285,7 @@ func encodePet(e *wire.Encoder, v Pet) {
 }
 
 func checkPet(c *wire.Checker, v Pet) {
+	c.Schema("schemas/tagged.yaml#/$defs/Pet")
 	switch v := v.(type) {
 	case Cat:
 		v.check(c)
@@ -367,6 +369,7 @@ func encodeCat(e *wire.Encoder, v Cat) {
 }
 
 func (v *Cat) check(c *wire.Checker) {
+	c.Schema("schemas/tagged.yaml#/$defs/Cat")
 	wire.Const(c, v.Kind, "cat", "kind")
 	wire.MinLength(c, v.Name, 1, "name")
 }
@@ -428,6 +431,7 @@ func encodeDog(e *wire.Encoder, v Dog) {
 }
 
 func (v *Dog) check(c *wire.Checker) {
+	c.Schema("schemas/tagged.yaml#/$defs/Dog")
 	wire.Const(c, v.Kind, "dog", "kind")
 	for i, item := range v.Friends {
 		c.Enter("friends", i)
@@ -490,6 +494,7 @@ func encodeTaggedV1Row(e *wire.Encoder, v TaggedV1Row) {
 }
 
 func checkTaggedV1Row(c *wire.Checker, v TaggedV1Row) {
+	c.Schema("schemas/tagged.yaml#/properties/rows/items")
 	switch v := v.(type) {
 	case Cat:
 		v.check(c)
@@ -556,6 +561,7 @@ func encodeTaggedV1Signal(e *wire.Encoder, v TaggedV1Signal) {
 }
 
 func checkTaggedV1Signal(c *wire.Checker, v TaggedV1Signal) {
+	c.Schema("schemas/tagged.yaml#/properties/signal")
 	switch v := v.(type) {
 	case Started:
 		v.check(c)
@@ -683,6 +689,7 @@ func encodeStartedContext(e *wire.Encoder, v StartedContext) {
 }
 
 func (v *StartedContext) check(c *wire.Checker) {
+	c.Schema("schemas/tagged.yaml#/properties/signal/oneOf/0/properties/context")
 	wire.Const(c, v.Type, "run.started", "type")
 }
 
@@ -737,6 +744,7 @@ func encodeEnded(e *wire.Encoder, v Ended) {
 }
 
 func (v *Ended) check(c *wire.Checker) {
+	c.Schema("schemas/tagged.yaml#/properties/signal/oneOf/1")
 	c.Enter("context")
 	v.Context.check(c)
 	c.Leave()
@@ -790,6 +798,7 @@ func encodeEndedContext(e *wire.Encoder, v EndedContext) {
 }
 
 func (v *EndedContext) check(c *wire.Checker) {
+	c.Schema("schemas/tagged.yaml#/properties/signal/oneOf/1/properties/context")
 	wire.Enum(c, v.Type, v.Type.Valid(), `"run.ended", "run.failed"`, "type")
 }
 
@@ -866,6 +875,7 @@ func encodeTaggedV1Payload(e *wire.Encoder, v TaggedV1Payload) {
 }
 
 func checkTaggedV1Payload(c *wire.Checker, v TaggedV1Payload) {
+	c.Schema("schemas/tagged.yaml#/properties/payload")
 	switch v := v.(type) {
 	case TaggedV1PayloadVersion1:
 		v.check(c)
@@ -934,6 +944,7 @@ func encodeTaggedV1PayloadVersion1(e *wire.Encoder, v TaggedV1PayloadVersion1) {
 }
 
 func (v *TaggedV1PayloadVersion1) check(c *wire.Checker) {
+	c.Schema("schemas/tagged.yaml#/properties/payload/oneOf/0")
 	wire.Const(c, v.Version, 1, "version")
 }
 
@@ -995,6 +1006,7 @@ func encodeTaggedV1PayloadVersion2(e *wire.Encoder, v TaggedV1PayloadVersion2) {
 }
 
 func (v *TaggedV1PayloadVersion2) check(c *wire.Checker) {
+	c.Schema("schemas/tagged.yaml#/properties/payload/oneOf/1")
 	wire.Const(c, v.Version, 2, "version")
 }
 
@@ -1053,6 +1065,7 @@ func encodeTaggedV1Outcome(e *wire.Encoder, v TaggedV1Outcome) {
 }
 
 func checkTaggedV1Outcome(c *wire.Checker, v TaggedV1Outcome) {
+	c.Schema("schemas/tagged.yaml#/properties/outcome")
 	switch v := v.(type) {
 	case TaggedV1OutcomeSuccess:
 		v.check(c)
@@ -1121,6 +1134,7 @@ func encodeTaggedV1OutcomeSuccess(e *wire.Encoder, v TaggedV1OutcomeSuccess) {
 }
 
 func (v *TaggedV1OutcomeSuccess) check(c *wire.Checker) {
+	c.Schema("schemas/tagged.yaml#/properties/outcome/anyOf/0")
 	wire.Const(c, v.Success, true, "success")
 }
 
@@ -1182,6 +1196,7 @@ func encodeTaggedV1OutcomeNotSuccess(e *wire.Encoder, v TaggedV1OutcomeNotSucces
 }
 
 func (v *TaggedV1OutcomeNotSuccess) check(c *wire.Checker) {
+	c.Schema("schemas/tagged.yaml#/properties/outcome/anyOf/1")
 	wire.Const(c, v.Success, false, "success")
 	if v.Reason != nil {
 		wire.MaxLength(c, *v.Reason, 5, "reason")
@@ -1244,6 +1259,7 @@ func encodeTaggedV1Vehicle(e *wire.Encoder, v TaggedV1Vehicle) {
 }
 
 func checkTaggedV1Vehicle(c *wire.Checker, v TaggedV1Vehicle) {
+	c.Schema("schemas/tagged.yaml#/properties/vehicle")
 	switch v := v.(type) {
 	case Car:
 		v.check(c)
@@ -1313,6 +1329,7 @@ func encodeCar(e *wire.Encoder, v Car) {
 }
 
 func (v *Car) check(c *wire.Checker) {
+	c.Schema("schemas/tagged.yaml#/properties/vehicle/oneOf/0", carPlaces...)
 	wire.Minimum(c, v.Wheels, 1, "wheels")
 	wire.Const(c, v.Kind, "car", "kind")
 }
@@ -1376,6 +1393,7 @@ func encodeBike(e *wire.Encoder, v Bike) {
 }
 
 func (v *Bike) check(c *wire.Checker) {
+	c.Schema("schemas/tagged.yaml#/properties/vehicle/oneOf/1", bikePlaces...)
 	wire.Minimum(c, v.Wheels, 1, "wheels")
 	wire.Const(c, v.Kind, "bike", "kind")
 }
@@ -1436,6 +1454,7 @@ func encodeTaggedV1Owned(e *wire.Encoder, v TaggedV1Owned) {
 }
 
 func checkTaggedV1Owned(c *wire.Checker, v TaggedV1Owned) {
+	c.Schema("schemas/tagged.yaml#/properties/owned", taggedV1OwnedPlaces...)
 	switch v := v.(type) {
 	case Boat:
 		v.check(c)
@@ -1508,6 +1527,7 @@ func encodeBoat(e *wire.Encoder, v Boat) {
 }
 
 func (v *Boat) check(c *wire.Checker) {
+	c.Schema("schemas/tagged.yaml#/properties/owned/allOf/1/oneOf/0")
 	wire.Const(c, v.Kind, "boat", "kind")
 }
 
@@ -1573,6 +1593,7 @@ func encodeHouse(e *wire.Encoder, v House) {
 }
 
 func (v *House) check(c *wire.Checker) {
+	c.Schema("schemas/tagged.yaml#/properties/owned/allOf/1/oneOf/1")
 	wire.Const(c, v.Kind, "house", "kind")
 }
 
@@ -1632,6 +1653,7 @@ func encodeTaggedV1Limited(e *wire.Encoder, v TaggedV1Limited) {
 }
 
 func checkTaggedV1Limited(c *wire.Checker, v TaggedV1Limited) {
+	c.Schema("schemas/tagged.yaml#/properties/limited")
 	switch v := v.(type) {
 	case Once:
 		v.check(c)
@@ -1704,6 +1726,7 @@ func encodeOnce(e *wire.Encoder, v Once) {
 }
 
 func (v *Once) check(c *wire.Checker) {
+	c.Schema("schemas/tagged.yaml#/properties/limited/oneOf/0")
 	wire.Const(c, v.Kind, "once", "kind")
 	wire.Rules(c, *v, encodeOnce, &onceRules)
 }
@@ -1774,8 +1797,25 @@ func encodeDaily(e *wire.Encoder, v Daily) {
 }
 
 func (v *Daily) check(c *wire.Checker) {
+	c.Schema("schemas/tagged.yaml#/properties/limited/oneOf/1")
 	wire.Const(c, v.Kind, "daily", "kind")
 	wire.Rules(c, *v, encodeDaily, &dailyRules)
+}
+
+// carPlaces says where schemas stand that are not under Car's own properties.
+var carPlaces = wire.Places{
+	{"/wheels", "", "schemas/tagged.yaml#/properties/vehicle/properties/wheels"},
+}
+
+// bikePlaces says where schemas stand that are not under Bike's own properties.
+var bikePlaces = wire.Places{
+	{"/wheels", "", "schemas/tagged.yaml#/properties/vehicle/properties/wheels"},
+}
+
+// taggedV1OwnedPlaces says where schemas stand that are not under
+// TaggedV1Owned's own properties.
+var taggedV1OwnedPlaces = wire.Places{
+	{"", "oneOf", "schemas/tagged.yaml#/properties/owned/allOf/1/oneOf"},
 }
 
 // onceRules is what the schema says of Once beyond its Go type.

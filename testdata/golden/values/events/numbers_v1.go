@@ -144,6 +144,7 @@ func encodeNumbersV1(e *wire.Encoder, v NumbersV1) {
 }
 
 func (v *NumbersV1) check(c *wire.Checker) {
+	c.Schema("schemas/numbers.yaml#")
 	wire.Rules(c, v.Size, (*wire.Encoder).BigInt, &numbersV1SizeRules, "size")
 	for i, item := range v.Sizes {
 		if item != nil {

@@ -145,6 +145,7 @@ func encodeValuesV1(e *wire.Encoder, v ValuesV1) {
 }
 
 func (v *ValuesV1) check(c *wire.Checker) {
+	c.Schema("schemas/values.yaml#", valuesV1Places...)
 	wire.JSONEnum(c, v.Setting, v.Setting.Valid(), `"auto", 3, 1.5, true, {"a":[1,"b"]}, [], ""`, "setting")
 	if v.Ratio != nil {
 		wire.Enum(c, *v.Ratio, v.Ratio.Valid(), `0.5, 1, -2.25`, "ratio")
@@ -383,4 +384,10 @@ func (v ValuesV1Shape) Valid() bool {
 		return true
 	}
 	return false
+}
+
+// valuesV1Places says where schemas stand that are not under ValuesV1's own
+// properties.
+var valuesV1Places = wire.Places{
+	{"/off", "const", "schemas/values.yaml#/properties/off/enum"},
 }

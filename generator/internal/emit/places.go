@@ -1,0 +1,175 @@
+package emit
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/outboxgen/outboxgen/generator/internal/ir"
+)
+
+// part is a part of a value that a check method looks at itself, at a path of
+// wire.Places.
+type part struct {
+	path string
+	t    *ir.Type
+	// follows is where its schema stands if the one around stands where its type
+	// says: package wire works that out itself.
+	follows string
+}
+
+// parts is the parts of a value that its check method looks at, outer ones
+// first, exact paths before those with a *.
+func (c *coder) parts(n *ir.Named) []part {
+	var all []part
+	var walk func(t *ir.Type, path, follows string)
+	walk = func(t *ir.Type, path, follows string) {
+		if t != nil && t.Kind == ir.Enum && t.Named.Open != nil {
+			t = t.Named.Open
+		}
+		if t == nil || t.Place == "" || !c.needsCheck(t) {
+			return
+		}
+		all = append(all, part{path, t, follows})
+		if t.Elem != nil {
+			token := "/items"
+			if t.Kind == ir.Map {
+				token = "/properties/*"
+			}
+			walk(t.Elem, path+"/*", t.Place+token)
+		}
+	}
+	for _, f := range n.Fields {
+		walk(f.Type, "/"+token(f.JSON), n.Place+"/properties/"+token(f.JSON))
+	}
+	for _, m := range n.Matching {
+		walk(m.Type, "/*"+token(m.Pattern.Source), "")
+	}
+	if n.Extra != nil {
+		walk(n.Extra, "/*", n.Place+"/properties/*")
+	}
+	if n.Of != nil {
+		walk(n.Of, "", n.Place)
+	}
+	return slices.DeleteFunc(all, func(p part) bool { return len(c.keywords(p.t)) == 0 && p.t.Elem == nil })
+}
+
+// places is the entries of a type's wire.Places, "" for none.
+func (c *coder) places(n *ir.Named) string {
+	var entries []string
+	entry := func(path, keyword, place string) {
+		if strings.Contains(path, `\\`) {
+			path = raw(path)
+		} else {
+			path = quote(path)
+		}
+		entries = append(entries, fmt.Sprintf("{%s, %s, %s}", path, quote(keyword), quote(place)))
+	}
+	origins := func(path string, keywords []string, all map[string]string, place string) {
+		for _, keyword := range keywords {
+			if at := all[keyword]; at != "" && at != place+"/"+keyword {
+				entry(path, keyword, at)
+			}
+		}
+	}
+	var keywords []string
+	if n.Union != nil {
+		keywords = append(keywords, n.Union.Keyword)
+	}
+	if n.MinProperties != nil {
+		keywords = append(keywords, "minProperties")
+	}
+	if n.MaxProperties != nil {
+		keywords = append(keywords, "maxProperties")
+	}
+	origins("", keywords, n.Origins, n.Place)
+	for _, p := range c.parts(n) {
+		if p.t.Place != p.follows || c.shadowed(n, p.path) {
+			entry(p.path, "", p.t.Place)
+		}
+		if strings.HasPrefix(p.path, "/*") && overlapping(n) {
+			for _, keyword := range c.keywords(p.t) { // another map's path may fit as well
+				if p.t.Origins[keyword] == "" {
+					entry(p.path, keyword, p.t.Place+"/"+keyword)
+				}
+			}
+		}
+		origins(p.path, c.keywords(p.t), p.t.Origins, p.t.Place)
+	}
+	if len(entries) == 0 {
+		return ""
+	}
+	return "wire.Places{\n" + strings.Join(entries, ",\n") + ",\n}"
+}
+
+// shadowed reports whether a path with a * fits the member at a path as well.
+func (c *coder) shadowed(n *ir.Named, path string) bool {
+	name, deeper, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+	if deeper != "" || n.Tuple || strings.HasPrefix(name, "*") || name == "" {
+		return false
+	}
+	if n.Extra != nil && c.needsCheck(n.Extra) {
+		return true
+	}
+	name = strings.NewReplacer("~1", "/", "~0", "~").Replace(name)
+	return slices.ContainsFunc(n.Matching, func(m *ir.Matching) bool {
+		return m.Type != nil && regexp.MustCompile(m.Pattern.Source).MatchString(name)
+	})
+}
+
+// keywords is what the checks of a value itself may find broken.
+func (c *coder) keywords(t *ir.Type) []string {
+	var all []string
+	add := func(there bool, keyword string) {
+		if there {
+			all = append(all, keyword)
+		}
+	}
+	add(t.Const != nil, "const")
+	add(t.Kind == ir.Enum, "enum")
+	add(atLeast(t.MinLength) > 0, "minLength")
+	add(t.MaxLength != nil, "maxLength")
+	add(t.Pattern != nil, "pattern")
+	add(t.Format != "", "format")
+	add(t.Minimum != "", "minimum")
+	add(t.Maximum != "", "maximum")
+	add(t.ExclusiveMinimum != "", "exclusiveMinimum")
+	add(t.ExclusiveMaximum != "", "exclusiveMaximum")
+	add(t.MultipleOf != "", "multipleOf")
+	add(atLeast(t.MinItems) > 0, "minItems")
+	add(t.MaxItems != nil, "maxItems")
+	add(t.UniqueItems, "uniqueItems")
+	add(atLeast(t.MinProperties) > 0, "minProperties")
+	add(t.MaxProperties != nil, "maxProperties")
+	return all
+}
+
+// standing says at the top of a check method where the schema stands, if the
+// method finds anything itself.
+func (c *coder) standing(n *ir.Named) []string {
+	finds := n.Union != nil || n.MinProperties != nil || n.MaxProperties != nil ||
+		slices.ContainsFunc(c.parts(n), func(p part) bool { return len(c.keywords(p.t)) > 0 })
+	switch {
+	case !finds:
+		return nil
+	case c.places(n) != "":
+		return []string{fmt.Sprintf("c.Schema(%s, %s...)", quote(n.Place), n.PlacesVar)}
+	default:
+		return []string{fmt.Sprintf("c.Schema(%s)", quote(n.Place))}
+	}
+}
+
+// placeTables declares the places of the file's types.
+func (c *coder) placeTables() string {
+	var b strings.Builder
+	for _, n := range c.file.Types {
+		if table := c.places(n); table != "" && len(c.standing(n)) > 0 {
+			for _, line := range comment(n.PlacesVar + " says where schemas stand that are not under " + n.Name + "'s own properties.") {
+				b.WriteString("// " + line + "\n")
+			}
+			fmt.Fprintf(&b, "var %s = %s\n\n", n.PlacesVar, table)
+		}
+	}
+	return b.String()
+}

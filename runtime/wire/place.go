@@ -1,0 +1,87 @@
+package wire
+
+import (
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// place is where the keyword rule stands in the schema of the value at a path,
+// "" where nobody said where schemas are.
+func (c *Checker) place(rule string, at []any) string {
+	if c.schema.schema == "" {
+		return ""
+	}
+	path := slices.Clone(c.path[c.schema.length:])
+	for _, token := range at {
+		switch token := token.(type) {
+		case string:
+			path = append(path, segment{name: token})
+		case int:
+			path = append(path, segment{index: token, item: true})
+		}
+	}
+	if at := c.schema.keyword(path, rule); at != "" {
+		return at
+	}
+	schema, known := c.schema.schema, 0
+	for n := len(path); n >= 0; n-- {
+		if found := c.schema.keyword(path[:n], ""); found != "" {
+			schema, known = found, n
+			break
+		}
+	}
+	place := []byte(schema)
+	for _, s := range path[known:] {
+		if s.item {
+			place = append(place, "/items"...)
+		} else {
+			place = appendSegment(append(place, "/properties"...), s.name)
+		}
+	}
+	return string(appendSegment(place, rule))
+}
+
+// keyword is where a keyword of the part at a path stands, or with "" the schema
+// of that part; "" where it follows from the schema around it.
+func (p place) keyword(path []segment, rule string) string {
+	for _, part := range p.parts {
+		if part[1] == rule && leads(part[0], path) {
+			return part[2]
+		}
+	}
+	return ""
+}
+
+// fits reports whether a token of Places is one for s.
+func (s segment) fits(token string) bool {
+	token = strings.NewReplacer("~1", "/", "~0", "~").Replace(token)
+	pattern, any := strings.CutPrefix(token, "*")
+	switch {
+	case any && pattern == "":
+		return true
+	case s.item:
+		return token == strconv.Itoa(s.index)
+	case any:
+		matches, err := regexp.MatchString(pattern, s.name)
+		return err == nil && matches
+	default:
+		return token == s.name
+	}
+}
+
+// leads reports whether a path of Places is one to the part at path.
+func leads(at string, path []segment) bool {
+	for _, s := range path {
+		if at == "" {
+			return false
+		}
+		var token string
+		token, at = cutToken(at)
+		if !s.fits(token) {
+			return false
+		}
+	}
+	return at == ""
+}
