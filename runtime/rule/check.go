@@ -84,7 +84,9 @@ func (s *seen) item(i int) {
 }
 
 // fail notes that a keyword of n is broken, at the value or at one of its
-// parts.
+// parts. It is false, as the verdict is.
+//
+//nolint:unparam // so that every check can say ok = e.fail(…)
 func (e *evaluation) fail(n *node, keyword, message string, at ...string) bool {
 	if e.quiet > 0 {
 		return false

@@ -57,13 +57,13 @@ func (p place) keyword(path []segment, rule string) string {
 // fits reports whether a token of Places is one for s.
 func (s segment) fits(token string) bool {
 	token = strings.NewReplacer("~1", "/", "~0", "~").Replace(token)
-	pattern, any := strings.CutPrefix(token, "*")
+	pattern, wild := strings.CutPrefix(token, "*")
 	switch {
-	case any && pattern == "":
+	case wild && pattern == "":
 		return true
 	case s.item:
 		return token == strconv.Itoa(s.index)
-	case any:
+	case wild:
 		matches, err := regexp.MatchString(pattern, s.name)
 		return err == nil && matches
 	default:

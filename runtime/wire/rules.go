@@ -31,7 +31,7 @@ func Rules[T any](c *Checker, value T, write func(*Encoder, T), set *rule.Set, a
 
 // isFormat reports whether s has a format, among them those that have Go types.
 func isFormat(s, format string) bool {
-	ok := true
+	var ok bool
 	switch format {
 	case "date-time":
 		_, ok = parseDateTime([]byte(s))

@@ -263,29 +263,34 @@ func (b *builder) withoutNull(s *schema.Schema) (inner *schema.Schema, nullable 
 	if slices.Contains(s.Types, "null") && len(s.Types) > 1 && len(unions) == 0 {
 		return s, listsNull(s)
 	}
-	for _, union := range unions {
-		rest := slices.DeleteFunc(slices.Clone(union.branches), isNull)
-		if len(rest) != 1 || len(unions) > 1 {
-			b.unsupported(s, union.keyword, "a union of several types")
-			return nil, false
-		}
-		nullable := len(rest) < len(union.branches)
-		if s.Ref == nil && !s.SaysMore(union.keyword) {
-			return rest[0], nullable
-		}
-		return b.beside(s, rest[0]), nullable && (len(s.Types) == 0 || slices.Contains(s.Types, "null")) && listsNull(s)
+	if len(unions) == 0 {
+		return s, false
 	}
-	return s, false
+	only := unions[0]
+	rest := slices.DeleteFunc(slices.Clone(only.branches), isNull)
+	if len(rest) != 1 || len(unions) > 1 {
+		b.unsupported(s, only.keyword, "a union of several types")
+		return nil, false
+	}
+	nullable = len(rest) < len(only.branches)
+	if s.Ref == nil && !s.SaysMore(only.keyword) {
+		return rest[0], nullable
+	}
+	return b.beside(s, only.keyword, rest[0]), nullable && (len(s.Types) == 0 || slices.Contains(s.Types, "null")) && listsNull(s)
 }
 
 // beside is the only branch of a union together with what stands beside the
 // union.
-func (b *builder) beside(s, branch *schema.Schema) *schema.Schema {
+func (b *builder) beside(s *schema.Schema, keyword string, branch *schema.Schema) *schema.Schema {
 	if both := b.unions[s]; both != nil {
 		return both
 	}
 	rest := *s
-	rest.AnyOf, rest.OneOf = nil, nil
+	if keyword == "anyOf" {
+		rest.AnyOf = nil
+	} else {
+		rest.OneOf = nil // the other one is a rule
+	}
 	both := &schema.Schema{
 		Pos: s.Pos, Doc: s.Doc, Pointer: s.Pointer, Title: s.Title,
 		AllOf: []*schema.Schema{&rest, branch}, At: map[string]diag.Pos{"allOf": s.Pos},
