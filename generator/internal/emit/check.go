@@ -160,7 +160,7 @@ func (c *coder) checkFieldAt(f *ir.Field, at string) []string {
 		}
 		return wrapIf(v+" != nil", inner)
 	case nilable:
-		if f.Type.Kind == ir.UnionKind {
+		if f.Type.Kind == ir.UnionKind || f.Type.Kind == ir.Collection {
 			return wrapIf(v+" != nil", check(v))
 		}
 		if f.Type.Rules == nil && atLeast(f.Type.MinItems) == 0 && atLeast(f.Type.MinProperties) == 0 {
@@ -200,7 +200,7 @@ func (c *coder) check(t *ir.Type, v, at string, depth int) []string {
 		return lines
 	}
 	switch t.Kind {
-	case ir.Struct:
+	case ir.Struct, ir.Collection:
 		if c.needsCheck(t) {
 			add("c.Enter(%s)", at)
 			add("%s.check(c)", v)
@@ -350,7 +350,7 @@ func inside(at, key string) string {
 
 func (c *coder) checkElement(t *ir.Type, item, at string, depth int) []string {
 	switch {
-	case t.Nullable && t.Kind == ir.UnionKind:
+	case t.Nullable && (t.Kind == ir.UnionKind || t.Kind == ir.Collection):
 		return wrapIf(item+" != nil", c.check(t, item, at, depth))
 	case t.Nullable && t.CanBeNil():
 		if t.Kind == ir.Any || t.Rules == nil && atLeast(t.MinItems) == 0 && atLeast(t.MinProperties) == 0 {

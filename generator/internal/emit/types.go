@@ -54,7 +54,7 @@ func (c *coder) base(t *ir.Type) string {
 		return "[]" + c.element(t.Elem)
 	case ir.Map:
 		return "map[string]" + c.element(t.Elem)
-	case ir.Struct, ir.Enum, ir.UnionKind:
+	case ir.Struct, ir.Enum, ir.UnionKind, ir.Collection:
 		return t.Named.Name
 	case ir.External:
 		if t.Import == "" {
@@ -135,7 +135,7 @@ func (c *coder) read(t *ir.Type) string {
 		return fmt.Sprintf("wire.Slice(d, %s)", c.elementReader(t.Elem))
 	case ir.Map:
 		return fmt.Sprintf("wire.Map(d, %s)", c.elementReader(t.Elem))
-	case ir.Struct, ir.UnionKind:
+	case ir.Struct, ir.UnionKind, ir.Collection:
 		return "decode" + t.Named.Name + "(d)"
 	case ir.Enum:
 		switch t.Named.Base {
@@ -200,7 +200,7 @@ func method(k ir.Kind) string {
 func (c *coder) reader(t *ir.Type) string {
 	c.imports[wirePath] = ""
 	switch t.Kind {
-	case ir.Struct, ir.UnionKind:
+	case ir.Struct, ir.UnionKind, ir.Collection:
 		return "decode" + t.Named.Name
 	case ir.Enum:
 		switch t.Named.Base {
@@ -262,7 +262,7 @@ func (c *coder) write(t *ir.Type, e, v string) string {
 		return fmt.Sprintf("wire.PutSlice(%s, %s, %s)", e, v, c.elementWriter(t.Elem))
 	case ir.Map:
 		return fmt.Sprintf("wire.PutMap(%s, %s, %s)", e, v, c.elementWriter(t.Elem))
-	case ir.Struct, ir.UnionKind:
+	case ir.Struct, ir.UnionKind, ir.Collection:
 		return fmt.Sprintf("encode%s(%s, %s)", t.Named.Name, e, v)
 	case ir.Enum:
 		switch t.Named.Base {
@@ -284,7 +284,7 @@ func (c *coder) write(t *ir.Type, e, v string) string {
 // writer is a function that writes a value which is not null.
 func (c *coder) writer(t *ir.Type) string {
 	switch t.Kind {
-	case ir.Struct, ir.UnionKind:
+	case ir.Struct, ir.UnionKind, ir.Collection:
 		return "encode" + t.Named.Name
 	case ir.Enum:
 		switch t.Named.Base {

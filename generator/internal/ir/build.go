@@ -22,6 +22,7 @@ func Build(p *schema.Project, taken Declared, list *diag.List) *Package {
 		origins:       map[*schema.Schema]map[string]string{},
 		parts:         map[*schema.Schema][]*schema.Schema{},
 		bared:         map[*schema.Schema]*schema.Schema{},
+		collections:   map[*schema.Schema]*collection{},
 		unionTypes:    map[*schema.Schema]*Type{},
 		byKey:         map[string]*Named{},
 		keys:          map[string][]*keyed{},
@@ -41,6 +42,7 @@ func Build(p *schema.Project, taken Declared, list *diag.List) *Package {
 		pkg.Events = append(pkg.Events, &Event{Event: e, Data: b.event(e)})
 	}
 	b.indirect()
+	b.endless()
 	b.checkNames(pkg)
 	b.assignNames(pkg)
 	for _, e := range pkg.Events {
@@ -59,11 +61,13 @@ type builder struct {
 	unions  map[*schema.Schema]*schema.Schema // a union of one branch, merged with what stands beside it
 	active  map[*schema.Schema]bool           // being turned into a type
 
-	copied     map[*schema.Schema]*schema.Schema    // what a schema is a copy of that stands nowhere
-	origins    map[*schema.Schema]map[string]string // of keywords that a merged schema has from its parts
-	parts      map[*schema.Schema][]*schema.Schema  // what a merged schema was merged from, itself first
-	bared      map[*schema.Schema]*schema.Schema    // without constraints
-	unionTypes map[*schema.Schema]*Type
+	copied      map[*schema.Schema]*schema.Schema    // what a schema is a copy of that stands nowhere
+	origins     map[*schema.Schema]map[string]string // of keywords that a merged schema has from its parts
+	parts       map[*schema.Schema][]*schema.Schema  // what a merged schema was merged from, itself first
+	bared       map[*schema.Schema]*schema.Schema    // without constraints
+	unionTypes  map[*schema.Schema]*Type
+	collections map[*schema.Schema]*collection
+	depth       int // of structs that are being made
 
 	order   []*request // in the order of discovery
 	byKey   map[string]*Named
@@ -182,10 +186,10 @@ func (b *builder) typeOf(s *schema.Schema, at context) *Type {
 	if target := s.Resolved(); target != nil && b.active[target] && b.unionTypes[target] != nil && b.override(s) == nil {
 		return b.union(target, at) // a part of itself, which an interface may be
 	}
+	if t := b.within(s, at); t != nil {
+		return t
+	}
 	if b.active[s] {
-		if n := b.named[b.merged[s]]; n != nil && n.Union == nil && n.Enum == nil && n.Of == nil {
-			return &Type{Kind: Struct, Named: n} // a combination whose parts are recursive
-		}
 		if !b.tooMany {
 			b.list.Add(diag.Finding{
 				Pos: s.Pos, ID: "endless-type",

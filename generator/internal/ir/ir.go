@@ -73,8 +73,8 @@ type Named struct {
 
 	// Union is set for a union.
 	Union *Union
-	// Of is set for a branch of a union that is neither a struct nor an enum:
-	// what the declared type is made of.
+	// Of is set for a branch of a union that is neither a struct nor an enum, and
+	// for a slice or map that holds itself: what the declared type is made of.
 	Of *Type
 	// Unions are those that the type is a branch of.
 	Unions []*Named
@@ -167,6 +167,7 @@ const (
 	Base64URL // bytes, as Bytes are
 	Base32
 	Base16
+	Collection // a declared slice or map, which holds itself
 )
 
 // Type is the type of a field, an item or a map's value.
@@ -242,7 +243,7 @@ func (n *Named) Parts() iter.Seq2[string, *Type] {
 // CanBeNil reports whether the Go type of t has a nil that stands for absent.
 func (t *Type) CanBeNil() bool {
 	switch t.Kind {
-	case Slice, Map, Object, Bytes, Base64URL, Base32, Base16, BigInt, Any, UnionKind:
+	case Slice, Map, Object, Bytes, Base64URL, Base32, Base16, Collection, BigInt, Any, UnionKind:
 		return true
 	}
 	return false

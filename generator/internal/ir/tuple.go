@@ -13,6 +13,11 @@ func (b *builder) array(s *schema.Schema, at context) *Type {
 	if len(s.PrefixItems) > 0 {
 		return &Type{Kind: Struct, Named: b.structOf(s, at)}
 	}
+	return b.collect(s, at, func() *Type { return b.slice(s, at) })
+}
+
+// slice is the type of an array whose items are alike.
+func (b *builder) slice(s *schema.Schema, at context) *Type {
 	t := &Type{Kind: Slice, UniqueItems: s.UniqueItems, MinItems: b.count(s.MinItems), MaxItems: b.count(s.MaxItems), Elem: &Type{Nullable: true}}
 	switch items := b.restItems(s); {
 	case items == nil:

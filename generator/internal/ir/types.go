@@ -235,12 +235,19 @@ func (b *builder) lengthsBeside(s *schema.Schema, t *Type) []*Rule {
 
 // object is the type of an object: a struct, a map, or free-form.
 func (b *builder) object(s *schema.Schema, at context) *Type {
-	if t := b.matchingMap(s, at); t != nil {
-		return t
+	if len(b.matchers(s)) == 1 && len(s.Properties)+len(s.Required) == 0 {
+		if t := b.collect(s, at, func() *Type { return b.matchingMap(s, at) }); t != nil {
+			return t
+		}
 	}
 	if len(s.Properties) > 0 || len(s.Required) > 0 || closes(s) || len(b.matchers(s)) > 0 || len(b.mentions(s)) > 0 {
 		return &Type{Kind: Struct, Named: b.structOf(s, at)}
 	}
+	return b.collect(s, at, func() *Type { return b.mapOf(s, at) })
+}
+
+// mapOf is the type of an object whose members are alike.
+func (b *builder) mapOf(s *schema.Schema, at context) *Type {
 	t := &Type{Kind: Object, MinProperties: b.count(s.MinProperties), MaxProperties: b.count(s.MaxProperties)}
 	extra := b.restMembers(s)
 	if extra == nil || extra.Bool != nil {
@@ -274,6 +281,8 @@ func (b *builder) structOf(s *schema.Schema, at context) *Named {
 		b.tooManyCombinations(s)
 		return n
 	}
+	b.depth++
+	defer func() { b.depth-- }()
 	if len(s.PrefixItems) > 0 {
 		b.fillTuple(n, s)
 	} else {

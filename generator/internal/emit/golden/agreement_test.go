@@ -25,6 +25,7 @@ import (
 	huleedu "github.com/outboxgen/outboxgen/testdata/golden/huleedu/events"
 	matching "github.com/outboxgen/outboxgen/testdata/golden/matching/events"
 	presence "github.com/outboxgen/outboxgen/testdata/golden/presence/events"
+	recursion "github.com/outboxgen/outboxgen/testdata/golden/recursion/events"
 	tuples "github.com/outboxgen/outboxgen/testdata/golden/tuples/events"
 	unions "github.com/outboxgen/outboxgen/testdata/golden/unions/events"
 	values "github.com/outboxgen/outboxgen/testdata/golden/values/events"
@@ -99,6 +100,10 @@ func TestAgreementWithAValidator(t *testing.T) {
 			`{"id":18446744073709551615,"size":1000000000000000000000000000000,"sizes":[null,1e39,-1e40],"long":1e3,"double":0.1,"amount":99999999999.99,"amounts":[1.10,null],"maybe":null,"whole":1,"ratio":1}`,
 			`{"id":18446744073709551616,"size":4}`, `{"id":-1,"size":4}`, `{"id":1,"size":1e31}`, `{"id":1,"size":3}`, `{"id":1,"size":4,"sizes":[-1e41]}`, `{"id":1.0,"size":4,"amount":0.001}`,
 			`{"id":1e0,"size":4,"amount":1e21}`, `{"id":1,"size":4,"amount":-0.01}`,
+		}},
+		"recursion": {"testdata/golden/recursion", "schemas/recursion.yaml", verdict[recursion.RecursionV1], []string{
+			`{"id":"1","tree":[[],[[]]],"paths":{"a":{"b":{}}},"maybe":[null,[null,[]]],"labelled":[[["x"]]],"forest":{"a":[{"b":[]}]},"own":[[]],"extended":{"name":"ab","next":{"name":"cd"}},
+			"narrow":[[],[[]]],"matching":{"ab":{"c":{}}},"chain":[{"name":"x","more":[{"name":"y","more":[]}]}],"remote":{"value":1,"others":[{"value":2,"first":{"value":3}}]}}`,
 		}},
 		"tuples": {"testdata/golden/tuples", "schemas/tuples.yaml", verdict[tuples.TuplesV1], []string{
 			`{"id":"1","reference":["erp",7],"point":[12.5,55,3],"line":[[1,2],[3,4,5]],"path":[[0,0]],"open":["a",null,["b"],1],"numbered":["a",1,2],"long":["a","b","c","d"],

@@ -10,6 +10,7 @@ import (
 	outbox "github.com/outboxgen/outboxgen/runtime"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 	matching "github.com/outboxgen/outboxgen/testdata/golden/matching/events"
+	recursion "github.com/outboxgen/outboxgen/testdata/golden/recursion/events"
 	tuples "github.com/outboxgen/outboxgen/testdata/golden/tuples/events"
 	values "github.com/outboxgen/outboxgen/testdata/golden/values/events"
 )
@@ -160,4 +161,23 @@ func TestNumbers(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
+}
+
+// An array or a map that holds itself is a declared type.
+func TestRecursion(t *testing.T) {
+	t.Parallel()
+	v := roundTrip[recursion.RecursionV1](t, []byte(`{"id":"1","tree":[[],[[]]],"paths":{"a":{"b":{}}},"maybe":[null,[]],"forest":{"a":[{"b":[]}]},"chain":[{"name":"x","more":[{"name":"y","more":[]}]}],
+		"narrow":[[]],"matching":{"ab":{"c":{}}},"remote":{"value":1,"others":[{"value":2,"first":{"value":3}}]}}`))
+	want := recursion.RecursionV1{
+		ID: "1", Tree: recursion.Tree{{}, {{}}}, Paths: recursion.Paths{"a": {"b": {}}}, Maybe: outbox.Value(recursion.Maybe{nil, {}}),
+		Forest: recursion.Forest{"a": {{"b": {}}}}, Narrow: []recursion.Tree{{}}, Matching: recursion.Matching{"ab": {"c": {}}},
+		Chain:  []recursion.RecursionV1ChainItem{{Name: "x", More: []recursion.RecursionV1ChainItem{{Name: "y", More: []recursion.RecursionV1ChainItem{}}}}},
+		Remote: &recursion.Node{Value: 1, Others: []recursion.Node{{Value: 2, First: &recursion.Node{Value: 3}}}},
+	}
+	if diff := cmp.Diff(want, v); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	expect[recursion.RecursionV1](t, `{"id":"1","tree":[[],[[],[],[],[]]],"paths":{"a":{"b":{},"c":{},"d":{}}},"own":[[[],[]]],"narrow":[[],[],[]],"matching":{"ab":{"C":{}}}}`, []string{
+		"/matching/ab/C patternProperties", "/narrow maxItems", "/own/0 uniqueItems", "/paths/a maxProperties", "/tree/1 maxItems",
+	})
 }
