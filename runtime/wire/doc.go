@@ -18,9 +18,15 @@
 // # Numbers
 //
 // An integer is what JSON Schema calls one: 1, 1.0 and 1e3 are, 1.5 is not.
-// One that does not fit an int64, and a number that overflows a float64, is an
-// error, never cut. Numbers in free-form values stay json.Number. A float64 is
-// written as encoding/json writes it.
+// One that does not fit an int64, and a number that overflows a float64 or has
+// more digits than it holds, is an error, never cut. Numbers in free-form values
+// stay json.Number. A float64 is written as encoding/json writes it.
+//
+// # Bytes
+//
+// base64url is read with and without padding and written with it, base16 is read
+// in either case and written in upper case; any other encoding comes back as the
+// text that it was.
 //
 // # Times
 //

@@ -1,7 +1,9 @@
 package wire
 
 import (
+	"bytes"
 	"fmt"
+	"regexp"
 	"strconv"
 	"time"
 )
@@ -20,12 +22,35 @@ func formatted[T any](d *Decoder, want string, parse func([]byte) (T, bool)) T {
 		return zero
 	}
 	start := d.pos
-	value, ok := parse(d.text())
+	text := d.text()
+	value, ok := parse(text)
 	if !ok {
-		d.failAt(start, "format", "must be "+want)
+		message := "must be " + want
+		if lacks := beyondGo(text); lacks != "" {
+			message = lacks
+		}
+		d.failAt(start, "format", message)
 		return zero
 	}
 	return value
+}
+
+// clockText finds what a time of RFC 3339 may have and no time of Go: a leap
+// second, a tenth digit of a fraction.
+var clockText = regexp.MustCompile(`(?:^|[Tt ])\d\d:\d\d:(\d\d)(?:\.(\d+))?(?:[Zz]|[+-]\d\d:\d\d)$`)
+
+// beyondGo says why a text that is a time by RFC 3339 is none in Go, "" where it
+// is no time at all.
+func beyondGo(text []byte) string {
+	switch found := clockText.FindSubmatch(text); {
+	case found == nil:
+		return ""
+	case string(found[1]) == "60":
+		return "is a leap second, which no time of Go can hold"
+	case len(bytes.TrimRight(found[2], "0")) > 9:
+		return "has more than nine digits of a second, which no time of Go can hold"
+	}
+	return ""
 }
 
 func parseDateTime(b []byte) (time.Time, bool) {

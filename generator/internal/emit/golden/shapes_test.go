@@ -181,3 +181,18 @@ func TestRecursion(t *testing.T) {
 		"/matching/ab/C patternProperties", "/narrow maxItems", "/own/0 uniqueItems", "/paths/a maxProperties", "/tree/1 maxItems",
 	})
 }
+
+func TestContentEncodings(t *testing.T) {
+	t.Parallel()
+	v := roundTrip[values.EncodingsV1](t, []byte(`{"id":"1","base64":"aGk=","base64url":"-_-_","base32":"NBUQ====","base16":["00FF"],"quoted":"a=3Db","seven":"a","eight":"å","inner":"{}"}`))
+	want := values.EncodingsV1{
+		ID: "1", Base64: []byte("hi"), Base64url: []byte{0xfb, 0xff, 0xbf}, Base32: outbox.Value([]byte("hi")), Base16: [][]byte{{0, 0xff}},
+		Quoted: new("a=3Db"), Seven: new("a"), Eight: new("å"), Inner: new("{}"),
+	}
+	if diff := cmp.Diff(want, v); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	expect[values.EncodingsV1](t, `{"id":"1","base64":"","base64url":"-_-_-_-_-_-_","quoted":"å","seven":"å"}`, []string{
+		"/base64url maxLength", "/quoted contentEncoding", "/seven contentEncoding",
+	})
+}
