@@ -221,6 +221,9 @@ func (l *loaded) emit() ([]File, error) {
 	case err != nil:
 		return nil, err
 	}
+	if err == nil && !l.typesElsewhere(out) {
+		return nil, nil
+	}
 	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
 		dir = "" // nothing is there to look at
 	}
@@ -237,6 +240,23 @@ func (l *loaded) emit() ([]File, error) {
 		l.from[name] = f.Source
 	}
 	return files, nil
+}
+
+// typesElsewhere reports the types of the config that stand in the generated
+// package, out, itself, and whether there are none.
+func (l *loaded) typesElsewhere(out string) bool {
+	elsewhere := true
+	for _, m := range l.project.Config.Types {
+		if dot := strings.LastIndexByte(m.Type, '.'); dot >= 0 && m.Type[:dot] == out {
+			elsewhere = false
+			l.list.Add(diag.Finding{
+				Pos: m.Pos, ID: "import-cycle",
+				Message: m.Type + " stands in the generated package itself, which would import itself",
+				Hint:    "declare the type in a package of its own",
+			})
+		}
+	}
+	return elsewhere
 }
 
 func (l *loaded) add(list *diag.List) {
