@@ -384,8 +384,10 @@ func (c *coder) literal(t *ir.Type, v *schema.Value) string {
 		return c.anyLiteral(v)
 	case t.Kind == ir.Object && v.Kind == schema.Object:
 		return c.anyLiteral(v)
-	case t.Kind == ir.Map && v.Kind == schema.Object && len(v.Members) == 0:
-		return c.base(t) + "{}"
+	case v.Kind == schema.String && c.formattedLiteral(t, v.Text) != "":
+		return c.formattedLiteral(t, v.Text)
+	case t.Kind == ir.Map && v.Kind == schema.Object:
+		return c.mapLiteral(t, v)
 	case t.Kind == ir.Slice && v.Kind == schema.Array:
 		var items []string
 		for _, item := range v.Items {

@@ -1,7 +1,12 @@
 package emit
 
 import (
+	"fmt"
 	"strconv"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
 
 	"github.com/outboxgen/outboxgen/generator/internal/ir"
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
@@ -46,4 +51,43 @@ func (c *coder) numberLiteral(t *ir.Type, v *schema.Value) string {
 		return "json.Number(" + quote(v.Text) + ")"
 	}
 	return ""
+}
+
+// formattedLiteral is a string as Go code of the type that its format has, ""
+// where it has none.
+func (c *coder) formattedLiteral(t *ir.Type, text string) string {
+	switch t.Kind {
+	case ir.UUID:
+		if id, err := uuid.Parse(text); err == nil && len(text) == 36 && id.String() == strings.ToLower(text) {
+			return "uuid.MustParse(" + quote(id.String()) + ")"
+		}
+	case ir.Date:
+		if day, err := time.Parse(time.DateOnly, text); err == nil {
+			c.imports[wirePath] = ""
+			return fmt.Sprintf("wire.Date{Year: %d, Month: %d, Day: %d}", day.Year(), day.Month(), day.Day())
+		}
+	case ir.DateTime:
+		// One with Z, so that it is written back as the same text.
+		if at, err := time.Parse("2006-01-02T15:04:05Z", text); err == nil {
+			c.imports["time"] = ""
+			return fmt.Sprintf("time.Date(%d, %d, %d, %d, %d, %d, %d, time.UTC)", at.Year(), at.Month(), at.Day(), at.Hour(), at.Minute(), at.Second(), at.Nanosecond())
+		}
+	}
+	return ""
+}
+
+// mapLiteral is an object as a Go map, "" where a member has no literal.
+func (c *coder) mapLiteral(t *ir.Type, v *schema.Value) string {
+	var members []string
+	for _, m := range v.Members {
+		literal := ""
+		if !t.Elem.Nullable {
+			literal = c.literal(t.Elem, m.Value)
+		}
+		if literal == "" {
+			return ""
+		}
+		members = append(members, quote(m.Name)+": "+literal)
+	}
+	return c.base(t) + "{" + strings.Join(members, ", ") + "}"
 }

@@ -245,7 +245,8 @@ func TestDefaults(t *testing.T) {
 		ID: "1", Kind: "thing", Version: new(int64(3)), Mode: defaults.DefaultsV1ModeSlow, Text: new(`say "hi"`), Count: new(int64(10)), Share: new(1.0), Flag: new(false),
 		OtherMode: new(defaults.DefaultsV1OtherModeFast), NullText: outbox.Value("x"), List: []string{"a", "b"}, Empty: []int64{},
 		Free: map[string]any{"a": json.Number("1"), "b": []any{true, nil}}, Dict: map[string]int64{},
-		Head: defaults.DefaultsV1Head{Magic: "MAGIC", Unknown: wire.Unknown{"x": json.RawMessage("1")}},
+		Moment: new(time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)),
+		Head:   defaults.DefaultsV1Head{Magic: "MAGIC", Unknown: wire.Unknown{"x": json.RawMessage("1")}},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

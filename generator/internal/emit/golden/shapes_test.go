@@ -196,3 +196,11 @@ func TestContentEncodings(t *testing.T) {
 		"/base64url maxLength", "/quoted contentEncoding", "/seven contentEncoding",
 	})
 }
+
+func TestDefaultsOfFormats(t *testing.T) {
+	t.Parallel()
+	v := values.EncodingsV1{}
+	if v.WhenOrDefault().String() != "2024-02-29" || v.WhoOrDefault().String() != "3f2b7c1e-5d0a-4c69-8b1c-7f4f0a9b2e11" || v.RatesOrDefault()["a"] != 0.5 {
+		t.Error(v.WhenOrDefault(), v.WhoOrDefault(), v.RatesOrDefault())
+	}
+}

@@ -77,6 +77,9 @@ func NewDefaultsV1(v DefaultsV1) DefaultsV1 {
 	if v.Dict == nil {
 		v.Dict = map[string]int64{}
 	}
+	if v.Moment == nil {
+		v.Moment = new(time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC))
+	}
 	v.Head = NewDefaultsV1Head(v.Head)
 	return v
 }
@@ -161,6 +164,14 @@ func (v DefaultsV1) DictOrDefault() map[string]int64 {
 		return map[string]int64{}
 	}
 	return v.Dict
+}
+
+// MomentOrDefault is Moment, or the default of the schema where it is absent.
+func (v DefaultsV1) MomentOrDefault() time.Time {
+	if v.Moment == nil {
+		return time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)
+	}
+	return *v.Moment
 }
 
 // MarshalJSON writes v as its schema has it.

@@ -6,6 +6,7 @@ package events
 import (
 	"context"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
 	"github.com/outboxgen/outboxgen/runtime/consume"
@@ -24,8 +25,50 @@ type EncodingsV1 struct {
 	Seven     *string                 `json:"seven,omitzero"`
 	Eight     *string                 `json:"eight,omitzero"`
 	Inner     *string                 `json:"inner,omitzero"`
+	When      *wire.Date              `json:"when,omitzero"`
+	Who       *uuid.UUID              `json:"who,omitzero"`
+	Rates     map[string]float64      `json:"rates,omitzero"`
 	// Unknown keeps the members that the schema does not name.
 	Unknown wire.Unknown `json:"-"`
+}
+
+// NewEncodingsV1 returns v with what the schema fixes filled in: its constants,
+// and its defaults where v leaves a member out.
+func NewEncodingsV1(v EncodingsV1) EncodingsV1 {
+	if v.When == nil {
+		v.When = new(wire.Date{Year: 2024, Month: 2, Day: 29})
+	}
+	if v.Who == nil {
+		v.Who = new(uuid.MustParse("3f2b7c1e-5d0a-4c69-8b1c-7f4f0a9b2e11"))
+	}
+	if v.Rates == nil {
+		v.Rates = map[string]float64{"a": 0.5}
+	}
+	return v
+}
+
+// WhenOrDefault is When, or the default of the schema where it is absent.
+func (v EncodingsV1) WhenOrDefault() wire.Date {
+	if v.When == nil {
+		return wire.Date{Year: 2024, Month: 2, Day: 29}
+	}
+	return *v.When
+}
+
+// WhoOrDefault is Who, or the default of the schema where it is absent.
+func (v EncodingsV1) WhoOrDefault() uuid.UUID {
+	if v.Who == nil {
+		return uuid.MustParse("3f2b7c1e-5d0a-4c69-8b1c-7f4f0a9b2e11")
+	}
+	return *v.Who
+}
+
+// RatesOrDefault is Rates, or the default of the schema where it is absent.
+func (v EncodingsV1) RatesOrDefault() map[string]float64 {
+	if v.Rates == nil {
+		return map[string]float64{"a": 0.5}
+	}
+	return v.Rates
 }
 
 // MarshalJSON writes v as its schema has it.
@@ -69,6 +112,12 @@ func decodeEncodingsV1(d *wire.Decoder) EncodingsV1 {
 			v.Eight = wire.Optional(d, (*wire.Decoder).String)
 		case "inner":
 			v.Inner = wire.Optional(d, (*wire.Decoder).String)
+		case "when":
+			v.When = wire.Optional(d, (*wire.Decoder).Date)
+		case "who":
+			v.Who = wire.Optional(d, (*wire.Decoder).UUID)
+		case "rates":
+			v.Rates = wire.Map(d, (*wire.Decoder).Float)
 		default:
 			o.Unknown(&v.Unknown)
 		}
@@ -91,6 +140,11 @@ func encodeEncodingsV1(e *wire.Encoder, v EncodingsV1) {
 	wire.PutOptional(e, "seven", v.Seven, (*wire.Encoder).String)
 	wire.PutOptional(e, "eight", v.Eight, (*wire.Encoder).String)
 	wire.PutOptional(e, "inner", v.Inner, (*wire.Encoder).String)
+	wire.PutOptional(e, "when", v.When, (*wire.Encoder).Date)
+	wire.PutOptional(e, "who", v.Who, (*wire.Encoder).UUID)
+	if v.Rates != nil {
+		wire.PutMap(e.Name("rates"), v.Rates, (*wire.Encoder).Float)
+	}
 	e.Unknown(v.Unknown)
 	e.End()
 }
