@@ -162,7 +162,8 @@ func (b *builder) assignNames(pkg *Package) {
 			cmp.Compare(x.named.Schema.Pointer, y.named.Schema.Pointer),
 		)
 	})
-	contested, twins := b.contested(claims), twins(claims)
+	twins := twins(claims)
+	contested := b.contested(claims, twins)
 	for len(claims) > 0 {
 		var later []*request
 		for _, r := range claims {
@@ -186,6 +187,8 @@ func (b *builder) assignNames(pkg *Package) {
 			if r.named.Name = r.fixed; r.fixed == "" {
 				r.named.Name = names.claim(wanted)
 			}
+			nameConstants(names, r.named)
+			nameUnion(names, r.named)
 		}
 		if len(later) == len(claims) {
 			break // cannot be: parents are found before their parts
@@ -193,13 +196,11 @@ func (b *builder) assignNames(pkg *Package) {
 		claims = later
 	}
 	for _, r := range b.order {
-		if other := contested[r]; other != nil && !twins[r] && !b.newer(r, other) {
-			b.warnContested(r, other)
+		if keeper := contested[r]; keeper != nil && !b.newer(r, keeper) {
+			b.warnContested(r, keeper)
 		}
 	}
 	for _, r := range b.order {
-		nameConstants(names, r.named)
-		nameUnion(names, r.named)
 		nameOthers(r.named)
 		namePatterns(names, r.named)
 		nameRules(names, r.named)
@@ -214,28 +215,34 @@ func (b *builder) assignNames(pkg *Package) {
 	}
 }
 
-// contested finds the types whose short name a type of another file wants as
-// well, each with the other one. None of them gets it, so that a file that
-// comes later takes no name from one that is there; but where only one of them
-// is in a library, that one does, and a new version of an event takes no name
-// from those before it.
-func (b *builder) contested(claims []*request) map[*request]*request {
+// contested finds the types whose short name goes to another type, each with
+// the one that gets it: see keeper.
+func (b *builder) contested(claims []*request, twins map[*request]bool) map[*request]*request {
 	contested := map[*request]*request{}
 	for _, all := range wanting(claims) {
-		libraries := map[*schema.Document]bool{}
-		for _, r := range all {
-			if r.library {
-				libraries[r.named.Schema.Doc] = true
-			}
-		}
-		for _, r := range all {
-			other := slices.IndexFunc(all, func(o *request) bool { return o.named.Schema.Doc != r.named.Schema.Doc && !b.newer(o, r) })
-			if other >= 0 && !(r.library && len(libraries) == 1) {
-				contested[r] = all[other]
+		all = slices.DeleteFunc(all, func(r *request) bool { return twins[r] }) // these have a name of their own
+		for keeper := b.keeper(all); len(all) > 0; all = all[1:] {
+			if all[0] != keeper {
+				contested[all[0]] = keeper
 			}
 		}
 	}
 	return contested
+}
+
+// keeper is the one of several types that gets the short name which all of
+// them want: the package's documentation says which, and why. all is in the
+// order of claims.
+func (b *builder) keeper(all []*request) *request {
+	var keeper *request
+	for _, r := range all {
+		switch {
+		case slices.ContainsFunc(all, func(o *request) bool { return b.newer(r, o) }):
+		case keeper == nil, len(r.events) > len(keeper.events) && r.library == keeper.library:
+			keeper = r
+		}
+	}
+	return keeper
 }
 
 // wanting are the types that want each short name.
@@ -274,15 +281,15 @@ func (b *builder) base(r *request) string {
 }
 
 // warnContested tells of a name that is longer than its schema says.
-func (b *builder) warnContested(r, other *request) {
-	pos, otherPos := r.named.Schema.Pos, other.named.Schema.Pos
+func (b *builder) warnContested(r, keeper *request) {
+	pos := r.named.Schema.Pos
 	if r.named.Schema.Title != "" {
 		pos = at(r.named.Schema, "title")
 	}
 	b.list.Add(diag.Finding{
 		Pos: pos, Severity: diag.Warning, ID: "name-contested",
-		Message: fmt.Sprintf("the Go name %s is also wanted by the schema at %s, so this type is called %s", r.wanted[0], otherPos, r.named.Name),
-		Hint:    "give one of them a title of its own, or have both files refer to one definition",
+		Message: fmt.Sprintf("the Go name %s goes to another schema, at %s, so this type is called %s", r.wanted[0], keeper.named.Schema.Pos, r.named.Name),
+		Hint:    fmt.Sprintf("write title: %s here to settle that for good, or let both files refer to one definition", r.named.Name),
 	})
 }
 

@@ -19,9 +19,9 @@ import (
 type UserRegisteredV1 struct {
 	UserID string `json:"user_id"`
 	// What the user may do.
-	Role      *Role                     `json:"role,omitzero"`
-	Addresses []UserRegisteredV1Address `json:"addresses,omitzero"`
-	InvitedBy *uuid.UUID                `json:"invited_by,omitzero"`
+	Role      *Role      `json:"role,omitzero"`
+	Addresses []Address  `json:"addresses,omitzero"`
+	InvitedBy *uuid.UUID `json:"invited_by,omitzero"`
 	// Unknown keeps the members that the schema does not name.
 	Unknown wire.Unknown `json:"-"`
 }
@@ -71,7 +71,7 @@ func decodeUserRegisteredV1(d *wire.Decoder) UserRegisteredV1 {
 		case "role":
 			v.Role = wire.Optional(d, wire.Text[Role])
 		case "addresses":
-			v.Addresses = wire.Slice(d, decodeUserRegisteredV1Address)
+			v.Addresses = wire.Slice(d, decodeAddress)
 		case "invited_by":
 			v.InvitedBy = wire.Optional(d, (*wire.Decoder).UUID)
 		default:
@@ -86,7 +86,7 @@ func encodeUserRegisteredV1(e *wire.Encoder, v UserRegisteredV1) {
 	e.Name("user_id").String(v.UserID)
 	wire.PutOptional(e, "role", v.Role, wire.PutText[Role])
 	if v.Addresses != nil {
-		wire.PutSlice(e.Name("addresses"), v.Addresses, encodeUserRegisteredV1Address)
+		wire.PutSlice(e.Name("addresses"), v.Addresses, encodeAddress)
 	}
 	wire.PutOptional(e, "invited_by", v.InvitedBy, (*wire.Encoder).UUID)
 	e.Unknown(v.Unknown)
@@ -157,31 +157,31 @@ func (v Role) Valid() bool {
 	return false
 }
 
-// UserRegisteredV1Address is part of the event schemas.
-type UserRegisteredV1Address struct {
+// Address is part of the event schemas.
+type Address struct {
 	City string `json:"city"`
 	// Unknown keeps the members that the schema does not name.
 	Unknown wire.Unknown `json:"-"`
 }
 
 // MarshalJSON writes v as its schema has it.
-func (v UserRegisteredV1Address) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "UserRegisteredV1Address", encodeUserRegisteredV1Address)
+func (v Address) MarshalJSON() ([]byte, error) {
+	return wire.Marshal(v, "Address", encodeAddress)
 }
 
 // UnmarshalJSON reads v. On an error, which names every misfit, v is left as
 // it was.
-func (v *UserRegisteredV1Address) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "UserRegisteredV1Address", decodeUserRegisteredV1Address)
+func (v *Address) UnmarshalJSON(data []byte) error {
+	return wire.Unmarshal(data, v, "Address", decodeAddress)
 }
 
 // Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v UserRegisteredV1Address) Validate() error {
+func (v Address) Validate() error {
 	return nil
 }
 
-func decodeUserRegisteredV1Address(d *wire.Decoder) UserRegisteredV1Address {
-	var v UserRegisteredV1Address
+func decodeAddress(d *wire.Decoder) Address {
+	var v Address
 	o := d.Object("city")
 	for o.Next() {
 		switch string(o.Name) {
@@ -194,7 +194,7 @@ func decodeUserRegisteredV1Address(d *wire.Decoder) UserRegisteredV1Address {
 	return v
 }
 
-func encodeUserRegisteredV1Address(e *wire.Encoder, v UserRegisteredV1Address) {
+func encodeAddress(e *wire.Encoder, v Address) {
 	e.Begin()
 	e.Name("city").String(v.City)
 	e.Unknown(v.Unknown)
