@@ -14,7 +14,7 @@ type rule struct {
 	severity diag.Severity // unless the config says otherwise
 	what     string        // is found, in a few words
 	why      string        // it matters, and to whom
-	bad      string        // an event schema in which it is found
+	bad      string        // members of an event schema in which it is found
 	good     string        // the same, mended
 	instead  string        // how to mend it
 }
@@ -28,8 +28,8 @@ type Explanation struct {
 	What string
 	// Why says why it matters, and to whom.
 	Why string
-	// Bad and Good are an example: a schema in YAML in which this is found, and
-	// the same mended.
+	// Bad and Good are an example: members of an event schema, in YAML, in which
+	// this is found, and the same mended.
 	Bad, Good string
 	// Instead says how to mend it.
 	Instead string
@@ -51,7 +51,7 @@ var rules = catalogue()
 
 func catalogue() map[string]*rule {
 	all := map[string]*rule{}
-	for _, group := range [][]rule{descriptionRules()} {
+	for _, group := range [][]rule{namingRules(), descriptionRules(), valueRules(), timeRules(), keyRules(), growthRules(), silenceRules()} {
 		for _, r := range group {
 			if _, twice := all[r.id]; twice {
 				panic("lint: two rules " + r.id)

@@ -3,6 +3,7 @@ package lint
 import (
 	"cmp"
 	"slices"
+	"strings"
 
 	"github.com/outboxgen/outboxgen/generator/internal/diag"
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
@@ -20,42 +21,103 @@ type Finding struct {
 }
 
 // Lint applies the rules to a loaded project and returns what they find, sorted
-// by place. Of a project with errors it looks at what could be read.
+// by place. Of a project with errors it looks at what could be read. It looks
+// at the files that schemas: names, and at what the config says of events;
+// other files are somebody else's.
 func Lint(p *schema.Project) []Finding {
-	l := &linter{project: p}
+	l := &linter{project: p, levels: map[string]string{}}
+	if p.Config != nil {
+		l.config = p.Config.Lint
+	}
+	l.ruleLevels()
+	l.walk()
+	l.naming()
+	l.unused()
+	l.values()
 	l.events()
-	slices.SortFunc(l.findings, func(a, b Finding) int {
-		return cmp.Or(
-			cmp.Compare(a.Pos.File, b.Pos.File),
-			cmp.Compare(a.Pos.Line, b.Pos.Line),
-			cmp.Compare(a.Pos.Col, b.Pos.Col),
-			cmp.Compare(a.ID, b.ID),
-			cmp.Compare(a.Message, b.Message),
-		)
-	})
-	return slices.Compact(l.findings)
+	for i := range l.spots {
+		l.look(&l.spots[i])
+	}
+	return l.result()
 }
 
 // linter is one run over a project.
 type linter struct {
 	project  *schema.Project
-	findings []Finding
+	config   schema.LintConfig
+	levels   map[string]string // by id, where the config gives one
+	spots    []spot            // every schema of the listed files
+	findings []located
 }
 
-// found reports that a rule applies to s, at pos.
+// located is a finding with the schema that it is about, nil for the config.
+type located struct {
+	Finding
+
+	schema *schema.Schema
+}
+
+// ruleLevels takes the levels from the config.
+func (l *linter) ruleLevels() {
+	for _, r := range l.config.Rules {
+		if _, ok := rules[r.ID.Text]; !ok {
+			l.unknownRule(r.ID, nil)
+			continue
+		}
+		l.levels[r.ID.Text] = r.Level
+	}
+}
+
+func (l *linter) unknownRule(id schema.Name, s *schema.Schema) {
+	l.found("RULE_UNKNOWN", s, id.Pos, "there is no rule "+diag.Quote(id.Text)+": nothing comes of this line", cmp.Or(
+		diag.DidYouMean(id.Text, IDs()), "outboxgen check --explain lists the rules"))
+}
+
+// off reports whether the config switches a rule off.
+func (l *linter) off(id string) bool { return l.levels[id] == "off" }
+
+// found reports that a rule applies at pos, to s; nil: to the config.
 func (l *linter) found(id string, s *schema.Schema, pos diag.Pos, message, hint string) {
-	l.findings = append(l.findings, Finding{
-		Finding: diag.Finding{Pos: pos, Severity: rules[id].severity, ID: id, Message: message, Hint: hint},
-		Pointer: s.Pointer, HasPointer: true,
-	})
+	severity := rules[id].severity
+	switch l.levels[id] {
+	case "off":
+		return
+	case "error":
+		severity = diag.Error
+	case "warning":
+		severity = diag.Warning
+	case "note":
+		severity = diag.Note
+	}
+	f := Finding{Finding: diag.Finding{Pos: pos, Severity: severity, ID: id, Message: message, Hint: hint}}
+	if s != nil {
+		f.Pointer, f.HasPointer = s.Pointer, true
+	}
+	l.findings = append(l.findings, located{Finding: f, schema: s})
 }
 
-// events applies the rules about whole events.
-func (l *linter) events() {
-	for _, e := range l.project.Events {
-		if e.Schema != nil && e.Schema.Description == "" {
-			l.found("EVENT_UNDESCRIBED", e.Schema, e.Schema.Pos,
-				"the event "+e.GoName+" has no description: nobody learns from the schema when it happens", "add description")
+// result is the findings that nobody silenced, with those about the silences.
+func (l *linter) result() []Finding {
+	silences := l.silences()
+	out := make([]Finding, 0, len(l.findings))
+	for _, f := range l.findings {
+		if !silences.cover(f) {
+			out = append(out, f.Finding)
 		}
 	}
+	before := len(l.findings)
+	l.judge(silences)
+	for _, f := range l.findings[before:] {
+		out = append(out, f.Finding)
+	}
+	slices.SortFunc(out, func(a, b Finding) int {
+		return cmp.Or(
+			strings.Compare(a.Pos.File, b.Pos.File),
+			cmp.Compare(a.Pos.Line, b.Pos.Line),
+			cmp.Compare(a.Pos.Col, b.Pos.Col),
+			strings.Compare(a.ID, b.ID),
+			strings.Compare(a.Message, b.Message),
+		)
+	})
+	return slices.Compact(out)
 }

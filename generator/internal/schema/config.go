@@ -15,6 +15,7 @@ type Config struct {
 	SQLC     SQLCConfig
 	Types    []TypeMapping
 	Events   []EventConfig
+	Lint     LintConfig
 	At       map[string]diag.Pos // top-level member -> position
 
 	schemas []Name // Schemas with positions
@@ -44,4 +45,29 @@ type EventConfig struct {
 	Schema Name // path, with an optional #fragment
 	Name   Name // the Go name without the version; "": from the title
 	Extension
+}
+
+// LintConfig says how schemas are looked over.
+type LintConfig struct {
+	Rules []LintRule // in source order
+	// PropertyNames is the style of the names of properties, one of NameStyles;
+	// "": that which most of them have.
+	PropertyNames string
+	// EnumValues is the style of the values of enums, one of NameStyles; "": any,
+	// the same within one enum.
+	EnumValues string
+	// EventTypes is what types must match, a regular expression of Go's; nil:
+	// words with dots between them, the last of them the version.
+	EventTypes *Name
+}
+
+// LintRule is the level of one rule.
+type LintRule struct {
+	ID    Name
+	Level string // error | warning | note | off
+}
+
+// NameStyles is the styles of names.
+func NameStyles() []string {
+	return []string{"snake_case", "camelCase", "PascalCase", "kebab-case", "UPPER_CASE"}
 }

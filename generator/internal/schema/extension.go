@@ -23,18 +23,28 @@ const (
 // versionSuffix is the version in the name of a type.
 var versionSuffix = regexp.MustCompile(`\.v([1-9][0-9]*)$`)
 
+// eventMembers is what x-outbox says about an event.
+var eventMembers = []string{"version", "type", "topic", "envelope", "aggregate", "key", "correlation"}
+
 var envelopes = []string{"outbox", "cloudevents", "none"}
 
 // extension reads the x-outbox keyword.
 func (b *builder) extension(s *Schema, m Member) {
-	if s.Pointer != "" {
+	marks := &Marks{Pos: m.Pos}
+	r := &reader{list: b.list, at: map[string]diag.Pos{}}
+	switch {
+	case marksAlone(m.Value, s.Pointer == ""):
+		r.object(m.Pos, m.Value, "x-outbox inside a schema", r.markFields(marks))
+	case s.Pointer != "":
 		b.list.Add(diag.Finding{
 			Pos: m.Pos, ID: "misplaced-x-outbox", Message: "x-outbox belongs at the root of a file, one event version a file",
 			Hint: "describe this schema under events: in the config, or give it a file of its own",
 		})
 		return
+	default:
+		s.Outbox = readExtension(b.list, m.Pos, m.Value, "x-outbox", r.markFields(marks))
 	}
-	s.Outbox = readExtension(b.list, m.Pos, m.Value, "x-outbox", nil)
+	s.Marks = marks
 }
 
 // readExtension reads the members that describe an event, in x-outbox or in an

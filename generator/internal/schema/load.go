@@ -106,6 +106,7 @@ func LoadFileAs(fsys fs.FS, file string, dialect Dialect) (*Project, *diag.List,
 	if problem != "" {
 		return nil, nil, fmt.Errorf("reading the schema %s: %s", file, problem)
 	}
+	u.doc.Listed = true
 	l.entry = u.doc
 	l.finish()
 	return l.project(nil), l.list, nil
@@ -214,7 +215,9 @@ func (l *loader) file(name string) (u *unit, problem string) {
 		return u, ""
 	}
 	u.value = v
-	u.owned = !l.foreign && v.Kind == Object && v.Member("x-outbox") != nil
+	if x := v.Member("x-outbox"); x != nil {
+		u.owned = !l.foreign && v.Kind == Object && !marksAlone(x, true)
+	}
 	if openAPI(u, v) {
 		return u, ""
 	}
@@ -324,6 +327,7 @@ func (l *loader) globs(c *Config) {
 				l.list.Errorf(pattern.Pos, "unreadable", "%s cannot be read: %s", diag.Quote(name), problem)
 				continue
 			}
+			u.doc.Listed = true
 			l.matched = appendUnit(l.matched, u)
 		}
 	}

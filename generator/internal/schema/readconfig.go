@@ -40,6 +40,7 @@ func readConfig(l *loader, c *Config, v *Value) {
 		{name: "sqlc", read: r.sqlc},
 		{name: "types", read: r.types},
 		{name: "events", read: r.events},
+		{name: "lint", read: r.lint},
 	})
 	if !ok {
 		return

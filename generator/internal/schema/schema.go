@@ -85,8 +85,10 @@ type Schema struct {
 
 	Defs []Property // $defs and definitions
 
-	// Outbox is x-outbox, nil where the file has none.
+	// Outbox is the event that x-outbox describes, nil where it describes none.
 	Outbox *Extension
+	// Marks is what x-outbox says beside that, at any schema; nil without one.
+	Marks *Marks
 
 	// At holds the position of each keyword present, by its name as written:
 	// a draft-07 schema has "definitions" here, not "$defs".
@@ -192,6 +194,9 @@ type Document struct {
 	Dialect Dialect // of the root
 	Root    *Schema // nil when the file could not be read as a schema
 	Source  []byte
+	// Listed is whether schemas: in the config names the file, or LoadFile was
+	// asked for it; others are here because something refers to them.
+	Listed bool
 
 	refers []*Document // that its references lead to
 }

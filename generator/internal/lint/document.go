@@ -1,0 +1,165 @@
+package lint
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/outboxgen/outboxgen/generator/internal/schema"
+)
+
+// documents writes schemas of the model as documents of 2020-12, whatever they
+// were written in, each under an address of its own and with references as the
+// loader resolved them.
+type documents struct {
+	known map[*schema.Schema]int
+	order []*schema.Schema
+}
+
+// address is where a schema is found; it is written once it was asked for.
+func (d *documents) address(s *schema.Schema) string {
+	n, ok := d.known[s]
+	if !ok {
+		n = len(d.order)
+		d.known[s] = n
+		d.order = append(d.order, s)
+	}
+	return fmt.Sprintf("schema:///%d", n)
+}
+
+// write is s as a JSON value.
+func (d *documents) write(s *schema.Schema) any {
+	switch {
+	case s == nil:
+		return true // what stood there was reported
+	case s.Bool != nil:
+		return *s.Bool
+	}
+	out := map[string]any{}
+	if s.Ref != nil && s.Ref.Target != nil {
+		out["$ref"] = d.address(s.Ref.Target)
+	}
+	d.scalars(out, s)
+	d.subschemas(out, s)
+	return out
+}
+
+func (d *documents) scalars(out map[string]any, s *schema.Schema) {
+	if len(s.Types) > 0 {
+		out["type"] = texts(s.Types)
+	}
+	if s.Enum != nil {
+		out["enum"] = instances(s.Enum)
+	}
+	if s.Const != nil {
+		out["const"] = instance(s.Const)
+	}
+	for keyword, n := range map[string]*schema.Number{
+		"minProperties": s.MinProperties, "maxProperties": s.MaxProperties, "minItems": s.MinItems, "maxItems": s.MaxItems,
+		"minContains": s.MinContains, "maxContains": s.MaxContains, "minLength": s.MinLength, "maxLength": s.MaxLength,
+		"minimum": s.Minimum, "maximum": s.Maximum, "exclusiveMinimum": s.ExclusiveMinimum, "exclusiveMaximum": s.ExclusiveMaximum,
+		"multipleOf": s.MultipleOf,
+	} {
+		if n != nil {
+			out[keyword] = json.Number(n.Text)
+		}
+	}
+	if s.UniqueItems {
+		out["uniqueItems"] = true
+	}
+	if s.Pattern != nil {
+		out["pattern"] = s.Pattern.Text
+	}
+	if s.Format != "" {
+		out["format"] = s.Format
+	}
+	if len(s.Required) > 0 {
+		out["required"] = names(s.Required)
+	}
+	if len(s.DependentRequired) > 0 {
+		all := map[string]any{}
+		for _, dependent := range s.DependentRequired {
+			all[dependent.Name.Text] = names(dependent.Required)
+		}
+		out["dependentRequired"] = all
+	}
+}
+
+func (d *documents) subschemas(out map[string]any, s *schema.Schema) {
+	for keyword, properties := range map[string][]schema.Property{
+		"properties": s.Properties, "patternProperties": s.PatternProperties, "dependentSchemas": s.DependentSchemas,
+	} {
+		if len(properties) > 0 {
+			all := make(map[string]any, len(properties))
+			for _, p := range properties {
+				all[p.Name] = d.write(p.Schema)
+			}
+			out[keyword] = all
+		}
+	}
+	for keyword, sub := range map[string]*schema.Schema{
+		"additionalProperties": s.AdditionalProperties, "unevaluatedProperties": s.UnevaluatedProperties, "propertyNames": s.PropertyNames,
+		"items": s.Items, "contains": s.Contains, "unevaluatedItems": s.UnevaluatedItems,
+		"not": s.Not, "if": s.If, "then": s.Then, "else": s.Else,
+	} {
+		if sub != nil {
+			out[keyword] = d.write(sub)
+		}
+	}
+	for keyword, subs := range map[string][]*schema.Schema{
+		"prefixItems": s.PrefixItems, "allOf": s.AllOf, "anyOf": s.AnyOf, "oneOf": s.OneOf,
+	} {
+		if len(subs) > 0 {
+			all := make([]any, len(subs))
+			for i, sub := range subs {
+				all[i] = d.write(sub)
+			}
+			out[keyword] = all
+		}
+	}
+}
+
+func texts(list []string) []any {
+	out := make([]any, len(list))
+	for i, text := range list {
+		out[i] = text
+	}
+	return out
+}
+
+func names(list []schema.Name) []any {
+	out := make([]any, len(list))
+	for i, n := range list {
+		out[i] = n.Text
+	}
+	return out
+}
+
+func instances(values []*schema.Value) []any {
+	out := make([]any, len(values))
+	for i, v := range values {
+		out[i] = instance(v)
+	}
+	return out
+}
+
+// instance is v as encoding/json has it, with numbers as they were written.
+func instance(v *schema.Value) any {
+	switch v.Kind {
+	case schema.Bool:
+		return v.Bool
+	case schema.NumberKind:
+		return json.Number(v.Text)
+	case schema.String:
+		return v.Text
+	case schema.Array:
+		return instances(v.Items)
+	case schema.Object:
+		out := make(map[string]any, len(v.Members))
+		for _, m := range v.Members {
+			out[m.Name] = instance(m.Value)
+		}
+		return out
+	default:
+		return nil
+	}
+}

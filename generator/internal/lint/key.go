@@ -1,0 +1,168 @@
+package lint
+
+import (
+	"fmt"
+	"regexp/syntax"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/outboxgen/outboxgen/generator/internal/diag"
+	"github.com/outboxgen/outboxgen/generator/internal/schema"
+)
+
+// columnWidth is what the columns aggregate_id and event_key hold, in
+// characters.
+const columnWidth = 255
+
+// keys applies the rules about what a key and an aggregate id may be.
+func (l *linter) keys(e *schema.Event) {
+	about := e.Schema
+	if about.Outbox == nil {
+		about = nil // found in the config
+	}
+	for _, k := range []struct {
+		what    string
+		pointer *schema.Name
+	}{{"aggregate id", e.AggregateID}, {"key", e.Key}} {
+		if k.pointer == nil || k.what == "key" && e.AggregateID != nil && e.AggregateID.Text == k.pointer.Text {
+			continue
+		}
+		target, gap := follow(e.Schema, k.pointer.Text)
+		if target == nil {
+			continue // reported by the loader
+		}
+		name := diag.Quote(k.pointer.Text)
+		if gap != "" {
+			l.found("KEY_MISSABLE", about, k.pointer.Pos,
+				fmt.Sprintf("the %s %s may be missing: %s, and inserting such an event fails", k.what, name, gap),
+				"require it without null, or name another property")
+		}
+		switch longest := longest(target); {
+		case longest < 0:
+			l.found("KEY_UNBOUNDED", about, k.pointer.Pos,
+				fmt.Sprintf("the %s %s is a string of any length, and the column holds %d characters: inserting a longer one fails", k.what, name, columnWidth),
+				fmt.Sprintf("add maxLength: %d or less", columnWidth))
+		case longest > columnWidth:
+			l.found("KEY_TOO_LONG", about, k.pointer.Pos,
+				fmt.Sprintf("the %s %s may have %d characters, and the column holds %d: inserting a longer one fails", k.what, name, longest, columnWidth),
+				fmt.Sprintf("lower maxLength to %d or less", columnWidth))
+		}
+	}
+}
+
+// follow goes where a JSON Pointer into the event data leads. gap says why
+// there may be nothing, "" where there always is a value; target is nil where
+// the pointer leads nowhere.
+func follow(s *schema.Schema, pointer string) (target *schema.Schema, gap string) {
+	for _, token := range strings.Split(strings.TrimPrefix(pointer, "/"), "/") {
+		name := strings.NewReplacer("~1", "/", "~0", "~").Replace(token)
+		var next *schema.Schema
+		required := false
+		for _, part := range place(s) {
+			for _, p := range part.Properties {
+				if p.Name == name && next == nil {
+					next = p.Schema
+				}
+			}
+			required = required || slices.ContainsFunc(part.Required, func(n schema.Name) bool { return n.Text == name })
+		}
+		if next == nil {
+			return nil, ""
+		}
+		switch {
+		case gap != "":
+		case !required:
+			gap = diag.Quote(name) + " is optional"
+		case traitsOf(next).null:
+			gap = diag.Quote(name) + " may be null"
+		}
+		s = next
+	}
+	return s, gap
+}
+
+// longest is how many characters the values of s have at most; -1: nothing
+// bounds them.
+func longest(s *schema.Schema) int {
+	most := -1
+	bound := func(n int) {
+		if most < 0 || n < most {
+			most = n
+		}
+	}
+	t := traitsOf(s)
+	if t.format && !t.only("string") || !slices.Contains(t.types, "string") {
+		return 0
+	}
+	for _, part := range t.all {
+		if part.MaxLength != nil {
+			if n, err := strconv.Atoi(part.MaxLength.Text); err == nil {
+				bound(n)
+			}
+		}
+		if part.Format == "uuid" {
+			bound(36)
+		}
+		if part.Const != nil {
+			bound(len([]rune(part.Const.Text)))
+		}
+		if part.Enum != nil {
+			n := 0
+			for _, v := range part.Enum {
+				n = max(n, len([]rune(v.Text)))
+			}
+			bound(n)
+		}
+		if part.Pattern != nil {
+			if n := matched(part.Pattern.Text); n >= 0 {
+				bound(n)
+			}
+		}
+	}
+	return most
+}
+
+// matched is how many characters a string has at most that an anchored pattern
+// matches; -1: any number, or that is not known.
+func matched(pattern string) int {
+	re, err := syntax.Parse(pattern, syntax.Perl)
+	if err != nil || !strings.HasPrefix(pattern, "^") || !strings.HasSuffix(pattern, "$") {
+		return -1
+	}
+	re = re.Simplify()
+	if re.Op != syntax.OpConcat || re.Sub[0].Op != syntax.OpBeginText {
+		return -1 // ^a|b$ is anchored nowhere
+	}
+	return width(re)
+}
+
+// width is how many characters re matches at most, -1 for any number.
+func width(re *syntax.Regexp) int {
+	switch re.Op {
+	case syntax.OpStar, syntax.OpPlus, syntax.OpRepeat:
+		return -1
+	case syntax.OpLiteral:
+		return len(re.Rune)
+	case syntax.OpCharClass, syntax.OpAnyChar, syntax.OpAnyCharNotNL:
+		return 1
+	case syntax.OpCapture, syntax.OpQuest:
+		return width(re.Sub[0])
+	case syntax.OpConcat, syntax.OpAlternate:
+		total := 0
+		for _, sub := range re.Sub {
+			n := width(sub)
+			switch {
+			case n < 0:
+				return -1
+			case re.Op == syntax.OpConcat:
+				total += n
+			default:
+				total = max(total, n)
+			}
+		}
+		return total
+	default:
+		return 0
+	}
+}

@@ -1,0 +1,40 @@
+package schema
+
+import (
+	"regexp"
+
+	"github.com/outboxgen/outboxgen/generator/internal/diag"
+)
+
+// lint reads how schemas are looked over. Which rules there are is not known
+// here.
+func (r *configReader) lint(v *Value) {
+	c := &r.c.Lint
+	sub := &reader{list: r.list, at: map[string]diag.Pos{}}
+	sub.object(v.Pos, v, "lint", []field{
+		{name: "rules", read: func(v *Value) {
+			if v.Kind != Object {
+				r.wrong(v, "lint.rules", "an object from the ids of rules to levels")
+				return
+			}
+			for _, m := range v.Members {
+				if level := r.oneOf(m.Value, "the level of "+diag.Quote(m.Name), []string{"error", "warning", "note", "off"}); level != nil {
+					c.Rules = append(c.Rules, LintRule{ID: Name{Text: m.Name, Pos: m.Pos}, Level: level.Text})
+				}
+			}
+		}},
+		{name: "property_names", read: func(v *Value) { r.choice(&c.PropertyNames, v, "lint.property_names", NameStyles()) }},
+		{name: "enum_values", read: func(v *Value) { r.choice(&c.EnumValues, v, "lint.enum_values", NameStyles()) }},
+		{name: "event_types", read: func(v *Value) {
+			if v.Kind != String {
+				r.wrong(v, "lint.event_types", "a regular expression")
+				return
+			}
+			if _, err := regexp.Compile(v.Text); err != nil {
+				r.list.Errorf(v.Pos, "bad-pattern", "lint.event_types is no regular expression of Go's: %s", diag.Printable(err.Error()))
+				return
+			}
+			c.EventTypes = &Name{Text: v.Text, Pos: v.Pos}
+		}},
+	})
+}
