@@ -26,7 +26,7 @@ func (p *printer) findChecked() {
 }
 
 func (p *printer) hasChecks(n *ir.Named) bool {
-	if n.Union != nil {
+	if n.Union != nil || n.Holds != nil {
 		return true
 	}
 	if n.Of != nil {

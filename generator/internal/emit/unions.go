@@ -78,24 +78,29 @@ func (c *coder) checkBranch(n *ir.Named, branch *ir.Branch) []string {
 
 // unionDoc says what the branches are, and what tells them apart.
 func (c *coder) unionDoc(n *ir.Named) []string {
-	var names []string
-	for _, branch := range n.Union.Branches {
-		if !slices.Contains(names, branch.Named.Name) {
-			names = append(names, branch.Named.Name)
-		}
-	}
 	by := ", told apart by their JSON types."
 	if tag := n.Union.Tag; len(tag) > 0 {
 		by = ", told apart by " + quote(strings.Join(tag, "/")) + "."
 	} else if slices.ContainsFunc(n.Union.Branches, func(b *ir.Branch) bool { return b.Order > 0 }) {
 		by = ", told apart by their members."
 	}
-	text := fmt.Sprintf("%s is one of %s%s Any other value decodes to %s.", n.Name, enumerate(names, "and"), by, n.Union.Unknown)
+	text := fmt.Sprintf("%s is %s%s Any other value decodes to %s.", n.Name, c.alternatives(n.Union), by, n.Union.Unknown)
 	lines := comment(text)
 	if about := comment(n.Doc); len(about) > 0 {
 		lines = append(append(lines, ""), about...)
 	}
 	return append(lines, deprecation(n.Deprecated)...)
+}
+
+// alternatives names the types of a union.
+func (c *coder) alternatives(u *ir.Union) string {
+	var names []string
+	for _, branch := range u.Branches {
+		if !slices.Contains(names, branch.Named.Name) {
+			names = append(names, branch.Named.Name)
+		}
+	}
+	return "one of " + enumerate(names, "and")
 }
 
 // enumerate joins words as a sentence does.

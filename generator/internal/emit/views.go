@@ -18,6 +18,8 @@ func (c *coder) named(n *ir.Named) (string, error) {
 		return c.rawUnion(n)
 	case n.Union != nil:
 		return c.union(n)
+	case n.Holds != nil:
+		return c.holder(n)
 	case n.Of != nil:
 		return c.branch(n)
 	}
@@ -296,7 +298,7 @@ func (c *coder) event(e *ir.Event) (string, error) {
 		add("Envelope", "outbox.EnvelopeNone")
 	}
 	add("AggregateType", quote(e.AggregateType))
-	if len(e.AggregateID.Steps) > 0 {
+	if !e.AggregateID.None() {
 		add("AggregateID", c.getter(e, e.AggregateID, true))
 	} else {
 		view.Params = "aggregateID string, "
@@ -305,61 +307,13 @@ func (c *coder) event(e *ir.Event) (string, error) {
 	switch {
 	case !e.Keyed:
 		add("Unkeyed", "true")
-	case len(e.Key.Steps) > 0 && e.Key.Pointer != e.AggregateID.Pointer:
+	case !e.Key.None() && e.Key.Pointer != e.AggregateID.Pointer:
 		add("Key", c.getter(e, e.Key, true))
 	}
-	if len(e.Correlation.Steps) > 0 {
+	if !e.Correlation.None() {
 		add("CorrelationID", c.getter(e, e.Correlation, false))
 	}
 	return c.execute("event.tmpl", view)
-}
-
-// getter is a function that reads a value of event data as text. One that
-// must be there is an error when it is not; any other is "" then.
-func (c *coder) getter(e *ir.Event, path ir.Path, must bool) string {
-	var b strings.Builder
-	results, missing, yield := "string", `return ""`, "return %s"
-	if must {
-		results, missing, yield = "(string, error)", fmt.Sprintf(`return "", wire.NoValue(%s)`, quote(path.Pointer)), "return %s, nil"
-	}
-	fmt.Fprintf(&b, "func(v *%s) %s {\n", e.GoName, results)
-	v := "v"
-	for i, f := range path.Steps {
-		v += "." + f.Name
-		last := i == len(path.Steps)-1
-		switch c.shape(f) {
-		case pointer:
-			fmt.Fprintf(&b, "if %s == nil {\n%s\n}\n", v, missing)
-			if last {
-				v = "*" + v
-			}
-		case nullable:
-			name := "value"
-			if !last {
-				name = fmt.Sprintf("part%d", i+1)
-			}
-			fmt.Fprintf(&b, "%s, ok := %s.Get()\nif !ok {\n%s\n}\n", name, v, missing)
-			v = name
-		}
-	}
-	t := path.Steps[len(path.Steps)-1].Type
-	switch {
-	case t.Kind == ir.UUID:
-		v = call(v, "String()")
-	case t.Kind == ir.Uint:
-		c.imports["strconv"] = ""
-		v = "strconv.FormatUint(" + v + ", 10)"
-	case t.Kind == ir.Int, t.Kind == ir.Enum && t.Named.Base == ir.Int:
-		c.imports["strconv"] = ""
-		if t.Kind == ir.Enum {
-			v = "int64(" + v + ")"
-		}
-		v = "strconv.FormatInt(" + v + ", 10)"
-	case t.Kind == ir.Enum:
-		v = "string(" + v + ")"
-	}
-	fmt.Fprintf(&b, yield+"\n}", v)
-	return b.String()
 }
 
 // patterns declares the regular expressions of the file's types.

@@ -90,6 +90,7 @@ type request struct {
 	wanted  []string
 	full    string // of a definition: its whole name, where wanted has only a part or the title
 	parent  *Named // of an inline type
+	joins   *Named // the union of a branch that says more than its definition, which another type may be
 	library bool
 	version int
 	events  []*schema.Event // that reach it
@@ -105,6 +106,9 @@ func (b *builder) own(e *schema.Event) {
 
 // event makes the data of an event.
 func (b *builder) event(e *schema.Event) *Named {
+	if n := b.eventUnion(e); n != nil {
+		return n
+	}
 	s := b.resolve(e.Schema)
 	if s == nil {
 		return &Named{Name: e.GoName, Schema: e.Schema}
@@ -167,6 +171,8 @@ type context struct {
 	property string // of the parent, or the name of that definition
 	part     string // "item" or "value" inside an array or a map
 	ref      *schema.Schema
+	joins    *Named
+	data     bool // it is the data of the event that parent is, whose title it has
 }
 
 // additional stands for the members that no property describes.
@@ -363,7 +369,7 @@ func (b *builder) fill(n *Named, s *schema.Schema) {
 		}
 		f := &Field{JSON: p.Name, Pos: p.Pos}
 		f.Required = slices.ContainsFunc(s.Required, func(r schema.Name) bool { return r.Text == p.Name })
-		f.Type = b.typeOf(p.Schema, context{parent: n, property: p.Name})
+		f.Type = b.typeOf(p.Schema, context{parent: n.whose(p), property: p.Name})
 		b.annotate(f, p.Schema)
 		b.checkDefault(f, p.Schema)
 		f.Name = names.field(p.Name, f.Default != nil)

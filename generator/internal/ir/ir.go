@@ -66,10 +66,21 @@ type Event struct {
 	Correlation Path // empty: none in the data
 }
 
-// Path leads from event data to one of its values.
+// Path leads from event data to one of its values. It has Steps, or Branches
+// where the data is a union, or neither: then there is no such value.
 type Path struct {
-	Pointer string
-	Steps   []*Field
+	Pointer  string
+	Steps    []*Field
+	Branches []BranchPath
+}
+
+// None reports whether the path leads nowhere.
+func (p Path) None() bool { return len(p.Steps)+len(p.Branches) == 0 }
+
+// BranchPath is the path through one branch of a union.
+type BranchPath struct {
+	Branch *Branch
+	Steps  []*Field
 }
 
 // Named is a declared type: a struct, an enum, a union or a branch of one.
@@ -92,6 +103,8 @@ type Named struct {
 
 	// Union is set for a union.
 	Union *Union
+	// Holds is set for event data that is a union: the one value of its struct.
+	Holds *Type
 	// Of is set for a branch of a union that is neither a struct nor an enum, and
 	// for a slice or map that holds itself: what the declared type is made of.
 	Of *Type
@@ -123,7 +136,8 @@ type Named struct {
 	Origins   map[string]string
 	PlacesVar string
 
-	file *File
+	file  *File
+	joins *Named // the union of a branch that has what stands beside the union
 }
 
 // Matching is a map of the members of a struct whose names match a pattern.
@@ -246,6 +260,7 @@ func (n *Named) Parts() iter.Seq2[string, *Type] {
 			part(f.Name, f.Type)
 		}
 		part(n.ExtraName, n.Extra)
+		part("", n.Holds)
 		part("", n.Of)
 		part("", n.Open)
 		if n.Union != nil && n.Union.Raw {

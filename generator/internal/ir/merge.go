@@ -77,7 +77,8 @@ func sole(s *schema.Schema) *schema.Schema {
 	}
 	for keyword := range s.At {
 		switch keyword {
-		case "allOf", "title", "description", "default", "examples", "deprecated", "readOnly", "writeOnly", "$comment":
+		case "allOf", "title", "description", "default", "examples", "deprecated", "readOnly", "writeOnly", "$comment",
+			"$schema", "$id", "id", "$defs", "definitions", "x-outbox":
 		default:
 			return nil
 		}

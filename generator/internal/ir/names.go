@@ -16,10 +16,10 @@ import (
 func (b *builder) request(n *Named, at context) *request {
 	s := n.Schema
 	title := b.title(s, at)
-	if at.ref == nil && title == "" {
+	if at.ref == nil && title == "" && !at.data {
 		n.Parent, n.Role = at.parent, at.role()
 	}
-	r := &request{named: n, version: b.version[s.Doc], library: b.version[s.Doc] == 0}
+	r := &request{named: n, version: b.version[s.Doc], library: b.version[s.Doc] == 0, joins: at.joins}
 	word := at.property
 	if at.part != "" {
 		word = singular(word, at.part)
@@ -54,6 +54,9 @@ func (b *builder) request(n *Named, at context) *request {
 // member a title repeat its name there: that is no name of a type, which other
 // members may want as well.
 func (b *builder) title(s *schema.Schema, at context) string {
+	if at.data {
+		return ""
+	}
 	if class, ok := strings.CutPrefix(s.ID, "urn:jsonschema:"); ok && s.Title == "" {
 		return class[strings.LastIndexByte(class, ':')+1:] // Jackson's name for a class
 	}
@@ -167,7 +170,7 @@ func (b *builder) assignNames(pkg *Package) {
 	for len(claims) > 0 {
 		var later []*request
 		for _, r := range claims {
-			if r.parent != nil && r.parent.Name == "" {
+			if r.parent != nil && r.parent.Name == "" || r.joins != nil && r.joins.Name == "" {
 				later = append(later, r) // named after its parent, which comes first
 				continue
 			}
@@ -181,6 +184,8 @@ func (b *builder) assignNames(pkg *Package) {
 				wanted = append(wanted, wanted[0]+"Type")
 			case twins[r]:
 				wanted = append([]string{r.full}, wanted[1:]...)
+			case r.joins != nil:
+				wanted = []string{wanted[0], r.joins.Name + wanted[0], r.joins.Name + wanted[0] + "Type"}
 			case contested[r] != nil:
 				wanted = wanted[1:]
 			}
@@ -249,7 +254,7 @@ func (b *builder) keeper(all []*request) *request {
 func wanting(claims []*request) map[string][]*request {
 	wanting := map[string][]*request{}
 	for _, r := range claims {
-		if r.fixed == "" && r.parent == nil {
+		if r.fixed == "" && r.parent == nil && r.joins == nil {
 			wanting[r.wanted[0]] = append(wanting[r.wanted[0]], r)
 		}
 	}
@@ -263,7 +268,7 @@ func twins(claims []*request) map[*request]bool {
 	twins := map[*request]bool{}
 	for _, all := range wanting(claims) {
 		for _, r := range all {
-			twins[r] = r.full != "" && slices.ContainsFunc(all, func(o *request) bool { return o != r && o.named.Schema.Doc == r.named.Schema.Doc })
+			twins[r] = r.joins == nil && r.full != "" && slices.ContainsFunc(all, func(o *request) bool { return o != r && o.named.Schema.Doc == r.named.Schema.Doc })
 		}
 	}
 	return twins
@@ -300,6 +305,8 @@ func rank(r *request) int {
 		return 0
 	case r.parent != nil:
 		return 3
+	case r.joins != nil:
+		return 4
 	case r.library:
 		return 1
 	}

@@ -18,12 +18,38 @@ func (b *builder) paths(e *Event) {
 	e.Correlation = b.path(e, e.Event.Correlation, "correlation")
 }
 
+// path resolves one pointer; in event data that is a union, in every branch.
 func (b *builder) path(e *Event, pointer *schema.Name, what string) Path {
 	if pointer == nil {
 		return Path{}
 	}
 	p := Path{Pointer: pointer.Text}
-	here, optional := e.Data, false
+	data := e.Data
+	if data.Holds != nil {
+		data = data.Holds.Named
+	}
+	if data.Union == nil {
+		p.Steps = b.steps(data, pointer, pointer.Pos, what)
+		return p
+	}
+	for _, branch := range data.Union.Branches {
+		if branch.JSON != "object" {
+			continue // which is reported
+		}
+		steps := b.steps(branch.Type.Named, pointer, branch.from.Pos, what)
+		if steps == nil {
+			return Path{}
+		}
+		p.Branches = append(p.Branches, BranchPath{branch, steps})
+	}
+	return p
+}
+
+// steps is the way of a pointer through a struct, nil where there is none. What
+// is wrong is reported at pos.
+func (b *builder) steps(here *Named, pointer *schema.Name, pos diag.Pos, what string) []*Field {
+	var steps []*Field
+	optional := false
 	tokens := strings.Split(strings.TrimPrefix(pointer.Text, "/"), "/")
 	for i, token := range tokens {
 		token = strings.NewReplacer("~1", "/", "~0", "~").Replace(token)
@@ -34,10 +60,10 @@ func (b *builder) path(e *Event, pointer *schema.Name, what string) Path {
 			}
 		}
 		if next == nil {
-			b.list.Errorf(pointer.Pos, "pointer-not-found", "%s points to %s, which the schema does not describe", what, pointer.Text)
-			return Path{}
+			b.list.Errorf(pos, "pointer-not-found", "%s points to %s, which the schema does not describe", what, pointer.Text)
+			return nil
 		}
-		p.Steps = append(p.Steps, next)
+		steps = append(steps, next)
 		here = nil
 		if next.Type.Kind == Struct {
 			here = next.Type.Named
@@ -45,17 +71,17 @@ func (b *builder) path(e *Event, pointer *schema.Name, what string) Path {
 		if lack, hint := mayLack(next); lack != "" && !optional && what != "correlation" {
 			optional = true
 			b.list.Add(diag.Finding{
-				Pos: pointer.Pos, Severity: diag.Warning, ID: "pointer-optional",
+				Pos: pos, Severity: diag.Warning, ID: "pointer-optional",
 				Message: fmt.Sprintf("%s points to %s, and %s %s: an event without it cannot be inserted", what, pointer.Text, diag.Quote(next.JSON), lack),
 				Hint:    hint,
 			})
 		}
 		if i == len(tokens)-1 && !isID(next.Type) {
-			b.list.Errorf(pointer.Pos, "pointer-type", "%s points to %s, which is neither a string nor an integer nor a uuid", what, pointer.Text)
-			return Path{}
+			b.list.Errorf(pos, "pointer-type", "%s points to %s, which is neither a string nor an integer nor a uuid", what, pointer.Text)
+			return nil
 		}
 	}
-	return p
+	return steps
 }
 
 // mayLack says how a member may have no value, "" where it always has one, and

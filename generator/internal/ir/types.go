@@ -274,7 +274,7 @@ func (b *builder) structOf(s *schema.Schema, at context) *Named {
 		b.named[s] = n
 		return n
 	}
-	n := &Named{Schema: s}
+	n := &Named{Schema: s, joins: at.joins}
 	b.named[s], b.byKey[key] = n, n
 	b.order = append(b.order, b.request(n, at))
 	if b.combined[s] > 0 && tooNested(n) {

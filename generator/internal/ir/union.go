@@ -39,9 +39,10 @@ type Branch struct {
 	Member string
 	Order  int // in which members are asked for
 
-	said *schema.Schema // the branch with references and combinations folded in
-	from *schema.Schema // what typeOf takes
-	ref  *schema.Schema // the definition that it is a reference to
+	said   *schema.Schema // the branch with references and combinations folded in
+	from   *schema.Schema // what typeOf takes
+	joined bool           // with what stands beside the union
+	ref    *schema.Schema // the definition that it is a reference to
 }
 
 // union is the type of a schema that is one of several types, or nil for any
@@ -205,7 +206,7 @@ func (b *builder) flatten(s *schema.Schema, all []*schema.Schema, seen map[*sche
 			}
 		}
 		if beside {
-			branch.from = b.joined(s, keyword, part, branch.ref)
+			branch.from, branch.joined = b.joined(s, keyword, part, branch.ref), true
 		}
 		branch.said = b.resolve(branch.from)
 		if slices.Contains(branch.said.Types, "null") && listsNull(branch.said) {
@@ -244,6 +245,20 @@ func (b *builder) joined(s *schema.Schema, keyword string, part, ref *schema.Sch
 	}
 	both.AllOf = []*schema.Schema{&rest, part}
 	return both
+}
+
+// whose is the type that a member belongs to: of a branch, the union beside
+// which the member stands.
+func (n *Named) whose(p schema.Property) *Named {
+	if n.joins == nil {
+		return n
+	}
+	for _, part := range append([]*schema.Schema{n.joins.Schema}, n.joins.Schema.AllOf...) {
+		if part = part.Resolved(); part != nil && property(part, p.Name) == p.Schema {
+			return n.joins
+		}
+	}
+	return n
 }
 
 // property is the schema of a member, nil where s has none.
@@ -378,6 +393,9 @@ func (b *builder) openEnum(s *schema.Schema, keyword string, branches []*Branch,
 // branchType gives a branch its Go type.
 func (b *builder) branchType(union *Named, branch *Branch) {
 	where := context{parent: union, property: b.branchName(union.Union, branch), ref: branch.ref}
+	if branch.joined {
+		where.joins = union
+	}
 	t := *b.typeOf(branch.from, where)
 	t.Nullable = t.Kind == Any
 	branch.Type = &t

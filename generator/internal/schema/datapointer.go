@@ -9,18 +9,33 @@ import (
 )
 
 // checkPointer makes sure that a pointer into the event data s names a string,
-// an integer or a uuid that the schema declares.
+// an integer or a uuid that the schema declares: for event data that is one of
+// several, in each of them.
 func (l *loader) checkPointer(c *Config, s *Schema, what string, pointer *Name) {
 	tokens, _ := pointerTokens(pointer.Text)
+	cases := []*place{newPlace(s)}
+	if len(tokens) > 0 {
+		cases = cases[0].cases(tokens[0], map[*Schema]bool{})
+	}
+	for _, p := range cases {
+		l.checkPlace(c, p, what, pointer, tokens)
+	}
+}
+
+// checkPlace is checkPointer for one of the cases of event data.
+func (l *loader) checkPlace(c *Config, set *place, what string, pointer *Name, tokens []string) {
 	f := diag.Finding{Pos: pointer.Pos, ID: "bad-pointer"}
-	set := newPlace(s)
+	data := "the event data"
+	if set.branch != nil {
+		f.Pos, data = set.branch.Pos, "this branch of the event data"
+	}
 	for i, token := range tokens {
 		next := set.step(token)
 		if next.broken {
 			return // a reference on the way was reported
 		}
 		if len(next.schemas) == 0 {
-			f.Message = fmt.Sprintf("%s %s: the event data has no property %s", what, diag.Quote(pointer.Text), diag.Quote(token))
+			f.Message = fmt.Sprintf("%s %s: %s has no property %s", what, diag.Quote(pointer.Text), data, diag.Quote(token))
 			if i > 0 {
 				f.Message = fmt.Sprintf("%s %s: %s has no property %s", what, diag.Quote(pointer.Text), diag.Quote(joinTokens(tokens[:i])), diag.Quote(token))
 			}
@@ -44,7 +59,40 @@ func (l *loader) checkPointer(c *Config, s *Schema, what string, pointer *Name) 
 type place struct {
 	schemas []*Schema
 	broken  bool // a reference did not resolve
-	union   bool // there are alternatives besides null
+
+	// alternatives are the branches of each union. In one of the cases of the
+	// place, branch is what was chosen of them.
+	alternatives [][]*Schema
+	branch       *Schema
+}
+
+// cases are the place with each branch of the union that describes the property
+// called name in any of them, or the place itself where none does. A branch
+// that was seen counts no second time.
+func (p *place) cases(name string, seen map[*Schema]bool) []*place {
+	if len(p.step(name).schemas) > 0 {
+		return []*place{p}
+	}
+	for _, union := range p.alternatives {
+		var all []*place
+		for _, branch := range union {
+			if seen[branch] {
+				continue
+			}
+			seen[branch] = true
+			with := newPlace(branch)
+			with.branch = branch
+			for _, inner := range with.cases(name, seen) {
+				inner.schemas = append(inner.schemas, p.schemas...)
+				inner.broken = inner.broken || p.broken
+				all = append(all, inner)
+			}
+		}
+		if slices.ContainsFunc(all, func(p *place) bool { return len(p.step(name).schemas) > 0 }) {
+			return all
+		}
+	}
+	return []*place{p}
 }
 
 // newPlace gathers everything that holds in place for the values of roots.
@@ -71,7 +119,9 @@ func newPlace(roots ...*Schema) *place {
 			if len(branches) == 1 {
 				add(branches[0])
 			}
-			p.union = p.union || len(branches) > 1
+			if len(branches) > 1 {
+				p.alternatives = append(p.alternatives, branches)
+			}
 		}
 	}
 	for _, s := range roots {
@@ -114,7 +164,7 @@ func (p *place) hint(name string) string {
 		return near
 	case array:
 		return "it is an array, and a pointer cannot choose an item"
-	case p.union:
+	case len(p.alternatives) > 0:
 		return "it is one of several alternatives; a pointer must hold for every event"
 	}
 	return ""
@@ -147,7 +197,7 @@ func (p *place) scalar(mappings []TypeMapping) string {
 	}
 	types = slices.DeleteFunc(types, func(t string) bool { return t == "null" })
 	switch {
-	case !known && p.union:
+	case !known && len(p.alternatives) > 0:
 		return "one of several alternatives"
 	case !known:
 		return "a value of any type"

@@ -22,6 +22,7 @@ import (
 	conditions "github.com/outboxgen/outboxgen/testdata/golden/conditions/events"
 	constraints "github.com/outboxgen/outboxgen/testdata/golden/constraints/events"
 	defaults "github.com/outboxgen/outboxgen/testdata/golden/defaults/events"
+	eventunions "github.com/outboxgen/outboxgen/testdata/golden/eventunions/events"
 	huleedu "github.com/outboxgen/outboxgen/testdata/golden/huleedu/events"
 	matching "github.com/outboxgen/outboxgen/testdata/golden/matching/events"
 	presence "github.com/outboxgen/outboxgen/testdata/golden/presence/events"
@@ -87,9 +88,12 @@ func TestAgreementWithAValidator(t *testing.T) {
 		"defaults": {"testdata/golden/defaults", "schemas/defaults.yaml", verdict[defaults.DefaultsV1], []string{
 			`{"id":"1","kind":"thing","version":3,"mode":"slow","head":{"magic":"MAGIC"},"flag":true,"list":["a"],"free":{"x":1},"moment":"2024-01-01T00:00:00Z"}`,
 		}},
-		"tagged unions":    {"testdata/golden/unions", "schemas/tagged.yaml", verdict[unions.TaggedV1], unionDocuments["tagged"]},
-		"mixed unions":     {"testdata/golden/unions", "schemas/mixed.yaml", verdict[unions.MixedV1], unionDocuments["mixed"]},
-		"unions by member": {"testdata/golden/unions", "schemas/payment.yaml", verdict[unions.PaymentV1], unionDocuments["payment"]},
+		"tagged unions":               {"testdata/golden/unions", "schemas/tagged.yaml", verdict[unions.TaggedV1], unionDocuments["tagged"]},
+		"mixed unions":                {"testdata/golden/unions", "schemas/mixed.yaml", verdict[unions.MixedV1], unionDocuments["mixed"]},
+		"event data of several kinds": {"testdata/golden/eventunions", "schemas/order_changed.yaml", verdict[eventunions.OrderChangedV1], eventUnionDocuments["order"]},
+		"event data that is kept raw": {"testdata/golden/eventunions", "schemas/contact_given.yaml", verdict[eventunions.ContactGivenV1], eventUnionDocuments["contact"]},
+		"event data by reference":     {"testdata/golden/eventunions", "schemas/parcel_moved.yaml", verdict[eventunions.ParcelMovedV1], eventUnionDocuments["parcel"]},
+		"unions by member":            {"testdata/golden/unions", "schemas/payment.yaml", verdict[unions.PaymentV1], unionDocuments["payment"]},
 		"values": {"testdata/golden/values", "schemas/values.yaml", verdict[values.ValuesV1], []string{
 			`{"id":"1","setting":{"a":[1,"b"]},"nothing":null,"maybe_nothing":null,"nothings":[null],"ratio":-2.25,"switch":true,"maybe_switch":null,"off":false,"either":"a",
 			"huge":1,"origin":{"y":[1,"<"],"x":0},"list":[1,2],"shapes":[{"a":1},[1],"x"]}`,
