@@ -39,13 +39,16 @@ func (l *linter) naming() {
 		name := sp.property.Name
 		l.found(id, sp.schema, sp.property.Pos,
 			fmt.Sprintf("the property %s is not written in %s, the style %s: who writes the name from memory gets it wrong", diag.Quote(name), style, why),
-			"in a new event version write "+diag.Quote(styled(name, style)))
+			"write "+diag.Quote(styled(name, style))+", at the latest in the next event version")
 	}
 }
 
-// eventType checks the type of an event.
-var usualType = regexp.MustCompile(`^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.v[0-9]+$`)
+var (
+	usualType     = regexp.MustCompile(`^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.v[0-9]+$`)
+	endsInVersion = regexp.MustCompile(`\.v[0-9]+$`)
+)
 
+// eventType checks the type of an event.
 func (l *linter) eventType(e *schema.Event) {
 	pos, s := e.Pos, e.Schema
 	switch {
@@ -66,11 +69,15 @@ func (l *linter) eventType(e *schema.Event) {
 		}
 		return
 	}
-	if !usualType.MatchString(e.Type) {
-		l.found("EVENT_TYPE_UNUSUAL", s, pos, fmt.Sprintf(
-			"the type %s does not end in its event version: consumers cannot tell the next one apart, and two cannot run side by side", diag.Quote(e.Type)),
-			fmt.Sprintf("write words with dots between them and .v%d at the end", e.Version))
+	if usualType.MatchString(e.Type) {
+		return
 	}
+	problem := "is not words with dots between them: tools that sort and filter by its parts find none"
+	if !endsInVersion.MatchString(e.Type) {
+		problem = "does not end in the event version: the next version cannot run beside this one"
+	}
+	l.found("EVENT_TYPE_UNUSUAL", s, pos, fmt.Sprintf("the type %s %s", diag.Quote(e.Type), problem),
+		fmt.Sprintf("write a type such as shop.order_placed.v%d, or set lint.event_types in the config", e.Version))
 }
 
 // id checks that an event has an $id that names its version.

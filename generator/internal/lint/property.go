@@ -163,6 +163,12 @@ func (l *linter) person(sp *spot, t traits, parts []string) {
 	if !l.personal(sp, parts) {
 		return
 	}
+	sp.toldPersonal = true
+	for outer := sp.outer; outer >= 0; outer = l.spots[outer].outer {
+		if l.spots[outer].toldPersonal {
+			return // one mark there is enough
+		}
+	}
 	l.found("PERSONAL_DATA_UNMARKED", sp.schema, sp.property.Pos,
 		fmt.Sprintf("the property %s looks like personal data and nothing says so: it is copied into the outbox, Kafka and every consumer's store, where it cannot be taken back", diag.Quote(sp.property.Name)),
 		"leave it out and send the id; or say x-outbox: {personal: true}, or {personal: false} where it is none")

@@ -142,7 +142,7 @@ func (l *linter) enumStyle(s *schema.Schema, texts []string, places []diag.Pos) 
 		if !fits(text, style) {
 			l.found("ENUM_VALUE_STYLE_DIFFERS", s, places[i],
 				fmt.Sprintf("the value %s is not written in %s, the style %s: who writes the value from memory gets it wrong", diag.Quote(text), style, why),
-				"in a new event version write "+diag.Quote(styled(text, style)))
+				"write "+diag.Quote(styled(text, style))+", at the latest in the next event version")
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"math/big"
 	"regexp"
 	"slices"
 	"strconv"
@@ -135,10 +136,28 @@ func (v *validator) say(e *jsonschema.ValidationError) string {
 		slices.Sort(k.Missing)
 	case *kind.AdditionalProperties:
 		slices.Sort(k.Properties)
+	case *kind.Minimum:
+		return "it is below minimum " + number(k.Want)
+	case *kind.Maximum:
+		return "it is above maximum " + number(k.Want)
+	case *kind.ExclusiveMinimum:
+		return "it is not above exclusiveMinimum " + number(k.Want)
+	case *kind.ExclusiveMaximum:
+		return "it is not below exclusiveMaximum " + number(k.Want)
+	case *kind.MultipleOf:
+		return "it is no multiple of " + number(k.Want)
 	case *kind.Format:
 		return fmt.Sprintf("it is no %s", k.Want)
 	}
 	return e.ErrorKind.LocalizedString(v.printer)
+}
+
+// number is a bound as short as it can be written exactly.
+func number(n *big.Rat) string {
+	if places, exact := n.FloatPrec(); exact {
+		return n.FloatString(places)
+	}
+	return n.RatString()
 }
 
 // rightType is the branches of a union that fail for something else than the

@@ -23,6 +23,8 @@ type spot struct {
 	tests bool
 	// personal is the nearest mark around it or at it; nil: none.
 	personal *bool
+	// toldPersonal is whether it was found to be personal data without a mark.
+	toldPersonal bool
 }
 
 // walk lists every schema of the listed files.
@@ -198,10 +200,8 @@ func declares(s *schema.Schema, name string) bool {
 
 // look applies the rules about single schemas.
 func (l *linter) look(sp *spot) {
-	if sp.schema.Bool != nil || sp.tests {
-		if sp.property == nil || sp.tests || !*sp.schema.Bool {
-			return
-		}
+	if sp.tests || sp.schema.Bool != nil && (sp.property == nil || !*sp.schema.Bool) {
+		return
 	}
 	l.object(sp)
 	l.enum(sp)
