@@ -2,6 +2,7 @@ package lint
 
 import (
 	"cmp"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math/big"
@@ -51,29 +52,52 @@ type validator struct {
 	documents
 
 	compiler *jsonschema.Compiler
-	added    int // of documents.order
+	added    int                           // of documents.order
+	compiled map[string]*jsonschema.Schema // by what they say; nil: cannot be compiled
 	printer  *message.Printer
 }
 
-// problem is what is wrong with a value and where; "" when it is valid, or s
-// cannot be compiled.
-func (v *validator) problem(s *schema.Schema, value *schema.Value) (diag.Pos, string) {
+// compile is s for the compiler, nil where that refuses it. Schemas that say
+// the same, of which a project has many, are compiled once.
+func (v *validator) compile(s *schema.Schema) *jsonschema.Schema {
 	if v.compiler == nil {
 		v.compiler = jsonschema.NewCompiler()
 		v.compiler.AssertFormat()
 		v.compiler.UseLoader(nowhere{})
 		v.compiler.UseRegexpEngine(patternOf)
+		v.compiled = map[string]*jsonschema.Schema{}
 		v.printer = message.NewPrinter(language.English)
 	}
-	address := v.address(s)
+	document := v.write(s)
+	text, err := json.Marshal(document)
+	if err != nil {
+		return nil
+	}
+	if known, ok := v.compiled[string(text)]; ok {
+		return known
+	}
+	v.compiled[string(text)] = nil
+	address := fmt.Sprintf("schema:///value/%d", len(v.compiled))
+	if v.compiler.AddResource(address, document) != nil {
+		return nil
+	}
 	for ; v.added < len(v.order); v.added++ {
-		one := v.order[v.added]
-		if v.compiler.AddResource(v.address(one), v.write(one)) != nil {
-			return diag.Pos{}, ""
+		target := v.order[v.added]
+		if v.compiler.AddResource(v.address(target), v.write(target)) != nil {
+			return nil
 		}
 	}
-	compiled, err := v.compiler.Compile(address)
-	if err != nil {
+	if compiled, err := v.compiler.Compile(address); err == nil {
+		v.compiled[string(text)] = compiled
+	}
+	return v.compiled[string(text)]
+}
+
+// problem is what is wrong with a value and where; "" when it is valid, or s
+// cannot be compiled.
+func (v *validator) problem(s *schema.Schema, value *schema.Value) (diag.Pos, string) {
+	compiled := v.compile(s)
+	if compiled == nil {
 		return diag.Pos{}, ""
 	}
 	var invalid *jsonschema.ValidationError
