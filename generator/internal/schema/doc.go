@@ -32,6 +32,10 @@
 // is one place for every use of the file; else they are followed like $ref, to
 // the anchor that is nearest in the text, and a warning says so.
 //
+// x-outbox may stand at any schema, with marks for lint alone: personal, grows,
+// silence. At the root of a file it describes an event unless it holds nothing
+// but those.
+//
 // # References
 //
 // A reference is resolved against the base URI that $id gives, and found among
@@ -49,8 +53,8 @@
 //
 // # Events
 //
-// An event is a file that schemas: matches and that has x-outbox at its root,
-// or an entry of events: in the config; described in both is an error. Types
+// An event is a file that schemas: matches and whose x-outbox describes one, or
+// an entry of events: in the config; described in both is an error. Types
 // and Go names are unique. The pointers for the aggregate id, the key and the
 // correlation id lead through properties, $ref and allOf, and through a union
 // whose other branch is null, to a string, an integer or a uuid; strings that

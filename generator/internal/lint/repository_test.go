@@ -1,0 +1,110 @@
+package lint_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/outboxgen/outboxgen/generator/internal/diag"
+	"github.com/outboxgen/outboxgen/generator/internal/lint"
+	"github.com/outboxgen/outboxgen/generator/internal/schema"
+	"github.com/outboxgen/outboxgen/schemas"
+)
+
+const root = "../../../"
+
+// What the repository shows as a sample is clean, or says why not.
+func TestSamplesAreClean(t *testing.T) {
+	t.Parallel()
+	template, err := os.ReadFile(root + "generator/scaffold/order_placed.v1.yaml.tmpl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	projects := map[string]*schema.Project{
+		"what init writes": load(t, map[string]string{"a.v1.yaml": strings.NewReplacer("{{.Name}}", "shop", "{{.EventSchemaURL}}", "x").Replace(string(template))}),
+	}
+	for _, dir := range []string{"schemas/huleedu", "testdata/service"} {
+		p, list, err := schema.Load(root+dir, "outboxgen.yaml")
+		if err != nil || list.HasErrors() {
+			t.Fatal(err, list.Sorted())
+		}
+		projects[dir] = p
+	}
+	for name, p := range projects {
+		if len(p.Events) == 0 {
+			t.Errorf("%s has no events", name)
+		}
+		for _, f := range lint.Lint(p) {
+			t.Errorf("%s: %s: %s", name, f.ID, f)
+		}
+	}
+}
+
+// The table in the README is the catalogue.
+func TestReadme(t *testing.T) {
+	t.Parallel()
+	readme, err := os.ReadFile(root + "README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const head = "| rule | level | finds |\n| --- | --- | --- |\n"
+	_, table, ok := strings.Cut(string(readme), head)
+	if !ok {
+		t.Fatalf("README.md has no table %s", head)
+	}
+	table, _, _ = strings.Cut(table, "\n\n")
+	var want []string
+	for _, id := range lint.IDs() {
+		e, _ := lint.Explain(id)
+		want = append(want, fmt.Sprintf("| `%s` | %s | %s |", id, e.Severity, e.What))
+	}
+	if diff := cmp.Diff(want, strings.Split(table, "\n")); diff != "" {
+		t.Errorf("the table of rules in README.md (-want +got):\n%s\nas it should be:\n%s", diff, strings.Join(want, "\n"))
+	}
+}
+
+// The JSON Schemas for editors know the rules and the styles that there are.
+func TestEditorsKnowTheRules(t *testing.T) {
+	t.Parallel()
+	var event, config struct {
+		Defs struct {
+			Rule, Style struct{ Enum []string }
+		} `json:"$defs"`
+	}
+	if err := json.Unmarshal([]byte(schemas.EventSchema()), &event); err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal([]byte(schemas.ConfigSchema()), &config); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(lint.IDs(), event.Defs.Rule.Enum); diff != "" {
+		t.Errorf("rules of outboxgen.schema.json (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(schema.NameStyles(), config.Defs.Style.Enum); diff != "" {
+		t.Errorf("styles of outboxgen.config.schema.json (-want +got):\n%s", diff)
+	}
+}
+
+// A config may be missing: one file that was loaded alone is linted as it is.
+func TestWithoutConfig(t *testing.T) {
+	t.Parallel()
+	p, _, err := schema.LoadFile(os.DirFS(root+"schemas/huleedu"), "common/course_code.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.Document("common/course_code.yaml").Root.Marks = nil
+	got := lint.Lint(p)
+	want := []lint.Finding{{
+		Finding: diag.Finding{Pos: diag.Pos{File: "common/course_code.yaml", Line: 8, Col: 1}, Severity: diag.Warning, ID: "ENUM_CLOSED"}, HasPointer: true,
+	}}
+	for i := range got {
+		got[i].Message, got[i].Hint = "", ""
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("findings (-want +got):\n%s", diff)
+	}
+}
