@@ -127,7 +127,7 @@ func pluralized(stem string) bool {
 func initialism(upper string) bool {
 	switch upper {
 	case "ACL", "API", "ASCII", "AWS", "BIC", "CI", "CD", "CJ", "CPU", "CSS", "CSV", "DB", "DNS", "EOF", "GCP", "GID", "GPU", "GUID",
-		"HTML", "HTTP", "HTTPS", "IAM", "IBAN", "ID", "IO", "IP", "ISO", "JSON", "JWT", "LHS", "LLM", "MD5", "MIME", "NLP", "OS", "PDF",
+		"HTML", "HTTP", "HTTPS", "IAM", "IBAN", "ID", "IO", "IOS", "IP", "ISO", "JSON", "JWT", "LHS", "LLM", "MD5", "MIME", "NLP", "OS", "PDF",
 		"QPS", "RAM", "RFC", "RHS", "RPC", "SDK", "SHA", "SHA1", "SHA256", "SHA512", "SKU", "SLA", "SMTP", "SQL", "SSH", "SSO",
 		"TCP", "TLS", "TTL", "UDP", "UI", "UID", "URI", "URL", "URN", "UTC", "UTF8", "UUID", "VAT", "VM", "XML", "XSD", "YAML":
 		return true

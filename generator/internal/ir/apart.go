@@ -111,7 +111,7 @@ func (b *builder) addTag(branch *Branch, name schema.Name, tags []*schema.Value)
 		Properties: []schema.Property{{Name: name.Text, Pos: pos, Schema: tag}}, At: map[string]diag.Pos{"type": pos, "properties": pos, "required": pos},
 	}}
 	branch.said = b.merge(&both)
-	branch.from = branch.said
+	branch.from, branch.tagged = branch.said, true
 }
 
 // byTag looks for a member that every branch requires, and whose values are

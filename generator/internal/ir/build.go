@@ -17,6 +17,7 @@ func Build(p *schema.Project, taken Declared, list *diag.List) *Package {
 		named:   map[*schema.Schema]*Named{},
 		merged:  map[*schema.Schema]*schema.Schema{},
 		unions:  map[*schema.Schema]*schema.Schema{},
+		typed:   map[*schema.Schema]*schema.Schema{},
 
 		copied:        map[*schema.Schema]*schema.Schema{},
 		origins:       map[*schema.Schema]map[string]string{},
@@ -59,6 +60,7 @@ type builder struct {
 	named   map[*schema.Schema]*Named
 	merged  map[*schema.Schema]*schema.Schema
 	unions  map[*schema.Schema]*schema.Schema // a union of one branch, merged with what stands beside it
+	typed   map[*schema.Schema]*schema.Schema // listed values beside a union of types, with a list of types
 	active  map[*schema.Schema]bool           // being turned into a type
 
 	copied      map[*schema.Schema]*schema.Schema    // what a schema is a copy of that stands nowhere
@@ -219,12 +221,13 @@ func (b *builder) typeOf(s *schema.Schema, at context) *Type {
 			return t
 		}
 		if s.OnlyRef() {
-			if last := lastRef(s); last != nil {
+			if last := lastRef(s); last != nil && !anonymous(last) {
 				at.ref = last
 			}
 			s = target
 		}
 	}
+	s = b.typesOnly(s)
 	if part := sole(s); part != nil {
 		return b.typeOf(part, at)
 	}
@@ -415,6 +418,14 @@ func (b *builder) annotate(f *Field, s *schema.Schema) {
 			f.Default = s.Default
 		}
 		part := sole(s)
+		for _, p := range s.AllOf {
+			if part != nil && p != part {
+				f.Doc, f.Deprecated = first(f.Doc, p.Description), f.Deprecated || p.Deprecated
+				if f.Default == nil {
+					f.Default = p.Default
+				}
+			}
+		}
 		if branches := slices.Concat(s.AnyOf, s.OneOf); part == nil && s.Ref == nil {
 			if branches = slices.DeleteFunc(branches, isNull); len(branches) == 1 {
 				part = branches[0]

@@ -154,6 +154,7 @@ type Matching struct {
 // EnumValue is one constant.
 type EnumValue struct {
 	Name    string
+	Given   string // what the schema calls the value; may be empty
 	Literal string // Go
 }
 

@@ -146,6 +146,9 @@ func (w *writer) schema(s *schema.Schema) {
 	w.value("default", s.Default)
 	for _, v := range s.Enum {
 		w.value("enum", v)
+		if name := s.EnumNames[v.Canonical()]; name != "" {
+			fmt.Fprintf(w, " called %q", name)
+		}
 	}
 	for _, d := range s.DependentRequired {
 		fmt.Fprintf(w, " dep %q %q", d.Name.Text, sortedNames(d.Required))

@@ -115,9 +115,13 @@ func (b *builder) enum(s *schema.Schema, kind string, values []*schema.Value, at
 		return t
 	}
 	n := &Named{Schema: s, Doc: s.Description, Deprecated: s.Deprecated, Base: base}
+	if n.Doc == "An enumeration." {
+		n.Doc = "" // Python's words for an enum without any
+	}
 	seen := map[string]bool{}
 	for _, v := range values {
 		value := enumValue(base, v)
+		value.Given = s.EnumNames[v.Canonical()]
 		if len(values) == 1 && (v.Kind == schema.Object || v.Kind == schema.Array) {
 			value.Name = "value"
 		}

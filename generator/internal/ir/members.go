@@ -57,6 +57,9 @@ func (b *builder) checkDefault(f *Field, s *schema.Schema) {
 	case Slice:
 		kind = "array"
 	case Struct, Map, Object:
+		if n := f.Type.Named; n != nil && (n.Union != nil || n.Of != nil) {
+			return
+		}
 		kind = "object"
 	case Enum:
 		switch kind = "string"; f.Type.Named.Base {

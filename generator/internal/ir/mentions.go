@@ -140,7 +140,7 @@ func (b *builder) shape(s *schema.Schema) string {
 		return "the object of this schema"
 	case "string":
 		switch r.Format {
-		case "date-time", "date", "time", "duration", "uuid", "byte":
+		case "date-time", "date", "time", "duration", "uuid", "guid", "byte":
 			return "a " + r.Format
 		}
 	}

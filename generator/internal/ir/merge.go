@@ -69,10 +69,10 @@ func (b *builder) merge(s *schema.Schema) *schema.Schema {
 	return &m
 }
 
-// sole is the only part of an allOf beside which nothing but annotations
-// stands, or nil: such a schema is that part.
+// sole is the only part of an allOf that says anything of values, where nothing
+// but annotations stands beside it, or nil: such a schema is that part.
 func sole(s *schema.Schema) *schema.Schema {
-	if len(s.AllOf) != 1 || s.Ref != nil {
+	if len(s.AllOf) == 0 || s.Ref != nil {
 		return nil
 	}
 	for keyword := range s.At {
@@ -83,7 +83,22 @@ func sole(s *schema.Schema) *schema.Schema {
 			return nil
 		}
 	}
-	return s.AllOf[0]
+	var only *schema.Schema
+	for _, part := range s.AllOf {
+		if len(s.AllOf) > 1 && annotates(part) {
+			continue
+		}
+		if only != nil {
+			return nil
+		}
+		only = part
+	}
+	return only
+}
+
+// annotates reports whether a schema describes values, and allows them all.
+func annotates(s *schema.Schema) bool {
+	return s.Bool == nil && s.Ref == nil && !s.SaysMore()
 }
 
 // fold takes the keywords of part into m.
@@ -211,7 +226,7 @@ func (b *builder) foldValues(m, part *schema.Schema) {
 		b.list.Errorf(part.Const.Pos, "all-of-conflict", "the parts of this combination want different constants, so no value is valid")
 	}
 	if m.Enum == nil {
-		m.Enum = part.Enum
+		m.Enum, m.EnumNames = part.Enum, part.EnumNames
 		return
 	}
 	if part.Enum == nil {

@@ -60,6 +60,9 @@ func (b *builder) title(s *schema.Schema, at context) string {
 	if class, ok := strings.CutPrefix(s.ID, "urn:jsonschema:"); ok && s.Title == "" {
 		return class[strings.LastIndexByte(class, ':')+1:] // Jackson's name for a class
 	}
+	if at.sameTitle(s) {
+		return ""
+	}
 	if s.Title == "" || at.ref != nil || at.property == "" {
 		return s.Title
 	}
@@ -146,6 +149,14 @@ func refName(target *schema.Schema) string {
 	return strings.Join(parts, " ")
 }
 
+// anonymous reports whether a definition has a number for a name, which Zod
+// gives to those that need one only for recursion.
+func anonymous(target *schema.Schema) bool {
+	number, ok := strings.CutPrefix(lastToken(target), "__schema")
+	_, err := strconv.Atoi(number)
+	return ok && err == nil && target.Title == ""
+}
+
 // lastToken is the name of a definition as it is written.
 func lastToken(target *schema.Schema) string {
 	name := target.Pointer[strings.LastIndexByte(target.Pointer, '/')+1:]
@@ -192,7 +203,7 @@ func (b *builder) assignNames(pkg *Package) {
 			if r.named.Name = r.fixed; r.fixed == "" {
 				r.named.Name = names.claim(wanted)
 			}
-			nameConstants(names, r.named)
+			nameConstants(names, r)
 			nameUnion(names, r.named)
 		}
 		if len(later) == len(claims) {
@@ -449,27 +460,6 @@ func (n names) free(name string) bool {
 
 // ofTypes are what a type's name and those of its functions begin with.
 var ofTypes = []string{"", "New", "encode", "decode"}
-
-// nameConstants names the values of an enum after it.
-func nameConstants(names names, n *Named) {
-	for i, v := range n.Enum {
-		word := goname.Exported(v.Name)
-		switch {
-		case v.Name == "":
-			word = "Empty"
-		case n.Base == Int || n.Base == Float:
-			word = numberWord(v.Literal)
-		case !strings.HasPrefix(v.Name, "X") && v.Name != "" && strings.HasPrefix(word, "X") && len(word) > 1 && (word[1] < 'A' || word[1] > 'Z') && (v.Name[0] < 'a' || v.Name[0] > 'z'):
-			word = word[1:] // behind the type's name it may begin with a digit
-		}
-		name := n.Name + word
-		for k := 2; names[name]; k++ {
-			name = fmt.Sprintf("%s%s%d", n.Name, word, k)
-		}
-		names[name] = true
-		n.Enum[i].Name = name
-	}
-}
 
 // namePatterns names the variables that hold the patterns of a struct.
 func namePatterns(names names, n *Named) {

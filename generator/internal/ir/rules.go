@@ -149,7 +149,9 @@ func (m *ruleMaker) dynamic(s, part *schema.Schema) *Rule {
 	}
 	m.dependencies(r, part)
 	m.contains(r, part)
-	r.part("propertyNames", m.rule(part.PropertyNames))
+	if !anyText(part.PropertyNames) {
+		r.part("propertyNames", m.rule(part.PropertyNames))
+	}
 	if len(part.AnyOf) > 0 && m.isRule(s, part, part.AnyOf) {
 		r.add("anyOf", m.list(part.AnyOf))
 	}
@@ -313,7 +315,9 @@ func (m *ruleMaker) members(r *Rule, s *schema.Schema) {
 	}
 	r.entries("patternProperties", patterns)
 	r.part("additionalProperties", m.rule(s.AdditionalProperties))
-	r.part("propertyNames", m.rule(s.PropertyNames))
+	if !anyText(s.PropertyNames) {
+		r.part("propertyNames", m.rule(s.PropertyNames))
+	}
 	m.dependencies(r, s)
 }
 
@@ -371,6 +375,8 @@ func (m *ruleMaker) scalars(r *Rule, s *schema.Schema) {
 	case "date-time", "date", "time", "duration", "uuid",
 		"email", "hostname", "ipv4", "ipv6", "uri", "uri-reference", "json-pointer", "relative-json-pointer", "regex":
 		r.text("format", s.Format)
+	case "guid":
+		r.text("format", "uuid")
 	}
 	for _, bound := range []struct {
 		keyword string
@@ -475,4 +481,10 @@ func quoted(text string) string {
 	e.SetEscapeHTML(false)
 	_ = e.Encode(text) // a string always encodes
 	return strings.TrimSuffix(b.String(), "\n")
+}
+
+// anyText reports whether a schema allows every string, as every name of a
+// member is.
+func anyText(s *schema.Schema) bool {
+	return s != nil && len(s.Types) == 1 && s.Types[0] == "string" && s.Ref == nil && !s.SaysMore("type")
 }

@@ -73,12 +73,13 @@ func (b *builder) fillTuple(n *Named, s *schema.Schema) {
 		n.MinItems = nil // the positions are required
 	}
 	switch items := b.restItems(s); {
-	case items == nil || n.Closed:
+	case n.Closed:
 	case isFalse(items) || n.MaxItems != nil && *n.MaxItems <= len(n.Fields):
 		n.Closed = true
 		if n.MinItems != nil {
 			b.list.Errorf(at(s, "minItems"), "never-valid", "minItems asks for more items than there are positions, so no value is valid")
 		}
+	case items == nil:
 	default:
 		if t := b.typeOf(items, context{parent: n, property: "rest", part: "item"}); t.Kind != Any {
 			n.Extra = t

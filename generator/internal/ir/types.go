@@ -174,7 +174,7 @@ func (b *builder) text(s *schema.Schema) *Type {
 		t.Kind = TimeOfDay
 	case "duration":
 		t.Kind = Duration
-	case "uuid":
+	case "uuid", "guid":
 		t.Kind = UUID
 	case "byte":
 		t.Kind = Bytes

@@ -42,6 +42,7 @@ type Branch struct {
 	said   *schema.Schema // the branch with references and combinations folded in
 	from   *schema.Schema // what typeOf takes
 	joined bool           // with what stands beside the union
+	tagged bool           // by discriminator, with a member that its schema does not require
 	ref    *schema.Schema // the definition that it is a reference to
 }
 
@@ -117,6 +118,8 @@ func (b *builder) branches(s *schema.Schema) (keyword string, branches []*Branch
 	nullable = nulls > 0
 	if keyword == "oneOf" {
 		nullable = nulls == 1
+	} else {
+		branches = withoutListed(branches)
 	}
 	nullable = nullable && (len(s.Types) == 0 || slices.Contains(s.Types, "null")) && listsNull(s)
 	return keyword, branches, nullable
@@ -337,10 +340,13 @@ func (b *builder) listOf(s *schema.Schema, keyword string, branches []*Branch) *
 		return listed
 	}
 	var values []*schema.Value
-	seen := map[string]bool{}
+	seen, called := map[string]bool{}, map[string]string{}
 	for _, branch := range branches {
 		said := branch.said
 		listed := valuesOf(said)
+		if len(listed) == 1 && said.Title != "" {
+			called[listed[0].Canonical()] = said.Title
+		}
 		if len(listed) == 0 || branch.JSON != branches[0].JSON || branch.JSON == "object" || branch.JSON == "array" || said.SaysMore("type", "const", "enum", "allOf") {
 			return nil
 		}
@@ -356,7 +362,7 @@ func (b *builder) listOf(s *schema.Schema, keyword string, branches []*Branch) *
 		}
 	}
 	list := *s
-	list.AnyOf, list.OneOf, list.Enum, list.Types = nil, nil, values, []string{branches[0].JSON}
+	list.AnyOf, list.OneOf, list.Enum, list.EnumNames, list.Types = nil, nil, values, called, []string{branches[0].JSON}
 	list.At = map[string]diag.Pos{"enum": at(s, keyword)}
 	if pos, ok := s.At["title"]; ok {
 		list.At["title"] = pos
@@ -393,7 +399,7 @@ func (b *builder) openEnum(s *schema.Schema, keyword string, branches []*Branch,
 // branchType gives a branch its Go type.
 func (b *builder) branchType(union *Named, branch *Branch) {
 	where := context{parent: union, property: b.branchName(union.Union, branch), ref: branch.ref}
-	if branch.joined {
+	if branch.joined || branch.tagged {
 		where.joins = union
 	}
 	t := *b.typeOf(branch.from, where)

@@ -70,6 +70,7 @@ func (b *builder) schema(v *Value, pointer string) *Schema {
 		}
 		b.member(s, m)
 	}
+	b.enumNames(s, v)
 	b.translate(s)
 	b.sense(s)
 	return s

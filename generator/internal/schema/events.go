@@ -126,9 +126,17 @@ func (l *loader) event(c *Config, s *Schema, x *Extension, name Name) *Event {
 // eventName is the Go name of the event data: the name given in the config,
 // else the title, else the name of the file or definition, with the version at
 // its end.
+//
+// Tools write the schema of a type as a mere reference to its definition, whose
+// name it is then.
 func eventName(s *Schema, x *Extension, given Name, version int) (string, diag.Pos) {
 	suffix := "V" + strconv.Itoa(version)
 	name, pos := given.Text, given.Pos
+	for root := s; s.Title == "" && s.OnlyRef() && s.Ref.Target != nil && s.Ref.Target.Doc == root.Doc; {
+		if s = s.Ref.Target; s == root {
+			break // a circle, which was reported
+		}
+	}
 	switch {
 	case name != "":
 	case s.Title != "":

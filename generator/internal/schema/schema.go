@@ -37,7 +37,10 @@ type Schema struct {
 
 	Types []string // type; more than one is a union; empty: any
 	Enum  []*Value // nil: no enum; empty but not nil: no value is valid
-	Const *Value
+	// EnumNames are the names that a tool gave to values of Enum, by what
+	// Canonical says of them; nil: none.
+	EnumNames map[string]string
+	Const     *Value
 
 	// Objects.
 	Properties            []Property // in source order

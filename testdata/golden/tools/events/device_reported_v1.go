@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
 	"github.com/outboxgen/outboxgen/runtime/consume"
@@ -16,7 +17,7 @@ import (
 
 // DeviceReportedV1 is the event tools.njsonschema.v1.
 type DeviceReportedV1 struct {
-	DeviceID string                     `json:"deviceId"`
+	DeviceID uuid.UUID                  `json:"deviceId"`
 	Level    Level                      `json:"level"`
 	Location outbox.Nullable[GeoPoint]  `json:"location,omitzero"`
 	Firmware outbox.Nullable[string]    `json:"firmware,omitzero"`
@@ -48,7 +49,7 @@ func decodeDeviceReportedV1(d *wire.Decoder) DeviceReportedV1 {
 	for o.Next() {
 		switch string(o.Name) {
 		case "deviceId":
-			v.DeviceID = d.String()
+			v.DeviceID = d.UUID()
 		case "level":
 			v.Level = Level(d.Int())
 		case "location":
@@ -68,7 +69,7 @@ func decodeDeviceReportedV1(d *wire.Decoder) DeviceReportedV1 {
 
 func encodeDeviceReportedV1(e *wire.Encoder, v DeviceReportedV1) {
 	e.Begin()
-	e.Name("deviceId").String(v.DeviceID)
+	e.Name("deviceId").UUID(v.DeviceID)
 	e.Name("level").Int(int64(v.Level))
 	wire.PutNullable(e, "location", v.Location, encodeGeoPoint)
 	wire.PutNullable(e, "firmware", v.Firmware, (*wire.Encoder).String)
@@ -88,7 +89,7 @@ var deviceReportedV1Event = outbox.EventType[DeviceReportedV1]{
 	Source:        Service,
 	AggregateType: "device",
 	AggregateID: func(v *DeviceReportedV1) (string, error) {
-		return v.DeviceID, nil
+		return v.DeviceID.String(), nil
 	},
 }
 
@@ -127,14 +128,14 @@ type Level int64
 
 // The values of Level.
 const (
-	Level0 Level = 0
-	Level1 Level = 1
+	LevelLow  Level = 0
+	LevelHigh Level = 1
 )
 
 // Valid reports whether the schema lists the value.
 func (v Level) Valid() bool {
 	switch v {
-	case Level0, Level1:
+	case LevelLow, LevelHigh:
 		return true
 	}
 	return false

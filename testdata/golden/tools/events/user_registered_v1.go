@@ -139,7 +139,7 @@ func (v UserRegisteredV1) NewRow(ctx context.Context, opts ...outbox.Option) (ou
 	return userRegisteredV1Event.NewRow(ctx, v, opts...)
 }
 
-// Role: An enumeration.
+// Role is part of the event schemas.
 type Role string
 
 // The values of Role.

@@ -1,0 +1,45 @@
+package schema
+
+import (
+	"fmt"
+
+	"github.com/outboxgen/outboxgen/generator/internal/diag"
+)
+
+// enumNameWords are the annotations with which tools name the values of an
+// enum: those of OpenAPI's generators, and those of NJsonSchema.
+var enumNameWords = []string{"x-enum-varnames", "x-enumNames"}
+
+// enumNames reads what v, the source of s, calls the values of its enum.
+func (b *builder) enumNames(s *Schema, v *Value) {
+	enum := v.member("enum")
+	for _, word := range enumNameWords {
+		m := v.member(word)
+		switch {
+		case m == nil:
+			continue
+		case m.Value.Kind != Array, enum == nil, enum.Value.Kind != Array, len(enum.Value.Items) != len(m.Value.Items):
+			what := fmt.Sprintf("%s is not an array with one name for each value of the enum", word)
+			b.list.Add(diag.Finding{
+				Pos: m.Pos, Severity: diag.Warning, ID: "enum-names", Message: what + ", so the constants are named after the values",
+				Hint: "list a name for each value, in their order",
+			})
+			continue
+		}
+		for i, name := range m.Value.Items {
+			if name.Kind != String {
+				b.list.Add(diag.Finding{
+					Pos: name.Pos, Severity: diag.Warning, ID: "enum-names", Message: fmt.Sprintf("%s lists names, this is %s; the constant is named after the value", word, name.Describe()),
+					Hint: "write the name in quotes",
+				})
+				continue
+			}
+			if s.EnumNames == nil {
+				s.EnumNames = map[string]string{}
+			}
+			if value := enum.Value.Items[i].Canonical(); s.EnumNames[value] == "" {
+				s.EnumNames[value] = name.Text
+			}
+		}
+	}
+}
