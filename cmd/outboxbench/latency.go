@@ -224,7 +224,13 @@ func (l *lab) bareCarrier(ctx context.Context, brokers []string) (carrier, error
 	ctx, cancel := context.WithCancel(ctx)
 	done := make(chan error, 1)
 	listening := make(chan struct{})
-	go func() { done <- bareLoop(ctx, pool, client, listening) }()
+	go func() {
+		err := bareLoop(ctx, pool, client, listening)
+		if ctx.Err() != nil {
+			err = nil // it was told to end, wherever it stood
+		}
+		done <- err
+	}()
 	stop := func() error {
 		cancel()
 		err := <-done
@@ -263,9 +269,6 @@ func bareLoop(ctx context.Context, pool *pgxpool.Pool, client *kgo.Client, liste
 	var after int64
 	for {
 		if _, err := conn.Conn().WaitForNotification(ctx); err != nil {
-			if ctx.Err() != nil {
-				return nil
-			}
 			return err
 		}
 		p, err := readPage(ctx, conn.Conn(), after)
