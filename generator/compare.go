@@ -37,10 +37,22 @@ type Difference struct {
 	Kind Kind
 	// New is what should be there; nil for an orphan.
 	New []byte
-	// Diff is a unified diff that leads from the disk to what is generated, as
-	// git would print it: a missing file comes from /dev/null, an orphan goes
-	// there.
-	Diff string
+
+	old []byte // what is there, with the line ends of Unix; nil where nothing is
+}
+
+// Diff is a unified diff that leads from the disk to what is generated, as git
+// would print it: a missing file comes from /dev/null, an orphan goes there.
+func (d Difference) Diff() string {
+	from, to := "a/"+d.Path, "b/"+d.Path
+	switch d.Kind {
+	case Missing:
+		from = ""
+	case Orphaned:
+		to = ""
+	case Stale:
+	}
+	return unified(from, to, d.old, d.New)
 }
 
 // Check generates a project in memory and compares it with the disk. Without
@@ -62,11 +74,11 @@ func (r *Result) Compare() ([]Difference, error) {
 		old, err := os.ReadFile(r.abs(f.Path))
 		switch {
 		case errors.Is(err, fs.ErrNotExist), notFolder(err):
-			all = append(all, Difference{f.Path, Missing, f.Content, unified("", "b/"+f.Path, nil, f.Content)})
+			all = append(all, Difference{Path: f.Path, Kind: Missing, New: f.Content})
 		case err != nil:
 			return nil, fmt.Errorf("compare with the disk: %w", err)
 		case !bytes.Equal(unix(old), f.Content):
-			all = append(all, Difference{f.Path, Stale, f.Content, unified("a/"+f.Path, "b/"+f.Path, unix(old), f.Content)})
+			all = append(all, Difference{Path: f.Path, Kind: Stale, New: f.Content, old: unix(old)})
 		}
 	}
 	for _, name := range r.Orphans {
@@ -74,7 +86,7 @@ func (r *Result) Compare() ([]Difference, error) {
 		if err != nil {
 			return nil, fmt.Errorf("compare with the disk: %w", err)
 		}
-		all = append(all, Difference{name, Orphaned, nil, unified("a/"+name, "", unix(old), nil)})
+		all = append(all, Difference{Path: name, Kind: Orphaned, old: unix(old)})
 	}
 	slices.SortFunc(all, func(a, b Difference) int { return strings.Compare(a.Path, b.Path) })
 	return all, nil

@@ -135,7 +135,7 @@ func runCheck(ctx context.Context, io streams, at project) error {
 		return nil
 	}
 	for _, d := range differences {
-		if err := printf(io.Out, "%s", d.Diff); err != nil {
+		if err := printf(io.Out, "%s", d.Diff()); err != nil {
 			return err
 		}
 	}

@@ -56,7 +56,7 @@ func (p place) keyword(path []segment, rule string) string {
 
 // fits reports whether a token of Places is one for s.
 func (s segment) fits(token string) bool {
-	token = strings.NewReplacer("~1", "/", "~0", "~").Replace(token)
+	token = unescaper.Replace(token)
 	pattern, wild := strings.CutPrefix(token, "*")
 	switch {
 	case wild && pattern == "":
@@ -70,6 +70,9 @@ func (s segment) fits(token string) bool {
 		return token == s.name
 	}
 }
+
+// unescaper reads a reference token of a JSON Pointer.
+var unescaper = strings.NewReplacer("~1", "/", "~0", "~")
 
 // leads reports whether a path of Places is one to the part at path.
 func leads(at string, path []segment) bool {

@@ -9,11 +9,13 @@ package emit
 import (
 	"bytes"
 	"fmt"
+	"go/format"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"text/template"
-
-	"golang.org/x/tools/imports"
 
 	"github.com/outboxgen/outboxgen/generator/internal/diag"
 	"github.com/outboxgen/outboxgen/generator/internal/ir"
@@ -101,19 +103,41 @@ func (p *printer) files() ([]File, error) {
 	p.findFilled()
 	var out []File
 	for _, f := range p.pkg.Files {
-		content, err := p.file(f)
+		source, err := p.file(f)
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, File{Path: f.Name, Source: f.Source, Content: content})
+		out = append(out, File{Path: f.Name, Source: f.Source, Content: source})
 	}
-	content, err := p.packageFile()
+	source, err := p.packageFile()
 	if err != nil {
 		return nil, err
 	}
-	out = append(out, File{Path: p.pkg.File, Content: content})
+	out = append(out, File{Path: p.pkg.File, Content: source})
 	slices.SortFunc(out, func(a, b File) int { return strings.Compare(a.Path, b.Path) })
-	return out, nil
+	return out, formatAll(out)
+}
+
+// formatAll formats files where they stand, on all processors: of all that the
+// generator does, nothing takes as long.
+func formatAll(files []File) error {
+	errs := make([]error, len(files))
+	var next atomic.Int64
+	var workers sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), len(files)) {
+		workers.Go(func() {
+			for i := int(next.Add(1)) - 1; i < len(files); i = int(next.Add(1)) - 1 {
+				files[i].Content, errs[i] = formatted(files[i].Path, files[i].Content)
+			}
+		})
+	}
+	workers.Wait()
+	for _, err := range errs {
+		if err != nil {
+			return err // the first by path, whichever was found first
+		}
+	}
+	return nil
 }
 
 // fileView is what file.tmpl prints.
@@ -152,7 +176,7 @@ func (p *printer) file(f *ir.File) ([]byte, error) {
 		view.Parts = append(view.Parts, rules)
 	}
 	view.Imports = c.imports.block()
-	return p.print(f.Name, view)
+	return p.print(view)
 }
 
 func (p *printer) packageFile() ([]byte, error) {
@@ -179,7 +203,7 @@ func (p *printer) packageFile() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return p.print(p.pkg.File, fileView{
+	return p.print(fileView{
 		Header:  Header,
 		Doc:     comment("Package " + p.pkg.Name + " holds the events that " + p.pkg.Service + " publishes: their types, and the functions that insert, register and decode them."),
 		Package: p.pkg.Name,
@@ -196,23 +220,28 @@ func (p *printer) execute(name string, view any) (string, error) {
 	return b.String(), nil
 }
 
-// print formats a file. Code that does not parse is a fault of the generator,
-// reported with the code.
-func (p *printer) print(name string, view fileView) ([]byte, error) {
-	source, err := p.execute("file.tmpl", view)
-	if err != nil {
-		return nil, err
+// print is the source of a file, not formatted yet.
+func (p *printer) print(view fileView) ([]byte, error) {
+	var b bytes.Buffer
+	if err := p.templates.ExecuteTemplate(&b, "file.tmpl", view); err != nil {
+		return nil, fmt.Errorf("fill template file.tmpl: %w", err)
 	}
-	out, err := imports.Process(name, []byte(source), &imports.Options{Comments: true, TabIndent: true, TabWidth: 8, FormatOnly: true})
+	return b.Bytes(), nil
+}
+
+// formatted is a file as gofmt would write it. Code that does not parse is a
+// fault of the generator, reported with the code.
+func formatted(name string, source []byte) ([]byte, error) {
+	out, err := format.Source(source)
 	if err != nil {
 		return nil, fmt.Errorf("internal error: the generated %s does not parse: %w; please report it with this:\n%s", name, err, numbered(source))
 	}
 	return out, nil
 }
 
-func numbered(source string) []byte {
+func numbered(source []byte) []byte {
 	var b bytes.Buffer
-	for i, line := range strings.Split(source, "\n") {
+	for i, line := range strings.Split(string(source), "\n") {
 		fmt.Fprintf(&b, "%5d  %s\n", i+1, line)
 	}
 	return b.Bytes()

@@ -112,7 +112,7 @@ func (c *coder) shadowed(n *ir.Named, path string) bool {
 	if n.Extra != nil && c.needsCheck(n.Extra) {
 		return true
 	}
-	name = strings.NewReplacer("~1", "/", "~0", "~").Replace(name)
+	name = unescaper.Replace(name)
 	return slices.ContainsFunc(n.Matching, func(m *ir.Matching) bool {
 		return m.Type != nil && regexp.MustCompile(m.Pattern.Source).MatchString(name)
 	})

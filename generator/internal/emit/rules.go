@@ -163,4 +163,10 @@ func quoted(words []string) []string {
 }
 
 // token is a name as a reference token of a JSON Pointer.
-func token(name string) string { return strings.NewReplacer("~", "~0", "/", "~1").Replace(name) }
+func token(name string) string { return escaper.Replace(name) }
+
+// escaper writes a reference token of a JSON Pointer, unescaper reads one.
+var (
+	escaper   = strings.NewReplacer("~", "~0", "/", "~1")
+	unescaper = strings.NewReplacer("~1", "/", "~0", "~")
+)

@@ -160,8 +160,11 @@ func anonymous(target *schema.Schema) bool {
 // lastToken is the name of a definition as it is written.
 func lastToken(target *schema.Schema) string {
 	name := target.Pointer[strings.LastIndexByte(target.Pointer, '/')+1:]
-	return strings.NewReplacer("~1", "/", "~0", "~").Replace(name)
+	return unescaper.Replace(name)
 }
+
+// unescaper reads a reference token of a JSON Pointer.
+var unescaper = strings.NewReplacer("~1", "/", "~0", "~")
 
 // assignNames gives every type its name, the strongest claim first.
 func (b *builder) assignNames(pkg *Package) {

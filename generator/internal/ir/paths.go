@@ -52,7 +52,7 @@ func (b *builder) steps(here *Named, pointer *schema.Name, pos diag.Pos, what st
 	optional := false
 	tokens := strings.Split(strings.TrimPrefix(pointer.Text, "/"), "/")
 	for i, token := range tokens {
-		token = strings.NewReplacer("~1", "/", "~0", "~").Replace(token)
+		token = unescaper.Replace(token)
 		var next *Field
 		if here != nil {
 			if k := slices.IndexFunc(here.Fields, func(f *Field) bool { return f.JSON == token }); k >= 0 {

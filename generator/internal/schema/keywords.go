@@ -470,8 +470,14 @@ func escapePointer(name string) string {
 	if !strings.ContainsAny(name, "~/") {
 		return name
 	}
-	return strings.NewReplacer("~", "~0", "/", "~1").Replace(name)
+	return escaper.Replace(name)
 }
+
+// escaper writes a reference token of a JSON Pointer, unescaper reads one.
+var (
+	escaper   = strings.NewReplacer("~", "~0", "/", "~1")
+	unescaper = strings.NewReplacer("~1", "/", "~0", "~")
+)
 
 // known lists the keywords of a dialect, for suggestions.
 func known(words map[string]keyword, level int) []string {

@@ -125,7 +125,7 @@ func pointerTokens(pointer string) (tokens []string, problem string) {
 				return nil, "in a JSON Pointer ~ is written ~0, and / inside a name ~1"
 			}
 		}
-		tokens = append(tokens, strings.NewReplacer("~1", "/", "~0", "~").Replace(token))
+		tokens = append(tokens, unescaper.Replace(token))
 	}
 	return tokens, ""
 }
