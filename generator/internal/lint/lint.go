@@ -41,6 +41,17 @@ func Lint(p *schema.Project) []Finding {
 	return l.result()
 }
 
+// Covers reports whether f, a warning of the loader or the generator, is about
+// what a rule looks for in that place. Whoever shows the findings of Lint beside
+// them leaves it out: the rule says it once, at its level, and may be silenced.
+func Covers(p *schema.Project, f diag.Finding) bool {
+	if f.Severity != diag.Warning || f.ID != "pointer-optional" && f.ID != "required-undescribed" {
+		return false
+	}
+	d := p.Document(f.Pos.File)
+	return d == nil || d.Listed // no schema file is the config
+}
+
 // linter is one run over a project.
 type linter struct {
 	project  *schema.Project

@@ -9,24 +9,30 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
 
-// object applies the rules about what an object declares.
-func (l *linter) object(sp *spot) {
+// closed finds objects that take no properties but their own.
+func (l *linter) closed(sp *spot) {
 	s := sp.schema
-	if len(s.Properties) > 0 {
-		for keyword, sub := range map[string]*schema.Schema{
-			"additionalProperties": s.AdditionalProperties, "unevaluatedProperties": s.UnevaluatedProperties,
-		} {
-			if sub != nil && sub.Bool != nil && !*sub.Bool {
-				l.found("OBJECT_CLOSED", s, at(s, keyword),
-					keyword+": false closes the object: consumers refuse events with a property that a later schema adds",
-					"leave "+keyword+" out, unless every consumer is deployed before every producer")
-			}
+	if len(s.Properties) == 0 {
+		return
+	}
+	for keyword, sub := range map[string]*schema.Schema{
+		"additionalProperties": s.AdditionalProperties, "unevaluatedProperties": s.UnevaluatedProperties,
+	} {
+		if sub != nil && sub.Bool != nil && !*sub.Bool {
+			l.found("OBJECT_CLOSED", s, at(s, keyword),
+				keyword+": false closes the object: consumers refuse events with a property that a later schema adds",
+				"leave "+keyword+" out, unless every consumer is deployed before every producer")
 		}
 	}
+}
+
+// required finds names that are required and that no properties declare.
+func (l *linter) required(sp *spot) {
+	s := sp.schema
 	for _, name := range s.Required {
 		if !l.named(sp, name.Text) {
 			l.found("REQUIRED_PROPERTY_UNDECLARED", s, name.Pos,
-				fmt.Sprintf("%s is required and not declared: every event must have it, and nobody knows what it is", diag.Quote(name.Text)),
+				fmt.Sprintf("%s is required and no properties declare it: nobody knows what it is", diag.Quote(name.Text)),
 				hint(diag.DidYouMean(name.Text, l.names(sp)), "declare it under properties, or take it out of required"))
 		}
 	}
@@ -46,9 +52,19 @@ func (l *linter) named(sp *spot, name string) bool {
 	s := sp.schema
 	loose := len(s.PatternProperties) > 0 || s.AdditionalProperties != nil && s.AdditionalProperties.Bool == nil
 	mixin := len(s.Properties) == 0 && len(s.Types) == 0 && !sp.inPlace
-	return loose || mixin || l.declared(sp, name) || slices.ContainsFunc(unions(s), func(b *schema.Schema) bool {
-		return slices.ContainsFunc(place(b), func(part *schema.Schema) bool { return declares(part, name) })
-	})
+	if loose || mixin || l.declared(sp, name) {
+		return true
+	}
+	for ; ; sp = &l.spots[sp.outer] { // a branch beside it may
+		if slices.ContainsFunc(unions(sp.schema), func(b *schema.Schema) bool {
+			return slices.ContainsFunc(place(b), func(part *schema.Schema) bool { return declares(part, name) })
+		}) {
+			return true
+		}
+		if !sp.inPlace || sp.outer < 0 {
+			return false
+		}
+	}
 }
 
 // unions is the branches of the unions in the place of s.

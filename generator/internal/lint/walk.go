@@ -21,6 +21,8 @@ type spot struct {
 	// tests is whether it only tests what is declared elsewhere: it is inside an
 	// if, a not, a dependentSchemas or the like.
 	tests bool
+	// forbids is whether it is inside a not: what it asks for must not be there.
+	forbids bool
 	// personal is the nearest mark around it or at it; nil: none.
 	personal *bool
 	// toldPersonal is whether it was found to be personal data without a mark.
@@ -52,7 +54,7 @@ func (l *linter) visit(sp spot) {
 	if s.Bool != nil {
 		return
 	}
-	inner := spot{outer: at, tests: sp.tests, personal: sp.personal}
+	inner := spot{outer: at, tests: sp.tests, forbids: sp.forbids, personal: sp.personal}
 	named := func(properties []schema.Property) {
 		for i := range properties {
 			next := inner
@@ -81,7 +83,10 @@ func (l *linter) visit(sp spot) {
 		plain(branch, subs...)
 	}
 	branch.tests = true
-	plain(branch, s.Not, s.If, s.Then, s.Else)
+	plain(branch, s.If, s.Then, s.Else)
+	forbidden := branch
+	forbidden.forbids = true
+	plain(forbidden, s.Not)
 	for _, p := range s.DependentSchemas {
 		plain(branch, p.Schema)
 	}
@@ -200,10 +205,13 @@ func declares(s *schema.Schema, name string) bool {
 
 // look applies the rules about single schemas.
 func (l *linter) look(sp *spot) {
+	if !sp.forbids {
+		l.required(sp)
+	}
 	if sp.tests || sp.schema.Bool != nil && (sp.property == nil || !*sp.schema.Bool) {
 		return
 	}
-	l.object(sp)
+	l.closed(sp)
 	l.enum(sp)
 	l.deprecated(sp)
 	if sp.property != nil {
@@ -218,6 +226,7 @@ func (l *linter) events() {
 			continue
 		}
 		l.eventType(e)
+		l.keys(e)
 		if !e.Schema.Doc.Listed {
 			continue
 		}
@@ -226,7 +235,6 @@ func (l *linter) events() {
 				"the event "+e.GoName+" has no description: nobody learns from the schema when it happens", "add description, a sentence that says what happened")
 		}
 		l.id(e)
-		l.keys(e)
 	}
 }
 
