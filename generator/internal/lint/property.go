@@ -136,8 +136,8 @@ var personalNames = []string{
 
 var (
 	personalEnds = endings(personalNames)
-	// things have an address that is nobody's; postal words with them are kept.
-	things = []string{"mac", "server", "contract", "wallet", "memory", "bucket", "service", "host", "web", "return", "reply", "from", "to", "street"}
+	// things, in front of a word such as address, make it nobody's.
+	things = []string{"mac", "server", "contract", "wallet", "memory", "bucket", "service", "host", "web", "return", "reply", "from", "to"}
 	// people is what something is called that has a name of a person.
 	people = []string{
 		"person", "people", "user", "customer", "student", "teacher", "employee", "contact", "patient", "member", "author", "recipient", "sender",

@@ -108,3 +108,30 @@ func TestWithoutConfig(t *testing.T) {
 		t.Errorf("findings (-want +got):\n%s", diff)
 	}
 }
+
+// What the generator warns of, and a rule finds in the same place, is to be said
+// once; elsewhere the warning stays.
+func TestCovers(t *testing.T) {
+	t.Parallel()
+	p := load(t, map[string]string{
+		"a.v1.yaml": "properties: {a: {$ref: lib.yaml, description: d}}",
+		"lib.yaml":  "type: object",
+	})
+	warning := func(id, file string) diag.Finding {
+		return diag.Finding{Severity: diag.Warning, ID: id, Pos: diag.Pos{File: file}}
+	}
+	for _, tc := range []struct {
+		finding diag.Finding
+		want    bool
+	}{
+		{warning("required-undescribed", "a.v1.yaml"), true},
+		{warning("pointer-optional", "outboxgen.yaml"), true},
+		{warning("required-undescribed", "lib.yaml"), false},
+		{warning("pattern-not-checked", "a.v1.yaml"), false},
+		{diag.Finding{Severity: diag.Error, ID: "required-undescribed", Pos: diag.Pos{File: "a.v1.yaml"}}, false},
+	} {
+		if got := lint.Covers(p, tc.finding); got != tc.want {
+			t.Errorf("%s is covered %t, want %t", tc.finding, got, tc.want)
+		}
+	}
+}
