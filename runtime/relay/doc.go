@@ -107,6 +107,9 @@
 //	that do not parse             counted, and its key held
 //	Postgres away                 past the deadline the term       leader 0, relay_errors_total     mend Postgres
 //	                              ends; then a new one begins
+//	Postgres switches over        past the deadline the term       "the server is a standby" in     nothing, if the address follows
+//	                              ends; it is tried again until    the log, relay_errors_total      the primary
+//	                              the address leads to a primary
 //	a leader dies or freezes      another leads within 5 s; some   leader moves, epoch rises        nothing
 //	                              records come twice
 //	wake-ups do not come          rows are found by polling,       relay_errors_total{wake}         mend Redis at leisure

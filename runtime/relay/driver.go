@@ -288,7 +288,7 @@ func (d *driver) take(o outcome) {
 			d.r.reached.Store(int64(max(1, now)))
 		}
 		d.observe(o)
-	case errors.As(o.err, &setup):
+	case errors.As(o.err, &setup) && !setup.Transient:
 		d.fatal = o.err
 		d.m.stop()
 	case errors.Is(o.err, ErrLeaseLost), errors.Is(o.err, ErrLeaseMoved), cancelled:

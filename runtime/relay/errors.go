@@ -21,6 +21,11 @@ type SetupError struct {
 	Problem string
 	// Remedy says what to do about it.
 	Remedy string
+	// Transient says that the condition may also pass by itself: a server is a
+	// standby for a while in the middle of a switchover. Run returns such an error
+	// when it meets it first of all, since the address may be wrong; once it has
+	// found the outbox in order, it logs the error and goes on trying.
+	Transient bool
 	// Err is the cause, if there is one.
 	Err error
 }

@@ -2,6 +2,7 @@ package relay_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -26,6 +27,7 @@ type watcher struct {
 	status   relay.Status
 	settled  relay.Settled
 	failures map[relay.Class]int
+	standby  bool // the store said that its server is one
 }
 
 func newWatcher() *watcher {
@@ -50,7 +52,13 @@ func (w *watcher) Settled(s relay.Settled) {
 	})
 }
 
-func (w *watcher) Failed(_ string, c relay.Class, _ error) { w.change(func() { w.failures[c]++ }) }
+func (w *watcher) Failed(_ string, c relay.Class, err error) {
+	setup, ok := errors.AsType[*relay.SetupError](err)
+	w.change(func() {
+		w.failures[c]++
+		w.standby = w.standby || ok && setup.Transient
+	})
+}
 
 // until waits for a condition.
 func (w *watcher) until(t testing.TB, what string, ok func(*watcher) bool) {

@@ -33,8 +33,8 @@ func New(cfg Config) (*Relay, error) {
 
 // Run leads or stands by until ctx ends. Then it finishes the wave, settles it,
 // ends the term and returns nil. It returns a *SetupError when the store finds
-// something that only a person can mend; everything else it waits out. Run may be
-// called once.
+// something that only a person can mend; everything else it waits out, and once it
+// has found the outbox in order, transient setup errors too. Run may be called once.
 func (r *Relay) Run(ctx context.Context) error {
 	defer r.cfg.Store.Close()
 	if r.cfg.Wake != nil {

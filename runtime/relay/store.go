@@ -21,7 +21,8 @@ type Store interface {
 	// shape, an identity that can order rows (CACHE 1, no cycle, not below
 	// max(seq)), privileges, a session that survives (no transaction pooler).
 	// What only a person can mend comes back as a *SetupError and ends
-	// Relay.Run; after any other error the relay checks again.
+	// Relay.Run (a transient one only as it starts); after any other error the
+	// relay checks again.
 	Check(ctx context.Context) error
 
 	// Observe reads the lease row, creating it when there is none.

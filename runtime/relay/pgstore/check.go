@@ -19,6 +19,7 @@ const minVersion = 130000
 const (
 	createRemedy  = "apply what `outboxgen migration` prints"
 	upgradeRemedy = "apply what `outboxgen migration --upgrade` prints"
+	primaryRemedy = "point the relay at the primary, for instance with target_session_attrs=read-write in the connection string"
 )
 
 // Check looks at server and tables; what only a person can mend is a
@@ -55,8 +56,9 @@ func (s *Store) checkServer(ctx context.Context, se *session, server pgdb.Descri
 		}
 	case server.Standby:
 		return &relay.SetupError{
-			Problem: "the server is a standby, which can neither settle rows nor tell what is on disk",
-			Remedy:  "point the relay at the primary, for instance with target_session_attrs=read-write in the connection string",
+			Problem:   "the server is a standby, which can neither settle rows nor tell what is on disk",
+			Remedy:    primaryRemedy,
+			Transient: true,
 		}
 	}
 	forbidden, err := se.q.ForbiddenFunctions(ctx)

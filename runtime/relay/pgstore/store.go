@@ -7,6 +7,8 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/jackc/pgx/v5/pgconn"
+
 	"github.com/outboxgen/outboxgen/runtime/relay"
 )
 
@@ -93,6 +95,13 @@ func (s *Store) watch(ctx context.Context, fn func(*session) error) error {
 			s.watcher = opened
 		}
 		err := fn(s.watcher)
+		if refusesWrites(err) {
+			// The primary is elsewhere: the next call looks where the address leads by
+			// then, instead of staying with this server.
+			s.watcher.close()
+			s.watcher = nil
+			return writesError(err)
+		}
 		if !s.watcher.conn.IsClosed() {
 			return err
 		}
@@ -101,6 +110,25 @@ func (s *Store) watch(ctx context.Context, fn func(*session) error) error {
 			return err
 		}
 	}
+}
+
+// refusesWrites reports whether an error says that the server takes no writes.
+func refusesWrites(err error) bool {
+	if setup, ok := errors.AsType[*relay.SetupError](err); ok {
+		return setup.Transient
+	}
+	const readOnlyTransaction = "25006"
+	pgErr, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && pgErr.Code == readOnlyTransaction
+}
+
+// writesError is such an error with its remedy. It is transient: in a switchover
+// the address may lead to the former primary for a while.
+func writesError(err error) error {
+	if setup, ok := errors.AsType[*relay.SetupError](err); ok {
+		return setup
+	}
+	return &relay.SetupError{Problem: "the server takes no writes", Remedy: primaryRemedy, Transient: true, Err: err}
 }
 
 // inTerm runs fn with a session of the current term.
