@@ -161,6 +161,7 @@ type switches struct {
 	noFallback       bool // a topic of which every partition is set aside does not pause
 	notAlone         bool // a row that is named goes out with its neighbours
 	keepSkipped      bool // rows of what waits stay in memory
+	anyName          bool // a topic may have any name
 }
 
 func newMachine(cfg *Config) *machine { return &machine{cfg: cfg} }

@@ -42,6 +42,8 @@ type memStore struct {
 	takeUnseen     bool // a standby does not wait until the lease stands still
 	takeAnyway     bool // a take-over does not look whether the lease has moved
 	renewAnyway    bool // nor does a renewal
+	noEpoch        bool // the lease's conditions do not name the epoch
+	noHolder       bool // nor the holder
 	noUncleanEnds  bool // unclean ends are not counted
 	noSuspect      bool // a suspect is not named
 	noRelease      bool // a clean end leaves the lease to run out
@@ -61,6 +63,7 @@ type memStore struct {
 	wal, flushed int64
 	commits      map[int64]int64
 
+	forgets  func() bool   // whether the server fails over right after a take-over, and forgets it
 	onRenew  func(l Lease) // of a lease that is not the current one
 	onSettle func(l Lease, current bool, s Settlement)
 	onSweep  func(rows []*memRow, keep time.Duration, limit int)
@@ -219,27 +222,39 @@ func (s *memStore) TakeOver(_ context.Context, seen LeaseState, holder uuid.UUID
 	}
 	s.sharers = nil
 	s.flush()
+	unclean := s.lease.UncleanEnds
 	if s.lease.Holder != uuid.Nil && !s.noUncleanEnds {
 		s.lease.UncleanEnds++
 	}
+	before := s.lease
+	before.UncleanEnds = unclean
 	s.lease.Epoch++
 	s.lease.Beat++
 	s.lease.Holder = holder
-	return Lease{Epoch: s.lease.Epoch, Holder: holder, UncleanEnds: s.lease.UncleanEnds, Suspect: s.lease.Suspect}, nil
+	l := Lease{Epoch: s.lease.Epoch, Holder: holder, UncleanEnds: s.lease.UncleanEnds, Suspect: s.lease.Suspect}
+	if s.forgets != nil && s.forgets() {
+		s.lease = before
+	}
+	return l, nil
 }
 
 var errLockTimeout = errors.New("canceling statement due to lock timeout")
 
 func (s *memStore) holds(l Lease) bool { return s.lease.Epoch == l.Epoch && s.lease.Holder == l.Holder }
 
+// allows is the condition of every statement under a lease.
+func (s *memStore) allows(l Lease) bool {
+	return (s.lease.Epoch == l.Epoch || s.noEpoch) && (s.lease.Holder == l.Holder || s.noHolder)
+}
+
 // Renew implements Store.
 func (s *memStore) Renew(_ context.Context, l Lease, p Progress) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.holds(l) {
-		if !s.renewAnyway {
-			return ErrLeaseLost
-		}
+	if !s.allows(l) && !s.renewAnyway {
+		return ErrLeaseLost
+	}
+	if !s.holds(l) && s.onRenew != nil {
 		s.onRenew(l)
 	}
 	s.flush()
@@ -262,7 +277,7 @@ func (s *memStore) Renew(_ context.Context, l Lease, p Progress) error {
 func (s *memStore) Release(_ context.Context, l Lease) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.holds(l) {
+	if !s.allows(l) {
 		return ErrLeaseLost
 	}
 	if s.noRelease {
@@ -378,7 +393,7 @@ func (s *memStore) ReadHeld(_ context.Context, b Blocking) ([]HeldRow, error) {
 func (s *memStore) Decisions(_ context.Context, l Lease, done []int64) ([]Decision, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.holds(l) {
+	if !s.allows(l) {
 		return nil, ErrLeaseLost
 	}
 	for _, id := range done {
@@ -429,7 +444,7 @@ func (s *memStore) Flushed(_ context.Context, p Page) error {
 func (s *memStore) Settle(_ context.Context, l Lease, st Settlement) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.holds(l) && !s.settleUnfenced {
+	if !s.allows(l) && !s.settleUnfenced {
 		return ErrLeaseLost
 	}
 	s.settle(l, st)
@@ -488,7 +503,7 @@ func (s *memStore) Stats(context.Context) (Stats, error) {
 func (s *memStore) Sweep(_ context.Context, l Lease, keep time.Duration, limit int) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.holds(l) {
+	if !s.allows(l) {
 		return 0, ErrLeaseLost
 	}
 	var doomed []*memRow

@@ -59,6 +59,11 @@ func variants() map[string]simOptions {
 		"sick":   {policy: Park, sick: true},
 		"wide":   {policy: Park, wide: true},
 		"hang":   {policy: Park, hang: true, upgrade: true},
+		"forget": {policy: Park, forget: true},
+		"named":  {policy: Park, named: true},
+		"drift":  {policy: Park, drift: true},
+		"stall":  {policy: Park, sick: true, stall: true},
+		"names":  {policy: Park, names: true},
 	}
 }
 
@@ -144,6 +149,11 @@ func TestSimulationFindsWhatEachRulePrevents(t *testing.T) {
 		"a take-over ends the sessions in its way":       {simOptions{hang: true, store: func(s *memStore) { s.noTerminate = true }}, "lost"},
 		"only the holder renews":                         {store(func(s *memStore) { s.renewAnyway = true }), "unfenced"},
 
+		"the holder is in the lease's conditions":           {simOptions{forget: true, store: func(s *memStore) { s.noHolder = true }}, "unfenced"},
+		"the epoch is in the lease's conditions":            {simOptions{named: true, store: func(s *memStore) { s.noEpoch = true }}, "unfenced"},
+		"epoch or holder are in the lease's conditions":     {store(func(s *memStore) { s.noEpoch, s.noHolder = true, true }), "unfenced or overlap"},
+		"the own deadline has a margin for clocks that err": {simOptions{drift: true, config: func(c *Config) { c.TermMargin = 0 }}, "overlap"},
+
 		// Reading.
 		"a tick is what one snapshot shows over another": {store(func(s *memStore) { s.readBySeq = true }), "lost or reordered"},
 		"open transactions are part of a snapshot":       {store(func(s *memStore) { s.readByXmin = true }), "lost or reordered"},
@@ -172,6 +182,10 @@ func TestSimulationFindsWhatEachRulePrevents(t *testing.T) {
 		"a topic that cannot be written pauses":         {in(sick, without(simRules{pausing: true})), "stalled"},
 		"a topic without a usable partition pauses":     {in(sick, core(switches{noFallback: true})), "stalled"},
 
+		"a term has a client of its own":              {without(simRules{ownClient: true}), "lost"},
+		"the end of a wave's time closes the client":  {in(sick, without(simRules{closing: true})), "memory or counted"},
+		"rows of a missing topic stay off the client": {simOptions{sick: true, stall: true, without: simRules{topics: true}}, "stalled"},
+
 		// Failures.
 		"the key of a failed row is held":                   {core(switches{noHold: true}), "reordered"},
 		"a dead row blocks its key where that is asked for": {in(block, simOptions{config: func(c *Config) { c.OnDead = Park }}), "reordered"},
@@ -186,6 +200,7 @@ func TestSimulationFindsWhatEachRulePrevents(t *testing.T) {
 		"unclean ends raise a suspicion":                    {simOptions{killer: true, store: func(s *memStore) { s.noUncleanEnds = true }}, "lost"},
 		"a suspect is named before it is sent":              {simOptions{killer: true, store: func(s *memStore) { s.noSuspect = true }}, "lost"},
 
+		"rows with a topic that cannot be fail here":          {simOptions{names: true, off: switches{anyName: true}, without: simRules{naming: true}}, "lost"},
 		"headers that do not parse fail here":                 {without(simRules{parsing: true}), "corrupted"},
 		"rows of what waits are not kept":                     {core(switches{keepSkipped: true}), "memory or lost"},
 		"a dead row releases its key where that is asked for": {simOptions{config: func(c *Config) { c.OnDead = Block }}, "lost"},

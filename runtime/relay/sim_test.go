@@ -25,12 +25,13 @@ type sim struct {
 	locks   map[string]bool
 	keyRows map[string][]*memRow // by topic and key, in the order of commits
 
-	calm    bool
-	refused bool          // a relay does not start
-	left    bool          // the clean end in the calm has been asked for
-	leftAt  time.Duration // when it was done, until another leads
-	found   *violation
-	log     []string
+	stragglers []func() // statements whose caller is gone
+	calm       bool
+	refused    bool          // a relay does not start
+	left       bool          // the clean end in the calm has been asked for
+	leftAt     time.Duration // when it was done, until another leads
+	found      *violation
+	log        []string
 }
 
 // simOptions is what a test chooses.
@@ -46,6 +47,11 @@ type simOptions struct {
 	wide    bool // rows of very different sizes
 	hang    bool // a leader is frozen for good while it settles
 	upgrade bool // rows are there from before an upgrade
+	forget  bool // the server fails over right after a take-over, and forgets it
+	named   bool // the terms of an instance have the same holder; statements outlive their callers
+	drift   bool // one relay's clock is slow, the other's is fast
+	stall   bool // a client that was handed a row of a missing topic sends nothing else
+	names   bool // some rows have a topic that cannot be
 	clocks  func(r *simRelay, frozen time.Duration) time.Duration
 	table   func(*sim) // what the outbox is like at first
 	config  func(*Config)
@@ -69,6 +75,10 @@ type simRules struct {
 	parsing      bool // headers are not looked at
 	limits       bool // nobody asks how large a topic's batches may be
 	timestamps   bool // records have the time of the event, and are too old to be sent
+	ownClient    bool // a term goes on with the client of the one before
+	closing      bool // a client is kept when a wave's time is over
+	topics       bool // every topic is taken for one that can be written
+	naming       bool // names of topics are not looked at
 	lastLook     bool // nobody looks at the deadline again right before sending
 }
 
@@ -217,6 +227,10 @@ func (s *sim) advance() {
 	}
 	if s.chance(0.1) {
 		s.store.flush() // the WAL writer
+	}
+	if len(s.stragglers) > 0 && s.chance(0.05) {
+		s.stragglers[0]()
+		s.stragglers = s.stragglers[1:]
 	}
 	for _, r := range s.relays {
 		r.timers()
@@ -369,7 +383,7 @@ func (s *sim) checkEnd() bool {
 		if s.store.committed(r) && (r.published || r.gone) && s.broker.delivered[r.Seq] == 0 && !r.everDead {
 			s.violate("lost", "row %d is settled as published and was never delivered", r.Seq)
 		}
-		sound := string(r.Data) != "poison" && string(r.Data) != "killer" && r.Headers == nil
+		sound := string(r.Data) != "poison" && string(r.Data) != "killer" && r.Headers == nil && validTopic(r.Topic)
 		if sound && (r.RetryCount > 0 || r.everDead) && r.lastErr != errSuspectDied.Error() {
 			s.violate("counted", "row %d is sound and has %d failures: %s", r.Seq, r.RetryCount, r.lastErr)
 		}

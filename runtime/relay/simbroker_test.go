@@ -33,6 +33,7 @@ type simBatch struct {
 	op       *simOp
 	first    int // index of its first record in the wave
 	records  []Record
+	unknown  bool // its topic was missing when it was handed over
 	appended bool
 }
 
@@ -43,6 +44,9 @@ func (b *simBroker) describe(name string) TopicInfo {
 	info.MaxBatchBytes = b.limit()
 	if b.s.without.limits {
 		info.MaxBatchBytes = 0
+	}
+	if b.s.without.topics {
+		return info
 	}
 	if b.missing[name] && !b.s.without.pausing {
 		info.Problem = Result{ClassTopic, errSimLost}
@@ -148,7 +152,7 @@ func (c *simClient) hand(op *simOp, records []Record) {
 		if n := len(q); n > 0 && q[n-1].op == op && (len(q[n-1].records) < simBatchRows || c.s.wide) {
 			last = q[n-1]
 		} else {
-			last = &simBatch{at: at, op: op, first: i}
+			last = &simBatch{at: at, op: op, first: i, unknown: c.s.stall && c.s.broker.missing[at.topic]}
 			if !slices.Contains(c.order, at) {
 				c.order = append(c.order, at)
 			}
@@ -161,6 +165,7 @@ func (c *simClient) hand(op *simOp, records []Record) {
 		fmt.Fprintf(&b, " %d", records[i].Seq)
 	}
 	c.checkSizes()
+	c.checkBuffered()
 	c.s.say("relay %d sends%s", c.r.id, b.String())
 }
 
@@ -171,7 +176,7 @@ func (c *simClient) step() {
 	}
 	at := c.order[s.rng.IntN(len(c.order))]
 	q := c.queues[at]
-	if len(q) == 0 {
+	if len(q) == 0 || c.stalls() {
 		return
 	}
 	batch := q[0]
@@ -186,7 +191,7 @@ func (c *simClient) step() {
 	case broker.missing[at.topic]:
 		c.fail(at, ClassTopic)
 	case batch.poisoned():
-		if len(q) > 1 && !c.known[at] && s.chance(0.5) {
+		if len(q) > 1 && !q[1].poisoned() && !c.known[at] && s.chance(0.5) {
 			// The next batch was in flight as well. A broker that has not seen this
 			// producer accepts it although its sequence does not begin at zero.
 			c.queues[at] = q[2:]
@@ -213,6 +218,17 @@ func (c *simClient) step() {
 	}
 }
 
+// stalls reports whether the client is looking for a topic that is missing, which
+// holds up all others.
+func (c *simClient) stalls() bool {
+	for _, at := range c.order {
+		if q := c.queues[at]; len(q) > 0 && q[0].unknown && c.s.broker.missing[at.topic] {
+			return true
+		}
+	}
+	return false
+}
+
 func (b *simBatch) poisoned() bool {
 	return slices.ContainsFunc(b.records, func(r Record) bool { return string(r.Value) == "poison" })
 }
@@ -229,6 +245,9 @@ func (c *simClient) fail(at simPart, class Class) {
 func (c *simClient) resolve(b *simBatch, class Class) {
 	if c.s.verbose && class != ClassOK {
 		c.s.say("relay %d: batch %v of %d records: %s", c.r.id, b.at, len(b.records), class)
+	}
+	if b.op.done {
+		return // given up
 	}
 	for i := range b.records {
 		res := Result{Class: class}
@@ -262,10 +281,23 @@ func (c *simClient) close() {
 	} else if c.s.broker.outage {
 		class = ClassRelay
 	}
+	if c.s.without.closing {
+		c.abandon(class)
+		return
+	}
 	for _, at := range c.order {
 		c.fail(at, class)
 	}
 	c.order = nil
 	clear(c.known)
 	c.fenced = false
+}
+
+// abandon fails what is under way, and leaves it with the client.
+func (c *simClient) abandon(class Class) {
+	for _, at := range c.order {
+		for _, b := range c.queues[at] {
+			c.resolve(b, class)
+		}
+	}
 }

@@ -24,12 +24,14 @@ type simRelay struct {
 	frozenAt time.Duration
 	origin   time.Duration // of its clock
 	lost     time.Duration // what a clock that breaks the rules does not show
+	drift    float64       // how much faster than time its clock goes
 	leaving  bool          // asked to stop, to see who follows
 }
 
 // simOp is a call: first it takes effect, later its outcome arrives.
 type simOp struct {
 	cmd       command
+	issued    time.Duration
 	lease     Lease
 	done      bool
 	out       outcome
@@ -61,6 +63,9 @@ func (s *sim) newRelay(id int) *simRelay {
 		},
 		Logger: simLogger, Keep: simKeep,
 	}.WithDefaults()
+	if s.named {
+		cfg.NewHolder = func() uuid.UUID { return uuid.UUID{15: byte(id + 1)} }
+	}
 	if s.wide {
 		cfg.BufferBytes, cfg.PageBytes = simWideBuffer, simWideBuffer/2
 	}
@@ -69,6 +74,9 @@ func (s *sim) newRelay(id int) *simRelay {
 	}
 	r := &simRelay{s: s, id: id, cfg: &cfg, m: newMachine(&cfg), origin: time.Duration(s.rng.IntN(3_600)) * time.Second}
 	r.m.off = s.off
+	if s.drift {
+		r.drift = []float64{-simDrift, simDrift}[(id+int(s.seed%2))%2]
+	}
 	r.client = newSimClient(s, r)
 	return r
 }
@@ -85,9 +93,9 @@ func (r *simRelay) pump() {
 		}
 	}
 	r.m.notes = nil
-	r.wakeAt = at - r.now() + r.s.now
+	r.wakeAt = r.s.now + r.during(at-r.now())
 	for _, c := range cmds {
-		op := &simOp{cmd: c, lease: r.m.lease, out: outcome{op: c}}
+		op := &simOp{cmd: c, issued: r.s.now, lease: r.m.lease, out: outcome{op: c}}
 		if _, renews := c.(opRenew); renews && !r.s.calm && r.s.chance(0.1) {
 			op.notBefore = r.s.now + time.Duration(r.s.rng.IntN(3_000))*time.Millisecond // on its way for long
 		}
@@ -145,16 +153,13 @@ func (r *simRelay) step() {
 
 func (r *simRelay) deliver(op *simOp) {
 	s := r.s
-	sentAt := -r.now() + s.now
 	switch c := op.cmd.(type) {
 	case opTakeOver:
-		sentAt += c.sentAt
 		if s.without.askedFirst {
 			c.sentAt = r.now()
 			op.out.op = c
 		}
 	case opRenew:
-		sentAt += c.sentAt
 		if s.without.askedFirst {
 			c.sentAt = r.now()
 			op.out.op = c
@@ -170,7 +175,7 @@ func (r *simRelay) deliver(op *simOp) {
 	if op.out.err == nil {
 		switch op.cmd.(type) {
 		case opTakeOver, opRenew:
-			r.deadline = sentAt + r.cfg.Term - r.cfg.TermMargin
+			r.deadline = op.issued + r.during(r.cfg.Term-r.cfg.TermMargin)
 		}
 	}
 	r.pump()
@@ -211,6 +216,10 @@ func (r *simRelay) execute(op *simOp) {
 		return
 	}
 	if op.hung && r.frozen {
+		return
+	}
+	if s.named && !r.m.leads() && r.leaves(op) {
+		op.out.err, op.done = errSimLost, true // it is cancelled
 		return
 	}
 	if op.page != nil {
@@ -277,7 +286,7 @@ func (r *simRelay) execute(op *simOp) {
 		o.err = s.store.Settle(ctx, op.lease, c.settlement)
 		s.say("relay %d settles %v %v: %v", r.id, c.settlement.Published, c.settlement.Failed, o.err)
 	case opOpen:
-		r.client.fenced = false
+		r.client.fenced = r.client.fenced && s.without.ownClient
 	}
 	if s.verbose && len(page.Rows) > 0 {
 		var seqs []int64
@@ -307,6 +316,13 @@ func (r *simRelay) flushed(op *simOp, page Page) {
 			e.invalid = nil
 		}
 	}
+	if r.s.without.naming {
+		for _, e := range op.out.entries {
+			if !validTopic(e.row.Topic) {
+				e.invalid = nil
+			}
+		}
+	}
 	op.done = true
 }
 
@@ -325,7 +341,7 @@ func (r *simRelay) send(op *simOp, c opSend) {
 	if s.now >= r.deadline {
 		s.violate("deadline", "relay %d sends %v past its own deadline", r.id, s.now-r.deadline)
 	}
-	if !s.store.holds(r.m.lease) {
+	if !s.store.holds(r.m.lease) && !s.forget {
 		s.violate("overlap", "relay %d sends in epoch %d, and epoch %d has begun", r.id, r.m.lease.Epoch, s.store.lease.Epoch)
 	}
 	for i := range records {
@@ -344,9 +360,27 @@ func (r *simRelay) send(op *simOp, c opSend) {
 	r.client.hand(op, records)
 }
 
+// leaves leaves a settlement to the server, which comes to it when its caller is
+// gone.
+func (r *simRelay) leaves(op *simOp) bool {
+	c, ok := op.cmd.(opSettle)
+	if !ok {
+		return false
+	}
+	lease := op.lease
+	r.s.stragglers = append(r.s.stragglers, func() {
+		err := r.s.store.Settle(context.Background(), lease, c.settlement)
+		r.s.say("a settlement of epoch %d that was left behind: %v", lease.Epoch, err)
+	})
+	return true
+}
+
 // kill ends the process and starts another in its place.
 func (r *simRelay) kill() {
 	for _, op := range r.pending {
+		if r.s.named && !op.done {
+			r.leaves(op)
+		}
 		if op.hung {
 			r.s.store.sharers = nil // its socket is closed
 		}

@@ -15,6 +15,10 @@ const (
 	// simOldRecord is the age from which a client gives up a record, if that has the
 	// time of its event.
 	simOldRecord = 3 * time.Second
+	// simDrift is how much a clock may be slow or fast. A leader with a slow clock
+	// keeps its term for less time than a standby with a fast one waits, as long as
+	// (1-simDrift)/(1+simDrift) is more than (Term-TermMargin)/Term.
+	simDrift = 0.08
 )
 
 // watch looks at what the store does, and sets up its table.
@@ -37,13 +41,32 @@ func (s *sim) watch() {
 			s.store.insert(0, Row{Seq: s.store.nextSeq(), Topic: "a", EventType: "t", Data: []byte("x")})
 		}
 	}
+	if s.forget {
+		s.store.forgets = func() bool {
+			forgets := !s.calm && s.chance(0.3)
+			if forgets {
+				s.say("the server fails over and forgets the take-over")
+			}
+			return forgets
+		}
+	}
 	if s.table != nil {
 		s.table(s)
 	}
 }
 
 // now is the relay's own clock.
-func (r *simRelay) now() time.Duration { return r.s.now + r.origin - r.lost }
+func (r *simRelay) now() time.Duration {
+	return r.s.now + r.origin - r.lost + time.Duration(r.drift*float64(r.s.now))
+}
+
+// during is how long a time by the relay's clock takes.
+func (r *simRelay) during(own time.Duration) time.Duration {
+	if r.drift == 0 {
+		return own
+	}
+	return time.Duration(float64(own)/(1+r.drift)) + 1
+}
 
 // freeze stops the process, or lets it go on. One that settles at the moment may
 // leave the lease row locked until then.
@@ -179,6 +202,20 @@ func (c *simClient) checkSizes() {
 				c.s.violate("oversize", "a batch of %d rows has %d bytes; its topic takes %d", len(b.records), size, c.s.broker.limit())
 			}
 		}
+	}
+}
+
+// checkBuffered looks at how much a client holds: a wave, and nothing of an earlier
+// one.
+func (c *simClient) checkBuffered() {
+	var buffered int
+	for _, q := range c.queues {
+		for _, b := range q {
+			buffered += len(b.records)
+		}
+	}
+	if rows := c.r.cfg.BufferRows; buffered > rows && !c.s.off.unboundedProduce {
+		c.s.violate("memory", "relay %d: its client holds %d records; its buffer is %d rows", c.r.id, buffered, rows)
 	}
 }
 

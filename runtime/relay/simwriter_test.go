@@ -85,6 +85,8 @@ func (w *simWriter) insert() {
 		row.Data = []byte("killer")
 	case s.chance(0.02):
 		row.Headers = []byte("[]")
+	case s.names && s.chance(0.1):
+		row.Topic = "no topic"
 	}
 	w.mine = append(w.mine, s.store.insert(w.tx, row))
 	w.seq = 0

@@ -46,7 +46,7 @@ func (p *partition) probing() bool { return p.tries > 0 || p.topic.tries > 0 }
 func (t *term) topic(name string) *topic {
 	tp := t.topics[name]
 	if tp == nil {
-		tp = &topic{name: name, invalid: !validTopic(name)}
+		tp = &topic{name: name, invalid: !validTopic(name) && !t.m.off.anyName}
 		t.topics[name] = tp
 		i, _ := slices.BinarySearchFunc(t.order, name, func(o *topic, name string) int { return strings.Compare(o.name, name) })
 		t.order = slices.Insert(t.order, i, tp)
