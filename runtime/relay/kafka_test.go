@@ -1,8 +1,10 @@
 package relay_test
 
 import (
+	"context"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -107,6 +109,35 @@ func TestNoRowOvertakesAFailedBatch(t *testing.T) {
 	}
 }
 
+// noticing is a sink that counts what its producers are handed for a topic.
+type noticing struct {
+	relay.Sink
+	topic string
+	sent  atomic.Int64
+}
+
+func (s *noticing) Open(ctx context.Context) (relay.Producer, error) {
+	p, err := s.Sink.Open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return noticingProducer{p, s}, nil
+}
+
+type noticingProducer struct {
+	relay.Producer
+	s *noticing
+}
+
+func (p noticingProducer) Send(ctx context.Context, wave []relay.Record, results []relay.Result) {
+	for i := range wave {
+		if wave[i].Topic == p.s.topic {
+			p.s.sent.Add(1)
+		}
+	}
+	p.Producer.Send(ctx, wave, results)
+}
+
 func TestMissingTopicStallsNoOther(t *testing.T) {
 	t.Parallel()
 	k := services.KFake(t)
@@ -115,8 +146,12 @@ func TestMissingTopicStallsNoOther(t *testing.T) {
 	lost := store.Add(rows(50, "not-there-yet", "k")...)
 	began := time.Now()
 	store.Add(rows(500, topic, "k")...)
-	r := start(t, relay.Config{Store: store, Sink: kafkaSink(t, k.Brokers), PauseMax: time.Second, BufferRows: 40, PageRows: 10})
+	sink := &noticing{Sink: kafkaSink(t, k.Brokers), topic: "not-there-yet"}
+	r := start(t, relay.Config{Store: store, Sink: sink, PauseMax: time.Second, BufferRows: 40, PageRows: 10})
 	r.w.publishes(t, 500)
+	if n := sink.sent.Load(); n > 0 {
+		t.Errorf("the client was handed %d rows of a topic that is missing", n)
+	}
 	if took := time.Since(began); took > 10*time.Second {
 		t.Errorf("the healthy topic took %s", took)
 	}

@@ -104,17 +104,28 @@ func TestADeathIsPutDownToTheRowThatWasSent(t *testing.T) {
 //
 // What depends on the database's own behaviour has a test against the database
 // that fails without it. In package pgstore: FOR KEY SHARE rather than EXISTS
-// (TestSettleWithExistsWouldCommitAfterTheTerm, TestSettleWaitsForATakeOver), and
-// that it does not hold up a renewal (TestRenewingDoesNotWaitForSettling); which
-// sessions a take-over ends (TestTakeOverEndsAFrozenHolder,
-// TestTakeOverSparesAStranger); prepared transactions
+// (TestSettleWithExistsWouldCommitAfterTheTerm, TestSettleNeverCommitsAfterTheTerm,
+// TestSettleWaitsForATakeOver), and that it does not hold up a renewal
+// (TestRenewingDoesNotWaitForSettling); FOR UPDATE and lock_timeout in a take-over
+// (TestTakeOverEndsAFrozenHolder) and which sessions it ends
+// (TestTakeOverSparesAStranger); prepared transactions
 // (TestAPreparedTransactionIsAnOpenOne); transaction ids of another cluster
-// (TestRowsOfAnotherCluster); index plans whatever the statistics say
+// (TestRowsOfAnotherCluster); pages cut by seq (TestHistory); the write-ahead log
+// on disk (TestFlushed); index plans whatever the statistics say
 // (TestPlansAreIndexScans, TestATickDoesNotTouchDeadRows); what Check refuses
 // (TestCheckNamesTheRemedy). Here: no transaction across a publish
 // (TestNoTransactionIsOpenWhileRecordsAreSent); a topic that is missing stalls no
 // other (TestMissingTopicStallsNoOther). In package kafkasink: every error's class
-// (TestClassifyEveryKafkaError).
+// (TestClassifyEveryKafkaError); nothing of a wave that was given up goes out with
+// the next (TestWaveThatPassesItsDeadline).
+//
+// Epoch and holder stand in for each other as long as every term has both of its
+// own. The holder alone tells terms apart when a fail-over forgets a take-over, so
+// that the next gets the same epoch; the epoch alone does when an instance is
+// configured to use one holder for all of its terms. What a client appends after it
+// was given up only repeats rows, by the lemma of the package's documentation; it is
+// closed because it would keep them, and a batch that failed would take down rows of
+// the next wave.
 func TestSimulationFindsWhatEachRulePrevents(t *testing.T) {
 	block, sick := simOptions{policy: Block}, simOptions{sick: true}
 	store := func(off func(*memStore)) simOptions { return simOptions{store: off} }

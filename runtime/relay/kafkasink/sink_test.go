@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -131,6 +132,20 @@ func TestWaveThatPassesItsDeadline(t *testing.T) {
 	fault.Remove()
 	if d := cmp.Diff(same(4, relay.ClassOK), send(t, p, wave(topic, 4, 2), time.Minute)); d != "" {
 		t.Errorf("after it (-want +got):\n%s", d)
+	}
+	admin, err := kgo.NewClient(kgo.SeedBrokers(k.Brokers...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer admin.Close()
+	ends, err := kadm.NewClient(admin).ListEndOffsets(t.Context(), topic)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[int32]int64{}
+	ends.Each(func(o kadm.ListedOffset) { got[o.Partition] = o.Offset })
+	if d := cmp.Diff(map[int32]int64{0: 1 + 2 + 2, 1: 1 + 2}, got); d != "" {
+		t.Errorf("records of a wave that was given up went out with the next (-want +got):\n%s", d)
 	}
 }
 

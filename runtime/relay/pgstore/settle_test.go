@@ -1,6 +1,7 @@
 package pgstore_test
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -213,10 +214,12 @@ func TestRenewingDoesNotWaitForSettling(t *testing.T) {
 // the pid, or any when pid is 0.
 func waitBlocked(t *testing.T, pg *services.PG, pid uint32) {
 	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
 	for !ask[bool](t, pg.Pool, `SELECT EXISTS (SELECT FROM pg_stat_activity
 		WHERE datname = current_database() AND wait_event_type = 'Lock' AND (pid = $1 OR $1 = 0))`, int32(pid)) {
-		if t.Context().Err() != nil {
-			t.Fatal("nothing blocks")
+		if ctx.Err() != nil {
+			t.Fatal("nothing waits for a lock")
 		}
 	}
 }
