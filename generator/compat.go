@@ -3,7 +3,6 @@ package generator
 import (
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
@@ -131,7 +130,9 @@ func (r *CompatResult) load(dir, name string) (compared, error) {
 	}
 	defer root.Close() //nolint:errcheck // nothing was written
 	file = filepath.ToSlash(file)
-	project, list, err := loadAlone(root.FS(), file)
+	project, list, err := schema.LoadGuessing(func(dialect schema.Dialect) (*schema.Project, *diag.List, error) {
+		return schema.LoadFileAs(root.FS(), file, dialect)
+	})
 	if err != nil {
 		return c, err
 	}
@@ -145,39 +146,6 @@ func (r *CompatResult) load(dir, name string) (compared, error) {
 		return c, unsound(name, c, list)
 	}
 	return c, nil
-}
-
-// loadAlone loads a schema that may come from anywhere. One that does not say
-// its dialect is of 2020-12, unless it has words that only an older one knows.
-func loadAlone(fsys fs.FS, file string) (*schema.Project, *diag.List, error) {
-	project, list, err := schema.LoadFile(fsys, file)
-	if err != nil {
-		return nil, nil, err
-	}
-	for _, dialect := range []schema.Dialect{schema.Draft7, schema.Draft4} {
-		if otherDialect(list) == 0 {
-			break
-		}
-		older, found, err := schema.LoadFileAs(fsys, file, dialect)
-		if err != nil {
-			return nil, nil, err
-		}
-		if otherDialect(found) < otherDialect(list) {
-			project, list = older, found
-		}
-	}
-	return project, list, nil
-}
-
-// otherDialect is how many words of another dialect were found.
-func otherDialect(list *diag.List) int {
-	n := 0
-	for _, f := range list.Sorted() {
-		if f.ID == "other-dialect" {
-			n++
-		}
-	}
-	return n
 }
 
 // unsound is why a file that was read is no schema to compare.

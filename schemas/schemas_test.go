@@ -73,9 +73,14 @@ func TestMetaSchemasFindMistakes(t *testing.T) {
 		{"a level that is none", "version: 1\nservice: s\nout: events\nlint: {rules: {ENUM_CLOSED: fatal}}", config, false},
 		{"a rule that is none", "version: 1\nservice: s\nout: events\nlint: {rules: {ENUM_CLOSD: off}}", config, false},
 		{"a style that is none", "version: 1\nservice: s\nout: events\nlint: {enum_values: lower}", config, false},
+		{"a level of its own", complete + ", compat: {level: FULL, policy: lenient}}", event, true},
+		{"an unknown level", complete + ", compat: {level: SIDEWAYS}}", event, false},
+
 		{"the smallest project", "version: 1\nservice: s\nout: events", config, true},
 		{"a foreign schema", "version: 1\nservice: s\nout: events\nevents:\n" +
 			"- {schema: 'v/b.json#/$defs/f', name: F, version: 1, type: f.v1, aggregate: {type: b, id: /b/id}}", config, true},
+		{"how changes are judged", "version: 1\nservice: s\nout: events\ncompat: {level: FULL, released: v*, accept: [{id: A, event: b, reason: c}]}", config, true},
+		{"accepted without a reason", "version: 1\nservice: s\nout: events\ncompat: {accept: [{id: A, event: b}]}", config, false},
 		{"an unknown setting", "version: 1\nservice: s\nout: events\nenvelop: none", config, false},
 		{"an unknown mode", "version: 1\nservice: s\nout: events\nsqlc: {mode: none}", config, false},
 	} {

@@ -16,6 +16,7 @@ type Config struct {
 	Types    []TypeMapping
 	Events   []EventConfig
 	Lint     LintConfig
+	Compat   CompatConfig
 	At       map[string]diag.Pos // top-level member -> position
 
 	schemas []Name // Schemas with positions
@@ -70,4 +71,30 @@ type LintRule struct {
 // NameStyles is the styles of names.
 func NameStyles() []string {
 	return []string{"snake_case", "camelCase", "PascalCase", "kebab-case", "UPPER_CASE"}
+}
+
+// CompatConfig says how a project is held against what it was before.
+type CompatConfig struct {
+	CompatRule
+
+	Versions string // apart | together: whether version 2 of an event has to suit version 1; default apart
+	Released string // pattern of git tags that mark releases; "": what is there before counts as released
+	Frozen   bool   // released versions may not change at all, other than in annotations
+	Subjects string // topic | record | topic-record: how subjects of a registry are named; default topic
+	Accept   []Acceptance
+	Pos      diag.Pos
+}
+
+// CompatRule is how changes of one event are judged. Empty members take the config's.
+type CompatRule struct {
+	Level  string // NONE, BACKWARD, FORWARD, FULL or with _TRANSITIVE; the config's default is BACKWARD
+	Policy string // strict | lenient; the config's default is strict
+}
+
+// Acceptance is a change that somebody means to make.
+type Acceptance struct {
+	ID     Name // of the finding
+	Event  Name // its type
+	Reason Name
+	Pos    diag.Pos
 }

@@ -65,6 +65,7 @@ func readExtension(list *diag.List, pos diag.Pos, v *Value, where string, more [
 			}
 		}},
 		{name: "correlation", read: func(v *Value) { e.Correlation = r.pointer(v, "correlation") }},
+		{name: "compat", read: func(v *Value) { r.compat(&e.Compat, v) }},
 	}, more...)
 	if !r.object(pos, v, where, fields) {
 		return nil

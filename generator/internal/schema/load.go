@@ -34,7 +34,7 @@ func Load(dir, configPath string) (*Project, *diag.List, error) {
 		return nil, nil, unreadable(file, err)
 	}
 	defer root.Close() //nolint:errcheck // nothing was written
-	project, list, err := load(root.FS(), filepath.Base(file))
+	project, list, err := newLoader(root.FS()).load(filepath.Base(file))
 	if err != nil {
 		return nil, nil, unreadable(file, err)
 	}
@@ -46,7 +46,17 @@ func Load(dir, configPath string) (*Project, *diag.List, error) {
 // LoadFS is Load on a file system whose root is the project, such as one
 // commit of a repository. Config.Dir is empty then.
 func LoadFS(fsys fs.FS, config string) (*Project, *diag.List, error) {
-	project, list, err := load(fsys, config)
+	return LoadPart(fsys, config, nil)
+}
+
+// LoadPart is LoadFS for those of the files that schemas: matches that want
+// asks for, and what they refer to; the others are in LeftOut, and their events
+// nowhere. References by $id into a file that is left out do not resolve. A nil
+// want asks for all.
+func LoadPart(fsys fs.FS, config string, want func(file string) bool) (*Project, *diag.List, error) {
+	l := newLoader(fsys)
+	l.want = want
+	project, list, err := l.load(config)
 	if err != nil {
 		return nil, nil, unreadable(config, err)
 	}
@@ -61,8 +71,7 @@ func unreadable(config string, err error) error {
 	return fmt.Errorf("reading the project file %s: %w", config, err)
 }
 
-func load(fsys fs.FS, config string) (*Project, *diag.List, error) {
-	l := newLoader(fsys)
+func (l *loader) load(config string) (*Project, *diag.List, error) {
 	src, err := l.readFile(config)
 	if err != nil {
 		return nil, nil, err
@@ -93,13 +102,68 @@ func LoadFile(fsys fs.FS, file string) (*Project, *diag.List, error) {
 	return LoadFileAs(fsys, file, Draft202012)
 }
 
+// LoadGuessing loads a schema that may come from anywhere by load, which takes
+// the dialect of files that do not say theirs: 2020-12, unless there are words
+// that only an older one knows.
+func LoadGuessing(load func(Dialect) (*Project, *diag.List, error)) (*Project, *diag.List, error) {
+	project, list, err := load(Draft202012)
+	for _, dialect := range []Dialect{Draft7, Draft4} {
+		if err != nil || foreignWords(list) == 0 {
+			break
+		}
+		older, found, err := load(dialect)
+		if err != nil {
+			return nil, nil, err
+		}
+		if foreignWords(found) < foreignWords(list) {
+			project, list = older, found
+		}
+	}
+	return project, list, err
+}
+
+// foreignWords is how many words of another dialect were found.
+func foreignWords(list *diag.List) int {
+	n := 0
+	for _, f := range list.Sorted() {
+		if f.ID == "other-dialect" {
+			n++
+		}
+	}
+	return n
+}
+
+// LoadRegistered is LoadFile for a schema that stands in a registry: libraries
+// are the URIs by which it refers to others, with the files that hold those.
+func LoadRegistered(fsys fs.FS, file string, dialect Dialect, libraries map[string]string) (*Project, *diag.List, error) {
+	l := newLoader(fsys)
+	for _, uri := range slices.Sorted(maps.Keys(libraries)) {
+		u, err := url.Parse(uri)
+		if err != nil {
+			continue // no reference can name it
+		}
+		library, problem := l.file(libraries[uri])
+		if problem != "" {
+			return nil, nil, fmt.Errorf("reading the schema %s: %s", libraries[uri], problem)
+		}
+		id := projectBase(file).ResolveReference(u).String()
+		if l.ids[id] == nil {
+			l.ids[id] = library.resources[0]
+		}
+	}
+	return l.loadFile(file, dialect)
+}
+
 // LoadFileAs is LoadFile that takes files without $schema to be of another
 // dialect than 2020-12.
 func LoadFileAs(fsys fs.FS, file string, dialect Dialect) (*Project, *diag.List, error) {
-	l := newLoader(fsys)
+	return newLoader(fsys).loadFile(file, dialect)
+}
+
+func (l *loader) loadFile(file string, dialect Dialect) (*Project, *diag.List, error) {
 	l.dialect = dialect
 	l.foreign = true
-	if _, err := fs.Stat(fsys, file); err != nil {
+	if _, err := fs.Stat(l.fsys, file); err != nil {
 		return nil, nil, fmt.Errorf("reading the schema %s: %w", file, err)
 	}
 	u, problem := l.file(file)
@@ -143,6 +207,8 @@ type loader struct {
 
 	hints           bool // look for what a dangling reference may have meant
 	values, schemas int
+	want            func(file string) bool
+	leftOut         []string
 	full            bool // a bound was reached and reported
 }
 
@@ -322,6 +388,10 @@ func (l *loader) globs(c *Config) {
 				})
 				continue
 			}
+			if l.want != nil && !l.want(name) {
+				l.leftOut = append(l.leftOut, name)
+				continue
+			}
 			u, problem := l.file(name)
 			if problem != "" {
 				l.list.Errorf(pattern.Pos, "unreadable", "%s cannot be read: %s", diag.Quote(name), problem)
@@ -361,7 +431,8 @@ func (l *loader) finish() {
 }
 
 func (l *loader) project(c *Config) *Project {
-	p := &Project{Config: c, Sources: l.sources}
+	slices.Sort(l.leftOut)
+	p := &Project{Config: c, LeftOut: slices.Compact(l.leftOut), Sources: l.sources}
 	for _, u := range l.sortedUnits() {
 		p.Documents = append(p.Documents, u.doc)
 	}

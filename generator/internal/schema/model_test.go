@@ -220,7 +220,8 @@ func TestConfig(t *testing.T) {
 			&schema.Config{
 				Path: "outboxgen.yaml", Service: "cj", Schemas: []string{"a.yaml"}, Out: "internal/events", Package: "events",
 				Envelope: "outbox", Nullable: "strict", SQLC: schema.SQLCConfig{Mode: "embedded", Schema: "public", At: map[string]diag.Pos{}},
-				At: map[string]diag.Pos{"version": at(1, 1), "service": at(2, 1), "schemas": at(3, 1), "out": at(4, 1)},
+				Compat: schema.CompatConfig{CompatRule: schema.CompatRule{Level: "BACKWARD", Policy: "strict"}, Versions: "apart", Subjects: "topic"},
+				At:     map[string]diag.Pos{"version": at(1, 1), "service": at(2, 1), "schemas": at(3, 1), "out": at(4, 1)},
 			},
 		},
 		"everything": {
@@ -234,6 +235,14 @@ sqlc: {mode: queries, migrations: db, schema: outbox, package: example.com/cj/db
 types: {date-time: example.com/civil.DateTime, "#/$defs/x": string}
 events:
   - {schema: "a.yaml#/$defs/x", name: X, version: 3, type: x, topic: y, envelope: none, aggregate: {type: t}, key: null}
+compat:
+  level: FULL_TRANSITIVE
+  policy: lenient
+  versions: together
+  released: v*
+  frozen: true
+  subjects: record
+  accept: [{id: EVENT_REMOVED, event: gone.v1, reason: nobody reads it}]
 `,
 			&schema.Config{
 				Path: "outboxgen.yaml", Service: "cj", Out: "api", Package: "cjevents", Envelope: "cloudevents", Nullable: "pointer",
@@ -258,7 +267,16 @@ events:
 						},
 					},
 				}},
+				Compat: schema.CompatConfig{
+					CompatRule: schema.CompatRule{Level: "FULL_TRANSITIVE", Policy: "lenient"}, Versions: "together", Released: "v*", Frozen: true,
+					Subjects: "record", Pos: at(12, 3),
+					Accept: []schema.Acceptance{{
+						ID: schema.Name{Text: "EVENT_REMOVED", Pos: at(18, 17)}, Event: schema.Name{Text: "gone.v1", Pos: at(18, 39)},
+						Reason: schema.Name{Text: "nobody reads it", Pos: at(18, 56)}, Pos: at(18, 12),
+					}},
+				},
 				At: map[string]diag.Pos{
+					"compat":  at(11, 1),
 					"version": at(1, 1), "service": at(2, 1), "out": at(3, 1), "package": at(4, 1), "envelope": at(5, 1),
 					"nullable": at(6, 1), "sqlc": at(7, 1), "types": at(8, 1), "events": at(9, 1),
 				},
@@ -301,7 +319,7 @@ events:
 `)},
 		"schemas/one.yaml": {Data: []byte(`
 title: CJAssessmentCompleted
-x-outbox: {version: 1, type: cj.completed.v1, topic: cj, envelope: none, aggregate: {type: batch, id: /entity_id}, key: /kind, correlation: /cid}
+x-outbox: {version: 1, type: cj.completed.v1, topic: cj, envelope: none, aggregate: {type: batch, id: /entity_id}, key: /kind, correlation: /cid, compat: {level: FULL}}
 properties: {entity_id: {type: string}, kind: {enum: [a, b]}, cid: {type: string, format: uuid}}
 `)},
 		"schemas/deep/er/thing_happened.v3.json": {Data: []byte(`{"x-outbox": {"version": 3, "type": "t", "aggregate": {"type": "thing"}}}`)},
@@ -321,16 +339,16 @@ properties: {entity_id: {type: string}, kind: {enum: [a, b]}, cid: {type: string
 	want := []*schema.Event{
 		{
 			Pos: diag.Pos{File: "outboxgen.yaml", Line: 8, Col: 5}, GoName: "BuildFinishedV2", Version: 2, Type: "ci.finished", Topic: "ci.finished",
-			Envelope: "cloudevents", AggregateType: "build",
+			Envelope: "cloudevents", AggregateType: "build", Compat: schema.CompatRule{Level: "BACKWARD", Policy: "strict"},
 		},
 		{
 			Pos: diag.Pos{File: "schemas/one.yaml", Line: 3, Col: 1}, GoName: "CJAssessmentCompletedV1", Version: 1, Type: "cj.completed.v1", Topic: "cj",
 			Envelope: "none", AggregateType: "batch", AggregateID: name("/entity_id", 3, 103), Key: name("/kind", 3, 121), Keyed: true,
-			Correlation: name("/cid", 3, 141),
+			Correlation: name("/cid", 3, 141), Compat: schema.CompatRule{Level: "FULL", Policy: "strict"},
 		},
 		{
 			Pos: diag.Pos{File: "schemas/deep/er/thing_happened.v3.json", Line: 1, Col: 2}, GoName: "ThingHappenedV3", Version: 3, Type: "t", Topic: "t",
-			Envelope: "cloudevents", AggregateType: "thing", Keyed: true,
+			Envelope: "cloudevents", AggregateType: "thing", Keyed: true, Compat: schema.CompatRule{Level: "BACKWARD", Policy: "strict"},
 		},
 	}
 	if diff := cmp.Diff(want, p.Events, cmpopts.IgnoreUnexported(schema.Event{}), cmpopts.IgnoreFields(schema.Event{}, "Schema")); diff != "" {

@@ -24,6 +24,7 @@ type configReader struct {
 func readConfig(l *loader, c *Config, v *Value) {
 	r := &configReader{reader: reader{list: l.list, at: c.At}, load: l, c: c}
 	c.Envelope, c.Nullable = "outbox", "strict"
+	c.Compat = CompatConfig{CompatRule: CompatRule{Level: "BACKWARD", Policy: "strict"}, Versions: "apart", Subjects: "topic"}
 	c.SQLC = SQLCConfig{Mode: "embedded", Schema: "public", At: map[string]diag.Pos{}}
 	ok := r.object(v.Pos, v, "the config", []field{
 		{name: "version", required: true, read: r.version},
@@ -41,6 +42,7 @@ func readConfig(l *loader, c *Config, v *Value) {
 		{name: "types", read: r.types},
 		{name: "events", read: r.events},
 		{name: "lint", read: r.lint},
+		{name: "compat", read: r.compat},
 	})
 	if !ok {
 		return

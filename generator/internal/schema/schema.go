@@ -152,6 +152,7 @@ type Extension struct {
 	NoKey         bool  // key: null
 	KeyPos        diag.Pos
 	Correlation   *Name // JSON Pointer
+	Compat        CompatRule
 	// At holds the position of each member present.
 	At map[string]diag.Pos
 }
@@ -232,9 +233,20 @@ type Event struct {
 	AggregateID   *Name // nil: the insert function takes it
 	Key           *Name // nil with Keyed: the aggregate id
 	Keyed         bool
-	Correlation   *Name // nil: none in the data
+	Correlation   *Name      // nil: none in the data
+	Compat        CompatRule // with the config's where the event says nothing
 
+	at               map[string]diag.Pos
 	typePos, namePos diag.Pos
+}
+
+// Place is where a member of x-outbox (or of the entry under events:) stands,
+// such as "topic" or "aggregate.id"; where it is left out, that of the event.
+func (e *Event) Place(member string) diag.Pos {
+	if pos, ok := e.at[member]; ok {
+		return pos
+	}
+	return e.Pos
 }
 
 // Project is everything that a run of the generator reads: the config and its
@@ -243,6 +255,7 @@ type Project struct {
 	Config    *Config     // nil where a file was loaded without one
 	Documents []*Document // sorted by path; those reached by $ref alone are here too
 	Events    []*Event    // sorted by GoName
+	LeftOut   []string    // what LoadPart left out, sorted
 	Sources   diag.Sources
 }
 
@@ -277,6 +290,19 @@ func (p *Project) Sound(list *diag.List) *Project {
 		}
 	}
 	return &sound
+}
+
+// Reached is d and every file that its references lead to, d first.
+func (d *Document) Reached() []*Document {
+	all := []*Document{d}
+	for i := 0; i < len(all); i++ {
+		for _, to := range all[i].refers {
+			if !slices.Contains(all, to) {
+				all = append(all, to)
+			}
+		}
+	}
+	return all
 }
 
 // reaches reports whether d, or a file that it refers to, is among files.

@@ -1,0 +1,204 @@
+package gitfs
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha1" //nolint:gosec // what git names objects by
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// ErrNoRepository says that a folder is in no git repository.
+var ErrNoRepository = errors.New("it is in no git repository")
+
+// ErrNoGit says that there is no git command.
+var ErrNoGit = errors.New("the command git is not installed")
+
+// UnknownRefError says that a name is none of a commit.
+type UnknownRefError struct {
+	Ref     string
+	Shallow bool // the clone is shallow, so that the commit may only be missing here
+}
+
+func (e *UnknownRefError) Error() string {
+	if e.Shallow {
+		return fmt.Sprintf("git knows no commit %q, and the clone is shallow", e.Ref)
+	}
+	return fmt.Sprintf("git knows no commit %q", e.Ref)
+}
+
+// Repo is a git repository. Close it. It is not safe for concurrent use.
+type Repo struct {
+	// Prefix is the path from the top of the work tree to the folder that Open was
+	// given, with forward slashes; "." at the top.
+	Prefix string
+
+	ctx     context.Context //nolint:containedctx // a Repo lives as long as the call that opened it
+	dir     string
+	shallow bool
+	sha256  bool
+	batch   *batch
+}
+
+// Open finds the repository that dir is in. The error is ErrNoGit,
+// ErrNoRepository, or has what git said.
+func Open(ctx context.Context, dir string) (*Repo, error) {
+	r := &Repo{ctx: ctx, dir: dir}
+	if _, err := exec.LookPath("git"); err != nil {
+		return nil, ErrNoGit
+	}
+	out, err := r.git("rev-parse", "--is-inside-work-tree", "--is-shallow-repository", "--show-object-format", "--show-prefix")
+	var failed *exec.ExitError
+	switch {
+	case errors.As(err, &failed) && strings.Contains(err.Error(), "not a git repository"):
+		return nil, ErrNoRepository
+	case err != nil:
+		return nil, err
+	}
+	lines := strings.Split(out, "\n")
+	if len(lines) < 4 || lines[0] != "true" {
+		return nil, ErrNoRepository // a bare repository has no files to judge
+	}
+	r.shallow, r.sha256 = lines[1] == "true", lines[2] == "sha256"
+	r.Prefix = filepath.ToSlash(filepath.Clean(lines[3]))
+	return r, nil
+}
+
+// Close ends the process that reads contents.
+func (r *Repo) Close() error {
+	if r.batch == nil {
+		return nil
+	}
+	b := r.batch
+	r.batch = nil
+	return b.close()
+}
+
+// Shallow reports whether commits are missing because the clone was made so.
+func (r *Repo) Shallow() bool { return r.shallow }
+
+// git runs git and returns what it wrote. The error has the last line of what it
+// complained about.
+func (r *Repo) git(args ...string) (string, error) {
+	cmd := r.command(args...)
+	var out, complaints bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &complaints
+	if err := cmd.Run(); err != nil {
+		if r.ctx.Err() != nil {
+			return "", fmt.Errorf("run git: %w", context.Cause(r.ctx))
+		}
+		said := strings.TrimSpace(complaints.String())
+		if said == "" {
+			return "", fmt.Errorf("git %s: %w", args[0], err)
+		}
+		return "", fmt.Errorf("git %s: %w: %s", args[0], err, said)
+	}
+	return out.String(), nil
+}
+
+// command is git in the folder, whatever hook it may be called from.
+func (r *Repo) command(args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(r.ctx, "git", args...)
+	cmd.Dir = r.dir
+	cmd.Env = append(slices.DeleteFunc(os.Environ(), func(entry string) bool {
+		name, _, _ := strings.Cut(entry, "=")
+		// A hook's GIT_DIR is relative to where git started it.
+		return slices.Contains([]string{"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "LC_ALL", "LANGUAGE"}, name)
+	}), "LC_ALL=C", "GIT_OPTIONAL_LOCKS=0", "GIT_TERMINAL_PROMPT=0")
+	return cmd
+}
+
+// Resolve is the id of the commit that ref names. The error is an
+// *UnknownRefError where there is none.
+func (r *Repo) Resolve(ref string) (string, error) {
+	out, err := r.git("rev-parse", "--verify", "--quiet", "--end-of-options", ref+"^{commit}")
+	var failed *exec.ExitError
+	switch {
+	case errors.As(err, &failed):
+		return "", &UnknownRefError{Ref: ref, Shallow: r.shallow}
+	case err != nil:
+		return "", err
+	}
+	return strings.TrimSpace(out), nil
+}
+
+// Default is the name of the default branch: what origin/HEAD leads to, else
+// the first of main and master that is there, at origin before here; "" where
+// there is none.
+func (r *Repo) Default() string {
+	if out, err := r.git("symbolic-ref", "--quiet", "--short", "refs/remotes/origin/HEAD"); err == nil {
+		if name := strings.TrimSpace(out); r.Has(name) {
+			return name
+		}
+	}
+	for _, name := range []string{"origin/main", "origin/master", "main", "master"} {
+		if r.Has(name) {
+			return name
+		}
+	}
+	return ""
+}
+
+// Has reports whether ref names a commit.
+func (r *Repo) Has(ref string) bool {
+	_, err := r.Resolve(ref)
+	return err == nil
+}
+
+// MergeBase is the best common ancestor of two commits, "" where they have none
+// in this clone.
+func (r *Repo) MergeBase(a, b string) (string, error) {
+	out, err := r.git("merge-base", a, b)
+	var failed *exec.ExitError
+	if errors.As(err, &failed) && failed.ExitCode() == 1 {
+		return "", nil
+	}
+	return strings.TrimSpace(out), err
+}
+
+// History lists the commits that changed something in the folder dir, which is
+// relative to the top, the latest first: commit itself if it did, then its first
+// parents.
+func (r *Repo) History(commit, dir string) ([]string, error) {
+	out, err := r.git("rev-list", "--first-parent", commit, "--", ":(top)"+strings.TrimPrefix(dir, "."))
+	return strings.Fields(out), err
+}
+
+// Parent is the first parent of a commit, "" where it has none in this clone.
+func (r *Repo) Parent(commit string) (string, error) {
+	parent, err := r.Resolve(commit + "^")
+	var unknown *UnknownRefError
+	if errors.As(err, &unknown) {
+		return "", nil
+	}
+	return parent, err
+}
+
+// Tags lists the tags that match a pattern and that commit reaches, the latest
+// version first as git sorts versions.
+func (r *Repo) Tags(commit, pattern string) ([]string, error) {
+	out, err := r.git("tag", "--list", "--merged="+commit, "--sort=-version:refname", "--end-of-options", pattern)
+	return strings.Fields(out), err
+}
+
+// Hash is the id that git gives a file with that content.
+func (r *Repo) Hash(content []byte) string {
+	header := fmt.Appendf(nil, "blob %d\x00", len(content))
+	if r.sha256 {
+		h := sha256.New()
+		h.Write(header)
+		h.Write(content)
+		return hex.EncodeToString(h.Sum(nil))
+	}
+	h := sha1.New() //nolint:gosec // what git names objects by
+	h.Write(header)
+	h.Write(content)
+	return hex.EncodeToString(h.Sum(nil))
+}
