@@ -2,7 +2,6 @@ package generator
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -53,17 +52,6 @@ func (d Difference) Diff() string {
 	case Stale:
 	}
 	return unified(from, to, d.old, d.New)
-}
-
-// Check generates a project in memory and compares it with the disk. Without
-// differences and without an error among the findings, the output is up to date.
-func Check(ctx context.Context, cfg Config) (*Result, []Difference, error) {
-	result, err := Generate(ctx, cfg)
-	if err != nil {
-		return nil, nil, err
-	}
-	differences, err := result.Compare()
-	return result, differences, err
 }
 
 // Compare says what has to change on disk, sorted by path. Line ends count as

@@ -18,12 +18,8 @@ import (
 // rules of compatibility know.
 type CompatChange = compat.Change
 
-// CompatExplanation is what there is to say about the ID of a CompatChange.
-type CompatExplanation = compat.Explanation
-
-// ExplainChange looks up the ID of a CompatChange; false when there is none of
-// that name.
-func ExplainChange(id string) (CompatExplanation, bool) { return compat.Explain(id) }
+// ExplainChange is ExplainFinding for a CompatChange.
+func ExplainChange(id string) (FindingExplanation, bool) { return explainChange(id) }
 
 // ChangeIDs is the ID of every CompatChange that there can be, sorted.
 func ChangeIDs() []string { return compat.IDs() }

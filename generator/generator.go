@@ -62,6 +62,7 @@ type Pos = diag.Pos
 const (
 	Error   = diag.Error   // nothing is generated
 	Warning = diag.Warning // the run goes on
+	Note    = diag.Note    // nothing is wrong
 )
 
 // File is one generated file.

@@ -95,20 +95,5 @@ func runExplainChange(io streams, id string, args []string) error {
 	if !ok {
 		return fmt.Errorf("there is no change %q; the IDs are\n  %s", id, strings.Join(generator.ChangeIDs(), "\n  "))
 	}
-	verdict := "incompatible"
-	switch {
-	case e.Strict:
-		verdict = "compatible"
-	case e.Lenient:
-		verdict = "incompatible under the strict policy, compatible under the lenient one"
-	}
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s: %s\n\n%s\n", e.ID, verdict, e.Why)
-	if e.Old != "" {
-		fmt.Fprintf(&b, "\nFor example, at level BACKWARD, from\n\n  %s\n\nto\n\n  %s\n", e.Old, e.New)
-	}
-	if e.Instead != "" {
-		fmt.Fprintf(&b, "\nInstead: %s.\n", e.Instead)
-	}
-	return printf(io.Out, "%s", b.String())
+	return printf(io.Out, "%s", e.Text())
 }

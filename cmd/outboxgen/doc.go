@@ -7,6 +7,7 @@ Usage:
 	outboxgen init                    begin: project file, example schema, go:generate line
 	outboxgen generate [--check]      write the Go package, or compare it with the disk
 	outboxgen explain FILE            say what a schema becomes
+	outboxgen check                   say whether a change may be merged
 	outboxgen compat OLD NEW          say whether a changed schema breaks anybody
 	outboxgen migration --format F    print the SQL of the outbox's tables
 	outboxgen version                 print the versions of outboxgen, sqlc and Go
@@ -62,8 +63,8 @@ NO_COLOR is set or TERM is dumb.
 
 	0  done, or nothing to do
 	1  findings: a schema, the project file or a migration is wrong, the output
-	   cannot be written, --check found a difference, or compat a change that
-	   breaks somebody
+	   cannot be written, --check found a difference, check an error (or, with
+	   --strict, a warning), or compat a change that breaks somebody
 	2  misuse (unknown command or flag, wrong arguments), or it could not run
 	   (no project file, no go.mod, nothing to compare)
 */

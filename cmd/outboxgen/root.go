@@ -74,7 +74,7 @@ package: typed event data, envelopes, and insert functions that write an event t
 the outbox in the transaction of the business rows.`,
 		Example: `  outboxgen init                      # begin in a module
   outboxgen generate                  # after each change of a schema
-  outboxgen generate --check          # in CI
+  outboxgen check                     # in CI: may this be merged?
   outboxgen explain schemas/order_placed.v1.yaml`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
@@ -92,7 +92,7 @@ the outbox in the transaction of the business rows.`,
 	root.PersistentFlags().StringVarP(&at.dir, "directory", "C", ".", "run as if started in this folder")
 	root.PersistentFlags().StringVar(&at.config, "config", generator.DefaultFile, "the project file, relative to the folder")
 	root.AddCommand(
-		newInit(io, &at), newGenerate(io, &at), newExplain(io, &at), newCompat(io, &at),
+		newInit(io, &at), newGenerate(io, &at), newExplain(io, &at), newCheck(io, &at), newCompat(io, &at),
 		newMigration(io, &at), newVersion(io), newSQLC(),
 	)
 	return root

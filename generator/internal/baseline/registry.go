@@ -66,10 +66,10 @@ func Registry(ctx context.Context, now *schema.Project, address string, env func
 
 // registry is a client of one registry.
 type registry struct {
-	client   *sr.Client
-	name     string   // its address without user and query
-	secrets  []string // what may not be seen
-	naming   string
+	client  *sr.Client
+	name    string   // its address without user and query
+	secrets []string // what may not be seen
+	naming  string
 }
 
 func connect(now *schema.Project, address string, env func(string) string) (*registry, error) {

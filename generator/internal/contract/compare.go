@@ -22,7 +22,8 @@ func Compare(now *schema.Event, before Before) []report.Finding {
 		c.found("EVENT_VERSION_CHANGED", "version", fmt.Sprintf("the version under the type %s was %d and is %d: consumers cannot tell the two apart",
 			diag.Quote(now.Type), old.Version, now.Version))
 	}
-	if old.Topic != now.Topic && (old.Type != now.Type || old.Topic != old.Type || now.Topic != now.Type) {
+	// A topic that is the type is another one with it, and is not told twice.
+	if old.Topic != now.Topic && (old.Type == now.Type || old.Topic != old.Type || now.Topic != now.Type) {
 		member := "topic"
 		if c.now.Place(member) == c.now.Pos {
 			member = "type"

@@ -1,0 +1,262 @@
+package generator
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/outboxgen/outboxgen/generator/internal/contract"
+	"github.com/outboxgen/outboxgen/generator/internal/diag"
+	"github.com/outboxgen/outboxgen/generator/internal/gitfs"
+	"github.com/outboxgen/outboxgen/generator/internal/lint"
+	"github.com/outboxgen/outboxgen/generator/internal/report"
+	"github.com/outboxgen/outboxgen/generator/internal/schema"
+)
+
+// Part is something that Check looks at beside the schemas and the project file
+// themselves.
+type Part string
+
+// The parts of a check.
+const (
+	PartLint      Part = "lint"      // what is allowed and will be regretted
+	PartGenerated Part = "generated" // generated code that is out of date
+	PartCompat    Part = "compat"    // what was there before
+)
+
+// Parts is every Part.
+func Parts() []Part { return []Part{PartLint, PartGenerated, PartCompat} }
+
+// AgainstNothing is the CheckConfig.Against that compares with nothing.
+const AgainstNothing = "none"
+
+// CheckConfig says what Check looks at.
+type CheckConfig struct {
+	Config
+
+	// Against is what the events are held against: a commit by any name that git
+	// knows, or REF... for where the branch left REF; a folder with the project as
+	// it was; the URL of a schema registry, http or https; or AgainstNothing.
+	// Default: where the branch left the one that it is to be merged into, or else
+	// the default branch. A name that is both a folder and a commit is refused:
+	// write ./name or refs/heads/name. A folder is relative to the current one.
+	Against string
+	// Skip names parts that are left out. Default: none.
+	Skip []Part
+	// All adds the compatible changes, as notes.
+	All bool
+	// Env looks up variables of the environment: those in which CI systems name
+	// the branch to merge into, and SCHEMA_REGISTRY_BASIC_AUTH_USER_INFO. Default:
+	// none is set.
+	Env func(string) string
+}
+
+// CheckResult is the outcome of Check.
+type CheckResult struct {
+	// Against is what the events were held against, without a user and a password;
+	// "" for nothing.
+	Against string
+	// Events is the number of events in the project.
+	Events int
+
+	findings []report.Finding
+	sources  diag.Sources
+	prefix   string // from the top of the repository to the project
+}
+
+// Findings is everything there is to say, sorted by place.
+func (r *CheckResult) Findings() []Finding {
+	all := make([]Finding, len(r.findings))
+	for i, f := range r.findings {
+		all[i] = f.Finding
+	}
+	return all
+}
+
+// Failed reports whether there is an error among the findings or, when strict,
+// a warning.
+func (r *CheckResult) Failed(strict bool) bool {
+	return slices.ContainsFunc(r.findings, func(f report.Finding) bool {
+		return f.Severity == Error || strict && f.Severity == Warning
+	})
+}
+
+// Check is the gate for a change of a project: it looks for what is wrong with
+// the schemas, for what is allowed and unwise, for generated code that is out
+// of date, and for changes that break those who read or write the events as
+// they were before. It writes nothing. The error is for what kept it from
+// judging: no project file, nothing to compare with, no answer from a registry.
+func Check(ctx context.Context, cfg CheckConfig) (*CheckResult, error) {
+	cfg.Config = cfg.withDefaults()
+	if cfg.Env == nil {
+		cfg.Env = func(string) string { return "" }
+	}
+	for _, part := range cfg.Skip {
+		if !slices.Contains(Parts(), part) {
+			return nil, fmt.Errorf("there is no part %q to skip; the parts are %s", part, join3(Parts()))
+		}
+	}
+	l, err := load(cfg.Config)
+	if err != nil {
+		return nil, err
+	}
+	c := &check{cfg: cfg, loaded: l, sound: l.project.Sound(l.list), broken: l.list.HasErrors()}
+	c.result.Events = len(l.project.Events)
+	c.result.prefix = c.prefix(ctx)
+	if !c.skips(PartGenerated) {
+		if err := c.generated(ctx); err != nil {
+			return nil, err
+		}
+	}
+	for _, f := range l.list.Sorted() {
+		c.add(report.Finding{Finding: f})
+	}
+	if !c.skips(PartLint) {
+		for _, f := range lint.Lint(l.project) {
+			c.add(report.Finding{Finding: f.Finding, Pointer: f.Pointer, HasPointer: f.HasPointer})
+		}
+	}
+	if !c.skips(PartCompat) && cfg.Against != AgainstNothing {
+		if err := c.compat(ctx); err != nil {
+			return nil, err
+		}
+	}
+	c.result.sources = l.sources()
+	c.finish()
+	return &c.result, nil
+}
+
+// check is a Check under way.
+type check struct {
+	*loaded
+
+	cfg    CheckConfig
+	sound  *schema.Project // with the events that no error bears on
+	broken bool            // there are errors in the schemas or the project file
+	result CheckResult
+}
+
+func (c *check) skips(part Part) bool { return slices.Contains(c.cfg.Skip, part) }
+
+func (c *check) add(f ...report.Finding) { c.result.findings = append(c.result.findings, f...) }
+
+// prefix is the path from the top of the git repository to the project, for
+// programs that show findings in the repository; "" where there is none.
+func (c *check) prefix(ctx context.Context) string {
+	repo, err := gitfs.Open(ctx, c.dir)
+	if err != nil {
+		return ""
+	}
+	defer repo.Close() //nolint:errcheck // nothing was started
+	return strings.TrimPrefix(repo.Prefix, ".")
+}
+
+// generated compares what would be generated with the disk.
+func (c *check) generated(ctx context.Context) error {
+	files, err := c.generate(ctx, c.cfg.Config)
+	if err != nil || c.list.HasErrors() {
+		return err
+	}
+	orphans, err := c.claim(files)
+	if err != nil || c.list.HasErrors() {
+		return err
+	}
+	result := c.loaded.result()
+	result.Files, result.Orphans = files, orphans
+	differences, err := result.Compare()
+	if err != nil {
+		return err
+	}
+	for _, d := range differences {
+		c.add(outOfDate(d))
+	}
+	return nil
+}
+
+// outOfDate is a difference as a finding.
+func outOfDate(d Difference) report.Finding {
+	pos := diag.Pos{File: d.Path, Line: 1, Col: 1}
+	switch d.Kind {
+	case Stale:
+		pos.Line = firstDifference(d.Diff)
+		return contract.Found("GENERATED_FILE_STALE", "", pos, "the file is not what its schema makes")
+	case Orphaned:
+		return contract.Found("GENERATED_FILE_ORPHANED", "", pos, "the file belongs to no event any more")
+	case Missing:
+	}
+	return contract.Found("GENERATED_FILE_MISSING", "", diag.Pos{File: d.Path}, "the file is not there")
+}
+
+// firstDifference is the line of the file on disk at which a unified diff
+// begins to differ.
+func firstDifference(diff string) int {
+	line := 0
+	for text := range strings.Lines(diff) {
+		switch {
+		case line == 0:
+			if _, err := fmt.Sscanf(text, "@@ -%d", &line); err != nil {
+				line = 0 // still the header
+			}
+		case strings.HasPrefix(text, " "):
+			line++
+		default:
+			return line
+		}
+	}
+	return max(line, 1)
+}
+
+// finish accepts what the config accepts, and sorts.
+func (c *check) finish() {
+	findings := c.result.findings
+	for _, a := range c.project.Config.Compat.Accept {
+		used := false
+		for i := range findings {
+			f := &findings[i]
+			if f.ID == a.ID.Text && f.Details["event"] == a.Event.Text {
+				used = true
+				f.Severity, f.Hint = diag.Note, ""
+				f.Message += "; accepted: " + a.Reason.Text
+			}
+		}
+		if !used && c.result.Against != "" {
+			findings = append(findings, contract.Found("ACCEPTANCE_UNUSED", "", a.Pos,
+				fmt.Sprintf("nothing is found that this accepts: no %s of the event %s", a.ID.Text, diag.Quote(a.Event.Text))))
+		}
+	}
+	slices.SortStableFunc(findings, func(a, b report.Finding) int {
+		return cmp.Or(
+			cmp.Compare(a.Pos.File, b.Pos.File), cmp.Compare(a.Pos.Line, b.Pos.Line), cmp.Compare(a.Pos.Col, b.Pos.Col),
+			cmp.Compare(a.Severity, b.Severity), cmp.Compare(a.ID, b.ID), cmp.Compare(a.Message, b.Message),
+		)
+	})
+	c.result.findings = slices.CompactFunc(findings, func(a, b report.Finding) bool { return a.Finding == b.Finding && a.Old == b.Old })
+}
+
+// configPos is where the project file says which events there are.
+func (c *check) configPos() diag.Pos {
+	for _, member := range []string{"schemas", "events"} {
+		if pos, ok := c.project.Config.At[member]; ok {
+			return pos
+		}
+	}
+	return diag.Pos{File: path.Base(filepath.ToSlash(c.project.Config.Path)), Line: 1, Col: 1}
+}
+
+// join3 lists names for a message.
+func join3[T ~string](names []T) string {
+	all := make([]string, len(names))
+	for i, n := range names {
+		all[i] = string(n)
+	}
+	last := len(all) - 1
+	return strings.Join(all[:last], ", ") + " and " + all[last]
+}
+
+// errAmbiguous is for names that are two things.
+var errAmbiguous = errors.New("is both a folder and a commit")

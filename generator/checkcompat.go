@@ -1,0 +1,155 @@
+package generator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/outboxgen/outboxgen/generator/internal/baseline"
+	"github.com/outboxgen/outboxgen/generator/internal/contract"
+	"github.com/outboxgen/outboxgen/generator/internal/gitfs"
+	"github.com/outboxgen/outboxgen/generator/internal/schema"
+)
+
+// compat holds the events against what they were.
+func (c *check) compat(ctx context.Context) error {
+	b, err := c.baseline(ctx)
+	if err != nil {
+		return err
+	}
+	c.result.Against = b.Name
+	c.add(b.Findings...)
+	opts := contract.Options{All: c.cfg.All}
+	if b.Registered != nil {
+		for _, e := range c.sound.Events {
+			c.add(contract.Schemas(e, b.Registered[e], opts)...)
+		}
+		return nil
+	}
+	var events []*schema.Event
+	for _, e := range c.sound.Events {
+		if !b.Unchanged[e] {
+			events = append(events, e)
+		}
+	}
+	was, gone := contract.Match(events, b.Before)
+	frozen := c.project.Config.Compat.Frozen
+	for _, e := range events {
+		if e.Compat.Level == "NONE" {
+			continue
+		}
+		if before, ok := was[e]; ok {
+			c.add(contract.Compare(e, before)...)
+			c.add(contract.Schemas(e, append(b.Earlier(before.Event), before), opts)...)
+			if frozen {
+				c.add(contract.Frozen(e, before)...)
+			}
+		}
+		if c.project.Config.Compat.Versions == "together" {
+			c.add(contract.Schemas(e, c.predecessors(e, b.Before), opts)...)
+		}
+	}
+	c.removed(gone)
+	return nil
+}
+
+// predecessors lists the lower versions of an event: as they are, or else as
+// they were.
+func (c *check) predecessors(e *schema.Event, before []contract.Before) []contract.Before {
+	var all []contract.Before
+	types := map[string]bool{}
+	for _, other := range c.sound.Events {
+		all = append(all, contract.Before{Schema: other.Schema, Event: other})
+		types[other.Type] = true
+	}
+	for _, b := range before {
+		if !types[b.Event.Type] {
+			all = append(all, b)
+		}
+	}
+	return contract.Predecessors(e, all)
+}
+
+// removed reports the events that are gone. Where files could not be read, it
+// is silent about the events that may be in them.
+func (c *check) removed(gone []contract.Before) {
+	config := path.Base(filepath.ToSlash(c.project.Config.Path))
+	broken := map[string]bool{}
+	for _, f := range c.list.Sorted() {
+		if f.Severity == Error {
+			broken[f.Pos.File] = true
+		}
+	}
+	if c.broken && broken[config] || c.project.Config.Compat.Level == "NONE" {
+		return
+	}
+	for _, b := range gone {
+		file := b.Event.Schema.Doc.Path
+		unsound := slices.ContainsFunc(c.project.Events, func(e *schema.Event) bool { return e != nil && e.Type == b.Event.Type })
+		if b.Event.Compat.Level == "NONE" || unsound || broken[file] {
+			continue
+		}
+		pos := c.configPos()
+		if d := c.project.Document(file); d != nil && d.Root != nil {
+			pos = d.Root.Pos
+		}
+		c.add(contract.Removed(b, pos))
+	}
+}
+
+var (
+	isURL   = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+.-]*:/`)
+	isDrive = regexp.MustCompile(`^[A-Za-z]:[/\\]`)
+	isPath  = regexp.MustCompile(`^(\.{1,2}$|\.{0,2}[/\\]|[A-Za-z]:[/\\])|[/\\]$`)
+	inside  = regexp.MustCompile(`^[^@]*:[^@]*@`)
+)
+
+// baseline reads what there was before.
+func (c *check) baseline(ctx context.Context) (*baseline.Baseline, error) {
+	against := c.cfg.Against
+	if against == "" {
+		return c.git(ctx, "")
+	}
+	scheme := strings.ToLower(against)
+	switch {
+	case strings.HasPrefix(scheme, "http:"), strings.HasPrefix(scheme, "https:"):
+		return baseline.Registry(ctx, c.sound, against, c.cfg.Env) //nolint:wrapcheck // says all there is
+	case isURL.MatchString(against) && !isDrive.MatchString(against), inside.MatchString(against):
+		// It may hold a password, so it is not repeated.
+		return nil, errors.New("--against takes a commit, a folder, or the URL of a schema registry, which begins with http:// or https://")
+	}
+	info, err := os.Stat(against)
+	folder := err == nil && info.IsDir()
+	if isPath.MatchString(against) {
+		if !folder {
+			return nil, fmt.Errorf("cannot compare with %q: there is no such folder", against)
+		}
+		return c.folder(against)
+	}
+	if !folder {
+		return c.git(ctx, against)
+	}
+	repo, err := gitfs.Open(ctx, c.dir)
+	if err != nil {
+		return c.folder(against)
+	}
+	defer repo.Close() //nolint:errcheck // nothing was started
+	if repo.Has(against) {
+		return nil, fmt.Errorf("--against %s %w; write ./%s for the folder, or refs/heads/%s or refs/tags/%s for the commit", against, errAmbiguous, against, against, against)
+	}
+	return c.folder(against)
+}
+
+func (c *check) folder(dir string) (*baseline.Baseline, error) {
+	return baseline.Folder(c.sound, dir, filepath.Base(c.project.Config.Path)) //nolint:wrapcheck // says all there is
+}
+
+func (c *check) git(ctx context.Context, ref string) (*baseline.Baseline, error) {
+	return baseline.Git(ctx, c.sound, ref, c.cfg.Env) //nolint:wrapcheck // says all there is
+}

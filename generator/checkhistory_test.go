@@ -1,0 +1,146 @@
+package generator_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/outboxgen/outboxgen/generator"
+)
+
+// A history of schema changes. The message of each commit states the verdict
+// that check has to give, against the commit before.
+func history(t testing.TB) *repo {
+	t.Helper()
+	r := newRepo(t)
+	const v1, v2, pay = "schemas/order_placed.v1.yaml", "schemas/order_placed.v2.yaml", "schemas/payment_taken.v1.yaml"
+	r.write("README.md", "Nothing yet.\n")
+	r.commit("an empty repository")
+	for _, change := range []struct {
+		verdict string
+		make    func()
+	}{
+		{"PASS", func() { r.write("outboxgen.yaml", project); r.write(v1, placed) }},
+		{"PASS", func() { r.replace(v1, "A customer placed an order.", "A customer confirmed an order.") }},
+		{"PASS", func() { r.replace(v1, "  note:", "  coupon: {type: string, description: A code.}\n  note:") }},
+		{"REQUIRED_PROPERTY_ADDED_TO_CLOSED_MODEL", func() {
+			r.replace(v1, "required: [order_id, state]", "required: [order_id, state, total]")
+			r.replace(v1, "  note:", "  total: {type: integer, description: In cents.}\n  note:")
+		}},
+		{"PASS", func() { r.replace(v1, "[new, paid]", "[new, paid, sent]") }},
+		{"ENUM_VALUE_REMOVED", func() { r.replace(v1, "[new, paid, sent]", "[new, sent]") }},
+		{"PASS", func() { r.replace(v1, "total: {type: integer", "total: {type: number") }},
+		{"TYPE_NARROWED", func() { r.replace(v1, "total: {type: number", "total: {type: integer") }},
+		{"TOPIC_CHANGED", func() { r.replace(v1, "  aggregate:", "  topic: shop.orders\n  aggregate:") }},
+		{"KEY_CHANGED", func() { r.replace(v1, "  aggregate:", "  key: /state\n  aggregate:") }},
+		{"AGGREGATE_ID_CHANGED", func() { r.replace(v1, "id: /order_id}", "id: /state}") }},
+		{"AGGREGATE_TYPE_CHANGED", func() { r.replace(v1, "{type: order,", "{type: purchase,") }},
+		{"PASS", func() { r.git("mv", v1, "schemas/placed.yaml") }},
+		{"PASS", func() {
+			r.git("mv", "schemas/placed.yaml", v1)
+			r.write(v2, strings.NewReplacer("version: 1", "version: 2", ".v1", ".v2").Replace(placed))
+		}},
+		{"PASS", func() {
+			r.write(v2, strings.ReplaceAll(strings.ReplaceAll(r.read(v2), "additionalProperties: false\n", ""), "maxLength: 36", "maxLength: 40"))
+		}},
+		{"MAX_LENGTH_DECREASED", func() { r.replace(v2, "maxLength: 40", "maxLength: 30") }},
+		{"EVENT_REMOVED", func() { r.git("rm", "-q", v1) }},
+		{"ENVELOPE_CHANGED", func() { r.write("outboxgen.yaml", project+"envelope: cloudevents\n") }},
+		{"PASS", func() {
+			r.write("schemas/lib.yaml", "$defs:\n  cents: {type: integer, minimum: 0}\n")
+			r.write(pay, `title: PaymentTaken
+x-outbox: {version: 1, type: shop.payment_taken.v1, aggregate: {type: payment}}
+type: object
+properties: {amount: {$ref: "lib.yaml#/$defs/cents"}}
+`)
+		}},
+		{"MINIMUM_INCREASED", func() { r.replace("schemas/lib.yaml", "minimum: 0", "minimum: 1") }},
+		{"EVENT_TYPE_CHANGED", func() { r.replace(pay, "shop.payment_taken.v1", "shop.payments.taken.v1") }},
+		{"CORRELATION_ADDED PROPERTY_ADDED_TO_OPEN_MODEL", func() {
+			r.replace(pay, "aggregate: {type: payment}", "aggregate: {type: payment}, correlation: /request")
+			r.replace(pay, "properties: {", "properties: {request: {type: string}, ")
+		}},
+		{"PASS", func() { r.replace("outboxgen.yaml", "schemas/*.yaml", "schemas/**/*.yaml") }},
+		{"EVENT_REMOVED EVENT_REMOVED no-events", func() { r.replace("outboxgen.yaml", "schemas/**/*.yaml", "schemas/l*.yaml") }},
+	} {
+		change.make()
+		r.commit(change.verdict)
+	}
+	return r
+}
+
+func TestCheckGivesEachCommitItsVerdict(t *testing.T) {
+	t.Parallel()
+	r := history(t)
+	commits := strings.Fields(r.git("rev-list", "--reverse", "main"))[1:]
+	if len(commits) < 20 {
+		t.Fatalf("the history has %d changes", len(commits))
+	}
+	for i, commit := range commits {
+		r.git("checkout", "-q", commit) // HEAD is detached from here on
+		want := r.git("log", "-1", "--format=%s")
+		if got := r.verdict("HEAD~1"); got != want {
+			t.Errorf("change %d: check says %s, not %s\n%s", i+1, got, want, r.git("show", "--stat", "-p", commit))
+		}
+		if i == 0 {
+			continue
+		}
+		// What is judged are the files, committed or not: the same change, not yet
+		// committed, against HEAD.
+		r.git("checkout", "-q", commit+"~1")
+		r.git("checkout", "-q", commit, "--", ".")
+		for _, gone := range strings.Fields(r.git("diff", "--name-only", "--diff-filter=D", "--no-renames", commit+"~1", commit)) {
+			r.git("rm", "-q", "--force", gone)
+		}
+		if got := r.verdict("HEAD"); got != want {
+			t.Errorf("change %d, not committed: check says %s, not %s", i+1, got, want)
+		}
+		r.git("reset", "-q", "--hard")
+	}
+}
+
+func TestCheckInAShallowClone(t *testing.T) {
+	t.Parallel()
+	r := history(t)
+	r.git("reset", "-q", "--hard", "HEAD~1") // a change that passes
+	r.git("branch", "topic")
+	r.git("config", "uploadpack.allowAnySHA1InWant", "true")
+	clone := func(args ...string) *repo {
+		c := &repo{t, t.TempDir()}
+		c.git(append(append([]string{"clone", "-q"}, args...), "file://"+r.dir, ".")...)
+		c.configure()
+		return c
+	}
+
+	deep := clone("--depth=2")
+	if got, want := deep.verdict("HEAD~1"), "PASS"; got != want {
+		t.Errorf("with the commit before: %s, not %s", got, want)
+	}
+	shallow := clone("--depth=1")
+	_, err := shallow.check("HEAD~1")
+	const want = `git knows no commit "HEAD~1", and the clone is shallow; fetch more of it (git fetch --unshallow, or git fetch --deepen=100; ` +
+		`fetch-depth: 0 for actions/checkout, GIT_DEPTH: 0 on GitLab), or fetch the commit itself`
+	if fmt.Sprint(err) != want {
+		t.Errorf("without it: %v", err)
+	}
+
+	// Both branches are there, and where they parted is not.
+	apart := clone("--depth=1", "--no-single-branch", "--branch=topic")
+	apart.commit("something")
+	apart.git("fetch", "-q", "--depth=1", "origin", "+"+r.git("rev-parse", "main~2")+":refs/remotes/origin/main")
+	_, err = apart.check("")
+	if got := fmt.Sprint(err); !strings.HasPrefix(got, "this clone is shallow and does not reach back to where HEAD left origin/main; fetch more of it") {
+		t.Errorf("without a common ancestor: %v", err)
+	}
+	apart.git("fetch", "-q", "--unshallow")
+	if got, want := apart.verdict(""), "PASS"; got != want {
+		t.Errorf("after fetching: %s, not %s", got, want)
+	}
+	_, err = shallow.check("HEAD", func(*generator.CheckConfig) {
+		shallow.write("outboxgen.yaml", shallow.read("outboxgen.yaml")+"compat: {level: FULL_TRANSITIVE}\n")
+		shallow.replace("schemas/payment_taken.v1.yaml", "title: PaymentTaken", "title: PaymentTaken\ndescription: Paid.")
+	})
+	if got := fmt.Sprint(err); !strings.HasPrefix(got, "the transitive level of shop.payments.taken.v1 asks for the history, and this clone is shallow; fetch more of it") {
+		t.Errorf("a transitive level: %v", err)
+	}
+}
