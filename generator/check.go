@@ -183,7 +183,7 @@ func outOfDate(d Difference) report.Finding {
 	pos := diag.Pos{File: d.Path, Line: 1, Col: 1}
 	switch d.Kind {
 	case Stale:
-		pos.Line = firstDifference(d.Diff)
+		pos.Line = firstDifference(d.Diff())
 		return contract.Found("GENERATED_FILE_STALE", "", pos, "the file is not what its schema makes")
 	case Orphaned:
 		return contract.Found("GENERATED_FILE_ORPHANED", "", pos, "the file belongs to no event any more")
