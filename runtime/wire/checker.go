@@ -338,8 +338,8 @@ func UniqueItems[T comparable](c *Checker, items []T, at ...any) {
 	}
 }
 
-// UniqueDocuments checks that no two items are equal as JSON. Items that write
-// keeps as raw bytes count as equal when those are.
+// UniqueDocuments checks that no two items are equal as JSON: the order of
+// members and the way that a number is written make no difference.
 func UniqueDocuments[T any](c *Checker, items []T, write func(*Encoder, T), at ...any) {
 	if len(items) < 2 {
 		return
@@ -348,7 +348,7 @@ func UniqueDocuments[T any](c *Checker, items []T, write func(*Encoder, T), at .
 	for i, item := range items {
 		var e Encoder
 		write(&e, item)
-		documents[i] = e.buf
+		documents[i] = canonicalDocument(e.buf)
 	}
 	slices.SortFunc(documents, bytes.Compare)
 	if len(slices.CompactFunc(documents, bytes.Equal)) < len(items) {

@@ -78,6 +78,27 @@ func canonicalNumber(text string) string {
 	}
 }
 
+// canonicalDocument is a JSON document in the one form of all that equal it.
+func canonicalDocument(text []byte) []byte {
+	d := Decoder{data: text}
+	var e Encoder
+	writeCanonical(&e, d.Any())
+	return e.buf
+}
+
+func writeCanonical(e *Encoder, v any) {
+	switch v := v.(type) {
+	case json.Number:
+		e.buf = append(e.buf, canonicalNumber(string(v))...)
+	case []any:
+		PutSlice(e, v, writeCanonical)
+	case map[string]any:
+		PutMap(e, v, writeCanonical)
+	default:
+		e.Any(v)
+	}
+}
+
 // maxDigits is how many digits an integer of any size may have.
 const maxDigits = 4096
 

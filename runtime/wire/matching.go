@@ -70,7 +70,10 @@ func PutMatching[M ~map[string]T, T any](e *Encoder, members M, write func(*Enco
 // as source, allows.
 func Name(c *Checker, key string, p *Pattern, source string, at ...any) {
 	if !p.once().MatchString(key) {
-		c.Fail("patternProperties", "has a name that does not match "+source, at...)
+		c.violations = append(c.violations, Violation{
+			Pointer: c.pointer(at), Rule: "patternProperties", Message: "has a name that does not match " + source,
+			Schema: c.place("patternProperties", at[:len(at)-1]), // of the object, not of the member
+		})
 	}
 }
 
@@ -78,7 +81,10 @@ func Name(c *Checker, key string, p *Pattern, source string, at ...any) {
 // matches: in members, if it matches p.
 func MatchesToo[T any](c *Checker, key string, p *Pattern, source string, members map[string]T, at ...any) {
 	if _, ok := members[key]; !ok && p.once().MatchString(key) {
-		c.Fail("patternProperties", "has a name that also matches "+source+", and is not in the map for that", at...)
+		c.violations = append(c.violations, Violation{
+			Pointer: c.pointer(at), Rule: "patternProperties", Message: "has a name that also matches " + source + ", and is not in the map for that",
+			Schema: c.place("patternProperties", at[:len(at)-1]),
+		})
 	}
 }
 

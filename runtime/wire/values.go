@@ -75,6 +75,32 @@ func (o *Object) Unknown(unknown *Unknown) {
 	(*unknown)[name] = o.d.Raw()
 }
 
+// OrUnknown reads a member that has the type of T under a condition only. A
+// value that does not fit is kept among the unknown members, and the result is
+// zero; whether it is valid is for the schema's rules to say.
+func OrUnknown[T any](o *Object, unknown *Unknown, read func(*Decoder) T) T {
+	d, name := o.d, string(o.Name)
+	violations, missing, depth := len(d.violations), len(d.missing), d.depth
+	value := read(d)
+	if len(d.violations) == violations {
+		delete(*unknown, name) // an earlier member of the name
+		return value
+	}
+	if d.violations[len(d.violations)-1].Rule != "syntax" {
+		d.violations, d.missing = d.violations[:violations], d.missing[:missing]
+		d.pos, d.depth, d.dead = o.value, depth, false
+		o.Name = []byte(name) // reading may have overwritten it
+		o.Unknown(unknown)
+	}
+	var none T
+	return none
+}
+
+// OptionalOrUnknown is OrUnknown for a value that is read into a pointer.
+func OptionalOrUnknown[T any](o *Object, unknown *Unknown, read func(*Decoder) T) *T {
+	return OrUnknown(o, unknown, func(d *Decoder) *T { return Optional(d, read) })
+}
+
 // Raw reads a value of any type and keeps its bytes.
 func (d *Decoder) Raw() json.RawMessage {
 	d.peek()

@@ -42,7 +42,7 @@ func (p *printer) hasChecks(n *ir.Named) bool {
 		return true
 	}
 	for _, f := range n.Fields {
-		if p.needsCheck(f.Type) {
+		if p.needsCheck(f.Type) && !f.Conditional {
 			return true
 		}
 	}
@@ -147,8 +147,8 @@ func (c *coder) checkField(f *ir.Field) []string { return c.checkFieldAt(f, quot
 
 // checkFieldAt is the checks of a field at a path.
 func (c *coder) checkFieldAt(f *ir.Field, at string) []string {
-	if !c.needsCheck(f.Type) {
-		return nil
+	if f.Conditional || !c.needsCheck(f.Type) {
+		return nil // what holds of it under a condition is a rule
 	}
 	check := func(v string) []string { return c.check(f.Type, v, at, 0) }
 	v := "v." + f.Name

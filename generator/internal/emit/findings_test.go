@@ -131,7 +131,7 @@ func TestWarnings(t *testing.T) {
 		`{enum: [a, b], pattern: a}`:                                                                                "11:17: warning: the string \"b\" is listed, but breaks the pattern, so it is never valid",
 		`{enum: [a, ab], pattern: a}`:                                                                               "",
 		`{type: object, properties: {a: {type: string}}, then: {properties: {b: true}}}`:                            "",
-		`{type: object, properties: {a: {type: string}}, if: {required: [a]}, then: {properties: {b: {const: 1}}}}`: "11:95: warning: only a condition describes \"b\"; it is taken as an integer whether the condition is met or not; give its type under properties",
+		`{type: object, properties: {a: {type: string}}, if: {required: [a]}, then: {properties: {b: {const: 1}}}}`: "11:95: warning: only a condition describes \"b\"; where it is not an integer, the value is kept among the unknown members; give its type under properties",
 		`{type: object, if: {required: [a]}, then: {properties: {b: {type: string}}}, else: {properties: {b: {type: integer}}}}`: "11:62: warning: the conditions disagree on the type of \"b\", so it is a value of any type; describe it under properties",
 		`{type: string, not: {pattern: "(?=a)"}}`:                                                    "11:36: warning: Go's regular expressions cannot say this pattern (a look-ahead); Validate does not check it",
 		`{type: object, patternProperties: {'^(?!a)': {type: string}}, additionalProperties: false}`: "11:41: warning: Go's regular expressions cannot say this pattern (a negative look-ahead); members that it may describe are kept as they come, unchecked; write it without a negative look-ahead if it can be",

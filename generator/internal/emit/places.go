@@ -41,6 +41,9 @@ func (c *coder) parts(n *ir.Named) []part {
 		}
 	}
 	for _, f := range n.Fields {
+		if f.Conditional {
+			continue
+		}
 		walk(f.Type, "/"+token(f.JSON), n.Place+"/properties/"+token(f.JSON))
 	}
 	for _, m := range n.Matching {
@@ -82,6 +85,9 @@ func (c *coder) places(n *ir.Named) string {
 	}
 	if n.MaxProperties != nil {
 		keywords = append(keywords, "maxProperties")
+	}
+	if typedMatching(n) {
+		keywords = append(keywords, "patternProperties")
 	}
 	origins("", keywords, n.Origins, n.Place)
 	for _, p := range c.parts(n) {
@@ -142,13 +148,14 @@ func (c *coder) keywords(t *ir.Type) []string {
 	add(t.UniqueItems, "uniqueItems")
 	add(atLeast(t.MinProperties) > 0, "minProperties")
 	add(t.MaxProperties != nil, "maxProperties")
+	add(t.Keys != nil, "patternProperties")
 	return all
 }
 
 // standing says at the top of a check method where the schema stands, if the
 // method finds anything itself.
 func (c *coder) standing(n *ir.Named) []string {
-	finds := n.Union != nil || n.MinProperties != nil || n.MaxProperties != nil ||
+	finds := n.Union != nil || n.MinProperties != nil || n.MaxProperties != nil || typedMatching(n) ||
 		slices.ContainsFunc(c.parts(n), func(p part) bool { return len(c.keywords(p.t)) > 0 })
 	switch {
 	case !finds:

@@ -255,6 +255,15 @@ func (c *coder) readField(f *ir.Field) string {
 	}
 }
 
+// readConditional is an expression that reads a field of n which keeps only
+// values that fit its type.
+func (c *coder) readConditional(n *ir.Named, f *ir.Field) string {
+	if c.shape(f) == pointer && !f.Type.Nullable {
+		return fmt.Sprintf("wire.OptionalOrUnknown(&o, &v.%s, %s)", n.UnknownName, c.reader(f.Type))
+	}
+	return fmt.Sprintf("wire.OrUnknown(&o, &v.%s, func(d *wire.Decoder) %s { return %s })", n.UnknownName, c.field(f), c.readField(f))
+}
+
 // write is a statement that writes the value v, which is not null, to e.
 func (c *coder) write(t *ir.Type, e, v string) string {
 	switch t.Kind {

@@ -118,7 +118,11 @@ func (c *coder) structure(n *ir.Named) (string, error) {
 		if f.Required {
 			required = append(required, f.JSON)
 		}
-		cases = append(cases, "case "+quote(f.JSON)+":", "v."+f.Name+" = "+c.readField(f))
+		read := c.readField(f)
+		if f.Conditional {
+			read = c.readConditional(n, f)
+		}
+		cases = append(cases, "case "+quote(f.JSON)+":", "v."+f.Name+" = "+read)
 		view.Encode = append(view.Encode, c.writeField(f)...)
 		if d, ok := c.accessor(f); ok {
 			view.Defaults = append(view.Defaults, d)

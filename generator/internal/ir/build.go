@@ -385,10 +385,12 @@ func (b *builder) fill(n *Named, s *schema.Schema) {
 	}
 	for _, m := range b.mentions(s) {
 		if i := slices.IndexFunc(n.Fields, func(f *Field) bool { return f.JSON == m.name }); i >= 0 {
-			n.Fields[i].Type = b.mentioned(n, m) // required, and nothing else of the schema itself
+			n.Fields[i].Type = b.mentioned(n, m, true) // required, and nothing else of the schema itself
 			continue
 		}
-		n.Fields = append(n.Fields, &Field{JSON: m.name, Name: names.field(m.name, false), Pos: m.pos, Type: b.mentioned(n, m)})
+		f := &Field{JSON: m.name, Name: names.field(m.name, false), Pos: m.pos, Type: b.mentioned(n, m, false)}
+		f.Conditional = f.Type.Kind != Any
+		n.Fields = append(n.Fields, f)
 	}
 	n.Rules = b.rulesOf(s)
 	n.Origins = b.origins[s]

@@ -160,14 +160,18 @@ type EnumValue struct {
 
 // Field is one member of a struct.
 type Field struct {
-	JSON       string
-	Name       string
-	Type       *Type
-	Required   bool
-	Doc        string
-	Deprecated bool
-	Default    *schema.Value // nil: none, or null
-	Pos        diag.Pos
+	JSON     string
+	Name     string
+	Type     *Type
+	Required bool
+	// Conditional is set for a member that only a condition describes: a value
+	// that does not fit the Type stays among the unknown members, and Rules
+	// decide on it.
+	Conditional bool
+	Doc         string
+	Deprecated  bool
+	Default     *schema.Value // nil: none, or null
+	Pos         diag.Pos
 }
 
 // Kind tells the types apart.

@@ -76,8 +76,10 @@ func (g *gatherer) schema(s *schema.Schema) {
 }
 
 // mentioned is the field of a member that only conditions describe. Where they
-// agree on a type it has that one; their constraints are rules.
-func (b *builder) mentioned(n *Named, m *mention) *Type {
+// agree on a type it has that one; their constraints are rules. A value of
+// another type is kept among the unknown members, unless the member is required:
+// then there is no field that could lack it.
+func (b *builder) mentioned(n *Named, m *mention, required bool) *Type {
 	at := context{parent: n, property: m.name}
 	var shaped []*schema.Schema
 	for _, s := range m.schemas {
@@ -99,9 +101,13 @@ func (b *builder) mentioned(n *Named, m *mention) *Type {
 		})
 		return anything
 	}
+	message := "only a condition describes %s; where it is not %s, the value is kept among the unknown members"
+	if required {
+		message = "only a condition describes %s, which is required; it is taken as %s whether the condition is met or not"
+	}
 	b.list.Add(diag.Finding{
 		Pos: m.pos, Severity: diag.Warning, ID: "conditional-member",
-		Message: fmt.Sprintf("only a condition describes %s; it is taken as %s whether the condition is met or not", diag.Quote(m.name), kind),
+		Message: fmt.Sprintf(message, diag.Quote(m.name), kind),
 		Hint:    "give its type under properties",
 	})
 	return b.typeOf(b.bare(first), at)

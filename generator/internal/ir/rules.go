@@ -140,6 +140,8 @@ func (m *ruleMaker) dynamic(s, part *schema.Schema) *Rule {
 	items := part.UnevaluatedItems != nil && m.restItems(s) != part.UnevaluatedItems && !isTrue(part.UnevaluatedItems)
 	if rest || items {
 		m.described(r, part)
+	} else {
+		r.entries("properties", m.properties(forbidden(part)))
 	}
 	if part.Not != nil {
 		r.add("not", m.rule(part.Not))
@@ -167,6 +169,17 @@ func (m *ruleMaker) dynamic(s, part *schema.Schema) *Rule {
 	return r
 }
 
+// forbidden is the properties of a schema that no value has.
+func forbidden(s *schema.Schema) []schema.Property {
+	var all []schema.Property
+	for _, p := range s.Properties {
+		if isFalse(p.Schema) {
+			all = append(all, p)
+		}
+	}
+	return all
+}
+
 func isTrue(s *schema.Schema) bool { return s.Bool != nil && *s.Bool }
 
 // described says which members and items of a value s describes whatever it
@@ -187,7 +200,10 @@ func (m *ruleMaker) described(r *Rule, s *schema.Schema) {
 			if group.keyword == "patternProperties" {
 				name = m.pattern(&schema.Name{Text: p.Name, Pos: p.Pos})
 			}
-			if name != "" || group.keyword == "properties" {
+			switch {
+			case group.keyword == "properties" && isFalse(p.Schema):
+				entries = append(entries, Entry{name, m.rule(p.Schema)})
+			case name != "" || group.keyword == "properties":
 				entries = append(entries, Entry{name, anything(p.Schema)})
 			}
 		}

@@ -65,9 +65,9 @@ func decodeClosedChangedV1(d *wire.Decoder) ClosedChangedV1 {
 		case "id":
 			v.ID = d.String()
 		case "a":
-			v.A = wire.Optional(d, (*wire.Decoder).String)
+			v.A = wire.OptionalOrUnknown(&o, &v.Unknown, (*wire.Decoder).String)
 		case "b":
-			v.B = wire.Optional(d, (*wire.Decoder).Int)
+			v.B = wire.OptionalOrUnknown(&o, &v.Unknown, (*wire.Decoder).Int)
 		default:
 			o.Unknown(&v.Unknown)
 		}
@@ -240,7 +240,7 @@ func decodeClosedChangedV1Chosen(d *wire.Decoder) ClosedChangedV1Chosen {
 		case "kind":
 			v.Kind = wire.Optional(d, (*wire.Decoder).String)
 		case "more":
-			v.More = wire.Optional(d, (*wire.Decoder).String)
+			v.More = wire.OptionalOrUnknown(&o, &v.Unknown, (*wire.Decoder).String)
 		default:
 			o.Unknown(&v.Unknown)
 		}

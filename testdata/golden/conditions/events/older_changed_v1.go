@@ -58,7 +58,7 @@ func decodeOlderChangedV1(d *wire.Decoder) OlderChangedV1 {
 		case "tree":
 			v.Tree = wire.Optional(d, decodeTree)
 		case "d":
-			v.D = wire.Optional(d, (*wire.Decoder).Int)
+			v.D = wire.OptionalOrUnknown(&o, &v.Unknown, (*wire.Decoder).Int)
 		default:
 			o.Unknown(&v.Unknown)
 		}

@@ -113,13 +113,13 @@ func decodeShipmentChangedV1(d *wire.Decoder) ShipmentChangedV1 {
 		case "stops":
 			v.Stops = wire.Slice(d, decodeShipmentChangedV1Stop)
 		case "tracking_id":
-			v.TrackingID = wire.Optional(d, (*wire.Decoder).String)
+			v.TrackingID = wire.OptionalOrUnknown(&o, &v.Unknown, (*wire.Decoder).String)
 		case "reason":
-			v.Reason = wire.Optional(d, (*wire.Decoder).String)
+			v.Reason = wire.OptionalOrUnknown(&o, &v.Unknown, (*wire.Decoder).String)
 		case "weight_unit":
-			v.WeightUnit = wire.Optional(d, (*wire.Decoder).String)
+			v.WeightUnit = wire.OptionalOrUnknown(&o, &v.Unknown, (*wire.Decoder).String)
 		case "insured_for":
-			v.InsuredFor = wire.Optional(d, (*wire.Decoder).Int)
+			v.InsuredFor = wire.OptionalOrUnknown(&o, &v.Unknown, (*wire.Decoder).Int)
 		default:
 			o.Unknown(&v.Unknown)
 		}

@@ -248,6 +248,7 @@ func encodeMatchingV1Amounts(e *wire.Encoder, v MatchingV1Amounts) {
 }
 
 func (v *MatchingV1Amounts) check(c *wire.Checker) {
+	c.Schema("schemas/matching.yaml#/properties/amounts")
 	for key := range v.Matching {
 		wire.Name(c, key, matchingV1AmountsMatchingNamePattern, `^[A-Z]{3}$`, key)
 	}
@@ -438,6 +439,7 @@ func encodeMatchingV1Closed(e *wire.Encoder, v MatchingV1Closed) {
 }
 
 func (v *MatchingV1Closed) check(c *wire.Checker) {
+	c.Schema("schemas/matching.yaml#/properties/closed")
 	for key := range v.AMembers {
 		wire.Name(c, key, matchingV1ClosedAMembersNamePattern, `^a`, key)
 	}

@@ -587,6 +587,7 @@ func encodeMatching(e *wire.Encoder, v Matching) {
 }
 
 func (v Matching) check(c *wire.Checker) {
+	c.Schema("schemas/recursion.yaml#/properties/matching")
 	for key, value := range v {
 		wire.Name(c, key, matchingNamePattern, `^[a-z]+$`, key)
 		c.Enter(key)

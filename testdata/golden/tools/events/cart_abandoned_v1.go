@@ -260,6 +260,7 @@ func encodeCartAbandonedV1Counts(e *wire.Encoder, v CartAbandonedV1Counts) {
 }
 
 func (v *CartAbandonedV1Counts) check(c *wire.Checker) {
+	c.Schema("schemas/invopop.json#/$defs/CartAbandoned/properties/counts")
 	for key := range v.Matching {
 		wire.Name(c, key, cartAbandonedV1CountsMatchingNamePattern, `^[0-9]+$`, key)
 	}

@@ -104,6 +104,7 @@ func encodeTruckLoadedV1(e *wire.Encoder, v TruckLoadedV1) {
 }
 
 func (v *TruckLoadedV1) check(c *wire.Checker) {
+	c.Schema("schemas/buf/shop.v1.TruckLoaded.schema.json#")
 	if v.CargoUnits != nil {
 		c.Enter("cargoUnits")
 		checkTruckLoadedV1CargoUnits(c, v.CargoUnits)
