@@ -114,7 +114,9 @@ func Check(ctx context.Context, cfg CheckConfig) (*CheckResult, error) {
 		}
 	}
 	for _, f := range l.list.Sorted() {
-		c.add(report.Finding{Finding: f})
+		if c.skips(PartLint) || !lint.Covers(l.project, f) {
+			c.add(report.Finding{Finding: f})
+		}
 	}
 	if !c.skips(PartLint) {
 		for _, f := range lint.Lint(l.project) {
