@@ -121,7 +121,9 @@ type Config struct {
 	// Clock tells the time. Default: a clock that counts suspension, where the
 	// system has one.
 	Clock Clock
-	// NewHolder makes the id of a term. Default uuid.New.
+	// NewHolder makes the id of a term, for tests that want to know it. It never
+	// gives one twice, to no instance: with a repeated one, a take-over whose
+	// answer was lost can end another's term. Default uuid.New.
 	NewHolder func() uuid.UUID
 	// Observer is told what happens, for metrics. Default: nothing.
 	Observer Observer
