@@ -20,6 +20,11 @@
 // hand-written files, the go command says which of them belong to it. Nothing is
 // fetched from the network.
 //
+// # What it finds
+//
+// A finding has an id that is stable across releases; docs/findings.md lists
+// them, with what to write instead.
+//
 // # What belongs to the generator
 //
 // Inside the folder of the generated package, the files whose first line is

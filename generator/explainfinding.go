@@ -97,7 +97,8 @@ func explainLint(id string) (FindingExplanation, bool) {
 func explainDiagnostic(id string) (FindingExplanation, bool) {
 	e, ok := diag.Explain(id)
 	return FindingExplanation{
-		ID: e.ID, Verdict: e.Severity.String(), Short: e.What, Why: e.Why, Instead: e.Instead,
+		ID: e.ID, Verdict: e.Severity.String(), Short: e.What, Why: e.Why,
+		Before: e.Bad, After: e.Good, Instead: e.Instead, language: "yaml", mended: true,
 	}, ok
 }
 

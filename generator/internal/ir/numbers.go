@@ -17,8 +17,7 @@ func (b *builder) count(n *schema.Number) *int {
 	}
 	text, ok := wholeNumber(n.Text)
 	if !ok {
-		b.list.Errorf(n.Pos, "number-not-whole", "%s is not a whole number of things to count", n.Text)
-		return nil
+		return nil // which the loader reported
 	}
 	value, err := strconv.Atoi(text)
 	if err != nil || value > math.MaxInt32 {

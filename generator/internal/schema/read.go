@@ -15,11 +15,6 @@ import (
 // the like are reported and reading goes on. The number of values read, with
 // aliases counted at each use, is the second result.
 func readValue(file string, src []byte, list *diag.List) (*Value, int) {
-	if len(src) > maxFileBytes {
-		list.Errorf(diag.Pos{File: file, Line: 1, Col: 1}, "file-too-large",
-			"the file has %d bytes; at most %d are read", len(src), maxFileBytes)
-		return nil, 0
-	}
 	src, ok := plainText(file, src, list)
 	if !ok {
 		return nil, 0

@@ -1,0 +1,260 @@
+package diag_test
+
+import (
+	"flag"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/tools/txtar"
+
+	"github.com/outboxgen/outboxgen/generator/internal/diag"
+	"github.com/outboxgen/outboxgen/generator/internal/emit"
+	"github.com/outboxgen/outboxgen/generator/internal/schema"
+)
+
+var update = flag.Bool("update", false, "write what the examples give as what is wanted")
+
+// elsewhere says which file of tests holds the exact text of a finding that no
+// schema alone gives, or none of a size to show, and a part of that text.
+var elsewhere = map[string][2]string{
+	"bad-import-path":            {"testdata/script/queries_mode.txtar", "sqlc.package \"db\" is no import path"},
+	"column-missing":             {"generator/internal/sqlc/sqlc_test.go", "table event_outbox has no column"},
+	"column-type":                {"generator/internal/sqlc/sqlc_test.go", "has the type int8, not uuid; change its type"},
+	"dynamic-reference":          {"generator/internal/schema/testdata/diagnostics/refs-dynamic.txtar", "is taken as a reference to the schema at"},
+	"foreign-file":               {"testdata/script/foreign.txtar", "but somebody else wrote it"},
+	"import-cycle":               {"testdata/script/types_cycle.txtar", "which would import itself"},
+	"keyword-not-supported":      {"generator/internal/emit/findings_test.go", "const is not supported yet"},
+	"line-too-long":              {"generator/internal/sqlc/sqlc_test.go", "the line is longer than 65535 bytes"},
+	"migration-does-not-compile": {"generator/internal/sqlc/sqlc_test.go", "sqlc: syntax error at or near"},
+	"migrations-empty":           {"generator/internal/sqlc/sqlc_test.go", "db holds no SQL migration"},
+	"migrations-missing":         {"generator/internal/sqlc/sqlc_test.go", "db does not exist; name the folder"},
+	"package-mismatch":           {"generator/internal/emit/findings_test.go", "the generated package is called events"},
+	"table-missing":              {"generator/internal/sqlc/sqlc_test.go", "creates the table event_outbox; add the one"},
+	"table-schema":               {"generator/internal/sqlc/sqlc_test.go", "creates event_outbox in the schema"},
+	"too-deep":                   {"generator/internal/schema/bounds_test.go", "values nest more than 200 deep"},
+	"too-many-combinations":      {"generator/internal/emit/bounds_test.go", "combine in more ways than there can be Go types"},
+	"too-many-schemas":           {"generator/internal/schema/bounds_test.go", "the project holds more than 200000 schemas"},
+	"too-many-values":            {"generator/internal/schema/bounds_test.go", "the file holds more than 500000 values"},
+	"unreadable":                 {"generator/internal/schema/bounds_test.go", "cannot be read: it has more than 8388608 bytes"},
+}
+
+// uncased are the findings that nobody has seen yet: they stand where a program
+// or a file system may fail in a way that is not known how to bring about, and
+// where what was checked before leaves nothing to find.
+var uncased = []string{"insert-does-not-compile", "pointer-not-found", "pointer-type", "unreadable-output"}
+
+// Each example of the catalogue gives the finding that it is an example of, and
+// is without it once mended. testdata/examples.txt holds the exact text.
+func TestExamples(t *testing.T) {
+	t.Parallel()
+	var got strings.Builder
+	for _, id := range diag.IDs() {
+		e, ok := diag.Explain(strings.ToUpper(strings.ReplaceAll(id, "-", "_")))
+		if !ok || e.ID != id || e.What == "" || e.Why == "" || e.Instead == "" || strings.HasSuffix(e.What, ".") || !strings.HasSuffix(e.Why, ".") || strings.HasSuffix(e.Instead, ".") {
+			t.Errorf("%s: incomplete: %+v", id, e)
+		}
+		if e.Bad == "" {
+			at := elsewhere[id]
+			content, err := os.ReadFile(filepath.Join("../../..", at[0]))
+			switch {
+			case slices.Contains(uncased, id):
+			case at[0] == "":
+				t.Errorf("%s: no example, and no test that holds its text", id)
+			case err != nil || !strings.Contains(strings.ReplaceAll(string(content), `\"`, `"`), at[1]):
+				t.Errorf("%s: %s does not hold its text (%v)", id, at[0], err)
+			}
+			continue
+		}
+		if elsewhere[id] != [2]string{} {
+			t.Errorf("%s: the example holds the text already", id)
+		}
+		found := slices.DeleteFunc(findings(t, e.Bad), func(f diag.Finding) bool { return f.ID != id })
+		if len(found) == 0 || found[0].Severity != e.Severity {
+			t.Errorf("%s: the example gives %v", id, findings(t, e.Bad))
+		}
+		for _, f := range found {
+			got.WriteString(id + ": " + f.String() + "\n")
+		}
+		for _, f := range findings(t, e.Good) {
+			if f.ID == id || f.Severity == diag.Error {
+				t.Errorf("%s: the mended example gives %s", id, f)
+			}
+		}
+	}
+	const file = "testdata/examples.txt"
+	if *update {
+		if err := os.WriteFile(file, []byte(got.String()), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got.String()); diff != "" {
+		t.Errorf("findings (-want +got):\n%s", diff)
+	}
+}
+
+// findings is what a run has to say about an example.
+func findings(t *testing.T, example string) []diag.Finding {
+	t.Helper()
+	switch {
+	case strings.HasPrefix(example, "x: "):
+		property, rest, _ := strings.Cut(example, "\n")
+		example = "-- a.yaml --\ntitle: A\nx-outbox: {version: 1, type: a.v1, aggregate: {type: a, id: /id}}\ntype: object\nrequired: [id]\nproperties:\n  id: {type: string}\n  " + property + "\n" + rest + "\n"
+	case !strings.HasPrefix(example, "-- "):
+		example = "-- a.yaml --\n" + example
+	}
+	project := fstest.MapFS{"outboxgen.yaml": {}}
+	patterns := ""
+	for _, f := range txtar.Parse([]byte(example)).Files {
+		project[f.Name] = &fstest.MapFile{Data: f.Data}
+		if patterns += ", "; f.Name != "outboxgen.yaml" {
+			patterns += f.Name
+		}
+	}
+	if len(project["outboxgen.yaml"].Data) == 0 {
+		project["outboxgen.yaml"].Data = []byte("version: 1\nservice: s\nschemas: [" + strings.TrimPrefix(patterns, ", ") + "]\nout: events\n")
+	}
+	loaded, list, err := schema.LoadFS(project, "outboxgen.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !list.HasErrors() {
+		_, more, err := emit.Package(loaded, emit.Options{OutboxDB: "example.com/events/outboxdb"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range more.Sorted() {
+			list.Add(f)
+		}
+	}
+	return list.Sorted()
+}
+
+// Every id that the generator reports is in the catalogue, and the catalogue
+// has no other.
+func TestEveryIDIsExplained(t *testing.T) {
+	t.Parallel()
+	used := map[string]token.Position{}
+	fset := token.NewFileSet()
+	var files []*ast.File
+	err := filepath.WalkDir("../..", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		f, err := parser.ParseFile(fset, path, nil, parser.SkipObjectResolution)
+		files = append(files, f)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	takes := map[string]int{} // functions that are given an id, with its place among their parameters
+	for _, f := range files {
+		for _, decl := range f.Decls {
+			fn, ok := decl.(*ast.FuncDecl)
+			if !ok {
+				continue
+			}
+			i, id, positioned := 0, -1, false
+			for _, p := range fn.Type.Params.List {
+				for _, name := range p.Names {
+					if name.Name == "id" {
+						id = i
+					}
+					positioned = positioned || name.Name == "pos"
+					i++
+				}
+			}
+			if id >= 0 && positioned {
+				takes[fn.Name.Name] = id
+			}
+		}
+	}
+	use := func(e ast.Expr) {
+		if lit, ok := e.(*ast.BasicLit); ok && lit.Kind == token.STRING {
+			if id, err := strconv.Unquote(lit.Value); err == nil && id != "" && id == strings.ToLower(id) {
+				used[id] = fset.Position(lit.Pos())
+			}
+		}
+	}
+	for _, f := range files {
+		if slices.Contains([]string{"compat", "contract", "lint"}, f.Name.Name) {
+			continue // these have catalogues of their own
+		}
+		inCatalogue := strings.Contains(fset.Position(f.Pos()).Filename, "catalogue")
+		ast.Inspect(f, func(n ast.Node) bool {
+			switch n := n.(type) {
+			case *ast.KeyValueExpr:
+				if key, ok := n.Key.(*ast.Ident); ok && (key.Name == "ID" || key.Name == "id") && !inCatalogue {
+					use(n.Value)
+				}
+			case *ast.AssignStmt:
+				if sel, ok := n.Lhs[0].(*ast.SelectorExpr); ok && sel.Sel.Name == "ID" {
+					use(n.Rhs[0])
+				}
+			case *ast.CallExpr:
+				sel, ok := n.Fun.(*ast.SelectorExpr)
+				if !ok {
+					return true
+				}
+				if i, ok := takes[sel.Sel.Name]; ok && i < len(n.Args) {
+					use(n.Args[i])
+				}
+			}
+			return true
+		})
+	}
+	ids := diag.IDs()
+	for id, at := range used {
+		if !slices.Contains(ids, id) {
+			t.Errorf("%s: the catalogue does not explain %s", at, id)
+		}
+	}
+	for _, id := range ids {
+		if _, ok := used[id]; !ok {
+			t.Errorf("the catalogue explains %s, which is never reported", id)
+		}
+	}
+	if len(used) < 80 {
+		t.Errorf("only %d ids found", len(used))
+	}
+}
+
+// docs/findings.md lists the catalogue.
+func TestDocumentation(t *testing.T) {
+	t.Parallel()
+	var b strings.Builder
+	b.WriteString("# Findings\n\nWhat `outboxgen` reports of schemas, the config and the migrations, by id. Each comes with its place, `file:line:col`.\n" +
+		"An error stops the run and nothing is written; after a warning the run goes on.\n\n| id | | what | why | instead |\n| --- | --- | --- | --- | --- |\n")
+	cell := strings.NewReplacer("|", "\\|", "\n", " ")
+	for _, id := range diag.IDs() {
+		e, _ := diag.Explain(id)
+		b.WriteString("| `" + id + "` | " + e.Severity.String() + " | " + cell.Replace(e.What) + " | " + cell.Replace(e.Why) + " | " + cell.Replace(e.Instead) + " |\n")
+	}
+	const file = "../../../docs/findings.md"
+	if *update {
+		if err := os.WriteFile(file, []byte(b.String()), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), b.String()); diff != "" {
+		t.Errorf("docs/findings.md (-want +got):\n%s", diff)
+	}
+}

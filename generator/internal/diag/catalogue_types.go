@@ -1,0 +1,141 @@
+package diag
+
+func typeRules() []rule {
+	return []rule{
+		{
+			id: "type-missing", severity: Warning, what: "constraints without the type that they are for", why: "JSON Schema lets a value of any other type pass them; here the type that they are for is taken.",
+			instead: "add the type", bad: "x: {maxLength: 5}", good: "x: {type: string, maxLength: 5}",
+		},
+		{
+			id: "never-valid", what: "a schema that no value meets", why: "Its parts contradict each other, so no event could ever be valid.",
+			instead: "correct the part that was not meant", bad: "x: {type: number, minimum: 5, maximum: 3}", good: "x: {type: number, minimum: 3, maximum: 5}",
+		},
+		{
+			id: "property-never-valid", severity: Warning, what: "a member that no value is valid for", why: "The schema forbids the member, so it has no field.",
+			instead: "remove the property, or leave it as it is where the member shall be forbidden", bad: "x: {type: object, properties: {a: false, b: {type: string}}}", good: "x: {type: object, properties: {b: {type: string}}}",
+		},
+		{
+			id: "position-never-there", severity: Warning, what: "a position of a tuple that maxItems leaves no room for", why: "No array may have an item there, so it has no field.",
+			instead: "remove the position, or raise maxItems", bad: "x: {type: array, prefixItems: [{type: string}, {type: string}], maxItems: 1}", good: "x: {type: array, prefixItems: [{type: string}], maxItems: 1}",
+		},
+		{
+			id: "required-undescribed", what: "a required member that no property describes", why: "Most often it is misspelt. In a file that describes no event it is a warning: its value may be anything, so its Go type is any.",
+			instead: "describe the member under properties", bad: "x: {type: object, required: [a], properties: {b: {type: string}}}", good: "x: {type: object, required: [a], properties: {a: {type: string}}}",
+		},
+		{
+			id: "conditional-member", severity: Warning, what: "a member that only a condition describes", why: "A Go struct has a field or has it not; so the field is there whether the condition is met or not.",
+			instead: "give its type under properties", bad: "x: {type: object, properties: {a: {type: string}}, if: {required: [a]}, then: {properties: {b: {const: 1}}}}", good: "x: {type: object, properties: {a: {type: string}, b: {type: integer}}, if: {required: [a]}, then: {properties: {b: {const: 1}}}}",
+		},
+		{
+			id: "all-of-conflict", what: "an allOf whose parts contradict each other", why: "No value meets all of them, or Go has no type for what is left.",
+			instead: "correct the part that was not meant", bad: "x: {allOf: [{type: string}, {type: integer}]}", good: "x: {allOf: [{type: string}, {maxLength: 5}]}",
+		},
+		{
+			id: "too-many-combinations", what: "parts of allOf that multiply without end", why: "Each combination of parts would be a type of its own; the bound keeps a run short.",
+			instead: "write the combinations that are meant as definitions of their own",
+		},
+		{
+			id: "endless-type", what: "a schema that holds itself without an end", why: "No finite value meets it, or its Go type would hold itself.",
+			instead: "make the member optional, or put the recursion into an object or a union with something else", bad: "x: {$ref: '#/$defs/a'}\n$defs:\n  a: {type: object, required: [a], properties: {a: {$ref: '#/$defs/a'}}}", good: "x: {$ref: '#/$defs/a'}\n$defs:\n  a: {type: object, properties: {a: {$ref: '#/$defs/a'}}}",
+		},
+		{
+			id: "keyword-not-supported", what: "a keyword that has no Go type here", why: "This version of the generator cannot say in Go what the schema says, and does not guess.",
+			instead: "write what the hint says, or describe the values in another way",
+		},
+		{
+			id: "union-kept-raw", severity: Warning, what: "a union whose branches cannot be told apart", why: "One value may be valid for several branches, so it is kept as it came, with a method for each branch.",
+			instead: "give every branch a required property with a const of its own", bad: "x: {oneOf: [{title: B, type: object}, {title: C, type: object, properties: {c: true}}]}", good: "x: {oneOf: [{title: B, type: object, required: [kind], properties: {kind: {const: b}}}, {title: C, type: object, required: [kind], properties: {kind: {const: c}}}]}",
+		},
+		{
+			id: "discriminator-trusted", severity: Warning, what: "a discriminator that the branches do not bear out", why: "The member alone decides the branch, as OpenAPI has it; a validator of JSON Schema does not know discriminator, and may find another.",
+			instead: "in every branch, require the member and give it a const", bad: "x: {discriminator: {propertyName: kind}, oneOf: [{$ref: '#/$defs/b'}, {$ref: '#/$defs/c'}]}\n$defs:\n  b: {type: object, properties: {kind: {type: string}}}\n  c: {type: object, properties: {kind: {type: string}}}",
+			good: "x: {discriminator: {propertyName: kind}, oneOf: [{$ref: '#/$defs/b'}, {$ref: '#/$defs/c'}]}\n$defs:\n  b: {type: object, required: [kind], properties: {kind: {const: b}}}\n  c: {type: object, required: [kind], properties: {kind: {const: c}}}",
+		},
+	}
+}
+
+func valueRules() []rule {
+	return []rule{
+		{
+			id: "pattern-not-checked", severity: Warning, what: "a pattern that Go's regular expressions cannot say", why: "They have no look-around and no back-references, which lets them run in linear time; Validate does not check the pattern.",
+			instead: "write it without those, or check it where the event is made", bad: "x: {type: string, pattern: '^(?!a)'}", good: "x: {type: string, pattern: '^[^a]'}",
+		},
+		{
+			id: "format-not-checked", severity: Warning, what: "a format that is not known", why: "JSON Schema lets everybody invent formats; any value passes this one.",
+			instead: "use a known format, a pattern, or types: in the config to give it a Go type", bad: "x: {type: string, format: phone}", good: "x: {type: string, pattern: '^[+][0-9]+$'}",
+		},
+		{
+			id: "encoding-not-decoded", severity: Warning, what: "a contentEncoding that is not decoded", why: "The Go value is the encoded string.",
+			instead: "use base64, base64url, base32 or base16 for bytes", bad: "x: {type: string, contentEncoding: uuencode}", good: "x: {type: string, contentEncoding: base64}",
+		},
+		{
+			id: "content-not-checked", severity: Warning, what: "a schema for what is inside a string", why: "The Go value is the string; the document in it is neither decoded nor checked.",
+			instead: "make it a member that is an object, or decode it where it is used", bad: "x: {type: string, contentMediaType: application/json, contentSchema: {type: object}}", good: "x: {type: object}",
+		},
+		{
+			id: "default-not-used", severity: Warning, what: "a default that Go cannot write as a literal", why: "Nothing fills it in; the member stays absent.",
+			instead: "fill it in where the event is made", bad: "x: {type: object, properties: {a: {type: string}}, default: {a: b}}", good: "x: {type: object, properties: {a: {type: string, default: b}}}",
+		},
+		{
+			id: "value-type", what: "a default, example or listed value of the wrong type", why: "It would not be valid itself.",
+			instead: "correct the value or the type", bad: "x: {type: string, default: 5}", good: "x: {type: string, default: five}",
+		},
+		{
+			id: "value-constraint", severity: Warning, what: "a listed value that breaks a constraint beside the list", why: "It is never valid.",
+			instead: "remove the value or the constraint", bad: "x: {enum: [a, b], pattern: a}", good: "x: {enum: [a, ab], pattern: a}",
+		},
+	}
+}
+
+func goRules() []rule {
+	return []rule{
+		{
+			id: "name-contested", severity: Warning, what: "two different types that want one Go name", why: "One keeps it, by a rule that more events and libraries come first; the other one is named after its event or file, until a schema comes that changes who is first.",
+			instead: "give it a title, or let both files refer to one definition",
+			bad:     "-- a.yaml --\ntitle: A\nx-outbox: {version: 1, type: a.v1, aggregate: {type: a}}\ntype: object\nproperties: {x: {title: Money, type: object, properties: {a: {type: string}}}}\n-- b.yaml --\ntitle: B\nx-outbox: {version: 1, type: b.v1, aggregate: {type: b}}\ntype: object\nproperties: {x: {title: Money, type: object, properties: {b: {type: string}}}}\n",
+			good:    "-- a.yaml --\ntitle: A\nx-outbox: {version: 1, type: a.v1, aggregate: {type: a}}\ntype: object\nproperties: {x: {title: Money, type: object, properties: {a: {type: string}}}}\n-- b.yaml --\ntitle: B\nx-outbox: {version: 1, type: b.v1, aggregate: {type: b}}\ntype: object\nproperties: {x: {title: Price, type: object, properties: {b: {type: string}}}}\n",
+		},
+		{
+			id: "name-taken", what: "a Go name that something else in the package has", why: "The package would not compile.",
+			instead: "give the event another title, or rename what you wrote by hand",
+			bad:     "-- a.yaml --\ntitle: A\nx-outbox: {version: 1, type: a.v1, aggregate: {type: a}}\ntype: object\n-- b.yaml --\ntitle: InsertA\nx-outbox: {version: 1, type: b.v1, aggregate: {type: b}}\ntype: object\n",
+			good:    "-- a.yaml --\ntitle: A\nx-outbox: {version: 1, type: a.v1, aggregate: {type: a}}\ntype: object\n-- b.yaml --\ntitle: AInserted\nx-outbox: {version: 1, type: b.v1, aggregate: {type: b}}\ntype: object\n",
+		},
+		{
+			id: "file-shared", what: "two events that want one file", why: "Their Go names differ only in capitals, which file names do not show.",
+			instead: "give one of them another title",
+			bad:     "-- a.yaml --\ntitle: UserID\nx-outbox: {version: 1, type: a.v1, aggregate: {type: a}}\ntype: object\n-- b.yaml --\ntitle: UserId\nx-outbox: {version: 1, type: b.v1, aggregate: {type: b}}\ntype: object\n",
+			good:    "-- a.yaml --\ntitle: UserID\nx-outbox: {version: 1, type: a.v1, aggregate: {type: a}}\ntype: object\n",
+		},
+		{
+			id: "foreign-file", what: "a file that is not ours where a generated one must go", why: "Files that the generator has not written are never touched.",
+			instead: "rename your file, or remove it",
+		},
+		{
+			id: "unreadable-output", what: "a file in the output folder that cannot be read", why: "It is not known whether it is ours.",
+			instead: "mend its permissions",
+		},
+		{
+			id: "package-mismatch", what: "a hand-written file of another package in the output folder", why: "A folder holds one package.",
+			instead: "give package: in the config, or move the file",
+		},
+		{
+			id: "import-cycle", what: "a Go type, or sqlc.package, that is the generated package itself", why: "A Go package cannot import itself.",
+			instead: "declare the type, or have sqlc write, in a package of its own",
+		},
+	}
+}
+
+func tableRules() []rule {
+	return []rule{
+		{id: "migrations-missing", what: "a migrations folder that is not there", why: "sqlc compiles the insert statements against the service's own migrations.", instead: "correct sqlc.migrations in the config, or remove it to use ours"},
+		{id: "migrations-empty", what: "a migrations folder without migrations", why: "There is no table to compile the insert statements against.", instead: "correct sqlc.migrations in the config, or add the migration that outboxgen migration prints"},
+		{id: "migration-does-not-compile", what: "a migration that sqlc cannot read", why: "sqlc reads every migration to know the tables.", instead: "mend the statement that is named"},
+		{id: "line-too-long", what: "a line beyond 64 KiB in a migration", why: "sqlc stops reading a file there, without a word.", instead: "break the line"},
+		{id: "table-missing", what: "no table event_outbox in the migrations", why: "Events are inserted into it.", instead: "add the migration that outboxgen migration prints"},
+		{id: "table-schema", what: "the table event_outbox in another schema of the database", why: "The statements name the schema that the config gives.", instead: "correct sqlc.schema in the config"},
+		{id: "column-missing", what: "a column that event_outbox does not have", why: "The insert statements fill it.", instead: "add the migration that outboxgen migration prints for an existing table"},
+		{id: "column-type", what: "a column of event_outbox with another type", why: "The generated code would not fit it.", instead: "change the type in a migration, or remove the override of sqlc"},
+		{id: "insert-does-not-compile", what: "insert statements that do not fit the service's tables", why: "sqlc checks them against the migrations.", instead: "compare event_outbox with the migration that outboxgen migration prints"},
+	}
+}
