@@ -28,6 +28,7 @@ type lab struct {
 	admin    *pgx.Conn             // for setting up; one user at a time
 	redis    *services.RedisServer // nil: there is none
 	log      *slog.Logger
+	cleanup  []func() error // what scenarios leave behind
 }
 
 func openLab(ctx context.Context, o options) (_ *lab, err error) {
@@ -75,6 +76,9 @@ func (l *lab) close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	var errs []error
+	for _, clean := range l.cleanup {
+		errs = append(errs, clean())
+	}
 	if l.redis != nil {
 		errs = append(errs, l.redis.Close())
 	}

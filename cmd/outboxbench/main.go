@@ -4,7 +4,7 @@ that does the job beside ours, in turn, on the same servers, and prints both
 with the ratio of ours to the bare one. It judges nothing: the exit code is 0
 whatever the numbers are.
 
-	outboxbench                                 every scenario, about three minutes on two cores
+	outboxbench                                 every scenario, about five minutes on two cores
 	outboxbench -list                           the scenarios, a line each
 	outboxbench -scenario drain-mark,write      some of them
 	outboxbench -rows 500000 -rounds 5          more rows in the drains, more rounds
@@ -34,6 +34,11 @@ with pgstore and kafkasink and every default. The clock runs from the moment at
 which the term has begun (for the bare loop: the connections are open) until the
 last row is settled.
 
+  - generate is outboxgen itself on a project of 1,000 events (testdata/manyevents),
+    whose output is some 690,000 lines: into an empty folder, and again when nothing
+    has changed, beside go vet of that output with everything that it imports built
+    already. The CPU seconds and the peak are those of the process with its children.
+    It has to run in a checkout of the repository.
   - drain-mark and drain-delete settle by UPDATE and by DELETE.
   - drain-held is drain-mark while another transaction is held open, which keeps
     vacuum away, behind as many dead rows as are to be sent. The held transaction
@@ -46,11 +51,12 @@ last row is settled.
   - latency is the time from the commit to a consumer, at 200 transactions/s. The
     bare loop is woken by NOTIFY, reads, and sends; it settles afterwards.
 
-What takes no server is measured by Go's benchmarks: decoding, validating and
-encoding 2 kB of event data, beside encoding/json with a hand-written struct and
-checks, by
+What takes no server is measured by Go's benchmarks. Decoding, validating and
+encoding 2 kB of event data, and a whole record, beside encoding/json with a
+hand-written struct and checks; and the steps of generate, one by one:
 
-	go test -bench . ./generator/internal/emit/golden
+	go test -run - -bench . ./generator/internal/emit/golden
+	go test -run - -bench Step ./generator
 
 Other outboxes are measured on the workload of the drains by the module in the
 folder peers; its README says how.

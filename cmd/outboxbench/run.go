@@ -35,10 +35,11 @@ type effort struct {
 	writing         time.Duration // how long the writers of write go on
 	bulk, bulkBatch int           // how many transactions of bulk there are, and events in each
 	latency, warmUp int           // how many events of latency count, behind those that do not
+	schemas         int           // how many events generate has
 }
 
 // usual is the effort that gives numbers worth reading.
-var usual = effort{writing: time.Second, bulk: 20, bulkBatch: 1_000, latency: 500, warmUp: 100}
+var usual = effort{writing: time.Second, bulk: 20, bulkBatch: 1_000, latency: 500, warmUp: 100, schemas: 1_000}
 
 // Exit codes.
 const (

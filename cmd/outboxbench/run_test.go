@@ -76,7 +76,8 @@ func TestExitCodesAndList(t *testing.T) {
 		return answer{code, stdout.String(), stderr.String()}
 	}
 	want := map[string]answer{
-		"list": {exitOK, `drain-mark     rows wait; settle by UPDATE
+		"list": {exitOK, `generate       1,000 event schemas
+drain-mark     rows wait; settle by UPDATE
 drain-delete   rows wait; settle by DELETE
 drain-held     as drain-mark, behind dead rows, a transaction held open
 write          business transactions on 8 connections, with an event
@@ -100,7 +101,7 @@ func TestEveryScenario(t *testing.T) {
 	profile := filepath.Join(t.TempDir(), "cpu.pprof")
 	o := options{
 		rows: 300, rounds: 2, headers: true, cpuprofile: profile,
-		effort: effort{writing: 20 * time.Millisecond, bulk: 2, bulkBatch: 10, latency: 10, warmUp: 2},
+		effort: effort{writing: 20 * time.Millisecond, bulk: 2, bulkBatch: 10, latency: 10, warmUp: 2, schemas: 3},
 	}
 	var stdout strings.Builder
 	if err := measure(t.Context(), o, &stdout, io.Discard); err != nil {
@@ -112,6 +113,12 @@ func TestEveryScenario(t *testing.T) {
 		t.Errorf("the first line is %q; want the form %s", head, shape)
 	}
 	const want = `
+generate: 1,000 event schemas
+s CPU s peak MB ratio min-max
+go vet of the output N N N
+outboxgen generate, no output yet N N N N N-N
+outboxgen generate, nothing changed N N N N N-N
+
 drain-mark: rows wait; settle by UPDATE
 events/s ratio min-max
 bare loop N

@@ -1,0 +1,140 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/outboxgen/outboxgen/testdata/manyevents"
+)
+
+const (
+	repository = "github.com/outboxgen/outboxgen"
+	megabyte   = 1 << 20
+)
+
+// generated is a module whose package is generated from many schemas.
+type generated struct {
+	dir       string
+	outboxgen string // the command, built for this run
+	turn      int
+}
+
+// generateVariants measures processes: outboxgen as people run it, beside go
+// vet of what it wrote. It asks for a checkout of this repository, which holds
+// the module that the generated package imports.
+func generateVariants(ctx context.Context, l *lab) (_ []variant, err error) {
+	root, err := output(ctx, "", "go", "list", "-m", "-f", "{{.Dir}}", repository)
+	if err != nil {
+		return nil, fmt.Errorf("find the repository, in which this scenario has to run: %w", err)
+	}
+	dir, err := os.MkdirTemp("", "outboxbench-generate-")
+	if err != nil {
+		return nil, err
+	}
+	l.cleanup = append(l.cleanup, func() error { return os.RemoveAll(dir) })
+	g := &generated{dir: filepath.Join(dir, "service"), outboxgen: filepath.Join(dir, "outboxgen")}
+	if _, err := output(ctx, root, "go", "build", "-o", g.outboxgen, "./cmd/outboxgen"); err != nil {
+		return nil, err
+	}
+	if err := g.write(root, l.effort.schemas); err != nil {
+		return nil, err
+	}
+	if _, err := g.generate(ctx); err != nil { // something to vet
+		return nil, err
+	}
+	if _, err := g.vet(ctx); err != nil { // builds what the package imports
+		return nil, err
+	}
+	return []variant{
+		{name: "go vet of the output", label: bareLabel, measure: g.vet},
+		{name: "outboxgen generate, no output yet", label: "cold", measure: func(ctx context.Context) ([]float64, error) {
+			if err := os.RemoveAll(filepath.Join(g.dir, "events")); err != nil {
+				return nil, err
+			}
+			return g.generate(ctx)
+		}},
+		{name: "outboxgen generate, nothing changed", label: "unchanged", measure: g.generate},
+	}, nil
+}
+
+// write writes the project and its go.mod, which takes the versions of the
+// repository's own.
+func (g *generated) write(root string, schemas int) error {
+	mod, err := os.ReadFile(filepath.Join(root, "go.mod"))
+	if err != nil {
+		return err
+	}
+	sum, err := os.ReadFile(filepath.Join(root, "go.sum"))
+	if err != nil {
+		return err
+	}
+	files := manyevents.Project(schemas)
+	files["go.sum"] = sum
+	files["go.mod"] = fmt.Appendf(nil, "%s\nrequire %s v0.0.0\n\nreplace %[2]s => %s\n",
+		strings.Replace(string(mod), "module "+repository, "module example.com/service", 1), repository, root)
+	for name, content := range files {
+		name = filepath.Join(g.dir, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+			return err
+		}
+		if err := os.WriteFile(name, content, 0o600); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (g *generated) generate(ctx context.Context) ([]float64, error) {
+	return g.measure(ctx, g.outboxgen, "generate")
+}
+
+// vet vets the package for the first time: a file with a new constant makes it
+// one that the build cache has not seen.
+func (g *generated) vet(ctx context.Context) (_ []float64, err error) {
+	g.turn++
+	fresh := filepath.Join(g.dir, "events", "zz_turn.go")
+	text := fmt.Appendf(nil, "package events\n\nconst benchmarkTurn = \"%d %d\"\n", time.Now().UnixNano(), g.turn)
+	if err := os.WriteFile(fresh, text, 0o600); err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, os.Remove(fresh)) }()
+	return g.measure(ctx, "go", "vet", "./events")
+}
+
+// measure runs a command in the module: seconds, seconds of processor time and
+// the most memory, in MB, that it or one of its children had.
+func (g *generated) measure(ctx context.Context, name string, args ...string) ([]float64, error) {
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.Dir = g.dir
+	// go.mod has its requirements from elsewhere, and all of them are here.
+	cmd.Env = append(os.Environ(), "GOWORK=off", "GOFLAGS=-mod=mod", "GOPROXY=off")
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
+	start := time.Now()
+	if err := cmd.Run(); err != nil {
+		return nil, fmt.Errorf("%s: %w\n%s", name, err, stderr.String())
+	}
+	state := cmd.ProcessState
+	return []float64{
+		time.Since(start).Seconds(), (state.UserTime() + state.SystemTime()).Seconds(), peakMemory(state) / megabyte,
+	}, nil
+}
+
+// output is what a command prints, without the line end.
+func output(ctx context.Context, dir, name string, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.Dir = dir
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		return "", fmt.Errorf("%s %s: %w\n%s", name, strings.Join(args, " "), err, stderr.String())
+	}
+	return strings.TrimSpace(string(out)), nil
+}
