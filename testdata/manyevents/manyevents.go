@@ -13,12 +13,11 @@ import (
 )
 
 // Most is how many different events there are.
-const Most = len40 * len25
+const Most = subjectCount * verbCount
 
-// The lengths of subjects and verbs.
 const (
-	len40 = 40
-	len25 = 25
+	subjectCount = 40
+	verbCount    = 25
 )
 
 // Project is the files of a project with n events, at most Most, by their path:
@@ -43,7 +42,7 @@ func Project(n int) map[string][]byte {
 }
 
 // subjects are what the events are about: a service and a noun.
-var subjects = [len40][2]string{
+var subjects = [subjectCount][2]string{
 	{"sales", "order"}, {"sales", "quote"}, {"sales", "discount"}, {"sales", "contract"}, {"sales", "lead"},
 	{"billing", "invoice"}, {"billing", "payment"}, {"billing", "refund"}, {"billing", "subscription"}, {"billing", "payout"},
 	{"shipping", "parcel"}, {"shipping", "route"}, {"shipping", "pickup"}, {"shipping", "carrier"}, {"shipping", "label"},
@@ -54,7 +53,7 @@ var subjects = [len40][2]string{
 	{"media", "upload"}, {"media", "clip"}, {"media", "caption"}, {"media", "playlist"}, {"media", "channel"},
 }
 
-var verbs = [len25]string{
+var verbs = [verbCount]string{
 	"created", "changed", "deleted", "requested", "approved", "rejected", "started", "finished", "failed", "queued",
 	"cancelled", "expired", "renewed", "archived", "restored", "assigned", "released", "published", "locked", "unlocked",
 	"merged", "split", "verified", "flagged", "escalated",
@@ -173,7 +172,7 @@ func (e *event) properties(n, depth int) object {
 			continue
 		}
 		e.used[at] = true
-		schema := e.property(k, stem, depth)
+		schema := e.property(k, stem, name, depth)
 		if e.rand.IntN(3) > 0 {
 			schema = append(schema, member{"description", sentence("The "+strings.ReplaceAll(name, "_", " ")+".", e.rand.IntN(len(texts)))})
 		}
@@ -182,7 +181,7 @@ func (e *event) properties(n, depth int) object {
 	return all
 }
 
-func (e *event) property(k kind, stem string, depth int) object {
+func (e *event) property(k kind, stem, name string, depth int) object {
 	switch k {
 	case moment:
 		return object{{"type", "string"}, {"format", "date-time"}}
@@ -208,7 +207,7 @@ func (e *event) property(k kind, stem string, depth int) object {
 	case mapping:
 		return object{{"type", "object"}, {"additionalProperties", object{{"type", []string{"string", "number", "integer"}[e.rand.IntN(3)]}}}}
 	case union:
-		return e.union(stem, depth)
+		return e.union(name, depth)
 	case identity:
 		return object{{"anyOf", list{object{{"type", "string"}, {"format", "uuid"}}, object{{"type", "null"}}}}}
 	default:
@@ -248,12 +247,12 @@ func (e *event) choices(stem string) list {
 }
 
 // union is told apart by a const.
-func (e *event) union(stem string, depth int) object {
+func (e *event) union(name string, depth int) object {
 	var branches list
 	for _, tag := range []string{"accepted", "partial", "refused"}[:2+e.rand.IntN(2)] {
 		properties := append(object{{"kind", object{{"const", tag}}}}, e.properties(1+e.rand.IntN(3), depth+2)...)
 		branches = append(branches, object{
-			{"title", title(e.subject[1] + "_" + e.verb + "_" + stem + "_" + tag)}, {"type", "object"}, {"required", list{"kind"}}, {"properties", properties},
+			{"title", title(e.subject[1] + "_" + e.verb + "_" + name + "_" + tag)}, {"type", "object"}, {"required", list{"kind"}}, {"properties", properties},
 		})
 	}
 	return object{{"oneOf", branches}}
