@@ -1,0 +1,66 @@
+package emit_test
+
+import (
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"runtime"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// A list of a hundred thousand values is generated in a time and a memory that
+// nobody notices.
+func TestHugeEnum(t *testing.T) {
+	const values = 100_000
+	var text strings.Builder
+	for i := range values {
+		fmt.Fprintf(&text, "v%d, ", i)
+	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	begin := time.Now()
+	generated, found := run(t, "", map[string]string{"thing.yaml": head + "  x: {type: string, enum: [" + text.String() + "]}\n"})
+	runtime.ReadMemStats(&after)
+	if took, allocated := time.Since(begin), (after.TotalAlloc-before.TotalAlloc)>>20; took > 60*time.Second || allocated > 4096 {
+		t.Errorf("took %v and %d MiB", took, allocated)
+	}
+	if len(found) > 0 || strings.Count(generated["thing_v1.go"], " ThingV1X = \"v") != values {
+		t.Errorf("%d findings, %d constants", len(found), strings.Count(generated["thing_v1.go"], " ThingV1X = \"v"))
+	}
+}
+
+// What a schema says of an event reaches the database as parameters alone: in
+// the code it is text in quotes, and no statement is written there.
+func TestNothingOfASchemaIsSQL(t *testing.T) {
+	t.Parallel()
+	const hostile = `a'; DROP TABLE event_outbox; --"` + "`$1"
+	files := map[string]string{"thing.yaml": strings.NewReplacer("aggregate: {type: thing", "aggregate: {type: "+strconv.Quote(hostile)).Replace(head)}
+	generated, _ := run(t, "", files)
+	seen := false
+	for name, content := range generated {
+		file, err := parser.ParseFile(token.NewFileSet(), name, content, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			if lit, ok := n.(*ast.BasicLit); ok && lit.Kind == token.STRING {
+				text, err := strconv.Unquote(lit.Value)
+				if err != nil {
+					t.Error(err)
+				}
+				seen = seen || text == hostile
+				if text != hostile && (strings.Contains(text, "DROP") || strings.Contains(text, "INSERT")) {
+					t.Errorf("%s: a statement: %q", name, text)
+				}
+			}
+			return true
+		})
+	}
+	if !seen {
+		t.Error("the aggregate's type is not in the code")
+	}
+}
