@@ -59,6 +59,10 @@ func fileRules() []rule {
 			instead: "mend the pattern, or the file's permissions, or copy the file into the project",
 		},
 		{
+			id: "custom-dialect", severity: Warning, what: "a $schema that is a dialect of your own", why: "Its meta-schema is in the project and says $vocabulary. What it adds to JSON Schema or leaves out is not known here, so it is taken as 2020-12.",
+			instead: "name 2020-12 where that is what is meant", bad: "-- a.yaml --\n$schema: https://example.com/my-dialect\ntitle: A\n-- my.yaml --\n$schema: https://json-schema.org/draft/2020-12/schema\n$id: https://example.com/my-dialect\n$vocabulary: {\"https://json-schema.org/draft/2020-12/vocab/core\": true}\n", good: "$schema: https://json-schema.org/draft/2020-12/schema\ntitle: A\n",
+		},
+		{
 			id: "unknown-dialect", what: "a $schema that is no dialect of JSON Schema", why: "Keywords mean different things from one version of JSON Schema to the next.",
 			instead: "name the dialect that the schema is written in", bad: "$schema: https://example.com/my-dialect\ntitle: A\n", good: "$schema: https://json-schema.org/draft/2020-12/schema\ntitle: A\n",
 		},

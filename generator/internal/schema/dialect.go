@@ -44,12 +44,35 @@ func (b *builder) dialectOf(v *Value) (Dialect, bool) {
 	if d, ok := dialectURIs[strings.TrimSuffix(name, "/")]; ok {
 		return d, true
 	}
-	b.list.Add(diag.Finding{
-		Pos: m.Value.Pos, ID: "unknown-dialect",
-		Message: fmt.Sprintf("$schema %s names no dialect that loads", diag.Quote(m.Value.Text)),
-		Hint:    "write https://json-schema.org/draft/2020-12/schema, draft/2019-09/schema, or http://json-schema.org/draft-07/schema#, draft-06, draft-04",
-	})
+	b.load.strange = append(b.load.strange, m.Value) // its meta-schema may come with a later file
 	return "", false
+}
+
+// strangeDialects reports each $schema that names no dialect of the standard.
+// One whose meta-schema is in the project, and lists the vocabularies of
+// 2020-12 or some of its own, is taken as that.
+func (l *loader) strangeDialects() {
+	for _, v := range l.strange {
+		if r := l.ids[strings.TrimSuffix(v.Text, "#")]; r != nil {
+			root := r.root
+			if root == nil {
+				root = r.unit.doc.Root
+			}
+			if root != nil && root.At["$vocabulary"].Line > 0 {
+				l.list.Add(diag.Finding{
+					Pos: v.Pos, Severity: diag.Warning, ID: "custom-dialect",
+					Message: fmt.Sprintf("$schema %s is a dialect of your own, and is taken as 2020-12; what it adds or leaves out is not known", diag.Quote(v.Text)),
+					Hint:    "write https://json-schema.org/draft/2020-12/schema where that is what is meant",
+				})
+				continue
+			}
+		}
+		l.list.Add(diag.Finding{
+			Pos: v.Pos, ID: "unknown-dialect",
+			Message: fmt.Sprintf("$schema %s names no dialect that loads", diag.Quote(v.Text)),
+			Hint:    "write https://json-schema.org/draft/2020-12/schema, draft/2019-09/schema, or http://json-schema.org/draft-07/schema#, draft-06, draft-04",
+		})
+	}
 }
 
 // older collects, while one schema is read, what its dialect writes in

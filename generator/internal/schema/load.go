@@ -199,6 +199,7 @@ type loader struct {
 	idPos   map[string]diag.Pos
 	pending []pendingRef
 	dynamic []dynamicRef
+	strange []*Value // each $schema that names no dialect of the standard
 
 	entry          *Document // what LoadFile was asked for
 	matched        []*unit   // the files that schemas: names
@@ -421,6 +422,7 @@ func isSchemaFile(name string) bool {
 // finish resolves every reference, which may load more files.
 func (l *loader) finish() {
 	l.resolve()
+	l.strangeDialects()
 	l.rebind()
 	l.cycles()
 	for _, d := range l.discriminators {
