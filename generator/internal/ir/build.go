@@ -25,6 +25,7 @@ func Build(p *schema.Project, taken Declared, list *diag.List) *Package {
 		bared:         map[*schema.Schema]*schema.Schema{},
 		collections:   map[*schema.Schema]*collection{},
 		unionTypes:    map[*schema.Schema]*Type{},
+		ruled:         map[*schema.Schema]string{},
 		byKey:         map[string]*Named{},
 		keys:          map[string][]*keyed{},
 		active:        map[*schema.Schema]bool{},
@@ -68,6 +69,7 @@ type builder struct {
 	parts       map[*schema.Schema][]*schema.Schema  // what a merged schema was merged from, itself first
 	bared       map[*schema.Schema]*schema.Schema    // without constraints
 	unionTypes  map[*schema.Schema]*Type
+	ruled       map[*schema.Schema]string // the keyword of a union beside another one, which is a rule
 	collections map[*schema.Schema]*collection
 	depth       int // of structs that are being made
 

@@ -28,6 +28,13 @@ func (b *builder) mentions(s *schema.Schema) []*mention {
 	}
 	for _, part := range b.partsOf(s) {
 		g.conditions(part)
+		for _, u := range unionsOf(part) {
+			if b.ruled[part] == u.keyword {
+				for _, branch := range u.branches {
+					g.schema(branch)
+				}
+			}
+		}
 	}
 	return g.found
 }

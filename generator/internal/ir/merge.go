@@ -93,6 +93,9 @@ func sole(s *schema.Schema) *schema.Schema {
 		}
 		only = part
 	}
+	if only != nil && only.Ref != nil && only.Ref.Target != nil && only.Ref.Target.BaseOf != nil {
+		return nil // it extends a base type, and is none
+	}
 	return only
 }
 

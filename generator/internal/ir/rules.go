@@ -88,6 +88,9 @@ func (b *builder) partsOf(s *schema.Schema) []*schema.Schema {
 
 // isRule reports whether the alternatives of a part of s only constrain it.
 func (b *builder) isRule(s, part *schema.Schema, branches []*schema.Schema) bool {
+	if keyword := b.ruled[part]; keyword != "" && slices.ContainsFunc(unionsOf(part), func(u union) bool { return u.keyword == keyword && &u.branches[0] == &branches[0] }) {
+		return true
+	}
 	return b.constraintOnly(part, branches) || b.constraintOnly(s, branches)
 }
 

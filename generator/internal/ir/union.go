@@ -39,6 +39,8 @@ type Branch struct {
 	Member string
 	Order  int // in which members are asked for
 
+	inside []string // the keywords of the unions that it comes from, inside the union
+
 	said   *schema.Schema // the branch with references and combinations folded in
 	from   *schema.Schema // what typeOf takes
 	joined bool           // with what stands beside the union
@@ -76,7 +78,10 @@ func (b *builder) union(s *schema.Schema, where context) *Type {
 	b.order = append(b.order, b.request(n, where))
 	n.Origins = b.origins[said]
 	why := b.tellApart(said, n.Union)
-	n.Union.Raw = why != ""
+	if n.Union.Raw = why != ""; n.Union.Raw && !counted(keyword, branches) {
+		branches = b.direct(said)
+		n.Union.Branches = branches
+	}
 	t := b.unionType(s, n, nullable)
 	for _, branch := range branches {
 		b.branchType(n, branch)
@@ -114,7 +119,7 @@ func (b *builder) branches(s *schema.Schema) (keyword string, branches []*Branch
 	if len(withoutNulls(all)) < 2 {
 		return "", nil, false
 	}
-	branches, nulls := b.flatten(s, all, map[*schema.Schema]bool{s: true})
+	branches, nulls := b.flatten(s, all, map[*schema.Schema]bool{s: true}, nil)
 	nullable = nulls > 0
 	if keyword == "oneOf" {
 		nullable = nulls == 1
@@ -125,21 +130,42 @@ func (b *builder) branches(s *schema.Schema) (keyword string, branches []*Branch
 	return keyword, branches, nullable
 }
 
-// alternatives is the branches of the only union of a schema that is not a
-// rule.
+// alternatives is the branches of the union of a schema that is not a rule. Of
+// several the first one gives the types; the others are rules.
 func (b *builder) alternatives(s *schema.Schema) (keyword string, branches []*schema.Schema) {
-	own := slices.DeleteFunc(unionsOf(s), func(u union) bool { return b.constraintOnly(s, withoutNulls(u.branches)) })
-	if len(own) != 1 {
+	own := slices.DeleteFunc(unionsOf(s), func(u union) bool {
+		return b.ruled[s] == u.keyword || b.constraintOnly(s, withoutNulls(u.branches))
+	})
+	if len(own) == 0 {
+		return "", nil
+	}
+	if len(own) > 1 && len(withoutNulls(own[0].branches)) > 1 {
+		b.beRule(s, own[1].keyword)
+	} else if len(own) > 1 {
 		return "", nil
 	}
 	return own[0].keyword, own[0].branches
+}
+
+// beRule has a union checked by Validate alone, since another one has given the
+// value its types.
+func (b *builder) beRule(s *schema.Schema, keyword string) {
+	if b.ruled[s] != "" {
+		return
+	}
+	b.ruled[s] = keyword
+	b.list.Add(diag.Finding{
+		Pos: at(s, keyword), Severity: diag.Warning, ID: "second-union",
+		Message: "a value is one of the branches of another union as well, which gives it its Go type; this " + keyword + " is checked by Validate, and its members are optional fields",
+		Hint:    "write one union whose branches are what both of them allow",
+	})
 }
 
 func withoutNulls(branches []*schema.Schema) []*schema.Schema {
 	return slices.DeleteFunc(slices.Clone(branches), isNull)
 }
 
-// hoisted is a schema with the only union among the parts of its allOf as its
+// hoisted is a schema with the first union among the parts of its allOf as its
 // own, or the schema itself.
 func (b *builder) hoisted(s *schema.Schema) *schema.Schema {
 	if len(s.AllOf) == 0 || s.Ref != nil || len(unionsOf(s)) > 0 {
@@ -157,7 +183,8 @@ func (b *builder) hoisted(s *schema.Schema) *schema.Schema {
 			continue
 		}
 		if from != nil {
-			return s
+			b.beRule(target, word)
+			continue
 		}
 		from, at, keyword = target, i, word
 	}
@@ -179,10 +206,20 @@ func (b *builder) hoisted(s *schema.Schema) *schema.Schema {
 }
 
 // flatten lists the branches of a union, those of a union inside it for that
-// one, and counts the branches that allow null.
-func (b *builder) flatten(s *schema.Schema, all []*schema.Schema, seen map[*schema.Schema]bool) (branches []*Branch, nulls int) {
+// one, and counts the branches that allow null. wrap adds to a branch what
+// stands around the union.
+func (b *builder) flatten(s *schema.Schema, all []*schema.Schema, seen map[*schema.Schema]bool, wrap wrapper) (branches []*Branch, nulls int) {
 	keyword, _ := b.alternatives(s)
-	beside := s.Ref != nil || s.SaysMore(keyword)
+	if s.Ref != nil || s.SaysMore(keyword) {
+		outer := wrap
+		wrap = func(part, ref *schema.Schema) *schema.Schema {
+			both := b.joined(s, keyword, part, ref)
+			if outer != nil {
+				both = outer(both, ref)
+			}
+			return both
+		}
+	}
 	for _, part := range all {
 		if isNull(part) {
 			nulls++
@@ -192,10 +229,14 @@ func (b *builder) flatten(s *schema.Schema, all []*schema.Schema, seen map[*sche
 		if target == nil {
 			continue
 		}
-		if inner, parts := b.alternatives(target); len(parts) > 0 && !beside && target.Ref == nil && !target.SaysMore(inner) && !seen[target] {
+		nested := b.hoisted(target)
+		if word, parts := b.alternatives(nested); len(withoutNulls(parts)) > 1 && !seen[target] {
 			seen[target] = true
-			nested, within := b.flatten(target, parts, seen)
-			branches = append(branches, nested...)
+			inner, within := b.flatten(nested, parts, seen, wrap)
+			for _, branch := range inner {
+				branch.inside = append(branch.inside, word)
+			}
+			branches = append(branches, inner...)
 			if within > 0 {
 				nulls++
 			}
@@ -208,8 +249,8 @@ func (b *builder) flatten(s *schema.Schema, all []*schema.Schema, seen map[*sche
 				branch.ref = lastRef(part.Ref.Target)
 			}
 		}
-		if beside {
-			branch.from, branch.joined = b.joined(s, keyword, part, branch.ref), true
+		if wrap != nil && !extends(target, s) {
+			branch.from, branch.joined = wrap(part, branch.ref), true
 		}
 		branch.said = b.resolve(branch.from)
 		if slices.Contains(branch.said.Types, "null") && listsNull(branch.said) {
@@ -223,6 +264,50 @@ func (b *builder) flatten(s *schema.Schema, all []*schema.Schema, seen map[*sche
 		branches = append(branches, branch)
 	}
 	return branches, nulls
+}
+
+// counted reports whether as many branches take a value as would of the unions
+// that they come from: it does not matter for anyOf alone, nor where no union
+// was inside another one.
+func counted(keyword string, branches []*Branch) bool {
+	return !slices.ContainsFunc(branches, func(branch *Branch) bool {
+		return len(branch.inside) > 0 && (keyword != "anyOf" || slices.Contains(branch.inside, "oneOf"))
+	})
+}
+
+// direct is the branches of a union, each with the unions inside it.
+func (b *builder) direct(s *schema.Schema) []*Branch {
+	keyword, all := b.alternatives(s)
+	var branches []*Branch
+	for _, part := range withoutNulls(all) {
+		target := part.Resolved()
+		if target == nil {
+			continue
+		}
+		branch := &Branch{from: part, said: target, JSON: jsonType(target)}
+		if part.Ref != nil && part.Ref.Target != nil {
+			branch.ref = lastRef(part)
+		}
+		if (s.Ref != nil || s.SaysMore(keyword)) && !extends(target, s) {
+			branch.from, branch.joined = b.joined(s, keyword, part, branch.ref), true
+		}
+		branches = append(branches, branch)
+	}
+	return branches
+}
+
+// wrapper adds to a branch, which may be a reference to a definition, what
+// stands around it.
+type wrapper func(part, ref *schema.Schema) *schema.Schema
+
+// extends reports whether a branch refers back to the schema with its union,
+// and so has what stands beside that already.
+func extends(branch, base *schema.Schema) bool {
+	back := func(s *schema.Schema) bool { return s.Ref != nil && s.Ref.Target != nil && s.Ref.Target.BaseOf == base }
+	return back(branch) || slices.ContainsFunc(branch.AllOf, func(part *schema.Schema) bool {
+		target := part.Resolved()
+		return back(part) || target != nil && target != branch && target.BaseOf == nil && target.AllOf != nil && extends(target, base)
+	})
 }
 
 // joined is a branch together with what stands beside the union. What closes

@@ -424,6 +424,7 @@ func (l *loader) finish() {
 	l.resolve()
 	l.strangeDialects()
 	l.rebind()
+	l.bases()
 	l.cycles()
 	for _, d := range l.discriminators {
 		for _, ref := range d.Refs {

@@ -85,6 +85,7 @@ type Schema struct {
 	AllOf, AnyOf, OneOf []*Schema
 	Not, If, Then, Else *Schema
 	Discriminator       *Discriminator // OpenAPI's, where a oneOf carries one
+	BaseOf              *Schema        // the base type of OpenAPI that this is for its branches, without its union
 
 	Defs []Property // $defs and definitions
 
