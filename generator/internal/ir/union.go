@@ -303,11 +303,16 @@ type wrapper func(part, ref *schema.Schema) *schema.Schema
 // extends reports whether a branch refers back to the schema with its union,
 // and so has what stands beside that already.
 func extends(branch, base *schema.Schema) bool {
-	back := func(s *schema.Schema) bool { return s.Ref != nil && s.Ref.Target != nil && s.Ref.Target.BaseOf == base }
-	return back(branch) || slices.ContainsFunc(branch.AllOf, func(part *schema.Schema) bool {
-		target := part.Resolved()
-		return back(part) || target != nil && target != branch && target.BaseOf == nil && target.AllOf != nil && extends(target, base)
-	})
+	seen := map[*schema.Schema]bool{}
+	var leads func(s *schema.Schema) bool
+	leads = func(s *schema.Schema) bool {
+		if s == nil || seen[s] || s.BaseOf != nil {
+			return s != nil && s.BaseOf == base
+		}
+		seen[s] = true
+		return s.Ref != nil && leads(s.Ref.Target) || slices.ContainsFunc(s.AllOf, leads)
+	}
+	return leads(branch)
 }
 
 // joined is a branch together with what stands beside the union. What closes

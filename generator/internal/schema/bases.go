@@ -15,10 +15,11 @@ import (
 func (l *loader) bases() {
 	bare := map[*Schema]*Schema{}
 	extending := map[*Schema]map[*Schema]bool{}
+	ends := chains{}
 	for _, u := range l.sortedUnits() {
 		for _, s := range u.sortedSchemas() {
 			for _, part := range append(slices.Clone(s.AllOf), s) {
-				base := target(part)
+				base := ends.of(part)
 				if base == nil || base == s || base.Discriminator == nil || len(base.OneOf)+len(base.AnyOf) == 0 {
 					continue
 				}
@@ -45,18 +46,31 @@ func (l *loader) bases() {
 	}
 }
 
-// target is what s refers to, through references alone; nil where it is none.
-func target(s *Schema) *Schema {
+// chains are the ends of references that lead to references.
+type chains map[*Schema]*Schema
+
+// of is what s refers to, through references alone; nil where it is none, or
+// where they lead in a circle.
+func (c chains) of(s *Schema) *Schema {
 	if s.Ref == nil {
 		return nil
 	}
-	seen := map[*Schema]bool{}
-	t := s.Ref.Target
-	for t != nil && t.OnlyRef() && !seen[t] {
-		seen[t] = true
-		t = t.Ref.Target
+	var way []*Schema
+	end := s.Ref.Target
+	for end != nil && end.OnlyRef() {
+		known, ok := c[end]
+		if ok {
+			end = known
+			break
+		}
+		c[end] = nil // while it is followed
+		way = append(way, end)
+		end = end.Ref.Target
 	}
-	return t
+	for _, on := range way {
+		c[on] = end
+	}
+	return end
 }
 
 // extends notes s and all that it consists of, up to base.
