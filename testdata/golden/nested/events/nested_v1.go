@@ -509,11 +509,11 @@ func decodeNestedV1BothA(d *wire.Decoder) NestedV1BothA {
 		case "x":
 			v.X = wire.Optional(d, (*wire.Decoder).String)
 		case "mode":
-			v.Mode = wire.Optional(d, (*wire.Decoder).String)
+			v.Mode = wire.OptionalOrUnknown(&o, &v.Unknown, (*wire.Decoder).String)
 		case "z":
-			v.Z = wire.Optional(d, (*wire.Decoder).String)
+			v.Z = wire.OptionalOrUnknown(&o, &v.Unknown, (*wire.Decoder).String)
 		case "w":
-			v.W = wire.Optional(d, (*wire.Decoder).String)
+			v.W = wire.OptionalOrUnknown(&o, &v.Unknown, (*wire.Decoder).String)
 		default:
 			o.Unknown(&v.Unknown)
 		}
@@ -584,11 +584,11 @@ func decodeNestedV1BothB(d *wire.Decoder) NestedV1BothB {
 		case "y":
 			v.Y = wire.Optional(d, (*wire.Decoder).String)
 		case "mode":
-			v.Mode = wire.Optional(d, (*wire.Decoder).String)
+			v.Mode = wire.OptionalOrUnknown(&o, &v.Unknown, (*wire.Decoder).String)
 		case "z":
-			v.Z = wire.Optional(d, (*wire.Decoder).String)
+			v.Z = wire.OptionalOrUnknown(&o, &v.Unknown, (*wire.Decoder).String)
 		case "w":
-			v.W = wire.Optional(d, (*wire.Decoder).String)
+			v.W = wire.OptionalOrUnknown(&o, &v.Unknown, (*wire.Decoder).String)
 		default:
 			o.Unknown(&v.Unknown)
 		}
