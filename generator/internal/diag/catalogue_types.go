@@ -47,6 +47,18 @@ func typeRules() []rule {
 			instead: "give every branch a required property with a const of its own", bad: "x: {oneOf: [{title: B, type: object}, {title: C, type: object, properties: {c: true}}]}", good: "x: {oneOf: [{title: B, type: object, required: [kind], properties: {kind: {const: b}}}, {title: C, type: object, required: [kind], properties: {kind: {const: c}}}]}",
 		},
 		{
+			id: "second-union", severity: Warning, what: "two unions of one value", why: "A Go value has one type: the first union gives it, the other one is checked by Validate, and its members are optional fields.",
+			instead: "write one union whose branches are what both of them allow",
+			bad:     "x: {allOf: [{oneOf: [{$ref: '#/$defs/b'}, {$ref: '#/$defs/c'}]}, {oneOf: [{properties: {d: {const: 1}}}, {properties: {d: {const: 2}}}]}]}\n$defs:\n  b: {type: object, required: [kind], properties: {kind: {const: b}, d: true}}\n  c: {type: object, required: [kind], properties: {kind: {const: c}, d: true}}",
+			good:    "x: {oneOf: [{$ref: '#/$defs/b'}, {$ref: '#/$defs/c'}]}\n$defs:\n  b: {type: object, required: [kind], properties: {kind: {const: b}, d: {enum: [1, 2]}}}\n  c: {type: object, required: [kind], properties: {kind: {const: c}, d: {enum: [1, 2]}}}",
+		},
+		{
+			id: "discriminator-base", severity: Warning, what: "a base type that lists what extends it", why: "OpenAPI means the members that they share; by the letter it is a circle, in which no validator of JSON Schema comes to an end.",
+			instead: "move what they share into a definition of its own",
+			bad:     "x: {$ref: '#/$defs/a'}\n$defs:\n  a: {type: object, required: [kind], properties: {kind: {type: string}}, discriminator: {propertyName: kind}, oneOf: [{$ref: '#/$defs/b'}, {$ref: '#/$defs/c'}]}\n  b: {allOf: [{$ref: '#/$defs/a'}, {properties: {kind: {const: b}}}]}\n  c: {allOf: [{$ref: '#/$defs/a'}, {properties: {kind: {const: c}}}]}",
+			good:    "x: {discriminator: {propertyName: kind}, oneOf: [{$ref: '#/$defs/b'}, {$ref: '#/$defs/c'}]}\n$defs:\n  a: {type: object, required: [kind], properties: {kind: {type: string}}}\n  b: {allOf: [{$ref: '#/$defs/a'}, {properties: {kind: {const: b}}}]}\n  c: {allOf: [{$ref: '#/$defs/a'}, {properties: {kind: {const: c}}}]}",
+		},
+		{
 			id: "discriminator-trusted", severity: Warning, what: "a discriminator that the branches do not bear out", why: "The member alone decides the branch, as OpenAPI has it; a validator of JSON Schema does not know discriminator, and may find another.",
 			instead: "in every branch, require the member and give it a const", bad: "x: {discriminator: {propertyName: kind}, oneOf: [{$ref: '#/$defs/b'}, {$ref: '#/$defs/c'}]}\n$defs:\n  b: {type: object, properties: {kind: {type: string}}}\n  c: {type: object, properties: {kind: {type: string}}}",
 			good: "x: {discriminator: {propertyName: kind}, oneOf: [{$ref: '#/$defs/b'}, {$ref: '#/$defs/c'}]}\n$defs:\n  b: {type: object, required: [kind], properties: {kind: {const: b}}}\n  c: {type: object, required: [kind], properties: {kind: {const: c}}}",
