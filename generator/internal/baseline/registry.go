@@ -5,9 +5,11 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"html"
 	"io"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -127,8 +129,22 @@ func (r *registry) redacted(err error) error {
 	for _, secret := range r.secrets {
 		text = strings.ReplaceAll(text, secret, "*****")
 	}
+	// A server may have encoded it in a way of its own, more than once.
+	for plain, i := text, 0; i < 3; i++ {
+		plain = html.UnescapeString(percent.ReplaceAllStringFunc(plain, func(code string) string {
+			decoded, _ := url.PathUnescape(code)
+			return decoded
+		}))
+		for _, secret := range r.secrets {
+			if strings.Contains(plain, secret) || strings.Contains(strings.ReplaceAll(plain, "+", " "), secret) {
+				return fmt.Errorf("the registry %s fails, and what it says holds the password, so that it is left out", r.name)
+			}
+		}
+	}
 	return errors.New(text)
 }
+
+var percent = regexp.MustCompile(`%[0-9A-Fa-f]{2}`)
 
 // stay refuses to be sent to another host, or away from https.
 func stay(next *http.Request, via []*http.Request) error {

@@ -1,0 +1,210 @@
+package generator_test
+
+import (
+	"encoding/base64"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/twmb/franz-go/pkg/sr"
+	"github.com/twmb/franz-go/pkg/sr/srfake"
+
+	"github.com/outboxgen/outboxgen/generator"
+)
+
+const registered = `{
+  "title": "OrderPlaced",
+  "type": "object",
+  "additionalProperties": false,
+  "required": ["order_id", "state"],
+  "properties": {
+    "order_id": {"type": "string", "maxLength": 36},
+    "state": {"type": "string", "enum": ["new", "paid"]},
+    "note": {"type": "string"}
+  }
+}`
+
+// The registry knows three versions of the schema; the level decides which of
+// them count.
+func TestCheckAgainstARegistry(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name, compat, subject string
+		versions              []sr.Schema
+		want                  string
+	}{
+		{"nothing registered", "{}", "other-value", []sr.Schema{{Schema: registered, Type: sr.TypeJSON}}, "PASS"},
+		{"the same", "{}", "shop.order_placed.v1-value", []sr.Schema{{Schema: registered, Type: sr.TypeJSON}}, "PASS"},
+		{
+			"the last version counts", "{}", "shop.order_placed.v1-value",
+			[]sr.Schema{{Schema: strings.Replace(registered, "36", "99", 1), Type: sr.TypeJSON}, {Schema: registered, Type: sr.TypeJSON}}, "PASS",
+		},
+		{
+			"every version counts", "{level: BACKWARD_TRANSITIVE}", "shop.order_placed.v1-value",
+			[]sr.Schema{{Schema: strings.Replace(registered, "36", "99", 1), Type: sr.TypeJSON}, {Schema: registered, Type: sr.TypeJSON}}, "MAX_LENGTH_DECREASED",
+		},
+		{
+			"subjects named by record", "{subjects: record}", "OrderPlaced",
+			[]sr.Schema{{Schema: strings.Replace(registered, `"paid"`, `"paid", "lost"`, 1), Type: sr.TypeJSON}}, "ENUM_VALUE_REMOVED",
+		},
+		{
+			"subjects named by topic and record", "{subjects: topic-record}", "shop.order_placed.v1-OrderPlaced",
+			[]sr.Schema{{Schema: strings.Replace(registered, `"paid"`, `"paid", "lost"`, 1), Type: sr.TypeJSON}}, "ENUM_VALUE_REMOVED",
+		},
+		{"Avro there", "{}", "shop.order_placed.v1-value", []sr.Schema{{Schema: `"string"`}}, "SCHEMA_TYPE_CHANGED"},
+		{"no schema there", "{}", "shop.order_placed.v1-value", []sr.Schema{{Schema: `{"type": "text"}`, Type: sr.TypeJSON}}, "EARLIER_UNREADABLE"},
+		{
+			"a reference", "{}", "shop.order_placed.v1-value",
+			[]sr.Schema{{
+				Schema: strings.Replace(registered, `{"type": "string", "maxLength": 36}`, `{"$ref": "https://schemas.example.com/id.json"}`, 1),
+				Type:   sr.TypeJSON, References: []sr.SchemaReference{{Name: "https://schemas.example.com/id.json", Subject: "ids", Version: 1}},
+			}}, "MAX_LENGTH_DECREASED",
+		},
+		{"no level", "{level: NONE}", "shop.order_placed.v1-value", []sr.Schema{{Schema: `{"type": "string"}`, Type: sr.TypeJSON}}, "PASS"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			reg := srfake.New()
+			t.Cleanup(reg.Close)
+			reg.SeedSchema("ids", 1, 100, sr.Schema{Schema: `{"type": "string", "maxLength": 99}`, Type: sr.TypeJSON})
+			for i, s := range test.versions {
+				reg.SeedSchema(test.subject, i+1, i+1, s)
+			}
+			r := &repo{t, t.TempDir()}
+			r.write("outboxgen.yaml", project+"compat: "+test.compat+"\n")
+			r.write("schemas/order_placed.v1.yaml", placed)
+			if got := r.verdict(reg.URL()); got != test.want {
+				t.Errorf("check says %s, not %s", got, test.want)
+			}
+		})
+	}
+}
+
+// Where a finding comes from is said as the registry names it, and the user is
+// not.
+func TestCheckNamesWhatIsRegistered(t *testing.T) {
+	t.Parallel()
+	reg := srfake.New(srfake.WithAuth("Basic " + base64.StdEncoding.EncodeToString([]byte("ann:s3cret"))))
+	t.Cleanup(reg.Close)
+	reg.SeedSchema("shop.order_placed.v1-value", 1, 1, sr.Schema{Schema: strings.Replace(registered, "36", "99", 1), Type: sr.TypeJSON})
+	r := &repo{t, t.TempDir()}
+	r.write("outboxgen.yaml", project)
+	r.write("schemas/order_placed.v1.yaml", placed)
+	host := strings.TrimPrefix(reg.URL(), "http://")
+	for name, change := range map[string]func(*generator.CheckConfig){
+		"in the address":     func(c *generator.CheckConfig) { c.Against = "http://ann:s3cret@" + host + "/?key=s3cret" },
+		"in the environment": func(c *generator.CheckConfig) { c.Env = userInfo("ann:s3cret") },
+	} {
+		result, err := r.check(reg.URL(), change)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		var b strings.Builder
+		if err := result.Write(&b, "text", generator.CheckReportOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		want := "schemas/order_placed.v1.yaml:12:53: MAX_LENGTH_DECREASED: breaks readers with the new schema: the new schema lowers maxLength from 99 to 36: " +
+			"data of the old schema may be beyond that (subjects/shop.order_placed.v1-value/versions/1:7:36); leave maxLength where it is and check the tighter " +
+			"bound where the event is made; or release it as a new event version\n1 error (1 event, against http://" + host + ")\n"
+		if diff := cmp.Diff(want, b.String()); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
+func userInfo(value string) func(string) string {
+	return func(name string) string {
+		if name == "SCHEMA_REGISTRY_BASIC_AUTH_USER_INFO" {
+			return value
+		}
+		return ""
+	}
+}
+
+// Whatever a server does, and however the address is wrong, the password is in
+// no error and in no report.
+func TestCheckKeepsThePassword(t *testing.T) {
+	t.Parallel()
+	const user, password = "ann", "p@ss/w%rd:é+ x"
+	const escaped = "p%40ss%2Fw%25rd%3A%C3%A9%2B%20x"
+	forms := []string{
+		password, escaped, "p%40ss%2Fw%25rd%3A%C3%A9%2B+x", "p@ss", "w%rd", "p%40ss",
+		base64.StdEncoding.EncodeToString([]byte(user + ":" + password)), base64.StdEncoding.EncodeToString([]byte(password)),
+	}
+	answer := func(status int, body string) http.HandlerFunc {
+		return func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(status)
+			fmt.Fprint(w, body)
+		}
+	}
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		t.Errorf("a redirect to another host was followed, with the header %q", r.Header.Get("Authorization"))
+	}))
+	t.Cleanup(elsewhere.Close)
+	for name, handler := range map[string]http.HandlerFunc{
+		"refused":          answer(401, `{"error_code": 40101, "message": "no user `+user+` with `+password+`"}`),
+		"forbidden":        answer(403, password),
+		"failing":          answer(500, `{"error_code": 50001, "message": "`+password+` and `+escaped+`"}`),
+		"failing in plain": answer(502, "<html>"+password),
+		"echoing":          func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(500); fmt.Fprint(w, r.Header.Get("Authorization")) },
+		"no JSON":          answer(200, password),
+		"another subject":  answer(404, `{"error_code": 40499, "message": "`+password+`"}`),
+		"endless":          answer(200, strings.Repeat(password, 2<<20)),
+		"cut off": func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Length", "1000")
+			fmt.Fprint(w, password)
+		},
+		"hanging up": func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
+		"redirecting": func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, elsewhere.URL+"/"+escaped, http.StatusFound)
+		},
+		"redirecting in a circle": func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, r.URL.Path, http.StatusFound) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := httptest.NewServer(handler)
+			t.Cleanup(server.Close)
+			host := strings.TrimPrefix(server.URL, "http://")
+			noLeak(t, forms, "http://"+user+":"+escaped+"@"+host)
+		})
+	}
+	server := httptest.NewServer(http.NotFoundHandler())
+	server.Close()
+	for _, address := range []string{
+		"http://ann:" + escaped + "@" + strings.TrimPrefix(server.URL, "http://"), // nobody listens
+		"http://ann:" + password + "@example.com",                                 // no address
+		"http://ann:" + escaped + "@", "https:ann:" + escaped + "@example.com", "ftp://ann:" + escaped + "@example.com/",
+		"http:/ann:" + escaped + "@example.com", "ann:" + escaped + "@example.com", "ann:" + password + "@example.com:8081",
+		"HTTP://ann:" + escaped + "@[::1", "http://ann:" + escaped + "@example.com:port",
+	} {
+		noLeak(t, forms, address)
+	}
+}
+
+// noLeak compares with a registry that does not answer as it should.
+func noLeak(t *testing.T, forms []string, address string) {
+	t.Helper()
+	r := &repo{t, t.TempDir()}
+	r.write("outboxgen.yaml", project)
+	r.write("schemas/order_placed.v1.yaml", placed)
+	result, err := r.check(address)
+	var said strings.Builder
+	if err == nil {
+		t.Errorf("%s: no error", address)
+		for _, format := range generator.CheckFormats() {
+			if err := result.Write(&said, format, generator.CheckReportOptions{}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	fmt.Fprintf(&said, "%v %+v %#v", err, err, err)
+	for _, form := range forms {
+		if strings.Contains(said.String(), form) {
+			t.Errorf("the password shows as %q: %s", form, said.String())
+		}
+	}
+	t.Log(err)
+}
