@@ -16,6 +16,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/testscript"
+	"go.yaml.in/yaml/v3"
 )
 
 var update = flag.Bool("update", false, "rewrite the expected output in the scripts")
@@ -59,6 +60,8 @@ func TestScript(t *testing.T) {
 			"snapshot":  snapshot,
 			"unchanged": unchanged,
 			"edit":      edit,
+
+			"actionstep": actionStep,
 		},
 	})
 }
@@ -144,6 +147,30 @@ func contents(ts *testscript.TestScript, paths []string) string {
 		}))
 	}
 	return all.String()
+}
+
+// actionstep FILE NAME: write the script of a step of the composite action.
+func actionStep(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: actionstep FILE NAME")
+	}
+	source, err := os.ReadFile(filepath.Join(ts.Getenv("REPO"), ".github", "actions", "check", "action.yml"))
+	ts.Check(err)
+	var action struct {
+		Runs struct {
+			Steps []struct {
+				Name, Run string
+			}
+		}
+	}
+	ts.Check(yaml.Unmarshal(source, &action))
+	for _, step := range action.Runs.Steps {
+		if step.Name == args[1] {
+			ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(step.Run), 0o600))
+			return
+		}
+	}
+	ts.Fatalf("the action has no step %s", args[1])
 }
 
 // edit FILE REGEXP REPLACEMENT: change a file in place; it has to match.

@@ -155,7 +155,7 @@ func wireRules() []rule {
 			why: "Where neither the caller nor the context gives a correlation id, it is now that of the data and no longer the event's own id. " +
 				"Consumers that took the two to be equal are surprised.",
 			old: "x-outbox: {…}", now: "x-outbox: {correlation: /correlation_id, …}",
-			instead: "nothing, if no consumer relies on it",
+			instead: "see that no consumer takes the correlation id for the event id",
 		},
 		{
 			id:   "ENVELOPE_CHANGED",
@@ -195,13 +195,13 @@ func beforeRules() []rule {
 			id: "PROJECT_ADDED", severity: diag.Note,
 			what:    "a project that was not there before",
 			why:     "There was no project file, or none of that service: every event is new, and nothing can break.",
-			instead: "nothing; where the project came from elsewhere, compare with a copy: --against FOLDER",
+			instead: "where the project came from elsewhere, compare with a copy: --against FOLDER",
 		},
 		{
 			id: "NOTHING_RELEASED", severity: diag.Note,
 			what:    "a project without a release",
 			why:     "compat.released in the project file names the tags that mark releases, and there is none yet: every event may still change.",
-			instead: "nothing; if there are tags, see that the pattern matches them and that they are fetched (git fetch --tags)",
+			instead: "if there are tags, see that the pattern matches them and that they are fetched (git fetch --tags)",
 		},
 		{
 			id: "ACCEPTANCE_UNUSED", severity: diag.Note,

@@ -38,11 +38,11 @@ func (r *Repo) Tree(commit, dir string) (*Tree, error) {
 	name := commit + "^{tree}"
 	if dir != "." {
 		name = commit + ":" + dir
-		if _, err := r.git("rev-parse", "--verify", "--quiet", "--end-of-options", name+"^{tree}"); err != nil {
+		if kind, err := r.git("cat-file", "-t", name); err != nil || strings.TrimSpace(kind) != "tree" {
 			return t, nil //nolint:nilerr // no such folder
 		}
 	}
-	out, err := r.git("ls-tree", "-r", "-z", name)
+	out, err := r.git("ls-tree", "-r", "-z", "--full-tree", name)
 	if err != nil {
 		return nil, err
 	}
