@@ -149,10 +149,13 @@ func TestCheckKeepsThePassword(t *testing.T) {
 		"forbidden":        answer(403, password),
 		"failing":          answer(500, `{"error_code": 50001, "message": "`+password+` and `+escaped+`"}`),
 		"failing in plain": answer(502, "<html>"+password),
-		"echoing":          func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(500); fmt.Fprint(w, r.Header.Get("Authorization")) },
-		"no JSON":          answer(200, password),
-		"another subject":  answer(404, `{"error_code": 40499, "message": "`+password+`"}`),
-		"endless":          answer(200, strings.Repeat(password, 2<<20)),
+		"echoing": func(w http.ResponseWriter, r *http.Request) {
+			w.WriteHeader(500)
+			fmt.Fprint(w, r.Header.Get("Authorization"))
+		},
+		"no JSON":         answer(200, password),
+		"another subject": answer(404, `{"error_code": 40499, "message": "`+password+`"}`),
+		"endless":         answer(200, strings.Repeat(password, 2<<20)),
 		"cut off": func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", "1000")
 			fmt.Fprint(w, password)

@@ -113,9 +113,9 @@ func (r *repo) check(against string, change ...func(*generator.CheckConfig)) (*g
 }
 
 // verdict is the IDs of what check finds, notes left out, sorted; PASS for none.
-func (r *repo) verdict(against string, change ...func(*generator.CheckConfig)) string {
+func (r *repo) verdict(against string) string {
 	r.t.Helper()
-	result, err := r.check(against, change...)
+	result, err := r.check(against)
 	if err != nil {
 		r.t.Fatalf("check --against %s: %v", against, err)
 	}

@@ -17,13 +17,19 @@
 // The project file, the schemas that it names and those that they refer to, the
 // service's migrations, go.mod (for the import path of the generated package),
 // and what lies in the folder of the generated package; where there are
-// hand-written files, the go command says which of them belong to it. Nothing is
-// fetched from the network.
+// hand-written files, the go command says which of them belong to it. Generating
+// fetches nothing from the network.
 //
 // # What it finds
 //
 // A finding has an id that is stable across releases; docs/findings.md lists
 // them, with what to write instead.
+//
+// # The gate
+//
+// [Check] judges a change: it holds the project on disk against what it was, at
+// a git commit, in a folder or in a schema registry. It runs the git command,
+// and asks a registry only where one is named.
 //
 // # What belongs to the generator
 //

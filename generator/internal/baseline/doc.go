@@ -14,7 +14,8 @@
 // Every earlier version, for transitive levels, is every state that the event
 // had on the line of first parents up to the commit; or, with compat.released,
 // at each of the tags. The line of first parents is what the branch itself was:
-// states that existed only on a branch before it was merged count for nobody.
+// states that existed only on a branch before it was merged count for nobody,
+// and neither do states in which the schema could not be read.
 //
 // A project that has moved is found again by the name of its service. Symbolic
 // links and submodules in a commit are refused, because what they lead to is not

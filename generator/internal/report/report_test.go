@@ -57,8 +57,10 @@ func TestFormats(t *testing.T) {
 	t.Parallel()
 	sources := diag.Sources{"schemas/order 100%,a:b.yaml": []byte("type: string\nenum: [found]\n")}
 	for name, write := range map[string]func(*bytes.Buffer) error{
-		"text":        func(b *bytes.Buffer) error { return report.Text(b, findings(), report.TextOptions{}) },
-		"carets.text": func(b *bytes.Buffer) error { return report.Text(b, findings(), report.TextOptions{Sources: sources, Carets: true}) },
+		"text": func(b *bytes.Buffer) error { return report.Text(b, findings(), report.TextOptions{}) },
+		"carets.text": func(b *bytes.Buffer) error {
+			return report.Text(b, findings(), report.TextOptions{Sources: sources, Carets: true})
+		},
 		"color.text": func(b *bytes.Buffer) error {
 			return report.Text(b, findings(), report.TextOptions{Sources: sources, Carets: true, Color: true})
 		},
@@ -141,11 +143,11 @@ func TestFingerprints(t *testing.T) {
 		t.Errorf("fingerprints of findings that moved (-before +after):\n%s", diff)
 	}
 	seen := map[string]bool{}
-	for _, print := range prints(before) {
-		if seen[print] {
-			t.Errorf("two findings have the fingerprint %s", print)
+	for _, mark := range prints(before) {
+		if seen[mark] {
+			t.Errorf("two findings have the fingerprint %s", mark)
 		}
-		seen[print] = true
+		seen[mark] = true
 	}
 	if len(seen) != len(before) {
 		t.Errorf("%d fingerprints for %d findings", len(seen), len(before))

@@ -131,11 +131,11 @@ func SARIF(w io.Writer, head map[string]any, findings []Finding, opts Options) e
 	same := map[string]int{}
 	for _, f := range findings {
 		index, _ := slices.BinarySearch(ids, f.ID)
-		print := fingerprint(f)
-		same[print]++
+		mark := fingerprint(f)
+		same[mark]++
 		result := sarifResult{
 			RuleID: f.ID, RuleIndex: index, Level: f.Severity.String(), Message: sarifText{message(f)},
-			Fingerprints: map[string]string{"outboxgen/v1": fmt.Sprintf("%s:%d", print, same[print])}, Properties: f.properties(),
+			Fingerprints: map[string]string{"outboxgen/v1": fmt.Sprintf("%s:%d", mark, same[mark])}, Properties: f.properties(),
 		}
 		if f.Pos.File != "" {
 			location := sarifPhysical{Artifact: sarifArtifact{URI: relative(opts.Prefix, f.Pos.File), URIBaseID: "%SRCROOT%"}}
