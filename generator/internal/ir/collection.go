@@ -15,14 +15,14 @@ type collection struct {
 
 // collect makes the type of an array or a map. One that holds itself, with no
 // struct in between, needs a name.
-func (b *builder) collect(s *schema.Schema, at context, make func() *Type) *Type {
+func (b *builder) collect(s *schema.Schema, at context, build func() *Type) *Type {
 	outer := b.collections[s]
 	if outer != nil && (outer.named != nil || outer.depth == b.depth) {
 		return b.collected(s, at)
 	}
 	c := &collection{depth: b.depth}
 	b.collections[s] = c
-	t := make()
+	t := build()
 	if c.named == nil {
 		if b.collections[s] = outer; outer == nil {
 			delete(b.collections, s)

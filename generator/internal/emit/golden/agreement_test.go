@@ -94,7 +94,7 @@ func TestAgreementWithAValidator(t *testing.T) {
 		"event data of several kinds": {"testdata/golden/eventunions", "schemas/order_changed.yaml", verdict[eventunions.OrderChangedV1], eventUnionDocuments["order"]},
 		"event data that is kept raw": {"testdata/golden/eventunions", "schemas/contact_given.yaml", verdict[eventunions.ContactGivenV1], eventUnionDocuments["contact"]},
 		"event data by reference":     {"testdata/golden/eventunions", "schemas/parcel_moved.yaml", verdict[eventunions.ParcelMovedV1], eventUnionDocuments["parcel"]},
-		"nested unions": {"testdata/golden/nested", "schemas/nested.yaml", verdict[nested.NestedV1], nestedDocuments},
+		"nested unions":               {"testdata/golden/nested", "schemas/nested.yaml", verdict[nested.NestedV1], nestedDocuments},
 		"unions by member":            {"testdata/golden/unions", "schemas/payment.yaml", verdict[unions.PaymentV1], unionDocuments["payment"]},
 		"values": {"testdata/golden/values", "schemas/values.yaml", verdict[values.ValuesV1], []string{
 			`{"id":"1","setting":{"a":[1,"b"]},"nothing":null,"maybe_nothing":null,"nothings":[null],"ratio":-2.25,"switch":true,"maybe_switch":null,"off":false,"either":"a",
