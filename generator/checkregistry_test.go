@@ -150,7 +150,7 @@ func TestCheckKeepsThePassword(t *testing.T) {
 		"failing":          answer(500, `{"error_code": 50001, "message": "`+password+` and `+escaped+`"}`),
 		"failing in plain": answer(502, "<html>"+password),
 		"echoing": func(w http.ResponseWriter, r *http.Request) {
-			w.WriteHeader(500)
+			w.WriteHeader(http.StatusInternalServerError)
 			fmt.Fprint(w, r.Header.Get("Authorization"))
 		},
 		"no JSON":         answer(200, password),
