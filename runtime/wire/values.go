@@ -101,6 +101,17 @@ func OptionalOrUnknown[T any](o *Object, unknown *Unknown, read func(*Decoder) T
 	return OrUnknown(o, unknown, func(d *Decoder) *T { return Optional(d, read) })
 }
 
+// Default is a value that a schema gives as the default, and that Go has no
+// literal for: the JSON document, as read has it. It panics where the document
+// does not fit, which the generator makes sure of.
+func Default[T any](document string, read func(*Decoder) T) T {
+	var value T
+	if err := Unmarshal([]byte(document), &value, "default", read); err != nil {
+		panic("wire: " + err.Error())
+	}
+	return value
+}
+
 // Raw reads a value of any type and keeps its bytes.
 func (d *Decoder) Raw() json.RawMessage {
 	d.peek()

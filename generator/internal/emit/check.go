@@ -365,8 +365,8 @@ func (c *coder) checkElement(t *ir.Type, item, at string, depth int) []string {
 	return c.check(t, item, at, depth)
 }
 
-// literal is a value of a scalar type as Go code, "" where there is none.
-func (c *coder) literal(t *ir.Type, v *schema.Value) string {
+// goLiteral is a value as a Go literal of type t, "" where there is none.
+func (c *coder) goLiteral(t *ir.Type, v *schema.Value) string {
 	switch {
 	case t.Kind == ir.Enum:
 		return constant(t.Named, v)
@@ -393,7 +393,7 @@ func (c *coder) literal(t *ir.Type, v *schema.Value) string {
 		for _, item := range v.Items {
 			l := ""
 			if !t.Elem.Nullable {
-				l = c.literal(t.Elem, item)
+				l = c.goLiteral(t.Elem, item)
 			}
 			if l == "" {
 				return ""

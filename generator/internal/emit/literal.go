@@ -82,7 +82,7 @@ func (c *coder) mapLiteral(t *ir.Type, v *schema.Value) string {
 	for _, m := range v.Members {
 		literal := ""
 		if !t.Elem.Nullable {
-			literal = c.literal(t.Elem, m.Value)
+			literal = c.goLiteral(t.Elem, m.Value)
 		}
 		if literal == "" {
 			return ""

@@ -3,14 +3,25 @@ package golden_test
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	collections "github.com/outboxgen/outboxgen/testdata/golden/collections/events"
+	combined "github.com/outboxgen/outboxgen/testdata/golden/combined/events"
+	conditions "github.com/outboxgen/outboxgen/testdata/golden/conditions/events"
 	constraints "github.com/outboxgen/outboxgen/testdata/golden/constraints/events"
+	defaults "github.com/outboxgen/outboxgen/testdata/golden/defaults/events"
 	formats "github.com/outboxgen/outboxgen/testdata/golden/formats/events"
 	huleedu "github.com/outboxgen/outboxgen/testdata/golden/huleedu/events"
+	matching "github.com/outboxgen/outboxgen/testdata/golden/matching/events"
+	pointers "github.com/outboxgen/outboxgen/testdata/golden/pointers/events"
 	presence "github.com/outboxgen/outboxgen/testdata/golden/presence/events"
+	recursion "github.com/outboxgen/outboxgen/testdata/golden/recursion/events"
+	tuples "github.com/outboxgen/outboxgen/testdata/golden/tuples/events"
 	unions "github.com/outboxgen/outboxgen/testdata/golden/unions/events"
+	values "github.com/outboxgen/outboxgen/testdata/golden/values/events"
 )
 
 // FuzzGeneratedDecoders feeds any bytes to generated types: none may panic, and
@@ -28,6 +39,14 @@ func FuzzGeneratedDecoders(f *testing.F) {
 		}
 	}
 	f.Add([]byte(`{"id":"1","pet":{"kind":"cat","name":"x","kind":"dog"},"method":{"card":"1","iban":"2"}}`))
+	for _, members := range shapesByFamily {
+		for name := range members {
+			documents := documentsOf(f, name)
+			for _, document := range slices.Concat(documents.Valid, documents.Invalid) {
+				f.Add([]byte(document))
+			}
+		}
+	}
 	f.Fuzz(func(t *testing.T, document []byte) {
 		again[huleedu.AssessmentResultV1](t, document)
 		again[huleedu.CJAssessmentRequestedV1](t, document)
@@ -39,6 +58,24 @@ func FuzzGeneratedDecoders(f *testing.F) {
 		again[unions.MixedV1](t, document)
 		again[unions.PaymentV1](t, document)
 		again[unions.SourcedV1](t, document)
+		again[combined.OrderPlacedV1](t, document)
+		again[conditions.ClosedChangedV1](t, document)
+		again[conditions.OlderChangedV1](t, document)
+		again[conditions.ShipmentChangedV1](t, document)
+		again[defaults.DefaultsV1](t, document)
+		again[matching.MatchingV1](t, document)
+		again[pointers.PresenceV1](t, document)
+		again[recursion.RecursionV1](t, document)
+		again[tuples.OlderTuplesV1](t, document)
+		again[tuples.TuplesV1](t, document)
+		again[values.EncodingsV1](t, document)
+		again[values.NumbersV1](t, document)
+		again[values.ValuesV1](t, document)
+		for _, members := range shapesByFamily {
+			for _, s := range members {
+				s.again(t, document)
+			}
+		}
 	})
 }
 
@@ -48,7 +85,10 @@ func again[T data](t *testing.T, document []byte) {
 	if json.Unmarshal(document, &v) != nil {
 		return
 	}
-	_ = v.Validate() // may find anything, must not panic
+	found := violations(v.Validate()) // may find anything, must not panic
+	if diff := cmp.Diff(found, violations(v.Validate())); diff != "" {
+		t.Fatalf("%T does not find the same again:\n%s", v, diff)
+	}
 	first, err := v.MarshalJSON()
 	if err != nil {
 		t.Fatalf("%T decodes but does not encode: %v", v, err)

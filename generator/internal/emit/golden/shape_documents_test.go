@@ -212,3 +212,26 @@ func TestConditionalMember(t *testing.T) {
 		t.Error("a document that is not JSON decodes")
 	}
 }
+
+// A default that Go has no literal for is read as a document would be.
+func TestDefaultsWithoutLiterals(t *testing.T) {
+	t.Parallel()
+	objects := shapes.NewDefaultObjectV1(shapes.DefaultObjectV1{})
+	if diff := cmp.Diff(shapes.DefaultObjectV1{
+		Point: &shapes.DefaultObjectV1Point{X: 0.5}, Labels: map[string]*string{"a": new("b"), "c": nil}, Steps: []*int64{new(int64(1)), nil},
+		Free: map[string]any{"a": []any{json.Number("1"), "x"}},
+	}, objects); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	formats, err := shapes.NewDefaultOfFormatsV1(shapes.DefaultOfFormatsV1{}).MarshalJSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = `{"at":"2024-05-01T12:00:00Z","precise":"2024-05-01T12:00:00.25+02:00","day":"2024-02-29","clock":"08:30:00Z","wait":"PT15M","id":"3f2b7c1e-5d0a-4c69-8b1c-7f4f0a9b2e11","data":"aGk="}`
+	if diff := cmp.Diff(want, string(formats)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if wait := (shapes.DefaultOfFormatsV1{}).WaitOrDefault(); wait != (wire.Duration{Minutes: 15}) {
+		t.Error(wait)
+	}
+}

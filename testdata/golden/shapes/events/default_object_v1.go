@@ -28,10 +28,51 @@ type DefaultObjectV1 struct {
 // NewDefaultObjectV1 returns v with what the schema fixes filled in: its
 // constants, and its defaults where v leaves a member out.
 func NewDefaultObjectV1(v DefaultObjectV1) DefaultObjectV1 {
+	if v.Point == nil {
+		v.Point = new(wire.Default(`{"x":0.5}`, decodeDefaultObjectV1Point))
+	}
+	if v.Labels == nil {
+		v.Labels = wire.Default(`{"a":"b","c":null}`, func(d *wire.Decoder) map[string]*string {
+			return wire.Map(d, func(d *wire.Decoder) *string { return wire.Pointer(d, (*wire.Decoder).String) })
+		})
+	}
+	if v.Steps == nil {
+		v.Steps = wire.Default(`[1,null]`, func(d *wire.Decoder) []*int64 {
+			return wire.Slice(d, func(d *wire.Decoder) *int64 { return wire.Pointer(d, (*wire.Decoder).Int) })
+		})
+	}
 	if v.Free == nil {
 		v.Free = map[string]any{"a": []any{json.Number("1"), "x"}}
 	}
 	return v
+}
+
+// PointOrDefault is Point, or the default of the schema where it is absent.
+func (v DefaultObjectV1) PointOrDefault() DefaultObjectV1Point {
+	if v.Point == nil {
+		return wire.Default(`{"x":0.5}`, decodeDefaultObjectV1Point)
+	}
+	return *v.Point
+}
+
+// LabelsOrDefault is Labels, or the default of the schema where it is absent.
+func (v DefaultObjectV1) LabelsOrDefault() map[string]*string {
+	if v.Labels == nil {
+		return wire.Default(`{"a":"b","c":null}`, func(d *wire.Decoder) map[string]*string {
+			return wire.Map(d, func(d *wire.Decoder) *string { return wire.Pointer(d, (*wire.Decoder).String) })
+		})
+	}
+	return v.Labels
+}
+
+// StepsOrDefault is Steps, or the default of the schema where it is absent.
+func (v DefaultObjectV1) StepsOrDefault() []*int64 {
+	if v.Steps == nil {
+		return wire.Default(`[1,null]`, func(d *wire.Decoder) []*int64 {
+			return wire.Slice(d, func(d *wire.Decoder) *int64 { return wire.Pointer(d, (*wire.Decoder).Int) })
+		})
+	}
+	return v.Steps
 }
 
 // FreeOrDefault is Free, or the default of the schema where it is absent.

@@ -35,11 +35,23 @@ func NewDefaultOfFormatsV1(v DefaultOfFormatsV1) DefaultOfFormatsV1 {
 	if v.At == nil {
 		v.At = new(time.Date(2024, 5, 1, 12, 0, 0, 0, time.UTC))
 	}
+	if v.Precise == nil {
+		v.Precise = new(wire.Default(`"2024-05-01T12:00:00.25+02:00"`, (*wire.Decoder).DateTime))
+	}
 	if v.Day == nil {
 		v.Day = new(wire.Date{Year: 2024, Month: 2, Day: 29})
 	}
+	if v.Clock == nil {
+		v.Clock = new(wire.Default(`"08:30:00Z"`, (*wire.Decoder).TimeOfDay))
+	}
+	if v.Wait == nil {
+		v.Wait = new(wire.Default(`"PT15M"`, (*wire.Decoder).Duration))
+	}
 	if v.ID == nil {
 		v.ID = new(uuid.MustParse("3f2b7c1e-5d0a-4c69-8b1c-7f4f0a9b2e11"))
+	}
+	if v.Data == nil {
+		v.Data = wire.Default(`"aGk="`, (*wire.Decoder).Base64)
 	}
 	return v
 }
@@ -52,6 +64,14 @@ func (v DefaultOfFormatsV1) AtOrDefault() time.Time {
 	return *v.At
 }
 
+// PreciseOrDefault is Precise, or the default of the schema where it is absent.
+func (v DefaultOfFormatsV1) PreciseOrDefault() time.Time {
+	if v.Precise == nil {
+		return wire.Default(`"2024-05-01T12:00:00.25+02:00"`, (*wire.Decoder).DateTime)
+	}
+	return *v.Precise
+}
+
 // DayOrDefault is Day, or the default of the schema where it is absent.
 func (v DefaultOfFormatsV1) DayOrDefault() wire.Date {
 	if v.Day == nil {
@@ -60,12 +80,36 @@ func (v DefaultOfFormatsV1) DayOrDefault() wire.Date {
 	return *v.Day
 }
 
+// ClockOrDefault is Clock, or the default of the schema where it is absent.
+func (v DefaultOfFormatsV1) ClockOrDefault() wire.TimeOfDay {
+	if v.Clock == nil {
+		return wire.Default(`"08:30:00Z"`, (*wire.Decoder).TimeOfDay)
+	}
+	return *v.Clock
+}
+
+// WaitOrDefault is Wait, or the default of the schema where it is absent.
+func (v DefaultOfFormatsV1) WaitOrDefault() wire.Duration {
+	if v.Wait == nil {
+		return wire.Default(`"PT15M"`, (*wire.Decoder).Duration)
+	}
+	return *v.Wait
+}
+
 // IDOrDefault is ID, or the default of the schema where it is absent.
 func (v DefaultOfFormatsV1) IDOrDefault() uuid.UUID {
 	if v.ID == nil {
 		return uuid.MustParse("3f2b7c1e-5d0a-4c69-8b1c-7f4f0a9b2e11")
 	}
 	return *v.ID
+}
+
+// DataOrDefault is Data, or the default of the schema where it is absent.
+func (v DefaultOfFormatsV1) DataOrDefault() []byte {
+	if v.Data == nil {
+		return wire.Default(`"aGk="`, (*wire.Decoder).Base64)
+	}
+	return v.Data
 }
 
 // MarshalJSON writes v as its schema has it.

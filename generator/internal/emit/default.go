@@ -1,0 +1,108 @@
+package emit
+
+import (
+	"encoding/base32"
+	"encoding/base64"
+	"encoding/hex"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/outboxgen/outboxgen/generator/internal/ir"
+	"github.com/outboxgen/outboxgen/generator/internal/schema"
+)
+
+// literal is a value as Go code of type t: as a literal where Go has one, else
+// as JSON that the type's own decoder reads. It is "" for a value that does not
+// fit.
+func (c *coder) literal(t *ir.Type, v *schema.Value) string {
+	if l := c.goLiteral(t, v); l != "" {
+		return l
+	}
+	if t.Indirect || !c.fits(t, v) || v.Kind == schema.Null {
+		return ""
+	}
+	c.imports[wirePath] = ""
+	return "wire.Default(" + raw(ir.CanonicalJSON(v)) + ", " + c.reader(t) + ")"
+}
+
+// fits reports whether the decoder of t takes a value for certain.
+func (c *coder) fits(t *ir.Type, v *schema.Value) bool {
+	if v.Kind == schema.Null {
+		return t.Nullable || t.Kind == ir.Any
+	}
+	every := func(elem *ir.Type, values []*schema.Value) bool {
+		return !slices.ContainsFunc(values, func(v *schema.Value) bool { return !c.fits(elem, v) })
+	}
+	switch t.Kind {
+	case ir.Slice:
+		return v.Kind == schema.Array && every(t.Elem, v.Items)
+	case ir.Map:
+		return v.Kind == schema.Object && !slices.ContainsFunc(v.Members, func(m schema.Member) bool { return !c.fits(t.Elem, m.Value) })
+	case ir.Struct:
+		return c.fitsStruct(t.Named, v)
+	case ir.DateTime, ir.TimeOfDay, ir.Duration, ir.Bytes, ir.Base64URL, ir.Base32, ir.Base16:
+		return v.Kind == schema.String && hasFormat(t.Kind, v.Text)
+	case ir.Float:
+		const exact = 15 // digits that any float64 keeps
+		return c.goLiteral(t, v) != "" && len(v.Text) <= exact
+	case ir.Enum:
+		return c.goLiteral(t, v) != "" && t.Named.Base != ir.Float
+	default:
+		return c.goLiteral(t, v) != ""
+	}
+}
+
+func (c *coder) fitsStruct(n *ir.Named, v *schema.Value) bool {
+	if v.Kind != schema.Object || n.Tuple || len(n.Matching) > 0 || n.Union != nil {
+		return false
+	}
+	there := map[string]bool{}
+	for _, m := range v.Members {
+		there[m.Name] = true
+		i := slices.IndexFunc(n.Fields, func(f *ir.Field) bool { return f.JSON == m.Name })
+		switch {
+		case i >= 0 && !c.fits(n.Fields[i].Type, m.Value):
+			return false
+		case i >= 0:
+		case n.Closed || n.Extra != nil && !c.fits(n.Extra, m.Value):
+			return false
+		}
+	}
+	return !slices.ContainsFunc(n.Fields, func(f *ir.Field) bool { return f.Required && !there[f.JSON] })
+}
+
+var (
+	dateTimeText = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$`)
+	clockText    = regexp.MustCompile(`^([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,9})?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)$`)
+	durationText = regexp.MustCompile(`^P(\d{1,9}W|(\d{1,9}Y(\d{1,9}M(\d{1,9}D)?)?|\d{1,9}M(\d{1,9}D)?|\d{1,9}D)?(T(\d{1,9}H(\d{1,9}M(\d{1,9}S)?)?|\d{1,9}M(\d{1,9}S)?|\d{1,9}S))?)$`)
+)
+
+// hasFormat reports whether a string is one of those that every reader of its
+// format takes.
+func hasFormat(kind ir.Kind, text string) bool {
+	var err error
+	switch kind {
+	case ir.DateTime:
+		_, err = time.Parse(time.RFC3339Nano, text)
+		return err == nil && dateTimeText.MatchString(text)
+	case ir.TimeOfDay:
+		return clockText.MatchString(text)
+	case ir.Duration:
+		return text != "P" && durationText.MatchString(text)
+	case ir.Bytes:
+		_, err = base64.StdEncoding.Strict().DecodeString(text)
+	case ir.Base64URL:
+		_, err = base64.URLEncoding.Strict().DecodeString(text)
+		return err == nil && !strings.Contains(text, "=")
+	case ir.Base32:
+		_, err = base32.StdEncoding.DecodeString(text)
+	case ir.Base16:
+		_, err = hex.DecodeString(text)
+		return err == nil && text == strings.ToUpper(text)
+	default:
+		return false
+	}
+	return err == nil && !strings.ContainsAny(text, "\r\n")
+}
