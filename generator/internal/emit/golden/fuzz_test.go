@@ -3,6 +3,7 @@ package golden_test
 import (
 	"bytes"
 	"encoding/json"
+	"maps"
 	"slices"
 	"testing"
 
@@ -24,58 +25,68 @@ import (
 	values "github.com/outboxgen/outboxgen/testdata/golden/values/events"
 )
 
-// FuzzGeneratedDecoders feeds any bytes to generated types: none may panic, and
-// what decodes must encode to something that decodes to the same again.
+// fuzzed are the types that FuzzGeneratedDecoders feeds, but for the shapes.
+var fuzzed = []func(*testing.T, []byte){
+	again[huleedu.AssessmentResultV1],
+	again[huleedu.CJAssessmentRequestedV1],
+	again[presence.PresenceV1],
+	again[collections.TreeV1],
+	again[constraints.ConstraintsV1],
+	again[formats.FormatsV1],
+	again[unions.TaggedV1],
+	again[unions.MixedV1],
+	again[unions.PaymentV1],
+	again[unions.SourcedV1],
+	again[combined.OrderPlacedV1],
+	again[conditions.ClosedChangedV1],
+	again[conditions.OlderChangedV1],
+	again[conditions.ShipmentChangedV1],
+	again[defaults.DefaultsV1],
+	again[matching.MatchingV1],
+	again[pointers.PresenceV1],
+	again[recursion.RecursionV1],
+	again[tuples.OlderTuplesV1],
+	again[tuples.TuplesV1],
+	again[values.EncodingsV1],
+	again[values.NumbersV1],
+	again[values.ValuesV1],
+}
+
+// FuzzGeneratedDecoders feeds any bytes to generated types, each time to the one
+// that which chooses: none may panic, and what decodes must encode to something
+// that decodes to the same again.
 func FuzzGeneratedDecoders(f *testing.F) {
-	f.Add([]byte(example(f, "assessment_result.v1.full")))
-	f.Add([]byte(example(f, "cj_assessment_requested.v1.full")))
-	f.Add([]byte("{" + required + `,"null_items":[1,null],"opt_null_text":null,"x":{"y":[1e5]}}`))
-	f.Add([]byte(`{"id":1,"root":{"value":"a","right":null,"named":{"x":{"value":"e"}}},"closed":{},"typed":{"name":"n","one":1}}`))
-	f.Add([]byte(`{"id":"12","cents":0.07,"few":["a","b"],"grid":[[],[0]],"labels":{"a":"b"},"half":0.5}`))
-	f.Add([]byte(`{"uuid":"3f2b7c1e-5d0a-4c69-8b1c-7f4f0a9b2e11","date_time":"2024-05-01T12:00:00.120000+00:00","duration":"P1DT2H","bytes":"aGk=","ratio":"1/3"}`))
+	targets := slices.Clone(fuzzed)
+	seed := func(document string) {
+		for which := range fuzzed {
+			f.Add(uint16(which), []byte(document))
+		}
+	}
+	seed(string(example(f, "assessment_result.v1.full")))
+	seed(string(example(f, "cj_assessment_requested.v1.full")))
+	seed("{" + required + `,"null_items":[1,null],"opt_null_text":null,"x":{"y":[1e5]}}`)
+	seed(`{"id":1,"root":{"value":"a","right":null,"named":{"x":{"value":"e"}}},"closed":{},"typed":{"name":"n","one":1}}`)
+	seed(`{"id":"12","cents":0.07,"few":["a","b"],"grid":[[],[0]],"labels":{"a":"b"},"half":0.5}`)
+	seed(`{"uuid":"3f2b7c1e-5d0a-4c69-8b1c-7f4f0a9b2e11","date_time":"2024-05-01T12:00:00.120000+00:00","duration":"P1DT2H","bytes":"aGk=","ratio":"1/3"}`)
 	for _, documents := range unionDocuments {
 		for _, document := range documents {
-			f.Add([]byte(document))
+			seed(document)
 		}
 	}
-	f.Add([]byte(`{"id":"1","pet":{"kind":"cat","name":"x","kind":"dog"},"method":{"card":"1","iban":"2"}}`))
+	seed(`{"id":"1","pet":{"kind":"cat","name":"x","kind":"dog"},"method":{"card":"1","iban":"2"}}`)
+	shapes := map[string]shape{}
 	for _, members := range shapesByFamily {
-		for name := range members {
-			documents := documentsOf(f, name)
-			for _, document := range slices.Concat(documents.Valid, documents.Invalid) {
-				f.Add([]byte(document))
-			}
-		}
+		maps.Copy(shapes, members)
 	}
-	f.Fuzz(func(t *testing.T, document []byte) {
-		again[huleedu.AssessmentResultV1](t, document)
-		again[huleedu.CJAssessmentRequestedV1](t, document)
-		again[presence.PresenceV1](t, document)
-		again[collections.TreeV1](t, document)
-		again[constraints.ConstraintsV1](t, document)
-		again[formats.FormatsV1](t, document)
-		again[unions.TaggedV1](t, document)
-		again[unions.MixedV1](t, document)
-		again[unions.PaymentV1](t, document)
-		again[unions.SourcedV1](t, document)
-		again[combined.OrderPlacedV1](t, document)
-		again[conditions.ClosedChangedV1](t, document)
-		again[conditions.OlderChangedV1](t, document)
-		again[conditions.ShipmentChangedV1](t, document)
-		again[defaults.DefaultsV1](t, document)
-		again[matching.MatchingV1](t, document)
-		again[pointers.PresenceV1](t, document)
-		again[recursion.RecursionV1](t, document)
-		again[tuples.OlderTuplesV1](t, document)
-		again[tuples.TuplesV1](t, document)
-		again[values.EncodingsV1](t, document)
-		again[values.NumbersV1](t, document)
-		again[values.ValuesV1](t, document)
-		for _, members := range shapesByFamily {
-			for _, s := range members {
-				s.again(t, document)
-			}
+	for _, name := range slices.Sorted(maps.Keys(shapes)) {
+		documents := documentsOf(f, name)
+		for _, document := range slices.Concat(documents.Valid, documents.Invalid) {
+			f.Add(uint16(len(targets)), []byte(document))
 		}
+		targets = append(targets, shapes[name].again)
+	}
+	f.Fuzz(func(t *testing.T, which uint16, document []byte) {
+		targets[int(which)%len(targets)](t, document)
 	})
 }
 
