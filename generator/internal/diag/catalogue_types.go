@@ -23,7 +23,7 @@ func typeRules() []rule {
 			instead: "describe the member under properties", bad: "x: {type: object, required: [a], properties: {b: {type: string}}}", good: "x: {type: object, required: [a], properties: {a: {type: string}}}",
 		},
 		{
-			id: "conditional-member", severity: Warning, what: "a member that only a condition describes", why: "A Go struct has a field or has it not; so the field is there whether the condition is met or not.",
+			id: "conditional-member", severity: Warning, what: "a member that only a condition describes", why: "A Go struct has a field or has it not. So the field is there whether the condition is met or not, and a value of another type is kept among the unknown members.",
 			instead: "give its type under properties", bad: "x: {type: object, properties: {a: {type: string}}, if: {required: [a]}, then: {properties: {b: {const: 1}}}}", good: "x: {type: object, properties: {a: {type: string}, b: {type: integer}}, if: {required: [a]}, then: {properties: {b: {const: 1}}}}",
 		},
 		{
@@ -85,8 +85,8 @@ func valueRules() []rule {
 			instead: "make it a member that is an object, or decode it where it is used", bad: "x: {type: string, contentMediaType: application/json, contentSchema: {type: object}}", good: "x: {type: object}",
 		},
 		{
-			id: "default-not-used", severity: Warning, what: "a default that Go cannot write as a literal", why: "Nothing fills it in; the member stays absent.",
-			instead: "fill it in where the event is made", bad: "x: {type: object, properties: {a: {type: string}}, default: {a: b}}", good: "x: {type: object, properties: {a: {type: string, default: b}}}",
+			id: "default-not-used", severity: Warning, what: "a default that is not certain to be a value of the member's Go type", why: "Nothing fills it in; the member stays absent. Unions and tuples have no defaults in Go either.",
+			instead: "write a default that meets the schema, or fill it in where the event is made", bad: "x: {type: object, required: [a], properties: {a: {type: string}}, default: {b: c}}", good: "x: {type: object, required: [a], properties: {a: {type: string}}, default: {a: b}}",
 		},
 		{
 			id: "value-type", what: "a default, example or listed value of the wrong type", why: "It would not be valid itself.",

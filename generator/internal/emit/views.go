@@ -260,7 +260,7 @@ func (c *coder) accessor(f *ir.Field) (defaultView, bool) {
 	}
 	literal := c.literal(f.Type, f.Default)
 	if literal == "" {
-		c.list.Warnf(f.Default.Pos, "default-not-used", "the default of %q has no Go literal; nothing fills it in", f.JSON)
+		c.list.Warnf(f.Default.Pos, "default-not-used", "the default of %q is not certain to be a value of its Go type; nothing fills it in", f.JSON)
 		return defaultView{}, false
 	}
 	s, v := c.shape(f), "v."+f.Name
