@@ -59,6 +59,7 @@ func (b *builder) merge(s *schema.Schema) *schema.Schema {
 		b.trace(&m, &before, p)
 	}
 	b.parts[&m] = folded
+	b.hidden(s, &m)
 	if open > 0 {
 		b.list.Add(diag.Finding{
 			Pos: at(s, "allOf"), ID: "all-of-conflict",
@@ -67,6 +68,26 @@ func (b *builder) merge(s *schema.Schema) *schema.Schema {
 		})
 	}
 	return &m
+}
+
+// hidden warns of the properties of parts that additionalProperties: false of s
+// forbids: it sees those of s alone.
+func (b *builder) hidden(s, m *schema.Schema) {
+	pos, written := s.At["additionalProperties"]
+	if !written || !isFalse(s.AdditionalProperties) || !b.narrower(m, s) {
+		return
+	}
+	for _, p := range m.Properties {
+		if property(s, p.Name) != nil || isFalse(p.Schema) || slices.ContainsFunc(b.matchers(s), func(m matcher) bool { return m.re.MatchString(p.Name) }) {
+			continue
+		}
+		b.list.Add(diag.Finding{
+			Pos: pos, Severity: diag.Warning, ID: "all-of-conflict",
+			Message: "additionalProperties: false forbids " + diag.Quote(p.Name) + ", which another part of this combination describes",
+			Hint:    "write unevaluatedProperties: false, which sees the properties of all parts",
+		})
+		return
+	}
 }
 
 // sole is the only part of an allOf that says anything of values, where nothing

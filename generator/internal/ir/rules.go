@@ -109,10 +109,22 @@ func (b *builder) restMembers(s *schema.Schema) *schema.Schema {
 		return s.AdditionalProperties
 	}
 	parts := b.partsOf(s)
-	if b.conditional(s) || slices.ContainsFunc(parts[1:], func(p *schema.Schema) bool { return p.UnevaluatedProperties == s.UnevaluatedProperties }) {
+	if b.conditional(s) || slices.ContainsFunc(parts[1:], func(p *schema.Schema) bool { return p.UnevaluatedProperties != nil }) {
 		return nil
 	}
 	return s.UnevaluatedProperties
+}
+
+// narrower reports whether additionalProperties of a part of s bears on members
+// that other parts describe, or gave way to that of another: a part sees its own
+// properties alone, and the Go type has those of all of them.
+func (b *builder) narrower(s, part *schema.Schema) bool {
+	_, written := part.At["additionalProperties"]
+	if extra := part.AdditionalProperties; extra == nil || isTrue(extra) || !written || len(b.matchers(part)) < len(part.PatternProperties) {
+		return false
+	}
+	return part.AdditionalProperties != s.AdditionalProperties ||
+		len(s.Properties) > len(part.Properties) || len(s.PatternProperties) > len(part.PatternProperties)
 }
 
 // restItems is the schema of an array's items.
@@ -141,10 +153,21 @@ func (m *ruleMaker) dynamic(s, part *schema.Schema) *Rule {
 	r := &Rule{Place: m.placeOf(part)}
 	rest := part.UnevaluatedProperties != nil && m.restMembers(s) != part.UnevaluatedProperties && !isTrue(part.UnevaluatedProperties)
 	items := part.UnevaluatedItems != nil && m.restItems(s) != part.UnevaluatedItems && !isTrue(part.UnevaluatedItems)
-	if rest || items {
+	narrower := m.narrower(s, part)
+	switch {
+	case rest || items:
 		m.described(r, part)
-	} else {
+	case narrower:
+		m.describedMembers(r, part)
+	default:
 		r.entries("properties", m.properties(forbidden(part)))
+		r.entries("patternProperties", m.properties(m.forbiddenPatterns(part)))
+	}
+	switch {
+	case narrower:
+		r.add("additionalProperties", m.rule(part.AdditionalProperties))
+	case (rest || items) && part.AdditionalProperties != nil:
+		r.add("additionalProperties", m.anything(part.AdditionalProperties))
 	}
 	if part.Not != nil {
 		r.add("not", m.rule(part.Not))
@@ -183,16 +206,46 @@ func forbidden(s *schema.Schema) []schema.Property {
 	return all
 }
 
+// forbiddenPatterns is the patterns of names that no member has, where another
+// pattern may match such a name too and have a place for the member.
+func (b *builder) forbiddenPatterns(s *schema.Schema) []schema.Property {
+	var all []schema.Property
+	matchers := b.matchers(s)
+	for _, m := range matchers {
+		if isFalse(m.Schema) && slices.ContainsFunc(matchers, func(other matcher) bool { return !isFalse(other.Schema) && !apart(m.source, other.source) }) {
+			all = append(all, schema.Property{Name: m.source, Pos: m.Pos, Schema: m.Schema})
+		}
+	}
+	return all
+}
+
 func isTrue(s *schema.Schema) bool { return s.Bool != nil && *s.Bool }
 
 // described says which members and items of a value s describes whatever it
 // holds; that they are valid is checked elsewhere.
 func (m *ruleMaker) described(r *Rule, s *schema.Schema) {
-	anything := func(of *schema.Schema) *Rule { return &Rule{Place: m.placeOf(of)} }
 	m.reference(r, s)
 	if len(s.AllOf) > 0 {
 		r.add("allOf", m.list(s.AllOf))
 	}
+	m.describedMembers(r, s)
+	var prefix []*Rule
+	for _, item := range s.PrefixItems {
+		prefix = append(prefix, m.anything(item))
+	}
+	if prefix != nil {
+		r.add("prefixItems", prefix)
+	}
+	if s.Items != nil {
+		r.add("items", m.anything(s.Items))
+	}
+}
+
+// anything is a rule that only has a place.
+func (m *ruleMaker) anything(s *schema.Schema) *Rule { return &Rule{Place: m.placeOf(s)} }
+
+// describedMembers says which members of an object s describes by name.
+func (m *ruleMaker) describedMembers(r *Rule, s *schema.Schema) {
 	for _, group := range []struct {
 		keyword    string
 		properties []schema.Property
@@ -207,23 +260,10 @@ func (m *ruleMaker) described(r *Rule, s *schema.Schema) {
 			case group.keyword == "properties" && isFalse(p.Schema):
 				entries = append(entries, Entry{name, m.rule(p.Schema)})
 			case name != "" || group.keyword == "properties":
-				entries = append(entries, Entry{name, anything(p.Schema)})
+				entries = append(entries, Entry{name, m.anything(p.Schema)})
 			}
 		}
 		r.entries(group.keyword, entries)
-	}
-	var prefix []*Rule
-	for _, item := range s.PrefixItems {
-		prefix = append(prefix, anything(item))
-	}
-	if prefix != nil {
-		r.add("prefixItems", prefix)
-	}
-	if s.AdditionalProperties != nil {
-		r.add("additionalProperties", anything(s.AdditionalProperties))
-	}
-	if s.Items != nil {
-		r.add("items", anything(s.Items))
 	}
 }
 

@@ -259,9 +259,14 @@ func (b *builder) mapOf(s *schema.Schema, at context) *Type {
 	return t
 }
 
+// closes reports whether a schema forbids the members that it does not describe.
+// Beside additionalProperties, which describes them all, none is unevaluated.
 func closes(s *schema.Schema) bool {
-	closed := func(x *schema.Schema) bool { return x != nil && x.Bool != nil && !*x.Bool }
-	return closed(s.AdditionalProperties) || closed(s.UnevaluatedProperties)
+	rest := s.AdditionalProperties
+	if rest == nil {
+		rest = s.UnevaluatedProperties
+	}
+	return isFalse(rest)
 }
 
 // structOf is the struct of a schema, made once.
