@@ -148,8 +148,8 @@ func guessed(s *schema.Schema) (kind, keyword string) {
 		kind     string
 		keywords []string
 	}{
-		{"object", []string{"properties", "additionalProperties", "required", "minProperties", "maxProperties", "patternProperties", "propertyNames"}},
-		{"array", []string{"items", "prefixItems", "minItems", "maxItems", "uniqueItems", "contains"}},
+		{"object", []string{"properties", "additionalProperties", "required", "minProperties", "maxProperties", "patternProperties", "propertyNames", "unevaluatedProperties"}},
+		{"array", []string{"items", "prefixItems", "minItems", "maxItems", "uniqueItems", "contains", "unevaluatedItems"}},
 		{"string", []string{"minLength", "maxLength", "pattern", "format", "contentEncoding"}},
 		{"number", []string{"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"}},
 	} {

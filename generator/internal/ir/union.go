@@ -92,7 +92,36 @@ func (b *builder) union(s *schema.Schema, where context) *Type {
 		})
 		b.nameBranches(n.Union)
 	}
+	b.evaluatedTogether(said, n.Union)
 	return t
+}
+
+// evaluatedTogether warns where a value may be valid for several branches of an
+// anyOf, all of which evaluate it, while here each is held against what is
+// unevaluated beside the union on its own.
+func (b *builder) evaluatedTogether(s *schema.Schema, u *Union) {
+	if u.Keyword != "anyOf" || len(u.Tag) > 0 {
+		return
+	}
+	for _, rest := range []struct {
+		keyword, json string
+		said          *schema.Schema
+	}{{"unevaluatedProperties", "object", s.UnevaluatedProperties}, {"unevaluatedItems", "array", s.UnevaluatedItems}} {
+		alike := 0
+		for _, branch := range u.Branches {
+			if branch.JSON == rest.json || branch.JSON == "" {
+				alike++
+			}
+		}
+		if rest.said == nil || isTrue(rest.said) || alike < 2 {
+			continue
+		}
+		b.list.Add(diag.Finding{
+			Pos: at(s, rest.keyword), Severity: diag.Warning, ID: "unevaluated-alone",
+			Message: rest.keyword + " is checked against one branch of the anyOf at a time, so a value that only two of them together describe is refused",
+			Hint:    "write oneOf where just one branch is meant, or give the branches a required property with a const of its own each",
+		})
+	}
 }
 
 func (b *builder) unionType(s *schema.Schema, n *Named, nullable bool) *Type {
@@ -331,6 +360,7 @@ func (b *builder) joined(s *schema.Schema, keyword string, part, ref *schema.Sch
 		both.Title, both.Description = first(both.Title, ref.Title), first(both.Description, ref.Description)
 	}
 	both.UnevaluatedProperties, rest.UnevaluatedProperties = rest.UnevaluatedProperties, nil
+	both.UnevaluatedItems, rest.UnevaluatedItems = rest.UnevaluatedItems, nil
 	if said := b.resolve(part); said != nil && !slices.ContainsFunc(said.Properties, func(p schema.Property) bool { return property(s, p.Name) == nil }) {
 		both.AdditionalProperties, rest.AdditionalProperties = rest.AdditionalProperties, nil
 	}

@@ -191,6 +191,7 @@ var shapesByFamily = map[string]map[string]shape{
 		"unevaluated":                   shapeOf[shapes.UnevaluatedV1](),
 		"unevaluated_beside_additional": shapeOf[shapes.UnevaluatedBesideAdditionalV1](),
 		"unevaluated_in_parts":          shapeOf[shapes.UnevaluatedInPartsV1](),
+		"unevaluated_of_tuples":         shapeOf[shapes.UnevaluatedOfTuplesV1](),
 	},
 	"boolean schemas": {
 		"anything":          shapeOf[shapes.AnythingV1](),
