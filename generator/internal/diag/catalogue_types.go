@@ -47,6 +47,18 @@ func typeRules() []rule {
 			instead: "give every branch a required property with a const of its own", bad: "x: {oneOf: [{title: B, type: object}, {title: C, type: object, properties: {c: true}}]}", good: "x: {oneOf: [{title: B, type: object, required: [kind], properties: {kind: {const: b}}}, {title: C, type: object, required: [kind], properties: {kind: {const: c}}}]}",
 		},
 		{
+			id: "unevaluated-alone", severity: Warning, what: "unevaluatedProperties or unevaluatedItems beside an anyOf of which several branches may hold", why: "A Go value is of one branch, so what only two of them together describe is refused.",
+			instead: "write oneOf where just one branch is meant",
+			bad:     "x: {anyOf: [{type: object, required: [a], properties: {a: {type: string}}}, {type: object, required: [b], properties: {b: {type: string}}}], unevaluatedProperties: false}",
+			good:    "x: {oneOf: [{type: object, required: [a], properties: {a: {type: string}}}, {type: object, required: [b], properties: {b: {type: string}}}], unevaluatedProperties: false}",
+		},
+		{
+			id: "part-not-seen", severity: Warning, what: "additionalProperties: false beside parts with properties of their own", why: "It sees the properties that stand beside it alone, and forbids those of the parts.",
+			instead: "write unevaluatedProperties: false",
+			bad:     "x: {type: object, allOf: [{properties: {a: {type: string}}}], additionalProperties: false}",
+			good:    "x: {type: object, allOf: [{properties: {a: {type: string}}}], unevaluatedProperties: false}",
+		},
+		{
 			id: "second-union", severity: Warning, what: "two unions of one value", why: "A Go value has one type: the first union gives it, the other one is checked by Validate, and its members are optional fields.",
 			instead: "write one union whose branches are what both of them allow",
 			bad:     "x: {allOf: [{oneOf: [{$ref: '#/$defs/b'}, {$ref: '#/$defs/c'}]}, {oneOf: [{properties: {d: {const: 1}}}, {properties: {d: {const: 2}}}]}]}\n$defs:\n  b: {type: object, required: [kind], properties: {kind: {const: b}, d: true}}\n  c: {type: object, required: [kind], properties: {kind: {const: c}, d: true}}",

@@ -117,7 +117,7 @@ var untypedFields = []struct {
 		"tuples OlderTuplesV1Open.Rest []json.RawMessage", "tuples TuplesV1Open.Rest []json.RawMessage",
 	}},
 	{"branches that cannot be told apart, with a warning and a method for each", []string{
-		"eventunions ContactGivenV1.Raw json.RawMessage", "shapes ExactlyOneOfV1Value.Raw json.RawMessage", "shapes OverlappingUnionV1Value.Raw json.RawMessage",
+		"eventunions ContactGivenV1.Raw json.RawMessage", "shapes ExactlyOneOfV1Value.Raw json.RawMessage", "shapes OverlappingUnionV1Value.Raw json.RawMessage", "shapes UnevaluatedOfTuplesV1Value.Raw json.RawMessage",
 		"unions MixedV1Strict.Raw json.RawMessage", "unions PaymentV1Contact.Raw json.RawMessage", "unions PaymentV1ContactsItem.Raw json.RawMessage",
 		"unions PaymentV1Exactly.Raw json.RawMessage", "nested NestedV1Loose.Raw json.RawMessage", "nested Reachable.Raw json.RawMessage",
 	}},

@@ -82,7 +82,7 @@ func (b *builder) hidden(s, m *schema.Schema) {
 			continue
 		}
 		b.list.Add(diag.Finding{
-			Pos: pos, Severity: diag.Warning, ID: "all-of-conflict",
+			Pos: pos, Severity: diag.Warning, ID: "part-not-seen",
 			Message: "additionalProperties: false forbids " + diag.Quote(p.Name) + ", which another part of this combination describes",
 			Hint:    "write unevaluatedProperties: false, which sees the properties of all parts",
 		})

@@ -246,7 +246,7 @@ func (v *UnevaluatedOfTuplesV1ValueList) check(c *wire.Checker) {
 type UnevaluatedOfTuplesV1ValueListType struct {
 	First  string
 	Second string
-	Third  outbox.Nullable[any]
+	Third  *int64
 }
 
 // NewUnevaluatedOfTuplesV1ValueListType returns v with what the schema fixes
@@ -285,7 +285,7 @@ func decodeUnevaluatedOfTuplesV1ValueListType(d *wire.Decoder) UnevaluatedOfTupl
 		case 1:
 			v.Second = d.String()
 		case 2:
-			v.Third = nullable(d, (*wire.Decoder).Any)
+			v.Third = wire.Optional(d, (*wire.Decoder).Int)
 		default:
 			t.Unexpected()
 		}
@@ -297,7 +297,7 @@ func encodeUnevaluatedOfTuplesV1ValueListType(e *wire.Encoder, v UnevaluatedOfTu
 	t := e.Tuple()
 	t.Item().String(v.First)
 	t.Item().String(v.Second)
-	wire.PutNullableItem(&t, v.Third, (*wire.Encoder).Any)
+	wire.PutOptionalItem(&t, v.Third, (*wire.Encoder).Int)
 	t.End()
 }
 
