@@ -40,6 +40,11 @@
 // second, have no time.Time and are errors. A time.Time that was made in Go is
 // written in RFC 3339 with as many digits as it needs.
 //
+// A date-time with a space in place of the T is read, which RFC 3339 allows
+// between two parties and many producers write, and written with a T. A duration
+// may leave out units between others, as ISO 8601 has it and the grammar of RFC
+// 3339 has not. Validators that are stricter there refuse what is accepted here.
+//
 // A UUID is written in lower case, a duration without parts that are zero.
 //
 // # Strings

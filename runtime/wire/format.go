@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+	"unicode/utf8"
 )
 
 // Format checks that s has the format, one of those that stay strings in Go:
@@ -57,9 +58,37 @@ func hasFormat(s, format string) bool {
 	return true
 }
 
+// isEmail reports whether s is an address of RFC 5321 in ASCII: a dotted or
+// quoted local part, and a host name or an IP address in brackets.
 func isEmail(s string) bool {
-	a, err := mail.ParseAddress(s)
-	return err == nil && a.Address == s && a.Name == "" && !strings.ContainsAny(s, "<>")
+	at := strings.LastIndexByte(s, '@')
+	if at < 0 || !isASCII(s) {
+		return false
+	}
+	local, domain := s[:at], s[at+1:]
+	if literal, ok := strings.CutPrefix(domain, "["); ok {
+		literal, closed := strings.CutSuffix(literal, "]")
+		v6, tagged := strings.CutPrefix(literal, "IPv6:")
+		if !closed || !hasFormat(v6, map[bool]string{true: "ipv6", false: "ipv4"}[tagged]) {
+			return false
+		}
+	} else if !isHostname(domain) {
+		return false
+	}
+	a, err := mail.ParseAddress(local + "@example.com")
+	if err != nil || a.Name != "" || strings.ContainsAny(local, "<>()") {
+		return false
+	}
+	return local[0] == '"' || a.Address == local+"@example.com"
+}
+
+func isASCII(s string) bool {
+	for i := range len(s) {
+		if s[i] >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
 }
 
 func isHostname(s string) bool {

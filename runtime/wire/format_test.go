@@ -1,0 +1,51 @@
+package wire_test
+
+import (
+	"maps"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/outboxgen/outboxgen/runtime/wire"
+)
+
+// An email address is one of RFC 5321 in ASCII.
+func TestEmail(t *testing.T) {
+	t.Parallel()
+	want := map[string]bool{
+		"a@b.se":                         true,
+		"first.last+tag@mail.example.se": true,
+		"~joe@example.com":               true,
+		`"joe bloggs"@example.com`:       true,
+		`"a@b"@example.com`:              true,
+		"joe@[127.0.0.1]":                true,
+		"joe@[IPv6:::1]":                 true,
+		"":                               false,
+		"@b.se":                          false,
+		"a@":                             false,
+		"a b@c.se":                       false,
+		".a@b.se":                        false,
+		"a..b@c.se":                      false,
+		"a@-b.c":                         false,
+		"joe@invalid=domain.com":         false,
+		"joe@[127.0.0.300]":              false,
+		"joe@[::1]":                      false,
+		"joe@[127.0.0.1":                 false,
+		"å@b.se":                         false,
+		"a(comment)@b.se":                false,
+		"Joe <joe@example.com>":          false,
+		`joe "x"@example.com`:            false,
+		`"joe" x@example.com`:            false,
+		`"open@example.com`:              false,
+	}
+	got := map[string]bool{}
+	for _, address := range slices.Sorted(maps.Keys(want)) {
+		var c wire.Checker
+		wire.Format(&c, address, "email")
+		got[address] = c.Err("T") == nil
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("taken as email (-want +got):\n%s", diff)
+	}
+}
