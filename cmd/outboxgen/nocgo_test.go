@@ -16,7 +16,7 @@ func TestWithoutCgo(t *testing.T) {
 		t.Skip("it compiles everything once more")
 	}
 	exe := filepath.Join(t.TempDir(), "outboxgen")
-	build := exec.Command("go", "build", "-o", exe, ".")
+	build := exec.Command("go", "build", "-buildvcs=false", "-o", exe, ".") // a test binary has no version either
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("build without cgo: %v\n%s", err, out)
