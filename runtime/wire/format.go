@@ -68,8 +68,12 @@ func isEmail(s string) bool {
 	local, domain := s[:at], s[at+1:]
 	if literal, ok := strings.CutPrefix(domain, "["); ok {
 		literal, closed := strings.CutSuffix(literal, "]")
-		v6, tagged := strings.CutPrefix(literal, "IPv6:")
-		if !closed || !hasFormat(v6, map[bool]string{true: "ipv6", false: "ipv4"}[tagged]) {
+		address, tagged := strings.CutPrefix(literal, "IPv6:")
+		version := "ipv4"
+		if tagged {
+			version = "ipv6"
+		}
+		if !closed || !hasFormat(address, version) {
 			return false
 		}
 	} else if !isHostname(domain) {
