@@ -70,30 +70,21 @@ func (c *comparison) nothingBreaks(p *pair) bool {
 func (c *comparison) changed(p *pair, left, right []int) (removed, added []int) {
 	w, r := p.writer, p.reader
 	madeUp := w.madeUp && r.madeUp
-	taken := map[int]bool{}
-	partner := func(same func(j int) bool) int {
-		for _, j := range right {
-			if !taken[j] && same(j) {
-				taken[j] = true
-				return j
-			}
-		}
-		return -1
-	}
+	free := newUnpaired(r, right)
+	kindsLeft, kindsRight := kinds(w.parts, left), kinds(r.parts, right)
 	for _, i := range left {
-		j := partner(func(j int) bool {
-			if madeUp {
-				return w.parts[i].kind == r.parts[j].kind
-			}
-			return named(w, i) != "" && named(w, i) == named(r, j)
-		})
-		known := j >= 0
-		if j < 0 && !madeUp {
-			j = partner(func(j int) bool { return w.parts[i].kind == r.parts[j].kind })
-			known = j >= 0 && only(w.parts, left, i) && only(r.parts, right, j)
+		c.work++
+		kind := w.parts[i].kind
+		j, known := -1, true
+		if !madeUp {
+			j = free.named(named(w, i))
+		}
+		if j < 0 {
+			j = free.ofKind(kind)
+			known = madeUp || kindsLeft[kind] == 1 && kindsRight[kind] == 1
 		}
 		if j < 0 && !madeUp {
-			j = partner(func(int) bool { return true })
+			j, known = free.any(), false
 		}
 		if j < 0 {
 			removed = append(removed, i)
@@ -111,21 +102,69 @@ func (c *comparison) changed(p *pair, left, right []int) (removed, added []int) 
 		}
 	}
 	for _, j := range right {
-		if !taken[j] {
+		if !free.taken[j] {
 			added = append(added, j)
 		}
 	}
 	return removed, added
 }
 
-// only reports whether no other of the branches is of the kind of the branch i.
-func only(parts []*shape, branches []int, i int) bool {
-	for _, other := range branches {
-		if other != i && parts[other].kind == parts[i].kind {
-			return false
+// unpaired is the branches of a reader that have no partner yet, each of its
+// lists in the order of the branches.
+type unpaired struct {
+	all    []int
+	byName map[string][]int
+	byKind map[kind][]int
+	taken  map[int]bool
+}
+
+func newUnpaired(s *shape, branches []int) *unpaired {
+	u := &unpaired{all: branches, byName: map[string][]int{}, byKind: map[kind][]int{}, taken: map[int]bool{}}
+	for _, j := range branches {
+		if name := named(s, j); name != "" {
+			u.byName[name] = append(u.byName[name], j)
+		}
+		u.byKind[s.parts[j].kind] = append(u.byKind[s.parts[j].kind], j)
+	}
+	return u
+}
+
+// named takes the first branch of that name, ofKind the first of that kind, and
+// any the first of all; -1 when none is left.
+func (u *unpaired) named(name string) (j int) {
+	j, u.byName[name] = u.first(u.byName[name])
+	return j
+}
+
+func (u *unpaired) ofKind(k kind) (j int) {
+	j, u.byKind[k] = u.first(u.byKind[k])
+	return j
+}
+
+func (u *unpaired) any() (j int) {
+	j, u.all = u.first(u.all)
+	return j
+}
+
+// first takes the first branch of a list that is not taken, and returns what
+// is behind it.
+func (u *unpaired) first(list []int) (j int, rest []int) {
+	for n, j := range list {
+		if !u.taken[j] {
+			u.taken[j] = true
+			return j, list[n+1:]
 		}
 	}
-	return true
+	return -1, nil
+}
+
+// kinds counts the branches of each kind.
+func kinds(parts []*shape, branches []int) map[kind]int {
+	count := map[kind]int{}
+	for _, i := range branches {
+		count[parts[i].kind]++
+	}
+	return count
 }
 
 // named is what tells a branch from its neighbors: the reference that it is, or
@@ -188,78 +227,4 @@ func constraint(part *shape, predicate string, c *comparison) (string, []any) {
 	default:
 		return "CONSTRAINT_" + predicate, []any{c.describe(part)}
 	}
-}
-
-// matching pairs the branches of two combinations, each with at most one of the
-// other side that can read it, so that as many as possible have a partner. Each
-// way to pair two is judged once and remembered as a pair of the comparison.
-type matching struct {
-	c             *comparison
-	p             *pair
-	before, after []*shape
-	partner       []int   // of each branch before; -1: none
-	owner         []int   // of each branch after; -1: none
-	edges         [][]int // of each branch before: what can read it; nil: not asked for yet
-	seen          []int   // of each branch after: the round that it was last seen in
-}
-
-func (m *matching) find() {
-	m.partner, m.owner = minusOnes(len(m.before)), minusOnes(len(m.after))
-	m.edges, m.seen = make([][]int, len(m.before)), minusOnes(len(m.after))
-	// Most branches stay what and where they were; only the others need a look at
-	// every pair.
-	byName := map[string]int{}
-	for j := range m.after {
-		if name := named(m.p.reader, j); name != "" {
-			byName[name] = j
-		}
-	}
-	for i := range m.before {
-		j := i
-		if other, ok := byName[named(m.p.writer, i)]; ok {
-			j = other
-		}
-		if j < len(m.after) && m.owner[j] < 0 {
-			if _, ok := m.c.readable(m.p, m.before[i], m.after[j]); ok {
-				m.partner[i], m.owner[j] = j, i
-			}
-		}
-	}
-	for i := range m.before {
-		if m.partner[i] < 0 && m.c.work < mostWork {
-			m.augment(i, i)
-		}
-	}
-}
-
-// augment finds a partner for the branch i, moving others to another partner
-// where that makes room.
-func (m *matching) augment(i, round int) bool {
-	if m.edges[i] == nil {
-		m.edges[i] = []int{}
-		for j := range m.after {
-			if _, ok := m.c.readable(m.p, m.before[i], m.after[j]); ok {
-				m.edges[i] = append(m.edges[i], j)
-			}
-		}
-	}
-	for _, j := range m.edges[i] {
-		if m.c.work++; m.seen[j] == round {
-			continue
-		}
-		m.seen[j] = round
-		if m.owner[j] < 0 || m.augment(m.owner[j], round) {
-			m.partner[i], m.owner[j] = j, i
-			return true
-		}
-	}
-	return false
-}
-
-func minusOnes(n int) []int {
-	out := make([]int, n)
-	for i := range out {
-		out[i] = -1
-	}
-	return out
 }

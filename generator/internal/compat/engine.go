@@ -139,12 +139,20 @@ type difference struct {
 }
 
 func compare(old, now *schema.Schema, direction Direction, policy Policy, most int) []Change {
-	c := &comparison{
+	c := newComparison(direction, policy)
+	return c.compare(old, now, most)
+}
+
+func newComparison(direction Direction, policy Policy) *comparison {
+	return &comparison{
 		direction: direction, policy: policy, shapes: map[*schema.Schema]*shape{},
 		pairs: map[pairKey]*pair{}, patterns: map[string]*regexp.Regexp{}, prints: map[*schema.Schema]fingerprint{},
 	}
+}
+
+func (c *comparison) compare(old, now *schema.Schema, most int) []Change {
 	writer, reader := old, now
-	if direction == OldReadsNew {
+	if c.direction == OldReadsNew {
 		writer, reader = now, old
 	}
 	root := c.pair(c.shape(writer), c.shape(reader))
@@ -236,51 +244,6 @@ func (c *comparison) readable(p *pair, writer, reader *shape) (*pair, bool) {
 	}
 	q := c.pair(writer, reader)
 	return q, c.holds(p, q)
-}
-
-// discriminated reports whether two objects give one property different
-// constants, as the variants of a sum type do. Such a pair is incompatible
-// whatever else they say, and there are many of them where there are many
-// variants.
-func (c *comparison) discriminated(writer, reader *shape) bool {
-	before, after := c.constants(writer), c.constants(reader)
-	for name, value := range before {
-		c.work++
-		if other, ok := after[name]; ok && other != value {
-			return true
-		}
-	}
-	return false
-}
-
-// constants is what the properties of an object hold that have a const, and
-// nothing beside it that might take another value.
-func (c *comparison) constants(s *shape) map[string]string {
-	if s.constants != nil {
-		return s.constants
-	}
-	s.constants = map[string]string{}
-	for _, property := range s.s.Properties {
-		of := c.shape(property.Schema)
-		parts := []*shape{of}
-		if of.kind == combined && of.madeUp && of.op == allOf {
-			parts = of.parts
-		}
-		constant := -1
-		for i, part := range parts {
-			switch part.kind {
-			case constKind:
-				constant = i
-			case combined, anything, nothing:
-				parts = nil
-			default:
-			}
-		}
-		if constant >= 0 && parts != nil {
-			s.constants[property.Name] = parts[constant].s.Const.Canonical()
-		}
-	}
-	return s.constants
 }
 
 // include makes the differences of q part of p's.

@@ -129,6 +129,7 @@ func (c *comparison) multiple(p *pair) {
 
 func (c *comparison) enums(p *pair) {
 	w, r := p.writer.s, p.reader.s
+	c.work += len(w.Enum) + len(r.Enum)
 	if gone := missing(w.Enum, r.Enum); len(gone) > 0 {
 		p.add("ENUM_VALUE_REMOVED", place{pos: gone[0].Pos, pointer: at(w, "enum").pointer}, at(r, "enum"), list(gone))
 	}

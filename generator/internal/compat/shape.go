@@ -48,7 +48,7 @@ type shape struct {
 	subs   []*schema.Schema
 	parts  []*shape // of a made-up one at once, else when first asked for
 
-	constants map[string]string // of an object, when first asked for
+	constants map[tag]string // of an object, when first asked for
 }
 
 // place is a part of a schema file.

@@ -1,0 +1,175 @@
+package compat
+
+import "slices"
+
+// matching pairs the branches of two combinations, each with at most one of the
+// other side that can read it, so that as many as possible have a partner. Each
+// way to pair two is judged once and remembered as a pair of the comparison.
+type matching struct {
+	c             *comparison
+	p             *pair
+	before, after []*shape
+	partner       []int   // of each branch before; -1: none
+	owner         []int   // of each branch after; -1: none
+	edges         [][]int // of each branch before: what can read it; nil: not asked for yet
+	seen          []int   // of each branch after: the round that it was last seen in
+	index         *branchIndex
+}
+
+func (m *matching) find() {
+	m.partner, m.owner = minusOnes(len(m.before)), minusOnes(len(m.after))
+	m.edges, m.seen = make([][]int, len(m.before)), minusOnes(len(m.after))
+	// Most branches stay what and where they were; only the others need a look at
+	// every pair.
+	byName := map[string]int{}
+	for j := range m.after {
+		if name := named(m.p.reader, j); name != "" {
+			byName[name] = j
+		}
+	}
+	for i := range m.before {
+		j := i
+		if other, ok := byName[named(m.p.writer, i)]; ok {
+			j = other
+		}
+		if j < len(m.after) && m.owner[j] < 0 {
+			if _, ok := m.c.readable(m.p, m.before[i], m.after[j]); ok {
+				m.partner[i], m.owner[j] = j, i
+			}
+		}
+	}
+	for i := range m.before {
+		if m.partner[i] < 0 && m.c.work < mostWork {
+			m.augment(i, i)
+		}
+	}
+}
+
+// augment finds a partner for the branch i, moving others to another partner
+// where that makes room.
+func (m *matching) augment(i, round int) bool {
+	if m.edges[i] == nil {
+		m.edges[i] = []int{}
+		if m.index == nil {
+			m.index = m.c.indexed(m.after)
+		}
+		for _, j := range m.index.candidates(m.c, m.before[i]) {
+			if _, ok := m.c.readable(m.p, m.before[i], m.after[j]); ok {
+				m.edges[i] = append(m.edges[i], j)
+			}
+		}
+	}
+	for _, j := range m.edges[i] {
+		if m.c.work++; m.seen[j] == round {
+			continue
+		}
+		m.seen[j] = round
+		if m.owner[j] < 0 || m.augment(m.owner[j], round) {
+			m.partner[i], m.owner[j] = j, i
+			return true
+		}
+	}
+	return false
+}
+
+func minusOnes(n int) []int {
+	out := make([]int, n)
+	for i := range out {
+		out[i] = -1
+	}
+	return out
+}
+
+// branchIndex finds the branches that can possibly read another one without a
+// look at all of them: readable rejects every other branch at once. In a union
+// whose variants tell themselves apart by a property with a constant, that
+// leaves one branch for each variant.
+type branchIndex struct {
+	ofKind map[kind][]int
+	tags   map[tag]*tagged
+}
+
+// tagged is the branches that give one property a constant.
+type tagged struct {
+	byValue map[string][]int
+	count   int
+	without []int // the objects that do not; nil: not asked for yet
+}
+
+func (c *comparison) indexed(branches []*shape) *branchIndex {
+	x := &branchIndex{ofKind: map[kind][]int{}, tags: map[tag]*tagged{}}
+	for j, branch := range branches {
+		c.work++
+		x.ofKind[branch.kind] = append(x.ofKind[branch.kind], j)
+		if branch.kind != objectKind {
+			continue
+		}
+		for name, value := range c.constants(branch) {
+			c.work++
+			t := x.tags[name]
+			if t == nil {
+				t = &tagged{byValue: map[string][]int{}}
+				x.tags[name] = t
+			}
+			t.byValue[value] = append(t.byValue[value], j)
+			t.count++
+		}
+	}
+	return x
+}
+
+// candidates is the branches that may read the writer's branch, in their order.
+func (x *branchIndex) candidates(c *comparison, writer *shape) []int {
+	var lists [][]int
+	switch writer.kind {
+	case combined, nothing:
+		for _, list := range x.ofKind {
+			lists = append(lists, list)
+		}
+	case objectKind:
+		lists = append(x.objects(c, writer), x.ofKind[combined], x.ofKind[anything])
+	case anything:
+		lists = [][]int{x.ofKind[combined], x.ofKind[anything]}
+	default:
+		lists = [][]int{x.ofKind[writer.kind], x.ofKind[combined], x.ofKind[anything]}
+	}
+	found := slices.Concat(lists...)
+	slices.Sort(found)
+	return found
+}
+
+// objects is the objects that do not contradict the writer in one property: the
+// one that leaves the fewest of them.
+func (x *branchIndex) objects(c *comparison, writer *shape) [][]int {
+	all := x.ofKind[objectKind]
+	least := len(all)
+	var best tag
+	var value string
+	for name, v := range c.constants(writer) {
+		c.work++
+		if t := x.tags[name]; t != nil {
+			if n := len(all) - t.count + len(t.byValue[v]); n < least {
+				least, best, value = n, name, v
+			}
+		}
+	}
+	t := x.tags[best]
+	if t == nil {
+		return [][]int{all}
+	}
+	if t.without == nil {
+		t.without = []int{}
+		has := map[int]bool{}
+		for _, list := range t.byValue {
+			for _, j := range list {
+				has[j] = true
+			}
+		}
+		for _, j := range all {
+			if c.work++; !has[j] {
+				t.without = append(t.without, j)
+			}
+		}
+	}
+	return [][]int{t.byValue[value], t.without}
+}
