@@ -46,7 +46,7 @@ func openLab(ctx context.Context, o options) (_ *lab, err error) {
 		// Room enough that no checkpoint falls into a measurement.
 		settings = append(settings, services.Setting("shared_buffers", "512MB"),
 			services.Setting("max_wal_size", "8GB"), services.Setting("checkpoint_timeout", "1h"),
-			services.Setting("fsync", "off"))
+			services.Setting("fsync", "off"), services.Setting("max_connections", "600"))
 	}
 	if l.server, err = services.StartPostgres(ctx, settings...); err != nil {
 		return nil, err

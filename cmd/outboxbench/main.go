@@ -4,7 +4,7 @@ that does the job beside ours, in turn, on the same servers, and prints both
 with the ratio of ours to the bare one. It judges nothing: the exit code is 0
 whatever the numbers are.
 
-	outboxbench                                 every scenario, about five minutes on two cores
+	outboxbench                                 every scenario, about ten minutes on two cores
 	outboxbench -list                           the scenarios, a line each
 	outboxbench -scenario drain-mark,write      some of them
 	outboxbench -rows 500000 -rounds 5          more rows in the drains, more rounds
@@ -50,6 +50,14 @@ last row is settled.
     way is COPY of rows that are ready.
   - latency is the time from the commit to a consumer, at 200 transactions/s. The
     bare loop is woken by NOTIFY, reads, and sends; it settles afterwards.
+  - idle is what outboxes cost in which nothing happens: two outboxrelay processes,
+    of which one leads and one stands by, serve 1 outbox and then 40, each in a
+    schema of its own, with every default. What they send passes a counter.
+    Statements (the leader's, the standby's, and both) and transactions
+    (pg_stat_database) are for each outbox and second, sessions are all that the
+    process has. The bare loop is one session that looks at one outbox as often as
+    the relay's poll-max says; it has no lease and no standby. It has to run in a
+    checkout of the repository.
 
 What takes no server is measured by Go's benchmarks. Decoding, validating and
 encoding 2 kB of event data, and a whole record, beside encoding/json with a

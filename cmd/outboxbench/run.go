@@ -36,10 +36,13 @@ type effort struct {
 	bulk, bulkBatch int           // how many transactions of bulk there are, and events in each
 	latency, warmUp int           // how many events of latency count, behind those that do not
 	schemas         int           // how many events generate has
+	outboxes        int           // how many outboxes idle has at most
+	idle, idleRest  time.Duration // how long idle counts, and waits before that
 }
 
 // usual is the effort that gives numbers worth reading.
-var usual = effort{writing: time.Second, bulk: 20, bulkBatch: 1_000, latency: 500, warmUp: 100, schemas: 1_000}
+var usual = effort{writing: time.Second, bulk: 20, bulkBatch: 1_000, latency: 500, warmUp: 100, schemas: 1_000,
+	outboxes: 40, idle: 15 * time.Second, idleRest: 5 * time.Second}
 
 // Exit codes.
 const (

@@ -83,6 +83,7 @@ drain-held     as drain-mark, behind dead rows, a transaction held open
 write          business transactions on 8 connections, with an event
 bulk           1,000 events in a transaction
 latency        commit to consumer at 200 transactions/s
+idle           nothing to do; a second, for each outbox, and sessions in all
 `, ""},
 		"misused": {exitMisused, "", "outboxbench: -rows and -rounds must be at least 1\n"},
 	}
@@ -101,7 +102,8 @@ func TestEveryScenario(t *testing.T) {
 	profile := filepath.Join(t.TempDir(), "cpu.pprof")
 	o := options{
 		rows: 300, rounds: 2, headers: true, cpuprofile: profile,
-		effort: effort{writing: 20 * time.Millisecond, bulk: 2, bulkBatch: 10, latency: 10, warmUp: 2, schemas: 3},
+		effort: effort{writing: 20 * time.Millisecond, bulk: 2, bulkBatch: 10, latency: 10, warmUp: 2, schemas: 3,
+			outboxes: 2, idle: time.Second, idleRest: time.Millisecond},
 	}
 	var stdout strings.Builder
 	if err := measure(t.Context(), o, &stdout, io.Discard); err != nil {
@@ -155,6 +157,14 @@ bare loop, NOTIFY N N
 relay, woken by Postgres N N N N-N
 relay, polling N N N N-N
 relay, woken by Redis N N N N-N
+
+idle: nothing to do; a second, for each outbox, and sessions in all
+statements leader's standby's transactions leader's sessions standby's ratio min-max
+bare loop, polling N N N N N N
+N outbox, polling N N N N N N N N-N
+N outbox, woken by Postgres N N N N N N N N-N
+N outboxes, polling N N N N N N N N-N
+N outboxes, woken by Postgres N N N N N N N N-N
 `
 	if diff := cmp.Diff(want, masked(tables)); diff != "" {
 		t.Errorf("tables (-want +got):\n%s", diff)

@@ -59,5 +59,10 @@ func scenarios() []scenario {
 			name: "latency", about: "commit to consumer at 200 transactions/s", columns: []string{"p50 ms", "p99 ms"},
 			prepare: latencyVariants,
 		},
+		{
+			name: "idle", about: "nothing to do; a second, for each outbox, and sessions in all",
+			columns: []string{"statements", "leader's", "standby's", "transactions", "leader's sessions", "standby's"},
+			prepare: idleVariants,
+		},
 	}
 }

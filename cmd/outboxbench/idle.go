@@ -1,0 +1,282 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/outboxgen/outboxgen/migrations"
+)
+
+// idle is a number of outboxes in which nothing happens, each in a schema of its
+// own, with two relay processes that serve them all.
+type idle struct {
+	lab     *lab
+	command string // outboxrelay, built for this run
+	dir     string
+	schemas int // how many are there already
+}
+
+// idlePoll is how often the bare loop looks: the relay's default of poll-max.
+const idlePoll = 200 * time.Millisecond
+
+// idleVariants measures processes: outboxrelay as people run it. It asks for a
+// checkout of this repository.
+func idleVariants(ctx context.Context, l *lab) (_ []variant, err error) {
+	root, err := output(ctx, "", "go", "list", "-m", "-f", "{{.Dir}}", repository)
+	if err != nil {
+		return nil, fmt.Errorf("find the repository, in which this scenario has to run: %w", err)
+	}
+	dir, err := os.MkdirTemp("", "outboxbench-idle-")
+	if err != nil {
+		return nil, err
+	}
+	l.cleanup = append(l.cleanup, func() error { return os.RemoveAll(dir) })
+	i := &idle{lab: l, dir: dir, command: filepath.Join(dir, "outboxrelay")}
+	if _, err := output(ctx, root, "go", "build", "-o", i.command, "./cmd/outboxrelay"); err != nil {
+		return nil, err
+	}
+	out := []variant{{name: "bare loop, polling", label: bareLabel, measure: i.bare}}
+	for _, n := range []int{1, l.effort.outboxes} {
+		outboxes := "1 outbox"
+		if n > 1 {
+			outboxes = fmt.Sprintf("%d outboxes", n)
+		}
+		for _, w := range []struct{ name, setting string }{{"polling", "none"}, {"woken by Postgres", "postgres"}} {
+			out = append(out, variant{name: outboxes + ", " + w.name, label: oursLabel, measure: func(ctx context.Context) ([]float64, error) {
+				return i.relays(ctx, n, w.setting)
+			}})
+		}
+	}
+	return out, nil
+}
+
+// bare is one session that looks whether a row waits.
+func (i *idle) bare(ctx context.Context) (_ []float64, err error) {
+	m, err := newMeter(i.lab.admin.Config())
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, m.close()) }()
+	conn, err := pgx.Connect(ctx, m.url())
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close(ctx) //nolint:errcheck // nothing depends on the goodbye
+	ctx, cancel := context.WithTimeout(ctx, i.lab.effort.idle)
+	defer cancel()
+	before, tick := m.statements.Load(), time.NewTicker(idlePoll)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			rate := float64(m.statements.Load()-before) / i.lab.effort.idle.Seconds()
+			return []float64{rate, rate, 0, rate, float64(m.sessions.Load()), 0}, nil
+		case <-tick.C:
+		}
+		if _, err := conn.Exec(ctx, "SELECT seq FROM event_outbox WHERE published_at IS NULL AND dead_at IS NULL ORDER BY seq LIMIT 100"); err != nil && ctx.Err() == nil {
+			return nil, err
+		}
+	}
+}
+
+// relays runs two relay processes for n outboxes and counts once both have nothing
+// to do but wait.
+func (i *idle) relays(ctx context.Context, n int, wake string) (_ []float64, err error) {
+	if err := i.prepare(ctx, n); err != nil {
+		return nil, err
+	}
+	kafka, err := i.lab.kafka(topic)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, kafka.Close()) }()
+	start := func(name string) (*idleRelay, error) { return i.start(ctx, name, kafka.Brokers, n, wake) }
+	leader, err := start("leader")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, leader.stop()) }()
+	if err := i.until(ctx, leader, func() (bool, error) { return i.leads(ctx, n) }); err != nil {
+		return nil, err
+	}
+	standby, err := start("standby")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, standby.stop()) }()
+	if err := i.until(ctx, standby, func() (bool, error) { return standby.meter.sessions.Load() > 0, nil }); err != nil {
+		return nil, err
+	}
+	if err := wait(ctx, i.lab.effort.idleRest); err != nil { // what happens once is over
+		return nil, err
+	}
+	return i.count(ctx, n, leader.meter, standby.meter)
+}
+
+// count counts for a while.
+func (i *idle) count(ctx context.Context, n int, leader, standby *meter) ([]float64, error) {
+	commits, err := i.commits(ctx)
+	if err != nil {
+		return nil, err
+	}
+	began, l, s := time.Now(), leader.statements.Load(), standby.statements.Load()
+	if err := wait(ctx, i.lab.effort.idle); err != nil {
+		return nil, err
+	}
+	l, s = leader.statements.Load()-l, standby.statements.Load()-s
+	took := time.Since(began)
+	after, err := i.commits(ctx)
+	if err != nil {
+		return nil, err
+	}
+	each := func(count int64) float64 { return float64(count) / took.Seconds() / float64(n) }
+	const own = 1 // the question itself
+	return []float64{
+		each(l + s), each(l), each(s), each(max(0, after-commits-own)),
+		float64(leader.sessions.Load()), float64(standby.sessions.Load()),
+	}, nil
+}
+
+// commits is how many transactions the database has seen.
+func (i *idle) commits(ctx context.Context) (n int64, err error) {
+	return n, i.lab.admin.QueryRow(ctx, "SELECT xact_commit + xact_rollback FROM pg_stat_database WHERE datname = current_database()").Scan(&n)
+}
+
+// prepare makes the schemas that are missing, and ends all terms.
+func (i *idle) prepare(ctx context.Context, n int) error {
+	for ; i.schemas < n; i.schemas++ {
+		schema := idleSchema(i.schemas)
+		if _, err := i.lab.admin.Exec(ctx, "CREATE SCHEMA "+schema+"; SET search_path = "+schema); err != nil {
+			return err
+		}
+		if err := migrations.Up(ctx, i.lab.admin); err != nil {
+			return err
+		}
+	}
+	if _, err := i.lab.admin.Exec(ctx, "RESET search_path"); err != nil {
+		return err
+	}
+	for k := range n {
+		if _, err := i.lab.admin.Exec(ctx, "TRUNCATE "+idleSchema(k)+".event_outbox_lease"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func idleSchema(n int) string { return fmt.Sprintf("tenant_%03d", n) }
+
+// leads reports whether each of the n outboxes has a leader.
+func (i *idle) leads(ctx context.Context, n int) (bool, error) {
+	var query strings.Builder
+	query.WriteString("SELECT count(*) FROM (")
+	for k := range n {
+		if k > 0 {
+			query.WriteString(" UNION ALL ")
+		}
+		fmt.Fprintf(&query, "SELECT holder FROM %s.event_outbox_lease", idleSchema(k))
+	}
+	query.WriteString(") AS leases WHERE holder IS NOT NULL")
+	var led int
+	err := i.lab.admin.QueryRow(ctx, query.String()).Scan(&led)
+	return led == n, err
+}
+
+// idleRelay is an outboxrelay process and what it goes to Postgres through.
+type idleRelay struct {
+	meter *meter
+	cmd   *exec.Cmd
+	said  bytes.Buffer // once done
+	done  chan struct{}
+	err   error // once done
+}
+
+func (i *idle) start(ctx context.Context, name string, brokers []string, n int, wake string) (_ *idleRelay, err error) {
+	m, err := newMeter(i.lab.admin.Config())
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, m.close())
+		}
+	}()
+	config := filepath.Join(i.dir, name+".yaml")
+	var text strings.Builder
+	fmt.Fprintf(&text, "listen: \"\"\nlog_level: warn\ndatabase_url: %q\nbrokers: [%s]\nwake: %s\noutboxes:\n", m.url(), strings.Join(brokers, ", "), wake)
+	for k := range n {
+		fmt.Fprintf(&text, "  - {name: %[1]s, service: %[1]s, schema: %[1]s}\n", idleSchema(k))
+	}
+	const private = 0o600 // the address may have a password
+	if err := os.WriteFile(config, []byte(text.String()), private); err != nil {
+		return nil, err
+	}
+	r := &idleRelay{meter: m, cmd: exec.CommandContext(ctx, i.command, "run", "--config", config), done: make(chan struct{})}
+	r.cmd.Stdout, r.cmd.Stderr = &r.said, &r.said
+	r.cmd.Env = []string{"TMPDIR=" + i.dir} // variables are settings of the relay's, and come before the file
+	if err := r.cmd.Start(); err != nil {
+		return nil, err
+	}
+	go func() {
+		defer close(r.done)
+		r.err = r.cmd.Wait()
+	}()
+	return r, nil
+}
+
+// stop ends the process cleanly.
+func (r *idleRelay) stop() error {
+	_ = r.cmd.Process.Signal(syscall.SIGTERM) // it may have ended
+	limit := time.NewTimer(stall)
+	defer limit.Stop()
+	select {
+	case <-r.done:
+	case <-limit.C:
+		_ = r.cmd.Process.Kill() // it may have ended
+		<-r.done
+	}
+	if r.err != nil {
+		return errors.Join(fmt.Errorf("outboxrelay: %w\n%s", r.err, r.said.String()), r.meter.close())
+	}
+	return r.meter.close()
+}
+
+// until waits until something holds while the process runs.
+func (i *idle) until(ctx context.Context, r *idleRelay, holds func() (bool, error)) error {
+	const every = 50 * time.Millisecond
+	for end := time.Now().Add(stall); time.Now().Before(end); {
+		ok, err := holds()
+		if ok || err != nil {
+			return err
+		}
+		select {
+		case <-r.done:
+			return errors.New("outboxrelay ended")
+		case <-time.After(every):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return fmt.Errorf("outboxrelay has not begun in %s", stall)
+}
+
+func wait(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
