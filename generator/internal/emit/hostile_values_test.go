@@ -9,11 +9,10 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 )
 
-// A list of a hundred thousand values is generated in a time and a memory that
-// nobody notices.
+// A list of a hundred thousand values is generated in a memory that nobody
+// notices.
 func TestHugeEnum(t *testing.T) {
 	const values = 100_000
 	var text strings.Builder
@@ -22,11 +21,10 @@ func TestHugeEnum(t *testing.T) {
 	}
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	begin := time.Now()
 	generated, found := run(t, "", map[string]string{"thing.yaml": head + "  x: {type: string, enum: [" + text.String() + "]}\n"})
 	runtime.ReadMemStats(&after)
-	if took, allocated := time.Since(begin), (after.TotalAlloc-before.TotalAlloc)>>20; took > 60*time.Second || allocated > 4096 {
-		t.Errorf("took %v and %d MiB", took, allocated)
+	if allocated := (after.TotalAlloc - before.TotalAlloc) >> 20; allocated > 4096 {
+		t.Errorf("it took %d MiB", allocated)
 	}
 	if len(found) > 0 || strings.Count(generated["thing_v1.go"], " ThingV1X = \"v") != values {
 		t.Errorf("%d findings, %d constants", len(found), strings.Count(generated["thing_v1.go"], " ThingV1X = \"v"))

@@ -10,7 +10,6 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -72,11 +71,8 @@ func TestHostileInputIsBounded(t *testing.T) {
 			}
 			var before, after runtime.MemStats
 			runtime.ReadMemStats(&before)
-			start := time.Now()
-
 			got := load(t, project)
 
-			took := time.Since(start)
 			runtime.ReadMemStats(&after)
 			if test.want == "some" {
 				if n := strings.Count(got, "\n"); n != 1002 {
@@ -90,9 +86,9 @@ func TestHostileInputIsBounded(t *testing.T) {
 				t.Errorf("diagnostics (-want +got):\n%.600s", diff)
 			}
 			allocated := (after.TotalAlloc - before.TotalAlloc) >> 20
-			t.Logf("%v, %d MiB allocated", took.Round(time.Millisecond), allocated)
-			if took > 20*time.Second || allocated > 1024 {
-				t.Errorf("took %v and %d MiB", took, allocated)
+			t.Logf("%d MiB allocated", allocated)
+			if allocated > 1024 {
+				t.Errorf("it took %d MiB", allocated)
 			}
 		})
 	}

@@ -10,7 +10,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 	"unicode/utf16"
 
 	"github.com/google/go-cmp/cmp"
@@ -41,14 +40,13 @@ func TestFilesThatAreNone(t *testing.T) {
 
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	begin := time.Now()
 	_, list, err := schema.Load(dir, "outboxgen.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
 	runtime.ReadMemStats(&after)
-	if took, read := time.Since(begin), (after.TotalAlloc-before.TotalAlloc)>>20; took > 20*time.Second || read > 512 {
-		t.Errorf("took %v and %d MiB", took, read)
+	if read := (after.TotalAlloc - before.TotalAlloc) >> 20; read > 512 {
+		t.Errorf("it took %d MiB", read)
 	}
 
 	var got strings.Builder

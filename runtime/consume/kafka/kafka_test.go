@@ -79,7 +79,7 @@ func (b *bench) committed(partition int32) int64 {
 
 func (b *bench) waitCommitted(partition int32, at int64) {
 	b.t.Helper()
-	const patience = 30 * time.Second
+	const patience = time.Minute
 	deadline := time.After(patience)
 	for b.committed(partition) != at {
 		select {
@@ -169,7 +169,7 @@ func (l *log) wait(t *testing.T, n int) []string {
 		}
 		select {
 		case <-l.changed:
-		case <-time.After(20 * time.Second):
+		case <-time.After(time.Minute):
 			t.Fatalf("%d of %d: %v", len(l.list()), n, l.list())
 		}
 	}

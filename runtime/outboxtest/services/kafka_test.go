@@ -96,7 +96,7 @@ func produce(t *testing.T, k *services.KafkaCluster, topic, value string) {
 func consume(t *testing.T, k *services.KafkaCluster, topic string, n int) []string {
 	t.Helper()
 	client := newClient(t, k, kgo.ConsumeTopics(topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	var values []string
 	for len(values) < n && ctx.Err() == nil {

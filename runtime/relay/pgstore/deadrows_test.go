@@ -22,7 +22,7 @@ func TestATickDoesNotTouchDeadRows(t *testing.T) {
 		// What a session has read is known for sure once it has ended.
 		touched := func() int64 {
 			t.Helper()
-			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
 			for ask[bool](t, watcher, `SELECT EXISTS (SELECT FROM pg_stat_activity
 				WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> ALL ($1))`, others) {

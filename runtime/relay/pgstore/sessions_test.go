@@ -61,7 +61,7 @@ func TestSettlingWaitsForNoOtherStatement(t *testing.T) {
 		})
 		<-g.waits
 	}
-	limited, cancel := context.WithTimeout(ctx, 20*time.Second)
+	limited, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	if err := s.Settle(limited, lease, relay.Settlement{Published: []int64{seq}}); err != nil {
 		t.Error(err)

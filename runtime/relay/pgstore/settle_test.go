@@ -214,7 +214,7 @@ func TestRenewingDoesNotWaitForSettling(t *testing.T) {
 // the pid, or any when pid is 0.
 func waitBlocked(t *testing.T, pg *services.PG, pid uint32) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	for !ask[bool](t, pg.Pool, `SELECT EXISTS (SELECT FROM pg_stat_activity
 		WHERE datname = current_database() AND wait_event_type = 'Lock' AND (pid = $1 OR $1 = 0))`, int32(pid)) {

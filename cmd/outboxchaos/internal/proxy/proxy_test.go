@@ -83,7 +83,7 @@ func (c *client) say(line string) {
 // hears fails unless the line arrives; silent unless nothing does for a moment.
 func (c *client) hears(line string) {
 	c.t.Helper()
-	_ = c.conn.SetReadDeadline(time.Now().Add(10 * time.Second))
+	_ = c.conn.SetReadDeadline(time.Now().Add(time.Minute))
 	if got, err := c.r.ReadString('\n'); err != nil || got != line+"\n" {
 		c.t.Fatalf("heard %q, %v; want %q", got, err, line)
 	}
@@ -99,7 +99,7 @@ func (c *client) silent() {
 
 func (c *client) ended() {
 	c.t.Helper()
-	_ = c.conn.SetReadDeadline(time.Now().Add(10 * time.Second))
+	_ = c.conn.SetReadDeadline(time.Now().Add(time.Minute))
 	if got, err := c.r.ReadString('\n'); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
 		c.t.Fatalf("heard %q, %v; want the end", got, err)
 	}
