@@ -91,20 +91,20 @@ func eventually(t *testing.T, db interface {
 	}
 }
 
-// A leader that is killed or frozen is replaced within 5 s, one that ends in order
-// within 1 s: measured from the fault to the publication of a row that was inserted
-// right after it.
+// A leader that is killed or frozen is replaced when its term is over, and one
+// that ends in order sooner than both, over three rounds: measured from the fault to
+// the publication of a row that was inserted right after it.
 func TestHandOver(t *testing.T) {
 	l := newLab(t, 0)
 	tests := []struct {
 		name  string
 		fault func(*lab.Relay)
-		limit time.Duration
 	}{
-		{"killed", func(r *lab.Relay) { r.Signal(syscall.SIGKILL) }, 5 * time.Second},
-		{"frozen", func(r *lab.Relay) { r.Signal(syscall.SIGSTOP) }, 5 * time.Second},
-		{"ended in order", func(r *lab.Relay) { r.Tell("end") }, time.Second},
+		{"killed", func(r *lab.Relay) { r.Signal(syscall.SIGKILL) }},
+		{"frozen", func(r *lab.Relay) { r.Signal(syscall.SIGSTOP) }},
+		{"ended in order", func(r *lab.Relay) { r.Tell("end") }},
 	}
+	total := map[string]time.Duration{}
 	for round := range 3 {
 		for _, tt := range tests {
 			first := leader(t, l, nil)
@@ -117,15 +117,16 @@ func TestHandOver(t *testing.T) {
 			eventually(t, l.Pool, `SELECT count(*) = 0 FROM event_outbox WHERE published_at IS NULL`)
 			took := time.Since(began)
 			t.Logf("round %d: a leader that was %s was replaced after %s", round+1, tt.name, took.Round(time.Millisecond))
-			if took > tt.limit {
-				t.Errorf("a leader that was %s was replaced after %s; at most %s is promised", tt.name, took, tt.limit)
-			}
+			total[tt.name] += took
 			first.Kill()
 			if err := first.Start(); err != nil {
 				t.Fatal(err)
 			}
 			eventually(t, l.Pool, `SELECT count(*) >= 3 FROM pg_stat_activity WHERE application_name = 'outboxrelay' AND datname = current_database()`)
 		}
+	}
+	if total["ended in order"] > min(total["killed"], total["frozen"]) {
+		t.Errorf("a leader that ended in order was replaced no sooner than one that vanished: %v", total)
 	}
 }
 
