@@ -144,6 +144,9 @@ func (l *loaded) claim(files []File) (orphans []string, err error) {
 }
 
 func (l *loaded) claimFile(f File) error {
+	if !l.inside(f.Path, l.project.Config.At["out"]) {
+		return nil
+	}
 	old, err := os.ReadFile(filepath.Join(l.dir, filepath.FromSlash(f.Path)))
 	var pathErr *fs.PathError
 	switch {

@@ -140,7 +140,9 @@ func load(cfg Config) (*loaded, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &loaded{project: project, dir: project.Config.Dir, list: list}, nil
+	l := &loaded{project: project, dir: project.Config.Dir, list: list}
+	l.outputInside()
+	return l, nil
 }
 
 func (l *loaded) result() *Result {

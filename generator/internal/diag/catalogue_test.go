@@ -38,6 +38,7 @@ var elsewhere = map[string][2]string{
 	"migration-does-not-compile": {"generator/internal/sqlc/sqlc_test.go", "sqlc: syntax error at or near"},
 	"migrations-empty":           {"generator/internal/sqlc/sqlc_test.go", "db holds no SQL migration"},
 	"migrations-missing":         {"generator/internal/sqlc/sqlc_test.go", "db does not exist; name the folder"},
+	"output-link":                {"testdata/script/output_link.txtar", "which leads outside the project"},
 	"package-mismatch":           {"generator/internal/emit/findings_test.go", "the generated package is called events"},
 	"table-missing":              {"generator/internal/sqlc/sqlc_test.go", "creates the table event_outbox; add the one"},
 	"table-schema":               {"generator/internal/sqlc/sqlc_test.go", "creates event_outbox in the schema"},

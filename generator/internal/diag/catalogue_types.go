@@ -136,6 +136,10 @@ func goRules() []rule {
 			instead: "rename your file, or remove it",
 		},
 		{
+			id: "output-link", what: "an output path that a symbolic link leads out of the project, or to nothing", why: "Nothing is written or removed outside the folder of the config.",
+			instead: "replace the link with a folder or a file of the project, or write another path",
+		},
+		{
 			id: "unreadable-output", what: "a file in the output folder that cannot be read", why: "It is not known whether it is ours.",
 			instead: "mend its permissions",
 		},

@@ -21,7 +21,7 @@ type File struct {
 // says otherwise.
 type Error struct {
 	Path string // as given to Apply
-	Op   string // write or remove
+	Op   string // write or remove; open for the project itself
 	Err  error  // without the names of temporary files
 	// Left is why the old state could not be brought back, nil in all but the
 	// worst cases: files named .outboxgen-* then hold the old contents.
@@ -42,9 +42,15 @@ func (e *Error) Unwrap() error { return e.Err }
 // their targets first, so that a full disk or a missing permission shows before
 // anything changes; then files are renamed into place, the old ones set aside
 // until all is done. Folders are made as needed, and folders that removing left
-// empty go. A file that exists keeps its mode. The error is always an *Error.
+// empty go. A file that exists keeps its mode. A file that is a symbolic link
+// is replaced, not written through, and nothing is changed outside dir, wherever
+// links lead. The error is always an *Error.
 func Apply(dir string, write []File, remove []string) error {
-	a := &apply{dir: dir}
+	a, err := open(dir)
+	if err != nil {
+		return &Error{Path: dir, Op: "open", Err: reason(err)}
+	}
+	defer a.close()
 	for _, f := range write {
 		if err := a.stage(f); err != nil {
 			return a.fail("write", f.Path, err)
@@ -56,7 +62,11 @@ func Apply(dir string, write []File, remove []string) error {
 		}
 	}
 	for _, path := range remove {
-		if err := a.setAside(a.abs(path)); err != nil {
+		target, err := a.real(path)
+		if err == nil {
+			err = a.setAside(target)
+		}
+		if err != nil {
 			return a.fail("remove", path, err)
 		}
 	}
@@ -65,8 +75,10 @@ func Apply(dir string, write []File, remove []string) error {
 }
 
 // apply is one call in progress, with what is needed to undo it.
+// All names are relative to the project and lead through no link.
 type apply struct {
-	dir     string
+	dir     string // absolute, without a link
+	root    *os.Root
 	made    []string // folders, outermost first
 	staged  []staged
 	aside   []aside
@@ -78,31 +90,78 @@ type staged struct{ path, target, temp string }
 // aside is an old file under another name.
 type aside struct{ target, backup string }
 
-func (a *apply) abs(path string) string { return filepath.Join(a.dir, filepath.FromSlash(path)) }
+func open(dir string) (*apply, error) {
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, err
+	}
+	if abs, err = filepath.EvalSymlinks(abs); err != nil {
+		return nil, err
+	}
+	root, err := os.OpenRoot(abs)
+	if err != nil {
+		return nil, err
+	}
+	return &apply{dir: abs, root: root}, nil
+}
+
+func (a *apply) close() { _ = a.root.Close() } // it was only looked up in
+
+// errOutside is returned for a path that leads out of the project.
+var errOutside = errors.New("a symbolic link leads outside the project")
+
+// real is where a file lies when the links in its folders have been followed. The
+// file itself may be a link, and it and its folders may be missing.
+func (a *apply) real(path string) (string, error) {
+	folder, rest := filepath.Split(filepath.FromSlash(path))
+	for {
+		folder = filepath.Clean(folder)
+		found, err := filepath.EvalSymlinks(filepath.Join(a.dir, folder))
+		if err == nil {
+			inside, err := filepath.Rel(a.dir, found)
+			if err != nil || !filepath.IsLocal(inside) {
+				return "", errOutside
+			}
+			return filepath.Join(inside, rest), nil
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			return "", err
+		}
+		if _, err := os.Lstat(filepath.Join(a.dir, folder)); err == nil {
+			return "", fmt.Errorf("%s is a symbolic link to nothing", filepath.Base(folder))
+		}
+		rest = filepath.Join(filepath.Base(folder), rest)
+		folder = filepath.Dir(folder)
+	}
+}
 
 // stage writes the new content beside its target.
 func (a *apply) stage(f File) error {
-	target := a.abs(f.Path)
+	target, err := a.real(f.Path)
+	if err != nil {
+		return err
+	}
 	if err := a.mkdir(filepath.Dir(target)); err != nil {
 		return err
 	}
 	mode := fs.FileMode(0o666) // less the umask
-	info, err := os.Stat(target)
+	info, err := a.root.Lstat(target)
 	switch {
 	case err == nil && info.IsDir():
 		return errors.New("a folder is in its place")
-	case err == nil:
+	case err == nil && info.Mode().IsRegular():
 		mode = info.Mode().Perm()
+	case err == nil: // a link, which has no mode of its own
 	case !errors.Is(err, fs.ErrNotExist):
 		return err
 	}
 	temp := beside(target, "new")
 	a.staged = append(a.staged, staged{f.Path, target, temp})
-	return writeNew(temp, f.Content, mode)
+	return a.writeNew(temp, f.Content, mode)
 }
 
-func writeNew(name string, content []byte, mode fs.FileMode) error {
-	file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
+func (a *apply) writeNew(name string, content []byte, mode fs.FileMode) error {
+	file, err := a.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
 	if err != nil {
 		return err
 	}
@@ -112,7 +171,7 @@ func writeNew(name string, content []byte, mode fs.FileMode) error {
 
 // mkdir makes a folder and those above it, and remembers which are new.
 func (a *apply) mkdir(dir string) error {
-	info, err := os.Stat(dir)
+	info, err := a.root.Stat(dir)
 	switch {
 	case err == nil && info.IsDir():
 		return nil
@@ -124,7 +183,7 @@ func (a *apply) mkdir(dir string) error {
 	if err := a.mkdir(filepath.Dir(dir)); err != nil {
 		return err
 	}
-	if err := os.Mkdir(dir, 0o777); err != nil && !errors.Is(err, fs.ErrExist) {
+	if err := a.root.Mkdir(dir, 0o777); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
 	a.made = append(a.made, dir)
@@ -137,7 +196,7 @@ func (a *apply) replace(target, temp string) error {
 	if err := a.setAside(target); err != nil {
 		return err
 	}
-	if err := os.Rename(temp, target); err != nil {
+	if err := a.root.Rename(temp, target); err != nil {
 		return err
 	}
 	if len(a.aside) == before {
@@ -149,7 +208,7 @@ func (a *apply) replace(target, temp string) error {
 // setAside renames a file that exists.
 func (a *apply) setAside(target string) error {
 	backup := beside(target, "old")
-	err := os.Rename(target, backup)
+	err := a.root.Rename(target, backup)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -168,18 +227,18 @@ func beside(target, kind string) string {
 func (a *apply) fail(op, path string, cause error) *Error {
 	var left []error
 	for _, target := range a.written {
-		left = append(left, os.Remove(target))
+		left = append(left, a.root.Remove(target))
 	}
 	for _, old := range slices.Backward(a.aside) {
-		left = append(left, os.Rename(old.backup, old.target))
+		left = append(left, a.root.Rename(old.backup, old.target))
 	}
 	for _, s := range a.staged {
-		if err := os.Remove(s.temp); !errors.Is(err, fs.ErrNotExist) {
+		if err := a.root.Remove(s.temp); !errors.Is(err, fs.ErrNotExist) {
 			left = append(left, err)
 		}
 	}
 	for _, dir := range slices.Backward(a.made) {
-		left = append(left, os.Remove(dir))
+		left = append(left, a.root.Remove(dir))
 	}
 	return &Error{Path: path, Op: op, Err: reason(cause), Left: errors.Join(left...)}
 }
@@ -188,10 +247,13 @@ func (a *apply) fail(op, path string, cause error) *Error {
 // whole, so it is not an error.
 func (a *apply) finish(removed []string) {
 	for _, old := range a.aside {
-		_ = os.Remove(old.backup)
+		_ = a.root.Remove(old.backup)
 	}
 	for _, path := range removed {
-		_ = os.Remove(filepath.Dir(a.abs(path))) // only if it is empty
+		// A folder goes if it is empty, unless a link would be left that leads to it.
+		if target, err := a.real(path); err == nil && target == filepath.Clean(filepath.FromSlash(path)) {
+			_ = a.root.Remove(filepath.Dir(target))
+		}
 	}
 }
 

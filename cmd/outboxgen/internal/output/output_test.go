@@ -142,3 +142,53 @@ func TestApplyWithoutPermission(t *testing.T) {
 		t.Errorf("something changed (-before +after):\n%s", diff)
 	}
 }
+
+// A link to a place outside the folder stands in the way of writing and removing,
+// also where nobody looked before; one that stays inside is followed.
+func TestApplyFollowsNoLinkOutside(t *testing.T) {
+	t.Parallel()
+	outside := given(t, map[string]string{"old.go": "old", "db/old.go": "old"})
+	before := tree(t, outside)
+	dir := given(t, map[string]string{"real/old.go": "old", "file.go": "old"})
+	for name, target := range map[string]string{
+		"out": outside, "real/db": filepath.Join(outside, "db"), "gone": "nowhere", "in": filepath.Join(dir, "real"), "real/a.go": "../file.go",
+	} {
+		if err := os.Symlink(target, filepath.Join(dir, name)); err != nil {
+			t.Skip("no symbolic links here:", err)
+		}
+	}
+	for name, test := range map[string]struct {
+		write, remove string
+		want          string
+	}{
+		"write":              {write: "out/new.go", want: "cannot write out/new.go: a symbolic link leads outside the project; nothing was changed"},
+		"write further down": {write: "real/db/sub/new.go", want: "cannot write real/db/sub/new.go: a symbolic link leads outside the project; nothing was changed"},
+		"write to nothing":   {write: "gone/new.go", want: "cannot write gone/new.go: gone is a symbolic link to nothing; nothing was changed"},
+		"remove":             {remove: "real/db/old.go", want: "cannot remove real/db/old.go: a symbolic link leads outside the project; nothing was changed"},
+	} {
+		var write []output.File
+		var remove []string
+		if test.write != "" {
+			write = []output.File{{Path: "real/first.go"}, {Path: test.write}}
+		} else {
+			remove = []string{test.remove}
+		}
+		if err := output.Apply(dir, write, remove); err == nil || err.Error() != test.want {
+			t.Errorf("%s: error %v, want %s", name, err, test.want)
+		}
+	}
+	if diff := cmp.Diff(before, tree(t, outside)); diff != "" {
+		t.Errorf("something changed outside (-before +after):\n%s", diff)
+	}
+
+	if err := output.Apply(dir, []output.File{{Path: "in/a.go", Content: []byte("new")}}, []string{"in/old.go"}); err != nil {
+		t.Fatal(err)
+	}
+	info, err := os.Lstat(filepath.Join(dir, "real/a.go"))
+	if err != nil || !info.Mode().IsRegular() {
+		t.Errorf("the link of the file is still there: %v, %v", info, err)
+	}
+	if content, err := os.ReadFile(filepath.Join(dir, "file.go")); err != nil || string(content) != "old" {
+		t.Errorf("what the link led to is now %q, %v", content, err)
+	}
+}

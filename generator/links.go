@@ -1,0 +1,72 @@
+package generator
+
+import (
+	"fmt"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+
+	"github.com/outboxgen/outboxgen/generator/internal/diag"
+	"github.com/outboxgen/outboxgen/generator/internal/sqlc"
+)
+
+// outputInside reports the folders of the output that lie outside the project
+// because of a symbolic link, before anything in them is looked at.
+func (l *loaded) outputInside() {
+	c := l.project.Config
+	if c.Out != "" && l.inside(c.Out, c.At["out"]) && c.SQLC.Mode != "queries" {
+		l.inside(path.Join(c.Out, sqlc.Package), c.At["out"])
+	}
+	if c.SQLC.Queries != "" {
+		l.inside(c.SQLC.Queries, c.SQLC.At["queries"])
+	}
+}
+
+// inside reports the first symbolic link on the way to a file or folder of the
+// output that leads outside the project, or to nothing, and whether there is none.
+func (l *loaded) inside(name string, pos Pos) bool {
+	link, problem := escape(l.dir, name)
+	if link == "" {
+		return true
+	}
+	l.list.Add(diag.Finding{
+		Pos: pos, ID: "output-link",
+		Message: fmt.Sprintf("the output %s goes through the symbolic link %s, which %s", diag.Quote(name), diag.Quote(link), problem),
+		Hint:    "replace the link with a folder or a file of the project, or write another path here",
+	})
+	return false
+}
+
+// escape is the first symbolic link on the way from a project to a name in it
+// that leads outside the project or to nothing, and what it does; "" where there
+// is none.
+func escape(dir, name string) (link, problem string) {
+	root, err := filepath.Abs(dir)
+	if err != nil {
+		return "", ""
+	}
+	if root, err = filepath.EvalSymlinks(root); err != nil {
+		return "", "" // it was read before
+	}
+	parts := strings.Split(path.Clean(name), "/")
+	for i := range parts {
+		link := path.Join(parts[:i+1]...)
+		at := filepath.Join(root, filepath.FromSlash(link))
+		info, err := os.Lstat(at)
+		if err != nil {
+			return "", "" // nothing is there, or nothing can be
+		}
+		if info.Mode()&os.ModeSymlink == 0 {
+			continue
+		}
+		target, err := filepath.EvalSymlinks(at)
+		if err != nil {
+			return link, "leads to nothing"
+		}
+		if inside, err := filepath.Rel(root, target); err != nil || !filepath.IsLocal(inside) {
+			return link, "leads outside the project"
+		}
+	}
+	return "", ""
+}
