@@ -133,7 +133,7 @@ func TestCheckPrivileges(t *testing.T) {
 		asRole := func(c *pgstore.Config) { c.Conn.User, c.Conn.Password = role, "p" }
 		s := newStore(t, pg, asRole)
 		first := checkError(t, s)
-		if !strings.Contains(first.Problem, "role "+role+" lacks SELECT on event_outbox") {
+		if !strings.Contains(first.Problem, "role "+role+" lacks SELECT, UPDATE, DELETE on event_outbox;") {
 			t.Fatalf("Check says: %v", first)
 		}
 		// What a remedy says can be run as it stands, and is enough.

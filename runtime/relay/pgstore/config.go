@@ -102,5 +102,8 @@ func (c Config) settings(lockTimeout time.Duration) (names, values []string) {
 		set("enable_"+strategy, "off")
 	}
 	set("jit", "off")
+	for _, d := range serverDefaults {
+		set(d.name, d.value)
+	}
 	return names, values
 }

@@ -10,7 +10,6 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/outboxgen/outboxgen/runtime/relay"
-	"github.com/outboxgen/outboxgen/runtime/relay/pgstore/pgdb"
 )
 
 // poolerRounds is how often checkSessions tries to be caught by a pooler.
@@ -25,7 +24,7 @@ const poolerRounds = 5
 // A question that fails proves nothing: the server may be restarting, or somebody
 // ended the session. Such an error is returned as it is, so that Check is made
 // again.
-func (s *Store) checkSessions(ctx context.Context, _ *session, _ pgdb.DescribeServerRow) error {
+func (s *Store) checkSessions(ctx context.Context, _ *session, _ *checked) error {
 	var pair [2]*pgx.Conn
 	for i := range pair {
 		conn, err := pgx.ConnectConfig(ctx, s.cfg.Conn)
@@ -40,12 +39,12 @@ func (s *Store) checkSessions(ctx context.Context, _ *session, _ pgdb.DescribeSe
 		if err != nil {
 			return err
 		}
-		other, err := pair[1].Begin(ctx)
-		if err != nil {
+		// In one message: the server may end a session that is idle in a transaction.
+		if _, err := pair[1].Exec(ctx, "BEGIN; SET LOCAL idle_in_transaction_session_timeout = 0"); err != nil {
 			return err
 		}
 		const look = `coalesce(current_setting('outboxgen.session', true), '')`
-		theirs, err := whereabouts(ctx, other, look)
+		theirs, err := whereabouts(ctx, pair[1], look)
 		if err != nil {
 			return err
 		}
@@ -53,7 +52,7 @@ func (s *Store) checkSessions(ctx context.Context, _ *session, _ pgdb.DescribeSe
 		if err != nil {
 			return err
 		}
-		if err := other.Rollback(ctx); err != nil {
+		if _, err := pair[1].Exec(ctx, "ROLLBACK"); err != nil {
 			return err
 		}
 		switch {

@@ -27,16 +27,17 @@ func (s *Store) Snapshot(ctx context.Context) (relay.Snapshot, error) {
 		if err := s.adoptForeign(ctx, t, se); err != nil {
 			return err
 		}
-		row, err := se.q.TakeSnapshot(ctx)
-		if err != nil {
+		var filled string
+		var flushed bool
+		var err error
+		if taken, filled, flushed, err = s.takeSnapshot(ctx, se); err != nil {
 			return err
 		}
-		taken = relay.Snapshot(row.Snapshot)
 		parsed, err := parseSnapshot(taken)
 		if err != nil {
 			return err
 		}
-		return t.advance(parsed, row.Filled, row.Flushed)
+		return t.advance(parsed, filled, flushed)
 	})
 	return taken, err
 }
@@ -249,11 +250,7 @@ func (s *Store) Flushed(ctx context.Context, p relay.Page) error {
 		if t.isFlushed(p.InsertLSN) {
 			return nil
 		}
-		flushed, err := se.q.IsFlushed(ctx, p.InsertLSN)
-		if err == nil && !flushed {
-			err = se.q.ForceFlush(ctx)
-		}
-		if err != nil {
+		if err := s.flush(ctx, t.lease, se, p.InsertLSN); err != nil {
 			return err
 		}
 		t.noteFlushed(p.InsertLSN)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/outboxgen/outboxgen/runtime/relay"
 	"github.com/outboxgen/outboxgen/runtime/relay/pgstore/pgdb"
 )
 
@@ -48,6 +49,13 @@ func (s *Store) connect(ctx context.Context, lockTimeout time.Duration) (_ *sess
 	d, err := opened.q.DescribeSession(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("find the session in pg_stat_activity: %w", err)
+	}
+	if d.Started == "" {
+		return nil, &relay.SetupError{
+			Problem: fmt.Sprintf("role %s, which %s becomes when it logs in, may not look at the session that it has itself", d.RoleName, d.Login),
+			Remedy: fmt.Sprintf("GRANT pg_read_all_stats, pg_signal_backend TO %s, or ALTER ROLE %s RESET role",
+				pgx.Identifier{d.RoleName}.Sanitize(), pgx.Identifier{d.Login}.Sanitize()),
+		}
 	}
 	opened.backend = backend{PID: d.Pid, Start: d.Started}
 	opened.serverStarted = d.ServerStarted

@@ -25,8 +25,10 @@ type Store struct {
 	mu   sync.Mutex
 	term *term // the current or latest one; nil: none yet
 
-	rowBytes atomic.Int64 // what a row has had on average lately
-	sweep    sweepState
+	rowBytes   atomic.Int64 // what a row has had on average lately
+	warned     sync.Map     // warnings of Check that were written
+	withoutLog atomic.Bool  // the server does not tell positions of its write-ahead log
+	sweep      sweepState
 }
 
 var _ relay.Store = (*Store)(nil)

@@ -51,12 +51,15 @@ func (q *Queries) DescribeColumns(ctx context.Context, relation uint32) ([]Descr
 }
 
 const DescribeIdentity = `-- name: DescribeIdentity :one
-SELECT s.seqrelid::regclass::text AS sequence_name, s.seqcache AS cache, s.seqcycle AS cycles, s.seqincrement AS increment,
+SELECT (SELECT c.relname FROM pg_catalog.pg_class AS c WHERE c.oid = s.seqrelid)::text AS sequence_name, s.seqcache AS cache, s.seqcycle AS cycles, s.seqincrement AS increment,
        has_sequence_privilege(s.seqrelid, 'select,usage')::boolean AS may_see,
        CASE WHEN has_sequence_privilege(s.seqrelid, 'select,usage')
             THEN coalesce(pg_sequence_last_value(s.seqrelid), 0) ELSE 0 END::bigint AS last_value
 FROM pg_catalog.pg_sequence AS s
-WHERE s.seqrelid = pg_get_serial_sequence('event_outbox', 'seq')::regclass
+JOIN pg_catalog.pg_depend AS d
+    ON d.classid = 'pg_class'::regclass AND d.objid = s.seqrelid AND d.refclassid = 'pg_class'::regclass AND d.deptype = 'i'
+JOIN pg_catalog.pg_attribute AS a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
+WHERE d.refobjid = $1::oid AND a.attname = 'seq'
 `
 
 type DescribeIdentityRow struct {
@@ -68,8 +71,8 @@ type DescribeIdentityRow struct {
 	LastValue    int64
 }
 
-func (q *Queries) DescribeIdentity(ctx context.Context) (DescribeIdentityRow, error) {
-	row := q.db.QueryRow(ctx, DescribeIdentity)
+func (q *Queries) DescribeIdentity(ctx context.Context, relation uint32) (DescribeIdentityRow, error) {
+	row := q.db.QueryRow(ctx, DescribeIdentity, relation)
 	var i DescribeIdentityRow
 	err := row.Scan(
 		&i.SequenceName,
@@ -84,7 +87,13 @@ func (q *Queries) DescribeIdentity(ctx context.Context) (DescribeIdentityRow, er
 
 const DescribeIndexes = `-- name: DescribeIndexes :many
 SELECT c.relname::text AS name, a.attname::text AS leading_column, i.indisvalid::boolean AS valid,
-       coalesce(pg_get_expr(i.indpred, i.indrelid), '')::text AS predicate
+       coalesce(pg_get_expr(i.indpred, i.indrelid), '')::text AS predicate,
+       i.indisprimary::boolean AS is_primary, (i.indisunique OR i.indisexclusion)::boolean AS is_unique,
+       ARRAY(SELECT k.attname::text FROM pg_catalog.pg_attribute AS k
+             WHERE k.attrelid = i.indexrelid AND k.attnum <= i.indnkeyatts ORDER BY k.attnum)::text[] AS key_columns,
+       coalesce((SELECT con.conname FROM pg_catalog.pg_constraint AS con
+                 WHERE con.conindid = i.indexrelid AND con.conrelid = i.indrelid AND con.contype IN ('u', 'x')), '')::text AS constraint_name,
+       pg_get_indexdef(i.indexrelid)::text AS definition
 FROM pg_catalog.pg_index AS i
 JOIN pg_catalog.pg_class AS c ON c.oid = i.indexrelid
 JOIN pg_catalog.pg_attribute AS a ON a.attrelid = i.indexrelid AND a.attnum = 1
@@ -93,10 +102,15 @@ ORDER BY c.relname
 `
 
 type DescribeIndexesRow struct {
-	Name          string
-	LeadingColumn string
-	Valid         bool
-	Predicate     string
+	Name           string
+	LeadingColumn  string
+	Valid          bool
+	Predicate      string
+	IsPrimary      bool
+	IsUnique       bool
+	KeyColumns     []string
+	ConstraintName string
+	Definition     string
 }
 
 func (q *Queries) DescribeIndexes(ctx context.Context, relation uint32) ([]DescribeIndexesRow, error) {
@@ -113,6 +127,11 @@ func (q *Queries) DescribeIndexes(ctx context.Context, relation uint32) ([]Descr
 			&i.LeadingColumn,
 			&i.Valid,
 			&i.Predicate,
+			&i.IsPrimary,
+			&i.IsUnique,
+			&i.KeyColumns,
+			&i.ConstraintName,
+			&i.Definition,
 		); err != nil {
 			return nil, err
 		}
@@ -124,44 +143,55 @@ func (q *Queries) DescribeIndexes(ctx context.Context, relation uint32) ([]Descr
 	return items, nil
 }
 
+const DescribeSchema = `-- name: DescribeSchema :one
+SELECT count(*) > 0 AS there, coalesce(bool_and(has_schema_privilege(n.oid, 'usage')), false)::boolean AS usable
+FROM pg_catalog.pg_namespace AS n WHERE n.nspname = $1::text
+`
+
+type DescribeSchemaRow struct {
+	There  bool
+	Usable bool
+}
+
+func (q *Queries) DescribeSchema(ctx context.Context, name string) (DescribeSchemaRow, error) {
+	row := q.db.QueryRow(ctx, DescribeSchema, name)
+	var i DescribeSchemaRow
+	err := row.Scan(&i.There, &i.Usable)
+	return i, err
+}
+
 const DescribeServer = `-- name: DescribeServer :one
+
 SELECT current_setting('server_version_num')::integer                        AS version,
+       version()::text                                                       AS product,
        pg_is_in_recovery()::boolean                                          AS standby,
-       coalesce(current_schema(), '')::text                                  AS schema_name,
        current_setting('search_path')::text                                  AS search_path,
-       session_user::text                                                    AS role_name,
-       coalesce(to_regclass('event_outbox')::oid, 0)::oid                 AS outbox,
-       coalesce(to_regclass('event_outbox_lease')::oid, 0)::oid           AS lease,
-       coalesce(to_regclass('event_outbox_audit')::oid, 0)::oid           AS audit,
+       current_user::text                                                    AS role_name,
        (SELECT s.reset_val FROM pg_catalog.pg_settings AS s WHERE s.name = 'synchronous_commit')::text AS synchronous_commit,
        current_setting('fsync')::text                                        AS fsync
 `
 
 type DescribeServerRow struct {
 	Version           int32
+	Product           string
 	Standby           bool
-	SchemaName        string
 	SearchPath        string
 	RoleName          string
-	Outbox            uint32
-	Lease             uint32
-	Audit             uint32
 	SynchronousCommit string
 	Fsync             string
 }
 
+// Names of relations come as values, so that they can be qualified; what follows
+// goes by oid.
 func (q *Queries) DescribeServer(ctx context.Context) (DescribeServerRow, error) {
 	row := q.db.QueryRow(ctx, DescribeServer)
 	var i DescribeServerRow
 	err := row.Scan(
 		&i.Version,
+		&i.Product,
 		&i.Standby,
-		&i.SchemaName,
 		&i.SearchPath,
 		&i.RoleName,
-		&i.Outbox,
-		&i.Lease,
-		&i.Audit,
 		&i.SynchronousCommit,
 		&i.Fsync,
 	)
@@ -169,20 +199,82 @@ func (q *Queries) DescribeServer(ctx context.Context) (DescribeServerRow, error)
 }
 
 const DescribeTable = `-- name: DescribeTable :one
-SELECT c.relkind::text AS kind, c.relpersistence::text AS persistence, row_security_active(c.oid)::boolean AS row_security
-FROM pg_catalog.pg_class AS c WHERE c.oid = $1::oid
+SELECT c.relkind::text AS kind, c.relpersistence::text AS persistence,
+       row_security_active(c.oid)::boolean AS row_security,
+       (c.relforcerowsecurity AND pg_has_role(c.relowner, 'usage'))::boolean AS row_security_forced,
+       ARRAY(SELECT r.rulename::text FROM pg_catalog.pg_rewrite AS r
+             WHERE r.ev_class = c.oid AND r.ev_enabled <> 'D'
+               AND r.ev_type IN (
+                   CASE WHEN $1::boolean THEN '2' ELSE '-' END, CASE WHEN $2::boolean THEN '3' ELSE '-' END,
+                   CASE WHEN $3::boolean THEN '4' ELSE '-' END)
+             ORDER BY 1)::text[] AS rules,
+       ARRAY(SELECT t.tgname::text FROM pg_catalog.pg_trigger AS t
+             WHERE t.tgrelid = c.oid AND NOT t.tgisinternal AND t.tgenabled <> 'D' AND t.tgtype & 3 = 3
+               AND t.tgtype & (CASE WHEN $1::boolean THEN 16 ELSE 0 END + CASE WHEN $2::boolean THEN 4 ELSE 0 END
+                   + CASE WHEN $3::boolean THEN 8 ELSE 0 END) <> 0
+             ORDER BY 1)::text[] AS triggers
+FROM pg_catalog.pg_class AS c WHERE c.oid = $4::oid
 `
 
-type DescribeTableRow struct {
-	Kind        string
-	Persistence string
-	RowSecurity bool
+type DescribeTableParams struct {
+	Updates  bool
+	Inserts  bool
+	Deletes  bool
+	Relation uint32
 }
 
-func (q *Queries) DescribeTable(ctx context.Context, relation uint32) (DescribeTableRow, error) {
-	row := q.db.QueryRow(ctx, DescribeTable, relation)
+type DescribeTableRow struct {
+	Kind              string
+	Persistence       string
+	RowSecurity       bool
+	RowSecurityForced bool
+	Rules             []string
+	Triggers          []string
+}
+
+// DescribeTable also lists the rules and the triggers that can keep a change of
+// these kinds from being made. In tgtype, 3 is BEFORE with FOR EACH ROW.
+func (q *Queries) DescribeTable(ctx context.Context, arg DescribeTableParams) (DescribeTableRow, error) {
+	row := q.db.QueryRow(ctx, DescribeTable,
+		arg.Updates,
+		arg.Inserts,
+		arg.Deletes,
+		arg.Relation,
+	)
 	var i DescribeTableRow
-	err := row.Scan(&i.Kind, &i.Persistence, &i.RowSecurity)
+	err := row.Scan(
+		&i.Kind,
+		&i.Persistence,
+		&i.RowSecurity,
+		&i.RowSecurityForced,
+		&i.Rules,
+		&i.Triggers,
+	)
+	return i, err
+}
+
+const FindTables = `-- name: FindTables :one
+SELECT coalesce(to_regclass($1::text)::oid, 0)::oid AS outbox,
+       coalesce(to_regclass($2::text)::oid, 0)::oid  AS lease,
+       coalesce(to_regclass($3::text)::oid, 0)::oid  AS audit
+`
+
+type FindTablesParams struct {
+	Outbox string
+	Lease  string
+	Audit  string
+}
+
+type FindTablesRow struct {
+	Outbox uint32
+	Lease  uint32
+	Audit  uint32
+}
+
+func (q *Queries) FindTables(ctx context.Context, arg FindTablesParams) (FindTablesRow, error) {
+	row := q.db.QueryRow(ctx, FindTables, arg.Outbox, arg.Lease, arg.Audit)
+	var i FindTablesRow
+	err := row.Scan(&i.Outbox, &i.Lease, &i.Audit)
 	return i, err
 }
 
@@ -190,7 +282,10 @@ const ForbiddenFunctions = `-- name: ForbiddenFunctions :many
 SELECT p.oid::regprocedure::text AS signature
 FROM pg_catalog.pg_proc AS p
 WHERE p.pronamespace = 'pg_catalog'::regnamespace AND NOT has_function_privilege(p.oid, 'execute')
-  AND p.proname IN ('pg_current_wal_insert_lsn', 'pg_current_wal_flush_lsn', 'pg_logical_emit_message')
+  AND p.proname IN (
+      'pg_current_wal_insert_lsn', 'pg_current_wal_flush_lsn', 'pg_logical_emit_message',
+      'pg_current_snapshot', 'pg_visible_in_snapshot', 'pg_snapshot_xmin', 'pg_sequence_last_value',
+      'pg_terminate_backend', 'pg_postmaster_start_time')
 ORDER BY 1
 `
 
@@ -237,25 +332,29 @@ func (q *Queries) HighestSeq(ctx context.Context) (int64, error) {
 }
 
 const MissingPrivileges = `-- name: MissingPrivileges :many
-SELECT wanted.relation::text AS relation, wanted.privilege::text AS privilege
+SELECT wanted.relation::oid AS relation, wanted.column_name::text AS column_name, wanted.privilege::text AS privilege
 FROM (
-    SELECT unnest($1::text[]) AS relation, unnest($2::text[]) AS privilege
+    SELECT unnest($1::oid[]) AS relation, unnest($2::text[]) AS column_name, unnest($3::text[]) AS privilege
 ) AS wanted
-WHERE NOT has_table_privilege(wanted.relation, wanted.privilege)
+WHERE NOT CASE WHEN wanted.column_name = '' THEN has_table_privilege(wanted.relation, wanted.privilege)
+               ELSE has_column_privilege(wanted.relation, wanted.column_name, wanted.privilege) END
 `
 
 type MissingPrivilegesParams struct {
-	Relations  []string
+	Relations  []uint32
+	Columns    []string
 	Privileges []string
 }
 
 type MissingPrivilegesRow struct {
-	Relation  string
-	Privilege string
+	Relation   uint32
+	ColumnName string
+	Privilege  string
 }
 
+// An empty column means the table as a whole.
 func (q *Queries) MissingPrivileges(ctx context.Context, arg MissingPrivilegesParams) ([]MissingPrivilegesRow, error) {
-	rows, err := q.db.Query(ctx, MissingPrivileges, arg.Relations, arg.Privileges)
+	rows, err := q.db.Query(ctx, MissingPrivileges, arg.Relations, arg.Columns, arg.Privileges)
 	if err != nil {
 		return nil, err
 	}
@@ -263,7 +362,7 @@ func (q *Queries) MissingPrivileges(ctx context.Context, arg MissingPrivilegesPa
 	var items []MissingPrivilegesRow
 	for rows.Next() {
 		var i MissingPrivilegesRow
-		if err := rows.Scan(&i.Relation, &i.Privilege); err != nil {
+		if err := rows.Scan(&i.Relation, &i.ColumnName, &i.Privilege); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
@@ -272,4 +371,64 @@ func (q *Queries) MissingPrivileges(ctx context.Context, arg MissingPrivilegesPa
 		return nil, err
 	}
 	return items, nil
+}
+
+const SchemasWith = `-- name: SchemasWith :many
+SELECT n.nspname::text AS name, has_schema_privilege(n.oid, 'usage')::boolean AS usable
+FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+WHERE c.relname = $1::text AND c.relkind IN ('r', 'p')
+ORDER BY 1 LIMIT 10
+`
+
+type SchemasWithRow struct {
+	Name   string
+	Usable bool
+}
+
+// SchemasWith lists the schemas that have a table of this name, whether or not
+// the role may look into them.
+func (q *Queries) SchemasWith(ctx context.Context, relation string) ([]SchemasWithRow, error) {
+	rows, err := q.db.Query(ctx, SchemasWith, relation)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []SchemasWithRow
+	for rows.Next() {
+		var i SchemasWithRow
+		if err := rows.Scan(&i.Name, &i.Usable); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const TryLeaseInsert = `-- name: TryLeaseInsert :execrows
+INSERT INTO event_outbox_lease (name) VALUES ($1) ON CONFLICT (name) DO NOTHING
+`
+
+// TryLease makes and changes a lease row of a name that nobody uses, in a
+// transaction that is rolled back.
+func (q *Queries) TryLeaseInsert(ctx context.Context, name string) (int64, error) {
+	result, err := q.db.Exec(ctx, TryLeaseInsert, name)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const TryLeaseUpdate = `-- name: TryLeaseUpdate :execrows
+UPDATE event_outbox_lease SET beat = beat + 1 WHERE name = $1
+`
+
+func (q *Queries) TryLeaseUpdate(ctx context.Context, name string) (int64, error) {
+	result, err := q.db.Exec(ctx, TryLeaseUpdate, name)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
 }

@@ -21,21 +21,31 @@ func (q *Queries) CreateLease(ctx context.Context, name string) error {
 }
 
 const DescribeSession = `-- name: DescribeSession :one
-SELECT pg_backend_pid()::integer AS pid,
-       (SELECT a.backend_start FROM pg_catalog.pg_stat_activity AS a WHERE a.pid = pg_backend_pid())::timestamptz::text AS started,
+SELECT session_user::text AS login, current_user::text AS role_name,
+       pg_backend_pid()::integer AS pid,
+       coalesce((SELECT a.backend_start FROM pg_catalog.pg_stat_activity AS a WHERE a.pid = pg_backend_pid())::timestamptz::text, '')::text AS started,
        pg_postmaster_start_time()::text AS server_started
 `
 
 type DescribeSessionRow struct {
+	Login         string
+	RoleName      string
 	Pid           int32
 	Started       string
 	ServerStarted string
 }
 
+// started is empty when the role in force may not see it: another one logged in.
 func (q *Queries) DescribeSession(ctx context.Context) (DescribeSessionRow, error) {
 	row := q.db.QueryRow(ctx, DescribeSession)
 	var i DescribeSessionRow
-	err := row.Scan(&i.Pid, &i.Started, &i.ServerStarted)
+	err := row.Scan(
+		&i.Login,
+		&i.RoleName,
+		&i.Pid,
+		&i.Started,
+		&i.ServerStarted,
+	)
 	return i, err
 }
 
@@ -148,6 +158,7 @@ func (q *Queries) RenewLease(ctx context.Context, arg RenewLeaseParams) (int64, 
 const SetUpSession = `-- name: SetUpSession :exec
 SELECT set_config(setting.name, setting.value, false)
 FROM (SELECT unnest($1::text[]) AS name, unnest($2::text[]) AS value) AS setting
+WHERE current_setting(setting.name, true) IS NOT NULL
 `
 
 type SetUpSessionParams struct {
@@ -155,6 +166,7 @@ type SetUpSessionParams struct {
 	Values []string
 }
 
+// SetUpSession passes over settings that this version of Postgres does not have.
 func (q *Queries) SetUpSession(ctx context.Context, arg SetUpSessionParams) error {
 	_, err := q.db.Exec(ctx, SetUpSession, arg.Names, arg.Values)
 	return err

@@ -59,6 +59,28 @@ func (q *Queries) AdoptForeign(ctx context.Context, arg AdoptForeignParams) (Ado
 	return i, err
 }
 
+const CommitForFlush = `-- name: CommitForFlush :execrows
+UPDATE event_outbox_lease SET suspect_seq = suspect_seq
+WHERE name = $1 AND epoch = $2 AND holder = $3::uuid
+`
+
+type CommitForFlushParams struct {
+	Name   string
+	Epoch  int64
+	Holder uuid.UUID
+}
+
+// CommitForFlush is ForceFlush on a server without positions of the log: a commit
+// of the smallest change. It changes nothing in the row, and no row means that the
+// term has ended.
+func (q *Queries) CommitForFlush(ctx context.Context, arg CommitForFlushParams) (int64, error) {
+	result, err := q.db.Exec(ctx, CommitForFlush, arg.Name, arg.Epoch, arg.Holder)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
 const ForceFlush = `-- name: ForceFlush :exec
 SELECT pg_logical_emit_message(true, 'outboxgen', '')
 `
@@ -420,4 +442,17 @@ func (q *Queries) TakeSnapshot(ctx context.Context) (TakeSnapshotRow, error) {
 	var i TakeSnapshotRow
 	err := row.Scan(&i.Snapshot, &i.Filled, &i.Flushed)
 	return i, err
+}
+
+const TakeSnapshotWithoutLog = `-- name: TakeSnapshotWithoutLog :one
+SELECT pg_current_snapshot()::text AS snapshot
+`
+
+// TakeSnapshotWithoutLog is TakeSnapshot on a server that does not tell positions
+// of its write-ahead log.
+func (q *Queries) TakeSnapshotWithoutLog(ctx context.Context) (string, error) {
+	row := q.db.QueryRow(ctx, TakeSnapshotWithoutLog)
+	var snapshot string
+	err := row.Scan(&snapshot)
+	return snapshot, err
 }

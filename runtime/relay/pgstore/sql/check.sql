@@ -1,33 +1,70 @@
+-- Names of relations come as values, so that they can be qualified; what follows
+-- goes by oid.
+
 -- name: DescribeServer :one
 SELECT current_setting('server_version_num')::integer                        AS version,
+       version()::text                                                       AS product,
        pg_is_in_recovery()::boolean                                          AS standby,
-       coalesce(current_schema(), '')::text                                  AS schema_name,
        current_setting('search_path')::text                                  AS search_path,
-       session_user::text                                                    AS role_name,
-       coalesce(to_regclass('event_outbox')::oid, 0)::oid                 AS outbox,
-       coalesce(to_regclass('event_outbox_lease')::oid, 0)::oid           AS lease,
-       coalesce(to_regclass('event_outbox_audit')::oid, 0)::oid           AS audit,
+       current_user::text                                                    AS role_name,
        (SELECT s.reset_val FROM pg_catalog.pg_settings AS s WHERE s.name = 'synchronous_commit')::text AS synchronous_commit,
        current_setting('fsync')::text                                        AS fsync;
+
+-- name: DescribeSchema :one
+SELECT count(*) > 0 AS there, coalesce(bool_and(has_schema_privilege(n.oid, 'usage')), false)::boolean AS usable
+FROM pg_catalog.pg_namespace AS n WHERE n.nspname = @name::text;
+
+-- SchemasWith lists the schemas that have a table of this name, whether or not
+-- the role may look into them.
+-- name: SchemasWith :many
+SELECT n.nspname::text AS name, has_schema_privilege(n.oid, 'usage')::boolean AS usable
+FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+WHERE c.relname = @relation::text AND c.relkind IN ('r', 'p')
+ORDER BY 1 LIMIT 10;
+
+-- name: FindTables :one
+SELECT coalesce(to_regclass(@outbox::text)::oid, 0)::oid AS outbox,
+       coalesce(to_regclass(@lease::text)::oid, 0)::oid  AS lease,
+       coalesce(to_regclass(@audit::text)::oid, 0)::oid  AS audit;
 
 -- The functions' arguments differ between versions of Postgres.
 -- name: ForbiddenFunctions :many
 SELECT p.oid::regprocedure::text AS signature
 FROM pg_catalog.pg_proc AS p
 WHERE p.pronamespace = 'pg_catalog'::regnamespace AND NOT has_function_privilege(p.oid, 'execute')
-  AND p.proname IN ('pg_current_wal_insert_lsn', 'pg_current_wal_flush_lsn', 'pg_logical_emit_message')
+  AND p.proname IN (
+      'pg_current_wal_insert_lsn', 'pg_current_wal_flush_lsn', 'pg_logical_emit_message',
+      'pg_current_snapshot', 'pg_visible_in_snapshot', 'pg_snapshot_xmin', 'pg_sequence_last_value',
+      'pg_terminate_backend', 'pg_postmaster_start_time')
 ORDER BY 1;
 
+-- DescribeTable also lists the rules and the triggers that can keep a change of
+-- these kinds from being made. In tgtype, 3 is BEFORE with FOR EACH ROW.
 -- name: DescribeTable :one
-SELECT c.relkind::text AS kind, c.relpersistence::text AS persistence, row_security_active(c.oid)::boolean AS row_security
+SELECT c.relkind::text AS kind, c.relpersistence::text AS persistence,
+       row_security_active(c.oid)::boolean AS row_security,
+       (c.relforcerowsecurity AND pg_has_role(c.relowner, 'usage'))::boolean AS row_security_forced,
+       ARRAY(SELECT r.rulename::text FROM pg_catalog.pg_rewrite AS r
+             WHERE r.ev_class = c.oid AND r.ev_enabled <> 'D'
+               AND r.ev_type IN (
+                   CASE WHEN @updates::boolean THEN '2' ELSE '-' END, CASE WHEN @inserts::boolean THEN '3' ELSE '-' END,
+                   CASE WHEN @deletes::boolean THEN '4' ELSE '-' END)
+             ORDER BY 1)::text[] AS rules,
+       ARRAY(SELECT t.tgname::text FROM pg_catalog.pg_trigger AS t
+             WHERE t.tgrelid = c.oid AND NOT t.tgisinternal AND t.tgenabled <> 'D' AND t.tgtype & 3 = 3
+               AND t.tgtype & (CASE WHEN @updates::boolean THEN 16 ELSE 0 END + CASE WHEN @inserts::boolean THEN 4 ELSE 0 END
+                   + CASE WHEN @deletes::boolean THEN 8 ELSE 0 END) <> 0
+             ORDER BY 1)::text[] AS triggers
 FROM pg_catalog.pg_class AS c WHERE c.oid = @relation::oid;
 
+-- An empty column means the table as a whole.
 -- name: MissingPrivileges :many
-SELECT wanted.relation::text AS relation, wanted.privilege::text AS privilege
+SELECT wanted.relation::oid AS relation, wanted.column_name::text AS column_name, wanted.privilege::text AS privilege
 FROM (
-    SELECT unnest(@relations::text[]) AS relation, unnest(@privileges::text[]) AS privilege
+    SELECT unnest(@relations::oid[]) AS relation, unnest(@columns::text[]) AS column_name, unnest(@privileges::text[]) AS privilege
 ) AS wanted
-WHERE NOT has_table_privilege(wanted.relation, wanted.privilege);
+WHERE NOT CASE WHEN wanted.column_name = '' THEN has_table_privilege(wanted.relation, wanted.privilege)
+               ELSE has_column_privilege(wanted.relation, wanted.column_name, wanted.privilege) END;
 
 -- name: DescribeColumns :many
 SELECT a.attname::text AS name, format_type(a.atttypid, NULL)::text AS type, a.attidentity::text AS identity,
@@ -39,7 +76,13 @@ ORDER BY a.attnum;
 
 -- name: DescribeIndexes :many
 SELECT c.relname::text AS name, a.attname::text AS leading_column, i.indisvalid::boolean AS valid,
-       coalesce(pg_get_expr(i.indpred, i.indrelid), '')::text AS predicate
+       coalesce(pg_get_expr(i.indpred, i.indrelid), '')::text AS predicate,
+       i.indisprimary::boolean AS is_primary, (i.indisunique OR i.indisexclusion)::boolean AS is_unique,
+       ARRAY(SELECT k.attname::text FROM pg_catalog.pg_attribute AS k
+             WHERE k.attrelid = i.indexrelid AND k.attnum <= i.indnkeyatts ORDER BY k.attnum)::text[] AS key_columns,
+       coalesce((SELECT con.conname FROM pg_catalog.pg_constraint AS con
+                 WHERE con.conindid = i.indexrelid AND con.conrelid = i.indrelid AND con.contype IN ('u', 'x')), '')::text AS constraint_name,
+       pg_get_indexdef(i.indexrelid)::text AS definition
 FROM pg_catalog.pg_index AS i
 JOIN pg_catalog.pg_class AS c ON c.oid = i.indexrelid
 JOIN pg_catalog.pg_attribute AS a ON a.attrelid = i.indexrelid AND a.attnum = 1
@@ -47,12 +90,15 @@ WHERE i.indrelid = @relation::oid
 ORDER BY c.relname;
 
 -- name: DescribeIdentity :one
-SELECT s.seqrelid::regclass::text AS sequence_name, s.seqcache AS cache, s.seqcycle AS cycles, s.seqincrement AS increment,
+SELECT (SELECT c.relname FROM pg_catalog.pg_class AS c WHERE c.oid = s.seqrelid)::text AS sequence_name, s.seqcache AS cache, s.seqcycle AS cycles, s.seqincrement AS increment,
        has_sequence_privilege(s.seqrelid, 'select,usage')::boolean AS may_see,
        CASE WHEN has_sequence_privilege(s.seqrelid, 'select,usage')
             THEN coalesce(pg_sequence_last_value(s.seqrelid), 0) ELSE 0 END::bigint AS last_value
 FROM pg_catalog.pg_sequence AS s
-WHERE s.seqrelid = pg_get_serial_sequence('event_outbox', 'seq')::regclass;
+JOIN pg_catalog.pg_depend AS d
+    ON d.classid = 'pg_class'::regclass AND d.objid = s.seqrelid AND d.refclassid = 'pg_class'::regclass AND d.deptype = 'i'
+JOIN pg_catalog.pg_attribute AS a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
+WHERE d.refobjid = @relation::oid AND a.attname = 'seq';
 
 -- HighestSeq looks where an index leads: among the rows that are not settled, the
 -- dead ones, and the latest transactions. An index over every seq would cost
@@ -66,3 +112,11 @@ SELECT coalesce(greatest(
     (SELECT max(recent.seq) FROM (
         SELECT o.seq FROM event_outbox AS o WHERE o.tx IS NOT NULL ORDER BY o.tx DESC LIMIT 1000) AS recent)
 ), 0)::bigint AS highest;
+
+-- TryLease makes and changes a lease row of a name that nobody uses, in a
+-- transaction that is rolled back.
+-- name: TryLeaseInsert :execrows
+INSERT INTO event_outbox_lease (name) VALUES (@name) ON CONFLICT (name) DO NOTHING;
+
+-- name: TryLeaseUpdate :execrows
+UPDATE event_outbox_lease SET beat = beat + 1 WHERE name = @name;

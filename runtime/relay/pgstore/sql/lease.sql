@@ -48,13 +48,17 @@ JOIN pg_catalog.pg_stat_activity AS a
     ON a.pid = (b ->> 'pid')::integer AND a.backend_start = (b ->> 'start')::timestamptz
 WHERE l.name = @name AND l.epoch = @epoch AND a.pid <> pg_backend_pid();
 
+-- SetUpSession passes over settings that this version of Postgres does not have.
 -- name: SetUpSession :exec
 SELECT set_config(setting.name, setting.value, false)
-FROM (SELECT unnest(@names::text[]) AS name, unnest(@values::text[]) AS value) AS setting;
+FROM (SELECT unnest(@names::text[]) AS name, unnest(@values::text[]) AS value) AS setting
+WHERE current_setting(setting.name, true) IS NOT NULL;
 
+-- started is empty when the role in force may not see it: another one logged in.
 -- name: DescribeSession :one
-SELECT pg_backend_pid()::integer AS pid,
-       (SELECT a.backend_start FROM pg_catalog.pg_stat_activity AS a WHERE a.pid = pg_backend_pid())::timestamptz::text AS started,
+SELECT session_user::text AS login, current_user::text AS role_name,
+       pg_backend_pid()::integer AS pid,
+       coalesce((SELECT a.backend_start FROM pg_catalog.pg_stat_activity AS a WHERE a.pid = pg_backend_pid())::timestamptz::text, '')::text AS started,
        pg_postmaster_start_time()::text AS server_started;
 
 -- RegisterBackends is how a session that replaces a lost one joins the term.

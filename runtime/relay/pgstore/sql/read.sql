@@ -24,6 +24,11 @@ SELECT pg_current_snapshot()::text AS snapshot, log.filled::text AS filled,
        (pg_current_wal_flush_lsn() >= log.filled)::boolean AS flushed
 FROM log;
 
+-- TakeSnapshotWithoutLog is TakeSnapshot on a server that does not tell positions
+-- of its write-ahead log.
+-- name: TakeSnapshotWithoutLog :one
+SELECT pg_current_snapshot()::text AS snapshot;
+
 -- ReadRange walks the unsettled rows in seq order. hidden_in, topic and keys
 -- narrow the choice when they are not null; hidden_in leaves out what the earlier
 -- snapshot showed already.
@@ -125,3 +130,10 @@ SELECT (pg_current_wal_flush_lsn() >= @lsn::pg_lsn)::boolean AS flushed;
 -- puts everything before it in the write-ahead log on disk too.
 -- name: ForceFlush :exec
 SELECT pg_logical_emit_message(true, 'outboxgen', '');
+
+-- CommitForFlush is ForceFlush on a server without positions of the log: a commit
+-- of the smallest change. It changes nothing in the row, and no row means that the
+-- term has ended.
+-- name: CommitForFlush :execrows
+UPDATE event_outbox_lease SET suspect_seq = suspect_seq
+WHERE name = @name AND epoch = @epoch AND holder = @holder::uuid;

@@ -1,0 +1,376 @@
+package pgstore
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/outboxgen/outboxgen/runtime/relay"
+	"github.com/outboxgen/outboxgen/runtime/relay/pgstore/pgdb"
+)
+
+// checkSchema looks whether the role may look into the schema at all: what it may
+// not look into seems to be empty.
+func (s *Store) checkSchema(ctx context.Context, se *session, c *checked) error {
+	if s.cfg.Schema == "" {
+		return nil
+	}
+	schema, err := se.q.DescribeSchema(ctx, s.cfg.Schema)
+	switch {
+	case err != nil:
+		return err
+	case !schema.There:
+		return &relay.SetupError{
+			Problem: fmt.Sprintf("there is no schema %s", s.cfg.Schema),
+			Remedy:  "name the schema that the outbox's tables are in, or create it and " + createRemedy,
+		}
+	case !schema.Usable:
+		return s.schemaError(c, s.cfg.Schema)
+	}
+	return nil
+}
+
+func (s *Store) schemaError(c *checked, schema string) error {
+	return &relay.SetupError{
+		Problem: fmt.Sprintf("role %s may not look into schema %s", c.server.RoleName, schema),
+		Remedy:  fmt.Sprintf("GRANT USAGE ON SCHEMA %s TO %s", pgx.Identifier{schema}.Sanitize(), c.role()),
+	}
+}
+
+// place says where the tables were looked for.
+func (s *Store) place(c *checked) string {
+	if s.cfg.Schema != "" {
+		return "schema " + s.cfg.Schema
+	}
+	return "the search_path " + c.server.SearchPath
+}
+
+func (s *Store) checkTables(ctx context.Context, se *session, c *checked) error {
+	var err error
+	c.tables, err = se.q.FindTables(ctx, pgdb.FindTablesParams{
+		Outbox: s.relation(outboxTable), Lease: s.relation(leaseTable), Audit: s.relation(auditTable),
+	})
+	if err != nil {
+		return err
+	}
+	if c.tables.Outbox == 0 {
+		return s.noOutbox(ctx, se, c)
+	}
+	columns, err := se.q.DescribeColumns(ctx, c.tables.Outbox)
+	if err != nil {
+		return err
+	}
+	if missing := lacking(columns, addedColumns); len(missing) > 0 {
+		return &relay.SetupError{
+			Problem: fmt.Sprintf("event_outbox in %s is of the older shape: it lacks %s", s.place(c), strings.Join(missing, ", ")),
+			Remedy:  upgradeRemedy,
+		}
+	}
+	if c.tables.Lease == 0 || c.tables.Audit == 0 {
+		return &relay.SetupError{
+			Problem: fmt.Sprintf("there is an event_outbox in %s, but event_outbox_lease or event_outbox_audit is missing", s.place(c)),
+			Remedy:  upgradeRemedy,
+		}
+	}
+	if err := s.checkBeside(ctx, se, leaseTable, c.tables.Lease, leaseColumns); err != nil {
+		return err
+	}
+	if err := s.checkBeside(ctx, se, auditTable, c.tables.Audit, auditColumns); err != nil {
+		return err
+	}
+	for _, use := range tableUses {
+		if err := s.checkTable(ctx, se, c, use); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// noOutbox says why no event_outbox was found.
+func (s *Store) noOutbox(ctx context.Context, se *session, c *checked) error {
+	remedy := createRemedy
+	if s.cfg.Schema == "" {
+		schemas, err := se.q.SchemasWith(ctx, outboxTable)
+		if err != nil {
+			return err
+		}
+		var elsewhere []string
+		for _, schema := range schemas {
+			if !schema.Usable && slices.Contains(strings.Split(c.server.SearchPath, ", "), pgx.Identifier{schema.Name}.Sanitize()) ||
+				!schema.Usable && len(schemas) == 1 {
+				return s.schemaError(c, schema.Name)
+			}
+			elsewhere = append(elsewhere, schema.Name)
+		}
+		remedy += ", or name the schema that the tables are in"
+		if len(elsewhere) > 0 {
+			remedy += ": there is an event_outbox in " + strings.Join(elsewhere, ", ")
+		}
+	}
+	return &relay.SetupError{
+		Problem: fmt.Sprintf("there is no table event_outbox in %s (role %s)", s.place(c), c.server.RoleName),
+		Remedy:  remedy,
+	}
+}
+
+// tableUse is one of the store's tables and what the store does to it, beside
+// reading.
+type tableUse struct {
+	table                     string
+	inserts, updates, deletes bool
+	columns                   []string // that it updates; nil: any
+	hidden                    string   // what it means that a row is hidden
+	swallowed                 string   // and that a change is not made
+}
+
+var tableUses = []tableUse{
+	{
+		table: outboxTable, updates: true, deletes: true,
+		columns:   []string{"published_at", "retry_count", "last_error", "tx", "next_attempt_at", "dead_at"},
+		hidden:    "a hidden row is never delivered",
+		swallowed: "a row that cannot be marked as published is sent again by every new leader",
+	},
+	{
+		table: leaseTable, inserts: true, updates: true,
+		hidden:    "no relay can lead without the lease row",
+		swallowed: "no relay can lead without the lease row",
+	},
+	{
+		table: auditTable, updates: true, columns: []string{"applied_at"},
+		hidden:    "a replay that the relay does not see leaves its row unpublished",
+		swallowed: "the relay would act on a replay again and again",
+	},
+}
+
+func (c *checked) oid(table string) uint32 {
+	return map[string]uint32{outboxTable: c.tables.Outbox, leaseTable: c.tables.Lease, auditTable: c.tables.Audit}[table]
+}
+
+func (s *Store) checkTable(ctx context.Context, se *session, c *checked, use tableUse) error {
+	table, err := se.q.DescribeTable(ctx, pgdb.DescribeTableParams{
+		Relation: c.oid(use.table), Inserts: use.inserts, Updates: use.updates, Deletes: use.deletes,
+	})
+	if err != nil {
+		return err
+	}
+	name := s.relation(use.table)
+	switch {
+	case table.Kind != "r":
+		return &relay.SetupError{
+			Problem: fmt.Sprintf("%s in %s is not a plain table (relkind %q)", use.table, s.place(c), table.Kind),
+			Remedy:  createRemedy + " in a schema of its own",
+		}
+	case table.Persistence != "p":
+		return &relay.SetupError{
+			Problem: fmt.Sprintf("%s in %s is an unlogged or temporary table: a crash empties it", use.table, s.place(c)),
+			Remedy:  fmt.Sprintf("ALTER TABLE %s SET LOGGED", name),
+		}
+	case table.RowSecurity:
+		remedy := fmt.Sprintf("ALTER ROLE %s BYPASSRLS, or ALTER TABLE %s DISABLE ROW LEVEL SECURITY", c.role(), name)
+		if table.RowSecurityForced {
+			remedy = fmt.Sprintf("ALTER TABLE %s NO FORCE ROW LEVEL SECURITY, or ", name) + remedy
+		}
+		return &relay.SetupError{
+			Problem: fmt.Sprintf("row security hides rows of %s from role %s: %s", use.table, c.server.RoleName, use.hidden),
+			Remedy:  remedy,
+		}
+	case len(table.Rules) > 0:
+		return &relay.SetupError{
+			Problem: fmt.Sprintf("%s has the rule %s, which changes what the relay's statements do: %s",
+				use.table, strings.Join(table.Rules, ", "), use.swallowed),
+			Remedy: fmt.Sprintf("DROP RULE %s ON %s; a trigger can do what the rule was for",
+				pgx.Identifier{table.Rules[0]}.Sanitize(), name),
+		}
+	}
+	if len(table.Triggers) > 0 {
+		s.warnOnce(ctx, "a trigger runs before each row that the relay changes; see that it returns the row: "+use.swallowed,
+			"table", use.table, "triggers", table.Triggers)
+	}
+	return nil
+}
+
+// leaseColumns and auditColumns are those that the store's statements name.
+var (
+	leaseColumns = []string{
+		"name", "epoch", "beat", "holder", "backends", "suspect_seq", "unclean_ends", "state", "updated_at",
+	}
+	auditColumns = []string{"id", "action", "seq", "event_type", "topic", "event_key", "applied_at"}
+)
+
+// lacking lists the columns that are not there.
+func lacking(columns []pgdb.DescribeColumnsRow, want []string) (missing []string) {
+	for _, name := range want {
+		if !slices.ContainsFunc(columns, func(c pgdb.DescribeColumnsRow) bool { return c.Name == name }) {
+			missing = append(missing, name)
+		}
+	}
+	return missing
+}
+
+// checkBeside looks for the columns of a table beside event_outbox.
+func (s *Store) checkBeside(ctx context.Context, se *session, table string, oid uint32, want []string) error {
+	columns, err := se.q.DescribeColumns(ctx, oid)
+	if err != nil {
+		return err
+	}
+	if missing := lacking(columns, want); len(missing) > 0 {
+		return &relay.SetupError{
+			Problem: fmt.Sprintf("%s lacks %s", table, strings.Join(missing, ", ")),
+			Remedy:  "compare the table with `outboxgen migration --format sql`, and add the columns",
+		}
+	}
+	return nil
+}
+
+// addedColumns are those that an outbox of the older shape lacks.
+var addedColumns = []string{"tx", "seq", "topic", "headers", "next_attempt_at", "dead_at"}
+
+// columnTypes are the types that the store's statements count on; a varchar may
+// be a text.
+var columnTypes = map[string]string{
+	"id": "uuid", "aggregate_id": "character varying", "aggregate_type": "character varying",
+	"event_type": "character varying", "event_data": "json", "event_key": "character varying",
+	"created_at": "timestamp with time zone", "published_at": "timestamp with time zone",
+	"retry_count": "integer", "last_error": "text", "tx": "xid8", "seq": "bigint",
+	"topic": "character varying", "headers": "json",
+	"next_attempt_at": "timestamp with time zone", "dead_at": "timestamp with time zone",
+}
+
+func (s *Store) checkColumns(ctx context.Context, se *session, c *checked) error {
+	columns, err := se.q.DescribeColumns(ctx, c.tables.Outbox)
+	if err != nil {
+		return err
+	}
+	found := map[string]pgdb.DescribeColumnsRow{}
+	for _, column := range columns {
+		found[column.Name] = column
+	}
+	var wrong []string
+	for name, want := range columnTypes {
+		column, ok := found[name]
+		switch {
+		case !ok:
+			wrong = append(wrong, name+" is missing")
+		case column.Type != want && !(want == "character varying" && column.Type == "text"):
+			wrong = append(wrong, fmt.Sprintf("%s is %s, not %s", name, column.Type, want))
+		}
+	}
+	if len(wrong) > 0 {
+		slices.Sort(wrong)
+		return &relay.SetupError{
+			Problem: "the columns of event_outbox are not those of an outbox: " + strings.Join(wrong, "; "),
+			Remedy:  "compare the table with `outboxgen migration --format sql`, and change the columns",
+		}
+	}
+	if !strings.Contains(found["tx"].DefaultExpression, "pg_current_xact_id()") {
+		return &relay.SetupError{
+			Problem: "event_outbox.tx does not default to pg_current_xact_id(), so that the relay would not see new rows",
+			Remedy:  "ALTER TABLE event_outbox ALTER tx SET DEFAULT pg_current_xact_id()",
+		}
+	}
+	if found["seq"].Identity != "a" {
+		return &relay.SetupError{
+			Problem: "event_outbox.seq is not GENERATED ALWAYS AS IDENTITY, so that a writer could choose its own place in the order",
+			Remedy:  "ALTER TABLE event_outbox ALTER seq SET GENERATED ALWAYS (or ADD GENERATED ALWAYS AS IDENTITY)",
+		}
+	}
+	return nil
+}
+
+// neededIndexes are those that the store's statements walk.
+var neededIndexes = []struct{ column, predicate, definition string }{
+	{
+		"seq", "((published_at IS NULL) AND (dead_at IS NULL))",
+		"CREATE INDEX ix_event_outbox_unpublished ON event_outbox (seq) WHERE published_at IS NULL AND dead_at IS NULL",
+	},
+	{"tx", "", "CREATE INDEX ix_event_outbox_tx ON event_outbox (tx)"},
+	{
+		"seq", "(((next_attempt_at IS NOT NULL) OR (dead_at IS NOT NULL)) AND (published_at IS NULL))",
+		"CREATE INDEX ix_event_outbox_held ON event_outbox (seq) " +
+			"WHERE (next_attempt_at IS NOT NULL OR dead_at IS NOT NULL) AND published_at IS NULL",
+	},
+}
+
+func (s *Store) checkIndexes(ctx context.Context, se *session, c *checked) error {
+	indexes, err := se.q.DescribeIndexes(ctx, c.tables.Outbox)
+	if err != nil {
+		return err
+	}
+	var missing []string
+	for _, need := range neededIndexes {
+		if !slices.ContainsFunc(indexes, func(i pgdb.DescribeIndexesRow) bool {
+			return i.Valid && i.LeadingColumn == need.column && i.Predicate == need.predicate
+		}) {
+			missing = append(missing, need.definition)
+		}
+	}
+	if len(missing) > 0 {
+		return &relay.SetupError{
+			Problem: "event_outbox lacks an index that the relay reads by, or has it with another condition or invalid",
+			Remedy:  "drop the one of that name if there is one, then: " + strings.Join(missing, "; "),
+		}
+	}
+	s.warnUnique(ctx, indexes)
+	return nil
+}
+
+// warnUnique names the unique indexes that can refuse an event.
+func (s *Store) warnUnique(ctx context.Context, indexes []pgdb.DescribeIndexesRow) {
+	for _, i := range indexes {
+		if !i.IsUnique || i.IsPrimary || slices.Contains(i.KeyColumns, "id") || slices.Contains(i.KeyColumns, "seq") {
+			continue
+		}
+		drop := "DROP INDEX " + s.relation(i.Name)
+		if i.ConstraintName != "" {
+			drop = fmt.Sprintf("ALTER TABLE %s DROP CONSTRAINT %s", s.relation(outboxTable), pgx.Identifier{i.ConstraintName}.Sanitize())
+		}
+		s.warnOnce(ctx, "a unique index of event_outbox refuses events that the service means to send: the insert fails with 23505 "+
+			"while an equal row is there, and with it the business transaction; behind a dead row that lasts until it is "+
+			"replayed or discarded. Drop the index; to insert an event at most once, give it a deterministic id",
+			"index", i.Name, "definition", i.Definition, "remedy", drop)
+	}
+}
+
+func (s *Store) checkIdentity(ctx context.Context, se *session, c *checked) error {
+	// First the rows, then the sequence: the other way round an insert in between
+	// would look like a sequence that was set back.
+	highest, err := se.q.HighestSeq(ctx)
+	if err != nil {
+		return err
+	}
+	id, err := se.q.DescribeIdentity(ctx, c.tables.Outbox)
+	if err != nil {
+		return err
+	}
+	sequence := s.relation(id.SequenceName)
+	switch {
+	case id.Cache != 1:
+		return &relay.SetupError{
+			Problem: fmt.Sprintf("the sequence %s of event_outbox.seq hands out %d numbers at a time to a session, "+
+				"so that they are not in the order of the inserts", id.SequenceName, id.Cache),
+			Remedy: fmt.Sprintf("ALTER TABLE %s ALTER seq SET CACHE 1", s.relation(outboxTable)),
+		}
+	case id.Cycles, id.Increment < 1:
+		return &relay.SetupError{
+			Problem: fmt.Sprintf("the sequence %s of event_outbox.seq may start over or counts down", id.SequenceName),
+			Remedy:  "ALTER TABLE event_outbox ALTER seq SET NO CYCLE SET INCREMENT 1",
+		}
+	case !id.MaySee:
+		return &relay.SetupError{
+			Problem: fmt.Sprintf("role %s may not look at the sequence %s", c.server.RoleName, id.SequenceName),
+			Remedy:  fmt.Sprintf("GRANT SELECT ON SEQUENCE %s TO %s", sequence, c.role()),
+		}
+	}
+	if id.LastValue < highest {
+		return &relay.SetupError{
+			Problem: fmt.Sprintf("the sequence %s stands at %d, below the highest seq in event_outbox (%d): "+
+				"new events would be delivered before older ones", id.SequenceName, id.LastValue, highest),
+			Remedy: fmt.Sprintf("stop the writers, then SELECT setval('%s', (SELECT max(seq) FROM %s))",
+				strings.ReplaceAll(sequence, "'", "''"), s.relation(outboxTable)),
+		}
+	}
+	return nil
+}

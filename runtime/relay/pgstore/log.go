@@ -1,0 +1,116 @@
+package pgstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/outboxgen/outboxgen/runtime/relay"
+	"github.com/outboxgen/outboxgen/runtime/relay/pgstore/pgdb"
+)
+
+// takeSnapshot takes a snapshot and reads how far the write-ahead log is filled,
+// and whether it is on disk up to there. Where the server does not say that, the
+// snapshot stands for the position: see flush.
+func (s *Store) takeSnapshot(ctx context.Context, se *session) (taken relay.Snapshot, filled string, flushed bool, err error) {
+	if !s.withoutLog.Load() {
+		row, err := se.q.TakeSnapshot(ctx)
+		if !logUnavailable(err) {
+			return relay.Snapshot(row.Snapshot), row.Filled, row.Flushed, err
+		}
+		s.goWithoutLog(ctx, err)
+	}
+	text, err := se.q.TakeSnapshotWithoutLog(ctx)
+	return relay.Snapshot(text), withoutPosition + text, false, err
+}
+
+// withoutPosition marks a snapshot that stands for a position of the log.
+const withoutPosition = "snapshot "
+
+// flush waits until the log is on disk up to filled, which takeSnapshot gave.
+//
+// Without positions it commits a change of its own with synchronous_commit on. What
+// the snapshot shows has its commit record in the log before that of this change,
+// and the log reaches the disk in its order.
+func (s *Store) flush(ctx context.Context, l relay.Lease, se *session, filled string) error {
+	if !s.withoutLog.Load() && !strings.HasPrefix(filled, withoutPosition) {
+		flushed, err := se.q.IsFlushed(ctx, filled)
+		if err == nil && !flushed {
+			err = se.q.ForceFlush(ctx)
+		}
+		if !logUnavailable(err) {
+			return err
+		}
+		s.goWithoutLog(ctx, err)
+	}
+	return lostUnless(se.q.CommitForFlush(ctx, pgdb.CommitForFlushParams{
+		Name: s.cfg.Name, Epoch: l.Epoch, Holder: l.Holder,
+	}))
+}
+
+// goWithoutLog notes that the server does not tell positions of its write-ahead
+// log, and warns the first time.
+func (s *Store) goWithoutLog(ctx context.Context, cause error) {
+	if s.withoutLog.Swap(true) {
+		return
+	}
+	s.cfg.Logger.WarnContext(ctx, "the server does not tell how far its write-ahead log is on disk: instead the relay commits "+
+		"an update of its row in event_outbox_lease for each page of rows, before it sends them. "+
+		"Rows that were inserted with synchronous_commit off may be sent before they are durable, "+
+		"unless the server makes commits durable in their order, as Postgres does. "+
+		"To get the positions: on Amazon Aurora set rds.logical_replication to 1 and reboot; elsewhere ask the provider for "+
+		"pg_current_wal_insert_lsn, pg_current_wal_flush_lsn and pg_logical_emit_message",
+		"store", s.where, "error", cause)
+}
+
+// probeLog calls what the relay will call of the write-ahead log: that such a
+// function is there does not say that the server lets it run.
+func (s *Store) probeLog(ctx context.Context, se *session) error {
+	if _, err := se.q.TakeSnapshotWithoutLog(ctx); unsupported(err) {
+		return &relay.SetupError{
+			Problem: "the server cannot take the snapshots that the relay reads by (pg_current_snapshot)",
+			Remedy:  serverRemedy,
+			Err:     err,
+		}
+	} else if err != nil {
+		return fmt.Errorf("take a snapshot: %w", err)
+	}
+	taken, err := se.q.TakeSnapshot(ctx)
+	if err == nil {
+		_, err = se.q.IsFlushed(ctx, taken.Filled)
+	}
+	if err == nil {
+		err = se.q.ForceFlush(ctx)
+	}
+	switch {
+	case err == nil:
+		s.withoutLog.Store(false)
+	case logUnavailable(err):
+		s.goWithoutLog(ctx, err)
+	default:
+		return fmt.Errorf("find out how far the write-ahead log is on disk: %w", err)
+	}
+	return nil
+}
+
+// logUnavailable reports whether a server answered that it does not let functions
+// of the write-ahead log run. (That the role may not is another thing: checkServer
+// says what to grant.)
+func logUnavailable(err error) bool {
+	pgErr, ok := errors.AsType[*pgconn.PgError](err)
+	if !ok {
+		return false
+	}
+	const objectNotInPrerequisiteState = "55000" // Aurora, as long as wal_level is not logical
+	return pgErr.Code == objectNotInPrerequisiteState || unsupported(err)
+}
+
+// unsupported reports whether the server lacks a function or does not support it.
+func unsupported(err error) bool {
+	const featureNotSupported, undefinedFunction, undefinedObject = "0A000", "42883", "42704"
+	pgErr, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && (pgErr.Code == featureNotSupported || pgErr.Code == undefinedFunction || pgErr.Code == undefinedObject)
+}
