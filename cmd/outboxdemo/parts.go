@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/google/uuid"
@@ -15,6 +14,9 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/wake"
 	"github.com/outboxgen/outboxgen/testdata/service/events"
 )
+
+// errBadRedis says nothing about the address itself: it may hold a password.
+var errBadRedis = errors.New("the address of Redis cannot be read: write it as redis://host:6379")
 
 // parts are the servers that the demo runs on.
 type parts struct {
@@ -86,7 +88,7 @@ func (p *parts) waker() (outbox.Waker, error) {
 	}
 	option, err := rueidis.ParseURL(p.redisURL)
 	if err != nil {
-		return nil, fmt.Errorf("the address of Redis: %w", err)
+		return nil, errBadRedis
 	}
 	waker := wake.RedisLazy(option, events.Service)
 	p.stops = append(p.stops, func() error { waker.Close(); return nil })
@@ -100,7 +102,7 @@ func (p *parts) wakeSource() (relay.WakeSource, error) {
 	}
 	option, err := rueidis.ParseURL(p.redisURL)
 	if err != nil {
-		return nil, fmt.Errorf("the address of Redis: %w", err)
+		return nil, errBadRedis
 	}
 	return wake.RedisSource(option, events.Service, wake.SourceOptions{}), nil
 }

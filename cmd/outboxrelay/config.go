@@ -1,15 +1,21 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
+	"os"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
+
+	"github.com/outboxgen/outboxgen/cmd/outboxrelay/internal/secret"
+	"github.com/outboxgen/outboxgen/cmd/outboxrelay/internal/terminal"
 )
 
 func configCommand(env environment, c *configuration) *cobra.Command {
-	var markdown bool
+	var markdown, asJSON bool
 	cmd := &cobra.Command{
 		Use:   "config",
 		Short: "Print every setting, where it can be set, and its value now",
@@ -29,6 +35,12 @@ func configCommand(env environment, c *configuration) *cobra.Command {
 				return misuse{err}
 			}
 			for i, v := range resolved {
+				if asJSON {
+					if err := printJSON(env.stdout, shownValues(v)); err != nil {
+						return err
+					}
+					continue
+				}
 				if i > 0 {
 					if _, err := fmt.Fprintln(env.stdout); err != nil {
 						return err
@@ -42,12 +54,29 @@ func configCommand(env environment, c *configuration) *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&markdown, "markdown", false, "print names and defaults as a Markdown table")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object an outbox, each setting with its value")
 	return cmd
+}
+
+// printJSON writes one line of JSON that a terminal shows as it is.
+func printJSON(w io.Writer, v any) error {
+	return json.NewEncoder(terminal.JSON(w)).Encode(v)
+}
+
+// shownValues maps the members of the file to their values as they may be
+// printed.
+func shownValues(v values) map[string]string {
+	out := map[string]string{}
+	for _, s := range table {
+		out[s.member()] = s.shown(v[s.name])
+	}
+	return out
 }
 
 func noArguments(cmd *cobra.Command, args []string) error {
 	if len(args) > 0 {
-		return misuse{fmt.Errorf("%s takes no argument, and got %q", cmd.CommandPath(), args[0])}
+		// The argument may be the rest of a password.
+		return misuse{fmt.Errorf("%s takes no argument, and got one: a value with spaces needs quotes", cmd.CommandPath())}
 	}
 	return nil
 }
@@ -55,15 +84,33 @@ func noArguments(cmd *cobra.Command, args []string) error {
 func printValues(w io.Writer, v values) error {
 	columns := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
 	for _, s := range table {
-		value := v[s.name]
-		if s.secret && value != "" {
-			value = "(set)"
-		}
+		value := s.shown(v[s.name])
 		if _, err := fmt.Fprintf(columns, "--%s\t%s\t%s\t%s\n", s.name, s.variables(", "), s.member(), value); err != nil {
 			return err
 		}
 	}
 	return columns.Flush()
+}
+
+// shown is the value as it may be printed.
+func (s setting) shown(value string) string {
+	switch {
+	case value == "":
+		return ""
+	case s.secret:
+		return "(set)"
+	case s.name == "brokers":
+		for broker := range strings.SplitSeq(value, ",") {
+			if new(secret.Redactor).Broker(strings.TrimSpace(broker)) != nil {
+				return "(set, and not host:port)"
+			}
+		}
+	case s.file:
+		if _, err := os.Stat(value); err != nil { // perhaps a key itself, set by mistake
+			return "(set, and no such file)"
+		}
+	}
+	return terminal.Text(value)
 }
 
 func printMarkdown(w io.Writer) error {

@@ -8,9 +8,7 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/redis/rueidis"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/outboxgen/outboxgen/runtime/relay"
@@ -67,34 +65,16 @@ func (o outbox) lookForKafka(ctx context.Context, log *slog.Logger) {
 }
 
 func (o outbox) newStore(log *slog.Logger) (*pgstore.Store, error) {
-	conn, err := o.connConfig()
-	if err != nil {
-		return nil, err
-	}
-	return pgstore.New(pgstore.Config{Conn: conn, Schema: o.schema, Mode: o.mode, Logger: log})
-}
-
-// connConfig reads the database's address. pgx leaves the password out of its
-// errors.
-func (o outbox) connConfig() (*pgx.ConnConfig, error) {
-	conn, err := pgx.ParseConfig(o.databaseURL)
-	if err != nil {
-		return nil, misuse{fmt.Errorf("setting database-url: %w", err)}
-	}
-	return conn, nil
+	return pgstore.New(pgstore.Config{Conn: o.database, Schema: o.schema, Mode: o.mode, Logger: log})
 }
 
 func (o outbox) newWake(log *slog.Logger) (relay.WakeSource, error) {
 	options := wake.SourceOptions{Logger: log}
 	switch o.wake {
 	case "redis":
-		redis, err := rueidis.ParseURL(o.redisURL)
-		if err != nil {
-			return nil, misuse{fmt.Errorf("setting redis-url: it is not an address such as redis://localhost:6379: %w", err)}
-		}
-		return wake.RedisSource(redis, o.service, options), nil
+		return wake.RedisSource(o.redis, o.service, options), nil
 	case "postgres":
-		return wake.PostgresSource(o.databaseURL, o.service, options)
+		return wake.PostgresSource(o.database.ConnString(), o.service, options)
 	}
 	return nil, nil //nolint:nilnil // no source is a choice, not a failure: the relay then polls
 }

@@ -2,11 +2,8 @@ package main
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"os/user"
 	"strings"
 	"time"
 
@@ -14,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/spf13/cobra"
 
+	"github.com/outboxgen/outboxgen/cmd/outboxrelay/internal/terminal"
 	"github.com/outboxgen/outboxgen/runtime/relay/operate"
 )
 
@@ -24,7 +22,6 @@ type selection struct {
 	eventType string
 	topic     string
 	key       string
-	all       bool
 	cmd       *cobra.Command
 }
 
@@ -95,107 +92,53 @@ func deadCommand(env environment, c *configuration) *cobra.Command {
 			return err
 		}
 		return o.connected(cmd.Context(), func(conn *pgx.Conn) error {
-			after := int64(0)
-			for {
-				letters, err := operate.DeadLetters(cmd.Context(), conn, filter, after)
-				if err == nil && len(letters) == 0 && after == 0 && !asJSON {
-					_, err = fmt.Fprintln(env.stdout, "no dead letters")
-				}
-				if err != nil || len(letters) == 0 {
-					return err
-				}
-				if err := printLetters(env.stdout, letters, asJSON); err != nil {
-					return err
-				}
-				after = letters[len(letters)-1].Seq
+			found := false
+			err := eachPage(cmd.Context(), conn, filter, func(letters []operate.DeadLetter) error {
+				found = true
+				return o.printLetters(env.stdout, letters, asJSON)
+			})
+			if err == nil && !found && !asJSON {
+				_, err = fmt.Fprintln(env.stdout, "no dead letters")
 			}
+			return err
 		})
 	}
 	return cmd
 }
 
-func printLetters(w io.Writer, letters []operate.DeadLetter, asJSON bool) error {
-	encoder := json.NewEncoder(w)
-	for _, l := range letters {
-		var err error
-		if asJSON {
-			err = encoder.Encode(l)
-		} else {
-			key := "-"
-			if l.Key != nil {
-				key = *l.Key
-			}
-			_, err = fmt.Fprintf(w, "%s  %s  topic %s  key %s  %s/%s  dead since %s  after %s: %s\n", l.EventID, l.EventType,
-				l.Topic, key, l.AggregateType, l.AggregateID, l.DeadAt.UTC().Format(time.RFC3339), several(int64(l.RetryCount), "attempt"), l.LastError)
+// eachPage calls f with the dead letters that the filter chooses, page by page.
+func eachPage(ctx context.Context, conn *pgx.Conn, filter operate.Filter, f func([]operate.DeadLetter) error) error {
+	after := int64(0)
+	for {
+		letters, err := operate.DeadLetters(ctx, conn, filter, after)
+		if err != nil || len(letters) == 0 {
+			return err
 		}
-		if err != nil {
+		if err := f(letters); err != nil {
+			return err
+		}
+		after = letters[len(letters)-1].Seq
+	}
+}
+
+func (o outbox) printLetters(w io.Writer, letters []operate.DeadLetter, asJSON bool) error {
+	for _, l := range letters {
+		l.LastError = o.secrets.Text(l.LastError)
+		if asJSON {
+			if err := printJSON(w, l); err != nil {
+				return err
+			}
+			continue
+		}
+		key := "-"
+		if l.Key != nil {
+			key = *l.Key
+		}
+		line := fmt.Sprintf("%s  %s  topic %s  key %s  %s/%s  dead since %s  after %s: %s", l.EventID, l.EventType,
+			l.Topic, key, l.AggregateType, l.AggregateID, l.DeadAt.UTC().Format(time.RFC3339), several(int64(l.RetryCount), "attempt"), l.LastError)
+		if _, err := fmt.Fprintln(w, terminal.Text(line)); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-func replayCommand(c *configuration) *cobra.Command {
-	return decisionCommand(c, operate.Replay, &cobra.Command{
-		Use:   "replay",
-		Short: "Give dead letters another chance",
-		Long: "replay makes dead letters pending again, with their failures forgotten. The leading relay sends them within a\n" +
-			"second or so; no order is promised between a replayed row and the other rows of its key.",
-		Example: "  outboxrelay replay --event-id 0199d2c4-7c1e-7b0a-9d52-0d5f3a1f4c11 --reason 'topic limit raised'\n" +
-			"  outboxrelay replay --all",
-	}, "replayed")
-}
-
-func discardCommand(c *configuration) *cobra.Command {
-	return decisionCommand(c, operate.Discard, &cobra.Command{
-		Use:     "discard",
-		Short:   "Give dead letters up: delete them",
-		Long:    "discard deletes dead letters. What they said is gone; that they were, and who discarded them, is in event_outbox_audit.",
-		Example: "  outboxrelay discard --event-type grading.essay.graded.v1 --reason 'sent by hand'",
-	}, "discarded")
-}
-
-type decide func(context.Context, operate.Beginner, operate.Filter, operate.Decision) (int, error)
-
-func decisionCommand(c *configuration, act decide, cmd *cobra.Command, done string) *cobra.Command {
-	chosen := selectionFlags(cmd)
-	var decision operate.Decision
-	cmd.Flags().BoolVar(&chosen.all, "all", false, "every dead letter")
-	cmd.Flags().StringVar(&decision.Actor, "actor", currentUser(), "who decides, for the audit")
-	cmd.Flags().StringVar(&decision.Reason, "reason", "", "why, for the audit")
-	cmd.Args = noArguments
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		filter, err := chosen.filter()
-		if err != nil {
-			return err
-		}
-		chose := len(filter.EventIDs) > 0 || filter.EventType != "" || filter.Topic != "" || filter.Key != nil
-		if chose == chosen.all {
-			return misuse{errors.New("which dead letters? Give --event-id, --event-type, --topic or --key, or --all")}
-		}
-		o, err := chosen.one(c)
-		if err != nil {
-			return err
-		}
-		return o.connected(cmd.Context(), func(conn *pgx.Conn) error {
-			n, err := act(cmd.Context(), conn, filter, decision)
-			if err != nil {
-				return err
-			}
-			if n == 0 {
-				return errors.New("no dead letter matches: see outboxrelay dead")
-			}
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s %s\n", done, several(int64(n), "dead letter"))
-			return err
-		})
-	}
-	return cmd
-}
-
-func currentUser() string {
-	u, err := user.Current()
-	if err != nil {
-		return ""
-	}
-	return u.Username
 }

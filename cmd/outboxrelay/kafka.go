@@ -5,7 +5,10 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io/fs"
+	"log/slog"
 	"os"
+	"strings"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/sasl"
@@ -20,6 +23,7 @@ type kafkaSettings struct {
 	codecs   []kgo.CompressionCodec // nil: the relay's default
 	tls      *tls.Config            // nil: no TLS
 	sasl     sasl.Mechanism         // nil: none
+	exposed  bool                   // SASL without TLS, which nobody allowed by a setting
 }
 
 // options are the settings in franz-go's terms.
@@ -44,14 +48,42 @@ func readKafka(r *reader) kafkaSettings {
 	if len(k.brokers) == 0 {
 		r.problem("brokers", "it is empty: name at least one host:port")
 	}
-	if r.boolean("tls") {
-		config, err := readTLS(r.text("tls-ca"), r.text("tls-cert"), r.text("tls-key"))
+	for _, broker := range k.brokers {
+		if err := r.secrets.Broker(broker); err != nil {
+			r.problem("brokers", "%w", err)
+			break
+		}
+	}
+	secured := r.boolean("tls")
+	if secured {
+		config, err := readTLS(r)
 		if err != nil {
 			r.problem("tls", "%w", err)
 		}
 		k.tls = config
 	}
+	for _, name := range []string{"tls-ca", "tls-cert", "tls-key"} {
+		if r.text(name) != "" && !secured {
+			r.problem(name, "it is set and tls is not, so it would not be used: set tls to true, or remove %s", name)
+		}
+	}
+	allowed := r.boolean("sasl-without-tls")
+	if mechanism := r.text("sasl"); mechanism != "" && !secured && !allowed {
+		if mechanism == "plain" {
+			r.problem("sasl", "it is plain and tls is not set, so the password would travel in clear text: "+
+				"set tls to true, or sasl-without-tls to true if nobody can listen on the way")
+		}
+		k.exposed = true
+	}
 	return k
+}
+
+// warn says in the log what is valid but risky.
+func (k kafkaSettings) warn(log *slog.Logger, outbox string) {
+	if k.exposed {
+		log.Warn("SASL is used without TLS: who listens on the way can read the records and guess the password offline; "+
+			"set tls to true, or sasl-without-tls to true to accept this", "outbox", outbox)
+	}
 }
 
 func readCompression(r *reader) []kgo.CompressionCodec {
@@ -67,12 +99,13 @@ func readCompression(r *reader) []kgo.CompressionCodec {
 	return []kgo.CompressionCodec{codec}
 }
 
-func readTLS(caFile, certFile, keyFile string) (*tls.Config, error) {
+func readTLS(r *reader) (*tls.Config, error) {
 	config := &tls.Config{MinVersion: tls.VersionTLS12}
+	caFile, certFile, keyFile := r.text("tls-ca"), r.text("tls-cert"), r.text("tls-key")
 	if caFile != "" {
-		pem, err := os.ReadFile(caFile)
+		pem, err := r.file("tls-ca")
 		if err != nil {
-			return nil, fmt.Errorf("the file of tls-ca cannot be read: %w", err)
+			return nil, err
 		}
 		config.RootCAs = x509.NewCertPool()
 		if !config.RootCAs.AppendCertsFromPEM(pem) {
@@ -83,7 +116,15 @@ func readTLS(caFile, certFile, keyFile string) (*tls.Config, error) {
 		return nil, errors.New("tls-cert and tls-key go together: set both or none")
 	}
 	if certFile != "" {
-		pair, err := tls.LoadX509KeyPair(certFile, keyFile)
+		cert, err := r.file("tls-cert")
+		if err != nil {
+			return nil, err
+		}
+		key, err := r.file("tls-key")
+		if err != nil {
+			return nil, err
+		}
+		pair, err := tls.X509KeyPair(cert, key)
 		if err != nil {
 			return nil, fmt.Errorf("the files of tls-cert and tls-key cannot be used: %w", err)
 		}
@@ -92,8 +133,31 @@ func readTLS(caFile, certFile, keyFile string) (*tls.Config, error) {
 	return config, nil
 }
 
+// file reads the file that a setting names. The error leaves out the name: it may
+// be the key itself, set by mistake.
+func (r *reader) file(name string) ([]byte, error) {
+	path := r.text(name)
+	content, err := os.ReadFile(path)
+	if err == nil {
+		return content, nil
+	}
+	r.secrets.Add(path)
+	if looksLikeContent(path) {
+		return nil, fmt.Errorf("%s holds a certificate or a key: write it into a file, and set %s to the file's name", name, name)
+	}
+	if inPath := (*fs.PathError)(nil); errors.As(err, &inPath) {
+		err = inPath.Err
+	}
+	return nil, fmt.Errorf("the file of %s cannot be read: %w", name, err)
+}
+
+func looksLikeContent(path string) bool {
+	return strings.ContainsAny(path, "\r\n") || strings.Contains(path, "-----")
+}
+
 func readSASL(r *reader) sasl.Mechanism {
 	user, password := r.text("sasl-user"), r.text("sasl-password")
+	r.secrets.Add(password)
 	mechanism := r.oneOf("sasl", "", "plain", "scram-sha-256", "scram-sha-512")
 	if mechanism != "" && (user == "" || password == "") {
 		r.problem("sasl", "it is %s, and sasl-user or sasl-password is not set", mechanism)

@@ -13,8 +13,15 @@
 // outbox: one leads, the others stand by.
 package main
 
-import "os"
+import (
+	"os"
+
+	"github.com/outboxgen/outboxgen/cmd/outboxrelay/internal/terminal"
+)
 
 func main() {
-	os.Exit(execute(os.Args[1:], environment{getenv: os.Getenv, stdout: os.Stdout, stderr: os.Stderr}))
+	os.Exit(execute(os.Args[1:], environment{
+		getenv: os.Getenv, stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr,
+		interactive: terminal.Is(os.Stdin) && terminal.Is(os.Stdout),
+	}))
 }

@@ -7,6 +7,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+	"github.com/redis/rueidis"
+
+	"github.com/outboxgen/outboxgen/cmd/outboxrelay/internal/secret"
 	"github.com/outboxgen/outboxgen/runtime/relay"
 	"github.com/outboxgen/outboxgen/runtime/relay/pgstore"
 )
@@ -16,6 +20,7 @@ import (
 type reader struct {
 	values   values
 	problems []error
+	secrets  *secret.Redactor // learns the secrets that are read
 }
 
 func (r *reader) problem(name, format string, args ...any) {
@@ -79,34 +84,36 @@ func (r *reader) list(name string) []string {
 
 // outbox is the configuration of one outbox, read and checked.
 type outbox struct {
-	name        string
-	unnamed     bool // nobody gave it a name: the relay that leads it may know better
-	databaseURL string
-	schema      string
-	mode        pgstore.Mode
-	toStdout    bool
-	kafka       kafkaSettings
-	service     string
-	wake        string // redis, postgres or none
-	redisURL    string
-	unheard     bool         // there is a Redis, and no service whose wake-ups it could bring
-	relay       relay.Config // without Store, Sink and Wake
+	name     string
+	unnamed  bool // nobody gave it a name: the relay that leads it may know better
+	database *pgx.ConnConfig
+	schema   string
+	mode     pgstore.Mode
+	toStdout bool
+	kafka    kafkaSettings
+	service  string
+	wake     string // redis, postgres or none
+	redis    rueidis.ClientOption
+	unheard  bool         // there is a Redis, and no service whose wake-ups it could bring
+	relay    relay.Config // without Store, Sink and Wake
+	secrets  *secret.Redactor
 }
 
 // readOutbox reads the settings of one outbox. The error lists every one that
 // cannot be used.
-func readOutbox(v values) (outbox, error) {
-	r := &reader{values: v}
+func readOutbox(v values, secrets *secret.Redactor) (outbox, error) {
+	r := &reader{values: v, secrets: secrets}
 	o := outbox{
-		name: r.text("name"),
-		databaseURL: r.required("database-url",
-			"give --database-url, OUTBOXRELAY_DATABASE_URL, DATABASE_URL or database_url in the file"),
+		name:     r.text("name"),
+		database: readDatabase(r),
+		secrets:  secrets,
 		schema:   r.text("schema"),
 		mode:     pgstore.Mode(r.oneOf("settle", "mark", "delete")),
 		toStdout: r.oneOf("sink", "kafka", "stdout") == "stdout",
 		service:  r.text("service"),
-		redisURL: r.text("redis-url"),
+		redis:    readRedis(r),
 	}
+	secrets.Public(o.name, o.service, o.schema, r.text("sasl-user"))
 	if !o.toStdout {
 		o.kafka = readKafka(r)
 	}
@@ -117,7 +124,7 @@ func readOutbox(v values) (outbox, error) {
 		o.name, o.unnamed = "event_outbox", true
 	}
 	o.wake = readWake(r)
-	o.unheard = r.text("wake") == "auto" && o.redisURL != "" && o.service == ""
+	o.unheard = r.text("wake") == "auto" && r.text("redis-url") != "" && o.service == ""
 	o.relay = relay.Config{
 		Name:         o.name,
 		Keep:         r.duration("retention"),
@@ -135,6 +142,32 @@ func readOutbox(v values) (outbox, error) {
 		o.relay.Keep = -1
 	}
 	return o, errors.Join(r.problems...)
+}
+
+// readDatabase reads the address of the database; nil when there is a problem.
+func readDatabase(r *reader) *pgx.ConnConfig {
+	address := r.required("database-url",
+		"give --database-url, OUTBOXRELAY_DATABASE_URL, DATABASE_URL or database_url in the file")
+	if address == "" {
+		return nil
+	}
+	conn, err := r.secrets.Postgres(address)
+	if err != nil {
+		r.problem("database-url", "%w", err)
+	}
+	return conn
+}
+
+// readRedis reads the address of Redis, where one is set.
+func readRedis(r *reader) rueidis.ClientOption {
+	if r.text("redis-url") == "" {
+		return rueidis.ClientOption{}
+	}
+	option, err := r.secrets.Redis(r.text("redis-url"))
+	if err != nil {
+		r.problem("redis-url", "%w", err)
+	}
+	return option
 }
 
 func readWake(r *reader) string {

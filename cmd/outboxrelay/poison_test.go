@@ -68,7 +68,7 @@ func TestHeldKeysSurviveAKilledLeader(t *testing.T) {
 		until(t, "the next leader publishes", func() bool {
 			return cmp.Equal(map[string]int{"parked": 1, "blocked": 11}, waiting())
 		})
-		answer := call(map[string]string{"DATABASE_URL": pg.URL}, "discard", "--key", "blocked", "--actor", "ann")
+		answer := call(map[string]string{"DATABASE_URL": pg.URL}, "discard", "--key", "blocked", "--actor", "ann", "--reason", "unreadable headers", "--yes")
 		if answer.Code != exitOK {
 			t.Fatal(answer.Stderr)
 		}

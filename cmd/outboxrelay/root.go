@@ -6,10 +6,14 @@ import (
 	"fmt"
 	"io"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/outboxgen/outboxgen/cmd/outboxrelay/internal/secret"
+	"github.com/outboxgen/outboxgen/cmd/outboxrelay/internal/terminal"
 )
 
 // Exit codes.
@@ -22,7 +26,9 @@ const (
 // environment is what the process gives the commands.
 type environment struct {
 	getenv         func(string) string
+	stdin          io.Reader
 	stdout, stderr io.Writer
+	interactive    bool // somebody can answer a question
 }
 
 // misuse is an error of the caller's.
@@ -33,20 +39,26 @@ func (m misuse) Unwrap() error { return m.error }
 func execute(args []string, env environment) int {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	root := rootCommand(env)
+	return executeUntil(ctx, args, env)
+}
+
+// executeUntil runs a command until it is done or ctx ends.
+func executeUntil(ctx context.Context, args []string, env environment) int {
+	secrets := &secret.Redactor{}
+	root := rootCommand(env, secrets)
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
 	if err == nil {
 		return exitOK
 	}
-	_, _ = fmt.Fprintf(env.stderr, "outboxrelay: %v\n", err) // nowhere left to say it
+	_, _ = fmt.Fprintf(env.stderr, "outboxrelay: %s\n", terminal.Lines(secrets.Text(err.Error()))) // nowhere left to say it
 	if errors.As(err, new(misuse)) {
 		return exitMisuse
 	}
 	return exitFailed
 }
 
-func rootCommand(env environment) *cobra.Command {
+func rootCommand(env environment, secrets *secret.Redactor) *cobra.Command {
 	root := &cobra.Command{
 		Use: "outboxrelay",
 
@@ -63,22 +75,25 @@ func rootCommand(env environment) *cobra.Command {
 			if meant := cmd.SuggestionsFor(args[0]); len(meant) > 0 {
 				return misuse{fmt.Errorf("unknown command %q: did you mean %s?", args[0], meant[0])}
 			}
-			return misuse{fmt.Errorf("unknown command %q: see outboxrelay --help", args[0])}
+			return misuse{errors.New("unknown command: see outboxrelay --help; a value with spaces needs quotes")} // it may be a part of a password
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetOut(env.stdout)
 	root.SetErr(env.stderr)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		if before, _, ok := strings.Cut(err.Error(), " in -"); ok { // the rest repeats the argument, which may be a part of a password
+			err = errors.New(before)
+		}
 		return misuse{fmt.Errorf("%w: see %s --help", err, cmd.CommandPath())}
 	})
-	settings := registerSettings(root.PersistentFlags(), env.getenv)
+	settings := registerSettings(root.PersistentFlags(), env.getenv, secrets)
 	root.AddCommand(
 		runCommand(env, settings),
 		statusCommand(env, settings),
 		deadCommand(env, settings),
-		replayCommand(settings),
-		discardCommand(settings),
+		replayCommand(env, settings),
+		discardCommand(env, settings),
 		configCommand(env, settings),
 		versionCommand(env),
 	)
@@ -91,15 +106,17 @@ type configuration struct {
 	flags  *pflag.FlagSet
 	path   *string
 	getenv func(string) string
+	// secrets learns every secret that is read and keeps it out of what is printed.
+	secrets *secret.Redactor
 }
 
 // registerSettings makes a flag of each setting.
-func registerSettings(flags *pflag.FlagSet, getenv func(string) string) *configuration {
+func registerSettings(flags *pflag.FlagSet, getenv func(string) string, secrets *secret.Redactor) *configuration {
 	path := flags.String("config", "", "file of settings (variable OUTBOXRELAY_CONFIG)")
 	for _, s := range table {
 		flags.String(s.name, s.def, s.help)
 	}
-	return &configuration{flags: flags, path: path, getenv: getenv}
+	return &configuration{flags: flags, path: path, getenv: getenv, secrets: secrets}
 }
 
 func (c *configuration) layers() (layers, error) {
@@ -148,7 +165,7 @@ func (c *configuration) outboxes() ([]outbox, error) {
 		names    = map[string]bool{}
 	)
 	for _, v := range resolved {
-		o, err := readOutbox(v)
+		o, err := readOutbox(v, c.secrets)
 		if err == nil && names[o.name] {
 			err = fmt.Errorf("setting name: two outboxes are called %s: give each a name or a service of its own", o.name)
 		}

@@ -15,6 +15,8 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/outboxgen/outboxgen/cmd/outboxrelay/internal/secret"
+	"github.com/outboxgen/outboxgen/cmd/outboxrelay/internal/terminal"
 	"github.com/outboxgen/outboxgen/runtime/relay"
 )
 
@@ -38,11 +40,11 @@ func runCommand(env environment, c *configuration) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			log, err := newLogger(env.stderr, process["log-level"], process["log-format"])
+			log, err := newLogger(env.stderr, process["log-level"], process["log-format"], c.secrets)
 			if err != nil {
 				return err
 			}
-			relays, registry, err := newRelays(outboxes, log, env.stdout)
+			relays, registry, err := newRelays(outboxes, log, terminal.JSON(env.stdout))
 			if err != nil {
 				return err
 			}
@@ -53,12 +55,13 @@ func runCommand(env environment, c *configuration) *cobra.Command {
 				if o.unheard {
 					log.Warn("redis-url is set and nobody listens there: wake-ups need the service's name (setting service)", "outbox", o.name)
 				}
+				o.kafka.warn(log, o.name)
 				beside.Go(func() { o.lookForKafka(ctx, log) })
 			}
 			if drain {
 				beside.Go(func() { stopWhenDrained(ctx, relays, stop) })
 			}
-			return runRelays(ctx, relays, registry, process["listen"], log)
+			return runRelays(ctx, relays, registry, process["listen"], log, c.secrets)
 		},
 	}
 	cmd.Flags().BoolVar(&drain, "drain", false, "end when every outbox is empty; a standby waits until it leads")
@@ -86,7 +89,7 @@ func drained(s relay.Status) bool {
 	return s.Leader && s.CaughtUp && s.Queued+s.InFlight+s.Unsettled+s.HeldKeys+len(s.PausedTopics)+len(s.SetAside) == 0
 }
 
-func newLogger(w io.Writer, level, format string) (*slog.Logger, error) {
+func newLogger(w io.Writer, level, format string, secrets *secret.Redactor) (*slog.Logger, error) {
 	var l slog.Level
 	if err := l.UnmarshalText([]byte(level)); err != nil {
 		return nil, misuse{fmt.Errorf("setting log-level: it is %q: use debug, info, warn or error", level)}
@@ -94,9 +97,9 @@ func newLogger(w io.Writer, level, format string) (*slog.Logger, error) {
 	options := &slog.HandlerOptions{Level: l}
 	switch format {
 	case "json":
-		return slog.New(slog.NewJSONHandler(w, options)), nil
+		return slog.New(secrets.Handler(slog.NewJSONHandler(terminal.JSON(w), options))), nil
 	case "text":
-		return slog.New(slog.NewTextHandler(w, options)), nil
+		return slog.New(secrets.Handler(slog.NewTextHandler(w, options))), nil
 	}
 	return nil, misuse{fmt.Errorf("setting log-format: it is %q: use json or text", format)}
 }
@@ -117,9 +120,9 @@ func newRelays(outboxes []outbox, log *slog.Logger, stdout io.Writer) ([]namedRe
 }
 
 // runRelays runs the relays until ctx ends or one of them cannot go on.
-func runRelays(ctx context.Context, relays []namedRelay, registry *prometheus.Registry, listen string, log *slog.Logger) error {
+func runRelays(ctx context.Context, relays []namedRelay, registry *prometheus.Registry, listen string, log *slog.Logger, secrets *secret.Redactor) error {
 	if listen != "" {
-		stop, err := serve(ctx, listen, handler(relays, registry), log)
+		stop, err := serve(ctx, listen, handler(relays, registry, secrets), log)
 		if err != nil {
 			return err
 		}

@@ -8,11 +8,13 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/outboxgen/outboxgen/cmd/outboxrelay/internal/secret"
 	"github.com/outboxgen/outboxgen/runtime/relay"
 )
 
@@ -28,7 +30,9 @@ type namedRelay struct {
 //	/readyz   200 when every relay leads or stands by, else 503 and which do not
 //	/status   the state of every relay, as JSON
 //	/metrics  Prometheus
-func handler(relays []namedRelay, metrics prometheus.Gatherer) http.Handler {
+//
+// What the status says is without the secrets that the redactor knows.
+func handler(relays []namedRelay, metrics prometheus.Gatherer, secrets *secret.Redactor) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprintln(w, "ok")
@@ -49,7 +53,7 @@ func handler(relays []namedRelay, metrics prometheus.Gatherer) http.Handler {
 	mux.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) {
 		states := map[string]relay.Status{}
 		for _, r := range relays {
-			states[r.name] = r.relay.Status()
+			states[r.name] = withoutSecrets(r.relay.Status(), secrets)
 		}
 		w.Header().Set("Content-Type", "application/json")
 		encoder := json.NewEncoder(w)
@@ -58,6 +62,19 @@ func handler(relays []namedRelay, metrics prometheus.Gatherer) http.Handler {
 	})
 	mux.Handle("GET /metrics", promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}))
 	return mux
+}
+
+// withoutSecrets is the status with its texts redacted: reasons repeat what
+// servers and drivers said.
+func withoutSecrets(s relay.Status, secrets *secret.Redactor) relay.Status {
+	s.Reason = secrets.Text(s.Reason)
+	for _, list := range []*[]relay.Paused{&s.PausedTopics, &s.SetAside} {
+		*list = slices.Clone(*list)
+		for i := range *list {
+			(*list)[i].Reason = secrets.Text((*list)[i].Reason)
+		}
+	}
+	return s
 }
 
 // serve answers on the address until ctx ends. It returns once the address is

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -21,6 +22,7 @@ type setting struct {
 	def    string
 	help   string
 	secret bool // never printed
+	file   bool // names a file
 	// alias is a second environment variable that is read when the first is not
 	// set: the one that other tools already use.
 	alias string
@@ -123,7 +125,7 @@ func readFile(path string, table []setting) (*file, error) {
 		if errors.Is(err, io.EOF) {
 			return &file{}, nil
 		}
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, notYAML(path, err)
 	}
 	r := fileReader{path: path, table: table}
 	f := &file{process: values{}}
@@ -145,6 +147,17 @@ func readFile(path string, table []setting) (*file, error) {
 	return f, errors.Join(r.problems...)
 }
 
+// notYAML says where the file is not YAML. The parser's own words are left out:
+// they repeat parts of values, such as a password that begins with an asterisk.
+func notYAML(path string, err error) error {
+	if line := lineNumber.FindString(err.Error()); line != "" {
+		path += ": " + line
+	}
+	return fmt.Errorf("%s: it is not YAML: a value that begins with * & ! %% @ { [ or a quote, or holds ': ' or ' #', needs quotes", path)
+}
+
+var lineNumber = regexp.MustCompile(`line \d+`)
+
 // fileReader collects what is wrong with a file, so that all of it is told once.
 type fileReader struct {
 	path     string
@@ -165,10 +178,16 @@ func (r *fileReader) mapping(node *yaml.Node, member func(key string, node *yaml
 	for i := 0; i+1 < len(node.Content); i += 2 {
 		key, value := node.Content[i], node.Content[i+1]
 		if !member(key.Value, value) {
-			r.problem(key, "%s is not a setting (see outboxrelay config)", key.Value)
+			name := key.Value
+			if !memberName.MatchString(name) { // perhaps a part of a value
+				name = "this member"
+			}
+			r.problem(key, "%s is not a setting (see outboxrelay config)", name)
 		}
 	}
 }
+
+var memberName = regexp.MustCompile(`^[a-z][a-z_-]*$`)
 
 // set stores one member; a list is joined by commas, as a flag would have it.
 func (r *fileReader) set(into values, key string, node *yaml.Node, process bool) bool {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -14,6 +13,8 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/outboxgen/outboxgen/cmd/outboxrelay/internal/secret"
+	"github.com/outboxgen/outboxgen/cmd/outboxrelay/internal/terminal"
 	"github.com/outboxgen/outboxgen/runtime/relay/operate"
 )
 
@@ -37,12 +38,13 @@ func statusCommand(env environment, c *configuration) *cobra.Command {
 					if err != nil {
 						return err
 					}
+					state = redactState(state, o.secrets)
 					name := o.name
 					if o.unnamed && state.Leader.State.Name != "" {
 						name = state.Leader.State.Name
 					}
 					if asJSON {
-						return json.NewEncoder(env.stdout).Encode(struct {
+						return printJSON(env.stdout, struct {
 							Outbox string `json:"outbox"`
 							operate.State
 							Why []string `json:"why"`
@@ -61,10 +63,7 @@ func statusCommand(env environment, c *configuration) *cobra.Command {
 
 // connected runs f on a connection to the outbox's database.
 func (o outbox) connected(ctx context.Context, f func(*pgx.Conn) error) error {
-	config, err := o.connConfig()
-	if err != nil {
-		return err
-	}
+	config := o.database.Copy()
 	if o.schema != "" {
 		config.RuntimeParams["search_path"] = pgx.Identifier{o.schema}.Sanitize()
 	}
@@ -81,32 +80,44 @@ func (o outbox) connected(ctx context.Context, f func(*pgx.Conn) error) error {
 	return nil
 }
 
+// redactState is the state without secrets: what the leader wrote into the lease
+// repeats what servers and drivers said.
+func redactState(s operate.State, secrets *secret.Redactor) operate.State {
+	s.Leader.State = withoutSecrets(s.Leader.State, secrets)
+	if s.Oldest != nil {
+		s.Oldest.LastError = secrets.Text(s.Oldest.LastError)
+	}
+	for i := range s.Held {
+		s.Held[i].LastError = secrets.Text(s.Held[i].LastError)
+	}
+	return s
+}
+
+// printState writes what a person reads. Each line is escaped as a whole, for
+// topics, keys and errors come from the data.
 func printState(w io.Writer, name string, s operate.State) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "outbox   %s\n", name)
-	fmt.Fprintf(&b, "leader   %s\n", leader(s.Leader))
-	fmt.Fprintf(&b, "pending  %s\n", pending(s))
-	fmt.Fprintf(&b, "held     %d\n", s.Waiting)
+	line := func(label, format string, args ...any) {
+		fmt.Fprintf(&b, "%-8s %s\n", label, terminal.Text(fmt.Sprintf(format, args...)))
+	}
+	line("outbox", "%s", name)
+	line("leader", "%s", leader(s.Leader))
+	line("pending", "%s", pending(s))
+	line("held", "%d", s.Waiting)
 	for _, r := range s.Held {
-		fmt.Fprintf(&b, "         %s: failed %s, next attempt %s: %s\n",
+		line("", "%s: failed %s, next attempt %s: %s",
 			describe(r), several(int64(r.RetryCount), "time"), r.NextAttempt.UTC().Format(time.RFC3339), r.LastError)
 	}
-	fmt.Fprintf(&b, "dead     %d\n", s.Dead)
-	if paused := s.Leader.State.PausedTopics; len(paused) > 0 {
-		for i, p := range paused {
-			label := "paused  "
-			if i > 0 {
-				label = "        "
-			}
-			fmt.Fprintf(&b, "%s %s: %s%s\n", label, p.Topic, p.Reason, again(p.RetryIn))
-		}
+	line("dead", "%d", s.Dead)
+	label := "paused"
+	for _, p := range s.Leader.State.PausedTopics {
+		line(label, "%s: %s%s", p.Topic, p.Reason, again(p.RetryIn))
+		label = ""
 	}
-	for i, reason := range reasons(s) {
-		label := "why     "
-		if i > 0 {
-			label = "        "
-		}
-		fmt.Fprintf(&b, "%s %s\n", label, reason)
+	label = "why"
+	for _, reason := range reasons(s) {
+		line(label, "%s", reason)
+		label = ""
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
@@ -152,7 +163,7 @@ func pending(s operate.State) string {
 func describe(r operate.Row) string {
 	key := "no key"
 	if r.Key != nil {
-		key = fmt.Sprintf("key %q", *r.Key)
+		key = `key "` + *r.Key + `"` // it is escaped with its line
 	}
 	return fmt.Sprintf("seq %d, event %s, %s, topic %s, %s", r.Seq, r.EventID, r.EventType, r.Topic, key)
 }

@@ -24,6 +24,11 @@ const (
 	answerTime = 3 * time.Second
 )
 
+// errBadConnString says nothing about the connection string itself: the parser's
+// own error may repeat a part of a password.
+var errBadConnString = errors.New("wake: the connection string is neither a valid URL such as postgres://user:password@host:5432/database " +
+	"nor valid keyword=value pairs; in a URL, characters such as @ : / ? # % of a password are percent-encoded")
+
 // PostgresChannel is the channel that carries the wake-ups of a service's outbox.
 // It fails when the name is too long for Postgres.
 func PostgresChannel(service string) (string, error) {
@@ -71,7 +76,7 @@ func Postgres(connString, service string, options PostgresOptions) (*PostgresWak
 	}
 	config, err := pgx.ParseConfig(connString)
 	if err != nil {
-		return nil, fmt.Errorf("wake: %w", err)
+		return nil, errBadConnString
 	}
 	if options.Window <= 0 {
 		options.Window = DefaultWindow
@@ -214,7 +219,7 @@ func PostgresSource(connString, service string, options SourceOptions) (*Postgre
 	}
 	config, err := pgx.ParseConfig(connString)
 	if err != nil {
-		return nil, fmt.Errorf("wake: %w", err)
+		return nil, errBadConnString
 	}
 	return &PostgresWaitSource{config: config, name: name, source: newSource(options, "Postgres"), keepAlive: keepAlive}, nil
 }

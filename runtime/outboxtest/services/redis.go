@@ -44,7 +44,7 @@ func StartRedis(ctx context.Context) (*RedisServer, error) {
 	}
 	where, err := url.Parse(address)
 	if err != nil || where.Host == "" {
-		return nil, fmt.Errorf("REDIS_URL is %q; it must be like redis://host:6379", address)
+		return nil, errors.New("REDIS_URL cannot be read; it must be like redis://host:6379") // it may hold a password
 	}
 	s := &RedisServer{URL: address, Addr: where.Host}
 	if where.Port() == "" {

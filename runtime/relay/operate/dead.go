@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -38,7 +39,9 @@ type Filter struct {
 
 // Decision says who decides, and why; it goes into event_outbox_audit.
 type Decision struct {
-	Actor  string // required, at most 255 characters
+	Actor string // required, at most 255 characters
+	// Reason says why. Discard requires it: what it deletes cannot be looked at
+	// later.
 	Reason string
 }
 
@@ -82,9 +85,13 @@ func Replay(ctx context.Context, conn Beginner, f Filter, d Decision) (int, erro
 }
 
 // Discard deletes the dead letters that f chooses and reports how many there
-// were. What they said is gone; that they were is in event_outbox_audit. It goes
-// in transactions of 1,000, as Replay does.
+// were. Their payloads are gone; that there were such rows is in
+// event_outbox_audit, with the reason, which is required. It goes in transactions
+// of 1,000, as Replay does.
 func Discard(ctx context.Context, conn Beginner, f Filter, d Decision) (int, error) {
+	if strings.TrimSpace(d.Reason) == "" {
+		return 0, errors.New("operate: Decision.Reason is empty: a discard cannot be taken back, so the audit needs to know why")
+	}
 	return decide(ctx, conn, f, d, func(q *operatedb.Queries, seqs []int64) ([]int64, error) {
 		return q.Discard(ctx, operatedb.DiscardParams{Actor: d.Actor, Reason: optional(d.Reason), Seqs: seqs})
 	})

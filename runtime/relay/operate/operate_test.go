@@ -183,3 +183,10 @@ func TestADecisionNeedsAnActor(t *testing.T) {
 		t.Error("no error without an actor")
 	}
 }
+
+func TestADiscardNeedsAReason(t *testing.T) {
+	conn := newOutbox(t)
+	if _, err := operate.Discard(t.Context(), conn, operate.Filter{}, operate.Decision{Actor: "ann", Reason: " "}); err == nil {
+		t.Error("no error without a reason")
+	}
+}

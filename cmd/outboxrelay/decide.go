@@ -1,0 +1,213 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"os/user"
+	"slices"
+	"strings"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/spf13/cobra"
+
+	"github.com/outboxgen/outboxgen/runtime/relay/operate"
+)
+
+// decision is a command that decides about dead letters.
+type decision struct {
+	act  func(context.Context, operate.Beginner, operate.Filter, operate.Decision) (int, error)
+	verb string // what it does to them
+	done string // what it did
+	// final decisions cannot be taken back: they need a reason and a confirmation.
+	final bool
+
+	chosen *selection
+	all    bool
+	by     operate.Decision
+	dryRun bool
+	asJSON bool
+	yes    bool
+}
+
+func replayCommand(env environment, c *configuration) *cobra.Command {
+	d := &decision{act: operate.Replay, verb: "replay", done: "replayed"}
+	return d.command(env, c, &cobra.Command{
+		Use:   "replay",
+		Short: "Give dead letters another chance",
+		Long: "replay makes dead letters pending again, with their failures forgotten. The leading relay sends them within a\n" +
+			"second or so; no order is promised between a replayed row and the other rows of its key.\n\n" +
+			"--dry-run lists the dead letters and changes nothing.",
+		Example: "  outboxrelay replay --event-id 0199d2c4-7c1e-7b0a-9d52-0d5f3a1f4c11 --reason 'topic limit raised'\n" +
+			"  outboxrelay replay --all --dry-run",
+	})
+}
+
+func discardCommand(env environment, c *configuration) *cobra.Command {
+	d := &decision{act: operate.Discard, verb: "discard", done: "discarded", final: true}
+	return d.command(env, c, &cobra.Command{
+		Use:   "discard",
+		Short: "Delete dead letters",
+		Long: "discard deletes dead letters. Their payloads are gone; that there were such rows, who discarded them and why is kept in\n" +
+			"event_outbox_audit.\n\n" +
+			"It first lists the dead letters and asks. A script says --yes instead; without a terminal and without --yes nothing\n" +
+			"is deleted. --dry-run lists and changes nothing. Exactly the rows that were listed are deleted: a row that dies\n" +
+			"meanwhile stays.",
+		Example: "  outboxrelay discard --event-type grading.essay.graded.v1 --dry-run\n" +
+			"  outboxrelay discard --event-type grading.essay.graded.v1 --reason 'sent by hand'\n" +
+			"  outboxrelay discard --all --reason 'test data' --yes",
+	})
+}
+
+func (d *decision) command(env environment, c *configuration, cmd *cobra.Command) *cobra.Command {
+	d.chosen = selectionFlags(cmd)
+	flags := cmd.Flags()
+	flags.BoolVar(&d.all, "all", false, "every dead letter")
+	flags.StringVar(&d.by.Actor, "actor", currentUser(), "who decides, for the audit")
+	reason := "why, for the audit"
+	if d.final {
+		reason += "; required"
+		flags.BoolVar(&d.yes, "yes", false, "do not ask for confirmation")
+	}
+	flags.StringVar(&d.by.Reason, "reason", "", reason)
+	flags.BoolVar(&d.dryRun, "dry-run", false, "list the dead letters and change nothing")
+	flags.BoolVar(&d.asJSON, "json", false, "with --dry-run: print one JSON object a row")
+	cmd.Args = noArguments
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		filter, err := d.filter()
+		if err != nil {
+			return err
+		}
+		if err := d.permitted(env); err != nil {
+			return err
+		}
+		o, err := d.chosen.one(c)
+		if err != nil {
+			return err
+		}
+		return o.connected(cmd.Context(), func(conn *pgx.Conn) error {
+			return d.run(cmd.Context(), env, o, conn, filter)
+		})
+	}
+	return cmd
+}
+
+func (d *decision) filter() (operate.Filter, error) {
+	filter, err := d.chosen.filter()
+	if err != nil {
+		return filter, err
+	}
+	chose := len(filter.EventIDs) > 0 || filter.EventType != "" || filter.Topic != "" || filter.Key != nil
+	if chose == d.all {
+		return filter, misuse{errors.New("which dead letters? Give --event-id, --event-type, --topic or --key, or --all")}
+	}
+	return filter, nil
+}
+
+// permitted says what is missing from the call.
+func (d *decision) permitted(env environment) error {
+	d.by.Reason = strings.TrimSpace(d.by.Reason)
+	switch {
+	case d.asJSON && !d.dryRun:
+		return misuse{errors.New("--json is for --dry-run: add --dry-run, or leave --json out")}
+	case d.dryRun || !d.final:
+		return nil
+	case d.by.Reason == "":
+		return misuse{fmt.Errorf("--reason is not set: say why, for the audit; a %s cannot be taken back", d.verb)}
+	case !d.yes && !env.interactive:
+		return misuse{fmt.Errorf("nothing was done: %s asks for a confirmation, and this is no terminal. Look with --dry-run, then add --yes", d.verb)}
+	}
+	return nil
+}
+
+// shownLetters bounds what is listed before a confirmation.
+const shownLetters = 20
+
+// run lists the dead letters that are meant, asks when the decision is final, and
+// decides about exactly those.
+func (d *decision) run(ctx context.Context, env environment, o outbox, conn *pgx.Conn, filter operate.Filter) error {
+	var ids []uuid.UUID
+	ask := d.final && !d.yes
+	err := eachPage(ctx, conn, filter, func(letters []operate.DeadLetter) error {
+		show := letters
+		switch {
+		case d.dryRun:
+		case ask:
+			show = letters[:max(0, min(len(letters), shownLetters-len(ids)))]
+		default:
+			show = nil
+		}
+		for _, l := range letters {
+			ids = append(ids, l.EventID)
+		}
+		return o.printLetters(env.stdout, show, d.asJSON)
+	})
+	if err != nil {
+		return err
+	}
+	count := several(int64(len(ids)), "dead letter")
+	switch {
+	case len(ids) == 0:
+		return errors.New("no dead letter matches: see outboxrelay dead")
+	case d.dryRun && d.asJSON:
+		return nil
+	case d.dryRun:
+		_, err := fmt.Fprintf(env.stdout, "would %s %s; nothing was changed\n", d.verb, count)
+		return err
+	case ask:
+		if len(ids) > shownLetters {
+			fmt.Fprintf(env.stdout, "… and %d more\n", len(ids)-shownLetters)
+		}
+		if err := d.confirmed(ctx, env, len(ids)); err != nil {
+			return err
+		}
+	}
+	done, err := d.decide(ctx, conn, ids)
+	if err != nil {
+		return fmt.Errorf("%s %d of %s, then: %w", d.done, done, count, err)
+	}
+	_, err = fmt.Fprintf(env.stdout, "%s %s\n", d.done, several(int64(done), "dead letter"))
+	return err
+}
+
+// confirmed asks for the number of dead letters: a person who types it has seen
+// it.
+func (d *decision) confirmed(ctx context.Context, env environment, count int) error {
+	fmt.Fprintf(env.stdout, "This deletes %s for good. Type the number to go on: ", several(int64(count), "dead letter"))
+	answer := make(chan string, 1)
+	go func() { // a read from a terminal cannot be called off; the process ends with it
+		line, _ := bufio.NewReader(env.stdin).ReadString('\n') // a line that ends early is no confirmation, or is one
+		answer <- strings.TrimSpace(line)
+	}()
+	select {
+	case text := <-answer:
+		if text == fmt.Sprint(count) {
+			return nil
+		}
+	case <-ctx.Done():
+	}
+	return errors.New("not confirmed: nothing was changed")
+}
+
+// decide acts on the dead letters, a thousand in one transaction.
+func (d *decision) decide(ctx context.Context, conn *pgx.Conn, ids []uuid.UUID) (int, error) {
+	done := 0
+	for chunk := range slices.Chunk(ids, 1000) {
+		n, err := d.act(ctx, conn, operate.Filter{EventIDs: chunk}, d.by)
+		done += n
+		if err != nil {
+			return done, err
+		}
+	}
+	return done, nil
+}
+
+func currentUser() string {
+	u, err := user.Current()
+	if err != nil {
+		return ""
+	}
+	return u.Username
+}

@@ -1,0 +1,186 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+	"unicode"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5"
+)
+
+// converse calls a command on a terminal at which somebody types.
+func converse(env map[string]string, typed io.Reader, args ...string) answer {
+	var stdout, stderr bytes.Buffer
+	code := execute(args, environment{getenv: func(k string) string { return env[k] },
+		stdin: typed, stdout: &stdout, stderr: &stderr, interactive: true})
+	return answer{code, stdout.String(), stderr.String()}
+}
+
+func countDead(t *testing.T, conn *pgx.Conn) (n int) {
+	t.Helper()
+	if err := conn.QueryRow(t.Context(), "SELECT count(dead_at) FROM event_outbox").Scan(&n); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+const letter1 = "EVENT  order.placed  topic orders  key k1  order/1  dead since TIME  after 10 attempts: too large\n"
+
+func TestDecisionsShowWhatTheyWouldChange(t *testing.T) {
+	conn, env := newOutbox(t)
+	_, err := conn.Exec(t.Context(), "UPDATE event_outbox SET dead_at = now(), retry_count = 10, last_error = 'too large' WHERE seq < 2")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, verb := range []string{"replay", "discard"} {
+		want := answer{Stdout: letter1 + "would " + verb + " 1 dead letter; nothing was changed\n"}
+		if diff := cmp.Diff(want, steady(call(env, verb, "--all", "--dry-run"))); diff != "" {
+			t.Errorf("%s --dry-run (-want +got):\n%s", verb, diff)
+		}
+		if got := call(env, verb, "--all", "--dry-run", "--json"); got.Code != 0 || !strings.Contains(got.Stdout, `"topic":"orders"`) {
+			t.Errorf("%s --dry-run --json = %+v", verb, got)
+		}
+	}
+	if n := countDead(t, conn); n != 1 {
+		t.Errorf("after dry runs %d rows are dead, want 1", n)
+	}
+}
+
+func TestDiscardAsksOnATerminal(t *testing.T) {
+	conn, env := newOutbox(t)
+	_, err := conn.Exec(t.Context(), "UPDATE event_outbox SET dead_at = now(), retry_count = 10, last_error = 'too large' WHERE seq < 2")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const question = letter1 + "This deletes 1 dead letter for good. Type the number to go on: "
+	discard := []string{"discard", "--all", "--actor", "ann", "--reason", "sent by hand"}
+	for _, typed := range []string{"", "\n", "y\n", "2\n", "11\n"} {
+		want := answer{Code: exitFailed, Stdout: question, Stderr: "outboxrelay: outbox event_outbox: not confirmed: nothing was changed\n"}
+		if diff := cmp.Diff(want, steady(converse(env, strings.NewReader(typed), discard...))); diff != "" {
+			t.Errorf("after typing %q (-want +got):\n%s", typed, diff)
+		}
+	}
+	if n := countDead(t, conn); n != 1 {
+		t.Fatalf("without a confirmation %d rows are dead, want 1", n)
+	}
+	want := answer{Stdout: question + "discarded 1 dead letter\n"}
+	if diff := cmp.Diff(want, steady(converse(env, strings.NewReader("1\n"), discard...))); diff != "" {
+		t.Errorf("after the confirmation (-want +got):\n%s", diff)
+	}
+	var audit string
+	if err := conn.QueryRow(t.Context(), "SELECT actor || ': ' || reason FROM event_outbox_audit").Scan(&audit); err != nil {
+		t.Fatal(err)
+	}
+	if audit != "ann: sent by hand" {
+		t.Errorf("the audit says %q", audit)
+	}
+}
+
+// typing types its text once it is asked, after something else has happened.
+type typing struct {
+	text  string
+	first func()
+}
+
+func (t *typing) Read(p []byte) (int, error) {
+	if t.first != nil {
+		t.first()
+		t.first = nil
+	}
+	n := copy(p, t.text)
+	t.text = t.text[n:]
+	if n == 0 {
+		return 0, io.EOF
+	}
+	return n, nil
+}
+
+// A row that dies between the list and the confirmation was not seen by anybody,
+// and stays.
+func TestDiscardDeletesOnlyWhatWasListed(t *testing.T) {
+	conn, env := newOutbox(t)
+	if _, err := conn.Exec(t.Context(), "UPDATE event_outbox SET dead_at = now() WHERE seq = 1"); err != nil {
+		t.Fatal(err)
+	}
+	got := converse(env, &typing{text: "1\n", first: func() {
+		if _, err := conn.Exec(t.Context(), "UPDATE event_outbox SET dead_at = now() WHERE seq = 2"); err != nil {
+			t.Error(err)
+		}
+	}}, "discard", "--all", "--reason", "test data")
+	if got.Code != 0 || !strings.HasSuffix(got.Stdout, "discarded 1 dead letter\n") {
+		t.Errorf("%+v", got)
+	}
+	if n := countDead(t, conn); n != 1 {
+		t.Errorf("%d rows are dead, want the one that died later", n)
+	}
+}
+
+// hostile are texts that a terminal would interpret.
+var hostile = []string{
+	"\x1b[2J\x1b]0;title\x07", "bell\x07", "new\nline", "carriage\rreturn", "\x7f", "back\x08space",
+	"\u009b2J", "\u0085next line", // C1 controls
+	"\u202egnp.exe", "\u2066isolate\u2069", "\u200fright", // marks of direction
+	"zero\u200bwidth", "\u2028line separator", "\U000e0041tag",
+}
+
+// harmless checks that a terminal would show a text as it is.
+func harmless(t *testing.T, what, text string) {
+	t.Helper()
+	for i, r := range text {
+		if r != '\n' && !unicode.IsPrint(r) {
+			t.Errorf("%s prints %U at byte %d of:\n%q", what, r, i, text)
+			return
+		}
+	}
+}
+
+// What is in the data reaches no terminal as a command, whichever command prints
+// it, as text and as JSON.
+func TestDataIsEscaped(t *testing.T) {
+	conn, env := newOutbox(t)
+	for i, text := range hostile {
+		// Row by row, each text stands in each column that is printed.
+		_, err := conn.Exec(t.Context(), `
+			INSERT INTO event_outbox (aggregate_type, aggregate_id, event_type, topic, event_key, event_data, last_error, dead_at, next_attempt_at, retry_count)
+			SELECT t, t, t, t, t, json_build_object('data', t), t, d, now(), 1 FROM (SELECT $1::text) AS hostile (t), (VALUES (now()), (NULL)) AS died (d)`, text)
+		if err != nil {
+			t.Fatalf("%d: %v", i, err)
+		}
+	}
+	_, err := conn.Exec(t.Context(), `INSERT INTO event_outbox_lease (epoch, holder, state) VALUES (1, gen_random_uuid(),
+		json_build_object('name', $1::text, 'reason', $1::text, 'paused_topics', json_build_array(json_build_object('topic', $1::text, 'reason', $1::text))))`,
+		strings.Join(hostile, ""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{
+		{"dead"}, {"dead", "--json"}, {"status"}, {"status", "--json"}, {"replay", "--all", "--dry-run"}, {"replay", "--all", "--dry-run", "--json"},
+		{"discard", "--all", "--dry-run"}, {"discard", "--all", "--reason", "x"}, {"dead", "--topic", "\x1b[2J"},
+		{"config", "--name", "\x1b[2J"}, {"config", "--json", "--name", "\u202e"}, {"dead", "--outbox", "\x1b[2J"}, {"dead", "--event-id", "\u009b"},
+		{"run", "--sink", "\x1b[2J"},
+	} {
+		got := converse(env, strings.NewReader("no\n"), args...)
+		harmless(t, fmt.Sprint(args), got.Stdout)
+		harmless(t, fmt.Sprint(args), got.Stderr)
+	}
+	if got := call(env, "dead"); strings.Count(got.Stdout, "\n") != len(hostile) {
+		t.Errorf("dead prints %d lines for %d rows:\n%s", strings.Count(got.Stdout, "\n"), len(hostile), got.Stdout)
+	}
+	const revive = `DELETE FROM event_outbox_lease; UPDATE event_outbox SET published_at = NULL,
+		dead_at = NULL, next_attempt_at = NULL, topic = 'orders', headers = json_build_object('h', event_key)`
+	for _, format := range []string{"json", "text"} {
+		if _, err := conn.Exec(t.Context(), revive); err != nil {
+			t.Fatal(err)
+		}
+		got := call(env, "run", "--sink", "stdout", "--drain", "--listen", "", "--log-level", "debug", "--log-format", format, "--name", "a\u202e")
+		if got.Code != 0 || !strings.Contains(got.Stdout, `\u202e`) {
+			t.Errorf("exit %d:\n%s", got.Code, got.Stdout)
+		}
+		harmless(t, "run", got.Stdout)
+		harmless(t, "run", got.Stderr)
+	}
+}

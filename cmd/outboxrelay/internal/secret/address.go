@@ -1,0 +1,243 @@
+package secret
+
+import (
+	"errors"
+	"net"
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/redis/rueidis"
+)
+
+const encode = "in a user or a password write @ as %40, : as %3A, / as %2F, ? as %3F, # as %23, % as %25 and a space as %20"
+
+// Postgres reads the address of a database, a URL or keyword=value pairs. Its
+// error says what is wrong without repeating the address. The redactor learns the
+// secrets.
+func (r *Redactor) Postgres(address string) (*pgx.ConnConfig, error) {
+	isURL := strings.HasPrefix(address, "postgres://") || strings.HasPrefix(address, "postgresql://")
+	switch {
+	case isURL:
+		r.addURL(address)
+		if err := structure(address); err != nil {
+			return nil, err
+		}
+	case strings.Contains(address, "://"):
+		r.addURL(address)
+		return nil, errors.New("its scheme must be postgres:// or postgresql://")
+	case !strings.Contains(address, "="):
+		r.addURL(address)
+		return nil, errors.New("it is neither a URL such as postgres://user:password@host:5432/database nor keyword=value pairs")
+	default:
+		r.addPairs(address)
+	}
+	conn, err := pgx.ParseConfig(address)
+	if err != nil {
+		return nil, r.refused(address, isURL, err)
+	}
+	for name, value := range conn.RuntimeParams {
+		if isURL && strings.Contains(address, "password=") && !ordinary[strings.ToLower(name)] { // perhaps the rest of a password that holds &
+			r.Add(name)
+			r.Add(value)
+		}
+		if !setting.MatchString(name) {
+			return nil, errors.New("it holds the name of a setting that no server has; " + quoting(isURL))
+		}
+	}
+	r.Add(conn.Password)
+	hosts := []string{conn.Host}
+	for _, f := range conn.Fallbacks {
+		hosts = append(hosts, f.Host)
+	}
+	if slices.ContainsFunc(hosts, noHost) {
+		return nil, errors.New("a host holds characters that no host has; " + quoting(isURL))
+	}
+	if strings.Contains(conn.Database, "://") {
+		return nil, errors.New("dbname holds a URL: give the URL alone")
+	}
+	r.Public(append(hosts, conn.User, conn.Database)...)
+	return conn, nil
+}
+
+// noHost reports whether a host cannot be one.
+func noHost(host string) bool {
+	address, _, _ := strings.Cut(host, "%")
+	return !strings.HasPrefix(host, "/") && strings.ContainsAny(host, "@:? ") && net.ParseIP(address) == nil
+}
+
+// setting is how the name of a server's setting looks.
+var setting = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.$]*$`)
+
+// ordinary are names that no password is made of.
+var ordinary = map[string]bool{
+	"application_name": true, "client_encoding": true, "datestyle": true, "idle_in_transaction_session_timeout": true,
+	"idle_session_timeout": true, "lock_timeout": true, "options": true, "role": true, "search_path": true,
+	"statement_timeout": true, "timezone": true,
+}
+
+func quoting(isURL bool) string {
+	if isURL {
+		return encode
+	}
+	return `a value with spaces or quotes stands in single quotes, with \' for ' and \\ for \`
+}
+
+// refused says why pgx does not take the address, without its words about the
+// address itself.
+func (r *Redactor) refused(address string, isURL bool, err error) error {
+	text := err.Error()
+	if at := strings.LastIndex(text, "`: "); at >= 0 {
+		text = text[at+len("`: "):]
+	}
+	if text == err.Error() || strings.HasPrefix(text, "failed to parse as") || strings.Contains(text, address) {
+		return errors.New("it cannot be read; " + quoting(isURL))
+	}
+	return errors.New(r.Text(text))
+}
+
+// Redis reads the address of a Redis server, a URL. Its error says what is wrong
+// without repeating the address. The redactor learns the secrets.
+func (r *Redactor) Redis(address string) (rueidis.ClientOption, error) {
+	r.addURL(address)
+	scheme, _, ok := strings.Cut(address, "://")
+	if !ok || !slices.Contains([]string{"redis", "rediss", "valkey", "valkeys", "unix"}, scheme) {
+		return rueidis.ClientOption{}, errors.New("it is not an address such as redis://user:password@host:6379/0; with TLS the scheme is rediss")
+	}
+	if err := structure(address); err != nil {
+		return rueidis.ClientOption{}, err
+	}
+	u, err := url.Parse(address)
+	if err != nil {
+		return rueidis.ClientOption{}, errors.New("it cannot be read; " + encode)
+	}
+	option, err := rueidis.ParseURL(address)
+	if err != nil {
+		return rueidis.ClientOption{}, errors.New("the database after the / is not a number, or db, dial_timeout, write_timeout or skip_verify has no valid value")
+	}
+	r.Add(option.Password)
+	if option.Password == "" {
+		r.Add(option.Username) // a password without the colon before it
+	}
+	r.Public(u.Hostname())
+	return option, nil
+}
+
+// structure checks that a URL can be split in one way only.
+func structure(address string) error {
+	_, rest, _ := strings.Cut(address, "://")
+	end := strings.IndexAny(rest, "/?#")
+	if end < 0 {
+		end = len(rest)
+	}
+	authority, tail := rest[:end], rest[end:]
+	switch {
+	case strings.ContainsFunc(address, func(r rune) bool { return r < ' ' || r == 0x7f }):
+		return errors.New("it holds a line break or another control character")
+	case strings.Contains(tail, "@"):
+		return errors.New("an @ follows the first /, ? or #, so a password may have been cut there; " + encode)
+	case strings.Contains(tail, "#"):
+		return errors.New("it holds a #, which ends an address; " + encode)
+	}
+	user, hosts := "", authority
+	if at := strings.LastIndex(authority, "@"); at >= 0 {
+		user, hosts = authority[:at], authority[at+1:]
+	}
+	if _, err := url.PathUnescape(user); err != nil {
+		return errors.New("a % in the user or the password is not followed by two hexadecimal digits; " + encode)
+	}
+	if _, err := url.Parse("x://" + user + "@host"); err != nil && user != "" {
+		return errors.New("the user or the password holds a character that must be percent-encoded; " + encode)
+	}
+	for host := range strings.SplitSeq(hosts, ",") {
+		if !validPort(host) {
+			return errors.New("a port is not a number from 1 to 65535; if the address holds a password, " + encode)
+		}
+	}
+	if _, err := url.PathUnescape(tail); err != nil {
+		return errors.New("a % after the host is not followed by two hexadecimal digits; write % as %25")
+	}
+	return nil
+}
+
+// validPort reports whether what follows the host is a port, if anything does.
+func validPort(host string) bool {
+	if at := strings.LastIndex(host, "]"); at >= 0 {
+		host = host[at+1:]
+	}
+	_, port, ok := strings.Cut(host, ":")
+	if !ok || port == "" {
+		return true
+	}
+	n, err := strconv.ParseUint(port, 10, 16)
+	return err == nil && n > 0
+}
+
+// Broker checks the address of a Kafka broker: host or host:port. Its error does
+// not repeat the address, and the redactor learns it when it may hold a password.
+func (r *Redactor) Broker(address string) error {
+	if strings.ContainsAny(address, "@/?#%= \t\r\n\\\"'") {
+		r.addURL(address)
+		return errors.New("an address holds more than host:port; users and passwords belong into sasl-user and sasl-password")
+	}
+	if !validPort(address) {
+		r.addURL(address)
+		return errors.New("the port of an address is not a number from 1 to 65535: write host:port")
+	}
+	return nil
+}
+
+// addURL adds what may be secret in a text that should be a URL, however it is
+// split.
+func (r *Redactor) addURL(address string) {
+	scheme, rest, ok := strings.Cut(address, "://")
+	if !ok {
+		scheme, rest = "", address
+	}
+	if at := strings.LastIndex(rest, "@"); at >= 0 {
+		user := rest[:at]
+		r.Add(user)
+		name, password, hasPassword := strings.Cut(user, ":")
+		r.Add(password)
+		if !hasPassword && scheme != "postgres" && scheme != "postgresql" {
+			r.Add(name)
+		}
+		rest = rest[at+1:]
+	} else if structure(address) != nil || !ok {
+		r.Add(rest)
+	}
+	_, query, _ := strings.Cut(rest, "?")
+	for pair := range strings.SplitSeq(query, "&") {
+		name, value, _ := strings.Cut(pair, "=")
+		if strings.Contains(strings.ToLower(name), "password") {
+			r.Add(value)
+			if decoded, err := url.QueryUnescape(value); err == nil {
+				r.Add(decoded)
+			}
+		}
+	}
+}
+
+// addPairs adds what may be secret in keyword=value pairs: all that follows
+// password= up to the next keyword of a connection.
+func (r *Redactor) addPairs(address string) {
+	for _, at := range password.FindAllStringIndex(address, -1) {
+		value := address[at[1]:]
+		if next := keyword.FindStringIndex(value); next != nil {
+			value = value[:next[0]]
+		}
+		value = strings.TrimSpace(value)
+		r.Add(value)
+		r.Add(strings.Trim(value, "'"))
+		r.Add(unescape.ReplaceAllString(strings.Trim(value, "'"), "$1"))
+	}
+}
+
+var (
+	password = regexp.MustCompile(`(?i)password\s*=\s*`)
+	keyword  = regexp.MustCompile(`\s(?:host|hostaddr|port|dbname|database|user|ssl\w+|connect_timeout|target_session_attrs|application_name|options|passfile|service|password)\s*=`)
+	unescape = regexp.MustCompile(`\\(.)`)
+)

@@ -1,0 +1,187 @@
+package secret
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Hidden stands where a secret was.
+const Hidden = "(secret)"
+
+const (
+	// shortest is the fewest bytes of a secret, or of a part of one, that are
+	// looked for: fewer are found everywhere.
+	shortest = 4
+	// run is how many bytes in a row of a secret are removed wherever they stand.
+	// A server that repeats a long secret may cut it anywhere.
+	run = 10
+)
+
+// Redactor removes secrets from texts. It is safe for concurrent use.
+type Redactor struct {
+	mu     sync.RWMutex
+	forms  []string        // whole secrets in every form in which they may come back, the longest first
+	parts  []string        // what wrong splitting makes of them, the longest first
+	public map[string]bool // words that are printed anyway
+}
+
+// Public names words that are no secrets, such as the database's name: a password
+// that equals one of them is not removed, since the gap would show what it is.
+func (r *Redactor) Public(words ...string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.public == nil {
+		r.public = map[string]bool{}
+	}
+	for _, word := range words {
+		r.public[word] = true
+	}
+}
+
+// Add has the secret removed from now on: as it is, decoded, encoded and quoted,
+// and the parts into which a parser may split it.
+func (r *Redactor) Add(secret string) {
+	if secret == "" {
+		return
+	}
+	var forms, parts []string
+	for _, text := range []string{secret, decoded(secret)} {
+		quoted := strconv.Quote(text)
+		inJSON, err := json.Marshal(text)
+		if err != nil {
+			inJSON = []byte(quoted)
+		}
+		forms = append(forms, text, url.QueryEscape(text), url.PathEscape(text),
+			strings.TrimPrefix(url.UserPassword("", text).String(), ":"),
+			quoted[1:len(quoted)-1], strings.Trim(string(inJSON), `"`),
+			base64.StdEncoding.EncodeToString([]byte(text)), base64.URLEncoding.EncodeToString([]byte(text)))
+		parts = append(parts, split(text)...)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.forms = longestFirst(append(r.forms, forms...))
+	r.parts = longestFirst(append(r.parts, parts...))
+}
+
+// decoded is the text with its percent-encoding removed, as far as there is any.
+func decoded(text string) string {
+	var b strings.Builder
+	for i := 0; i < len(text); i++ {
+		if text[i] == '%' && i+2 < len(text) {
+			if code, err := strconv.ParseUint(text[i+1:i+3], 16, 8); err == nil {
+				b.WriteByte(byte(code))
+				i += 2
+				continue
+			}
+		}
+		b.WriteByte(text[i])
+	}
+	return b.String()
+}
+
+// split lists the parts of a text between the characters at which addresses, query
+// strings and keyword=value pairs are split.
+func split(text string) []string {
+	return strings.FieldsFunc(text, func(r rune) bool {
+		return strings.ContainsRune(`@:/?#%&=+,;'"\`, r) || unicode.IsSpace(r) || unicode.IsControl(r)
+	})
+}
+
+func longestFirst(list []string) []string {
+	list = slices.DeleteFunc(list, func(s string) bool { return len(s) < shortest })
+	slices.SortFunc(list, func(a, b string) int {
+		if len(a) != len(b) {
+			return len(b) - len(a)
+		}
+		return strings.Compare(a, b)
+	})
+	return slices.Compact(list)
+}
+
+// Text is the text without secrets.
+func (r *Redactor) Text(text string) string {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	if len(r.forms) == 0 || text == "" {
+		return text
+	}
+	for _, form := range r.forms {
+		text = r.replace(text, form)
+	}
+	for _, part := range r.parts {
+		text = r.replace(text, part)
+	}
+	return r.withoutRuns(text)
+}
+
+// replace removes a secret or a part of one. A word is removed only where it
+// stands alone: "pass" is no part of "password".
+func (r *Redactor) replace(text, secret string) string {
+	if r.public[secret] || !strings.Contains(text, secret) {
+		return text
+	}
+	word := isWord(secret)
+	var b strings.Builder
+	for {
+		at := strings.Index(text, secret)
+		if at < 0 {
+			b.WriteString(text)
+			return b.String()
+		}
+		end := at + len(secret)
+		if before, _ := utf8.DecodeLastRuneInString(text[:at]); word && at > 0 && wordRune(before) {
+			b.WriteString(text[:at+1])
+			text = text[at+1:]
+			continue
+		}
+		if after, _ := utf8.DecodeRuneInString(text[end:]); word && end < len(text) && wordRune(after) {
+			b.WriteString(text[:at+1])
+			text = text[at+1:]
+			continue
+		}
+		b.WriteString(text[:at])
+		b.WriteString(Hidden)
+		text = text[end:]
+	}
+}
+
+func isWord(text string) bool {
+	return len(text) < run && !strings.ContainsFunc(text, func(r rune) bool { return !wordRune(r) })
+}
+
+func wordRune(r rune) bool { return r == '_' || unicode.IsLetter(r) || unicode.IsDigit(r) }
+
+// withoutRuns removes what is left of secrets that were cut.
+func (r *Redactor) withoutRuns(text string) string {
+	var b strings.Builder
+	for i := 0; i < len(text); {
+		longest := 0
+		if i+run <= len(text) {
+			for _, form := range r.forms {
+				if r.public[form] || !strings.Contains(form, text[i:i+run]) {
+					continue
+				}
+				n := run
+				for i+n < len(text) && strings.Contains(form, text[i:i+n+1]) {
+					n++
+				}
+				longest = max(longest, n)
+			}
+		}
+		if longest > 0 {
+			b.WriteString(Hidden)
+			i += longest
+			continue
+		}
+		b.WriteByte(text[i])
+		i++
+	}
+	return b.String()
+}

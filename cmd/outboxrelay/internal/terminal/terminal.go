@@ -1,0 +1,116 @@
+// Package terminal prints texts from elsewhere, such as the data of rows, so that
+// a terminal interprets nothing in them: no escape sequences, no change of the
+// direction of text, no line breaks that look like lines of ours.
+package terminal
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"unicode"
+	"unicode/utf16"
+	"unicode/utf8"
+)
+
+// Text is s with everything escaped as in a Go string that is not printed as
+// itself: control characters, line breaks, marks that change the direction of
+// text, invalid UTF-8. A backslash is doubled, so that the text stays
+// unambiguous.
+func Text(s string) string {
+	var b strings.Builder
+	for len(s) > 0 {
+		r, size := utf8.DecodeRuneInString(s)
+		switch {
+		case r == utf8.RuneError && size == 1:
+			fmt.Fprintf(&b, `\x%02x`, s[0])
+		case r == '\\':
+			b.WriteString(`\\`)
+		case r == '\n':
+			b.WriteString(`\n`)
+		case r == '\r':
+			b.WriteString(`\r`)
+		case r == '\t':
+			b.WriteString(`\t`)
+		case unicode.IsPrint(r):
+			b.WriteRune(r)
+		case r < utf8.RuneSelf:
+			fmt.Fprintf(&b, `\x%02x`, r)
+		case r < 0x10000:
+			fmt.Fprintf(&b, `\u%04x`, r)
+		default:
+			fmt.Fprintf(&b, `\U%08x`, r)
+		}
+		s = s[size:]
+	}
+	return b.String()
+}
+
+// Lines is Text for a message of several lines: line breaks stay, and so do
+// backslashes.
+func Lines(s string) string {
+	lines := strings.Split(s, "\n")
+	for i, line := range lines {
+		lines[i] = strings.ReplaceAll(Text(line), `\\`, `\`)
+	}
+	return strings.Join(lines, "\n")
+}
+
+// JSON writes JSON on to w so that a terminal shows it as it is: what Text would
+// escape becomes \u and four digits. encoding/json escapes only what JSON asks
+// for, which leaves C1 controls and marks of direction. Each Write must end with a
+// whole character.
+func JSON(w io.Writer) io.Writer { return jsonWriter{w} }
+
+type jsonWriter struct{ w io.Writer }
+
+func (j jsonWriter) Write(p []byte) (int, error) {
+	if !needsEscape(p) {
+		return j.w.Write(p) //nolint:wrapcheck // a writer passes errors on
+	}
+	var b strings.Builder
+	for _, r := range string(p) {
+		switch {
+		case r == '\n' || unicode.IsPrint(r):
+			b.WriteRune(r)
+		case r < 0x10000:
+			fmt.Fprintf(&b, `\u%04x`, r)
+		default:
+			high, low := utf16.EncodeRune(r)
+			fmt.Fprintf(&b, `\u%04x\u%04x`, high, low)
+		}
+	}
+	if _, err := io.WriteString(j.w, b.String()); err != nil {
+		return 0, err //nolint:wrapcheck // a writer passes errors on
+	}
+	return len(p), nil
+}
+
+func needsEscape(p []byte) bool {
+	for len(p) > 0 {
+		if p[0] < utf8.RuneSelf {
+			if p[0] != '\n' && (p[0] < ' ' || p[0] == 0x7f) {
+				return true
+			}
+			p = p[1:]
+			continue
+		}
+		r, size := utf8.DecodeRune(p)
+		if !unicode.IsPrint(r) || r == utf8.RuneError {
+			return true
+		}
+		p = p[size:]
+	}
+	return false
+}
+
+// Is reports whether the file is a terminal: a character device that is not the
+// null device.
+func Is(f *os.File) bool {
+	info, err := f.Stat()
+	if err != nil || info.Mode()&os.ModeCharDevice == 0 {
+		return false
+	}
+	null, err := os.Stat(os.DevNull)
+	return err != nil || !os.SameFile(info, null)
+}
