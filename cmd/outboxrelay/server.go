@@ -27,7 +27,8 @@ type namedRelay struct {
 // handler serves what operators and orchestrators ask a relay process:
 //
 //	/healthz  200 while the process runs
-//	/readyz   200 when every relay leads or stands by, else 503 and which do not
+//	/readyz   200 when every relay reaches its database and leads or stands by,
+//	          else 503 and which do not
 //	/status   the state of every relay, as JSON
 //	/metrics  Prometheus
 //
@@ -45,7 +46,7 @@ func handler(relays []namedRelay, metrics prometheus.Gatherer, secrets *secret.R
 			}
 		}
 		if len(missing) > 0 {
-			http.Error(w, fmt.Sprintf("not ready: %v have not reached their database yet", missing), http.StatusServiceUnavailable)
+			http.Error(w, fmt.Sprintf("not ready: %v cannot work with their database; /status says why", missing), http.StatusServiceUnavailable)
 			return
 		}
 		fmt.Fprintln(w, "ok")

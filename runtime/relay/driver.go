@@ -32,10 +32,12 @@ type driver struct {
 
 	// fence is the machine's deadline, for the workers: they ask once more right
 	// before they send or settle, since any goroutine may have been suspended.
-	fence    atomic.Int64
-	checked  atomic.Int64 // when the store was last checked
-	producer Producer
-	tracer   trace.Tracer
+	fence     atomic.Int64
+	checked   atomic.Int64 // when the store was last checked
+	explained atomic.Int64 // and when because of a refused call; 0: never
+	failing   failing
+	producer  Producer
+	tracer    trace.Tracer
 
 	fatal    error
 	statusAt time.Duration
@@ -48,7 +50,7 @@ func newDriver(ctx context.Context, r *Relay) *driver {
 	d := &driver{
 		r: r, cfg: &r.cfg, m: newMachine(&r.cfg),
 		outcomes: make(chan outcome, 2*numSlots), wakes: make(chan struct{}, 1), stats: make(chan Stats, 1),
-		root: root, cancelRoot: cancel,
+		root: root, cancelRoot: cancel, failing: failing{},
 	}
 	d.m.off = r.off
 	d.checked.Store(int64(r.cfg.Clock.Now()))
@@ -110,6 +112,8 @@ func (d *driver) follow(cmds []command) {
 	case !d.m.leads() && d.term != nil:
 		d.endTerm()
 		d.term = nil
+		clear(d.failing)
+		d.r.stuck.Store(0)
 		d.cfg.Observer.Term(false, d.m.lease.Epoch)
 	}
 	if d.m.t == nil && d.producer != nil {
@@ -206,6 +210,7 @@ func (d *driver) exec(ctx context.Context, c command, lease Lease, producer Prod
 	default:
 		o.err = fmt.Errorf("relay: no such command: %T", c)
 	}
+	o.err = d.explain(o.err)
 	return o
 }
 
@@ -280,6 +285,9 @@ func (d *driver) take(o outcome) {
 	cancelled := !d.m.leads() && slotOf(o.op) != slotLease
 	if o.producer != nil {
 		d.producer = o.producer
+	}
+	if !cancelled {
+		d.r.stuck.Store(int64(d.failing.note(now, o)))
 	}
 	var setup *SetupError
 	switch {

@@ -12,6 +12,11 @@ var (
 	// ErrLeaseMoved is returned by Store.TakeOver when the lease row changed since
 	// it was seen: its leader is alive after all, or another standby was faster.
 	ErrLeaseMoved = errors.New("relay: the lease moved while taking it over")
+	// ErrRefused is wrapped by what a Store returns when it was refused something
+	// that waiting will not change: a privilege, a table, a function. The relay
+	// asks Store.Check for the reason, stops when that is a SetupError, and
+	// otherwise tries again at long intervals.
+	ErrRefused = errors.New("relay: the store was refused what the relay needs")
 )
 
 // SetupError is returned by Store.Check and by Relay.Run for what only a person

@@ -357,11 +357,11 @@ func (m *machine) released(now time.Duration, err error) {
 		m.release = nil
 		return
 	}
-	m.observeAt = now + m.cfg.ObserveEvery
+	m.observeAt = now + m.pauseAfter(err)
 }
 
 func (m *machine) observed(now time.Duration, o outcome) {
-	m.observeAt = now + m.cfg.ObserveEvery
+	m.observeAt = now + m.pauseAfter(o.err)
 	if o.err != nil {
 		return
 	}
@@ -383,7 +383,7 @@ func (m *machine) observed(now time.Duration, o outcome) {
 }
 
 func (m *machine) tookOver(now time.Duration, op opTakeOver, o outcome) {
-	m.observeAt = now + m.cfg.ObserveEvery
+	m.observeAt = now + m.pauseAfter(o.err)
 	m.haveSeen = false
 	if errors.Is(o.err, ErrLeaseMoved) {
 		return

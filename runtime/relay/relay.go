@@ -16,6 +16,7 @@ type Relay struct {
 	off     switches
 	status  atomic.Pointer[Status]
 	reached atomic.Int64 // when the store last answered about the lease; 0: never
+	stuck   atomic.Int64 // since when a leader fails to read or to settle; 0: it does not
 }
 
 // New returns a relay that is not running yet. The error names every field of
@@ -77,8 +78,11 @@ func (r *Relay) check(ctx context.Context) error {
 func (r *Relay) Status() Status { return *r.status.Load() }
 
 // Ready reports whether this instance does its part: it has reached the store
-// within the last two terms and leads or stands by.
+// within the last two terms and stands by, or leads and has not failed for two
+// terms to read or to settle rows. Status().Reason says what is wrong. Kafka may
+// be away: the rows then wait.
 func (r *Relay) Ready() bool {
-	at := r.reached.Load()
-	return at != 0 && r.cfg.Clock.Now()-time.Duration(at) < 2*r.cfg.Term
+	now, at, stuck := r.cfg.Clock.Now(), r.reached.Load(), r.stuck.Load()
+	recent := func(since int64) bool { return now-time.Duration(since) < 2*r.cfg.Term }
+	return at != 0 && recent(at) && (stuck == 0 || recent(stuck))
 }

@@ -15,7 +15,7 @@ import (
 // A method that takes a Lease returns ErrLeaseLost (wrapped) when that lease is
 // no longer the current one, and then has changed nothing. Any other error
 // means that the outcome is unknown: the call may or may not have taken effect,
-// and the relay asks again.
+// and the relay asks again; one that wraps ErrRefused makes it ask Check why.
 type Store interface {
 	// Check looks at the outbox before the first term: tables of the expected
 	// shape, an identity that can order rows (CACHE 1, no cycle, not below

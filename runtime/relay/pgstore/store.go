@@ -171,5 +171,5 @@ func (s *Store) wrap(what string, err error) error {
 	if err == nil {
 		return nil
 	}
-	return fmt.Errorf("pgstore: %s in %s: %w", what, s.where, err)
+	return fmt.Errorf("pgstore: %s in %s: %w", what, s.where, asRefused(err))
 }

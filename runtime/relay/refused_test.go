@@ -1,0 +1,207 @@
+package relay_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
+	"github.com/outboxgen/outboxgen/runtime/relay"
+	"github.com/outboxgen/outboxgen/runtime/relay/pgstore"
+)
+
+// What a running relay is refused ends it, with the reason that Check finds: it
+// is not asked for again four times a second.
+func TestARefusalEndsTheRelay(t *testing.T) {
+	for _, c := range []struct{ name, spoil, restore, remedy string }{
+		{
+			"no renewal", `REVOKE UPDATE ON event_outbox_lease FROM {role}`, `GRANT UPDATE ON event_outbox_lease TO {role}`,
+			`GRANT SELECT, INSERT, UPDATE ON event_outbox_lease TO `,
+		},
+		{
+			"row security on the lease", `ALTER TABLE event_outbox_lease ENABLE ROW LEVEL SECURITY`,
+			`ALTER TABLE event_outbox_lease DISABLE ROW LEVEL SECURITY`,
+			`ALTER TABLE event_outbox_lease DISABLE ROW LEVEL SECURITY`,
+		},
+		{
+			"row security on the outbox", `ALTER TABLE event_outbox ENABLE ROW LEVEL SECURITY`, `ALTER TABLE event_outbox DISABLE ROW LEVEL SECURITY`,
+			`ALTER TABLE event_outbox DISABLE ROW LEVEL SECURITY`,
+		},
+		{
+			"row security on the audit", `ALTER TABLE event_outbox_audit ENABLE ROW LEVEL SECURITY; CREATE POLICY p ON event_outbox_audit USING (true)`,
+			`DROP POLICY p ON event_outbox_audit; ALTER TABLE event_outbox_audit DISABLE ROW LEVEL SECURITY`,
+			`ALTER TABLE event_outbox_audit DISABLE ROW LEVEL SECURITY`,
+		},
+		{
+			"a table renamed", `ALTER TABLE event_outbox_audit RENAME TO event_outbox_audit_old`, `ALTER TABLE event_outbox_audit_old RENAME TO event_outbox_audit`,
+			"outboxgen migration --upgrade",
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			services.EachPostgres(t, func(t *testing.T, pg *services.PG) {
+				migrated(t, pg)
+				role := "relay_of_" + pg.Database
+				quoted := pgx.Identifier{role}.Sanitize()
+				in := func(sql string) {
+					t.Helper()
+					if _, err := pg.Pool.Exec(t.Context(), strings.ReplaceAll(sql, "{role}", quoted)); err != nil {
+						t.Fatalf("%s: %v", sql, err)
+					}
+				}
+				in(`CREATE ROLE {role} LOGIN PASSWORD 'p'; GRANT SELECT, UPDATE, DELETE, INSERT ON ALL TABLES IN SCHEMA public TO {role};
+					GRANT SELECT ON ALL SEQUENCES IN SCHEMA public TO {role}`)
+				t.Cleanup(func() {
+					for _, sql := range []string{`DROP OWNED BY `, `DROP ROLE `} {
+						if _, err := pg.Pool.Exec(context.Background(), sql+quoted); err != nil {
+							t.Error(err)
+						}
+					}
+				})
+				conn, err := pgx.ParseConfig(pg.URL)
+				if err != nil {
+					t.Fatal(err)
+				}
+				conn.User, conn.Password = role, "p"
+				store, err := pgstore.New(pgstore.Config{Conn: conn})
+				if err != nil {
+					t.Fatal(err)
+				}
+				w := newWatcher()
+				var log logged
+				r, err := relay.New(relay.Config{
+					Store: store, Sink: relay.NewStdoutSink(&lines{}), Observer: w, Logger: slog.New(slog.NewTextHandler(&log, nil)),
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+				ctx, cancel := context.WithTimeout(t.Context(), patience)
+				defer cancel()
+				ended := make(chan error, 1)
+				go func() { ended <- r.Run(ctx) }()
+				w.leads(t)
+				in(c.spoil)
+				err = <-ended
+				setup, ok := errors.AsType[*relay.SetupError](err)
+				if !ok {
+					t.Fatalf("Run: %v, want a SetupError; log:\n%s", err, &log)
+				}
+				if !strings.Contains(setup.Remedy, c.remedy) {
+					t.Errorf("the remedy is %q, want %q in it", setup.Remedy, c.remedy)
+				}
+				if n := strings.Count(log.String(), "level=WARN"); n > 20 {
+					t.Errorf("%d warnings:\n%s", n, &log)
+				}
+				in(c.restore)
+			})
+		})
+	}
+}
+
+// logged collects a log.
+type logged struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *logged) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *logged) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+// sick is a store of which one kind of call fails when it is told to.
+type sick struct {
+	relay.Store
+	snapshots, ticks, settles, flushes atomic.Bool
+}
+
+var errSick = errors.New("no")
+
+func (s *sick) Snapshot(ctx context.Context) (relay.Snapshot, error) {
+	if s.snapshots.Load() {
+		return "", errSick
+	}
+	return s.Store.Snapshot(ctx)
+}
+
+func (s *sick) ReadTick(ctx context.Context, from, to relay.Snapshot, after int64, limit relay.Limit) (relay.Page, error) {
+	if s.ticks.Load() {
+		return relay.Page{}, errSick
+	}
+	return s.Store.ReadTick(ctx, from, to, after, limit)
+}
+
+func (s *sick) Flushed(ctx context.Context, p relay.Page) error {
+	if s.flushes.Load() {
+		return errSick
+	}
+	return s.Store.Flushed(ctx, p)
+}
+
+func (s *sick) Settle(ctx context.Context, l relay.Lease, settlement relay.Settlement) error {
+	if s.settles.Load() {
+		return errSick
+	}
+	return s.Store.Settle(ctx, l, settlement)
+}
+
+// A leader that renews its lease and can do nothing else is not ready; once it
+// can, it is.
+func TestALeaderThatCannotWorkIsNotReady(t *testing.T) {
+	for i, name := range []string{"snapshots", "ticks", "flushes", "settles"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			mem := relay.NewMemStore()
+			store := &sick{Store: mem}
+			fails := []*atomic.Bool{&store.snapshots, &store.ticks, &store.flushes, &store.settles}[i]
+			r := start(t, relay.Config{
+				Store: store, Sink: relay.NewStdoutSink(&lines{}), Logger: slog.New(slog.DiscardHandler),
+				Term: 600 * time.Millisecond, DecisionsEvery: 50 * time.Millisecond,
+			})
+			mem.Add(rows(1, "t", "k")...)
+			r.w.publishes(t, 1)
+			if !r.Ready() {
+				t.Fatal("a leader that works is not ready")
+			}
+			fails.Store(true)
+			mem.Add(rows(1, "t", "k")...)
+			becomes(t, "not ready", func() bool { return !r.Ready() })
+			if s := r.Status(); !s.Leader {
+				t.Errorf("it does not lead any more: %+v", s)
+			}
+			fails.Store(false)
+			becomes(t, "ready again", r.Ready)
+			r.w.publishes(t, 2)
+		})
+	}
+}
+
+// becomes looks again and again until ok.
+func becomes(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	limit := time.After(patience)
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for !ok() {
+		select {
+		case <-tick.C:
+		case <-limit:
+			t.Fatalf("not within %s: %s", patience, what)
+		}
+	}
+}
