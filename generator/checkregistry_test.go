@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -184,6 +185,51 @@ func TestCheckKeepsThePassword(t *testing.T) {
 		"HTTP://ann:" + escaped + "@[::1", "http://ann:" + escaped + "@example.com:port",
 	} {
 		noLeak(t, forms, address)
+	}
+}
+
+// Passwords with everything that splits an address in the wrong place, written as
+// they must be and as people write them. Their parts are in no output by chance.
+func TestCheckKeepsAwkwardPasswords(t *testing.T) {
+	t.Parallel()
+	passwords := []string{
+		"Kw4zq%zzVx9rt", "Kw4zq%41Vx9rt", "kw4zqdb.invalid:5432", "12345/Vx9rtJm2yb", "12345#Vx9rtJm2yb", "12345?Vx9rtJm2yb", "12345@Vx9rt/Jm2yb",
+		"Kw4zq?a=Vx9rt&Jm2yb", "https://Kw4zq:Vx9rt@Jm2yb", "Kw4zqпарольVx9rt", "Kw4zq\xffVx9rt", strings.Repeat("Kw4zqVx9rtJm2yb", 150), "Kw4zqVx9rtJm2yb",
+	}
+	for _, c := range `@:/?#%&=+ '"\;,|<>^[]{}` + "`\n\t$" {
+		passwords = append(passwords, strings.Join([]string{"Kw4zq", "Vx9rt", "Jm2yb"}, string(c)), string(c)+"Kw4zqVx9rt"+string(c))
+	}
+	// It repeats what it was sent, all of it or the beginning, in an error.
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, password, _ := r.BasicAuth()
+		w.WriteHeader(http.StatusInternalServerError)
+		fmt.Fprintf(w, "%s %s %.180s", strings.Repeat("-", len(password)%150), password, password)
+	}))
+	t.Cleanup(server.Close)
+	for _, password := range passwords {
+		t.Run(fmt.Sprintf("%.40q", password), func(t *testing.T) {
+			t.Parallel()
+			parts := []string{"Kw4z", "kw4z", "Vx9r", "Jm2y", "пароль"}
+			escaped := strings.ReplaceAll(url.QueryEscape(password), "+", "%20")
+			for _, host := range []string{strings.TrimPrefix(server.URL, "http://"), "127.0.0.1:1"} {
+				for _, written := range []string{escaped, password} {
+					for _, scheme := range []string{"http://", "http:/", "http:", "HTTPS://", "htps://", ""} {
+						noLeak(t, parts, scheme+"ann:"+written+"@"+host)
+					}
+				}
+				r := &repo{t, t.TempDir()}
+				r.write("outboxgen.yaml", project)
+				r.write("schemas/order_placed.v1.yaml", placed)
+				for _, info := range []string{"ann:" + password, password} {
+					_, err := r.check("http://"+host, func(c *generator.CheckConfig) { c.Env = userInfo(info) })
+					for _, part := range parts {
+						if err == nil || strings.Contains(err.Error(), part) {
+							t.Errorf("the password shows as %q: %v", part, err)
+						}
+					}
+				}
+			}
+		})
 	}
 }
 

@@ -76,7 +76,7 @@ type registry struct {
 
 func connect(now *schema.Project, address string, env func(string) string) (*registry, error) {
 	u, err := url.Parse(address)
-	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || cutShort(address) {
 		// The address itself, and so the parser's error, may hold a password.
 		return nil, errors.New("the address of the registry is not of the form https://host:port; " +
 			"in a user or a password, characters such as / : @ # % are percent-encoded, or both are given in " + UserInfo)
@@ -104,6 +104,14 @@ func connect(now *schema.Project, address string, env func(string) string) (*reg
 		return nil, r.redacted(fmt.Errorf("connect to the registry: %w", err))
 	}
 	return r, nil
+}
+
+// cutShort reports whether a / ? or # in a password may have ended it: an @
+// follows.
+func cutShort(address string) bool {
+	_, rest, _ := strings.Cut(address, "://")
+	end := strings.IndexAny(rest, "/?#")
+	return end >= 0 && strings.Contains(rest[end:], "@")
 }
 
 // secrets are the forms in which a password may come back.
@@ -136,12 +144,27 @@ func (r *registry) redacted(err error) error {
 			return decoded
 		}))
 		for _, secret := range r.secrets {
-			if strings.Contains(plain, secret) || strings.Contains(strings.ReplaceAll(plain, "+", " "), secret) {
+			if holdsPart(plain, secret) || holdsPart(strings.ReplaceAll(plain, "+", " "), secret) {
 				return fmt.Errorf("the registry %s fails, and what it says holds the password, so that it is left out", r.name)
 			}
 		}
 	}
 	return errors.New(text)
+}
+
+// holdsPart reports whether the text has the secret in it, or a long part of one
+// that was cut.
+func holdsPart(text, secret string) bool {
+	const long = 10
+	if len(secret) <= long {
+		return strings.Contains(text, secret)
+	}
+	for i := range len(secret) - long + 1 {
+		if strings.Contains(text, secret[i:i+long]) {
+			return true
+		}
+	}
+	return false
 }
 
 var percent = regexp.MustCompile(`%[0-9A-Fa-f]{2}`)
@@ -290,7 +313,7 @@ func (r *registry) failed(what string, err error) error {
 	case failed.StatusCode == http.StatusUnauthorized || failed.StatusCode == http.StatusForbidden:
 		return fmt.Errorf("the registry %s does not let this user read %s (%d); give user:password in %s", r.name, what, failed.StatusCode, UserInfo)
 	}
-	message := strings.Join(strings.Fields(failed.Error()), " ")
+	message := strings.Join(strings.Fields(r.redacted(failed).Error()), " ") // before it is cut
 	const most = 200
 	if runes := []rune(message); len(runes) > most {
 		message = string(runes[:most]) + "…"
