@@ -46,6 +46,7 @@ var elsewhere = map[string][2]string{
 	"too-many-combinations":      {"generator/internal/emit/bounds_test.go", "combine in more ways than there can be Go types"},
 	"too-many-schemas":           {"generator/internal/schema/bounds_test.go", "the project holds more than 200000 schemas"},
 	"too-many-values":            {"generator/internal/schema/bounds_test.go", "the file holds more than 500000 values"},
+	"unique-index":               {"testdata/script/unique_index.txtar", "fails inserts with 23505 while an earlier row"},
 	"unreadable":                 {"generator/internal/schema/bounds_test.go", "cannot be read: it has more than 8388608 bytes"},
 }
 

@@ -164,6 +164,7 @@ func tableRules() []rule {
 		{id: "table-schema", what: "the table event_outbox in another schema of the database", why: "The statements name the schema that the config gives.", instead: "correct sqlc.schema in the config"},
 		{id: "column-missing", what: "a column that event_outbox does not have", why: "The insert statements fill it.", instead: "add the migration that outboxgen migration prints for an existing table"},
 		{id: "column-type", what: "a column of event_outbox with another type", why: "The generated code would not fit it.", instead: "change the type in a migration, or remove the override of sqlc"},
+		{id: "unique-index", severity: Warning, what: "a unique index or constraint of event_outbox beside its primary key", why: "An insert fails with 23505 while an earlier row has the same values. A dead row stays, so every later business transaction that inserts these values fails.", instead: "drop the index in a migration; to keep an event from being inserted twice, give it an id made with outbox.DeterministicID"},
 		{id: "insert-does-not-compile", what: "insert statements that do not fit the service's tables", why: "sqlc checks them against the migrations.", instead: "compare event_outbox with the migration that outboxgen migration prints"},
 	}
 }

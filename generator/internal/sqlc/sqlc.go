@@ -154,6 +154,7 @@ func read(opts Options, list *diag.List) (*layout.Folder, error) {
 			})
 		}
 	}
+	warnOfUnique(opts, folder, list)
 	return folder, nil
 }
 

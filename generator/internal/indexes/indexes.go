@@ -1,0 +1,363 @@
+// Package indexes follows the unique indexes and constraints of tables through a
+// service's migrations, from the text alone: what is created, renamed and dropped.
+// It reads what it knows and passes over all else.
+package indexes
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/outboxgen/outboxgen/generator/internal/sqltext"
+)
+
+// Expression stands for an expression among the columns of a key.
+const Expression = "expr"
+
+// Index is a unique index, or the constraint that it serves.
+type Index struct {
+	Name       string
+	Constraint bool
+	Columns    []string // of its key, with Expression for what is no column
+	// File is which of the files creates it, and Offset the byte of that file where
+	// its name stands, or what makes it unique where it is given no name.
+	File, Offset int
+
+	table table
+	uses  []string // every name in its definition: those of columns in a WHERE, too
+}
+
+// table is a table by its schema and name.
+type table struct{ schema, name string }
+
+// Unique is the unique indexes and constraints that are there after all the
+// files, on the table of that name in that schema, in the order in which they were
+// created. A name without a schema is taken to be in that schema. The primary key
+// counts as well, unless it is that of one of the columns in besides; so does no
+// index with one of these in its key, since it can hardly refuse a row.
+func Unique(files [][]byte, schema, name string, besides ...string) []Index {
+	t := tracker{schema: schema}
+	for i, sql := range files {
+		t.file = i
+		t.read(sql, 0)
+	}
+	return slices.DeleteFunc(t.indexes, func(x Index) bool {
+		return x.table != table{schema, name} || slices.ContainsFunc(besides, func(column string) bool { return slices.Contains(x.Columns, column) })
+	})
+}
+
+// tracker is what is there after the statements read so far.
+type tracker struct {
+	schema  string
+	file    int
+	indexes []Index
+}
+
+// read follows the statements of a text that begins at an offset of the file.
+func (t *tracker) read(sql []byte, offset int) {
+	for _, s := range sqltext.Split(sql) {
+		if len(s.Tokens) > 1 {
+			t.statement(&cursor{tokens: s.Tokens, sql: sql, offset: offset})
+		}
+	}
+}
+
+func (t *tracker) statement(c *cursor) {
+	switch {
+	case c.take("create"):
+		t.create(c)
+	case c.take("alter", "table"):
+		t.alterTable(c)
+	case c.take("alter", "index"):
+		c.take("if", "exists")
+		_, name, ok := c.name()
+		if ok && c.take("rename", "to") {
+			if _, to, ok := c.name(); ok {
+				t.rename(name, to)
+			}
+		}
+	case c.take("drop", "index"):
+		c.take("concurrently")
+		c.take("if", "exists")
+		t.eachName(c, func(_, name string) {
+			t.drop(func(x Index) bool { return x.Name == name })
+		})
+	case c.take("drop", "table"):
+		c.take("if", "exists")
+		t.eachName(c, func(schema, name string) {
+			gone := t.table(schema, name)
+			t.drop(func(x Index) bool { return x.table == gone })
+		})
+	case c.take("do"):
+		t.block(c)
+	}
+}
+
+// block follows what stands in the body of a DO: whether it runs is not known, but
+// most often it does, once.
+func (t *tracker) block(c *cursor) {
+	for _, token := range c.tokens {
+		if token.Kind != sqltext.Dollar {
+			continue
+		}
+		body := c.sql[token.Start:token.End]
+		open := strings.IndexByte(string(body[1:]), '$') + 2
+		body = body[open : len(body)-min(open, len(body)-open)]
+		for _, s := range sqltext.Split(body) {
+			for i, word := range s.Tokens { // behind BEGIN, THEN and the like
+				if word.Is("create") || word.Is("alter") || word.Is("drop") {
+					t.statement(&cursor{tokens: s.Tokens[i:], sql: body, offset: c.offset + token.Start + open})
+					break
+				}
+			}
+		}
+	}
+}
+
+func (t *tracker) create(c *cursor) {
+	if c.take("unique", "index") {
+		t.createIndex(c)
+		return
+	}
+	c.take("unlogged")
+	if !c.take("table") { // a temporary one is another table
+		return
+	}
+	c.take("if", "not", "exists")
+	schema, name, ok := c.name()
+	if !ok || !c.take("(") {
+		return
+	}
+	for _, element := range c.list() {
+		t.element(element, t.table(schema, name))
+	}
+}
+
+func (t *tracker) createIndex(c *cursor) {
+	x := Index{File: t.file, Offset: c.before()}
+	c.take("concurrently")
+	ifNotExists := c.take("if", "not", "exists")
+	if !c.is("on") {
+		x.Offset = c.here()
+		_, name, ok := c.name()
+		if !ok {
+			return
+		}
+		x.Name = name
+	}
+	if !c.take("on") {
+		return
+	}
+	c.take("only")
+	schema, name, ok := c.name()
+	if !ok {
+		return
+	}
+	x.table = t.table(schema, name)
+	if c.take("using") {
+		c.next()
+	}
+	rest := c.rest()
+	var parts []string
+	if x.Columns, parts, ok = c.key(); !ok {
+		return
+	}
+	x.uses = names(rest)
+	if x.Name == "" {
+		x.Name = t.unused(name, parts, "idx")
+	}
+	if ifNotExists && slices.ContainsFunc(t.indexes, func(other Index) bool { return other.Name == x.Name }) {
+		return
+	}
+	t.indexes = append(t.indexes, x)
+}
+
+// element reads a column or a constraint of a table.
+func (t *tracker) element(c *cursor, of table) {
+	x := Index{Constraint: true, File: t.file, table: of, Offset: -1}
+	column := ""
+	if first := c.peek(); first.Kind == sqltext.Quoted || !isConstraint(first.Text) {
+		column = c.next().Text
+	}
+	for !c.done() {
+		switch {
+		case c.take("constraint"):
+			x.Offset = c.here()
+			x.Name = c.next().Text
+		case c.is("unique"), c.is("primary"):
+			t.constraint(c, x, column)
+			x.Name, x.Offset = "", -1
+		case c.take("("): // of a type, a default or a check
+			c.list()
+		default:
+			c.next()
+		}
+	}
+}
+
+// isConstraint reports whether an element of a table that begins with this word
+// is no column.
+func isConstraint(word string) bool {
+	return slices.Contains([]string{"constraint", "unique", "primary", "check", "foreign", "exclude", "like"}, word)
+}
+
+// constraint reads UNIQUE or PRIMARY KEY, of a column or of those that it lists.
+func (t *tracker) constraint(c *cursor, x Index, column string) {
+	label := "key"
+	if x.Offset < 0 {
+		x.Offset = c.here()
+	}
+	primary := c.take("primary", "key")
+	if primary {
+		label = "pkey"
+	} else {
+		c.next()
+	}
+	_ = c.take("nulls", "distinct") || c.take("nulls", "not", "distinct")
+	if c.take("using", "index") {
+		t.promote(c.next().Text, x)
+		return
+	}
+	parts := []string{column}
+	x.Columns = parts
+	if column == "" {
+		var ok bool
+		if x.Columns, parts, ok = c.key(); !ok {
+			return
+		}
+	}
+	x.uses = parts
+	if x.Name == "" {
+		if primary {
+			parts = nil
+		}
+		x.Name = t.unused(x.table.name, parts, label)
+	}
+	t.indexes = append(t.indexes, x)
+}
+
+// promote makes an index a constraint, which gets the name of the constraint.
+func (t *tracker) promote(index string, x Index) {
+	for i := range t.indexes {
+		if t.indexes[i].Name == index {
+			t.indexes[i].Constraint = true
+			if x.Name != "" {
+				t.indexes[i].Name = x.Name
+			}
+		}
+	}
+}
+
+func (t *tracker) alterTable(c *cursor) {
+	c.take("if", "exists")
+	c.take("only")
+	schema, name, ok := c.name()
+	if !ok {
+		return
+	}
+	c.take("*")
+	of := t.table(schema, name)
+	for _, action := range c.list() {
+		t.action(action, of)
+	}
+}
+
+func (t *tracker) action(c *cursor, of table) {
+	switch {
+	case c.take("add"):
+		if c.take("column") {
+			c.take("if", "not", "exists")
+		}
+		c.take("if", "not", "exists")
+		t.element(c, of)
+	case c.take("drop", "constraint"):
+		c.take("if", "exists")
+		name := c.next().Text
+		t.drop(func(x Index) bool { return x.table == of && x.Name == name })
+	case c.take("drop"):
+		c.take("column")
+		c.take("if", "exists")
+		column := c.next().Text
+		t.drop(func(x Index) bool { return x.table == of && slices.Contains(x.uses, column) })
+	case c.take("rename", "constraint"):
+		from := c.next().Text
+		if c.take("to") {
+			t.rename(from, c.next().Text)
+		}
+	case c.take("rename", "to"):
+		t.move(of, table{of.schema, c.next().Text})
+	case c.take("rename"):
+		c.take("column")
+		from := c.next().Text
+		if c.take("to") {
+			t.renameColumn(of, from, c.next().Text)
+		}
+	case c.take("set", "schema"):
+		t.move(of, table{c.next().Text, of.name})
+	}
+}
+
+func (t *tracker) table(schema, name string) table {
+	if schema == "" {
+		schema = t.schema
+	}
+	return table{schema, name}
+}
+
+func (t *tracker) drop(gone func(x Index) bool) { t.indexes = slices.DeleteFunc(t.indexes, gone) }
+
+func (t *tracker) rename(from, to string) {
+	for i := range t.indexes {
+		if t.indexes[i].Name == from {
+			t.indexes[i].Name = to
+		}
+	}
+}
+
+func (t *tracker) move(from, to table) {
+	for i := range t.indexes {
+		if t.indexes[i].table == from {
+			t.indexes[i].table = to
+		}
+	}
+}
+
+func (t *tracker) renameColumn(of table, from, to string) {
+	for i := range t.indexes {
+		if x := &t.indexes[i]; x.table == of {
+			x.Columns, x.uses = replaced(x.Columns, from, to), replaced(x.uses, from, to)
+		}
+	}
+}
+
+func replaced(names []string, from, to string) []string {
+	names = slices.Clone(names)
+	for i, name := range names {
+		if name == from {
+			names[i] = to
+		}
+	}
+	return names
+}
+
+func (t *tracker) eachName(c *cursor, do func(schema, name string)) {
+	for {
+		schema, name, ok := c.name()
+		if !ok {
+			return
+		}
+		do(schema, name)
+		if !c.take(",") {
+			return
+		}
+	}
+}
+
+// unused is the name that Postgres gives to an index without one.
+func (t *tracker) unused(table string, columns []string, label string) string {
+	for n := 0; ; n++ {
+		name := made(table, strings.Join(columns, "_"), label, n)
+		if !slices.ContainsFunc(t.indexes, func(x Index) bool { return x.Name == name }) {
+			return name
+		}
+	}
+}

@@ -1,0 +1,68 @@
+package sqlc
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+
+	"github.com/outboxgen/outboxgen/generator/internal/diag"
+	"github.com/outboxgen/outboxgen/generator/internal/indexes"
+	"github.com/outboxgen/outboxgen/generator/internal/layout"
+)
+
+// warnOfUnique reports the unique indexes of the outbox beside its primary key.
+func warnOfUnique(opts Options, folder *layout.Folder, list *diag.List) {
+	schema := opts.Schema
+	if isDefault(schema) {
+		schema = "public"
+	}
+	files := make([][]byte, len(folder.Files))
+	for i, f := range folder.Files {
+		files[i] = f.SQL
+	}
+	for _, x := range indexes.Unique(files, schema, table, "id", "seq") {
+		line, col := position(files[x.File], x.Offset)
+		kind, drop := "index", "DROP INDEX "+identifier(opts.Schema, x.Name)
+		if x.Constraint {
+			kind, drop = "constraint", "ALTER TABLE "+identifier(opts.Schema, table)+" DROP CONSTRAINT "+identifier("", x.Name)
+		}
+		list.Add(diag.Finding{
+			Pos: diag.Pos{File: filePath(opts, folder, x.File), Line: line, Col: col}, Severity: diag.Warning, ID: "unique-index",
+			Message: fmt.Sprintf("the unique %s %s of %s fails inserts with 23505 while an earlier row has the same (%s); "+
+				"once that row is dead, it fails every later business transaction that inserts these values",
+				kind, diag.Quote(x.Name), table, keyText(x.Columns)),
+			Hint: "add a migration with " + drop + "; to keep an event from being inserted twice, give it an id made with outbox.DeterministicID",
+		})
+	}
+}
+
+// keyText is the columns of a key in a sentence.
+func keyText(columns []string) string {
+	var all []string
+	for _, column := range columns {
+		if column == indexes.Expression {
+			column = "an expression"
+		}
+		all = append(all, column)
+	}
+	return strings.Join(all, ", ")
+}
+
+// plain is a name that needs no quotes, unless it is a key word, which no tool
+// calls an index or a schema.
+var plain = regexp.MustCompile(`^[a-z_][a-z0-9_]*$`)
+
+// identifier is a name as a statement has it, with its schema unless that is the
+// usual one.
+func identifier(schema, name string) string {
+	if !plain.MatchString(name) {
+		name = quote(name)
+	}
+	switch {
+	case isDefault(schema):
+		return name
+	case plain.MatchString(schema):
+		return schema + "." + name
+	}
+	return quote(schema) + "." + name
+}
