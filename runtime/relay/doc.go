@@ -122,6 +122,33 @@
 //	something only a person can   Run returns a SetupError         the process ends                 what the error says
 //	mend (tables, privileges)
 //
+// # What may be edited by hand
+//
+// A relay that runs finds what an operator changes in rows that wait (for a paused
+// topic, a partition that is set aside, or a row of their key that failed) without
+// a restart: within the pause of the topic, and at the latest within PauseMax (30 s).
+//
+//	edit of an unpublished row that waits        what happens
+//	-------------------------------------------  --------------------------------------------
+//	UPDATE topic, event_key, event_type,         the row is sent as it is now; rows corrected in
+//	event_data or headers                        one transaction keep their order
+//	DELETE                                       the row is never sent; a key that it held goes on
+//	next_attempt_at = NULL, or retry_count = 0,  the row is tried again without waiting
+//	of a row that failed
+//	UPDATE event_key or topic of a dead row      its former key goes on; under Block the dead row
+//	                                             holds the new one
+//
+// What a row that does not wait is changed to may come too late: the relay may have
+// read it already, sends what it has read and marks the row as published. No order is
+// promised between an edited row and the rows of its new key that nobody edited.
+//
+// Do not edit seq, tx, id or published_at, nor clear dead_at (replay and discard dead
+// rows with package operate or "outboxrelay dead", which tell the leader); do not
+// touch event_outbox_lease while a relay runs.
+//
+// next_attempt_at belongs to the relay: on a row that never failed (retry_count 0) it
+// means nothing. An event_key that is the empty string means that the row has no key.
+//
 // # Why these defaults
 //
 //	Term 3s, TermMargin 500ms     a dead leader is replaced within 5 s (3 s of silence, a look each 250 ms, a

@@ -195,6 +195,11 @@ func (d *driver) exec(ctx context.Context, c command, lease Lease, producer Prod
 	case opAgain:
 		page, err := store.ReadAgain(ctx, op.s, op.scope, op.after, op.upTo, op.limit)
 		d.page(ctx, &o, page, err)
+	case opEdited:
+		var page Page
+		var err error
+		page, o.end, err = store.ReadEdited(ctx, op.s, op.edits, op.after, op.upTo, op.limit)
+		d.page(ctx, &o, page, err)
 	case opTopics:
 		o.topics, o.err = producer.Topics(ctx, op.names)
 	case opOpen:

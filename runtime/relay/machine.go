@@ -99,7 +99,7 @@ type (
 
 	opReadHeld  struct{}
 	opDecisions struct{ done []int64 }
-	opSnapshot  struct{}
+	opSnapshot  struct{ edits bool } // edits: to look for rows that were edited
 	opBacklog   struct {
 		s       Snapshot
 		after   int64
@@ -117,6 +117,12 @@ type (
 		after, upTo int64
 		limit       Limit
 		catchUp     *catchUp
+	}
+
+	opEdited struct {
+		s, edits    Snapshot
+		after, upTo int64
+		limit       Limit
 	}
 
 	opTopics struct{ names []string }
@@ -139,6 +145,7 @@ type outcome struct {
 	snapshot  Snapshot    // opSnapshot
 	entries   []*entry    // opBacklog, opTick, opAgain
 	more      bool        // the same
+	end       int64       // opEdited: the seq up to which it has looked
 	held      []HeldRow   // opReadHeld
 	decisions []Decision  // opDecisions
 	topics    []TopicInfo // opTopics
@@ -162,6 +169,9 @@ type switches struct {
 	notAlone         bool // a row that is named goes out with its neighbours
 	keepSkipped      bool // rows of what waits stay in memory
 	anyName          bool // a topic may have any name
+	noEdits          bool // rows that an operator edits are not looked for
+	editsAhead       bool // they are looked for in a tick that is still being read
+	noFresh          bool // a list of held rows counts for what was settled since
 }
 
 func newMachine(cfg *Config) *machine { return &machine{cfg: cfg} }

@@ -57,6 +57,8 @@ type memStore struct {
 	sweepUnsettled bool // retention looks at the age alone
 	sweepYoung     bool // retention does not look at the age
 	sweepAll       bool // retention deletes everything at once
+	anyEdit        bool // an edit counts whatever snapshot shows it
+	savepoints     bool // some rows are inserted under a savepoint, and so look edited
 
 	// The write-ahead log: where it ends, how far it is on disk, and where each
 	// transaction committed.
@@ -85,6 +87,9 @@ type memRow struct {
 	created     time.Duration
 	publishedAt time.Duration
 	dead        bool
+	edit        int64   // the transaction that changed it last; 0: none
+	edited      bool    // ever, by hand
+	pair        *memRow // the row before it that was edited together with it
 	everDead    bool
 	nextAttempt time.Duration // 0: none
 	lastErr     string
@@ -124,6 +129,9 @@ func (s *memStore) insert(tx int64, r Row) *memRow {
 	if s.stampSub && r.Seq%3 == 0 {
 		s.lastTx++
 		m.stamp = s.lastTx
+	}
+	if s.savepoints && r.Seq%3 == 0 {
+		m.edit = tx
 	}
 	i, _ := slices.BinarySearchFunc(s.rows, r.Seq, func(m *memRow, seq int64) int { return int(m.Seq - seq) })
 	s.rows = slices.Insert(s.rows, i, m)
@@ -371,6 +379,46 @@ func (s *memStore) ReadAgain(_ context.Context, sn Snapshot, scope Scope, after,
 	}), nil
 }
 
+// ReadEdited implements Store.
+func (s *memStore) ReadEdited(_ context.Context, sn, edits Snapshot, after, upTo int64, limit Limit) (Page, int64, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	at, edited := s.snapshots[sn], s.snapshots[edits]
+	bounded := min(upTo, after+memRange)
+	p := s.page(at, after, limit, func(r *memRow) bool {
+		return r.Seq <= bounded && s.visible(r, at) && r.edit != 0 && (r.edit < edited.xmax && !slices.Contains(edited.open, r.edit) || s.anyEdit)
+	})
+	if p.More {
+		return p, p.Rows[len(p.Rows)-1].Seq, nil
+	}
+	p.More = bounded < upTo
+	return p, bounded, nil
+}
+
+// memRange is how many seqs one call of ReadEdited looks at.
+const memRange = 7
+
+// Edit changes rows that wait, by hand, in one transaction.
+func (s *memStore) Edit(change func(*Row), seqs ...int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.lastTx++
+	s.flush()
+	for _, seq := range seqs {
+		r := s.bySeq[seq]
+		r.edit, r.edited = s.lastTx, true
+		change(&r.Row)
+	}
+}
+
+// Remove deletes a row by hand.
+func (s *memStore) Remove(seq int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r := s.bySeq[seq]
+	r.gone, r.edited = true, true
+}
+
 // ReadHeld implements Store.
 func (s *memStore) ReadHeld(_ context.Context, b Blocking) ([]HeldRow, error) {
 	s.mu.Lock()
@@ -378,7 +426,7 @@ func (s *memStore) ReadHeld(_ context.Context, b Blocking) ([]HeldRow, error) {
 	var out []HeldRow
 	for _, r := range s.rows {
 		blocks := r.dead && b.ByDefault != slices.Contains(b.Except, r.EventType)
-		if s.noHeld || r.published || r.gone || !s.committed(r) || (r.dead && !blocks) || (!r.dead && r.nextAttempt == 0) {
+		if s.noHeld || r.published || r.gone || !s.committed(r) || (r.dead && !blocks) || (!r.dead && (r.nextAttempt == 0 || r.RetryCount == 0)) {
 			continue
 		}
 		out = append(out, HeldRow{
@@ -459,12 +507,13 @@ func (s *memStore) settle(l Lease, st Settlement) {
 		s.onSettle(l, current, st)
 	}
 	for _, seq := range st.Published {
-		r := s.bySeq[seq]
-		r.published, r.publishedAt = true, s.now()
+		if r := s.bySeq[seq]; !r.gone {
+			r.published, r.publishedAt = true, s.now()
+		}
 	}
 	for _, f := range st.Failed {
 		r := s.bySeq[f.Seq]
-		if s.replayed(f.Seq, st.Decided) {
+		if r.gone || s.replayed(f.Seq, st.Decided) {
 			continue
 		}
 		r.RetryCount, r.lastErr = f.RetryCount, f.Err

@@ -31,6 +31,9 @@ type reader struct {
 	retryAt   time.Duration
 	err       error
 
+	edit editor
+	high int64 // the highest seq read
+
 	decisionsAt time.Duration
 	decided     []int64
 	known       map[int64]bool // decisions acted on and not yet marked
@@ -64,6 +67,9 @@ func (r *reader) plan(n *agenda) {
 		return
 	case n.due(r.decisionsAt):
 		n.do(opDecisions{r.decided})
+		return
+	}
+	if r.planEdits(n) {
 		return
 	}
 	limit, ok := r.room()
@@ -203,9 +209,19 @@ func (r *reader) handle(now time.Duration, o outcome) {
 	r.failures, r.err = 0, nil
 	switch op := o.op.(type) {
 	case opReadHeld:
-		r.loadHeld(now, o.held)
+		if r.heldLoaded {
+			r.refreshHeld(now, o.held)
+		} else {
+			r.loadHeld(now, o.held)
+		}
 	case opSnapshot:
-		r.snapshot(now, o.snapshot)
+		if op.edits {
+			r.editsFrom(now, o.snapshot)
+		} else {
+			r.snapshot(now, o.snapshot)
+		}
+	case opEdited:
+		r.edited(now, op, o)
 	case opDecisions:
 		r.decide(now, op, o.decisions)
 	case opBacklog:
@@ -366,7 +382,8 @@ func (r *reader) decide(now time.Duration, op opDecisions, decisions []Decision)
 		}
 		id := keyOf(d.Topic, d.Key, d.Seq)
 		s := t.holds[id]
-		if s != nil && s.rows[d.Seq] != nil && !s.rows[d.Seq].settled {
+		holder := t.heldBy[d.Seq] // not s, if the row's key was edited
+		if holder != nil && !holder.rows[d.Seq].settled {
 			continue // its death is recorded, and the answer is on its way
 		}
 		r.known[d.ID] = true
@@ -374,14 +391,17 @@ func (r *reader) decide(now time.Duration, op opDecisions, decisions []Decision)
 		if !r.pastRead {
 			continue
 		}
+		if holder != nil {
+			t.letGo(holder, d.Seq)
+			if holder != s {
+				t.schedule(holder)
+			}
+		}
 		if s == nil {
 			if d.Discarded {
 				continue
 			}
 			s = t.holdKey(id)
-		}
-		if s.rows[d.Seq] != nil {
-			t.letGo(s, d.Seq)
 		}
 		if !d.Discarded {
 			s.note(d.Seq)

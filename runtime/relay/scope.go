@@ -70,6 +70,7 @@ func (k keyID) pointer() *string {
 // heldRow is a row that holds its key.
 type heldRow struct {
 	settled bool // the failure is recorded
+	fresh   bool // recorded while a read was under way, which may not show it
 	dead    bool
 	blocked bool // dead, and only an operator can release it
 	until   time.Duration
@@ -125,15 +126,25 @@ func (t *term) hold(e *entry) *scope {
 func (t *term) holdKey(id keyID) *scope {
 	s := t.holds[id]
 	if s == nil {
-		s = &scope{kind: scopeKey, topic: t.topic(id.topic), key: id, rows: map[int64]*heldRow{}}
+		s = t.begin(&scope{kind: scopeKey, topic: t.topic(id.topic), key: id, rows: map[int64]*heldRow{}})
 		t.holds[id] = s
 	}
 	t.wait(s)
 	return s
 }
 
-// holdRow makes a row hold its key.
+// begin counts a new scope.
+func (t *term) begin(s *scope) *scope {
+	t.scopes++
+	return s
+}
+
+// holdRow makes a row hold its key. If it holds another, it was edited.
 func (t *term) holdRow(s *scope, seq int64, r *heldRow) {
+	if former := t.heldBy[seq]; former != nil && former != s {
+		delete(former.rows, seq)
+		t.schedule(former)
+	}
 	s.rows[seq] = r
 	t.heldBy[seq] = s
 }
@@ -219,6 +230,8 @@ func (t *term) readyScope(s *scope) {
 // topic may have another scope by then.
 func (t *term) forget(s *scope) {
 	s.state = gone
+	t.scopes--
+	t.reader.wantEdits()
 	switch s.kind {
 	case scopeKey:
 		delete(t.holds, s.key)
@@ -247,7 +260,7 @@ func (t *term) setAside(now time.Duration, p *partition, reason string) {
 	}
 	s := p.aside
 	if s == nil {
-		s = &scope{kind: scopePartition, topic: tp, part: p.part}
+		s = t.begin(&scope{kind: scopePartition, topic: tp, part: p.part})
 		p.aside = s
 	}
 	t.wait(s)
@@ -263,7 +276,7 @@ func (t *term) setAside(now time.Duration, p *partition, reason string) {
 func (t *term) pause(now time.Duration, tp *topic, reason string) {
 	s := tp.paused
 	if s == nil {
-		s = &scope{kind: scopeTopic, topic: tp}
+		s = t.begin(&scope{kind: scopeTopic, topic: tp})
 		tp.paused = s
 	}
 	t.wait(s)

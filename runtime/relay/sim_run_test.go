@@ -51,19 +51,23 @@ func simulate(o simOptions, n int) (seed uint64, v *violation) {
 // variants are the settings that schedules are played with.
 func variants() map[string]simOptions {
 	return map[string]simOptions{
-		"park":   {policy: Park},
-		"block":  {policy: Block},
-		"killer": {policy: Park, killer: true},
-		"grow":   {policy: Park, grow: true},
-		"async":  {policy: Park, async: true},
-		"sick":   {policy: Park, sick: true},
-		"wide":   {policy: Park, wide: true},
-		"hang":   {policy: Park, hang: true, upgrade: true},
-		"forget": {policy: Park, forget: true},
-		"named":  {policy: Park, named: true},
-		"drift":  {policy: Park, drift: true},
-		"stall":  {policy: Park, sick: true, stall: true},
-		"names":  {policy: Park, names: true},
+		"park":                  {policy: Park},
+		"block":                 {policy: Block},
+		"killer":                {policy: Park, killer: true},
+		"grow":                  {policy: Park, grow: true},
+		"async":                 {policy: Park, async: true},
+		"sick":                  {policy: Park, sick: true},
+		"wide":                  {policy: Park, wide: true},
+		"hang":                  {policy: Park, hang: true, upgrade: true},
+		"forget":                {policy: Park, forget: true},
+		"named":                 {policy: Park, named: true},
+		"drift":                 {policy: Park, drift: true},
+		"stall":                 {policy: Park, sick: true, stall: true},
+		"names":                 {policy: Park, names: true},
+		"edits":                 {policy: Park, edits: true, names: true, store: func(s *memStore) { s.savepoints = true }},
+		"edits of two":          {policy: Park, edits: true, pairs: true},
+		"edits of what blocks":  {policy: Block, edits: true},
+		"edits of a sick topic": {policy: Park, edits: true, sick: true},
 	}
 }
 
@@ -212,6 +216,11 @@ func TestSimulationFindsWhatEachRulePrevents(t *testing.T) {
 		"a suspect is named before it is sent":              {simOptions{killer: true, store: func(s *memStore) { s.noSuspect = true }}, "lost"},
 
 		"rows with a topic that cannot be fail here":          {simOptions{names: true, off: switches{anyName: true}, without: simRules{naming: true}}, "lost"},
+		"rows that were edited are looked for":                {simOptions{edits: true, off: switches{noEdits: true}}, "lost"},
+		"also while their topic waits":                        {simOptions{edits: true, sick: true, off: switches{noEdits: true}}, "lost or stalled"},
+		"only edits from before a look count":                 {simOptions{edits: true, pairs: true, store: func(s *memStore) { s.anyEdit = true }}, "reordered"},
+		"what was settled meanwhile stays held":               {simOptions{edits: true, policy: Block, off: switches{noFresh: true}}, "reordered"},
+		"a look shows what was read from the log":             {simOptions{edits: true, off: switches{editsAhead: true}, store: func(s *memStore) { s.savepoints = true }}, "reordered"},
 		"headers that do not parse fail here":                 {without(simRules{parsing: true}), "corrupted"},
 		"rows of what waits are not kept":                     {core(switches{keepSkipped: true}), "memory or lost"},
 		"a dead row releases its key where that is asked for": {simOptions{config: func(c *Config) { c.OnDead = Block }}, "lost"},

@@ -52,6 +52,8 @@ type simOptions struct {
 	drift   bool // one relay's clock is slow, the other's is fast
 	stall   bool // a client that was handed a row of a missing topic sends nothing else
 	names   bool // some rows have a topic that cannot be
+	edits   bool // an operator edits and deletes rows that wait
+	pairs   bool // two at a time
 	clocks  func(r *simRelay, frozen time.Duration) time.Duration
 	table   func(*sim) // what the outbox is like at first
 	config  func(*Config)
@@ -250,7 +252,14 @@ func (s *sim) busy() bool {
 
 func (s *sim) fault() {
 	r := s.relays[s.rng.IntN(len(s.relays))]
-	switch s.rng.IntN(11) {
+	kinds := 11
+	if s.edits {
+		kinds = 16
+	}
+	if s.pairs {
+		kinds = 40
+	}
+	switch s.rng.IntN(kinds) {
 	case 0:
 		s.say("relay %d killed", r.id)
 		r.kill()
@@ -289,6 +298,12 @@ func (s *sim) fault() {
 		if s.async {
 			s.crash()
 		}
+	default:
+		if s.pairs {
+			s.editTwo()
+			return
+		}
+		s.edit()
 	case 7:
 		for _, row := range s.store.rows {
 			if row.dead && s.chance(0.5) {
@@ -299,6 +314,109 @@ func (s *sim) fault() {
 			}
 		}
 	}
+}
+
+// edit is what an operator does by hand to a row that waits.
+func (s *sim) edit() {
+	var waiting []*memRow
+	for _, r := range s.store.rows {
+		if s.store.committed(r) && !r.published && !r.gone {
+			waiting = append(waiting, r)
+		}
+	}
+	if len(waiting) == 0 {
+		return
+	}
+	r := waiting[s.rng.IntN(len(waiting))]
+	before := rowKey(&memRow{Row: r.Row})
+	s.keyRows[before] = slices.DeleteFunc(s.keyRows[before], func(o *memRow) bool { return o == r })
+	if s.chance(0.2) {
+		s.store.Remove(r.Seq)
+		s.say("row %d of %s is deleted by hand", r.Seq, before)
+		return
+	}
+	topic, key := r.Topic, r.Key
+	if s.chance(0.7) {
+		topic = s.topicName(s.rng.IntN(simTopics))
+	}
+	if s.chance(0.5) {
+		k := fmt.Sprintf("k%d", s.rng.IntN(3))
+		key = &k
+	}
+	if s.chance(0.2) {
+		key = nil
+	}
+	s.store.Edit(func(row *Row) { row.Data, row.Headers, row.Topic, row.Key = []byte("x"), nil, topic, key }, r.Seq)
+	after := rowKey(r)
+	if r.Key != nil {
+		s.keyRows[after] = append(s.keyRows[after], r)
+	}
+	s.say("row %d of %s is edited by hand: %s", r.Seq, before, after)
+}
+
+// editTwo moves two rows of a topic that both wait for it to another topic, at a
+// time when no leader has one of them, and none is about to get one without the
+// other.
+func (s *sim) editTwo() {
+	for _, r := range s.relays {
+		if !r.settledDown() {
+			return
+		}
+	}
+	var waiting []*memRow
+	for _, r := range s.store.rows {
+		if s.store.committed(r) && !r.published && !r.gone && !r.dead && r.RetryCount == 0 && r.Key != nil && !s.held(r) {
+			waiting = append(waiting, r)
+		}
+	}
+	for i, first := range waiting {
+		for _, second := range waiting[i+1:] {
+			if first.Topic != second.Topic || s.chance(0.5) {
+				continue
+			}
+			for _, r := range []*memRow{first, second} {
+				s.keyRows[rowKey(r)] = slices.DeleteFunc(s.keyRows[rowKey(r)], func(o *memRow) bool { return o == r })
+			}
+			topic, key := s.topicName(s.rng.IntN(simTopics)), "k9"
+			s.store.Edit(func(row *Row) { row.Data, row.Headers, row.Topic, row.Key = []byte("x"), nil, topic, &key }, first.Seq, second.Seq)
+			first.pair, second.pair = nil, first
+			s.say("rows %d and %d are edited by hand: %s/%s", first.Seq, second.Seq, topic, key)
+			return
+		}
+	}
+}
+
+// held reports whether a leader has a row in memory, or has not read it yet.
+func (s *sim) held(row *memRow) bool {
+	for _, r := range s.relays {
+		if r.m.t == nil {
+			continue
+		}
+		if _, ok := r.m.t.mem[row.Seq]; ok || !s.store.visible(row, s.store.snapshots[r.m.t.reader.from]) {
+			return true
+		}
+	}
+	return false
+}
+
+// settledDown reports whether a relay is not in the middle of reading something, but
+// perhaps of looking for edits.
+func (r *simRelay) settledDown() bool {
+	t := r.m.t
+	if t == nil {
+		return true
+	}
+	for _, tp := range t.order {
+		if tp.catchUp != nil {
+			return false
+		}
+	}
+	for _, op := range r.pending {
+		if _, edits := op.cmd.(opEdited); slotOf(op.cmd) == slotRead && !edits && (op.done || op.page != nil) {
+			return false
+		}
+	}
+	return t.reader.backlogDone && t.reader.to == ""
 }
 
 // crash restarts the database server.
@@ -369,7 +487,7 @@ func (s *sim) blockedByDead(r *memRow) bool {
 		}
 		blocked := false
 		for _, d := range s.keyRows[rowKey(o)] {
-			blocked = blocked || d.dead && !d.published && d.Seq < o.Seq
+			blocked = blocked || d.dead && !d.published && !d.gone && (d.Seq < o.Seq || d.edited || o.edited)
 		}
 		if !blocked {
 			return false
@@ -380,11 +498,11 @@ func (s *sim) blockedByDead(r *memRow) bool {
 
 func (s *sim) checkEnd() bool {
 	for _, r := range s.store.rows {
-		if s.store.committed(r) && (r.published || r.gone) && s.broker.delivered[r.Seq] == 0 && !r.everDead {
+		if s.store.committed(r) && (r.published || r.gone && !r.edited) && s.broker.delivered[r.Seq] == 0 && !r.everDead {
 			s.violate("lost", "row %d is settled as published and was never delivered", r.Seq)
 		}
 		sound := string(r.Data) != "poison" && string(r.Data) != "killer" && r.Headers == nil && validTopic(r.Topic)
-		if sound && (r.RetryCount > 0 || r.everDead) && r.lastErr != errSuspectDied.Error() {
+		if sound && !r.edited && (r.RetryCount > 0 || r.everDead) && r.lastErr != errSuspectDied.Error() {
 			s.violate("counted", "row %d is sound and has %d failures: %s", r.Seq, r.RetryCount, r.lastErr)
 		}
 	}

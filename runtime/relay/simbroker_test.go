@@ -93,15 +93,21 @@ func (b *simBroker) check(r *Record) {
 	if !s.store.committed(row) {
 		s.violate("invented", "row %d was delivered and is not committed", r.Seq)
 	}
-	if !bytes.Equal(row.Data, r.Value) || row.Headers != nil {
+	if (!bytes.Equal(row.Data, r.Value) || row.Headers != nil) && !row.edited {
 		s.violate("corrupted", "row %d was delivered with other contents", r.Seq)
 	}
-	if row.Key == nil || s.grow || b.delivered[r.Seq] > 0 {
+	if p := row.pair; p != nil && p.edit == row.edit && !p.gone && b.delivered[p.Seq] == 0 && r.Topic == row.Topic && row.Key != nil && string(r.Key) == *row.Key {
+		s.violate("reordered", "row %d was delivered before row %d, which was edited together with it", row.Seq, p.Seq)
+	}
+	if row.Key == nil || s.grow || b.delivered[r.Seq] > 0 || row.edited {
 		return
 	}
 	for _, before := range s.keyRows[rowKey(row)] {
 		if before == row {
 			return
+		}
+		if before.edited {
+			continue
 		}
 		if s.policy == Block && before.dead && !before.published && before.Seq < row.Seq {
 			s.violate("reordered", "row %d of %s was delivered though row %d blocks it", row.Seq, rowKey(row), before.Seq)

@@ -273,6 +273,8 @@ func (r *simRelay) execute(op *simOp) {
 		page, o.err = s.store.ReadTick(ctx, c.from, c.to, c.after, c.limit)
 	case opAgain:
 		page, o.err = s.store.ReadAgain(ctx, c.s, c.scope, c.after, c.upTo, c.limit)
+	case opEdited:
+		page, o.end, o.err = s.store.ReadEdited(ctx, c.s, c.edits, c.after, c.upTo, c.limit)
 	case opTopics:
 		if s.broker.outage {
 			o.err = errSimLost

@@ -52,8 +52,15 @@ type Store interface {
 	// order, with after < seq <= upTo: the rows that were skipped while a key
 	// was held, a topic paused or a partition set aside.
 	ReadAgain(ctx context.Context, s Snapshot, scope Scope, after, upTo int64, limit Limit) (Page, error)
+	// ReadEdited reads the unsettled rows that s shows, in seq order, with
+	// after < seq <= upTo, that were changed after they were inserted, by
+	// transactions that edits shows. It may give others that were inserted in
+	// transactions that s shows, but none of whose changes edits does not show. It
+	// looks at a bounded number of rows, and returns the seq up to which it has
+	// looked; Page.More is true when there is something behind it.
+	ReadEdited(ctx context.Context, s, edits Snapshot, after, upTo int64, limit Limit) (Page, int64, error)
 	// ReadHeld lists, in seq order and without data, the rows that hold their
-	// key: failed and waiting for a retry, or dead and blocking.
+	// key: failed (RetryCount above 0) and waiting for a retry, or dead and blocking.
 	ReadHeld(ctx context.Context, blocking Blocking) ([]HeldRow, error)
 	// Decisions lists what operators did to dead rows (replayed or discarded
 	// them) and this or an earlier leader has not acted on, oldest first, at

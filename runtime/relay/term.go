@@ -14,6 +14,7 @@ type term struct {
 	topics map[string]*topic
 	order  []*topic // by name: no decision may depend on the order of a map
 	holds  map[keyID]*scope
+	scopes int              // keys, partitions and topics that wait
 	heldBy map[int64]*scope // the rows that hold them
 	timers timers
 	arrive int64 // entries so far
@@ -275,7 +276,7 @@ func (t *term) failureSettled(now time.Duration, f Failure) {
 		return
 	}
 	r := s.rows[f.Seq]
-	r.settled = true
+	r.settled, r.fresh = true, t.m.busy[slotRead]
 	r.until = now + f.RetryIn
 	if r.dead && !r.blocked {
 		t.letGo(s, f.Seq)

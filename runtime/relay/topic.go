@@ -68,6 +68,7 @@ func (t *term) admit(e *entry, src *catchUp) {
 	if _, ok := t.recent[seq]; ok {
 		return
 	}
+	t.reader.high = max(t.reader.high, seq)
 	tp := t.topic(e.row.Topic)
 	if s := t.blocker(e, tp, src); s != nil {
 		s.note(seq)
@@ -136,6 +137,9 @@ func (t *term) learned(now time.Duration, info TopicInfo) {
 	tp.describe = false
 	tp.infoAt = now
 	tp.next = nil
+	if tp.paused != nil {
+		t.reader.wantEdits() // an operator may have corrected the rows instead of the topic
+	}
 	switch info.Problem.Class {
 	case ClassOK:
 		if info.Partitions <= 0 {
@@ -208,7 +212,7 @@ func (t *term) apply(now time.Duration, tp *topic, info *TopicInfo) {
 func (t *term) repartition(tp *topic) {
 	s := tp.paused
 	if s == nil {
-		s = &scope{kind: scopeTopic, topic: tp, reason: "the number of partitions changed"}
+		s = t.begin(&scope{kind: scopeTopic, topic: tp, reason: "the number of partitions changed"})
 		tp.paused = s
 	}
 	t.wait(s)

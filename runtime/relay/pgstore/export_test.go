@@ -29,6 +29,8 @@ func (s *Store) Plans(ctx context.Context, t *testing.T, l relay.Lease, snap rel
 	}{
 		"ReadRange":      {pgdb.ReadRange, []any{0, int64(math.MaxInt64), string(snap), none, none, noKeys, 1000}},
 		"ReadTick":       {pgdb.ReadTick, []any{from.xmax, from.xmax + 1000, string(snap), []uint64{5, 6}, 0, 1000}},
+		"ReadEdited":     {pgdb.ReadEdited, []any{0, int64(math.MaxInt64), string(snap), string(snap), 1000}},
+		"EndOfRange":     {pgdb.EndOfRange, []any{0, int64(math.MaxInt64), 1000}},
 		"ReadHeld":       {pgdb.ReadHeld, []any{[]string{}, true}},
 		"AdoptForeign":   {pgdb.AdoptForeign, []any{s.cfg.Name, l.Epoch, l.Holder, 1000}},
 		"SettleByMark":   {pgdb.SettleByMark, []any{s.cfg.Name, l.Epoch, l.Holder, many}},

@@ -129,6 +129,31 @@ func (s *Store) ReadTick(ctx context.Context, from, to relay.Snapshot, after int
 		earlier.xmax, later.xmax, string(to), closed, after, rows+1)
 }
 
+// editedRangeRows bounds the unsettled rows that one call of ReadEdited looks at, so
+// that it holds up no other read for long.
+const editedRangeRows = 20_000
+
+// ReadEdited reads rows that were changed after they were inserted.
+func (s *Store) ReadEdited(ctx context.Context, snap, edits relay.Snapshot, after, upTo int64, limit relay.Limit) (relay.Page, int64, error) {
+	const what = "read the rows that were edited"
+	var end int64
+	err := s.inTerm(ctx, what, func(_ *term, se *session) (err error) {
+		end, err = se.q.EndOfRange(ctx, pgdb.EndOfRangeParams{After: after, UpTo: upTo, RangeRows: editedRangeRows})
+		return err
+	})
+	if err != nil || end == 0 {
+		return relay.Page{}, upTo, err
+	}
+	rows := s.rowLimit(limit)
+	page, err := s.readPage(ctx, what, relay.Limit{Rows: int(rows), Bytes: limit.Bytes}, pgdb.ReadEdited,
+		after, end, string(snap), string(edits), rows+1)
+	if page.More {
+		end = page.Rows[len(page.Rows)-1].Seq
+	}
+	page.More = page.More || end < upTo
+	return page, end, err
+}
+
 func (s *Store) readRange(ctx context.Context, what string, limit relay.Limit, p pgdb.ReadRangeParams) (relay.Page, error) {
 	rows := s.rowLimit(limit)
 	return s.readPage(ctx, what, relay.Limit{Rows: int(rows), Bytes: limit.Bytes}, pgdb.ReadRange,
@@ -201,7 +226,7 @@ func (s *Store) ReadHeld(ctx context.Context, blocking relay.Blocking) ([]relay.
 		held = make([]relay.HeldRow, len(rows))
 		for i, r := range rows {
 			held[i] = relay.HeldRow{
-				Seq: r.Seq, Topic: r.Topic, Key: r.EventKey, EventType: r.EventType, RetryCount: int(r.RetryCount),
+				Seq: r.Seq, Topic: r.Topic, Key: keyOrNil(r.EventKey), EventType: r.EventType, RetryCount: int(r.RetryCount),
 				NextAttempt: orZero(r.NextAttemptAt), RetryIn: time.Duration(r.RetryInUs) * time.Microsecond, Dead: r.Dead,
 			}
 			if r.Dead {
@@ -232,7 +257,7 @@ func (s *Store) Decisions(ctx context.Context, l relay.Lease, done []int64) ([]r
 		}
 		for _, r := range rows {
 			decisions = append(decisions, relay.Decision{
-				ID: r.ID, Seq: r.Seq, Topic: r.Topic, Key: r.EventKey, Discarded: r.Discarded,
+				ID: r.ID, Seq: r.Seq, Topic: r.Topic, Key: keyOrNil(r.EventKey), Discarded: r.Discarded,
 			})
 		}
 		return leases, nil

@@ -125,9 +125,9 @@ func (s *scanner) name(raw []byte) string {
 }
 
 // key is the key as a string of its own, or the aggregate's id where they are
-// the same, which is the rule.
+// the same, which is the rule. An empty string means no key, as in keyOrNil.
 func (s *scanner) key(raw []byte, aggregateID string) *string {
-	if raw == nil {
+	if len(raw) == 0 {
 		return nil
 	}
 	key := aggregateID
@@ -139,6 +139,15 @@ func (s *scanner) key(raw []byte, aggregateID string) *string {
 	}
 	s.keys = append(s.keys, key)
 	return &s.keys[len(s.keys)-1]
+}
+
+// keyOrNil is the key of a row: an empty string, which old writers store where a
+// row has no key, is none.
+func keyOrNil(key *string) *string {
+	if key == nil || *key == "" {
+		return nil
+	}
+	return key
 }
 
 func (s *scanner) bytes(raw []byte) []byte {

@@ -12,7 +12,7 @@ import (
 )
 
 const CountHeld = `-- name: CountHeld :one
-SELECT count(*) FILTER (WHERE dead_at IS NULL) AS held, count(*) FILTER (WHERE dead_at IS NOT NULL) AS dead
+SELECT count(*) FILTER (WHERE dead_at IS NULL AND retry_count > 0) AS held, count(*) FILTER (WHERE dead_at IS NOT NULL) AS dead
 FROM event_outbox
 WHERE (next_attempt_at IS NOT NULL OR dead_at IS NOT NULL) AND published_at IS NULL
 `

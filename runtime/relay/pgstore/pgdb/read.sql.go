@@ -81,6 +81,30 @@ func (q *Queries) CommitForFlush(ctx context.Context, arg CommitForFlushParams) 
 	return result.RowsAffected(), nil
 }
 
+const EndOfRange = `-- name: EndOfRange :one
+SELECT coalesce(max(ranged.seq), 0)::bigint AS seq
+FROM (
+    SELECT o.seq FROM event_outbox AS o
+    WHERE o.published_at IS NULL AND o.dead_at IS NULL AND o.seq > $1::bigint AND o.seq <= $2::bigint
+    ORDER BY o.seq
+    LIMIT $3
+) AS ranged
+`
+
+type EndOfRangeParams struct {
+	After     int64
+	UpTo      int64
+	RangeRows int32
+}
+
+// EndOfRange is the seq of the last unsettled row of a range of so many.
+func (q *Queries) EndOfRange(ctx context.Context, arg EndOfRangeParams) (int64, error) {
+	row := q.db.QueryRow(ctx, EndOfRange, arg.After, arg.UpTo, arg.RangeRows)
+	var seq int64
+	err := row.Scan(&seq)
+	return seq, err
+}
+
 const ForceFlush = `-- name: ForceFlush :exec
 SELECT pg_logical_emit_message(true, 'outboxgen', '')
 `
@@ -177,12 +201,94 @@ func (q *Queries) ReadDecisions(ctx context.Context) ([]ReadDecisionsRow, error)
 	return items, nil
 }
 
+const ReadEdited = `-- name: ReadEdited :many
+SELECT o.seq, o.id, o.aggregate_type, o.aggregate_id, o.event_type,
+       coalesce(o.topic, regexp_replace(o.event_data::text, '\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', '\\u0020', 'g')::json ->> 'topic', o.event_type)::text AS topic,
+       o.event_key, o.created_at, o.retry_count, o.event_data::text AS data, o.headers::text AS headers
+FROM event_outbox AS o
+CROSS JOIN (SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS xid) AS following
+WHERE o.published_at IS NULL AND o.dead_at IS NULL
+  AND o.seq > $1::bigint AND o.seq <= $2::bigint
+  AND (o.tx IS NULL OR pg_visible_in_snapshot(o.tx, $3::pg_snapshot))
+  AND (o.tx IS NULL OR o.xmin <> o.tx::xid)
+  AND pg_visible_in_snapshot(
+      (following.xid - mod(following.xid - o.xmin::text::bigint, 4294967296))::text::xid8, $4::pg_snapshot)
+ORDER BY o.seq
+LIMIT $5
+`
+
+type ReadEditedParams struct {
+	After     int64
+	UpTo      int64
+	VisibleIn string
+	EditedIn  string
+	MaxRows   int32
+}
+
+type ReadEditedRow struct {
+	Seq           int64
+	ID            uuid.UUID
+	AggregateType string
+	AggregateID   string
+	EventType     string
+	Topic         string
+	EventKey      *string
+	CreatedAt     time.Time
+	RetryCount    int32
+	Data          string
+	Headers       string
+}
+
+// ReadEdited is ReadRange for rows that were changed after they were inserted, by
+// transactions that edited_in shows: their xmin is not the transaction that tx
+// names. Rows inserted under a savepoint, and rows that the relay itself updated,
+// are among them. A row's xmin has 32 bits; the rest is that of the next
+// transaction id, or one less.
+func (q *Queries) ReadEdited(ctx context.Context, arg ReadEditedParams) ([]ReadEditedRow, error) {
+	rows, err := q.db.Query(ctx, ReadEdited,
+		arg.After,
+		arg.UpTo,
+		arg.VisibleIn,
+		arg.EditedIn,
+		arg.MaxRows,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ReadEditedRow
+	for rows.Next() {
+		var i ReadEditedRow
+		if err := rows.Scan(
+			&i.Seq,
+			&i.ID,
+			&i.AggregateType,
+			&i.AggregateID,
+			&i.EventType,
+			&i.Topic,
+			&i.EventKey,
+			&i.CreatedAt,
+			&i.RetryCount,
+			&i.Data,
+			&i.Headers,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const ReadHeld = `-- name: ReadHeld :many
 SELECT seq, coalesce(topic, regexp_replace(event_data::text, '\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', '\\u0020', 'g')::json ->> 'topic', event_type)::text AS topic, event_key, event_type, retry_count,
        next_attempt_at, (dead_at IS NOT NULL)::boolean AS dead,
        greatest(0, extract(epoch FROM next_attempt_at - clock_timestamp()) * 1000000)::bigint AS retry_in_us
 FROM event_outbox
 WHERE (next_attempt_at IS NOT NULL OR dead_at IS NOT NULL) AND published_at IS NULL
+  AND (dead_at IS NOT NULL OR retry_count > 0)
   AND (dead_at IS NULL OR (event_type = ANY($1::text[])) <> $2::boolean)
 ORDER BY seq
 `
@@ -203,6 +309,8 @@ type ReadHeldRow struct {
 	RetryInUs     int64
 }
 
+// ReadHeld leaves out rows that never failed: a next_attempt_at that a writer sets
+// means nothing, to a leader that runs and to one that starts.
 func (q *Queries) ReadHeld(ctx context.Context, arg ReadHeldParams) ([]ReadHeldRow, error) {
 	rows, err := q.db.Query(ctx, ReadHeld, arg.Excepted, arg.ByDefault)
 	if err != nil {
@@ -433,6 +541,9 @@ type TakeSnapshotRow struct {
 // Old writers fill no topic column: their topic sits in the event's body. Postgres
 // cannot look into JSON with an escaped NUL or half of a surrogate pair anywhere in
 // it; one such row must not stop the others, so those escapes are blanked first.
+//
+// Old writers store an empty string where a row has no key. Whoever reads the
+// column takes it for null: as a key it would send all such rows to one partition.
 // TakeSnapshot also tells how far the write-ahead log is filled, and whether it
 // is on disk up to there. A statement takes its snapshot before it evaluates
 // anything, and a transaction writes its commit record before a snapshot shows it:

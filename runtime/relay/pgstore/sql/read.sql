@@ -13,6 +13,9 @@
 -- Old writers fill no topic column: their topic sits in the event's body. Postgres
 -- cannot look into JSON with an escaped NUL or half of a surrogate pair anywhere in
 -- it; one such row must not stop the others, so those escapes are blanked first.
+--
+-- Old writers store an empty string where a row has no key. Whoever reads the
+-- column takes it for null: as a key it would send all such rows to one partition.
 
 -- TakeSnapshot also tells how far the write-ahead log is filled, and whether it
 -- is on disk up to there. A statement takes its snapshot before it evaluates
@@ -47,6 +50,36 @@ WHERE o.published_at IS NULL AND o.dead_at IS NULL
   AND (sqlc.narg('keys')::text[] IS NULL OR o.event_key = ANY(sqlc.narg('keys')::text[]))
 ORDER BY o.seq
 LIMIT @max_rows;
+
+-- ReadEdited is ReadRange for rows that were changed after they were inserted, by
+-- transactions that edited_in shows: their xmin is not the transaction that tx
+-- names. Rows inserted under a savepoint, and rows that the relay itself updated,
+-- are among them. A row's xmin has 32 bits; the rest is that of the next
+-- transaction id, or one less.
+-- name: ReadEdited :many
+SELECT o.seq, o.id, o.aggregate_type, o.aggregate_id, o.event_type,
+       coalesce(o.topic, regexp_replace(o.event_data::text, '\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', '\\u0020', 'g')::json ->> 'topic', o.event_type)::text AS topic,
+       o.event_key, o.created_at, o.retry_count, o.event_data::text AS data, o.headers::text AS headers
+FROM event_outbox AS o
+CROSS JOIN (SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS xid) AS following
+WHERE o.published_at IS NULL AND o.dead_at IS NULL
+  AND o.seq > @after::bigint AND o.seq <= @up_to::bigint
+  AND (o.tx IS NULL OR pg_visible_in_snapshot(o.tx, @visible_in::pg_snapshot))
+  AND (o.tx IS NULL OR o.xmin <> o.tx::xid)
+  AND pg_visible_in_snapshot(
+      (following.xid - mod(following.xid - o.xmin::text::bigint, 4294967296))::text::xid8, @edited_in::pg_snapshot)
+ORDER BY o.seq
+LIMIT @max_rows;
+
+-- EndOfRange is the seq of the last unsettled row of a range of so many.
+-- name: EndOfRange :one
+SELECT coalesce(max(ranged.seq), 0)::bigint AS seq
+FROM (
+    SELECT o.seq FROM event_outbox AS o
+    WHERE o.published_at IS NULL AND o.dead_at IS NULL AND o.seq > @after::bigint AND o.seq <= @up_to::bigint
+    ORDER BY o.seq
+    LIMIT @range_rows
+) AS ranged;
 
 -- ReadTick gives the first page of a tick. It finds the rows by transaction, so a
 -- small tick costs the same beside a million rows that wait; the pages after the
@@ -114,12 +147,15 @@ WITH lease AS MATERIALIZED (
 )
 SELECT (SELECT count(*) FROM lease) AS leases, (SELECT count(*) FROM adopted) AS adopted;
 
+-- ReadHeld leaves out rows that never failed: a next_attempt_at that a writer sets
+-- means nothing, to a leader that runs and to one that starts.
 -- name: ReadHeld :many
 SELECT seq, coalesce(topic, regexp_replace(event_data::text, '\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', '\\u0020', 'g')::json ->> 'topic', event_type)::text AS topic, event_key, event_type, retry_count,
        next_attempt_at, (dead_at IS NOT NULL)::boolean AS dead,
        greatest(0, extract(epoch FROM next_attempt_at - clock_timestamp()) * 1000000)::bigint AS retry_in_us
 FROM event_outbox
 WHERE (next_attempt_at IS NOT NULL OR dead_at IS NOT NULL) AND published_at IS NULL
+  AND (dead_at IS NOT NULL OR retry_count > 0)
   AND (dead_at IS NULL OR (event_type = ANY(@excepted::text[])) <> @by_default::boolean)
 ORDER BY seq;
 

@@ -17,7 +17,7 @@ SELECT (SELECT count(*) FROM (
            SELECT FROM event_outbox WHERE published_at IS NULL AND dead_at IS NULL LIMIT $1
        ) AS capped) AS pending,
        (SELECT count(*) FROM event_outbox
-        WHERE next_attempt_at IS NOT NULL AND dead_at IS NULL AND published_at IS NULL) AS held,
+        WHERE next_attempt_at IS NOT NULL AND retry_count > 0 AND dead_at IS NULL AND published_at IS NULL) AS held,
        (SELECT count(*) FROM event_outbox WHERE dead_at IS NOT NULL AND published_at IS NULL) AS dead
 `
 
@@ -151,7 +151,7 @@ const heldRows = `-- name: HeldRows :many
 SELECT seq, id, event_type, coalesce(topic, regexp_replace(event_data::text, '\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', '\\u0020', 'g')::json ->> 'topic', event_type)::text AS topic, event_key, retry_count,
        last_error, next_attempt_at
 FROM event_outbox
-WHERE next_attempt_at IS NOT NULL AND dead_at IS NULL AND published_at IS NULL
+WHERE next_attempt_at IS NOT NULL AND retry_count > 0 AND dead_at IS NULL AND published_at IS NULL
 ORDER BY seq
 LIMIT $1
 `
