@@ -34,7 +34,7 @@ const selectRows = `select seq, id, aggregate_type, aggregate_id, event_type, co
 	created_at, published_at, dead_at, retry_count, last_error from event_outbox`
 
 // queryTime bounds a look at the table.
-const queryTime = 10 * time.Second
+const queryTime = time.Minute
 
 // Pending returns the rows that a relay has still to publish, in the order in
 // which it would: db is a pool, a connection, or a transaction that sees them.

@@ -51,7 +51,7 @@ func handleForever(addr string, event uuid.UUID) error {
 }
 
 const (
-	shortLease = 300 * time.Millisecond
+	shortLease = 2 * time.Second // a consumer that lives is not taken for dead on a busy machine
 	patience   = time.Minute
 	eventType  = "essay.graded.v1"
 )

@@ -260,7 +260,7 @@ func (k *KafkaCluster) admin(do func(*kadm.Client) error) error {
 
 // ping asks for the brokers.
 func (k *KafkaCluster) ping(ctx context.Context) error {
-	const limit = 20 * time.Second
+	const limit = time.Minute
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	return k.admin(func(admin *kadm.Client) error {

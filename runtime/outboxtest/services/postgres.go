@@ -100,7 +100,7 @@ func (p *PG) drop(private bool) {
 		defer close(closed)
 		p.Pool.Close()
 	}()
-	const patience = 10 * time.Second
+	const patience = time.Minute
 	timer := time.NewTimer(patience)
 	defer timer.Stop()
 	select {

@@ -73,7 +73,7 @@ func (p *process) running() bool {
 }
 
 // stopGrace is how long a server may take to stop before it is killed.
-const stopGrace = 20 * time.Second
+const stopGrace = time.Minute
 
 // stop sends the signal and waits until the process has ended; after the grace
 // time it kills it, and says so.

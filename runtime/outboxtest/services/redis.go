@@ -97,7 +97,7 @@ func (s *RedisServer) Start(ctx context.Context) error {
 		return err
 	}
 	s.own.process = p
-	const limit = 20 * time.Second
+	const limit = time.Minute
 	if err := p.poll(limit, func() error { return s.ping(ctx) }); err != nil {
 		return errors.Join(err, p.kill())
 	}
@@ -126,7 +126,7 @@ func (s *RedisServer) ping(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	const patience = 5 * time.Second
+	const patience = 30 * time.Second
 	err = conn.SetDeadline(time.Now().Add(patience))
 	if err == nil {
 		_, err = conn.Write([]byte("PING\r\n"))

@@ -126,7 +126,7 @@ func TestWaveThatPassesItsDeadline(t *testing.T) {
 		Keys: []kmsg.Key{kmsg.Produce}, Topic: topic, Partitions: []int32{1}, Err: kerr.NotEnoughReplicas, Count: -1,
 	})
 	want := []relay.Class{relay.ClassOK, relay.ClassPartition, relay.ClassOK, relay.ClassPartition}
-	if d := cmp.Diff(want, send(t, p, wave(topic, 4, 2), time.Second)); d != "" {
+	if d := cmp.Diff(want, send(t, p, wave(topic, 4, 2), 10*time.Second)); d != "" {
 		t.Errorf("(-want +got):\n%s", d)
 	}
 	fault.Remove()
