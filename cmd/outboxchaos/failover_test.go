@@ -1,18 +1,13 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"log/slog"
-	"net/url"
 	"os"
 	"os/exec"
-	"os/user"
 	"path/filepath"
-	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -23,66 +18,26 @@ import (
 
 	"github.com/outboxgen/outboxgen/cmd/outboxchaos/internal/chaos"
 	"github.com/outboxgen/outboxgen/cmd/outboxchaos/internal/lab"
+	"github.com/outboxgen/outboxgen/cmd/outboxchaos/internal/replica"
 	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
 	"github.com/outboxgen/outboxgen/runtime/relay"
 	"github.com/outboxgen/outboxgen/runtime/relay/kafkasink"
 	"github.com/outboxgen/outboxgen/runtime/relay/pgstore"
 )
 
-// standby is a physical standby of a test's server.
-type standby struct {
-	dir string // of its socket
-	url string // of its database for administration
-}
-
-// program makes the command of one of the server's own programs, run by the user
-// that Postgres runs as.
+// program makes the command of one of the server's own programs.
 func program(t *testing.T, s *services.PostgresServer, dir, name string, args ...string) *exec.Cmd {
 	t.Helper()
-	conn, err := pgx.Connect(t.Context(), s.URL("postgres"))
+	cmd, err := replica.Program(t.Context(), s, dir, name, args...)
 	if err != nil {
 		t.Fatal(err)
-	}
-	defer func() { _ = conn.Close(context.WithoutCancel(t.Context())) }()
-	var bin string
-	if err := conn.QueryRow(t.Context(), `SELECT setting FROM pg_config WHERE name = 'BINDIR'`).Scan(&bin); err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(filepath.Join(bin, name), args...)
-	cmd.Dir = dir
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	if os.Geteuid() == 0 {
-		cmd.SysProcAttr.Credential = owner(t, dir)
 	}
 	return cmd
 }
 
-// owner gives a folder to the user that Postgres runs as for root.
-func owner(t *testing.T, dir string) *syscall.Credential {
-	t.Helper()
-	u, err := user.Lookup("postgres")
-	if err != nil {
-		if u, err = user.Lookup("nobody"); err != nil {
-			t.Fatal(err)
-		}
-	}
-	uid, err := strconv.Atoi(u.Uid)
-	if err != nil {
-		t.Fatal(err)
-	}
-	gid, err := strconv.Atoi(u.Gid)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Chown(dir, uid, gid); err != nil {
-		t.Fatal(err)
-	}
-	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)} //nolint:gosec // ids are small
-}
-
 func folder(t *testing.T) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "standby") // not t.TempDir: the name of a socket is short
+	dir, err := os.MkdirTemp("", "dump") // a folder of t.TempDir cannot be given to another user
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,41 +46,21 @@ func folder(t *testing.T) string {
 }
 
 // newStandby makes a standby and waits until it follows.
-func newStandby(t *testing.T, s *services.PostgresServer) *standby {
+func newStandby(t *testing.T, s *services.PostgresServer) *replica.Standby {
 	t.Helper()
-	dir := folder(t)
-	conn, err := pgx.ParseConfig(s.URL("postgres"))
+	standby, err := replica.Start(t.Context(), s)
 	if err != nil {
-		t.Fatal(err)
-	}
-	data := filepath.Join(dir, "data")
-	backup := program(t, s, dir, "pg_basebackup", "-D", data, "-h", conn.Host, "-U", conn.User, "-R", "-X", "stream", "-c", "fast")
-	if out, err := backup.CombinedOutput(); err != nil {
-		t.Fatalf("pg_basebackup: %v\n%s", err, out)
-	}
-	server := program(t, s, dir, "postgres", "-D", data, "-c", "listen_addresses=", "-c", "unix_socket_directories="+dir,
-		"-c", "max_connections=300", "-c", "hot_standby=on")
-	var said bytes.Buffer
-	server.Stderr = &said
-	if err := server.Start(); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		_ = server.Process.Signal(syscall.SIGQUIT)
-		_ = server.Wait() // SIGQUIT ends it with an error
+		if err := standby.Close(); err != nil {
+			t.Error(err)
+		}
 		if t.Failed() {
-			t.Logf("the standby said:\n%s", said.String())
+			t.Logf("the standby said:\n%s", standby.Said())
 		}
 	})
-	primary, err := pgx.Connect(t.Context(), s.URL("postgres"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = primary.Close(context.WithoutCancel(t.Context())) }()
-	eventually(t, primary, `SELECT count(*) = 1 FROM pg_stat_replication WHERE state = 'streaming'`)
-	return &standby{dir: dir, url: (&url.URL{
-		Scheme: "postgres", User: url.User(conn.User), Path: "/postgres", RawQuery: url.Values{"host": {dir}}.Encode(),
-	}).String()}
+	return standby
 }
 
 func execute(ctx context.Context, url string, statements ...string) error {
@@ -141,8 +76,8 @@ func execute(ctx context.Context, url string, statements ...string) error {
 }
 
 // fallBehind cuts the standby off and waits until the primary has committed more.
-func fallBehind(ctx context.Context, primary *services.PostgresServer, replica *standby) error {
-	if err := execute(ctx, replica.url, "ALTER SYSTEM SET primary_conninfo = ''", "SELECT pg_reload_conf()"); err != nil {
+func fallBehind(ctx context.Context, primary *services.PostgresServer, standby *replica.Standby) error {
+	if err := execute(ctx, standby.URL("postgres"), "ALTER SYSTEM SET primary_conninfo = ''", "SELECT pg_reload_conf()"); err != nil {
 		return err
 	}
 	conn, err := pgx.Connect(ctx, primary.URL("postgres"))
@@ -164,7 +99,7 @@ func TestFailOver(t *testing.T) {
 	for _, mode := range []string{"synchronous", "asynchronous"} {
 		t.Run(mode, func(t *testing.T) {
 			primary := services.Postgres(t, services.Private()).PostgresServer
-			replica := newStandby(t, primary)
+			standby := newStandby(t, primary)
 			if mode == "synchronous" {
 				if err := execute(t.Context(), primary.URL("postgres"), "ALTER SYSTEM SET synchronous_standby_names = '*'", "SELECT pg_reload_conf()"); err != nil {
 					t.Fatal(err)
@@ -175,7 +110,7 @@ func TestFailOver(t *testing.T) {
 				Servers: lab.Servers{Postgres: primary, Kafka: services.KFake(t, kfake.NumBrokers(1)), Redis: services.Redis(t)},
 				Midway: func(ctx context.Context, l *lab.Lab) error {
 					if mode == "asynchronous" {
-						if err := fallBehind(ctx, primary, replica); err != nil {
+						if err := fallBehind(ctx, primary, standby); err != nil {
 							return err
 						}
 					}
@@ -183,10 +118,10 @@ func TestFailOver(t *testing.T) {
 						return err
 					}
 					t.Log("the primary is gone; the standby is promoted")
-					if err := execute(ctx, replica.url, "SELECT pg_promote()"); err != nil {
+					if err := standby.Promote(ctx); err != nil {
 						return err
 					}
-					l.MovePostgres(replica.dir)
+					l.MovePostgres(standby.Dir)
 					return nil
 				},
 			})

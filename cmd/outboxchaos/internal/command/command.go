@@ -17,6 +17,7 @@ import (
 
 	"github.com/outboxgen/outboxgen/cmd/outboxchaos/internal/chaos"
 	"github.com/outboxgen/outboxgen/cmd/outboxchaos/internal/consumer"
+	"github.com/outboxgen/outboxgen/cmd/outboxchaos/internal/failover"
 	"github.com/outboxgen/outboxgen/cmd/outboxchaos/internal/instance"
 	"github.com/outboxgen/outboxgen/cmd/outboxchaos/internal/lab"
 	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
@@ -36,6 +37,9 @@ func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 			return code(run(), stderr)
 		}
 	}
+	if len(args) > 0 && args[0] == "failover" {
+		return failOver(args[1:], stdout, stderr)
+	}
 	o, err := parse(args, stderr)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
@@ -51,6 +55,7 @@ func roles(stdin io.Reader, stdout, stderr io.Writer) map[string]func() error {
 	return map[string]func() error{
 		"relay":    func() error { return instance.Run(stdin, stdout, stderr) },
 		"consumer": func() error { return consumer.Run(stdin, stderr) },
+		roleNamed:  func() error { return failover.RunNamed(stdin, stderr) },
 	}
 }
 

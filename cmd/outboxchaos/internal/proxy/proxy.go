@@ -2,12 +2,14 @@
 //
 // A Proxy accepts on a Unix socket or a TCP address and connects to another for
 // each connection. It passes bytes on, late, or not at all in one direction or
-// both, and cuts connections. It never changes or reorders bytes: after a silence
+// both, cuts connections, and refuses or ignores new ones. It never changes or reorders bytes: after a silence
 // they flow on, or the connection is cut.
 package proxy
 
 import (
+	"errors"
 	"fmt"
+	"io"
 	"net"
 	"sync"
 	"time"
@@ -23,54 +25,136 @@ type Weather struct {
 	HoldRequests, HoldAnswers bool
 	// Refuse closes new connections at once.
 	Refuse bool
+	// Reset ends new connections at once with a reset, where the proxy listens on
+	// TCP.
+	Reset bool
 }
+
+// Greeting talks to a client before its bytes are passed on, whatever the weather:
+// it may take off TLS, for instance. It returns the connection to go on with.
+type Greeting func(client net.Conn) (net.Conn, error)
 
 // Proxy is a listener with weather. It is safe for concurrent use.
 type Proxy struct {
-	listener net.Listener
+	listening address
 
-	mu      sync.Mutex
-	network string // of the server
-	address string
-	weather Weather
-	changed chan struct{} // closed when the weather changes
-	links   map[*link]struct{}
-	closed  bool
-	serving sync.WaitGroup
+	mu       sync.Mutex
+	listener net.Listener // nil: nobody listens
+	deaf     io.Closer    // holds the address where nobody answers; nil: it does not
+	greeting Greeting     // nil: none
+	server   address
+	weather  Weather
+	changed  chan struct{} // closed when the weather changes
+	links    map[*link]struct{}
+	closed   bool
+	serving  sync.WaitGroup
 }
+
+// address is where somebody listens. Networks are "unix" or "tcp".
+type address struct{ network, name string }
 
 // link is one connection through the proxy.
 type link struct {
+	raw            net.Conn // to the client, as it was accepted
 	client, server net.Conn
 	gone           chan struct{}
 	once           sync.Once
 }
 
-func (l *link) cut() {
+func (l *link) cut() { l.end(false) }
+
+func (l *link) end(reset bool) {
 	l.once.Do(func() {
 		close(l.gone)
+		if reset {
+			endByReset(l.raw)
+		}
 		_ = l.client.Close() // whoever waits on it is told
 		_ = l.server.Close()
 	})
 }
 
+// endByReset closes a connection so that the other side gets a reset. Other
+// networks than TCP have none.
+func endByReset(c net.Conn) {
+	if tcp, ok := c.(*net.TCPConn); ok {
+		_ = tcp.SetLinger(0) // it may be closed
+	}
+	_ = c.Close() // the same
+}
+
 // Listen starts a proxy at an address of its own for a server. Networks are "unix"
 // or "tcp".
-func Listen(network, address, serverNetwork, serverAddress string) (*Proxy, error) {
-	listener, err := net.Listen(network, address)
-	if err != nil {
-		return nil, fmt.Errorf("proxy: %w", err)
-	}
+func Listen(network, name, serverNetwork, serverName string) (*Proxy, error) {
 	p := &Proxy{
-		listener: listener, network: serverNetwork, address: serverAddress,
+		listening: address{network, name}, server: address{serverNetwork, serverName},
 		changed: make(chan struct{}), links: map[*link]struct{}{},
 	}
-	p.serving.Go(p.accept)
+	if err := p.Up(); err != nil {
+		return nil, err
+	}
+	p.listening.name = p.listener.Addr().String() // the port may have been 0
 	return p, nil
 }
 
 // Address is where the proxy listens.
-func (p *Proxy) Address() string { return p.listener.Addr().String() }
+func (p *Proxy) Address() string { return p.listening.name }
+
+// Greet has every new connection greeted from now on.
+func (p *Proxy) Greet(g Greeting) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.greeting = g
+}
+
+// Down stops listening: new connections are refused by the system. What is open
+// stays.
+func (p *Proxy) Down() error {
+	p.mu.Lock()
+	listener, deaf := p.listener, p.deaf
+	p.listener, p.deaf = nil, nil
+	p.mu.Unlock()
+	var errs []error
+	if listener != nil {
+		errs = append(errs, listener.Close())
+	}
+	if deaf != nil {
+		errs = append(errs, deaf.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// Up listens again after Down or Unreachable.
+func (p *Proxy) Up() error {
+	if err := p.Down(); err != nil {
+		return err
+	}
+	listener, err := net.Listen(p.listening.network, p.listening.name)
+	if err != nil {
+		return fmt.Errorf("proxy: %w", err)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.listener = listener
+	p.serving.Go(func() { p.accept(listener) })
+	return nil
+}
+
+// Unreachable lets new connections get no answer at all, not even a refusal, as
+// from a machine that is switched off. What is open stays. It needs TCP and Linux.
+func (p *Proxy) Unreachable() error {
+	if err := p.Down(); err != nil {
+		return err
+	}
+	deaf, err := occupy(p.listening.name)
+	if err != nil {
+		return fmt.Errorf("proxy: %w", err)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.deaf = deaf
+	return nil
+}
 
 // Set changes the weather.
 func (p *Proxy) Set(w Weather) {
@@ -83,25 +167,30 @@ func (p *Proxy) Set(w Weather) {
 
 // Point makes the proxy connect to another server from now on, and cuts what goes
 // to the former.
-func (p *Proxy) Point(network, address string) {
+func (p *Proxy) Point(network, name string) {
 	p.mu.Lock()
-	p.network, p.address = network, address
+	p.server = address{network, name}
 	p.mu.Unlock()
 	p.Cut()
 }
 
-func (p *Proxy) server() (network, address string) {
+func (p *Proxy) target() (address, Greeting) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.network, p.address
+	return p.server, p.greeting
 }
 
 // Cut ends all connections at once.
-func (p *Proxy) Cut() {
+func (p *Proxy) Cut() { p.endAll(false) }
+
+// Abort ends all connections at once with a reset, where the proxy listens on TCP.
+func (p *Proxy) Abort() { p.endAll(true) }
+
+func (p *Proxy) endAll(reset bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for l := range p.links {
-		l.cut()
+		l.end(reset)
 	}
 }
 
@@ -110,15 +199,15 @@ func (p *Proxy) Close() error {
 	p.mu.Lock()
 	p.closed = true
 	p.mu.Unlock()
-	err := p.listener.Close()
+	err := p.Down()
 	p.Cut()
 	p.serving.Wait()
 	return err
 }
 
-func (p *Proxy) accept() {
+func (p *Proxy) accept(listener net.Listener) {
 	for {
-		client, err := p.listener.Accept()
+		client, err := listener.Accept()
 		if err != nil {
 			return
 		}
@@ -126,17 +215,30 @@ func (p *Proxy) accept() {
 	}
 }
 
-func (p *Proxy) serve(client net.Conn) {
-	if w, _ := p.look(); w.Refuse {
-		_ = client.Close() // refused
+func (p *Proxy) serve(raw net.Conn) {
+	switch w, _ := p.look(); {
+	case w.Reset:
+		endByReset(raw)
+		return
+	case w.Refuse:
+		_ = raw.Close() // refused
 		return
 	}
-	server, err := net.Dial(p.server())
+	to, greeting := p.target()
+	client := raw
+	if greeting != nil {
+		var err error
+		if client, err = greeting(raw); err != nil {
+			_ = raw.Close() // the client sees it
+			return
+		}
+	}
+	server, err := net.Dial(to.network, to.name)
 	if err != nil {
 		_ = client.Close() // the server is away, and the client sees it
 		return
 	}
-	l := &link{client: client, server: server, gone: make(chan struct{})}
+	l := &link{raw: raw, client: client, server: server, gone: make(chan struct{})}
 	p.mu.Lock()
 	if p.closed {
 		p.mu.Unlock()

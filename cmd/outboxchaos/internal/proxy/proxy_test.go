@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 	"time"
 
@@ -166,4 +167,107 @@ func TestDelays(t *testing.T) {
 	if took := time.Since(began); took < 60*time.Millisecond {
 		t.Errorf("there and back took %s", took)
 	}
+}
+
+// overTCP is a proxy that listens on TCP before an echo.
+func overTCP(t *testing.T) (*Proxy, func() (*client, error)) {
+	t.Helper()
+	address, _ := echo(t)
+	p, err := Listen("tcp", "127.0.0.1:0", "unix", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = p.Close() })
+	return p, func() (*client, error) {
+		conn, err := net.DialTimeout("tcp", p.Address(), 300*time.Millisecond)
+		if err != nil {
+			return nil, err
+		}
+		t.Cleanup(func() { _ = conn.Close() })
+		return &client{t, conn, bufio.NewReader(conn)}, nil
+	}
+}
+
+// What a machine does to new connections, and what to those that are open.
+func TestMachines(t *testing.T) {
+	t.Parallel()
+	isReset := func(err error) bool { return errors.Is(err, syscall.ECONNRESET) }
+	isRefused := func(err error) bool { return errors.Is(err, syscall.ECONNREFUSED) }
+	isSilent := func(err error) bool { return errors.Is(err, os.ErrDeadlineExceeded) }
+	isOpen := func(err error) bool { return err == nil }
+	for _, tt := range []struct {
+		name         string
+		fail         func(*Proxy) error
+		newOne, open func(error) bool
+	}{
+		{"refuses", (*Proxy).Down, isRefused, isOpen},
+		{"resets", func(p *Proxy) error { p.Set(Weather{Reset: true}); p.Abort(); return nil }, isReset, isReset},
+		{"accepts and closes", func(p *Proxy) error { p.Set(Weather{Refuse: true}); p.Cut(); return nil },
+			func(err error) bool { return errors.Is(err, io.EOF) || isReset(err) }, func(err error) bool { return errors.Is(err, io.EOF) }},
+		{"accepts and is silent", func(p *Proxy) error { p.Set(Weather{HoldRequests: true, HoldAnswers: true}); return nil }, isSilent, isSilent},
+		{"does not answer", (*Proxy).Unreachable, isSilent, isOpen},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			p, dial := overTCP(t)
+			open, err := dial()
+			if err != nil {
+				t.Fatal(err)
+			}
+			open.say("before")
+			open.hears("before")
+			if err := tt.fail(p); err != nil {
+				t.Fatal(err)
+			}
+			if err := open.talk(); !tt.open(err) {
+				t.Errorf("a connection that was open gave %v", err)
+			}
+			fresh, err := dial()
+			if err == nil {
+				err = fresh.talk()
+			}
+			if !tt.newOne(err) {
+				t.Errorf("a new connection gave %v", err)
+			}
+			p.Set(Weather{})
+			if err := p.Up(); err != nil {
+				t.Fatal(err)
+			}
+			again, err := dial()
+			if err != nil {
+				t.Fatal(err)
+			}
+			again.say("after")
+			again.hears("after")
+		})
+	}
+}
+
+// talk says a line and wants it back soon.
+func (c *client) talk() error {
+	_ = c.conn.SetDeadline(time.Now().Add(300 * time.Millisecond))
+	if _, err := io.WriteString(c.conn, "line\n"); err != nil {
+		return err
+	}
+	_, err := c.r.ReadString('\n')
+	return err
+}
+
+func TestGreetsBeforeItIsSilent(t *testing.T) {
+	t.Parallel()
+	p, dial := overTCP(t)
+	p.Set(Weather{HoldRequests: true, HoldAnswers: true})
+	p.Greet(func(c net.Conn) (net.Conn, error) {
+		_, err := io.WriteString(c, "welcome\n")
+		return c, err
+	})
+	c, err := dial()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.hears("welcome")
+	c.say("a")
+	c.silent()
+	p.Set(Weather{})
+	c.hears("a")
 }

@@ -1,0 +1,87 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"os/signal"
+	"slices"
+	"syscall"
+	"time"
+
+	"github.com/outboxgen/outboxgen/cmd/outboxchaos/internal/failover"
+)
+
+// roleNamed is a relay that looks up names by itself.
+const roleNamed = "named-relay"
+
+// failOver measures the table of fail-overs and prints it.
+func failOver(args []string, stdout, stderr io.Writer) int {
+	o, err := parseFailOver(args, stderr)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		return exitKept
+	case err != nil:
+		return exitMisuse
+	}
+	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer cancel()
+	o.Say = func(format string, args ...any) { _, _ = fmt.Fprintf(stderr, format+"\n", args...) }
+	o.Named = func() (*exec.Cmd, error) { return self(roleNamed) }
+	made := o.Dir == ""
+	if made {
+		if o.Dir, err = os.MkdirTemp("", "failover"); err != nil {
+			return code(err, stderr)
+		}
+	} else if err := os.MkdirAll(o.Dir, 0o755); err != nil { //nolint:gosec // logs for whoever looks into the run
+		return code(err, stderr)
+	}
+	results, err := failover.Run(ctx, o)
+	if err != nil {
+		return code(err, stderr)
+	}
+	if err := failover.Print(stdout, results); err != nil {
+		return code(err, stderr)
+	}
+	if slices.ContainsFunc(results, func(r failover.Result) bool { return !r.OK(failover.Promised) }) {
+		_, _ = fmt.Fprintf(stderr, "outboxchaos: a row took longer than %s, or lost its order; the relays' logs are in %s\n", failover.Promised, o.Dir)
+		return exitBroken
+	}
+	if made {
+		return code(os.RemoveAll(o.Dir), stderr)
+	}
+	return exitKept
+}
+
+func parseFailOver(args []string, stderr io.Writer) (failover.Options, error) {
+	var o failover.Options
+	var rows, modes string
+	flags := flag.NewFlagSet("outboxchaos failover", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	flags.StringVar(&rows, "rows", "", "beginnings of the rows to have, separated by commas (default: all)")
+	flags.StringVar(&modes, "modes", "", "asynchronous or synchronous standbys (default: both)")
+	flags.DurationVar(&o.Limit, "limit", 60*time.Second, "how long to wait for a record")
+	flags.StringVar(&o.Dir, "dir", "", "where the relays' logs go (default: a new temporary folder, removed when all went well)")
+	if err := flags.Parse(args); err != nil {
+		return o, err
+	}
+	o.Rows, o.Modes = split(rows), split(modes)
+	problem := ""
+	if flags.NArg() > 0 {
+		problem = fmt.Sprintf("unexpected argument %q", flags.Arg(0))
+	}
+	for _, mode := range o.Modes {
+		if mode != failover.Asynchronous && mode != failover.Synchronous {
+			problem = fmt.Sprintf("-modes has %q: use %s or %s", mode, failover.Asynchronous, failover.Synchronous)
+		}
+	}
+	if problem != "" {
+		_, _ = fmt.Fprintf(stderr, "outboxchaos failover: %s\n", problem)
+		return o, errors.New("misuse")
+	}
+	return o, nil
+}

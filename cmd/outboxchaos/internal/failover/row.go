@@ -1,0 +1,94 @@
+package failover
+
+import (
+	"context"
+	"errors"
+
+	"github.com/outboxgen/outboxgen/cmd/outboxchaos/internal/proxy"
+	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
+)
+
+// row is one way to fail over.
+type row struct {
+	name string // as it stands in the table
+	// fail is what happens to the primary's machine; the standby is promoted after it.
+	fail func(ctx context.Context, s *site) error
+	// after is what happens once records of the promoted server arrive; the clock
+	// starts again, and stops with the first record of an event that was committed
+	// after that. nil: nothing.
+	after func(ctx context.Context, s *site) error
+	// tls: the relays ask for TLS, as far as the proxies.
+	tls bool
+	// oneName: both servers are addresses of one name.
+	oneName bool
+	// reached: after leads to the former primary on purpose, so nothing is promised.
+	reached bool
+}
+
+// silent is what a hung machine does to connections, new ones and others.
+var silent = proxy.Weather{HoldRequests: true, HoldAnswers: true}
+
+// rows are those of the table, in its order.
+func rows() []row {
+	return []row{
+		{name: "killed", fail: killed},
+		{name: "connections refused", fail: func(_ context.Context, s *site) error {
+			err := s.a.Down()
+			s.a.Cut()
+			return err
+		}},
+		{name: "connections reset", fail: func(_ context.Context, s *site) error {
+			s.a.Set(proxy.Weather{Reset: true})
+			s.a.Abort()
+			return nil
+		}},
+		{name: "connections accepted and closed", fail: func(_ context.Context, s *site) error {
+			s.a.Set(proxy.Weather{Refuse: true})
+			s.a.Cut()
+			return nil
+		}},
+		{name: "silent: accepts and never answers", fail: goSilent},
+		{name: "silent and the relays restarted", fail: func(ctx context.Context, s *site) error {
+			return errors.Join(goSilent(ctx, s), s.restartRelays(ctx))
+		}},
+		{name: "silent after the TLS handshake", fail: goSilent, tls: true},
+		{name: "established connections silent and new ones refused", fail: func(_ context.Context, s *site) error {
+			s.a.Set(silent)
+			return s.a.Down()
+		}},
+		{name: "unreachable: established connections silent and no answer to SYN", fail: func(_ context.Context, s *site) error {
+			s.a.Set(silent)
+			return s.a.Unreachable()
+		}},
+		{name: "one name with both addresses: silent", fail: goSilent, oneName: true},
+		{name: "switchover: the former primary comes back as a standby", fail: killedCleanly, after: returnAsStandby},
+		{name: "zombie: silent and then back and writable", fail: goSilent, after: zombie},
+		{name: "zombie that is back when the leading relay is killed", fail: goSilent, reached: true, after: func(ctx context.Context, s *site) error {
+			return errors.Join(zombie(ctx, s), s.killLeader(ctx))
+		}},
+	}
+}
+
+func killed(ctx context.Context, s *site) error {
+	return errors.Join(s.a.Down(), s.primary.Stop(ctx, services.Immediate))
+}
+
+func killedCleanly(ctx context.Context, s *site) error {
+	return errors.Join(s.primary.Stop(ctx, services.Fast), s.a.Down())
+}
+
+func goSilent(_ context.Context, s *site) error {
+	s.a.Set(silent)
+	return nil
+}
+
+// returnAsStandby starts the former primary as a server that takes no writes.
+func returnAsStandby(ctx context.Context, s *site) error {
+	return errors.Join(s.makeReadOnly(), s.primary.Start(ctx), s.a.Up())
+}
+
+// zombie lets the former primary be reached again: nobody has told it.
+func zombie(_ context.Context, s *site) error {
+	s.a.Set(proxy.Weather{})
+	return nil
+}

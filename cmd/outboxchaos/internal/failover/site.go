@@ -1,0 +1,222 @@
+package failover
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"math/big"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/outboxgen/outboxgen/cmd/outboxchaos/internal/proxy"
+	"github.com/outboxgen/outboxgen/cmd/outboxchaos/internal/replica"
+	"github.com/outboxgen/outboxgen/migrations"
+	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
+)
+
+// database is the one that both servers have.
+const database = "orders"
+
+// site is a primary and its standby, with what stands before them.
+type site struct {
+	primary *services.PostgresServer
+	standby *replica.Standby
+	a, b    *proxy.Proxy // before the primary and the standby
+	dir     string       // of the primary's data
+	relays  []*relayProcess
+	closers []func() error
+}
+
+// newSite starts the servers and the proxies.
+func newSite(ctx context.Context, r row, synchronous bool) (_ *site, err error) {
+	s := &site{}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.close())
+		}
+	}()
+	if s.primary, err = services.StartPostgres(ctx, services.Private()); err != nil {
+		return nil, err
+	}
+	s.closers = append(s.closers, s.primary.Close)
+	if err := s.makeDatabase(ctx); err != nil {
+		return nil, err
+	}
+	if s.standby, err = replica.Start(ctx, s.primary); err != nil {
+		return nil, err
+	}
+	s.closers = append(s.closers, s.standby.Close)
+	if synchronous {
+		// Not before the backup: the promoted server waits for no standby.
+		if err := execute(ctx, s.primary.URL("postgres"), "ALTER SYSTEM SET synchronous_standby_names = '*'", "SELECT pg_reload_conf()"); err != nil {
+			return nil, err
+		}
+	}
+	if err := s.standby.CaughtUp(ctx, s.primary); err != nil {
+		return nil, err
+	}
+	return s, s.listen(r)
+}
+
+// makeDatabase makes the outbox, and finds out where the server has its data.
+func (s *site) makeDatabase(ctx context.Context) (err error) {
+	address, err := s.primary.CreateDatabase(ctx, database)
+	if err != nil {
+		return err
+	}
+	conn, err := pgx.Connect(ctx, address)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, conn.Close(context.WithoutCancel(ctx))) }()
+	if err := migrations.Up(ctx, conn); err != nil {
+		return err
+	}
+	return conn.QueryRow(ctx, "SHOW data_directory").Scan(&s.dir)
+}
+
+// listen starts the proxies; as addresses of one name they have one port.
+func (s *site) listen(r row) error {
+	const tries = 10 // somebody may have the second address's port
+	for attempt := 1; ; attempt++ {
+		err := s.listenOnce(r)
+		if err == nil {
+			break
+		}
+		if attempt == tries {
+			return err
+		}
+	}
+	s.closers = append(s.closers, s.a.Close, s.b.Close)
+	if !r.tls {
+		return nil
+	}
+	certificate, err := selfSigned()
+	if err != nil {
+		return err
+	}
+	for _, p := range []*proxy.Proxy{s.a, s.b} {
+		p.Greet(takeOffTLS(certificate))
+	}
+	return nil
+}
+
+func (s *site) listenOnce(r row) (err error) {
+	conn, err := pgx.ParseConfig(s.primary.URL(database))
+	if err != nil {
+		return err
+	}
+	const socket = ".s.PGSQL.5432"
+	if s.a, err = proxy.Listen("tcp", "127.0.0.1:0", "unix", filepath.Join(conn.Host, socket)); err != nil {
+		return err
+	}
+	second := "127.0.0.1:0"
+	if r.oneName {
+		_, port, err := net.SplitHostPort(s.a.Address())
+		if err != nil {
+			return err
+		}
+		second = net.JoinHostPort("127.0.0.2", port)
+	}
+	if s.b, err = proxy.Listen("tcp", second, "unix", filepath.Join(s.standby.Dir, socket)); err != nil {
+		return errors.Join(err, s.a.Close())
+	}
+	return nil
+}
+
+// name is a name whose addresses are those of both proxies.
+const name = "database.example"
+
+// url is the address that the relays get: both hosts, the writable one asked for,
+// and no timeout.
+func (s *site) url(r row) string {
+	hosts := s.a.Address() + "," + s.b.Address()
+	if r.oneName {
+		_, port, _ := strings.Cut(s.a.Address(), ":")
+		hosts = name + ":" + port
+	}
+	query := url.Values{"target_session_attrs": {"read-write"}}
+	if r.tls {
+		query.Set("sslmode", "require")
+	}
+	return "postgres://postgres@" + hosts + "/" + database + "?" + query.Encode()
+}
+
+// makeReadOnly makes the primary come up as a standby that nobody feeds.
+func (s *site) makeReadOnly() error {
+	file := filepath.Join(s.dir, "standby.signal")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		return err
+	}
+	return replica.Own(file)
+}
+
+func (s *site) close() error {
+	var errs []error
+	for i := len(s.closers) - 1; i >= 0; i-- {
+		errs = append(errs, s.closers[i]())
+	}
+	return errors.Join(errs...)
+}
+
+func execute(ctx context.Context, address string, statements ...string) error {
+	conn, err := pgx.Connect(ctx, address)
+	if err != nil {
+		return err
+	}
+	for _, s := range statements {
+		_, e := conn.Exec(ctx, s)
+		err = errors.Join(err, e)
+	}
+	return errors.Join(err, conn.Close(ctx))
+}
+
+// takeOffTLS answers a client of Postgres that asks for TLS, and takes it off.
+func takeOffTLS(certificate tls.Certificate) proxy.Greeting {
+	config := &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12}
+	return func(client net.Conn) (net.Conn, error) {
+		const patience = 10 * time.Second
+		if err := client.SetDeadline(time.Now().Add(patience)); err != nil {
+			return nil, err
+		}
+		const requestTLS = 80877103 // the code of SSLRequest, behind its length
+		var request [8]byte
+		if _, err := io.ReadFull(client, request[:]); err != nil {
+			return nil, err
+		}
+		if code := binary.BigEndian.Uint32(request[4:]); code != requestTLS {
+			return nil, fmt.Errorf("the client asks for %d instead of TLS", code)
+		}
+		if _, err := client.Write([]byte{'S'}); err != nil {
+			return nil, err
+		}
+		plain := tls.Server(client, config)
+		if err := plain.Handshake(); err != nil {
+			return nil, err
+		}
+		return plain, client.SetDeadline(time.Time{})
+	}
+}
+
+func selfSigned() (tls.Certificate, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(24 * time.Hour)}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, err
+}
