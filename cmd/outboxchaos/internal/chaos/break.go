@@ -17,7 +17,10 @@ import (
 )
 
 // locks keep faults of one thing apart when they come together.
-type locks struct{ relays, postgres, kafka, redis, topics, consumer sync.Mutex }
+type locks struct {
+	relays, postgres, kafka, redis, topics, consumer sync.Mutex
+	toPostgres, toKafka, toRedis                     sync.Mutex // the ways there
+}
 
 // breakThings goes through the schedule until the time is up. A fault that has
 // begun is brought to its end.
@@ -65,10 +68,11 @@ func (r *run) inflict(ctx context.Context, f fault.Fault) {
 	switch {
 	case errors.Is(err, errMissed):
 		r.say("(%s: %v)", f, err)
+		r.counted(f.Kind, false)
 	case err != nil:
 		r.problem(fmt.Errorf("%s: %w", f, err))
 	default:
-		r.faults.Add(1)
+		r.counted(f.Kind, true)
 	}
 }
 
@@ -79,9 +83,27 @@ func (r *run) perform(ctx context.Context, f fault.Fault) error {
 		r.locks.relays.Lock()
 		defer r.locks.relays.Unlock()
 		return r.breakRelays(ctx, f)
-	case fault.KafkaLink, fault.PostgresLink, fault.KafkaLinks:
+	case fault.KafkaLink, fault.KafkaLinks:
+		r.locks.toKafka.Lock()
+		defer r.locks.toKafka.Unlock()
 		return r.breakLinks(ctx, f)
-	case fault.RestartPostgres, fault.CrashPostgres, fault.EndSessions, fault.LockTable, fault.LockLease, fault.CutWriters:
+	case fault.PostgresLink, fault.PostgresLinks:
+		r.locks.toPostgres.Lock()
+		defer r.locks.toPostgres.Unlock()
+		return r.breakLinks(ctx, f)
+	case fault.RedisLinks:
+		r.locks.toRedis.Lock()
+		defer r.locks.toRedis.Unlock()
+		return r.breakLinks(ctx, f)
+	case fault.FewConnections, fault.NoConnections:
+		r.locks.postgres.Lock()
+		defer r.locks.postgres.Unlock()
+		return r.limitConnections(ctx, f)
+	case fault.CutWriters:
+		r.locks.toPostgres.Lock()
+		defer r.locks.toPostgres.Unlock()
+		return r.breakPostgres(ctx, f)
+	case fault.RestartPostgres, fault.CrashPostgres, fault.EndSessions, fault.LockTable, fault.LockLease:
 		r.locks.postgres.Lock()
 		defer r.locks.postgres.Unlock()
 		return r.breakPostgres(ctx, f)
@@ -102,6 +124,10 @@ func (r *run) perform(ctx context.Context, f fault.Fault) error {
 		defer r.locks.consumer.Unlock()
 		r.Consumer.Kill()
 		return r.Consumer.Start()
+	case fault.HandlersPanic:
+		r.locks.consumer.Lock()
+		defer r.locks.consumer.Unlock()
+		return r.panicHandlers(ctx, f.Hold)
 	}
 	return fmt.Errorf("no such fault: %q", f.Kind)
 }
@@ -208,59 +234,6 @@ func (r *run) armed(ctx context.Context, p instance.Point, a instance.Action, in
 		sleep(ctx, every)
 	}
 	return errMissed
-}
-
-func (r *run) breakLinks(ctx context.Context, f fault.Fault) error {
-	var links []*proxy.Proxy
-	switch f.Kind {
-	case fault.KafkaLinks:
-		for _, one := range r.Relays {
-			links = append(links, one.Kafka)
-		}
-	default:
-		leader, err := r.leader(ctx)
-		if err != nil {
-			return err
-		}
-		links = append(links, leader.Kafka)
-		if f.Kind == fault.PostgresLink {
-			links[0] = leader.Postgres
-		}
-	}
-	var weather proxy.Weather
-	cutBefore, cutAfter := false, false
-	switch f.Weather {
-	case fault.Delayed:
-		const delay = 200 * time.Millisecond
-		weather.Delay = delay
-	case fault.Cut:
-		cutBefore, f.Hold = true, 0
-	case fault.Refused:
-		cutBefore, weather.Refuse = true, true
-	case fault.HalfOpen:
-		cutAfter, weather.HoldAnswers = true, true
-	case fault.Silent:
-		cutAfter, weather.HoldAnswers, weather.HoldRequests = true, true, true
-	case fault.SilentFlows:
-		weather.HoldAnswers, weather.HoldRequests = true, true
-	case fault.AnswersLater:
-		weather.HoldAnswers = true
-	}
-	each := func(do func(*proxy.Proxy)) {
-		for _, link := range links {
-			do(link)
-		}
-	}
-	each(func(p *proxy.Proxy) { p.Set(weather) })
-	if cutBefore {
-		each((*proxy.Proxy).Cut)
-	}
-	sleep(ctx, f.Hold)
-	if cutAfter {
-		each((*proxy.Proxy).Cut)
-	}
-	each(func(p *proxy.Proxy) { p.Set(proxy.Weather{}) })
-	return nil
 }
 
 func (r *run) breakPostgres(ctx context.Context, f fault.Fault) error {

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -56,7 +58,6 @@ type run struct {
 	history  *history.History
 	schedule *fault.Schedule
 	began    time.Time
-	faults   atomic.Int64
 	fleeting atomic.Bool // TopicFleeting may be written
 	locks    locks
 
@@ -64,7 +65,11 @@ type run struct {
 	readers  map[string]*reader.Reader
 	lives    map[string]int // of topics
 	problems []string
+	faults   map[fault.Kind]*count
 }
+
+// count is how often faults of a kind came.
+type count struct{ happened, missed int64 }
 
 // Run runs the harness once.
 func Run(ctx context.Context, o Options) (_ *Result, err error) {
@@ -87,6 +92,7 @@ func Run(ctx context.Context, o Options) (_ *Result, err error) {
 	r := &run{
 		Options: o, Lab: l, history: history.New(), schedule: fault.New(o.Seed, o.Only...), began: time.Now(),
 		readers: map[string]*reader.Reader{}, lives: map[string]int{},
+		faults: map[fault.Kind]*count{},
 	}
 	r.fleeting.Store(true)
 	o.Say("rows are settled by %s; the relays' clocks run at %.3f of the right speed; logs and journals are in %s", mode, rates, o.Dir)
@@ -155,7 +161,7 @@ func (r *run) closeReaders() {
 
 // writeAndBreak runs the writers and the faults until the time is up.
 func (r *run) writeAndBreak(ctx context.Context, random *rand.Rand) error {
-	redis, err := rueidis.ParseURL(r.Servers.Redis.URL)
+	redis, err := rueidis.ParseURL(r.RedisURL)
 	if err != nil {
 		return err
 	}
@@ -211,6 +217,38 @@ func (r *run) progress(ctx context.Context) {
 func (r *run) sayTally() {
 	t := r.history.Tally()
 	r.say("committed %d, read %d of them in %d records", t.Committed, t.Read, t.Records)
+}
+
+// counted notes that a fault happened, or found nothing to happen to.
+func (r *run) counted(k fault.Kind, happened bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	c := r.faults[k]
+	if c == nil {
+		c = &count{}
+		r.faults[k] = c
+	}
+	if happened {
+		c.happened++
+	} else {
+		c.missed++
+	}
+}
+
+// sayFaults tells how many faults of each kind happened, and returns their sum.
+func (r *run) sayFaults() (sum int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, k := range slices.Sorted(maps.Keys(r.faults)) {
+		c := r.faults[k]
+		sum += c.happened
+		missed := ""
+		if c.missed > 0 {
+			missed = fmt.Sprintf(", and %d found nothing to happen to", c.missed)
+		}
+		r.Say("%5d  %s%s", c.happened, k, missed)
+	}
+	return sum
 }
 
 // heal ends all faults and waits until everything has arrived, or nothing moves
@@ -366,7 +404,7 @@ func (r *run) judge(ctx context.Context) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	result := &Result{Verdict: r.history.Judge(journals), Seed: r.Seed, Faults: r.faults.Load()}
+	result := &Result{Verdict: r.history.Judge(journals), Seed: r.Seed, Faults: r.sayFaults()}
 	if result.Repeated, err = r.count(ctx, "SELECT count(*) - count(DISTINCT event_id) FROM chaos_effect"); err != nil {
 		return nil, err
 	}

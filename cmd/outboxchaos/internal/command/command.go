@@ -18,6 +18,7 @@ import (
 	"github.com/outboxgen/outboxgen/cmd/outboxchaos/internal/chaos"
 	"github.com/outboxgen/outboxgen/cmd/outboxchaos/internal/consumer"
 	"github.com/outboxgen/outboxgen/cmd/outboxchaos/internal/failover"
+	"github.com/outboxgen/outboxgen/cmd/outboxchaos/internal/fault"
 	"github.com/outboxgen/outboxgen/cmd/outboxchaos/internal/instance"
 	"github.com/outboxgen/outboxgen/cmd/outboxchaos/internal/lab"
 	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
@@ -54,7 +55,7 @@ func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 func roles(stdin io.Reader, stdout, stderr io.Writer) map[string]func() error {
 	return map[string]func() error{
 		"relay":    func() error { return instance.Run(stdin, stdout, stderr) },
-		"consumer": func() error { return consumer.Run(stdin, stderr) },
+		"consumer": func() error { return consumer.Run(stdin, stdout, stderr) },
 		roleNamed:  func() error { return failover.RunNamed(stdin, stderr) },
 	}
 }
@@ -80,6 +81,7 @@ func parse(args []string, stderr io.Writer) (chaos.Options, error) {
 	flags.StringVar(&only, "only", "", "beginnings of the faults to have, as a run prints them, separated by commas (default: all)")
 	flags.BoolVar(&o.NoPoison, "no-poison", false, "insert no events that cannot be sent as they are")
 	flags.StringVar(&rulesOff, "rules-off", "", "rules of the protocol to turn off, separated by commas, to see the harness find out")
+	flags.Usage = func() { usage(flags) }
 	if err := flags.Parse(args); err != nil {
 		return o, err
 	}
@@ -92,6 +94,14 @@ func parse(args []string, stderr io.Writer) (chaos.Options, error) {
 		o.Seed = rand.Uint64N(1 << 32)
 	}
 	return o, nil
+}
+
+func usage(flags *flag.FlagSet) {
+	w := flags.Output()
+	_, _ = fmt.Fprint(w, "Usage:\n  outboxchaos [flags]           try to break the relay's promise\n"+
+		"  outboxchaos failover [flags]  measure how long a fail-over of Postgres takes\n\nFlags:\n")
+	flags.PrintDefaults()
+	_, _ = fmt.Fprintf(w, "\nFaults:\n  %s\n", strings.Join(fault.List(), "\n  "))
 }
 
 func split(list string) []string {

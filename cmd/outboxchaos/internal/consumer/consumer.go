@@ -10,9 +10,17 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math/rand/v2"
+	"net"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/outboxgen/outboxgen/cmd/outboxchaos/internal/workload"
 	outbox "github.com/outboxgen/outboxgen/runtime"
@@ -24,17 +32,24 @@ import (
 // Table has the effects. Nothing in it keeps an event from having two.
 const Table = `CREATE TABLE chaos_effect (id bigint GENERATED ALWAYS AS IDENTITY, event_id uuid NOT NULL);`
 
-// Config is the first line of the process's standard input, as JSON. The process
-// ends in order at a second line, and at once when its input ends.
+// Config is the first line of the process's standard input, as JSON. The lines
+// after it are commands: "panic N" makes about one in N deliveries panic, 0 none;
+// any other ends the process in order. It ends at once when its input ends.
 type Config struct {
 	Database string
 	Brokers  []string
-	Group    string
-	Topics   []string
+	// KafkaProxy is the Unix socket through which the brokers are dialled.
+	KafkaProxy string
+	Group      string
+	Topics     []string
 }
 
+// SaysPanics is what the process says on its standard output when a delivery is
+// about to panic.
+const SaysPanics = "panics"
+
 // Run consumes until it is told to end.
-func Run(stdin io.Reader, stderr io.Writer) error {
+func Run(stdin io.Reader, stdout, stderr io.Writer) error {
 	lines := bufio.NewScanner(stdin)
 	if !lines.Scan() {
 		return fmt.Errorf("no configuration: %w", errors.Join(lines.Err(), io.ErrUnexpectedEOF))
@@ -50,20 +65,32 @@ func Run(stdin io.Reader, stderr io.Writer) error {
 		return err
 	}
 	router := consume.NewRouter(consume.OnUnknown(consume.Fail))
+	h := &handler{stdout: stdout}
 	for _, topic := range cfg.Topics {
 		for _, keyed := range []bool{true, false} {
-			consume.On(router, workload.EventType(topic, keyed), inbox.Tx(pool, "chaos", effect))
+			consume.On(router, workload.EventType(topic, keyed), inbox.Tx(pool, "chaos", h.effect))
 		}
 	}
+	dialer := net.Dialer{}
 	result, gone := make(chan error, 1), make(chan struct{})
 	go func() {
 		result <- kafka.Run(ctx, kafka.Config{
 			Brokers: cfg.Brokers, Group: cfg.Group, Topics: cfg.Topics, Router: router,
 			Logger: slog.New(slog.NewTextHandler(stderr, nil)),
+			// Whatever is wrong passes, and then the run must not wait for long.
+			RetryMax: time.Second,
+			// Whatever address a broker advertises, the way there is the proxy.
+			Options: []kgo.Opt{kgo.Dialer(func(ctx context.Context, _, _ string) (net.Conn, error) {
+				return dialer.DialContext(ctx, "unix", cfg.KafkaProxy)
+			})},
 		})
 	}()
 	go func() {
-		if lines.Scan() {
+		for lines.Scan() {
+			if n, ok := strings.CutPrefix(lines.Text(), "panic "); ok {
+				h.obey(n)
+				continue
+			}
 			cancel()
 			return
 		}
@@ -80,7 +107,36 @@ func Run(stdin io.Reader, stderr io.Writer) error {
 
 var errGone = errors.New("the harness is gone")
 
-func effect(ctx context.Context, tx pgx.Tx, e outbox.Envelope[workload.Change]) error {
-	_, err := tx.Exec(ctx, "INSERT INTO chaos_effect (event_id) VALUES ($1)", e.EventID)
-	return err
+// handler has the effects, and panics when it is told to.
+type handler struct {
+	oneIn  atomic.Int64 // deliveries; 0: none
+	mu     sync.Mutex
+	stdout io.Writer
+}
+
+func (h *handler) obey(n string) {
+	if oneIn, err := strconv.ParseInt(n, 10, 64); err == nil {
+		h.oneIn.Store(oneIn)
+	}
+}
+
+func (h *handler) effect(ctx context.Context, tx pgx.Tx, e outbox.Envelope[workload.Change]) error {
+	h.mayPanic()
+	if _, err := tx.Exec(ctx, "INSERT INTO chaos_effect (event_id) VALUES ($1)", e.EventID); err != nil {
+		return err
+	}
+	h.mayPanic()
+	return nil
+}
+
+// mayPanic panics as a handler does that dereferences nil, now and then.
+func (h *handler) mayPanic() {
+	if n := h.oneIn.Load(); n == 0 || rand.Int64N(2*n) > 0 { // twice in each delivery
+		return
+	}
+	h.mu.Lock()
+	_, _ = fmt.Fprintln(h.stdout, SaysPanics) // without a harness the input ends too
+	h.mu.Unlock()
+	var missing *workload.Change
+	_ = missing.Key
 }

@@ -22,7 +22,7 @@ type writer struct {
 	address string
 	phase   int
 	leave   context.CancelFunc // ends what the writer does at the address; nil: nothing
-	events  map[uuid.UUID]int // the phase in which each was committed
+	events  map[uuid.UUID]int  // the phase in which each was committed
 }
 
 const keys = 5

@@ -15,33 +15,38 @@ import (
 // Kind says what goes wrong.
 type Kind string
 
-// The kinds.
+// The kinds; the table says what each does.
 const (
-	KillAtStage     Kind = "kill the leader"            // at Point
-	StopAtStage     Kind = "stop the leader"            // at Point, for Hold, past its term
-	KillAtTakeOver  Kind = "kill the next leader"       // at Point, after killing the leader
-	StopAtTakeOver  Kind = "stop the next leader"       // the same
-	KillAtRelease   Kind = "kill a leader that ends"    // at Point
-	KillAnywhere    Kind = "kill the leader anywhere"   //
-	KillAll         Kind = "kill all relays"            //
-	StopAnywhere    Kind = "stop the leader anywhere"   // for Hold
-	EndLeader       Kind = "end the leader in order"    //
-	KillConsumer    Kind = "kill the consumer"          //
-	RestartPostgres Kind = "restart Postgres fast"      //
-	CrashPostgres   Kind = "restart Postgres immediate" //
-	EndSessions     Kind = "end the relay's sessions"   // pg_terminate_backend
-	StopKafka       Kind = "stop Kafka"                 // for Hold
-	KillKafka       Kind = "kill Kafka"                 // for Hold
-	KillRedis       Kind = "kill Redis"                 // for Hold
-	FlushRedis      Kind = "flush Redis"                //
-	LockTable       Kind = "lock the table"             // for Hold, beyond the statement timeout
-	LockLease       Kind = "lock the lease row"         // for Hold
-	DeleteTopic     Kind = "delete a topic"             // and make it again after Hold
-	CloseTopic      Kind = "forbid writing a topic"     // for Hold
-	CutWriters      Kind = "cut the writers off"        //
-	KafkaLink       Kind = "the leader's way to Kafka"  // has Weather, for Hold
+	KillAtStage     Kind = "kill the leader"
+	StopAtStage     Kind = "stop the leader"
+	KillAtTakeOver  Kind = "kill the next leader"
+	StopAtTakeOver  Kind = "stop the next leader"
+	KillAtRelease   Kind = "kill a leader that ends"
+	KillAnywhere    Kind = "kill the leader anywhere"
+	KillAll         Kind = "kill all relays"
+	StopAnywhere    Kind = "stop the leader anywhere"
+	EndLeader       Kind = "end the leader in order"
+	KillConsumer    Kind = "kill the consumer"
+	HandlersPanic   Kind = "handlers panic"
+	RestartPostgres Kind = "restart Postgres fast"
+	CrashPostgres   Kind = "restart Postgres immediate"
+	EndSessions     Kind = "end the relay's sessions"
+	FewConnections  Kind = "few connections left"
+	NoConnections   Kind = "no connections left"
+	StopKafka       Kind = "stop Kafka"
+	KillKafka       Kind = "kill Kafka"
+	KillRedis       Kind = "kill Redis"
+	FlushRedis      Kind = "flush Redis"
+	LockTable       Kind = "lock the table"
+	LockLease       Kind = "lock the lease row"
+	DeleteTopic     Kind = "delete a topic"
+	CloseTopic      Kind = "forbid writing a topic"
+	CutWriters      Kind = "cut the writers off"
+	KafkaLink       Kind = "the leader's way to Kafka"
 	PostgresLink    Kind = "the leader's way to Postgres"
 	KafkaLinks      Kind = "all ways to Kafka"
+	PostgresLinks   Kind = "all ways to Postgres"
+	RedisLinks      Kind = "all ways to Redis"
 )
 
 // Weather is what a link goes through.
@@ -53,10 +58,89 @@ const (
 	Cut          Weather = "cut"             // once
 	Refused      Weather = "cut and refused" // for Hold
 	HalfOpen     Weather = "half-open"       // answers do not come, then it is cut
-	Silent       Weather = "silent"          // nothing passes, then it is cut
+	Silent       Weather = "silent"          // nothing passes, on new connections too, then it is cut
 	SilentFlows  Weather = "silent, then it flows on"
 	AnswersLater Weather = "answers are held, then flow on"
+	// The long ones last longer than a term, and than anything that waits for an
+	// answer.
+	LongSilent      Weather = "silent for long"
+	LongSilentFlows Weather = "silent for long, then it flows on"
 )
+
+// entry is one line of the table of faults.
+type entry struct {
+	kind     Kind
+	about    string
+	points   []instance.Point // where in the relay's work; nil: no such place
+	weathers []Weather        // nil: none
+	// low and high bound how long it lasts; 0: it has no length.
+	low, high time.Duration
+}
+
+// table lists every fault. The term is 3s.
+func table() []entry {
+	const (
+		second = time.Second
+		half   = second / 2
+	)
+	link := []Weather{Delayed, Cut, Refused, HalfOpen, Silent, SilentFlows, AnswersLater}
+	return []entry{
+		{kind: KillAtStage, about: "SIGKILL at a point of its work", points: instance.Stages()},
+		{kind: StopAtStage, about: "SIGSTOP there, then SIGCONT", points: instance.Stages(), low: second, high: 7 * second},
+		{kind: KillAtTakeOver, about: "the leader is killed, and its successor as it takes over", points: instance.TakeOverStages()},
+		{kind: StopAtTakeOver, about: "the leader is killed, and its successor stopped as it takes over", points: instance.TakeOverStages(), low: second, high: 7 * second},
+		{kind: KillAtRelease, about: "SIGKILL as it hands over", points: instance.ReleaseStages()},
+		{kind: KillAnywhere, about: "SIGKILL"},
+		{kind: KillAll, about: "SIGKILL"},
+		{kind: StopAnywhere, about: "SIGSTOP, then SIGCONT", low: second, high: 7 * second},
+		{kind: EndLeader, about: "as by SIGTERM"},
+		{kind: KillConsumer, about: "SIGKILL"},
+		{kind: HandlersPanic, about: "some deliveries panic, before or after their effect", low: second, high: 6 * second},
+		{kind: RestartPostgres, about: "sessions are closed"},
+		{kind: CrashPostgres, about: "as by a crash"},
+		{kind: EndSessions, about: "pg_terminate_backend for half of them"},
+		{kind: FewConnections, about: "relays, writers and consumer lose their sessions and share five", low: second, high: 9 * second},
+		{kind: NoConnections, about: "they lose them, and get 53300 for new ones", low: second, high: 9 * second},
+		{kind: StopKafka, about: "in order, then started again", high: 4 * second},
+		{kind: KillKafka, about: "SIGKILL, then started again", high: 4 * second},
+		{kind: KillRedis, about: "SIGKILL, then started again, empty", high: 4 * second},
+		{kind: FlushRedis, about: "FLUSHALL"},
+		{kind: LockTable, about: "ACCESS EXCLUSIVE, beyond the statement timeout", low: half, high: 5 * second},
+		{kind: LockLease, about: "FOR UPDATE", low: half, high: 5 * second},
+		{kind: DeleteTopic, about: "and make it again", low: half, high: 6 * second},
+		{kind: CloseTopic, about: "by an ACL", low: half, high: 6 * second},
+		{kind: CutWriters, about: "between COMMIT and its answer"},
+		{kind: KafkaLink, about: "one relay's connections", weathers: link, low: half, high: 6 * second},
+		{kind: PostgresLink, about: "one relay's connections", weathers: link, low: half, high: 6 * second},
+		{kind: KafkaLinks, about: "those of relays and consumer", low: half, high: 6 * second,
+			weathers: []Weather{Refused, HalfOpen, SilentFlows, LongSilent, LongSilentFlows}},
+		{kind: PostgresLinks, about: "those of relays, writers and consumer", low: half, high: 6 * second,
+			weathers: []Weather{Refused, HalfOpen, LongSilent, LongSilentFlows}},
+		{kind: RedisLinks, about: "those of relays and writers", low: half, high: 6 * second,
+			weathers: []Weather{Refused, HalfOpen, LongSilent, LongSilentFlows}},
+	}
+}
+
+// List describes the faults, a line each, as -only takes them.
+func List() []string {
+	var lines []string
+	for _, e := range table() {
+		const width = 32
+		line := fmt.Sprintf("%-*s %s", width, e.kind, e.about)
+		if n := len(e.points); n > 0 {
+			line += fmt.Sprintf(" (%d points)", n)
+		}
+		var weathers []string
+		for _, w := range e.weathers {
+			weathers = append(weathers, string(w))
+		}
+		if len(weathers) > 0 {
+			line += ": " + strings.Join(weathers, "; ")
+		}
+		lines = append(lines, line)
+	}
+	return lines
+}
 
 // Fault is one fault.
 type Fault struct {
@@ -126,7 +210,7 @@ func (s *Schedule) Next() Step {
 	}
 	for range n {
 		f := s.draw()
-		f.Hold = s.hold(f.Kind)
+		f.Hold = s.hold(f)
 		step.Faults = append(step.Faults, f)
 	}
 	step.Rest = time.Duration(s.rand.Int64N(int64(2 * time.Second)))
@@ -144,19 +228,19 @@ func (s *Schedule) draw() Fault {
 }
 
 // hold is how long a fault lasts, where that is to be decided.
-func (s *Schedule) hold(k Kind) time.Duration {
+func (s *Schedule) hold(f Fault) time.Duration {
 	between := func(low, high time.Duration) time.Duration {
 		return low + time.Duration(s.rand.Int64N(int64(high-low)))
 	}
-	switch k {
-	case StopAtStage, StopAtTakeOver, StopAnywhere:
-		return between(time.Second, 7*time.Second) // the term is 3s
-	case StopKafka, KillKafka, KillRedis:
-		return between(0, 4*time.Second)
-	case LockTable, LockLease:
-		return between(500*time.Millisecond, 5*time.Second)
-	case DeleteTopic, CloseTopic, KafkaLink, PostgresLink, KafkaLinks:
-		return between(500*time.Millisecond, 6*time.Second)
+	switch f.Weather {
+	case LongSilent, LongSilentFlows:
+		const low, high = 4 * time.Second, 12 * time.Second
+		return between(low, high)
+	}
+	for _, e := range table() {
+		if e.kind == f.Kind && e.high > 0 {
+			return between(e.low, e.high)
+		}
 	}
 	return 0
 }
@@ -164,26 +248,19 @@ func (s *Schedule) hold(k Kind) time.Duration {
 // all lists every fault.
 func all() []Fault {
 	var out []Fault
-	for _, p := range instance.Stages() {
-		out = append(out, Fault{Kind: KillAtStage, Point: p}, Fault{Kind: StopAtStage, Point: p})
-	}
-	for _, p := range instance.TakeOverStages() {
-		out = append(out, Fault{Kind: KillAtTakeOver, Point: p}, Fault{Kind: StopAtTakeOver, Point: p})
-	}
-	for _, p := range instance.ReleaseStages() {
-		out = append(out, Fault{Kind: KillAtRelease, Point: p})
-	}
-	for _, k := range []Kind{
-		KillAnywhere, KillAll, StopAnywhere, EndLeader, KillConsumer, RestartPostgres, CrashPostgres, EndSessions, StopKafka,
-		KillKafka, KillRedis, FlushRedis, LockTable, LockLease, DeleteTopic, CloseTopic, CutWriters,
-	} {
-		out = append(out, Fault{Kind: k})
-	}
-	for _, w := range []Weather{Delayed, Cut, Refused, HalfOpen, Silent, SilentFlows, AnswersLater} {
-		out = append(out, Fault{Kind: KafkaLink, Weather: w}, Fault{Kind: PostgresLink, Weather: w})
-	}
-	for _, w := range []Weather{Refused, HalfOpen, SilentFlows} {
-		out = append(out, Fault{Kind: KafkaLinks, Weather: w})
+	for _, e := range table() {
+		switch {
+		case e.points != nil:
+			for _, p := range e.points {
+				out = append(out, Fault{Kind: e.kind, Point: p})
+			}
+		case e.weathers != nil:
+			for _, w := range e.weathers {
+				out = append(out, Fault{Kind: e.kind, Weather: w})
+			}
+		default:
+			out = append(out, Fault{Kind: e.kind})
+		}
 	}
 	return out
 }

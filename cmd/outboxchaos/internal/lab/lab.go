@@ -61,16 +61,22 @@ type Config struct {
 // Lab is a lab that has been set up.
 type Lab struct {
 	Config
-	// Database is the address of the database, for the harness and the consumer.
-	// Nothing happens on the way there.
+	// Database is the address of the database, for the harness. Nothing happens on
+	// the way there.
 	Database string
 	// Pool goes there, Writers through the writers' proxy.
 	Pool, Writers *pgxpool.Pool
 	Admin         *kadm.Client
 	Relays        [Relays]*Relay
 	Consumer      *Process
-	// WritersLink is the writers' way to Postgres.
-	WritersLink *proxy.Proxy
+	// Role is who the relays, the writers and the consumer are for Postgres. It owns
+	// the tables and may nothing else.
+	Role string
+	// WritersLink is the writers' way to Postgres, ConsumerPostgres and ConsumerKafka
+	// are the consumer's, and RedisLink is everybody's to Redis.
+	WritersLink, ConsumerPostgres, ConsumerKafka, RedisLink *proxy.Proxy
+	// RedisURL leads through RedisLink.
+	RedisURL string
 
 	server  *pgx.ConnConfig // the database without a proxy
 	links   []*proxy.Proxy  // to it
@@ -106,32 +112,38 @@ func New(ctx context.Context, cfg Config) (_ *Lab, err error) {
 	if err := l.prepareKafka(ctx); err != nil {
 		return nil, err
 	}
+	if err := l.prepareRedis(); err != nil {
+		return nil, err
+	}
 	for i := range l.Relays {
 		if l.Relays[i], err = l.newRelay(i); err != nil {
 			return nil, err
 		}
 	}
-	l.Consumer = l.newConsumer()
+	if l.Consumer, err = l.newConsumer(); err != nil {
+		return nil, err
+	}
 	return l, nil
 }
 
 func (l *Lab) prepareDatabase(ctx context.Context) error {
 	const unique = 8 // characters
-	database, err := l.Servers.Postgres.CreateDatabase(ctx, "chaos_"+uuid.NewString()[:unique])
+	l.Role = "chaos_" + uuid.NewString()[:unique]
+	database, err := l.Servers.Postgres.CreateDatabase(ctx, l.Role)
 	if err != nil {
 		return err
 	}
 	if l.server, err = pgx.ParseConfig(database); err != nil {
 		return err
 	}
-	if _, l.Database, err = l.postgresLink("h"); err != nil {
+	if _, l.Database, err = l.postgresLink("h", l.server.User); err != nil {
 		return err
 	}
 	if l.Pool, err = newPool(ctx, l.Database, "chaos-harness"); err != nil {
 		return err
 	}
 	l.closers = append(l.closers, func() error { l.Pool.Close(); return nil })
-	link, address, err := l.postgresLink("w")
+	link, address, err := l.postgresLink("w", l.Role)
 	if err != nil {
 		return err
 	}
@@ -141,10 +153,15 @@ func (l *Lab) prepareDatabase(ctx context.Context) error {
 	}
 	l.closers = append(l.closers, func() error { l.Writers.Close(); return nil })
 	return l.Pool.AcquireFunc(ctx, func(c *pgxpool.Conn) error {
+		role, database := pgx.Identifier{l.Role}.Sanitize(), pgx.Identifier{l.server.Database}.Sanitize()
+		_, err := c.Exec(ctx, fmt.Sprintf("CREATE ROLE %[1]s LOGIN; ALTER DATABASE %[2]s OWNER TO %[1]s; SET ROLE %[1]s", role, database))
+		if err != nil {
+			return err
+		}
 		if err := migrations.Up(ctx, c.Conn()); err != nil {
 			return err
 		}
-		_, err := c.Exec(ctx, workload.Tables+consumer.Table)
+		_, err = c.Exec(ctx, workload.Tables+consumer.Table+"RESET ROLE")
 		return err
 	})
 }
@@ -164,7 +181,7 @@ func newPool(ctx context.Context, address, name string) (*pgxpool.Pool, error) {
 }
 
 // postgresLink is a proxy before Postgres, and the database's address through it.
-func (l *Lab) postgresLink(name string) (*proxy.Proxy, string, error) {
+func (l *Lab) postgresLink(name, user string) (*proxy.Proxy, string, error) {
 	dir := filepath.Join(l.sockets, name)
 	const private = 0o700
 	if err := os.Mkdir(dir, private); err != nil {
@@ -177,7 +194,7 @@ func (l *Lab) postgresLink(name string) (*proxy.Proxy, string, error) {
 	l.closers = append(l.closers, p.Close)
 	l.links = append(l.links, p)
 	address := url.URL{
-		Scheme: "postgres", User: url.User(l.server.User), Path: "/" + l.server.Database,
+		Scheme: "postgres", User: url.User(user), Path: "/" + l.server.Database,
 		RawQuery: url.Values{"host": {dir}}.Encode(),
 	}
 	return p, address.String(), nil
@@ -228,21 +245,20 @@ func (l *Lab) CreateTopic(ctx context.Context, topic string) error {
 
 func (l *Lab) newRelay(i int) (*Relay, error) {
 	name := "relay" + strconv.Itoa(i)
-	pg, database, err := l.postgresLink(strconv.Itoa(i))
+	pg, database, err := l.postgresLink(strconv.Itoa(i), l.Role)
 	if err != nil {
 		return nil, err
 	}
-	kafka, err := proxy.Listen("unix", filepath.Join(l.sockets, "k"+strconv.Itoa(i)), "tcp", l.Servers.Kafka.Brokers[0])
+	kafka, err := l.kafkaLink(strconv.Itoa(i))
 	if err != nil {
 		return nil, err
 	}
-	l.closers = append(l.closers, kafka.Close)
 	r := &Relay{Postgres: pg, Kafka: kafka}
 	r.Process = l.newProcess(name, "relay", func() (any, error) {
 		r.life++
 		return instance.Config{
 			Database: database, Brokers: l.Servers.Kafka.Brokers, KafkaProxy: kafka.Address(),
-			Redis: l.Servers.Redis.URL, Service: workload.Service, Mode: l.Mode,
+			Redis: l.RedisURL, Service: workload.Service, Mode: l.Mode,
 			Journal:   filepath.Join(l.Dir, fmt.Sprintf("%s-%d.journal", name, r.life)),
 			ClockRate: l.ClockRates[i], RulesOff: l.RulesOff, MaxAttempts: l.MaxAttempts,
 		}, nil
@@ -250,14 +266,47 @@ func (l *Lab) newRelay(i int) (*Relay, error) {
 	return r, nil
 }
 
-func (l *Lab) newConsumer() *Process {
+// kafkaLink is a proxy before Kafka.
+func (l *Lab) kafkaLink(name string) (*proxy.Proxy, error) {
+	p, err := proxy.Listen("unix", filepath.Join(l.sockets, "k"+name), "tcp", l.Servers.Kafka.Brokers[0])
+	if err != nil {
+		return nil, err
+	}
+	l.closers = append(l.closers, p.Close)
+	return p, nil
+}
+
+func (l *Lab) prepareRedis() error {
+	address, err := url.Parse(l.Servers.Redis.URL)
+	if err != nil {
+		return err
+	}
+	if l.RedisLink, err = proxy.Listen("tcp", "127.0.0.1:0", "tcp", l.Servers.Redis.Addr); err != nil {
+		return err
+	}
+	l.closers = append(l.closers, l.RedisLink.Close)
+	address.Host = l.RedisLink.Address()
+	l.RedisURL = address.String()
+	return nil
+}
+
+func (l *Lab) newConsumer() (*Process, error) {
+	pg, database, err := l.postgresLink("c", l.Role)
+	if err != nil {
+		return nil, err
+	}
+	kafka, err := l.kafkaLink("c")
+	if err != nil {
+		return nil, err
+	}
+	l.ConsumerPostgres, l.ConsumerKafka = pg, kafka
 	return l.newProcess("consumer", "consumer", func() (any, error) {
 		return consumer.Config{
-			Database: l.Database, Brokers: l.Servers.Kafka.Brokers, Group: "chaos",
+			Database: database, Brokers: l.Servers.Kafka.Brokers, KafkaProxy: kafka.Address(), Group: "chaos",
 			// What a deletion took from TopicFleeting the group has not always read.
 			Topics: []string{workload.TopicHot, workload.TopicCold, workload.TopicSmall},
 		}, nil
-	})
+	}), nil
 }
 
 func (l *Lab) newProcess(name, role string, config func() (any, error)) *Process {

@@ -15,6 +15,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/outboxgen/outboxgen/cmd/outboxchaos/internal/consumer"
 	"github.com/outboxgen/outboxgen/cmd/outboxchaos/internal/instance"
 )
 
@@ -33,6 +34,7 @@ type Process struct {
 	done   chan struct{} // closed when the current process has ended
 	leads  bool
 	epoch  int64
+	panics int64
 	signal func() // told of every change
 }
 
@@ -95,7 +97,7 @@ func (p *Process) Start() error {
 	return err
 }
 
-// listen hears who leads, until the process ends.
+// listen hears who leads, and what panics, until the process ends.
 func (p *Process) listen(stdout io.Reader) {
 	lines := bufio.NewScanner(stdout)
 	for lines.Scan() {
@@ -107,6 +109,8 @@ func (p *Process) listen(stdout io.Reader) {
 			}
 		} else if strings.HasPrefix(line, instance.SaysStands) {
 			p.leads = false
+		} else if line == consumer.SaysPanics {
+			p.panics++
 		}
 		p.mu.Unlock()
 		p.signal()
@@ -137,6 +141,13 @@ func (p *Process) Leads() (epoch int64, leads bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.epoch, p.leads
+}
+
+// Panics is how often the consumer said that a delivery panics.
+func (p *Process) Panics() int64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.panics
 }
 
 // Ended is closed when the current process has ended.

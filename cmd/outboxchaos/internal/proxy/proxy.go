@@ -46,6 +46,7 @@ type Proxy struct {
 	weather  Weather
 	changed  chan struct{} // closed when the weather changes
 	links    map[*link]struct{}
+	held     int64 // how often bytes were kept back
 	closed   bool
 	serving  sync.WaitGroup
 }
@@ -174,6 +175,13 @@ func (p *Proxy) Point(network, name string) {
 	p.Cut()
 }
 
+// Held is how often the weather kept bytes back.
+func (p *Proxy) Held() int64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.held
+}
+
 func (p *Proxy) target() (address, Greeting) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -295,6 +303,11 @@ func (p *Proxy) wait(l *link, held func(Weather) bool) bool {
 		case <-l.gone:
 			return false
 		}
+	}
+	if held(w) {
+		p.mu.Lock()
+		p.held++
+		p.mu.Unlock()
 	}
 	for held(w) {
 		select {

@@ -193,7 +193,10 @@ func TestMachines(t *testing.T) {
 	t.Parallel()
 	isReset := func(err error) bool { return errors.Is(err, syscall.ECONNRESET) }
 	isRefused := func(err error) bool { return errors.Is(err, syscall.ECONNREFUSED) }
-	isSilent := func(err error) bool { return errors.Is(err, os.ErrDeadlineExceeded) }
+	isSilent := func(err error) bool {
+		e, ok := errors.AsType[net.Error](err)
+		return ok && e.Timeout()
+	}
 	isOpen := func(err error) bool { return err == nil }
 	for _, tt := range []struct {
 		name         string

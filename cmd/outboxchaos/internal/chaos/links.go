@@ -1,0 +1,86 @@
+package chaos
+
+import (
+	"context"
+	"time"
+
+	"github.com/outboxgen/outboxgen/cmd/outboxchaos/internal/fault"
+	"github.com/outboxgen/outboxgen/cmd/outboxchaos/internal/proxy"
+)
+
+// links are the ways that a fault is about.
+func (r *run) links(ctx context.Context, k fault.Kind) (links []*proxy.Proxy, err error) {
+	switch k {
+	case fault.KafkaLinks:
+		links = append(links, r.ConsumerKafka)
+		for _, one := range r.Relays {
+			links = append(links, one.Kafka)
+		}
+		return links, nil
+	case fault.PostgresLinks:
+		links = append(links, r.ConsumerPostgres, r.WritersLink)
+		for _, one := range r.Relays {
+			links = append(links, one.Postgres)
+		}
+		return links, nil
+	case fault.RedisLinks:
+		return append(links, r.RedisLink), nil
+	}
+	leader, err := r.leader(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if k == fault.PostgresLink {
+		return append(links, leader.Postgres), nil
+	}
+	return append(links, leader.Kafka), nil
+}
+
+func (r *run) breakLinks(ctx context.Context, f fault.Fault) error {
+	links, err := r.links(ctx, f.Kind)
+	if err != nil {
+		return err
+	}
+	var weather proxy.Weather
+	cutBefore, cutAfter := false, false
+	switch f.Weather {
+	case fault.Delayed:
+		const delay = 200 * time.Millisecond
+		weather.Delay = delay
+	case fault.Cut:
+		cutBefore, f.Hold = true, 0
+	case fault.Refused:
+		cutBefore, weather.Refuse = true, true
+	case fault.HalfOpen:
+		cutAfter, weather.HoldAnswers = true, true
+	case fault.Silent, fault.LongSilent:
+		cutAfter, weather.HoldAnswers, weather.HoldRequests = true, true, true
+	case fault.SilentFlows, fault.LongSilentFlows:
+		weather.HoldAnswers, weather.HoldRequests = true, true
+	case fault.AnswersLater:
+		weather.HoldAnswers = true
+	}
+	each := func(do func(*proxy.Proxy)) {
+		for _, link := range links {
+			do(link)
+		}
+	}
+	held := func() (n int64) {
+		each(func(p *proxy.Proxy) { n += p.Held() })
+		return n
+	}
+	before := held()
+	each(func(p *proxy.Proxy) { p.Set(weather) })
+	if cutBefore {
+		each((*proxy.Proxy).Cut)
+	}
+	sleep(ctx, f.Hold)
+	if cutAfter {
+		each((*proxy.Proxy).Cut)
+	}
+	each(func(p *proxy.Proxy) { p.Set(proxy.Weather{}) })
+	if (weather.HoldAnswers || weather.HoldRequests) && held() == before {
+		return errMissed // nobody said anything
+	}
+	return nil
+}

@@ -1,0 +1,73 @@
+package chaos
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/outboxgen/outboxgen/cmd/outboxchaos/internal/fault"
+)
+
+// limitConnections takes their sessions from the relays, the writers and the
+// consumer, and lets them have few new ones, or none, for a while.
+func (r *run) limitConnections(ctx context.Context, f fault.Fault) (err error) {
+	limit := 0
+	if f.Kind == fault.FewConnections {
+		const few = 5 // less than a leader and the writers want
+		limit = few
+	}
+	role := pgx.Identifier{r.Role}.Sanitize()
+	if _, err := r.Pool.Exec(ctx, fmt.Sprintf("ALTER ROLE %s CONNECTION LIMIT %d", role, limit)); err != nil {
+		return err
+	}
+	defer func() {
+		_, unlimited := r.Pool.Exec(ctx, fmt.Sprintf("ALTER ROLE %s CONNECTION LIMIT -1", role))
+		err = errors.Join(err, unlimited)
+	}()
+	if _, err := r.Pool.Exec(ctx, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = $1", r.Role); err != nil {
+		return err
+	}
+	refused := false
+	const every = 100 * time.Millisecond
+	for end := time.Now().Add(f.Hold); time.Now().Before(end); sleep(ctx, every) {
+		refused = refused || r.refusedConnection(ctx)
+	}
+	if !refused {
+		return errMissed
+	}
+	return nil
+}
+
+// refusedConnection reports whether one more session is one too many.
+func (r *run) refusedConnection(ctx context.Context) bool {
+	config, err := pgx.ParseConfig(r.Database)
+	if err != nil {
+		return false
+	}
+	config.User = r.Role
+	conn, err := pgx.ConnectConfig(ctx, config)
+	if err == nil {
+		_ = conn.Close(ctx) // it was only a try
+		return false
+	}
+	const tooManyConnections = "53300"
+	pgErr, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && pgErr.Code == tooManyConnections
+}
+
+// panicHandlers has some of the consumer's deliveries panic.
+func (r *run) panicHandlers(ctx context.Context, hold time.Duration) error {
+	const oneIn = 20
+	before := r.Consumer.Panics()
+	r.Consumer.Tell(fmt.Sprintf("panic %d", oneIn))
+	sleep(ctx, hold)
+	r.Consumer.Tell("panic 0")
+	if r.Consumer.Panics() == before {
+		return errMissed
+	}
+	return nil
+}
