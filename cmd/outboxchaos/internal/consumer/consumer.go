@@ -79,10 +79,14 @@ func Run(stdin io.Reader, stdout, stderr io.Writer) error {
 			Logger: slog.New(slog.NewTextHandler(stderr, nil)),
 			// Whatever is wrong passes, and then the run must not wait for long.
 			RetryMax: time.Second,
-			// Whatever address a broker advertises, the way there is the proxy.
-			Options: []kgo.Opt{kgo.Dialer(func(ctx context.Context, _, _ string) (net.Conn, error) {
-				return dialer.DialContext(ctx, "unix", cfg.KafkaProxy)
-			})},
+			Options: []kgo.Opt{
+				// The group waits that long for a member that was killed. Brokers take no less.
+				kgo.SessionTimeout(6 * time.Second), kgo.HeartbeatInterval(time.Second),
+				// Whatever address a broker advertises, the way there is the proxy.
+				kgo.Dialer(func(ctx context.Context, _, _ string) (net.Conn, error) {
+					return dialer.DialContext(ctx, "unix", cfg.KafkaProxy)
+				}),
+			},
 		})
 	}()
 	go func() {
