@@ -30,7 +30,13 @@
 // There is one list per outbox, outbox:wake:{service}, so a cluster works. The
 // writer pushes one element and trims the list to it; the relay blocks in BLPOP,
 // deletes what is left, and reads. The key expires after a minute without a
-// writer.
+// writer. A writer's Redis user needs LPUSH, LTRIM and EXPIRE on that key, the
+// relay's PING, BLPOP and DEL.
+//
+// Neither end depends on Redis to answer. Wake returns when its context ends, which
+// an outbox.Outbox bounds by Options.WakeTimeout (250 ms) and which no transaction
+// waits for. The source gives up a connection attempt and an answer after 2 s, and a
+// wait after 7 s; it then tries again with pauses from 100 ms to 5 s.
 //
 // # Postgres
 //

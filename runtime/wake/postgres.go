@@ -265,6 +265,9 @@ func (s *PostgresWaitSource) connect(ctx context.Context) error {
 	return s.probe(ctx)
 }
 
+// proves says that a connection is one: a notification has come through it.
+func (s *PostgresWaitSource) proves() bool { return true }
+
 // probe has a notification sent from a second connection. One from the same
 // connection would prove nothing: a pooler passes it on while the statement
 // runs.

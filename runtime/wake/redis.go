@@ -18,6 +18,9 @@ const (
 	// redisGrace later: then the connection is half open.
 	redisBlock = 5 * time.Second
 	redisGrace = 2 * time.Second
+	// redisPushes bounds the pushes of a waker that are under way, and with them
+	// the goroutines that a silent Redis keeps.
+	redisPushes = 8
 )
 
 // RedisKey is the list that carries the wake-ups of a service's outbox.
@@ -27,6 +30,8 @@ func RedisKey(service string) string { return "outbox:wake:" + service }
 type RedisWaker struct {
 	key     string
 	options rueidis.ClientOption // of its own client, if it makes one
+	pushes  chan struct{}        // holds a token for each push under way
+	dialing chan struct{}        // holds a token while a client is being made
 
 	mu     sync.Mutex
 	client rueidis.Client // nil: not made yet
@@ -38,15 +43,33 @@ type RedisWaker struct {
 // caller's, to share and to close. A service that has to start while Redis is
 // away, when no client can be made, uses RedisLazy.
 func Redis(client rueidis.Client, service string) *RedisWaker {
-	return &RedisWaker{client: client, key: RedisKey(service)}
+	w := newRedisWaker(service)
+	w.client = client
+	return w
 }
 
 // RedisLazy is Redis with a client of the waker's own, which it makes at the
 // first wake-up that finds Redis there; so Redis may be away when the service
-// starts. Close it at the end.
+// starts. A connection may take Dialer.Timeout (2 s where it is zero) to be made,
+// and goes on being made after the wake-up that began it has given up. Close the
+// waker at the end.
 func RedisLazy(redis rueidis.ClientOption, service string) *RedisWaker {
-	redis.DisableCache = true // nothing is cached, so older servers and proxies will do
-	return &RedisWaker{options: redis, own: true, key: RedisKey(service)}
+	w := newRedisWaker(service)
+	w.options, w.own = bounded(redis), true
+	return w
+}
+
+func newRedisWaker(service string) *RedisWaker {
+	return &RedisWaker{key: RedisKey(service), pushes: make(chan struct{}, redisPushes), dialing: make(chan struct{}, 1)}
+}
+
+// bounded is the options with bounds that a silent server cannot exceed, where
+// they set none.
+func bounded(options rueidis.ClientOption) rueidis.ClientOption {
+	options.DisableCache = true // nothing is cached, so older servers and proxies will do
+	options.Dialer.Timeout = cmp.Or(options.Dialer.Timeout, redisGrace)
+	options.ConnWriteTimeout = cmp.Or(options.ConnWriteTimeout, redisGrace)
+	return options
 }
 
 // Close closes the client of RedisLazy; after it, Wake returns ErrClosed. It does
@@ -63,24 +86,36 @@ func (w *RedisWaker) Close() {
 	}
 }
 
-// connected is the client, made now if need be, within the time that ctx leaves.
-func (w *RedisWaker) connected(ctx context.Context) (rueidis.Client, error) {
+// existing is the client, nil when it has not been made yet.
+func (w *RedisWaker) existing() (rueidis.Client, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.closed {
 		return nil, ErrClosed
 	}
-	if w.client != nil {
-		return w.client, nil
+	return w.client, nil
+}
+
+// connected is the client, made now if need be.
+func (w *RedisWaker) connected(ctx context.Context) (rueidis.Client, error) {
+	select {
+	case w.dialing <- struct{}{}:
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
 	}
-	options := w.options
-	if deadline, ok := ctx.Deadline(); ok {
-		left := max(time.Until(deadline), time.Millisecond)
-		options.Dialer.Timeout = min(cmp.Or(options.Dialer.Timeout, left), left)
+	defer func() { <-w.dialing }()
+	if client, err := w.existing(); err != nil || client != nil {
+		return client, err
 	}
-	client, err := rueidis.NewClient(options)
+	client, err := rueidis.NewClient(w.options)
 	if err != nil {
-		return nil, fmt.Errorf("wake: connect to Redis: %w", err)
+		return nil, fmt.Errorf("wake: connect to Redis: %w%s", err, redisRemedy(err, w.options.Username, w.key, writerCommands))
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.closed {
+		client.Close()
+		return nil, ErrClosed
 	}
 	w.client = client
 	return client, nil
@@ -88,8 +123,30 @@ func (w *RedisWaker) connected(ctx context.Context) (rueidis.Client, error) {
 
 // Wake leaves one wake-up in the list, or hands it to the relay that waits there,
 // in one round trip. It tries once more on a connection that turns out to be
-// dead: pushing twice does no harm.
+// dead: pushing twice does no harm. It returns when ctx ends at the latest,
+// whatever Redis does.
 func (w *RedisWaker) Wake(ctx context.Context) error {
+	select {
+	case w.pushes <- struct{}{}:
+	case <-ctx.Done():
+		return fmt.Errorf("wake: Redis does not answer: %w", context.Cause(ctx))
+	}
+	// The client heeds ctx, except while it waits for a connection that somebody
+	// else is making.
+	done := make(chan error, 1)
+	go func() {
+		defer func() { <-w.pushes }()
+		done <- w.wake(ctx)
+	}()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return fmt.Errorf("wake: Redis does not answer: %w", context.Cause(ctx))
+	}
+}
+
+func (w *RedisWaker) wake(ctx context.Context) error {
 	client, err := w.connected(ctx)
 	if err != nil {
 		return err
@@ -99,7 +156,7 @@ func (w *RedisWaker) Wake(ctx context.Context) error {
 		err = w.push(ctx, client)
 	}
 	if err != nil {
-		return fmt.Errorf("wake: push to the Redis list %s: %w", w.key, err)
+		return fmt.Errorf("wake: push to the Redis list %s: %w%s", w.key, err, redisRemedy(err, w.options.Username, w.key, writerCommands))
 	}
 	return nil
 }
@@ -124,19 +181,21 @@ type RedisWaitSource struct {
 	key     string
 	source  source
 	client  rueidis.Client // nil: not connected
+	spared  bool           // it was logged that the list cannot be deleted
 }
 
 // RedisSource returns the relay's end of the wake-ups of the service's outbox. It
 // connects with a client of its own when it is first waited on, so Redis need not
-// be there yet.
+// be there yet. Dialling and each answer may take 2 s, unless the options set
+// Dialer.Timeout and ConnWriteTimeout; a connection that goes silent while the
+// relay waits is given up after 7 s. The Redis user needs PING, BLPOP and DEL.
 func RedisSource(redis rueidis.ClientOption, service string, options SourceOptions) *RedisWaitSource {
-	redis.DisableCache = true // nothing is cached, so older servers and proxies will do
-	return &RedisWaitSource{options: redis, key: RedisKey(service), source: newSource(options, "Redis")}
+	return &RedisWaitSource{options: bounded(redis), key: RedisKey(service), source: newSource(options, "Redis")}
 }
 
 // Wait returns nil when there is a wake-up, and an error only when ctx ends or
-// the source is closed: while Redis is away it tries again, with back-off. It
-// must not be called twice at the same time.
+// the source is closed: while Redis is away, or does not let the relay wait, it
+// tries again, with back-off. It must not be called twice at the same time.
 func (s *RedisWaitSource) Wait(ctx context.Context) error { return s.source.wait(ctx, s) }
 
 // Close ends a Wait under way and closes the connection.
@@ -144,16 +203,58 @@ func (s *RedisWaitSource) Close() { s.source.close(s) }
 
 func (s *RedisWaitSource) connect(ctx context.Context) error {
 	if s.client == nil {
-		client, err := rueidis.NewClient(s.options)
+		client, err := newRedisClient(ctx, s.options)
 		if err != nil {
-			return err
+			return s.failed("connect", err)
 		}
 		s.client = client
 	}
 	ctx, cancel := context.WithTimeout(ctx, redisGrace)
 	defer cancel()
-	return s.client.Do(ctx, s.client.B().Ping().Build()).Error()
+	if err := s.client.Do(ctx, s.client.B().Ping().Build()).Error(); err != nil {
+		return s.failed("PING", err)
+	}
+	return nil
 }
+
+// newRedisClient makes a client. When ctx ends first, the client is closed as soon
+// as it is made.
+func newRedisClient(ctx context.Context, options rueidis.ClientOption) (rueidis.Client, error) {
+	type made struct {
+		client rueidis.Client
+		err    error
+	}
+	done := make(chan made, 1)
+	go func() {
+		client, err := rueidis.NewClient(options)
+		done <- made{client, err}
+	}()
+	select {
+	case m := <-done:
+		return m.client, m.err
+	case <-ctx.Done():
+		go func() {
+			if m := <-done; m.client != nil {
+				m.client.Close()
+			}
+		}()
+		return nil, context.Cause(ctx)
+	}
+}
+
+// failed is err with its remedy. A client whose connection broke is closed: the
+// next one begins afresh, whatever state this one is in.
+func (s *RedisWaitSource) failed(what string, err error) error {
+	if _, answered := rueidis.IsRedisErr(err); !answered && s.client != nil {
+		go s.client.Close() // it waits for a silent server, for a second at most
+		s.client = nil
+	}
+	return fmt.Errorf("%s: %w%s", what, err, redisRemedy(err, s.options.Username, s.key, relayCommands))
+}
+
+// proves says that a connection is no proof: the user may be allowed to connect
+// and not to wait.
+func (s *RedisWaitSource) proves() bool { return false }
 
 func (s *RedisWaitSource) receive(ctx context.Context) (bool, error) {
 	blocked, cancel := context.WithTimeout(ctx, redisBlock+redisGrace)
@@ -164,20 +265,28 @@ func (s *RedisWaitSource) receive(ctx context.Context) (bool, error) {
 	switch {
 	case rueidis.IsRedisNil(err):
 		return false, nil // nothing came, and the connection works
+	case ctx.Err() != nil:
+		// Redis still waits for this connection, and the next wake-up would go to it.
+		s.client.Close()
+		s.client = nil
+		s.source.connected = false
+		return false, context.Cause(ctx)
 	case err != nil:
-		return false, fmt.Errorf("wait on the list %s: %w", s.key, err)
+		return false, s.failed("wait on the list "+s.key, err)
 	}
 	// What has piled up is covered by the read that follows. A failure is no
 	// matter: the worst is a read for nothing.
 	deleting, cancel := context.WithTimeout(ctx, redisGrace)
 	defer cancel()
-	if err := s.client.Do(deleting, b.Del().Key(s.key).Build()).Error(); err != nil && !errors.Is(err, context.Canceled) {
-		s.source.options.Logger.Debug("wake-up taken, the rest of the list not deleted", "error", err)
+	if err := s.client.Do(deleting, b.Del().Key(s.key).Build()).Error(); err != nil && !errors.Is(err, context.Canceled) && !s.spared {
+		_, s.spared = rueidis.IsRedisErr(err) // it will be the same each time
+		s.source.options.Logger.Warn("wake-up taken, the rest of the list not deleted: a read for nothing may follow",
+			"error", fmt.Errorf("%w%s", err, redisRemedy(err, s.options.Username, s.key, relayCommands)))
 	}
 	return true, nil
 }
 
-// disconnect keeps the client, which connects again by itself.
+// disconnect keeps a client whose server answered.
 func (s *RedisWaitSource) disconnect() {}
 
 func (s *RedisWaitSource) shutdown() {

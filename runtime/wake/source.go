@@ -15,14 +15,17 @@ var ErrClosed = errors.New("wake: it is closed")
 const (
 	minBackOff = 100 * time.Millisecond
 	maxBackOff = 5 * time.Second
-	// quietFor is how long the same trouble is not complained about again.
+	// quietFor is how long the same trouble is not complained about again, at
+	// first; each time it doubles, up to maxQuiet.
 	quietFor = time.Minute
+	maxQuiet = time.Hour
 )
 
 // SourceOptions configure the relay's end. The zero value is usable.
 type SourceOptions struct {
-	// Logger gets a warning when the connection is lost or cannot be made (not
-	// more than once a minute), and a line when it is back. nil: slog.Default().
+	// Logger gets a warning when no wake-up can come: at once, then after a minute,
+	// two, four, up to an hour. It gets a line when waiting has worked again. nil:
+	// slog.Default().
 	Logger *slog.Logger
 }
 
@@ -30,6 +33,9 @@ type SourceOptions struct {
 type channel interface {
 	// connect makes the connection, or checks the one that there is.
 	connect(ctx context.Context) error
+	// proves says whether a connection proves that wake-ups come. Otherwise only a
+	// receive without an error does.
+	proves() bool
 	// receive waits for a wake-up; false without an error: for too long.
 	receive(ctx context.Context) (bool, error)
 	// disconnect drops a connection that has failed.
@@ -50,7 +56,9 @@ type source struct {
 	mu        sync.Mutex // held by Wait
 	connected bool
 	backOff   time.Duration
-	complains time.Time // when it complained last; zero: all is well
+	troubled  bool          // it complained, and wake-ups have not worked since
+	complains time.Time     // when it complained last
+	quiet     time.Duration // how long it is quiet after that
 }
 
 func newSource(options SourceOptions, what string) source {
@@ -95,25 +103,47 @@ func (s *source) ended(ctx context.Context) error {
 // step connects, which counts as a wake-up, or receives.
 func (s *source) step(ctx context.Context, c channel) (bool, error) {
 	if s.connected {
-		return c.receive(ctx)
+		woken, err := c.receive(ctx)
+		if err == nil {
+			s.backOff = 0
+			s.works()
+		}
+		return woken, err
 	}
 	if err := c.connect(ctx); err != nil {
 		return false, err
 	}
 	s.connected = true
-	s.backOff = 0
-	if !s.complains.IsZero() {
-		s.complains = time.Time{}
-		s.options.Logger.Info("wake-ups work again", "by", s.what)
+	if c.proves() {
+		s.works()
 	}
 	return true, nil
 }
 
-func (s *source) complain(err error) {
-	if s.complains.IsZero() || time.Since(s.complains) > quietFor {
-		s.complains = time.Now()
-		s.options.Logger.Warn("no wake-ups; the relay polls until they are back", "by", s.what, "error", err)
+// works notes that wake-ups can come. The pauses between tries go on growing until
+// a wait has worked: a connection that can be made and a wait that fails at once
+// must not be tried again and again.
+func (s *source) works() {
+	s.quiet = 0
+	if s.troubled {
+		s.troubled = false
+		s.options.Logger.Info("wake-ups work again", "by", s.what)
 	}
+}
+
+// complain logs the trouble, unless it has just done so, also when wake-ups worked
+// for a moment in between.
+func (s *source) complain(err error) {
+	quiet := max(s.quiet, quietFor)
+	if !s.complains.IsZero() && time.Since(s.complains) < quiet {
+		return
+	}
+	if s.troubled {
+		s.quiet = min(2*quiet, maxQuiet)
+	}
+	s.troubled = true
+	s.complains = time.Now()
+	s.options.Logger.Warn("no wake-ups; the relay polls until they are back", "by", s.what, "error", err)
 }
 
 func (s *source) pause(ctx context.Context) {
