@@ -118,6 +118,10 @@
 //	                              progress rows are named in the   the row is dead
 //	                              lease row and sent one by one;
 //	                              the one that kills is counted
+//	an Observer, WakeSource,      recovered, logged with its       relay_errors_total{panic},       fix the code
+//	tracer or log handler panics  stack; nothing else changes      panics in the status
+//	the sink panics as it sends   the term ends as if the relay    the same, unclean_ends           fix the code, or discard the
+//	                              had died; another begins                                          row
 //	another producer fences       the term ends                    relay_errors_total{leadership}   look for a second relay
 //	something only a person can   Run returns a SetupError         the process ends                 what the error says
 //	mend (tables, privileges)

@@ -55,7 +55,9 @@ func newDriver(ctx context.Context, r *Relay) *driver {
 	d.m.off = r.off
 	d.checked.Store(int64(r.cfg.Clock.Now()))
 	if r.cfg.TracerProvider != nil {
-		d.tracer = r.cfg.TracerProvider.Tracer("github.com/outboxgen/outboxgen/runtime/relay")
+		_ = r.guard.call("TracerProvider.Tracer", func() {
+			d.tracer = r.cfg.TracerProvider.Tracer("github.com/outboxgen/outboxgen/runtime/relay")
+		})
 	}
 	return d
 }
@@ -155,7 +157,11 @@ func (d *driver) start(c command) {
 	d.workers.Go(func() {
 		callCtx, cancel := context.WithTimeout(ctx, limit)
 		defer cancel()
-		d.outcomes <- d.exec(callCtx, c, lease, producer)
+		var o outcome
+		if err := d.r.guard.call("the call "+callName(c), func() { o = d.exec(callCtx, c, lease, producer) }); err != nil {
+			o = outcome{op: c, err: err}
+		}
+		d.outcomes <- o
 	})
 }
 
@@ -206,6 +212,7 @@ func (d *driver) exec(ctx context.Context, c command, lease Lease, producer Prod
 		o.producer, o.err = d.cfg.Sink.Open(ctx)
 	case opSend:
 		o.results = d.send(ctx, op.wave, producer)
+		o.err = panicOf(o.results)
 	case opSettle:
 		if d.expired() {
 			o.err = errExpired
@@ -309,10 +316,13 @@ func (d *driver) take(o outcome) {
 		what := [numSlots]string{"lease", "store", "topics", "open", "store"}[slotOf(o.op)]
 		d.cfg.Observer.Failed(what, ClassRelay, o.err)
 		d.cfg.Logger.WarnContext(d.root, "a call failed; it is made again", slog.String("what", what),
-			slog.String("call", fmt.Sprintf("%T", o.op)[len("relay.op"):]), slog.Any("error", o.err))
+			slog.String("call", callName(o.op)), slog.Any("error", o.err))
 	}
 	d.m.handle(now, o)
 }
+
+// callName is how a call is named in the log.
+func callName(c command) string { return fmt.Sprintf("%T", c)[len("relay.op"):] }
 
 func (d *driver) observe(o outcome) {
 	switch op := o.op.(type) {
@@ -346,6 +356,7 @@ func (d *driver) report(now time.Duration) {
 	d.statusAt = now + statusEvery
 	s := d.m.status(now)
 	s.Stats, s.StatsAt = d.current, d.statsAt
+	s.Panics = d.r.guard.count.Load()
 	d.r.status.Store(&s)
 	d.cfg.Observer.Status(s)
 }

@@ -27,7 +27,11 @@ func pause(ctx context.Context, d time.Duration) bool {
 func (d *driver) keepStats(ctx context.Context) {
 	for {
 		callCtx, cancel := context.WithTimeout(ctx, d.cfg.StoreTimeout)
-		s, err := d.cfg.Store.Stats(callCtx)
+		var s Stats
+		var err error
+		if failed := d.r.guard.call("Store.Stats", func() { s, err = d.cfg.Store.Stats(callCtx) }); failed != nil {
+			err = failed
+		}
 		cancel()
 		switch {
 		case ctx.Err() != nil:
@@ -52,7 +56,11 @@ func (d *driver) keepStats(ctx context.Context) {
 func (d *driver) sweep(ctx context.Context, lease Lease) {
 	for {
 		callCtx, cancel := context.WithTimeout(ctx, d.cfg.StoreTimeout)
-		n, err := d.cfg.Store.Sweep(callCtx, lease, d.cfg.Keep, d.cfg.SweepRows)
+		var n int
+		var err error
+		if failed := d.r.guard.call("Store.Sweep", func() { n, err = d.cfg.Store.Sweep(callCtx, lease, d.cfg.Keep, d.cfg.SweepRows) }); failed != nil {
+			err = failed
+		}
 		cancel()
 		wait := d.cfg.SweepEvery
 		switch {
@@ -117,14 +125,22 @@ func (d *driver) trace(ctx context.Context, records []Record) func(WaveReport, e
 			}})
 		}
 	}
-	_, span := d.tracer.Start(ctx, "outbox send", trace.WithSpanKind(trace.SpanKindProducer), trace.WithLinks(links...),
-		trace.WithAttributes(attribute.String("outbox", d.cfg.Name), attribute.Int("messaging.batch.message_count", len(records))))
+	var span trace.Span
+	_ = d.r.guard.call("Tracer.Start", func() {
+		_, span = d.tracer.Start(ctx, "outbox send", trace.WithSpanKind(trace.SpanKindProducer), trace.WithLinks(links...),
+			trace.WithAttributes(attribute.String("outbox", d.cfg.Name), attribute.Int("messaging.batch.message_count", len(records))))
+	})
 	return func(w WaveReport, err error) {
-		span.SetAttributes(attribute.Int("outbox.acknowledged", w.Acked))
-		if err != nil {
-			span.SetStatus(codes.Error, err.Error())
+		if span == nil {
+			return
 		}
-		span.End()
+		_ = d.r.guard.call("Span.End", func() {
+			span.SetAttributes(attribute.Int("outbox.acknowledged", w.Acked))
+			if err != nil {
+				span.SetStatus(codes.Error, err.Error())
+			}
+			span.End()
+		})
 	}
 }
 

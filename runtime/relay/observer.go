@@ -4,7 +4,8 @@ import "time"
 
 // Observer is told what happens in a relay, for metrics (package relay/metrics)
 // and for programs that embed one. Methods must return quickly, must not keep
-// their arguments' slices, and are called from several goroutines.
+// their arguments' slices, and are called from several goroutines. A panic of one
+// is logged and counted, and changes nothing else.
 type Observer interface {
 	// Read is called with the number of rows that a page of the backlog or of a
 	// tick brought.
@@ -14,7 +15,8 @@ type Observer interface {
 	// Settled is called after each settlement that took effect.
 	Settled(s Settled)
 	// Failed is called for every failure that the relay met, classified; what is
-	// where it happened: "store", "lease", "send", "topics", "open" or "wake".
+	// where it happened: "store", "lease", "send", "topics", "open", "wake", or
+	// "panic" when code that the relay was given panicked.
 	Failed(what string, class Class, err error)
 	// Term is called when a term begins and when it ends.
 	Term(leader bool, epoch int64)

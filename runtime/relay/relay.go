@@ -13,6 +13,7 @@ import (
 // they share nothing.
 type Relay struct {
 	cfg     Config
+	guard   *guard
 	off     switches
 	status  atomic.Pointer[Status]
 	reached atomic.Int64 // when the store last answered about the lease; 0: never
@@ -26,8 +27,8 @@ func New(cfg Config) (*Relay, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
-	cfg.Logger = cfg.Logger.With(slog.String("outbox", cfg.Name))
-	r := &Relay{cfg: cfg, off: rulesOff()}
+	cfg, g := guarded(cfg)
+	r := &Relay{cfg: cfg, guard: g, off: rulesOff()}
 	r.status.Store(&Status{Reason: "not running"})
 	return r, nil
 }
@@ -37,7 +38,7 @@ func New(cfg Config) (*Relay, error) {
 // something that only a person can mend; everything else it waits out, and once it
 // has found the outbox in order, transient setup errors too. Run may be called once.
 func (r *Relay) Run(ctx context.Context) error {
-	defer r.cfg.Store.Close()
+	defer func() { _ = r.guard.call("Store.Close", r.cfg.Store.Close) }()
 	if r.cfg.Wake != nil {
 		defer r.cfg.Wake.Close()
 	}
@@ -52,7 +53,10 @@ func (r *Relay) Run(ctx context.Context) error {
 func (r *Relay) check(ctx context.Context) error {
 	for tries := 0; ; tries++ {
 		callCtx, cancel := context.WithTimeout(ctx, r.cfg.StoreTimeout)
-		err := r.cfg.Store.Check(callCtx)
+		var err error
+		if failed := r.guard.call("Store.Check", func() { err = r.cfg.Store.Check(callCtx) }); failed != nil {
+			err = failed
+		}
 		cancel()
 		var setup *SetupError
 		switch {

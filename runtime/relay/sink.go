@@ -8,7 +8,9 @@ import (
 )
 
 // Sink is where records go: Kafka (package kafkasink), standard output
-// (NewStdoutSink), or a broker in memory in tests.
+// (NewStdoutSink), or a broker in memory in tests. A sink that panics does not take
+// the process with it: a panic in Send ends the term as if the relay had died, so a
+// row that brings it about is found in the end and counted; elsewhere it is an error.
 type Sink interface {
 	// Open starts a producer for one term. The relay has one producer open at a
 	// time and retries after an error.

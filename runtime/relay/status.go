@@ -34,6 +34,9 @@ type Status struct {
 	// Reason says why nothing moves, in words; empty when rows are moving or
 	// there are none.
 	Reason string `json:"reason"`
+	// Panics counts the panics of code that the relay was given (Observer, Sink,
+	// WakeSource, Store, tracer) since it was made. They are in its log.
+	Panics int64 `json:"panics"`
 	// Stats are the store's numbers, as of StatsAt (zero: not known yet).
 	Stats   Stats     `json:"stats"`
 	StatsAt time.Time `json:"stats_at,omitzero"`

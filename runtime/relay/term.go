@@ -225,6 +225,12 @@ func (t *term) handle(now time.Duration, o outcome) {
 			t.learned(now, info)
 		}
 	case opSend:
+		if o.err != nil {
+			// The sink panicked. That is treated as the relay's death: what became of the
+			// wave is unknown, and if it happens again the row that is to blame is found.
+			t.m.endTerm(o.err, false)
+			return
+		}
 		t.resolved(now, op.wave, o.results)
 	default:
 		t.reader.handle(now, o)

@@ -57,7 +57,7 @@ func New(outbox string) *Metrics {
 		failed:     counter("outbox_events_failed_total", "Failures counted against rows."),
 		errors: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "outbox_relay_errors_total", ConstLabels: labels,
-			Help: "Failures that the relay met, by where (store, lease, send, topics, open, wake) and by whom they concern.",
+			Help: "Failures that the relay met, by where (store, lease, send, topics, open, wake, panic) and by whom they concern.",
 		}, []string{"where", "class"}),
 		age: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "outbox_event_age_seconds", ConstLabels: labels,
