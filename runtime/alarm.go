@@ -2,6 +2,7 @@ package outbox
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -49,6 +50,18 @@ func (a *alarm) ring() {
 
 // run ends when no commit has come since its last wake-up began.
 func (a *alarm) run() {
+	returned := false
+	defer func() {
+		if !returned { // the waker called runtime.Goexit
+			a.logger.Warn("wake-up failed: the waker ended its goroutine by runtime.Goexit")
+			a.mu.Lock()
+			defer a.mu.Unlock()
+			if a.ringing = a.again; a.again {
+				a.again = false
+				a.done.Go(a.run)
+			}
+		}
+	}()
 	for more := true; more; {
 		a.wake()
 		a.mu.Lock()
@@ -57,13 +70,14 @@ func (a *alarm) run() {
 		a.ringing = more
 		a.mu.Unlock()
 	}
+	returned = true
 }
 
 func (a *alarm) wake() {
 	// The caller's context does not matter: its transaction is committed.
 	ctx, cancel := context.WithTimeout(context.Background(), a.timeout)
 	defer cancel()
-	err := a.waker.Wake(ctx)
+	err := a.call(ctx)
 	if err == nil {
 		if a.failures > 0 {
 			a.logger.Info("wake-ups work again", "failures", a.failures)
@@ -75,8 +89,18 @@ func (a *alarm) wake() {
 	if a.failures == 1 || time.Since(a.complains) > quietFor {
 		a.complains = time.Now()
 		a.logger.Warn("wake-up failed; the events are committed, and the relay finds them at its next poll",
-			"error", err, "failures", a.failures)
+			"error", err, "failures", a.failures, stackOf(err))
 	}
+}
+
+// call calls the waker; a panic of it is an error like any other.
+func (a *alarm) call(ctx context.Context) (err error) {
+	defer func() {
+		if p := recovered(recover()); p != nil {
+			err = fmt.Errorf("the waker panicked: %w", p)
+		}
+	}()
+	return a.waker.Wake(ctx)
 }
 
 // close waits for the wake-up under way and allows no other.

@@ -51,7 +51,7 @@ func (o *Outbox) commit(ctx context.Context, conn *pgx.Conn, txOptions pgx.TxOpt
 	case err != nil && unknown(conn, err):
 		return &CommitUnknownError{Events: k.events(), Err: err}
 	case err != nil && failed != nil:
-		return insertError(failed.built, err)
+		return refused(failed.built, err, conn)
 	case err != nil:
 		return fmt.Errorf("outbox: commit: %w", err)
 	case tag.String() == "ROLLBACK":

@@ -10,6 +10,9 @@ const (
 	controlRelease
 	controlRollbackTo
 	controlEnd // commits, rolls back, or prepares the whole transaction
+	// controlMeaning is a statement after which the insert of an event may mean
+	// something else: another schema, another role, another table.
+	controlMeaning
 )
 
 // control is a statement that controls the transaction.
@@ -24,35 +27,26 @@ func controls(sql string) []control {
 	var found []control
 	s := sqlScanner{text: sql}
 	for s.statement() {
+		start := s.pos
 		if c, ok := s.control(); ok {
 			found = append(found, c)
+			s.skipStatement()
+			continue
 		}
+		s.pos = start
+		if s.changesMeaning() {
+			found = append(found, control{kind: controlMeaning})
+		}
+		s.skipStatement()
 	}
 	return found
 }
 
-// sqlScanner walks over SQL as far as is needed to tell where statements begin.
-type sqlScanner struct {
-	text string
-	pos  int
-	in   bool // within a statement
-}
-
-// statement goes to the beginning of the next statement.
-func (s *sqlScanner) statement() bool {
-	for s.skipBlank(); s.pos < len(s.text); s.skipBlank() {
-		switch {
-		case s.text[s.pos] == ';':
-			s.pos++
-			s.in = false
-		case !s.in:
-			s.in = true
-			return true
-		default:
-			s.token()
-		}
+// skipStatement goes to the end of the statement.
+func (s *sqlScanner) skipStatement() {
+	for !s.ended() {
+		s.token()
 	}
-	return false
 }
 
 // control reads the words that make a statement a control statement.
@@ -89,127 +83,153 @@ func (s *sqlScanner) wordAfter(noise string) string {
 	return word
 }
 
-// word reads a keyword or name, folded as Postgres does. Within a statement it
-// returns "" where something else stands.
-func (s *sqlScanner) word() string {
+// outboxTable is the table that events are inserted into.
+const outboxTable = "event_outbox"
+
+// changesMeaning reports whether the insert of an event may mean something else
+// after the statement. It errs on the side of yes: the price of that is a round
+// trip.
+func (s *sqlScanner) changesMeaning() bool {
+	switch s.word() {
+	case "set":
+		return s.setsMore()
+	case "reset":
+		return !harmlessSetting(s.setting())
+	case "alter", "drop", "grant", "revoke", "reassign", "security", "import", // DDL
+		"discard", "load",
+		"do", "call", "execute": // what they run cannot be seen
+		return true
+	case "begin", "start": // within a transaction they still set its mode
+		return s.names("only")
+	case "create":
+		if scope := s.word(); scope == "temp" || scope == "temporary" {
+			return s.touchesOutbox() // a table to work in, unless it hides ours
+		}
+		return true
+	case "lock", "copy", "truncate", "delete", "update", "insert", "merge":
+		return s.touchesOutbox()
+	}
+	return s.callsSetConfig()
+}
+
+// setsMore reads SET behind its first word, and reports whether it sets
+// something that an insert may depend on.
+func (s *sqlScanner) setsMore() bool {
+	name := s.setting()
+	if name == "local" || name == "session" {
+		if next := s.setting(); next != "" {
+			name = next
+		}
+	}
+	switch name {
+	case "constraints", "characteristics":
+		return false // when constraints are checked; later transactions
+	case "transaction":
+		return s.names("only") // READ ONLY
+	}
+	return !harmlessSetting(name)
+}
+
+// setting reads the name of a setting, with its dots.
+func (s *sqlScanner) setting() string {
+	name := s.word()
+	for s.skipBlank(); s.pos < len(s.text) && s.text[s.pos] == '.'; s.skipBlank() {
+		s.pos++
+		name += "." + s.word()
+	}
+	return strings.ToLower(name)
+}
+
+// touchesOutbox reports whether a statement that writes or locks may do so to
+// the outbox, or calls set_config on the way.
+func (s *sqlScanner) touchesOutbox() bool {
+	start := s.pos
+	if s.names(outboxTable, "pg_settings", "cascade") {
+		return true
+	}
+	s.pos = start
+	return s.callsSetConfig()
+}
+
+// callsSetConfig reports whether the rest of a query changes a setting by
+// set_config or by an UPDATE of pg_settings, or writes to the outbox in a WITH.
+func (s *sqlScanner) callsSetConfig() bool {
+	writes, outbox, settings := false, false, false
+	for !s.ended() {
+		if c := s.text[s.pos]; c != '"' && !isWord(c) {
+			s.token()
+			continue
+		}
+		switch s.word() {
+		case "set_config":
+			if !s.harmlessArgument() {
+				return true
+			}
+		case "update", "insert", "delete", "merge":
+			writes = true
+		case outboxTable:
+			outbox = true
+		case "pg_settings":
+			settings = true
+		}
+	}
+	return writes && (outbox || settings)
+}
+
+// harmlessArgument reads the argument list of set_config as far as the name of
+// the setting, and reports whether it is one that no insert depends on.
+func (s *sqlScanner) harmlessArgument() bool {
 	s.skipBlank()
-	if s.pos == len(s.text) {
-		return ""
+	if s.pos == len(s.text) || s.text[s.pos] != '(' {
+		return false
 	}
+	s.pos++
+	s.skipBlank()
 	start := s.pos
-	switch c := s.text[s.pos]; {
-	case c == '"':
-		s.token()
-		return strings.ReplaceAll(strings.TrimSuffix(s.text[start+1:s.pos], `"`), `""`, `"`)
-	case isWord(c):
-		s.token()
-		return strings.ToLower(s.text[start:s.pos])
+	if s.pos == len(s.text) || s.text[s.pos] != '\'' {
+		return false // a parameter or an expression
 	}
-	return ""
+	s.token()
+	name := s.text[start:s.pos]
+	s.skipBlank()
+	if s.pos == len(s.text) || s.text[s.pos] != ',' {
+		return false
+	}
+	return harmlessSetting(strings.ToLower(strings.Trim(name, "'")))
 }
 
-// token skips one token: a string or name with its quotes, a word, or a single
-// character.
-func (s *sqlScanner) token() {
-	start := s.pos
-	c := s.text[s.pos]
-	switch {
-	case c == '\'':
-		s.quoted('\'', false)
-	case c == '"':
-		s.quoted('"', false)
-	case c == '$':
-		s.dollarQuoted()
-	case isWord(c):
-		for s.pos < len(s.text) && (isWord(s.text[s.pos]) || s.text[s.pos] == '$') {
-			s.pos++
+// names reports whether the rest of the statement has one of the words, as a
+// keyword or a name.
+func (s *sqlScanner) names(words ...string) bool {
+	for !s.ended() {
+		if c := s.text[s.pos]; c != '"' && !isWord(c) {
+			s.token()
+			continue
 		}
-		escapes := s.pos-start == 1 && (c == 'e' || c == 'E')
-		if escapes && s.pos < len(s.text) && s.text[s.pos] == '\'' {
-			s.quoted('\'', true)
-		}
-	default:
-		s.pos++
-	}
-}
-
-func (s *sqlScanner) quoted(quote byte, backslash bool) {
-	for s.pos++; s.pos < len(s.text); s.pos++ {
-		switch c := s.text[s.pos]; {
-		case backslash && c == '\\':
-			s.pos++
-		case c == quote && strings.HasPrefix(s.text[s.pos+1:], string(quote)):
-			s.pos++ // doubled, it stands for itself
-		case c == quote:
-			s.pos++
-			return
-		}
-	}
-	s.pos = len(s.text)
-}
-
-// dollarQuoted skips $tag$…$tag$, or the $ of a parameter.
-func (s *sqlScanner) dollarQuoted() {
-	end := s.pos + 1
-	for end < len(s.text) && isWord(s.text[end]) {
-		end++
-	}
-	if end == len(s.text) || s.text[end] != '$' || isDigit(s.text[s.pos+1]) {
-		s.pos++
-		return
-	}
-	tag := s.text[s.pos : end+1]
-	s.pos = end + 1
-	if i := strings.Index(s.text[s.pos:], tag); i >= 0 {
-		s.pos += i + len(tag)
-		return
-	}
-	s.pos = len(s.text)
-}
-
-// skipBlank skips white space and comments.
-func (s *sqlScanner) skipBlank() {
-	for s.pos < len(s.text) {
-		rest := s.text[s.pos:]
-		switch {
-		case strings.IndexByte(" \t\r\n\f\v", rest[0]) >= 0:
-			s.pos++
-		case strings.HasPrefix(rest, "--"):
-			i := strings.IndexByte(rest, '\n')
-			if i < 0 {
-				i = len(rest) - 1
+		word := s.word()
+		for _, w := range words {
+			if word == w {
+				return true
 			}
-			s.pos += i + 1
-		case strings.HasPrefix(rest, "/*"):
-			s.blockComment()
-		default:
-			return
 		}
 	}
+	return false
 }
 
-// blockComment skips a comment; Postgres nests them.
-func (s *sqlScanner) blockComment() {
-	depth := 0
-	for s.pos < len(s.text) {
-		switch rest := s.text[s.pos:]; {
-		case strings.HasPrefix(rest, "/*"):
-			depth++
-			s.pos += 2
-		case strings.HasPrefix(rest, "*/"):
-			depth--
-			s.pos += 2
-			if depth == 0 {
-				return
-			}
-		default:
-			s.pos++
-		}
+// harmlessSetting reports whether no insert of an event can mean something else
+// when the setting changes: times, memory, the planner, what is logged. Any other
+// may be read by a policy, a default or a trigger.
+func harmlessSetting(name string) bool {
+	if strings.Contains(name, ".") {
+		return false // one of the service's own
 	}
-}
-
-func isDigit(c byte) bool { return '0' <= c && c <= '9' }
-
-func isWord(c byte) bool {
-	return c == '_' || c >= 0x80 || isDigit(c) || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
+	switch name {
+	case "statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout", "transaction_timeout", "deadlock_timeout",
+		"synchronous_commit", "commit_delay", "commit_siblings",
+		"work_mem", "maintenance_work_mem", "hash_mem_multiplier", "temp_buffers",
+		"client_min_messages", "plan_cache_mode", "random_page_cost", "seq_page_cost",
+		"transaction_isolation", "transaction_deferrable": // they have to come first
+		return true
+	}
+	return strings.HasPrefix(name, "enable_") || strings.HasPrefix(name, "log_") || strings.HasPrefix(name, "jit")
 }

@@ -32,6 +32,8 @@ type InsertError struct {
 	Events int
 	// Err is the cause, often a *pgconn.PgError.
 	Err error
+
+	role string // of the connection; "" where there is none
 }
 
 func (e *InsertError) Error() string {
@@ -43,29 +45,28 @@ func (e *InsertError) Error() string {
 	if e.EventID != uuid.Nil {
 		id = " " + e.EventID.String()
 	}
-	return fmt.Sprintf("outbox: insert %s %s%s: %v%s", what, e.EventType, id, e.Err, remedy(e.Err))
+	return fmt.Sprintf("outbox: insert %s %s%s: %v%s", what, e.EventType, id, e.Err, remedy(e.Err, e.role))
 }
 
 // Unwrap returns the cause.
 func (e *InsertError) Unwrap() error { return e.Err }
 
-// remedy guesses what to do about the database's refusal.
-func remedy(err error) string {
-	pgErr, ok := errors.AsType[*pgconn.PgError](err)
-	if !ok {
-		return ""
-	}
-	switch pgErr.Code {
-	case "42P01":
-		return " (is the outbox table migrated? `outboxgen migration` prints it; is search_path the schema it lives in?)"
-	case "42703":
-		return " (the outbox table is of an older shape: apply the upgrade that `outboxgen migration` prints)"
-	case "42501":
-		return " (the service's role needs INSERT on event_outbox)"
-	case "25P02":
-		return " (an earlier statement of the transaction failed, and its error was not returned)"
-	}
-	return ""
+// RecordTooLargeError is the cause of an InsertError when the event's record would
+// be larger than Options.MaxRecordBytes or WithMaxRecordBytes allow. The same event
+// will never fit, so it is not worth a retry.
+type RecordTooLargeError struct {
+	// EventType is the event's type.
+	EventType string
+	// Size is how large its record would be, in bytes, as WithMaxRecordBytes counts.
+	Size int
+	// Limit is what is allowed.
+	Limit int
+}
+
+func (e *RecordTooLargeError) Error() string {
+	return fmt.Sprintf("the record of the %s has %d bytes, and MaxRecordBytes allows %d: "+
+		"put less into the event (a link to what is large), or raise max.message.bytes of the topic and then the limit",
+		e.EventType, e.Size, e.Limit)
 }
 
 // CommitUnknownError is returned by InTx when the connection broke, or the
@@ -151,13 +152,14 @@ func IsCommitUnknown(err error) bool {
 
 // SafeToRetry reports whether the transaction is certainly not committed, and
 // the same function may well succeed when it runs again: a serialization
-// failure, a deadlock, a connection that broke before anything was sent.
+// failure, a deadlock, a connection that broke before anything was sent, a server
+// that is no longer the primary (IsReadOnly).
 func SafeToRetry(err error) bool {
 	if err == nil || IsCommitUnknown(err) {
 		return false
 	}
 	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok {
-		return pgErr.Code == "40001" || pgErr.Code == "40P01"
+		return pgErr.Code == "40001" || pgErr.Code == "40P01" || pgErr.Code == readOnlyTransaction
 	}
 	return pgconn.SafeToRetry(err)
 }

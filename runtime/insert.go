@@ -302,7 +302,7 @@ func execute(ctx context.Context, tx Transaction, statements []statement) error 
 	for _, s := range statements {
 		tag, err := tx.Exec(ctx, s.sql, s.args...)
 		if err != nil {
-			return insertError(s.built, err)
+			return refused(s.built, err, connOf(tx))
 		}
 		if err := resolve(s.built, tag.RowsAffected()); err != nil {
 			return err
@@ -325,7 +325,7 @@ func executeBatch(ctx context.Context, tx batcher, statements []statement) (err 
 	for _, s := range statements {
 		tag, err := results.Exec()
 		if err != nil {
-			return insertError(s.built, err)
+			return refused(s.built, err, connOf(tx))
 		}
 		if err := resolve(s.built, tag.RowsAffected()); err != nil {
 			return err
@@ -351,7 +351,7 @@ func resolve(built []Built, inserted int64) error {
 
 // insertError names the event, or the first of the events, that err befell.
 func insertError(built []Built, err error) error {
-	return &InsertError{EventType: built[0].Row.EventType, EventID: built[0].Row.ID, Events: len(built), Err: err}
+	return refused(built, err, nil)
 }
 
 // queuedEvents travels in a batch as the first argument of its statement, where

@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // kept is what a transaction remembers about its events. A Tx and the nested
@@ -16,6 +17,8 @@ import (
 type kept struct {
 	now   func() time.Time
 	newID func() (uuid.UUID, error)
+	// maxRecordBytes is that of the Outbox.
+	maxRecordBytes int
 
 	entries []entry
 	ids     map[uuid.UUID]struct{} // of all events so far
@@ -101,19 +104,43 @@ func (k *kept) add(statements []statement) {
 	}
 }
 
-// flush runs what is still to run.
+// flush runs what is still to run, in one round trip.
 func (k *kept) flush(ctx context.Context, tx pgx.Tx) error {
-	for _, e := range k.unsent() {
-		tag, err := tx.Exec(ctx, e.sql, e.args...)
-		if err != nil {
-			return insertError(e.built, err)
+	unsent := k.unsent()
+	if len(unsent) < 2 {
+		for _, e := range unsent {
+			tag, err := tx.Exec(ctx, e.sql, e.args...)
+			if err := k.ran(e, tag, err, tx.Conn()); err != nil {
+				return err
+			}
 		}
-		e.sent, e.inserted, e.level = true, tag.RowsAffected(), len(k.marks)
-		if err := resolve(e.built, e.inserted); err != nil {
+		return nil
+	}
+	var batch pgx.Batch
+	for _, e := range unsent {
+		batch.Queue(e.sql, e.args...)
+	}
+	results := tx.SendBatch(ctx, &batch)
+	for _, e := range unsent {
+		tag, err := results.Exec()
+		if err := k.ran(e, tag, err, tx.Conn()); err != nil {
+			_ = results.Close() // it has no other error to tell
 			return err
 		}
 	}
+	if err := results.Close(); err != nil {
+		return fmt.Errorf("outbox: insert %d events: %w", len(unsent), err)
+	}
 	return nil
+}
+
+// ran notes what became of an entry's statement.
+func (k *kept) ran(e *entry, tag pgconn.CommandTag, err error, conn *pgx.Conn) error {
+	if err != nil {
+		return refused(e.built, err, conn)
+	}
+	e.sent, e.inserted, e.level = true, tag.RowsAffected(), len(k.marks)
+	return resolve(e.built, e.inserted)
 }
 
 // open notes a savepoint and returns how many are open with it.
@@ -164,11 +191,22 @@ func (k *kept) named(name string) int {
 
 // before looks at SQL that is about to run.
 func (k *kept) before(ctx context.Context, tx pgx.Tx, sql string) error {
+	if mayBePrepared(sql) && len(k.unsent()) > 0 {
+		text, err := preparedText(ctx, tx, sql)
+		if err != nil {
+			return err
+		}
+		sql = text
+	}
 	for _, c := range controls(sql) {
 		switch c.kind {
 		case controlEnd:
 			k.misuse = ErrTransactionControl
 			return k.misuse
+		case controlMeaning:
+			if err := k.flush(ctx, tx); err != nil {
+				return err
+			}
 		case controlSavepoint:
 			if err := k.flush(ctx, tx); err != nil {
 				return err

@@ -23,6 +23,8 @@ type rowOptions struct {
 	headers       []Header
 	metadata      []metadataEntry
 	outcome       *Outcome
+
+	maxRecordBytes int
 }
 
 type metadataEntry struct {
@@ -102,6 +104,20 @@ func WithClock(now func() time.Time) Option {
 // it for a whole Outbox.
 func WithNewID(newID func() (uuid.UUID, error)) Option {
 	return func(o *rowOptions) { o.newID = newID }
+}
+
+// recordOverhead is what WithMaxRecordBytes counts for a batch of one record
+// beside what is in the row: Kafka's own fields, and the headers that the relay
+// adds.
+const recordOverhead = 160
+
+// WithMaxRecordBytes refuses the event with a *RecordTooLargeError when its record
+// is larger than so many bytes. Counted are the key, the value, the headers as
+// JSON, the event type and 160 bytes for the rest: a little more than what Kafka
+// compares with max.message.bytes when nothing is compressed. 0 or less: no limit.
+// Options.MaxRecordBytes does it for a whole Outbox.
+func WithMaxRecordBytes(limit int) Option {
+	return func(o *rowOptions) { o.maxRecordBytes = limit }
 }
 
 type (

@@ -38,7 +38,8 @@ type Options struct {
 	// finds the rows at its next poll.
 	Waker Waker
 	// Logger gets one line at level info for every committed event, and a
-	// warning when a wake-up fails. nil: slog.Default().
+	// warning when a wake-up fails. nil: slog.Default(). A panic of its handler
+	// costs the line and nothing else; the first one is reported on stderr.
 	Logger *slog.Logger
 	// Now dates events. nil: time.Now.
 	Now func() time.Time
@@ -57,12 +58,18 @@ type Options struct {
 	// WakeTimeout bounds one wake-up; InTx does not wait for it. 0:
 	// DefaultWakeTimeout.
 	WakeTimeout time.Duration
+	// MaxRecordBytes refuses an event whose record would be larger, in bytes, with a
+	// *RecordTooLargeError before anything is sent to the database. Set it to the
+	// max.message.bytes of the topics (Kafka's default is 1048588): else the relay
+	// is the first to notice, and the event becomes a dead letter. 0: no limit.
+	MaxRecordBytes int
 }
 
 func (o Options) withDefaults() Options {
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
+	o.Logger = safeLogger(o.Logger)
 	if o.Now == nil {
 		o.Now = time.Now
 	}
@@ -110,6 +117,12 @@ func (o *Outbox) Wake() { o.alarm.ring() }
 // Once COMMIT is on its way, ctx cannot cancel it. For every error but a
 // *CommitUnknownError nothing is committed; other errors of its own are
 // *InsertError, *RolledBackError and ErrTransactionControl.
+//
+// A connection to a server that takes no writes (see IsReadOnly) is closed and
+// does not go back to the pool.
+//
+// When fn panics or calls runtime.Goexit, the transaction is rolled back, the
+// connection goes back to the pool, and the panic goes on with its value.
 func (o *Outbox) InTx(ctx context.Context, fn func(ctx context.Context, tx *Tx) error) error {
 	return o.InTxOptions(ctx, pgx.TxOptions{}, fn)
 }
@@ -119,7 +132,8 @@ func (o *Outbox) InTx(ctx context.Context, fn func(ctx context.Context, tx *Tx) 
 func (o *Outbox) InTxOptions(ctx context.Context, txOptions pgx.TxOptions, fn func(ctx context.Context, tx *Tx) error) error {
 	for try := 0; ; try++ {
 		err := o.runOnce(ctx, txOptions, fn)
-		if err == nil || try >= o.options.MaxRetries || !SafeToRetry(err) {
+		again := SafeToRetry(err) && (!IsReadOnly(err) || txOptions.AccessMode != pgx.ReadOnly)
+		if err == nil || try >= o.options.MaxRetries || !again {
 			return err
 		}
 		o.options.Logger.DebugContext(ctx, "transaction runs again", "try", try+2, "error", err)
@@ -147,18 +161,25 @@ func (o *Outbox) runOnce(ctx context.Context, txOptions pgx.TxOptions, fn func(c
 
 	inner, err := conn.BeginTx(ctx, txOptions)
 	if err != nil {
+		closeReadOnly(ctx, conn.Conn(), txOptions, err)
 		return fmt.Errorf("outbox: begin: %w", err)
 	}
-	tx := &Tx{inner: inner, kept: &kept{now: o.options.Now, newID: o.options.NewID}}
+	tx := &Tx{inner: inner, kept: &kept{now: o.options.Now, newID: o.options.NewID, maxRecordBytes: o.options.MaxRecordBytes}}
 	ended := false
 	defer func() { // also when fn panics or calls runtime.Goexit
 		tx.kept.closed = true
-		if !ended {
-			o.rollback(ctx, inner)
+		if ended {
+			return
+		}
+		failed := conn.Conn().PgConn().TxStatus() == 'E'
+		o.rollback(ctx, inner)
+		if failed {
+			closeReadOnly(ctx, conn.Conn(), txOptions, nil)
 		}
 	}()
 
 	if err := fn(ctx, tx); err != nil {
+		closeReadOnly(ctx, conn.Conn(), txOptions, err)
 		if tx.kept.misuse != nil && !errors.Is(err, tx.kept.misuse) {
 			return errors.Join(err, tx.kept.misuse)
 		}
@@ -175,6 +196,8 @@ func (o *Outbox) runOnce(ctx context.Context, txOptions pgx.TxOptions, fn func(c
 	ended = conn.Conn().PgConn().TxStatus() == 'I'
 	if err == nil || IsCommitUnknown(err) {
 		o.committed(ctx, tx.kept, err == nil)
+	} else {
+		closeReadOnly(ctx, conn.Conn(), txOptions, err)
 	}
 	return err
 }

@@ -109,8 +109,21 @@ func (t EventType[T]) fill(ctx context.Context, row *Row, data *T, o *rowOptions
 	if row.Data, err = envelope.MarshalJSON(); err != nil {
 		return err
 	}
-	row.Headers, err = o.recordHeaders(ctx, row, t.Source, occurred, t.Envelope)
-	return err
+	if row.Headers, err = o.recordHeaders(ctx, row, t.Source, occurred, t.Envelope); err != nil {
+		return err
+	}
+	return o.checkSize(row)
+}
+
+func (o *rowOptions) checkSize(row *Row) error {
+	size := len(row.Data) + len(row.Headers) + len(row.EventType) + recordOverhead
+	if row.Key != nil {
+		size += len(*row.Key)
+	}
+	if o.maxRecordBytes > 0 && size > o.maxRecordBytes {
+		return &RecordTooLargeError{EventType: row.EventType, Size: size, Limit: o.maxRecordBytes}
+	}
+	return nil
 }
 
 func (o *rowOptions) eventID() (uuid.UUID, error) {

@@ -17,6 +17,12 @@ import (
 // Commit, and dropped by its Rollback. A raw SAVEPOINT works as well, at the
 // price of the ride: events before it are inserted first, and events after it at
 // once.
+//
+// A statement after which the insert might mean something else (SET, RESET and
+// set_config of search_path, of the role or of any setting that a policy may read;
+// DDL; DO and CALL; what writes to event_outbox) has the events before it inserted
+// first. What a function does is not seen: call Flush before one that changes the
+// search_path, the role or a setting.
 type Tx struct {
 	inner pgx.Tx
 	kept  *kept
@@ -29,9 +35,9 @@ var (
 	_ Keeper = (*Tx)(nil)
 )
 
-// RowOptions are the clock and the ids of the Outbox.
+// RowOptions are the clock, the ids and the limit of the Outbox.
 func (t *Tx) RowOptions() []Option {
-	return []Option{WithClock(t.kept.now), WithNewID(t.kept.newID)}
+	return []Option{WithClock(t.kept.now), WithNewID(t.kept.newID), WithMaxRecordBytes(t.kept.maxRecordBytes)}
 }
 
 // Keep keeps events for COMMIT, or inserts them at once after a raw SAVEPOINT.
@@ -141,17 +147,35 @@ func (t *Tx) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
 	return t.inner.QueryRow(ctx, sql, args...)
 }
 
+// Flush inserts the events that wait for COMMIT now, in one round trip of its own.
+// Call it before a statement after which they would mean something else and which
+// a Tx cannot see through, as a function that switches the tenant. Their seq is
+// then drawn now: hold the lock that covers their key. Without events it does
+// nothing. Its error is an *InsertError; the transaction is aborted then.
+func (t *Tx) Flush(ctx context.Context) error {
+	if t.closed() {
+		return ErrTxClosed
+	}
+	return t.kept.flush(ctx, t.inner)
+}
+
 // Prepare prepares a statement on the connection. Statements that control the
 // transaction cannot be prepared: under their name they would pass unseen.
 func (t *Tx) Prepare(ctx context.Context, name, sql string) (*pgconn.StatementDescription, error) {
 	if t.closed() {
 		return nil, ErrTxClosed
 	}
-	if len(controls(sql)) > 0 {
-		t.kept.misuse = ErrTransactionControl
-		return nil, t.kept.misuse
+	for _, c := range controls(sql) {
+		if c.kind != controlMeaning {
+			t.kept.misuse = ErrTransactionControl
+			return nil, t.kept.misuse
+		}
 	}
-	return t.inner.Prepare(ctx, name, sql)
+	description, err := t.inner.Prepare(ctx, name, sql)
+	if err == nil {
+		preparedOn(t.Conn())[name] = sql
+	}
+	return description, err
 }
 
 // SendBatch sends a batch. Events that Queue put into it count as the
@@ -161,27 +185,36 @@ func (t *Tx) SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults {
 		return pgx.FailedBatchResults(b, ErrTxClosed)
 	}
 	for _, q := range b.QueuedQueries {
+		if len(q.Arguments) > 0 {
+			if queued, ok := q.Arguments[0].(*queuedEvents); ok {
+				t.kept.entries = append(t.kept.entries, entry{
+					statement: statement{built: queued.built}, queued: queued, sent: true, level: len(t.kept.marks),
+				})
+				continue
+			}
+		}
 		if err := t.kept.before(ctx, t.inner, q.SQL); err != nil {
 			return pgx.FailedBatchResults(b, err)
-		}
-		if len(q.Arguments) == 0 {
-			continue
-		}
-		if queued, ok := q.Arguments[0].(*queuedEvents); ok {
-			t.kept.entries = append(t.kept.entries, entry{
-				statement: statement{built: queued.built}, queued: queued, sent: true, level: len(t.kept.marks),
-			})
 		}
 	}
 	return t.inner.SendBatch(ctx, b)
 }
 
-// CopyFrom copies rows into a table.
+// CopyFrom copies rows into a table. A panic in rows, which pgx reads in another
+// goroutine, goes on in the caller's.
 func (t *Tx) CopyFrom(ctx context.Context, table pgx.Identifier, columns []string, rows pgx.CopyFromSource) (int64, error) {
 	if t.closed() {
 		return 0, ErrTxClosed
 	}
-	return t.inner.CopyFrom(ctx, table, columns, rows)
+	if len(table) > 0 && table[len(table)-1] == outboxTable {
+		if err := t.kept.flush(ctx, t.inner); err != nil {
+			return 0, err
+		}
+	}
+	source := &copySource{CopyFromSource: rows}
+	n, err := t.inner.CopyFrom(ctx, table, columns, source)
+	source.panicAgain()
+	return n, err
 }
 
 // LargeObjects gives access to large objects within the transaction.
@@ -199,6 +232,10 @@ type connTx struct{ pgx.Tx }
 
 func (c connTx) Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error) {
 	return c.Conn().Exec(ctx, sql, args...)
+}
+
+func (c connTx) SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults {
+	return c.Conn().SendBatch(ctx, b)
 }
 
 // failedRows is a pgx.Rows that only has an error.

@@ -1,0 +1,271 @@
+package outbox_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/outboxgen/outboxgen/migrations"
+	outbox "github.com/outboxgen/outboxgen/runtime"
+	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
+)
+
+// tenants is a database with an outbox in each of the schemas a and b. A row keeps
+// the role and the tenant (a setting) under which it was inserted.
+type tenants struct {
+	*services.PG
+	role string // a second one
+}
+
+func newTenants(t *testing.T) tenants {
+	t.Helper()
+	pg := services.Postgres(t)
+	db := tenants{pg, "role_" + pg.Database}
+	conn := pg.Connect(t.Context())
+	exec := func(sql string) {
+		t.Helper()
+		if _, err := conn.Exec(t.Context(), strings.ReplaceAll(sql, "ROLE2", db.role)); err != nil {
+			t.Fatalf("%s: %v", sql, err)
+		}
+	}
+	exec(`create role ROLE2`)
+	t.Cleanup(func() {
+		if _, err := conn.Exec(context.WithoutCancel(t.Context()), fmt.Sprintf("drop owned by %[1]s; drop role %[1]s", db.role)); err != nil {
+			t.Error(err)
+		}
+	})
+	for _, schema := range []string{"a", "b"} {
+		exec(`create schema ` + schema + `; set search_path to ` + schema)
+		if err := migrations.Up(t.Context(), conn); err != nil {
+			t.Fatal(err)
+		}
+		exec(`alter table event_outbox add who text default current_user, add tenant text default current_setting('app.tenant', true);
+			grant usage on schema ` + schema + ` to ROLE2; grant all on event_outbox to ROLE2`)
+	}
+	exec(`create schema code; grant usage on schema code to ROLE2;
+		create function code.use_tenant(name text) returns text language sql as $$ select set_config('search_path', name, true) $$;
+		create procedure code.switch_tenant(name text) language plpgsql as $$ begin perform set_config('search_path', name, true); end $$;
+		create table code.essay (id text primary key, grade int not null); insert into code.essay values ('e1', 0);
+		create table code.staging (id text); grant all on all tables in schema code to ROLE2`)
+	return db
+}
+
+// where lists the events: schema, role and tenant by grade.
+func (db tenants) where(t *testing.T) []string {
+	t.Helper()
+	rows, err := db.Pool.Query(t.Context(), `select concat_ws(' ', grade, schema, case who when current_user then 'service' else 'other' end, nullif(tenant, '')) from (
+		select event_data->'data'->>'grade' as grade, 'a' as schema, who, tenant from a.event_outbox union all
+		select event_data->'data'->>'grade', 'b', who, tenant from b.event_outbox) as e order by 1`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.Pool.Exec(t.Context(), `truncate a.event_outbox, b.event_outbox`); err != nil {
+		t.Fatal(err)
+	}
+	return found
+}
+
+// An event is inserted under the schema, the role and the settings that hold when
+// the function inserts it, as on a plain transaction, although it waits for COMMIT.
+func TestEventsKeepTheirMeaning(t *testing.T) {
+	t.Parallel()
+	db := newTenants(t)
+	exec := func(sql string, args ...any) func(ctx context.Context, tx pgx.Tx) error {
+		return func(ctx context.Context, tx pgx.Tx) error {
+			_, err := tx.Exec(ctx, strings.ReplaceAll(sql, "ROLE2", db.role), args...)
+			return err
+		}
+	}
+	query := func(sql string, args ...any) func(ctx context.Context, tx pgx.Tx) error {
+		return func(ctx context.Context, tx pgx.Tx) error {
+			var ignored any
+			return tx.QueryRow(ctx, sql, args...).Scan(&ignored)
+		}
+	}
+	batch := func(sql ...string) func(ctx context.Context, tx pgx.Tx) error {
+		return func(ctx context.Context, tx pgx.Tx) error {
+			var b pgx.Batch
+			for _, s := range sql {
+				b.Queue(strings.ReplaceAll(s, "ROLE2", db.role))
+			}
+			return tx.SendBatch(ctx, &b).Close()
+		}
+	}
+	inB, otherRole, tenantTwo := "2 b service", "2 a other", "2 a service two"
+	for name, test := range map[string]struct {
+		between func(ctx context.Context, tx pgx.Tx) error
+		second  string // the event of grade 2; that of grade 1 is always in a, of the service, of no tenant
+	}{
+		"nothing":                         {exec(`select 1`), "2 a service"},
+		"SET search_path":                 {exec(`SET search_path TO b`), inB},
+		"set with =":                      {exec(`set search_path = b`), inB},
+		"SET LOCAL":                       {exec(`set local search_path to b, public`), inB},
+		"SET SESSION":                     {exec(`set session search_path to b`), inB},
+		"quoted name":                     {exec(`set "search_path" to b`), inB},
+		"SET SCHEMA":                      {exec(`set schema 'b'`), inB},
+		"comments and case":               {exec("-- tenant\n/* now /* b */ */ sEt\n/**/ LoCaL Search_Path\nto b"), inB},
+		"the second of several":           {exec(`select 1; set local search_path to b; select 2`), inB},
+		"after a string with a semicolon": {exec(`select ';'; set local search_path to b`), inB},
+		"RESET":                           {exec(`reset search_path; set local search_path to b`), inB},
+		"RESET ALL":                       {exec(`reset all; set local search_path to b`), inB},
+		"set_config":                      {query(`select set_config('search_path', 'b', true)`), inB},
+		"set_config, qualified":           {query(`SELECT pg_catalog.Set_Config('search_path', $1, true)`, "b"), inB},
+		"set_config, quoted":              {query(`select "set_config"('search_path', 'b', true)`), inB},
+		"set_config of a parameter":       {query(`select set_config($1, $2, true)`, "search_path", "b"), inB},
+		"set_config in a WITH":            {query(`with t as materialized (select set_config('search_path', 'b', true) as s) select s from t`), inB},
+		"set_config in a WHERE":           {exec(`update code.essay set grade = grade where set_config('search_path', 'b', true) = 'b'`), inB},
+		"an UPDATE of pg_settings":        {exec(`update pg_settings set setting = 'b' where name = 'search_path'`), inB},
+		"DO":                              {exec(`do $$ begin perform set_config('search_path', 'b', true); end $$`), inB},
+		"CALL":                            {exec(`call code.switch_tenant('b')`), inB},
+		"EXECUTE":                         {exec(`prepare into_b as select set_config('search_path', 'b', true); execute into_b; deallocate into_b`), inB},
+		"Query": {func(ctx context.Context, tx pgx.Tx) error {
+			rows, err := tx.Query(ctx, `set local search_path to b`)
+			rows.Close()
+			return errors.Join(err, rows.Err())
+		}, inB},
+		"in a batch": {batch(`select 1`, `set local search_path to b`), inB},
+		"in a batch, before an event of the batch": {func(ctx context.Context, tx pgx.Tx) error {
+			var b pgx.Batch
+			b.Queue(`set local search_path to b`)
+			if err := outbox.Queue(ctx, &b, insertRows, event(3)); err != nil {
+				return err
+			}
+			return tx.SendBatch(ctx, &b).Close()
+		}, inB + ", 3 b service"},
+		"prepared on the Tx": {func(ctx context.Context, tx pgx.Tx) error {
+			_, err := tx.Prepare(ctx, "tx_into_b", `select set_config('search_path', 'b', true)`)
+			return errors.Join(err, query(`tx_into_b`)(ctx, tx))
+		}, inB},
+		"prepared on the connection": {func(ctx context.Context, tx pgx.Tx) error {
+			_, err := tx.Conn().Prepare(ctx, "conn_into_b", `select set_config('search_path', 'b', true)`)
+			return errors.Join(err, query(`conn_into_b`)(ctx, tx))
+		}, inB},
+		"prepared before the transaction": {func(ctx context.Context, tx pgx.Tx) error {
+			return query(`old_into_b`)(ctx, tx)
+		}, inB},
+		"a function, after Flush": {func(ctx context.Context, tx pgx.Tx) error {
+			if flusher, ok := tx.(*outbox.Tx); ok {
+				if err := flusher.Flush(ctx); err != nil {
+					return err
+				}
+			}
+			return query(`select code.use_tenant('b')`)(ctx, tx)
+		}, inB},
+		"twice": {func(ctx context.Context, tx pgx.Tx) error {
+			return errors.Join(exec(`set local search_path to b`)(ctx, tx), InsertGraded(ctx, tx, event(3)), exec(`set local search_path to a`)(ctx, tx))
+		}, "2 a service, 3 b service"},
+		"within a nested transaction that commits": {func(ctx context.Context, tx pgx.Tx) error {
+			return pgx.BeginFunc(ctx, tx, func(tx pgx.Tx) error {
+				return errors.Join(InsertGraded(ctx, tx, event(3)), exec(`set local search_path to b`)(ctx, tx), InsertGraded(ctx, tx, event(4)))
+			})
+		}, inB + ", 3 a service, 4 b service"},
+		"within a nested transaction that rolls back": {func(ctx context.Context, tx pgx.Tx) error {
+			inner, err := tx.Begin(ctx)
+			if err != nil {
+				return err
+			}
+			return errors.Join(InsertGraded(ctx, inner, event(3)), exec(`set local search_path to b`)(ctx, inner),
+				InsertGraded(ctx, inner, event(4)), inner.Rollback(ctx))
+		}, "2 a service"},
+		"within a raw savepoint that is rolled back": {func(ctx context.Context, tx pgx.Tx) error {
+			return errors.Join(exec(`savepoint s; set local search_path to b`)(ctx, tx), InsertGraded(ctx, tx, event(3)),
+				exec(`rollback to s`)(ctx, tx))
+		}, "2 a service"},
+
+		"SET ROLE":                  {exec(`set local role ROLE2`), otherRole},
+		"SET ROLE, quoted":          {exec(`set role "ROLE2"`), otherRole},
+		"RESET ROLE":                {exec(`reset role; set local role ROLE2`), otherRole},
+		"SET SESSION AUTHORIZATION": {exec(`set local session authorization ROLE2`), otherRole},
+		"set_config of the role":    {query(`select set_config('role', $1, true)`, db.role), otherRole},
+		"SET ROLE in a batch":       {batch(`set local role ROLE2`), otherRole},
+		"the role and back": {func(ctx context.Context, tx pgx.Tx) error {
+			return errors.Join(exec(`set role ROLE2`)(ctx, tx), InsertGraded(ctx, tx, event(3)), exec(`reset role`)(ctx, tx))
+		}, "2 a service, 3 a other"},
+		"a setting that policies read":        {exec(`set local app.tenant = 'two'`), tenantTwo},
+		"set_config of one":                   {query(`select set_config('app.tenant', 'two', true)`), tenantTwo},
+		"set_config of one, set with a query": {query(`select count(set_config('app.tenant', 'two', true)) from code.essay`), tenantTwo},
+
+		"DDL on the outbox": {exec(`alter table event_outbox alter tenant set default 'two'`), tenantTwo},
+		"ALTER SCHEMA":      {exec(`alter schema a rename to gone; alter schema b rename to a; alter schema gone rename to b`), "1 b service, 2 a service"},
+		"a temporary outbox": {func(ctx context.Context, tx pgx.Tx) error {
+			return exec(`create temp table event_outbox (like b.event_outbox including all) on commit drop`)(ctx, tx)
+		}, ""},
+		"DELETE":           {exec(`delete from event_outbox`), "only 2 a service"},
+		"DELETE in a WITH": {exec(`with gone as (delete from event_outbox returning id) select count(*) from gone`), "only 2 a service"},
+		"UPDATE":           {exec(`update event_outbox set tenant = 'three'`), "1 a service three, 2 a service"},
+		"SET TRANSACTION READ ONLY": {func(ctx context.Context, tx pgx.Tx) error {
+			return exec(`set transaction read only`)(ctx, tx)
+		}, "fails"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			pool := db.Pool
+			steps := func(ctx context.Context, tx pgx.Tx) error {
+				// As AfterConnect of a pool would: the Tx does not see it.
+				_, err := tx.Conn().Prepare(ctx, "old_into_b", `select set_config('search_path', 'b', true)`)
+				if _, setErr := tx.Exec(ctx, `set local search_path to a`); err == nil {
+					err = setErr
+				}
+				for _, step := range []func(ctx context.Context, tx pgx.Tx) error{
+					func(ctx context.Context, tx pgx.Tx) error { return InsertGraded(ctx, tx, event(1)) },
+					test.between,
+					func(ctx context.Context, tx pgx.Tx) error { return InsertGraded(ctx, tx, event(2)) },
+				} {
+					if err == nil {
+						err = step(ctx, tx)
+					}
+				}
+				return err
+			}
+			plainErr := pgx.BeginFunc(t.Context(), pool, func(tx pgx.Tx) error { return steps(t.Context(), tx) })
+			restore(t, pool)
+			plain := db.where(t)
+			rideErr := newOutbox(t, pool, outbox.Options{}).InTx(t.Context(), func(ctx context.Context, tx *outbox.Tx) error { return steps(ctx, tx) })
+			restore(t, pool)
+			if (plainErr == nil) != (rideErr == nil) {
+				t.Errorf("InTx = %v, a plain transaction: %v", rideErr, plainErr)
+			}
+			rides := db.where(t)
+			if diff := cmp.Diff(plain, rides); diff != "" {
+				t.Errorf("events (-on a plain transaction +riding with COMMIT):\n%s", diff)
+			}
+			want := "1 a service, " + test.second
+			switch only, ok := strings.CutPrefix(test.second, "only "); {
+			case ok:
+				want = only
+			case test.second == "":
+				want = "1 a service"
+			case test.second == "fails":
+				want = ""
+			case strings.HasPrefix(test.second, "1 "):
+				want = test.second
+			}
+			if diff := cmp.Diff(want, strings.Join(rides, ", ")); diff != "" {
+				t.Errorf("events (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// restore puts back what a case has changed for the sessions that follow.
+func restore(t *testing.T, pool *pgxpool.Pool) {
+	t.Helper()
+	_, err := pool.Exec(t.Context(), `reset all; reset role; reset session authorization`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = pool.Exec(t.Context(), `alter table a.event_outbox alter tenant set default current_setting('app.tenant', true)`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pool.Reset()
+}

@@ -1,0 +1,82 @@
+package outbox
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// remedy says what to do about the database's refusal of an insert that ran as the
+// role.
+func remedy(err error, role string) string {
+	pgErr, ok := errors.AsType[*pgconn.PgError](err)
+	if !ok {
+		return ""
+	}
+	to := "<the service's role>"
+	if role != "" {
+		to = pgx.Identifier{role}.Sanitize()
+	}
+	switch pgErr.Code {
+	case "42P01":
+		return fmt.Sprintf(" (is the outbox table migrated? `outboxgen migration` prints it. Is search_path the schema it lives in? "+
+			"A schema on which the role has no USAGE is passed over: GRANT USAGE ON SCHEMA <its schema> TO %s)", to)
+	case "42703":
+		return " (the outbox table is of an older shape: apply the upgrade that `outboxgen migration` prints)"
+	case "42501":
+		return denied(pgErr, to)
+	case "25P02":
+		return " (an earlier statement of the transaction failed, and its error was not returned)"
+	case readOnlyTransaction:
+		return " (the connection leads to a standby or to a server that is read-only; InTx closes it, and the next one goes " +
+			"to where the address leads then: with several hosts in the DSN, target_session_attrs=read-write finds the primary)"
+	}
+	return ""
+}
+
+// denied is the remedy for a missing privilege. The server says in its message, and
+// nowhere else, on what it is missing.
+func denied(e *pgconn.PgError, role string) string {
+	const afterSetRole = "; after SET ROLE, to the role that was set"
+	switch {
+	case e.Routine == "ExecWithCheckOptions":
+		return " (a row-level security policy refuses the row: event_outbox needs a policy FOR INSERT that lets the service's role pass)"
+	case strings.Contains(e.Message, "for schema"):
+		return fmt.Sprintf(" (GRANT USAGE ON SCHEMA %s TO %s%s)", deniedObject(e), role, afterSetRole)
+	case strings.Contains(e.Message, "for sequence"):
+		return fmt.Sprintf(" (GRANT USAGE ON SEQUENCE %s TO %s%s)", deniedObject(e), role, afterSetRole)
+	case strings.Contains(e.Message, "for function"):
+		return fmt.Sprintf(" (a default or a trigger of event_outbox calls the function: GRANT EXECUTE ON FUNCTION %s TO %s%s)",
+			deniedObject(e), role, afterSetRole)
+	case !strings.Contains(e.Message, outboxTable) && strings.Contains(e.Message, "for table"):
+		return fmt.Sprintf(" (a trigger or a rule of event_outbox uses the table %s: grant the role what it does there, or make the "+
+			"trigger's function SECURITY DEFINER)", deniedObject(e))
+	}
+	return fmt.Sprintf(" (the insert needs INSERT, and SELECT on the column id because of its ON CONFLICT (id): "+
+		"GRANT INSERT, SELECT (id) ON event_outbox TO %s%s)", role, afterSetRole)
+}
+
+// deniedObject is the name that ends the message of a missing privilege.
+func deniedObject(e *pgconn.PgError) string {
+	return e.Message[strings.LastIndexByte(e.Message, ' ')+1:]
+}
+
+// refused is insertError with the role that the database refused, if conn is known.
+func refused(built []Built, err error, conn *pgx.Conn) error {
+	e := &InsertError{EventType: built[0].Row.EventType, EventID: built[0].Row.ID, Events: len(built), Err: err}
+	if conn != nil {
+		e.role = conn.Config().User
+	}
+	return e
+}
+
+// connOf is the connection of a transaction that has one.
+func connOf(tx any) *pgx.Conn {
+	if c, ok := tx.(interface{ Conn() *pgx.Conn }); ok {
+		return c.Conn()
+	}
+	return nil
+}
