@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	outbox "github.com/outboxgen/outboxgen/runtime"
 	"github.com/outboxgen/outboxgen/runtime/inbox/inboxdb"
@@ -32,13 +34,35 @@ type Beginner interface {
 //
 // A handler that inserts events of its own in tx inserts them at once, where
 // outbox.Tx sends them along with COMMIT; see [InOutbox] for that.
+//
+// When h panics or calls runtime.Goexit, the transaction is rolled back and the
+// panic goes on. A connection of a pool that leads to a server which takes no
+// writes (see [outbox.IsReadOnly]) is closed and does not go back.
 func Tx[T any](db Beginner, consumer string, h func(ctx context.Context, tx pgx.Tx, e outbox.Envelope[T]) error) func(ctx context.Context, e outbox.Envelope[T]) error {
 	checkConsumer(consumer)
 	return func(ctx context.Context, e outbox.Envelope[T]) error {
 		return pgx.BeginFunc(ctx, db, func(tx pgx.Tx) error {
-			return once(ctx, tx, consumer, e.EventID, func() error { return h(ctx, tx, e) })
+			err := once(ctx, tx, consumer, e.EventID, func() error { return h(ctx, tx, e) })
+			if outbox.IsReadOnly(err) {
+				giveUp(ctx, tx)
+			}
+			return err
 		})
 	}
+}
+
+// closeTime bounds the good-bye to a connection that is of no use.
+const closeTime = time.Second
+
+// giveUp closes the connection of a transaction if it belongs to a pool, which
+// would give it to others: it leads to a server that takes no writes.
+func giveUp(ctx context.Context, tx pgx.Tx) {
+	if _, pooled := tx.(*pgxpool.Tx); !pooled {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTime)
+	defer cancel()
+	_ = tx.Conn().Close(ctx) // the rollback that follows finds it closed
 }
 
 // InOutbox is [Tx] with a transaction of an outbox, for handlers that insert

@@ -9,6 +9,8 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+
+	outbox "github.com/outboxgen/outboxgen/runtime"
 )
 
 // DefaultWindow is the default of PostgresOptions.Window. It bounds a process at
@@ -110,10 +112,14 @@ func (w *PostgresWaker) Wake(ctx context.Context) error {
 	w.next = n
 	w.mu.Unlock()
 
+	n.err = errPanicked
+	defer close(n.done) // also when send panics: others may wait for it
 	n.err = w.send(ctx)
-	close(n.done)
 	return n.err
 }
+
+// errPanicked is for those who share a wake-up whose caller panicked.
+var errPanicked = errors.New("wake: the call that notifies panicked")
 
 // send waits for the turn and the window, lets nobody else share from then on,
 // and notifies.
@@ -144,25 +150,40 @@ func (w *PostgresWaker) send(ctx context.Context) error {
 	return w.exec(ctx)
 }
 
-// exec notifies; on a connection that turns out to be dead, once more on a new
-// one.
+// exec notifies; on a connection that turns out to be dead, or to lead to a server
+// that is no longer the primary, once more on a new one.
 func (w *PostgresWaker) exec(ctx context.Context) error {
 	if w.conn != nil {
-		_, err := w.conn.Exec(ctx, w.notify)
-		if err == nil || !w.conn.IsClosed() || ctx.Err() != nil {
+		err := w.notifyOn(ctx, w.conn)
+		if err == nil || w.conn != nil || ctx.Err() != nil {
 			return err
 		}
-		w.conn = nil
 	}
 	conn, err := pgx.ConnectConfig(ctx, w.config)
 	if err != nil {
 		return fmt.Errorf("wake: connect to notify: %w", err)
 	}
 	w.conn = conn
-	if _, err := conn.Exec(ctx, w.notify); err != nil {
-		return fmt.Errorf("wake: notify: %w", err)
+	return w.notifyOn(ctx, conn)
+}
+
+// notifyOn notifies, and forgets a connection that is of no more use. That includes
+// one on which pgx panicked, as its tracers may.
+func (w *PostgresWaker) notifyOn(ctx context.Context, conn *pgx.Conn) (err error) {
+	usable := false
+	defer func() {
+		if !usable {
+			w.conn = nil
+			closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+			defer cancel()
+			_ = conn.Close(closing) // there is nothing to lose
+		}
+	}()
+	if _, err = conn.Exec(ctx, w.notify); err != nil {
+		err = fmt.Errorf("wake: notify: %w", err)
 	}
-	return nil
+	usable = !conn.IsClosed() && !outbox.IsReadOnly(err)
+	return err
 }
 
 // Close closes the connection. It waits for a wake-up under way.
