@@ -26,7 +26,7 @@ func Forget(ctx context.Context, db outbox.DBTX, consumer string, keep time.Dura
 			Consumer: consumer, After: after, KeepSeconds: keep.Seconds(), WindowRows: forgetWindow,
 		})
 		if err != nil {
-			return total, fmt.Errorf("inbox: forget old events of consumer %s: %w", consumer, err)
+			return total, fmt.Errorf("inbox: forget old events of consumer %s: %w%s", consumer, err, remedy(err, db, forgetPrivileges))
 		}
 		total += row.Forgotten
 		if row.Seen < forgetWindow {

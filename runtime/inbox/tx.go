@@ -86,7 +86,7 @@ func Claim(ctx context.Context, tx outbox.Transaction, consumer string, eventID 
 	}
 	n, err := inboxdb.New(tx).Claim(ctx, inboxdb.ClaimParams{Consumer: consumer, EventID: eventID})
 	if err != nil {
-		return false, fmt.Errorf("inbox: record event %s for consumer %s: %w", eventID, consumer, err)
+		return false, fmt.Errorf("inbox: record event %s for consumer %s: %w%s", eventID, consumer, err, remedy(err, tx, claimPrivileges))
 	}
 	return n == 1, nil
 }

@@ -2,12 +2,14 @@ package outboxtest
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	outbox "github.com/outboxgen/outboxgen/runtime"
 )
@@ -72,7 +74,7 @@ func rows(t testing.TB, db outbox.DBTX, sql string, args ...any) []StoredRow {
 	defer cancel()
 	result, err := db.Query(ctx, sql, args...)
 	if err != nil {
-		t.Fatalf("outboxtest: read event_outbox: %v", err)
+		t.Fatalf("outboxtest: read event_outbox: %v%s", err, remedy(err))
 	}
 	found, err := pgx.CollectRows(result, func(row pgx.CollectableRow) (r StoredRow, err error) {
 		err = row.Scan(&r.Seq, &r.ID, &r.AggregateType, &r.AggregateID, &r.EventType, &r.Topic, &r.Key, &r.Data, &r.Headers,
@@ -80,7 +82,16 @@ func rows(t testing.TB, db outbox.DBTX, sql string, args ...any) []StoredRow {
 		return r, err
 	})
 	if err != nil {
-		t.Fatalf("outboxtest: read event_outbox: %v", err)
+		t.Fatalf("outboxtest: read event_outbox: %v%s", err, remedy(err))
 	}
 	return found
+}
+
+// remedy says what to do about a missing privilege.
+func remedy(err error) string {
+	const denied = "42501"
+	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok && pgErr.Code == denied {
+		return " (a test that reads the table needs SELECT on event_outbox, which the service's role need not have: use another connection)"
+	}
+	return ""
 }

@@ -1,0 +1,58 @@
+package inbox
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// The privileges that the package needs on event_inbox.
+const (
+	claimPrivileges  = "INSERT, SELECT (consumer, event_id)"
+	forgetPrivileges = "SELECT, DELETE"
+)
+
+// remedy says what to do about the database's refusal of a statement that needs
+// the privileges and ran on db.
+func remedy(err error, db any, privileges string) string {
+	pgErr, ok := errors.AsType[*pgconn.PgError](err)
+	if !ok {
+		return ""
+	}
+	const undefinedTable, undefinedColumn, denied, readOnly = "42P01", "42703", "42501", "25006"
+	role := roleOf(db)
+	switch pgErr.Code {
+	case undefinedTable, undefinedColumn:
+		return fmt.Sprintf(" (is the table event_inbox migrated? `outboxgen migration` prints it. Is search_path the schema it lives in, "+
+			"and has the role USAGE on that? GRANT USAGE ON SCHEMA <its schema> TO %s)", role)
+	case denied:
+		return fmt.Sprintf(" (GRANT %s ON event_inbox TO %s; after SET ROLE, to the role that was set; with row-level security a policy too)",
+			privileges, role)
+	case readOnly:
+		return " (the connection leads to a standby or to a server that is read-only: with several hosts in the DSN, " +
+			"target_session_attrs=read-write finds the primary)"
+	}
+	return ""
+}
+
+// roleOf is the quoted name of the role that db connects as.
+func roleOf(db any) string {
+	var config *pgx.ConnConfig
+	switch db := db.(type) {
+	case interface{ Conn() *pgx.Conn }: // a transaction
+		if conn := db.Conn(); conn != nil {
+			config = conn.Config()
+		}
+	case *pgx.Conn:
+		config = db.Config()
+	case *pgxpool.Pool:
+		config = db.Config().ConnConfig
+	}
+	if config == nil {
+		return "<the consumer's role>"
+	}
+	return pgx.Identifier{config.User}.Sanitize()
+}
