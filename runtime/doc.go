@@ -36,6 +36,11 @@
 //   - The connection breaks, or CommitTimeout passes, once COMMIT is on its way:
 //     [CommitUnknownError]. Only the database knows; InTx does not try again.
 //   - The function commits or rolls back by itself: [ErrTransactionControl].
+//   - It panics or calls runtime.Goexit: rolled back, and the panic goes on with its
+//     value. A panic of the waker or of the log's handler, which run after COMMIT, is
+//     recovered and logged: the transaction is committed, and InTx says so.
+//   - The server takes no writes, as a demoted primary: rolled back; [IsReadOnly]
+//     holds, and the connection is closed instead of going back to the pool.
 //
 // So nothing is committed when InTx returns an error for which [IsCommitUnknown]
 // does not hold. Once COMMIT is sent the caller's context cannot cancel it. A
@@ -48,6 +53,31 @@
 // savepoint, whichever Tx it is inserted on, as any row does. A SAVEPOINT written
 // as SQL is seen too: events before it are inserted before it runs, and all later
 // ones at once. Only what runs on Tx.Conn goes unseen.
+//
+// # Tenants, roles and settings
+//
+// An event that waits for COMMIT is inserted as if that had happened where the
+// function inserted it: before a statement after which the insert may mean
+// something else, the events that wait are inserted, in one round trip. Such
+// statements are
+//
+//   - SET, SET LOCAL, RESET and DISCARD of search_path, of the role, of the session
+//     authorization and of any other setting, for policies, defaults and triggers may
+//     read it; set_config, wherever it stands; an UPDATE of pg_settings; SET
+//     TRANSACTION READ ONLY,
+//   - DDL and GRANT, except of temporary tables with other names,
+//   - what writes to event_outbox or locks it, COPY included,
+//   - DO, CALL and EXECUTE.
+//
+// It does not matter whether they come alone, among several statements, in a batch,
+// or under the name of a prepared statement. Timeouts, memory, the planner, what is
+// logged, synchronous_commit, the isolation level and SET CONSTRAINTS change no
+// insert, and have no event inserted early.
+//
+// A function is not seen through: call [Tx.Flush] before a SELECT of one that
+// switches the tenant. The same holds for a trigger that does so, and for what runs
+// on Tx.Conn. An event that is inserted early draws its seq early: take the lock
+// that covers its key before you switch.
 //
 // # Waking the relay
 //
@@ -80,7 +110,17 @@
 // The correlation id comes from the option, else the context, else the data, else
 // it is the event id.
 //
+// # Privileges
+//
+// The role that inserts needs USAGE on the schema, and on event_outbox INSERT and
+// SELECT of the column id, because of the insert's ON CONFLICT (id). INSERT may be
+// limited to the columns id, aggregate_type, aggregate_id, event_type, topic,
+// event_key, event_data and headers. No sequence is used by name. An [InsertError]
+// says what is missing.
+//
 // # Limits
+//
+// Options.MaxRecordBytes refuses a record that the topic would refuse.
 //
 // Nothing is truncated. An aggregate id or key of more than 255 characters, an
 // empty one, one with a NUL character, or a topic that Kafka would not take is an

@@ -15,6 +15,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	outbox "github.com/outboxgen/outboxgen/runtime"
+	"github.com/outboxgen/outboxgen/runtime/internal/querymode"
 	"github.com/outboxgen/outboxgen/runtime/outboxtest"
 	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
 )
@@ -143,6 +144,12 @@ func TestEveryQueryExecMode(t *testing.T) {
 			}
 		})
 	}
+}
+
+// The whole of the writer's side works in each of the modes.
+func TestInEveryQueryExecMode(t *testing.T) {
+	t.Parallel()
+	querymode.Repeat(t, "^Test(PlainTransaction|TxPassesThrough|Queue|DeterministicIDs|LeastPrivileges|EventsKeepTheirMeaning)$")
 }
 
 // An event on the caller's batch goes where the batch goes.

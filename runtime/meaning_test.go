@@ -13,6 +13,7 @@ import (
 
 	"github.com/outboxgen/outboxgen/migrations"
 	outbox "github.com/outboxgen/outboxgen/runtime"
+	"github.com/outboxgen/outboxgen/runtime/internal/querymode"
 	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
 )
 
@@ -26,6 +27,7 @@ type tenants struct {
 func newTenants(t *testing.T) tenants {
 	t.Helper()
 	pg := services.Postgres(t)
+	querymode.Use(t, pg)
 	db := tenants{pg, "role_" + pg.Database}
 	conn := pg.Connect(t.Context())
 	exec := func(sql string) {

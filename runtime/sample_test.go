@@ -15,6 +15,7 @@ import (
 
 	"github.com/outboxgen/outboxgen/migrations"
 	outbox "github.com/outboxgen/outboxgen/runtime"
+	"github.com/outboxgen/outboxgen/runtime/internal/querymode"
 	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
 )
 
@@ -131,6 +132,7 @@ func onEachPostgres(t *testing.T, test func(t *testing.T, open func(testing.TB) 
 
 func fill(t testing.TB, pg *services.PG) {
 	t.Helper()
+	querymode.Use(t, pg)
 	conn := pg.Connect(t.Context())
 	defer func() { _ = conn.Close(context.WithoutCancel(t.Context())) }()
 	if err := migrations.Up(t.Context(), conn); err != nil {

@@ -18,6 +18,7 @@ import (
 	"github.com/outboxgen/outboxgen/migrations"
 	outbox "github.com/outboxgen/outboxgen/runtime"
 	"github.com/outboxgen/outboxgen/runtime/inbox"
+	"github.com/outboxgen/outboxgen/runtime/internal/querymode"
 	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
 )
 
@@ -27,6 +28,7 @@ type grade struct{ Letter string }
 
 func setUp(t *testing.T, pg *services.PG) {
 	t.Helper()
+	querymode.Use(t, pg)
 	if err := migrations.Up(t.Context(), pg.Connect(t.Context())); err != nil {
 		t.Fatal(err)
 	}
@@ -259,4 +261,10 @@ func TestQueriesAreGenerated(t *testing.T) {
 	if err != nil {
 		t.Fatalf("run go generate in this folder:\n%s%v", out, err)
 	}
+}
+
+// The consumer's pool may use any mode of pgx.
+func TestInEveryQueryExecMode(t *testing.T) {
+	t.Parallel()
+	querymode.Repeat(t, "^Test(ARepeat|AFailure|ADuplicate|InOutbox|Forget)")
 }

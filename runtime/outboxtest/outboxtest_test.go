@@ -16,6 +16,7 @@ import (
 
 	"github.com/outboxgen/outboxgen/migrations"
 	outbox "github.com/outboxgen/outboxgen/runtime"
+	"github.com/outboxgen/outboxgen/runtime/internal/querymode"
 	"github.com/outboxgen/outboxgen/runtime/outboxtest"
 	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
 )
@@ -194,6 +195,7 @@ func TestAssertionsSayWhatIsThere(t *testing.T) {
 func TestTable(t *testing.T) {
 	t.Parallel()
 	pg := services.Postgres(t)
+	querymode.Use(t, pg)
 	conn := pg.Connect(t.Context())
 	if err := errors.Join(migrations.Up(t.Context(), conn), conn.Close(t.Context())); err != nil {
 		t.Fatal(err)
@@ -231,6 +233,12 @@ func TestTable(t *testing.T) {
 	if diff := cmp.Diff(want, failure(t, func(t testing.TB) { outboxtest.RequireInserted(t, pg.Pool, "shop.refused.v1") })); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
+}
+
+// The pool or connection of the test may use any mode of pgx.
+func TestInEveryQueryExecMode(t *testing.T) {
+	t.Parallel()
+	querymode.Repeat(t, "^TestTable$")
 }
 
 func ExampleOne() {

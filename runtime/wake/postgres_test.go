@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/outboxgen/outboxgen/runtime/internal/querymode"
 	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
 	"github.com/outboxgen/outboxgen/runtime/wake"
 )
@@ -58,17 +59,22 @@ func postgresSource(t *testing.T, url string) *wake.PostgresWaitSource {
 func TestPostgresWakesTheRelayThatWaits(t *testing.T) {
 	t.Parallel()
 	pg := services.Postgres(t)
-	waker := postgresWaker(t, pg.URL, 0)
-	source := postgresSource(t, pg.URL)
-	connected(t, source)
-	for range 3 {
-		woken := waitAsync(testContext(t), source)
-		if err := waker.Wake(testContext(t)); err != nil {
-			t.Fatal(err)
-		}
-		if err := <-woken; err != nil {
-			t.Fatal(err)
-		}
+	for _, mode := range append(querymode.Others, "cache_statement") {
+		t.Run(mode, func(t *testing.T) {
+			url := querymode.In(t, pg.URL, mode)
+			waker := postgresWaker(t, url, 0)
+			source := postgresSource(t, url)
+			connected(t, source)
+			for range 3 {
+				woken := waitAsync(testContext(t), source)
+				if err := waker.Wake(testContext(t)); err != nil {
+					t.Fatal(err)
+				}
+				if err := <-woken; err != nil {
+					t.Fatal(err)
+				}
+			}
+		})
 	}
 }
 

@@ -54,7 +54,7 @@ const pageRows = 1000
 func DeadLetters(ctx context.Context, db DB, f Filter, after int64) ([]DeadLetter, error) {
 	rows, err := operatedb.New(db).DeadRows(ctx, operatedb.DeadRowsParams{
 		After:     after,
-		Ids:       f.EventIDs,
+		Ids:       texts(f.EventIDs),
 		EventType: optional(f.EventType),
 		Topic:     optional(f.Topic),
 		EventKey:  f.Key,
@@ -141,4 +141,17 @@ func optional(text string) *string {
 		return nil
 	}
 	return &text
+}
+
+// texts are the ids as text, which pgx can send in every mode. nil stays nil, which
+// chooses every row, and an empty list stays one, which chooses none.
+func texts(ids []uuid.UUID) []string {
+	if ids == nil {
+		return nil
+	}
+	out := make([]string, 0, len(ids))
+	for _, id := range ids {
+		out = append(out, id.String())
+	}
+	return out
 }

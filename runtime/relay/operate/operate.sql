@@ -34,7 +34,7 @@ SELECT seq, id, aggregate_type, aggregate_id, event_type, coalesce(topic, regexp
        event_key, created_at, dead_at, retry_count, last_error
 FROM event_outbox
 WHERE dead_at IS NOT NULL AND published_at IS NULL AND seq > @after
-  AND (sqlc.narg(ids)::uuid[] IS NULL OR id = ANY(sqlc.narg(ids)::uuid[]))
+  AND (sqlc.narg(ids)::text[] IS NULL OR id = ANY(sqlc.narg(ids)::text[]::uuid[]))
   AND (sqlc.narg(event_type)::text IS NULL OR event_type = sqlc.narg(event_type))
   AND (sqlc.narg(topic)::text IS NULL OR coalesce(topic, regexp_replace(event_data::text, '\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', '\\u0020', 'g')::json ->> 'topic', event_type) = sqlc.narg(topic))
   AND (sqlc.narg(event_key)::text IS NULL OR event_key = sqlc.narg(event_key))

@@ -14,6 +14,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/outboxgen/outboxgen/migrations"
+	"github.com/outboxgen/outboxgen/runtime/internal/querymode"
 	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
 	"github.com/outboxgen/outboxgen/runtime/relay"
 	"github.com/outboxgen/outboxgen/runtime/relay/operate"
@@ -24,7 +25,9 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(services.Wrap(m)) }
 func newOutbox(t *testing.T) *pgx.Conn {
 	t.Helper()
 	t.Parallel()
-	conn := services.Postgres(t).Connect(t.Context())
+	pg := services.Postgres(t)
+	querymode.Use(t, pg)
+	conn := pg.Connect(t.Context())
 	if err := migrations.Up(t.Context(), conn); err != nil {
 		t.Fatal(err)
 	}
@@ -143,6 +146,8 @@ func TestReplayAndDiscard(t *testing.T) {
 			left{Pending: []int64{5}, Dead: []int64{1, 2, 4}, Audit: []string{"ann discard 3: fixed"}}},
 		{"a row that lives is left alone", operate.Discard, operate.Filter{EventIDs: []uuid.UUID{id(5)}}, 0,
 			left{Pending: []int64{5}, Dead: []int64{1, 2, 3, 4}}},
+		{"an empty list of ids chooses none", operate.Discard, operate.Filter{EventIDs: []uuid.UUID{}}, 0,
+			left{Pending: []int64{5}, Dead: []int64{1, 2, 3, 4}}},
 		{"discard all", operate.Discard, operate.Filter{}, 4,
 			left{Pending: []int64{5}, Audit: []string{
 				"ann discard 1: fixed", "ann discard 2: fixed", "ann discard 3: fixed", "ann discard 4: fixed"}}},
@@ -189,4 +194,10 @@ func TestADiscardNeedsAReason(t *testing.T) {
 	if _, err := operate.Discard(t.Context(), conn, operate.Filter{}, operate.Decision{Actor: "ann", Reason: " "}); err == nil {
 		t.Error("no error without a reason")
 	}
+}
+
+// An operator's tool may use any mode of pgx.
+func TestInEveryQueryExecMode(t *testing.T) {
+	t.Parallel()
+	querymode.Repeat(t, "^Test")
 }

@@ -40,7 +40,7 @@ SELECT seq, id, aggregate_type, aggregate_id, event_type, coalesce(topic, regexp
        event_key, created_at, dead_at, retry_count, last_error
 FROM event_outbox
 WHERE dead_at IS NOT NULL AND published_at IS NULL AND seq > $1
-  AND ($2::uuid[] IS NULL OR id = ANY($2::uuid[]))
+  AND ($2::text[] IS NULL OR id = ANY($2::text[]::uuid[]))
   AND ($3::text IS NULL OR event_type = $3)
   AND ($4::text IS NULL OR coalesce(topic, regexp_replace(event_data::text, '\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', '\\u0020', 'g')::json ->> 'topic', event_type) = $4)
   AND ($5::text IS NULL OR event_key = $5)
@@ -50,7 +50,7 @@ LIMIT $6
 
 type DeadRowsParams struct {
 	After     int64
-	Ids       []uuid.UUID
+	Ids       []string
 	EventType *string
 	Topic     *string
 	EventKey  *string
