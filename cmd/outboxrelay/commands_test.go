@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"io"
+	"net"
 	"os"
 	"regexp"
 	"strings"
@@ -24,7 +26,10 @@ func TestMain(m *testing.M) {
 	if os.Getenv(asCommand) != "" {
 		main()
 	}
-	goleak.VerifyTestMain(services.Wrap(m))
+	goleak.VerifyTestMain(services.Wrap(m),
+		// rueidis looks at the topology again a second after a failure, and sleeps
+		// until then even when the client is closed.
+		goleak.IgnoreAnyFunction("github.com/redis/rueidis.(*call).DelayDo.func1"))
 }
 
 // answer is what a command did.
@@ -96,6 +101,21 @@ func TestRunDrainsToStandardOutput(t *testing.T) {
 	}
 	if pending != 0 {
 		t.Errorf("%d rows are still pending", pending)
+	}
+}
+
+// A Redis that refuses, resets or never answers keeps no relay from its work, nor
+// from its end.
+func TestRunDrainsWithoutRedis(t *testing.T) {
+	_, env := newOutbox(t)
+	silent := tellTale(t, func(conn net.Conn) { _, _ = io.Copy(io.Discard, conn) })
+	resets := tellTale(t, func(net.Conn) {})
+	for _, address := range []string{"127.0.0.1:1", silent, resets} {
+		env["REDIS_URL"] = "redis://" + address
+		got := call(env, "run", "--sink", "stdout", "--drain", "--listen", "", "--service", "s", "--log-level", "error")
+		if got.Code != exitOK {
+			t.Errorf("with Redis at %s: exit %d:\n%s", address, got.Code, got.Stderr)
+		}
 	}
 }
 

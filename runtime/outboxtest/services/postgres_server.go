@@ -136,8 +136,8 @@ func StartPostgres(ctx context.Context, opts ...Option) (*PostgresServer, error)
 
 func externalPostgres(ctx context.Context, address string) (*PostgresServer, error) {
 	admin, err := pgx.ParseConfig(address)
-	if err != nil {
-		return nil, err
+	if err != nil { // its text may hold a part of a password
+		return nil, errors.New("it cannot be read; it must be a URL, such as postgres://user@host:5432/database")
 	}
 	where, err := url.Parse(address)
 	if err != nil || where.Scheme == "" {
