@@ -43,10 +43,11 @@ type Config struct {
 	// renew stops producing and settling. It covers clocks that run at different
 	// speeds. Default Term/6 (500ms).
 	TermMargin time.Duration
-	// RenewEvery is how often the leader renews. Default Term/3 (1s).
+	// RenewEvery is how often the leader renews. Default 5/12 of Term (1.25s).
 	RenewEvery time.Duration
-	// ObserveEvery is how often a standby looks at the lease; it bounds the
-	// hand-over after a clean stop. Default Term/12 (250ms).
+	// ObserveEvery is how often a standby looks at the lease. A clean end of a term
+	// is noticed at once if the store is a [ReleaseHints], as pgstore is, else within
+	// this. Default 7/12 of Term (1.75s).
 	ObserveEvery time.Duration
 
 	// BufferRows bounds the rows in memory, queued and being sent. Rows sent and
@@ -79,8 +80,15 @@ type Config struct {
 	// wake-up ends the pause. PollMax is the latency that is promised without wake-ups.
 	// Defaults 10ms and 200ms.
 	PollMin, PollMax time.Duration
+	// IdleWait is how long one call of an [Idler] lasts at most. Once the pauses have
+	// grown to PollMax, the relay lets the store wait instead; a row is then found
+	// within PollMax all the same, and an idle outbox costs a statement now and then
+	// rather than five a second. Such a statement keeps the database's vacuum from
+	// removing rows that were deleted since it began. Default 3s; -1: no, poll.
+	IdleWait time.Duration
 	// DecisionsEvery is how often the leader looks for dead rows that an operator
-	// replayed or discarded. Default 1s.
+	// replayed or discarded, apart from when a renewal says that there are some.
+	// Default 1m.
 	DecisionsEvery time.Duration
 
 	// MaxAttempts is how many failures of its own a row is allowed before it is
@@ -115,7 +123,7 @@ type Config struct {
 	// tenth of it. Defaults 1m and 5,000.
 	SweepEvery time.Duration
 	SweepRows  int
-	// StatsEvery is how often the store is asked for its numbers. Default 5s.
+	// StatsEvery is how often the store is asked for its numbers. Default 10s.
 	StatsEvery time.Duration
 
 	// Clock tells the time. Default: a clock that counts suspension, where the
@@ -145,8 +153,8 @@ func (c Config) WithDefaults() Config {
 	def(&c.Name, "event_outbox")
 	def(&c.Term, 3*time.Second)
 	def(&c.TermMargin, c.Term/6)
-	def(&c.RenewEvery, c.Term/3)
-	def(&c.ObserveEvery, c.Term/12)
+	def(&c.RenewEvery, c.Term*5/12)
+	def(&c.ObserveEvery, c.Term*7/12)
 	def(&c.BufferRows, 20_000)
 	def(&c.BufferBytes, 64<<20)
 	def(&c.PageRows, 4_000)
@@ -157,7 +165,7 @@ func (c Config) WithDefaults() Config {
 	def(&c.DrainTimeout, 15*time.Second)
 	def(&c.PollMin, 10*time.Millisecond)
 	def(&c.PollMax, 200*time.Millisecond)
-	def(&c.DecisionsEvery, time.Second)
+	def(&c.DecisionsEvery, time.Minute)
 	def(&c.MaxAttempts, 10)
 	def(&c.RetryMin, time.Second)
 	def(&c.RetryMax, 5*time.Minute)
@@ -170,7 +178,8 @@ func (c Config) WithDefaults() Config {
 	def(&c.Keep, 7*24*time.Hour)
 	def(&c.SweepEvery, time.Minute)
 	def(&c.SweepRows, 5_000)
-	def(&c.StatsEvery, 5*time.Second)
+	def(&c.StatsEvery, 10*time.Second)
+	def(&c.IdleWait, 3*time.Second)
 	if c.Clock == nil {
 		c.Clock = systemClock{}
 	}

@@ -22,6 +22,8 @@ type driver struct {
 
 	outcomes chan outcome
 	wakes    chan struct{}
+	released <-chan struct{} // hints of the store; nil: none
+	idler    Idler
 	stats    chan Stats
 	workers  sync.WaitGroup
 
@@ -53,6 +55,10 @@ func newDriver(ctx context.Context, r *Relay) *driver {
 		root: root, cancelRoot: cancel, failing: failing{},
 	}
 	d.m.off = r.off
+	d.idler, d.m.idles = r.cfg.Store.(Idler)
+	if hints, ok := r.cfg.Store.(ReleaseHints); ok {
+		d.released = hints.Released()
+	}
 	d.checked.Store(int64(r.cfg.Clock.Now()))
 	if r.cfg.TracerProvider != nil {
 		_ = r.guard.call("TracerProvider.Tracer", func() {
@@ -84,6 +90,8 @@ func (d *driver) run(ctx context.Context) error {
 			d.take(o)
 		case <-d.wakes:
 			d.m.wake()
+		case <-d.released:
+			d.m.look()
 		case d.current = <-d.stats:
 			d.statsAt = time.Now()
 			d.statusAt = 0
@@ -153,6 +161,8 @@ func (d *driver) start(c command) {
 		ctx, limit = d.root, op.sentAt+d.cfg.Term-d.cfg.Clock.Now()
 	case opSend:
 		limit = op.timeout
+	case opIdle:
+		limit += op.limit
 	}
 	d.workers.Go(func() {
 		callCtx, cancel := context.WithTimeout(ctx, limit)
@@ -182,7 +192,7 @@ func (d *driver) exec(ctx context.Context, c command, lease Lease, producer Prod
 		}
 	case opRenew:
 		if op.progress.State, o.err = json.Marshal(d.r.Status()); o.err == nil {
-			o.err = store.Renew(ctx, op.lease, op.progress)
+			o.renewal, o.err = store.Renew(ctx, op.lease, op.progress)
 		}
 	case opRelease:
 		o.err = store.Release(ctx, op.lease)
@@ -206,6 +216,8 @@ func (d *driver) exec(ctx context.Context, c command, lease Lease, producer Prod
 		var err error
 		page, o.end, err = store.ReadEdited(ctx, op.s, op.edits, op.after, op.upTo, op.limit)
 		d.page(ctx, &o, page, err)
+	case opIdle:
+		o.moved, o.err = d.idler.Idle(ctx, op.limit)
 	case opTopics:
 		o.topics, o.err = producer.Topics(ctx, op.names)
 	case opOpen:
@@ -312,8 +324,9 @@ func (d *driver) take(o outcome) {
 		d.fatal = o.err
 		d.m.stop()
 	case errors.Is(o.err, ErrLeaseLost), errors.Is(o.err, ErrLeaseMoved), cancelled:
+	case slotOf(o.op) == slotIdle: // the relay polls
 	default:
-		what := [numSlots]string{"lease", "store", "topics", "open", "store"}[slotOf(o.op)]
+		what := [numSlots]string{"lease", "store", "topics", "open", "store", "store"}[slotOf(o.op)]
 		d.cfg.Observer.Failed(what, ClassRelay, o.err)
 		d.cfg.Logger.WarnContext(d.root, "a call failed; it is made again", slog.String("what", what),
 			slog.String("call", callName(o.op)), slog.Any("error", o.err))

@@ -37,8 +37,9 @@ type machine struct {
 	renewFailed bool
 	release     *Lease // a term of our own that is over, to be given back
 
-	t    *term
-	busy [numSlots]bool
+	t     *term
+	busy  [numSlots]bool
+	idles bool // the store can wait for rows
 
 	notes []note // for the log, taken by whoever drives
 }
@@ -77,6 +78,7 @@ const (
 	slotTopics
 	slotSend
 	slotSettle
+	slotIdle
 	numSlots
 )
 
@@ -124,6 +126,9 @@ type (
 		after, upTo int64
 		limit       Limit
 	}
+	// opIdle waits until there may be rows to read. It has a slot of its own: a
+	// wake-up is followed beside it.
+	opIdle struct{ limit time.Duration }
 
 	opTopics struct{ names []string }
 	opOpen   struct{}
@@ -142,6 +147,8 @@ type outcome struct {
 
 	state     LeaseState  // opObserve
 	lease     Lease       // opTakeOver
+	renewal   Renewal     // opRenew
+	moved     bool        // opIdle
 	snapshot  Snapshot    // opSnapshot
 	entries   []*entry    // opBacklog, opTick, opAgain
 	more      bool        // the same
@@ -187,6 +194,8 @@ func slotOf(c command) slot {
 		return slotSend
 	case opSettle:
 		return slotSettle
+	case opIdle:
+		return slotIdle
 	default:
 		return slotRead
 	}
@@ -216,6 +225,13 @@ func (m *machine) abandon() {
 func (m *machine) wake() {
 	if m.t != nil {
 		m.t.woken = true
+	}
+}
+
+// look notes that the lease may have been given back.
+func (m *machine) look() {
+	if m.phase == phaseStandby {
+		m.observeAt = 0
 	}
 }
 
@@ -434,5 +450,8 @@ func (m *machine) renewed(now time.Duration, op opRenew, o outcome) {
 	m.t.named = op.progress.Suspect
 	if op.progress.Settled {
 		m.t.progress = false
+	}
+	if o.renewal.Decided {
+		m.t.reader.decisionsAt = now
 	}
 }

@@ -256,11 +256,11 @@ func (s *memStore) allows(l Lease) bool {
 }
 
 // Renew implements Store.
-func (s *memStore) Renew(_ context.Context, l Lease, p Progress) error {
+func (s *memStore) Renew(_ context.Context, l Lease, p Progress) (Renewal, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.allows(l) && !s.renewAnyway {
-		return ErrLeaseLost
+		return Renewal{}, ErrLeaseLost
 	}
 	if !s.holds(l) && s.onRenew != nil {
 		s.onRenew(l)
@@ -278,7 +278,7 @@ func (s *memStore) Renew(_ context.Context, l Lease, p Progress) error {
 	if p.Settled && !s.noProgress {
 		s.lease.UncleanEnds = 0
 	}
-	return nil
+	return Renewal{Decided: slices.ContainsFunc(s.decisions, func(d Decision) bool { return !s.done[d.ID] })}, nil
 }
 
 // Release implements Store.

@@ -122,7 +122,7 @@ func (f *freezer) wait() {
 	}
 }
 
-func (f *freezer) Renew(ctx context.Context, l relay.Lease, p relay.Progress) error {
+func (f *freezer) Renew(ctx context.Context, l relay.Lease, p relay.Progress) (relay.Renewal, error) {
 	f.wait()
 	return f.Store.Renew(ctx, l, p)
 }

@@ -27,6 +27,10 @@ type reader struct {
 	round     int  // which topic's turn it is to read again
 	poll      time.Duration
 	pollAt    time.Duration
+	soon      int           // looks left that follow a wake-up closely
+	waiting   bool          // the store is to say when to look again
+	noIdle    time.Duration // it could not lately: poll until then
+	sureUntil time.Duration // the store's word is taken until then
 	failures  int
 	retryAt   time.Duration
 	err       error
@@ -86,8 +90,12 @@ func (r *reader) plan(n *agenda) {
 		n.do(opBacklog{s: r.from, after: r.after, limit: limit})
 	case r.to != "":
 		n.do(opTick{from: r.from, to: r.to, after: r.after, limit: limit})
-	case t.woken || n.due(r.pollAt):
+	case t.woken:
 		t.woken = false
+		r.soon = len(afterWake)
+		r.waiting = false
+		n.do(opSnapshot{})
+	case !r.waiting && n.due(r.pollAt):
 		n.do(opSnapshot{})
 	default:
 		if r.ready > 0 && r.planAgain(n, limit) {
@@ -277,12 +285,57 @@ func (r *reader) closeTick(now time.Duration) {
 	}
 	r.poll = r.t.cfg.PollMin
 	r.pollAt = now
+	r.soon = 0
 }
 
-// idle waits for the next look, longer each time.
+// afterWake are the pauses after a wake-up that found nothing: it may have been
+// sent before its COMMIT.
+var afterWake = [...]time.Duration{2 * time.Millisecond, 10 * time.Millisecond, 50 * time.Millisecond}
+
+// trusted is how long the store's word is taken that nothing is to be read. Then
+// the relay looks itself: a row whose seq was not drawn from the sequence, as a
+// restore of single rows may bring, moves nothing that the store looks at.
+const trusted = 10 * time.Second
+
+// idle waits for the next look: soon after a wake-up, else longer each time, and
+// in the end for the store.
 func (r *reader) idle(now time.Duration) {
+	cfg := r.t.cfg
+	if r.soon > 0 {
+		r.pollAt = now + afterWake[len(afterWake)-r.soon]
+		r.soon--
+		return
+	}
 	r.pollAt = now + r.poll
-	r.poll = min(2*r.poll, r.t.cfg.PollMax)
+	if r.poll < cfg.PollMax {
+		r.poll = min(2*r.poll, cfg.PollMax)
+		return
+	}
+	if r.t.m.idles && cfg.IdleWait > 0 && now >= r.noIdle {
+		r.waiting = true
+		r.sureUntil = now + trusted
+	}
+}
+
+// planIdle has the store wait.
+func (r *reader) planIdle(n *agenda) {
+	if r.waiting {
+		n.do(opIdle{limit: r.t.cfg.IdleWait})
+	}
+}
+
+// waited takes what the store says.
+func (r *reader) waited(now time.Duration, o outcome) {
+	switch {
+	case o.err != nil:
+		r.noIdle = now + r.t.cfg.OutageMax
+	case !o.moved && now < r.sureUntil:
+		return
+	}
+	if r.waiting {
+		r.waiting = false
+		r.pollAt = now
+	}
 }
 
 func (r *reader) again(op opAgain, o outcome) {

@@ -258,7 +258,7 @@ func (r *simRelay) execute(op *simOp) {
 		}
 		s.say("relay %d takes over: %+v %v", r.id, o.lease.Epoch, o.err)
 	case opRenew:
-		o.err = s.store.Renew(ctx, c.lease, c.progress)
+		o.renewal, o.err = s.store.Renew(ctx, c.lease, c.progress)
 	case opRelease:
 		o.err = s.store.Release(ctx, c.lease)
 	case opReadHeld:

@@ -34,7 +34,7 @@ type Store interface {
 	// they stand in the way.
 	TakeOver(ctx context.Context, seen LeaseState, holder uuid.UUID) (Lease, error)
 	// Renew raises the beat and records the progress.
-	Renew(ctx context.Context, l Lease, progress Progress) error
+	Renew(ctx context.Context, l Lease, progress Progress) (Renewal, error)
 	// Release ends the term at once, so that a standby need not wait: no
 	// holder, no suspect, UncleanEnds 0.
 	Release(ctx context.Context, l Lease) error
@@ -120,6 +120,28 @@ type Progress struct {
 	// State is the leader's Status as JSON, for people who look at the lease row;
 	// nil: none.
 	State []byte
+}
+
+// Renewal is what a renewal learns on the way.
+type Renewal struct {
+	// Decided is true when Store.Decisions has something to tell.
+	Decided bool
+}
+
+// Idler is a Store that can wait for rows by itself. The relay then waits once an
+// outbox has been idle for a while, instead of taking one snapshot after the other.
+type Idler interface {
+	// Idle returns true as soon as something may have been committed that the latest
+	// Snapshot does not show, and false when nothing was within limit. It may be
+	// called beside all other methods. An error says nothing about the outbox: the
+	// relay then polls.
+	Idle(ctx context.Context, limit time.Duration) (bool, error)
+}
+
+// ReleaseHints is a Store that tells standbys when a term ended cleanly, so that
+// they need not look often. A hint may be missing, or come for nothing.
+type ReleaseHints interface {
+	Released() <-chan struct{}
 }
 
 // Scope names rows that are read again: those of some keys of a topic, or, when

@@ -84,7 +84,7 @@ type failingRenewals struct {
 	refused []time.Time
 }
 
-func (s *failingRenewals) Renew(ctx context.Context, l relay.Lease, p relay.Progress) error {
+func (s *failingRenewals) Renew(ctx context.Context, l relay.Lease, p relay.Progress) (relay.Renewal, error) {
 	s.mu.Lock()
 	refuse := p.Suspect != 0 && len(s.refused) < s.refuse
 	if refuse {
@@ -92,7 +92,7 @@ func (s *failingRenewals) Renew(ctx context.Context, l relay.Lease, p relay.Prog
 	}
 	s.mu.Unlock()
 	if refuse {
-		return errors.New("no renewals now")
+		return relay.Renewal{}, errors.New("no renewals now")
 	}
 	return s.Store.Renew(ctx, l, p)
 }

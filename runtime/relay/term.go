@@ -104,6 +104,9 @@ func (t *term) plan(n *agenda) {
 	if !m.busy[slotRead] {
 		t.reader.plan(n)
 	}
+	if !m.busy[slotIdle] {
+		t.reader.planIdle(n)
+	}
 }
 
 func (t *term) planSettle(n *agenda) {
@@ -232,6 +235,8 @@ func (t *term) handle(now time.Duration, o outcome) {
 			return
 		}
 		t.resolved(now, op.wave, o.results)
+	case opIdle:
+		t.reader.waited(now, o)
 	default:
 		t.reader.handle(now, o)
 		clear(t.recent)

@@ -120,12 +120,7 @@ func (s *Store) checkLog(ctx context.Context, se *session, _ *checked) error {
 }
 
 // relation is the name of a table as SQL has it.
-func (s *Store) relation(table string) string {
-	if s.cfg.Schema == "" {
-		return table
-	}
-	return pgx.Identifier{s.cfg.Schema, table}.Sanitize()
-}
+func (s *Store) relation(table string) string { return s.names.table(table) }
 
 // warnOnce writes a warning that a later check need not repeat.
 func (s *Store) warnOnce(ctx context.Context, text string, attrs ...any) {

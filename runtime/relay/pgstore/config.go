@@ -22,13 +22,18 @@ const (
 	Delete Mode = "delete"
 )
 
-// Config is what a [Store] needs to know. Conn is required; the zero value of
-// every other field means its default.
+// Config is what a [Store] needs to know. Conn or Server is required; the zero
+// value of every other field means its default.
 type Config struct {
-	// Conn says where the database is and who connects, as pgx.ParseConfig or
-	// pgxpool.ParseConfig gives it. The server must be the primary, and sessions
-	// must be the server's own: no pooler in transaction or statement mode.
+	// Server holds the sessions, which the store shares with the other stores of
+	// the same database. The caller closes it, after its stores. Default nil: the
+	// store has a server of its own, made from Conn, MaxSessions, StatementTimeout
+	// and ApplicationName, which say nothing otherwise.
+	Server *Server
+	// Conn says where the database is; see [ServerConfig].
 	Conn *pgx.ConnConfig
+	// MaxSessions bounds the sessions; see [ServerConfig].
+	MaxSessions int
 	// Schema is the Postgres schema of the tables. Default "": the search_path
 	// that the server gives the role.
 	Schema string
@@ -63,7 +68,7 @@ func (c Config) WithDefaults() Config {
 }
 
 func (c Config) validate() error {
-	if c.Conn == nil {
+	if c.Conn == nil && c.Server == nil {
 		return errors.New("pgstore: Config.Conn is nil: give it what pgx.ParseConfig returns for the database's URL")
 	}
 	if c.Mode != Mark && c.Mode != Delete {
@@ -81,16 +86,11 @@ func (c Config) validate() error {
 	return nil
 }
 
-// settings are those of the store's sessions; only the one that deals with the
-// lease has a lock timeout.
-func (c Config) settings(lockTimeout time.Duration) (names, values []string) {
+// settings are those of a server's sessions. A take-over sets its own lock timeout.
+func (c ServerConfig) settings(lockTimeout time.Duration) (names, values []string) {
 	set := func(name, value string) { names, values = append(names, name), append(values, value) }
-	milliseconds := func(d time.Duration) string { return fmt.Sprintf("%dms", d.Milliseconds()) }
 
 	set("application_name", c.ApplicationName)
-	if c.Schema != "" {
-		set("search_path", pgx.Identifier{c.Schema}.Sanitize())
-	}
 	set("TimeZone", "UTC")
 	set("statement_timeout", milliseconds(c.StatementTimeout))
 	set("lock_timeout", milliseconds(lockTimeout))
@@ -107,3 +107,5 @@ func (c Config) settings(lockTimeout time.Duration) (names, values []string) {
 	}
 	return names, values
 }
+
+func milliseconds(d time.Duration) string { return fmt.Sprintf("%dms", d.Milliseconds()) }

@@ -2,11 +2,8 @@ package pgstore
 
 import (
 	"context"
-	"errors"
 	"sync"
 	"time"
-
-	"github.com/jackc/pgx/v5"
 
 	"github.com/outboxgen/outboxgen/runtime/relay"
 	"github.com/outboxgen/outboxgen/runtime/relay/pgstore/pgdb"
@@ -22,21 +19,12 @@ const (
 // Stats is what operators chart.
 func (s *Store) Stats(ctx context.Context) (relay.Stats, error) {
 	var stats relay.Stats
-	err := s.anywhere(ctx, "count the rows", func(se *session) (err error) {
-		if stats.Pending, err = se.q.CountPending(ctx, pendingCap); err != nil {
-			return err
+	err := s.anywhere(ctx, "count the rows", func(se *session) error {
+		row, err := se.q.CountRows(ctx, pendingCap)
+		stats = relay.Stats{
+			Pending: row.Pending, Held: row.Held, Dead: row.Dead,
+			OldestAge: time.Duration(row.AgeUs) * time.Microsecond, LastSeq: row.LastSeq,
 		}
-		held, err := se.q.CountHeld(ctx)
-		if err != nil {
-			return err
-		}
-		stats.Held, stats.Dead = held.Held, held.Dead
-		age, err := se.q.OldestPending(ctx)
-		if err != nil && !errors.Is(err, pgx.ErrNoRows) {
-			return err
-		}
-		stats.OldestAge = time.Duration(age) * time.Microsecond
-		stats.LastSeq, err = se.q.LastSeq(ctx)
 		return err
 	})
 	if err != nil {
@@ -67,7 +55,7 @@ func (s *Store) Sweep(ctx context.Context, l relay.Lease, keep time.Duration, li
 	s.sweep.mu.Lock()
 	defer s.sweep.mu.Unlock()
 	swept := 0
-	err := s.underLease(ctx, "sweep published rows", l, func(_ *term, se *session) (int64, error) {
+	err := s.underLease(ctx, "sweep published rows", useForKeeping, l, func(_ *term, se *session) (int64, error) {
 		for swept < limit {
 			row, err := se.q.Sweep(ctx, pgdb.SweepParams{
 				Name: s.cfg.Name, Epoch: l.Epoch, Holder: l.Holder, KeepSeconds: keep.Seconds(),

@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/outboxgen/outboxgen/runtime/relay"
 	"github.com/outboxgen/outboxgen/runtime/relay/pgstore/pgdb"
@@ -17,10 +17,18 @@ import (
 // gives up; each meeting ends the sessions of the term before.
 const takeOverAttempts = 5
 
+// leaseChannel carries what standbys are told of leases that were given back: the
+// oid of the lease table and the lease's name.
+const leaseChannel = "outbox_lease"
+
+// leaseLockTimeout bounds how long a statement on the anchor waits for a lock:
+// other leases wait behind it.
+const leaseLockTimeout = 250 * time.Millisecond
+
 // Observe reads the lease row, creating it when there is none.
 func (s *Store) Observe(ctx context.Context) (relay.LeaseState, error) {
 	var state relay.LeaseState
-	err := s.watch(ctx, func(se *session) error {
+	err := s.withAnchor(ctx, func(r *serverRun, se *session) error {
 		row, err := se.q.ObserveLease(ctx, s.cfg.Name)
 		if errors.Is(err, pgx.ErrNoRows) {
 			if err := se.q.CreateLease(ctx, s.cfg.Name); err != nil {
@@ -37,43 +45,117 @@ func (s *Store) Observe(ctx context.Context) (relay.LeaseState, error) {
 		}
 		return nil
 	})
+	if err == nil {
+		s.hear(ctx)
+	}
 	return state, s.wrap("read the lease", err)
 }
 
-// TakeOver begins a term and opens its sessions.
+// withAnchor runs fn with the session of the leases.
+func (s *Store) withAnchor(ctx context.Context, fn func(*serverRun, *session) error) error {
+	if err := s.open(); err != nil {
+		return err
+	}
+	return s.server.with(ctx, func(r *serverRun) error {
+		return r.anchor.use(ctx, s.names, func(se *session) error { return fn(r, se) })
+	})
+}
+
+// Released tells a standby that the lease was given back, so that it need not look
+// often. A hint may be missing, or come for nothing.
+func (s *Store) Released() <-chan struct{} { return s.released }
+
+// hear listens for leases that are given back, once in a run of the server.
+func (s *Store) hear(ctx context.Context) {
+	run, _, err := s.server.current(ctx)
+	if err != nil {
+		return
+	}
+	s.mu.Lock()
+	there := s.hearing == run || s.closed
+	if !there {
+		s.hearing = run
+		if s.unhear != nil {
+			s.unhear()
+			s.unhear = nil
+		}
+	}
+	s.mu.Unlock()
+	if there {
+		return
+	}
+	var lease uint32
+	err = run.anchor.use(ctx, s.names, func(se *session) (err error) {
+		lease, err = se.q.DescribeLease(ctx)
+		return err
+	})
+	var forget func()
+	if err == nil {
+		want := fmt.Sprintf("%d %s", lease, s.cfg.Name)
+		forget, err = run.anchor.hear(ctx, leaseChannel, func(payload string) {
+			if payload == want {
+				s.hint()
+			}
+		})
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case err != nil && s.hearing == run:
+		s.hearing = nil // the next look tries again
+	case err != nil:
+	case s.hearing == run && !s.closed:
+		s.unhear = forget
+	default:
+		forget()
+	}
+}
+
+func (s *Store) hint() {
+	select {
+	case s.released <- struct{}{}:
+	default: // one is waiting already
+	}
+}
+
+// TakeOver begins a term.
 func (s *Store) TakeOver(ctx context.Context, seen relay.LeaseState, holder uuid.UUID) (relay.Lease, error) {
 	const what = "take over the lease"
 	s.swapTerm(nil, relay.ErrLeaseLost)
-	sessions, err := s.openTerm(ctx)
+	if err := s.open(); err != nil {
+		return relay.Lease{}, s.wrap(what, err)
+	}
+	run, _, err := s.server.current(ctx)
 	if err != nil {
 		return relay.Lease{}, s.wrap(what, err)
 	}
-	lease, err := s.takeOver(ctx, sessions, seen, holder)
+	var begun *term
+	err = run.work(ctx, useForSettling, s.names, func(se *session) error {
+		known := []backend{run.anchor.session.backend, se.backend}
+		lease, err := s.takeOver(ctx, se, known, seen, holder)
+		if err == nil {
+			begun = newTerm(lease, run, known...)
+		}
+		return err
+	})
 	if err != nil {
-		for _, opened := range sessions {
-			opened.close()
+		if refusesWrites(err) {
+			run.end(err)
+			err = writesError(err)
 		}
 		return relay.Lease{}, s.wrap(what, err)
 	}
 	s.sweep.reset()
-	s.swapTerm(newTerm(lease, sessions), relay.ErrLeaseLost)
-	return lease, nil
+	s.swapTerm(begun, relay.ErrLeaseLost)
+	return begun.lease, nil
 }
 
-func (s *Store) takeOver(ctx context.Context, sessions []*session, seen relay.LeaseState, holder uuid.UUID) (relay.Lease, error) {
-	var backends []backend
-	for _, opened := range sessions {
-		backends = append(backends, opened.backend)
-		if opened.serverStarted != sessions[0].serverStarted {
-			return relay.Lease{}, errors.New("the sessions ended up on different servers: point the relay at the primary alone")
-		}
-	}
-	keeper := sessions[0]
+func (s *Store) takeOver(ctx context.Context, se *session, known []backend, seen relay.LeaseState, holder uuid.UUID) (relay.Lease, error) {
 	arg := pgdb.TakeOverLeaseParams{
-		Holder: holder, Backends: marshalBackends(backends), Name: s.cfg.Name, Epoch: seen.Epoch, Beat: seen.Beat,
+		Holder: holder, Backends: marshalBackends(known), Name: s.cfg.Name, Epoch: seen.Epoch, Beat: seen.Beat,
 	}
 	for attempt := 1; ; attempt++ {
-		row, err := keeper.q.TakeOverLease(ctx, arg)
+		row, err := s.tryTakeOver(ctx, se, arg)
 		switch {
 		case err == nil:
 			return relay.Lease{
@@ -85,34 +167,60 @@ func (s *Store) takeOver(ctx context.Context, sessions []*session, seen relay.Le
 		case !isLockTimeout(err):
 			return relay.Lease{}, err
 		case attempt == takeOverAttempts:
-			return relay.Lease{}, fmt.Errorf("the lease row stayed locked after the sessions of the former term were ended; "+
-				"look in pg_locks for who locks event_outbox_lease: %w", err)
+			return relay.Lease{}, fmt.Errorf("the lease row stayed locked for %s; "+
+				"look in pg_locks for who locks event_outbox_lease: %w", takeOverAttempts*s.cfg.LockTimeout, err)
 		}
 		// A statement of the former term holds the row and does not end: its
 		// client was frozen half-way, or cut off. Its rows stay unsettled.
-		ended, err := keeper.q.TerminateBackends(ctx, pgdb.TerminateBackendsParams{Name: s.cfg.Name, Epoch: seen.Epoch})
+		ended, err := se.q.TerminateBackends(ctx, pgdb.TerminateBackendsParams{Name: s.cfg.Name, Epoch: seen.Epoch})
 		if err != nil {
 			return relay.Lease{}, fmt.Errorf("end the sessions of the former term: %w", err)
 		}
-		s.cfg.Logger.WarnContext(ctx, "the former leader's sessions hold the lease row; they were ended",
-			"lease", s.cfg.Name, "epoch", seen.Epoch, "sessions", len(ended))
+		if len(ended) > 0 {
+			s.cfg.Logger.WarnContext(ctx, "the former leader's sessions locked the lease row and were terminated",
+				"lease", s.cfg.Name, "epoch", seen.Epoch, "sessions", len(ended))
+		}
 	}
 }
 
-// Renew raises the beat.
-func (s *Store) Renew(ctx context.Context, l relay.Lease, progress relay.Progress) error {
-	const what = "renew the lease"
-	t := s.currentTerm()
-	if t == nil || t.lease.Epoch != l.Epoch || t.lease.Holder != l.Holder {
-		return s.wrap(what, relay.ErrLeaseLost)
+// tryTakeOver waits for the lease row no longer than the lock timeout, which holds
+// for this statement alone.
+func (s *Store) tryTakeOver(ctx context.Context, se *session, arg pgdb.TakeOverLeaseParams) (pgdb.TakeOverLeaseRow, error) {
+	tx, err := se.conn.Begin(ctx)
+	if err != nil {
+		return pgdb.TakeOverLeaseRow{}, err
 	}
-	return s.wrap(what, t.keep(func(keeper *session) error {
-		n, err := keeper.q.RenewLease(ctx, pgdb.RenewLeaseParams{
+	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }() // after a commit it does nothing
+	q := pgdb.New(s.names.qualify(tx))
+	if err := q.SetLockTimeout(ctx, milliseconds(s.cfg.LockTimeout)); err != nil {
+		return pgdb.TakeOverLeaseRow{}, err
+	}
+	row, err := q.TakeOverLease(ctx, arg)
+	if err != nil {
+		return row, err
+	}
+	return row, tx.Commit(ctx)
+}
+
+// Renew raises the beat, and reports whether an operator has decided something.
+func (s *Store) Renew(ctx context.Context, l relay.Lease, progress relay.Progress) (relay.Renewal, error) {
+	const what = "renew the lease"
+	var renewal relay.Renewal
+	t, err := s.ofLease(l)
+	if err != nil {
+		return renewal, s.wrap(what, err)
+	}
+	err = t.judge(t.run.anchor.use(ctx, s.names, func(se *session) (err error) {
+		renewal.Decided, err = se.q.RenewLease(ctx, pgdb.RenewLeaseParams{
 			Progress: progress.Settled, Suspect: progress.Suspect, State: progress.State,
 			Name: s.cfg.Name, Epoch: l.Epoch, Holder: l.Holder,
 		})
-		return lostUnless(n, err)
+		if errors.Is(err, pgx.ErrNoRows) {
+			err = relay.ErrLeaseLost
+		}
+		return err
 	}))
+	return renewal, s.wrap(what, err)
 }
 
 // Release ends the term. It works after the term's sessions were lost too: the
@@ -120,23 +228,25 @@ func (s *Store) Renew(ctx context.Context, l relay.Lease, progress relay.Progres
 func (s *Store) Release(ctx context.Context, l relay.Lease) error {
 	s.mu.Lock()
 	t := s.term
-	if t != nil && t.lease.Epoch == l.Epoch && t.lease.Holder == l.Holder {
+	if t.is(l) {
 		s.term = nil
 	} else {
 		t = nil
 	}
 	s.mu.Unlock()
 	if t != nil {
-		t.shut(relay.ErrLeaseLost)
+		t.end(relay.ErrLeaseLost)
 	}
-	return s.wrap("release the lease", s.watch(ctx, func(se *session) error {
-		n, err := se.q.ReleaseLease(ctx, pgdb.ReleaseLeaseParams{Name: s.cfg.Name, Epoch: l.Epoch, Holder: l.Holder})
-		return lostUnless(n, err)
+	return s.wrap("release the lease", s.withAnchor(ctx, func(_ *serverRun, se *session) error {
+		row, err := se.q.ReleaseLease(ctx, pgdb.ReleaseLeaseParams{
+			Name: s.cfg.Name, Epoch: l.Epoch, Holder: l.Holder, Channel: leaseChannel,
+		})
+		return lostUnless(row.Leases > 0, err)
 	}))
 }
 
-func lostUnless(rows int64, err error) error {
-	if err == nil && rows == 0 {
+func lostUnless(found bool, err error) error {
+	if err == nil && !found {
 		return relay.ErrLeaseLost
 	}
 	return err
@@ -151,10 +261,7 @@ func orZero[T any](v *T) T {
 	return *v
 }
 
-func isLockTimeout(err error) bool {
-	pgErr, ok := errors.AsType[*pgconn.PgError](err)
-	return ok && pgErr.Code == lockNotAvailable
-}
+func isLockTimeout(err error) bool { return sqlState(err) == lockNotAvailable }
 
 // lockNotAvailable is the SQLSTATE of a lock_timeout that ran out.
 const lockNotAvailable = "55P03"

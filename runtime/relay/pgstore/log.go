@@ -13,18 +13,18 @@ import (
 )
 
 // takeSnapshot takes a snapshot and reads how far the write-ahead log is filled,
-// and whether it is on disk up to there. Where the server does not say that, the
+// whether it is on disk up to there, and where the sequence stands. Where the server does not say that, the
 // snapshot stands for the position: see flush.
-func (s *Store) takeSnapshot(ctx context.Context, se *session) (taken relay.Snapshot, filled string, flushed bool, err error) {
+func (s *Store) takeSnapshot(ctx context.Context, se *session) (taken relay.Snapshot, filled string, flushed bool, lastSeq int64, err error) {
 	if !s.withoutLog.Load() {
 		row, err := se.q.TakeSnapshot(ctx)
 		if !logUnavailable(err) {
-			return relay.Snapshot(row.Snapshot), row.Filled, row.Flushed, err
+			return relay.Snapshot(row.Snapshot), row.Filled, row.Flushed, row.LastSeq, err
 		}
 		s.goWithoutLog(ctx, err)
 	}
-	text, err := se.q.TakeSnapshotWithoutLog(ctx)
-	return relay.Snapshot(text), withoutPosition + text, false, err
+	row, err := se.q.TakeSnapshotWithoutLog(ctx)
+	return relay.Snapshot(row.Snapshot), withoutPosition + row.Snapshot, false, row.LastSeq, err
 }
 
 // withoutPosition marks a snapshot that stands for a position of the log.
@@ -35,7 +35,7 @@ const withoutPosition = "snapshot "
 // Without positions it commits a change of its own with synchronous_commit on. What
 // the snapshot shows has its commit record in the log before that of this change,
 // and the log reaches the disk in its order.
-func (s *Store) flush(ctx context.Context, l relay.Lease, se *session, filled string) error {
+func (s *Store) flush(ctx context.Context, t *term, se *session, filled string) error {
 	if !s.withoutLog.Load() && !strings.HasPrefix(filled, withoutPosition) {
 		flushed, err := se.q.IsFlushed(ctx, filled)
 		if err == nil && !flushed {
@@ -46,9 +46,13 @@ func (s *Store) flush(ctx context.Context, l relay.Lease, se *session, filled st
 		}
 		s.goWithoutLog(ctx, err)
 	}
-	return lostUnless(se.q.CommitForFlush(ctx, pgdb.CommitForFlushParams{
-		Name: s.cfg.Name, Epoch: l.Epoch, Holder: l.Holder,
-	}))
+	if err := t.register(ctx, s, se); err != nil {
+		return err
+	}
+	leases, err := se.q.CommitForFlush(ctx, pgdb.CommitForFlushParams{
+		Name: s.cfg.Name, Epoch: t.lease.Epoch, Holder: t.lease.Holder,
+	})
+	return lostUnless(leases > 0, err)
 }
 
 // goWithoutLog notes that the server does not tell positions of its write-ahead

@@ -3,6 +3,7 @@ package pgstore_test
 import (
 	"context"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -59,6 +60,23 @@ func ask[T any](t *testing.T, db interface {
 	return v
 }
 
+// waitFor asks until the answer is yes.
+func waitFor(t *testing.T, db interface {
+	QueryRow(context.Context, string, ...any) pgx.Row
+}, sql string, args ...any) {
+	t.Helper()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	limit := time.After(time.Minute)
+	for !ask[bool](t, db, sql, args...) {
+		select {
+		case <-tick.C:
+		case <-limit:
+			t.Fatalf("not within a minute: %s", sql)
+		}
+	}
+}
+
 func begin(t *testing.T, pg *services.PG) pgx.Tx {
 	t.Helper()
 	tx, err := pg.Pool.Begin(t.Context())
@@ -89,6 +107,12 @@ func lead(t *testing.T, s *pgstore.Store) relay.Lease {
 	lease, err := s.TakeOver(t.Context(), seen, uuid.New())
 	must(t, err)
 	return lease
+}
+
+func renew(t *testing.T, s *pgstore.Store, l relay.Lease, p relay.Progress) {
+	t.Helper()
+	_, err := s.Renew(t.Context(), l, p)
+	must(t, err)
 }
 
 func snapshot(t *testing.T, s *pgstore.Store) relay.Snapshot {

@@ -24,10 +24,23 @@ const poolerRounds = 5
 // A question that fails proves nothing: the server may be restarting, or somebody
 // ended the session. Such an error is returned as it is, so that Check is made
 // again.
+//
+// Nothing changes about that while the sessions stay, so one look in a run of the
+// server does for all its stores.
 func (s *Store) checkSessions(ctx context.Context, _ *session, _ *checked) error {
+	run, _, err := s.server.current(ctx)
+	if err != nil {
+		return err
+	}
+	run.mu.Lock()
+	unpooled := run.unpooled
+	run.mu.Unlock()
+	if unpooled {
+		return nil
+	}
 	var pair [2]*pgx.Conn
 	for i := range pair {
-		conn, err := pgx.ConnectConfig(ctx, s.cfg.Conn)
+		conn, err := pgx.ConnectConfig(ctx, run.target.config)
 		if err != nil {
 			return err
 		}
@@ -63,6 +76,9 @@ func (s *Store) checkSessions(ctx context.Context, _ *session, _ *checked) error
 			return poolerError(fmt.Errorf("two sessions that were open at once were both in backend %d", theirs.pid))
 		}
 	}
+	run.mu.Lock()
+	defer run.mu.Unlock()
+	run.unpooled = true
 	return nil
 }
 

@@ -29,15 +29,16 @@ func (s *Store) Snapshot(ctx context.Context) (relay.Snapshot, error) {
 		}
 		var filled string
 		var flushed bool
+		var lastSeq int64
 		var err error
-		if taken, filled, flushed, err = s.takeSnapshot(ctx, se); err != nil {
+		if taken, filled, flushed, lastSeq, err = s.takeSnapshot(ctx, se); err != nil {
 			return err
 		}
 		parsed, err := parseSnapshot(taken)
 		if err != nil {
 			return err
 		}
-		return t.advance(parsed, filled, flushed)
+		return t.advance(parsed, filled, flushed, lastSeq)
 	})
 	return taken, err
 }
@@ -45,7 +46,7 @@ func (s *Store) Snapshot(ctx context.Context) (relay.Snapshot, error) {
 // advance notes a snapshot, and how far the write-ahead log was filled just after
 // it was taken. Transaction ids only move back when the server behind the
 // connection is no longer the same one.
-func (t *term) advance(taken pgSnapshot, filled string, flushed bool) error {
+func (t *term) advance(taken pgSnapshot, filled string, flushed bool, lastSeq int64) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if taken.xmax < t.last.xmax {
@@ -53,6 +54,7 @@ func (t *term) advance(taken pgSnapshot, filled string, flushed bool) error {
 			t.last.xmax, taken.xmax, relay.ErrLeaseLost)
 	}
 	t.last, t.filled = taken, filled
+	t.seqBefore, t.seqAfter = t.seqAfter, lastSeq
 	if flushed {
 		t.flushed = filled
 	}
@@ -66,12 +68,15 @@ func (s *Store) adoptForeign(ctx context.Context, t *term, se *session) error {
 	if adopted {
 		return nil
 	}
+	if err := t.register(ctx, s, se); err != nil {
+		return err
+	}
 	var total int64
 	for {
 		row, err := se.q.AdoptForeign(ctx, pgdb.AdoptForeignParams{
 			Name: s.cfg.Name, Epoch: t.lease.Epoch, Holder: t.lease.Holder, MaxRows: adoptRows,
 		})
-		if err := lostUnless(row.Leases, err); err != nil {
+		if err := lostUnless(row.Leases > 0, err); err != nil {
 			return fmt.Errorf("look for rows of another cluster: %w", err)
 		}
 		total += row.Adopted
@@ -87,6 +92,61 @@ func (s *Store) adoptForeign(ctx context.Context, t *term, se *session) error {
 	t.adopted = true
 	t.mu.Unlock()
 	return nil
+}
+
+// Idle waits until something may have been committed that the latest snapshot does
+// not show.
+func (s *Store) Idle(ctx context.Context, limit time.Duration) (bool, error) {
+	const what = "wait for inserts"
+	t := s.currentTerm()
+	if t == nil {
+		return false, s.wrap(what, relay.ErrLeaseLost)
+	}
+	if err := t.reason(); err != nil {
+		return false, s.wrap(what, err)
+	}
+	w, err := t.idle(ctx, s)
+	if err != nil || w == nil {
+		return w == nil, s.wrap(what, err)
+	}
+	moved, err := t.run.inserts.wait(ctx, w, limit)
+	return moved, s.wrap(what, t.judge(err))
+}
+
+// idle says what to wait for; nil means that the next snapshot may show more.
+func (t *term) idle(ctx context.Context, s *Store) (*waiter, error) {
+	t.mu.Lock()
+	w := &waiter{sequence: t.sequence, known: t.seqBefore}
+	open, outbox, moved := t.last.open, t.outbox, t.seqBefore != t.seqAfter || t.seqBefore < 0
+	t.mu.Unlock()
+	if moved {
+		return nil, nil //nolint:nilnil // there is nothing to wait for
+	}
+	if w.sequence != 0 && len(open) == 0 {
+		return w, nil
+	}
+	err := t.judge(t.run.work(ctx, useForReading, s.names, func(se *session) error {
+		if w.sequence == 0 {
+			d, err := se.q.DescribeSequence(ctx)
+			if err != nil {
+				return err
+			}
+			w.sequence, outbox = d.Sequence, d.Outbox
+		}
+		if len(open) == 0 {
+			return nil
+		}
+		var err error
+		w.open, err = se.q.OpenWriters(ctx, pgdb.OpenWritersParams{Outbox: outbox, OpenThen: open})
+		return err
+	}))
+	if err != nil {
+		return nil, err
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.sequence, t.outbox = w.sequence, outbox
+	return w, nil
 }
 
 // ReadBacklog reads unsettled rows that the snapshot shows.
@@ -181,7 +241,7 @@ func (s *Store) readPage(ctx context.Context, what string, limit relay.Limit, qu
 		// Ending this context before all rows were read closes the session.
 		queryCtx, breakOff := context.WithCancel(ctx)
 		defer breakOff()
-		rows, err := se.conn.Query(queryCtx, query, args...)
+		rows, err := se.db.Query(queryCtx, query, args...)
 		if err != nil {
 			return err
 		}
@@ -241,7 +301,7 @@ func (s *Store) ReadHeld(ctx context.Context, blocking relay.Blocking) ([]relay.
 // Decisions marks what was done and lists what is to do.
 func (s *Store) Decisions(ctx context.Context, l relay.Lease, done []int64) ([]relay.Decision, error) {
 	var decisions []relay.Decision
-	err := s.underLease(ctx, "read the operators' decisions", l, func(_ *term, se *session) (int64, error) {
+	err := s.underLease(ctx, "read the operators' decisions", useForReading, l, func(_ *term, se *session) (int64, error) {
 		if done == nil {
 			done = []int64{}
 		}
@@ -275,7 +335,7 @@ func (s *Store) Flushed(ctx context.Context, p relay.Page) error {
 		if t.isFlushed(p.InsertLSN) {
 			return nil
 		}
-		if err := s.flush(ctx, t.lease, se, p.InsertLSN); err != nil {
+		if err := s.flush(ctx, t, se, p.InsertLSN); err != nil {
 			return err
 		}
 		t.noteFlushed(p.InsertLSN)

@@ -3,11 +3,12 @@ package pgstore
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
+	"net"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/outboxgen/outboxgen/runtime/relay"
 	"github.com/outboxgen/outboxgen/runtime/relay/pgstore/pgdb"
@@ -16,13 +17,19 @@ import (
 // closeTimeout bounds the polite goodbye to the server.
 const closeTimeout = time.Second
 
-// session is one connection with the store's settings.
+// session is one connection with the store's settings. What a store gets to use
+// is a view of it, in which the tables have the store's schema.
 type session struct {
 	conn *pgx.Conn
+	db   pgdb.DBTX // conn, with the tables qualified
 	q    *pgdb.Queries
 	// what the server says about it
 	backend       backend
 	serverStarted string
+	// notified gets the notifications that arrive, whatever the session does.
+	notified func(*pgconn.Notification)
+
+	freed time.Time // when it was last given back
 }
 
 // backend is one entry of event_outbox_lease.backends.
@@ -31,18 +38,34 @@ type backend struct {
 	Start string `json:"start"`
 }
 
-func (s *Store) connect(ctx context.Context, lockTimeout time.Duration) (_ *session, err error) {
-	conn, err := pgx.ConnectConfig(ctx, s.cfg.Conn)
+// preparedStatements is how many statements a session keeps prepared.
+const preparedStatements = 512
+
+// openSession connects to one address and sets the session up.
+func openSession(ctx context.Context, config *pgx.ConnConfig, cfg ServerConfig, lockTimeout time.Duration) (_ *session, err error) {
+	opened := &session{}
+	config = config.Copy()
+	// Pages are read in binary format, and a plan must not be made again for each
+	// of them. Sessions are the server's own, so prepared statements work.
+	config.DefaultQueryExecMode = pgx.QueryExecModeCacheStatement
+	config.StatementCacheCapacity, config.DescriptionCacheCapacity = preparedStatements, preparedStatements
+	config.OnNotification = func(_ *pgconn.PgConn, n *pgconn.Notification) {
+		if opened.notified != nil {
+			opened.notified(n)
+		}
+	}
+	conn, err := pgx.ConnectConfig(ctx, config)
 	if err != nil {
 		return nil, err
 	}
-	opened := &session{conn: conn, q: pgdb.New(conn)}
+	opened.conn, opened.db, opened.q = conn, conn, pgdb.New(conn)
 	defer func() {
 		if err != nil {
 			opened.close()
 		}
 	}()
-	names, values := s.cfg.settings(lockTimeout)
+	noticeSilence(conn.PgConn().Conn())
+	names, values := cfg.settings(lockTimeout)
 	if err := opened.q.SetUpSession(ctx, pgdb.SetUpSessionParams{Names: names, Values: values}); err != nil {
 		return nil, fmt.Errorf("set up the session: %w", err)
 	}
@@ -62,48 +85,46 @@ func (s *Store) connect(ctx context.Context, lockTimeout time.Duration) (_ *sess
 	return opened, nil
 }
 
+// seen is the session as a store with those table names uses it.
+func (s *session) seen(names *tableNames) *session {
+	view := *s
+	view.db = names.qualify(s.conn)
+	view.q = pgdb.New(view.db)
+	return &view
+}
+
+func (s *session) lost() bool { return s.conn.IsClosed() }
+
 func (s *session) close() {
 	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
 	defer cancel()
 	_ = s.conn.Close(ctx) // the socket is closed whatever it says
 }
 
-// openTerm opens the sessions of a term, all or none: first the one for the
-// lease, then the workers.
-func (s *Store) openTerm(ctx context.Context) ([]*session, error) {
-	type result struct {
-		i      int
-		opened *session
-		err    error
+// How soon the kernel gives up on a peer that is gone without a word, in a
+// session that waits for an answer.
+const (
+	keepAliveIdle     = 10 * time.Second
+	keepAliveInterval = 5 * time.Second
+	keepAliveProbes   = 3
+	sentUnanswered    = 15 * time.Second
+)
+
+// noticeSilence has the kernel notice that the other end is gone. Every call has a
+// time limit of its own; this is for those that may take long.
+func noticeSilence(conn net.Conn) {
+	if wrapped, ok := conn.(interface{ NetConn() net.Conn }); ok { // TLS
+		conn = wrapped.NetConn()
 	}
-	const n = 1 + workers
-	results := make(chan result)
-	for i := range n {
-		lockTimeout := time.Duration(0)
-		if i == 0 {
-			lockTimeout = s.cfg.LockTimeout
-		}
-		go func() {
-			opened, err := s.connect(ctx, lockTimeout)
-			results <- result{i, opened, err}
-		}()
+	tcp, ok := conn.(*net.TCPConn)
+	if !ok {
+		return
 	}
-	sessions := make([]*session, n)
-	var errs []error
-	for range n {
-		r := <-results
-		sessions[r.i] = r.opened
-		errs = append(errs, r.err)
-	}
-	if err := errors.Join(errs...); err != nil {
-		for _, opened := range sessions {
-			if opened != nil {
-				opened.close()
-			}
-		}
-		return nil, err
-	}
-	return sessions, nil
+	// Where a system does not know these, it keeps its own.
+	_ = tcp.SetKeepAliveConfig(net.KeepAliveConfig{
+		Enable: true, Idle: keepAliveIdle, Interval: keepAliveInterval, Count: keepAliveProbes,
+	})
+	limitUnanswered(tcp, sentUnanswered)
 }
 
 func marshalBackends(backends []backend) []byte {

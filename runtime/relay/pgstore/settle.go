@@ -16,7 +16,7 @@ func (s *Store) Settle(ctx context.Context, l relay.Lease, settlement relay.Sett
 	if len(settlement.Published) == 0 && len(settlement.Failed) == 0 {
 		return nil
 	}
-	return s.underLease(ctx, "settle", l, func(_ *term, se *session) (int64, error) {
+	return s.underLease(ctx, "settle", useForSettling, l, func(_ *term, se *session) (int64, error) {
 		if len(settlement.Failed) > 0 {
 			return s.settleFailures(ctx, se, l, settlement)
 		}

@@ -204,7 +204,7 @@ func TestRenewingDoesNotWaitForSettling(t *testing.T) {
 		settled := make(chan error, 1)
 		go func() { settled <- s.Settle(t.Context(), lease, relay.Settlement{Published: []int64{seq}}) }()
 		waitBlocked(t, pg, 0)
-		must(t, s.Renew(t.Context(), lease, relay.Progress{}))
+		renew(t, s, lease, relay.Progress{})
 		must(t, inTheWay.Rollback(t.Context()))
 		must(t, <-settled)
 	})

@@ -2,12 +2,9 @@ package pgstore
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
-
-	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/outboxgen/outboxgen/runtime/relay"
 )
@@ -15,15 +12,18 @@ import (
 // Store is one outbox in Postgres. It connects when it is first used, and is
 // safe for concurrent use.
 type Store struct {
-	cfg   Config
-	where string // for messages
+	cfg    Config
+	server *Server
+	owns   bool // the server is this store's alone
+	names  *tableNames
+	where  string // for messages
 
-	watching sync.Mutex // held while watcher is in use
-	watcher  *session   // looks at the lease between terms; nil: not connected
+	mu       sync.Mutex
+	term     *term // the current or latest one; nil: none yet
 	closed   bool
-
-	mu   sync.Mutex
-	term *term // the current or latest one; nil: none yet
+	released chan struct{} // holds one when the lease was given back by somebody
+	hearing  *serverRun    // where the store listens for that; nil: nowhere yet
+	unhear   func()
 
 	rowBytes   atomic.Int64 // what a row has had on average lately
 	warned     sync.Map     // warnings of Check that were written
@@ -31,7 +31,11 @@ type Store struct {
 	sweep      sweepState
 }
 
-var _ relay.Store = (*Store)(nil)
+var (
+	_ relay.Store        = (*Store)(nil)
+	_ relay.Idler        = (*Store)(nil)
+	_ relay.ReleaseHints = (*Store)(nil)
+)
 
 // New returns a store; it does not connect yet. The error names the field of
 // the configuration that cannot be used.
@@ -40,35 +44,59 @@ func New(cfg Config) (*Store, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
-	cfg.Conn = cfg.Conn.Copy()
-	where := fmt.Sprintf("database %s at %s", cfg.Conn.Database, cfg.Conn.Host)
+	server, owns := cfg.Server, false
+	if server == nil {
+		var err error
+		server, err = NewServer(ServerConfig{
+			Conn: cfg.Conn, MaxSessions: cfg.MaxSessions, StatementTimeout: cfg.StatementTimeout,
+			ApplicationName: cfg.ApplicationName, Logger: cfg.Logger,
+		})
+		if err != nil {
+			return nil, err
+		}
+		owns = true
+	}
+	where := fmt.Sprintf("database %s at %s", server.cfg.Conn.Database, server.cfg.Conn.Host)
 	if cfg.Schema != "" {
 		where = fmt.Sprintf("schema %s of %s", cfg.Schema, where)
 	}
-	return &Store{cfg: cfg, where: where}, nil
+	server.join(1)
+	return &Store{
+		cfg: cfg, server: server, owns: owns, names: &tableNames{schema: cfg.Schema}, where: where,
+		released: make(chan struct{}, 1),
+	}, nil
 }
 
-// Close closes the sessions, and waits for the calls that use them. It does not
-// release a lease: a term that was not released runs out.
+// Close ends what the store does; with a [Server] of its own it closes the
+// sessions, and waits for the calls that use them. It does not release a lease: a
+// term that was not released runs out.
 func (s *Store) Close() {
-	s.swapTerm(nil, errors.New("pgstore: the store is closed"))
-	s.watching.Lock()
-	defer s.watching.Unlock()
+	s.swapTerm(nil, errClosed)
+	s.mu.Lock()
+	closed := s.closed
 	s.closed = true
-	if s.watcher != nil {
-		s.watcher.close()
-		s.watcher = nil
+	if s.unhear != nil {
+		s.unhear()
+		s.unhear = nil
+	}
+	s.mu.Unlock()
+	if closed {
+		return
+	}
+	s.server.join(-1)
+	if s.owns {
+		s.server.Close()
 	}
 }
 
-// swapTerm puts a term in the place of the former, which it shuts.
+// swapTerm puts a term in the place of the former, which it ends.
 func (s *Store) swapTerm(t *term, reason error) {
 	s.mu.Lock()
 	former := s.term
 	s.term = t
 	s.mu.Unlock()
 	if former != nil {
-		former.shut(reason)
+		former.end(reason)
 	}
 }
 
@@ -78,59 +106,13 @@ func (s *Store) currentTerm() *term {
 	return s.term
 }
 
-// watch runs fn with the session that is there between terms. That session may
-// have died while nobody used it: then fn runs once more with a new one, so fn
-// must bear being repeated after an unknown outcome.
-func (s *Store) watch(ctx context.Context, fn func(*session) error) error {
-	s.watching.Lock()
-	defer s.watching.Unlock()
-	for {
-		if s.closed {
-			return errors.New("the store is closed")
-		}
-		fresh := s.watcher == nil
-		if fresh {
-			opened, err := s.connect(ctx, s.cfg.LockTimeout)
-			if err != nil {
-				return err
-			}
-			s.watcher = opened
-		}
-		err := fn(s.watcher)
-		if refusesWrites(err) {
-			// The primary is elsewhere: the next call looks where the address leads by
-			// then, instead of staying with this server.
-			s.watcher.close()
-			s.watcher = nil
-			return writesError(err)
-		}
-		if !s.watcher.conn.IsClosed() {
-			return err
-		}
-		s.watcher = nil
-		if fresh || ctx.Err() != nil {
-			return err
-		}
+// ofLease is the current term, if it is that of the lease.
+func (s *Store) ofLease(l relay.Lease) (*term, error) {
+	t := s.currentTerm()
+	if !t.is(l) {
+		return nil, relay.ErrLeaseLost
 	}
-}
-
-// refusesWrites reports whether an error says that the server takes no writes.
-func refusesWrites(err error) bool {
-	if setup, ok := errors.AsType[*relay.SetupError](err); ok {
-		return setup.Transient
-	}
-	const readOnlyTransaction = "25006"
-	pgErr, ok := errors.AsType[*pgconn.PgError](err)
-	return ok && pgErr.Code == readOnlyTransaction
-}
-
-// writesError is such an error with its remedy. It is transient: in a switchover
-// the address may lead to the former primary for a while.
-func writesError(err error) error {
-	if setup, ok := errors.AsType[*relay.SetupError](err); ok {
-		return setup
-	}
-	return &relay.SetupError{Problem: "the server takes no writes", Remedy: primaryRemedy, Transient: true, Err: err}
+	return t, t.reason()
 }
 
 // inTerm runs fn with a session of the current term.
@@ -139,32 +121,61 @@ func (s *Store) inTerm(ctx context.Context, what string, fn func(*term, *session
 	if t == nil {
 		return s.wrap(what, fmt.Errorf("no term has begun: %w", relay.ErrLeaseLost))
 	}
-	return s.wrap(what, t.use(ctx, s, func(se *session) error { return fn(t, se) }))
+	if err := t.reason(); err != nil {
+		return s.wrap(what, err)
+	}
+	return s.wrap(what, t.judge(t.run.work(ctx, useForReading, s.names, func(se *session) error { return fn(t, se) })))
 }
 
-// underLease is inTerm for a statement that counts the lease rows it found:
-// none means that l is no longer current.
-func (s *Store) underLease(ctx context.Context, what string, l relay.Lease, fn func(*term, *session) (int64, error)) error {
-	t := s.currentTerm()
-	if t == nil || t.lease.Epoch != l.Epoch || t.lease.Holder != l.Holder {
-		return s.wrap(what, relay.ErrLeaseLost)
+// underLease is inTerm for a statement that takes the lease row. fn returns how
+// many lease rows it found: none means that l is no longer current.
+func (s *Store) underLease(ctx context.Context, what string, use use, l relay.Lease, fn func(*term, *session) (int64, error)) error {
+	t, err := s.ofLease(l)
+	if err != nil {
+		return s.wrap(what, err)
 	}
-	return s.wrap(what, t.use(ctx, s, func(se *session) error {
+	return s.wrap(what, t.judge(t.run.work(ctx, use, s.names, func(se *session) error {
+		if err := t.register(ctx, s, se); err != nil {
+			return err
+		}
 		leases, err := fn(t, se)
-		if err == nil && leases == 0 {
-			err = relay.ErrLeaseLost
+		return lostUnless(leases > 0, err)
+	})))
+}
+
+// anywhere runs fn with any session: for what anybody may look at.
+func (s *Store) anywhere(ctx context.Context, what string, fn func(*session) error) error {
+	return s.wrap(what, s.watch(ctx, fn))
+}
+
+// watch runs fn with a session that needs no term; a second time if the first one
+// was lost.
+func (s *Store) watch(ctx context.Context, fn func(*session) error) error {
+	if err := s.open(); err != nil {
+		return err
+	}
+	return s.server.with(ctx, func(r *serverRun) error {
+		lost := false
+		again := func(se *session) error {
+			err := fn(se)
+			lost = se.lost()
+			return err
+		}
+		err := r.work(ctx, useForKeeping, s.names, again)
+		if lost && r.reason() == nil && ctx.Err() == nil {
+			err = r.work(ctx, useForKeeping, s.names, again)
 		}
 		return err
-	}))
+	})
 }
 
-// anywhere runs fn with a session of the term, or without one with the
-// watcher's: for what anybody may look at.
-func (s *Store) anywhere(ctx context.Context, what string, fn func(*session) error) error {
-	if t := s.currentTerm(); t != nil && t.reason() == nil {
-		return s.wrap(what, t.use(ctx, s, fn))
+func (s *Store) open() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return errClosed
 	}
-	return s.wrap(what, s.watch(ctx, fn))
+	return nil
 }
 
 func (s *Store) wrap(what string, err error) error {

@@ -36,11 +36,11 @@ func (s *store) TakeOver(ctx context.Context, seen relay.LeaseState, holder uuid
 	return l, err
 }
 
-func (s *store) Renew(ctx context.Context, l relay.Lease, progress relay.Progress) error {
+func (s *store) Renew(ctx context.Context, l relay.Lease, progress relay.Progress) (relay.Renewal, error) {
 	s.points.hit(BeforeRenew)
-	err := s.Store.Renew(ctx, l, progress)
+	renewal, err := s.Store.Renew(ctx, l, progress)
 	s.points.hit(AfterRenew)
-	return err
+	return renewal, err
 }
 
 func (s *store) Release(ctx context.Context, l relay.Lease) error {

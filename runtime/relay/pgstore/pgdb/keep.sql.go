@@ -11,61 +11,43 @@ import (
 	"github.com/google/uuid"
 )
 
-const CountHeld = `-- name: CountHeld :one
-SELECT count(*) FILTER (WHERE dead_at IS NULL AND retry_count > 0) AS held, count(*) FILTER (WHERE dead_at IS NOT NULL) AS dead
-FROM event_outbox
-WHERE (next_attempt_at IS NOT NULL OR dead_at IS NOT NULL) AND published_at IS NULL
+const CountRows = `-- name: CountRows :one
+SELECT (SELECT count(*) FROM (
+            SELECT FROM event_outbox AS p WHERE p.published_at IS NULL AND p.dead_at IS NULL LIMIT $1
+        ) AS capped) AS pending,
+       held.held, held.dead,
+       coalesce((SELECT greatest(0, extract(epoch FROM clock_timestamp() - o.created_at) * 1000000)
+                 FROM event_outbox AS o
+                 WHERE o.published_at IS NULL AND o.dead_at IS NULL
+                 ORDER BY o.seq
+                 LIMIT 1), 0)::bigint AS age_us,
+       coalesce(pg_sequence_last_value(pg_get_serial_sequence('event_outbox', 'seq')::regclass), 0)::bigint AS last_seq
+FROM (
+    SELECT count(*) FILTER (WHERE h.dead_at IS NULL AND h.retry_count > 0) AS held, count(*) FILTER (WHERE h.dead_at IS NOT NULL) AS dead
+    FROM event_outbox AS h
+    WHERE (h.next_attempt_at IS NOT NULL OR h.dead_at IS NOT NULL) AND h.published_at IS NULL
+) AS held
 `
 
-type CountHeldRow struct {
-	Held int64
-	Dead int64
+type CountRowsRow struct {
+	Pending int64
+	Held    int64
+	Dead    int64
+	AgeUs   int64
+	LastSeq int64
 }
 
-func (q *Queries) CountHeld(ctx context.Context) (CountHeldRow, error) {
-	row := q.db.QueryRow(ctx, CountHeld)
-	var i CountHeldRow
-	err := row.Scan(&i.Held, &i.Dead)
+func (q *Queries) CountRows(ctx context.Context, cap int32) (CountRowsRow, error) {
+	row := q.db.QueryRow(ctx, CountRows, cap)
+	var i CountRowsRow
+	err := row.Scan(
+		&i.Pending,
+		&i.Held,
+		&i.Dead,
+		&i.AgeUs,
+		&i.LastSeq,
+	)
 	return i, err
-}
-
-const CountPending = `-- name: CountPending :one
-SELECT count(*) AS pending FROM (
-    SELECT FROM event_outbox WHERE published_at IS NULL AND dead_at IS NULL LIMIT $1
-) AS capped
-`
-
-func (q *Queries) CountPending(ctx context.Context, cap int32) (int64, error) {
-	row := q.db.QueryRow(ctx, CountPending, cap)
-	var pending int64
-	err := row.Scan(&pending)
-	return pending, err
-}
-
-const LastSeq = `-- name: LastSeq :one
-SELECT coalesce(pg_sequence_last_value(pg_get_serial_sequence('event_outbox', 'seq')::regclass), 0)::bigint AS last_seq
-`
-
-func (q *Queries) LastSeq(ctx context.Context) (int64, error) {
-	row := q.db.QueryRow(ctx, LastSeq)
-	var last_seq int64
-	err := row.Scan(&last_seq)
-	return last_seq, err
-}
-
-const OldestPending = `-- name: OldestPending :one
-SELECT greatest(0, extract(epoch FROM clock_timestamp() - created_at) * 1000000)::bigint AS age_us
-FROM event_outbox
-WHERE published_at IS NULL AND dead_at IS NULL
-ORDER BY seq
-LIMIT 1
-`
-
-func (q *Queries) OldestPending(ctx context.Context) (int64, error) {
-	row := q.db.QueryRow(ctx, OldestPending)
-	var age_us int64
-	err := row.Scan(&age_us)
-	return age_us, err
 }
 
 const Sweep = `-- name: Sweep :one

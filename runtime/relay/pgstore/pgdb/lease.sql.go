@@ -20,6 +20,17 @@ func (q *Queries) CreateLease(ctx context.Context, name string) error {
 	return err
 }
 
+const DescribeLease = `-- name: DescribeLease :one
+SELECT coalesce(to_regclass('event_outbox_lease')::oid, 0)::oid AS lease
+`
+
+func (q *Queries) DescribeLease(ctx context.Context) (uint32, error) {
+	row := q.db.QueryRow(ctx, DescribeLease)
+	var lease uint32
+	err := row.Scan(&lease)
+	return lease, err
+}
+
 const DescribeSession = `-- name: DescribeSession :one
 SELECT session_user::text AS login, current_user::text AS role_name,
        pg_backend_pid()::integer AS pid,
@@ -100,28 +111,44 @@ func (q *Queries) RegisterBackends(ctx context.Context, arg RegisterBackendsPara
 	return result.RowsAffected(), nil
 }
 
-const ReleaseLease = `-- name: ReleaseLease :execrows
-UPDATE event_outbox_lease
-SET beat = beat + 1, holder = NULL, backends = '[]', unclean_ends = 0, suspect_seq = NULL, state = NULL, updated_at = now()
-WHERE name = $1 AND epoch = $2 AND (holder = $3::uuid OR holder IS NULL)
+const ReleaseLease = `-- name: ReleaseLease :one
+WITH released AS (
+    UPDATE event_outbox_lease
+    SET beat = beat + 1, holder = NULL, backends = '[]', unclean_ends = 0, suspect_seq = NULL, state = NULL, updated_at = now()
+    WHERE name = $2 AND epoch = $3 AND (holder = $4::uuid OR holder IS NULL)
+    RETURNING name
+)
+SELECT count(*) AS leases, count(pg_notify($1::text, to_regclass('event_outbox_lease')::oid::text || ' ' || released.name)) AS told
+FROM released
 `
 
 type ReleaseLeaseParams struct {
-	Name   string
-	Epoch  int64
-	Holder uuid.UUID
+	Channel string
+	Name    string
+	Epoch   int64
+	Holder  uuid.UUID
+}
+
+type ReleaseLeaseRow struct {
+	Leases int64
+	Told   int64
 }
 
 // Releasing twice does no harm, so that an unknown outcome can be asked again.
-func (q *Queries) ReleaseLease(ctx context.Context, arg ReleaseLeaseParams) (int64, error) {
-	result, err := q.db.Exec(ctx, ReleaseLease, arg.Name, arg.Epoch, arg.Holder)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
+// Standbys are told, so that they need not look often.
+func (q *Queries) ReleaseLease(ctx context.Context, arg ReleaseLeaseParams) (ReleaseLeaseRow, error) {
+	row := q.db.QueryRow(ctx, ReleaseLease,
+		arg.Channel,
+		arg.Name,
+		arg.Epoch,
+		arg.Holder,
+	)
+	var i ReleaseLeaseRow
+	err := row.Scan(&i.Leases, &i.Told)
+	return i, err
 }
 
-const RenewLease = `-- name: RenewLease :execrows
+const RenewLease = `-- name: RenewLease :one
 UPDATE event_outbox_lease
 SET beat         = beat + 1,
     unclean_ends = CASE WHEN $1::boolean THEN 0 ELSE unclean_ends END,
@@ -129,6 +156,7 @@ SET beat         = beat + 1,
     state        = $3::json,
     updated_at   = now()
 WHERE name = $4 AND epoch = $5 AND holder = $6::uuid
+RETURNING EXISTS (SELECT FROM event_outbox_audit AS a WHERE a.applied_at IS NULL)::boolean AS decided
 `
 
 type RenewLeaseParams struct {
@@ -140,8 +168,10 @@ type RenewLeaseParams struct {
 	Holder   uuid.UUID
 }
 
-func (q *Queries) RenewLease(ctx context.Context, arg RenewLeaseParams) (int64, error) {
-	result, err := q.db.Exec(ctx, RenewLease,
+// RenewLease also tells whether an operator has decided something that the leader
+// has not acted on.
+func (q *Queries) RenewLease(ctx context.Context, arg RenewLeaseParams) (bool, error) {
+	row := q.db.QueryRow(ctx, RenewLease,
 		arg.Progress,
 		arg.Suspect,
 		arg.State,
@@ -149,10 +179,18 @@ func (q *Queries) RenewLease(ctx context.Context, arg RenewLeaseParams) (int64, 
 		arg.Epoch,
 		arg.Holder,
 	)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
+	var decided bool
+	err := row.Scan(&decided)
+	return decided, err
+}
+
+const SetLockTimeout = `-- name: SetLockTimeout :exec
+SELECT set_config('lock_timeout', $1::text, true)
+`
+
+func (q *Queries) SetLockTimeout(ctx context.Context, lockTimeout string) error {
+	_, err := q.db.Exec(ctx, SetLockTimeout, lockTimeout)
+	return err
 }
 
 const SetUpSession = `-- name: SetUpSession :exec

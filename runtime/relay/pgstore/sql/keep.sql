@@ -1,22 +1,19 @@
--- name: CountPending :one
-SELECT count(*) AS pending FROM (
-    SELECT FROM event_outbox WHERE published_at IS NULL AND dead_at IS NULL LIMIT @cap
-) AS capped;
-
--- name: CountHeld :one
-SELECT count(*) FILTER (WHERE dead_at IS NULL AND retry_count > 0) AS held, count(*) FILTER (WHERE dead_at IS NOT NULL) AS dead
-FROM event_outbox
-WHERE (next_attempt_at IS NOT NULL OR dead_at IS NOT NULL) AND published_at IS NULL;
-
--- name: OldestPending :one
-SELECT greatest(0, extract(epoch FROM clock_timestamp() - created_at) * 1000000)::bigint AS age_us
-FROM event_outbox
-WHERE published_at IS NULL AND dead_at IS NULL
-ORDER BY seq
-LIMIT 1;
-
--- name: LastSeq :one
-SELECT coalesce(pg_sequence_last_value(pg_get_serial_sequence('event_outbox', 'seq')::regclass), 0)::bigint AS last_seq;
+-- name: CountRows :one
+SELECT (SELECT count(*) FROM (
+            SELECT FROM event_outbox AS p WHERE p.published_at IS NULL AND p.dead_at IS NULL LIMIT @cap
+        ) AS capped) AS pending,
+       held.held, held.dead,
+       coalesce((SELECT greatest(0, extract(epoch FROM clock_timestamp() - o.created_at) * 1000000)
+                 FROM event_outbox AS o
+                 WHERE o.published_at IS NULL AND o.dead_at IS NULL
+                 ORDER BY o.seq
+                 LIMIT 1), 0)::bigint AS age_us,
+       coalesce(pg_sequence_last_value(pg_get_serial_sequence('event_outbox', 'seq')::regclass), 0)::bigint AS last_seq
+FROM (
+    SELECT count(*) FILTER (WHERE h.dead_at IS NULL AND h.retry_count > 0) AS held, count(*) FILTER (WHERE h.dead_at IS NOT NULL) AS dead
+    FROM event_outbox AS h
+    WHERE (h.next_attempt_at IS NOT NULL OR h.dead_at IS NOT NULL) AND h.published_at IS NULL
+) AS held;
 
 -- Sweep looks at one window of rows in the order of the index on tx, which is
 -- nearly the order of age, and deletes those that were published before the

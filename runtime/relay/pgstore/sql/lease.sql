@@ -23,20 +23,32 @@ FROM seen
 WHERE l.name = seen.name
 RETURNING l.epoch, l.unclean_ends, l.suspect_seq;
 
--- name: RenewLease :execrows
+-- RenewLease also tells whether an operator has decided something that the leader
+-- has not acted on.
+-- name: RenewLease :one
 UPDATE event_outbox_lease
 SET beat         = beat + 1,
     unclean_ends = CASE WHEN @progress::boolean THEN 0 ELSE unclean_ends END,
     suspect_seq  = nullif(@suspect::bigint, 0),
     state        = sqlc.narg(state)::json,
     updated_at   = now()
-WHERE name = @name AND epoch = @epoch AND holder = @holder::uuid;
+WHERE name = @name AND epoch = @epoch AND holder = @holder::uuid
+RETURNING EXISTS (SELECT FROM event_outbox_audit AS a WHERE a.applied_at IS NULL)::boolean AS decided;
 
 -- Releasing twice does no harm, so that an unknown outcome can be asked again.
--- name: ReleaseLease :execrows
-UPDATE event_outbox_lease
-SET beat = beat + 1, holder = NULL, backends = '[]', unclean_ends = 0, suspect_seq = NULL, state = NULL, updated_at = now()
-WHERE name = @name AND epoch = @epoch AND (holder = @holder::uuid OR holder IS NULL);
+-- Standbys are told, so that they need not look often.
+-- name: ReleaseLease :one
+WITH released AS (
+    UPDATE event_outbox_lease
+    SET beat = beat + 1, holder = NULL, backends = '[]', unclean_ends = 0, suspect_seq = NULL, state = NULL, updated_at = now()
+    WHERE name = @name AND epoch = @epoch AND (holder = @holder::uuid OR holder IS NULL)
+    RETURNING name
+)
+SELECT count(*) AS leases, count(pg_notify(@channel::text, to_regclass('event_outbox_lease')::oid::text || ' ' || released.name)) AS told
+FROM released;
+
+-- name: DescribeLease :one
+SELECT coalesce(to_regclass('event_outbox_lease')::oid, 0)::oid AS lease;
 
 -- Backends of the term that ended, as it recorded them; the start tells a
 -- session from a later one that was given the same pid.
@@ -53,6 +65,9 @@ WHERE l.name = @name AND l.epoch = @epoch AND a.pid <> pg_backend_pid();
 SELECT set_config(setting.name, setting.value, false)
 FROM (SELECT unnest(@names::text[]) AS name, unnest(@values::text[]) AS value) AS setting
 WHERE current_setting(setting.name, true) IS NOT NULL;
+
+-- name: SetLockTimeout :exec
+SELECT set_config('lock_timeout', @lock_timeout::text, true);
 
 -- started is empty when the role in force may not see it: another one logged in.
 -- name: DescribeSession :one

@@ -1,0 +1,184 @@
+package pgstore
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// anchor is the session of the leases: it observes and renews them, and while
+// nobody does, it listens for what standbys and leaders are told. Statements on it
+// are short, so that no lease waits for anything but another lease.
+type anchor struct {
+	run     *serverRun
+	session *session
+	turn    chan struct{} // holds a token while nobody uses the session
+
+	mu        sync.Mutex
+	interrupt context.CancelFunc   // ends the wait for notifications; nil: none
+	users     int                  // who have the turn or wait for it
+	idle      chan struct{}        // closed when users falls to 0
+	hearers   map[string][]*hearer // by channel
+}
+
+// noNames are the tables as the search_path finds them.
+var noNames = &tableNames{}
+
+func newAnchor(r *serverRun, s *session) *anchor {
+	a := &anchor{run: r, session: s, turn: make(chan struct{}, 1), hearers: map[string][]*hearer{}}
+	a.turn <- struct{}{}
+	s.notified = a.tell
+	return a
+}
+
+// use runs fn with the session. Losing the session ends the run.
+func (a *anchor) use(ctx context.Context, names *tableNames, fn func(*session) error) error {
+	a.mu.Lock()
+	a.users++
+	if a.interrupt != nil {
+		a.interrupt()
+	}
+	a.mu.Unlock()
+	defer a.leave()
+	select {
+	case <-a.turn:
+	case <-a.run.done:
+		return a.run.reason()
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	defer func() { a.turn <- struct{}{} }()
+	if err := a.run.reason(); err != nil {
+		return err
+	}
+	err := fn(a.session.seen(names))
+	if a.session.lost() {
+		a.lose(err)
+	}
+	return err
+}
+
+func (a *anchor) leave() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.users--
+	if a.users == 0 && a.idle != nil {
+		close(a.idle)
+		a.idle = nil
+	}
+}
+
+// lose ends the run, and has its address tried last if it fell silent.
+func (a *anchor) lose(err error) {
+	a.run.server.dial.judge(a.run.target, err)
+	a.run.end(fmt.Errorf("the session of the leases was lost: %w", err))
+}
+
+// listen waits for notifications while nobody else needs the session, until the
+// run ends.
+func (a *anchor) listen() {
+	for {
+		ctx, cancel := context.WithCancel(context.Background())
+		a.mu.Lock()
+		busy := a.users > 0
+		idle := a.idle
+		if busy && idle == nil {
+			idle = make(chan struct{})
+			a.idle = idle
+		}
+		if !busy {
+			a.interrupt = cancel
+		}
+		a.mu.Unlock()
+		if busy {
+			cancel()
+			select {
+			case <-idle:
+				continue
+			case <-a.run.done:
+				return
+			}
+		}
+		stop := a.wait(ctx)
+		a.mu.Lock()
+		a.interrupt = nil
+		a.mu.Unlock()
+		cancel()
+		if stop {
+			return
+		}
+	}
+}
+
+// wait waits for one notification, or for ctx to end. It reports whether the run
+// is over.
+func (a *anchor) wait(ctx context.Context) bool {
+	select {
+	case <-a.turn:
+	case <-a.run.done:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+	defer func() { a.turn <- struct{}{} }()
+	if a.run.reason() != nil {
+		return true
+	}
+	err := a.session.conn.PgConn().WaitForNotification(ctx) // told by OnNotification
+	if a.session.lost() {
+		a.lose(err)
+		return true
+	}
+	return false
+}
+
+// close closes the session once the run has ended.
+func (a *anchor) close() {
+	a.mu.Lock()
+	if a.interrupt != nil {
+		a.interrupt()
+	}
+	a.mu.Unlock()
+	<-a.turn
+	a.session.close()
+	a.turn <- struct{}{}
+}
+
+// hearer is told of the notifications on a channel. It must not block.
+type hearer struct{ tell func(payload string) }
+
+// hear listens on a channel until forget is called. An error is one of LISTEN.
+func (a *anchor) hear(ctx context.Context, channel string, tell func(payload string)) (forget func(), err error) {
+	h := &hearer{tell}
+	a.mu.Lock()
+	a.hearers[channel] = append(a.hearers[channel], h)
+	a.mu.Unlock()
+	forget = func() {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		a.hearers[channel] = slices.DeleteFunc(a.hearers[channel], func(o *hearer) bool { return o == h })
+	}
+	// Listening twice does no harm.
+	err = a.use(ctx, noNames, func(s *session) error {
+		_, err := s.conn.Exec(ctx, "LISTEN "+pgx.Identifier{channel}.Sanitize())
+		return err
+	})
+	if err != nil {
+		forget()
+		return nil, fmt.Errorf("listen on %s: %w", channel, err)
+	}
+	return forget, nil
+}
+
+func (a *anchor) tell(n *pgconn.Notification) {
+	a.mu.Lock()
+	hearers := slices.Clone(a.hearers[n.Channel])
+	a.mu.Unlock()
+	for _, h := range hearers {
+		h.tell(n.Payload)
+	}
+}

@@ -1,0 +1,240 @@
+package pgstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// DefaultConnectTimeout is how long one address of a database may take to accept
+// a session when the configuration has no connect_timeout. A host that accepts
+// connections and never answers costs this much, once; the next is tried then.
+const DefaultConnectTimeout = 2 * time.Second
+
+const (
+	// Pauses between two rounds over all addresses. A server that is full or
+	// refuses the role will do so for a while, and asking it often harms whoever
+	// else wants to connect.
+	minDialPause  = 100 * time.Millisecond
+	maxDialPause  = 2 * time.Second
+	maxRefusPause = 10 * time.Second
+	// suspectFor is how long an address that did not answer is tried last.
+	suspectFor = time.Minute
+)
+
+// target is one address of the database.
+type target struct {
+	config  *pgx.ConnConfig // for this address alone
+	address string          // for messages and as its name
+}
+
+// dialer opens sessions, one address after the other.
+type dialer struct {
+	cfg ServerConfig
+
+	mu       sync.Mutex
+	suspects map[string]time.Time // addresses that did not answer, and when that was
+	failures int                  // rounds in a row
+	next     time.Time            // no round before
+	last     error                // of the latest round
+}
+
+func newDialer(cfg ServerConfig) *dialer {
+	return &dialer{cfg: cfg, suspects: map[string]time.Time{}}
+}
+
+// any opens a session on the first address that takes one. It waits out the pause
+// that earlier failures have earned.
+func (d *dialer) any(ctx context.Context) (*session, target, error) {
+	d.mu.Lock()
+	wait := time.Until(d.next)
+	d.mu.Unlock()
+	if wait > 0 {
+		timer := time.NewTimer(wait)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			return nil, target{}, context.Cause(ctx)
+		}
+	}
+	opened, at, err := d.round(ctx)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if err == nil {
+		d.failures, d.last = 0, nil
+		return opened, at, nil
+	}
+	d.last = err
+	d.next = time.Now().Add(pauseAfter(err, d.failures))
+	d.failures++
+	return nil, target{}, err
+}
+
+// pauseAfter is the pause after a round that failed, longer each time. Relays that
+// were refused together do not come back together.
+func pauseAfter(err error, failures int) time.Duration {
+	limit := maxDialPause
+	if refused(err) {
+		limit = maxRefusPause
+	}
+	pause := minDialPause << min(failures, 10)
+	pause = min(pause, limit)
+	return pause/2 + rand.N(pause/2+1)
+}
+
+// refused reports whether the server is there and will not have us: it is full, or
+// the credentials are wrong.
+func refused(err error) bool {
+	code := sqlState(err)
+	return strings.HasPrefix(code, "53") || strings.HasPrefix(code, "28") || code == "3D000" || code == "42501"
+}
+
+// why adds the latest failure to connect to what ended a wait for a connection.
+func (d *dialer) why(cause error) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.last == nil {
+		return cause
+	}
+	return fmt.Errorf("%w (the last attempt: %w)", cause, d.last)
+}
+
+func (d *dialer) round(ctx context.Context) (*session, target, error) {
+	targets, err := d.targets(ctx)
+	errs := []error{err}
+	for _, at := range targets {
+		opened, err := d.open(ctx, at, leaseLockTimeout)
+		if err == nil {
+			return opened, at, nil
+		}
+		errs = append(errs, err)
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	return nil, target{}, errors.Join(errs...)
+}
+
+// open opens a session on one address. A lockTimeout of 0 is none.
+func (d *dialer) open(ctx context.Context, at target, lockTimeout time.Duration) (*session, error) {
+	ctx, cancel := context.WithTimeout(ctx, at.config.ConnectTimeout)
+	defer cancel()
+	opened, err := openSession(ctx, at.config, d.cfg, lockTimeout)
+	d.judge(at, err)
+	return opened, err
+}
+
+// judge notes whether an address answered. One that says no has answered.
+func (d *dialer) judge(at target, err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if unanswered(err) {
+		d.suspects[at.address] = time.Now()
+		return
+	}
+	delete(d.suspects, at.address)
+}
+
+// unanswered reports whether an error is one of the network, or of waiting.
+func unanswered(err error) bool {
+	if sqlState(err) != "" {
+		return false
+	}
+	_, network := errors.AsType[net.Error](err)
+	return network || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
+}
+
+// targets are the addresses in the order in which to try them: that of the
+// configuration, with those that lately did not answer at the end. err tells which
+// names could not be resolved.
+func (d *dialer) targets(ctx context.Context) ([]target, error) {
+	conn := d.cfg.Conn
+	hosts := []*pgconn.FallbackConfig{{Host: conn.Host, Port: conn.Port, TLSConfig: conn.TLSConfig}}
+	hosts = append(hosts, conn.Fallbacks...)
+	var found []target
+	var errs []error
+	for _, h := range hosts {
+		for _, address := range d.addresses(ctx, h.Host, &errs) {
+			at := d.target(h, address)
+			// sslmode=prefer and allow list a host twice, with and without TLS: one
+			// target, whose second try is a fallback within it.
+			if i := slices.IndexFunc(found, func(t target) bool { return t.address == at.address }); i >= 0 {
+				found[i].config.Fallbacks = append(found[i].config.Fallbacks, &pgconn.FallbackConfig{Host: h.Host, Port: h.Port, TLSConfig: h.TLSConfig})
+				continue
+			}
+			found = append(found, at)
+		}
+	}
+	if len(found) > 1 {
+		for _, at := range found {
+			if at.config.ValidateConnect == nil {
+				at.config.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
+			}
+		}
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	suspect := func(t target) int {
+		if at, ok := d.suspects[t.address]; ok && time.Since(at) < suspectFor {
+			return 1
+		}
+		return 0
+	}
+	slices.SortStableFunc(found, func(a, b target) int { return suspect(a) - suspect(b) })
+	return found, errors.Join(errs...)
+}
+
+// addresses resolves a host; a socket's folder is its own address.
+func (d *dialer) addresses(ctx context.Context, host string, errs *[]error) []string {
+	if strings.HasPrefix(host, "/") || strings.HasPrefix(host, "@") || d.cfg.Conn.LookupFunc == nil {
+		return []string{host}
+	}
+	ctx, cancel := context.WithTimeout(ctx, d.timeout())
+	defer cancel()
+	found, err := d.cfg.Conn.LookupFunc(ctx, host)
+	if err != nil {
+		*errs = append(*errs, err)
+	}
+	return found
+}
+
+func (d *dialer) timeout() time.Duration {
+	if d.cfg.Conn.ConnectTimeout > 0 {
+		return d.cfg.Conn.ConnectTimeout
+	}
+	return DefaultConnectTimeout
+}
+
+func (d *dialer) target(h *pgconn.FallbackConfig, address string) target {
+	config := d.cfg.Conn.Copy()
+	config.Host, config.Port, config.TLSConfig, config.Fallbacks = h.Host, h.Port, h.TLSConfig, nil
+	config.ConnectTimeout = d.timeout()
+	if address != h.Host {
+		config.LookupFunc = func(context.Context, string) ([]string, error) { return []string{address}, nil }
+	}
+	name := address
+	if _, _, err := net.SplitHostPort(address); err != nil {
+		name = net.JoinHostPort(address, strconv.Itoa(int(h.Port)))
+	}
+	return target{config: config, address: name}
+}
+
+// sqlState is the code of a server's error, or "".
+func sqlState(err error) string {
+	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return pgErr.Code
+	}
+	return ""
+}

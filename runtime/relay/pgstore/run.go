@@ -1,0 +1,286 @@
+package pgstore
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/outboxgen/outboxgen/runtime/relay"
+)
+
+// serverRun is one run of one server, from a start to a stop or crash, and the
+// sessions on it. What a term knows (its snapshots, the meaning of a seq) holds for
+// one run only. The anchor's session proves that the run goes on, for no session
+// outlives a crash: when it is lost, the run ends for all stores, and they begin
+// again on the next one. Every other session is a worker: it is opened when it is
+// needed, closed when it is not, and replaced when it is lost.
+type serverRun struct {
+	server  *Server
+	target  target
+	started string // when the server did
+	anchor  *anchor
+	inserts inserts
+
+	done chan struct{}
+
+	mu       sync.Mutex
+	ended    error // nil while the run lasts
+	free     []*session
+	workers  int           // open or being opened
+	readers  int           // uses that are not settling
+	changed  chan struct{} // closed when a worker comes free or is gone
+	trimming *time.Timer
+	unpooled bool // it was seen that no pooler is in between
+
+	// What came of opening the latest worker.
+	refusals int       // in a row
+	refusal  error     // the latest
+	noMore   time.Time // no further one before
+}
+
+// use says what a session is wanted for.
+type use int
+
+const (
+	// useForReading reads rows and whatever else a leader needs to go on.
+	useForReading use = iota
+	// useForSettling records outcomes. One session is kept for it: otherwise what
+	// was sent would have to wait for a slow read, and would come twice if the
+	// relay died meanwhile.
+	useForSettling
+	// useForKeeping counts and sweeps. It waits for a session rather than open one.
+	useForKeeping
+	// useForWaiting waits for inserts, and may take as long as it likes.
+	useForWaiting
+)
+
+const (
+	// idleFor is how long a worker stays open without being used.
+	idleFor = time.Minute
+	// waitingSessions is how many sessions it takes until one can be spared for
+	// waiting: with fewer a read would have to wait for it.
+	waitingSessions = 4
+)
+
+func newRun(s *Server, first *session, at target) *serverRun {
+	r := &serverRun{
+		server: s, target: at, started: first.serverStarted,
+		done: make(chan struct{}), changed: make(chan struct{}),
+	}
+	r.anchor = newAnchor(r, first)
+	r.inserts.run = r
+	return r
+}
+
+// start begins what goes on by itself.
+func (r *serverRun) start() { r.server.work.Go(r.anchor.listen) }
+
+// reason is why the run ended, or nil while it lasts.
+func (r *serverRun) reason() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.ended
+}
+
+// end ends the run: from now on every call gets the reason. Sessions in use are
+// closed when they are given back.
+func (r *serverRun) end(reason error) {
+	r.mu.Lock()
+	if r.ended != nil {
+		r.mu.Unlock()
+		return
+	}
+	r.ended = reason
+	close(r.done)
+	free := r.free
+	r.free = nil
+	r.workers -= len(free)
+	if r.trimming != nil {
+		r.trimming.Stop()
+	}
+	r.mu.Unlock()
+	for _, w := range free {
+		r.server.work.Go(w.close)
+	}
+	r.server.work.Go(r.anchor.close)
+}
+
+// work runs fn with a worker's session, seen as a store with these names does.
+func (r *serverRun) work(ctx context.Context, what use, names *tableNames, fn func(*session) error) error {
+	w, err := r.acquire(ctx, what)
+	if err != nil {
+		return err
+	}
+	defer r.giveBack(w, what)
+	return fn(w.seen(names))
+}
+
+// acquire takes a free worker, opens one, or waits.
+func (r *serverRun) acquire(ctx context.Context, what use) (*session, error) {
+	counted := false
+	for {
+		most := r.server.maxSessions() - 1
+		r.mu.Lock()
+		switch {
+		case r.ended != nil:
+			defer r.mu.Unlock()
+			return nil, r.ended
+		case !counted && what != useForSettling && r.readers >= max(1, most-1):
+			// One is left for settling.
+		case len(r.free) > 0:
+			defer r.mu.Unlock()
+			last := len(r.free) - 1
+			w := r.free[last]
+			r.free = r.free[:last]
+			if !counted && what != useForSettling {
+				r.readers++
+			}
+			return w, nil
+		case r.workers == 0 && time.Now().Before(r.noMore):
+			defer r.mu.Unlock()
+			return nil, r.refusal
+		case r.workers == 0, r.workers < most && what != useForKeeping && time.Now().After(r.noMore):
+			r.workers++
+			if !counted && what != useForSettling {
+				r.readers++
+			}
+			counted = true
+			r.mu.Unlock()
+			w, err := r.open(ctx)
+			if err == nil {
+				return w, nil
+			}
+			if r.makesDo(ctx) {
+				continue
+			}
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			r.uncount(what)
+			return nil, err
+		}
+		changed := r.changed
+		r.mu.Unlock()
+		select {
+		case <-changed:
+			continue
+		case <-r.done:
+		case <-ctx.Done():
+		}
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		if counted {
+			r.uncount(what)
+		}
+		if r.ended != nil {
+			return nil, r.ended
+		}
+		return nil, context.Cause(ctx)
+	}
+}
+
+// uncount ends a use; the caller holds r.mu.
+func (r *serverRun) uncount(what use) {
+	if what != useForSettling {
+		r.readers--
+	}
+	r.tell()
+}
+
+// tell wakes those who wait for a worker; the caller holds r.mu.
+func (r *serverRun) tell() {
+	close(r.changed)
+	r.changed = make(chan struct{})
+}
+
+// maySpare reports whether a session can be given away for waiting.
+func (r *serverRun) maySpare() bool {
+	most := r.server.maxSessions()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return most >= waitingSessions && !time.Now().Before(r.noMore)
+}
+
+// open opens a worker's session. It must be on the same run of the same server, and
+// the anchor must still answer after it was opened.
+func (r *serverRun) open(ctx context.Context) (*session, error) {
+	opened, err := r.server.dial.open(ctx, r.target, 0)
+	if err == nil && opened.serverStarted != r.started {
+		opened.close()
+		err = fmt.Errorf("the server is another one or was restarted (it started %s, not %s), so that the term's snapshots mean nothing: %w",
+			opened.serverStarted, r.started, relay.ErrLeaseLost)
+		r.end(err)
+	}
+	if err == nil {
+		if err = r.anchor.use(ctx, noNames, func(a *session) error { return a.conn.Ping(ctx) }); err != nil {
+			opened.close()
+			err = fmt.Errorf("the session of the leases does not answer: %w", err)
+		}
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err == nil {
+		r.refusals, r.refusal, r.noMore = 0, nil, time.Time{}
+		return opened, nil
+	}
+	r.workers--
+	err = fmt.Errorf("open a session: %w", err)
+	if ctx.Err() == nil {
+		if r.refusals == 0 && r.workers > 0 {
+			r.server.cfg.Logger.WarnContext(ctx, "no further session can be opened; the relay goes on with those it has",
+				slog.Int("sessions", r.workers+1), slog.Any("error", err))
+		}
+		r.noMore = time.Now().Add(pauseAfter(err, r.refusals))
+		r.refusals++
+		r.refusal = err
+	}
+	r.tell()
+	return nil, err
+}
+
+// makesDo reports whether the run goes on with the workers that it has although it
+// could not open one more.
+func (r *serverRun) makesDo(ctx context.Context) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.ended == nil && r.workers > 0 && ctx.Err() == nil
+}
+
+func (r *serverRun) giveBack(w *session, what use) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	defer r.uncount(what)
+	if r.ended != nil || w.lost() {
+		r.workers--
+		r.server.work.Go(w.close)
+		return
+	}
+	w.freed = time.Now()
+	r.free = append(r.free, w)
+	if r.trimming == nil {
+		r.trimming = time.AfterFunc(idleFor, r.trim)
+	}
+}
+
+// trim closes workers that nobody has used for a while.
+func (r *serverRun) trim() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.trimming = nil
+	if r.ended != nil {
+		return
+	}
+	unused := func(w *session) bool { return time.Since(w.freed) >= idleFor }
+	for _, w := range r.free {
+		if unused(w) {
+			r.workers--
+			r.server.work.Go(w.close)
+		}
+	}
+	r.free = slices.DeleteFunc(r.free, unused)
+	if len(r.free) > 0 {
+		r.trimming = time.AfterFunc(time.Until(r.free[0].freed.Add(idleFor))+time.Second, r.trim)
+	}
+}

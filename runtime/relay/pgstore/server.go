@@ -1,0 +1,244 @@
+package pgstore
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/outboxgen/outboxgen/runtime/relay"
+)
+
+// ServerConfig is what a [Server] needs to know. Conn is required; the zero value
+// of every other field means its default.
+type ServerConfig struct {
+	// Conn says where the database is and who connects, as pgx.ParseConfig or
+	// pgxpool.ParseConfig gives it. The server must be the primary, and sessions
+	// must be the server's own: no pooler in transaction or statement mode. Of
+	// several hosts the first one that accepts writes is used. Without
+	// connect_timeout, each address has [DefaultConnectTimeout] to answer.
+	// Settings that concern how pgx sends statements (default_query_exec_mode,
+	// statement_cache_capacity) are ignored: the store needs its own.
+	Conn *pgx.ConnConfig
+	// MaxSessions bounds the sessions that are open at once. Default 4, plus one
+	// for every eight stores beyond the first, at most 10; at least 2. See the
+	// package documentation for what each of them does.
+	MaxSessions int
+	// StatementTimeout bounds one statement on the server. Default 30s.
+	StatementTimeout time.Duration
+	// ApplicationName is what pg_stat_activity shows. Default "outboxrelay".
+	ApplicationName string
+	// Logger gets what is worth knowing about connections. Default
+	// slog.Default().
+	Logger *slog.Logger
+}
+
+const (
+	// leastSessions are one for the leases and one for everything else.
+	leastSessions = 2
+	// ownSessions is what one outbox uses at most: leases, waiting for inserts,
+	// reading, settling.
+	ownSessions = 4
+	// mostSessions is the default for any number of outboxes.
+	mostSessions = 10
+	// storesPerSession is how many more stores it takes for one more session.
+	storesPerSession = 8
+)
+
+func (c ServerConfig) withDefaults() ServerConfig {
+	c.StatementTimeout = cmp.Or(c.StatementTimeout, 30*time.Second)
+	c.ApplicationName = cmp.Or(c.ApplicationName, "outboxrelay")
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	return c
+}
+
+func (c ServerConfig) validate() error {
+	switch {
+	case c.Conn == nil:
+		return errors.New("pgstore: Conn is nil: give it what pgx.ParseConfig returns for the database's URL")
+	case c.StatementTimeout < time.Millisecond:
+		return fmt.Errorf("pgstore: StatementTimeout is %v: it must be at least 1ms", c.StatementTimeout)
+	case c.MaxSessions != 0 && c.MaxSessions < leastSessions:
+		return fmt.Errorf("pgstore: MaxSessions is %d: at least %d are needed, one for the leases and one for everything else",
+			c.MaxSessions, leastSessions)
+	}
+	return nil
+}
+
+// Server holds the sessions in one database that its stores share. It connects
+// when a store first needs it, and is safe for concurrent use.
+type Server struct {
+	cfg  ServerConfig
+	dial *dialer
+
+	mu      sync.Mutex
+	stores  int
+	run     *serverRun // nil: not connected
+	dialing *dialing   // under way; nil: none
+	closed  bool
+
+	ctx    context.Context //nolint:containedctx // ends with Close; dialling outlives the call that asked for it
+	cancel context.CancelFunc
+	work   sync.WaitGroup
+}
+
+// NewServer returns a server for several stores; it does not connect yet. The
+// error names the field of the configuration that cannot be used.
+func NewServer(cfg ServerConfig) (*Server, error) {
+	cfg = cfg.withDefaults()
+	if err := cfg.validate(); err != nil {
+		return nil, err
+	}
+	cfg.Conn = cfg.Conn.Copy()
+	s := &Server{cfg: cfg, dial: newDialer(cfg)}
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	return s, nil
+}
+
+// Close closes all sessions and waits until nobody uses them any more. Stores
+// that are still open get errors from then on.
+func (s *Server) Close() {
+	s.mu.Lock()
+	s.closed = true
+	run := s.run
+	s.mu.Unlock()
+	s.cancel()
+	if run != nil {
+		run.end(errClosed)
+	}
+	s.work.Wait()
+}
+
+var errClosed = errors.New("pgstore: the store is closed")
+
+// maxSessions is how many sessions may be open now.
+func (s *Server) maxSessions() int {
+	if s.cfg.MaxSessions > 0 {
+		return s.cfg.MaxSessions
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return min(ownSessions+(max(s.stores, 1)-1+storesPerSession-1)/storesPerSession, mostSessions)
+}
+
+// shared reports whether several stores use the sessions.
+func (s *Server) shared() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.stores > 1
+}
+
+func (s *Server) join(n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stores += n
+}
+
+// dialing is one attempt to reach the server, shared by all who wait for it.
+type dialing struct {
+	done chan struct{}
+	run  *serverRun
+	err  error
+}
+
+// current is the run of the server that the sessions are on, connecting if need
+// be. Connecting goes on when ctx ends first: a call about the lease has less time
+// than it may take to get past hosts that do not answer, and the next call finds
+// the connection made. fresh says that this call waited for a new connection.
+func (s *Server) current(ctx context.Context) (run *serverRun, fresh bool, err error) {
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return nil, false, errClosed
+	}
+	if s.run != nil && s.run.reason() == nil {
+		defer s.mu.Unlock()
+		return s.run, false, nil
+	}
+	d := s.dialing
+	if d == nil {
+		d = &dialing{done: make(chan struct{})}
+		s.dialing = d
+		s.work.Go(func() { s.connect(d) })
+	}
+	s.mu.Unlock()
+	select {
+	case <-d.done:
+		return d.run, true, d.err
+	case <-ctx.Done():
+		return nil, true, fmt.Errorf("still connecting: %w", s.dial.why(context.Cause(ctx)))
+	}
+}
+
+// connect makes a run, waiting out the back-off first.
+func (s *Server) connect(d *dialing) {
+	first, target, err := s.dial.any(s.ctx)
+	if err == nil {
+		d.run = newRun(s, first, target)
+	}
+	d.err = err
+	s.mu.Lock()
+	s.dialing = nil
+	switch {
+	case d.run == nil:
+	case s.closed:
+		s.mu.Unlock()
+		d.run.end(errClosed)
+		d.run, d.err = nil, errClosed
+		close(d.done)
+		return
+	default:
+		s.run = d.run
+	}
+	s.mu.Unlock()
+	if d.run != nil {
+		d.run.start()
+	}
+	close(d.done)
+}
+
+// with runs fn on the server. The sessions may have died while nobody used them:
+// then fn runs once more on new ones, so it must bear being repeated after an
+// unknown outcome. A server that refuses writes is left: the next call looks where
+// the address leads by then.
+func (s *Server) with(ctx context.Context, fn func(*serverRun) error) error {
+	for {
+		run, fresh, err := s.current(ctx)
+		if err != nil {
+			return err
+		}
+		err = fn(run)
+		if refusesWrites(err) {
+			run.end(err)
+			return writesError(err)
+		}
+		if run.reason() == nil || fresh || ctx.Err() != nil {
+			return err
+		}
+	}
+}
+
+// refusesWrites reports whether an error says that the server takes no writes.
+func refusesWrites(err error) bool {
+	if setup, ok := errors.AsType[*relay.SetupError](err); ok {
+		return setup.Transient
+	}
+	const readOnlyTransaction = "25006"
+	return sqlState(err) == readOnlyTransaction
+}
+
+// writesError is such an error with its remedy. It is transient: in a switchover
+// the address may lead to the former primary for a while.
+func writesError(err error) error {
+	if setup, ok := errors.AsType[*relay.SetupError](err); ok {
+		return setup
+	}
+	return &relay.SetupError{Problem: "the server takes no writes", Remedy: primaryRemedy, Transient: true, Err: err}
+}

@@ -1,0 +1,73 @@
+package pgstore
+
+import (
+	"context"
+	"regexp"
+	"strings"
+	"sync"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/outboxgen/outboxgen/runtime/relay/pgstore/pgdb"
+)
+
+// tableNames puts a schema before the outbox's tables in the statements that sqlc
+// compiled, so that outboxes in several schemas can share sessions.
+type tableNames struct {
+	schema    string   // "": as the search_path finds them
+	qualified sync.Map // statement -> statement
+}
+
+// outboxTables finds the tables, also as the text of a regclass.
+var outboxTables = regexp.MustCompile(`'?\bevent_outbox(?:_lease|_audit)?\b`)
+
+// table is the name of one of the tables as a statement would have it.
+func (n *tableNames) table(name string) string {
+	if n.schema == "" {
+		return name
+	}
+	return pgx.Identifier{n.schema}.Sanitize() + "." + name
+}
+
+func (n *tableNames) statement(sql string) string {
+	if n.schema == "" {
+		return sql
+	}
+	if done, ok := n.qualified.Load(sql); ok {
+		return done.(string) //nolint:forcetypeassert // only strings are stored
+	}
+	done := outboxTables.ReplaceAllStringFunc(sql, func(name string) string {
+		if text, ok := strings.CutPrefix(name, "'"); ok {
+			return "'" + strings.ReplaceAll(n.table(text), "'", "''")
+		}
+		return n.table(name)
+	})
+	n.qualified.Store(sql, done)
+	return done
+}
+
+func (n *tableNames) qualify(db pgdb.DBTX) pgdb.DBTX {
+	if n.schema == "" {
+		return db
+	}
+	return qualifiedDB{db, n}
+}
+
+// qualifiedDB sends statements with qualified tables.
+type qualifiedDB struct {
+	db    pgdb.DBTX
+	names *tableNames
+}
+
+func (q qualifiedDB) Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error) {
+	return q.db.Exec(ctx, q.names.statement(sql), args...)
+}
+
+func (q qualifiedDB) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
+	return q.db.Query(ctx, q.names.statement(sql), args...)
+}
+
+func (q qualifiedDB) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
+	return q.db.QueryRow(ctx, q.names.statement(sql), args...)
+}
