@@ -37,7 +37,7 @@ func TestDefaultsFollowTheTerm(t *testing.T) {
 	t.Parallel()
 	c := Config{Term: 6 * time.Second}.WithDefaults()
 	got := []time.Duration{c.TermMargin, c.RenewEvery, c.ObserveEvery}
-	if d := cmp.Diff([]time.Duration{time.Second, 2 * time.Second, 500 * time.Millisecond}, got); d != "" {
+	if d := cmp.Diff([]time.Duration{time.Second, 2500 * time.Millisecond, 3500 * time.Millisecond}, got); d != "" {
 		t.Errorf("(-want +got): %s", d)
 	}
 }

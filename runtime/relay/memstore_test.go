@@ -123,6 +123,16 @@ func (s *memStore) nextSeq() int64 {
 	return s.lastSeq
 }
 
+// moved reports whether something may have been committed that a snapshot does not
+// show: a seq was drawn since shortly before it was taken, or a transaction that
+// was open in it has ended.
+func (s *memStore) moved(latest Snapshot, drawnBefore int64) bool {
+	if s.drawn != drawnBefore {
+		return true
+	}
+	return slices.ContainsFunc(s.snapshots[latest].open, func(tx int64) bool { return !s.open[tx] })
+}
+
 // insert adds a row whose seq was drawn before; it stays invisible until commit.
 func (s *memStore) insert(tx int64, r Row) *memRow {
 	m := &memRow{Row: r, tx: tx, stamp: tx, created: s.now()}

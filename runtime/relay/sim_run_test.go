@@ -199,7 +199,7 @@ func TestSimulationFindsWhatEachRulePrevents(t *testing.T) {
 
 		"a term has a client of its own":              {without(simRules{ownClient: true}), "lost"},
 		"the end of a wave's time closes the client":  {in(sick, without(simRules{closing: true})), "memory or counted"},
-		"rows of a missing topic stay off the client": {simOptions{sick: true, stall: true, without: simRules{topics: true}}, "stalled"},
+		"rows of a missing topic stay off the client": {simOptions{sick: true, stall: true, without: simRules{topics: true}}, "stalled or lost"},
 
 		// Failures.
 		"the key of a failed row is held":                   {core(switches{noHold: true}), "reordered"},

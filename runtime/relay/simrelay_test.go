@@ -26,6 +26,11 @@ type simRelay struct {
 	lost     time.Duration // what a clock that breaks the rules does not show
 	drift    float64       // how much faster than time its clock goes
 	leaving  bool          // asked to stop, to see who follows
+
+	// What the store has for waiting: the latest snapshot, and how many seqs had
+	// been drawn when it and the one before were taken.
+	latest             Snapshot
+	drawn, drawnBefore int64
 }
 
 // simOp is a call: first it takes effect, later its outcome arrives.
@@ -57,6 +62,7 @@ func (s *sim) newRelay(id int) *simRelay {
 		BufferRows: []int{3, 6, 12}[s.seed%3], BufferBytes: 1 << 20, PageRows: 3, SettleRows: 3, MaxAttempts: 2,
 		RetryMin: 300 * time.Millisecond, RetryMax: time.Second, WaveTimeout: 2 * time.Second,
 		PauseMin: 200 * time.Millisecond, PauseMax: 2 * time.Second, OnDead: s.policy, TopicsEvery: 2 * time.Second,
+		RenewEvery: time.Second, ObserveEvery: 250 * time.Millisecond, DecisionsEvery: time.Second, // so that much happens
 		NewHolder: func() uuid.UUID {
 			s.ids++
 			return uuid.UUID{15: byte(s.ids), 14: byte(s.ids >> 8)}
@@ -74,6 +80,7 @@ func (s *sim) newRelay(id int) *simRelay {
 	}
 	r := &simRelay{s: s, id: id, cfg: &cfg, m: newMachine(&cfg), origin: time.Duration(s.rng.IntN(3_600)) * time.Second}
 	r.m.off = s.off
+	r.m.idles = s.seed%2 == 0
 	if s.drift {
 		r.drift = []float64{-simDrift, simDrift}[(id+int(s.seed%2))%2]
 	}
@@ -267,6 +274,12 @@ func (r *simRelay) execute(op *simOp) {
 		o.decisions, o.err = s.store.Decisions(ctx, op.lease, c.done)
 	case opSnapshot:
 		o.snapshot, o.err = s.store.Snapshot(ctx)
+		r.drawn, r.drawnBefore = s.store.drawn, r.drawn
+		r.latest = o.snapshot
+	case opIdle:
+		if o.moved = s.store.moved(r.latest, r.drawnBefore); !o.moved && s.now < op.issued+c.limit {
+			return // it goes on waiting
+		}
 	case opBacklog:
 		page, o.err = s.store.ReadBacklog(ctx, c.s, c.after, c.limit)
 	case opTick:

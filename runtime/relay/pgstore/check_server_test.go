@@ -12,6 +12,7 @@ import (
 
 	"github.com/outboxgen/outboxgen/migrations"
 	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
+	"github.com/outboxgen/outboxgen/runtime/relay"
 	"github.com/outboxgen/outboxgen/runtime/relay/pgstore"
 )
 
@@ -101,6 +102,11 @@ func TestPositionsOfTheLogGoAway(t *testing.T) {
 		must(t, err)
 
 		refuse(t, pg, "55000", "wal_level must be set to logical", "pg_current_wal_insert_lsn()", "pg_current_wal_flush_lsn()")
+		// A session that has the statement prepared goes on calling what it had found.
+		exec(t, pg.Pool, `SELECT pg_terminate_backend((backends -> 1 ->> 'pid')::int) FROM event_outbox_lease`)
+		if err := s.Flushed(t.Context(), relay.Page{Rows: page.Rows, InsertLSN: "0/0"}); err == nil {
+			t.Fatal("the session is still there")
+		}
 		page.InsertLSN = "FFFFFFFF/0" // as if it were not on disk yet
 		must(t, s.Flushed(t.Context(), page))
 		insert(t, pg.Pool, "b")
