@@ -31,6 +31,10 @@ type MigrationConfig struct {
 	// Upgrade starts from an event_outbox of an older shape, with rows in it,
 	// instead of from nothing.
 	Upgrade bool
+	// Grants writes the privileges of the roles instead of the tables.
+	Grants bool
+	// Roles are those that get them.
+	Roles migrations.Roles
 	// Schema is the Postgres schema of the tables. "" leaves names unqualified,
 	// so that the tool's search_path decides.
 	Schema string
@@ -55,6 +59,7 @@ func Migration(cfg MigrationConfig) ([]File, error) {
 	}
 	opts := migrations.Options{
 		Schema:       cfg.Schema,
+		Roles:        cfg.Roles,
 		Time:         cfg.Time,
 		Number:       number,
 		Revision:     cfg.Revision,
@@ -63,7 +68,10 @@ func Migration(cfg MigrationConfig) ([]File, error) {
 	if cfg.Dir != "" && cfg.Format == string(migrations.Atlas) {
 		opts.Dir = os.DirFS(cfg.Dir)
 	}
-	if cfg.Upgrade {
+	switch {
+	case cfg.Grants:
+		opts.Kind = migrations.KindGrants
+	case cfg.Upgrade:
 		opts.Kind = migrations.KindUpgrade
 	}
 	written, err := migrations.Files(migrations.Format(cfg.Format), opts)

@@ -1,9 +1,10 @@
 // Package migrations holds the SQL of the outbox's tables, and gives it out in
 // the form that each migration tool wants.
 //
-// There are two migrations, each with its way back: [KindCreate] makes the
+// There are three migrations, each with its way back: [KindCreate] makes the
 // tables where there are none, [KindUpgrade] turns an event_outbox of an older
-// shape, without seq, into the current one with its rows in it. [Files] writes
+// shape, without seq, into the current one with its rows in it, and [KindGrants]
+// gives roles the least privileges that they need. [Files] writes
 // them for a migration tool; [Up], [Down], [Upgrade] and [Downgrade] run them
 // for tests and small services; [SQL] is what sqlc compiles queries against.
 //

@@ -34,6 +34,7 @@ type Kind string
 const (
 	KindCreate  Kind = "create"  // the tables are not there yet
 	KindUpgrade Kind = "upgrade" // an event_outbox of an older shape is there
+	KindGrants  Kind = "grants"  // the tables are there, and roles are to use them
 )
 
 // Options says which migration Files writes and how it is numbered. The same
@@ -44,6 +45,8 @@ type Options struct {
 	// Schema is the Postgres schema of the tables, which must exist. "" leaves
 	// the names unqualified, so that the tool's search_path decides.
 	Schema string
+	// Roles are those of KindGrants.
+	Roles Roles
 	// Time is the version of goose, golang-migrate, Atlas and Alembic files, in
 	// UTC. Those formats need it, except goose and golang-migrate with a Number.
 	Time time.Time
@@ -102,8 +105,17 @@ func (o Options) migration() (migration, error) {
 		m = migration{"event_outbox", "Create the tables of the outbox.", createUp, createDown}
 	case KindUpgrade:
 		m = migration{"event_outbox_upgrade", "Upgrade event_outbox to the current shape.", upgradeUp, upgradeDown}
+	case KindGrants:
+		if o.Schema != "" && !schemaName.MatchString(o.Schema) {
+			break // the error is below
+		}
+		up, down, err := o.Roles.sql(o.Schema)
+		if err != nil {
+			return m, err
+		}
+		m = migration{"event_outbox_grants", "Grant roles what they need of the outbox's tables.", up, down}
 	default:
-		return m, fmt.Errorf("migrations: unknown kind %q; choose %s or %s", o.Kind, KindCreate, KindUpgrade)
+		return m, fmt.Errorf("migrations: unknown kind %q; choose %s, %s or %s", o.Kind, KindCreate, KindUpgrade, KindGrants)
 	}
 	if o.Schema == "" {
 		return m, nil

@@ -73,7 +73,7 @@ func indent(s, by string) string {
 // names are the places where Postgres looks up a table or, in DROP INDEX, an
 // index. A default that happens to be a table's name is matched to be passed
 // over.
-var names = regexp.MustCompile(`DEFAULT '\w+'|\bevent_(?:outbox(?:_lease|_audit)?|inbox)\b|DROP INDEX (?:IF EXISTS )?\w+`)
+var names = regexp.MustCompile(`DEFAULT '\w+'|\bevent_(?:outbox(?:_lease|_audit|_seq_seq)?|inbox)\b|DROP INDEX (?:IF EXISTS )?\w+`)
 
 // qualify puts the schema before each of these names.
 func qualify(sql, schema string) string {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/outboxgen/outboxgen/cmd/outboxgen/internal/output"
 	"github.com/outboxgen/outboxgen/generator"
+	"github.com/outboxgen/outboxgen/migrations"
 )
 
 func newMigration(io streams, at *project) *cobra.Command {
@@ -23,6 +24,11 @@ migration tool, and names the file that the tool wants it in. With --upgrade it
 starts from an event_outbox of an older shape, with rows in it, and changes it in
 place. Where a tool keeps the way down in a file of its own, --down prints that.
 
+With --grants it prints instead what each database role needs of the tables, and
+no more: the relay, the service that inserts events, operators, and consumers.
+The roles must be there. An empty role name leaves that role out. Without
+--format and without migrations in the project, --grants prints plain SQL.
+
 --out writes the files into a folder instead, both ways, under the names that the
 tool wants and with the next free number. It replaces no file but atlas.sum, and
 adds nothing where the migrations create the tables already.
@@ -30,6 +36,7 @@ Without --format, the tool is the one whose migrations are found in the project.
 		Example: `  outboxgen migration --format goose --out db/migrations
   outboxgen migration --format sql | psql
   outboxgen migration --format migrate --upgrade --out db/migrations
+  outboxgen migration --grants --relay-role grading_relay --service-role grading --consumer-role "" --format goose
   outboxgen migration --format alembic --down-revision 3f2a1b --out alembic/versions`,
 		Args: noArguments,
 		RunE: func(*cobra.Command, []string) error {
@@ -40,6 +47,12 @@ Without --format, the tool is the one whose migrations are found in the project.
 	flags := cmd.Flags()
 	flags.StringVar(&cfg.Format, "format", "", "migration tool: "+strings.Join(generator.Formats(), ", "))
 	flags.BoolVar(&cfg.Upgrade, "upgrade", false, "upgrade an older event_outbox in place")
+	flags.BoolVar(&cfg.Grants, "grants", false, "print the least privileges of the roles, not the tables")
+	roles := migrations.DefaultRoles()
+	flags.StringVar(&cfg.Roles.Relay, "relay-role", roles.Relay, "with --grants: role of the relay")
+	flags.StringVar(&cfg.Roles.Service, "service-role", roles.Service, "with --grants: role of the service that inserts events")
+	flags.StringVar(&cfg.Roles.Operator, "operator-role", roles.Operator, "with --grants: role of operators")
+	flags.StringVar(&cfg.Roles.Consumer, "consumer-role", roles.Consumer, "with --grants: role of consumers")
 	flags.StringVar(&cfg.Schema, "schema", "", "Postgres schema of the tables (default: left to the search_path)")
 	flags.StringVar(&to.folder, "out", "", "folder to write the files into")
 	flags.BoolVar(&to.down, "down", false, "print the way down")
@@ -49,6 +62,7 @@ Without --format, the tool is the one whose migrations are found in the project.
 		panic(err) // the flag is declared above
 	}
 	cmd.MarkFlagsMutuallyExclusive("out", "down")
+	cmd.MarkFlagsMutuallyExclusive("grants", "upgrade")
 	return cmd
 }
 
@@ -64,17 +78,21 @@ func runMigration(io streams, at project, cfg generator.MigrationConfig, to dest
 		if err != nil {
 			return err
 		}
-		if !ok {
+		switch {
+		case ok:
+			cfg.Format = found.Format
+		case cfg.Grants:
+			cfg.Format = string(migrations.Plain)
+		default:
 			return fmt.Errorf("no migrations are here to tell the tool from; say --format %s", strings.Join(generator.Formats(), "|"))
 		}
-		cfg.Format = found.Format
 	}
 	if !slices.Contains(generator.Formats(), cfg.Format) {
 		return fmt.Errorf("unknown format %q; it is one of %s", cfg.Format, strings.Join(generator.Formats(), ", "))
 	}
 	if to.folder != "" {
 		cfg.Dir = joinDir(at.dir, to.folder)
-		if !cfg.Upgrade {
+		if !cfg.Upgrade && !cfg.Grants {
 			if err := refuseTwice(io, cfg, to.folder); err != nil {
 				return err
 			}

@@ -1,0 +1,33 @@
+-- What each role needs, and no more. The roles must be there; as groups that
+-- login roles belong to:
+--
+--   CREATE ROLE outbox_relay;
+--   CREATE ROLE outbox_service;
+--   CREATE ROLE outbox_operator;
+--   CREATE ROLE outbox_consumer;
+--   GRANT outbox_relay TO <the role that the relay logs in as>;
+--
+-- The relay (outboxrelay run). It sees its own sessions and may end those that a
+-- former leader left behind, as long as all relays of an outbox log in as one role.
+-- With a role for each they need more: GRANT pg_read_all_stats, pg_signal_backend.
+GRANT SELECT, DELETE, UPDATE (published_at, retry_count, last_error, tx, next_attempt_at, dead_at)
+    ON event_outbox TO outbox_relay;
+GRANT SELECT, INSERT, UPDATE ON event_outbox_lease TO outbox_relay;
+GRANT SELECT, UPDATE (applied_at) ON event_outbox_audit TO outbox_relay;
+GRANT SELECT ON SEQUENCE event_outbox_seq_seq TO outbox_relay;
+
+-- The service that inserts events. SELECT (id) is for ON CONFLICT (id). A writer
+-- that outboxgen did not generate may name other columns: then INSERT on the table.
+GRANT INSERT (id, aggregate_type, aggregate_id, event_type, topic, event_key, event_data, headers)
+    ON event_outbox TO outbox_service;
+GRANT SELECT (id) ON event_outbox TO outbox_service;
+
+-- People and tools that look at an outbox, and replay or discard dead letters
+-- (outboxrelay status, dead, replay, discard).
+GRANT SELECT, DELETE, UPDATE (dead_at, next_attempt_at, retry_count) ON event_outbox TO outbox_operator;
+GRANT SELECT ON event_outbox_lease TO outbox_operator;
+GRANT SELECT, INSERT (actor, action, seq, event_id, event_type, topic, event_key, reason)
+    ON event_outbox_audit TO outbox_operator;
+
+-- The service that handles events once (package inbox).
+GRANT SELECT, INSERT, DELETE ON event_inbox TO outbox_consumer;
