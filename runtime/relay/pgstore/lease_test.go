@@ -1,6 +1,7 @@
 package pgstore_test
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -83,7 +84,10 @@ func TestTakeOverEndsAFrozenHolder(t *testing.T) {
 	each(t, func(t *testing.T, pg *services.PG) {
 		s := newStore(t, pg)
 		lead(t, s)
-		frozen := pg.Connect(t.Context())
+		// It logged in as the relays do, or else they may not end it.
+		frozen, err := pgx.Connect(t.Context(), relayOf(pg).URL)
+		must(t, err)
+		t.Cleanup(func() { _ = frozen.Close(context.Background()) })
 		exec(t, frozen, `UPDATE event_outbox_lease SET backends = (
 			SELECT json_agg(json_build_object('pid', pid, 'start', backend_start::text))
 			FROM pg_stat_activity WHERE pid = pg_backend_pid())`)

@@ -2,6 +2,7 @@ package pgstore_test
 
 import (
 	"context"
+	"sync"
 	"testing"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/outboxgen/outboxgen/migrations"
+	"github.com/outboxgen/outboxgen/runtime/internal/pgroles"
 	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
 	"github.com/outboxgen/outboxgen/runtime/relay"
 	"github.com/outboxgen/outboxgen/runtime/relay/pgstore"
@@ -18,13 +20,26 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(services.Wrap(m)) }
 
-// each runs a test on every Postgres there is, with the tables in place.
+// relays has the role of the relay for each test's database: stores connect with
+// the privileges that `outboxgen migration --grants` prints, and no more.
+var relays sync.Map // of pgroles.Login, by database
+
+// each runs a test on every Postgres there is, with the tables and the role of the
+// relay in place.
 func each(t *testing.T, test func(t *testing.T, pg *services.PG)) {
 	t.Parallel()
 	services.EachPostgres(t, func(t *testing.T, pg *services.PG) {
 		migrate(t, pg)
+		relays.Store(pg.Database, pgroles.Create(t, pg).Relay)
 		test(t, pg)
 	})
+}
+
+// relayOf is the role of the relay, or none where each did not make it.
+func relayOf(pg *services.PG) pgroles.Login {
+	role, _ := relays.Load(pg.Database)
+	login, _ := role.(pgroles.Login)
+	return login
 }
 
 func migrate(t *testing.T, pg *services.PG) {
@@ -89,6 +104,9 @@ func newStore(t *testing.T, pg *services.PG, change ...func(*pgstore.Config)) *p
 	t.Helper()
 	conn, err := pgx.ParseConfig(pg.URL)
 	must(t, err)
+	if role := relayOf(pg); role.Name != "" {
+		role.As(conn)
+	}
 	cfg := pgstore.Config{Conn: conn}
 	for _, c := range change {
 		c(&cfg)
