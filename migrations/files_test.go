@@ -58,7 +58,7 @@ func TestOptionsThatDoNotFit(t *testing.T) {
 		want   string
 	}{
 		{"flyway", migrations.Options{}, `migrations: unknown format "flyway"; choose one of ["goose" "migrate" "tern" "atlas" "alembic" "sql"]`},
-		{migrations.Goose, migrations.Options{Kind: "down"}, `migrations: unknown kind "down"; choose create or upgrade`},
+		{migrations.Goose, migrations.Options{Kind: "down"}, `migrations: unknown kind "down"; choose create, upgrade or grants`},
 		{migrations.Goose, migrations.Options{}, "migrations: format goose: a time is needed for the file's name"},
 		{migrations.Alembic, migrations.Options{Number: 1}, "migrations: format alembic: a time is needed for the file's name"},
 		{migrations.Plain, migrations.Options{Schema: `a"; DROP`}, `migrations: schema "a\"; DROP": want letters, digits and underscores, at most 63`},
@@ -247,7 +247,7 @@ func alembicStatements(t *testing.T, part string) []string {
 	t.Helper()
 	var all []string
 	for i, text := range strings.Split(part, `"""`) {
-		if i%2 == 0 || strings.HasPrefix(text, "Create the") || strings.HasPrefix(text, "Upgrade") {
+		if i%2 == 0 || strings.HasPrefix(text, "Create the") || strings.HasPrefix(text, "Upgrade") || strings.HasPrefix(text, "Grant roles") {
 			continue
 		}
 		if found := bind.FindString(text); found != "" {
@@ -280,4 +280,85 @@ func runAll(t *testing.T, conn *pgx.Conn, path string, statements []string) {
 		exec(t, conn, "COMMIT")
 	}
 	exec(t, conn, `RESET search_path`)
+}
+
+// Grants are a migration of every format: up gives each role what the SQL says,
+// down takes it back, and a role that is not named is left out.
+func TestGrantsOfEachFormat(t *testing.T) {
+	t.Parallel()
+	services.EachPostgres(t, func(t *testing.T, pg *services.PG) {
+		ctx, conn := t.Context(), pg.Connect(t.Context())
+		if err := migrations.Up(ctx, conn); err != nil {
+			t.Fatal(err)
+		}
+		roles := migrations.Roles{Relay: "Relay-" + pg.Database[len(pg.Database)-8:], Service: "s" + pg.Database, Operator: "o" + pg.Database}
+		all := []string{roles.Relay, roles.Service, roles.Operator}
+		for _, role := range all {
+			quoted := pgx.Identifier{role}.Sanitize()
+			exec(t, conn, `CREATE ROLE `+quoted)
+			t.Cleanup(func() {
+				for _, sql := range []string{`DROP OWNED BY `, `DROP ROLE `} {
+					if _, err := pg.Pool.Exec(context.Background(), sql+quoted); err != nil {
+						t.Error(err)
+					}
+				}
+			})
+		}
+		const given = `
+			SELECT concat_ws(' ', grantee, privilege_type, table_name, column_name) FROM information_schema.column_privileges
+			WHERE grantee = ANY($1) AND table_schema = 'public' ORDER BY 1`
+		var want []string
+		for _, format := range migrations.Formats() {
+			o, path := migrations.Options{Kind: migrations.KindGrants, Time: noon, Roles: roles}, "public"
+			for _, o.Schema = range []string{"", "public"} {
+				if o.Schema != "" {
+					path = "pg_temp"
+				}
+				ups, downs := statements(t, format, files(t, format, o))
+				if strings.Contains(strings.Join(ups, ""), "event_inbox") {
+					t.Errorf("%s: the consumer is not named and gets something:\n%s", format, strings.Join(ups, "\n"))
+				}
+				runAll(t, conn, path, ups)
+				got := lines(t, conn, given, all)
+				if want == nil {
+					want = got
+				}
+				if diff := cmp.Diff(want, got); diff != "" || len(got) < 20 {
+					t.Errorf("%s, schema %q, after up (-want +got):\n%s%d", format, o.Schema, diff, len(got))
+				}
+				if format == migrations.Atlas { // has no down
+					_, downs = statements(t, migrations.Tern, files(t, migrations.Tern, o))
+				}
+				runAll(t, conn, path, downs)
+				if left := lines(t, conn, given, all); len(left) > 0 {
+					t.Errorf("%s, schema %q, after down:\n%s", format, o.Schema, strings.Join(left, "\n"))
+				}
+			}
+		}
+	})
+}
+
+func TestGrantsAsPrinted(t *testing.T) {
+	t.Parallel()
+	got := string(files(t, migrations.Migrate, migrations.Options{
+		Kind: migrations.KindGrants, Number: 1, Schema: "app", Roles: migrations.Roles{Consumer: "grades@project.iam"},
+	})[1].Content)
+	const want = `-- What each role needs, and no more. The roles must be there; as groups that
+-- login roles belong to:
+--
+--   CREATE ROLE "grades@project.iam";
+
+-- The service that handles events once (package inbox).
+GRANT SELECT, INSERT, DELETE ON "app".event_inbox TO "grades@project.iam";
+
+GRANT USAGE ON SCHEMA "app" TO "grades@project.iam";
+`
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("grants (-want +got):\n%s", diff)
+	}
+	if _, err := migrations.Files(migrations.Plain, migrations.Options{
+		Kind: migrations.KindGrants, Roles: migrations.Roles{Relay: `a"; DROP`},
+	}); err == nil || !strings.Contains(err.Error(), `role "a\"; DROP": want a letter`) {
+		t.Errorf("error %v", err)
+	}
 }

@@ -86,7 +86,7 @@ func grantTo(sql string, names map[string]string) string {
 				lines = append(lines, line)
 			}
 		}
-		if text := strings.Join(lines, "") + command; text != "" {
+		if text := strings.TrimRight(strings.Join(lines, "")+command, "\n"); text != "" {
 			kept = append(kept, text)
 		}
 	}

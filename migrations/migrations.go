@@ -106,10 +106,24 @@ const (
 // added are the columns that tell the current shape from an older one.
 var added = [...]string{"tx", "seq", "headers", "next_attempt_at", "dead_at"}
 
+// ownSettings replace what a database or a role sets for its sessions, for the
+// length of a transaction. An upgrade takes as long as it takes; the caller's
+// context bounds it.
+const ownSettings = `
+	SET TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE;
+	SELECT set_config(name, value, true)
+	FROM (VALUES ('standard_conforming_strings', 'on'), ('statement_timeout', '0'), ('lock_timeout', '0'),
+	             ('idle_in_transaction_session_timeout', '0'), ('transaction_timeout', '0'),
+	             ('transform_null_equals', 'off'), ('row_security', 'off')) AS own (name, value)
+	WHERE current_setting(name, true) IS NOT NULL`
+
 // migrate runs the SQL that choose picks for the shape found, if any, in one
 // transaction. Migrations of one database run one after the other.
 func migrate(ctx context.Context, conn *pgx.Conn, what string, choose func(shape) (string, error)) error {
 	err := pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, ownSettings); err != nil {
+			return err
+		}
 		if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock(hashtextextended('outboxgen migrations', 0))`); err != nil {
 			return err
 		}

@@ -13,11 +13,13 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 	"go.uber.org/goleak"
 
 	"github.com/outboxgen/outboxgen/migrations"
 	outbox "github.com/outboxgen/outboxgen/runtime"
 	"github.com/outboxgen/outboxgen/runtime/inbox"
+	"github.com/outboxgen/outboxgen/runtime/internal/pgroles"
 	"github.com/outboxgen/outboxgen/runtime/internal/querymode"
 	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
 )
@@ -37,11 +39,22 @@ func setUp(t *testing.T, pg *services.PG) {
 	}
 }
 
-func each(t *testing.T, test func(t *testing.T, pg *services.PG)) {
+// each runs a test on every Postgres there is, with a pool of a role that has the
+// privileges of a consumer, and may insert effects.
+func each(t *testing.T, test func(t *testing.T, pg *services.PG, pool *pgxpool.Pool)) {
 	t.Parallel()
 	services.EachPostgres(t, func(t *testing.T, pg *services.PG) {
 		setUp(t, pg)
-		test(t, pg)
+		consumer := pgroles.Create(t, pg).Consumer
+		if _, err := pg.Pool.Exec(t.Context(), `GRANT INSERT ON effect TO `+pgx.Identifier{consumer.Name}.Sanitize()); err != nil {
+			t.Fatal(err)
+		}
+		pool, err := pgxpool.New(t.Context(), consumer.URL)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer pool.Close()
+		test(t, pg, pool)
 	})
 }
 
@@ -63,9 +76,9 @@ func insertEffect(ctx context.Context, tx pgx.Tx, e outbox.Envelope[grade]) erro
 }
 
 func TestARepeatIsSkipped(t *testing.T) {
-	each(t, func(t *testing.T, pg *services.PG) {
-		handle := inbox.Tx(pg.Pool, "grades", insertEffect)
-		other := inbox.Tx(pg.Pool, "statistics", insertEffect)
+	each(t, func(t *testing.T, pg *services.PG, pool *pgxpool.Pool) {
+		handle := inbox.Tx(pool, "grades", insertEffect)
+		other := inbox.Tx(pool, "statistics", insertEffect)
 		e := event()
 		for range 3 {
 			if err := handle(t.Context(), e); err != nil {
@@ -85,10 +98,10 @@ func TestARepeatIsSkipped(t *testing.T) {
 }
 
 func TestAFailureLeavesTheEventToBeHandled(t *testing.T) {
-	each(t, func(t *testing.T, pg *services.PG) {
+	each(t, func(t *testing.T, pg *services.PG, pool *pgxpool.Pool) {
 		broken := errors.New("no")
 		fail := true
-		handle := inbox.Tx(pg.Pool, "grades", func(ctx context.Context, tx pgx.Tx, e outbox.Envelope[grade]) error {
+		handle := inbox.Tx(pool, "grades", func(ctx context.Context, tx pgx.Tx, e outbox.Envelope[grade]) error {
 			if err := insertEffect(ctx, tx, e); err != nil || !fail {
 				return err
 			}
@@ -114,9 +127,9 @@ func TestAFailureLeavesTheEventToBeHandled(t *testing.T) {
 // Deliveries of one event at the same time: the effect is there once, and whoever
 // returns without an error can rely on it.
 func TestConcurrentDuplicates(t *testing.T) {
-	each(t, func(t *testing.T, pg *services.PG) {
+	each(t, func(t *testing.T, pg *services.PG, pool *pgxpool.Pool) {
 		var runs atomic.Int32
-		handle := inbox.Tx(pg.Pool, "grades", func(ctx context.Context, tx pgx.Tx, e outbox.Envelope[grade]) error {
+		handle := inbox.Tx(pool, "grades", func(ctx context.Context, tx pgx.Tx, e outbox.Envelope[grade]) error {
 			run := runs.Add(1)
 			if err := insertEffect(ctx, tx, e); err != nil {
 				return err
@@ -158,10 +171,10 @@ func TestConcurrentDuplicates(t *testing.T) {
 // A duplicate waits for the first transaction, and handles the event when that
 // one is rolled back.
 func TestADuplicateWaits(t *testing.T) {
-	each(t, func(t *testing.T, pg *services.PG) {
+	each(t, func(t *testing.T, pg *services.PG, pool *pgxpool.Pool) {
 		for _, commit := range []bool{true, false} {
 			e := event()
-			first, err := pg.Pool.Begin(t.Context())
+			first, err := pool.Begin(t.Context())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -171,7 +184,7 @@ func TestADuplicateWaits(t *testing.T) {
 			handled := false
 			done := make(chan error, 1)
 			go func() {
-				done <- inbox.Tx(pg.Pool, "grades", func(context.Context, pgx.Tx, outbox.Envelope[grade]) error {
+				done <- inbox.Tx(pool, "grades", func(context.Context, pgx.Tx, outbox.Envelope[grade]) error {
 					handled = true
 					return nil
 				})(t.Context(), e)
@@ -199,8 +212,8 @@ func TestADuplicateWaits(t *testing.T) {
 }
 
 func TestInOutbox(t *testing.T) {
-	each(t, func(t *testing.T, pg *services.PG) {
-		handle := inbox.InOutbox(outbox.New(pg.Pool, outbox.Options{}), "grades",
+	each(t, func(t *testing.T, pg *services.PG, pool *pgxpool.Pool) {
+		handle := inbox.InOutbox(outbox.New(pool, outbox.Options{}), "grades",
 			func(ctx context.Context, tx *outbox.Tx, e outbox.Envelope[grade]) error {
 				return insertEffect(ctx, tx, e)
 			})
@@ -217,7 +230,7 @@ func TestInOutbox(t *testing.T) {
 }
 
 func TestForget(t *testing.T) {
-	each(t, func(t *testing.T, pg *services.PG) {
+	each(t, func(t *testing.T, pg *services.PG, pool *pgxpool.Pool) {
 		_, err := pg.Pool.Exec(t.Context(), `INSERT INTO event_inbox (consumer, event_id, handled_at)
 			SELECT CASE WHEN i % 10 = 0 THEN 'other' ELSE 'grades' END, gen_random_uuid(),
 			       now() - CASE WHEN i % 3 = 0 THEN interval '1 day' ELSE interval '40 days' END
@@ -225,7 +238,7 @@ func TestForget(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		n, err := inbox.Forget(t.Context(), pg.Pool, "grades", 30*24*time.Hour)
+		n, err := inbox.Forget(t.Context(), pool, "grades", 30*24*time.Hour)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -52,6 +52,9 @@ const pageRows = 1000
 // DeadLetters lists the dead letters that f chooses, in the order of their seq,
 // after the given one; 1,000 at most. Call it again with the last seq for more.
 func DeadLetters(ctx context.Context, db DB, f Filter, after int64) ([]DeadLetter, error) {
+	if err := refuseHidden(ctx, db); err != nil {
+		return nil, err
+	}
 	rows, err := operatedb.New(db).DeadRows(ctx, operatedb.DeadRowsParams{
 		After:     after,
 		Ids:       texts(f.EventIDs),
@@ -79,7 +82,7 @@ func DeadLetters(ctx context.Context, db DB, f Filter, after int64) ([]DeadLette
 // failures forgotten, and reports how many there were. It goes in transactions
 // of 1,000: after an error, those counted are done.
 func Replay(ctx context.Context, conn Beginner, f Filter, d Decision) (int, error) {
-	return decide(ctx, conn, f, d, func(q *operatedb.Queries, seqs []int64) ([]int64, error) {
+	return decide(ctx, conn, f, d, func(q *operatedb.Queries, seqs []int64) (operatedb.ReplayRow, error) {
 		return q.Replay(ctx, operatedb.ReplayParams{Actor: d.Actor, Reason: optional(d.Reason), Seqs: seqs})
 	})
 }
@@ -92,8 +95,9 @@ func Discard(ctx context.Context, conn Beginner, f Filter, d Decision) (int, err
 	if strings.TrimSpace(d.Reason) == "" {
 		return 0, errors.New("operate: Decision.Reason is empty: a discard cannot be taken back, so the audit needs to know why")
 	}
-	return decide(ctx, conn, f, d, func(q *operatedb.Queries, seqs []int64) ([]int64, error) {
-		return q.Discard(ctx, operatedb.DiscardParams{Actor: d.Actor, Reason: optional(d.Reason), Seqs: seqs})
+	return decide(ctx, conn, f, d, func(q *operatedb.Queries, seqs []int64) (operatedb.ReplayRow, error) {
+		row, err := q.Discard(ctx, operatedb.DiscardParams{Actor: d.Actor, Reason: optional(d.Reason), Seqs: seqs})
+		return operatedb.ReplayRow(row), err
 	})
 }
 
@@ -102,15 +106,19 @@ type Beginner interface {
 	Begin(ctx context.Context) (pgx.Tx, error)
 }
 
-func decide(ctx context.Context, conn Beginner, f Filter, d Decision, act func(*operatedb.Queries, []int64) ([]int64, error)) (int, error) {
+func decide(ctx context.Context, conn Beginner, f Filter, d Decision, act func(*operatedb.Queries, []int64) (operatedb.ReplayRow, error)) (int, error) {
 	if d.Actor == "" {
 		return 0, errors.New("operate: Decision.Actor is empty: the audit needs to know who decided")
 	}
 	done, after := 0, int64(0)
 	for {
 		var page []DeadLetter
-		var acted []int64
+		var acted operatedb.ReplayRow
 		err := pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
+			// Whatever the database sets for its sessions.
+			if _, err := tx.Exec(ctx, "SET TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE"); err != nil {
+				return fmt.Errorf("operate: begin: %w", err)
+			}
 			var err error
 			if page, err = DeadLetters(ctx, tx, f, after); err != nil || len(page) == 0 {
 				return err
@@ -120,19 +128,37 @@ func decide(ctx context.Context, conn Beginner, f Filter, d Decision, act func(*
 				seqs[i] = letter.Seq
 			}
 			if acted, err = act(operatedb.New(tx), seqs); err != nil {
-				return fmt.Errorf("operate: after %d rows: %w", done, err)
+				return fmt.Errorf("operate: after %d rows: %w", done, missing(err))
 			}
-			return nil
+			return verify(ctx, tx, seqs, acted)
 		})
 		if err != nil {
 			return done, err
 		}
-		done += len(acted)
+		done += int(acted.Changed)
 		if len(page) < pageRows {
 			return done, nil
 		}
 		after = page[len(page)-1].Seq
 	}
+}
+
+// verify makes sure that a decision was carried out and that the relay will learn of
+// it. A trigger may have kept either from happening without an error.
+func verify(ctx context.Context, tx pgx.Tx, seqs []int64, acted operatedb.ReplayRow) error {
+	if acted.Audited != acted.Changed {
+		return fmt.Errorf("operate: event_outbox_audit took %d of %d entries, without which the relay does not learn of the decision; "+
+			"this transaction changed nothing: look for a trigger on event_outbox_audit", acted.Audited, acted.Changed)
+	}
+	still, err := operatedb.New(tx).StillDead(ctx, seqs)
+	if err != nil {
+		return fmt.Errorf("operate: look at the rows again: %w", err)
+	}
+	if still > 0 {
+		return fmt.Errorf("operate: %d of %d rows are still dead; this transaction changed nothing: "+
+			"look for a trigger on event_outbox that keeps rows as they are", still, len(seqs))
+	}
+	return nil
 }
 
 // optional is nil for the empty text.

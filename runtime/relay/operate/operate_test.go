@@ -14,6 +14,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/outboxgen/outboxgen/migrations"
+	"github.com/outboxgen/outboxgen/runtime/internal/pgroles"
 	"github.com/outboxgen/outboxgen/runtime/internal/querymode"
 	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
 	"github.com/outboxgen/outboxgen/runtime/relay"
@@ -22,16 +23,28 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(services.Wrap(m)) }
 
-func newOutbox(t *testing.T) *pgx.Conn {
+// newOutbox gives two connections: one of the tables' owner, and one with the
+// privileges of an operator, and no more.
+func newOutbox(t *testing.T) (owner, operator *pgx.Conn) {
 	t.Helper()
 	t.Parallel()
 	pg := services.Postgres(t)
 	querymode.Use(t, pg)
-	conn := pg.Connect(t.Context())
-	if err := migrations.Up(t.Context(), conn); err != nil {
+	return outboxOn(t, pg)
+}
+
+func outboxOn(t *testing.T, pg *services.PG) (owner, operator *pgx.Conn) {
+	t.Helper()
+	owner = pg.Connect(t.Context())
+	if err := migrations.Up(t.Context(), owner); err != nil {
 		t.Fatal(err)
 	}
-	return conn
+	operator, err := pgx.Connect(t.Context(), pgroles.Create(t, pg).Operator.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = operator.Close(context.Background()) })
+	return owner, operator
 }
 
 // insert adds rows 1 to n of event type "t1" or "t2" in turn, with key k<i>, and
@@ -53,8 +66,8 @@ func insert(t *testing.T, conn *pgx.Conn, n int, statement string) {
 func id(n int) uuid.UUID { return uuid.MustParse(fmt.Sprintf("00000000-0000-7000-8000-%012d", n)) }
 
 func TestInspect(t *testing.T) {
-	conn := newOutbox(t)
-	insert(t, conn, 6, `
+	owner, conn := newOutbox(t)
+	insert(t, owner, 6, `
 		UPDATE event_outbox SET published_at = now() WHERE seq = 1;
 		UPDATE event_outbox SET retry_count = 2, last_error = 'too large', next_attempt_at = '2030-01-01Z' WHERE seq = 3;
 		UPDATE event_outbox SET dead_at = now() WHERE seq IN (4, 5);
@@ -96,7 +109,7 @@ func TestInspectWithoutTablesNamesTheRemedy(t *testing.T) {
 }
 
 func TestInspectAnOutboxThatNoRelayHasSeen(t *testing.T) {
-	conn := newOutbox(t)
+	_, conn := newOutbox(t)
 	got, err := operate.Inspect(t.Context(), conn, "")
 	if err != nil {
 		t.Fatal(err)
@@ -154,8 +167,8 @@ func TestReplayAndDiscard(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			conn := newOutbox(t)
-			insert(t, conn, 5, kill)
+			owner, conn := newOutbox(t)
+			insert(t, owner, 5, kill)
 			count, err := tt.act(t.Context(), conn, tt.filter, ann)
 			if err != nil {
 				t.Fatal(err)
@@ -163,7 +176,7 @@ func TestReplayAndDiscard(t *testing.T) {
 			if count != tt.count {
 				t.Errorf("it acted on %d rows, want %d", count, tt.count)
 			}
-			if diff := cmp.Diff(tt.want, look(t, conn)); diff != "" {
+			if diff := cmp.Diff(tt.want, look(t, owner)); diff != "" {
 				t.Errorf("what is left (-want +got):\n%s", diff)
 			}
 		})
@@ -171,8 +184,8 @@ func TestReplayAndDiscard(t *testing.T) {
 }
 
 func TestMoreThanOnePage(t *testing.T) {
-	conn := newOutbox(t)
-	insert(t, conn, 2345, `UPDATE event_outbox SET dead_at = now() WHERE seq <> 1200`)
+	owner, conn := newOutbox(t)
+	insert(t, owner, 2345, `UPDATE event_outbox SET dead_at = now() WHERE seq <> 1200`)
 	count, err := operate.Replay(t.Context(), conn, operate.Filter{}, operate.Decision{Actor: "ann"})
 	if err != nil {
 		t.Fatal(err)
@@ -183,14 +196,14 @@ func TestMoreThanOnePage(t *testing.T) {
 }
 
 func TestADecisionNeedsAnActor(t *testing.T) {
-	conn := newOutbox(t)
+	_, conn := newOutbox(t)
 	if _, err := operate.Replay(t.Context(), conn, operate.Filter{}, operate.Decision{}); err == nil {
 		t.Error("no error without an actor")
 	}
 }
 
 func TestADiscardNeedsAReason(t *testing.T) {
-	conn := newOutbox(t)
+	_, conn := newOutbox(t)
 	if _, err := operate.Discard(t.Context(), conn, operate.Filter{}, operate.Decision{Actor: "ann", Reason: " "}); err == nil {
 		t.Error("no error without a reason")
 	}
@@ -200,4 +213,79 @@ func TestADiscardNeedsAReason(t *testing.T) {
 func TestInEveryQueryExecMode(t *testing.T) {
 	t.Parallel()
 	querymode.Repeat(t, "^Test")
+}
+
+// What a decision should have changed, and what the relay learns of it by, is
+// looked at before it counts as done.
+func TestADecisionThatIsSwallowed(t *testing.T) {
+	const swallow = `CREATE FUNCTION swallow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$; `
+	ann := operate.Decision{Actor: "ann", Reason: "fixed"}
+	for _, c := range []struct{ name, spoil, want string }{
+		{"no audit", swallow + `CREATE TRIGGER t BEFORE INSERT ON event_outbox_audit FOR EACH ROW EXECUTE FUNCTION swallow()`,
+			"event_outbox_audit took 0 of 2 entries"},
+		{"no change", swallow + `CREATE TRIGGER t BEFORE UPDATE OR DELETE ON event_outbox FOR EACH ROW EXECUTE FUNCTION swallow()`,
+			"2 of 2 rows are still dead"},
+		{"some rows hidden", `ALTER TABLE event_outbox ENABLE ROW LEVEL SECURITY; CREATE POLICY p ON event_outbox USING (seq > 1)`,
+			"row security hides rows of event_outbox from this role"},
+		{"the audit hidden", `ALTER TABLE event_outbox_audit ENABLE ROW LEVEL SECURITY; CREATE POLICY p ON event_outbox_audit USING (true)`,
+			"row security hides rows of event_outbox_audit from this role"},
+		{"no privilege", `REVOKE INSERT ON event_outbox_audit FROM PUBLIC; DO $$ BEGIN EXECUTE (SELECT string_agg(format(
+				'REVOKE ALL ON event_outbox_audit FROM %I', grantee), ';') FROM information_schema.column_privileges
+				WHERE table_name = 'event_outbox_audit' AND privilege_type = 'INSERT' AND grantee LIKE 'operator%'); END $$`,
+			"`outboxgen migration --grants` prints what the role of an operator needs"},
+	} {
+		for verb, act := range map[string]func(context.Context, operate.Beginner, operate.Filter, operate.Decision) (int, error){
+			"replay": operate.Replay, "discard": operate.Discard,
+		} {
+			t.Run(c.name+" "+verb, func(t *testing.T) {
+				owner, conn := newOutbox(t)
+				insert(t, owner, 3, `UPDATE event_outbox SET dead_at = now(), published_at = NULL WHERE seq < 3`)
+				before := look(t, owner)
+				if _, err := owner.Exec(t.Context(), c.spoil); err != nil {
+					t.Fatal(err)
+				}
+				count, err := act(t.Context(), conn, operate.Filter{}, ann)
+				if err == nil || !strings.Contains(err.Error(), c.want) || count != 0 {
+					t.Errorf("%d rows and error %v, want 0 and %q", count, err, c.want)
+				}
+				if diff := cmp.Diff(before, look(t, owner)); diff != "" {
+					t.Errorf("what is left (-before +after):\n%s", diff)
+				}
+			})
+		}
+	}
+}
+
+// Whatever a database sets for its sessions, decisions are the same.
+func TestDecisionsUnderHostileSettings(t *testing.T) {
+	for _, setting := range []string{
+		"standard_conforming_strings = off", "default_transaction_read_only = on", "default_transaction_isolation = serializable",
+		"quote_all_identifiers = on", "DateStyle = 'German, DMY'", "IntervalStyle = sql_standard", "transform_null_equals = on",
+		"bytea_output = escape", "TimeZone = 'Asia/Kathmandu'", "idle_in_transaction_session_timeout = '2s'",
+	} {
+		t.Run(setting, func(t *testing.T) {
+			t.Parallel()
+			services.EachPostgres(t, func(t *testing.T, pg *services.PG) {
+				if _, err := pg.Pool.Exec(t.Context(), `ALTER DATABASE `+pgx.Identifier{pg.Database}.Sanitize()+` SET `+setting); err != nil {
+					t.Fatal(err)
+				}
+				_, conn := outboxOn(t, pg)
+				var owner *pgx.Conn // from before the setting, as far as reading goes
+				if c, err := pg.Pool.Acquire(t.Context()); err != nil {
+					t.Fatal(err)
+				} else {
+					defer c.Release()
+					owner = c.Conn()
+				}
+				insert(t, owner, 2, `UPDATE event_outbox SET dead_at = now(), topic = 'topic'`)
+				if _, err := operate.Inspect(t.Context(), conn, ""); err != nil {
+					t.Fatal(err)
+				}
+				count, err := operate.Replay(t.Context(), conn, operate.Filter{Topic: "topic"}, operate.Decision{Actor: "ann"})
+				if err != nil || count != 2 {
+					t.Fatalf("replayed %d: %v", count, err)
+				}
+			})
+		})
+	}
 }

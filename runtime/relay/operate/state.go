@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -81,6 +82,9 @@ func Inspect(ctx context.Context, db DB, leaseName string) (State, error) {
 		leaseName = "event_outbox"
 	}
 	q := operatedb.New(db)
+	if err := refuseHidden(ctx, db); err != nil {
+		return State{}, err
+	}
 	var s State
 	lease, err := q.ReadLease(ctx, leaseName)
 	switch {
@@ -133,12 +137,29 @@ func Inspect(ctx context.Context, db DB, leaseName string) (State, error) {
 
 // missing adds the remedy to an error about a table or column that is not there.
 func missing(err error) error {
-	const undefinedTable, undefinedColumn = "42P01", "42703"
+	const undefinedTable, undefinedColumn, insufficientPrivilege = "42P01", "42703", "42501"
 	pg := (*pgconn.PgError)(nil)
 	if errors.As(err, &pg) && (pg.Code == undefinedTable || pg.Code == undefinedColumn) {
 		return fmt.Errorf("%w; the outbox's tables are not there, or are of the older shape: see outboxgen migration, and --upgrade there", err)
 	}
+	if pg != nil && pg.Code == insufficientPrivilege {
+		return fmt.Errorf("%w; `outboxgen migration --grants` prints what the role of an operator needs", err)
+	}
 	return err
+}
+
+// refuseHidden is an error when row security hides rows from the role: what it
+// would be told, and what it would decide, would leave some out.
+func refuseHidden(ctx context.Context, db DB) error {
+	hidden, err := operatedb.New(db).HiddenTables(ctx)
+	if err != nil {
+		return fmt.Errorf("operate: look for row security: %w", err)
+	}
+	if len(hidden) > 0 {
+		return fmt.Errorf("operate: row security hides rows of %s from this role: give the role BYPASSRLS, "+
+			"or ALTER TABLE %s DISABLE ROW LEVEL SECURITY", strings.Join(hidden, ", "), hidden[0])
+	}
+	return nil
 }
 
 // value is what p points to, or the zero value.

@@ -36,13 +36,13 @@ func (q *Queries) CountRows(ctx context.Context, cap int32) (CountRowsRow, error
 }
 
 const deadRows = `-- name: DeadRows :many
-SELECT seq, id, aggregate_type, aggregate_id, event_type, coalesce(topic, regexp_replace(event_data::text, '\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', '\\u0020', 'g')::json ->> 'topic', event_type)::text AS topic,
+SELECT seq, id, aggregate_type, aggregate_id, event_type, coalesce(topic, regexp_replace(event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', event_type)::text AS topic,
        event_key, created_at, dead_at, retry_count, last_error
 FROM event_outbox
 WHERE dead_at IS NOT NULL AND published_at IS NULL AND seq > $1
   AND ($2::text[] IS NULL OR id = ANY($2::text[]::uuid[]))
   AND ($3::text IS NULL OR event_type = $3)
-  AND ($4::text IS NULL OR coalesce(topic, regexp_replace(event_data::text, '\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', '\\u0020', 'g')::json ->> 'topic', event_type) = $4)
+  AND ($4::text IS NULL OR coalesce(topic, regexp_replace(event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', event_type) = $4)
   AND ($5::text IS NULL OR event_key = $5)
 ORDER BY seq
 LIMIT $6
@@ -110,45 +110,39 @@ func (q *Queries) DeadRows(ctx context.Context, arg DeadRowsParams) ([]DeadRowsR
 	return items, nil
 }
 
-const discard = `-- name: Discard :many
+const discard = `-- name: Discard :one
 WITH discarded AS (
     DELETE FROM event_outbox
-    WHERE seq = ANY($3::bigint[]) AND dead_at IS NOT NULL AND published_at IS NULL
-    RETURNING seq, id, event_type, coalesce(topic, regexp_replace(event_data::text, '\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', '\\u0020', 'g')::json ->> 'topic', event_type)::text AS topic, event_key
+    WHERE seq = ANY($1::bigint[]) AND dead_at IS NOT NULL AND published_at IS NULL
+    RETURNING seq, id, event_type, coalesce(topic, regexp_replace(event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', event_type)::text AS topic, event_key
+), audited AS (
+    INSERT INTO event_outbox_audit (actor, action, seq, event_id, event_type, topic, event_key, reason)
+    SELECT $2, 'discard', d.seq, d.id, d.event_type, d.topic, d.event_key, $3 FROM discarded AS d ORDER BY d.seq
+    RETURNING seq
 )
-INSERT INTO event_outbox_audit (actor, action, seq, event_id, event_type, topic, event_key, reason)
-SELECT $1, 'discard', d.seq, d.id, d.event_type, d.topic, d.event_key, $2 FROM discarded AS d ORDER BY d.seq
-RETURNING seq
+SELECT (SELECT count(*) FROM discarded) AS changed, (SELECT count(*) FROM audited) AS audited
 `
 
 type DiscardParams struct {
+	Seqs   []int64
 	Actor  string
 	Reason *string
-	Seqs   []int64
 }
 
-func (q *Queries) Discard(ctx context.Context, arg DiscardParams) ([]int64, error) {
-	rows, err := q.db.Query(ctx, discard, arg.Actor, arg.Reason, arg.Seqs)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []int64
-	for rows.Next() {
-		var seq int64
-		if err := rows.Scan(&seq); err != nil {
-			return nil, err
-		}
-		items = append(items, seq)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
+type DiscardRow struct {
+	Changed int64
+	Audited int64
+}
+
+func (q *Queries) Discard(ctx context.Context, arg DiscardParams) (DiscardRow, error) {
+	row := q.db.QueryRow(ctx, discard, arg.Seqs, arg.Actor, arg.Reason)
+	var i DiscardRow
+	err := row.Scan(&i.Changed, &i.Audited)
+	return i, err
 }
 
 const heldRows = `-- name: HeldRows :many
-SELECT seq, id, event_type, coalesce(topic, regexp_replace(event_data::text, '\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', '\\u0020', 'g')::json ->> 'topic', event_type)::text AS topic, event_key, retry_count,
+SELECT seq, id, event_type, coalesce(topic, regexp_replace(event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', event_type)::text AS topic, event_key, retry_count,
        last_error, next_attempt_at
 FROM event_outbox
 WHERE next_attempt_at IS NOT NULL AND retry_count > 0 AND dead_at IS NULL AND published_at IS NULL
@@ -196,8 +190,36 @@ func (q *Queries) HeldRows(ctx context.Context, maxRows int32) ([]HeldRowsRow, e
 	return items, nil
 }
 
+const hiddenTables = `-- name: HiddenTables :many
+SELECT t.name::text AS name FROM (
+    SELECT unnest(ARRAY['event_outbox', 'event_outbox_lease', 'event_outbox_audit']::text[]) AS name
+) AS t
+WHERE coalesce(row_security_active(to_regclass(t.name)::oid), false)
+`
+
+// HiddenTables lists the tables of which row security hides rows from the role.
+func (q *Queries) HiddenTables(ctx context.Context) ([]string, error) {
+	rows, err := q.db.Query(ctx, hiddenTables)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			return nil, err
+		}
+		items = append(items, name)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const oldestPending = `-- name: OldestPending :many
-SELECT seq, id, event_type, coalesce(topic, regexp_replace(event_data::text, '\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', '\\u0020', 'g')::json ->> 'topic', event_type)::text AS topic, event_key, retry_count,
+SELECT seq, id, event_type, coalesce(topic, regexp_replace(event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', event_type)::text AS topic, event_key, retry_count,
        last_error, next_attempt_at,
        greatest(0, extract(epoch FROM clock_timestamp() - created_at) * 1000)::bigint AS age_ms
 FROM event_outbox
@@ -279,41 +301,47 @@ func (q *Queries) ReadLease(ctx context.Context, name string) (ReadLeaseRow, err
 	return i, err
 }
 
-const replay = `-- name: Replay :many
+const replay = `-- name: Replay :one
 WITH replayed AS (
     UPDATE event_outbox SET dead_at = NULL, next_attempt_at = NULL, retry_count = 0
-    WHERE seq = ANY($3::bigint[]) AND dead_at IS NOT NULL AND published_at IS NULL
-    RETURNING seq, id, event_type, coalesce(topic, regexp_replace(event_data::text, '\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', '\\u0020', 'g')::json ->> 'topic', event_type)::text AS topic, event_key
+    WHERE seq = ANY($1::bigint[]) AND dead_at IS NOT NULL AND published_at IS NULL
+    RETURNING seq, id, event_type, coalesce(topic, regexp_replace(event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', event_type)::text AS topic, event_key
+), audited AS (
+    INSERT INTO event_outbox_audit (actor, action, seq, event_id, event_type, topic, event_key, reason)
+    SELECT $2, 'replay', r.seq, r.id, r.event_type, r.topic, r.event_key, $3 FROM replayed AS r ORDER BY r.seq
+    RETURNING seq
 )
-INSERT INTO event_outbox_audit (actor, action, seq, event_id, event_type, topic, event_key, reason)
-SELECT $1, 'replay', r.seq, r.id, r.event_type, r.topic, r.event_key, $2 FROM replayed AS r ORDER BY r.seq
-RETURNING seq
+SELECT (SELECT count(*) FROM replayed) AS changed, (SELECT count(*) FROM audited) AS audited
 `
 
 type ReplayParams struct {
+	Seqs   []int64
 	Actor  string
 	Reason *string
-	Seqs   []int64
+}
+
+type ReplayRow struct {
+	Changed int64
+	Audited int64
 }
 
 // Replay makes dead rows unsettled again and tells the leader, whose ticks would
 // not show them: their transaction is long over.
-func (q *Queries) Replay(ctx context.Context, arg ReplayParams) ([]int64, error) {
-	rows, err := q.db.Query(ctx, replay, arg.Actor, arg.Reason, arg.Seqs)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []int64
-	for rows.Next() {
-		var seq int64
-		if err := rows.Scan(&seq); err != nil {
-			return nil, err
-		}
-		items = append(items, seq)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
+func (q *Queries) Replay(ctx context.Context, arg ReplayParams) (ReplayRow, error) {
+	row := q.db.QueryRow(ctx, replay, arg.Seqs, arg.Actor, arg.Reason)
+	var i ReplayRow
+	err := row.Scan(&i.Changed, &i.Audited)
+	return i, err
+}
+
+const stillDead = `-- name: StillDead :one
+SELECT count(*) FROM event_outbox WHERE seq = ANY($1::bigint[]) AND dead_at IS NOT NULL AND published_at IS NULL
+`
+
+// StillDead counts the rows that a decision should have changed and did not.
+func (q *Queries) StillDead(ctx context.Context, seqs []int64) (int64, error) {
+	row := q.db.QueryRow(ctx, stillDead, seqs)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
 }
