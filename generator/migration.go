@@ -7,7 +7,9 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/outboxgen/outboxgen/generator/internal/layout"
@@ -60,7 +62,7 @@ func Migration(cfg MigrationConfig) ([]File, error) {
 	opts := migrations.Options{
 		Schema:       cfg.Schema,
 		Roles:        cfg.Roles,
-		Time:         cfg.Time,
+		Time:         unused(cfg.Dir, cfg.Time),
 		Number:       number,
 		Revision:     cfg.Revision,
 		DownRevision: cfg.DownRevision,
@@ -83,6 +85,21 @@ func Migration(cfg MigrationConfig) ([]File, error) {
 		files = append(files, File{Path: f.Name, Content: f.Content})
 	}
 	return files, nil
+}
+
+// unused is the time, or as many seconds later that no file of dir has it as its
+// version.
+func unused(dir string, at time.Time) time.Time {
+	if dir == "" || at.IsZero() {
+		return at
+	}
+	entries, _ := os.ReadDir(dir) // nothing there is nothing taken
+	for slices.ContainsFunc(entries, func(e fs.DirEntry) bool {
+		return strings.HasPrefix(e.Name(), at.UTC().Format("20060102150405")+"_")
+	}) {
+		at = at.Add(time.Second)
+	}
+	return at
 }
 
 // firstDate is how many digits make a number a point in time and not a count.

@@ -76,7 +76,7 @@ func TestTheServiceRoleMayInsert(t *testing.T) {
 				t.Fatal(err)
 			}
 			err := ways["riding"]()
-			if _, ok := errors.AsType[*outbox.InsertError](err); !ok || !strings.Contains(err.Error(), "INSERT on event_outbox, and SELECT (id)") {
+			if _, ok := errors.AsType[*outbox.InsertError](err); !ok || !strings.Contains(err.Error(), "GRANT INSERT, SELECT (id) ON event_outbox TO") {
 				t.Errorf("without %s: %v", privilege, err)
 			}
 			if _, err := pg.Pool.Exec(t.Context(), fmt.Sprintf(`GRANT %s ON event_outbox TO %s`, privilege, name)); err != nil {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -147,6 +148,9 @@ func writeNew(io streams, dir, shown string, files []generator.File) error {
 			return fmt.Errorf("%s is there already; nothing was written", joinDir(shown, f.Path))
 		}
 		write = append(write, output.File{Path: f.Path, Content: f.Content})
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return fmt.Errorf("make the folder %s: %w", shown, err)
 	}
 	if err := output.Apply(dir, write, nil); err != nil {
 		return err
