@@ -11,10 +11,9 @@ import (
 	"testing"
 )
 
-// A list of a hundred thousand values is generated in a memory that nobody
-// notices.
+// A list of 25,000 values is generated in a memory that nobody notices.
 func TestHugeEnum(t *testing.T) {
-	const values = 100_000
+	const values = 25_000
 	var text strings.Builder
 	for i := range values {
 		fmt.Fprintf(&text, "v%d, ", i)
@@ -23,7 +22,7 @@ func TestHugeEnum(t *testing.T) {
 	runtime.ReadMemStats(&before)
 	generated, found := run(t, "", map[string]string{"thing.yaml": head + "  x: {type: string, enum: [" + text.String() + "]}\n"})
 	runtime.ReadMemStats(&after)
-	if allocated := (after.TotalAlloc - before.TotalAlloc) >> 20; allocated > 4096 {
+	if allocated := (after.TotalAlloc - before.TotalAlloc) >> 20; allocated > 1024 {
 		t.Errorf("it took %d MiB", allocated)
 	}
 	if len(found) > 0 || strings.Count(generated["thing_v1.go"], " ThingV1X = \"v") != values {
