@@ -4,11 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/outboxgen/outboxgen/runtime/relay"
@@ -18,30 +16,51 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/wake"
 )
 
-// newRelay puts the relay of this outbox together. It connects to nothing yet.
-func (o outbox) newRelay(registry prometheus.Registerer, log *slog.Logger, stdout io.Writer) (*relay.Relay, error) {
+// newRelay puts the relay of an outbox together. It connects to nothing yet. forget
+// takes its metrics back.
+func (f *fleet) newRelay(o outbox) (_ *relay.Relay, forget func(), err error) {
 	config := o.relay
-	config.Logger = log // the relay adds the outbox's name itself
-	log = log.With("outbox", o.name)
+	config.Logger = f.log // the relay adds the outbox's name itself
+	log := f.log.With("outbox", o.name)
 	observer := metrics.New(o.name)
-	if err := registry.Register(observer); err != nil {
-		return nil, fmt.Errorf("metrics: %w", err)
+	if err := f.metrics.Register(observer); err != nil {
+		return nil, nil, fmt.Errorf("metrics: %w", err)
 	}
+	forget = func() { f.metrics.Unregister(observer) }
+	defer func() {
+		if err != nil {
+			forget()
+		}
+	}()
 	config.Observer = observer
-	store, err := o.newStore(log)
+	config.Store, err = pgstore.New(pgstore.Config{Server: f.server(o), Schema: o.schema, Mode: o.mode, Logger: log})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	config.Store = store
 	if o.toStdout {
-		config.Sink = relay.NewStdoutSink(stdout)
+		config.Sink = relay.NewStdoutSink(f.stdout)
 	} else if config.Sink, err = kafkasink.New(kafkasink.Config{Opts: o.kafka.options(), Compression: o.kafka.codecs}); err != nil {
-		return nil, fmt.Errorf("kafka: %w", err)
+		return nil, nil, fmt.Errorf("kafka: %w", err)
 	}
-	if config.Wake, err = o.newWake(log); err != nil {
-		return nil, fmt.Errorf("wake-ups: %w", err)
+	if config.Wake, err = f.newWake(o, log); err != nil {
+		return nil, nil, fmt.Errorf("wake-ups: %w", err)
 	}
-	return relay.New(config)
+	r, err := relay.New(config)
+	return r, forget, err
+}
+
+func (f *fleet) newWake(o outbox, log *slog.Logger) (relay.WakeSource, error) {
+	switch o.wake {
+	case "redis":
+		return wake.RedisSource(o.redis, o.service, wake.SourceOptions{Logger: log}), nil
+	case "postgres":
+		channel, err := wake.PostgresChannel(o.service)
+		if err != nil {
+			return nil, err
+		}
+		return f.server(o).WakeSource(channel), nil
+	}
+	return nil, nil //nolint:nilnil // no source is a choice, not a failure: the relay then polls
 }
 
 // lookForKafka says in the log when Kafka cannot be reached now. The relay itself
@@ -62,19 +81,4 @@ func (o outbox) lookForKafka(ctx context.Context, log *slog.Logger) {
 		log.Warn("Kafka cannot be reached now; rows will wait until it can",
 			"outbox", o.name, "brokers", o.kafka.brokers, "error", err)
 	}
-}
-
-func (o outbox) newStore(log *slog.Logger) (*pgstore.Store, error) {
-	return pgstore.New(pgstore.Config{Conn: o.database, Schema: o.schema, Mode: o.mode, Logger: log})
-}
-
-func (o outbox) newWake(log *slog.Logger) (relay.WakeSource, error) {
-	options := wake.SourceOptions{Logger: log}
-	switch o.wake {
-	case "redis":
-		return wake.RedisSource(o.redis, o.service, options), nil
-	case "postgres":
-		return wake.PostgresSource(o.database.ConnString(), o.service, options)
-	}
-	return nil, nil //nolint:nilnil // no source is a choice, not a failure: the relay then polls
 }

@@ -51,8 +51,8 @@ func (s *selection) filter() (operate.Filter, error) {
 }
 
 // one is the outbox that is meant.
-func (s *selection) one(c *configuration) (outbox, error) {
-	outboxes, err := c.outboxes()
+func (s *selection) one(ctx context.Context, c *configuration) (outbox, error) {
+	outboxes, err := c.outboxesNow(ctx)
 	if err != nil {
 		return outbox{}, err
 	}
@@ -83,7 +83,7 @@ func deadCommand(env environment, c *configuration) *cobra.Command {
 	chosen := selectionFlags(cmd)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object a row")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		o, err := chosen.one(c)
+		o, err := chosen.one(cmd.Context(), c)
 		if err != nil {
 			return err
 		}

@@ -83,7 +83,7 @@ func (d *decision) command(env environment, c *configuration, cmd *cobra.Command
 		if err := d.permitted(env); err != nil {
 			return err
 		}
-		o, err := d.chosen.one(c)
+		o, err := d.chosen.one(cmd.Context(), c)
 		if err != nil {
 			return err
 		}

@@ -7,10 +7,11 @@ var table = []setting{
 	{name: "log-level", def: "info", process: true, help: "debug, info, warn or error"},
 	{name: "log-format", def: "json", process: true, help: "json or text"},
 
-	{name: "name", help: "name of the outbox in logs and metrics (default: the service, else event_outbox)"},
+	{name: "name", help: "name of the outbox in logs and metrics (default: the service, else event_outbox); with a pattern of schemas, the schema is added"},
 	{name: "database-url", alias: "DATABASE_URL", secret: true,
 		help: "the Postgres that holds the outbox; a direct address, not that of a transaction pooler"},
-	{name: "schema", def: "public", help: "Postgres schema of event_outbox"},
+	{name: "schema", def: "public", help: "Postgres schema of event_outbox, or a pattern such as tenant_*: each schema that matches and has an event_outbox gets a relay, new ones within 10 s"},
+	{name: "max-sessions", help: "sessions in one database at most, shared by its outboxes; at least 2 (default: 4, and one more for every 8 outboxes, up to 10)"},
 	{name: "settle", def: "mark", help: "mark: keep published rows for the retention; delete: remove them at once (faster)"},
 	{name: "retention", def: "168h", help: "how long published rows stay; 0 or less: for ever"},
 
@@ -27,7 +28,7 @@ var table = []setting{
 	{name: "sasl-password", secret: true, help: "password for SASL"},
 	{name: "sasl-without-tls", def: "false", help: "allow SASL without tls: plain then sends the password in clear text, and anybody on the way can read it"},
 
-	{name: "service", help: "the service's name (service: in outboxgen.yaml): the key of its wake-ups"},
+	{name: "service", help: "the service's name (service: in outboxgen.yaml): the key of its wake-ups; {schema} in it stands for the schema that a pattern found"},
 	{name: "wake", def: "auto", help: "redis, postgres or none; auto: redis where redis-url is set, else postgres where a service is named"},
 	{name: "redis-url", alias: "REDIS_URL", secret: true, help: "Redis for wake-ups"},
 	{name: "poll-max", def: "200ms", help: "longest pause between two looks at an idle outbox: the latency without wake-ups"},

@@ -87,16 +87,18 @@ type outbox struct {
 	name     string
 	unnamed  bool // nobody gave it a name: the relay that leads it may know better
 	database *pgx.ConnConfig
-	schema   string
-	mode     pgstore.Mode
-	toStdout bool
-	kafka    kafkaSettings
-	service  string
-	wake     string // redis, postgres or none
-	redis    rueidis.ClientOption
-	unheard  bool         // there is a Redis, and no service whose wake-ups it could bring
-	relay    relay.Config // without Store, Sink and Wake
-	secrets  *secret.Redactor
+	// maxSessions bounds the sessions in the database; 0: the default.
+	maxSessions int
+	schema      string // or a pattern
+	mode        pgstore.Mode
+	toStdout    bool
+	kafka       kafkaSettings
+	service     string
+	wake        string // redis, postgres or none
+	redis       rueidis.ClientOption
+	unheard     bool         // there is a Redis, and no service whose wake-ups it could bring
+	relay       relay.Config // without Store, Sink and Wake
+	secrets     *secret.Redactor
 }
 
 // readOutbox reads the settings of one outbox. The error lists every one that
@@ -123,6 +125,7 @@ func readOutbox(v values, secrets *secret.Redactor) (outbox, error) {
 	if o.name == "" {
 		o.name, o.unnamed = "event_outbox", true
 	}
+	o.maxSessions = readSessions(r)
 	o.wake = readWake(r)
 	o.unheard = r.text("wake") == "auto" && r.text("redis-url") != "" && o.service == ""
 	o.relay = relay.Config{
@@ -142,6 +145,34 @@ func readOutbox(v values, secrets *secret.Redactor) (outbox, error) {
 		o.relay.Keep = -1
 	}
 	return o, errors.Join(r.problems...)
+}
+
+// readSessions is 0 for the default.
+func readSessions(r *reader) int {
+	if r.text("max-sessions") == "" {
+		return 0
+	}
+	n, err := strconv.Atoi(r.text("max-sessions"))
+	if err != nil || n < 2 {
+		r.problem("max-sessions", "it is %q: use a whole number from 2 on", r.text("max-sessions"))
+	}
+	return n
+}
+
+// schemaPlace is what stands for the schema in the name of a service.
+const schemaPlace = "{schema}"
+
+// forSchema is the outbox in one of the schemas that its pattern matches.
+func (o outbox) forSchema(schema string) outbox {
+	o.schema = schema
+	if o.unnamed {
+		o.name = schema
+	} else {
+		o.name += "/" + schema
+	}
+	o.relay.Name = o.name
+	o.service = strings.ReplaceAll(o.service, schemaPlace, schema)
+	return o
 }
 
 // readDatabase reads the address of the database; nil when there is a problem.
@@ -173,6 +204,15 @@ func readRedis(r *reader) rueidis.ClientOption {
 func readWake(r *reader) string {
 	wake := r.oneOf("wake", "auto", "redis", "postgres", "none")
 	service, redis := r.text("service"), r.text("redis-url")
+	if service != "" && pgstore.IsPattern(r.text("schema")) && !strings.Contains(service, schemaPlace) {
+		if wake == "auto" {
+			return "none" // each wake-up would reach one of the outboxes only
+		}
+		if wake != "none" {
+			r.problem("wake", "it is %s, and one service stands for all schemas of the pattern %s: put %s into service, "+
+				"as the services name themselves, or set wake to none", wake, r.text("schema"), schemaPlace)
+		}
+	}
 	if wake == "auto" {
 		switch {
 		case service == "":

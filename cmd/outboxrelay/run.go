@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -10,10 +9,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/spf13/cobra"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/outboxgen/outboxgen/cmd/outboxrelay/internal/secret"
 	"github.com/outboxgen/outboxgen/cmd/outboxrelay/internal/terminal"
@@ -44,7 +40,7 @@ func runCommand(env environment, c *configuration) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			relays, registry, err := newRelays(outboxes, log, terminal.JSON(env.stdout))
+			relays, err := newFleet(outboxes, log, terminal.JSON(env.stdout), c.secrets)
 			if err != nil {
 				return err
 			}
@@ -61,7 +57,14 @@ func runCommand(env environment, c *configuration) *cobra.Command {
 			if drain {
 				beside.Go(func() { stopWhenDrained(ctx, relays, stop) })
 			}
-			return runRelays(ctx, relays, registry, process["listen"], log, c.secrets)
+			if listen := process["listen"]; listen != "" {
+				closeServer, err := serve(ctx, listen, handler(relays), log)
+				if err != nil {
+					return err
+				}
+				defer closeServer()
+			}
+			return relays.run(ctx)
 		},
 	}
 	cmd.Flags().BoolVar(&drain, "drain", false, "end when every outbox is empty; a standby waits until it leads")
@@ -69,7 +72,7 @@ func runCommand(env environment, c *configuration) *cobra.Command {
 }
 
 // stopWhenDrained ends the run once no relay has anything left to do.
-func stopWhenDrained(ctx context.Context, relays []namedRelay, stop func()) {
+func stopWhenDrained(ctx context.Context, relays *fleet, stop func()) {
 	ticker := time.NewTicker(50 * time.Millisecond)
 	defer ticker.Stop()
 	for {
@@ -78,7 +81,7 @@ func stopWhenDrained(ctx context.Context, relays []namedRelay, stop func()) {
 			return
 		case <-ticker.C:
 		}
-		if !slices.ContainsFunc(relays, func(r namedRelay) bool { return !drained(r.relay.Status()) }) {
+		if relays.complete() && !slices.ContainsFunc(relays.all(), func(r namedRelay) bool { return !drained(r.relay.Status()) }) {
 			stop()
 			return
 		}
@@ -102,44 +105,4 @@ func newLogger(w io.Writer, level, format string, secrets *secret.Redactor) (*sl
 		return slog.New(secrets.Handler(slog.NewTextHandler(w, options))), nil
 	}
 	return nil, misuse{fmt.Errorf("setting log-format: it is %q: use json or text", format)}
-}
-
-// newRelays makes a relay for each outbox, and the registry of their metrics.
-func newRelays(outboxes []outbox, log *slog.Logger, stdout io.Writer) ([]namedRelay, *prometheus.Registry, error) {
-	registry := prometheus.NewRegistry()
-	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	var relays []namedRelay
-	for _, o := range outboxes {
-		r, err := o.newRelay(registry, log, stdout)
-		if err != nil {
-			return nil, nil, fmt.Errorf("outbox %s: %w", o.name, err)
-		}
-		relays = append(relays, namedRelay{o.name, r})
-	}
-	return relays, registry, nil
-}
-
-// runRelays runs the relays until ctx ends or one of them cannot go on.
-func runRelays(ctx context.Context, relays []namedRelay, registry *prometheus.Registry, listen string, log *slog.Logger, secrets *secret.Redactor) error {
-	if listen != "" {
-		stop, err := serve(ctx, listen, handler(relays, registry, secrets), log)
-		if err != nil {
-			return err
-		}
-		defer stop()
-	}
-	group, ctx := errgroup.WithContext(ctx)
-	for _, r := range relays {
-		group.Go(func() error {
-			if err := r.relay.Run(ctx); err != nil {
-				return fmt.Errorf("outbox %s: %w", r.name, err)
-			}
-			return nil
-		})
-	}
-	err := group.Wait()
-	if setup := (*relay.SetupError)(nil); errors.As(err, &setup) {
-		log.Error("stopped: this needs a person", "problem", setup.Problem, "remedy", setup.Remedy)
-	}
-	return err
 }

@@ -11,18 +11,11 @@ import (
 	"slices"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/outboxgen/outboxgen/cmd/outboxrelay/internal/secret"
 	"github.com/outboxgen/outboxgen/runtime/relay"
 )
-
-// namedRelay is one relay of this process.
-type namedRelay struct {
-	name  string
-	relay *relay.Relay
-}
 
 // handler serves what operators and orchestrators ask a relay process:
 //
@@ -33,17 +26,20 @@ type namedRelay struct {
 //	/metrics  Prometheus
 //
 // What the status says is without the secrets that the redactor knows.
-func handler(relays []namedRelay, metrics prometheus.Gatherer, secrets *secret.Redactor) http.Handler {
+func handler(relays *fleet) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprintln(w, "ok")
 	})
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
 		var missing []string
-		for _, r := range relays {
+		for _, r := range relays.all() {
 			if !r.relay.Ready() {
 				missing = append(missing, r.name)
 			}
+		}
+		if !relays.complete() {
+			missing = append(missing, "schemas that match a pattern")
 		}
 		if len(missing) > 0 {
 			http.Error(w, fmt.Sprintf("not ready: %v cannot work with their database; /status says why", missing), http.StatusServiceUnavailable)
@@ -53,15 +49,15 @@ func handler(relays []namedRelay, metrics prometheus.Gatherer, secrets *secret.R
 	})
 	mux.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) {
 		states := map[string]relay.Status{}
-		for _, r := range relays {
-			states[r.name] = withoutSecrets(r.relay.Status(), secrets)
+		for _, r := range relays.all() {
+			states[r.name] = withoutSecrets(r.relay.Status(), relays.secrets)
 		}
 		w.Header().Set("Content-Type", "application/json")
 		encoder := json.NewEncoder(w)
 		encoder.SetIndent("", "  ")
 		_ = encoder.Encode(states) // a client that left has no use for the answer
 	})
-	mux.Handle("GET /metrics", promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}))
+	mux.Handle("GET /metrics", promhttp.HandlerFor(relays.metrics, promhttp.HandlerOpts{}))
 	return mux
 }
 

@@ -27,7 +27,7 @@ func statusCommand(env environment, c *configuration) *cobra.Command {
 			"  outboxrelay status --config outboxrelay.yaml --json",
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			outboxes, err := c.outboxes()
+			outboxes, err := c.outboxesNow(cmd.Context())
 			if err != nil {
 				return err
 			}
@@ -68,7 +68,7 @@ func (o outbox) connected(ctx context.Context, f func(*pgx.Conn) error) error {
 		config.RuntimeParams["search_path"] = pgx.Identifier{o.schema}.Sanitize()
 	}
 	config.RuntimeParams["application_name"] = "outboxrelay status"
-	config.ConnectTimeout = 10 * time.Second
+	config.ConnectTimeout = connectTimeout
 	conn, err := pgx.ConnectConfig(ctx, config)
 	if err != nil {
 		return fmt.Errorf("outbox %s: %w", o.name, err)

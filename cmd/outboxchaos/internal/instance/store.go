@@ -9,11 +9,12 @@ import (
 
 	"github.com/outboxgen/outboxgen/cmd/outboxchaos/internal/history"
 	"github.com/outboxgen/outboxgen/runtime/relay"
+	"github.com/outboxgen/outboxgen/runtime/relay/pgstore"
 )
 
 // store wraps the relay's store.
 type store struct {
-	relay.Store
+	*pgstore.Store
 	points  *points
 	journal *journal
 	epoch   atomic.Int64 // of the current or latest term

@@ -373,6 +373,35 @@ func (q *Queries) MissingPrivileges(ctx context.Context, arg MissingPrivilegesPa
 	return items, nil
 }
 
+const OutboxSchemas = `-- name: OutboxSchemas :many
+SELECT n.nspname::text AS schema_name
+FROM pg_catalog.pg_class AS c
+JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+WHERE c.relname = 'event_' || 'outbox' AND c.relkind IN ('r', 'p') AND n.nspname LIKE $1::text
+  AND has_schema_privilege(n.oid, 'usage')
+ORDER BY n.nspname
+`
+
+func (q *Queries) OutboxSchemas(ctx context.Context, pattern string) ([]string, error) {
+	rows, err := q.db.Query(ctx, OutboxSchemas, pattern)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var schema_name string
+		if err := rows.Scan(&schema_name); err != nil {
+			return nil, err
+		}
+		items = append(items, schema_name)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const SchemasWith = `-- name: SchemasWith :many
 SELECT n.nspname::text AS name, has_schema_privilege(n.oid, 'usage')::boolean AS usable
 FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace

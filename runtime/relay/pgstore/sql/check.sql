@@ -120,3 +120,11 @@ INSERT INTO event_outbox_lease (name) VALUES (@name) ON CONFLICT (name) DO NOTHI
 
 -- name: TryLeaseUpdate :execrows
 UPDATE event_outbox_lease SET beat = beat + 1 WHERE name = @name;
+
+-- name: OutboxSchemas :many
+SELECT n.nspname::text AS schema_name
+FROM pg_catalog.pg_class AS c
+JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+WHERE c.relname = 'event_' || 'outbox' AND c.relkind IN ('r', 'p') AND n.nspname LIKE @pattern::text
+  AND has_schema_privilege(n.oid, 'usage')
+ORDER BY n.nspname;

@@ -1,0 +1,47 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/outboxgen/outboxgen/runtime/relay/pgstore"
+)
+
+// outboxesNow is outboxes with each schema that a pattern matches as one of its
+// own.
+func (c *configuration) outboxesNow(ctx context.Context) ([]outbox, error) {
+	outboxes, err := c.outboxes()
+	if err != nil {
+		return nil, err
+	}
+	var now []outbox
+	for _, o := range outboxes {
+		if !pgstore.IsPattern(o.schema) {
+			now = append(now, o)
+			continue
+		}
+		server, err := pgstore.NewServer(pgstore.ServerConfig{Conn: o.database, ApplicationName: "outboxrelay status", Logger: slog.New(slog.DiscardHandler)})
+		if err != nil {
+			return nil, err
+		}
+		ctx, cancel := context.WithTimeout(ctx, connectTimeout)
+		schemas, err := server.Schemas(ctx, o.schema)
+		cancel()
+		server.Close()
+		if err != nil {
+			return nil, fmt.Errorf("outbox %s: %w", o.name, err)
+		}
+		if len(schemas) == 0 {
+			return nil, fmt.Errorf("outbox %s: no schema with an event_outbox matches the pattern %s", o.name, o.schema)
+		}
+		for _, schema := range schemas {
+			now = append(now, o.forSchema(schema))
+		}
+	}
+	return now, nil
+}
+
+// connectTimeout bounds how long a command waits for a database.
+const connectTimeout = 10 * time.Second
