@@ -31,6 +31,10 @@
 // Rows that were there have no tx; the relay reads them first, in the order of
 // seq, which was filled by (created_at, id).
 //
+// Unique indexes of your own stay too, and KindUpgrade warns of each: an index such
+// as UNIQUE (aggregate_id, event_type) WHERE published_at IS NULL makes an insert
+// fail while an equal row waits, and behind a dead row for good.
+//
 // # Locks
 //
 // KindCreate locks nothing that exists. KindUpgrade holds an ACCESS EXCLUSIVE

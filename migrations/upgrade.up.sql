@@ -10,6 +10,13 @@
 -- half a minute for a million rows, and room for a second copy of them. Where that
 -- is too long, delete old published rows beforehand, in batches.
 --
+-- A unique index of your own over unpublished rows, such as UNIQUE (aggregate_id,
+-- event_type) WHERE published_at IS NULL, stays, and this warns of it: with it the
+-- insert of a second event fails (23505), and so does its business transaction;
+-- behind a dead row every later one. Drop such an index. To insert an event at
+-- most once, give it a deterministic id: the insert of an id that is there is left
+-- out without an error.
+--
 -- Waiting for the lock would stop the writers behind it, so this gives up after
 -- 5 s, changes nothing, and can be run again.
 SET LOCAL lock_timeout = '5s';
@@ -55,3 +62,26 @@ CREATE INDEX ix_event_outbox_held ON event_outbox (seq)
     WHERE (next_attempt_at IS NOT NULL OR dead_at IS NOT NULL) AND published_at IS NULL;
 ALTER TABLE event_outbox SET (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 1000);
 ANALYZE event_outbox;
+
+DO $$
+DECLARE
+    found record;
+BEGIN
+    FOR found IN
+        SELECT i.indexrelid::regclass AS name, pg_get_indexdef(i.indexrelid) AS definition, c.conname AS constraint_name
+        FROM pg_index AS i
+        LEFT JOIN pg_constraint AS c ON c.conindid = i.indexrelid AND c.conrelid = i.indrelid AND c.contype IN ('u', 'x')
+        WHERE i.indrelid = 'event_outbox'::regclass AND (i.indisunique OR i.indisexclusion) AND NOT i.indisprimary
+          AND NOT EXISTS (
+              SELECT FROM pg_attribute AS a
+              WHERE a.attrelid = i.indexrelid AND a.attnum <= i.indnkeyatts AND a.attname IN ('id', 'seq'))
+        ORDER BY 1
+    LOOP
+        RAISE WARNING 'the unique index % of event_outbox refuses events: %', found.name, found.definition
+            USING DETAIL = 'The insert fails with 23505 while an equal row is there, and with it the business transaction; '
+                           'behind a dead row that lasts until it is replayed or discarded.',
+                  HINT = CASE WHEN found.constraint_name IS NULL THEN format('DROP INDEX %s', found.name)
+                              ELSE format('ALTER TABLE event_outbox DROP CONSTRAINT %I', found.constraint_name) END;
+    END LOOP;
+END
+$$;
