@@ -283,7 +283,16 @@ func (s *PostgresWaitSource) connect(ctx context.Context) error {
 	if _, err := conn.Exec(ctx, "listen "+pgx.Identifier{s.name}.Sanitize()); err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}
-	return s.probe(ctx)
+	if err := s.probe(ctx); err != nil {
+		return err
+	}
+	// Not before the probe: a pooler would give the setting to others. Postgres 13
+	// does not have it.
+	const noIdleTimeout = "select set_config('idle_session_timeout', '0', false) where current_setting('idle_session_timeout', true) is not null"
+	if _, err := conn.Exec(ctx, noIdleTimeout); err != nil {
+		return fmt.Errorf("set up the session: %w", err)
+	}
+	return nil
 }
 
 // proves says that a connection is one: a notification has come through it.
