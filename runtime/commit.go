@@ -33,9 +33,7 @@ func (o *Outbox) commit(ctx context.Context, conn *pgx.Conn, txOptions pgx.TxOpt
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), o.options.CommitTimeout)
 	defer cancel()
 	var batch pgx.Batch
-	for _, e := range unsent {
-		batch.Queue(e.sql, e.args...)
-	}
+	steps := queueInserts(&batch, unsent, searchPath(conn))
 	query := "commit"
 	if txOptions.CommitQuery != "" {
 		query = txOptions.CommitQuery
@@ -43,7 +41,7 @@ func (o *Outbox) commit(ctx context.Context, conn *pgx.Conn, txOptions pgx.TxOpt
 	batch.Queue(query)
 
 	results := conn.SendBatch(ctx, &batch)
-	tag, failed, err := readResults(results, unsent)
+	tag, failed, err := readResults(results, steps)
 	if closeErr := results.Close(); err == nil {
 		err = closeErr
 	}
@@ -69,11 +67,14 @@ func (o *Outbox) commit(ctx context.Context, conn *pgx.Conn, txOptions pgx.TxOpt
 
 // readResults reads the answers to the inserts, and the one to COMMIT. failed is
 // the insert that the error belongs to; nil: to COMMIT, or to none.
-func readResults(results pgx.BatchResults, unsent []*entry) (tag pgconn.CommandTag, failed *entry, err error) {
-	for _, e := range unsent {
+func readResults(results pgx.BatchResults, steps []*entry) (tag pgconn.CommandTag, failed *entry, err error) {
+	for _, e := range steps {
 		tag, err := results.Exec()
 		if err != nil {
 			return tag, e, err
+		}
+		if e == nil {
+			continue // the search_path is set
 		}
 		e.inserted = tag.RowsAffected()
 	}

@@ -22,8 +22,10 @@ type control struct {
 }
 
 // controls finds the statements in sql that control the transaction, in their
-// order; nearly always there are none.
-func controls(sql string) []control {
+// order; nearly always there are none. Those that change the meaning of an insert
+// are looked for only if there are events, which a rollback to a savepoint may have
+// wait again.
+func controls(sql string, events bool) []control {
 	var found []control
 	s := sqlScanner{text: sql}
 	for s.statement() {
@@ -34,7 +36,7 @@ func controls(sql string) []control {
 			continue
 		}
 		s.pos = start
-		if s.changesMeaning() {
+		if events && s.changesMeaning() {
 			found = append(found, control{kind: controlMeaning})
 		}
 		s.skipStatement()
@@ -156,20 +158,17 @@ func (s *sqlScanner) touchesOutbox() bool {
 func (s *sqlScanner) callsSetConfig() bool {
 	writes, outbox, settings := false, false, false
 	for !s.ended() {
-		if c := s.text[s.pos]; c != '"' && !isWord(c) {
-			s.token()
-			continue
-		}
-		switch s.word() {
-		case "set_config":
+		switch word := s.name(); {
+		case strings.EqualFold(word, "set_config"):
 			if !s.harmlessArgument() {
 				return true
 			}
-		case "update", "insert", "delete", "merge":
+		case strings.EqualFold(word, "update"), strings.EqualFold(word, "insert"),
+			strings.EqualFold(word, "delete"), strings.EqualFold(word, "merge"):
 			writes = true
-		case outboxTable:
+		case strings.EqualFold(word, outboxTable):
 			outbox = true
-		case "pg_settings":
+		case strings.EqualFold(word, "pg_settings"):
 			settings = true
 		}
 	}
@@ -202,13 +201,9 @@ func (s *sqlScanner) harmlessArgument() bool {
 // keyword or a name.
 func (s *sqlScanner) names(words ...string) bool {
 	for !s.ended() {
-		if c := s.text[s.pos]; c != '"' && !isWord(c) {
-			s.token()
-			continue
-		}
-		word := s.word()
+		word := s.name()
 		for _, w := range words {
-			if word == w {
+			if strings.EqualFold(word, w) {
 				return true
 			}
 		}

@@ -76,7 +76,8 @@
 //
 // A function is not seen through: call [Tx.Flush] before a SELECT of one that
 // switches the tenant. The same holds for a trigger that does so, and for what runs
-// on Tx.Conn. An event that is inserted early draws its seq early: take the lock
+// on Tx.Conn. From Postgres 18 on the server reports the search_path, and events are
+// inserted under the right one even then; roles and other settings are not reported. An event that is inserted early draws its seq early: take the lock
 // that covers its key before you switch.
 //
 // # Waking the relay

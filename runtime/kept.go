@@ -41,6 +41,9 @@ type entry struct {
 	inserted int64
 	// level is how many savepoints were open when the statement ran.
 	level int
+	// path is the search_path when the event was inserted, as the server reports
+	// it; "" when it does not.
+	path string
 }
 
 // mark is an open savepoint.
@@ -98,31 +101,34 @@ func (k *kept) fresh(events []Built) error {
 }
 
 // add keeps events.
-func (k *kept) add(statements []statement) {
+func (k *kept) add(statements []statement, conn *pgx.Conn) {
 	for _, s := range statements {
-		k.entries = append(k.entries, entry{statement: s})
+		k.entries = append(k.entries, entry{statement: s, path: searchPath(conn)})
 	}
 }
 
 // flush runs what is still to run, in one round trip.
 func (k *kept) flush(ctx context.Context, tx pgx.Tx) error {
 	unsent := k.unsent()
-	if len(unsent) < 2 {
-		for _, e := range unsent {
-			tag, err := tx.Exec(ctx, e.sql, e.args...)
-			if err := k.ran(e, tag, err, tx.Conn()); err != nil {
-				return err
-			}
-		}
+	if len(unsent) == 0 {
 		return nil
 	}
 	var batch pgx.Batch
-	for _, e := range unsent {
-		batch.Queue(e.sql, e.args...)
+	steps := queueInserts(&batch, unsent, searchPath(tx.Conn()))
+	if len(steps) == 1 {
+		e := steps[0]
+		tag, err := tx.Exec(ctx, e.sql, e.args...)
+		return k.ran(e, tag, err, tx.Conn())
 	}
 	results := tx.SendBatch(ctx, &batch)
-	for _, e := range unsent {
+	for _, e := range steps {
 		tag, err := results.Exec()
+		if e == nil && err == nil {
+			continue // the search_path is set
+		}
+		if e == nil {
+			e = unsent[0]
+		}
 		if err := k.ran(e, tag, err, tx.Conn()); err != nil {
 			_ = results.Close() // it has no other error to tell
 			return err
@@ -198,7 +204,7 @@ func (k *kept) before(ctx context.Context, tx pgx.Tx, sql string) error {
 		}
 		sql = text
 	}
-	for _, c := range controls(sql) {
+	for _, c := range controls(sql, len(k.entries) > 0) {
 		switch c.kind {
 		case controlEnd:
 			k.misuse = ErrTransactionControl

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
@@ -24,9 +25,8 @@ type tenants struct {
 	role string // a second one
 }
 
-func newTenants(t *testing.T) tenants {
+func newTenants(t *testing.T, pg *services.PG) tenants {
 	t.Helper()
-	pg := services.Postgres(t)
 	querymode.Use(t, pg)
 	db := tenants{pg, "role_" + pg.Database}
 	conn := pg.Connect(t.Context())
@@ -81,7 +81,7 @@ func (db tenants) where(t *testing.T) []string {
 // the function inserts it, as on a plain transaction, although it waits for COMMIT.
 func TestEventsKeepTheirMeaning(t *testing.T) {
 	t.Parallel()
-	db := newTenants(t)
+	db := newTenants(t, services.Postgres(t))
 	exec := func(sql string, args ...any) func(ctx context.Context, tx pgx.Tx) error {
 		return func(ctx context.Context, tx pgx.Tx) error {
 			_, err := tx.Exec(ctx, strings.ReplaceAll(sql, "ROLE2", db.role), args...)
@@ -179,6 +179,15 @@ func TestEventsKeepTheirMeaning(t *testing.T) {
 			return errors.Join(InsertGraded(ctx, inner, event(3)), exec(`set local search_path to b`)(ctx, inner),
 				InsertGraded(ctx, inner, event(4)), inner.Rollback(ctx))
 		}, "2 a service"},
+		"rolled back and set at once": {func(ctx context.Context, tx pgx.Tx) error {
+			inner, err := tx.Begin(ctx)
+			if err != nil {
+				return err
+			}
+			// Event 1 goes first within the nested transaction, and has to go again.
+			return errors.Join(exec(`set local search_path to b`)(ctx, inner), exec(`savepoint s; set local app.tenant = 'x'`)(ctx, inner),
+				inner.Rollback(ctx), exec(`select 1; set local search_path to b`)(ctx, tx))
+		}, inB},
 		"within a raw savepoint that is rolled back": {func(ctx context.Context, tx pgx.Tx) error {
 			return errors.Join(exec(`savepoint s; set local search_path to b`)(ctx, tx), InsertGraded(ctx, tx, event(3)),
 				exec(`rollback to s`)(ctx, tx))
@@ -210,36 +219,7 @@ func TestEventsKeepTheirMeaning(t *testing.T) {
 		}, "fails"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			pool := db.Pool
-			steps := func(ctx context.Context, tx pgx.Tx) error {
-				// As AfterConnect of a pool would: the Tx does not see it.
-				_, err := tx.Conn().Prepare(ctx, "old_into_b", `select set_config('search_path', 'b', true)`)
-				if _, setErr := tx.Exec(ctx, `set local search_path to a`); err == nil {
-					err = setErr
-				}
-				for _, step := range []func(ctx context.Context, tx pgx.Tx) error{
-					func(ctx context.Context, tx pgx.Tx) error { return InsertGraded(ctx, tx, event(1)) },
-					test.between,
-					func(ctx context.Context, tx pgx.Tx) error { return InsertGraded(ctx, tx, event(2)) },
-				} {
-					if err == nil {
-						err = step(ctx, tx)
-					}
-				}
-				return err
-			}
-			plainErr := pgx.BeginFunc(t.Context(), pool, func(tx pgx.Tx) error { return steps(t.Context(), tx) })
-			restore(t, pool)
-			plain := db.where(t)
-			rideErr := newOutbox(t, pool, outbox.Options{}).InTx(t.Context(), func(ctx context.Context, tx *outbox.Tx) error { return steps(ctx, tx) })
-			restore(t, pool)
-			if (plainErr == nil) != (rideErr == nil) {
-				t.Errorf("InTx = %v, a plain transaction: %v", rideErr, plainErr)
-			}
-			rides := db.where(t)
-			if diff := cmp.Diff(plain, rides); diff != "" {
-				t.Errorf("events (-on a plain transaction +riding with COMMIT):\n%s", diff)
-			}
+			rides := db.ridesAsPlain(t, test.between)
 			want := "1 a service, " + test.second
 			switch only, ok := strings.CutPrefix(test.second, "only "); {
 			case ok:
@@ -258,6 +238,44 @@ func TestEventsKeepTheirMeaning(t *testing.T) {
 	}
 }
 
+// ridesAsPlain inserts event 1 as tenant a, runs between, inserts event 2, once on a
+// plain transaction and once by InTx. It checks that both come to the same, and
+// lists the events.
+func (db tenants) ridesAsPlain(t *testing.T, between func(ctx context.Context, tx pgx.Tx) error) []string {
+	t.Helper()
+	pool := db.Pool
+	steps := func(ctx context.Context, tx pgx.Tx) error {
+		// As AfterConnect of a pool would: the Tx does not see it.
+		_, err := tx.Conn().Prepare(ctx, "old_into_b", `select set_config('search_path', 'b', true)`)
+		if _, setErr := tx.Exec(ctx, `set local search_path to a`); err == nil {
+			err = setErr
+		}
+		for _, step := range []func(ctx context.Context, tx pgx.Tx) error{
+			func(ctx context.Context, tx pgx.Tx) error { return InsertGraded(ctx, tx, event(1)) },
+			between,
+			func(ctx context.Context, tx pgx.Tx) error { return InsertGraded(ctx, tx, event(2)) },
+		} {
+			if err == nil {
+				err = step(ctx, tx)
+			}
+		}
+		return err
+	}
+	plainErr := pgx.BeginFunc(t.Context(), pool, func(tx pgx.Tx) error { return steps(t.Context(), tx) })
+	restore(t, pool)
+	plain := db.where(t)
+	rideErr := newOutbox(t, pool, outbox.Options{}).InTx(t.Context(), func(ctx context.Context, tx *outbox.Tx) error { return steps(ctx, tx) })
+	restore(t, pool)
+	if (plainErr == nil) != (rideErr == nil) {
+		t.Errorf("InTx = %v, a plain transaction: %v", rideErr, plainErr)
+	}
+	rides := db.where(t)
+	if diff := cmp.Diff(plain, rides); diff != "" {
+		t.Errorf("events (-on a plain transaction +riding with COMMIT):\n%s", diff)
+	}
+	return rides
+}
+
 // restore puts back what a case has changed for the sessions that follow.
 func restore(t *testing.T, pool *pgxpool.Pool) {
 	t.Helper()
@@ -270,4 +288,80 @@ func restore(t *testing.T, pool *pgxpool.Pool) {
 		t.Fatal(err)
 	}
 	pool.Reset()
+}
+
+// Where the server reports the search_path, events keep it even when a function
+// changes it.
+func TestEventsKeepTheirSearchPathUnderFunctions(t *testing.T) {
+	t.Parallel()
+	db := newTenants(t, services.Postgres18(t))
+	call := func(ctx context.Context, tx pgx.Tx, sql string) error {
+		_, err := tx.Exec(ctx, sql)
+		return err
+	}
+	_, err := db.Pool.Exec(t.Context(), `
+		create function code.use_for_good(name text) returns text language sql as $$ select set_config('search_path', name, false) $$;
+		create function code.elsewhere() returns text language sql set search_path = b as $$ select 'x' $$`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, test := range map[string]struct {
+		between func(ctx context.Context, tx pgx.Tx) error
+		want    string
+	}{
+		"a switch": {func(ctx context.Context, tx pgx.Tx) error {
+			return call(ctx, tx, `select code.use_tenant('b')`)
+		}, "1 a service, 2 b service"},
+		"to and fro": {func(ctx context.Context, tx pgx.Tx) error {
+			return errors.Join(call(ctx, tx, `select code.use_tenant('b')`), InsertGraded(ctx, tx, event(3)), InsertGraded(ctx, tx, event(4)),
+				call(ctx, tx, `select code.use_tenant('a')`))
+		}, "1 a service, 2 a service, 3 b service, 4 b service"},
+		"a switch that lasts": {func(ctx context.Context, tx pgx.Tx) error {
+			return call(ctx, tx, `select code.use_for_good('b')`)
+		}, "1 a service, 2 b service"},
+		"none for others": {func(ctx context.Context, tx pgx.Tx) error {
+			return call(ctx, tx, `select code.elsewhere()`)
+		}, "1 a service, 2 a service"},
+		"then a statement that has events go first": {func(ctx context.Context, tx pgx.Tx) error {
+			return errors.Join(call(ctx, tx, `select code.use_tenant('b')`), InsertGraded(ctx, tx, event(3)), call(ctx, tx, `savepoint s`),
+				call(ctx, tx, fmt.Sprintf(`insert into code.essay values ('%s', 1)`, uuid.NewString())))
+		}, "1 a service, 2 b service, 3 b service"},
+		"a nested transaction that rolls back": {func(ctx context.Context, tx pgx.Tx) error {
+			inner, err := tx.Begin(ctx)
+			if err != nil {
+				return err
+			}
+			return errors.Join(InsertGraded(ctx, inner, event(3)), call(ctx, inner, `select code.use_tenant('b')`),
+				InsertGraded(ctx, inner, event(4)), inner.Rollback(ctx))
+		}, "1 a service, 2 a service"},
+		"a nested transaction that commits": {func(ctx context.Context, tx pgx.Tx) error {
+			return pgx.BeginFunc(ctx, tx, func(tx pgx.Tx) error {
+				return errors.Join(call(ctx, tx, `select code.use_tenant('b')`), InsertGraded(ctx, tx, event(3)))
+			})
+		}, "1 a service, 2 b service, 3 b service"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if diff := cmp.Diff(test.want, strings.Join(db.ridesAsPlain(t, test.between), ", ")); diff != "" {
+				t.Errorf("events (-want +got):\n%s", diff)
+			}
+		})
+	}
+
+	t.Run("the session keeps what was set", func(t *testing.T) {
+		pool := singlePool(t, db.PG)
+		for _, test := range []struct{ call, want string }{
+			{`select code.use_for_good('b')`, "b"}, {`select code.use_tenant('a')`, "b"},
+		} {
+			err := newOutbox(t, pool, outbox.Options{}).InTx(t.Context(), func(ctx context.Context, tx *outbox.Tx) error {
+				return errors.Join(call(ctx, tx, `set local search_path to a`), InsertGraded(ctx, tx, event(1)), call(ctx, tx, test.call), InsertGraded(ctx, tx, event(2)))
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var path string
+			if err := pool.QueryRow(t.Context(), `show search_path`).Scan(&path); err != nil || path != test.want {
+				t.Errorf("after %s the search_path is %q, %v", test.call, path, err)
+			}
+		}
+	})
 }

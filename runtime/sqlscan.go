@@ -44,6 +44,21 @@ func (s *sqlScanner) word() string {
 	return ""
 }
 
+// name skips one token, and returns it without its quotes if it is a keyword or a
+// name; else "".
+func (s *sqlScanner) name() string {
+	start := s.pos
+	c := s.text[start]
+	s.token()
+	switch {
+	case c == '"':
+		return strings.Trim(s.text[start:s.pos], `"`)
+	case isWord(c):
+		return s.text[start:s.pos]
+	}
+	return ""
+}
+
 // token skips one token: a string or name with its quotes, a word, or a single
 // character.
 func (s *sqlScanner) token() {

@@ -21,8 +21,8 @@ import (
 // A statement after which the insert might mean something else (SET, RESET and
 // set_config of search_path, of the role or of any setting that a policy may read;
 // DDL; DO and CALL; what writes to event_outbox) has the events before it inserted
-// first. What a function does is not seen: call Flush before one that changes the
-// search_path, the role or a setting.
+// first. Of what a function does only a change of search_path is noticed, and only
+// from Postgres 18 on: call Flush before one that changes it, the role or a setting.
 type Tx struct {
 	inner pgx.Tx
 	kept  *kept
@@ -52,7 +52,7 @@ func (t *Tx) Keep(ctx context.Context, insert InsertRows, events []Built) error 
 	if err != nil {
 		return err
 	}
-	t.kept.add(statements)
+	t.kept.add(statements, t.Conn())
 	if t.kept.eager {
 		return t.kept.flush(ctx, t.inner)
 	}
@@ -165,11 +165,9 @@ func (t *Tx) Prepare(ctx context.Context, name, sql string) (*pgconn.StatementDe
 	if t.closed() {
 		return nil, ErrTxClosed
 	}
-	for _, c := range controls(sql) {
-		if c.kind != controlMeaning {
-			t.kept.misuse = ErrTransactionControl
-			return nil, t.kept.misuse
-		}
+	if len(controls(sql, false)) > 0 {
+		t.kept.misuse = ErrTransactionControl
+		return nil, t.kept.misuse
 	}
 	description, err := t.inner.Prepare(ctx, name, sql)
 	if err == nil {
