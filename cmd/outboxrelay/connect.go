@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/outboxgen/outboxgen/cmd/outboxrelay/internal/secret"
 	"github.com/outboxgen/outboxgen/runtime/relay"
 	"github.com/outboxgen/outboxgen/runtime/relay/kafkasink"
 	"github.com/outboxgen/outboxgen/runtime/relay/metrics"
@@ -33,10 +35,11 @@ func (f *fleet) newRelay(o outbox) (_ *relay.Relay, forget func(), err error) {
 		}
 	}()
 	config.Observer = observer
-	config.Store, err = pgstore.New(pgstore.Config{Server: f.server(o), Schema: o.schema, Mode: o.mode, Logger: log})
+	store, err := pgstore.New(pgstore.Config{Server: f.server(o), Schema: o.schema, Mode: o.mode, Logger: log})
 	if err != nil {
 		return nil, nil, err
 	}
+	config.Store = discreet{store, o.secrets}
 	if o.toStdout {
 		config.Sink = relay.NewStdoutSink(f.stdout)
 	} else if config.Sink, err = kafkasink.New(kafkasink.Config{Opts: o.kafka.options(), Compression: o.kafka.codecs}); err != nil {
@@ -81,4 +84,31 @@ func (o outbox) lookForKafka(ctx context.Context, log *slog.Logger) {
 		log.Warn("Kafka cannot be reached now; rows will wait until it can",
 			"outbox", o.name, "brokers", o.kafka.brokers, "error", err)
 	}
+}
+
+// discreet is a store that writes no secret into the lease row, where everybody
+// who reads the database sees the leader's reasons.
+type discreet struct {
+	*pgstore.Store
+	secrets *secret.Redactor
+}
+
+func (d discreet) Renew(ctx context.Context, l relay.Lease, p relay.Progress) (relay.Renewal, error) {
+	p.State = stateWithoutSecrets(p.State, d.secrets)
+	return d.Store.Renew(ctx, l, p) //nolint:wrapcheck // the store says all there is
+}
+
+func stateWithoutSecrets(state []byte, secrets *secret.Redactor) []byte {
+	if secrets.Text(string(state)) == string(state) {
+		return state
+	}
+	var s relay.Status
+	if err := json.Unmarshal(state, &s); err != nil {
+		return nil // better no state than a secret
+	}
+	clean, err := json.Marshal(withoutSecrets(s, secrets))
+	if err != nil {
+		return nil
+	}
+	return clean
 }

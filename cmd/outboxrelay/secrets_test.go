@@ -17,6 +17,9 @@ import (
 	"unicode"
 
 	"github.com/twmb/franz-go/pkg/kfake"
+
+	"github.com/outboxgen/outboxgen/cmd/outboxrelay/internal/secret"
+	"github.com/outboxgen/outboxgen/runtime/relay"
 )
 
 // awkward are passwords with everything that splits an address somewhere else
@@ -355,5 +358,24 @@ func TestNoRelayShowsAPassword(t *testing.T) {
 				"--brokers", kafka.ListenAddrs()[0], "--sasl", "plain", "--sasl-user", "u", "--sasl-password", p, "--sasl-without-tls", "true")
 			noLeak(t, "run with Kafka", p, said)
 		})
+	}
+}
+
+// What a leader writes into the lease row holds no password either.
+func TestTheLeaseRowShowsNoPassword(t *testing.T) {
+	t.Parallel()
+	for kind, p := range awkward() {
+		secrets := &secret.Redactor{}
+		secrets.Add(p)
+		said := fmt.Sprintf("the broker says: %s and %q", p, p)
+		state, err := json.Marshal(relay.Status{Name: "s", Reason: said, PausedTopics: []relay.Paused{{Topic: "orders", Reason: said}}, SetAside: []relay.Paused{{Reason: said}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := stateWithoutSecrets(state, secrets)
+		noLeak(t, kind, p, string(got))
+		if !strings.Contains(string(got), `"orders"`) {
+			t.Errorf("%s: the state is gone: %s", kind, got)
+		}
 	}
 }

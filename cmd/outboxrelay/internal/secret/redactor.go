@@ -52,7 +52,8 @@ func (r *Redactor) Add(secret string) {
 		return
 	}
 	var forms, parts []string
-	for _, text := range []string{secret, decoded(secret)} {
+	valid := string([]rune(secret)) // as JSON has it
+	for _, text := range []string{secret, decoded(secret), valid} {
 		quoted := strconv.Quote(text)
 		inJSON, err := json.Marshal(text)
 		if err != nil {
