@@ -50,7 +50,7 @@ func steady(a answer) answer {
 	for _, r := range []struct{ pattern, to string }{
 		{`[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}`, "EVENT"},
 		{`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z`, "TIME"},
-		{`\d+(\.\d+)?s ago`, "AGO"},
+		{`\d+(\.\d+)?m?s ago`, "AGO"},
 		{`for \d+s`, "for AGE"},
 	} {
 		a.Stdout = regexp.MustCompile(r.pattern).ReplaceAllString(a.Stdout, r.to)
