@@ -53,7 +53,7 @@ func Read(path string) (*Folder, error) {
 		return nil, err
 	}
 	if !info.IsDir() {
-		content, err := os.ReadFile(path)
+		content, err := readSQL(path)
 		if err != nil {
 			return nil, err
 		}
@@ -68,7 +68,7 @@ func Read(path string) (*Folder, error) {
 		if !strings.HasSuffix(name, ".sql") {
 			continue
 		}
-		if contents[name], err = os.ReadFile(filepath.Join(path, name)); err != nil {
+		if contents[name], err = readSQL(filepath.Join(path, name)); err != nil {
 			return nil, err
 		}
 	}
@@ -80,6 +80,13 @@ func Read(path string) (*Folder, error) {
 		return folder, ErrEmpty
 	}
 	return folder, nil
+}
+
+// readSQL reads a file without the byte order mark that some editors begin it
+// with, as psql does.
+func readSQL(path string) ([]byte, error) {
+	content, err := os.ReadFile(path)
+	return bytes.TrimPrefix(content, []byte("\xEF\xBB\xBF")), err
 }
 
 // ReadAlembic reads a folder of Alembic's versions, in no order that means
@@ -161,6 +168,9 @@ func order(tool Tool, contents map[string][]byte) []string {
 	case Atlas:
 		compare = strings.Compare
 	case Alembic, Plain:
+	}
+	if tool == Plain && isFlyway(contents) {
+		return flyway(contents)
 	}
 	var names []string
 	for name := range contents {

@@ -53,6 +53,17 @@ func TestOrder(t *testing.T) {
 			"-- atlas.sum --\n-- 9.sql --\n-- 10.sql --\n",
 			layout.Atlas, []string{"10.sql", "9.sql"},
 		},
+		"Flyway": {
+			"-- V10__d.sql --\n-- V2__c.sql --\n-- V1.10__b.sql --\n-- V1_9_1__a.sql --\n-- U2__c.sql --\n-- R__z.sql --\n-- R__views.sql --\n-- afterMigrate.sql --\n-- V1__first.sql --\n",
+			layout.Plain, []string{"V1__first.sql", "V1_9_1__a.sql", "V1.10__b.sql", "V2__c.sql", "V10__d.sql", "R__views.sql", "R__z.sql"},
+		},
+		"Flyway from a baseline": {
+			"-- V1__a.sql --\n-- V2__b.sql --\n-- B1__x.sql --\n-- B2.0__y.sql --\n-- V3__c.sql --\n-- R__r.sql --\n",
+			layout.Plain, []string{"B2.0__y.sql", "V3__c.sql", "R__r.sql"},
+		},
+		"a byte order mark before the mark of a tool": {
+			"-- 1_a.sql --\n\xEF\xBB\xBF-- +goose Up\n-- notes.sql --\n", layout.Goose, []string{"1_a.sql"},
+		},
 		"plain, as people sort": {
 			"-- v10/x.sql --\n-- b.sql --\n-- a10.sql --\n-- a9.sql --\n-- a09.sql --\n-- a.down.sql --\n-- a.sql --\n",
 			layout.Plain, []string{"a.sql", "a09.sql", "a9.sql", "a10.sql", "b.sql"},

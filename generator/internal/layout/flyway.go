@@ -1,0 +1,74 @@
+package layout
+
+import (
+	"cmp"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// flywayName is a migration of Flyway, or of a tool that names its files as Flyway
+// does: V1.2__what.sql has a version, R__what.sql is repeated whenever it changes,
+// B3__what.sql stands for all up to its version, and U1.2__what.sql undoes one.
+var flywayName = regexp.MustCompile(`^([VUB])(\d+(?:[._]\d+)*)__.*\.sql$|^R__.*\.sql$`)
+
+// isFlyway reports whether a folder has a versioned migration of Flyway.
+func isFlyway(contents map[string][]byte) bool {
+	for name := range contents {
+		if m := flywayName.FindStringSubmatch(name); m != nil && (m[1] == "V" || m[1] == "B") {
+			return true
+		}
+	}
+	return false
+}
+
+// flyway is the names of the migrations as Flyway applies them to an empty
+// database: the last baseline, the versions after it, what is repeatable. It
+// leaves out what undoes a version, and files of other names, such as callbacks.
+func flyway(contents map[string][]byte) []string {
+	var versioned, repeatable []string
+	baseline := ""
+	for _, name := range slices.Sorted(maps.Keys(contents)) {
+		m := flywayName.FindStringSubmatch(name)
+		switch {
+		case m == nil:
+		case m[1] == "V":
+			versioned = append(versioned, name)
+		case m[1] == "B":
+			if baseline == "" || compareVersions(name, baseline) > 0 {
+				baseline = name
+			}
+		case m[1] == "":
+			repeatable = append(repeatable, name)
+		}
+	}
+	slices.SortStableFunc(versioned, compareVersions)
+	if baseline != "" {
+		versioned = slices.DeleteFunc(versioned, func(name string) bool { return compareVersions(name, baseline) <= 0 })
+		versioned = slices.Insert(versioned, 0, baseline)
+	}
+	return append(versioned, repeatable...)
+}
+
+// compareVersions compares names by their versions, part by part: 1.2 and 1_2 are
+// one, and so are 1 and 1.0.
+func compareVersions(a, b string) int {
+	parts := func(name string) []string {
+		return strings.FieldsFunc(flywayName.FindStringSubmatch(name)[2], func(r rune) bool { return r == '.' || r == '_' })
+	}
+	x, y := parts(a), parts(b)
+	for i := range max(len(x), len(y)) {
+		part := func(of []string) string {
+			if i >= len(of) {
+				return ""
+			}
+			return strings.TrimLeft(of[i], "0")
+		}
+		p, q := part(x), part(y)
+		if c := cmp.Or(cmp.Compare(len(p), len(q)), cmp.Compare(p, q)); c != 0 {
+			return c
+		}
+	}
+	return 0
+}
