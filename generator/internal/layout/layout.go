@@ -29,7 +29,7 @@ const (
 
 // File is the way up of one migration.
 type File struct {
-	// Name is the base name of the file.
+	// Name is the name of the file, relative to the folder of the migrations.
 	Name string
 	// SQL is its text with every line of a way down blanked, so that line
 	// numbers still hold.
@@ -40,6 +40,9 @@ type File struct {
 type Folder struct {
 	Tool  Tool
 	Files []File // in the order in which the tool applies them
+	// Nested says that each migration is a folder of its own, as Prisma and Diesel
+	// have them. The name of a file includes that of its folder then.
+	Nested bool
 }
 
 // ErrEmpty is what Read returns for a folder without a single migration.
@@ -75,6 +78,12 @@ func Read(path string) (*Folder, error) {
 	folder := &Folder{Tool: detect(names, contents)}
 	for _, name := range order(folder.Tool, contents) {
 		folder.Files = append(folder.Files, File{Name: name, SQL: up(contents[name])})
+	}
+	if len(folder.Files) == 0 {
+		if folder.Files, err = nested(path); err != nil {
+			return nil, err
+		}
+		folder.Nested = len(folder.Files) > 0
 	}
 	if len(folder.Files) == 0 {
 		return folder, ErrEmpty

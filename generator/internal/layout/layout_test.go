@@ -61,6 +61,14 @@ func TestOrder(t *testing.T) {
 			"-- V1__a.sql --\n-- V2__b.sql --\n-- B1__x.sql --\n-- B2.0__y.sql --\n-- V3__c.sql --\n-- R__r.sql --\n",
 			layout.Plain, []string{"B2.0__y.sql", "V3__c.sql", "R__r.sql"},
 		},
+		"Prisma": {
+			"-- 20240102_b/migration.sql --\n-- 20240101_a/migration.sql --\n-- migration_lock.toml --\n-- empty/README.md --\n",
+			layout.Plain, []string{"20240101_a/migration.sql", "20240102_b/migration.sql"},
+		},
+		"Diesel": {
+			"-- 2024-01-02-000000_b/up.sql --\n-- 2024-01-02-000000_b/down.sql --\n-- 00000000000000_diesel/up.sql --\n-- .keep --\n",
+			layout.Plain, []string{"00000000000000_diesel/up.sql", "2024-01-02-000000_b/up.sql"},
+		},
 		"a byte order mark before the mark of a tool": {
 			"-- 1_a.sql --\n\xEF\xBB\xBF-- +goose Up\n-- notes.sql --\n", layout.Goose, []string{"1_a.sql"},
 		},

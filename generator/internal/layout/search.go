@@ -109,6 +109,9 @@ func look(root, dir string) (Found, bool, error) {
 		}
 		return Found{}, false, err
 	}
+	if folder.Nested {
+		return Found{}, false, nil // nothing that outboxgen writes could be added to it
+	}
 	if folder.Tool != Plain {
 		return Found{Tool: folder.Tool, Path: slash}, true, nil
 	}
