@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os/exec"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -280,4 +281,85 @@ func TestQueriesAreGenerated(t *testing.T) {
 func TestInEveryQueryExecMode(t *testing.T) {
 	t.Parallel()
 	querymode.Repeat(t, "^Test(ARepeat|AFailure|ADuplicate|InOutbox|Forget)")
+}
+
+// A handler that panics or calls runtime.Goexit leaves the event to be handled, and
+// its connection to others; the panic goes on as it was.
+func TestHandlersThatPanic(t *testing.T) {
+	t.Parallel()
+	pg := services.Postgres(t)
+	setUp(t, pg)
+	config := pg.Pool.Config()
+	config.MaxConns = 1
+	pool, err := pgxpool.NewWithConfig(t.Context(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(pool.Close)
+	ob := outbox.New(pool, outbox.Options{})
+	t.Cleanup(ob.Close)
+
+	type handler = func(ctx context.Context, tx pgx.Tx, e outbox.Envelope[grade]) error
+	type handle = func(ctx context.Context, e outbox.Envelope[grade]) error
+	for name, wrap := range map[string]func(h handler) handle{
+		"Tx": func(h handler) handle { return inbox.Tx(pool, "grades", h) },
+		"InOutbox": func(h handler) handle {
+			return inbox.InOutbox(ob, "grades", func(ctx context.Context, tx *outbox.Tx, e outbox.Envelope[grade]) error { return h(ctx, tx, e) })
+		},
+	} {
+		for ending, end := range map[string]func(ctx context.Context, cancel context.CancelFunc, tx pgx.Tx){
+			"panic":          func(context.Context, context.CancelFunc, pgx.Tx) { panic("oh") },
+			"runtime.Goexit": func(context.Context, context.CancelFunc, pgx.Tx) { runtime.Goexit() },
+			"panic with rows open": func(ctx context.Context, _ context.CancelFunc, tx pgx.Tx) {
+				rows, err := tx.Query(ctx, `select generate_series(1, 100000)`)
+				if rows.Next(); err != nil || rows.Err() != nil {
+					return
+				}
+				panic("oh")
+			},
+			"panic when the context has ended": func(_ context.Context, cancel context.CancelFunc, _ pgx.Tx) {
+				cancel()
+				panic("oh")
+			},
+		} {
+			t.Run(name+"/"+ending, func(t *testing.T) {
+				e := event()
+				ctx, cancel := context.WithCancel(t.Context())
+				defer cancel()
+				var recovered any
+				done := make(chan struct{})
+				go func() {
+					defer close(done)
+					defer func() { recovered = recover() }()
+					err := wrap(func(ctx context.Context, tx pgx.Tx, e outbox.Envelope[grade]) error {
+						if err := insertEffect(ctx, tx, e); err != nil {
+							return err
+						}
+						end(ctx, cancel, tx)
+						return nil
+					})(ctx, e)
+					t.Errorf("the handler returned %v", err)
+				}()
+				<-done
+				if want := strings.HasPrefix(ending, "panic"); want != (recovered == "oh") {
+					t.Errorf("recovered %v", recovered)
+				}
+				left := count(t, pg, `SELECT (SELECT count(*) FROM effect) + (SELECT count(*) FROM event_inbox)`)
+				if left != 0 {
+					t.Errorf("%d rows are left", left)
+				}
+				again, cancel := context.WithTimeout(t.Context(), time.Minute)
+				defer cancel()
+				if err := wrap(insertEffect)(again, e); err != nil {
+					t.Errorf("the next delivery: %v", err)
+				}
+				if n := count(t, pg, `SELECT count(*) FROM effect`); n != 1 {
+					t.Errorf("%d effects", n)
+				}
+				if _, err := pg.Pool.Exec(t.Context(), `TRUNCATE effect, event_inbox`); err != nil {
+					t.Fatal(err)
+				}
+			})
+		}
+	}
 }

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/outboxgen/outboxgen/runtime/internal/querymode"
 	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
 	"github.com/outboxgen/outboxgen/runtime/wake"
@@ -182,5 +184,51 @@ func TestPostgresServiceNameTooLong(t *testing.T) {
 	t.Parallel()
 	if _, err := wake.Postgres("", strings.Repeat("s", 60), wake.PostgresOptions{}); err == nil {
 		t.Error("no error")
+	}
+}
+
+// panicsOnce is a tracer that panics when the first statement begins, once it is
+// let go.
+type panicsOnce struct {
+	once       sync.Once
+	began, let chan struct{}
+}
+
+func (p *panicsOnce) TraceQueryStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceQueryStartData) context.Context {
+	p.once.Do(func() {
+		close(p.began)
+		<-p.let
+		panic("oh")
+	})
+	return ctx
+}
+
+func (*panicsOnce) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
+
+// A panic on the way of one wake-up goes on in its caller, and holds up nobody else.
+func TestPostgresWakerSurvivesAPanic(t *testing.T) {
+	t.Parallel()
+	pg := services.Postgres(t)
+	waker := postgresWaker(t, pg.URL, 0)
+	tracer := &panicsOnce{began: make(chan struct{}), let: make(chan struct{})}
+	waker.SetTracer(tracer)
+	recovered := make(chan any, 1)
+	go func() {
+		defer func() { recovered <- recover() }()
+		_ = waker.Wake(testContext(t))
+	}()
+	<-tracer.began
+	shared := make(chan error, 5)
+	for range cap(shared) {
+		go func() { shared <- waker.Wake(testContext(t)) }()
+	}
+	close(tracer.let)
+	if r := <-recovered; r != "oh" {
+		t.Errorf("recovered %v", r)
+	}
+	for range cap(shared) {
+		if err := <-shared; err != nil {
+			t.Error(err)
+		}
 	}
 }
