@@ -245,6 +245,12 @@ func TestMistakesInTheWiring(t *testing.T) {
 		"no typed handler": func(r *consume.Router) {
 			consume.On[orderPaid](r, orderPaidType(outbox.EnvelopeOutbox), nil)
 		},
+		"two tombstone handlers": func(r *consume.Router) { r.HandleTombstone("a", handler); r.HandleTombstone("a", handler) },
+		"no tombstone topic":     func(r *consume.Router) { r.HandleTombstone("", handler) },
+		"no tombstone handler":   func(r *consume.Router) { r.HandleTombstone("a", nil) },
+		"no typed tombstone handler": func(r *consume.Router) {
+			consume.OnTombstone[string](r, "a", nil)
+		},
 	} {
 		func() {
 			defer func() {

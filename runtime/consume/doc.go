@@ -22,4 +22,15 @@
 // often the record is tried ([Permanent] reports so); a [HandlerError] wraps
 // what the service's own handler returned, and trying again may help. Each names the
 // record: topic, partition, offset, event id and event type.
+//
+// A panic is an error like any other: Dispatch recovers it and returns it, with
+// its stack, as a [PanicError] inside of a HandlerError, or inside of a
+// DecodeError when it was the decoder that panicked.
+//
+// # Tombstones
+//
+// A record whose value is null is a tombstone: what was published under its key
+// is deleted. It carries no event, whatever its headers say. A handler is
+// registered with [OnTombstone], for a topic; without one the tombstone is
+// skipped and counted ([Router.Counts]), under [Fail] too.
 package consume

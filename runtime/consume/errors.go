@@ -3,6 +3,7 @@ package consume
 import (
 	"errors"
 	"fmt"
+	"runtime/debug"
 )
 
 // Record says which record an error is about. Fields that could not be found
@@ -30,9 +31,9 @@ func (r Record) String() string {
 
 // DecodeError is returned by [Router.Dispatch] when a record is not what its
 // type says: its body is not JSON, lacks the envelope's fields, or does not fit
-// the generated Go type. Trying again cannot help; the usual causes are a
-// producer that is ahead of this service's generated package, and a foreign
-// record in the topic.
+// the generated Go type. It wraps a [PanicError] when the decoder panicked.
+// Trying again cannot help; the usual causes are a producer that is ahead of
+// this service's generated package, and a foreign record in the topic.
 type DecodeError struct {
 	Record Record
 	Err    error
@@ -57,8 +58,9 @@ func (e *UnknownTypeError) Error() string {
 		"register one, or make the router with OnUnknown(Skip)", e.Record, e.Record.EventType)
 }
 
-// HandlerError is returned by [Router.Dispatch] when a handler failed. The
-// handler's own error is found with errors.Is and errors.As.
+// HandlerError is returned by [Router.Dispatch] when a handler, or middleware
+// around it, returned an error or panicked. The handler's own error is found with
+// errors.Is and errors.As; a panic is a [PanicError].
 type HandlerError struct {
 	Record Record
 	Err    error
@@ -77,4 +79,34 @@ func Permanent(err error) bool {
 	_, undecodable := errors.AsType[*DecodeError](err)
 	_, unknown := errors.AsType[*UnknownTypeError](err)
 	return undecodable || unknown
+}
+
+// PanicError is a panic of a handler, of middleware or of a decoder that
+// [Router.Dispatch] recovered. It is wrapped by the [HandlerError] or
+// [DecodeError] that names the record.
+type PanicError struct {
+	Value any    // what was passed to panic; never nil
+	Stack []byte // of the goroutine that panicked, as debug.Stack gives it
+}
+
+// Error gives the value that was passed to panic, without the stack.
+func (e *PanicError) Error() string { return fmt.Sprintf("panic: %v", e.Value) }
+
+// Unwrap returns the value that was passed to panic if that is an error.
+func (e *PanicError) Unwrap() error {
+	err, _ := e.Value.(error)
+	return err
+}
+
+// RecoverTo is deferred by code that calls functions of a service. A panic of
+// such a function ends there, and *err becomes a [PanicError]:
+//
+//	func call(f func() error) (err error) {
+//		defer consume.RecoverTo(&err)
+//		return f()
+//	}
+func RecoverTo(err *error) {
+	if v := recover(); v != nil {
+		*err = &PanicError{Value: v, Stack: debug.Stack()}
+	}
 }

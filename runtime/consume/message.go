@@ -25,7 +25,7 @@ type Message struct {
 	Partition int32
 	Offset    int64
 	Key       []byte // nil: the event has no key
-	Value     []byte
+	Value     []byte // nil: a tombstone
 	Headers   []Header
 	Timestamp time.Time // of the record, not of the event
 }
@@ -42,6 +42,10 @@ func (m Message) Header(name string) (value string, ok bool) {
 	}
 	return "", false
 }
+
+// Tombstone reports whether the record has no value (null, as distinct from
+// empty). It carries no event, whatever its headers say: see [OnTombstone].
+func (m Message) Tombstone() bool { return m.Value == nil }
 
 // EventType is the event's type: the header event_type, or, when the record has
 // none, what its envelope says.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync/atomic"
 )
 
 // Handler handles one message. A nil error means that the message is done with
@@ -40,14 +41,24 @@ func Use(middleware ...Middleware) Option {
 // the first Dispatch; from then on the router does not change and Dispatch may
 // be called by any number of goroutines.
 type Router struct {
-	handlers   map[string]Handler
+	handlers   map[string]Handler // by event type
+	tombstones map[string]Handler // by topic
 	unknown    Unknown
 	middleware []Middleware
+
+	skippedUnknown, skippedTombstones atomic.Uint64
+}
+
+// Counts are the records that a [Router] let pass without calling a handler,
+// since it was made.
+type Counts struct {
+	SkippedUnknown    uint64 // their event type has no handler
+	SkippedTombstones uint64 // their topic has no handler for tombstones
 }
 
 // NewRouter returns a router without handlers.
 func NewRouter(opts ...Option) *Router {
-	r := &Router{handlers: map[string]Handler{}}
+	r := &Router{handlers: map[string]Handler{}, tombstones: map[string]Handler{}}
 	for _, opt := range opts {
 		opt(r)
 	}
@@ -68,11 +79,37 @@ func (r *Router) Handle(eventType string, h func(ctx context.Context, m Message)
 		panic(fmt.Sprintf("consume: Router.Handle: event type %q has a handler already; "+
 			"call both from one handler if two are wanted", eventType))
 	}
-	wrapped := Handler(h)
-	for _, m := range slices.Backward(r.middleware) {
-		wrapped = m(wrapped)
+	r.handlers[eventType] = r.wrap(h)
+}
+
+// HandleTombstone registers a handler for the tombstones of a topic; see
+// [OnTombstone], which is the typed form. It panics when the topic is empty or
+// has such a handler already.
+func (r *Router) HandleTombstone(topic string, h func(ctx context.Context, m Message) error) {
+	if topic == "" {
+		panic("consume: Router.HandleTombstone: the topic is empty")
 	}
-	r.handlers[eventType] = wrapped
+	if h == nil {
+		panic(fmt.Sprintf("consume: Router.HandleTombstone: the handler of topic %q is nil", topic))
+	}
+	if _, taken := r.tombstones[topic]; taken {
+		panic(fmt.Sprintf("consume: Router.HandleTombstone: topic %q has a handler for tombstones already; "+
+			"call both from one handler if two are wanted", topic))
+	}
+	r.tombstones[topic] = r.wrap(h)
+}
+
+func (r *Router) wrap(h Handler) Handler {
+	for _, m := range slices.Backward(r.middleware) {
+		h = m(h)
+	}
+	return h
+}
+
+// Counts returns how many records were skipped so far. It may be called at any
+// time.
+func (r *Router) Counts() Counts {
+	return Counts{SkippedUnknown: r.skippedUnknown.Load(), SkippedTombstones: r.skippedTombstones.Load()}
 }
 
 // EventTypes lists the event types that have a handler, sorted.
@@ -85,32 +122,56 @@ func (r *Router) EventTypes() []string {
 	return types
 }
 
-// Dispatch calls the handler of the message's event type. Its error is a
-// [DecodeError], an [UnknownTypeError] or a [HandlerError].
+// Dispatch calls the handler of the message's event type, or, for a tombstone,
+// that of its topic. Its error is a [DecodeError], an [UnknownTypeError] or a
+// [HandlerError]. A panic of a handler or a decoder does not get past it: it is
+// returned as a [PanicError] inside of one of these.
 func (r *Router) Dispatch(ctx context.Context, m Message) error {
+	if m.Tombstone() {
+		h, ok := r.tombstones[m.Topic]
+		if !ok {
+			r.skippedTombstones.Add(1)
+			return nil
+		}
+		return call(ctx, h, m, m.Record().EventType)
+	}
 	eventType, err := m.EventType()
 	if err != nil {
-		if r.unknown == Skip && len(m.Headers) == 0 && len(m.Value) == 0 {
-			return nil // a tombstone carries no event
-		}
 		return &DecodeError{Record: m.Record(), Err: err}
 	}
 	h, ok := r.handlers[eventType]
 	if !ok {
 		if r.unknown == Skip {
+			r.skippedUnknown.Add(1)
 			return nil
 		}
-		record := m.Record()
-		record.EventType = eventType
-		return &UnknownTypeError{Record: record}
+		return &UnknownTypeError{Record: named(m, eventType)}
 	}
-	if err := h(ctx, m); err != nil {
-		if Permanent(err) {
-			return err
+	return call(ctx, h, m, eventType)
+}
+
+func call(ctx context.Context, h Handler, m Message, eventType string) error {
+	err := protected(ctx, h, m)
+	if err == nil || Permanent(err) {
+		return err
+	}
+	return &HandlerError{Record: named(m, eventType), Err: err}
+}
+
+func protected(ctx context.Context, h Handler, m Message) (err error) {
+	defer RecoverTo(&err)
+	return h(ctx, m)
+}
+
+// named is the message's record for an error: what the headers do not say of it
+// is taken from the body.
+func named(m Message, eventType string) Record {
+	record := m.Record()
+	record.EventType = eventType
+	if record.EventID == "" {
+		if id, err := m.EventID(); err == nil {
+			record.EventID = id.String()
 		}
-		record := m.Record()
-		record.EventType = eventType
-		return &HandlerError{Record: record, Err: err}
 	}
-	return nil
+	return record
 }

@@ -21,8 +21,9 @@ type Beginner interface {
 
 // Tx returns a handler that runs h once for each event, in a transaction which
 // also records the event's id under the consumer's name, and commits it. When h
-// fails, the transaction is rolled back and the id is free again: the next
-// delivery is handled as the first.
+// fails or panics, the transaction is rolled back, its connection goes back to the
+// pool and the id is free again: the next delivery is handled as the first. A panic
+// then goes on to the caller; consume.Router turns it into an error.
 //
 // For an event that was handled before, h is not called and the result is nil.
 // While two deliveries of one event are handled at the same time, the second

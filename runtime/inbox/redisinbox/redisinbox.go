@@ -134,11 +134,16 @@ func (i *Inbox) Key(event uuid.UUID) string { return "inbox:" + i.consumer + ":"
 // An error of next is returned as it is, and the event is free to be handled by
 // its next delivery. Under [Fail], an error of Redis is returned before next is
 // called. After next has succeeded the result is nil whatever Redis says: the
-// event has been handled. A record that carries no event id, neither in its
-// headers nor in its body, is a [consume.DecodeError].
+// event has been handled. When next panics, the event is free in the same way and
+// the panic goes on to the caller. A record that carries no event id, neither in
+// its headers nor in its body, is a [consume.DecodeError]; a tombstone without one
+// goes to next each time that it is delivered.
 func (i *Inbox) Once(next consume.Handler) consume.Handler {
 	return func(ctx context.Context, m consume.Message) error {
 		id, err := m.EventID()
+		if err != nil && m.Tombstone() {
+			return next(ctx, m)
+		}
 		if err != nil {
 			return &consume.DecodeError{Record: m.Record(), Err: err}
 		}

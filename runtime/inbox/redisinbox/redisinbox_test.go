@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -144,6 +145,16 @@ func TestAFailureReleasesTheLease(t *testing.T) {
 	if v := value(t, client, in.Key(id)); v != "" {
 		t.Errorf("a handler that panicked left %q", v)
 	}
+	exited := make(chan struct{})
+	go func() { // as t.FailNow in a handler does
+		defer close(exited)
+		_ = in.Once(func(context.Context, consume.Message) error { runtime.Goexit(); return nil })(t.Context(), m)
+		t.Error("the handler's Goexit did not end its goroutine")
+	}()
+	<-exited
+	if v := value(t, client, in.Key(id)); v != "" {
+		t.Errorf("a handler that ended its goroutine left %q", v)
+	}
 	// The caller's end is not the lease's.
 	ctx, cancel := context.WithCancel(t.Context())
 	err := in.Once(func(ctx context.Context, _ consume.Message) error {
@@ -156,6 +167,64 @@ func TestAFailureReleasesTheLease(t *testing.T) {
 	}
 	if v := value(t, client, in.Key(id)); v != "" {
 		t.Errorf("a handler that was cancelled left %q", v)
+	}
+}
+
+// Through a router a panic is an error: the event is free, and the next attempt
+// handles it.
+func TestAPanicIsRecoveredAndHandledAgain(t *testing.T) {
+	t.Parallel()
+	client := connect(t, services.Redis(t).Addr)
+	in := newInbox(t, client, redisinbox.Options{Lease: time.Hour})
+	router := consume.NewRouter(consume.Use(in.Once))
+	runs := 0
+	router.Handle(eventType, func(context.Context, consume.Message) error {
+		if runs++; runs == 1 {
+			panic("no")
+		}
+		return nil
+	})
+	id := uuid.New()
+	m := message(id)
+	err := router.Dispatch(t.Context(), m)
+	if _, ok := errors.AsType[*consume.PanicError](err); !ok {
+		t.Fatalf("Dispatch returns %v", err)
+	}
+	if v := value(t, client, in.Key(id)); v != "" {
+		t.Errorf("a handler that panicked left %q", v)
+	}
+	for range 2 { // the second is a repeat
+		if err := router.Dispatch(t.Context(), m); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if v := value(t, client, in.Key(id)); v != "done" || runs != 2 {
+		t.Errorf("after %d runs the key is %q", runs, v)
+	}
+}
+
+// A tombstone has no event id as a rule: it cannot be told from a repeat, and is
+// not worth an error.
+func TestATombstoneWithoutAnIDIsPassedOn(t *testing.T) {
+	t.Parallel()
+	in := newInbox(t, connect(t, services.Redis(t).Addr), redisinbox.Options{})
+	router := consume.NewRouter(consume.Use(in.Once))
+	runs := 0
+	consume.OnTombstone(router, "essays", func(context.Context, string) error { runs++; return nil })
+	for range 2 {
+		if err := router.Dispatch(t.Context(), consume.Message{Topic: "essays", Key: []byte("7")}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	withID := message(uuid.New())
+	withID.Topic, withID.Value = "essays", nil
+	for range 2 {
+		if err := router.Dispatch(t.Context(), withID); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if runs != 3 {
+		t.Errorf("two tombstones without an id, twice one with an id: %d runs", runs)
 	}
 }
 
