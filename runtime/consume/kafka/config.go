@@ -15,7 +15,7 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/consume"
 )
 
-// Action says what happens to a record that is given up.
+// Action says what happens to a record that is given up, or that was lost.
 type Action string
 
 const (
@@ -34,10 +34,11 @@ type Dispatcher interface {
 
 // DeadLetter takes over a record that is given up: it writes it to a topic or a
 // table for people to look at. Once it returns nil, the record counts as handled;
-// an error is answered like one of a handler, by trying again without limit.
+// an error or a panic is answered like one of a handler, by trying again without
+// limit.
 type DeadLetter func(ctx context.Context, m consume.Message, cause error) error
 
-// Config is what Run needs to know. Brokers, Group, Topics and Router are
+// Config is what New and Run need to know. Brokers, Group, Topics and Router are
 // required; the zero value of every other field means its default.
 type Config struct {
 	// Brokers are the addresses to begin with, host:port.
@@ -50,7 +51,7 @@ type Config struct {
 	Router Dispatcher
 
 	// MaxAttempts is how often a record's handler is tried before the record is
-	// given up. Default 0: without limit.
+	// given up. A panic counts as a failed attempt. Default 0: without limit.
 	MaxAttempts int
 	// RetryMin and RetryMax bound the pause between two attempts, which doubles
 	// from one to the other. Defaults 100ms and 30s.
@@ -66,20 +67,48 @@ type Config struct {
 	// delivered again after a crash. Default 1s, at least 100ms.
 	CommitEvery time.Duration
 	// BufferRecords is how many records of a partition may wait in memory before
-	// fetching it pauses. Default 500.
+	// fetching it pauses; it goes on at half of it. What is in memory is bounded by
+	// BufferBytes as well. Default 10,000.
 	BufferRecords int
+	// BufferBytes bounds the keys, values and headers that are in memory over all
+	// partitions, and 250 bytes for each record: what the client has fetched and what
+	// waits for a handler. It is
+	// kept by asking the brokers for less, by pausing partitions that have more than
+	// their share, and, at three quarters, by fetching nothing until handlers have
+	// gone on. A broker sends at least one batch, so a batch of each broker may come
+	// on top, and a record that is larger than the bound gets through. Garbage that is
+	// not yet collected comes on top as well; allow for about twice the bound. Setting
+	// kgo.FetchMaxBytes or kgo.FetchMaxPartitionBytes in Options takes what the client
+	// fetches out of the bound. Default 64 MiB, at least 1 MiB.
+	BufferBytes int64
 	// DrainTimeout is how long running handlers are waited for when Run ends or a
 	// partition is revoked; past it their context is cancelled. Default 30s.
 	DrainTimeout time.Duration
 
+	// OnLoss is what happens when records were lost before this group read them:
+	// the topic's retention removed them, or the brokers lost them. Default Skip: a
+	// warning with topic, partition and offsets, and it goes on with the oldest
+	// record that is there. Stop makes Run return a *LostRecordsError before it
+	// handles a record behind the gap.
+	OnLoss Action
+	// StopWhenUnready makes Run return a *NotReadyError once the consumer was not
+	// ready for so long; see Consumer.Ready. It is for services that a supervisor
+	// restarts. Default 0: it goes on trying, with a warning now and then.
+	StopWhenUnready time.Duration
+
 	// Options are further options for the client: TLS, SASL, a client id. Those
-	// that concern the group, its topics and offsets belong to Run.
+	// that concern the group, its topics and offsets belong to Run. The client gives
+	// a broker 3s to accept a connection (kgo.DialTimeout) and 5s to answer
+	// (kgo.RequestTimeoutOverhead), so that it soon asks another one, and lets it wait
+	// 500ms for records (kgo.FetchMaxWait); Options may say otherwise.
 	Options []kgo.Opt
 	// TracerProvider makes a span per attempt, linked to the span that inserted the
 	// event. Default nil: no tracing.
 	TracerProvider trace.TracerProvider
 	// Logger. Default slog.Default().
 	Logger *slog.Logger
+
+	timing timing
 }
 
 // WithDefaults returns a copy in which every field that was left zero has its
@@ -89,8 +118,11 @@ func (c Config) WithDefaults() Config {
 	c.RetryMax = cmp.Or(c.RetryMax, max(30*time.Second, c.RetryMin))
 	c.GiveUp = cmp.Or(c.GiveUp, Stop)
 	c.CommitEvery = cmp.Or(c.CommitEvery, time.Second)
-	c.BufferRecords = cmp.Or(c.BufferRecords, 500)
+	c.BufferRecords = cmp.Or(c.BufferRecords, 10_000)
+	c.BufferBytes = cmp.Or(c.BufferBytes, 64<<20)
 	c.DrainTimeout = cmp.Or(c.DrainTimeout, 30*time.Second)
+	c.OnLoss = cmp.Or(c.OnLoss, Skip)
+	c.timing = c.timing.withDefaults()
 	if c.TracerProvider == nil {
 		c.TracerProvider = noop.NewTracerProvider()
 	}
@@ -126,6 +158,15 @@ func (c Config) validate() error {
 	}
 	if c.GiveUp != Stop && c.GiveUp != Skip {
 		errs = append(errs, bad("GiveUp is %q: use %q or %q", c.GiveUp, Stop, Skip))
+	}
+	if c.OnLoss != Stop && c.OnLoss != Skip {
+		errs = append(errs, bad("OnLoss is %q: use %q or %q", c.OnLoss, Stop, Skip))
+	}
+	if c.StopWhenUnready < 0 {
+		errs = append(errs, bad("StopWhenUnready is %v: use 0 for never", c.StopWhenUnready))
+	}
+	if c.BufferBytes < minBuffer {
+		errs = append(errs, bad("BufferBytes is %d: use %d (1 MiB) or more", c.BufferBytes, minBuffer))
 	}
 	if c.CommitEvery < minCommitEvery {
 		errs = append(errs, bad("CommitEvery is %v: the client commits every %v at most", c.CommitEvery, minCommitEvery))

@@ -3,6 +3,7 @@ package kafka_test
 import (
 	"context"
 	"fmt"
+	"net/http"
 
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -33,6 +34,24 @@ func ExampleRun() {
 	// Output:
 	// 7 {"cents": 995}
 	// <nil>
+}
+
+// A service puts Ready behind its readiness probe.
+func ExampleConsumer_Ready() {
+	c, err := kafka.New(kafka.Config{
+		Brokers: []string{"localhost:9092"}, Group: "billing", Topics: []string{"orders"}, Router: consume.NewRouter(),
+	})
+	if err != nil {
+		panic(err)
+	}
+	http.HandleFunc("/readyz", func(w http.ResponseWriter, _ *http.Request) {
+		if err := c.Ready(); err != nil {
+			http.Error(w, err.Error(), http.StatusServiceUnavailable)
+		}
+	})
+	fmt.Println(c.Ready()) // and then: err = c.Run(ctx)
+	// Output:
+	// consume/kafka: group billing is not ready: Run was not called yet
 }
 
 func publish(brokers []string) {

@@ -37,15 +37,29 @@ type bench struct {
 func each(t *testing.T, partitions int32, test func(b *bench)) {
 	t.Parallel()
 	services.EachKafka(t, func(t *testing.T, k *services.KafkaCluster) {
-		b := &bench{t: t, k: k, topic: k.NewTopic(t, "orders", partitions)}
-		b.group = b.topic + "-group"
-		client, err := kgo.NewClient(kgo.SeedBrokers(k.Brokers...), kgo.RecordPartitioner(kgo.ManualPartitioner()))
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer client.Close()
-		b.client = client
-		test(b)
+		test(newBench(t, k, partitions))
+	})
+}
+
+func newBench(t *testing.T, k *services.KafkaCluster, partitions int32) *bench {
+	t.Helper()
+	b := &bench{t: t, k: k, topic: k.NewTopic(t, "orders", partitions)}
+	b.group = b.topic + "-group"
+	client, err := kgo.NewClient(kgo.SeedBrokers(k.Brokers...), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(client.Close)
+	b.client = client
+	return b
+}
+
+// config is that of a member whose pauses are short.
+func (b *bench) config(router kafka.Dispatcher) kafka.Config {
+	return kafka.Impatient(kafka.Config{
+		Brokers: b.k.Brokers, Group: b.group, Topics: []string{b.topic}, Router: router,
+		CommitEvery: 100 * time.Millisecond, RetryMin: time.Millisecond, RetryMax: 5 * time.Millisecond,
+		Options: []kgo.Opt{kgo.FetchMaxWait(50 * time.Millisecond)},
 	})
 }
 
@@ -95,11 +109,7 @@ func (b *bench) start(handle func(ctx context.Context, m consume.Message) error,
 	b.t.Helper()
 	r := consume.NewRouter()
 	r.Handle("paid", handle)
-	cfg := kafka.Config{
-		Brokers: b.k.Brokers, Group: b.group, Topics: []string{b.topic}, Router: r,
-		CommitEvery: 100 * time.Millisecond, RetryMin: time.Millisecond, RetryMax: 5 * time.Millisecond,
-		Options: []kgo.Opt{kgo.FetchMaxWait(50 * time.Millisecond)},
-	}
+	cfg := b.config(r)
 	for _, c := range change {
 		c(&cfg)
 	}
@@ -169,7 +179,7 @@ func (l *log) wait(t *testing.T, n int) []string {
 		}
 		select {
 		case <-l.changed:
-		case <-time.After(time.Minute):
+		case <-time.After(patience):
 			t.Fatalf("%d of %d: %v", len(l.list()), n, l.list())
 		}
 	}
@@ -457,7 +467,7 @@ func TestSpansAreLinkedToTheProducer(t *testing.T) {
 
 func TestConfigurationMistakes(t *testing.T) {
 	t.Parallel()
-	err := kafka.Run(t.Context(), kafka.Config{MaxAttempts: -1, CommitEvery: time.Millisecond, GiveUp: "shrug", RetryMin: 2 * time.Second, RetryMax: time.Second})
+	err := kafka.Run(t.Context(), kafka.Config{MaxAttempts: -1, CommitEvery: time.Millisecond, GiveUp: "shrug", OnLoss: "cry", StopWhenUnready: -1, BufferBytes: 5, RetryMin: 2 * time.Second, RetryMax: time.Second})
 	const want = `consume/kafka: Config.Brokers is empty: name at least one host:port
 consume/kafka: Config.Group is empty: name the consumer group, for instance after the service
 consume/kafka: Config.Topics is empty: name the topics to read
@@ -465,6 +475,9 @@ consume/kafka: Config.Router is nil: give it a consume.Router
 consume/kafka: Config.MaxAttempts is -1: use 0 for no limit
 consume/kafka: Config.RetryMin and RetryMax are 2s and 1s: the pause must not be negative, nor shrink
 consume/kafka: Config.GiveUp is "shrug": use "stop" or "skip"
+consume/kafka: Config.OnLoss is "cry": use "stop" or "skip"
+consume/kafka: Config.StopWhenUnready is -1ns: use 0 for never
+consume/kafka: Config.BufferBytes is 5: use 1048576 (1 MiB) or more
 consume/kafka: Config.CommitEvery is 1ms: the client commits every 100ms at most`
 	if diff := cmp.Diff(want, err.Error()); diff != "" {
 		t.Fatal(diff)

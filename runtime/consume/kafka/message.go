@@ -31,10 +31,23 @@ func message(r *kgo.Record) consume.Message {
 	return m
 }
 
-// attempt dispatches the message in a span of its own. The span that inserted
+// attempt calls the router, and turns a panic that gets past it (of another
+// dispatcher than consume.Router, of a tracer) into the record's error.
+func (w *worker) attempt(m consume.Message, attempt int) error {
+	err := func() (err error) {
+		defer consume.RecoverTo(&err)
+		return w.traced(m, attempt)
+	}()
+	if caught, ok := err.(*consume.PanicError); ok { //nolint:errorlint // one that is wrapped names its record already
+		return &consume.HandlerError{Record: m.Record(), Err: caught}
+	}
+	return err
+}
+
+// traced dispatches the message in a span of its own. The span that inserted
 // the event is linked rather than made the parent: it ended long ago, and an event
 // may be handled by many groups, and by each more than once.
-func (w *worker) attempt(m consume.Message, attempt int) error {
+func (w *worker) traced(m consume.Message, attempt int) error {
 	at := m.Record()
 	opts := []trace.SpanStartOption{
 		trace.WithSpanKind(trace.SpanKindConsumer),

@@ -2,146 +2,210 @@ package kafka
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"log/slog"
 	"sync"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// pollRecords bounds one poll, so that a rebalance need not wait for long.
-const pollRecords = 1_000
+const (
+	// pollRecords bounds one poll, so that a rebalance need not wait for long.
+	pollRecords = 1_000
 
-// Run reads records and handles them until ctx ends or a record stops it. It
-// returns nil when ctx ended: then running handlers have finished, what was
-// handled is committed, and the group was left. Otherwise the error is that of the
-// record, a *consume.HandlerError, *consume.DecodeError or
-// *consume.UnknownTypeError, or says what is wrong with the configuration.
-func Run(ctx context.Context, cfg Config) error {
-	cfg = cfg.WithDefaults()
-	if err := cfg.validate(); err != nil {
-		return err
-	}
-	r := &run{cfg: cfg, workers: map[partition]*worker{}, failed: make(chan error, 1)}
-	opts := append([]kgo.Opt{
-		kgo.SeedBrokers(cfg.Brokers...),
-		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
-	}, cfg.Options...)
-	client, err := kgo.NewClient(append(opts,
-		kgo.ConsumerGroup(cfg.Group),
-		kgo.ConsumeTopics(cfg.Topics...),
-		kgo.AutoCommitMarks(),
-		kgo.AutoCommitInterval(cfg.CommitEvery),
-		kgo.BlockRebalanceOnPoll(),
-		kgo.RebalanceTimeout(cfg.DrainTimeout+30*time.Second),
-		kgo.OnPartitionsRevoked(r.revoked),
-		kgo.OnPartitionsLost(r.lost),
-	)...)
-	if err != nil {
-		return fmt.Errorf("consume/kafka: make a client for group %s: %w", cfg.Group, err)
-	}
-	defer client.CloseAllowingRebalance()
-	r.client = client
+	// A broker that accepts connections and never answers is left for another one
+	// after these.
+	dialTimeout   = 3 * time.Second
+	answerTimeout = 5 * time.Second
 
-	// Handlers outlive ctx by as long as it takes to finish what they began.
-	handling, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	defer cancel()
-	r.handling = handling
+	// fetchWait is how long a broker waits for records. A partition that was paused
+	// is fetched again when the fetch of the others has come back.
+	fetchWait = 500 * time.Millisecond
 
-	err = r.poll(ctx)
-	r.stopAll()
-	commit, cancelCommit := context.WithTimeout(context.WithoutCancel(ctx), cfg.DrainTimeout)
-	defer cancelCommit()
-	if commitErr := client.CommitMarkedOffsets(commit); commitErr != nil {
-		// The records will come again; whoever runs next bears that.
-		cfg.Logger.WarnContext(ctx, "the last offsets could not be committed; their records will be delivered again",
-			"group", cfg.Group, "error", commitErr)
-	}
-	return err
-}
+	// leaveTimeout is how long leaving the group may take.
+	leaveTimeout = 5 * time.Second
+)
 
 type partition struct {
 	topic string
 	id    int32
 }
 
+func (p partition) list() map[string][]int32 { return map[string][]int32{p.topic: {p.id}} }
+
 // run is the state of one Run.
 type run struct {
-	cfg      Config
-	client   *kgo.Client
-	handling context.Context //nolint:containedctx // the parent of every handler's context
-	failed   chan error      // the first error that stops the run
+	cfg       Config
+	log       *slog.Logger
+	client    *kgo.Client
+	stats     *stats
+	made      chan struct{}   // closed when the fields above and below are set: the client calls back early
+	handling  context.Context //nolint:containedctx // the parent of every handler's context
+	failed    chan error      // the first error that stops the run
+	gate      *gate
+	budget    *budget
+	notices   *notices
+	positions *positions
+	watch     *watch
+	brokers   *brokers
+	abort     func() // ends every request of the client
+	resting   resting
 
-	mu      sync.Mutex
-	workers map[partition]*worker
+	mu       sync.Mutex
+	workers  map[partition]*worker
+	detached []*worker // of topics that were deleted
 }
 
-// poll hands records to the workers until ctx ends (nil) or one of them fails.
-func (r *run) poll(ctx context.Context) error {
-	polling, stop := context.WithCancel(ctx)
-	defer stop()
-	var failure error
+func newRun(cfg Config, stats *stats) (*run, error) {
+	log := cfg.Logger.With("group", cfg.Group)
+	r := &run{
+		cfg: cfg, log: log, stats: stats,
+		workers: map[partition]*worker{}, failed: make(chan error, 1), made: make(chan struct{}),
+		budget:    &budget{limit: cfg.BufferBytes},
+		notices:   newNotices(log, cfg.timing),
+		positions: newPositions(),
+	}
+	r.watch, r.brokers = newWatch(r), newBrokers(r.notices)
+	var ctx context.Context
+	ctx, r.abort = context.WithCancel(context.Background()) // the client's own life
+	opts := append([]kgo.Opt{
+		kgo.WithContext(ctx),
+		kgo.SeedBrokers(cfg.Brokers...),
+		kgo.DialTimeout(dialTimeout),
+		kgo.RequestTimeoutOverhead(answerTimeout),
+		kgo.FetchMaxWait(fetchWait),
+		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
+		kgo.FetchMaxBytes(fetchMark),
+		kgo.FetchMaxPartitionBytes(partitionFetchMark),
+		kgo.AdjustFetchOffsetsFn(r.offsetsFetched),
+		kgo.WithHooks(r.budget, r.brokers),
+	}, cfg.Options...)
+	client, err := kgo.NewClient(append(opts,
+		kgo.ConsumerGroup(cfg.Group),
+		kgo.ConsumeTopics(cfg.Topics...),
+		kgo.KeepRetryableFetchErrors(), // or partitions that fail for long are fetched in a loop
+		kgo.AutoCommitMarks(),
+		kgo.AutoCommitInterval(cfg.CommitEvery),
+		kgo.BlockRebalanceOnPoll(),
+		kgo.RebalanceTimeout(cfg.DrainTimeout+30*time.Second),
+		kgo.OnPartitionsAssigned(r.assigned),
+		kgo.OnPartitionsRevoked(r.revoked),
+		kgo.OnPartitionsLost(r.lost),
+	)...)
+	if err != nil {
+		r.abort()
+		return nil, fmt.Errorf("consume/kafka: make a client for group %s: %w", cfg.Group, err)
+	}
+	r.client = client
+	r.gate = newGate(client)
+	r.budget.begin(client, r.gate)
+	r.brokers.begin(client)
+	close(r.made)
+	return r, nil
+}
+
+// all is the whole run.
+func (r *run) all(ctx context.Context) error {
+	defer r.close()
+
+	// Handlers outlive ctx by as long as it takes to finish what they began.
+	handling, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	r.handling = handling
+
+	watching, stopWatching := context.WithCancel(ctx)
 	watched := make(chan struct{})
-	go func() { // a failing worker interrupts a poll that waits
+	go func() {
 		defer close(watched)
-		select {
-		case failure = <-r.failed:
-			stop()
-		case <-polling.Done():
-		}
+		r.watch.run(watching)
 	}()
-	for polling.Err() == nil {
-		fetches := r.client.PollRecords(polling, pollRecords)
-		fetches.EachError(func(topic string, id int32, err error) {
-			if polling.Err() == nil && !errors.Is(err, context.Canceled) {
-				r.cfg.Logger.WarnContext(ctx, "reading from Kafka failed; it goes on",
-					"group", r.cfg.Group, "topic", topic, "partition", id, "error", err)
-			}
-		})
-		fetches.EachPartition(func(p kgo.FetchTopicPartition) {
-			if len(p.Records) > 0 {
-				r.worker(partition{p.Topic, p.Partition}).add(p.Records)
-			}
-		})
-		// Only now may partitions be taken away: each record that was polled has
-		// a worker, which the callbacks know of.
-		r.client.AllowRebalance()
-	}
-	stop()
+	err := r.poll(ctx)
+	stopWatching()
 	<-watched
-	if failure == nil {
-		select { // it failed while ctx ended
-		case failure = <-r.failed:
-		default:
-		}
+	r.resting.stop()
+	r.stopAll()
+	commit, cancelCommit := context.WithTimeout(context.WithoutCancel(ctx), r.cfg.DrainTimeout)
+	defer cancelCommit()
+	if commitErr := r.client.CommitMarkedOffsets(commit); commitErr != nil {
+		// The records will come again; whoever runs next bears that.
+		r.log.WarnContext(ctx, "last offsets not committed; their records will be delivered again", "error", commitErr)
 	}
-	return failure
+	return err
 }
 
-func (r *run) worker(p partition) *worker {
+// close leaves the group. A client that is joining it would wait for that first,
+// up to the session timeout, so that is cut short.
+func (r *run) close() {
+	timer := time.AfterFunc(leaveTimeout, r.abort)
+	defer timer.Stop()
+	defer r.abort()
+	r.client.CloseAllowingRebalance()
+}
+
+func (r *run) buffered() (records, bytes int64) {
+	fetched := r.client.BufferedFetchRecords()
+	return r.budget.records.Load() + fetched,
+		r.budget.waiting.Load() + r.client.BufferedFetchBytes() + fetched*recordOverhead
+}
+
+// worker returns the one that handles a partition's records. After a topic was
+// recreated that is another one, which begins when the former has ended.
+func (r *run) worker(p partition, topic [16]byte) *worker {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	w := r.workers[p]
+	if w != nil && w.topic != topic {
+		r.detach(w)
+		w = nil
+	}
 	if w == nil {
-		w = newWorker(r, p)
+		var after <-chan struct{}
+		for _, former := range r.detached {
+			if former.p == p {
+				after = former.done
+			}
+		}
+		w = newWorker(r, p, topic, after)
 		r.workers[p] = w
 	}
 	return w
 }
 
-// take removes the workers of the partitions, or all of them when nil is given.
+// detach is called with the lock held. It keeps the detached workers that have
+// not ended.
+func (r *run) detach(w *worker) {
+	delete(r.workers, w.p)
+	var alive []*worker
+	for _, former := range r.detached {
+		select {
+		case <-former.done:
+		default:
+			alive = append(alive, former)
+		}
+	}
+	r.detached = append(alive, w)
+	w.detach()
+	r.gate.open(w.p, holdFull|holdFailing)
+}
+
+// detachTopic is for a topic that was deleted: what its workers have is all that
+// is left of it, so they handle it.
+func (r *run) detachTopic(topic string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for p, w := range r.workers {
+		if p.topic == topic {
+			r.detach(w)
+		}
+	}
+}
+
+// take removes the workers of the partitions.
 func (r *run) take(partitions map[string][]int32) []*worker {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	var taken []*worker
-	if partitions == nil {
-		for p, w := range r.workers {
-			taken = append(taken, w)
-			delete(r.workers, p)
-		}
-		return taken
-	}
 	for topic, ids := range partitions {
 		for _, id := range ids {
 			p := partition{topic, id}
@@ -150,6 +214,18 @@ func (r *run) take(partitions map[string][]int32) []*worker {
 				delete(r.workers, p)
 			}
 		}
+	}
+	return taken
+}
+
+func (r *run) takeAll() []*worker {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	taken := r.detached
+	r.detached = nil
+	for p, w := range r.workers {
+		taken = append(taken, w)
+		delete(r.workers, p)
 	}
 	return taken
 }
@@ -174,34 +250,64 @@ func drain(workers []*worker, wait time.Duration) {
 	}
 }
 
-func (r *run) stopAll() { drain(r.take(nil), r.cfg.DrainTimeout) }
+func (r *run) stopAll() { drain(r.takeAll(), r.cfg.DrainTimeout) }
+
+// assigned runs after each rebalance, also one that brings no partition.
+func (r *run) assigned(ctx context.Context, _ *kgo.Client, partitions map[string][]int32) {
+	<-r.made
+	for topic := range partitions {
+		r.gate.know(topic)
+	}
+	r.watch.assigned(ctx, partitions)
+}
+
+// offsetsFetched takes the group's offsets of the partitions that were assigned.
+func (r *run) offsetsFetched(_ context.Context, offsets map[string]map[int32]kgo.Offset) (map[string]map[int32]kgo.Offset, error) {
+	<-r.made
+	r.positions.begin(offsets)
+	r.watch.look()
+	return offsets, nil
+}
 
 // revoked runs before partitions go to another member: what is being handled is
 // finished and committed, what waits is dropped, for the other to read.
 func (r *run) revoked(ctx context.Context, client *kgo.Client, partitions map[string][]int32) {
+	<-r.made
 	workers := r.take(partitions)
+	drain(workers, r.cfg.DrainTimeout)
+	r.left(partitions)
 	if len(workers) == 0 {
 		return
 	}
-	drain(workers, r.cfg.DrainTimeout)
 	if err := client.CommitMarkedOffsets(ctx); err != nil {
-		r.cfg.Logger.WarnContext(ctx, "offsets could not be committed before their partitions were revoked; "+
-			"the next member reads those records again", "group", r.cfg.Group, "error", err)
+		r.log.WarnContext(ctx, "offsets not committed before their partitions were revoked; "+
+			"the next member reads those records again", "error", err)
 	}
 }
 
 // lost runs when partitions are gone already: another member may be handling
 // them, so what is being handled here is cancelled, and nothing is committed.
 func (r *run) lost(ctx context.Context, _ *kgo.Client, partitions map[string][]int32) {
+	<-r.made
 	workers := r.take(partitions)
 	if len(workers) > 0 {
-		r.cfg.Logger.WarnContext(ctx, "partitions were lost: this member was not heard of for too long",
-			"group", r.cfg.Group, "partitions", partitions)
+		r.log.WarnContext(ctx, "partitions lost: this member was not heard of for too long, or another one took its place",
+			"partitions", partitions)
 	}
 	for _, w := range workers {
 		w.cancel()
 	}
 	drain(workers, 0)
+	r.left(partitions)
+	r.watch.lost()
+}
+
+// left forgets partitions that this member has no longer.
+func (r *run) left(partitions map[string][]int32) {
+	r.resting.forget(partitions)
+	r.gate.forget(partitions)
+	r.positions.forget(partitions)
+	r.watch.unassigned(partitions)
 }
 
 // fail ends the run with err; the first failure counts.

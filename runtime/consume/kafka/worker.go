@@ -2,40 +2,44 @@ package kafka
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
-
-	"github.com/outboxgen/outboxgen/runtime/consume"
 )
 
 // worker handles the records of one partition in order.
 type worker struct {
-	run  *run
-	p    partition
-	log  *slog.Logger
-	done chan struct{} // closed when it has ended
+	run   *run
+	p     partition
+	topic [16]byte // the topic's id; zero when the brokers do not tell
+	log   *slog.Logger
+	done  chan struct{}   // closed when it has ended
+	after <-chan struct{} // closed when it may begin; nil: at once
 
 	ctx      context.Context    //nolint:containedctx // that of its handlers
 	cancel   context.CancelFunc // ends the handler that runs
 	stopping chan struct{}      // closed when no further record is to be begun
 	once     sync.Once
+	detached atomic.Bool // its topic was deleted: it handles what it has and ends
+
+	task *task // what it is at; belongs to its goroutine
 
 	mu      sync.Mutex
 	waiting []*kgo.Record
+	bytes   int64 // of what waits and what is being handled
 	paused  bool
-	wake    chan struct{} // holds a token when records were added
+	wake    chan struct{} // holds a token when there is something new
 }
 
-func newWorker(r *run, p partition) *worker {
+func newWorker(r *run, p partition, topic [16]byte, after <-chan struct{}) *worker {
 	ctx, cancel := context.WithCancel(r.handling)
 	w := &worker{
-		run: r, p: p, ctx: ctx, cancel: cancel,
-		log:      r.cfg.Logger.With("group", r.cfg.Group, "topic", p.topic, "partition", p.id),
+		run: r, p: p, topic: topic, after: after, ctx: ctx, cancel: cancel,
+		log:      r.log.With("topic", p.topic, "partition", p.id),
 		done:     make(chan struct{}),
 		stopping: make(chan struct{}),
 		wake:     make(chan struct{}, 1),
@@ -55,26 +59,43 @@ func (w *worker) stopped() bool {
 	}
 }
 
-// add queues records, and pauses the partition when enough of them wait. The
-// client drops what it had buffered beyond and fetches it again later.
-func (w *worker) add(records []*kgo.Record) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.waiting = append(w.waiting, records...)
-	if !w.paused && len(w.waiting) > w.run.cfg.BufferRecords {
-		w.paused = true
-		w.run.client.PauseFetchPartitions(w.partitions())
-	}
+// detach lets it handle what it has without marking offsets, which would be
+// those of another topic of the same name, and then end.
+func (w *worker) detach() {
+	w.detached.Store(true)
+	w.notify()
+}
+
+func (w *worker) notify() {
 	select {
 	case w.wake <- struct{}{}:
 	default:
 	}
 }
 
+// add queues records, and pauses the partition when enough of them wait. The
+// client drops what it had buffered beyond and fetches it again later.
+func (w *worker) add(records []*kgo.Record) {
+	var bytes int64
+	for _, r := range records {
+		bytes += size(r)
+	}
+	w.run.budget.add(len(records), bytes)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.waiting = append(w.waiting, records...)
+	w.bytes += bytes
+	if !w.paused && (len(w.waiting) > w.run.cfg.BufferRecords || w.run.budget.full(w.bytes)) {
+		w.paused = true
+		w.run.gate.shut(w.p, holdFull)
+	}
+	w.notify()
+}
+
 func (w *worker) next() *kgo.Record {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.paused && len(w.waiting) <= w.run.cfg.BufferRecords/2 {
+	if w.paused && len(w.waiting) <= w.run.cfg.BufferRecords/2 && w.run.budget.roomy(w.bytes) {
 		w.resume()
 	}
 	if len(w.waiting) == 0 {
@@ -86,106 +107,110 @@ func (w *worker) next() *kgo.Record {
 	return record
 }
 
+// release gives back the bytes of a record that is done with.
+func (w *worker) release(r *kgo.Record) {
+	n := size(r)
+	w.run.budget.add(-1, -n)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.bytes -= n
+}
+
 func (w *worker) resume() {
 	w.paused = false
-	w.run.client.ResumeFetchPartitions(w.partitions())
+	if !w.detached.Load() {
+		w.run.gate.open(w.p, holdFull)
+	}
 }
 
-func (w *worker) partitions() map[string][]int32 { return map[string][]int32{w.p.topic: {w.p.id}} }
-
+// work goes on in another goroutine when a handler ends this one.
 func (w *worker) work() {
-	defer close(w.done)
-	defer w.cancel()
-	defer func() { // a partition that comes back must not be paused
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		if w.paused {
-			w.resume()
-		}
-	}()
-	for !w.stopped() {
-		record := w.next()
-		if record == nil {
-			select {
-			case <-w.wake:
-			case <-w.stopping:
-			case <-w.ctx.Done():
-			}
-			continue
-		}
-		if !w.handle(record) {
+	returned := false
+	defer func() {
+		if !returned {
+			go w.work()
 			return
 		}
-		w.run.client.MarkCommitRecords(record)
+		w.end()
+	}()
+	w.loop()
+	returned = true
+}
+
+func (w *worker) loop() {
+	if w.after != nil {
+		select {
+		case <-w.after:
+		case <-w.stopping:
+		case <-w.ctx.Done():
+		}
+	}
+	for !w.stopped() {
+		if w.task == nil {
+			record := w.next()
+			if record == nil {
+				if w.detached.Load() {
+					return
+				}
+				select {
+				case <-w.wake:
+				case <-w.stopping:
+				case <-w.ctx.Done():
+				}
+				continue
+			}
+			w.task = newTask(record)
+		}
+		if !w.handle(w.task) {
+			return
+		}
+		record := w.task.record
+		w.task = nil
+		w.release(record)
+		if !w.detached.Load() {
+			w.run.client.MarkCommitRecords(record)
+		}
 	}
 }
 
-// handle sees to one record until it is done with for good, and reports whether
-// it is. False means that the worker stops here.
-func (w *worker) handle(record *kgo.Record) bool {
-	m := message(record)
-	log := w.log.With("offset", m.Offset, "event_type", m.Record().EventType, "event_id", m.Record().EventID)
-	if id, ok := m.Header(headerCorrelationID); ok {
-		log = log.With("correlation_id", id)
+// end drops what is left: another member reads it, or this one does when it comes
+// back.
+func (w *worker) end() {
+	defer close(w.done)
+	w.cancel()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	left := len(w.waiting)
+	if w.task != nil {
+		left++
 	}
-	for attempt := 1; ; attempt++ {
-		err := w.attempt(m, attempt)
-		if err == nil {
-			log.DebugContext(w.ctx, "event handled", "attempt", attempt)
-			return true
-		}
-		if w.ctx.Err() != nil {
-			return false // cancelled: nobody can say what became of it
-		}
-		if consume.Permanent(err) || (w.run.cfg.MaxAttempts > 0 && attempt >= w.run.cfg.MaxAttempts) {
-			return w.giveUp(log, m, attempt, err)
-		}
-		pause := w.pause(attempt)
-		log.WarnContext(w.ctx, "handling an event failed; its partition waits", "attempt", attempt, "retry_in", pause, "error", err)
-		if !w.wait(pause) {
-			return false
-		}
+	w.run.budget.add(-left, -w.bytes)
+	w.waiting, w.bytes = nil, 0
+	if w.paused { // a partition that comes back must not be paused
+		w.resume()
 	}
-}
-
-// giveUp passes the record to the dead letters, skips it, or fails the run.
-func (w *worker) giveUp(log *slog.Logger, m consume.Message, attempts int, cause error) bool {
-	if w.run.cfg.DeadLetter == nil {
-		if w.run.cfg.GiveUp == Skip {
-			log.ErrorContext(w.ctx, "an event was skipped", "attempts", attempts, "error", cause)
-			return true
-		}
-		log.ErrorContext(w.ctx, "an event stops this consumer", "attempts", attempts, "error", cause)
-		w.run.fail(cause)
-		return false
-	}
-	for attempt := 1; ; attempt++ {
-		err := w.run.cfg.DeadLetter(w.ctx, m, cause)
-		if err == nil {
-			log.ErrorContext(w.ctx, "an event is a dead letter", "attempts", attempts, "error", cause)
-			return true
-		}
-		pause := w.pause(attempt)
-		log.ErrorContext(w.ctx, "a dead letter could not be put away; its partition waits",
-			"attempt", attempt, "retry_in", pause, "error", errors.Join(err, cause))
-		if !w.wait(pause) {
-			return false
-		}
+	if left > 0 && w.detached.Load() {
+		w.log.WarnContext(w.ctx, "events of a deleted topic were not handled: the consumer ended first, and nobody can read them again", "events", left)
 	}
 }
 
 // pause doubles from attempt to attempt, with some jitter so that the members of
 // a group do not come back all at once.
 func (w *worker) pause(attempt int) time.Duration {
-	pause := w.run.cfg.RetryMin
-	for range attempt - 1 {
-		if pause >= w.run.cfg.RetryMax/2 {
-			pause = w.run.cfg.RetryMax
-			break
+	pause := backoff(attempt, w.run.cfg.RetryMin, w.run.cfg.RetryMax)
+	return pause - time.Duration(rand.Int64N(int64(pause)/10+1))
+}
+
+// backoff is the pause after the n-th failure in a row.
+func backoff(n int, shortest, longest time.Duration) time.Duration {
+	pause := shortest
+	for range n - 1 {
+		if pause >= longest/2 {
+			return longest
 		}
 		pause *= 2
 	}
-	return pause - time.Duration(rand.Int64N(int64(pause)/10+1))
+	return pause
 }
 
 // wait reports whether the worker may go on after the pause.

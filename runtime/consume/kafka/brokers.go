@@ -1,0 +1,154 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// brokers sees, as a hook of the client, how the brokers answer. The client says
+// nothing of a broker that it cannot reach, and of answers that are errors as a
+// whole; and some errors it answers by asking again at once.
+type brokers struct {
+	notices *notices
+
+	mu      sync.Mutex
+	atOnce  time.Duration // a fetch that took less was not waited for
+	dialErr error         // of the last connection that failed, since a request was answered
+	state   map[int32]*brokerState
+}
+
+// brokerState counts what went wrong with a broker, each in a row.
+type brokerState struct {
+	waiting   net.Conn  // of a seed broker that has not answered anything on it
+	since     time.Time // of that connection
+	address   string
+	unreached int // connections
+	broken    int // fetches that ended in an error of the connection
+	barren    int // fetches answered at once and without records
+}
+
+const (
+	brokerLimit = 3 // failures in a row before they are worth a warning
+
+	// A broker waits for records before it answers with none, so that a barren
+	// answer that comes at once is an error.
+	atOnceMost  = 5 * time.Millisecond
+	barrenLimit = 20 // answers in a row that are left alone
+	barrenMin   = 10 * time.Millisecond
+	barrenMax   = 250 * time.Millisecond
+)
+
+func newBrokers(n *notices) *brokers {
+	return &brokers{notices: n, state: map[int32]*brokerState{}}
+}
+
+// begin learns how long the client lets a broker wait for records.
+func (b *brokers) begin(client *kgo.Client) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if wait, ok := client.OptValue(kgo.FetchMaxWait).(time.Duration); ok {
+		b.atOnce = min(atOnceMost, wait/4)
+	}
+}
+
+// of is called with the lock held.
+func (b *brokers) of(id int32) *brokerState {
+	s := b.state[id]
+	if s == nil {
+		s = &brokerState{}
+		b.state[id] = s
+	}
+	return s
+}
+
+// whyNot is the error of a request, or that of the last connection where the
+// request itself only ran out of time.
+func (b *brokers) whyNot(err error) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.dialErr != nil && errors.Is(err, context.DeadlineExceeded) {
+		return b.dialErr
+	}
+	return err
+}
+
+// answer says that a request was answered.
+func (b *brokers) answer() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.dialErr = nil
+}
+
+// OnBrokerConnect is a hook of the client.
+func (b *brokers) OnBrokerConnect(meta kgo.BrokerMetadata, _ time.Duration, _ net.Conn, err error) {
+	if errors.Is(err, context.Canceled) {
+		return
+	}
+	b.mu.Lock()
+	if err != nil {
+		b.dialErr = err
+	}
+	s := b.of(meta.NodeID)
+	if s.unreached++; err == nil {
+		s.unreached = 0
+	}
+	unreached := s.unreached
+	b.mu.Unlock()
+	if meta.NodeID < 0 {
+		return // one of Config.Brokers, of which another may answer
+	}
+	about := subject{kind: kindBroker, partition: meta.NodeID}
+	switch {
+	case err == nil:
+		b.notices.over(context.Background(), about, "broker can be reached again", "broker", meta.NodeID)
+	case unreached >= brokerLimit:
+		b.notices.report(context.Background(), about, -1, true,
+			"broker cannot be reached, retrying; if it runs, check the address that it advertises", err,
+			"broker", meta.NodeID, "host", meta.Host, "port", meta.Port)
+	}
+}
+
+// OnFetchBatchRead is a hook of the client: there are records.
+func (b *brokers) OnFetchBatchRead(meta kgo.BrokerMetadata, _ string, _ int32, _ kgo.FetchBatchMetrics) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.of(meta.NodeID).barren = 0
+}
+
+// OnBrokerE2E is a hook of the client, called by the goroutine that reads the
+// answers of one connection. Fetches have connections of their own, so that
+// waiting here slows down nothing else.
+func (b *brokers) OnBrokerE2E(meta kgo.BrokerMetadata, key int16, e2e kgo.BrokerE2E) {
+	if key != int16(kmsg.Fetch) || errors.Is(e2e.Err(), context.Canceled) {
+		return
+	}
+	b.mu.Lock()
+	s := b.of(meta.NodeID)
+	if s.broken++; e2e.Err() == nil {
+		s.broken = 0
+	}
+	if s.barren++; e2e.Err() != nil || e2e.DurationE2E() > b.atOnce {
+		s.barren = 0
+	}
+	broken, barren := s.broken, s.barren-barrenLimit
+	b.mu.Unlock()
+
+	ctx, about := context.Background(), subject{kind: kindFetching, partition: meta.NodeID}
+	switch {
+	case broken >= brokerLimit:
+		b.notices.report(ctx, about, -1, true, "broker does not answer fetches, retrying", e2e.Err(),
+			"broker", meta.NodeID, "host", meta.Host, "port", meta.Port)
+	case barren > 0:
+		b.notices.report(ctx, about, -1, true, "broker answers fetches at once and without records, retrying; look at its log", nil,
+			"broker", meta.NodeID, "host", meta.Host, "port", meta.Port)
+		time.Sleep(backoff(barren, barrenMin, barrenMax))
+	case broken == 0 && barren == -barrenLimit:
+		b.notices.over(ctx, about, "broker answers fetches again", "broker", meta.NodeID)
+	}
+}

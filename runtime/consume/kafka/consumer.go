@@ -1,0 +1,175 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Consumer reads the topics of a group. Make one with [New]; its methods may be
+// called by any goroutine.
+type Consumer struct {
+	cfg   Config
+	stats stats
+
+	mu      sync.Mutex
+	running *run
+	ended   error // why the last Run ended; nil: it was told to
+	runs    int
+}
+
+// New returns a consumer. It connects to nothing: its error says what is wrong
+// with the configuration.
+func New(cfg Config) (*Consumer, error) {
+	cfg = cfg.WithDefaults()
+	if err := cfg.validate(); err != nil {
+		return nil, err
+	}
+	return &Consumer{cfg: cfg}, nil
+}
+
+// Run makes a [Consumer] and runs it; see [Consumer.Run].
+func Run(ctx context.Context, cfg Config) error {
+	c, err := New(cfg)
+	if err != nil {
+		return err
+	}
+	return c.Run(ctx)
+}
+
+// Run reads records and handles them until ctx ends or something stops it. It
+// returns nil when ctx ended: then running handlers have finished, what was
+// handled is committed, and the group was left. Otherwise the error is that of the
+// record which was given up (a *consume.HandlerError, *consume.DecodeError or
+// *consume.UnknownTypeError), a *[LostRecordsError] under Config.OnLoss, or a
+// *[NotReadyError] under Config.StopWhenUnready.
+//
+// It may be called again after it returned, but not while it runs.
+func (c *Consumer) Run(ctx context.Context) error {
+	r, err := c.begin()
+	if err != nil {
+		return err
+	}
+	err = r.all(ctx)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.running, c.ended = nil, err
+	return err
+}
+
+var errRunning = errors.New("consume/kafka: Run was called while the consumer runs: make a second consumer with New")
+
+func (c *Consumer) begin() (*run, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.running != nil {
+		return nil, errRunning
+	}
+	r, err := newRun(c.cfg, &c.stats)
+	if err != nil {
+		return nil, err
+	}
+	c.runs++
+	c.running = r
+	return r, nil
+}
+
+// Ready returns nil while the consumer is a member of its group and can read all
+// of its topics. Otherwise it returns a *[NotReadyError] with every reason: a topic
+// that does not exist or may not be read, a group that it cannot join, brokers that
+// do not answer. It asks nobody and returns at once, so that it can stand behind a
+// readiness probe.
+//
+// A member without partitions is ready: the group may have more members than
+// partitions. So is one whose handlers fail: to send its partitions elsewhere
+// would not help.
+func (c *Consumer) Ready() error {
+	c.mu.Lock()
+	r, runs, ended := c.running, c.runs, c.ended
+	c.mu.Unlock()
+	switch {
+	case r != nil:
+		if err := r.ready(); err != nil {
+			return err
+		}
+		return nil
+	case runs == 0:
+		return &NotReadyError{Group: c.cfg.Group, Reasons: []string{"Run was not called yet"}}
+	case ended != nil:
+		return &NotReadyError{Group: c.cfg.Group, Reasons: []string{"Run has ended: " + ended.Error()}}
+	}
+	return &NotReadyError{Group: c.cfg.Group, Reasons: []string{"Run has ended because its context did"}}
+}
+
+// Stats are counts since the consumer was made, and what it holds now.
+type Stats struct {
+	Handled      uint64 // records whose handler succeeded, or that the router skipped
+	Failed       uint64 // attempts that failed, panics included
+	Panics       uint64 // panics of handlers, decoders and DeadLetter, and handlers that ended their goroutine
+	Skipped      uint64 // records given up under GiveUp: Skip
+	DeadLettered uint64 // records that DeadLetter took
+	LostRecords  uint64 // offsets that were removed from the log before they were read
+	Polls        uint64 // rounds of the loop that takes records from the client
+	FetchErrors  uint64 // errors that these rounds brought
+
+	// BufferedRecords and BufferedBytes are what is in memory and not handled: what
+	// the client has fetched and what waits, as Config.BufferBytes counts it.
+	BufferedRecords, BufferedBytes int64
+}
+
+type stats struct {
+	handled, failed, panics, skipped, deadLettered, lost, polls, fetchErrors atomic.Uint64
+}
+
+// Stats returns the counts of this moment.
+func (c *Consumer) Stats() Stats {
+	s := Stats{
+		Handled: c.stats.handled.Load(), Failed: c.stats.failed.Load(), Panics: c.stats.panics.Load(),
+		Skipped: c.stats.skipped.Load(), DeadLettered: c.stats.deadLettered.Load(), LostRecords: c.stats.lost.Load(),
+		Polls: c.stats.polls.Load(), FetchErrors: c.stats.fetchErrors.Load(),
+	}
+	c.mu.Lock()
+	r := c.running
+	c.mu.Unlock()
+	if r != nil {
+		s.BufferedRecords, s.BufferedBytes = r.buffered()
+	}
+	return s
+}
+
+// timing is how long things take that nobody needs to set; tests do.
+type timing struct {
+	watch        time.Duration // from one look at the cluster to the next
+	answer       time.Duration // how long a look may take
+	joining      time.Duration // how long joining the group may take before it is worth a warning
+	idle         time.Duration // how long a member may be without partitions before it is worth a warning
+	repeatMin    time.Duration // from the first line about a problem to the second; it doubles
+	repeatMax    time.Duration
+	failMin      time.Duration // how long a partition rests whose fetch failed; it doubles
+	failMax      time.Duration
+	settle       time.Duration // how long after such a rest it counts as well again
+	brake        time.Duration // the longest pause between polls that bring nothing but errors
+	readoptAgain time.Duration // from taking up a recreated topic to trying again; it doubles
+}
+
+func (t timing) withDefaults() timing {
+	set := func(d *time.Duration, otherwise time.Duration) {
+		if *d == 0 {
+			*d = otherwise
+		}
+	}
+	set(&t.watch, 10*time.Second)
+	set(&t.answer, 15*time.Second)
+	set(&t.joining, 30*time.Second)
+	set(&t.idle, time.Minute)
+	set(&t.repeatMin, time.Minute)
+	set(&t.repeatMax, 15*time.Minute)
+	set(&t.failMin, 250*time.Millisecond)
+	set(&t.failMax, 30*time.Second)
+	set(&t.settle, 10*time.Second)
+	set(&t.brake, time.Second)
+	set(&t.readoptAgain, 2*time.Second)
+	return t
+}

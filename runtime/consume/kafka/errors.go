@@ -1,0 +1,53 @@
+package kafka
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// ErrHandlerExited is the error of a record whose handler ended its goroutine
+// with runtime.Goexit instead of returning, as t.FailNow does. It is wrapped in a
+// *consume.HandlerError.
+var ErrHandlerExited = errors.New("the handler ended its goroutine instead of returning (runtime.Goexit; t.FailNow does that, too)")
+
+// NotReadyError is returned by [Consumer.Ready] while the consumer cannot read
+// all of its topics, and by Run when that lasted for Config.StopWhenUnready.
+type NotReadyError struct {
+	Group   string
+	Reasons []string      // each says what is wrong and what to do; never empty
+	For     time.Duration // for how long; 0 while nothing runs
+}
+
+func (e *NotReadyError) Error() string {
+	since := ""
+	if e.For > 0 {
+		since = fmt.Sprintf(" since %v", e.For.Round(time.Second))
+	}
+	return fmt.Sprintf("consume/kafka: group %s is not ready%s: %s", e.Group, since, strings.Join(e.Reasons, "; "))
+}
+
+// LostRecordsError is returned by Run when records were lost before this group
+// read them and Config.OnLoss is [Stop].
+type LostRecordsError struct {
+	Group     string
+	Topic     string
+	Partition int32
+	// From is the first offset that was lost, To the first behind it that is there.
+	From, To int64
+	// Truncated tells that the brokers lost records which this consumer had read
+	// (an unclean leader election). Otherwise the retention of the topic, or a
+	// delete, removed records that it had not read.
+	Truncated bool
+}
+
+func (e *LostRecordsError) Error() string {
+	if e.Truncated {
+		return fmt.Sprintf("consume/kafka: group %s: partition %s/%d was truncated from offset %d to %d: the brokers lost records that were handled; "+
+			"offsets from %d on are used again", e.Group, e.Topic, e.Partition, e.To, e.From, e.From)
+	}
+	return fmt.Sprintf("consume/kafka: group %s: records %d to %d of partition %s/%d were removed (retention or a delete) before the group read them; "+
+		"to go on without them, set Config.OnLoss to %q or move the group's offset to %d",
+		e.Group, e.From, e.To-1, e.Topic, e.Partition, Skip, e.To)
+}

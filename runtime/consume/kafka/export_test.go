@@ -1,0 +1,26 @@
+package kafka
+
+import "time"
+
+// Impatient returns the configuration with short pauses between looks at the
+// cluster and between attempts to read what cannot be read. What it does not set
+// is as it is for services.
+func Impatient(c Config, change ...func(*Timing)) Config {
+	t := Timing{
+		Watch: 100 * time.Millisecond, FailMin: 20 * time.Millisecond, FailMax: 200 * time.Millisecond,
+		Settle: 500 * time.Millisecond, ReadoptAgain: 200 * time.Millisecond,
+	}
+	for _, f := range change {
+		f(&t)
+	}
+	c.timing = timing{
+		watch: t.Watch, joining: t.Joining, idle: t.Idle, failMin: t.FailMin, failMax: t.FailMax, settle: t.Settle,
+		readoptAgain: t.ReadoptAgain, repeatMin: t.RepeatMin, answer: t.Answer,
+	}
+	return c
+}
+
+// Timing is what Impatient can set.
+type Timing struct {
+	Watch, Answer, Joining, Idle, FailMin, FailMax, Settle, ReadoptAgain, RepeatMin time.Duration
+}

@@ -1,0 +1,171 @@
+package kafka_test
+
+import (
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
+)
+
+// window is how long something fails in these tests. Only counts are held
+// against it, and only from above: a slow machine makes fewer.
+const window = 1500 * time.Millisecond
+
+// codes are the error codes that the client knows.
+func codes() []int16 {
+	codes := []int16{-1}
+	for code := int16(1); code < 200; code++ {
+		if _, known := kerr.ErrorForCode(code).(*kerr.Error); known && kerr.ErrorForCode(code) != kerr.UnknownServerError {
+			codes = append(codes, code)
+		}
+	}
+	return codes
+}
+
+// Each partition's fetches fail with another error code, and come back at once.
+// The consumer neither spins nor floods the log, a partition beside them is read
+// as ever, and once the errors end everything is read.
+func TestFetchErrorsOfEveryKind(t *testing.T) {
+	t.Parallel()
+	codes := codes()
+	if len(codes) < 100 {
+		t.Fatalf("only %d codes", len(codes))
+	}
+	k := services.KFake(t)
+	well := int32(len(codes)) // the partition that is well
+	b := newBench(t, k, well+1)
+	var failing atomic.Bool
+	failing.Store(true)
+	var fetches atomic.Int64
+	k.Fake.ControlKey(int16(kmsg.Fetch), func(r kmsg.Request) (kmsg.Response, error, bool) {
+		k.Fake.KeepControl()
+		req := r.(*kmsg.FetchRequest)
+		fetches.Add(1)
+		if !failing.Load() {
+			return nil, nil, false
+		}
+		resp := req.ResponseKind().(*kmsg.FetchResponse)
+		for _, rt := range req.Topics {
+			st := kmsg.NewFetchResponseTopic()
+			st.Topic, st.TopicID = rt.Topic, rt.TopicID
+			for _, rp := range rt.Partitions {
+				if rp.Partition == well {
+					continue
+				}
+				sp := kmsg.NewFetchResponseTopicPartition()
+				sp.Partition, sp.ErrorCode = rp.Partition, codes[rp.Partition]
+				st.Partitions = append(st.Partitions, sp)
+			}
+			if len(st.Partitions) > 0 {
+				resp.Topics = append(resp.Topics, st)
+			}
+		}
+		return resp, nil, len(resp.Topics) > 0
+	})
+	seen, log := newLog(), &lines{}
+	router := consume.NewRouter()
+	router.Handle("paid", b.value(seen))
+	cfg := b.config(router)
+	cfg.Logger = log.logger()
+	cfg.Options = append(cfg.Options, kgo.DisableFetchSessions(), kgo.MetadataMinAge(100*time.Millisecond))
+	consumer, stop, _ := launch(t, cfg)
+	want := b.fill("a", len(codes)+1, len(codes)+1)
+	log.await(t, "reading from Kafka")
+	time.Sleep(window) // the time during which it might spin
+	polls, asked, logged := consumer.Stats().Polls, fetches.Load(), log.count()
+	if polls > 600 || asked > 2000 || logged > 40 {
+		t.Errorf("in %v: %d polls, %d fetches, %d lines:\n%s", window, polls, asked, logged, log)
+	}
+	t.Logf("in %v: %d polls with %d errors, %d fetches, %d lines", window, polls, consumer.Stats().FetchErrors, asked, logged)
+	if err := consumer.Ready(); err == nil {
+		t.Error("it is ready")
+	}
+	failing.Store(false)
+	await(t, "all is read", func() bool { return len(seen.list()) >= len(want) }, log)
+	if diff := cmp.Diff(sorted(want), sorted(seen.list())); diff != "" {
+		t.Fatal(diff)
+	}
+	await(t, "it is ready", func() bool { return consumer.Ready() == nil }, log)
+	if err := stop(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// One code at a time, on every fetch: what comes back at once is not asked for at
+// once again.
+func TestOneFetchErrorForAll(t *testing.T) {
+	t.Parallel()
+	for _, code := range []*kerr.Error{
+		kerr.UnknownServerError, kerr.TopicAuthorizationFailed, kerr.UnknownTopicID, kerr.InconsistentTopicID,
+		kerr.UnknownTopicOrPartition, kerr.NotLeaderForPartition, kerr.KafkaStorageError, kerr.CorruptMessage,
+		kerr.OffsetOutOfRange, kerr.FencedLeaderEpoch, kerr.UnsupportedVersion, kerr.InvalidRequest,
+	} {
+		for _, whole := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s whole=%v", code.Message, whole), func(t *testing.T) {
+				t.Parallel()
+				k := services.KFake(t)
+				b := newBench(t, k, 3)
+				var failing atomic.Bool
+				failing.Store(true)
+				var fetches atomic.Int64
+				k.Fake.ControlKey(int16(kmsg.Fetch), func(r kmsg.Request) (kmsg.Response, error, bool) {
+					k.Fake.KeepControl()
+					req := r.(*kmsg.FetchRequest)
+					fetches.Add(1)
+					resp := req.ResponseKind().(*kmsg.FetchResponse)
+					if !failing.Load() {
+						return nil, nil, false
+					}
+					if whole {
+						resp.ErrorCode = code.Code
+						return resp, nil, true
+					}
+					for _, rt := range req.Topics {
+						st := kmsg.NewFetchResponseTopic()
+						st.Topic, st.TopicID = rt.Topic, rt.TopicID
+						for _, rp := range rt.Partitions {
+							sp := kmsg.NewFetchResponseTopicPartition()
+							sp.Partition, sp.ErrorCode = rp.Partition, code.Code
+							st.Partitions = append(st.Partitions, sp)
+						}
+						resp.Topics = append(resp.Topics, st)
+					}
+					return resp, nil, true
+				})
+				seen, log := newLog(), &lines{}
+				router := consume.NewRouter()
+				router.Handle("paid", b.value(seen))
+				cfg := b.config(router)
+				cfg.Logger = log.logger()
+				cfg.Options = append(cfg.Options, kgo.DisableFetchSessions())
+				consumer, stop, _ := launch(t, cfg)
+				want := b.fill("a", 3, 6)
+				await(t, "it fetches", func() bool { return fetches.Load() > 0 }, log)
+				time.Sleep(window)
+				polls, asked, logged := consumer.Stats().Polls, fetches.Load(), log.count()
+				t.Logf("in %v: %d polls, %d fetches, %d lines", window, polls, asked, logged)
+				if polls > 150 || asked > 300 || logged > 30 {
+					t.Errorf("in %v: %d polls, %d fetches, %d lines:\n%s", window, polls, asked, logged, log)
+				}
+				failing.Store(false)
+				await(t, "all is read", func() bool { return len(seen.list()) >= len(want) }, log)
+				await(t, "it is ready", func() bool { return consumer.Ready() == nil }, log)
+				if err := stop(); err != nil {
+					t.Fatal(err)
+				}
+				if strings.Contains(log.String(), "panic") {
+					t.Error(log)
+				}
+			})
+		}
+	}
+}

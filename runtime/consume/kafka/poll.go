@@ -1,0 +1,293 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// poll hands records to the workers until ctx ends (nil) or something fails the
+// run.
+func (r *run) poll(ctx context.Context) error {
+	polling, stop := context.WithCancel(ctx)
+	defer stop()
+	var failure error
+	watched := make(chan struct{})
+	go func() { // a failing worker interrupts a poll that waits
+		defer close(watched)
+		select {
+		case failure = <-r.failed:
+			stop()
+		case <-polling.Done():
+		}
+	}()
+	for barren := 0; polling.Err() == nil; {
+		fetches := r.client.PollRecords(polling, pollRecords)
+		r.stats.polls.Add(1)
+		errs, records := 0, 0
+		fetches.EachError(func(topic string, id int32, err error) {
+			if polling.Err() == nil && !errors.Is(err, context.Canceled) {
+				errs++
+				r.fetchFailed(ctx, topic, id, err)
+			}
+		})
+		fetches.EachTopic(func(t kgo.FetchTopic) {
+			for _, p := range t.Partitions {
+				if len(p.Records) > 0 && r.deliver(ctx, t, p) {
+					records += len(p.Records)
+				}
+			}
+		})
+		// Only now may partitions be taken away: each record that was polled has
+		// a worker, which the callbacks know of.
+		r.client.AllowRebalance()
+		if barren++; errs == 0 || records > 0 {
+			barren = 0
+		}
+		r.brake(polling, barren)
+	}
+	stop()
+	<-watched
+	if failure == nil {
+		select { // it failed while ctx ended
+		case failure = <-r.failed:
+		default:
+		}
+	}
+	return failure
+}
+
+// brake waits after polls that brought nothing but errors: some come back at
+// once, and as often as they are asked for.
+func (r *run) brake(ctx context.Context, barren int) {
+	const shortest = 10 * time.Millisecond
+	if barren == 0 {
+		return
+	}
+	timer := time.NewTimer(backoff(barren, min(shortest, r.cfg.timing.brake), r.cfg.timing.brake))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
+
+// deliver gives the records of one partition to its worker, and reports whether it
+// did.
+func (r *run) deliver(ctx context.Context, t kgo.FetchTopic, f kgo.FetchPartition) bool {
+	p := partition{t.Topic, f.Partition}
+	r.recovered(ctx, p)
+	if from, lost := r.positions.read(p, f.Records, f.LogStartOffset); lost {
+		if !r.lostRecords(ctx, &LostRecordsError{Group: r.cfg.Group, Topic: p.topic, Partition: p.id, From: from, To: f.LogStartOffset}) {
+			return false
+		}
+	}
+	r.worker(p, t.TopicID).add(f.Records)
+	return true
+}
+
+// lostRecords reports a loss, and whether it goes on.
+func (r *run) lostRecords(ctx context.Context, lost *LostRecordsError) bool {
+	r.stats.lost.Add(uint64(max(0, lost.To-lost.From)))
+	if r.cfg.OnLoss == Stop {
+		r.log.ErrorContext(ctx, "records lost before they were read; the consumer stops",
+			"topic", lost.Topic, "partition", lost.Partition, "first_lost", lost.From, "goes_on_at", lost.To)
+		r.fail(lost)
+		return false
+	}
+	text := "records were removed before this group read them (retention or a delete); it goes on with the oldest that is there"
+	at := lost.To
+	if lost.Truncated {
+		text = "a partition was truncated: the brokers lost records that this group had read; it goes on where the log ends"
+		at = lost.From
+	}
+	r.notices.report(ctx, subject{kind: kindLost, topic: lost.Topic, partition: lost.Partition}, lost.Partition, false, text, nil,
+		"first_lost", lost.From, "first_kept", lost.To, "goes_on_at", at, "records", lost.To-lost.From)
+	return true
+}
+
+// fetchFailed answers an error that a poll brought.
+func (r *run) fetchFailed(ctx context.Context, topic string, id int32, err error) {
+	r.stats.fetchErrors.Add(1)
+	session, isSession := errors.AsType[*kgo.ErrGroupSession](err)
+	loss, isLoss := errors.AsType[*kgo.ErrDataLoss](err)
+	tooLarge, isTooLarge := errors.AsType[*kgo.ErrDecompressTooLarge](err)
+	switch {
+	case errors.Is(err, kgo.ErrClientClosed):
+		r.fail(err)
+	case isSession:
+		r.watch.lost()
+		r.notices.report(ctx, subject{kind: kindGroup}, -1, true, groupHint(session.Err), session.Err)
+	case isLoss:
+		r.lostRecords(ctx, &LostRecordsError{
+			Group: r.cfg.Group, Topic: loss.Topic, Partition: loss.Partition,
+			From: min(loss.ResetTo, loss.ConsumedTo), To: max(loss.ResetTo, loss.ConsumedTo), Truncated: loss.ResetTo <= loss.ConsumedTo,
+		})
+	case isTooLarge: // the client has given the partition up
+		r.notices.report(ctx, subject{kind: kindStuck, topic: topic, partition: id}, id, true,
+			"a batch is too large to decompress; its partition stands still until the consumer is restarted with a larger kgo.MaxDecompressBatchBytes in Config.Options",
+			err, "offset", tooLarge.Offset)
+	case topic != "" && id < 0 && kerr.IsRetriable(err):
+		r.watch.look() // it knows more about topics
+	case topic == "" || id < 0:
+		r.notices.report(ctx, subject{kind: kindReading, topic: topic}, -1, true, fetchHint(err), err)
+	default:
+		r.rest(ctx, partition{topic, id}, err)
+	}
+}
+
+func fetchHint(err error) string {
+	switch {
+	case errors.Is(err, kerr.TopicAuthorizationFailed):
+		return "reading from Kafka is not allowed; give this client READ and DESCRIBE on the topic"
+	case errors.Is(err, kerr.UnknownTopicID), errors.Is(err, kerr.InconsistentTopicID):
+		return "the topic was deleted, and perhaps created again; it is taken up as soon as it is there"
+	}
+	return "reading from Kafka failed, retrying"
+}
+
+func groupHint(err error) string {
+	switch {
+	case errors.Is(err, kerr.FencedInstanceID):
+		return "another member of the group has the same kgo.InstanceID and took this one's place; give each process its own"
+	case errors.Is(err, kerr.GroupAuthorizationFailed):
+		return "joining the group is not allowed; give this client READ on the group"
+	case errors.Is(err, kerr.TopicAuthorizationFailed):
+		return "the group may not read its topics; give this client READ and DESCRIBE on them"
+	}
+	return "membership in the group failed, joining again"
+}
+
+// resting are the partitions whose fetches fail at once. Such a partition is
+// paused, longer each time, so that it takes neither the processor nor the log,
+// and the others go on.
+type resting struct {
+	mu      sync.Mutex
+	stopped bool
+	rests   map[partition]*rest
+}
+
+type rest struct {
+	failures int
+	until    time.Time
+	timer    *time.Timer
+}
+
+// patientWith is how often in a row a fetch may fail with an error that passes by
+// itself, as when a partition's leader moves, before it is worth a warning.
+const patientWith = 5
+
+// rest pauses a partition whose fetch failed.
+func (r *run) rest(ctx context.Context, p partition, err error) {
+	failures := r.resting.add(p, r.cfg.timing, func() { r.gate.open(p, holdFailing) })
+	if failures == 0 {
+		return
+	}
+	r.gate.shut(p, holdFailing)
+	passing := kerr.IsRetriable(err) && failures < patientWith
+	if errors.Is(err, kerr.UnknownTopicID) || errors.Is(err, kerr.InconsistentTopicID) {
+		r.watch.unknownTopic(p.topic, !passing)
+	}
+	if !passing {
+		r.notices.report(ctx, subject{kind: kindReading, topic: p.topic}, p.id, true, fetchHint(err), err)
+	}
+}
+
+// add counts a failure, and calls open when the partition has rested. It returns
+// how many failures came in a row; 0 means that the run has ended.
+func (s *resting) add(p partition, t timing, open func()) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stopped {
+		return 0
+	}
+	if s.rests == nil {
+		s.rests = map[partition]*rest{}
+	}
+	at := s.rests[p]
+	if at == nil {
+		at = &rest{}
+		s.rests[p] = at
+	} else {
+		at.timer.Stop()
+	}
+	at.failures++
+	pause := backoff(at.failures, t.failMin, t.failMax)
+	at.until = time.Now().Add(pause)
+	at.timer = time.AfterFunc(pause, open)
+	return at.failures
+}
+
+// recovered is called with a partition that brings records.
+func (r *run) recovered(ctx context.Context, p partition) {
+	s := &r.resting
+	s.mu.Lock()
+	at := s.rests[p]
+	delete(s.rests, p)
+	s.mu.Unlock()
+	if at == nil {
+		return
+	}
+	at.timer.Stop()
+	r.gate.open(p, holdFailing)
+	r.notices.overFor(ctx, subject{kind: kindReading, topic: p.topic}, p.id, textReadsAgain)
+}
+
+// settled ends the rests of partitions that are fetched again and bring no error:
+// there is nothing new in them.
+func (r *run) settled(ctx context.Context) {
+	s := &r.resting
+	var well []partition
+	s.mu.Lock()
+	for p, at := range s.rests {
+		if time.Since(at.until) > r.cfg.timing.settle {
+			delete(s.rests, p)
+			well = append(well, p)
+		}
+	}
+	s.mu.Unlock()
+	for _, p := range well {
+		r.notices.overFor(ctx, subject{kind: kindReading, topic: p.topic}, p.id, textReadsAgain)
+	}
+}
+
+// forget is for partitions that this member has no longer, or whose topic was
+// recreated.
+func (s *resting) forget(partitions map[string][]int32) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for topic, ids := range partitions {
+		for _, id := range ids {
+			if at := s.rests[partition{topic, id}]; at != nil {
+				at.timer.Stop()
+				delete(s.rests, partition{topic, id})
+			}
+		}
+	}
+}
+
+// ofTopic lists the partitions of a topic that rest.
+func (s *resting) ofTopic(topic string) []int32 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var ids []int32
+	for p := range s.rests {
+		if p.topic == topic {
+			ids = append(ids, p.id)
+		}
+	}
+	return ids
+}
+
+func (s *resting) stop() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stopped = true
+	for _, at := range s.rests {
+		at.timer.Stop()
+	}
+}

@@ -1,0 +1,213 @@
+package kafka_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
+)
+
+func (b *bench) deleteTopic() {
+	b.t.Helper()
+	if _, err := kadm.NewClient(b.client).DeleteTopic(b.t.Context(), b.topic); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// createAgain creates the topic once the brokers have forgotten the former one.
+func (b *bench) createAgain(partitions int32) {
+	b.t.Helper()
+	await(b.t, "the topic is created again", func() bool {
+		resp, err := kadm.NewClient(b.client).CreateTopic(b.t.Context(), partitions, 1, nil, b.topic)
+		if err != nil && resp.Err == nil {
+			b.t.Fatal(err)
+		}
+		return err == nil
+	}, &lines{})
+}
+
+// fill writes n records, with the text before their number, over the partitions.
+// A client of its own knows nothing of a former topic.
+func (b *bench) fill(text string, partitions, n int) (values []string) {
+	b.t.Helper()
+	client, err := kgo.NewClient(kgo.SeedBrokers(b.k.Brokers...), kgo.RecordPartitioner(kgo.ManualPartitioner()),
+		kgo.UnknownTopicRetries(-1))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	defer client.Close()
+	for i := range n {
+		value := fmt.Sprintf("%s%d", text, i)
+		err := client.ProduceSync(b.t.Context(), &kgo.Record{
+			Topic: b.topic, Partition: int32(i % partitions), Value: []byte(value),
+			Headers: []kgo.RecordHeader{{Key: "event_type", Value: []byte("paid")}},
+		}).FirstErr()
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		values = append(values, value)
+	}
+	return values
+}
+
+func (b *bench) value(seen *log) func(context.Context, consume.Message) error {
+	return func(_ context.Context, m consume.Message) error {
+		seen.add(string(m.Value))
+		return nil
+	}
+}
+
+// A topic is deleted and created again: the consumer goes on by itself, loses no
+// record of the new topic, and says so in a few lines.
+func TestARecreatedTopic(t *testing.T) {
+	t.Parallel()
+	services.EachKafka(t, func(t *testing.T, k *services.KafkaCluster) {
+		for _, c := range []struct {
+			name          string
+			before, after int  // partitions
+			first, second int  // records
+			wait          bool // until the consumer has noticed that it is gone
+			times         int
+		}{
+			{name: "fewer records than before", before: 2, after: 2, first: 20, second: 6, times: 1},
+			{name: "more records than before", before: 1, after: 1, first: 5, second: 20, times: 1},
+			{name: "more partitions", before: 1, after: 3, first: 5, second: 9, times: 1},
+			{name: "fewer partitions", before: 3, after: 1, first: 9, second: 5, times: 1},
+			{name: "after a while", before: 2, after: 2, first: 6, second: 6, wait: true, times: 1},
+			{name: "again and again", before: 2, after: 2, first: 6, second: 6, times: 3},
+		} {
+			t.Run(c.name, func(t *testing.T) {
+				t.Parallel()
+				b := newBench(t, k, int32(c.before))
+				seen, log := newLog(), &lines{}
+				router := consume.NewRouter()
+				router.Handle("paid", b.value(seen))
+				cfg := b.config(router)
+				cfg.Logger = log.logger()
+				consumer, stop, _ := launch(t, cfg)
+				want := b.fill("a", c.before, c.first)
+				if diff := cmp.Diff(sorted(want), sorted(seen.wait(t, len(want)))); diff != "" {
+					t.Fatal(diff)
+				}
+				for p := range c.before {
+					await(t, "the offsets are committed", func() bool { return b.committed(int32(p)) > 0 }, log)
+				}
+				for i := range c.times {
+					b.deleteTopic()
+					if c.wait {
+						log.await(t, "topic does not exist")
+						if err := consumer.Ready(); err == nil {
+							t.Error("the consumer is ready although its topic is gone")
+						}
+					}
+					b.createAgain(int32(c.after))
+					want = append(want, b.fill(fmt.Sprintf("b%d.", i), c.after, c.second)...)
+					await(t, "the records of the new topic are handled", func() bool { return len(seen.list()) >= len(want) }, log)
+				}
+				if diff := cmp.Diff(sorted(want), sorted(seen.list())); diff != "" {
+					t.Fatal(diff)
+				}
+				await(t, "it is ready", func() bool { return consumer.Ready() == nil }, log)
+				if err := stop(); err != nil {
+					t.Fatal(err)
+				}
+				// The next member goes on where this one left off.
+				again := newLog()
+				router = consume.NewRouter()
+				router.Handle("paid", b.value(again))
+				cfg.Router = router
+				_, stop, _ = launch(t, cfg)
+				last := b.fill("c", c.after, 3)
+				if diff := cmp.Diff(sorted(last), sorted(again.wait(t, len(last)))); diff != "" {
+					t.Error(diff)
+				}
+				if err := stop(); err != nil {
+					t.Fatal(err)
+				}
+				if n, polls := log.count(), consumer.Stats().Polls; n > 20*c.times || polls > 500 {
+					t.Errorf("%d lines in %d polls:\n%s", n, polls, log)
+				}
+			})
+		}
+	})
+}
+
+// What a consumer has in memory of a deleted topic can be read by nobody else: it
+// is handled, and its offsets are not taken for those of the new topic.
+func TestRecordsInHandOfADeletedTopic(t *testing.T) {
+	each(t, 1, func(b *bench) {
+		seen, log := newLog(), &lines{}
+		proceed, began := make(chan struct{}), make(chan struct{}, 1)
+		router := consume.NewRouter()
+		router.Handle("paid", func(ctx context.Context, m consume.Message) error {
+			select {
+			case began <- struct{}{}:
+			default:
+			}
+			<-proceed
+			return b.value(seen)(ctx, m)
+		})
+		cfg := b.config(router)
+		cfg.Logger = log.logger()
+		consumer, stop, _ := launch(b.t, cfg)
+		want := b.fill("a", 1, 50)
+		<-began
+		await(b.t, "all records are in memory", func() bool { return consumer.Stats().BufferedRecords == 50 }, log)
+		b.deleteTopic()
+		b.createAgain(1)
+		log.await(b.t, "topic was deleted and created again")
+		want = append(want, b.fill("b", 1, 5)...)
+		close(proceed)
+		if diff := cmp.Diff(want, seen.wait(b.t, len(want))); diff != "" {
+			b.t.Fatalf("%s\n%s", diff, log)
+		}
+		b.waitCommitted(0, 5)
+		if err := stop(); err != nil {
+			b.t.Fatal(err)
+		}
+	})
+}
+
+// A topic that is deleted does not hold up the others.
+func TestADeletedTopicBesideAnother(t *testing.T) {
+	each(t, 1, func(b *bench) {
+		gone := &bench{t: b.t, k: b.k, topic: b.k.NewTopic(b.t, "gone", 1), group: b.group, client: b.client}
+		seen, log := newLog(), &lines{}
+		router := consume.NewRouter()
+		router.Handle("paid", b.value(seen))
+		cfg := b.config(router)
+		cfg.Topics = append(cfg.Topics, gone.topic)
+		cfg.Logger = log.logger()
+		consumer, stop, _ := launch(b.t, cfg)
+		want := append(b.fill("a", 1, 3), gone.fill("b", 1, 3)...)
+		seen.wait(b.t, len(want))
+		gone.deleteTopic()
+		log.await(b.t, "topic does not exist")
+		for i := range 20 {
+			want = append(want, b.fill(fmt.Sprintf("c%d.", i), 1, 1)...)
+			seen.wait(b.t, len(want))
+		}
+		if diff := cmp.Diff(sorted(want), sorted(seen.list())); diff != "" {
+			b.t.Fatal(diff)
+		}
+		if err := consumer.Ready(); err == nil || !slices.Contains(cfg.Topics, gone.topic) {
+			b.t.Errorf("Ready returns %v", err)
+		}
+		if err := stop(); err != nil {
+			b.t.Fatal(err)
+		}
+		if _, err := kadm.NewClient(b.client).CreateTopic(b.t.Context(), 1, 1, nil, gone.topic); err != nil && !isExists(err) {
+			b.t.Fatal(err) // the bench deletes it
+		}
+	})
+}
+
+func isExists(err error) bool { return err == kerr.TopicAlreadyExists } //nolint:errorlint // kadm returns it as it is

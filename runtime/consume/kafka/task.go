@@ -1,0 +1,121 @@
+package kafka
+
+import (
+	"errors"
+	"log/slog"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/outboxgen/outboxgen/runtime/consume"
+)
+
+// task is a record that a worker is at. It outlives the goroutine of the worker
+// when a handler ends that.
+type task struct {
+	record  *kgo.Record
+	m       consume.Message
+	attempt int   // of the handler, or of DeadLetter once there is a cause
+	tries   int   // of the handler, once there is a cause
+	cause   error // why it was given up
+	called  bool  // code of the service is running
+}
+
+func newTask(record *kgo.Record) *task { return &task{record: record, m: message(record)} }
+
+// handle sees to one record until it is done with for good, and reports whether
+// it is. False means that the worker stops here.
+func (w *worker) handle(t *task) bool {
+	for {
+		err := w.call(t)
+		switch {
+		case err == nil && t.cause == nil:
+			w.logger(t, nil).DebugContext(w.ctx, "event handled", "attempt", t.attempt)
+			w.run.stats.handled.Add(1)
+			return true
+		case err == nil:
+			w.logger(t, t.cause).ErrorContext(w.ctx, "event dead-lettered", "attempts", t.tries, "error", t.cause)
+			w.run.stats.deadLettered.Add(1)
+			return true
+		case w.ctx.Err() != nil:
+			return false // cancelled: nobody can say what became of it
+		case t.cause != nil:
+			pause := w.pause(t.attempt)
+			w.logger(t, err).ErrorContext(w.ctx, "DeadLetter failed, retrying; the event's partition waits",
+				"attempt", t.attempt, "retry_in", pause, "error", errors.Join(err, t.cause))
+			if !w.wait(pause) {
+				return false
+			}
+			continue
+		}
+		w.run.stats.failed.Add(1)
+		if consume.Permanent(err) || (w.run.cfg.MaxAttempts > 0 && t.attempt >= w.run.cfg.MaxAttempts) {
+			if w.run.cfg.DeadLetter == nil {
+				return w.giveUp(t, err)
+			}
+			t.cause, t.tries, t.attempt = err, t.attempt, 0
+			continue
+		}
+		pause := w.pause(t.attempt)
+		w.logger(t, err).WarnContext(w.ctx, "event failed, retrying; its partition waits", "attempt", t.attempt, "retry_in", pause, "error", err)
+		if !w.wait(pause) {
+			return false
+		}
+	}
+}
+
+// call calls the handler, or DeadLetter for a record that was given up. The error
+// of one that ended its goroutine is found by the goroutine that goes on.
+func (w *worker) call(t *task) error {
+	if t.called {
+		t.called = false
+		w.run.stats.panics.Add(1)
+		return &consume.HandlerError{Record: t.m.Record(), Err: ErrHandlerExited}
+	}
+	t.attempt++
+	t.called = true
+	var err error
+	if t.cause == nil {
+		err = w.attempt(t.m, t.attempt)
+	} else {
+		err = w.deadLetter(t)
+	}
+	t.called = false
+	if _, panicked := errors.AsType[*consume.PanicError](err); panicked {
+		w.run.stats.panics.Add(1)
+	}
+	return err
+}
+
+func (w *worker) deadLetter(t *task) (err error) {
+	defer consume.RecoverTo(&err)
+	return w.run.cfg.DeadLetter(w.ctx, t.m, t.cause)
+}
+
+// giveUp skips the record, or fails the run.
+func (w *worker) giveUp(t *task, cause error) bool {
+	log := w.logger(t, cause)
+	if w.run.cfg.GiveUp == Skip {
+		log.ErrorContext(w.ctx, "event skipped", "attempts", t.attempt, "error", cause)
+		w.run.stats.skipped.Add(1)
+		return true
+	}
+	log.ErrorContext(w.ctx, "event stops this consumer", "attempts", t.attempt, "error", cause)
+	w.run.fail(cause)
+	return false
+}
+
+// logger names the record, and gives the stack of a panic.
+func (w *worker) logger(t *task, err error) *slog.Logger {
+	record := t.m.Record()
+	if handler, ok := errors.AsType[*consume.HandlerError](err); ok && handler.Record.EventType != "" {
+		record = handler.Record
+	}
+	log := w.log.With("offset", record.Offset, "event_type", record.EventType, "event_id", record.EventID)
+	if id, ok := t.m.Header(headerCorrelationID); ok {
+		log = log.With("correlation_id", id)
+	}
+	if caught, ok := errors.AsType[*consume.PanicError](err); ok {
+		log = log.With("stack", string(caught.Stack))
+	}
+	return log
+}

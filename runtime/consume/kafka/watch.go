@@ -1,0 +1,391 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// watch looks at the cluster now and then, for what the client is silent about:
+// brokers that do not answer, topics that are not there or were recreated,
+// records that were removed, a group that cannot be joined.
+type watch struct {
+	r     *run
+	regex bool
+	poke  chan struct{} // holds a token when it is to look at once
+	// These belong to the goroutine of run.
+	topics map[string]*watched
+	seeds  *seeds
+
+	mu         sync.Mutex
+	joined     bool
+	left       time.Time // since when it is not a member
+	idle       time.Time // since when it has no partitions; zero: it has some
+	partitions map[partition]bool
+	unknown    map[string]bool // topics whose id the brokers do not know
+	unready    time.Time       // zero: it is ready
+}
+
+// watched is what is known of a topic.
+type watched struct {
+	id         [16]byte
+	missing    bool
+	leaderless int // looks in a row in which partitions had no leader
+	readopted  time.Time
+	tries      int // of readopting it, in a row
+}
+
+func newWatch(r *run) *watch {
+	now := time.Now()
+	return &watch{
+		r: r, poke: make(chan struct{}, 1), left: now, unready: now,
+		topics: map[string]*watched{}, seeds: &seeds{addresses: r.cfg.Brokers}, partitions: map[partition]bool{}, unknown: map[string]bool{},
+	}
+}
+
+// look makes it look soon.
+func (w *watch) look() {
+	select {
+	case w.poke <- struct{}{}:
+	default:
+	}
+}
+
+func (w *watch) run(ctx context.Context) {
+	w.regex, _ = w.r.client.OptValue(kgo.ConsumeRegex).(bool)
+	probed := make(chan struct{})
+	go func() {
+		defer close(probed)
+		w.seeds.probe(ctx, w.r.client, w.r.log)
+	}()
+	defer func() { <-probed }()
+	for {
+		w.all(ctx)
+		pause := w.r.cfg.timing.watch
+		if w.r.ready() != nil {
+			pause /= 10
+		}
+		timer := time.NewTimer(pause)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return
+		case <-timer.C:
+		case <-w.poke:
+			timer.Stop()
+		}
+	}
+}
+
+func (w *watch) all(ctx context.Context) {
+	w.cluster(ctx)
+	w.removed(ctx)
+	w.membership(ctx)
+	w.r.settled(ctx)
+	t := w.r.cfg.timing
+	if w.r.budget.crowdedFor() >= t.idle {
+		w.r.notices.report(ctx, subject{kind: kindFull}, -1, false,
+			"records whose handlers do not go on fill the memory; nothing is fetched until they do, or Config.BufferBytes is raised", nil,
+			"buffered_bytes", w.r.budget.waiting.Load())
+	} else {
+		w.r.notices.over(ctx, subject{kind: kindFull}, "there is memory for records again")
+	}
+	w.r.notices.expire(ctx, kindReading, t.failMax+2*t.settle, textReadsAgain)
+	w.r.notices.expire(ctx, kindLost, t.repeatMax, "no more records were lost")
+	limit := w.r.cfg.StopWhenUnready
+	if err := w.r.ready(); err != nil && limit > 0 && err.For >= limit && ctx.Err() == nil {
+		w.r.log.ErrorContext(ctx, "consumer not ready for too long; it stops", "limit", limit, "reasons", err.Reasons)
+		w.r.fail(err)
+	}
+}
+
+// cluster asks for the topics.
+func (w *watch) cluster(ctx context.Context) {
+	asking, cancel := context.WithTimeout(ctx, w.r.cfg.timing.answer)
+	defer cancel()
+	req := kmsg.NewPtrMetadataRequest()
+	if !w.regex {
+		for _, topic := range w.r.cfg.Topics {
+			t := kmsg.NewMetadataRequestTopic()
+			t.Topic = kmsg.StringPtr(topic)
+			req.Topics = append(req.Topics, t)
+		}
+	} else {
+		req.Topics = []kmsg.MetadataRequestTopic{} // none: the brokers only
+	}
+	resp, err := w.ask(asking, req)
+	if ctx.Err() != nil {
+		return
+	}
+	if err != nil {
+		w.seeds.restore(w.r.client)
+		w.r.notices.report(ctx, subject{kind: kindBrokers}, -1, true, "no Kafka broker answers, retrying", w.r.brokers.whyNot(err), "brokers", w.r.cfg.Brokers)
+		return
+	}
+	w.r.notices.over(ctx, subject{kind: kindBrokers}, "Kafka brokers answer again")
+	w.r.brokers.answer()
+	w.mu.Lock()
+	partitions := len(w.partitions)
+	w.mu.Unlock()
+	w.r.budget.share(len(resp.Brokers), partitions)
+	for i := range resp.Topics {
+		if name := resp.Topics[i].Topic; name != nil {
+			w.topic(ctx, *name, &resp.Topics[i])
+		}
+	}
+	if w.regex {
+		w.unknownOfRegex(ctx)
+	}
+}
+
+// ask asks several times: the client picks a broker at random, which may be the
+// one that is gone.
+func (w *watch) ask(ctx context.Context, req *kmsg.MetadataRequest) (*kmsg.MetadataResponse, error) {
+	const (
+		tries  = 6
+		answer = 2 * time.Second
+		pause  = 100 * time.Millisecond
+	)
+	for try := 1; ; try++ {
+		once, cancel := context.WithTimeout(ctx, answer)
+		resp, err := req.RequestWith(once, w.r.client)
+		cancel()
+		if err == nil || try == tries {
+			return resp, err
+		}
+		timer := time.NewTimer(pause)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return nil, err
+		}
+	}
+}
+
+func (w *watch) topic(ctx context.Context, name string, t *kmsg.MetadataResponseTopic) {
+	known := w.topics[name]
+	if known == nil {
+		known = &watched{}
+		w.topics[name] = known
+	}
+	about := subject{kind: kindTopic, topic: name}
+	switch err := kerr.ErrorForCode(t.ErrorCode); {
+	case err == nil:
+	case errors.Is(err, kerr.UnknownTopicOrPartition):
+		known.missing = true
+		w.r.notices.report(ctx, about, -1, true, "topic does not exist; create it, or correct Config.Topics", nil)
+		return
+	case errors.Is(err, kerr.TopicAuthorizationFailed):
+		w.r.notices.report(ctx, about, -1, true, "topic may not be seen; give this client READ and DESCRIBE on it", err)
+		return
+	default:
+		w.r.notices.report(ctx, about, -1, true, "topic cannot be read", err)
+		return
+	}
+	leaderless := 0
+	for _, p := range t.Partitions {
+		if p.ErrorCode != 0 && p.Leader < 0 {
+			leaderless++
+		}
+	}
+	if known.leaderless++; leaderless == 0 {
+		known.leaderless = 0
+	}
+	switch {
+	case known.leaderless > 1: // an election takes a moment
+		w.r.notices.report(ctx, about, -1, true, "partitions have no leader; look at the brokers",
+			kerr.LeaderNotAvailable, "partitions_without_leader", leaderless)
+	case known.leaderless == 0:
+		w.r.notices.over(ctx, about, "topic can be read again")
+	}
+	if known.missing {
+		known.missing = false
+		w.r.client.ForceMetadataRefresh()
+	}
+	former := known.id
+	known.id = t.TopicID
+	recreated := former != [16]byte{} && t.TopicID != [16]byte{} && former != t.TopicID
+	w.mu.Lock()
+	unknown := w.unknown[name]
+	w.mu.Unlock()
+	if recreated {
+		known.tries = 0
+	}
+	if recreated || unknown {
+		w.readopt(ctx, name, known)
+	}
+}
+
+// readopt takes up a topic that was deleted and created again. The client holds
+// on to the topic that it knew, and has to be told to forget it.
+func (w *watch) readopt(ctx context.Context, name string, known *watched) {
+	t := w.r.cfg.timing
+	if known.tries > 0 && time.Since(known.readopted) < backoff(known.tries, t.readoptAgain, t.failMax) {
+		return
+	}
+	known.readopted = time.Now()
+	known.tries++
+	w.mu.Lock()
+	delete(w.unknown, name)
+	w.mu.Unlock()
+	w.r.log.WarnContext(ctx, "topic was deleted and created again; it is read from its new beginning", "topic", name, "try", known.tries)
+	w.r.detachTopic(name) // before: or the rebalance takes their records
+	w.r.client.PurgeTopicsFromClient(name)
+	w.r.detachTopic(name) // what a poll had in hand meanwhile
+	resting := map[string][]int32{name: w.r.resting.ofTopic(name)}
+	w.r.resting.forget(resting)
+	w.r.gate.forget(resting)
+	w.r.positions.forgetTopic(name)
+	w.r.client.AddConsumeTopics(name)
+}
+
+// unknownOfRegex takes up the recreated topics of a consumer whose topics are
+// patterns: it cannot ask for them by name.
+func (w *watch) unknownOfRegex(ctx context.Context) {
+	w.mu.Lock()
+	var names []string
+	for name := range w.unknown {
+		names = append(names, name)
+	}
+	w.mu.Unlock()
+	for _, name := range names {
+		known := w.topics[name]
+		if known == nil {
+			known = &watched{}
+			w.topics[name] = known
+		}
+		w.readopt(ctx, name, known)
+	}
+}
+
+// unknownTopic is told of a topic whose id a broker does not know. For a moment
+// that is so with one that was created just now.
+func (w *watch) unknownTopic(name string, lasts bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if lasts {
+		w.unknown[name] = true
+	}
+	w.look()
+}
+
+// removed compares the group's offsets with what is there, for partitions of
+// which nothing was read yet: nothing may be left to be read.
+func (w *watch) removed(ctx context.Context) {
+	check := w.r.positions.toCheck()
+	if len(check) == 0 {
+		return
+	}
+	asking, cancel := context.WithTimeout(ctx, w.r.cfg.timing.answer)
+	defer cancel()
+	byTopic := map[string]bool{}
+	var topics []string
+	for p := range check {
+		if !byTopic[p.topic] {
+			byTopic[p.topic] = true
+			topics = append(topics, p.topic)
+		}
+	}
+	starts, err := kadm.NewClient(w.r.client).ListStartOffsets(asking, topics...)
+	if err != nil {
+		return // the brokers are asked again at the next look
+	}
+	for p := range check {
+		start, ok := starts.Lookup(p.topic, p.id)
+		if !ok || start.Err != nil {
+			continue
+		}
+		if from, lost := w.r.positions.checked(p, start.Offset); lost {
+			w.r.lostRecords(ctx, &LostRecordsError{Group: w.r.cfg.Group, Topic: p.topic, Partition: p.id, From: from, To: start.Offset})
+		}
+	}
+}
+
+// membership warns of a group that cannot be joined and of a member without
+// partitions.
+func (w *watch) membership(ctx context.Context) {
+	w.mu.Lock()
+	joined, left, idle := w.joined, w.left, w.idle
+	w.mu.Unlock()
+	t := w.r.cfg.timing
+	if !joined && time.Since(left) >= t.joining && len(w.r.notices.blocking()) == 0 {
+		w.r.notices.report(ctx, subject{kind: kindGroup}, -1, true, "the group was not joined yet; a rebalance may wait for another member", nil)
+	}
+	if joined && !idle.IsZero() && time.Since(idle) >= t.idle {
+		w.r.notices.report(ctx, subject{kind: kindIdle}, -1, false,
+			"no partitions are assigned to this member; the group has more members than its topics have partitions", nil)
+	}
+}
+
+// assigned is told of each rebalance that has ended.
+func (w *watch) assigned(ctx context.Context, partitions map[string][]int32) {
+	w.mu.Lock()
+	w.joined = true
+	for topic, ids := range partitions {
+		for _, id := range ids {
+			w.partitions[partition{topic, id}] = true
+		}
+	}
+	n := len(w.partitions)
+	if n == 0 && w.idle.IsZero() {
+		w.idle = time.Now()
+	}
+	if n > 0 {
+		w.idle = time.Time{}
+	}
+	w.mu.Unlock()
+	w.r.budget.share(0, n)
+	w.r.notices.over(ctx, subject{kind: kindGroup}, "member of the group again")
+	if n > 0 {
+		w.r.notices.over(ctx, subject{kind: kindIdle}, "partitions are assigned again")
+	}
+	w.look()
+}
+
+func (w *watch) unassigned(partitions map[string][]int32) {
+	w.mu.Lock()
+	for topic, ids := range partitions {
+		for _, id := range ids {
+			delete(w.partitions, partition{topic, id})
+		}
+	}
+	n := len(w.partitions)
+	w.mu.Unlock()
+	w.r.budget.share(0, n)
+}
+
+// lost is told that this member is not in the group any more.
+func (w *watch) lost() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.joined {
+		w.joined, w.left = false, time.Now()
+	}
+}
+
+// ready returns nil while the run can read all of its topics.
+func (r *run) ready() *NotReadyError {
+	reasons := r.notices.blocking()
+	w := r.watch
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.joined && len(reasons) == 0 {
+		reasons = []string{fmt.Sprintf("the group %s was not joined yet", r.cfg.Group)}
+	}
+	if len(reasons) == 0 {
+		w.unready = time.Time{}
+		return nil
+	}
+	if w.unready.IsZero() {
+		w.unready = time.Now()
+	}
+	return &NotReadyError{Group: r.cfg.Group, Reasons: reasons, For: time.Since(w.unready)}
+}
