@@ -21,11 +21,11 @@ type NotReadyError struct {
 }
 
 func (e *NotReadyError) Error() string {
-	since := ""
+	lasting := ""
 	if e.For > 0 {
-		since = fmt.Sprintf(" since %v", e.For.Round(time.Second))
+		lasting = fmt.Sprintf(" for %v", e.For.Round(time.Second))
 	}
-	return fmt.Sprintf("consume/kafka: group %s is not ready%s: %s", e.Group, since, strings.Join(e.Reasons, "; "))
+	return fmt.Sprintf("consume/kafka: group %s is not ready%s: %s", e.Group, lasting, strings.Join(e.Reasons, "; "))
 }
 
 // LostRecordsError is returned by Run when records were lost before this group
