@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	outbox "github.com/outboxgen/outboxgen/runtime"
 	"github.com/outboxgen/outboxgen/runtime/inbox"
@@ -25,7 +26,7 @@ func dereferenceNil(context.Context, pgx.Tx) {
 // However a handler leaves, its transaction is rolled back, its connection is
 // given back, and the event is free to be handled again.
 func TestAHandlerThatPanics(t *testing.T) {
-	each(t, func(t *testing.T, pg *services.PG) {
+	each(t, func(t *testing.T, pg *services.PG, pool *pgxpool.Pool) {
 		ends := map[string]ending{
 			"nil dereference": dereferenceNil,
 			"panic":           func(context.Context, pgx.Tx) { panic(errors.New("no")) },
@@ -46,10 +47,10 @@ func TestAHandlerThatPanics(t *testing.T) {
 		}
 		patient, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
-		ob := outbox.New(pg.Pool, outbox.Options{})
+		ob := outbox.New(pool, outbox.Options{})
 		for kind, wrap := range map[string]func(name string, end ending) func(context.Context, outbox.Envelope[grade]) error{
 			"Tx": func(name string, end ending) func(context.Context, outbox.Envelope[grade]) error {
-				return inbox.Tx(pg.Pool, name, func(ctx context.Context, tx pgx.Tx, e outbox.Envelope[grade]) error {
+				return inbox.Tx(pool, name, func(ctx context.Context, tx pgx.Tx, e outbox.Envelope[grade]) error {
 					if err := insertEffect(ctx, tx, e); err != nil {
 						return err
 					}
@@ -79,9 +80,9 @@ func TestAHandlerThatPanics(t *testing.T) {
 				if <-ended {
 					t.Errorf("%s, %s: the panic did not go on to the caller", kind, name)
 				}
-				for pg.Pool.Stat().AcquiredConns() != 0 { // the pool closes a busy connection in the background
+				for pool.Stat().AcquiredConns() != 0 { // the pool closes a busy connection in the background
 					if patient.Err() != nil {
-						t.Fatalf("%s, %s: %d connections were not given back", kind, name, pg.Pool.Stat().AcquiredConns())
+						t.Fatalf("%s, %s: %d connections were not given back", kind, name, pool.Stat().AcquiredConns())
 					}
 					runtime.Gosched()
 				}
