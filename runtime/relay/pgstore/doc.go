@@ -2,17 +2,45 @@
 //
 // # Sessions
 //
-// A [Store] has one session for watching the lease. Beginning a term opens a
-// handful more, and the lease row records their backend pids together with
-// their start times, so that a successor can end sessions that stand in its way
-// and never hits a later session that was given the same pid.
+// A [Server] holds the sessions in one database, for one store or for many. They are
+// opened when they are needed and closed after a minute without use.
+//
+//	session  when it is open              why it is one of its own
+//	-------  ---------------------------  ---------------------------------------------------
+//	leases   always, also on a standby    a renewal must not wait for anything slow; it also
+//	                                      listens for wake-ups and for leases given back
+//	waiting  while an outbox is idle      one statement waits for inserts into all of them
+//	reading  while rows are read          a page may take long
+//	settling while outcomes are recorded  it must not wait for a slow read: what was sent and
+//	                                      is not settled comes twice if the relay dies
+//
+// A standby has one session, an idle leader two, a busy one four, and each eight
+// further stores add one, up to ten; see [ServerConfig]. When the server refuses a
+// further session, the store goes on with those it has (two are enough) and asks
+// again after a growing pause, once for all its stores.
+//
+// The lease row names the sessions that may lock it by their backend pids and start
+// times, so that a successor can end those that stand in its way and never hits a
+// later session that was given the same pid.
+//
+// Connecting is not bounded by the call that needs it: a call about the lease has
+// less time than it may take to get past a host that accepts connections and never
+// answers. It goes on, and the next call finds the connection made. Each address has
+// [DefaultConnectTimeout], unless the configuration says otherwise, and one that
+// lately did not answer is tried last.
 //
 // What a term knows about its progress is a database snapshot, which is worth
 // something only on the server run that made it: a crash, a fail-over or a
 // restore may hand out transaction ids, and even seqs, a second time. So a
-// session that is lost is replaced only while the session of the lease still
+// session that is lost is replaced only while the session of the leases still
 // answers, on a server with the same start time; else the term ends, and the
 // calls return [relay.ErrLeaseLost]. A new term begins from the unsettled rows.
+//
+// # Waiting
+//
+// An idle outbox costs no polling: one statement looks on the server, every 25 ms,
+// whether the sequence of seq has moved or one of the transactions that may have
+// inserted has ended. sql/idle.sql says why that misses nothing.
 //
 // # Reading
 //
