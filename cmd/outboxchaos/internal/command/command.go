@@ -56,7 +56,7 @@ func roles(stdin io.Reader, stdout, stderr io.Writer) map[string]func() error {
 	return map[string]func() error{
 		"relay":    func() error { return instance.Run(stdin, stdout, stderr) },
 		"consumer": func() error { return consumer.Run(stdin, stdout, stderr) },
-		roleNamed:  func() error { return failover.RunNamed(stdin, stderr) },
+		RoleNamed:  func() error { return failover.RunNamed(stdin, stderr) },
 	}
 }
 

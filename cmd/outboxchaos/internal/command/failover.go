@@ -16,8 +16,8 @@ import (
 	"github.com/outboxgen/outboxgen/cmd/outboxchaos/internal/failover"
 )
 
-// roleNamed is a relay that looks up names by itself.
-const roleNamed = "named-relay"
+// RoleNamed is what the harness starts itself as for a relay that looks up names by itself.
+const RoleNamed = "named-relay"
 
 // failOver measures the table of fail-overs and prints it.
 func failOver(args []string, stdout, stderr io.Writer) int {
@@ -31,7 +31,7 @@ func failOver(args []string, stdout, stderr io.Writer) int {
 	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer cancel()
 	o.Say = func(format string, args ...any) { _, _ = fmt.Fprintf(stderr, format+"\n", args...) }
-	o.Named = func() (*exec.Cmd, error) { return self(roleNamed) }
+	o.Named = func() (*exec.Cmd, error) { return self(RoleNamed) }
 	made := o.Dir == ""
 	if made {
 		if o.Dir, err = os.MkdirTemp("", "failover"); err != nil {
