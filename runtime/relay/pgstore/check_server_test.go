@@ -2,6 +2,7 @@ package pgstore_test
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -76,7 +77,7 @@ func TestServersWithoutPositionsOfTheLog(t *testing.T) {
 				s := newStore(t, pg, withLog(&log))
 				must(t, s.Check(t.Context()))
 				must(t, s.Check(t.Context()))
-				rowGetsThrough(t, pg, s)
+				rowGetsThrough(t, pg.Pool, s)
 				if n := strings.Count(log.String(), "does not tell how far its write-ahead log is on disk"); n != 1 {
 					t.Errorf("%d warnings, want 1:\n%s", n, &log)
 				}
@@ -153,13 +154,15 @@ func TestFlushedWithoutPositionsSurvivesACrash(t *testing.T) {
 }
 
 // rowGetsThrough reads and settles one row.
-func rowGetsThrough(t *testing.T, pg *services.PG, s *pgstore.Store) {
+func rowGetsThrough(t *testing.T, owner interface {
+	QueryRow(context.Context, string, ...any) pgx.Row
+}, s *pgstore.Store) {
 	t.Helper()
 	const key = `a "key" \ with 'quotes' and é`
 	lease := lead(t, s)
 	before := snapshot(t, s)
 	settle(t, s, lease, backlog(t, s, before, wide))
-	insert(t, pg.Pool, key)
+	insert(t, owner, key)
 	after := snapshot(t, s)
 	page, err := s.ReadTick(t.Context(), before, after, 0, wide)
 	must(t, err)
@@ -168,7 +171,7 @@ func rowGetsThrough(t *testing.T, pg *services.PG, s *pgstore.Store) {
 	}
 	must(t, s.Flushed(t.Context(), page))
 	settle(t, s, lease, page.Rows)
-	if n := ask[int](t, pg.Pool, `SELECT count(*) FROM event_outbox WHERE published_at IS NULL`); n != 0 {
+	if n := ask[int](t, owner, `SELECT count(*) FROM event_outbox WHERE published_at IS NULL`); n != 0 {
 		t.Fatalf("%d rows are unpublished", n)
 	}
 	if _, err := s.Stats(t.Context()); err != nil {
@@ -206,7 +209,7 @@ func TestCheckRefusesServersThatOnlySpeakTheProtocol(t *testing.T) {
 // Whatever a database or a role sets for its sessions, those of the store set it
 // back.
 func TestHostileSessionSettings(t *testing.T) {
-	for _, c := range []struct{ name, value string }{
+	settings := []struct{ name, value string }{
 		{"quote_all_identifiers", "on"},
 		{"DateStyle", "'German, DMY'"},
 		{"IntervalStyle", "sql_standard"},
@@ -243,21 +246,25 @@ func TestHostileSessionSettings(t *testing.T) {
 		{"search_path", `'"$user"'`},
 		{"search_path", "''"},
 		{"search_path", "'elsewhere', pg_catalog"},
-	} {
-		t.Run(c.name+"="+c.value, func(t *testing.T) {
-			each(t, func(t *testing.T, pg *services.PG) {
-				if ask[*string](t, pg.Pool, `SELECT current_setting($1, true)`, c.name) == nil {
+	}
+	each(t, func(t *testing.T, pg *services.PG) {
+		owner := pg.Connect(t.Context()) // from before any of the settings
+		database := pgx.Identifier{pg.Database}.Sanitize()
+		for _, c := range settings {
+			t.Run(c.name+"="+c.value, func(t *testing.T) {
+				if ask[*string](t, owner, `SELECT current_setting($1, true)`, c.name) == nil {
 					t.Skipf("this server has no setting %s", c.name)
 				}
-				exec(t, pg.Pool, fmt.Sprintf(`ALTER DATABASE %s SET %s = %s`, pgx.Identifier{pg.Database}.Sanitize(), c.name, c.value))
+				exec(t, owner, fmt.Sprintf(`ALTER DATABASE %s SET %s = %s`, database, c.name, c.value))
+				defer exec(t, owner, fmt.Sprintf(`ALTER DATABASE %s RESET ALL`, database))
 				var log bytes.Buffer
 				s := newStore(t, pg, withLog(&log), func(c *pgstore.Config) { c.Schema = "public" })
 				must(t, s.Check(t.Context()))
-				// The pool's sessions are from before the change.
-				rowGetsThrough(t, pg, s)
+				rowGetsThrough(t, owner, s)
+				s.Close()
 			})
-		})
-	}
+		}
+	})
 }
 
 // A role that becomes another one at the start of its sessions needs that one's
