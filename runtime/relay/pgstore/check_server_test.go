@@ -195,15 +195,19 @@ func TestCheckRefusesServersThatOnlySpeakTheProtocol(t *testing.T) {
 			})
 		})
 	}
-	t.Run("another without snapshots", func(t *testing.T) {
-		each(t, func(t *testing.T, pg *services.PG) {
-			remove(t, pg, "pg_current_snapshot()")
-			got := checkError(t, newStore(t, pg))
-			if !strings.Contains(got.Problem, "cannot take the snapshots") {
-				t.Fatalf("Check says: %v", got)
-			}
+	for _, function := range []string{
+		"pg_current_snapshot()", "pg_visible_in_snapshot(xid8, pg_snapshot)", "pg_snapshot_xmin(pg_snapshot)", "pg_xact_status(xid8)",
+	} {
+		t.Run("without "+function, func(t *testing.T) {
+			each(t, func(t *testing.T, pg *services.PG) {
+				remove(t, pg, function)
+				got := checkError(t, newStore(t, pg))
+				if !strings.Contains(got.Problem, "cannot tell transactions apart") || !strings.Contains(got.Error(), strings.Split(function, "(")[0]) {
+					t.Fatalf("Check says: %v", got)
+				}
+			})
 		})
-	})
+	}
 }
 
 // Whatever a database or a role sets for its sessions, those of the store set it

@@ -73,14 +73,16 @@ func (s *Store) goWithoutLog(ctx context.Context, cause error) {
 // probeLog calls what the relay will call of the write-ahead log: that such a
 // function is there does not say that the server lets it run.
 func (s *Store) probeLog(ctx context.Context, se *session) error {
-	if _, err := se.q.TakeSnapshotWithoutLog(ctx); unsupported(err) {
+	_, err := se.q.TryFunctions(ctx)
+	if unsupported(err) {
 		return &relay.SetupError{
-			Problem: "the server cannot take the snapshots that the relay reads by (pg_current_snapshot)",
+			Problem: "the server cannot tell transactions apart as the relay needs it",
 			Remedy:  serverRemedy,
 			Err:     err,
 		}
-	} else if err != nil {
-		return fmt.Errorf("take a snapshot: %w", err)
+	}
+	if err != nil {
+		return fmt.Errorf("read the state of transactions: %w", err)
 	}
 	taken, err := se.q.TakeSnapshot(ctx)
 	if err == nil {

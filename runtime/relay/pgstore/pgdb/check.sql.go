@@ -285,7 +285,7 @@ WHERE p.pronamespace = 'pg_catalog'::regnamespace AND NOT has_function_privilege
   AND p.proname IN (
       'pg_current_wal_insert_lsn', 'pg_current_wal_flush_lsn', 'pg_logical_emit_message',
       'pg_current_snapshot', 'pg_visible_in_snapshot', 'pg_snapshot_xmin', 'pg_sequence_last_value',
-      'pg_terminate_backend', 'pg_postmaster_start_time')
+      'pg_snapshot_xmax', 'pg_xact_status', 'pg_sleep', 'pg_notify', 'pg_terminate_backend', 'pg_postmaster_start_time')
 ORDER BY 1
 `
 
@@ -434,6 +434,35 @@ func (q *Queries) SchemasWith(ctx context.Context, relation string) ([]SchemasWi
 		return nil, err
 	}
 	return items, nil
+}
+
+const TryFunctions = `-- name: TryFunctions :one
+SELECT pg_visible_in_snapshot('3'::xid8, pg_current_snapshot())::boolean AS visible,
+       pg_snapshot_xmin(pg_current_snapshot())::xid8 AS xmin, pg_snapshot_xmax(pg_current_snapshot())::xid8 AS xmax,
+       coalesce(pg_xact_status('3'::xid8), '')::text AS status, (pg_sleep(0) IS NULL)::boolean AS slept
+`
+
+type TryFunctionsRow struct {
+	Visible bool
+	Xmin    uint64
+	Xmax    uint64
+	Status  string
+	Slept   bool
+}
+
+// TryFunctions calls what reads transactions. (3 is the first id of all, and has
+// long ended.)
+func (q *Queries) TryFunctions(ctx context.Context) (TryFunctionsRow, error) {
+	row := q.db.QueryRow(ctx, TryFunctions)
+	var i TryFunctionsRow
+	err := row.Scan(
+		&i.Visible,
+		&i.Xmin,
+		&i.Xmax,
+		&i.Status,
+		&i.Slept,
+	)
+	return i, err
 }
 
 const TryLeaseInsert = `-- name: TryLeaseInsert :execrows

@@ -35,7 +35,7 @@ WHERE p.pronamespace = 'pg_catalog'::regnamespace AND NOT has_function_privilege
   AND p.proname IN (
       'pg_current_wal_insert_lsn', 'pg_current_wal_flush_lsn', 'pg_logical_emit_message',
       'pg_current_snapshot', 'pg_visible_in_snapshot', 'pg_snapshot_xmin', 'pg_sequence_last_value',
-      'pg_terminate_backend', 'pg_postmaster_start_time')
+      'pg_snapshot_xmax', 'pg_xact_status', 'pg_sleep', 'pg_notify', 'pg_terminate_backend', 'pg_postmaster_start_time')
 ORDER BY 1;
 
 -- DescribeTable also lists the rules and the triggers that can keep a change of
@@ -128,3 +128,10 @@ JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
 WHERE c.relname = 'event_' || 'outbox' AND c.relkind IN ('r', 'p') AND n.nspname LIKE @pattern::text
   AND has_schema_privilege(n.oid, 'usage')
 ORDER BY n.nspname;
+
+-- TryFunctions calls what reads transactions. (3 is the first id of all, and has
+-- long ended.)
+-- name: TryFunctions :one
+SELECT pg_visible_in_snapshot('3'::xid8, pg_current_snapshot())::boolean AS visible,
+       pg_snapshot_xmin(pg_current_snapshot())::xid8 AS xmin, pg_snapshot_xmax(pg_current_snapshot())::xid8 AS xmax,
+       coalesce(pg_xact_status('3'::xid8), '')::text AS status, (pg_sleep(0) IS NULL)::boolean AS slept;
