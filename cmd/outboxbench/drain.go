@@ -16,8 +16,9 @@ import (
 
 // drain sends rows that wait.
 type drain struct {
-	mode pgstore.Mode
-	held bool // a transaction is held open, behind dead rows
+	mode      pgstore.Mode
+	unsettled int  // the relay's UnsettledRows; 0: its default
+	held      bool // a transaction is held open, behind dead rows
 }
 
 func (d drain) variants(_ context.Context, l *lab) ([]variant, error) {

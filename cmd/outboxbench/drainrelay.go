@@ -21,7 +21,7 @@ const stall = 5 * time.Minute
 // relay drains with ours.
 func (d drain) relay(ctx context.Context, l *lab, brokers []string, late func() error) (_ time.Duration, err error) {
 	w := newWatch()
-	r, err := l.startRelay(ctx, brokers, d.mode, nil, w)
+	r, err := l.startRelay(ctx, brokers, d.mode, nil, w, d.unsettled)
 	if err != nil {
 		return 0, err
 	}
@@ -94,7 +94,7 @@ type running struct {
 	err    error // once done
 }
 
-func (l *lab) startRelay(ctx context.Context, brokers []string, mode pgstore.Mode, wake relay.WakeSource, observer relay.Observer) (*running, error) {
+func (l *lab) startRelay(ctx context.Context, brokers []string, mode pgstore.Mode, wake relay.WakeSource, observer relay.Observer, unsettled int) (*running, error) {
 	conn, err := pgx.ParseConfig(l.url)
 	if err != nil {
 		return nil, err
@@ -107,7 +107,7 @@ func (l *lab) startRelay(ctx context.Context, brokers []string, mode pgstore.Mod
 	if err != nil {
 		return nil, err
 	}
-	r, err := relay.New(relay.Config{Store: store, Sink: sink, Wake: wake, Observer: observer, Logger: l.log})
+	r, err := relay.New(relay.Config{Store: store, Sink: sink, Wake: wake, Observer: observer, Logger: l.log, UnsettledRows: unsettled})
 	if err != nil {
 		return nil, err
 	}

@@ -31,8 +31,11 @@ type lab struct {
 	cleanup  []func() error // what scenarios leave behind
 }
 
+// quiet logs nothing.
+var quiet = slog.New(slog.DiscardHandler)
+
 func openLab(ctx context.Context, o options) (_ *lab, err error) {
-	l := &lab{options: o, log: slog.New(slog.DiscardHandler)}
+	l := &lab{options: o, log: quiet}
 	if o.verbose {
 		l.log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	}

@@ -157,7 +157,7 @@ func consume(ctx context.Context, brokers []string, n int) (map[uuid.UUID]time.T
 
 func (l *lab) relayCarrier(ctx context.Context, brokers []string, waker outbox.Waker, source relay.WakeSource) (carrier, error) {
 	w := newWatch()
-	r, err := l.startRelay(ctx, brokers, pgstore.Mark, source, w)
+	r, err := l.startRelay(ctx, brokers, pgstore.Mark, source, w, 0)
 	if err != nil {
 		return carrier{}, err
 	}

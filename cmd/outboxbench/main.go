@@ -44,6 +44,8 @@ last row is settled.
     vacuum away, behind as many dead rows as are to be sent. The held transaction
     has inserted an event before all others; afterwards it commits, and that
     event must still arrive.
+  - repeats is drain-mark with several values of the relay's UnsettledRows, and how
+    many rows the worst of three kills (SIGKILL) of a draining relay repeated.
   - write counts transactions/s of 8 connections that update a random row of
     1,000, the bare ones without an event.
   - bulk counts events/s in transactions of 1,000 on one connection; the bare
@@ -84,6 +86,17 @@ and not on those of kfake:
 */
 package main
 
-import "os"
+import (
+	"fmt"
+	"os"
+)
 
-func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
+func main() {
+	if os.Getenv(drainerURL) != "" {
+		if err := drainUntilKilled(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+		}
+		os.Exit(1)
+	}
+	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
+}

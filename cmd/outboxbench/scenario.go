@@ -48,6 +48,10 @@ func scenarios() []scenario {
 			prepare: drain{mode: pgstore.Mark, held: true}.variants,
 		},
 		{
+			name: "repeats", about: "a draining relay is killed", columns: []string{perSecond, "repeated"},
+			prepare: repeats{}.variants,
+		},
+		{
 			name: "write", about: "business transactions on 8 connections, with an event", columns: []string{"transactions/s"},
 			prepare: writeVariants,
 		},

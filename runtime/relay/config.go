@@ -50,10 +50,14 @@ type Config struct {
 	// this. Default 7/12 of Term (1.75s).
 	ObserveEvery time.Duration
 
-	// BufferRows bounds the rows in memory, queued and being sent. Rows sent and
-	// not yet settled are bounded by the same number again (their seq only).
-	// Default 20,000, at most 500,000.
+	// BufferRows bounds the rows in memory, queued and being sent. Default 20,000, at
+	// most 500,000.
 	BufferRows int
+	// UnsettledRows bounds the rows that are being sent, or are sent and not yet
+	// marked as published: those that come twice when the relay is killed. A wave has
+	// at most half of them, so that one is sent while the former is settled. Less
+	// costs throughput; see the package documentation. Default 5,000.
+	UnsettledRows int
 	// BufferBytes bounds the bytes of those rows (data, headers, key). One row
 	// larger than that is still read, alone. Default 64 MiB.
 	BufferBytes int64
@@ -156,6 +160,7 @@ func (c Config) WithDefaults() Config {
 	def(&c.RenewEvery, c.Term*5/12)
 	def(&c.ObserveEvery, c.Term*7/12)
 	def(&c.BufferRows, 20_000)
+	def(&c.UnsettledRows, 5_000)
 	def(&c.BufferBytes, 64<<20)
 	def(&c.PageRows, 4_000)
 	def(&c.PageBytes, 8<<20)
@@ -231,7 +236,7 @@ func (c *Config) validate() error {
 	}
 	for name, n := range map[string]int64{
 		"BufferRows": int64(c.BufferRows), "BufferBytes": c.BufferBytes, "PageRows": int64(c.PageRows),
-		"PageBytes": c.PageBytes, "SettleRows": int64(c.SettleRows), "MaxAttempts": int64(c.MaxAttempts),
+		"PageBytes": c.PageBytes, "UnsettledRows": int64(c.UnsettledRows), "SettleRows": int64(c.SettleRows), "MaxAttempts": int64(c.MaxAttempts),
 		"SweepRows": int64(c.SweepRows), "ObserveEvery": int64(c.ObserveEvery), "WaveTimeout": int64(c.WaveTimeout),
 		"StoreTimeout": int64(c.StoreTimeout), "DrainTimeout": int64(c.DrainTimeout),
 		"DecisionsEvery": int64(c.DecisionsEvery), "TopicsEvery": int64(c.TopicsEvery),

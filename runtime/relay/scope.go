@@ -239,6 +239,9 @@ func (t *term) forget(s *scope) {
 		s.topic.parts[s.part].aside = nil
 	case scopeTopic:
 		s.topic.paused = nil
+		if t.idle(s.topic) {
+			t.goesOn(s.topic)
+		}
 	}
 }
 
@@ -265,7 +268,11 @@ func (t *term) setAside(now time.Duration, p *partition, reason string) {
 	}
 	t.wait(s)
 	s.reason = reason
-	t.m.say(slog.LevelWarn, "a partition is set aside; its rows wait, uncounted",
+	level := slog.LevelWarn
+	if p.tries > 0 {
+		level = slog.LevelDebug // said before; it has taken nothing since
+	}
+	t.m.say(level, "a partition is set aside; its rows wait, uncounted",
 		slog.String("topic", tp.name), slog.Int("partition", int(p.part)), slog.String("reason", reason))
 	s.note(t.dropPartition(p, false))
 	t.alarm(s, now+backoff(t.cfg.PauseMin, t.cfg.PauseMax, p.tries))
@@ -281,8 +288,11 @@ func (t *term) pause(now time.Duration, tp *topic, reason string) {
 	}
 	t.wait(s)
 	s.reason = reason
-	t.m.say(slog.LevelWarn, "a topic cannot be written; its rows wait, uncounted",
-		slog.String("topic", tp.name), slog.String("reason", reason))
+	if reason != tp.trouble {
+		t.m.say(slog.LevelWarn, "a topic cannot be written; its rows wait, uncounted",
+			slog.String("topic", tp.name), slog.String("reason", reason))
+		tp.trouble = reason
+	}
 	t.fold(tp, s)
 	t.alarm(s, now+backoff(t.cfg.PauseMin, t.cfg.PauseMax, tp.tries))
 	tp.tries++

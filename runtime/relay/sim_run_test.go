@@ -180,6 +180,7 @@ func TestSimulationFindsWhatEachRulePrevents(t *testing.T) {
 		"rows without a tx belong to the backlog":    {simOptions{upgrade: true, store: func(s *memStore) { s.noOldRows = true }}, "lost"},
 		"memory is bounded by rows":                  {simOptions{config: func(c *Config) { c.BufferRows = 1 << 20 }}, "memory"},
 		"memory is bounded by bytes":                 {wide(simOptions{config: func(c *Config) { c.BufferBytes, c.PageBytes = 1<<30, 1<<30 }}), "memory"},
+		"what a kill repeats is bounded":             {simOptions{config: func(c *Config) { c.UnsettledRows = 1 << 20 }}, "repeats"},
 		"a page is bounded by bytes":                 {wide(store(func(s *memStore) { s.noPageBytes = true })), "memory"},
 		"an identity hands out one number at a time": {unchecked(cached), "reordered"},
 		"an identity does not start over":            {unchecked(cycling), "reordered"},

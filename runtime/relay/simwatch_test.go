@@ -5,6 +5,8 @@ import (
 )
 
 const (
+	// simUnsettled bounds what a kill may repeat.
+	simUnsettled  = 5
 	simKeep       = 2 * time.Second
 	simSweepRows  = 3
 	simWideRow    = 2_000
@@ -154,6 +156,9 @@ func (r *simRelay) checkMemory() {
 		return
 	}
 	rows := []int{3, 6, 12}[r.s.seed%3]
+	if n := t.flying + t.unsettled(); n > simUnsettled {
+		r.s.violate("repeats", "relay %d has sent %d rows that are not settled, and may have %d", r.id, n, simUnsettled)
+	}
 	if len(t.mem) > 3*rows {
 		r.s.violate("memory", "relay %d holds %d rows; its buffer is %d", r.id, len(t.mem), rows)
 	}

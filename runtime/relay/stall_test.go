@@ -3,8 +3,10 @@ package relay_test
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -122,4 +124,49 @@ func TestATopicThatShrankIsLookedAtAgain(t *testing.T) {
 	store.Add(rows(2, "t", "k")...)
 	r := start(t, relay.Config{Store: store, Sink: c, OutageMin: 10 * time.Millisecond, OutageMax: 20 * time.Millisecond})
 	r.w.publishes(t, 2)
+}
+
+// A topic can be described and not written, as with DESCRIBE granted and WRITE
+// denied. It stays paused, is tried with one row at a time, and the log says once
+// that it paused and once that it goes on: when it has taken a record.
+func TestATopicThatIsDescribedAndNotWrittenStaysPaused(t *testing.T) {
+	t.Parallel()
+	store := relay.NewMemStore()
+	store.Add(rows(50, "denied", "k")...)
+	var tries, granted atomic.Int64
+	c := &cluster{topics: map[string]relay.TopicInfo{"denied": {Partitions: 1}}}
+	c.answer = func(context.Context, *relay.Record) relay.Result {
+		if granted.Load() == 0 {
+			tries.Add(1)
+			return relay.Result{Class: relay.ClassTopic, Err: errors.New("not authorised to write")}
+		}
+		return relay.Result{}
+	}
+	log := &logText{}
+	r := start(t, relay.Config{
+		Store: store, Sink: c, PauseMin: 5 * time.Millisecond, PauseMax: 20 * time.Millisecond,
+		Logger: slog.New(slog.NewTextHandler(log, nil)),
+	})
+	paused := func(w *watcher) bool { return len(w.status.PausedTopics) == 1 }
+	r.w.until(t, "the topic is paused", paused)
+	r.w.until(t, "it is tried ten times", func(w *watcher) bool {
+		if !paused(w) {
+			t.Errorf("it is not shown as paused: %+v", w.status)
+		}
+		sent, _ := c.seen()
+		return len(sent) >= 50+10 // the first wave has all rows
+	})
+	if sent, timeouts := c.seen(); len(sent) > 50+len(timeouts) {
+		t.Errorf("%d records were handed over in %d waves: after the first, one at a time is enough", len(sent), len(timeouts))
+	}
+	granted.Store(1)
+	r.w.publishes(t, 50)
+	r.stop()
+	text := log.String()
+	if n := strings.Count(text, "a topic cannot be written"); n != 1 {
+		t.Errorf("the log says %d times that the topic cannot be written:\n%s", n, text)
+	}
+	if n := strings.Count(text, "the topic goes on"); n != 1 {
+		t.Errorf("the log says %d times that the topic goes on:\n%s", n, text)
+	}
 }

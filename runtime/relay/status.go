@@ -83,6 +83,8 @@ func (m *machine) status(now time.Duration) Status {
 	for _, tp := range t.order {
 		if p := tp.paused; p != nil {
 			s.PausedTopics = append(s.PausedTopics, Paused{tp.name, -1, p.reason, max(0, p.until-now)})
+		} else if tp.trouble != "" {
+			s.PausedTopics = append(s.PausedTopics, Paused{tp.name, -1, tp.trouble, 0}) // being tried
 		}
 		for _, p := range tp.parts {
 			if p.aside != nil {

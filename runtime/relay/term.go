@@ -79,8 +79,20 @@ const uncleanEndsBeforeSuspicion = 3
 // changes it is answered.
 const unknownName = -1
 
-// waveRows bounds a wave, so that reading ahead has room while it is under way.
-func (t *term) waveRows() int { return max(1, t.cfg.BufferRows/2) }
+// waveRows bounds a wave, so that reading ahead has room while it is under way, and
+// that one can be sent while the former is settled.
+func (t *term) waveRows() int { return max(1, min(t.cfg.BufferRows, t.cfg.UnsettledRows)/2) }
+
+// room is how many rows the next wave may have: with those that are not settled they
+// must not be more than UnsettledRows. It is 0 while only a small wave would fit,
+// and more rows wait.
+func (t *term) room() int {
+	room := min(t.waveRows(), t.cfg.UnsettledRows-t.unsettled())
+	if room < t.waveRows() && room < t.queued {
+		return 0
+	}
+	return room
+}
 
 // unsettled counts the rows that were sent and not settled.
 func (t *term) unsettled() int { return len(t.mem) - t.queued - t.flying }
@@ -144,10 +156,11 @@ func (t *term) planSend(n *agenda) {
 		n.do(opOpen{})
 		return
 	}
-	if t.unsettled() > t.cfg.BufferRows {
+	room := t.room()
+	if room <= 0 {
 		return // settling has fallen behind
 	}
-	if w := t.assemble(); w != nil {
+	if w := t.assemble(room); w != nil {
 		t.inflight = append(t.inflight, w)
 		t.flying += w.rows
 		timeout := t.cfg.WaveTimeout

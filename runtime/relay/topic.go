@@ -25,7 +25,8 @@ type topic struct {
 	paused  *scope
 	ready   []*scope // scopes whose rows are to be read again, oldest first
 	catchUp *catchUp
-	tries   int // pauses since it last took a record
+	tries   int    // pauses since it last took a record
+	trouble string // why it paused, until it takes a record; "": it did
 }
 
 // partition is the queue of one partition: rows in seq order within each key.
@@ -160,6 +161,25 @@ func (t *term) learned(now time.Duration, info TopicInfo) {
 	}
 }
 
+// goesOn notes that a topic can be written again: it took a record, or none is left
+// for it. That it can be described says nothing yet.
+func (t *term) goesOn(tp *topic) {
+	if tp.trouble != "" {
+		t.m.say(slog.LevelInfo, "the topic goes on", slog.String("topic", tp.name))
+		tp.trouble = ""
+	}
+}
+
+// idle reports whether no row of the topic is in memory.
+func (t *term) idle(tp *topic) bool {
+	for _, p := range tp.parts {
+		if len(p.queue) > 0 {
+			return false
+		}
+	}
+	return len(tp.waiting) == 0 && !t.flyingTo(tp)
+}
+
 func (t *term) flyingTo(tp *topic) bool {
 	for _, w := range t.inflight {
 		for i := range w.batches {
@@ -184,7 +204,6 @@ func (t *term) apply(now time.Duration, tp *topic, info *TopicInfo) {
 	}
 	tp.info = info
 	if s := tp.paused; s != nil && s.state == waiting && s.until <= now {
-		t.m.say(slog.LevelInfo, "the topic goes on", slog.String("topic", tp.name))
 		t.readyScope(s)
 	}
 	for _, p := range tp.parts {

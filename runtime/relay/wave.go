@@ -32,13 +32,13 @@ func (w *wave) records() []Record {
 	return out
 }
 
-// assemble takes the next wave from the queues, or nil.
-func (t *term) assemble() *wave {
+// assemble takes the next wave of at most maxRows from the queues, or nil.
+func (t *term) assemble(maxRows int) *wave {
 	if t.suspectPending || len(t.ready) == 0 {
 		return nil
 	}
 	w := &wave{}
-	maxRows, maxBytes := t.waveRows(), max(1, t.cfg.BufferBytes/2)
+	maxBytes := max(1, t.cfg.BufferBytes/2)
 	var passed []*partition // of the other kind: first in the next wave
 	for range len(t.ready) {
 		if len(t.ready) == 0 || w.rows >= maxRows || w.bytes >= maxBytes {
@@ -115,6 +115,7 @@ func (t *term) take(w *wave, p *partition, maxRows int, maxBytes int64) {
 		case len(rows) == 0:
 		case e.invalid != nil,
 			p.limit > 0 && len(rows) >= p.limit,
+			p.topic.tries > 0, // one row is enough to see whether it can be written
 			p.topic.info.MaxBatchBytes > 0 && size+e.size > limit,
 			w.bytes+size+e.size > maxBytes,
 			e.row.RetryCount > 0 || rows[len(rows)-1].row.RetryCount > 0: // a row that failed goes alone
@@ -167,6 +168,7 @@ func (t *term) resolved(now time.Duration, w *wave, results []Result) {
 			t.m.endTerm(cause.Err, true)
 			return
 		case ClassRecord:
+			t.goesOn(b.p.topic) // it can be written, but not with this
 			if len(b.rows) == 1 || t.m.off.noHalving {
 				for _, e := range failed {
 					t.fail(e, cause.Err)
@@ -244,6 +246,7 @@ func (t *term) ack(b *batch, results *[]Result) (failed []*entry, cause Result) 
 	}
 	if len(failed) == 0 {
 		b.p.tries, b.p.topic.tries = 0, 0
+		t.goesOn(b.p.topic)
 		if b.p.limit > 0 {
 			b.p.limit *= 2
 			if b.p.limit > t.waveRows() {

@@ -1,0 +1,146 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strconv"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/outboxgen/outboxgen/runtime/relay"
+	"github.com/outboxgen/outboxgen/runtime/relay/pgstore"
+)
+
+// repeats kills relays that drain, under several values of UnsettledRows.
+type repeats struct{}
+
+// unsettledRows are the values tried; the default is among them.
+var unsettledRows = []int{500, 1_000, 2_500, 5_000, 10_000, 30_000}
+
+// kills is how often a relay is killed in one measurement.
+const kills = 3
+
+func (repeats) variants(_ context.Context, l *lab) ([]variant, error) {
+	d := drain{mode: pgstore.Mark}
+	out := []variant{{name: "bare loop, not killed", label: bareLabel, measure: func(ctx context.Context) ([]float64, error) {
+		speed, err := d.measure(ctx, l, d.bare)
+		return append(speed, 0), err
+	}}}
+	for _, n := range unsettledRows {
+		d := drain{mode: pgstore.Mark, unsettled: n}
+		out = append(out, variant{name: fmt.Sprintf("unsettled-rows %d", n), label: oursLabel, measure: func(ctx context.Context) ([]float64, error) {
+			speed, err := d.measure(ctx, l, d.relay)
+			if err != nil {
+				return nil, err
+			}
+			worst, err := l.killed(ctx, n)
+			return append(speed, float64(worst)), err
+		}})
+	}
+	return out, nil
+}
+
+// killed kills a draining relay several times with SIGKILL, and gives how many rows
+// the worst kill repeated.
+func (l *lab) killed(ctx context.Context, unsettled int) (worst int64, err error) {
+	if err := l.reset(ctx); err != nil {
+		return 0, err
+	}
+	if err := l.seed(ctx, l.rows); err != nil {
+		return 0, err
+	}
+	if err := l.settleDown(ctx); err != nil {
+		return 0, err
+	}
+	kafka, err := l.kafka(topic)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, kafka.Close()) }()
+	client, err := kgo.NewClient(kgo.SeedBrokers(kafka.Brokers...))
+	if err != nil {
+		return 0, err
+	}
+	defer client.Close()
+	var before int64 // repeated by earlier kills
+	for i := range kills {
+		if err := l.killOne(ctx, kafka.Brokers[0], kadm.NewClient(client), unsettled, int64(l.rows)*int64(i+1)/(kills+1)+before); err != nil {
+			return 0, err
+		}
+		sent, err := ends(ctx, kadm.NewClient(client))
+		if err != nil {
+			return 0, err
+		}
+		var settled int64
+		if err := l.admin.QueryRow(ctx, "SELECT count(*) FROM event_outbox WHERE published_at IS NOT NULL").Scan(&settled); err != nil {
+			return 0, err
+		}
+		worst = max(worst, sent-before-settled)
+		before = sent - settled
+	}
+	return worst, nil
+}
+
+// killOne starts a relay in a process of its own and kills it once so many records
+// are in Kafka.
+func (l *lab) killOne(ctx context.Context, broker string, kafka *kadm.Client, unsettled int, at int64) error {
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	child := exec.CommandContext(ctx, self)
+	child.Env = append(os.Environ(), drainerURL+"="+l.url, drainerBroker+"="+broker, drainerUnsettled+"="+strconv.Itoa(unsettled))
+	child.Stderr = os.Stderr
+	if err := child.Start(); err != nil {
+		return err
+	}
+	defer func() { _ = child.Wait() }()         // its error is the kill
+	defer func() { _ = child.Process.Kill() }() // SIGKILL
+	limit := time.Now().Add(stall)
+	for {
+		sent, err := ends(ctx, kafka)
+		if err != nil || sent >= at {
+			return err
+		}
+		if time.Now().After(limit) {
+			return fmt.Errorf("the relay that is to be killed sent %d of %d records in %s", sent, at, stall)
+		}
+	}
+}
+
+// ends is how many records the topic has.
+func ends(ctx context.Context, kafka *kadm.Client) (sum int64, err error) {
+	offsets, err := kafka.ListEndOffsets(ctx, topic)
+	if err != nil {
+		return 0, err
+	}
+	offsets.Each(func(o kadm.ListedOffset) { sum += o.Offset })
+	return sum, nil
+}
+
+// A process of its own drains when its environment has these.
+const (
+	drainerURL       = "OUTBOXBENCH_DRAIN_URL"
+	drainerBroker    = "OUTBOXBENCH_DRAIN_BROKER"
+	drainerUnsettled = "OUTBOXBENCH_DRAIN_UNSETTLED"
+)
+
+// drainUntilKilled is such a process. It returns when it could not begin.
+func drainUntilKilled() error {
+	unsettled, err := strconv.Atoi(os.Getenv(drainerUnsettled))
+	if err != nil {
+		return err
+	}
+	l := &lab{url: os.Getenv(drainerURL), log: quiet}
+	r, err := l.startRelay(context.Background(), []string{os.Getenv(drainerBroker)}, pgstore.Mark, nil, relay.NopObserver{}, unsettled)
+	if err != nil {
+		return err
+	}
+	<-r.done
+	return r.err
+}
