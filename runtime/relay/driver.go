@@ -41,6 +41,9 @@ type driver struct {
 	producer  Producer
 	tracer    trace.Tracer
 
+	leader acquaintance
+	led    *Led // nil: this relay does not lead
+
 	fatal    error
 	statusAt time.Duration
 	current  Stats
@@ -139,6 +142,8 @@ func (d *driver) follow(cmds []command) {
 func (d *driver) beginTerm() {
 	d.term, d.endTerm = context.WithCancel(d.root)
 	d.cfg.Observer.Term(true, d.m.lease.Epoch)
+	d.led = d.introduce()
+	d.succeed(d.root)
 	ctx := d.term
 	d.workers.Go(func() { d.keepStats(ctx) })
 	if d.cfg.Keep > 0 {
@@ -332,6 +337,9 @@ func (d *driver) take(o outcome) {
 			slog.String("call", callName(o.op)), slog.Any("error", o.err))
 	}
 	d.m.handle(now, o)
+	if _, ok := o.op.(opObserve); ok && o.err == nil && !d.m.take {
+		d.meet(d.root, o.state)
+	}
 }
 
 // callName is how a call is named in the log.
@@ -369,6 +377,9 @@ func (d *driver) report(now time.Duration) {
 	d.statusAt = now + statusEvery
 	s := d.m.status(now)
 	s.Stats, s.StatsAt = d.current, d.statsAt
+	if s.Leader {
+		s.Led = d.led
+	}
 	s.Panics = d.r.guard.count.Load()
 	d.r.status.Store(&s)
 	d.cfg.Observer.Status(s)

@@ -34,6 +34,8 @@ type Status struct {
 	// Reason says why nothing moves, in words; empty when rows are moving or
 	// there are none.
 	Reason string `json:"reason"`
+	// Led says who leads and with which settings; nil while standing by.
+	Led *Led `json:"led,omitempty"`
 	// Panics counts the panics of code that the relay was given (Observer, Sink,
 	// WakeSource, Store, tracer) since it was made. They are in its log.
 	Panics int64 `json:"panics"`

@@ -99,6 +99,8 @@ type LeaseState struct {
 	// UncleanEnds counts take-overs after an unclean end, in a row, with no
 	// progress between them.
 	UncleanEnds int
+	// Led is what the leader left in the row with its last renewal; nil: nothing yet.
+	Led *Led
 }
 
 // Lease is a term: the right to produce and settle while it is current.

@@ -41,7 +41,7 @@ func (s *Store) Observe(ctx context.Context) (relay.LeaseState, error) {
 		}
 		state = relay.LeaseState{
 			Epoch: row.Epoch, Beat: row.Beat, Holder: orZero(row.Holder),
-			Suspect: orZero(row.SuspectSeq), UncleanEnds: int(row.UncleanEnds),
+			Suspect: orZero(row.SuspectSeq), UncleanEnds: int(row.UncleanEnds), Led: readLed(row.Led),
 		}
 		return nil
 	})

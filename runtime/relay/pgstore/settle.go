@@ -2,6 +2,7 @@ package pgstore
 
 import (
 	"context"
+	"encoding/json"
 	"strings"
 
 	"github.com/outboxgen/outboxgen/runtime/relay"
@@ -58,4 +59,19 @@ func shorten(text string) string {
 		return text
 	}
 	return strings.ToValidUTF8(text[:maxLastError], "") + "…"
+}
+
+// Settings are those that all relays of an outbox must agree on.
+func (s *Store) Settings() map[string]string {
+	return map[string]string{"settle": string(s.cfg.Mode)}
+}
+
+// readLed reads what a leader says of itself in the lease row. A relay of another
+// version may have written something else; that says nothing.
+func readLed(text string) *relay.Led {
+	var led relay.Led
+	if text == "" || json.Unmarshal([]byte(text), &led) != nil {
+		return nil
+	}
+	return &led
 }

@@ -61,7 +61,7 @@ func (q *Queries) DescribeSession(ctx context.Context) (DescribeSessionRow, erro
 }
 
 const ObserveLease = `-- name: ObserveLease :one
-SELECT epoch, beat, holder, suspect_seq, unclean_ends FROM event_outbox_lease WHERE name = $1
+SELECT epoch, beat, holder, suspect_seq, unclean_ends, coalesce(state ->> 'led', '')::text AS led FROM event_outbox_lease WHERE name = $1
 `
 
 type ObserveLeaseRow struct {
@@ -70,6 +70,7 @@ type ObserveLeaseRow struct {
 	Holder      *uuid.UUID
 	SuspectSeq  *int64
 	UncleanEnds int32
+	Led         string
 }
 
 func (q *Queries) ObserveLease(ctx context.Context, name string) (ObserveLeaseRow, error) {
@@ -81,6 +82,7 @@ func (q *Queries) ObserveLease(ctx context.Context, name string) (ObserveLeaseRo
 		&i.Holder,
 		&i.SuspectSeq,
 		&i.UncleanEnds,
+		&i.Led,
 	)
 	return i, err
 }

@@ -2,7 +2,7 @@
 INSERT INTO event_outbox_lease (name) VALUES (@name) ON CONFLICT (name) DO NOTHING;
 
 -- name: ObserveLease :one
-SELECT epoch, beat, holder, suspect_seq, unclean_ends FROM event_outbox_lease WHERE name = @name;
+SELECT epoch, beat, holder, suspect_seq, unclean_ends, coalesce(state ->> 'led', '')::text AS led FROM event_outbox_lease WHERE name = @name;
 
 -- FOR UPDATE is what waits for a settling statement of the old term, which holds
 -- the row FOR KEY SHARE until it commits; the plain UPDATE would not.

@@ -1,0 +1,99 @@
+package relay
+
+import (
+	"context"
+	"log/slog"
+	"maps"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// Led is what a leader says of itself in the lease row.
+type Led struct {
+	// Host and PID are the leader's process.
+	Host string `json:"host"`
+	PID  int    `json:"pid"`
+	// Since is when its term began, by its wall clock.
+	Since time.Time `json:"since"`
+	// Settings are those that every relay of the outbox must have alike.
+	Settings map[string]string `json:"settings"`
+}
+
+// agreed lists the settings that all relays of an outbox must have alike: with
+// another term they disagree on who leads, with others on what a row's end is.
+func (c *Config) agreed() map[string]string {
+	out := map[string]string{"term": c.Term.String(), "on_dead": string(c.OnDead)}
+	for typ, p := range c.OnDeadByType {
+		if p != c.OnDead {
+			out["on_dead of "+typ] = string(p)
+		}
+	}
+	if s, ok := c.Store.(interface{ Settings() map[string]string }); ok {
+		maps.Copy(out, s.Settings())
+	}
+	return out
+}
+
+// acquaintance is what a relay knows of the leader, to say each thing once.
+type acquaintance struct {
+	holder   uuid.UUID // the leader that the log named
+	compared uuid.UUID // the leader whose settings were compared
+	led      *Led      // of the last leader that was another
+}
+
+// meet takes a look at the lease of a relay that stands by.
+func (d *driver) meet(ctx context.Context, s LeaseState) {
+	a := &d.leader
+	if s.Holder == uuid.Nil || s.Holder == d.m.lease.Holder {
+		return
+	}
+	if a.holder != s.Holder {
+		a.holder = s.Holder
+		attrs := []slog.Attr{slog.Int64("epoch", s.Epoch), slog.String("holder", s.Holder.String())}
+		if s.Led != nil {
+			attrs = append(attrs, slog.String("leader", s.Led.Host), slog.Int("leader_pid", s.Led.PID), slog.Time("since", s.Led.Since))
+		}
+		d.cfg.Logger.LogAttrs(ctx, slog.LevelInfo, "standing by", attrs...)
+	}
+	if s.Led == nil || a.compared == s.Holder {
+		return
+	}
+	a.compared, a.led = s.Holder, s.Led
+	d.compare(ctx, "a setting differs from the leader's; every relay of an outbox needs the same", s.Led)
+}
+
+// succeed compares with the former leader, when a term begins.
+func (d *driver) succeed(ctx context.Context) {
+	if d.leader.led != nil {
+		d.compare(ctx, "a setting differs from the former leader's; every relay of an outbox needs the same", d.leader.led)
+	}
+}
+
+func (d *driver) compare(ctx context.Context, text string, with *Led) {
+	if len(with.Settings) == 0 {
+		return // of a version that did not say
+	}
+	own := d.cfg.agreed()
+	names := map[string]bool{}
+	for name := range own {
+		names[name] = true
+	}
+	for name := range with.Settings {
+		names[name] = true
+	}
+	for _, name := range slices.Sorted(maps.Keys(names)) {
+		if mine, theirs := own[name], with.Settings[name]; mine != theirs {
+			d.cfg.Logger.LogAttrs(ctx, slog.LevelWarn, text, slog.String("setting", name), slog.String("here", mine),
+				slog.String("there", theirs), slog.String("leader", with.Host), slog.Int("leader_pid", with.PID))
+		}
+	}
+}
+
+// introduce is what this relay says of itself when it leads.
+func (d *driver) introduce() *Led {
+	host, _ := os.Hostname() //nolint:errcheck // without a name there is still the pid
+	return &Led{Host: host, PID: os.Getpid(), Since: time.Now().UTC().Truncate(time.Second), Settings: d.cfg.agreed()}
+}
