@@ -22,9 +22,6 @@ type repeats struct{}
 // unsettledRows are the values tried; the default is among them.
 var unsettledRows = []int{500, 1_000, 2_500, 5_000, 10_000, 30_000}
 
-// kills is how often a relay is killed in one measurement.
-const kills = 3
-
 func (repeats) variants(_ context.Context, l *lab) ([]variant, error) {
 	d := drain{mode: pgstore.Mark}
 	out := []variant{{name: "bare loop, not killed", label: bareLabel, measure: func(ctx context.Context) ([]float64, error) {
@@ -68,8 +65,8 @@ func (l *lab) killed(ctx context.Context, unsettled int) (worst int64, err error
 	}
 	defer client.Close()
 	var before int64 // repeated by earlier kills
-	for i := range kills {
-		if err := l.killOne(ctx, kafka.Brokers[0], kadm.NewClient(client), unsettled, int64(l.rows)*int64(i+1)/(kills+1)+before); err != nil {
+	for i := range l.effort.kills {
+		if err := l.killOne(ctx, kafka.Brokers[0], kadm.NewClient(client), unsettled, int64(l.rows)*int64(i+1)/int64(l.effort.kills+1)+before); err != nil {
 			return 0, err
 		}
 		sent, err := ends(ctx, kadm.NewClient(client))

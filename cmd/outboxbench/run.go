@@ -38,11 +38,12 @@ type effort struct {
 	schemas         int           // how many events generate has
 	outboxes        int           // how many outboxes idle has at most
 	idle, idleRest  time.Duration // how long idle counts, and waits before that
+	kills           int           // how often repeats kills a relay, each time
 }
 
 // usual is the effort that gives numbers worth reading.
 var usual = effort{writing: time.Second, bulk: 20, bulkBatch: 1_000, latency: 500, warmUp: 100, schemas: 1_000,
-	outboxes: 40, idle: 15 * time.Second, idleRest: 5 * time.Second}
+	outboxes: 40, idle: 15 * time.Second, idleRest: 5 * time.Second, kills: 3}
 
 // Exit codes.
 const (

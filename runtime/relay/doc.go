@@ -160,8 +160,14 @@
 //	                              a sixth
 //	RenewEvery 1.25s              leaves as long again for a renewal that is slow or has to be repeated
 //	ObserveEvery 1.75s            the most that keeps the 5 s; pgstore tells standbys of a clean end at once
-//	BufferRows 20,000,            two waves of 10,000: more gains nothing on one broker; a kill repeats at most
-//	BufferBytes 64 MiB            a wave and what is not settled, 30,000; the bytes bound memory whatever rows hold
+//	BufferRows 20,000,            reading ahead by several waves keeps the sender busy; the bytes bound memory
+//	BufferBytes 64 MiB            whatever rows hold
+//	UnsettledRows 5,000           a kill repeats no more rows than this: two waves of 2,500, of which one is sent
+//	                              while the other is settled. "outboxbench -scenario repeats" shows the trade-off;
+//	                              on two cores, with rows of 500 bytes, against a loop without a relay:
+//	                                2,500   0.67 of its speed    2,500 rows repeated by a kill
+//	                                5,000   0.93                 5,000
+//	                                30,000  no faster than that  16,000
 //	PageRows 4,000, PageBytes     a few milliseconds of reading, so reading, sending and settling overlap
 //	SettleRows 5,000              beyond that a statement takes no less time for each row, and holds the lease row
 //	                              longer

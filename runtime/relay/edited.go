@@ -80,7 +80,7 @@ func (r *reader) planEdits(n *agenda) bool {
 	case editSnapshot:
 		n.do(opSnapshot{edits: true})
 	case editPages:
-		others := r.to != "" || r.ready > 0 || r.t.woken || r.pollAt <= n.now
+		others := r.to != "" || r.ready > 0 || r.t.woken || !r.waiting && r.pollAt <= n.now
 		if others && e.last {
 			e.last = false
 			return false

@@ -25,6 +25,7 @@ type sim struct {
 	locks   map[string]bool
 	keyRows map[string][]*memRow // by topic and key, in the order of commits
 
+	strays     int      // batches of a missing topic that were handed over, since the faults stopped
 	stragglers []func() // statements whose caller is gone
 	calm       bool
 	refused    bool          // a relay does not start

@@ -163,6 +163,7 @@ func (c *simClient) hand(op *simOp, records []Record) {
 				c.order = append(c.order, at)
 			}
 			c.queues[at] = append(q, last)
+			c.checkMissing(last)
 		}
 		last.records = append(last.records, records[i])
 	}

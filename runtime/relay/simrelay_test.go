@@ -59,7 +59,7 @@ var simLogger = slog.New(slog.NewTextHandler(io.Discard, &slog.HandlerOptions{Le
 func (s *sim) newRelay(id int) *simRelay {
 	cfg := Config{
 		Store: s.store, Sink: simSink{},
-		BufferRows: []int{3, 6, 12}[s.seed%3], UnsettledRows: simUnsettled, BufferBytes: 1 << 20, PageRows: 3, SettleRows: 3, MaxAttempts: 2,
+		BufferRows: []int{3, 6, 12}[s.seed%3], UnsettledRows: s.unsettledRows(), BufferBytes: 1 << 20, PageRows: 3, SettleRows: 3, MaxAttempts: 2,
 		RetryMin: 300 * time.Millisecond, RetryMax: time.Second, WaveTimeout: 2 * time.Second,
 		PauseMin: 200 * time.Millisecond, PauseMax: 2 * time.Second, OnDead: s.policy, TopicsEvery: 2 * time.Second,
 		RenewEvery: time.Second, ObserveEvery: 250 * time.Millisecond, DecisionsEvery: time.Second, // so that much happens
