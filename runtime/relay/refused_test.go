@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"strings"
 	"sync"
@@ -204,4 +205,30 @@ func becomes(t *testing.T, what string, ok func() bool) {
 			t.Fatalf("not within %s: %s", patience, what)
 		}
 	}
+}
+
+// On a server that refuses to tell positions of its log, as Amazon Aurora does, a
+// relay leads, is ready, and delivers.
+func TestWithoutPositionsOfTheLog(t *testing.T) {
+	t.Parallel()
+	services.EachPostgres(t, func(t *testing.T, pg *services.PG) {
+		migrated(t, pg)
+		for _, function := range []string{"pg_current_wal_insert_lsn", "pg_current_wal_flush_lsn"} {
+			_, err := pg.Pool.Exec(t.Context(), fmt.Sprintf(`
+				ALTER FUNCTION pg_catalog.%[1]s() RENAME TO %[1]s_moved;
+				CREATE FUNCTION pg_catalog.%[1]s() RETURNS pg_lsn LANGUAGE plpgsql AS
+				$$ BEGIN RAISE EXCEPTION USING ERRCODE = '55000', MESSAGE = 'wal_level must be logical'; END $$`, function))
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		insertRows(t, pg, "orders", 0, 500, 10, 20)
+		r := start(t, relay.Config{Store: postgresStore(t, pg, pgstore.Mark), Sink: relay.NewStdoutSink(&lines{}), PageRows: 50})
+		r.w.publishes(t, 500)
+		insertRows(t, pg, "orders", 500, 500, 10, 20)
+		r.w.publishes(t, 1000)
+		if !r.Ready() {
+			t.Errorf("it is not ready: %+v", r.Status())
+		}
+	})
 }

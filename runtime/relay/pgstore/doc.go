@@ -67,6 +67,13 @@
 // logical message, which flushes the log up to its own commit record and shares
 // the fsync with whoever commits at the same moment.
 //
+// Some managed servers refuse to tell positions of their log (Amazon Aurora, without
+// rds.logical_replication). [Store.Check] finds that out and warns; then, for each
+// page, the store commits an update of the lease row that changes nothing. What a
+// snapshot shows is in the log before that commit, so it is on disk once the
+// commit is, on every server whose log reaches the disk in its order. It costs one
+// commit for each page of rows, and nothing while there are none.
+//
 // # Settling
 //
 // See sql/settle.sql: one autocommit statement that takes the lease row first.
