@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -30,6 +31,29 @@ const (
 // own error may repeat a part of a password.
 var errBadConnString = errors.New("wake: the connection string is neither a valid URL such as postgres://user:password@host:5432/database " +
 	"nor valid keyword=value pairs; in a URL, characters such as @ : / ? # % of a password are percent-encoded")
+
+// parseConnString refuses a URL that can be split in more than one way: a part of
+// the password would become a host or a database, and be named in errors.
+func parseConnString(connString string) (*pgx.ConnConfig, error) {
+	if strings.HasPrefix(connString, "postgres://") || strings.HasPrefix(connString, "postgresql://") {
+		_, rest, _ := strings.Cut(connString, "@")
+		if strings.ContainsAny(rest, "@#") {
+			return nil, errBadConnString
+		}
+		before, _, hasUser := strings.Cut(connString, "@")
+		_, user, _ := strings.Cut(before, "://")
+		if hasUser && strings.ContainsAny(user, "/?#") {
+			return nil, errBadConnString
+		}
+	} else if strings.Contains(connString, "://") {
+		return nil, errBadConnString // a misspelt scheme
+	}
+	config, err := pgx.ParseConfig(connString)
+	if err != nil {
+		return nil, errBadConnString
+	}
+	return config, nil
+}
 
 // PostgresChannel is the channel that carries the wake-ups of a service's outbox.
 // It fails when the name is too long for Postgres.
@@ -76,9 +100,9 @@ func Postgres(connString, service string, options PostgresOptions) (*PostgresWak
 	if err != nil {
 		return nil, err
 	}
-	config, err := pgx.ParseConfig(connString)
+	config, err := parseConnString(connString)
 	if err != nil {
-		return nil, errBadConnString
+		return nil, err
 	}
 	if options.Window <= 0 {
 		options.Window = DefaultWindow
@@ -238,9 +262,9 @@ func PostgresSource(connString, service string, options SourceOptions) (*Postgre
 	if err != nil {
 		return nil, err
 	}
-	config, err := pgx.ParseConfig(connString)
+	config, err := parseConnString(connString)
 	if err != nil {
-		return nil, errBadConnString
+		return nil, err
 	}
 	return &PostgresWaitSource{config: config, name: name, source: newSource(options, "Postgres"), keepAlive: keepAlive}, nil
 }

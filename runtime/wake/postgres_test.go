@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"sync"
 	"testing"
@@ -229,6 +230,40 @@ func TestPostgresWakerSurvivesAPanic(t *testing.T) {
 	for range cap(shared) {
 		if err := <-shared; err != nil {
 			t.Error(err)
+		}
+	}
+}
+
+// A connection string that can be split in more than one way is refused, and no
+// error repeats a part of it.
+func TestPostgresConnStringsStaySecret(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		connString string
+		ok         bool
+	}{
+		{"postgres://u:p%40w@h:5432/d?sslmode=disable", true},
+		{"postgresql://u@a,b:5433/d", true},
+		{"postgres:///d?host=/run/postgresql", true},
+		{"host=h user=u password='p@w' dbname=d", true},
+		{"postgres://u:Kw4zq@Vx9rt@h/d", false},
+		{"postgres://u:12345/Vx9rt@h/d", false},
+		{"postgres://u:Kw4zq#Vx9rt@h/d", false},
+		{"postgres://u:Kw4zq?Vx9rt@h/d", false},
+		{"postgres://u:Kw4zq%zzVx9rt@h/d", false},
+		{"postgre://u:Kw4zq@h/d?sslmode=disable", false},
+		{"host=h password=Kw4zq Vx9rt dbname=d", false},
+		{"u:Kw4zq@h", false},
+	} {
+		_, sourceErr := wake.PostgresSource(tt.connString, "svc", quiet())
+		_, wakerErr := wake.Postgres(tt.connString, "svc", wake.PostgresOptions{})
+		for _, err := range []error{sourceErr, wakerErr} {
+			if (err == nil) != tt.ok {
+				t.Errorf("%s: %v", tt.connString, err)
+			}
+			if text := fmt.Sprintf("%v %+v", err, err); strings.Contains(text, "Kw4z") || strings.Contains(text, "Vx9r") {
+				t.Errorf("the error shows a part of the password: %s", text)
+			}
 		}
 	}
 }
