@@ -132,15 +132,27 @@ func (w *RedisWaker) Wake(ctx context.Context) error {
 		return fmt.Errorf("wake: Redis does not answer: %w", context.Cause(ctx))
 	}
 	// The client heeds ctx, except while it waits for a connection that somebody
-	// else is making.
-	done := make(chan error, 1)
+	// else is making. A panic, of a client with hooks, belongs to the caller.
+	type outcome struct {
+		err      error
+		panicked any
+	}
+	done := make(chan outcome, 1)
 	go func() {
-		defer func() { <-w.pushes }()
-		done <- w.wake(ctx)
+		var o outcome
+		defer func() {
+			o.panicked = recover()
+			done <- o
+			<-w.pushes
+		}()
+		o.err = w.wake(ctx)
 	}()
 	select {
-	case err := <-done:
-		return err
+	case o := <-done:
+		if o.panicked != nil {
+			panic(o.panicked)
+		}
+		return o.err
 	case <-ctx.Done():
 		return fmt.Errorf("wake: Redis does not answer: %w", context.Cause(ctx))
 	}

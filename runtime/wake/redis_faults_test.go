@@ -416,3 +416,25 @@ func TestRedisCancelledWaitTakesNoWakeUp(t *testing.T) {
 		requireSilent(t, source)
 	}
 }
+
+// panicking is a client whose hooks panic.
+type panicking struct{ rueidis.Client }
+
+func (panicking) DoMulti(context.Context, ...rueidis.Completed) []rueidis.RedisResult { panic("oh") }
+
+// A panic of the service's client goes on in the caller, who can recover from it,
+// and holds up nobody.
+func TestRedisPanicsReachTheCaller(t *testing.T) {
+	t.Parallel()
+	waker := wake.Redis(panicking{redisClient(t, services.Redis(t).Addr)}, "s")
+	for range 20 {
+		func() {
+			defer func() {
+				if r := recover(); r != "oh" {
+					t.Errorf("recovered %v", r)
+				}
+			}()
+			_ = waker.Wake(testContext(t))
+		}()
+	}
+}

@@ -47,11 +47,11 @@ func Text(s string) string {
 }
 
 // Lines is Text for a message of several lines: line breaks stay, and so do
-// backslashes.
+// backslashes; a tab becomes two spaces.
 func Lines(s string) string {
 	lines := strings.Split(s, "\n")
 	for i, line := range lines {
-		lines[i] = strings.ReplaceAll(Text(line), `\\`, `\`)
+		lines[i] = strings.ReplaceAll(Text(strings.ReplaceAll(line, "\t", "  ")), `\\`, `\`)
 	}
 	return strings.Join(lines, "\n")
 }

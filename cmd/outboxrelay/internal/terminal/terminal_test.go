@@ -27,7 +27,7 @@ func TestText(t *testing.T) {
 			t.Errorf("Text(%q) (-want +got):\n%s", tt.in, diff)
 		}
 	}
-	if got := terminal.Lines("one\x1b\ntwo \\"); got != "one\\x1b\ntwo \\" {
+	if got := terminal.Lines("one\x1b\n\ttwo \\"); got != "one\\x1b\n  two \\" {
 		t.Errorf("Lines = %q", got)
 	}
 }
