@@ -332,7 +332,7 @@ func (r *reader) waited(now time.Duration, o outcome) {
 	case !o.moved && now < r.sureUntil:
 		return
 	}
-	if r.waiting {
+	if r.waiting || o.moved {
 		r.waiting = false
 		r.pollAt = now
 	}
