@@ -194,9 +194,14 @@ func startCluster(ctx context.Context, install installation, o postgresOptions) 
 
 // init makes the data folder.
 func (c *cluster) init(ctx context.Context) error {
-	initdb := exec.CommandContext(ctx, filepath.Join(c.install.bin, "initdb"),
+	args := []string{
 		"--pgdata", c.data, "--username", "postgres", "--auth", "trust",
-		"--encoding", "UTF8", "--locale", "C", "--no-sync", "--no-instructions")
+		"--encoding", "UTF8", "--locale", "C", "--no-sync",
+	}
+	if c.install.major > 13 {
+		args = append(args, "--no-instructions")
+	}
+	initdb := exec.CommandContext(ctx, filepath.Join(c.install.bin, "initdb"), args...)
 	initdb.Dir = c.folder.path
 	initdb.SysProcAttr = attributes(c.user, syscall.SIGKILL)
 	if out, err := initdb.CombinedOutput(); err != nil {
