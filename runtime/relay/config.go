@@ -88,7 +88,7 @@ type Config struct {
 	// grown to PollMax, the relay lets the store wait instead; a row is then found
 	// within PollMax all the same, and an idle outbox costs a statement now and then
 	// rather than five a second. Such a statement keeps the database's vacuum from
-	// removing rows that were deleted since it began. Default 3s; -1: no, poll.
+	// removing rows that were deleted since it began. Default 4s; -1: no, poll.
 	IdleWait time.Duration
 	// DecisionsEvery is how often the leader looks for dead rows that an operator
 	// replayed or discarded, apart from when a renewal says that there are some.
@@ -127,7 +127,7 @@ type Config struct {
 	// tenth of it. Defaults 1m and 5,000.
 	SweepEvery time.Duration
 	SweepRows  int
-	// StatsEvery is how often the store is asked for its numbers. Default 10s.
+	// StatsEvery is how often the store is asked for its numbers. Default 15s.
 	StatsEvery time.Duration
 
 	// Clock tells the time. Default: a clock that counts suspension, where the
@@ -183,8 +183,8 @@ func (c Config) WithDefaults() Config {
 	def(&c.Keep, 7*24*time.Hour)
 	def(&c.SweepEvery, time.Minute)
 	def(&c.SweepRows, 5_000)
-	def(&c.StatsEvery, 10*time.Second)
-	def(&c.IdleWait, 3*time.Second)
+	def(&c.StatsEvery, 15*time.Second)
+	def(&c.IdleWait, 4*time.Second)
 	if c.Clock == nil {
 		c.Clock = systemClock{}
 	}

@@ -174,12 +174,12 @@
 //	WaveTimeout 10s               longer than a leader election, so that a rolling restart costs no repeats; all
 //	                              partitions wait for the slowest that long, and once: afterwards a fifth of it
 //	PollMin 10ms, PollMax 200ms   200 ms is the latency that holds without any wake-up
-//	IdleWait 3s                   an idle outbox costs two statements a second, leader and standby together: 0.8
-//	                              renewals, 0.6 looks at the lease, 0.3 waits for inserts, 0.1 snapshots to be sure, 0.1
-//	                              counts (outboxbench -scenario idle counts them); pgstore finds a row within 25 ms, in an
+//	IdleWait 4s                   an idle outbox costs two statements a second, leader and standby together: 0.8
+//	                              renewals, 0.6 looks at the lease, 0.25 waits for inserts, the rest snapshots to be
+//	                              sure and counts (outboxbench -scenario idle counts them); pgstore finds a row within 25 ms, in an
 //	                              outbox that shares its sessions within 225 ms
 //	DecisionsEvery 1m             a renewal tells when there are some, so this only makes sure
-//	StatsEvery 10s                numbers for charts, which are read less often
+//	StatsEvery 15s                numbers for charts, which are read less often
 //	MaxAttempts 10, Retry 1s..5m  about 9 minutes before a row is given up: long enough to raise a topic's limit,
 //	                              short enough to be noticed
 //	Pause 0.5s..30s               a topic that is created is found within half a minute

@@ -126,7 +126,7 @@ func TestAnIdleRelayLetsTheStoreWait(t *testing.T) {
 		}
 		return n
 	}
-	for range 9 { // less than a term each, or the lease would run out
+	for range 19 { // less than a term each, or the lease would run out
 		answer(false, time.Second)
 		if n := snapshots(3); n != 0 {
 			t.Fatalf("%d snapshots although the store says that nothing moved", n)
@@ -134,7 +134,7 @@ func TestAnIdleRelayLetsTheStoreWait(t *testing.T) {
 	}
 	answer(false, time.Second)
 	if n := snapshots(3); n != 1 {
-		t.Fatalf("%d snapshots after 10 s, want one to be sure", n)
+		t.Fatalf("%d snapshots after 20 s, want one to be sure", n)
 	}
 	q.m.wake()
 	if n := snapshots(3); n != 1 {

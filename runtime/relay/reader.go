@@ -295,7 +295,7 @@ var afterWake = [...]time.Duration{2 * time.Millisecond, 10 * time.Millisecond, 
 // trusted is how long the store's word is taken that nothing is to be read. Then
 // the relay looks itself: a row whose seq was not drawn from the sequence, as a
 // restore of single rows may bring, moves nothing that the store looks at.
-const trusted = 10 * time.Second
+const trusted = 20 * time.Second
 
 // idle waits for the next look: soon after a wake-up, else longer each time, and
 // in the end for the store.

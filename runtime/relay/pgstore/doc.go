@@ -14,8 +14,8 @@
 //	settling while outcomes are recorded  it must not wait for a slow read: what was sent and
 //	                                      is not settled comes twice if the relay dies
 //
-// A standby has one session, an idle leader two, a busy one four, and each eight
-// further stores add one, up to ten; see [ServerConfig]. When the server refuses a
+// A standby has one session (two in its first minute), an idle leader three, a busy
+// one four, and each eight further stores add one, up to ten; see [ServerConfig]. When the server refuses a
 // further session, the store goes on with those it has (two are enough) and asks
 // again after a growing pause, once for all its stores.
 //
