@@ -164,10 +164,9 @@
 //	BufferBytes 64 MiB            whatever rows hold
 //	UnsettledRows 5,000           a kill repeats no more rows than this: two waves of 2,500, of which one is sent
 //	                              while the other is settled. "outboxbench -scenario repeats" shows the trade-off;
-//	                              on two cores, with rows of 500 bytes, against a loop without a relay:
-//	                                2,500   0.67 of its speed    2,500 rows repeated by a kill
-//	                                5,000   0.93                 5,000
-//	                                30,000  no faster than that  16,000
+//	                              on two busy cores, rows of 500 bytes, medians of five rounds in turn:
+//	                                5,000   16,500 rows/s   5,000 rows repeated by a kill
+//	                                30,000  14,900 rows/s  26,200
 //	PageRows 4,000, PageBytes     a few milliseconds of reading, so reading, sending and settling overlap
 //	SettleRows 5,000              beyond that a statement takes no less time for each row, and holds the lease row
 //	                              longer

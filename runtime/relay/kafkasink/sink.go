@@ -2,6 +2,7 @@ package kafkasink
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"reflect"
@@ -19,7 +20,8 @@ type Config struct {
 	// Opts are handed to franz-go: kgo.SeedBrokers is required; kgo.DialTLSConfig,
 	// kgo.SASL, kgo.ClientID and the like as needed. What the relay's guarantees
 	// rest on (acks, partitioning, flushing, batch sizes) is set by the sink and
-	// cannot be changed. New refuses kgo.DisableIdempotentWrite, with which a retry of
+	// cannot be changed. Dialling, and the time that a request may take, are the sink's
+	// own unless kgo.Dialer, kgo.DialTimeout or kgo.RequestTimeoutOverhead are here. New refuses kgo.DisableIdempotentWrite, with which a retry of
 	// the client may write a batch twice or out of order; kgo.AllowAutoTopicCreation,
 	// with which a look at a topic makes it, with the broker's number of partitions;
 	// and kgo.TransactionalID, with which every record fails.
@@ -38,6 +40,8 @@ const (
 	defaultMaxRecordBytes = 32 << 20
 	// maxBuffered is above what a relay can put in a wave.
 	maxBuffered = 1 << 20
+	// requestOverhead bounds requests that name no time, as those for metadata do.
+	requestOverhead = 3 * time.Second
 	// topicsTimeout bounds a look at topics: a broker that returns is found soon.
 	topicsTimeout = 5 * time.Second
 	// probeTimeout bounds the question whether Kafka answers at all.
@@ -68,12 +72,17 @@ func New(cfg Config) (*Sink, error) {
 	}
 	s.opts = append(s.opts,
 		kgo.ClientID("outboxrelay"),
-		kgo.DialTimeout(topicsTimeout),
 		kgo.RetryBackoffFn(func(tries int) time.Duration { return min(time.Second, 50*time.Millisecond<<min(tries, 10)) }),
 		kgo.MetadataMinAge(250*time.Millisecond),
+		// Beyond the time that a request itself allows: ten seconds for a produce request.
+		kgo.RequestTimeoutOverhead(requestOverhead),
 		kgo.DisableClientMetrics(),
 	)
-	s.opts = append(s.opts, cfg.Opts...)
+	dialling, err := dialling(cfg.Opts)
+	if err != nil {
+		return nil, err
+	}
+	s.opts = append(s.opts, dialling...)
 	s.produce = []kgo.Opt{
 		kgo.RequiredAcks(kgo.AllISRAcks()),
 		kgo.RecordPartitioner(kgo.ManualPartitioner()),
@@ -91,6 +100,26 @@ func New(cfg Config) (*Sink, error) {
 		return nil, err
 	}
 	return s, nil
+}
+
+// dialling adds to a client's options how to dial brokers. kgo.Dialer among them stays
+// in force; kgo.DialTLSConfig does as a part of the sink's own.
+func dialling(opts []kgo.Opt) ([]kgo.Opt, error) {
+	client, err := kgo.NewClient(opts...)
+	if err != nil {
+		return nil, fmt.Errorf("kafkasink: the client's options do not fit together: %w", err)
+	}
+	defer client.Close()
+	config, _ := client.OptValue(kgo.DialTLSConfig).(*tls.Config)
+	d := newDialer(config)
+	if t, ok := client.OptValue(kgo.DialTimeout).(time.Duration); ok && t != clientDialTimeout {
+		d.timeout = t
+	}
+	out := append([]kgo.Opt{kgo.Dialer(d.dial)}, opts...)
+	if config != nil {
+		out = append(out, kgo.DialTLSConfig(nil))
+	}
+	return out, nil
 }
 
 // refuse looks for options that break what the relay promises. Only a client can

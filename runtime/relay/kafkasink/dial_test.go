@@ -1,0 +1,255 @@
+package kafkasink
+
+import (
+	"context"
+	"io"
+	"net"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
+	"github.com/outboxgen/outboxgen/runtime/relay"
+)
+
+// host is what answers at an address: it counts connections and does with each what
+// it is told to.
+type host struct {
+	net.Listener
+	dialled atomic.Int64
+}
+
+func listen(t *testing.T, address string, serve func(net.Conn)) *host {
+	t.Helper()
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := &host{Listener: l}
+	var conns sync.WaitGroup
+	var mu sync.Mutex
+	var open []net.Conn
+	conns.Go(func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			h.dialled.Add(1)
+			mu.Lock()
+			open = append(open, c)
+			mu.Unlock()
+			conns.Go(func() { serve(c) })
+		}
+	})
+	t.Cleanup(func() {
+		_ = l.Close()
+		mu.Lock()
+		for _, c := range open {
+			_ = c.Close()
+		}
+		mu.Unlock()
+		conns.Wait()
+	})
+	return h
+}
+
+// silent takes what it is sent and says nothing.
+func silent(c net.Conn) { _, _ = io.Copy(io.Discard, c) }
+
+func resets(c net.Conn) {
+	_ = c.(*net.TCPConn).SetLinger(0)
+	_ = c.Close()
+}
+
+// once passes the first answer of a broker on, and is silent then.
+func once(broker string) func(net.Conn) {
+	return func(c net.Conn) {
+		b, err := net.Dial("tcp", broker)
+		if err != nil {
+			return
+		}
+		defer b.Close() //nolint:errcheck // nothing depends on the goodbye
+		go func() { _, _ = io.Copy(b, c) }()
+		p := make([]byte, 64<<10)
+		n, err := b.Read(p)
+		if err == nil {
+			_, _ = c.Write(p[:n])
+		}
+		silent(c)
+	}
+}
+
+// muted passes everything on, but no answers while mute is set.
+func muted(broker string, mute *atomic.Bool) func(net.Conn) {
+	return func(c net.Conn) {
+		b, err := net.Dial("tcp", broker)
+		if err != nil {
+			return
+		}
+		defer b.Close() //nolint:errcheck // nothing depends on the goodbye
+		go func() {
+			_, _ = io.Copy(b, c)
+			_ = b.Close()
+		}()
+		p := make([]byte, 64<<10)
+		for {
+			n, err := b.Read(p)
+			if err != nil {
+				_ = c.Close()
+				return
+			}
+			if mute.Load() {
+				continue
+			}
+			if _, err := c.Write(p[:n]); err != nil {
+				return
+			}
+		}
+	}
+}
+
+// delivers sends a wave as a relay does: again, until it is taken.
+func delivers(t *testing.T, opts []kgo.Opt, topic string) {
+	t.Helper()
+	s, err := New(Config{Opts: opts})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := s.Open(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.Close)
+	began := time.Now()
+	for tries := 1; ; tries++ {
+		infos, err := p.Topics(t.Context(), []string{topic})
+		if err == nil && infos[0].Problem.Class == relay.ClassOK {
+			break
+		}
+		if tries == 20 {
+			t.Fatalf("the topic is not found: %v %v", err, infos)
+		}
+	}
+	found := time.Since(began)
+	for tries := 1; send(t, p, wave(topic, 4, 2), 10*time.Second)[3] != relay.ClassOK; tries++ {
+		if tries == 20 {
+			t.Fatal("nothing is sent")
+		}
+	}
+	t.Logf("the topic was found after %s, the wave sent after %s", found.Round(time.Millisecond), time.Since(began).Round(time.Millisecond))
+}
+
+// The first seed broker is not what it should be; the second one is.
+func TestASeedThatDoesNotAnswerIsGotPast(t *testing.T) {
+	t.Parallel()
+	for name, start := range map[string]func(t *testing.T, broker string) (string, *host){
+		"refuses": func(t *testing.T, _ string) (string, *host) {
+			h := listen(t, "127.0.0.1:0", silent)
+			_ = h.Close()
+			return h.Addr().String(), h
+		},
+		"resets": func(t *testing.T, _ string) (string, *host) {
+			h := listen(t, "127.0.0.1:0", resets)
+			return h.Addr().String(), h
+		},
+		"accepts and is silent": func(t *testing.T, _ string) (string, *host) {
+			h := listen(t, "127.0.0.1:0", silent)
+			return h.Addr().String(), h
+		},
+		"is silent after its first answer": func(t *testing.T, broker string) (string, *host) {
+			h := listen(t, "127.0.0.1:0", once(broker))
+			return h.Addr().String(), h
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			k := services.KFake(t)
+			topic := k.NewTopic(t, "t", 2)
+			seed, h := start(t, k.Brokers[0])
+			rounds := 0
+			for rounds < 20 && (h.dialled.Load() == 0 || rounds < 3) { // the client begins with any of the seeds
+				delivers(t, []kgo.Opt{kgo.SeedBrokers(seed, k.Brokers[0])}, topic)
+				rounds++
+				if name == "refuses" && rounds == 3 {
+					break
+				}
+			}
+			if n := h.dialled.Load(); n > int64(2*rounds) && strings.Contains(name, "silent") {
+				t.Errorf("the broker that keeps silent was dialled %d times in %d rounds: one time in each is enough", n, rounds)
+			}
+		})
+	}
+}
+
+// The name of the only seed has two addresses, and nobody answers at the first.
+func TestASeedOfSeveralAddresses(t *testing.T) {
+	t.Parallel()
+	for name, serve := range map[string]func(net.Conn){"resets": resets, "accepts and is silent": silent} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			k := services.KFake(t)
+			topic := k.NewTopic(t, "t", 2)
+			_, port, err := net.SplitHostPort(k.Brokers[0])
+			if err != nil {
+				t.Fatal(err)
+			}
+			h := listen(t, net.JoinHostPort("127.0.0.2", port), serve)
+			d := newDialer(nil)
+			d.lookup = func(_ context.Context, host string) ([]string, error) {
+				if host == "kafka.test" {
+					return []string{"127.0.0.2", "127.0.0.1"}, nil
+				}
+				return []string{host}, nil
+			}
+			delivers(t, []kgo.Opt{kgo.SeedBrokers("kafka.test:" + port), kgo.Dialer(d.dial)}, topic)
+			if n := h.dialled.Load(); n > 4 { // connections are opened at the same time
+				t.Errorf("the first address was dialled %d times; once it failed the other comes first", n)
+			}
+		})
+	}
+}
+
+// A connection that worked goes silent in the middle of a wave. Nothing is taken for
+// acknowledged, and the next wave goes through when the broker answers again.
+func TestAConnectionThatGoesSilentInAWave(t *testing.T) {
+	t.Parallel()
+	k := services.KFake(t)
+	topic := k.NewTopic(t, "t", 2)
+	var mute atomic.Bool
+	proxies := map[string]*host{}
+	for _, broker := range k.Brokers {
+		proxies[broker] = listen(t, "127.0.0.1:0", muted(broker, &mute))
+	}
+	through := kgo.Dialer(func(ctx context.Context, network, broker string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, network, proxies[broker].Addr().String())
+	})
+	s, err := New(Config{Opts: []kgo.Opt{kgo.SeedBrokers(k.Brokers...), through}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := s.Open(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.Close)
+	if got := send(t, p, wave(topic, 4, 2), time.Minute); got[3] != relay.ClassOK {
+		t.Fatalf("before: %v", got)
+	}
+	mute.Store(true)
+	for i, class := range send(t, p, wave(topic, 4, 2), time.Second) {
+		if class != relay.ClassRelay {
+			t.Errorf("record %d of the wave without an answer: %s", i, class)
+		}
+	}
+	mute.Store(false)
+	for tries := 1; send(t, p, wave(topic, 4, 2), 10*time.Second)[3] != relay.ClassOK; tries++ {
+		if tries == 20 {
+			t.Fatal("nothing is sent afterwards")
+		}
+	}
+}
