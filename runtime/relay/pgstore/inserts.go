@@ -3,6 +3,7 @@ package pgstore
 import (
 	"context"
 	"errors"
+	"math"
 	"slices"
 	"sync"
 	"time"
@@ -19,8 +20,24 @@ const (
 	sharedWindow = 200 * time.Millisecond
 )
 
+// windowBelow is how long a statement may take so that a server that logs statements
+// from slow on as slow does not log it.
+func windowBelow(slow time.Duration) time.Duration {
+	if slow <= 0 {
+		return math.MaxInt64
+	}
+	return slow * 3 / 4
+}
+
+// leastWindow is the shortest statement that is worth waiting in: below it, polling
+// costs less.
+const leastWindow = 200 * time.Millisecond
+
 // errNoSpare says that no session can be spared for waiting.
 var errNoSpare = errors.New("pgstore: no session can be spared to wait for inserts")
+
+// errLogged says that the server logs every wait that is worth while.
+var errLogged = errors.New("pgstore: the server logs statements as slow that take less than it is worth waiting for inserts")
 
 // inserts waits for inserts into the idle outboxes of a database, for all of them
 // in one statement. See sql/idle.sql for why that misses none.
@@ -34,9 +51,10 @@ type inserts struct {
 
 // waiter is one idle outbox.
 type waiter struct {
-	sequence uint32   // its oid
-	known    int64    // where it stood before the latest snapshot was taken
-	open     []uint64 // transactions that may have inserted, and were open then
+	sequence uint32        // its oid
+	known    int64         // where it stood before the latest snapshot was taken
+	open     []uint64      // transactions that may have inserted, and were open then
+	window   time.Duration // a statement must not take longer, or the server logs it as slow
 	until    time.Time
 	answer   chan answer // holds one
 }
@@ -51,6 +69,9 @@ type answer struct {
 func (i *inserts) wait(ctx context.Context, w *waiter, limit time.Duration) (bool, error) {
 	if !i.run.maySpare() {
 		return false, errNoSpare
+	}
+	if w.window < leastWindow {
+		return false, errLogged
 	}
 	w.until = time.Now().Add(limit)
 	w.answer = make(chan answer, 1)
@@ -115,7 +136,7 @@ func (i *inserts) ask(waiting []*waiter) (row pgdb.WaitForInsertsRow, err error)
 	window := time.Until(waiting[0].until)
 	p := pgdb.WaitForInsertsParams{OpenThen: []uint64{}, StepSeconds: lookEvery.Seconds()}
 	for _, w := range waiting {
-		window = min(window, time.Until(w.until))
+		window = min(window, w.window, time.Until(w.until))
 		p.Sequences = append(p.Sequences, w.sequence)
 		p.Known = append(p.Known, w.known)
 		p.OpenThen = append(p.OpenThen, w.open...)

@@ -116,7 +116,7 @@ func (s *Store) Idle(ctx context.Context, limit time.Duration) (bool, error) {
 // idle says what to wait for; nil means that the next snapshot may show more.
 func (t *term) idle(ctx context.Context, s *Store) (*waiter, error) {
 	t.mu.Lock()
-	w := &waiter{sequence: t.sequence, known: t.seqBefore}
+	w := &waiter{sequence: t.sequence, known: t.seqBefore, window: t.window}
 	open, outbox, moved := t.last.open, t.outbox, t.seqBefore != t.seqAfter || t.seqBefore < 0
 	t.mu.Unlock()
 	if moved {
@@ -132,6 +132,7 @@ func (t *term) idle(ctx context.Context, s *Store) (*waiter, error) {
 				return err
 			}
 			w.sequence, outbox = d.Sequence, d.Outbox
+			w.window = windowBelow(time.Duration(d.SlowMs) * time.Millisecond)
 		}
 		if len(open) == 0 {
 			return nil
@@ -145,7 +146,7 @@ func (t *term) idle(ctx context.Context, s *Store) (*waiter, error) {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.sequence, t.outbox = w.sequence, outbox
+	t.sequence, t.outbox, t.window = w.sequence, outbox, w.window
 	return w, nil
 }
 

@@ -144,8 +144,7 @@ func TestIdleOutboxesWaitTogether(t *testing.T) {
 		one, two := tenant(t, pg, server, "one"), tenant(t, pg, server, "two")
 		lead(t, one)
 		lead(t, two)
-		first, second := idle(t, one), idle(t, two)
-		waitFor(t, pg.Pool, waitingOnServer)
+		first, second := idle(t, pg, one), idle(t, pg, two)
 		exec(t, pg.Pool, `INSERT INTO two.event_outbox (aggregate_id, aggregate_type, event_type, topic, event_data) VALUES ('a', 'b', 'c', 'd', '{}')`)
 		if !<-second {
 			t.Error("an insert did not end the wait")

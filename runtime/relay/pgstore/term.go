@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/outboxgen/outboxgen/runtime/relay"
 	"github.com/outboxgen/outboxgen/runtime/relay/pgstore/pgdb"
@@ -29,6 +30,7 @@ type term struct {
 	// it. Before the first two snapshots that is not known: -1.
 	seqBefore, seqAfter int64
 	outbox, sequence    uint32 // oids; 0: not looked up yet
+	window              time.Duration
 }
 
 func newTerm(lease relay.Lease, run *serverRun, known ...backend) *term {

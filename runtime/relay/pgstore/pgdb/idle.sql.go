@@ -12,12 +12,16 @@ import (
 const DescribeSequence = `-- name: DescribeSequence :one
 
 SELECT pg_get_serial_sequence('event_outbox', 'seq')::regclass::oid AS sequence,
-       to_regclass('event_outbox')::oid AS outbox
+       to_regclass('event_outbox')::oid AS outbox,
+       coalesce((SELECT min(s.setting::bigint) FROM pg_catalog.pg_settings AS s
+                 WHERE s.name IN ('log_min_duration_statement', 'log_min_duration_sample', 'auto_explain.log_min_duration')
+                   AND s.setting::bigint > 0), 0)::bigint AS slow_ms
 `
 
 type DescribeSequenceRow struct {
 	Sequence uint32
 	Outbox   uint32
+	SlowMs   int64
 }
 
 // How waiting for inserts works
@@ -29,10 +33,12 @@ type DescribeSequenceRow struct {
 // before seq in the table), so whoever drew one before the snapshot is in it.
 // Neither the sequence nor the state of a transaction depends on the statement's
 // own snapshot, so one statement can look again and again.
+// DescribeSequence also tells from how many milliseconds on the server logs a
+// statement as slow; 0: it does not.
 func (q *Queries) DescribeSequence(ctx context.Context) (DescribeSequenceRow, error) {
 	row := q.db.QueryRow(ctx, DescribeSequence)
 	var i DescribeSequenceRow
-	err := row.Scan(&i.Sequence, &i.Outbox)
+	err := row.Scan(&i.Sequence, &i.Outbox, &i.SlowMs)
 	return i, err
 }
 

@@ -8,9 +8,14 @@
 -- Neither the sequence nor the state of a transaction depends on the statement's
 -- own snapshot, so one statement can look again and again.
 
+-- DescribeSequence also tells from how many milliseconds on the server logs a
+-- statement as slow; 0: it does not.
 -- name: DescribeSequence :one
 SELECT pg_get_serial_sequence('event_outbox', 'seq')::regclass::oid AS sequence,
-       to_regclass('event_outbox')::oid AS outbox;
+       to_regclass('event_outbox')::oid AS outbox,
+       coalesce((SELECT min(s.setting::bigint) FROM pg_catalog.pg_settings AS s
+                 WHERE s.name IN ('log_min_duration_statement', 'log_min_duration_sample', 'auto_explain.log_min_duration')
+                   AND s.setting::bigint > 0), 0)::bigint AS slow_ms;
 
 -- OpenWriters leaves, of the transactions that were open in a snapshot, those that
 -- may insert or have inserted rows: they hold a lock on the table, or have ended
