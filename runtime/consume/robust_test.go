@@ -18,10 +18,12 @@ type moody struct{ orderPaid }
 
 func (*moody) UnmarshalJSON([]byte) error { panic("the decoder is broken") }
 
-func dereferenceNil() {
-	var o *orderPaid
-	o.Cents++
-}
+var (
+	noOrder *orderPaid
+	noMap   map[string]int
+)
+
+func dereferenceNil() { noOrder.Cents++ }
 
 // Wherever code of the service panics, Dispatch returns an error that names the
 // record and carries the stack.
@@ -55,8 +57,7 @@ func TestPanicsBecomeErrors(t *testing.T) {
 		},
 		"nil map": {
 			wire: handle(func(context.Context, consume.Message) error {
-				var m map[string]int
-				m["a"]++
+				noMap["a"]++
 				return nil
 			}),
 			value: "assignment to entry in nil map", stack: "robust_test.go",

@@ -23,19 +23,16 @@ import (
 // one batch of each broker may come on top.
 const (
 	minBuffer         = 1 << 20
-	minFetch          = 16 << 10
+	minFetch          = 4 << 10
 	maxPartitionFetch = 1 << 20
 	maxBrokerFetch    = 50 << 20
-
-	// firstRatio is what batches are taken to be compressed by until some were seen.
-	firstRatio = 4
 )
 
 // The client's own defaults, off by one: who sets FetchMaxBytes or
 // FetchMaxPartitionBytes is recognised by another value, and left alone.
 const (
-	fetchMark          = minFetch + 1
-	partitionFetchMark = minFetch + 2
+	fetchMark          = minFetch + 2
+	partitionFetchMark = minFetch + 1
 )
 
 // budget bounds the bytes of records that are in memory.
@@ -56,6 +53,7 @@ type budget struct {
 	partitions  int64
 	compressed  int64 // of the recent batches
 	expanded    int64
+	last        int64 // by how much the last batch was compressed
 	fetchBytes  int32
 	fetchByPart int32
 }
@@ -66,6 +64,7 @@ func (b *budget) OnFetchBatchRead(_ kgo.BrokerMetadata, _ string, _ int32, m kgo
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	const window = 16 << 20 // older batches count half each time this is reached
+	b.last = int64(m.UncompressedBytes) / max(1, int64(m.CompressedBytes))
 	b.compressed += int64(m.CompressedBytes)
 	b.expanded += int64(m.UncompressedBytes)
 	if b.expanded > window {
@@ -103,13 +102,19 @@ func (b *budget) adapt() {
 	if b.client == nil || !b.adaptive {
 		return
 	}
-	ratio := int64(firstRatio)
-	if b.compressed > 0 && b.expanded > minFetch {
-		ratio = max(1, (b.expanded+b.compressed-1)/b.compressed)
+	if b.expanded == 0 { // nobody knows yet what the batches are like
+		b.set(minFetch, minFetch)
+		return
 	}
+	ratio := max(1, b.last, (b.expanded+b.compressed-1)/max(1, b.compressed))
 	bound := func(n, most int64) int32 { return int32(min(max(n, minFetch), most)) }
 	fetch := bound(b.limit/4/max(1, b.brokers)/ratio, maxBrokerFetch)
 	byPart := min(bound(b.limit/4/max(1, b.partitions)/ratio, maxPartitionFetch), fetch)
+	b.set(fetch, byPart)
+}
+
+// set is called with the lock held.
+func (b *budget) set(fetch, byPart int32) {
 	if fetch != b.fetchBytes || byPart != b.fetchByPart {
 		b.fetchBytes, b.fetchByPart = fetch, byPart
 		b.client.UpdateFetchMaxBytes(fetch, byPart)

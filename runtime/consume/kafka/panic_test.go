@@ -32,10 +32,12 @@ func (b *bench) poison() {
 	b.produce(0, "paid", 2)
 }
 
-func dereferenceNil() {
-	var m *consume.Message
-	m.Offset++
-}
+var (
+	noMessage *consume.Message
+	nothing   any
+)
+
+func dereferenceNil() { noMessage.Offset++ }
 
 // A dispatcher that is not a consume.Router.
 type dispatcher func(context.Context, consume.Message) error
@@ -95,7 +97,7 @@ func TestARecordThatPanics(t *testing.T) {
 			cause:  "panic: no", stack: "panic_test.go",
 		},
 		"panic nil": {
-			handle: func(poison bool) error { return when(poison, func() { panic(nil) }) },
+			handle: func(poison bool) error { return when(poison, func() { panic(nothing) }) },
 			cause:  "panic: panic called with nil argument", stack: "panic_test.go",
 		},
 		"goexit": {

@@ -2,9 +2,11 @@ package kafka_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -12,6 +14,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/consume/kafka"
 	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
 )
 
@@ -76,12 +79,14 @@ func TestARecreatedTopic(t *testing.T) {
 			first, second int  // records
 			wait          bool // until the consumer has noticed that it is gone
 			times         int
+			unwatched     bool // it has only the errors of its fetches to go by
 		}{
 			{name: "fewer records than before", before: 2, after: 2, first: 20, second: 6, times: 1},
 			{name: "more records than before", before: 1, after: 1, first: 5, second: 20, times: 1},
 			{name: "more partitions", before: 1, after: 3, first: 5, second: 9, times: 1},
 			{name: "fewer partitions", before: 3, after: 1, first: 9, second: 5, times: 1},
 			{name: "after a while", before: 2, after: 2, first: 6, second: 6, wait: true, times: 1},
+			{name: "noticed by failing fetches", before: 2, after: 2, first: 6, second: 6, times: 1, unwatched: true},
 			{name: "again and again", before: 2, after: 2, first: 6, second: 6, times: 3},
 		} {
 			t.Run(c.name, func(t *testing.T) {
@@ -91,6 +96,9 @@ func TestARecreatedTopic(t *testing.T) {
 				router := consume.NewRouter()
 				router.Handle("paid", b.value(seen))
 				cfg := b.config(router)
+				if c.unwatched {
+					cfg = kafka.Impatient(cfg, func(i *kafka.Timing) { i.Watch = time.Hour })
+				}
 				cfg.Logger = log.logger()
 				consumer, stop, _ := launch(t, cfg)
 				want := b.fill("a", c.before, c.first)
@@ -204,10 +212,8 @@ func TestADeletedTopicBesideAnother(t *testing.T) {
 		if err := stop(); err != nil {
 			b.t.Fatal(err)
 		}
-		if _, err := kadm.NewClient(b.client).CreateTopic(b.t.Context(), 1, 1, nil, gone.topic); err != nil && !isExists(err) {
+		if _, err := kadm.NewClient(b.client).CreateTopic(b.t.Context(), 1, 1, nil, gone.topic); err != nil && !errors.Is(err, kerr.TopicAlreadyExists) {
 			b.t.Fatal(err) // the bench deletes it
 		}
 	})
 }
-
-func isExists(err error) bool { return err == kerr.TopicAlreadyExists } //nolint:errorlint // kadm returns it as it is

@@ -76,8 +76,9 @@ func ask(ctx context.Context, dial func(context.Context, string, string) (net.Co
 	if err != nil {
 		return err
 	}
-	defer conn.Close()
-	defer context.AfterFunc(ctx, func() { _ = conn.Close() })() // ends the read; an error means that it has ended
+	shut := func() { _ = conn.Close() } // nobody needs it any more
+	defer shut()
+	defer context.AfterFunc(ctx, shut)()
 	if err := conn.SetDeadline(time.Now().Add(silentAfter)); err != nil {
 		return err
 	}

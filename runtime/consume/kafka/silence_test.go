@@ -55,17 +55,6 @@ func silent(t *testing.T) (address string, connections *atomic.Int64) {
 	return l.Addr().String(), connections
 }
 
-// refusing is an address at which nobody listens.
-func refusing(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
-
 // setCode sets the error of a whole response, where such a response has one.
 func setCode(r kmsg.Response, code int16) {
 	switch r := r.(type) {
