@@ -86,9 +86,7 @@ func TestFetchErrorsOfEveryKind(t *testing.T) {
 		t.Errorf("in %v: %d polls, %d fetches, %d lines:\n%s", window, polls, asked, logged, log)
 	}
 	t.Logf("in %v: %d polls with %d errors, %d fetches, %d lines", window, polls, consumer.Stats().FetchErrors, asked, logged)
-	if err := consumer.Ready(); err == nil {
-		t.Error("it is ready")
-	}
+	await(t, "it is not ready", func() bool { return consumer.Ready() != nil }, log)
 	failing.Store(false)
 	await(t, "all is read", func() bool { return len(seen.list()) >= len(want) }, log)
 	if diff := cmp.Diff(sorted(want), sorted(seen.list())); diff != "" {

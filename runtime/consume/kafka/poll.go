@@ -81,7 +81,7 @@ func (r *run) brake(ctx context.Context, barren int) {
 func (r *run) deliver(ctx context.Context, t kgo.FetchTopic, f kgo.FetchPartition) bool {
 	p := partition{t.Topic, f.Partition}
 	r.recovered(ctx, p)
-	if from, lost := r.positions.read(p, f.Records, f.LogStartOffset); lost {
+	if from, lost := r.positions.read(p, f.Records, f.LogStartOffset, r.cfg.OnLoss == Stop); lost {
 		if !r.lostRecords(ctx, &LostRecordsError{Group: r.cfg.Group, Topic: p.topic, Partition: p.id, From: from, To: f.LogStartOffset}) {
 			return false
 		}
@@ -92,13 +92,15 @@ func (r *run) deliver(ctx context.Context, t kgo.FetchTopic, f kgo.FetchPartitio
 
 // lostRecords reports a loss, and whether it goes on.
 func (r *run) lostRecords(ctx context.Context, lost *LostRecordsError) bool {
-	r.stats.lost.Add(uint64(max(0, lost.To-lost.From)))
 	if r.cfg.OnLoss == Stop {
-		r.log.ErrorContext(ctx, "records lost before they were read; the consumer stops",
-			"topic", lost.Topic, "partition", lost.Partition, "first_lost", lost.From, "goes_on_at", lost.To)
-		r.fail(lost)
+		if r.fail(lost) {
+			r.stats.lost.Add(uint64(max(0, lost.To-lost.From)))
+			r.log.ErrorContext(ctx, "records lost before they were read; the consumer stops",
+				"topic", lost.Topic, "partition", lost.Partition, "first_lost", lost.From, "first_kept", lost.To)
+		}
 		return false
 	}
+	r.stats.lost.Add(uint64(max(0, lost.To-lost.From)))
 	text := "records were removed before this group read them (retention or a delete); it goes on with the oldest that is there"
 	at := lost.To
 	if lost.Truncated {

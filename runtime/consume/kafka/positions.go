@@ -37,12 +37,16 @@ func (s *positions) begin(offsets map[string]map[int32]kgo.Offset) {
 
 // read notes records that were read, and returns the first offset that was
 // removed before it was read: all from there up to the start of the log. Gaps
-// behind the start are no loss: compaction and transactions make some.
-func (s *positions) read(p partition, records []*kgo.Record, logStart int64) (from int64, lost bool) {
+// behind the start are no loss: compaction and transactions make some. Where a loss
+// stops the consumer, it stays one for all that follows.
+func (s *positions) read(p partition, records []*kgo.Record, logStart int64, stop bool) (from int64, lost bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	from, known := s.next[p]
 	lost = known && logStart > from && records[0].Offset >= logStart
+	if lost && stop {
+		return from, true
+	}
 	s.next[p] = records[len(records)-1].Offset + 1
 	delete(s.unchecked, p)
 	return from, lost
@@ -62,7 +66,7 @@ func (s *positions) toCheck() map[partition]int64 {
 
 // checked compares a partition with the start of its log, and returns the first
 // offset that was removed before it was read.
-func (s *positions) checked(p partition, logStart int64) (from int64, lost bool) {
+func (s *positions) checked(p partition, logStart int64, stop bool) (from int64, lost bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	from, ok := s.unchecked[p]
@@ -70,7 +74,9 @@ func (s *positions) checked(p partition, logStart int64) (from int64, lost bool)
 	if !ok || logStart <= from {
 		return 0, false
 	}
-	s.next[p] = logStart
+	if !stop {
+		s.next[p] = logStart
+	}
 	return from, true
 }
 

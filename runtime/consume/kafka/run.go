@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -43,6 +44,7 @@ type run struct {
 	made      chan struct{}   // closed when the fields above and below are set: the client calls back early
 	handling  context.Context //nolint:containedctx // the parent of every handler's context
 	failed    chan error      // the first error that stops the run
+	ended     atomic.Bool     // there is one
 	gate      *gate
 	budget    *budget
 	notices   *notices
@@ -310,10 +312,12 @@ func (r *run) left(partitions map[string][]int32) {
 	r.watch.unassigned(partitions)
 }
 
-// fail ends the run with err; the first failure counts.
-func (r *run) fail(err error) {
-	select {
-	case r.failed <- err:
-	default:
+// fail ends the run with err; the first failure counts. It reports whether this is
+// the first.
+func (r *run) fail(err error) bool {
+	if r.ended.Swap(true) {
+		return false
 	}
+	r.failed <- err
+	return true
 }

@@ -220,10 +220,11 @@ func TestWhatKeepsAConsumerFromReading(t *testing.T) {
 				}
 				consumer, end, result := launch(t, cfg)
 				log.await(t, c.says)
-				err := consumer.Ready()
-				unready, ok := errors.AsType[*kafka.NotReadyError](err)
-				if !stop && (!ok || !strings.Contains(unready.Error(), c.says)) {
-					t.Errorf("Ready returns %v", err)
+				if !stop {
+					await(t, "Ready says "+c.says, func() bool {
+						unready, ok := errors.AsType[*kafka.NotReadyError](consumer.Ready())
+						return ok && strings.Contains(unready.Error(), c.says)
+					}, log)
 				}
 				if stop {
 					err := <-result

@@ -303,7 +303,7 @@ func (w *watch) removed(ctx context.Context) {
 		if !ok || start.Err != nil {
 			continue
 		}
-		if from, lost := w.r.positions.checked(p, start.Offset); lost {
+		if from, lost := w.r.positions.checked(p, start.Offset, w.r.cfg.OnLoss == Stop); lost {
 			w.r.lostRecords(ctx, &LostRecordsError{Group: w.r.cfg.Group, Topic: p.topic, Partition: p.id, From: from, To: start.Offset})
 		}
 	}
