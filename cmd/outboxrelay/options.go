@@ -39,6 +39,7 @@ var table = []setting{
 	{name: "park-types", help: "event types that park in spite of on-dead, comma-separated"},
 	{name: "buffer-rows", def: "20000", help: "rows held in memory at most"},
 	{name: "buffer-mib", def: "64", help: "MiB of rows held in memory at most"},
+	{name: "unsettled-rows", def: "5000", help: "rows that a kill of the leader may repeat at most; fewer cost throughput"},
 	{name: "wave-timeout", def: "10s", help: "how long one wave may take before what is unresolved is set aside"},
 	{name: "term", def: "3s", help: "how long a silent leader keeps the lease; the same for all instances of an outbox"},
 	{name: "drain-timeout", def: "15s", help: "how long a clean end may take"},

@@ -129,17 +129,18 @@ func readOutbox(v values, secrets *secret.Redactor) (outbox, error) {
 	o.wake = readWake(r)
 	o.unheard = r.text("wake") == "auto" && r.text("redis-url") != "" && o.service == ""
 	o.relay = relay.Config{
-		Name:         o.name,
-		Keep:         r.duration("retention"),
-		PollMax:      r.duration("poll-max"),
-		MaxAttempts:  r.number("max-attempts"),
-		OnDead:       relay.Policy(r.oneOf("on-dead", string(relay.Park), string(relay.Block))),
-		OnDeadByType: policies(r),
-		BufferRows:   r.number("buffer-rows"),
-		BufferBytes:  int64(r.number("buffer-mib")) << 20,
-		WaveTimeout:  r.duration("wave-timeout"),
-		Term:         r.duration("term"),
-		DrainTimeout: r.duration("drain-timeout"),
+		Name:          o.name,
+		Keep:          r.duration("retention"),
+		PollMax:       r.duration("poll-max"),
+		MaxAttempts:   r.number("max-attempts"),
+		OnDead:        relay.Policy(r.oneOf("on-dead", string(relay.Park), string(relay.Block))),
+		OnDeadByType:  policies(r),
+		BufferRows:    r.number("buffer-rows"),
+		BufferBytes:   int64(r.number("buffer-mib")) << 20,
+		UnsettledRows: r.number("unsettled-rows"),
+		WaveTimeout:   r.duration("wave-timeout"),
+		Term:          r.duration("term"),
+		DrainTimeout:  r.duration("drain-timeout"),
 	}
 	if o.relay.Keep <= 0 {
 		o.relay.Keep = -1
