@@ -79,7 +79,11 @@ func (r *Relay) check(ctx context.Context) error {
 
 // Status returns the latest snapshot, at most half a second old while the relay
 // runs. It may be called at any time, from any goroutine.
-func (r *Relay) Status() Status { return *r.status.Load() }
+func (r *Relay) Status() Status {
+	s := *r.status.Load()
+	s.Panics = r.guard.count.Load()
+	return s
+}
 
 // Ready reports whether this instance does its part: it has reached the store
 // within the last two terms and stands by, or leads and has not failed for two
