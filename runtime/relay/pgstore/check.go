@@ -45,6 +45,9 @@ func (c *checked) role() string { return pgx.Identifier{c.server.RoleName}.Sanit
 // What needs an operator is a *relay.SetupError.
 func (s *Store) Check(ctx context.Context) error {
 	err := s.watch(ctx, func(se *session) error {
+		if err := s.checkNewest(ctx, se); err != nil {
+			return err
+		}
 		server, err := se.q.DescribeServer(ctx)
 		if err != nil {
 			return err
@@ -70,6 +73,21 @@ func (s *Store) Check(ctx context.Context) error {
 		err = &relay.SetupError{Problem: "the server lacks something that the relay calls", Remedy: serverRemedy, Err: err}
 	}
 	return s.wrap("check the outbox", err)
+}
+
+// checkNewest makes sure that no other host of the configuration was promoted while
+// this one, the former primary, went on taking writes. The next call finds it.
+func (s *Store) checkNewest(ctx context.Context, se *session) error {
+	run, _, err := s.server.current(ctx)
+	if err != nil {
+		return err
+	}
+	if other, yes := s.server.dial.superseded(ctx, run.target, se); yes {
+		err := fmt.Errorf("%s was promoted, and %s still accepts writes: fence it", other, run.target.address)
+		run.end(err)
+		return err
+	}
+	return nil
 }
 
 // foreignServers are products that look like Postgres to a client and have other

@@ -114,9 +114,10 @@ func (d *dialer) why(cause error) error {
 func (d *dialer) round(ctx context.Context) (*session, target, error) {
 	targets, err := d.targets(ctx)
 	errs := []error{err}
-	for _, at := range targets {
+	for i, at := range targets {
 		opened, err := d.open(ctx, at, leaseLockTimeout)
 		if err == nil {
+			opened, at = d.newest(ctx, opened, at, targets[i+1:])
 			return opened, at, nil
 		}
 		errs = append(errs, err)
@@ -125,6 +126,95 @@ func (d *dialer) round(ctx context.Context) (*session, target, error) {
 		}
 	}
 	return nil, target{}, errors.Join(errs...)
+}
+
+// probeTimeout bounds the look at the other hosts.
+const probeTimeout = time.Second
+
+// newest is the session on the server that was promoted last, of those that take
+// writes: after a fail-over the former primary may come back without having been
+// told. Hosts that lately did not answer are not asked.
+func (d *dialer) newest(ctx context.Context, opened *session, at target, others []target) (*session, target) {
+	type found struct {
+		session *session
+		target  target
+	}
+	answers := make(chan found)
+	asked := 0
+	probe, cancel := context.WithTimeout(ctx, probeTimeout)
+	defer cancel()
+	for _, other := range others {
+		if d.suspected(other) || other.address == at.address {
+			continue
+		}
+		asked++
+		go func() {
+			s, _ := d.open(probe, other, leaseLockTimeout) // one that does not take part is no trouble
+			answers <- found{s, other}
+		}()
+	}
+	var mine int64
+	if asked > 0 {
+		mine = opened.timeline(ctx)
+	}
+	for range asked {
+		f := <-answers
+		if f.session == nil {
+			continue
+		}
+		theirs := f.session.timeline(ctx)
+		// Two addresses may lead to one server.
+		same := f.session.serverStarted == opened.serverStarted
+		if !same {
+			d.cfg.Logger.WarnContext(ctx, "two servers accept writes, using the one that was promoted last; fence the other one",
+				"one", at.address, "its_timeline", mine, "other", f.target.address, "other_timeline", theirs)
+		}
+		if same || mine == 0 || theirs <= mine {
+			f.session.close()
+			continue
+		}
+		opened.close()
+		opened, at, mine = f.session, f.target, theirs
+	}
+	return opened, at
+}
+
+// superseded reports whether another host takes writes and was promoted later than
+// the one at hand.
+func (d *dialer) superseded(ctx context.Context, at target, mine *session) (string, bool) {
+	targets, _ := d.targets(ctx) // a name that cannot be resolved now supersedes nothing
+	if len(targets) < 2 {
+		return "", false
+	}
+	timeline := mine.timeline(ctx)
+	if timeline == 0 {
+		return "", false
+	}
+	for _, other := range targets {
+		if other.address == at.address || d.suspected(other) {
+			continue
+		}
+		probe, cancel := context.WithTimeout(ctx, probeTimeout)
+		s, err := d.open(probe, other, leaseLockTimeout)
+		cancel()
+		if err != nil {
+			continue
+		}
+		theirs := s.timeline(ctx)
+		s.close()
+		if theirs > timeline {
+			return other.address, true
+		}
+	}
+	return "", false
+}
+
+// suspected reports whether an address lately did not answer.
+func (d *dialer) suspected(t target) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	at, ok := d.suspects[t.address]
+	return ok && time.Since(at) < suspectFor
 }
 
 // open opens a session on one address. A lockTimeout of 0 is none.
@@ -184,15 +274,13 @@ func (d *dialer) targets(ctx context.Context) ([]target, error) {
 			}
 		}
 	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	suspect := func(t target) int {
-		if at, ok := d.suspects[t.address]; ok && time.Since(at) < suspectFor {
+	last := func(t target) int {
+		if d.suspected(t) {
 			return 1
 		}
 		return 0
 	}
-	slices.SortStableFunc(found, func(a, b target) int { return suspect(a) - suspect(b) })
+	slices.SortStableFunc(found, func(a, b target) int { return last(a) - last(b) })
 	return found, errors.Join(errs...)
 }
 

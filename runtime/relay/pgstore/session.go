@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net"
+	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -91,6 +92,21 @@ func (s *session) seen(names *tableNames) *session {
 	view.db = names.qualify(s.conn)
 	view.q = pgdb.New(view.db)
 	return &view
+}
+
+// timeline counts how often the server, or those it descends from, were promoted;
+// 0: it does not say.
+func (s *session) timeline(ctx context.Context) int64 {
+	var hex string
+	err := s.conn.QueryRow(ctx, "SELECT substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8)").Scan(&hex)
+	if err != nil {
+		return 0
+	}
+	n, err := strconv.ParseInt(hex, 16, 64)
+	if err != nil {
+		return 0
+	}
+	return n
 }
 
 func (s *session) lost() bool { return s.conn.IsClosed() }
