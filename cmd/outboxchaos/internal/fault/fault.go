@@ -95,6 +95,7 @@ func table() []entry {
 		{kind: StopAnywhere, about: "SIGSTOP, then SIGCONT", low: second, high: 7 * second},
 		{kind: EndLeader, about: "as by SIGTERM"},
 		{kind: KillConsumer, about: "SIGKILL"},
+		{kind: HandlersPanic, about: "some deliveries panic, before or after their effect", low: second, high: 6 * second},
 		{kind: RestartPostgres, about: "sessions are closed"},
 		{kind: CrashPostgres, about: "as by a crash"},
 		{kind: EndSessions, about: "pg_terminate_backend for half of them"},
