@@ -127,7 +127,6 @@ type reader struct {
 	changed chan struct{} // closed when there is more
 	first   map[uuid.UUID]arrival
 	count   int64 // different events
-	records int64
 }
 
 // arrival is the first record of an event.
@@ -156,7 +155,6 @@ func (r *reader) note(records []*kgo.Record, now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, record := range records {
-		r.records++
 		for _, h := range record.Headers {
 			if h.Key != "event_id" {
 				continue
