@@ -4,7 +4,7 @@ that does the job beside ours, in turn, on the same servers, and prints both
 with the ratio of ours to the bare one. It judges nothing: the exit code is 0
 whatever the numbers are.
 
-	outboxbench                                 every scenario, about ten minutes on two cores
+	outboxbench                                 every scenario, about twelve minutes on two cores
 	outboxbench -list                           the scenarios, a line each
 	outboxbench -scenario drain-mark,write      some of them
 	outboxbench -rows 500000 -rounds 5          more rows in the drains, more rounds
