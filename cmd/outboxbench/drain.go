@@ -58,7 +58,7 @@ func (d drain) measure(ctx context.Context, l *lab, run drainer) (_ []float64, e
 	if err := l.settleDown(ctx); err != nil {
 		return nil, err
 	}
-	kafka, err := l.kafka(topic)
+	kafka, err := l.kafka()
 	if err != nil {
 		return nil, err
 	}

@@ -29,7 +29,7 @@ type generated struct {
 // vet of what it wrote. It asks for a checkout of this repository, which holds
 // the module that the generated package imports.
 func generateVariants(ctx context.Context, l *lab) (_ []variant, err error) {
-	root, err := output(ctx, "", "go", "list", "-m", "-f", "{{.Dir}}", repository)
+	root, err := goOutput(ctx, "", "list", "-m", "-f", "{{.Dir}}", repository)
 	if err != nil {
 		return nil, fmt.Errorf("find the repository, in which this scenario has to run: %w", err)
 	}
@@ -39,7 +39,7 @@ func generateVariants(ctx context.Context, l *lab) (_ []variant, err error) {
 	}
 	l.cleanup = append(l.cleanup, func() error { return os.RemoveAll(dir) })
 	g := &generated{dir: filepath.Join(dir, "service"), outboxgen: filepath.Join(dir, "outboxgen")}
-	if _, err := output(ctx, root, "go", "build", "-o", g.outboxgen, "./cmd/outboxgen"); err != nil {
+	if _, err := goOutput(ctx, root, "build", "-o", g.outboxgen, "./cmd/outboxgen"); err != nil {
 		return nil, err
 	}
 	if err := g.write(root, l.effort.schemas); err != nil {
@@ -110,7 +110,7 @@ func (g *generated) vet(ctx context.Context) (_ []float64, err error) {
 // measure runs a command in the module: seconds, seconds of processor time and
 // the most memory, in MB, that it or one of its children had.
 func (g *generated) measure(ctx context.Context, name string, args ...string) ([]float64, error) {
-	cmd := exec.CommandContext(ctx, name, args...)
+	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir = g.dir
 	// go.mod has its requirements from elsewhere, and all of them are here.
 	cmd.Env = append(os.Environ(), "GOWORK=off", "GOFLAGS=-mod=mod", "GOPROXY=off")
@@ -126,15 +126,15 @@ func (g *generated) measure(ctx context.Context, name string, args ...string) ([
 	}, nil
 }
 
-// output is what a command prints, without the line end.
-func output(ctx context.Context, dir, name string, args ...string) (string, error) {
-	cmd := exec.CommandContext(ctx, name, args...)
+// goOutput is what a command of go prints, without the line end.
+func goOutput(ctx context.Context, dir string, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir = dir
 	var stderr strings.Builder
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
 	if err != nil {
-		return "", fmt.Errorf("%s %s: %w\n%s", name, strings.Join(args, " "), err, stderr.String())
+		return "", fmt.Errorf("go %s: %w\n%s", strings.Join(args, " "), err, stderr.String())
 	}
 	return strings.TrimSpace(string(out)), nil
 }

@@ -32,7 +32,7 @@ const idlePoll = 200 * time.Millisecond
 // idleVariants measures processes: outboxrelay as people run it. It asks for a
 // checkout of this repository.
 func idleVariants(ctx context.Context, l *lab) (_ []variant, err error) {
-	root, err := output(ctx, "", "go", "list", "-m", "-f", "{{.Dir}}", repository)
+	root, err := goOutput(ctx, "", "list", "-m", "-f", "{{.Dir}}", repository)
 	if err != nil {
 		return nil, fmt.Errorf("find the repository, in which this scenario has to run: %w", err)
 	}
@@ -42,7 +42,7 @@ func idleVariants(ctx context.Context, l *lab) (_ []variant, err error) {
 	}
 	l.cleanup = append(l.cleanup, func() error { return os.RemoveAll(dir) })
 	i := &idle{lab: l, dir: dir, command: filepath.Join(dir, "outboxrelay")}
-	if _, err := output(ctx, root, "go", "build", "-o", i.command, "./cmd/outboxrelay"); err != nil {
+	if _, err := goOutput(ctx, root, "build", "-o", i.command, "./cmd/outboxrelay"); err != nil {
 		return nil, err
 	}
 	out := []variant{{name: "bare loop, polling", label: bareLabel, measure: i.bare}}
@@ -95,7 +95,7 @@ func (i *idle) relays(ctx context.Context, n int, wake string) (_ []float64, err
 	if err := i.prepare(ctx, n); err != nil {
 		return nil, err
 	}
-	kafka, err := i.lab.kafka(topic)
+	kafka, err := i.lab.kafka()
 	if err != nil {
 		return nil, err
 	}

@@ -141,6 +141,6 @@ func (l *lab) pool(ctx context.Context, n int32) (*pgxpool.Pool, error) {
 const partitions = 8
 
 // kafka starts an empty Kafka that has the topic.
-func (l *lab) kafka(topic string) (*services.KafkaCluster, error) {
+func (l *lab) kafka() (*services.KafkaCluster, error) {
 	return services.StartKFake(kfake.NumBrokers(1), kfake.SeedTopics(partitions, topic))
 }

@@ -56,7 +56,7 @@ func (l *lab) measureLatency(ctx context.Context, start func(context.Context, []
 	if err := l.seedBatches(ctx); err != nil {
 		return nil, err
 	}
-	kafka, err := l.kafka(topic)
+	kafka, err := l.kafka()
 	if err != nil {
 		return nil, err
 	}

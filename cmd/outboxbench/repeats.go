@@ -54,7 +54,7 @@ func (l *lab) killed(ctx context.Context, unsettled int) (worst int64, err error
 	if err := l.settleDown(ctx); err != nil {
 		return 0, err
 	}
-	kafka, err := l.kafka(topic)
+	kafka, err := l.kafka()
 	if err != nil {
 		return 0, err
 	}

@@ -94,6 +94,6 @@ func (d *driver) compare(ctx context.Context, text string, with *Led) {
 
 // introduce is what this relay says of itself when it leads.
 func (d *driver) introduce() *Led {
-	host, _ := os.Hostname() //nolint:errcheck // without a name there is still the pid
+	host, _ := os.Hostname() // without a name there is still the pid
 	return &Led{Host: host, PID: os.Getpid(), Since: time.Now().UTC().Truncate(time.Second), Settings: d.cfg.agreed()}
 }

@@ -116,7 +116,7 @@ func (r *reader) editsDone(now time.Duration) {
 }
 
 // edited takes a page of edited rows.
-func (r *reader) edited(now time.Duration, op opEdited, o outcome) {
+func (r *reader) edited(now time.Duration, o outcome) {
 	for _, e := range o.entries {
 		r.t.admit(e, nil)
 	}
@@ -128,7 +128,7 @@ func (r *reader) edited(now time.Duration, op opEdited, o outcome) {
 
 // refreshHeld compares the rows that hold keys with those that the outbox lists.
 // What was settled while the list was read is left for the next time.
-func (r *reader) refreshHeld(now time.Duration, listed []HeldRow) {
+func (r *reader) refreshHeld(listed []HeldRow) {
 	t := r.t
 	r.edit.stage = editSnapshot
 	found := make(map[int64]*HeldRow, len(listed))

@@ -218,7 +218,7 @@ func (w guardedWake) Close() { _ = w.g.call("WakeSource.Close", w.w.Close) }
 type guardedHandler struct{ h slog.Handler }
 
 func (h guardedHandler) Enabled(ctx context.Context, level slog.Level) (on bool) {
-	defer func() { _ = recover() }() //nolint:errcheck // a panic in the log has nowhere to go
+	defer func() { _ = recover() }() // a panic in the log has nowhere to go
 	return h.h.Enabled(ctx, level)
 }
 

@@ -218,7 +218,7 @@ func (r *reader) handle(now time.Duration, o outcome) {
 	switch op := o.op.(type) {
 	case opReadHeld:
 		if r.heldLoaded {
-			r.refreshHeld(now, o.held)
+			r.refreshHeld(o.held)
 		} else {
 			r.loadHeld(now, o.held)
 		}
@@ -229,7 +229,7 @@ func (r *reader) handle(now time.Duration, o outcome) {
 			r.snapshot(now, o.snapshot)
 		}
 	case opEdited:
-		r.edited(now, op, o)
+		r.edited(now, o)
 	case opDecisions:
 		r.decide(now, op, o.decisions)
 	case opBacklog:

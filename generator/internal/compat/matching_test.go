@@ -28,7 +28,7 @@ func TestUnionsAreLinear(t *testing.T) {
 		"all replaced":  func(i, n int) (int, int) { return i + n, 1 },
 		"all reversed":  func(i, n int) (int, int) { return n - 1 - i, 1 },
 		"all moved":     func(i, n int) (int, int) { return (i + n/2) % n, 1 },
-		"all narrowed":  func(i, n int) (int, int) { return i, 0 },
+		"all narrowed":  func(i, _ int) (int, int) { return i, 0 },
 		"half replaced": func(i, n int) (int, int) { return i + i%2*n, 1 },
 	}
 	for tagName, tag := range tags {

@@ -25,9 +25,6 @@ type brokers struct {
 
 // brokerState counts what went wrong with a broker, each in a row.
 type brokerState struct {
-	waiting   net.Conn  // of a seed broker that has not answered anything on it
-	since     time.Time // of that connection
-	address   string
 	unreached int // connections
 	broken    int // fetches that ended in an error of the connection
 	barren    int // fetches answered at once and without records
@@ -40,8 +37,8 @@ const (
 	// answer that comes at once is an error.
 	atOnceMost  = 5 * time.Millisecond
 	barrenLimit = 20 // answers in a row that are left alone
-	barrenMin   = 10 * time.Millisecond
-	barrenMax   = 250 * time.Millisecond
+	barrenLow   = 10 * time.Millisecond
+	barrenHigh  = 250 * time.Millisecond
 )
 
 func newBrokers(n *notices) *brokers {
@@ -147,7 +144,7 @@ func (b *brokers) OnBrokerE2E(meta kgo.BrokerMetadata, key int16, e2e kgo.Broker
 	case barren > 0:
 		b.notices.report(ctx, about, -1, true, "broker answers fetches at once and without records, retrying; look at its log", nil,
 			"broker", meta.NodeID, "host", meta.Host, "port", meta.Port)
-		time.Sleep(backoff(barren, barrenMin, barrenMax))
+		time.Sleep(backoff(barren, barrenLow, barrenHigh))
 	case broken == 0 && barren == -barrenLimit:
 		b.notices.over(ctx, about, "broker answers fetches again", "broker", meta.NodeID)
 	}

@@ -37,7 +37,7 @@ var (
 	nothing   any
 )
 
-func dereferenceNil() { noMessage.Offset++ }
+func dereferenceNil() { noMessage.Offset++ } //nolint:govet // that it is nil is the point
 
 // A dispatcher that is not a consume.Router.
 type dispatcher func(context.Context, consume.Message) error
@@ -97,7 +97,7 @@ func TestARecordThatPanics(t *testing.T) {
 			cause:  "panic: no", stack: "panic_test.go",
 		},
 		"panic nil": {
-			handle: func(poison bool) error { return when(poison, func() { panic(nothing) }) },
+			handle: func(poison bool) error { return when(poison, func() { panic(nothing) }) }, //nolint:govet // that it is nil is the point
 			cause:  "panic: panic called with nil argument", stack: "panic_test.go",
 		},
 		"goexit": {
@@ -258,7 +258,7 @@ func TestAPanicWithoutDeadLetter(t *testing.T) {
 				if diff := cmp.Diff(c.want, seen.wait(t, len(c.want))); diff != "" {
 					t.Fatal(diff)
 				}
-				err := error(nil)
+				var err error
 				if c.stops {
 					err = <-result
 				} else {

@@ -178,7 +178,7 @@ func (r *run) worker(p partition, topic [16]byte) *worker {
 // not ended.
 func (r *run) detach(w *worker) {
 	delete(r.workers, w.p)
-	var alive []*worker
+	alive := []*worker{w}
 	for _, former := range r.detached {
 		select {
 		case <-former.done:
@@ -186,7 +186,7 @@ func (r *run) detach(w *worker) {
 			alive = append(alive, former)
 		}
 	}
-	r.detached = append(alive, w)
+	r.detached = alive
 	w.detach()
 	r.gate.open(w.p, holdFull|holdFailing)
 }

@@ -28,7 +28,7 @@ const leaseLockTimeout = 250 * time.Millisecond
 // Observe reads the lease row, creating it when there is none.
 func (s *Store) Observe(ctx context.Context) (relay.LeaseState, error) {
 	var state relay.LeaseState
-	err := s.withAnchor(ctx, func(r *serverRun, se *session) error {
+	err := s.withAnchor(ctx, func(_ *serverRun, se *session) error {
 		row, err := se.q.ObserveLease(ctx, s.cfg.Name)
 		if errors.Is(err, pgx.ErrNoRows) {
 			if err := se.q.CreateLease(ctx, s.cfg.Name); err != nil {

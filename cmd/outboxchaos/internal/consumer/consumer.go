@@ -142,5 +142,5 @@ func (h *handler) mayPanic() {
 	_, _ = fmt.Fprintln(h.stdout, SaysPanics) // without a harness the input ends too
 	h.mu.Unlock()
 	var missing *workload.Change
-	_ = missing.Key
+	_ = missing.Key //nolint:govet // that it is nil is the point
 }

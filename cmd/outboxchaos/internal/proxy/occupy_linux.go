@@ -42,7 +42,7 @@ func occupy(address string) (_ io.Closer, err error) {
 	for range most {
 		c, err := net.DialTimeout("tcp", address, patience)
 		if err != nil {
-			return held, nil //nolint:nilerr // this is what is wanted: no answer
+			return held, nil // no answer is what is wanted
 		}
 		held.fill = append(held.fill, c)
 	}
