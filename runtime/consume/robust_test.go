@@ -23,7 +23,7 @@ var (
 	noMap   map[string]int
 )
 
-func dereferenceNil() { noOrder.Cents++ } //nolint:govet // that it is nil is the point
+func dereferenceNil() { noOrder.Cents++ }
 
 // Wherever code of the service panics, Dispatch returns an error that names the
 // record and carries the stack.
@@ -57,7 +57,7 @@ func TestPanicsBecomeErrors(t *testing.T) {
 		},
 		"nil map": {
 			wire: handle(func(context.Context, consume.Message) error {
-				noMap["a"]++ //nolint:govet // that it is nil is the point
+				noMap["a"]++
 				return nil
 			}),
 			value: "assignment to entry in nil map", stack: "robust_test.go",

@@ -299,12 +299,6 @@ func (s *sim) fault() {
 		if s.async {
 			s.crash()
 		}
-	default:
-		if s.pairs {
-			s.editTwo()
-			return
-		}
-		s.edit()
 	case 7:
 		for _, row := range s.store.rows {
 			if row.dead && s.chance(0.5) {
@@ -314,6 +308,12 @@ func (s *sim) fault() {
 				break
 			}
 		}
+	default:
+		if s.pairs {
+			s.editTwo()
+			return
+		}
+		s.edit()
 	}
 }
 

@@ -25,7 +25,7 @@ const window = 1500 * time.Millisecond
 func codes() []int16 {
 	codes := []int16{-1}
 	for code := int16(1); code < 200; code++ {
-		if _, known := errors.AsType[*kerr.Error](kerr.ErrorForCode(code)); known && kerr.ErrorForCode(code) != kerr.UnknownServerError {
+		if _, known := errors.AsType[*kerr.Error](kerr.ErrorForCode(code)); known && !errors.Is(kerr.ErrorForCode(code), kerr.UnknownServerError) {
 			codes = append(codes, code)
 		}
 	}

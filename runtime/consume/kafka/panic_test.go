@@ -37,7 +37,7 @@ var (
 	nothing   any
 )
 
-func dereferenceNil() { noMessage.Offset++ } //nolint:govet // that it is nil is the point
+func dereferenceNil() { noMessage.Offset++ }
 
 // A dispatcher that is not a consume.Router.
 type dispatcher func(context.Context, consume.Message) error
@@ -97,7 +97,7 @@ func TestARecordThatPanics(t *testing.T) {
 			cause:  "panic: no", stack: "panic_test.go",
 		},
 		"panic nil": {
-			handle: func(poison bool) error { return when(poison, func() { panic(nothing) }) }, //nolint:govet // that it is nil is the point
+			handle: func(poison bool) error { return when(poison, func() { panic(nothing) }) },
 			cause:  "panic: panic called with nil argument", stack: "panic_test.go",
 		},
 		"goexit": {
