@@ -66,19 +66,15 @@ type Result struct {
 	// that was committed later; 0: there was none. It counts where HasAgain is true.
 	Again    time.Duration
 	HasAgain bool
-	// Reached is true where the relays are led to a former primary that takes writes:
-	// nothing is promised after that.
-	Reached bool
 	// Problems are what was lost or published out of order.
 	Problems []string
 	Limit    time.Duration
 }
 
-// OK reports whether the records came within a limit, all of them and in order, as far
-// as that is promised.
+// OK reports whether the records came within a limit, all of them and in order.
 func (r Result) OK(limit time.Duration) bool {
 	within := func(d time.Duration) bool { return d > 0 && d <= limit }
-	return len(r.Problems) == 0 && within(r.Took) && (!r.HasAgain || r.Reached || within(r.Again))
+	return len(r.Problems) == 0 && within(r.Took) && (!r.HasAgain || within(r.Again))
 }
 
 func (r Result) String() string {
@@ -138,7 +134,7 @@ type measurement struct {
 }
 
 func (m *measurement) run(ctx context.Context) (_ Result, err error) {
-	result := Result{Row: m.row.name, Mode: m.mode, Limit: m.Limit, Reached: m.row.reached, HasAgain: m.row.after != nil}
+	result := Result{Row: m.row.name, Mode: m.mode, Limit: m.Limit, HasAgain: m.row.after != nil}
 	s, err := newSite(ctx, m.row, m.mode == Synchronous)
 	if err != nil {
 		return result, err
@@ -198,9 +194,6 @@ func (m *measurement) run(ctx context.Context) (_ Result, err error) {
 		result.Again = next(happened, write.follow(s.standby.URL(database)))
 	}
 	write.stop()
-	if result.Reached {
-		return result, nil
-	}
 	limited, cancelCheck := context.WithTimeout(ctx, m.Limit)
 	defer cancelCheck()
 	result.Problems, err = read.check(limited, s.standby.URL(database))
@@ -275,16 +268,6 @@ func Print(w io.Writer, results []Result) error {
 		}
 		b.WriteString("\n")
 	}
-	if slices.ContainsFunc(results, func(r Result) bool { return r.Reached }) {
-		b.WriteString(note)
-	}
 	_, err := io.WriteString(w, b.String())
 	return err
 }
-
-// note explains the row in which nothing is promised.
-const note = `
-(1) A former primary that still takes writes is what target_session_attrs=read-write asks for: a relay that
-starts while it can be reached, and stands first in the address, works there. Fence a former primary before it
-can be reached again. Relays that run stay with the promoted server.
-`
