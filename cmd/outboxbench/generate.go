@@ -110,7 +110,7 @@ func (g *generated) vet(ctx context.Context) (_ []float64, err error) {
 // measure runs a command in the module: seconds, seconds of processor time and
 // the most memory, in MB, that it or one of its children had.
 func (g *generated) measure(ctx context.Context, name string, args ...string) ([]float64, error) {
-	cmd := exec.CommandContext(ctx, "go", args...)
+	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Dir = g.dir
 	// go.mod has its requirements from elsewhere, and all of them are here.
 	cmd.Env = append(os.Environ(), "GOWORK=off", "GOFLAGS=-mod=mod", "GOPROXY=off")

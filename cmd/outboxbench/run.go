@@ -43,7 +43,7 @@ type effort struct {
 
 // usual is the effort that gives numbers worth reading.
 var usual = effort{writing: time.Second, bulk: 20, bulkBatch: 1_000, latency: 500, warmUp: 100, schemas: 1_000,
-	outboxes: 40, idle: 30 * time.Second, idleRest: 5 * time.Second, kills: 3}
+	outboxes: 40, idle: 30 * time.Second, idleRest: 15 * time.Second, kills: 3}
 
 // Exit codes.
 const (
