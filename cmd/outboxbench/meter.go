@@ -100,7 +100,7 @@ func (m *meter) serve(client net.Conn) {
 		_ = client.Close()
 	})
 	counted := &statementCounter{startup: true, count: &m.statements}
-	_, _ = io.Copy(io.MultiWriter(server, counted), client) // the same
+	_, _ = io.Copy(io.MultiWriter(counted, server), client) // the same; counted before it is answered
 	_ = server.Close()
 	answers.Wait()
 }
