@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -82,13 +83,22 @@ func (s *Store) checkNewest(ctx context.Context, se *session) error {
 	if err != nil {
 		return err
 	}
+	run.looking.Lock()
+	defer run.looking.Unlock()
+	if time.Since(run.newestAt) < newestFor {
+		return nil
+	}
 	if other, yes := s.server.dial.superseded(ctx, run.target, se); yes {
 		err := fmt.Errorf("%s was promoted, and %s still accepts writes: fence it", other, run.target.address)
 		run.end(err)
 		return err
 	}
+	run.newestAt = time.Now()
 	return nil
 }
+
+// newestFor is how long one look at the other hosts does for all stores.
+const newestFor = 5 * time.Second
 
 // foreignServers are products that look like Postgres to a client and have other
 // transactions, with what their version() contains.

@@ -32,10 +32,9 @@ func (s *Store) checkSessions(ctx context.Context, _ *session, _ *checked) error
 	if err != nil {
 		return err
 	}
-	run.mu.Lock()
-	unpooled := run.unpooled
-	run.mu.Unlock()
-	if unpooled {
+	run.looking.Lock()
+	defer run.looking.Unlock()
+	if run.unpooled {
 		return nil
 	}
 	var pair [2]*pgx.Conn
@@ -76,8 +75,6 @@ func (s *Store) checkSessions(ctx context.Context, _ *session, _ *checked) error
 			return poolerError(fmt.Errorf("two sessions that were open at once were both in backend %d", theirs.pid))
 		}
 	}
-	run.mu.Lock()
-	defer run.mu.Unlock()
 	run.unpooled = true
 	return nil
 }

@@ -23,8 +23,12 @@ type serverRun struct {
 	started string // when the server did
 	anchor  *anchor
 	inserts inserts
+	done    chan struct{}
 
-	done chan struct{}
+	// What one look finds out for all stores; looking is held meanwhile.
+	looking  sync.Mutex
+	unpooled bool      // no pooler is in between
+	newestAt time.Time // when no other host was found that was promoted later
 
 	mu       sync.Mutex
 	ended    error // nil while the run lasts
@@ -33,7 +37,6 @@ type serverRun struct {
 	readers  int           // uses that are not settling
 	changed  chan struct{} // closed when a worker comes free or is gone
 	trimming *time.Timer
-	unpooled bool // it was seen that no pooler is in between
 
 	// What came of opening the latest worker.
 	refusals int       // in a row
@@ -141,6 +144,9 @@ func (r *serverRun) acquire(ctx context.Context, what use) (*session, error) {
 			return w, nil
 		case r.workers == 0 && time.Now().Before(r.noMore):
 			defer r.mu.Unlock()
+			if counted {
+				r.uncount(what)
+			}
 			return nil, r.refusal
 		case r.workers == 0, r.workers < most && what != useForKeeping && time.Now().After(r.noMore):
 			r.workers++
