@@ -7,7 +7,7 @@
 // as the relay's settings allow. It stays in the table until someone replays it
 // (it is published as if it were new) or discards it (it is deleted). Both are
 // written to event_outbox_audit with who did it and why, and the leading relay
-// acts on them within its DecisionsEvery, a second by default. A replayed row
+// acts on them with its next renewal, a second or so later. A replayed row
 // is published after rows of its key that went ahead of it: no order is promised
 // around it.
 package operate

@@ -20,7 +20,7 @@ type ServerConfig struct {
 	// Conn says where the database is and who connects, as pgx.ParseConfig or
 	// pgxpool.ParseConfig gives it. The server must be the primary, and sessions
 	// must be the server's own: no pooler in transaction or statement mode. Of
-	// several hosts the first one that accepts writes is used. Without
+	// several hosts that accept writes the one that was promoted last is used. Without
 	// connect_timeout, each address has [DefaultConnectTimeout] to answer.
 	// Settings that concern how pgx sends statements (default_query_exec_mode,
 	// statement_cache_capacity) are ignored: the store needs its own.

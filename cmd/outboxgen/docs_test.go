@@ -1,0 +1,346 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/outboxgen/outboxgen/migrations"
+	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
+)
+
+// page is a page of the folder docs, but for those that are generated.
+type page struct{ name, text string }
+
+func pages(t *testing.T, root string) []page {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(root, "docs", "*.md"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("docs has no pages (%v)", err)
+	}
+	var list []page
+	for _, file := range files {
+		if filepath.Base(file) != "findings.md" { // printed from the catalogue
+			list = append(list, page{"docs/" + filepath.Base(file), read(t, file)})
+		}
+	}
+	return list
+}
+
+func read(t *testing.T, file string) string {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+var (
+	fence     = regexp.MustCompile("(?ms)^```(\\w*)\n(.*?)^```$")
+	codeSpan  = regexp.MustCompile("`([^`\n]+)`")
+	ourFlag   = regexp.MustCompile(`^--[a-z][a-z-]*$`)
+	snakeCase = regexp.MustCompile(`^[a-z]+(_[a-z0-9]+)+$`)
+	goName    = regexp.MustCompile(`^\*?(?:[a-z]+\.)?[A-Z]\w*[a-z]\w*(?:\.\w+)*(?:\(.*\))?$`)
+	pageLink  = regexp.MustCompile(`\]\(([^)\s]+)\)`)
+	heading   = regexp.MustCompile(`(?m)^#+ (.*)$`)
+	word      = regexp.MustCompile(`\w+`)
+)
+
+// blocks are the contents of the fenced blocks of one language.
+func (p page) blocks(language string) (list []string) {
+	for _, m := range fence.FindAllStringSubmatch(p.text, -1) {
+		if m[1] == language {
+			list = append(list, m[2])
+		}
+	}
+	return list
+}
+
+// code is what stands in backticks, and the lines of indented and shell blocks.
+func (p page) code() (list []string) {
+	outside := fence.ReplaceAllString(p.text, "")
+	for _, m := range codeSpan.FindAllStringSubmatch(outside, -1) {
+		list = append(list, m[1])
+	}
+	for line := range strings.SplitSeq(outside, "\n") {
+		if indented, ok := strings.CutPrefix(line, "    "); ok {
+			list = append(list, indented)
+		}
+	}
+	for _, block := range p.blocks("sh") {
+		list = append(list, strings.Split(block, "\n")...)
+	}
+	return list
+}
+
+// programs are the project's commands, built.
+type programs struct {
+	dir  string
+	help map[string]string // of a command with its subcommand
+}
+
+func buildPrograms(t *testing.T, root string, names ...string) *programs {
+	t.Helper()
+	p := &programs{dir: t.TempDir(), help: map[string]string{}}
+	args := []string{"build", "-o", p.dir + string(filepath.Separator)}
+	for _, name := range names {
+		args = append(args, "./cmd/"+name)
+	}
+	build := exec.CommandContext(t.Context(), "go", args...)
+	build.Dir = root
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("go %s: %v\n%s", strings.Join(args, " "), err, out)
+	}
+	return p
+}
+
+// helpOf is what a command says of itself, "" if there is no such command.
+func (p *programs) helpOf(t *testing.T, name, subcommand string) string {
+	t.Helper()
+	key := strings.TrimSpace(name + " " + subcommand)
+	if text, ok := p.help[key]; ok {
+		return text
+	}
+	args := []string{"--help"}
+	if subcommand != "" {
+		args = []string{subcommand, "--help"}
+	}
+	out, err := exec.CommandContext(t.Context(), filepath.Join(p.dir, name), args...).CombinedOutput()
+	text := string(out)
+	if err != nil || subcommand != "" && !strings.Contains(text, key) {
+		text = ""
+	}
+	p.help[key] = text
+	return text
+}
+
+// Everything that the pages call by its name in backticks is there: commands and their flags, settings, columns,
+// identifiers of Go, pages and headings.
+func TestDocsNameWhatIsThere(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it builds the commands")
+	}
+	root := repositoryRoot(t)
+	ours := buildPrograms(t, root, "outboxgen", "outboxrelay", "outboxbench", "outboxchaos")
+	for _, subcommand := range []string{"run", "status", "dead", "replay", "discard", "config"} {
+		ours.helpOf(t, "outboxrelay", subcommand)
+	}
+	for _, subcommand := range []string{"migration", "generate", "check", "compat"} {
+		ours.helpOf(t, "outboxgen", subcommand)
+	}
+	members := readSettings(t, ours)
+	sql := words(read(t, filepath.Join(root, "migrations", "create.up.sql")))
+	source := sourceWords(t, root)
+	flagged := strings.Join(slices.Collect(maps.Values(ours.help)), "\n")
+	for _, p := range pages(t, root) {
+		for _, code := range p.code() {
+			for part := range strings.SplitSeq(code, "|") {
+				ours.checkCall(t, p, strings.Fields(part))
+			}
+			name, _, _ := strings.Cut(code, ":")
+			name, _, _ = strings.Cut(name, " ")
+			switch {
+			case ourFlag.MatchString(code) && !strings.Contains(flagged, code):
+				t.Errorf("%s: no command has the flag %s", p.name, code)
+			case snakeCase.MatchString(name) && !members[name] && !sql[name] && !foreign[name]:
+				t.Errorf("%s: %s is neither a setting nor a name in the tables", p.name, name)
+			case goName.MatchString(code):
+				identifier, _, _ := strings.Cut(code, "(")
+				for part := range strings.SplitSeq(strings.TrimPrefix(identifier, "*"), ".") {
+					if !source[part] && !foreign[code] {
+						t.Errorf("%s: nothing in the Go code is called %s, of %s", p.name, part, code)
+					}
+				}
+			case strings.HasPrefix(code, "runtime/") && !exists(filepath.Join(root, code)):
+				t.Errorf("%s: there is no %s", p.name, code)
+			}
+		}
+		p.checkLinks(t, root)
+	}
+	readme := page{"README.md", read(t, filepath.Join(root, "README.md"))}
+	readme.checkLinks(t, root)
+}
+
+// checkCall checks a call of one of our commands.
+func (p *programs) checkCall(t *testing.T, at page, fields []string) {
+	t.Helper()
+	if len(fields) > 2 && fields[0] == "go" && fields[1] == "run" {
+		fields = append([]string{filepath.Base(fields[2])}, fields[3:]...)
+	}
+	if len(fields) < 2 || !exists(filepath.Join(p.dir, fields[0])) {
+		return
+	}
+	subcommand := ""
+	if !strings.HasPrefix(fields[1], "-") {
+		subcommand = fields[1]
+	}
+	help := p.helpOf(t, fields[0], subcommand)
+	if help == "" {
+		t.Errorf("%s: %s has no command %s", at.name, fields[0], subcommand)
+		return
+	}
+	for _, field := range fields[1:] {
+		flag, _, _ := strings.Cut(field, "=")
+		if strings.HasPrefix(flag, "-") && !slices.Contains(strings.Fields(strings.ReplaceAll(help, ",", " ")), flag) {
+			t.Errorf("%s: %s %s has no flag %s", at.name, fields[0], subcommand, flag)
+		}
+	}
+}
+
+// foreign are names of Postgres, Go and pgx that the pages use.
+var foreign = setOf(
+	"target_session_attrs", "connect_timeout", "search_path", "set_config", "synchronous_commit", "synchronous_standby_names",
+	"log_min_duration_statement", "log_min_duration_sample", "pg_stat_activity", "pg_read_all_stats", "pg_signal_backend",
+	"client_encoding", "quote_all_identifiers", "row_security", "default_transaction_read_only", "DateStyle", "PgSleep",
+	"default_query_exec_mode", "cache_statement", "cache_describe", "describe_exec", "simple_protocol", "event_outbox_seq_seq",
+)
+
+func setOf(names ...string) map[string]bool {
+	set := map[string]bool{}
+	for _, name := range names {
+		set[name] = true
+	}
+	return set
+}
+
+func words(text string) map[string]bool { return setOf(word.FindAllString(text, -1)...) }
+
+// sourceWords are the words of the Go code of the runtime and the commands.
+func sourceWords(t *testing.T, root string) map[string]bool {
+	t.Helper()
+	all := map[string]bool{}
+	for _, folder := range []string{"runtime", "cmd/outboxrelay"} {
+		err := filepath.WalkDir(filepath.Join(root, folder), func(path string, _ os.DirEntry, err error) error {
+			if err != nil || filepath.Ext(path) != ".go" {
+				return err
+			}
+			maps.Copy(all, words(read(t, path)))
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return all
+}
+
+// readSettings are the members that a file of outboxrelay's settings may have.
+func readSettings(t *testing.T, p *programs) map[string]bool {
+	t.Helper()
+	table, err := exec.CommandContext(t.Context(), filepath.Join(p.dir, "outboxrelay"), "config", "--markdown").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	members := map[string]bool{}
+	for line := range strings.SplitSeq(string(table), "\n") {
+		if cells := strings.Split(line, "|"); len(cells) > 3 {
+			members[strings.Trim(cells[3], " `")] = true
+		}
+	}
+	if !members["database_url"] {
+		t.Fatalf("no settings in\n%s", table)
+	}
+	return members
+}
+
+// checkLinks checks the links to pages and headings of the repository.
+func (p page) checkLinks(t *testing.T, root string) {
+	t.Helper()
+	for _, m := range pageLink.FindAllStringSubmatch(fence.ReplaceAllString(p.text, ""), -1) {
+		target, anchor, _ := strings.Cut(m[1], "#")
+		if strings.Contains(target, ":") {
+			continue // elsewhere
+		}
+		file := filepath.Join(root, filepath.Dir(p.name), target)
+		if target == "" {
+			file = filepath.Join(root, p.name)
+		}
+		switch {
+		case !exists(file):
+			t.Errorf("%s: the link %s leads nowhere", p.name, m[1])
+		case anchor != "" && !anchors(read(t, file))[anchor]:
+			t.Errorf("%s: %s has no heading for #%s", p.name, filepath.Base(file), anchor)
+		}
+	}
+}
+
+// anchors are those that GitHub makes of headings.
+func anchors(text string) map[string]bool {
+	set := map[string]bool{}
+	for _, m := range heading.FindAllStringSubmatch(text, -1) {
+		var b strings.Builder
+		for _, r := range strings.ToLower(m[1]) {
+			switch {
+			case r == ' ':
+				b.WriteRune('-')
+			case r == '-' || r == '_' || r >= 'a' && r <= 'z' || r >= '0' && r <= '9':
+				b.WriteRune(r)
+			}
+		}
+		set[b.String()] = true
+	}
+	return set
+}
+
+// TestDocsRun runs the shell blocks of each page in order, on a database of its own, and reads its YAML as settings of
+// outboxrelay.
+func TestDocsRun(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it builds the commands")
+	}
+	services.Program(t, "postgres", "psql")
+	root := repositoryRoot(t)
+	ours := buildPrograms(t, root, "outboxgen", "outboxrelay")
+	for _, p := range pages(t, root) {
+		shell := strings.Join(p.blocks("sh"), "\n")
+		if shell == "" && len(p.blocks("yaml")) == 0 {
+			continue
+		}
+		t.Run(p.name, func(t *testing.T) {
+			dir := t.TempDir()
+			for i, settings := range p.blocks("yaml") {
+				file := filepath.Join(dir, fmt.Sprintf("settings-%d.yaml", i))
+				if err := os.WriteFile(file, []byte(settings), 0o600); err != nil {
+					t.Fatal(err)
+				}
+				config := exec.CommandContext(t.Context(), filepath.Join(ours.dir, "outboxrelay"), "config", "--config", file)
+				if out, err := config.CombinedOutput(); err != nil {
+					t.Errorf("%v: %s\n%s", err, out, settings)
+				}
+			}
+			if shell == "" {
+				return
+			}
+			pg := services.Postgres(t, services.Private()) // roles belong to the cluster
+			if err := migrations.Up(t.Context(), pg.Connect(t.Context())); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := pg.Pool.Exec(t.Context(), documentedRows); err != nil {
+				t.Fatal(err)
+			}
+			run := exec.CommandContext(t.Context(), "bash", "-c", "set -euo pipefail\n"+shell)
+			run.Dir = dir
+			run.Env = append(os.Environ(), "DATABASE_URL="+pg.URL, "PATH="+ours.dir+string(filepath.ListSeparator)+os.Getenv("PATH"))
+			var output bytes.Buffer
+			run.Stdout, run.Stderr = &output, &output
+			if err := run.Run(); err != nil {
+				t.Errorf("a step failed: %v\n%s\nthe steps printed:\n%s", err, shell, output.String())
+			}
+		})
+	}
+}
+
+// documentedRows are the rows that the pages speak of: one for a topic that does not exist, and two dead ones.
+const documentedRows = `
+	INSERT INTO event_outbox (aggregate_id, aggregate_type, event_type, topic, event_data, dead_at, last_error, retry_count) VALUES
+		('1', 'order', 'shop.order_placed.v1', 'shop.order_place.v1', '{}', NULL, NULL, 0),
+		('1', 'order', 'shop.order_placed.v1', 'shop.order_placed.v1', '{}', now(), 'MESSAGE_TOO_LARGE', 10),
+		('1', 'order', 'shop.order_test.v1', 'shop.order_test.v1', '{}', now(), 'MESSAGE_TOO_LARGE', 10)`
