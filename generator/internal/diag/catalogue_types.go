@@ -158,8 +158,9 @@ func tableRules() []rule {
 	return []rule{
 		{id: "migrations-missing", what: "a migrations folder that is not there", why: "sqlc compiles the insert statements against the service's own migrations.", instead: "correct sqlc.migrations in the config, or remove it to use ours"},
 		{id: "migrations-empty", what: "a migrations folder without migrations", why: "There is no table to compile the insert statements against.", instead: "correct sqlc.migrations in the config, or add the migration that outboxgen migration prints"},
-		{id: "migration-does-not-compile", what: "a migration that sqlc cannot read", why: "sqlc reads every migration to know the tables.", instead: "mend the statement that is named"},
-		{id: "line-too-long", what: "a line beyond 64 KiB in a migration", why: "sqlc stops reading a file there, without a word.", instead: "break the line"},
+		{id: "migration-does-not-compile", what: "a statement about event_outbox that sqlc cannot read", why: "sqlc reads the statements of the migrations that make the table what it is.", instead: "correct the statement that is named, or leave sqlc.migrations out of the config to use our tables"},
+		{id: "migration-not-followed", severity: Warning, what: "a DO block, a function or a string that may change the columns of event_outbox, or another file that a migration reads", why: "Only statements of their own are followed.", instead: "make the change in a statement of its own, in a later migration, with IF EXISTS or IF NOT EXISTS"},
+		{id: "migration-skipped", severity: Note, what: "a migration that is written in Go or Java", why: "Only SQL is read.", instead: "where it changes event_outbox, say the same in a SQL migration, with IF EXISTS or IF NOT EXISTS, or leave sqlc.migrations out of the config"},
 		{id: "table-missing", what: "no table event_outbox in the migrations", why: "Events are inserted into it.", instead: "add the migration that outboxgen migration prints"},
 		{id: "table-schema", what: "the table event_outbox in another schema of the database", why: "The statements name the schema that the config gives.", instead: "correct sqlc.schema in the config"},
 		{id: "column-missing", what: "a column that event_outbox does not have", why: "The insert statements fill it.", instead: "add the migration that outboxgen migration prints for an existing table"},

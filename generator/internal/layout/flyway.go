@@ -3,6 +3,7 @@ package layout
 import (
 	"cmp"
 	"maps"
+	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -13,10 +14,14 @@ import (
 // B3__what.sql stands for all up to its version, and U1.2__what.sql undoes one.
 var flywayName = regexp.MustCompile(`^([VUB])(\d+(?:[._]\d+)*)__.*\.sql$|^R__.*\.sql$`)
 
+// flywayParts is the parts of such a name, nil where a file has another one. The
+// folder that it is in says nothing.
+func flywayParts(name string) []string { return flywayName.FindStringSubmatch(path.Base(name)) }
+
 // isFlyway reports whether a folder has a versioned migration of Flyway.
 func isFlyway(contents map[string][]byte) bool {
 	for name := range contents {
-		if m := flywayName.FindStringSubmatch(name); m != nil && (m[1] == "V" || m[1] == "B") {
+		if m := flywayParts(name); m != nil && (m[1] == "V" || m[1] == "B") {
 			return true
 		}
 	}
@@ -30,7 +35,7 @@ func flyway(contents map[string][]byte) []string {
 	var versioned, repeatable []string
 	baseline := ""
 	for _, name := range slices.Sorted(maps.Keys(contents)) {
-		m := flywayName.FindStringSubmatch(name)
+		m := flywayParts(name)
 		switch {
 		case m == nil:
 		case m[1] == "V":
@@ -55,7 +60,7 @@ func flyway(contents map[string][]byte) []string {
 // one, and so are 1 and 1.0.
 func compareVersions(a, b string) int {
 	parts := func(name string) []string {
-		return strings.FieldsFunc(flywayName.FindStringSubmatch(name)[2], func(r rune) bool { return r == '.' || r == '_' })
+		return strings.FieldsFunc(flywayParts(name)[2], func(r rune) bool { return r == '.' || r == '_' })
 	}
 	x, y := parts(a), parts(b)
 	for i := range max(len(x), len(y)) {

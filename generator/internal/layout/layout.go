@@ -43,14 +43,44 @@ type Folder struct {
 	// Nested says that each migration is a folder of its own, as Prisma and Diesel
 	// have them. The name of a file includes that of its folder then.
 	Nested bool
+	// Skipped is the migrations among them that are not SQL, by name.
+	Skipped []Skipped
+}
+
+// Skipped is a migration in Go, Java or Kotlin.
+type Skipped struct {
+	Name    string // relative to the folder
+	Content []byte
 }
 
 // ErrEmpty is what Read returns for a folder without a single migration.
 var ErrEmpty = errors.New("no migrations")
 
-// Read reads a folder of migrations, or one file of SQL. The errors are those
-// of the file system, and ErrEmpty.
+// Read reads a folder of migrations, or one file of SQL. Where the folder holds
+// none itself, those of its folders are read, which may be a migration each. The
+// errors are those of the file system, and ErrEmpty.
 func Read(path string) (*Folder, error) {
+	folder, err := readFolder(path)
+	if !errors.Is(err, ErrEmpty) {
+		return folder, err
+	}
+	contents := map[string][]byte{}
+	if err := walk(path, "", contents); err != nil {
+		return nil, err
+	}
+	for _, name := range order(folder.Tool, contents) {
+		folder.Files = append(folder.Files, File{Name: name, SQL: up(contents[name])})
+	}
+	folder.Nested = true
+	if len(folder.Files) == 0 {
+		return folder, ErrEmpty
+	}
+	return folder, nil
+}
+
+// readFolder is Read without the folders inside of the folder, but for those that
+// are a migration each.
+func readFolder(path string) (*Folder, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, err
@@ -76,6 +106,21 @@ func Read(path string) (*Folder, error) {
 		}
 	}
 	folder := &Folder{Tool: detect(names, contents)}
+	if folder.Skipped, err = skippedIn(path, names); err != nil {
+		return nil, err
+	}
+	if planned, ok, err := sqitch(path, names); ok || err != nil {
+		folder.Files, folder.Nested = planned, true
+		return folder, err
+	}
+	if slices.Contains(names, "migration_lock.toml") { // of Prisma
+		clear(contents)
+	}
+	if isFlyway(contents) {
+		if err := walk(path, "", contents); err != nil {
+			return nil, err
+		}
+	}
 	for _, name := range order(folder.Tool, contents) {
 		folder.Files = append(folder.Files, File{Name: name, SQL: up(contents[name])})
 	}
@@ -167,7 +212,7 @@ func detect(names []string, contents map[string][]byte) Tool {
 // the order in which the tool applies them. The tools that number their files
 // compare numbers, so 10 follows 2; atlas compares names.
 func order(tool Tool, contents map[string][]byte) []string {
-	is := func(name string) bool { return !strings.HasSuffix(name, ".down.sql") }
+	is := func(name string) bool { return !leadsDown(name, contents) }
 	compare := natural
 	switch tool {
 	case Goose, Tern:
@@ -192,6 +237,20 @@ func order(tool Tool, contents map[string][]byte) []string {
 		names = fromCheckpoint(names, contents)
 	}
 	return names
+}
+
+// leadsDown reports whether a file takes another one back, by the names that both
+// have: a.down.sql, a-down.sql, a.rollback.sql, 1.undo.a.sql.
+func leadsDown(name string, contents map[string][]byte) bool {
+	if strings.HasSuffix(name, ".down.sql") || strings.HasSuffix(name, "/down.sql") {
+		return true
+	}
+	for _, pair := range [][2]string{{"-down.sql", "-up.sql"}, {"_down.sql", "_up.sql"}, {".undo.", ".do."}, {".rollback.sql", ".sql"}} {
+		if partner := strings.Replace(name, pair[0], pair[1], 1); partner != name && contents[partner] != nil {
+			return true
+		}
+	}
+	return false
 }
 
 // fromCheckpoint drops what stands before the last checkpoint: atlas builds a
@@ -230,49 +289,6 @@ func natural(a, b string) int {
 // digits is the run of digits that s begins with.
 func digits(s string) string {
 	return s[:len(s)-len(strings.TrimLeft(s, "0123456789"))]
-}
-
-var (
-	upMark   = regexp.MustCompile(`(?i)^\s*--\s*(\+goose\s+up|\+migrate\s+up|migrate:up)\b`)
-	downMark = regexp.MustCompile(`(?i)^(\s*--\s*(\+goose\s+down|\+migrate\s+down|migrate:down)\b|---- create above / drop below ----)`)
-)
-
-// up blanks every line that leads down, the marks too.
-func up(content []byte) []byte {
-	lines := bytes.SplitAfter(content, []byte("\n"))
-	down := false
-	for i, line := range lines {
-		switch {
-		case downMark.Match(line):
-			down = true
-		case upMark.Match(line):
-			down = false
-		}
-		if down {
-			lines[i] = blank(line)
-		}
-	}
-	return bytes.Join(lines, nil)
-}
-
-// blank is the end of the line alone.
-func blank(line []byte) []byte {
-	return line[len(bytes.TrimRight(line, "\r\n")):]
-}
-
-// LongLine is the number of the first line that sqlc cannot read, 0 if there
-// is none. sqlc stops without a word at a line of 64 KiB, as if the file ended
-// there.
-func (f File) LongLine() int {
-	const limit = 64<<10 - 1
-	number := 0
-	for line := range bytes.Lines(f.SQL) {
-		number++
-		if len(bytes.TrimSuffix(line, []byte("\n"))) > limit {
-			return number
-		}
-	}
-	return 0
 }
 
 // Find is the place of the statement that creates a table, the last one where

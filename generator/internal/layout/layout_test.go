@@ -4,7 +4,6 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -69,6 +68,30 @@ func TestOrder(t *testing.T) {
 			"-- 2024-01-02-000000_b/up.sql --\n-- 2024-01-02-000000_b/down.sql --\n-- 00000000000000_diesel/up.sql --\n-- .keep --\n",
 			layout.Plain, []string{"00000000000000_diesel/up.sql", "2024-01-02-000000_b/up.sql"},
 		},
+		"Prisma with notes beside it": {
+			"-- 1_a/migration.sql --\n-- migration_lock.toml --\n-- notes.sql --\n",
+			layout.Plain, []string{"1_a/migration.sql"},
+		},
+		"Hasura": {
+			"-- default/10_b/up.sql --\n-- default/10_b/down.sql --\n-- default/9_a/up.sql --\n",
+			layout.Plain, []string{"default/9_a/up.sql", "default/10_b/up.sql"},
+		},
+		"Flyway's folders": {
+			"-- V2__b.sql --\n-- 2024/V1.1__a.sql --\n-- 2024/U1.1__a.sql --\n-- views/R__v.sql --\n-- seed/x.sql --\n",
+			layout.Plain, []string{"2024/V1.1__a.sql", "V2__b.sql", "views/R__v.sql"},
+		},
+		"folders of files": {
+			"-- b/1.sql --\n-- a/10.sql --\n-- a/9.sql --\n-- .git/x.sql --\n-- README.md --\n",
+			layout.Plain, []string{"a/9.sql", "a/10.sql", "b/1.sql"},
+		},
+		"Sqitch": {
+			"-- sqitch.plan --\n%project=x\n\nb 2024-01-01T00:00:00Z A <a@x> # note\n@v1 2024-01-01T00:00:00Z A <a@x>\na [b] 2024-01-01T00:00:00Z A <a@x>\ngone 2024-01-01T00:00:00Z A <a@x>\n-- deploy/a.sql --\n-- deploy/b.sql --\n-- deploy/c.sql --\n-- revert/a.sql --\n",
+			layout.Plain, []string{"deploy/b.sql", "deploy/a.sql"},
+		},
+		"what leads down, by its partner": {
+			"-- 1-a-up.sql --\n-- 1-a-down.sql --\n-- 2_b_up.sql --\n-- 2_b_down.sql --\n-- 3.do.c.sql --\n-- 3.undo.c.sql --\n-- 4.sql --\n-- 4.rollback.sql --\n-- 5_cool_down.sql --\n",
+			layout.Plain, []string{"1-a-up.sql", "2_b_up.sql", "3.do.c.sql", "4.sql", "5_cool_down.sql"},
+		},
 		"a byte order mark before the mark of a tool": {
 			"-- 1_a.sql --\n\xEF\xBB\xBF-- +goose Up\n-- notes.sql --\n", layout.Goose, []string{"1_a.sql"},
 		},
@@ -114,6 +137,22 @@ func TestTheWayDownIsBlank(t *testing.T) {
 		"dbmate":        {"-- migrate:up\nup;\n-- migrate:down\ndown;\n", "-- migrate:up\nup;\n\n\n"},
 		"sql-migrate":   {"-- +migrate Up\nup;\n-- +migrate Down\ndown;\n", "-- +migrate Up\nup;\n\n\n"},
 		"neither":       {"up; -- +goose Down\n", "up; -- +goose Down\n"},
+		"rambler":       {"-- rambler up\nup;\n-- rambler down\ndown;\n", "-- rambler up\nup;\n\n\n"},
+		"node-pg":       {"-- Up Migration\nup;\n-- Down Migration\ndown;\n", "-- Up Migration\nup;\n\n\n"},
+		"MyBatis":       {"-- // a\nup;\n-- //@UNDO\ndown;\n", "-- // a\nup;\n\n\n"},
+		"Play":          {"# --- !Ups\nup;\n# --- !Downs\ndown;\n", "\nup;\n\n\n"},
+		"statements of goose": {
+			"-- +goose Up\n-- +goose StatementBegin\na; b\n-- +goose StatementEnd\r\nc;\n-- +goose StatementEnd of nothing\n",
+			"-- +goose Up\n-- +goose StatementBegin\na; b\n;\r\nc;\n;\n",
+		},
+		"breaks between statements": {"a\n--> statement-breakpoint\nb;--> statement-breakpoint\n--bun:split\nc", "a\n;\nb;--> statement-breakpoint\n;\nc"},
+		"Liquibase": {
+			"--liquibase formatted sql\n--changeset a:1\nup\n--rollback down\n--changeset a:2 dbms:oracle\nother;\n--changeset a:3 dbms:\"h2, PostgreSQL\" endDelimiter:GO\nup; up\ngo\nLET GO\n--changeset a:4 endDelimiter:\\n/\nup /\n/* a */\n--changeset a:5 dbms:!postgresql\nother\n--changeset a:6 dbms:!oracle ignore:true\nother\n--changeset a:7 dbms:!oracle,!h2\nup",
+			"--liquibase formatted sql\n;\nup\n--rollback down\n\n\n;\nup; up\n;\nLET GO\n;\nup ;\n/* a */\n\n\n\n\n;\nup",
+		},
+		"a changeset elsewhere": {"--changeset a:1 dbms:oracle\nup;\n", ";\nup;\n"},
+		"Atlas":                 {"-- atlas:delimiter -- end\nup; up\n-- end\nup -- end\n", "-- atlas:delimiter -- end\nup; up\n;\nup ;\n"},
+		"Atlas, by empty lines": {"-- atlas:delimiter \\n\\n\nup\n\nup", "-- atlas:delimiter \\n\\n\nup;\n\nup"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -132,17 +171,16 @@ func TestTheWayDownIsBlank(t *testing.T) {
 	}
 }
 
-func TestLongLine(t *testing.T) {
+// Go and Java are left out, and named.
+func TestSkipped(t *testing.T) {
 	t.Parallel()
-	long := strings.Repeat("x", 65535)
-	for content, want := range map[string]int{
-		"a\n" + long + "\nb\n": 0,
-		"a\n" + long + "x\nb":  2,
-		"a\n\n" + long + "x":   3,
-	} {
-		if got := (layout.File{SQL: []byte(content)}).LongLine(); got != want {
-			t.Errorf("line %d of %d bytes, want %d", got, len(content), want)
-		}
+	folder, err := layout.Read(project(t, "-- 1_a.sql --\n-- +goose Up\n-- 2_b.go --\npackage b\n-- 2_b_test.go --\n-- db.go --\n-- V3__c.java --\n-- V3_1__d.kt --\n-- Other.java --\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []layout.Skipped{{Name: "2_b.go", Content: []byte("package b\n")}, {Name: "V3_1__d.kt", Content: []byte{}}, {Name: "V3__c.java", Content: []byte{}}}
+	if diff := cmp.Diff(want, folder.Skipped); diff != "" {
+		t.Errorf("skipped (-want +got):\n%s", diff)
 	}
 }
 
@@ -175,6 +213,7 @@ func TestSearch(t *testing.T) {
 		"atlas without a file":   {archive: "-- migrations/atlas.sum --\n", want: layout.Found{Tool: layout.Atlas, Path: "migrations"}},
 		"Alembic":                {archive: "-- migrations/versions/1_a.py --\n\"\"\"doc\"\"\"\nfrom alembic import op\n", want: layout.Found{Tool: layout.Alembic, Path: "migrations/versions"}},
 		"Alembic's config":       {archive: "-- alembic.ini --\n-- alembic/versions/a.py --\nfrom alembic import op\n", want: layout.Found{Tool: layout.Alembic, Path: "."}},
+		"folders that are none":  {archive: "-- db/queries/users.sql --\nSELECT 1;\n-- x/default/1_a/up.sql --\n", none: true},
 		"a folder by its name":   {archive: "-- db/migrations/a.sql --\n", want: layout.Found{Tool: layout.Plain, Path: "db/migrations"}},
 		"a schema file":          {archive: "-- schema.sql --\n", want: layout.Found{Tool: layout.Plain, Path: "schema.sql", File: true}},
 		"a tool before a folder": {archive: "-- migrations/a.sql --\n-- x/y/1_a.up.sql --\n-- schema.sql --\n", want: layout.Found{Tool: layout.Migrate, Path: "x/y"}},

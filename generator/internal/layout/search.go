@@ -99,7 +99,7 @@ func look(root, dir string) (Found, bool, error) {
 	if slices.Contains(names, "alembic.ini") || isAlembic(path, names) {
 		return Found{Tool: Alembic, Path: slash}, true, nil
 	}
-	folder, err := Read(path)
+	folder, err := readFolder(path)
 	if err != nil {
 		if folder != nil && folder.Tool != Plain { // marks of a tool, nothing in it yet
 			return Found{Tool: folder.Tool, Path: slash}, true, nil

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/outboxgen/outboxgen/generator/internal/diag"
+	"github.com/outboxgen/outboxgen/generator/internal/history"
 	"github.com/outboxgen/outboxgen/generator/internal/layout"
 )
 
@@ -42,6 +43,9 @@ var (
 		{name: "dead_at", types: moment, relay: true},
 	}
 )
+
+// aliases are the types that are another one with something beside it.
+var aliases = map[string]string{"serial": "int4", "serial4": "int4", "bigserial": "int8", "serial8": "int8"}
 
 // LacksColumns guesses, from the text of migrations that create the outbox's
 // table, whether they leave out one of its columns. Reading them with sqlc
@@ -83,7 +87,7 @@ func (r *run) catalog() ([]catalogTable, error) {
 	if err := json.Unmarshal(content, &request); err != nil {
 		return nil, fmt.Errorf("read sqlc's catalog: %w", err)
 	}
-	var found []catalogTable
+	r.found = nil
 	for _, s := range request.Catalog.Schemas {
 		for _, t := range s.Tables {
 			if t.Rel.Name != table {
@@ -91,35 +95,34 @@ func (r *run) catalog() ([]catalogTable, error) {
 			}
 			ct := catalogTable{schema: s.Name, columns: map[string]string{}}
 			for _, c := range t.Columns {
-				ct.columns[c.Name] = c.Type.Name
+				ct.columns[c.Name] = strings.TrimPrefix(c.Type.Name, "pg_catalog.")
 			}
-			found = append(found, ct)
+			r.found = append(r.found, ct)
 		}
 	}
-	return found, nil
+	return r.found, nil
 }
 
 // check compares the service's table with what the insert functions and the
 // relay need, and reports each difference where the table is created.
 func (r *run) check(tables []catalogTable) {
-	want := r.opts.Schema
-	if isDefault(want) {
-		want = "public"
-	}
+	want := schemaName(r.opts.Schema)
 	index := slices.IndexFunc(tables, func(t catalogTable) bool { return t.schema == want })
 	if index < 0 {
-		r.noTable(want, tables)
+		r.noTable(want)
 		return
 	}
-	pos := r.opts.Pos
-	if file, line, col, ok := r.folder.Find(table); ok {
-		pos = diag.Pos{File: filePath(r.opts, r.folder, file), Line: line, Col: col}
-	}
+	pos := r.pos(r.table.Created)
 	for _, c := range columns {
 		is, there := tables[index].columns[c.name]
+		if alias, ok := aliases[is]; ok {
+			is = alias
+		}
 		switch {
 		case !there:
 			r.noColumn(pos, c)
+			r.warnOfIncludes()
+		case is == history.UnknownType: // a placeholder
 		case !slices.Contains(c.types, is):
 			r.list.Add(diag.Finding{
 				Pos: pos, Severity: c.severity(), ID: "column-type",
@@ -156,20 +159,29 @@ func (r *run) noColumn(pos diag.Pos, c column) {
 	})
 }
 
-func (r *run) noTable(schema string, tables []catalogTable) {
-	if len(tables) > 0 {
+func (r *run) noTable(schema string) {
+	folder := strings.TrimSuffix(r.opts.Migrations, "/")
+	switch {
+	case len(r.table.Elsewhere) > 0:
 		r.list.Add(diag.Finding{
 			Pos: r.opts.Pos, ID: "table-schema",
-			Message: fmt.Sprintf("%s creates %s in the schema %q, not in %q", r.opts.Migrations, table, tables[0].schema, schema),
+			Message: fmt.Sprintf("%s creates %s in the schema %q, not in %q", r.opts.Migrations, table, r.table.Elsewhere[0], schema),
 			Hint:    "set sqlc.schema to it",
 		})
-		return
+	case r.table.Dropped != nil:
+		r.list.Add(diag.Finding{
+			Pos: r.pos(*r.table.Dropped), ID: "table-missing",
+			Message: fmt.Sprintf("no table %s is left after this statement, and no later migration in %s creates it", table, folder),
+			Hint:    "add the one that `" + r.command() + "` prints, or " + leaveOut,
+		})
+	default:
+		r.list.Add(diag.Finding{
+			Pos: r.opts.Pos, ID: "table-missing",
+			Message: fmt.Sprintf("no migration in %s creates the table %s", folder, table),
+			Hint:    "add the one that `" + r.command() + "` prints, or " + leaveOut,
+		})
 	}
-	r.list.Add(diag.Finding{
-		Pos: r.opts.Pos, ID: "table-missing",
-		Message: fmt.Sprintf("no migration in %s creates the table %s", strings.TrimSuffix(r.opts.Migrations, "/"), table),
-		Hint:    "add the one that `" + r.command() + "` prints",
-	})
+	r.warnOfIncludes()
 }
 
 // command is how to print a migration for the tool in use.

@@ -3,38 +3,30 @@ package sqlc
 import (
 	"bytes"
 	"regexp"
-	"strings"
 	"unicode/utf8"
 )
 
 // named is the first name that a message of sqlc quotes.
 var named = regexp.MustCompile(`"([^"]+)"`)
 
-// place corrects the position of a message. sqlc points one character past a
-// syntax error, and at the top of the file when a table or column is not what a
-// statement needs; the name that it quotes tells better.
-func place(sql []byte, m message) (line, col int) {
+// place is the byte that a message is about. sqlc points one character past a
+// syntax error, and at the beginning when a table or column is not what a statement
+// needs; the name that it quotes tells better.
+func place(sql []byte, m message) int {
+	at := offset(sql, m.line, m.col)
 	match := named.FindStringSubmatch(m.text)
 	if match == nil {
-		return m.line, m.col
+		return at
 	}
 	word := regexp.MustCompile(`(?i)(^|\W)(` + regexp.QuoteMeta(match[1]) + `)(\W|$)`)
+	end := len(sql)
 	if m.line != 1 || m.col != 1 {
-		if at := last(word, sql, offset(sql, m.line, m.col)); at >= 0 {
-			return position(sql, at)
-		}
-		return m.line, m.col
+		end = at
 	}
-	if strings.HasSuffix(m.text, "already exists") {
-		if at := last(word, sql, len(sql)); at >= 0 {
-			return position(sql, at)
-		}
-		return m.line, m.col
+	if found := last(word, sql, end); found >= 0 {
+		return found
 	}
-	if found := word.FindSubmatchIndex(sql); found != nil {
-		return position(sql, found[4])
-	}
-	return m.line, m.col
+	return at
 }
 
 // last is where a word begins for the last time before end, or -1.

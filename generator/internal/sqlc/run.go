@@ -17,6 +17,7 @@ import (
 	"strings"
 
 	"github.com/outboxgen/outboxgen/generator/internal/diag"
+	"github.com/outboxgen/outboxgen/generator/internal/history"
 	"github.com/outboxgen/outboxgen/generator/internal/layout"
 )
 
@@ -32,6 +33,8 @@ const (
 type run struct {
 	opts   Options
 	folder *layout.Folder
+	table  history.Table
+	found  []catalogTable // what sqlc made of it
 	dir    string
 	list   *diag.List
 }
@@ -44,6 +47,10 @@ func (r *run) generate(ctx context.Context) ([]File, error) {
 		return nil, err
 	}
 	own := r.opts.Migrations != ""
+	if own && len(r.table.Statements) == 0 {
+		r.check(nil)
+		return nil, nil
+	}
 	said, err := r.exec(ctx, QueriesFile, true, own)
 	if err != nil {
 		return nil, err
@@ -85,7 +92,10 @@ func (r *run) explain(ctx context.Context, said []message) error {
 	r.check(tables)
 	if !r.list.HasErrors() {
 		for _, m := range said {
-			r.list.Errorf(r.opts.Pos, "insert-does-not-compile", "sqlc does not compile the insert statements against %s: %s", r.opts.Migrations, m.text)
+			r.list.Add(diag.Finding{
+				Pos: r.opts.Pos, ID: "insert-does-not-compile", Message: fmt.Sprintf("sqlc does not compile the insert statements against %s: %s", r.opts.Migrations, m.text),
+				Hint: "compare event_outbox with what `" + r.command() + "` prints, or " + leaveOut,
+			})
 		}
 	}
 	return nil
@@ -97,24 +107,40 @@ func (r *run) report(said []message) bool {
 	found := false
 	for _, m := range said {
 		index, ok := stagedIndex(m.file)
-		if !ok || index >= len(r.folder.Files) {
+		if !ok || index >= len(r.table.Statements) {
 			continue
 		}
 		found = true
-		line, col := place(r.folder.Files[index].SQL, m)
-		r.list.Errorf(diag.Pos{File: filePath(r.opts, r.folder, index), Line: line, Col: col}, "migration-does-not-compile", "sqlc: %s", m.text)
+		s := r.table.Statements[index]
+		at := history.Place{File: s.File, Offset: s.Source(place([]byte(s.SQL), m))}
+		r.list.Add(diag.Finding{
+			Pos: r.pos(at), ID: "migration-does-not-compile", Message: "sqlc: " + m.text,
+			Hint: "correct the statement, or " + leaveOut,
+		})
 	}
 	return found
 }
 
-// stage writes sqlc's input.
+// leaveOut is the way out where a service's migrations cannot be changed.
+const leaveOut = "leave sqlc.migrations out to compile against the tables of `outboxgen migration`"
+
+// pos is a place in the migrations.
+func (r *run) pos(at history.Place) diag.Pos {
+	line, col := position(r.folder.Files[at.File].SQL, at.Offset)
+	return diag.Pos{File: filePath(r.opts, r.folder, at.File), Line: line, Col: col}
+}
+
+// stage writes sqlc's input, each statement into a file of its own.
 func (r *run) stage() error {
 	files := map[string][]byte{
 		QueriesFile: []byte(strings.TrimPrefix(Queries(r.opts.Schema), QueriesHeader+"\n")),
 		probeFile:   []byte("-- name: Probe :one\nSELECT 1;\n"),
 	}
-	for i, f := range r.folder.Files {
-		files[filepath.Join(schemaDir, stagedName(i))] = f.SQL
+	if !isDefault(r.opts.Schema) {
+		files[filepath.Join(schemaDir, "00000000.sql")] = []byte("CREATE SCHEMA " + quote(r.opts.Schema) + ";\n")
+	}
+	for i, s := range r.table.Statements {
+		files[filepath.Join(schemaDir, stagedName(i))] = []byte(s.SQL)
 	}
 	if err := os.Mkdir(filepath.Join(r.dir, schemaDir), 0o755); err != nil {
 		return fmt.Errorf("stage the migrations: %w", err)
@@ -127,8 +153,8 @@ func (r *run) stage() error {
 	return nil
 }
 
-// stagedName sorts by index as text, too.
-func stagedName(index int) string { return fmt.Sprintf("%08d.sql", index) }
+// stagedName sorts by index as text, too. The first one is that of the schema.
+func stagedName(index int) string { return fmt.Sprintf("%08d.sql", index+1) }
 
 func stagedIndex(file string) (int, bool) {
 	dir, base := filepath.Split(file)
@@ -136,7 +162,7 @@ func stagedIndex(file string) (int, bool) {
 		return 0, false
 	}
 	index, err := strconv.Atoi(strings.TrimSuffix(base, ".sql"))
-	return index, err == nil
+	return index - 1, err == nil && index > 0
 }
 
 // exec runs the child and returns what it complained about.

@@ -4,10 +4,10 @@
 //
 // sqlc runs as a child process: its command line is the only public way in, it
 // exits the process on an error, and two runs in one process disturb each other.
-// The child works in a temporary folder. There the migrations lie under new
-// names, because sqlc reads one flat folder in the order of names (10_ before
-// 2_), and with their ways down blanked. What sqlc says is translated back to
-// the service's own files.
+// The child works in a temporary folder. There lie the statements that package
+// history picks from the migrations, each in a file of its own, numbered, because
+// sqlc reads one flat folder in the order of names. What sqlc says is translated
+// back to the service's own files.
 package sqlc
 
 import (
@@ -22,6 +22,7 @@ import (
 	"strings"
 
 	"github.com/outboxgen/outboxgen/generator/internal/diag"
+	"github.com/outboxgen/outboxgen/generator/internal/history"
 	"github.com/outboxgen/outboxgen/generator/internal/layout"
 	"github.com/outboxgen/outboxgen/migrations"
 )
@@ -91,6 +92,23 @@ func ServiceQueries(schema string) string {
 	return QueriesHeader + "\n" + settingsNeeded + statements
 }
 
+// texts is the text of each file.
+func texts(folder *layout.Folder) [][]byte {
+	all := make([][]byte, len(folder.Files))
+	for i, f := range folder.Files {
+		all[i] = f.SQL
+	}
+	return all
+}
+
+// schemaName is the Postgres schema of the table.
+func schemaName(schema string) string {
+	if schema == "" {
+		return "public"
+	}
+	return schema
+}
+
 func isDefault(schema string) bool { return schema == "" || schema == "public" }
 
 // quote makes any text a Postgres identifier.
@@ -101,24 +119,29 @@ func quote(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`
 // among them there are no files. An error is returned when sqlc could not be
 // run at all.
 func Generate(ctx context.Context, opts Options) ([]File, *diag.List, error) {
-	list := new(diag.List)
-	folder, err := read(opts, list)
-	if err != nil || list.HasErrors() {
-		return nil, list, err
+	r := &run{opts: opts, list: new(diag.List)}
+	files, err := r.all(ctx)
+	if err != nil || r.list.HasErrors() {
+		return nil, r.list, err
 	}
-	tmp, err := os.MkdirTemp("", "outboxgen-sqlc-")
-	if err != nil {
-		return nil, list, fmt.Errorf("make a folder for sqlc: %w", err)
+	return files, r.list, nil
+}
+
+// all is the whole run, in a folder that is gone in the end.
+func (r *run) all(ctx context.Context) (files []File, err error) {
+	if r.folder, err = read(r.opts, r.list); err != nil || r.list.HasErrors() {
+		return nil, err
 	}
-	r := &run{opts: opts, folder: folder, dir: tmp, list: list}
-	files, err := r.generate(ctx)
-	if removeErr := os.RemoveAll(tmp); err == nil && removeErr != nil {
+	r.table = history.Of(texts(r.folder), schemaName(r.opts.Schema), table)
+	r.warn()
+	if r.dir, err = os.MkdirTemp("", "outboxgen-sqlc-"); err != nil {
+		return nil, fmt.Errorf("make a folder for sqlc: %w", err)
+	}
+	files, err = r.generate(ctx)
+	if removeErr := os.RemoveAll(r.dir); err == nil && removeErr != nil {
 		err = fmt.Errorf("remove the folder of sqlc: %w", removeErr)
 	}
-	if err != nil || list.HasErrors() {
-		return nil, list, err
-	}
-	return files, list, nil
+	return files, err
 }
 
 // read reads the migrations and reports what is wrong with their files.
@@ -127,6 +150,9 @@ func read(opts Options, list *diag.List) (*layout.Folder, error) {
 		return &layout.Folder{Tool: layout.Plain, Files: []layout.File{{Name: "outboxgen.sql", SQL: ours(opts.Schema)}}}, nil
 	}
 	folder, err := layout.Read(filepath.Join(opts.Dir, filepath.FromSlash(opts.Migrations)))
+	if folder != nil {
+		noteSkipped(opts, folder, list)
+	}
 	switch {
 	case errors.Is(err, layout.ErrEmpty):
 		list.Add(diag.Finding{
@@ -144,15 +170,6 @@ func read(opts Options, list *diag.List) (*layout.Folder, error) {
 		return nil, nil
 	case err != nil:
 		return nil, fmt.Errorf("read the migrations: %w", err)
-	}
-	for i, f := range folder.Files {
-		if line := f.LongLine(); line != 0 {
-			list.Add(diag.Finding{
-				Pos: diag.Pos{File: filePath(opts, folder, i), Line: line, Col: 1}, ID: "line-too-long",
-				Message: "the line is longer than 65535 bytes; sqlc would take the file to end before it",
-				Hint:    "break the line",
-			})
-		}
 	}
 	warnOfUnique(opts, folder, list)
 	return folder, nil

@@ -12,15 +12,8 @@ import (
 
 // warnOfUnique reports the unique indexes of the outbox beside its primary key.
 func warnOfUnique(opts Options, folder *layout.Folder, list *diag.List) {
-	schema := opts.Schema
-	if isDefault(schema) {
-		schema = "public"
-	}
-	files := make([][]byte, len(folder.Files))
-	for i, f := range folder.Files {
-		files[i] = f.SQL
-	}
-	for _, x := range indexes.Unique(files, schema, table, "id", "seq") {
+	files := texts(folder)
+	for _, x := range indexes.Unique(files, schemaName(opts.Schema), table, "id", "seq") {
 		line, col := position(files[x.File], x.Offset)
 		kind, drop := "index", "DROP INDEX "+identifier(opts.Schema, x.Name)
 		if x.Constraint {

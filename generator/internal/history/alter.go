@@ -1,0 +1,294 @@
+package history
+
+import (
+	"slices"
+
+	"github.com/outboxgen/outboxgen/generator/internal/sqltext"
+)
+
+func (f *follower) alter(c *sqltext.Cursor, tokens []sqltext.Token) {
+	if !known(c.Peek(), alterable) {
+		f.unknown(tokens)
+		return
+	}
+	c.TakeAny("foreign", "materialized")
+	switch {
+	case c.Take("table"), c.Take("view"):
+		if !c.Is("all") {
+			f.alterTable(c, tokens)
+		}
+	case c.Take("schema"):
+		if from, ok := c.Name(); ok && c.Take("rename", "to") {
+			if to, ok := c.Name(); ok {
+				f.renameSchema(from.Name, to.Name)
+			}
+		}
+	case c.Take("domain"):
+		f.alterDomain(c)
+	case c.Take("type"):
+		f.alterType(c)
+	case c.Is("database"), c.Is("role"), c.Is("user"):
+		f.alterSettings(c)
+	default:
+		f.look(tokens)
+	}
+}
+
+// alterSettings follows a search_path that is set for the sessions to come.
+func (f *follower) alterSettings(c *sqltext.Cursor) {
+	if !f.keepPath {
+		return
+	}
+	if _, rest, ok := cut(c.Rest(), "set"); ok {
+		f.set(sqltext.NewCursor(rest))
+	}
+}
+
+func (f *follower) renameSchema(from, to string) {
+	for _, t := range f.tables {
+		if t.schema == from {
+			t.schema = to
+		}
+	}
+	for r, kind := range f.domains {
+		if r.schema == from {
+			delete(f.domains, r)
+			f.domains[relation{to, r.name}] = kind
+		}
+	}
+	for i, schema := range f.path {
+		if schema == from && to != "" {
+			f.path = slices.Clone(f.path)
+			f.path[i] = to
+		}
+	}
+}
+
+func (f *follower) alterDomain(c *sqltext.Cursor) {
+	n, ok := c.Name()
+	if !ok {
+		return
+	}
+	r, ok := f.domain(n)
+	if !ok {
+		return
+	}
+	to := r
+	switch {
+	case c.Take("rename", "to"):
+		to.name = c.Next().Text
+	case c.Take("set", "schema"):
+		to.schema = c.Next().Text
+	}
+	if to != r {
+		f.domains[to] = f.domains[r]
+		delete(f.domains, r)
+	}
+}
+
+// alterType follows a type with columns through its names.
+func (f *follower) alterType(c *sqltext.Cursor) {
+	n, ok := c.Name()
+	if !ok {
+		return
+	}
+	if t := f.lookup(n); t != nil {
+		f.move(t, c)
+	}
+}
+
+// move gives a table another name or schema, if that comes next.
+func (f *follower) move(t *table, c *sqltext.Cursor) bool {
+	switch {
+	case c.Take("rename", "to"):
+		if n, ok := c.Name(); ok {
+			f.leaves(t, n)
+			t.name = n.Name
+		}
+	case c.Take("set", "schema"):
+		if n, ok := c.Name(); ok {
+			f.leaves(t, n)
+			t.schema = n.Name
+		} else if c.Peek().Kind == sqltext.Placeholder {
+			t.schema = f.want.schema
+		}
+	default:
+		return false
+	}
+	return true
+}
+
+// leaves remembers where the table gets another name, in case that is the end.
+func (f *follower) leaves(t *table, to sqltext.Name) {
+	if t.relation == f.want && !t.temporary {
+		f.dropped = &Place{f.file, to.At}
+	}
+}
+
+func (f *follower) alterTable(c *sqltext.Cursor, tokens []sqltext.Token) {
+	ifExists := c.Take("if", "exists")
+	only := c.Take("only")
+	name, ok := c.Name()
+	if !ok {
+		f.unknown(tokens)
+		return
+	}
+	t := f.lookup(name)
+	if t == nil {
+		if f.wanted(name) && !ifExists {
+			f.add(nil, f.verbatim(tokens)...)
+		}
+		return
+	}
+	c.Take("*")
+	a := action{follower: f, table: t, start: tokens[0].Start, at: name.At, only: only}
+	if c.Done() {
+		a.keep(nil)
+	}
+	for _, item := range c.Items() {
+		a.follow(item)
+	}
+}
+
+// action is what one ALTER TABLE does to a table.
+type action struct {
+	*follower
+	table     *table
+	start, at int // of the statement and of the name
+	only      bool
+}
+
+// others is how the actions begin that change no columns.
+var others = []string{
+	"enable", "disable", "owner", "cluster", "set", "reset", "replica", "force", "no", "validate", "of", "not", "options",
+	"split", "merge", "detach", "depends",
+}
+
+func (a action) follow(item []sqltext.Token) {
+	if len(item) == 0 {
+		a.keep(nil)
+		return
+	}
+	c := sqltext.NewCursor(item)
+	switch first := item[0]; {
+	case first.Kind == sqltext.Placeholder, a.move(a.table, c):
+	case c.Take("rename", "constraint"):
+	case c.Take("rename"):
+		a.keep(a.verbatim(item))
+	case c.Take("add"):
+		a.add(c, item)
+	case c.Take("drop"):
+		if !c.Is("constraint") {
+			a.drop(c, item)
+		}
+	case c.Take("alter"):
+		a.alterColumn(c, item)
+	case c.Take("inherit"):
+		if parent, ok := a.named(c); ok {
+			parent.children = append(parent.children, a.table)
+		}
+	case c.Take("attach", "partition"):
+		if child, ok := a.named(c); ok {
+			a.table.children = append(a.table.children, child)
+		}
+	case known(first, others):
+	default:
+		a.keep(a.verbatim(item))
+	}
+}
+
+// named is the table that comes next.
+func (a action) named(c *sqltext.Cursor) (*table, bool) {
+	n, ok := c.Name()
+	if !ok {
+		return nil, false
+	}
+	t := a.lookup(n)
+	return t, t != nil
+}
+
+// keep gives an action to the table, as a statement of its own.
+func (a action) keep(does []piece) { a.keepFor(a.table, does) }
+
+func (a action) keepFor(t *table, does []piece) {
+	a.follower.add(t, append([]piece{literal("ALTER TABLE", a.start), {table: t, source: a.at}}, does...)...)
+}
+
+func (a action) add(c *sqltext.Cursor, item []sqltext.Token) {
+	if !c.Take("column") && known(c.Peek(), constraints) {
+		return
+	}
+	ifNotExists := c.Take("if", "not", "exists")
+	switch definition := c.Rest(); {
+	case len(definition) == 0:
+		a.keep(a.verbatim(item))
+	case len(definition) == 1 && definition[0].Kind == sqltext.Placeholder:
+	default:
+		a.addColumn(a.table, item[0].Start, a.column(definition), ifNotExists, map[*table]bool{})
+	}
+}
+
+// addColumn adds a column to a table and to those that inherit from it.
+func (a action) addColumn(t *table, at int, definition []piece, ifNotExists bool, seen map[*table]bool) {
+	if seen[t] {
+		return
+	}
+	seen[t] = true
+	words := "ADD COLUMN"
+	if ifNotExists {
+		words += " IF NOT EXISTS"
+	}
+	a.keepFor(t, append([]piece{literal(words, at)}, definition...))
+	for _, child := range t.children {
+		if !a.only {
+			a.addColumn(child, at, definition, true, seen)
+		}
+	}
+}
+
+// drop drops a column of a table, and of those that inherit it.
+func (a action) drop(c *sqltext.Cursor, item []sqltext.Token) {
+	c.Take("column")
+	ifExists := c.Take("if", "exists")
+	column := c.Peek()
+	if column.Kind != sqltext.Word && column.Kind != sqltext.Quoted {
+		a.keep(a.verbatim(item))
+		return
+	}
+	a.dropColumn(a.table, column, ifExists, map[*table]bool{})
+}
+
+func (a action) dropColumn(t *table, column sqltext.Token, ifExists bool, seen map[*table]bool) {
+	if seen[t] {
+		return
+	}
+	seen[t] = true
+	words := "DROP COLUMN"
+	if ifExists {
+		words += " IF EXISTS"
+	}
+	a.keepFor(t, []piece{literal(words, column.Start), {text: quoted(column.Text), source: column.Start}})
+	for _, child := range t.children {
+		if !a.only {
+			a.dropColumn(child, column, true, seen)
+		}
+	}
+}
+
+// alterColumn keeps a new type of a column.
+func (a action) alterColumn(c *sqltext.Cursor, item []sqltext.Token) {
+	if c.Take("constraint") {
+		return
+	}
+	c.Take("column")
+	column := c.Next()
+	switch {
+	case c.Take("type"), c.Take("set", "data", "type"):
+		kind, _ := splitType(c.Rest())
+		does := []piece{literal("ALTER COLUMN", item[0].Start), {text: quoted(column.Text), source: column.Start}, literal("TYPE", column.Start)}
+		a.keep(append(does, a.typePieces(kind)...))
+	case known(c.Peek(), []string{"set", "drop", "reset", "add", "restart"}), c.Peek().Kind == sqltext.Placeholder:
+	default:
+		a.keep(a.verbatim(item))
+	}
+}

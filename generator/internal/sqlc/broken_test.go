@@ -1,0 +1,108 @@
+package sqlc_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/outboxgen/outboxgen/generator/internal/sqlc"
+)
+
+// What is wrong with the outbox in a migration is said where it stands, with the
+// way out.
+func TestBrokenMigrations(t *testing.T) {
+	t.Parallel()
+	const (
+		outbox  = "\n-- db/2.sql --\nCREATE TABLE event_outbox (" + ourColumns + ");\n"
+		correct = "; correct the statement, or leave sqlc.migrations out to compile against the tables of `outboxgen migration`"
+		repeat  = "; outboxgen does not follow it; where it does, add a migration that makes the same change in a statement of its own, with IF EXISTS or IF NOT EXISTS"
+		missing = "; add the one that `outboxgen migration --format sql` prints, or leave sqlc.migrations out to compile against the tables of `outboxgen migration`"
+		nowhere = "outboxgen.yaml:9:1: no migration in db creates the table event_outbox" + missing
+	)
+	for name, test := range map[string]struct {
+		archive string
+		schema  string
+		want    []string
+	}{
+		"a word that is none": {
+			archive: "-- db/1.sql --\nSELECT 1;\n\n  CREATE TABEL event_outbox (id int);\n",
+			want:    []string{"db/1.sql:3:10: sqlc: syntax error at or near \"TABEL\"" + correct},
+		},
+		"a comma too much": {
+			archive: "-- db/1.sql --\n-- event_outbox\nCREATE TABLE public.event_outbox (\n\tid uuid PRIMARY KEY,\n);\n",
+			want:    []string{"db/1.sql:4:1: sqlc: syntax error at or near \")\"" + correct},
+		},
+		"an action that is none": {
+			archive: outbox + "-- db/3.sql --\nALTER TABLE a ADD COLUMN w int;\n/* event_outbox */ ALTER TABLE event_outbox\n  ADD COLUMN a int, APPEND COLUMN b int;\n",
+			want:    []string{"db/3.sql:3:21: sqlc: syntax error at or near \"APPEND\"" + correct},
+		},
+		"a constraint that is none": {
+			archive: outbox + "-- db/3.sql --\nALTER TABLE event_outbox ADD COLUMN a int NOT NUL;\n",
+			want:    []string{"db/3.sql:1:47: sqlc: syntax error at or near \"NUL\"" + correct},
+		},
+		"a column that is there": {
+			archive: outbox + "-- db/3.sql --\n-- topic of event_outbox\nALTER TABLE event_outbox ADD COLUMN a int;\nALTER TABLE event_outbox ADD COLUMN topic text;\n",
+			want:    []string{"db/3.sql:3:37: sqlc: column \"topic\" of relation \"event_outbox\" already exists" + correct},
+		},
+		"a column that is not there": {
+			archive: outbox + "-- db/3.sql --\n-- subject\nALTER TABLE event_outbox RENAME subject TO title;\n",
+			want:    []string{"db/3.sql:2:33: sqlc: column \"subject\" of relation \"event_outbox\" does not exist" + correct},
+		},
+		"a table that is there": {
+			archive: outbox + "-- db/10.sql --\nCREATE SCHEMA app;\nCREATE TABLE app.event_outbox (id int);\nCREATE TABLE event_outbox (id int);\n",
+			want:    []string{"db/10.sql:3:14: sqlc: relation \"event_outbox\" already exists" + correct},
+		},
+		"a table that is not there yet": {
+			archive: "-- db/1.sql --\nALTER TABLE event_outbox ADD COLUMN a int;" + outbox,
+			want:    []string{"db/1.sql:1:13: sqlc: relation \"event_outbox\" does not exist" + correct},
+		},
+		"a table that is dropped": {
+			archive: outbox + "-- db/3.sql --\nDROP VIEW IF EXISTS v;\nDROP TABLE IF EXISTS a, event_outbox;\n",
+			want:    []string{"db/3.sql:2:25: no table event_outbox is left after this statement, and no later migration in db creates it" + missing},
+		},
+		"a table that is renamed": {
+			archive: outbox + "-- db/3.sql --\nALTER TABLE event_outbox RENAME TO outbox;\n",
+			want:    []string{"db/3.sql:1:36: no table event_outbox is left after this statement, and no later migration in db creates it" + missing},
+		},
+		"another schema by the search_path": {
+			archive: "-- db/1.sql --\nCREATE SCHEMA app;\nSET search_path TO app, public;\nCREATE TABLE event_outbox (" + ourColumns + ");\n",
+			want:    []string{"outboxgen.yaml:9:1: db creates event_outbox in the schema \"app\", not in \"public\"; set sqlc.schema to it"},
+		},
+		"the search_path of an earlier file": {
+			archive: "-- db/1.sql --\nSET search_path TO app, public;" + outbox,
+			schema:  "app",
+		},
+		"a type that is another one": {
+			archive: "-- db/1.sql --\nCREATE DOMAIN number AS bigint;\nCREATE TABLE event_outbox (" + strings.Replace(ourColumns, "id uuid", "id number", 1) + ");\n",
+			want:    []string{"db/1.sql:2:14: column \"id\" of event_outbox has the type int8, not uuid; change its type in a migration"},
+		},
+		"a table that a DO makes": {
+			archive: "-- db/1.sql --\nDO $$ BEGIN\n  CREATE TABLE IF NOT EXISTS public.event_outbox (id uuid);\nEND $$;\n",
+			want:    []string{"db/1.sql:2:37: warning: a DO block may change the columns of event_outbox" + repeat, nowhere},
+		},
+		"a table that a string makes": {
+			archive: "-- db/1.sql --\nSELECT run('CREATE TABLE event_outbox (id uuid)');\n",
+			want:    []string{"db/1.sql:1:26: warning: a string may change the columns of event_outbox" + repeat, nowhere},
+		},
+		"a table of another file": {
+			archive: "-- db/1.sql --\n\\i ../tables.sql\n",
+			want:    []string{"db/1.sql:1:1: warning: another file is read here; outboxgen does not follow it; where that file has event_outbox, name it or its folder as sqlc.migrations", nowhere},
+		},
+		"nothing of the outbox": {
+			archive: "-- db/1.sql --\nCREATE TABEL a (id int);\nALTER TABLE b ADD COLUMN c int;\nCREATE TABLE c (id int); CREATE TABLE c (id int);\n",
+			want:    []string{nowhere},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			files, said := generate(t, test.archive, sqlc.Options{Migrations: "db", Schema: test.schema})
+			if diff := cmp.Diff(test.want, said); diff != "" {
+				t.Errorf("findings (-want +got):\n%s", diff)
+			}
+			if failed := len(said) > 0; failed != (len(files) == 0) {
+				t.Errorf("%d findings, files %v", len(said), names(files))
+			}
+		})
+	}
+}

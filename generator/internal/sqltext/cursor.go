@@ -1,0 +1,172 @@
+package sqltext
+
+import (
+	"regexp"
+	"strings"
+)
+
+// Cursor reads the tokens of a statement, or of a part of one, in order.
+type Cursor struct {
+	tokens []Token
+	at     int
+}
+
+// NewCursor is a cursor at the first of the tokens.
+func NewCursor(tokens []Token) *Cursor { return &Cursor{tokens: tokens} }
+
+// Done reports whether no token is left.
+func (c *Cursor) Done() bool { return c.at >= len(c.tokens) }
+
+// Peek is the next token; one of no text at the end.
+func (c *Cursor) Peek() Token {
+	if c.Done() {
+		return Token{Kind: Sign}
+	}
+	return c.tokens[c.at]
+}
+
+// Next goes over the next token.
+func (c *Cursor) Next() Token {
+	t := c.Peek()
+	c.at++
+	return t
+}
+
+// Last is the token that the cursor is behind; one of no text at the beginning.
+func (c *Cursor) Last() Token {
+	if c.at == 0 || c.at > len(c.tokens) {
+		return Token{Kind: Sign}
+	}
+	return c.tokens[c.at-1]
+}
+
+// Is reports whether the next token is this key word or sign.
+func (c *Cursor) Is(word string) bool { return c.Peek().Is(word) }
+
+// Take goes over these words if they come next, all of them.
+func (c *Cursor) Take(words ...string) bool {
+	for i, word := range words {
+		if c.at+i >= len(c.tokens) || !c.tokens[c.at+i].Is(word) {
+			return false
+		}
+	}
+	c.at += len(words)
+	return true
+}
+
+// TakeAny goes over all that come next of these words, and says whether there was
+// one.
+func (c *Cursor) TakeAny(words ...string) bool {
+	taken := false
+	for again := true; again; {
+		again = false
+		for _, word := range words {
+			if c.Take(word) {
+				taken, again = true, true
+			}
+		}
+	}
+	return taken
+}
+
+// Rest is the tokens that are left.
+func (c *Cursor) Rest() []Token { return c.tokens[min(c.at, len(c.tokens)):] }
+
+// Items reads what commas separate, up to the parenthesis that closes and over it,
+// or to the end. An item may be empty; nothing at all is no item.
+func (c *Cursor) Items() [][]Token {
+	var items [][]Token
+	depth, start := 0, c.at
+	for !c.Done() {
+		switch t := c.Next(); {
+		case t.Is("("), t.Is("["):
+			depth++
+		case depth == 0 && t.Is(")"):
+			if last := c.at - 1; last > start || len(items) > 0 {
+				items = append(items, c.tokens[start:last])
+			}
+			return items
+		case t.Is(")"), t.Is("]"):
+			depth--
+		case depth == 0 && t.Is(","):
+			items = append(items, c.tokens[start:c.at-1])
+			start = c.at
+		}
+	}
+	if c.at > start || len(items) > 0 {
+		items = append(items, c.tokens[start:])
+	}
+	return items
+}
+
+// Name is the name of something in a schema.
+type Name struct {
+	Schema, Name string
+	// AnySchema says that a placeholder stands for the schema.
+	AnySchema bool
+	// Start and End are where it is written, and At is where its last part is:
+	// bytes of the text.
+	Start, At, End int
+}
+
+// Name reads a name that may have a schema, or a database and a schema, before it.
+// A placeholder inside of a part is taken to be empty.
+func (c *Cursor) Name() (Name, bool) {
+	from := c.at
+	n := Name{Start: c.Peek().Start}
+	for {
+		n.At = c.Peek().Start
+		part, held, ok := c.part()
+		if !ok {
+			c.at = from
+			return Name{}, false
+		}
+		n.Schema, n.Name = n.Name, part
+		n.End = c.tokens[c.at-1].End
+		if !c.Take(".") {
+			break
+		}
+		n.AnySchema = held && part == ""
+	}
+	if n.Name == "" {
+		c.at = from
+		return Name{}, false
+	}
+	return n, true
+}
+
+// inName is a placeholder inside of quotes.
+var inName = regexp.MustCompile(`\$\{[^}]*\}|\{\{.*?\}\}`)
+
+// part reads one part of a name: the words, quoted names and placeholders that
+// touch. It says whether a placeholder was among them.
+func (c *Cursor) part() (text string, held, ok bool) {
+	end := -1
+	var b strings.Builder
+	for !c.Done() {
+		t := c.Peek()
+		if end >= 0 && t.Start != end {
+			break
+		}
+		switch t.Kind {
+		case Word:
+			b.WriteString(t.Text)
+		case Quoted:
+			said := inName.ReplaceAllString(t.Text, "")
+			held = held || said != t.Text
+			b.WriteString(said)
+		case Placeholder:
+			held = true
+		case Number: // behind a placeholder, as in ${x}1
+			if end < 0 || !held {
+				return b.String(), held, end >= 0
+			}
+			b.WriteString(t.Text)
+		case String, Dollar, Sign:
+			return b.String(), held, end >= 0
+		}
+		end = t.End
+		c.at++
+	}
+	return b.String(), held, end >= 0
+}
