@@ -144,7 +144,7 @@ func (i *inserts) ask(waiting []*waiter) (row pgdb.WaitForInsertsRow, err error)
 	if i.run.server.shared() {
 		window = min(window, sharedWindow)
 	}
-	p.Looks = int32(max(1, window/lookEvery))
+	p.Looks = int32(max(1, (window+lookEvery-1)/lookEvery)) // not a last look in a statement of its own
 	ctx, cancel := context.WithTimeout(i.run.server.ctx, window+i.run.server.cfg.StatementTimeout)
 	defer cancel()
 	err = i.run.work(ctx, useForWaiting, noNames, func(se *session) error {
