@@ -29,16 +29,20 @@ func (f *fleet) newRelay(o outbox) (_ *relay.Relay, forget func(), err error) {
 		return nil, nil, fmt.Errorf("metrics: %w", err)
 	}
 	forget = func() { f.metrics.Unregister(observer) }
+	undo := []func(){forget}
 	defer func() {
 		if err != nil {
-			forget()
+			for _, f := range undo {
+				f()
+			}
 		}
 	}()
 	config.Observer = observer
-	store, err := pgstore.New(pgstore.Config{Server: f.server(o), Schema: o.schema, Mode: o.mode, Logger: log})
+	store, err := f.newStore(pgstore.Config{Server: f.server(o), Schema: o.schema, Mode: o.mode, Logger: log})
 	if err != nil {
 		return nil, nil, err
 	}
+	undo = append(undo, store.Close)
 	config.Store = discreet{store, o.secrets}
 	if o.toStdout {
 		config.Sink = relay.NewStdoutSink(f.stdout)
@@ -47,6 +51,9 @@ func (f *fleet) newRelay(o outbox) (_ *relay.Relay, forget func(), err error) {
 	}
 	if config.Wake, err = f.newWake(o, log); err != nil {
 		return nil, nil, fmt.Errorf("wake-ups: %w", err)
+	}
+	if config.Wake != nil {
+		undo = append(undo, config.Wake.Close)
 	}
 	r, err := relay.New(config)
 	return r, forget, err

@@ -7,69 +7,119 @@ import (
 	"io"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/outboxgen/outboxgen/cmd/outboxrelay/internal/secret"
 	"github.com/outboxgen/outboxgen/runtime/relay"
 	"github.com/outboxgen/outboxgen/runtime/relay/pgstore"
 )
 
-// fleet is the relays of this process. Those of a fixed schema run from start to
-// end; those of schemas that a pattern matches come and go with the schemas.
+// fleet is the outboxes of this process. Those of a fixed schema are there from
+// start to end; those of schemas that a pattern matches come and go with the
+// schemas.
 type fleet struct {
 	log     *slog.Logger
 	stdout  io.Writer
 	metrics *prometheus.Registry
+	blocked *prometheus.GaugeVec // by outbox: 1 while it needs operator action
 	secrets *secret.Redactor
 
 	servers  map[string]*pgstore.Server // by address
-	fixed    []namedRelay
-	patterns []outbox
+	outboxes []outbox
+	newStore func(pgstore.Config) (*pgstore.Store, error)
+	look     time.Duration // between two looks for schemas
+	retry    time.Duration // how long an outbox that needs operator action is left alone
 
 	mu      sync.Mutex
-	found   map[string]namedRelay // of patterns, by name
-	looking int                   // patterns that have not been looked for yet
+	members []*member
+	looking int // patterns that have not been looked for yet
 }
 
-// namedRelay is one relay of this process.
-type namedRelay struct {
-	name  string
-	relay *relay.Relay
+// member is one outbox of the fleet. The fleet's mutex guards what changes.
+type member struct {
+	outbox outbox
+	next   *relay.Relay // made and not run yet; nil: none
+	forget func()       // takes back the metrics of next
+
+	relay   *relay.Relay // the one that runs, or is about to; nil: none
+	problem error        // why none runs; nil: nothing is known to be wrong
 }
+
+// memberState is what is known of a member now.
+type memberState struct {
+	name    string
+	ready   bool
+	status  relay.Status
+	problem error // why no relay runs; nil: one runs, or is about to
+}
+
+const (
+	lookForSchemas = 10 * time.Second
+	retrySetup     = 30 * time.Second
+)
 
 // newFleet makes the relays of a fixed schema; it connects to nothing yet.
 func newFleet(outboxes []outbox, log *slog.Logger, stdout io.Writer, secrets *secret.Redactor) (*fleet, error) {
 	f := &fleet{
 		log: log, stdout: stdout, metrics: prometheus.NewRegistry(), secrets: secrets,
-		servers: map[string]*pgstore.Server{}, found: map[string]namedRelay{},
+		blocked: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "outbox_relay_needs_operator", Help: "1 while this process cannot serve the outbox until an operator acts; its log says what to do.",
+		}, []string{"outbox"}),
+		servers: map[string]*pgstore.Server{}, outboxes: outboxes, newStore: pgstore.New,
+		look: lookForSchemas, retry: retrySetup,
 	}
-	f.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	f.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), f.blocked)
 	for _, o := range outboxes {
 		if err := f.connectTo(o, outboxes); err != nil {
 			return nil, fmt.Errorf("outbox %s: %w", o.name, err)
 		}
 		if pgstore.IsPattern(o.schema) {
-			f.patterns = append(f.patterns, o)
+			f.looking++
 			continue
 		}
-		r, _, err := f.newRelay(o)
+		r, forget, err := f.newRelay(o)
 		if err != nil {
 			return nil, fmt.Errorf("outbox %s: %w", o.name, err)
 		}
-		f.fixed = append(f.fixed, namedRelay{o.name, r})
+		f.join(&member{outbox: o, next: r, forget: forget, relay: r})
 	}
-	f.looking = len(f.patterns)
 	return f, nil
 }
 
-// connectTo sees to it that there are sessions for an outbox's database. Outboxes
-// of one database share them.
+func (f *fleet) join(m *member) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.members = append(f.members, m)
+	f.blocked.WithLabelValues(m.outbox.name).Set(0)
+}
+
+func (f *fleet) leave(m *member) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.members = slices.DeleteFunc(f.members, func(other *member) bool { return other == m })
+	f.blocked.DeleteLabelValues(m.outbox.name)
+}
+
+// becomes notes that a member has a relay, or why it has none.
+func (f *fleet) becomes(m *member, r *relay.Relay, problem error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	m.relay, m.problem = r, problem
+	value := 0.0
+	if problem != nil {
+		value = 1
+	}
+	f.blocked.WithLabelValues(m.outbox.name).Set(value)
+}
+
+// connectTo makes the sessions for an outbox's database, unless they exist.
+// Outboxes of one database share them.
 func (f *fleet) connectTo(o outbox, all []outbox) error {
 	key := serverKey(o.database)
 	if f.servers[key] != nil {
@@ -94,20 +144,29 @@ func serverKey(c *pgx.ConnConfig) string { return c.ConnString() }
 
 func (f *fleet) server(o outbox) *pgstore.Server { return f.servers[serverKey(o.database)] }
 
-// all lists the relays there are now.
-func (f *fleet) all() []namedRelay {
+// all lists the outboxes that there are now: those of a fixed schema in their
+// order, then the others by name.
+func (f *fleet) all() []memberState {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	list := slices.Clone(f.fixed)
-	for _, r := range f.found {
-		list = append(list, r)
-	}
-	slices.SortStableFunc(list[len(f.fixed):], func(a, b namedRelay) int {
-		if a.name < b.name {
-			return -1
+	var list []memberState
+	fixed := 0
+	for _, m := range f.members {
+		state := memberState{name: m.outbox.name, problem: m.problem}
+		switch {
+		case m.relay != nil:
+			state.ready, state.status = m.relay.Ready(), m.relay.Status()
+		case m.problem != nil:
+			state.status = relay.Status{Name: m.outbox.name, Reason: "needs operator action: " + m.problem.Error()}
+		default:
+			state.status = relay.Status{Name: m.outbox.name, Reason: "not running"}
 		}
-		return 1
-	})
+		list = append(list, state)
+		if !m.outbox.found {
+			fixed++
+		}
+	}
+	slices.SortStableFunc(list[fixed:], func(a, b memberState) int { return strings.Compare(a.name, b.name) })
 	return list
 }
 
@@ -118,118 +177,41 @@ func (f *fleet) complete() bool {
 	return f.looking == 0
 }
 
-// run runs the relays until ctx ends or one of a fixed schema cannot go on.
+// run runs the relays until ctx ends. If there is only one outbox, what needs
+// operator action there ends the run with an error. Several outboxes do not stop
+// each other.
 func (f *fleet) run(ctx context.Context) error {
 	defer func() {
 		for _, s := range f.servers {
 			s.Close()
 		}
 	}()
-	group, ctx := errgroup.WithContext(ctx)
-	for _, r := range f.fixed {
-		group.Go(func() error {
-			if err := r.relay.Run(ctx); err != nil {
-				return fmt.Errorf("outbox %s: %w", r.name, err)
-			}
-			return nil
-		})
+	if len(f.outboxes) == 1 && len(f.members) == 1 {
+		return f.runOnly(ctx, f.members[0])
 	}
-	for _, o := range f.patterns {
-		group.Go(func() error { return f.follow(ctx, o) })
-	}
-	err := group.Wait()
-	if setup, ok := errors.AsType[*relay.SetupError](err); ok {
-		f.log.Error("stopped: this needs an operator", "problem", setup.Problem, "remedy", setup.Remedy)
-	}
-	return err
-}
-
-const (
-	// lookForSchemas is how often the schemas that match a pattern are looked for.
-	lookForSchemas = 10 * time.Second
-	// tryAgain is how long an outbox that a pattern found stays alone after it
-	// turned out to need an operator.
-	tryAgain = 30 * time.Second
-)
-
-// follow runs a relay for each schema that matches an outbox's pattern, for as
-// long as there is such a schema.
-func (f *fleet) follow(ctx context.Context, o outbox) error {
 	var running sync.WaitGroup
 	defer running.Wait()
-	stops := map[string]context.CancelFunc{}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	complained, first := false, true
-	for {
-		schemas, err := f.server(o).Schemas(ctx, o.schema)
-		switch {
-		case ctx.Err() != nil:
-			return nil
-		case err != nil && !complained:
-			complained = true
-			f.log.WarnContext(ctx, "schemas cannot be looked for, retrying", "outbox", o.name, "pattern", o.schema, "error", err)
-		case err == nil:
-			complained = false
-			if first && len(schemas) == 0 {
-				f.log.WarnContext(ctx, "no schema with an event_outbox matches the pattern yet", "outbox", o.name, "pattern", o.schema)
-			}
-			for schema, stop := range stops {
-				if !slices.Contains(schemas, schema) {
-					f.log.InfoContext(ctx, "schema is gone, its relay stops", "outbox", o.name, "schema", schema)
-					stop()
-					delete(stops, schema)
-				}
-			}
-			for _, schema := range schemas {
-				if stops[schema] != nil {
-					continue
-				}
-				own, stop := context.WithCancel(ctx)
-				stops[schema] = stop
-				running.Go(func() { f.keep(own, o.forSchema(schema)) })
-			}
-			if first {
-				first = false
-				f.mu.Lock()
-				f.looking--
-				f.mu.Unlock()
-			}
-		}
-		if !sleep(ctx, lookForSchemas) {
-			return nil
+	for _, m := range f.members {
+		running.Go(func() { f.keep(ctx, m) })
+	}
+	for i, o := range f.outboxes {
+		if pgstore.IsPattern(o.schema) {
+			running.Go(func() { f.follow(ctx, o, f.outboxes[:i]) })
 		}
 	}
+	return nil
 }
 
-// keep runs the relay of one schema until ctx ends. What needs an operator stops
-// this outbox alone, and is tried again.
-func (f *fleet) keep(ctx context.Context, o outbox) {
-	for {
-		r, forget, err := f.newRelay(o)
-		if err == nil {
-			f.mu.Lock()
-			f.found[o.name] = namedRelay{o.name, r}
-			f.mu.Unlock()
-			err = r.Run(ctx)
-			f.mu.Lock()
-			delete(f.found, o.name)
-			f.mu.Unlock()
-			forget()
-		}
-		if ctx.Err() != nil {
-			return
-		}
-		if setup, ok := errors.AsType[*relay.SetupError](err); ok {
-			f.log.ErrorContext(ctx, "outbox needs an operator, trying again later", "outbox", o.name,
-				"problem", setup.Problem, "remedy", setup.Remedy, "again_in", tryAgain)
-		} else {
-			f.log.ErrorContext(ctx, "relay stopped, trying again later", "outbox", o.name, "error", err, "again_in", tryAgain)
-		}
-		if !sleep(ctx, tryAgain) {
-			return
-		}
+// runOnly runs the relay of the only outbox.
+func (f *fleet) runOnly(ctx context.Context, m *member) error {
+	err := m.next.Run(ctx)
+	if err == nil {
+		return nil
 	}
+	if setup, ok := errors.AsType[*relay.SetupError](err); ok {
+		f.log.ErrorContext(ctx, "relay stopped, operator action needed", "outbox", m.outbox.name, "problem", setup.Problem, "remedy", setup.Remedy)
+	}
+	return fmt.Errorf("outbox %s: %w", m.outbox.name, err)
 }
 
 // sleep waits, or returns false when ctx ends first.

@@ -90,6 +90,7 @@ type outbox struct {
 	// maxSessions bounds the sessions in the database; 0: the default.
 	maxSessions int
 	schema      string // or a pattern
+	found       bool   // a pattern found the schema
 	mode        pgstore.Mode
 	toStdout    bool
 	kafka       kafkaSettings
@@ -165,7 +166,7 @@ const schemaPlace = "{schema}"
 
 // forSchema is the outbox in one of the schemas that its pattern matches.
 func (o outbox) forSchema(schema string) outbox {
-	o.schema = schema
+	o.schema, o.found = schema, true
 	if o.unnamed {
 		o.name = schema
 	} else {

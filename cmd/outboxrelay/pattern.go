@@ -10,14 +10,14 @@ import (
 )
 
 // outboxesNow is outboxes with each schema that a pattern matches as one of its
-// own.
+// own. A schema that an earlier outbox serves is left to that one.
 func (c *configuration) outboxesNow(ctx context.Context) ([]outbox, error) {
 	outboxes, err := c.outboxes()
 	if err != nil {
 		return nil, err
 	}
 	var now []outbox
-	for _, o := range outboxes {
+	for i, o := range outboxes {
 		if !pgstore.IsPattern(o.schema) {
 			now = append(now, o)
 			continue
@@ -37,7 +37,9 @@ func (c *configuration) outboxesNow(ctx context.Context) ([]outbox, error) {
 			return nil, fmt.Errorf("outbox %s: no schema with an event_outbox matches the pattern %s", o.name, o.schema)
 		}
 		for _, schema := range schemas {
-			now = append(now, o.forSchema(schema))
+			if _, taken := servedBy(o, schema, outboxes, outboxes[:i]); !taken {
+				now = append(now, o.forSchema(schema))
+			}
 		}
 	}
 	return now, nil

@@ -173,7 +173,11 @@ func (c *configuration) outboxes() ([]outbox, error) {
 		out = append(out, o)
 		problems = append(problems, err)
 	}
-	if err := errors.Join(problems...); err != nil {
+	err = errors.Join(problems...)
+	if err == nil {
+		err = duplicate(out)
+	}
+	if err != nil {
 		return nil, misuse{err}
 	}
 	return out, nil

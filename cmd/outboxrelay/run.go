@@ -2,10 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
-	"slices"
 	"sync"
 	"time"
 
@@ -22,7 +22,9 @@ func runCommand(env environment, c *configuration) *cobra.Command {
 		Use:   "run",
 		Short: "Run relays until told to stop (SIGTERM or SIGINT)",
 		Long: "run leads or stands by for each outbox until SIGTERM or SIGINT; then it finishes what is being sent,\n" +
-			"records it, and hands the outbox over at once.",
+			"records it, and hands the outbox over at once.\n\n" +
+			"Several outboxes do not stop each other: one that needs operator action is logged, named by /readyz, and\n" +
+			"tried again every 30 s. If there is only one outbox, the process ends with an error that says what to do.",
 		Example: "  outboxrelay run --database-url postgres://localhost/grading --brokers localhost:9092 --service grading_service\n" +
 			"  outboxrelay run --database-url postgres://localhost/grading --sink stdout --drain    # look at the records, no Kafka\n" +
 			"  outboxrelay run --config outboxrelay.yaml",
@@ -54,8 +56,9 @@ func runCommand(env environment, c *configuration) *cobra.Command {
 				o.kafka.warn(log, o.name)
 				beside.Go(func() { o.lookForKafka(ctx, log) })
 			}
+			var undrained error
 			if drain {
-				beside.Go(func() { stopWhenDrained(ctx, relays, stop) })
+				beside.Go(func() { undrained = stopWhenDrained(ctx, relays, stop) })
 			}
 			if listen := process["listen"]; listen != "" {
 				closeServer, err := serve(ctx, listen, handler(relays), log)
@@ -64,26 +67,42 @@ func runCommand(env environment, c *configuration) *cobra.Command {
 				}
 				defer closeServer()
 			}
-			return relays.run(ctx)
+			err = relays.run(ctx)
+			stop()
+			beside.Wait()
+			return errors.Join(err, undrained)
 		},
 	}
-	cmd.Flags().BoolVar(&drain, "drain", false, "end when every outbox is empty; a standby waits until it leads")
+	cmd.Flags().BoolVar(&drain, "drain", false, "end when every outbox is empty; a standby waits until it leads; fails if an outbox needs operator action")
 	return cmd
 }
 
-// stopWhenDrained ends the run once no relay has anything left to do.
-func stopWhenDrained(ctx context.Context, relays *fleet, stop func()) {
+// stopWhenDrained ends the run once no relay has anything left to do. It does not
+// wait for an outbox that needs operator action: the error says what those need.
+func stopWhenDrained(ctx context.Context, relays *fleet, stop func()) error {
 	ticker := time.NewTicker(50 * time.Millisecond)
 	defer ticker.Stop()
 	for {
 		select {
 		case <-ctx.Done():
-			return
+			return nil
 		case <-ticker.C:
 		}
-		if relays.complete() && !slices.ContainsFunc(relays.all(), func(r namedRelay) bool { return !drained(r.relay.Status()) }) {
+		if !relays.complete() {
+			continue
+		}
+		var problems []error
+		waiting := false
+		for _, m := range relays.all() {
+			if m.problem != nil {
+				problems = append(problems, fmt.Errorf("outbox %s: %w", m.name, m.problem))
+			} else if !drained(m.status) {
+				waiting = true
+			}
+		}
+		if !waiting {
 			stop()
-			return
+			return errors.Join(problems...)
 		}
 	}
 }

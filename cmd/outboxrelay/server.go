@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -34,15 +35,19 @@ func handler(relays *fleet) http.Handler {
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
 		var missing []string
 		for _, r := range relays.all() {
-			if !r.relay.Ready() {
-				missing = append(missing, r.name)
+			if !r.ready {
+				name := r.name
+				if r.problem != nil {
+					name += " (needs operator action)"
+				}
+				missing = append(missing, name)
 			}
 		}
 		if !relays.complete() {
 			missing = append(missing, "schemas that match a pattern")
 		}
 		if len(missing) > 0 {
-			http.Error(w, fmt.Sprintf("not ready: %v cannot work with their database; /status says why", missing), http.StatusServiceUnavailable)
+			http.Error(w, fmt.Sprintf("not ready: %s: cannot work with the database; /status says why", strings.Join(missing, ", ")), http.StatusServiceUnavailable)
 			return
 		}
 		fmt.Fprintln(w, "ok")
@@ -50,7 +55,7 @@ func handler(relays *fleet) http.Handler {
 	mux.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) {
 		states := map[string]relay.Status{}
 		for _, r := range relays.all() {
-			states[r.name] = withoutSecrets(r.relay.Status(), relays.secrets)
+			states[r.name] = withoutSecrets(r.status, relays.secrets)
 		}
 		w.Header().Set("Content-Type", "application/json")
 		encoder := json.NewEncoder(w)

@@ -1,0 +1,294 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/spf13/pflag"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/outboxgen/outboxgen/cmd/outboxrelay/internal/secret"
+	"github.com/outboxgen/outboxgen/migrations"
+	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
+	"github.com/outboxgen/outboxgen/runtime/relay"
+	"github.com/outboxgen/outboxgen/runtime/relay/pgstore"
+)
+
+// runningFleet is a fleet that runs in the test, with short pauses.
+type runningFleet struct {
+	*fleet
+	log  *watched
+	stop func()
+	done chan struct{} // closed when the run has ended
+	err  error         // of the run
+}
+
+// readOutboxes reads a configuration file.
+func readOutboxes(t *testing.T, config string) []outbox {
+	t.Helper()
+	flags := pflag.NewFlagSet("test", pflag.ContinueOnError)
+	c := registerSettings(flags, func(string) string { return "" }, &secret.Redactor{})
+	*c.path = writeFile(t, config)
+	outboxes, err := c.outboxes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return outboxes
+}
+
+func startFleet(t *testing.T, config string) *runningFleet {
+	t.Helper()
+	r := &runningFleet{log: &watched{written: make(chan struct{}, 1)}, done: make(chan struct{})}
+	var err error
+	r.fleet, err = newFleet(readOutboxes(t, config), slog.New(slog.NewJSONHandler(r.log, nil)), io.Discard, &secret.Redactor{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.look, r.retry = 50*time.Millisecond, 50*time.Millisecond
+	ctx, cancel := context.WithCancel(t.Context())
+	r.stop = cancel
+	go func() {
+		defer close(r.done)
+		r.err = r.run(ctx)
+	}()
+	t.Cleanup(func() {
+		cancel()
+		<-r.done
+		if t.Failed() {
+			t.Log(r.log)
+		}
+	})
+	return r
+}
+
+// leads says whether an outbox is led by the fleet and rows of it can move.
+func (r *runningFleet) leads(name string) bool {
+	return slices.ContainsFunc(r.all(), func(m memberState) bool { return m.name == name && m.status.Leader && m.ready })
+}
+
+// readyz is the answer of /readyz.
+func (r *runningFleet) readyz(t *testing.T) (int, string) {
+	t.Helper()
+	answer := httptest.NewRecorder()
+	handler(r.fleet).ServeHTTP(answer, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/readyz", nil))
+	return answer.Code, answer.Body.String()
+}
+
+// newDatabase makes an empty database beside the one of the test.
+func newDatabase(t *testing.T, pg *services.PG, name string) (address string) {
+	t.Helper()
+	own, err := url.Parse(pg.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	name = strings.Trim(own.Path, "/") + "_" + name
+	conn := pg.Connect(t.Context())
+	if _, err := conn.Exec(t.Context(), "CREATE DATABASE "+pgx.Identifier{name}.Sanitize()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if _, err := conn.Exec(context.WithoutCancel(t.Context()), "DROP DATABASE "+pgx.Identifier{name}.Sanitize()+" WITH (FORCE)"); err != nil {
+			t.Error(err)
+		}
+		_ = conn.Close(context.WithoutCancel(t.Context()))
+	})
+	own.Path = "/" + name
+	return own.String()
+}
+
+func migrate(t *testing.T, address string) {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(t.Context()) //nolint:errcheck // nothing depends on the goodbye
+	if err := migrations.Up(t.Context(), conn); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func mustExec(t *testing.T, address, sql string) {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(t.Context()) //nolint:errcheck // nothing depends on the goodbye
+	if _, err := conn.Exec(t.Context(), sql); err != nil {
+		t.Fatalf("%s: %v", sql, err)
+	}
+}
+
+// An outbox that needs operator action, from the start or later, does not stop the
+// others of its process. /readyz names it, and once it is put right it is served
+// without a restart.
+func TestOutboxesDoNotStopEachOther(t *testing.T) {
+	t.Parallel()
+	pg := services.Postgres(t)
+	migrate(t, pg.URL)
+	empty, later := newDatabase(t, pg, "empty"), newDatabase(t, pg, "later")
+	migrate(t, later)
+	f := startFleet(t, fmt.Sprintf(`
+sink: stdout
+outboxes:
+  - {name: fine, database_url: %q}
+  - {name: empty, database_url: %q}
+  - {name: later, database_url: %q}
+`, pg.URL, empty, later))
+	until(t, "the outbox that is in order is led", func() bool { return f.leads("fine") && f.leads("later") })
+	until(t, "/readyz names the one without tables, and only that", func() bool {
+		code, body := f.readyz(t)
+		return code == http.StatusServiceUnavailable && strings.Contains(body, "empty (needs operator action)") &&
+			!strings.Contains(body, "fine") && !strings.Contains(body, "later")
+	})
+	until(t, "the log says what to do", func() bool {
+		return strings.Contains(f.log.String(), `"msg":"outbox needs operator action, retrying later","outbox":"empty","problem":`)
+	})
+
+	mustExec(t, later, `ALTER TABLE event_outbox_lease RENAME TO hidden`)
+	until(t, "the one that lost a table is named too", func() bool {
+		_, body := f.readyz(t)
+		return strings.Contains(body, "later (needs operator action)")
+	})
+	if !f.leads("fine") {
+		t.Error("the outbox that is in order is not led any more")
+	}
+
+	mustExec(t, later, `ALTER TABLE hidden RENAME TO event_outbox_lease`)
+	migrate(t, empty)
+	until(t, "all are led", func() bool {
+		code, _ := f.readyz(t)
+		return code == http.StatusOK && f.leads("fine") && f.leads("empty") && f.leads("later")
+	})
+}
+
+// The only outbox of a process ends it, with what to do.
+func TestTheOnlyOutboxEndsTheProcess(t *testing.T) {
+	t.Parallel()
+	pg := services.Postgres(t)
+	f := startFleet(t, fmt.Sprintf("{sink: stdout, name: only, database_url: %q}", pg.URL))
+	select {
+	case <-f.done:
+	case <-time.After(testPatience):
+		t.Fatal("it goes on")
+	}
+	if _, ok := errors.AsType[*relay.SetupError](f.err); !ok {
+		t.Errorf("it ended with %v", f.err)
+	}
+}
+
+// A drain of several outboxes does not wait for one that needs operator action,
+// and fails because of it.
+func TestDrainSaysWhatWasNotDrained(t *testing.T) {
+	t.Parallel()
+	pg := services.Postgres(t)
+	migrate(t, pg.URL)
+	config := writeFile(t, fmt.Sprintf(`
+sink: stdout
+outboxes:
+  - {name: fine, database_url: %q}
+  - {name: empty, database_url: %q}
+`, pg.URL, newDatabase(t, pg, "empty")))
+	mustExec(t, pg.URL, `INSERT INTO event_outbox (aggregate_id, aggregate_type, event_type, topic, event_data) VALUES ('a', 'b', 'c', 't', '{}')`)
+	got := call(nil, "run", "--drain", "--listen", "", "--config", config)
+	if got.Code != exitFailed || !strings.Contains(got.Stderr, "\noutboxrelay: outbox empty: ") {
+		t.Errorf("exit %d: %s", got.Code, got.Stderr)
+	}
+	if !strings.Contains(got.Stdout, `"topic":"t"`) {
+		t.Errorf("the other outbox was not drained: %q", got.Stdout)
+	}
+}
+
+// A schema is dropped and made again while its relay still waits for Kafka. The new
+// relay starts when the old one has ended, and is seen.
+func TestASchemaThatComesBackWhileItsRelayEnds(t *testing.T) {
+	t.Parallel()
+	pg := services.Postgres(t)
+	createTenants(t, pg, 0, 1)
+	k := services.KFake(t)
+	topic := k.NewTopic(t, "orders", 1)
+	sent, release := make(chan struct{}, 100), make(chan struct{})
+	k.Fake.ControlKey(int16(kmsg.Produce), func(kmsg.Request) (kmsg.Response, error, bool) {
+		k.Fake.KeepControl()
+		select {
+		case sent <- struct{}{}:
+		default:
+		}
+		k.Fake.SleepControl(func() { <-release })
+		return nil, nil, false
+	})
+	f := startFleet(t, fmt.Sprintf(`
+{brokers: %q, name: shop, schema: "tenant_*", database_url: %q, wave_timeout: 40s, drain_timeout: 40s}`, k.Brokers[0], pg.URL))
+	const name = "shop/tenant_000"
+	until(t, "the schema is served", func() bool { return f.leads(name) })
+	mustExec(t, pg.URL, fmt.Sprintf(`INSERT INTO tenant_000.event_outbox (aggregate_id, aggregate_type, event_type, topic, event_data) VALUES ('a', 'b', 'c', '%s', '{}')`, topic))
+	select {
+	case <-sent:
+	case <-time.After(testPatience):
+		t.Fatal("nothing is sent")
+	}
+	mustExec(t, pg.URL, `ALTER SCHEMA tenant_000 RENAME TO former`)
+	until(t, "it is noticed that the schema is gone", func() bool { return strings.Contains(f.log.String(), "schema is gone") })
+	createTenants(t, pg, 0, 1)
+	until(t, "it is noticed that the schema is back", func() bool {
+		return strings.Contains(f.log.String(), "schema is back") || strings.Contains(f.log.String(), "retrying later")
+	})
+	close(release)
+	until(t, "the new schema is served", func() bool { return f.leads(name) })
+	if strings.Contains(f.log.String(), "metrics:") {
+		t.Error("two relays of one name ran at once")
+	}
+	if n := len(f.all()); n != 1 {
+		t.Errorf("%d outboxes, want 1", n)
+	}
+}
+
+// What was made for a relay that cannot be made is closed again.
+func TestARelayThatCannotBeMadeLeavesNothingOpen(t *testing.T) {
+	t.Parallel()
+	for name, spoil := range map[string]func(*outbox){
+		"Kafka":    func(o *outbox) { o.toStdout, o.kafka = false, kafkaSettings{} },
+		"wake-ups": func(o *outbox) { o.wake, o.service = "postgres", strings.Repeat("x", 300) },
+		"relay":    func(o *outbox) { o.wake, o.service, o.relay.BufferRows = "postgres", "s", -1 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			outboxes := readOutboxes(t, `{sink: stdout, database_url: "postgres://127.0.0.1:1/d"}`)
+			f, err := newFleet(outboxes, slog.New(slog.DiscardHandler), io.Discard, &secret.Redactor{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			f.members[0].forget()
+			var made *pgstore.Store
+			f.newStore = func(c pgstore.Config) (*pgstore.Store, error) {
+				made, err = pgstore.New(c)
+				return made, err
+			}
+			o := outboxes[0]
+			spoil(&o)
+			if _, _, err := f.newRelay(o); err == nil {
+				t.Fatal("it was made")
+			}
+			if _, err := made.Observe(t.Context()); err == nil || !strings.Contains(err.Error(), "the store is closed") {
+				t.Errorf("the store is open: %v", err)
+			}
+			if _, forget, err := f.newRelay(outboxes[0]); err != nil {
+				t.Errorf("its name is taken: %v", err)
+			} else {
+				forget()
+			}
+		})
+	}
+}

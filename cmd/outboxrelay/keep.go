@@ -1,0 +1,56 @@
+package main
+
+import (
+	"context"
+	"errors"
+
+	"github.com/outboxgen/outboxgen/runtime/relay"
+)
+
+// keep runs the relay of one outbox until ctx ends. What needs operator action
+// stops this outbox alone, and is tried again.
+func (f *fleet) keep(ctx context.Context, m *member) {
+	for {
+		err := f.runOnce(ctx, m)
+		if ctx.Err() != nil {
+			return
+		}
+		name := m.outbox.name
+		if setup, ok := errors.AsType[*relay.SetupError](err); ok {
+			f.log.ErrorContext(ctx, "outbox needs operator action, retrying later", "outbox", name,
+				"problem", setup.Problem, "remedy", setup.Remedy, "retry_in", f.retry)
+		} else {
+			f.log.ErrorContext(ctx, "relay stopped, retrying later", "outbox", name, "error", err, "retry_in", f.retry)
+		}
+		if !sleep(ctx, f.retry) {
+			return
+		}
+	}
+}
+
+// errEnded is why a relay that ended without an error does not run.
+var errEnded = errors.New("the relay ended")
+
+// runOnce makes and runs a relay until it ends.
+func (f *fleet) runOnce(ctx context.Context, m *member) error {
+	r, forget := m.next, m.forget
+	m.next, m.forget = nil, nil
+	if r == nil {
+		var err error
+		if r, forget, err = f.newRelay(m.outbox); err != nil {
+			f.becomes(m, nil, err)
+			return err
+		}
+	}
+	defer forget()
+	f.becomes(m, r, nil)
+	err := r.Run(ctx)
+	if ctx.Err() != nil {
+		return nil // it was told to end
+	}
+	if err == nil {
+		err = errEnded
+	}
+	f.becomes(m, nil, err)
+	return err
+}
