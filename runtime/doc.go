@@ -30,7 +30,7 @@
 //   - The function returns nil: COMMIT. InTx returns nil only if the server said
 //     COMMIT and the connection is idle.
 //   - It returns an error, panics, or its context ends: rolled back.
-//   - A statement failed and the function returned nil all the same: the server
+//   - A statement failed and the function still returned nil: the server
 //     answers ROLLBACK; [RolledBackError].
 //   - The database refuses an event: rolled back; [InsertError] names it.
 //   - The connection breaks, or CommitTimeout passes, once COMMIT is on its way:

@@ -72,7 +72,7 @@ func (e *RecordTooLargeError) Error() string {
 // CommitUnknownError is returned by InTx when the connection broke, or the
 // commit timed out, after COMMIT was sent: the transaction may be committed or
 // not, and only the database knows. InTx never tries again by itself. The
-// relay is woken all the same. With deterministic event ids and an idempotent
+// relay is woken. With deterministic event ids and an idempotent
 // function it is safe to run the whole again.
 type CommitUnknownError struct {
 	// Events is how many events were to be committed.
@@ -89,7 +89,7 @@ func (e *CommitUnknownError) Error() string {
 func (e *CommitUnknownError) Unwrap() error { return e.Err }
 
 // RolledBackError is returned by InTx when COMMIT answered ROLLBACK: a statement
-// in the function failed, the function returned nil all the same, and Postgres
+// in the function failed, the function still returned nil, and Postgres
 // ended the aborted transaction without an error. Nothing is committed.
 // errors.Is(err, pgx.ErrTxCommitRollback) holds.
 type RolledBackError struct {

@@ -4,7 +4,7 @@ import "context"
 
 // SupportsGenerator1 is true while this package can serve code that generator
 // version 1 wrote. Generated code refers to it, so that a mismatch is an error
-// of the compiler; the comment there says how to mend it.
+// of the compiler; the comment there says how to fix it.
 const SupportsGenerator1 = true
 
 // EnvelopeKind is how an event is wrapped on the wire.

@@ -92,7 +92,7 @@ func TestOneBadRecordHoldsUpNoOtherKey(t *testing.T) {
 }
 
 // A dead row parks or blocks its key by its type; a key that is held stays held
-// under the next leader; a row that is mended and replayed releases it, in order.
+// under the next leader; a row that is fixed and replayed releases it, in order.
 func TestParkAndBlockOverAChangeOfLeader(t *testing.T) {
 	t.Parallel()
 	pg, k := migrated(t), services.KFake(t)
@@ -140,7 +140,7 @@ func TestParkAndBlockOverAChangeOfLeader(t *testing.T) {
 	if _, err := pg.Pool.Exec(t.Context(), `UPDATE event_outbox SET headers = NULL WHERE dead_at IS NOT NULL`); err != nil {
 		t.Fatal(err)
 	}
-	n, err := operate.Replay(t.Context(), pg.Pool, operate.Filter{}, operate.Decision{Actor: "test", Reason: "mended"})
+	n, err := operate.Replay(t.Context(), pg.Pool, operate.Filter{}, operate.Decision{Actor: "test", Reason: "fixed"})
 	if err != nil || n != 2 {
 		t.Fatalf("%d rows replayed, %v", n, err)
 	}

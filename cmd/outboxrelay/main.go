@@ -1,5 +1,5 @@
 // Command outboxrelay moves the rows of outbox tables to Kafka, and shows and
-// mends what stands in their way.
+// fixes what stands in their way.
 //
 //	outboxrelay run        run relays until told to stop
 //	outboxrelay status     what is pending, held, paused and dead, who leads, and why nothing moves

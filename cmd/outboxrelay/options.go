@@ -33,10 +33,10 @@ var table = []setting{
 	{name: "redis-url", alias: "REDIS_URL", secret: true, help: "Redis for wake-ups"},
 	{name: "poll-max", def: "200ms", help: "longest pause between two looks at an idle outbox: the latency without wake-ups"},
 
-	{name: "max-attempts", def: "10", help: "failures of its own that a row is allowed before it is dead; outages count nothing"},
+	{name: "max-attempts", def: "10", help: "attempts before a row is dead-lettered; outages are not counted"},
 	{name: "on-dead", def: "park", help: "what a dead row does to its key: park releases it, block holds it until someone replays or discards the row"},
-	{name: "block-types", help: "event types that block in spite of on-dead, comma-separated"},
-	{name: "park-types", help: "event types that park in spite of on-dead, comma-separated"},
+	{name: "block-types", help: "event types that block, whatever on-dead is, comma-separated"},
+	{name: "park-types", help: "event types that park, whatever on-dead is, comma-separated"},
 	{name: "buffer-rows", def: "20000", help: "rows held in memory at most"},
 	{name: "buffer-mib", def: "64", help: "MiB of rows held in memory at most"},
 	{name: "unsettled-rows", def: "5000", help: "rows that a kill of the leader may repeat at most; fewer cost throughput"},

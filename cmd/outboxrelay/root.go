@@ -64,7 +64,7 @@ func rootCommand(env environment, secrets *secret.Redactor) *cobra.Command {
 
 		SuggestionsMinimumDistance: 2,
 		Short:                      "Move the rows of outbox tables to Kafka",
-		Long: "outboxrelay moves the rows of outbox tables to Kafka, and shows and mends what stands in their way.\n\n" +
+		Long: "outboxrelay moves the rows of outbox tables to Kafka, and shows and fixes what stands in their way.\n\n" +
 			"Settings come from flags, the environment, a file (--config) and defaults, in that order.",
 		SilenceErrors: true,
 		SilenceUsage:  true,

@@ -72,11 +72,11 @@ type Config struct {
 	// what can be retried. Past it, what is unresolved is set aside or backed off
 	// from, and sent again. Default 10s.
 	WaveTimeout time.Duration
-	// StoreTimeout bounds one call of the store, save the lease's, which end with
+	// StoreTimeout bounds one call of the store, except the lease's, which end with
 	// the term. Default 30s.
 	StoreTimeout time.Duration
 	// DrainTimeout bounds the clean end: finishing the wave, settling it, ending
-	// the term. Past it the term is left to run out. Default 15s.
+	// the term. Past it the lease is not given back and expires. Default 15s.
 	DrainTimeout time.Duration
 
 	// PollMin and PollMax bound the pause between two looks at an idle outbox; it
@@ -86,7 +86,7 @@ type Config struct {
 	PollMin, PollMax time.Duration
 	// IdleWait is how long one call of an [Idler] lasts at most. Once the pauses have
 	// grown to PollMax, the relay lets the store wait instead; a row is then found
-	// within PollMax all the same, and an idle outbox costs a statement now and then
+	// within PollMax too, and an idle outbox costs a statement now and then
 	// rather than five a second. Such a statement keeps the database's vacuum from
 	// removing rows that were deleted since it began. Default 4s; -1: no, poll.
 	IdleWait time.Duration
@@ -95,8 +95,8 @@ type Config struct {
 	// Default 1m.
 	DecisionsEvery time.Duration
 
-	// MaxAttempts is how many failures of its own a row is allowed before it is
-	// dead. Default 10. Outages count nothing.
+	// MaxAttempts is the number of attempts before a row is dead-lettered. Outages
+	// are not counted. Default 10.
 	MaxAttempts int
 	// RetryMin and RetryMax bound the pause between two attempts of a row that
 	// failed alone; it doubles from one to the other. Defaults 1s and 5m: with
@@ -105,7 +105,7 @@ type Config struct {
 	// PauseMin and PauseMax bound the back-off of a paused topic and of a
 	// partition that is set aside. Defaults 500ms and 30s.
 	PauseMin, PauseMax time.Duration
-	// OutageMin and OutageMax bound the back-off while nothing can be sent.
+	// OutageMin and OutageMax bound the back-off while Kafka is unavailable.
 	// Defaults 100ms and 5s.
 	OutageMin, OutageMax time.Duration
 	// TopicsEvery is how often topics in use are looked at again (partitions,

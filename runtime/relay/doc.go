@@ -71,7 +71,7 @@
 // accepts later rows of the partition at once, and they would overtake those that
 // failed. Reading ahead and settling overlap with waves.
 //
-// Rows that failed go out again before any later row of their partition, save when
+// Rows that failed go out again before any later row of their partition, except if
 // they have to wait. Then their key, partition or topic waits with them: its rows
 // are skipped as they are read, not kept, so an outage of weeks costs no memory,
 // and when it is over they are read again, before any later one.
@@ -96,23 +96,23 @@
 //
 //	fault                         what happens                     what is seen                     what to do
 //	----------------------------  -------------------------------  -------------------------------  -------------------------------
-//	Kafka away, TLS, SASL,        all rows wait, uncounted; tried  status "nothing can be sent",    mend Kafka or the credentials;
-//	unknown errors                again after 100 ms to 5 s        relay_errors_total{relay}        nothing is lost or given up
-//	a partition has no leader or  it is set aside, 0.5 to 30 s;    partitions_set_aside             mend the broker
+//	Kafka away, TLS, SASL,        all rows wait; tried again       status "Kafka unavailable",      fix Kafka or the credentials;
+//	unknown errors                after 100 ms to 5 s              relay_errors_total{relay}        no attempts are counted
+//	a partition has no leader or  it is set aside, 0.5 to 30 s;    partitions_set_aside             fix the broker
 //	too few replicas              the others go on
 //	a topic is missing, not       it pauses, 0.5 to 30 s;          paused_topics, status names it   create it, or grant DESCRIBE
 //	authorised, against a policy  the others go on                                                  and WRITE
 //	a record is too large or      its batch is halved until it     events_failed_total, the key in  raise max.message.bytes, or
-//	invalid; headers of a row     fails alone; only then is it     held_keys; then dead_letters     mend the row; replay or discard
+//	invalid; headers of a row     fails alone; only then is it     held_keys; then dead_letters     fix the row; replay or discard
 //	that do not parse             counted, and its key held
-//	Postgres away                 past the deadline the term       leader 0, relay_errors_total     mend Postgres
+//	Postgres away                 past the deadline the term       leader 0, relay_errors_total     fix Postgres
 //	                              ends; then a new one begins
 //	Postgres switches over        past the deadline the term       "the server is a standby" in     nothing, if the address follows
 //	                              ends; it is tried again until    the log, relay_errors_total      the primary
 //	                              the address leads to a primary
 //	a leader dies or freezes      another leads within 5 s; some   leader moves, epoch rises        nothing
 //	                              records come twice
-//	wake-ups do not come          rows are found by polling,       relay_errors_total{wake}         mend Redis at leisure
+//	no wake-ups                   rows are found by polling,       relay_errors_total{wake}         fix Redis; it is not urgent
 //	                              within PollMax
 //	a row kills the relay         after three deaths without       unclean_ends in the log; then    discard the row, report the bug
 //	                              progress rows are named in the   the row is dead
@@ -123,8 +123,8 @@
 //	the sink panics as it sends   the term ends as if the relay    the same, unclean_ends           fix the code, or discard the
 //	                              had died; another begins                                          row
 //	another producer fences       the term ends                    relay_errors_total{leadership}   look for a second relay
-//	something only a person can   Run returns a SetupError         the process ends                 what the error says
-//	mend (tables, privileges)
+//	tables, privileges and such   Run returns a SetupError         outboxrelay ends, or names the   what the error says
+//	need operator action                                           outbox in /readyz
 //
 // # What may be edited by hand
 //

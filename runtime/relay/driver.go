@@ -106,7 +106,7 @@ func (d *driver) run(ctx context.Context) error {
 			drain = limit.C
 		case <-drain:
 			drain = nil
-			d.cfg.Logger.WarnContext(ctx, "the clean end took too long; the term is left to run out",
+			d.cfg.Logger.WarnContext(ctx, "shutdown took too long; the lease will expire",
 				slog.Duration("limit", d.cfg.DrainTimeout))
 			d.m.abandon()
 			d.cancelRoot()
@@ -333,7 +333,7 @@ func (d *driver) take(o outcome) {
 	default:
 		what := [numSlots]string{"lease", "store", "topics", "open", "store", "store"}[slotOf(o.op)]
 		d.cfg.Observer.Failed(what, ClassRelay, o.err)
-		d.cfg.Logger.WarnContext(d.root, "a call failed; it is made again", slog.String("what", what),
+		d.cfg.Logger.WarnContext(d.root, "call failed, retrying", slog.String("what", what),
 			slog.String("call", callName(o.op)), slog.Any("error", o.err))
 	}
 	d.m.handle(now, o)

@@ -19,8 +19,8 @@ var (
 	ErrRefused = errors.New("relay: the store was refused what the relay needs")
 )
 
-// SetupError is returned by Store.Check and by Relay.Run for what only a person
-// can mend: a missing table, a missing privilege, a pooler that breaks sessions.
+// SetupError is returned by Store.Check and by Relay.Run for what needs
+// operator action: a missing table, a missing privilege, a pooler that breaks sessions.
 type SetupError struct {
 	// Problem says what was found, and where.
 	Problem string

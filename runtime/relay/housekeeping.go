@@ -68,7 +68,7 @@ func (d *driver) sweep(ctx context.Context, lease Lease) {
 			return
 		case err != nil:
 			d.cfg.Observer.Failed("store", ClassRelay, err)
-			d.cfg.Logger.WarnContext(ctx, "settled rows could not be swept", slog.Any("error", err))
+			d.cfg.Logger.WarnContext(ctx, "published rows not deleted, retrying", slog.Any("error", err))
 		case n >= d.cfg.SweepRows:
 			wait /= 10
 		}
@@ -88,7 +88,7 @@ func (d *driver) listen(ctx context.Context) {
 		if err != nil {
 			d.cfg.Observer.Failed("wake", ClassRelay, err)
 			if tries == 0 {
-				d.cfg.Logger.WarnContext(ctx, "wake-ups do not come through; the outbox is polled",
+				d.cfg.Logger.WarnContext(ctx, "no wake-ups, retrying; the outbox is polled",
 					slog.Duration("poll", d.cfg.PollMax), slog.Any("error", err))
 			}
 			if !pause(ctx, backoff(d.cfg.OutageMin, d.cfg.OutageMax, tries)) {

@@ -69,7 +69,7 @@ const (
 )
 
 // slot is what a command occupies until its outcome: at most one runs in each,
-// save for waves when a switch is off.
+// except for waves when a switch is off.
 type slot int
 
 const (
@@ -300,9 +300,9 @@ func (m *machine) endTerm(cause error, giveBack bool) {
 	}
 	m.phase = phaseEnding
 	if cause != nil {
-		m.say(slog.LevelWarn, "the term ended", slog.Int64("epoch", m.lease.Epoch), slog.Any("cause", cause))
+		m.say(slog.LevelWarn, "leadership ended", slog.Int64("epoch", m.lease.Epoch), slog.Any("cause", cause))
 	} else {
-		m.say(slog.LevelInfo, "the term ended", slog.Int64("epoch", m.lease.Epoch))
+		m.say(slog.LevelInfo, "leadership ended", slog.Int64("epoch", m.lease.Epoch))
 	}
 	m.haveSeen = false
 	m.observeAt = 0
@@ -424,7 +424,7 @@ func (m *machine) tookOver(now time.Duration, op opTakeOver, o outcome) {
 	m.renewAt = op.sentAt + m.cfg.RenewEvery
 	m.renewFailed = false
 	m.phase = phaseLeading
-	m.say(slog.LevelInfo, "a term began", slog.Int64("epoch", m.lease.Epoch),
+	m.say(slog.LevelInfo, "became leader", slog.Int64("epoch", m.lease.Epoch),
 		slog.Int("unclean_ends", m.lease.UncleanEnds), slog.Int64("suspect_seq", m.lease.Suspect))
 	m.t = newTerm(m, now)
 	if m.stopping {

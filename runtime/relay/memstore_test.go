@@ -46,7 +46,7 @@ type memStore struct {
 	noHolder       bool // nor the holder
 	noUncleanEnds  bool // unclean ends are not counted
 	noSuspect      bool // a suspect is not named
-	noRelease      bool // a clean end leaves the lease to run out
+	noRelease      bool // after a clean end the lease expires
 	noTerminate    bool // a take-over gives up when a statement holds the lease row
 	noBeat         bool // a renewal does not raise the beat
 	noProgress     bool // progress does not end a suspicion

@@ -9,8 +9,8 @@ import (
 )
 
 // Relay moves the rows of one outbox to its sink while it leads, and stands by
-// while another instance does. A process may run several, one for each outbox;
-// they share nothing.
+// while another instance does. A process may run several, one for each outbox.
+// Relays share nothing, except that their stores may share database sessions.
 type Relay struct {
 	cfg     Config
 	guard   *guard
@@ -35,8 +35,9 @@ func New(cfg Config) (*Relay, error) {
 
 // Run leads or stands by until ctx ends. Then it finishes the wave, settles it,
 // ends the term and returns nil. It returns a *SetupError when the store finds
-// something that only a person can mend; everything else it waits out, and once it
-// has found the outbox in order, transient setup errors too. Run may be called once.
+// something that needs operator action, at the start or later. Everything else it
+// waits out; so it does with transient setup errors, once it has found the outbox in
+// order. Run may be called once.
 func (r *Relay) Run(ctx context.Context) error {
 	defer func() { _ = r.guard.call("Store.Close", r.cfg.Store.Close) }()
 	if r.cfg.Wake != nil {
@@ -65,7 +66,7 @@ func (r *Relay) check(ctx context.Context) error {
 		case errors.As(err, &setup):
 			return err
 		}
-		r.cfg.Logger.WarnContext(ctx, "the outbox cannot be reached yet", slog.Any("error", err))
+		r.cfg.Logger.WarnContext(ctx, "outbox not reached, retrying", slog.Any("error", err))
 		r.status.Store(&Status{Reason: "the outbox cannot be reached: " + err.Error()})
 		pause := time.NewTimer(backoff(r.cfg.OutageMin, r.cfg.OutageMax, tries))
 		select {

@@ -272,7 +272,7 @@ func (t *term) setAside(now time.Duration, p *partition, reason string) {
 	if p.tries > 0 {
 		level = slog.LevelDebug // said before; it has taken nothing since
 	}
-	t.m.say(level, "a partition is set aside; its rows wait, uncounted",
+	t.m.say(level, "partition set aside, retrying; its rows wait, attempts are not counted",
 		slog.String("topic", tp.name), slog.Int("partition", int(p.part)), slog.String("reason", reason))
 	s.note(t.dropPartition(p, false))
 	t.alarm(s, now+backoff(t.cfg.PauseMin, t.cfg.PauseMax, p.tries))
@@ -289,7 +289,7 @@ func (t *term) pause(now time.Duration, tp *topic, reason string) {
 	t.wait(s)
 	s.reason = reason
 	if reason != tp.trouble {
-		t.m.say(slog.LevelWarn, "a topic cannot be written; its rows wait, uncounted",
+		t.m.say(slog.LevelWarn, "topic paused, retrying; its rows wait, attempts are not counted",
 			slog.String("topic", tp.name), slog.String("reason", reason))
 		tp.trouble = reason
 	}

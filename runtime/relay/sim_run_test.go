@@ -229,12 +229,12 @@ func TestSimulationFindsWhatEachRulePrevents(t *testing.T) {
 		"progress ends a suspicion":                           {killer(store(func(s *memStore) { s.noProgress = true })), "suspicion"},
 
 		// Settling.
-		"a dead row is read no more":                   {store(func(s *memStore) { s.readDead = true }), "counted or lost or reordered"},
-		"retention spares what is not settled":         {store(func(s *memStore) { s.sweepUnsettled = true }), "lost"},
-		"retention spares what is young":               {store(func(s *memStore) { s.sweepYoung = true }), "swept"},
-		"retention goes in small batches":              {store(func(s *memStore) { s.sweepAll = true }), "swept"},
-		"only acknowledged rows are settled":           {without(simRules{acked: true}), "lost or reordered"},
-		"a settlement without an answer is made again": {without(simRules{asking: true}), "lost"},
+		"a dead row is read no more":                 {store(func(s *memStore) { s.readDead = true }), "counted or lost or reordered"},
+		"retention spares what is not settled":       {store(func(s *memStore) { s.sweepUnsettled = true }), "lost"},
+		"retention spares what is young":             {store(func(s *memStore) { s.sweepYoung = true }), "swept"},
+		"retention goes in small batches":            {store(func(s *memStore) { s.sweepAll = true }), "swept"},
+		"only acknowledged rows are settled":         {without(simRules{acked: true}), "lost or reordered"},
+		"a settlement without an answer is repeated": {without(simRules{asking: true}), "lost"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -275,7 +275,7 @@ func setBack(s *sim) {
 	s.store.checkErr = errIdentity
 }
 
-var errIdentity = &SetupError{Problem: "the identity cannot order rows", Remedy: "mend it"}
+var errIdentity = &SetupError{Problem: "the identity cannot order rows", Remedy: "fix it"}
 
 // What Check refuses is not relayed at all.
 func TestSimulationRefusesWhatCannotOrder(t *testing.T) {

@@ -97,7 +97,7 @@ const (
 	// set aside with back-off; nothing is counted.
 	ClassPartition
 	// ClassTopic concerns one topic (missing, not authorised): it pauses with
-	// back-off, and its rows wait uncounted.
+	// back-off, and its rows wait; no attempts are counted.
 	ClassTopic
 	// ClassRecord concerns the batch's records themselves: the batch is halved
 	// until one row fails alone, and the failure counts against that row.

@@ -117,11 +117,11 @@ func (m *machine) whyStandby() string {
 	case m.phase == phaseDone:
 		return "stopped"
 	case m.phase == phaseEnding:
-		return "the term is ending"
+		return "the lease is being given back"
 	case !m.reached:
 		return "the lease has not been read yet"
 	case m.release != nil:
-		return "the store does not answer: the ended term cannot be given back"
+		return "the store does not answer: the lease cannot be given back"
 	}
 	return fmt.Sprintf("standing by: epoch %d is led by %s", m.seen.Epoch, m.seen.Holder)
 }
@@ -132,9 +132,9 @@ func (t *term) whyStill(now time.Duration, s *Status) string {
 	case t.reader.err != nil:
 		return "the outbox cannot be read: " + t.reader.err.Error()
 	case t.retry != nil:
-		return "what was sent cannot be settled: the store does not answer"
+		return "the outcomes of what was sent cannot be recorded: the store does not answer"
 	case t.outageErr != nil && now < t.outageUntil+t.cfg.OutageMax:
-		return "nothing can be sent: " + t.outageErr.Error()
+		return "Kafka unavailable, retrying: " + t.outageErr.Error()
 	case !t.open:
 		return "the sink is being opened"
 	case t.suspectPending:

@@ -20,7 +20,7 @@ type Store interface {
 	// Check looks at the outbox before the first term: tables of the expected
 	// shape, an identity that can order rows (CACHE 1, no cycle, not below
 	// max(seq)), privileges, a session that survives (no transaction pooler).
-	// What only a person can mend comes back as a *SetupError and ends
+	// What needs operator action comes back as a *SetupError and ends
 	// Relay.Run (a transient one only as it starts); after any other error the
 	// relay checks again.
 	Check(ctx context.Context) error

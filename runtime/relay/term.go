@@ -256,7 +256,7 @@ func (t *term) handle(now time.Duration, o outcome) {
 	}
 }
 
-// outage notes that nothing can be sent for now.
+// outage notes that Kafka is unavailable.
 func (t *term) outage(now time.Duration, err error) {
 	t.outageUntil = now + backoff(t.cfg.OutageMin, t.cfg.OutageMax, t.outageTries)
 	t.outageTries++
@@ -338,9 +338,9 @@ func (t *term) fail(e *entry, err error) {
 }
 
 func (t *term) sayFailed(e *entry, attempt int, dead bool, err error) {
-	level, what := slog.LevelWarn, "a row failed; its key is held until the next attempt"
+	level, what := slog.LevelWarn, "row failed, retrying; its key is held until the next attempt"
 	if dead {
-		level, what = slog.LevelError, "a row is dead: replay or discard it"
+		level, what = slog.LevelError, "row dead-lettered: replay or discard it"
 	}
 	attrs := []slog.Attr{
 		slog.Int64("seq", e.row.Seq), slog.String("event_id", e.row.ID.String()),

@@ -165,7 +165,7 @@ func (t *term) learned(now time.Duration, info TopicInfo) {
 // for it. That it can be described says nothing yet.
 func (t *term) goesOn(tp *topic) {
 	if tp.trouble != "" {
-		t.m.say(slog.LevelInfo, "the topic goes on", slog.String("topic", tp.name))
+		t.m.say(slog.LevelInfo, "topic resumed", slog.String("topic", tp.name))
 		tp.trouble = ""
 	}
 }

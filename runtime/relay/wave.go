@@ -201,7 +201,7 @@ func (t *term) resolved(now time.Duration, w *wave, results []Result) {
 		t.keepOut(b.p)
 	}
 	if outage != nil {
-		t.m.say(slog.LevelWarn, "nothing can be sent for now; the rows wait, uncounted", slog.Any("error", outage))
+		t.m.say(slog.LevelWarn, "Kafka unavailable, retrying; attempts are not counted", slog.Any("error", outage))
 		t.outage(now, outage)
 	} else if acked {
 		t.outageTries, t.outageErr = 0, nil

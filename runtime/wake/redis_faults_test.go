@@ -236,8 +236,8 @@ func (f *faulty) serve(client net.Conn) {
 	_ = server.Close()
 }
 
-// mend has new connections work, and ends those that there are.
-func (f *faulty) mend() {
+// repair has new connections work, and ends those that there are.
+func (f *faulty) repair() {
 	f.mu.Lock()
 	f.fault = nil
 	f.mu.Unlock()
@@ -322,7 +322,7 @@ func TestRedisFaultsAreNoticed(t *testing.T) {
 			source := wake.RedisSource(rueidis.ClientOption{InitAddress: []string{proxy.addr()}}, service, options)
 			defer source.Close()
 			runUntil(t, source, log, noWakes, nil)
-			proxy.mend()
+			proxy.repair()
 			waker := wake.Redis(redisClient(t, redis.Addr), service)
 			runUntil(t, source, log, again, func() { _ = waker.Wake(testContext(t)) })
 			if got := log.String(); strings.Count(got, warning) != 1 || strings.Count(got, again) != 1 {

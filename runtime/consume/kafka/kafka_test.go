@@ -293,10 +293,10 @@ func TestAFailingRecordHoldsUpItsPartitionOnly(t *testing.T) {
 		const n = 200
 		b.produce(0, "paid", n)
 		b.produce(1, "paid", n)
-		var mend atomic.Bool
+		var fixed atomic.Bool
 		seen := newLog()
 		stop := b.start(func(ctx context.Context, m consume.Message) error {
-			if m.Partition == 0 && string(m.Value) == "3" && !mend.Load() {
+			if m.Partition == 0 && string(m.Value) == "3" && !fixed.Load() {
 				return errors.New("no")
 			}
 			return seen.handle(ctx, m)
@@ -304,7 +304,7 @@ func TestAFailingRecordHoldsUpItsPartitionOnly(t *testing.T) {
 		seen.wait(b.t, 3+n)
 		b.waitCommitted(1, n)
 		b.waitCommitted(0, 3)
-		mend.Store(true)
+		fixed.Store(true)
 		got := map[byte][]string{}
 		for _, e := range seen.wait(b.t, 2*n) {
 			got[e[0]] = append(got[e[0]], e)

@@ -36,7 +36,7 @@ func (i *interrupter) TraceQueryStart(ctx context.Context, conn *pgx.Conn, _ pgx
 func (i *interrupter) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
 
 // Whatever is interrupted in whichever way while Check looks, it is not something
-// that only a person can mend: the relay must not end because of it.
+// that needs operator action: the relay must not end because of it.
 func TestCheckTakesNoInterruptionForARefusal(t *testing.T) {
 	each(t, func(t *testing.T, pg *services.PG) {
 		check := func(before int, do func(cancel func(), conn *pgx.Conn)) (statements int, err error) {

@@ -118,7 +118,7 @@ func TestSettleUnderALostLease(t *testing.T) {
 }
 
 // The naive settling statement asks for the epoch with EXISTS. While it waits for
-// a row, the lease moves on, and it commits all the same.
+// a row, the lease moves on, and it still commits.
 func TestSettleWithExistsWouldCommitAfterTheTerm(t *testing.T) {
 	each(t, func(t *testing.T, pg *services.PG) {
 		lead(t, newStore(t, pg))

@@ -269,7 +269,7 @@ func (r *run) heal(ctx context.Context) error {
 	if err := r.drain(ctx, false); err != nil {
 		return err
 	}
-	if err := r.mend(ctx); err != nil {
+	if err := r.fix(ctx); err != nil {
 		return err
 	}
 	return r.drain(ctx, true)
@@ -299,7 +299,7 @@ func (r *run) resolve(ctx context.Context) error {
 	return nil
 }
 
-// drain waits until all is read. Poison is waited for once it was mended.
+// drain waits until all is read. Poison is waited for once it was fixed.
 func (r *run) drain(ctx context.Context, poison bool) error {
 	const every = 200 * time.Millisecond
 	ticker := time.NewTicker(every)
@@ -350,9 +350,9 @@ func (r *run) unhandled(ctx context.Context, poison bool) (int64, error) {
 	return max(0, r.history.Expected(workload.TopicFleeting, poison)-have), err
 }
 
-// mend makes what could not be sent fit to be sent, and replays it. What is dead
+// fix makes what could not be sent fit to be sent, and replays it. What is dead
 // and should not be is left dead, and counts as lost.
-func (r *run) mend(ctx context.Context) error {
+func (r *run) fix(ctx context.Context) error {
 	if err := r.RaiseLimits(ctx, workload.Topics()...); err != nil {
 		return err
 	}
@@ -376,12 +376,12 @@ func (r *run) mend(ctx context.Context) error {
 	if len(replay) == 0 {
 		return nil
 	}
-	r.say("%d of %d dead rows are mended and replayed", len(replay), len(dead))
+	r.say("%d of %d dead rows are fixed and replayed", len(replay), len(dead))
 	if _, err := r.Pool.Exec(ctx, "UPDATE event_outbox SET headers = NULL WHERE id = ANY($1) AND headers::text LIKE '%unreadable%'", replay); err != nil {
 		return err
 	}
 	r.history.Spare(replay...)
-	_, err = operate.Replay(ctx, r.Pool, operate.Filter{EventIDs: replay}, operate.Decision{Actor: "chaos", Reason: "mended"})
+	_, err = operate.Replay(ctx, r.Pool, operate.Filter{EventIDs: replay}, operate.Decision{Actor: "chaos", Reason: "fixed"})
 	return err
 }
 

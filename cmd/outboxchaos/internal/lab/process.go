@@ -20,7 +20,7 @@ import (
 )
 
 // Process is a child of the harness: a relay instance or the consumer. It can be
-// started again after it has ended. It is safe for concurrent use, save that Start
+// started again after it has ended. It is safe for concurrent use, except that Start
 // is called by one goroutine at a time.
 type Process struct {
 	name    string
