@@ -222,7 +222,7 @@ func (d *driver) exec(ctx context.Context, c command, lease Lease, producer Prod
 		page, o.end, err = store.ReadEdited(ctx, op.s, op.edits, op.after, op.upTo, op.limit)
 		d.page(ctx, &o, page, err)
 	case opIdle:
-		o.moved, o.err = d.idler.Idle(ctx, op.limit)
+		o.moved, o.err = d.idler.Idle(ctx, op.read, op.limit)
 	case opTopics:
 		o.topics, o.err = producer.Topics(ctx, op.names)
 	case opOpen:
@@ -317,6 +317,11 @@ func (d *driver) take(o outcome) {
 	}
 	if !cancelled {
 		d.r.stuck.Store(int64(d.failing.note(now, o)))
+		defer func() {
+			if _, observed := o.op.(opObserve); observed && o.err == nil && !d.m.take && d.m.release == nil {
+				d.r.stuck.Store(int64(d.failing.standsBy()))
+			}
+		}()
 	}
 	var setup *SetupError
 	switch {

@@ -128,7 +128,10 @@ type (
 	}
 	// opIdle waits until there may be rows to read. It has a slot of its own: a
 	// wake-up is followed beside it.
-	opIdle struct{ limit time.Duration }
+	opIdle struct {
+		read  Snapshot
+		limit time.Duration
+	}
 
 	opTopics struct{ names []string }
 	opOpen   struct{}

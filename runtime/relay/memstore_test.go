@@ -123,14 +123,34 @@ func (s *memStore) nextSeq() int64 {
 	return s.lastSeq
 }
 
-// moved reports whether something may have been committed that a snapshot does not
-// show: a seq was drawn since shortly before it was taken, or a transaction that
-// was open in it has ended.
-func (s *memStore) moved(latest Snapshot, drawnBefore int64) bool {
-	if s.drawn != drawnBefore {
-		return true
+// memIdle is what waiting looks at: how many seqs were drawn, and then which
+// transactions were open.
+type memIdle struct {
+	drawn  int64
+	open   []int64
+	looked bool // for rows that were not read
+}
+
+func (s *memStore) beginIdle() *memIdle {
+	i := &memIdle{drawn: s.drawn}
+	for tx := range s.open {
+		i.open = append(i.open, tx)
 	}
-	return slices.ContainsFunc(s.snapshots[latest].open, func(tx int64) bool { return !s.open[tx] })
+	return i
+}
+
+// moved reports whether a row may have been committed that a snapshot does not show.
+func (s *memStore) moved(read Snapshot, i *memIdle) bool {
+	if !i.looked {
+		i.looked = true
+		at := s.snapshots[read]
+		if slices.ContainsFunc(s.rows, func(r *memRow) bool {
+			return s.committed(r) && !r.published && !r.dead && !r.gone && !s.visible(r, at)
+		}) {
+			return true
+		}
+	}
+	return s.drawn != i.drawn || slices.ContainsFunc(i.open, func(tx int64) bool { return !s.open[tx] })
 }
 
 // insert adds a row whose seq was drawn before; it stays invisible until commit.

@@ -320,7 +320,7 @@ func (r *reader) idle(now time.Duration) {
 // planIdle has the store wait.
 func (r *reader) planIdle(n *agenda) {
 	if r.waiting {
-		n.do(opIdle{limit: r.t.cfg.IdleWait})
+		n.do(opIdle{read: r.from, limit: r.t.cfg.IdleWait})
 	}
 }
 
@@ -335,6 +335,7 @@ func (r *reader) waited(now time.Duration, o outcome) {
 	if r.waiting || o.moved {
 		r.waiting = false
 		r.pollAt = now
+		r.poll = r.t.cfg.PollMin // what has moved may not be committed yet
 	}
 }
 

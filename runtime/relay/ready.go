@@ -8,15 +8,22 @@ import (
 	"time"
 )
 
-// failing notes since when calls of one kind fail without a success in between,
-// while this instance leads. The driver's loop owns it.
+// failing notes since when calls of one kind fail without a success in between:
+// those of a leader, and those that would make one. The driver's loop owns it.
 type failing map[string]time.Duration
 
 // note takes an outcome and gives the time since when some kind of call has been
 // failing; 0: none is.
 func (f failing) note(now time.Duration, o outcome) time.Duration {
 	kind := fmt.Sprintf("%T", o.op)
+	_, takesOver := o.op.(opTakeOver)
 	switch {
+	case takesOver && o.err != nil && !errors.Is(o.err, ErrLeaseMoved):
+		if _, already := f[kind]; !already {
+			f[kind] = max(1, now)
+		}
+	case takesOver:
+		delete(f, kind)
 	case slotOf(o.op) != slotRead && slotOf(o.op) != slotSettle: // the lease has Relay.reached, and Kafka may be away
 	case o.err != nil && !errors.Is(o.err, errExpired):
 		if _, already := f[kind]; !already {
@@ -25,6 +32,12 @@ func (f failing) note(now time.Duration, o outcome) time.Duration {
 	default:
 		delete(f, kind)
 	}
+	return f.since()
+}
+
+// standsBy notes that there is nothing to take over.
+func (f failing) standsBy() time.Duration {
+	delete(f, fmt.Sprintf("%T", opTakeOver{}))
 	return f.since()
 }
 

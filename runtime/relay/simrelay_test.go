@@ -26,11 +26,6 @@ type simRelay struct {
 	lost     time.Duration // what a clock that breaks the rules does not show
 	drift    float64       // how much faster than time its clock goes
 	leaving  bool          // asked to stop, to see who follows
-
-	// What the store has for waiting: the latest snapshot, and how many seqs had
-	// been drawn when it and the one before were taken.
-	latest             Snapshot
-	drawn, drawnBefore int64
 }
 
 // simOp is a call: first it takes effect, later its outcome arrives.
@@ -47,6 +42,7 @@ type simOp struct {
 	page      *Page         // read, and not yet known to be on disk
 	looked    bool          // at the lease, before settling
 	hung      bool          // holds the lease row; its client is frozen
+	idle      *memIdle      // what it waits for
 }
 
 type simSink struct{}
@@ -274,10 +270,12 @@ func (r *simRelay) execute(op *simOp) {
 		o.decisions, o.err = s.store.Decisions(ctx, op.lease, c.done)
 	case opSnapshot:
 		o.snapshot, o.err = s.store.Snapshot(ctx)
-		r.drawn, r.drawnBefore = s.store.drawn, r.drawn
-		r.latest = o.snapshot
 	case opIdle:
-		if o.moved = s.store.moved(r.latest, r.drawnBefore); !o.moved && s.now < op.issued+c.limit {
+		if op.idle == nil {
+			op.idle = s.store.beginIdle()
+			return // each look is a step of its own
+		}
+		if o.moved = s.store.moved(c.read, op.idle); !o.moved && s.now < op.issued+c.limit {
 			return // it goes on waiting
 		}
 	case opBacklog:

@@ -133,11 +133,11 @@ type Renewal struct {
 // Idler is a Store that can wait for rows by itself. The relay then waits once an
 // outbox has been idle for a while, instead of taking one snapshot after the other.
 type Idler interface {
-	// Idle returns true as soon as something may have been committed that the latest
-	// Snapshot does not show, and false when nothing was within limit. It may be
-	// called beside all other methods. An error says nothing about the outbox: the
-	// relay then polls.
-	Idle(ctx context.Context, limit time.Duration) (bool, error)
+	// Idle returns true as soon as a row may have been committed that the snapshot
+	// read does not show, and false when none was within limit. It may be called
+	// beside all other methods. An error says nothing about the outbox: the relay then
+	// polls.
+	Idle(ctx context.Context, read Snapshot, limit time.Duration) (bool, error)
 }
 
 // ReleaseHints is a Store that tells standbys when a term ended cleanly, so that

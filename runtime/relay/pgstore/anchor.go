@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -23,6 +24,7 @@ type anchor struct {
 	users     int                  // who have the turn or wait for it
 	idle      chan struct{}        // closed when users falls to 0
 	hearers   map[string][]*hearer // by channel
+	renewals  renewals
 }
 
 // noNames are the tables as the search_path finds them.
@@ -35,31 +37,68 @@ func newAnchor(r *serverRun, s *session) *anchor {
 	return a
 }
 
-// use runs fn with the session. Losing the session ends the run.
-func (a *anchor) use(ctx context.Context, names *tableNames, fn func(*session) error) error {
+// statementLimit bounds a statement on the anchor. It is the server's, not that of the
+// caller: pgx closes a connection whose statement is given up, and with this one the
+// terms of all stores would end.
+const statementLimit = 3 * time.Second
+
+// onAnchor runs fn with the anchor's session. A caller whose ctx ends gets its cause;
+// the statement is finished without it. Losing the session ends the run.
+func onAnchor[T any](ctx context.Context, a *anchor, names *tableNames, fn func(context.Context, *session) (T, error)) (T, error) {
+	type result struct {
+		value T
+		err   error
+	}
+	var none T
+	if err := a.take(ctx); err != nil {
+		return none, err
+	}
+	done := make(chan result, 1)
+	go func() {
+		defer a.giveBack()
+		limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), statementLimit)
+		defer cancel()
+		value, err := fn(limited, a.session.seen(names))
+		if a.session.lost() {
+			a.lose(err)
+		}
+		done <- result{value, err}
+	}()
+	select {
+	case r := <-done:
+		return r.value, r.err
+	case <-ctx.Done():
+		return none, context.Cause(ctx)
+	}
+}
+
+// take waits for the turn, and ends the wait for notifications.
+func (a *anchor) take(ctx context.Context) error {
 	a.mu.Lock()
 	a.users++
 	if a.interrupt != nil {
 		a.interrupt()
 	}
 	a.mu.Unlock()
-	defer a.leave()
+	var err error
 	select {
 	case <-a.turn:
+		if err = a.run.reason(); err == nil {
+			return nil
+		}
+		a.turn <- struct{}{}
 	case <-a.run.done:
-		return a.run.reason()
+		err = a.run.reason()
 	case <-ctx.Done():
-		return context.Cause(ctx)
+		err = context.Cause(ctx)
 	}
-	defer func() { a.turn <- struct{}{} }()
-	if err := a.run.reason(); err != nil {
-		return err
-	}
-	err := fn(a.session.seen(names))
-	if a.session.lost() {
-		a.lose(err)
-	}
+	a.leave()
 	return err
+}
+
+func (a *anchor) giveBack() {
+	a.turn <- struct{}{}
+	a.leave()
 }
 
 func (a *anchor) leave() {
@@ -163,9 +202,9 @@ func (a *anchor) hear(ctx context.Context, channel string, tell func(payload str
 		a.hearers[channel] = slices.DeleteFunc(a.hearers[channel], func(o *hearer) bool { return o == h })
 	}
 	// Listening twice does no harm.
-	err = a.use(ctx, noNames, func(s *session) error {
+	_, err = onAnchor(ctx, a, noNames, func(ctx context.Context, s *session) (struct{}, error) {
 		_, err := s.conn.Exec(ctx, "LISTEN "+pgx.Identifier{channel}.Sanitize())
-		return err
+		return struct{}{}, err
 	})
 	if err != nil {
 		forget()

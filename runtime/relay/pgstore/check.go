@@ -45,27 +45,13 @@ func (c *checked) role() string { return pgx.Identifier{c.server.RoleName}.Sanit
 // Check looks at the server and the tables, and calls what the relay will call.
 // What needs an operator is a *relay.SetupError.
 func (s *Store) Check(ctx context.Context) error {
-	err := s.watch(ctx, func(se *session) error {
-		if err := s.checkNewest(ctx, se); err != nil {
-			return err
-		}
-		server, err := se.q.DescribeServer(ctx)
-		if err != nil {
-			return err
-		}
-		c := &checked{server: server}
-		checks := []func(context.Context, *session, *checked) error{
-			s.checkServer, s.checkSessions, s.checkSchema, s.checkTables, s.checkColumns, s.checkIndexes, s.checkPrivileges,
-			s.checkWrites, s.checkIdentity, s.checkLog,
-		}
-		for _, check := range checks {
-			if err := check(ctx, se, c); err != nil {
-				return err
-			}
-		}
-		s.warnDurability(ctx, server)
-		return nil
-	})
+	err := s.open()
+	if err == nil {
+		err = s.lookAround(ctx)
+	}
+	if err == nil {
+		err = s.watch(ctx, func(se *session) error { return s.checkAll(ctx, se) })
+	}
 	switch _, known := errors.AsType[*relay.SetupError](err); {
 	case known:
 	case poolerSays(err):
@@ -76,25 +62,55 @@ func (s *Store) Check(ctx context.Context) error {
 	return s.wrap("check the outbox", err)
 }
 
-// checkNewest makes sure that no other host of the configuration was promoted while
-// this one, the former primary, went on taking writes. The next call finds it.
-func (s *Store) checkNewest(ctx context.Context, se *session) error {
-	run, _, err := s.server.current(ctx)
+// checkAll looks at the server and the tables with one session.
+func (s *Store) checkAll(ctx context.Context, se *session) error {
+	server, err := se.q.DescribeServer(ctx)
 	if err != nil {
 		return err
 	}
-	run.looking.Lock()
-	defer run.looking.Unlock()
-	if time.Since(run.newestAt) < newestFor {
-		return nil
+	c := &checked{server: server}
+	checks := []func(context.Context, *session, *checked) error{
+		s.checkServer, s.checkSchema, s.checkTables, s.checkColumns, s.checkIndexes, s.checkPrivileges,
+		s.checkWrites, s.checkIdentity, s.checkLog,
 	}
-	if other, yes := s.server.dial.superseded(ctx, run.target, se); yes {
-		err := fmt.Errorf("%s was promoted, and %s still accepts writes: fence it", other, run.target.address)
-		run.end(err)
-		return err
+	for _, check := range checks {
+		if err := check(ctx, se, c); err != nil {
+			return err
+		}
 	}
-	run.newestAt = time.Now()
+	s.warnDurability(ctx, server)
 	return nil
+}
+
+// lookAround finds out, once for all stores, that no pooler stands in between and
+// that no other host of the configuration was promoted while this one, the former
+// primary, went on taking writes. It takes no worker: one look makes the others wait.
+func (s *Store) lookAround(ctx context.Context) error {
+	return s.server.with(ctx, func(run *serverRun) error {
+		select {
+		case run.looking <- struct{}{}:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+		defer func() { <-run.looking }()
+		if time.Since(run.newestAt) >= newestFor {
+			if other, yes := s.server.dial.superseded(ctx, run.target, run.anchor.session.timeline); yes {
+				err := fmt.Errorf("%s was promoted, and %s still accepts writes: fence it", other, run.target.address)
+				run.end(err)
+				return err
+			}
+			run.newestAt = time.Now()
+		}
+		if run.unpooled {
+			return nil
+		}
+		err := lookForPooler(ctx, run.target.config)
+		if full(err) {
+			return nil // the sessions that there are work; the next check looks again
+		}
+		run.unpooled = err == nil
+		return err
+	})
 }
 
 // newestFor is how long one look at the other hosts does for all stores.

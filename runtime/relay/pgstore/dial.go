@@ -94,6 +94,9 @@ func pauseAfter(err error, failures int) time.Duration {
 	return pause/2 + rand.N(pause/2+1)
 }
 
+// full reports whether the server has no session left.
+func full(err error) bool { return strings.HasPrefix(sqlState(err), "53") }
+
 // refused reports whether the server is there and will not have us: it is full, or
 // the credentials are wrong.
 func refused(err error) bool {
@@ -153,16 +156,12 @@ func (d *dialer) newest(ctx context.Context, opened *session, at target, others 
 			answers <- found{s, other}
 		}()
 	}
-	var mine int64
-	if asked > 0 {
-		mine = opened.timeline(ctx)
-	}
 	for range asked {
 		f := <-answers
 		if f.session == nil {
 			continue
 		}
-		theirs := f.session.timeline(ctx)
+		mine, theirs := opened.timeline, f.session.timeline
 		// Two addresses may lead to one server.
 		same := f.session.serverStarted == opened.serverStarted
 		if !same {
@@ -174,20 +173,16 @@ func (d *dialer) newest(ctx context.Context, opened *session, at target, others 
 			continue
 		}
 		opened.close()
-		opened, at, mine = f.session, f.target, theirs
+		opened, at = f.session, f.target
 	}
 	return opened, at
 }
 
 // superseded reports whether another host takes writes and was promoted later than
 // the one at hand.
-func (d *dialer) superseded(ctx context.Context, at target, mine *session) (string, bool) {
+func (d *dialer) superseded(ctx context.Context, at target, timeline int64) (string, bool) {
 	targets, _ := d.targets(ctx) // a name that cannot be resolved now supersedes nothing
-	if len(targets) < 2 {
-		return "", false
-	}
-	timeline := mine.timeline(ctx)
-	if timeline == 0 {
+	if len(targets) < 2 || timeline == 0 {
 		return "", false
 	}
 	for _, other := range targets {
@@ -200,9 +195,8 @@ func (d *dialer) superseded(ctx context.Context, at target, mine *session) (stri
 		if err != nil {
 			continue
 		}
-		theirs := s.timeline(ctx)
 		s.close()
-		if theirs > timeline {
+		if s.timeline > timeline {
 			return other.address, true
 		}
 	}

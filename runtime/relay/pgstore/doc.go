@@ -39,8 +39,15 @@
 // # Waiting
 //
 // An idle outbox costs no polling: one statement looks on the server, every 25 ms,
-// whether the sequence of seq has moved or one of the transactions that may have
-// inserted has ended. sql/idle.sql says why that misses nothing.
+// whether the sequence of seq has moved or one of the transactions that had locked
+// the table has ended. sql/idle.sql says why that misses nothing.
+//
+// # Renewing
+//
+// What a renewal costs is its commit, so leases that are due together are renewed in
+// one transaction. It waits for no lock: a lease row that somebody else has locked is
+// left out, and tried again. Statements about leases have a time limit of the store's
+// own; a caller that gives up does not end them.
 //
 // # Reading
 //

@@ -39,6 +39,10 @@ var errNoSpare = errors.New("pgstore: no session can be spared to wait for inser
 // errLogged says that the server logs every wait that is worth while.
 var errLogged = errors.New("pgstore: the server logs statements as slow that take less than it is worth waiting for inserts")
 
+// mostLooks is how many statements wait at once: one for those who wait, and one for
+// those who came after it began.
+const mostLooks = 2
+
 // inserts waits for inserts into the idle outboxes of a database, for all of them
 // in one statement. See sql/idle.sql for why that misses none.
 type inserts struct {
@@ -46,16 +50,17 @@ type inserts struct {
 
 	mu      sync.Mutex
 	waiters map[*waiter]struct{}
-	looking bool // a goroutine is at it
+	looks   int // goroutines at it
 }
 
 // waiter is one idle outbox.
 type waiter struct {
 	sequence uint32        // its oid
-	known    int64         // where it stood before the latest snapshot was taken
-	open     []uint64      // transactions that may have inserted, and were open then
+	known    int64         // where it stood
+	open     []uint64      // transactions that may have inserted and are not over
 	window   time.Duration // a statement must not take longer, or the server logs it as slow
 	until    time.Time
+	asked    bool        // a statement under way looks for it
 	answer   chan answer // holds one
 }
 
@@ -65,11 +70,8 @@ type answer struct {
 }
 
 // wait returns true when rows may be there to be read, false when none are after
-// limit.
+// about limit.
 func (i *inserts) wait(ctx context.Context, w *waiter, limit time.Duration) (bool, error) {
-	if !i.run.maySpare() {
-		return false, errNoSpare
-	}
 	if w.window < leastWindow {
 		return false, errLogged
 	}
@@ -80,8 +82,8 @@ func (i *inserts) wait(ctx context.Context, w *waiter, limit time.Duration) (boo
 		i.waiters = map[*waiter]struct{}{}
 	}
 	i.waiters[w] = struct{}{}
-	if !i.looking {
-		i.looking = true
+	if i.looks < mostLooks {
+		i.looks++
 		i.run.server.work.Go(i.look)
 	}
 	i.mu.Unlock()
@@ -98,42 +100,62 @@ func (i *inserts) wait(ctx context.Context, w *waiter, limit time.Duration) (boo
 	}
 }
 
-// look looks for as long as somebody waits.
+// look looks for as long as somebody waits for whom no other look is under way.
 func (i *inserts) look() {
 	for {
 		i.mu.Lock()
-		if len(i.waiters) == 0 || i.run.reason() != nil {
-			i.looking = false
+		var waiting []*waiter
+		for w := range i.waiters {
+			if !w.asked {
+				w.asked = true
+				waiting = append(waiting, w)
+			}
+		}
+		if len(waiting) == 0 || i.run.reason() != nil {
+			i.looks--
 			i.mu.Unlock()
 			return
 		}
-		var waiting []*waiter
-		for w := range i.waiters {
-			waiting = append(waiting, w)
-		}
+		// Another outbox that becomes idle has to wait for the end of the statement,
+		// unless there is none.
+		alone := len(waiting) == i.run.leading()
 		i.mu.Unlock()
 
-		row, err := i.ask(waiting)
-		now := time.Now()
-		i.mu.Lock()
-		for n, w := range waiting {
-			var moved bool
-			if err == nil {
-				moved = row.Standing[n] != w.known || slices.ContainsFunc(row.Ended, func(id uint64) bool { return slices.Contains(w.open, id) })
-			}
-			if _, still := i.waiters[w]; still && (err != nil || moved || !now.Before(w.until)) {
-				delete(i.waiters, w)
-				w.answer <- answer{moved, err}
-			}
+		row, err := i.ask(waiting, alone)
+		if err != nil && len(waiting) > 1 && i.run.reason() == nil {
+			row, err = i.ask(waiting, false) // a schema that went meanwhile is passed over
 		}
-		i.mu.Unlock()
+		i.answer(waiting, row, err)
+	}
+}
+
+// answer tells those for whom something has moved, and those whose time is nearly
+// over: so they come back together.
+func (i *inserts) answer(waiting []*waiter, row pgdb.WaitForInsertsRow, err error) {
+	soon := time.Now().Add(sharedWindow)
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	for n, w := range waiting {
+		w.asked = false
+		var moved bool
+		if err == nil {
+			moved = row.Standing[n] != w.known || slices.ContainsFunc(row.Ended, func(id uint64) bool { return slices.Contains(w.open, id) })
+		}
+		if _, still := i.waiters[w]; still && (err != nil || moved || w.until.Before(soon)) {
+			delete(i.waiters, w)
+			w.answer <- answer{moved, err}
+		}
 	}
 }
 
 // ask has the server look until something has moved or the first of the waiters
 // has waited for long enough.
-func (i *inserts) ask(waiting []*waiter) (row pgdb.WaitForInsertsRow, err error) {
-	window := time.Until(waiting[0].until)
+func (i *inserts) ask(waiting []*waiter, alone bool) (row pgdb.WaitForInsertsRow, err error) {
+	limit := i.run.server.cfg.StatementTimeout
+	window := limit * 3 / 4
+	if !alone {
+		window = min(window, sharedWindow)
+	}
 	p := pgdb.WaitForInsertsParams{OpenThen: []uint64{}, StepSeconds: lookEvery.Seconds()}
 	for _, w := range waiting {
 		window = min(window, w.window, time.Until(w.until))
@@ -141,11 +163,8 @@ func (i *inserts) ask(waiting []*waiter) (row pgdb.WaitForInsertsRow, err error)
 		p.Known = append(p.Known, w.known)
 		p.OpenThen = append(p.OpenThen, w.open...)
 	}
-	if i.run.server.shared() {
-		window = min(window, sharedWindow)
-	}
 	p.Looks = int32(max(1, (window+lookEvery-1)/lookEvery)) // not a last look in a statement of its own
-	ctx, cancel := context.WithTimeout(i.run.server.ctx, window+i.run.server.cfg.StatementTimeout)
+	ctx, cancel := context.WithTimeout(i.run.server.ctx, window+limit)
 	defer cancel()
 	err = i.run.work(ctx, useForWaiting, noNames, func(se *session) error {
 		var err error

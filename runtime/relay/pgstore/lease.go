@@ -23,42 +23,44 @@ const leaseChannel = "outbox_lease"
 
 // leaseLockTimeout bounds how long a statement on the anchor waits for a lock:
 // other leases wait behind it.
-const leaseLockTimeout = 250 * time.Millisecond
+const leaseLockTimeout = 25 * time.Millisecond
 
 // Observe reads the lease row, creating it when there is none.
 func (s *Store) Observe(ctx context.Context) (relay.LeaseState, error) {
-	var state relay.LeaseState
-	err := s.withAnchor(ctx, func(_ *serverRun, se *session) error {
-		row, err := se.q.ObserveLease(ctx, s.cfg.Name)
-		if errors.Is(err, pgx.ErrNoRows) {
-			if err := se.q.CreateLease(ctx, s.cfg.Name); err != nil {
-				return err
-			}
-			row, err = se.q.ObserveLease(ctx, s.cfg.Name)
-		}
-		if err != nil {
-			return err
-		}
-		state = relay.LeaseState{
-			Epoch: row.Epoch, Beat: row.Beat, Holder: orZero(row.Holder),
-			Suspect: orZero(row.SuspectSeq), UncleanEnds: int(row.UncleanEnds), Led: readLed(row.Led),
-		}
-		return nil
-	})
+	state, err := withAnchor(ctx, s, s.observe)
 	if err == nil {
 		s.hear(ctx)
 	}
 	return state, s.wrap("read the lease", err)
 }
 
-// withAnchor runs fn with the session of the leases.
-func (s *Store) withAnchor(ctx context.Context, fn func(*serverRun, *session) error) error {
-	if err := s.open(); err != nil {
-		return err
+func (s *Store) observe(ctx context.Context, se *session) (relay.LeaseState, error) {
+	row, err := se.q.ObserveLease(ctx, s.cfg.Name)
+	if errors.Is(err, pgx.ErrNoRows) {
+		if err := se.q.CreateLease(ctx, s.cfg.Name); err != nil {
+			return relay.LeaseState{}, err
+		}
+		row, err = se.q.ObserveLease(ctx, s.cfg.Name)
 	}
-	return s.server.with(ctx, func(r *serverRun) error {
-		return r.anchor.use(ctx, s.names, func(se *session) error { return fn(r, se) })
+	if err != nil {
+		return relay.LeaseState{}, err
+	}
+	return relay.LeaseState{
+		Epoch: row.Epoch, Beat: row.Beat, Holder: orZero(row.Holder),
+		Suspect: orZero(row.SuspectSeq), UncleanEnds: int(row.UncleanEnds), Led: readLed(row.Led),
+	}, nil
+}
+
+// withAnchor runs fn with the session of the leases.
+func withAnchor[T any](ctx context.Context, s *Store, fn func(context.Context, *session) (T, error)) (value T, err error) {
+	if err := s.open(); err != nil {
+		return value, err
+	}
+	err = s.server.with(ctx, func(r *serverRun) (err error) {
+		value, err = onAnchor(ctx, r.anchor, s.names, fn)
+		return err
 	})
+	return value, err
 }
 
 // Released tells a standby that the lease was given back, so that it need not look
@@ -84,11 +86,7 @@ func (s *Store) hear(ctx context.Context) {
 	if there {
 		return
 	}
-	var lease uint32
-	err = run.anchor.use(ctx, s.names, func(se *session) (err error) {
-		lease, err = se.q.DescribeLease(ctx)
-		return err
-	})
+	lease, err := onAnchor(ctx, run.anchor, s.names, func(ctx context.Context, se *session) (uint32, error) { return se.q.DescribeLease(ctx) })
 	var forget func()
 	if err == nil {
 		want := fmt.Sprintf("%d %s", lease, s.cfg.Name)
@@ -210,17 +208,19 @@ func (s *Store) Renew(ctx context.Context, l relay.Lease, progress relay.Progres
 	if err != nil {
 		return renewal, s.wrap(what, err)
 	}
-	err = t.judge(t.run.anchor.use(ctx, s.names, func(se *session) (err error) {
-		renewal.Decided, err = se.q.RenewLease(ctx, pgdb.RenewLeaseParams{
-			Progress: progress.Settled, Suspect: progress.Suspect, State: progress.State,
-			Name: s.cfg.Name, Epoch: l.Epoch, Holder: l.Holder,
-		})
-		if errors.Is(err, pgx.ErrNoRows) {
-			err = relay.ErrLeaseLost
-		}
-		return err
-	}))
-	return renewal, s.wrap(what, err)
+	row, err := t.run.anchor.renew(ctx, s.names, pgdb.RenewLeaseParams{
+		Progress: progress.Settled, Suspect: progress.Suspect, State: progress.State,
+		Name: s.cfg.Name, Epoch: l.Epoch, Holder: l.Holder,
+	})
+	switch {
+	case err != nil:
+	case row.Held == 0:
+		err = relay.ErrLeaseLost
+	case row.Renewed == 0:
+		err = errLeaseLocked
+	}
+	renewal.Decided = row.Decided
+	return renewal, s.wrap(what, t.judge(err))
 }
 
 // Release ends the term. It works after the term's sessions were lost too: the
@@ -237,12 +237,13 @@ func (s *Store) Release(ctx context.Context, l relay.Lease) error {
 	if t != nil {
 		t.end(relay.ErrLeaseLost)
 	}
-	return s.wrap("release the lease", s.withAnchor(ctx, func(_ *serverRun, se *session) error {
+	_, err := withAnchor(ctx, s, func(ctx context.Context, se *session) (struct{}, error) {
 		row, err := se.q.ReleaseLease(ctx, pgdb.ReleaseLeaseParams{
 			Name: s.cfg.Name, Epoch: l.Epoch, Holder: l.Holder, Channel: leaseChannel,
 		})
-		return lostUnless(row.Leases > 0, err)
-	}))
+		return struct{}{}, lostUnless(row.Leases > 0, err)
+	})
+	return s.wrap("release the lease", err)
 }
 
 func lostUnless(found bool, err error) error {

@@ -13,18 +13,18 @@ import (
 )
 
 // takeSnapshot takes a snapshot and reads how far the write-ahead log is filled,
-// whether it is on disk up to there, and where the sequence stands. Where the server does not say that, the
+// and whether it is on disk up to there. Where the server does not say that, the
 // snapshot stands for the position: see flush.
-func (s *Store) takeSnapshot(ctx context.Context, se *session) (taken relay.Snapshot, filled string, flushed bool, lastSeq int64, err error) {
+func (s *Store) takeSnapshot(ctx context.Context, se *session) (taken relay.Snapshot, filled string, flushed bool, err error) {
 	if !s.withoutLog.Load() {
 		row, err := se.q.TakeSnapshot(ctx)
 		if !logUnavailable(err) {
-			return relay.Snapshot(row.Snapshot), row.Filled, row.Flushed, row.LastSeq, err
+			return relay.Snapshot(row.Snapshot), row.Filled, row.Flushed, err
 		}
 		s.goWithoutLog(ctx, err)
 	}
-	row, err := se.q.TakeSnapshotWithoutLog(ctx)
-	return relay.Snapshot(row.Snapshot), withoutPosition + row.Snapshot, false, row.LastSeq, err
+	text, err := se.q.TakeSnapshotWithoutLog(ctx)
+	return relay.Snapshot(text), withoutPosition + text, false, err
 }
 
 // withoutPosition marks a snapshot that stands for a position of the log.

@@ -15,7 +15,7 @@ import (
 // poolerRounds is how often checkSessions tries to be caught by a pooler.
 const poolerRounds = 5
 
-// checkSessions finds a pooler that hands a session's statements to whichever
+// lookForPooler finds a pooler that hands a session's statements to whichever
 // server session is free. One client sets something for its session; another
 // opens a transaction and keeps it, which takes a server session away; then the
 // first looks whether it is still where it was. Other clients of the pooler may
@@ -24,22 +24,10 @@ const poolerRounds = 5
 // A question that fails proves nothing: the server may be restarting, or somebody
 // ended the session. Such an error is returned as it is, so that Check is made
 // again.
-//
-// Nothing changes about that while the sessions stay, so one look in a run of the
-// server does for all its stores.
-func (s *Store) checkSessions(ctx context.Context, _ *session, _ *checked) error {
-	run, _, err := s.server.current(ctx)
-	if err != nil {
-		return err
-	}
-	run.looking.Lock()
-	defer run.looking.Unlock()
-	if run.unpooled {
-		return nil
-	}
+func lookForPooler(ctx context.Context, config *pgx.ConnConfig) error {
 	var pair [2]*pgx.Conn
 	for i := range pair {
-		conn, err := pgx.ConnectConfig(ctx, run.target.config)
+		conn, err := pgx.ConnectConfig(ctx, config)
 		if err != nil {
 			return err
 		}
@@ -75,7 +63,6 @@ func (s *Store) checkSessions(ctx context.Context, _ *session, _ *checked) error
 			return poolerError(fmt.Errorf("two sessions that were open at once were both in backend %d", theirs.pid))
 		}
 	}
-	run.unpooled = true
 	return nil
 }
 

@@ -29,16 +29,15 @@ func (s *Store) Snapshot(ctx context.Context) (relay.Snapshot, error) {
 		}
 		var filled string
 		var flushed bool
-		var lastSeq int64
 		var err error
-		if taken, filled, flushed, lastSeq, err = s.takeSnapshot(ctx, se); err != nil {
+		if taken, filled, flushed, err = s.takeSnapshot(ctx, se); err != nil {
 			return err
 		}
 		parsed, err := parseSnapshot(taken)
 		if err != nil {
 			return err
 		}
-		return t.advance(parsed, filled, flushed, lastSeq)
+		return t.advance(parsed, filled, flushed)
 	})
 	return taken, err
 }
@@ -46,7 +45,7 @@ func (s *Store) Snapshot(ctx context.Context) (relay.Snapshot, error) {
 // advance notes a snapshot, and how far the write-ahead log was filled just after
 // it was taken. Transaction ids only move back when the server behind the
 // connection is no longer the same one.
-func (t *term) advance(taken pgSnapshot, filled string, flushed bool, lastSeq int64) error {
+func (t *term) advance(taken pgSnapshot, filled string, flushed bool) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if taken.xmax < t.last.xmax {
@@ -54,7 +53,6 @@ func (t *term) advance(taken pgSnapshot, filled string, flushed bool, lastSeq in
 			t.last.xmax, taken.xmax, relay.ErrLeaseLost)
 	}
 	t.last, t.filled = taken, filled
-	t.seqBefore, t.seqAfter = t.seqAfter, lastSeq
 	if flushed {
 		t.flushed = filled
 	}
@@ -92,62 +90,6 @@ func (s *Store) adoptForeign(ctx context.Context, t *term, se *session) error {
 	t.adopted = true
 	t.mu.Unlock()
 	return nil
-}
-
-// Idle waits until something may have been committed that the latest snapshot does
-// not show.
-func (s *Store) Idle(ctx context.Context, limit time.Duration) (bool, error) {
-	const what = "wait for inserts"
-	t := s.currentTerm()
-	if t == nil {
-		return false, s.wrap(what, relay.ErrLeaseLost)
-	}
-	if err := t.reason(); err != nil {
-		return false, s.wrap(what, err)
-	}
-	w, err := t.idle(ctx, s)
-	if err != nil || w == nil {
-		return w == nil, s.wrap(what, err)
-	}
-	moved, err := t.run.inserts.wait(ctx, w, limit)
-	return moved, s.wrap(what, t.judge(err))
-}
-
-// idle says what to wait for; nil means that the next snapshot may show more.
-func (t *term) idle(ctx context.Context, s *Store) (*waiter, error) {
-	t.mu.Lock()
-	w := &waiter{sequence: t.sequence, known: t.seqBefore, window: t.window}
-	open, outbox, moved := t.last.open, t.outbox, t.seqBefore != t.seqAfter || t.seqBefore < 0
-	t.mu.Unlock()
-	if moved {
-		return nil, nil //nolint:nilnil // there is nothing to wait for
-	}
-	if w.sequence != 0 && len(open) == 0 {
-		return w, nil
-	}
-	err := t.judge(t.run.work(ctx, useForReading, s.names, func(se *session) error {
-		if w.sequence == 0 {
-			d, err := se.q.DescribeSequence(ctx)
-			if err != nil {
-				return err
-			}
-			w.sequence, outbox = d.Sequence, d.Outbox
-			w.window = windowBelow(time.Duration(d.SlowMs) * time.Millisecond)
-		}
-		if len(open) == 0 {
-			return nil
-		}
-		var err error
-		w.open, err = se.q.OpenWriters(ctx, pgdb.OpenWritersParams{Outbox: outbox, OpenThen: open})
-		return err
-	}))
-	if err != nil {
-		return nil, err
-	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.sequence, t.outbox, t.window = w.sequence, outbox, w.window
-	return w, nil
 }
 
 // ReadBacklog reads unsettled rows that the snapshot shows.

@@ -25,8 +25,8 @@ type serverRun struct {
 	inserts inserts
 	done    chan struct{}
 
-	// What one look finds out for all stores; looking is held meanwhile.
-	looking  sync.Mutex
+	// What one look finds out for all stores; looking holds a token meanwhile.
+	looking  chan struct{}
 	unpooled bool      // no pooler is in between
 	newestAt time.Time // when no other host was found that was promoted later
 
@@ -35,6 +35,7 @@ type serverRun struct {
 	free     []*session
 	workers  int           // open or being opened
 	readers  int           // uses that are not settling
+	terms    int           // that are led with these sessions
 	changed  chan struct{} // closed when a worker comes free or is gone
 	trimming *time.Timer
 
@@ -71,7 +72,7 @@ const (
 func newRun(s *Server, first *session, at target) *serverRun {
 	r := &serverRun{
 		server: s, target: at, started: first.serverStarted,
-		done: make(chan struct{}), changed: make(chan struct{}),
+		done: make(chan struct{}), changed: make(chan struct{}), looking: make(chan struct{}, 1),
 	}
 	r.anchor = newAnchor(r, first)
 	r.inserts.run = r
@@ -201,6 +202,19 @@ func (r *serverRun) tell() {
 	r.changed = make(chan struct{})
 }
 
+// lead counts the terms that are led with the run's sessions.
+func (r *serverRun) lead(n int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.terms += n
+}
+
+func (r *serverRun) leading() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.terms
+}
+
 // maySpare reports whether a session can be given away for waiting.
 func (r *serverRun) maySpare() bool {
 	most := r.server.maxSessions()
@@ -220,7 +234,8 @@ func (r *serverRun) open(ctx context.Context) (*session, error) {
 		r.end(err)
 	}
 	if err == nil {
-		if err = r.anchor.use(ctx, noNames, func(a *session) error { return a.conn.Ping(ctx) }); err != nil {
+		_, err = onAnchor(ctx, r.anchor, noNames, func(ctx context.Context, a *session) (struct{}, error) { return struct{}{}, a.conn.Ping(ctx) })
+		if err != nil {
 			opened.close()
 			err = fmt.Errorf("the session of the leases does not answer: %w", err)
 		}

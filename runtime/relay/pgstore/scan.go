@@ -76,8 +76,11 @@ func scanPage(rows pgx.Rows, limit relay.Limit, breakOff func()) (relay.Page, er
 // checkFormats makes sure that pgx asked for the formats that row expects.
 func checkFormats(rows pgx.Rows) error {
 	fields := rows.FieldDescriptions()
-	if len(fields) == 0 && rows.Err() != nil {
-		return rows.Err()
+	if len(fields) == 0 {
+		rows.Close() // which tells why there is no answer
+		if err := rows.Err(); err != nil {
+			return err
+		}
 	}
 	if len(fields) != columns {
 		return fmt.Errorf("the page query answers with %d columns, not %d", len(fields), columns)

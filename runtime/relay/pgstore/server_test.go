@@ -177,14 +177,20 @@ func TestAReleaseIsHeard(t *testing.T) {
 // it has, does not ask again and again, and takes more when it can.
 func TestARefusedSessionIsMadeDoWithout(t *testing.T) {
 	each(t, func(t *testing.T, pg *services.PG) {
-		exec(t, pg.Pool, `CREATE ROLE few LOGIN CONNECTION LIMIT 3`) // one goes to the check for poolers
+		exec(t, pg.Pool, `CREATE ROLE few LOGIN CONNECTION LIMIT 2`)
 		t.Cleanup(func() {
 			_, _ = pg.Pool.Exec(context.WithoutCancel(t.Context()), `DROP OWNED BY few; DROP ROLE few`)
 		})
 		exec(t, pg.Pool, `GRANT ALL ON ALL TABLES IN SCHEMA public TO few`)
 		exec(t, pg.Pool, `GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO few`)
 		s := newStore(t, pg, func(c *pgstore.Config) { c.Conn.User, c.Conn.Password = "few", "" })
-		exec(t, pg.Pool, `ALTER ROLE few CONNECTION LIMIT 2`)
+		// Check looks for poolers with sessions of its own, if it can; the server may not
+		// be done with them when the next one is opened.
+		for i := 0; s.Check(t.Context()) != nil; i++ {
+			if i == 50 {
+				t.Fatal(s.Check(t.Context()))
+			}
+		}
 		lease := lead(t, s)
 		var work sync.WaitGroup
 		for range 8 { // more at once than there are sessions

@@ -27,6 +27,7 @@ type session struct {
 	// what the server says about it
 	backend       backend
 	serverStarted string
+	timeline      int64 // how often it was promoted; 0: it does not say
 	// notified gets the notifications that arrive, whatever the session does.
 	notified func(*pgconn.Notification)
 
@@ -83,22 +84,18 @@ func openSession(ctx context.Context, config *pgx.ConnConfig, cfg ServerConfig, 
 	}
 	opened.backend = backend{PID: d.Pid, Start: d.Started}
 	opened.serverStarted = d.ServerStarted
+	opened.timeline = readTimeline(ctx, conn)
+	if opened.lost() {
+		return nil, fmt.Errorf("ask for the timeline: %w", context.Cause(ctx))
+	}
 	return opened, nil
 }
 
-// seen is the session as a store with those table names uses it.
-func (s *session) seen(names *tableNames) *session {
-	view := *s
-	view.db = names.qualify(s.conn)
-	view.q = pgdb.New(view.db)
-	return &view
-}
-
-// timeline counts how often the server, or those it descends from, were promoted;
-// 0: it does not say.
-func (s *session) timeline(ctx context.Context) int64 {
+// readTimeline is how often the server, or those it descends from, were promoted; 0:
+// it does not say.
+func readTimeline(ctx context.Context, conn *pgx.Conn) int64 {
 	var hex string
-	err := s.conn.QueryRow(ctx, "SELECT substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8)").Scan(&hex)
+	err := conn.QueryRow(ctx, "SELECT substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8)").Scan(&hex)
 	if err != nil {
 		return 0
 	}
@@ -107,6 +104,14 @@ func (s *session) timeline(ctx context.Context) int64 {
 		return 0
 	}
 	return n
+}
+
+// seen is the session as a store with those table names uses it.
+func (s *session) seen(names *tableNames) *session {
+	view := *s
+	view.db = names.qualify(s.conn)
+	view.q = pgdb.New(view.db)
+	return &view
 }
 
 func (s *session) lost() bool { return s.conn.IsClosed() }

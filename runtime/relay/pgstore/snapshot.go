@@ -49,3 +49,18 @@ func (p pgSnapshot) closedBy(later pgSnapshot) []uint64 {
 	}
 	return closed
 }
+
+// ended reports whether a top-level transaction had ended when p was taken.
+func (p pgSnapshot) ended(id uint64) bool {
+	if id >= p.xmax {
+		return false
+	}
+	_, open := slices.BinarySearch(p.open, id)
+	return !open
+}
+
+// withEpoch is the full id of a transaction of the time of p.
+func (p pgSnapshot) withEpoch(id uint32) uint64 {
+	distance := int32(id - uint32(p.xmax))  //nolint:gosec // ids are compared in a circle
+	return p.xmax + uint64(int64(distance)) //nolint:gosec // the same
+}

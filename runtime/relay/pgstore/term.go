@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"sync"
-	"time"
 
 	"github.com/outboxgen/outboxgen/runtime/relay"
 	"github.com/outboxgen/outboxgen/runtime/relay/pgstore/pgdb"
@@ -18,23 +17,19 @@ type term struct {
 	lease relay.Lease
 	run   *serverRun
 
-	mu      sync.Mutex
-	ended   error      // nil while the term lasts
-	known   []backend  // the sessions that the lease row names
-	adopted bool       // rows of another cluster were looked for
-	last    pgSnapshot // the latest snapshot taken
-	filled  string     // up to where the write-ahead log was filled then; "": no snapshot yet
-	flushed string     // the latest value of filled known to be on disk
-
-	// Where the sequence stood before the latest snapshot was taken, and just after
-	// it. Before the first two snapshots that is not known: -1.
-	seqBefore, seqAfter int64
-	outbox, sequence    uint32 // oids; 0: not looked up yet
-	window              time.Duration
+	mu       sync.Mutex
+	ended    error      // nil while the term lasts
+	known    []backend  // the sessions that the lease row names
+	adopted  bool       // rows of another cluster were looked for
+	last     pgSnapshot // the latest snapshot taken
+	filled   string     // up to where the write-ahead log was filled then; "": no snapshot yet
+	flushed  string     // the latest value of filled known to be on disk
+	watching watched    // zero: not looked up yet
 }
 
 func newTerm(lease relay.Lease, run *serverRun, known ...backend) *term {
-	return &term{lease: lease, run: run, known: known, seqBefore: -1, seqAfter: -1}
+	run.lead(1)
+	return &term{lease: lease, run: run, known: known}
 }
 
 // is reports whether this is the term of a lease.
@@ -47,7 +42,7 @@ func (t *term) reason() error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.ended == nil {
-		if err := t.run.reason(); err != nil {
+		if err := t.run.reason(); err != nil { // nobody counts its terms any more
 			t.ended = fmt.Errorf("%w: %w", relay.ErrLeaseLost, err)
 		}
 	}
@@ -60,6 +55,7 @@ func (t *term) end(reason error) {
 	defer t.mu.Unlock()
 	if t.ended == nil {
 		t.ended = reason
+		t.run.lead(-1)
 	}
 }
 
@@ -88,11 +84,11 @@ func (t *term) register(ctx context.Context, s *Store, se *session) error {
 	if known {
 		return nil
 	}
-	err := t.run.anchor.use(ctx, s.names, func(a *session) error {
+	_, err := onAnchor(ctx, t.run.anchor, s.names, func(ctx context.Context, a *session) (struct{}, error) {
 		n, err := a.q.RegisterBackends(ctx, pgdb.RegisterBackendsParams{
 			Backends: marshalBackends(backends), Name: s.cfg.Name, Epoch: t.lease.Epoch, Holder: t.lease.Holder,
 		})
-		return lostUnless(n > 0, err)
+		return struct{}{}, lostUnless(n > 0, err)
 	})
 	if err != nil {
 		return fmt.Errorf("register a session: %w", err)

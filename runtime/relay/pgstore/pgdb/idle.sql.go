@@ -26,13 +26,24 @@ type DescribeSequenceRow struct {
 
 // How waiting for inserts works
 //
-// A row that a snapshot does not show was inserted by a transaction that was open
-// in it, or by one that drew its seq later. So nothing is to be read as long as
-// those transactions are open and the sequence stands where it stood before the
-// snapshot was taken: a transaction has its id before it draws a seq (tx stands
-// before seq in the table), so whoever drew one before the snapshot is in it.
-// Neither the sequence nor the state of a transaction depends on the statement's
-// own snapshot, so one statement can look again and again.
+// A writer T locks the table, gets its transaction id, draws its seq and commits, in
+// this order (tx stands before seq in the table). The store reads, one after the
+// other, each in a statement of its own:
+//
+//  1. where the sequence stands (SequenceStanding),
+//  2. which transactions hold a lock on the table as writers do (Writers),
+//  3. a snapshot, and whether it shows rows that the relay has not read (Unread).
+//
+// If it shows none, a row that comes later belongs to a T that is still to commit
+// after 3. Either T drew its seq after 1: then the sequence stands elsewhere. Or it
+// drew it before 1: then it held its lock and its id at 2, and is one of those. So
+// nothing is to be read as long as the sequence stands where it stood and those of 2
+// that had not ended in 3 go on. Neither the sequence nor the state of a transaction
+// depends on a statement's own snapshot, so one statement can look again and again
+// (WaitForInserts).
+//
+// The snapshot alone does not tell which transactions are open: one that began after
+// every transaction that has ended is not in it.
 // DescribeSequence also tells from how many milliseconds on the server logs a
 // statement as slow; 0: it does not.
 func (q *Queries) DescribeSequence(ctx context.Context) (DescribeSequenceRow, error) {
@@ -42,59 +53,51 @@ func (q *Queries) DescribeSequence(ctx context.Context) (DescribeSequenceRow, er
 	return i, err
 }
 
-const OpenWriters = `-- name: OpenWriters :many
-WITH held AS MATERIALIZED (
-    SELECT l.locktype, l.relation, l.transactionid, l.virtualtransaction
-    FROM pg_catalog.pg_locks AS l
-    WHERE l.granted AND (l.locktype = 'transactionid' OR l.locktype = 'relation' AND l.relation = $1::oid
-                         AND l.database = (SELECT d.oid FROM pg_catalog.pg_database AS d WHERE d.datname = current_database()))
-), writing AS MATERIALIZED (
-    SELECT DISTINCT t.transactionid
-    FROM held AS t JOIN held AS r ON r.virtualtransaction = t.virtualtransaction
-    WHERE t.locktype = 'transactionid' AND r.locktype = 'relation'
-), opened AS (
-    SELECT unnest($2::xid8[]) AS id
-)
-SELECT opened.id::xid8 AS id FROM opened
-WHERE CASE WHEN EXISTS (SELECT FROM writing WHERE writing.transactionid = opened.id::xid) THEN true
-           ELSE pg_xact_status(opened.id) IS DISTINCT FROM 'in progress' END
+const SequenceStanding = `-- name: SequenceStanding :one
+SELECT coalesce(pg_sequence_last_value(($1::oid)::regclass), 0)::bigint AS standing
 `
 
-type OpenWritersParams struct {
-	Outbox   uint32
-	OpenThen []uint64
+func (q *Queries) SequenceStanding(ctx context.Context, sequence uint32) (int64, error) {
+	row := q.db.QueryRow(ctx, SequenceStanding, sequence)
+	var standing int64
+	err := row.Scan(&standing)
+	return standing, err
 }
 
-// OpenWriters leaves, of the transactions that were open in a snapshot, those that
-// may insert or have inserted rows: they hold a lock on the table, or have ended
-// meanwhile. One that takes its lock later draws its seq later, too. Locks come
-// first: a transaction gives them up only after it has ended.
-func (q *Queries) OpenWriters(ctx context.Context, arg OpenWritersParams) ([]uint64, error) {
-	rows, err := q.db.Query(ctx, OpenWriters, arg.Outbox, arg.OpenThen)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []uint64
-	for rows.Next() {
-		var id uint64
-		if err := rows.Scan(&id); err != nil {
-			return nil, err
-		}
-		items = append(items, id)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
+const Unread = `-- name: Unread :one
+SELECT pg_current_snapshot()::text AS snapshot,
+       (EXISTS (SELECT FROM event_outbox AS o WHERE o.tx >= $1::xid8 AND coalesce(o.published_at, o.dead_at) IS NULL)
+        OR EXISTS (SELECT FROM event_outbox AS o WHERE o.tx = ANY($2::xid8[]) AND coalesce(o.published_at, o.dead_at) IS NULL))::boolean AS unread
+`
+
+type UnreadParams struct {
+	ReadXmax uint64
+	ReadOpen []uint64
+}
+
+type UnreadRow struct {
+	Snapshot string
+	Unread   bool
+}
+
+// Unread looks for rows that this statement sees and an earlier snapshot did not.
+func (q *Queries) Unread(ctx context.Context, arg UnreadParams) (UnreadRow, error) {
+	row := q.db.QueryRow(ctx, Unread, arg.ReadXmax, arg.ReadOpen)
+	var i UnreadRow
+	err := row.Scan(&i.Snapshot, &i.Unread)
+	return i, err
 }
 
 const WaitForInserts = `-- name: WaitForInserts :one
-WITH RECURSIVE look AS (
-    SELECT 0 AS n, false AS moved
+WITH RECURSIVE there AS MATERIALIZED (
+    SELECT s.id, s.value
+    FROM (SELECT unnest($1::oid[]) AS id, unnest($3::bigint[]) AS value) AS s
+    WHERE EXISTS (SELECT FROM pg_catalog.pg_sequence AS q WHERE q.seqrelid = s.id)
+), look AS (
+    SELECT 0 AS n, (SELECT count(*) FROM there) <> cardinality($1::oid[]) AS moved
     UNION ALL
     SELECT look.n + 1,
-           EXISTS (SELECT FROM (SELECT unnest($1::oid[]) AS id, unnest($3::bigint[]) AS value) AS s
+           EXISTS (SELECT FROM there AS s
                    WHERE look.n >= 0 AND coalesce(pg_sequence_last_value(s.id::regclass), 0) <> s.value)
            OR EXISTS (SELECT FROM (SELECT unnest($2::xid8[]) AS id) AS t
                       WHERE look.n >= 0 AND pg_xact_status(t.id) IS DISTINCT FROM 'in progress')
@@ -104,7 +107,7 @@ WITH RECURSIVE look AS (
     SELECT max(look.n) AS n, bool_or(look.moved) AS moved FROM look
 )
 SELECT looked.moved::boolean AS moved,
-       ARRAY(SELECT coalesce(pg_sequence_last_value(s.id::regclass), 0)
+       ARRAY(SELECT CASE WHEN EXISTS (SELECT FROM there WHERE there.id = s.id) THEN coalesce(pg_sequence_last_value(s.id::regclass), 0) ELSE -1 END
              FROM unnest($1::oid[]) WITH ORDINALITY AS s(id, place)
              WHERE looked.n >= 0 ORDER BY s.place)::bigint[] AS standing,
        ARRAY(SELECT t.id FROM (SELECT unnest($2::xid8[]) AS id) AS t
@@ -128,7 +131,8 @@ type WaitForInsertsRow struct {
 
 // WaitForInserts looks every step_seconds, at most looks times, until one of the
 // sequences has moved or one of the transactions has ended. It answers with the
-// sequences' values and the transactions that have ended.
+// sequences' values and the transactions that have ended. A sequence that is gone
+// stands at -1.
 func (q *Queries) WaitForInserts(ctx context.Context, arg WaitForInsertsParams) (WaitForInsertsRow, error) {
 	row := q.db.QueryRow(ctx, WaitForInserts,
 		arg.Sequences,
@@ -140,4 +144,38 @@ func (q *Queries) WaitForInserts(ctx context.Context, arg WaitForInsertsParams) 
 	var i WaitForInsertsRow
 	err := row.Scan(&i.Moved, &i.Standing, &i.Ended)
 	return i, err
+}
+
+const Writers = `-- name: Writers :many
+WITH held AS MATERIALIZED (
+    SELECT l.locktype, l.mode, l.transactionid, l.virtualtransaction
+    FROM pg_catalog.pg_locks AS l
+    WHERE l.granted AND (l.locktype = 'transactionid' AND l.mode = 'ExclusiveLock'
+                         OR l.locktype = 'relation' AND l.relation = $1::oid AND l.mode NOT IN ('AccessShareLock', 'RowShareLock')
+                            AND l.database = (SELECT d.oid FROM pg_catalog.pg_database AS d WHERE d.datname = current_database()))
+)
+SELECT DISTINCT (t.transactionid::text)::bigint AS id
+FROM held AS t JOIN held AS r ON r.virtualtransaction = t.virtualtransaction
+WHERE t.locktype = 'transactionid' AND r.locktype = 'relation'
+`
+
+// Writers are transaction ids without their epoch.
+func (q *Queries) Writers(ctx context.Context, outbox uint32) ([]int64, error) {
+	rows, err := q.db.Query(ctx, Writers, outbox)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []int64
+	for rows.Next() {
+		var id int64
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }

@@ -151,39 +151,55 @@ func (q *Queries) ReleaseLease(ctx context.Context, arg ReleaseLeaseParams) (Rel
 }
 
 const RenewLease = `-- name: RenewLease :one
-UPDATE event_outbox_lease
-SET beat         = beat + 1,
-    unclean_ends = CASE WHEN $1::boolean THEN 0 ELSE unclean_ends END,
-    suspect_seq  = nullif($2::bigint, 0),
-    state        = $3::json,
-    updated_at   = now()
-WHERE name = $4 AND epoch = $5 AND holder = $6::uuid
-RETURNING EXISTS (SELECT FROM event_outbox_audit AS a WHERE a.applied_at IS NULL)::boolean AS decided
+WITH mine AS MATERIALIZED (
+    SELECT l.name FROM event_outbox_lease AS l
+    WHERE l.name = $1 AND l.epoch = $2 AND l.holder = $3::uuid
+    FOR NO KEY UPDATE SKIP LOCKED
+), renewed AS (
+    UPDATE event_outbox_lease AS l
+    SET beat         = l.beat + 1,
+        unclean_ends = CASE WHEN $4::boolean THEN 0 ELSE l.unclean_ends END,
+        suspect_seq  = nullif($5::bigint, 0),
+        state        = $6::json,
+        updated_at   = now()
+    FROM mine WHERE l.name = mine.name
+    RETURNING l.name
+)
+SELECT (SELECT count(*) FROM renewed) AS renewed,
+       (SELECT count(*) FROM event_outbox_lease AS h WHERE h.name = $1 AND h.epoch = $2 AND h.holder = $3::uuid) AS held,
+       EXISTS (SELECT FROM event_outbox_audit AS a WHERE a.applied_at IS NULL)::boolean AS decided
 `
 
 type RenewLeaseParams struct {
-	Progress bool
-	Suspect  int64
-	State    []byte
 	Name     string
 	Epoch    int64
 	Holder   uuid.UUID
+	Progress bool
+	Suspect  int64
+	State    []byte
+}
+
+type RenewLeaseRow struct {
+	Renewed int64
+	Held    int64
+	Decided bool
 }
 
 // RenewLease also tells whether an operator has decided something that the leader
-// has not acted on.
-func (q *Queries) RenewLease(ctx context.Context, arg RenewLeaseParams) (bool, error) {
+// has not acted on. Many renewals share a transaction, so none waits for a lock: a
+// row that somebody else has locked is left alone, and is still held by this leader.
+func (q *Queries) RenewLease(ctx context.Context, arg RenewLeaseParams) (RenewLeaseRow, error) {
 	row := q.db.QueryRow(ctx, RenewLease,
-		arg.Progress,
-		arg.Suspect,
-		arg.State,
 		arg.Name,
 		arg.Epoch,
 		arg.Holder,
+		arg.Progress,
+		arg.Suspect,
+		arg.State,
 	)
-	var decided bool
-	err := row.Scan(&decided)
-	return decided, err
+	var i RenewLeaseRow
+	err := row.Scan(&i.Renewed, &i.Held, &i.Decided)
+	return i, err
 }
 
 const SetLockTimeout = `-- name: SetLockTimeout :exec
@@ -266,6 +282,9 @@ CROSS JOIN LATERAL jsonb_array_elements(l.backends) AS b
 JOIN pg_catalog.pg_stat_activity AS a
     ON a.pid = (b ->> 'pid')::integer AND a.backend_start = (b ->> 'start')::timestamptz
 WHERE l.name = $1 AND l.epoch = $2 AND a.pid <> pg_backend_pid()
+  AND EXISTS (SELECT FROM pg_catalog.pg_locks AS k
+              WHERE k.pid = a.pid AND k.granted AND k.relation = to_regclass('event_outbox_lease')::oid
+                AND k.mode IN ('RowShareLock', 'RowExclusiveLock'))
 `
 
 type TerminateBackendsParams struct {
@@ -279,7 +298,9 @@ type TerminateBackendsRow struct {
 }
 
 // Backends of the term that ended, as it recorded them; the start tells a
-// session from a later one that was given the same pid.
+// session from a later one that was given the same pid. A session may serve other
+// outboxes too, so only those are ended that hold a lock on this outbox's lease table
+// as a statement does that has locked the row.
 func (q *Queries) TerminateBackends(ctx context.Context, arg TerminateBackendsParams) ([]TerminateBackendsRow, error) {
 	rows, err := q.db.Query(ctx, TerminateBackends, arg.Name, arg.Epoch)
 	if err != nil {

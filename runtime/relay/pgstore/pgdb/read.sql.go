@@ -516,8 +516,7 @@ const TakeSnapshot = `-- name: TakeSnapshot :one
 
 WITH log AS MATERIALIZED (SELECT pg_current_wal_insert_lsn() AS filled)
 SELECT pg_current_snapshot()::text AS snapshot, log.filled::text AS filled,
-       (pg_current_wal_flush_lsn() >= log.filled)::boolean AS flushed,
-       coalesce(pg_sequence_last_value(pg_get_serial_sequence('event_outbox', 'seq')::regclass), 0)::bigint AS last_seq
+       (pg_current_wal_flush_lsn() >= log.filled)::boolean AS flushed
 FROM log
 `
 
@@ -525,7 +524,6 @@ type TakeSnapshotRow struct {
 	Snapshot string
 	Filled   string
 	Flushed  bool
-	LastSeq  int64
 }
 
 // How pages are read
@@ -547,36 +545,25 @@ type TakeSnapshotRow struct {
 // Old writers store an empty string where a row has no key. Whoever reads the
 // column takes it for null: as a key it would send all such rows to one partition.
 // TakeSnapshot also tells how far the write-ahead log is filled, and whether it
-// is on disk up to there, and where the sequence stands. A statement takes its snapshot before it evaluates
+// is on disk up to there. A statement takes its snapshot before it evaluates
 // anything, and a transaction writes its commit record before a snapshot shows it:
 // so the commit of whatever the snapshot shows lies before this point.
 func (q *Queries) TakeSnapshot(ctx context.Context) (TakeSnapshotRow, error) {
 	row := q.db.QueryRow(ctx, TakeSnapshot)
 	var i TakeSnapshotRow
-	err := row.Scan(
-		&i.Snapshot,
-		&i.Filled,
-		&i.Flushed,
-		&i.LastSeq,
-	)
+	err := row.Scan(&i.Snapshot, &i.Filled, &i.Flushed)
 	return i, err
 }
 
 const TakeSnapshotWithoutLog = `-- name: TakeSnapshotWithoutLog :one
-SELECT pg_current_snapshot()::text AS snapshot,
-       coalesce(pg_sequence_last_value(pg_get_serial_sequence('event_outbox', 'seq')::regclass), 0)::bigint AS last_seq
+SELECT pg_current_snapshot()::text AS snapshot
 `
-
-type TakeSnapshotWithoutLogRow struct {
-	Snapshot string
-	LastSeq  int64
-}
 
 // TakeSnapshotWithoutLog is TakeSnapshot on a server that does not tell positions
 // of its write-ahead log.
-func (q *Queries) TakeSnapshotWithoutLog(ctx context.Context) (TakeSnapshotWithoutLogRow, error) {
+func (q *Queries) TakeSnapshotWithoutLog(ctx context.Context) (string, error) {
 	row := q.db.QueryRow(ctx, TakeSnapshotWithoutLog)
-	var i TakeSnapshotWithoutLogRow
-	err := row.Scan(&i.Snapshot, &i.LastSeq)
-	return i, err
+	var snapshot string
+	err := row.Scan(&snapshot)
+	return snapshot, err
 }

@@ -24,16 +24,26 @@ WHERE l.name = seen.name
 RETURNING l.epoch, l.unclean_ends, l.suspect_seq;
 
 -- RenewLease also tells whether an operator has decided something that the leader
--- has not acted on.
+-- has not acted on. Many renewals share a transaction, so none waits for a lock: a
+-- row that somebody else has locked is left alone, and is still held by this leader.
 -- name: RenewLease :one
-UPDATE event_outbox_lease
-SET beat         = beat + 1,
-    unclean_ends = CASE WHEN @progress::boolean THEN 0 ELSE unclean_ends END,
-    suspect_seq  = nullif(@suspect::bigint, 0),
-    state        = sqlc.narg(state)::json,
-    updated_at   = now()
-WHERE name = @name AND epoch = @epoch AND holder = @holder::uuid
-RETURNING EXISTS (SELECT FROM event_outbox_audit AS a WHERE a.applied_at IS NULL)::boolean AS decided;
+WITH mine AS MATERIALIZED (
+    SELECT l.name FROM event_outbox_lease AS l
+    WHERE l.name = @name AND l.epoch = @epoch AND l.holder = @holder::uuid
+    FOR NO KEY UPDATE SKIP LOCKED
+), renewed AS (
+    UPDATE event_outbox_lease AS l
+    SET beat         = l.beat + 1,
+        unclean_ends = CASE WHEN @progress::boolean THEN 0 ELSE l.unclean_ends END,
+        suspect_seq  = nullif(@suspect::bigint, 0),
+        state        = sqlc.narg(state)::json,
+        updated_at   = now()
+    FROM mine WHERE l.name = mine.name
+    RETURNING l.name
+)
+SELECT (SELECT count(*) FROM renewed) AS renewed,
+       (SELECT count(*) FROM event_outbox_lease AS h WHERE h.name = @name AND h.epoch = @epoch AND h.holder = @holder::uuid) AS held,
+       EXISTS (SELECT FROM event_outbox_audit AS a WHERE a.applied_at IS NULL)::boolean AS decided;
 
 -- Releasing twice does no harm, so that an unknown outcome can be asked again.
 -- Standbys are told, so that they need not look often.
@@ -51,14 +61,19 @@ FROM released;
 SELECT coalesce(to_regclass('event_outbox_lease')::oid, 0)::oid AS lease;
 
 -- Backends of the term that ended, as it recorded them; the start tells a
--- session from a later one that was given the same pid.
+-- session from a later one that was given the same pid. A session may serve other
+-- outboxes too, so only those are ended that hold a lock on this outbox's lease table
+-- as a statement does that has locked the row.
 -- name: TerminateBackends :many
 SELECT a.pid, pg_terminate_backend(a.pid)::boolean AS signalled
 FROM event_outbox_lease AS l
 CROSS JOIN LATERAL jsonb_array_elements(l.backends) AS b
 JOIN pg_catalog.pg_stat_activity AS a
     ON a.pid = (b ->> 'pid')::integer AND a.backend_start = (b ->> 'start')::timestamptz
-WHERE l.name = @name AND l.epoch = @epoch AND a.pid <> pg_backend_pid();
+WHERE l.name = @name AND l.epoch = @epoch AND a.pid <> pg_backend_pid()
+  AND EXISTS (SELECT FROM pg_catalog.pg_locks AS k
+              WHERE k.pid = a.pid AND k.granted AND k.relation = to_regclass('event_outbox_lease')::oid
+                AND k.mode IN ('RowShareLock', 'RowExclusiveLock'));
 
 -- SetUpSession passes over settings that this version of Postgres does not have.
 -- name: SetUpSession :exec

@@ -18,21 +18,19 @@
 -- column takes it for null: as a key it would send all such rows to one partition.
 
 -- TakeSnapshot also tells how far the write-ahead log is filled, and whether it
--- is on disk up to there, and where the sequence stands. A statement takes its snapshot before it evaluates
+-- is on disk up to there. A statement takes its snapshot before it evaluates
 -- anything, and a transaction writes its commit record before a snapshot shows it:
 -- so the commit of whatever the snapshot shows lies before this point.
 -- name: TakeSnapshot :one
 WITH log AS MATERIALIZED (SELECT pg_current_wal_insert_lsn() AS filled)
 SELECT pg_current_snapshot()::text AS snapshot, log.filled::text AS filled,
-       (pg_current_wal_flush_lsn() >= log.filled)::boolean AS flushed,
-       coalesce(pg_sequence_last_value(pg_get_serial_sequence('event_outbox', 'seq')::regclass), 0)::bigint AS last_seq
+       (pg_current_wal_flush_lsn() >= log.filled)::boolean AS flushed
 FROM log;
 
 -- TakeSnapshotWithoutLog is TakeSnapshot on a server that does not tell positions
 -- of its write-ahead log.
 -- name: TakeSnapshotWithoutLog :one
-SELECT pg_current_snapshot()::text AS snapshot,
-       coalesce(pg_sequence_last_value(pg_get_serial_sequence('event_outbox', 'seq')::regclass), 0)::bigint AS last_seq;
+SELECT pg_current_snapshot()::text AS snapshot;
 
 -- ReadRange walks the unsettled rows in seq order. hidden_in, topic and keys
 -- narrow the choice when they are not null; hidden_in leaves out what the earlier

@@ -1,0 +1,95 @@
+package pgstore
+
+import (
+	"context"
+	"time"
+
+	"github.com/outboxgen/outboxgen/runtime/relay"
+	"github.com/outboxgen/outboxgen/runtime/relay/pgstore/pgdb"
+)
+
+// Idle waits until something may have been committed that the snapshot read does not
+// show.
+func (s *Store) Idle(ctx context.Context, read relay.Snapshot, limit time.Duration) (bool, error) {
+	const what = "wait for inserts"
+	t := s.currentTerm()
+	if t == nil {
+		return false, s.wrap(what, relay.ErrLeaseLost)
+	}
+	if err := t.reason(); err != nil {
+		return false, s.wrap(what, err)
+	}
+	earlier, err := parseSnapshot(read)
+	if err != nil {
+		return false, s.wrap(what, err)
+	}
+	if !t.run.maySpare() {
+		return false, errNoSpare
+	}
+	var w *waiter
+	err = t.judge(t.run.work(ctx, useForReading, s.names, func(se *session) (err error) {
+		w, err = t.waitFor(ctx, se, earlier)
+		return err
+	}))
+	if err != nil || w == nil {
+		return w == nil, s.wrap(what, err)
+	}
+	moved, err := t.run.inserts.wait(ctx, w, limit)
+	return moved, s.wrap(what, t.judge(err))
+}
+
+// waitFor says what to wait for; nil means that there are rows to be read. The order
+// of its statements matters, see sql/idle.sql.
+func (t *term) waitFor(ctx context.Context, se *session, read pgSnapshot) (*waiter, error) {
+	seen, err := t.watched(ctx, se)
+	if err != nil {
+		return nil, err
+	}
+	standing, err := se.q.SequenceStanding(ctx, seen.sequence)
+	if err != nil {
+		return nil, err
+	}
+	writers, err := se.q.Writers(ctx, seen.outbox)
+	if err != nil {
+		return nil, err
+	}
+	row, err := se.q.Unread(ctx, pgdb.UnreadParams{ReadXmax: read.xmax, ReadOpen: append([]uint64{}, read.open...)})
+	if err != nil || row.Unread {
+		return nil, err
+	}
+	now, err := parseSnapshot(relay.Snapshot(row.Snapshot))
+	if err != nil {
+		return nil, err
+	}
+	w := &waiter{sequence: seen.sequence, known: standing, window: seen.window}
+	for _, id := range writers {
+		if id := now.withEpoch(uint32(id)); !now.ended(id) { //nolint:gosec // an id without its epoch has 32 bits
+			w.open = append(w.open, id)
+		}
+	}
+	return w, nil
+}
+
+// watched is what waiting looks at; it stays the same for a term.
+type watched struct {
+	outbox, sequence uint32        // oids
+	window           time.Duration // how long a statement may take, so that the server does not log it as slow
+}
+
+func (t *term) watched(ctx context.Context, se *session) (watched, error) {
+	t.mu.Lock()
+	known := t.watching
+	t.mu.Unlock()
+	if known.sequence != 0 {
+		return known, nil
+	}
+	d, err := se.q.DescribeSequence(ctx)
+	if err != nil {
+		return watched{}, err
+	}
+	known = watched{outbox: d.Outbox, sequence: d.Sequence, window: windowBelow(time.Duration(d.SlowMs) * time.Millisecond)}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.watching = known
+	return known, nil
+}

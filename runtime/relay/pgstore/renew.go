@@ -1,0 +1,96 @@
+package pgstore
+
+import (
+	"context"
+	"errors"
+	"sync"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/outboxgen/outboxgen/runtime/relay/pgstore/pgdb"
+)
+
+// mostRenewals bounds the renewals of one transaction.
+const mostRenewals = 100
+
+// errLeaseLocked says that somebody else has locked the lease row, so that it could
+// not be renewed now.
+var errLeaseLocked = errors.New("the lease row is locked by another session; look in pg_locks for who locks event_outbox_lease")
+
+// renewals are leases that wait to be renewed. Those that come while a transaction is
+// under way share the next one: what a renewal costs is its commit.
+type renewals struct {
+	mu      sync.Mutex
+	waiting []*renewal
+	busy    bool // a goroutine renews
+}
+
+type renewal struct {
+	sql  string
+	args pgdb.RenewLeaseParams
+	done chan struct{}
+	row  pgdb.RenewLeaseRow // once done
+	err  error
+}
+
+// renew renews one lease, together with others.
+func (a *anchor) renew(ctx context.Context, names *tableNames, args pgdb.RenewLeaseParams) (pgdb.RenewLeaseRow, error) {
+	r := &renewal{sql: names.statement(pgdb.RenewLease), args: args, done: make(chan struct{})}
+	a.renewals.mu.Lock()
+	a.renewals.waiting = append(a.renewals.waiting, r)
+	start := !a.renewals.busy
+	a.renewals.busy = true
+	a.renewals.mu.Unlock()
+	if start {
+		go a.renewAll()
+	}
+	select {
+	case <-r.done:
+		return r.row, r.err
+	case <-ctx.Done():
+		return pgdb.RenewLeaseRow{}, context.Cause(ctx)
+	}
+}
+
+// renewAll renews what waits until nothing does.
+func (a *anchor) renewAll() {
+	for {
+		a.renewals.mu.Lock()
+		now := a.renewals.waiting[:min(len(a.renewals.waiting), mostRenewals)]
+		a.renewals.waiting = a.renewals.waiting[len(now):]
+		a.renewals.busy = len(now) > 0
+		a.renewals.mu.Unlock()
+		if len(now) == 0 {
+			return
+		}
+		if err := a.renewTogether(now); err != nil && len(now) > 1 && a.run.reason() == nil {
+			// One that fails, for its schema is gone, must not fail the others.
+			for _, r := range now {
+				r.err = a.renewTogether([]*renewal{r})
+			}
+		}
+		for _, r := range now {
+			close(r.done)
+		}
+	}
+}
+
+// renewTogether renews leases in one transaction, and notes what became of each.
+func (a *anchor) renewTogether(now []*renewal) error {
+	rows, err := onAnchor(a.run.server.ctx, a, noNames, func(ctx context.Context, s *session) ([]pgdb.RenewLeaseRow, error) {
+		batch := &pgx.Batch{}
+		rows := make([]pgdb.RenewLeaseRow, len(now))
+		for i, r := range now {
+			batch.Queue(r.sql, r.args.Name, r.args.Epoch, r.args.Holder, r.args.Progress, r.args.Suspect, r.args.State).
+				QueryRow(func(row pgx.Row) error { return row.Scan(&rows[i].Renewed, &rows[i].Held, &rows[i].Decided) })
+		}
+		return rows, s.conn.SendBatch(ctx, batch).Close()
+	})
+	for i, r := range now {
+		r.err = err
+		if err == nil {
+			r.row = rows[i]
+		}
+	}
+	return err
+}
