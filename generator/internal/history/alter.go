@@ -1,6 +1,7 @@
 package history
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/outboxgen/outboxgen/generator/internal/sqltext"
@@ -56,12 +57,8 @@ func (f *follower) renameSchema(from, to string) {
 			f.domains[relation{to, r.name}] = kind
 		}
 	}
-	for i, schema := range f.path {
-		if schema == from && to != "" {
-			f.path = slices.Clone(f.path)
-			f.path[i] = to
-		}
-	}
+	delete(f.schemas, from)
+	f.schemas[to] = true
 }
 
 func (f *follower) alterDomain(c *sqltext.Cursor) {
@@ -133,7 +130,7 @@ func (f *follower) alterTable(c *sqltext.Cursor, tokens []sqltext.Token) {
 		f.unknown(tokens)
 		return
 	}
-	t := f.lookup(name)
+	t := f.lookupIf(ifExists, name)
 	if t == nil {
 		if f.wanted(name) && !ifExists {
 			f.add(nil, f.verbatim(tokens)...)
@@ -145,9 +142,23 @@ func (f *follower) alterTable(c *sqltext.Cursor, tokens []sqltext.Token) {
 	if c.Done() {
 		a.keep(nil)
 	}
-	for _, item := range c.Items() {
+	items := c.Items()
+	slices.SortStableFunc(items, func(x, y []sqltext.Token) int { return cmp.Compare(pass(x), pass(y)) })
+	for _, item := range items {
 		a.follow(item)
 	}
+}
+
+// pass is when Postgres does an action: first it drops columns, then it gives them
+// other types, then comes the rest.
+func pass(item []sqltext.Token) int {
+	switch c := sqltext.NewCursor(item); {
+	case c.Take("drop"):
+		return 0
+	case c.Take("alter"):
+		return 1
+	}
+	return 2
 }
 
 // action is what one ALTER TABLE does to a table.
@@ -174,7 +185,7 @@ func (a action) follow(item []sqltext.Token) {
 	case first.Kind == sqltext.Placeholder, a.move(a.table, c):
 	case c.Take("rename", "constraint"):
 	case c.Take("rename"):
-		a.keep(a.verbatim(item))
+		a.keepForAll(a.verbatim(item))
 	case c.Take("add"):
 		a.add(c, item)
 	case c.Take("drop"):
@@ -215,7 +226,7 @@ func (a action) keepFor(t *table, does []piece) {
 }
 
 func (a action) add(c *sqltext.Cursor, item []sqltext.Token) {
-	if !c.Take("column") && known(c.Peek(), constraints) {
+	if !c.Take("column") && isConstraint(c.Rest()) {
 		return
 	}
 	ifNotExists := c.Take("if", "not", "exists")
@@ -224,26 +235,40 @@ func (a action) add(c *sqltext.Cursor, item []sqltext.Token) {
 		a.keep(a.verbatim(item))
 	case len(definition) == 1 && definition[0].Kind == sqltext.Placeholder:
 	default:
-		a.addColumn(a.table, item[0].Start, a.column(definition), ifNotExists, map[*table]bool{})
+		a.addColumn(item[0].Start, a.column(definition), ifNotExists)
 	}
 }
 
-// addColumn adds a column to a table and to those that inherit from it.
-func (a action) addColumn(t *table, at int, definition []piece, ifNotExists bool, seen map[*table]bool) {
-	if seen[t] {
-		return
-	}
-	seen[t] = true
+// addColumn adds a column to a table and to those that inherit from it, unless
+// they have it.
+func (a action) addColumn(at int, definition []piece, ifNotExists bool) {
 	words := "ADD COLUMN"
-	if ifNotExists {
-		words += " IF NOT EXISTS"
+	for i, t := range a.all() {
+		if ifNotExists || i > 0 {
+			words = "ADD COLUMN IF NOT EXISTS"
+		}
+		a.keepFor(t, append([]piece{literal(words, at)}, definition...))
 	}
-	a.keepFor(t, append([]piece{literal(words, at)}, definition...))
-	for _, child := range t.children {
-		if !a.only {
-			a.addColumn(child, at, definition, true, seen)
+}
+
+// keepForAll gives an action to the table and to those that inherit from it.
+func (a action) keepForAll(does []piece) {
+	for _, t := range a.all() {
+		a.keepFor(t, does)
+	}
+}
+
+// all is the table and those that inherit from it, unless only the table is meant.
+func (a action) all() []*table {
+	all := []*table{a.table}
+	for i := 0; i < len(all) && !a.only; i++ {
+		for _, child := range all[i].children {
+			if !slices.Contains(all, child) {
+				all = append(all, child)
+			}
 		}
 	}
+	return all
 }
 
 // drop drops a column of a table, and of those that inherit it.
@@ -255,23 +280,12 @@ func (a action) drop(c *sqltext.Cursor, item []sqltext.Token) {
 		a.keep(a.verbatim(item))
 		return
 	}
-	a.dropColumn(a.table, column, ifExists, map[*table]bool{})
-}
-
-func (a action) dropColumn(t *table, column sqltext.Token, ifExists bool, seen map[*table]bool) {
-	if seen[t] {
-		return
-	}
-	seen[t] = true
 	words := "DROP COLUMN"
-	if ifExists {
-		words += " IF EXISTS"
-	}
-	a.keepFor(t, []piece{literal(words, column.Start), {text: quoted(column.Text), source: column.Start}})
-	for _, child := range t.children {
-		if !a.only {
-			a.dropColumn(child, column, true, seen)
+	for i, t := range a.all() {
+		if ifExists || i > 0 {
+			words = "DROP COLUMN IF EXISTS"
 		}
+		a.keepFor(t, []piece{literal(words, column.Start), {text: quoted(column.Text), source: column.Start}})
 	}
 }
 
@@ -286,7 +300,7 @@ func (a action) alterColumn(c *sqltext.Cursor, item []sqltext.Token) {
 	case c.Take("type"), c.Take("set", "data", "type"):
 		kind, _ := splitType(c.Rest())
 		does := []piece{literal("ALTER COLUMN", item[0].Start), {text: quoted(column.Text), source: column.Start}, literal("TYPE", column.Start)}
-		a.keep(append(does, a.typePieces(kind)...))
+		a.keepForAll(append(does, a.typePieces(kind)...))
 	case known(c.Peek(), []string{"set", "drop", "reset", "add", "restart"}), c.Peek().Kind == sqltext.Placeholder:
 	default:
 		a.keep(a.verbatim(item))

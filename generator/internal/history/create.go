@@ -57,10 +57,8 @@ func (f *follower) createSchema(c *sqltext.Cursor) {
 	if !ok {
 		return
 	}
+	f.schemas[name.Name] = true
 	_, rest, more := cut(c.Rest(), "create")
-	if !more {
-		return
-	}
 	path := f.path
 	f.path = append([]string{name.Name}, path...)
 	for more {
@@ -155,6 +153,9 @@ func (f *follower) createTable(c *sqltext.Cursor, tokens []sqltext.Token, tempor
 	}
 	t := f.newTable(name, temporary)
 	pieces := []piece{literal("CREATE TABLE", tokens[0].Start), {table: t, source: name.At}}
+	if t.temporary && ifNotExists && f.lookup(sqltext.Name{Schema: "pg_temp", Name: t.name}) != nil {
+		return
+	}
 	if other := f.find(t.relation); other != nil && !t.temporary {
 		if !ifNotExists {
 			pieces[1].table = other
@@ -167,27 +168,27 @@ func (f *follower) createTable(c *sqltext.Cursor, tokens []sqltext.Token, tempor
 	switch {
 	case isPart:
 		pieces = append(pieces, literal("()", name.At))
-		pieces = append(pieces, f.inherit(t, name.At, parent)...)
+		f.inherit(t, parent)
 	case isQuery:
 		f.createAs(name, temporary, tokens[0].Start, query)
 		return
 	case c.Is("("):
 		pieces = append(pieces, f.elements(c, t)...)
 		if c.Take("inherits", "(") {
-			var parents []*table
 			for _, item := range c.Items() {
-				if n, ok := sqltext.NewCursor(item).Name(); ok {
-					if p := f.lookup(n); p != nil {
-						parents = append(parents, p)
-					}
+				n, ok := sqltext.NewCursor(item).Name()
+				if parent := f.lookup(n); ok && parent != nil {
+					f.inherit(t, parent)
 				}
 			}
-			pieces = append(pieces, f.inherit(t, name.At, parents...)...)
 		}
 	default: // nothing that Postgres knows
 		pieces = append(pieces, f.verbatim(c.Rest())...)
 	}
-	f.add(t, pieces...)
+	if _, rest, ok := cut(c.Rest(), "commit"); ok && len(rest) > 0 {
+		t.untilCommit = t.temporary && rest[0].Is("drop")
+	}
+	f.add(t, append(pieces, t.inherits(name.At)...)...)
 	f.tables = append(f.tables, t)
 }
 
@@ -197,7 +198,7 @@ func (f *follower) createType(c *sqltext.Cursor, start int) {
 	if !ok || !c.Take("as") || !c.Is("(") {
 		return
 	}
-	t := f.newTable(name, false)
+	t := f.newTable(name, false) // no LIKE or INHERITS in it
 	f.add(t, append([]piece{literal("CREATE TABLE", start), {table: t, source: name.At}}, f.elements(c, t)...)...)
 	f.tables = append(f.tables, t)
 }
@@ -216,20 +217,35 @@ func (f *follower) partOf(c *sqltext.Cursor) (*table, bool) {
 	return t, t != nil
 }
 
-// inherit makes a table a child of others.
-func (f *follower) inherit(t *table, at int, parents ...*table) []piece {
-	if len(parents) == 0 {
+// inherit makes a table a child of another one.
+func (f *follower) inherit(t, parent *table) {
+	f.takeColumns(t, parent)
+	parent.children = append(parent.children, t)
+}
+
+// takeColumns gives a table the columns that another one has now. For sqlc it
+// inherits them from a copy, since a change of the one would change the other, too,
+// and it knows of one LIKE only.
+func (f *follower) takeColumns(t, from *table) {
+	same := &table{relation: from.relation, needs: []*table{from}}
+	f.add(same, literal("CREATE TABLE", t.created.Offset), piece{table: same, source: t.created.Offset},
+		literal("( LIKE", t.created.Offset), piece{table: from, source: t.created.Offset}, literal(")", t.created.Offset))
+	t.copies = append(t.copies, same)
+	t.needs = append(t.needs, same)
+}
+
+// inherits is the part of CREATE TABLE that says where columns come from.
+func (t *table) inherits(at int) []piece {
+	if len(t.copies) == 0 {
 		return nil
 	}
 	pieces := []piece{literal("INHERITS (", at)}
-	for i, p := range parents {
+	for i, other := range t.copies {
 		if i > 0 {
 			pieces = append(pieces, literal(",", at))
 		}
-		pieces = append(pieces, piece{table: p, source: at})
-		p.children = append(p.children, t)
+		pieces = append(pieces, piece{table: other, source: at})
 	}
-	t.needs = append(t.needs, parents...)
 	return append(pieces, literal(")", at))
 }
 
@@ -252,7 +268,16 @@ func (f *follower) elements(c *sqltext.Cursor, t *table) []piece {
 }
 
 // constraints is how an element of a table begins that is no column.
-var constraints = []string{"constraint", "unique", "primary", "check", "foreign", "exclude", "not"}
+var constraints = []string{"constraint", "unique", "primary", "check", "foreign", "not"}
+
+// isConstraint reports whether an element of a table, or what is added to it, is no
+// column. A column may be called exclude.
+func isConstraint(item []sqltext.Token) bool {
+	if len(item) > 1 && item[0].Is("exclude") {
+		return item[1].Is("(") || item[1].Is("using")
+	}
+	return len(item) > 0 && known(item[0], constraints)
+}
 
 func (f *follower) element(t *table, item []sqltext.Token) []piece {
 	if len(item) == 0 {
@@ -260,13 +285,13 @@ func (f *follower) element(t *table, item []sqltext.Token) []piece {
 	}
 	c := sqltext.NewCursor(item)
 	switch first := item[0]; {
-	case known(first, constraints):
+	case isConstraint(item):
 		return []piece{literal("CHECK (true)", first.Start)}
 	case c.Take("like"):
 		n, ok := c.Name()
 		if other := f.lookup(n); ok && other != nil {
-			t.needs = append(t.needs, other)
-			return []piece{literal("LIKE", first.Start), {table: other, source: n.At}}
+			f.takeColumns(t, other)
+			return []piece{literal("CHECK (true)", first.Start)}
 		}
 		return f.verbatim(item)
 	}

@@ -10,11 +10,14 @@ import (
 // readFile follows the statements of a file, which begins a session of its own.
 func (f *follower) readFile() {
 	if !f.keepPath {
-		f.path = []string{"public"}
+		f.path, f.pathSet = []string{"public"}, false
 	}
 	text := f.files[f.file]
-	for _, s := range sqltext.Split(text) {
+	statements := sqltext.Split(text)
+	undone := rolledBack(statements)
+	for i, s := range statements {
 		switch {
+		case undone[i]:
 		case s.Psql:
 			if includes(string(text[s.Start:s.End])) {
 				f.includes = append(f.includes, Place{f.file, s.Start})
@@ -25,6 +28,42 @@ func (f *follower) readFile() {
 	}
 	f.endTransaction()
 	f.tables = slices.DeleteFunc(f.tables, func(t *table) bool { return t.temporary })
+}
+
+// rolledBack is the statements that a ROLLBACK takes back, by index.
+func rolledBack(statements []sqltext.Statement) map[int]bool {
+	undone := map[int]bool{}
+	begin, savepoints := -1, map[string]int{}
+	for i, s := range statements {
+		if len(s.Tokens) == 0 {
+			continue
+		}
+		c := sqltext.NewCursor(s.Tokens)
+		from := -1
+		switch {
+		case c.Take("begin"), c.Take("start", "transaction"):
+			begin = i
+		case c.Take("commit"), c.Take("end"):
+			begin = -1
+			clear(savepoints)
+		case c.Take("savepoint"):
+			savepoints[c.Peek().Text] = i
+		case c.Take("rollback"), c.Take("abort"):
+			c.TakeAny("work", "transaction")
+			if c.Take("to") {
+				c.Take("savepoint")
+				if at, ok := savepoints[c.Peek().Text]; ok {
+					from = at
+				}
+				break
+			}
+			from, begin = begin, -1
+		}
+		for j := from + 1; from >= 0 && j < i; j++ {
+			undone[j] = true
+		}
+	}
+	return undone
 }
 
 // includes reports whether a command of psql reads another file.
@@ -63,7 +102,7 @@ func (f *follower) statement(tokens []sqltext.Token) {
 		f.endTransaction()
 	case c.Is("select"), c.Is("with"):
 		f.query(tokens)
-	case c.Peek().Kind == sqltext.Word && slices.Contains(harmless, c.Peek().Text):
+	case c.Is("("), known(c.Peek(), harmless):
 		f.look(tokens)
 	default:
 		f.unknown(tokens)
@@ -73,10 +112,10 @@ func (f *follower) statement(tokens []sqltext.Token) {
 // harmless is how statements begin that make no table, unless there is one in
 // a text that they hold.
 var harmless = []string{
-	"analyze", "begin", "call", "checkpoint", "close", "cluster", "comment", "copy", "deallocate", "declare", "delete",
+	"analyse", "analyze", "begin", "call", "checkpoint", "close", "cluster", "comment", "copy", "deallocate", "declare", "delete",
 	"discard", "do", "execute", "explain", "fetch", "grant", "import", "insert", "listen", "load", "lock", "merge", "move",
 	"notify", "prepare", "reassign", "refresh", "reindex", "release", "repack", "revoke", "savepoint", "security", "show", "start",
-	"table", "truncate", "unlisten", "update", "vacuum", "values", "wait", "(",
+	"table", "truncate", "unlisten", "update", "vacuum", "values", "wait",
 }
 
 // unknown keeps a statement that is none of Postgres, if it names the table, so
@@ -184,13 +223,15 @@ func (f *follower) setPath(names []string, local bool) {
 	if local && f.outside == nil {
 		f.outside = f.path
 	}
-	f.path = path
+	f.path, f.pathSet = path, true
+	f.earlier = append(f.earlier, path...)
 }
 
 func (f *follower) endTransaction() {
 	if f.outside != nil {
 		f.path, f.outside = f.outside, nil
 	}
+	f.tables = slices.DeleteFunc(f.tables, func(t *table) bool { return t.untilCommit })
 }
 
 // lookup is the table that a name means at this point, nil where there is none.
@@ -234,18 +275,38 @@ func (f *follower) lookup(n sqltext.Name) *table {
 	return nil
 }
 
+// lookupIf is lookup for a statement with or without IF EXISTS. With it, a name
+// that is not in the path means nothing, unless an earlier file may have set it.
+func (f *follower) lookupIf(ifExists bool, n sqltext.Name) *table {
+	t := f.lookup(n)
+	if t == nil || !ifExists || n.Schema != "" || n.AnySchema || t.temporary || slices.Contains(f.path, t.schema) {
+		return t
+	}
+	if !f.pathSet && slices.Contains(f.earlier, t.schema) {
+		return t
+	}
+	return nil
+}
+
 // wanted reports whether a name of no table could be that of the table.
 func (f *follower) wanted(n sqltext.Name) bool {
 	return n.Name == f.want.name && (n.Schema == "" || n.Schema == f.want.schema)
 }
 
-// schemaOf is the schema in which a name is created.
+// schemaOf is the schema in which a name is created: the first one of the path
+// that is there.
 func (f *follower) schemaOf(n sqltext.Name) string {
 	switch {
 	case n.AnySchema:
 		return f.want.schema
 	case n.Schema != "":
+		f.schemas[n.Schema] = true
 		return n.Schema
+	}
+	for _, schema := range f.path {
+		if f.schemas[schema] {
+			return schema
+		}
 	}
 	return f.path[0]
 }
@@ -266,7 +327,7 @@ func (f *follower) drop(c *sqltext.Cursor, tokens []sqltext.Token) {
 		}
 		switch kind {
 		case "table", "view":
-			t := f.lookup(n)
+			t := f.lookupIf(ifExists, n)
 			switch {
 			case t != nil:
 				f.remove(n, func(other *table) bool { return other == t })
@@ -274,6 +335,7 @@ func (f *follower) drop(c *sqltext.Cursor, tokens []sqltext.Token) {
 				f.add(nil, f.verbatim(tokens)...)
 			}
 		case "schema":
+			delete(f.schemas, n.Name)
 			f.remove(n, func(t *table) bool { return t.schema == n.Name })
 			for r := range f.domains {
 				if r.schema == n.Name {

@@ -11,6 +11,7 @@ package history
 
 import (
 	"cmp"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -98,8 +99,11 @@ type follower struct {
 	keepPath bool // from file to file
 
 	file    int
-	path    []string // search_path
-	outside []string // the one to return to behind a transaction with SET LOCAL
+	path    []string        // search_path
+	pathSet bool            // by this file
+	earlier []string        // the schemas of every search_path that a file has set
+	outside []string        // the one to return to behind a transaction with SET LOCAL
+	schemas map[string]bool // that are known to be there
 	tables  []*table
 	domains map[relation]string // to the type that each is made of
 	count   int                 // of statements
@@ -113,12 +117,14 @@ type follower struct {
 // table is a table or a view under its name of the moment.
 type table struct {
 	relation
-	created    Place
-	temporary  bool
-	statements []*statement
-	needs      []*table // that its statements name
-	children   []*table // that inherit its columns
-	staged     string   // its name for sqlc
+	created     Place
+	temporary   bool
+	untilCommit bool
+	statements  []*statement
+	needs       []*table // that its statements name
+	copies      []*table // of those whose columns it has from the beginning
+	children    []*table // that inherit its columns
+	staged      string   // its name for sqlc
 }
 
 // statement is a Statement before the names for sqlc are known.
@@ -139,7 +145,7 @@ type piece struct {
 }
 
 func follow(files [][]byte, want relation, keepPath bool) *follower {
-	f := &follower{files: files, want: want, keepPath: keepPath, path: []string{"public"}, domains: map[relation]string{}}
+	f := &follower{files: files, want: want, keepPath: keepPath, path: []string{"public"}, domains: map[relation]string{}, schemas: map[string]bool{"public": true, want.schema: true}}
 	for i := range files {
 		f.file = i
 		f.readFile()
@@ -163,8 +169,7 @@ func (f *follower) table() Table {
 	kept := slices.Clone(f.orphans)
 	if t := f.find(f.want); t != nil {
 		result.Found, result.Created = true, t.created
-		taken := map[string]bool{}
-		kept = append(kept, collect(t, taken)...)
+		kept = append(kept, collect(t)...)
 	} else {
 		result.Dropped = f.dropped
 	}
@@ -182,20 +187,39 @@ func (f *follower) table() Table {
 	return result
 }
 
-// collect is the statements of a table and of those that it needs, each of which
-// gets a name that is not taken.
-func collect(t *table, taken map[string]bool) []*statement {
-	if t.staged != "" {
-		return nil
+// collect is the statements of a table and of those that it needs, up to where it
+// needs them. Each table gets a name of its own.
+func collect(t *table) []*statement {
+	var tables []*table
+	until := map[*table]int{}
+	var visit func(t *table, before int)
+	visit = func(t *table, before int) {
+		known, seen := until[t]
+		if seen && known >= before || len(t.statements) == 0 {
+			return
+		}
+		until[t] = before
+		if !seen {
+			tables = append(tables, t)
+		}
+		for _, other := range t.needs {
+			visit(other, min(before, t.statements[0].order))
+		}
 	}
-	t.staged = t.name
-	for n := 2; taken[t.staged]; n++ {
-		t.staged = t.name + "_" + strconv.Itoa(n)
-	}
-	taken[t.staged] = true
-	all := slices.Clone(t.statements)
-	for _, other := range t.needs {
-		all = append(all, collect(other, taken)...)
+	visit(t, math.MaxInt)
+	taken := map[string]bool{}
+	var all []*statement
+	for _, t := range tables {
+		t.staged = t.name
+		for n := 2; taken[t.staged]; n++ {
+			t.staged = t.name + "_" + strconv.Itoa(n)
+		}
+		taken[t.staged] = true
+		for _, s := range t.statements {
+			if s.order < until[t] {
+				all = append(all, s)
+			}
+		}
 	}
 	return all
 }

@@ -72,7 +72,7 @@ func (f *follower) changes(text []byte) (at int, found bool) {
 	if !bytes.Contains(lower, []byte(strings.ToLower(f.want.name))) && !bytes.Contains(lower, domainWord) {
 		return 0, false
 	}
-	inside := &follower{files: [][]byte{text}, want: f.want, path: f.path, domains: f.domains}
+	inside := &follower{files: [][]byte{text}, want: f.want, path: f.path, domains: f.domains, schemas: f.schemas}
 	madeUp := false
 	for _, s := range sqltext.Split(text) {
 		for i, t := range s.Tokens {

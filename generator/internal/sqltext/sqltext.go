@@ -10,6 +10,7 @@ package sqltext
 
 import (
 	"bytes"
+	"regexp"
 	"strings"
 	"unicode/utf8"
 )
@@ -72,6 +73,7 @@ type lexer struct {
 	text       []byte
 	at         int
 	statements []Statement
+	backslash  bool // escapes in any string: standard_conforming_strings is off
 }
 
 // statement reads what comes next and says whether there was anything.
@@ -84,6 +86,9 @@ func (l *lexer) statement() bool {
 		start := l.at
 		l.line()
 		l.statements = append(l.statements, Statement{Start: start, End: l.at, Psql: true})
+		if copyCommand.Match(l.text[start:l.at]) {
+			l.data()
+		}
 		return true
 	}
 	var tokens []Token
@@ -109,9 +114,25 @@ func (l *lexer) statement() bool {
 	}
 	l.statements = append(l.statements, Statement{Tokens: tokens, Start: tokens[0].Start, End: tokens[len(tokens)-1].End})
 	if copies(tokens) {
+		l.line()
 		l.data()
 	}
+	if off, ok := escapes(tokens); ok {
+		l.backslash = off
+	}
 	return true
+}
+
+// copyCommand is a command of psql that data follows.
+var copyCommand = regexp.MustCompile(`(?i)^\\copy\s.*\sfrom\s+stdin\b`)
+
+// escapes reports whether a statement sets standard_conforming_strings, and
+// whether to off.
+func escapes(tokens []Token) (off, ok bool) {
+	if !tokens[0].Is("set") || len(tokens) < 4 || !tokens[len(tokens)-3].Is("standard_conforming_strings") {
+		return false, false
+	}
+	return strings.EqualFold(tokens[len(tokens)-1].Text, "off"), true
 }
 
 // copies reports whether data follows a statement.
@@ -129,7 +150,6 @@ func copies(tokens []Token) bool {
 
 // data reads the lines after a COPY, to the one that ends them.
 func (l *lexer) data() {
-	l.line()
 	start := l.at
 	for l.at < len(l.text) {
 		line := l.at
@@ -160,7 +180,11 @@ func (l *lexer) blanks() {
 		case c <= ' ':
 			l.at++
 		case l.has("--"):
-			l.line()
+			if end := bytes.IndexAny(l.text[l.at:], "\r\n"); end >= 0 {
+				l.at += end + 1
+			} else {
+				l.at = len(l.text)
+			}
 		case l.has("/*"):
 			l.comment()
 		default:
@@ -198,7 +222,7 @@ func (l *lexer) token() Token {
 	var text string
 	switch {
 	case c == '\'':
-		kind, text = String, l.quoted('\'', false)
+		kind, text = String, l.quoted('\'', l.backslash)
 	case c == '"':
 		kind, text = Quoted, l.quoted('"', false)
 	case c == '$':
