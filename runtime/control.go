@@ -39,16 +39,10 @@ func controls(sql string, events bool) []control {
 		if events && s.changesMeaning() {
 			found = append(found, control{kind: controlMeaning})
 		}
+		s.pos = start
 		s.skipStatement()
 	}
 	return found
-}
-
-// skipStatement goes to the end of the statement.
-func (s *sqlScanner) skipStatement() {
-	for !s.ended() {
-		s.token()
-	}
 }
 
 // control reads the words that make a statement a control statement.
@@ -99,13 +93,16 @@ func (s *sqlScanner) changesMeaning() bool {
 		return !harmlessSetting(s.setting())
 	case "alter", "drop", "grant", "revoke", "reassign", "security", "import", // DDL
 		"discard", "load",
-		"do", "call", "execute": // what they run cannot be seen
+		"do", "call", "execute", "fetch", "move", "explain": // what they run cannot be seen
 		return true
 	case "begin", "start": // within a transaction they still set its mode
 		return s.names("only")
 	case "create":
 		if scope := s.word(); scope == "temp" || scope == "temporary" {
-			return s.touchesOutbox() // a table to work in, unless it hides ours
+			start := s.pos
+			executes := s.names("execute")
+			s.pos = start
+			return executes || s.touchesOutbox() // a table to work in, unless it hides ours
 		}
 		return true
 	case "lock", "copy", "truncate", "delete", "update", "insert", "merge":
@@ -153,12 +150,24 @@ func (s *sqlScanner) touchesOutbox() bool {
 	return s.callsSetConfig()
 }
 
+// runsItsArgument are the functions that run a query or a cursor which they are
+// given as text.
+var runsItsArgument = map[string]bool{
+	"query_to_xml": true, "query_to_xmlschema": true, "query_to_xml_and_xmlschema": true,
+	"cursor_to_xml": true, "cursor_to_xmlschema": true,
+	"ts_stat": true, "ts_rewrite": true,
+	"crosstab": true, "crosstab2": true, "crosstab3": true, "crosstab4": true, // of the extension tablefunc
+}
+
 // callsSetConfig reports whether the rest of a query changes a setting by
-// set_config or by an UPDATE of pg_settings, or writes to the outbox in a WITH.
+// set_config or by an UPDATE of pg_settings, has a function run a query that it
+// hides in a text, or writes to the outbox in a WITH.
 func (s *sqlScanner) callsSetConfig() bool {
 	writes, outbox, settings := false, false, false
 	for !s.ended() {
 		switch word := s.name(); {
+		case word == unicodeName, runsItsArgument[strings.ToLower(word)]:
+			return true
 		case strings.EqualFold(word, "set_config"):
 			if !s.harmlessArgument() {
 				return true
@@ -197,11 +206,14 @@ func (s *sqlScanner) harmlessArgument() bool {
 	return harmlessSetting(strings.ToLower(strings.Trim(name, "'")))
 }
 
-// names reports whether the rest of the statement has one of the words, as a
+// names reports whether the rest of the statement may have one of the words, as a
 // keyword or a name.
 func (s *sqlScanner) names(words ...string) bool {
 	for !s.ended() {
 		word := s.name()
+		if word == unicodeName {
+			return true // it may be any
+		}
 		for _, w := range words {
 			if strings.EqualFold(word, w) {
 				return true

@@ -46,6 +46,14 @@ func TestControls(t *testing.T) {
 		"select commit from t":                  nil,
 		"savepoint":                             {{controlSavepoint, ""}},
 
+		"create function f() returns int begin atomic select 1; select case when a then b end; END; commit":       {meaning, end},
+		"CREATE OR REPLACE PROCEDURE p(begin int) BEGIN ATOMIC; insert into t values (1) returning a as end; END": {meaning},
+		`create procedure p() begin/**/atomic select t.end, "end" from t; end; savepoint a`:                       {meaning, {controlSavepoint, "a"}},
+		"create function f() returns int language sql return 1; end":                                              {meaning, end},
+		"create function f() returns int language sql as $$ begin atomic $$; commit":                              {meaning, end},
+		"create temp table begin (atomic int); commit":                                                            {end},
+		"create table atomic (begin atomic); commit":                                                              {meaning, end},
+
 		"set search_path to b":                                 {meaning},
 		"SET LOCAL Search_Path = b; savepoint a":               {meaning, {controlSavepoint, "a"}},
 		"set local role b":                                     {meaning},
@@ -97,10 +105,38 @@ func TestControls(t *testing.T) {
 		"with x as (delete from event_outbox returning 1) select 1": {meaning},
 		"update pg_settings set setting = 'b' where name = 'role'":  {meaning},
 		"select * from pg_settings":                                 nil,
+		"fetch next from c":                                         {meaning},
+		"move forward all in c":                                     {meaning},
+		"declare c cursor for select 1":                             nil,
+		"close c":                                                   nil,
+		"explain (analyze, buffers) select 1":                       {meaning},
+		"create temp table t as execute p":                          {meaning},
+		"create temp table t as select 1":                           nil,
+		`select U&"set\005fconfig"('role', 'b', true)`:              {meaning},
+		`delete from u&"event!005foutbox" uescape '!'`:              {meaning},
+		`select u&1, U&'x', u & "a" from t`:                         nil,
+		"select pg_catalog.Query_To_XML($1, true, false, '')":       {meaning},
+		"select cursor_to_xml('c', 1, true, false, '')":             {meaning},
+		"select word from ts_stat($1)":                              {meaning},
+		"select 'query_to_xml'":                                     nil,
 		"listen x":                                                  nil,
 	} {
 		if diff := cmp.Diff(want, controls(sql, true), cmp.AllowUnexported(control{})); diff != "" {
 			t.Errorf("%q (-want +got):\n%s", sql, diff)
+		}
+	}
+}
+
+// Nothing is asked about what is plainly SQL: that would cost a round trip.
+func TestOnlyWhatMayBeANameIsLookedUp(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]bool{
+		"": false, ";": false, "select 1": false, "-- name: Get :one\nSELECT 1": false, "(select 1)": false, "/* x */ with a as (select 1) table a": false,
+		"insert into t values ($1)": false, "values(1)": false,
+		"get_tenant": true, "begin": true, "switch tenant": true, "tenant(b)": true, "1 2": true, "é à": true, `"select" 1`: true,
+	} {
+		if got := mayBePrepared(text); got != want {
+			t.Errorf("mayBePrepared(%q) = %v", text, got)
 		}
 	}
 }

@@ -67,18 +67,22 @@
 //     TRANSACTION READ ONLY,
 //   - DDL and GRANT, except of temporary tables with other names,
 //   - what writes to event_outbox or locks it, COPY included,
-//   - DO, CALL and EXECUTE.
+//   - DO, CALL, EXECUTE, also behind EXPLAIN or CREATE TABLE AS, FETCH and MOVE,
+//   - a call of query_to_xml, cursor_to_xml, ts_stat, ts_rewrite or crosstab, which
+//     run a query that they get as text, and names in Unicode escapes (U&"…").
 //
 // It does not matter whether they come alone, among several statements, in a batch,
-// or under the name of a prepared statement. Timeouts, memory, the planner, what is
+// or under the name of a prepared statement. (A name that begins with an SQL command
+// and a blank, as "select tenant", is seen only if it was prepared on the Tx.) Timeouts, memory, the planner, what is
 // logged, synchronous_commit, the isolation level and SET CONSTRAINTS change no
 // insert, and have no event inserted early.
 //
-// A function is not seen through: call [Tx.Flush] before a SELECT of one that
-// switches the tenant. The same holds for a trigger that does so, and for what runs
-// on Tx.Conn. From Postgres 18 on the server reports the search_path, and events are
-// inserted under the right one even then; roles and other settings are not reported. An event that is inserted early draws its seq early: take the lock
-// that covers its key before you switch.
+// A function, a view, a trigger and an operator are not seen through: call [Tx.Flush]
+// before a statement that uses one which switches the tenant. The same holds for what
+// runs on Tx.Conn. From Postgres 18 on the server reports the search_path, and events
+// are inserted under the right one even then; roles and other settings are not
+// reported. An event that is inserted early draws its seq early: take the lock that
+// covers its key before you switch.
 //
 // # Waking the relay
 //

@@ -197,7 +197,8 @@ func (k *kept) named(name string) int {
 
 // before looks at SQL that is about to run.
 func (k *kept) before(ctx context.Context, tx pgx.Tx, sql string) error {
-	if mayBePrepared(sql) && len(k.unsent()) > 0 {
+	_, known := preparedOn(tx.Conn())[sql]
+	if (known || mayBePrepared(sql)) && len(k.unsent()) > 0 {
 		text, err := preparedText(ctx, tx, sql)
 		if err != nil {
 			return err

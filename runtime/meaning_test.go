@@ -104,6 +104,8 @@ func TestEventsKeepTheirMeaning(t *testing.T) {
 		}
 	}
 	inB, otherRole, tenantTwo := "2 b service", "2 a other", "2 a service two"
+	const declare = `declare c cursor for select set_config('search_path', 'b', true)`
+	const prepare = `prepare p as select set_config('search_path', 'b', true)`
 	for name, test := range map[string]struct {
 		between func(ctx context.Context, tx pgx.Tx) error
 		second  string // the event of grade 2; that of grade 1 is always in a, of the service, of no tenant
@@ -155,6 +157,47 @@ func TestEventsKeepTheirMeaning(t *testing.T) {
 		"prepared before the transaction": {func(ctx context.Context, tx pgx.Tx) error {
 			return query(`old_into_b`)(ctx, tx)
 		}, inB},
+		"prepared under a name with a blank": {func(ctx context.Context, tx pgx.Tx) error {
+			_, err := tx.Prepare(ctx, "select tenant", `select set_config('search_path', 'b', true)`)
+			return errors.Join(err, query(`select tenant`)(ctx, tx))
+		}, inB},
+		"prepared on the connection under a name with a blank": {func(ctx context.Context, tx pgx.Tx) error {
+			_, err := tx.Conn().Prepare(ctx, "switch tenant", `select set_config('search_path', 'b', true)`)
+			return errors.Join(err, query(`switch tenant`)(ctx, tx))
+		}, inB},
+		"prepared under a name with parentheses": {func(ctx context.Context, tx pgx.Tx) error {
+			_, err := tx.Conn().Prepare(ctx, "tenant(b)", `set local search_path to b`)
+			return errors.Join(err, exec(`tenant(b)`)(ctx, tx))
+		}, inB},
+		"prepared under a name that the server shortens": {func(ctx context.Context, tx pgx.Tx) error {
+			name := strings.Repeat("into_b_", 10)
+			_, err := tx.Conn().Prepare(ctx, name, `set local search_path to b`)
+			return errors.Join(err, exec(name)(ctx, tx))
+		}, inB},
+		"prepared again under the same name": {func(ctx context.Context, tx pgx.Tx) error {
+			_, err := tx.Prepare(ctx, "again", `select 1`)
+			err = errors.Join(err, exec(`again`)(ctx, tx), tx.Conn().Deallocate(ctx, "again"))
+			_, againErr := tx.Conn().Prepare(ctx, "again", `set local search_path to b`)
+			return errors.Join(err, againErr, exec(`again`)(ctx, tx), exec(`again`)(ctx, tx))
+		}, inB},
+		"FETCH": {func(ctx context.Context, tx pgx.Tx) error {
+			return errors.Join(exec(declare)(ctx, tx), InsertGraded(ctx, tx, event(3)), exec(`fetch all from c`)(ctx, tx))
+		}, inB + ", 3 a service"},
+		"MOVE": {func(ctx context.Context, tx pgx.Tx) error {
+			return errors.Join(exec(declare)(ctx, tx), InsertGraded(ctx, tx, event(3)), exec(`move all from c`)(ctx, tx))
+		}, inB + ", 3 a service"},
+		"EXPLAIN ANALYZE EXECUTE": {func(ctx context.Context, tx pgx.Tx) error {
+			return errors.Join(exec(prepare)(ctx, tx), InsertGraded(ctx, tx, event(3)), exec(`explain (analyze) execute p; deallocate p`)(ctx, tx))
+		}, inB + ", 3 a service"},
+		"CREATE TEMP TABLE AS EXECUTE": {func(ctx context.Context, tx pgx.Tx) error {
+			return errors.Join(exec(prepare)(ctx, tx), InsertGraded(ctx, tx, event(3)),
+				exec(`create temp table x on commit drop as execute p; deallocate p`)(ctx, tx))
+		}, inB + ", 3 a service"},
+		"a name in Unicode escapes":           {query(`select U&"set\005fconfig"('search_path', 'b', true)`), inB},
+		"a query in a function's argument":    {query(`select query_to_xml('select set_config(''search_path'', ''b'', true)', true, false, '')::text`), inB},
+		"a query in a text search's argument": {query(`select count(*) from ts_stat('select set_config(''search_path'', ''b'', true)::tsvector')`), inB},
+		"CREATE FUNCTION with a body": {exec(`create function pg_temp.f() returns int begin atomic select 1; select case when true then 2 end; end;
+			set local search_path to b`), inB},
 		"a function, after Flush": {func(ctx context.Context, tx pgx.Tx) error {
 			if flusher, ok := tx.(*outbox.Tx); ok {
 				if err := flusher.Flush(ctx); err != nil {

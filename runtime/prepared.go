@@ -14,22 +14,42 @@ import (
 const preparedKey = "github.com/outboxgen/outboxgen/runtime: prepared statements"
 
 // mayBePrepared reports whether sql may be the name of a prepared statement, which
-// pgx takes in the place of SQL.
+// pgx takes in the place of SQL: a name may have blanks and parentheses.
 func mayBePrepared(sql string) bool {
-	return sql != "" && !strings.ContainsAny(sql, " \t\r\n;('")
+	if !strings.ContainsAny(sql, " \t\r\n;('") {
+		return sql != ""
+	}
+	s := sqlScanner{text: sql}
+	if !s.statement() || s.text[s.pos] == '(' {
+		return false
+	}
+	quoted := s.text[s.pos] == '"'
+	return quoted || !commands[s.word()]
+}
+
+// commands are the words with which statements begin.
+var commands = map[string]bool{
+	"abort": true, "alter": true, "analyze": true, "analyse": true, "begin": true, "call": true, "checkpoint": true, "close": true,
+	"cluster": true, "comment": true, "commit": true, "copy": true, "create": true, "deallocate": true, "declare": true, "delete": true,
+	"discard": true, "do": true, "drop": true, "end": true, "execute": true, "explain": true, "fetch": true, "grant": true,
+	"import": true, "insert": true, "listen": true, "load": true, "lock": true, "merge": true, "move": true, "notify": true,
+	"prepare": true, "reassign": true, "refresh": true, "reindex": true, "release": true, "reset": true, "revoke": true, "rollback": true,
+	"savepoint": true, "security": true, "select": true, "set": true, "show": true, "start": true, "table": true, "truncate": true,
+	"unlisten": true, "update": true, "vacuum": true, "values": true, "with": true,
 }
 
 // preparedText is the SQL of the prepared statement of that name, from wherever it
 // was prepared; the name itself if there is none.
 func preparedText(ctx context.Context, tx pgx.Tx, name string) (string, error) {
 	known := preparedOn(tx.Conn())
-	if text, ok := known[name]; ok {
+	if text, ok := known[name]; ok && stillPrepared(ctx, tx.Conn(), name, text) {
 		return text, nil
 	}
+	delete(known, name)
 	if tx.Conn().PgConn().TxStatus() != 'T' {
 		return name, nil // the statement itself will fail
 	}
-	const query = `select statement from pg_catalog.pg_prepared_statements where name = $1`
+	const query = `select statement from pg_catalog.pg_prepared_statements where name = $1::text::name::text` // the server shortens names
 	var text string
 	err := tx.QueryRow(ctx, query, pgx.QueryExecModeExec, name).Scan(&text)
 	switch {
@@ -40,6 +60,17 @@ func preparedText(ctx context.Context, tx pgx.Tx, name string) (string, error) {
 	}
 	known[name] = text
 	return text, nil
+}
+
+// stillPrepared reports, without a round trip, whether the name still stands for
+// the text: since it was looked up, it may have been prepared anew on the
+// connection. pgx answers that by itself where it prepared the same text under that
+// name, and sends nothing to the server in a context that is done.
+func stillPrepared(ctx context.Context, conn *pgx.Conn, name, text string) bool {
+	done, cancel := context.WithCancel(ctx)
+	cancel()
+	_, err := conn.Prepare(done, name, text)
+	return err == nil
 }
 
 // preparedOn is what is known of the connection's prepared statements.

@@ -44,11 +44,60 @@ func (s *sqlScanner) word() string {
 	return ""
 }
 
+// skipStatement goes from the beginning of a statement to its end. The body of a
+// function, between BEGIN ATOMIC and END, holds statements of its own.
+func (s *sqlScanner) skipStatement() {
+	start := s.pos
+	routine := s.createsRoutine()
+	s.pos = start
+	open := 0 // BEGIN ATOMIC and CASE that have no END yet
+	for last := ""; ; {
+		s.skipBlank()
+		if s.pos == len(s.text) || s.text[s.pos] == ';' && open == 0 {
+			return
+		}
+		start := s.pos
+		s.token()
+		if !routine {
+			continue
+		}
+		word := strings.ToLower(s.text[start:s.pos])
+		switch isLabel := last == "as" || last == "."; {
+		case isLabel:
+		case word == "atomic" && last == "begin", word == "case" && open > 0:
+			open++
+		case word == "end" && open > 0:
+			open--
+		}
+		last = word
+	}
+}
+
+// createsRoutine reads CREATE [OR REPLACE] FUNCTION or PROCEDURE.
+func (s *sqlScanner) createsRoutine() bool {
+	if s.word() != "create" {
+		return false
+	}
+	what := s.word()
+	if what == "or" && s.word() == "replace" {
+		what = s.word()
+	}
+	return what == "function" || what == "procedure"
+}
+
+// unicodeName stands for a name that is written as U&"…" and may be any.
+const unicodeName = `U&""`
+
 // name skips one token, and returns it without its quotes if it is a keyword or a
 // name; else "".
 func (s *sqlScanner) name() string {
 	start := s.pos
 	c := s.text[start]
+	if rest := s.text[start:]; strings.HasPrefix(rest, `U&"`) || strings.HasPrefix(rest, `u&"`) {
+		s.pos += len(`U&`)
+		s.token()
+		return unicodeName
+	}
 	s.token()
 	switch {
 	case c == '"':

@@ -20,9 +20,10 @@ import (
 //
 // A statement after which the insert might mean something else (SET, RESET and
 // set_config of search_path, of the role or of any setting that a policy may read;
-// DDL; DO and CALL; what writes to event_outbox) has the events before it inserted
-// first. Of what a function does only a change of search_path is noticed, and only
-// from Postgres 18 on: call Flush before one that changes it, the role or a setting.
+// DDL; DO, CALL, EXECUTE, FETCH; what writes to event_outbox) has the events before it
+// inserted first. Of what a function, view, trigger or operator does only a change of
+// search_path is noticed, and only from Postgres 18 on: call Flush before one that
+// changes it, the role or a setting.
 type Tx struct {
 	inner pgx.Tx
 	kept  *kept
