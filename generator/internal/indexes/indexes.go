@@ -56,38 +56,38 @@ type tracker struct {
 func (t *tracker) read(sql []byte, offset int) {
 	for _, s := range sqltext.Split(sql) {
 		if len(s.Tokens) > 1 {
-			t.statement(&cursor{tokens: s.Tokens, sql: sql, offset: offset})
+			t.statement(newCursor(s.Tokens, sql, offset))
 		}
 	}
 }
 
 func (t *tracker) statement(c *cursor) {
 	switch {
-	case c.take("create"):
+	case c.Take("create"):
 		t.create(c)
-	case c.take("alter", "table"):
+	case c.Take("alter", "table"):
 		t.alterTable(c)
-	case c.take("alter", "index"):
-		c.take("if", "exists")
+	case c.Take("alter", "index"):
+		c.Take("if", "exists")
 		_, name, ok := c.name()
-		if ok && c.take("rename", "to") {
+		if ok && c.Take("rename", "to") {
 			if _, to, ok := c.name(); ok {
 				t.rename(name, to)
 			}
 		}
-	case c.take("drop", "index"):
-		c.take("concurrently")
-		c.take("if", "exists")
+	case c.Take("drop", "index"):
+		c.Take("concurrently")
+		c.Take("if", "exists")
 		t.eachName(c, func(_, name string) {
 			t.drop(func(x Index) bool { return x.Name == name })
 		})
-	case c.take("drop", "table"):
-		c.take("if", "exists")
+	case c.Take("drop", "table"):
+		c.Take("if", "exists")
 		t.eachName(c, func(schema, name string) {
 			gone := t.table(schema, name)
 			t.drop(func(x Index) bool { return x.table == gone })
 		})
-	case c.take("do"):
+	case c.Take("do"):
 		t.block(c)
 	}
 }
@@ -95,7 +95,7 @@ func (t *tracker) statement(c *cursor) {
 // block follows what stands in the body of a DO: whether it runs is not known, but
 // most often it does, once.
 func (t *tracker) block(c *cursor) {
-	for _, token := range c.tokens {
+	for _, token := range c.Rest() {
 		if token.Kind != sqltext.Dollar {
 			continue
 		}
@@ -105,7 +105,7 @@ func (t *tracker) block(c *cursor) {
 		for _, s := range sqltext.Split(body) {
 			for i, word := range s.Tokens { // behind BEGIN, THEN and the like
 				if word.Is("create") || word.Is("alter") || word.Is("drop") {
-					t.statement(&cursor{tokens: s.Tokens[i:], sql: body, offset: c.offset + token.Start + open})
+					t.statement(newCursor(s.Tokens[i:], body, c.offset+token.Start+open))
 					break
 				}
 			}
@@ -114,17 +114,17 @@ func (t *tracker) block(c *cursor) {
 }
 
 func (t *tracker) create(c *cursor) {
-	if c.take("unique", "index") {
+	if c.Take("unique", "index") {
 		t.createIndex(c)
 		return
 	}
-	c.take("unlogged")
-	if !c.take("table") { // a temporary one is another table
+	c.Take("unlogged")
+	if !c.Take("table") { // a temporary one is another table
 		return
 	}
-	c.take("if", "not", "exists")
+	c.Take("if", "not", "exists")
 	schema, name, ok := c.name()
-	if !ok || !c.take("(") {
+	if !ok || !c.Take("(") {
 		return
 	}
 	for _, element := range c.list() {
@@ -134,9 +134,9 @@ func (t *tracker) create(c *cursor) {
 
 func (t *tracker) createIndex(c *cursor) {
 	x := Index{File: t.file, Offset: c.before()}
-	c.take("concurrently")
-	ifNotExists := c.take("if", "not", "exists")
-	if !c.is("on") {
+	c.Take("concurrently")
+	ifNotExists := c.Take("if", "not", "exists")
+	if !c.Is("on") {
 		x.Offset = c.here()
 		_, name, ok := c.name()
 		if !ok {
@@ -144,19 +144,19 @@ func (t *tracker) createIndex(c *cursor) {
 		}
 		x.Name = name
 	}
-	if !c.take("on") {
+	if !c.Take("on") {
 		return
 	}
-	c.take("only")
+	c.Take("only")
 	schema, name, ok := c.name()
 	if !ok {
 		return
 	}
 	x.table = t.table(schema, name)
-	if c.take("using") {
-		c.next()
+	if c.Take("using") {
+		c.Next()
 	}
-	rest := c.rest()
+	rest := c.Rest()
 	var parts []string
 	if x.Columns, parts, ok = c.key(); !ok {
 		return
@@ -175,21 +175,21 @@ func (t *tracker) createIndex(c *cursor) {
 func (t *tracker) element(c *cursor, of table) {
 	x := Index{Constraint: true, File: t.file, table: of, Offset: -1}
 	column := ""
-	if first := c.peek(); first.Kind == sqltext.Quoted || !isConstraint(first.Text) {
-		column = c.next().Text
+	if first := c.Peek(); first.Kind == sqltext.Quoted || !isConstraint(first.Text) {
+		column = c.Next().Text
 	}
-	for !c.done() {
+	for !c.Done() {
 		switch {
-		case c.take("constraint"):
+		case c.Take("constraint"):
 			x.Offset = c.here()
-			x.Name = c.next().Text
-		case c.is("unique"), c.is("primary"):
+			x.Name = c.Next().Text
+		case c.Is("unique"), c.Is("primary"):
 			t.constraint(c, x, column)
 			x.Name, x.Offset = "", -1
-		case c.take("("): // of a type, a default or a check
+		case c.Take("("): // of a type, a default or a check
 			c.list()
 		default:
-			c.next()
+			c.Next()
 		}
 	}
 }
@@ -206,15 +206,15 @@ func (t *tracker) constraint(c *cursor, x Index, column string) {
 	if x.Offset < 0 {
 		x.Offset = c.here()
 	}
-	primary := c.take("primary", "key")
+	primary := c.Take("primary", "key")
 	if primary {
 		label = "pkey"
 	} else {
-		c.next()
+		c.Next()
 	}
-	_ = c.take("nulls", "distinct") || c.take("nulls", "not", "distinct")
-	if c.take("using", "index") {
-		t.promote(c.next().Text, x)
+	_ = c.Take("nulls", "distinct") || c.Take("nulls", "not", "distinct")
+	if c.Take("using", "index") {
+		t.promote(c.Next().Text, x)
 		return
 	}
 	parts := []string{column}
@@ -248,13 +248,13 @@ func (t *tracker) promote(index string, x Index) {
 }
 
 func (t *tracker) alterTable(c *cursor) {
-	c.take("if", "exists")
-	c.take("only")
+	c.Take("if", "exists")
+	c.Take("only")
 	schema, name, ok := c.name()
 	if !ok {
 		return
 	}
-	c.take("*")
+	c.Take("*")
 	of := t.table(schema, name)
 	for _, action := range c.list() {
 		t.action(action, of)
@@ -263,36 +263,36 @@ func (t *tracker) alterTable(c *cursor) {
 
 func (t *tracker) action(c *cursor, of table) {
 	switch {
-	case c.take("add"):
-		if c.take("column") {
-			c.take("if", "not", "exists")
+	case c.Take("add"):
+		if c.Take("column") {
+			c.Take("if", "not", "exists")
 		}
-		c.take("if", "not", "exists")
+		c.Take("if", "not", "exists")
 		t.element(c, of)
-	case c.take("drop", "constraint"):
-		c.take("if", "exists")
-		name := c.next().Text
+	case c.Take("drop", "constraint"):
+		c.Take("if", "exists")
+		name := c.Next().Text
 		t.drop(func(x Index) bool { return x.table == of && x.Name == name })
-	case c.take("drop"):
-		c.take("column")
-		c.take("if", "exists")
-		column := c.next().Text
+	case c.Take("drop"):
+		c.Take("column")
+		c.Take("if", "exists")
+		column := c.Next().Text
 		t.drop(func(x Index) bool { return x.table == of && slices.Contains(x.uses, column) })
-	case c.take("rename", "constraint"):
-		from := c.next().Text
-		if c.take("to") {
-			t.rename(from, c.next().Text)
+	case c.Take("rename", "constraint"):
+		from := c.Next().Text
+		if c.Take("to") {
+			t.rename(from, c.Next().Text)
 		}
-	case c.take("rename", "to"):
-		t.move(of, table{of.schema, c.next().Text})
-	case c.take("rename"):
-		c.take("column")
-		from := c.next().Text
-		if c.take("to") {
-			t.renameColumn(of, from, c.next().Text)
+	case c.Take("rename", "to"):
+		t.move(of, table{of.schema, c.Next().Text})
+	case c.Take("rename"):
+		c.Take("column")
+		from := c.Next().Text
+		if c.Take("to") {
+			t.renameColumn(of, from, c.Next().Text)
 		}
-	case c.take("set", "schema"):
-		t.move(of, table{c.next().Text, of.name})
+	case c.Take("set", "schema"):
+		t.move(of, table{c.Next().Text, of.name})
 	}
 }
 
@@ -346,7 +346,7 @@ func (t *tracker) eachName(c *cursor, do func(schema, name string)) {
 			return
 		}
 		do(schema, name)
-		if !c.take(",") {
+		if !c.Take(",") {
 			return
 		}
 	}

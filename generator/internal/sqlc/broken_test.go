@@ -9,6 +9,36 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/sqlc"
 )
 
+// What a platform has made before the first migration is not there to be looked up,
+// and does not matter. No Postgres runs these without the platform.
+func TestOfThePlatform(t *testing.T) {
+	t.Parallel()
+	for _, statement := range []string{
+		"COMMENT ON TABLE auth.users IS 'of the platform'",
+		"ALTER TABLE storage.objects ENABLE ROW LEVEL SECURITY",
+		"ALTER TABLE auth.users ADD COLUMN extra int",
+		"CREATE TRIGGER t AFTER INSERT ON auth.users FOR EACH ROW EXECUTE FUNCTION public.f()",
+		"CREATE POLICY p ON storage.objects FOR SELECT TO authenticated USING (bucket_id = 'a')",
+		"CREATE TABLE a (id uuid REFERENCES auth.users (id), g geometry(Point, 4326), v vector(3))",
+		"SELECT create_hypertable('a', 'at'), cron.schedule('x', '* * * * *', 'DELETE FROM event_outbox')",
+		"CREATE INDEX ON a USING hnsw (v vector_cosine_ops)",
+		"CREATE FOREIGN TABLE f (a int) SERVER elsewhere OPTIONS (table_name 'event_outbox')",
+		"IMPORT FOREIGN SCHEMA x LIMIT TO (event_outbox) FROM SERVER elsewhere INTO y",
+		"CREATE TABLE b () USING columnar",
+		"GRANT app TO CURRENT_USER; ALTER ROLE app SET search_path TO app; ALTER DATABASE x SET timezone TO 'UTC'",
+		"ALTER TYPE extensions.kind ADD VALUE 'b'; DROP TYPE nowhere.kind; ALTER DOMAIN nowhere.d DROP NOT NULL",
+		"CREATE TABLE c (LIKE platform.t INCLUDING ALL, x int) INHERITS (platform.u)",
+		"CREATE TABLE d PARTITION OF platform.t FOR VALUES IN (1)",
+		"DROP SCHEMA platform CASCADE; ALTER SCHEMA nowhere RENAME TO somewhere",
+	} {
+		archive := strings.ReplaceAll("-- db/1.sql --\n"+statement+";\n-- db/2.sql --\nCREATE TABLE event_outbox (@columns@);\n", "@columns@", ourColumns)
+		files, said := generate(t, archive, sqlc.Options{Migrations: "db"})
+		if len(said) > 0 || len(files) == 0 {
+			t.Errorf("%s: %q, files %v", statement, said, names(files))
+		}
+	}
+}
+
 // What is wrong with the outbox in a migration is said where it stands, with the
 // way out.
 func TestBrokenMigrations(t *testing.T) {
