@@ -12,35 +12,50 @@ import (
 )
 
 const (
-	// dialTimeout bounds the dialling of one address of a broker, TLS included, unless
+	// dialTimeout bounds the connection to one address of a broker, unless
 	// kgo.DialTimeout says something else than clientDialTimeout, the client's default.
 	dialTimeout       = 2 * time.Second
 	clientDialTimeout = 10 * time.Second
-	// firstAnswer bounds the wait for the first bytes of a broker on a new connection.
-	// They answer a request that costs a broker nothing; one that keeps silent is hung,
-	// or a host that takes connections for it. What a broker that has answered may take
-	// for a request is bounded by the client, and not here.
+	// firstAnswer bounds the TLS handshake, and the wait for the first bytes of a
+	// broker on a new connection. They answer a request that costs a broker nothing;
+	// one that keeps silent is hung, or a host that takes connections for it, or has
+	// too much to do: so an address that kept silent gets slowAnswer from then on,
+	// until it answers soon. What a broker that has answered may take for a request
+	// is bounded by the client, and not here.
 	firstAnswer = 2 * time.Second
+	slowAnswer  = 5 * time.Second
 	// quietFor is how long an address is passed over at which somebody kept silent, so
-	// that the clients of a sink, and their retries, do not each wait for it.
+	// that the clients of a sink, and their retries, do not each wait for it. It is
+	// tried if there is no other.
 	quietFor = 3 * time.Second
 )
 
 // dialer dials brokers. A name may have several addresses: they are tried in turn,
 // beginning behind the last one that failed; those that kept silent lately are left
-// out.
+// out while another address is known.
 type dialer struct {
 	tls     *tls.Config // nil: none
 	lookup  func(ctx context.Context, host string) ([]string, error)
 	timeout time.Duration
+	chosen  bool // the caller's options say the timeout: it bounds the TLS handshake too
 
 	mu    sync.Mutex
 	start map[string]int       // by host and port: which address comes first
+	known map[string][]string  // by host and port: its addresses; none: not looked up yet
 	quiet map[string]time.Time // by address and port: when it kept silent
+	fails map[string]time.Time // by address and port: when it failed in any way
+	slow  map[string]bool      // by address and port: it has not answered in time
 }
 
-func newDialer(config *tls.Config) *dialer {
-	return &dialer{tls: config, lookup: net.DefaultResolver.LookupHost, timeout: dialTimeout, start: map[string]int{}, quiet: map[string]time.Time{}}
+func newDialer(config *tls.Config, seeds ...string) *dialer {
+	d := &dialer{
+		tls: config, lookup: net.DefaultResolver.LookupHost, timeout: dialTimeout,
+		start: map[string]int{}, known: map[string][]string{}, quiet: map[string]time.Time{}, fails: map[string]time.Time{}, slow: map[string]bool{},
+	}
+	for _, seed := range seeds {
+		d.known[seed] = nil
+	}
+	return d
 }
 
 func (d *dialer) dial(ctx context.Context, network, hostport string) (net.Conn, error) {
@@ -57,24 +72,26 @@ func (d *dialer) dial(ctx context.Context, network, hostport string) (net.Conn, 
 	if len(addresses) == 0 {
 		return nil, fmt.Errorf("kafkasink: the broker's name %q has no address", host)
 	}
-	first := d.first(hostport)
+	first := d.learn(hostport, port, addresses)
+	passOver := d.anyAnswers()
 	var errs []error
 	for i := range addresses {
 		at := (first + i) % len(addresses)
 		address := net.JoinHostPort(addresses[at], port)
-		if d.isQuiet(address) {
+		if passOver && d.isQuiet(address) {
 			errs = append(errs, fmt.Errorf("kafkasink: %s kept silent less than %s ago", address, quietFor))
 			continue
 		}
 		failed := func(err error) {
-			if errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, context.DeadlineExceeded) {
-				d.silent(address)
-			}
+			d.failed(address, errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, context.DeadlineExceeded))
 			d.next(hostport, at)
 		}
-		conn, err := d.dialOne(ctx, network, address, host)
+		limit, began := d.patience(address), time.Now()
+		conn, err := d.dialOne(ctx, network, address, host, limit)
 		if err == nil {
-			return &watched{Conn: conn, failed: failed}, nil
+			shaken := time.Since(began)
+			answers := func(took time.Duration) { d.answered(address, shaken+took) }
+			return &watched{Conn: conn, failed: failed, limit: limit, answers: answers}, nil
 		}
 		errs = append(errs, err)
 		if ctx.Err() != nil {
@@ -85,24 +102,79 @@ func (d *dialer) dial(ctx context.Context, network, hostport string) (net.Conn, 
 	return nil, errors.Join(errs...)
 }
 
-func (d *dialer) dialOne(ctx context.Context, network, address, host string) (net.Conn, error) {
-	ctx, cancel := context.WithTimeout(ctx, d.timeout)
+func (d *dialer) dialOne(ctx context.Context, network, address, host string, limit time.Duration) (net.Conn, error) {
+	dialCtx, cancel := context.WithTimeout(ctx, d.timeout)
 	defer cancel()
-	plain := &net.Dialer{}
-	if d.tls == nil {
-		return plain.DialContext(ctx, network, address)
+	conn, err := (&net.Dialer{}).DialContext(dialCtx, network, address)
+	if err != nil || d.tls == nil {
+		return conn, err
 	}
 	config := d.tls.Clone()
 	if config.ServerName == "" {
 		config.ServerName = host
 	}
-	return (&tls.Dialer{NetDialer: plain, Config: config}).DialContext(ctx, network, address)
+	if d.chosen {
+		limit = d.timeout
+	}
+	shakeCtx, stop := context.WithTimeout(ctx, limit)
+	defer stop()
+	secured := tls.Client(conn, config)
+	if err := secured.HandshakeContext(shakeCtx); err != nil {
+		_ = conn.Close() // the handshake's error says why
+		return nil, fmt.Errorf("kafkasink: TLS handshake with %s (limit %s): %w", address, limit, err)
+	}
+	return secured, nil
 }
 
-func (d *dialer) first(hostport string) int {
+// learn notes a broker's addresses, and says which of them comes first.
+func (d *dialer) learn(hostport, port string, addresses []string) (first int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	known := make([]string, len(addresses))
+	for i, a := range addresses {
+		known[i] = net.JoinHostPort(a, port)
+	}
+	d.known[hostport] = known
 	return d.start[hostport]
+}
+
+// anyAnswers reports whether there is a broker whose addresses are not known yet, or
+// an address that has not failed lately.
+func (d *dialer) anyAnswers() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, addresses := range d.known {
+		if len(addresses) == 0 {
+			return true
+		}
+		for _, a := range addresses {
+			if since, ok := d.fails[a]; !ok || time.Since(since) >= quietFor {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// patience is how long an address may take to answer.
+func (d *dialer) patience(address string) time.Duration {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.slow[address] {
+		return slowAnswer
+	}
+	return firstAnswer
+}
+
+// answered notes how long an address took to answer.
+func (d *dialer) answered(address string, took time.Duration) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.quiet, address)
+	delete(d.fails, address)
+	if took < firstAnswer/2 {
+		delete(d.slow, address)
+	}
 }
 
 // next has the next dialling of a broker begin behind an address.
@@ -112,10 +184,14 @@ func (d *dialer) next(hostport string, at int) {
 	d.start[hostport] = at + 1
 }
 
-func (d *dialer) silent(address string) {
+func (d *dialer) failed(address string, silent bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.quiet[address] = time.Now()
+	now := time.Now()
+	d.fails[address] = now
+	if silent {
+		d.quiet[address], d.slow[address] = now, true
+	}
 }
 
 func (d *dialer) isQuiet(address string) bool {
@@ -130,21 +206,28 @@ func (d *dialer) isQuiet(address string) bool {
 }
 
 // watched is a connection. Until its other side has said something, reading ends
-// after firstAnswer at the latest.
+// after the limit at the latest.
 type watched struct {
 	net.Conn
-	failed func(error)
+	limit   time.Duration
+	failed  func(error)
+	answers func(took time.Duration) // called for the first answer
 
 	mu       sync.Mutex
+	asked    time.Time // when the first deadline was set
 	answered bool
 }
 
-// SetReadDeadline caps the deadline of the first read.
+// SetReadDeadline sets the deadline of the first read to the limit, unless the client
+// asks for less than an answer may ever take.
 func (c *watched) SetReadDeadline(t time.Time) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if limit := time.Now().Add(firstAnswer); !c.answered && (t.IsZero() || t.After(limit)) {
-		t = limit
+	if c.asked.IsZero() {
+		c.asked = time.Now()
+	}
+	if now := time.Now(); !c.answered && (t.IsZero() || t.Sub(now) > firstAnswer) {
+		t = now.Add(c.limit)
 	}
 	return c.Conn.SetReadDeadline(t)
 }
@@ -154,12 +237,15 @@ func (c *watched) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.answered = c.answered || n > 0
+	if n > 0 && !c.answered {
+		c.answered = true
+		c.answers(time.Since(c.asked))
+	}
 	switch timeout := errors.Is(err, os.ErrDeadlineExceeded); {
 	case err == nil:
 	case !c.answered && timeout:
 		c.failed(err)
-		err = fmt.Errorf("kafkasink: %s took the connection and has not answered within %s: %w", c.RemoteAddr(), firstAnswer, err)
+		err = fmt.Errorf("kafkasink: %s accepted the connection and has not answered within %s: %w", c.RemoteAddr(), c.limit, err)
 	case !c.answered || timeout:
 		c.failed(err)
 	}

@@ -2,14 +2,18 @@ package kafkasink
 
 import (
 	"context"
+	"crypto/tls"
 	"io"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
@@ -209,6 +213,104 @@ func TestASeedOfSeveralAddresses(t *testing.T) {
 			delivers(t, []kgo.Opt{kgo.SeedBrokers("kafka.test:" + port), kgo.Dialer(d.dial)}, topic)
 			if n := h.dialled.Load(); n > 4 { // connections are opened at the same time
 				t.Errorf("the first address was dialled %d times; once it failed the other comes first", n)
+			}
+		})
+	}
+}
+
+// late passes everything on, and each first answer of a broker so late that it is
+// past the first limit.
+func late(broker string) func(net.Conn) {
+	return func(c net.Conn) {
+		b, err := net.Dial("tcp", broker)
+		if err != nil {
+			return
+		}
+		defer b.Close() //nolint:errcheck // nothing depends on the goodbye
+		go func() {
+			_, _ = io.Copy(b, c)
+			_ = b.Close()
+		}()
+		p := make([]byte, 64<<10)
+		n, err := b.Read(p)
+		if err != nil {
+			return
+		}
+		time.Sleep(firstAnswer + firstAnswer/8) // this is the fault; a client makes several connections for a wave
+		if _, err := c.Write(p[:n]); err == nil {
+			_, _ = io.Copy(c, b)
+		}
+		_ = c.Close()
+	}
+}
+
+// The only broker has so much to do that each connection gets its first answer late,
+// that of the TLS handshake or that of Kafka. It is used nevertheless.
+func TestTheOnlyBrokerAnswersLate(t *testing.T) {
+	t.Parallel()
+	for name, secured := range map[string]bool{"TLS": true, "no TLS": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var opts []kfake.Opt
+			var config *tls.Config
+			if secured {
+				server := httptest.NewUnstartedServer(nil)
+				server.StartTLS()
+				opts = append(opts, kfake.TLS(server.TLS.Clone()))
+				config = server.Client().Transport.(*http.Transport).TLSClientConfig.Clone() //nolint:forcetypeassert // it is one
+				config.ServerName = "example.com"
+				server.Close()
+			}
+			k, err := kfake.NewCluster(append(opts, kfake.NumBrokers(1), kfake.SeedTopics(2, "t"))...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(k.Close)
+			broker := k.ListenAddrs()[0]
+			h := listen(t, "127.0.0.1:0", late(broker))
+			d := newDialer(config, h.Addr().String())
+			through := kgo.Dialer(func(ctx context.Context, network, _ string) (net.Conn, error) {
+				return d.dial(ctx, network, h.Addr().String())
+			})
+			delivers(t, []kgo.Opt{kgo.SeedBrokers(broker), through}, "t")
+		})
+	}
+}
+
+// An address that kept silent is passed over only while another one may answer.
+func TestAQuietAddressIsTriedWhenThereIsNoOther(t *testing.T) {
+	t.Parallel()
+	quiet, other := listen(t, "127.0.0.1:0", silent), listen(t, "127.0.0.1:0", silent)
+	at, next := quiet.Addr().String(), other.Addr().String()
+	for name, c := range map[string]struct {
+		seeds      []string
+		otherFails bool
+		silent     bool // when it fails
+		dials      bool
+	}{
+		"the only one":                  {seeds: []string{at}, dials: true},
+		"a seed that was not asked yet": {seeds: []string{at, next}},
+		"all are quiet":                 {seeds: []string{at, next}, otherFails: true, silent: true, dials: true},
+		"the other one refuses":         {seeds: []string{at, next}, otherFails: true, dials: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := newDialer(nil, c.seeds...)
+			if c.otherFails {
+				conn, err := d.dial(t.Context(), "tcp", next)
+				if err != nil {
+					t.Fatal(err)
+				}
+				_ = conn.Close()
+				d.failed(next, c.silent)
+			}
+			d.failed(at, true)
+			conn, err := d.dial(t.Context(), "tcp", at)
+			if err == nil {
+				_ = conn.Close()
+			}
+			if (err == nil) != c.dials {
+				t.Errorf("dialled: %t, want %t: %v", err == nil, c.dials, err)
 			}
 		})
 	}

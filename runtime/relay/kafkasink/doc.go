@@ -13,11 +13,13 @@
 // unresolved, and the next wave gets a new one. The broker may still append a
 // batch of the old client, as a duplicate.
 //
-// The sink dials brokers itself, unless Config.Opts has kgo.Dialer. An address may
-// take two seconds to be dialled, TLS included, and two more for its first answer; a
-// request that names no time of its own may take three. An address that keeps silent
-// is passed over for three seconds. So a seed broker that is hung costs two to four
-// seconds, once, and not for each client and retry.
+// The sink dials brokers itself, unless Config.Opts has kgo.Dialer. A connection to an
+// address may take two seconds, and so may its TLS handshake and its first answer. An
+// address that kept silent may take five seconds for each of these from then on, since
+// it may be a broker with too much to do; it is passed over for three seconds, unless
+// no other address is known. A request that names no time of its own may take three
+// seconds. So a seed broker that is hung costs two to four seconds, once, and not for
+// each client and retry.
 //
 // The client itself retries what can be retried (a moved leader, too few
 // replicas, a lost connection) within the wave's time; Classify says what the

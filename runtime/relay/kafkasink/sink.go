@@ -21,9 +21,10 @@ type Config struct {
 	// kgo.SASL, kgo.ClientID and the like as needed. What the relay's guarantees
 	// rest on (acks, partitioning, flushing, batch sizes) is set by the sink and
 	// cannot be changed. Dialling, and the time that a request may take, are the sink's
-	// own unless kgo.Dialer, kgo.DialTimeout or kgo.RequestTimeoutOverhead are here. New refuses kgo.DisableIdempotentWrite, with which a retry of
-	// the client may write a batch twice or out of order; kgo.AllowAutoTopicCreation,
-	// with which a look at a topic makes it, with the broker's number of partitions;
+	// own unless kgo.Dialer, kgo.DialTimeout or kgo.RequestTimeoutOverhead are here.
+	// kgo.DialTimeout bounds the connection and the TLS handshake, one each. New refuses
+	// kgo.DisableIdempotentWrite, with which a retry of the client may write a batch
+	// twice or out of order; kgo.AllowAutoTopicCreation, with which a look at a topic makes it, with the broker's number of partitions;
 	// and kgo.TransactionalID, with which every record fails.
 	Opts []kgo.Opt
 	// Compression lists codecs by preference. Default: snappy, else none; it costs
@@ -111,9 +112,10 @@ func dialling(opts []kgo.Opt) ([]kgo.Opt, error) {
 	}
 	defer client.Close()
 	config, _ := client.OptValue(kgo.DialTLSConfig).(*tls.Config)
-	d := newDialer(config)
+	seeds, _ := client.OptValue(kgo.SeedBrokers).([]string)
+	d := newDialer(config, seeds...)
 	if t, ok := client.OptValue(kgo.DialTimeout).(time.Duration); ok && t != clientDialTimeout {
-		d.timeout = t
+		d.timeout, d.chosen = t, true
 	}
 	out := append([]kgo.Opt{kgo.Dialer(d.dial)}, opts...)
 	if config != nil {
