@@ -81,6 +81,15 @@ func (r *run) brake(ctx context.Context, barren int) {
 func (r *run) deliver(ctx context.Context, t kgo.FetchTopic, f kgo.FetchPartition) bool {
 	p := partition{t.Topic, f.Partition}
 	r.recovered(ctx, p)
+	switch r.origins.delivered(p, t.TopicID) {
+	case ofTopic:
+	case ofFormer:
+		r.orphan(p, t.TopicID, f.Records)
+		return true
+	case misplaced:
+		r.watch.unknownTopic(p.topic, true)
+		return false
+	}
 	if from, lost := r.positions.read(p, f.Records, f.LogStartOffset, r.cfg.OnLoss == Stop); lost {
 		if !r.lostRecords(ctx, &LostRecordsError{Group: r.cfg.Group, Topic: p.topic, Partition: p.id, From: from, To: f.LogStartOffset}) {
 			return false
@@ -124,6 +133,8 @@ func (r *run) fetchFailed(ctx context.Context, topic string, id int32, err error
 	case isSession:
 		r.watch.lost()
 		r.notices.report(ctx, subject{kind: kindGroup}, -1, true, groupHint(session.Err), session.Err)
+	case isLoss && r.recreatedTopic(ctx, loss.Topic): // nothing was lost: that is another log
+		r.watch.unknownTopic(loss.Topic, true)
 	case isLoss:
 		r.lostRecords(ctx, &LostRecordsError{
 			Group: r.cfg.Group, Topic: loss.Topic, Partition: loss.Partition,

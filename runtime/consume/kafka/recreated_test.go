@@ -145,6 +145,62 @@ func TestARecreatedTopic(t *testing.T) {
 	})
 }
 
+// The brokers still have the group's offsets of a topic that was deleted, as when a
+// commit was under way or they were not removed yet: a consumer does not take them
+// for those of the new topic, however many records that has.
+func TestOffsetsOfAFormerTopic(t *testing.T) {
+	for _, c := range []struct {
+		name          string
+		before, after int // records in each partition
+	}{
+		{"fewer records", 6, 3},
+		{"as many records", 6, 6},
+		{"more records", 6, 9},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			each(t, 2, func(b *bench) {
+				read := func(want []string) *lines {
+					b.t.Helper()
+					seen, log := newLog(), &lines{}
+					router := consume.NewRouter()
+					router.Handle("paid", b.value(seen))
+					cfg := b.config(router)
+					cfg.Logger = log.logger()
+					_, stop, _ := launch(b.t, cfg)
+					await(b.t, "the records are handled", func() bool { return len(seen.list()) >= len(want) }, log)
+					if diff := cmp.Diff(sorted(want), sorted(seen.list())); diff != "" {
+						b.t.Errorf("%s\n%s", diff, log)
+					}
+					if err := stop(); err != nil {
+						b.t.Fatal(err)
+					}
+					return log
+				}
+				read(b.fill("a", 2, 2*c.before))
+				admin := kadm.NewClient(b.client)
+				stored, err := admin.FetchOffsets(b.t.Context(), b.group)
+				if err != nil {
+					b.t.Fatal(err)
+				}
+				b.deleteTopic()
+				b.createAgain(2)
+				want := b.fill("b", 2, 2*c.after)
+				await(b.t, "the former offsets are there", func() bool {
+					if err := admin.CommitAllOffsets(b.t.Context(), b.group, stored.Offsets()); err != nil {
+						return false
+					}
+					return b.committed(0) == int64(c.before) && b.committed(1) == int64(c.before)
+				}, &lines{})
+				log := read(want)
+				if n := len(log.like(b.t, "truncated")); n > 0 {
+					b.t.Errorf("the new topic counts as truncated:\n%s", log)
+				}
+				read(b.fill("c", 2, 4)) // the offsets of the new topic are believed
+			})
+		})
+	}
+}
+
 // What a consumer has in memory of a deleted topic can be read by nobody else: it
 // is handled, and its offsets are not taken for those of the new topic.
 func TestRecordsInHandOfADeletedTopic(t *testing.T) {

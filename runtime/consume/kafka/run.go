@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 const (
@@ -49,6 +50,7 @@ type run struct {
 	budget    *budget
 	notices   *notices
 	positions *positions
+	origins   *origins
 	watch     *watch
 	brokers   *brokers
 	abort     func() // ends every request of the client
@@ -66,13 +68,13 @@ func newRun(cfg Config, stats *stats) (*run, error) {
 		workers: map[partition]*worker{}, failed: make(chan error, 1), made: make(chan struct{}),
 		budget:    &budget{limit: cfg.BufferBytes},
 		notices:   newNotices(log, cfg.timing),
-		positions: newPositions(),
+		positions: newPositions(), origins: newOrigins(),
 	}
 	r.watch, r.brokers = newWatch(r), newBrokers(r.notices)
 	var ctx context.Context
 	ctx, r.abort = context.WithCancel(context.Background()) // the client's own life
 	opts := append([]kgo.Opt{
-		kgo.WithContext(ctx),
+		kgo.WithContext(r.committing(ctx)),
 		kgo.SeedBrokers(cfg.Brokers...),
 		kgo.DialTimeout(dialTimeout),
 		kgo.RequestTimeoutOverhead(answerTimeout),
@@ -94,6 +96,7 @@ func newRun(cfg Config, stats *stats) (*run, error) {
 		kgo.OnPartitionsAssigned(r.assigned),
 		kgo.OnPartitionsRevoked(r.revoked),
 		kgo.OnPartitionsLost(r.lost),
+		kgo.OnOffsetsFetched(r.offsetsAnswered),
 	)...)
 	if err != nil {
 		r.abort()
@@ -129,7 +132,7 @@ func (r *run) all(ctx context.Context) error {
 	r.stopAll()
 	commit, cancelCommit := context.WithTimeout(context.WithoutCancel(ctx), r.cfg.DrainTimeout)
 	defer cancelCommit()
-	if commitErr := r.client.CommitMarkedOffsets(commit); commitErr != nil {
+	if commitErr := r.client.CommitMarkedOffsets(r.committing(commit)); commitErr != nil {
 		// The records will come again; whoever runs next bears that.
 		r.log.WarnContext(ctx, "last offsets not committed; their records will be delivered again", "error", commitErr)
 	}
@@ -153,7 +156,7 @@ func (r *run) buffered() (records, bytes int64) {
 
 // worker returns the one that handles a partition's records. After a topic was
 // recreated that is another one, which begins when the former has ended.
-func (r *run) worker(p partition, topic [16]byte) *worker {
+func (r *run) worker(p partition, topic topicID) *worker {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	w := r.workers[p]
@@ -162,31 +165,17 @@ func (r *run) worker(p partition, topic [16]byte) *worker {
 		w = nil
 	}
 	if w == nil {
-		var after <-chan struct{}
-		for _, former := range r.detached {
-			if former.p == p {
-				after = former.done
-			}
-		}
-		w = newWorker(r, p, topic, after)
+		w = newWorker(r, p, topic, r.former(p))
 		r.workers[p] = w
+		go w.work()
 	}
 	return w
 }
 
-// detach is called with the lock held. It keeps the detached workers that have
-// not ended.
+// detach is called with the lock held.
 func (r *run) detach(w *worker) {
 	delete(r.workers, w.p)
-	alive := []*worker{w}
-	for _, former := range r.detached {
-		select {
-		case <-former.done:
-		default:
-			alive = append(alive, former)
-		}
-	}
-	r.detached = alive
+	r.keep(w)
 	w.detach()
 	r.gate.open(w.p, holdFull|holdFailing)
 }
@@ -263,9 +252,19 @@ func (r *run) assigned(ctx context.Context, _ *kgo.Client, partitions map[string
 	r.watch.assigned(ctx, partitions)
 }
 
+// offsetsAnswered runs before offsetsFetched.
+func (r *run) offsetsAnswered(_ context.Context, _ *kgo.Client, resp *kmsg.OffsetFetchResponse) error {
+	r.origins.offsets(resp)
+	return nil
+}
+
 // offsetsFetched takes the group's offsets of the partitions that were assigned.
-func (r *run) offsetsFetched(_ context.Context, offsets map[string]map[int32]kgo.Offset) (map[string]map[int32]kgo.Offset, error) {
+func (r *run) offsetsFetched(ctx context.Context, offsets map[string]map[int32]kgo.Offset) (map[string]map[int32]kgo.Offset, error) {
 	<-r.made
+	for topic, n := range r.origins.adjust(offsets) {
+		r.log.WarnContext(ctx, "the group's offsets belong to a topic of this name that was deleted; the new one is read from its beginning",
+			"topic", topic, "partitions", n)
+	}
 	r.positions.begin(offsets)
 	r.watch.look()
 	return offsets, nil
@@ -281,7 +280,7 @@ func (r *run) revoked(ctx context.Context, client *kgo.Client, partitions map[st
 	if len(workers) == 0 {
 		return
 	}
-	if err := client.CommitMarkedOffsets(ctx); err != nil {
+	if err := client.CommitMarkedOffsets(r.committing(ctx)); err != nil {
 		r.log.WarnContext(ctx, "offsets not committed before their partitions were revoked; "+
 			"the next member reads those records again", "error", err)
 	}
@@ -309,6 +308,7 @@ func (r *run) left(partitions map[string][]int32) {
 	r.resting.forget(partitions)
 	r.gate.forget(partitions)
 	r.positions.forget(partitions)
+	r.origins.forget(partitions)
 	r.watch.unassigned(partitions)
 }
 

@@ -210,6 +210,10 @@ func (w *watch) topic(ctx context.Context, name string, t *kmsg.MetadataResponse
 		known.missing = false
 		w.r.client.ForceMetadataRefresh()
 	}
+	current, misplaced := w.r.origins.look(name, t.TopicID)
+	if !current {
+		return // that broker is behind
+	}
 	former := known.id
 	known.id = t.TopicID
 	recreated := former != [16]byte{} && t.TopicID != [16]byte{} && former != t.TopicID
@@ -219,7 +223,7 @@ func (w *watch) topic(ctx context.Context, name string, t *kmsg.MetadataResponse
 	if recreated {
 		known.tries = 0
 	}
-	if recreated || unknown {
+	if recreated || unknown || misplaced {
 		w.readopt(ctx, name, known)
 	}
 }
@@ -237,6 +241,7 @@ func (w *watch) readopt(ctx context.Context, name string, known *watched) {
 	delete(w.unknown, name)
 	w.mu.Unlock()
 	w.r.log.WarnContext(ctx, "topic was deleted and created again; it is read from its new beginning", "topic", name, "try", known.tries)
+	w.r.origins.readopt(name)
 	w.r.detachTopic(name) // before: or the rebalance takes their records
 	w.r.client.PurgeTopicsFromClient(name)
 	w.r.detachTopic(name) // what a poll had in hand meanwhile
@@ -262,6 +267,7 @@ func (w *watch) unknownOfRegex(ctx context.Context) {
 			known = &watched{}
 			w.topics[name] = known
 		}
+		w.r.recreatedTopic(ctx, name) // to know its id before the offsets are fetched
 		w.readopt(ctx, name, known)
 	}
 }

@@ -15,7 +15,7 @@ import (
 type worker struct {
 	run   *run
 	p     partition
-	topic [16]byte // the topic's id; zero when the brokers do not tell
+	topic topicID // the topic's id; zero when the brokers do not tell
 	log   *slog.Logger
 	done  chan struct{}   // closed when it has ended
 	after <-chan struct{} // closed when it may begin; nil: at once
@@ -25,6 +25,7 @@ type worker struct {
 	stopping chan struct{}      // closed when no further record is to be begun
 	once     sync.Once
 	detached atomic.Bool // its topic was deleted: it handles what it has and ends
+	marking  sync.Mutex  // held while an offset is marked: none is marked once it is detached
 
 	task *task // what it is at; belongs to its goroutine
 
@@ -35,17 +36,16 @@ type worker struct {
 	wake    chan struct{} // holds a token when there is something new
 }
 
-func newWorker(r *run, p partition, topic [16]byte, after <-chan struct{}) *worker {
+// newWorker makes one; the caller starts its work in a goroutine.
+func newWorker(r *run, p partition, topic topicID, after <-chan struct{}) *worker {
 	ctx, cancel := context.WithCancel(r.handling)
-	w := &worker{
+	return &worker{
 		run: r, p: p, topic: topic, after: after, ctx: ctx, cancel: cancel,
 		log:      r.log.With("topic", p.topic, "partition", p.id),
 		done:     make(chan struct{}),
 		stopping: make(chan struct{}),
 		wake:     make(chan struct{}, 1),
 	}
-	go w.work()
-	return w
 }
 
 func (w *worker) stop() { w.once.Do(func() { close(w.stopping) }) }
@@ -62,8 +62,18 @@ func (w *worker) stopped() bool {
 // detach lets it handle what it has without marking offsets, which would be
 // those of another topic of the same name, and then end.
 func (w *worker) detach() {
+	w.marking.Lock()
 	w.detached.Store(true)
+	w.marking.Unlock()
 	w.notify()
+}
+
+func (w *worker) mark(record *kgo.Record) {
+	w.marking.Lock()
+	defer w.marking.Unlock()
+	if !w.detached.Load() {
+		w.run.client.MarkCommitRecords(record)
+	}
 }
 
 func (w *worker) notify() {
@@ -167,9 +177,7 @@ func (w *worker) loop() {
 		record := w.task.record
 		w.task = nil
 		w.release(record)
-		if !w.detached.Load() {
-			w.run.client.MarkCommitRecords(record)
-		}
+		w.mark(record)
 	}
 }
 

@@ -1,0 +1,313 @@
+package kafka
+
+import (
+	"context"
+	"encoding/base64"
+	"strings"
+	"sync"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// A topic that was deleted and created again has its former name and a new id. The
+// group's offsets are stored by name, so an offset of the former topic can be taken
+// for one of the new topic: a commit that is under way when the topic is deleted, or
+// an offset that the brokers have not deleted yet. The group would go on there,
+// behind records of the new topic that it never read. Therefore each commit says in
+// its metadata which topic it belongs to, and a partition whose offset belongs to
+// another topic is read from its beginning.
+
+type topicID [16]byte
+
+const (
+	tagPrefix  = "topic-id="
+	tagUnknown = "unknown"
+)
+
+// tag is what a commit says about its topic.
+func tag(id topicID, member string) string {
+	text := tagUnknown
+	if id != (topicID{}) {
+		text = base64.RawURLEncoding.EncodeToString(id[:])
+	}
+	return tagPrefix + text + " member=" + member
+}
+
+// tagged returns the topic that a commit belongs to; zero is an unknown one.
+func tagged(metadata string) (id topicID, ok bool) {
+	text, ok := strings.CutPrefix(metadata, tagPrefix)
+	if !ok {
+		return topicID{}, false
+	}
+	text, _, _ = strings.Cut(text, " ")
+	if decoded, err := base64.RawURLEncoding.DecodeString(text); err == nil && len(decoded) == len(id) {
+		copy(id[:], decoded)
+	}
+	return id, true
+}
+
+// origins knows the ids of topics, and to which of them the offsets belong at which
+// partitions begin.
+type origins struct {
+	mu     sync.Mutex
+	topics map[string]*origin
+}
+
+type origin struct {
+	current  topicID          // zero: not known, or the brokers have no ids
+	former   map[topicID]bool // this run has seen the topic with these ids
+	insisted int              // how often in a row a former id was called the current one
+	fetched  topicID          // the client asked for offsets by this id; zero: by name
+	metadata map[int32]string // of the offsets that were fetched last
+	starts   map[int32]topicID
+}
+
+func newOrigins() *origins { return &origins{topics: map[string]*origin{}} }
+
+// of is called with the lock held.
+func (o *origins) of(topic string) *origin {
+	t := o.topics[topic]
+	if t == nil {
+		t = &origin{former: map[topicID]bool{}, metadata: map[int32]string{}, starts: map[int32]topicID{}}
+		o.topics[topic] = t
+	}
+	return t
+}
+
+// see takes the id that a broker gives for a topic, and reports whether it is the
+// current one. A broker that is behind gives a former one.
+func (t *origin) see(id topicID) bool {
+	if id == (topicID{}) || id == t.current {
+		return true
+	}
+	if t.former[id] {
+		return false
+	}
+	if t.current != (topicID{}) {
+		t.former[t.current] = true
+	}
+	t.current, t.insisted = id, 0
+	return true
+}
+
+// insistent is how often in a row the brokers have to give a former id until it is
+// believed: then a broker that was behind was asked first.
+const insistent = 3
+
+// look takes the id of a topic from the cluster's metadata. It reports whether
+// that is current, and whether the client reads the topic under another id or from
+// an offset of another topic.
+func (o *origins) look(topic string, id topicID) (current, misplaced bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	t := o.of(topic)
+	if !t.see(id) {
+		if t.insisted++; t.insisted < insistent {
+			return false, false
+		}
+		delete(t.former, id)
+		t.see(id)
+	}
+	t.insisted = 0
+	return true, t.misplaced()
+}
+
+func (t *origin) misplaced() bool {
+	if t.current == (topicID{}) {
+		return false
+	}
+	if t.fetched != (topicID{}) && t.fetched != t.current {
+		return true
+	}
+	for _, start := range t.starts {
+		if start != t.current {
+			return true
+		}
+	}
+	return false
+}
+
+// replaced takes the id of a topic, and reports whether that is another one than
+// before, or than that of the offsets at which the topic is read.
+func (o *origins) replaced(topic string, id topicID) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	t := o.of(topic)
+	before := t.current
+	return t.see(id) && (before != topicID{} && t.current != before || t.misplaced())
+}
+
+// readopt is for a topic that is read anew.
+func (o *origins) readopt(topic string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	t := o.of(topic)
+	t.fetched = topicID{}
+	clear(t.starts)
+	clear(t.metadata)
+}
+
+// commit writes into each commit which topic it belongs to.
+func (o *origins) commit(req *kmsg.OffsetCommitRequest) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for i := range req.Topics {
+		topic := &req.Topics[i]
+		known := o.topics[topic.Topic]
+		if topic.TopicID == [16]byte{} && (known == nil || known.current == topicID{} && len(known.former) == 0) {
+			continue // the brokers have no ids
+		}
+		text := tag(topic.TopicID, req.MemberID)
+		for j := range topic.Partitions {
+			topic.Partitions[j].Metadata = &text
+		}
+	}
+	return nil
+}
+
+// offsets takes what the group coordinator answers.
+func (o *origins) offsets(resp *kmsg.OffsetFetchResponse) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for i := range resp.Groups {
+		for _, topic := range resp.Groups[i].Topics {
+			if topic.Topic == "" {
+				continue
+			}
+			t := o.of(topic.Topic)
+			t.fetched = topic.TopicID
+			t.see(topic.TopicID)
+			for _, p := range topic.Partitions {
+				delete(t.metadata, p.Partition)
+				if p.Metadata != nil {
+					t.metadata[p.Partition] = *p.Metadata
+				}
+			}
+		}
+	}
+}
+
+// adjust lets partitions whose offset belongs to a former topic begin at the start,
+// and counts these by topic. An offset that does not say to which topic it belongs
+// is believed unless this run has seen the topic being recreated.
+func (o *origins) adjust(offsets map[string]map[int32]kgo.Offset) (former map[string]int) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	former = map[string]int{}
+	for topic, ids := range offsets {
+		t := o.of(topic)
+		for id, offset := range ids {
+			delete(t.starts, id)
+			of, ok := tagged(t.metadata[id])
+			switch {
+			case !ok && len(t.former) == 0:
+			case !ok, t.former[of], t.current != topicID{} && of != t.current:
+				if offset.EpochOffset().Offset > 0 {
+					former[topic]++
+				}
+				ids[id] = kgo.NewOffset().AtStart()
+			default:
+				t.starts[id] = of
+			}
+		}
+	}
+	return former
+}
+
+// delivery says what records of a topic with an id are.
+type delivery int
+
+const (
+	ofTopic   delivery = iota
+	ofFormer           // of a topic that was deleted
+	misplaced          // they begin at an offset of another topic, so some may be missing
+)
+
+func (o *origins) delivered(p partition, id topicID) delivery {
+	if id == (topicID{}) {
+		return ofTopic
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	t := o.of(p.topic)
+	if !t.see(id) {
+		return ofFormer
+	}
+	if start, ok := t.starts[p.id]; ok && start != id {
+		return misplaced
+	}
+	return ofTopic
+}
+
+func (o *origins) forget(partitions map[string][]int32) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for topic, ids := range partitions {
+		t := o.of(topic)
+		for _, id := range ids {
+			delete(t.starts, id)
+			delete(t.metadata, id)
+		}
+	}
+}
+
+// committing returns a context whose commits say which topic they belong to.
+func (r *run) committing(ctx context.Context) context.Context {
+	return kgo.PreCommitFnContext(ctx, r.origins.commit)
+}
+
+// recreatedTopic asks whether a topic was recreated since its id was last seen.
+func (r *run) recreatedTopic(ctx context.Context, topic string) bool {
+	req := kmsg.NewPtrMetadataRequest()
+	t := kmsg.NewMetadataRequestTopic()
+	t.Topic = kmsg.StringPtr(topic)
+	req.Topics = append(req.Topics, t)
+	asking, cancel := context.WithTimeout(ctx, r.cfg.timing.answer)
+	defer cancel()
+	resp, err := r.watch.ask(asking, req)
+	return err == nil && len(resp.Topics) == 1 && resp.Topics[0].ErrorCode == 0 && r.origins.replaced(topic, resp.Topics[0].TopicID)
+}
+
+// orphan gives records of a deleted topic to a worker that handles them and marks
+// no offsets.
+func (r *run) orphan(p partition, topic topicID, records []*kgo.Record) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if w := r.workers[p]; w != nil && w.topic == topic {
+		w.add(records)
+		return
+	}
+	w := newWorker(r, p, topic, r.former(p))
+	w.detached.Store(true)
+	w.paused = true // it must not pause the partition of the new topic
+	w.add(records)
+	r.keep(w)
+	go w.work()
+}
+
+// former is called with the lock held. It returns what is closed when the last
+// detached worker of a partition has ended.
+func (r *run) former(p partition) <-chan struct{} {
+	var done <-chan struct{}
+	for _, w := range r.detached {
+		if w.p == p {
+			done = w.done
+		}
+	}
+	return done
+}
+
+// keep is called with the lock held. It adds a detached worker to those that have
+// not ended.
+func (r *run) keep(w *worker) {
+	var alive []*worker
+	for _, former := range r.detached {
+		select {
+		case <-former.done:
+		default:
+			alive = append(alive, former)
+		}
+	}
+	r.detached = append(alive, w)
+}
