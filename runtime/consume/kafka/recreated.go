@@ -177,8 +177,10 @@ func (o *origins) offsets(resp *kmsg.OffsetFetchResponse) {
 			}
 			t := o.of(topic.Topic)
 			t.fetched = topic.TopicID
-			t.see(topic.TopicID)
 			for _, p := range topic.Partitions {
+				if p.ErrorCode == 0 { // the coordinator knows that id
+					t.see(topic.TopicID)
+				}
 				delete(t.metadata, p.Partition)
 				if p.Metadata != nil {
 					t.metadata[p.Partition] = *p.Metadata

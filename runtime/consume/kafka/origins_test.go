@@ -1,0 +1,133 @@
+package kafka
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// answered is the coordinator's answer for two partitions of the topic: one with
+// an offset and this metadata, one without an offset.
+func answered(id topicID, metadata string) *kmsg.OffsetFetchResponse {
+	return &kmsg.OffsetFetchResponse{Groups: []kmsg.OffsetFetchResponseGroup{{
+		Topics: []kmsg.OffsetFetchResponseGroupTopic{{
+			Topic: "t", TopicID: id,
+			Partitions: []kmsg.OffsetFetchResponseGroupTopicPartition{
+				{Partition: 0, Offset: 3, Metadata: &metadata},
+				{Partition: 1, Offset: -1},
+			},
+		}},
+	}}}
+}
+
+// The offset of a partition is believed when it belongs to the topic that is there.
+func TestWhichOffsetsAreBelieved(t *testing.T) {
+	a, b := topicID{1}, topicID{2}
+	for _, c := range []struct {
+		name      string
+		looks     []topicID // what the watch has seen before
+		asked     topicID   // the client asked for offsets by this id
+		metadata  string
+		believed  bool
+		delivered topicID  // then these records come
+		want      delivery // and are taken for this
+	}{
+		{"of this topic", []topicID{a}, a, tag(a, "m"), true, a, ofTopic},
+		{"of this topic, a new process", nil, a, tag(a, "m"), true, a, ofTopic},
+		{"of this topic, offsets by name", nil, topicID{}, tag(a, "m"), true, a, ofTopic},
+		{"of another topic", nil, b, tag(a, "m"), false, b, ofTopic},
+		{"of another topic, which was seen", []topicID{a, b}, b, tag(a, "m"), false, b, ofTopic},
+		{"of another topic, offsets by name", nil, topicID{}, tag(a, "m"), true, b, misplaced},
+		{"of another topic, offsets by name, which was seen", []topicID{a, b}, topicID{}, tag(a, "m"), false, b, ofTopic},
+		{"of a newer topic", []topicID{a}, a, tag(b, "m"), false, b, ofTopic},
+		{"of an unknown topic", nil, b, tag(topicID{}, "m"), false, b, ofTopic},
+		{"set by hand", nil, a, "", true, a, ofTopic},
+		{"of another client", nil, a, "consumer-1", true, a, ofTopic},
+		{"of another client, recreated", []topicID{a, b}, b, "consumer-1", false, b, ofTopic},
+		{"of another client, recreated, records of the former", []topicID{a, b}, b, "consumer-1", false, a, ofFormer},
+		{"metadata was cut", nil, a, tagPrefix + "AAA", false, a, ofTopic},
+		{"brokers without ids", []topicID{{}}, topicID{}, "", true, topicID{}, ofTopic},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			o := newOrigins()
+			for _, id := range c.looks {
+				o.look("t", id)
+			}
+			o.offsets(answered(c.asked, c.metadata))
+			commit := kgo.NewOffset().At(3).WithEpoch(7)
+			offsets := map[string]map[int32]kgo.Offset{"t": {0: commit, 1: kgo.NewOffset().AtStart()}}
+			former := o.adjust(offsets)
+			want, count := commit, map[string]int{}
+			if !c.believed {
+				want, count = kgo.NewOffset().AtStart(), map[string]int{"t": 1}
+			}
+			if got := offsets["t"][0]; got != want {
+				t.Errorf("it begins at %v, not at %v", got, want)
+			}
+			if diff := cmp.Diff(count, former); diff != "" {
+				t.Error(diff)
+			}
+			if got := o.delivered(partition{"t", 0}, c.delivered); got != c.want {
+				t.Errorf("records are taken for %d, not for %d", got, c.want)
+			}
+		})
+	}
+}
+
+// A broker that is behind gives the id of a topic that was deleted: that is not
+// taken for another recreation, unless the brokers insist.
+func TestABrokerThatIsBehind(t *testing.T) {
+	a, b := topicID{1}, topicID{2}
+	o := newOrigins()
+	for i, look := range []struct {
+		id      topicID
+		current bool
+	}{{a, true}, {b, true}, {a, false}, {b, true}, {a, false}, {a, false}, {a, true}, {a, true}, {b, false}} {
+		if current, _ := o.look("t", look.id); current != look.current {
+			t.Errorf("look %d: current is %v", i, current)
+		}
+	}
+}
+
+// The client asked for offsets under the id of a topic that is gone, or they turn
+// out to be of another topic: the topic is read anew.
+func TestMisplacedTopics(t *testing.T) {
+	a, b := topicID{1}, topicID{2}
+	for _, c := range []struct {
+		name     string
+		before   topicID
+		asked    topicID
+		code     int16 // of the answer
+		metadata string
+		now      topicID
+		want     bool
+	}{
+		{"as it was", a, a, 0, tag(a, "m"), a, false},
+		{"the client is behind", b, a, kerr.UnknownTopicID.Code, "", b, true},
+		{"the topic was recreated", a, a, 0, tag(a, "m"), b, true},
+		{"offsets by name, of another topic", topicID{}, topicID{}, 0, tag(a, "m"), b, true},
+		{"offsets by name, of this topic", topicID{}, topicID{}, 0, tag(a, "m"), a, false},
+		{"brokers without ids", topicID{}, topicID{}, 0, "", topicID{}, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			o := newOrigins()
+			o.look("t", c.before)
+			resp := answered(c.asked, c.metadata)
+			for i := range resp.Groups[0].Topics[0].Partitions {
+				resp.Groups[0].Topics[0].Partitions[i].ErrorCode = c.code
+			}
+			o.offsets(resp)
+			o.adjust(map[string]map[int32]kgo.Offset{"t": {0: kgo.NewOffset().At(3)}})
+			if _, got := o.look("t", c.now); got != c.want {
+				t.Errorf("misplaced is %v", got)
+			}
+			o.readopt("t")
+			if _, got := o.look("t", c.now); got {
+				t.Error("it is misplaced after it was read anew")
+			}
+		})
+	}
+}
