@@ -33,7 +33,9 @@
 // [Consumer.Ready] has the reasons, for a readiness probe, and
 // Config.StopWhenUnready makes Run end when they last. A topic that was deleted and
 // created again is taken up from its beginning, once what was in memory of the former
-// one is handled.
+// one is handled. Each commit has the topic's id in its metadata: an offset that
+// belongs to a former topic of the same name is not believed. Only an offset without
+// an id, set by another client before the consumer began, is.
 //
 // Records that the topic's retention, or a delete, removed before the group read
 // them are reported with their offsets; see Config.OnLoss.

@@ -74,7 +74,6 @@ func newRun(cfg Config, stats *stats) (*run, error) {
 	var ctx context.Context
 	ctx, r.abort = context.WithCancel(context.Background()) // the client's own life
 	opts := append([]kgo.Opt{
-		kgo.WithContext(r.committing(ctx)),
 		kgo.SeedBrokers(cfg.Brokers...),
 		kgo.DialTimeout(dialTimeout),
 		kgo.RequestTimeoutOverhead(answerTimeout),
@@ -86,6 +85,7 @@ func newRun(cfg Config, stats *stats) (*run, error) {
 		kgo.WithHooks(r.budget, r.brokers),
 	}, cfg.Options...)
 	client, err := kgo.NewClient(append(opts,
+		kgo.WithContext(r.committing(ctx)),
 		kgo.ConsumerGroup(cfg.Group),
 		kgo.ConsumeTopics(cfg.Topics...),
 		kgo.KeepRetryableFetchErrors(), // or partitions that fail for long are fetched in a loop
