@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"testing"
 	"time"
 
@@ -200,65 +199,6 @@ func TestOffsetsOfAFormerTopic(t *testing.T) {
 			})
 		})
 	}
-}
-
-// A topic is recreated, with more partitions or fewer, while members come and go,
-// so that partitions are assigned, read and committed at the same time: no record
-// of the new topic is skipped, by whichever member.
-func TestATopicIsRecreatedDuringARebalance(t *testing.T) {
-	each(t, 2, func(b *bench) {
-		seen, log := newLog(), &lines{}
-		member := func() func() error {
-			router := consume.NewRouter()
-			router.Handle("paid", b.value(seen))
-			cfg := b.config(router)
-			cfg.Logger = log.logger()
-			_, stop, _ := launch(b.t, cfg)
-			return stop
-		}
-		handled := func(want []string) {
-			b.t.Helper()
-			await(b.t, fmt.Sprintf("%d records are handled", len(want)), func() bool {
-				got := map[string]bool{}
-				for _, value := range seen.list() {
-					got[value] = true
-				}
-				for _, value := range want {
-					if !got[value] {
-						return false
-					}
-				}
-				return true
-			}, log)
-		}
-		first := member()
-		var leaving sync.WaitGroup
-		defer leaving.Wait()
-		handled(b.fill("a", 2, 8))
-		for i, partitions := range []int{3, 1, 2, 4, 2} {
-			second := member() // it joins while the topic is deleted
-			b.deleteTopic()
-			b.createAgain(int32(partitions))
-			want := b.fill(fmt.Sprintf("b%d.", i), partitions, 4*partitions)
-			if i%2 == 1 { // while the new topic is being taken up
-				if err := first(); err != nil {
-					b.t.Fatal(err)
-				}
-				first = second
-			}
-			handled(want)
-			if i%2 == 0 { // while the next one is deleted
-				leaving.Go(func() { _ = second() })
-			}
-		}
-		handled(b.fill("c", 2, 6))
-		if err := first(); err != nil {
-			b.t.Fatal(err)
-		}
-		if n := len(log.like(b.t, "truncated")); n > 0 {
-			b.t.Errorf("a new topic counts as truncated:\n%s", log)
-		}
-	})
 }
 
 // What a consumer has in memory of a deleted topic can be read by nobody else: it

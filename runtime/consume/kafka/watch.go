@@ -37,6 +37,7 @@ type watch struct {
 type watched struct {
 	id         [16]byte
 	missing    bool
+	partitions int
 	leaderless int // looks in a row in which partitions had no leader
 	readopted  time.Time
 	tries      int // of readopting it, in a row
@@ -206,8 +207,10 @@ func (w *watch) topic(ctx context.Context, name string, t *kmsg.MetadataResponse
 	case known.leaderless == 0:
 		w.r.notices.over(ctx, about, "topic can be read again")
 	}
-	if known.missing {
-		known.missing = false
+	if known.missing || known.partitions != len(t.Partitions) || known.id != t.TopicID {
+		// The client may know the former topic, and the leader of the group would assign
+		// that one's partitions until the client asks again by itself, after minutes.
+		known.missing, known.partitions = false, len(t.Partitions)
 		w.r.client.ForceMetadataRefresh()
 	}
 	current, misplaced := w.r.origins.look(name, t.TopicID)
