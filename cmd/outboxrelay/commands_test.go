@@ -2,13 +2,16 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net"
 	"os"
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
@@ -16,6 +19,7 @@ import (
 
 	"github.com/outboxgen/outboxgen/migrations"
 	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
+	"github.com/outboxgen/outboxgen/runtime/relay/pgstore"
 )
 
 // asCommand makes the test binary the command itself: tests that kill and freeze
@@ -56,6 +60,52 @@ func steady(a answer) answer {
 		a.Stdout = regexp.MustCompile(r.pattern).ReplaceAllString(a.Stdout, r.to)
 	}
 	return a
+}
+
+// A command asks the hosts of an address as fast as the relay does: four that do not
+// answer take eight seconds, not forty.
+func TestACommandGetsPastSilentHosts(t *testing.T) {
+	conn, env := newOutbox(t)
+	at := conn.Config()
+	hosts, ports := "", ""
+	for range 4 {
+		silent, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // it never accepts
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = silent.Close() })
+		_, port, err := net.SplitHostPort(silent.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		hosts, ports = hosts+"127.0.0.1,", ports+port+","
+	}
+	env["DATABASE_URL"] = fmt.Sprintf("host=%s%s port=%s%d user=%s password='%s' dbname=%s sslmode=prefer",
+		hosts, at.Host, ports, at.Port, at.User, at.Password, at.Database)
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	var out bytes.Buffer
+	code := executeUntil(ctx, []string{"status"}, environment{getenv: func(k string) string { return env[k] }, stdout: &out, stderr: &out})
+	if code != 0 || !strings.Contains(out.String(), "pending") {
+		t.Errorf("status ends with %d:\n%s", code, &out)
+	}
+}
+
+// The connect_timeout of an address counts instead.
+func TestHowLongAnAddressMayTake(t *testing.T) {
+	t.Parallel()
+	for address, want := range map[string]time.Duration{
+		"host=h user=u dbname=d": pgstore.DefaultConnectTimeout, "host=h user=u dbname=d connect_timeout=7": 7 * time.Second,
+		"postgres://u@h,i/d?connect_timeout=3": 3 * time.Second, "postgres://u@h,i/d?connect_timeout=0": pgstore.DefaultConnectTimeout,
+	} {
+		database, err := pgx.ParseConfig(address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := addressTimeout(outbox{database: database}); got != want {
+			t.Errorf("%s: %s, want %s", address, got, want)
+		}
+	}
 }
 
 // newOutbox is a database with three pending rows, and the environment to reach it.

@@ -26,7 +26,8 @@ func (c *configuration) outboxesNow(ctx context.Context) ([]outbox, error) {
 		if err != nil {
 			return nil, err
 		}
-		ctx, cancel := context.WithTimeout(ctx, connectTimeout)
+		hosts := 1 + len(o.database.Fallbacks)
+		ctx, cancel := context.WithTimeout(ctx, connectTimeout+time.Duration(hosts)*addressTimeout(o))
 		schemas, err := server.Schemas(ctx, o.schema)
 		cancel()
 		server.Close()
@@ -45,5 +46,6 @@ func (c *configuration) outboxesNow(ctx context.Context) ([]outbox, error) {
 	return now, nil
 }
 
-// connectTimeout bounds how long a command waits for a database.
+// connectTimeout bounds how long a command waits for a list of schemas, beside what
+// its addresses may take to answer.
 const connectTimeout = 10 * time.Second

@@ -116,6 +116,9 @@ func spellings(p string) map[string]map[string]string {
 		"brokers":                    {"KAFKA_BROKERS": "u:" + p + "@127.0.0.1:1"},
 		"brokers, URL":               {"KAFKA_BROKERS": "kafka://u:" + encoded(p) + "@127.0.0.1:1"},
 		"key instead of its file":    {"OUTBOXRELAY_TLS": "true", "OUTBOXRELAY_TLS_CERT": "/dev/null", "OUTBOXRELAY_TLS_KEY": "-----BEGIN PRIVATE KEY-----\n" + p},
+		"address as the file":        {"OUTBOXRELAY_CONFIG": "postgres://u:" + p + "@" + db},
+		"keywords as the file":       {"OUTBOXRELAY_CONFIG": "host=h password=" + p},
+		"user as the file":           {"OUTBOXRELAY_CONFIG": "u:" + p + "@h"},
 		"key without its header":     {"OUTBOXRELAY_TLS": "true", "OUTBOXRELAY_TLS_CERT": "/dev/null", "OUTBOXRELAY_TLS_KEY": p},
 	}
 	if !strings.ContainsAny(p, "@/,?") { // with these it can be a valid address of other hosts

@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"regexp"
 	"slices"
 	"strings"
+	"unicode"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -118,7 +120,7 @@ func readFile(path string, table []setting) (*file, error) {
 	}
 	source, err := os.ReadFile(path)
 	if err != nil {
-		return nil, fmt.Errorf("the configuration file cannot be read: %w", err)
+		return nil, unreadable(path, err)
 	}
 	var root yaml.Node
 	if err := yaml.NewDecoder(bytes.NewReader(source)).Decode(&root); err != nil {
@@ -145,6 +147,17 @@ func readFile(path string, table []setting) (*file, error) {
 		return true
 	})
 	return f, errors.Join(r.problems...)
+}
+
+// unreadable says why the file cannot be read. What does not look like the name of
+// a file is not repeated: it may be an address with a password.
+func unreadable(path string, err error) error {
+	odd := func(r rune) bool { return !unicode.IsPrint(r) || strings.ContainsRune(" :@=?&%", r) }
+	if failed, ok := errors.AsType[*fs.PathError](err); ok && strings.ContainsFunc(path, odd) {
+		return fmt.Errorf("the configuration file cannot be read: %w. "+
+			"Its name is not shown, because it may hold a password: setting config is the name of a YAML file, an address belongs in database-url", failed.Err)
+	}
+	return fmt.Errorf("the configuration file cannot be read: %w", err)
 }
 
 // notYAML says where the file is not YAML. The parser's own words are left out:

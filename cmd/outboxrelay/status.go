@@ -16,6 +16,7 @@ import (
 	"github.com/outboxgen/outboxgen/cmd/outboxrelay/internal/secret"
 	"github.com/outboxgen/outboxgen/cmd/outboxrelay/internal/terminal"
 	"github.com/outboxgen/outboxgen/runtime/relay/operate"
+	"github.com/outboxgen/outboxgen/runtime/relay/pgstore"
 )
 
 func statusCommand(env environment, c *configuration) *cobra.Command {
@@ -64,11 +65,11 @@ func statusCommand(env environment, c *configuration) *cobra.Command {
 // connected runs f on a connection to the outbox's database.
 func (o outbox) connected(ctx context.Context, f func(*pgx.Conn) error) error {
 	config := o.database.Copy()
+	config.ConnectTimeout = addressTimeout(o)
 	if o.schema != "" {
 		config.RuntimeParams["search_path"] = pgx.Identifier{o.schema}.Sanitize()
 	}
 	config.RuntimeParams["application_name"] = "outboxrelay status"
-	config.ConnectTimeout = connectTimeout
 	conn, err := pgx.ConnectConfig(ctx, config)
 	if err != nil {
 		return fmt.Errorf("outbox %s: %w", o.name, err)
@@ -78,6 +79,15 @@ func (o outbox) connected(ctx context.Context, f func(*pgx.Conn) error) error {
 		return fmt.Errorf("outbox %s: %w", o.name, err)
 	}
 	return nil
+}
+
+// addressTimeout is how long each address of the outbox's database may take to
+// answer, as for the relay.
+func addressTimeout(o outbox) time.Duration {
+	if o.database.ConnectTimeout > 0 {
+		return o.database.ConnectTimeout
+	}
+	return pgstore.DefaultConnectTimeout
 }
 
 // redactState is the state without secrets: what the leader wrote into the lease

@@ -34,6 +34,12 @@ func (r *Redactor) Postgres(address string) (*pgx.ConnConfig, error) {
 		return nil, errors.New("it is neither a URL such as postgres://user:password@host:5432/database nor keyword=value pairs")
 	default:
 		r.addPairs(address)
+		switch given := pairs(address); {
+		case slices.ContainsFunc(given, pair.oddQuote):
+			return nil, errors.New("a value without quotes holds a quote, so a password may have been cut there; " + quoting(false))
+		case repeats(given):
+			return nil, errors.New("it gives a keyword twice, so a password with spaces may have been cut there; write each keyword once, and " + quoting(false))
+		}
 	}
 	conn, err := pgx.ParseConfig(address)
 	if err != nil {
@@ -61,6 +67,45 @@ func (r *Redactor) Postgres(address string) (*pgx.ConnConfig, error) {
 	}
 	r.Public(append(hosts, conn.User, conn.Database)...)
 	return conn, nil
+}
+
+// pair is a keyword and its value as it was written.
+type pair struct{ keyword, value string }
+
+// onePair is a keyword and its value, which may stand in quotes.
+var onePair = regexp.MustCompile(`(?s)([^\s=]+)\s*=\s*('(?:[^'\\]|\\.)*'|(?:[^\s\\]|\\.)*)`)
+
+// pairs splits keyword=value pairs as Postgres does.
+func pairs(address string) []pair {
+	var list []pair
+	for _, found := range onePair.FindAllStringSubmatch(address, -1) {
+		list = append(list, pair{strings.ToLower(found[1]), found[2]})
+	}
+	return list
+}
+
+// oddQuote reports whether a value that does not stand in quotes holds one.
+func (p pair) oddQuote() bool {
+	return !strings.HasPrefix(p.value, "'") && strings.Contains(unescape.ReplaceAllString(p.value, ""), "'") ||
+		strings.HasPrefix(p.value, "'") && !quotedValue.MatchString(p.value)
+}
+
+var quotedValue = regexp.MustCompile(`(?s)^'(?:[^'\\]|\\.)*'$`)
+
+// repeats reports whether a keyword is given twice. Of two values the last one would
+// count.
+func repeats(given []pair) bool {
+	seen := map[string]bool{}
+	for _, p := range given {
+		if p.keyword == "dbname" {
+			p.keyword = "database"
+		}
+		if seen[p.keyword] {
+			return true
+		}
+		seen[p.keyword] = true
+	}
+	return false
 }
 
 // noHost reports whether a host cannot be one.
