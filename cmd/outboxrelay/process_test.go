@@ -24,7 +24,7 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/relay"
 )
 
-const testPatience = time.Minute
+const testPatience = 3 * time.Minute
 
 // process is one "outboxrelay run".
 type process struct {
