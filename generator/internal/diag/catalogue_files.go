@@ -4,7 +4,7 @@ func fileRules() []rule {
 	return []rule{
 		{
 			id: "yaml-syntax", what: "a file that is not YAML", why: "Nothing of the file can be read. YAML is read as its version 1.2 has it: no tabs for indentation, no merge keys, and a key is a string.",
-			instead: "mend the file at the place that is named", bad: "title: A\nproperties: [\n", good: "title: A\nproperties: {}\n",
+			instead: "fix the file at the place that is named", bad: "title: A\nproperties: [\n", good: "title: A\nproperties: {}\n",
 		},
 		{
 			id: "yaml-documents", what: "a second YAML document in one file", why: "A reference names a file and a place in it; with several documents it would not be known which is meant.",
@@ -12,7 +12,7 @@ func fileRules() []rule {
 		},
 		{
 			id: "json-syntax", what: "a file that is not JSON", why: "Nothing of the file can be read. JSON has no comments and no comma after the last item.",
-			instead: "mend the file at the place that is named", bad: "-- a.json --\n{\"title\": \"A\",}\n", good: "-- a.json --\n{\"title\": \"A\"}\n",
+			instead: "fix the file at the place that is named", bad: "-- a.json --\n{\"title\": \"A\",}\n", good: "-- a.json --\n{\"title\": \"A\"}\n",
 		},
 		{
 			id: "yaml-alias", what: "an alias inside the value that it repeats", why: "Such a value has no end.",
@@ -56,7 +56,7 @@ func fileRules() []rule {
 		},
 		{
 			id: "unreadable", what: "a schema file that cannot be read", why: "It matches a pattern of the config, and is no regular file inside the project, has more than 8 MiB, or may not be read. Symbolic links that lead out of the project are not followed.",
-			instead: "mend the pattern, or the file's permissions, or copy the file into the project",
+			instead: "fix the pattern, or the file's permissions, or copy the file into the project",
 		},
 		{
 			id: "custom-dialect", severity: Warning, what: "a $schema that is a dialect of your own", why: "Its meta-schema is in the project and says $vocabulary. What it adds to JSON Schema or leaves out is not known here, so it is taken as 2020-12.",
@@ -81,7 +81,7 @@ func keywordRules() []rule {
 		},
 		{
 			id: "ignored-keyword", severity: Warning, what: "a keyword without effect where it stands", why: "It is for values of another type, or the dialect ignores what stands beside $ref, so it checks nothing.",
-			instead: "remove it, or mend the type", bad: "x: {type: integer, maxLength: 5}", good: "x: {type: string, maxLength: 5}",
+			instead: "remove it, or fix the type", bad: "x: {type: integer, maxLength: 5}", good: "x: {type: string, maxLength: 5}",
 		},
 		{
 			id: "wrong-type", what: "a value of the wrong type", why: "The keyword or setting would say nothing like this.",

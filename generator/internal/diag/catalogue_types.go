@@ -65,7 +65,7 @@ func typeRules() []rule {
 			good:    "x: {oneOf: [{$ref: '#/$defs/b'}, {$ref: '#/$defs/c'}]}\n$defs:\n  b: {type: object, required: [kind], properties: {kind: {const: b}, d: {enum: [1, 2]}}}\n  c: {type: object, required: [kind], properties: {kind: {const: c}, d: {enum: [1, 2]}}}",
 		},
 		{
-			id: "discriminator-base", severity: Warning, what: "a base type that lists what extends it", why: "OpenAPI means the members that they share; by the letter it is a circle, in which no validator of JSON Schema comes to an end.",
+			id: "discriminator-base", severity: Warning, what: "a base type that lists what extends it", why: "OpenAPI means the members that they share; taken literally it is a circle, in which no validator of JSON Schema comes to an end.",
 			instead: "move what they share into a definition of its own",
 			bad:     "x: {$ref: '#/$defs/a'}\n$defs:\n  a: {type: object, required: [kind], properties: {kind: {type: string}}, discriminator: {propertyName: kind}, oneOf: [{$ref: '#/$defs/b'}, {$ref: '#/$defs/c'}]}\n  b: {allOf: [{$ref: '#/$defs/a'}, {properties: {kind: {const: b}}}]}\n  c: {allOf: [{$ref: '#/$defs/a'}, {properties: {kind: {const: c}}}]}",
 			good:    "x: {discriminator: {propertyName: kind}, oneOf: [{$ref: '#/$defs/b'}, {$ref: '#/$defs/c'}]}\n$defs:\n  a: {type: object, required: [kind], properties: {kind: {type: string}}}\n  b: {allOf: [{$ref: '#/$defs/a'}, {properties: {kind: {const: b}}}]}\n  c: {allOf: [{$ref: '#/$defs/a'}, {properties: {kind: {const: c}}}]}",
@@ -141,7 +141,7 @@ func goRules() []rule {
 		},
 		{
 			id: "unreadable-output", what: "a file in the output folder that cannot be read", why: "It is not known whether it is ours.",
-			instead: "mend its permissions",
+			instead: "fix its permissions",
 		},
 		{
 			id: "package-mismatch", what: "a hand-written file of another package in the output folder", why: "A folder holds one package.",
