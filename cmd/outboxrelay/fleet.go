@@ -54,6 +54,7 @@ type member struct {
 // memberState is what is known of a member now.
 type memberState struct {
 	name    string
+	found   bool // its schema was found by a pattern
 	ready   bool
 	status  relay.Status
 	problem error // why no relay runs; nil: one runs, or is about to
@@ -152,7 +153,7 @@ func (f *fleet) all() []memberState {
 	var list []memberState
 	fixed := 0
 	for _, m := range f.members {
-		state := memberState{name: m.outbox.name, problem: m.problem}
+		state := memberState{name: m.outbox.name, found: m.outbox.found, problem: m.problem}
 		switch {
 		case m.relay != nil:
 			state.ready, state.status = m.relay.Ready(), m.relay.Status()

@@ -80,9 +80,21 @@ func (r *runningFleet) leads(name string) bool {
 // readyz is the answer of /readyz.
 func (r *runningFleet) readyz(t *testing.T) (int, string) {
 	t.Helper()
-	answer := httptest.NewRecorder()
-	handler(r.fleet).ServeHTTP(answer, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/readyz", nil))
+	answer := r.ask(t, "/readyz")
 	return answer.Code, answer.Body.String()
+}
+
+// get is the body of another page.
+func (r *runningFleet) get(t *testing.T, path string) string {
+	t.Helper()
+	return r.ask(t, path).Body.String()
+}
+
+func (r *runningFleet) ask(t *testing.T, path string) *httptest.ResponseRecorder {
+	t.Helper()
+	answer := httptest.NewRecorder()
+	handler(r.fleet).ServeHTTP(answer, httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil))
+	return answer
 }
 
 // newDatabase makes an empty database beside the one of the test.
@@ -171,6 +183,34 @@ outboxes:
 	until(t, "all are led", func() bool {
 		code, _ := f.readyz(t)
 		return code == http.StatusOK && f.leads("fine") && f.leads("empty") && f.leads("later")
+	})
+}
+
+// A schema that a pattern found and that cannot be served is told by /readyz, /status
+// and the metrics, and does not make the process not ready while others work.
+func TestASchemaThatCannotBeServedIsTold(t *testing.T) {
+	t.Parallel()
+	pg := services.Postgres(t)
+	createTenants(t, pg, 0, 2)
+	mustExec(t, pg.URL, `ALTER TABLE tenant_001.event_outbox DROP COLUMN headers`)
+	f := startFleet(t, fmt.Sprintf(`{sink: stdout, name: shop, schema: "tenant_*", database_url: %q}`, pg.URL))
+	until(t, "the other schema is led", func() bool { return f.leads("shop/tenant_000") })
+	until(t, "/readyz is ok and names the one of another shape", func() bool {
+		code, body := f.readyz(t)
+		return code == http.StatusOK && body == "ok\nnot served: shop/tenant_001 (needs operator action); /status says why\n"
+	})
+	status := f.get(t, "/status")
+	if !strings.Contains(status, `"shop/tenant_001"`) || !strings.Contains(status, "needs operator action: ") || !strings.Contains(status, "headers") {
+		t.Errorf("/status does not say why: %s", status)
+	}
+	if metrics := f.get(t, "/metrics"); !strings.Contains(metrics, `outbox_relay_needs_operator{outbox="shop/tenant_001"} 1`) {
+		t.Errorf("no metric says so: %s", metrics)
+	}
+
+	mustExec(t, pg.URL, `ALTER TABLE tenant_000.event_outbox DROP COLUMN headers; ALTER TABLE tenant_000.event_outbox_lease RENAME TO hidden`)
+	until(t, "/readyz is not ok when no schema is served", func() bool {
+		code, body := f.readyz(t)
+		return code == http.StatusServiceUnavailable && strings.Contains(body, "shop/tenant_000") && strings.Contains(body, "shop/tenant_001")
 	})
 }
 

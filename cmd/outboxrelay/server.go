@@ -22,7 +22,8 @@ import (
 //
 //	/healthz  200 while the process runs
 //	/readyz   200 when every relay reaches its database and leads or stands by,
-//	          else 503 and which do not
+//	          else 503 and which do not. A schema that a pattern found and that
+//	          needs operator action is named, and makes it 503 only if no outbox works
 //	/status   the state of every relay, as JSON
 //	/metrics  Prometheus
 //
@@ -33,16 +34,7 @@ func handler(relays *fleet) http.Handler {
 		fmt.Fprintln(w, "ok")
 	})
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
-		var missing []string
-		for _, r := range relays.all() {
-			if !r.ready {
-				name := r.name
-				if r.problem != nil {
-					name += " (needs operator action)"
-				}
-				missing = append(missing, name)
-			}
-		}
+		missing, unserved := unready(relays.all())
 		if !relays.complete() {
 			missing = append(missing, "schemas that match a pattern")
 		}
@@ -51,6 +43,9 @@ func handler(relays *fleet) http.Handler {
 			return
 		}
 		fmt.Fprintln(w, "ok")
+		if len(unserved) > 0 {
+			fmt.Fprintf(w, "not served: %s; /status says why\n", strings.Join(unserved, ", "))
+		}
 	})
 	mux.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) {
 		states := map[string]relay.Status{}
@@ -64,6 +59,25 @@ func handler(relays *fleet) http.Handler {
 	})
 	mux.Handle("GET /metrics", promhttp.HandlerFor(relays.metrics, promhttp.HandlerOpts{}))
 	return mux
+}
+
+// unready lists the outboxes that make the process not ready, and those that are only
+// told: schemas that a pattern found and that need operator action, as long as another
+// outbox works. A tenant that is out of order must not stop a deployment for all.
+func unready(all []memberState) (missing, unserved []string) {
+	works := slices.ContainsFunc(all, func(m memberState) bool { return m.ready })
+	for _, m := range all {
+		switch {
+		case m.ready:
+		case m.problem == nil:
+			missing = append(missing, m.name)
+		case m.found && works:
+			unserved = append(unserved, m.name+" (needs operator action)")
+		default:
+			missing = append(missing, m.name+" (needs operator action)")
+		}
+	}
+	return missing, unserved
 }
 
 // withoutSecrets is the status with its texts redacted: reasons repeat what
