@@ -201,6 +201,7 @@ var foreign = setOf(
 	"log_min_duration_statement", "log_min_duration_sample", "pg_stat_activity", "pg_read_all_stats", "pg_signal_backend",
 	"client_encoding", "quote_all_identifiers", "row_security", "default_transaction_read_only", "DateStyle", "PgSleep",
 	"default_query_exec_mode", "cache_statement", "cache_describe", "describe_exec", "simple_protocol", "event_outbox_seq_seq",
+	"query_to_xml", "cursor_to_xml", "ts_stat", "ts_rewrite",
 )
 
 func setOf(names ...string) map[string]bool {
