@@ -172,7 +172,7 @@ type action struct {
 // others is how the actions begin that change no columns.
 var others = []string{
 	"enable", "disable", "owner", "cluster", "set", "reset", "replica", "force", "no", "validate", "of", "not", "options",
-	"split", "merge", "detach", "depends",
+	"split", "merge", "depends",
 }
 
 func (a action) follow(item []sqltext.Token) {
@@ -198,6 +198,14 @@ func (a action) follow(item []sqltext.Token) {
 		if parent, ok := a.named(c); ok {
 			parent.children = append(parent.children, a.table)
 		}
+	case c.Take("no", "inherit"):
+		if parent, ok := a.named(c); ok {
+			parent.disown(a.table)
+		}
+	case c.Take("detach", "partition"):
+		if child, ok := a.named(c); ok {
+			a.table.disown(child)
+		}
 	case c.Take("attach", "partition"):
 		if child, ok := a.named(c); ok {
 			a.table.children = append(a.table.children, child)
@@ -206,6 +214,11 @@ func (a action) follow(item []sqltext.Token) {
 	default:
 		a.keep(a.verbatim(item))
 	}
+}
+
+// disown ends that a table inherits from this one.
+func (t *table) disown(child *table) {
+	t.children = slices.DeleteFunc(t.children, func(other *table) bool { return other == child })
 }
 
 // named is the table that comes next.
@@ -260,8 +273,16 @@ func (a action) keepForAll(does []piece) {
 
 // all is the table and those that inherit from it, unless only the table is meant.
 func (a action) all() []*table {
-	all := []*table{a.table}
-	for i := 0; i < len(all) && !a.only; i++ {
+	if a.only {
+		return []*table{a.table}
+	}
+	return a.table.family()
+}
+
+// family is a table and those that inherit from it, at any distance.
+func (t *table) family() []*table {
+	all := []*table{t}
+	for i := 0; i < len(all); i++ {
 		for _, child := range all[i].children {
 			if !slices.Contains(all, child) {
 				all = append(all, child)

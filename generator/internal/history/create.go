@@ -165,6 +165,7 @@ func (f *follower) createTable(c *sqltext.Cursor, tokens []sqltext.Token, tempor
 	}
 	_, query, isQuery := cut(c.Rest(), "as")
 	parent, isPart := f.partOf(c)
+	var columns [][]piece
 	switch {
 	case isPart:
 		pieces = append(pieces, literal("()", name.At))
@@ -173,7 +174,8 @@ func (f *follower) createTable(c *sqltext.Cursor, tokens []sqltext.Token, tempor
 		f.createAs(name, temporary, tokens[0].Start, query)
 		return
 	case c.Is("("):
-		pieces = append(pieces, f.elements(c, t)...)
+		var elements []piece
+		elements, columns = f.elements(c, t)
 		if c.Take("inherits", "(") {
 			for _, item := range c.Items() {
 				n, ok := sqltext.NewCursor(item).Name()
@@ -182,6 +184,10 @@ func (f *follower) createTable(c *sqltext.Cursor, tokens []sqltext.Token, tempor
 				}
 			}
 		}
+		if len(t.copies) > 0 { // sqlc may find that columns of one name differ in their types
+			elements = []piece{literal("()", name.At)}
+		}
+		pieces = append(pieces, elements...)
 	default: // nothing that Postgres knows
 		pieces = append(pieces, f.verbatim(c.Rest())...)
 	}
@@ -190,6 +196,12 @@ func (f *follower) createTable(c *sqltext.Cursor, tokens []sqltext.Token, tempor
 	}
 	f.add(t, append(pieces, t.inherits(name.At)...)...)
 	f.tables = append(f.tables, t)
+	if len(t.copies) > 0 {
+		a := action{follower: f, table: t, start: tokens[0].Start, at: name.At}
+		for _, column := range columns {
+			a.addColumn(column[0].source, column, true)
+		}
+	}
 }
 
 // createType follows a type with columns, of which a table can be made.
@@ -198,8 +210,9 @@ func (f *follower) createType(c *sqltext.Cursor, start int) {
 	if !ok || !c.Take("as") || !c.Is("(") {
 		return
 	}
-	t := f.newTable(name, false) // no LIKE or INHERITS in it
-	f.add(t, append([]piece{literal("CREATE TABLE", start), {table: t, source: name.At}}, f.elements(c, t)...)...)
+	t := f.newTable(name, false)
+	elements, _ := f.elements(c, t) // all of them are columns
+	f.add(t, append([]piece{literal("CREATE TABLE", start), {table: t, source: name.At}}, elements...)...)
 	f.tables = append(f.tables, t)
 }
 
@@ -249,23 +262,30 @@ func (t *table) inherits(at int) []piece {
 	return append(pieces, literal(")", at))
 }
 
-// elements is the columns of a table, in parentheses. Constraints are replaced by
-// one that is always there to be understood.
-func (f *follower) elements(c *sqltext.Cursor, t *table) []piece {
-	pieces := []piece{literal("(", c.Next().Start)}
+// elements is what stands in the parentheses of a table, with these, and the columns
+// among it. Constraints are replaced by one that is always there to be understood.
+func (f *follower) elements(c *sqltext.Cursor, t *table) (all []piece, columns [][]piece) {
+	all = []piece{literal("(", c.Next().Start)}
 	items := c.Items()
 	end := c.Last()
 	for i, item := range items {
 		if i > 0 {
-			pieces = append(pieces, literal(",", pieces[len(pieces)-1].source))
+			all = append(all, literal(",", all[len(all)-1].source))
 		}
-		pieces = append(pieces, f.element(t, item)...)
+		element := f.element(t, item)
+		if len(element) > 1 || len(element) == 1 && element[0].text != noConstraint {
+			columns = append(columns, element)
+		}
+		all = append(all, element...)
 	}
-	if !end.Is(")") {
-		return pieces
+	if end.Is(")") {
+		all = append(all, literal(")", end.Start))
 	}
-	return append(pieces, literal(")", end.Start))
+	return all, columns
 }
+
+// noConstraint takes the place of what says nothing of columns.
+const noConstraint = "CHECK (true)"
 
 // constraints is how an element of a table begins that is no column.
 var constraints = []string{"constraint", "unique", "primary", "check", "foreign", "not"}
@@ -286,17 +306,17 @@ func (f *follower) element(t *table, item []sqltext.Token) []piece {
 	c := sqltext.NewCursor(item)
 	switch first := item[0]; {
 	case isConstraint(item):
-		return []piece{literal("CHECK (true)", first.Start)}
+		return []piece{literal(noConstraint, first.Start)}
 	case c.Take("like"):
 		n, ok := c.Name()
 		if other := f.lookup(n); ok && other != nil {
 			f.takeColumns(t, other)
-			return []piece{literal("CHECK (true)", first.Start)}
+			return []piece{literal(noConstraint, first.Start)}
 		}
 		return f.verbatim(item)
 	}
 	if _, ok := c.Name(); !ok && item[0].Kind == sqltext.Placeholder { // elements not known here
-		return []piece{literal("CHECK (true)", item[0].Start)}
+		return []piece{literal(noConstraint, item[0].Start)}
 	}
 	return f.column(item)
 }

@@ -330,7 +330,8 @@ func (f *follower) drop(c *sqltext.Cursor, tokens []sqltext.Token) {
 			t := f.lookupIf(ifExists, n)
 			switch {
 			case t != nil:
-				f.remove(n, func(other *table) bool { return other == t })
+				family := t.family()
+				f.remove(n, func(other *table) bool { return slices.Contains(family, other) })
 			case f.wanted(n) && !ifExists && kind == "table":
 				f.add(nil, f.verbatim(tokens)...)
 			}
