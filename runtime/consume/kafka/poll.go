@@ -133,6 +133,8 @@ func (r *run) fetchFailed(ctx context.Context, topic string, id int32, err error
 	case isSession:
 		r.watch.lost()
 		r.notices.report(ctx, subject{kind: kindGroup}, -1, true, groupHint(session.Err), session.Err)
+	case isLoss && !r.positions.known(partition{loss.Topic, loss.Partition}):
+		// The offset is one of a former topic, which this run has left already.
 	case isLoss && r.recreatedTopic(ctx, loss.Topic): // nothing was lost: that is another log
 		r.watch.unknownTopic(loss.Topic, true)
 	case isLoss:

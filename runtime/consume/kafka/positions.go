@@ -80,6 +80,15 @@ func (s *positions) checked(p partition, logStart int64, stop bool) (from int64,
 	return from, true
 }
 
+// known reports whether an offset of the partition was read or committed. Where none
+// was, nothing can be lost.
+func (s *positions) known(p partition) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, ok := s.next[p]
+	return ok
+}
+
 func (s *positions) forget(partitions map[string][]int32) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

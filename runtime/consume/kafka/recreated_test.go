@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"testing"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/outboxgen/outboxgen/runtime/consume"
 	"github.com/outboxgen/outboxgen/runtime/consume/kafka"
@@ -27,12 +29,24 @@ func (b *bench) deleteTopic() {
 // createAgain creates the topic once the brokers have forgotten the former one.
 func (b *bench) createAgain(partitions int32) {
 	b.t.Helper()
+	var created kadm.TopicID
+	admin := kadm.NewClient(b.client)
 	await(b.t, "the topic is created again", func() bool {
-		resp, err := kadm.NewClient(b.client).CreateTopic(b.t.Context(), partitions, 1, nil, b.topic)
+		resp, err := admin.CreateTopic(b.t.Context(), partitions, 1, nil, b.topic)
 		if err != nil && resp.Err == nil {
 			b.t.Fatal(err)
 		}
+		created = resp.ID
 		return err == nil
+	}, &lines{})
+	// Or a producer that begins now is told of the former topic.
+	await(b.t, "the brokers know the new topic", func() bool {
+		req := kmsg.NewPtrMetadataRequest()
+		topic := kmsg.NewMetadataRequestTopic()
+		topic.Topic = kmsg.StringPtr(b.topic)
+		req.Topics = append(req.Topics, topic)
+		resp, err := req.RequestWith(b.t.Context(), b.client)
+		return err == nil && len(resp.Topics) == 1 && resp.Topics[0].TopicID == created
 	}, &lines{})
 }
 
@@ -199,6 +213,65 @@ func TestOffsetsOfAFormerTopic(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A topic is recreated, with more partitions or fewer, while members come and go,
+// so that partitions are assigned, read and committed at the same time: no record
+// of the new topic is skipped, by whichever member.
+func TestATopicIsRecreatedDuringARebalance(t *testing.T) {
+	each(t, 2, func(b *bench) {
+		seen, log := newLog(), &lines{}
+		member := func() func() error {
+			router := consume.NewRouter()
+			router.Handle("paid", b.value(seen))
+			cfg := b.config(router)
+			cfg.Logger = log.logger()
+			_, stop, _ := launch(b.t, cfg)
+			return stop
+		}
+		handled := func(want []string) {
+			b.t.Helper()
+			await(b.t, fmt.Sprintf("%d records are handled", len(want)), func() bool {
+				got := map[string]bool{}
+				for _, value := range seen.list() {
+					got[value] = true
+				}
+				for _, value := range want {
+					if !got[value] {
+						return false
+					}
+				}
+				return true
+			}, log)
+		}
+		first := member()
+		var leaving sync.WaitGroup
+		defer leaving.Wait()
+		handled(b.fill("a", 2, 8))
+		for i, partitions := range []int{3, 1, 2, 4, 2} {
+			second := member() // it joins while the topic is deleted
+			b.deleteTopic()
+			b.createAgain(int32(partitions))
+			want := b.fill(fmt.Sprintf("b%d.", i), partitions, 4*partitions)
+			if i%2 == 1 { // while the new topic is being taken up
+				if err := first(); err != nil {
+					b.t.Fatal(err)
+				}
+				first = second
+			}
+			handled(want)
+			if i%2 == 0 { // while the next one is deleted
+				leaving.Go(func() { _ = second() })
+			}
+		}
+		handled(b.fill("c", 2, 6))
+		if err := first(); err != nil {
+			b.t.Fatal(err)
+		}
+		if n := len(log.like(b.t, "truncated")); n > 0 {
+			b.t.Errorf("a new topic counts as truncated:\n%s", log)
+		}
+	})
 }
 
 // What a consumer has in memory of a deleted topic can be read by nobody else: it
