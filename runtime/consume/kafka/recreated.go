@@ -303,7 +303,7 @@ func (r *run) former(p partition) <-chan struct{} {
 // keep is called with the lock held. It adds a detached worker to those that have
 // not ended.
 func (r *run) keep(w *worker) {
-	var alive []*worker
+	alive := []*worker{w}
 	for _, former := range r.detached {
 		select {
 		case <-former.done:
@@ -311,5 +311,5 @@ func (r *run) keep(w *worker) {
 			alive = append(alive, former)
 		}
 	}
-	r.detached = append(alive, w)
+	r.detached = alive
 }

@@ -128,13 +128,6 @@ func (s *Server) maxSessions() int {
 	return min(ownSessions+(max(s.stores, 1)-1+storesPerSession-1)/storesPerSession, mostSessions)
 }
 
-// shared reports whether several stores use the sessions.
-func (s *Server) shared() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.stores > 1
-}
-
 func (s *Server) join(n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
