@@ -245,8 +245,7 @@ func (w *watch) readopt(ctx context.Context, name string, known *watched) {
 	w.mu.Unlock()
 	w.r.log.WarnContext(ctx, "topic was deleted and created again; it is read from its new beginning", "topic", name, "try", known.tries)
 	w.r.positions.forgetTopic(name) // before its id: a truncation that is reported now is the former topic's
-	w.r.origins.readopt(name)
-	w.r.detachTopic(name) // before: or the rebalance takes their records
+	w.r.detachTopic(name)           // before: or the rebalance takes their records
 	w.r.client.PurgeTopicsFromClient(name)
 	w.r.detachTopic(name) // what a poll had in hand meanwhile
 	resting := map[string][]int32{name: w.r.resting.ofTopic(name)}
@@ -254,6 +253,9 @@ func (w *watch) readopt(ctx context.Context, name string, known *watched) {
 	w.r.notices.over(ctx, subject{kind: kindReading, topic: name}, "topic is taken up again") // no partition rests that could end it
 	w.r.gate.forget(resting)
 	w.r.positions.forgetTopic(name)
+	// Not before the purge: a poll that it waits for may still bring records that begin
+	// at an offset of the former topic, and has to be told so.
+	w.r.origins.readopt(name)
 	w.r.client.AddConsumeTopics(name)
 }
 

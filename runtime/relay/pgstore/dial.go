@@ -213,10 +213,12 @@ func (d *dialer) suspected(t target) bool {
 
 // open opens a session on one address. A lockTimeout of 0 is none.
 func (d *dialer) open(ctx context.Context, at target, lockTimeout time.Duration) (*session, error) {
-	ctx, cancel := context.WithTimeout(ctx, at.config.ConnectTimeout)
+	limited, cancel := context.WithTimeout(ctx, at.config.ConnectTimeout)
 	defer cancel()
-	opened, err := openSession(ctx, at.config, d.cfg, lockTimeout)
-	d.judge(at, err)
+	opened, err := openSession(limited, at.config, d.cfg, lockTimeout)
+	if err == nil || ctx.Err() == nil { // else it was the caller who had no more time
+		d.judge(at, err)
+	}
 	return opened, err
 }
 

@@ -2,6 +2,7 @@ package pgstore
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/outboxgen/outboxgen/runtime/relay"
@@ -46,7 +47,10 @@ func (t *term) waitFor(ctx context.Context, se *session, read pgSnapshot) (*wait
 		return nil, err
 	}
 	standing, err := se.q.SequenceStanding(ctx, seen.sequence)
-	if err != nil {
+	switch {
+	case isLockTimeout(err):
+		return nil, errSequenceLocked
+	case err != nil:
 		return nil, err
 	}
 	writers, err := se.q.Writers(ctx, seen.outbox)
@@ -70,6 +74,10 @@ func (t *term) waitFor(ctx context.Context, se *session, read pgSnapshot) (*wait
 	return w, nil
 }
 
+// errSeqFirst says that a writer may draw its seq before it has a transaction id, so
+// that waiting could miss it: a table that was made by hand.
+var errSeqFirst = errors.New("pgstore: the column tx does not stand before seq in event_outbox")
+
 // watched is what waiting looks at; it stays the same for a term.
 type watched struct {
 	outbox, sequence uint32        // oids
@@ -86,6 +94,9 @@ func (t *term) watched(ctx context.Context, se *session) (watched, error) {
 	d, err := se.q.DescribeSequence(ctx)
 	if err != nil {
 		return watched{}, err
+	}
+	if !d.TxFirst {
+		return watched{}, errSeqFirst
 	}
 	known = watched{outbox: d.Outbox, sequence: d.Sequence, window: windowBelow(time.Duration(d.SlowMs) * time.Millisecond)}
 	t.mu.Lock()

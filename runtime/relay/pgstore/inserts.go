@@ -36,6 +36,9 @@ const leastWindow = 200 * time.Millisecond
 // errNoSpare says that no session can be spared for waiting.
 var errNoSpare = errors.New("pgstore: no session can be spared to wait for inserts")
 
+// errSequenceLocked says that somebody has locked the sequence.
+var errSequenceLocked = errors.New("pgstore: the sequence of seq is locked by another session")
+
 // errLogged says that the server logs every wait that is worth while.
 var errLogged = errors.New("pgstore: the server logs statements as slow that take less than it is worth waiting for inserts")
 
@@ -122,23 +125,32 @@ func (i *inserts) look() {
 		i.mu.Unlock()
 
 		row, err := i.ask(waiting, alone)
-		if err != nil && len(waiting) > 1 && i.run.reason() == nil {
+		var blocked []uint32
+		if isLockTimeout(err) {
+			blocked, err = i.blocked(waiting)
+			row = pgdb.WaitForInsertsRow{} // nothing is known
+		} else if err != nil && len(waiting) > 1 && i.run.reason() == nil {
 			row, err = i.ask(waiting, false) // a schema that went meanwhile is passed over
 		}
-		i.answer(waiting, row, err)
+		i.answer(waiting, row, blocked, err)
 	}
 }
 
 // answer tells those for whom something has moved, and those whose time is nearly
 // over: so they come back together.
-func (i *inserts) answer(waiting []*waiter, row pgdb.WaitForInsertsRow, err error) {
+func (i *inserts) answer(waiting []*waiter, row pgdb.WaitForInsertsRow, blocked []uint32, err error) {
 	soon := time.Now().Add(sharedWindow)
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	for n, w := range waiting {
 		w.asked = false
 		var moved bool
-		if err == nil {
+		err := err
+		switch {
+		case err != nil:
+		case slices.Contains(blocked, w.sequence):
+			err = errSequenceLocked
+		case len(row.Standing) > 0:
 			moved = row.Standing[n] != w.known || slices.ContainsFunc(row.Ended, func(id uint64) bool { return slices.Contains(w.open, id) })
 		}
 		if _, still := i.waiters[w]; still && (err != nil || moved || w.until.Before(soon)) {
@@ -146,6 +158,21 @@ func (i *inserts) answer(waiting []*waiter, row pgdb.WaitForInsertsRow, err erro
 			w.answer <- answer{moved, err}
 		}
 	}
+}
+
+// blocked lists the sequences that cannot be looked at because somebody has locked
+// them.
+func (i *inserts) blocked(waiting []*waiter) (sequences []uint32, err error) {
+	for _, w := range waiting {
+		sequences = append(sequences, w.sequence)
+	}
+	ctx, cancel := context.WithTimeout(i.run.server.ctx, i.run.server.cfg.StatementTimeout)
+	defer cancel()
+	err = i.run.work(ctx, useForWaiting, noNames, func(se *session) (err error) {
+		sequences, err = se.q.BlockedSequences(ctx, sequences)
+		return err
+	})
+	return sequences, err
 }
 
 // ask has the server look until something has moved or the first of the waiters

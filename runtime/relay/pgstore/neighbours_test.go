@@ -48,6 +48,32 @@ func TestALockedLeaseHarmsNoOtherOutbox(t *testing.T) {
 	})
 }
 
+// Somebody has locked the table and the sequence of one outbox, as a migration does.
+// The others are waited for nevertheless, and whoever wants the lock gets it soon.
+func TestALockedSequenceHarmsNoOtherOutbox(t *testing.T) {
+	t.Parallel()
+	services.EachPostgres(t, func(t *testing.T, pg *services.PG) {
+		server := newServer(t, pg)
+		a, b := tenant(t, pg, server, "a"), tenant(t, pg, server, "b")
+		lead(t, a)
+		lead(t, b)
+		waitingForA, read := make(chan error, 1), snapshot(t, a)
+		go func() { _, err := a.Idle(t.Context(), read, forEver); waitingForA <- err }()
+		moved := idle(t, pg, b)
+
+		stranger := begin(t, pg) // while both are waited for
+		exec(t, stranger, `TRUNCATE a.event_outbox RESTART IDENTITY`)
+		if err := <-waitingForA; err != nil && !strings.Contains(err.Error(), "the sequence of seq is locked") {
+			t.Errorf("the wait for a: %v", err)
+		}
+		exec(t, pg.Pool, `INSERT INTO b.event_outbox (aggregate_id, aggregate_type, event_type, topic, event_data) VALUES ('a', 'b', 'c', 'd', '{}')`)
+		if !<-moved {
+			t.Error("an insert into b did not end the wait")
+		}
+		must(t, stranger.Rollback(t.Context()))
+	})
+}
+
 // A caller who gives up does not take the session of the leases with it.
 func TestACallerWhoGivesUpHarmsNoOtherOutbox(t *testing.T) {
 	t.Parallel()

@@ -63,16 +63,22 @@ func (a *anchor) renewAll() {
 		if len(now) == 0 {
 			return
 		}
-		if err := a.renewTogether(now); err != nil && len(now) > 1 && a.run.reason() == nil {
-			// One that fails, for its schema is gone, must not fail the others.
-			for _, r := range now {
-				r.err = a.renewTogether([]*renewal{r})
-			}
-		}
+		a.renewHalves(now)
 		for _, r := range now {
 			close(r.done)
 		}
 	}
+}
+
+// renewHalves renews leases together. One that fails, for its schema is gone, fails
+// those that share its transaction, so halves are tried until it is alone.
+func (a *anchor) renewHalves(now []*renewal) {
+	if err := a.renewTogether(now); err == nil || len(now) == 1 || a.run.reason() != nil {
+		return
+	}
+	half := len(now) / 2
+	a.renewHalves(now[:half])
+	a.renewHalves(now[half:])
 }
 
 // renewTogether renews leases in one transaction, and notes what became of each.

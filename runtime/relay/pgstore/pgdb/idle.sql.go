@@ -9,10 +9,43 @@ import (
 	"context"
 )
 
+const BlockedSequences = `-- name: BlockedSequences :many
+SELECT DISTINCT l.relation::oid AS sequence
+FROM pg_catalog.pg_locks AS l
+WHERE l.locktype = 'relation' AND l.relation = ANY($1::oid[])
+  AND l.mode NOT IN ('AccessShareLock', 'RowShareLock', 'RowExclusiveLock')
+  AND l.database = (SELECT d.oid FROM pg_catalog.pg_database AS d WHERE d.datname = current_database())
+`
+
+// BlockedSequences are those that somebody has locked, or waits to lock, so that
+// nobody can look at them.
+func (q *Queries) BlockedSequences(ctx context.Context, sequences []uint32) ([]uint32, error) {
+	rows, err := q.db.Query(ctx, BlockedSequences, sequences)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []uint32
+	for rows.Next() {
+		var sequence uint32
+		if err := rows.Scan(&sequence); err != nil {
+			return nil, err
+		}
+		items = append(items, sequence)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const DescribeSequence = `-- name: DescribeSequence :one
 
 SELECT pg_get_serial_sequence('event_outbox', 'seq')::regclass::oid AS sequence,
        to_regclass('event_outbox')::oid AS outbox,
+       coalesce((SELECT t.attnum < s.attnum
+                 FROM pg_catalog.pg_attribute AS t JOIN pg_catalog.pg_attribute AS s ON s.attrelid = t.attrelid
+                 WHERE t.attrelid = to_regclass('event_outbox')::oid AND t.attname = 'tx' AND s.attname = 'seq'), false)::boolean AS tx_first,
        coalesce((SELECT min(s.setting::bigint) FROM pg_catalog.pg_settings AS s
                  WHERE s.name IN ('log_min_duration_statement', 'log_min_duration_sample', 'auto_explain.log_min_duration')
                    AND s.setting::bigint > 0), 0)::bigint AS slow_ms
@@ -21,6 +54,7 @@ SELECT pg_get_serial_sequence('event_outbox', 'seq')::regclass::oid AS sequence,
 type DescribeSequenceRow struct {
 	Sequence uint32
 	Outbox   uint32
+	TxFirst  bool
 	SlowMs   int64
 }
 
@@ -44,19 +78,28 @@ type DescribeSequenceRow struct {
 //
 // The snapshot alone does not tell which transactions are open: one that began after
 // every transaction that has ended is not in it.
-// DescribeSequence also tells from how many milliseconds on the server logs a
+// DescribeSequence also tells whether tx stands before seq in the table, and from how many milliseconds on the server logs a
 // statement as slow; 0: it does not.
 func (q *Queries) DescribeSequence(ctx context.Context) (DescribeSequenceRow, error) {
 	row := q.db.QueryRow(ctx, DescribeSequence)
 	var i DescribeSequenceRow
-	err := row.Scan(&i.Sequence, &i.Outbox, &i.SlowMs)
+	err := row.Scan(
+		&i.Sequence,
+		&i.Outbox,
+		&i.TxFirst,
+		&i.SlowMs,
+	)
 	return i, err
 }
 
 const SequenceStanding = `-- name: SequenceStanding :one
-SELECT coalesce(pg_sequence_last_value(($1::oid)::regclass), 0)::bigint AS standing
+SELECT CASE WHEN set_config('lock_timeout', '50ms', true) IS NOT NULL
+            THEN coalesce(pg_sequence_last_value(($1::oid)::regclass), 0) END::bigint AS standing
 `
 
+// Looking at a sequence takes a lock on it until the statement ends. So a look waits
+// 50 ms for one at most, and ends when somebody waits for a lock on a sequence: for
+// TRUNCATE … RESTART IDENTITY, say, with all inserts behind it.
 func (q *Queries) SequenceStanding(ctx context.Context, sequence uint32) (int64, error) {
 	row := q.db.QueryRow(ctx, SequenceStanding, sequence)
 	var standing int64
@@ -94,13 +137,16 @@ WITH RECURSIVE there AS MATERIALIZED (
     FROM (SELECT unnest($1::oid[]) AS id, unnest($3::bigint[]) AS value) AS s
     WHERE EXISTS (SELECT FROM pg_catalog.pg_sequence AS q WHERE q.seqrelid = s.id)
 ), look AS (
-    SELECT 0 AS n, (SELECT count(*) FROM there) <> cardinality($1::oid[]) AS moved
+    SELECT 0 AS n, set_config('lock_timeout', '50ms', true) IS NULL
+                   OR (SELECT count(*) FROM there) <> cardinality($1::oid[]) AS moved
     UNION ALL
     SELECT look.n + 1,
            EXISTS (SELECT FROM there AS s
                    WHERE look.n >= 0 AND coalesce(pg_sequence_last_value(s.id::regclass), 0) <> s.value)
            OR EXISTS (SELECT FROM (SELECT unnest($2::xid8[]) AS id) AS t
                       WHERE look.n >= 0 AND pg_xact_status(t.id) IS DISTINCT FROM 'in progress')
+           OR look.n % 8 = 7 AND EXISTS (SELECT FROM pg_catalog.pg_locks AS l
+                                         WHERE look.n >= 0 AND NOT l.granted AND l.relation = ANY($1::oid[]))
     FROM look CROSS JOIN LATERAL (SELECT pg_sleep(CASE WHEN look.n >= 0 THEN $4::float8 END)) AS paused
     WHERE NOT look.moved AND look.n < $5::integer
 ), looked AS MATERIALIZED (

@@ -19,17 +19,33 @@
 -- The snapshot alone does not tell which transactions are open: one that began after
 -- every transaction that has ended is not in it.
 
--- DescribeSequence also tells from how many milliseconds on the server logs a
+-- DescribeSequence also tells whether tx stands before seq in the table, and from how many milliseconds on the server logs a
 -- statement as slow; 0: it does not.
 -- name: DescribeSequence :one
 SELECT pg_get_serial_sequence('event_outbox', 'seq')::regclass::oid AS sequence,
        to_regclass('event_outbox')::oid AS outbox,
+       coalesce((SELECT t.attnum < s.attnum
+                 FROM pg_catalog.pg_attribute AS t JOIN pg_catalog.pg_attribute AS s ON s.attrelid = t.attrelid
+                 WHERE t.attrelid = to_regclass('event_outbox')::oid AND t.attname = 'tx' AND s.attname = 'seq'), false)::boolean AS tx_first,
        coalesce((SELECT min(s.setting::bigint) FROM pg_catalog.pg_settings AS s
                  WHERE s.name IN ('log_min_duration_statement', 'log_min_duration_sample', 'auto_explain.log_min_duration')
                    AND s.setting::bigint > 0), 0)::bigint AS slow_ms;
 
+-- Looking at a sequence takes a lock on it until the statement ends. So a look waits
+-- 50 ms for one at most, and ends when somebody waits for a lock on a sequence: for
+-- TRUNCATE … RESTART IDENTITY, say, with all inserts behind it.
 -- name: SequenceStanding :one
-SELECT coalesce(pg_sequence_last_value((@sequence::oid)::regclass), 0)::bigint AS standing;
+SELECT CASE WHEN set_config('lock_timeout', '50ms', true) IS NOT NULL
+            THEN coalesce(pg_sequence_last_value((@sequence::oid)::regclass), 0) END::bigint AS standing;
+
+-- BlockedSequences are those that somebody has locked, or waits to lock, so that
+-- nobody can look at them.
+-- name: BlockedSequences :many
+SELECT DISTINCT l.relation::oid AS sequence
+FROM pg_catalog.pg_locks AS l
+WHERE l.locktype = 'relation' AND l.relation = ANY(@sequences::oid[])
+  AND l.mode NOT IN ('AccessShareLock', 'RowShareLock', 'RowExclusiveLock')
+  AND l.database = (SELECT d.oid FROM pg_catalog.pg_database AS d WHERE d.datname = current_database());
 
 -- Writers are transaction ids without their epoch.
 -- name: Writers :many
@@ -60,13 +76,16 @@ WITH RECURSIVE there AS MATERIALIZED (
     FROM (SELECT unnest(@sequences::oid[]) AS id, unnest(@known::bigint[]) AS value) AS s
     WHERE EXISTS (SELECT FROM pg_catalog.pg_sequence AS q WHERE q.seqrelid = s.id)
 ), look AS (
-    SELECT 0 AS n, (SELECT count(*) FROM there) <> cardinality(@sequences::oid[]) AS moved
+    SELECT 0 AS n, set_config('lock_timeout', '50ms', true) IS NULL
+                   OR (SELECT count(*) FROM there) <> cardinality(@sequences::oid[]) AS moved
     UNION ALL
     SELECT look.n + 1,
            EXISTS (SELECT FROM there AS s
                    WHERE look.n >= 0 AND coalesce(pg_sequence_last_value(s.id::regclass), 0) <> s.value)
            OR EXISTS (SELECT FROM (SELECT unnest(@open_then::xid8[]) AS id) AS t
                       WHERE look.n >= 0 AND pg_xact_status(t.id) IS DISTINCT FROM 'in progress')
+           OR look.n % 8 = 7 AND EXISTS (SELECT FROM pg_catalog.pg_locks AS l
+                                         WHERE look.n >= 0 AND NOT l.granted AND l.relation = ANY(@sequences::oid[]))
     FROM look CROSS JOIN LATERAL (SELECT pg_sleep(CASE WHEN look.n >= 0 THEN @step_seconds::float8 END)) AS paused
     WHERE NOT look.moved AND look.n < @looks::integer
 ), looked AS MATERIALIZED (
