@@ -30,7 +30,6 @@ type reader struct {
 	soon      int           // looks left that follow a wake-up closely
 	waiting   bool          // the store is to say when to look again
 	noIdle    time.Duration // it could not lately: poll until then
-	sureUntil time.Duration // the store's word is taken until then
 	failures  int
 	retryAt   time.Duration
 	err       error
@@ -292,11 +291,6 @@ func (r *reader) closeTick(now time.Duration) {
 // sent before its COMMIT.
 var afterWake = [...]time.Duration{2 * time.Millisecond, 10 * time.Millisecond, 50 * time.Millisecond}
 
-// trusted is how long the store's word is taken that nothing is to be read. Then
-// the relay looks itself: a row whose seq was not drawn from the sequence, as a
-// restore of single rows may bring, moves nothing that the store looks at.
-const trusted = 20 * time.Second
-
 // idle waits for the next look: soon after a wake-up, else longer each time, and
 // in the end for the store.
 func (r *reader) idle(now time.Duration) {
@@ -313,7 +307,6 @@ func (r *reader) idle(now time.Duration) {
 	}
 	if r.t.m.idles && cfg.IdleWait > 0 && now >= r.noIdle {
 		r.waiting = true
-		r.sureUntil = now + trusted
 	}
 }
 
@@ -324,18 +317,19 @@ func (r *reader) planIdle(n *agenda) {
 	}
 }
 
-// waited takes what the store says.
+// waited takes what the store says. Also when nothing has moved the relay looks
+// itself: a row whose seq was not drawn from the sequence, as a restore of single rows
+// may bring, moves nothing that the store looks at.
 func (r *reader) waited(now time.Duration, o outcome) {
-	switch {
-	case o.err != nil:
+	if o.err != nil {
 		r.noIdle = now + r.t.cfg.OutageMax
-	case !o.moved && now < r.sureUntil:
-		return
+	}
+	if o.moved {
+		r.poll = r.t.cfg.PollMin // what has moved may not be committed yet
 	}
 	if r.waiting || o.moved {
 		r.waiting = false
 		r.pollAt = now
-		r.poll = r.t.cfg.PollMin // what has moved may not be committed yet
 	}
 }
 

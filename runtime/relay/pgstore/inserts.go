@@ -20,6 +20,10 @@ const (
 	sharedWindow = 200 * time.Millisecond
 )
 
+// longestWindow bounds any such statement: vacuum keeps what was deleted since it
+// began.
+const longestWindow = 4 * time.Second
+
 // windowBelow is how long a statement may take so that a server that logs statements
 // from slow on as slow does not log it.
 func windowBelow(slow time.Duration) time.Duration {
@@ -179,7 +183,7 @@ func (i *inserts) blocked(waiting []*waiter) (sequences []uint32, err error) {
 // has waited for long enough.
 func (i *inserts) ask(waiting []*waiter, alone bool) (row pgdb.WaitForInsertsRow, err error) {
 	limit := i.run.server.cfg.StatementTimeout
-	window := limit * 3 / 4
+	window := min(longestWindow, limit*3/4)
 	if !alone {
 		window = min(window, sharedWindow)
 	}
