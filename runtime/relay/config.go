@@ -87,7 +87,7 @@ type Config struct {
 	// IdleWait is how long one call of an [Idler] lasts at most; then the relay looks
 	// itself, to be sure. Once the pauses have grown to PollMax, the relay lets the
 	// store wait; a row is then found within PollMax too, and an idle outbox costs a
-	// statement now and then rather than five a second. Default 20s; -1: no, poll.
+	// statement now and then rather than five a second. Default 30s; -1: no, poll.
 	IdleWait time.Duration
 	// DecisionsEvery is how often the leader looks for dead rows that an operator
 	// replayed or discarded, apart from when a renewal says that there are some.
@@ -183,7 +183,7 @@ func (c Config) WithDefaults() Config {
 	def(&c.SweepEvery, time.Minute)
 	def(&c.SweepRows, 5_000)
 	def(&c.StatsEvery, 15*time.Second)
-	def(&c.IdleWait, 20*time.Second)
+	def(&c.IdleWait, 30*time.Second)
 	if c.Clock == nil {
 		c.Clock = systemClock{}
 	}

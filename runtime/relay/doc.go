@@ -173,7 +173,7 @@
 //	WaveTimeout 10s               longer than a leader election, so that a rolling restart costs no repeats; all
 //	                              partitions wait for the slowest that long, and once: afterwards a fifth of it
 //	PollMin 10ms, PollMax 200ms   200 ms is the latency that holds without any wake-up
-//	IdleWait 20s                  an idle outbox costs two statements a second, leader and standby together: 0.8
+//	IdleWait 30s                  an idle outbox costs two statements a second, leader and standby together: 0.8
 //	                              renewals, 0.6 looks at the lease, 0.25 waits for inserts, the rest snapshots to be
 //	                              sure and counts (outboxbench -scenario idle counts them); pgstore finds a row within 25 ms, in an
 //	                              outbox that shares its sessions within 225 ms

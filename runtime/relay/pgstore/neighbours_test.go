@@ -59,6 +59,7 @@ func TestALockedSequenceHarmsNoOtherOutbox(t *testing.T) {
 		lead(t, b)
 		waitingForA, read := make(chan error, 1), snapshot(t, a)
 		go func() { _, err := a.Idle(t.Context(), read, forEver); waitingForA <- err }()
+		waitFor(t, pg.Pool, waitingOnServer)
 		moved := idle(t, pg, b)
 
 		stranger := begin(t, pg) // while both are waited for
