@@ -2,6 +2,7 @@ package pgstore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -26,6 +27,8 @@ type anchor struct {
 	hearers   map[string][]*hearer // by channel
 	renewals  renewals
 }
+
+var errConnectionClosed = errors.New("the connection was closed")
 
 // noNames are the tables as the search_path finds them.
 var noNames = &tableNames{}
@@ -113,6 +116,9 @@ func (a *anchor) leave() {
 
 // lose ends the run, and has its address tried last if it fell silent.
 func (a *anchor) lose(err error) {
+	if err == nil { // the statement was done, and then the connection was closed
+		err = errConnectionClosed
+	}
 	a.run.server.dial.judge(a.run.target, err)
 	a.run.end(fmt.Errorf("the session of the leases was lost: %w", err))
 }

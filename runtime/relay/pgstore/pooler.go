@@ -12,7 +12,7 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/relay"
 )
 
-// poolerRounds is how often checkSessions tries to be caught by a pooler.
+// poolerRounds is how often lookForPooler tries to be caught by a pooler.
 const poolerRounds = 5
 
 // lookForPooler finds a pooler that hands a session's statements to whichever
