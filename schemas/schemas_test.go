@@ -82,6 +82,8 @@ func TestMetaSchemasFindMistakes(t *testing.T) {
 		{"how changes are judged", "version: 1\nservice: s\nout: events\ncompat: {level: FULL, released: v*, accept: [{id: A, event: b, reason: c}]}", config, true},
 		{"accepted without a reason", "version: 1\nservice: s\nout: events\ncompat: {accept: [{id: A, event: b}]}", config, false},
 		{"an unknown setting", "version: 1\nservice: s\nout: events\nenvelop: none", config, false},
+		{"the specification to the letter", "version: 1\nservice: s\nout: events\nvalidation: spec", config, true},
+		{"an unknown validation", "version: 1\nservice: s\nout: events\nvalidation: loose", config, false},
 		{"an unknown mode", "version: 1\nservice: s\nout: events\nsqlc: {mode: none}", config, false},
 	} {
 		var doc any

@@ -12,15 +12,30 @@ type Config struct {
 	Package  string   // default: base name of Out
 	Envelope string   // outbox | cloudevents | none; default outbox
 	Nullable string   // strict | pointer; default strict
-	SQLC     SQLCConfig
-	Types    []TypeMapping
-	Events   []EventConfig
-	Lint     LintConfig
-	Compat   CompatConfig
-	At       map[string]diag.Pos // top-level member -> position
+	// Validation is what generated types hold documents to; default strict.
+	Validation Validation
+	SQLC       SQLCConfig
+	Types      []TypeMapping
+	Events     []EventConfig
+	Lint       LintConfig
+	Compat     CompatConfig
+	At         map[string]diag.Pos // top-level member -> position
 
 	schemas []Name // Schemas with positions
 }
+
+// Validation is what generated types hold documents to.
+type Validation string
+
+const (
+	// StrictValidation is what the author of a schema most often means: a
+	// constraint that has no type beside it implies its type (minLength is for
+	// strings, so a number is not valid), and formats are asserted.
+	StrictValidation Validation = "strict"
+	// SpecValidation is what the specification says by itself: a constraint says
+	// nothing of values of another type, and formats are annotations.
+	SpecValidation Validation = "spec"
+)
 
 // SQLCConfig says how the insert functions reach the table.
 type SQLCConfig struct {

@@ -219,7 +219,7 @@ func TestConfig(t *testing.T) {
 			"version: 1\nservice: cj\nschemas: [a.yaml]\nout: ./internal/events/\n",
 			&schema.Config{
 				Path: "outboxgen.yaml", Service: "cj", Schemas: []string{"a.yaml"}, Out: "internal/events", Package: "events",
-				Envelope: "outbox", Nullable: "strict", SQLC: schema.SQLCConfig{Mode: "embedded", Schema: "public", At: map[string]diag.Pos{}},
+				Envelope: "outbox", Nullable: "strict", Validation: schema.StrictValidation, SQLC: schema.SQLCConfig{Mode: "embedded", Schema: "public", At: map[string]diag.Pos{}},
 				Compat: schema.CompatConfig{CompatRule: schema.CompatRule{Level: "BACKWARD", Policy: "strict"}, Versions: "apart", Subjects: "topic"},
 				At:     map[string]diag.Pos{"version": at(1, 1), "service": at(2, 1), "schemas": at(3, 1), "out": at(4, 1)},
 			},
@@ -243,9 +243,10 @@ compat:
   frozen: true
   subjects: record
   accept: [{id: EVENT_REMOVED, event: gone.v1, reason: nobody reads it}]
+validation: spec
 `,
 			&schema.Config{
-				Path: "outboxgen.yaml", Service: "cj", Out: "api", Package: "cjevents", Envelope: "cloudevents", Nullable: "pointer",
+				Path: "outboxgen.yaml", Service: "cj", Out: "api", Package: "cjevents", Envelope: "cloudevents", Nullable: "pointer", Validation: schema.SpecValidation,
 				SQLC: schema.SQLCConfig{
 					Mode: "queries", Migrations: "db", Schema: "outbox", Package: "example.com/cj/db", Queries: "db/q.sql", Pos: at(7, 7),
 					At: map[string]diag.Pos{"mode": at(7, 8), "migrations": at(7, 23), "schema": at(7, 39), "package": at(7, 55), "queries": at(7, 83)},
@@ -276,7 +277,7 @@ compat:
 					}},
 				},
 				At: map[string]diag.Pos{
-					"compat":  at(11, 1),
+					"compat": at(11, 1), "validation": at(19, 1),
 					"version": at(1, 1), "service": at(2, 1), "out": at(3, 1), "package": at(4, 1), "envelope": at(5, 1),
 					"nullable": at(6, 1), "sqlc": at(7, 1), "types": at(8, 1), "events": at(9, 1),
 				},
