@@ -1,0 +1,133 @@
+package verdict
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"math/big"
+	"strings"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+)
+
+// Validator compiles the schema of ForSchema with the independent validator,
+// which asserts formats and content, as generated types do. It takes a schema
+// without $schema to be of 2020-12.
+func Validator(schema []byte) (*jsonschema.Schema, error) {
+	resource, err := jsonschema.UnmarshalJSON(bytes.NewReader(schema))
+	if err != nil {
+		return nil, err
+	}
+	c := jsonschema.NewCompiler()
+	c.AssertFormat()
+	c.AssertContent()
+	const url = "file:///" + SchemaFile
+	if err := c.AddResource(url, resource); err != nil {
+		return nil, err
+	}
+	return c.Compile(url)
+}
+
+// Direction is how a generated type and the validator differ.
+type Direction string
+
+// The directions.
+const (
+	// Agrees: they do not differ.
+	Agrees Direction = ""
+	// RefusesValid: the generated type refuses a document that is valid.
+	RefusesValid Direction = "refuses valid"
+	// AcceptsInvalid: the generated type accepts a document that is not valid.
+	AcceptsInvalid Direction = "accepts invalid"
+	// Changes: a valid document is another JSON value when it is written again.
+	Changes Direction = "changes"
+	// Crashes: the generated code panics, whatever the document.
+	Crashes Direction = "crashes"
+)
+
+// Compare holds an answer to a document against the verdict of the validator.
+// The text says what each of them said.
+func Compare(v *jsonschema.Schema, document []byte, a Answer) (Direction, string, error) {
+	instance, err := jsonschema.UnmarshalJSON(bytes.NewReader(document))
+	if err != nil {
+		return Agrees, "", err
+	}
+	want, got := v.Validate(instance), a.Refusal()
+	said := fmt.Sprintf("%s\n\tvalidator: %v\n\tgenerated: %s", document, want, got)
+	switch {
+	case a.Crashed != "" || panics(a.Decode) || panics(a.Validate) || panics(a.Encode):
+		return Crashes, said + a.Encode, nil
+	case want == nil && got != "":
+		return RefusesValid, said, nil
+	case want != nil && got == "":
+		return AcceptsInvalid, said, nil
+	case want != nil:
+		return Agrees, "", nil
+	case a.Encode != "":
+		return Changes, fmt.Sprintf("%s\n\tencode: %s", document, a.Encode), nil
+	}
+	if same, err := Same(document, a.Encoded); err != nil || !same {
+		return Changes, fmt.Sprintf("%s\n\tbecame %s", document, a.Encoded), err
+	}
+	return Agrees, "", nil
+}
+
+func panics(message string) bool { return strings.HasPrefix(message, "panic: ") }
+
+// Same reports whether two texts are the same JSON value. Numbers are compared
+// exactly: 1, 1.0 and 1e0 are the same, 0.1 and 0.10000000000000001 are not.
+func Same(a, b []byte) (bool, error) {
+	left, err := jsonschema.UnmarshalJSON(bytes.NewReader(a))
+	if err != nil {
+		return false, err
+	}
+	right, err := jsonschema.UnmarshalJSON(bytes.NewReader(b))
+	if err != nil {
+		return false, err
+	}
+	return same(left, right), nil
+}
+
+func same(a, b any) bool {
+	switch a := a.(type) {
+	case map[string]any:
+		b, ok := b.(map[string]any)
+		if !ok || len(a) != len(b) {
+			return false
+		}
+		for name, value := range a {
+			other, ok := b[name]
+			if !ok || !same(value, other) {
+				return false
+			}
+		}
+		return true
+	case []any:
+		b, ok := b.([]any)
+		if !ok || len(a) != len(b) {
+			return false
+		}
+		for i := range a {
+			if !same(a[i], b[i]) {
+				return false
+			}
+		}
+		return true
+	case json.Number:
+		b, ok := b.(json.Number)
+		return ok && sameNumber(a, b)
+	}
+	return a == b
+}
+
+func sameNumber(a, b json.Number) bool {
+	if a == b {
+		return true
+	}
+	left, ok := new(big.Rat).SetString(a.String())
+	if !ok {
+		return false
+	}
+	right, ok := new(big.Rat).SetString(b.String())
+	return ok && left.Cmp(right) == 0
+}

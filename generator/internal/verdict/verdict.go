@@ -1,0 +1,148 @@
+package verdict
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing/fstest"
+
+	"github.com/outboxgen/outboxgen/generator/internal/diag"
+	"github.com/outboxgen/outboxgen/generator/internal/emit"
+)
+
+// Case is a project, and documents for its events.
+type Case struct {
+	// Name is unique among the cases of a run.
+	Name string
+	// Files is the project: outboxgen.yaml and its schemas.
+	Files map[string][]byte
+	// Documents are what the generated types decode, in this order.
+	Documents []Document
+}
+
+// Document is one JSON text.
+type Document struct {
+	// Event is the Go name of the event that it is data of, such as ThingV1.
+	// Default: the first event of the project.
+	Event string
+	// JSON is the document itself, without an envelope.
+	JSON []byte
+}
+
+// SchemaFile is where ForSchema puts the schema.
+const SchemaFile = "thing.json"
+
+// ForSchema is a case with one schema, which is the event ThingV1 by an entry
+// under events: of the project file. The lines of settings are added to that
+// file.
+func ForSchema(name string, schema []byte, settings ...string) Case {
+	config := "version: 1\nservice: verdicts\nschemas: []\nout: events\nenvelope: none\n" + strings.Join(append(settings, ""), "\n") +
+		"events:\n  - schema: " + SchemaFile + "\n    name: Thing\n    version: 1\n    type: verdicts.thing.v1\n    aggregate: {type: thing}\n"
+	return Case{Name: name, Files: map[string][]byte{"outboxgen.yaml": []byte(config), SchemaFile: schema}}
+}
+
+// fsys is the project as a file system.
+func (c Case) fsys() fstest.MapFS {
+	files := fstest.MapFS{}
+	for name, content := range c.Files {
+		files[name] = &fstest.MapFile{Data: content}
+	}
+	return files
+}
+
+// Outcome is what became of a case.
+type Outcome struct {
+	// Findings is everything that generating reported, sorted by place.
+	Findings []diag.Finding
+	// Internal is an error or a panic that is the generator's own fault.
+	Internal string
+	// Files is the generated package; empty when an error was found.
+	Files []emit.File
+	// Compile is what the compiler said; empty when the package compiles.
+	Compile []string
+	// Vet is what go vet said about a package that compiles.
+	Vet []string
+	// Answers are those to the documents, one for each; nil when the package was
+	// not generated or does not compile.
+	Answers []Answer
+
+	events []string // their Go names, in the project's order
+}
+
+// Refused is the ids of the errors among the findings, sorted, each once; empty
+// when the project was generated.
+func (o Outcome) Refused() []string {
+	ids := map[string]bool{}
+	for _, f := range o.Findings {
+		if f.Severity == diag.Error {
+			ids[f.ID] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(ids))
+}
+
+// Answer is what a generated type makes of a document.
+type Answer struct {
+	// Decode is the error of decoding; Validate that of validating what was
+	// decoded; Encode that of writing it again. A panic is an error too.
+	Decode   string `json:"decode,omitempty"`
+	Validate string `json:"validate,omitempty"`
+	Encode   string `json:"encode,omitempty"`
+	// Encoded is the document as it was written again.
+	Encoded json.RawMessage `json:"encoded,omitempty"`
+	// Crashed says that the program ended at this document.
+	Crashed string `json:"crashed,omitempty"`
+}
+
+// Refusal is why the document is not valid; empty when it is.
+func (a Answer) Refusal() string {
+	switch {
+	case a.Crashed != "":
+		return "crashed: " + a.Crashed
+	case a.Decode != "":
+		return "decode: " + a.Decode
+	case a.Validate != "":
+		return "validate: " + a.Validate
+	}
+	return ""
+}
+
+// batch is how many packages are compiled and linked together: enough to share
+// the start of the tools, and few enough for the memory of the linker.
+const batch = 400
+
+// Run takes cases through all steps, and returns what became of each, in their
+// order. The modules that it compiles lie under dir. The error is for runs that
+// could not be made; whatever is wrong with a case is in its Outcome.
+func Run(ctx context.Context, dir string, cases []Case) ([]Outcome, error) {
+	if name, twice := repeated(cases); twice {
+		return nil, fmt.Errorf("two cases are called %q", name)
+	}
+	outcomes := make([]Outcome, 0, len(cases))
+	for part := range slices.Chunk(cases, batch) {
+		generated, err := generate(part)
+		if err != nil {
+			return nil, err
+		}
+		if err := compileAndRun(ctx, dir, part, generated); err != nil {
+			return nil, err
+		}
+		outcomes = append(outcomes, generated...)
+	}
+	return outcomes, nil
+}
+
+// repeated is a name that two cases have.
+func repeated(cases []Case) (string, bool) {
+	seen := map[string]bool{}
+	for _, c := range cases {
+		if seen[c.Name] {
+			return c.Name, true
+		}
+		seen[c.Name] = true
+	}
+	return "", false
+}
