@@ -2,6 +2,7 @@ package wire
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 )
@@ -167,7 +168,10 @@ func External[T any](d *Decoder) T {
 }
 
 // NoValue is the error that a required value of event data, such as the
-// aggregate's id, is absent or null. pointer says which.
+// aggregate's id, is absent or null. pointer says which; "" is all of the data.
 func NoValue(pointer string) error {
+	if pointer == "" {
+		return errors.New("the event data has no value")
+	}
 	return fmt.Errorf("there is no value at %s", pointer)
 }

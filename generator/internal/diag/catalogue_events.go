@@ -61,8 +61,8 @@ func eventRules() []rule {
 			good: event("version: 1, type: a.v1, aggregate: {type: a}"),
 		},
 		{
-			id: "event-not-object", what: "event data that is no object", why: "The data is a Go struct, which the aggregate id and the key are read from.",
-			instead: "give the schema type: object, and put another value into a property", bad: "title: A\nx-outbox: {version: 1, type: a.v1, aggregate: {type: a}}\ntype: string\n", good: event("version: 1, type: a.v1, aggregate: {type: a}"),
+			id: "event-may-be-null", severity: Warning, what: "event data that is an object or null", why: "Null is no event. The Go type is that of the object, and null is refused.",
+			instead: "leave null out of the schema", bad: "title: A\nx-outbox: {version: 1, type: a.v1, aggregate: {type: a}}\ntype: [object, 'null']\n", good: event("version: 1, type: a.v1, aggregate: {type: a}"),
 		},
 	}
 }

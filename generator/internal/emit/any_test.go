@@ -96,11 +96,11 @@ var untypedFields = []struct {
 }{
 	{"nothing: true, {}, or a description only", []string{
 		"pointers PresenceV1.Any any", "pointers PresenceV1.OptAny any", "presence PresenceV1.Any any", "presence PresenceV1.OptAny outbox.Nullable[any]",
-		"shapes AnythingRequiredV1.Value any", "shapes AnythingV1.Value outbox.Nullable[any]",
+		"roots AnythingV1.Value any", "shapes AnythingRequiredV1.Value any", "shapes AnythingV1.Value outbox.Nullable[any]",
 		"tools CartAbandonedV1.Extra outbox.Nullable[any]", "tools PaymentCapturedV1.Raw outbox.Nullable[any]",
 	}},
 	{"required, and described nowhere, with a warning", []string{"shapes UndescribedRequiredV1Value.Name any"}},
-	{"only what it is not", []string{"conditions ShipmentChangedV1.Anything outbox.Nullable[any]", "shapes NotATypeV1.Value outbox.Nullable[any]"}},
+	{"only what it is not", []string{"conditions ShipmentChangedV1.Anything outbox.Nullable[any]", "roots NotTextV1.Value any", "shapes NotATypeV1.Value outbox.Nullable[any]"}},
 	{"an object, or besides only its names or how many members it has", []string{
 		"conditions ShipmentChangedV1.Attributes map[string]any", "defaults DefaultsV1.Free map[string]any",
 		"huleedu AssessmentResultV1.AssessmentMetadata map[string]any", "huleedu SystemMetadata.ErrorInfo map[string]any",

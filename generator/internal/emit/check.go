@@ -26,8 +26,11 @@ func (p *printer) findChecked() {
 }
 
 func (p *printer) hasChecks(n *ir.Named) bool {
-	if n.Union != nil || n.Holds != nil {
+	if n.Union != nil {
 		return true
+	}
+	if n.Holds != nil {
+		return p.needsCheck(n.Holds)
 	}
 	if n.Of != nil {
 		return p.needsCheck(n.Of)

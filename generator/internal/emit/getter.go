@@ -24,6 +24,9 @@ func (c *coder) getter(e *ir.Event, path ir.Path, must bool) string {
 		union, value = e.Data.Holds.Named, "v.Value"
 	}
 	if union.Union.Raw {
+		if e.Data.Holds != nil && c.shape(held(e.Data)) == pointer {
+			fmt.Fprintf(&b, "if %s == nil {\n%s\n}\n", value, g.missing)
+		}
 		for _, way := range path.Branches {
 			fmt.Fprintf(&b, "if v, err := %s.As%s(); err == nil {\n%s\n}\n", value, way.Branch.Name, g.value("v", way.Steps))
 		}
@@ -48,42 +51,77 @@ type getting struct {
 }
 
 // value is the statements that return the value at the end of steps from v.
-func (g getting) value(v string, steps []*ir.Field) string {
+func (g getting) value(v string, steps []ir.Step) string {
 	var b strings.Builder
-	for i, f := range steps {
-		v += "." + f.Name
-		last := i == len(steps)-1
-		switch g.shape(f) {
-		case pointer:
-			fmt.Fprintf(&b, "if %s == nil {\n%s\n}\n", v, g.missing)
-			if last {
-				v = "*" + v
-			}
-		case nullable:
-			name := "value"
-			if !last {
-				name = fmt.Sprintf("part%d", i+1)
-			}
-			fmt.Fprintf(&b, "%s, ok := %s.Get()\nif !ok {\n%s\n}\n", name, v, g.missing)
-			v = name
+	for i, s := range steps {
+		name := "value"
+		if i < len(steps)-1 {
+			name = fmt.Sprintf("part%d", i+1)
 		}
+		v = g.step(&b, v, name, s)
 	}
-	t := steps[len(steps)-1].Type
+	fmt.Fprintf(&b, g.yield, g.text(v, steps[len(steps)-1]))
+	return b.String()
+}
+
+// step is the expression that a step from v leads to, after statements that
+// return where there is nothing. name is for a variable that it may need.
+func (g getting) step(b *strings.Builder, v, name string, s ir.Step) string {
+	if s.In != "" {
+		v += "." + s.In
+	}
+	absent := func(condition string) { fmt.Fprintf(b, "if %s {\n%s\n}\n", condition, g.missing) }
+	form := g.shape(&ir.Field{Type: s.Type, Required: true})
+	switch s.Kind {
+	case ir.FieldStep:
+		v += "." + s.Field.Name
+		form = g.shape(s.Field)
+	case ir.ItemStep:
+		absent(fmt.Sprintf("len(%s) <= %d", v, s.Index))
+		v = fmt.Sprintf("%s[%d]", v, s.Index)
+	case ir.MemberStep:
+		fmt.Fprintf(b, "%s, ok := %s[%s]\nif !ok {\n%s\n}\n", name, v, quote(s.Key), g.missing)
+		v = name
+	case ir.WholeStep:
+	}
+	switch form {
+	case pointer:
+		absent(v + " == nil")
+		if s.Type.Kind != ir.Struct {
+			v = "(*" + v + ")"
+		}
+	case nullable:
+		fmt.Fprintf(b, "%s, ok := %s.Get()\nif !ok {\n%s\n}\n", name, v, g.missing)
+		v = name
+	case plain, nilable: // a nil slice or map has nothing
+	}
+	return v
+}
+
+// text is the value of the last step as a string.
+func (g getting) text(v string, last ir.Step) string {
+	t := last.Type
+	v = strings.TrimSuffix(strings.TrimPrefix(v, "("), ")")
+	declared := last.Kind == ir.WholeStep && last.In == "" // a branch's own type
 	switch {
+	case t.Kind == ir.UUID && declared:
+		return g.base(t) + "(" + v + ").String()"
 	case t.Kind == ir.UUID:
-		v = call(v, "String()")
+		return call(v, "String()")
 	case t.Kind == ir.Uint:
 		g.imports["strconv"] = ""
-		v = "strconv.FormatUint(" + v + ", 10)"
+		if declared {
+			v = "uint64(" + v + ")"
+		}
+		return "strconv.FormatUint(" + v + ", 10)"
 	case t.Kind == ir.Int, t.Kind == ir.Enum && t.Named.Base == ir.Int:
 		g.imports["strconv"] = ""
-		if t.Kind == ir.Enum {
+		if t.Kind == ir.Enum || declared {
 			v = "int64(" + v + ")"
 		}
-		v = "strconv.FormatInt(" + v + ", 10)"
-	case t.Kind == ir.Enum:
-		v = "string(" + v + ")"
+		return "strconv.FormatInt(" + v + ", 10)"
+	case t.Kind == ir.Enum, declared:
+		return "string(" + v + ")"
 	}
-	fmt.Fprintf(&b, g.yield, v)
-	return b.String()
+	return v
 }

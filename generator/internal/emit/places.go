@@ -55,6 +55,9 @@ func (c *coder) parts(n *ir.Named) []part {
 	if n.Of != nil {
 		walk(n.Of, "", n.Place)
 	}
+	if n.Holds != nil {
+		walk(n.Holds, "", n.Place)
+	}
 	return slices.DeleteFunc(all, func(p part) bool { return len(c.keywords(p.t)) == 0 && p.t.Elem == nil })
 }
 

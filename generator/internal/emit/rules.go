@@ -33,6 +33,7 @@ func (c *coder) rules() string {
 	for _, n := range c.file.Types {
 		add(n.Rules, n.Name)
 		addType(n.Of, n.Name)
+		addType(n.Holds, n.Name)
 		if n.Union != nil && n.Union.Raw {
 			for _, branch := range n.Union.Branches {
 				addType(branch.Type, n.Name+" as "+branch.Name)

@@ -108,58 +108,6 @@ func (b *builder) own(e *schema.Event) {
 	}
 }
 
-// event makes the data of an event.
-func (b *builder) event(e *schema.Event) *Named {
-	if n := b.eventUnion(e); n != nil {
-		return n
-	}
-	s := b.resolve(e.Schema)
-	if s == nil {
-		return &Named{Name: e.GoName, Schema: e.Schema}
-	}
-	if n := b.named[s]; n != nil && b.requestOf(n).fixed == "" {
-		// A definition that another event uses as a part is an event itself.
-		r := b.requestOf(n)
-		r.fixed, r.wanted = e.GoName, []string{e.GoName}
-		return n
-	}
-	if !isObject(s) {
-		b.list.Add(diag.Finding{
-			Pos: at(s, "type"), ID: "event-not-object",
-			Message: "the data of event " + e.GoName + " is not an object",
-			Hint:    "give the schema type: object",
-		})
-		return &Named{Name: e.GoName, Schema: s}
-	}
-	b.checkRoot(s)
-	n := &Named{Schema: s}
-	b.named[s] = n
-	b.order = append(b.order, &request{named: n, fixed: e.GoName, wanted: []string{e.GoName}, version: e.Version})
-	b.fill(n, s)
-	return n
-}
-
-// checkRoot reports what would be lost of a schema that is event data.
-func (b *builder) checkRoot(s *schema.Schema) {
-	for _, part := range b.partsOf(s) {
-		for _, u := range unionsOf(part) {
-			if !b.isRule(s, part, u.branches) {
-				b.list.Add(diag.Finding{
-					Pos: at(part, u.keyword), ID: "keyword-not-supported",
-					Message: "the data of an event is one object, and " + u.keyword + " makes it one of several",
-					Hint:    "put the union into a property, such as subject: {" + u.keyword + ": [...]}, or describe an event for each branch",
-				})
-			}
-		}
-	}
-	for _, keyword := range []string{"const", "enum"} {
-		if _, ok := s.At[keyword]; ok {
-			b.unsupported(s, keyword, "an object with few possible values")
-		}
-	}
-	b.satisfiable(s, "object")
-}
-
 func (b *builder) requestOf(n *Named) *request {
 	for _, r := range b.order {
 		if r.named == n {

@@ -70,9 +70,35 @@ type Event struct {
 // where the data is a union, or neither: then there is no such value.
 type Path struct {
 	Pointer  string
-	Steps    []*Field
+	Steps    []Step
 	Branches []BranchPath
 }
+
+// Step leads from a value to a part of it.
+type Step struct {
+	Kind StepKind
+	Type *Type // of the part
+	// Optional is set where the value may lack the part.
+	Optional bool
+	Field    *Field // that a FieldStep leads to
+	// In is the Go name of the field that an item, a member or a whole value is
+	// in, "" where it is the value itself or in it.
+	In string
+	// Index and Key choose the item and the member.
+	Index int
+	Key   string
+}
+
+// StepKind tells steps apart.
+type StepKind int
+
+// The kinds of steps.
+const (
+	FieldStep  StepKind = iota // to a member of a struct or a position of a tuple
+	ItemStep                   // to an item of a slice, which may have fewer
+	MemberStep                 // to a member of a map, which may not have it
+	WholeStep                  // to the value itself: what event data holds, or a branch of a union
+)
 
 // None reports whether the path leads nowhere.
 func (p Path) None() bool { return len(p.Steps)+len(p.Branches) == 0 }
@@ -80,7 +106,7 @@ func (p Path) None() bool { return len(p.Steps)+len(p.Branches) == 0 }
 // BranchPath is the path through one branch of a union.
 type BranchPath struct {
 	Branch *Branch
-	Steps  []*Field
+	Steps  []Step
 }
 
 // Named is a declared type: a struct, an enum, a union or a branch of one.
@@ -103,7 +129,7 @@ type Named struct {
 
 	// Union is set for a union.
 	Union *Union
-	// Holds is set for event data that is a union: the one value of its struct.
+	// Holds is set for event data that is no object: the one value of its struct.
 	Holds *Type
 	// Of is set for a branch of a union that is neither a struct nor an enum, and
 	// for a slice or map that holds itself: what the declared type is made of.

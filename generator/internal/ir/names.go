@@ -16,12 +16,15 @@ import (
 func (b *builder) request(n *Named, at context) *request {
 	s := n.Schema
 	title := b.title(s, at)
-	if at.ref == nil && title == "" && !at.data {
+	if at.ref == nil && title == "" && !at.whole() {
 		n.Parent, n.Role = at.parent, at.role()
 	}
 	r := &request{named: n, version: b.version[s.Doc], library: b.version[s.Doc] == 0, joins: at.joins}
 	word := at.property
-	if at.part != "" {
+	switch {
+	case at.part != "" && at.data:
+		word = at.part
+	case at.part != "":
 		word = singular(word, at.part)
 	}
 	short := goname.Exported(word)
@@ -54,7 +57,7 @@ func (b *builder) request(n *Named, at context) *request {
 // member a title repeat its name there: that is no name of a type, which other
 // members may want as well.
 func (b *builder) title(s *schema.Schema, at context) string {
-	if at.data {
+	if at.whole() {
 		return ""
 	}
 	if class, ok := strings.CutPrefix(s.ID, "urn:jsonschema:"); ok && s.Title == "" {
@@ -112,7 +115,10 @@ func (b *builder) titled(doc *schema.Document) bool {
 // role is how the place reads in a comment.
 func (c context) role() string {
 	role := "the member " + strconv.Quote(c.property)
-	if c.property == additional {
+	switch {
+	case c.data:
+		role = "the value"
+	case c.property == additional:
 		role = "the additional members"
 	}
 	switch c.part {

@@ -3,6 +3,7 @@ package ir
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/outboxgen/outboxgen/generator/internal/diag"
@@ -24,19 +25,21 @@ func (b *builder) path(e *Event, pointer *schema.Name, what string) Path {
 		return Path{}
 	}
 	p := Path{Pointer: pointer.Text}
-	data := e.Data
-	if data.Holds != nil {
-		data = data.Holds.Named
+	way := pointing{b, pointer, what, pointer.Pos}
+	data, start := &Type{Kind: Struct, Named: e.Data}, []Step(nil)
+	if held := e.Data.Holds; held != nil {
+		data, start = held, []Step{{Kind: WholeStep, In: "Value", Type: held}}
 	}
-	if data.Union == nil {
-		p.Steps = b.steps(data, pointer, pointer.Pos, what)
+	if data.Named == nil || data.Named.Union == nil {
+		p.Steps = way.steps(data, start)
 		return p
 	}
-	for _, branch := range data.Union.Branches {
-		if branch.JSON != "object" {
-			continue // which is reported
-		}
-		steps := b.steps(branch.Type.Named, pointer, branch.from.Pos, what)
+	if what != "correlation" {
+		way.warn(start)
+	}
+	for _, branch := range data.Named.Union.Branches {
+		way.pos = branch.from.Pos
+		steps := way.steps(branch.Type, nil)
 		if steps == nil {
 			return Path{}
 		}
@@ -45,58 +48,119 @@ func (b *builder) path(e *Event, pointer *schema.Name, what string) Path {
 	return p
 }
 
-// steps is the way of a pointer through a struct, nil where there is none. What
-// is wrong is reported at pos.
-func (b *builder) steps(here *Named, pointer *schema.Name, pos diag.Pos, what string) []*Field {
-	var steps []*Field
-	optional := false
-	tokens := strings.Split(strings.TrimPrefix(pointer.Text, "/"), "/")
-	for i, token := range tokens {
-		token = unescaper.Replace(token)
-		var next *Field
-		if here != nil {
-			if k := slices.IndexFunc(here.Fields, func(f *Field) bool { return f.JSON == token }); k >= 0 {
-				next = here.Fields[k]
+// pointing is the resolution of one pointer. What is wrong is reported at pos.
+type pointing struct {
+	*builder
+
+	pointer *schema.Name
+	what    string // that the pointer is
+	pos     diag.Pos
+}
+
+// steps is the way of the pointer from a value of type t, which start leads to,
+// nil where there is none.
+func (p pointing) steps(t *Type, start []Step) []Step {
+	steps := slices.Clone(start)
+	if p.pointer.Text != "" {
+		for token := range strings.SplitSeq(strings.TrimPrefix(p.pointer.Text, "/"), "/") {
+			step, ok := step(t, unescaper.Replace(token))
+			if !ok {
+				p.list.Errorf(p.pos, "pointer-not-found", "%s points to %s, which the schema does not describe", p.what, p.pointer.Text)
+				return nil
 			}
+			steps, t = append(steps, step), step.Type
 		}
-		if next == nil {
-			b.list.Errorf(pos, "pointer-not-found", "%s points to %s, which the schema does not describe", what, pointer.Text)
-			return nil
-		}
-		steps = append(steps, next)
-		here = nil
-		if next.Type.Kind == Struct {
-			here = next.Type.Named
-		}
-		if lack, hint := mayLack(next); lack != "" && !optional && what != "correlation" {
-			optional = true
-			b.list.Add(diag.Finding{
-				Pos: pos, Severity: diag.Warning, ID: "pointer-optional",
-				Message: fmt.Sprintf("%s points to %s, and %s %s: an event without it cannot be inserted", what, pointer.Text, diag.Quote(next.JSON), lack),
-				Hint:    hint,
-			})
-		}
-		if i == len(tokens)-1 && !isID(next.Type) {
-			b.list.Errorf(pos, "pointer-type", "%s points to %s, which is neither a string nor an integer nor a uuid", what, pointer.Text)
-			return nil
-		}
+	}
+	if len(steps) == 0 {
+		steps = []Step{{Kind: WholeStep, Type: t}}
+	}
+	if !isID(t) {
+		p.list.Errorf(p.pos, "pointer-type", "%s points to %s, which is neither a string nor an integer nor a uuid", p.what, pointed(p.pointer))
+		return nil
+	}
+	if p.what != "correlation" {
+		p.warn(steps)
 	}
 	return steps
 }
 
-// mayLack says how a member may have no value, "" where it always has one, and
-// how to change that.
-func mayLack(f *Field) (lack, hint string) {
-	switch {
-	case f.Required && !f.Type.Nullable:
-		return "", ""
-	case f.Required:
-		return "may be null", "leave null out of its type"
-	case f.Type.Nullable:
-		return "is optional and may be null", "require it, and leave null out of its type"
-	default:
-		return "is optional", "add it to required"
+// warn warns of the first step that may lead nowhere.
+func (p pointing) warn(steps []Step) {
+	for _, s := range steps {
+		if name, lack, hint := s.mayLack(); lack != "" {
+			p.list.Add(diag.Finding{
+				Pos: p.pos, Severity: diag.Warning, ID: "pointer-optional",
+				Message: fmt.Sprintf("%s points to %s, and %s %s: an event without it cannot be inserted", p.what, pointed(p.pointer), name, lack),
+				Hint:    hint,
+			})
+			return
+		}
 	}
+}
+
+func pointed(pointer *schema.Name) string {
+	if pointer.Text == "" {
+		return "the event data itself"
+	}
+	return pointer.Text
+}
+
+// step leads from a value of type t to the part that a token names.
+func step(t *Type, token string) (Step, bool) {
+	if t.Kind == Collection {
+		t = t.Named.Of
+	}
+	index, err := strconv.Atoi(token)
+	isIndex := err == nil && index >= 0 && strconv.Itoa(index) == token
+	switch {
+	case t.Kind == Slice && isIndex:
+		return Step{Kind: ItemStep, Index: index, Type: t.Elem, Optional: t.MinItems == nil || *t.MinItems <= index}, true
+	case t.Kind == Map:
+		return Step{Kind: MemberStep, Key: token, Type: t.Elem, Optional: true}, true
+	case t.Kind != Struct || t.Named.Union != nil:
+		return Step{}, false
+	}
+	n := t.Named
+	if k := slices.IndexFunc(n.Fields, func(f *Field) bool { return f.JSON == token }); k >= 0 {
+		f := n.Fields[k]
+		return Step{Field: f, Type: f.Type, Optional: !f.Required}, true
+	}
+	switch {
+	case n.Extra == nil || len(n.Matching) > 0:
+		return Step{}, false
+	case n.Tuple && isIndex:
+		optional := n.MinItems == nil || *n.MinItems <= index
+		return Step{Kind: ItemStep, In: n.ExtraName, Index: index - len(n.Fields), Type: n.Extra, Optional: optional}, true
+	case !n.Tuple:
+		return Step{Kind: MemberStep, In: n.ExtraName, Key: token, Type: n.Extra, Optional: true}, true
+	}
+	return Step{}, false
+}
+
+// mayLack says how a step may lead to no value, "" where it always leads to one,
+// what is lacking then, and how to change that.
+func (s Step) mayLack() (name, lack, hint string) {
+	name = "the event data"
+	switch s.Kind {
+	case FieldStep:
+		name, hint = diag.Quote(s.Field.JSON), "require it"
+	case ItemStep:
+		name, hint = "an item on the way", "give its array enough minItems"
+	case MemberStep:
+		name, hint = diag.Quote(s.Key), "describe it under properties and add it to required"
+	case WholeStep:
+	}
+	switch {
+	case s.Optional && s.Type.Nullable:
+		return name, "is optional and may be null", hint + ", and leave null out of its type"
+	case s.Optional && s.Kind == FieldStep:
+		return name, "is optional", "add it to required"
+	case s.Optional:
+		return name, "is optional", hint
+	case s.Type.Nullable:
+		return name, "may be null", "leave null out of its type"
+	}
+	return "", "", ""
 }
 
 func isID(t *Type) bool {

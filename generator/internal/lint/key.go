@@ -55,18 +55,15 @@ func (l *linter) keys(e *schema.Event) {
 // there may be nothing, "" where there always is a value; target is nil where
 // the pointer leads nowhere.
 func follow(s *schema.Schema, pointer string) (target *schema.Schema, gap string) {
-	for _, token := range strings.Split(strings.TrimPrefix(pointer, "/"), "/") {
-		name := strings.NewReplacer("~1", "/", "~0", "~").Replace(token)
-		var next *schema.Schema
-		required := false
-		for _, part := range place(s) {
-			for _, p := range part.Properties {
-				if p.Name == name && next == nil {
-					next = p.Schema
-				}
-			}
-			required = required || slices.ContainsFunc(part.Required, func(n schema.Name) bool { return n.Text == name })
+	if pointer == "" {
+		if traitsOf(s).null {
+			gap = "the event data may be null"
 		}
+		return s, gap
+	}
+	for token := range strings.SplitSeq(strings.TrimPrefix(pointer, "/"), "/") {
+		name := strings.NewReplacer("~1", "/", "~0", "~").Replace(token)
+		next, required := step(s, name)
 		if next == nil {
 			return nil, ""
 		}
@@ -80,6 +77,41 @@ func follow(s *schema.Schema, pointer string) (target *schema.Schema, gap string
 		s = next
 	}
 	return s, gap
+}
+
+// step is the schema of a property, or of an item by its index, and whether it
+// is always there; nil where s describes none.
+func step(s *schema.Schema, name string) (next *schema.Schema, required bool) {
+	var rest *schema.Schema
+	index, err := strconv.Atoi(name)
+	isIndex := err == nil && index >= 0
+	for _, part := range place(s) {
+		for _, p := range part.Properties {
+			if p.Name == name && next == nil {
+				next = p.Schema
+			}
+		}
+		required = required || slices.ContainsFunc(part.Required, func(n schema.Name) bool { return n.Text == name })
+		if rest == nil {
+			rest = part.AdditionalProperties
+		}
+		if !isIndex {
+			continue
+		}
+		if index < len(part.PrefixItems) {
+			next = part.PrefixItems[index]
+		} else if rest == nil {
+			rest = part.Items
+		}
+		if part.MinItems != nil {
+			least, err := strconv.Atoi(part.MinItems.Text)
+			required = required || err == nil && least > index
+		}
+	}
+	if next == nil && rest != nil && rest.Bool == nil {
+		next = rest
+	}
+	return next, required
 }
 
 // longest is how many characters the values of s have at most; -1: nothing

@@ -3,6 +3,7 @@ package schema
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/outboxgen/outboxgen/generator/internal/diag"
@@ -13,9 +14,11 @@ import (
 // several, in each of them.
 func (l *loader) checkPointer(c *Config, s *Schema, what string, pointer *Name) {
 	tokens, _ := pointerTokens(pointer.Text)
-	cases := []*place{newPlace(s)}
-	if len(tokens) > 0 {
-		cases = cases[0].cases(tokens[0], map[*Schema]bool{})
+	var cases []*place
+	if root := newPlace(s); len(tokens) > 0 {
+		cases = root.cases(tokens[0], map[*Schema]bool{})
+	} else {
+		cases = root.branches(map[*Schema]bool{})
 	}
 	for _, p := range cases {
 		l.checkPlace(c, p, what, pointer, tokens)
@@ -35,10 +38,15 @@ func (l *loader) checkPlace(c *Config, set *place, what string, pointer *Name, t
 			return // a reference on the way was reported
 		}
 		if len(next.schemas) == 0 {
-			f.Message = fmt.Sprintf("%s %s: %s has no property %s", what, diag.Quote(pointer.Text), data, diag.Quote(token))
+			whole := data
 			if i > 0 {
-				f.Message = fmt.Sprintf("%s %s: %s has no property %s", what, diag.Quote(pointer.Text), diag.Quote(joinTokens(tokens[:i])), diag.Quote(token))
+				whole = diag.Quote(joinTokens(tokens[:i]))
 			}
+			part := "property " + diag.Quote(token)
+			if set.isArray() {
+				part = "item " + diag.Quote(token)
+			}
+			f.Message = fmt.Sprintf("%s %s: %s has no %s", what, diag.Quote(pointer.Text), whole, part)
 			f.Hint = set.hint(token)
 			l.list.Add(f)
 			return
@@ -95,6 +103,29 @@ func (p *place) cases(name string, seen map[*Schema]bool) []*place {
 	return []*place{p}
 }
 
+// branches are the place with each branch of its unions, or the place itself
+// where it has none. A branch that was seen counts no second time.
+func (p *place) branches(seen map[*Schema]bool) []*place {
+	if len(p.alternatives) == 0 {
+		return []*place{p}
+	}
+	var all []*place
+	for _, branch := range p.alternatives[0] {
+		if seen[branch] {
+			continue
+		}
+		seen[branch] = true
+		with := newPlace(branch)
+		with.branch = branch
+		for _, inner := range with.branches(seen) {
+			inner.schemas = append(inner.schemas, p.schemas...)
+			inner.broken = inner.broken || p.broken
+			all = append(all, inner)
+		}
+	}
+	return all
+}
+
 // newPlace gathers everything that holds in place for the values of roots.
 // Branches of a union of one schema and null count; other unions do not.
 func newPlace(roots ...*Schema) *place {
@@ -134,14 +165,29 @@ func isNull(s *Schema) bool {
 	return slices.Equal(s.Types, []string{"null"}) || s.Const != nil && s.Const.Kind == Null
 }
 
-// step goes to the property called name.
+// step goes to the property called name, or to the item with that index. A
+// property that only additionalProperties describes counts, one of
+// patternProperties does not.
 func (p *place) step(name string) *place {
 	var roots []*Schema
+	index, err := strconv.Atoi(name)
+	isIndex := err == nil && index >= 0 && strconv.Itoa(index) == name
 	for _, s := range p.schemas {
+		named := false
 		for _, property := range s.Properties {
 			if property.Name == name {
-				roots = append(roots, property.Schema)
+				roots, named = append(roots, property.Schema), true
 			}
+		}
+		if rest := s.AdditionalProperties; rest != nil && rest.Bool == nil && !named && len(s.PatternProperties) == 0 {
+			roots = append(roots, rest)
+		}
+		switch {
+		case !isIndex:
+		case index < len(s.PrefixItems):
+			roots = append(roots, s.PrefixItems[index])
+		case s.Items != nil && s.Items.Bool == nil:
+			roots = append(roots, s.Items)
 		}
 	}
 	next := newPlace(roots...)
@@ -149,21 +195,26 @@ func (p *place) step(name string) *place {
 	return next
 }
 
+// isArray reports whether the values at the place are arrays.
+func (p *place) isArray() bool {
+	return slices.ContainsFunc(p.schemas, func(s *Schema) bool {
+		return slices.Contains(s.Types, "array") || s.Items != nil || s.PrefixItems != nil
+	})
+}
+
 // hint says why a name may be missing, or what is spelled like it.
 func (p *place) hint(name string) string {
 	var names []string
-	array := false
 	for _, s := range p.schemas {
 		for _, property := range s.Properties {
 			names = append(names, property.Name)
 		}
-		array = array || slices.Contains(s.Types, "array") || s.Items != nil || s.PrefixItems != nil
 	}
 	switch near := diag.DidYouMean(name, names); {
 	case near != "":
 		return near
-	case array:
-		return "it is an array, and a pointer cannot choose an item"
+	case p.isArray():
+		return "it is an array, whose items have indexes: 0, 1 and so on, and a schema of their own"
 	case len(p.alternatives) > 0:
 		return "it is one of several alternatives; a pointer must hold for every event"
 	}

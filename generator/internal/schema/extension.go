@@ -177,10 +177,7 @@ func (r *reader) pointer(v *Value, name string) *Name {
 		r.list.Errorf(v.Pos, "wrong-type", "%s must be a JSON Pointer such as /entity_id, this is %s%s", name, v.Describe(), hint)
 		return nil
 	}
-	tokens, problem := pointerTokens(v.Text)
-	if problem == "" && len(tokens) == 0 {
-		problem = "it names the whole event data"
-	}
+	_, problem := pointerTokens(v.Text)
 	if problem != "" {
 		f := diag.Finding{Pos: v.Pos, ID: "bad-pointer", Message: fmt.Sprintf("%s %s: %s", name, diag.Quote(v.Text), problem)}
 		if text := strings.TrimLeft(v.Text, "#$./"); text != "" && !strings.HasPrefix(v.Text, "/") {

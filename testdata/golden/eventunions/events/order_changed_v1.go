@@ -37,8 +37,8 @@ func (v *OrderChangedV1) UnmarshalJSON(data []byte) error {
 
 // Validate reports every violation of the schema, as a *outbox.ValidationError.
 func (v OrderChangedV1) Validate() error {
-	var c wire.Checker
-	checkOrderChangedV1Value(&c, v.Value)
+	c := new(wire.Checker)
+	checkOrderChangedV1Value(c, v.Value)
 	return c.Err("OrderChangedV1")
 }
 

@@ -33,8 +33,8 @@ func (v *ParcelMovedV1) UnmarshalJSON(data []byte) error {
 
 // Validate reports every violation of the schema, as a *outbox.ValidationError.
 func (v ParcelMovedV1) Validate() error {
-	var c wire.Checker
-	checkMove(&c, v.Value)
+	c := new(wire.Checker)
+	checkMove(c, v.Value)
 	return c.Err("ParcelMovedV1")
 }
 

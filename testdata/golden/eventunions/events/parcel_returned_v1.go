@@ -33,8 +33,8 @@ func (v *ParcelReturnedV1) UnmarshalJSON(data []byte) error {
 
 // Validate reports every violation of the schema, as a *outbox.ValidationError.
 func (v ParcelReturnedV1) Validate() error {
-	var c wire.Checker
-	checkMove(&c, v.Value)
+	c := new(wire.Checker)
+	checkMove(c, v.Value)
 	return c.Err("ParcelReturnedV1")
 }
 
