@@ -48,7 +48,7 @@ type member struct {
 	forget func()       // takes back the metrics of next
 
 	relay   *relay.Relay // the one that runs, or is about to; nil: none
-	problem error        // why none runs; nil: nothing is known to be wrong
+	problem error        // why none ran last, until one is ready; nil: nothing is known to be wrong
 }
 
 // memberState is what is known of a member now.
@@ -57,7 +57,7 @@ type memberState struct {
 	found   bool // its schema was found by a pattern
 	ready   bool
 	status  relay.Status
-	problem error // why no relay runs; nil: one runs, or is about to
+	problem error // what needs operator action, until a retry has succeeded; nil: nothing is known to
 }
 
 const (
@@ -107,16 +107,34 @@ func (f *fleet) leave(m *member) {
 	f.blocked.DeleteLabelValues(m.outbox.name)
 }
 
-// becomes notes that a member has a relay, or why it has none.
-func (f *fleet) becomes(m *member, r *relay.Relay, problem error) {
+// started notes that a member has a relay. Its problem stays: nobody knows yet
+// whether it is over.
+func (f *fleet) started(m *member, r *relay.Relay) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	m.relay, m.problem = r, problem
-	value := 0.0
-	if problem != nil {
-		value = 1
-	}
-	f.blocked.WithLabelValues(m.outbox.name).Set(value)
+	m.relay = r
+}
+
+// stopped notes that a member has no relay, and why.
+func (f *fleet) stopped(m *member, problem error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	m.relay, m.problem = nil, problem
+	f.blocked.WithLabelValues(m.outbox.name).Set(1)
+}
+
+// solved notes that a member's problem is over.
+func (f *fleet) solved(m *member) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	m.problem = nil
+	f.blocked.WithLabelValues(m.outbox.name).Set(0)
+}
+
+func (f *fleet) hasProblem(m *member) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return m.problem != nil
 }
 
 // connectTo makes the sessions for an outbox's database, unless they exist.
@@ -155,10 +173,10 @@ func (f *fleet) all() []memberState {
 	for _, m := range f.members {
 		state := memberState{name: m.outbox.name, found: m.outbox.found, problem: m.problem}
 		switch {
-		case m.relay != nil:
-			state.ready, state.status = m.relay.Ready(), m.relay.Status()
 		case m.problem != nil:
 			state.status = relay.Status{Name: m.outbox.name, Reason: "needs operator action: " + m.problem.Error()}
+		case m.relay != nil:
+			state.ready, state.status = m.relay.Ready(), m.relay.Status()
 		default:
 			state.status = relay.Status{Name: m.outbox.name, Reason: "not running"}
 		}

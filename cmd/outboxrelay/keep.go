@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"errors"
+	"sync"
+	"time"
 
 	"github.com/outboxgen/outboxgen/runtime/relay"
 )
@@ -31,26 +33,49 @@ func (f *fleet) keep(ctx context.Context, m *member) {
 // errEnded is why a relay that ended without an error does not run.
 var errEnded = errors.New("the relay ended")
 
-// runOnce makes and runs a relay until it ends.
+// runOnce makes and runs a relay until it ends. What was wrong with the outbox
+// before counts until the relay is ready.
 func (f *fleet) runOnce(ctx context.Context, m *member) error {
 	r, forget := m.next, m.forget
 	m.next, m.forget = nil, nil
 	if r == nil {
 		var err error
 		if r, forget, err = f.newRelay(m.outbox); err != nil {
-			f.becomes(m, nil, err)
+			f.stopped(m, err)
 			return err
 		}
 	}
 	defer forget()
-	f.becomes(m, r, nil)
+	f.started(m, r)
+	watching, stop := context.WithCancel(ctx)
+	var watched sync.WaitGroup
+	watched.Go(func() { f.solveWhenReady(watching, m, r) })
 	err := r.Run(ctx)
+	stop()
+	watched.Wait()
 	if ctx.Err() != nil {
 		return nil // it was told to end
 	}
 	if err == nil {
 		err = errEnded
 	}
-	f.becomes(m, nil, err)
+	f.stopped(m, err)
 	return err
+}
+
+// lookForReady is the time between two looks whether a retry has succeeded.
+const lookForReady = 100 * time.Millisecond
+
+// solveWhenReady waits until the relay of a member that had a problem is ready, and
+// notes that the problem is over.
+func (f *fleet) solveWhenReady(ctx context.Context, m *member, r *relay.Relay) {
+	if !f.hasProblem(m) {
+		return
+	}
+	for !r.Ready() {
+		if !sleep(ctx, lookForReady) {
+			return
+		}
+	}
+	f.solved(m)
 }
