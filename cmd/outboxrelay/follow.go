@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"sync"
 )
@@ -13,15 +14,39 @@ type running struct {
 	done chan struct{} // closed when it has ended
 }
 
+func (r *running) ended() bool {
+	select {
+	case <-r.done:
+		return true
+	default:
+		return false
+	}
+}
+
+// follower serves the schemas that match the pattern of an outbox. Its goroutine owns
+// it.
+type follower struct {
+	*fleet
+	outbox  outbox
+	earlier []outbox // of the configuration, before this one
+
+	runs    map[string]*running // by schema
+	skipped map[string]bool     // schemas whose skipping was logged
+	relays  sync.WaitGroup
+}
+
+func newFollower(f *fleet, o outbox, earlier []outbox) *follower {
+	return &follower{fleet: f, outbox: o, earlier: earlier, runs: map[string]*running{}, skipped: map[string]bool{}}
+}
+
 // follow runs a relay for each schema that matches an outbox's pattern, for as
 // long as there is such a schema. A schema that an earlier outbox serves is left
 // to that one.
 func (f *fleet) follow(ctx context.Context, o outbox, earlier []outbox) {
 	ctx, cancel := context.WithCancel(ctx)
-	var all sync.WaitGroup
-	defer all.Wait()
+	w := newFollower(f, o, earlier)
+	defer w.relays.Wait()
 	defer cancel()
-	runs, skipped := map[string]*running{}, map[string]bool{}
 	failing, first := false, true
 	for {
 		schemas, err := f.server(o).Schemas(ctx, o.schema)
@@ -36,19 +61,7 @@ func (f *fleet) follow(ctx context.Context, o outbox, earlier []outbox) {
 			if first && len(schemas) == 0 {
 				f.log.WarnContext(ctx, "no schema with an event_outbox matches the pattern yet", "outbox", o.name, "pattern", o.schema)
 			}
-			schemas = slices.DeleteFunc(schemas, func(schema string) bool { return f.skip(ctx, o, schema, earlier, skipped) })
-			for schema, r := range runs {
-				if !r.gone && !slices.Contains(schemas, schema) {
-					f.log.InfoContext(ctx, "schema is gone, its relay stops", "outbox", o.name, "schema", schema)
-					r.gone = true
-					r.stop()
-				}
-			}
-			for _, schema := range schemas {
-				if former := runs[schema]; former == nil || former.gone {
-					runs[schema] = f.begin(ctx, o.forSchema(schema), former, &all)
-				}
-			}
+			w.update(ctx, schemas)
 			if first {
 				first = false
 				f.mu.Lock()
@@ -62,40 +75,60 @@ func (f *fleet) follow(ctx context.Context, o outbox, earlier []outbox) {
 	}
 }
 
+// update takes the schemas that match the pattern now: it begins the relays of new
+// ones, stops those of schemas that are gone, and forgets those that have ended.
+func (w *follower) update(ctx context.Context, schemas []string) {
+	maps.DeleteFunc(w.skipped, func(schema string, _ bool) bool { return !slices.Contains(schemas, schema) })
+	maps.DeleteFunc(w.runs, func(_ string, r *running) bool { return r.gone && r.ended() })
+	schemas = slices.DeleteFunc(slices.Clone(schemas), func(schema string) bool { return w.skip(ctx, schema) })
+	for schema, r := range w.runs {
+		if !r.gone && !slices.Contains(schemas, schema) {
+			w.log.InfoContext(ctx, "schema is gone, its relay stops", "outbox", w.outbox.name, "schema", schema)
+			r.gone = true
+			r.stop()
+		}
+	}
+	for _, schema := range schemas {
+		if former := w.runs[schema]; former == nil || former.gone {
+			w.runs[schema] = w.begin(ctx, w.outbox.forSchema(schema), former)
+		}
+	}
+}
+
 // begin runs the relay of a schema, once the former one has ended: a schema may
 // be dropped and made again while its relay still finishes.
-func (f *fleet) begin(ctx context.Context, o outbox, former *running, all *sync.WaitGroup) *running {
+func (w *follower) begin(ctx context.Context, o outbox, former *running) *running {
 	ctx, stop := context.WithCancel(ctx)
 	r := &running{stop: stop, done: make(chan struct{})}
 	m := &member{outbox: o}
 	if former == nil {
-		f.join(m) // before anybody asks whether all outboxes are known
+		w.join(m) // before anybody asks whether all outboxes are known
 	} else {
-		f.log.InfoContext(ctx, "schema is back, its relay starts when the former one has ended", "outbox", o.name, "schema", o.schema)
+		w.log.InfoContext(ctx, "schema is back, its relay starts when the former one has ended", "outbox", o.name, "schema", o.schema)
 	}
-	all.Go(func() {
+	w.relays.Go(func() {
 		defer close(r.done)
 		defer stop()
 		if former != nil {
 			<-former.done // it ends: its context has ended
-			f.join(m)
+			w.join(m)
 		}
-		defer f.leave(m)
-		f.keep(ctx, m)
+		defer w.leave(m)
+		w.keep(ctx, m)
 	})
 	return r
 }
 
 // skip reports whether an earlier outbox serves a schema, and warns once.
-func (f *fleet) skip(ctx context.Context, o outbox, schema string, earlier []outbox, skipped map[string]bool) bool {
-	other, taken := servedBy(o, schema, f.outboxes, earlier)
+func (w *follower) skip(ctx context.Context, schema string) bool {
+	other, taken := servedBy(w.outbox, schema, w.outboxes, w.earlier)
 	if !taken {
 		return false
 	}
-	if !skipped[schema] {
-		skipped[schema] = true
-		f.log.WarnContext(ctx, "schema is skipped, another outbox of the configuration serves it: make the pattern narrower",
-			"outbox", o.name, "pattern", o.schema, "schema", schema, "served_by", other.name)
+	if !w.skipped[schema] {
+		w.skipped[schema] = true
+		w.log.WarnContext(ctx, "schema is skipped, another outbox of the configuration serves it: make the pattern narrower",
+			"outbox", w.outbox.name, "pattern", w.outbox.schema, "schema", schema, "served_by", other.name)
 	}
 	return true
 }
