@@ -155,6 +155,9 @@ func (f *fleet) connectTo(o outbox, all []outbox) error {
 		return err
 	}
 	f.servers[key] = server
+	if err := server.CheckAddress(); err != nil {
+		return misuse{fmt.Errorf("setting database-url: %w", err)}
+	}
 	return nil
 }
 

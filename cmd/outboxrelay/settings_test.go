@@ -116,3 +116,19 @@ func TestFileProblemsAreAllToldWithTheirPlaces(t *testing.T) {
 		t.Errorf("error (-want +got):\n%s", diff)
 	}
 }
+
+// A relay does not start with an address that asks for a server without writes,
+// whether the schema is fixed or a pattern.
+func TestAnAddressOfServersWithoutWrites(t *testing.T) {
+	t.Parallel()
+	for _, schema := range []string{"", "tenant_*"} {
+		got := call(nil, "run", "--listen", "", "--sink", "stdout", "--name", "shop", "--schema", schema,
+			"--database-url", "postgres://127.0.0.1:1/d?target_session_attrs=standby")
+		want := answer{Code: exitMisuse, Stderr: "outboxrelay: outbox shop: setting database-url: " +
+			"target_session_attrs is standby (in the address, or in PGTARGETSESSIONATTRS): that asks for a server that accepts no writes, " +
+			"and the relay writes its lease and what became of each row: write target_session_attrs=read-write\n"}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("schema %q: %s", schema, diff)
+		}
+	}
+}

@@ -56,6 +56,12 @@ func New(cfg Config) (*Store, error) {
 		}
 		owns = true
 	}
+	if err := server.CheckAddress(); err != nil {
+		if owns {
+			server.Close()
+		}
+		return nil, fmt.Errorf("pgstore: %w", err)
+	}
 	where := fmt.Sprintf("database %s at %s", server.cfg.Conn.Database, server.cfg.Conn.Host)
 	if cfg.Schema != "" {
 		where = fmt.Sprintf("schema %s of %s", cfg.Schema, where)

@@ -1,0 +1,40 @@
+package pgstore
+
+import (
+	"fmt"
+	"reflect"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// readOnlyTargets are the values of target_session_attrs that can lead to a server
+// that accepts no writes, and what pgx makes of each.
+var readOnlyTargets = []struct {
+	value    string
+	validate pgconn.ValidateConnectFunc
+}{
+	{"read-only", pgconn.ValidateConnectTargetSessionAttrsReadOnly},
+	{"standby", pgconn.ValidateConnectTargetSessionAttrsStandby},
+	{"prefer-standby", pgconn.ValidateConnectTargetSessionAttrsPreferStandby},
+}
+
+// CheckAddress returns an error if target_session_attrs asks for a server that
+// accepts no writes: no relay can work there. [New] calls it. A program that makes
+// its stores later calls it at its start.
+func (s *Server) CheckAddress() error { return checkAddress(s.cfg.Conn) }
+
+func checkAddress(conn *pgx.ConnConfig) error {
+	if conn.ValidateConnect == nil {
+		return nil
+	}
+	asked := reflect.ValueOf(conn.ValidateConnect).Pointer()
+	for _, t := range readOnlyTargets {
+		if reflect.ValueOf(t.validate).Pointer() == asked {
+			return fmt.Errorf("target_session_attrs is %s (in the address, or in PGTARGETSESSIONATTRS): "+
+				"that asks for a server that accepts no writes, and the relay writes its lease and what became of each row: "+
+				"write target_session_attrs=read-write", t.value)
+		}
+	}
+	return nil
+}
