@@ -341,3 +341,117 @@ func TestADeletedTopicBesideAnother(t *testing.T) {
 		}
 	})
 }
+
+// setOffset sets the group's offset as Kafka's own tools do: by no member, and without
+// metadata.
+func (b *bench) setOffset(partition int32, at int64) error {
+	var offsets kadm.Offsets
+	offsets.AddOffset(b.topic, partition, at, -1)
+	return kadm.NewClient(b.client).CommitAllOffsets(b.t.Context(), b.group, offsets)
+}
+
+// An operator resets the group's offsets after the topic was recreated. The brokers
+// refuse that while a consumer runs. Consumers that start afterwards go on where the
+// operator said.
+func TestOffsetsThatAnOperatorSetsAfterARecreation(t *testing.T) {
+	each(t, 1, func(b *bench) {
+		run := func() (*log, func() error) {
+			seen, log := newLog(), &lines{}
+			router := consume.NewRouter()
+			router.Handle("paid", b.value(seen))
+			cfg := b.config(router)
+			cfg.Logger = log.logger()
+			_, stop, _ := launch(b.t, cfg)
+			return seen, stop
+		}
+		seen, stop := run()
+		want := b.fill("a", 1, 3)
+		if diff := cmp.Diff(want, seen.wait(b.t, len(want))); diff != "" {
+			b.t.Fatal(diff)
+		}
+		b.deleteTopic()
+		b.createAgain(1)
+		anew := b.fill("b", 1, 6)
+		if diff := cmp.Diff(append(want, anew...), seen.wait(b.t, len(want)+len(anew))); diff != "" {
+			b.t.Fatal(diff)
+		}
+		b.waitCommitted(0, 6)
+		if err := b.setOffset(0, 2); !errors.Is(err, kerr.UnknownMemberID) {
+			b.t.Errorf("while a consumer runs, the brokers answer: %v", err)
+		}
+		if err := stop(); err != nil {
+			b.t.Fatal(err)
+		}
+
+		if err := b.setOffset(0, 2); err != nil {
+			b.t.Fatal(err)
+		}
+		seen, stop = run()
+		if diff := cmp.Diff(anew[2:], seen.wait(b.t, len(anew)-2)); diff != "" {
+			b.t.Error(diff)
+		}
+		if err := stop(); err != nil {
+			b.t.Fatal(err)
+		}
+	})
+}
+
+// An operator throws the consumer out of the group and sets its offset before it is
+// back. A consumer that has seen the topic being recreated cannot know whether that
+// offset is one of the former topic: it says so and reads from the beginning.
+func TestOffsetsThatAnOperatorSetsUnderARunningConsumer(t *testing.T) {
+	each(t, 1, func(b *bench) {
+		seen, log := newLog(), &lines{}
+		router := consume.NewRouter()
+		router.Handle("paid", b.value(seen))
+		cfg := b.config(router)
+		cfg.Logger = log.logger()
+		_, stop, _ := launch(b.t, cfg)
+		want := b.fill("a", 1, 3)
+		seen.wait(b.t, len(want))
+		b.deleteTopic()
+		b.createAgain(1)
+		anew := b.fill("b", 1, 6)
+		want = append(want, anew...)
+		seen.wait(b.t, len(want))
+		b.waitCommitted(0, 6)
+
+		const told = "the new one is read from its beginning"
+		before := len(log.like(b.t, told))
+		b.throwOut()
+		if err := b.setOffset(0, 2); err != nil {
+			b.t.Fatal(err)
+		}
+		await(b.t, "it is told that the offset is not used", func() bool { return len(log.like(b.t, told)) > before }, log)
+		want = append(want, anew...)
+		if diff := cmp.Diff(want, seen.wait(b.t, len(want))); diff != "" {
+			b.t.Errorf("%s\n%s", diff, log)
+		}
+		if err := stop(); err != nil {
+			b.t.Fatal(err)
+		}
+	})
+}
+
+// throwOut removes the members of the group.
+func (b *bench) throwOut() {
+	b.t.Helper()
+	groups, err := kadm.NewClient(b.client).DescribeGroups(b.t.Context(), b.group)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	req := kmsg.NewPtrLeaveGroupRequest()
+	req.Group = b.group
+	for _, member := range groups[b.group].Members {
+		m := kmsg.NewLeaveGroupRequestMember()
+		m.MemberID = member.MemberID
+		req.Members = append(req.Members, m)
+	}
+	resp, err := req.RequestWith(b.t.Context(), b.client)
+	if err == nil {
+		err = kerr.ErrorForCode(resp.ErrorCode)
+	}
+	if err != nil {
+		b.t.Fatal(err)
+	}
+}
