@@ -262,7 +262,7 @@ func (r *run) offsetsAnswered(_ context.Context, _ *kgo.Client, resp *kmsg.Offse
 func (r *run) offsetsFetched(ctx context.Context, offsets map[string]map[int32]kgo.Offset) (map[string]map[int32]kgo.Offset, error) {
 	<-r.made
 	for topic, n := range r.origins.adjust(offsets) {
-		r.log.WarnContext(ctx, "the group's offsets belong to a topic of this name that was deleted; the new one is read from its beginning",
+		r.log.WarnContext(ctx, "the group's offsets belong to a topic of this name that was deleted, or do not say to which one; the new one is read from its beginning",
 			"topic", topic, "partitions", n)
 	}
 	r.positions.begin(offsets)
