@@ -12,8 +12,8 @@ import (
 
 // Validator compiles the schema of ForSchema with the independent validator,
 // which asserts formats and content, as generated types do. It takes a schema
-// without $schema to be of 2020-12.
-func Validator(schema []byte) (*jsonschema.Schema, error) {
+// without $schema to be of 2020-12. Options change the compiler first.
+func Validator(schema []byte, options ...func(*jsonschema.Compiler)) (*jsonschema.Schema, error) {
 	resource, err := jsonschema.UnmarshalJSON(bytes.NewReader(schema))
 	if err != nil {
 		return nil, err
@@ -21,6 +21,9 @@ func Validator(schema []byte) (*jsonschema.Schema, error) {
 	c := jsonschema.NewCompiler()
 	c.AssertFormat()
 	c.AssertContent()
+	for _, option := range options {
+		option(c)
+	}
 	const url = "file:///" + SchemaFile
 	if err := c.AddResource(url, resource); err != nil {
 		return nil, err
