@@ -1,9 +1,9 @@
 # Every target does its own set-up and says what it is doing.
 .DEFAULT_GOAL := help
-.PHONY: help build demo test lint bench chaos services
+.PHONY: help build demo test lint bench chaos crossing random-schemas services
 
 help: ## Show this list
-	@sed -n 's/^\([a-z]*\): .*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+	@sed -n 's/^\([a-z-]*\): .*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
 build: ## Build the commands into bin/
 	@.ci/notice
@@ -30,6 +30,15 @@ chaos: services ## Try to break the relay's promise (DURATION=30m, SEED=1)
 	@.ci/notice
 	@OUTBOXGEN_SERVICES="$${OUTBOXGEN_SERVICES:-$(CURDIR)/.services}" \
 		go run ./cmd/outboxchaos -duration $(or $(DURATION),30m) $(if $(SEED),-seed $(SEED)) $(ARGS)
+
+crossing: ## Generate, compile and run every kind of constraint in every place (ARGS=-update lists what fails)
+	@.ci/notice
+	go test ./generator/internal/crossing -count=1 -timeout 0 -v -run '^TestCrossing$$' -full $(ARGS)
+
+random-schemas: ## Generate, compile and run random schemas (DURATION=1h, SEED=1; without DURATION that one seed)
+	@.ci/notice
+	go test ./generator/internal/crossing -count=1 -timeout 0 -v -run '^TestRandomSchemas$$' \
+		$(if $(DURATION),-duration $(DURATION)) $(if $(SEED),-seed $(SEED)) $(if $(DURATION)$(SEED),,-duration 1h) $(ARGS)
 
 services: ## Fetch Postgres, Redis and Kafka for the tests, where they are not here yet
 	@.ci/services postgres postgres18 redis kafka

@@ -134,3 +134,9 @@ func sameNumber(a, b json.Number) bool {
 	right, ok := new(big.Rat).SetString(b.String())
 	return ok && left.Cmp(right) == 0
 }
+
+// Valid reports whether the validator takes a document.
+func Valid(v *jsonschema.Schema, document []byte) bool {
+	instance, err := jsonschema.UnmarshalJSON(bytes.NewReader(document))
+	return err == nil && v.Validate(instance) == nil
+}
