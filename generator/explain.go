@@ -139,18 +139,26 @@ func explainEvent(event *schema.Event) ExplainedEvent {
 		Correlation: "not in the data",
 	}
 	if event.AggregateID != nil {
-		e.Aggregate = event.AggregateType + ", its id at " + event.AggregateID.Text
+		e.Aggregate = event.AggregateType + ", its id " + pointed(event.AggregateID)
 	}
 	switch {
 	case !event.Keyed:
 		e.Key = "none, so no order is kept"
 	case event.Key != nil:
-		e.Key = "at " + event.Key.Text
+		e.Key = pointed(event.Key)
 	}
 	if event.Correlation != nil {
-		e.Correlation = "at " + event.Correlation.Text
+		e.Correlation = pointed(event.Correlation)
 	}
 	return e
+}
+
+// pointed says where in the event data a value is.
+func pointed(pointer *schema.Name) string {
+	if pointer.Text == "" {
+		return "the event data itself"
+	}
+	return "at " + pointer.Text
 }
 
 // Write writes the explanation for a person to read. The error is the writer's.

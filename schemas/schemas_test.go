@@ -58,6 +58,8 @@ func TestMetaSchemasFindMistakes(t *testing.T) {
 		{"a misspelled member", complete + ", tpoic: a}", event, false},
 		{"an impossible topic", complete + ", topic: a b}", event, false},
 		{"a key that is no pointer", complete + ", key: id}", event, false},
+		{"an item as the key", complete + ", key: /2/id}", event, true},
+		{"the whole value as the key", complete + ", key: ''}", event, true},
 		{"an unknown envelope", complete + ", envelope: avro}", event, false},
 
 		{"marks of a library", "x-outbox: {silence: {EVENT_UNDESCRIBED: it is none}}", event, true},

@@ -87,7 +87,7 @@ func finding(id, event string, pos, old diag.Pos, message string) report.Finding
 // from. A key that is the aggregate id changes with it, and is not told twice.
 func (c *comparison) ids() {
 	old, now := c.before.Event, c.now
-	if text(old.AggregateID) != text(now.AggregateID) {
+	if !same(old.AggregateID, now.AggregateID) {
 		c.found("AGGREGATE_ID_CHANGED", "aggregate.id", fmt.Sprintf("the aggregate id was %s and is %s: the same thing has another id than before",
 			idSource(old.AggregateID), idSource(now.AggregateID)))
 	}
@@ -96,26 +96,35 @@ func (c *comparison) ids() {
 		c.found("KEY_CHANGED", "key", fmt.Sprintf("the key was %s and is %s: events about the same thing go to another partition and may overtake earlier ones", before, after))
 	}
 	switch {
-	case text(old.Correlation) == text(now.Correlation):
+	case same(old.Correlation, now.Correlation):
 	case old.Correlation == nil:
-		c.found("CORRELATION_ADDED", "correlation", fmt.Sprintf("the correlation id comes from %s of the data now, where nobody gives another", now.Correlation.Text))
+		c.found("CORRELATION_ADDED", "correlation", fmt.Sprintf("the correlation id comes from %s now, where nobody gives another", pointed(now.Correlation)))
 	case now.Correlation == nil:
-		c.found("CORRELATION_CHANGED", "correlation", fmt.Sprintf("the correlation id came from %s of the data, and no longer does", old.Correlation.Text))
+		c.found("CORRELATION_CHANGED", "correlation", fmt.Sprintf("the correlation id came from %s, and no longer does", pointed(old.Correlation)))
 	default:
-		c.found("CORRELATION_CHANGED", "correlation", fmt.Sprintf("the correlation id came from %s of the data and comes from %s", old.Correlation.Text, now.Correlation.Text))
+		c.found("CORRELATION_CHANGED", "correlation", fmt.Sprintf("the correlation id came from %s and comes from %s", pointed(old.Correlation), pointed(now.Correlation)))
 	}
 }
 
-func text(pointer *schema.Name) string {
-	if pointer == nil {
-		return ""
+// same reports whether two pointers, either of which may be left out, are one.
+func same(old, now *schema.Name) bool {
+	return (old == nil) == (now == nil) && (old == nil || old.Text == now.Text)
+}
+
+// pointed says what a pointer leads to. "" is the whole value.
+func pointed(pointer *schema.Name) string {
+	if pointer.Text == "" {
+		return "the event data itself"
 	}
-	return pointer.Text
+	return pointer.Text + " of the data"
 }
 
 func idSource(pointer *schema.Name) string {
-	if pointer == nil {
+	switch {
+	case pointer == nil:
 		return "a parameter of the insert function"
+	case pointer.Text == "":
+		return "the event data itself"
 	}
 	return "at " + pointer.Text
 }
@@ -126,9 +135,9 @@ func key(e *schema.Event) string {
 	case !e.Keyed:
 		return "none"
 	case e.Key != nil:
-		return "at " + e.Key.Text
+		return idSource(e.Key)
 	case e.AggregateID != nil:
-		return "at " + e.AggregateID.Text
+		return idSource(e.AggregateID)
 	}
 	return "the aggregate id, a parameter of the insert function"
 }

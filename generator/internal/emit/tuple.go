@@ -8,7 +8,7 @@ import (
 
 // tuple prints the struct of an array whose positions have types of their own.
 func (c *coder) tuple(n *ir.Named) (string, error) {
-	view := structView{Doc: typeDoc(n), Name: n.Name, Quoted: quote(n.Name), Validate: []string{"return nil"}}
+	view := structView{Doc: c.structDoc(n), Name: n.Name, Quoted: quote(n.Name), Validate: []string{"return nil"}}
 	view.Doc = append(view.Doc, "", "It is a JSON array: the fields are its items, in their order.")
 	least := 0
 	var cases []string

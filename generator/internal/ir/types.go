@@ -235,6 +235,9 @@ func (b *builder) lengthsBeside(s *schema.Schema, t *Type) []*Rule {
 
 // object is the type of an object: a struct, a map, or free-form.
 func (b *builder) object(s *schema.Schema, at context) *Type {
+	if n := b.named[s]; n != nil && len(n.Enum) == 0 {
+		return &Type{Kind: Struct, Named: n} // event data is a struct, also where it could be a map
+	}
 	if len(b.matchers(s)) == 1 && len(s.Properties)+len(s.Required) == 0 {
 		if t := b.collect(s, at, func() *Type { return b.matchingMap(s, at) }); t != nil {
 			return t

@@ -214,7 +214,7 @@ func (p *place) hint(name string) string {
 	case near != "":
 		return near
 	case p.isArray():
-		return "it is an array, whose items have indexes: 0, 1 and so on, and a schema of their own"
+		return "it is an array: write the index of an item that its schema describes, 0 for the first"
 	case len(p.alternatives) > 0:
 		return "it is one of several alternatives; a pointer must hold for every event"
 	}

@@ -56,8 +56,8 @@
 // An event is a file that schemas: matches and whose x-outbox describes one, or
 // an entry of events: in the config; described in both is an error. Types
 // and Go names are unique. The pointers for the aggregate id, the key and the
-// correlation id lead through properties, $ref and allOf, and through a union
-// whose other branch is null, to a string, an integer or a uuid; strings that
-// become another type in Go, such as times, have no one spelling and are
-// refused.
+// correlation id lead through properties, items by their index, $ref and allOf,
+// and through a union whose other branch is null, to a string, an integer or a
+// uuid; strings that become another type in Go, such as times, have no one
+// spelling and are refused. "" is the event data itself.
 package schema

@@ -13,7 +13,9 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
-// ChangeV1: A row was changed, as a message of three items.
+// ChangeV1 is the event golden.roots.change.v1.
+//
+// A row was changed, as a message of three items.
 //
 // It is a JSON array: the fields are its items, in their order.
 type ChangeV1 struct {
