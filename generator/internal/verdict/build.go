@@ -144,6 +144,9 @@ func (b *build) sound(outcomes []Outcome) []string {
 	return out
 }
 
+// allErrors has the compiler report more than ten errors of a package.
+const allErrors = "-gcflags=" + inner + "/...=-e"
+
 var header = regexp.MustCompile(`^# \[?` + inner + `/(p[0-9a-f]+)\]?`)
 
 // tool runs go with a verb on packages, and notes what it says about each.
@@ -151,7 +154,11 @@ func (b *build) tool(ctx context.Context, note func(i int, line string), verb st
 	if len(packages) == 0 {
 		return nil
 	}
-	out, failed := b.run(ctx, append([]string{verb, "-mod=mod", "-trimpath"}, packages...)...)
+	flags := []string{verb, "-mod=mod", "-trimpath"}
+	if verb == "build" {
+		flags = append(flags, allErrors)
+	}
+	out, failed := b.run(ctx, append(flags, packages...)...)
 	if failed == nil {
 		return nil
 	}
@@ -210,7 +217,7 @@ func (b *build) link(ctx context.Context, cases []Case, outcomes []Outcome) (str
 		return "", err
 	}
 	binary := filepath.Join(b.dir, "ask", "ask.exe")
-	if out, err := b.run(ctx, "build", "-mod=mod", "-trimpath", "-ldflags=-s -w", "-o", binary, "./ask"); err != nil {
+	if out, err := b.run(ctx, "build", "-mod=mod", "-trimpath", allErrors, "-ldflags=-s -w", "-o", binary, "./ask"); err != nil {
 		return "", fmt.Errorf("the program does not build: %w\n%s", err, out)
 	}
 	return binary, nil

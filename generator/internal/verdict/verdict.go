@@ -114,6 +114,10 @@ func (a Answer) Refusal() string {
 // the start of the tools, and few enough for the memory of the linker.
 const batch = 400
 
+// Generate generates the packages of cases and goes no further. The error is as
+// that of Run.
+func Generate(cases []Case) ([]Outcome, error) { return generate(cases) }
+
 // Run takes cases through all steps, and returns what became of each, in their
 // order. The modules that it compiles lie under dir. The error is for runs that
 // could not be made; whatever is wrong with a case is in its Outcome.
