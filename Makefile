@@ -1,6 +1,6 @@
 # Every target does its own set-up and says what it is doing.
 .DEFAULT_GOAL := help
-.PHONY: help build demo test lint bench chaos crossing random-schemas services
+.PHONY: help build demo test suite lint bench chaos crossing random-schemas services
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\): .*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -17,6 +17,12 @@ demo: ## Generate the sample, then run service, relay and consumer on it (needs 
 
 test: services ## Run every test (ARGS="-run TestName -v" for some)
 	@.ci/test $(ARGS)
+
+suite: ## Run the official JSON Schema Test Suite against generated code (ARGS="-only draft7/ref", ARGS=-update)
+	@.ci/services suite
+	@.ci/notice
+	@OUTBOXGEN_SERVICES="$${OUTBOXGEN_SERVICES:-$(CURDIR)/.services}" OUTBOXGEN_REQUIRE=suite \
+		go test ./generator/internal/suite -run TestOfficialSuite -count=1 -v -timeout 20m $(ARGS)
 
 lint: ## Run go vet and the pinned golangci-lint, on the golden packages too
 	@.ci/lint
@@ -40,5 +46,5 @@ random-schemas: ## Generate, compile and run random schemas (DURATION=1h, SEED=1
 	go test ./generator/internal/crossing -count=1 -timeout 0 -v -run '^TestRandomSchemas$$' \
 		$(if $(DURATION),-duration $(DURATION)) $(if $(SEED),-seed $(SEED)) $(if $(DURATION)$(SEED),,-duration 1h) $(ARGS)
 
-services: ## Fetch Postgres, Redis and Kafka for the tests, where they are not here yet
-	@.ci/services postgres postgres18 redis kafka
+services: ## Fetch Postgres, Redis, Kafka and the JSON Schema Test Suite for the tests, where they are not here yet
+	@.ci/services postgres postgres18 redis kafka suite
