@@ -1,0 +1,394 @@
+package ecma
+
+import (
+	"errors"
+	"slices"
+	"strings"
+)
+
+// The rules by which look-arounds become checks of their own. Each keeps the
+// meaning exactly.
+//
+//   - pinned: a look-around whose place in the text is known, because everything
+//     between it and the ^ or the $ has a fixed width, is a check of its own.
+//   - push: a look-ahead for single characters moves to the right into what
+//     follows it, where it takes characters away.
+//   - edge: a look-ahead that ends the pattern is the last part of it.
+//   - tempered: in ^(?:(?!foo).)*$ the look-ahead forbids foo everywhere.
+//   - everywhere: a look-ahead after a character that nothing else in an
+//     anchored pattern takes holds for every such character of the text.
+//
+// Look-behinds are look-aheads of the pattern that is read from right to left.
+
+// dnf is alternatives of checks; none is never true, an empty one always.
+type dnf [][]Check
+
+const (
+	// maxAlternatives is how many alternatives a pattern may become.
+	maxAlternatives = 64
+	// maxUnroll is how often a repeat with a look-around in it is written out.
+	maxUnroll = 4
+	// maxSteps bounds the work.
+	maxSteps = 4000
+)
+
+type solver struct {
+	steps int // so far
+}
+
+var errStuck = errors.New("stuck")
+
+// solve says for which texts n is found in them.
+func (s *solver) solve(n *node) (dnf, error) {
+	ways, err := s.expand(n)
+	if err != nil {
+		return nil, err
+	}
+	var all dnf
+	for _, way := range ways {
+		found, err := s.sequence(way)
+		if err != nil {
+			return nil, err
+		}
+		if all = append(all, found...); len(all) > maxAlternatives {
+			return nil, tooMany(n)
+		}
+	}
+	return all, nil
+}
+
+func tooMany(n *node) error {
+	return &Error{Reason: "look-arounds with too many alternatives", Offset: n.firstLook()}
+}
+
+func cannot(n *node) error {
+	what := "ahead"
+	if n.behind {
+		what = "behind"
+	}
+	if n.not {
+		return &Error{Reason: "a negative look-" + what + " in the middle", Offset: n.offset}
+	}
+	return &Error{Reason: "a look-" + what + " in the middle", Offset: n.offset}
+}
+
+// expand is n as alternatives of sequences in which no group holds a look-around,
+// but for repeats.
+func (s *solver) expand(n *node) ([][]*node, error) {
+	if s.steps++; s.steps > maxSteps {
+		return nil, tooMany(n)
+	}
+	if !n.looks() {
+		return [][]*node{flat(n)}, nil
+	}
+	switch n.kind {
+	case group:
+		return s.expand(n.subs[0])
+	case seq:
+		ways := [][]*node{nil}
+		for _, sub := range n.subs {
+			next, err := s.expand(sub)
+			if err != nil {
+				return nil, err
+			}
+			if ways = product(ways, next); len(ways) > maxAlternatives {
+				return nil, tooMany(n)
+			}
+		}
+		return ways, nil
+	case alt:
+		var ways [][]*node
+		var plain []*node
+		for _, sub := range n.subs {
+			if !sub.looks() {
+				plain = append(plain, sub)
+				continue
+			}
+			next, err := s.expand(sub)
+			if err != nil {
+				return nil, err
+			}
+			ways = append(ways, next...)
+		}
+		for _, sub := range plain {
+			ways = append(ways, flat(sub))
+		}
+		if len(ways) > maxAlternatives {
+			return nil, tooMany(n)
+		}
+		return ways, nil
+	case repeat:
+		if inner, ok := s.inside(n); ok {
+			return [][]*node{{inner}}, nil
+		}
+		if n.max < 0 || n.max > maxUnroll {
+			return [][]*node{{n}}, nil
+		}
+		var ways [][]*node
+		for times := n.min; times <= n.max; times++ {
+			next, err := s.expand(sequence(slices.Repeat(n.subs, times)...))
+			if err != nil {
+				return nil, err
+			}
+			ways = append(ways, next...)
+		}
+		return ways, nil
+	default:
+		return [][]*node{{n}}, nil
+	}
+}
+
+func product(ways, next [][]*node) [][]*node {
+	var all [][]*node
+	for _, way := range ways {
+		for _, rest := range next {
+			all = append(all, slices.Concat(way, rest))
+		}
+	}
+	return all
+}
+
+// flat is n as a sequence, without groups that change nothing.
+func flat(n *node) []*node {
+	if n.kind == group && !strings.HasPrefix(n.text, "(?:") && n.text != "(" {
+		return []*node{n}
+	}
+	inner := n
+	for inner.kind == group {
+		inner = inner.subs[0]
+	}
+	if inner.kind != seq {
+		return []*node{n}
+	}
+	var all []*node
+	for _, sub := range inner.subs {
+		all = append(all, flat(sub)...)
+	}
+	return all
+}
+
+// inside is a repeat without the look-arounds that it holds, where they can be
+// pushed into what stands beside them in the repeat.
+func (s *solver) inside(n *node) (*node, bool) {
+	ways, err := s.expand(n.subs[0])
+	if err != nil {
+		return nil, false
+	}
+	var alternatives []*node
+	for _, way := range ways {
+		pushed, err := s.pushAll(way)
+		if err != nil {
+			return nil, false
+		}
+		for _, way := range pushed {
+			alternatives = append(alternatives, sequence(way...))
+		}
+	}
+	m := *n
+	switch len(alternatives) {
+	case 0:
+		alternatives = []*node{setOf(never)}
+		fallthrough
+	case 1:
+		m.subs = []*node{{kind: group, text: "(?:", subs: alternatives}}
+	default:
+		m.subs = []*node{oneOf(alternatives...)}
+	}
+	return &m, true
+}
+
+// pushAll is a sequence as alternatives without look-arounds.
+func (s *solver) pushAll(way []*node) ([][]*node, error) {
+	if s.steps++; s.steps > maxSteps {
+		return nil, errStuck
+	}
+	i := slices.IndexFunc(way, func(n *node) bool { return n.kind == look })
+	if i < 0 {
+		if sequence(way...).looks() {
+			return nil, errStuck
+		}
+		return [][]*node{way}, nil
+	}
+	next, err := s.pushEither(way)
+	if err != nil {
+		return nil, err
+	}
+	var all [][]*node
+	for _, way := range next {
+		rest, err := s.pushAll(way)
+		if err != nil {
+			return nil, err
+		}
+		if all = append(all, rest...); len(all) > maxAlternatives {
+			return nil, errStuck
+		}
+	}
+	return all, nil
+}
+
+// pushEither pushes one of the look-arounds of a sequence by one step.
+func (s *solver) pushEither(way []*node) ([][]*node, error) {
+	for i, n := range way {
+		if n.kind != look {
+			continue
+		}
+		if !n.behind {
+			if next, ok := push(way, i); ok {
+				return next, nil
+			}
+			continue
+		}
+		if next, ok := push(mirrored(way), len(way)-1-i); ok {
+			for k := range next {
+				next[k] = mirrored(next[k])
+			}
+			return next, nil
+		}
+	}
+	return nil, errStuck
+}
+
+// sequence says for which texts a sequence is found in them.
+func (s *solver) sequence(way []*node) (dnf, error) {
+	if s.steps++; s.steps > maxSteps {
+		return nil, tooMany(sequence(way...))
+	}
+	if !sequence(way...).looks() {
+		text, err := print(sequence(way...))
+		if err != nil {
+			return nil, err
+		}
+		if text == "" {
+			return dnf{{}}, nil
+		}
+		return dnf{{{Expr: text}}}, nil
+	}
+	if found, ok, err := s.either(way, s.pinned); ok || err != nil {
+		return found, err
+	}
+	if next, err := s.pushEither(way); err == nil {
+		var all dnf
+		for _, way := range next {
+			found, err := s.solve(sequence(way...))
+			if err != nil {
+				return nil, err
+			}
+			if all = append(all, found...); len(all) > maxAlternatives {
+				return nil, tooMany(sequence(way...))
+			}
+		}
+		return all, nil
+	}
+	for _, step := range []step{s.edge, s.tempered, s.everywhere} {
+		if found, ok, err := s.either(way, step); ok || err != nil {
+			return found, err
+		}
+	}
+	return nil, cannot(find(sequence(way...)))
+}
+
+// find is the first look-around in n.
+func find(n *node) *node {
+	for n.kind != look {
+		n = n.subs[slices.IndexFunc(n.subs, (*node).looks)]
+	}
+	return n
+}
+
+// step solves one look-ahead of a sequence, if it can. Backward says that the
+// sequence is read from right to left, so that it was a look-behind.
+type step func(way []*node, backward bool) (dnf, bool, error)
+
+// either tries a step in both directions.
+func (s *solver) either(way []*node, try step) (dnf, bool, error) {
+	if found, ok, err := try(way, false); ok || err != nil {
+		return found, ok, err
+	}
+	return try(mirrored(way), true)
+}
+
+// ask solves a sequence that is read in a direction.
+func (s *solver) ask(backward bool, way ...*node) (dnf, error) {
+	n := sequence(way...)
+	if backward {
+		n = n.mirror()
+	}
+	return s.solve(n)
+}
+
+// together is a look-around as a check of its own, and the rest of its sequence.
+func (s *solver) together(check dnf, at *node, backward bool, rest []*node) (dnf, bool, error) {
+	var err error
+	if at.not {
+		if check, err = negation(check, at); err != nil {
+			return nil, false, err
+		}
+	}
+	others, err := s.ask(backward, rest...)
+	if err != nil {
+		return nil, false, err
+	}
+	all, err := both(check, others, at)
+	return all, true, err
+}
+
+func both(a, b dnf, at *node) (dnf, error) {
+	var all dnf
+	for _, x := range a {
+		for _, y := range b {
+			all = append(all, slices.Concat(x, y))
+		}
+	}
+	if len(all) > maxAlternatives {
+		return nil, tooMany(at)
+	}
+	return all, nil
+}
+
+// negation is true where d is not.
+func negation(d dnf, at *node) (dnf, error) {
+	all := dnf{{}}
+	for _, checks := range d {
+		var opposite dnf
+		for _, c := range checks {
+			opposite = append(opposite, []Check{{c.Expr, !c.Not}})
+		}
+		var err error
+		if all, err = both(all, opposite, at); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+// simplify drops what is said twice and makes one expression of alternatives that
+// are one each.
+func simplify(d dnf) [][]Check {
+	var plain []string
+	var all [][]Check
+	for _, checks := range d {
+		var once []Check
+		for _, c := range checks {
+			if !slices.Contains(once, c) {
+				once = append(once, c)
+			}
+		}
+		switch {
+		case len(once) == 0:
+			return [][]Check{{{}}} // always true
+		case len(once) == 1 && !once[0].Not:
+			if !slices.Contains(plain, once[0].Expr) {
+				plain = append(plain, once[0].Expr)
+			}
+		case !slices.ContainsFunc(all, func(other []Check) bool { return slices.Equal(other, once) }):
+			all = append(all, once)
+		}
+	}
+	if len(plain) > 0 {
+		all = append(all, []Check{{Expr: strings.Join(plain, "|")}})
+	}
+	if all == nil {
+		return [][]Check{{{Expr: never}}}
+	}
+	return all
+}

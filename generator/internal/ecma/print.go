@@ -1,0 +1,203 @@
+package ecma
+
+import (
+	"errors"
+	"regexp"
+	"regexp/syntax"
+	"strconv"
+	"strings"
+)
+
+const (
+	// maxRepeat is what Go allows as a count, and as the product of the counts of
+	// repeats within each other.
+	maxRepeat = 1000
+	// maxSize is how many instructions an expression may have. The time that
+	// matching takes grows with it.
+	maxSize = 20_000
+	// maxText is how long an expression may be.
+	maxText = 100_000
+)
+
+var errSize = errors.New("too large")
+
+// print is n in Go's syntax. There is no look-around in n.
+func print(n *node) (string, error) {
+	tooLarge := &Error{Reason: "repeats that are too large together", Offset: n.offset}
+	if size(n) > maxSize {
+		return "", tooLarge
+	}
+	var p printer
+	if _, err := p.node(n); err != nil {
+		return "", tooLarge
+	}
+	text := p.out.String()
+	if _, err := regexp.Compile(text); err != nil {
+		reason := err.Error()
+		var wrong *syntax.Error
+		if errors.As(err, &wrong) {
+			reason = wrong.Code.String() + " " + wrong.Expr
+		}
+		return "", &Error{Reason: reason, Offset: n.offset}
+	}
+	return text, nil
+}
+
+// size is about how many instructions n becomes, at most a little more than
+// maxSize.
+func size(n *node) int {
+	total := 1
+	for _, sub := range n.subs {
+		total = min(total+size(sub), maxSize+1)
+	}
+	if n.kind == repeat {
+		times := max(n.min, n.max, 1)
+		if times > maxSize {
+			return maxSize + 1
+		}
+		total = min((total-1)*times, maxSize+1)
+	}
+	return total
+}
+
+type printer struct {
+	out strings.Builder
+}
+
+// node writes n and returns the product of the counts of repeats within each
+// other.
+func (p *printer) node(n *node) (int, error) {
+	if p.out.Len() > maxText {
+		return 0, errSize
+	}
+	switch n.kind {
+	case begin:
+		p.out.WriteByte('^')
+	case end:
+		p.out.WriteByte('$')
+	case set, word, flags:
+		p.out.WriteString(n.text)
+	case seq:
+		return p.list(n.subs, "")
+	case alt:
+		return p.list(n.subs, "|")
+	case group:
+		p.out.WriteString(n.text)
+		product, err := p.node(n.subs[0])
+		p.out.WriteByte(')')
+		return product, err
+	case repeat:
+		return p.repeat(n)
+	case look:
+		panic("ecma: a look-around has no form in Go")
+	}
+	return 1, nil
+}
+
+func (p *printer) list(nodes []*node, between string) (int, error) {
+	product := 1
+	for i, n := range nodes {
+		if i > 0 {
+			p.out.WriteString(between)
+		}
+		if n.kind == alt && between == "" {
+			n = oneOf(n.subs...)
+		}
+		inner, err := p.node(n)
+		if err != nil {
+			return 0, err
+		}
+		product = max(product, inner)
+	}
+	return product, nil
+}
+
+// repeat writes a repeat, in pieces where Go does not take its count.
+func (p *printer) repeat(n *node) (int, error) {
+	sub := n.subs[0]
+	if sub.kind != set && sub.kind != group && sub.kind != begin && sub.kind != end && sub.kind != word {
+		sub = &node{kind: group, text: "(?:", subs: []*node{sub}}
+	}
+	var inner printer
+	product, err := inner.node(sub)
+	if err != nil {
+		return 0, err
+	}
+	r := repeater{p: p, text: inner.out.String(), most: max(1, maxRepeat/product)}
+	if n.lazy {
+		r.suffix = "?"
+	}
+	if err := r.write(n.min, n.max); err != nil {
+		return 0, err
+	}
+	if times := max(n.min, n.max); times > 1 {
+		return product * min(times, r.most), nil
+	}
+	return product, nil
+}
+
+// repeater writes a text that is repeated, at most so many times at once.
+type repeater struct {
+	p      *printer
+	text   string
+	suffix string
+	most   int
+}
+
+func (r repeater) write(low, high int) error {
+	for low > r.most || high > r.most && low == r.most {
+		if err := r.piece(r.most, r.most); err != nil {
+			return err
+		}
+		low -= r.most
+		if high >= 0 {
+			high -= r.most
+		}
+	}
+	if high <= r.most {
+		return r.piece(low, high)
+	}
+	// Either as many as Go takes and the rest, or fewer: one way for each number,
+	// which keeps matching fast.
+	r.p.out.WriteString("(?:")
+	if err := r.piece(r.most, r.most); err != nil {
+		return err
+	}
+	if err := r.write(0, high-r.most); err != nil {
+		return err
+	}
+	r.p.out.WriteByte('|')
+	if err := r.piece(low, r.most-1); err != nil {
+		return err
+	}
+	r.p.out.WriteByte(')')
+	return nil
+}
+
+func (r repeater) piece(low, high int) error {
+	if r.p.out.Len() > maxText {
+		return errSize
+	}
+	out := &r.p.out
+	switch {
+	case high == 0:
+		return nil
+	case low == 1 && high == 1:
+		out.WriteString(r.text)
+		return nil
+	case low == 0 && high == 1:
+		out.WriteString(r.text + "?")
+	case low == 0 && high < 0:
+		out.WriteString(r.text + "*")
+	case low == 1 && high < 0:
+		out.WriteString(r.text + "+")
+	case high < 0:
+		out.WriteString(r.text + "{" + strconv.Itoa(low) + ",}")
+	case low == high:
+		out.WriteString(r.text + "{" + strconv.Itoa(low) + "}")
+	default:
+		out.WriteString(r.text + "{" + strconv.Itoa(low) + "," + strconv.Itoa(high) + "}")
+	}
+	out.WriteString(r.suffix)
+	return nil
+}

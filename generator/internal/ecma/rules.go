@@ -1,0 +1,436 @@
+package ecma
+
+import (
+	"slices"
+	"unicode"
+)
+
+// pinned solves a look-ahead whose place is known from the begin or the end.
+func (s *solver) pinned(way []*node, backward bool) (dnf, bool, error) {
+	last := len(way) - 1
+	for i, n := range way {
+		if n.kind != look || n.behind {
+			continue
+		}
+		rest := slices.Delete(slices.Clone(way), i, i+1)
+		if way[0].kind == begin {
+			if before, fixed := fixedWidth(way[1:i]...); fixed {
+				check, err := s.ask(backward, begun(before, n.subs[0])...)
+				if err != nil {
+					return nil, false, err
+				}
+				return s.together(check, n, backward, rest)
+			}
+		}
+		if way[last].kind != end || i == last {
+			continue
+		}
+		after, fixed := fixedWidth(way[i+1 : last]...)
+		if !fixed {
+			continue
+		}
+		var check dnf
+		bodies := alternativesOf(n.subs[0])
+		if slices.ContainsFunc(bodies, func(n *node) bool { _, fixed := fixedWidth(n); return !fixed }) {
+			continue
+		}
+		for _, body := range bodies {
+			width, _ := fixedWidth(body)
+			if width > after {
+				continue
+			}
+			found, err := s.ask(backward, slices.Concat([]*node{body}, exactly(after-width), []*node{way[last]})...)
+			if err != nil {
+				return nil, false, err
+			}
+			check = append(check, found...)
+		}
+		return s.together(check, n, backward, rest)
+	}
+	return nil, false, nil
+}
+
+// begun is body after so many characters of the text.
+func begun(before int, body *node) []*node {
+	return slices.Concat([]*node{{kind: begin}}, exactly(before), []*node{body})
+}
+
+func exactly(n int) []*node {
+	if n == 0 {
+		return nil
+	}
+	return []*node{anyTimes(n, n)}
+}
+
+// alternativesOf is n as alternatives.
+func alternativesOf(n *node) []*node {
+	for n.kind == group || n.kind == seq && len(n.subs) == 1 {
+		n = n.subs[0]
+	}
+	if n.kind == alt {
+		return n.subs
+	}
+	return []*node{n}
+}
+
+// push moves the look-ahead at i by one step to the right. It is false where
+// nothing is known of what follows.
+func push(way []*node, i int) ([][]*node, bool) {
+	n := way[i]
+	wanted, ok := charsOf(n.subs[0], true)
+	if !ok {
+		return nil, false
+	}
+	if len(wanted) != 1 {
+		return pushEach(way, i, wanted), true
+	}
+	list := wanted[0]
+	j := i + 1
+	for j < len(way) && (way[j].kind == look || way[j].kind == word || way[j].kind == begin) {
+		j++
+	}
+	if j == len(way) && len(list) > 0 {
+		return nil, false
+	}
+	before := slices.Concat(way[:i], way[i+1:j])
+	unchanged := [][]*node{slices.Concat(before, way[j:])}
+	held := func(holds bool) ([][]*node, bool) {
+		if holds == n.not {
+			return nil, true
+		}
+		return unchanged, true
+	}
+	if len(list) == 0 {
+		return held(true)
+	}
+	next, rest := way[j], way[j+1:]
+	switch next.kind {
+	case end:
+		return held(list[0].kind == end)
+	case set:
+		if list[0].kind == end {
+			return held(false)
+		}
+		return through(before, n, list, next, rest), true
+	case repeat:
+		return unfold(way[:j], next, rest)
+	case group:
+		if next.text != "(" && next.text != "(?:" {
+			return nil, false
+		}
+		return [][]*node{slices.Concat(way[:j], flatten(next.subs[0]), rest)}, true
+	case seq:
+		return [][]*node{slices.Concat(way[:j], next.subs, rest)}, true
+	case alt:
+		var all [][]*node
+		for _, sub := range next.subs {
+			all = append(all, slices.Concat(way[:j], []*node{sub}, rest))
+		}
+		return all, true
+	default:
+		return nil, false
+	}
+}
+
+func flatten(n *node) []*node {
+	if n.kind == seq {
+		return n.subs
+	}
+	return []*node{n}
+}
+
+// pushEach is a look-ahead for several texts: one look-ahead for each of them.
+func pushEach(way []*node, i int, wanted [][]*node) [][]*node {
+	var each []*node
+	for _, list := range wanted {
+		one := *way[i]
+		one.subs = []*node{sequence(list...)}
+		each = append(each, &one)
+	}
+	if way[i].not {
+		return [][]*node{slices.Concat(way[:i], each, way[i+1:])}
+	}
+	var all [][]*node
+	for _, one := range each {
+		all = append(all, slices.Concat(way[:i], []*node{one}, way[i+1:]))
+	}
+	return all
+}
+
+// through is what is left of a look-ahead n for the characters in list after the
+// first of them has met the character next.
+func through(before []*node, n *node, list []*node, next *node, rest []*node) [][]*node {
+	have, want := rangesOf(next.text), rangesOf(list[0].text)
+	common, others := intersection(have, want), without(have, want)
+	taking := func(ranges []rune) *node {
+		if slices.Equal(ranges, have) {
+			return next
+		}
+		return setOf(setText(ranges))
+	}
+	var after []*node
+	if len(list) > 1 {
+		left := *n
+		left.subs = []*node{sequence(list[1:]...)}
+		after = []*node{&left}
+	}
+	var all [][]*node
+	if n.not && len(others) > 0 {
+		all = append(all, slices.Concat(before, []*node{taking(others)}, rest))
+	}
+	if len(common) > 0 && (!n.not || after != nil) {
+		all = append(all, slices.Concat(before, []*node{taking(common)}, after, rest))
+	}
+	return all
+}
+
+// unfold is a repeat as alternatives: none, or one and the rest of the repeat.
+func unfold(before []*node, n *node, rest []*node) ([][]*node, bool) {
+	sub := n.subs[0]
+	if low, _ := sub.width(); low == 0 || sub.looks() {
+		return nil, false
+	}
+	var all [][]*node
+	if n.max != 0 {
+		fewer := *n
+		fewer.min = max(0, n.min-1)
+		if n.max > 0 {
+			fewer.max = n.max - 1
+		}
+		all = append(all, slices.Concat(before, []*node{sub, &fewer}, rest))
+	}
+	if n.min == 0 {
+		all = append(all, slices.Concat(before, rest))
+	}
+	return all, true
+}
+
+// charsOf is the texts that n takes, each as its characters and, it may be, the
+// end. Of a repeat that ends a look-ahead the least is enough.
+func charsOf(n *node, last bool) ([][]*node, bool) {
+	switch n.kind {
+	case set, end:
+		return [][]*node{{n}}, n.kind == set || last
+	case group:
+		if n.text != "(" && n.text != "(?:" {
+			return nil, false
+		}
+		return charsOf(n.subs[0], last)
+	case seq:
+		all := [][]*node{nil}
+		for i, sub := range n.subs {
+			next, ok := charsOf(sub, last && i == len(n.subs)-1)
+			if !ok {
+				return nil, false
+			}
+			if all = product(all, next); len(all) > maxAlternatives {
+				return nil, false
+			}
+		}
+		return all, true
+	case alt:
+		var all [][]*node
+		for _, sub := range n.subs {
+			next, ok := charsOf(sub, last)
+			if !ok {
+				return nil, false
+			}
+			all = append(all, next...)
+		}
+		return all, len(all) <= maxAlternatives
+	case repeat:
+		return charsOfRepeat(n, last)
+	default:
+		return nil, false
+	}
+}
+
+// maxChars is how many characters of a look-ahead are looked at one by one.
+const maxChars = 32
+
+func charsOfRepeat(n *node, last bool) ([][]*node, bool) {
+	most := n.max
+	if last {
+		most = n.min
+	}
+	if most < 0 || most > maxChars {
+		return nil, false
+	}
+	var all [][]*node
+	for times := n.min; times <= most; times++ {
+		next, ok := charsOf(sequence(slices.Repeat(n.subs, times)...), last)
+		if !ok {
+			return nil, false
+		}
+		if all = append(all, next...); len(all) > maxAlternatives {
+			return nil, false
+		}
+	}
+	return all, true
+}
+
+// edge solves a look-ahead that ends the pattern.
+func (s *solver) edge(way []*node, backward bool) (dnf, bool, error) {
+	last := len(way) - 1
+	n := way[last]
+	if n.kind != look || n.behind {
+		return nil, false, nil
+	}
+	body := n.subs[0]
+	if n.not {
+		lists, ok := charsOf(body, true)
+		if !ok {
+			return nil, false, nil
+		}
+		body = otherThan(lists)
+	}
+	found, err := s.ask(backward, append(slices.Clone(way[:last]), body)...)
+	return found, err == nil, err
+}
+
+// otherThan is what stands where none of the texts does.
+func otherThan(lists [][]*node) *node {
+	type region struct {
+		ranges []rune
+		tails  [][]*node
+	}
+	regions := []region{{ranges: []rune{0, unicode.MaxRune}}}
+	atEnd := true
+	for _, list := range lists {
+		if len(list) == 0 {
+			return setOf(never) // the text is there whatever follows
+		}
+		if list[0].kind == end {
+			atEnd = false
+			continue
+		}
+		want := rangesOf(list[0].text)
+		var next []region
+		for _, r := range regions {
+			if common := intersection(r.ranges, want); len(common) > 0 {
+				next = append(next, region{common, append(slices.Clone(r.tails), list[1:])})
+			}
+			if others := without(r.ranges, want); len(others) > 0 {
+				next = append(next, region{others, r.tails})
+			}
+		}
+		regions = next
+	}
+	var ways []*node
+	if atEnd {
+		ways = append(ways, &node{kind: end})
+	}
+	for _, r := range regions {
+		switch {
+		case len(r.tails) == 0:
+			ways = append(ways, setOf(setText(r.ranges)))
+		case slices.ContainsFunc(r.tails, func(tail []*node) bool { return len(tail) == 0 }):
+		default:
+			ways = append(ways, sequence(setOf(setText(r.ranges)), otherThan(r.tails)))
+		}
+	}
+	if len(ways) == 0 {
+		return setOf(never)
+	}
+	return oneOf(ways...)
+}
+
+// tempered solves ^(?:(?!foo).)*$, also with parts of a fixed width around the
+// repeat.
+func (s *solver) tempered(way []*node, backward bool) (dnf, bool, error) {
+	last := len(way) - 1
+	if way[0].kind != begin || way[last].kind != end {
+		return nil, false, nil
+	}
+	for i, n := range way {
+		if n.kind != repeat || !n.looks() {
+			continue
+		}
+		inner := flat(n.subs[0])
+		before, fixedBefore := fixedWidth(way[1:i]...)
+		after, fixedAfter := fixedWidth(way[i+1 : last]...)
+		if len(inner) != 2 || inner[0].kind != look || inner[0].behind || !inner[0].not || inner[1].kind != set || !fixedBefore || !fixedAfter {
+			continue
+		}
+		body := inner[0].subs[0]
+		width, high := body.width()
+		if width == 0 || after > 0 && width != high {
+			continue
+		}
+		forbidden := []*node{body}
+		if before > 0 {
+			forbidden = begun(before, sequence(anyTimes(0, -1), body))
+		}
+		if after+1 > width {
+			forbidden = append(forbidden, exactly(after+1-width)...)
+		}
+		check, err := s.ask(backward, forbidden...)
+		if err != nil {
+			return nil, false, err
+		}
+		plain := *n
+		plain.subs = inner[1:]
+		rest := slices.Clone(way)
+		rest[i] = &plain
+		return s.together(check, inner[0], backward, rest)
+	}
+	return nil, false, nil
+}
+
+// everywhere solves a look-ahead that follows a character which no other part of
+// a pattern for the whole text takes.
+func (s *solver) everywhere(way []*node, backward bool) (dnf, bool, error) {
+	if way[0].kind != begin || way[len(way)-1].kind != end {
+		return nil, false, nil
+	}
+	root := sequence(way...)
+	rest, char, n := takeAfterChar(root)
+	if n == nil || takers(root, char) != 1 {
+		return nil, false, nil
+	}
+	opposite := *n
+	opposite.not = !n.not
+	check, err := s.ask(backward, char, &opposite)
+	if err != nil {
+		return nil, false, nil //nolint:nilerr // it is solved in no other way
+	}
+	forbidden := *n
+	forbidden.not = true
+	return s.together(check, &forbidden, backward, rest.subs)
+}
+
+// takeAfterChar is root without the first look-ahead that follows a character.
+func takeAfterChar(root *node) (rest, char, taken *node) {
+	if root.kind == look {
+		return root, nil, nil
+	}
+	m := *root
+	for i, sub := range root.subs {
+		if root.kind == seq && i > 0 && root.subs[i-1].kind == set && sub.kind == look && !sub.behind {
+			m.subs = slices.Delete(slices.Clone(root.subs), i, i+1)
+			return &m, root.subs[i-1], sub
+		}
+		if inner, char, taken := takeAfterChar(sub); taken != nil {
+			m.subs = slices.Clone(root.subs)
+			m.subs[i] = inner
+			return &m, char, taken
+		}
+	}
+	return root, nil, nil
+}
+
+// takers is how many parts of root take a character that char takes; char itself
+// is one.
+func takers(root, char *node) int {
+	if root.kind == look {
+		return 0
+	}
+	if root.kind == set && len(intersection(rangesOf(root.text), rangesOf(char.text))) > 0 {
+		return 1
+	}
+	n := 0
+	for _, sub := range root.subs {
+		n += takers(sub, char)
+	}
+	return n
+}
