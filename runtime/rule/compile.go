@@ -3,7 +3,6 @@ package rule
 import (
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -71,7 +70,7 @@ func (c *compiler) values(n *node) {
 		n.constant = n.Const.canonical()
 	}
 	if n.Pattern != "" {
-		n.pattern = regexp.MustCompile(n.Pattern)
+		n.pattern = MustCompilePattern(n.Pattern)
 	}
 	for _, bound := range []struct {
 		into **number
@@ -95,7 +94,7 @@ func (c *compiler) members(n *node) {
 	}
 	for _, source := range slices.Sorted(maps.Keys(n.PatternProperties)) {
 		n.patterns = append(n.patterns, pattern{
-			source: source, expr: regexp.MustCompile(source),
+			source: source, expr: MustCompilePattern(source),
 			node: c.node(n.PatternProperties[source], n.at+"/patternProperties/"+escape(source)),
 		})
 	}

@@ -1,7 +1,6 @@
 package rule
 
 import (
-	"regexp"
 	"sync"
 )
 
@@ -23,7 +22,7 @@ type Schema struct {
 	Const JSON
 
 	Properties            map[string]*Schema
-	PatternProperties     map[string]*Schema // the names are regular expressions in Go's syntax
+	PatternProperties     map[string]*Schema // the names are patterns, see CompilePattern
 	AdditionalProperties  *Schema
 	UnevaluatedProperties *Schema
 	PropertyNames         *Schema
@@ -48,7 +47,7 @@ type Schema struct {
 
 	MinLength int
 	MaxLength *int
-	Pattern   string // a regular expression in Go's syntax
+	Pattern   string // see CompilePattern
 	Format    string
 
 	// Bounds are JSON numbers.
@@ -93,7 +92,7 @@ type node struct {
 	minimum, maximum    *number
 	above, below        *number
 	step                *number
-	pattern             *regexp.Regexp
+	pattern             *Pattern
 	allOf, anyOf, oneOf []*node
 	not, when           *node
 	then, otherwise     *node
@@ -107,6 +106,6 @@ type member struct {
 
 type pattern struct {
 	source string
-	expr   *regexp.Regexp
+	expr   *Pattern
 	node   *node
 }

@@ -7,12 +7,13 @@ import (
 	"math"
 	"math/big"
 	"reflect"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"unicode/utf8"
+
+	"github.com/outboxgen/outboxgen/runtime/rule"
 )
 
 // A Checker collects the violations of a value. Every check takes, last, the
@@ -167,13 +168,13 @@ func count(n int, what string) string {
 // A Pattern is a regular expression that is compiled when it is first used.
 type Pattern struct {
 	source string
-	once   func() *regexp.Regexp
+	once   func() *rule.Pattern
 }
 
-// NewPattern is a pattern from an expression in Go's syntax. The generator has
+// NewPattern is a pattern as rule.CompilePattern reads it. The generator has
 // checked that it compiles.
 func NewPattern(source string) *Pattern {
-	return &Pattern{source: source, once: sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(source) })}
+	return &Pattern{source: source, once: sync.OnceValue(func() *rule.Pattern { return rule.MustCompilePattern(source) })}
 }
 
 // Matches checks that a part of s matches the pattern.

@@ -1,10 +1,11 @@
 package wire
 
 import (
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/outboxgen/outboxgen/runtime/rule"
 )
 
 // place is where the keyword rule stands in the schema of the value at a path,
@@ -64,8 +65,8 @@ func (s segment) fits(token string) bool {
 	case s.item:
 		return token == strconv.Itoa(s.index)
 	case wild:
-		matches, err := regexp.MatchString(pattern, s.name)
-		return err == nil && matches
+		p, err := rule.CompilePattern(pattern)
+		return err == nil && p.MatchString(s.name)
 	default:
 		return token == s.name
 	}

@@ -3,11 +3,11 @@ package compat
 import (
 	"cmp"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/outboxgen/outboxgen/generator/internal/diag"
+	"github.com/outboxgen/outboxgen/generator/internal/ecma"
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
 
@@ -114,7 +114,7 @@ type comparison struct {
 	pairs     map[pairKey]*pair
 	fresh     []*pair // not judged yet, the latest first
 	fallen    []*pair // to judge again, the earliest first
-	patterns  map[string]*regexp.Regexp
+	patterns  map[string]*ecma.Matcher
 	prints    map[*schema.Schema]fingerprint
 	work      int
 }
@@ -146,7 +146,7 @@ func compare(old, now *schema.Schema, direction Direction, policy Policy, most i
 func newComparison(direction Direction, policy Policy) *comparison {
 	return &comparison{
 		direction: direction, policy: policy, shapes: map[*schema.Schema]*shape{},
-		pairs: map[pairKey]*pair{}, patterns: map[string]*regexp.Regexp{}, prints: map[*schema.Schema]fingerprint{},
+		pairs: map[pairKey]*pair{}, patterns: map[string]*ecma.Matcher{}, prints: map[*schema.Schema]fingerprint{},
 	}
 }
 

@@ -1,10 +1,10 @@
 package compat
 
 import (
-	"regexp"
 	"slices"
 
 	"github.com/outboxgen/outboxgen/generator/internal/diag"
+	"github.com/outboxgen/outboxgen/generator/internal/ecma"
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
 
@@ -70,7 +70,9 @@ func (c *comparison) matches(pattern, name string) bool {
 	c.work++
 	re, known := c.patterns[pattern]
 	if !known {
-		re, _ = regexp.Compile(pattern)
+		if p, err := ecma.Translate(pattern); err == nil {
+			re = p.Matcher()
+		}
 		c.patterns[pattern] = re
 	}
 	return re == nil || re.MatchString(name)

@@ -2,10 +2,10 @@ package emit
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
+	"github.com/outboxgen/outboxgen/generator/internal/ecma"
 	"github.com/outboxgen/outboxgen/generator/internal/ir"
 )
 
@@ -123,8 +123,14 @@ func (c *coder) shadowed(n *ir.Named, path string) bool {
 	}
 	name = unescaper.Replace(name)
 	return slices.ContainsFunc(n.Matching, func(m *ir.Matching) bool {
-		return m.Type != nil && regexp.MustCompile(m.Pattern.Source).MatchString(name)
+		return m.Type != nil && matches(m.Source, name)
 	})
+}
+
+// matches reports whether a pattern of the schema is found in a name.
+func matches(pattern, name string) bool {
+	p, err := ecma.Translate(pattern)
+	return err == nil && p.Matcher().MatchString(name)
 }
 
 // keywords is what the checks of a value itself may find broken.

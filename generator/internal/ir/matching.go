@@ -1,11 +1,11 @@
 package ir
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/outboxgen/outboxgen/generator/internal/diag"
+	"github.com/outboxgen/outboxgen/generator/internal/ecma"
 	"github.com/outboxgen/outboxgen/generator/internal/goname"
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
@@ -13,19 +13,19 @@ import (
 // matcher is one of the patterns under patternProperties that Go can match.
 type matcher struct {
 	schema.Property
-	source string // in Go's syntax
-	re     *regexp.Regexp
+	source string // as package rule of the runtime reads it
+	re     *ecma.Matcher
 }
 
 // matchers is the patterns of a schema that Go can match.
 func (b *builder) matchers(s *schema.Schema) []matcher {
 	var all []matcher
 	for _, p := range s.PatternProperties {
-		source, missing := goPattern(p.Name)
-		if brokenPattern(p.Name) != "" || missing != "" {
+		pattern, err := ecma.Translate(p.Name)
+		if err != nil {
 			continue
 		}
-		all = append(all, matcher{p, source, regexp.MustCompile(source)})
+		all = append(all, matcher{p, pattern.String(), pattern.Matcher()})
 	}
 	return all
 }
@@ -148,12 +148,7 @@ func prefix(source string) string {
 	if !anchored || strings.Contains(literal, "|") {
 		return ""
 	}
-	re, err := regexp.Compile(literal)
-	if err != nil {
-		return ""
-	}
-	begin, _ := re.LiteralPrefix()
-	return begin
+	return literalPrefix(literal)
 }
 
 // matchingName is what the map of a pattern is called: after the title of its
@@ -164,7 +159,7 @@ func matchingName(m matcher, patterns int) string {
 	}
 	begin := prefix(m.source)
 	if begin == "" {
-		begin, _ = m.re.LiteralPrefix()
+		begin = literalPrefix(m.source)
 	}
 	word := strings.TrimFunc(begin, func(r rune) bool { return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') })
 	if len(word) > 0 {

@@ -3,8 +3,6 @@ package ir
 import (
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
 
@@ -64,37 +62,6 @@ func TestLower(t *testing.T) {
 	for name, want := range map[string]string{"CJAssessment": "cjAssessment", "Thing": "thing", "ID": "id", "IDV1": "idv1", "X日本": "x日本", "Åäö": "xÅäö"} {
 		if got := lower(name); got != want {
 			t.Errorf("%s: %s, want %s", name, got, want)
-		}
-	}
-}
-
-// Patterns of ECMA-262 mean the same in Go, or it is said what Go lacks.
-func TestGoPattern(t *testing.T) {
-	t.Parallel()
-	type result struct{ Source, Missing string }
-	for pattern, want := range map[string]result{
-		`^([A-F][+-]?|U)$`:  {Source: `^([A-F][+-]?|U)$`},
-		`a/b\/c\-d`:         {Source: `a/b/c-d`},
-		`[\w\-.]+`:          {Source: `[\w\-.]+`},
-		`.`:                 {Source: `[^\n\r\x{2028}\x{2029}]`},
-		`\u00e5\u{1F600}`:   {Source: `\x{00e5}\x{1F600}`},
-		`(?<year>\d{4})\cA`: {Source: `(?<year>\d{4})\x01`},
-		`[\s]`:              {Source: `[` + whiteSpace + `]`},
-		`^\p{L}+\b\0[\b]`:   {Source: `^\p{L}+\b\x00[\x08]`},
-		`[[]`:               {Source: `[\[]`},
-		`(?=a)`:             {Missing: "a look-ahead"},
-		`(?<!a)`:            {Missing: "a negative look-behind"},
-		`(a)\1`:             {Missing: "a back-reference"},
-		`\k<a>`:             {Missing: "a back-reference"},
-		`[^]`:               {Missing: "an empty character class"},
-		`\ud800`:            {Missing: "a surrogate"},
-		`\u12`:              {Missing: `\u without four digits`},
-		`(`:                 {Missing: "missing closing ): `(`"},
-		`a{2000}`:           {Missing: "invalid repeat count: `{2000}`"},
-	} {
-		source, missing := goPattern(pattern)
-		if diff := cmp.Diff(want, result{source, missing}); diff != "" {
-			t.Errorf("%s (-want +got):\n%s", pattern, diff)
 		}
 	}
 }

@@ -2,7 +2,6 @@ package ir
 
 import (
 	"math/big"
-	"regexp"
 	"unicode/utf8"
 
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
@@ -51,7 +50,7 @@ func (b *builder) unlisted(s *schema.Schema, values []*schema.Value) []*Rule {
 	}
 	if s.Pattern != nil {
 		if source := m.pattern(s.Pattern); source != "" {
-			expr := regexp.MustCompile(source)
+			expr := matcherOf(s.Pattern.Text)
 			breaks := func(v *schema.Value) bool { return v.Kind == schema.String && !expr.MatchString(v.Text) }
 			if b.neverValid(values, breaks, "the pattern") {
 				r.text("pattern", source)

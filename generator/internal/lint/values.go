@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,6 +16,7 @@ import (
 	"golang.org/x/text/message"
 
 	"github.com/outboxgen/outboxgen/generator/internal/diag"
+	"github.com/outboxgen/outboxgen/generator/internal/ecma"
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
 
@@ -224,10 +224,19 @@ type unchecked string
 func (unchecked) MatchString(string) bool { return true }
 func (u unchecked) String() string        { return string(u) }
 
+// translated is a pattern in Go's syntax.
+type translated struct {
+	*ecma.Matcher
+
+	source string
+}
+
+func (t translated) String() string { return t.source }
+
 func patternOf(pattern string) (jsonschema.Regexp, error) {
-	re, err := regexp.Compile(pattern)
+	p, err := ecma.Translate(pattern)
 	if err != nil {
 		return unchecked(pattern), nil //nolint:nilerr // see unchecked
 	}
-	return re, nil
+	return translated{p.Matcher(), pattern}, nil
 }

@@ -195,6 +195,9 @@ func (v *FormatsV1) check(c *wire.Checker) {
 		wire.Minimum(c, *v.Int32, -2147483648, "int32")
 		wire.Maximum(c, *v.Int32, 2147483647, "int32")
 	}
+	if v.Ahead != nil {
+		wire.Matches(c, *v.Ahead, formatsV1AheadPattern, "ahead")
+	}
 	if v.Code != nil {
 		wire.MaxLength(c, *v.Code, 3, "code")
 	}
@@ -238,3 +241,5 @@ func DecodeFormatsV1(value []byte, headers ...outbox.Header) (outbox.Envelope[Fo
 func (v FormatsV1) NewRow(ctx context.Context, opts ...outbox.Option) (outbox.Row, error) {
 	return formatsV1Event.NewRow(ctx, v, opts...)
 }
+
+var formatsV1AheadPattern = wire.NewPattern(`(?!^no)^[^\n\r\x{2028}\x{2029}]*$`)

@@ -104,6 +104,7 @@ func (v *CartPricedV1) check(c *wire.Checker) {
 	wire.Minimum(c, v.ItemCount, -9007199254740991, "itemCount")
 	wire.Maximum(c, v.ItemCount, 9007199254740991, "itemCount")
 	if v.Email != nil {
+		wire.Matches(c, *v.Email, cartPricedV1EmailPattern, "email")
 		wire.Format(c, *v.Email, "email", "email")
 	}
 	if v.Pair != nil {
@@ -280,6 +281,8 @@ func (v CartPricedV1Channel) Valid() bool {
 	}
 	return false
 }
+
+var cartPricedV1EmailPattern = wire.NewPattern(`(?!^\.)(?!^[^\n\r\x{2028}\x{2029}]*\.\.)^[A-Za-z0-9_'+\-.]*[A-Za-z0-9_+-]@([A-Za-z0-9][A-Za-z0-9\-]*\.)+[A-Za-z]{2,}$`)
 
 // cartPricedV1PairPlaces says where schemas stand that are not under
 // CartPricedV1Pair's own properties.

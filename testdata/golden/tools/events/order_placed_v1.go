@@ -459,7 +459,9 @@ func encodeMoneyAmount(e *wire.Encoder, v MoneyAmount) {
 func checkMoneyAmount(c *wire.Checker, v MoneyAmount) {
 	c.Schema("schemas/pydantic.json#/$defs/Money/properties/amount")
 	switch v := v.(type) {
-	case MoneyAmountNumber, MoneyAmountText: // any value is valid
+	case MoneyAmountText:
+		v.check(c)
+	case MoneyAmountNumber: // any value is valid
 	default:
 		c.NoBranch(v, "anyOf", "a number or a string")
 	}
@@ -506,7 +508,9 @@ func (v *MoneyAmountText) UnmarshalJSON(data []byte) error {
 
 // Validate reports every violation of the schema, as a *outbox.ValidationError.
 func (v MoneyAmountText) Validate() error {
-	return nil
+	var c wire.Checker
+	v.check(&c)
+	return c.Err("MoneyAmountText")
 }
 
 func decodeMoneyAmountText(d *wire.Decoder) MoneyAmountText {
@@ -515,6 +519,11 @@ func decodeMoneyAmountText(d *wire.Decoder) MoneyAmountText {
 
 func encodeMoneyAmountText(e *wire.Encoder, v MoneyAmountText) {
 	e.String(string(v))
+}
+
+func (v MoneyAmountText) check(c *wire.Checker) {
+	c.Schema("schemas/pydantic.json#/$defs/Money/properties/amount/anyOf/1")
+	wire.Matches(c, v, moneyAmountTextPattern)
 }
 
 // OrderPlacedV1Payment is one of Card and Transfer, told apart by "kind". Any
@@ -793,3 +802,5 @@ func encodeShopShippingAddress(e *wire.Encoder, v ShopShippingAddress) {
 	e.Unknown(v.Unknown)
 	e.End()
 }
+
+var moneyAmountTextPattern = wire.NewPattern(`(?!^^[-+.]*$)^[+-]?0*\d*\.?\d*$`)
