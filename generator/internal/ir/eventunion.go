@@ -122,10 +122,13 @@ func (b *builder) eventUnion(e *schema.Event) *Named {
 	if union == nil || union.Union == nil || union.Schema != e.Schema || b.requestOf(union).fixed != "" {
 		return b.hold(e, holder, t, before)
 	}
-	own := b.requestOf(union)
 	if union.Union.Raw && !t.Nullable {
+		own := b.requestOf(union)
 		own.fixed, own.wanted, own.parent = e.GoName, []string{e.GoName}, nil
 		return union
+	}
+	if isDefinition(e.Schema) {
+		return b.hold(e, holder, t, before)
 	}
 	for _, part := range b.order {
 		if part.parent == union {
@@ -153,13 +156,17 @@ func (b *builder) eventValue(e *schema.Event) *Named {
 // where the value stands.
 func (b *builder) holder(e *schema.Event) (*Named, context) {
 	holder := &Named{Schema: e.Schema, Doc: e.Schema.Description, Deprecated: e.Schema.Deprecated}
-	return holder, context{parent: holder, property: "value", data: true}
+	where := context{parent: holder, property: "value", data: true}
+	if isDefinition(e.Schema) {
+		where.ref, where.data = e.Schema, false
+	}
+	return holder, where
 }
 
 // hold ends the struct of event data that holds a value of type t. The requests
 // from before on came with t.
 func (b *builder) hold(e *schema.Event, holder *Named, t *Type, before int) *Named {
-	if n := t.Named; n != nil && n.Schema == e.Schema && b.requestOf(n).fixed == "" {
+	if n := t.Named; n != nil && n.Schema == e.Schema && !isDefinition(e.Schema) && b.requestOf(n).fixed == "" {
 		own := b.requestOf(n)
 		own.wanted, own.full, own.parent = []string{"Value"}, "", holder
 		n.Doc, n.Deprecated = "", false // the event has them
@@ -170,6 +177,10 @@ func (b *builder) hold(e *schema.Event, holder *Named, t *Type, before int) *Nam
 	b.order = append(b.order[:before:before], append([]*request{r}, b.order[before:]...)...)
 	return holder
 }
+
+// isDefinition reports whether event data is a definition inside a file, which
+// has a name of its own.
+func isDefinition(s *schema.Schema) bool { return s.Pointer != "" }
 
 // whole reports whether c is about event data itself, not its items or values.
 func (c context) whole() bool { return c.data && c.part == "" }

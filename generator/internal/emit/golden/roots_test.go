@@ -52,6 +52,9 @@ func TestRootsAgreeWithAValidator(t *testing.T) {
 		"mixed":          {verdict[roots.MixedV1], trips[roots.MixedV1], "", []string{`null`, `"abcd"`, `[1]`, `{"id":"a"}`, `"abcde"`}},
 		"moment":         {verdict[roots.MomentV1], trips[roots.MomentV1], "", []string{`"2024-01-01T00:00:00Z"`, `null`}},
 		"not_text":       {verdict[roots.NotTextV1], trips[roots.NotTextV1], "", []string{`[1]`, `null`}},
+		"deep":           {verdict[roots.DeepV1], trips[roots.DeepV1], "", []string{`[[["3f2b7c1e-5d0a-4c69-8b1c-7f4f0a9b2e11"],[null]],null]`}},
+		"list_or_obj":    {verdict[roots.ListOrObjV1], trips[roots.ListOrObjV1], "", []string{`["a"]`, `{"0":1}`}},
+		"messages":       {verdict[roots.MessagesV1], trips[roots.MessagesV1], "", []string{`["i",{"id":"a"}]`, `["d",{"id":1},2]`, `null`, `["x",{"id":1}]`}},
 		"nothing":        {verdict[roots.NothingV1], trips[roots.NothingV1], "", []string{`null`}},
 		"prices":         {verdict[roots.PricesV1], trips[roots.PricesV1], "", []string{`{"a":1.5,"b":2}`}},
 		"readings":       {verdict[roots.ReadingsV1], trips[roots.ReadingsV1], "", []string{`[null,12.5]`, `[1]`}},
@@ -108,6 +111,10 @@ func TestRootsPointers(t *testing.T) {
 	t.Parallel()
 	id, rowID := uuid.New(), uuid.New()
 	many := roots.ManyV1{Items: []roots.ManyV1Item{{}, {ID: id}}, Labels: map[string]string{"tenant": "t"}, Grid: [][]*int64{{nil, new(int64(5))}}}
+	inserted, err := roots.MessagesV1ValueFromInsert(roots.Insert{First: "i", Second: roots.InsertSecond{ID: "a"}})
+	if err != nil {
+		t.Fatal(err)
+	}
 	type line struct{ Aggregate, Key, Correlation string }
 	for name, test := range map[string]struct {
 		event outbox.Event
@@ -122,6 +129,12 @@ func TestRootsPointers(t *testing.T) {
 		"a uuid":        {roots.SessionV1{Value: id}, line{id.String(), id.String(), ""}, ""},
 		"a number":      {roots.CountV1{Value: 1<<64 - 1}, line{"18446744073709551615", "18446744073709551615", ""}, ""},
 		"an enum":       {roots.LevelV1{Value: roots.LevelV1ValueLow}, line{"low", "low", ""}, ""},
+		"a definition":  {roots.GradedV1{Value: roots.GradeGood}, line{"good", "good", ""}, ""},
+		"shared":        {roots.RegradedV1{Value: roots.GradeBad}, line{"bad", "bad", ""}, ""},
+		"no message":    {roots.MessagesV1{}, line{}, "there is no value at /1/id"},
+		"a raw message": {roots.MessagesV1{Value: &inserted}, line{"a", "a", ""}, ""},
+		"no list":       {roots.DeepV1{Value: [][]roots.DeepV1Item{nil}}, line{}, "there is no value at /0/0/0"},
+		"an empty list": {roots.ListOrObjV1{Value: roots.ListOrObjV1List{}}, line{}, "there is no value at /0"},
 		"one branch":    {roots.SeveralV1{Value: roots.SeveralV1Text("name")}, line{"name", "name", ""}, ""},
 		"another":       {roots.SeveralV1{Value: roots.SeveralV1Integer(9)}, line{"9", "9", ""}, ""},
 	} {
