@@ -81,6 +81,9 @@ func TestMetaSchemasFindMistakes(t *testing.T) {
 		{"the smallest project", "version: 1\nservice: s\nout: events", config, true},
 		{"a foreign schema", "version: 1\nservice: s\nout: events\nevents:\n" +
 			"- {schema: 'v/b.json#/$defs/f', name: F, version: 1, type: f.v1, aggregate: {type: b, id: /b/id}}", config, true},
+		{"what schemas are read as", "version: 1\nservice: s\nout: events\ndialects: {'https://example.com/own#': draft-04, 'v/*.json': 'http://json-schema.org/draft-07/schema#'}\nevents:\n" +
+			"- {schema: v/b.json, dialect: 2019-09, name: F, version: 1, type: f.v1, aggregate: {type: b}}", config, true},
+		{"a dialect that is none", "version: 1\nservice: s\nout: events\ndialects: {'v/*.json': draft-03}", config, false},
 		{"how changes are judged", "version: 1\nservice: s\nout: events\ncompat: {level: FULL, released: v*, accept: [{id: A, event: b, reason: c}]}", config, true},
 		{"accepted without a reason", "version: 1\nservice: s\nout: events\ncompat: {accept: [{id: A, event: b}]}", config, false},
 		{"an unknown setting", "version: 1\nservice: s\nout: events\nenvelop: none", config, false},

@@ -11,7 +11,7 @@ func fileRules() []rule {
 			instead: "give each schema a file of its own", bad: "title: A\n---\ntitle: B\n", good: "title: A\n",
 		},
 		{
-			id: "json-syntax", what: "a file that is not JSON", why: "Nothing of the file can be read. JSON has no comments and no comma after the last item.",
+			id: "json-syntax", what: "a file that is not JSON", why: "Other readers of JSON refuse the file. JSON has no comments and no comma after the last item; in a file that nobody here may edit these are a warning, and are read past.",
 			instead: "fix the file at the place that is named", bad: "-- a.json --\n{\"title\": \"A\",}\n", good: "-- a.json --\n{\"title\": \"A\"}\n",
 		},
 		{
@@ -35,7 +35,7 @@ func fileRules() []rule {
 			instead: "remove the tag", bad: "x: {type: string, default: !!binary aGk=}", good: "x: {type: string, default: aGk=}",
 		},
 		{
-			id: "duplicate-member", what: "a key that stands twice in one object", why: "Readers of YAML and JSON disagree which of the two counts.",
+			id: "duplicate-member", what: "a key that stands twice in one object", why: "Readers of YAML and JSON disagree which of the two counts. In a file that nobody here may edit it is a warning, and the last one counts.",
 			instead: "keep one of them", bad: "x: {type: string, type: integer}", good: "x: {type: string}",
 		},
 		{
@@ -59,12 +59,20 @@ func fileRules() []rule {
 			instead: "fix the pattern, or the file's permissions, or copy the file into the project",
 		},
 		{
-			id: "custom-dialect", severity: Warning, what: "a $schema that is a dialect of your own", why: "Its meta-schema is in the project and says $vocabulary. What it adds to JSON Schema or leaves out is not known here, so it is taken as 2020-12.",
-			instead: "name 2020-12 where that is what is meant", bad: "-- a.yaml --\n$schema: https://example.com/my-dialect\ntitle: A\n-- my.yaml --\n$schema: https://json-schema.org/draft/2020-12/schema\n$id: https://example.com/my-dialect\n$vocabulary: {\"https://json-schema.org/draft/2020-12/vocab/core\": true}\n", good: "$schema: https://json-schema.org/draft/2020-12/schema\ntitle: A\n",
+			id: "custom-dialect", severity: Warning, what: "a $schema that is a dialect of your own", why: "It is read as the dialect that its meta-schema builds on, where that is in the project, or else by its keywords, where nobody here may edit the file. What it adds to JSON Schema or leaves out is not known.",
+			instead: "say what it is read as: dialect: in an entry of events:, or dialects: in the config, by $schema or by a pattern of files", bad: "-- a.yaml --\n$schema: https://example.com/my-dialect\ntitle: A\n-- my.yaml --\n$schema: https://json-schema.org/draft/2020-12/schema\n$id: https://example.com/my-dialect\n$vocabulary: {\"https://json-schema.org/draft/2020-12/vocab/core\": true}\n", good: "$schema: https://json-schema.org/draft/2020-12/schema\ntitle: A\n",
+		},
+		{
+			id: "dialect-guessed", severity: Warning, what: "a file without $schema whose keywords are of an older dialect", why: "Nobody here may edit it, since an entry of events: or a reference names it. It is read as the newest dialect that has its keywords.",
+			instead: "say what it is: dialect: in an entry of events:, or dialects: in the config", bad: "-- outboxgen.yaml --\nversion: 1\nservice: a\nout: events\nevents:\n  - {schema: a.json, name: A, version: 1, type: a.v1, aggregate: {type: a}}\n-- a.json --\n{\"type\": \"object\", \"properties\": {\"a\": {\"type\": \"array\", \"items\": [{\"type\": \"string\"}]}}}\n", good: "-- outboxgen.yaml --\nversion: 1\nservice: a\nout: events\nevents:\n  - {schema: a.json, dialect: draft-07, name: A, version: 1, type: a.v1, aggregate: {type: a}}\n-- a.json --\n{\"type\": \"object\", \"properties\": {\"a\": {\"type\": \"array\", \"items\": [{\"type\": \"string\"}]}}}\n",
+		},
+		{
+			id: "dialect-latest", severity: Warning, what: "a $schema that names no version of JSON Schema", why: "It means the latest one, which changes. It is read as 2020-12.",
+			instead: "name the dialect that the schema is written in", bad: "$schema: http://json-schema.org/schema#\ntitle: A\n", good: "$schema: https://json-schema.org/draft/2020-12/schema\ntitle: A\n",
 		},
 		{
 			id: "unknown-dialect", what: "a $schema that is no dialect of JSON Schema", why: "Keywords mean different things from one version of JSON Schema to the next.",
-			instead: "name the dialect that the schema is written in", bad: "$schema: https://example.com/my-dialect\ntitle: A\n", good: "$schema: https://json-schema.org/draft/2020-12/schema\ntitle: A\n",
+			instead: "name the dialect that the schema is written in, or say in the config what it builds on, as in dialects: {\"https://example.com/my-dialect\": draft-07}", bad: "$schema: https://example.com/my-dialect\ntitle: A\n", good: "$schema: https://json-schema.org/draft/2020-12/schema\ntitle: A\n",
 		},
 	}
 }
@@ -84,7 +92,7 @@ func keywordRules() []rule {
 			instead: "remove it, or fix the type", bad: "x: {type: integer, maxLength: 5}", good: "x: {type: string, maxLength: 5}",
 		},
 		{
-			id: "wrong-type", what: "a value of the wrong type", why: "The keyword or setting would say nothing like this.",
+			id: "wrong-type", what: "a value of the wrong type", why: "The keyword or setting would say nothing like this. In a file that nobody here may edit it is a warning, and the keyword is ignored.",
 			instead: "write a value of the type that the message names", bad: "x: {type: string, maxLength: long}", good: "x: {type: string, maxLength: 5}",
 		},
 		{
@@ -145,8 +153,8 @@ func keywordRules() []rule {
 func referenceRules() []rule {
 	return []rule{
 		{
-			id: "bad-reference", what: "a reference that is no URI reference, or of a kind that is not followed", why: "References lead to places in this file, to files of the project by relative paths, and to schemas of the project by their ids.",
-			instead: "write #/$defs/name, a relative path with forward slashes, or an $id", bad: "x: {$ref: 'file:///etc/schema.yaml'}", good: "x: {$ref: '#/properties/id'}",
+			id: "bad-reference", what: "a reference that is no URI reference", why: "References lead to places in this file, to files of the project by relative paths, and to schemas of the project by their ids.",
+			instead: "write #/$defs/name, a relative path with forward slashes, or an $id", bad: "x: {$ref: '%zz'}", good: "x: {$ref: '#/properties/id'}",
 		},
 		{
 			id: "dangling-reference", what: "a reference to a place where nothing is", why: "Most often the definition was renamed or is misspelt.",
@@ -166,15 +174,11 @@ func referenceRules() []rule {
 		},
 		{
 			id: "unknown-id", what: "a reference to an id that no schema of the project has", why: "Nothing is fetched from the network: what is referred to has to be in the project, under that $id.",
-			instead: "copy the schema into the project and add it to schemas", bad: "x: {$ref: 'https://example.com/money'}", good: "x: {$ref: '#/properties/id'}",
+			instead: "copy the file that has it into the project", bad: "x: {$ref: 'https://example.com/money'}", good: "x: {$ref: '#/properties/id'}",
 		},
 		{
 			id: "outside-project", what: "a path that leads outside the project", why: "Nothing is read or written outside the folder of the config, so that a schema from elsewhere can do no harm.",
 			instead: "copy what is needed into the project", bad: "x: {$ref: '../../etc/money.yaml'}", good: "x: {$ref: '#/properties/id'}",
-		},
-		{
-			id: "two-references", what: "two references in one schema", why: "$ref and $dynamicRef would both have to hold.",
-			instead: "write allOf with both", bad: "x: {$ref: '#', $dynamicRef: '#'}", good: "x: {$ref: '#/properties/id'}",
 		},
 		{
 			id: "reference-circle", what: "references that lead back to themselves", why: "No value could be checked against it: following the references never ends.",

@@ -28,6 +28,9 @@ type builder struct {
 	level  int // of the dialect
 	within *resource
 	older  *older
+	// ignored are the keywords, by the places of their names, that say nothing in
+	// a file that nobody here may edit, because their values are of the wrong type.
+	ignored map[diag.Pos]bool
 }
 
 // schema reads the schema v, which stands at pointer. nil: it was reported.
@@ -79,7 +82,7 @@ func (b *builder) schema(v *Value, pointer string) *Schema {
 // open sets the dialect and the base URI that hold from s on, which have to be
 // known before its other keywords are read.
 func (b *builder) open(s *Schema, v *Value) {
-	if d, ok := b.dialectOf(v); ok {
+	if d, ok := b.dialectOf(v, s.Pointer == ""); ok {
 		b.level = d.level()
 	}
 	if s.Pointer == "" {
@@ -91,6 +94,7 @@ func (b *builder) open(s *Schema, v *Value) {
 		name = "id"
 	}
 	m := v.member(name)
+	b.alias(s, v, name)
 	if m == nil || m.Value.Kind != String || b.level <= level7 && s.Pointer != "" && v.member("$ref") != nil {
 		return
 	}
@@ -116,15 +120,36 @@ func (b *builder) open(s *Schema, v *Value) {
 	}
 }
 
+// alias lets a file that nobody here may edit be found under the id that it has
+// by the name of another dialect.
+func (b *builder) alias(s *Schema, v *Value, name string) {
+	other := map[string]string{"$id": "id", "id": "$id"}[name]
+	m := v.Member(other)
+	if !b.unit.foreign || s.Pointer != "" || v.Member(name) != nil || m == nil || m.Kind != String {
+		return
+	}
+	u, err := url.Parse(strings.TrimSuffix(m.Text, "#"))
+	if err != nil || u.Fragment != "" || m.Text == "" {
+		return
+	}
+	if id := b.within.base.ResolveReference(u).String(); b.load.ids[id] == nil {
+		b.load.ids[id] = b.within
+	}
+}
+
 func (b *builder) member(s *Schema, m Member) {
 	word, ok := b.load.words[m.Name]
 	switch {
 	case ok && word.first <= b.level && b.level <= word.last:
 		s.At[m.Name] = m.Pos
 		word.read(b, s, m)
+		if b.ignored[m.Pos] {
+			delete(s.At, m.Name)
+		}
 	case strings.HasPrefix(m.Name, "x-"):
 		s.At[m.Name] = m.Pos
 		if m.Name != "x-outbox" && diag.Closest(m.Name, []string{"x-outbox"}) != "" {
+			b.unit.mayDescribe = true
 			b.list.Add(diag.Finding{
 				Pos: m.Pos, ID: "unknown-keyword", Message: "unknown keyword " + diag.Quote(m.Name),
 				Hint: diag.DidYouMean(m.Name, []string{"x-outbox"}),
@@ -227,19 +252,21 @@ func (b *builder) ref(s *Schema, m Member) {
 		b.wrong(m, "a URI reference, as a string")
 		return
 	}
-	if s.Ref != nil {
-		b.list.Errorf(m.Pos, "two-references", "%s stands beside another reference; write allOf with both", m.Name)
-		return
+	ref := &Ref{Text: m.Value.Text, Pos: m.Value.Pos}
+	if s.Ref == nil {
+		s.Ref = ref
+	} else {
+		b.older.second, b.older.secondRef = &m, ref // both hold
 	}
-	s.Ref = &Ref{Text: m.Value.Text, Pos: m.Value.Pos}
-	b.refer(s.Ref, false)
+	b.refer(ref, s, false)
 	if m.Name != "$ref" {
-		b.load.dynamic = append(b.load.dynamic, dynamicRef{ref: s.Ref, keyword: m.Name})
+		b.load.dynamic = append(b.load.dynamic, dynamicRef{ref: ref, keyword: m.Name})
 	}
 }
 
-// refer remembers a reference for when every file is there. byName says that
-// it may be the bare name of a definition, as in a discriminator.
-func (b *builder) refer(ref *Ref, byName bool) {
-	b.load.pending = append(b.load.pending, pendingRef{ref: ref, from: b.within, byName: byName})
+// refer remembers a reference, which stands at s, for when every file is there.
+// byName says that it may be the bare name of a definition, as in a
+// discriminator.
+func (b *builder) refer(ref *Ref, s *Schema, byName bool) {
+	b.load.pending = append(b.load.pending, pendingRef{ref: ref, at: s, from: b.within, byName: byName})
 }

@@ -1,6 +1,10 @@
 package schema
 
-import "github.com/outboxgen/outboxgen/generator/internal/diag"
+import (
+	"cmp"
+
+	"github.com/outboxgen/outboxgen/generator/internal/diag"
+)
 
 // Config is outboxgen.yaml with its defaults filled in.
 type Config struct {
@@ -17,6 +21,7 @@ type Config struct {
 	SQLC       SQLCConfig
 	Types      []TypeMapping
 	Events     []EventConfig
+	Dialects   []DialectConfig // in source order
 	Lint       LintConfig
 	Compat     CompatConfig
 	At         map[string]diag.Pos // top-level member -> position
@@ -36,6 +41,34 @@ const (
 	// nothing of values of another type, and formats are annotations.
 	SpecValidation Validation = "spec"
 )
+
+// member is the top-level member of the config that pos lies in, "" where there
+// is none.
+func (c *Config) member(pos diag.Pos) string {
+	name, last := "", diag.Pos{}
+	for member, at := range c.At {
+		if !before(pos, at) && before(last, at) {
+			name, last = member, at
+		}
+	}
+	return name
+}
+
+// entry is where the entry of events: begins that pos lies in.
+func (c *Config) entry(pos diag.Pos) diag.Pos {
+	var last diag.Pos
+	for _, e := range c.Events {
+		if !before(pos, e.Pos) && before(last, e.Pos) {
+			last = e.Pos
+		}
+	}
+	return last
+}
+
+// before reports whether a stands before b in one file.
+func before(a, b diag.Pos) bool {
+	return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Col, b.Col)) < 0
+}
 
 // SQLCConfig says how the insert functions reach the table.
 type SQLCConfig struct {
@@ -60,7 +93,16 @@ type TypeMapping struct {
 type EventConfig struct {
 	Schema Name // path, with an optional #fragment
 	Name   Name // the Go name without the version; "": from the title
+	// Dialect is what the file of the schema is read as, whatever its $schema
+	// says; "" where that decides.
+	Dialect Dialect
 	Extension
+}
+
+// DialectConfig says what schemas are read as.
+type DialectConfig struct {
+	Match   Name // an address that $schema names, or a pattern of files
+	Dialect Dialect
 }
 
 // LintConfig says how schemas are looked over.

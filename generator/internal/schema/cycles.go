@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/outboxgen/outboxgen/generator/internal/diag"
@@ -11,7 +12,7 @@ import (
 // them. It takes the target away from the reference that closes such a circle,
 // so that whoever walks schemas in place comes to an end.
 func (l *loader) cycles() {
-	w := &cycleWalker{list: l.list, state: map[*Schema]int{}}
+	w := &cycleWalker{load: l, state: map[*Schema]int{}}
 	for _, u := range l.sortedUnits() {
 		for _, s := range u.sortedSchemas() {
 			w.visit(s)
@@ -25,7 +26,7 @@ const (
 )
 
 type cycleWalker struct {
-	list  *diag.List
+	load  *loader
 	state map[*Schema]int
 	refs  []*Ref // on the way to the schema at hand
 }
@@ -38,7 +39,7 @@ func (w *cycleWalker) visit(s *Schema) {
 	if s.Ref != nil && s.Ref.Target != nil {
 		w.refs = append(w.refs, s.Ref)
 		if w.state[s.Ref.Target] == entered {
-			w.report(s.Ref)
+			w.report(s)
 			s.Ref.Target = nil
 		} else {
 			w.visit(s.Ref.Target)
@@ -51,7 +52,8 @@ func (w *cycleWalker) visit(s *Schema) {
 	w.state[s] = left
 }
 
-func (w *cycleWalker) report(closing *Ref) {
+func (w *cycleWalker) report(s *Schema) {
+	closing := s.Ref
 	const most = 6
 	chain := w.refs
 	for i, r := range chain {
@@ -64,8 +66,10 @@ func (w *cycleWalker) report(closing *Ref) {
 	for _, r := range chain[max(0, len(chain)-most):] {
 		texts = append(texts, diag.Quote(r.Text))
 	}
-	w.list.Errorf(closing.Pos, "reference-circle", "this reference leads back to itself (%s): no value could be checked against it",
-		strings.Join(texts, " → "))
+	w.load.misfit = append(w.load.misfit, misfit{at: s, finding: diag.Finding{
+		Pos: closing.Pos, ID: "reference-circle",
+		Message: fmt.Sprintf("this reference leads back to itself (%s): no value could be checked against it", strings.Join(texts, " → ")),
+	}})
 }
 
 // inPlace lists the subschemas of s that apply to the same value as s.

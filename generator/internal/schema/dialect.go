@@ -3,7 +3,6 @@ package schema
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/outboxgen/outboxgen/generator/internal/diag"
 )
@@ -22,59 +21,6 @@ var dialects = []Dialect{Draft4, Draft6, Draft7, Draft201909, Draft202012}
 
 func (d Dialect) level() int { return slices.Index(dialects, d) }
 
-var dialectURIs = map[string]Dialect{
-	"json-schema.org/draft/2020-12/schema": Draft202012,
-	"json-schema.org/draft/2019-09/schema": Draft201909,
-	"json-schema.org/draft-07/schema":      Draft7,
-	"json-schema.org/draft-06/schema":      Draft6,
-	"json-schema.org/draft-04/schema":      Draft4,
-	// OpenAPI 3.1's dialect is 2020-12 with annotations of its own.
-	"spec.openapis.org/oas/3.1/dialect/base": Draft202012,
-}
-
-// dialectOf reads the $schema member of a schema; false when there is none or
-// when it was reported.
-func (b *builder) dialectOf(v *Value) (Dialect, bool) {
-	m := v.member("$schema")
-	if m == nil || m.Value.Kind != String {
-		return "", false
-	}
-	name := strings.TrimSuffix(m.Value.Text, "#")
-	name = strings.TrimPrefix(strings.TrimPrefix(name, "https://"), "http://")
-	if d, ok := dialectURIs[strings.TrimSuffix(name, "/")]; ok {
-		return d, true
-	}
-	b.load.strange = append(b.load.strange, m.Value) // its meta-schema may come with a later file
-	return "", false
-}
-
-// strangeDialects reports each $schema that names no dialect of the standard.
-// One whose meta-schema is in the project, and lists the vocabularies of
-// 2020-12 or some of its own, is taken as that.
-func (l *loader) strangeDialects() {
-	for _, v := range l.strange {
-		if r := l.ids[strings.TrimSuffix(v.Text, "#")]; r != nil {
-			root := r.root
-			if root == nil {
-				root = r.unit.doc.Root
-			}
-			if root != nil && root.At["$vocabulary"].Line > 0 {
-				l.list.Add(diag.Finding{
-					Pos: v.Pos, Severity: diag.Warning, ID: "custom-dialect",
-					Message: fmt.Sprintf("$schema %s is a dialect of your own, and is taken as 2020-12; what it adds or leaves out is not known", diag.Quote(v.Text)),
-					Hint:    "write https://json-schema.org/draft/2020-12/schema where that is what is meant",
-				})
-				continue
-			}
-		}
-		l.list.Add(diag.Finding{
-			Pos: v.Pos, ID: "unknown-dialect",
-			Message: fmt.Sprintf("$schema %s names no dialect that loads", diag.Quote(v.Text)),
-			Hint:    "write https://json-schema.org/draft/2020-12/schema, draft/2019-09/schema, or http://json-schema.org/draft-07/schema#, draft-06, draft-04",
-		})
-	}
-}
-
 // older collects, while one schema is read, what its dialect writes in
 // another shape than 2020-12; translate brings it over at the end.
 type older struct {
@@ -83,6 +29,8 @@ type older struct {
 	exclusiveMin    bool
 	exclusiveMax    bool
 	nullable        *Member
+	second          *Member // a reference beside another one
+	secondRef       *Ref
 }
 
 // olderWords adds the keywords that 2020-12 no longer has.
@@ -145,8 +93,11 @@ func otherDialect(name string, level int) string {
 func items(b *builder, s *Schema, m Member) {
 	switch {
 	case m.Value.Kind != Array:
-		s.Items = b.schema(m.Value, join(s.Pointer, m.Name))
+		if s.Items = b.schema(m.Value, join(s.Pointer, m.Name)); s.Items == nil {
+			b.ignore(m)
+		}
 	case b.level == level2020:
+		b.ignore(m)
 		b.list.Add(diag.Finding{
 			Pos: m.Value.Pos, ID: "other-dialect",
 			Message: "items must be a schema, this is an array, the tuple of older drafts",
@@ -183,6 +134,7 @@ func exclusive(field func(*Schema) **Number) func(*builder, *Schema, Member) {
 			if m.Value.Bool {
 				f.Hint = fmt.Sprintf("move the number from %s here", plain)
 			}
+			b.ignore(m)
 			b.list.Add(f)
 		default:
 			*field(s) = b.number(m)
@@ -221,6 +173,13 @@ func (b *builder) translate(s *Schema) {
 	}
 	if o.exclusiveMax && s.Maximum != nil {
 		s.ExclusiveMaximum, s.Maximum = s.Maximum, nil
+	}
+	if o.second != nil {
+		s.At["allOf"] = o.second.Pos
+		s.AllOf = append(s.AllOf, &Schema{
+			Pos: s.Pos, Doc: s.Doc, Pointer: join(s.Pointer, o.second.Name), Ref: o.secondRef,
+			At: map[string]diag.Pos{o.second.Name: o.second.Pos},
+		})
 	}
 	if o.nullable != nil && o.nullable.Value.Bool {
 		b.nullable(s, o.nullable)

@@ -36,6 +36,7 @@ func (b *builder) extension(s *Schema, m Member) {
 	case marksAlone(m.Value, s.Pointer == ""):
 		r.object(m.Pos, m.Value, "x-outbox inside a schema", r.markFields(marks))
 	case s.Pointer != "":
+		b.unit.mayDescribe = true
 		b.list.Add(diag.Finding{
 			Pos: m.Pos, ID: "misplaced-x-outbox", Message: "x-outbox belongs at the root of a file, one event version a file",
 			Hint: "describe this schema under events: in the config, or give it a file of its own",

@@ -20,11 +20,14 @@ type jsonReader struct {
 	next     int // offset of the next unread byte
 	values   int
 	reported int
+	said     map[string]bool // what is reported once a file
 }
 
-// readJSON parses src, UTF-8 without a byte order mark.
+// readJSON parses src, UTF-8 without a byte order mark. Comments, commas before
+// a closing bracket, halves of surrogate pairs and repeated members are reported
+// and read past: the last of the members counts, as for every other reader.
 func readJSON(file string, src []byte, list *diag.List) (*Value, int) {
-	r := &jsonReader{tracker: tracker{file: file, src: src, line: 1, col: 1}, list: list}
+	r := &jsonReader{tracker: tracker{file: file, src: src, line: 1, col: 1}, list: list, said: map[string]bool{}}
 	r.space()
 	if r.next == len(src) {
 		r.fail(0, "the file is empty")
@@ -48,16 +51,54 @@ func (r *jsonReader) fail(offset int, format string, args ...any) bool {
 	return false
 }
 
+// once reports what is not JSON and can be read past, the first time in a file.
+func (r *jsonReader) once(offset int, message string) {
+	if !r.said[message] {
+		r.said[message] = true
+		r.list.Errorf(r.at(offset), "json-syntax", "%s", message)
+	}
+}
+
 func (r *jsonReader) space() {
 	for r.next < len(r.src) {
 		switch r.src[r.next] {
 		case ' ', '\t', '\n', '\r':
 			r.next++
+		case '/':
+			if !r.comment() {
+				return
+			}
 		default:
 			return
 		}
 	}
 }
+
+// comment skips a comment as editors allow it. It is false where there is none
+// that ends.
+func (r *jsonReader) comment() bool {
+	rest := r.src[r.next:]
+	var length int
+	switch {
+	case bytes.HasPrefix(rest, []byte("//")):
+		if length = bytes.IndexAny(rest, "\r\n"); length < 0 {
+			length = len(rest)
+		}
+	case bytes.HasPrefix(rest, []byte("/*")):
+		end := bytes.Index(rest[2:], []byte("*/"))
+		if end < 0 {
+			return false
+		}
+		length = 2 + end + 2
+	default:
+		return false
+	}
+	r.once(r.next, noComments)
+	r.next += length
+	return true
+}
+
+const noComments = `JSON has no comments; use "$comment", or write the file as YAML`
 
 func (r *jsonReader) peek() byte {
 	if r.next < len(r.src) {
@@ -138,7 +179,7 @@ func (r *jsonReader) unexpected(wanted string) bool {
 	case rest[0] == '\'':
 		return r.fail(r.next, "a single quote where %s should be; JSON strings take double quotes", wanted)
 	case rest[0] == '#', bytes.HasPrefix(rest, []byte("//")), bytes.HasPrefix(rest, []byte("/*")):
-		return r.fail(r.next, "JSON has no comments; use \"$comment\", or write the file as YAML")
+		return r.fail(r.next, noComments)
 	}
 	c, _ := utf8.DecodeRune(rest)
 	if c == '"' {
@@ -147,17 +188,24 @@ func (r *jsonReader) unexpected(wanted string) bool {
 	return r.fail(r.next, "%s where %s should be", diag.Quote(string(c)), wanted)
 }
 
+// seenMember is where the members of one name began, and which of an object's
+// members they are.
+type seenMember struct {
+	first diag.Pos
+	index int
+}
+
 func (r *jsonReader) object(v *Value, depth int) bool {
 	r.next++
-	seen := map[string]diag.Pos{}
+	seen := map[string]seenMember{}
 	for first := true; ; first = false {
 		r.space()
-		if r.peek() == '}' && first {
+		if r.peek() == '}' {
+			if !first {
+				r.once(r.next, "a comma before the closing brace; JSON has no trailing commas")
+			}
 			r.next++
 			return true
-		}
-		if r.peek() == '}' {
-			return r.fail(r.next, "a comma before the closing brace; JSON has no trailing commas")
 		}
 		if r.peek() != '"' {
 			return r.unexpected("a member name in double quotes")
@@ -176,9 +224,10 @@ func (r *jsonReader) object(v *Value, depth int) bool {
 			return false
 		}
 		if other, dup := seen[m.Name]; dup {
-			r.duplicate(m, other)
+			r.duplicate(m, other.first)
+			v.Members[other.index] = m
 		} else {
-			seen[m.Name] = m.Pos
+			seen[m.Name] = seenMember{first: m.Pos, index: len(v.Members)}
 			v.Members = append(v.Members, m)
 		}
 		r.space()
@@ -234,7 +283,9 @@ func (r *jsonReader) array(v *Value, depth int) bool {
 			r.next++
 			r.space()
 			if r.peek() == ']' {
-				return r.fail(comma, "a comma before the closing bracket; JSON has no trailing commas")
+				r.once(comma, "a comma before the closing bracket; JSON has no trailing commas")
+				r.next++
+				return true
 			}
 		case ']':
 			r.next++
@@ -325,9 +376,11 @@ func (r *jsonReader) unicodeEscape(b *strings.Builder) bool {
 		low, ok := r.hex4(r.next)
 		full := utf16.DecodeRune(c, low)
 		if !ok || full == utf8.RuneError {
-			return r.fail(at, "half a surrogate pair (%s): characters beyond U+FFFF take two \\u escapes", r.src[at:at+6])
+			r.once(at, fmt.Sprintf("half a surrogate pair (%s): characters beyond U+FFFF take two \\u escapes", r.src[at:at+6]))
+			full = utf8.RuneError
+		} else {
+			r.next += 6
 		}
-		r.next += 6
 		c = full
 	}
 	b.WriteRune(c)

@@ -117,8 +117,17 @@ func besideRef(name string) bool {
 
 func ignored(*builder, *Schema, Member) {}
 
+// ignore lets the keyword m say nothing, where it stands in a file that nobody
+// here may edit.
+func (b *builder) ignore(m Member) {
+	if b.unit.foreign {
+		b.ignored[m.Pos] = true
+	}
+}
+
 // wrong reports a keyword whose value has the wrong type.
 func (b *builder) wrong(m Member, wanted string) {
+	b.ignore(m)
 	b.list.Errorf(m.Value.Pos, "wrong-type", "%s must be %s, this is %s", m.Name, wanted, m.Value.Describe())
 }
 
@@ -163,7 +172,9 @@ func flag(field func(*Schema) *bool) func(*builder, *Schema, Member) {
 
 func sub(field func(*Schema) **Schema) func(*builder, *Schema, Member) {
 	return func(b *builder, s *Schema, m Member) {
-		*field(s) = b.schema(m.Value, join(s.Pointer, m.Name))
+		if *field(s) = b.schema(m.Value, join(s.Pointer, m.Name)); *field(s) == nil {
+			b.ignore(m)
+		}
 	}
 }
 
@@ -173,13 +184,15 @@ func subs(field func(*Schema) *[]*Schema) func(*builder, *Schema, Member) {
 	}
 }
 
-// schemas reads a non-empty array of schemas.
+// schemas reads a non-empty array of schemas. In a file that nobody here may
+// edit, an array that holds anything else says nothing.
 func (b *builder) schemas(s *Schema, m Member) []*Schema {
 	if m.Value.Kind != Array {
 		b.wrong(m, "an array of schemas")
 		return nil
 	}
 	if len(m.Value.Items) == 0 {
+		b.ignore(m)
 		b.list.Errorf(m.Value.Pos, "empty-list", "%s needs at least one schema", m.Name)
 		return nil
 	}
@@ -188,7 +201,12 @@ func (b *builder) schemas(s *Schema, m Member) []*Schema {
 	for i, item := range m.Value.Items {
 		if sub := b.schema(item, join(at, fmt.Sprint(i))); sub != nil {
 			out = append(out, sub)
+			continue
 		}
+		b.ignore(m)
+	}
+	if b.ignored[m.Pos] {
+		return nil
 	}
 	return out
 }
@@ -201,7 +219,11 @@ func named(field func(*Schema) *[]Property) func(*builder, *Schema, Member) {
 		}
 		at := join(s.Pointer, m.Name)
 		for _, p := range m.Value.Members {
-			if sub := b.schema(p.Value, join(at, p.Name)); sub != nil {
+			sub := b.schema(p.Value, join(at, p.Name))
+			if sub == nil && b.unit.foreign && m.Name != "$defs" && m.Name != "definitions" {
+				sub = b.schema(&Value{Pos: p.Value.Pos, Kind: Bool, Bool: true}, join(at, p.Name)) // the property is there all the same
+			}
+			if sub != nil {
 				*field(s) = append(*field(s), Property{Name: p.Name, Pos: p.Pos, Schema: sub})
 			}
 		}
@@ -330,6 +352,7 @@ func quoted(m Member) Member {
 
 func required(b *builder, s *Schema, m Member) {
 	if m.Value.Kind == Bool {
+		b.ignore(m)
 		b.list.Add(diag.Finding{
 			Pos: m.Value.Pos, ID: "wrong-type", Message: "required must be an array of names, this is " + m.Value.Describe(),
 			Hint: "list the property in the required array of the object around it",
@@ -356,6 +379,7 @@ func types(b *builder, s *Schema, m Member) {
 	if m.Value.Kind == Array {
 		values = m.Value.Items
 		if len(values) == 0 {
+			b.ignore(m)
 			b.list.Errorf(m.Value.Pos, "empty-list", "type needs at least one type")
 		}
 	}
@@ -366,7 +390,12 @@ func types(b *builder, s *Schema, m Member) {
 				continue
 			}
 			s.Types = append(s.Types, name)
+		} else {
+			b.ignore(m)
 		}
+	}
+	if b.ignored[m.Pos] {
+		s.Types = nil // what is left would allow less than is meant
 	}
 }
 
@@ -384,7 +413,7 @@ func (b *builder) typeName(m Member, v *Value) (string, bool) {
 		f.Message = fmt.Sprintf("%s is not a type of JSON Schema", diag.Quote(v.Text))
 		f.Hint = typeHint(v.Text)
 	default:
-		b.wrong(Member{Name: m.Name, Value: v}, "the name of a type, or an array of them")
+		b.wrong(Member{Name: m.Name, Pos: m.Pos, Value: v}, "the name of a type, or an array of them")
 		return "", false
 	}
 	b.list.Add(f)
@@ -429,7 +458,7 @@ func discriminator(b *builder, s *Schema, m Member) {
 		case p.Name == "propertyName":
 			b.wrong(p, "a string")
 		case p.Name == "mapping" && p.Value.Kind == Object:
-			b.mapping(d, p.Value)
+			b.mapping(s, d, p.Value)
 		case p.Name == "mapping":
 			b.wrong(p, "an object from values to references")
 		case strings.HasPrefix(p.Name, "x-"):
@@ -441,6 +470,7 @@ func discriminator(b *builder, s *Schema, m Member) {
 		}
 	}
 	if d.PropertyName.Text == "" {
+		b.ignore(m)
 		b.list.Errorf(m.Pos, "missing-member", "discriminator needs propertyName")
 		return
 	}
@@ -448,7 +478,7 @@ func discriminator(b *builder, s *Schema, m Member) {
 	b.load.discriminators = append(b.load.discriminators, d)
 }
 
-func (b *builder) mapping(d *Discriminator, v *Value) {
+func (b *builder) mapping(s *Schema, d *Discriminator, v *Value) {
 	for _, p := range v.Members {
 		if p.Value.Kind != String {
 			b.wrong(quoted(p), "a reference, as a string")
@@ -457,7 +487,7 @@ func (b *builder) mapping(d *Discriminator, v *Value) {
 		ref := &Ref{Text: p.Value.Text, Pos: p.Value.Pos}
 		d.Mapping = append(d.Mapping, Name{Text: p.Name, Pos: p.Pos})
 		d.Refs = append(d.Refs, ref)
-		b.refer(ref, true)
+		b.refer(ref, s, true)
 	}
 }
 

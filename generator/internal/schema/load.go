@@ -77,15 +77,23 @@ func (l *loader) load(config string) (*Project, *diag.List, error) {
 		return nil, nil, err
 	}
 	l.sources[config] = src
+	l.configFile = config
 	c := &Config{Path: config, At: map[string]diag.Pos{}}
 	if v, _ := readValue(config, src, l.list); v != nil {
 		readConfig(l, c, v)
+		l.describes = c.described()
+		l.configuredDialects(c)
+		l.listing = true
 		l.globs(c)
+		l.listing = false
 		l.described(c)
 	}
 	l.finish()
 	project := l.project(c)
 	project.Events = l.events(c)
+	used := leadTo(project.Events)
+	l.misfits(used)
+	l.list = l.unused(used)
 	if len(project.Events) == 0 && !l.list.HasErrors() {
 		l.list.Add(diag.Finding{
 			Pos: c.At["schemas"], Severity: diag.Warning, ID: "no-events", Message: "none of the schema files describes an event",
@@ -162,7 +170,7 @@ func LoadFileAs(fsys fs.FS, file string, dialect Dialect) (*Project, *diag.List,
 
 func (l *loader) loadFile(file string, dialect Dialect) (*Project, *diag.List, error) {
 	l.dialect = dialect
-	l.foreign = true
+	l.alone = true
 	if _, err := fs.Stat(l.fsys, file); err != nil {
 		return nil, nil, fmt.Errorf("reading the schema %s: %w", file, err)
 	}
@@ -173,6 +181,7 @@ func (l *loader) loadFile(file string, dialect Dialect) (*Project, *diag.List, e
 	u.doc.Listed = true
 	l.entry = u.doc
 	l.finish()
+	l.misfits(nil)
 	return l.project(nil), l.list, nil
 }
 
@@ -184,12 +193,21 @@ type unit struct {
 	resources []*resource // the file's own first
 	unknown   int         // keywords reported that nobody knows
 	owned     bool        // it describes an event
+	// foreign is a file that nobody here may edit: no pattern of schemas: names
+	// it, or an entry of events: describes what it holds, and it describes no
+	// event itself. What is wrong with it is a warning, as far as it can be read.
+	foreign bool
+	// mayDescribe is a file whose x-outbox seems to be misspelled.
+	mayDescribe bool
+
+	found *diag.List // what is wrong with it; the loader's own list where it is not foreign
 }
 
 type loader struct {
 	fsys    fs.FS
 	list    *diag.List
-	foreign bool    // no file counts as owned
+	alone   bool    // files are looked at without a config: none counts as owned
+	listing bool    // the files at hand are those that schemas: names
 	dialect Dialect // of files without $schema
 	words   map[string]keyword
 	sources diag.Sources
@@ -199,11 +217,17 @@ type loader struct {
 	idPos   map[string]diag.Pos
 	pending []pendingRef
 	dynamic []dynamicRef
-	strange []*Value // each $schema that names no dialect of the standard
+	strange []*Value // each $schema that names no dialect that is known
 
-	entry          *Document // what LoadFile was asked for
-	matched        []*unit   // the files that schemas: names
+	dialects   dialectSettings
+	configFile string
+	idFiles    map[string]string // index's, nil until it is asked for
+
+	entry          *Document       // what LoadFile was asked for
+	matched        []*unit         // the files that schemas: names
+	describes      map[string]bool // the files that entries of events: name
 	discriminators []*Discriminator
+	misfit         []misfit
 	eventRefs      []*Ref // for each entry of events: in the config; nil without a schema
 
 	hints           bool // look for what a dangling reference may have meant
@@ -272,25 +296,43 @@ func (l *loader) file(name string) (u *unit, problem string) {
 		l.missing[name] = readProblem(err)
 		return nil, l.missing[name]
 	}
+	u = l.newUnit(name, src, projectBase(name))
+	l.read(u)
+	return u, ""
+}
+
+// newUnit is a file that is about to be read.
+func (l *loader) newUnit(name string, src []byte, base *url.URL) *unit {
+	u := &unit{doc: &Document{Path: name, Dialect: l.dialect, Source: src}, byPointer: map[string]*Schema{}, found: &diag.List{}}
+	u.resources = []*resource{{unit: u, base: base, level: l.dialect.level(), anchors: map[string]*Schema{}}}
 	l.sources[name] = src
-	u = &unit{doc: &Document{Path: name, Dialect: l.dialect, Source: src}, byPointer: map[string]*Schema{}}
 	l.units[name] = u
-	own := &resource{unit: u, base: projectBase(name), level: l.dialect.level(), anchors: map[string]*Schema{}}
-	u.resources = []*resource{own}
-	v, values := readValue(name, src, l.list)
+	return u
+}
+
+// read turns the text of u into schemas.
+func (l *loader) read(u *unit) {
+	name := u.doc.Path
+	reading := &diag.List{}
+	v, values := readValue(name, u.doc.Source, reading)
+	if v != nil {
+		x := v.Member("x-outbox")
+		u.owned = x != nil && !l.alone && v.Kind == Object && !marksAlone(x, true)
+		u.foreign = !u.owned && (!l.listing || l.describes[name])
+	}
+	if !u.foreign {
+		u.found = l.list
+	}
+	u.add(reading)
 	if v == nil || !l.countValues(values, v.Pos) {
-		return u, ""
+		return
 	}
 	u.value = v
-	if x := v.Member("x-outbox"); x != nil {
-		u.owned = !l.foreign && v.Kind == Object && !marksAlone(x, true)
-	}
 	if openAPI(u, v) {
-		return u, ""
+		return
 	}
-	b := l.builder(u, own)
+	b := l.builder(u, u.resources[0])
 	b.schema(v, "")
-	return u, ""
 }
 
 // openAPI recognizes a file that holds schemas but is none itself; its schemas
@@ -312,7 +354,7 @@ func openAPI(u *unit, v *Value) bool {
 }
 
 func (l *loader) builder(u *unit, within *resource) *builder {
-	return &builder{load: l, list: l.list, unit: u, level: within.level, within: within}
+	return &builder{load: l, list: u.found, unit: u, level: within.level, within: within, ignored: map[diag.Pos]bool{}}
 }
 
 const noSuchFile = "there is no such file"
@@ -361,7 +403,7 @@ func (l *loader) identify(r *resource, v *Value) {
 	id := r.base.String()
 	if pos, dup := l.idPos[id]; dup {
 		if pos != v.Pos {
-			l.list.Errorf(v.Pos, "duplicate-id", "%s is also the id at %s", diag.Quote(v.Text), pos)
+			r.unit.found.Errorf(v.Pos, "duplicate-id", "%s is also the id at %s", diag.Quote(v.Text), pos)
 		}
 		return
 	}
@@ -427,8 +469,19 @@ func (l *loader) finish() {
 	l.bases()
 	l.cycles()
 	for _, d := range l.discriminators {
-		for _, ref := range d.Refs {
-			d.Targets = append(d.Targets, ref.Target)
+		d.bind()
+	}
+	l.foreignFindings()
+}
+
+// bind gives a discriminator the targets of its references, without those that
+// lead nowhere, which were reported.
+func (d *Discriminator) bind() {
+	mapping, refs := d.Mapping, d.Refs
+	d.Mapping, d.Refs = nil, nil
+	for i, ref := range refs {
+		if ref.Target != nil {
+			d.Mapping, d.Refs, d.Targets = append(d.Mapping, mapping[i]), append(d.Refs, ref), append(d.Targets, ref.Target)
 		}
 	}
 }

@@ -29,7 +29,7 @@ func readValue(file string, src []byte, list *diag.List) (*Value, int) {
 // character.
 func isJSON(file string, src []byte) bool {
 	switch strings.ToLower(path.Ext(file)) {
-	case ".json":
+	case ".json", ".jsonc", ".json5":
 		return true
 	case ".yaml", ".yml":
 		return false
@@ -72,8 +72,8 @@ func positionAt(file string, src []byte, offset int) diag.Pos {
 	return t.at(offset)
 }
 
-// tracker turns byte offsets into positions. Offsets must not go down from
-// one call to the next, which keeps a whole file linear.
+// tracker turns byte offsets into positions. Offsets that do not go down from
+// one call to the next keep a whole file linear.
 type tracker struct {
 	file      string
 	src       []byte
@@ -82,6 +82,9 @@ type tracker struct {
 }
 
 func (t *tracker) at(offset int) diag.Pos {
+	if offset < t.off {
+		t.off, t.line, t.col = 0, 1, 1
+	}
 	for t.off < min(offset, len(t.src)) {
 		c := t.src[t.off]
 		_, size := utf8.DecodeRune(t.src[t.off:])

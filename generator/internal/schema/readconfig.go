@@ -44,6 +44,7 @@ func readConfig(l *loader, c *Config, v *Value) {
 		{name: "sqlc", read: r.sqlc},
 		{name: "types", read: r.types},
 		{name: "events", read: r.events},
+		{name: "dialects", read: r.dialects},
 		{name: "lint", read: r.lint},
 		{name: "compat", read: r.compat},
 	})
@@ -252,6 +253,7 @@ func (r *configReader) events(v *Value) {
 				}
 				e.Name = Name{Text: v.Text, Pos: v.Pos}
 			}},
+			{name: "dialect", read: func(v *Value) { e.Dialect = r.dialect(v, "dialect") }},
 		})
 		if x != nil {
 			e.Extension = *x

@@ -19,6 +19,7 @@ const projectScheme = "project"
 // pendingRef is a reference that waits until every file is loaded.
 type pendingRef struct {
 	ref    *Ref
+	at     *Schema // that it stands at; nil in the config
 	from   *resource
 	byName bool // it may be the bare name of a definition
 }
@@ -26,6 +27,7 @@ type pendingRef struct {
 // failure is why a reference does not resolve.
 type failure struct {
 	id, message, hint string
+	file              *unit // that cannot be read, which was reported there
 }
 
 // resolve gives every reference its target. Following one may load a file,
@@ -55,10 +57,14 @@ func (l *loader) dangling(open []pendingRef) {
 	for i, p := range open {
 		l.hints = i < maxHints
 		f := l.follow(p)
-		if f == nil || f.message == "" {
+		if f == nil || f.message == "" && f.file == nil {
 			continue
 		}
-		l.list.Add(diag.Finding{Pos: p.ref.Pos, ID: f.id, Message: f.message, Hint: f.hint})
+		finding := diag.Finding{Pos: p.ref.Pos, ID: f.id, Message: f.message, Hint: f.hint}
+		if p.byName && p.from.unit.foreign {
+			finding.Severity = diag.Warning // a discriminator checks nothing
+		}
+		l.misfit = append(l.misfit, misfit{finding: finding, at: p.at, file: f.file})
 	}
 }
 
@@ -153,6 +159,9 @@ func (l *loader) resource(from *resource, u *url.URL) (*resource, *failure) {
 	if r := l.ids[id]; r != nil {
 		return r, nil
 	}
+	if r := l.metaschema(id); r != nil {
+		return r, nil
+	}
 	if byFile && target.Scheme == projectScheme && local {
 		// A nested relative $id moves the base from the folder of the file.
 		if r, f := l.localFile(strings.TrimPrefix(path.Clean(target.Path), "/")); f == nil {
@@ -164,13 +173,21 @@ func (l *loader) resource(from *resource, u *url.URL) (*resource, *failure) {
 		return nil, outsideFailure(u)
 	case local:
 		r, f := l.localFile(name)
-		if f != nil && !byFile {
+		if f == nil {
+			return r, nil
+		}
+		if other := l.byID(id); other != nil {
+			return other, nil
+		}
+		if !byFile {
 			f.message += fmt.Sprintf(", nor has anything in the project the $id %s", diag.Quote(id))
 		}
 		return r, f
 	case strings.EqualFold(u.Scheme, "file"):
-		return nil, &failure{id: "bad-reference", message: "file: references are not followed",
-			hint: "write the path relative to this file"}
+		return l.fileURI(from, u)
+	}
+	if r := l.byID(id); r != nil {
+		return r, nil
 	}
 	if target.Scheme == projectScheme {
 		id = u.String()
@@ -225,13 +242,14 @@ func (l *loader) neighbors(name string) []string {
 // idHint names the id that is spelled like id, by its last part when the rest
 // is the same.
 func (l *loader) idHint(id string) string {
-	const otherwise = "add the file that has it to schemas:"
+	const otherwise = "copy the file that has it into the project"
 	if !l.hints {
 		return otherwise
 	}
 	cut := strings.LastIndexByte(id, '/') + 1
 	last := map[string]string{}
-	for other := range l.ids {
+	ids := slices.Collect(maps.Keys(l.index()))
+	for _, other := range slices.AppendSeq(ids, maps.Keys(l.ids)) {
 		if len(other) >= cut && other[:cut] == id[:cut] {
 			last[other[cut:]] = other
 		}
@@ -252,7 +270,7 @@ func (l *loader) fragment(r *resource, fragment string) (*Schema, *failure) {
 	u := r.unit
 	switch {
 	case u.value == nil:
-		return nil, &failure{} // the file itself was reported
+		return nil, &failure{file: u}
 	case fragment == "":
 		if r.root == nil {
 			return l.lazy(r, nil)

@@ -271,22 +271,33 @@ func (p *Project) Document(path string) *Document {
 }
 
 // Sound is p with those events alone that no error in list bears on: not in
-// their files, nor in what these refer to, nor in the config. What is found
-// about them holds whatever else is wrong.
+// their files, nor in what these refer to, nor in their entries of the config,
+// nor in what the config says for all of them. What is found about them holds
+// whatever else is wrong.
 func (p *Project) Sound(list *diag.List) *Project {
-	broken := map[string]bool{}
-	for _, f := range list.Sorted() {
-		if f.Severity == diag.Error {
-			broken[f.Pos.File] = true
-		}
-	}
+	broken, entries := map[string]bool{}, map[diag.Pos]bool{}
 	sound := *p
 	sound.Events = nil
-	if broken[filepath.Base(p.Config.Path)] {
-		return &sound
+	config := filepath.Base(p.Config.Path)
+	for _, f := range list.Sorted() {
+		switch {
+		case f.Severity != diag.Error:
+		case f.Pos.File != config:
+			broken[f.Pos.File] = true
+		default:
+			switch member := p.Config.member(f.Pos); member {
+			case "events":
+				entries[p.Config.entry(f.Pos)] = true
+			case "schemas", "dialects", "lint", "compat":
+				// It decides which files are read and how they are looked at; what
+				// was read is as it is.
+			default:
+				return &sound
+			}
+		}
 	}
 	for _, e := range p.Events {
-		if e != nil && e.Schema != nil && !e.Schema.Doc.reaches(broken, map[*Document]bool{}) {
+		if e != nil && e.Schema != nil && !entries[e.Pos] && !e.Schema.Doc.reaches(broken, map[*Document]bool{}) {
 			sound.Events = append(sound.Events, e)
 		}
 	}

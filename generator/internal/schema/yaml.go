@@ -229,7 +229,7 @@ func (y *yamlReader) scalar(n *yaml.Node, v *Value) bool {
 }
 
 func (y *yamlReader) mapping(n *yaml.Node, v *Value, depth int) {
-	seen := make(map[string]diag.Pos, len(n.Content)/2)
+	seen := make(map[string]seenMember, len(n.Content)/2)
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		name, ok := y.key(n.Content[i])
 		value := y.node(n.Content[i+1], depth+1)
@@ -242,11 +242,12 @@ func (y *yamlReader) mapping(n *yaml.Node, v *Value, depth int) {
 		m := Member{Name: name, Pos: y.pos(n.Content[i]), Value: value}
 		if other, dup := seen[name]; dup {
 			if y.reported++; y.reported <= maxSyntaxErrors {
-				duplicateMember(y.list, m, other)
+				duplicateMember(y.list, m, other.first)
 			}
+			v.Members[other.index] = m
 			continue
 		}
-		seen[name] = m.Pos
+		seen[name] = seenMember{first: m.Pos, index: len(v.Members)}
 		v.Members = append(v.Members, m)
 	}
 }

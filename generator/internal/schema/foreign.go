@@ -1,0 +1,63 @@
+package schema
+
+import (
+	"strings"
+
+	"github.com/outboxgen/outboxgen/generator/internal/diag"
+)
+
+// described are the files that entries of events: name. Nobody here may edit
+// them.
+func (c *Config) described() map[string]bool {
+	files := map[string]bool{}
+	for _, e := range c.Events {
+		if file := e.file(); file != "" {
+			files[file] = true
+		}
+	}
+	return files
+}
+
+// add notes what was found while u was read.
+func (u *unit) add(list *diag.List) {
+	for _, f := range list.Sorted() {
+		u.found.Add(f)
+	}
+}
+
+// foreignFindings adds what was found in the files that nobody here may edit:
+// as warnings, without advice on what to write.
+func (l *loader) foreignFindings() {
+	for _, u := range l.sortedUnits() {
+		if !u.foreign {
+			continue
+		}
+		for _, f := range u.found.Sorted() {
+			if f.Severity == diag.Error && u.value != nil && !hard(f.ID) {
+				f.Severity = diag.Warning
+				f.Hint = ""
+				if consequence := consequences[f.ID]; consequence != "" {
+					f.Message += consequence
+				}
+			}
+			l.list.Add(f)
+		}
+	}
+}
+
+// hard reports whether a finding stays an error in a file that nobody here may
+// edit: what stands there cannot be read past.
+func hard(id string) bool {
+	return strings.HasPrefix(id, "too-") || id == "yaml-tag" || id == "yaml-number"
+}
+
+// consequences says what becomes of what is wrong.
+var consequences = map[string]string{
+	"wrong-type":       "; it is ignored",
+	"unknown-type":     "; type is ignored",
+	"empty-list":       "; it is ignored",
+	"duplicate-member": "; the last one counts",
+	"duplicate-anchor": "; the first one counts",
+	"duplicate-id":     "; the first one counts",
+	"bad-id":           "; it is ignored",
+}

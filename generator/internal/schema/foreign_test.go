@@ -1,0 +1,267 @@
+package schema_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/outboxgen/outboxgen/generator/internal/diag"
+	"github.com/outboxgen/outboxgen/generator/internal/schema"
+)
+
+// vendored loads a project whose only event is described under events: by
+// vendor/a.json, which has the text given.
+func vendored(t *testing.T, text string, others map[string]string) (*schema.Project, []string) {
+	t.Helper()
+	fsys := fstest.MapFS{
+		"outboxgen.yaml": {Data: []byte("version: 1\nservice: a\nout: events\nevents:\n" +
+			"  - {schema: vendor/a.json, name: A, version: 1, type: a.v1, aggregate: {type: a}}\n")},
+		"vendor/a.json": {Data: []byte(text)},
+	}
+	for name, text := range others {
+		fsys[name] = &fstest.MapFile{Data: []byte(text)}
+	}
+	p, list, err := schema.LoadFS(fsys, "outboxgen.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p, found(list)
+}
+
+// found is the findings of a list, the ids of warnings alone.
+func found(list *diag.List) []string {
+	var all []string
+	for _, f := range list.Sorted() {
+		if f.Severity == diag.Warning {
+			all = append(all, f.ID)
+		} else {
+			all = append(all, f.String())
+		}
+	}
+	return all
+}
+
+// What is wrong in a file that nobody here may edit is a warning, and says
+// nothing: the schema is what it is without.
+func TestFilesThatNobodyMayEdit(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		text     string
+		means    string // the same without what is wrong; "": not read
+		warnings []string
+	}{
+		"title":               {`{"title": 5}`, `{}`, []string{"wrong-type"}},
+		"description":         {`{"description": null}`, `{}`, []string{"wrong-type"}},
+		"description, a list": {`{"description": ["a", "b"]}`, `{}`, []string{"wrong-type"}},
+		"comment":             {`{"$comment": {"a": 1}}`, `{}`, []string{"wrong-type"}},
+		"examples, an object": {`{"examples": {"a": 1}}`, `{}`, []string{"wrong-type"}},
+		"examples, a string":  {`{"type": "string", "examples": "x"}`, `{"type": "string"}`, []string{"wrong-type"}},
+		"examples of another type": {`{"type": "string", "examples": [1]}`, `{"type": "string", "examples": [1]}`,
+			[]string{"value-type"}},
+		"default of another type": {`{"type": "string", "default": 1}`, `{"type": "string", "default": 1}`, []string{"value-type"}},
+		"deprecated, a reason":    {`{"deprecated": "use b"}`, `{}`, []string{"wrong-type"}},
+		"readOnly":                {`{"readOnly": "true", "writeOnly": 1}`, `{}`, []string{"wrong-type", "wrong-type"}},
+		"$schema, a number":       {`{"$schema": 7}`, `{}`, []string{"wrong-type"}},
+		"$id, an object":          {`{"$id": {}}`, `{}`, []string{"wrong-type"}},
+		"$id, no URI":             {`{"$id": "%zz"}`, `{}`, []string{"bad-id"}},
+		"$anchor":                 {`{"$anchor": "a b"}`, `{}`, []string{"wrong-type"}},
+		"required, of draft-03": {`{"properties": {"a": {"type": "string", "required": true}}}`, `{"properties": {"a": {"type": "string"}}}`,
+			[]string{"wrong-type"}},
+		"required, a name":      {`{"required": "a"}`, `{}`, []string{"wrong-type"}},
+		"required, with others": {`{"required": ["a", 1, "a"]}`, `{"required": ["a"]}`, []string{"wrong-type", "duplicate-name"}},
+		"type, any":             {`{"type": "any"}`, `{}`, []string{"unknown-type"}},
+		"type, unknown among others": {`{"properties": {"a": {"type": ["string", "date"]}}}`, `{"properties": {"a": {}}}`,
+			[]string{"unknown-type"}},
+		"type, the value null": {`{"type": null}`, `{}`, []string{"unknown-type"}},
+		"type, an object":      {`{"type": {"a": 1}}`, `{}`, []string{"wrong-type"}},
+		"type, empty":          {`{"type": []}`, `{}`, []string{"empty-list"}},
+		"type, twice":          {`{"type": ["string", "string"]}`, `{"type": "string"}`, []string{"duplicate-name"}},
+		"format":               {`{"type": "string", "format": null}`, `{"type": "string"}`, []string{"wrong-type"}},
+		"pattern":              {`{"type": "string", "pattern": 5}`, `{"type": "string"}`, []string{"wrong-type"}},
+		"a count, a string":    {`{"type": "string", "maxLength": "5"}`, `{"type": "string"}`, []string{"wrong-type"}},
+		"a count, negative":    {`{"type": "string", "minLength": -1}`, `{"type": "string"}`, []string{"wrong-type"}},
+		"a bound":              {`{"type": "number", "minimum": "0", "multipleOf": 0}`, `{"type": "number"}`, []string{"wrong-type", "wrong-type"}},
+		"an exclusive bound of draft-04": {`{"$schema": "http://json-schema.org/draft-07/schema#", "type": "number", "minimum": 0, "exclusiveMinimum": true}`,
+			`{"type": "number", "minimum": 0}`, []string{"other-dialect"}},
+		"an exclusive bound in draft-04": {`{"$schema": "http://json-schema.org/draft-04/schema#", "type": "number", "exclusiveMinimum": 1}`,
+			`{"type": "number"}`, []string{"wrong-type"}},
+		"id in draft-07":              {`{"$schema": "http://json-schema.org/draft-07/schema#", "id": "https://example.com/a"}`, `{}`, []string{"other-dialect"}},
+		"a keyword that nobody knows": {`{"propertyOrder": 5, "maxlength": 5}`, `{}`, []string{"unknown-keyword", "unknown-keyword"}},
+		"definitions that are no schemas": {`{"definitions": {"version": "1.0", "list": [1], "a": {"type": "string"}}}`,
+			`{"definitions": {"a": {"type": "string"}}}`, []string{"wrong-type", "wrong-type"}},
+		"definitions, a list": {`{"definitions": []}`, `{}`, []string{"wrong-type"}},
+		"a property that is no schema": {`{"properties": {"a": "string"}, "additionalProperties": false}`,
+			`{"properties": {"a": true}, "additionalProperties": false}`, []string{"wrong-type"}},
+		"items, null":                {`{"type": "array", "items": null}`, `{"type": "array"}`, []string{"wrong-type"}},
+		"not, a string":              {`{"not": "a"}`, `{}`, []string{"wrong-type"}},
+		"a branch, a string":         {`{"anyOf": ["a", {"type": "string"}]}`, `{}`, []string{"wrong-type"}},
+		"no branches":                {`{"oneOf": []}`, `{}`, []string{"empty-list"}},
+		"enum, a value":              {`{"enum": "a"}`, `{}`, []string{"wrong-type"}},
+		"a discriminator of Swagger": {`{"discriminator": "kind"}`, `{}`, []string{"wrong-type"}},
+		"a discriminator to nowhere": {`{"oneOf": [{"type": "object"}], "discriminator": {"propertyName": "kind", "mapping": {"a": "#/definitions/gone"}}}`,
+			`{"oneOf": [{"type": "object"}], "discriminator": {"propertyName": "kind"}}`, []string{"dangling-reference"}},
+		"dependencies": {`{"dependencies": {"a": "b", "c": ["d"]}}`, `{"$schema": "https://json-schema.org/draft/2019-09/schema", "dependencies": {"c": ["d"]}}`,
+			[]string{"dialect-guessed", "wrong-type"}},
+
+		"a member twice": {`{"type": "string", "type": "object", "properties": {"a": true, "a": {"type": "integer"}}}`,
+			`{"type": "object", "properties": {"a": {"type": "integer"}}}`, []string{"duplicate-member", "duplicate-member"}},
+		"comments": {"// A.\n{ /* b */ \"type\": \"object\" // c\n}\n// d", `{"type": "object"}`, []string{"json-syntax"}},
+		"commas":   {`{"type": ["object", "null",], "title": "a",}`, `{"type": ["object", "null"], "title": "a"}`, []string{"json-syntax", "json-syntax"}},
+		"half a surrogate pair": {`{"type": "string", "pattern": "^[^\ud800-\udfff]$"}`, "{\"type\": \"string\", \"pattern\": \"^[^\uFFFD-\uFFFD]$\"}",
+			[]string{"json-syntax", "json-syntax"}},
+		"a byte order mark, and line ends of Windows": {"\uFEFF{\r\n\"type\": \"object\"\r\n}\r\n", `{"type": "object"}`, nil},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			p, got := vendored(t, test.text, nil)
+
+			if diff := cmp.Diff(test.warnings, got); diff != "" {
+				t.Errorf("findings (-want +got):\n%s", diff)
+			}
+			want := loadSchema(t, "want.json", strings.NewReplacer(`, "default": 1`, "", `, "examples": [1]`, "").Replace(test.means))
+			root := p.Document("vendor/a.json").Root
+			root.Default, root.Examples = nil, nil // they are kept, whatever their type
+			if diff := cmp.Diff(want, root, meaning); diff != "" {
+				t.Errorf("model (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// What is wrong is an error where somebody here can put it right, and where
+// nothing of a file can be read.
+func TestFilesThatAreReadToTheLetter(t *testing.T) {
+	t.Parallel()
+	const event = `{"x-outbox": {"version": 1, "type": "a.v1", "aggregate": {"type": "a"}}, "type": "object", `
+	tests := map[string]string{
+		event + `"title": 5}`:                           "wrong-type",
+		event + `"description": "a",}`:                  "json-syntax",
+		event + `"properties": {"a": {"type": "any"}}}`: "unknown-type",
+		event + `"title": "a", "title": "b"}`:           "duplicate-member",
+		event + "// a\n" + `"title": "a"}`:              "json-syntax",
+	}
+	for text, want := range tests {
+		t.Run(want, func(t *testing.T) {
+			t.Parallel()
+			_, list, err := schema.LoadFS(fstest.MapFS{
+				"outboxgen.yaml": {Data: []byte("version: 1\nservice: a\nout: events\nschemas: [a.json]\n")},
+				"a.json":         {Data: []byte(text)},
+			}, "outboxgen.yaml")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if all := list.Sorted(); len(all) != 1 || all[0].ID != want || all[0].Severity != diag.Error {
+				t.Errorf("%s: found %v, want one error %s", text, all, want)
+			}
+		})
+	}
+	for _, text := range []string{``, `{"type": `, `{'type': "object"}`, `{"type": "object"} {}`, `/* {}`} {
+		_, got := vendored(t, text, nil)
+		if len(got) != 1 || !strings.HasPrefix(got[0], "vendor/a.json:") {
+			t.Errorf("%q: found %v, want one error in the file", text, got)
+		}
+	}
+}
+
+// A reference that leads nowhere is an error where an event comes by, and a
+// warning in what none uses.
+func TestReferencesThatNoEventUses(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		text string
+		want []string
+	}{
+		"in use": {`{"properties": {"a": {"$ref": "#/definitions/gone"}}}`,
+			[]string{`vendor/a.json:1:31: "vendor/a.json" has nothing at "#/definitions"`}},
+		"in use, by way of a definition": {`{"items": {"$ref": "#/$defs/a"}, "$defs": {"a": {"$ref": "gone.json"}}}`,
+			[]string{`vendor/a.json:1:58: "vendor/gone.json": there is no such file`}},
+		"in a definition that nothing uses": {`{"$defs": {"a": {"properties": {"b": {"$ref": "https://example.com/gone"}}}}}`, []string{"unknown-id"}},
+		"in a circle that nothing uses":     {`{"$defs": {"a": {"$ref": "#/$defs/b"}, "b": {"$ref": "#/$defs/a"}}}`, []string{"reference-circle"}},
+		"to a file that cannot be read, in a definition that nothing uses": {`{"$defs": {"a": {"$ref": "broken.json"}}}`,
+			[]string{"json-syntax"}},
+		"to a file that cannot be read": {`{"properties": {"a": {"$ref": "broken.json"}}}`,
+			[]string{`vendor/broken.json:1:2: the file ends where a member name in double quotes should be`}},
+		"to a definition that is no schema": {`{"properties": {"a": {"$ref": "#/$defs/v"}}, "$defs": {"v": "1.0"}}`,
+			[]string{`vendor/a.json:1:31: "#/$defs/v" leads to the string "1.0", not to a schema`, "wrong-type"}},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, got := vendored(t, test.text, map[string]string{"vendor/broken.json": "{"})
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Errorf("findings (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// A file of schemas: that no event uses holds nothing up; what is wrong in it is
+// a warning. One that may describe an event counts as used.
+func TestFilesThatNoEventUses(t *testing.T) {
+	t.Parallel()
+	event := func(name string) string {
+		return fmt.Sprintf("title: %s\nx-outbox: {version: 1, type: %s.v1, aggregate: {type: a}}\ntype: object\n", name, strings.ToLower(name))
+	}
+	fsys := fstest.MapFS{
+		"outboxgen.yaml":  {Data: []byte("version: 1\nservice: a\nout: events\nschemas: [\"*.yaml\"]\n")},
+		"good.yaml":       {Data: []byte(event("Good") + "properties: {a: {$ref: used.yaml}}\n")},
+		"bad.yaml":        {Data: []byte(event("Bad") + "properties: {a: {type: text}}\n")},
+		"used.yaml":       {Data: []byte("type: text\n")},
+		"unused.yaml":     {Data: []byte("type: text\nproperties: {a: {$ref: gone.yaml}}\n")},
+		"misspelled.yaml": {Data: []byte("x-outbx: {version: 1}\n")},
+		"unreadable.yaml": {Data: []byte("a: [\n")},
+	}
+	p, list, err := schema.LoadFS(fsys, "outboxgen.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	severities := map[string]diag.Severity{}
+	for _, f := range list.Sorted() {
+		severities[f.Pos.File+" "+f.ID] = f.Severity
+	}
+	want := map[string]diag.Severity{
+		"bad.yaml unknown-type": diag.Error, "used.yaml unknown-type": diag.Error,
+		"unused.yaml unknown-type": diag.Warning, "unused.yaml unknown-file": diag.Warning,
+		"misspelled.yaml unknown-keyword": diag.Error, "unreadable.yaml yaml-syntax": diag.Error,
+	}
+	if diff := cmp.Diff(want, severities); diff != "" {
+		t.Errorf("findings (-want +got):\n%s", diff)
+	}
+	if len(p.Events) != 2 {
+		t.Errorf("%d events, want the good one and the bad one", len(p.Events))
+	}
+}
+
+// What is wrong with one entry of events: hides no other event.
+func TestEntriesOfEventsAreLookedAtOneByOne(t *testing.T) {
+	t.Parallel()
+	p, list, err := schema.LoadFS(fstest.MapFS{
+		"outboxgen.yaml": {Data: []byte(`version: 1
+service: a
+out: events
+schemas: [nothing/*.yaml]
+events:
+  - {schema: a.json, name: A, version: 1, type: a.v1, aggregate: {type: a, id: /gone}}
+  - {schema: gone.json, name: B, version: 1, type: b.v1, aggregate: {type: a}}
+  - {schema: c.json, name: C, version: 1, type: c.v1, aggregate: {type: a}}
+  - {schema: d.json, name: D, version: 1, type: c.v1, aggregate: {type: a}}
+lint: {rules: 5}
+`)},
+		"a.json": {Data: []byte("{}")}, "c.json": {Data: []byte("{}")}, "d.json": {Data: []byte("{}")},
+	}, "outboxgen.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, e := range p.Sound(list).Events {
+		names = append(names, e.GoName)
+	}
+	if diff := cmp.Diff([]string{"CV1"}, names); diff != "" {
+		t.Errorf("sound events (-want +got):\n%s\n%v", diff, list.Sorted())
+	}
+}

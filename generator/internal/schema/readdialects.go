@@ -1,0 +1,96 @@
+package schema
+
+import (
+	"net/url"
+	"path"
+	"strings"
+
+	"github.com/outboxgen/outboxgen/generator/internal/diag"
+)
+
+// dialectSettings is what the config says about dialects.
+type dialectSettings struct {
+	files     map[string]Dialect // by path
+	addresses map[string]Dialect // by what $schema names, without its scheme
+}
+
+// dialects reads what schemas are read as, by $schema or by pattern.
+func (r *configReader) dialects(v *Value) {
+	if v.Kind != Object {
+		r.wrong(v, "dialects", "an object from what $schema says, or from patterns of files, to dialects")
+		return
+	}
+	for _, m := range v.Members {
+		if d := r.dialect(m.Value, "the dialect of "+diag.Quote(m.Name)); d != "" {
+			r.c.Dialects = append(r.c.Dialects, DialectConfig{Match: Name{Text: m.Name, Pos: m.Pos}, Dialect: d})
+		}
+	}
+}
+
+// dialect reads the name of a dialect; its address will do as well.
+func (r *configReader) dialect(v *Value, what string) Dialect {
+	if v.Kind == String {
+		if d, latest, ok := standardDialect(v.Text); ok && !latest {
+			return d
+		}
+	}
+	names := make([]string, len(dialects))
+	for i, d := range dialects {
+		names[i] = string(d)
+	}
+	if n := r.oneOf(v, what, names); n != nil {
+		return Dialect(n.Text)
+	}
+	return ""
+}
+
+// configuredDialects looks up which files the settings are for.
+func (l *loader) configuredDialects(c *Config) {
+	l.dialects = dialectSettings{files: map[string]Dialect{}, addresses: map[string]Dialect{}}
+	said := map[string]diag.Pos{} // where the dialect of a file is set
+	for _, setting := range c.Dialects {
+		if strings.Contains(setting.Match.Text, ":") || strings.HasPrefix(setting.Match.Text, "//") {
+			l.dialects.addresses[plainAddress(setting.Match.Text)] = setting.Dialect
+			continue
+		}
+		files, problem := l.glob(setting.Match.Text)
+		if problem == "" && len(files) == 0 {
+			problem = "no file matches"
+		}
+		if problem != "" {
+			l.list.Add(diag.Finding{
+				Pos: setting.Match.Pos, ID: "bad-glob", Message: diag.Quote(setting.Match.Text) + ": " + problem,
+				Hint: "dialects: takes patterns of files, and what $schema says",
+			})
+		}
+		for _, file := range files {
+			l.dialectFor(file, setting.Dialect, setting.Match.Pos, said)
+		}
+	}
+	said = map[string]diag.Pos{} // an event says it more exactly than a pattern
+	for _, e := range c.Events {
+		if file := e.file(); e.Dialect != "" && file != "" {
+			l.dialectFor(file, e.Dialect, e.At["dialect"], said)
+		}
+	}
+}
+
+// dialectFor sets the dialect of a file. One that the same kind of setting gives
+// another dialect is reported.
+func (l *loader) dialectFor(file string, d Dialect, pos diag.Pos, said map[string]diag.Pos) {
+	if other, twice := said[file]; twice && l.dialects.files[file] != d {
+		l.list.Errorf(pos, "bad-choice", "the dialect of %s is %s here, and %s at line %d", diag.Quote(file), d, l.dialects.files[file], other.Line)
+		return
+	}
+	said[file] = pos
+	l.dialects.files[file] = d
+}
+
+// file is the path of the file that the schema of an event stands in.
+func (e EventConfig) file() string {
+	u, err := url.Parse(e.Schema.Text)
+	if err != nil || u.Path == "" {
+		return ""
+	}
+	return path.Clean(u.Path)
+}

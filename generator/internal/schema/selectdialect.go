@@ -1,0 +1,209 @@
+package schema
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/outboxgen/outboxgen/generator/internal/diag"
+)
+
+// standardDialect is the dialect that an address of the standard names. latest
+// says that it names none in particular.
+func standardDialect(uri string) (d Dialect, latest, ok bool) {
+	address := plainAddress(uri)
+	switch address {
+	case "json-schema.org/schema", "json-schema.org/draft/schema", "json-schema.org/latest", "json-schema.org/latest/schema":
+		return Draft202012, true, true
+	case "json-schema.org/draft-05/schema":
+		return Draft4, false, true // the same keywords under another number
+	}
+	address = strings.TrimSuffix(strings.TrimSuffix(address, "/schema"), "/hyper-schema")
+	for _, d := range dialects {
+		if address == "json-schema.org/"+string(d) || address == "json-schema.org/draft/"+string(d) {
+			return d, false, true
+		}
+	}
+	// OpenAPI's dialects from 3.1 on are 2020-12 with annotations of their own.
+	if version, found := strings.CutPrefix(address, "spec.openapis.org/oas/"); found && !strings.HasPrefix(version, "3.0") && strings.HasPrefix(version, "3.") {
+		return Draft202012, false, true
+	}
+	return "", false, false
+}
+
+// dialectOf is the dialect that the schema v begins; false where it goes on in
+// that around it, or in the loader's. It goes by what the config says, by
+// $schema, by the meta-schema that this names in the project, and at last, in a
+// file that nobody here may edit, by the keywords.
+func (b *builder) dialectOf(v *Value, root bool) (Dialect, bool) {
+	address := ""
+	m := v.member("$schema")
+	if m != nil && m.Value.Kind == String {
+		address = m.Value.Text
+	}
+	if d, ok := b.load.configured(b.unit, address, root); ok {
+		return d, true
+	}
+	if address == "" {
+		if root && b.unit.foreign && !b.load.alone {
+			if d := guessDialect(v); d != Draft202012 {
+				b.list.Warnf(v.Pos, "dialect-guessed", "there is no $schema: the keywords are those of %s, and it is read as that; dialect: under events:, or dialects: in the config, can say another one", d)
+				return d, true
+			}
+		}
+		return "", false
+	}
+	if d, latest, ok := standardDialect(address); ok {
+		if latest {
+			b.list.Warnf(m.Value.Pos, "dialect-latest", "$schema %s names no version: it is read as %s", diag.Quote(address), d)
+		}
+		return d, true
+	}
+	if d, ok := b.load.projectDialect(address); ok {
+		b.list.Warnf(m.Value.Pos, "custom-dialect", "$schema %s is a dialect of your own, and is read as %s, which its meta-schema builds on; what it adds or leaves out is not known", diag.Quote(address), d)
+		return d, true
+	}
+	if b.unit.foreign {
+		d := dialects[b.level]
+		if root {
+			d = guessDialect(v)
+		}
+		b.list.Warnf(m.Value.Pos, "custom-dialect", "$schema %s is no dialect of the standard: going by the keywords, it is read as %s; dialect: under events:, or dialects: in the config, can say another one", diag.Quote(address), d)
+		return d, true
+	}
+	b.load.strange = append(b.load.strange, m.Value) // its meta-schema may come with a later file
+	return "", false
+}
+
+// configured is the dialect that the config gives a file, or an address that
+// $schema names.
+func (l *loader) configured(u *unit, address string, root bool) (Dialect, bool) {
+	if root {
+		if d, ok := l.dialects.files[u.doc.Path]; ok {
+			return d, true
+		}
+	}
+	d, ok := l.dialects.addresses[plainAddress(address)]
+	return d, ok && address != ""
+}
+
+// projectDialect is the dialect that a meta-schema in the project builds on:
+// that of its own $schema, of its vocabularies, or of what it extends.
+func (l *loader) projectDialect(address string) (Dialect, bool) {
+	file, ok := l.fileWithID(strings.TrimSuffix(address, "#"))
+	if !ok {
+		return "", false
+	}
+	src, err := l.readFile(file)
+	if err != nil {
+		return "", false
+	}
+	v, _ := readValue(file, src, &diag.List{})
+	if v == nil {
+		return "", false
+	}
+	var uris []string
+	if m := v.Member("$schema"); m != nil && m.Kind == String {
+		uris = append(uris, m.Text)
+	}
+	if m := v.Member("$vocabulary"); m != nil {
+		for _, name := range m.names() {
+			uris = append(uris, strings.Replace(name, "/vocab/core", "/schema", 1))
+		}
+	}
+	if m := v.Member("$ref"); m != nil {
+		uris = append(uris, m.Text)
+	}
+	if m := v.Member("allOf"); m != nil {
+		for _, part := range m.Items {
+			if ref := part.Member("$ref"); ref != nil {
+				uris = append(uris, ref.Text)
+			}
+		}
+	}
+	for _, uri := range uris {
+		if d, _, ok := standardDialect(uri); ok {
+			return d, true
+		}
+	}
+	if v.Member("$vocabulary") != nil {
+		return Draft202012, true
+	}
+	return "", false
+}
+
+// guessDialect is the newest dialect that has the keywords of v, or, where none
+// has all of them, that which has most.
+func guessDialect(v *Value) Dialect {
+	words := vocabulary()
+	foreign := make([]int, len(dialects))
+	strangers(v, words, foreign)
+	best := len(dialects) - 1
+	for level := best; level >= 0; level-- {
+		if foreign[level] < foreign[best] {
+			best = level
+		}
+	}
+	return dialects[best]
+}
+
+// strangers counts, for each dialect, the keywords of v and below that it does
+// not have, or has in another form.
+func strangers(v *Value, words map[string]keyword, count []int) {
+	if v.Kind != Object {
+		return
+	}
+	for _, m := range v.Members {
+		word, known := words[m.Name]
+		if !known {
+			continue
+		}
+		first, last := word.first, word.last
+		switch m.Name {
+		case "items":
+			if m.Value.Kind == Array {
+				last = level2019
+			}
+		case "exclusiveMinimum", "exclusiveMaximum":
+			if m.Value.Kind == Bool {
+				last = level4
+			} else {
+				first = level6
+			}
+		case "id":
+			if m.Value.Kind != String {
+				continue
+			}
+		case "$defs":
+			first = level2019
+		}
+		for level := range count {
+			if level < first || level > last {
+				count[level]++
+			}
+		}
+		switch m.Name {
+		case "properties", "patternProperties", "definitions", "$defs", "dependencies", "dependentSchemas":
+			for _, p := range m.Value.Members {
+				strangers(p.Value, words, count)
+			}
+		case "enum", "const", "default", "examples", "example":
+		default:
+			for _, item := range slices.Concat([]*Value{m.Value}, m.Value.Items) {
+				strangers(item, words, count)
+			}
+		}
+	}
+}
+
+// strangeDialects reports each $schema that names no dialect that is known.
+func (l *loader) strangeDialects() {
+	for _, v := range l.strange {
+		l.list.Add(diag.Finding{
+			Pos: v.Pos, ID: "unknown-dialect",
+			Message: fmt.Sprintf("$schema %s names no dialect that loads", diag.Quote(v.Text)),
+			Hint: "write https://json-schema.org/draft/2020-12/schema, draft/2019-09/schema, or http://json-schema.org/draft-07/schema#, draft-06, draft-04; " +
+				"or say in outboxgen.yaml what it builds on, as in dialects: {" + diag.Quote(v.Text) + ": draft-07}",
+		})
+	}
+}

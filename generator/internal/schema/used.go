@@ -1,0 +1,107 @@
+package schema
+
+import (
+	"slices"
+
+	"github.com/outboxgen/outboxgen/generator/internal/diag"
+)
+
+// misfit is something wrong with a reference, which matters where an event
+// comes by.
+type misfit struct {
+	finding diag.Finding
+	at      *Schema // that the reference stands at; nil in the config
+	file    *unit   // that cannot be read, nil where the reference itself is wrong
+}
+
+// misfits reports what is wrong with references. used says which schemas the
+// events lead to; nil takes all of them. In a file that nobody here may edit, a
+// reference that no event comes by is a warning.
+func (l *loader) misfits(used map[*Schema]bool) {
+	for _, m := range l.misfit {
+		if m.file != nil {
+			continue
+		}
+		if used != nil && m.at != nil && !used[m.at] && l.units[m.at.Doc.Path].foreign {
+			m.finding.Severity = diag.Warning
+			m.finding.Message += "; no event uses it"
+			m.finding.Hint = ""
+		}
+		l.list.Add(m.finding)
+	}
+}
+
+// unused makes warnings of the errors in files that no event uses, so that they
+// hide nothing about those that one does. While the project has no event, every
+// file counts.
+func (l *loader) unused(used map[*Schema]bool) *diag.List {
+	if len(used) == 0 {
+		return l.list
+	}
+	inUse := map[string]bool{}
+	for s := range used {
+		inUse[s.Doc.Path] = true
+	}
+	for _, u := range l.units {
+		if u.owned || u.mayDescribe || u.value == nil && u.doc.Listed {
+			inUse[u.doc.Path] = true
+		}
+	}
+	for _, m := range l.misfit {
+		if m.file != nil && (m.at == nil || used[m.at] || !l.units[m.at.Doc.Path].foreign) {
+			inUse[m.file.doc.Path] = true
+		}
+	}
+	list := &diag.List{}
+	for _, f := range l.list.Sorted() {
+		if u := l.units[f.Pos.File]; u != nil && !inUse[f.Pos.File] && f.Severity == diag.Error {
+			f.Severity = diag.Warning
+			f.Message += "; no event uses this file"
+		}
+		list.Add(f)
+	}
+	return list
+}
+
+// leadTo is every schema that values of the events may have to meet.
+func leadTo(events []*Event) map[*Schema]bool {
+	used := map[*Schema]bool{}
+	var open []*Schema
+	reach := func(s *Schema) {
+		if s != nil && !used[s] {
+			used[s] = true
+			open = append(open, s)
+		}
+	}
+	for _, e := range events {
+		reach(e.Schema)
+	}
+	for len(open) > 0 {
+		s := open[len(open)-1]
+		open = open[:len(open)-1]
+		for _, sub := range s.parts() {
+			reach(sub)
+		}
+	}
+	return used
+}
+
+// parts are the schemas that bear on the values of s: those inside it, without
+// its definitions, and what it refers to.
+func (s *Schema) parts() []*Schema {
+	parts := slices.Concat(s.inPlace(), s.PrefixItems)
+	for _, named := range [][]Property{s.Properties, s.PatternProperties} {
+		for _, p := range named {
+			parts = append(parts, p.Schema)
+		}
+	}
+	parts = append(parts, s.AdditionalProperties, s.UnevaluatedProperties, s.PropertyNames,
+		s.Items, s.Contains, s.UnevaluatedItems, s.ContentSchema, s.BaseOf)
+	if s.Ref != nil {
+		parts = append(parts, s.Ref.Target)
+	}
+	if s.Discriminator != nil {
+		parts = append(parts, s.Discriminator.Targets...)
+	}
+	return parts
+}
