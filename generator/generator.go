@@ -142,16 +142,38 @@ func load(cfg Config) (*loaded, error) {
 	}
 	l := &loaded{project: project, dir: project.Config.Dir, list: list}
 	l.outputInside()
+	l.outImportable()
+	l.unlisted()
 	return l, nil
+}
+
+// unlisted mentions the schemas that the project makes nothing of.
+func (l *loaded) unlisted() {
+	root, err := os.OpenRoot(l.dir)
+	if err != nil {
+		return // it was there when the project was loaded
+	}
+	defer root.Close() //nolint:errcheck // nothing was written
+	for _, f := range schema.Unlisted(root.FS(), l.project) {
+		l.list.Add(f)
+	}
 }
 
 func (l *loaded) result() *Result {
 	return &Result{
 		Dir:      l.dir,
 		Out:      l.project.Config.At["out"],
-		Findings: l.list.Sorted(),
+		Findings: l.findings(),
 		sources:  l.sources(),
 	}
+}
+
+// findings is what was found, sorted, but for what can only be said to those who
+// wrote the standard's own schemas.
+func (l *loaded) findings() []Finding {
+	return slices.DeleteFunc(l.list.Sorted(), func(f Finding) bool {
+		return f.Severity != Error && schema.IsMetaSchema(f.Pos.File)
+	})
 }
 
 // generate runs the parts that write files. The migrations are looked at even

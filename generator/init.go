@@ -122,6 +122,9 @@ func Init(cfg InitConfig) (*Project, error) {
 	if err := p.keep(cfg.Dir); err != nil {
 		return nil, err
 	}
+	if within, ok := importableWithin(path.Join(module, path.Clean(filepath.ToSlash(cfg.Out)))); ok {
+		p.Next = append(p.Next, "keep in mind that only packages of "+within+" can import "+cfg.Out+"; where other modules consume the events, give out: a folder outside internal/")
+	}
 	p.Next = append(p.Next,
 		"go get github.com/outboxgen/outboxgen@"+cfg.Version+" for the package that the generated code imports",
 		"describe your own events in schemas/, then go generate ./"+cfg.Out,

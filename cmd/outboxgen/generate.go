@@ -20,7 +20,8 @@ func newGenerate(io streams, at *project) *cobra.Command {
 		Short: "Write the Go package of a project",
 		Long: `generate reads outboxgen.yaml and the schemas that it names, and writes the Go
 package. It writes all files or none, removes those that are no longer generated,
-and touches no file that somebody else wrote.
+and touches no file that somebody else wrote. It prints what it wrote and removed,
+or that everything is up to date.
 
 With --check it writes nothing: it prints a unified diff of what it would change
 and exits 1 if there is any.`,
@@ -67,6 +68,9 @@ func runGenerate(ctx context.Context, io streams, at project) error {
 	differences, err := result.Compare()
 	if err != nil {
 		return err
+	}
+	if len(differences) == 0 {
+		return printf(io.Out, "up to date: %d files\n", len(result.Files))
 	}
 	var write []output.File
 	var remove []string

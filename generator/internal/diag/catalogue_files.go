@@ -71,6 +71,14 @@ func fileRules() []rule {
 			instead: "name the dialect that the schema is written in", bad: "$schema: http://json-schema.org/schema#\ntitle: A\n", good: "$schema: https://json-schema.org/draft/2020-12/schema\ntitle: A\n",
 		},
 		{
+			id: "unlisted-event", severity: Warning, what: "a file that describes an event, and that no pattern of schemas: matches", why: "Its event is not generated. Most often the file was added under another ending or in another folder than the patterns name.",
+			instead: "add the file, or a pattern that matches it, to schemas",
+		},
+		{
+			id: "unlisted-schemas", severity: Note, what: "schema files that nothing leads to", why: "They say $schema, no pattern of schemas: matches them, and no entry of events: or reference leads to them, so nothing is made of them.",
+			instead: "add a pattern to schemas, or an entry to events, where an event is meant",
+		},
+		{
 			id: "unknown-dialect", what: "a $schema that is no dialect of JSON Schema", why: "Keywords mean different things from one version of JSON Schema to the next.",
 			instead: "name the dialect that the schema is written in, or say in the config what it builds on, as in dialects: {\"https://example.com/my-dialect\": draft-07}", bad: "$schema: https://example.com/my-dialect\ntitle: A\n", good: "$schema: https://json-schema.org/draft/2020-12/schema\ntitle: A\n",
 		},

@@ -40,6 +40,7 @@ var elsewhere = map[string][2]string{
 	"migrations-empty":           {"generator/internal/sqlc/sqlc_test.go", "db holds no SQL migration"},
 	"migrations-missing":         {"generator/internal/sqlc/sqlc_test.go", "db does not exist; name the folder"},
 	"output-link":                {"testdata/script/output_link.txtar", "which leads outside the project"},
+	"out-internal":               {"testdata/script/out_internal.txtar", "the module example.com/reader of this workspace"},
 	"package-mismatch":           {"generator/internal/emit/findings_test.go", "the generated package is called events"},
 	"table-missing":              {"generator/internal/sqlc/sqlc_test.go", "creates the table event_outbox; add the one"},
 	"table-schema":               {"generator/internal/sqlc/sqlc_test.go", "creates event_outbox in the schema"},
@@ -48,6 +49,8 @@ var elsewhere = map[string][2]string{
 	"too-many-schemas":           {"generator/internal/schema/bounds_test.go", "the project holds more than 200000 schemas"},
 	"too-many-values":            {"generator/internal/schema/bounds_test.go", "the file holds more than 500000 values"},
 	"unique-index":               {"testdata/script/unique_index.txtar", "fails inserts with 23505 while an earlier row"},
+	"unlisted-event":             {"testdata/script/generate_says.txtar", "this file describes an event, and no pattern"},
+	"unlisted-schemas":           {"testdata/script/generate_says.txtar", "this schema file is not used"},
 	"unreadable":                 {"generator/internal/schema/bounds_test.go", "cannot be read: it has more than 8388608 bytes"},
 }
 

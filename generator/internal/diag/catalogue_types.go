@@ -136,6 +136,10 @@ func goRules() []rule {
 			instead: "rename your file, or remove it",
 		},
 		{
+			id: "out-internal", severity: Warning, what: "an output below a folder called internal, in a workspace where another module uses this one", why: "Go lets no package outside the folder around internal import it, so the consumers of the events cannot.",
+			instead: "name a folder outside internal/ in out:, or leave it where no other module consumes the events",
+		},
+		{
 			id: "output-link", what: "an output path that a symbolic link leads out of the project, or to nothing", why: "Nothing is written or removed outside the folder of the config.",
 			instead: "replace the link with a folder or a file of the project, or write another path",
 		},

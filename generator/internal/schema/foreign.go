@@ -33,7 +33,7 @@ func (l *loader) foreignFindings() {
 			continue
 		}
 		for _, f := range u.found.Sorted() {
-			if f.Severity == diag.Error && u.value != nil && !hard(f.ID) {
+			if f.Severity == diag.Error && u.value != nil && !hard(f.ID) && (!l.alone || u.annotates(f)) {
 				f.Severity = diag.Warning
 				f.Hint = ""
 				if consequence := consequences[f.ID]; consequence != "" {
@@ -43,6 +43,13 @@ func (l *loader) foreignFindings() {
 			l.list.Add(f)
 		}
 	}
+}
+
+// annotates reports whether a finding bears on no value: it is about an
+// annotation, or about how the file is written. A comparison of two schemas goes
+// by the others.
+func (u *unit) annotates(f diag.Finding) bool {
+	return u.annotations[f.Pos] || f.ID == "duplicate-member" || f.ID == "json-syntax"
 }
 
 // hard reports whether a finding stays an error in a file that nobody here may

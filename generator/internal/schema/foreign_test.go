@@ -265,3 +265,28 @@ lint: {rules: 5}
 		t.Errorf("sound events (-want +got):\n%s\n%v", diff, list.Sorted())
 	}
 }
+
+// Where two schemas are compared, what bears on no value is a warning; what does
+// is an error, since the comparison would go by something else.
+func TestSchemasToCompare(t *testing.T) {
+	t.Parallel()
+	tests := map[string][]string{
+		`{"title": 5, "examples": {}, "deprecated": "x"}`: {"wrong-type", "wrong-type", "wrong-type"},
+		`{"type": "string", "type": "object",}`:           {"duplicate-member", "json-syntax"},
+		`{"type": "text"}`:                                {`a.json:1:10: "text" is not a type of JSON Schema`},
+		`{"maxLength": "5"}`:                              {`a.json:1:15: maxLength must be a whole number, zero or more, this is the string "5"`},
+	}
+	for text, want := range tests {
+		_, list, err := schema.LoadFile(fstest.MapFS{"a.json": {Data: []byte(text)}}, "a.json")
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := found(list)
+		for i := range got {
+			got[i], _, _ = strings.Cut(got[i], ";")
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s: findings (-want +got):\n%s", text, diff)
+		}
+	}
+}

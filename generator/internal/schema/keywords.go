@@ -128,6 +128,7 @@ func (b *builder) ignore(m Member) {
 // wrong reports a keyword whose value has the wrong type.
 func (b *builder) wrong(m Member, wanted string) {
 	b.ignore(m)
+	b.unit.annotations[m.Value.Pos] = b.load.words[m.Name].annotation
 	b.list.Errorf(m.Value.Pos, "wrong-type", "%s must be %s, this is %s", m.Name, wanted, m.Value.Describe())
 }
 

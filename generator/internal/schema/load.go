@@ -196,7 +196,8 @@ type unit struct {
 	// foreign is a file that nobody here may edit: no pattern of schemas: names
 	// it, or an entry of events: describes what it holds, and it describes no
 	// event itself. What is wrong with it is a warning, as far as it can be read.
-	foreign bool
+	foreign     bool
+	annotations map[diag.Pos]bool // values of annotations that are of the wrong type
 	// mayDescribe is a file whose x-outbox seems to be misspelled.
 	mayDescribe bool
 
@@ -303,7 +304,7 @@ func (l *loader) file(name string) (u *unit, problem string) {
 
 // newUnit is a file that is about to be read.
 func (l *loader) newUnit(name string, src []byte, base *url.URL) *unit {
-	u := &unit{doc: &Document{Path: name, Dialect: l.dialect, Source: src}, byPointer: map[string]*Schema{}, found: &diag.List{}}
+	u := &unit{doc: &Document{Path: name, Dialect: l.dialect, Source: src}, byPointer: map[string]*Schema{}, found: &diag.List{}, annotations: map[diag.Pos]bool{}}
 	u.resources = []*resource{{unit: u, base: base, level: l.dialect.level(), anchors: map[string]*Schema{}}}
 	l.sources[name] = src
 	l.units[name] = u
@@ -410,11 +411,28 @@ func (l *loader) identify(r *resource, v *Value) {
 	l.ids[id], l.idPos[id] = r, v.Pos
 }
 
-// globs loads the files that schemas: names.
+// withoutEnding is a pattern without what it says of the ending of files: a
+// project may list one for each ending, and have files of one only.
+func withoutEnding(pattern string) string {
+	return strings.TrimSuffix(pattern, path.Ext(pattern))
+}
+
+// globs loads the files that schemas: names. A pattern has to match one, or
+// another pattern that differs from it in the ending alone.
 func (l *loader) globs(c *Config) {
-	for _, pattern := range c.schemas {
-		matches, problem := l.glob(pattern.Text)
-		if problem == "" && len(matches) == 0 {
+	matched := make([][]string, len(c.schemas))
+	problems := make([]string, len(c.schemas))
+	stems := map[string]bool{} // of patterns that match a file, or were reported
+	for i, pattern := range c.schemas {
+		matched[i], problems[i] = l.glob(pattern.Text)
+		if len(matched[i]) > 0 {
+			stems[withoutEnding(pattern.Text)] = true
+		}
+	}
+	for i, pattern := range c.schemas {
+		matches, problem := matched[i], problems[i]
+		if stem := withoutEnding(pattern.Text); problem == "" && len(matches) == 0 && !stems[stem] {
+			stems[stem] = true
 			problem = "no file matches"
 		}
 		if problem != "" {

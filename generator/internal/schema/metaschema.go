@@ -44,6 +44,17 @@ func (l *loader) metaschema(id string) *resource {
 	return u.resources[0]
 }
 
+// IsMetaSchema reports whether the path of a document is that of one of the
+// standard's own schemas, which no project holds.
+func IsMetaSchema(path string) bool {
+	for _, scheme := range []string{"http", "https"} {
+		if strings.HasPrefix(path, scheme+"://json-schema.org/") {
+			return true
+		}
+	}
+	return false
+}
+
 // metaschemaFile is the embedded file of a meta-schema or vocabulary.
 func metaschemaFile(address string) (string, bool) {
 	rest, ok := strings.CutPrefix(address, "json-schema.org/")

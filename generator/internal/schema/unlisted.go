@@ -1,0 +1,158 @@
+package schema
+
+import (
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/outboxgen/outboxgen/generator/internal/diag"
+)
+
+// maxLooked bounds the files that Unlisted looks into, and their bytes.
+const (
+	maxLooked      = 5_000
+	maxLookedBytes = 1 << 20
+)
+
+// Unlisted mentions the schemas in the folder of p that p makes nothing of: each
+// file that describes an event, and whose event there is not, because no pattern
+// of schemas: matches it; and, in one note, the files with a $schema of JSON
+// Schema that nothing leads to. Not looked into are hidden folders, vendor,
+// testdata, the output, other modules, and whole projects that share their
+// folder with another one, whose schemas these may be.
+func Unlisted(fsys fs.FS, p *Project) []diag.Finding {
+	l := newLoader(fsys)
+	l.configFile = path.Base(p.Config.Path)
+	if l.sharesFolder() {
+		return nil
+	}
+	loaded := map[string]*Document{}
+	for _, d := range p.Documents {
+		loaded[d.Path] = d
+	}
+	var findings []diag.Finding
+	var plain []string
+	looked := 0
+	for _, name := range l.projectFiles() {
+		document := loaded[name]
+		if document != nil && document.Listed || l.elsewhere(name, p.Config.Out) {
+			continue
+		}
+		if looked++; looked > maxLooked {
+			break
+		}
+		switch pos, event, schema := l.look(name); {
+		case event && !p.describes(document):
+			findings = append(findings, diag.Finding{
+				Pos: pos, Severity: diag.Warning, ID: "unlisted-event",
+				Message: "this file describes an event, and no pattern of schemas: matches it, so there is none",
+				Hint:    "add " + diag.Quote(name) + ", or a pattern that matches it, to schemas:",
+			})
+		case schema && document == nil:
+			plain = append(plain, name)
+		}
+	}
+	if len(plain) > 0 {
+		findings = append(findings, unlistedSchemas(p, plain))
+	}
+	return findings
+}
+
+// unlistedSchemas is the note about schemas that nothing leads to.
+func unlistedSchemas(p *Project, names []string) diag.Finding {
+	const most = 3
+	shown := make([]string, 0, most)
+	for _, name := range names[:min(most, len(names))] {
+		shown = append(shown, diag.Quote(name))
+	}
+	list := strings.Join(shown, ", ")
+	if more := len(names) - len(shown); more > 0 {
+		list += fmt.Sprintf(" and %d more", more)
+	}
+	what := "these schema files are"
+	if len(names) == 1 {
+		what = "this schema file is"
+	}
+	at, ok := p.Config.At["schemas"]
+	if !ok {
+		at = diag.Pos{File: path.Base(p.Config.Path), Line: 1, Col: 1}
+	}
+	return diag.Finding{
+		Pos: at, Severity: diag.Note, ID: "unlisted-schemas",
+		Message: fmt.Sprintf("%s not used: no pattern of schemas: matches, no entry of events: names, and no reference leads to %s", what, list),
+	}
+}
+
+// describes reports whether an entry of events: describes an event of document.
+func (p *Project) describes(document *Document) bool {
+	return slices.ContainsFunc(p.Events, func(e *Event) bool { return document != nil && e.Schema.Doc == document })
+}
+
+// look says what the file called name is: one that describes an event, with the
+// place of that, or a schema.
+func (l *loader) look(name string) (pos diag.Pos, event, schema bool) {
+	info, err := fs.Stat(l.fsys, name)
+	if err != nil || info.Size() > maxLookedBytes {
+		return pos, false, false
+	}
+	src, err := l.readFile(name)
+	if err != nil || !strings.Contains(string(src), "x-outbox") && !strings.Contains(string(src), "json-schema.org/") {
+		return pos, false, false
+	}
+	v, _ := readValue(name, src, &diag.List{})
+	if v == nil || v.Kind != Object {
+		return pos, false, false
+	}
+	if m := v.member("x-outbox"); m != nil && !marksAlone(m.Value, true) {
+		return m.Pos, true, true
+	}
+	if m := v.Member("$schema"); m != nil && m.Kind == String {
+		_, _, schema = standardDialect(m.Text)
+	}
+	return pos, false, schema
+}
+
+// elsewhere reports whether a file is none of the project's own: the output, a
+// copy of somebody else's, test data, or in another module.
+func (l *loader) elsewhere(name, out string) bool {
+	for folder := path.Dir(name); folder != "."; folder = path.Dir(folder) {
+		if base := path.Base(folder); base == "vendor" || base == "testdata" || folder == path.Clean(out) || l.isModule(folder) {
+			return true
+		}
+	}
+	return false
+}
+
+// isModule reports whether a folder has a go.mod or a project file of its own.
+func (l *loader) isModule(folder string) bool {
+	for _, name := range []string{"go.mod", l.configFile} {
+		if _, err := fs.Stat(l.fsys, path.Join(folder, name)); err == nil {
+			return true
+		}
+	}
+	return false
+}
+
+// sharesFolder reports whether there is another project file beside this one.
+func (l *loader) sharesFolder() bool {
+	entries, err := fs.ReadDir(l.fsys, ".")
+	if err != nil {
+		return true
+	}
+	for _, e := range entries {
+		if e.Name() == l.configFile || e.IsDir() || !isSchemaFile(e.Name()) {
+			continue
+		}
+		src, err := l.readFile(e.Name())
+		if err != nil || len(src) > maxLookedBytes || !strings.Contains(string(src), "service") {
+			continue
+		}
+		v, _ := readValue(e.Name(), src, &diag.List{})
+		if v != nil && v.Member("service") != nil && v.Member("out") != nil && v.Member("version") != nil {
+			return true
+		}
+	}
+	return false
+}

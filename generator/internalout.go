@@ -1,0 +1,96 @@
+package generator
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/mod/modfile"
+
+	"github.com/outboxgen/outboxgen/generator/internal/diag"
+)
+
+// outImportable warns of an output below a folder called internal, where another
+// module of the workspace requires this one: Go lets no package outside the
+// folder around internal import it. A module of its own may do as it likes.
+func (l *loaded) outImportable() {
+	out, err := importPath(join(l.dir, l.project.Config.Out))
+	if err != nil {
+		return // it is said where the package is written
+	}
+	within, ok := importableWithin(out)
+	if !ok {
+		return
+	}
+	abs, err := filepath.Abs(l.dir)
+	if err != nil {
+		return
+	}
+	_, content, err := findModule(abs)
+	if err != nil {
+		return
+	}
+	for _, user := range workspaceUsers(abs, modfile.ModulePath(content)) {
+		if user == within || strings.HasPrefix(user, within+"/") {
+			continue
+		}
+		l.list.Add(diag.Finding{
+			Pos: l.project.Config.At["out"], Severity: diag.Warning, ID: "out-internal",
+			Message: fmt.Sprintf("only packages of %s can import %s; the module %s of this workspace requires this one, and cannot", within, out, user),
+			Hint:    "name a folder outside internal/ if it consumes the events",
+		})
+		return
+	}
+}
+
+// importableWithin is the path that a package must begin with to import the one
+// called name; false where any may.
+func importableWithin(name string) (string, bool) {
+	elements := strings.Split(name, "/")
+	for i := len(elements) - 1; i > 0; i-- {
+		if elements[i] == "internal" {
+			return strings.Join(elements[:i], "/"), true
+		}
+	}
+	return "", false
+}
+
+// workspaceUsers are the modules of the go.work above a folder that require the
+// module called name, in the order of the file.
+func workspaceUsers(abs, name string) []string {
+	root := abs
+	content, err := os.ReadFile(filepath.Join(root, "go.work"))
+	for err != nil {
+		if root == filepath.Dir(root) {
+			return nil
+		}
+		root = filepath.Dir(root)
+		content, err = os.ReadFile(filepath.Join(root, "go.work"))
+	}
+	work, err := modfile.ParseWork("go.work", content, nil)
+	if err != nil {
+		return nil
+	}
+	var users []string
+	for _, use := range work.Use {
+		dir := filepath.FromSlash(use.Path)
+		if !filepath.IsAbs(dir) {
+			dir = filepath.Join(root, dir)
+		}
+		content, err := os.ReadFile(filepath.Join(dir, "go.mod"))
+		if err != nil {
+			continue
+		}
+		mod, err := modfile.ParseLax("go.mod", content, nil)
+		if err != nil || mod.Module == nil {
+			continue
+		}
+		for _, require := range mod.Require {
+			if require.Mod.Path == name {
+				users = append(users, mod.Module.Mod.Path)
+			}
+		}
+	}
+	return users
+}
