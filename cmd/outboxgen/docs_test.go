@@ -291,6 +291,33 @@ func anchors(text string) map[string]bool {
 	return set
 }
 
+// The blocks of YAML with the short name of the language, yml, are parts of outboxgen.yaml: it takes each member in them.
+func TestDocsOfProjectFile(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it builds the command")
+	}
+	root := repositoryRoot(t)
+	ours := buildPrograms(t, root, "outboxgen")
+	refused := regexp.MustCompile(`has no member|needs the member| must be `)
+	found := 0
+	for _, p := range pages(t, root) {
+		for _, part := range p.blocks("yml") {
+			found++
+			dir := t.TempDir()
+			if err := os.WriteFile(filepath.Join(dir, "outboxgen.yaml"), []byte("version: 1\nservice: a\nout: events\nschemas: []\n"+part), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			generate := exec.CommandContext(t.Context(), filepath.Join(ours.dir, "outboxgen"), "generate", "-C", dir)
+			if out, err := generate.CombinedOutput(); err == nil || refused.Match(out) { // the files are not there
+				t.Errorf("%s: %v: %s\n%s", p.name, err, out, part)
+			}
+		}
+	}
+	if found == 0 {
+		t.Error("no page has a part of outboxgen.yaml")
+	}
+}
+
 // TestDocsRun runs the shell blocks of each page in order, on a database of its own, and reads its YAML as settings of
 // outboxrelay.
 func TestDocsRun(t *testing.T) {

@@ -18,6 +18,25 @@
 // refuses duplicate names and halves of surrogate pairs. Columns count
 // characters; a line ends with LF, CR LF or CR.
 //
+// # Files that nobody here may edit
+//
+// A file is one of these when it describes no event with x-outbox, and an entry
+// of events: names it or no pattern of schemas: matches it. What is wrong with it
+// is a warning as far as it can be read past: a keyword whose value is of the
+// wrong type says nothing, the last of repeated members counts, comments and
+// commas before a closing bracket are skipped. LoadFile does the same for what
+// bears on no value; a comparison goes by the rest.
+//
+// What is wrong in a file that no event uses, or with a reference in a part of
+// a file of others that no event uses, is a warning.
+//
+// # Dialects
+//
+// A file is read as what its entry of events: or dialects: in the config says,
+// else as $schema says. A $schema of one's own is read as what its meta-schema in
+// the project builds on; in a file that nobody here may edit the keywords decide
+// at last, as they do there without $schema.
+//
 // # Keywords
 //
 // In a file that describes an event, a keyword that its dialect does not have

@@ -51,8 +51,7 @@ func LoadFS(fsys fs.FS, config string) (*Project, *diag.List, error) {
 
 // LoadPart is LoadFS for those of the files that schemas: matches that want
 // asks for, and what they refer to; the others are in LeftOut, and their events
-// nowhere. References by $id into a file that is left out do not resolve. A nil
-// want asks for all.
+// nowhere, unless a reference leads to them. A nil want asks for all.
 func LoadPart(fsys fs.FS, config string, want func(file string) bool) (*Project, *diag.List, error) {
 	l := newLoader(fsys)
 	l.want = want

@@ -29,8 +29,10 @@ func Unlisted(fsys fs.FS, p *Project) []diag.Finding {
 		return nil
 	}
 	loaded := map[string]*Document{}
+	listed := map[string]bool{} // texts: a link may lead to a file by another path
 	for _, d := range p.Documents {
 		loaded[d.Path] = d
+		listed[string(d.Source)] = listed[string(d.Source)] || d.Listed
 	}
 	var findings []diag.Finding
 	var plain []string
@@ -43,7 +45,7 @@ func Unlisted(fsys fs.FS, p *Project) []diag.Finding {
 		if looked++; looked > maxLooked {
 			break
 		}
-		switch pos, event, schema := l.look(name); {
+		switch pos, event, schema := l.look(name, listed); {
 		case event && !p.describes(document):
 			findings = append(findings, diag.Finding{
 				Pos: pos, Severity: diag.Warning, ID: "unlisted-event",
@@ -91,14 +93,14 @@ func (p *Project) describes(document *Document) bool {
 }
 
 // look says what the file called name is: one that describes an event, with the
-// place of that, or a schema.
-func (l *loader) look(name string) (pos diag.Pos, event, schema bool) {
+// place of that, or a schema. One whose text is listed is neither.
+func (l *loader) look(name string, listed map[string]bool) (pos diag.Pos, event, schema bool) {
 	info, err := fs.Stat(l.fsys, name)
 	if err != nil || info.Size() > maxLookedBytes {
 		return pos, false, false
 	}
 	src, err := l.readFile(name)
-	if err != nil || !strings.Contains(string(src), "x-outbox") && !strings.Contains(string(src), "json-schema.org/") {
+	if err != nil || listed[string(src)] || !strings.Contains(string(src), "x-outbox") && !strings.Contains(string(src), "json-schema.org/") {
 		return pos, false, false
 	}
 	v, _ := readValue(name, src, &diag.List{})
