@@ -316,12 +316,7 @@ func (d *driver) take(o outcome) {
 		d.producer = o.producer
 	}
 	if !cancelled {
-		d.r.stuck.Store(int64(d.failing.note(now, o)))
-		defer func() {
-			if _, observed := o.op.(opObserve); observed && o.err == nil && !d.m.take && d.m.release == nil {
-				d.r.stuck.Store(int64(d.failing.standsBy()))
-			}
-		}()
+		d.failing.note(now, o)
 	}
 	var setup *SetupError
 	switch {
@@ -342,6 +337,7 @@ func (d *driver) take(o outcome) {
 			slog.String("call", callName(o.op)), slog.Any("error", o.err))
 	}
 	d.m.handle(now, o)
+	d.r.stuck.Store(int64(d.failing.since(d.m.repeats)))
 	if _, ok := o.op.(opObserve); ok && o.err == nil && !d.m.take {
 		d.meet(d.root, o.state)
 	}

@@ -5,50 +5,74 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 )
 
 // failing notes since when calls of one kind fail without a success in between:
 // those of a leader, and those that would make one. The driver's loop owns it.
-type failing map[string]time.Duration
+type failing map[string]failure
 
-// note takes an outcome and gives the time since when some kind of call has been
-// failing; 0: none is.
-func (f failing) note(now time.Duration, o outcome) time.Duration {
-	kind := fmt.Sprintf("%T", o.op)
+// failure is the first of several in a row.
+type failure struct {
+	op command
+	at time.Duration
+}
+
+// note takes an outcome.
+func (f failing) note(now time.Duration, o outcome) {
 	_, takesOver := o.op.(opTakeOver)
-	switch {
-	case takesOver && o.err != nil && !errors.Is(o.err, ErrLeaseMoved):
-		if _, already := f[kind]; !already {
-			f[kind] = max(1, now)
-		}
-	case takesOver:
-		delete(f, kind)
-	case slotOf(o.op) != slotRead && slotOf(o.op) != slotSettle: // the lease has Relay.reached, and Kafka may be away
-	case o.err != nil && !errors.Is(o.err, errExpired):
-		if _, already := f[kind]; !already {
-			f[kind] = max(1, now)
-		}
-	default:
-		delete(f, kind)
+	if !takesOver && slotOf(o.op) != slotRead && slotOf(o.op) != slotSettle {
+		return // the lease has Relay.reached, and Kafka may be away
 	}
-	return f.since()
+	kind := fmt.Sprintf("%T", o.op)
+	if o.err == nil || errors.Is(o.err, ErrLeaseMoved) || errors.Is(o.err, errExpired) {
+		delete(f, kind)
+		return
+	}
+	if _, already := f[kind]; !already {
+		f[kind] = failure{o.op, max(1, now)}
+	}
 }
 
-// standsBy notes that there is nothing to take over.
-func (f failing) standsBy() time.Duration {
-	delete(f, fmt.Sprintf("%T", opTakeOver{}))
-	return f.since()
-}
-
-func (f failing) since() time.Duration {
+// since gives the time since when some kind of call has been failing; 0: none is. It
+// forgets calls that are not made again: no success of theirs will follow.
+func (f failing) since(repeats func(command) bool) time.Duration {
 	var first time.Duration
-	for _, at := range f {
-		if first == 0 || at < first {
-			first = at
+	for kind, failed := range f {
+		switch {
+		case !repeats(failed.op):
+			delete(f, kind)
+		case first == 0 || failed.at < first:
+			first = failed.at
 		}
 	}
 	return first
+}
+
+// repeats reports whether a call that failed, or one of its kind, is still to be made.
+func (m *machine) repeats(c command) bool {
+	if _, ok := c.(opTakeOver); ok { // not when another relay leads meanwhile
+		return m.take || m.release != nil || !m.haveSeen
+	}
+	if !m.leads() {
+		return false
+	}
+	r := &m.t.reader
+	_, room := r.room() // none: Kafka is behind
+	switch c.(type) {
+	case opReadHeld:
+		return !r.heldLoaded || r.edit.stage == editHeld
+	case opBacklog:
+		return room && !r.backlogDone
+	case opTick:
+		return room && r.to != ""
+	case opAgain:
+		return room && slices.ContainsFunc(m.t.order, (*topic).readsAgain)
+	case opEdited:
+		return room && r.edit.stage == editPages
+	}
+	return true
 }
 
 // refusedPause is how long the lease waits after a call that the store refused:

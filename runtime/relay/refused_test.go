@@ -128,7 +128,7 @@ func (l *logged) String() string {
 // sick is a store of which one kind of call fails when it is told to.
 type sick struct {
 	relay.Store
-	snapshots, ticks, settles, flushes atomic.Bool
+	snapshots, ticks, agains, settles, flushes atomic.Bool
 }
 
 var errSick = errors.New("no")
@@ -145,6 +145,13 @@ func (s *sick) ReadTick(ctx context.Context, from, to relay.Snapshot, after int6
 		return relay.Page{}, errSick
 	}
 	return s.Store.ReadTick(ctx, from, to, after, limit)
+}
+
+func (s *sick) ReadAgain(ctx context.Context, snap relay.Snapshot, scope relay.Scope, after, upTo int64, limit relay.Limit) (relay.Page, error) {
+	if s.agains.Load() {
+		return relay.Page{}, errSick
+	}
+	return s.Store.ReadAgain(ctx, snap, scope, after, upTo, limit)
 }
 
 func (s *sick) Flushed(ctx context.Context, p relay.Page) error {
@@ -190,6 +197,33 @@ func TestALeaderThatCannotWorkIsNotReady(t *testing.T) {
 			r.w.publishes(t, 2)
 		})
 	}
+}
+
+// Rows of a held key cannot be read again, and then their topic pauses, so that nobody
+// asks for them any more: what failed before does not keep the relay from being ready.
+func TestAFailedReadThatIsNotMadeAgainIsForgotten(t *testing.T) {
+	t.Parallel()
+	mem := relay.NewMemStore()
+	store := &sick{Store: mem}
+	store.agains.Store(true)
+	c := &cluster{topics: map[string]relay.TopicInfo{"t": {Partitions: 1}}}
+	c.answer = func(_ context.Context, r *relay.Record) relay.Result {
+		if string(r.Key) == "k" {
+			return relay.Result{Class: relay.ClassRecord, Err: errors.New("bad row")}
+		}
+		return relay.Result{Class: relay.ClassTopic, Err: errors.New("the topic is gone")}
+	}
+	mem.Add(rows(2, "t", "k")...)
+	r := start(t, relay.Config{
+		Store: store, Sink: c, Logger: slog.New(slog.DiscardHandler),
+		Term: 600 * time.Millisecond, DecisionsEvery: 50 * time.Millisecond, RetryMin: time.Millisecond, RetryMax: time.Millisecond,
+		PauseMin: 2 * patience, PauseMax: 2 * patience,
+	})
+	r.w.until(t, "a row failed", func(w *watcher) bool { return w.settled.Failed > 0 })
+	becomes(t, "not ready", func() bool { return !r.Ready() })
+	mem.Add(rows(1, "t", "other")...)
+	r.w.until(t, "the topic is paused", func(w *watcher) bool { return len(w.status.PausedTopics) > 0 })
+	becomes(t, "ready again", r.Ready)
 }
 
 // becomes looks again and again until ok.

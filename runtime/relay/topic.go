@@ -59,6 +59,12 @@ func (tp *topic) unready(s *scope) {
 	tp.ready = slices.DeleteFunc(tp.ready, func(o *scope) bool { return o == s })
 }
 
+// readsAgain reports whether rows of the topic are being read again, or can be. Those of
+// its keys have to wait while it is paused.
+func (tp *topic) readsAgain() bool {
+	return tp.catchUp != nil || len(tp.ready) > 0 && (tp.paused == nil || tp.paused.state == ready)
+}
+
 // admit takes an entry into memory, or has it skipped. src is the reading again
 // that brought it, or nil.
 func (t *term) admit(e *entry, src *catchUp) {
