@@ -57,7 +57,7 @@ func onAnchor[T any](ctx context.Context, a *anchor, names *tableNames, fn func(
 		return none, err
 	}
 	done := make(chan result, 1)
-	go func() {
+	a.run.server.work.Go(func() {
 		defer a.giveBack()
 		limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), statementLimit)
 		defer cancel()
@@ -66,7 +66,7 @@ func onAnchor[T any](ctx context.Context, a *anchor, names *tableNames, fn func(
 			a.lose(err)
 		}
 		done <- result{value, err}
-	}()
+	})
 	select {
 	case r := <-done:
 		return r.value, r.err

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -82,39 +81,10 @@ func (s *Store) checkAll(ctx context.Context, se *session) error {
 	return nil
 }
 
-// lookAround finds out, once for all stores, that no pooler stands in between and
-// that no other host of the configuration was promoted while this one, the former
-// primary, went on taking writes. It takes no worker: one look makes the others wait.
+// lookAround finds out, once for all stores, what stands between them and the server.
 func (s *Store) lookAround(ctx context.Context) error {
-	return s.server.with(ctx, func(run *serverRun) error {
-		select {
-		case run.looking <- struct{}{}:
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
-		defer func() { <-run.looking }()
-		if time.Since(run.newestAt) >= newestFor {
-			if other, yes := s.server.dial.superseded(ctx, run.target, run.anchor.session.timeline); yes {
-				err := fmt.Errorf("%s was promoted, and %s still accepts writes: fence it", other, run.target.address)
-				run.end(err)
-				return err
-			}
-			run.newestAt = time.Now()
-		}
-		if run.unpooled {
-			return nil
-		}
-		err := lookForPooler(ctx, run.target.config)
-		if full(err) {
-			return nil // the sessions that there are work; the next check looks again
-		}
-		run.unpooled = err == nil
-		return err
-	})
+	return s.server.with(ctx, func(run *serverRun) error { return run.surroundings.check(ctx) })
 }
-
-// newestFor is how long one look at the other hosts does for all stores.
-const newestFor = 5 * time.Second
 
 // foreignServers are products that look like Postgres to a client and have other
 // transactions, with what their version() contains.

@@ -2,6 +2,7 @@ package pgstore_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync/atomic"
@@ -244,3 +245,100 @@ func (c *statementCounter) TraceQueryStart(ctx context.Context, _ *pgx.Conn, dat
 }
 
 func (*statementCounter) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
+
+// waitEnds hands on how each statement that waits ended.
+type waitEnds chan error
+
+type isWait struct{}
+
+func (w waitEnds) TraceQueryStart(ctx context.Context, _ *pgx.Conn, data pgx.TraceQueryStartData) context.Context {
+	return context.WithValue(ctx, isWait{}, strings.HasPrefix(data.SQL, "-- name: WaitForInserts "))
+}
+
+func (w waitEnds) TraceQueryEnd(ctx context.Context, _ *pgx.Conn, data pgx.TraceQueryEndData) {
+	if is, _ := ctx.Value(isWait{}).(bool); is {
+		w <- data.Err
+	}
+}
+
+// A wait whose caller gave up ends on the server too: it keeps others from waiting.
+func TestAWaitEndsWithItsCaller(t *testing.T) {
+	each(t, func(t *testing.T, pg *services.PG) {
+		ends := make(waitEnds, 1000)
+		s := newStore(t, pg, func(c *pgstore.Config) { c.Conn.Tracer = ends })
+		lead(t, s)
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		gone := make(chan error, 1)
+		read := snapshot(t, s)
+		go func() {
+			_, err := s.Idle(ctx, read, forEver)
+			gone <- err
+		}()
+		waitFor(t, pg.Pool, waitingOnServer)
+		cancel()
+		if err := <-gone; !errors.Is(err, context.Canceled) {
+			t.Fatalf("Idle: %v", err)
+		}
+		// Statements that ran to their end before do not count.
+		var last error
+		for last = <-ends; len(ends) > 0; last = <-ends {
+		}
+		if !errors.Is(last, context.Canceled) {
+			t.Errorf("the statement went on to its end: %v", last)
+		}
+	})
+}
+
+// Of two outboxes that wait in one statement, one gives up: the other goes on waiting.
+func TestAWaitGoesOnForWhoIsLeft(t *testing.T) {
+	t.Parallel()
+	services.EachPostgres(t, func(t *testing.T, pg *services.PG) {
+		server := newServer(t, pg)
+		one, two := tenant(t, pg, server, "one"), tenant(t, pg, server, "two")
+		lead(t, one)
+		lead(t, two)
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		gone := make(chan error, 1)
+		read := snapshot(t, one)
+		go func() {
+			_, err := one.Idle(ctx, read, forEver)
+			gone <- err
+		}()
+		moved := idle(t, pg, two)
+		cancel()
+		<-gone
+		exec(t, pg.Pool, `INSERT INTO two.event_outbox (aggregate_id, aggregate_type, event_type, topic, event_data) VALUES ('a', 'b', 'c', 'd', '{}')`)
+		if !<-moved {
+			t.Error("an insert did not end the wait")
+		}
+	})
+}
+
+// However long one look takes, waiting is bounded by the clock.
+func TestIdleCountsTimeNotLooks(t *testing.T) {
+	each(t, func(t *testing.T, pg *services.PG) {
+		// What a busy server does to each look: it pauses ten times as long as it is told.
+		for _, sql := range []string{
+			`CREATE SCHEMA slow`,
+			`CREATE SEQUENCE slow.pauses`,
+			`CREATE FUNCTION slow.pg_sleep(float8) RETURNS void LANGUAGE plpgsql SECURITY DEFINER AS
+				$$ BEGIN PERFORM nextval('slow.pauses'), pg_catalog.pg_sleep(10 * $1); END $$`,
+			`GRANT USAGE ON SCHEMA slow TO PUBLIC`,
+			fmt.Sprintf(`ALTER DATABASE %s SET search_path = slow, pg_catalog, public`, pgx.Identifier{pg.Database}.Sanitize()),
+		} {
+			exec(t, pg.Pool, sql)
+		}
+		s := newStore(t, pg)
+		lead(t, s)
+		quiet(t, s, func(read relay.Snapshot) (bool, error) {
+			exec(t, pg.Pool, `ALTER SEQUENCE slow.pauses RESTART`)
+			return s.Idle(t.Context(), read, time.Second)
+		})
+		// Each pause takes 250 ms, and 40 of the usual ones fill the time.
+		if n := ask[int](t, pg.Pool, `SELECT last_value FROM slow.pauses`); n < 2 || n > 5 {
+			t.Errorf("it paused %d times, want 2 to 5", n)
+		}
+	})
+}

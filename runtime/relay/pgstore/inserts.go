@@ -67,8 +67,14 @@ type waiter struct {
 	open     []uint64      // transactions that may have inserted and are not over
 	window   time.Duration // a statement must not take longer, or the server logs it as slow
 	until    time.Time
-	asked    bool        // a statement under way looks for it
+	look     *look       // is under way for it; nil: none
 	answer   chan answer // holds one
+}
+
+// look is one statement under way.
+type look struct {
+	cancel  context.CancelFunc
+	waiters int // that have not left; the last one ends the look
 }
 
 type answer struct {
@@ -91,53 +97,77 @@ func (i *inserts) wait(ctx context.Context, w *waiter, limit time.Duration) (boo
 	i.waiters[w] = struct{}{}
 	if i.looks < mostLooks {
 		i.looks++
-		i.run.server.work.Go(i.look)
+		i.run.server.work.Go(i.lookOn)
 	}
 	i.mu.Unlock()
 	select {
 	case a := <-w.answer:
 		return a.moved, a.err
 	case <-i.run.done:
+		i.leave(w)
 		return false, i.run.reason()
 	case <-ctx.Done():
-		i.mu.Lock()
-		delete(i.waiters, w)
-		i.mu.Unlock()
+		i.leave(w)
 		return false, context.Cause(ctx)
 	}
 }
 
-// look looks for as long as somebody waits for whom no other look is under way.
-func (i *inserts) look() {
-	for {
-		i.mu.Lock()
-		var waiting []*waiter
-		for w := range i.waiters {
-			if !w.asked {
-				w.asked = true
-				waiting = append(waiting, w)
-			}
-		}
-		if len(waiting) == 0 || i.run.reason() != nil {
-			i.looks--
-			i.mu.Unlock()
-			return
-		}
-		// Another outbox that becomes idle has to wait for the end of the statement,
-		// unless there is none.
-		alone := len(waiting) == i.run.leading()
-		i.mu.Unlock()
-
-		row, err := i.ask(waiting, alone)
-		var blocked []uint32
-		if isLockTimeout(err) {
-			blocked, err = i.blocked(waiting)
-			row = pgdb.WaitForInsertsRow{} // nothing is known
-		} else if err != nil && len(waiting) > 1 && i.run.reason() == nil {
-			row, err = i.ask(waiting, false) // a schema that went meanwhile is passed over
-		}
-		i.answer(waiting, row, blocked, err)
+// leave takes out a waiter that gave up. A look for nobody ends at once, for it keeps
+// others from theirs and the server from vacuuming.
+func (i *inserts) leave(w *waiter) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	delete(i.waiters, w)
+	if w.look == nil {
+		return
 	}
+	w.look.waiters--
+	if w.look.waiters == 0 {
+		w.look.cancel()
+	}
+	w.look = nil
+}
+
+// lookOn looks for as long as somebody waits for whom no other look is under way.
+func (i *inserts) lookOn() {
+	for i.lookOnce() {
+	}
+}
+
+// lookOnce looks once, and reports whether to look again.
+func (i *inserts) lookOnce() bool {
+	ctx, cancel := context.WithCancel(i.run.server.ctx)
+	defer cancel()
+	i.mu.Lock()
+	l := &look{cancel: cancel}
+	var waiting []*waiter
+	for w := range i.waiters {
+		if w.look == nil {
+			w.look = l
+			l.waiters++
+			waiting = append(waiting, w)
+		}
+	}
+	if len(waiting) == 0 || i.run.reason() != nil {
+		i.looks--
+		i.mu.Unlock()
+		return false
+	}
+	// Another outbox that becomes idle has to wait for the end of the statement,
+	// unless there is none.
+	alone := len(waiting) == i.run.leading()
+	i.mu.Unlock()
+
+	row, err := i.ask(ctx, waiting, alone)
+	var blocked []uint32
+	if isLockTimeout(err) {
+		blocked, err = i.blocked(ctx, waiting)
+		row = pgdb.WaitForInsertsRow{} // nothing is known
+	} else if err != nil && len(waiting) > 1 && i.run.reason() == nil && ctx.Err() == nil {
+		row, err = i.ask(ctx, waiting, false) // a schema that went meanwhile is passed over
+	}
+	i.answer(waiting, row, blocked, err)
+	return true
 }
 
 // answer tells those for whom something has moved, and those whose time is nearly
@@ -147,7 +177,7 @@ func (i *inserts) answer(waiting []*waiter, row pgdb.WaitForInsertsRow, blocked 
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	for n, w := range waiting {
-		w.asked = false
+		w.look = nil
 		var moved bool
 		err := err
 		switch {
@@ -166,11 +196,11 @@ func (i *inserts) answer(waiting []*waiter, row pgdb.WaitForInsertsRow, blocked 
 
 // blocked lists the sequences that cannot be looked at because somebody has locked
 // them.
-func (i *inserts) blocked(waiting []*waiter) (sequences []uint32, err error) {
+func (i *inserts) blocked(ctx context.Context, waiting []*waiter) (sequences []uint32, err error) {
 	for _, w := range waiting {
 		sequences = append(sequences, w.sequence)
 	}
-	ctx, cancel := context.WithTimeout(i.run.server.ctx, i.run.server.cfg.StatementTimeout)
+	ctx, cancel := context.WithTimeout(ctx, i.run.server.cfg.StatementTimeout)
 	defer cancel()
 	err = i.run.work(ctx, useForWaiting, noNames, func(se *session) (err error) {
 		sequences, err = se.q.BlockedSequences(ctx, sequences)
@@ -181,7 +211,7 @@ func (i *inserts) blocked(waiting []*waiter) (sequences []uint32, err error) {
 
 // ask has the server look until something has moved or the first of the waiters
 // has waited for long enough.
-func (i *inserts) ask(waiting []*waiter, alone bool) (row pgdb.WaitForInsertsRow, err error) {
+func (i *inserts) ask(ctx context.Context, waiting []*waiter, alone bool) (row pgdb.WaitForInsertsRow, err error) {
 	limit := i.run.server.cfg.StatementTimeout
 	window := min(longestWindow, limit*3/4)
 	if !alone {
@@ -194,8 +224,8 @@ func (i *inserts) ask(waiting []*waiter, alone bool) (row pgdb.WaitForInsertsRow
 		p.Known = append(p.Known, w.known)
 		p.OpenThen = append(p.OpenThen, w.open...)
 	}
-	p.Looks = int32(max(1, (window+lookEvery-1)/lookEvery)) // not a last look in a statement of its own
-	ctx, cancel := context.WithTimeout(i.run.server.ctx, window+limit)
+	p.WindowSeconds = window.Seconds()
+	ctx, cancel := context.WithTimeout(ctx, window+limit)
 	defer cancel()
 	err = i.run.work(ctx, useForWaiting, noNames, func(se *session) error {
 		var err error

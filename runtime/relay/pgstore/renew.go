@@ -42,7 +42,7 @@ func (a *anchor) renew(ctx context.Context, names *tableNames, args pgdb.RenewLe
 	a.renewals.busy = true
 	a.renewals.mu.Unlock()
 	if start {
-		go a.renewAll()
+		a.run.server.work.Go(a.renewAll)
 	}
 	select {
 	case <-r.done:

@@ -18,17 +18,13 @@ import (
 // again on the next one. Every other session is a worker: it is opened when it is
 // needed, closed when it is not, and replaced when it is lost.
 type serverRun struct {
-	server  *Server
-	target  target
-	started string // when the server did
-	anchor  *anchor
-	inserts inserts
-	done    chan struct{}
-
-	// What one look finds out for all stores; looking holds a token meanwhile.
-	looking  chan struct{}
-	unpooled bool      // no pooler is in between
-	newestAt time.Time // when no other host was found that was promoted later
+	server       *Server
+	target       target
+	started      string // when the server did
+	anchor       *anchor
+	inserts      inserts
+	surroundings surroundings
+	done         chan struct{}
 
 	mu       sync.Mutex
 	ended    error // nil while the run lasts
@@ -72,10 +68,11 @@ const (
 func newRun(s *Server, first *session, at target) *serverRun {
 	r := &serverRun{
 		server: s, target: at, started: first.serverStarted,
-		done: make(chan struct{}), changed: make(chan struct{}), looking: make(chan struct{}, 1),
+		done: make(chan struct{}), changed: make(chan struct{}),
 	}
 	r.anchor = newAnchor(r, first)
 	r.inserts.run = r
+	r.surroundings.run = r
 	return r
 }
 
@@ -114,6 +111,8 @@ func (r *serverRun) end(reason error) {
 
 // work runs fn with a worker's session, seen as a store with these names does.
 func (r *serverRun) work(ctx context.Context, what use, names *tableNames, fn func(*session) error) error {
+	r.server.work.begin()
+	defer r.server.work.end()
 	w, err := r.acquire(ctx, what)
 	if err != nil {
 		return err

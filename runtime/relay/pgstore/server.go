@@ -86,7 +86,7 @@ type Server struct {
 
 	ctx    context.Context //nolint:containedctx // ends with Close; dialling outlives the call that asked for it
 	cancel context.CancelFunc
-	work   sync.WaitGroup
+	work   jobs
 }
 
 // NewServer returns a server for several stores; it does not connect yet. The

@@ -148,7 +148,8 @@ WITH RECURSIVE there AS MATERIALIZED (
            OR look.n % 8 = 7 AND EXISTS (SELECT FROM pg_catalog.pg_locks AS l
                                          WHERE look.n >= 0 AND NOT l.granted AND l.relation = ANY($1::oid[]))
     FROM look CROSS JOIN LATERAL (SELECT pg_sleep(CASE WHEN look.n >= 0 THEN $4::float8 END)) AS paused
-    WHERE NOT look.moved AND look.n < $5::integer
+    WHERE NOT look.moved AND look.n * $4::float8 < $5::float8
+          AND clock_timestamp() < statement_timestamp() + make_interval(secs => $5::float8)
 ), looked AS MATERIALIZED (
     SELECT max(look.n) AS n, bool_or(look.moved) AS moved FROM look
 )
@@ -162,11 +163,11 @@ FROM looked
 `
 
 type WaitForInsertsParams struct {
-	Sequences   []uint32
-	OpenThen    []uint64
-	Known       []int64
-	StepSeconds float64
-	Looks       int32
+	Sequences     []uint32
+	OpenThen      []uint64
+	Known         []int64
+	StepSeconds   float64
+	WindowSeconds float64
 }
 
 type WaitForInsertsRow struct {
@@ -175,8 +176,10 @@ type WaitForInsertsRow struct {
 	Ended    []uint64
 }
 
-// WaitForInserts looks every step_seconds, at most looks times, until one of the
-// sequences has moved or one of the transactions has ended. It answers with the
+// WaitForInserts looks until one of the sequences has moved or one of the transactions
+// has ended. It pauses for step_seconds before each look, and begins none after
+// window_seconds by the clock, however long a look takes; if that clock is set back, it
+// ends after as many pauses as fill window_seconds. It answers with the
 // sequences' values and the transactions that have ended. A sequence that is gone
 // stands at -1.
 func (q *Queries) WaitForInserts(ctx context.Context, arg WaitForInsertsParams) (WaitForInsertsRow, error) {
@@ -185,7 +188,7 @@ func (q *Queries) WaitForInserts(ctx context.Context, arg WaitForInsertsParams) 
 		arg.OpenThen,
 		arg.Known,
 		arg.StepSeconds,
-		arg.Looks,
+		arg.WindowSeconds,
 	)
 	var i WaitForInsertsRow
 	err := row.Scan(&i.Moved, &i.Standing, &i.Ended)

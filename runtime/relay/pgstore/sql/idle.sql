@@ -66,8 +66,10 @@ SELECT pg_current_snapshot()::text AS snapshot,
        (EXISTS (SELECT FROM event_outbox AS o WHERE o.tx >= @read_xmax::xid8 AND coalesce(o.published_at, o.dead_at) IS NULL)
         OR EXISTS (SELECT FROM event_outbox AS o WHERE o.tx = ANY(@read_open::xid8[]) AND coalesce(o.published_at, o.dead_at) IS NULL))::boolean AS unread;
 
--- WaitForInserts looks every step_seconds, at most looks times, until one of the
--- sequences has moved or one of the transactions has ended. It answers with the
+-- WaitForInserts looks until one of the sequences has moved or one of the transactions
+-- has ended. It pauses for step_seconds before each look, and begins none after
+-- window_seconds by the clock, however long a look takes; if that clock is set back, it
+-- ends after as many pauses as fill window_seconds. It answers with the
 -- sequences' values and the transactions that have ended. A sequence that is gone
 -- stands at -1.
 -- name: WaitForInserts :one
@@ -87,7 +89,8 @@ WITH RECURSIVE there AS MATERIALIZED (
            OR look.n % 8 = 7 AND EXISTS (SELECT FROM pg_catalog.pg_locks AS l
                                          WHERE look.n >= 0 AND NOT l.granted AND l.relation = ANY(@sequences::oid[]))
     FROM look CROSS JOIN LATERAL (SELECT pg_sleep(CASE WHEN look.n >= 0 THEN @step_seconds::float8 END)) AS paused
-    WHERE NOT look.moved AND look.n < @looks::integer
+    WHERE NOT look.moved AND look.n * @step_seconds::float8 < @window_seconds::float8
+          AND clock_timestamp() < statement_timestamp() + make_interval(secs => @window_seconds::float8)
 ), looked AS MATERIALIZED (
     SELECT max(look.n) AS n, bool_or(look.moved) AS moved FROM look
 )
