@@ -66,6 +66,10 @@ func preparedText(ctx context.Context, tx pgx.Tx, name string) (string, error) {
 // the text: since it was looked up, it may have been prepared anew on the
 // connection. pgx answers that by itself where it prepared the same text under that
 // name, and sends nothing to the server in a context that is done.
+//
+// A pgx.PrepareTracer of the application sees the question as a Prepare: one that was
+// prepared already, or, if the name no longer stands for the text, one that failed with
+// context.Canceled. pgx has no quieter way to ask.
 func stillPrepared(ctx context.Context, conn *pgx.Conn, name, text string) bool {
 	done, cancel := context.WithCancel(ctx)
 	cancel()
