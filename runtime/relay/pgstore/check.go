@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -41,16 +42,39 @@ type checked struct {
 // role is the role that a remedy grants something to.
 func (c *checked) role() string { return pgx.Identifier{c.server.RoleName}.Sanitize() }
 
+// checkLimit bounds one check, which takes some sixty round trips.
+const checkLimit = time.Minute
+
 // Check looks at the server and the tables, and calls what the relay will call.
 // What needs an operator is a *relay.SetupError.
+//
+// On a slow network a check takes longer than a take-over may. It goes on when ctx ends
+// first: calls that come meanwhile wait for its answer, and when nobody waited for it,
+// the next call of the next ten seconds gets it.
 func (s *Store) Check(ctx context.Context) error {
 	err := s.open()
 	if err == nil {
-		err = s.lookAround(ctx)
+		err = s.checking.run(ctx, &s.server.work, s.check)
+		if err != nil && ctx.Err() != nil {
+			err = fmt.Errorf("still checking: %w", s.server.dial.why(err))
+		}
 	}
-	if err == nil {
-		err = s.watch(ctx, func(se *session) error { return s.checkAll(ctx, se) })
-	}
+	return s.wrap("check the outbox", err)
+}
+
+// check is one check. It ends with the store.
+func (s *Store) check() error {
+	ctx, cancel := context.WithTimeout(s.ctx, checkLimit)
+	defer cancel()
+	err := s.server.with(ctx, func(r *serverRun) error {
+		if err := r.surroundings.check(ctx); err != nil {
+			return err
+		}
+		// A server that has fallen silent must not hold up the check of the next one.
+		ctx, cancel := r.during(ctx)
+		defer cancel()
+		return s.watchOn(ctx, r, func(se *session) error { return s.checkAll(ctx, se.unprepared()) })
+	})
 	switch _, known := errors.AsType[*relay.SetupError](err); {
 	case known:
 	case poolerSays(err):
@@ -58,7 +82,7 @@ func (s *Store) Check(ctx context.Context) error {
 	case unsupported(err):
 		err = &relay.SetupError{Problem: "the server lacks something that the relay calls", Remedy: serverRemedy, Err: err}
 	}
-	return s.wrap("check the outbox", err)
+	return err
 }
 
 // checkAll looks at the server and the tables with one session.
@@ -79,11 +103,6 @@ func (s *Store) checkAll(ctx context.Context, se *session) error {
 	}
 	s.warnDurability(ctx, server)
 	return nil
-}
-
-// lookAround finds out, once for all stores, what stands between them and the server.
-func (s *Store) lookAround(ctx context.Context) error {
-	return s.server.with(ctx, func(run *serverRun) error { return run.surroundings.check(ctx) })
 }
 
 // foreignServers are products that look like Postgres to a client and have other

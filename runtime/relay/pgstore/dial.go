@@ -17,12 +17,17 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// DefaultConnectTimeout is how long one address of a database may take to accept
-// a session when the configuration has no connect_timeout. A host that accepts
-// connections and never answers costs this much, once; the next is tried then.
+// DefaultConnectTimeout is how long one address of a database may keep silent while
+// a session is opened, when the configuration has no connect_timeout. A host that
+// accepts connections and never answers costs this much, once; the next is tried then.
+// One that answers may take five times as long in all: on a slow network each of a
+// dozen round trips has its time.
 const DefaultConnectTimeout = 2 * time.Second
 
 const (
+	// longestAttempt is how many times DefaultConnectTimeout an address that answers
+	// may take in all.
+	longestAttempt = 5
 	// Pauses between two rounds over all addresses. A server that is full or
 	// refuses the role will do so for a while, and asking it often harms whoever
 	// else wants to connect.
@@ -131,7 +136,8 @@ func (d *dialer) round(ctx context.Context) (*session, target, error) {
 	return nil, target{}, errors.Join(errs...)
 }
 
-// probeTimeout bounds the look at the other hosts.
+// probeTimeout is how long each of the other hosts may keep silent when it is looked
+// at.
 const probeTimeout = time.Second
 
 // newest is the session on the server that was promoted last, of those that take
@@ -144,15 +150,13 @@ func (d *dialer) newest(ctx context.Context, opened *session, at target, others 
 	}
 	answers := make(chan found)
 	asked := 0
-	probe, cancel := context.WithTimeout(ctx, probeTimeout)
-	defer cancel()
 	for _, other := range others {
 		if d.suspected(other) || other.address == at.address {
 			continue
 		}
 		asked++
 		go func() {
-			s, _ := d.open(probe, other, leaseLockTimeout) // one that does not take part is no trouble
+			s, _ := d.probe(ctx, other) // one that does not take part is no trouble
 			answers <- found{s, other}
 		}()
 	}
@@ -189,9 +193,7 @@ func (d *dialer) superseded(ctx context.Context, at target, timeline int64) (str
 		if other.address == at.address || d.suspected(other) {
 			continue
 		}
-		probe, cancel := context.WithTimeout(ctx, probeTimeout)
-		s, err := d.open(probe, other, leaseLockTimeout)
-		cancel()
+		s, err := d.probe(ctx, other)
 		if err != nil {
 			continue
 		}
@@ -213,13 +215,38 @@ func (d *dialer) suspected(t target) bool {
 
 // open opens a session on one address. A lockTimeout of 0 is none.
 func (d *dialer) open(ctx context.Context, at target, lockTimeout time.Duration) (*session, error) {
-	limited, cancel := context.WithTimeout(ctx, at.config.ConnectTimeout)
-	defer cancel()
-	opened, err := openSession(limited, at.config, d.cfg, lockTimeout)
+	opened, err := d.try(ctx, at, d.timeout(), lockTimeout)
 	if err == nil || ctx.Err() == nil { // else it was the caller who had no more time
 		d.judge(at, err)
 	}
 	return opened, err
+}
+
+// probe opens a session on one of the other addresses. One that keeps silent for a
+// short while is not suspected yet.
+func (d *dialer) probe(ctx context.Context, at target) (*session, error) {
+	opened, err := d.try(ctx, at, min(probeTimeout, d.timeout()), leaseLockTimeout)
+	if _, silent := errors.AsType[*silentError](err); !silent && ctx.Err() == nil {
+		d.judge(at, err)
+	}
+	return opened, err
+}
+
+func (d *dialer) try(ctx context.Context, at target, silence, lockTimeout time.Duration) (opened *session, err error) {
+	err = patiently(ctx, at, silence, d.longest(), func(ctx context.Context, config *pgx.ConnConfig) error {
+		opened, err = openSession(ctx, config, d.cfg, lockTimeout)
+		return err
+	})
+	return opened, err
+}
+
+// connect connects to one address without setting a session up.
+func (d *dialer) connect(ctx context.Context, at target) (conn *pgx.Conn, err error) {
+	err = patiently(ctx, at, d.timeout(), d.longest(), func(ctx context.Context, config *pgx.ConnConfig) error {
+		conn, err = pgx.ConnectConfig(ctx, config)
+		return err
+	})
+	return conn, err
 }
 
 // judge notes whether an address answered. One that says no has answered.
@@ -294,6 +321,7 @@ func (d *dialer) addresses(ctx context.Context, host string, errs *[]error) []st
 	return found
 }
 
+// timeout is how long an address may keep silent.
 func (d *dialer) timeout() time.Duration {
 	if d.cfg.Conn.ConnectTimeout > 0 {
 		return d.cfg.Conn.ConnectTimeout
@@ -301,10 +329,17 @@ func (d *dialer) timeout() time.Duration {
 	return DefaultConnectTimeout
 }
 
+// longest is how long it may take in all to open a session on an address.
+func (d *dialer) longest() time.Duration {
+	if d.cfg.Conn.ConnectTimeout > 0 {
+		return d.cfg.Conn.ConnectTimeout
+	}
+	return longestAttempt * DefaultConnectTimeout
+}
+
 func (d *dialer) target(h *pgconn.FallbackConfig, address string) target {
 	config := d.cfg.Conn.Copy()
 	config.Host, config.Port, config.TLSConfig, config.Fallbacks = h.Host, h.Port, h.TLSConfig, nil
-	config.ConnectTimeout = d.timeout()
 	if address != h.Host {
 		config.LookupFunc = func(context.Context, string) ([]string, error) { return []string{address}, nil }
 	}

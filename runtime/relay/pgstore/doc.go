@@ -25,9 +25,9 @@
 //
 // Connecting is not bounded by the call that needs it: a call about the lease has
 // less time than it may take to get past a host that accepts connections and never
-// answers. It goes on, and the next call finds the connection made. Each address has
-// [DefaultConnectTimeout], unless the configuration says otherwise, and one that
-// lately did not answer is tried last.
+// answers. It goes on, and the next call finds the connection made. Each address may keep
+// silent for [DefaultConnectTimeout], unless the configuration says otherwise, and one
+// that lately did not answer is tried last. A check goes on without its caller too.
 //
 // What a term knows about its progress is a database snapshot, which is worth
 // something only on the server run that made it: a crash, a fail-over or a

@@ -189,11 +189,10 @@ func (s *Store) tryTakeOver(ctx context.Context, se *session, arg pgdb.TakeOverL
 		return pgdb.TakeOverLeaseRow{}, err
 	}
 	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }() // after a commit it does nothing
-	q := pgdb.New(s.names.qualify(tx))
-	if err := q.SetLockTimeout(ctx, milliseconds(s.cfg.LockTimeout)); err != nil {
+	if err := pgdb.New(unpreparedDB{tx}).SetLockTimeout(ctx, milliseconds(s.cfg.LockTimeout)); err != nil {
 		return pgdb.TakeOverLeaseRow{}, err
 	}
-	row, err := q.TakeOverLease(ctx, arg)
+	row, err := pgdb.New(s.names.qualify(tx)).TakeOverLease(ctx, arg)
 	if err != nil {
 		return row, err
 	}

@@ -24,10 +24,10 @@ const poolerRounds = 5
 // A question that fails proves nothing: the server may be restarting, or somebody
 // ended the session. Such an error is returned as it is, so that Check is made
 // again.
-func lookForPooler(ctx context.Context, config *pgx.ConnConfig) error {
+func (d *dialer) lookForPooler(ctx context.Context, at target) error {
 	var pair [2]*pgx.Conn
 	for i := range pair {
-		conn, err := pgx.ConnectConfig(ctx, config)
+		conn, err := d.connect(ctx, at)
 		if err != nil {
 			return err
 		}

@@ -9,7 +9,6 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgproto3"
 
@@ -174,53 +173,4 @@ func answer(client *pgproto3.Backend, server *pgproto3.Frontend) (bool, error) {
 			return ready.TxStatus == 'I', nil
 		}
 	}
-}
-
-// impatient are callers that give up when a look for poolers has just begun.
-type impatient struct {
-	mu     sync.Mutex
-	giveUp context.CancelFunc // of the caller of the moment
-	looks  map[*pgx.Conn]bool
-}
-
-func (i *impatient) TraceQueryStart(ctx context.Context, conn *pgx.Conn, data pgx.TraceQueryStartData) context.Context {
-	if strings.Contains(data.SQL, "set_config('outboxgen.session'") {
-		i.mu.Lock()
-		defer i.mu.Unlock()
-		if !i.looks[conn] {
-			i.looks[conn] = true
-			i.giveUp()
-		}
-	}
-	return ctx
-}
-
-func (*impatient) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
-
-// On a slow network a look for poolers takes longer than a caller has. It goes on
-// without that caller, and the next one gets its answer.
-func TestALookForPoolersOutlivesItsCaller(t *testing.T) {
-	each(t, func(t *testing.T, pg *services.PG) {
-		callers := &impatient{looks: map[*pgx.Conn]bool{}}
-		s := newStore(t, pg, func(c *pgstore.Config) { c.Conn.Tracer = callers })
-		check := func() error {
-			ctx, cancel := context.WithCancel(t.Context())
-			defer cancel()
-			callers.mu.Lock()
-			callers.giveUp = cancel
-			callers.mu.Unlock()
-			return s.Check(ctx)
-		}
-		if err := check(); !errors.Is(err, context.Canceled) {
-			t.Fatalf("the first check: %v, want that its caller gave up", err)
-		}
-		if err := check(); err != nil {
-			t.Errorf("the second check: %v", err)
-		}
-		callers.mu.Lock()
-		defer callers.mu.Unlock()
-		if len(callers.looks) != 1 {
-			t.Errorf("%d looks, want one for both", len(callers.looks))
-		}
-	})
 }

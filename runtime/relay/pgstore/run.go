@@ -24,7 +24,9 @@ type serverRun struct {
 	anchor       *anchor
 	inserts      inserts
 	surroundings surroundings
-	done         chan struct{}
+	ctx          context.Context //nolint:containedctx // ends with the run; what it ends was begun by calls that are gone
+	cancel       context.CancelCauseFunc
+	done         <-chan struct{} // of ctx
 
 	mu       sync.Mutex
 	ended    error // nil while the run lasts
@@ -66,10 +68,9 @@ const (
 )
 
 func newRun(s *Server, first *session, at target) *serverRun {
-	r := &serverRun{
-		server: s, target: at, started: first.serverStarted,
-		done: make(chan struct{}), changed: make(chan struct{}),
-	}
+	r := &serverRun{server: s, target: at, started: first.serverStarted, changed: make(chan struct{})}
+	r.ctx, r.cancel = context.WithCancelCause(context.Background())
+	r.done = r.ctx.Done()
 	r.anchor = newAnchor(r, first)
 	r.inserts.run = r
 	r.surroundings.run = r
@@ -95,7 +96,7 @@ func (r *serverRun) end(reason error) {
 		return
 	}
 	r.ended = reason
-	close(r.done)
+	r.cancel(reason)
 	free := r.free
 	r.free = nil
 	r.workers -= len(free)
@@ -107,6 +108,16 @@ func (r *serverRun) end(reason error) {
 		r.server.work.Go(w.close)
 	}
 	r.server.work.Go(r.anchor.close)
+}
+
+// during is ctx as long as the run lasts.
+func (r *serverRun) during(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	stop := context.AfterFunc(r.ctx, func() { cancel(context.Cause(r.ctx)) })
+	return ctx, func() {
+		stop()
+		cancel(nil)
+	}
 }
 
 // work runs fn with a worker's session, seen as a store with these names does.

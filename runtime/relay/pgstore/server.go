@@ -21,7 +21,8 @@ type ServerConfig struct {
 	// pgxpool.ParseConfig gives it. The server must be the primary, and sessions
 	// must be the server's own: no pooler in transaction or statement mode. Of
 	// several hosts that accept writes the one that was promoted last is used. Without
-	// connect_timeout, each address has [DefaultConnectTimeout] to answer.
+	// connect_timeout, each address may keep silent for [DefaultConnectTimeout] while a
+	// session is opened; connect_timeout bounds the opening of a session in all.
 	// Settings that concern how pgx sends statements (default_query_exec_mode,
 	// statement_cache_capacity) are ignored: the store needs its own.
 	Conn *pgx.ConnConfig

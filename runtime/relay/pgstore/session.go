@@ -67,11 +67,12 @@ func openSession(ctx context.Context, config *pgx.ConnConfig, cfg ServerConfig, 
 		}
 	}()
 	noticeSilence(conn.PgConn().Conn())
+	q := opened.unprepared().q
 	names, values := cfg.settings(lockTimeout)
-	if err := opened.q.SetUpSession(ctx, pgdb.SetUpSessionParams{Names: names, Values: values}); err != nil {
+	if err := q.SetUpSession(ctx, pgdb.SetUpSessionParams{Names: names, Values: values}); err != nil {
 		return nil, fmt.Errorf("set up the session: %w", err)
 	}
-	d, err := opened.q.DescribeSession(ctx)
+	d, err := q.DescribeSession(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("find the session in pg_stat_activity: %w", err)
 	}
@@ -95,7 +96,7 @@ func openSession(ctx context.Context, config *pgx.ConnConfig, cfg ServerConfig, 
 // it does not say.
 func readTimeline(ctx context.Context, conn *pgx.Conn) int64 {
 	var hex string
-	err := conn.QueryRow(ctx, "SELECT substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8)").Scan(&hex)
+	err := conn.QueryRow(ctx, "SELECT substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8)", pgx.QueryExecModeExec).Scan(&hex)
 	if err != nil {
 		return 0
 	}
@@ -112,6 +113,30 @@ func (s *session) seen(names *tableNames) *session {
 	view.db = names.qualify(s.conn)
 	view.q = pgdb.New(view.db)
 	return &view
+}
+
+// unprepared is the session for statements that it makes once: to prepare one costs a
+// round trip.
+func (s *session) unprepared() *session {
+	view := *s
+	view.db = unpreparedDB{s.db}
+	view.q = pgdb.New(view.db)
+	return &view
+}
+
+// unpreparedDB sends statements without preparing them.
+type unpreparedDB struct{ db pgdb.DBTX }
+
+func (u unpreparedDB) Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error) {
+	return u.db.Exec(ctx, sql, append([]any{pgx.QueryExecModeExec}, args...)...)
+}
+
+func (u unpreparedDB) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
+	return u.db.Query(ctx, sql, append([]any{pgx.QueryExecModeExec}, args...)...)
+}
+
+func (u unpreparedDB) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
+	return u.db.QueryRow(ctx, sql, append([]any{pgx.QueryExecModeExec}, args...)...)
 }
 
 func (s *session) lost() bool { return s.conn.IsClosed() }
@@ -134,7 +159,11 @@ const (
 // noticeSilence has the kernel notice that the other end is gone. Every call has a
 // time limit of its own; this is for those that may take long.
 func noticeSilence(conn net.Conn) {
-	if wrapped, ok := conn.(interface{ NetConn() net.Conn }); ok { // TLS
+	for {
+		wrapped, ok := conn.(interface{ NetConn() net.Conn }) // TLS, patience
+		if !ok {
+			break
+		}
 		conn = wrapped.NetConn()
 	}
 	tcp, ok := conn.(*net.TCPConn)

@@ -25,6 +25,10 @@ type Store struct {
 	hearing  *serverRun    // where the store listens for that; nil: nowhere yet
 	unhear   func()
 
+	ctx      context.Context //nolint:containedctx // ends with Close; a check outlives the call that asked for it
+	cancel   context.CancelFunc
+	checking errand
+
 	rowBytes   atomic.Int64 // what a row has had on average lately
 	warned     sync.Map     // warnings of Check that were written
 	withoutLog atomic.Bool  // the server does not tell positions of its write-ahead log
@@ -67,10 +71,12 @@ func New(cfg Config) (*Store, error) {
 		where = fmt.Sprintf("schema %s of %s", cfg.Schema, where)
 	}
 	server.join(1)
-	return &Store{
+	s := &Store{
 		cfg: cfg, server: server, owns: owns, names: &tableNames{schema: cfg.Schema}, where: where,
 		released: make(chan struct{}, 1),
-	}, nil
+	}
+	s.ctx, s.cancel = context.WithCancel(server.ctx)
+	return s, nil
 }
 
 // Close ends what the store does; with a [Server] of its own it closes the
@@ -89,6 +95,7 @@ func (s *Store) Close() {
 	if closed {
 		return
 	}
+	s.cancel()
 	s.server.join(-1)
 	if s.owns {
 		s.server.Close()
@@ -160,19 +167,22 @@ func (s *Store) watch(ctx context.Context, fn func(*session) error) error {
 	if err := s.open(); err != nil {
 		return err
 	}
-	return s.server.with(ctx, func(r *serverRun) error {
-		lost := false
-		again := func(se *session) error {
-			err := fn(se)
-			lost = se.lost()
-			return err
-		}
-		err := r.work(ctx, useForKeeping, s.names, again)
-		if lost && r.reason() == nil && ctx.Err() == nil {
-			err = r.work(ctx, useForKeeping, s.names, again)
-		}
+	return s.server.with(ctx, func(r *serverRun) error { return s.watchOn(ctx, r, fn) })
+}
+
+// watchOn is watch on one run of the server.
+func (s *Store) watchOn(ctx context.Context, r *serverRun, fn func(*session) error) error {
+	lost := false
+	again := func(se *session) error {
+		err := fn(se)
+		lost = se.lost()
 		return err
-	})
+	}
+	err := r.work(ctx, useForKeeping, s.names, again)
+	if lost && r.reason() == nil && ctx.Err() == nil {
+		err = r.work(ctx, useForKeeping, s.names, again)
+	}
+	return err
 }
 
 func (s *Store) open() error {

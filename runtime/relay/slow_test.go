@@ -1,0 +1,67 @@
+package relay_test
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/outboxgen/outboxgen/runtime/internal/slownet"
+	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
+	"github.com/outboxgen/outboxgen/runtime/relay"
+	"github.com/outboxgen/outboxgen/runtime/relay/pgstore"
+)
+
+// laterStore is a store whose clock goes on by ages between the relay's first look at
+// the outbox and its first take-over, as it does for a standby.
+type laterStore struct {
+	*pgstore.Store
+	start  time.Time
+	passed atomic.Int64
+	checks atomic.Int64 // that the relay asked for
+}
+
+func (s *laterStore) Now() time.Duration { return time.Since(s.start) + time.Duration(s.passed.Load()) }
+
+func (s *laterStore) Observe(ctx context.Context) (relay.LeaseState, error) {
+	s.passed.Store(int64(time.Hour))
+	return s.Store.Observe(ctx)
+}
+
+func (s *laterStore) Check(ctx context.Context) error {
+	s.checks.Add(1)
+	return s.Store.Check(ctx)
+}
+
+// On a slow network the look at the outbox before a take-over takes longer than the
+// take-over may. The relay takes over all the same, and publishes.
+func TestTakeOverOnASlowNetwork(t *testing.T) {
+	t.Parallel()
+	for _, roundTrip := range []time.Duration{150 * time.Millisecond, 300 * time.Millisecond} {
+		t.Run(fmt.Sprint(roundTrip), func(t *testing.T) {
+			t.Parallel()
+			pg := services.Postgres(t)
+			migrated(t, pg)
+			insertRows(t, pg, "orders", 0, 100, 10, 20)
+			conn, err := pgx.ParseConfig(pg.URL)
+			if err != nil {
+				t.Fatal(err)
+			}
+			conn.DialFunc = slownet.Dial(t, roundTrip)
+			store, err := pgstore.New(pgstore.Config{Conn: conn})
+			if err != nil {
+				t.Fatal(err)
+			}
+			later := &laterStore{Store: store, start: time.Now()}
+			r := start(t, relay.Config{Store: later, Clock: later, Sink: relay.NewStdoutSink(&lines{})})
+			r.w.leads(t)
+			r.w.publishes(t, 100)
+			if n := later.checks.Load(); n < 2 {
+				t.Errorf("%d checks, want one before the take-over too", n)
+			}
+		})
+	}
+}
