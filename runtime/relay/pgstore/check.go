@@ -73,7 +73,11 @@ func (s *Store) check() error {
 		// A server that has fallen silent must not hold up the check of the next one.
 		ctx, cancel := r.during(ctx)
 		defer cancel()
-		return s.watchOn(ctx, r, func(se *session) error { return s.checkAll(ctx, se.unprepared()) })
+		err := s.watchOn(ctx, r, func(se *session) error { return s.checkAll(ctx, se.unprepared()) })
+		if err != nil && ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		return err
 	})
 	switch _, known := errors.AsType[*relay.SetupError](err); {
 	case known:

@@ -56,8 +56,11 @@ func (e *errand) run(ctx context.Context, work *jobs, do func() error) error {
 	return t.err
 }
 
+var errNoAnswer = errors.New("pgstore: the goroutine ended without an answer")
+
 // make runs do.
 func (t *trip) make(do func() error) {
+	t.err = errNoAnswer // unless do returns
 	defer close(t.done)
 	defer func() {
 		t.panicked = recover()

@@ -3,8 +3,10 @@ package pgstore_test
 import (
 	"context"
 	"errors"
+	"net"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -81,5 +83,72 @@ func TestACheckOutlivesItsCaller(t *testing.T) {
 				t.Errorf("%s: given up and checked (-want +got):\n%s", name, diff)
 			}
 		}
+	})
+}
+
+// mute is a connection whose server can fall silent.
+type mute struct {
+	net.Conn
+	silent *atomic.Bool
+}
+
+func (m mute) Read(b []byte) (int, error) {
+	for {
+		n, err := m.Conn.Read(b)
+		if err != nil || !m.silent.Load() {
+			return n, err
+		}
+	}
+}
+
+// silencer has the server fall silent to all that is connected when a check tries to
+// write for the first time.
+type silencer struct {
+	once sync.Once
+	here chan struct{}
+
+	mu        sync.Mutex
+	connected []*atomic.Bool
+}
+
+func (s *silencer) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	conn, err := (&net.Dialer{}).DialContext(ctx, network, address)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	silent := &atomic.Bool{}
+	s.connected = append(s.connected, silent)
+	return mute{conn, silent}, err
+}
+
+func (s *silencer) TraceQueryStart(ctx context.Context, _ *pgx.Conn, data pgx.TraceQueryStartData) context.Context {
+	if strings.Contains(data.SQL, "-- name: TryLeaseInsert") {
+		s.once.Do(func() {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			for _, silent := range s.connected {
+				silent.Store(true)
+			}
+			close(s.here)
+		})
+	}
+	return ctx
+}
+
+func (*silencer) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
+
+// A check that waits for a server that has fallen silent goes on at the next one as
+// soon as the session of the leases is given up.
+func TestACheckLeavesASilentServer(t *testing.T) {
+	each(t, func(t *testing.T, pg *services.PG) {
+		server := &silencer{here: make(chan struct{})}
+		s := newStore(t, pg, func(c *pgstore.Config) { c.Conn.DialFunc, c.Conn.Tracer = server.dial, server })
+		_, err := s.Observe(t.Context()) // an error of the first connection is the caller's
+		must(t, err)
+		checked := make(chan error, 1)
+		go func() { checked <- s.Check(t.Context()) }()
+		<-server.here
+		_, err = s.Observe(t.Context())
+		must(t, err)
+		must(t, <-checked)
 	})
 }

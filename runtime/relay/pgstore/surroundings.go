@@ -55,6 +55,9 @@ func (v *surroundings) lookAround() error {
 		// A server that has no session left is looked at again by the next check; the
 		// sessions that there are work.
 		unpooled = err == nil
+		if err != nil && ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
 		if err != nil && !full(err) {
 			return err
 		}
