@@ -50,8 +50,10 @@ type Places [][3]string
 // Schema says where the schema of the value stands that is being checked, as
 // Violation.Schema does, until Leave. Where nothing in parts says otherwise, a
 // member's schema is the one under properties and an item's the one under items.
-func (c *Checker) Schema(schema string, parts ...[3]string) {
+// It returns c.
+func (c *Checker) Schema(schema string, parts ...[3]string) *Checker {
 	c.schema = place{schema: schema, parts: parts, length: len(c.path)}
+	return c
 }
 
 type segment struct {
@@ -62,12 +64,14 @@ type segment struct {
 
 // Err is what was found, a *ValidationError that names the type, or nil. The
 // violations are sorted by pointer.
-func (c *Checker) Err(name string) error {
+func (c *Checker) Err(name string) error { return c.err(func() string { return name }) }
+
+func (c *Checker) err(name func() string) error {
 	if len(c.violations) == 0 {
 		return nil
 	}
 	slices.SortStableFunc(c.violations, func(a, b Violation) int { return comparePointers(a.Pointer, b.Pointer) })
-	return &ValidationError{Type: name, Violations: c.violations}
+	return &ValidationError{Type: name(), Violations: c.violations}
 }
 
 // comparePointers orders by token, and tokens that are numbers as numbers.
@@ -238,8 +242,8 @@ func MultipleOf[N ~int64 | ~uint64](c *Checker, n, step N, at ...any) {
 
 // MultipleOfFloat checks that n is a whole multiple of step, in decimal: 0.3
 // is one of 0.1.
-func MultipleOfFloat(c *Checker, n, step float64, at ...any) {
-	if !isMultiple(n, step) {
+func MultipleOfFloat[N ~float64](c *Checker, n, step N, at ...any) {
+	if !isMultiple(float64(n), float64(step)) {
 		c.Fail("multipleOf", "must be a multiple of "+text(step), at...)
 	}
 }

@@ -38,7 +38,7 @@ type missing struct {
 func Unmarshal[T any](data []byte, into *T, name string, read func(*Decoder) T) error {
 	d := Decoder{data: data}
 	value := read(&d)
-	if err := d.finish(name); err != nil {
+	if err := d.finish(func() string { return name }); err != nil {
 		return err
 	}
 	*into = value
@@ -47,7 +47,7 @@ func Unmarshal[T any](data []byte, into *T, name string, read func(*Decoder) T) 
 
 // finish checks that nothing follows the value, and turns the violations into
 // an error.
-func (d *Decoder) finish(name string) error {
+func (d *Decoder) finish(name func() string) error {
 	d.space()
 	if !d.dead && d.pos < len(d.data) {
 		d.syntax("expected the end of the document")
@@ -62,7 +62,7 @@ func (d *Decoder) finish(name string) error {
 		v := &d.violations[m.violation]
 		v.Pointer = string(appendSegment([]byte(v.Pointer), m.name))
 	}
-	return &DecodeError{Type: name, Violations: d.violations}
+	return &DecodeError{Type: name(), Violations: d.violations}
 }
 
 // Fail notes a violation at the value that comes next, and skips the value.
@@ -227,6 +227,22 @@ func (d *Decoder) Object(required ...string) Object {
 	return o
 }
 
+// Open is Object where unknown keeps every member that is not read before the
+// next call of Next.
+func (d *Decoder) Open(unknown *Unknown, required ...string) Object {
+	o := d.Object(required...)
+	o.unknown = unknown
+	return o
+}
+
+// Closed is Object where a member that is not read before the next call of Next
+// is Unexpected.
+func (d *Decoder) Closed(required ...string) Object {
+	o := d.Object(required...)
+	o.closed = true
+	return o
+}
+
 // An Object iterates over the members of a JSON object.
 type Object struct {
 	// Name is the name of the current member. It is valid until the next call
@@ -242,12 +258,17 @@ type Object struct {
 	value    int // where the value of the current member begins
 	first    bool
 	done     bool
+	closed   bool     // made by Closed
+	unknown  *Unknown // of Open
 }
 
 // Next goes to the next member.
 func (o *Object) Next() bool {
 	d := o.d
 	if o.done || d.dead {
+		return false
+	}
+	if d.pos == o.value && !o.first && !o.rest() {
 		return false
 	}
 	c := d.peek()
@@ -284,6 +305,17 @@ func (o *Object) Next() bool {
 
 // mark notes that a required member was seen. Documents tend to hold their
 // members in the order of the schema, so the first guess is mostly right.
+// rest reads a member that the caller has not read; false says that reading ends.
+func (o *Object) rest() bool {
+	switch {
+	case o.unknown != nil:
+		o.Unknown(o.unknown)
+	case o.closed:
+		o.Unexpected()
+	}
+	return !o.d.dead
+}
+
 func (o *Object) mark() {
 	if o.hint < len(o.required) && string(o.Name) == o.required[o.hint] {
 		o.set(o.hint)

@@ -39,8 +39,13 @@ func Marshal[T any](value T, name string, write func(*Encoder, T)) ([]byte, erro
 	e := encoders.Get().(*Encoder)
 	defer e.release()
 	write(e, value)
+	return e.result(func() string { return name })
+}
+
+// result is what was written, or the error of the type that name names.
+func (e *Encoder) result(name func() string) ([]byte, error) {
 	if e.err != nil {
-		failed := &EncodeError{Type: name, Message: e.err.Error()}
+		failed := &EncodeError{Type: name(), Message: e.err.Error()}
 		if inner, ok := errors.AsType[*externalError](e.err); ok {
 			failed.Err = inner.err
 		}
@@ -94,6 +99,18 @@ func (e *Encoder) Begin() {
 func (e *Encoder) End() {
 	e.open = e.open[:len(e.open)-1]
 	e.buf = append(e.buf, '}')
+}
+
+// First opens an object and begins its first member; its value must follow.
+func (e *Encoder) First(name string) *Encoder {
+	e.Begin()
+	return e.Name(name)
+}
+
+// EndOpen closes an object after the members of unknown.
+func (e *Encoder) EndOpen(unknown Unknown) {
+	e.Unknown(unknown)
+	e.End()
 }
 
 // Name begins a member; its value must follow.
@@ -161,6 +178,15 @@ func (e *Encoder) Raw(v json.RawMessage) {
 		return
 	}
 	e.buf = appendCompact(e.buf, v)
+}
+
+// RawOrNull writes a value that is JSON already, or null for nil.
+func (e *Encoder) RawOrNull(v json.RawMessage) {
+	if v == nil {
+		e.Null()
+		return
+	}
+	e.Raw(v)
 }
 
 // appendCompact appends valid JSON without the spaces between its tokens.
@@ -329,4 +355,20 @@ func PutExternal[T any](e *Encoder, v T) {
 		return
 	}
 	e.Raw(out.Bytes())
+}
+
+// PutOptionalSlice writes a member that is an array into the object that is
+// open, or nothing for nil.
+func PutOptionalSlice[T any](e *Encoder, name string, items []T, write func(*Encoder, T)) {
+	if items != nil {
+		PutSlice(e.Name(name), items, write)
+	}
+}
+
+// PutOptionalMap writes a member that is an object into the object that is open,
+// or nothing for nil.
+func PutOptionalMap[T any](e *Encoder, name string, members map[string]T, write func(*Encoder, T)) {
+	if members != nil {
+		PutMap(e.Name(name), members, write)
+	}
 }

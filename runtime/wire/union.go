@@ -3,8 +3,79 @@ package wire
 import (
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"strings"
 )
+
+// A Value is what the values of every union can do.
+type Value interface {
+	json.Marshaler
+	Validate() error
+}
+
+// A Union writes and checks the values of T, an interface whose values are of
+// one of several types.
+type Union[T any] struct {
+	place           string
+	parts           Places
+	keyword, wanted string
+	write           func(T, *Encoder)
+	check           func(T, *Checker)
+}
+
+// NewUnion is the union whose schema stands at place, under keyword. wanted names
+// its branches in a message; write and check are methods of T.
+func NewUnion[T any](write func(T, *Encoder), check func(T, *Checker), place, keyword, wanted string, parts ...[3]string) *Union[T] {
+	return &Union[T]{place: place, parts: parts, keyword: keyword, wanted: wanted, write: write, check: check}
+}
+
+// isBranch reports whether v is a branch of a union. A branch is a value: a
+// pointer to one has its methods, so that it compiles, and is none.
+func isBranch(v any) bool {
+	t := reflect.TypeOf(v)
+	return t != nil && t.Kind() != reflect.Pointer
+}
+
+// Put writes v, or null for an interface that holds nothing.
+func (u *Union[T]) Put(e *Encoder, v T) {
+	if !isBranch(v) {
+		e.NoBranch(reflect.TypeFor[T]().Name(), v)
+		return
+	}
+	u.write(v, e)
+}
+
+// PutOptional writes a member of the object that is open, or nothing for nil.
+func (u *Union[T]) PutOptional(e *Encoder, name string, v T) {
+	if any(v) != nil {
+		u.Put(e.Name(name), v)
+	}
+}
+
+// Check checks the value at the path, which must be there.
+func (u *Union[T]) Check(c *Checker, v T, at ...any) {
+	c.Enter(at...)
+	if isBranch(v) {
+		c.Schema(u.place, u.parts...)
+		u.check(v, c)
+	} else {
+		u.NoBranch(c, v)
+	}
+	c.Leave()
+}
+
+// CheckOptional checks the value at the path if there is one.
+func (u *Union[T]) CheckOptional(c *Checker, v T, at ...any) {
+	if any(v) != nil {
+		u.Check(c, v, at...)
+	}
+}
+
+// NoBranch notes that the value which is being checked is none of the branches.
+func (u *Union[T]) NoBranch(c *Checker, v any) {
+	c.Schema(u.place, u.parts...)
+	c.NoBranch(v, u.keyword, u.wanted)
+}
 
 // lookAt is a decoder of the member at path inside the next value; ok is false
 // where there is none. Nothing is consumed, and nothing noted: whoever reads
@@ -116,6 +187,13 @@ func (c *Checker) NoBranch(value any, rule, want string) {
 	c.Fail(rule, "must be "+want+", is none of them")
 }
 
+// From writes a value as the union R, which keeps its bytes. The error is an
+// *EncodeError.
+func From[R ~struct{ Raw json.RawMessage }, T any](v T, write func(*Encoder, T)) (R, error) {
+	raw, err := Marshal(v, nameOf[R](), write)
+	return R{Raw: raw}, err
+}
+
 // As reads the bytes of a union as one of its branches, called name, and
 // validates it with check, which may be nil. The error is a *DecodeError or a
 // *ValidationError.
@@ -135,8 +213,15 @@ func As[T any](raw json.RawMessage, name string, read func(*Decoder) T, check fu
 	return value, nil
 }
 
-// OneOf checks that exactly one branch took the value: each error is what As
-// returned for a branch.
+// Refusal is why a branch of a union does not take the value: the error of as,
+// one of the methods that read it as a branch.
+func Refusal[T any](as func() (T, error)) error {
+	_, err := as()
+	return err
+}
+
+// OneOf checks that exactly one branch took the value: each error is the Refusal
+// of a branch.
 func (c *Checker) OneOf(branches string, errs ...error) {
 	switch n := taken(errs); {
 	case n == 0:
@@ -146,8 +231,8 @@ func (c *Checker) OneOf(branches string, errs ...error) {
 	}
 }
 
-// AnyOf checks that at least one branch took the value: each error is what As
-// returned for a branch.
+// AnyOf checks that at least one branch took the value: each error is the Refusal
+// of a branch.
 func (c *Checker) AnyOf(branches string, errs ...error) {
 	if taken(errs) == 0 {
 		c.Fail("anyOf", noneOf(branches, errs))

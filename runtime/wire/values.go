@@ -175,3 +175,11 @@ func NoValue(pointer string) error {
 	}
 	return fmt.Errorf("there is no value at %s", pointer)
 }
+
+// Or is the value that v points to, or otherwise.
+func Or[T any](v *T, otherwise T) T {
+	if v == nil {
+		return otherwise
+	}
+	return *v
+}

@@ -60,9 +60,9 @@ func (p *printer) needsCheck(t *ir.Type) bool {
 	if t.Rules != nil || t.Elem != nil && p.needsCheck(t.Elem) {
 		return true
 	}
-	return t.Const != nil || t.MinLength != nil || t.MaxLength != nil || t.Pattern != nil || t.Format != "" ||
+	return t.Const != nil || atLeast(t.MinLength) > 0 || t.MaxLength != nil || t.Pattern != nil || t.Format != "" ||
 		t.Minimum != "" || t.Maximum != "" || t.ExclusiveMinimum != "" || t.ExclusiveMaximum != "" || t.MultipleOf != "" ||
-		t.MinItems != nil || t.MaxItems != nil || t.UniqueItems || t.Keys != nil || t.MinProperties != nil || t.MaxProperties != nil
+		atLeast(t.MinItems) > 0 || t.MaxItems != nil || t.UniqueItems || t.Keys != nil || atLeast(t.MinProperties) > 0 || t.MaxProperties != nil
 }
 
 // checks is the body of a type's check method.
@@ -94,15 +94,26 @@ func (c *coder) checks(n *ir.Named) []string {
 		}
 	}
 	if n.Rules != nil {
-		lines = append(lines, fmt.Sprintf("wire.Rules(c, *v, encode%s, &%s)", n.Name, n.Rules.Var))
+		lines = append(lines, fmt.Sprintf("wire.Rules(c, %s, %s, &%s)", c.whole(n), c.writer(typeOf(n)), n.Rules.Var))
 	}
 	return lines
 }
 
+// whole is the value of a struct inside its check method.
+func (c *coder) whole(n *ir.Named) string {
+	if c.branches[n] {
+		return "v"
+	}
+	return "*v"
+}
+
+// typeOf is the type of a struct.
+func typeOf(n *ir.Named) *ir.Type { return &ir.Type{Kind: ir.Struct, Named: n} }
+
 // countMembers is an expression for the number of members of a struct.
 func (c *coder) countMembers(n *ir.Named) string {
 	if overlapping(n) {
-		return "wire.CountMembers(*v, encode" + n.Name + ")" // a member may match several patterns
+		return "wire.CountMembers(" + c.whole(n) + ", " + c.writer(typeOf(n)) + ")" // a member may match several patterns
 	}
 	sum := c.countFields(n)
 	for _, m := range n.Matching {
@@ -157,27 +168,33 @@ func (c *coder) checkFieldAt(f *ir.Field, at string) []string {
 	v := "v." + f.Name
 	switch c.shape(f) {
 	case pointer:
-		inner := check("*" + v)
-		if f.Type.Kind == ir.Struct {
-			inner = check(v)
-		}
-		return wrapIf(v+" != nil", inner)
+		return wrapIf(v+" != nil", check("*"+v))
 	case nilable:
-		if f.Type.Kind == ir.UnionKind || f.Type.Kind == ir.Collection {
-			return wrapIf(v+" != nil", check(v))
-		}
-		if f.Type.Rules == nil && atLeast(f.Type.MinItems) == 0 && atLeast(f.Type.MinProperties) == 0 {
-			return check(v) // what is left holds for nil
-		}
-		return wrapIf(v+" != nil", check(v))
+		return c.checkNilable(f.Type, v, at, 0)
 	case nullable:
 		if f.Type.Kind == ir.Any {
 			return wrapIf("!"+v+".IsZero()", append([]string{"x, _ := " + v + ".Get()"}, check("x")...)) // null is a value
+		}
+		if f.Type.Indirect {
+			return wrapIf("x, ok := "+v+".Get(); ok && x != nil", check("*x"))
 		}
 		return wrapIf("x, ok := "+v+".Get(); ok", check("x"))
 	default:
 		return check(v)
 	}
+}
+
+// checkNilable is the checks of a value that is null or absent when nil.
+func (c *coder) checkNilable(t *ir.Type, v, at string, depth int) []string {
+	lines := c.check(t, v, at, depth)
+	switch {
+	case t.Kind == ir.UnionKind && t.Rules == nil:
+		return []string{fmt.Sprintf("%s.CheckOptional(c, %s%s)", unionVar(t.Named), v, behind(at))}
+	case t.Kind == ir.UnionKind, t.Kind == ir.Collection, t.Kind == ir.Any, t.Kind == ir.BigInt:
+	case t.Rules == nil && t.Const == nil && atLeast(t.MinItems) == 0 && atLeast(t.MinProperties) == 0:
+		return lines // what is left holds for nil
+	}
+	return wrapIf(v+" != nil", lines)
 }
 
 func atLeast(n *int) int {
@@ -195,57 +212,47 @@ func wrapIf(condition string, lines []string) []string {
 func (c *coder) check(t *ir.Type, v, at string, depth int) []string {
 	var lines []string
 	add := func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) }
+	to := behind(at)
 	if t.Rules != nil {
-		add("wire.Rules(c, %s, %s, &%s, %s)", v, c.writer(t), t.Rules.Var, at)
+		add("wire.Rules(c, %s, %s, &%s%s)", v, c.writer(t), t.Rules.Var, to)
 	}
 	if t.Const != nil {
-		add("wire.Const(c, %s, %s, %s)", v, c.literal(t, t.Const), at)
+		add("wire.Const(c, %s, %s%s)", v, c.literal(t, t.Const), to)
 		return lines
 	}
 	switch t.Kind {
 	case ir.Struct, ir.Collection:
-		if c.needsCheck(t) {
-			add("c.Enter(%s)", at)
-			add("%s.check(c)", v)
-			add("c.Leave()")
+		if c.checked[t.Named] {
+			if at == "" {
+				add("%s(c)", call(v, "check"))
+			} else {
+				add("c.In(%s%s)", call(v, "check"), to)
+			}
 		}
 		return lines
 	case ir.UnionKind:
-		add("c.Enter(%s)", at)
-		add("check%s(c, %s)", t.Named.Name, v)
-		add("c.Leave()")
+		add("%s.Check(c, %s%s)", unionVar(t.Named), v, to)
 		return lines
 	case ir.Enum:
-		if open := t.Named.Open; open != nil {
-			if c.needsCheck(open) {
-				lines = append(lines, wrapIf("!"+call(v, "Known()"), c.check(open, v, at, depth))...)
-			}
-			return lines
-		}
-		check := "Enum"
-		if t.Named.Base == ir.JSON {
-			check = "JSONEnum"
-		}
-		add("wire.%s(c, %s, %s, %s, %s)", check, v, call(v, "Valid()"), raw(choices(t.Named)), at)
-		return lines
+		return append(lines, c.checkEnum(t, v, at, depth)...)
 	}
 	if atLeast(t.MinLength) > 0 {
-		add("wire.MinLength(c, %s, %d, %s)", v, *t.MinLength, at)
+		add("wire.MinLength(c, %s, %d%s)", v, *t.MinLength, to)
 	}
 	if t.MaxLength != nil {
-		add("wire.MaxLength(c, %s, %d, %s)", v, *t.MaxLength, at)
+		add("wire.MaxLength(c, %s, %d%s)", v, *t.MaxLength, to)
 	}
 	if t.Pattern != nil {
-		add("wire.Matches(c, %s, %s, %s)", v, t.Pattern.Var, at)
+		add("wire.Matches(c, %s, %s%s)", v, t.Pattern.Var, to)
 	}
 	if t.Format != "" {
-		add("wire.Format(c, %s, %s, %s)", v, quote(t.Format), at)
+		add("wire.Format(c, %s, %s%s)", v, quote(t.Format), to)
 	}
 	for _, bound := range []struct{ name, limit string }{
 		{"Minimum", t.Minimum}, {"Maximum", t.Maximum}, {"ExclusiveMinimum", t.ExclusiveMinimum}, {"ExclusiveMaximum", t.ExclusiveMaximum},
 	} {
 		if bound.limit != "" {
-			add("wire.%s(c, %s, %s, %s)", bound.name, v, bound.limit, at)
+			add("wire.%s(c, %s, %s%s)", bound.name, v, bound.limit, to)
 		}
 	}
 	if t.MultipleOf != "" {
@@ -253,32 +260,50 @@ func (c *coder) check(t *ir.Type, v, at string, depth int) []string {
 		if t.Kind == ir.Float {
 			name = "MultipleOfFloat"
 		}
-		add("wire.%s(c, %s, %s, %s)", name, v, t.MultipleOf, at)
+		add("wire.%s(c, %s, %s%s)", name, v, t.MultipleOf, to)
 	}
 	if atLeast(t.MinItems) > 0 {
-		add("c.MinItems(len(%s), %d, %s)", v, *t.MinItems, at)
+		add("c.MinItems(len(%s), %d%s)", v, *t.MinItems, to)
 	}
 	if t.MaxItems != nil {
-		add("c.MaxItems(len(%s), %d, %s)", v, *t.MaxItems, at)
+		add("c.MaxItems(len(%s), %d%s)", v, *t.MaxItems, to)
 	}
 	if atLeast(t.MinProperties) > 0 {
-		add("c.MinProperties(len(%s), %d, %s)", v, *t.MinProperties, at)
+		add("c.MinProperties(len(%s), %d%s)", v, *t.MinProperties, to)
 	}
 	if t.MaxProperties != nil {
-		add("c.MaxProperties(len(%s), %d, %s)", v, *t.MaxProperties, at)
+		add("c.MaxProperties(len(%s), %d%s)", v, *t.MaxProperties, to)
 	}
 	if t.UniqueItems {
 		lines = append(lines, c.unique(t, v, at))
 	}
-	if t.Keys != nil && !c.needsCheck(t.Elem) {
-		add("for key := range %s {", v)
-		add("wire.Name(c, key, %s, %s, %s, key)", t.Keys.Var, raw(t.Keys.Source), at)
-		add("}")
-	}
-	if t.Elem != nil && c.needsCheck(t.Elem) {
+	if t.Keys != nil || t.Elem != nil && c.needsCheck(t.Elem) {
 		lines = append(lines, c.loop(t, v, at, depth)...)
 	}
 	return lines
+}
+
+// checkEnum is the checks of a value that the schema lists.
+func (c *coder) checkEnum(t *ir.Type, v, at string, depth int) []string {
+	if open := t.Named.Open; open != nil {
+		if !c.needsCheck(open) {
+			return nil
+		}
+		return wrapIf("!"+call(v, "Known()"), c.check(open, conversion(c.base(open), v), at, depth))
+	}
+	check := "Enum"
+	if t.Named.Base == ir.JSON {
+		check = "JSONEnum"
+	}
+	return []string{fmt.Sprintf("wire.%s(c, %s, %s, %s%s)", check, v, call(v, "Valid()"), raw(choices(t.Named)), behind(at))}
+}
+
+// behind is a path as the last arguments of a call.
+func behind(at string) string {
+	if at == "" {
+		return ""
+	}
+	return ", " + at
 }
 
 // maxChoices and maxChoicesLen bound the values of an enum that a message
@@ -315,10 +340,10 @@ func (c *coder) unique(t *ir.Type, v, at string) string {
 	if !elem.Nullable {
 		switch elem.Kind {
 		case ir.Bool, ir.Int, ir.Uint, ir.Float, ir.String, ir.Null, ir.UUID, ir.Enum, ir.Date, ir.TimeOfDay, ir.Duration:
-			return fmt.Sprintf("wire.UniqueItems(c, %s, %s)", v, at)
+			return fmt.Sprintf("wire.UniqueItems(c, %s%s)", v, behind(at))
 		}
 	}
-	return fmt.Sprintf("wire.UniqueDocuments(c, %s, %s, %s)", v, c.elementWriter(elem), at)
+	return fmt.Sprintf("wire.UniqueDocuments(c, %s, %s%s)", v, c.elementWriter(elem), behind(at))
 }
 
 // loop checks the items of an array or the values of a map.
@@ -331,15 +356,20 @@ func (c *coder) loop(t *ir.Type, v, at string, depth int) []string {
 		item += fmt.Sprint(depth + 1)
 		key += fmt.Sprint(depth + 1)
 	}
-	if t.Kind == ir.Slice && t.Elem.Kind == ir.Struct {
-		inner := c.checkElement(t.Elem, v+"["+key+"]", inside(at, key), depth+1)
-		return append(append([]string{fmt.Sprintf("for %s := range %s {", key, v)}, inner...), "}")
-	}
-	inner := c.checkElement(t.Elem, item, inside(at, key), depth+1)
+	var inner []string
 	if t.Keys != nil {
-		inner = append([]string{fmt.Sprintf("wire.Name(c, %s, %s, %s, %s)", key, t.Keys.Var, raw(t.Keys.Source), inside(at, key))}, inner...)
+		inner = append(inner, fmt.Sprintf("wire.Name(c, %s, %s, %s, %s)", key, t.Keys.Var, raw(t.Keys.Source), inside(at, key)))
 	}
-	return append(append([]string{fmt.Sprintf("for %s, %s := range %s {", key, item, v)}, inner...), "}")
+	header := fmt.Sprintf("for %s := range %s {", key, v)
+	switch {
+	case !c.needsCheck(t.Elem):
+	case t.Kind == ir.Slice && t.Elem.Kind == ir.Struct:
+		inner = append(inner, c.checkElement(t.Elem, v+"["+key+"]", inside(at, key), depth+1)...)
+	default:
+		inner = append(inner, c.checkElement(t.Elem, item, inside(at, key), depth+1)...)
+		header = fmt.Sprintf("for %s, %s := range %s {", key, item, v)
+	}
+	return append(append([]string{header}, inner...), "}")
 }
 
 // inside is the path to an item of the value at a path, "" for the value that
@@ -353,19 +383,13 @@ func inside(at, key string) string {
 
 func (c *coder) checkElement(t *ir.Type, item, at string, depth int) []string {
 	switch {
-	case t.Nullable && (t.Kind == ir.UnionKind || t.Kind == ir.Collection):
-		return wrapIf(item+" != nil", c.check(t, item, at, depth))
-	case t.Nullable && t.CanBeNil():
-		if t.Kind == ir.Any || t.Rules == nil && atLeast(t.MinItems) == 0 && atLeast(t.MinProperties) == 0 {
-			return c.check(t, item, at, depth)
-		}
-		return wrapIf(item+" != nil", c.check(t, item, at, depth))
-	case t.Nullable && t.Kind == ir.Struct:
-		return wrapIf(item+" != nil", c.check(t, item, at, depth))
-	case t.Nullable:
+	case t.Kind == ir.Any || !t.Nullable:
+		return c.check(t, item, at, depth)
+	case t.CanBeNil():
+		return c.checkNilable(t, item, at, depth)
+	default:
 		return wrapIf(item+" != nil", c.check(t, "*"+item, at, depth))
 	}
-	return c.check(t, item, at, depth)
 }
 
 // goLiteral is a value as a Go literal of type t, "" where there is none.

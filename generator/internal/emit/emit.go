@@ -60,7 +60,7 @@ func Package(p *schema.Project, opts Options) ([]File, *diag.List, error) {
 	if list.HasErrors() {
 		return nil, list, nil
 	}
-	all, err := template.New("").Funcs(template.FuncMap{"doc": doc}).ParseFS(templates.FS, "*.tmpl")
+	all, err := template.New("").Funcs(template.FuncMap{"doc": doc, "methods": methods, "body": body}).ParseFS(templates.FS, "*.tmpl")
 	if err != nil {
 		return nil, list, fmt.Errorf("parse the templates: %w", err)
 	}
@@ -93,12 +93,15 @@ type printer struct {
 	pointers  bool // absent and null are one
 	embedded  bool // the package of sqlc is outboxgen's
 	list      *diag.List
-	checked   map[*ir.Named]bool // has something to check
-	filled    map[*ir.Named]bool // has a constructor
-	nullable  bool               // some file reads a Nullable
+	checked   map[*ir.Named]bool        // has something to check
+	filled    map[*ir.Named]bool        // has a constructor
+	branches  map[*ir.Named]bool        // is a branch of an interface
+	unionsOf  map[*ir.Named][]*ir.Named // the interfaces that it is a branch of
+	nullable  bool                      // some file reads a Nullable
 }
 
 func (p *printer) files() ([]File, error) {
+	p.findBranches()
 	p.findChecked()
 	p.findFilled()
 	var out []File
@@ -116,6 +119,23 @@ func (p *printer) files() ([]File, error) {
 	out = append(out, File{Path: p.pkg.File, Content: source})
 	slices.SortFunc(out, func(a, b File) int { return strings.Compare(a.Path, b.Path) })
 	return out, formatAll(out)
+}
+
+// findBranches finds the types that are branches of interfaces.
+func (p *printer) findBranches() {
+	p.branches, p.unionsOf = map[*ir.Named]bool{}, map[*ir.Named][]*ir.Named{}
+	for _, f := range p.pkg.Files {
+		for _, n := range f.Types {
+			if n.Union != nil && !n.Union.Raw {
+				for _, branch := range n.Union.Branches {
+					p.branches[branch.Named] = true
+					if unions := p.unionsOf[branch.Named]; !slices.Contains(unions, n) {
+						p.unionsOf[branch.Named] = append(unions, n)
+					}
+				}
+			}
+		}
+	}
 }
 
 // formatAll formats files where they stand, on all processors: of all that the
@@ -189,6 +209,14 @@ func (p *printer) packageFile() ([]byte, error) {
 	if p.nullable {
 		set[wirePath] = ""
 		helper, err := p.execute("nullable.tmpl", nil)
+		if err != nil {
+			return nil, err
+		}
+		helpers = append(helpers, helper)
+	}
+	if len(p.branches) > 0 {
+		set[wirePath] = ""
+		helper, err := p.execute("union_branch.tmpl", nil)
 		if err != nil {
 			return nil, err
 		}

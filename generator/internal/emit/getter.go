@@ -17,6 +17,9 @@ func (c *coder) getter(e *ir.Event, path ir.Path, must bool) string {
 	}
 	fmt.Fprintf(&b, "func(v *%s) %s {\n", e.GoName, g.results)
 	if path.Branches == nil {
+		if body := g.value("v", path.Steps); !strings.Contains(body, "\n") {
+			return strings.TrimSuffix(b.String(), "\n") + " " + body + " }"
+		}
 		return b.String() + g.value("v", path.Steps) + "\n}"
 	}
 	union, value := e.Data, "v"

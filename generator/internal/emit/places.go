@@ -181,9 +181,6 @@ func (c *coder) placeTables() string {
 	var b strings.Builder
 	for _, n := range c.file.Types {
 		if table := c.places(n); table != "" && len(c.standing(n)) > 0 {
-			for _, line := range comment(n.PlacesVar + " says where schemas stand that are not under " + n.Name + "'s own properties.") {
-				b.WriteString("// " + line + "\n")
-			}
 			fmt.Fprintf(&b, "var %s = %s\n\n", n.PlacesVar, table)
 		}
 	}

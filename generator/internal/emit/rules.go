@@ -14,37 +14,20 @@ const rulePath = "github.com/outboxgen/outboxgen/runtime/rule"
 func (c *coder) rules() string {
 	var b strings.Builder
 	seen := map[string]bool{}
-	add := func(r *ir.Rules, about string) {
+	add := func(r *ir.Rules) {
 		if r == nil || seen[r.Var] {
 			return
 		}
 		seen[r.Var] = true
 		c.imports[rulePath] = ""
-		for _, line := range comment(r.Var + " is what the schema says of " + about + " beyond its Go type.") {
-			b.WriteString("// " + line + "\n")
-		}
 		fmt.Fprintf(&b, "var %s = %s\n\n", r.Var, ruleSet(r))
 	}
-	addType := func(t *ir.Type, about string) {
-		for ; t != nil; t, about = t.Elem, "the values in "+about {
-			add(t.Rules, about)
-		}
-	}
 	for _, n := range c.file.Types {
-		add(n.Rules, n.Name)
-		addType(n.Of, n.Name)
-		addType(n.Holds, n.Name)
-		if n.Union != nil && n.Union.Raw {
-			for _, branch := range n.Union.Branches {
-				addType(branch.Type, n.Name+" as "+branch.Name)
+		add(n.Rules)
+		for _, t := range n.Parts() {
+			for ; t != nil; t = t.Elem {
+				add(t.Rules)
 			}
-		}
-		for _, f := range n.Fields {
-			addType(f.Type, n.Name+"."+f.Name)
-		}
-		addType(n.Extra, n.Name+"."+n.ExtraName)
-		for _, m := range n.Matching {
-			addType(m.Type, n.Name+"."+m.Name)
 		}
 	}
 	return b.String()

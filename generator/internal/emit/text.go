@@ -245,13 +245,7 @@ func tag(member string, optional bool) string {
 }
 
 // list is quoted strings as arguments.
-func list(words []string) string {
-	quoted := make([]string, len(words))
-	for i, w := range words {
-		quoted[i] = quote(w)
-	}
-	return breakLine(quoted)
-}
+func list(words []string) string { return breakLine(quoted(words)) }
 
 // breakLine joins arguments, over several lines where they are long.
 func breakLine(args []string) string {

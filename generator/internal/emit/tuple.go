@@ -8,7 +8,7 @@ import (
 
 // tuple prints the struct of an array whose positions have types of their own.
 func (c *coder) tuple(n *ir.Named) (string, error) {
-	view := structView{Doc: c.structDoc(n), Name: n.Name, Quoted: quote(n.Name), Validate: []string{"return nil"}}
+	view := structView{Doc: c.structDoc(n)}
 	view.Doc = append(view.Doc, "", "It is a JSON array: the fields are its items, in their order.")
 	least := 0
 	var cases []string
@@ -55,12 +55,8 @@ func (c *coder) tuple(n *ir.Named) (string, error) {
 func (c *coder) writeItem(f *ir.Field) string {
 	t, v := f.Type, "v."+f.Name
 	switch s := c.shape(f); {
-	case f.Required && s == pointer:
-		return fmt.Sprintf("wire.PutPointer(t.Item(), %s, %s)", v, c.writer(t))
-	case f.Required && s == nilable:
-		return fmt.Sprintf("wire.PutOrNull(t.Item(), %s == nil, %s, %s)", v, v, c.writer(t))
-	case s == plain:
-		return c.write(t, "t.Item()", v)
+	case f.Required:
+		return c.writeRequired(f, "t.Item()")
 	case s == pointer:
 		return fmt.Sprintf("wire.PutOptionalItem(&t, %s, %s)", v, c.writer(t))
 	case s == nilable:
@@ -118,7 +114,7 @@ func (c *coder) checkTuple(n *ir.Named) []string {
 		lines = append(lines, fmt.Sprintf("c.MaxItems(%s, %d)", count, *n.MaxItems))
 	}
 	if n.UniqueItems {
-		lines = append(lines, "wire.UniquePositions(c, *v, encode"+n.Name+")")
+		lines = append(lines, fmt.Sprintf("wire.UniquePositions(c, %s, %s)", c.whole(n), c.writer(typeOf(n))))
 	}
 	return lines
 }

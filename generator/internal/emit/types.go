@@ -271,8 +271,10 @@ func (c *coder) write(t *ir.Type, e, v string) string {
 		return fmt.Sprintf("wire.PutSlice(%s, %s, %s)", e, v, c.elementWriter(t.Elem))
 	case ir.Map:
 		return fmt.Sprintf("wire.PutMap(%s, %s, %s)", e, v, c.elementWriter(t.Elem))
-	case ir.Struct, ir.UnionKind, ir.Collection:
-		return fmt.Sprintf("encode%s(%s, %s)", t.Named.Name, e, v)
+	case ir.Struct, ir.Collection:
+		return fmt.Sprintf("%s(%s)", call(v, "encode"), e)
+	case ir.UnionKind:
+		return fmt.Sprintf("%s.Put(%s, %s)", unionVar(t.Named), e, v)
 	case ir.Enum:
 		switch t.Named.Base {
 		case ir.Int:
@@ -293,8 +295,8 @@ func (c *coder) write(t *ir.Type, e, v string) string {
 // writer is a function that writes a value which is not null.
 func (c *coder) writer(t *ir.Type) string {
 	switch t.Kind {
-	case ir.Struct, ir.UnionKind, ir.Collection:
-		return "encode" + t.Named.Name
+	case ir.UnionKind:
+		return unionVar(t.Named) + ".Put"
 	case ir.Enum:
 		switch t.Named.Base {
 		case ir.String:
@@ -304,7 +306,7 @@ func (c *coder) writer(t *ir.Type) string {
 		}
 	case ir.External:
 		return "wire.PutExternal[" + c.base(t) + "]"
-	case ir.Slice, ir.Map:
+	case ir.Slice, ir.Map, ir.Struct, ir.Collection:
 	default:
 		return "(*wire.Encoder)." + method(t.Kind)
 	}
@@ -323,21 +325,39 @@ func (c *coder) elementWriter(t *ir.Type) string {
 	}
 }
 
+// writeRequired is the statement that writes a field to e, where it is required.
+func (c *coder) writeRequired(f *ir.Field, e string) string {
+	t, v := f.Type, "v."+f.Name
+	switch c.shape(f) {
+	case pointer:
+		return fmt.Sprintf("wire.PutPointer(%s, %s, %s)", e, v, c.writer(t))
+	case nilable:
+		return fmt.Sprintf("wire.PutOrNull(%s, %s == nil, %s, %s)", e, v, v, c.writer(t))
+	default:
+		return c.write(t, e, v)
+	}
+}
+
 // writeField is the statements that write a field.
 func (c *coder) writeField(f *ir.Field) []string {
 	t, v := f.Type, "v."+f.Name
 	name := "e.Name(" + quote(f.JSON) + ")"
+	if f.Required {
+		return []string{c.writeRequired(f, name)}
+	}
 	switch c.shape(f) {
 	case pointer:
-		if f.Required {
-			return []string{fmt.Sprintf("wire.PutPointer(%s, %s, %s)", name, v, c.writer(t))}
-		}
 		return []string{fmt.Sprintf("wire.PutOptional(e, %s, %s, %s)", quote(f.JSON), v, c.writer(t))}
 	case nilable:
-		if f.Required {
-			return []string{fmt.Sprintf("wire.PutOrNull(%s, %s == nil, %s, %s)", name, v, v, c.writer(t))}
+		switch t.Kind {
+		case ir.UnionKind:
+			return []string{fmt.Sprintf("%s.PutOptional(e, %s, %s)", unionVar(t.Named), quote(f.JSON), v)}
+		case ir.Slice:
+			return []string{fmt.Sprintf("wire.PutOptionalSlice(e, %s, %s, %s)", quote(f.JSON), v, c.elementWriter(t.Elem))}
+		case ir.Map:
+			return []string{fmt.Sprintf("wire.PutOptionalMap(e, %s, %s, %s)", quote(f.JSON), v, c.elementWriter(t.Elem))}
 		}
-		return []string{fmt.Sprintf("if %s != nil {", v), c.write(t, name, v), "}"}
+		return wrapIf(v+" != nil", []string{c.write(t, name, v)})
 	case nullable:
 		writer := c.writer(t)
 		if t.Indirect {

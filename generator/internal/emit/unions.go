@@ -10,49 +10,66 @@ import (
 )
 
 type unionView struct {
-	Doc                    []string
-	Name                   string
-	Unknown, QuotedUnknown string
-	Members                []string // the Go types of the branches
-	Standing               []string // says where the schema stands
-	Decode, Encode, Check  []string
+	Doc           []string
+	Name, Unknown string
+	Methods       []string // of Unknown
+	Decode        []string
+	Var, Union    string // writes and checks the values
 }
+
+// unionVar is the variable that writes and checks the values of a union.
+func unionVar(n *ir.Named) string { return "union" + n.Name }
 
 // union prints an interface with a type for each branch.
 func (c *coder) union(n *ir.Named) (string, error) {
 	c.imports[wirePath], c.imports["encoding/json"] = "", ""
 	u := n.Union
-	view := unionView{
-		Doc: c.unionDoc(n), Name: n.Name, Unknown: u.Unknown, QuotedUnknown: quote(u.Unknown),
-		Standing: c.standing(n), Decode: c.decodeUnion(u),
+	view := unionView{Doc: c.unionDoc(n), Name: n.Name, Unknown: u.Unknown, Decode: c.decodeUnion(u), Var: unionVar(n)}
+	view.Methods = []string{
+		marshal, validate,
+		"func (v NAME) encode(e *wire.Encoder) { e.Raw(json.RawMessage(v)) }",
+		"func (v NAME) check(c *wire.Checker) { " + unionVar(n) + ".NoBranch(c, v) }",
+		"func (NAME) is" + n.Name + "() {}",
 	}
-	var unchecked []string
-	for _, branch := range u.Branches {
-		name := branch.Named.Name
-		if slices.Contains(view.Members, name) {
-			continue
-		}
-		view.Members = append(view.Members, name)
-		write := "encode" + name + "(e, v)"
-		if branch.Named.Of == nil {
-			write = c.write(branch.Type, "e", "v")
-		}
-		view.Encode = append(view.Encode, "case "+name+":", write)
-		checks := c.checkBranch(n, branch)
-		if len(checks) == 0 {
-			unchecked = append(unchecked, name)
-			continue
-		}
-		view.Check = append(append(view.Check, "case "+name+":"), checks...)
+	args := []string{n.Name + ".encode", c.checkBranches(n), quote(n.Place), quote(u.Keyword), raw(c.wanted(u))}
+	if c.places(n) != "" {
+		args = append(args, n.PlacesVar+"...")
 	}
-	view.Members = append(view.Members, u.Unknown)
-	view.Encode = append(view.Encode, "case "+u.Unknown+":", "e.Raw(json.RawMessage(v))", "default:", "e.NoBranch("+quote(n.Name)+", v)")
-	if len(unchecked) > 0 {
-		view.Check = append(view.Check, "case "+strings.Join(unchecked, ", ")+": // any value is valid")
-	}
-	view.Check = append(view.Check, "default:", fmt.Sprintf("c.NoBranch(v, %s, %s)", quote(u.Keyword), quote(c.wanted(u))))
+	view.Union = strings.Join(args, ", ")
 	return c.execute("union.tmpl", view)
 }
+
+// checkBranches is a function that checks a branch: a method of the interface,
+// unless an enum has more to be checked in this union than by itself.
+func (c *coder) checkBranches(n *ir.Named) string {
+	var cases []string
+	seen := map[*ir.Named]bool{}
+	for _, branch := range n.Union.Branches {
+		if t := branch.Type; !seen[branch.Named] && t.Kind == ir.Enum && !c.sameEnum(t, n.Place) {
+			lines := c.check(t, "v", "", 0)
+			if t.Place != "" && t.Place != n.Place {
+				lines = append([]string{"c.Schema(" + quote(t.Place) + ")"}, lines...)
+			}
+			cases = append(append(cases, "case "+branch.Named.Name+":"), lines...)
+		}
+		seen[branch.Named] = true
+	}
+	if len(cases) == 0 {
+		return n.Name + ".check"
+	}
+	lines := slices.Concat([]string{"switch v := v.(type) {"}, cases, []string{"default:", "v.check(c)", "}"})
+	return "func(v " + n.Name + ", c *wire.Checker) {\n" + strings.Join(lines, "\n") + "\n}"
+}
+
+// sameEnum reports whether the method of an enum checks all of t, as a branch of
+// a union whose schema stands at a place.
+func (c *coder) sameEnum(t *ir.Type, union string) bool {
+	own := enumType(t.Named)
+	return t.Rules == nil && (t.Place == own.Place || t.Place == "" && union == "")
+}
+
+// enumType is the type of an enum by itself.
+func enumType(n *ir.Named) *ir.Type { return &ir.Type{Kind: ir.Enum, Named: n, Place: n.Place} }
 
 // conversion is v as another type.
 func conversion(to, v string) string {
@@ -60,20 +77,6 @@ func conversion(to, v string) string {
 		to = "(" + to + ")"
 	}
 	return to + "(" + v + ")"
-}
-
-func (c *coder) checkBranch(n *ir.Named, branch *ir.Branch) []string {
-	switch {
-	case !c.needsCheck(branch.Type):
-		return nil
-	case branch.Named.Of != nil, branch.Type.Kind == ir.Struct:
-		return []string{"v.check(c)"}
-	}
-	lines := c.check(branch.Type, "v", "", 0)
-	if branch.Type.Place == "" || branch.Type.Place == n.Place {
-		return lines
-	}
-	return append([]string{"c.Schema(" + quote(branch.Type.Place) + ")"}, lines...)
 }
 
 // unionDoc says what the branches are, and what tells them apart.
@@ -84,8 +87,7 @@ func (c *coder) unionDoc(n *ir.Named) []string {
 	} else if slices.ContainsFunc(n.Union.Branches, func(b *ir.Branch) bool { return b.Order > 0 }) {
 		by = ", told apart by their members."
 	}
-	text := fmt.Sprintf("%s is %s%s Any other value decodes to %s.", n.Name, c.alternatives(n.Union), by, n.Union.Unknown)
-	lines := comment(text)
+	lines := comment(n.Name + " is " + c.alternatives(n.Union) + by)
 	if about := comment(n.Doc); len(about) > 0 {
 		lines = append(append(lines, ""), about...)
 	}
@@ -180,10 +182,11 @@ func (c *coder) chooseObject(u *ir.Union, objects []*ir.Branch, otherwise string
 		for _, branch := range objects {
 			lines = append(lines, tagCase(u.Base, branch.Tags), "return "+c.readBranch(branch))
 		}
+		lines = append(lines, "}")
 		if otherwise != "" {
-			lines = append(lines, "default:", otherwise)
+			lines = append(lines, otherwise)
 		}
-		return append(lines, "}")
+		return lines
 	}
 	objects = slices.Clone(objects)
 	slices.SortFunc(objects, func(a, b *ir.Branch) int { return a.Order - b.Order })
@@ -199,10 +202,11 @@ func (c *coder) chooseObject(u *ir.Union, objects []*ir.Branch, otherwise string
 		// An object without any of the members, or not an object at all.
 		otherwise = "return " + c.readBranch(last)
 	}
+	lines = append(lines, "}")
 	if otherwise != "" {
-		lines = append(lines, "default:", otherwise)
+		lines = append(lines, otherwise)
 	}
-	return append(lines, "}")
+	return lines
 }
 
 func tagCase(base ir.Kind, tags []*schema.Value) string {
@@ -240,51 +244,117 @@ func firstByte(json string) string {
 }
 
 func (c *coder) readBranch(branch *ir.Branch) string {
-	if branch.Named.Of != nil {
-		return "decode" + branch.Named.Name + "(d)"
+	if of := branch.Named.Of; of == nil {
+		return c.read(branch.Type)
+	} else if plainly(of) {
+		return c.readOf(branch.Named)
 	}
-	return c.read(branch.Type)
+	return "decode" + branch.Named.Name + "(d)"
 }
 
 type branchView struct {
-	Doc                []string
-	Name, Quoted, Base string
-	Validate           []string
-	Read, Write        string
-	Check              []linesView
+	Doc        []string
+	Name, Type string
+	Methods    []string
+	Read       []string // the body of the function that reads it, if it has one
+	Check      []linesView
 }
 
-// branch prints the type of a branch that is neither a struct nor an enum.
+// branch prints the type of a branch that is neither a struct nor an enum, or of
+// a slice or map that holds itself.
 func (c *coder) branch(n *ir.Named) (string, error) {
 	c.imports[wirePath] = ""
 	base := c.base(n.Of)
-	view := branchView{
-		Doc: typeDoc(n), Name: n.Name, Quoted: quote(n.Name), Base: base, Validate: []string{"return nil"},
-		Read: n.Name + "(" + c.read(n.Of) + ")", Write: c.write(n.Of, "e", conversion(base, "v")),
+	view := branchView{Doc: typeDoc(n), Name: n.Name, Type: base}
+	value := conversion(base, "v")
+	if wrapped(n.Of) {
+		view.Type, value = "struct{ Value "+base+" }", "v.Value"
 	}
-	if c.needsCheck(n.Of) {
-		view.Validate = []string{"var c wire.Checker", "v.check(&c)", "return c.Err(" + quote(n.Name) + ")"}
-		view.Check = []linesView{{append(c.standing(n), c.check(n.Of, c.plainly(n.Of, base), "", 0)...)}}
+	unmarshal := unmarshal
+	if text := decodeNamed(n.Of.Kind); text != "" {
+		unmarshal = "func (v *NAME) UnmarshalJSON(b []byte) error { return wire." + text + "(b, v) }"
+	} else if plainly(n.Of) {
+		unmarshal = "func (v *NAME) UnmarshalJSON(b []byte) error {\nreturn wire.Decode(b, v, func(d *wire.Decoder) NAME { return " + c.readOf(n) + " })\n}"
+	} else {
+		view.Read = []string{"return " + c.readOf(n)}
 	}
+	view.Methods = []string{marshal, validate, "func (v NAME) encode(e *wire.Encoder) { " + c.write(n.Of, "e", value) + " }", unmarshal}
+	switch {
+	case c.checked[n]:
+		if !wrapped(n.Of) && takenAsIs(n.Of) {
+			value = "v"
+		}
+		view.Check = []linesView{{oneCheck(append(c.standing(n), c.check(n.Of, value, "", 0)...))}}
+	default:
+		view.Methods[1] = alwaysValid
+		if c.branches[n] {
+			view.Methods = slices.Insert(view.Methods, 3, nothingToCheck)
+		}
+	}
+	view.Methods = c.sealing(n, view.Methods)
 	return c.execute("branch.tmpl", view)
 }
 
-// plainly is v for checks, which take named strings and numbers as they are.
-func (c *coder) plainly(t *ir.Type, base string) string {
-	switch t.Kind {
-	case ir.String, ir.Int, ir.Float, ir.Bool, ir.Slice, ir.Map, ir.Object, ir.Bytes:
-		if t.Rules == nil {
-			return "v"
-		}
+// sealing adds the methods that make a type a branch of its unions, before the
+// last one, which may be long.
+func (c *coder) sealing(n *ir.Named, methods []string) []string {
+	last := len(methods) - 1
+	for _, union := range c.unionsOf[n] {
+		methods = slices.Insert(methods, last, "func (NAME) is"+union.Name+"() {}")
+		last++
 	}
-	return conversion(base, "v")
+	return methods
+}
+
+// readOf is an expression that reads a declared type of no members.
+func (c *coder) readOf(n *ir.Named) string {
+	if wrapped(n.Of) {
+		return n.Name + "{Value: " + c.read(n.Of) + "}"
+	}
+	return n.Name + "(" + c.read(n.Of) + ")"
+}
+
+// plainly reports whether a value of type t is read with one call.
+func plainly(t *ir.Type) bool { return t.Elem == nil && t.Named == nil }
+
+// wrapped reports whether a declared type stands around t in a struct, because
+// no methods can be declared on a pointer or an interface.
+func wrapped(t *ir.Type) bool {
+	return t.Kind == ir.BigInt || t.Kind == ir.Any || t.Kind == ir.UnionKind
+}
+
+// decodeNamed is the function that reads a named type of a kind, "" for none.
+func decodeNamed(k ir.Kind) string {
+	switch k {
+	case ir.String:
+		return "DecodeText"
+	case ir.Int:
+		return "DecodeInt"
+	case ir.Float:
+		return "DecodeFloat"
+	case ir.Bool:
+		return "DecodeBool"
+	default:
+		return ""
+	}
+}
+
+// takenAsIs reports whether the checks of t take a value of a type that is
+// declared on it.
+func takenAsIs(t *ir.Type) bool {
+	switch t.Kind {
+	case ir.String, ir.Int, ir.Uint, ir.Float, ir.Bool, ir.Slice, ir.Map, ir.Object, ir.Bytes:
+		return t.Rules == nil
+	}
+	return false
 }
 
 type rawUnionView struct {
-	Doc          []string
-	Name, Quoted string
-	Branches     []rawBranchView
-	Checks       []string
+	Doc      []string
+	Name     string
+	Branches []rawBranchView
+	Methods  []string
+	Checks   []string
 }
 
 type rawBranchView struct{ Name, Type, QuotedType, Read, Write, Check string }
@@ -293,7 +363,8 @@ type rawBranchView struct{ Name, Type, QuotedType, Read, Write, Check string }
 func (c *coder) rawUnion(n *ir.Named) (string, error) {
 	c.imports[wirePath], c.imports["encoding/json"] = "", ""
 	u := n.Union
-	view := rawUnionView{Name: n.Name, Quoted: quote(n.Name)}
+	view := rawUnionView{Name: n.Name}
+	view.Methods = []string{marshal, validate, "func (v NAME) encode(e *wire.Encoder) { e.RawOrNull(v.Raw) }", unmarshal}
 	var names, words, errs []string
 	for _, branch := range u.Branches {
 		t := branch.Type
@@ -301,27 +372,26 @@ func (c *coder) rawUnion(n *ir.Named) (string, error) {
 		b.QuotedType = quote(b.Type)
 		switch {
 		case !c.needsCheck(t):
-		case t.Kind == ir.Struct:
+		case t.Kind == ir.Struct && t.Rules == nil:
 			b.Check = "(*" + t.Named.Name + ").check"
 		default:
 			v := "*v"
-			if t.Elem != nil {
-				v = "(*v)" // which is indexed
+			if t.Elem != nil || t.Named != nil {
+				v = "(*v)" // which is indexed, or has methods
 			}
 			b.Check = fmt.Sprintf("func(v *%s, c *wire.Checker) {\n%s\n}", b.Type, strings.Join(c.check(t, v, "", 0), "\n"))
 		}
 		view.Branches = append(view.Branches, b)
 		names = append(names, "As"+b.Name)
 		words = append(words, b.Name)
-		errs = append(errs, "errors["+fmt.Sprint(len(errs))+"]")
-		view.Checks = append(view.Checks, fmt.Sprintf("_, errors[%d] = v.As%s()", len(errs)-1, b.Name))
+		errs = append(errs, fmt.Sprintf("wire.Refusal(v.As%s)", b.Name))
 	}
 	check := "OneOf"
 	if u.Keyword != "oneOf" {
 		check = "AnyOf"
 	}
-	view.Checks = append(append(c.standing(n), fmt.Sprintf("var errors [%d]error", len(errs))), view.Checks...)
-	view.Checks = append(view.Checks, fmt.Sprintf("c.%s(%s, errors[:]...)", check, quote(enumerate(words, "and"))))
+	args := append([]string{quote(enumerate(words, "and"))}, errs...)
+	view.Checks = oneCheck(append(c.standing(n), fmt.Sprintf("c.%s(%s)", check, breakLine(args))))
 	view.Doc = comment(fmt.Sprintf("%s may be several things at once, so it is kept as it came: %s read it.", n.Name, enumerate(names, "and")))
 	if about := comment(n.Doc); len(about) > 0 {
 		view.Doc = append(append(view.Doc, ""), about...)

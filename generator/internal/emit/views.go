@@ -33,8 +33,8 @@ type enumView struct {
 	Values     []ir.EnumValue
 	Method     string // that tells whether a value is listed
 	MethodDoc  string
-	Listed     []string     // the statements of that method
-	Branch     []branchView // the methods that a branch of a union has
+	Listed     []string // the statements of that method
+	Methods    []string // those that a branch of a union has
 }
 
 func (c *coder) enum(n *ir.Named) (string, error) {
@@ -68,31 +68,43 @@ func (c *coder) enum(n *ir.Named) (string, error) {
 		separator = ",\n"
 	}
 	view.Listed = []string{"switch v {", "case " + strings.Join(cases, separator) + ":", "return true", "}", "return false"}
-	if len(cases) == 1 {
-		view.Listed = []string{"return v == " + cases[0]}
+	if compared := "return v == " + strings.Join(cases, " || v == "); len(compared) <= maxComparison {
+		view.Listed = []string{compared}
 	}
-	if len(n.Unions) > 0 {
+	if c.branches[n] {
 		c.imports[wirePath] = ""
-		t := &ir.Type{Kind: ir.Enum, Named: n}
-		view.Branch = []branchView{{
-			Name: n.Name, Quoted: quote(n.Name), Write: c.writer(t),
-			Validate: append(append([]string{"c := new(wire.Checker)"}, c.check(t, "v", "", 0)...), "return c.Err("+quote(n.Name)+")"),
-		}}
+		t := enumType(n)
+		view.Methods = []string{marshal, validate, "func (v NAME) encode(e *wire.Encoder) { " + c.write(t, "e", "v") + " }"}
+		lines := c.check(t, "v", "", 0)
+		if len(lines) == 0 {
+			view.Methods = append(view.Methods, nothingToCheck)
+			view.Methods[1] = alwaysValid
+		} else {
+			if n.Place != "" {
+				lines = append([]string{"c.Schema(" + quote(n.Place) + ")"}, lines...)
+			}
+			check := "func (v NAME) check(c *wire.Checker) {\n" + strings.Join(oneCheck(lines), "\n") + "\n}"
+			view.Methods = append(view.Methods, check)
+		}
+		view.Methods = c.sealing(n, view.Methods)
 	}
 	return c.execute("enum.tmpl", view)
 }
 
+// maxComparison is how long a comparison with each value of an enum may be.
+const maxComparison = 110
+
 type structView struct {
-	Doc          []string
-	Name, Quoted string
-	Fields       []fieldView
-	Constructor  []linesView
-	Defaults     []defaultView
-	Validate     []string
-	Open, Next   string   // how the members are gone through
-	Loop         []string // reads one member
-	Encode       []string
-	Check        []linesView
+	Doc            []string
+	Name, Receiver string
+	Fields         []fieldView
+	Constructor    []linesView
+	Defaults       []defaultView
+	Methods        []string
+	Open, Next     string   // how the members are gone through
+	Loop           []string // reads one member
+	Encode         []string
+	Check          []linesView
 }
 
 type fieldView struct {
@@ -102,14 +114,17 @@ type fieldView struct {
 
 type linesView struct{ Lines []string }
 
-type defaultView struct{ Name, Type, Absent, Value, Present string }
+type defaultView struct {
+	Name, Type string
+	Lines      []string
+}
 
 func (c *coder) structure(n *ir.Named) (string, error) {
 	c.imports[wirePath] = ""
 	if n.Tuple {
 		return c.tuple(n)
 	}
-	view := structView{Doc: c.structDoc(n), Name: n.Name, Quoted: quote(n.Name), Validate: []string{"return nil"}}
+	view := structView{Doc: c.structDoc(n)}
 	var required, cases []string
 	for _, f := range n.Fields {
 		view.Fields = append(view.Fields, fieldView{
@@ -131,9 +146,14 @@ func (c *coder) structure(n *ir.Named) (string, error) {
 	view.Open, view.Next = "o := d.Object("+list(required)+")", "o.Next()"
 	c.matching(n, &view)
 	var rest string
+	end := "e.End()"
+	implied := len(cases) > 0 && len(n.Matching) == 0 // no statement reads the rest
 	switch {
 	case n.Closed:
 		rest = "o.Unexpected()"
+		if implied {
+			view.Open = "o := d.Closed(" + list(required) + ")"
+		}
 	case n.Extra != nil:
 		view.Fields = append(view.Fields, fieldView{
 			Doc:  comment(n.ExtraName + " holds the other members, by name."),
@@ -143,26 +163,49 @@ func (c *coder) structure(n *ir.Named) (string, error) {
 		view.Encode = append(view.Encode, fmt.Sprintf("wire.PutMembers(e, v.%s, %s)", n.ExtraName, c.elementWriter(n.Extra)))
 	default:
 		view.Fields = append(view.Fields, fieldView{
-			Doc:  comment(n.UnknownName + " keeps the members that the schema does not name."),
 			Name: n.UnknownName, Type: "wire.Unknown", Tag: " `json:\"-\"`",
 		})
 		rest = "o.Unknown(&v." + n.UnknownName + ")"
-		view.Encode = append(view.Encode, "e.Unknown(v."+n.UnknownName+")")
+		if implied {
+			view.Open = "o := d.Open(" + breakLine(append([]string{"&v." + n.UnknownName}, quoted(required)...)) + ")"
+		}
+		end = "e.EndOpen(v." + n.UnknownName + ")"
 	}
 	view.Loop = c.match(n, rest)
-	if len(cases) > 0 {
+	switch {
+	case implied && n.Extra == nil:
+		view.Loop = slices.Concat([]string{"switch string(o.Name) {"}, cases, []string{"}"})
+	case len(cases) > 0:
 		view.Loop = slices.Concat([]string{"switch string(o.Name) {"}, cases, []string{"default:"}, view.Loop, []string{"}"})
 	}
-	view.Encode = slices.Concat([]string{"e.Begin()"}, view.Encode, []string{"e.End()"})
+	view.Encode = append(opened(view.Encode), end)
 	return c.declare(n, view)
+}
+
+// opened is the statements that write members, in an object that they open.
+func opened(members []string) []string {
+	const name = "e.Name("
+	if len(members) > 0 && !strings.HasPrefix(members[0], "if ") && strings.Count(members[0], name) == 1 {
+		members[0] = strings.Replace(members[0], name, "e.First(", 1)
+		return members
+	}
+	return append([]string{"e.Begin()"}, members...)
 }
 
 // declare prints a type with its methods, once its members are known.
 func (c *coder) declare(n *ir.Named, view structView) (string, error) {
-	if c.checked[n] {
-		view.Validate = []string{"var c wire.Checker", "v.check(&c)", "return c.Err(" + quote(n.Name) + ")"}
-		view.Check = []linesView{{c.checks(n)}}
+	view.Name, view.Receiver = n.Name, "*"+n.Name
+	if c.branches[n] {
+		view.Receiver = n.Name
 	}
+	view.Methods = []string{marshal, alwaysValid, unmarshal}
+	if c.checked[n] {
+		view.Methods[1] = validate
+		view.Check = []linesView{{oneCheck(c.checks(n))}}
+	} else if c.branches[n] {
+		view.Methods = slices.Insert(view.Methods, 2, nothingToCheck)
+	}
+	view.Methods = c.sealing(n, view.Methods)
 	if c.filled[n] {
 		view.Constructor = []linesView{{c.constructor(n)}}
 	}
@@ -264,13 +307,19 @@ func (c *coder) accessor(f *ir.Field) (defaultView, bool) {
 		return defaultView{}, false
 	}
 	s, v := c.shape(f), "v."+f.Name
-	d := defaultView{Name: f.Name, Type: c.base(f.Type), Absent: absent(s, v), Value: literal, Present: v}
+	d := defaultView{Name: f.Name, Type: c.base(f.Type)}
+	present := v
 	switch s {
 	case pointer:
-		d.Present = "*" + v
+		if !strings.Contains(literal, "(") { // which costs nothing where it is not used
+			d.Lines = []string{"return wire.Or(" + v + ", " + literal + ")"}
+			return d, true
+		}
+		present = "*" + v
 	case nullable:
-		d.Type, d.Value = c.field(f), c.wrapped(s, f.Type, literal)
+		d.Type, literal = c.field(f), c.wrapped(s, f.Type, literal)
 	}
+	d.Lines = append(wrapIf(absent(s, v), []string{"return " + literal}), "return "+present)
 	return d, true
 }
 

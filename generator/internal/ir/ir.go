@@ -294,9 +294,14 @@ func (n *Named) Parts() iter.Seq2[string, *Type] {
 		part("", n.Holds)
 		part("", n.Of)
 		part("", n.Open)
-		if n.Union != nil && n.Union.Raw {
+		if n.Union != nil {
 			for _, branch := range n.Union.Branches {
-				part(branch.Name, branch.Type)
+				switch {
+				case n.Union.Raw:
+					part(branch.Name, branch.Type)
+				case branch.Type.Kind == Enum:
+					part(branch.Named.Name, branch.Type)
+				}
 			}
 		}
 		for _, m := range n.Matching {

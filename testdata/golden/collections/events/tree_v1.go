@@ -28,31 +28,15 @@ type TreeV1 struct {
 	Forests    []Forest                        `json:"forests,omitzero"`
 	Species    map[string]SpeciesValue         `json:"species,omitzero"`
 	MapsOfMaps map[string]map[string][]float64 `json:"maps_of_maps,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Unknown    wire.Unknown                    `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v TreeV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "TreeV1", encodeTreeV1)
-}
+func (v TreeV1) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v TreeV1) Validate() error               { return wire.Validate(&v, v.check) }
+func (v *TreeV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeTreeV1) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *TreeV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "TreeV1", decodeTreeV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v TreeV1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("TreeV1")
-}
-
-func decodeTreeV1(d *wire.Decoder) TreeV1 {
-	var v TreeV1
-	o := d.Object("id", "root", "closed", "typed")
+func decodeTreeV1(d *wire.Decoder) (v TreeV1) {
+	o := d.Open(&v.Unknown, "id", "root", "closed", "typed")
 	for o.Next() {
 		switch string(o.Name) {
 		case "id":
@@ -79,53 +63,33 @@ func decodeTreeV1(d *wire.Decoder) TreeV1 {
 			v.MapsOfMaps = wire.Map(d, func(d *wire.Decoder) map[string][]float64 {
 				return wire.Map(d, func(d *wire.Decoder) []float64 { return wire.Slice(d, (*wire.Decoder).Float) })
 			})
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeTreeV1(e *wire.Encoder, v TreeV1) {
-	e.Begin()
-	e.Name("id").Int(v.ID)
-	encodeNode(e.Name("root"), v.Root)
-	encodeTreeV1Closed(e.Name("closed"), v.Closed)
-	wire.PutOptional(e, "nothing", v.Nothing, encodeTreeV1Nothing)
-	encodeTreeV1Typed(e.Name("typed"), v.Typed)
-	wire.PutOptional(e, "typed_parts", v.TypedParts, encodeTreeV1TypedParts)
-	if v.Categories != nil {
-		wire.PutSlice(e.Name("categories"), v.Categories, encodeTreeV1Category)
-	}
-	if v.ByName != nil {
-		wire.PutMap(e.Name("by_name"), v.ByName, encodeTreeV1ByNameValue)
-	}
-	if v.Forests != nil {
-		wire.PutSlice(e.Name("forests"), v.Forests, encodeForest)
-	}
-	if v.Species != nil {
-		wire.PutMap(e.Name("species"), v.Species, encodeSpeciesValue)
-	}
-	if v.MapsOfMaps != nil {
-		wire.PutMap(e.Name("maps_of_maps"), v.MapsOfMaps, func(e *wire.Encoder, v map[string][]float64) {
-			wire.PutMap(e, v, func(e *wire.Encoder, v []float64) { wire.PutSlice(e, v, (*wire.Encoder).Float) })
-		})
-	}
-	e.Unknown(v.Unknown)
-	e.End()
+func (v *TreeV1) encode(e *wire.Encoder) {
+	e.First("id").Int(v.ID)
+	v.Root.encode(e.Name("root"))
+	v.Closed.encode(e.Name("closed"))
+	wire.PutOptional(e, "nothing", v.Nothing, func(e *wire.Encoder, v TreeV1Nothing) { v.encode(e) })
+	v.Typed.encode(e.Name("typed"))
+	wire.PutOptional(e, "typed_parts", v.TypedParts, func(e *wire.Encoder, v TreeV1TypedParts) { v.encode(e) })
+	wire.PutOptionalSlice(e, "categories", v.Categories, func(e *wire.Encoder, v TreeV1Category) { v.encode(e) })
+	wire.PutOptionalMap(e, "by_name", v.ByName, func(e *wire.Encoder, v TreeV1ByNameValue) { v.encode(e) })
+	wire.PutOptionalSlice(e, "forests", v.Forests, func(e *wire.Encoder, v Forest) { v.encode(e) })
+	wire.PutOptionalMap(e, "species", v.Species, func(e *wire.Encoder, v SpeciesValue) { v.encode(e) })
+	wire.PutOptionalMap(e, "maps_of_maps", v.MapsOfMaps, func(e *wire.Encoder, v map[string][]float64) {
+		wire.PutMap(e, v, func(e *wire.Encoder, v []float64) { wire.PutSlice(e, v, (*wire.Encoder).Float) })
+	})
+	e.EndOpen(v.Unknown)
 }
 
 func (v *TreeV1) check(c *wire.Checker) {
-	c.Enter("root")
-	v.Root.check(c)
-	c.Leave()
-	c.Enter("typed")
-	v.Typed.check(c)
-	c.Leave()
+	c.In(v.Root.check, "root")
+	c.In(v.Typed.check, "typed")
 	for i := range v.Categories {
-		c.Enter("categories", i)
-		v.Categories[i].check(c)
-		c.Leave()
+		c.In(v.Categories[i].check, "categories", i)
 	}
 }
 
@@ -134,19 +98,16 @@ var treeV1Event = outbox.EventType[TreeV1]{
 	Topic:         "golden.tree.v1",
 	Source:        Service,
 	AggregateType: "tree",
-	AggregateID: func(v *TreeV1) (string, error) {
-		return strconv.FormatInt(v.ID, 10), nil
-	},
+	AggregateID:   func(v *TreeV1) (string, error) { return strconv.FormatInt(v.ID, 10), nil },
 }
 
-// InsertTreeV1 inserts the event on tx, so that it is published if and only if
-// the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertTreeV1 inserts the event on tx: it is published if and only if tx
+// commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertTreeV1(ctx context.Context, tx outbox.Transaction, data TreeV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, data, opts...)
 }
 
-// QueueTreeV1 adds the insert to a batch that the caller sends in its
+// QueueTreeV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueTreeV1(ctx context.Context, batch *pgx.Batch, data TreeV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, data, opts...)
@@ -157,8 +118,7 @@ func OnTreeV1(r *consume.Router, handle func(context.Context, outbox.Envelope[Tr
 	consume.On(r, treeV1Event, handle)
 }
 
-// DecodeTreeV1 reads the value of a record, with its headers where the event
-// has no envelope.
+// DecodeTreeV1 reads a record; an event without an envelope needs its headers.
 func DecodeTreeV1(value []byte, headers ...outbox.Header) (outbox.Envelope[TreeV1], error) {
 	return treeV1Event.Decode(value, headers...)
 }
@@ -176,31 +136,15 @@ type Node struct {
 	Children []Node                 `json:"children,omitzero"`
 	Named    map[string]Node        `json:"named,omitzero"`
 	Other    *Twin                  `json:"other,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Unknown  wire.Unknown           `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v Node) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "Node", encodeNode)
-}
+func (v Node) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v Node) Validate() error               { return wire.Validate(&v, v.check) }
+func (v *Node) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeNode) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *Node) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "Node", decodeNode)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v Node) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("Node")
-}
-
-func decodeNode(d *wire.Decoder) Node {
-	var v Node
-	o := d.Object("value")
+func decodeNode(d *wire.Decoder) (v Node) {
+	o := d.Open(&v.Unknown, "value")
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
@@ -215,119 +159,78 @@ func decodeNode(d *wire.Decoder) Node {
 			v.Named = wire.Map(d, decodeNode)
 		case "other":
 			v.Other = wire.Optional(d, decodeTwin)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeNode(e *wire.Encoder, v Node) {
-	e.Begin()
-	e.Name("value").String(v.Value)
-	wire.PutOptional(e, "left", v.Left, encodeNode)
-	wire.PutNullable(e, "right", v.Right, func(e *wire.Encoder, v *Node) { wire.PutPointer(e, v, encodeNode) })
-	if v.Children != nil {
-		wire.PutSlice(e.Name("children"), v.Children, encodeNode)
-	}
-	if v.Named != nil {
-		wire.PutMap(e.Name("named"), v.Named, encodeNode)
-	}
-	wire.PutOptional(e, "other", v.Other, encodeTwin)
-	e.Unknown(v.Unknown)
-	e.End()
+func (v *Node) encode(e *wire.Encoder) {
+	e.First("value").String(v.Value)
+	wire.PutOptional(e, "left", v.Left, func(e *wire.Encoder, v Node) { v.encode(e) })
+	wire.PutNullable(e, "right", v.Right, func(e *wire.Encoder, v *Node) { wire.PutPointer(e, v, func(e *wire.Encoder, v Node) { v.encode(e) }) })
+	wire.PutOptionalSlice(e, "children", v.Children, func(e *wire.Encoder, v Node) { v.encode(e) })
+	wire.PutOptionalMap(e, "named", v.Named, func(e *wire.Encoder, v Node) { v.encode(e) })
+	wire.PutOptional(e, "other", v.Other, func(e *wire.Encoder, v Twin) { v.encode(e) })
+	e.EndOpen(v.Unknown)
 }
 
 func (v *Node) check(c *wire.Checker) {
 	c.Schema("schemas/tree.yaml#/$defs/node")
 	wire.MinLength(c, v.Value, 1, "value")
 	if v.Left != nil {
-		c.Enter("left")
-		v.Left.check(c)
-		c.Leave()
+		c.In(v.Left.check, "left")
 	}
-	if x, ok := v.Right.Get(); ok {
-		c.Enter("right")
-		x.check(c)
-		c.Leave()
+	if x, ok := v.Right.Get(); ok && x != nil {
+		c.In(x.check, "right")
 	}
 	for i := range v.Children {
-		c.Enter("children", i)
-		v.Children[i].check(c)
-		c.Leave()
+		c.In(v.Children[i].check, "children", i)
 	}
 	for key, value := range v.Named {
-		c.Enter("named", key)
-		value.check(c)
-		c.Leave()
+		c.In(value.check, "named", key)
 	}
 	if v.Other != nil {
-		c.Enter("other")
-		v.Other.check(c)
-		c.Leave()
+		c.In(v.Other.check, "other")
 	}
 }
 
 // Twin is part of the event schemas.
 type Twin struct {
-	Node outbox.Nullable[Node] `json:"node,omitzero"`
-	Tree *TreeV1               `json:"tree,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Node    outbox.Nullable[Node] `json:"node,omitzero"`
+	Tree    *TreeV1               `json:"tree,omitzero"`
+	Unknown wire.Unknown          `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v Twin) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "Twin", encodeTwin)
-}
+func (v Twin) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v Twin) Validate() error               { return wire.Validate(&v, v.check) }
+func (v *Twin) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeTwin) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *Twin) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "Twin", decodeTwin)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v Twin) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("Twin")
-}
-
-func decodeTwin(d *wire.Decoder) Twin {
-	var v Twin
-	o := d.Object()
+func decodeTwin(d *wire.Decoder) (v Twin) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "node":
 			v.Node = nullable(d, decodeNode)
 		case "tree":
 			v.Tree = wire.Optional(d, decodeTreeV1)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeTwin(e *wire.Encoder, v Twin) {
+func (v *Twin) encode(e *wire.Encoder) {
 	e.Begin()
-	wire.PutNullable(e, "node", v.Node, encodeNode)
-	wire.PutOptional(e, "tree", v.Tree, encodeTreeV1)
-	e.Unknown(v.Unknown)
-	e.End()
+	wire.PutNullable(e, "node", v.Node, func(e *wire.Encoder, v Node) { v.encode(e) })
+	wire.PutOptional(e, "tree", v.Tree, func(e *wire.Encoder, v TreeV1) { v.encode(e) })
+	e.EndOpen(v.Unknown)
 }
 
 func (v *Twin) check(c *wire.Checker) {
 	if x, ok := v.Node.Get(); ok {
-		c.Enter("node")
-		x.check(c)
-		c.Leave()
+		c.In(x.check, "node")
 	}
 	if v.Tree != nil {
-		c.Enter("tree")
-		v.Tree.check(c)
-		c.Leave()
+		c.In(v.Tree.check, "tree")
 	}
 }
 
@@ -336,37 +239,23 @@ type TreeV1Closed struct {
 	A *string `json:"a,omitzero"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v TreeV1Closed) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "TreeV1Closed", encodeTreeV1Closed)
-}
+func (v TreeV1Closed) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v TreeV1Closed) Validate() error              { return nil }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *TreeV1Closed) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "TreeV1Closed", decodeTreeV1Closed)
-}
+func (v *TreeV1Closed) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeTreeV1Closed) }
 
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v TreeV1Closed) Validate() error {
-	return nil
-}
-
-func decodeTreeV1Closed(d *wire.Decoder) TreeV1Closed {
-	var v TreeV1Closed
-	o := d.Object()
+func decodeTreeV1Closed(d *wire.Decoder) (v TreeV1Closed) {
+	o := d.Closed()
 	for o.Next() {
 		switch string(o.Name) {
 		case "a":
 			v.A = wire.Optional(d, (*wire.Decoder).String)
-		default:
-			o.Unexpected()
 		}
 	}
 	return v
 }
 
-func encodeTreeV1Closed(e *wire.Encoder, v TreeV1Closed) {
+func (v *TreeV1Closed) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutOptional(e, "a", v.A, (*wire.Encoder).String)
 	e.End()
@@ -376,24 +265,12 @@ func encodeTreeV1Closed(e *wire.Encoder, v TreeV1Closed) {
 type TreeV1Nothing struct {
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v TreeV1Nothing) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "TreeV1Nothing", encodeTreeV1Nothing)
-}
+func (v TreeV1Nothing) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v TreeV1Nothing) Validate() error              { return nil }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *TreeV1Nothing) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "TreeV1Nothing", decodeTreeV1Nothing)
-}
+func (v *TreeV1Nothing) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeTreeV1Nothing) }
 
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v TreeV1Nothing) Validate() error {
-	return nil
-}
-
-func decodeTreeV1Nothing(d *wire.Decoder) TreeV1Nothing {
-	var v TreeV1Nothing
+func decodeTreeV1Nothing(d *wire.Decoder) (v TreeV1Nothing) {
 	o := d.Object()
 	for o.Next() {
 		o.Unexpected()
@@ -401,7 +278,7 @@ func decodeTreeV1Nothing(d *wire.Decoder) TreeV1Nothing {
 	return v
 }
 
-func encodeTreeV1Nothing(e *wire.Encoder, v TreeV1Nothing) {
+func (v *TreeV1Nothing) encode(e *wire.Encoder) {
 	e.Begin()
 	e.End()
 }
@@ -413,26 +290,11 @@ type TreeV1Typed struct {
 	Additional map[string]int64 `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v TreeV1Typed) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "TreeV1Typed", encodeTreeV1Typed)
-}
+func (v TreeV1Typed) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v TreeV1Typed) Validate() error               { return wire.Validate(&v, v.check) }
+func (v *TreeV1Typed) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeTreeV1Typed) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *TreeV1Typed) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "TreeV1Typed", decodeTreeV1Typed)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v TreeV1Typed) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("TreeV1Typed")
-}
-
-func decodeTreeV1Typed(d *wire.Decoder) TreeV1Typed {
-	var v TreeV1Typed
+func decodeTreeV1Typed(d *wire.Decoder) (v TreeV1Typed) {
 	o := d.Object("name")
 	for o.Next() {
 		switch string(o.Name) {
@@ -445,9 +307,8 @@ func decodeTreeV1Typed(d *wire.Decoder) TreeV1Typed {
 	return v
 }
 
-func encodeTreeV1Typed(e *wire.Encoder, v TreeV1Typed) {
-	e.Begin()
-	e.Name("name").String(v.Name)
+func (v *TreeV1Typed) encode(e *wire.Encoder) {
+	e.First("name").String(v.Name)
 	wire.PutMembers(e, v.Additional, (*wire.Encoder).Int)
 	e.End()
 }
@@ -466,24 +327,14 @@ type TreeV1TypedParts struct {
 	Additional map[string]Leaf `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v TreeV1TypedParts) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "TreeV1TypedParts", encodeTreeV1TypedParts)
+func (v TreeV1TypedParts) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v TreeV1TypedParts) Validate() error              { return nil }
+
+func (v *TreeV1TypedParts) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeTreeV1TypedParts)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *TreeV1TypedParts) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "TreeV1TypedParts", decodeTreeV1TypedParts)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v TreeV1TypedParts) Validate() error {
-	return nil
-}
-
-func decodeTreeV1TypedParts(d *wire.Decoder) TreeV1TypedParts {
-	var v TreeV1TypedParts
+func decodeTreeV1TypedParts(d *wire.Decoder) (v TreeV1TypedParts) {
 	o := d.Object()
 	for o.Next() {
 		switch string(o.Name) {
@@ -496,162 +347,108 @@ func decodeTreeV1TypedParts(d *wire.Decoder) TreeV1TypedParts {
 	return v
 }
 
-func encodeTreeV1TypedParts(e *wire.Encoder, v TreeV1TypedParts) {
+func (v *TreeV1TypedParts) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutOptional(e, "name", v.Name, (*wire.Encoder).String)
-	wire.PutMembers(e, v.Additional, encodeLeaf)
+	wire.PutMembers(e, v.Additional, func(e *wire.Encoder, v Leaf) { v.encode(e) })
 	e.End()
 }
 
 // Leaf is part of the event schemas.
 type Leaf struct {
-	Weight float64 `json:"weight"`
-	// Unknown keeps the members that the schema does not name.
+	Weight  float64      `json:"weight"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v Leaf) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "Leaf", encodeLeaf)
-}
+func (v Leaf) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v Leaf) Validate() error               { return nil }
+func (v *Leaf) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeLeaf) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *Leaf) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "Leaf", decodeLeaf)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v Leaf) Validate() error {
-	return nil
-}
-
-func decodeLeaf(d *wire.Decoder) Leaf {
-	var v Leaf
-	o := d.Object("weight")
+func decodeLeaf(d *wire.Decoder) (v Leaf) {
+	o := d.Open(&v.Unknown, "weight")
 	for o.Next() {
 		switch string(o.Name) {
 		case "weight":
 			v.Weight = d.Float()
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeLeaf(e *wire.Encoder, v Leaf) {
-	e.Begin()
-	e.Name("weight").Float(v.Weight)
-	e.Unknown(v.Unknown)
-	e.End()
+func (v *Leaf) encode(e *wire.Encoder) {
+	e.First("weight").Float(v.Weight)
+	e.EndOpen(v.Unknown)
 }
 
 // TreeV1Category is the type of the items of the member "categories" of TreeV1.
 type TreeV1Category struct {
 	Name     *string               `json:"name,omitzero"`
 	Children []TreeV1CategoryChild `json:"children,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Unknown  wire.Unknown          `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v TreeV1Category) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "TreeV1Category", encodeTreeV1Category)
+func (v TreeV1Category) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v TreeV1Category) Validate() error              { return wire.Validate(&v, v.check) }
+
+func (v *TreeV1Category) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeTreeV1Category)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *TreeV1Category) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "TreeV1Category", decodeTreeV1Category)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v TreeV1Category) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("TreeV1Category")
-}
-
-func decodeTreeV1Category(d *wire.Decoder) TreeV1Category {
-	var v TreeV1Category
-	o := d.Object()
+func decodeTreeV1Category(d *wire.Decoder) (v TreeV1Category) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "name":
 			v.Name = wire.Optional(d, (*wire.Decoder).String)
 		case "children":
 			v.Children = wire.Slice(d, decodeTreeV1CategoryChild)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeTreeV1Category(e *wire.Encoder, v TreeV1Category) {
+func (v *TreeV1Category) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutOptional(e, "name", v.Name, (*wire.Encoder).String)
-	if v.Children != nil {
-		wire.PutSlice(e.Name("children"), v.Children, encodeTreeV1CategoryChild)
-	}
-	e.Unknown(v.Unknown)
-	e.End()
+	wire.PutOptionalSlice(e, "children", v.Children, func(e *wire.Encoder, v TreeV1CategoryChild) { v.encode(e) })
+	e.EndOpen(v.Unknown)
 }
 
 func (v *TreeV1Category) check(c *wire.Checker) {
 	for i := range v.Children {
-		c.Enter("children", i)
-		v.Children[i].check(c)
-		c.Leave()
+		c.In(v.Children[i].check, "children", i)
 	}
 }
 
 // TreeV1CategoryChild is the type of the items of the member "children" of
 // TreeV1Category.
 type TreeV1CategoryChild struct {
-	Kind *TreeV1CategoryChildKind `json:"kind,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Kind    *TreeV1CategoryChildKind `json:"kind,omitzero"`
+	Unknown wire.Unknown             `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v TreeV1CategoryChild) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "TreeV1CategoryChild", encodeTreeV1CategoryChild)
+func (v TreeV1CategoryChild) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v TreeV1CategoryChild) Validate() error              { return wire.Validate(&v, v.check) }
+
+func (v *TreeV1CategoryChild) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeTreeV1CategoryChild)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *TreeV1CategoryChild) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "TreeV1CategoryChild", decodeTreeV1CategoryChild)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v TreeV1CategoryChild) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("TreeV1CategoryChild")
-}
-
-func decodeTreeV1CategoryChild(d *wire.Decoder) TreeV1CategoryChild {
-	var v TreeV1CategoryChild
-	o := d.Object()
+func decodeTreeV1CategoryChild(d *wire.Decoder) (v TreeV1CategoryChild) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "kind":
 			v.Kind = wire.Optional(d, wire.Text[TreeV1CategoryChildKind])
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeTreeV1CategoryChild(e *wire.Encoder, v TreeV1CategoryChild) {
+func (v *TreeV1CategoryChild) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutOptional(e, "kind", v.Kind, wire.PutText[TreeV1CategoryChildKind])
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
 func (v *TreeV1CategoryChild) check(c *wire.Checker) {
@@ -673,148 +470,95 @@ const (
 
 // Valid reports whether the schema lists the value.
 func (v TreeV1CategoryChildKind) Valid() bool {
-	switch v {
-	case TreeV1CategoryChildKindA, TreeV1CategoryChildKindB:
-		return true
-	}
-	return false
+	return v == TreeV1CategoryChildKindA || v == TreeV1CategoryChildKindB
 }
 
 // TreeV1ByNameValue is the type of the values of the member "by_name" of
 // TreeV1.
 type TreeV1ByNameValue struct {
-	Size *int64 `json:"size,omitzero"`
-	// Unknown keeps the members that the schema does not name.
+	Size    *int64       `json:"size,omitzero"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v TreeV1ByNameValue) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "TreeV1ByNameValue", encodeTreeV1ByNameValue)
+func (v TreeV1ByNameValue) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v TreeV1ByNameValue) Validate() error              { return nil }
+
+func (v *TreeV1ByNameValue) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeTreeV1ByNameValue)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *TreeV1ByNameValue) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "TreeV1ByNameValue", decodeTreeV1ByNameValue)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v TreeV1ByNameValue) Validate() error {
-	return nil
-}
-
-func decodeTreeV1ByNameValue(d *wire.Decoder) TreeV1ByNameValue {
-	var v TreeV1ByNameValue
-	o := d.Object()
+func decodeTreeV1ByNameValue(d *wire.Decoder) (v TreeV1ByNameValue) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "size":
 			v.Size = wire.Optional(d, (*wire.Decoder).Int)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeTreeV1ByNameValue(e *wire.Encoder, v TreeV1ByNameValue) {
+func (v *TreeV1ByNameValue) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutOptional(e, "size", v.Size, (*wire.Encoder).Int)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
 // Forest is part of the event schemas.
 type Forest struct {
-	Area *float64 `json:"area,omitzero"`
-	// Unknown keeps the members that the schema does not name.
+	Area    *float64     `json:"area,omitzero"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v Forest) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "Forest", encodeForest)
-}
+func (v Forest) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v Forest) Validate() error               { return nil }
+func (v *Forest) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeForest) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *Forest) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "Forest", decodeForest)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v Forest) Validate() error {
-	return nil
-}
-
-func decodeForest(d *wire.Decoder) Forest {
-	var v Forest
-	o := d.Object()
+func decodeForest(d *wire.Decoder) (v Forest) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "area":
 			v.Area = wire.Optional(d, (*wire.Decoder).Float)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeForest(e *wire.Encoder, v Forest) {
+func (v *Forest) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutOptional(e, "area", v.Area, (*wire.Encoder).Float)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
 // SpeciesValue is part of the event schemas.
 type SpeciesValue struct {
-	Latin *string `json:"latin,omitzero"`
-	// Unknown keeps the members that the schema does not name.
+	Latin   *string      `json:"latin,omitzero"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v SpeciesValue) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "SpeciesValue", encodeSpeciesValue)
-}
+func (v SpeciesValue) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v SpeciesValue) Validate() error              { return nil }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *SpeciesValue) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "SpeciesValue", decodeSpeciesValue)
-}
+func (v *SpeciesValue) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeSpeciesValue) }
 
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v SpeciesValue) Validate() error {
-	return nil
-}
-
-func decodeSpeciesValue(d *wire.Decoder) SpeciesValue {
-	var v SpeciesValue
-	o := d.Object()
+func decodeSpeciesValue(d *wire.Decoder) (v SpeciesValue) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "latin":
 			v.Latin = wire.Optional(d, (*wire.Decoder).String)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeSpeciesValue(e *wire.Encoder, v SpeciesValue) {
+func (v *SpeciesValue) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutOptional(e, "latin", v.Latin, (*wire.Encoder).String)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
-// treeV1TypedPlaces says where schemas stand that are not under TreeV1Typed's
-// own properties.
 var treeV1TypedPlaces = wire.Places{
 	{"/*", "", "schemas/tree.yaml#/properties/typed/additionalProperties"},
 }

@@ -9,50 +9,32 @@ import (
 
 // Address: A postal address.
 type Address struct {
-	Street string  `json:"street"`
-	Zip    *string `json:"zip,omitzero"`
-	// Unknown keeps the members that the schema does not name.
+	Street  string       `json:"street"`
+	Zip     *string      `json:"zip,omitzero"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v Address) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "Address", encodeAddress)
-}
+func (v Address) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v Address) Validate() error               { return nil }
+func (v *Address) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeAddress) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *Address) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "Address", decodeAddress)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v Address) Validate() error {
-	return nil
-}
-
-func decodeAddress(d *wire.Decoder) Address {
-	var v Address
-	o := d.Object("street")
+func decodeAddress(d *wire.Decoder) (v Address) {
+	o := d.Open(&v.Unknown, "street")
 	for o.Next() {
 		switch string(o.Name) {
 		case "street":
 			v.Street = d.String()
 		case "zip":
 			v.Zip = wire.Optional(d, (*wire.Decoder).String)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeAddress(e *wire.Encoder, v Address) {
-	e.Begin()
-	e.Name("street").String(v.Street)
+func (v *Address) encode(e *wire.Encoder) {
+	e.First("street").String(v.Street)
 	wire.PutOptional(e, "zip", v.Zip, (*wire.Encoder).String)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
 // Country is part of the event schemas.
@@ -66,10 +48,4 @@ const (
 )
 
 // Valid reports whether the schema lists the value.
-func (v Country) Valid() bool {
-	switch v {
-	case CountrySe, CountryNo, CountryDk:
-		return true
-	}
-	return false
-}
+func (v Country) Valid() bool { return v == CountrySe || v == CountryNo || v == CountryDk }

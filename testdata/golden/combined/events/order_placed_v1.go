@@ -29,31 +29,16 @@ type OrderPlacedV1 struct {
 	At             time.Time                   `json:"at"`
 	TraceID        *uuid.UUID                  `json:"trace_id,omitzero"`
 	Total          float64                     `json:"total"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Unknown        wire.Unknown                `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v OrderPlacedV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "OrderPlacedV1", encodeOrderPlacedV1)
-}
+func (v OrderPlacedV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v OrderPlacedV1) Validate() error              { return wire.Validate(&v, v.check) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *OrderPlacedV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "OrderPlacedV1", decodeOrderPlacedV1)
-}
+func (v *OrderPlacedV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeOrderPlacedV1) }
 
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v OrderPlacedV1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("OrderPlacedV1")
-}
-
-func decodeOrderPlacedV1(d *wire.Decoder) OrderPlacedV1 {
-	var v OrderPlacedV1
-	o := d.Object("order_id", "at", "total")
+func decodeOrderPlacedV1(d *wire.Decoder) (v OrderPlacedV1) {
+	o := d.Open(&v.Unknown, "order_id", "at", "total")
 	for o.Next() {
 		switch string(o.Name) {
 		case "order_id":
@@ -74,26 +59,22 @@ func decodeOrderPlacedV1(d *wire.Decoder) OrderPlacedV1 {
 			v.TraceID = wire.Optional(d, (*wire.Decoder).UUID)
 		case "total":
 			v.Total = d.Float()
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeOrderPlacedV1(e *wire.Encoder, v OrderPlacedV1) {
-	e.Begin()
-	e.Name("order_id").String(v.OrderID)
-	wire.PutOptional(e, "address", v.Address, encodeAddress)
-	wire.PutOptional(e, "invoice_address", v.InvoiceAddress, encodeAddress)
-	wire.PutOptional(e, "strict_address", v.StrictAddress, encodeOrderPlacedV1StrictAddress)
+func (v *OrderPlacedV1) encode(e *wire.Encoder) {
+	e.First("order_id").String(v.OrderID)
+	wire.PutOptional(e, "address", v.Address, func(e *wire.Encoder, v Address) { v.encode(e) })
+	wire.PutOptional(e, "invoice_address", v.InvoiceAddress, func(e *wire.Encoder, v Address) { v.encode(e) })
+	wire.PutOptional(e, "strict_address", v.StrictAddress, func(e *wire.Encoder, v OrderPlacedV1StrictAddress) { v.encode(e) })
 	wire.PutOptional(e, "short_code", v.ShortCode, (*wire.Encoder).String)
 	wire.PutNullable(e, "country", v.Country, wire.PutText[Country])
 	e.Name("at").DateTime(v.At)
 	wire.PutOptional(e, "trace_id", v.TraceID, (*wire.Encoder).UUID)
 	e.Name("total").Float(v.Total)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
 func (v *OrderPlacedV1) check(c *wire.Checker) {
@@ -116,19 +97,16 @@ var orderPlacedV1Event = outbox.EventType[OrderPlacedV1]{
 	Topic:         "golden.order.placed.v1",
 	Source:        Service,
 	AggregateType: "order",
-	AggregateID: func(v *OrderPlacedV1) (string, error) {
-		return v.OrderID, nil
-	},
+	AggregateID:   func(v *OrderPlacedV1) (string, error) { return v.OrderID, nil },
 }
 
-// InsertOrderPlacedV1 inserts the event on tx, so that it is published if and
-// only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertOrderPlacedV1 inserts the event on tx: it is published if and only if
+// tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertOrderPlacedV1(ctx context.Context, tx outbox.Transaction, data OrderPlacedV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, data, opts...)
 }
 
-// QueueOrderPlacedV1 adds the insert to a batch that the caller sends in its
+// QueueOrderPlacedV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueOrderPlacedV1(ctx context.Context, batch *pgx.Batch, data OrderPlacedV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, data, opts...)
@@ -139,8 +117,8 @@ func OnOrderPlacedV1(r *consume.Router, handle func(context.Context, outbox.Enve
 	consume.On(r, orderPlacedV1Event, handle)
 }
 
-// DecodeOrderPlacedV1 reads the value of a record, with its headers where the
-// event has no envelope.
+// DecodeOrderPlacedV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeOrderPlacedV1(value []byte, headers ...outbox.Header) (outbox.Envelope[OrderPlacedV1], error) {
 	return orderPlacedV1Event.Decode(value, headers...)
 }
@@ -152,32 +130,22 @@ func (v OrderPlacedV1) NewRow(ctx context.Context, opts ...outbox.Option) (outbo
 
 // OrderPlacedV1StrictAddress: A postal address.
 type OrderPlacedV1StrictAddress struct {
-	Floor  *int64 `json:"floor,omitzero"`
-	Street string `json:"street"`
-	Zip    string `json:"zip"`
-	// Unknown keeps the members that the schema does not name.
+	Floor   *int64       `json:"floor,omitzero"`
+	Street  string       `json:"street"`
+	Zip     string       `json:"zip"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v OrderPlacedV1StrictAddress) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "OrderPlacedV1StrictAddress", encodeOrderPlacedV1StrictAddress)
+func (v OrderPlacedV1StrictAddress) Validate() error { return nil }
+
+func (v OrderPlacedV1StrictAddress) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+
+func (v *OrderPlacedV1StrictAddress) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeOrderPlacedV1StrictAddress)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *OrderPlacedV1StrictAddress) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "OrderPlacedV1StrictAddress", decodeOrderPlacedV1StrictAddress)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v OrderPlacedV1StrictAddress) Validate() error {
-	return nil
-}
-
-func decodeOrderPlacedV1StrictAddress(d *wire.Decoder) OrderPlacedV1StrictAddress {
-	var v OrderPlacedV1StrictAddress
-	o := d.Object("street", "zip")
+func decodeOrderPlacedV1StrictAddress(d *wire.Decoder) (v OrderPlacedV1StrictAddress) {
+	o := d.Open(&v.Unknown, "street", "zip")
 	for o.Next() {
 		switch string(o.Name) {
 		case "floor":
@@ -186,26 +154,21 @@ func decodeOrderPlacedV1StrictAddress(d *wire.Decoder) OrderPlacedV1StrictAddres
 			v.Street = d.String()
 		case "zip":
 			v.Zip = d.String()
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeOrderPlacedV1StrictAddress(e *wire.Encoder, v OrderPlacedV1StrictAddress) {
+func (v *OrderPlacedV1StrictAddress) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutOptional(e, "floor", v.Floor, (*wire.Encoder).Int)
 	e.Name("street").String(v.Street)
 	e.Name("zip").String(v.Zip)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
 var orderPlacedV1ShortCodePattern = wire.NewPattern(`^[a-z]+$`)
 
-// orderPlacedV1Places says where schemas stand that are not under
-// OrderPlacedV1's own properties.
 var orderPlacedV1Places = wire.Places{
 	{"/order_id", "", "schemas/order.yaml#/allOf/2/properties/order_id"},
 	{"/order_id", "minLength", "schemas/order.yaml#/properties/order_id/minLength"},

@@ -10,34 +10,18 @@ import (
 
 // Address is part of the event schemas.
 type Address struct {
-	Country string  `json:"country"`
-	Zip     *string `json:"zip,omitzero"`
-	Region  *Region `json:"region,omitzero"`
-	// Unknown keeps the members that the schema does not name.
+	Country string       `json:"country"`
+	Zip     *string      `json:"zip,omitzero"`
+	Region  *Region      `json:"region,omitzero"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v Address) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "Address", encodeAddress)
-}
+func (v Address) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v Address) Validate() error               { return wire.Validate(&v, v.check) }
+func (v *Address) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeAddress) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *Address) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "Address", decodeAddress)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v Address) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("Address")
-}
-
-func decodeAddress(d *wire.Decoder) Address {
-	var v Address
-	o := d.Object("country")
+func decodeAddress(d *wire.Decoder) (v Address) {
+	o := d.Open(&v.Unknown, "country")
 	for o.Next() {
 		switch string(o.Name) {
 		case "country":
@@ -46,91 +30,62 @@ func decodeAddress(d *wire.Decoder) Address {
 			v.Zip = wire.Optional(d, (*wire.Decoder).String)
 		case "region":
 			v.Region = wire.Optional(d, decodeRegion)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeAddress(e *wire.Encoder, v Address) {
-	e.Begin()
-	e.Name("country").String(v.Country)
+func (v *Address) encode(e *wire.Encoder) {
+	e.First("country").String(v.Country)
 	wire.PutOptional(e, "zip", v.Zip, (*wire.Encoder).String)
-	wire.PutOptional(e, "region", v.Region, encodeRegion)
-	e.Unknown(v.Unknown)
-	e.End()
+	wire.PutOptional(e, "region", v.Region, func(e *wire.Encoder, v Region) { v.encode(e) })
+	e.EndOpen(v.Unknown)
 }
 
 func (v *Address) check(c *wire.Checker) {
 	if v.Region != nil {
-		c.Enter("region")
-		v.Region.check(c)
-		c.Leave()
+		c.In(v.Region.check, "region")
 	}
-	wire.Rules(c, *v, encodeAddress, &addressRules)
+	wire.Rules(c, *v, func(e *wire.Encoder, v Address) { v.encode(e) }, &addressRules)
 }
 
 // Region is part of the event schemas.
 type Region struct {
-	Name   string  `json:"name"`
-	PartOf *Region `json:"part_of,omitzero"`
-	// Unknown keeps the members that the schema does not name.
+	Name    string       `json:"name"`
+	PartOf  *Region      `json:"part_of,omitzero"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v Region) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "Region", encodeRegion)
-}
+func (v Region) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v Region) Validate() error               { return wire.Validate(&v, v.check) }
+func (v *Region) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeRegion) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *Region) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "Region", decodeRegion)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v Region) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("Region")
-}
-
-func decodeRegion(d *wire.Decoder) Region {
-	var v Region
-	o := d.Object("name")
+func decodeRegion(d *wire.Decoder) (v Region) {
+	o := d.Open(&v.Unknown, "name")
 	for o.Next() {
 		switch string(o.Name) {
 		case "name":
 			v.Name = d.String()
 		case "part_of":
 			v.PartOf = wire.Optional(d, decodeRegion)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeRegion(e *wire.Encoder, v Region) {
-	e.Begin()
-	e.Name("name").String(v.Name)
-	wire.PutOptional(e, "part_of", v.PartOf, encodeRegion)
-	e.Unknown(v.Unknown)
-	e.End()
+func (v *Region) encode(e *wire.Encoder) {
+	e.First("name").String(v.Name)
+	wire.PutOptional(e, "part_of", v.PartOf, func(e *wire.Encoder, v Region) { v.encode(e) })
+	e.EndOpen(v.Unknown)
 }
 
 func (v *Region) check(c *wire.Checker) {
 	if v.PartOf != nil {
-		c.Enter("part_of")
-		v.PartOf.check(c)
-		c.Leave()
+		c.In(v.PartOf.check, "part_of")
 	}
-	wire.Rules(c, *v, encodeRegion, &regionRules)
+	wire.Rules(c, *v, func(e *wire.Encoder, v Region) { v.encode(e) }, &regionRules)
 }
 
-// addressRules is what the schema says of Address beyond its Go type.
 var addressRules = rule.Set{
 	Rules: []*rule.Schema{
 		{
@@ -145,7 +100,6 @@ var addressRules = rule.Set{
 	},
 }
 
-// regionRules is what the schema says of Region beyond its Go type.
 var regionRules = rule.Set{
 	Rules: []*rule.Schema{
 		{

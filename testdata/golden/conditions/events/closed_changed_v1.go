@@ -25,31 +25,18 @@ type ClosedChangedV1 struct {
 	ID      string                 `json:"id"`
 	A       *string                `json:"a,omitzero"`
 	B       *int64                 `json:"b,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Unknown wire.Unknown           `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v ClosedChangedV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "ClosedChangedV1", encodeClosedChangedV1)
+func (v ClosedChangedV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v ClosedChangedV1) Validate() error              { return wire.Validate(&v, v.check) }
+
+func (v *ClosedChangedV1) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeClosedChangedV1)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *ClosedChangedV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "ClosedChangedV1", decodeClosedChangedV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v ClosedChangedV1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("ClosedChangedV1")
-}
-
-func decodeClosedChangedV1(d *wire.Decoder) ClosedChangedV1 {
-	var v ClosedChangedV1
-	o := d.Object("kind", "id")
+func decodeClosedChangedV1(d *wire.Decoder) (v ClosedChangedV1) {
+	o := d.Open(&v.Unknown, "kind", "id")
 	for o.Next() {
 		switch string(o.Name) {
 		case "kind":
@@ -68,29 +55,21 @@ func decodeClosedChangedV1(d *wire.Decoder) ClosedChangedV1 {
 			v.A = wire.OptionalOrUnknown(&o, &v.Unknown, (*wire.Decoder).String)
 		case "b":
 			v.B = wire.OptionalOrUnknown(&o, &v.Unknown, (*wire.Decoder).Int)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeClosedChangedV1(e *wire.Encoder, v ClosedChangedV1) {
-	e.Begin()
-	e.Name("kind").String(v.Kind)
-	if v.List != nil {
-		wire.PutSlice(e.Name("list"), v.List, (*wire.Encoder).Int)
-	}
-	if v.Flagged != nil {
-		wire.PutSlice(e.Name("flagged"), v.Flagged, (*wire.Encoder).Any)
-	}
-	wire.PutOptional(e, "rest", v.Rest, encodeClosedChangedV1Rest)
-	wire.PutOptional(e, "chosen", v.Chosen, encodeClosedChangedV1Chosen)
+func (v *ClosedChangedV1) encode(e *wire.Encoder) {
+	e.First("kind").String(v.Kind)
+	wire.PutOptionalSlice(e, "list", v.List, (*wire.Encoder).Int)
+	wire.PutOptionalSlice(e, "flagged", v.Flagged, (*wire.Encoder).Any)
+	wire.PutOptional(e, "rest", v.Rest, func(e *wire.Encoder, v ClosedChangedV1Rest) { v.encode(e) })
+	wire.PutOptional(e, "chosen", v.Chosen, func(e *wire.Encoder, v ClosedChangedV1Chosen) { v.encode(e) })
 	e.Name("id").String(v.ID)
 	wire.PutOptional(e, "a", v.A, (*wire.Encoder).String)
 	wire.PutOptional(e, "b", v.B, (*wire.Encoder).Int)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
 func (v *ClosedChangedV1) check(c *wire.Checker) {
@@ -102,16 +81,12 @@ func (v *ClosedChangedV1) check(c *wire.Checker) {
 		wire.Rules(c, v.Flagged, func(e *wire.Encoder, v []any) { wire.PutSlice(e, v, (*wire.Encoder).Any) }, &closedChangedV1FlaggedRules, "flagged")
 	}
 	if v.Rest != nil {
-		c.Enter("rest")
-		v.Rest.check(c)
-		c.Leave()
+		c.In(v.Rest.check, "rest")
 	}
 	if v.Chosen != nil {
-		c.Enter("chosen")
-		v.Chosen.check(c)
-		c.Leave()
+		c.In(v.Chosen.check, "chosen")
 	}
-	wire.Rules(c, *v, encodeClosedChangedV1, &closedChangedV1Rules)
+	wire.Rules(c, *v, func(e *wire.Encoder, v ClosedChangedV1) { v.encode(e) }, &closedChangedV1Rules)
 }
 
 var closedChangedV1Event = outbox.EventType[ClosedChangedV1]{
@@ -119,19 +94,16 @@ var closedChangedV1Event = outbox.EventType[ClosedChangedV1]{
 	Topic:         "golden.closed.changed.v1",
 	Source:        Service,
 	AggregateType: "thing",
-	AggregateID: func(v *ClosedChangedV1) (string, error) {
-		return v.ID, nil
-	},
+	AggregateID:   func(v *ClosedChangedV1) (string, error) { return v.ID, nil },
 }
 
-// InsertClosedChangedV1 inserts the event on tx, so that it is published if and
-// only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertClosedChangedV1 inserts the event on tx: it is published if and only if
+// tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertClosedChangedV1(ctx context.Context, tx outbox.Transaction, data ClosedChangedV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, data, opts...)
 }
 
-// QueueClosedChangedV1 adds the insert to a batch that the caller sends in its
+// QueueClosedChangedV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueClosedChangedV1(ctx context.Context, batch *pgx.Batch, data ClosedChangedV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, data, opts...)
@@ -142,8 +114,8 @@ func OnClosedChangedV1(r *consume.Router, handle func(context.Context, outbox.En
 	consume.On(r, closedChangedV1Event, handle)
 }
 
-// DecodeClosedChangedV1 reads the value of a record, with its headers where the
-// event has no envelope.
+// DecodeClosedChangedV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeClosedChangedV1(value []byte, headers ...outbox.Header) (outbox.Envelope[ClosedChangedV1], error) {
 	return closedChangedV1Event.Decode(value, headers...)
 }
@@ -160,26 +132,14 @@ type ClosedChangedV1Rest struct {
 	Additional map[string]int64 `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v ClosedChangedV1Rest) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "ClosedChangedV1Rest", encodeClosedChangedV1Rest)
+func (v ClosedChangedV1Rest) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v ClosedChangedV1Rest) Validate() error              { return wire.Validate(&v, v.check) }
+
+func (v *ClosedChangedV1Rest) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeClosedChangedV1Rest)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *ClosedChangedV1Rest) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "ClosedChangedV1Rest", decodeClosedChangedV1Rest)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v ClosedChangedV1Rest) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("ClosedChangedV1Rest")
-}
-
-func decodeClosedChangedV1Rest(d *wire.Decoder) ClosedChangedV1Rest {
-	var v ClosedChangedV1Rest
+func decodeClosedChangedV1Rest(d *wire.Decoder) (v ClosedChangedV1Rest) {
 	o := d.Object()
 	for o.Next() {
 		switch string(o.Name) {
@@ -192,7 +152,7 @@ func decodeClosedChangedV1Rest(d *wire.Decoder) ClosedChangedV1Rest {
 	return v
 }
 
-func encodeClosedChangedV1Rest(e *wire.Encoder, v ClosedChangedV1Rest) {
+func (v *ClosedChangedV1Rest) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutOptional(e, "name", v.Name, (*wire.Encoder).String)
 	wire.PutMembers(e, v.Additional, (*wire.Encoder).Int)
@@ -208,72 +168,50 @@ func (v *ClosedChangedV1Rest) check(c *wire.Checker) {
 
 // ClosedChangedV1Chosen is the type of the member "chosen" of ClosedChangedV1.
 type ClosedChangedV1Chosen struct {
-	Kind *string `json:"kind,omitzero"`
-	More *string `json:"more,omitzero"`
-	// Unknown keeps the members that the schema does not name.
+	Kind    *string      `json:"kind,omitzero"`
+	More    *string      `json:"more,omitzero"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v ClosedChangedV1Chosen) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "ClosedChangedV1Chosen", encodeClosedChangedV1Chosen)
+func (v ClosedChangedV1Chosen) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v ClosedChangedV1Chosen) Validate() error              { return wire.Validate(&v, v.check) }
+
+func (v *ClosedChangedV1Chosen) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeClosedChangedV1Chosen)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *ClosedChangedV1Chosen) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "ClosedChangedV1Chosen", decodeClosedChangedV1Chosen)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v ClosedChangedV1Chosen) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("ClosedChangedV1Chosen")
-}
-
-func decodeClosedChangedV1Chosen(d *wire.Decoder) ClosedChangedV1Chosen {
-	var v ClosedChangedV1Chosen
-	o := d.Object()
+func decodeClosedChangedV1Chosen(d *wire.Decoder) (v ClosedChangedV1Chosen) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "kind":
 			v.Kind = wire.Optional(d, (*wire.Decoder).String)
 		case "more":
 			v.More = wire.OptionalOrUnknown(&o, &v.Unknown, (*wire.Decoder).String)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeClosedChangedV1Chosen(e *wire.Encoder, v ClosedChangedV1Chosen) {
+func (v *ClosedChangedV1Chosen) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutOptional(e, "kind", v.Kind, (*wire.Encoder).String)
 	wire.PutOptional(e, "more", v.More, (*wire.Encoder).String)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
 func (v *ClosedChangedV1Chosen) check(c *wire.Checker) {
-	wire.Rules(c, *v, encodeClosedChangedV1Chosen, &closedChangedV1ChosenRules)
+	wire.Rules(c, *v, func(e *wire.Encoder, v ClosedChangedV1Chosen) { v.encode(e) }, &closedChangedV1ChosenRules)
 }
 
-// closedChangedV1Places says where schemas stand that are not under
-// ClosedChangedV1's own properties.
 var closedChangedV1Places = wire.Places{
 	{"/list/*", "", "schemas/closed.yaml#/properties/list/unevaluatedItems"},
 }
 
-// closedChangedV1RestPlaces says where schemas stand that are not under
-// ClosedChangedV1Rest's own properties.
 var closedChangedV1RestPlaces = wire.Places{
 	{"/*", "", "schemas/closed.yaml#/properties/rest/unevaluatedProperties"},
 }
 
-// closedChangedV1Rules is what the schema says of ClosedChangedV1 beyond its Go
-// type.
 var closedChangedV1Rules = rule.Set{
 	Rules: []*rule.Schema{
 		{
@@ -297,8 +235,6 @@ var closedChangedV1Rules = rule.Set{
 	},
 }
 
-// closedChangedV1FlaggedRules is what the schema says of
-// ClosedChangedV1.Flagged beyond its Go type.
 var closedChangedV1FlaggedRules = rule.Set{
 	Rules: []*rule.Schema{
 		{
@@ -309,8 +245,6 @@ var closedChangedV1FlaggedRules = rule.Set{
 	},
 }
 
-// closedChangedV1ChosenRules is what the schema says of ClosedChangedV1Chosen
-// beyond its Go type.
 var closedChangedV1ChosenRules = rule.Set{
 	Rules: []*rule.Schema{
 		{

@@ -17,36 +17,23 @@ import (
 //
 // The same in an older dialect.
 type OlderChangedV1 struct {
-	ID   string  `json:"id"`
-	A    *string `json:"a,omitzero"`
-	B    *string `json:"b,omitzero"`
-	Tree *Tree   `json:"tree,omitzero"`
-	D    *int64  `json:"d,omitzero"`
-	// Unknown keeps the members that the schema does not name.
+	ID      string       `json:"id"`
+	A       *string      `json:"a,omitzero"`
+	B       *string      `json:"b,omitzero"`
+	Tree    *Tree        `json:"tree,omitzero"`
+	D       *int64       `json:"d,omitzero"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v OlderChangedV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "OlderChangedV1", encodeOlderChangedV1)
+func (v OlderChangedV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v OlderChangedV1) Validate() error              { return wire.Validate(&v, v.check) }
+
+func (v *OlderChangedV1) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeOlderChangedV1)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *OlderChangedV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "OlderChangedV1", decodeOlderChangedV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v OlderChangedV1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("OlderChangedV1")
-}
-
-func decodeOlderChangedV1(d *wire.Decoder) OlderChangedV1 {
-	var v OlderChangedV1
-	o := d.Object("id")
+func decodeOlderChangedV1(d *wire.Decoder) (v OlderChangedV1) {
+	o := d.Open(&v.Unknown, "id")
 	for o.Next() {
 		switch string(o.Name) {
 		case "id":
@@ -59,31 +46,25 @@ func decodeOlderChangedV1(d *wire.Decoder) OlderChangedV1 {
 			v.Tree = wire.Optional(d, decodeTree)
 		case "d":
 			v.D = wire.OptionalOrUnknown(&o, &v.Unknown, (*wire.Decoder).Int)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeOlderChangedV1(e *wire.Encoder, v OlderChangedV1) {
-	e.Begin()
-	e.Name("id").String(v.ID)
+func (v *OlderChangedV1) encode(e *wire.Encoder) {
+	e.First("id").String(v.ID)
 	wire.PutOptional(e, "a", v.A, (*wire.Encoder).String)
 	wire.PutOptional(e, "b", v.B, (*wire.Encoder).String)
-	wire.PutOptional(e, "tree", v.Tree, encodeTree)
+	wire.PutOptional(e, "tree", v.Tree, func(e *wire.Encoder, v Tree) { v.encode(e) })
 	wire.PutOptional(e, "d", v.D, (*wire.Encoder).Int)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
 func (v *OlderChangedV1) check(c *wire.Checker) {
 	if v.Tree != nil {
-		c.Enter("tree")
-		v.Tree.check(c)
-		c.Leave()
+		c.In(v.Tree.check, "tree")
 	}
-	wire.Rules(c, *v, encodeOlderChangedV1, &olderChangedV1Rules)
+	wire.Rules(c, *v, func(e *wire.Encoder, v OlderChangedV1) { v.encode(e) }, &olderChangedV1Rules)
 }
 
 var olderChangedV1Event = outbox.EventType[OlderChangedV1]{
@@ -91,19 +72,16 @@ var olderChangedV1Event = outbox.EventType[OlderChangedV1]{
 	Topic:         "golden.older.changed.v1",
 	Source:        Service,
 	AggregateType: "thing",
-	AggregateID: func(v *OlderChangedV1) (string, error) {
-		return v.ID, nil
-	},
+	AggregateID:   func(v *OlderChangedV1) (string, error) { return v.ID, nil },
 }
 
-// InsertOlderChangedV1 inserts the event on tx, so that it is published if and
-// only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertOlderChangedV1 inserts the event on tx: it is published if and only if
+// tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertOlderChangedV1(ctx context.Context, tx outbox.Transaction, data OlderChangedV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, data, opts...)
 }
 
-// QueueOlderChangedV1 adds the insert to a batch that the caller sends in its
+// QueueOlderChangedV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueOlderChangedV1(ctx context.Context, batch *pgx.Batch, data OlderChangedV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, data, opts...)
@@ -114,8 +92,8 @@ func OnOlderChangedV1(r *consume.Router, handle func(context.Context, outbox.Env
 	consume.On(r, olderChangedV1Event, handle)
 }
 
-// DecodeOlderChangedV1 reads the value of a record, with its headers where the
-// event has no envelope.
+// DecodeOlderChangedV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeOlderChangedV1(value []byte, headers ...outbox.Header) (outbox.Envelope[OlderChangedV1], error) {
 	return olderChangedV1Event.Decode(value, headers...)
 }
@@ -127,34 +105,18 @@ func (v OlderChangedV1) NewRow(ctx context.Context, opts ...outbox.Option) (outb
 
 // Tree is part of the event schemas.
 type Tree struct {
-	Value *int64 `json:"value,omitzero"`
-	Left  *Tree  `json:"left,omitzero"`
-	Right *Tree  `json:"right,omitzero"`
-	// Unknown keeps the members that the schema does not name.
+	Value   *int64       `json:"value,omitzero"`
+	Left    *Tree        `json:"left,omitzero"`
+	Right   *Tree        `json:"right,omitzero"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v Tree) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "Tree", encodeTree)
-}
+func (v Tree) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v Tree) Validate() error               { return wire.Validate(&v, v.check) }
+func (v *Tree) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeTree) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *Tree) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "Tree", decodeTree)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v Tree) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("Tree")
-}
-
-func decodeTree(d *wire.Decoder) Tree {
-	var v Tree
-	o := d.Object()
+func decodeTree(d *wire.Decoder) (v Tree) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
@@ -163,38 +125,29 @@ func decodeTree(d *wire.Decoder) Tree {
 			v.Left = wire.Optional(d, decodeTree)
 		case "right":
 			v.Right = wire.Optional(d, decodeTree)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeTree(e *wire.Encoder, v Tree) {
+func (v *Tree) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutOptional(e, "value", v.Value, (*wire.Encoder).Int)
-	wire.PutOptional(e, "left", v.Left, encodeTree)
-	wire.PutOptional(e, "right", v.Right, encodeTree)
-	e.Unknown(v.Unknown)
-	e.End()
+	wire.PutOptional(e, "left", v.Left, func(e *wire.Encoder, v Tree) { v.encode(e) })
+	wire.PutOptional(e, "right", v.Right, func(e *wire.Encoder, v Tree) { v.encode(e) })
+	e.EndOpen(v.Unknown)
 }
 
 func (v *Tree) check(c *wire.Checker) {
 	if v.Left != nil {
-		c.Enter("left")
-		v.Left.check(c)
-		c.Leave()
+		c.In(v.Left.check, "left")
 	}
 	if v.Right != nil {
-		c.Enter("right")
-		v.Right.check(c)
-		c.Leave()
+		c.In(v.Right.check, "right")
 	}
-	wire.Rules(c, *v, encodeTree, &treeRules)
+	wire.Rules(c, *v, func(e *wire.Encoder, v Tree) { v.encode(e) }, &treeRules)
 }
 
-// olderChangedV1Rules is what the schema says of OlderChangedV1 beyond its Go
-// type.
 var olderChangedV1Rules = rule.Set{
 	Rules: []*rule.Schema{
 		{
@@ -212,7 +165,6 @@ var olderChangedV1Rules = rule.Set{
 	},
 }
 
-// treeRules is what the schema says of Tree beyond its Go type.
 var treeRules = rule.Set{
 	Rules: []*rule.Schema{
 		{

@@ -43,31 +43,18 @@ type ShipmentChangedV1 struct {
 	Reason         *string                 `json:"reason,omitzero"`
 	WeightUnit     *string                 `json:"weight_unit,omitzero"`
 	InsuredFor     *int64                  `json:"insured_for,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Unknown        wire.Unknown            `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v ShipmentChangedV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "ShipmentChangedV1", encodeShipmentChangedV1)
+func (v ShipmentChangedV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v ShipmentChangedV1) Validate() error              { return wire.Validate(&v, v.check) }
+
+func (v *ShipmentChangedV1) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeShipmentChangedV1)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *ShipmentChangedV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "ShipmentChangedV1", decodeShipmentChangedV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v ShipmentChangedV1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("ShipmentChangedV1")
-}
-
-func decodeShipmentChangedV1(d *wire.Decoder) ShipmentChangedV1 {
-	var v ShipmentChangedV1
-	o := d.Object("id", "status")
+func decodeShipmentChangedV1(d *wire.Decoder) (v ShipmentChangedV1) {
+	o := d.Open(&v.Unknown, "id", "status")
 	for o.Next() {
 		switch string(o.Name) {
 		case "id":
@@ -120,16 +107,13 @@ func decodeShipmentChangedV1(d *wire.Decoder) ShipmentChangedV1 {
 			v.WeightUnit = wire.OptionalOrUnknown(&o, &v.Unknown, (*wire.Decoder).String)
 		case "insured_for":
 			v.InsuredFor = wire.OptionalOrUnknown(&o, &v.Unknown, (*wire.Decoder).Int)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeShipmentChangedV1(e *wire.Encoder, v ShipmentChangedV1) {
-	e.Begin()
-	e.Name("id").String(v.ID)
+func (v *ShipmentChangedV1) encode(e *wire.Encoder) {
+	e.First("id").String(v.ID)
 	e.Name("status").String(string(v.Status))
 	wire.PutOptional(e, "carrier", v.Carrier, (*wire.Encoder).String)
 	wire.PutOptional(e, "weight", v.Weight, (*wire.Encoder).Float)
@@ -137,15 +121,9 @@ func encodeShipmentChangedV1(e *wire.Encoder, v ShipmentChangedV1) {
 	wire.PutOptional(e, "billing_address", v.BillingAddress, (*wire.Encoder).String)
 	wire.PutOptional(e, "email", v.Email, (*wire.Encoder).String)
 	wire.PutOptional(e, "phone", v.Phone, (*wire.Encoder).String)
-	if v.Notes != nil {
-		wire.PutSlice(e.Name("notes"), v.Notes, (*wire.Encoder).String)
-	}
-	if v.Codes != nil {
-		wire.PutSlice(e.Name("codes"), v.Codes, func(e *wire.Encoder, v *string) { wire.PutPointer(e, v, (*wire.Encoder).String) })
-	}
-	if v.Labels != nil {
-		wire.PutMap(e.Name("labels"), v.Labels, (*wire.Encoder).String)
-	}
+	wire.PutOptionalSlice(e, "notes", v.Notes, (*wire.Encoder).String)
+	wire.PutOptionalSlice(e, "codes", v.Codes, func(e *wire.Encoder, v *string) { wire.PutPointer(e, v, (*wire.Encoder).String) })
+	wire.PutOptionalMap(e, "labels", v.Labels, (*wire.Encoder).String)
 	if v.Attributes != nil {
 		e.Name("attributes").AnyObject(v.Attributes)
 	}
@@ -156,16 +134,13 @@ func encodeShipmentChangedV1(e *wire.Encoder, v ShipmentChangedV1) {
 	wire.PutOptional(e, "level", v.Level, wire.PutText[ShipmentChangedV1Level])
 	wire.PutOptional(e, "grade", v.Grade, func(e *wire.Encoder, v ShipmentChangedV1Grade) { e.Int(int64(v)) })
 	wire.PutNullable(e, "maybe", v.Maybe, (*wire.Encoder).String)
-	wire.PutOptional(e, "address", v.Address, encodeAddress)
-	if v.Stops != nil {
-		wire.PutSlice(e.Name("stops"), v.Stops, encodeShipmentChangedV1Stop)
-	}
+	wire.PutOptional(e, "address", v.Address, func(e *wire.Encoder, v Address) { v.encode(e) })
+	wire.PutOptionalSlice(e, "stops", v.Stops, func(e *wire.Encoder, v ShipmentChangedV1Stop) { v.encode(e) })
 	wire.PutOptional(e, "tracking_id", v.TrackingID, (*wire.Encoder).String)
 	wire.PutOptional(e, "reason", v.Reason, (*wire.Encoder).String)
 	wire.PutOptional(e, "weight_unit", v.WeightUnit, (*wire.Encoder).String)
 	wire.PutOptional(e, "insured_for", v.InsuredFor, (*wire.Encoder).Int)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
 func (v *ShipmentChangedV1) check(c *wire.Checker) {
@@ -214,16 +189,12 @@ func (v *ShipmentChangedV1) check(c *wire.Checker) {
 		wire.Rules(c, x, (*wire.Encoder).String, &shipmentChangedV1MaybeRules, "maybe")
 	}
 	if v.Address != nil {
-		c.Enter("address")
-		v.Address.check(c)
-		c.Leave()
+		c.In(v.Address.check, "address")
 	}
 	for i := range v.Stops {
-		c.Enter("stops", i)
-		v.Stops[i].check(c)
-		c.Leave()
+		c.In(v.Stops[i].check, "stops", i)
 	}
-	wire.Rules(c, *v, encodeShipmentChangedV1, &shipmentChangedV1Rules)
+	wire.Rules(c, *v, func(e *wire.Encoder, v ShipmentChangedV1) { v.encode(e) }, &shipmentChangedV1Rules)
 }
 
 var shipmentChangedV1Event = outbox.EventType[ShipmentChangedV1]{
@@ -231,20 +202,17 @@ var shipmentChangedV1Event = outbox.EventType[ShipmentChangedV1]{
 	Topic:         "golden.shipment.changed.v1",
 	Source:        Service,
 	AggregateType: "shipment",
-	AggregateID: func(v *ShipmentChangedV1) (string, error) {
-		return v.ID, nil
-	},
+	AggregateID:   func(v *ShipmentChangedV1) (string, error) { return v.ID, nil },
 }
 
-// InsertShipmentChangedV1 inserts the event on tx, so that it is published if
-// and only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertShipmentChangedV1 inserts the event on tx: it is published if and only
+// if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertShipmentChangedV1(ctx context.Context, tx outbox.Transaction, data ShipmentChangedV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, data, opts...)
 }
 
-// QueueShipmentChangedV1 adds the insert to a batch that the caller sends in
-// its transaction.
+// QueueShipmentChangedV1 adds the insert to a batch that the caller sends in a
+// transaction.
 func QueueShipmentChangedV1(ctx context.Context, batch *pgx.Batch, data ShipmentChangedV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, data, opts...)
 }
@@ -254,8 +222,8 @@ func OnShipmentChangedV1(r *consume.Router, handle func(context.Context, outbox.
 	consume.On(r, shipmentChangedV1Event, handle)
 }
 
-// DecodeShipmentChangedV1 reads the value of a record, with its headers where
-// the event has no envelope.
+// DecodeShipmentChangedV1 reads a record; an event without an envelope needs
+// its headers.
 func DecodeShipmentChangedV1(value []byte, headers ...outbox.Header) (outbox.Envelope[ShipmentChangedV1], error) {
 	return shipmentChangedV1Event.Decode(value, headers...)
 }
@@ -298,11 +266,7 @@ const (
 
 // Valid reports whether the schema lists the value.
 func (v ShipmentChangedV1Level) Valid() bool {
-	switch v {
-	case ShipmentChangedV1LevelLow, ShipmentChangedV1LevelHigh, ShipmentChangedV1LevelExtreme:
-		return true
-	}
-	return false
+	return v == ShipmentChangedV1LevelLow || v == ShipmentChangedV1LevelHigh || v == ShipmentChangedV1LevelExtreme
 }
 
 // ShipmentChangedV1Grade is the type of the member "grade" of
@@ -318,44 +282,27 @@ const (
 
 // Valid reports whether the schema lists the value.
 func (v ShipmentChangedV1Grade) Valid() bool {
-	switch v {
-	case ShipmentChangedV1Grade1, ShipmentChangedV1Grade2, ShipmentChangedV1Grade3:
-		return true
-	}
-	return false
+	return v == ShipmentChangedV1Grade1 || v == ShipmentChangedV1Grade2 || v == ShipmentChangedV1Grade3
 }
 
 // ShipmentChangedV1Stop is the type of the items of the member "stops" of
 // ShipmentChangedV1.
 type ShipmentChangedV1Stop struct {
-	Place    string     `json:"place"`
-	Arrived  *time.Time `json:"arrived,omitzero"`
-	Departed *time.Time `json:"departed,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Place    string       `json:"place"`
+	Arrived  *time.Time   `json:"arrived,omitzero"`
+	Departed *time.Time   `json:"departed,omitzero"`
+	Unknown  wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v ShipmentChangedV1Stop) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "ShipmentChangedV1Stop", encodeShipmentChangedV1Stop)
+func (v ShipmentChangedV1Stop) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v ShipmentChangedV1Stop) Validate() error              { return wire.Validate(&v, v.check) }
+
+func (v *ShipmentChangedV1Stop) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeShipmentChangedV1Stop)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *ShipmentChangedV1Stop) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "ShipmentChangedV1Stop", decodeShipmentChangedV1Stop)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v ShipmentChangedV1Stop) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("ShipmentChangedV1Stop")
-}
-
-func decodeShipmentChangedV1Stop(d *wire.Decoder) ShipmentChangedV1Stop {
-	var v ShipmentChangedV1Stop
-	o := d.Object("place")
+func decodeShipmentChangedV1Stop(d *wire.Decoder) (v ShipmentChangedV1Stop) {
+	o := d.Open(&v.Unknown, "place")
 	for o.Next() {
 		switch string(o.Name) {
 		case "place":
@@ -364,28 +311,22 @@ func decodeShipmentChangedV1Stop(d *wire.Decoder) ShipmentChangedV1Stop {
 			v.Arrived = wire.Optional(d, (*wire.Decoder).DateTime)
 		case "departed":
 			v.Departed = wire.Optional(d, (*wire.Decoder).DateTime)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeShipmentChangedV1Stop(e *wire.Encoder, v ShipmentChangedV1Stop) {
-	e.Begin()
-	e.Name("place").String(v.Place)
+func (v *ShipmentChangedV1Stop) encode(e *wire.Encoder) {
+	e.First("place").String(v.Place)
 	wire.PutOptional(e, "arrived", v.Arrived, (*wire.Encoder).DateTime)
 	wire.PutOptional(e, "departed", v.Departed, (*wire.Encoder).DateTime)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
 func (v *ShipmentChangedV1Stop) check(c *wire.Checker) {
-	wire.Rules(c, *v, encodeShipmentChangedV1Stop, &shipmentChangedV1StopRules)
+	wire.Rules(c, *v, func(e *wire.Encoder, v ShipmentChangedV1Stop) { v.encode(e) }, &shipmentChangedV1StopRules)
 }
 
-// shipmentChangedV1Rules is what the schema says of ShipmentChangedV1 beyond
-// its Go type.
 var shipmentChangedV1Rules = rule.Set{
 	Rules: []*rule.Schema{
 		{
@@ -425,8 +366,6 @@ var shipmentChangedV1Rules = rule.Set{
 	},
 }
 
-// shipmentChangedV1IDRules is what the schema says of ShipmentChangedV1.ID
-// beyond its Go type.
 var shipmentChangedV1IDRules = rule.Set{
 	Rules: []*rule.Schema{
 		{
@@ -436,8 +375,6 @@ var shipmentChangedV1IDRules = rule.Set{
 	},
 }
 
-// shipmentChangedV1NotesRules is what the schema says of
-// ShipmentChangedV1.Notes beyond its Go type.
 var shipmentChangedV1NotesRules = rule.Set{
 	Rules: []*rule.Schema{
 		{
@@ -449,8 +386,6 @@ var shipmentChangedV1NotesRules = rule.Set{
 	},
 }
 
-// shipmentChangedV1CodesRules is what the schema says of
-// ShipmentChangedV1.Codes beyond its Go type.
 var shipmentChangedV1CodesRules = rule.Set{
 	Rules: []*rule.Schema{
 		{
@@ -460,8 +395,6 @@ var shipmentChangedV1CodesRules = rule.Set{
 	},
 }
 
-// shipmentChangedV1LabelsRules is what the schema says of
-// ShipmentChangedV1.Labels beyond its Go type.
 var shipmentChangedV1LabelsRules = rule.Set{
 	Rules: []*rule.Schema{
 		{
@@ -471,8 +404,6 @@ var shipmentChangedV1LabelsRules = rule.Set{
 	},
 }
 
-// shipmentChangedV1AttributesRules is what the schema says of
-// ShipmentChangedV1.Attributes beyond its Go type.
 var shipmentChangedV1AttributesRules = rule.Set{
 	Rules: []*rule.Schema{
 		{
@@ -482,8 +413,6 @@ var shipmentChangedV1AttributesRules = rule.Set{
 	},
 }
 
-// shipmentChangedV1SizeRules is what the schema says of ShipmentChangedV1.Size
-// beyond its Go type.
 var shipmentChangedV1SizeRules = rule.Set{
 	Rules: []*rule.Schema{
 		{
@@ -495,8 +424,6 @@ var shipmentChangedV1SizeRules = rule.Set{
 	},
 }
 
-// shipmentChangedV1ReferenceRules is what the schema says of
-// ShipmentChangedV1.Reference beyond its Go type.
 var shipmentChangedV1ReferenceRules = rule.Set{
 	Rules: []*rule.Schema{
 		{
@@ -506,8 +433,6 @@ var shipmentChangedV1ReferenceRules = rule.Set{
 	},
 }
 
-// shipmentChangedV1MomentRules is what the schema says of
-// ShipmentChangedV1.Moment beyond its Go type.
 var shipmentChangedV1MomentRules = rule.Set{
 	Rules: []*rule.Schema{
 		{
@@ -518,8 +443,6 @@ var shipmentChangedV1MomentRules = rule.Set{
 	},
 }
 
-// shipmentChangedV1AnythingRules is what the schema says of
-// ShipmentChangedV1.Anything beyond its Go type.
 var shipmentChangedV1AnythingRules = rule.Set{
 	Rules: []*rule.Schema{
 		{
@@ -529,24 +452,18 @@ var shipmentChangedV1AnythingRules = rule.Set{
 	},
 }
 
-// shipmentChangedV1LevelRules is what the schema says of
-// ShipmentChangedV1.Level beyond its Go type.
 var shipmentChangedV1LevelRules = rule.Set{
 	Rules: []*rule.Schema{
 		{At: "schemas/shipment.yaml#/properties/level", MaxLength: new(4)},
 	},
 }
 
-// shipmentChangedV1GradeRules is what the schema says of
-// ShipmentChangedV1.Grade beyond its Go type.
 var shipmentChangedV1GradeRules = rule.Set{
 	Rules: []*rule.Schema{
 		{At: "schemas/shipment.yaml#/properties/grade", MultipleOf: "2"},
 	},
 }
 
-// shipmentChangedV1MaybeRules is what the schema says of
-// ShipmentChangedV1.Maybe beyond its Go type.
 var shipmentChangedV1MaybeRules = rule.Set{
 	Rules: []*rule.Schema{
 		{
@@ -556,8 +473,6 @@ var shipmentChangedV1MaybeRules = rule.Set{
 	},
 }
 
-// shipmentChangedV1StopRules is what the schema says of ShipmentChangedV1Stop
-// beyond its Go type.
 var shipmentChangedV1StopRules = rule.Set{
 	Rules: []*rule.Schema{
 		{

@@ -42,12 +42,10 @@ type ConstraintsV1 struct {
 	Listed  *ConstraintsV1Listed       `json:"listed,omitzero"`
 	Maybe   outbox.Nullable[string]    `json:"maybe,omitzero"`
 	Day     *string                    `json:"day,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Unknown wire.Unknown               `json:"-"`
 }
 
-// NewConstraintsV1 returns v with what the schema fixes filled in: its
-// constants, and its defaults where v leaves a member out.
+// NewConstraintsV1 returns v with its constants and defaults filled in.
 func NewConstraintsV1(v ConstraintsV1) ConstraintsV1 {
 	if v.Always == nil {
 		v.Always = new("yes-please")
@@ -73,27 +71,13 @@ func NewConstraintsV1(v ConstraintsV1) ConstraintsV1 {
 	return v
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v ConstraintsV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "ConstraintsV1", encodeConstraintsV1)
-}
+func (v ConstraintsV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v ConstraintsV1) Validate() error              { return wire.Validate(&v, v.check) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *ConstraintsV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "ConstraintsV1", decodeConstraintsV1)
-}
+func (v *ConstraintsV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeConstraintsV1) }
 
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v ConstraintsV1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("ConstraintsV1")
-}
-
-func decodeConstraintsV1(d *wire.Decoder) ConstraintsV1 {
-	var v ConstraintsV1
-	o := d.Object("id")
+func decodeConstraintsV1(d *wire.Decoder) (v ConstraintsV1) {
+	o := d.Open(&v.Unknown, "id")
 	for o.Next() {
 		switch string(o.Name) {
 		case "id":
@@ -152,16 +136,13 @@ func decodeConstraintsV1(d *wire.Decoder) ConstraintsV1 {
 			v.Maybe = nullable(d, (*wire.Decoder).String)
 		case "day":
 			v.Day = wire.Optional(d, (*wire.Decoder).String)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeConstraintsV1(e *wire.Encoder, v ConstraintsV1) {
-	e.Begin()
-	e.Name("id").String(v.ID)
+func (v *ConstraintsV1) encode(e *wire.Encoder) {
+	e.First("id").String(v.ID)
 	wire.PutOptional(e, "code", v.Code, (*wire.Encoder).String)
 	wire.PutOptional(e, "low", v.Low, (*wire.Encoder).Int)
 	wire.PutOptional(e, "high", v.High, (*wire.Encoder).Int)
@@ -170,41 +151,26 @@ func encodeConstraintsV1(e *wire.Encoder, v ConstraintsV1) {
 	wire.PutOptional(e, "even", v.Even, (*wire.Encoder).Int)
 	wire.PutOptional(e, "halves", v.Halves, (*wire.Encoder).Int)
 	wire.PutOptional(e, "cents", v.Cents, (*wire.Encoder).Float)
-	if v.Few != nil {
-		wire.PutSlice(e.Name("few"), v.Few, (*wire.Encoder).String)
-	}
-	if v.Parts != nil {
-		wire.PutSlice(e.Name("parts"), v.Parts, encodeConstraintsV1Part)
-	}
-	if v.Grid != nil {
-		wire.PutSlice(e.Name("grid"), v.Grid, func(e *wire.Encoder, v []int64) { wire.PutSlice(e, v, (*wire.Encoder).Int) })
-	}
-	if v.Labels != nil {
-		wire.PutMap(e.Name("labels"), v.Labels, (*wire.Encoder).String)
-	}
+	wire.PutOptionalSlice(e, "few", v.Few, (*wire.Encoder).String)
+	wire.PutOptionalSlice(e, "parts", v.Parts, func(e *wire.Encoder, v ConstraintsV1Part) { v.encode(e) })
+	wire.PutOptionalSlice(e, "grid", v.Grid, func(e *wire.Encoder, v []int64) { wire.PutSlice(e, v, (*wire.Encoder).Int) })
+	wire.PutOptionalMap(e, "labels", v.Labels, (*wire.Encoder).String)
 	wire.PutOptional(e, "level", v.Level, func(e *wire.Encoder, v ConstraintsV1Level) { e.Int(int64(v)) })
 	wire.PutOptional(e, "colour", v.Colour, wire.PutText[ConstraintsV1Colour])
-	if v.Colours != nil {
-		wire.PutSlice(e.Name("colours"), v.Colours, wire.PutText[ConstraintsV1ColoursItem])
-	}
+	wire.PutOptionalSlice(e, "colours", v.Colours, wire.PutText[ConstraintsV1ColoursItem])
 	wire.PutOptional(e, "mail", v.Mail, (*wire.Encoder).String)
 	wire.PutOptional(e, "always", v.Always, (*wire.Encoder).String)
 	wire.PutOptional(e, "answer", v.Answer, (*wire.Encoder).Int)
 	wire.PutOptional(e, "half", v.Half, (*wire.Encoder).Float)
 	wire.PutOptional(e, "truth", v.Truth, (*wire.Encoder).Bool)
 	wire.PutOptional(e, "only", v.Only, (*wire.Encoder).String)
-	if v.Oks != nil {
-		wire.PutSlice(e.Name("oks"), v.Oks, (*wire.Encoder).String)
-	}
-	if v.Threes != nil {
-		wire.PutMap(e.Name("threes"), v.Threes, (*wire.Encoder).Int)
-	}
+	wire.PutOptionalSlice(e, "oks", v.Oks, (*wire.Encoder).String)
+	wire.PutOptionalMap(e, "threes", v.Threes, (*wire.Encoder).Int)
 	wire.PutNullable(e, "limited", v.Limited, (*wire.Encoder).String)
 	wire.PutOptional(e, "listed", v.Listed, wire.PutText[ConstraintsV1Listed])
 	wire.PutNullable(e, "maybe", v.Maybe, (*wire.Encoder).String)
 	wire.PutOptional(e, "day", v.Day, (*wire.Encoder).String)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
 func (v *ConstraintsV1) check(c *wire.Checker) {
@@ -243,11 +209,9 @@ func (v *ConstraintsV1) check(c *wire.Checker) {
 			wire.MinLength(c, item, 1, "few", i)
 		}
 	}
-	wire.UniqueDocuments(c, v.Parts, encodeConstraintsV1Part, "parts")
+	wire.UniqueDocuments(c, v.Parts, func(e *wire.Encoder, v ConstraintsV1Part) { v.encode(e) }, "parts")
 	for i := range v.Parts {
-		c.Enter("parts", i)
-		v.Parts[i].check(c)
-		c.Leave()
+		c.In(v.Parts[i].check, "parts", i)
 	}
 	for i, item := range v.Grid {
 		for i2, item2 := range item {
@@ -322,19 +286,16 @@ var constraintsV1Event = outbox.EventType[ConstraintsV1]{
 	Topic:         "golden.constraints.v1",
 	Source:        Service,
 	AggregateType: "thing",
-	AggregateID: func(v *ConstraintsV1) (string, error) {
-		return v.ID, nil
-	},
+	AggregateID:   func(v *ConstraintsV1) (string, error) { return v.ID, nil },
 }
 
-// InsertConstraintsV1 inserts the event on tx, so that it is published if and
-// only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertConstraintsV1 inserts the event on tx: it is published if and only if
+// tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertConstraintsV1(ctx context.Context, tx outbox.Transaction, data ConstraintsV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, data, opts...)
 }
 
-// QueueConstraintsV1 adds the insert to a batch that the caller sends in its
+// QueueConstraintsV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueConstraintsV1(ctx context.Context, batch *pgx.Batch, data ConstraintsV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, data, opts...)
@@ -345,8 +306,8 @@ func OnConstraintsV1(r *consume.Router, handle func(context.Context, outbox.Enve
 	consume.On(r, constraintsV1Event, handle)
 }
 
-// DecodeConstraintsV1 reads the value of a record, with its headers where the
-// event has no envelope.
+// DecodeConstraintsV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeConstraintsV1(value []byte, headers ...outbox.Header) (outbox.Envelope[ConstraintsV1], error) {
 	return constraintsV1Event.Decode(value, headers...)
 }
@@ -359,54 +320,35 @@ func (v ConstraintsV1) NewRow(ctx context.Context, opts ...outbox.Option) (outbo
 // ConstraintsV1Part is the type of the items of the member "parts" of
 // ConstraintsV1.
 type ConstraintsV1Part struct {
-	Name string   `json:"name"`
-	Tags []string `json:"tags,omitzero"`
-	// Unknown keeps the members that the schema does not name.
+	Name    string       `json:"name"`
+	Tags    []string     `json:"tags,omitzero"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v ConstraintsV1Part) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "ConstraintsV1Part", encodeConstraintsV1Part)
+func (v ConstraintsV1Part) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v ConstraintsV1Part) Validate() error              { return wire.Validate(&v, v.check) }
+
+func (v *ConstraintsV1Part) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeConstraintsV1Part)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *ConstraintsV1Part) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "ConstraintsV1Part", decodeConstraintsV1Part)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v ConstraintsV1Part) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("ConstraintsV1Part")
-}
-
-func decodeConstraintsV1Part(d *wire.Decoder) ConstraintsV1Part {
-	var v ConstraintsV1Part
-	o := d.Object("name")
+func decodeConstraintsV1Part(d *wire.Decoder) (v ConstraintsV1Part) {
+	o := d.Open(&v.Unknown, "name")
 	for o.Next() {
 		switch string(o.Name) {
 		case "name":
 			v.Name = d.String()
 		case "tags":
 			v.Tags = wire.Slice(d, (*wire.Decoder).String)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeConstraintsV1Part(e *wire.Encoder, v ConstraintsV1Part) {
-	e.Begin()
-	e.Name("name").String(v.Name)
-	if v.Tags != nil {
-		wire.PutSlice(e.Name("tags"), v.Tags, (*wire.Encoder).String)
-	}
-	e.Unknown(v.Unknown)
-	e.End()
+func (v *ConstraintsV1Part) encode(e *wire.Encoder) {
+	e.First("name").String(v.Name)
+	wire.PutOptionalSlice(e, "tags", v.Tags, (*wire.Encoder).String)
+	e.EndOpen(v.Unknown)
 }
 
 func (v *ConstraintsV1Part) check(c *wire.Checker) {
@@ -429,11 +371,7 @@ const (
 
 // Valid reports whether the schema lists the value.
 func (v ConstraintsV1Level) Valid() bool {
-	switch v {
-	case ConstraintsV1Level1, ConstraintsV1Level2, ConstraintsV1Level3:
-		return true
-	}
-	return false
+	return v == ConstraintsV1Level1 || v == ConstraintsV1Level2 || v == ConstraintsV1Level3
 }
 
 // ConstraintsV1Colour is the type of the member "colour" of ConstraintsV1.
@@ -477,11 +415,7 @@ const (
 
 // Valid reports whether the schema lists the value.
 func (v ConstraintsV1ColoursItem) Valid() bool {
-	switch v {
-	case ConstraintsV1ColoursItemCyan, ConstraintsV1ColoursItemMagenta:
-		return true
-	}
-	return false
+	return v == ConstraintsV1ColoursItemCyan || v == ConstraintsV1ColoursItemMagenta
 }
 
 // ConstraintsV1Listed is the type of the member "listed" of ConstraintsV1.
@@ -495,19 +429,13 @@ const (
 
 // Valid reports whether the schema lists the value.
 func (v ConstraintsV1Listed) Valid() bool {
-	switch v {
-	case ConstraintsV1ListedA, ConstraintsV1ListedB:
-		return true
-	}
-	return false
+	return v == ConstraintsV1ListedA || v == ConstraintsV1ListedB
 }
 
 var constraintsV1CodePattern = wire.NewPattern(`^\d{2}[\t\n\v\f\r \x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}\x{feff}][A-Z]+$`)
 
 var constraintsV1PartTagsItemPattern = wire.NewPattern(`^[a-z]+$`)
 
-// constraintsV1Places says where schemas stand that are not under
-// ConstraintsV1's own properties.
 var constraintsV1Places = wire.Places{
 	{"/labels/*", "", "schemas/constraints.yaml#/properties/labels/additionalProperties"},
 	{"/only", "const", "schemas/constraints.yaml#/properties/only/enum"},

@@ -33,12 +33,10 @@ type DefaultsV1 struct {
 	Dict      map[string]int64        `json:"dict,omitzero"`
 	Moment    *time.Time              `json:"moment,omitzero"`
 	Head      DefaultsV1Head          `json:"head"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Unknown   wire.Unknown            `json:"-"`
 }
 
-// NewDefaultsV1 returns v with what the schema fixes filled in: its constants,
-// and its defaults where v leaves a member out.
+// NewDefaultsV1 returns v with its constants and defaults filled in.
 func NewDefaultsV1(v DefaultsV1) DefaultsV1 {
 	v.Kind = "thing"
 	if v.Version == nil {
@@ -85,44 +83,21 @@ func NewDefaultsV1(v DefaultsV1) DefaultsV1 {
 }
 
 // TextOrDefault is Text, or the default of the schema where it is absent.
-func (v DefaultsV1) TextOrDefault() string {
-	if v.Text == nil {
-		return "say \"hi\""
-	}
-	return *v.Text
-}
+func (v DefaultsV1) TextOrDefault() string { return wire.Or(v.Text, "say \"hi\"") }
 
 // CountOrDefault is Count, or the default of the schema where it is absent.
-func (v DefaultsV1) CountOrDefault() int64 {
-	if v.Count == nil {
-		return 10
-	}
-	return *v.Count
-}
+func (v DefaultsV1) CountOrDefault() int64 { return wire.Or(v.Count, 10) }
 
 // ShareOrDefault is Share, or the default of the schema where it is absent.
-func (v DefaultsV1) ShareOrDefault() float64 {
-	if v.Share == nil {
-		return 1
-	}
-	return *v.Share
-}
+func (v DefaultsV1) ShareOrDefault() float64 { return wire.Or(v.Share, 1) }
 
 // FlagOrDefault is Flag, or the default of the schema where it is absent.
-func (v DefaultsV1) FlagOrDefault() bool {
-	if v.Flag == nil {
-		return true
-	}
-	return *v.Flag
-}
+func (v DefaultsV1) FlagOrDefault() bool { return wire.Or(v.Flag, true) }
 
 // OtherModeOrDefault is OtherMode, or the default of the schema where it is
 // absent.
 func (v DefaultsV1) OtherModeOrDefault() DefaultsV1OtherMode {
-	if v.OtherMode == nil {
-		return DefaultsV1OtherModeFast
-	}
-	return *v.OtherMode
+	return wire.Or(v.OtherMode, DefaultsV1OtherModeFast)
 }
 
 // NullTextOrDefault is NullText, or the default of the schema where it is
@@ -174,27 +149,12 @@ func (v DefaultsV1) MomentOrDefault() time.Time {
 	return *v.Moment
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v DefaultsV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "DefaultsV1", encodeDefaultsV1)
-}
+func (v DefaultsV1) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v DefaultsV1) Validate() error               { return wire.Validate(&v, v.check) }
+func (v *DefaultsV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeDefaultsV1) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *DefaultsV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "DefaultsV1", decodeDefaultsV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v DefaultsV1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("DefaultsV1")
-}
-
-func decodeDefaultsV1(d *wire.Decoder) DefaultsV1 {
-	var v DefaultsV1
-	o := d.Object("id", "kind", "mode", "head")
+func decodeDefaultsV1(d *wire.Decoder) (v DefaultsV1) {
+	o := d.Open(&v.Unknown, "id", "kind", "mode", "head")
 	for o.Next() {
 		switch string(o.Name) {
 		case "id":
@@ -231,16 +191,13 @@ func decodeDefaultsV1(d *wire.Decoder) DefaultsV1 {
 			v.Moment = wire.Optional(d, (*wire.Decoder).DateTime)
 		case "head":
 			v.Head = decodeDefaultsV1Head(d)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeDefaultsV1(e *wire.Encoder, v DefaultsV1) {
-	e.Begin()
-	e.Name("id").String(v.ID)
+func (v *DefaultsV1) encode(e *wire.Encoder) {
+	e.First("id").String(v.ID)
 	e.Name("kind").String(v.Kind)
 	wire.PutOptional(e, "version", v.Version, (*wire.Encoder).Int)
 	e.Name("mode").String(string(v.Mode))
@@ -251,22 +208,15 @@ func encodeDefaultsV1(e *wire.Encoder, v DefaultsV1) {
 	wire.PutOptional(e, "other_mode", v.OtherMode, wire.PutText[DefaultsV1OtherMode])
 	wire.PutNullable(e, "null_text", v.NullText, (*wire.Encoder).String)
 	wire.PutNullable(e, "null_null", v.NullNull, (*wire.Encoder).String)
-	if v.List != nil {
-		wire.PutSlice(e.Name("list"), v.List, (*wire.Encoder).String)
-	}
-	if v.Empty != nil {
-		wire.PutSlice(e.Name("empty"), v.Empty, (*wire.Encoder).Int)
-	}
+	wire.PutOptionalSlice(e, "list", v.List, (*wire.Encoder).String)
+	wire.PutOptionalSlice(e, "empty", v.Empty, (*wire.Encoder).Int)
 	if v.Free != nil {
 		e.Name("free").AnyObject(v.Free)
 	}
-	if v.Dict != nil {
-		wire.PutMap(e.Name("dict"), v.Dict, (*wire.Encoder).Int)
-	}
+	wire.PutOptionalMap(e, "dict", v.Dict, (*wire.Encoder).Int)
 	wire.PutOptional(e, "moment", v.Moment, (*wire.Encoder).DateTime)
-	encodeDefaultsV1Head(e.Name("head"), v.Head)
-	e.Unknown(v.Unknown)
-	e.End()
+	v.Head.encode(e.Name("head"))
+	e.EndOpen(v.Unknown)
 }
 
 func (v *DefaultsV1) check(c *wire.Checker) {
@@ -279,9 +229,7 @@ func (v *DefaultsV1) check(c *wire.Checker) {
 	if v.OtherMode != nil {
 		wire.Enum(c, *v.OtherMode, v.OtherMode.Valid(), `"fast", "slow"`, "other_mode")
 	}
-	c.Enter("head")
-	v.Head.check(c)
-	c.Leave()
+	c.In(v.Head.check, "head")
 }
 
 var defaultsV1Event = outbox.EventType[DefaultsV1]{
@@ -289,19 +237,16 @@ var defaultsV1Event = outbox.EventType[DefaultsV1]{
 	Topic:         "golden.defaults.v1",
 	Source:        Service,
 	AggregateType: "thing",
-	AggregateID: func(v *DefaultsV1) (string, error) {
-		return v.ID, nil
-	},
+	AggregateID:   func(v *DefaultsV1) (string, error) { return v.ID, nil },
 }
 
-// InsertDefaultsV1 inserts the event on tx, so that it is published if and only
-// if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertDefaultsV1 inserts the event on tx: it is published if and only if tx
+// commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertDefaultsV1(ctx context.Context, tx outbox.Transaction, data DefaultsV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, data, opts...)
 }
 
-// QueueDefaultsV1 adds the insert to a batch that the caller sends in its
+// QueueDefaultsV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueDefaultsV1(ctx context.Context, batch *pgx.Batch, data DefaultsV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, data, opts...)
@@ -312,8 +257,8 @@ func OnDefaultsV1(r *consume.Router, handle func(context.Context, outbox.Envelop
 	consume.On(r, defaultsV1Event, handle)
 }
 
-// DecodeDefaultsV1 reads the value of a record, with its headers where the
-// event has no envelope.
+// DecodeDefaultsV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeDefaultsV1(value []byte, headers ...outbox.Header) (outbox.Envelope[DefaultsV1], error) {
 	return defaultsV1Event.Decode(value, headers...)
 }
@@ -333,13 +278,7 @@ const (
 )
 
 // Valid reports whether the schema lists the value.
-func (v DefaultsV1Mode) Valid() bool {
-	switch v {
-	case DefaultsV1ModeFast, DefaultsV1ModeSlow:
-		return true
-	}
-	return false
-}
+func (v DefaultsV1Mode) Valid() bool { return v == DefaultsV1ModeFast || v == DefaultsV1ModeSlow }
 
 // DefaultsV1OtherMode is the type of the member "other_mode" of DefaultsV1.
 type DefaultsV1OtherMode string
@@ -352,67 +291,44 @@ const (
 
 // Valid reports whether the schema lists the value.
 func (v DefaultsV1OtherMode) Valid() bool {
-	switch v {
-	case DefaultsV1OtherModeFast, DefaultsV1OtherModeSlow:
-		return true
-	}
-	return false
+	return v == DefaultsV1OtherModeFast || v == DefaultsV1OtherModeSlow
 }
 
 // DefaultsV1Head is the type of the member "head" of DefaultsV1.
 type DefaultsV1Head struct {
-	Magic string `json:"magic"`
-	// Unknown keeps the members that the schema does not name.
+	Magic   string       `json:"magic"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// NewDefaultsV1Head returns v with what the schema fixes filled in: its
-// constants, and its defaults where v leaves a member out.
+// NewDefaultsV1Head returns v with its constants and defaults filled in.
 func NewDefaultsV1Head(v DefaultsV1Head) DefaultsV1Head {
 	v.Magic = "MAGIC"
 	return v
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v DefaultsV1Head) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "DefaultsV1Head", encodeDefaultsV1Head)
+func (v DefaultsV1Head) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v DefaultsV1Head) Validate() error              { return wire.Validate(&v, v.check) }
+
+func (v *DefaultsV1Head) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeDefaultsV1Head)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *DefaultsV1Head) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "DefaultsV1Head", decodeDefaultsV1Head)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v DefaultsV1Head) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("DefaultsV1Head")
-}
-
-func decodeDefaultsV1Head(d *wire.Decoder) DefaultsV1Head {
-	var v DefaultsV1Head
-	o := d.Object("magic")
+func decodeDefaultsV1Head(d *wire.Decoder) (v DefaultsV1Head) {
+	o := d.Open(&v.Unknown, "magic")
 	for o.Next() {
 		switch string(o.Name) {
 		case "magic":
 			v.Magic = d.String()
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeDefaultsV1Head(e *wire.Encoder, v DefaultsV1Head) {
-	e.Begin()
-	e.Name("magic").String(v.Magic)
-	e.Unknown(v.Unknown)
-	e.End()
+func (v *DefaultsV1Head) encode(e *wire.Encoder) {
+	e.First("magic").String(v.Magic)
+	e.EndOpen(v.Unknown)
 }
 
 func (v *DefaultsV1Head) check(c *wire.Checker) {
-	c.Schema("schemas/defaults.yaml#/properties/head")
-	wire.Const(c, v.Magic, "MAGIC", "magic")
+	wire.Const(c.Schema("schemas/defaults.yaml#/properties/head"), v.Magic, "MAGIC", "magic")
 }

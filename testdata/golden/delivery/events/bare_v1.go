@@ -15,37 +15,21 @@ import (
 
 // BareV1 is the event golden.bare.v1.
 type BareV1 struct {
-	ID     uuid.UUID               `json:"id"`
-	Number int64                   `json:"number"`
-	Name   *string                 `json:"name,omitzero"`
-	Nick   outbox.Nullable[string] `json:"nick,omitzero"`
-	Kind   BareV1Kind              `json:"kind"`
-	Part   BareV1Part              `json:"part"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	ID      uuid.UUID               `json:"id"`
+	Number  int64                   `json:"number"`
+	Name    *string                 `json:"name,omitzero"`
+	Nick    outbox.Nullable[string] `json:"nick,omitzero"`
+	Kind    BareV1Kind              `json:"kind"`
+	Part    BareV1Part              `json:"part"`
+	Unknown wire.Unknown            `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v BareV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "BareV1", encodeBareV1)
-}
+func (v BareV1) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v BareV1) Validate() error               { return wire.Validate(&v, v.check) }
+func (v *BareV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeBareV1) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *BareV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "BareV1", decodeBareV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v BareV1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("BareV1")
-}
-
-func decodeBareV1(d *wire.Decoder) BareV1 {
-	var v BareV1
-	o := d.Object("id", "number", "kind", "part")
+func decodeBareV1(d *wire.Decoder) (v BareV1) {
+	o := d.Open(&v.Unknown, "id", "number", "kind", "part")
 	for o.Next() {
 		switch string(o.Name) {
 		case "id":
@@ -60,28 +44,23 @@ func decodeBareV1(d *wire.Decoder) BareV1 {
 			v.Kind = wire.Text[BareV1Kind](d)
 		case "part":
 			v.Part = decodeBareV1Part(d)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeBareV1(e *wire.Encoder, v BareV1) {
-	e.Begin()
-	e.Name("id").UUID(v.ID)
+func (v *BareV1) encode(e *wire.Encoder) {
+	e.First("id").UUID(v.ID)
 	e.Name("number").Int(v.Number)
 	wire.PutOptional(e, "name", v.Name, (*wire.Encoder).String)
 	wire.PutNullable(e, "nick", v.Nick, (*wire.Encoder).String)
 	e.Name("kind").String(string(v.Kind))
-	encodeBareV1Part(e.Name("part"), v.Part)
-	e.Unknown(v.Unknown)
-	e.End()
+	v.Part.encode(e.Name("part"))
+	e.EndOpen(v.Unknown)
 }
 
 func (v *BareV1) check(c *wire.Checker) {
-	c.Schema("schemas/bare.yaml#")
-	wire.Enum(c, v.Kind, v.Kind.Valid(), `"one", "two"`, "kind")
+	wire.Enum(c.Schema("schemas/bare.yaml#"), v.Kind, v.Kind.Valid(), `"one", "two"`, "kind")
 }
 
 var bareV1Event = outbox.EventType[BareV1]{
@@ -91,19 +70,16 @@ var bareV1Event = outbox.EventType[BareV1]{
 	SchemaURI:     "https://example.com/bare",
 	Envelope:      outbox.EnvelopeNone,
 	AggregateType: "thing",
-	AggregateID: func(v *BareV1) (string, error) {
-		return v.ID.String(), nil
-	},
+	AggregateID:   func(v *BareV1) (string, error) { return v.ID.String(), nil },
 }
 
-// InsertBareV1 inserts the event on tx, so that it is published if and only if
-// the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertBareV1 inserts the event on tx: it is published if and only if tx
+// commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertBareV1(ctx context.Context, tx outbox.Transaction, data BareV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, data, opts...)
 }
 
-// QueueBareV1 adds the insert to a batch that the caller sends in its
+// QueueBareV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueBareV1(ctx context.Context, batch *pgx.Batch, data BareV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, data, opts...)
@@ -114,8 +90,7 @@ func OnBareV1(r *consume.Router, handle func(context.Context, outbox.Envelope[Ba
 	consume.On(r, bareV1Event, handle)
 }
 
-// DecodeBareV1 reads the value of a record, with its headers where the event
-// has no envelope.
+// DecodeBareV1 reads a record; an event without an envelope needs its headers.
 func DecodeBareV1(value []byte, headers ...outbox.Header) (outbox.Envelope[BareV1], error) {
 	return bareV1Event.Decode(value, headers...)
 }
@@ -135,102 +110,64 @@ const (
 )
 
 // Valid reports whether the schema lists the value.
-func (v BareV1Kind) Valid() bool {
-	switch v {
-	case BareV1KindOne, BareV1KindTwo:
-		return true
-	}
-	return false
-}
+func (v BareV1Kind) Valid() bool { return v == BareV1KindOne || v == BareV1KindTwo }
 
 // BareV1Part is the type of the member "part" of BareV1.
 type BareV1Part struct {
-	Key   string           `json:"key"`
-	Maybe *BareV1PartMaybe `json:"maybe,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Key     string           `json:"key"`
+	Maybe   *BareV1PartMaybe `json:"maybe,omitzero"`
+	Unknown wire.Unknown     `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v BareV1Part) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "BareV1Part", encodeBareV1Part)
-}
+func (v BareV1Part) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v BareV1Part) Validate() error               { return nil }
+func (v *BareV1Part) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeBareV1Part) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *BareV1Part) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "BareV1Part", decodeBareV1Part)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v BareV1Part) Validate() error {
-	return nil
-}
-
-func decodeBareV1Part(d *wire.Decoder) BareV1Part {
-	var v BareV1Part
-	o := d.Object("key")
+func decodeBareV1Part(d *wire.Decoder) (v BareV1Part) {
+	o := d.Open(&v.Unknown, "key")
 	for o.Next() {
 		switch string(o.Name) {
 		case "key":
 			v.Key = d.String()
 		case "maybe":
 			v.Maybe = wire.Optional(d, decodeBareV1PartMaybe)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeBareV1Part(e *wire.Encoder, v BareV1Part) {
-	e.Begin()
-	e.Name("key").String(v.Key)
-	wire.PutOptional(e, "maybe", v.Maybe, encodeBareV1PartMaybe)
-	e.Unknown(v.Unknown)
-	e.End()
+func (v *BareV1Part) encode(e *wire.Encoder) {
+	e.First("key").String(v.Key)
+	wire.PutOptional(e, "maybe", v.Maybe, func(e *wire.Encoder, v BareV1PartMaybe) { v.encode(e) })
+	e.EndOpen(v.Unknown)
 }
 
 // BareV1PartMaybe is the type of the member "maybe" of BareV1Part.
 type BareV1PartMaybe struct {
-	Deep outbox.Nullable[string] `json:"deep,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Deep    outbox.Nullable[string] `json:"deep,omitzero"`
+	Unknown wire.Unknown            `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v BareV1PartMaybe) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "BareV1PartMaybe", encodeBareV1PartMaybe)
+func (v BareV1PartMaybe) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v BareV1PartMaybe) Validate() error              { return nil }
+
+func (v *BareV1PartMaybe) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeBareV1PartMaybe)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *BareV1PartMaybe) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "BareV1PartMaybe", decodeBareV1PartMaybe)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v BareV1PartMaybe) Validate() error {
-	return nil
-}
-
-func decodeBareV1PartMaybe(d *wire.Decoder) BareV1PartMaybe {
-	var v BareV1PartMaybe
-	o := d.Object()
+func decodeBareV1PartMaybe(d *wire.Decoder) (v BareV1PartMaybe) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "deep":
 			v.Deep = nullable(d, (*wire.Decoder).String)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeBareV1PartMaybe(e *wire.Encoder, v BareV1PartMaybe) {
+func (v *BareV1PartMaybe) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutNullable(e, "deep", v.Deep, (*wire.Encoder).String)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }

@@ -15,37 +15,21 @@ import (
 
 // CloudV1 is the event golden.cloud.v1.
 type CloudV1 struct {
-	ID     uuid.UUID               `json:"id"`
-	Number int64                   `json:"number"`
-	Name   *string                 `json:"name,omitzero"`
-	Nick   outbox.Nullable[string] `json:"nick,omitzero"`
-	Kind   CloudV1Kind             `json:"kind"`
-	Part   CloudV1Part             `json:"part"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	ID      uuid.UUID               `json:"id"`
+	Number  int64                   `json:"number"`
+	Name    *string                 `json:"name,omitzero"`
+	Nick    outbox.Nullable[string] `json:"nick,omitzero"`
+	Kind    CloudV1Kind             `json:"kind"`
+	Part    CloudV1Part             `json:"part"`
+	Unknown wire.Unknown            `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v CloudV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "CloudV1", encodeCloudV1)
-}
+func (v CloudV1) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v CloudV1) Validate() error               { return wire.Validate(&v, v.check) }
+func (v *CloudV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeCloudV1) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *CloudV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "CloudV1", decodeCloudV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v CloudV1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("CloudV1")
-}
-
-func decodeCloudV1(d *wire.Decoder) CloudV1 {
-	var v CloudV1
-	o := d.Object("id", "number", "kind", "part")
+func decodeCloudV1(d *wire.Decoder) (v CloudV1) {
+	o := d.Open(&v.Unknown, "id", "number", "kind", "part")
 	for o.Next() {
 		switch string(o.Name) {
 		case "id":
@@ -60,28 +44,23 @@ func decodeCloudV1(d *wire.Decoder) CloudV1 {
 			v.Kind = wire.Text[CloudV1Kind](d)
 		case "part":
 			v.Part = decodeCloudV1Part(d)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeCloudV1(e *wire.Encoder, v CloudV1) {
-	e.Begin()
-	e.Name("id").UUID(v.ID)
+func (v *CloudV1) encode(e *wire.Encoder) {
+	e.First("id").UUID(v.ID)
 	e.Name("number").Int(v.Number)
 	wire.PutOptional(e, "name", v.Name, (*wire.Encoder).String)
 	wire.PutNullable(e, "nick", v.Nick, (*wire.Encoder).String)
 	e.Name("kind").String(string(v.Kind))
-	encodeCloudV1Part(e.Name("part"), v.Part)
-	e.Unknown(v.Unknown)
-	e.End()
+	v.Part.encode(e.Name("part"))
+	e.EndOpen(v.Unknown)
 }
 
 func (v *CloudV1) check(c *wire.Checker) {
-	c.Schema("schemas/cloud.yaml#")
-	wire.Enum(c, v.Kind, v.Kind.Valid(), `"one", "two"`, "kind")
+	wire.Enum(c.Schema("schemas/cloud.yaml#"), v.Kind, v.Kind.Valid(), `"one", "two"`, "kind")
 }
 
 var cloudV1Event = outbox.EventType[CloudV1]{
@@ -91,9 +70,7 @@ var cloudV1Event = outbox.EventType[CloudV1]{
 	SchemaURI:     "https://example.com/cloud",
 	Envelope:      outbox.EnvelopeCloudEvents,
 	AggregateType: "thing",
-	AggregateID: func(v *CloudV1) (string, error) {
-		return v.ID.String(), nil
-	},
+	AggregateID:   func(v *CloudV1) (string, error) { return v.ID.String(), nil },
 	CorrelationID: func(v *CloudV1) string {
 		value, ok := v.Nick.Get()
 		if !ok {
@@ -103,14 +80,13 @@ var cloudV1Event = outbox.EventType[CloudV1]{
 	},
 }
 
-// InsertCloudV1 inserts the event on tx, so that it is published if and only if
-// the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertCloudV1 inserts the event on tx: it is published if and only if tx
+// commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertCloudV1(ctx context.Context, tx outbox.Transaction, data CloudV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, data, opts...)
 }
 
-// QueueCloudV1 adds the insert to a batch that the caller sends in its
+// QueueCloudV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueCloudV1(ctx context.Context, batch *pgx.Batch, data CloudV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, data, opts...)
@@ -121,8 +97,7 @@ func OnCloudV1(r *consume.Router, handle func(context.Context, outbox.Envelope[C
 	consume.On(r, cloudV1Event, handle)
 }
 
-// DecodeCloudV1 reads the value of a record, with its headers where the event
-// has no envelope.
+// DecodeCloudV1 reads a record; an event without an envelope needs its headers.
 func DecodeCloudV1(value []byte, headers ...outbox.Header) (outbox.Envelope[CloudV1], error) {
 	return cloudV1Event.Decode(value, headers...)
 }
@@ -142,102 +117,64 @@ const (
 )
 
 // Valid reports whether the schema lists the value.
-func (v CloudV1Kind) Valid() bool {
-	switch v {
-	case CloudV1KindOne, CloudV1KindTwo:
-		return true
-	}
-	return false
-}
+func (v CloudV1Kind) Valid() bool { return v == CloudV1KindOne || v == CloudV1KindTwo }
 
 // CloudV1Part is the type of the member "part" of CloudV1.
 type CloudV1Part struct {
-	Key   string            `json:"key"`
-	Maybe *CloudV1PartMaybe `json:"maybe,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Key     string            `json:"key"`
+	Maybe   *CloudV1PartMaybe `json:"maybe,omitzero"`
+	Unknown wire.Unknown      `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v CloudV1Part) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "CloudV1Part", encodeCloudV1Part)
-}
+func (v CloudV1Part) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v CloudV1Part) Validate() error               { return nil }
+func (v *CloudV1Part) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeCloudV1Part) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *CloudV1Part) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "CloudV1Part", decodeCloudV1Part)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v CloudV1Part) Validate() error {
-	return nil
-}
-
-func decodeCloudV1Part(d *wire.Decoder) CloudV1Part {
-	var v CloudV1Part
-	o := d.Object("key")
+func decodeCloudV1Part(d *wire.Decoder) (v CloudV1Part) {
+	o := d.Open(&v.Unknown, "key")
 	for o.Next() {
 		switch string(o.Name) {
 		case "key":
 			v.Key = d.String()
 		case "maybe":
 			v.Maybe = wire.Optional(d, decodeCloudV1PartMaybe)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeCloudV1Part(e *wire.Encoder, v CloudV1Part) {
-	e.Begin()
-	e.Name("key").String(v.Key)
-	wire.PutOptional(e, "maybe", v.Maybe, encodeCloudV1PartMaybe)
-	e.Unknown(v.Unknown)
-	e.End()
+func (v *CloudV1Part) encode(e *wire.Encoder) {
+	e.First("key").String(v.Key)
+	wire.PutOptional(e, "maybe", v.Maybe, func(e *wire.Encoder, v CloudV1PartMaybe) { v.encode(e) })
+	e.EndOpen(v.Unknown)
 }
 
 // CloudV1PartMaybe is the type of the member "maybe" of CloudV1Part.
 type CloudV1PartMaybe struct {
-	Deep outbox.Nullable[string] `json:"deep,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Deep    outbox.Nullable[string] `json:"deep,omitzero"`
+	Unknown wire.Unknown            `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v CloudV1PartMaybe) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "CloudV1PartMaybe", encodeCloudV1PartMaybe)
+func (v CloudV1PartMaybe) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v CloudV1PartMaybe) Validate() error              { return nil }
+
+func (v *CloudV1PartMaybe) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeCloudV1PartMaybe)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *CloudV1PartMaybe) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "CloudV1PartMaybe", decodeCloudV1PartMaybe)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v CloudV1PartMaybe) Validate() error {
-	return nil
-}
-
-func decodeCloudV1PartMaybe(d *wire.Decoder) CloudV1PartMaybe {
-	var v CloudV1PartMaybe
-	o := d.Object()
+func decodeCloudV1PartMaybe(d *wire.Decoder) (v CloudV1PartMaybe) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "deep":
 			v.Deep = nullable(d, (*wire.Decoder).String)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeCloudV1PartMaybe(e *wire.Encoder, v CloudV1PartMaybe) {
+func (v *CloudV1PartMaybe) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutNullable(e, "deep", v.Deep, (*wire.Encoder).String)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }

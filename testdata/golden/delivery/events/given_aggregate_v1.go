@@ -15,37 +15,24 @@ import (
 
 // GivenAggregateV1 is the event golden.given.v1.
 type GivenAggregateV1 struct {
-	ID     uuid.UUID               `json:"id"`
-	Number int64                   `json:"number"`
-	Name   *string                 `json:"name,omitzero"`
-	Nick   outbox.Nullable[string] `json:"nick,omitzero"`
-	Kind   GivenAggregateV1Kind    `json:"kind"`
-	Part   GivenAggregateV1Part    `json:"part"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	ID      uuid.UUID               `json:"id"`
+	Number  int64                   `json:"number"`
+	Name    *string                 `json:"name,omitzero"`
+	Nick    outbox.Nullable[string] `json:"nick,omitzero"`
+	Kind    GivenAggregateV1Kind    `json:"kind"`
+	Part    GivenAggregateV1Part    `json:"part"`
+	Unknown wire.Unknown            `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v GivenAggregateV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "GivenAggregateV1", encodeGivenAggregateV1)
+func (v GivenAggregateV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v GivenAggregateV1) Validate() error              { return wire.Validate(&v, v.check) }
+
+func (v *GivenAggregateV1) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeGivenAggregateV1)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *GivenAggregateV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "GivenAggregateV1", decodeGivenAggregateV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v GivenAggregateV1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("GivenAggregateV1")
-}
-
-func decodeGivenAggregateV1(d *wire.Decoder) GivenAggregateV1 {
-	var v GivenAggregateV1
-	o := d.Object("id", "number", "kind", "part")
+func decodeGivenAggregateV1(d *wire.Decoder) (v GivenAggregateV1) {
+	o := d.Open(&v.Unknown, "id", "number", "kind", "part")
 	for o.Next() {
 		switch string(o.Name) {
 		case "id":
@@ -60,28 +47,23 @@ func decodeGivenAggregateV1(d *wire.Decoder) GivenAggregateV1 {
 			v.Kind = wire.Text[GivenAggregateV1Kind](d)
 		case "part":
 			v.Part = decodeGivenAggregateV1Part(d)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeGivenAggregateV1(e *wire.Encoder, v GivenAggregateV1) {
-	e.Begin()
-	e.Name("id").UUID(v.ID)
+func (v *GivenAggregateV1) encode(e *wire.Encoder) {
+	e.First("id").UUID(v.ID)
 	e.Name("number").Int(v.Number)
 	wire.PutOptional(e, "name", v.Name, (*wire.Encoder).String)
 	wire.PutNullable(e, "nick", v.Nick, (*wire.Encoder).String)
 	e.Name("kind").String(string(v.Kind))
-	encodeGivenAggregateV1Part(e.Name("part"), v.Part)
-	e.Unknown(v.Unknown)
-	e.End()
+	v.Part.encode(e.Name("part"))
+	e.EndOpen(v.Unknown)
 }
 
 func (v *GivenAggregateV1) check(c *wire.Checker) {
-	c.Schema("schemas/given.yaml#")
-	wire.Enum(c, v.Kind, v.Kind.Valid(), `"one", "two"`, "kind")
+	wire.Enum(c.Schema("schemas/given.yaml#"), v.Kind, v.Kind.Valid(), `"one", "two"`, "kind")
 }
 
 var givenAggregateV1Event = outbox.EventType[GivenAggregateV1]{
@@ -92,14 +74,13 @@ var givenAggregateV1Event = outbox.EventType[GivenAggregateV1]{
 	AggregateType: "thing",
 }
 
-// InsertGivenAggregateV1 inserts the event on tx, so that it is published if
-// and only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertGivenAggregateV1 inserts the event on tx: it is published if and only
+// if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertGivenAggregateV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data GivenAggregateV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueGivenAggregateV1 adds the insert to a batch that the caller sends in its
+// QueueGivenAggregateV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueGivenAggregateV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data GivenAggregateV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -110,8 +91,8 @@ func OnGivenAggregateV1(r *consume.Router, handle func(context.Context, outbox.E
 	consume.On(r, givenAggregateV1Event, handle)
 }
 
-// DecodeGivenAggregateV1 reads the value of a record, with its headers where
-// the event has no envelope.
+// DecodeGivenAggregateV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeGivenAggregateV1(value []byte, headers ...outbox.Header) (outbox.Envelope[GivenAggregateV1], error) {
 	return givenAggregateV1Event.Decode(value, headers...)
 }
@@ -132,102 +113,70 @@ const (
 
 // Valid reports whether the schema lists the value.
 func (v GivenAggregateV1Kind) Valid() bool {
-	switch v {
-	case GivenAggregateV1KindOne, GivenAggregateV1KindTwo:
-		return true
-	}
-	return false
+	return v == GivenAggregateV1KindOne || v == GivenAggregateV1KindTwo
 }
 
 // GivenAggregateV1Part is the type of the member "part" of GivenAggregateV1.
 type GivenAggregateV1Part struct {
-	Key   string                     `json:"key"`
-	Maybe *GivenAggregateV1PartMaybe `json:"maybe,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Key     string                     `json:"key"`
+	Maybe   *GivenAggregateV1PartMaybe `json:"maybe,omitzero"`
+	Unknown wire.Unknown               `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v GivenAggregateV1Part) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "GivenAggregateV1Part", encodeGivenAggregateV1Part)
+func (v GivenAggregateV1Part) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v GivenAggregateV1Part) Validate() error              { return nil }
+
+func (v *GivenAggregateV1Part) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeGivenAggregateV1Part)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *GivenAggregateV1Part) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "GivenAggregateV1Part", decodeGivenAggregateV1Part)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v GivenAggregateV1Part) Validate() error {
-	return nil
-}
-
-func decodeGivenAggregateV1Part(d *wire.Decoder) GivenAggregateV1Part {
-	var v GivenAggregateV1Part
-	o := d.Object("key")
+func decodeGivenAggregateV1Part(d *wire.Decoder) (v GivenAggregateV1Part) {
+	o := d.Open(&v.Unknown, "key")
 	for o.Next() {
 		switch string(o.Name) {
 		case "key":
 			v.Key = d.String()
 		case "maybe":
 			v.Maybe = wire.Optional(d, decodeGivenAggregateV1PartMaybe)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeGivenAggregateV1Part(e *wire.Encoder, v GivenAggregateV1Part) {
-	e.Begin()
-	e.Name("key").String(v.Key)
-	wire.PutOptional(e, "maybe", v.Maybe, encodeGivenAggregateV1PartMaybe)
-	e.Unknown(v.Unknown)
-	e.End()
+func (v *GivenAggregateV1Part) encode(e *wire.Encoder) {
+	e.First("key").String(v.Key)
+	wire.PutOptional(e, "maybe", v.Maybe, func(e *wire.Encoder, v GivenAggregateV1PartMaybe) { v.encode(e) })
+	e.EndOpen(v.Unknown)
 }
 
 // GivenAggregateV1PartMaybe is the type of the member "maybe" of
 // GivenAggregateV1Part.
 type GivenAggregateV1PartMaybe struct {
-	Deep outbox.Nullable[string] `json:"deep,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Deep    outbox.Nullable[string] `json:"deep,omitzero"`
+	Unknown wire.Unknown            `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v GivenAggregateV1PartMaybe) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "GivenAggregateV1PartMaybe", encodeGivenAggregateV1PartMaybe)
+func (v GivenAggregateV1PartMaybe) Validate() error { return nil }
+
+func (v GivenAggregateV1PartMaybe) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+
+func (v *GivenAggregateV1PartMaybe) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeGivenAggregateV1PartMaybe)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *GivenAggregateV1PartMaybe) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "GivenAggregateV1PartMaybe", decodeGivenAggregateV1PartMaybe)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v GivenAggregateV1PartMaybe) Validate() error {
-	return nil
-}
-
-func decodeGivenAggregateV1PartMaybe(d *wire.Decoder) GivenAggregateV1PartMaybe {
-	var v GivenAggregateV1PartMaybe
-	o := d.Object()
+func decodeGivenAggregateV1PartMaybe(d *wire.Decoder) (v GivenAggregateV1PartMaybe) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "deep":
 			v.Deep = nullable(d, (*wire.Decoder).String)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeGivenAggregateV1PartMaybe(e *wire.Encoder, v GivenAggregateV1PartMaybe) {
+func (v *GivenAggregateV1PartMaybe) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutNullable(e, "deep", v.Deep, (*wire.Encoder).String)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }

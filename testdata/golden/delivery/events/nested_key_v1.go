@@ -16,37 +16,21 @@ import (
 
 // NestedKeyV1 is the event golden.nested.v1.
 type NestedKeyV1 struct {
-	ID     uuid.UUID               `json:"id"`
-	Number int64                   `json:"number"`
-	Name   *string                 `json:"name,omitzero"`
-	Nick   outbox.Nullable[string] `json:"nick,omitzero"`
-	Kind   NestedKeyV1Kind         `json:"kind"`
-	Part   NestedKeyV1Part         `json:"part"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	ID      uuid.UUID               `json:"id"`
+	Number  int64                   `json:"number"`
+	Name    *string                 `json:"name,omitzero"`
+	Nick    outbox.Nullable[string] `json:"nick,omitzero"`
+	Kind    NestedKeyV1Kind         `json:"kind"`
+	Part    NestedKeyV1Part         `json:"part"`
+	Unknown wire.Unknown            `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v NestedKeyV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "NestedKeyV1", encodeNestedKeyV1)
-}
+func (v NestedKeyV1) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v NestedKeyV1) Validate() error               { return wire.Validate(&v, v.check) }
+func (v *NestedKeyV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeNestedKeyV1) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *NestedKeyV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "NestedKeyV1", decodeNestedKeyV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v NestedKeyV1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("NestedKeyV1")
-}
-
-func decodeNestedKeyV1(d *wire.Decoder) NestedKeyV1 {
-	var v NestedKeyV1
-	o := d.Object("id", "number", "kind", "part")
+func decodeNestedKeyV1(d *wire.Decoder) (v NestedKeyV1) {
+	o := d.Open(&v.Unknown, "id", "number", "kind", "part")
 	for o.Next() {
 		switch string(o.Name) {
 		case "id":
@@ -61,28 +45,23 @@ func decodeNestedKeyV1(d *wire.Decoder) NestedKeyV1 {
 			v.Kind = wire.Text[NestedKeyV1Kind](d)
 		case "part":
 			v.Part = decodeNestedKeyV1Part(d)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeNestedKeyV1(e *wire.Encoder, v NestedKeyV1) {
-	e.Begin()
-	e.Name("id").UUID(v.ID)
+func (v *NestedKeyV1) encode(e *wire.Encoder) {
+	e.First("id").UUID(v.ID)
 	e.Name("number").Int(v.Number)
 	wire.PutOptional(e, "name", v.Name, (*wire.Encoder).String)
 	wire.PutNullable(e, "nick", v.Nick, (*wire.Encoder).String)
 	e.Name("kind").String(string(v.Kind))
-	encodeNestedKeyV1Part(e.Name("part"), v.Part)
-	e.Unknown(v.Unknown)
-	e.End()
+	v.Part.encode(e.Name("part"))
+	e.EndOpen(v.Unknown)
 }
 
 func (v *NestedKeyV1) check(c *wire.Checker) {
-	c.Schema("schemas/nested.yaml#")
-	wire.Enum(c, v.Kind, v.Kind.Valid(), `"one", "two"`, "kind")
+	wire.Enum(c.Schema("schemas/nested.yaml#"), v.Kind, v.Kind.Valid(), `"one", "two"`, "kind")
 }
 
 var nestedKeyV1Event = outbox.EventType[NestedKeyV1]{
@@ -91,12 +70,8 @@ var nestedKeyV1Event = outbox.EventType[NestedKeyV1]{
 	Source:        Service,
 	SchemaURI:     "https://example.com/nested",
 	AggregateType: "thing",
-	AggregateID: func(v *NestedKeyV1) (string, error) {
-		return strconv.FormatInt(v.Number, 10), nil
-	},
-	Key: func(v *NestedKeyV1) (string, error) {
-		return v.Part.Key, nil
-	},
+	AggregateID:   func(v *NestedKeyV1) (string, error) { return strconv.FormatInt(v.Number, 10), nil },
+	Key:           func(v *NestedKeyV1) (string, error) { return v.Part.Key, nil },
 	CorrelationID: func(v *NestedKeyV1) string {
 		if v.Part.Maybe == nil {
 			return ""
@@ -109,14 +84,13 @@ var nestedKeyV1Event = outbox.EventType[NestedKeyV1]{
 	},
 }
 
-// InsertNestedKeyV1 inserts the event on tx, so that it is published if and
-// only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertNestedKeyV1 inserts the event on tx: it is published if and only if tx
+// commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertNestedKeyV1(ctx context.Context, tx outbox.Transaction, data NestedKeyV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, data, opts...)
 }
 
-// QueueNestedKeyV1 adds the insert to a batch that the caller sends in its
+// QueueNestedKeyV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueNestedKeyV1(ctx context.Context, batch *pgx.Batch, data NestedKeyV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, data, opts...)
@@ -127,8 +101,8 @@ func OnNestedKeyV1(r *consume.Router, handle func(context.Context, outbox.Envelo
 	consume.On(r, nestedKeyV1Event, handle)
 }
 
-// DecodeNestedKeyV1 reads the value of a record, with its headers where the
-// event has no envelope.
+// DecodeNestedKeyV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeNestedKeyV1(value []byte, headers ...outbox.Header) (outbox.Envelope[NestedKeyV1], error) {
 	return nestedKeyV1Event.Decode(value, headers...)
 }
@@ -148,102 +122,67 @@ const (
 )
 
 // Valid reports whether the schema lists the value.
-func (v NestedKeyV1Kind) Valid() bool {
-	switch v {
-	case NestedKeyV1KindOne, NestedKeyV1KindTwo:
-		return true
-	}
-	return false
-}
+func (v NestedKeyV1Kind) Valid() bool { return v == NestedKeyV1KindOne || v == NestedKeyV1KindTwo }
 
 // NestedKeyV1Part is the type of the member "part" of NestedKeyV1.
 type NestedKeyV1Part struct {
-	Key   string                `json:"key"`
-	Maybe *NestedKeyV1PartMaybe `json:"maybe,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Key     string                `json:"key"`
+	Maybe   *NestedKeyV1PartMaybe `json:"maybe,omitzero"`
+	Unknown wire.Unknown          `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v NestedKeyV1Part) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "NestedKeyV1Part", encodeNestedKeyV1Part)
+func (v NestedKeyV1Part) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v NestedKeyV1Part) Validate() error              { return nil }
+
+func (v *NestedKeyV1Part) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeNestedKeyV1Part)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *NestedKeyV1Part) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "NestedKeyV1Part", decodeNestedKeyV1Part)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v NestedKeyV1Part) Validate() error {
-	return nil
-}
-
-func decodeNestedKeyV1Part(d *wire.Decoder) NestedKeyV1Part {
-	var v NestedKeyV1Part
-	o := d.Object("key")
+func decodeNestedKeyV1Part(d *wire.Decoder) (v NestedKeyV1Part) {
+	o := d.Open(&v.Unknown, "key")
 	for o.Next() {
 		switch string(o.Name) {
 		case "key":
 			v.Key = d.String()
 		case "maybe":
 			v.Maybe = wire.Optional(d, decodeNestedKeyV1PartMaybe)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeNestedKeyV1Part(e *wire.Encoder, v NestedKeyV1Part) {
-	e.Begin()
-	e.Name("key").String(v.Key)
-	wire.PutOptional(e, "maybe", v.Maybe, encodeNestedKeyV1PartMaybe)
-	e.Unknown(v.Unknown)
-	e.End()
+func (v *NestedKeyV1Part) encode(e *wire.Encoder) {
+	e.First("key").String(v.Key)
+	wire.PutOptional(e, "maybe", v.Maybe, func(e *wire.Encoder, v NestedKeyV1PartMaybe) { v.encode(e) })
+	e.EndOpen(v.Unknown)
 }
 
 // NestedKeyV1PartMaybe is the type of the member "maybe" of NestedKeyV1Part.
 type NestedKeyV1PartMaybe struct {
-	Deep outbox.Nullable[string] `json:"deep,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Deep    outbox.Nullable[string] `json:"deep,omitzero"`
+	Unknown wire.Unknown            `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v NestedKeyV1PartMaybe) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "NestedKeyV1PartMaybe", encodeNestedKeyV1PartMaybe)
+func (v NestedKeyV1PartMaybe) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v NestedKeyV1PartMaybe) Validate() error              { return nil }
+
+func (v *NestedKeyV1PartMaybe) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeNestedKeyV1PartMaybe)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *NestedKeyV1PartMaybe) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "NestedKeyV1PartMaybe", decodeNestedKeyV1PartMaybe)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v NestedKeyV1PartMaybe) Validate() error {
-	return nil
-}
-
-func decodeNestedKeyV1PartMaybe(d *wire.Decoder) NestedKeyV1PartMaybe {
-	var v NestedKeyV1PartMaybe
-	o := d.Object()
+func decodeNestedKeyV1PartMaybe(d *wire.Decoder) (v NestedKeyV1PartMaybe) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "deep":
 			v.Deep = nullable(d, (*wire.Decoder).String)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeNestedKeyV1PartMaybe(e *wire.Encoder, v NestedKeyV1PartMaybe) {
+func (v *NestedKeyV1PartMaybe) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutNullable(e, "deep", v.Deep, (*wire.Encoder).String)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }

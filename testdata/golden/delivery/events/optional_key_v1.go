@@ -15,37 +15,22 @@ import (
 
 // OptionalKeyV1 is the event golden.optional.v1.
 type OptionalKeyV1 struct {
-	ID     uuid.UUID               `json:"id"`
-	Number int64                   `json:"number"`
-	Name   *string                 `json:"name,omitzero"`
-	Nick   outbox.Nullable[string] `json:"nick,omitzero"`
-	Kind   OptionalKeyV1Kind       `json:"kind"`
-	Part   OptionalKeyV1Part       `json:"part"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	ID      uuid.UUID               `json:"id"`
+	Number  int64                   `json:"number"`
+	Name    *string                 `json:"name,omitzero"`
+	Nick    outbox.Nullable[string] `json:"nick,omitzero"`
+	Kind    OptionalKeyV1Kind       `json:"kind"`
+	Part    OptionalKeyV1Part       `json:"part"`
+	Unknown wire.Unknown            `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v OptionalKeyV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "OptionalKeyV1", encodeOptionalKeyV1)
-}
+func (v OptionalKeyV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v OptionalKeyV1) Validate() error              { return wire.Validate(&v, v.check) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *OptionalKeyV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "OptionalKeyV1", decodeOptionalKeyV1)
-}
+func (v *OptionalKeyV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeOptionalKeyV1) }
 
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v OptionalKeyV1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("OptionalKeyV1")
-}
-
-func decodeOptionalKeyV1(d *wire.Decoder) OptionalKeyV1 {
-	var v OptionalKeyV1
-	o := d.Object("id", "number", "kind", "part")
+func decodeOptionalKeyV1(d *wire.Decoder) (v OptionalKeyV1) {
+	o := d.Open(&v.Unknown, "id", "number", "kind", "part")
 	for o.Next() {
 		switch string(o.Name) {
 		case "id":
@@ -60,28 +45,23 @@ func decodeOptionalKeyV1(d *wire.Decoder) OptionalKeyV1 {
 			v.Kind = wire.Text[OptionalKeyV1Kind](d)
 		case "part":
 			v.Part = decodeOptionalKeyV1Part(d)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeOptionalKeyV1(e *wire.Encoder, v OptionalKeyV1) {
-	e.Begin()
-	e.Name("id").UUID(v.ID)
+func (v *OptionalKeyV1) encode(e *wire.Encoder) {
+	e.First("id").UUID(v.ID)
 	e.Name("number").Int(v.Number)
 	wire.PutOptional(e, "name", v.Name, (*wire.Encoder).String)
 	wire.PutNullable(e, "nick", v.Nick, (*wire.Encoder).String)
 	e.Name("kind").String(string(v.Kind))
-	encodeOptionalKeyV1Part(e.Name("part"), v.Part)
-	e.Unknown(v.Unknown)
-	e.End()
+	v.Part.encode(e.Name("part"))
+	e.EndOpen(v.Unknown)
 }
 
 func (v *OptionalKeyV1) check(c *wire.Checker) {
-	c.Schema("schemas/optional.yaml#")
-	wire.Enum(c, v.Kind, v.Kind.Valid(), `"one", "two"`, "kind")
+	wire.Enum(c.Schema("schemas/optional.yaml#"), v.Kind, v.Kind.Valid(), `"one", "two"`, "kind")
 }
 
 var optionalKeyV1Event = outbox.EventType[OptionalKeyV1]{
@@ -90,9 +70,7 @@ var optionalKeyV1Event = outbox.EventType[OptionalKeyV1]{
 	Source:        Service,
 	SchemaURI:     "https://example.com/optional",
 	AggregateType: "thing",
-	AggregateID: func(v *OptionalKeyV1) (string, error) {
-		return string(v.Kind), nil
-	},
+	AggregateID:   func(v *OptionalKeyV1) (string, error) { return string(v.Kind), nil },
 	Key: func(v *OptionalKeyV1) (string, error) {
 		if v.Name == nil {
 			return "", wire.NoValue("/name")
@@ -101,14 +79,13 @@ var optionalKeyV1Event = outbox.EventType[OptionalKeyV1]{
 	},
 }
 
-// InsertOptionalKeyV1 inserts the event on tx, so that it is published if and
-// only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertOptionalKeyV1 inserts the event on tx: it is published if and only if
+// tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertOptionalKeyV1(ctx context.Context, tx outbox.Transaction, data OptionalKeyV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, data, opts...)
 }
 
-// QueueOptionalKeyV1 adds the insert to a batch that the caller sends in its
+// QueueOptionalKeyV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueOptionalKeyV1(ctx context.Context, batch *pgx.Batch, data OptionalKeyV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, data, opts...)
@@ -119,8 +96,8 @@ func OnOptionalKeyV1(r *consume.Router, handle func(context.Context, outbox.Enve
 	consume.On(r, optionalKeyV1Event, handle)
 }
 
-// DecodeOptionalKeyV1 reads the value of a record, with its headers where the
-// event has no envelope.
+// DecodeOptionalKeyV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeOptionalKeyV1(value []byte, headers ...outbox.Header) (outbox.Envelope[OptionalKeyV1], error) {
 	return optionalKeyV1Event.Decode(value, headers...)
 }
@@ -141,102 +118,69 @@ const (
 
 // Valid reports whether the schema lists the value.
 func (v OptionalKeyV1Kind) Valid() bool {
-	switch v {
-	case OptionalKeyV1KindOne, OptionalKeyV1KindTwo:
-		return true
-	}
-	return false
+	return v == OptionalKeyV1KindOne || v == OptionalKeyV1KindTwo
 }
 
 // OptionalKeyV1Part is the type of the member "part" of OptionalKeyV1.
 type OptionalKeyV1Part struct {
-	Key   string                  `json:"key"`
-	Maybe *OptionalKeyV1PartMaybe `json:"maybe,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Key     string                  `json:"key"`
+	Maybe   *OptionalKeyV1PartMaybe `json:"maybe,omitzero"`
+	Unknown wire.Unknown            `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v OptionalKeyV1Part) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "OptionalKeyV1Part", encodeOptionalKeyV1Part)
+func (v OptionalKeyV1Part) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v OptionalKeyV1Part) Validate() error              { return nil }
+
+func (v *OptionalKeyV1Part) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeOptionalKeyV1Part)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *OptionalKeyV1Part) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "OptionalKeyV1Part", decodeOptionalKeyV1Part)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v OptionalKeyV1Part) Validate() error {
-	return nil
-}
-
-func decodeOptionalKeyV1Part(d *wire.Decoder) OptionalKeyV1Part {
-	var v OptionalKeyV1Part
-	o := d.Object("key")
+func decodeOptionalKeyV1Part(d *wire.Decoder) (v OptionalKeyV1Part) {
+	o := d.Open(&v.Unknown, "key")
 	for o.Next() {
 		switch string(o.Name) {
 		case "key":
 			v.Key = d.String()
 		case "maybe":
 			v.Maybe = wire.Optional(d, decodeOptionalKeyV1PartMaybe)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeOptionalKeyV1Part(e *wire.Encoder, v OptionalKeyV1Part) {
-	e.Begin()
-	e.Name("key").String(v.Key)
-	wire.PutOptional(e, "maybe", v.Maybe, encodeOptionalKeyV1PartMaybe)
-	e.Unknown(v.Unknown)
-	e.End()
+func (v *OptionalKeyV1Part) encode(e *wire.Encoder) {
+	e.First("key").String(v.Key)
+	wire.PutOptional(e, "maybe", v.Maybe, func(e *wire.Encoder, v OptionalKeyV1PartMaybe) { v.encode(e) })
+	e.EndOpen(v.Unknown)
 }
 
 // OptionalKeyV1PartMaybe is the type of the member "maybe" of
 // OptionalKeyV1Part.
 type OptionalKeyV1PartMaybe struct {
-	Deep outbox.Nullable[string] `json:"deep,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Deep    outbox.Nullable[string] `json:"deep,omitzero"`
+	Unknown wire.Unknown            `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v OptionalKeyV1PartMaybe) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "OptionalKeyV1PartMaybe", encodeOptionalKeyV1PartMaybe)
+func (v OptionalKeyV1PartMaybe) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v OptionalKeyV1PartMaybe) Validate() error              { return nil }
+
+func (v *OptionalKeyV1PartMaybe) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeOptionalKeyV1PartMaybe)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *OptionalKeyV1PartMaybe) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "OptionalKeyV1PartMaybe", decodeOptionalKeyV1PartMaybe)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v OptionalKeyV1PartMaybe) Validate() error {
-	return nil
-}
-
-func decodeOptionalKeyV1PartMaybe(d *wire.Decoder) OptionalKeyV1PartMaybe {
-	var v OptionalKeyV1PartMaybe
-	o := d.Object()
+func decodeOptionalKeyV1PartMaybe(d *wire.Decoder) (v OptionalKeyV1PartMaybe) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "deep":
 			v.Deep = nullable(d, (*wire.Decoder).String)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeOptionalKeyV1PartMaybe(e *wire.Encoder, v OptionalKeyV1PartMaybe) {
+func (v *OptionalKeyV1PartMaybe) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutNullable(e, "deep", v.Deep, (*wire.Encoder).String)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }

@@ -15,37 +15,21 @@ import (
 
 // UnkeyedV1 is the event golden.unkeyed.v1.
 type UnkeyedV1 struct {
-	ID     uuid.UUID               `json:"id"`
-	Number int64                   `json:"number"`
-	Name   *string                 `json:"name,omitzero"`
-	Nick   outbox.Nullable[string] `json:"nick,omitzero"`
-	Kind   UnkeyedV1Kind           `json:"kind"`
-	Part   UnkeyedV1Part           `json:"part"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	ID      uuid.UUID               `json:"id"`
+	Number  int64                   `json:"number"`
+	Name    *string                 `json:"name,omitzero"`
+	Nick    outbox.Nullable[string] `json:"nick,omitzero"`
+	Kind    UnkeyedV1Kind           `json:"kind"`
+	Part    UnkeyedV1Part           `json:"part"`
+	Unknown wire.Unknown            `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v UnkeyedV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "UnkeyedV1", encodeUnkeyedV1)
-}
+func (v UnkeyedV1) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v UnkeyedV1) Validate() error               { return wire.Validate(&v, v.check) }
+func (v *UnkeyedV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeUnkeyedV1) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *UnkeyedV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "UnkeyedV1", decodeUnkeyedV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v UnkeyedV1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("UnkeyedV1")
-}
-
-func decodeUnkeyedV1(d *wire.Decoder) UnkeyedV1 {
-	var v UnkeyedV1
-	o := d.Object("id", "number", "kind", "part")
+func decodeUnkeyedV1(d *wire.Decoder) (v UnkeyedV1) {
+	o := d.Open(&v.Unknown, "id", "number", "kind", "part")
 	for o.Next() {
 		switch string(o.Name) {
 		case "id":
@@ -60,28 +44,23 @@ func decodeUnkeyedV1(d *wire.Decoder) UnkeyedV1 {
 			v.Kind = wire.Text[UnkeyedV1Kind](d)
 		case "part":
 			v.Part = decodeUnkeyedV1Part(d)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeUnkeyedV1(e *wire.Encoder, v UnkeyedV1) {
-	e.Begin()
-	e.Name("id").UUID(v.ID)
+func (v *UnkeyedV1) encode(e *wire.Encoder) {
+	e.First("id").UUID(v.ID)
 	e.Name("number").Int(v.Number)
 	wire.PutOptional(e, "name", v.Name, (*wire.Encoder).String)
 	wire.PutNullable(e, "nick", v.Nick, (*wire.Encoder).String)
 	e.Name("kind").String(string(v.Kind))
-	encodeUnkeyedV1Part(e.Name("part"), v.Part)
-	e.Unknown(v.Unknown)
-	e.End()
+	v.Part.encode(e.Name("part"))
+	e.EndOpen(v.Unknown)
 }
 
 func (v *UnkeyedV1) check(c *wire.Checker) {
-	c.Schema("schemas/unkeyed.yaml#")
-	wire.Enum(c, v.Kind, v.Kind.Valid(), `"one", "two"`, "kind")
+	wire.Enum(c.Schema("schemas/unkeyed.yaml#"), v.Kind, v.Kind.Valid(), `"one", "two"`, "kind")
 }
 
 var unkeyedV1Event = outbox.EventType[UnkeyedV1]{
@@ -90,20 +69,17 @@ var unkeyedV1Event = outbox.EventType[UnkeyedV1]{
 	Source:        Service,
 	SchemaURI:     "https://example.com/unkeyed",
 	AggregateType: "thing",
-	AggregateID: func(v *UnkeyedV1) (string, error) {
-		return v.ID.String(), nil
-	},
-	Unkeyed: true,
+	AggregateID:   func(v *UnkeyedV1) (string, error) { return v.ID.String(), nil },
+	Unkeyed:       true,
 }
 
-// InsertUnkeyedV1 inserts the event on tx, so that it is published if and only
-// if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertUnkeyedV1 inserts the event on tx: it is published if and only if tx
+// commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertUnkeyedV1(ctx context.Context, tx outbox.Transaction, data UnkeyedV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, data, opts...)
 }
 
-// QueueUnkeyedV1 adds the insert to a batch that the caller sends in its
+// QueueUnkeyedV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueUnkeyedV1(ctx context.Context, batch *pgx.Batch, data UnkeyedV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, data, opts...)
@@ -114,8 +90,8 @@ func OnUnkeyedV1(r *consume.Router, handle func(context.Context, outbox.Envelope
 	consume.On(r, unkeyedV1Event, handle)
 }
 
-// DecodeUnkeyedV1 reads the value of a record, with its headers where the event
-// has no envelope.
+// DecodeUnkeyedV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeUnkeyedV1(value []byte, headers ...outbox.Header) (outbox.Envelope[UnkeyedV1], error) {
 	return unkeyedV1Event.Decode(value, headers...)
 }
@@ -135,102 +111,65 @@ const (
 )
 
 // Valid reports whether the schema lists the value.
-func (v UnkeyedV1Kind) Valid() bool {
-	switch v {
-	case UnkeyedV1KindOne, UnkeyedV1KindTwo:
-		return true
-	}
-	return false
-}
+func (v UnkeyedV1Kind) Valid() bool { return v == UnkeyedV1KindOne || v == UnkeyedV1KindTwo }
 
 // UnkeyedV1Part is the type of the member "part" of UnkeyedV1.
 type UnkeyedV1Part struct {
-	Key   string              `json:"key"`
-	Maybe *UnkeyedV1PartMaybe `json:"maybe,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Key     string              `json:"key"`
+	Maybe   *UnkeyedV1PartMaybe `json:"maybe,omitzero"`
+	Unknown wire.Unknown        `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v UnkeyedV1Part) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "UnkeyedV1Part", encodeUnkeyedV1Part)
-}
+func (v UnkeyedV1Part) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v UnkeyedV1Part) Validate() error              { return nil }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *UnkeyedV1Part) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "UnkeyedV1Part", decodeUnkeyedV1Part)
-}
+func (v *UnkeyedV1Part) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeUnkeyedV1Part) }
 
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v UnkeyedV1Part) Validate() error {
-	return nil
-}
-
-func decodeUnkeyedV1Part(d *wire.Decoder) UnkeyedV1Part {
-	var v UnkeyedV1Part
-	o := d.Object("key")
+func decodeUnkeyedV1Part(d *wire.Decoder) (v UnkeyedV1Part) {
+	o := d.Open(&v.Unknown, "key")
 	for o.Next() {
 		switch string(o.Name) {
 		case "key":
 			v.Key = d.String()
 		case "maybe":
 			v.Maybe = wire.Optional(d, decodeUnkeyedV1PartMaybe)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeUnkeyedV1Part(e *wire.Encoder, v UnkeyedV1Part) {
-	e.Begin()
-	e.Name("key").String(v.Key)
-	wire.PutOptional(e, "maybe", v.Maybe, encodeUnkeyedV1PartMaybe)
-	e.Unknown(v.Unknown)
-	e.End()
+func (v *UnkeyedV1Part) encode(e *wire.Encoder) {
+	e.First("key").String(v.Key)
+	wire.PutOptional(e, "maybe", v.Maybe, func(e *wire.Encoder, v UnkeyedV1PartMaybe) { v.encode(e) })
+	e.EndOpen(v.Unknown)
 }
 
 // UnkeyedV1PartMaybe is the type of the member "maybe" of UnkeyedV1Part.
 type UnkeyedV1PartMaybe struct {
-	Deep outbox.Nullable[string] `json:"deep,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Deep    outbox.Nullable[string] `json:"deep,omitzero"`
+	Unknown wire.Unknown            `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v UnkeyedV1PartMaybe) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "UnkeyedV1PartMaybe", encodeUnkeyedV1PartMaybe)
+func (v UnkeyedV1PartMaybe) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v UnkeyedV1PartMaybe) Validate() error              { return nil }
+
+func (v *UnkeyedV1PartMaybe) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeUnkeyedV1PartMaybe)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *UnkeyedV1PartMaybe) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "UnkeyedV1PartMaybe", decodeUnkeyedV1PartMaybe)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v UnkeyedV1PartMaybe) Validate() error {
-	return nil
-}
-
-func decodeUnkeyedV1PartMaybe(d *wire.Decoder) UnkeyedV1PartMaybe {
-	var v UnkeyedV1PartMaybe
-	o := d.Object()
+func decodeUnkeyedV1PartMaybe(d *wire.Decoder) (v UnkeyedV1PartMaybe) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "deep":
 			v.Deep = nullable(d, (*wire.Decoder).String)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeUnkeyedV1PartMaybe(e *wire.Encoder, v UnkeyedV1PartMaybe) {
+func (v *UnkeyedV1PartMaybe) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutNullable(e, "deep", v.Deep, (*wire.Encoder).String)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }

@@ -22,11 +22,10 @@ type ContactGivenV1 struct {
 	Raw json.RawMessage
 }
 
-// ContactGivenV1FromMailContact is v as a ContactGivenV1. An error says that v
+// ContactGivenV1FromMailContact is v as a ContactGivenV1; an error says that v
 // cannot be written as JSON.
 func ContactGivenV1FromMailContact(v MailContact) (ContactGivenV1, error) {
-	raw, err := wire.Marshal(v, "ContactGivenV1", encodeMailContact)
-	return ContactGivenV1{Raw: raw}, err
+	return wire.From[ContactGivenV1](v, func(e *wire.Encoder, v MailContact) { v.encode(e) })
 }
 
 // AsMailContact is v as a valid MailContact, or an error that says why it is
@@ -35,11 +34,10 @@ func (v ContactGivenV1) AsMailContact() (MailContact, error) {
 	return wire.As(v.Raw, "MailContact", decodeMailContact, (*MailContact).check)
 }
 
-// ContactGivenV1FromPhoneContact is v as a ContactGivenV1. An error says that v
+// ContactGivenV1FromPhoneContact is v as a ContactGivenV1; an error says that v
 // cannot be written as JSON.
 func ContactGivenV1FromPhoneContact(v PhoneContact) (ContactGivenV1, error) {
-	raw, err := wire.Marshal(v, "ContactGivenV1", encodePhoneContact)
-	return ContactGivenV1{Raw: raw}, err
+	return wire.From[ContactGivenV1](v, func(e *wire.Encoder, v PhoneContact) { v.encode(e) })
 }
 
 // AsPhoneContact is v as a valid PhoneContact, or an error that says why it is
@@ -48,41 +46,22 @@ func (v ContactGivenV1) AsPhoneContact() (PhoneContact, error) {
 	return wire.As(v.Raw, "PhoneContact", decodePhoneContact, (*PhoneContact).check)
 }
 
-// MarshalJSON writes v as it came.
-func (v ContactGivenV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "ContactGivenV1", encodeContactGivenV1)
-}
+func (v ContactGivenV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v ContactGivenV1) Validate() error              { return wire.Validate(&v, v.check) }
+func (v ContactGivenV1) encode(e *wire.Encoder)       { e.RawOrNull(v.Raw) }
 
-// UnmarshalJSON keeps the bytes.
-func (v *ContactGivenV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "ContactGivenV1", decodeContactGivenV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v ContactGivenV1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("ContactGivenV1")
+func (v *ContactGivenV1) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeContactGivenV1)
 }
 
 func decodeContactGivenV1(d *wire.Decoder) ContactGivenV1 {
 	return ContactGivenV1{Raw: wire.NoBranch[json.RawMessage](d)}
 }
 
-func encodeContactGivenV1(e *wire.Encoder, v ContactGivenV1) {
-	if v.Raw == nil {
-		e.Null()
-		return
-	}
-	e.Raw(v.Raw)
-}
-
 func (v *ContactGivenV1) check(c *wire.Checker) {
-	c.Schema("schemas/contact_given.yaml#")
-	var errors [2]error
-	_, errors[0] = v.AsMailContact()
-	_, errors[1] = v.AsPhoneContact()
-	c.AnyOf("MailContact and PhoneContact", errors[:]...)
+	c.Schema("schemas/contact_given.yaml#").AnyOf(
+		"MailContact and PhoneContact", wire.Refusal(v.AsMailContact), wire.Refusal(v.AsPhoneContact),
+	)
 }
 
 var contactGivenV1Event = outbox.EventType[ContactGivenV1]{
@@ -101,14 +80,13 @@ var contactGivenV1Event = outbox.EventType[ContactGivenV1]{
 	},
 }
 
-// InsertContactGivenV1 inserts the event on tx, so that it is published if and
-// only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertContactGivenV1 inserts the event on tx: it is published if and only if
+// tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertContactGivenV1(ctx context.Context, tx outbox.Transaction, data ContactGivenV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, data, opts...)
 }
 
-// QueueContactGivenV1 adds the insert to a batch that the caller sends in its
+// QueueContactGivenV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueContactGivenV1(ctx context.Context, batch *pgx.Batch, data ContactGivenV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, data, opts...)
@@ -119,8 +97,8 @@ func OnContactGivenV1(r *consume.Router, handle func(context.Context, outbox.Env
 	consume.On(r, contactGivenV1Event, handle)
 }
 
-// DecodeContactGivenV1 reads the value of a record, with its headers where the
-// event has no envelope.
+// DecodeContactGivenV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeContactGivenV1(value []byte, headers ...outbox.Header) (outbox.Envelope[ContactGivenV1], error) {
 	return contactGivenV1Event.Decode(value, headers...)
 }
@@ -132,112 +110,71 @@ func (v ContactGivenV1) NewRow(ctx context.Context, opts ...outbox.Option) (outb
 
 // MailContact is part of the event schemas.
 type MailContact struct {
-	ID   string `json:"id"`
-	Mail string `json:"mail"`
-	// Unknown keeps the members that the schema does not name.
+	ID      string       `json:"id"`
+	Mail    string       `json:"mail"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v MailContact) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "MailContact", encodeMailContact)
-}
+func (v MailContact) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v MailContact) Validate() error               { return wire.Validate(&v, v.check) }
+func (v *MailContact) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeMailContact) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *MailContact) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "MailContact", decodeMailContact)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v MailContact) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("MailContact")
-}
-
-func decodeMailContact(d *wire.Decoder) MailContact {
-	var v MailContact
-	o := d.Object("id", "mail")
+func decodeMailContact(d *wire.Decoder) (v MailContact) {
+	o := d.Open(&v.Unknown, "id", "mail")
 	for o.Next() {
 		switch string(o.Name) {
 		case "id":
 			v.ID = d.String()
 		case "mail":
 			v.Mail = d.String()
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeMailContact(e *wire.Encoder, v MailContact) {
-	e.Begin()
-	e.Name("id").String(v.ID)
+func (v *MailContact) encode(e *wire.Encoder) {
+	e.First("id").String(v.ID)
 	e.Name("mail").String(v.Mail)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
 func (v *MailContact) check(c *wire.Checker) {
-	c.Schema("schemas/contact_given.yaml#/anyOf/0")
-	wire.Format(c, v.Mail, "email", "mail")
+	wire.Format(c.Schema("schemas/contact_given.yaml#/anyOf/0"), v.Mail, "email", "mail")
 }
 
 // PhoneContact is part of the event schemas.
 type PhoneContact struct {
-	ID    string `json:"id"`
-	Phone string `json:"phone"`
-	// Unknown keeps the members that the schema does not name.
+	ID      string       `json:"id"`
+	Phone   string       `json:"phone"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v PhoneContact) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "PhoneContact", encodePhoneContact)
-}
+func (v PhoneContact) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v PhoneContact) Validate() error              { return wire.Validate(&v, v.check) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *PhoneContact) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "PhoneContact", decodePhoneContact)
-}
+func (v *PhoneContact) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodePhoneContact) }
 
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v PhoneContact) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("PhoneContact")
-}
-
-func decodePhoneContact(d *wire.Decoder) PhoneContact {
-	var v PhoneContact
-	o := d.Object("id", "phone")
+func decodePhoneContact(d *wire.Decoder) (v PhoneContact) {
+	o := d.Open(&v.Unknown, "id", "phone")
 	for o.Next() {
 		switch string(o.Name) {
 		case "id":
 			v.ID = d.String()
 		case "phone":
 			v.Phone = d.String()
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodePhoneContact(e *wire.Encoder, v PhoneContact) {
-	e.Begin()
-	e.Name("id").String(v.ID)
+func (v *PhoneContact) encode(e *wire.Encoder) {
+	e.First("id").String(v.ID)
 	e.Name("phone").String(v.Phone)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
 func (v *PhoneContact) check(c *wire.Checker) {
-	c.Schema("schemas/contact_given.yaml#/anyOf/1")
-	wire.Matches(c, v.Phone, phoneContactPhonePattern, "phone")
+	wire.Matches(c.Schema("schemas/contact_given.yaml#/anyOf/1"), v.Phone, phoneContactPhonePattern, "phone")
 }
 
 var phoneContactPhonePattern = wire.NewPattern(`^[0-9]+$`)

@@ -9,36 +9,22 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
-// Move is one of Loaded and Unloaded, told apart by "kind". Any other value
-// decodes to UnknownMove.
+// Move is one of Loaded and Unloaded, told apart by "kind".
 //
 // How a parcel moves.
 type Move interface {
-	json.Marshaler
-	Validate() error
-
+	branch
 	isMove()
 }
 
-func (Loaded) isMove()      {}
-func (Unloaded) isMove()    {}
-func (UnknownMove) isMove() {}
-
-// UnknownMove keeps a value that is none of the branches of Move, as it came.
-// Its Validate never accepts it.
+// UnknownMove keeps any other value as it came; it is never valid.
 type UnknownMove json.RawMessage
 
-// MarshalJSON writes v as it came.
-func (v UnknownMove) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(Move(v), "UnknownMove", encodeMove)
-}
-
-// Validate reports that v is unknown, as a *outbox.ValidationError.
-func (v UnknownMove) Validate() error {
-	var c wire.Checker
-	checkMove(&c, v)
-	return c.Err("UnknownMove")
-}
+func (v UnknownMove) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v UnknownMove) Validate() error              { return wire.Validate(&v, v.check) }
+func (v UnknownMove) encode(e *wire.Encoder)       { e.Raw(json.RawMessage(v)) }
+func (v UnknownMove) check(c *wire.Checker)        { unionMove.NoBranch(c, v) }
+func (UnknownMove) isMove()                        {}
 
 func decodeMove(d *wire.Decoder) Move {
 	switch d.StringAt("kind") {
@@ -46,73 +32,33 @@ func decodeMove(d *wire.Decoder) Move {
 		return decodeLoaded(d)
 	case "unloaded":
 		return decodeUnloaded(d)
-	default:
-		return wire.NoBranch[UnknownMove](d)
 	}
+	return wire.NoBranch[UnknownMove](d)
 }
 
-func encodeMove(e *wire.Encoder, v Move) {
-	switch v := v.(type) {
-	case Loaded:
-		encodeLoaded(e, v)
-	case Unloaded:
-		encodeUnloaded(e, v)
-	case UnknownMove:
-		e.Raw(json.RawMessage(v))
-	default:
-		e.NoBranch("Move", v)
-	}
-}
-
-func checkMove(c *wire.Checker, v Move) {
-	c.Schema("schemas/library.yaml#/$defs/Move")
-	switch v := v.(type) {
-	case Loaded:
-		v.check(c)
-	case Unloaded:
-		v.check(c)
-	default:
-		c.NoBranch(v, "oneOf", "an object with \"kind\" \"loaded\" or an object with \"kind\" \"unloaded\"")
-	}
-}
+var unionMove = wire.NewUnion(Move.encode, Move.check, "schemas/library.yaml#/$defs/Move", "oneOf", `an object with "kind" "loaded" or an object with "kind" "unloaded"`)
 
 // Loaded is a branch of Move.
 type Loaded struct {
-	Kind   string `json:"kind"`
-	Parcel string `json:"parcel"`
-	Truck  string `json:"truck"`
-	// Unknown keeps the members that the schema does not name.
+	Kind    string       `json:"kind"`
+	Parcel  string       `json:"parcel"`
+	Truck   string       `json:"truck"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// NewLoaded returns v with what the schema fixes filled in: its constants, and
-// its defaults where v leaves a member out.
+// NewLoaded returns v with its constants and defaults filled in.
 func NewLoaded(v Loaded) Loaded {
 	v.Kind = "loaded"
 	return v
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v Loaded) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "Loaded", encodeLoaded)
-}
+func (v Loaded) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v Loaded) Validate() error               { return wire.Validate(&v, v.check) }
+func (Loaded) isMove()                         {}
+func (v *Loaded) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeLoaded) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *Loaded) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "Loaded", decodeLoaded)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v Loaded) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("Loaded")
-}
-
-func decodeLoaded(d *wire.Decoder) Loaded {
-	var v Loaded
-	o := d.Object("kind", "parcel", "truck")
+func decodeLoaded(d *wire.Decoder) (v Loaded) {
+	o := d.Open(&v.Unknown, "kind", "parcel", "truck")
 	for o.Next() {
 		switch string(o.Name) {
 		case "kind":
@@ -121,64 +67,43 @@ func decodeLoaded(d *wire.Decoder) Loaded {
 			v.Parcel = d.String()
 		case "truck":
 			v.Truck = d.String()
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeLoaded(e *wire.Encoder, v Loaded) {
-	e.Begin()
-	e.Name("kind").String(v.Kind)
+func (v Loaded) encode(e *wire.Encoder) {
+	e.First("kind").String(v.Kind)
 	e.Name("parcel").String(v.Parcel)
 	e.Name("truck").String(v.Truck)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
-func (v *Loaded) check(c *wire.Checker) {
-	c.Schema("schemas/library.yaml#/$defs/Loaded")
-	wire.Const(c, v.Kind, "loaded", "kind")
+func (v Loaded) check(c *wire.Checker) {
+	wire.Const(c.Schema("schemas/library.yaml#/$defs/Loaded"), v.Kind, "loaded", "kind")
 }
 
 // Unloaded is a branch of Move.
 type Unloaded struct {
-	Kind   string `json:"kind"`
-	Parcel string `json:"parcel"`
-	Shelf  *int64 `json:"shelf,omitzero"`
-	// Unknown keeps the members that the schema does not name.
+	Kind    string       `json:"kind"`
+	Parcel  string       `json:"parcel"`
+	Shelf   *int64       `json:"shelf,omitzero"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// NewUnloaded returns v with what the schema fixes filled in: its constants,
-// and its defaults where v leaves a member out.
+// NewUnloaded returns v with its constants and defaults filled in.
 func NewUnloaded(v Unloaded) Unloaded {
 	v.Kind = "unloaded"
 	return v
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v Unloaded) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "Unloaded", encodeUnloaded)
-}
+func (v Unloaded) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v Unloaded) Validate() error               { return wire.Validate(&v, v.check) }
+func (Unloaded) isMove()                         {}
+func (v *Unloaded) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeUnloaded) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *Unloaded) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "Unloaded", decodeUnloaded)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v Unloaded) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("Unloaded")
-}
-
-func decodeUnloaded(d *wire.Decoder) Unloaded {
-	var v Unloaded
-	o := d.Object("kind", "parcel")
+func decodeUnloaded(d *wire.Decoder) (v Unloaded) {
+	o := d.Open(&v.Unknown, "kind", "parcel")
 	for o.Next() {
 		switch string(o.Name) {
 		case "kind":
@@ -187,23 +112,18 @@ func decodeUnloaded(d *wire.Decoder) Unloaded {
 			v.Parcel = d.String()
 		case "shelf":
 			v.Shelf = wire.Optional(d, (*wire.Decoder).Int)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeUnloaded(e *wire.Encoder, v Unloaded) {
-	e.Begin()
-	e.Name("kind").String(v.Kind)
+func (v Unloaded) encode(e *wire.Encoder) {
+	e.First("kind").String(v.Kind)
 	e.Name("parcel").String(v.Parcel)
 	wire.PutOptional(e, "shelf", v.Shelf, (*wire.Encoder).Int)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
-func (v *Unloaded) check(c *wire.Checker) {
-	c.Schema("schemas/library.yaml#/$defs/Unloaded")
-	wire.Const(c, v.Kind, "unloaded", "kind")
+func (v Unloaded) check(c *wire.Checker) {
+	wire.Const(c.Schema("schemas/library.yaml#/$defs/Unloaded"), v.Kind, "unloaded", "kind")
 }

@@ -24,30 +24,20 @@ type OrderChangedV1 struct {
 	Value OrderChangedV1Value
 }
 
-// MarshalJSON writes the value alone.
-func (v OrderChangedV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "OrderChangedV1", encodeOrderChangedV1)
-}
+func (v OrderChangedV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v OrderChangedV1) Validate() error              { return wire.Validate(&v, v.check) }
+func (v OrderChangedV1) encode(e *wire.Encoder)       { unionOrderChangedV1Value.Put(e, v.Value) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *OrderChangedV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "OrderChangedV1", decodeOrderChangedV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v OrderChangedV1) Validate() error {
-	c := new(wire.Checker)
-	checkOrderChangedV1Value(c, v.Value)
-	return c.Err("OrderChangedV1")
+func (v *OrderChangedV1) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeOrderChangedV1)
 }
 
 func decodeOrderChangedV1(d *wire.Decoder) OrderChangedV1 {
 	return OrderChangedV1{Value: decodeOrderChangedV1Value(d)}
 }
 
-func encodeOrderChangedV1(e *wire.Encoder, v OrderChangedV1) {
-	encodeOrderChangedV1Value(e, v.Value)
+func (v OrderChangedV1) check(c *wire.Checker) {
+	unionOrderChangedV1Value.Check(c, v.Value)
 }
 
 var orderChangedV1Event = outbox.EventType[OrderChangedV1]{
@@ -99,14 +89,13 @@ var orderChangedV1Event = outbox.EventType[OrderChangedV1]{
 	},
 }
 
-// InsertOrderChangedV1 inserts the event on tx, so that it is published if and
-// only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertOrderChangedV1 inserts the event on tx: it is published if and only if
+// tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertOrderChangedV1(ctx context.Context, tx outbox.Transaction, data OrderChangedV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, data, opts...)
 }
 
-// QueueOrderChangedV1 adds the insert to a batch that the caller sends in its
+// QueueOrderChangedV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueOrderChangedV1(ctx context.Context, batch *pgx.Batch, data OrderChangedV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, data, opts...)
@@ -117,8 +106,8 @@ func OnOrderChangedV1(r *consume.Router, handle func(context.Context, outbox.Env
 	consume.On(r, orderChangedV1Event, handle)
 }
 
-// DecodeOrderChangedV1 reads the value of a record, with its headers where the
-// event has no envelope.
+// DecodeOrderChangedV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeOrderChangedV1(value []byte, headers ...outbox.Header) (outbox.Envelope[OrderChangedV1], error) {
 	return orderChangedV1Event.Decode(value, headers...)
 }
@@ -129,35 +118,23 @@ func (v OrderChangedV1) NewRow(ctx context.Context, opts ...outbox.Option) (outb
 }
 
 // OrderChangedV1Value is one of OrderPlaced, OrderChangedV1Shipped and
-// OrderChangedV1Cancelled, told apart by "change". Any other value decodes to
-// UnknownOrderChangedV1Value.
+// OrderChangedV1Cancelled, told apart by "change".
 type OrderChangedV1Value interface {
-	json.Marshaler
-	Validate() error
-
+	branch
 	isOrderChangedV1Value()
 }
 
-func (OrderPlaced) isOrderChangedV1Value()                {}
-func (OrderChangedV1Shipped) isOrderChangedV1Value()      {}
-func (OrderChangedV1Cancelled) isOrderChangedV1Value()    {}
-func (UnknownOrderChangedV1Value) isOrderChangedV1Value() {}
-
-// UnknownOrderChangedV1Value keeps a value that is none of the branches of
-// OrderChangedV1Value, as it came. Its Validate never accepts it.
+// UnknownOrderChangedV1Value keeps any other value as it came; it is never
+// valid.
 type UnknownOrderChangedV1Value json.RawMessage
 
-// MarshalJSON writes v as it came.
-func (v UnknownOrderChangedV1Value) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(OrderChangedV1Value(v), "UnknownOrderChangedV1Value", encodeOrderChangedV1Value)
-}
+func (v UnknownOrderChangedV1Value) Validate() error        { return wire.Validate(&v, v.check) }
+func (v UnknownOrderChangedV1Value) encode(e *wire.Encoder) { e.Raw(json.RawMessage(v)) }
+func (UnknownOrderChangedV1Value) isOrderChangedV1Value()   {}
 
-// Validate reports that v is unknown, as a *outbox.ValidationError.
-func (v UnknownOrderChangedV1Value) Validate() error {
-	var c wire.Checker
-	checkOrderChangedV1Value(&c, v)
-	return c.Err("UnknownOrderChangedV1Value")
-}
+func (v UnknownOrderChangedV1Value) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+
+func (v UnknownOrderChangedV1Value) check(c *wire.Checker) { unionOrderChangedV1Value.NoBranch(c, v) }
 
 func decodeOrderChangedV1Value(d *wire.Decoder) OrderChangedV1Value {
 	switch d.StringAt("change") {
@@ -167,39 +144,11 @@ func decodeOrderChangedV1Value(d *wire.Decoder) OrderChangedV1Value {
 		return decodeOrderChangedV1Shipped(d)
 	case "cancelled", "refused":
 		return decodeOrderChangedV1Cancelled(d)
-	default:
-		return wire.NoBranch[UnknownOrderChangedV1Value](d)
 	}
+	return wire.NoBranch[UnknownOrderChangedV1Value](d)
 }
 
-func encodeOrderChangedV1Value(e *wire.Encoder, v OrderChangedV1Value) {
-	switch v := v.(type) {
-	case OrderPlaced:
-		encodeOrderPlaced(e, v)
-	case OrderChangedV1Shipped:
-		encodeOrderChangedV1Shipped(e, v)
-	case OrderChangedV1Cancelled:
-		encodeOrderChangedV1Cancelled(e, v)
-	case UnknownOrderChangedV1Value:
-		e.Raw(json.RawMessage(v))
-	default:
-		e.NoBranch("OrderChangedV1Value", v)
-	}
-}
-
-func checkOrderChangedV1Value(c *wire.Checker, v OrderChangedV1Value) {
-	c.Schema("schemas/order_changed.yaml#")
-	switch v := v.(type) {
-	case OrderPlaced:
-		v.check(c)
-	case OrderChangedV1Shipped:
-		v.check(c)
-	case OrderChangedV1Cancelled:
-		v.check(c)
-	default:
-		c.NoBranch(v, "oneOf", "an object with \"change\" \"placed\", an object with \"change\" \"shipped\" or an object with \"change\" \"cancelled\" or \"refused\"")
-	}
-}
+var unionOrderChangedV1Value = wire.NewUnion(OrderChangedV1Value.encode, OrderChangedV1Value.check, "schemas/order_changed.yaml#", "oneOf", `an object with "change" "placed", an object with "change" "shipped" or an object with "change" "cancelled" or "refused"`)
 
 // OrderPlaced is a branch of OrderChangedV1Value.
 type OrderPlaced struct {
@@ -208,38 +157,22 @@ type OrderPlaced struct {
 	TraceID  *string                `json:"trace_id,omitzero"`
 	Change   string                 `json:"change"`
 	Lines    []string               `json:"lines"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Unknown  wire.Unknown           `json:"-"`
 }
 
-// NewOrderPlaced returns v with what the schema fixes filled in: its constants,
-// and its defaults where v leaves a member out.
+// NewOrderPlaced returns v with its constants and defaults filled in.
 func NewOrderPlaced(v OrderPlaced) OrderPlaced {
 	v.Change = "placed"
 	return v
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v OrderPlaced) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "OrderPlaced", encodeOrderPlaced)
-}
+func (v OrderPlaced) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v OrderPlaced) Validate() error               { return wire.Validate(&v, v.check) }
+func (OrderPlaced) isOrderChangedV1Value()          {}
+func (v *OrderPlaced) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeOrderPlaced) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *OrderPlaced) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "OrderPlaced", decodeOrderPlaced)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v OrderPlaced) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("OrderPlaced")
-}
-
-func decodeOrderPlaced(d *wire.Decoder) OrderPlaced {
-	var v OrderPlaced
-	o := d.Object("order_id", "customer", "change", "lines")
+func decodeOrderPlaced(d *wire.Decoder) (v OrderPlaced) {
+	o := d.Open(&v.Unknown, "order_id", "customer", "change", "lines")
 	for o.Next() {
 		switch string(o.Name) {
 		case "order_id":
@@ -252,25 +185,21 @@ func decodeOrderPlaced(d *wire.Decoder) OrderPlaced {
 			v.Change = d.String()
 		case "lines":
 			v.Lines = wire.Slice(d, (*wire.Decoder).String)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeOrderPlaced(e *wire.Encoder, v OrderPlaced) {
-	e.Begin()
-	e.Name("order_id").Int(v.OrderID)
-	encodeOrderChangedV1Customer(e.Name("customer"), v.Customer)
+func (v OrderPlaced) encode(e *wire.Encoder) {
+	e.First("order_id").Int(v.OrderID)
+	v.Customer.encode(e.Name("customer"))
 	wire.PutOptional(e, "trace_id", v.TraceID, (*wire.Encoder).String)
 	e.Name("change").String(v.Change)
 	wire.PutSlice(e.Name("lines"), v.Lines, (*wire.Encoder).String)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
-func (v *OrderPlaced) check(c *wire.Checker) {
+func (v OrderPlaced) check(c *wire.Checker) {
 	c.Schema("schemas/order_changed.yaml#/oneOf/0", orderPlacedPlaces...)
 	if v.TraceID != nil {
 		wire.MinLength(c, *v.TraceID, 1, "trace_id")
@@ -282,46 +211,31 @@ func (v *OrderPlaced) check(c *wire.Checker) {
 // OrderChangedV1Customer is the type of the member "customer" of
 // OrderChangedV1.
 type OrderChangedV1Customer struct {
-	ID uuid.UUID `json:"id"`
-	// Unknown keeps the members that the schema does not name.
+	ID      uuid.UUID    `json:"id"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v OrderChangedV1Customer) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "OrderChangedV1Customer", encodeOrderChangedV1Customer)
+func (v OrderChangedV1Customer) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v OrderChangedV1Customer) Validate() error              { return nil }
+
+func (v *OrderChangedV1Customer) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeOrderChangedV1Customer)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *OrderChangedV1Customer) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "OrderChangedV1Customer", decodeOrderChangedV1Customer)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v OrderChangedV1Customer) Validate() error {
-	return nil
-}
-
-func decodeOrderChangedV1Customer(d *wire.Decoder) OrderChangedV1Customer {
-	var v OrderChangedV1Customer
-	o := d.Object("id")
+func decodeOrderChangedV1Customer(d *wire.Decoder) (v OrderChangedV1Customer) {
+	o := d.Open(&v.Unknown, "id")
 	for o.Next() {
 		switch string(o.Name) {
 		case "id":
 			v.ID = d.UUID()
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeOrderChangedV1Customer(e *wire.Encoder, v OrderChangedV1Customer) {
-	e.Begin()
-	e.Name("id").UUID(v.ID)
-	e.Unknown(v.Unknown)
-	e.End()
+func (v *OrderChangedV1Customer) encode(e *wire.Encoder) {
+	e.First("id").UUID(v.ID)
+	e.EndOpen(v.Unknown)
 }
 
 // OrderChangedV1Shipped: It is on its way.
@@ -332,12 +246,10 @@ type OrderChangedV1Shipped struct {
 	Change   string                 `json:"change"`
 	Carrier  *string                `json:"carrier,omitzero"`
 	PartOf   OrderChangedV1Value    `json:"part_of,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Unknown  wire.Unknown           `json:"-"`
 }
 
-// NewOrderChangedV1Shipped returns v with what the schema fixes filled in: its
-// constants, and its defaults where v leaves a member out.
+// NewOrderChangedV1Shipped returns v with its constants and defaults filled in.
 func NewOrderChangedV1Shipped(v OrderChangedV1Shipped) OrderChangedV1Shipped {
 	v.Change = "shipped"
 	if v.Carrier == nil {
@@ -347,34 +259,18 @@ func NewOrderChangedV1Shipped(v OrderChangedV1Shipped) OrderChangedV1Shipped {
 }
 
 // CarrierOrDefault is Carrier, or the default of the schema where it is absent.
-func (v OrderChangedV1Shipped) CarrierOrDefault() string {
-	if v.Carrier == nil {
-		return "post"
-	}
-	return *v.Carrier
+func (v OrderChangedV1Shipped) CarrierOrDefault() string { return wire.Or(v.Carrier, "post") }
+
+func (v OrderChangedV1Shipped) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v OrderChangedV1Shipped) Validate() error              { return wire.Validate(&v, v.check) }
+func (OrderChangedV1Shipped) isOrderChangedV1Value()         {}
+
+func (v *OrderChangedV1Shipped) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeOrderChangedV1Shipped)
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v OrderChangedV1Shipped) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "OrderChangedV1Shipped", encodeOrderChangedV1Shipped)
-}
-
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *OrderChangedV1Shipped) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "OrderChangedV1Shipped", decodeOrderChangedV1Shipped)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v OrderChangedV1Shipped) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("OrderChangedV1Shipped")
-}
-
-func decodeOrderChangedV1Shipped(d *wire.Decoder) OrderChangedV1Shipped {
-	var v OrderChangedV1Shipped
-	o := d.Object("order_id", "customer", "change")
+func decodeOrderChangedV1Shipped(d *wire.Decoder) (v OrderChangedV1Shipped) {
+	o := d.Open(&v.Unknown, "order_id", "customer", "change")
 	for o.Next() {
 		switch string(o.Name) {
 		case "order_id":
@@ -389,38 +285,28 @@ func decodeOrderChangedV1Shipped(d *wire.Decoder) OrderChangedV1Shipped {
 			v.Carrier = wire.Optional(d, (*wire.Decoder).String)
 		case "part_of":
 			v.PartOf = decodeOrderChangedV1Value(d)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeOrderChangedV1Shipped(e *wire.Encoder, v OrderChangedV1Shipped) {
-	e.Begin()
-	e.Name("order_id").Int(v.OrderID)
-	encodeOrderChangedV1Customer(e.Name("customer"), v.Customer)
+func (v OrderChangedV1Shipped) encode(e *wire.Encoder) {
+	e.First("order_id").Int(v.OrderID)
+	v.Customer.encode(e.Name("customer"))
 	wire.PutOptional(e, "trace_id", v.TraceID, (*wire.Encoder).String)
 	e.Name("change").String(v.Change)
 	wire.PutOptional(e, "carrier", v.Carrier, (*wire.Encoder).String)
-	if v.PartOf != nil {
-		encodeOrderChangedV1Value(e.Name("part_of"), v.PartOf)
-	}
-	e.Unknown(v.Unknown)
-	e.End()
+	unionOrderChangedV1Value.PutOptional(e, "part_of", v.PartOf)
+	e.EndOpen(v.Unknown)
 }
 
-func (v *OrderChangedV1Shipped) check(c *wire.Checker) {
+func (v OrderChangedV1Shipped) check(c *wire.Checker) {
 	c.Schema("schemas/order_changed.yaml#/oneOf/1", orderChangedV1ShippedPlaces...)
 	if v.TraceID != nil {
 		wire.MinLength(c, *v.TraceID, 1, "trace_id")
 	}
 	wire.Const(c, v.Change, "shipped", "change")
-	if v.PartOf != nil {
-		c.Enter("part_of")
-		checkOrderChangedV1Value(c, v.PartOf)
-		c.Leave()
-	}
+	unionOrderChangedV1Value.CheckOptional(c, v.PartOf, "part_of")
 }
 
 // OrderChangedV1Cancelled is a branch of OrderChangedV1Value.
@@ -430,31 +316,19 @@ type OrderChangedV1Cancelled struct {
 	TraceID  *string                       `json:"trace_id,omitzero"`
 	Change   OrderChangedV1CancelledChange `json:"change"`
 	Reason   *string                       `json:"reason,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Unknown  wire.Unknown                  `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v OrderChangedV1Cancelled) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "OrderChangedV1Cancelled", encodeOrderChangedV1Cancelled)
+func (v OrderChangedV1Cancelled) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v OrderChangedV1Cancelled) Validate() error              { return wire.Validate(&v, v.check) }
+func (OrderChangedV1Cancelled) isOrderChangedV1Value()         {}
+
+func (v *OrderChangedV1Cancelled) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeOrderChangedV1Cancelled)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *OrderChangedV1Cancelled) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "OrderChangedV1Cancelled", decodeOrderChangedV1Cancelled)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v OrderChangedV1Cancelled) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("OrderChangedV1Cancelled")
-}
-
-func decodeOrderChangedV1Cancelled(d *wire.Decoder) OrderChangedV1Cancelled {
-	var v OrderChangedV1Cancelled
-	o := d.Object("order_id", "customer", "change")
+func decodeOrderChangedV1Cancelled(d *wire.Decoder) (v OrderChangedV1Cancelled) {
+	o := d.Open(&v.Unknown, "order_id", "customer", "change")
 	for o.Next() {
 		switch string(o.Name) {
 		case "order_id":
@@ -467,25 +341,21 @@ func decodeOrderChangedV1Cancelled(d *wire.Decoder) OrderChangedV1Cancelled {
 			v.Change = wire.Text[OrderChangedV1CancelledChange](d)
 		case "reason":
 			v.Reason = wire.Optional(d, (*wire.Decoder).String)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeOrderChangedV1Cancelled(e *wire.Encoder, v OrderChangedV1Cancelled) {
-	e.Begin()
-	e.Name("order_id").Int(v.OrderID)
-	encodeOrderChangedV1Customer(e.Name("customer"), v.Customer)
+func (v OrderChangedV1Cancelled) encode(e *wire.Encoder) {
+	e.First("order_id").Int(v.OrderID)
+	v.Customer.encode(e.Name("customer"))
 	wire.PutOptional(e, "trace_id", v.TraceID, (*wire.Encoder).String)
 	e.Name("change").String(string(v.Change))
 	wire.PutOptional(e, "reason", v.Reason, (*wire.Encoder).String)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
-func (v *OrderChangedV1Cancelled) check(c *wire.Checker) {
+func (v OrderChangedV1Cancelled) check(c *wire.Checker) {
 	c.Schema("schemas/order_changed.yaml#/oneOf/2", orderChangedV1CancelledPlaces...)
 	if v.TraceID != nil {
 		wire.MinLength(c, *v.TraceID, 1, "trace_id")
@@ -505,27 +375,17 @@ const (
 
 // Valid reports whether the schema lists the value.
 func (v OrderChangedV1CancelledChange) Valid() bool {
-	switch v {
-	case OrderChangedV1CancelledChangeCancelled, OrderChangedV1CancelledChangeRefused:
-		return true
-	}
-	return false
+	return v == OrderChangedV1CancelledChangeCancelled || v == OrderChangedV1CancelledChangeRefused
 }
 
-// orderPlacedPlaces says where schemas stand that are not under OrderPlaced's
-// own properties.
 var orderPlacedPlaces = wire.Places{
 	{"/trace_id", "", "schemas/order_changed.yaml#/properties/trace_id"},
 }
 
-// orderChangedV1ShippedPlaces says where schemas stand that are not under
-// OrderChangedV1Shipped's own properties.
 var orderChangedV1ShippedPlaces = wire.Places{
 	{"/trace_id", "", "schemas/order_changed.yaml#/properties/trace_id"},
 }
 
-// orderChangedV1CancelledPlaces says where schemas stand that are not under
-// OrderChangedV1Cancelled's own properties.
 var orderChangedV1CancelledPlaces = wire.Places{
 	{"/trace_id", "", "schemas/order_changed.yaml#/properties/trace_id"},
 }

@@ -20,30 +20,18 @@ type ParcelMovedV1 struct {
 	Value Move
 }
 
-// MarshalJSON writes the value alone.
-func (v ParcelMovedV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "ParcelMovedV1", encodeParcelMovedV1)
-}
+func (v ParcelMovedV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v ParcelMovedV1) Validate() error              { return wire.Validate(&v, v.check) }
+func (v ParcelMovedV1) encode(e *wire.Encoder)       { unionMove.Put(e, v.Value) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *ParcelMovedV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "ParcelMovedV1", decodeParcelMovedV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v ParcelMovedV1) Validate() error {
-	c := new(wire.Checker)
-	checkMove(c, v.Value)
-	return c.Err("ParcelMovedV1")
-}
+func (v *ParcelMovedV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeParcelMovedV1) }
 
 func decodeParcelMovedV1(d *wire.Decoder) ParcelMovedV1 {
 	return ParcelMovedV1{Value: decodeMove(d)}
 }
 
-func encodeParcelMovedV1(e *wire.Encoder, v ParcelMovedV1) {
-	encodeMove(e, v.Value)
+func (v ParcelMovedV1) check(c *wire.Checker) {
+	unionMove.Check(c, v.Value)
 }
 
 var parcelMovedV1Event = outbox.EventType[ParcelMovedV1]{
@@ -62,14 +50,13 @@ var parcelMovedV1Event = outbox.EventType[ParcelMovedV1]{
 	},
 }
 
-// InsertParcelMovedV1 inserts the event on tx, so that it is published if and
-// only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertParcelMovedV1 inserts the event on tx: it is published if and only if
+// tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertParcelMovedV1(ctx context.Context, tx outbox.Transaction, data ParcelMovedV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, data, opts...)
 }
 
-// QueueParcelMovedV1 adds the insert to a batch that the caller sends in its
+// QueueParcelMovedV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueParcelMovedV1(ctx context.Context, batch *pgx.Batch, data ParcelMovedV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, data, opts...)
@@ -80,8 +67,8 @@ func OnParcelMovedV1(r *consume.Router, handle func(context.Context, outbox.Enve
 	consume.On(r, parcelMovedV1Event, handle)
 }
 
-// DecodeParcelMovedV1 reads the value of a record, with its headers where the
-// event has no envelope.
+// DecodeParcelMovedV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeParcelMovedV1(value []byte, headers ...outbox.Header) (outbox.Envelope[ParcelMovedV1], error) {
 	return parcelMovedV1Event.Decode(value, headers...)
 }

@@ -20,30 +20,20 @@ type ParcelReturnedV1 struct {
 	Value Move
 }
 
-// MarshalJSON writes the value alone.
-func (v ParcelReturnedV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "ParcelReturnedV1", encodeParcelReturnedV1)
-}
+func (v ParcelReturnedV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v ParcelReturnedV1) Validate() error              { return wire.Validate(&v, v.check) }
+func (v ParcelReturnedV1) encode(e *wire.Encoder)       { unionMove.Put(e, v.Value) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *ParcelReturnedV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "ParcelReturnedV1", decodeParcelReturnedV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v ParcelReturnedV1) Validate() error {
-	c := new(wire.Checker)
-	checkMove(c, v.Value)
-	return c.Err("ParcelReturnedV1")
+func (v *ParcelReturnedV1) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeParcelReturnedV1)
 }
 
 func decodeParcelReturnedV1(d *wire.Decoder) ParcelReturnedV1 {
 	return ParcelReturnedV1{Value: decodeMove(d)}
 }
 
-func encodeParcelReturnedV1(e *wire.Encoder, v ParcelReturnedV1) {
-	encodeMove(e, v.Value)
+func (v ParcelReturnedV1) check(c *wire.Checker) {
+	unionMove.Check(c, v.Value)
 }
 
 var parcelReturnedV1Event = outbox.EventType[ParcelReturnedV1]{
@@ -62,14 +52,13 @@ var parcelReturnedV1Event = outbox.EventType[ParcelReturnedV1]{
 	},
 }
 
-// InsertParcelReturnedV1 inserts the event on tx, so that it is published if
-// and only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertParcelReturnedV1 inserts the event on tx: it is published if and only
+// if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertParcelReturnedV1(ctx context.Context, tx outbox.Transaction, data ParcelReturnedV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, data, opts...)
 }
 
-// QueueParcelReturnedV1 adds the insert to a batch that the caller sends in its
+// QueueParcelReturnedV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueParcelReturnedV1(ctx context.Context, batch *pgx.Batch, data ParcelReturnedV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, data, opts...)
@@ -80,8 +69,8 @@ func OnParcelReturnedV1(r *consume.Router, handle func(context.Context, outbox.E
 	consume.On(r, parcelReturnedV1Event, handle)
 }
 
-// DecodeParcelReturnedV1 reads the value of a record, with its headers where
-// the event has no envelope.
+// DecodeParcelReturnedV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeParcelReturnedV1(value []byte, headers ...outbox.Header) (outbox.Envelope[ParcelReturnedV1], error) {
 	return parcelReturnedV1Event.Decode(value, headers...)
 }

@@ -45,31 +45,15 @@ type FormatsV1 struct {
 	UnheardOf    *string                    `json:"unheard_of,omitzero"`
 	Code         *string                    `json:"code,omitzero"`
 	Big          outbox.Nullable[uint64]    `json:"big,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Unknown      wire.Unknown               `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v FormatsV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "FormatsV1", encodeFormatsV1)
-}
+func (v FormatsV1) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v FormatsV1) Validate() error               { return wire.Validate(&v, v.check) }
+func (v *FormatsV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeFormatsV1) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *FormatsV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "FormatsV1", decodeFormatsV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v FormatsV1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("FormatsV1")
-}
-
-func decodeFormatsV1(d *wire.Decoder) FormatsV1 {
-	var v FormatsV1
-	o := d.Object("uuid", "date_time")
+func decodeFormatsV1(d *wire.Decoder) (v FormatsV1) {
+	o := d.Open(&v.Unknown, "uuid", "date_time")
 	for o.Next() {
 		switch string(o.Name) {
 		case "uuid":
@@ -120,16 +104,13 @@ func decodeFormatsV1(d *wire.Decoder) FormatsV1 {
 			v.Code = wire.Optional(d, (*wire.Decoder).String)
 		case "big":
 			v.Big = nullable(d, wire.External[uint64])
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeFormatsV1(e *wire.Encoder, v FormatsV1) {
-	e.Begin()
-	e.Name("uuid").UUID(v.UUID)
+func (v *FormatsV1) encode(e *wire.Encoder) {
+	e.First("uuid").UUID(v.UUID)
 	e.Name("date_time").DateTime(v.DateTime)
 	wire.PutOptional(e, "date", v.Date, (*wire.Encoder).Date)
 	wire.PutOptional(e, "time", v.Time, (*wire.Encoder).TimeOfDay)
@@ -138,12 +119,8 @@ func encodeFormatsV1(e *wire.Encoder, v FormatsV1) {
 		e.Name("bytes").Base64(v.Bytes)
 	}
 	wire.PutNullable(e, "null_date", v.NullDate, (*wire.Encoder).Date)
-	if v.Dates != nil {
-		wire.PutSlice(e.Name("dates"), v.Dates, (*wire.Encoder).Date)
-	}
-	if v.Moments != nil {
-		wire.PutSlice(e.Name("moments"), v.Moments, (*wire.Encoder).DateTime)
-	}
+	wire.PutOptionalSlice(e, "dates", v.Dates, (*wire.Encoder).Date)
+	wire.PutOptionalSlice(e, "moments", v.Moments, (*wire.Encoder).DateTime)
 	wire.PutOptional(e, "email", v.Email, (*wire.Encoder).String)
 	wire.PutOptional(e, "hostname", v.Hostname, (*wire.Encoder).String)
 	wire.PutOptional(e, "ipv4", v.IPv4, (*wire.Encoder).String)
@@ -159,8 +136,7 @@ func encodeFormatsV1(e *wire.Encoder, v FormatsV1) {
 	wire.PutOptional(e, "unheard_of", v.UnheardOf, (*wire.Encoder).String)
 	wire.PutOptional(e, "code", v.Code, (*wire.Encoder).String)
 	wire.PutNullable(e, "big", v.Big, wire.PutExternal[uint64])
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
 func (v *FormatsV1) check(c *wire.Checker) {
@@ -208,19 +184,16 @@ var formatsV1Event = outbox.EventType[FormatsV1]{
 	Topic:         "golden.formats.v1",
 	Source:        Service,
 	AggregateType: "thing",
-	AggregateID: func(v *FormatsV1) (string, error) {
-		return v.UUID.String(), nil
-	},
+	AggregateID:   func(v *FormatsV1) (string, error) { return v.UUID.String(), nil },
 }
 
-// InsertFormatsV1 inserts the event on tx, so that it is published if and only
-// if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertFormatsV1 inserts the event on tx: it is published if and only if tx
+// commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertFormatsV1(ctx context.Context, tx outbox.Transaction, data FormatsV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, data, opts...)
 }
 
-// QueueFormatsV1 adds the insert to a batch that the caller sends in its
+// QueueFormatsV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueFormatsV1(ctx context.Context, batch *pgx.Batch, data FormatsV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, data, opts...)
@@ -231,8 +204,8 @@ func OnFormatsV1(r *consume.Router, handle func(context.Context, outbox.Envelope
 	consume.On(r, formatsV1Event, handle)
 }
 
-// DecodeFormatsV1 reads the value of a record, with its headers where the event
-// has no envelope.
+// DecodeFormatsV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeFormatsV1(value []byte, headers ...outbox.Header) (outbox.Envelope[FormatsV1], error) {
 	return formatsV1Event.Decode(value, headers...)
 }

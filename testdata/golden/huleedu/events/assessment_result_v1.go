@@ -46,13 +46,11 @@ type AssessmentResultV1 struct {
 	// Whatever else is known about the assessment.
 	AssessmentMetadata map[string]any `json:"assessment_metadata,omitzero"`
 	// When the assessment was done, in UTC.
-	AssessedAt time.Time `json:"assessed_at"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	AssessedAt time.Time    `json:"assessed_at"`
+	Unknown    wire.Unknown `json:"-"`
 }
 
-// NewAssessmentResultV1 returns v with what the schema fixes filled in: its
-// constants, and its defaults where v leaves a member out.
+// NewAssessmentResultV1 returns v with its constants and defaults filled in.
 func NewAssessmentResultV1(v AssessmentResultV1) AssessmentResultV1 {
 	if v.AssessmentMetadata == nil {
 		v.AssessmentMetadata = map[string]any{}
@@ -69,29 +67,17 @@ func (v AssessmentResultV1) AssessmentMetadataOrDefault() map[string]any {
 	return v.AssessmentMetadata
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v AssessmentResultV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "AssessmentResultV1", encodeAssessmentResultV1)
+func (v AssessmentResultV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v AssessmentResultV1) Validate() error              { return wire.Validate(&v, v.check) }
+
+func (v *AssessmentResultV1) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeAssessmentResultV1)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *AssessmentResultV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "AssessmentResultV1", decodeAssessmentResultV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v AssessmentResultV1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("AssessmentResultV1")
-}
-
-func decodeAssessmentResultV1(d *wire.Decoder) AssessmentResultV1 {
-	var v AssessmentResultV1
-	o := d.Object(
-		"event_name", "timestamp", "batch_id", "cj_assessment_job_id", "assessment_method", "model_used",
-		"model_provider", "essay_results", "assessed_at",
+func decodeAssessmentResultV1(d *wire.Decoder) (v AssessmentResultV1) {
+	o := d.Open(
+		&v.Unknown, "event_name", "timestamp", "batch_id", "cj_assessment_job_id", "assessment_method",
+		"model_used", "model_provider", "essay_results", "assessed_at",
 	)
 	for o.Next() {
 		switch string(o.Name) {
@@ -125,16 +111,13 @@ func decodeAssessmentResultV1(d *wire.Decoder) AssessmentResultV1 {
 			v.AssessmentMetadata = d.AnyObject()
 		case "assessed_at":
 			v.AssessedAt = d.DateTime()
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeAssessmentResultV1(e *wire.Encoder, v AssessmentResultV1) {
-	e.Begin()
-	e.Name("event_name").String(v.EventName)
+func (v *AssessmentResultV1) encode(e *wire.Encoder) {
+	e.First("event_name").String(v.EventName)
 	wire.PutNullable(e, "entity_id", v.EntityID, (*wire.Encoder).String)
 	wire.PutNullable(e, "entity_type", v.EntityType, (*wire.Encoder).String)
 	wire.PutNullable(e, "parent_id", v.ParentID, (*wire.Encoder).String)
@@ -146,13 +129,12 @@ func encodeAssessmentResultV1(e *wire.Encoder, v AssessmentResultV1) {
 	e.Name("model_provider").String(v.ModelProvider)
 	wire.PutNullable(e, "assignment_id", v.AssignmentID, (*wire.Encoder).String)
 	wire.PutNullable(e, "model_version", v.ModelVersion, (*wire.Encoder).String)
-	wire.PutSlice(e.Name("essay_results"), v.EssayResults, encodeEssayResult)
+	wire.PutSlice(e.Name("essay_results"), v.EssayResults, func(e *wire.Encoder, v EssayResult) { v.encode(e) })
 	if v.AssessmentMetadata != nil {
 		e.Name("assessment_metadata").AnyObject(v.AssessmentMetadata)
 	}
 	e.Name("assessed_at").DateTime(v.AssessedAt)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
 func (v *AssessmentResultV1) check(c *wire.Checker) {
@@ -161,9 +143,7 @@ func (v *AssessmentResultV1) check(c *wire.Checker) {
 		wire.MaxLength(c, x, 100, "assignment_id")
 	}
 	for i := range v.EssayResults {
-		c.Enter("essay_results", i)
-		v.EssayResults[i].check(c)
-		c.Leave()
+		c.In(v.EssayResults[i].check, "essay_results", i)
 	}
 }
 
@@ -173,20 +153,17 @@ var assessmentResultV1Event = outbox.EventType[AssessmentResultV1]{
 	Source:        Service,
 	SchemaURI:     "https://schemas.huleedu.example/assessment_result.v1",
 	AggregateType: "cj_batch",
-	AggregateID: func(v *AssessmentResultV1) (string, error) {
-		return v.BatchID, nil
-	},
+	AggregateID:   func(v *AssessmentResultV1) (string, error) { return v.BatchID, nil },
 }
 
-// InsertAssessmentResultV1 inserts the event on tx, so that it is published if
-// and only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertAssessmentResultV1 inserts the event on tx: it is published if and only
+// if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertAssessmentResultV1(ctx context.Context, tx outbox.Transaction, data AssessmentResultV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, data, opts...)
 }
 
-// QueueAssessmentResultV1 adds the insert to a batch that the caller sends in
-// its transaction.
+// QueueAssessmentResultV1 adds the insert to a batch that the caller sends in a
+// transaction.
 func QueueAssessmentResultV1(ctx context.Context, batch *pgx.Batch, data AssessmentResultV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, data, opts...)
 }
@@ -196,8 +173,8 @@ func OnAssessmentResultV1(r *consume.Router, handle func(context.Context, outbox
 	consume.On(r, assessmentResultV1Event, handle)
 }
 
-// DecodeAssessmentResultV1 reads the value of a record, with its headers where
-// the event has no envelope.
+// DecodeAssessmentResultV1 reads a record; an event without an envelope needs
+// its headers.
 func DecodeAssessmentResultV1(value []byte, headers ...outbox.Header) (outbox.Envelope[AssessmentResultV1], error) {
 	return assessmentResultV1Event.Decode(value, headers...)
 }
@@ -231,12 +208,10 @@ type EssayResult struct {
 	MetricsURI outbox.Nullable[string] `json:"metrics_uri,omitzero"`
 	// Name to show for the essay.
 	DisplayName outbox.Nullable[string] `json:"display_name,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Unknown     wire.Unknown            `json:"-"`
 }
 
-// NewEssayResult returns v with what the schema fixes filled in: its constants,
-// and its defaults where v leaves a member out.
+// NewEssayResult returns v with its constants and defaults filled in.
 func NewEssayResult(v EssayResult) EssayResult {
 	if v.IsAnchor == nil {
 		v.IsAnchor = new(false)
@@ -246,36 +221,16 @@ func NewEssayResult(v EssayResult) EssayResult {
 
 // IsAnchorOrDefault is IsAnchor, or the default of the schema where it is
 // absent.
-func (v EssayResult) IsAnchorOrDefault() bool {
-	if v.IsAnchor == nil {
-		return false
-	}
-	return *v.IsAnchor
-}
+func (v EssayResult) IsAnchorOrDefault() bool { return wire.Or(v.IsAnchor, false) }
 
-// MarshalJSON writes v as its schema has it.
-func (v EssayResult) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "EssayResult", encodeEssayResult)
-}
+func (v EssayResult) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v EssayResult) Validate() error               { return wire.Validate(&v, v.check) }
+func (v *EssayResult) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeEssayResult) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *EssayResult) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "EssayResult", decodeEssayResult)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v EssayResult) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("EssayResult")
-}
-
-func decodeEssayResult(d *wire.Decoder) EssayResult {
-	var v EssayResult
-	o := d.Object(
-		"essay_id", "normalized_score", "letter_grade", "confidence_score", "confidence_label", "bt_score",
-		"rank",
+func decodeEssayResult(d *wire.Decoder) (v EssayResult) {
+	o := d.Open(
+		&v.Unknown, "essay_id", "normalized_score", "letter_grade", "confidence_score", "confidence_label",
+		"bt_score", "rank",
 	)
 	for o.Next() {
 		switch string(o.Name) {
@@ -301,16 +256,13 @@ func decodeEssayResult(d *wire.Decoder) EssayResult {
 			v.MetricsURI = nullable(d, (*wire.Decoder).String)
 		case "display_name":
 			v.DisplayName = nullable(d, (*wire.Decoder).String)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeEssayResult(e *wire.Encoder, v EssayResult) {
-	e.Begin()
-	e.Name("essay_id").String(v.EssayID)
+func (v *EssayResult) encode(e *wire.Encoder) {
+	e.First("essay_id").String(v.EssayID)
 	e.Name("normalized_score").Float(v.NormalizedScore)
 	e.Name("letter_grade").String(v.LetterGrade)
 	e.Name("confidence_score").Float(v.ConfidenceScore)
@@ -321,8 +273,7 @@ func encodeEssayResult(e *wire.Encoder, v EssayResult) {
 	wire.PutNullable(e, "feedback_uri", v.FeedbackURI, (*wire.Encoder).String)
 	wire.PutNullable(e, "metrics_uri", v.MetricsURI, (*wire.Encoder).String)
 	wire.PutNullable(e, "display_name", v.DisplayName, (*wire.Encoder).String)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
 func (v *EssayResult) check(c *wire.Checker) {
@@ -348,11 +299,7 @@ const (
 
 // Valid reports whether the schema lists the value.
 func (v ConfidenceLabel) Valid() bool {
-	switch v {
-	case ConfidenceLabelHigh, ConfidenceLabelMid, ConfidenceLabelLow:
-		return true
-	}
-	return false
+	return v == ConfidenceLabelHigh || v == ConfidenceLabelMid || v == ConfidenceLabelLow
 }
 
 var essayResultLetterGradePattern = wire.NewPattern(`^([A-F][+-]?|U)$`)

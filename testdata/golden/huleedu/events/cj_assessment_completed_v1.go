@@ -34,39 +34,27 @@ type CJAssessmentCompletedV1 struct {
 	CJAssessmentJobID string `json:"cj_assessment_job_id"`
 	// How the batch went. Services may add to it.
 	ProcessingSummary ProcessingSummary `json:"processing_summary"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Unknown           wire.Unknown      `json:"-"`
 }
 
-// NewCJAssessmentCompletedV1 returns v with what the schema fixes filled in:
-// its constants, and its defaults where v leaves a member out.
+// NewCJAssessmentCompletedV1 returns v with its constants and defaults filled
+// in.
 func NewCJAssessmentCompletedV1(v CJAssessmentCompletedV1) CJAssessmentCompletedV1 {
 	v.SystemMetadata = NewSystemMetadata(v.SystemMetadata)
 	return v
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v CJAssessmentCompletedV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "CJAssessmentCompletedV1", encodeCJAssessmentCompletedV1)
+func (v CJAssessmentCompletedV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v CJAssessmentCompletedV1) Validate() error              { return wire.Validate(&v, v.check) }
+
+func (v *CJAssessmentCompletedV1) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeCJAssessmentCompletedV1)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *CJAssessmentCompletedV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "CJAssessmentCompletedV1", decodeCJAssessmentCompletedV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v CJAssessmentCompletedV1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("CJAssessmentCompletedV1")
-}
-
-func decodeCJAssessmentCompletedV1(d *wire.Decoder) CJAssessmentCompletedV1 {
-	var v CJAssessmentCompletedV1
-	o := d.Object(
-		"event_name", "timestamp", "status", "system_metadata", "cj_assessment_job_id", "processing_summary",
+func decodeCJAssessmentCompletedV1(d *wire.Decoder) (v CJAssessmentCompletedV1) {
+	o := d.Open(
+		&v.Unknown, "event_name", "timestamp", "status", "system_metadata", "cj_assessment_job_id",
+		"processing_summary",
 	)
 	for o.Next() {
 		switch string(o.Name) {
@@ -88,34 +76,28 @@ func decodeCJAssessmentCompletedV1(d *wire.Decoder) CJAssessmentCompletedV1 {
 			v.CJAssessmentJobID = d.String()
 		case "processing_summary":
 			v.ProcessingSummary = decodeProcessingSummary(d)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeCJAssessmentCompletedV1(e *wire.Encoder, v CJAssessmentCompletedV1) {
-	e.Begin()
-	e.Name("event_name").String(v.EventName)
+func (v *CJAssessmentCompletedV1) encode(e *wire.Encoder) {
+	e.First("event_name").String(v.EventName)
 	wire.PutNullable(e, "entity_id", v.EntityID, (*wire.Encoder).String)
 	wire.PutNullable(e, "entity_type", v.EntityType, (*wire.Encoder).String)
 	wire.PutNullable(e, "parent_id", v.ParentID, (*wire.Encoder).String)
 	e.Name("timestamp").DateTime(v.Timestamp)
 	e.Name("status").String(string(v.Status))
-	encodeSystemMetadata(e.Name("system_metadata"), v.SystemMetadata)
+	v.SystemMetadata.encode(e.Name("system_metadata"))
 	e.Name("cj_assessment_job_id").String(v.CJAssessmentJobID)
-	encodeProcessingSummary(e.Name("processing_summary"), v.ProcessingSummary)
-	e.Unknown(v.Unknown)
-	e.End()
+	v.ProcessingSummary.encode(e.Name("processing_summary"))
+	e.EndOpen(v.Unknown)
 }
 
 func (v *CJAssessmentCompletedV1) check(c *wire.Checker) {
 	c.Schema("cj_assessment_completed.v1.yaml#", cjAssessmentCompletedV1Places...)
 	wire.Enum(c, v.Status, v.Status.Valid(), `the 12 values that the schema lists`, "status")
-	c.Enter("system_metadata")
-	v.SystemMetadata.check(c)
-	c.Leave()
+	c.In(v.SystemMetadata.check, "system_metadata")
 }
 
 var cjAssessmentCompletedV1Event = outbox.EventType[CJAssessmentCompletedV1]{
@@ -133,15 +115,14 @@ var cjAssessmentCompletedV1Event = outbox.EventType[CJAssessmentCompletedV1]{
 	},
 }
 
-// InsertCJAssessmentCompletedV1 inserts the event on tx, so that it is
-// published if and only if the transaction commits. Data that breaks the schema
-// is a *outbox.ValidationError, and nothing is inserted.
+// InsertCJAssessmentCompletedV1 inserts the event on tx: it is published if and
+// only if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertCJAssessmentCompletedV1(ctx context.Context, tx outbox.Transaction, data CJAssessmentCompletedV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, data, opts...)
 }
 
 // QueueCJAssessmentCompletedV1 adds the insert to a batch that the caller sends
-// in its transaction.
+// in a transaction.
 func QueueCJAssessmentCompletedV1(ctx context.Context, batch *pgx.Batch, data CJAssessmentCompletedV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, data, opts...)
 }
@@ -151,8 +132,8 @@ func OnCJAssessmentCompletedV1(r *consume.Router, handle func(context.Context, o
 	consume.On(r, cjAssessmentCompletedV1Event, handle)
 }
 
-// DecodeCJAssessmentCompletedV1 reads the value of a record, with its headers
-// where the event has no envelope.
+// DecodeCJAssessmentCompletedV1 reads a record; an event without an envelope
+// needs its headers.
 func DecodeCJAssessmentCompletedV1(value []byte, headers ...outbox.Header) (outbox.Envelope[CJAssessmentCompletedV1], error) {
 	return cjAssessmentCompletedV1Event.Decode(value, headers...)
 }
@@ -175,30 +156,19 @@ type ProcessingSummary struct {
 	// The essays that could not be assessed.
 	FailedEssayIDs []string `json:"failed_essay_ids,omitzero"`
 	// How long the whole batch took.
-	ProcessingTimeSeconds *float64 `json:"processing_time_seconds,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	ProcessingTimeSeconds *float64     `json:"processing_time_seconds,omitzero"`
+	Unknown               wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v ProcessingSummary) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "ProcessingSummary", encodeProcessingSummary)
+func (v ProcessingSummary) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v ProcessingSummary) Validate() error              { return nil }
+
+func (v *ProcessingSummary) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeProcessingSummary)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *ProcessingSummary) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "ProcessingSummary", decodeProcessingSummary)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v ProcessingSummary) Validate() error {
-	return nil
-}
-
-func decodeProcessingSummary(d *wire.Decoder) ProcessingSummary {
-	var v ProcessingSummary
-	o := d.Object()
+func decodeProcessingSummary(d *wire.Decoder) (v ProcessingSummary) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "total_essays":
@@ -213,31 +183,22 @@ func decodeProcessingSummary(d *wire.Decoder) ProcessingSummary {
 			v.FailedEssayIDs = wire.Slice(d, (*wire.Decoder).String)
 		case "processing_time_seconds":
 			v.ProcessingTimeSeconds = wire.Optional(d, (*wire.Decoder).Float)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeProcessingSummary(e *wire.Encoder, v ProcessingSummary) {
+func (v *ProcessingSummary) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutOptional(e, "total_essays", v.TotalEssays, (*wire.Encoder).Int)
 	wire.PutOptional(e, "successful", v.Successful, (*wire.Encoder).Int)
 	wire.PutOptional(e, "failed", v.Failed, (*wire.Encoder).Int)
-	if v.SuccessfulEssayIDs != nil {
-		wire.PutSlice(e.Name("successful_essay_ids"), v.SuccessfulEssayIDs, (*wire.Encoder).String)
-	}
-	if v.FailedEssayIDs != nil {
-		wire.PutSlice(e.Name("failed_essay_ids"), v.FailedEssayIDs, (*wire.Encoder).String)
-	}
+	wire.PutOptionalSlice(e, "successful_essay_ids", v.SuccessfulEssayIDs, (*wire.Encoder).String)
+	wire.PutOptionalSlice(e, "failed_essay_ids", v.FailedEssayIDs, (*wire.Encoder).String)
 	wire.PutOptional(e, "processing_time_seconds", v.ProcessingTimeSeconds, (*wire.Encoder).Float)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
-// cjAssessmentCompletedV1Places says where schemas stand that are not under
-// CJAssessmentCompletedV1's own properties.
 var cjAssessmentCompletedV1Places = wire.Places{
 	{"/status", "", "common/statuses.yaml#/$defs/batch_status"},
 }

@@ -31,39 +31,25 @@ type CJAssessmentFailedV1 struct {
 	Status         BatchStatus    `json:"status"`
 	SystemMetadata SystemMetadata `json:"system_metadata"`
 	// The job that did the comparative judgement.
-	CJAssessmentJobID string `json:"cj_assessment_job_id"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	CJAssessmentJobID string       `json:"cj_assessment_job_id"`
+	Unknown           wire.Unknown `json:"-"`
 }
 
-// NewCJAssessmentFailedV1 returns v with what the schema fixes filled in: its
-// constants, and its defaults where v leaves a member out.
+// NewCJAssessmentFailedV1 returns v with its constants and defaults filled in.
 func NewCJAssessmentFailedV1(v CJAssessmentFailedV1) CJAssessmentFailedV1 {
 	v.SystemMetadata = NewSystemMetadata(v.SystemMetadata)
 	return v
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v CJAssessmentFailedV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "CJAssessmentFailedV1", encodeCJAssessmentFailedV1)
+func (v CJAssessmentFailedV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v CJAssessmentFailedV1) Validate() error              { return wire.Validate(&v, v.check) }
+
+func (v *CJAssessmentFailedV1) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeCJAssessmentFailedV1)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *CJAssessmentFailedV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "CJAssessmentFailedV1", decodeCJAssessmentFailedV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v CJAssessmentFailedV1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("CJAssessmentFailedV1")
-}
-
-func decodeCJAssessmentFailedV1(d *wire.Decoder) CJAssessmentFailedV1 {
-	var v CJAssessmentFailedV1
-	o := d.Object("event_name", "timestamp", "status", "system_metadata", "cj_assessment_job_id")
+func decodeCJAssessmentFailedV1(d *wire.Decoder) (v CJAssessmentFailedV1) {
+	o := d.Open(&v.Unknown, "event_name", "timestamp", "status", "system_metadata", "cj_assessment_job_id")
 	for o.Next() {
 		switch string(o.Name) {
 		case "event_name":
@@ -82,33 +68,27 @@ func decodeCJAssessmentFailedV1(d *wire.Decoder) CJAssessmentFailedV1 {
 			v.SystemMetadata = decodeSystemMetadata(d)
 		case "cj_assessment_job_id":
 			v.CJAssessmentJobID = d.String()
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeCJAssessmentFailedV1(e *wire.Encoder, v CJAssessmentFailedV1) {
-	e.Begin()
-	e.Name("event_name").String(v.EventName)
+func (v *CJAssessmentFailedV1) encode(e *wire.Encoder) {
+	e.First("event_name").String(v.EventName)
 	wire.PutNullable(e, "entity_id", v.EntityID, (*wire.Encoder).String)
 	wire.PutNullable(e, "entity_type", v.EntityType, (*wire.Encoder).String)
 	wire.PutNullable(e, "parent_id", v.ParentID, (*wire.Encoder).String)
 	e.Name("timestamp").DateTime(v.Timestamp)
 	e.Name("status").String(string(v.Status))
-	encodeSystemMetadata(e.Name("system_metadata"), v.SystemMetadata)
+	v.SystemMetadata.encode(e.Name("system_metadata"))
 	e.Name("cj_assessment_job_id").String(v.CJAssessmentJobID)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
 func (v *CJAssessmentFailedV1) check(c *wire.Checker) {
 	c.Schema("cj_assessment_failed.v1.yaml#", cjAssessmentFailedV1Places...)
 	wire.Enum(c, v.Status, v.Status.Valid(), `the 12 values that the schema lists`, "status")
-	c.Enter("system_metadata")
-	v.SystemMetadata.check(c)
-	c.Leave()
+	c.In(v.SystemMetadata.check, "system_metadata")
 }
 
 var cjAssessmentFailedV1Event = outbox.EventType[CJAssessmentFailedV1]{
@@ -126,15 +106,14 @@ var cjAssessmentFailedV1Event = outbox.EventType[CJAssessmentFailedV1]{
 	},
 }
 
-// InsertCJAssessmentFailedV1 inserts the event on tx, so that it is published
-// if and only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertCJAssessmentFailedV1 inserts the event on tx: it is published if and
+// only if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertCJAssessmentFailedV1(ctx context.Context, tx outbox.Transaction, data CJAssessmentFailedV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, data, opts...)
 }
 
 // QueueCJAssessmentFailedV1 adds the insert to a batch that the caller sends in
-// its transaction.
+// a transaction.
 func QueueCJAssessmentFailedV1(ctx context.Context, batch *pgx.Batch, data CJAssessmentFailedV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, data, opts...)
 }
@@ -144,8 +123,8 @@ func OnCJAssessmentFailedV1(r *consume.Router, handle func(context.Context, outb
 	consume.On(r, cjAssessmentFailedV1Event, handle)
 }
 
-// DecodeCJAssessmentFailedV1 reads the value of a record, with its headers
-// where the event has no envelope.
+// DecodeCJAssessmentFailedV1 reads a record; an event without an envelope needs
+// its headers.
 func DecodeCJAssessmentFailedV1(value []byte, headers ...outbox.Header) (outbox.Envelope[CJAssessmentFailedV1], error) {
 	return cjAssessmentFailedV1Event.Decode(value, headers...)
 }
@@ -155,8 +134,6 @@ func (v CJAssessmentFailedV1) NewRow(ctx context.Context, opts ...outbox.Option)
 	return cjAssessmentFailedV1Event.NewRow(ctx, v, opts...)
 }
 
-// cjAssessmentFailedV1Places says where schemas stand that are not under
-// CJAssessmentFailedV1's own properties.
 var cjAssessmentFailedV1Places = wire.Places{
 	{"/status", "", "common/statuses.yaml#/$defs/batch_status"},
 }

@@ -44,40 +44,28 @@ type CJAssessmentRequestedV1 struct {
 	// Who asked for it.
 	UserID string `json:"user_id"`
 	// The organisation of that user.
-	OrgID outbox.Nullable[string] `json:"org_id,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	OrgID   outbox.Nullable[string] `json:"org_id,omitzero"`
+	Unknown wire.Unknown            `json:"-"`
 }
 
-// NewCJAssessmentRequestedV1 returns v with what the schema fixes filled in:
-// its constants, and its defaults where v leaves a member out.
+// NewCJAssessmentRequestedV1 returns v with its constants and defaults filled
+// in.
 func NewCJAssessmentRequestedV1(v CJAssessmentRequestedV1) CJAssessmentRequestedV1 {
 	v.SystemMetadata = NewSystemMetadata(v.SystemMetadata)
 	return v
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v CJAssessmentRequestedV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "CJAssessmentRequestedV1", encodeCJAssessmentRequestedV1)
+func (v CJAssessmentRequestedV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v CJAssessmentRequestedV1) Validate() error              { return wire.Validate(&v, v.check) }
+
+func (v *CJAssessmentRequestedV1) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeCJAssessmentRequestedV1)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *CJAssessmentRequestedV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "CJAssessmentRequestedV1", decodeCJAssessmentRequestedV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v CJAssessmentRequestedV1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("CJAssessmentRequestedV1")
-}
-
-func decodeCJAssessmentRequestedV1(d *wire.Decoder) CJAssessmentRequestedV1 {
-	var v CJAssessmentRequestedV1
-	o := d.Object(
-		"event_name", "timestamp", "system_metadata", "essays_for_cj", "language", "course_code", "user_id",
+func decodeCJAssessmentRequestedV1(d *wire.Decoder) (v CJAssessmentRequestedV1) {
+	o := d.Open(
+		&v.Unknown, "event_name", "timestamp", "system_metadata", "essays_for_cj", "language", "course_code",
+		"user_id",
 	)
 	for o.Next() {
 		switch string(o.Name) {
@@ -109,43 +97,35 @@ func decodeCJAssessmentRequestedV1(d *wire.Decoder) CJAssessmentRequestedV1 {
 			v.UserID = d.String()
 		case "org_id":
 			v.OrgID = nullable(d, (*wire.Decoder).String)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeCJAssessmentRequestedV1(e *wire.Encoder, v CJAssessmentRequestedV1) {
-	e.Begin()
-	e.Name("event_name").String(v.EventName)
+func (v *CJAssessmentRequestedV1) encode(e *wire.Encoder) {
+	e.First("event_name").String(v.EventName)
 	wire.PutNullable(e, "entity_id", v.EntityID, (*wire.Encoder).String)
 	wire.PutNullable(e, "entity_type", v.EntityType, (*wire.Encoder).String)
 	wire.PutNullable(e, "parent_id", v.ParentID, (*wire.Encoder).String)
 	e.Name("timestamp").DateTime(v.Timestamp)
-	encodeSystemMetadata(e.Name("system_metadata"), v.SystemMetadata)
-	wire.PutSlice(e.Name("essays_for_cj"), v.EssaysForCJ, encodeEssayForCJ)
+	v.SystemMetadata.encode(e.Name("system_metadata"))
+	wire.PutSlice(e.Name("essays_for_cj"), v.EssaysForCJ, func(e *wire.Encoder, v EssayForCJ) { v.encode(e) })
 	e.Name("language").String(v.Language)
 	e.Name("course_code").String(string(v.CourseCode))
-	wire.PutNullable(e, "student_prompt_ref", v.StudentPromptRef, encodeStorageReference)
-	wire.PutNullable(e, "llm_config_overrides", v.LLMConfigOverrides, encodeLLMConfig)
+	wire.PutNullable(e, "student_prompt_ref", v.StudentPromptRef, func(e *wire.Encoder, v StorageReference) { v.encode(e) })
+	wire.PutNullable(e, "llm_config_overrides", v.LLMConfigOverrides, func(e *wire.Encoder, v LLMConfig) { v.encode(e) })
 	wire.PutNullable(e, "assignment_id", v.AssignmentID, (*wire.Encoder).String)
 	e.Name("user_id").String(v.UserID)
 	wire.PutNullable(e, "org_id", v.OrgID, (*wire.Encoder).String)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
 func (v *CJAssessmentRequestedV1) check(c *wire.Checker) {
 	c.Schema("cj_assessment_requested.v1.yaml#", cjAssessmentRequestedV1Places...)
-	c.Enter("system_metadata")
-	v.SystemMetadata.check(c)
-	c.Leave()
+	c.In(v.SystemMetadata.check, "system_metadata")
 	wire.Enum(c, v.CourseCode, v.CourseCode.Valid(), `"ENG5", "ENG6", "ENG7", "SV1", "SV2", "SV3"`, "course_code")
 	if x, ok := v.LLMConfigOverrides.Get(); ok {
-		c.Enter("llm_config_overrides")
-		x.check(c)
-		c.Leave()
+		c.In(x.check, "llm_config_overrides")
 	}
 	if x, ok := v.AssignmentID.Get(); ok {
 		wire.MaxLength(c, x, 100, "assignment_id")
@@ -167,15 +147,14 @@ var cjAssessmentRequestedV1Event = outbox.EventType[CJAssessmentRequestedV1]{
 	},
 }
 
-// InsertCJAssessmentRequestedV1 inserts the event on tx, so that it is
-// published if and only if the transaction commits. Data that breaks the schema
-// is a *outbox.ValidationError, and nothing is inserted.
+// InsertCJAssessmentRequestedV1 inserts the event on tx: it is published if and
+// only if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertCJAssessmentRequestedV1(ctx context.Context, tx outbox.Transaction, data CJAssessmentRequestedV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, data, opts...)
 }
 
 // QueueCJAssessmentRequestedV1 adds the insert to a batch that the caller sends
-// in its transaction.
+// in a transaction.
 func QueueCJAssessmentRequestedV1(ctx context.Context, batch *pgx.Batch, data CJAssessmentRequestedV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, data, opts...)
 }
@@ -185,8 +164,8 @@ func OnCJAssessmentRequestedV1(r *consume.Router, handle func(context.Context, o
 	consume.On(r, cjAssessmentRequestedV1Event, handle)
 }
 
-// DecodeCJAssessmentRequestedV1 reads the value of a record, with its headers
-// where the event has no envelope.
+// DecodeCJAssessmentRequestedV1 reads a record; an event without an envelope
+// needs its headers.
 func DecodeCJAssessmentRequestedV1(value []byte, headers ...outbox.Header) (outbox.Envelope[CJAssessmentRequestedV1], error) {
 	return cjAssessmentRequestedV1Event.Decode(value, headers...)
 }
@@ -204,29 +183,15 @@ type EssayForCJ struct {
 	TextStorageID string `json:"text_storage_id"`
 	// What the spelling check found, where there was one.
 	SpellcheckMetrics outbox.Nullable[SpellcheckMetrics] `json:"spellcheck_metrics,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Unknown           wire.Unknown                       `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v EssayForCJ) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "EssayForCJ", encodeEssayForCJ)
-}
+func (v EssayForCJ) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v EssayForCJ) Validate() error               { return nil }
+func (v *EssayForCJ) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeEssayForCJ) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *EssayForCJ) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "EssayForCJ", decodeEssayForCJ)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v EssayForCJ) Validate() error {
-	return nil
-}
-
-func decodeEssayForCJ(d *wire.Decoder) EssayForCJ {
-	var v EssayForCJ
-	o := d.Object("essay_id", "text_storage_id")
+func decodeEssayForCJ(d *wire.Decoder) (v EssayForCJ) {
+	o := d.Open(&v.Unknown, "essay_id", "text_storage_id")
 	for o.Next() {
 		switch string(o.Name) {
 		case "essay_id":
@@ -235,24 +200,18 @@ func decodeEssayForCJ(d *wire.Decoder) EssayForCJ {
 			v.TextStorageID = d.String()
 		case "spellcheck_metrics":
 			v.SpellcheckMetrics = nullable(d, decodeSpellcheckMetrics)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeEssayForCJ(e *wire.Encoder, v EssayForCJ) {
-	e.Begin()
-	e.Name("essay_id").String(v.EssayID)
+func (v *EssayForCJ) encode(e *wire.Encoder) {
+	e.First("essay_id").String(v.EssayID)
 	e.Name("text_storage_id").String(v.TextStorageID)
-	wire.PutNullable(e, "spellcheck_metrics", v.SpellcheckMetrics, encodeSpellcheckMetrics)
-	e.Unknown(v.Unknown)
-	e.End()
+	wire.PutNullable(e, "spellcheck_metrics", v.SpellcheckMetrics, func(e *wire.Encoder, v SpellcheckMetrics) { v.encode(e) })
+	e.EndOpen(v.Unknown)
 }
 
-// cjAssessmentRequestedV1Places says where schemas stand that are not under
-// CJAssessmentRequestedV1's own properties.
 var cjAssessmentRequestedV1Places = wire.Places{
 	{"/course_code", "", "common/course_code.yaml#"},
 }

@@ -31,39 +31,25 @@ type ClassUpdatedV1 struct {
 	// What ties together everything that one request set off.
 	CorrelationID uuid.UUID `json:"correlation_id"`
 	// When the event happened, in UTC.
-	Timestamp time.Time `json:"timestamp"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Timestamp time.Time    `json:"timestamp"`
+	Unknown   wire.Unknown `json:"-"`
 }
 
-// NewClassUpdatedV1 returns v with what the schema fixes filled in: its
-// constants, and its defaults where v leaves a member out.
+// NewClassUpdatedV1 returns v with its constants and defaults filled in.
 func NewClassUpdatedV1(v ClassUpdatedV1) ClassUpdatedV1 {
 	v.Event = "class.updated"
 	return v
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v ClassUpdatedV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "ClassUpdatedV1", encodeClassUpdatedV1)
+func (v ClassUpdatedV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v ClassUpdatedV1) Validate() error              { return wire.Validate(&v, v.check) }
+
+func (v *ClassUpdatedV1) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeClassUpdatedV1)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *ClassUpdatedV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "ClassUpdatedV1", decodeClassUpdatedV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v ClassUpdatedV1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("ClassUpdatedV1")
-}
-
-func decodeClassUpdatedV1(d *wire.Decoder) ClassUpdatedV1 {
-	var v ClassUpdatedV1
-	o := d.Object("event", "class_id", "user_id", "correlation_id", "timestamp")
+func decodeClassUpdatedV1(d *wire.Decoder) (v ClassUpdatedV1) {
+	o := d.Open(&v.Unknown, "event", "class_id", "user_id", "correlation_id", "timestamp")
 	for o.Next() {
 		switch string(o.Name) {
 		case "event":
@@ -80,24 +66,20 @@ func decodeClassUpdatedV1(d *wire.Decoder) ClassUpdatedV1 {
 			v.CorrelationID = d.UUID()
 		case "timestamp":
 			v.Timestamp = d.DateTime()
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeClassUpdatedV1(e *wire.Encoder, v ClassUpdatedV1) {
-	e.Begin()
-	e.Name("event").String(v.Event)
+func (v *ClassUpdatedV1) encode(e *wire.Encoder) {
+	e.First("event").String(v.Event)
 	e.Name("class_id").String(v.ClassID)
 	e.Name("user_id").String(v.UserID)
 	wire.PutNullable(e, "class_designation", v.ClassDesignation, (*wire.Encoder).String)
 	wire.PutNullable(e, "course_codes", v.CourseCodes, func(e *wire.Encoder, v []CourseCode) { wire.PutSlice(e, v, wire.PutText[CourseCode]) })
 	e.Name("correlation_id").UUID(v.CorrelationID)
 	e.Name("timestamp").DateTime(v.Timestamp)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
 func (v *ClassUpdatedV1) check(c *wire.Checker) {
@@ -116,22 +98,17 @@ var classUpdatedV1Event = outbox.EventType[ClassUpdatedV1]{
 	Source:        Service,
 	SchemaURI:     "https://schemas.huleedu.example/class_updated.v1",
 	AggregateType: "class",
-	AggregateID: func(v *ClassUpdatedV1) (string, error) {
-		return v.ClassID, nil
-	},
-	CorrelationID: func(v *ClassUpdatedV1) string {
-		return v.CorrelationID.String()
-	},
+	AggregateID:   func(v *ClassUpdatedV1) (string, error) { return v.ClassID, nil },
+	CorrelationID: func(v *ClassUpdatedV1) string { return v.CorrelationID.String() },
 }
 
-// InsertClassUpdatedV1 inserts the event on tx, so that it is published if and
-// only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertClassUpdatedV1 inserts the event on tx: it is published if and only if
+// tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertClassUpdatedV1(ctx context.Context, tx outbox.Transaction, data ClassUpdatedV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, data, opts...)
 }
 
-// QueueClassUpdatedV1 adds the insert to a batch that the caller sends in its
+// QueueClassUpdatedV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueClassUpdatedV1(ctx context.Context, batch *pgx.Batch, data ClassUpdatedV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, data, opts...)
@@ -142,8 +119,8 @@ func OnClassUpdatedV1(r *consume.Router, handle func(context.Context, outbox.Env
 	consume.On(r, classUpdatedV1Event, handle)
 }
 
-// DecodeClassUpdatedV1 reads the value of a record, with its headers where the
-// event has no envelope.
+// DecodeClassUpdatedV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeClassUpdatedV1(value []byte, headers ...outbox.Header) (outbox.Envelope[ClassUpdatedV1], error) {
 	return classUpdatedV1Event.Decode(value, headers...)
 }
@@ -153,8 +130,6 @@ func (v ClassUpdatedV1) NewRow(ctx context.Context, opts ...outbox.Option) (outb
 	return classUpdatedV1Event.NewRow(ctx, v, opts...)
 }
 
-// classUpdatedV1Places says where schemas stand that are not under
-// ClassUpdatedV1's own properties.
 var classUpdatedV1Places = wire.Places{
 	{"/course_codes/*", "", "common/course_code.yaml#"},
 }

@@ -38,40 +38,28 @@ type EssayContentProvisionedV1 struct {
 	// What ties together everything that one request set off.
 	CorrelationID uuid.UUID `json:"correlation_id"`
 	// When the event happened, in UTC.
-	Timestamp time.Time `json:"timestamp"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Timestamp time.Time    `json:"timestamp"`
+	Unknown   wire.Unknown `json:"-"`
 }
 
-// NewEssayContentProvisionedV1 returns v with what the schema fixes filled in:
-// its constants, and its defaults where v leaves a member out.
+// NewEssayContentProvisionedV1 returns v with its constants and defaults filled
+// in.
 func NewEssayContentProvisionedV1(v EssayContentProvisionedV1) EssayContentProvisionedV1 {
 	v.Event = "essay.content.provisioned"
 	return v
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v EssayContentProvisionedV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "EssayContentProvisionedV1", encodeEssayContentProvisionedV1)
+func (v EssayContentProvisionedV1) Validate() error { return wire.Validate(&v, v.check) }
+
+func (v EssayContentProvisionedV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+
+func (v *EssayContentProvisionedV1) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeEssayContentProvisionedV1)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *EssayContentProvisionedV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "EssayContentProvisionedV1", decodeEssayContentProvisionedV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v EssayContentProvisionedV1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("EssayContentProvisionedV1")
-}
-
-func decodeEssayContentProvisionedV1(d *wire.Decoder) EssayContentProvisionedV1 {
-	var v EssayContentProvisionedV1
-	o := d.Object(
-		"event", "entity_id", "file_upload_id", "original_file_name", "raw_file_storage_id",
+func decodeEssayContentProvisionedV1(d *wire.Decoder) (v EssayContentProvisionedV1) {
+	o := d.Open(
+		&v.Unknown, "event", "entity_id", "file_upload_id", "original_file_name", "raw_file_storage_id",
 		"text_storage_id", "file_size_bytes", "correlation_id", "timestamp",
 	)
 	for o.Next() {
@@ -96,16 +84,13 @@ func decodeEssayContentProvisionedV1(d *wire.Decoder) EssayContentProvisionedV1 
 			v.CorrelationID = d.UUID()
 		case "timestamp":
 			v.Timestamp = d.DateTime()
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeEssayContentProvisionedV1(e *wire.Encoder, v EssayContentProvisionedV1) {
-	e.Begin()
-	e.Name("event").String(v.Event)
+func (v *EssayContentProvisionedV1) encode(e *wire.Encoder) {
+	e.First("event").String(v.Event)
 	e.Name("entity_id").String(v.EntityID)
 	e.Name("file_upload_id").String(v.FileUploadID)
 	e.Name("original_file_name").String(v.OriginalFileName)
@@ -115,13 +100,11 @@ func encodeEssayContentProvisionedV1(e *wire.Encoder, v EssayContentProvisionedV
 	wire.PutNullable(e, "content_md5_hash", v.ContentMD5Hash, (*wire.Encoder).String)
 	e.Name("correlation_id").UUID(v.CorrelationID)
 	e.Name("timestamp").DateTime(v.Timestamp)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
 func (v *EssayContentProvisionedV1) check(c *wire.Checker) {
-	c.Schema("essay_content_provisioned.v1.yaml#")
-	wire.Const(c, v.Event, "essay.content.provisioned", "event")
+	wire.Const(c.Schema("essay_content_provisioned.v1.yaml#"), v.Event, "essay.content.provisioned", "event")
 }
 
 var essayContentProvisionedV1Event = outbox.EventType[EssayContentProvisionedV1]{
@@ -130,23 +113,19 @@ var essayContentProvisionedV1Event = outbox.EventType[EssayContentProvisionedV1]
 	Source:        Service,
 	SchemaURI:     "https://schemas.huleedu.example/essay_content_provisioned.v1",
 	AggregateType: "file_upload",
-	AggregateID: func(v *EssayContentProvisionedV1) (string, error) {
-		return v.FileUploadID, nil
-	},
-	CorrelationID: func(v *EssayContentProvisionedV1) string {
-		return v.CorrelationID.String()
-	},
+	AggregateID:   func(v *EssayContentProvisionedV1) (string, error) { return v.FileUploadID, nil },
+	CorrelationID: func(v *EssayContentProvisionedV1) string { return v.CorrelationID.String() },
 }
 
-// InsertEssayContentProvisionedV1 inserts the event on tx, so that it is
-// published if and only if the transaction commits. Data that breaks the schema
-// is a *outbox.ValidationError, and nothing is inserted.
+// InsertEssayContentProvisionedV1 inserts the event on tx: it is published if
+// and only if tx commits. Data that breaks the schema is a
+// *outbox.ValidationError.
 func InsertEssayContentProvisionedV1(ctx context.Context, tx outbox.Transaction, data EssayContentProvisionedV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, data, opts...)
 }
 
 // QueueEssayContentProvisionedV1 adds the insert to a batch that the caller
-// sends in its transaction.
+// sends in a transaction.
 func QueueEssayContentProvisionedV1(ctx context.Context, batch *pgx.Batch, data EssayContentProvisionedV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, data, opts...)
 }
@@ -156,8 +135,8 @@ func OnEssayContentProvisionedV1(r *consume.Router, handle func(context.Context,
 	consume.On(r, essayContentProvisionedV1Event, handle)
 }
 
-// DecodeEssayContentProvisionedV1 reads the value of a record, with its headers
-// where the event has no envelope.
+// DecodeEssayContentProvisionedV1 reads a record; an event without an envelope
+// needs its headers.
 func DecodeEssayContentProvisionedV1(value []byte, headers ...outbox.Header) (outbox.Envelope[EssayContentProvisionedV1], error) {
 	return essayContentProvisionedV1Event.Decode(value, headers...)
 }

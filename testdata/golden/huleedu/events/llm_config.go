@@ -27,31 +27,15 @@ type LLMConfig struct {
 	TemperatureOverride outbox.Nullable[float64] `json:"temperature_override,omitzero"`
 	// Most tokens that an answer may take.
 	MaxTokensOverride outbox.Nullable[int64] `json:"max_tokens_override,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Unknown           wire.Unknown           `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v LLMConfig) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "LLMConfig", encodeLLMConfig)
-}
+func (v LLMConfig) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v LLMConfig) Validate() error               { return wire.Validate(&v, v.check) }
+func (v *LLMConfig) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeLLMConfig) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *LLMConfig) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "LLMConfig", decodeLLMConfig)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v LLMConfig) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("LLMConfig")
-}
-
-func decodeLLMConfig(d *wire.Decoder) LLMConfig {
-	var v LLMConfig
-	o := d.Object()
+func decodeLLMConfig(d *wire.Decoder) (v LLMConfig) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "model_override":
@@ -70,14 +54,12 @@ func decodeLLMConfig(d *wire.Decoder) LLMConfig {
 			v.TemperatureOverride = nullable(d, (*wire.Decoder).Float)
 		case "max_tokens_override":
 			v.MaxTokensOverride = nullable(d, (*wire.Decoder).Int)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeLLMConfig(e *wire.Encoder, v LLMConfig) {
+func (v *LLMConfig) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutNullable(e, "model_override", v.ModelOverride, (*wire.Encoder).String)
 	wire.PutNullable(e, "provider_override", v.ProviderOverride, (*wire.Encoder).String)
@@ -87,8 +69,7 @@ func encodeLLMConfig(e *wire.Encoder, v LLMConfig) {
 	wire.PutNullable(e, "output_verbosity", v.OutputVerbosity, (*wire.Encoder).String)
 	wire.PutNullable(e, "temperature_override", v.TemperatureOverride, (*wire.Encoder).Float)
 	wire.PutNullable(e, "max_tokens_override", v.MaxTokensOverride, (*wire.Encoder).Int)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
 func (v *LLMConfig) check(c *wire.Checker) {

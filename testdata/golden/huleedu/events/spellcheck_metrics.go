@@ -18,32 +18,21 @@ type SpellcheckMetrics struct {
 	// Words in the essay.
 	WordCount int64 `json:"word_count"`
 	// Corrections in relation to the length of the essay.
-	CorrectionDensity float64 `json:"correction_density"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	CorrectionDensity float64      `json:"correction_density"`
+	Unknown           wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v SpellcheckMetrics) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "SpellcheckMetrics", encodeSpellcheckMetrics)
+func (v SpellcheckMetrics) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v SpellcheckMetrics) Validate() error              { return nil }
+
+func (v *SpellcheckMetrics) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeSpellcheckMetrics)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *SpellcheckMetrics) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "SpellcheckMetrics", decodeSpellcheckMetrics)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v SpellcheckMetrics) Validate() error {
-	return nil
-}
-
-func decodeSpellcheckMetrics(d *wire.Decoder) SpellcheckMetrics {
-	var v SpellcheckMetrics
-	o := d.Object(
-		"total_corrections", "l2_dictionary_corrections", "spellchecker_corrections", "word_count",
-		"correction_density",
+func decodeSpellcheckMetrics(d *wire.Decoder) (v SpellcheckMetrics) {
+	o := d.Open(
+		&v.Unknown, "total_corrections", "l2_dictionary_corrections", "spellchecker_corrections",
+		"word_count", "correction_density",
 	)
 	for o.Next() {
 		switch string(o.Name) {
@@ -57,20 +46,16 @@ func decodeSpellcheckMetrics(d *wire.Decoder) SpellcheckMetrics {
 			v.WordCount = d.Int()
 		case "correction_density":
 			v.CorrectionDensity = d.Float()
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeSpellcheckMetrics(e *wire.Encoder, v SpellcheckMetrics) {
-	e.Begin()
-	e.Name("total_corrections").Int(v.TotalCorrections)
+func (v *SpellcheckMetrics) encode(e *wire.Encoder) {
+	e.First("total_corrections").Int(v.TotalCorrections)
 	e.Name("l2_dictionary_corrections").Int(v.L2DictionaryCorrections)
 	e.Name("spellchecker_corrections").Int(v.SpellcheckerCorrections)
 	e.Name("word_count").Int(v.WordCount)
 	e.Name("correction_density").Float(v.CorrectionDensity)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }

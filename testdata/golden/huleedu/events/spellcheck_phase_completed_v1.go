@@ -33,32 +33,23 @@ type SpellcheckPhaseCompletedV1 struct {
 	// How long the check took, in milliseconds.
 	ProcessingDurationMs int64 `json:"processing_duration_ms"`
 	// When the event happened, in UTC.
-	Timestamp time.Time `json:"timestamp"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Timestamp time.Time    `json:"timestamp"`
+	Unknown   wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v SpellcheckPhaseCompletedV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "SpellcheckPhaseCompletedV1", encodeSpellcheckPhaseCompletedV1)
+func (v SpellcheckPhaseCompletedV1) Validate() error { return wire.Validate(&v, v.check) }
+
+func (v SpellcheckPhaseCompletedV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+
+func (v *SpellcheckPhaseCompletedV1) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeSpellcheckPhaseCompletedV1)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *SpellcheckPhaseCompletedV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "SpellcheckPhaseCompletedV1", decodeSpellcheckPhaseCompletedV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v SpellcheckPhaseCompletedV1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("SpellcheckPhaseCompletedV1")
-}
-
-func decodeSpellcheckPhaseCompletedV1(d *wire.Decoder) SpellcheckPhaseCompletedV1 {
-	var v SpellcheckPhaseCompletedV1
-	o := d.Object("entity_id", "batch_id", "correlation_id", "status", "processing_duration_ms", "timestamp")
+func decodeSpellcheckPhaseCompletedV1(d *wire.Decoder) (v SpellcheckPhaseCompletedV1) {
+	o := d.Open(
+		&v.Unknown, "entity_id", "batch_id", "correlation_id", "status", "processing_duration_ms",
+		"timestamp",
+	)
 	for o.Next() {
 		switch string(o.Name) {
 		case "entity_id":
@@ -77,16 +68,13 @@ func decodeSpellcheckPhaseCompletedV1(d *wire.Decoder) SpellcheckPhaseCompletedV
 			v.ProcessingDurationMs = d.Int()
 		case "timestamp":
 			v.Timestamp = d.DateTime()
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeSpellcheckPhaseCompletedV1(e *wire.Encoder, v SpellcheckPhaseCompletedV1) {
-	e.Begin()
-	e.Name("entity_id").String(v.EntityID)
+func (v *SpellcheckPhaseCompletedV1) encode(e *wire.Encoder) {
+	e.First("entity_id").String(v.EntityID)
 	e.Name("batch_id").String(v.BatchID)
 	e.Name("correlation_id").String(v.CorrelationID)
 	e.Name("status").String(string(v.Status))
@@ -94,13 +82,11 @@ func encodeSpellcheckPhaseCompletedV1(e *wire.Encoder, v SpellcheckPhaseComplete
 	wire.PutNullable(e, "error_code", v.ErrorCode, (*wire.Encoder).String)
 	e.Name("processing_duration_ms").Int(v.ProcessingDurationMs)
 	e.Name("timestamp").DateTime(v.Timestamp)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
 func (v *SpellcheckPhaseCompletedV1) check(c *wire.Checker) {
-	c.Schema("spellcheck_phase_completed.v1.yaml#")
-	wire.Enum(c, v.Status, v.Status.Valid(), `"pending", "in_progress", "completed", "failed"`, "status")
+	wire.Enum(c.Schema("spellcheck_phase_completed.v1.yaml#"), v.Status, v.Status.Valid(), `"pending", "in_progress", "completed", "failed"`, "status")
 }
 
 var spellcheckPhaseCompletedV1Event = outbox.EventType[SpellcheckPhaseCompletedV1]{
@@ -109,23 +95,19 @@ var spellcheckPhaseCompletedV1Event = outbox.EventType[SpellcheckPhaseCompletedV
 	Source:        Service,
 	SchemaURI:     "https://schemas.huleedu.example/spellcheck_phase_completed.v1",
 	AggregateType: "essay",
-	AggregateID: func(v *SpellcheckPhaseCompletedV1) (string, error) {
-		return v.EntityID, nil
-	},
-	CorrelationID: func(v *SpellcheckPhaseCompletedV1) string {
-		return v.CorrelationID
-	},
+	AggregateID:   func(v *SpellcheckPhaseCompletedV1) (string, error) { return v.EntityID, nil },
+	CorrelationID: func(v *SpellcheckPhaseCompletedV1) string { return v.CorrelationID },
 }
 
-// InsertSpellcheckPhaseCompletedV1 inserts the event on tx, so that it is
-// published if and only if the transaction commits. Data that breaks the schema
-// is a *outbox.ValidationError, and nothing is inserted.
+// InsertSpellcheckPhaseCompletedV1 inserts the event on tx: it is published if
+// and only if tx commits. Data that breaks the schema is a
+// *outbox.ValidationError.
 func InsertSpellcheckPhaseCompletedV1(ctx context.Context, tx outbox.Transaction, data SpellcheckPhaseCompletedV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, data, opts...)
 }
 
 // QueueSpellcheckPhaseCompletedV1 adds the insert to a batch that the caller
-// sends in its transaction.
+// sends in a transaction.
 func QueueSpellcheckPhaseCompletedV1(ctx context.Context, batch *pgx.Batch, data SpellcheckPhaseCompletedV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, data, opts...)
 }
@@ -135,8 +117,8 @@ func OnSpellcheckPhaseCompletedV1(r *consume.Router, handle func(context.Context
 	consume.On(r, spellcheckPhaseCompletedV1Event, handle)
 }
 
-// DecodeSpellcheckPhaseCompletedV1 reads the value of a record, with its
-// headers where the event has no envelope.
+// DecodeSpellcheckPhaseCompletedV1 reads a record; an event without an envelope
+// needs its headers.
 func DecodeSpellcheckPhaseCompletedV1(value []byte, headers ...outbox.Header) (outbox.Envelope[SpellcheckPhaseCompletedV1], error) {
 	return spellcheckPhaseCompletedV1Event.Decode(value, headers...)
 }

@@ -11,45 +11,30 @@ import (
 type StorageReference struct {
 	// By type of content, where it is stored.
 	References StorageReferences `json:"references"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Unknown    wire.Unknown      `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v StorageReference) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "StorageReference", encodeStorageReference)
+func (v StorageReference) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v StorageReference) Validate() error              { return nil }
+
+func (v *StorageReference) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeStorageReference)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *StorageReference) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "StorageReference", decodeStorageReference)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v StorageReference) Validate() error {
-	return nil
-}
-
-func decodeStorageReference(d *wire.Decoder) StorageReference {
-	var v StorageReference
-	o := d.Object("references")
+func decodeStorageReference(d *wire.Decoder) (v StorageReference) {
+	o := d.Open(&v.Unknown, "references")
 	for o.Next() {
 		switch string(o.Name) {
 		case "references":
 			v.References = decodeStorageReferences(d)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeStorageReference(e *wire.Encoder, v StorageReference) {
-	e.Begin()
-	encodeStorageReferences(e.Name("references"), v.References)
-	e.Unknown(v.Unknown)
-	e.End()
+func (v *StorageReference) encode(e *wire.Encoder) {
+	v.References.encode(e.First("references"))
+	e.EndOpen(v.Unknown)
 }
 
 // StorageReferences: By type of content, where it is stored.
@@ -80,25 +65,15 @@ type StorageReferences struct {
 	StudentPromptText map[string]string `json:"student_prompt_text,omitzero"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v StorageReferences) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "StorageReferences", encodeStorageReferences)
+func (v StorageReferences) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v StorageReferences) Validate() error              { return nil }
+
+func (v *StorageReferences) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeStorageReferences)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *StorageReferences) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "StorageReferences", decodeStorageReferences)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v StorageReferences) Validate() error {
-	return nil
-}
-
-func decodeStorageReferences(d *wire.Decoder) StorageReferences {
-	var v StorageReferences
-	o := d.Object()
+func decodeStorageReferences(d *wire.Decoder) (v StorageReferences) {
+	o := d.Closed()
 	for o.Next() {
 		switch string(o.Name) {
 		case "original_essay":
@@ -125,50 +100,24 @@ func decodeStorageReferences(d *wire.Decoder) StorageReferences {
 			v.ExtractedPlaintext = wire.Map(d, (*wire.Decoder).String)
 		case "student_prompt_text":
 			v.StudentPromptText = wire.Map(d, (*wire.Decoder).String)
-		default:
-			o.Unexpected()
 		}
 	}
 	return v
 }
 
-func encodeStorageReferences(e *wire.Encoder, v StorageReferences) {
+func (v *StorageReferences) encode(e *wire.Encoder) {
 	e.Begin()
-	if v.OriginalEssay != nil {
-		wire.PutMap(e.Name("original_essay"), v.OriginalEssay, (*wire.Encoder).String)
-	}
-	if v.CorrectedText != nil {
-		wire.PutMap(e.Name("corrected_text"), v.CorrectedText, (*wire.Encoder).String)
-	}
-	if v.ProcessingLog != nil {
-		wire.PutMap(e.Name("processing_log"), v.ProcessingLog, (*wire.Encoder).String)
-	}
-	if v.NLPMetricsJSON != nil {
-		wire.PutMap(e.Name("nlp_metrics_json"), v.NLPMetricsJSON, (*wire.Encoder).String)
-	}
-	if v.StudentFacingAiFeedbackText != nil {
-		wire.PutMap(e.Name("student_facing_ai_feedback_text"), v.StudentFacingAiFeedbackText, (*wire.Encoder).String)
-	}
-	if v.AiEditorRevisionText != nil {
-		wire.PutMap(e.Name("ai_editor_revision_text"), v.AiEditorRevisionText, (*wire.Encoder).String)
-	}
-	if v.AiDetailedAnalysisJSON != nil {
-		wire.PutMap(e.Name("ai_detailed_analysis_json"), v.AiDetailedAnalysisJSON, (*wire.Encoder).String)
-	}
-	if v.GrammarAnalysisJSON != nil {
-		wire.PutMap(e.Name("grammar_analysis_json"), v.GrammarAnalysisJSON, (*wire.Encoder).String)
-	}
-	if v.CJResultsJSON != nil {
-		wire.PutMap(e.Name("cj_results_json"), v.CJResultsJSON, (*wire.Encoder).String)
-	}
-	if v.RawUploadBlob != nil {
-		wire.PutMap(e.Name("raw_upload_blob"), v.RawUploadBlob, (*wire.Encoder).String)
-	}
-	if v.ExtractedPlaintext != nil {
-		wire.PutMap(e.Name("extracted_plaintext"), v.ExtractedPlaintext, (*wire.Encoder).String)
-	}
-	if v.StudentPromptText != nil {
-		wire.PutMap(e.Name("student_prompt_text"), v.StudentPromptText, (*wire.Encoder).String)
-	}
+	wire.PutOptionalMap(e, "original_essay", v.OriginalEssay, (*wire.Encoder).String)
+	wire.PutOptionalMap(e, "corrected_text", v.CorrectedText, (*wire.Encoder).String)
+	wire.PutOptionalMap(e, "processing_log", v.ProcessingLog, (*wire.Encoder).String)
+	wire.PutOptionalMap(e, "nlp_metrics_json", v.NLPMetricsJSON, (*wire.Encoder).String)
+	wire.PutOptionalMap(e, "student_facing_ai_feedback_text", v.StudentFacingAiFeedbackText, (*wire.Encoder).String)
+	wire.PutOptionalMap(e, "ai_editor_revision_text", v.AiEditorRevisionText, (*wire.Encoder).String)
+	wire.PutOptionalMap(e, "ai_detailed_analysis_json", v.AiDetailedAnalysisJSON, (*wire.Encoder).String)
+	wire.PutOptionalMap(e, "grammar_analysis_json", v.GrammarAnalysisJSON, (*wire.Encoder).String)
+	wire.PutOptionalMap(e, "cj_results_json", v.CJResultsJSON, (*wire.Encoder).String)
+	wire.PutOptionalMap(e, "raw_upload_blob", v.RawUploadBlob, (*wire.Encoder).String)
+	wire.PutOptionalMap(e, "extracted_plaintext", v.ExtractedPlaintext, (*wire.Encoder).String)
+	wire.PutOptionalMap(e, "student_prompt_text", v.StudentPromptText, (*wire.Encoder).String)
 	e.End()
 }

@@ -31,12 +31,10 @@ type SystemMetadata struct {
 	Event outbox.Nullable[string] `json:"event,omitzero"`
 	// What is known about an error; empty when there was none.
 	ErrorInfo map[string]any `json:"error_info,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Unknown   wire.Unknown   `json:"-"`
 }
 
-// NewSystemMetadata returns v with what the schema fixes filled in: its
-// constants, and its defaults where v leaves a member out.
+// NewSystemMetadata returns v with its constants and defaults filled in.
 func NewSystemMetadata(v SystemMetadata) SystemMetadata {
 	if v.ErrorInfo == nil {
 		v.ErrorInfo = map[string]any{}
@@ -53,27 +51,15 @@ func (v SystemMetadata) ErrorInfoOrDefault() map[string]any {
 	return v.ErrorInfo
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v SystemMetadata) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "SystemMetadata", encodeSystemMetadata)
+func (v SystemMetadata) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v SystemMetadata) Validate() error              { return wire.Validate(&v, v.check) }
+
+func (v *SystemMetadata) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeSystemMetadata)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *SystemMetadata) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "SystemMetadata", decodeSystemMetadata)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v SystemMetadata) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("SystemMetadata")
-}
-
-func decodeSystemMetadata(d *wire.Decoder) SystemMetadata {
-	var v SystemMetadata
-	o := d.Object("entity_id", "entity_type", "timestamp")
+func decodeSystemMetadata(d *wire.Decoder) (v SystemMetadata) {
+	o := d.Open(&v.Unknown, "entity_id", "entity_type", "timestamp")
 	for o.Next() {
 		switch string(o.Name) {
 		case "entity_id":
@@ -94,16 +80,13 @@ func decodeSystemMetadata(d *wire.Decoder) SystemMetadata {
 			v.Event = nullable(d, (*wire.Decoder).String)
 		case "error_info":
 			v.ErrorInfo = d.AnyObject()
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeSystemMetadata(e *wire.Encoder, v SystemMetadata) {
-	e.Begin()
-	e.Name("entity_id").String(v.EntityID)
+func (v *SystemMetadata) encode(e *wire.Encoder) {
+	e.First("entity_id").String(v.EntityID)
 	e.Name("entity_type").String(v.EntityType)
 	wire.PutNullable(e, "parent_id", v.ParentID, (*wire.Encoder).String)
 	e.Name("timestamp").DateTime(v.Timestamp)
@@ -114,8 +97,7 @@ func encodeSystemMetadata(e *wire.Encoder, v SystemMetadata) {
 	if v.ErrorInfo != nil {
 		e.Name("error_info").AnyObject(v.ErrorInfo)
 	}
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
 func (v *SystemMetadata) check(c *wire.Checker) {
@@ -125,8 +107,6 @@ func (v *SystemMetadata) check(c *wire.Checker) {
 	}
 }
 
-// systemMetadataPlaces says where schemas stand that are not under
-// SystemMetadata's own properties.
 var systemMetadataPlaces = wire.Places{
 	{"/processing_stage", "", "common/statuses.yaml#/$defs/processing_stage"},
 }

@@ -29,30 +29,14 @@ type MatchingV1 struct {
 	//
 	// XMembers holds the members whose names match ^x-, by name.
 	XMembers map[string]string `json:"-"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Unknown  wire.Unknown      `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v MatchingV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "MatchingV1", encodeMatchingV1)
-}
+func (v MatchingV1) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v MatchingV1) Validate() error               { return wire.Validate(&v, v.check) }
+func (v *MatchingV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeMatchingV1) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *MatchingV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "MatchingV1", decodeMatchingV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v MatchingV1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("MatchingV1")
-}
-
-func decodeMatchingV1(d *wire.Decoder) MatchingV1 {
-	var v MatchingV1
+func decodeMatchingV1(d *wire.Decoder) (v MatchingV1) {
 	o := d.Object("id")
 	for o.Next() {
 		switch string(o.Name) {
@@ -87,28 +71,20 @@ func decodeMatchingV1(d *wire.Decoder) MatchingV1 {
 	return v
 }
 
-func encodeMatchingV1(e *wire.Encoder, v MatchingV1) {
-	e.Begin()
-	e.Name("id").String(v.ID)
+func (v *MatchingV1) encode(e *wire.Encoder) {
+	e.First("id").String(v.ID)
 	wire.PutOptional(e, "x-kind", v.XKind, (*wire.Encoder).String)
-	if v.Labels != nil {
-		wire.PutMap(e.Name("labels"), v.Labels, (*wire.Encoder).String)
-	}
-	wire.PutOptional(e, "amounts", v.Amounts, encodeMatchingV1Amounts)
-	if v.Anything != nil {
-		wire.PutMap(e.Name("anything"), v.Anything, (*wire.Encoder).Int)
-	}
-	if v.Shapes != nil {
-		wire.PutMap(e.Name("shapes"), v.Shapes, encodeMatchingV1Shape)
-	}
-	wire.PutOptional(e, "overlapping", v.Overlapping, encodeMatchingV1Overlapping)
-	wire.PutOptional(e, "closed", v.Closed, encodeMatchingV1Closed)
-	wire.PutOptional(e, "forbidden", v.Forbidden, encodeMatchingV1Forbidden)
-	wire.PutOptional(e, "many", v.Many, encodeMatchingV1Many)
-	wire.PutOptional(e, "both", v.Both, encodeMatchingV1Both)
+	wire.PutOptionalMap(e, "labels", v.Labels, (*wire.Encoder).String)
+	wire.PutOptional(e, "amounts", v.Amounts, func(e *wire.Encoder, v MatchingV1Amounts) { v.encode(e) })
+	wire.PutOptionalMap(e, "anything", v.Anything, (*wire.Encoder).Int)
+	wire.PutOptionalMap(e, "shapes", v.Shapes, func(e *wire.Encoder, v MatchingV1Shape) { v.encode(e) })
+	wire.PutOptional(e, "overlapping", v.Overlapping, func(e *wire.Encoder, v MatchingV1Overlapping) { v.encode(e) })
+	wire.PutOptional(e, "closed", v.Closed, func(e *wire.Encoder, v MatchingV1Closed) { v.encode(e) })
+	wire.PutOptional(e, "forbidden", v.Forbidden, func(e *wire.Encoder, v MatchingV1Forbidden) { v.encode(e) })
+	wire.PutOptional(e, "many", v.Many, func(e *wire.Encoder, v MatchingV1Many) { v.encode(e) })
+	wire.PutOptional(e, "both", v.Both, func(e *wire.Encoder, v MatchingV1Both) { v.encode(e) })
 	wire.PutMembers(e, v.XMembers, (*wire.Encoder).String)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
 func (v *MatchingV1) check(c *wire.Checker) {
@@ -125,38 +101,26 @@ func (v *MatchingV1) check(c *wire.Checker) {
 		}
 	}
 	if v.Amounts != nil {
-		c.Enter("amounts")
-		v.Amounts.check(c)
-		c.Leave()
+		c.In(v.Amounts.check, "amounts")
 	}
 	for key, value := range v.Anything {
 		wire.Minimum(c, value, 0, "anything", key)
 	}
 	for key, value := range v.Shapes {
 		wire.Name(c, key, matchingV1ShapesNamePattern, `^[a-z]+$`, "shapes", key)
-		c.Enter("shapes", key)
-		value.check(c)
-		c.Leave()
+		c.In(value.check, "shapes", key)
 	}
 	if v.Overlapping != nil {
-		c.Enter("overlapping")
-		v.Overlapping.check(c)
-		c.Leave()
+		c.In(v.Overlapping.check, "overlapping")
 	}
 	if v.Closed != nil {
-		c.Enter("closed")
-		v.Closed.check(c)
-		c.Leave()
+		c.In(v.Closed.check, "closed")
 	}
 	if v.Many != nil {
-		c.Enter("many")
-		v.Many.check(c)
-		c.Leave()
+		c.In(v.Many.check, "many")
 	}
 	if v.Both != nil {
-		c.Enter("both")
-		v.Both.check(c)
-		c.Leave()
+		c.In(v.Both.check, "both")
 	}
 	for key, value := range v.XMembers {
 		wire.Name(c, key, matchingV1XMembersNamePattern, `^x-`, key)
@@ -169,19 +133,16 @@ var matchingV1Event = outbox.EventType[MatchingV1]{
 	Topic:         "golden.matching.v1",
 	Source:        Service,
 	AggregateType: "thing",
-	AggregateID: func(v *MatchingV1) (string, error) {
-		return v.ID, nil
-	},
+	AggregateID:   func(v *MatchingV1) (string, error) { return v.ID, nil },
 }
 
-// InsertMatchingV1 inserts the event on tx, so that it is published if and only
-// if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertMatchingV1 inserts the event on tx: it is published if and only if tx
+// commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertMatchingV1(ctx context.Context, tx outbox.Transaction, data MatchingV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, data, opts...)
 }
 
-// QueueMatchingV1 adds the insert to a batch that the caller sends in its
+// QueueMatchingV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueMatchingV1(ctx context.Context, batch *pgx.Batch, data MatchingV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, data, opts...)
@@ -192,8 +153,8 @@ func OnMatchingV1(r *consume.Router, handle func(context.Context, outbox.Envelop
 	consume.On(r, matchingV1Event, handle)
 }
 
-// DecodeMatchingV1 reads the value of a record, with its headers where the
-// event has no envelope.
+// DecodeMatchingV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeMatchingV1(value []byte, headers ...outbox.Header) (outbox.Envelope[MatchingV1], error) {
 	return matchingV1Event.Decode(value, headers...)
 }
@@ -207,30 +168,17 @@ func (v MatchingV1) NewRow(ctx context.Context, opts ...outbox.Option) (outbox.R
 type MatchingV1Amounts struct {
 	// Matching holds the members whose names match ^[A-Z]{3}$, by name.
 	Matching map[string]float64 `json:"-"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Unknown  wire.Unknown       `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v MatchingV1Amounts) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "MatchingV1Amounts", encodeMatchingV1Amounts)
+func (v MatchingV1Amounts) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v MatchingV1Amounts) Validate() error              { return wire.Validate(&v, v.check) }
+
+func (v *MatchingV1Amounts) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeMatchingV1Amounts)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *MatchingV1Amounts) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "MatchingV1Amounts", decodeMatchingV1Amounts)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v MatchingV1Amounts) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("MatchingV1Amounts")
-}
-
-func decodeMatchingV1Amounts(d *wire.Decoder) MatchingV1Amounts {
-	var v MatchingV1Amounts
+func decodeMatchingV1Amounts(d *wire.Decoder) (v MatchingV1Amounts) {
 	o := d.Object()
 	for o.Next() {
 		if !wire.Match(&o, matchingV1AmountsMatchingNamePattern, &v.Matching, (*wire.Decoder).Float) {
@@ -240,11 +188,10 @@ func decodeMatchingV1Amounts(d *wire.Decoder) MatchingV1Amounts {
 	return v
 }
 
-func encodeMatchingV1Amounts(e *wire.Encoder, v MatchingV1Amounts) {
+func (v *MatchingV1Amounts) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutMembers(e, v.Matching, (*wire.Encoder).Float)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
 func (v *MatchingV1Amounts) check(c *wire.Checker) {
@@ -257,53 +204,35 @@ func (v *MatchingV1Amounts) check(c *wire.Checker) {
 // MatchingV1Shape is the type of the values of the member "shapes" of
 // MatchingV1.
 type MatchingV1Shape struct {
-	Sides int64 `json:"sides"`
-	// Unknown keeps the members that the schema does not name.
+	Sides   int64        `json:"sides"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v MatchingV1Shape) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "MatchingV1Shape", encodeMatchingV1Shape)
+func (v MatchingV1Shape) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v MatchingV1Shape) Validate() error              { return wire.Validate(&v, v.check) }
+
+func (v *MatchingV1Shape) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeMatchingV1Shape)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *MatchingV1Shape) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "MatchingV1Shape", decodeMatchingV1Shape)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v MatchingV1Shape) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("MatchingV1Shape")
-}
-
-func decodeMatchingV1Shape(d *wire.Decoder) MatchingV1Shape {
-	var v MatchingV1Shape
-	o := d.Object("sides")
+func decodeMatchingV1Shape(d *wire.Decoder) (v MatchingV1Shape) {
+	o := d.Open(&v.Unknown, "sides")
 	for o.Next() {
 		switch string(o.Name) {
 		case "sides":
 			v.Sides = d.Int()
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeMatchingV1Shape(e *wire.Encoder, v MatchingV1Shape) {
-	e.Begin()
-	e.Name("sides").Int(v.Sides)
-	e.Unknown(v.Unknown)
-	e.End()
+func (v *MatchingV1Shape) encode(e *wire.Encoder) {
+	e.First("sides").Int(v.Sides)
+	e.EndOpen(v.Unknown)
 }
 
 func (v *MatchingV1Shape) check(c *wire.Checker) {
-	c.Schema("schemas/matching.yaml#/properties/shapes/patternProperties/^[a-z]+$")
-	wire.Minimum(c, v.Sides, 3, "sides")
+	wire.Minimum(c.Schema("schemas/matching.yaml#/properties/shapes/patternProperties/^[a-z]+$"), v.Sides, 3, "sides")
 }
 
 // MatchingV1Overlapping is the type of the member "overlapping" of MatchingV1.
@@ -319,26 +248,14 @@ type MatchingV1Overlapping struct {
 	Additional map[string]bool `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v MatchingV1Overlapping) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "MatchingV1Overlapping", encodeMatchingV1Overlapping)
+func (v MatchingV1Overlapping) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v MatchingV1Overlapping) Validate() error              { return wire.Validate(&v, v.check) }
+
+func (v *MatchingV1Overlapping) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeMatchingV1Overlapping)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *MatchingV1Overlapping) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "MatchingV1Overlapping", decodeMatchingV1Overlapping)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v MatchingV1Overlapping) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("MatchingV1Overlapping")
-}
-
-func decodeMatchingV1Overlapping(d *wire.Decoder) MatchingV1Overlapping {
-	var v MatchingV1Overlapping
+func decodeMatchingV1Overlapping(d *wire.Decoder) (v MatchingV1Overlapping) {
 	o := d.Object("id", "n_must")
 	for o.Next() {
 		switch string(o.Name) {
@@ -359,9 +276,8 @@ func decodeMatchingV1Overlapping(d *wire.Decoder) MatchingV1Overlapping {
 	return v
 }
 
-func encodeMatchingV1Overlapping(e *wire.Encoder, v MatchingV1Overlapping) {
-	e.Begin()
-	e.Name("id").String(v.ID)
+func (v *MatchingV1Overlapping) encode(e *wire.Encoder) {
+	e.First("id").String(v.ID)
 	wire.PutOptional(e, "n_id", v.NID, (*wire.Encoder).Int)
 	e.Name("n_must").Int(v.NMust)
 	wire.PutMembers(e, v.NMembers, (*wire.Encoder).Int)
@@ -387,7 +303,7 @@ func (v *MatchingV1Overlapping) check(c *wire.Checker) {
 		wire.MatchesToo(c, key, matchingV1OverlappingNMembersNamePattern, `^n_`, v.NMembers, key)
 		wire.Maximum(c, value, 100, key)
 	}
-	n := wire.CountMembers(*v, encodeMatchingV1Overlapping)
+	n := wire.CountMembers(*v, func(e *wire.Encoder, v MatchingV1Overlapping) { v.encode(e) })
 	c.MinProperties(n, 1)
 }
 
@@ -399,26 +315,14 @@ type MatchingV1Closed struct {
 	Flags map[string]*bool `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v MatchingV1Closed) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "MatchingV1Closed", encodeMatchingV1Closed)
+func (v MatchingV1Closed) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v MatchingV1Closed) Validate() error              { return wire.Validate(&v, v.check) }
+
+func (v *MatchingV1Closed) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeMatchingV1Closed)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *MatchingV1Closed) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "MatchingV1Closed", decodeMatchingV1Closed)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v MatchingV1Closed) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("MatchingV1Closed")
-}
-
-func decodeMatchingV1Closed(d *wire.Decoder) MatchingV1Closed {
-	var v MatchingV1Closed
+func decodeMatchingV1Closed(d *wire.Decoder) (v MatchingV1Closed) {
 	o := d.Object()
 	for o.Next() {
 		switch {
@@ -431,7 +335,7 @@ func decodeMatchingV1Closed(d *wire.Decoder) MatchingV1Closed {
 	return v
 }
 
-func encodeMatchingV1Closed(e *wire.Encoder, v MatchingV1Closed) {
+func (v *MatchingV1Closed) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutMembers(e, v.AMembers, (*wire.Encoder).String)
 	wire.PutMembers(e, v.Flags, func(e *wire.Encoder, v *bool) { wire.PutPointer(e, v, (*wire.Encoder).Bool) })
@@ -450,29 +354,18 @@ func (v *MatchingV1Closed) check(c *wire.Checker) {
 
 // MatchingV1Forbidden is the type of the member "forbidden" of MatchingV1.
 type MatchingV1Forbidden struct {
-	A *string `json:"a,omitzero"`
-	// Unknown keeps the members that the schema does not name.
+	A       *string      `json:"a,omitzero"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v MatchingV1Forbidden) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "MatchingV1Forbidden", encodeMatchingV1Forbidden)
+func (v MatchingV1Forbidden) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v MatchingV1Forbidden) Validate() error              { return nil }
+
+func (v *MatchingV1Forbidden) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeMatchingV1Forbidden)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *MatchingV1Forbidden) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "MatchingV1Forbidden", decodeMatchingV1Forbidden)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v MatchingV1Forbidden) Validate() error {
-	return nil
-}
-
-func decodeMatchingV1Forbidden(d *wire.Decoder) MatchingV1Forbidden {
-	var v MatchingV1Forbidden
+func decodeMatchingV1Forbidden(d *wire.Decoder) (v MatchingV1Forbidden) {
 	o := d.Object()
 	for o.Next() {
 		switch string(o.Name) {
@@ -487,41 +380,27 @@ func decodeMatchingV1Forbidden(d *wire.Decoder) MatchingV1Forbidden {
 	return v
 }
 
-func encodeMatchingV1Forbidden(e *wire.Encoder, v MatchingV1Forbidden) {
+func (v *MatchingV1Forbidden) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutOptional(e, "a", v.A, (*wire.Encoder).String)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
 // MatchingV1Many is the type of the member "many" of MatchingV1.
 type MatchingV1Many struct {
 	// SMembers holds the members whose names match ^s_, by name.
 	SMembers map[string][]string `json:"-"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Unknown  wire.Unknown        `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v MatchingV1Many) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "MatchingV1Many", encodeMatchingV1Many)
+func (v MatchingV1Many) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v MatchingV1Many) Validate() error              { return wire.Validate(&v, v.check) }
+
+func (v *MatchingV1Many) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeMatchingV1Many)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *MatchingV1Many) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "MatchingV1Many", decodeMatchingV1Many)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v MatchingV1Many) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("MatchingV1Many")
-}
-
-func decodeMatchingV1Many(d *wire.Decoder) MatchingV1Many {
-	var v MatchingV1Many
+func decodeMatchingV1Many(d *wire.Decoder) (v MatchingV1Many) {
 	o := d.Object()
 	for o.Next() {
 		if !wire.Match(&o, matchingV1ManySMembersNamePattern, &v.SMembers, func(d *wire.Decoder) []string { return wire.Slice(d, (*wire.Decoder).String) }) {
@@ -531,11 +410,10 @@ func decodeMatchingV1Many(d *wire.Decoder) MatchingV1Many {
 	return v
 }
 
-func encodeMatchingV1Many(e *wire.Encoder, v MatchingV1Many) {
+func (v *MatchingV1Many) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutMembers(e, v.SMembers, func(e *wire.Encoder, v []string) { wire.PutSlice(e, v, (*wire.Encoder).String) })
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
 func (v *MatchingV1Many) check(c *wire.Checker) {
@@ -557,30 +435,17 @@ type MatchingV1Both struct {
 	KMembers map[string]string `json:"-"`
 	// LMembers holds the members whose names match ^l, by name.
 	LMembers map[string]int64 `json:"-"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Unknown  wire.Unknown     `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v MatchingV1Both) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "MatchingV1Both", encodeMatchingV1Both)
+func (v MatchingV1Both) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v MatchingV1Both) Validate() error              { return wire.Validate(&v, v.check) }
+
+func (v *MatchingV1Both) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeMatchingV1Both)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *MatchingV1Both) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "MatchingV1Both", decodeMatchingV1Both)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v MatchingV1Both) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("MatchingV1Both")
-}
-
-func decodeMatchingV1Both(d *wire.Decoder) MatchingV1Both {
-	var v MatchingV1Both
+func decodeMatchingV1Both(d *wire.Decoder) (v MatchingV1Both) {
 	o := d.Object()
 	for o.Next() {
 		switch {
@@ -593,12 +458,11 @@ func decodeMatchingV1Both(d *wire.Decoder) MatchingV1Both {
 	return v
 }
 
-func encodeMatchingV1Both(e *wire.Encoder, v MatchingV1Both) {
+func (v *MatchingV1Both) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutMembers(e, v.KMembers, (*wire.Encoder).String)
 	wire.PutMembers(e, v.LMembers, (*wire.Encoder).Int)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
 func (v *MatchingV1Both) check(c *wire.Checker) {
@@ -637,8 +501,6 @@ var matchingV1BothKMembersNamePattern = wire.NewPattern(`^k`)
 
 var matchingV1BothLMembersNamePattern = wire.NewPattern(`^l`)
 
-// matchingV1Places says where schemas stand that are not under MatchingV1's own
-// properties.
 var matchingV1Places = wire.Places{
 	{"/x-kind", "", "schemas/matching.yaml#/patternProperties/^x-"},
 	{"/x-kind", "minLength", "schemas/matching.yaml#/properties/x-kind/minLength"},
@@ -647,8 +509,6 @@ var matchingV1Places = wire.Places{
 	{"/*^x-", "", "schemas/matching.yaml#/patternProperties/^x-"},
 }
 
-// matchingV1OverlappingPlaces says where schemas stand that are not under
-// MatchingV1Overlapping's own properties.
 var matchingV1OverlappingPlaces = wire.Places{
 	{"/n_id", "", "schemas/matching.yaml#/properties/overlapping/patternProperties/_id$"},
 	{"/n_id", "minimum", "schemas/matching.yaml#/properties/overlapping/patternProperties/^n_/minimum"},
@@ -659,14 +519,10 @@ var matchingV1OverlappingPlaces = wire.Places{
 	{"/*_id$", "maximum", "schemas/matching.yaml#/properties/overlapping/patternProperties/_id$/maximum"},
 }
 
-// matchingV1ManyPlaces says where schemas stand that are not under
-// MatchingV1Many's own properties.
 var matchingV1ManyPlaces = wire.Places{
 	{"/*^s_", "", "schemas/matching.yaml#/properties/many/patternProperties/^s_"},
 }
 
-// matchingV1BothPlaces says where schemas stand that are not under
-// MatchingV1Both's own properties.
 var matchingV1BothPlaces = wire.Places{
 	{"/*^k", "", "schemas/matching.yaml#/properties/both/allOf/1/patternProperties/^k"},
 	{"/*^k", "minLength", "schemas/matching.yaml#/properties/both/allOf/0/patternProperties/^k/minLength"},

@@ -57,16 +57,14 @@ type NamesV1 struct {
 	// Deprecated: the schema marks it so.
 	Old *string `json:"old,omitzero"`
 	// Deprecated: the schema marks it so.
-	Older        *string  `json:"older,omitzero"`
-	StatusType   *string  `json:"status_type,omitzero"`
-	StateBox     *State   `json:"state_box,omitzero"`
-	LocalAddress *Address `json:"local_address,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Older        *string      `json:"older,omitzero"`
+	StatusType   *string      `json:"status_type,omitzero"`
+	StateBox     *State       `json:"state_box,omitzero"`
+	LocalAddress *Address     `json:"local_address,omitzero"`
+	Unknown      wire.Unknown `json:"-"`
 }
 
-// NewNamesV1 returns v with what the schema fixes filled in: its constants, and
-// its defaults where v leaves a member out.
+// NewNamesV1 returns v with its constants and defaults filled in.
 func NewNamesV1(v NamesV1) NamesV1 {
 	if v.StatusType == nil {
 		v.StatusType = new("x")
@@ -74,27 +72,12 @@ func NewNamesV1(v NamesV1) NamesV1 {
 	return v
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v NamesV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "NamesV1", encodeNamesV1)
-}
+func (v NamesV1) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v NamesV1) Validate() error               { return wire.Validate(&v, v.check) }
+func (v *NamesV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeNamesV1) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *NamesV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "NamesV1", decodeNamesV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v NamesV1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("NamesV1")
-}
-
-func decodeNamesV1(d *wire.Decoder) NamesV1 {
-	var v NamesV1
-	o := d.Object("type", "func", "Validate")
+func decodeNamesV1(d *wire.Decoder) (v NamesV1) {
+	o := d.Open(&v.Unknown, "type", "func", "Validate")
 	for o.Next() {
 		switch string(o.Name) {
 		case "type":
@@ -157,16 +140,13 @@ func decodeNamesV1(d *wire.Decoder) NamesV1 {
 			v.StateBox = wire.Optional(d, decodeState)
 		case "local_address":
 			v.LocalAddress = wire.Optional(d, decodeAddress)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeNamesV1(e *wire.Encoder, v NamesV1) {
-	e.Begin()
-	e.Name("type").String(v.Type)
+func (v *NamesV1) encode(e *wire.Encoder) {
+	e.First("type").String(v.Type)
 	e.Name("func").String(v.Func)
 	e.Name("Validate").String(v.ValidateField)
 	wire.PutOptional(e, "validate", v.ValidateField2, (*wire.Encoder).String)
@@ -185,25 +165,18 @@ func encodeNamesV1(e *wire.Encoder, v NamesV1) {
 	wire.PutOptional(e, "new\nline", v.NewLine, (*wire.Encoder).String)
 	wire.PutOptional(e, "åäö", v.Åäö, (*wire.Encoder).String)
 	wire.PutOptional(e, "日本", v.X日本, (*wire.Encoder).String)
-	wire.PutOptional(e, "service", v.Service, encodeNamesV1Service)
-	wire.PutOptional(e, "insert_all", v.InsertAll, encodeNamesV1InsertAll)
-	if v.News != nil {
-		wire.PutSlice(e.Name("news"), v.News, encodeNamesV1NewsItem)
-	}
-	if v.Addresses != nil {
-		wire.PutSlice(e.Name("addresses"), v.Addresses, encodeNamesV1Address)
-	}
-	if v.Stories != nil {
-		wire.PutSlice(e.Name("stories"), v.Stories, encodeNamesV1Story)
-	}
+	wire.PutOptional(e, "service", v.Service, func(e *wire.Encoder, v NamesV1Service) { v.encode(e) })
+	wire.PutOptional(e, "insert_all", v.InsertAll, func(e *wire.Encoder, v NamesV1InsertAll) { v.encode(e) })
+	wire.PutOptionalSlice(e, "news", v.News, func(e *wire.Encoder, v NamesV1NewsItem) { v.encode(e) })
+	wire.PutOptionalSlice(e, "addresses", v.Addresses, func(e *wire.Encoder, v NamesV1Address) { v.encode(e) })
+	wire.PutOptionalSlice(e, "stories", v.Stories, func(e *wire.Encoder, v NamesV1Story) { v.encode(e) })
 	wire.PutOptional(e, "status", v.Status, wire.PutText[Status])
 	wire.PutOptional(e, "old", v.Old, (*wire.Encoder).String)
 	wire.PutOptional(e, "older", v.Older, (*wire.Encoder).String)
 	wire.PutOptional(e, "status_type", v.StatusType, (*wire.Encoder).String)
-	wire.PutOptional(e, "state_box", v.StateBox, encodeState)
-	wire.PutOptional(e, "local_address", v.LocalAddress, encodeAddress)
-	e.Unknown(v.Unknown)
-	e.End()
+	wire.PutOptional(e, "state_box", v.StateBox, func(e *wire.Encoder, v State) { v.encode(e) })
+	wire.PutOptional(e, "local_address", v.LocalAddress, func(e *wire.Encoder, v Address) { v.encode(e) })
+	e.EndOpen(v.Unknown)
 }
 
 func (v *NamesV1) check(c *wire.Checker) {
@@ -221,19 +194,16 @@ var namesV1Event = outbox.EventType[NamesV1]{
 	Topic:         "golden.names.v1",
 	Source:        Service,
 	AggregateType: "thing",
-	AggregateID: func(v *NamesV1) (string, error) {
-		return v.Type, nil
-	},
+	AggregateID:   func(v *NamesV1) (string, error) { return v.Type, nil },
 }
 
-// InsertNamesV1 inserts the event on tx, so that it is published if and only if
-// the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertNamesV1 inserts the event on tx: it is published if and only if tx
+// commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertNamesV1(ctx context.Context, tx outbox.Transaction, data NamesV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, data, opts...)
 }
 
-// QueueNamesV1 adds the insert to a batch that the caller sends in its
+// QueueNamesV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueNamesV1(ctx context.Context, batch *pgx.Batch, data NamesV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, data, opts...)
@@ -244,8 +214,7 @@ func OnNamesV1(r *consume.Router, handle func(context.Context, outbox.Envelope[N
 	consume.On(r, namesV1Event, handle)
 }
 
-// DecodeNamesV1 reads the value of a record, with its headers where the event
-// has no envelope.
+// DecodeNamesV1 reads a record; an event without an envelope needs its headers.
 func DecodeNamesV1(value []byte, headers ...outbox.Header) (outbox.Envelope[NamesV1], error) {
 	return namesV1Event.Decode(value, headers...)
 }
@@ -257,222 +226,150 @@ func (v NamesV1) NewRow(ctx context.Context, opts ...outbox.Option) (outbox.Row,
 
 // NamesV1Service is part of the event schemas.
 type NamesV1Service struct {
-	Name *string `json:"name,omitzero"`
-	// Unknown keeps the members that the schema does not name.
+	Name    *string      `json:"name,omitzero"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v NamesV1Service) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "NamesV1Service", encodeNamesV1Service)
+func (v NamesV1Service) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v NamesV1Service) Validate() error              { return nil }
+
+func (v *NamesV1Service) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeNamesV1Service)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *NamesV1Service) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "NamesV1Service", decodeNamesV1Service)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v NamesV1Service) Validate() error {
-	return nil
-}
-
-func decodeNamesV1Service(d *wire.Decoder) NamesV1Service {
-	var v NamesV1Service
-	o := d.Object()
+func decodeNamesV1Service(d *wire.Decoder) (v NamesV1Service) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "name":
 			v.Name = wire.Optional(d, (*wire.Decoder).String)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeNamesV1Service(e *wire.Encoder, v NamesV1Service) {
+func (v *NamesV1Service) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutOptional(e, "name", v.Name, (*wire.Encoder).String)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
 // NamesV1InsertAll is part of the event schemas.
 type NamesV1InsertAll struct {
-	Name *string `json:"name,omitzero"`
-	// Unknown keeps the members that the schema does not name.
+	Name    *string      `json:"name,omitzero"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v NamesV1InsertAll) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "NamesV1InsertAll", encodeNamesV1InsertAll)
+func (v NamesV1InsertAll) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v NamesV1InsertAll) Validate() error              { return nil }
+
+func (v *NamesV1InsertAll) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeNamesV1InsertAll)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *NamesV1InsertAll) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "NamesV1InsertAll", decodeNamesV1InsertAll)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v NamesV1InsertAll) Validate() error {
-	return nil
-}
-
-func decodeNamesV1InsertAll(d *wire.Decoder) NamesV1InsertAll {
-	var v NamesV1InsertAll
-	o := d.Object()
+func decodeNamesV1InsertAll(d *wire.Decoder) (v NamesV1InsertAll) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "name":
 			v.Name = wire.Optional(d, (*wire.Decoder).String)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeNamesV1InsertAll(e *wire.Encoder, v NamesV1InsertAll) {
+func (v *NamesV1InsertAll) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutOptional(e, "name", v.Name, (*wire.Encoder).String)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
 // NamesV1NewsItem is the type of the items of the member "news" of NamesV1.
 type NamesV1NewsItem struct {
-	Headline *string `json:"headline,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Headline *string      `json:"headline,omitzero"`
+	Unknown  wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v NamesV1NewsItem) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "NamesV1NewsItem", encodeNamesV1NewsItem)
+func (v NamesV1NewsItem) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v NamesV1NewsItem) Validate() error              { return nil }
+
+func (v *NamesV1NewsItem) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeNamesV1NewsItem)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *NamesV1NewsItem) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "NamesV1NewsItem", decodeNamesV1NewsItem)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v NamesV1NewsItem) Validate() error {
-	return nil
-}
-
-func decodeNamesV1NewsItem(d *wire.Decoder) NamesV1NewsItem {
-	var v NamesV1NewsItem
-	o := d.Object()
+func decodeNamesV1NewsItem(d *wire.Decoder) (v NamesV1NewsItem) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "headline":
 			v.Headline = wire.Optional(d, (*wire.Decoder).String)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeNamesV1NewsItem(e *wire.Encoder, v NamesV1NewsItem) {
+func (v *NamesV1NewsItem) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutOptional(e, "headline", v.Headline, (*wire.Encoder).String)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
 // NamesV1Address is the type of the items of the member "addresses" of NamesV1.
 type NamesV1Address struct {
-	Zip *string `json:"zip,omitzero"`
-	// Unknown keeps the members that the schema does not name.
+	Zip     *string      `json:"zip,omitzero"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v NamesV1Address) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "NamesV1Address", encodeNamesV1Address)
+func (v NamesV1Address) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v NamesV1Address) Validate() error              { return nil }
+
+func (v *NamesV1Address) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeNamesV1Address)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *NamesV1Address) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "NamesV1Address", decodeNamesV1Address)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v NamesV1Address) Validate() error {
-	return nil
-}
-
-func decodeNamesV1Address(d *wire.Decoder) NamesV1Address {
-	var v NamesV1Address
-	o := d.Object()
+func decodeNamesV1Address(d *wire.Decoder) (v NamesV1Address) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "zip":
 			v.Zip = wire.Optional(d, (*wire.Decoder).String)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeNamesV1Address(e *wire.Encoder, v NamesV1Address) {
+func (v *NamesV1Address) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutOptional(e, "zip", v.Zip, (*wire.Encoder).String)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
 // NamesV1Story is the type of the items of the member "stories" of NamesV1.
 type NamesV1Story struct {
-	Text *string `json:"text,omitzero"`
-	// Unknown keeps the members that the schema does not name.
+	Text    *string      `json:"text,omitzero"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v NamesV1Story) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "NamesV1Story", encodeNamesV1Story)
-}
+func (v NamesV1Story) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v NamesV1Story) Validate() error              { return nil }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *NamesV1Story) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "NamesV1Story", decodeNamesV1Story)
-}
+func (v *NamesV1Story) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeNamesV1Story) }
 
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v NamesV1Story) Validate() error {
-	return nil
-}
-
-func decodeNamesV1Story(d *wire.Decoder) NamesV1Story {
-	var v NamesV1Story
-	o := d.Object()
+func decodeNamesV1Story(d *wire.Decoder) (v NamesV1Story) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "text":
 			v.Text = wire.Optional(d, (*wire.Decoder).String)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeNamesV1Story(e *wire.Encoder, v NamesV1Story) {
+func (v *NamesV1Story) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutOptional(e, "text", v.Text, (*wire.Encoder).String)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
 // Status is part of the event schemas.
@@ -489,103 +386,63 @@ const (
 
 // Valid reports whether the schema lists the value.
 func (v Status) Valid() bool {
-	switch v {
-	case StatusA, StatusA2, StatusAB, StatusAB2, StatusType:
-		return true
-	}
-	return false
+	return v == StatusA || v == StatusA2 || v == StatusAB || v == StatusAB2 || v == StatusType
 }
 
 // State is part of the event schemas.
 type State struct {
-	Name *string `json:"name,omitzero"`
-	// Unknown keeps the members that the schema does not name.
+	Name    *string      `json:"name,omitzero"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v State) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "State", encodeState)
-}
+func (v State) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v State) Validate() error               { return nil }
+func (v *State) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeState) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *State) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "State", decodeState)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v State) Validate() error {
-	return nil
-}
-
-func decodeState(d *wire.Decoder) State {
-	var v State
-	o := d.Object()
+func decodeState(d *wire.Decoder) (v State) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "name":
 			v.Name = wire.Optional(d, (*wire.Decoder).String)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeState(e *wire.Encoder, v State) {
+func (v *State) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutOptional(e, "name", v.Name, (*wire.Encoder).String)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
 // Address is part of the event schemas.
 type Address struct {
-	Line *string `json:"line,omitzero"`
-	// Unknown keeps the members that the schema does not name.
+	Line    *string      `json:"line,omitzero"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v Address) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "Address", encodeAddress)
-}
+func (v Address) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v Address) Validate() error               { return nil }
+func (v *Address) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeAddress) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *Address) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "Address", decodeAddress)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v Address) Validate() error {
-	return nil
-}
-
-func decodeAddress(d *wire.Decoder) Address {
-	var v Address
-	o := d.Object()
+func decodeAddress(d *wire.Decoder) (v Address) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "line":
 			v.Line = wire.Optional(d, (*wire.Decoder).String)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeAddress(e *wire.Encoder, v Address) {
+func (v *Address) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutOptional(e, "line", v.Line, (*wire.Encoder).String)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
-// namesV1Places says where schemas stand that are not under NamesV1's own
-// properties.
 var namesV1Places = wire.Places{
 	{"/status_type", "const", "schemas/names.yaml#/properties/status_type/enum"},
 }

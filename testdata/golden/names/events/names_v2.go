@@ -17,29 +17,15 @@ type NamesV2 struct {
 	Type         string        `json:"type"`
 	StateBox     *NamesV2State `json:"state_box,omitzero"`
 	LocalAddress *Address      `json:"local_address,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Unknown      wire.Unknown  `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v NamesV2) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "NamesV2", encodeNamesV2)
-}
+func (v NamesV2) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v NamesV2) Validate() error               { return nil }
+func (v *NamesV2) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeNamesV2) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *NamesV2) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "NamesV2", decodeNamesV2)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v NamesV2) Validate() error {
-	return nil
-}
-
-func decodeNamesV2(d *wire.Decoder) NamesV2 {
-	var v NamesV2
-	o := d.Object("type")
+func decodeNamesV2(d *wire.Decoder) (v NamesV2) {
+	o := d.Open(&v.Unknown, "type")
 	for o.Next() {
 		switch string(o.Name) {
 		case "type":
@@ -48,20 +34,16 @@ func decodeNamesV2(d *wire.Decoder) NamesV2 {
 			v.StateBox = wire.Optional(d, decodeNamesV2State)
 		case "local_address":
 			v.LocalAddress = wire.Optional(d, decodeAddress)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeNamesV2(e *wire.Encoder, v NamesV2) {
-	e.Begin()
-	e.Name("type").String(v.Type)
-	wire.PutOptional(e, "state_box", v.StateBox, encodeNamesV2State)
-	wire.PutOptional(e, "local_address", v.LocalAddress, encodeAddress)
-	e.Unknown(v.Unknown)
-	e.End()
+func (v *NamesV2) encode(e *wire.Encoder) {
+	e.First("type").String(v.Type)
+	wire.PutOptional(e, "state_box", v.StateBox, func(e *wire.Encoder, v NamesV2State) { v.encode(e) })
+	wire.PutOptional(e, "local_address", v.LocalAddress, func(e *wire.Encoder, v Address) { v.encode(e) })
+	e.EndOpen(v.Unknown)
 }
 
 var namesV2Event = outbox.EventType[NamesV2]{
@@ -69,19 +51,16 @@ var namesV2Event = outbox.EventType[NamesV2]{
 	Topic:         "golden.names.v2",
 	Source:        Service,
 	AggregateType: "thing",
-	AggregateID: func(v *NamesV2) (string, error) {
-		return v.Type, nil
-	},
+	AggregateID:   func(v *NamesV2) (string, error) { return v.Type, nil },
 }
 
-// InsertNamesV2 inserts the event on tx, so that it is published if and only if
-// the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertNamesV2 inserts the event on tx: it is published if and only if tx
+// commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertNamesV2(ctx context.Context, tx outbox.Transaction, data NamesV2, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, data, opts...)
 }
 
-// QueueNamesV2 adds the insert to a batch that the caller sends in its
+// QueueNamesV2 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueNamesV2(ctx context.Context, batch *pgx.Batch, data NamesV2, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, data, opts...)
@@ -92,8 +71,7 @@ func OnNamesV2(r *consume.Router, handle func(context.Context, outbox.Envelope[N
 	consume.On(r, namesV2Event, handle)
 }
 
-// DecodeNamesV2 reads the value of a record, with its headers where the event
-// has no envelope.
+// DecodeNamesV2 reads a record; an event without an envelope needs its headers.
 func DecodeNamesV2(value []byte, headers ...outbox.Header) (outbox.Envelope[NamesV2], error) {
 	return namesV2Event.Decode(value, headers...)
 }
@@ -105,48 +83,32 @@ func (v NamesV2) NewRow(ctx context.Context, opts ...outbox.Option) (outbox.Row,
 
 // NamesV2State is part of the event schemas.
 type NamesV2State struct {
-	Name  *string    `json:"name,omitzero"`
-	Since *wire.Date `json:"since,omitzero"`
-	// Unknown keeps the members that the schema does not name.
+	Name    *string      `json:"name,omitzero"`
+	Since   *wire.Date   `json:"since,omitzero"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v NamesV2State) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "NamesV2State", encodeNamesV2State)
-}
+func (v NamesV2State) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v NamesV2State) Validate() error              { return nil }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *NamesV2State) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "NamesV2State", decodeNamesV2State)
-}
+func (v *NamesV2State) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeNamesV2State) }
 
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v NamesV2State) Validate() error {
-	return nil
-}
-
-func decodeNamesV2State(d *wire.Decoder) NamesV2State {
-	var v NamesV2State
-	o := d.Object()
+func decodeNamesV2State(d *wire.Decoder) (v NamesV2State) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "name":
 			v.Name = wire.Optional(d, (*wire.Decoder).String)
 		case "since":
 			v.Since = wire.Optional(d, (*wire.Decoder).Date)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeNamesV2State(e *wire.Encoder, v NamesV2State) {
+func (v *NamesV2State) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutOptional(e, "name", v.Name, (*wire.Encoder).String)
 	wire.PutOptional(e, "since", v.Since, (*wire.Encoder).Date)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }

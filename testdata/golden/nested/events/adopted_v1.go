@@ -17,58 +17,36 @@ import (
 //
 // OpenAPI's base type, whose branches refer back to it.
 type AdoptedV1 struct {
-	ID     string `json:"id"`
-	Animal Animal `json:"animal"`
-	// Unknown keeps the members that the schema does not name.
+	ID      string       `json:"id"`
+	Animal  Animal       `json:"animal"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v AdoptedV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "AdoptedV1", encodeAdoptedV1)
-}
+func (v AdoptedV1) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v AdoptedV1) Validate() error               { return wire.Validate(&v, v.check) }
+func (v *AdoptedV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeAdoptedV1) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *AdoptedV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "AdoptedV1", decodeAdoptedV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v AdoptedV1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("AdoptedV1")
-}
-
-func decodeAdoptedV1(d *wire.Decoder) AdoptedV1 {
-	var v AdoptedV1
-	o := d.Object("id", "animal")
+func decodeAdoptedV1(d *wire.Decoder) (v AdoptedV1) {
+	o := d.Open(&v.Unknown, "id", "animal")
 	for o.Next() {
 		switch string(o.Name) {
 		case "id":
 			v.ID = d.String()
 		case "animal":
 			v.Animal = decodeAnimal(d)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeAdoptedV1(e *wire.Encoder, v AdoptedV1) {
-	e.Begin()
-	e.Name("id").String(v.ID)
-	encodeAnimal(e.Name("animal"), v.Animal)
-	e.Unknown(v.Unknown)
-	e.End()
+func (v *AdoptedV1) encode(e *wire.Encoder) {
+	e.First("id").String(v.ID)
+	unionAnimal.Put(e.Name("animal"), v.Animal)
+	e.EndOpen(v.Unknown)
 }
 
 func (v *AdoptedV1) check(c *wire.Checker) {
-	c.Enter("animal")
-	checkAnimal(c, v.Animal)
-	c.Leave()
+	unionAnimal.Check(c, v.Animal, "animal")
 }
 
 var adoptedV1Event = outbox.EventType[AdoptedV1]{
@@ -76,19 +54,16 @@ var adoptedV1Event = outbox.EventType[AdoptedV1]{
 	Topic:         "golden.adopted.v1",
 	Source:        Service,
 	AggregateType: "t",
-	AggregateID: func(v *AdoptedV1) (string, error) {
-		return v.ID, nil
-	},
+	AggregateID:   func(v *AdoptedV1) (string, error) { return v.ID, nil },
 }
 
-// InsertAdoptedV1 inserts the event on tx, so that it is published if and only
-// if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertAdoptedV1 inserts the event on tx: it is published if and only if tx
+// commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertAdoptedV1(ctx context.Context, tx outbox.Transaction, data AdoptedV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, data, opts...)
 }
 
-// QueueAdoptedV1 adds the insert to a batch that the caller sends in its
+// QueueAdoptedV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueAdoptedV1(ctx context.Context, batch *pgx.Batch, data AdoptedV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, data, opts...)
@@ -99,8 +74,8 @@ func OnAdoptedV1(r *consume.Router, handle func(context.Context, outbox.Envelope
 	consume.On(r, adoptedV1Event, handle)
 }
 
-// DecodeAdoptedV1 reads the value of a record, with its headers where the event
-// has no envelope.
+// DecodeAdoptedV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeAdoptedV1(value []byte, headers ...outbox.Header) (outbox.Envelope[AdoptedV1], error) {
 	return adoptedV1Event.Decode(value, headers...)
 }
@@ -110,35 +85,20 @@ func (v AdoptedV1) NewRow(ctx context.Context, opts ...outbox.Option) (outbox.Ro
 	return adoptedV1Event.NewRow(ctx, v, opts...)
 }
 
-// Animal is one of Cat, Dog and Kitten, told apart by "petType". Any other
-// value decodes to UnknownAnimal.
+// Animal is one of Cat, Dog and Kitten, told apart by "petType".
 type Animal interface {
-	json.Marshaler
-	Validate() error
-
+	branch
 	isAnimal()
 }
 
-func (Cat) isAnimal()           {}
-func (Dog) isAnimal()           {}
-func (Kitten) isAnimal()        {}
-func (UnknownAnimal) isAnimal() {}
-
-// UnknownAnimal keeps a value that is none of the branches of Animal, as it
-// came. Its Validate never accepts it.
+// UnknownAnimal keeps any other value as it came; it is never valid.
 type UnknownAnimal json.RawMessage
 
-// MarshalJSON writes v as it came.
-func (v UnknownAnimal) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(Animal(v), "UnknownAnimal", encodeAnimal)
-}
-
-// Validate reports that v is unknown, as a *outbox.ValidationError.
-func (v UnknownAnimal) Validate() error {
-	var c wire.Checker
-	checkAnimal(&c, v)
-	return c.Err("UnknownAnimal")
-}
+func (v UnknownAnimal) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v UnknownAnimal) Validate() error              { return wire.Validate(&v, v.check) }
+func (v UnknownAnimal) encode(e *wire.Encoder)       { e.Raw(json.RawMessage(v)) }
+func (v UnknownAnimal) check(c *wire.Checker)        { unionAnimal.NoBranch(c, v) }
+func (UnknownAnimal) isAnimal()                      {}
 
 func decodeAnimal(d *wire.Decoder) Animal {
 	switch d.StringAt("petType") {
@@ -148,77 +108,33 @@ func decodeAnimal(d *wire.Decoder) Animal {
 		return decodeDog(d)
 	case "kitten":
 		return decodeKitten(d)
-	default:
-		return wire.NoBranch[UnknownAnimal](d)
 	}
+	return wire.NoBranch[UnknownAnimal](d)
 }
 
-func encodeAnimal(e *wire.Encoder, v Animal) {
-	switch v := v.(type) {
-	case Cat:
-		encodeCat(e, v)
-	case Dog:
-		encodeDog(e, v)
-	case Kitten:
-		encodeKitten(e, v)
-	case UnknownAnimal:
-		e.Raw(json.RawMessage(v))
-	default:
-		e.NoBranch("Animal", v)
-	}
-}
-
-func checkAnimal(c *wire.Checker, v Animal) {
-	c.Schema("schemas/base.yaml#/$defs/Animal")
-	switch v := v.(type) {
-	case Cat:
-		v.check(c)
-	case Dog:
-		v.check(c)
-	case Kitten:
-		v.check(c)
-	default:
-		c.NoBranch(v, "oneOf", "an object with \"petType\" \"cat\", an object with \"petType\" \"dog\" or an object with \"petType\" \"kitten\"")
-	}
-}
+var unionAnimal = wire.NewUnion(Animal.encode, Animal.check, "schemas/base.yaml#/$defs/Animal", "oneOf", `an object with "petType" "cat", an object with "petType" "dog" or an object with "petType" "kitten"`)
 
 // Cat is a branch of Animal.
 type Cat struct {
-	PetType string  `json:"petType"`
-	Name    *string `json:"name,omitzero"`
-	Lives   *int64  `json:"lives,omitzero"`
-	// Unknown keeps the members that the schema does not name.
+	PetType string       `json:"petType"`
+	Name    *string      `json:"name,omitzero"`
+	Lives   *int64       `json:"lives,omitzero"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// NewCat returns v with what the schema fixes filled in: its constants, and its
-// defaults where v leaves a member out.
+// NewCat returns v with its constants and defaults filled in.
 func NewCat(v Cat) Cat {
 	v.PetType = "cat"
 	return v
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v Cat) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "Cat", encodeCat)
-}
+func (v Cat) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v Cat) Validate() error               { return wire.Validate(&v, v.check) }
+func (Cat) isAnimal()                       {}
+func (v *Cat) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeCat) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *Cat) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "Cat", decodeCat)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v Cat) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("Cat")
-}
-
-func decodeCat(d *wire.Decoder) Cat {
-	var v Cat
-	o := d.Object("petType")
+func decodeCat(d *wire.Decoder) (v Cat) {
+	o := d.Open(&v.Unknown, "petType")
 	for o.Next() {
 		switch string(o.Name) {
 		case "petType":
@@ -227,64 +143,43 @@ func decodeCat(d *wire.Decoder) Cat {
 			v.Name = wire.Optional(d, (*wire.Decoder).String)
 		case "lives":
 			v.Lives = wire.Optional(d, (*wire.Decoder).Int)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeCat(e *wire.Encoder, v Cat) {
-	e.Begin()
-	e.Name("petType").String(v.PetType)
+func (v Cat) encode(e *wire.Encoder) {
+	e.First("petType").String(v.PetType)
 	wire.PutOptional(e, "name", v.Name, (*wire.Encoder).String)
 	wire.PutOptional(e, "lives", v.Lives, (*wire.Encoder).Int)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
-func (v *Cat) check(c *wire.Checker) {
-	c.Schema("schemas/base.yaml#/$defs/Cat")
-	wire.Const(c, v.PetType, "cat", "petType")
+func (v Cat) check(c *wire.Checker) {
+	wire.Const(c.Schema("schemas/base.yaml#/$defs/Cat"), v.PetType, "cat", "petType")
 }
 
 // Dog is a branch of Animal.
 type Dog struct {
-	PetType string  `json:"petType"`
-	Name    *string `json:"name,omitzero"`
-	Bark    bool    `json:"bark"`
-	// Unknown keeps the members that the schema does not name.
+	PetType string       `json:"petType"`
+	Name    *string      `json:"name,omitzero"`
+	Bark    bool         `json:"bark"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// NewDog returns v with what the schema fixes filled in: its constants, and its
-// defaults where v leaves a member out.
+// NewDog returns v with its constants and defaults filled in.
 func NewDog(v Dog) Dog {
 	v.PetType = "dog"
 	return v
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v Dog) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "Dog", encodeDog)
-}
+func (v Dog) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v Dog) Validate() error               { return wire.Validate(&v, v.check) }
+func (Dog) isAnimal()                       {}
+func (v *Dog) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeDog) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *Dog) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "Dog", decodeDog)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v Dog) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("Dog")
-}
-
-func decodeDog(d *wire.Decoder) Dog {
-	var v Dog
-	o := d.Object("petType", "bark")
+func decodeDog(d *wire.Decoder) (v Dog) {
+	o := d.Open(&v.Unknown, "petType", "bark")
 	for o.Next() {
 		switch string(o.Name) {
 		case "petType":
@@ -293,65 +188,44 @@ func decodeDog(d *wire.Decoder) Dog {
 			v.Name = wire.Optional(d, (*wire.Decoder).String)
 		case "bark":
 			v.Bark = d.Bool()
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeDog(e *wire.Encoder, v Dog) {
-	e.Begin()
-	e.Name("petType").String(v.PetType)
+func (v Dog) encode(e *wire.Encoder) {
+	e.First("petType").String(v.PetType)
 	wire.PutOptional(e, "name", v.Name, (*wire.Encoder).String)
 	e.Name("bark").Bool(v.Bark)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
-func (v *Dog) check(c *wire.Checker) {
-	c.Schema("schemas/base.yaml#/$defs/Dog")
-	wire.Const(c, v.PetType, "dog", "petType")
+func (v Dog) check(c *wire.Checker) {
+	wire.Const(c.Schema("schemas/base.yaml#/$defs/Dog"), v.PetType, "dog", "petType")
 }
 
 // Kitten is a branch of Animal.
 type Kitten struct {
-	PetType string  `json:"petType"`
-	Name    *string `json:"name,omitzero"`
-	Lives   *int64  `json:"lives,omitzero"`
-	Weeks   *int64  `json:"weeks,omitzero"`
-	// Unknown keeps the members that the schema does not name.
+	PetType string       `json:"petType"`
+	Name    *string      `json:"name,omitzero"`
+	Lives   *int64       `json:"lives,omitzero"`
+	Weeks   *int64       `json:"weeks,omitzero"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// NewKitten returns v with what the schema fixes filled in: its constants, and
-// its defaults where v leaves a member out.
+// NewKitten returns v with its constants and defaults filled in.
 func NewKitten(v Kitten) Kitten {
 	v.PetType = "kitten"
 	return v
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v Kitten) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "Kitten", encodeKitten)
-}
+func (v Kitten) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v Kitten) Validate() error               { return wire.Validate(&v, v.check) }
+func (Kitten) isAnimal()                       {}
+func (v *Kitten) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeKitten) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *Kitten) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "Kitten", decodeKitten)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v Kitten) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("Kitten")
-}
-
-func decodeKitten(d *wire.Decoder) Kitten {
-	var v Kitten
-	o := d.Object("petType")
+func decodeKitten(d *wire.Decoder) (v Kitten) {
+	o := d.Open(&v.Unknown, "petType")
 	for o.Next() {
 		switch string(o.Name) {
 		case "petType":
@@ -362,24 +236,19 @@ func decodeKitten(d *wire.Decoder) Kitten {
 			v.Lives = wire.Optional(d, (*wire.Decoder).Int)
 		case "weeks":
 			v.Weeks = wire.Optional(d, (*wire.Decoder).Int)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeKitten(e *wire.Encoder, v Kitten) {
-	e.Begin()
-	e.Name("petType").String(v.PetType)
+func (v Kitten) encode(e *wire.Encoder) {
+	e.First("petType").String(v.PetType)
 	wire.PutOptional(e, "name", v.Name, (*wire.Encoder).String)
 	wire.PutOptional(e, "lives", v.Lives, (*wire.Encoder).Int)
 	wire.PutOptional(e, "weeks", v.Weeks, (*wire.Encoder).Int)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
-func (v *Kitten) check(c *wire.Checker) {
-	c.Schema("schemas/base.yaml#/$defs/Kitten")
-	wire.Const(c, v.PetType, "kitten", "petType")
+func (v Kitten) check(c *wire.Checker) {
+	wire.Const(c.Schema("schemas/base.yaml#/$defs/Kitten"), v.PetType, "kitten", "petType")
 }

@@ -8,6 +8,7 @@ import (
 	"context"
 
 	outbox "github.com/outboxgen/outboxgen/runtime"
+	"github.com/outboxgen/outboxgen/runtime/wire"
 	"github.com/outboxgen/outboxgen/testdata/golden/huleedu/events/outboxdb"
 )
 
@@ -59,4 +60,11 @@ func insertRows(ctx context.Context, db outbox.DBTX, rows []outbox.Row) (int64, 
 		p.Headers = append(p.Headers, r.Headers)
 	}
 	return q.InsertEvents(ctx, p)
+}
+
+// branch is what every branch of a union can do.
+type branch interface {
+	wire.Value
+	encode(*wire.Encoder)
+	check(*wire.Checker)
 }

@@ -22,32 +22,16 @@ type NestedV1 struct {
 	Owned Owned        `json:"owned,omitzero"`
 	Both  NestedV1Both `json:"both,omitzero"`
 	// One of two, of which the first is itself one or both of two.
-	Loose *NestedV1Loose `json:"loose,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Loose   *NestedV1Loose `json:"loose,omitzero"`
+	Unknown wire.Unknown   `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v NestedV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "NestedV1", encodeNestedV1)
-}
+func (v NestedV1) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v NestedV1) Validate() error               { return wire.Validate(&v, v.check) }
+func (v *NestedV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeNestedV1) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *NestedV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "NestedV1", decodeNestedV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v NestedV1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("NestedV1")
-}
-
-func decodeNestedV1(d *wire.Decoder) NestedV1 {
-	var v NestedV1
-	o := d.Object("id")
+func decodeNestedV1(d *wire.Decoder) (v NestedV1) {
+	o := d.Open(&v.Unknown, "id")
 	for o.Next() {
 		switch string(o.Name) {
 		case "id":
@@ -58,42 +42,24 @@ func decodeNestedV1(d *wire.Decoder) NestedV1 {
 			v.Both = decodeNestedV1Both(d)
 		case "loose":
 			v.Loose = wire.Optional(d, decodeNestedV1Loose)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeNestedV1(e *wire.Encoder, v NestedV1) {
-	e.Begin()
-	e.Name("id").String(v.ID)
-	if v.Owned != nil {
-		encodeOwned(e.Name("owned"), v.Owned)
-	}
-	if v.Both != nil {
-		encodeNestedV1Both(e.Name("both"), v.Both)
-	}
-	wire.PutOptional(e, "loose", v.Loose, encodeNestedV1Loose)
-	e.Unknown(v.Unknown)
-	e.End()
+func (v *NestedV1) encode(e *wire.Encoder) {
+	e.First("id").String(v.ID)
+	unionOwned.PutOptional(e, "owned", v.Owned)
+	unionNestedV1Both.PutOptional(e, "both", v.Both)
+	wire.PutOptional(e, "loose", v.Loose, func(e *wire.Encoder, v NestedV1Loose) { v.encode(e) })
+	e.EndOpen(v.Unknown)
 }
 
 func (v *NestedV1) check(c *wire.Checker) {
-	if v.Owned != nil {
-		c.Enter("owned")
-		checkOwned(c, v.Owned)
-		c.Leave()
-	}
-	if v.Both != nil {
-		c.Enter("both")
-		checkNestedV1Both(c, v.Both)
-		c.Leave()
-	}
+	unionOwned.CheckOptional(c, v.Owned, "owned")
+	unionNestedV1Both.CheckOptional(c, v.Both, "both")
 	if v.Loose != nil {
-		c.Enter("loose")
-		v.Loose.check(c)
-		c.Leave()
+		c.In(v.Loose.check, "loose")
 	}
 }
 
@@ -102,19 +68,16 @@ var nestedV1Event = outbox.EventType[NestedV1]{
 	Topic:         "golden.nested.v1",
 	Source:        Service,
 	AggregateType: "t",
-	AggregateID: func(v *NestedV1) (string, error) {
-		return v.ID, nil
-	},
+	AggregateID:   func(v *NestedV1) (string, error) { return v.ID, nil },
 }
 
-// InsertNestedV1 inserts the event on tx, so that it is published if and only
-// if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertNestedV1 inserts the event on tx: it is published if and only if tx
+// commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertNestedV1(ctx context.Context, tx outbox.Transaction, data NestedV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, data, opts...)
 }
 
-// QueueNestedV1 adds the insert to a batch that the caller sends in its
+// QueueNestedV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueNestedV1(ctx context.Context, batch *pgx.Batch, data NestedV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, data, opts...)
@@ -125,8 +88,8 @@ func OnNestedV1(r *consume.Router, handle func(context.Context, outbox.Envelope[
 	consume.On(r, nestedV1Event, handle)
 }
 
-// DecodeNestedV1 reads the value of a record, with its headers where the event
-// has no envelope.
+// DecodeNestedV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeNestedV1(value []byte, headers ...outbox.Header) (outbox.Envelope[NestedV1], error) {
 	return nestedV1Event.Decode(value, headers...)
 }
@@ -136,35 +99,20 @@ func (v NestedV1) NewRow(ctx context.Context, opts ...outbox.Option) (outbox.Row
 	return nestedV1Event.NewRow(ctx, v, opts...)
 }
 
-// Owned is one of Rock, Boat and House, told apart by "kind". Any other value
-// decodes to UnknownOwned.
+// Owned is one of Rock, Boat and House, told apart by "kind".
 type Owned interface {
-	json.Marshaler
-	Validate() error
-
+	branch
 	isOwned()
 }
 
-func (Rock) isOwned()         {}
-func (Boat) isOwned()         {}
-func (House) isOwned()        {}
-func (UnknownOwned) isOwned() {}
-
-// UnknownOwned keeps a value that is none of the branches of Owned, as it came.
-// Its Validate never accepts it.
+// UnknownOwned keeps any other value as it came; it is never valid.
 type UnknownOwned json.RawMessage
 
-// MarshalJSON writes v as it came.
-func (v UnknownOwned) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(Owned(v), "UnknownOwned", encodeOwned)
-}
-
-// Validate reports that v is unknown, as a *outbox.ValidationError.
-func (v UnknownOwned) Validate() error {
-	var c wire.Checker
-	checkOwned(&c, v)
-	return c.Err("UnknownOwned")
-}
+func (v UnknownOwned) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v UnknownOwned) Validate() error              { return wire.Validate(&v, v.check) }
+func (v UnknownOwned) encode(e *wire.Encoder)       { e.Raw(json.RawMessage(v)) }
+func (v UnknownOwned) check(c *wire.Checker)        { unionOwned.NoBranch(c, v) }
+func (UnknownOwned) isOwned()                       {}
 
 func decodeOwned(d *wire.Decoder) Owned {
 	switch d.StringAt("kind") {
@@ -174,135 +122,70 @@ func decodeOwned(d *wire.Decoder) Owned {
 		return decodeBoat(d)
 	case "house":
 		return decodeHouse(d)
-	default:
-		return wire.NoBranch[UnknownOwned](d)
 	}
+	return wire.NoBranch[UnknownOwned](d)
 }
 
-func encodeOwned(e *wire.Encoder, v Owned) {
-	switch v := v.(type) {
-	case Rock:
-		encodeRock(e, v)
-	case Boat:
-		encodeBoat(e, v)
-	case House:
-		encodeHouse(e, v)
-	case UnknownOwned:
-		e.Raw(json.RawMessage(v))
-	default:
-		e.NoBranch("Owned", v)
-	}
-}
-
-func checkOwned(c *wire.Checker, v Owned) {
-	c.Schema("schemas/nested.yaml#/$defs/Owned")
-	switch v := v.(type) {
-	case Rock:
-		v.check(c)
-	case Boat:
-		v.check(c)
-	case House:
-		v.check(c)
-	default:
-		c.NoBranch(v, "oneOf", "an object with \"kind\" \"rock\", an object with \"kind\" \"boat\" or an object with \"kind\" \"house\"")
-	}
-}
+var unionOwned = wire.NewUnion(Owned.encode, Owned.check, "schemas/nested.yaml#/$defs/Owned", "oneOf", `an object with "kind" "rock", an object with "kind" "boat" or an object with "kind" "house"`)
 
 // Rock is a branch of Owned.
 type Rock struct {
-	Kind string `json:"kind"`
-	// Unknown keeps the members that the schema does not name.
+	Kind    string       `json:"kind"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// NewRock returns v with what the schema fixes filled in: its constants, and
-// its defaults where v leaves a member out.
+// NewRock returns v with its constants and defaults filled in.
 func NewRock(v Rock) Rock {
 	v.Kind = "rock"
 	return v
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v Rock) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "Rock", encodeRock)
-}
+func (v Rock) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v Rock) Validate() error               { return wire.Validate(&v, v.check) }
+func (Rock) isOwned()                        {}
+func (v *Rock) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeRock) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *Rock) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "Rock", decodeRock)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v Rock) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("Rock")
-}
-
-func decodeRock(d *wire.Decoder) Rock {
-	var v Rock
-	o := d.Object("kind")
+func decodeRock(d *wire.Decoder) (v Rock) {
+	o := d.Open(&v.Unknown, "kind")
 	for o.Next() {
 		switch string(o.Name) {
 		case "kind":
 			v.Kind = d.String()
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeRock(e *wire.Encoder, v Rock) {
-	e.Begin()
-	e.Name("kind").String(v.Kind)
-	e.Unknown(v.Unknown)
-	e.End()
+func (v Rock) encode(e *wire.Encoder) {
+	e.First("kind").String(v.Kind)
+	e.EndOpen(v.Unknown)
 }
 
-func (v *Rock) check(c *wire.Checker) {
-	c.Schema("schemas/nested.yaml#/$defs/Owned/oneOf/0")
-	wire.Const(c, v.Kind, "rock", "kind")
+func (v Rock) check(c *wire.Checker) {
+	wire.Const(c.Schema("schemas/nested.yaml#/$defs/Owned/oneOf/0"), v.Kind, "rock", "kind")
 }
 
 // Boat is a branch of Owned.
 type Boat struct {
-	Since  int64    `json:"since"`
-	Kind   string   `json:"kind"`
-	Length *float64 `json:"length,omitzero"`
-	// Unknown keeps the members that the schema does not name.
+	Since   int64        `json:"since"`
+	Kind    string       `json:"kind"`
+	Length  *float64     `json:"length,omitzero"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// NewBoat returns v with what the schema fixes filled in: its constants, and
-// its defaults where v leaves a member out.
+// NewBoat returns v with its constants and defaults filled in.
 func NewBoat(v Boat) Boat {
 	v.Kind = "boat"
 	return v
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v Boat) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "Boat", encodeBoat)
-}
+func (v Boat) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v Boat) Validate() error               { return wire.Validate(&v, v.check) }
+func (Boat) isOwned()                        {}
+func (v *Boat) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeBoat) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *Boat) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "Boat", decodeBoat)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v Boat) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("Boat")
-}
-
-func decodeBoat(d *wire.Decoder) Boat {
-	var v Boat
-	o := d.Object("since", "kind")
+func decodeBoat(d *wire.Decoder) (v Boat) {
+	o := d.Open(&v.Unknown, "since", "kind")
 	for o.Next() {
 		switch string(o.Name) {
 		case "since":
@@ -311,64 +194,43 @@ func decodeBoat(d *wire.Decoder) Boat {
 			v.Kind = d.String()
 		case "length":
 			v.Length = wire.Optional(d, (*wire.Decoder).Float)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeBoat(e *wire.Encoder, v Boat) {
-	e.Begin()
-	e.Name("since").Int(v.Since)
+func (v Boat) encode(e *wire.Encoder) {
+	e.First("since").Int(v.Since)
 	e.Name("kind").String(v.Kind)
 	wire.PutOptional(e, "length", v.Length, (*wire.Encoder).Float)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
-func (v *Boat) check(c *wire.Checker) {
-	c.Schema("schemas/nested.yaml#/$defs/Owned/oneOf/1/allOf/1/oneOf/0")
-	wire.Const(c, v.Kind, "boat", "kind")
+func (v Boat) check(c *wire.Checker) {
+	wire.Const(c.Schema("schemas/nested.yaml#/$defs/Owned/oneOf/1/allOf/1/oneOf/0"), v.Kind, "boat", "kind")
 }
 
 // House is a branch of Owned.
 type House struct {
-	Since  int64  `json:"since"`
-	Kind   string `json:"kind"`
-	Floors *int64 `json:"floors,omitzero"`
-	// Unknown keeps the members that the schema does not name.
+	Since   int64        `json:"since"`
+	Kind    string       `json:"kind"`
+	Floors  *int64       `json:"floors,omitzero"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// NewHouse returns v with what the schema fixes filled in: its constants, and
-// its defaults where v leaves a member out.
+// NewHouse returns v with its constants and defaults filled in.
 func NewHouse(v House) House {
 	v.Kind = "house"
 	return v
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v House) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "House", encodeHouse)
-}
+func (v House) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v House) Validate() error               { return wire.Validate(&v, v.check) }
+func (House) isOwned()                        {}
+func (v *House) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeHouse) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *House) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "House", decodeHouse)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v House) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("House")
-}
-
-func decodeHouse(d *wire.Decoder) House {
-	var v House
-	o := d.Object("since", "kind")
+func decodeHouse(d *wire.Decoder) (v House) {
+	o := d.Open(&v.Unknown, "since", "kind")
 	for o.Next() {
 		switch string(o.Name) {
 		case "since":
@@ -377,55 +239,36 @@ func decodeHouse(d *wire.Decoder) House {
 			v.Kind = d.String()
 		case "floors":
 			v.Floors = wire.Optional(d, (*wire.Decoder).Int)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeHouse(e *wire.Encoder, v House) {
-	e.Begin()
-	e.Name("since").Int(v.Since)
+func (v House) encode(e *wire.Encoder) {
+	e.First("since").Int(v.Since)
 	e.Name("kind").String(v.Kind)
 	wire.PutOptional(e, "floors", v.Floors, (*wire.Encoder).Int)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
-func (v *House) check(c *wire.Checker) {
-	c.Schema("schemas/nested.yaml#/$defs/Owned/oneOf/1/allOf/1/oneOf/1")
-	wire.Const(c, v.Kind, "house", "kind")
+func (v House) check(c *wire.Checker) {
+	wire.Const(c.Schema("schemas/nested.yaml#/$defs/Owned/oneOf/1/allOf/1/oneOf/1"), v.Kind, "house", "kind")
 }
 
 // NestedV1Both is one of NestedV1BothA and NestedV1BothB, told apart by "kind".
-// Any other value decodes to UnknownNestedV1Both.
 type NestedV1Both interface {
-	json.Marshaler
-	Validate() error
-
+	branch
 	isNestedV1Both()
 }
 
-func (NestedV1BothA) isNestedV1Both()       {}
-func (NestedV1BothB) isNestedV1Both()       {}
-func (UnknownNestedV1Both) isNestedV1Both() {}
-
-// UnknownNestedV1Both keeps a value that is none of the branches of
-// NestedV1Both, as it came. Its Validate never accepts it.
+// UnknownNestedV1Both keeps any other value as it came; it is never valid.
 type UnknownNestedV1Both json.RawMessage
 
-// MarshalJSON writes v as it came.
-func (v UnknownNestedV1Both) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(NestedV1Both(v), "UnknownNestedV1Both", encodeNestedV1Both)
-}
-
-// Validate reports that v is unknown, as a *outbox.ValidationError.
-func (v UnknownNestedV1Both) Validate() error {
-	var c wire.Checker
-	checkNestedV1Both(&c, v)
-	return c.Err("UnknownNestedV1Both")
-}
+func (v UnknownNestedV1Both) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v UnknownNestedV1Both) Validate() error              { return wire.Validate(&v, v.check) }
+func (v UnknownNestedV1Both) encode(e *wire.Encoder)       { e.Raw(json.RawMessage(v)) }
+func (v UnknownNestedV1Both) check(c *wire.Checker)        { unionNestedV1Both.NoBranch(c, v) }
+func (UnknownNestedV1Both) isNestedV1Both()                {}
 
 func decodeNestedV1Both(d *wire.Decoder) NestedV1Both {
 	switch d.StringAt("kind") {
@@ -433,75 +276,36 @@ func decodeNestedV1Both(d *wire.Decoder) NestedV1Both {
 		return decodeNestedV1BothA(d)
 	case "b":
 		return decodeNestedV1BothB(d)
-	default:
-		return wire.NoBranch[UnknownNestedV1Both](d)
 	}
+	return wire.NoBranch[UnknownNestedV1Both](d)
 }
 
-func encodeNestedV1Both(e *wire.Encoder, v NestedV1Both) {
-	switch v := v.(type) {
-	case NestedV1BothA:
-		encodeNestedV1BothA(e, v)
-	case NestedV1BothB:
-		encodeNestedV1BothB(e, v)
-	case UnknownNestedV1Both:
-		e.Raw(json.RawMessage(v))
-	default:
-		e.NoBranch("NestedV1Both", v)
-	}
-}
-
-func checkNestedV1Both(c *wire.Checker, v NestedV1Both) {
-	c.Schema("schemas/nested.yaml#/properties/both", nestedV1BothPlaces...)
-	switch v := v.(type) {
-	case NestedV1BothA:
-		v.check(c)
-	case NestedV1BothB:
-		v.check(c)
-	default:
-		c.NoBranch(v, "oneOf", "an object with \"kind\" \"a\" or an object with \"kind\" \"b\"")
-	}
-}
+var unionNestedV1Both = wire.NewUnion(NestedV1Both.encode, NestedV1Both.check, "schemas/nested.yaml#/properties/both", "oneOf", `an object with "kind" "a" or an object with "kind" "b"`, nestedV1BothPlaces...)
 
 // NestedV1BothA is a branch of NestedV1Both.
 type NestedV1BothA struct {
-	Kind string  `json:"kind"`
-	X    *string `json:"x,omitzero"`
-	Mode *string `json:"mode,omitzero"`
-	Z    *string `json:"z,omitzero"`
-	W    *string `json:"w,omitzero"`
-	// Unknown keeps the members that the schema does not name.
+	Kind    string       `json:"kind"`
+	X       *string      `json:"x,omitzero"`
+	Mode    *string      `json:"mode,omitzero"`
+	Z       *string      `json:"z,omitzero"`
+	W       *string      `json:"w,omitzero"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// NewNestedV1BothA returns v with what the schema fixes filled in: its
-// constants, and its defaults where v leaves a member out.
+// NewNestedV1BothA returns v with its constants and defaults filled in.
 func NewNestedV1BothA(v NestedV1BothA) NestedV1BothA {
 	v.Kind = "a"
 	return v
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v NestedV1BothA) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "NestedV1BothA", encodeNestedV1BothA)
-}
+func (v NestedV1BothA) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v NestedV1BothA) Validate() error              { return wire.Validate(&v, v.check) }
+func (NestedV1BothA) isNestedV1Both()                {}
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *NestedV1BothA) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "NestedV1BothA", decodeNestedV1BothA)
-}
+func (v *NestedV1BothA) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeNestedV1BothA) }
 
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v NestedV1BothA) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("NestedV1BothA")
-}
-
-func decodeNestedV1BothA(d *wire.Decoder) NestedV1BothA {
-	var v NestedV1BothA
-	o := d.Object("kind")
+func decodeNestedV1BothA(d *wire.Decoder) (v NestedV1BothA) {
+	o := d.Open(&v.Unknown, "kind")
 	for o.Next() {
 		switch string(o.Name) {
 		case "kind":
@@ -514,69 +318,50 @@ func decodeNestedV1BothA(d *wire.Decoder) NestedV1BothA {
 			v.Z = wire.OptionalOrUnknown(&o, &v.Unknown, (*wire.Decoder).String)
 		case "w":
 			v.W = wire.OptionalOrUnknown(&o, &v.Unknown, (*wire.Decoder).String)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeNestedV1BothA(e *wire.Encoder, v NestedV1BothA) {
-	e.Begin()
-	e.Name("kind").String(v.Kind)
+func (v NestedV1BothA) encode(e *wire.Encoder) {
+	e.First("kind").String(v.Kind)
 	wire.PutOptional(e, "x", v.X, (*wire.Encoder).String)
 	wire.PutOptional(e, "mode", v.Mode, (*wire.Encoder).String)
 	wire.PutOptional(e, "z", v.Z, (*wire.Encoder).String)
 	wire.PutOptional(e, "w", v.W, (*wire.Encoder).String)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
-func (v *NestedV1BothA) check(c *wire.Checker) {
+func (v NestedV1BothA) check(c *wire.Checker) {
 	c.Schema("schemas/nested.yaml#/properties/both/allOf/0/oneOf/0")
 	wire.Const(c, v.Kind, "a", "kind")
-	wire.Rules(c, *v, encodeNestedV1BothA, &nestedV1BothARules)
+	wire.Rules(c, v, func(e *wire.Encoder, v NestedV1BothA) { v.encode(e) }, &nestedV1BothARules)
 }
 
 // NestedV1BothB is a branch of NestedV1Both.
 type NestedV1BothB struct {
-	Kind string  `json:"kind"`
-	Y    *string `json:"y,omitzero"`
-	Mode *string `json:"mode,omitzero"`
-	Z    *string `json:"z,omitzero"`
-	W    *string `json:"w,omitzero"`
-	// Unknown keeps the members that the schema does not name.
+	Kind    string       `json:"kind"`
+	Y       *string      `json:"y,omitzero"`
+	Mode    *string      `json:"mode,omitzero"`
+	Z       *string      `json:"z,omitzero"`
+	W       *string      `json:"w,omitzero"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// NewNestedV1BothB returns v with what the schema fixes filled in: its
-// constants, and its defaults where v leaves a member out.
+// NewNestedV1BothB returns v with its constants and defaults filled in.
 func NewNestedV1BothB(v NestedV1BothB) NestedV1BothB {
 	v.Kind = "b"
 	return v
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v NestedV1BothB) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "NestedV1BothB", encodeNestedV1BothB)
-}
+func (v NestedV1BothB) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v NestedV1BothB) Validate() error              { return wire.Validate(&v, v.check) }
+func (NestedV1BothB) isNestedV1Both()                {}
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *NestedV1BothB) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "NestedV1BothB", decodeNestedV1BothB)
-}
+func (v *NestedV1BothB) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeNestedV1BothB) }
 
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v NestedV1BothB) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("NestedV1BothB")
-}
-
-func decodeNestedV1BothB(d *wire.Decoder) NestedV1BothB {
-	var v NestedV1BothB
-	o := d.Object("kind")
+func decodeNestedV1BothB(d *wire.Decoder) (v NestedV1BothB) {
+	o := d.Open(&v.Unknown, "kind")
 	for o.Next() {
 		switch string(o.Name) {
 		case "kind":
@@ -589,28 +374,24 @@ func decodeNestedV1BothB(d *wire.Decoder) NestedV1BothB {
 			v.Z = wire.OptionalOrUnknown(&o, &v.Unknown, (*wire.Decoder).String)
 		case "w":
 			v.W = wire.OptionalOrUnknown(&o, &v.Unknown, (*wire.Decoder).String)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeNestedV1BothB(e *wire.Encoder, v NestedV1BothB) {
-	e.Begin()
-	e.Name("kind").String(v.Kind)
+func (v NestedV1BothB) encode(e *wire.Encoder) {
+	e.First("kind").String(v.Kind)
 	wire.PutOptional(e, "y", v.Y, (*wire.Encoder).String)
 	wire.PutOptional(e, "mode", v.Mode, (*wire.Encoder).String)
 	wire.PutOptional(e, "z", v.Z, (*wire.Encoder).String)
 	wire.PutOptional(e, "w", v.W, (*wire.Encoder).String)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
-func (v *NestedV1BothB) check(c *wire.Checker) {
+func (v NestedV1BothB) check(c *wire.Checker) {
 	c.Schema("schemas/nested.yaml#/properties/both/allOf/0/oneOf/1")
 	wire.Const(c, v.Kind, "b", "kind")
-	wire.Rules(c, *v, encodeNestedV1BothB, &nestedV1BothBRules)
+	wire.Rules(c, v, func(e *wire.Encoder, v NestedV1BothB) { v.encode(e) }, &nestedV1BothBRules)
 }
 
 // NestedV1Loose may be several things at once, so it is kept as it came:
@@ -622,11 +403,10 @@ type NestedV1Loose struct {
 	Raw json.RawMessage
 }
 
-// NestedV1LooseFromReachable is v as a NestedV1Loose. An error says that v
+// NestedV1LooseFromReachable is v as a NestedV1Loose; an error says that v
 // cannot be written as JSON.
 func NestedV1LooseFromReachable(v Reachable) (NestedV1Loose, error) {
-	raw, err := wire.Marshal(v, "NestedV1Loose", encodeReachable)
-	return NestedV1Loose{Raw: raw}, err
+	return wire.From[NestedV1Loose](v, func(e *wire.Encoder, v Reachable) { v.encode(e) })
 }
 
 // AsReachable is v as a valid Reachable, or an error that says why it is none.
@@ -634,53 +414,27 @@ func (v NestedV1Loose) AsReachable() (Reachable, error) {
 	return wire.As(v.Raw, "Reachable", decodeReachable, (*Reachable).check)
 }
 
-// NestedV1LooseFromSilent is v as a NestedV1Loose. An error says that v cannot
+// NestedV1LooseFromSilent is v as a NestedV1Loose; an error says that v cannot
 // be written as JSON.
 func NestedV1LooseFromSilent(v Silent) (NestedV1Loose, error) {
-	raw, err := wire.Marshal(v, "NestedV1Loose", encodeSilent)
-	return NestedV1Loose{Raw: raw}, err
+	return wire.From[NestedV1Loose](v, func(e *wire.Encoder, v Silent) { v.encode(e) })
 }
 
 // AsSilent is v as a valid Silent, or an error that says why it is none.
-func (v NestedV1Loose) AsSilent() (Silent, error) {
-	return wire.As(v.Raw, "Silent", decodeSilent, nil)
-}
+func (v NestedV1Loose) AsSilent() (Silent, error) { return wire.As(v.Raw, "Silent", decodeSilent, nil) }
 
-// MarshalJSON writes v as it came.
-func (v NestedV1Loose) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "NestedV1Loose", encodeNestedV1Loose)
-}
+func (v NestedV1Loose) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v NestedV1Loose) Validate() error              { return wire.Validate(&v, v.check) }
+func (v NestedV1Loose) encode(e *wire.Encoder)       { e.RawOrNull(v.Raw) }
 
-// UnmarshalJSON keeps the bytes.
-func (v *NestedV1Loose) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "NestedV1Loose", decodeNestedV1Loose)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v NestedV1Loose) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("NestedV1Loose")
-}
+func (v *NestedV1Loose) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeNestedV1Loose) }
 
 func decodeNestedV1Loose(d *wire.Decoder) NestedV1Loose {
 	return NestedV1Loose{Raw: wire.NoBranch[json.RawMessage](d)}
 }
 
-func encodeNestedV1Loose(e *wire.Encoder, v NestedV1Loose) {
-	if v.Raw == nil {
-		e.Null()
-		return
-	}
-	e.Raw(v.Raw)
-}
-
 func (v *NestedV1Loose) check(c *wire.Checker) {
-	c.Schema("schemas/nested.yaml#/properties/loose")
-	var errors [2]error
-	_, errors[0] = v.AsReachable()
-	_, errors[1] = v.AsSilent()
-	c.OneOf("Reachable and Silent", errors[:]...)
+	c.Schema("schemas/nested.yaml#/properties/loose").OneOf("Reachable and Silent", wire.Refusal(v.AsReachable), wire.Refusal(v.AsSilent))
 }
 
 // Reachable may be several things at once, so it is kept as it came: AsByMail
@@ -690,207 +444,119 @@ type Reachable struct {
 	Raw json.RawMessage
 }
 
-// ReachableFromByMail is v as a Reachable. An error says that v cannot be
+// ReachableFromByMail is v as a Reachable; an error says that v cannot be
 // written as JSON.
 func ReachableFromByMail(v ByMail) (Reachable, error) {
-	raw, err := wire.Marshal(v, "Reachable", encodeByMail)
-	return Reachable{Raw: raw}, err
+	return wire.From[Reachable](v, func(e *wire.Encoder, v ByMail) { v.encode(e) })
 }
 
 // AsByMail is v as a valid ByMail, or an error that says why it is none.
-func (v Reachable) AsByMail() (ByMail, error) {
-	return wire.As(v.Raw, "ByMail", decodeByMail, nil)
-}
+func (v Reachable) AsByMail() (ByMail, error) { return wire.As(v.Raw, "ByMail", decodeByMail, nil) }
 
-// ReachableFromByPhone is v as a Reachable. An error says that v cannot be
+// ReachableFromByPhone is v as a Reachable; an error says that v cannot be
 // written as JSON.
 func ReachableFromByPhone(v ByPhone) (Reachable, error) {
-	raw, err := wire.Marshal(v, "Reachable", encodeByPhone)
-	return Reachable{Raw: raw}, err
+	return wire.From[Reachable](v, func(e *wire.Encoder, v ByPhone) { v.encode(e) })
 }
 
 // AsByPhone is v as a valid ByPhone, or an error that says why it is none.
-func (v Reachable) AsByPhone() (ByPhone, error) {
-	return wire.As(v.Raw, "ByPhone", decodeByPhone, nil)
-}
+func (v Reachable) AsByPhone() (ByPhone, error) { return wire.As(v.Raw, "ByPhone", decodeByPhone, nil) }
 
-// MarshalJSON writes v as it came.
-func (v Reachable) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "Reachable", encodeReachable)
-}
-
-// UnmarshalJSON keeps the bytes.
-func (v *Reachable) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "Reachable", decodeReachable)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v Reachable) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("Reachable")
-}
+func (v Reachable) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v Reachable) Validate() error               { return wire.Validate(&v, v.check) }
+func (v Reachable) encode(e *wire.Encoder)        { e.RawOrNull(v.Raw) }
+func (v *Reachable) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeReachable) }
 
 func decodeReachable(d *wire.Decoder) Reachable {
 	return Reachable{Raw: wire.NoBranch[json.RawMessage](d)}
 }
 
-func encodeReachable(e *wire.Encoder, v Reachable) {
-	if v.Raw == nil {
-		e.Null()
-		return
-	}
-	e.Raw(v.Raw)
-}
-
 func (v *Reachable) check(c *wire.Checker) {
-	c.Schema("schemas/nested.yaml#/properties/loose/oneOf/0")
-	var errors [2]error
-	_, errors[0] = v.AsByMail()
-	_, errors[1] = v.AsByPhone()
-	c.AnyOf("ByMail and ByPhone", errors[:]...)
+	c.Schema("schemas/nested.yaml#/properties/loose/oneOf/0").AnyOf("ByMail and ByPhone", wire.Refusal(v.AsByMail), wire.Refusal(v.AsByPhone))
 }
 
 // ByMail is part of the event schemas.
 type ByMail struct {
-	Mail string `json:"mail"`
-	// Unknown keeps the members that the schema does not name.
+	Mail    string       `json:"mail"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v ByMail) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "ByMail", encodeByMail)
-}
+func (v ByMail) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v ByMail) Validate() error               { return nil }
+func (v *ByMail) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeByMail) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *ByMail) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "ByMail", decodeByMail)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v ByMail) Validate() error {
-	return nil
-}
-
-func decodeByMail(d *wire.Decoder) ByMail {
-	var v ByMail
-	o := d.Object("mail")
+func decodeByMail(d *wire.Decoder) (v ByMail) {
+	o := d.Open(&v.Unknown, "mail")
 	for o.Next() {
 		switch string(o.Name) {
 		case "mail":
 			v.Mail = d.String()
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeByMail(e *wire.Encoder, v ByMail) {
-	e.Begin()
-	e.Name("mail").String(v.Mail)
-	e.Unknown(v.Unknown)
-	e.End()
+func (v *ByMail) encode(e *wire.Encoder) {
+	e.First("mail").String(v.Mail)
+	e.EndOpen(v.Unknown)
 }
 
 // ByPhone is part of the event schemas.
 type ByPhone struct {
-	Phone string `json:"phone"`
-	// Unknown keeps the members that the schema does not name.
+	Phone   string       `json:"phone"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v ByPhone) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "ByPhone", encodeByPhone)
-}
+func (v ByPhone) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v ByPhone) Validate() error               { return nil }
+func (v *ByPhone) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeByPhone) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *ByPhone) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "ByPhone", decodeByPhone)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v ByPhone) Validate() error {
-	return nil
-}
-
-func decodeByPhone(d *wire.Decoder) ByPhone {
-	var v ByPhone
-	o := d.Object("phone")
+func decodeByPhone(d *wire.Decoder) (v ByPhone) {
+	o := d.Open(&v.Unknown, "phone")
 	for o.Next() {
 		switch string(o.Name) {
 		case "phone":
 			v.Phone = d.String()
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeByPhone(e *wire.Encoder, v ByPhone) {
-	e.Begin()
-	e.Name("phone").String(v.Phone)
-	e.Unknown(v.Unknown)
-	e.End()
+func (v *ByPhone) encode(e *wire.Encoder) {
+	e.First("phone").String(v.Phone)
+	e.EndOpen(v.Unknown)
 }
 
 // Silent is part of the event schemas.
 type Silent struct {
-	Silent bool `json:"silent"`
-	// Unknown keeps the members that the schema does not name.
+	Silent  bool         `json:"silent"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v Silent) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "Silent", encodeSilent)
-}
+func (v Silent) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v Silent) Validate() error               { return nil }
+func (v *Silent) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeSilent) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *Silent) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "Silent", decodeSilent)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v Silent) Validate() error {
-	return nil
-}
-
-func decodeSilent(d *wire.Decoder) Silent {
-	var v Silent
-	o := d.Object("silent")
+func decodeSilent(d *wire.Decoder) (v Silent) {
+	o := d.Open(&v.Unknown, "silent")
 	for o.Next() {
 		switch string(o.Name) {
 		case "silent":
 			v.Silent = d.Bool()
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeSilent(e *wire.Encoder, v Silent) {
-	e.Begin()
-	e.Name("silent").Bool(v.Silent)
-	e.Unknown(v.Unknown)
-	e.End()
+func (v *Silent) encode(e *wire.Encoder) {
+	e.First("silent").Bool(v.Silent)
+	e.EndOpen(v.Unknown)
 }
 
-// nestedV1BothPlaces says where schemas stand that are not under NestedV1Both's
-// own properties.
 var nestedV1BothPlaces = wire.Places{
 	{"", "oneOf", "schemas/nested.yaml#/properties/both/allOf/0/oneOf"},
 }
 
-// nestedV1BothARules is what the schema says of NestedV1BothA beyond its Go
-// type.
 var nestedV1BothARules = rule.Set{
 	Rules: []*rule.Schema{
 		{
@@ -911,8 +577,6 @@ var nestedV1BothARules = rule.Set{
 	},
 }
 
-// nestedV1BothBRules is what the schema says of NestedV1BothB beyond its Go
-// type.
 var nestedV1BothBRules = rule.Set{
 	Rules: []*rule.Schema{
 		{

@@ -41,32 +41,17 @@ type PresenceV1 struct {
 	NullParts   []*Part            `json:"null_parts,omitzero"`
 	NullLists   [][]string         `json:"null_lists,omitzero"`
 	NullValues  map[string]*string `json:"null_values,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Unknown     wire.Unknown       `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v PresenceV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "PresenceV1", encodePresenceV1)
-}
+func (v PresenceV1) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v PresenceV1) Validate() error               { return wire.Validate(&v, v.check) }
+func (v *PresenceV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodePresenceV1) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *PresenceV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "PresenceV1", decodePresenceV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v PresenceV1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("PresenceV1")
-}
-
-func decodePresenceV1(d *wire.Decoder) PresenceV1 {
-	var v PresenceV1
-	o := d.Object(
-		"id", "text", "number", "list", "dict", "free", "part", "any", "null_text", "null_list", "null_part",
+func decodePresenceV1(d *wire.Decoder) (v PresenceV1) {
+	o := d.Open(
+		&v.Unknown, "id", "text", "number", "list", "dict", "free", "part", "any", "null_text", "null_list",
+		"null_part",
 	)
 	for o.Next() {
 		switch string(o.Name) {
@@ -122,90 +107,60 @@ func decodePresenceV1(d *wire.Decoder) PresenceV1 {
 			})
 		case "null_values":
 			v.NullValues = wire.Map(d, func(d *wire.Decoder) *string { return wire.Pointer(d, (*wire.Decoder).String) })
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodePresenceV1(e *wire.Encoder, v PresenceV1) {
-	e.Begin()
-	e.Name("id").String(v.ID)
+func (v *PresenceV1) encode(e *wire.Encoder) {
+	e.First("id").String(v.ID)
 	e.Name("text").String(v.Text)
 	e.Name("number").Int(v.Number)
 	wire.PutSlice(e.Name("list"), v.List, (*wire.Encoder).String)
 	wire.PutMap(e.Name("dict"), v.Dict, (*wire.Encoder).Int)
 	e.Name("free").AnyObject(v.Free)
-	encodePart(e.Name("part"), v.Part)
+	v.Part.encode(e.Name("part"))
 	e.Name("any").Any(v.Any)
 	wire.PutPointer(e.Name("null_text"), v.NullText, (*wire.Encoder).String)
 	wire.PutOrNull(e.Name("null_list"), v.NullList == nil, v.NullList, func(e *wire.Encoder, v []string) { wire.PutSlice(e, v, (*wire.Encoder).String) })
-	wire.PutPointer(e.Name("null_part"), v.NullPart, encodePart)
+	wire.PutPointer(e.Name("null_part"), v.NullPart, func(e *wire.Encoder, v Part) { v.encode(e) })
 	wire.PutOptional(e, "opt_text", v.OptText, (*wire.Encoder).String)
-	if v.OptList != nil {
-		wire.PutSlice(e.Name("opt_list"), v.OptList, (*wire.Encoder).String)
-	}
-	if v.OptDict != nil {
-		wire.PutMap(e.Name("opt_dict"), v.OptDict, (*wire.Encoder).Int)
-	}
+	wire.PutOptionalSlice(e, "opt_list", v.OptList, (*wire.Encoder).String)
+	wire.PutOptionalMap(e, "opt_dict", v.OptDict, (*wire.Encoder).Int)
 	if v.OptFree != nil {
 		e.Name("opt_free").AnyObject(v.OptFree)
 	}
-	wire.PutOptional(e, "opt_part", v.OptPart, encodePart)
+	wire.PutOptional(e, "opt_part", v.OptPart, func(e *wire.Encoder, v Part) { v.encode(e) })
 	if v.OptAny != nil {
 		e.Name("opt_any").Any(v.OptAny)
 	}
 	wire.PutOptional(e, "opt_null_text", v.OptNullText, (*wire.Encoder).String)
-	if v.OptNullList != nil {
-		wire.PutSlice(e.Name("opt_null_list"), v.OptNullList, (*wire.Encoder).String)
-	}
-	if v.OptNullDict != nil {
-		wire.PutMap(e.Name("opt_null_dict"), v.OptNullDict, (*wire.Encoder).Int)
-	}
-	wire.PutOptional(e, "opt_null_part", v.OptNullPart, encodePart)
-	if v.NullItems != nil {
-		wire.PutSlice(e.Name("null_items"), v.NullItems, func(e *wire.Encoder, v *int64) { wire.PutPointer(e, v, (*wire.Encoder).Int) })
-	}
-	if v.NullParts != nil {
-		wire.PutSlice(e.Name("null_parts"), v.NullParts, func(e *wire.Encoder, v *Part) { wire.PutPointer(e, v, encodePart) })
-	}
-	if v.NullLists != nil {
-		wire.PutSlice(e.Name("null_lists"), v.NullLists, func(e *wire.Encoder, v []string) {
-			wire.PutOrNull(e, v == nil, v, func(e *wire.Encoder, v []string) { wire.PutSlice(e, v, (*wire.Encoder).String) })
-		})
-	}
-	if v.NullValues != nil {
-		wire.PutMap(e.Name("null_values"), v.NullValues, func(e *wire.Encoder, v *string) { wire.PutPointer(e, v, (*wire.Encoder).String) })
-	}
-	e.Unknown(v.Unknown)
-	e.End()
+	wire.PutOptionalSlice(e, "opt_null_list", v.OptNullList, (*wire.Encoder).String)
+	wire.PutOptionalMap(e, "opt_null_dict", v.OptNullDict, (*wire.Encoder).Int)
+	wire.PutOptional(e, "opt_null_part", v.OptNullPart, func(e *wire.Encoder, v Part) { v.encode(e) })
+	wire.PutOptionalSlice(e, "null_items", v.NullItems, func(e *wire.Encoder, v *int64) { wire.PutPointer(e, v, (*wire.Encoder).Int) })
+	wire.PutOptionalSlice(e, "null_parts", v.NullParts, func(e *wire.Encoder, v *Part) { wire.PutPointer(e, v, func(e *wire.Encoder, v Part) { v.encode(e) }) })
+	wire.PutOptionalSlice(e, "null_lists", v.NullLists, func(e *wire.Encoder, v []string) {
+		wire.PutOrNull(e, v == nil, v, func(e *wire.Encoder, v []string) { wire.PutSlice(e, v, (*wire.Encoder).String) })
+	})
+	wire.PutOptionalMap(e, "null_values", v.NullValues, func(e *wire.Encoder, v *string) { wire.PutPointer(e, v, (*wire.Encoder).String) })
+	e.EndOpen(v.Unknown)
 }
 
 func (v *PresenceV1) check(c *wire.Checker) {
-	c.Enter("part")
-	v.Part.check(c)
-	c.Leave()
+	c.In(v.Part.check, "part")
 	if v.NullPart != nil {
-		c.Enter("null_part")
-		v.NullPart.check(c)
-		c.Leave()
+		c.In(v.NullPart.check, "null_part")
 	}
 	if v.OptPart != nil {
-		c.Enter("opt_part")
-		v.OptPart.check(c)
-		c.Leave()
+		c.In(v.OptPart.check, "opt_part")
 	}
 	if v.OptNullPart != nil {
-		c.Enter("opt_null_part")
-		v.OptNullPart.check(c)
-		c.Leave()
+		c.In(v.OptNullPart.check, "opt_null_part")
 	}
 	for i := range v.NullParts {
 		if v.NullParts[i] != nil {
-			c.Enter("null_parts", i)
-			v.NullParts[i].check(c)
-			c.Leave()
+			c.In(v.NullParts[i].check, "null_parts", i)
 		}
 	}
 }
@@ -215,19 +170,16 @@ var presenceV1Event = outbox.EventType[PresenceV1]{
 	Topic:         "golden.presence.v1",
 	Source:        Service,
 	AggregateType: "thing",
-	AggregateID: func(v *PresenceV1) (string, error) {
-		return v.ID, nil
-	},
+	AggregateID:   func(v *PresenceV1) (string, error) { return v.ID, nil },
 }
 
-// InsertPresenceV1 inserts the event on tx, so that it is published if and only
-// if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertPresenceV1 inserts the event on tx: it is published if and only if tx
+// commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertPresenceV1(ctx context.Context, tx outbox.Transaction, data PresenceV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, data, opts...)
 }
 
-// QueuePresenceV1 adds the insert to a batch that the caller sends in its
+// QueuePresenceV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueuePresenceV1(ctx context.Context, batch *pgx.Batch, data PresenceV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, data, opts...)
@@ -238,8 +190,8 @@ func OnPresenceV1(r *consume.Router, handle func(context.Context, outbox.Envelop
 	consume.On(r, presenceV1Event, handle)
 }
 
-// DecodePresenceV1 reads the value of a record, with its headers where the
-// event has no envelope.
+// DecodePresenceV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodePresenceV1(value []byte, headers ...outbox.Header) (outbox.Envelope[PresenceV1], error) {
 	return presenceV1Event.Decode(value, headers...)
 }
@@ -251,51 +203,30 @@ func (v PresenceV1) NewRow(ctx context.Context, opts ...outbox.Option) (outbox.R
 
 // Part: A part of the whole.
 type Part struct {
-	Name string `json:"name"`
-	// Unknown keeps the members that the schema does not name.
+	Name    string       `json:"name"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v Part) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "Part", encodePart)
-}
+func (v Part) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v Part) Validate() error               { return wire.Validate(&v, v.check) }
+func (v *Part) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodePart) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *Part) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "Part", decodePart)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v Part) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("Part")
-}
-
-func decodePart(d *wire.Decoder) Part {
-	var v Part
-	o := d.Object("name")
+func decodePart(d *wire.Decoder) (v Part) {
+	o := d.Open(&v.Unknown, "name")
 	for o.Next() {
 		switch string(o.Name) {
 		case "name":
 			v.Name = d.String()
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodePart(e *wire.Encoder, v Part) {
-	e.Begin()
-	e.Name("name").String(v.Name)
-	e.Unknown(v.Unknown)
-	e.End()
+func (v *Part) encode(e *wire.Encoder) {
+	e.First("name").String(v.Name)
+	e.EndOpen(v.Unknown)
 }
 
 func (v *Part) check(c *wire.Checker) {
-	c.Schema("schemas/presence.yaml#/$defs/part")
-	wire.MinLength(c, v.Name, 1, "name")
+	wire.MinLength(c.Schema("schemas/presence.yaml#/$defs/part"), v.Name, 1, "name")
 }

@@ -9,32 +9,18 @@ import (
 
 // Node is part of the event schemas.
 type Node struct {
-	Value  int64  `json:"value"`
-	First  *Node  `json:"first,omitzero"`
-	Others []Node `json:"others,omitzero"`
-	// Unknown keeps the members that the schema does not name.
+	Value   int64        `json:"value"`
+	First   *Node        `json:"first,omitzero"`
+	Others  []Node       `json:"others,omitzero"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v Node) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "Node", encodeNode)
-}
+func (v Node) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v Node) Validate() error               { return nil }
+func (v *Node) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeNode) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *Node) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "Node", decodeNode)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v Node) Validate() error {
-	return nil
-}
-
-func decodeNode(d *wire.Decoder) Node {
-	var v Node
-	o := d.Object("value")
+func decodeNode(d *wire.Decoder) (v Node) {
+	o := d.Open(&v.Unknown, "value")
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
@@ -43,20 +29,14 @@ func decodeNode(d *wire.Decoder) Node {
 			v.First = wire.Optional(d, decodeNode)
 		case "others":
 			v.Others = wire.Slice(d, decodeNode)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeNode(e *wire.Encoder, v Node) {
-	e.Begin()
-	e.Name("value").Int(v.Value)
-	wire.PutOptional(e, "first", v.First, encodeNode)
-	if v.Others != nil {
-		wire.PutSlice(e.Name("others"), v.Others, encodeNode)
-	}
-	e.Unknown(v.Unknown)
-	e.End()
+func (v *Node) encode(e *wire.Encoder) {
+	e.First("value").Int(v.Value)
+	wire.PutOptional(e, "first", v.First, func(e *wire.Encoder, v Node) { v.encode(e) })
+	wire.PutOptionalSlice(e, "others", v.Others, func(e *wire.Encoder, v Node) { v.encode(e) })
+	e.EndOpen(v.Unknown)
 }

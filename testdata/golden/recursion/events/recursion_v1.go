@@ -27,31 +27,15 @@ type RecursionV1 struct {
 	Matching Matching               `json:"matching,omitzero"`
 	Chain    []RecursionV1ChainItem `json:"chain,omitzero"`
 	Remote   *Node                  `json:"remote,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Unknown  wire.Unknown           `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v RecursionV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "RecursionV1", encodeRecursionV1)
-}
+func (v RecursionV1) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v RecursionV1) Validate() error               { return wire.Validate(&v, v.check) }
+func (v *RecursionV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeRecursionV1) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *RecursionV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "RecursionV1", decodeRecursionV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v RecursionV1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("RecursionV1")
-}
-
-func decodeRecursionV1(d *wire.Decoder) RecursionV1 {
-	var v RecursionV1
-	o := d.Object("id")
+func decodeRecursionV1(d *wire.Decoder) (v RecursionV1) {
+	o := d.Open(&v.Unknown, "id")
 	for o.Next() {
 		switch string(o.Name) {
 		case "id":
@@ -78,84 +62,62 @@ func decodeRecursionV1(d *wire.Decoder) RecursionV1 {
 			v.Chain = wire.Slice(d, decodeRecursionV1ChainItem)
 		case "remote":
 			v.Remote = wire.Optional(d, decodeNode)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeRecursionV1(e *wire.Encoder, v RecursionV1) {
-	e.Begin()
-	e.Name("id").String(v.ID)
+func (v *RecursionV1) encode(e *wire.Encoder) {
+	e.First("id").String(v.ID)
 	if v.Tree != nil {
-		encodeTree(e.Name("tree"), v.Tree)
+		v.Tree.encode(e.Name("tree"))
 	}
 	if v.Paths != nil {
-		encodePaths(e.Name("paths"), v.Paths)
+		v.Paths.encode(e.Name("paths"))
 	}
-	wire.PutNullable(e, "maybe", v.Maybe, encodeMaybe)
+	wire.PutNullable(e, "maybe", v.Maybe, func(e *wire.Encoder, v Maybe) { v.encode(e) })
 	if v.Labelled != nil {
-		encodeLabelled(e.Name("labelled"), v.Labelled)
+		v.Labelled.encode(e.Name("labelled"))
 	}
 	if v.Forest != nil {
-		encodeForest(e.Name("forest"), v.Forest)
+		v.Forest.encode(e.Name("forest"))
 	}
 	if v.Own != nil {
-		encodeOwn(e.Name("own"), v.Own)
+		v.Own.encode(e.Name("own"))
 	}
-	wire.PutOptional(e, "extended", v.Extended, encodeExtended)
-	if v.Narrow != nil {
-		wire.PutSlice(e.Name("narrow"), v.Narrow, encodeTree)
-	}
+	wire.PutOptional(e, "extended", v.Extended, func(e *wire.Encoder, v Extended) { v.encode(e) })
+	wire.PutOptionalSlice(e, "narrow", v.Narrow, func(e *wire.Encoder, v Tree) { v.encode(e) })
 	if v.Matching != nil {
-		encodeMatching(e.Name("matching"), v.Matching)
+		v.Matching.encode(e.Name("matching"))
 	}
-	if v.Chain != nil {
-		wire.PutSlice(e.Name("chain"), v.Chain, encodeRecursionV1ChainItem)
-	}
-	wire.PutOptional(e, "remote", v.Remote, encodeNode)
-	e.Unknown(v.Unknown)
-	e.End()
+	wire.PutOptionalSlice(e, "chain", v.Chain, func(e *wire.Encoder, v RecursionV1ChainItem) { v.encode(e) })
+	wire.PutOptional(e, "remote", v.Remote, func(e *wire.Encoder, v Node) { v.encode(e) })
+	e.EndOpen(v.Unknown)
 }
 
 func (v *RecursionV1) check(c *wire.Checker) {
 	c.Schema("schemas/recursion.yaml#", recursionV1Places...)
 	if v.Tree != nil {
-		c.Enter("tree")
-		v.Tree.check(c)
-		c.Leave()
+		c.In(v.Tree.check, "tree")
 	}
 	if v.Paths != nil {
-		c.Enter("paths")
-		v.Paths.check(c)
-		c.Leave()
+		c.In(v.Paths.check, "paths")
 	}
 	if v.Labelled != nil {
-		c.Enter("labelled")
-		v.Labelled.check(c)
-		c.Leave()
+		c.In(v.Labelled.check, "labelled")
 	}
 	if v.Own != nil {
-		c.Enter("own")
-		v.Own.check(c)
-		c.Leave()
+		c.In(v.Own.check, "own")
 	}
 	if v.Extended != nil {
-		c.Enter("extended")
-		v.Extended.check(c)
-		c.Leave()
+		c.In(v.Extended.check, "extended")
 	}
 	c.MaxItems(len(v.Narrow), 2, "narrow")
 	for i, item := range v.Narrow {
-		c.Enter("narrow", i)
-		item.check(c)
-		c.Leave()
+		c.In(item.check, "narrow", i)
 	}
 	if v.Matching != nil {
-		c.Enter("matching")
-		v.Matching.check(c)
-		c.Leave()
+		c.In(v.Matching.check, "matching")
 	}
 }
 
@@ -164,19 +126,16 @@ var recursionV1Event = outbox.EventType[RecursionV1]{
 	Topic:         "golden.recursion.v1",
 	Source:        Service,
 	AggregateType: "thing",
-	AggregateID: func(v *RecursionV1) (string, error) {
-		return v.ID, nil
-	},
+	AggregateID:   func(v *RecursionV1) (string, error) { return v.ID, nil },
 }
 
-// InsertRecursionV1 inserts the event on tx, so that it is published if and
-// only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertRecursionV1 inserts the event on tx: it is published if and only if tx
+// commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertRecursionV1(ctx context.Context, tx outbox.Transaction, data RecursionV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, data, opts...)
 }
 
-// QueueRecursionV1 adds the insert to a batch that the caller sends in its
+// QueueRecursionV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueRecursionV1(ctx context.Context, batch *pgx.Batch, data RecursionV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, data, opts...)
@@ -187,8 +146,8 @@ func OnRecursionV1(r *consume.Router, handle func(context.Context, outbox.Envelo
 	consume.On(r, recursionV1Event, handle)
 }
 
-// DecodeRecursionV1 reads the value of a record, with its headers where the
-// event has no envelope.
+// DecodeRecursionV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeRecursionV1(value []byte, headers ...outbox.Header) (outbox.Envelope[RecursionV1], error) {
 	return recursionV1Event.Decode(value, headers...)
 }
@@ -201,462 +160,278 @@ func (v RecursionV1) NewRow(ctx context.Context, opts ...outbox.Option) (outbox.
 // Tree: A tree without anything in it.
 type Tree []Tree
 
-// MarshalJSON writes v as its schema has it.
-func (v Tree) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "Tree", encodeTree)
-}
+func (v Tree) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v Tree) Validate() error               { return wire.Validate(&v, v.check) }
+func (v *Tree) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeTree) }
 
-// UnmarshalJSON reads v. On an error v is left as it was.
-func (v *Tree) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "Tree", decodeTree)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v Tree) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("Tree")
+func (v Tree) encode(e *wire.Encoder) {
+	wire.PutSlice(e, []Tree(v), func(e *wire.Encoder, v Tree) { v.encode(e) })
 }
 
 func decodeTree(d *wire.Decoder) Tree {
 	return Tree(wire.Slice(d, decodeTree))
 }
 
-func encodeTree(e *wire.Encoder, v Tree) {
-	wire.PutSlice(e, []Tree(v), encodeTree)
-}
-
 func (v Tree) check(c *wire.Checker) {
 	c.Schema("schemas/recursion.yaml#/$defs/tree")
 	c.MaxItems(len(v), 3)
 	for i, item := range v {
-		c.Enter(i)
-		item.check(c)
-		c.Leave()
+		c.In(item.check, i)
 	}
 }
 
 // Paths is part of the event schemas.
 type Paths map[string]Paths
 
-// MarshalJSON writes v as its schema has it.
-func (v Paths) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "Paths", encodePaths)
-}
+func (v Paths) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v Paths) Validate() error               { return wire.Validate(&v, v.check) }
+func (v *Paths) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodePaths) }
 
-// UnmarshalJSON reads v. On an error v is left as it was.
-func (v *Paths) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "Paths", decodePaths)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v Paths) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("Paths")
+func (v Paths) encode(e *wire.Encoder) {
+	wire.PutMap(e, map[string]Paths(v), func(e *wire.Encoder, v Paths) { v.encode(e) })
 }
 
 func decodePaths(d *wire.Decoder) Paths {
 	return Paths(wire.Map(d, decodePaths))
 }
 
-func encodePaths(e *wire.Encoder, v Paths) {
-	wire.PutMap(e, map[string]Paths(v), encodePaths)
-}
-
 func (v Paths) check(c *wire.Checker) {
 	c.Schema("schemas/recursion.yaml#/$defs/paths")
 	c.MaxProperties(len(v), 2)
 	for key, value := range v {
-		c.Enter(key)
-		value.check(c)
-		c.Leave()
+		c.In(value.check, key)
 	}
 }
 
 // Maybe is part of the event schemas.
 type Maybe []Maybe
 
-// MarshalJSON writes v as its schema has it.
-func (v Maybe) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "Maybe", encodeMaybe)
-}
+func (v Maybe) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v Maybe) Validate() error               { return nil }
+func (v *Maybe) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeMaybe) }
 
-// UnmarshalJSON reads v. On an error v is left as it was.
-func (v *Maybe) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "Maybe", decodeMaybe)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v Maybe) Validate() error {
-	return nil
+func (v Maybe) encode(e *wire.Encoder) {
+	wire.PutSlice(e, []Maybe(v), func(e *wire.Encoder, v Maybe) {
+		wire.PutOrNull(e, v == nil, v, func(e *wire.Encoder, v Maybe) { v.encode(e) })
+	})
 }
 
 func decodeMaybe(d *wire.Decoder) Maybe {
 	return Maybe(wire.Slice(d, func(d *wire.Decoder) Maybe { return wire.OrNil(d, decodeMaybe) }))
 }
 
-func encodeMaybe(e *wire.Encoder, v Maybe) {
-	wire.PutSlice(e, []Maybe(v), func(e *wire.Encoder, v Maybe) { wire.PutOrNull(e, v == nil, v, encodeMaybe) })
-}
-
 // RecursionV1LabelledItem is one of RecursionV1LabelledItemText and Labelled,
-// told apart by their JSON types. Any other value decodes to
-// UnknownRecursionV1LabelledItem.
+// told apart by their JSON types.
 type RecursionV1LabelledItem interface {
-	json.Marshaler
-	Validate() error
-
+	branch
 	isRecursionV1LabelledItem()
 }
 
-func (RecursionV1LabelledItemText) isRecursionV1LabelledItem()    {}
-func (Labelled) isRecursionV1LabelledItem()                       {}
-func (UnknownRecursionV1LabelledItem) isRecursionV1LabelledItem() {}
-
-// UnknownRecursionV1LabelledItem keeps a value that is none of the branches of
-// RecursionV1LabelledItem, as it came. Its Validate never accepts it.
+// UnknownRecursionV1LabelledItem keeps any other value as it came; it is never
+// valid.
 type UnknownRecursionV1LabelledItem json.RawMessage
 
-// MarshalJSON writes v as it came.
+func (v UnknownRecursionV1LabelledItem) Validate() error          { return wire.Validate(&v, v.check) }
+func (v UnknownRecursionV1LabelledItem) encode(e *wire.Encoder)   { e.Raw(json.RawMessage(v)) }
+func (UnknownRecursionV1LabelledItem) isRecursionV1LabelledItem() {}
+
 func (v UnknownRecursionV1LabelledItem) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(RecursionV1LabelledItem(v), "UnknownRecursionV1LabelledItem", encodeRecursionV1LabelledItem)
+	return wire.Encode(&v, v.encode)
 }
 
-// Validate reports that v is unknown, as a *outbox.ValidationError.
-func (v UnknownRecursionV1LabelledItem) Validate() error {
-	var c wire.Checker
-	checkRecursionV1LabelledItem(&c, v)
-	return c.Err("UnknownRecursionV1LabelledItem")
+func (v UnknownRecursionV1LabelledItem) check(c *wire.Checker) {
+	unionRecursionV1LabelledItem.NoBranch(c, v)
 }
 
 func decodeRecursionV1LabelledItem(d *wire.Decoder) RecursionV1LabelledItem {
 	switch d.Kind() {
 	case '"':
-		return decodeRecursionV1LabelledItemText(d)
+		return RecursionV1LabelledItemText(d.String())
 	case '[':
 		return decodeLabelled(d)
 	}
 	return wire.NoBranch[UnknownRecursionV1LabelledItem](d)
 }
 
-func encodeRecursionV1LabelledItem(e *wire.Encoder, v RecursionV1LabelledItem) {
-	switch v := v.(type) {
-	case RecursionV1LabelledItemText:
-		encodeRecursionV1LabelledItemText(e, v)
-	case Labelled:
-		encodeLabelled(e, v)
-	case UnknownRecursionV1LabelledItem:
-		e.Raw(json.RawMessage(v))
-	default:
-		e.NoBranch("RecursionV1LabelledItem", v)
-	}
-}
-
-func checkRecursionV1LabelledItem(c *wire.Checker, v RecursionV1LabelledItem) {
-	c.Schema("schemas/recursion.yaml#/properties/labelled/items")
-	switch v := v.(type) {
-	case RecursionV1LabelledItemText:
-		v.check(c)
-	case Labelled:
-		v.check(c)
-	default:
-		c.NoBranch(v, "anyOf", "a string or an array")
-	}
-}
+var unionRecursionV1LabelledItem = wire.NewUnion(RecursionV1LabelledItem.encode, RecursionV1LabelledItem.check, "schemas/recursion.yaml#/properties/labelled/items", "anyOf", `a string or an array`)
 
 // RecursionV1LabelledItemText is a branch of RecursionV1LabelledItem.
 type RecursionV1LabelledItemText string
 
-// MarshalJSON writes v as its schema has it.
-func (v RecursionV1LabelledItemText) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "RecursionV1LabelledItemText", encodeRecursionV1LabelledItemText)
-}
+func (v RecursionV1LabelledItemText) Validate() error               { return wire.Validate(&v, v.check) }
+func (v RecursionV1LabelledItemText) encode(e *wire.Encoder)        { e.String(string(v)) }
+func (RecursionV1LabelledItemText) isRecursionV1LabelledItem()      {}
+func (v *RecursionV1LabelledItemText) UnmarshalJSON(b []byte) error { return wire.DecodeText(b, v) }
 
-// UnmarshalJSON reads v. On an error v is left as it was.
-func (v *RecursionV1LabelledItemText) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "RecursionV1LabelledItemText", decodeRecursionV1LabelledItemText)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v RecursionV1LabelledItemText) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("RecursionV1LabelledItemText")
-}
-
-func decodeRecursionV1LabelledItemText(d *wire.Decoder) RecursionV1LabelledItemText {
-	return RecursionV1LabelledItemText(d.String())
-}
-
-func encodeRecursionV1LabelledItemText(e *wire.Encoder, v RecursionV1LabelledItemText) {
-	e.String(string(v))
-}
+func (v RecursionV1LabelledItemText) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
 
 func (v RecursionV1LabelledItemText) check(c *wire.Checker) {
-	c.Schema("schemas/recursion.yaml#/properties/labelled/items/anyOf/0")
-	wire.MinLength(c, v, 1)
+	wire.MinLength(c.Schema("schemas/recursion.yaml#/properties/labelled/items/anyOf/0"), v, 1)
 }
 
 // Labelled is a branch of RecursionV1LabelledItem.
 type Labelled []RecursionV1LabelledItem
 
-// MarshalJSON writes v as its schema has it.
-func (v Labelled) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "Labelled", encodeLabelled)
-}
+func (v Labelled) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v Labelled) Validate() error               { return wire.Validate(&v, v.check) }
+func (Labelled) isRecursionV1LabelledItem()      {}
+func (v *Labelled) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeLabelled) }
 
-// UnmarshalJSON reads v. On an error v is left as it was.
-func (v *Labelled) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "Labelled", decodeLabelled)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v Labelled) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("Labelled")
+func (v Labelled) encode(e *wire.Encoder) {
+	wire.PutSlice(e, []RecursionV1LabelledItem(v), unionRecursionV1LabelledItem.Put)
 }
 
 func decodeLabelled(d *wire.Decoder) Labelled {
 	return Labelled(wire.Slice(d, decodeRecursionV1LabelledItem))
 }
 
-func encodeLabelled(e *wire.Encoder, v Labelled) {
-	wire.PutSlice(e, []RecursionV1LabelledItem(v), encodeRecursionV1LabelledItem)
-}
-
 func (v Labelled) check(c *wire.Checker) {
 	for i, item := range v {
-		c.Enter(i)
-		checkRecursionV1LabelledItem(c, item)
-		c.Leave()
+		unionRecursionV1LabelledItem.Check(c, item, i)
 	}
 }
 
 // Forest is part of the event schemas.
 type Forest map[string][]Forest
 
-// MarshalJSON writes v as its schema has it.
-func (v Forest) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "Forest", encodeForest)
-}
+func (v Forest) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v Forest) Validate() error               { return nil }
+func (v *Forest) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeForest) }
 
-// UnmarshalJSON reads v. On an error v is left as it was.
-func (v *Forest) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "Forest", decodeForest)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v Forest) Validate() error {
-	return nil
+func (v Forest) encode(e *wire.Encoder) {
+	wire.PutMap(e, map[string][]Forest(v), func(e *wire.Encoder, v []Forest) {
+		wire.PutSlice(e, v, func(e *wire.Encoder, v Forest) { v.encode(e) })
+	})
 }
 
 func decodeForest(d *wire.Decoder) Forest {
 	return Forest(wire.Map(d, func(d *wire.Decoder) []Forest { return wire.Slice(d, decodeForest) }))
 }
 
-func encodeForest(e *wire.Encoder, v Forest) {
-	wire.PutMap(e, map[string][]Forest(v), func(e *wire.Encoder, v []Forest) { wire.PutSlice(e, v, encodeForest) })
-}
-
 // Own is part of the event schemas.
 type Own []Own
 
-// MarshalJSON writes v as its schema has it.
-func (v Own) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "Own", encodeOwn)
-}
+func (v Own) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v Own) Validate() error               { return wire.Validate(&v, v.check) }
+func (v *Own) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeOwn) }
 
-// UnmarshalJSON reads v. On an error v is left as it was.
-func (v *Own) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "Own", decodeOwn)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v Own) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("Own")
+func (v Own) encode(e *wire.Encoder) {
+	wire.PutSlice(e, []Own(v), func(e *wire.Encoder, v Own) { v.encode(e) })
 }
 
 func decodeOwn(d *wire.Decoder) Own {
 	return Own(wire.Slice(d, decodeOwn))
 }
 
-func encodeOwn(e *wire.Encoder, v Own) {
-	wire.PutSlice(e, []Own(v), encodeOwn)
-}
-
 func (v Own) check(c *wire.Checker) {
 	c.Schema("schemas/recursion.yaml#/properties/own")
-	wire.UniqueDocuments(c, v, encodeOwn)
+	wire.UniqueDocuments(c, v, func(e *wire.Encoder, v Own) { v.encode(e) })
 	for i, item := range v {
-		c.Enter(i)
-		item.check(c)
-		c.Leave()
+		c.In(item.check, i)
 	}
 }
 
 // Extended is part of the event schemas.
 type Extended struct {
-	Name string    `json:"name"`
-	Next *Extended `json:"next,omitzero"`
-	// Unknown keeps the members that the schema does not name.
+	Name    string       `json:"name"`
+	Next    *Extended    `json:"next,omitzero"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v Extended) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "Extended", encodeExtended)
-}
+func (v Extended) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v Extended) Validate() error               { return wire.Validate(&v, v.check) }
+func (v *Extended) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeExtended) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *Extended) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "Extended", decodeExtended)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v Extended) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("Extended")
-}
-
-func decodeExtended(d *wire.Decoder) Extended {
-	var v Extended
-	o := d.Object("name")
+func decodeExtended(d *wire.Decoder) (v Extended) {
+	o := d.Open(&v.Unknown, "name")
 	for o.Next() {
 		switch string(o.Name) {
 		case "name":
 			v.Name = d.String()
 		case "next":
 			v.Next = wire.Optional(d, decodeExtended)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeExtended(e *wire.Encoder, v Extended) {
-	e.Begin()
-	e.Name("name").String(v.Name)
-	wire.PutOptional(e, "next", v.Next, encodeExtended)
-	e.Unknown(v.Unknown)
-	e.End()
+func (v *Extended) encode(e *wire.Encoder) {
+	e.First("name").String(v.Name)
+	wire.PutOptional(e, "next", v.Next, func(e *wire.Encoder, v Extended) { v.encode(e) })
+	e.EndOpen(v.Unknown)
 }
 
 func (v *Extended) check(c *wire.Checker) {
 	c.Schema("schemas/recursion.yaml#/$defs/extended", extendedPlaces...)
 	wire.MinLength(c, v.Name, 2, "name")
 	if v.Next != nil {
-		c.Enter("next")
-		v.Next.check(c)
-		c.Leave()
+		c.In(v.Next.check, "next")
 	}
 }
 
 // Matching is part of the event schemas.
 type Matching map[string]Matching
 
-// MarshalJSON writes v as its schema has it.
-func (v Matching) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "Matching", encodeMatching)
-}
+func (v Matching) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v Matching) Validate() error               { return wire.Validate(&v, v.check) }
+func (v *Matching) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeMatching) }
 
-// UnmarshalJSON reads v. On an error v is left as it was.
-func (v *Matching) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "Matching", decodeMatching)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v Matching) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("Matching")
+func (v Matching) encode(e *wire.Encoder) {
+	wire.PutMap(e, map[string]Matching(v), func(e *wire.Encoder, v Matching) { v.encode(e) })
 }
 
 func decodeMatching(d *wire.Decoder) Matching {
 	return Matching(wire.Map(d, decodeMatching))
 }
 
-func encodeMatching(e *wire.Encoder, v Matching) {
-	wire.PutMap(e, map[string]Matching(v), encodeMatching)
-}
-
 func (v Matching) check(c *wire.Checker) {
 	c.Schema("schemas/recursion.yaml#/properties/matching")
 	for key, value := range v {
 		wire.Name(c, key, matchingNamePattern, `^[a-z]+$`, key)
-		c.Enter(key)
-		value.check(c)
-		c.Leave()
+		c.In(value.check, key)
 	}
 }
 
 // RecursionV1ChainItem is the type of the items of the member "chain" of
 // RecursionV1.
 type RecursionV1ChainItem struct {
-	Name string                 `json:"name"`
-	More []RecursionV1ChainItem `json:"more,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Name    string                 `json:"name"`
+	More    []RecursionV1ChainItem `json:"more,omitzero"`
+	Unknown wire.Unknown           `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v RecursionV1ChainItem) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "RecursionV1ChainItem", encodeRecursionV1ChainItem)
+func (v RecursionV1ChainItem) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v RecursionV1ChainItem) Validate() error              { return nil }
+
+func (v *RecursionV1ChainItem) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeRecursionV1ChainItem)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *RecursionV1ChainItem) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "RecursionV1ChainItem", decodeRecursionV1ChainItem)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v RecursionV1ChainItem) Validate() error {
-	return nil
-}
-
-func decodeRecursionV1ChainItem(d *wire.Decoder) RecursionV1ChainItem {
-	var v RecursionV1ChainItem
-	o := d.Object("name")
+func decodeRecursionV1ChainItem(d *wire.Decoder) (v RecursionV1ChainItem) {
+	o := d.Open(&v.Unknown, "name")
 	for o.Next() {
 		switch string(o.Name) {
 		case "name":
 			v.Name = d.String()
 		case "more":
 			v.More = wire.Slice(d, decodeRecursionV1ChainItem)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeRecursionV1ChainItem(e *wire.Encoder, v RecursionV1ChainItem) {
-	e.Begin()
-	e.Name("name").String(v.Name)
-	if v.More != nil {
-		wire.PutSlice(e.Name("more"), v.More, encodeRecursionV1ChainItem)
-	}
-	e.Unknown(v.Unknown)
-	e.End()
+func (v *RecursionV1ChainItem) encode(e *wire.Encoder) {
+	e.First("name").String(v.Name)
+	wire.PutOptionalSlice(e, "more", v.More, func(e *wire.Encoder, v RecursionV1ChainItem) { v.encode(e) })
+	e.EndOpen(v.Unknown)
 }
 
 var matchingNamePattern = wire.NewPattern(`^[a-z]+$`)
 
-// recursionV1Places says where schemas stand that are not under RecursionV1's
-// own properties.
 var recursionV1Places = wire.Places{
 	{"/narrow", "maxItems", "schemas/recursion.yaml#/properties/narrow/allOf/1/maxItems"},
 }
 
-// extendedPlaces says where schemas stand that are not under Extended's own
-// properties.
 var extendedPlaces = wire.Places{
 	{"/name", "", "schemas/recursion.yaml#/$defs/base/properties/name"},
 }

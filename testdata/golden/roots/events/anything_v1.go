@@ -19,28 +19,13 @@ type AnythingV1 struct {
 	Value any
 }
 
-// MarshalJSON writes the value alone.
-func (v AnythingV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "AnythingV1", encodeAnythingV1)
-}
-
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *AnythingV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "AnythingV1", decodeAnythingV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v AnythingV1) Validate() error {
-	return nil
-}
+func (v AnythingV1) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v AnythingV1) Validate() error               { return nil }
+func (v AnythingV1) encode(e *wire.Encoder)        { e.Any(v.Value) }
+func (v *AnythingV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeAnythingV1) }
 
 func decodeAnythingV1(d *wire.Decoder) AnythingV1 {
 	return AnythingV1{Value: d.Any()}
-}
-
-func encodeAnythingV1(e *wire.Encoder, v AnythingV1) {
-	e.Any(v.Value)
 }
 
 var anythingV1Event = outbox.EventType[AnythingV1]{
@@ -50,14 +35,13 @@ var anythingV1Event = outbox.EventType[AnythingV1]{
 	AggregateType: "anything",
 }
 
-// InsertAnythingV1 inserts the event on tx, so that it is published if and only
-// if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertAnythingV1 inserts the event on tx: it is published if and only if tx
+// commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertAnythingV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data AnythingV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueAnythingV1 adds the insert to a batch that the caller sends in its
+// QueueAnythingV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueAnythingV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data AnythingV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -68,8 +52,8 @@ func OnAnythingV1(r *consume.Router, handle func(context.Context, outbox.Envelop
 	consume.On(r, anythingV1Event, handle)
 }
 
-// DecodeAnythingV1 reads the value of a record, with its headers where the
-// event has no envelope.
+// DecodeAnythingV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeAnythingV1(value []byte, headers ...outbox.Header) (outbox.Envelope[AnythingV1], error) {
 	return anythingV1Event.Decode(value, headers...)
 }

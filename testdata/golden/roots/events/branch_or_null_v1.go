@@ -14,53 +14,35 @@ import (
 
 // BranchOrNullV1 is the event golden.roots.branch_or_null.v1.
 type BranchOrNullV1 struct {
-	ID string `json:"id"`
-	// Unknown keeps the members that the schema does not name.
+	ID      string       `json:"id"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v BranchOrNullV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "BranchOrNullV1", encodeBranchOrNullV1)
+func (v BranchOrNullV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v BranchOrNullV1) Validate() error              { return wire.Validate(&v, v.check) }
+
+func (v *BranchOrNullV1) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeBranchOrNullV1)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *BranchOrNullV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "BranchOrNullV1", decodeBranchOrNullV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v BranchOrNullV1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("BranchOrNullV1")
-}
-
-func decodeBranchOrNullV1(d *wire.Decoder) BranchOrNullV1 {
-	var v BranchOrNullV1
-	o := d.Object("id")
+func decodeBranchOrNullV1(d *wire.Decoder) (v BranchOrNullV1) {
+	o := d.Open(&v.Unknown, "id")
 	for o.Next() {
 		switch string(o.Name) {
 		case "id":
 			v.ID = d.String()
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeBranchOrNullV1(e *wire.Encoder, v BranchOrNullV1) {
-	e.Begin()
-	e.Name("id").String(v.ID)
-	e.Unknown(v.Unknown)
-	e.End()
+func (v *BranchOrNullV1) encode(e *wire.Encoder) {
+	e.First("id").String(v.ID)
+	e.EndOpen(v.Unknown)
 }
 
 func (v *BranchOrNullV1) check(c *wire.Checker) {
-	c.Schema("schemas/branch_or_null.yaml#/$defs/thing")
-	wire.MinLength(c, v.ID, 1, "id")
+	wire.MinLength(c.Schema("schemas/branch_or_null.yaml#/$defs/thing"), v.ID, 1, "id")
 }
 
 var branchOrNullV1Event = outbox.EventType[BranchOrNullV1]{
@@ -68,19 +50,16 @@ var branchOrNullV1Event = outbox.EventType[BranchOrNullV1]{
 	Topic:         "golden.roots.branch_or_null.v1",
 	Source:        Service,
 	AggregateType: "thing",
-	AggregateID: func(v *BranchOrNullV1) (string, error) {
-		return v.ID, nil
-	},
+	AggregateID:   func(v *BranchOrNullV1) (string, error) { return v.ID, nil },
 }
 
-// InsertBranchOrNullV1 inserts the event on tx, so that it is published if and
-// only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertBranchOrNullV1 inserts the event on tx: it is published if and only if
+// tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertBranchOrNullV1(ctx context.Context, tx outbox.Transaction, data BranchOrNullV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, data, opts...)
 }
 
-// QueueBranchOrNullV1 adds the insert to a batch that the caller sends in its
+// QueueBranchOrNullV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueBranchOrNullV1(ctx context.Context, batch *pgx.Batch, data BranchOrNullV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, data, opts...)
@@ -91,8 +70,8 @@ func OnBranchOrNullV1(r *consume.Router, handle func(context.Context, outbox.Env
 	consume.On(r, branchOrNullV1Event, handle)
 }
 
-// DecodeBranchOrNullV1 reads the value of a record, with its headers where the
-// event has no envelope.
+// DecodeBranchOrNullV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeBranchOrNullV1(value []byte, headers ...outbox.Header) (outbox.Envelope[BranchOrNullV1], error) {
 	return branchOrNullV1Event.Decode(value, headers...)
 }

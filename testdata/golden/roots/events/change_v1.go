@@ -26,33 +26,17 @@ type ChangeV1 struct {
 	Rest []string
 }
 
-// NewChangeV1 returns v with what the schema fixes filled in: its constants,
-// and its defaults where v leaves a member out.
+// NewChangeV1 returns v with its constants and defaults filled in.
 func NewChangeV1(v ChangeV1) ChangeV1 {
 	v.Format = 2
 	return v
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v ChangeV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "ChangeV1", encodeChangeV1)
-}
+func (v ChangeV1) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v ChangeV1) Validate() error               { return wire.Validate(&v, v.check) }
+func (v *ChangeV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeChangeV1) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *ChangeV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "ChangeV1", decodeChangeV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v ChangeV1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("ChangeV1")
-}
-
-func decodeChangeV1(d *wire.Decoder) ChangeV1 {
-	var v ChangeV1
+func decodeChangeV1(d *wire.Decoder) (v ChangeV1) {
 	t := d.Tuple(3)
 	for t.Next() {
 		switch t.Index {
@@ -69,11 +53,11 @@ func decodeChangeV1(d *wire.Decoder) ChangeV1 {
 	return v
 }
 
-func encodeChangeV1(e *wire.Encoder, v ChangeV1) {
+func (v *ChangeV1) encode(e *wire.Encoder) {
 	t := e.Tuple()
 	t.Item().Int(v.Format)
 	t.Item().String(string(v.Operation))
-	encodeRow(t.Item(), v.Row)
+	v.Row.encode(t.Item())
 	wire.PutRest(&t, v.Rest, (*wire.Encoder).String)
 	t.End()
 }
@@ -82,9 +66,7 @@ func (v *ChangeV1) check(c *wire.Checker) {
 	c.Schema("schemas/change.yaml#", changeV1Places...)
 	wire.Const(c, v.Format, 2, 0)
 	wire.Enum(c, v.Operation, v.Operation.Valid(), `"insert", "update", "delete"`, 1)
-	c.Enter(2)
-	v.Row.check(c)
-	c.Leave()
+	c.In(v.Row.check, 2)
 	for i, item := range v.Rest {
 		wire.MaxLength(c, item, 5, 3+i)
 	}
@@ -96,19 +78,16 @@ var changeV1Event = outbox.EventType[ChangeV1]{
 	Source:        Service,
 	Envelope:      outbox.EnvelopeNone,
 	AggregateType: "row",
-	AggregateID: func(v *ChangeV1) (string, error) {
-		return strconv.FormatInt(v.Row.ID, 10), nil
-	},
+	AggregateID:   func(v *ChangeV1) (string, error) { return strconv.FormatInt(v.Row.ID, 10), nil },
 }
 
-// InsertChangeV1 inserts the event on tx, so that it is published if and only
-// if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertChangeV1 inserts the event on tx: it is published if and only if tx
+// commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertChangeV1(ctx context.Context, tx outbox.Transaction, data ChangeV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, data, opts...)
 }
 
-// QueueChangeV1 adds the insert to a batch that the caller sends in its
+// QueueChangeV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueChangeV1(ctx context.Context, batch *pgx.Batch, data ChangeV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, data, opts...)
@@ -119,8 +98,8 @@ func OnChangeV1(r *consume.Router, handle func(context.Context, outbox.Envelope[
 	consume.On(r, changeV1Event, handle)
 }
 
-// DecodeChangeV1 reads the value of a record, with its headers where the event
-// has no envelope.
+// DecodeChangeV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeChangeV1(value []byte, headers ...outbox.Header) (outbox.Envelope[ChangeV1], error) {
 	return changeV1Event.Decode(value, headers...)
 }
@@ -142,70 +121,43 @@ const (
 
 // Valid reports whether the schema lists the value.
 func (v Operation) Valid() bool {
-	switch v {
-	case OperationInsert, OperationUpdate, OperationDelete:
-		return true
-	}
-	return false
+	return v == OperationInsert || v == OperationUpdate || v == OperationDelete
 }
 
 // Row is part of the event schemas.
 type Row struct {
-	ID   int64   `json:"id"`
-	Name *string `json:"name,omitzero"`
-	// Unknown keeps the members that the schema does not name.
+	ID      int64        `json:"id"`
+	Name    *string      `json:"name,omitzero"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v Row) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "Row", encodeRow)
-}
+func (v Row) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v Row) Validate() error               { return wire.Validate(&v, v.check) }
+func (v *Row) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeRow) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *Row) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "Row", decodeRow)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v Row) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("Row")
-}
-
-func decodeRow(d *wire.Decoder) Row {
-	var v Row
-	o := d.Object("id")
+func decodeRow(d *wire.Decoder) (v Row) {
+	o := d.Open(&v.Unknown, "id")
 	for o.Next() {
 		switch string(o.Name) {
 		case "id":
 			v.ID = d.Int()
 		case "name":
 			v.Name = wire.Optional(d, (*wire.Decoder).String)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeRow(e *wire.Encoder, v Row) {
-	e.Begin()
-	e.Name("id").Int(v.ID)
+func (v *Row) encode(e *wire.Encoder) {
+	e.First("id").Int(v.ID)
 	wire.PutOptional(e, "name", v.Name, (*wire.Encoder).String)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
 func (v *Row) check(c *wire.Checker) {
-	c.Schema("schemas/change.yaml#/prefixItems/2")
-	wire.Minimum(c, v.ID, 1, "id")
+	wire.Minimum(c.Schema("schemas/change.yaml#/prefixItems/2"), v.ID, 1, "id")
 }
 
-// changeV1Places says where schemas stand that are not under ChangeV1's own
-// properties.
 var changeV1Places = wire.Places{
 	{"/0", "", "schemas/change.yaml#/prefixItems/0"},
 	{"/1", "", "schemas/change.yaml#/prefixItems/1"},

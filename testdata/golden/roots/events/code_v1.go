@@ -19,33 +19,20 @@ type CodeV1 struct {
 	Value string
 }
 
-// MarshalJSON writes the value alone.
-func (v CodeV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "CodeV1", encodeCodeV1)
-}
-
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *CodeV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "CodeV1", decodeCodeV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v CodeV1) Validate() error {
-	c := new(wire.Checker)
-	c.Schema("schemas/code.yaml#")
-	wire.MinLength(c, v.Value, 3)
-	wire.MaxLength(c, v.Value, 6)
-	wire.Matches(c, v.Value, codeV1Pattern)
-	return c.Err("CodeV1")
-}
+func (v CodeV1) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v CodeV1) Validate() error               { return wire.Validate(&v, v.check) }
+func (v CodeV1) encode(e *wire.Encoder)        { e.String(v.Value) }
+func (v *CodeV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeCodeV1) }
 
 func decodeCodeV1(d *wire.Decoder) CodeV1 {
 	return CodeV1{Value: d.String()}
 }
 
-func encodeCodeV1(e *wire.Encoder, v CodeV1) {
-	e.String(v.Value)
+func (v CodeV1) check(c *wire.Checker) {
+	c.Schema("schemas/code.yaml#")
+	wire.MinLength(c, v.Value, 3)
+	wire.MaxLength(c, v.Value, 6)
+	wire.Matches(c, v.Value, codeV1Pattern)
 }
 
 var codeV1Event = outbox.EventType[CodeV1]{
@@ -54,22 +41,17 @@ var codeV1Event = outbox.EventType[CodeV1]{
 	Source:        Service,
 	Envelope:      outbox.EnvelopeNone,
 	AggregateType: "code",
-	AggregateID: func(v *CodeV1) (string, error) {
-		return v.Value, nil
-	},
-	CorrelationID: func(v *CodeV1) string {
-		return v.Value
-	},
+	AggregateID:   func(v *CodeV1) (string, error) { return v.Value, nil },
+	CorrelationID: func(v *CodeV1) string { return v.Value },
 }
 
-// InsertCodeV1 inserts the event on tx, so that it is published if and only if
-// the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertCodeV1 inserts the event on tx: it is published if and only if tx
+// commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertCodeV1(ctx context.Context, tx outbox.Transaction, data CodeV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, data, opts...)
 }
 
-// QueueCodeV1 adds the insert to a batch that the caller sends in its
+// QueueCodeV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueCodeV1(ctx context.Context, batch *pgx.Batch, data CodeV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, data, opts...)
@@ -80,8 +62,7 @@ func OnCodeV1(r *consume.Router, handle func(context.Context, outbox.Envelope[Co
 	consume.On(r, codeV1Event, handle)
 }
 
-// DecodeCodeV1 reads the value of a record, with its headers where the event
-// has no envelope.
+// DecodeCodeV1 reads a record; an event without an envelope needs its headers.
 func DecodeCodeV1(value []byte, headers ...outbox.Header) (outbox.Envelope[CodeV1], error) {
 	return codeV1Event.Decode(value, headers...)
 }

@@ -18,28 +18,13 @@ type CountV1 struct {
 	Value uint64
 }
 
-// MarshalJSON writes the value alone.
-func (v CountV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "CountV1", encodeCountV1)
-}
-
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *CountV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "CountV1", decodeCountV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v CountV1) Validate() error {
-	return nil
-}
+func (v CountV1) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v CountV1) Validate() error               { return nil }
+func (v CountV1) encode(e *wire.Encoder)        { e.Uint(v.Value) }
+func (v *CountV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeCountV1) }
 
 func decodeCountV1(d *wire.Decoder) CountV1 {
 	return CountV1{Value: d.Uint()}
-}
-
-func encodeCountV1(e *wire.Encoder, v CountV1) {
-	e.Uint(v.Value)
 }
 
 var countV1Event = outbox.EventType[CountV1]{
@@ -47,19 +32,16 @@ var countV1Event = outbox.EventType[CountV1]{
 	Topic:         "golden.roots.count.v1",
 	Source:        Service,
 	AggregateType: "count",
-	AggregateID: func(v *CountV1) (string, error) {
-		return strconv.FormatUint(v.Value, 10), nil
-	},
+	AggregateID:   func(v *CountV1) (string, error) { return strconv.FormatUint(v.Value, 10), nil },
 }
 
-// InsertCountV1 inserts the event on tx, so that it is published if and only if
-// the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertCountV1 inserts the event on tx: it is published if and only if tx
+// commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertCountV1(ctx context.Context, tx outbox.Transaction, data CountV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, data, opts...)
 }
 
-// QueueCountV1 adds the insert to a batch that the caller sends in its
+// QueueCountV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueCountV1(ctx context.Context, batch *pgx.Batch, data CountV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, data, opts...)
@@ -70,8 +52,7 @@ func OnCountV1(r *consume.Router, handle func(context.Context, outbox.Envelope[C
 	consume.On(r, countV1Event, handle)
 }
 
-// DecodeCountV1 reads the value of a record, with its headers where the event
-// has no envelope.
+// DecodeCountV1 reads a record; an event without an envelope needs its headers.
 func DecodeCountV1(value []byte, headers ...outbox.Header) (outbox.Envelope[CountV1], error) {
 	return countV1Event.Decode(value, headers...)
 }

@@ -17,31 +17,17 @@ type FixedV1 struct {
 	Value string
 }
 
-// MarshalJSON writes the value alone.
-func (v FixedV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "FixedV1", encodeFixedV1)
-}
-
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *FixedV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "FixedV1", decodeFixedV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v FixedV1) Validate() error {
-	c := new(wire.Checker)
-	c.Schema("schemas/fixed.yaml#")
-	wire.Const(c, v.Value, "ping")
-	return c.Err("FixedV1")
-}
+func (v FixedV1) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v FixedV1) Validate() error               { return wire.Validate(&v, v.check) }
+func (v FixedV1) encode(e *wire.Encoder)        { e.String(v.Value) }
+func (v *FixedV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeFixedV1) }
 
 func decodeFixedV1(d *wire.Decoder) FixedV1 {
 	return FixedV1{Value: d.String()}
 }
 
-func encodeFixedV1(e *wire.Encoder, v FixedV1) {
-	e.String(v.Value)
+func (v FixedV1) check(c *wire.Checker) {
+	wire.Const(c.Schema("schemas/fixed.yaml#"), v.Value, "ping")
 }
 
 var fixedV1Event = outbox.EventType[FixedV1]{
@@ -51,14 +37,13 @@ var fixedV1Event = outbox.EventType[FixedV1]{
 	AggregateType: "fixed",
 }
 
-// InsertFixedV1 inserts the event on tx, so that it is published if and only if
-// the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertFixedV1 inserts the event on tx: it is published if and only if tx
+// commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertFixedV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data FixedV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueFixedV1 adds the insert to a batch that the caller sends in its
+// QueueFixedV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueFixedV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data FixedV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -69,8 +54,7 @@ func OnFixedV1(r *consume.Router, handle func(context.Context, outbox.Envelope[F
 	consume.On(r, fixedV1Event, handle)
 }
 
-// DecodeFixedV1 reads the value of a record, with its headers where the event
-// has no envelope.
+// DecodeFixedV1 reads a record; an event without an envelope needs its headers.
 func DecodeFixedV1(value []byte, headers ...outbox.Header) (outbox.Envelope[FixedV1], error) {
 	return fixedV1Event.Decode(value, headers...)
 }

@@ -17,28 +17,13 @@ type FlagV1 struct {
 	Value bool
 }
 
-// MarshalJSON writes the value alone.
-func (v FlagV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "FlagV1", encodeFlagV1)
-}
-
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *FlagV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "FlagV1", decodeFlagV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v FlagV1) Validate() error {
-	return nil
-}
+func (v FlagV1) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v FlagV1) Validate() error               { return nil }
+func (v FlagV1) encode(e *wire.Encoder)        { e.Bool(v.Value) }
+func (v *FlagV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeFlagV1) }
 
 func decodeFlagV1(d *wire.Decoder) FlagV1 {
 	return FlagV1{Value: d.Bool()}
-}
-
-func encodeFlagV1(e *wire.Encoder, v FlagV1) {
-	e.Bool(v.Value)
 }
 
 var flagV1Event = outbox.EventType[FlagV1]{
@@ -48,14 +33,13 @@ var flagV1Event = outbox.EventType[FlagV1]{
 	AggregateType: "flag",
 }
 
-// InsertFlagV1 inserts the event on tx, so that it is published if and only if
-// the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertFlagV1 inserts the event on tx: it is published if and only if tx
+// commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertFlagV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data FlagV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueFlagV1 adds the insert to a batch that the caller sends in its
+// QueueFlagV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueFlagV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data FlagV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -66,8 +50,7 @@ func OnFlagV1(r *consume.Router, handle func(context.Context, outbox.Envelope[Fl
 	consume.On(r, flagV1Event, handle)
 }
 
-// DecodeFlagV1 reads the value of a record, with its headers where the event
-// has no envelope.
+// DecodeFlagV1 reads a record; an event without an envelope needs its headers.
 func DecodeFlagV1(value []byte, headers ...outbox.Header) (outbox.Envelope[FlagV1], error) {
 	return flagV1Event.Decode(value, headers...)
 }

@@ -19,30 +19,17 @@ type HugeV1 struct {
 	Value *big.Int
 }
 
-// MarshalJSON writes the value alone.
-func (v HugeV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "HugeV1", encodeHugeV1)
-}
-
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *HugeV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "HugeV1", decodeHugeV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v HugeV1) Validate() error {
-	c := new(wire.Checker)
-	wire.Rules(c, v.Value, (*wire.Encoder).BigInt, &hugeV1Rules)
-	return c.Err("HugeV1")
-}
+func (v HugeV1) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v HugeV1) Validate() error               { return wire.Validate(&v, v.check) }
+func (v HugeV1) encode(e *wire.Encoder)        { e.BigInt(v.Value) }
+func (v *HugeV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeHugeV1) }
 
 func decodeHugeV1(d *wire.Decoder) HugeV1 {
 	return HugeV1{Value: d.BigInt()}
 }
 
-func encodeHugeV1(e *wire.Encoder, v HugeV1) {
-	e.BigInt(v.Value)
+func (v HugeV1) check(c *wire.Checker) {
+	wire.Rules(c, v.Value, (*wire.Encoder).BigInt, &hugeV1Rules)
 }
 
 var hugeV1Event = outbox.EventType[HugeV1]{
@@ -52,14 +39,13 @@ var hugeV1Event = outbox.EventType[HugeV1]{
 	AggregateType: "huge",
 }
 
-// InsertHugeV1 inserts the event on tx, so that it is published if and only if
-// the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertHugeV1 inserts the event on tx: it is published if and only if tx
+// commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertHugeV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data HugeV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueHugeV1 adds the insert to a batch that the caller sends in its
+// QueueHugeV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueHugeV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data HugeV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -70,8 +56,7 @@ func OnHugeV1(r *consume.Router, handle func(context.Context, outbox.Envelope[Hu
 	consume.On(r, hugeV1Event, handle)
 }
 
-// DecodeHugeV1 reads the value of a record, with its headers where the event
-// has no envelope.
+// DecodeHugeV1 reads a record; an event without an envelope needs its headers.
 func DecodeHugeV1(value []byte, headers ...outbox.Header) (outbox.Envelope[HugeV1], error) {
 	return hugeV1Event.Decode(value, headers...)
 }
@@ -81,7 +66,6 @@ func (v HugeV1) NewRow(ctx context.Context, opts ...outbox.Option) (outbox.Row, 
 	return hugeV1Event.NewRow(ctx, v, opts...)
 }
 
-// hugeV1Rules is what the schema says of HugeV1 beyond its Go type.
 var hugeV1Rules = rule.Set{
 	Rules: []*rule.Schema{
 		{

@@ -18,26 +18,11 @@ type LabelsV1 struct {
 	Matching map[string]string `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v LabelsV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "LabelsV1", encodeLabelsV1)
-}
+func (v LabelsV1) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v LabelsV1) Validate() error               { return wire.Validate(&v, v.check) }
+func (v *LabelsV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeLabelsV1) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *LabelsV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "LabelsV1", decodeLabelsV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v LabelsV1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("LabelsV1")
-}
-
-func decodeLabelsV1(d *wire.Decoder) LabelsV1 {
-	var v LabelsV1
+func decodeLabelsV1(d *wire.Decoder) (v LabelsV1) {
 	o := d.Object()
 	for o.Next() {
 		if !wire.Match(&o, labelsV1MatchingNamePattern, &v.Matching, (*wire.Decoder).String) {
@@ -47,7 +32,7 @@ func decodeLabelsV1(d *wire.Decoder) LabelsV1 {
 	return v
 }
 
-func encodeLabelsV1(e *wire.Encoder, v LabelsV1) {
+func (v *LabelsV1) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutMembers(e, v.Matching, (*wire.Encoder).String)
 	e.End()
@@ -70,14 +55,13 @@ var labelsV1Event = outbox.EventType[LabelsV1]{
 	AggregateType: "label",
 }
 
-// InsertLabelsV1 inserts the event on tx, so that it is published if and only
-// if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertLabelsV1 inserts the event on tx: it is published if and only if tx
+// commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertLabelsV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data LabelsV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueLabelsV1 adds the insert to a batch that the caller sends in its
+// QueueLabelsV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueLabelsV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data LabelsV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -88,8 +72,8 @@ func OnLabelsV1(r *consume.Router, handle func(context.Context, outbox.Envelope[
 	consume.On(r, labelsV1Event, handle)
 }
 
-// DecodeLabelsV1 reads the value of a record, with its headers where the event
-// has no envelope.
+// DecodeLabelsV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeLabelsV1(value []byte, headers ...outbox.Header) (outbox.Envelope[LabelsV1], error) {
 	return labelsV1Event.Decode(value, headers...)
 }
@@ -101,8 +85,6 @@ func (v LabelsV1) NewRow(ctx context.Context, opts ...outbox.Option) (outbox.Row
 
 var labelsV1MatchingNamePattern = wire.NewPattern(`^[a-z]+$`)
 
-// labelsV1Places says where schemas stand that are not under LabelsV1's own
-// properties.
 var labelsV1Places = wire.Places{
 	{"/*^[a-z]+$", "", "schemas/labels.yaml#/patternProperties/^[a-z]+$"},
 }

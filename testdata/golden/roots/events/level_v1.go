@@ -19,31 +19,17 @@ type LevelV1 struct {
 	Value LevelV1Value
 }
 
-// MarshalJSON writes the value alone.
-func (v LevelV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "LevelV1", encodeLevelV1)
-}
-
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *LevelV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "LevelV1", decodeLevelV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v LevelV1) Validate() error {
-	c := new(wire.Checker)
-	c.Schema("schemas/level.yaml#")
-	wire.Enum(c, v.Value, v.Value.Valid(), `"low", "high"`)
-	return c.Err("LevelV1")
-}
+func (v LevelV1) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v LevelV1) Validate() error               { return wire.Validate(&v, v.check) }
+func (v LevelV1) encode(e *wire.Encoder)        { e.String(string(v.Value)) }
+func (v *LevelV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeLevelV1) }
 
 func decodeLevelV1(d *wire.Decoder) LevelV1 {
 	return LevelV1{Value: wire.Text[LevelV1Value](d)}
 }
 
-func encodeLevelV1(e *wire.Encoder, v LevelV1) {
-	e.String(string(v.Value))
+func (v LevelV1) check(c *wire.Checker) {
+	wire.Enum(c.Schema("schemas/level.yaml#"), v.Value, v.Value.Valid(), `"low", "high"`)
 }
 
 var levelV1Event = outbox.EventType[LevelV1]{
@@ -51,19 +37,16 @@ var levelV1Event = outbox.EventType[LevelV1]{
 	Topic:         "golden.roots.level.v1",
 	Source:        Service,
 	AggregateType: "level",
-	AggregateID: func(v *LevelV1) (string, error) {
-		return string(v.Value), nil
-	},
+	AggregateID:   func(v *LevelV1) (string, error) { return string(v.Value), nil },
 }
 
-// InsertLevelV1 inserts the event on tx, so that it is published if and only if
-// the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertLevelV1 inserts the event on tx: it is published if and only if tx
+// commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertLevelV1(ctx context.Context, tx outbox.Transaction, data LevelV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, data, opts...)
 }
 
-// QueueLevelV1 adds the insert to a batch that the caller sends in its
+// QueueLevelV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueLevelV1(ctx context.Context, batch *pgx.Batch, data LevelV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, data, opts...)
@@ -74,8 +57,7 @@ func OnLevelV1(r *consume.Router, handle func(context.Context, outbox.Envelope[L
 	consume.On(r, levelV1Event, handle)
 }
 
-// DecodeLevelV1 reads the value of a record, with its headers where the event
-// has no envelope.
+// DecodeLevelV1 reads a record; an event without an envelope needs its headers.
 func DecodeLevelV1(value []byte, headers ...outbox.Header) (outbox.Envelope[LevelV1], error) {
 	return levelV1Event.Decode(value, headers...)
 }
@@ -95,10 +77,4 @@ const (
 )
 
 // Valid reports whether the schema lists the value.
-func (v LevelV1Value) Valid() bool {
-	switch v {
-	case LevelV1ValueLow, LevelV1ValueHigh:
-		return true
-	}
-	return false
-}
+func (v LevelV1Value) Valid() bool { return v == LevelV1ValueLow || v == LevelV1ValueHigh }

@@ -19,38 +19,26 @@ type LinesV1 struct {
 	Value []LinesV1Item
 }
 
-// MarshalJSON writes the value alone.
-func (v LinesV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "LinesV1", encodeLinesV1)
-}
+func (v LinesV1) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v LinesV1) Validate() error               { return wire.Validate(&v, v.check) }
+func (v *LinesV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeLinesV1) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *LinesV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "LinesV1", decodeLinesV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v LinesV1) Validate() error {
-	c := new(wire.Checker)
-	c.Schema("schemas/lines.yaml#")
-	c.MinItems(len(v.Value), 1)
-	c.MaxItems(len(v.Value), 3)
-	wire.UniqueDocuments(c, v.Value, encodeLinesV1Item)
-	for i := range v.Value {
-		c.Enter(i)
-		v.Value[i].check(c)
-		c.Leave()
-	}
-	return c.Err("LinesV1")
+func (v LinesV1) encode(e *wire.Encoder) {
+	wire.PutSlice(e, v.Value, func(e *wire.Encoder, v LinesV1Item) { v.encode(e) })
 }
 
 func decodeLinesV1(d *wire.Decoder) LinesV1 {
 	return LinesV1{Value: wire.Slice(d, decodeLinesV1Item)}
 }
 
-func encodeLinesV1(e *wire.Encoder, v LinesV1) {
-	wire.PutSlice(e, v.Value, encodeLinesV1Item)
+func (v LinesV1) check(c *wire.Checker) {
+	c.Schema("schemas/lines.yaml#")
+	c.MinItems(len(v.Value), 1)
+	c.MaxItems(len(v.Value), 3)
+	wire.UniqueDocuments(c, v.Value, func(e *wire.Encoder, v LinesV1Item) { v.encode(e) })
+	for i := range v.Value {
+		c.In(v.Value[i].check, i)
+	}
 }
 
 var linesV1Event = outbox.EventType[LinesV1]{
@@ -67,14 +55,13 @@ var linesV1Event = outbox.EventType[LinesV1]{
 	},
 }
 
-// InsertLinesV1 inserts the event on tx, so that it is published if and only if
-// the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertLinesV1 inserts the event on tx: it is published if and only if tx
+// commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertLinesV1(ctx context.Context, tx outbox.Transaction, data LinesV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, data, opts...)
 }
 
-// QueueLinesV1 adds the insert to a batch that the caller sends in its
+// QueueLinesV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueLinesV1(ctx context.Context, batch *pgx.Batch, data LinesV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, data, opts...)
@@ -85,8 +72,7 @@ func OnLinesV1(r *consume.Router, handle func(context.Context, outbox.Envelope[L
 	consume.On(r, linesV1Event, handle)
 }
 
-// DecodeLinesV1 reads the value of a record, with its headers where the event
-// has no envelope.
+// DecodeLinesV1 reads a record; an event without an envelope needs its headers.
 func DecodeLinesV1(value []byte, headers ...outbox.Header) (outbox.Envelope[LinesV1], error) {
 	return linesV1Event.Decode(value, headers...)
 }
@@ -100,50 +86,30 @@ func (v LinesV1) NewRow(ctx context.Context, opts ...outbox.Option) (outbox.Row,
 type LinesV1Item struct {
 	OrderID  string                 `json:"order_id"`
 	Quantity outbox.Nullable[int64] `json:"quantity,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Unknown  wire.Unknown           `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v LinesV1Item) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "LinesV1Item", encodeLinesV1Item)
-}
+func (v LinesV1Item) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v LinesV1Item) Validate() error               { return wire.Validate(&v, v.check) }
+func (v *LinesV1Item) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeLinesV1Item) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *LinesV1Item) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "LinesV1Item", decodeLinesV1Item)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v LinesV1Item) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("LinesV1Item")
-}
-
-func decodeLinesV1Item(d *wire.Decoder) LinesV1Item {
-	var v LinesV1Item
-	o := d.Object("order_id")
+func decodeLinesV1Item(d *wire.Decoder) (v LinesV1Item) {
+	o := d.Open(&v.Unknown, "order_id")
 	for o.Next() {
 		switch string(o.Name) {
 		case "order_id":
 			v.OrderID = d.String()
 		case "quantity":
 			v.Quantity = nullable(d, (*wire.Decoder).Int)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeLinesV1Item(e *wire.Encoder, v LinesV1Item) {
-	e.Begin()
-	e.Name("order_id").String(v.OrderID)
+func (v *LinesV1Item) encode(e *wire.Encoder) {
+	e.First("order_id").String(v.OrderID)
 	wire.PutNullable(e, "quantity", v.Quantity, (*wire.Encoder).Int)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
 func (v *LinesV1Item) check(c *wire.Checker) {

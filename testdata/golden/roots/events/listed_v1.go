@@ -17,31 +17,17 @@ type ListedV1 struct {
 	Value ListedV1Value
 }
 
-// MarshalJSON writes the value alone.
-func (v ListedV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "ListedV1", encodeListedV1)
-}
-
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *ListedV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "ListedV1", decodeListedV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v ListedV1) Validate() error {
-	c := new(wire.Checker)
-	c.Schema("schemas/listed.yaml#")
-	wire.JSONEnum(c, v.Value, v.Value.Valid(), `{"a":1}, {"a":2}`)
-	return c.Err("ListedV1")
-}
+func (v ListedV1) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v ListedV1) Validate() error               { return wire.Validate(&v, v.check) }
+func (v ListedV1) encode(e *wire.Encoder)        { wire.PutJSON(e, v.Value) }
+func (v *ListedV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeListedV1) }
 
 func decodeListedV1(d *wire.Decoder) ListedV1 {
 	return ListedV1{Value: wire.JSON[ListedV1Value](d)}
 }
 
-func encodeListedV1(e *wire.Encoder, v ListedV1) {
-	wire.PutJSON(e, v.Value)
+func (v ListedV1) check(c *wire.Checker) {
+	wire.JSONEnum(c.Schema("schemas/listed.yaml#"), v.Value, v.Value.Valid(), `{"a":1}, {"a":2}`)
 }
 
 var listedV1Event = outbox.EventType[ListedV1]{
@@ -51,14 +37,13 @@ var listedV1Event = outbox.EventType[ListedV1]{
 	AggregateType: "listed",
 }
 
-// InsertListedV1 inserts the event on tx, so that it is published if and only
-// if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertListedV1 inserts the event on tx: it is published if and only if tx
+// commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertListedV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data ListedV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueListedV1 adds the insert to a batch that the caller sends in its
+// QueueListedV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueListedV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data ListedV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -69,8 +54,8 @@ func OnListedV1(r *consume.Router, handle func(context.Context, outbox.Envelope[
 	consume.On(r, listedV1Event, handle)
 }
 
-// DecodeListedV1 reads the value of a record, with its headers where the event
-// has no envelope.
+// DecodeListedV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeListedV1(value []byte, headers ...outbox.Header) (outbox.Envelope[ListedV1], error) {
 	return listedV1Event.Decode(value, headers...)
 }
@@ -92,10 +77,4 @@ const (
 )
 
 // Valid reports whether the schema lists the value.
-func (v ListedV1Value) Valid() bool {
-	switch v {
-	case ListedV1ValueA1, ListedV1ValueA2:
-		return true
-	}
-	return false
-}
+func (v ListedV1Value) Valid() bool { return v == ListedV1ValueA1 || v == ListedV1ValueA2 }

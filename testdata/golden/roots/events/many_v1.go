@@ -16,34 +16,18 @@ import (
 
 // ManyV1 is the event golden.roots.many.v1.
 type ManyV1 struct {
-	Items  []ManyV1Item      `json:"items"`
-	Labels map[string]string `json:"labels,omitzero"`
-	Grid   [][]*int64        `json:"grid,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Items   []ManyV1Item      `json:"items"`
+	Labels  map[string]string `json:"labels,omitzero"`
+	Grid    [][]*int64        `json:"grid,omitzero"`
+	Unknown wire.Unknown      `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v ManyV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "ManyV1", encodeManyV1)
-}
+func (v ManyV1) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v ManyV1) Validate() error               { return wire.Validate(&v, v.check) }
+func (v *ManyV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeManyV1) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *ManyV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "ManyV1", decodeManyV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v ManyV1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("ManyV1")
-}
-
-func decodeManyV1(d *wire.Decoder) ManyV1 {
-	var v ManyV1
-	o := d.Object("items")
+func decodeManyV1(d *wire.Decoder) (v ManyV1) {
+	o := d.Open(&v.Unknown, "items")
 	for o.Next() {
 		switch string(o.Name) {
 		case "items":
@@ -54,31 +38,22 @@ func decodeManyV1(d *wire.Decoder) ManyV1 {
 			v.Grid = wire.Slice(d, func(d *wire.Decoder) []*int64 {
 				return wire.Slice(d, func(d *wire.Decoder) *int64 { return wire.Pointer(d, (*wire.Decoder).Int) })
 			})
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeManyV1(e *wire.Encoder, v ManyV1) {
-	e.Begin()
-	wire.PutSlice(e.Name("items"), v.Items, encodeManyV1Item)
-	if v.Labels != nil {
-		wire.PutMap(e.Name("labels"), v.Labels, (*wire.Encoder).String)
-	}
-	if v.Grid != nil {
-		wire.PutSlice(e.Name("grid"), v.Grid, func(e *wire.Encoder, v []*int64) {
-			wire.PutSlice(e, v, func(e *wire.Encoder, v *int64) { wire.PutPointer(e, v, (*wire.Encoder).Int) })
-		})
-	}
-	e.Unknown(v.Unknown)
-	e.End()
+func (v *ManyV1) encode(e *wire.Encoder) {
+	wire.PutSlice(e.First("items"), v.Items, func(e *wire.Encoder, v ManyV1Item) { v.encode(e) })
+	wire.PutOptionalMap(e, "labels", v.Labels, (*wire.Encoder).String)
+	wire.PutOptionalSlice(e, "grid", v.Grid, func(e *wire.Encoder, v []*int64) {
+		wire.PutSlice(e, v, func(e *wire.Encoder, v *int64) { wire.PutPointer(e, v, (*wire.Encoder).Int) })
+	})
+	e.EndOpen(v.Unknown)
 }
 
 func (v *ManyV1) check(c *wire.Checker) {
-	c.Schema("schemas/many.yaml#")
-	c.MinItems(len(v.Items), 2, "items")
+	c.Schema("schemas/many.yaml#").MinItems(len(v.Items), 2, "items")
 }
 
 var manyV1Event = outbox.EventType[ManyV1]{
@@ -113,14 +88,13 @@ var manyV1Event = outbox.EventType[ManyV1]{
 	},
 }
 
-// InsertManyV1 inserts the event on tx, so that it is published if and only if
-// the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertManyV1 inserts the event on tx: it is published if and only if tx
+// commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertManyV1(ctx context.Context, tx outbox.Transaction, data ManyV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, data, opts...)
 }
 
-// QueueManyV1 adds the insert to a batch that the caller sends in its
+// QueueManyV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueManyV1(ctx context.Context, batch *pgx.Batch, data ManyV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, data, opts...)
@@ -131,8 +105,7 @@ func OnManyV1(r *consume.Router, handle func(context.Context, outbox.Envelope[Ma
 	consume.On(r, manyV1Event, handle)
 }
 
-// DecodeManyV1 reads the value of a record, with its headers where the event
-// has no envelope.
+// DecodeManyV1 reads a record; an event without an envelope needs its headers.
 func DecodeManyV1(value []byte, headers ...outbox.Header) (outbox.Envelope[ManyV1], error) {
 	return manyV1Event.Decode(value, headers...)
 }
@@ -144,44 +117,26 @@ func (v ManyV1) NewRow(ctx context.Context, opts ...outbox.Option) (outbox.Row, 
 
 // ManyV1Item is the type of the items of the member "items" of ManyV1.
 type ManyV1Item struct {
-	ID uuid.UUID `json:"id"`
-	// Unknown keeps the members that the schema does not name.
+	ID      uuid.UUID    `json:"id"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v ManyV1Item) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "ManyV1Item", encodeManyV1Item)
-}
+func (v ManyV1Item) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v ManyV1Item) Validate() error               { return nil }
+func (v *ManyV1Item) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeManyV1Item) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *ManyV1Item) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "ManyV1Item", decodeManyV1Item)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v ManyV1Item) Validate() error {
-	return nil
-}
-
-func decodeManyV1Item(d *wire.Decoder) ManyV1Item {
-	var v ManyV1Item
-	o := d.Object("id")
+func decodeManyV1Item(d *wire.Decoder) (v ManyV1Item) {
+	o := d.Open(&v.Unknown, "id")
 	for o.Next() {
 		switch string(o.Name) {
 		case "id":
 			v.ID = d.UUID()
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeManyV1Item(e *wire.Encoder, v ManyV1Item) {
-	e.Begin()
-	e.Name("id").UUID(v.ID)
-	e.Unknown(v.Unknown)
-	e.End()
+func (v *ManyV1Item) encode(e *wire.Encoder) {
+	e.First("id").UUID(v.ID)
+	e.EndOpen(v.Unknown)
 }

@@ -18,34 +18,22 @@ type MaybeCountV1 struct {
 	Value *int64
 }
 
-// MarshalJSON writes the value alone.
-func (v MaybeCountV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "MaybeCountV1", encodeMaybeCountV1)
-}
+func (v MaybeCountV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v MaybeCountV1) Validate() error              { return wire.Validate(&v, v.check) }
+func (v MaybeCountV1) encode(e *wire.Encoder)       { wire.PutPointer(e, v.Value, (*wire.Encoder).Int) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *MaybeCountV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "MaybeCountV1", decodeMaybeCountV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v MaybeCountV1) Validate() error {
-	c := new(wire.Checker)
-	c.Schema("schemas/maybe_count.yaml#")
-	if v.Value != nil {
-		wire.Minimum(c, *v.Value, 5)
-		wire.MultipleOf(c, *v.Value, 5)
-	}
-	return c.Err("MaybeCountV1")
-}
+func (v *MaybeCountV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeMaybeCountV1) }
 
 func decodeMaybeCountV1(d *wire.Decoder) MaybeCountV1 {
 	return MaybeCountV1{Value: wire.Pointer(d, (*wire.Decoder).Int)}
 }
 
-func encodeMaybeCountV1(e *wire.Encoder, v MaybeCountV1) {
-	wire.PutPointer(e, v.Value, (*wire.Encoder).Int)
+func (v MaybeCountV1) check(c *wire.Checker) {
+	c.Schema("schemas/maybe_count.yaml#")
+	if v.Value != nil {
+		wire.Minimum(c, *v.Value, 5)
+		wire.MultipleOf(c, *v.Value, 5)
+	}
 }
 
 var maybeCountV1Event = outbox.EventType[MaybeCountV1]{
@@ -56,14 +44,13 @@ var maybeCountV1Event = outbox.EventType[MaybeCountV1]{
 	AggregateType: "count",
 }
 
-// InsertMaybeCountV1 inserts the event on tx, so that it is published if and
-// only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertMaybeCountV1 inserts the event on tx: it is published if and only if tx
+// commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertMaybeCountV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data MaybeCountV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueMaybeCountV1 adds the insert to a batch that the caller sends in its
+// QueueMaybeCountV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueMaybeCountV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data MaybeCountV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -74,8 +61,8 @@ func OnMaybeCountV1(r *consume.Router, handle func(context.Context, outbox.Envel
 	consume.On(r, maybeCountV1Event, handle)
 }
 
-// DecodeMaybeCountV1 reads the value of a record, with its headers where the
-// event has no envelope.
+// DecodeMaybeCountV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeMaybeCountV1(value []byte, headers ...outbox.Header) (outbox.Envelope[MaybeCountV1], error) {
 	return maybeCountV1Event.Decode(value, headers...)
 }

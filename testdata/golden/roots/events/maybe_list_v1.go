@@ -18,32 +18,14 @@ type MaybeListV1 struct {
 	Value [][]Point
 }
 
-// MarshalJSON writes the value alone.
-func (v MaybeListV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "MaybeListV1", encodeMaybeListV1)
-}
+func (v MaybeListV1) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v MaybeListV1) Validate() error               { return wire.Validate(&v, v.check) }
+func (v *MaybeListV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeMaybeListV1) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *MaybeListV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "MaybeListV1", decodeMaybeListV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v MaybeListV1) Validate() error {
-	c := new(wire.Checker)
-	c.Schema("schemas/maybe_list.yaml#")
-	if v.Value != nil {
-		c.MinItems(len(v.Value), 1)
-		for i, item := range v.Value {
-			for i2 := range item {
-				c.Enter(i, i2)
-				item[i2].check(c)
-				c.Leave()
-			}
-		}
-	}
-	return c.Err("MaybeListV1")
+func (v MaybeListV1) encode(e *wire.Encoder) {
+	wire.PutOrNull(e, v.Value == nil, v.Value, func(e *wire.Encoder, v [][]Point) {
+		wire.PutSlice(e, v, func(e *wire.Encoder, v []Point) { wire.PutSlice(e, v, func(e *wire.Encoder, v Point) { v.encode(e) }) })
+	})
 }
 
 func decodeMaybeListV1(d *wire.Decoder) MaybeListV1 {
@@ -52,10 +34,16 @@ func decodeMaybeListV1(d *wire.Decoder) MaybeListV1 {
 	})}
 }
 
-func encodeMaybeListV1(e *wire.Encoder, v MaybeListV1) {
-	wire.PutOrNull(e, v.Value == nil, v.Value, func(e *wire.Encoder, v [][]Point) {
-		wire.PutSlice(e, v, func(e *wire.Encoder, v []Point) { wire.PutSlice(e, v, encodePoint) })
-	})
+func (v MaybeListV1) check(c *wire.Checker) {
+	c.Schema("schemas/maybe_list.yaml#")
+	if v.Value != nil {
+		c.MinItems(len(v.Value), 1)
+		for i, item := range v.Value {
+			for i2 := range item {
+				c.In(item[i2].check, i, i2)
+			}
+		}
+	}
 }
 
 var maybeListV1Event = outbox.EventType[MaybeListV1]{
@@ -65,14 +53,13 @@ var maybeListV1Event = outbox.EventType[MaybeListV1]{
 	AggregateType: "list",
 }
 
-// InsertMaybeListV1 inserts the event on tx, so that it is published if and
-// only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertMaybeListV1 inserts the event on tx: it is published if and only if tx
+// commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertMaybeListV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data MaybeListV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueMaybeListV1 adds the insert to a batch that the caller sends in its
+// QueueMaybeListV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueMaybeListV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data MaybeListV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -83,8 +70,8 @@ func OnMaybeListV1(r *consume.Router, handle func(context.Context, outbox.Envelo
 	consume.On(r, maybeListV1Event, handle)
 }
 
-// DecodeMaybeListV1 reads the value of a record, with its headers where the
-// event has no envelope.
+// DecodeMaybeListV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeMaybeListV1(value []byte, headers ...outbox.Header) (outbox.Envelope[MaybeListV1], error) {
 	return maybeListV1Event.Decode(value, headers...)
 }
@@ -96,51 +83,30 @@ func (v MaybeListV1) NewRow(ctx context.Context, opts ...outbox.Option) (outbox.
 
 // Point is part of the event schemas.
 type Point struct {
-	X float64 `json:"x"`
-	// Unknown keeps the members that the schema does not name.
+	X       float64      `json:"x"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v Point) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "Point", encodePoint)
-}
+func (v Point) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v Point) Validate() error               { return wire.Validate(&v, v.check) }
+func (v *Point) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodePoint) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *Point) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "Point", decodePoint)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v Point) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("Point")
-}
-
-func decodePoint(d *wire.Decoder) Point {
-	var v Point
-	o := d.Object("x")
+func decodePoint(d *wire.Decoder) (v Point) {
+	o := d.Open(&v.Unknown, "x")
 	for o.Next() {
 		switch string(o.Name) {
 		case "x":
 			v.X = d.Float()
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodePoint(e *wire.Encoder, v Point) {
-	e.Begin()
-	e.Name("x").Float(v.X)
-	e.Unknown(v.Unknown)
-	e.End()
+func (v *Point) encode(e *wire.Encoder) {
+	e.First("x").Float(v.X)
+	e.EndOpen(v.Unknown)
 }
 
 func (v *Point) check(c *wire.Checker) {
-	c.Schema("schemas/maybe_list.yaml#/$defs/point")
-	wire.Maximum(c, v.X, 9, "x")
+	wire.Maximum(c.Schema("schemas/maybe_list.yaml#/$defs/point"), v.X, 9, "x")
 }

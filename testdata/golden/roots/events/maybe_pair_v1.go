@@ -18,32 +18,22 @@ type MaybePairV1 struct {
 	Value *MaybePairV1Value
 }
 
-// MarshalJSON writes the value alone.
-func (v MaybePairV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "MaybePairV1", encodeMaybePairV1)
-}
+func (v MaybePairV1) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v MaybePairV1) Validate() error               { return wire.Validate(&v, v.check) }
+func (v *MaybePairV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeMaybePairV1) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *MaybePairV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "MaybePairV1", decodeMaybePairV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v MaybePairV1) Validate() error {
-	c := new(wire.Checker)
-	if v.Value != nil {
-		v.Value.check(c)
-	}
-	return c.Err("MaybePairV1")
+func (v MaybePairV1) encode(e *wire.Encoder) {
+	wire.PutPointer(e, v.Value, func(e *wire.Encoder, v MaybePairV1Value) { v.encode(e) })
 }
 
 func decodeMaybePairV1(d *wire.Decoder) MaybePairV1 {
 	return MaybePairV1{Value: wire.Pointer(d, decodeMaybePairV1Value)}
 }
 
-func encodeMaybePairV1(e *wire.Encoder, v MaybePairV1) {
-	wire.PutPointer(e, v.Value, encodeMaybePairV1Value)
+func (v MaybePairV1) check(c *wire.Checker) {
+	if v.Value != nil {
+		v.Value.check(c)
+	}
 }
 
 var maybePairV1Event = outbox.EventType[MaybePairV1]{
@@ -53,14 +43,13 @@ var maybePairV1Event = outbox.EventType[MaybePairV1]{
 	AggregateType: "pair",
 }
 
-// InsertMaybePairV1 inserts the event on tx, so that it is published if and
-// only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertMaybePairV1 inserts the event on tx: it is published if and only if tx
+// commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertMaybePairV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data MaybePairV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueMaybePairV1 adds the insert to a batch that the caller sends in its
+// QueueMaybePairV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueMaybePairV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data MaybePairV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -71,8 +60,8 @@ func OnMaybePairV1(r *consume.Router, handle func(context.Context, outbox.Envelo
 	consume.On(r, maybePairV1Event, handle)
 }
 
-// DecodeMaybePairV1 reads the value of a record, with its headers where the
-// event has no envelope.
+// DecodeMaybePairV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeMaybePairV1(value []byte, headers ...outbox.Header) (outbox.Envelope[MaybePairV1], error) {
 	return maybePairV1Event.Decode(value, headers...)
 }
@@ -90,26 +79,14 @@ type MaybePairV1Value struct {
 	Second *bool
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v MaybePairV1Value) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "MaybePairV1Value", encodeMaybePairV1Value)
+func (v MaybePairV1Value) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v MaybePairV1Value) Validate() error              { return wire.Validate(&v, v.check) }
+
+func (v *MaybePairV1Value) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeMaybePairV1Value)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *MaybePairV1Value) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "MaybePairV1Value", decodeMaybePairV1Value)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v MaybePairV1Value) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("MaybePairV1Value")
-}
-
-func decodeMaybePairV1Value(d *wire.Decoder) MaybePairV1Value {
-	var v MaybePairV1Value
+func decodeMaybePairV1Value(d *wire.Decoder) (v MaybePairV1Value) {
 	t := d.Tuple(1)
 	for t.Next() {
 		switch t.Index {
@@ -124,7 +101,7 @@ func decodeMaybePairV1Value(d *wire.Decoder) MaybePairV1Value {
 	return v
 }
 
-func encodeMaybePairV1Value(e *wire.Encoder, v MaybePairV1Value) {
+func (v *MaybePairV1Value) encode(e *wire.Encoder) {
 	t := e.Tuple()
 	t.Item().String(v.First)
 	wire.PutOptionalItem(&t, v.Second, (*wire.Encoder).Bool)
@@ -132,12 +109,9 @@ func encodeMaybePairV1Value(e *wire.Encoder, v MaybePairV1Value) {
 }
 
 func (v *MaybePairV1Value) check(c *wire.Checker) {
-	c.Schema("schemas/maybe_pair.yaml#", maybePairV1ValuePlaces...)
-	wire.MinLength(c, v.First, 1, 0)
+	wire.MinLength(c.Schema("schemas/maybe_pair.yaml#", maybePairV1ValuePlaces...), v.First, 1, 0)
 }
 
-// maybePairV1ValuePlaces says where schemas stand that are not under
-// MaybePairV1Value's own properties.
 var maybePairV1ValuePlaces = wire.Places{
 	{"/0", "", "schemas/maybe_pair.yaml#/prefixItems/0"},
 }

@@ -19,32 +19,20 @@ type MixedV1 struct {
 	Value MixedV1Value
 }
 
-// MarshalJSON writes the value alone.
-func (v MixedV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "MixedV1", encodeMixedV1)
-}
+func (v MixedV1) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v MixedV1) Validate() error               { return wire.Validate(&v, v.check) }
+func (v *MixedV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeMixedV1) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *MixedV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "MixedV1", decodeMixedV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v MixedV1) Validate() error {
-	c := new(wire.Checker)
-	if v.Value != nil {
-		checkMixedV1Value(c, v.Value)
-	}
-	return c.Err("MixedV1")
+func (v MixedV1) encode(e *wire.Encoder) {
+	wire.PutOrNull(e, v.Value == nil, v.Value, unionMixedV1Value.Put)
 }
 
 func decodeMixedV1(d *wire.Decoder) MixedV1 {
 	return MixedV1{Value: wire.OrNil(d, decodeMixedV1Value)}
 }
 
-func encodeMixedV1(e *wire.Encoder, v MixedV1) {
-	wire.PutOrNull(e, v.Value == nil, v.Value, encodeMixedV1Value)
+func (v MixedV1) check(c *wire.Checker) {
+	unionMixedV1Value.CheckOptional(c, v.Value)
 }
 
 var mixedV1Event = outbox.EventType[MixedV1]{
@@ -54,14 +42,13 @@ var mixedV1Event = outbox.EventType[MixedV1]{
 	AggregateType: "mixed",
 }
 
-// InsertMixedV1 inserts the event on tx, so that it is published if and only if
-// the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertMixedV1 inserts the event on tx: it is published if and only if tx
+// commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertMixedV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data MixedV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueMixedV1 adds the insert to a batch that the caller sends in its
+// QueueMixedV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueMixedV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data MixedV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -72,8 +59,7 @@ func OnMixedV1(r *consume.Router, handle func(context.Context, outbox.Envelope[M
 	consume.On(r, mixedV1Event, handle)
 }
 
-// DecodeMixedV1 reads the value of a record, with its headers where the event
-// has no envelope.
+// DecodeMixedV1 reads a record; an event without an envelope needs its headers.
 func DecodeMixedV1(value []byte, headers ...outbox.Header) (outbox.Envelope[MixedV1], error) {
 	return mixedV1Event.Decode(value, headers...)
 }
@@ -84,39 +70,24 @@ func (v MixedV1) NewRow(ctx context.Context, opts ...outbox.Option) (outbox.Row,
 }
 
 // MixedV1Value is one of Note, Batch and Part, told apart by their JSON types.
-// Any other value decodes to UnknownMixedV1Value.
 type MixedV1Value interface {
-	json.Marshaler
-	Validate() error
-
+	branch
 	isMixedV1Value()
 }
 
-func (Note) isMixedV1Value()                {}
-func (Batch) isMixedV1Value()               {}
-func (Part) isMixedV1Value()                {}
-func (UnknownMixedV1Value) isMixedV1Value() {}
-
-// UnknownMixedV1Value keeps a value that is none of the branches of
-// MixedV1Value, as it came. Its Validate never accepts it.
+// UnknownMixedV1Value keeps any other value as it came; it is never valid.
 type UnknownMixedV1Value json.RawMessage
 
-// MarshalJSON writes v as it came.
-func (v UnknownMixedV1Value) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(MixedV1Value(v), "UnknownMixedV1Value", encodeMixedV1Value)
-}
-
-// Validate reports that v is unknown, as a *outbox.ValidationError.
-func (v UnknownMixedV1Value) Validate() error {
-	var c wire.Checker
-	checkMixedV1Value(&c, v)
-	return c.Err("UnknownMixedV1Value")
-}
+func (v UnknownMixedV1Value) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v UnknownMixedV1Value) Validate() error              { return wire.Validate(&v, v.check) }
+func (v UnknownMixedV1Value) encode(e *wire.Encoder)       { e.Raw(json.RawMessage(v)) }
+func (v UnknownMixedV1Value) check(c *wire.Checker)        { unionMixedV1Value.NoBranch(c, v) }
+func (UnknownMixedV1Value) isMixedV1Value()                {}
 
 func decodeMixedV1Value(d *wire.Decoder) MixedV1Value {
 	switch d.Kind() {
 	case '"':
-		return decodeNote(d)
+		return Note(d.String())
 	case '[':
 		return decodeBatch(d)
 	case '{':
@@ -125,140 +96,62 @@ func decodeMixedV1Value(d *wire.Decoder) MixedV1Value {
 	return wire.NoBranch[UnknownMixedV1Value](d)
 }
 
-func encodeMixedV1Value(e *wire.Encoder, v MixedV1Value) {
-	switch v := v.(type) {
-	case Note:
-		encodeNote(e, v)
-	case Batch:
-		encodeBatch(e, v)
-	case Part:
-		encodePart(e, v)
-	case UnknownMixedV1Value:
-		e.Raw(json.RawMessage(v))
-	default:
-		e.NoBranch("MixedV1Value", v)
-	}
-}
-
-func checkMixedV1Value(c *wire.Checker, v MixedV1Value) {
-	c.Schema("schemas/mixed.yaml#")
-	switch v := v.(type) {
-	case Note:
-		v.check(c)
-	case Batch:
-		v.check(c)
-	case Part: // any value is valid
-	default:
-		c.NoBranch(v, "oneOf", "a string, an array or an object")
-	}
-}
+var unionMixedV1Value = wire.NewUnion(MixedV1Value.encode, MixedV1Value.check, "schemas/mixed.yaml#", "oneOf", `a string, an array or an object`)
 
 // Note is a branch of MixedV1Value.
 type Note string
 
-// MarshalJSON writes v as its schema has it.
-func (v Note) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "Note", encodeNote)
-}
-
-// UnmarshalJSON reads v. On an error v is left as it was.
-func (v *Note) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "Note", decodeNote)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v Note) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("Note")
-}
-
-func decodeNote(d *wire.Decoder) Note {
-	return Note(d.String())
-}
-
-func encodeNote(e *wire.Encoder, v Note) {
-	e.String(string(v))
-}
+func (v Note) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v Note) Validate() error               { return wire.Validate(&v, v.check) }
+func (v Note) encode(e *wire.Encoder)        { e.String(string(v)) }
+func (Note) isMixedV1Value()                 {}
+func (v *Note) UnmarshalJSON(b []byte) error { return wire.DecodeText(b, v) }
 
 func (v Note) check(c *wire.Checker) {
-	c.Schema("schemas/mixed.yaml#/oneOf/1")
-	wire.MaxLength(c, v, 4)
+	wire.MaxLength(c.Schema("schemas/mixed.yaml#/oneOf/1"), v, 4)
 }
 
 // Batch is a branch of MixedV1Value.
 type Batch []int64
 
-// MarshalJSON writes v as its schema has it.
-func (v Batch) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "Batch", encodeBatch)
-}
-
-// UnmarshalJSON reads v. On an error v is left as it was.
-func (v *Batch) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "Batch", decodeBatch)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v Batch) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("Batch")
-}
+func (v Batch) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v Batch) Validate() error               { return wire.Validate(&v, v.check) }
+func (v Batch) encode(e *wire.Encoder)        { wire.PutSlice(e, []int64(v), (*wire.Encoder).Int) }
+func (Batch) isMixedV1Value()                 {}
+func (v *Batch) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeBatch) }
 
 func decodeBatch(d *wire.Decoder) Batch {
 	return Batch(wire.Slice(d, (*wire.Decoder).Int))
 }
 
-func encodeBatch(e *wire.Encoder, v Batch) {
-	wire.PutSlice(e, []int64(v), (*wire.Encoder).Int)
-}
-
 func (v Batch) check(c *wire.Checker) {
-	c.Schema("schemas/mixed.yaml#/oneOf/2")
-	c.MinItems(len(v), 1)
+	c.Schema("schemas/mixed.yaml#/oneOf/2").MinItems(len(v), 1)
 }
 
 // Part is a branch of MixedV1Value.
 type Part struct {
-	ID string `json:"id"`
-	// Unknown keeps the members that the schema does not name.
+	ID      string       `json:"id"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v Part) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "Part", encodePart)
-}
+func (v Part) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v Part) Validate() error               { return nil }
+func (Part) check(*wire.Checker)             {}
+func (Part) isMixedV1Value()                 {}
+func (v *Part) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodePart) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *Part) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "Part", decodePart)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v Part) Validate() error {
-	return nil
-}
-
-func decodePart(d *wire.Decoder) Part {
-	var v Part
-	o := d.Object("id")
+func decodePart(d *wire.Decoder) (v Part) {
+	o := d.Open(&v.Unknown, "id")
 	for o.Next() {
 		switch string(o.Name) {
 		case "id":
 			v.ID = d.String()
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodePart(e *wire.Encoder, v Part) {
-	e.Begin()
-	e.Name("id").String(v.ID)
-	e.Unknown(v.Unknown)
-	e.End()
+func (v Part) encode(e *wire.Encoder) {
+	e.First("id").String(v.ID)
+	e.EndOpen(v.Unknown)
 }

@@ -19,28 +19,13 @@ type MomentV1 struct {
 	Value *time.Time
 }
 
-// MarshalJSON writes the value alone.
-func (v MomentV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "MomentV1", encodeMomentV1)
-}
-
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *MomentV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "MomentV1", decodeMomentV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v MomentV1) Validate() error {
-	return nil
-}
+func (v MomentV1) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v MomentV1) Validate() error               { return nil }
+func (v MomentV1) encode(e *wire.Encoder)        { wire.PutPointer(e, v.Value, (*wire.Encoder).DateTime) }
+func (v *MomentV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeMomentV1) }
 
 func decodeMomentV1(d *wire.Decoder) MomentV1 {
 	return MomentV1{Value: wire.Pointer(d, (*wire.Decoder).DateTime)}
-}
-
-func encodeMomentV1(e *wire.Encoder, v MomentV1) {
-	wire.PutPointer(e, v.Value, (*wire.Encoder).DateTime)
 }
 
 var momentV1Event = outbox.EventType[MomentV1]{
@@ -50,14 +35,13 @@ var momentV1Event = outbox.EventType[MomentV1]{
 	AggregateType: "moment",
 }
 
-// InsertMomentV1 inserts the event on tx, so that it is published if and only
-// if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertMomentV1 inserts the event on tx: it is published if and only if tx
+// commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertMomentV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data MomentV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueMomentV1 adds the insert to a batch that the caller sends in its
+// QueueMomentV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueMomentV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data MomentV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -68,8 +52,8 @@ func OnMomentV1(r *consume.Router, handle func(context.Context, outbox.Envelope[
 	consume.On(r, momentV1Event, handle)
 }
 
-// DecodeMomentV1 reads the value of a record, with its headers where the event
-// has no envelope.
+// DecodeMomentV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeMomentV1(value []byte, headers ...outbox.Header) (outbox.Envelope[MomentV1], error) {
 	return momentV1Event.Decode(value, headers...)
 }

@@ -18,30 +18,17 @@ type NotTextV1 struct {
 	Value any
 }
 
-// MarshalJSON writes the value alone.
-func (v NotTextV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "NotTextV1", encodeNotTextV1)
-}
-
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *NotTextV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "NotTextV1", decodeNotTextV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v NotTextV1) Validate() error {
-	c := new(wire.Checker)
-	wire.Rules(c, v.Value, (*wire.Encoder).Any, &notTextV1Rules)
-	return c.Err("NotTextV1")
-}
+func (v NotTextV1) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v NotTextV1) Validate() error               { return wire.Validate(&v, v.check) }
+func (v NotTextV1) encode(e *wire.Encoder)        { e.Any(v.Value) }
+func (v *NotTextV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeNotTextV1) }
 
 func decodeNotTextV1(d *wire.Decoder) NotTextV1 {
 	return NotTextV1{Value: d.Any()}
 }
 
-func encodeNotTextV1(e *wire.Encoder, v NotTextV1) {
-	e.Any(v.Value)
+func (v NotTextV1) check(c *wire.Checker) {
+	wire.Rules(c, v.Value, (*wire.Encoder).Any, &notTextV1Rules)
 }
 
 var notTextV1Event = outbox.EventType[NotTextV1]{
@@ -51,14 +38,13 @@ var notTextV1Event = outbox.EventType[NotTextV1]{
 	AggregateType: "anything",
 }
 
-// InsertNotTextV1 inserts the event on tx, so that it is published if and only
-// if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertNotTextV1 inserts the event on tx: it is published if and only if tx
+// commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertNotTextV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data NotTextV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueNotTextV1 adds the insert to a batch that the caller sends in its
+// QueueNotTextV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueNotTextV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data NotTextV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -69,8 +55,8 @@ func OnNotTextV1(r *consume.Router, handle func(context.Context, outbox.Envelope
 	consume.On(r, notTextV1Event, handle)
 }
 
-// DecodeNotTextV1 reads the value of a record, with its headers where the event
-// has no envelope.
+// DecodeNotTextV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeNotTextV1(value []byte, headers ...outbox.Header) (outbox.Envelope[NotTextV1], error) {
 	return notTextV1Event.Decode(value, headers...)
 }
@@ -80,7 +66,6 @@ func (v NotTextV1) NewRow(ctx context.Context, opts ...outbox.Option) (outbox.Ro
 	return notTextV1Event.NewRow(ctx, v, opts...)
 }
 
-// notTextV1Rules is what the schema says of NotTextV1 beyond its Go type.
 var notTextV1Rules = rule.Set{
 	Rules: []*rule.Schema{
 		{At: "schemas/not_text.yaml#", Not: &rule.Schema{Type: []string{"string"}}},

@@ -17,28 +17,13 @@ type NothingV1 struct {
 	Value wire.Null
 }
 
-// MarshalJSON writes the value alone.
-func (v NothingV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "NothingV1", encodeNothingV1)
-}
-
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *NothingV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "NothingV1", decodeNothingV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v NothingV1) Validate() error {
-	return nil
-}
+func (v NothingV1) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v NothingV1) Validate() error               { return nil }
+func (v NothingV1) encode(e *wire.Encoder)        { e.NullValue(v.Value) }
+func (v *NothingV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeNothingV1) }
 
 func decodeNothingV1(d *wire.Decoder) NothingV1 {
 	return NothingV1{Value: d.NullValue()}
-}
-
-func encodeNothingV1(e *wire.Encoder, v NothingV1) {
-	e.NullValue(v.Value)
 }
 
 var nothingV1Event = outbox.EventType[NothingV1]{
@@ -48,14 +33,13 @@ var nothingV1Event = outbox.EventType[NothingV1]{
 	AggregateType: "nothing",
 }
 
-// InsertNothingV1 inserts the event on tx, so that it is published if and only
-// if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertNothingV1 inserts the event on tx: it is published if and only if tx
+// commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertNothingV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data NothingV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueNothingV1 adds the insert to a batch that the caller sends in its
+// QueueNothingV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueNothingV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data NothingV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -66,8 +50,8 @@ func OnNothingV1(r *consume.Router, handle func(context.Context, outbox.Envelope
 	consume.On(r, nothingV1Event, handle)
 }
 
-// DecodeNothingV1 reads the value of a record, with its headers where the event
-// has no envelope.
+// DecodeNothingV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeNothingV1(value []byte, headers ...outbox.Header) (outbox.Envelope[NothingV1], error) {
 	return nothingV1Event.Decode(value, headers...)
 }

@@ -18,26 +18,11 @@ type PricesV1 struct {
 	Additional map[string]float64 `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v PricesV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "PricesV1", encodePricesV1)
-}
+func (v PricesV1) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v PricesV1) Validate() error               { return wire.Validate(&v, v.check) }
+func (v *PricesV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodePricesV1) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *PricesV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "PricesV1", decodePricesV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v PricesV1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("PricesV1")
-}
-
-func decodePricesV1(d *wire.Decoder) PricesV1 {
-	var v PricesV1
+func decodePricesV1(d *wire.Decoder) (v PricesV1) {
 	o := d.Object()
 	for o.Next() {
 		v.Additional = wire.Member(&o, v.Additional, (*wire.Decoder).Float)
@@ -45,7 +30,7 @@ func decodePricesV1(d *wire.Decoder) PricesV1 {
 	return v
 }
 
-func encodePricesV1(e *wire.Encoder, v PricesV1) {
+func (v *PricesV1) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutMembers(e, v.Additional, (*wire.Encoder).Float)
 	e.End()
@@ -65,14 +50,13 @@ var pricesV1Event = outbox.EventType[PricesV1]{
 	AggregateType: "price",
 }
 
-// InsertPricesV1 inserts the event on tx, so that it is published if and only
-// if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertPricesV1 inserts the event on tx: it is published if and only if tx
+// commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertPricesV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data PricesV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueuePricesV1 adds the insert to a batch that the caller sends in its
+// QueuePricesV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueuePricesV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data PricesV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -83,8 +67,8 @@ func OnPricesV1(r *consume.Router, handle func(context.Context, outbox.Envelope[
 	consume.On(r, pricesV1Event, handle)
 }
 
-// DecodePricesV1 reads the value of a record, with its headers where the event
-// has no envelope.
+// DecodePricesV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodePricesV1(value []byte, headers ...outbox.Header) (outbox.Envelope[PricesV1], error) {
 	return pricesV1Event.Decode(value, headers...)
 }
@@ -94,8 +78,6 @@ func (v PricesV1) NewRow(ctx context.Context, opts ...outbox.Option) (outbox.Row
 	return pricesV1Event.NewRow(ctx, v, opts...)
 }
 
-// pricesV1Places says where schemas stand that are not under PricesV1's own
-// properties.
 var pricesV1Places = wire.Places{
 	{"/*", "", "schemas/prices.yaml#/additionalProperties"},
 }

@@ -18,20 +18,19 @@ type ReadingsV1 struct {
 	Value []*float64
 }
 
-// MarshalJSON writes the value alone.
-func (v ReadingsV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "ReadingsV1", encodeReadingsV1)
+func (v ReadingsV1) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v ReadingsV1) Validate() error               { return wire.Validate(&v, v.check) }
+func (v *ReadingsV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeReadingsV1) }
+
+func (v ReadingsV1) encode(e *wire.Encoder) {
+	wire.PutSlice(e, v.Value, func(e *wire.Encoder, v *float64) { wire.PutPointer(e, v, (*wire.Encoder).Float) })
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *ReadingsV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "ReadingsV1", decodeReadingsV1)
+func decodeReadingsV1(d *wire.Decoder) ReadingsV1 {
+	return ReadingsV1{Value: wire.Slice(d, func(d *wire.Decoder) *float64 { return wire.Pointer(d, (*wire.Decoder).Float) })}
 }
 
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v ReadingsV1) Validate() error {
-	c := new(wire.Checker)
+func (v ReadingsV1) check(c *wire.Checker) {
 	c.Schema("schemas/readings.yaml#")
 	wire.Rules(c, v.Value, func(e *wire.Encoder, v []*float64) {
 		wire.PutSlice(e, v, func(e *wire.Encoder, v *float64) { wire.PutPointer(e, v, (*wire.Encoder).Float) })
@@ -41,15 +40,6 @@ func (v ReadingsV1) Validate() error {
 			wire.Minimum(c, *item, -1, i)
 		}
 	}
-	return c.Err("ReadingsV1")
-}
-
-func decodeReadingsV1(d *wire.Decoder) ReadingsV1 {
-	return ReadingsV1{Value: wire.Slice(d, func(d *wire.Decoder) *float64 { return wire.Pointer(d, (*wire.Decoder).Float) })}
-}
-
-func encodeReadingsV1(e *wire.Encoder, v ReadingsV1) {
-	wire.PutSlice(e, v.Value, func(e *wire.Encoder, v *float64) { wire.PutPointer(e, v, (*wire.Encoder).Float) })
 }
 
 var readingsV1Event = outbox.EventType[ReadingsV1]{
@@ -59,14 +49,13 @@ var readingsV1Event = outbox.EventType[ReadingsV1]{
 	AggregateType: "sensor",
 }
 
-// InsertReadingsV1 inserts the event on tx, so that it is published if and only
-// if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertReadingsV1 inserts the event on tx: it is published if and only if tx
+// commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertReadingsV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data ReadingsV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueReadingsV1 adds the insert to a batch that the caller sends in its
+// QueueReadingsV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueReadingsV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data ReadingsV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -77,8 +66,8 @@ func OnReadingsV1(r *consume.Router, handle func(context.Context, outbox.Envelop
 	consume.On(r, readingsV1Event, handle)
 }
 
-// DecodeReadingsV1 reads the value of a record, with its headers where the
-// event has no envelope.
+// DecodeReadingsV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeReadingsV1(value []byte, headers ...outbox.Header) (outbox.Envelope[ReadingsV1], error) {
 	return readingsV1Event.Decode(value, headers...)
 }
@@ -88,7 +77,6 @@ func (v ReadingsV1) NewRow(ctx context.Context, opts ...outbox.Option) (outbox.R
 	return readingsV1Event.NewRow(ctx, v, opts...)
 }
 
-// readingsV1Rules is what the schema says of ReadingsV1 beyond its Go type.
 var readingsV1Rules = rule.Set{
 	Rules: []*rule.Schema{
 		{

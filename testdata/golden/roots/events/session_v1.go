@@ -18,28 +18,13 @@ type SessionV1 struct {
 	Value uuid.UUID
 }
 
-// MarshalJSON writes the value alone.
-func (v SessionV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "SessionV1", encodeSessionV1)
-}
-
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *SessionV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "SessionV1", decodeSessionV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v SessionV1) Validate() error {
-	return nil
-}
+func (v SessionV1) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v SessionV1) Validate() error               { return nil }
+func (v SessionV1) encode(e *wire.Encoder)        { e.UUID(v.Value) }
+func (v *SessionV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeSessionV1) }
 
 func decodeSessionV1(d *wire.Decoder) SessionV1 {
 	return SessionV1{Value: d.UUID()}
-}
-
-func encodeSessionV1(e *wire.Encoder, v SessionV1) {
-	e.UUID(v.Value)
 }
 
 var sessionV1Event = outbox.EventType[SessionV1]{
@@ -47,19 +32,16 @@ var sessionV1Event = outbox.EventType[SessionV1]{
 	Topic:         "golden.roots.session.v1",
 	Source:        Service,
 	AggregateType: "session",
-	AggregateID: func(v *SessionV1) (string, error) {
-		return v.Value.String(), nil
-	},
+	AggregateID:   func(v *SessionV1) (string, error) { return v.Value.String(), nil },
 }
 
-// InsertSessionV1 inserts the event on tx, so that it is published if and only
-// if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertSessionV1 inserts the event on tx: it is published if and only if tx
+// commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertSessionV1(ctx context.Context, tx outbox.Transaction, data SessionV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, data, opts...)
 }
 
-// QueueSessionV1 adds the insert to a batch that the caller sends in its
+// QueueSessionV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueSessionV1(ctx context.Context, batch *pgx.Batch, data SessionV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, data, opts...)
@@ -70,8 +52,8 @@ func OnSessionV1(r *consume.Router, handle func(context.Context, outbox.Envelope
 	consume.On(r, sessionV1Event, handle)
 }
 
-// DecodeSessionV1 reads the value of a record, with its headers where the event
-// has no envelope.
+// DecodeSessionV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeSessionV1(value []byte, headers ...outbox.Header) (outbox.Envelope[SessionV1], error) {
 	return sessionV1Event.Decode(value, headers...)
 }

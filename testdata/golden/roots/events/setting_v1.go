@@ -18,33 +18,21 @@ type SettingV1 struct {
 	Value *SettingV1Value
 }
 
-// MarshalJSON writes the value alone.
-func (v SettingV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "SettingV1", encodeSettingV1)
-}
+func (v SettingV1) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v SettingV1) Validate() error               { return wire.Validate(&v, v.check) }
+func (v *SettingV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeSettingV1) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *SettingV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "SettingV1", decodeSettingV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v SettingV1) Validate() error {
-	c := new(wire.Checker)
-	c.Schema("schemas/setting.yaml#")
-	if v.Value != nil {
-		wire.JSONEnum(c, *v.Value, v.Value.Valid(), `1, "a", {"b":[1]}`)
-	}
-	return c.Err("SettingV1")
-}
+func (v SettingV1) encode(e *wire.Encoder) { wire.PutPointer(e, v.Value, wire.PutJSON[SettingV1Value]) }
 
 func decodeSettingV1(d *wire.Decoder) SettingV1 {
 	return SettingV1{Value: wire.Pointer(d, wire.JSON[SettingV1Value])}
 }
 
-func encodeSettingV1(e *wire.Encoder, v SettingV1) {
-	wire.PutPointer(e, v.Value, wire.PutJSON[SettingV1Value])
+func (v SettingV1) check(c *wire.Checker) {
+	c.Schema("schemas/setting.yaml#")
+	if v.Value != nil {
+		wire.JSONEnum(c, *v.Value, v.Value.Valid(), `1, "a", {"b":[1]}`)
+	}
 }
 
 var settingV1Event = outbox.EventType[SettingV1]{
@@ -54,14 +42,13 @@ var settingV1Event = outbox.EventType[SettingV1]{
 	AggregateType: "setting",
 }
 
-// InsertSettingV1 inserts the event on tx, so that it is published if and only
-// if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertSettingV1 inserts the event on tx: it is published if and only if tx
+// commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertSettingV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data SettingV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueSettingV1 adds the insert to a batch that the caller sends in its
+// QueueSettingV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueSettingV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data SettingV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -72,8 +59,8 @@ func OnSettingV1(r *consume.Router, handle func(context.Context, outbox.Envelope
 	consume.On(r, settingV1Event, handle)
 }
 
-// DecodeSettingV1 reads the value of a record, with its headers where the event
-// has no envelope.
+// DecodeSettingV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeSettingV1(value []byte, headers ...outbox.Header) (outbox.Envelope[SettingV1], error) {
 	return settingV1Event.Decode(value, headers...)
 }
@@ -97,9 +84,5 @@ const (
 
 // Valid reports whether the schema lists the value.
 func (v SettingV1Value) Valid() bool {
-	switch v {
-	case SettingV1Value1, SettingV1ValueA, SettingV1ValueB1:
-		return true
-	}
-	return false
+	return v == SettingV1Value1 || v == SettingV1ValueA || v == SettingV1ValueB1
 }

@@ -22,30 +22,17 @@ type SeveralV1 struct {
 	Value SeveralV1Value
 }
 
-// MarshalJSON writes the value alone.
-func (v SeveralV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "SeveralV1", encodeSeveralV1)
-}
-
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *SeveralV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "SeveralV1", decodeSeveralV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v SeveralV1) Validate() error {
-	c := new(wire.Checker)
-	checkSeveralV1Value(c, v.Value)
-	return c.Err("SeveralV1")
-}
+func (v SeveralV1) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v SeveralV1) Validate() error               { return wire.Validate(&v, v.check) }
+func (v SeveralV1) encode(e *wire.Encoder)        { unionSeveralV1Value.Put(e, v.Value) }
+func (v *SeveralV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeSeveralV1) }
 
 func decodeSeveralV1(d *wire.Decoder) SeveralV1 {
 	return SeveralV1{Value: decodeSeveralV1Value(d)}
 }
 
-func encodeSeveralV1(e *wire.Encoder, v SeveralV1) {
-	encodeSeveralV1Value(e, v.Value)
+func (v SeveralV1) check(c *wire.Checker) {
+	unionSeveralV1Value.Check(c, v.Value)
 }
 
 var severalV1Event = outbox.EventType[SeveralV1]{
@@ -64,14 +51,13 @@ var severalV1Event = outbox.EventType[SeveralV1]{
 	},
 }
 
-// InsertSeveralV1 inserts the event on tx, so that it is published if and only
-// if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertSeveralV1 inserts the event on tx: it is published if and only if tx
+// commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertSeveralV1(ctx context.Context, tx outbox.Transaction, data SeveralV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, data, opts...)
 }
 
-// QueueSeveralV1 adds the insert to a batch that the caller sends in its
+// QueueSeveralV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueSeveralV1(ctx context.Context, batch *pgx.Batch, data SeveralV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, data, opts...)
@@ -82,8 +68,8 @@ func OnSeveralV1(r *consume.Router, handle func(context.Context, outbox.Envelope
 	consume.On(r, severalV1Event, handle)
 }
 
-// DecodeSeveralV1 reads the value of a record, with its headers where the event
-// has no envelope.
+// DecodeSeveralV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeSeveralV1(value []byte, headers ...outbox.Header) (outbox.Envelope[SeveralV1], error) {
 	return severalV1Event.Decode(value, headers...)
 }
@@ -94,131 +80,55 @@ func (v SeveralV1) NewRow(ctx context.Context, opts ...outbox.Option) (outbox.Ro
 }
 
 // SeveralV1Value is one of SeveralV1Text and SeveralV1Integer, told apart by
-// their JSON types. Any other value decodes to UnknownSeveralV1Value.
+// their JSON types.
 type SeveralV1Value interface {
-	json.Marshaler
-	Validate() error
-
+	branch
 	isSeveralV1Value()
 }
 
-func (SeveralV1Text) isSeveralV1Value()         {}
-func (SeveralV1Integer) isSeveralV1Value()      {}
-func (UnknownSeveralV1Value) isSeveralV1Value() {}
-
-// UnknownSeveralV1Value keeps a value that is none of the branches of
-// SeveralV1Value, as it came. Its Validate never accepts it.
+// UnknownSeveralV1Value keeps any other value as it came; it is never valid.
 type UnknownSeveralV1Value json.RawMessage
 
-// MarshalJSON writes v as it came.
-func (v UnknownSeveralV1Value) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(SeveralV1Value(v), "UnknownSeveralV1Value", encodeSeveralV1Value)
-}
-
-// Validate reports that v is unknown, as a *outbox.ValidationError.
-func (v UnknownSeveralV1Value) Validate() error {
-	var c wire.Checker
-	checkSeveralV1Value(&c, v)
-	return c.Err("UnknownSeveralV1Value")
-}
+func (v UnknownSeveralV1Value) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v UnknownSeveralV1Value) Validate() error              { return wire.Validate(&v, v.check) }
+func (v UnknownSeveralV1Value) encode(e *wire.Encoder)       { e.Raw(json.RawMessage(v)) }
+func (v UnknownSeveralV1Value) check(c *wire.Checker)        { unionSeveralV1Value.NoBranch(c, v) }
+func (UnknownSeveralV1Value) isSeveralV1Value()              {}
 
 func decodeSeveralV1Value(d *wire.Decoder) SeveralV1Value {
 	switch d.Kind() {
 	case '"':
-		return decodeSeveralV1Text(d)
+		return SeveralV1Text(d.String())
 	case '0':
-		return decodeSeveralV1Integer(d)
+		return SeveralV1Integer(d.Int())
 	}
 	return wire.NoBranch[UnknownSeveralV1Value](d)
 }
 
-func encodeSeveralV1Value(e *wire.Encoder, v SeveralV1Value) {
-	switch v := v.(type) {
-	case SeveralV1Text:
-		encodeSeveralV1Text(e, v)
-	case SeveralV1Integer:
-		encodeSeveralV1Integer(e, v)
-	case UnknownSeveralV1Value:
-		e.Raw(json.RawMessage(v))
-	default:
-		e.NoBranch("SeveralV1Value", v)
-	}
-}
-
-func checkSeveralV1Value(c *wire.Checker, v SeveralV1Value) {
-	c.Schema("schemas/several.yaml#")
-	switch v := v.(type) {
-	case SeveralV1Text:
-		v.check(c)
-	case SeveralV1Integer:
-		v.check(c)
-	default:
-		c.NoBranch(v, "oneOf", "a string or an integer")
-	}
-}
+var unionSeveralV1Value = wire.NewUnion(SeveralV1Value.encode, SeveralV1Value.check, "schemas/several.yaml#", "oneOf", `a string or an integer`)
 
 // SeveralV1Text is a branch of SeveralV1Value.
 type SeveralV1Text string
 
-// MarshalJSON writes v as its schema has it.
-func (v SeveralV1Text) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "SeveralV1Text", encodeSeveralV1Text)
-}
-
-// UnmarshalJSON reads v. On an error v is left as it was.
-func (v *SeveralV1Text) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "SeveralV1Text", decodeSeveralV1Text)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v SeveralV1Text) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("SeveralV1Text")
-}
-
-func decodeSeveralV1Text(d *wire.Decoder) SeveralV1Text {
-	return SeveralV1Text(d.String())
-}
-
-func encodeSeveralV1Text(e *wire.Encoder, v SeveralV1Text) {
-	e.String(string(v))
-}
+func (v SeveralV1Text) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v SeveralV1Text) Validate() error               { return wire.Validate(&v, v.check) }
+func (v SeveralV1Text) encode(e *wire.Encoder)        { e.String(string(v)) }
+func (SeveralV1Text) isSeveralV1Value()               {}
+func (v *SeveralV1Text) UnmarshalJSON(b []byte) error { return wire.DecodeText(b, v) }
 
 func (v SeveralV1Text) check(c *wire.Checker) {
-	c.Schema("schemas/several.yaml#/oneOf/0")
-	wire.MinLength(c, v, 2)
+	wire.MinLength(c.Schema("schemas/several.yaml#/oneOf/0"), v, 2)
 }
 
 // SeveralV1Integer is a branch of SeveralV1Value.
 type SeveralV1Integer int64
 
-// MarshalJSON writes v as its schema has it.
-func (v SeveralV1Integer) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "SeveralV1Integer", encodeSeveralV1Integer)
-}
-
-// UnmarshalJSON reads v. On an error v is left as it was.
-func (v *SeveralV1Integer) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "SeveralV1Integer", decodeSeveralV1Integer)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v SeveralV1Integer) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("SeveralV1Integer")
-}
-
-func decodeSeveralV1Integer(d *wire.Decoder) SeveralV1Integer {
-	return SeveralV1Integer(d.Int())
-}
-
-func encodeSeveralV1Integer(e *wire.Encoder, v SeveralV1Integer) {
-	e.Int(int64(v))
-}
+func (v SeveralV1Integer) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v SeveralV1Integer) Validate() error               { return wire.Validate(&v, v.check) }
+func (v SeveralV1Integer) encode(e *wire.Encoder)        { e.Int(int64(v)) }
+func (SeveralV1Integer) isSeveralV1Value()               {}
+func (v *SeveralV1Integer) UnmarshalJSON(b []byte) error { return wire.DecodeInt(b, v) }
 
 func (v SeveralV1Integer) check(c *wire.Checker) {
-	c.Schema("schemas/several.yaml#/oneOf/1")
-	wire.Minimum(c, v, 7)
+	wire.Minimum(c.Schema("schemas/several.yaml#/oneOf/1"), v, 7)
 }

@@ -20,26 +20,11 @@ type SharedV1 struct {
 	Additional map[string]string `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v SharedV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "SharedV1", encodeSharedV1)
-}
+func (v SharedV1) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v SharedV1) Validate() error               { return wire.Validate(&v, v.check) }
+func (v *SharedV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeSharedV1) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *SharedV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "SharedV1", decodeSharedV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v SharedV1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("SharedV1")
-}
-
-func decodeSharedV1(d *wire.Decoder) SharedV1 {
-	var v SharedV1
+func decodeSharedV1(d *wire.Decoder) (v SharedV1) {
 	o := d.Object()
 	for o.Next() {
 		v.Additional = wire.Member(&o, v.Additional, (*wire.Decoder).String)
@@ -47,7 +32,7 @@ func decodeSharedV1(d *wire.Decoder) SharedV1 {
 	return v
 }
 
-func encodeSharedV1(e *wire.Encoder, v SharedV1) {
+func (v *SharedV1) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutMembers(e, v.Additional, (*wire.Encoder).String)
 	e.End()
@@ -67,14 +52,13 @@ var sharedV1Event = outbox.EventType[SharedV1]{
 	AggregateType: "shared",
 }
 
-// InsertSharedV1 inserts the event on tx, so that it is published if and only
-// if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertSharedV1 inserts the event on tx: it is published if and only if tx
+// commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertSharedV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data SharedV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueSharedV1 adds the insert to a batch that the caller sends in its
+// QueueSharedV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueSharedV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data SharedV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -85,8 +69,8 @@ func OnSharedV1(r *consume.Router, handle func(context.Context, outbox.Envelope[
 	consume.On(r, sharedV1Event, handle)
 }
 
-// DecodeSharedV1 reads the value of a record, with its headers where the event
-// has no envelope.
+// DecodeSharedV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeSharedV1(value []byte, headers ...outbox.Header) (outbox.Envelope[SharedV1], error) {
 	return sharedV1Event.Decode(value, headers...)
 }
@@ -96,8 +80,6 @@ func (v SharedV1) NewRow(ctx context.Context, opts ...outbox.Option) (outbox.Row
 	return sharedV1Event.NewRow(ctx, v, opts...)
 }
 
-// sharedV1Places says where schemas stand that are not under SharedV1's own
-// properties.
 var sharedV1Places = wire.Places{
 	{"/*", "", "schemas/shared.lib.yaml#/$defs/code"},
 }

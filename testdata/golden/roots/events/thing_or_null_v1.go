@@ -14,61 +14,42 @@ import (
 
 // ThingOrNullV1 is the event golden.roots.thing_or_null.v1.
 type ThingOrNullV1 struct {
-	A    string                          `json:"a"`
-	Next outbox.Nullable[*ThingOrNullV1] `json:"next,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	A       string                          `json:"a"`
+	Next    outbox.Nullable[*ThingOrNullV1] `json:"next,omitzero"`
+	Unknown wire.Unknown                    `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v ThingOrNullV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "ThingOrNullV1", encodeThingOrNullV1)
-}
+func (v ThingOrNullV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v ThingOrNullV1) Validate() error              { return wire.Validate(&v, v.check) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *ThingOrNullV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "ThingOrNullV1", decodeThingOrNullV1)
-}
+func (v *ThingOrNullV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeThingOrNullV1) }
 
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v ThingOrNullV1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("ThingOrNullV1")
-}
-
-func decodeThingOrNullV1(d *wire.Decoder) ThingOrNullV1 {
-	var v ThingOrNullV1
-	o := d.Object("a")
+func decodeThingOrNullV1(d *wire.Decoder) (v ThingOrNullV1) {
+	o := d.Open(&v.Unknown, "a")
 	for o.Next() {
 		switch string(o.Name) {
 		case "a":
 			v.A = d.String()
 		case "next":
 			v.Next = nullable(d, func(d *wire.Decoder) *ThingOrNullV1 { return wire.Optional(d, decodeThingOrNullV1) })
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeThingOrNullV1(e *wire.Encoder, v ThingOrNullV1) {
-	e.Begin()
-	e.Name("a").String(v.A)
-	wire.PutNullable(e, "next", v.Next, func(e *wire.Encoder, v *ThingOrNullV1) { wire.PutPointer(e, v, encodeThingOrNullV1) })
-	e.Unknown(v.Unknown)
-	e.End()
+func (v *ThingOrNullV1) encode(e *wire.Encoder) {
+	e.First("a").String(v.A)
+	wire.PutNullable(e, "next", v.Next, func(e *wire.Encoder, v *ThingOrNullV1) {
+		wire.PutPointer(e, v, func(e *wire.Encoder, v ThingOrNullV1) { v.encode(e) })
+	})
+	e.EndOpen(v.Unknown)
 }
 
 func (v *ThingOrNullV1) check(c *wire.Checker) {
 	c.Schema("schemas/thing_or_null.yaml#")
 	wire.MinLength(c, v.A, 1, "a")
-	if x, ok := v.Next.Get(); ok {
-		c.Enter("next")
-		x.check(c)
-		c.Leave()
+	if x, ok := v.Next.Get(); ok && x != nil {
+		c.In(x.check, "next")
 	}
 }
 
@@ -77,19 +58,16 @@ var thingOrNullV1Event = outbox.EventType[ThingOrNullV1]{
 	Topic:         "golden.roots.thing_or_null.v1",
 	Source:        Service,
 	AggregateType: "thing",
-	AggregateID: func(v *ThingOrNullV1) (string, error) {
-		return v.A, nil
-	},
+	AggregateID:   func(v *ThingOrNullV1) (string, error) { return v.A, nil },
 }
 
-// InsertThingOrNullV1 inserts the event on tx, so that it is published if and
-// only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertThingOrNullV1 inserts the event on tx: it is published if and only if
+// tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertThingOrNullV1(ctx context.Context, tx outbox.Transaction, data ThingOrNullV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, data, opts...)
 }
 
-// QueueThingOrNullV1 adds the insert to a batch that the caller sends in its
+// QueueThingOrNullV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueThingOrNullV1(ctx context.Context, batch *pgx.Batch, data ThingOrNullV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, data, opts...)
@@ -100,8 +78,8 @@ func OnThingOrNullV1(r *consume.Router, handle func(context.Context, outbox.Enve
 	consume.On(r, thingOrNullV1Event, handle)
 }
 
-// DecodeThingOrNullV1 reads the value of a record, with its headers where the
-// event has no envelope.
+// DecodeThingOrNullV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeThingOrNullV1(value []byte, headers ...outbox.Header) (outbox.Envelope[ThingOrNullV1], error) {
 	return thingOrNullV1Event.Decode(value, headers...)
 }

@@ -17,30 +17,17 @@ type TreeV1 struct {
 	Value TreeV1Value
 }
 
-// MarshalJSON writes the value alone.
-func (v TreeV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "TreeV1", encodeTreeV1)
-}
-
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *TreeV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "TreeV1", decodeTreeV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v TreeV1) Validate() error {
-	c := new(wire.Checker)
-	v.Value.check(c)
-	return c.Err("TreeV1")
-}
+func (v TreeV1) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v TreeV1) Validate() error               { return wire.Validate(&v, v.check) }
+func (v TreeV1) encode(e *wire.Encoder)        { v.Value.encode(e) }
+func (v *TreeV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeTreeV1) }
 
 func decodeTreeV1(d *wire.Decoder) TreeV1 {
 	return TreeV1{Value: decodeTreeV1Value(d)}
 }
 
-func encodeTreeV1(e *wire.Encoder, v TreeV1) {
-	encodeTreeV1Value(e, v.Value)
+func (v TreeV1) check(c *wire.Checker) {
+	v.Value.check(c)
 }
 
 var treeV1Event = outbox.EventType[TreeV1]{
@@ -50,14 +37,13 @@ var treeV1Event = outbox.EventType[TreeV1]{
 	AggregateType: "tree",
 }
 
-// InsertTreeV1 inserts the event on tx, so that it is published if and only if
-// the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertTreeV1 inserts the event on tx: it is published if and only if tx
+// commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertTreeV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data TreeV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueTreeV1 adds the insert to a batch that the caller sends in its
+// QueueTreeV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueTreeV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data TreeV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -68,8 +54,7 @@ func OnTreeV1(r *consume.Router, handle func(context.Context, outbox.Envelope[Tr
 	consume.On(r, treeV1Event, handle)
 }
 
-// DecodeTreeV1 reads the value of a record, with its headers where the event
-// has no envelope.
+// DecodeTreeV1 reads a record; an event without an envelope needs its headers.
 func DecodeTreeV1(value []byte, headers ...outbox.Header) (outbox.Envelope[TreeV1], error) {
 	return treeV1Event.Decode(value, headers...)
 }
@@ -82,37 +67,22 @@ func (v TreeV1) NewRow(ctx context.Context, opts ...outbox.Option) (outbox.Row, 
 // TreeV1Value is the type of the value of TreeV1.
 type TreeV1Value []TreeV1Value
 
-// MarshalJSON writes v as its schema has it.
-func (v TreeV1Value) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "TreeV1Value", encodeTreeV1Value)
-}
+func (v TreeV1Value) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v TreeV1Value) Validate() error               { return wire.Validate(&v, v.check) }
+func (v *TreeV1Value) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeTreeV1Value) }
 
-// UnmarshalJSON reads v. On an error v is left as it was.
-func (v *TreeV1Value) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "TreeV1Value", decodeTreeV1Value)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v TreeV1Value) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("TreeV1Value")
+func (v TreeV1Value) encode(e *wire.Encoder) {
+	wire.PutSlice(e, []TreeV1Value(v), func(e *wire.Encoder, v TreeV1Value) { v.encode(e) })
 }
 
 func decodeTreeV1Value(d *wire.Decoder) TreeV1Value {
 	return TreeV1Value(wire.Slice(d, decodeTreeV1Value))
 }
 
-func encodeTreeV1Value(e *wire.Encoder, v TreeV1Value) {
-	wire.PutSlice(e, []TreeV1Value(v), encodeTreeV1Value)
-}
-
 func (v TreeV1Value) check(c *wire.Checker) {
 	c.Schema("schemas/tree.yaml#")
 	c.MaxItems(len(v), 2)
 	for i, item := range v {
-		c.Enter(i)
-		item.check(c)
-		c.Leave()
+		c.In(item.check, i)
 	}
 }

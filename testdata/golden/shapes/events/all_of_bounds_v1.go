@@ -16,48 +16,30 @@ import (
 //
 // Bounds from two places, of which the tighter holds.
 type AllOfBoundsV1 struct {
-	Value *int64 `json:"value,omitzero"`
-	// Unknown keeps the members that the schema does not name.
+	Value   *int64       `json:"value,omitzero"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v AllOfBoundsV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "AllOfBoundsV1", encodeAllOfBoundsV1)
-}
+func (v AllOfBoundsV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v AllOfBoundsV1) Validate() error              { return wire.Validate(&v, v.check) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *AllOfBoundsV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "AllOfBoundsV1", decodeAllOfBoundsV1)
-}
+func (v *AllOfBoundsV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeAllOfBoundsV1) }
 
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v AllOfBoundsV1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("AllOfBoundsV1")
-}
-
-func decodeAllOfBoundsV1(d *wire.Decoder) AllOfBoundsV1 {
-	var v AllOfBoundsV1
-	o := d.Object()
+func decodeAllOfBoundsV1(d *wire.Decoder) (v AllOfBoundsV1) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, (*wire.Decoder).Int)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeAllOfBoundsV1(e *wire.Encoder, v AllOfBoundsV1) {
+func (v *AllOfBoundsV1) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutOptional(e, "value", v.Value, (*wire.Encoder).Int)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
 func (v *AllOfBoundsV1) check(c *wire.Checker) {
@@ -75,14 +57,13 @@ var allOfBoundsV1Event = outbox.EventType[AllOfBoundsV1]{
 	AggregateType: "shape",
 }
 
-// InsertAllOfBoundsV1 inserts the event on tx, so that it is published if and
-// only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertAllOfBoundsV1 inserts the event on tx: it is published if and only if
+// tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertAllOfBoundsV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data AllOfBoundsV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueAllOfBoundsV1 adds the insert to a batch that the caller sends in its
+// QueueAllOfBoundsV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueAllOfBoundsV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data AllOfBoundsV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -93,8 +74,8 @@ func OnAllOfBoundsV1(r *consume.Router, handle func(context.Context, outbox.Enve
 	consume.On(r, allOfBoundsV1Event, handle)
 }
 
-// DecodeAllOfBoundsV1 reads the value of a record, with its headers where the
-// event has no envelope.
+// DecodeAllOfBoundsV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeAllOfBoundsV1(value []byte, headers ...outbox.Header) (outbox.Envelope[AllOfBoundsV1], error) {
 	return allOfBoundsV1Event.Decode(value, headers...)
 }
@@ -104,8 +85,6 @@ func (v AllOfBoundsV1) NewRow(ctx context.Context, opts ...outbox.Option) (outbo
 	return allOfBoundsV1Event.NewRow(ctx, v, opts...)
 }
 
-// allOfBoundsV1Places says where schemas stand that are not under
-// AllOfBoundsV1's own properties.
 var allOfBoundsV1Places = wire.Places{
 	{"/value", "minimum", "schemas/all_of_bounds.yaml#/properties/value/allOf/1/minimum"},
 	{"/value", "maximum", "schemas/all_of_bounds.yaml#/properties/value/allOf/0/maximum"},

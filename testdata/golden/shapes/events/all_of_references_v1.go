@@ -17,46 +17,32 @@ import (
 //
 // Two references, merged into one struct.
 type AllOfReferencesV1 struct {
-	Value *AllOfReferencesV1Value `json:"value,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Value   *AllOfReferencesV1Value `json:"value,omitzero"`
+	Unknown wire.Unknown            `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v AllOfReferencesV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "AllOfReferencesV1", encodeAllOfReferencesV1)
+func (v AllOfReferencesV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v AllOfReferencesV1) Validate() error              { return nil }
+
+func (v *AllOfReferencesV1) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeAllOfReferencesV1)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *AllOfReferencesV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "AllOfReferencesV1", decodeAllOfReferencesV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v AllOfReferencesV1) Validate() error {
-	return nil
-}
-
-func decodeAllOfReferencesV1(d *wire.Decoder) AllOfReferencesV1 {
-	var v AllOfReferencesV1
-	o := d.Object()
+func decodeAllOfReferencesV1(d *wire.Decoder) (v AllOfReferencesV1) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, decodeAllOfReferencesV1Value)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeAllOfReferencesV1(e *wire.Encoder, v AllOfReferencesV1) {
+func (v *AllOfReferencesV1) encode(e *wire.Encoder) {
 	e.Begin()
-	wire.PutOptional(e, "value", v.Value, encodeAllOfReferencesV1Value)
-	e.Unknown(v.Unknown)
-	e.End()
+	wire.PutOptional(e, "value", v.Value, func(e *wire.Encoder, v AllOfReferencesV1Value) { v.encode(e) })
+	e.EndOpen(v.Unknown)
 }
 
 var allOfReferencesV1Event = outbox.EventType[AllOfReferencesV1]{
@@ -66,15 +52,14 @@ var allOfReferencesV1Event = outbox.EventType[AllOfReferencesV1]{
 	AggregateType: "shape",
 }
 
-// InsertAllOfReferencesV1 inserts the event on tx, so that it is published if
-// and only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertAllOfReferencesV1 inserts the event on tx: it is published if and only
+// if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertAllOfReferencesV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data AllOfReferencesV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueAllOfReferencesV1 adds the insert to a batch that the caller sends in
-// its transaction.
+// QueueAllOfReferencesV1 adds the insert to a batch that the caller sends in a
+// transaction.
 func QueueAllOfReferencesV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data AllOfReferencesV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -84,8 +69,8 @@ func OnAllOfReferencesV1(r *consume.Router, handle func(context.Context, outbox.
 	consume.On(r, allOfReferencesV1Event, handle)
 }
 
-// DecodeAllOfReferencesV1 reads the value of a record, with its headers where
-// the event has no envelope.
+// DecodeAllOfReferencesV1 reads a record; an event without an envelope needs
+// its headers.
 func DecodeAllOfReferencesV1(value []byte, headers ...outbox.Header) (outbox.Envelope[AllOfReferencesV1], error) {
 	return allOfReferencesV1Event.Decode(value, headers...)
 }
@@ -98,48 +83,33 @@ func (v AllOfReferencesV1) NewRow(ctx context.Context, opts ...outbox.Option) (o
 // AllOfReferencesV1Value is the type of the member "value" of
 // AllOfReferencesV1.
 type AllOfReferencesV1Value struct {
-	At    time.Time `json:"at"`
-	Owner string    `json:"owner"`
-	// Unknown keeps the members that the schema does not name.
+	At      time.Time    `json:"at"`
+	Owner   string       `json:"owner"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v AllOfReferencesV1Value) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "AllOfReferencesV1Value", encodeAllOfReferencesV1Value)
+func (v AllOfReferencesV1Value) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v AllOfReferencesV1Value) Validate() error              { return nil }
+
+func (v *AllOfReferencesV1Value) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeAllOfReferencesV1Value)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *AllOfReferencesV1Value) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "AllOfReferencesV1Value", decodeAllOfReferencesV1Value)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v AllOfReferencesV1Value) Validate() error {
-	return nil
-}
-
-func decodeAllOfReferencesV1Value(d *wire.Decoder) AllOfReferencesV1Value {
-	var v AllOfReferencesV1Value
-	o := d.Object("at", "owner")
+func decodeAllOfReferencesV1Value(d *wire.Decoder) (v AllOfReferencesV1Value) {
+	o := d.Open(&v.Unknown, "at", "owner")
 	for o.Next() {
 		switch string(o.Name) {
 		case "at":
 			v.At = d.DateTime()
 		case "owner":
 			v.Owner = d.String()
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeAllOfReferencesV1Value(e *wire.Encoder, v AllOfReferencesV1Value) {
-	e.Begin()
-	e.Name("at").DateTime(v.At)
+func (v *AllOfReferencesV1Value) encode(e *wire.Encoder) {
+	e.First("at").DateTime(v.At)
 	e.Name("owner").String(v.Owner)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }

@@ -16,55 +16,37 @@ import (
 //
 // One member described twice.
 type AllOfSameMemberV1 struct {
-	Value *AllOfSameMemberV1Value `json:"value,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Value   *AllOfSameMemberV1Value `json:"value,omitzero"`
+	Unknown wire.Unknown            `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v AllOfSameMemberV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "AllOfSameMemberV1", encodeAllOfSameMemberV1)
+func (v AllOfSameMemberV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v AllOfSameMemberV1) Validate() error              { return wire.Validate(&v, v.check) }
+
+func (v *AllOfSameMemberV1) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeAllOfSameMemberV1)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *AllOfSameMemberV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "AllOfSameMemberV1", decodeAllOfSameMemberV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v AllOfSameMemberV1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("AllOfSameMemberV1")
-}
-
-func decodeAllOfSameMemberV1(d *wire.Decoder) AllOfSameMemberV1 {
-	var v AllOfSameMemberV1
-	o := d.Object()
+func decodeAllOfSameMemberV1(d *wire.Decoder) (v AllOfSameMemberV1) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, decodeAllOfSameMemberV1Value)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeAllOfSameMemberV1(e *wire.Encoder, v AllOfSameMemberV1) {
+func (v *AllOfSameMemberV1) encode(e *wire.Encoder) {
 	e.Begin()
-	wire.PutOptional(e, "value", v.Value, encodeAllOfSameMemberV1Value)
-	e.Unknown(v.Unknown)
-	e.End()
+	wire.PutOptional(e, "value", v.Value, func(e *wire.Encoder, v AllOfSameMemberV1Value) { v.encode(e) })
+	e.EndOpen(v.Unknown)
 }
 
 func (v *AllOfSameMemberV1) check(c *wire.Checker) {
 	if v.Value != nil {
-		c.Enter("value")
-		v.Value.check(c)
-		c.Leave()
+		c.In(v.Value.check, "value")
 	}
 }
 
@@ -75,15 +57,14 @@ var allOfSameMemberV1Event = outbox.EventType[AllOfSameMemberV1]{
 	AggregateType: "shape",
 }
 
-// InsertAllOfSameMemberV1 inserts the event on tx, so that it is published if
-// and only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertAllOfSameMemberV1 inserts the event on tx: it is published if and only
+// if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertAllOfSameMemberV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data AllOfSameMemberV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueAllOfSameMemberV1 adds the insert to a batch that the caller sends in
-// its transaction.
+// QueueAllOfSameMemberV1 adds the insert to a batch that the caller sends in a
+// transaction.
 func QueueAllOfSameMemberV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data AllOfSameMemberV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -93,8 +74,8 @@ func OnAllOfSameMemberV1(r *consume.Router, handle func(context.Context, outbox.
 	consume.On(r, allOfSameMemberV1Event, handle)
 }
 
-// DecodeAllOfSameMemberV1 reads the value of a record, with its headers where
-// the event has no envelope.
+// DecodeAllOfSameMemberV1 reads a record; an event without an envelope needs
+// its headers.
 func DecodeAllOfSameMemberV1(value []byte, headers ...outbox.Header) (outbox.Envelope[AllOfSameMemberV1], error) {
 	return allOfSameMemberV1Event.Decode(value, headers...)
 }
@@ -107,48 +88,32 @@ func (v AllOfSameMemberV1) NewRow(ctx context.Context, opts ...outbox.Option) (o
 // AllOfSameMemberV1Value is the type of the member "value" of
 // AllOfSameMemberV1.
 type AllOfSameMemberV1Value struct {
-	N *string `json:"n,omitzero"`
-	// Unknown keeps the members that the schema does not name.
+	N       *string      `json:"n,omitzero"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v AllOfSameMemberV1Value) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "AllOfSameMemberV1Value", encodeAllOfSameMemberV1Value)
+func (v AllOfSameMemberV1Value) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v AllOfSameMemberV1Value) Validate() error              { return wire.Validate(&v, v.check) }
+
+func (v *AllOfSameMemberV1Value) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeAllOfSameMemberV1Value)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *AllOfSameMemberV1Value) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "AllOfSameMemberV1Value", decodeAllOfSameMemberV1Value)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v AllOfSameMemberV1Value) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("AllOfSameMemberV1Value")
-}
-
-func decodeAllOfSameMemberV1Value(d *wire.Decoder) AllOfSameMemberV1Value {
-	var v AllOfSameMemberV1Value
-	o := d.Object()
+func decodeAllOfSameMemberV1Value(d *wire.Decoder) (v AllOfSameMemberV1Value) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "n":
 			v.N = wire.Optional(d, (*wire.Decoder).String)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeAllOfSameMemberV1Value(e *wire.Encoder, v AllOfSameMemberV1Value) {
+func (v *AllOfSameMemberV1Value) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutOptional(e, "n", v.N, (*wire.Encoder).String)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
 func (v *AllOfSameMemberV1Value) check(c *wire.Checker) {
@@ -159,8 +124,6 @@ func (v *AllOfSameMemberV1Value) check(c *wire.Checker) {
 	}
 }
 
-// allOfSameMemberV1ValuePlaces says where schemas stand that are not under
-// AllOfSameMemberV1Value's own properties.
 var allOfSameMemberV1ValuePlaces = wire.Places{
 	{"/n", "", "schemas/all_of_same_member.yaml#/properties/value/allOf/1/properties/n"},
 	{"/n", "minLength", "schemas/all_of_same_member.yaml#/properties/value/allOf/0/properties/n/minLength"},

@@ -16,46 +16,31 @@ import (
 //
 // A value that must be there, and may be anything.
 type AnythingRequiredV1 struct {
-	Value any `json:"value"`
-	// Unknown keeps the members that the schema does not name.
+	Value   any          `json:"value"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v AnythingRequiredV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "AnythingRequiredV1", encodeAnythingRequiredV1)
+func (v AnythingRequiredV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v AnythingRequiredV1) Validate() error              { return nil }
+
+func (v *AnythingRequiredV1) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeAnythingRequiredV1)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *AnythingRequiredV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "AnythingRequiredV1", decodeAnythingRequiredV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v AnythingRequiredV1) Validate() error {
-	return nil
-}
-
-func decodeAnythingRequiredV1(d *wire.Decoder) AnythingRequiredV1 {
-	var v AnythingRequiredV1
-	o := d.Object("value")
+func decodeAnythingRequiredV1(d *wire.Decoder) (v AnythingRequiredV1) {
+	o := d.Open(&v.Unknown, "value")
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = d.Any()
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeAnythingRequiredV1(e *wire.Encoder, v AnythingRequiredV1) {
-	e.Begin()
-	e.Name("value").Any(v.Value)
-	e.Unknown(v.Unknown)
-	e.End()
+func (v *AnythingRequiredV1) encode(e *wire.Encoder) {
+	e.First("value").Any(v.Value)
+	e.EndOpen(v.Unknown)
 }
 
 var anythingRequiredV1Event = outbox.EventType[AnythingRequiredV1]{
@@ -65,15 +50,14 @@ var anythingRequiredV1Event = outbox.EventType[AnythingRequiredV1]{
 	AggregateType: "shape",
 }
 
-// InsertAnythingRequiredV1 inserts the event on tx, so that it is published if
-// and only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertAnythingRequiredV1 inserts the event on tx: it is published if and only
+// if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertAnythingRequiredV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data AnythingRequiredV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueAnythingRequiredV1 adds the insert to a batch that the caller sends in
-// its transaction.
+// QueueAnythingRequiredV1 adds the insert to a batch that the caller sends in a
+// transaction.
 func QueueAnythingRequiredV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data AnythingRequiredV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -83,8 +67,8 @@ func OnAnythingRequiredV1(r *consume.Router, handle func(context.Context, outbox
 	consume.On(r, anythingRequiredV1Event, handle)
 }
 
-// DecodeAnythingRequiredV1 reads the value of a record, with its headers where
-// the event has no envelope.
+// DecodeAnythingRequiredV1 reads a record; an event without an envelope needs
+// its headers.
 func DecodeAnythingRequiredV1(value []byte, headers ...outbox.Header) (outbox.Envelope[AnythingRequiredV1], error) {
 	return anythingRequiredV1Event.Decode(value, headers...)
 }

@@ -23,30 +23,19 @@ type AwkwardNamesV1 struct {
 	ABC       *wire.Null `json:"a/b~c,omitzero"`
 	Åäö       *string    `json:"åäö,omitzero"`
 	// The member is called "".
-	Empty *int64
-	// Unknown keeps the members that the schema does not name.
+	Empty   *int64
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v AwkwardNamesV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "AwkwardNamesV1", encodeAwkwardNamesV1)
+func (v AwkwardNamesV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v AwkwardNamesV1) Validate() error              { return nil }
+
+func (v *AwkwardNamesV1) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeAwkwardNamesV1)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *AwkwardNamesV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "AwkwardNamesV1", decodeAwkwardNamesV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v AwkwardNamesV1) Validate() error {
-	return nil
-}
-
-func decodeAwkwardNamesV1(d *wire.Decoder) AwkwardNamesV1 {
-	var v AwkwardNamesV1
-	o := d.Object("type")
+func decodeAwkwardNamesV1(d *wire.Decoder) (v AwkwardNamesV1) {
+	o := d.Open(&v.Unknown, "type")
 	for o.Next() {
 		switch string(o.Name) {
 		case "type":
@@ -63,24 +52,20 @@ func decodeAwkwardNamesV1(d *wire.Decoder) AwkwardNamesV1 {
 			v.Åäö = wire.Optional(d, (*wire.Decoder).String)
 		case "":
 			v.Empty = wire.Optional(d, (*wire.Decoder).Int)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeAwkwardNamesV1(e *wire.Encoder, v AwkwardNamesV1) {
-	e.Begin()
-	e.Name("type").String(v.Type)
+func (v *AwkwardNamesV1) encode(e *wire.Encoder) {
+	e.First("type").String(v.Type)
 	wire.PutOptional(e, "@id", v.ID, (*wire.Encoder).String)
 	wire.PutOptional(e, "with space", v.WithSpace, (*wire.Encoder).Int)
 	wire.PutOptional(e, "2nd", v.X2nd, (*wire.Encoder).Bool)
 	wire.PutOptional(e, "a/b~c", v.ABC, (*wire.Encoder).NullValue)
 	wire.PutOptional(e, "åäö", v.Åäö, (*wire.Encoder).String)
 	wire.PutOptional(e, "", v.Empty, (*wire.Encoder).Int)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
 var awkwardNamesV1Event = outbox.EventType[AwkwardNamesV1]{
@@ -90,14 +75,13 @@ var awkwardNamesV1Event = outbox.EventType[AwkwardNamesV1]{
 	AggregateType: "shape",
 }
 
-// InsertAwkwardNamesV1 inserts the event on tx, so that it is published if and
-// only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertAwkwardNamesV1 inserts the event on tx: it is published if and only if
+// tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertAwkwardNamesV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data AwkwardNamesV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueAwkwardNamesV1 adds the insert to a batch that the caller sends in its
+// QueueAwkwardNamesV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueAwkwardNamesV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data AwkwardNamesV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -108,8 +92,8 @@ func OnAwkwardNamesV1(r *consume.Router, handle func(context.Context, outbox.Env
 	consume.On(r, awkwardNamesV1Event, handle)
 }
 
-// DecodeAwkwardNamesV1 reads the value of a record, with its headers where the
-// event has no envelope.
+// DecodeAwkwardNamesV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeAwkwardNamesV1(value []byte, headers ...outbox.Header) (outbox.Envelope[AwkwardNamesV1], error) {
 	return awkwardNamesV1Event.Decode(value, headers...)
 }

@@ -16,48 +16,32 @@ import (
 //
 // Bytes in base64.
 type Base64BytesV1 struct {
-	Value []byte `json:"value,omitzero"`
-	// Unknown keeps the members that the schema does not name.
+	Value   []byte       `json:"value,omitzero"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v Base64BytesV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "Base64BytesV1", encodeBase64BytesV1)
-}
+func (v Base64BytesV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v Base64BytesV1) Validate() error              { return nil }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *Base64BytesV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "Base64BytesV1", decodeBase64BytesV1)
-}
+func (v *Base64BytesV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeBase64BytesV1) }
 
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v Base64BytesV1) Validate() error {
-	return nil
-}
-
-func decodeBase64BytesV1(d *wire.Decoder) Base64BytesV1 {
-	var v Base64BytesV1
-	o := d.Object()
+func decodeBase64BytesV1(d *wire.Decoder) (v Base64BytesV1) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = d.Base64()
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeBase64BytesV1(e *wire.Encoder, v Base64BytesV1) {
+func (v *Base64BytesV1) encode(e *wire.Encoder) {
 	e.Begin()
 	if v.Value != nil {
 		e.Name("value").Base64(v.Value)
 	}
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
 var base64BytesV1Event = outbox.EventType[Base64BytesV1]{
@@ -67,14 +51,13 @@ var base64BytesV1Event = outbox.EventType[Base64BytesV1]{
 	AggregateType: "shape",
 }
 
-// InsertBase64BytesV1 inserts the event on tx, so that it is published if and
-// only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertBase64BytesV1 inserts the event on tx: it is published if and only if
+// tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertBase64BytesV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data Base64BytesV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueBase64BytesV1 adds the insert to a batch that the caller sends in its
+// QueueBase64BytesV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueBase64BytesV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data Base64BytesV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -85,8 +68,8 @@ func OnBase64BytesV1(r *consume.Router, handle func(context.Context, outbox.Enve
 	consume.On(r, base64BytesV1Event, handle)
 }
 
-// DecodeBase64BytesV1 reads the value of a record, with its headers where the
-// event has no envelope.
+// DecodeBase64BytesV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeBase64BytesV1(value []byte, headers ...outbox.Header) (outbox.Envelope[Base64BytesV1], error) {
 	return base64BytesV1Event.Decode(value, headers...)
 }

@@ -18,50 +18,32 @@ import (
 //
 // An integer beyond 64 bits.
 type BigIntegerV1 struct {
-	Value *big.Int `json:"value,omitzero"`
-	// Unknown keeps the members that the schema does not name.
+	Value   *big.Int     `json:"value,omitzero"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v BigIntegerV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "BigIntegerV1", encodeBigIntegerV1)
-}
+func (v BigIntegerV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v BigIntegerV1) Validate() error              { return wire.Validate(&v, v.check) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *BigIntegerV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "BigIntegerV1", decodeBigIntegerV1)
-}
+func (v *BigIntegerV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeBigIntegerV1) }
 
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v BigIntegerV1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("BigIntegerV1")
-}
-
-func decodeBigIntegerV1(d *wire.Decoder) BigIntegerV1 {
-	var v BigIntegerV1
-	o := d.Object()
+func decodeBigIntegerV1(d *wire.Decoder) (v BigIntegerV1) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = d.BigInt()
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeBigIntegerV1(e *wire.Encoder, v BigIntegerV1) {
+func (v *BigIntegerV1) encode(e *wire.Encoder) {
 	e.Begin()
 	if v.Value != nil {
 		e.Name("value").BigInt(v.Value)
 	}
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
 func (v *BigIntegerV1) check(c *wire.Checker) {
@@ -77,14 +59,13 @@ var bigIntegerV1Event = outbox.EventType[BigIntegerV1]{
 	AggregateType: "shape",
 }
 
-// InsertBigIntegerV1 inserts the event on tx, so that it is published if and
-// only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertBigIntegerV1 inserts the event on tx: it is published if and only if tx
+// commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertBigIntegerV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data BigIntegerV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueBigIntegerV1 adds the insert to a batch that the caller sends in its
+// QueueBigIntegerV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueBigIntegerV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data BigIntegerV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -95,8 +76,8 @@ func OnBigIntegerV1(r *consume.Router, handle func(context.Context, outbox.Envel
 	consume.On(r, bigIntegerV1Event, handle)
 }
 
-// DecodeBigIntegerV1 reads the value of a record, with its headers where the
-// event has no envelope.
+// DecodeBigIntegerV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeBigIntegerV1(value []byte, headers ...outbox.Header) (outbox.Envelope[BigIntegerV1], error) {
 	return bigIntegerV1Event.Decode(value, headers...)
 }
@@ -106,8 +87,6 @@ func (v BigIntegerV1) NewRow(ctx context.Context, opts ...outbox.Option) (outbox
 	return bigIntegerV1Event.NewRow(ctx, v, opts...)
 }
 
-// bigIntegerV1ValueRules is what the schema says of BigIntegerV1.Value beyond
-// its Go type.
 var bigIntegerV1ValueRules = rule.Set{
 	Rules: []*rule.Schema{
 		{At: "schemas/big_integer.yaml#/properties/value", Maximum: "1e30"},

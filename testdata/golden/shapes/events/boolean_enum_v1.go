@@ -16,13 +16,11 @@ import (
 //
 // One of the booleans only.
 type BooleanEnumV1 struct {
-	Value *bool `json:"value,omitzero"`
-	// Unknown keeps the members that the schema does not name.
+	Value   *bool        `json:"value,omitzero"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// NewBooleanEnumV1 returns v with what the schema fixes filled in: its
-// constants, and its defaults where v leaves a member out.
+// NewBooleanEnumV1 returns v with its constants and defaults filled in.
 func NewBooleanEnumV1(v BooleanEnumV1) BooleanEnumV1 {
 	if v.Value == nil {
 		v.Value = new(true)
@@ -30,43 +28,26 @@ func NewBooleanEnumV1(v BooleanEnumV1) BooleanEnumV1 {
 	return v
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v BooleanEnumV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "BooleanEnumV1", encodeBooleanEnumV1)
-}
+func (v BooleanEnumV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v BooleanEnumV1) Validate() error              { return wire.Validate(&v, v.check) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *BooleanEnumV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "BooleanEnumV1", decodeBooleanEnumV1)
-}
+func (v *BooleanEnumV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeBooleanEnumV1) }
 
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v BooleanEnumV1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("BooleanEnumV1")
-}
-
-func decodeBooleanEnumV1(d *wire.Decoder) BooleanEnumV1 {
-	var v BooleanEnumV1
-	o := d.Object()
+func decodeBooleanEnumV1(d *wire.Decoder) (v BooleanEnumV1) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, (*wire.Decoder).Bool)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeBooleanEnumV1(e *wire.Encoder, v BooleanEnumV1) {
+func (v *BooleanEnumV1) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutOptional(e, "value", v.Value, (*wire.Encoder).Bool)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
 func (v *BooleanEnumV1) check(c *wire.Checker) {
@@ -83,14 +64,13 @@ var booleanEnumV1Event = outbox.EventType[BooleanEnumV1]{
 	AggregateType: "shape",
 }
 
-// InsertBooleanEnumV1 inserts the event on tx, so that it is published if and
-// only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertBooleanEnumV1 inserts the event on tx: it is published if and only if
+// tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertBooleanEnumV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data BooleanEnumV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueBooleanEnumV1 adds the insert to a batch that the caller sends in its
+// QueueBooleanEnumV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueBooleanEnumV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data BooleanEnumV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -101,8 +81,8 @@ func OnBooleanEnumV1(r *consume.Router, handle func(context.Context, outbox.Enve
 	consume.On(r, booleanEnumV1Event, handle)
 }
 
-// DecodeBooleanEnumV1 reads the value of a record, with its headers where the
-// event has no envelope.
+// DecodeBooleanEnumV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeBooleanEnumV1(value []byte, headers ...outbox.Header) (outbox.Envelope[BooleanEnumV1], error) {
 	return booleanEnumV1Event.Decode(value, headers...)
 }
@@ -112,8 +92,6 @@ func (v BooleanEnumV1) NewRow(ctx context.Context, opts ...outbox.Option) (outbo
 	return booleanEnumV1Event.NewRow(ctx, v, opts...)
 }
 
-// booleanEnumV1Places says where schemas stand that are not under
-// BooleanEnumV1's own properties.
 var booleanEnumV1Places = wire.Places{
 	{"/value", "const", "schemas/boolean_enum.yaml#/properties/value/enum"},
 }

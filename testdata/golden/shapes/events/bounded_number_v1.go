@@ -16,48 +16,32 @@ import (
 //
 // Bounds of both kinds, and a step.
 type BoundedNumberV1 struct {
-	Value *float64 `json:"value,omitzero"`
-	// Unknown keeps the members that the schema does not name.
+	Value   *float64     `json:"value,omitzero"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v BoundedNumberV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "BoundedNumberV1", encodeBoundedNumberV1)
+func (v BoundedNumberV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v BoundedNumberV1) Validate() error              { return wire.Validate(&v, v.check) }
+
+func (v *BoundedNumberV1) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeBoundedNumberV1)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *BoundedNumberV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "BoundedNumberV1", decodeBoundedNumberV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v BoundedNumberV1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("BoundedNumberV1")
-}
-
-func decodeBoundedNumberV1(d *wire.Decoder) BoundedNumberV1 {
-	var v BoundedNumberV1
-	o := d.Object()
+func decodeBoundedNumberV1(d *wire.Decoder) (v BoundedNumberV1) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, (*wire.Decoder).Float)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeBoundedNumberV1(e *wire.Encoder, v BoundedNumberV1) {
+func (v *BoundedNumberV1) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutOptional(e, "value", v.Value, (*wire.Encoder).Float)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
 func (v *BoundedNumberV1) check(c *wire.Checker) {
@@ -76,14 +60,13 @@ var boundedNumberV1Event = outbox.EventType[BoundedNumberV1]{
 	AggregateType: "shape",
 }
 
-// InsertBoundedNumberV1 inserts the event on tx, so that it is published if and
-// only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertBoundedNumberV1 inserts the event on tx: it is published if and only if
+// tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertBoundedNumberV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data BoundedNumberV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueBoundedNumberV1 adds the insert to a batch that the caller sends in its
+// QueueBoundedNumberV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueBoundedNumberV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data BoundedNumberV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -94,8 +77,8 @@ func OnBoundedNumberV1(r *consume.Router, handle func(context.Context, outbox.En
 	consume.On(r, boundedNumberV1Event, handle)
 }
 
-// DecodeBoundedNumberV1 reads the value of a record, with its headers where the
-// event has no envelope.
+// DecodeBoundedNumberV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeBoundedNumberV1(value []byte, headers ...outbox.Header) (outbox.Envelope[BoundedNumberV1], error) {
 	return boundedNumberV1Event.Decode(value, headers...)
 }

@@ -17,55 +17,37 @@ import (
 //
 // additionalProperties does not see the properties of a part.
 type ClosedBesideAllOfV1 struct {
-	Value *ClosedBesideAllOfV1Value `json:"value,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Value   *ClosedBesideAllOfV1Value `json:"value,omitzero"`
+	Unknown wire.Unknown              `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v ClosedBesideAllOfV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "ClosedBesideAllOfV1", encodeClosedBesideAllOfV1)
+func (v ClosedBesideAllOfV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v ClosedBesideAllOfV1) Validate() error              { return wire.Validate(&v, v.check) }
+
+func (v *ClosedBesideAllOfV1) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeClosedBesideAllOfV1)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *ClosedBesideAllOfV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "ClosedBesideAllOfV1", decodeClosedBesideAllOfV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v ClosedBesideAllOfV1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("ClosedBesideAllOfV1")
-}
-
-func decodeClosedBesideAllOfV1(d *wire.Decoder) ClosedBesideAllOfV1 {
-	var v ClosedBesideAllOfV1
-	o := d.Object()
+func decodeClosedBesideAllOfV1(d *wire.Decoder) (v ClosedBesideAllOfV1) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, decodeClosedBesideAllOfV1Value)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeClosedBesideAllOfV1(e *wire.Encoder, v ClosedBesideAllOfV1) {
+func (v *ClosedBesideAllOfV1) encode(e *wire.Encoder) {
 	e.Begin()
-	wire.PutOptional(e, "value", v.Value, encodeClosedBesideAllOfV1Value)
-	e.Unknown(v.Unknown)
-	e.End()
+	wire.PutOptional(e, "value", v.Value, func(e *wire.Encoder, v ClosedBesideAllOfV1Value) { v.encode(e) })
+	e.EndOpen(v.Unknown)
 }
 
 func (v *ClosedBesideAllOfV1) check(c *wire.Checker) {
 	if v.Value != nil {
-		c.Enter("value")
-		v.Value.check(c)
-		c.Leave()
+		c.In(v.Value.check, "value")
 	}
 }
 
@@ -76,15 +58,14 @@ var closedBesideAllOfV1Event = outbox.EventType[ClosedBesideAllOfV1]{
 	AggregateType: "shape",
 }
 
-// InsertClosedBesideAllOfV1 inserts the event on tx, so that it is published if
-// and only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertClosedBesideAllOfV1 inserts the event on tx: it is published if and
+// only if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertClosedBesideAllOfV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data ClosedBesideAllOfV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueClosedBesideAllOfV1 adds the insert to a batch that the caller sends in
-// its transaction.
+// a transaction.
 func QueueClosedBesideAllOfV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data ClosedBesideAllOfV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -94,8 +75,8 @@ func OnClosedBesideAllOfV1(r *consume.Router, handle func(context.Context, outbo
 	consume.On(r, closedBesideAllOfV1Event, handle)
 }
 
-// DecodeClosedBesideAllOfV1 reads the value of a record, with its headers where
-// the event has no envelope.
+// DecodeClosedBesideAllOfV1 reads a record; an event without an envelope needs
+// its headers.
 func DecodeClosedBesideAllOfV1(value []byte, headers ...outbox.Header) (outbox.Envelope[ClosedBesideAllOfV1], error) {
 	return closedBesideAllOfV1Event.Decode(value, headers...)
 }
@@ -112,41 +93,27 @@ type ClosedBesideAllOfV1Value struct {
 	B *string `json:"b,omitzero"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v ClosedBesideAllOfV1Value) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "ClosedBesideAllOfV1Value", encodeClosedBesideAllOfV1Value)
+func (v ClosedBesideAllOfV1Value) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v ClosedBesideAllOfV1Value) Validate() error              { return wire.Validate(&v, v.check) }
+
+func (v *ClosedBesideAllOfV1Value) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeClosedBesideAllOfV1Value)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *ClosedBesideAllOfV1Value) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "ClosedBesideAllOfV1Value", decodeClosedBesideAllOfV1Value)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v ClosedBesideAllOfV1Value) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("ClosedBesideAllOfV1Value")
-}
-
-func decodeClosedBesideAllOfV1Value(d *wire.Decoder) ClosedBesideAllOfV1Value {
-	var v ClosedBesideAllOfV1Value
-	o := d.Object()
+func decodeClosedBesideAllOfV1Value(d *wire.Decoder) (v ClosedBesideAllOfV1Value) {
+	o := d.Closed()
 	for o.Next() {
 		switch string(o.Name) {
 		case "a":
 			v.A = wire.Optional(d, (*wire.Decoder).String)
 		case "b":
 			v.B = wire.Optional(d, (*wire.Decoder).String)
-		default:
-			o.Unexpected()
 		}
 	}
 	return v
 }
 
-func encodeClosedBesideAllOfV1Value(e *wire.Encoder, v ClosedBesideAllOfV1Value) {
+func (v *ClosedBesideAllOfV1Value) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutOptional(e, "a", v.A, (*wire.Encoder).String)
 	wire.PutOptional(e, "b", v.B, (*wire.Encoder).String)
@@ -154,11 +121,9 @@ func encodeClosedBesideAllOfV1Value(e *wire.Encoder, v ClosedBesideAllOfV1Value)
 }
 
 func (v *ClosedBesideAllOfV1Value) check(c *wire.Checker) {
-	wire.Rules(c, *v, encodeClosedBesideAllOfV1Value, &closedBesideAllOfV1ValueRules)
+	wire.Rules(c, *v, func(e *wire.Encoder, v ClosedBesideAllOfV1Value) { v.encode(e) }, &closedBesideAllOfV1ValueRules)
 }
 
-// closedBesideAllOfV1ValueRules is what the schema says of
-// ClosedBesideAllOfV1Value beyond its Go type.
 var closedBesideAllOfV1ValueRules = rule.Set{
 	Rules: []*rule.Schema{
 		{

@@ -16,46 +16,32 @@ import (
 //
 // An object that allows no other members.
 type ClosedObjectV1 struct {
-	Value *ClosedObjectV1Value `json:"value,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Value   *ClosedObjectV1Value `json:"value,omitzero"`
+	Unknown wire.Unknown         `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v ClosedObjectV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "ClosedObjectV1", encodeClosedObjectV1)
+func (v ClosedObjectV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v ClosedObjectV1) Validate() error              { return nil }
+
+func (v *ClosedObjectV1) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeClosedObjectV1)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *ClosedObjectV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "ClosedObjectV1", decodeClosedObjectV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v ClosedObjectV1) Validate() error {
-	return nil
-}
-
-func decodeClosedObjectV1(d *wire.Decoder) ClosedObjectV1 {
-	var v ClosedObjectV1
-	o := d.Object()
+func decodeClosedObjectV1(d *wire.Decoder) (v ClosedObjectV1) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, decodeClosedObjectV1Value)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeClosedObjectV1(e *wire.Encoder, v ClosedObjectV1) {
+func (v *ClosedObjectV1) encode(e *wire.Encoder) {
 	e.Begin()
-	wire.PutOptional(e, "value", v.Value, encodeClosedObjectV1Value)
-	e.Unknown(v.Unknown)
-	e.End()
+	wire.PutOptional(e, "value", v.Value, func(e *wire.Encoder, v ClosedObjectV1Value) { v.encode(e) })
+	e.EndOpen(v.Unknown)
 }
 
 var closedObjectV1Event = outbox.EventType[ClosedObjectV1]{
@@ -65,14 +51,13 @@ var closedObjectV1Event = outbox.EventType[ClosedObjectV1]{
 	AggregateType: "shape",
 }
 
-// InsertClosedObjectV1 inserts the event on tx, so that it is published if and
-// only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertClosedObjectV1 inserts the event on tx: it is published if and only if
+// tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertClosedObjectV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data ClosedObjectV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueClosedObjectV1 adds the insert to a batch that the caller sends in its
+// QueueClosedObjectV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueClosedObjectV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data ClosedObjectV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -83,8 +68,8 @@ func OnClosedObjectV1(r *consume.Router, handle func(context.Context, outbox.Env
 	consume.On(r, closedObjectV1Event, handle)
 }
 
-// DecodeClosedObjectV1 reads the value of a record, with its headers where the
-// event has no envelope.
+// DecodeClosedObjectV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeClosedObjectV1(value []byte, headers ...outbox.Header) (outbox.Envelope[ClosedObjectV1], error) {
 	return closedObjectV1Event.Decode(value, headers...)
 }
@@ -99,37 +84,25 @@ type ClosedObjectV1Value struct {
 	A *string `json:"a,omitzero"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v ClosedObjectV1Value) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "ClosedObjectV1Value", encodeClosedObjectV1Value)
+func (v ClosedObjectV1Value) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v ClosedObjectV1Value) Validate() error              { return nil }
+
+func (v *ClosedObjectV1Value) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeClosedObjectV1Value)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *ClosedObjectV1Value) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "ClosedObjectV1Value", decodeClosedObjectV1Value)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v ClosedObjectV1Value) Validate() error {
-	return nil
-}
-
-func decodeClosedObjectV1Value(d *wire.Decoder) ClosedObjectV1Value {
-	var v ClosedObjectV1Value
-	o := d.Object()
+func decodeClosedObjectV1Value(d *wire.Decoder) (v ClosedObjectV1Value) {
+	o := d.Closed()
 	for o.Next() {
 		switch string(o.Name) {
 		case "a":
 			v.A = wire.Optional(d, (*wire.Decoder).String)
-		default:
-			o.Unexpected()
 		}
 	}
 	return v
 }
 
-func encodeClosedObjectV1Value(e *wire.Encoder, v ClosedObjectV1Value) {
+func (v *ClosedObjectV1Value) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutOptional(e, "a", v.A, (*wire.Encoder).String)
 	e.End()

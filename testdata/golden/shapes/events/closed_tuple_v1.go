@@ -16,46 +16,30 @@ import (
 //
 // Items with types of their own, and no more.
 type ClosedTupleV1 struct {
-	Value *ClosedTupleV1Value `json:"value,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Value   *ClosedTupleV1Value `json:"value,omitzero"`
+	Unknown wire.Unknown        `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v ClosedTupleV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "ClosedTupleV1", encodeClosedTupleV1)
-}
+func (v ClosedTupleV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v ClosedTupleV1) Validate() error              { return nil }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *ClosedTupleV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "ClosedTupleV1", decodeClosedTupleV1)
-}
+func (v *ClosedTupleV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeClosedTupleV1) }
 
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v ClosedTupleV1) Validate() error {
-	return nil
-}
-
-func decodeClosedTupleV1(d *wire.Decoder) ClosedTupleV1 {
-	var v ClosedTupleV1
-	o := d.Object()
+func decodeClosedTupleV1(d *wire.Decoder) (v ClosedTupleV1) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, decodeClosedTupleV1Value)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeClosedTupleV1(e *wire.Encoder, v ClosedTupleV1) {
+func (v *ClosedTupleV1) encode(e *wire.Encoder) {
 	e.Begin()
-	wire.PutOptional(e, "value", v.Value, encodeClosedTupleV1Value)
-	e.Unknown(v.Unknown)
-	e.End()
+	wire.PutOptional(e, "value", v.Value, func(e *wire.Encoder, v ClosedTupleV1Value) { v.encode(e) })
+	e.EndOpen(v.Unknown)
 }
 
 var closedTupleV1Event = outbox.EventType[ClosedTupleV1]{
@@ -65,14 +49,13 @@ var closedTupleV1Event = outbox.EventType[ClosedTupleV1]{
 	AggregateType: "shape",
 }
 
-// InsertClosedTupleV1 inserts the event on tx, so that it is published if and
-// only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertClosedTupleV1 inserts the event on tx: it is published if and only if
+// tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertClosedTupleV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data ClosedTupleV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueClosedTupleV1 adds the insert to a batch that the caller sends in its
+// QueueClosedTupleV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueClosedTupleV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data ClosedTupleV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -83,8 +66,8 @@ func OnClosedTupleV1(r *consume.Router, handle func(context.Context, outbox.Enve
 	consume.On(r, closedTupleV1Event, handle)
 }
 
-// DecodeClosedTupleV1 reads the value of a record, with its headers where the
-// event has no envelope.
+// DecodeClosedTupleV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeClosedTupleV1(value []byte, headers ...outbox.Header) (outbox.Envelope[ClosedTupleV1], error) {
 	return closedTupleV1Event.Decode(value, headers...)
 }
@@ -102,24 +85,14 @@ type ClosedTupleV1Value struct {
 	Second int64
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v ClosedTupleV1Value) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "ClosedTupleV1Value", encodeClosedTupleV1Value)
+func (v ClosedTupleV1Value) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v ClosedTupleV1Value) Validate() error              { return nil }
+
+func (v *ClosedTupleV1Value) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeClosedTupleV1Value)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *ClosedTupleV1Value) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "ClosedTupleV1Value", decodeClosedTupleV1Value)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v ClosedTupleV1Value) Validate() error {
-	return nil
-}
-
-func decodeClosedTupleV1Value(d *wire.Decoder) ClosedTupleV1Value {
-	var v ClosedTupleV1Value
+func decodeClosedTupleV1Value(d *wire.Decoder) (v ClosedTupleV1Value) {
 	t := d.Tuple(2)
 	for t.Next() {
 		switch t.Index {
@@ -134,7 +107,7 @@ func decodeClosedTupleV1Value(d *wire.Decoder) ClosedTupleV1Value {
 	return v
 }
 
-func encodeClosedTupleV1Value(e *wire.Encoder, v ClosedTupleV1Value) {
+func (v *ClosedTupleV1Value) encode(e *wire.Encoder) {
 	t := e.Tuple()
 	t.Item().String(v.First)
 	t.Item().Int(v.Second)

@@ -9,48 +9,30 @@ import (
 
 // Money is part of the event schemas.
 type Money struct {
-	Amount   string `json:"amount"`
-	Currency string `json:"currency"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Amount   string       `json:"amount"`
+	Currency string       `json:"currency"`
+	Unknown  wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v Money) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "Money", encodeMoney)
-}
+func (v Money) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v Money) Validate() error               { return nil }
+func (v *Money) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeMoney) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *Money) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "Money", decodeMoney)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v Money) Validate() error {
-	return nil
-}
-
-func decodeMoney(d *wire.Decoder) Money {
-	var v Money
-	o := d.Object("amount", "currency")
+func decodeMoney(d *wire.Decoder) (v Money) {
+	o := d.Open(&v.Unknown, "amount", "currency")
 	for o.Next() {
 		switch string(o.Name) {
 		case "amount":
 			v.Amount = d.String()
 		case "currency":
 			v.Currency = d.String()
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeMoney(e *wire.Encoder, v Money) {
-	e.Begin()
-	e.Name("amount").String(v.Amount)
+func (v *Money) encode(e *wire.Encoder) {
+	e.First("amount").String(v.Amount)
 	e.Name("currency").String(v.Currency)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }

@@ -17,56 +17,40 @@ import (
 //
 // A member that only a condition describes.
 type ConditionalMemberV1 struct {
-	Kind   *string `json:"kind,omitzero"`
-	Weight *int64  `json:"weight,omitzero"`
-	// Unknown keeps the members that the schema does not name.
+	Kind    *string      `json:"kind,omitzero"`
+	Weight  *int64       `json:"weight,omitzero"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v ConditionalMemberV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "ConditionalMemberV1", encodeConditionalMemberV1)
+func (v ConditionalMemberV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v ConditionalMemberV1) Validate() error              { return wire.Validate(&v, v.check) }
+
+func (v *ConditionalMemberV1) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeConditionalMemberV1)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *ConditionalMemberV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "ConditionalMemberV1", decodeConditionalMemberV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v ConditionalMemberV1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("ConditionalMemberV1")
-}
-
-func decodeConditionalMemberV1(d *wire.Decoder) ConditionalMemberV1 {
-	var v ConditionalMemberV1
-	o := d.Object()
+func decodeConditionalMemberV1(d *wire.Decoder) (v ConditionalMemberV1) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "kind":
 			v.Kind = wire.Optional(d, (*wire.Decoder).String)
 		case "weight":
 			v.Weight = wire.OptionalOrUnknown(&o, &v.Unknown, (*wire.Decoder).Int)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeConditionalMemberV1(e *wire.Encoder, v ConditionalMemberV1) {
+func (v *ConditionalMemberV1) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutOptional(e, "kind", v.Kind, (*wire.Encoder).String)
 	wire.PutOptional(e, "weight", v.Weight, (*wire.Encoder).Int)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
 func (v *ConditionalMemberV1) check(c *wire.Checker) {
-	wire.Rules(c, *v, encodeConditionalMemberV1, &conditionalMemberV1Rules)
+	wire.Rules(c, *v, func(e *wire.Encoder, v ConditionalMemberV1) { v.encode(e) }, &conditionalMemberV1Rules)
 }
 
 var conditionalMemberV1Event = outbox.EventType[ConditionalMemberV1]{
@@ -76,15 +60,14 @@ var conditionalMemberV1Event = outbox.EventType[ConditionalMemberV1]{
 	AggregateType: "shape",
 }
 
-// InsertConditionalMemberV1 inserts the event on tx, so that it is published if
-// and only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertConditionalMemberV1 inserts the event on tx: it is published if and
+// only if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertConditionalMemberV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data ConditionalMemberV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueConditionalMemberV1 adds the insert to a batch that the caller sends in
-// its transaction.
+// a transaction.
 func QueueConditionalMemberV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data ConditionalMemberV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -94,8 +77,8 @@ func OnConditionalMemberV1(r *consume.Router, handle func(context.Context, outbo
 	consume.On(r, conditionalMemberV1Event, handle)
 }
 
-// DecodeConditionalMemberV1 reads the value of a record, with its headers where
-// the event has no envelope.
+// DecodeConditionalMemberV1 reads a record; an event without an envelope needs
+// its headers.
 func DecodeConditionalMemberV1(value []byte, headers ...outbox.Header) (outbox.Envelope[ConditionalMemberV1], error) {
 	return conditionalMemberV1Event.Decode(value, headers...)
 }
@@ -105,8 +88,6 @@ func (v ConditionalMemberV1) NewRow(ctx context.Context, opts ...outbox.Option) 
 	return conditionalMemberV1Event.NewRow(ctx, v, opts...)
 }
 
-// conditionalMemberV1Rules is what the schema says of ConditionalMemberV1
-// beyond its Go type.
 var conditionalMemberV1Rules = rule.Set{
 	Rules: []*rule.Schema{
 		{

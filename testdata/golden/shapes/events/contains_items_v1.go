@@ -17,50 +17,32 @@ import (
 //
 // Some items that match.
 type ContainsItemsV1 struct {
-	Value []int64 `json:"value,omitzero"`
-	// Unknown keeps the members that the schema does not name.
+	Value   []int64      `json:"value,omitzero"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v ContainsItemsV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "ContainsItemsV1", encodeContainsItemsV1)
+func (v ContainsItemsV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v ContainsItemsV1) Validate() error              { return wire.Validate(&v, v.check) }
+
+func (v *ContainsItemsV1) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeContainsItemsV1)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *ContainsItemsV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "ContainsItemsV1", decodeContainsItemsV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v ContainsItemsV1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("ContainsItemsV1")
-}
-
-func decodeContainsItemsV1(d *wire.Decoder) ContainsItemsV1 {
-	var v ContainsItemsV1
-	o := d.Object()
+func decodeContainsItemsV1(d *wire.Decoder) (v ContainsItemsV1) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Slice(d, (*wire.Decoder).Int)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeContainsItemsV1(e *wire.Encoder, v ContainsItemsV1) {
+func (v *ContainsItemsV1) encode(e *wire.Encoder) {
 	e.Begin()
-	if v.Value != nil {
-		wire.PutSlice(e.Name("value"), v.Value, (*wire.Encoder).Int)
-	}
-	e.Unknown(v.Unknown)
-	e.End()
+	wire.PutOptionalSlice(e, "value", v.Value, (*wire.Encoder).Int)
+	e.EndOpen(v.Unknown)
 }
 
 func (v *ContainsItemsV1) check(c *wire.Checker) {
@@ -76,14 +58,13 @@ var containsItemsV1Event = outbox.EventType[ContainsItemsV1]{
 	AggregateType: "shape",
 }
 
-// InsertContainsItemsV1 inserts the event on tx, so that it is published if and
-// only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertContainsItemsV1 inserts the event on tx: it is published if and only if
+// tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertContainsItemsV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data ContainsItemsV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueContainsItemsV1 adds the insert to a batch that the caller sends in its
+// QueueContainsItemsV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueContainsItemsV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data ContainsItemsV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -94,8 +75,8 @@ func OnContainsItemsV1(r *consume.Router, handle func(context.Context, outbox.En
 	consume.On(r, containsItemsV1Event, handle)
 }
 
-// DecodeContainsItemsV1 reads the value of a record, with its headers where the
-// event has no envelope.
+// DecodeContainsItemsV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeContainsItemsV1(value []byte, headers ...outbox.Header) (outbox.Envelope[ContainsItemsV1], error) {
 	return containsItemsV1Event.Decode(value, headers...)
 }
@@ -105,8 +86,6 @@ func (v ContainsItemsV1) NewRow(ctx context.Context, opts ...outbox.Option) (out
 	return containsItemsV1Event.NewRow(ctx, v, opts...)
 }
 
-// containsItemsV1ValueRules is what the schema says of ContainsItemsV1.Value
-// beyond its Go type.
 var containsItemsV1ValueRules = rule.Set{
 	Rules: []*rule.Schema{
 		{

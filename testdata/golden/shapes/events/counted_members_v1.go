@@ -16,50 +16,32 @@ import (
 //
 // A number of members.
 type CountedMembersV1 struct {
-	Value map[string]int64 `json:"value,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Value   map[string]int64 `json:"value,omitzero"`
+	Unknown wire.Unknown     `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v CountedMembersV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "CountedMembersV1", encodeCountedMembersV1)
+func (v CountedMembersV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v CountedMembersV1) Validate() error              { return wire.Validate(&v, v.check) }
+
+func (v *CountedMembersV1) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeCountedMembersV1)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *CountedMembersV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "CountedMembersV1", decodeCountedMembersV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v CountedMembersV1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("CountedMembersV1")
-}
-
-func decodeCountedMembersV1(d *wire.Decoder) CountedMembersV1 {
-	var v CountedMembersV1
-	o := d.Object()
+func decodeCountedMembersV1(d *wire.Decoder) (v CountedMembersV1) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Map(d, (*wire.Decoder).Int)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeCountedMembersV1(e *wire.Encoder, v CountedMembersV1) {
+func (v *CountedMembersV1) encode(e *wire.Encoder) {
 	e.Begin()
-	if v.Value != nil {
-		wire.PutMap(e.Name("value"), v.Value, (*wire.Encoder).Int)
-	}
-	e.Unknown(v.Unknown)
-	e.End()
+	wire.PutOptionalMap(e, "value", v.Value, (*wire.Encoder).Int)
+	e.EndOpen(v.Unknown)
 }
 
 func (v *CountedMembersV1) check(c *wire.Checker) {
@@ -77,14 +59,13 @@ var countedMembersV1Event = outbox.EventType[CountedMembersV1]{
 	AggregateType: "shape",
 }
 
-// InsertCountedMembersV1 inserts the event on tx, so that it is published if
-// and only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertCountedMembersV1 inserts the event on tx: it is published if and only
+// if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertCountedMembersV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data CountedMembersV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueCountedMembersV1 adds the insert to a batch that the caller sends in its
+// QueueCountedMembersV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueCountedMembersV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data CountedMembersV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -95,8 +76,8 @@ func OnCountedMembersV1(r *consume.Router, handle func(context.Context, outbox.E
 	consume.On(r, countedMembersV1Event, handle)
 }
 
-// DecodeCountedMembersV1 reads the value of a record, with its headers where
-// the event has no envelope.
+// DecodeCountedMembersV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeCountedMembersV1(value []byte, headers ...outbox.Header) (outbox.Envelope[CountedMembersV1], error) {
 	return countedMembersV1Event.Decode(value, headers...)
 }

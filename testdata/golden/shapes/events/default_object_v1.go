@@ -17,16 +17,14 @@ import (
 //
 // Defaults that are objects, maps, or lists of them.
 type DefaultObjectV1 struct {
-	Point  *DefaultObjectV1Point `json:"point,omitzero"`
-	Labels map[string]*string    `json:"labels,omitzero"`
-	Steps  []*int64              `json:"steps,omitzero"`
-	Free   map[string]any        `json:"free,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Point   *DefaultObjectV1Point `json:"point,omitzero"`
+	Labels  map[string]*string    `json:"labels,omitzero"`
+	Steps   []*int64              `json:"steps,omitzero"`
+	Free    map[string]any        `json:"free,omitzero"`
+	Unknown wire.Unknown          `json:"-"`
 }
 
-// NewDefaultObjectV1 returns v with what the schema fixes filled in: its
-// constants, and its defaults where v leaves a member out.
+// NewDefaultObjectV1 returns v with its constants and defaults filled in.
 func NewDefaultObjectV1(v DefaultObjectV1) DefaultObjectV1 {
 	if v.Point == nil {
 		v.Point = new(wire.Default(`{"x":0.5}`, decodeDefaultObjectV1Point))
@@ -83,25 +81,15 @@ func (v DefaultObjectV1) FreeOrDefault() map[string]any {
 	return v.Free
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v DefaultObjectV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "DefaultObjectV1", encodeDefaultObjectV1)
+func (v DefaultObjectV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v DefaultObjectV1) Validate() error              { return nil }
+
+func (v *DefaultObjectV1) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeDefaultObjectV1)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *DefaultObjectV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "DefaultObjectV1", decodeDefaultObjectV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v DefaultObjectV1) Validate() error {
-	return nil
-}
-
-func decodeDefaultObjectV1(d *wire.Decoder) DefaultObjectV1 {
-	var v DefaultObjectV1
-	o := d.Object()
+func decodeDefaultObjectV1(d *wire.Decoder) (v DefaultObjectV1) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "point":
@@ -112,27 +100,20 @@ func decodeDefaultObjectV1(d *wire.Decoder) DefaultObjectV1 {
 			v.Steps = wire.Slice(d, func(d *wire.Decoder) *int64 { return wire.Pointer(d, (*wire.Decoder).Int) })
 		case "free":
 			v.Free = d.AnyObject()
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeDefaultObjectV1(e *wire.Encoder, v DefaultObjectV1) {
+func (v *DefaultObjectV1) encode(e *wire.Encoder) {
 	e.Begin()
-	wire.PutOptional(e, "point", v.Point, encodeDefaultObjectV1Point)
-	if v.Labels != nil {
-		wire.PutMap(e.Name("labels"), v.Labels, func(e *wire.Encoder, v *string) { wire.PutPointer(e, v, (*wire.Encoder).String) })
-	}
-	if v.Steps != nil {
-		wire.PutSlice(e.Name("steps"), v.Steps, func(e *wire.Encoder, v *int64) { wire.PutPointer(e, v, (*wire.Encoder).Int) })
-	}
+	wire.PutOptional(e, "point", v.Point, func(e *wire.Encoder, v DefaultObjectV1Point) { v.encode(e) })
+	wire.PutOptionalMap(e, "labels", v.Labels, func(e *wire.Encoder, v *string) { wire.PutPointer(e, v, (*wire.Encoder).String) })
+	wire.PutOptionalSlice(e, "steps", v.Steps, func(e *wire.Encoder, v *int64) { wire.PutPointer(e, v, (*wire.Encoder).Int) })
 	if v.Free != nil {
 		e.Name("free").AnyObject(v.Free)
 	}
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
 var defaultObjectV1Event = outbox.EventType[DefaultObjectV1]{
@@ -142,14 +123,13 @@ var defaultObjectV1Event = outbox.EventType[DefaultObjectV1]{
 	AggregateType: "shape",
 }
 
-// InsertDefaultObjectV1 inserts the event on tx, so that it is published if and
-// only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertDefaultObjectV1 inserts the event on tx: it is published if and only if
+// tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertDefaultObjectV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data DefaultObjectV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueDefaultObjectV1 adds the insert to a batch that the caller sends in its
+// QueueDefaultObjectV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueDefaultObjectV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data DefaultObjectV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -160,8 +140,8 @@ func OnDefaultObjectV1(r *consume.Router, handle func(context.Context, outbox.En
 	consume.On(r, defaultObjectV1Event, handle)
 }
 
-// DecodeDefaultObjectV1 reads the value of a record, with its headers where the
-// event has no envelope.
+// DecodeDefaultObjectV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeDefaultObjectV1(value []byte, headers ...outbox.Header) (outbox.Envelope[DefaultObjectV1], error) {
 	return defaultObjectV1Event.Decode(value, headers...)
 }
@@ -173,14 +153,12 @@ func (v DefaultObjectV1) NewRow(ctx context.Context, opts ...outbox.Option) (out
 
 // DefaultObjectV1Point is the type of the member "point" of DefaultObjectV1.
 type DefaultObjectV1Point struct {
-	X float64  `json:"x"`
-	Y *float64 `json:"y,omitzero"`
-	// Unknown keeps the members that the schema does not name.
+	X       float64      `json:"x"`
+	Y       *float64     `json:"y,omitzero"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// NewDefaultObjectV1Point returns v with what the schema fixes filled in: its
-// constants, and its defaults where v leaves a member out.
+// NewDefaultObjectV1Point returns v with its constants and defaults filled in.
 func NewDefaultObjectV1Point(v DefaultObjectV1Point) DefaultObjectV1Point {
 	if v.Y == nil {
 		v.Y = new(float64(1))
@@ -189,49 +167,30 @@ func NewDefaultObjectV1Point(v DefaultObjectV1Point) DefaultObjectV1Point {
 }
 
 // YOrDefault is Y, or the default of the schema where it is absent.
-func (v DefaultObjectV1Point) YOrDefault() float64 {
-	if v.Y == nil {
-		return 1
-	}
-	return *v.Y
+func (v DefaultObjectV1Point) YOrDefault() float64 { return wire.Or(v.Y, 1) }
+
+func (v DefaultObjectV1Point) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v DefaultObjectV1Point) Validate() error              { return nil }
+
+func (v *DefaultObjectV1Point) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeDefaultObjectV1Point)
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v DefaultObjectV1Point) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "DefaultObjectV1Point", encodeDefaultObjectV1Point)
-}
-
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *DefaultObjectV1Point) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "DefaultObjectV1Point", decodeDefaultObjectV1Point)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v DefaultObjectV1Point) Validate() error {
-	return nil
-}
-
-func decodeDefaultObjectV1Point(d *wire.Decoder) DefaultObjectV1Point {
-	var v DefaultObjectV1Point
-	o := d.Object("x")
+func decodeDefaultObjectV1Point(d *wire.Decoder) (v DefaultObjectV1Point) {
+	o := d.Open(&v.Unknown, "x")
 	for o.Next() {
 		switch string(o.Name) {
 		case "x":
 			v.X = d.Float()
 		case "y":
 			v.Y = wire.Optional(d, (*wire.Decoder).Float)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeDefaultObjectV1Point(e *wire.Encoder, v DefaultObjectV1Point) {
-	e.Begin()
-	e.Name("x").Float(v.X)
+func (v *DefaultObjectV1Point) encode(e *wire.Encoder) {
+	e.First("x").Float(v.X)
 	wire.PutOptional(e, "y", v.Y, (*wire.Encoder).Float)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }

@@ -25,12 +25,10 @@ type DefaultOfFormatsV1 struct {
 	Wait    *wire.Duration  `json:"wait,omitzero"`
 	ID      *uuid.UUID      `json:"id,omitzero"`
 	Data    []byte          `json:"data,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Unknown wire.Unknown    `json:"-"`
 }
 
-// NewDefaultOfFormatsV1 returns v with what the schema fixes filled in: its
-// constants, and its defaults where v leaves a member out.
+// NewDefaultOfFormatsV1 returns v with its constants and defaults filled in.
 func NewDefaultOfFormatsV1(v DefaultOfFormatsV1) DefaultOfFormatsV1 {
 	if v.At == nil {
 		v.At = new(time.Date(2024, 5, 1, 12, 0, 0, 0, time.UTC))
@@ -74,10 +72,7 @@ func (v DefaultOfFormatsV1) PreciseOrDefault() time.Time {
 
 // DayOrDefault is Day, or the default of the schema where it is absent.
 func (v DefaultOfFormatsV1) DayOrDefault() wire.Date {
-	if v.Day == nil {
-		return wire.Date{Year: 2024, Month: 2, Day: 29}
-	}
-	return *v.Day
+	return wire.Or(v.Day, wire.Date{Year: 2024, Month: 2, Day: 29})
 }
 
 // ClockOrDefault is Clock, or the default of the schema where it is absent.
@@ -112,25 +107,15 @@ func (v DefaultOfFormatsV1) DataOrDefault() []byte {
 	return v.Data
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v DefaultOfFormatsV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "DefaultOfFormatsV1", encodeDefaultOfFormatsV1)
+func (v DefaultOfFormatsV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v DefaultOfFormatsV1) Validate() error              { return nil }
+
+func (v *DefaultOfFormatsV1) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeDefaultOfFormatsV1)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *DefaultOfFormatsV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "DefaultOfFormatsV1", decodeDefaultOfFormatsV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v DefaultOfFormatsV1) Validate() error {
-	return nil
-}
-
-func decodeDefaultOfFormatsV1(d *wire.Decoder) DefaultOfFormatsV1 {
-	var v DefaultOfFormatsV1
-	o := d.Object()
+func decodeDefaultOfFormatsV1(d *wire.Decoder) (v DefaultOfFormatsV1) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "at":
@@ -147,14 +132,12 @@ func decodeDefaultOfFormatsV1(d *wire.Decoder) DefaultOfFormatsV1 {
 			v.ID = wire.Optional(d, (*wire.Decoder).UUID)
 		case "data":
 			v.Data = d.Base64()
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeDefaultOfFormatsV1(e *wire.Encoder, v DefaultOfFormatsV1) {
+func (v *DefaultOfFormatsV1) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutOptional(e, "at", v.At, (*wire.Encoder).DateTime)
 	wire.PutOptional(e, "precise", v.Precise, (*wire.Encoder).DateTime)
@@ -165,8 +148,7 @@ func encodeDefaultOfFormatsV1(e *wire.Encoder, v DefaultOfFormatsV1) {
 	if v.Data != nil {
 		e.Name("data").Base64(v.Data)
 	}
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
 var defaultOfFormatsV1Event = outbox.EventType[DefaultOfFormatsV1]{
@@ -176,15 +158,14 @@ var defaultOfFormatsV1Event = outbox.EventType[DefaultOfFormatsV1]{
 	AggregateType: "shape",
 }
 
-// InsertDefaultOfFormatsV1 inserts the event on tx, so that it is published if
-// and only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertDefaultOfFormatsV1 inserts the event on tx: it is published if and only
+// if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertDefaultOfFormatsV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data DefaultOfFormatsV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueDefaultOfFormatsV1 adds the insert to a batch that the caller sends in
-// its transaction.
+// QueueDefaultOfFormatsV1 adds the insert to a batch that the caller sends in a
+// transaction.
 func QueueDefaultOfFormatsV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data DefaultOfFormatsV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -194,8 +175,8 @@ func OnDefaultOfFormatsV1(r *consume.Router, handle func(context.Context, outbox
 	consume.On(r, defaultOfFormatsV1Event, handle)
 }
 
-// DecodeDefaultOfFormatsV1 reads the value of a record, with its headers where
-// the event has no envelope.
+// DecodeDefaultOfFormatsV1 reads a record; an event without an envelope needs
+// its headers.
 func DecodeDefaultOfFormatsV1(value []byte, headers ...outbox.Header) (outbox.Envelope[DefaultOfFormatsV1], error) {
 	return defaultOfFormatsV1Event.Decode(value, headers...)
 }

@@ -23,12 +23,10 @@ type DefaultValuesV1 struct {
 	List    []string                `json:"list,omitzero"`
 	Level   *DefaultValuesV1Level   `json:"level,omitzero"`
 	Nothing outbox.Nullable[string] `json:"nothing,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Unknown wire.Unknown            `json:"-"`
 }
 
-// NewDefaultValuesV1 returns v with what the schema fixes filled in: its
-// constants, and its defaults where v leaves a member out.
+// NewDefaultValuesV1 returns v with its constants and defaults filled in.
 func NewDefaultValuesV1(v DefaultValuesV1) DefaultValuesV1 {
 	if v.Text == nil {
 		v.Text = new("none")
@@ -52,36 +50,16 @@ func NewDefaultValuesV1(v DefaultValuesV1) DefaultValuesV1 {
 }
 
 // TextOrDefault is Text, or the default of the schema where it is absent.
-func (v DefaultValuesV1) TextOrDefault() string {
-	if v.Text == nil {
-		return "none"
-	}
-	return *v.Text
-}
+func (v DefaultValuesV1) TextOrDefault() string { return wire.Or(v.Text, "none") }
 
 // CountOrDefault is Count, or the default of the schema where it is absent.
-func (v DefaultValuesV1) CountOrDefault() int64 {
-	if v.Count == nil {
-		return 3
-	}
-	return *v.Count
-}
+func (v DefaultValuesV1) CountOrDefault() int64 { return wire.Or(v.Count, 3) }
 
 // RatioOrDefault is Ratio, or the default of the schema where it is absent.
-func (v DefaultValuesV1) RatioOrDefault() float64 {
-	if v.Ratio == nil {
-		return 0.5
-	}
-	return *v.Ratio
-}
+func (v DefaultValuesV1) RatioOrDefault() float64 { return wire.Or(v.Ratio, 0.5) }
 
 // OnOrDefault is On, or the default of the schema where it is absent.
-func (v DefaultValuesV1) OnOrDefault() bool {
-	if v.On == nil {
-		return true
-	}
-	return *v.On
-}
+func (v DefaultValuesV1) OnOrDefault() bool { return wire.Or(v.On, true) }
 
 // ListOrDefault is List, or the default of the schema where it is absent.
 func (v DefaultValuesV1) ListOrDefault() []string {
@@ -93,33 +71,18 @@ func (v DefaultValuesV1) ListOrDefault() []string {
 
 // LevelOrDefault is Level, or the default of the schema where it is absent.
 func (v DefaultValuesV1) LevelOrDefault() DefaultValuesV1Level {
-	if v.Level == nil {
-		return DefaultValuesV1LevelLow
-	}
-	return *v.Level
+	return wire.Or(v.Level, DefaultValuesV1LevelLow)
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v DefaultValuesV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "DefaultValuesV1", encodeDefaultValuesV1)
+func (v DefaultValuesV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v DefaultValuesV1) Validate() error              { return wire.Validate(&v, v.check) }
+
+func (v *DefaultValuesV1) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeDefaultValuesV1)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *DefaultValuesV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "DefaultValuesV1", decodeDefaultValuesV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v DefaultValuesV1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("DefaultValuesV1")
-}
-
-func decodeDefaultValuesV1(d *wire.Decoder) DefaultValuesV1 {
-	var v DefaultValuesV1
-	o := d.Object()
+func decodeDefaultValuesV1(d *wire.Decoder) (v DefaultValuesV1) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "text":
@@ -136,26 +99,21 @@ func decodeDefaultValuesV1(d *wire.Decoder) DefaultValuesV1 {
 			v.Level = wire.Optional(d, wire.Text[DefaultValuesV1Level])
 		case "nothing":
 			v.Nothing = nullable(d, (*wire.Decoder).String)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeDefaultValuesV1(e *wire.Encoder, v DefaultValuesV1) {
+func (v *DefaultValuesV1) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutOptional(e, "text", v.Text, (*wire.Encoder).String)
 	wire.PutOptional(e, "count", v.Count, (*wire.Encoder).Int)
 	wire.PutOptional(e, "ratio", v.Ratio, (*wire.Encoder).Float)
 	wire.PutOptional(e, "on", v.On, (*wire.Encoder).Bool)
-	if v.List != nil {
-		wire.PutSlice(e.Name("list"), v.List, (*wire.Encoder).String)
-	}
+	wire.PutOptionalSlice(e, "list", v.List, (*wire.Encoder).String)
 	wire.PutOptional(e, "level", v.Level, wire.PutText[DefaultValuesV1Level])
 	wire.PutNullable(e, "nothing", v.Nothing, (*wire.Encoder).String)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
 func (v *DefaultValuesV1) check(c *wire.Checker) {
@@ -172,14 +130,13 @@ var defaultValuesV1Event = outbox.EventType[DefaultValuesV1]{
 	AggregateType: "shape",
 }
 
-// InsertDefaultValuesV1 inserts the event on tx, so that it is published if and
-// only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertDefaultValuesV1 inserts the event on tx: it is published if and only if
+// tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertDefaultValuesV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data DefaultValuesV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueDefaultValuesV1 adds the insert to a batch that the caller sends in its
+// QueueDefaultValuesV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueDefaultValuesV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data DefaultValuesV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -190,8 +147,8 @@ func OnDefaultValuesV1(r *consume.Router, handle func(context.Context, outbox.En
 	consume.On(r, defaultValuesV1Event, handle)
 }
 
-// DecodeDefaultValuesV1 reads the value of a record, with its headers where the
-// event has no envelope.
+// DecodeDefaultValuesV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeDefaultValuesV1(value []byte, headers ...outbox.Header) (outbox.Envelope[DefaultValuesV1], error) {
 	return defaultValuesV1Event.Decode(value, headers...)
 }
@@ -212,9 +169,5 @@ const (
 
 // Valid reports whether the schema lists the value.
 func (v DefaultValuesV1Level) Valid() bool {
-	switch v {
-	case DefaultValuesV1LevelLow, DefaultValuesV1LevelHigh:
-		return true
-	}
-	return false
+	return v == DefaultValuesV1LevelLow || v == DefaultValuesV1LevelHigh
 }

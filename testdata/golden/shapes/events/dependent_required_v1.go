@@ -17,56 +17,40 @@ import (
 //
 // Members that require others.
 type DependentRequiredV1 struct {
-	Card    *string `json:"card,omitzero"`
-	Address *string `json:"address,omitzero"`
-	// Unknown keeps the members that the schema does not name.
+	Card    *string      `json:"card,omitzero"`
+	Address *string      `json:"address,omitzero"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v DependentRequiredV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "DependentRequiredV1", encodeDependentRequiredV1)
+func (v DependentRequiredV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v DependentRequiredV1) Validate() error              { return wire.Validate(&v, v.check) }
+
+func (v *DependentRequiredV1) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeDependentRequiredV1)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *DependentRequiredV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "DependentRequiredV1", decodeDependentRequiredV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v DependentRequiredV1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("DependentRequiredV1")
-}
-
-func decodeDependentRequiredV1(d *wire.Decoder) DependentRequiredV1 {
-	var v DependentRequiredV1
-	o := d.Object()
+func decodeDependentRequiredV1(d *wire.Decoder) (v DependentRequiredV1) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "card":
 			v.Card = wire.Optional(d, (*wire.Decoder).String)
 		case "address":
 			v.Address = wire.Optional(d, (*wire.Decoder).String)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeDependentRequiredV1(e *wire.Encoder, v DependentRequiredV1) {
+func (v *DependentRequiredV1) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutOptional(e, "card", v.Card, (*wire.Encoder).String)
 	wire.PutOptional(e, "address", v.Address, (*wire.Encoder).String)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
 func (v *DependentRequiredV1) check(c *wire.Checker) {
-	wire.Rules(c, *v, encodeDependentRequiredV1, &dependentRequiredV1Rules)
+	wire.Rules(c, *v, func(e *wire.Encoder, v DependentRequiredV1) { v.encode(e) }, &dependentRequiredV1Rules)
 }
 
 var dependentRequiredV1Event = outbox.EventType[DependentRequiredV1]{
@@ -76,15 +60,14 @@ var dependentRequiredV1Event = outbox.EventType[DependentRequiredV1]{
 	AggregateType: "shape",
 }
 
-// InsertDependentRequiredV1 inserts the event on tx, so that it is published if
-// and only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertDependentRequiredV1 inserts the event on tx: it is published if and
+// only if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertDependentRequiredV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data DependentRequiredV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueDependentRequiredV1 adds the insert to a batch that the caller sends in
-// its transaction.
+// a transaction.
 func QueueDependentRequiredV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data DependentRequiredV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -94,8 +77,8 @@ func OnDependentRequiredV1(r *consume.Router, handle func(context.Context, outbo
 	consume.On(r, dependentRequiredV1Event, handle)
 }
 
-// DecodeDependentRequiredV1 reads the value of a record, with its headers where
-// the event has no envelope.
+// DecodeDependentRequiredV1 reads a record; an event without an envelope needs
+// its headers.
 func DecodeDependentRequiredV1(value []byte, headers ...outbox.Header) (outbox.Envelope[DependentRequiredV1], error) {
 	return dependentRequiredV1Event.Decode(value, headers...)
 }
@@ -105,8 +88,6 @@ func (v DependentRequiredV1) NewRow(ctx context.Context, opts ...outbox.Option) 
 	return dependentRequiredV1Event.NewRow(ctx, v, opts...)
 }
 
-// dependentRequiredV1Rules is what the schema says of DependentRequiredV1
-// beyond its Go type.
 var dependentRequiredV1Rules = rule.Set{
 	Rules: []*rule.Schema{
 		{

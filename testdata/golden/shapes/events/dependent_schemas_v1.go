@@ -17,56 +17,40 @@ import (
 //
 // A schema that holds where a member is there.
 type DependentSchemasV1 struct {
-	Weight *float64 `json:"weight,omitzero"`
-	Unit   *string  `json:"unit,omitzero"`
-	// Unknown keeps the members that the schema does not name.
+	Weight  *float64     `json:"weight,omitzero"`
+	Unit    *string      `json:"unit,omitzero"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v DependentSchemasV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "DependentSchemasV1", encodeDependentSchemasV1)
+func (v DependentSchemasV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v DependentSchemasV1) Validate() error              { return wire.Validate(&v, v.check) }
+
+func (v *DependentSchemasV1) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeDependentSchemasV1)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *DependentSchemasV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "DependentSchemasV1", decodeDependentSchemasV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v DependentSchemasV1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("DependentSchemasV1")
-}
-
-func decodeDependentSchemasV1(d *wire.Decoder) DependentSchemasV1 {
-	var v DependentSchemasV1
-	o := d.Object()
+func decodeDependentSchemasV1(d *wire.Decoder) (v DependentSchemasV1) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "weight":
 			v.Weight = wire.Optional(d, (*wire.Decoder).Float)
 		case "unit":
 			v.Unit = wire.Optional(d, (*wire.Decoder).String)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeDependentSchemasV1(e *wire.Encoder, v DependentSchemasV1) {
+func (v *DependentSchemasV1) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutOptional(e, "weight", v.Weight, (*wire.Encoder).Float)
 	wire.PutOptional(e, "unit", v.Unit, (*wire.Encoder).String)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
 func (v *DependentSchemasV1) check(c *wire.Checker) {
-	wire.Rules(c, *v, encodeDependentSchemasV1, &dependentSchemasV1Rules)
+	wire.Rules(c, *v, func(e *wire.Encoder, v DependentSchemasV1) { v.encode(e) }, &dependentSchemasV1Rules)
 }
 
 var dependentSchemasV1Event = outbox.EventType[DependentSchemasV1]{
@@ -76,15 +60,14 @@ var dependentSchemasV1Event = outbox.EventType[DependentSchemasV1]{
 	AggregateType: "shape",
 }
 
-// InsertDependentSchemasV1 inserts the event on tx, so that it is published if
-// and only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertDependentSchemasV1 inserts the event on tx: it is published if and only
+// if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertDependentSchemasV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data DependentSchemasV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueDependentSchemasV1 adds the insert to a batch that the caller sends in
-// its transaction.
+// QueueDependentSchemasV1 adds the insert to a batch that the caller sends in a
+// transaction.
 func QueueDependentSchemasV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data DependentSchemasV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -94,8 +77,8 @@ func OnDependentSchemasV1(r *consume.Router, handle func(context.Context, outbox
 	consume.On(r, dependentSchemasV1Event, handle)
 }
 
-// DecodeDependentSchemasV1 reads the value of a record, with its headers where
-// the event has no envelope.
+// DecodeDependentSchemasV1 reads a record; an event without an envelope needs
+// its headers.
 func DecodeDependentSchemasV1(value []byte, headers ...outbox.Header) (outbox.Envelope[DependentSchemasV1], error) {
 	return dependentSchemasV1Event.Decode(value, headers...)
 }
@@ -105,8 +88,6 @@ func (v DependentSchemasV1) NewRow(ctx context.Context, opts ...outbox.Option) (
 	return dependentSchemasV1Event.NewRow(ctx, v, opts...)
 }
 
-// dependentSchemasV1Rules is what the schema says of DependentSchemasV1 beyond
-// its Go type.
 var dependentSchemasV1Rules = rule.Set{
 	Rules: []*rule.Schema{
 		{

@@ -19,50 +19,36 @@ type DeprecatedMemberV1 struct {
 	// The old name.
 	//
 	// Deprecated: the schema marks it so.
-	Value *string `json:"value,omitzero"`
-	Title *string `json:"title,omitzero"`
-	// Unknown keeps the members that the schema does not name.
+	Value   *string      `json:"value,omitzero"`
+	Title   *string      `json:"title,omitzero"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v DeprecatedMemberV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "DeprecatedMemberV1", encodeDeprecatedMemberV1)
+func (v DeprecatedMemberV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v DeprecatedMemberV1) Validate() error              { return nil }
+
+func (v *DeprecatedMemberV1) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeDeprecatedMemberV1)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *DeprecatedMemberV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "DeprecatedMemberV1", decodeDeprecatedMemberV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v DeprecatedMemberV1) Validate() error {
-	return nil
-}
-
-func decodeDeprecatedMemberV1(d *wire.Decoder) DeprecatedMemberV1 {
-	var v DeprecatedMemberV1
-	o := d.Object()
+func decodeDeprecatedMemberV1(d *wire.Decoder) (v DeprecatedMemberV1) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, (*wire.Decoder).String)
 		case "title":
 			v.Title = wire.Optional(d, (*wire.Decoder).String)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeDeprecatedMemberV1(e *wire.Encoder, v DeprecatedMemberV1) {
+func (v *DeprecatedMemberV1) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutOptional(e, "value", v.Value, (*wire.Encoder).String)
 	wire.PutOptional(e, "title", v.Title, (*wire.Encoder).String)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
 var deprecatedMemberV1Event = outbox.EventType[DeprecatedMemberV1]{
@@ -72,15 +58,14 @@ var deprecatedMemberV1Event = outbox.EventType[DeprecatedMemberV1]{
 	AggregateType: "shape",
 }
 
-// InsertDeprecatedMemberV1 inserts the event on tx, so that it is published if
-// and only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertDeprecatedMemberV1 inserts the event on tx: it is published if and only
+// if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertDeprecatedMemberV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data DeprecatedMemberV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueDeprecatedMemberV1 adds the insert to a batch that the caller sends in
-// its transaction.
+// QueueDeprecatedMemberV1 adds the insert to a batch that the caller sends in a
+// transaction.
 func QueueDeprecatedMemberV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data DeprecatedMemberV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -90,8 +75,8 @@ func OnDeprecatedMemberV1(r *consume.Router, handle func(context.Context, outbox
 	consume.On(r, deprecatedMemberV1Event, handle)
 }
 
-// DecodeDeprecatedMemberV1 reads the value of a record, with its headers where
-// the event has no envelope.
+// DecodeDeprecatedMemberV1 reads a record; an event without an envelope needs
+// its headers.
 func DecodeDeprecatedMemberV1(value []byte, headers ...outbox.Header) (outbox.Envelope[DeprecatedMemberV1], error) {
 	return deprecatedMemberV1Event.Decode(value, headers...)
 }

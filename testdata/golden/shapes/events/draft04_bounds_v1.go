@@ -16,48 +16,32 @@ import (
 //
 // A boolean exclusiveMinimum, as in draft-04.
 type Draft04BoundsV1 struct {
-	Value *float64 `json:"value,omitzero"`
-	// Unknown keeps the members that the schema does not name.
+	Value   *float64     `json:"value,omitzero"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v Draft04BoundsV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "Draft04BoundsV1", encodeDraft04BoundsV1)
+func (v Draft04BoundsV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v Draft04BoundsV1) Validate() error              { return wire.Validate(&v, v.check) }
+
+func (v *Draft04BoundsV1) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeDraft04BoundsV1)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *Draft04BoundsV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "Draft04BoundsV1", decodeDraft04BoundsV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v Draft04BoundsV1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("Draft04BoundsV1")
-}
-
-func decodeDraft04BoundsV1(d *wire.Decoder) Draft04BoundsV1 {
-	var v Draft04BoundsV1
-	o := d.Object()
+func decodeDraft04BoundsV1(d *wire.Decoder) (v Draft04BoundsV1) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, (*wire.Decoder).Float)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeDraft04BoundsV1(e *wire.Encoder, v Draft04BoundsV1) {
+func (v *Draft04BoundsV1) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutOptional(e, "value", v.Value, (*wire.Encoder).Float)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
 func (v *Draft04BoundsV1) check(c *wire.Checker) {
@@ -74,14 +58,13 @@ var draft04BoundsV1Event = outbox.EventType[Draft04BoundsV1]{
 	AggregateType: "shape",
 }
 
-// InsertDraft04BoundsV1 inserts the event on tx, so that it is published if and
-// only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertDraft04BoundsV1 inserts the event on tx: it is published if and only if
+// tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertDraft04BoundsV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data Draft04BoundsV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueDraft04BoundsV1 adds the insert to a batch that the caller sends in its
+// QueueDraft04BoundsV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueDraft04BoundsV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data Draft04BoundsV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -92,8 +75,8 @@ func OnDraft04BoundsV1(r *consume.Router, handle func(context.Context, outbox.En
 	consume.On(r, draft04BoundsV1Event, handle)
 }
 
-// DecodeDraft04BoundsV1 reads the value of a record, with its headers where the
-// event has no envelope.
+// DecodeDraft04BoundsV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeDraft04BoundsV1(value []byte, headers ...outbox.Header) (outbox.Envelope[Draft04BoundsV1], error) {
 	return draft04BoundsV1Event.Decode(value, headers...)
 }

@@ -16,13 +16,11 @@ import (
 //
 // const and examples as in draft-06.
 type Draft06ConstV1 struct {
-	Value *string `json:"value,omitzero"`
-	// Unknown keeps the members that the schema does not name.
+	Value   *string      `json:"value,omitzero"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// NewDraft06ConstV1 returns v with what the schema fixes filled in: its
-// constants, and its defaults where v leaves a member out.
+// NewDraft06ConstV1 returns v with its constants and defaults filled in.
 func NewDraft06ConstV1(v Draft06ConstV1) Draft06ConstV1 {
 	if v.Value == nil {
 		v.Value = new("six")
@@ -30,43 +28,28 @@ func NewDraft06ConstV1(v Draft06ConstV1) Draft06ConstV1 {
 	return v
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v Draft06ConstV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "Draft06ConstV1", encodeDraft06ConstV1)
+func (v Draft06ConstV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v Draft06ConstV1) Validate() error              { return wire.Validate(&v, v.check) }
+
+func (v *Draft06ConstV1) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeDraft06ConstV1)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *Draft06ConstV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "Draft06ConstV1", decodeDraft06ConstV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v Draft06ConstV1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("Draft06ConstV1")
-}
-
-func decodeDraft06ConstV1(d *wire.Decoder) Draft06ConstV1 {
-	var v Draft06ConstV1
-	o := d.Object()
+func decodeDraft06ConstV1(d *wire.Decoder) (v Draft06ConstV1) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, (*wire.Decoder).String)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeDraft06ConstV1(e *wire.Encoder, v Draft06ConstV1) {
+func (v *Draft06ConstV1) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutOptional(e, "value", v.Value, (*wire.Encoder).String)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
 func (v *Draft06ConstV1) check(c *wire.Checker) {
@@ -83,14 +66,13 @@ var draft06ConstV1Event = outbox.EventType[Draft06ConstV1]{
 	AggregateType: "shape",
 }
 
-// InsertDraft06ConstV1 inserts the event on tx, so that it is published if and
-// only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertDraft06ConstV1 inserts the event on tx: it is published if and only if
+// tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertDraft06ConstV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data Draft06ConstV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueDraft06ConstV1 adds the insert to a batch that the caller sends in its
+// QueueDraft06ConstV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueDraft06ConstV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data Draft06ConstV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -101,8 +83,8 @@ func OnDraft06ConstV1(r *consume.Router, handle func(context.Context, outbox.Env
 	consume.On(r, draft06ConstV1Event, handle)
 }
 
-// DecodeDraft06ConstV1 reads the value of a record, with its headers where the
-// event has no envelope.
+// DecodeDraft06ConstV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeDraft06ConstV1(value []byte, headers ...outbox.Header) (outbox.Envelope[Draft06ConstV1], error) {
 	return draft06ConstV1Event.Decode(value, headers...)
 }

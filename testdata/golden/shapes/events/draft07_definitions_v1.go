@@ -16,48 +16,32 @@ import (
 //
 // definitions, and a reference that hides what is beside it.
 type Draft07DefinitionsV1 struct {
-	Value *string `json:"value,omitzero"`
-	// Unknown keeps the members that the schema does not name.
+	Value   *string      `json:"value,omitzero"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v Draft07DefinitionsV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "Draft07DefinitionsV1", encodeDraft07DefinitionsV1)
+func (v Draft07DefinitionsV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v Draft07DefinitionsV1) Validate() error              { return wire.Validate(&v, v.check) }
+
+func (v *Draft07DefinitionsV1) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeDraft07DefinitionsV1)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *Draft07DefinitionsV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "Draft07DefinitionsV1", decodeDraft07DefinitionsV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v Draft07DefinitionsV1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("Draft07DefinitionsV1")
-}
-
-func decodeDraft07DefinitionsV1(d *wire.Decoder) Draft07DefinitionsV1 {
-	var v Draft07DefinitionsV1
-	o := d.Object()
+func decodeDraft07DefinitionsV1(d *wire.Decoder) (v Draft07DefinitionsV1) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, (*wire.Decoder).String)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeDraft07DefinitionsV1(e *wire.Encoder, v Draft07DefinitionsV1) {
+func (v *Draft07DefinitionsV1) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutOptional(e, "value", v.Value, (*wire.Encoder).String)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
 func (v *Draft07DefinitionsV1) check(c *wire.Checker) {
@@ -74,15 +58,14 @@ var draft07DefinitionsV1Event = outbox.EventType[Draft07DefinitionsV1]{
 	AggregateType: "shape",
 }
 
-// InsertDraft07DefinitionsV1 inserts the event on tx, so that it is published
-// if and only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertDraft07DefinitionsV1 inserts the event on tx: it is published if and
+// only if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertDraft07DefinitionsV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data Draft07DefinitionsV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueDraft07DefinitionsV1 adds the insert to a batch that the caller sends in
-// its transaction.
+// a transaction.
 func QueueDraft07DefinitionsV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data Draft07DefinitionsV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -92,8 +75,8 @@ func OnDraft07DefinitionsV1(r *consume.Router, handle func(context.Context, outb
 	consume.On(r, draft07DefinitionsV1Event, handle)
 }
 
-// DecodeDraft07DefinitionsV1 reads the value of a record, with its headers
-// where the event has no envelope.
+// DecodeDraft07DefinitionsV1 reads a record; an event without an envelope needs
+// its headers.
 func DecodeDraft07DefinitionsV1(value []byte, headers ...outbox.Header) (outbox.Envelope[Draft07DefinitionsV1], error) {
 	return draft07DefinitionsV1Event.Decode(value, headers...)
 }
@@ -103,8 +86,6 @@ func (v Draft07DefinitionsV1) NewRow(ctx context.Context, opts ...outbox.Option)
 	return draft07DefinitionsV1Event.NewRow(ctx, v, opts...)
 }
 
-// draft07DefinitionsV1Places says where schemas stand that are not under
-// Draft07DefinitionsV1's own properties.
 var draft07DefinitionsV1Places = wire.Places{
 	{"/value", "", "schemas/draft_07_definitions.yaml#/definitions/Code"},
 }

@@ -17,34 +17,21 @@ import (
 //
 // dependencies of both kinds.
 type Draft07DependenciesV1 struct {
-	A *string `json:"a,omitzero"`
-	B *string `json:"b,omitzero"`
-	C *int64  `json:"c,omitzero"`
-	// Unknown keeps the members that the schema does not name.
+	A       *string      `json:"a,omitzero"`
+	B       *string      `json:"b,omitzero"`
+	C       *int64       `json:"c,omitzero"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v Draft07DependenciesV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "Draft07DependenciesV1", encodeDraft07DependenciesV1)
+func (v Draft07DependenciesV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v Draft07DependenciesV1) Validate() error              { return wire.Validate(&v, v.check) }
+
+func (v *Draft07DependenciesV1) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeDraft07DependenciesV1)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *Draft07DependenciesV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "Draft07DependenciesV1", decodeDraft07DependenciesV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v Draft07DependenciesV1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("Draft07DependenciesV1")
-}
-
-func decodeDraft07DependenciesV1(d *wire.Decoder) Draft07DependenciesV1 {
-	var v Draft07DependenciesV1
-	o := d.Object()
+func decodeDraft07DependenciesV1(d *wire.Decoder) (v Draft07DependenciesV1) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "a":
@@ -53,24 +40,21 @@ func decodeDraft07DependenciesV1(d *wire.Decoder) Draft07DependenciesV1 {
 			v.B = wire.Optional(d, (*wire.Decoder).String)
 		case "c":
 			v.C = wire.Optional(d, (*wire.Decoder).Int)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeDraft07DependenciesV1(e *wire.Encoder, v Draft07DependenciesV1) {
+func (v *Draft07DependenciesV1) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutOptional(e, "a", v.A, (*wire.Encoder).String)
 	wire.PutOptional(e, "b", v.B, (*wire.Encoder).String)
 	wire.PutOptional(e, "c", v.C, (*wire.Encoder).Int)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
 func (v *Draft07DependenciesV1) check(c *wire.Checker) {
-	wire.Rules(c, *v, encodeDraft07DependenciesV1, &draft07DependenciesV1Rules)
+	wire.Rules(c, *v, func(e *wire.Encoder, v Draft07DependenciesV1) { v.encode(e) }, &draft07DependenciesV1Rules)
 }
 
 var draft07DependenciesV1Event = outbox.EventType[Draft07DependenciesV1]{
@@ -80,15 +64,14 @@ var draft07DependenciesV1Event = outbox.EventType[Draft07DependenciesV1]{
 	AggregateType: "shape",
 }
 
-// InsertDraft07DependenciesV1 inserts the event on tx, so that it is published
-// if and only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertDraft07DependenciesV1 inserts the event on tx: it is published if and
+// only if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertDraft07DependenciesV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data Draft07DependenciesV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueDraft07DependenciesV1 adds the insert to a batch that the caller sends
-// in its transaction.
+// in a transaction.
 func QueueDraft07DependenciesV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data Draft07DependenciesV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -98,8 +81,8 @@ func OnDraft07DependenciesV1(r *consume.Router, handle func(context.Context, out
 	consume.On(r, draft07DependenciesV1Event, handle)
 }
 
-// DecodeDraft07DependenciesV1 reads the value of a record, with its headers
-// where the event has no envelope.
+// DecodeDraft07DependenciesV1 reads a record; an event without an envelope
+// needs its headers.
 func DecodeDraft07DependenciesV1(value []byte, headers ...outbox.Header) (outbox.Envelope[Draft07DependenciesV1], error) {
 	return draft07DependenciesV1Event.Decode(value, headers...)
 }
@@ -109,8 +92,6 @@ func (v Draft07DependenciesV1) NewRow(ctx context.Context, opts ...outbox.Option
 	return draft07DependenciesV1Event.NewRow(ctx, v, opts...)
 }
 
-// draft07DependenciesV1Rules is what the schema says of Draft07DependenciesV1
-// beyond its Go type.
 var draft07DependenciesV1Rules = rule.Set{
 	Rules: []*rule.Schema{
 		{

@@ -16,46 +16,32 @@ import (
 //
 // A tuple as draft-07 writes it.
 type Draft07TupleV1 struct {
-	Value *Draft07TupleV1Value `json:"value,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Value   *Draft07TupleV1Value `json:"value,omitzero"`
+	Unknown wire.Unknown         `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v Draft07TupleV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "Draft07TupleV1", encodeDraft07TupleV1)
+func (v Draft07TupleV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v Draft07TupleV1) Validate() error              { return nil }
+
+func (v *Draft07TupleV1) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeDraft07TupleV1)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *Draft07TupleV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "Draft07TupleV1", decodeDraft07TupleV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v Draft07TupleV1) Validate() error {
-	return nil
-}
-
-func decodeDraft07TupleV1(d *wire.Decoder) Draft07TupleV1 {
-	var v Draft07TupleV1
-	o := d.Object()
+func decodeDraft07TupleV1(d *wire.Decoder) (v Draft07TupleV1) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, decodeDraft07TupleV1Value)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeDraft07TupleV1(e *wire.Encoder, v Draft07TupleV1) {
+func (v *Draft07TupleV1) encode(e *wire.Encoder) {
 	e.Begin()
-	wire.PutOptional(e, "value", v.Value, encodeDraft07TupleV1Value)
-	e.Unknown(v.Unknown)
-	e.End()
+	wire.PutOptional(e, "value", v.Value, func(e *wire.Encoder, v Draft07TupleV1Value) { v.encode(e) })
+	e.EndOpen(v.Unknown)
 }
 
 var draft07TupleV1Event = outbox.EventType[Draft07TupleV1]{
@@ -65,14 +51,13 @@ var draft07TupleV1Event = outbox.EventType[Draft07TupleV1]{
 	AggregateType: "shape",
 }
 
-// InsertDraft07TupleV1 inserts the event on tx, so that it is published if and
-// only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertDraft07TupleV1 inserts the event on tx: it is published if and only if
+// tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertDraft07TupleV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data Draft07TupleV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueDraft07TupleV1 adds the insert to a batch that the caller sends in its
+// QueueDraft07TupleV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueDraft07TupleV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data Draft07TupleV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -83,8 +68,8 @@ func OnDraft07TupleV1(r *consume.Router, handle func(context.Context, outbox.Env
 	consume.On(r, draft07TupleV1Event, handle)
 }
 
-// DecodeDraft07TupleV1 reads the value of a record, with its headers where the
-// event has no envelope.
+// DecodeDraft07TupleV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeDraft07TupleV1(value []byte, headers ...outbox.Header) (outbox.Envelope[Draft07TupleV1], error) {
 	return draft07TupleV1Event.Decode(value, headers...)
 }
@@ -102,24 +87,14 @@ type Draft07TupleV1Value struct {
 	Second *int64
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v Draft07TupleV1Value) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "Draft07TupleV1Value", encodeDraft07TupleV1Value)
+func (v Draft07TupleV1Value) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v Draft07TupleV1Value) Validate() error              { return nil }
+
+func (v *Draft07TupleV1Value) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeDraft07TupleV1Value)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *Draft07TupleV1Value) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "Draft07TupleV1Value", decodeDraft07TupleV1Value)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v Draft07TupleV1Value) Validate() error {
-	return nil
-}
-
-func decodeDraft07TupleV1Value(d *wire.Decoder) Draft07TupleV1Value {
-	var v Draft07TupleV1Value
+func decodeDraft07TupleV1Value(d *wire.Decoder) (v Draft07TupleV1Value) {
 	t := d.Tuple(1)
 	for t.Next() {
 		switch t.Index {
@@ -134,7 +109,7 @@ func decodeDraft07TupleV1Value(d *wire.Decoder) Draft07TupleV1Value {
 	return v
 }
 
-func encodeDraft07TupleV1Value(e *wire.Encoder, v Draft07TupleV1Value) {
+func (v *Draft07TupleV1Value) encode(e *wire.Encoder) {
 	t := e.Tuple()
 	t.Item().String(v.First)
 	wire.PutOptionalItem(&t, v.Second, (*wire.Encoder).Int)

@@ -16,55 +16,37 @@ import (
 //
 // A tuple with typed additionalItems.
 type Draft07TupleWithRestV1 struct {
-	Value *Draft07TupleWithRestV1Value `json:"value,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Value   *Draft07TupleWithRestV1Value `json:"value,omitzero"`
+	Unknown wire.Unknown                 `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v Draft07TupleWithRestV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "Draft07TupleWithRestV1", encodeDraft07TupleWithRestV1)
+func (v Draft07TupleWithRestV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v Draft07TupleWithRestV1) Validate() error              { return wire.Validate(&v, v.check) }
+
+func (v *Draft07TupleWithRestV1) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeDraft07TupleWithRestV1)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *Draft07TupleWithRestV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "Draft07TupleWithRestV1", decodeDraft07TupleWithRestV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v Draft07TupleWithRestV1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("Draft07TupleWithRestV1")
-}
-
-func decodeDraft07TupleWithRestV1(d *wire.Decoder) Draft07TupleWithRestV1 {
-	var v Draft07TupleWithRestV1
-	o := d.Object()
+func decodeDraft07TupleWithRestV1(d *wire.Decoder) (v Draft07TupleWithRestV1) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, decodeDraft07TupleWithRestV1Value)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeDraft07TupleWithRestV1(e *wire.Encoder, v Draft07TupleWithRestV1) {
+func (v *Draft07TupleWithRestV1) encode(e *wire.Encoder) {
 	e.Begin()
-	wire.PutOptional(e, "value", v.Value, encodeDraft07TupleWithRestV1Value)
-	e.Unknown(v.Unknown)
-	e.End()
+	wire.PutOptional(e, "value", v.Value, func(e *wire.Encoder, v Draft07TupleWithRestV1Value) { v.encode(e) })
+	e.EndOpen(v.Unknown)
 }
 
 func (v *Draft07TupleWithRestV1) check(c *wire.Checker) {
 	if v.Value != nil {
-		c.Enter("value")
-		v.Value.check(c)
-		c.Leave()
+		c.In(v.Value.check, "value")
 	}
 }
 
@@ -75,15 +57,14 @@ var draft07TupleWithRestV1Event = outbox.EventType[Draft07TupleWithRestV1]{
 	AggregateType: "shape",
 }
 
-// InsertDraft07TupleWithRestV1 inserts the event on tx, so that it is published
-// if and only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertDraft07TupleWithRestV1 inserts the event on tx: it is published if and
+// only if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertDraft07TupleWithRestV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data Draft07TupleWithRestV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueDraft07TupleWithRestV1 adds the insert to a batch that the caller sends
-// in its transaction.
+// in a transaction.
 func QueueDraft07TupleWithRestV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data Draft07TupleWithRestV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -93,8 +74,8 @@ func OnDraft07TupleWithRestV1(r *consume.Router, handle func(context.Context, ou
 	consume.On(r, draft07TupleWithRestV1Event, handle)
 }
 
-// DecodeDraft07TupleWithRestV1 reads the value of a record, with its headers
-// where the event has no envelope.
+// DecodeDraft07TupleWithRestV1 reads a record; an event without an envelope
+// needs its headers.
 func DecodeDraft07TupleWithRestV1(value []byte, headers ...outbox.Header) (outbox.Envelope[Draft07TupleWithRestV1], error) {
 	return draft07TupleWithRestV1Event.Decode(value, headers...)
 }
@@ -114,26 +95,15 @@ type Draft07TupleWithRestV1Value struct {
 	Rest []bool
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v Draft07TupleWithRestV1Value) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "Draft07TupleWithRestV1Value", encodeDraft07TupleWithRestV1Value)
+func (v Draft07TupleWithRestV1Value) Validate() error { return wire.Validate(&v, v.check) }
+
+func (v Draft07TupleWithRestV1Value) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+
+func (v *Draft07TupleWithRestV1Value) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeDraft07TupleWithRestV1Value)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *Draft07TupleWithRestV1Value) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "Draft07TupleWithRestV1Value", decodeDraft07TupleWithRestV1Value)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v Draft07TupleWithRestV1Value) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("Draft07TupleWithRestV1Value")
-}
-
-func decodeDraft07TupleWithRestV1Value(d *wire.Decoder) Draft07TupleWithRestV1Value {
-	var v Draft07TupleWithRestV1Value
+func decodeDraft07TupleWithRestV1Value(d *wire.Decoder) (v Draft07TupleWithRestV1Value) {
 	t := d.Tuple(0)
 	for t.Next() {
 		switch t.Index {
@@ -146,7 +116,7 @@ func decodeDraft07TupleWithRestV1Value(d *wire.Decoder) Draft07TupleWithRestV1Va
 	return v
 }
 
-func encodeDraft07TupleWithRestV1Value(e *wire.Encoder, v Draft07TupleWithRestV1Value) {
+func (v *Draft07TupleWithRestV1Value) encode(e *wire.Encoder) {
 	t := e.Tuple()
 	wire.PutOptionalItem(&t, v.First, (*wire.Encoder).String)
 	wire.PutRest(&t, v.Rest, (*wire.Encoder).Bool)

@@ -16,46 +16,32 @@ import (
 //
 // A recursive reference of 2019-09.
 type Draft2019RecursionV1 struct {
-	Value *Leaf `json:"value,omitzero"`
-	// Unknown keeps the members that the schema does not name.
+	Value   *Leaf        `json:"value,omitzero"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v Draft2019RecursionV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "Draft2019RecursionV1", encodeDraft2019RecursionV1)
+func (v Draft2019RecursionV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v Draft2019RecursionV1) Validate() error              { return nil }
+
+func (v *Draft2019RecursionV1) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeDraft2019RecursionV1)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *Draft2019RecursionV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "Draft2019RecursionV1", decodeDraft2019RecursionV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v Draft2019RecursionV1) Validate() error {
-	return nil
-}
-
-func decodeDraft2019RecursionV1(d *wire.Decoder) Draft2019RecursionV1 {
-	var v Draft2019RecursionV1
-	o := d.Object()
+func decodeDraft2019RecursionV1(d *wire.Decoder) (v Draft2019RecursionV1) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, decodeLeaf)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeDraft2019RecursionV1(e *wire.Encoder, v Draft2019RecursionV1) {
+func (v *Draft2019RecursionV1) encode(e *wire.Encoder) {
 	e.Begin()
-	wire.PutOptional(e, "value", v.Value, encodeLeaf)
-	e.Unknown(v.Unknown)
-	e.End()
+	wire.PutOptional(e, "value", v.Value, func(e *wire.Encoder, v Leaf) { v.encode(e) })
+	e.EndOpen(v.Unknown)
 }
 
 var draft2019RecursionV1Event = outbox.EventType[Draft2019RecursionV1]{
@@ -65,15 +51,14 @@ var draft2019RecursionV1Event = outbox.EventType[Draft2019RecursionV1]{
 	AggregateType: "shape",
 }
 
-// InsertDraft2019RecursionV1 inserts the event on tx, so that it is published
-// if and only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertDraft2019RecursionV1 inserts the event on tx: it is published if and
+// only if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertDraft2019RecursionV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data Draft2019RecursionV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueDraft2019RecursionV1 adds the insert to a batch that the caller sends in
-// its transaction.
+// a transaction.
 func QueueDraft2019RecursionV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data Draft2019RecursionV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -83,8 +68,8 @@ func OnDraft2019RecursionV1(r *consume.Router, handle func(context.Context, outb
 	consume.On(r, draft2019RecursionV1Event, handle)
 }
 
-// DecodeDraft2019RecursionV1 reads the value of a record, with its headers
-// where the event has no envelope.
+// DecodeDraft2019RecursionV1 reads a record; an event without an envelope needs
+// its headers.
 func DecodeDraft2019RecursionV1(value []byte, headers ...outbox.Header) (outbox.Envelope[Draft2019RecursionV1], error) {
 	return draft2019RecursionV1Event.Decode(value, headers...)
 }
@@ -96,46 +81,27 @@ func (v Draft2019RecursionV1) NewRow(ctx context.Context, opts ...outbox.Option)
 
 // Leaf is part of the event schemas.
 type Leaf struct {
-	Leaves []Leaf `json:"leaves,omitzero"`
-	// Unknown keeps the members that the schema does not name.
+	Leaves  []Leaf       `json:"leaves,omitzero"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v Leaf) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "Leaf", encodeLeaf)
-}
+func (v Leaf) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v Leaf) Validate() error               { return nil }
+func (v *Leaf) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeLeaf) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *Leaf) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "Leaf", decodeLeaf)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v Leaf) Validate() error {
-	return nil
-}
-
-func decodeLeaf(d *wire.Decoder) Leaf {
-	var v Leaf
-	o := d.Object()
+func decodeLeaf(d *wire.Decoder) (v Leaf) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "leaves":
 			v.Leaves = wire.Slice(d, decodeLeaf)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeLeaf(e *wire.Encoder, v Leaf) {
+func (v *Leaf) encode(e *wire.Encoder) {
 	e.Begin()
-	if v.Leaves != nil {
-		wire.PutSlice(e.Name("leaves"), v.Leaves, encodeLeaf)
-	}
-	e.Unknown(v.Unknown)
-	e.End()
+	wire.PutOptionalSlice(e, "leaves", v.Leaves, func(e *wire.Encoder, v Leaf) { v.encode(e) })
+	e.EndOpen(v.Unknown)
 }

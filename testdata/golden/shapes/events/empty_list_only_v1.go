@@ -16,55 +16,36 @@ import (
 //
 // A list that can only be empty.
 type EmptyListOnlyV1 struct {
-	Value []string `json:"value,omitzero"`
-	// Unknown keeps the members that the schema does not name.
+	Value   []string     `json:"value,omitzero"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v EmptyListOnlyV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "EmptyListOnlyV1", encodeEmptyListOnlyV1)
+func (v EmptyListOnlyV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v EmptyListOnlyV1) Validate() error              { return wire.Validate(&v, v.check) }
+
+func (v *EmptyListOnlyV1) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeEmptyListOnlyV1)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *EmptyListOnlyV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "EmptyListOnlyV1", decodeEmptyListOnlyV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v EmptyListOnlyV1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("EmptyListOnlyV1")
-}
-
-func decodeEmptyListOnlyV1(d *wire.Decoder) EmptyListOnlyV1 {
-	var v EmptyListOnlyV1
-	o := d.Object()
+func decodeEmptyListOnlyV1(d *wire.Decoder) (v EmptyListOnlyV1) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Slice(d, (*wire.Decoder).String)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeEmptyListOnlyV1(e *wire.Encoder, v EmptyListOnlyV1) {
+func (v *EmptyListOnlyV1) encode(e *wire.Encoder) {
 	e.Begin()
-	if v.Value != nil {
-		wire.PutSlice(e.Name("value"), v.Value, (*wire.Encoder).String)
-	}
-	e.Unknown(v.Unknown)
-	e.End()
+	wire.PutOptionalSlice(e, "value", v.Value, (*wire.Encoder).String)
+	e.EndOpen(v.Unknown)
 }
 
 func (v *EmptyListOnlyV1) check(c *wire.Checker) {
-	c.Schema("schemas/empty_list_only.yaml#")
-	c.MaxItems(len(v.Value), 0, "value")
+	c.Schema("schemas/empty_list_only.yaml#").MaxItems(len(v.Value), 0, "value")
 }
 
 var emptyListOnlyV1Event = outbox.EventType[EmptyListOnlyV1]{
@@ -74,14 +55,13 @@ var emptyListOnlyV1Event = outbox.EventType[EmptyListOnlyV1]{
 	AggregateType: "shape",
 }
 
-// InsertEmptyListOnlyV1 inserts the event on tx, so that it is published if and
-// only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertEmptyListOnlyV1 inserts the event on tx: it is published if and only if
+// tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertEmptyListOnlyV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data EmptyListOnlyV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueEmptyListOnlyV1 adds the insert to a batch that the caller sends in its
+// QueueEmptyListOnlyV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueEmptyListOnlyV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data EmptyListOnlyV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -92,8 +72,8 @@ func OnEmptyListOnlyV1(r *consume.Router, handle func(context.Context, outbox.En
 	consume.On(r, emptyListOnlyV1Event, handle)
 }
 
-// DecodeEmptyListOnlyV1 reads the value of a record, with its headers where the
-// event has no envelope.
+// DecodeEmptyListOnlyV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeEmptyListOnlyV1(value []byte, headers ...outbox.Header) (outbox.Envelope[EmptyListOnlyV1], error) {
 	return emptyListOnlyV1Event.Decode(value, headers...)
 }

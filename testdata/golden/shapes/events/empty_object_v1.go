@@ -16,46 +16,30 @@ import (
 //
 // An object that allows no members at all.
 type EmptyObjectV1 struct {
-	Value *EmptyObjectV1Value `json:"value,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Value   *EmptyObjectV1Value `json:"value,omitzero"`
+	Unknown wire.Unknown        `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v EmptyObjectV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "EmptyObjectV1", encodeEmptyObjectV1)
-}
+func (v EmptyObjectV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v EmptyObjectV1) Validate() error              { return nil }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *EmptyObjectV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "EmptyObjectV1", decodeEmptyObjectV1)
-}
+func (v *EmptyObjectV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeEmptyObjectV1) }
 
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v EmptyObjectV1) Validate() error {
-	return nil
-}
-
-func decodeEmptyObjectV1(d *wire.Decoder) EmptyObjectV1 {
-	var v EmptyObjectV1
-	o := d.Object()
+func decodeEmptyObjectV1(d *wire.Decoder) (v EmptyObjectV1) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, decodeEmptyObjectV1Value)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeEmptyObjectV1(e *wire.Encoder, v EmptyObjectV1) {
+func (v *EmptyObjectV1) encode(e *wire.Encoder) {
 	e.Begin()
-	wire.PutOptional(e, "value", v.Value, encodeEmptyObjectV1Value)
-	e.Unknown(v.Unknown)
-	e.End()
+	wire.PutOptional(e, "value", v.Value, func(e *wire.Encoder, v EmptyObjectV1Value) { v.encode(e) })
+	e.EndOpen(v.Unknown)
 }
 
 var emptyObjectV1Event = outbox.EventType[EmptyObjectV1]{
@@ -65,14 +49,13 @@ var emptyObjectV1Event = outbox.EventType[EmptyObjectV1]{
 	AggregateType: "shape",
 }
 
-// InsertEmptyObjectV1 inserts the event on tx, so that it is published if and
-// only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertEmptyObjectV1 inserts the event on tx: it is published if and only if
+// tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertEmptyObjectV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data EmptyObjectV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueEmptyObjectV1 adds the insert to a batch that the caller sends in its
+// QueueEmptyObjectV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueEmptyObjectV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data EmptyObjectV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -83,8 +66,8 @@ func OnEmptyObjectV1(r *consume.Router, handle func(context.Context, outbox.Enve
 	consume.On(r, emptyObjectV1Event, handle)
 }
 
-// DecodeEmptyObjectV1 reads the value of a record, with its headers where the
-// event has no envelope.
+// DecodeEmptyObjectV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeEmptyObjectV1(value []byte, headers ...outbox.Header) (outbox.Envelope[EmptyObjectV1], error) {
 	return emptyObjectV1Event.Decode(value, headers...)
 }
@@ -98,24 +81,14 @@ func (v EmptyObjectV1) NewRow(ctx context.Context, opts ...outbox.Option) (outbo
 type EmptyObjectV1Value struct {
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v EmptyObjectV1Value) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "EmptyObjectV1Value", encodeEmptyObjectV1Value)
+func (v EmptyObjectV1Value) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v EmptyObjectV1Value) Validate() error              { return nil }
+
+func (v *EmptyObjectV1Value) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeEmptyObjectV1Value)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *EmptyObjectV1Value) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "EmptyObjectV1Value", decodeEmptyObjectV1Value)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v EmptyObjectV1Value) Validate() error {
-	return nil
-}
-
-func decodeEmptyObjectV1Value(d *wire.Decoder) EmptyObjectV1Value {
-	var v EmptyObjectV1Value
+func decodeEmptyObjectV1Value(d *wire.Decoder) (v EmptyObjectV1Value) {
 	o := d.Object()
 	for o.Next() {
 		o.Unexpected()
@@ -123,7 +96,7 @@ func decodeEmptyObjectV1Value(d *wire.Decoder) EmptyObjectV1Value {
 	return v
 }
 
-func encodeEmptyObjectV1Value(e *wire.Encoder, v EmptyObjectV1Value) {
+func (v *EmptyObjectV1Value) encode(e *wire.Encoder) {
 	e.Begin()
 	e.End()
 }

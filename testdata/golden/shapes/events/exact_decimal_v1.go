@@ -18,48 +18,32 @@ import (
 //
 // A number that is kept as it is written.
 type ExactDecimalV1 struct {
-	Value *json.Number `json:"value,omitzero"`
-	// Unknown keeps the members that the schema does not name.
+	Value   *json.Number `json:"value,omitzero"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v ExactDecimalV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "ExactDecimalV1", encodeExactDecimalV1)
+func (v ExactDecimalV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v ExactDecimalV1) Validate() error              { return wire.Validate(&v, v.check) }
+
+func (v *ExactDecimalV1) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeExactDecimalV1)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *ExactDecimalV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "ExactDecimalV1", decodeExactDecimalV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v ExactDecimalV1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("ExactDecimalV1")
-}
-
-func decodeExactDecimalV1(d *wire.Decoder) ExactDecimalV1 {
-	var v ExactDecimalV1
-	o := d.Object()
+func decodeExactDecimalV1(d *wire.Decoder) (v ExactDecimalV1) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, (*wire.Decoder).Number)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeExactDecimalV1(e *wire.Encoder, v ExactDecimalV1) {
+func (v *ExactDecimalV1) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutOptional(e, "value", v.Value, (*wire.Encoder).Number)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
 func (v *ExactDecimalV1) check(c *wire.Checker) {
@@ -75,14 +59,13 @@ var exactDecimalV1Event = outbox.EventType[ExactDecimalV1]{
 	AggregateType: "shape",
 }
 
-// InsertExactDecimalV1 inserts the event on tx, so that it is published if and
-// only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertExactDecimalV1 inserts the event on tx: it is published if and only if
+// tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertExactDecimalV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data ExactDecimalV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueExactDecimalV1 adds the insert to a batch that the caller sends in its
+// QueueExactDecimalV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueExactDecimalV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data ExactDecimalV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -93,8 +76,8 @@ func OnExactDecimalV1(r *consume.Router, handle func(context.Context, outbox.Env
 	consume.On(r, exactDecimalV1Event, handle)
 }
 
-// DecodeExactDecimalV1 reads the value of a record, with its headers where the
-// event has no envelope.
+// DecodeExactDecimalV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeExactDecimalV1(value []byte, headers ...outbox.Header) (outbox.Envelope[ExactDecimalV1], error) {
 	return exactDecimalV1Event.Decode(value, headers...)
 }
@@ -104,8 +87,6 @@ func (v ExactDecimalV1) NewRow(ctx context.Context, opts ...outbox.Option) (outb
 	return exactDecimalV1Event.NewRow(ctx, v, opts...)
 }
 
-// exactDecimalV1ValueRules is what the schema says of ExactDecimalV1.Value
-// beyond its Go type.
 var exactDecimalV1ValueRules = rule.Set{
 	Rules: []*rule.Schema{
 		{At: "schemas/exact_decimal.yaml#/properties/value", MultipleOf: "0.01"},

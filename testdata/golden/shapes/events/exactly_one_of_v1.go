@@ -17,55 +17,37 @@ import (
 //
 // Branches of one type of which only one may hold.
 type ExactlyOneOfV1 struct {
-	Value *ExactlyOneOfV1Value `json:"value,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Value   *ExactlyOneOfV1Value `json:"value,omitzero"`
+	Unknown wire.Unknown         `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v ExactlyOneOfV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "ExactlyOneOfV1", encodeExactlyOneOfV1)
+func (v ExactlyOneOfV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v ExactlyOneOfV1) Validate() error              { return wire.Validate(&v, v.check) }
+
+func (v *ExactlyOneOfV1) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeExactlyOneOfV1)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *ExactlyOneOfV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "ExactlyOneOfV1", decodeExactlyOneOfV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v ExactlyOneOfV1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("ExactlyOneOfV1")
-}
-
-func decodeExactlyOneOfV1(d *wire.Decoder) ExactlyOneOfV1 {
-	var v ExactlyOneOfV1
-	o := d.Object()
+func decodeExactlyOneOfV1(d *wire.Decoder) (v ExactlyOneOfV1) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, decodeExactlyOneOfV1Value)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeExactlyOneOfV1(e *wire.Encoder, v ExactlyOneOfV1) {
+func (v *ExactlyOneOfV1) encode(e *wire.Encoder) {
 	e.Begin()
-	wire.PutOptional(e, "value", v.Value, encodeExactlyOneOfV1Value)
-	e.Unknown(v.Unknown)
-	e.End()
+	wire.PutOptional(e, "value", v.Value, func(e *wire.Encoder, v ExactlyOneOfV1Value) { v.encode(e) })
+	e.EndOpen(v.Unknown)
 }
 
 func (v *ExactlyOneOfV1) check(c *wire.Checker) {
 	if v.Value != nil {
-		c.Enter("value")
-		v.Value.check(c)
-		c.Leave()
+		c.In(v.Value.check, "value")
 	}
 }
 
@@ -76,14 +58,13 @@ var exactlyOneOfV1Event = outbox.EventType[ExactlyOneOfV1]{
 	AggregateType: "shape",
 }
 
-// InsertExactlyOneOfV1 inserts the event on tx, so that it is published if and
-// only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertExactlyOneOfV1 inserts the event on tx: it is published if and only if
+// tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertExactlyOneOfV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data ExactlyOneOfV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueExactlyOneOfV1 adds the insert to a batch that the caller sends in its
+// QueueExactlyOneOfV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueExactlyOneOfV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data ExactlyOneOfV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -94,8 +75,8 @@ func OnExactlyOneOfV1(r *consume.Router, handle func(context.Context, outbox.Env
 	consume.On(r, exactlyOneOfV1Event, handle)
 }
 
-// DecodeExactlyOneOfV1 reads the value of a record, with its headers where the
-// event has no envelope.
+// DecodeExactlyOneOfV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeExactlyOneOfV1(value []byte, headers ...outbox.Header) (outbox.Envelope[ExactlyOneOfV1], error) {
 	return exactlyOneOfV1Event.Decode(value, headers...)
 }
@@ -112,11 +93,10 @@ type ExactlyOneOfV1Value struct {
 	Raw json.RawMessage
 }
 
-// ExactlyOneOfV1ValueFromInteger is v as a ExactlyOneOfV1Value. An error says
+// ExactlyOneOfV1ValueFromInteger is v as a ExactlyOneOfV1Value; an error says
 // that v cannot be written as JSON.
 func ExactlyOneOfV1ValueFromInteger(v int64) (ExactlyOneOfV1Value, error) {
-	raw, err := wire.Marshal(v, "ExactlyOneOfV1Value", (*wire.Encoder).Int)
-	return ExactlyOneOfV1Value{Raw: raw}, err
+	return wire.From[ExactlyOneOfV1Value](v, (*wire.Encoder).Int)
 }
 
 // AsInteger is v as a valid int64, or an error that says why it is none.
@@ -126,11 +106,10 @@ func (v ExactlyOneOfV1Value) AsInteger() (int64, error) {
 	})
 }
 
-// ExactlyOneOfV1ValueFromInteger2 is v as a ExactlyOneOfV1Value. An error says
+// ExactlyOneOfV1ValueFromInteger2 is v as a ExactlyOneOfV1Value; an error says
 // that v cannot be written as JSON.
 func ExactlyOneOfV1ValueFromInteger2(v int64) (ExactlyOneOfV1Value, error) {
-	raw, err := wire.Marshal(v, "ExactlyOneOfV1Value", (*wire.Encoder).Int)
-	return ExactlyOneOfV1Value{Raw: raw}, err
+	return wire.From[ExactlyOneOfV1Value](v, (*wire.Encoder).Int)
 }
 
 // AsInteger2 is v as a valid int64, or an error that says why it is none.
@@ -140,39 +119,18 @@ func (v ExactlyOneOfV1Value) AsInteger2() (int64, error) {
 	})
 }
 
-// MarshalJSON writes v as it came.
-func (v ExactlyOneOfV1Value) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "ExactlyOneOfV1Value", encodeExactlyOneOfV1Value)
-}
+func (v ExactlyOneOfV1Value) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v ExactlyOneOfV1Value) Validate() error              { return wire.Validate(&v, v.check) }
+func (v ExactlyOneOfV1Value) encode(e *wire.Encoder)       { e.RawOrNull(v.Raw) }
 
-// UnmarshalJSON keeps the bytes.
-func (v *ExactlyOneOfV1Value) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "ExactlyOneOfV1Value", decodeExactlyOneOfV1Value)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v ExactlyOneOfV1Value) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("ExactlyOneOfV1Value")
+func (v *ExactlyOneOfV1Value) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeExactlyOneOfV1Value)
 }
 
 func decodeExactlyOneOfV1Value(d *wire.Decoder) ExactlyOneOfV1Value {
 	return ExactlyOneOfV1Value{Raw: wire.NoBranch[json.RawMessage](d)}
 }
 
-func encodeExactlyOneOfV1Value(e *wire.Encoder, v ExactlyOneOfV1Value) {
-	if v.Raw == nil {
-		e.Null()
-		return
-	}
-	e.Raw(v.Raw)
-}
-
 func (v *ExactlyOneOfV1Value) check(c *wire.Checker) {
-	c.Schema("schemas/exactly_one_of.yaml#/properties/value")
-	var errors [2]error
-	_, errors[0] = v.AsInteger()
-	_, errors[1] = v.AsInteger2()
-	c.OneOf("Integer and Integer2", errors[:]...)
+	c.Schema("schemas/exactly_one_of.yaml#/properties/value").OneOf("Integer and Integer2", wire.Refusal(v.AsInteger), wire.Refusal(v.AsInteger2))
 }

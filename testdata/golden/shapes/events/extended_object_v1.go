@@ -16,46 +16,32 @@ import (
 //
 // A base that is extended and closed.
 type ExtendedObjectV1 struct {
-	Value *ExtendedObjectV1Value `json:"value,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Value   *ExtendedObjectV1Value `json:"value,omitzero"`
+	Unknown wire.Unknown           `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v ExtendedObjectV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "ExtendedObjectV1", encodeExtendedObjectV1)
+func (v ExtendedObjectV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v ExtendedObjectV1) Validate() error              { return nil }
+
+func (v *ExtendedObjectV1) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeExtendedObjectV1)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *ExtendedObjectV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "ExtendedObjectV1", decodeExtendedObjectV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v ExtendedObjectV1) Validate() error {
-	return nil
-}
-
-func decodeExtendedObjectV1(d *wire.Decoder) ExtendedObjectV1 {
-	var v ExtendedObjectV1
-	o := d.Object()
+func decodeExtendedObjectV1(d *wire.Decoder) (v ExtendedObjectV1) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, decodeExtendedObjectV1Value)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeExtendedObjectV1(e *wire.Encoder, v ExtendedObjectV1) {
+func (v *ExtendedObjectV1) encode(e *wire.Encoder) {
 	e.Begin()
-	wire.PutOptional(e, "value", v.Value, encodeExtendedObjectV1Value)
-	e.Unknown(v.Unknown)
-	e.End()
+	wire.PutOptional(e, "value", v.Value, func(e *wire.Encoder, v ExtendedObjectV1Value) { v.encode(e) })
+	e.EndOpen(v.Unknown)
 }
 
 var extendedObjectV1Event = outbox.EventType[ExtendedObjectV1]{
@@ -65,14 +51,13 @@ var extendedObjectV1Event = outbox.EventType[ExtendedObjectV1]{
 	AggregateType: "shape",
 }
 
-// InsertExtendedObjectV1 inserts the event on tx, so that it is published if
-// and only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertExtendedObjectV1 inserts the event on tx: it is published if and only
+// if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertExtendedObjectV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data ExtendedObjectV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueExtendedObjectV1 adds the insert to a batch that the caller sends in its
+// QueueExtendedObjectV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueExtendedObjectV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data ExtendedObjectV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -83,8 +68,8 @@ func OnExtendedObjectV1(r *consume.Router, handle func(context.Context, outbox.E
 	consume.On(r, extendedObjectV1Event, handle)
 }
 
-// DecodeExtendedObjectV1 reads the value of a record, with its headers where
-// the event has no envelope.
+// DecodeExtendedObjectV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeExtendedObjectV1(value []byte, headers ...outbox.Header) (outbox.Envelope[ExtendedObjectV1], error) {
 	return extendedObjectV1Event.Decode(value, headers...)
 }
@@ -100,39 +85,27 @@ type ExtendedObjectV1Value struct {
 	ID    string `json:"id"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v ExtendedObjectV1Value) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "ExtendedObjectV1Value", encodeExtendedObjectV1Value)
+func (v ExtendedObjectV1Value) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v ExtendedObjectV1Value) Validate() error              { return nil }
+
+func (v *ExtendedObjectV1Value) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeExtendedObjectV1Value)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *ExtendedObjectV1Value) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "ExtendedObjectV1Value", decodeExtendedObjectV1Value)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v ExtendedObjectV1Value) Validate() error {
-	return nil
-}
-
-func decodeExtendedObjectV1Value(d *wire.Decoder) ExtendedObjectV1Value {
-	var v ExtendedObjectV1Value
-	o := d.Object("id")
+func decodeExtendedObjectV1Value(d *wire.Decoder) (v ExtendedObjectV1Value) {
+	o := d.Closed("id")
 	for o.Next() {
 		switch string(o.Name) {
 		case "extra":
 			v.Extra = wire.Optional(d, (*wire.Decoder).Int)
 		case "id":
 			v.ID = d.String()
-		default:
-			o.Unexpected()
 		}
 	}
 	return v
 }
 
-func encodeExtendedObjectV1Value(e *wire.Encoder, v ExtendedObjectV1Value) {
+func (v *ExtendedObjectV1Value) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutOptional(e, "extra", v.Extra, (*wire.Encoder).Int)
 	e.Name("id").String(v.ID)

@@ -16,33 +16,20 @@ import (
 //
 // An object with members of every plain type.
 type FlatObjectV1 struct {
-	Name  string   `json:"name"`
-	Count *int64   `json:"count,omitzero"`
-	Ratio *float64 `json:"ratio,omitzero"`
-	On    *bool    `json:"on,omitzero"`
-	// Unknown keeps the members that the schema does not name.
+	Name    string       `json:"name"`
+	Count   *int64       `json:"count,omitzero"`
+	Ratio   *float64     `json:"ratio,omitzero"`
+	On      *bool        `json:"on,omitzero"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v FlatObjectV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "FlatObjectV1", encodeFlatObjectV1)
-}
+func (v FlatObjectV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v FlatObjectV1) Validate() error              { return nil }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *FlatObjectV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "FlatObjectV1", decodeFlatObjectV1)
-}
+func (v *FlatObjectV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeFlatObjectV1) }
 
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v FlatObjectV1) Validate() error {
-	return nil
-}
-
-func decodeFlatObjectV1(d *wire.Decoder) FlatObjectV1 {
-	var v FlatObjectV1
-	o := d.Object("name")
+func decodeFlatObjectV1(d *wire.Decoder) (v FlatObjectV1) {
+	o := d.Open(&v.Unknown, "name")
 	for o.Next() {
 		switch string(o.Name) {
 		case "name":
@@ -53,21 +40,17 @@ func decodeFlatObjectV1(d *wire.Decoder) FlatObjectV1 {
 			v.Ratio = wire.Optional(d, (*wire.Decoder).Float)
 		case "on":
 			v.On = wire.Optional(d, (*wire.Decoder).Bool)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeFlatObjectV1(e *wire.Encoder, v FlatObjectV1) {
-	e.Begin()
-	e.Name("name").String(v.Name)
+func (v *FlatObjectV1) encode(e *wire.Encoder) {
+	e.First("name").String(v.Name)
 	wire.PutOptional(e, "count", v.Count, (*wire.Encoder).Int)
 	wire.PutOptional(e, "ratio", v.Ratio, (*wire.Encoder).Float)
 	wire.PutOptional(e, "on", v.On, (*wire.Encoder).Bool)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
 var flatObjectV1Event = outbox.EventType[FlatObjectV1]{
@@ -77,14 +60,13 @@ var flatObjectV1Event = outbox.EventType[FlatObjectV1]{
 	AggregateType: "shape",
 }
 
-// InsertFlatObjectV1 inserts the event on tx, so that it is published if and
-// only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertFlatObjectV1 inserts the event on tx: it is published if and only if tx
+// commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertFlatObjectV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data FlatObjectV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueFlatObjectV1 adds the insert to a batch that the caller sends in its
+// QueueFlatObjectV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueFlatObjectV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data FlatObjectV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -95,8 +77,8 @@ func OnFlatObjectV1(r *consume.Router, handle func(context.Context, outbox.Envel
 	consume.On(r, flatObjectV1Event, handle)
 }
 
-// DecodeFlatObjectV1 reads the value of a record, with its headers where the
-// event has no envelope.
+// DecodeFlatObjectV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeFlatObjectV1(value []byte, headers ...outbox.Header) (outbox.Envelope[FlatObjectV1], error) {
 	return flatObjectV1Event.Decode(value, headers...)
 }

@@ -17,55 +17,37 @@ import (
 //
 // A name that an allowed pattern and a forbidden one match.
 type ForbiddenBesidePatternV1 struct {
-	Value *ForbiddenBesidePatternV1Value `json:"value,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Value   *ForbiddenBesidePatternV1Value `json:"value,omitzero"`
+	Unknown wire.Unknown                   `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v ForbiddenBesidePatternV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "ForbiddenBesidePatternV1", encodeForbiddenBesidePatternV1)
+func (v ForbiddenBesidePatternV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v ForbiddenBesidePatternV1) Validate() error              { return wire.Validate(&v, v.check) }
+
+func (v *ForbiddenBesidePatternV1) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeForbiddenBesidePatternV1)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *ForbiddenBesidePatternV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "ForbiddenBesidePatternV1", decodeForbiddenBesidePatternV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v ForbiddenBesidePatternV1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("ForbiddenBesidePatternV1")
-}
-
-func decodeForbiddenBesidePatternV1(d *wire.Decoder) ForbiddenBesidePatternV1 {
-	var v ForbiddenBesidePatternV1
-	o := d.Object()
+func decodeForbiddenBesidePatternV1(d *wire.Decoder) (v ForbiddenBesidePatternV1) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, decodeForbiddenBesidePatternV1Value)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeForbiddenBesidePatternV1(e *wire.Encoder, v ForbiddenBesidePatternV1) {
+func (v *ForbiddenBesidePatternV1) encode(e *wire.Encoder) {
 	e.Begin()
-	wire.PutOptional(e, "value", v.Value, encodeForbiddenBesidePatternV1Value)
-	e.Unknown(v.Unknown)
-	e.End()
+	wire.PutOptional(e, "value", v.Value, func(e *wire.Encoder, v ForbiddenBesidePatternV1Value) { v.encode(e) })
+	e.EndOpen(v.Unknown)
 }
 
 func (v *ForbiddenBesidePatternV1) check(c *wire.Checker) {
 	if v.Value != nil {
-		c.Enter("value")
-		v.Value.check(c)
-		c.Leave()
+		c.In(v.Value.check, "value")
 	}
 }
 
@@ -76,15 +58,15 @@ var forbiddenBesidePatternV1Event = outbox.EventType[ForbiddenBesidePatternV1]{
 	AggregateType: "shape",
 }
 
-// InsertForbiddenBesidePatternV1 inserts the event on tx, so that it is
-// published if and only if the transaction commits. Data that breaks the schema
-// is a *outbox.ValidationError, and nothing is inserted.
+// InsertForbiddenBesidePatternV1 inserts the event on tx: it is published if
+// and only if tx commits. Data that breaks the schema is a
+// *outbox.ValidationError.
 func InsertForbiddenBesidePatternV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data ForbiddenBesidePatternV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueForbiddenBesidePatternV1 adds the insert to a batch that the caller
-// sends in its transaction.
+// sends in a transaction.
 func QueueForbiddenBesidePatternV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data ForbiddenBesidePatternV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -94,8 +76,8 @@ func OnForbiddenBesidePatternV1(r *consume.Router, handle func(context.Context, 
 	consume.On(r, forbiddenBesidePatternV1Event, handle)
 }
 
-// DecodeForbiddenBesidePatternV1 reads the value of a record, with its headers
-// where the event has no envelope.
+// DecodeForbiddenBesidePatternV1 reads a record; an event without an envelope
+// needs its headers.
 func DecodeForbiddenBesidePatternV1(value []byte, headers ...outbox.Header) (outbox.Envelope[ForbiddenBesidePatternV1], error) {
 	return forbiddenBesidePatternV1Event.Decode(value, headers...)
 }
@@ -110,30 +92,20 @@ func (v ForbiddenBesidePatternV1) NewRow(ctx context.Context, opts ...outbox.Opt
 type ForbiddenBesidePatternV1Value struct {
 	// FMembers holds the members whose names match ^f, by name.
 	FMembers map[string]int64 `json:"-"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Unknown  wire.Unknown     `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
+func (v ForbiddenBesidePatternV1Value) Validate() error { return wire.Validate(&v, v.check) }
+
 func (v ForbiddenBesidePatternV1Value) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "ForbiddenBesidePatternV1Value", encodeForbiddenBesidePatternV1Value)
+	return wire.Encode(&v, v.encode)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *ForbiddenBesidePatternV1Value) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "ForbiddenBesidePatternV1Value", decodeForbiddenBesidePatternV1Value)
+func (v *ForbiddenBesidePatternV1Value) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeForbiddenBesidePatternV1Value)
 }
 
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v ForbiddenBesidePatternV1Value) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("ForbiddenBesidePatternV1Value")
-}
-
-func decodeForbiddenBesidePatternV1Value(d *wire.Decoder) ForbiddenBesidePatternV1Value {
-	var v ForbiddenBesidePatternV1Value
+func decodeForbiddenBesidePatternV1Value(d *wire.Decoder) (v ForbiddenBesidePatternV1Value) {
 	o := d.Object()
 	for o.Next() {
 		switch {
@@ -146,11 +118,10 @@ func decodeForbiddenBesidePatternV1Value(d *wire.Decoder) ForbiddenBesidePattern
 	return v
 }
 
-func encodeForbiddenBesidePatternV1Value(e *wire.Encoder, v ForbiddenBesidePatternV1Value) {
+func (v *ForbiddenBesidePatternV1Value) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutMembers(e, v.FMembers, (*wire.Encoder).Int)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
 func (v *ForbiddenBesidePatternV1Value) check(c *wire.Checker) {
@@ -158,15 +129,13 @@ func (v *ForbiddenBesidePatternV1Value) check(c *wire.Checker) {
 	for key := range v.FMembers {
 		wire.Name(c, key, forbiddenBesidePatternV1ValueFMembersNamePattern, `^f`, key)
 	}
-	wire.Rules(c, *v, encodeForbiddenBesidePatternV1Value, &forbiddenBesidePatternV1ValueRules)
+	wire.Rules(c, *v, func(e *wire.Encoder, v ForbiddenBesidePatternV1Value) { v.encode(e) }, &forbiddenBesidePatternV1ValueRules)
 }
 
 var forbiddenBesidePatternV1ValueFMembersNamePattern = wire.NewPattern(`^f`)
 
 var forbiddenBesidePatternV1ValueForbiddenPattern = wire.NewPattern(`b$`)
 
-// forbiddenBesidePatternV1ValueRules is what the schema says of
-// ForbiddenBesidePatternV1Value beyond its Go type.
 var forbiddenBesidePatternV1ValueRules = rule.Set{
 	Rules: []*rule.Schema{
 		{

@@ -16,46 +16,32 @@ import (
 //
 // Names that are not allowed.
 type ForbiddenPatternV1 struct {
-	Value *ForbiddenPatternV1Value `json:"value,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Value   *ForbiddenPatternV1Value `json:"value,omitzero"`
+	Unknown wire.Unknown             `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v ForbiddenPatternV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "ForbiddenPatternV1", encodeForbiddenPatternV1)
+func (v ForbiddenPatternV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v ForbiddenPatternV1) Validate() error              { return nil }
+
+func (v *ForbiddenPatternV1) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeForbiddenPatternV1)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *ForbiddenPatternV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "ForbiddenPatternV1", decodeForbiddenPatternV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v ForbiddenPatternV1) Validate() error {
-	return nil
-}
-
-func decodeForbiddenPatternV1(d *wire.Decoder) ForbiddenPatternV1 {
-	var v ForbiddenPatternV1
-	o := d.Object()
+func decodeForbiddenPatternV1(d *wire.Decoder) (v ForbiddenPatternV1) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, decodeForbiddenPatternV1Value)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeForbiddenPatternV1(e *wire.Encoder, v ForbiddenPatternV1) {
+func (v *ForbiddenPatternV1) encode(e *wire.Encoder) {
 	e.Begin()
-	wire.PutOptional(e, "value", v.Value, encodeForbiddenPatternV1Value)
-	e.Unknown(v.Unknown)
-	e.End()
+	wire.PutOptional(e, "value", v.Value, func(e *wire.Encoder, v ForbiddenPatternV1Value) { v.encode(e) })
+	e.EndOpen(v.Unknown)
 }
 
 var forbiddenPatternV1Event = outbox.EventType[ForbiddenPatternV1]{
@@ -65,15 +51,14 @@ var forbiddenPatternV1Event = outbox.EventType[ForbiddenPatternV1]{
 	AggregateType: "shape",
 }
 
-// InsertForbiddenPatternV1 inserts the event on tx, so that it is published if
-// and only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertForbiddenPatternV1 inserts the event on tx: it is published if and only
+// if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertForbiddenPatternV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data ForbiddenPatternV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueForbiddenPatternV1 adds the insert to a batch that the caller sends in
-// its transaction.
+// QueueForbiddenPatternV1 adds the insert to a batch that the caller sends in a
+// transaction.
 func QueueForbiddenPatternV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data ForbiddenPatternV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -83,8 +68,8 @@ func OnForbiddenPatternV1(r *consume.Router, handle func(context.Context, outbox
 	consume.On(r, forbiddenPatternV1Event, handle)
 }
 
-// DecodeForbiddenPatternV1 reads the value of a record, with its headers where
-// the event has no envelope.
+// DecodeForbiddenPatternV1 reads a record; an event without an envelope needs
+// its headers.
 func DecodeForbiddenPatternV1(value []byte, headers ...outbox.Header) (outbox.Envelope[ForbiddenPatternV1], error) {
 	return forbiddenPatternV1Event.Decode(value, headers...)
 }
@@ -97,29 +82,18 @@ func (v ForbiddenPatternV1) NewRow(ctx context.Context, opts ...outbox.Option) (
 // ForbiddenPatternV1Value is the type of the member "value" of
 // ForbiddenPatternV1.
 type ForbiddenPatternV1Value struct {
-	A *string `json:"a,omitzero"`
-	// Unknown keeps the members that the schema does not name.
+	A       *string      `json:"a,omitzero"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v ForbiddenPatternV1Value) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "ForbiddenPatternV1Value", encodeForbiddenPatternV1Value)
+func (v ForbiddenPatternV1Value) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v ForbiddenPatternV1Value) Validate() error              { return nil }
+
+func (v *ForbiddenPatternV1Value) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeForbiddenPatternV1Value)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *ForbiddenPatternV1Value) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "ForbiddenPatternV1Value", decodeForbiddenPatternV1Value)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v ForbiddenPatternV1Value) Validate() error {
-	return nil
-}
-
-func decodeForbiddenPatternV1Value(d *wire.Decoder) ForbiddenPatternV1Value {
-	var v ForbiddenPatternV1Value
+func decodeForbiddenPatternV1Value(d *wire.Decoder) (v ForbiddenPatternV1Value) {
 	o := d.Object()
 	for o.Next() {
 		switch string(o.Name) {
@@ -134,11 +108,10 @@ func decodeForbiddenPatternV1Value(d *wire.Decoder) ForbiddenPatternV1Value {
 	return v
 }
 
-func encodeForbiddenPatternV1Value(e *wire.Encoder, v ForbiddenPatternV1Value) {
+func (v *ForbiddenPatternV1Value) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutOptional(e, "a", v.A, (*wire.Encoder).String)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
 var forbiddenPatternV1ValueForbiddenPattern = wire.NewPattern(`^_`)

@@ -17,46 +17,32 @@ import (
 //
 // A string of the format date-time.
 type FormatDateTimeV1 struct {
-	Value *time.Time `json:"value,omitzero"`
-	// Unknown keeps the members that the schema does not name.
+	Value   *time.Time   `json:"value,omitzero"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v FormatDateTimeV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "FormatDateTimeV1", encodeFormatDateTimeV1)
+func (v FormatDateTimeV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v FormatDateTimeV1) Validate() error              { return nil }
+
+func (v *FormatDateTimeV1) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeFormatDateTimeV1)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *FormatDateTimeV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "FormatDateTimeV1", decodeFormatDateTimeV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v FormatDateTimeV1) Validate() error {
-	return nil
-}
-
-func decodeFormatDateTimeV1(d *wire.Decoder) FormatDateTimeV1 {
-	var v FormatDateTimeV1
-	o := d.Object()
+func decodeFormatDateTimeV1(d *wire.Decoder) (v FormatDateTimeV1) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, (*wire.Decoder).DateTime)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeFormatDateTimeV1(e *wire.Encoder, v FormatDateTimeV1) {
+func (v *FormatDateTimeV1) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutOptional(e, "value", v.Value, (*wire.Encoder).DateTime)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
 var formatDateTimeV1Event = outbox.EventType[FormatDateTimeV1]{
@@ -66,14 +52,13 @@ var formatDateTimeV1Event = outbox.EventType[FormatDateTimeV1]{
 	AggregateType: "shape",
 }
 
-// InsertFormatDateTimeV1 inserts the event on tx, so that it is published if
-// and only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertFormatDateTimeV1 inserts the event on tx: it is published if and only
+// if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertFormatDateTimeV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data FormatDateTimeV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueFormatDateTimeV1 adds the insert to a batch that the caller sends in its
+// QueueFormatDateTimeV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueFormatDateTimeV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data FormatDateTimeV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -84,8 +69,8 @@ func OnFormatDateTimeV1(r *consume.Router, handle func(context.Context, outbox.E
 	consume.On(r, formatDateTimeV1Event, handle)
 }
 
-// DecodeFormatDateTimeV1 reads the value of a record, with its headers where
-// the event has no envelope.
+// DecodeFormatDateTimeV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeFormatDateTimeV1(value []byte, headers ...outbox.Header) (outbox.Envelope[FormatDateTimeV1], error) {
 	return formatDateTimeV1Event.Decode(value, headers...)
 }

@@ -16,46 +16,30 @@ import (
 //
 // A string of the format date.
 type FormatDateV1 struct {
-	Value *wire.Date `json:"value,omitzero"`
-	// Unknown keeps the members that the schema does not name.
+	Value   *wire.Date   `json:"value,omitzero"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v FormatDateV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "FormatDateV1", encodeFormatDateV1)
-}
+func (v FormatDateV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v FormatDateV1) Validate() error              { return nil }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *FormatDateV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "FormatDateV1", decodeFormatDateV1)
-}
+func (v *FormatDateV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeFormatDateV1) }
 
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v FormatDateV1) Validate() error {
-	return nil
-}
-
-func decodeFormatDateV1(d *wire.Decoder) FormatDateV1 {
-	var v FormatDateV1
-	o := d.Object()
+func decodeFormatDateV1(d *wire.Decoder) (v FormatDateV1) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, (*wire.Decoder).Date)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeFormatDateV1(e *wire.Encoder, v FormatDateV1) {
+func (v *FormatDateV1) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutOptional(e, "value", v.Value, (*wire.Encoder).Date)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
 var formatDateV1Event = outbox.EventType[FormatDateV1]{
@@ -65,14 +49,13 @@ var formatDateV1Event = outbox.EventType[FormatDateV1]{
 	AggregateType: "shape",
 }
 
-// InsertFormatDateV1 inserts the event on tx, so that it is published if and
-// only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertFormatDateV1 inserts the event on tx: it is published if and only if tx
+// commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertFormatDateV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data FormatDateV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueFormatDateV1 adds the insert to a batch that the caller sends in its
+// QueueFormatDateV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueFormatDateV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data FormatDateV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -83,8 +66,8 @@ func OnFormatDateV1(r *consume.Router, handle func(context.Context, outbox.Envel
 	consume.On(r, formatDateV1Event, handle)
 }
 
-// DecodeFormatDateV1 reads the value of a record, with its headers where the
-// event has no envelope.
+// DecodeFormatDateV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeFormatDateV1(value []byte, headers ...outbox.Header) (outbox.Envelope[FormatDateV1], error) {
 	return formatDateV1Event.Decode(value, headers...)
 }

@@ -16,46 +16,32 @@ import (
 //
 // A string of the format duration.
 type FormatDurationV1 struct {
-	Value *wire.Duration `json:"value,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Value   *wire.Duration `json:"value,omitzero"`
+	Unknown wire.Unknown   `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v FormatDurationV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "FormatDurationV1", encodeFormatDurationV1)
+func (v FormatDurationV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v FormatDurationV1) Validate() error              { return nil }
+
+func (v *FormatDurationV1) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeFormatDurationV1)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *FormatDurationV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "FormatDurationV1", decodeFormatDurationV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v FormatDurationV1) Validate() error {
-	return nil
-}
-
-func decodeFormatDurationV1(d *wire.Decoder) FormatDurationV1 {
-	var v FormatDurationV1
-	o := d.Object()
+func decodeFormatDurationV1(d *wire.Decoder) (v FormatDurationV1) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, (*wire.Decoder).Duration)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeFormatDurationV1(e *wire.Encoder, v FormatDurationV1) {
+func (v *FormatDurationV1) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutOptional(e, "value", v.Value, (*wire.Encoder).Duration)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
 var formatDurationV1Event = outbox.EventType[FormatDurationV1]{
@@ -65,14 +51,13 @@ var formatDurationV1Event = outbox.EventType[FormatDurationV1]{
 	AggregateType: "shape",
 }
 
-// InsertFormatDurationV1 inserts the event on tx, so that it is published if
-// and only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertFormatDurationV1 inserts the event on tx: it is published if and only
+// if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertFormatDurationV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data FormatDurationV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueFormatDurationV1 adds the insert to a batch that the caller sends in its
+// QueueFormatDurationV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueFormatDurationV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data FormatDurationV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -83,8 +68,8 @@ func OnFormatDurationV1(r *consume.Router, handle func(context.Context, outbox.E
 	consume.On(r, formatDurationV1Event, handle)
 }
 
-// DecodeFormatDurationV1 reads the value of a record, with its headers where
-// the event has no envelope.
+// DecodeFormatDurationV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeFormatDurationV1(value []byte, headers ...outbox.Header) (outbox.Envelope[FormatDurationV1], error) {
 	return formatDurationV1Event.Decode(value, headers...)
 }

@@ -16,48 +16,30 @@ import (
 //
 // A string of the format email.
 type FormatEmailV1 struct {
-	Value *string `json:"value,omitzero"`
-	// Unknown keeps the members that the schema does not name.
+	Value   *string      `json:"value,omitzero"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v FormatEmailV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "FormatEmailV1", encodeFormatEmailV1)
-}
+func (v FormatEmailV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v FormatEmailV1) Validate() error              { return wire.Validate(&v, v.check) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *FormatEmailV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "FormatEmailV1", decodeFormatEmailV1)
-}
+func (v *FormatEmailV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeFormatEmailV1) }
 
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v FormatEmailV1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("FormatEmailV1")
-}
-
-func decodeFormatEmailV1(d *wire.Decoder) FormatEmailV1 {
-	var v FormatEmailV1
-	o := d.Object()
+func decodeFormatEmailV1(d *wire.Decoder) (v FormatEmailV1) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, (*wire.Decoder).String)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeFormatEmailV1(e *wire.Encoder, v FormatEmailV1) {
+func (v *FormatEmailV1) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutOptional(e, "value", v.Value, (*wire.Encoder).String)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
 func (v *FormatEmailV1) check(c *wire.Checker) {
@@ -74,14 +56,13 @@ var formatEmailV1Event = outbox.EventType[FormatEmailV1]{
 	AggregateType: "shape",
 }
 
-// InsertFormatEmailV1 inserts the event on tx, so that it is published if and
-// only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertFormatEmailV1 inserts the event on tx: it is published if and only if
+// tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertFormatEmailV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data FormatEmailV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueFormatEmailV1 adds the insert to a batch that the caller sends in its
+// QueueFormatEmailV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueFormatEmailV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data FormatEmailV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -92,8 +73,8 @@ func OnFormatEmailV1(r *consume.Router, handle func(context.Context, outbox.Enve
 	consume.On(r, formatEmailV1Event, handle)
 }
 
-// DecodeFormatEmailV1 reads the value of a record, with its headers where the
-// event has no envelope.
+// DecodeFormatEmailV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeFormatEmailV1(value []byte, headers ...outbox.Header) (outbox.Envelope[FormatEmailV1], error) {
 	return formatEmailV1Event.Decode(value, headers...)
 }

@@ -16,48 +16,32 @@ import (
 //
 // A string of the format hostname.
 type FormatHostnameV1 struct {
-	Value *string `json:"value,omitzero"`
-	// Unknown keeps the members that the schema does not name.
+	Value   *string      `json:"value,omitzero"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v FormatHostnameV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "FormatHostnameV1", encodeFormatHostnameV1)
+func (v FormatHostnameV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v FormatHostnameV1) Validate() error              { return wire.Validate(&v, v.check) }
+
+func (v *FormatHostnameV1) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeFormatHostnameV1)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *FormatHostnameV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "FormatHostnameV1", decodeFormatHostnameV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v FormatHostnameV1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("FormatHostnameV1")
-}
-
-func decodeFormatHostnameV1(d *wire.Decoder) FormatHostnameV1 {
-	var v FormatHostnameV1
-	o := d.Object()
+func decodeFormatHostnameV1(d *wire.Decoder) (v FormatHostnameV1) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, (*wire.Decoder).String)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeFormatHostnameV1(e *wire.Encoder, v FormatHostnameV1) {
+func (v *FormatHostnameV1) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutOptional(e, "value", v.Value, (*wire.Encoder).String)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
 func (v *FormatHostnameV1) check(c *wire.Checker) {
@@ -74,14 +58,13 @@ var formatHostnameV1Event = outbox.EventType[FormatHostnameV1]{
 	AggregateType: "shape",
 }
 
-// InsertFormatHostnameV1 inserts the event on tx, so that it is published if
-// and only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertFormatHostnameV1 inserts the event on tx: it is published if and only
+// if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertFormatHostnameV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data FormatHostnameV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueFormatHostnameV1 adds the insert to a batch that the caller sends in its
+// QueueFormatHostnameV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueFormatHostnameV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data FormatHostnameV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -92,8 +75,8 @@ func OnFormatHostnameV1(r *consume.Router, handle func(context.Context, outbox.E
 	consume.On(r, formatHostnameV1Event, handle)
 }
 
-// DecodeFormatHostnameV1 reads the value of a record, with its headers where
-// the event has no envelope.
+// DecodeFormatHostnameV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeFormatHostnameV1(value []byte, headers ...outbox.Header) (outbox.Envelope[FormatHostnameV1], error) {
 	return formatHostnameV1Event.Decode(value, headers...)
 }

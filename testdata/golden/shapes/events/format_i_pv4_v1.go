@@ -16,48 +16,30 @@ import (
 //
 // A string of the format ipv4.
 type FormatIPv4V1 struct {
-	Value *string `json:"value,omitzero"`
-	// Unknown keeps the members that the schema does not name.
+	Value   *string      `json:"value,omitzero"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v FormatIPv4V1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "FormatIPv4V1", encodeFormatIPv4V1)
-}
+func (v FormatIPv4V1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v FormatIPv4V1) Validate() error              { return wire.Validate(&v, v.check) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *FormatIPv4V1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "FormatIPv4V1", decodeFormatIPv4V1)
-}
+func (v *FormatIPv4V1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeFormatIPv4V1) }
 
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v FormatIPv4V1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("FormatIPv4V1")
-}
-
-func decodeFormatIPv4V1(d *wire.Decoder) FormatIPv4V1 {
-	var v FormatIPv4V1
-	o := d.Object()
+func decodeFormatIPv4V1(d *wire.Decoder) (v FormatIPv4V1) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, (*wire.Decoder).String)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeFormatIPv4V1(e *wire.Encoder, v FormatIPv4V1) {
+func (v *FormatIPv4V1) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutOptional(e, "value", v.Value, (*wire.Encoder).String)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
 func (v *FormatIPv4V1) check(c *wire.Checker) {
@@ -74,14 +56,13 @@ var formatIPv4V1Event = outbox.EventType[FormatIPv4V1]{
 	AggregateType: "shape",
 }
 
-// InsertFormatIPv4V1 inserts the event on tx, so that it is published if and
-// only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertFormatIPv4V1 inserts the event on tx: it is published if and only if tx
+// commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertFormatIPv4V1(ctx context.Context, tx outbox.Transaction, aggregateID string, data FormatIPv4V1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueFormatIPv4V1 adds the insert to a batch that the caller sends in its
+// QueueFormatIPv4V1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueFormatIPv4V1(ctx context.Context, batch *pgx.Batch, aggregateID string, data FormatIPv4V1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -92,8 +73,8 @@ func OnFormatIPv4V1(r *consume.Router, handle func(context.Context, outbox.Envel
 	consume.On(r, formatIPv4V1Event, handle)
 }
 
-// DecodeFormatIPv4V1 reads the value of a record, with its headers where the
-// event has no envelope.
+// DecodeFormatIPv4V1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeFormatIPv4V1(value []byte, headers ...outbox.Header) (outbox.Envelope[FormatIPv4V1], error) {
 	return formatIPv4V1Event.Decode(value, headers...)
 }

@@ -16,46 +16,30 @@ import (
 //
 // A string of the format time.
 type FormatTimeV1 struct {
-	Value *wire.TimeOfDay `json:"value,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Value   *wire.TimeOfDay `json:"value,omitzero"`
+	Unknown wire.Unknown    `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v FormatTimeV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "FormatTimeV1", encodeFormatTimeV1)
-}
+func (v FormatTimeV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v FormatTimeV1) Validate() error              { return nil }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *FormatTimeV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "FormatTimeV1", decodeFormatTimeV1)
-}
+func (v *FormatTimeV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeFormatTimeV1) }
 
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v FormatTimeV1) Validate() error {
-	return nil
-}
-
-func decodeFormatTimeV1(d *wire.Decoder) FormatTimeV1 {
-	var v FormatTimeV1
-	o := d.Object()
+func decodeFormatTimeV1(d *wire.Decoder) (v FormatTimeV1) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, (*wire.Decoder).TimeOfDay)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeFormatTimeV1(e *wire.Encoder, v FormatTimeV1) {
+func (v *FormatTimeV1) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutOptional(e, "value", v.Value, (*wire.Encoder).TimeOfDay)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
 var formatTimeV1Event = outbox.EventType[FormatTimeV1]{
@@ -65,14 +49,13 @@ var formatTimeV1Event = outbox.EventType[FormatTimeV1]{
 	AggregateType: "shape",
 }
 
-// InsertFormatTimeV1 inserts the event on tx, so that it is published if and
-// only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertFormatTimeV1 inserts the event on tx: it is published if and only if tx
+// commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertFormatTimeV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data FormatTimeV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueFormatTimeV1 adds the insert to a batch that the caller sends in its
+// QueueFormatTimeV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueFormatTimeV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data FormatTimeV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -83,8 +66,8 @@ func OnFormatTimeV1(r *consume.Router, handle func(context.Context, outbox.Envel
 	consume.On(r, formatTimeV1Event, handle)
 }
 
-// DecodeFormatTimeV1 reads the value of a record, with its headers where the
-// event has no envelope.
+// DecodeFormatTimeV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeFormatTimeV1(value []byte, headers ...outbox.Header) (outbox.Envelope[FormatTimeV1], error) {
 	return formatTimeV1Event.Decode(value, headers...)
 }

@@ -16,48 +16,29 @@ import (
 //
 // A string of the format uri.
 type FormatURIV1 struct {
-	Value *string `json:"value,omitzero"`
-	// Unknown keeps the members that the schema does not name.
+	Value   *string      `json:"value,omitzero"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v FormatURIV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "FormatURIV1", encodeFormatURIV1)
-}
+func (v FormatURIV1) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v FormatURIV1) Validate() error               { return wire.Validate(&v, v.check) }
+func (v *FormatURIV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeFormatURIV1) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *FormatURIV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "FormatURIV1", decodeFormatURIV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v FormatURIV1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("FormatURIV1")
-}
-
-func decodeFormatURIV1(d *wire.Decoder) FormatURIV1 {
-	var v FormatURIV1
-	o := d.Object()
+func decodeFormatURIV1(d *wire.Decoder) (v FormatURIV1) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, (*wire.Decoder).String)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeFormatURIV1(e *wire.Encoder, v FormatURIV1) {
+func (v *FormatURIV1) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutOptional(e, "value", v.Value, (*wire.Encoder).String)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
 func (v *FormatURIV1) check(c *wire.Checker) {
@@ -74,14 +55,13 @@ var formatURIV1Event = outbox.EventType[FormatURIV1]{
 	AggregateType: "shape",
 }
 
-// InsertFormatURIV1 inserts the event on tx, so that it is published if and
-// only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertFormatURIV1 inserts the event on tx: it is published if and only if tx
+// commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertFormatURIV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data FormatURIV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueFormatURIV1 adds the insert to a batch that the caller sends in its
+// QueueFormatURIV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueFormatURIV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data FormatURIV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -92,8 +72,8 @@ func OnFormatURIV1(r *consume.Router, handle func(context.Context, outbox.Envelo
 	consume.On(r, formatURIV1Event, handle)
 }
 
-// DecodeFormatURIV1 reads the value of a record, with its headers where the
-// event has no envelope.
+// DecodeFormatURIV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeFormatURIV1(value []byte, headers ...outbox.Header) (outbox.Envelope[FormatURIV1], error) {
 	return formatURIV1Event.Decode(value, headers...)
 }

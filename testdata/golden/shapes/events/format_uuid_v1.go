@@ -17,46 +17,30 @@ import (
 //
 // A string of the format uuid.
 type FormatUUIDV1 struct {
-	Value *uuid.UUID `json:"value,omitzero"`
-	// Unknown keeps the members that the schema does not name.
+	Value   *uuid.UUID   `json:"value,omitzero"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v FormatUUIDV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "FormatUUIDV1", encodeFormatUUIDV1)
-}
+func (v FormatUUIDV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v FormatUUIDV1) Validate() error              { return nil }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *FormatUUIDV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "FormatUUIDV1", decodeFormatUUIDV1)
-}
+func (v *FormatUUIDV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeFormatUUIDV1) }
 
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v FormatUUIDV1) Validate() error {
-	return nil
-}
-
-func decodeFormatUUIDV1(d *wire.Decoder) FormatUUIDV1 {
-	var v FormatUUIDV1
-	o := d.Object()
+func decodeFormatUUIDV1(d *wire.Decoder) (v FormatUUIDV1) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, (*wire.Decoder).UUID)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeFormatUUIDV1(e *wire.Encoder, v FormatUUIDV1) {
+func (v *FormatUUIDV1) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutOptional(e, "value", v.Value, (*wire.Encoder).UUID)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
 var formatUUIDV1Event = outbox.EventType[FormatUUIDV1]{
@@ -66,14 +50,13 @@ var formatUUIDV1Event = outbox.EventType[FormatUUIDV1]{
 	AggregateType: "shape",
 }
 
-// InsertFormatUUIDV1 inserts the event on tx, so that it is published if and
-// only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertFormatUUIDV1 inserts the event on tx: it is published if and only if tx
+// commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertFormatUUIDV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data FormatUUIDV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueFormatUUIDV1 adds the insert to a batch that the caller sends in its
+// QueueFormatUUIDV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueFormatUUIDV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data FormatUUIDV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -84,8 +67,8 @@ func OnFormatUUIDV1(r *consume.Router, handle func(context.Context, outbox.Envel
 	consume.On(r, formatUUIDV1Event, handle)
 }
 
-// DecodeFormatUUIDV1 reads the value of a record, with its headers where the
-// event has no envelope.
+// DecodeFormatUUIDV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeFormatUUIDV1(value []byte, headers ...outbox.Header) (outbox.Envelope[FormatUUIDV1], error) {
 	return formatUUIDV1Event.Decode(value, headers...)
 }

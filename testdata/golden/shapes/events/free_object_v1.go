@@ -16,48 +16,32 @@ import (
 //
 // An object of which nothing more is said.
 type FreeObjectV1 struct {
-	Value map[string]any `json:"value,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Value   map[string]any `json:"value,omitzero"`
+	Unknown wire.Unknown   `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v FreeObjectV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "FreeObjectV1", encodeFreeObjectV1)
-}
+func (v FreeObjectV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v FreeObjectV1) Validate() error              { return nil }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *FreeObjectV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "FreeObjectV1", decodeFreeObjectV1)
-}
+func (v *FreeObjectV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeFreeObjectV1) }
 
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v FreeObjectV1) Validate() error {
-	return nil
-}
-
-func decodeFreeObjectV1(d *wire.Decoder) FreeObjectV1 {
-	var v FreeObjectV1
-	o := d.Object()
+func decodeFreeObjectV1(d *wire.Decoder) (v FreeObjectV1) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = d.AnyObject()
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeFreeObjectV1(e *wire.Encoder, v FreeObjectV1) {
+func (v *FreeObjectV1) encode(e *wire.Encoder) {
 	e.Begin()
 	if v.Value != nil {
 		e.Name("value").AnyObject(v.Value)
 	}
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
 var freeObjectV1Event = outbox.EventType[FreeObjectV1]{
@@ -67,14 +51,13 @@ var freeObjectV1Event = outbox.EventType[FreeObjectV1]{
 	AggregateType: "shape",
 }
 
-// InsertFreeObjectV1 inserts the event on tx, so that it is published if and
-// only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertFreeObjectV1 inserts the event on tx: it is published if and only if tx
+// commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertFreeObjectV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data FreeObjectV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueFreeObjectV1 adds the insert to a batch that the caller sends in its
+// QueueFreeObjectV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueFreeObjectV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data FreeObjectV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -85,8 +68,8 @@ func OnFreeObjectV1(r *consume.Router, handle func(context.Context, outbox.Envel
 	consume.On(r, freeObjectV1Event, handle)
 }
 
-// DecodeFreeObjectV1 reads the value of a record, with its headers where the
-// event has no envelope.
+// DecodeFreeObjectV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeFreeObjectV1(value []byte, headers ...outbox.Header) (outbox.Envelope[FreeObjectV1], error) {
 	return freeObjectV1Event.Decode(value, headers...)
 }

@@ -17,52 +17,34 @@ import (
 //
 // Constraints that depend on a member.
 type IfThenElseV1 struct {
-	Unit  *IfThenElseV1Unit `json:"unit,omitzero"`
-	Value *float64          `json:"value,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Unit    *IfThenElseV1Unit `json:"unit,omitzero"`
+	Value   *float64          `json:"value,omitzero"`
+	Unknown wire.Unknown      `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v IfThenElseV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "IfThenElseV1", encodeIfThenElseV1)
-}
+func (v IfThenElseV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v IfThenElseV1) Validate() error              { return wire.Validate(&v, v.check) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *IfThenElseV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "IfThenElseV1", decodeIfThenElseV1)
-}
+func (v *IfThenElseV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeIfThenElseV1) }
 
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v IfThenElseV1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("IfThenElseV1")
-}
-
-func decodeIfThenElseV1(d *wire.Decoder) IfThenElseV1 {
-	var v IfThenElseV1
-	o := d.Object()
+func decodeIfThenElseV1(d *wire.Decoder) (v IfThenElseV1) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "unit":
 			v.Unit = wire.Optional(d, wire.Text[IfThenElseV1Unit])
 		case "value":
 			v.Value = wire.Optional(d, (*wire.Decoder).Float)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeIfThenElseV1(e *wire.Encoder, v IfThenElseV1) {
+func (v *IfThenElseV1) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutOptional(e, "unit", v.Unit, wire.PutText[IfThenElseV1Unit])
 	wire.PutOptional(e, "value", v.Value, (*wire.Encoder).Float)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
 func (v *IfThenElseV1) check(c *wire.Checker) {
@@ -70,7 +52,7 @@ func (v *IfThenElseV1) check(c *wire.Checker) {
 	if v.Unit != nil {
 		wire.Enum(c, *v.Unit, v.Unit.Valid(), `"c", "f"`, "unit")
 	}
-	wire.Rules(c, *v, encodeIfThenElseV1, &ifThenElseV1Rules)
+	wire.Rules(c, *v, func(e *wire.Encoder, v IfThenElseV1) { v.encode(e) }, &ifThenElseV1Rules)
 }
 
 var ifThenElseV1Event = outbox.EventType[IfThenElseV1]{
@@ -80,14 +62,13 @@ var ifThenElseV1Event = outbox.EventType[IfThenElseV1]{
 	AggregateType: "shape",
 }
 
-// InsertIfThenElseV1 inserts the event on tx, so that it is published if and
-// only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertIfThenElseV1 inserts the event on tx: it is published if and only if tx
+// commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertIfThenElseV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data IfThenElseV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueIfThenElseV1 adds the insert to a batch that the caller sends in its
+// QueueIfThenElseV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueIfThenElseV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data IfThenElseV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -98,8 +79,8 @@ func OnIfThenElseV1(r *consume.Router, handle func(context.Context, outbox.Envel
 	consume.On(r, ifThenElseV1Event, handle)
 }
 
-// DecodeIfThenElseV1 reads the value of a record, with its headers where the
-// event has no envelope.
+// DecodeIfThenElseV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeIfThenElseV1(value []byte, headers ...outbox.Header) (outbox.Envelope[IfThenElseV1], error) {
 	return ifThenElseV1Event.Decode(value, headers...)
 }
@@ -119,15 +100,8 @@ const (
 )
 
 // Valid reports whether the schema lists the value.
-func (v IfThenElseV1Unit) Valid() bool {
-	switch v {
-	case IfThenElseV1UnitC, IfThenElseV1UnitF:
-		return true
-	}
-	return false
-}
+func (v IfThenElseV1Unit) Valid() bool { return v == IfThenElseV1UnitC || v == IfThenElseV1UnitF }
 
-// ifThenElseV1Rules is what the schema says of IfThenElseV1 beyond its Go type.
 var ifThenElseV1Rules = rule.Set{
 	Rules: []*rule.Schema{
 		{

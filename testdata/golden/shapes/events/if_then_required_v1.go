@@ -19,56 +19,39 @@ import (
 type IfThenRequiredV1 struct {
 	Status  IfThenRequiredV1Status `json:"status"`
 	Carrier *string                `json:"carrier,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Unknown wire.Unknown           `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v IfThenRequiredV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "IfThenRequiredV1", encodeIfThenRequiredV1)
+func (v IfThenRequiredV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v IfThenRequiredV1) Validate() error              { return wire.Validate(&v, v.check) }
+
+func (v *IfThenRequiredV1) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeIfThenRequiredV1)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *IfThenRequiredV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "IfThenRequiredV1", decodeIfThenRequiredV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v IfThenRequiredV1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("IfThenRequiredV1")
-}
-
-func decodeIfThenRequiredV1(d *wire.Decoder) IfThenRequiredV1 {
-	var v IfThenRequiredV1
-	o := d.Object("status")
+func decodeIfThenRequiredV1(d *wire.Decoder) (v IfThenRequiredV1) {
+	o := d.Open(&v.Unknown, "status")
 	for o.Next() {
 		switch string(o.Name) {
 		case "status":
 			v.Status = wire.Text[IfThenRequiredV1Status](d)
 		case "carrier":
 			v.Carrier = wire.Optional(d, (*wire.Decoder).String)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeIfThenRequiredV1(e *wire.Encoder, v IfThenRequiredV1) {
-	e.Begin()
-	e.Name("status").String(string(v.Status))
+func (v *IfThenRequiredV1) encode(e *wire.Encoder) {
+	e.First("status").String(string(v.Status))
 	wire.PutOptional(e, "carrier", v.Carrier, (*wire.Encoder).String)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
 func (v *IfThenRequiredV1) check(c *wire.Checker) {
 	c.Schema("schemas/if_then_required.yaml#")
 	wire.Enum(c, v.Status, v.Status.Valid(), `"open", "shipped"`, "status")
-	wire.Rules(c, *v, encodeIfThenRequiredV1, &ifThenRequiredV1Rules)
+	wire.Rules(c, *v, func(e *wire.Encoder, v IfThenRequiredV1) { v.encode(e) }, &ifThenRequiredV1Rules)
 }
 
 var ifThenRequiredV1Event = outbox.EventType[IfThenRequiredV1]{
@@ -78,14 +61,13 @@ var ifThenRequiredV1Event = outbox.EventType[IfThenRequiredV1]{
 	AggregateType: "shape",
 }
 
-// InsertIfThenRequiredV1 inserts the event on tx, so that it is published if
-// and only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertIfThenRequiredV1 inserts the event on tx: it is published if and only
+// if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertIfThenRequiredV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data IfThenRequiredV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueIfThenRequiredV1 adds the insert to a batch that the caller sends in its
+// QueueIfThenRequiredV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueIfThenRequiredV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data IfThenRequiredV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -96,8 +78,8 @@ func OnIfThenRequiredV1(r *consume.Router, handle func(context.Context, outbox.E
 	consume.On(r, ifThenRequiredV1Event, handle)
 }
 
-// DecodeIfThenRequiredV1 reads the value of a record, with its headers where
-// the event has no envelope.
+// DecodeIfThenRequiredV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeIfThenRequiredV1(value []byte, headers ...outbox.Header) (outbox.Envelope[IfThenRequiredV1], error) {
 	return ifThenRequiredV1Event.Decode(value, headers...)
 }
@@ -119,15 +101,9 @@ const (
 
 // Valid reports whether the schema lists the value.
 func (v IfThenRequiredV1Status) Valid() bool {
-	switch v {
-	case IfThenRequiredV1StatusOpen, IfThenRequiredV1StatusShipped:
-		return true
-	}
-	return false
+	return v == IfThenRequiredV1StatusOpen || v == IfThenRequiredV1StatusShipped
 }
 
-// ifThenRequiredV1Rules is what the schema says of IfThenRequiredV1 beyond its
-// Go type.
 var ifThenRequiredV1Rules = rule.Set{
 	Rules: []*rule.Schema{
 		{

@@ -16,48 +16,30 @@ import (
 //
 // One of a few integers.
 type IntegerEnumV1 struct {
-	Value *IntegerEnumV1Value `json:"value,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Value   *IntegerEnumV1Value `json:"value,omitzero"`
+	Unknown wire.Unknown        `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v IntegerEnumV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "IntegerEnumV1", encodeIntegerEnumV1)
-}
+func (v IntegerEnumV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v IntegerEnumV1) Validate() error              { return wire.Validate(&v, v.check) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *IntegerEnumV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "IntegerEnumV1", decodeIntegerEnumV1)
-}
+func (v *IntegerEnumV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeIntegerEnumV1) }
 
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v IntegerEnumV1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("IntegerEnumV1")
-}
-
-func decodeIntegerEnumV1(d *wire.Decoder) IntegerEnumV1 {
-	var v IntegerEnumV1
-	o := d.Object()
+func decodeIntegerEnumV1(d *wire.Decoder) (v IntegerEnumV1) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, func(d *wire.Decoder) IntegerEnumV1Value { return IntegerEnumV1Value(d.Int()) })
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeIntegerEnumV1(e *wire.Encoder, v IntegerEnumV1) {
+func (v *IntegerEnumV1) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutOptional(e, "value", v.Value, func(e *wire.Encoder, v IntegerEnumV1Value) { e.Int(int64(v)) })
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
 func (v *IntegerEnumV1) check(c *wire.Checker) {
@@ -74,14 +56,13 @@ var integerEnumV1Event = outbox.EventType[IntegerEnumV1]{
 	AggregateType: "shape",
 }
 
-// InsertIntegerEnumV1 inserts the event on tx, so that it is published if and
-// only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertIntegerEnumV1 inserts the event on tx: it is published if and only if
+// tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertIntegerEnumV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data IntegerEnumV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueIntegerEnumV1 adds the insert to a batch that the caller sends in its
+// QueueIntegerEnumV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueIntegerEnumV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data IntegerEnumV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -92,8 +73,8 @@ func OnIntegerEnumV1(r *consume.Router, handle func(context.Context, outbox.Enve
 	consume.On(r, integerEnumV1Event, handle)
 }
 
-// DecodeIntegerEnumV1 reads the value of a record, with its headers where the
-// event has no envelope.
+// DecodeIntegerEnumV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeIntegerEnumV1(value []byte, headers ...outbox.Header) (outbox.Envelope[IntegerEnumV1], error) {
 	return integerEnumV1Event.Decode(value, headers...)
 }
@@ -115,9 +96,5 @@ const (
 
 // Valid reports whether the schema lists the value.
 func (v IntegerEnumV1Value) Valid() bool {
-	switch v {
-	case IntegerEnumV1ValueMinus1, IntegerEnumV1Value0, IntegerEnumV1Value10:
-		return true
-	}
-	return false
+	return v == IntegerEnumV1ValueMinus1 || v == IntegerEnumV1Value0 || v == IntegerEnumV1Value10
 }

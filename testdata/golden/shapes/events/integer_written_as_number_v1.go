@@ -16,46 +16,32 @@ import (
 //
 // An integer however it is written.
 type IntegerWrittenAsNumberV1 struct {
-	Value *int64 `json:"value,omitzero"`
-	// Unknown keeps the members that the schema does not name.
+	Value   *int64       `json:"value,omitzero"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v IntegerWrittenAsNumberV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "IntegerWrittenAsNumberV1", encodeIntegerWrittenAsNumberV1)
+func (v IntegerWrittenAsNumberV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v IntegerWrittenAsNumberV1) Validate() error              { return nil }
+
+func (v *IntegerWrittenAsNumberV1) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeIntegerWrittenAsNumberV1)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *IntegerWrittenAsNumberV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "IntegerWrittenAsNumberV1", decodeIntegerWrittenAsNumberV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v IntegerWrittenAsNumberV1) Validate() error {
-	return nil
-}
-
-func decodeIntegerWrittenAsNumberV1(d *wire.Decoder) IntegerWrittenAsNumberV1 {
-	var v IntegerWrittenAsNumberV1
-	o := d.Object()
+func decodeIntegerWrittenAsNumberV1(d *wire.Decoder) (v IntegerWrittenAsNumberV1) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, (*wire.Decoder).Int)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeIntegerWrittenAsNumberV1(e *wire.Encoder, v IntegerWrittenAsNumberV1) {
+func (v *IntegerWrittenAsNumberV1) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutOptional(e, "value", v.Value, (*wire.Encoder).Int)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
 var integerWrittenAsNumberV1Event = outbox.EventType[IntegerWrittenAsNumberV1]{
@@ -65,15 +51,15 @@ var integerWrittenAsNumberV1Event = outbox.EventType[IntegerWrittenAsNumberV1]{
 	AggregateType: "shape",
 }
 
-// InsertIntegerWrittenAsNumberV1 inserts the event on tx, so that it is
-// published if and only if the transaction commits. Data that breaks the schema
-// is a *outbox.ValidationError, and nothing is inserted.
+// InsertIntegerWrittenAsNumberV1 inserts the event on tx: it is published if
+// and only if tx commits. Data that breaks the schema is a
+// *outbox.ValidationError.
 func InsertIntegerWrittenAsNumberV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data IntegerWrittenAsNumberV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueIntegerWrittenAsNumberV1 adds the insert to a batch that the caller
-// sends in its transaction.
+// sends in a transaction.
 func QueueIntegerWrittenAsNumberV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data IntegerWrittenAsNumberV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -83,8 +69,8 @@ func OnIntegerWrittenAsNumberV1(r *consume.Router, handle func(context.Context, 
 	consume.On(r, integerWrittenAsNumberV1Event, handle)
 }
 
-// DecodeIntegerWrittenAsNumberV1 reads the value of a record, with its headers
-// where the event has no envelope.
+// DecodeIntegerWrittenAsNumberV1 reads a record; an event without an envelope
+// needs its headers.
 func DecodeIntegerWrittenAsNumberV1(value []byte, headers ...outbox.Header) (outbox.Envelope[IntegerWrittenAsNumberV1], error) {
 	return integerWrittenAsNumberV1Event.Decode(value, headers...)
 }

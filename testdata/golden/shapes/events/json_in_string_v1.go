@@ -16,46 +16,32 @@ import (
 //
 // A document inside a string.
 type JSONInStringV1 struct {
-	Value *string `json:"value,omitzero"`
-	// Unknown keeps the members that the schema does not name.
+	Value   *string      `json:"value,omitzero"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v JSONInStringV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "JSONInStringV1", encodeJSONInStringV1)
+func (v JSONInStringV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v JSONInStringV1) Validate() error              { return nil }
+
+func (v *JSONInStringV1) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeJSONInStringV1)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *JSONInStringV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "JSONInStringV1", decodeJSONInStringV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v JSONInStringV1) Validate() error {
-	return nil
-}
-
-func decodeJSONInStringV1(d *wire.Decoder) JSONInStringV1 {
-	var v JSONInStringV1
-	o := d.Object()
+func decodeJSONInStringV1(d *wire.Decoder) (v JSONInStringV1) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, (*wire.Decoder).String)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeJSONInStringV1(e *wire.Encoder, v JSONInStringV1) {
+func (v *JSONInStringV1) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutOptional(e, "value", v.Value, (*wire.Encoder).String)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
 var jsonInStringV1Event = outbox.EventType[JSONInStringV1]{
@@ -65,14 +51,13 @@ var jsonInStringV1Event = outbox.EventType[JSONInStringV1]{
 	AggregateType: "shape",
 }
 
-// InsertJSONInStringV1 inserts the event on tx, so that it is published if and
-// only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertJSONInStringV1 inserts the event on tx: it is published if and only if
+// tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertJSONInStringV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data JSONInStringV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueJSONInStringV1 adds the insert to a batch that the caller sends in its
+// QueueJSONInStringV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueJSONInStringV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data JSONInStringV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -83,8 +68,8 @@ func OnJSONInStringV1(r *consume.Router, handle func(context.Context, outbox.Env
 	consume.On(r, jsonInStringV1Event, handle)
 }
 
-// DecodeJSONInStringV1 reads the value of a record, with its headers where the
-// event has no envelope.
+// DecodeJSONInStringV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeJSONInStringV1(value []byte, headers ...outbox.Header) (outbox.Envelope[JSONInStringV1], error) {
 	return jsonInStringV1Event.Decode(value, headers...)
 }

@@ -16,50 +16,30 @@ import (
 //
 // A number of items, all different.
 type ListBoundsV1 struct {
-	Value []float64 `json:"value,omitzero"`
-	// Unknown keeps the members that the schema does not name.
+	Value   []float64    `json:"value,omitzero"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v ListBoundsV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "ListBoundsV1", encodeListBoundsV1)
-}
+func (v ListBoundsV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v ListBoundsV1) Validate() error              { return wire.Validate(&v, v.check) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *ListBoundsV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "ListBoundsV1", decodeListBoundsV1)
-}
+func (v *ListBoundsV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeListBoundsV1) }
 
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v ListBoundsV1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("ListBoundsV1")
-}
-
-func decodeListBoundsV1(d *wire.Decoder) ListBoundsV1 {
-	var v ListBoundsV1
-	o := d.Object()
+func decodeListBoundsV1(d *wire.Decoder) (v ListBoundsV1) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Slice(d, (*wire.Decoder).Float)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeListBoundsV1(e *wire.Encoder, v ListBoundsV1) {
+func (v *ListBoundsV1) encode(e *wire.Encoder) {
 	e.Begin()
-	if v.Value != nil {
-		wire.PutSlice(e.Name("value"), v.Value, (*wire.Encoder).Float)
-	}
-	e.Unknown(v.Unknown)
-	e.End()
+	wire.PutOptionalSlice(e, "value", v.Value, (*wire.Encoder).Float)
+	e.EndOpen(v.Unknown)
 }
 
 func (v *ListBoundsV1) check(c *wire.Checker) {
@@ -78,14 +58,13 @@ var listBoundsV1Event = outbox.EventType[ListBoundsV1]{
 	AggregateType: "shape",
 }
 
-// InsertListBoundsV1 inserts the event on tx, so that it is published if and
-// only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertListBoundsV1 inserts the event on tx: it is published if and only if tx
+// commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertListBoundsV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data ListBoundsV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueListBoundsV1 adds the insert to a batch that the caller sends in its
+// QueueListBoundsV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueListBoundsV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data ListBoundsV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -96,8 +75,8 @@ func OnListBoundsV1(r *consume.Router, handle func(context.Context, outbox.Envel
 	consume.On(r, listBoundsV1Event, handle)
 }
 
-// DecodeListBoundsV1 reads the value of a record, with its headers where the
-// event has no envelope.
+// DecodeListBoundsV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeListBoundsV1(value []byte, headers ...outbox.Header) (outbox.Envelope[ListBoundsV1], error) {
 	return listBoundsV1Event.Decode(value, headers...)
 }

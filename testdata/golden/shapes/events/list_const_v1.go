@@ -16,13 +16,11 @@ import (
 //
 // A constant list.
 type ListConstV1 struct {
-	Value *ListConstV1Value `json:"value,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Value   *ListConstV1Value `json:"value,omitzero"`
+	Unknown wire.Unknown      `json:"-"`
 }
 
-// NewListConstV1 returns v with what the schema fixes filled in: its constants,
-// and its defaults where v leaves a member out.
+// NewListConstV1 returns v with its constants and defaults filled in.
 func NewListConstV1(v ListConstV1) ListConstV1 {
 	if v.Value == nil {
 		v.Value = new(ListConstV1ValueValue)
@@ -30,43 +28,25 @@ func NewListConstV1(v ListConstV1) ListConstV1 {
 	return v
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v ListConstV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "ListConstV1", encodeListConstV1)
-}
+func (v ListConstV1) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v ListConstV1) Validate() error               { return wire.Validate(&v, v.check) }
+func (v *ListConstV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeListConstV1) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *ListConstV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "ListConstV1", decodeListConstV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v ListConstV1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("ListConstV1")
-}
-
-func decodeListConstV1(d *wire.Decoder) ListConstV1 {
-	var v ListConstV1
-	o := d.Object()
+func decodeListConstV1(d *wire.Decoder) (v ListConstV1) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, wire.JSON[ListConstV1Value])
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeListConstV1(e *wire.Encoder, v ListConstV1) {
+func (v *ListConstV1) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutOptional(e, "value", v.Value, wire.PutJSON[ListConstV1Value])
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
 func (v *ListConstV1) check(c *wire.Checker) {
@@ -83,14 +63,13 @@ var listConstV1Event = outbox.EventType[ListConstV1]{
 	AggregateType: "shape",
 }
 
-// InsertListConstV1 inserts the event on tx, so that it is published if and
-// only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertListConstV1 inserts the event on tx: it is published if and only if tx
+// commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertListConstV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data ListConstV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueListConstV1 adds the insert to a batch that the caller sends in its
+// QueueListConstV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueListConstV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data ListConstV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -101,8 +80,8 @@ func OnListConstV1(r *consume.Router, handle func(context.Context, outbox.Envelo
 	consume.On(r, listConstV1Event, handle)
 }
 
-// DecodeListConstV1 reads the value of a record, with its headers where the
-// event has no envelope.
+// DecodeListConstV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeListConstV1(value []byte, headers ...outbox.Header) (outbox.Envelope[ListConstV1], error) {
 	return listConstV1Event.Decode(value, headers...)
 }
@@ -123,6 +102,4 @@ const (
 )
 
 // Valid reports whether the schema lists the value.
-func (v ListConstV1Value) Valid() bool {
-	return v == ListConstV1ValueValue
-}
+func (v ListConstV1Value) Valid() bool { return v == ListConstV1ValueValue }

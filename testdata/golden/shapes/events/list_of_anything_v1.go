@@ -16,48 +16,32 @@ import (
 //
 // A list of which the items are not described.
 type ListOfAnythingV1 struct {
-	Value []any `json:"value,omitzero"`
-	// Unknown keeps the members that the schema does not name.
+	Value   []any        `json:"value,omitzero"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v ListOfAnythingV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "ListOfAnythingV1", encodeListOfAnythingV1)
+func (v ListOfAnythingV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v ListOfAnythingV1) Validate() error              { return nil }
+
+func (v *ListOfAnythingV1) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeListOfAnythingV1)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *ListOfAnythingV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "ListOfAnythingV1", decodeListOfAnythingV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v ListOfAnythingV1) Validate() error {
-	return nil
-}
-
-func decodeListOfAnythingV1(d *wire.Decoder) ListOfAnythingV1 {
-	var v ListOfAnythingV1
-	o := d.Object()
+func decodeListOfAnythingV1(d *wire.Decoder) (v ListOfAnythingV1) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Slice(d, (*wire.Decoder).Any)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeListOfAnythingV1(e *wire.Encoder, v ListOfAnythingV1) {
+func (v *ListOfAnythingV1) encode(e *wire.Encoder) {
 	e.Begin()
-	if v.Value != nil {
-		wire.PutSlice(e.Name("value"), v.Value, (*wire.Encoder).Any)
-	}
-	e.Unknown(v.Unknown)
-	e.End()
+	wire.PutOptionalSlice(e, "value", v.Value, (*wire.Encoder).Any)
+	e.EndOpen(v.Unknown)
 }
 
 var listOfAnythingV1Event = outbox.EventType[ListOfAnythingV1]{
@@ -67,14 +51,13 @@ var listOfAnythingV1Event = outbox.EventType[ListOfAnythingV1]{
 	AggregateType: "shape",
 }
 
-// InsertListOfAnythingV1 inserts the event on tx, so that it is published if
-// and only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertListOfAnythingV1 inserts the event on tx: it is published if and only
+// if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertListOfAnythingV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data ListOfAnythingV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueListOfAnythingV1 adds the insert to a batch that the caller sends in its
+// QueueListOfAnythingV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueListOfAnythingV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data ListOfAnythingV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -85,8 +68,8 @@ func OnListOfAnythingV1(r *consume.Router, handle func(context.Context, outbox.E
 	consume.On(r, listOfAnythingV1Event, handle)
 }
 
-// DecodeListOfAnythingV1 reads the value of a record, with its headers where
-// the event has no envelope.
+// DecodeListOfAnythingV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeListOfAnythingV1(value []byte, headers ...outbox.Header) (outbox.Envelope[ListOfAnythingV1], error) {
 	return listOfAnythingV1Event.Decode(value, headers...)
 }

@@ -16,48 +16,30 @@ import (
 //
 // A list of dates.
 type ListOfDatesV1 struct {
-	Value []wire.Date `json:"value,omitzero"`
-	// Unknown keeps the members that the schema does not name.
+	Value   []wire.Date  `json:"value,omitzero"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v ListOfDatesV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "ListOfDatesV1", encodeListOfDatesV1)
-}
+func (v ListOfDatesV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v ListOfDatesV1) Validate() error              { return nil }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *ListOfDatesV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "ListOfDatesV1", decodeListOfDatesV1)
-}
+func (v *ListOfDatesV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeListOfDatesV1) }
 
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v ListOfDatesV1) Validate() error {
-	return nil
-}
-
-func decodeListOfDatesV1(d *wire.Decoder) ListOfDatesV1 {
-	var v ListOfDatesV1
-	o := d.Object()
+func decodeListOfDatesV1(d *wire.Decoder) (v ListOfDatesV1) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Slice(d, (*wire.Decoder).Date)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeListOfDatesV1(e *wire.Encoder, v ListOfDatesV1) {
+func (v *ListOfDatesV1) encode(e *wire.Encoder) {
 	e.Begin()
-	if v.Value != nil {
-		wire.PutSlice(e.Name("value"), v.Value, (*wire.Encoder).Date)
-	}
-	e.Unknown(v.Unknown)
-	e.End()
+	wire.PutOptionalSlice(e, "value", v.Value, (*wire.Encoder).Date)
+	e.EndOpen(v.Unknown)
 }
 
 var listOfDatesV1Event = outbox.EventType[ListOfDatesV1]{
@@ -67,14 +49,13 @@ var listOfDatesV1Event = outbox.EventType[ListOfDatesV1]{
 	AggregateType: "shape",
 }
 
-// InsertListOfDatesV1 inserts the event on tx, so that it is published if and
-// only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertListOfDatesV1 inserts the event on tx: it is published if and only if
+// tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertListOfDatesV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data ListOfDatesV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueListOfDatesV1 adds the insert to a batch that the caller sends in its
+// QueueListOfDatesV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueListOfDatesV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data ListOfDatesV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -85,8 +66,8 @@ func OnListOfDatesV1(r *consume.Router, handle func(context.Context, outbox.Enve
 	consume.On(r, listOfDatesV1Event, handle)
 }
 
-// DecodeListOfDatesV1 reads the value of a record, with its headers where the
-// event has no envelope.
+// DecodeListOfDatesV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeListOfDatesV1(value []byte, headers ...outbox.Header) (outbox.Envelope[ListOfDatesV1], error) {
 	return listOfDatesV1Event.Decode(value, headers...)
 }

@@ -16,50 +16,30 @@ import (
 //
 // A list of values of an enum.
 type ListOfEnumsV1 struct {
-	Value []ListOfEnumsV1ValueItem `json:"value,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Value   []ListOfEnumsV1ValueItem `json:"value,omitzero"`
+	Unknown wire.Unknown             `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v ListOfEnumsV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "ListOfEnumsV1", encodeListOfEnumsV1)
-}
+func (v ListOfEnumsV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v ListOfEnumsV1) Validate() error              { return wire.Validate(&v, v.check) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *ListOfEnumsV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "ListOfEnumsV1", decodeListOfEnumsV1)
-}
+func (v *ListOfEnumsV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeListOfEnumsV1) }
 
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v ListOfEnumsV1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("ListOfEnumsV1")
-}
-
-func decodeListOfEnumsV1(d *wire.Decoder) ListOfEnumsV1 {
-	var v ListOfEnumsV1
-	o := d.Object()
+func decodeListOfEnumsV1(d *wire.Decoder) (v ListOfEnumsV1) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Slice(d, wire.Text[ListOfEnumsV1ValueItem])
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeListOfEnumsV1(e *wire.Encoder, v ListOfEnumsV1) {
+func (v *ListOfEnumsV1) encode(e *wire.Encoder) {
 	e.Begin()
-	if v.Value != nil {
-		wire.PutSlice(e.Name("value"), v.Value, wire.PutText[ListOfEnumsV1ValueItem])
-	}
-	e.Unknown(v.Unknown)
-	e.End()
+	wire.PutOptionalSlice(e, "value", v.Value, wire.PutText[ListOfEnumsV1ValueItem])
+	e.EndOpen(v.Unknown)
 }
 
 func (v *ListOfEnumsV1) check(c *wire.Checker) {
@@ -77,14 +57,13 @@ var listOfEnumsV1Event = outbox.EventType[ListOfEnumsV1]{
 	AggregateType: "shape",
 }
 
-// InsertListOfEnumsV1 inserts the event on tx, so that it is published if and
-// only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertListOfEnumsV1 inserts the event on tx: it is published if and only if
+// tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertListOfEnumsV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data ListOfEnumsV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueListOfEnumsV1 adds the insert to a batch that the caller sends in its
+// QueueListOfEnumsV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueListOfEnumsV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data ListOfEnumsV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -95,8 +74,8 @@ func OnListOfEnumsV1(r *consume.Router, handle func(context.Context, outbox.Enve
 	consume.On(r, listOfEnumsV1Event, handle)
 }
 
-// DecodeListOfEnumsV1 reads the value of a record, with its headers where the
-// event has no envelope.
+// DecodeListOfEnumsV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeListOfEnumsV1(value []byte, headers ...outbox.Header) (outbox.Envelope[ListOfEnumsV1], error) {
 	return listOfEnumsV1Event.Decode(value, headers...)
 }
@@ -118,9 +97,5 @@ const (
 
 // Valid reports whether the schema lists the value.
 func (v ListOfEnumsV1ValueItem) Valid() bool {
-	switch v {
-	case ListOfEnumsV1ValueItemMon, ListOfEnumsV1ValueItemTue:
-		return true
-	}
-	return false
+	return v == ListOfEnumsV1ValueItemMon || v == ListOfEnumsV1ValueItemTue
 }

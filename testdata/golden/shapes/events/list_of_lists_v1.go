@@ -16,52 +16,34 @@ import (
 //
 // A list of lists of lists.
 type ListOfListsV1 struct {
-	Value [][][]float64 `json:"value,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Value   [][][]float64 `json:"value,omitzero"`
+	Unknown wire.Unknown  `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v ListOfListsV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "ListOfListsV1", encodeListOfListsV1)
-}
+func (v ListOfListsV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v ListOfListsV1) Validate() error              { return nil }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *ListOfListsV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "ListOfListsV1", decodeListOfListsV1)
-}
+func (v *ListOfListsV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeListOfListsV1) }
 
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v ListOfListsV1) Validate() error {
-	return nil
-}
-
-func decodeListOfListsV1(d *wire.Decoder) ListOfListsV1 {
-	var v ListOfListsV1
-	o := d.Object()
+func decodeListOfListsV1(d *wire.Decoder) (v ListOfListsV1) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Slice(d, func(d *wire.Decoder) [][]float64 {
 				return wire.Slice(d, func(d *wire.Decoder) []float64 { return wire.Slice(d, (*wire.Decoder).Float) })
 			})
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeListOfListsV1(e *wire.Encoder, v ListOfListsV1) {
+func (v *ListOfListsV1) encode(e *wire.Encoder) {
 	e.Begin()
-	if v.Value != nil {
-		wire.PutSlice(e.Name("value"), v.Value, func(e *wire.Encoder, v [][]float64) {
-			wire.PutSlice(e, v, func(e *wire.Encoder, v []float64) { wire.PutSlice(e, v, (*wire.Encoder).Float) })
-		})
-	}
-	e.Unknown(v.Unknown)
-	e.End()
+	wire.PutOptionalSlice(e, "value", v.Value, func(e *wire.Encoder, v [][]float64) {
+		wire.PutSlice(e, v, func(e *wire.Encoder, v []float64) { wire.PutSlice(e, v, (*wire.Encoder).Float) })
+	})
+	e.EndOpen(v.Unknown)
 }
 
 var listOfListsV1Event = outbox.EventType[ListOfListsV1]{
@@ -71,14 +53,13 @@ var listOfListsV1Event = outbox.EventType[ListOfListsV1]{
 	AggregateType: "shape",
 }
 
-// InsertListOfListsV1 inserts the event on tx, so that it is published if and
-// only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertListOfListsV1 inserts the event on tx: it is published if and only if
+// tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertListOfListsV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data ListOfListsV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueListOfListsV1 adds the insert to a batch that the caller sends in its
+// QueueListOfListsV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueListOfListsV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data ListOfListsV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -89,8 +70,8 @@ func OnListOfListsV1(r *consume.Router, handle func(context.Context, outbox.Enve
 	consume.On(r, listOfListsV1Event, handle)
 }
 
-// DecodeListOfListsV1 reads the value of a record, with its headers where the
-// event has no envelope.
+// DecodeListOfListsV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeListOfListsV1(value []byte, headers ...outbox.Header) (outbox.Envelope[ListOfListsV1], error) {
 	return listOfListsV1Event.Decode(value, headers...)
 }

@@ -16,48 +16,30 @@ import (
 //
 // A list of maps.
 type ListOfMapsV1 struct {
-	Value []map[string]int64 `json:"value,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Value   []map[string]int64 `json:"value,omitzero"`
+	Unknown wire.Unknown       `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v ListOfMapsV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "ListOfMapsV1", encodeListOfMapsV1)
-}
+func (v ListOfMapsV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v ListOfMapsV1) Validate() error              { return nil }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *ListOfMapsV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "ListOfMapsV1", decodeListOfMapsV1)
-}
+func (v *ListOfMapsV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeListOfMapsV1) }
 
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v ListOfMapsV1) Validate() error {
-	return nil
-}
-
-func decodeListOfMapsV1(d *wire.Decoder) ListOfMapsV1 {
-	var v ListOfMapsV1
-	o := d.Object()
+func decodeListOfMapsV1(d *wire.Decoder) (v ListOfMapsV1) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Slice(d, func(d *wire.Decoder) map[string]int64 { return wire.Map(d, (*wire.Decoder).Int) })
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeListOfMapsV1(e *wire.Encoder, v ListOfMapsV1) {
+func (v *ListOfMapsV1) encode(e *wire.Encoder) {
 	e.Begin()
-	if v.Value != nil {
-		wire.PutSlice(e.Name("value"), v.Value, func(e *wire.Encoder, v map[string]int64) { wire.PutMap(e, v, (*wire.Encoder).Int) })
-	}
-	e.Unknown(v.Unknown)
-	e.End()
+	wire.PutOptionalSlice(e, "value", v.Value, func(e *wire.Encoder, v map[string]int64) { wire.PutMap(e, v, (*wire.Encoder).Int) })
+	e.EndOpen(v.Unknown)
 }
 
 var listOfMapsV1Event = outbox.EventType[ListOfMapsV1]{
@@ -67,14 +49,13 @@ var listOfMapsV1Event = outbox.EventType[ListOfMapsV1]{
 	AggregateType: "shape",
 }
 
-// InsertListOfMapsV1 inserts the event on tx, so that it is published if and
-// only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertListOfMapsV1 inserts the event on tx: it is published if and only if tx
+// commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertListOfMapsV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data ListOfMapsV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueListOfMapsV1 adds the insert to a batch that the caller sends in its
+// QueueListOfMapsV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueListOfMapsV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data ListOfMapsV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -85,8 +66,8 @@ func OnListOfMapsV1(r *consume.Router, handle func(context.Context, outbox.Envel
 	consume.On(r, listOfMapsV1Event, handle)
 }
 
-// DecodeListOfMapsV1 reads the value of a record, with its headers where the
-// event has no envelope.
+// DecodeListOfMapsV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeListOfMapsV1(value []byte, headers ...outbox.Header) (outbox.Envelope[ListOfMapsV1], error) {
 	return listOfMapsV1Event.Decode(value, headers...)
 }

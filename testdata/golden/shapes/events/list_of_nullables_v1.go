@@ -16,48 +16,32 @@ import (
 //
 // A list whose items may be null.
 type ListOfNullablesV1 struct {
-	Value []*int64 `json:"value,omitzero"`
-	// Unknown keeps the members that the schema does not name.
+	Value   []*int64     `json:"value,omitzero"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v ListOfNullablesV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "ListOfNullablesV1", encodeListOfNullablesV1)
+func (v ListOfNullablesV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v ListOfNullablesV1) Validate() error              { return nil }
+
+func (v *ListOfNullablesV1) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeListOfNullablesV1)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *ListOfNullablesV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "ListOfNullablesV1", decodeListOfNullablesV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v ListOfNullablesV1) Validate() error {
-	return nil
-}
-
-func decodeListOfNullablesV1(d *wire.Decoder) ListOfNullablesV1 {
-	var v ListOfNullablesV1
-	o := d.Object()
+func decodeListOfNullablesV1(d *wire.Decoder) (v ListOfNullablesV1) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Slice(d, func(d *wire.Decoder) *int64 { return wire.Pointer(d, (*wire.Decoder).Int) })
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeListOfNullablesV1(e *wire.Encoder, v ListOfNullablesV1) {
+func (v *ListOfNullablesV1) encode(e *wire.Encoder) {
 	e.Begin()
-	if v.Value != nil {
-		wire.PutSlice(e.Name("value"), v.Value, func(e *wire.Encoder, v *int64) { wire.PutPointer(e, v, (*wire.Encoder).Int) })
-	}
-	e.Unknown(v.Unknown)
-	e.End()
+	wire.PutOptionalSlice(e, "value", v.Value, func(e *wire.Encoder, v *int64) { wire.PutPointer(e, v, (*wire.Encoder).Int) })
+	e.EndOpen(v.Unknown)
 }
 
 var listOfNullablesV1Event = outbox.EventType[ListOfNullablesV1]{
@@ -67,15 +51,14 @@ var listOfNullablesV1Event = outbox.EventType[ListOfNullablesV1]{
 	AggregateType: "shape",
 }
 
-// InsertListOfNullablesV1 inserts the event on tx, so that it is published if
-// and only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertListOfNullablesV1 inserts the event on tx: it is published if and only
+// if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertListOfNullablesV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data ListOfNullablesV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueListOfNullablesV1 adds the insert to a batch that the caller sends in
-// its transaction.
+// QueueListOfNullablesV1 adds the insert to a batch that the caller sends in a
+// transaction.
 func QueueListOfNullablesV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data ListOfNullablesV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -85,8 +68,8 @@ func OnListOfNullablesV1(r *consume.Router, handle func(context.Context, outbox.
 	consume.On(r, listOfNullablesV1Event, handle)
 }
 
-// DecodeListOfNullablesV1 reads the value of a record, with its headers where
-// the event has no envelope.
+// DecodeListOfNullablesV1 reads a record; an event without an envelope needs
+// its headers.
 func DecodeListOfNullablesV1(value []byte, headers ...outbox.Header) (outbox.Envelope[ListOfNullablesV1], error) {
 	return listOfNullablesV1Event.Decode(value, headers...)
 }

@@ -16,48 +16,32 @@ import (
 //
 // A list of objects, named in the singular.
 type ListOfObjectsV1 struct {
-	Value []ListOfObjectsV1ValueItem `json:"value,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Value   []ListOfObjectsV1ValueItem `json:"value,omitzero"`
+	Unknown wire.Unknown               `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v ListOfObjectsV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "ListOfObjectsV1", encodeListOfObjectsV1)
+func (v ListOfObjectsV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v ListOfObjectsV1) Validate() error              { return nil }
+
+func (v *ListOfObjectsV1) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeListOfObjectsV1)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *ListOfObjectsV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "ListOfObjectsV1", decodeListOfObjectsV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v ListOfObjectsV1) Validate() error {
-	return nil
-}
-
-func decodeListOfObjectsV1(d *wire.Decoder) ListOfObjectsV1 {
-	var v ListOfObjectsV1
-	o := d.Object()
+func decodeListOfObjectsV1(d *wire.Decoder) (v ListOfObjectsV1) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Slice(d, decodeListOfObjectsV1ValueItem)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeListOfObjectsV1(e *wire.Encoder, v ListOfObjectsV1) {
+func (v *ListOfObjectsV1) encode(e *wire.Encoder) {
 	e.Begin()
-	if v.Value != nil {
-		wire.PutSlice(e.Name("value"), v.Value, encodeListOfObjectsV1ValueItem)
-	}
-	e.Unknown(v.Unknown)
-	e.End()
+	wire.PutOptionalSlice(e, "value", v.Value, func(e *wire.Encoder, v ListOfObjectsV1ValueItem) { v.encode(e) })
+	e.EndOpen(v.Unknown)
 }
 
 var listOfObjectsV1Event = outbox.EventType[ListOfObjectsV1]{
@@ -67,14 +51,13 @@ var listOfObjectsV1Event = outbox.EventType[ListOfObjectsV1]{
 	AggregateType: "shape",
 }
 
-// InsertListOfObjectsV1 inserts the event on tx, so that it is published if and
-// only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertListOfObjectsV1 inserts the event on tx: it is published if and only if
+// tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertListOfObjectsV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data ListOfObjectsV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueListOfObjectsV1 adds the insert to a batch that the caller sends in its
+// QueueListOfObjectsV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueListOfObjectsV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data ListOfObjectsV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -85,8 +68,8 @@ func OnListOfObjectsV1(r *consume.Router, handle func(context.Context, outbox.En
 	consume.On(r, listOfObjectsV1Event, handle)
 }
 
-// DecodeListOfObjectsV1 reads the value of a record, with its headers where the
-// event has no envelope.
+// DecodeListOfObjectsV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeListOfObjectsV1(value []byte, headers ...outbox.Header) (outbox.Envelope[ListOfObjectsV1], error) {
 	return listOfObjectsV1Event.Decode(value, headers...)
 }
@@ -99,44 +82,29 @@ func (v ListOfObjectsV1) NewRow(ctx context.Context, opts ...outbox.Option) (out
 // ListOfObjectsV1ValueItem is the type of the items of the member "value" of
 // ListOfObjectsV1.
 type ListOfObjectsV1ValueItem struct {
-	ID int64 `json:"id"`
-	// Unknown keeps the members that the schema does not name.
+	ID      int64        `json:"id"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v ListOfObjectsV1ValueItem) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "ListOfObjectsV1ValueItem", encodeListOfObjectsV1ValueItem)
+func (v ListOfObjectsV1ValueItem) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v ListOfObjectsV1ValueItem) Validate() error              { return nil }
+
+func (v *ListOfObjectsV1ValueItem) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeListOfObjectsV1ValueItem)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *ListOfObjectsV1ValueItem) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "ListOfObjectsV1ValueItem", decodeListOfObjectsV1ValueItem)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v ListOfObjectsV1ValueItem) Validate() error {
-	return nil
-}
-
-func decodeListOfObjectsV1ValueItem(d *wire.Decoder) ListOfObjectsV1ValueItem {
-	var v ListOfObjectsV1ValueItem
-	o := d.Object("id")
+func decodeListOfObjectsV1ValueItem(d *wire.Decoder) (v ListOfObjectsV1ValueItem) {
+	o := d.Open(&v.Unknown, "id")
 	for o.Next() {
 		switch string(o.Name) {
 		case "id":
 			v.ID = d.Int()
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeListOfObjectsV1ValueItem(e *wire.Encoder, v ListOfObjectsV1ValueItem) {
-	e.Begin()
-	e.Name("id").Int(v.ID)
-	e.Unknown(v.Unknown)
-	e.End()
+func (v *ListOfObjectsV1ValueItem) encode(e *wire.Encoder) {
+	e.First("id").Int(v.ID)
+	e.EndOpen(v.Unknown)
 }

@@ -16,48 +16,32 @@ import (
 //
 // A list of tuples.
 type ListOfTuplesV1 struct {
-	Value []ListOfTuplesV1ValueItem `json:"value,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Value   []ListOfTuplesV1ValueItem `json:"value,omitzero"`
+	Unknown wire.Unknown              `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v ListOfTuplesV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "ListOfTuplesV1", encodeListOfTuplesV1)
+func (v ListOfTuplesV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v ListOfTuplesV1) Validate() error              { return nil }
+
+func (v *ListOfTuplesV1) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeListOfTuplesV1)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *ListOfTuplesV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "ListOfTuplesV1", decodeListOfTuplesV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v ListOfTuplesV1) Validate() error {
-	return nil
-}
-
-func decodeListOfTuplesV1(d *wire.Decoder) ListOfTuplesV1 {
-	var v ListOfTuplesV1
-	o := d.Object()
+func decodeListOfTuplesV1(d *wire.Decoder) (v ListOfTuplesV1) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Slice(d, decodeListOfTuplesV1ValueItem)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeListOfTuplesV1(e *wire.Encoder, v ListOfTuplesV1) {
+func (v *ListOfTuplesV1) encode(e *wire.Encoder) {
 	e.Begin()
-	if v.Value != nil {
-		wire.PutSlice(e.Name("value"), v.Value, encodeListOfTuplesV1ValueItem)
-	}
-	e.Unknown(v.Unknown)
-	e.End()
+	wire.PutOptionalSlice(e, "value", v.Value, func(e *wire.Encoder, v ListOfTuplesV1ValueItem) { v.encode(e) })
+	e.EndOpen(v.Unknown)
 }
 
 var listOfTuplesV1Event = outbox.EventType[ListOfTuplesV1]{
@@ -67,14 +51,13 @@ var listOfTuplesV1Event = outbox.EventType[ListOfTuplesV1]{
 	AggregateType: "shape",
 }
 
-// InsertListOfTuplesV1 inserts the event on tx, so that it is published if and
-// only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertListOfTuplesV1 inserts the event on tx: it is published if and only if
+// tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertListOfTuplesV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data ListOfTuplesV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueListOfTuplesV1 adds the insert to a batch that the caller sends in its
+// QueueListOfTuplesV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueListOfTuplesV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data ListOfTuplesV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -85,8 +68,8 @@ func OnListOfTuplesV1(r *consume.Router, handle func(context.Context, outbox.Env
 	consume.On(r, listOfTuplesV1Event, handle)
 }
 
-// DecodeListOfTuplesV1 reads the value of a record, with its headers where the
-// event has no envelope.
+// DecodeListOfTuplesV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeListOfTuplesV1(value []byte, headers ...outbox.Header) (outbox.Envelope[ListOfTuplesV1], error) {
 	return listOfTuplesV1Event.Decode(value, headers...)
 }
@@ -105,24 +88,14 @@ type ListOfTuplesV1ValueItem struct {
 	Second float64
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v ListOfTuplesV1ValueItem) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "ListOfTuplesV1ValueItem", encodeListOfTuplesV1ValueItem)
+func (v ListOfTuplesV1ValueItem) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v ListOfTuplesV1ValueItem) Validate() error              { return nil }
+
+func (v *ListOfTuplesV1ValueItem) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeListOfTuplesV1ValueItem)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *ListOfTuplesV1ValueItem) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "ListOfTuplesV1ValueItem", decodeListOfTuplesV1ValueItem)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v ListOfTuplesV1ValueItem) Validate() error {
-	return nil
-}
-
-func decodeListOfTuplesV1ValueItem(d *wire.Decoder) ListOfTuplesV1ValueItem {
-	var v ListOfTuplesV1ValueItem
+func decodeListOfTuplesV1ValueItem(d *wire.Decoder) (v ListOfTuplesV1ValueItem) {
 	t := d.Tuple(2)
 	for t.Next() {
 		switch t.Index {
@@ -137,7 +110,7 @@ func decodeListOfTuplesV1ValueItem(d *wire.Decoder) ListOfTuplesV1ValueItem {
 	return v
 }
 
-func encodeListOfTuplesV1ValueItem(e *wire.Encoder, v ListOfTuplesV1ValueItem) {
+func (v *ListOfTuplesV1ValueItem) encode(e *wire.Encoder) {
 	t := e.Tuple()
 	t.Item().Float(v.First)
 	t.Item().Float(v.Second)

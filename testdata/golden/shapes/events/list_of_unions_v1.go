@@ -17,57 +17,37 @@ import (
 //
 // A list of a union.
 type ListOfUnionsV1 struct {
-	Value []ListOfUnionsV1ValueItem `json:"value,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Value   []ListOfUnionsV1ValueItem `json:"value,omitzero"`
+	Unknown wire.Unknown              `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v ListOfUnionsV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "ListOfUnionsV1", encodeListOfUnionsV1)
+func (v ListOfUnionsV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v ListOfUnionsV1) Validate() error              { return wire.Validate(&v, v.check) }
+
+func (v *ListOfUnionsV1) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeListOfUnionsV1)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *ListOfUnionsV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "ListOfUnionsV1", decodeListOfUnionsV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v ListOfUnionsV1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("ListOfUnionsV1")
-}
-
-func decodeListOfUnionsV1(d *wire.Decoder) ListOfUnionsV1 {
-	var v ListOfUnionsV1
-	o := d.Object()
+func decodeListOfUnionsV1(d *wire.Decoder) (v ListOfUnionsV1) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Slice(d, decodeListOfUnionsV1ValueItem)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeListOfUnionsV1(e *wire.Encoder, v ListOfUnionsV1) {
+func (v *ListOfUnionsV1) encode(e *wire.Encoder) {
 	e.Begin()
-	if v.Value != nil {
-		wire.PutSlice(e.Name("value"), v.Value, encodeListOfUnionsV1ValueItem)
-	}
-	e.Unknown(v.Unknown)
-	e.End()
+	wire.PutOptionalSlice(e, "value", v.Value, unionListOfUnionsV1ValueItem.Put)
+	e.EndOpen(v.Unknown)
 }
 
 func (v *ListOfUnionsV1) check(c *wire.Checker) {
 	for i, item := range v.Value {
-		c.Enter("value", i)
-		checkListOfUnionsV1ValueItem(c, item)
-		c.Leave()
+		unionListOfUnionsV1ValueItem.Check(c, item, "value", i)
 	}
 }
 
@@ -78,14 +58,13 @@ var listOfUnionsV1Event = outbox.EventType[ListOfUnionsV1]{
 	AggregateType: "shape",
 }
 
-// InsertListOfUnionsV1 inserts the event on tx, so that it is published if and
-// only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertListOfUnionsV1 inserts the event on tx: it is published if and only if
+// tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertListOfUnionsV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data ListOfUnionsV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueListOfUnionsV1 adds the insert to a batch that the caller sends in its
+// QueueListOfUnionsV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueListOfUnionsV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data ListOfUnionsV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -96,8 +75,8 @@ func OnListOfUnionsV1(r *consume.Router, handle func(context.Context, outbox.Env
 	consume.On(r, listOfUnionsV1Event, handle)
 }
 
-// DecodeListOfUnionsV1 reads the value of a record, with its headers where the
-// event has no envelope.
+// DecodeListOfUnionsV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeListOfUnionsV1(value []byte, headers ...outbox.Header) (outbox.Envelope[ListOfUnionsV1], error) {
 	return listOfUnionsV1Event.Decode(value, headers...)
 }
@@ -108,115 +87,61 @@ func (v ListOfUnionsV1) NewRow(ctx context.Context, opts ...outbox.Option) (outb
 }
 
 // ListOfUnionsV1ValueItem is one of ListOfUnionsV1ValueItemText and
-// ListOfUnionsV1ValueItemNumber, told apart by their JSON types. Any other
-// value decodes to UnknownListOfUnionsV1ValueItem.
+// ListOfUnionsV1ValueItemNumber, told apart by their JSON types.
 type ListOfUnionsV1ValueItem interface {
-	json.Marshaler
-	Validate() error
-
+	branch
 	isListOfUnionsV1ValueItem()
 }
 
-func (ListOfUnionsV1ValueItemText) isListOfUnionsV1ValueItem()    {}
-func (ListOfUnionsV1ValueItemNumber) isListOfUnionsV1ValueItem()  {}
-func (UnknownListOfUnionsV1ValueItem) isListOfUnionsV1ValueItem() {}
-
-// UnknownListOfUnionsV1ValueItem keeps a value that is none of the branches of
-// ListOfUnionsV1ValueItem, as it came. Its Validate never accepts it.
+// UnknownListOfUnionsV1ValueItem keeps any other value as it came; it is never
+// valid.
 type UnknownListOfUnionsV1ValueItem json.RawMessage
 
-// MarshalJSON writes v as it came.
+func (v UnknownListOfUnionsV1ValueItem) Validate() error          { return wire.Validate(&v, v.check) }
+func (v UnknownListOfUnionsV1ValueItem) encode(e *wire.Encoder)   { e.Raw(json.RawMessage(v)) }
+func (UnknownListOfUnionsV1ValueItem) isListOfUnionsV1ValueItem() {}
+
 func (v UnknownListOfUnionsV1ValueItem) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(ListOfUnionsV1ValueItem(v), "UnknownListOfUnionsV1ValueItem", encodeListOfUnionsV1ValueItem)
+	return wire.Encode(&v, v.encode)
 }
 
-// Validate reports that v is unknown, as a *outbox.ValidationError.
-func (v UnknownListOfUnionsV1ValueItem) Validate() error {
-	var c wire.Checker
-	checkListOfUnionsV1ValueItem(&c, v)
-	return c.Err("UnknownListOfUnionsV1ValueItem")
+func (v UnknownListOfUnionsV1ValueItem) check(c *wire.Checker) {
+	unionListOfUnionsV1ValueItem.NoBranch(c, v)
 }
 
 func decodeListOfUnionsV1ValueItem(d *wire.Decoder) ListOfUnionsV1ValueItem {
 	switch d.Kind() {
 	case '"':
-		return decodeListOfUnionsV1ValueItemText(d)
+		return ListOfUnionsV1ValueItemText(d.String())
 	case '0':
-		return decodeListOfUnionsV1ValueItemNumber(d)
+		return ListOfUnionsV1ValueItemNumber(d.Float())
 	}
 	return wire.NoBranch[UnknownListOfUnionsV1ValueItem](d)
 }
 
-func encodeListOfUnionsV1ValueItem(e *wire.Encoder, v ListOfUnionsV1ValueItem) {
-	switch v := v.(type) {
-	case ListOfUnionsV1ValueItemText:
-		encodeListOfUnionsV1ValueItemText(e, v)
-	case ListOfUnionsV1ValueItemNumber:
-		encodeListOfUnionsV1ValueItemNumber(e, v)
-	case UnknownListOfUnionsV1ValueItem:
-		e.Raw(json.RawMessage(v))
-	default:
-		e.NoBranch("ListOfUnionsV1ValueItem", v)
-	}
-}
-
-func checkListOfUnionsV1ValueItem(c *wire.Checker, v ListOfUnionsV1ValueItem) {
-	c.Schema("schemas/list_of_unions.yaml#/properties/value/items")
-	switch v := v.(type) {
-	case ListOfUnionsV1ValueItemText, ListOfUnionsV1ValueItemNumber: // any value is valid
-	default:
-		c.NoBranch(v, "anyOf", "a string or a number")
-	}
-}
+var unionListOfUnionsV1ValueItem = wire.NewUnion(ListOfUnionsV1ValueItem.encode, ListOfUnionsV1ValueItem.check, "schemas/list_of_unions.yaml#/properties/value/items", "anyOf", `a string or a number`)
 
 // ListOfUnionsV1ValueItemText is a branch of ListOfUnionsV1ValueItem.
 type ListOfUnionsV1ValueItemText string
 
-// MarshalJSON writes v as its schema has it.
-func (v ListOfUnionsV1ValueItemText) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "ListOfUnionsV1ValueItemText", encodeListOfUnionsV1ValueItemText)
-}
+func (v ListOfUnionsV1ValueItemText) Validate() error               { return nil }
+func (v ListOfUnionsV1ValueItemText) encode(e *wire.Encoder)        { e.String(string(v)) }
+func (ListOfUnionsV1ValueItemText) check(*wire.Checker)             {}
+func (ListOfUnionsV1ValueItemText) isListOfUnionsV1ValueItem()      {}
+func (v *ListOfUnionsV1ValueItemText) UnmarshalJSON(b []byte) error { return wire.DecodeText(b, v) }
 
-// UnmarshalJSON reads v. On an error v is left as it was.
-func (v *ListOfUnionsV1ValueItemText) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "ListOfUnionsV1ValueItemText", decodeListOfUnionsV1ValueItemText)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v ListOfUnionsV1ValueItemText) Validate() error {
-	return nil
-}
-
-func decodeListOfUnionsV1ValueItemText(d *wire.Decoder) ListOfUnionsV1ValueItemText {
-	return ListOfUnionsV1ValueItemText(d.String())
-}
-
-func encodeListOfUnionsV1ValueItemText(e *wire.Encoder, v ListOfUnionsV1ValueItemText) {
-	e.String(string(v))
-}
+func (v ListOfUnionsV1ValueItemText) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
 
 // ListOfUnionsV1ValueItemNumber is a branch of ListOfUnionsV1ValueItem.
 type ListOfUnionsV1ValueItemNumber float64
 
-// MarshalJSON writes v as its schema has it.
+func (v ListOfUnionsV1ValueItemNumber) Validate() error          { return nil }
+func (v ListOfUnionsV1ValueItemNumber) encode(e *wire.Encoder)   { e.Float(float64(v)) }
+func (ListOfUnionsV1ValueItemNumber) check(*wire.Checker)        {}
+func (ListOfUnionsV1ValueItemNumber) isListOfUnionsV1ValueItem() {}
+
 func (v ListOfUnionsV1ValueItemNumber) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "ListOfUnionsV1ValueItemNumber", encodeListOfUnionsV1ValueItemNumber)
+	return wire.Encode(&v, v.encode)
 }
 
-// UnmarshalJSON reads v. On an error v is left as it was.
-func (v *ListOfUnionsV1ValueItemNumber) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "ListOfUnionsV1ValueItemNumber", decodeListOfUnionsV1ValueItemNumber)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v ListOfUnionsV1ValueItemNumber) Validate() error {
-	return nil
-}
-
-func decodeListOfUnionsV1ValueItemNumber(d *wire.Decoder) ListOfUnionsV1ValueItemNumber {
-	return ListOfUnionsV1ValueItemNumber(d.Float())
-}
-
-func encodeListOfUnionsV1ValueItemNumber(e *wire.Encoder, v ListOfUnionsV1ValueItemNumber) {
-	e.Float(float64(v))
-}
+func (v *ListOfUnionsV1ValueItemNumber) UnmarshalJSON(b []byte) error { return wire.DecodeFloat(b, v) }

@@ -16,48 +16,29 @@ import (
 //
 // A map of maps.
 type MapOfMapsV1 struct {
-	Value map[string]map[string]string `json:"value,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Value   map[string]map[string]string `json:"value,omitzero"`
+	Unknown wire.Unknown                 `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v MapOfMapsV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "MapOfMapsV1", encodeMapOfMapsV1)
-}
+func (v MapOfMapsV1) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v MapOfMapsV1) Validate() error               { return nil }
+func (v *MapOfMapsV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeMapOfMapsV1) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *MapOfMapsV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "MapOfMapsV1", decodeMapOfMapsV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v MapOfMapsV1) Validate() error {
-	return nil
-}
-
-func decodeMapOfMapsV1(d *wire.Decoder) MapOfMapsV1 {
-	var v MapOfMapsV1
-	o := d.Object()
+func decodeMapOfMapsV1(d *wire.Decoder) (v MapOfMapsV1) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Map(d, func(d *wire.Decoder) map[string]string { return wire.Map(d, (*wire.Decoder).String) })
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeMapOfMapsV1(e *wire.Encoder, v MapOfMapsV1) {
+func (v *MapOfMapsV1) encode(e *wire.Encoder) {
 	e.Begin()
-	if v.Value != nil {
-		wire.PutMap(e.Name("value"), v.Value, func(e *wire.Encoder, v map[string]string) { wire.PutMap(e, v, (*wire.Encoder).String) })
-	}
-	e.Unknown(v.Unknown)
-	e.End()
+	wire.PutOptionalMap(e, "value", v.Value, func(e *wire.Encoder, v map[string]string) { wire.PutMap(e, v, (*wire.Encoder).String) })
+	e.EndOpen(v.Unknown)
 }
 
 var mapOfMapsV1Event = outbox.EventType[MapOfMapsV1]{
@@ -67,14 +48,13 @@ var mapOfMapsV1Event = outbox.EventType[MapOfMapsV1]{
 	AggregateType: "shape",
 }
 
-// InsertMapOfMapsV1 inserts the event on tx, so that it is published if and
-// only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertMapOfMapsV1 inserts the event on tx: it is published if and only if tx
+// commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertMapOfMapsV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data MapOfMapsV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueMapOfMapsV1 adds the insert to a batch that the caller sends in its
+// QueueMapOfMapsV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueMapOfMapsV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data MapOfMapsV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -85,8 +65,8 @@ func OnMapOfMapsV1(r *consume.Router, handle func(context.Context, outbox.Envelo
 	consume.On(r, mapOfMapsV1Event, handle)
 }
 
-// DecodeMapOfMapsV1 reads the value of a record, with its headers where the
-// event has no envelope.
+// DecodeMapOfMapsV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeMapOfMapsV1(value []byte, headers ...outbox.Header) (outbox.Envelope[MapOfMapsV1], error) {
 	return mapOfMapsV1Event.Decode(value, headers...)
 }

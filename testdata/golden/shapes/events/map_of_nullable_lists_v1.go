@@ -16,52 +16,36 @@ import (
 //
 // A map whose values are lists or null.
 type MapOfNullableListsV1 struct {
-	Value map[string][]string `json:"value,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Value   map[string][]string `json:"value,omitzero"`
+	Unknown wire.Unknown        `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v MapOfNullableListsV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "MapOfNullableListsV1", encodeMapOfNullableListsV1)
+func (v MapOfNullableListsV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v MapOfNullableListsV1) Validate() error              { return nil }
+
+func (v *MapOfNullableListsV1) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeMapOfNullableListsV1)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *MapOfNullableListsV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "MapOfNullableListsV1", decodeMapOfNullableListsV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v MapOfNullableListsV1) Validate() error {
-	return nil
-}
-
-func decodeMapOfNullableListsV1(d *wire.Decoder) MapOfNullableListsV1 {
-	var v MapOfNullableListsV1
-	o := d.Object()
+func decodeMapOfNullableListsV1(d *wire.Decoder) (v MapOfNullableListsV1) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Map(d, func(d *wire.Decoder) []string {
 				return wire.OrNil(d, func(d *wire.Decoder) []string { return wire.Slice(d, (*wire.Decoder).String) })
 			})
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeMapOfNullableListsV1(e *wire.Encoder, v MapOfNullableListsV1) {
+func (v *MapOfNullableListsV1) encode(e *wire.Encoder) {
 	e.Begin()
-	if v.Value != nil {
-		wire.PutMap(e.Name("value"), v.Value, func(e *wire.Encoder, v []string) {
-			wire.PutOrNull(e, v == nil, v, func(e *wire.Encoder, v []string) { wire.PutSlice(e, v, (*wire.Encoder).String) })
-		})
-	}
-	e.Unknown(v.Unknown)
-	e.End()
+	wire.PutOptionalMap(e, "value", v.Value, func(e *wire.Encoder, v []string) {
+		wire.PutOrNull(e, v == nil, v, func(e *wire.Encoder, v []string) { wire.PutSlice(e, v, (*wire.Encoder).String) })
+	})
+	e.EndOpen(v.Unknown)
 }
 
 var mapOfNullableListsV1Event = outbox.EventType[MapOfNullableListsV1]{
@@ -71,15 +55,14 @@ var mapOfNullableListsV1Event = outbox.EventType[MapOfNullableListsV1]{
 	AggregateType: "shape",
 }
 
-// InsertMapOfNullableListsV1 inserts the event on tx, so that it is published
-// if and only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertMapOfNullableListsV1 inserts the event on tx: it is published if and
+// only if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertMapOfNullableListsV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data MapOfNullableListsV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueMapOfNullableListsV1 adds the insert to a batch that the caller sends in
-// its transaction.
+// a transaction.
 func QueueMapOfNullableListsV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data MapOfNullableListsV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -89,8 +72,8 @@ func OnMapOfNullableListsV1(r *consume.Router, handle func(context.Context, outb
 	consume.On(r, mapOfNullableListsV1Event, handle)
 }
 
-// DecodeMapOfNullableListsV1 reads the value of a record, with its headers
-// where the event has no envelope.
+// DecodeMapOfNullableListsV1 reads a record; an event without an envelope needs
+// its headers.
 func DecodeMapOfNullableListsV1(value []byte, headers ...outbox.Header) (outbox.Envelope[MapOfNullableListsV1], error) {
 	return mapOfNullableListsV1Event.Decode(value, headers...)
 }

@@ -16,48 +16,32 @@ import (
 //
 // A map of objects.
 type MapOfObjectsV1 struct {
-	Value map[string]MapOfObjectsV1ValueValue `json:"value,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Value   map[string]MapOfObjectsV1ValueValue `json:"value,omitzero"`
+	Unknown wire.Unknown                        `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v MapOfObjectsV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "MapOfObjectsV1", encodeMapOfObjectsV1)
+func (v MapOfObjectsV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v MapOfObjectsV1) Validate() error              { return nil }
+
+func (v *MapOfObjectsV1) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeMapOfObjectsV1)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *MapOfObjectsV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "MapOfObjectsV1", decodeMapOfObjectsV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v MapOfObjectsV1) Validate() error {
-	return nil
-}
-
-func decodeMapOfObjectsV1(d *wire.Decoder) MapOfObjectsV1 {
-	var v MapOfObjectsV1
-	o := d.Object()
+func decodeMapOfObjectsV1(d *wire.Decoder) (v MapOfObjectsV1) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Map(d, decodeMapOfObjectsV1ValueValue)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeMapOfObjectsV1(e *wire.Encoder, v MapOfObjectsV1) {
+func (v *MapOfObjectsV1) encode(e *wire.Encoder) {
 	e.Begin()
-	if v.Value != nil {
-		wire.PutMap(e.Name("value"), v.Value, encodeMapOfObjectsV1ValueValue)
-	}
-	e.Unknown(v.Unknown)
-	e.End()
+	wire.PutOptionalMap(e, "value", v.Value, func(e *wire.Encoder, v MapOfObjectsV1ValueValue) { v.encode(e) })
+	e.EndOpen(v.Unknown)
 }
 
 var mapOfObjectsV1Event = outbox.EventType[MapOfObjectsV1]{
@@ -67,14 +51,13 @@ var mapOfObjectsV1Event = outbox.EventType[MapOfObjectsV1]{
 	AggregateType: "shape",
 }
 
-// InsertMapOfObjectsV1 inserts the event on tx, so that it is published if and
-// only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertMapOfObjectsV1 inserts the event on tx: it is published if and only if
+// tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertMapOfObjectsV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data MapOfObjectsV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueMapOfObjectsV1 adds the insert to a batch that the caller sends in its
+// QueueMapOfObjectsV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueMapOfObjectsV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data MapOfObjectsV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -85,8 +68,8 @@ func OnMapOfObjectsV1(r *consume.Router, handle func(context.Context, outbox.Env
 	consume.On(r, mapOfObjectsV1Event, handle)
 }
 
-// DecodeMapOfObjectsV1 reads the value of a record, with its headers where the
-// event has no envelope.
+// DecodeMapOfObjectsV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeMapOfObjectsV1(value []byte, headers ...outbox.Header) (outbox.Envelope[MapOfObjectsV1], error) {
 	return mapOfObjectsV1Event.Decode(value, headers...)
 }
@@ -99,44 +82,29 @@ func (v MapOfObjectsV1) NewRow(ctx context.Context, opts ...outbox.Option) (outb
 // MapOfObjectsV1ValueValue is the type of the values of the member "value" of
 // MapOfObjectsV1.
 type MapOfObjectsV1ValueValue struct {
-	N int64 `json:"n"`
-	// Unknown keeps the members that the schema does not name.
+	N       int64        `json:"n"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v MapOfObjectsV1ValueValue) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "MapOfObjectsV1ValueValue", encodeMapOfObjectsV1ValueValue)
+func (v MapOfObjectsV1ValueValue) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v MapOfObjectsV1ValueValue) Validate() error              { return nil }
+
+func (v *MapOfObjectsV1ValueValue) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeMapOfObjectsV1ValueValue)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *MapOfObjectsV1ValueValue) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "MapOfObjectsV1ValueValue", decodeMapOfObjectsV1ValueValue)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v MapOfObjectsV1ValueValue) Validate() error {
-	return nil
-}
-
-func decodeMapOfObjectsV1ValueValue(d *wire.Decoder) MapOfObjectsV1ValueValue {
-	var v MapOfObjectsV1ValueValue
-	o := d.Object("n")
+func decodeMapOfObjectsV1ValueValue(d *wire.Decoder) (v MapOfObjectsV1ValueValue) {
+	o := d.Open(&v.Unknown, "n")
 	for o.Next() {
 		switch string(o.Name) {
 		case "n":
 			v.N = d.Int()
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeMapOfObjectsV1ValueValue(e *wire.Encoder, v MapOfObjectsV1ValueValue) {
-	e.Begin()
-	e.Name("n").Int(v.N)
-	e.Unknown(v.Unknown)
-	e.End()
+func (v *MapOfObjectsV1ValueValue) encode(e *wire.Encoder) {
+	e.First("n").Int(v.N)
+	e.EndOpen(v.Unknown)
 }

@@ -17,48 +17,30 @@ import (
 //
 // A map of date-times or null.
 type MapOfTimesV1 struct {
-	Value map[string]*time.Time `json:"value,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Value   map[string]*time.Time `json:"value,omitzero"`
+	Unknown wire.Unknown          `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v MapOfTimesV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "MapOfTimesV1", encodeMapOfTimesV1)
-}
+func (v MapOfTimesV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v MapOfTimesV1) Validate() error              { return nil }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *MapOfTimesV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "MapOfTimesV1", decodeMapOfTimesV1)
-}
+func (v *MapOfTimesV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeMapOfTimesV1) }
 
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v MapOfTimesV1) Validate() error {
-	return nil
-}
-
-func decodeMapOfTimesV1(d *wire.Decoder) MapOfTimesV1 {
-	var v MapOfTimesV1
-	o := d.Object()
+func decodeMapOfTimesV1(d *wire.Decoder) (v MapOfTimesV1) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Map(d, func(d *wire.Decoder) *time.Time { return wire.Pointer(d, (*wire.Decoder).DateTime) })
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeMapOfTimesV1(e *wire.Encoder, v MapOfTimesV1) {
+func (v *MapOfTimesV1) encode(e *wire.Encoder) {
 	e.Begin()
-	if v.Value != nil {
-		wire.PutMap(e.Name("value"), v.Value, func(e *wire.Encoder, v *time.Time) { wire.PutPointer(e, v, (*wire.Encoder).DateTime) })
-	}
-	e.Unknown(v.Unknown)
-	e.End()
+	wire.PutOptionalMap(e, "value", v.Value, func(e *wire.Encoder, v *time.Time) { wire.PutPointer(e, v, (*wire.Encoder).DateTime) })
+	e.EndOpen(v.Unknown)
 }
 
 var mapOfTimesV1Event = outbox.EventType[MapOfTimesV1]{
@@ -68,14 +50,13 @@ var mapOfTimesV1Event = outbox.EventType[MapOfTimesV1]{
 	AggregateType: "shape",
 }
 
-// InsertMapOfTimesV1 inserts the event on tx, so that it is published if and
-// only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertMapOfTimesV1 inserts the event on tx: it is published if and only if tx
+// commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertMapOfTimesV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data MapOfTimesV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueMapOfTimesV1 adds the insert to a batch that the caller sends in its
+// QueueMapOfTimesV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueMapOfTimesV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data MapOfTimesV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -86,8 +67,8 @@ func OnMapOfTimesV1(r *consume.Router, handle func(context.Context, outbox.Envel
 	consume.On(r, mapOfTimesV1Event, handle)
 }
 
-// DecodeMapOfTimesV1 reads the value of a record, with its headers where the
-// event has no envelope.
+// DecodeMapOfTimesV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeMapOfTimesV1(value []byte, headers ...outbox.Header) (outbox.Envelope[MapOfTimesV1], error) {
 	return mapOfTimesV1Event.Decode(value, headers...)
 }

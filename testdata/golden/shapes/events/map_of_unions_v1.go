@@ -17,57 +17,35 @@ import (
 //
 // A map of a union.
 type MapOfUnionsV1 struct {
-	Value map[string]MapOfUnionsV1ValueValue `json:"value,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Value   map[string]MapOfUnionsV1ValueValue `json:"value,omitzero"`
+	Unknown wire.Unknown                       `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v MapOfUnionsV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "MapOfUnionsV1", encodeMapOfUnionsV1)
-}
+func (v MapOfUnionsV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v MapOfUnionsV1) Validate() error              { return wire.Validate(&v, v.check) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *MapOfUnionsV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "MapOfUnionsV1", decodeMapOfUnionsV1)
-}
+func (v *MapOfUnionsV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeMapOfUnionsV1) }
 
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v MapOfUnionsV1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("MapOfUnionsV1")
-}
-
-func decodeMapOfUnionsV1(d *wire.Decoder) MapOfUnionsV1 {
-	var v MapOfUnionsV1
-	o := d.Object()
+func decodeMapOfUnionsV1(d *wire.Decoder) (v MapOfUnionsV1) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Map(d, decodeMapOfUnionsV1ValueValue)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeMapOfUnionsV1(e *wire.Encoder, v MapOfUnionsV1) {
+func (v *MapOfUnionsV1) encode(e *wire.Encoder) {
 	e.Begin()
-	if v.Value != nil {
-		wire.PutMap(e.Name("value"), v.Value, encodeMapOfUnionsV1ValueValue)
-	}
-	e.Unknown(v.Unknown)
-	e.End()
+	wire.PutOptionalMap(e, "value", v.Value, unionMapOfUnionsV1ValueValue.Put)
+	e.EndOpen(v.Unknown)
 }
 
 func (v *MapOfUnionsV1) check(c *wire.Checker) {
 	for key, value := range v.Value {
-		c.Enter("value", key)
-		checkMapOfUnionsV1ValueValue(c, value)
-		c.Leave()
+		unionMapOfUnionsV1ValueValue.Check(c, value, "value", key)
 	}
 }
 
@@ -78,14 +56,13 @@ var mapOfUnionsV1Event = outbox.EventType[MapOfUnionsV1]{
 	AggregateType: "shape",
 }
 
-// InsertMapOfUnionsV1 inserts the event on tx, so that it is published if and
-// only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertMapOfUnionsV1 inserts the event on tx: it is published if and only if
+// tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertMapOfUnionsV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data MapOfUnionsV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueMapOfUnionsV1 adds the insert to a batch that the caller sends in its
+// QueueMapOfUnionsV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueMapOfUnionsV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data MapOfUnionsV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -96,8 +73,8 @@ func OnMapOfUnionsV1(r *consume.Router, handle func(context.Context, outbox.Enve
 	consume.On(r, mapOfUnionsV1Event, handle)
 }
 
-// DecodeMapOfUnionsV1 reads the value of a record, with its headers where the
-// event has no envelope.
+// DecodeMapOfUnionsV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeMapOfUnionsV1(value []byte, headers ...outbox.Header) (outbox.Envelope[MapOfUnionsV1], error) {
 	return mapOfUnionsV1Event.Decode(value, headers...)
 }
@@ -108,115 +85,68 @@ func (v MapOfUnionsV1) NewRow(ctx context.Context, opts ...outbox.Option) (outbo
 }
 
 // MapOfUnionsV1ValueValue is one of MapOfUnionsV1ValueValueBool and
-// MapOfUnionsV1ValueValueList, told apart by their JSON types. Any other value
-// decodes to UnknownMapOfUnionsV1ValueValue.
+// MapOfUnionsV1ValueValueList, told apart by their JSON types.
 type MapOfUnionsV1ValueValue interface {
-	json.Marshaler
-	Validate() error
-
+	branch
 	isMapOfUnionsV1ValueValue()
 }
 
-func (MapOfUnionsV1ValueValueBool) isMapOfUnionsV1ValueValue()    {}
-func (MapOfUnionsV1ValueValueList) isMapOfUnionsV1ValueValue()    {}
-func (UnknownMapOfUnionsV1ValueValue) isMapOfUnionsV1ValueValue() {}
-
-// UnknownMapOfUnionsV1ValueValue keeps a value that is none of the branches of
-// MapOfUnionsV1ValueValue, as it came. Its Validate never accepts it.
+// UnknownMapOfUnionsV1ValueValue keeps any other value as it came; it is never
+// valid.
 type UnknownMapOfUnionsV1ValueValue json.RawMessage
 
-// MarshalJSON writes v as it came.
+func (v UnknownMapOfUnionsV1ValueValue) Validate() error          { return wire.Validate(&v, v.check) }
+func (v UnknownMapOfUnionsV1ValueValue) encode(e *wire.Encoder)   { e.Raw(json.RawMessage(v)) }
+func (UnknownMapOfUnionsV1ValueValue) isMapOfUnionsV1ValueValue() {}
+
 func (v UnknownMapOfUnionsV1ValueValue) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(MapOfUnionsV1ValueValue(v), "UnknownMapOfUnionsV1ValueValue", encodeMapOfUnionsV1ValueValue)
+	return wire.Encode(&v, v.encode)
 }
 
-// Validate reports that v is unknown, as a *outbox.ValidationError.
-func (v UnknownMapOfUnionsV1ValueValue) Validate() error {
-	var c wire.Checker
-	checkMapOfUnionsV1ValueValue(&c, v)
-	return c.Err("UnknownMapOfUnionsV1ValueValue")
+func (v UnknownMapOfUnionsV1ValueValue) check(c *wire.Checker) {
+	unionMapOfUnionsV1ValueValue.NoBranch(c, v)
 }
 
 func decodeMapOfUnionsV1ValueValue(d *wire.Decoder) MapOfUnionsV1ValueValue {
 	switch d.Kind() {
 	case 't', 'f':
-		return decodeMapOfUnionsV1ValueValueBool(d)
+		return MapOfUnionsV1ValueValueBool(d.Bool())
 	case '[':
 		return decodeMapOfUnionsV1ValueValueList(d)
 	}
 	return wire.NoBranch[UnknownMapOfUnionsV1ValueValue](d)
 }
 
-func encodeMapOfUnionsV1ValueValue(e *wire.Encoder, v MapOfUnionsV1ValueValue) {
-	switch v := v.(type) {
-	case MapOfUnionsV1ValueValueBool:
-		encodeMapOfUnionsV1ValueValueBool(e, v)
-	case MapOfUnionsV1ValueValueList:
-		encodeMapOfUnionsV1ValueValueList(e, v)
-	case UnknownMapOfUnionsV1ValueValue:
-		e.Raw(json.RawMessage(v))
-	default:
-		e.NoBranch("MapOfUnionsV1ValueValue", v)
-	}
-}
-
-func checkMapOfUnionsV1ValueValue(c *wire.Checker, v MapOfUnionsV1ValueValue) {
-	c.Schema("schemas/map_of_unions.yaml#/properties/value/additionalProperties")
-	switch v := v.(type) {
-	case MapOfUnionsV1ValueValueBool, MapOfUnionsV1ValueValueList: // any value is valid
-	default:
-		c.NoBranch(v, "oneOf", "a boolean or an array")
-	}
-}
+var unionMapOfUnionsV1ValueValue = wire.NewUnion(MapOfUnionsV1ValueValue.encode, MapOfUnionsV1ValueValue.check, "schemas/map_of_unions.yaml#/properties/value/additionalProperties", "oneOf", `a boolean or an array`)
 
 // MapOfUnionsV1ValueValueBool is a branch of MapOfUnionsV1ValueValue.
 type MapOfUnionsV1ValueValueBool bool
 
-// MarshalJSON writes v as its schema has it.
-func (v MapOfUnionsV1ValueValueBool) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "MapOfUnionsV1ValueValueBool", encodeMapOfUnionsV1ValueValueBool)
-}
+func (v MapOfUnionsV1ValueValueBool) Validate() error               { return nil }
+func (v MapOfUnionsV1ValueValueBool) encode(e *wire.Encoder)        { e.Bool(bool(v)) }
+func (MapOfUnionsV1ValueValueBool) check(*wire.Checker)             {}
+func (MapOfUnionsV1ValueValueBool) isMapOfUnionsV1ValueValue()      {}
+func (v *MapOfUnionsV1ValueValueBool) UnmarshalJSON(b []byte) error { return wire.DecodeBool(b, v) }
 
-// UnmarshalJSON reads v. On an error v is left as it was.
-func (v *MapOfUnionsV1ValueValueBool) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "MapOfUnionsV1ValueValueBool", decodeMapOfUnionsV1ValueValueBool)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v MapOfUnionsV1ValueValueBool) Validate() error {
-	return nil
-}
-
-func decodeMapOfUnionsV1ValueValueBool(d *wire.Decoder) MapOfUnionsV1ValueValueBool {
-	return MapOfUnionsV1ValueValueBool(d.Bool())
-}
-
-func encodeMapOfUnionsV1ValueValueBool(e *wire.Encoder, v MapOfUnionsV1ValueValueBool) {
-	e.Bool(bool(v))
-}
+func (v MapOfUnionsV1ValueValueBool) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
 
 // MapOfUnionsV1ValueValueList is a branch of MapOfUnionsV1ValueValue.
 type MapOfUnionsV1ValueValueList []int64
 
-// MarshalJSON writes v as its schema has it.
-func (v MapOfUnionsV1ValueValueList) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "MapOfUnionsV1ValueValueList", encodeMapOfUnionsV1ValueValueList)
+func (v MapOfUnionsV1ValueValueList) Validate() error          { return nil }
+func (MapOfUnionsV1ValueValueList) check(*wire.Checker)        {}
+func (MapOfUnionsV1ValueValueList) isMapOfUnionsV1ValueValue() {}
+
+func (v MapOfUnionsV1ValueValueList) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+
+func (v MapOfUnionsV1ValueValueList) encode(e *wire.Encoder) {
+	wire.PutSlice(e, []int64(v), (*wire.Encoder).Int)
 }
 
-// UnmarshalJSON reads v. On an error v is left as it was.
-func (v *MapOfUnionsV1ValueValueList) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "MapOfUnionsV1ValueValueList", decodeMapOfUnionsV1ValueValueList)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v MapOfUnionsV1ValueValueList) Validate() error {
-	return nil
+func (v *MapOfUnionsV1ValueValueList) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeMapOfUnionsV1ValueValueList)
 }
 
 func decodeMapOfUnionsV1ValueValueList(d *wire.Decoder) MapOfUnionsV1ValueValueList {
 	return MapOfUnionsV1ValueValueList(wire.Slice(d, (*wire.Decoder).Int))
-}
-
-func encodeMapOfUnionsV1ValueValueList(e *wire.Encoder, v MapOfUnionsV1ValueValueList) {
-	wire.PutSlice(e, []int64(v), (*wire.Encoder).Int)
 }

@@ -16,48 +16,29 @@ import (
 //
 // Values of several types.
 type MixedEnumV1 struct {
-	Value outbox.Nullable[MixedEnumV1Value] `json:"value,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Value   outbox.Nullable[MixedEnumV1Value] `json:"value,omitzero"`
+	Unknown wire.Unknown                      `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v MixedEnumV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "MixedEnumV1", encodeMixedEnumV1)
-}
+func (v MixedEnumV1) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v MixedEnumV1) Validate() error               { return wire.Validate(&v, v.check) }
+func (v *MixedEnumV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeMixedEnumV1) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *MixedEnumV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "MixedEnumV1", decodeMixedEnumV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v MixedEnumV1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("MixedEnumV1")
-}
-
-func decodeMixedEnumV1(d *wire.Decoder) MixedEnumV1 {
-	var v MixedEnumV1
-	o := d.Object()
+func decodeMixedEnumV1(d *wire.Decoder) (v MixedEnumV1) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = nullable(d, wire.JSON[MixedEnumV1Value])
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeMixedEnumV1(e *wire.Encoder, v MixedEnumV1) {
+func (v *MixedEnumV1) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutNullable(e, "value", v.Value, wire.PutJSON[MixedEnumV1Value])
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
 func (v *MixedEnumV1) check(c *wire.Checker) {
@@ -74,14 +55,13 @@ var mixedEnumV1Event = outbox.EventType[MixedEnumV1]{
 	AggregateType: "shape",
 }
 
-// InsertMixedEnumV1 inserts the event on tx, so that it is published if and
-// only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertMixedEnumV1 inserts the event on tx: it is published if and only if tx
+// commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertMixedEnumV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data MixedEnumV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueMixedEnumV1 adds the insert to a batch that the caller sends in its
+// QueueMixedEnumV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueMixedEnumV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data MixedEnumV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -92,8 +72,8 @@ func OnMixedEnumV1(r *consume.Router, handle func(context.Context, outbox.Envelo
 	consume.On(r, mixedEnumV1Event, handle)
 }
 
-// DecodeMixedEnumV1 reads the value of a record, with its headers where the
-// event has no envelope.
+// DecodeMixedEnumV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeMixedEnumV1(value []byte, headers ...outbox.Header) (outbox.Envelope[MixedEnumV1], error) {
 	return mixedEnumV1Event.Decode(value, headers...)
 }

@@ -16,46 +16,32 @@ import (
 //
 // Two objects that hold each other.
 type MutualRecursionV1 struct {
-	Value *Author `json:"value,omitzero"`
-	// Unknown keeps the members that the schema does not name.
+	Value   *Author      `json:"value,omitzero"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v MutualRecursionV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "MutualRecursionV1", encodeMutualRecursionV1)
+func (v MutualRecursionV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v MutualRecursionV1) Validate() error              { return nil }
+
+func (v *MutualRecursionV1) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeMutualRecursionV1)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *MutualRecursionV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "MutualRecursionV1", decodeMutualRecursionV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v MutualRecursionV1) Validate() error {
-	return nil
-}
-
-func decodeMutualRecursionV1(d *wire.Decoder) MutualRecursionV1 {
-	var v MutualRecursionV1
-	o := d.Object()
+func decodeMutualRecursionV1(d *wire.Decoder) (v MutualRecursionV1) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, decodeAuthor)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeMutualRecursionV1(e *wire.Encoder, v MutualRecursionV1) {
+func (v *MutualRecursionV1) encode(e *wire.Encoder) {
 	e.Begin()
-	wire.PutOptional(e, "value", v.Value, encodeAuthor)
-	e.Unknown(v.Unknown)
-	e.End()
+	wire.PutOptional(e, "value", v.Value, func(e *wire.Encoder, v Author) { v.encode(e) })
+	e.EndOpen(v.Unknown)
 }
 
 var mutualRecursionV1Event = outbox.EventType[MutualRecursionV1]{
@@ -65,15 +51,14 @@ var mutualRecursionV1Event = outbox.EventType[MutualRecursionV1]{
 	AggregateType: "shape",
 }
 
-// InsertMutualRecursionV1 inserts the event on tx, so that it is published if
-// and only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertMutualRecursionV1 inserts the event on tx: it is published if and only
+// if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertMutualRecursionV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data MutualRecursionV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueMutualRecursionV1 adds the insert to a batch that the caller sends in
-// its transaction.
+// QueueMutualRecursionV1 adds the insert to a batch that the caller sends in a
+// transaction.
 func QueueMutualRecursionV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data MutualRecursionV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -83,8 +68,8 @@ func OnMutualRecursionV1(r *consume.Router, handle func(context.Context, outbox.
 	consume.On(r, mutualRecursionV1Event, handle)
 }
 
-// DecodeMutualRecursionV1 reads the value of a record, with its headers where
-// the event has no envelope.
+// DecodeMutualRecursionV1 reads a record; an event without an envelope needs
+// its headers.
 func DecodeMutualRecursionV1(value []byte, headers ...outbox.Header) (outbox.Envelope[MutualRecursionV1], error) {
 	return mutualRecursionV1Event.Decode(value, headers...)
 }
@@ -96,90 +81,54 @@ func (v MutualRecursionV1) NewRow(ctx context.Context, opts ...outbox.Option) (o
 
 // Author is part of the event schemas.
 type Author struct {
-	Books []Book `json:"books,omitzero"`
-	// Unknown keeps the members that the schema does not name.
+	Books   []Book       `json:"books,omitzero"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v Author) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "Author", encodeAuthor)
-}
+func (v Author) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v Author) Validate() error               { return nil }
+func (v *Author) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeAuthor) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *Author) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "Author", decodeAuthor)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v Author) Validate() error {
-	return nil
-}
-
-func decodeAuthor(d *wire.Decoder) Author {
-	var v Author
-	o := d.Object()
+func decodeAuthor(d *wire.Decoder) (v Author) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "books":
 			v.Books = wire.Slice(d, decodeBook)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeAuthor(e *wire.Encoder, v Author) {
+func (v *Author) encode(e *wire.Encoder) {
 	e.Begin()
-	if v.Books != nil {
-		wire.PutSlice(e.Name("books"), v.Books, encodeBook)
-	}
-	e.Unknown(v.Unknown)
-	e.End()
+	wire.PutOptionalSlice(e, "books", v.Books, func(e *wire.Encoder, v Book) { v.encode(e) })
+	e.EndOpen(v.Unknown)
 }
 
 // Book is part of the event schemas.
 type Book struct {
-	Author *Author `json:"author,omitzero"`
-	// Unknown keeps the members that the schema does not name.
+	Author  *Author      `json:"author,omitzero"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v Book) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "Book", encodeBook)
-}
+func (v Book) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v Book) Validate() error               { return nil }
+func (v *Book) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeBook) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *Book) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "Book", decodeBook)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v Book) Validate() error {
-	return nil
-}
-
-func decodeBook(d *wire.Decoder) Book {
-	var v Book
-	o := d.Object()
+func decodeBook(d *wire.Decoder) (v Book) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "author":
 			v.Author = wire.Optional(d, decodeAuthor)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeBook(e *wire.Encoder, v Book) {
+func (v *Book) encode(e *wire.Encoder) {
 	e.Begin()
-	wire.PutOptional(e, "author", v.Author, encodeAuthor)
-	e.Unknown(v.Unknown)
-	e.End()
+	wire.PutOptional(e, "author", v.Author, func(e *wire.Encoder, v Author) { v.encode(e) })
+	e.EndOpen(v.Unknown)
 }

@@ -16,46 +16,32 @@ import (
 //
 // An object in an object in an object.
 type NestedObjectV1 struct {
-	Value *NestedObjectV1Value `json:"value,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Value   *NestedObjectV1Value `json:"value,omitzero"`
+	Unknown wire.Unknown         `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v NestedObjectV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "NestedObjectV1", encodeNestedObjectV1)
+func (v NestedObjectV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v NestedObjectV1) Validate() error              { return nil }
+
+func (v *NestedObjectV1) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeNestedObjectV1)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *NestedObjectV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "NestedObjectV1", decodeNestedObjectV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v NestedObjectV1) Validate() error {
-	return nil
-}
-
-func decodeNestedObjectV1(d *wire.Decoder) NestedObjectV1 {
-	var v NestedObjectV1
-	o := d.Object()
+func decodeNestedObjectV1(d *wire.Decoder) (v NestedObjectV1) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, decodeNestedObjectV1Value)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeNestedObjectV1(e *wire.Encoder, v NestedObjectV1) {
+func (v *NestedObjectV1) encode(e *wire.Encoder) {
 	e.Begin()
-	wire.PutOptional(e, "value", v.Value, encodeNestedObjectV1Value)
-	e.Unknown(v.Unknown)
-	e.End()
+	wire.PutOptional(e, "value", v.Value, func(e *wire.Encoder, v NestedObjectV1Value) { v.encode(e) })
+	e.EndOpen(v.Unknown)
 }
 
 var nestedObjectV1Event = outbox.EventType[NestedObjectV1]{
@@ -65,14 +51,13 @@ var nestedObjectV1Event = outbox.EventType[NestedObjectV1]{
 	AggregateType: "shape",
 }
 
-// InsertNestedObjectV1 inserts the event on tx, so that it is published if and
-// only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertNestedObjectV1 inserts the event on tx: it is published if and only if
+// tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertNestedObjectV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data NestedObjectV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueNestedObjectV1 adds the insert to a batch that the caller sends in its
+// QueueNestedObjectV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueNestedObjectV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data NestedObjectV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -83,8 +68,8 @@ func OnNestedObjectV1(r *consume.Router, handle func(context.Context, outbox.Env
 	consume.On(r, nestedObjectV1Event, handle)
 }
 
-// DecodeNestedObjectV1 reads the value of a record, with its headers where the
-// event has no envelope.
+// DecodeNestedObjectV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeNestedObjectV1(value []byte, headers ...outbox.Header) (outbox.Envelope[NestedObjectV1], error) {
 	return nestedObjectV1Event.Decode(value, headers...)
 }
@@ -96,89 +81,59 @@ func (v NestedObjectV1) NewRow(ctx context.Context, opts ...outbox.Option) (outb
 
 // NestedObjectV1Value is the type of the member "value" of NestedObjectV1.
 type NestedObjectV1Value struct {
-	Inner NestedObjectV1ValueInner `json:"inner"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Inner   NestedObjectV1ValueInner `json:"inner"`
+	Unknown wire.Unknown             `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v NestedObjectV1Value) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "NestedObjectV1Value", encodeNestedObjectV1Value)
+func (v NestedObjectV1Value) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v NestedObjectV1Value) Validate() error              { return nil }
+
+func (v *NestedObjectV1Value) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeNestedObjectV1Value)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *NestedObjectV1Value) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "NestedObjectV1Value", decodeNestedObjectV1Value)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v NestedObjectV1Value) Validate() error {
-	return nil
-}
-
-func decodeNestedObjectV1Value(d *wire.Decoder) NestedObjectV1Value {
-	var v NestedObjectV1Value
-	o := d.Object("inner")
+func decodeNestedObjectV1Value(d *wire.Decoder) (v NestedObjectV1Value) {
+	o := d.Open(&v.Unknown, "inner")
 	for o.Next() {
 		switch string(o.Name) {
 		case "inner":
 			v.Inner = decodeNestedObjectV1ValueInner(d)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeNestedObjectV1Value(e *wire.Encoder, v NestedObjectV1Value) {
-	e.Begin()
-	encodeNestedObjectV1ValueInner(e.Name("inner"), v.Inner)
-	e.Unknown(v.Unknown)
-	e.End()
+func (v *NestedObjectV1Value) encode(e *wire.Encoder) {
+	v.Inner.encode(e.First("inner"))
+	e.EndOpen(v.Unknown)
 }
 
 // NestedObjectV1ValueInner is the type of the member "inner" of
 // NestedObjectV1Value.
 type NestedObjectV1ValueInner struct {
-	Core string `json:"core"`
-	// Unknown keeps the members that the schema does not name.
+	Core    string       `json:"core"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v NestedObjectV1ValueInner) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "NestedObjectV1ValueInner", encodeNestedObjectV1ValueInner)
+func (v NestedObjectV1ValueInner) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v NestedObjectV1ValueInner) Validate() error              { return nil }
+
+func (v *NestedObjectV1ValueInner) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeNestedObjectV1ValueInner)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *NestedObjectV1ValueInner) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "NestedObjectV1ValueInner", decodeNestedObjectV1ValueInner)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v NestedObjectV1ValueInner) Validate() error {
-	return nil
-}
-
-func decodeNestedObjectV1ValueInner(d *wire.Decoder) NestedObjectV1ValueInner {
-	var v NestedObjectV1ValueInner
-	o := d.Object("core")
+func decodeNestedObjectV1ValueInner(d *wire.Decoder) (v NestedObjectV1ValueInner) {
+	o := d.Open(&v.Unknown, "core")
 	for o.Next() {
 		switch string(o.Name) {
 		case "core":
 			v.Core = d.String()
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeNestedObjectV1ValueInner(e *wire.Encoder, v NestedObjectV1ValueInner) {
-	e.Begin()
-	e.Name("core").String(v.Core)
-	e.Unknown(v.Unknown)
-	e.End()
+func (v *NestedObjectV1ValueInner) encode(e *wire.Encoder) {
+	e.First("core").String(v.Core)
+	e.EndOpen(v.Unknown)
 }

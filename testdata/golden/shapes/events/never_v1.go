@@ -17,30 +17,14 @@ import (
 //
 // A member that may not be there.
 type NeverV1 struct {
-	// Unknown keeps the members that the schema does not name.
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v NeverV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "NeverV1", encodeNeverV1)
-}
+func (v NeverV1) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v NeverV1) Validate() error               { return wire.Validate(&v, v.check) }
+func (v *NeverV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeNeverV1) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *NeverV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "NeverV1", decodeNeverV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v NeverV1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("NeverV1")
-}
-
-func decodeNeverV1(d *wire.Decoder) NeverV1 {
-	var v NeverV1
+func decodeNeverV1(d *wire.Decoder) (v NeverV1) {
 	o := d.Object()
 	for o.Next() {
 		o.Unknown(&v.Unknown)
@@ -48,14 +32,13 @@ func decodeNeverV1(d *wire.Decoder) NeverV1 {
 	return v
 }
 
-func encodeNeverV1(e *wire.Encoder, v NeverV1) {
+func (v *NeverV1) encode(e *wire.Encoder) {
 	e.Begin()
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
 func (v *NeverV1) check(c *wire.Checker) {
-	wire.Rules(c, *v, encodeNeverV1, &neverV1Rules)
+	wire.Rules(c, *v, func(e *wire.Encoder, v NeverV1) { v.encode(e) }, &neverV1Rules)
 }
 
 var neverV1Event = outbox.EventType[NeverV1]{
@@ -65,14 +48,13 @@ var neverV1Event = outbox.EventType[NeverV1]{
 	AggregateType: "shape",
 }
 
-// InsertNeverV1 inserts the event on tx, so that it is published if and only if
-// the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertNeverV1 inserts the event on tx: it is published if and only if tx
+// commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertNeverV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data NeverV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueNeverV1 adds the insert to a batch that the caller sends in its
+// QueueNeverV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueNeverV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data NeverV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -83,8 +65,7 @@ func OnNeverV1(r *consume.Router, handle func(context.Context, outbox.Envelope[N
 	consume.On(r, neverV1Event, handle)
 }
 
-// DecodeNeverV1 reads the value of a record, with its headers where the event
-// has no envelope.
+// DecodeNeverV1 reads a record; an event without an envelope needs its headers.
 func DecodeNeverV1(value []byte, headers ...outbox.Header) (outbox.Envelope[NeverV1], error) {
 	return neverV1Event.Decode(value, headers...)
 }
@@ -94,7 +75,6 @@ func (v NeverV1) NewRow(ctx context.Context, opts ...outbox.Option) (outbox.Row,
 	return neverV1Event.NewRow(ctx, v, opts...)
 }
 
-// neverV1Rules is what the schema says of NeverV1 beyond its Go type.
 var neverV1Rules = rule.Set{
 	Rules: []*rule.Schema{
 		{

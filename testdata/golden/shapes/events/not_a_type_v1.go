@@ -17,48 +17,29 @@ import (
 //
 // Anything but a type.
 type NotATypeV1 struct {
-	Value outbox.Nullable[any] `json:"value,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Value   outbox.Nullable[any] `json:"value,omitzero"`
+	Unknown wire.Unknown         `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v NotATypeV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "NotATypeV1", encodeNotATypeV1)
-}
+func (v NotATypeV1) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v NotATypeV1) Validate() error               { return wire.Validate(&v, v.check) }
+func (v *NotATypeV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeNotATypeV1) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *NotATypeV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "NotATypeV1", decodeNotATypeV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v NotATypeV1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("NotATypeV1")
-}
-
-func decodeNotATypeV1(d *wire.Decoder) NotATypeV1 {
-	var v NotATypeV1
-	o := d.Object()
+func decodeNotATypeV1(d *wire.Decoder) (v NotATypeV1) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = nullable(d, (*wire.Decoder).Any)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeNotATypeV1(e *wire.Encoder, v NotATypeV1) {
+func (v *NotATypeV1) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutNullable(e, "value", v.Value, (*wire.Encoder).Any)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
 func (v *NotATypeV1) check(c *wire.Checker) {
@@ -75,14 +56,13 @@ var notATypeV1Event = outbox.EventType[NotATypeV1]{
 	AggregateType: "shape",
 }
 
-// InsertNotATypeV1 inserts the event on tx, so that it is published if and only
-// if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertNotATypeV1 inserts the event on tx: it is published if and only if tx
+// commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertNotATypeV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data NotATypeV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueNotATypeV1 adds the insert to a batch that the caller sends in its
+// QueueNotATypeV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueNotATypeV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data NotATypeV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -93,8 +73,8 @@ func OnNotATypeV1(r *consume.Router, handle func(context.Context, outbox.Envelop
 	consume.On(r, notATypeV1Event, handle)
 }
 
-// DecodeNotATypeV1 reads the value of a record, with its headers where the
-// event has no envelope.
+// DecodeNotATypeV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeNotATypeV1(value []byte, headers ...outbox.Header) (outbox.Envelope[NotATypeV1], error) {
 	return notATypeV1Event.Decode(value, headers...)
 }
@@ -104,8 +84,6 @@ func (v NotATypeV1) NewRow(ctx context.Context, opts ...outbox.Option) (outbox.R
 	return notATypeV1Event.NewRow(ctx, v, opts...)
 }
 
-// notATypeV1ValueRules is what the schema says of NotATypeV1.Value beyond its
-// Go type.
 var notATypeV1ValueRules = rule.Set{
 	Rules: []*rule.Schema{
 		{

@@ -17,48 +17,29 @@ import (
 //
 // Anything of a type but a value.
 type NotConstV1 struct {
-	Value *string `json:"value,omitzero"`
-	// Unknown keeps the members that the schema does not name.
+	Value   *string      `json:"value,omitzero"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v NotConstV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "NotConstV1", encodeNotConstV1)
-}
+func (v NotConstV1) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v NotConstV1) Validate() error               { return wire.Validate(&v, v.check) }
+func (v *NotConstV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeNotConstV1) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *NotConstV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "NotConstV1", decodeNotConstV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v NotConstV1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("NotConstV1")
-}
-
-func decodeNotConstV1(d *wire.Decoder) NotConstV1 {
-	var v NotConstV1
-	o := d.Object()
+func decodeNotConstV1(d *wire.Decoder) (v NotConstV1) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, (*wire.Decoder).String)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeNotConstV1(e *wire.Encoder, v NotConstV1) {
+func (v *NotConstV1) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutOptional(e, "value", v.Value, (*wire.Encoder).String)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
 func (v *NotConstV1) check(c *wire.Checker) {
@@ -74,14 +55,13 @@ var notConstV1Event = outbox.EventType[NotConstV1]{
 	AggregateType: "shape",
 }
 
-// InsertNotConstV1 inserts the event on tx, so that it is published if and only
-// if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertNotConstV1 inserts the event on tx: it is published if and only if tx
+// commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertNotConstV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data NotConstV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueNotConstV1 adds the insert to a batch that the caller sends in its
+// QueueNotConstV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueNotConstV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data NotConstV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -92,8 +72,8 @@ func OnNotConstV1(r *consume.Router, handle func(context.Context, outbox.Envelop
 	consume.On(r, notConstV1Event, handle)
 }
 
-// DecodeNotConstV1 reads the value of a record, with its headers where the
-// event has no envelope.
+// DecodeNotConstV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeNotConstV1(value []byte, headers ...outbox.Header) (outbox.Envelope[NotConstV1], error) {
 	return notConstV1Event.Decode(value, headers...)
 }
@@ -103,8 +83,6 @@ func (v NotConstV1) NewRow(ctx context.Context, opts ...outbox.Option) (outbox.R
 	return notConstV1Event.NewRow(ctx, v, opts...)
 }
 
-// notConstV1ValueRules is what the schema says of NotConstV1.Value beyond its
-// Go type.
 var notConstV1ValueRules = rule.Set{
 	Rules: []*rule.Schema{
 		{

@@ -16,46 +16,29 @@ import (
 //
 // A value that can only be null.
 type NullOnlyV1 struct {
-	Value *wire.Null `json:"value,omitzero"`
-	// Unknown keeps the members that the schema does not name.
+	Value   *wire.Null   `json:"value,omitzero"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v NullOnlyV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "NullOnlyV1", encodeNullOnlyV1)
-}
+func (v NullOnlyV1) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v NullOnlyV1) Validate() error               { return nil }
+func (v *NullOnlyV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeNullOnlyV1) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *NullOnlyV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "NullOnlyV1", decodeNullOnlyV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v NullOnlyV1) Validate() error {
-	return nil
-}
-
-func decodeNullOnlyV1(d *wire.Decoder) NullOnlyV1 {
-	var v NullOnlyV1
-	o := d.Object()
+func decodeNullOnlyV1(d *wire.Decoder) (v NullOnlyV1) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, (*wire.Decoder).NullValue)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeNullOnlyV1(e *wire.Encoder, v NullOnlyV1) {
+func (v *NullOnlyV1) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutOptional(e, "value", v.Value, (*wire.Encoder).NullValue)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
 var nullOnlyV1Event = outbox.EventType[NullOnlyV1]{
@@ -65,14 +48,13 @@ var nullOnlyV1Event = outbox.EventType[NullOnlyV1]{
 	AggregateType: "shape",
 }
 
-// InsertNullOnlyV1 inserts the event on tx, so that it is published if and only
-// if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertNullOnlyV1 inserts the event on tx: it is published if and only if tx
+// commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertNullOnlyV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data NullOnlyV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueNullOnlyV1 adds the insert to a batch that the caller sends in its
+// QueueNullOnlyV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueNullOnlyV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data NullOnlyV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -83,8 +65,8 @@ func OnNullOnlyV1(r *consume.Router, handle func(context.Context, outbox.Envelop
 	consume.On(r, nullOnlyV1Event, handle)
 }
 
-// DecodeNullOnlyV1 reads the value of a record, with its headers where the
-// event has no envelope.
+// DecodeNullOnlyV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeNullOnlyV1(value []byte, headers ...outbox.Header) (outbox.Envelope[NullOnlyV1], error) {
 	return nullOnlyV1Event.Decode(value, headers...)
 }

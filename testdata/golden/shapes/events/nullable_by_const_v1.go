@@ -16,46 +16,32 @@ import (
 //
 // Null as a const among the alternatives.
 type NullableByConstV1 struct {
-	Value outbox.Nullable[int64] `json:"value,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Value   outbox.Nullable[int64] `json:"value,omitzero"`
+	Unknown wire.Unknown           `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v NullableByConstV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "NullableByConstV1", encodeNullableByConstV1)
+func (v NullableByConstV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v NullableByConstV1) Validate() error              { return nil }
+
+func (v *NullableByConstV1) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeNullableByConstV1)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *NullableByConstV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "NullableByConstV1", decodeNullableByConstV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v NullableByConstV1) Validate() error {
-	return nil
-}
-
-func decodeNullableByConstV1(d *wire.Decoder) NullableByConstV1 {
-	var v NullableByConstV1
-	o := d.Object()
+func decodeNullableByConstV1(d *wire.Decoder) (v NullableByConstV1) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = nullable(d, (*wire.Decoder).Int)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeNullableByConstV1(e *wire.Encoder, v NullableByConstV1) {
+func (v *NullableByConstV1) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutNullable(e, "value", v.Value, (*wire.Encoder).Int)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
 var nullableByConstV1Event = outbox.EventType[NullableByConstV1]{
@@ -65,15 +51,14 @@ var nullableByConstV1Event = outbox.EventType[NullableByConstV1]{
 	AggregateType: "shape",
 }
 
-// InsertNullableByConstV1 inserts the event on tx, so that it is published if
-// and only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertNullableByConstV1 inserts the event on tx: it is published if and only
+// if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertNullableByConstV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data NullableByConstV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueNullableByConstV1 adds the insert to a batch that the caller sends in
-// its transaction.
+// QueueNullableByConstV1 adds the insert to a batch that the caller sends in a
+// transaction.
 func QueueNullableByConstV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data NullableByConstV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -83,8 +68,8 @@ func OnNullableByConstV1(r *consume.Router, handle func(context.Context, outbox.
 	consume.On(r, nullableByConstV1Event, handle)
 }
 
-// DecodeNullableByConstV1 reads the value of a record, with its headers where
-// the event has no envelope.
+// DecodeNullableByConstV1 reads a record; an event without an envelope needs
+// its headers.
 func DecodeNullableByConstV1(value []byte, headers ...outbox.Header) (outbox.Envelope[NullableByConstV1], error) {
 	return nullableByConstV1Event.Decode(value, headers...)
 }

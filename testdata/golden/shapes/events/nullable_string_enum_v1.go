@@ -16,48 +16,32 @@ import (
 //
 // One of a few strings, or null.
 type NullableStringEnumV1 struct {
-	Value outbox.Nullable[NullableStringEnumV1Value] `json:"value,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Value   outbox.Nullable[NullableStringEnumV1Value] `json:"value,omitzero"`
+	Unknown wire.Unknown                               `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v NullableStringEnumV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "NullableStringEnumV1", encodeNullableStringEnumV1)
+func (v NullableStringEnumV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v NullableStringEnumV1) Validate() error              { return wire.Validate(&v, v.check) }
+
+func (v *NullableStringEnumV1) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeNullableStringEnumV1)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *NullableStringEnumV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "NullableStringEnumV1", decodeNullableStringEnumV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v NullableStringEnumV1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("NullableStringEnumV1")
-}
-
-func decodeNullableStringEnumV1(d *wire.Decoder) NullableStringEnumV1 {
-	var v NullableStringEnumV1
-	o := d.Object()
+func decodeNullableStringEnumV1(d *wire.Decoder) (v NullableStringEnumV1) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = nullable(d, wire.Text[NullableStringEnumV1Value])
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeNullableStringEnumV1(e *wire.Encoder, v NullableStringEnumV1) {
+func (v *NullableStringEnumV1) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutNullable(e, "value", v.Value, wire.PutText[NullableStringEnumV1Value])
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
 func (v *NullableStringEnumV1) check(c *wire.Checker) {
@@ -74,15 +58,14 @@ var nullableStringEnumV1Event = outbox.EventType[NullableStringEnumV1]{
 	AggregateType: "shape",
 }
 
-// InsertNullableStringEnumV1 inserts the event on tx, so that it is published
-// if and only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertNullableStringEnumV1 inserts the event on tx: it is published if and
+// only if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertNullableStringEnumV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data NullableStringEnumV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueNullableStringEnumV1 adds the insert to a batch that the caller sends in
-// its transaction.
+// a transaction.
 func QueueNullableStringEnumV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data NullableStringEnumV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -92,8 +75,8 @@ func OnNullableStringEnumV1(r *consume.Router, handle func(context.Context, outb
 	consume.On(r, nullableStringEnumV1Event, handle)
 }
 
-// DecodeNullableStringEnumV1 reads the value of a record, with its headers
-// where the event has no envelope.
+// DecodeNullableStringEnumV1 reads a record; an event without an envelope needs
+// its headers.
 func DecodeNullableStringEnumV1(value []byte, headers ...outbox.Header) (outbox.Envelope[NullableStringEnumV1], error) {
 	return nullableStringEnumV1Event.Decode(value, headers...)
 }
@@ -115,9 +98,5 @@ const (
 
 // Valid reports whether the schema lists the value.
 func (v NullableStringEnumV1Value) Valid() bool {
-	switch v {
-	case NullableStringEnumV1ValueLow, NullableStringEnumV1ValueHigh:
-		return true
-	}
-	return false
+	return v == NullableStringEnumV1ValueLow || v == NullableStringEnumV1ValueHigh
 }

@@ -17,55 +17,37 @@ import (
 //
 // A union of two objects and null.
 type NullableUnionV1 struct {
-	Value outbox.Nullable[NullableUnionV1Value] `json:"value,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Value   outbox.Nullable[NullableUnionV1Value] `json:"value,omitzero"`
+	Unknown wire.Unknown                          `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v NullableUnionV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "NullableUnionV1", encodeNullableUnionV1)
+func (v NullableUnionV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v NullableUnionV1) Validate() error              { return wire.Validate(&v, v.check) }
+
+func (v *NullableUnionV1) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeNullableUnionV1)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *NullableUnionV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "NullableUnionV1", decodeNullableUnionV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v NullableUnionV1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("NullableUnionV1")
-}
-
-func decodeNullableUnionV1(d *wire.Decoder) NullableUnionV1 {
-	var v NullableUnionV1
-	o := d.Object()
+func decodeNullableUnionV1(d *wire.Decoder) (v NullableUnionV1) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = nullable(d, decodeNullableUnionV1Value)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeNullableUnionV1(e *wire.Encoder, v NullableUnionV1) {
+func (v *NullableUnionV1) encode(e *wire.Encoder) {
 	e.Begin()
-	wire.PutNullable(e, "value", v.Value, encodeNullableUnionV1Value)
-	e.Unknown(v.Unknown)
-	e.End()
+	wire.PutNullable(e, "value", v.Value, unionNullableUnionV1Value.Put)
+	e.EndOpen(v.Unknown)
 }
 
 func (v *NullableUnionV1) check(c *wire.Checker) {
 	if x, ok := v.Value.Get(); ok {
-		c.Enter("value")
-		checkNullableUnionV1Value(c, x)
-		c.Leave()
+		unionNullableUnionV1Value.Check(c, x, "value")
 	}
 }
 
@@ -76,14 +58,13 @@ var nullableUnionV1Event = outbox.EventType[NullableUnionV1]{
 	AggregateType: "shape",
 }
 
-// InsertNullableUnionV1 inserts the event on tx, so that it is published if and
-// only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertNullableUnionV1 inserts the event on tx: it is published if and only if
+// tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertNullableUnionV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data NullableUnionV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueNullableUnionV1 adds the insert to a batch that the caller sends in its
+// QueueNullableUnionV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueNullableUnionV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data NullableUnionV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -94,8 +75,8 @@ func OnNullableUnionV1(r *consume.Router, handle func(context.Context, outbox.En
 	consume.On(r, nullableUnionV1Event, handle)
 }
 
-// DecodeNullableUnionV1 reads the value of a record, with its headers where the
-// event has no envelope.
+// DecodeNullableUnionV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeNullableUnionV1(value []byte, headers ...outbox.Header) (outbox.Envelope[NullableUnionV1], error) {
 	return nullableUnionV1Event.Decode(value, headers...)
 }
@@ -105,34 +86,23 @@ func (v NullableUnionV1) NewRow(ctx context.Context, opts ...outbox.Option) (out
 	return nullableUnionV1Event.NewRow(ctx, v, opts...)
 }
 
-// NullableUnionV1Value is one of Cow and Hen, told apart by "is". Any other
-// value decodes to UnknownNullableUnionV1Value.
+// NullableUnionV1Value is one of Cow and Hen, told apart by "is".
 type NullableUnionV1Value interface {
-	json.Marshaler
-	Validate() error
-
+	branch
 	isNullableUnionV1Value()
 }
 
-func (Cow) isNullableUnionV1Value()                         {}
-func (Hen) isNullableUnionV1Value()                         {}
-func (UnknownNullableUnionV1Value) isNullableUnionV1Value() {}
-
-// UnknownNullableUnionV1Value keeps a value that is none of the branches of
-// NullableUnionV1Value, as it came. Its Validate never accepts it.
+// UnknownNullableUnionV1Value keeps any other value as it came; it is never
+// valid.
 type UnknownNullableUnionV1Value json.RawMessage
 
-// MarshalJSON writes v as it came.
-func (v UnknownNullableUnionV1Value) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(NullableUnionV1Value(v), "UnknownNullableUnionV1Value", encodeNullableUnionV1Value)
-}
+func (v UnknownNullableUnionV1Value) Validate() error        { return wire.Validate(&v, v.check) }
+func (v UnknownNullableUnionV1Value) encode(e *wire.Encoder) { e.Raw(json.RawMessage(v)) }
+func (UnknownNullableUnionV1Value) isNullableUnionV1Value()  {}
 
-// Validate reports that v is unknown, as a *outbox.ValidationError.
-func (v UnknownNullableUnionV1Value) Validate() error {
-	var c wire.Checker
-	checkNullableUnionV1Value(&c, v)
-	return c.Err("UnknownNullableUnionV1Value")
-}
+func (v UnknownNullableUnionV1Value) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+
+func (v UnknownNullableUnionV1Value) check(c *wire.Checker) { unionNullableUnionV1Value.NoBranch(c, v) }
 
 func decodeNullableUnionV1Value(d *wire.Decoder) NullableUnionV1Value {
 	switch d.StringAt("is") {
@@ -140,152 +110,86 @@ func decodeNullableUnionV1Value(d *wire.Decoder) NullableUnionV1Value {
 		return decodeCow(d)
 	case "hen":
 		return decodeHen(d)
-	default:
-		return wire.NoBranch[UnknownNullableUnionV1Value](d)
 	}
+	return wire.NoBranch[UnknownNullableUnionV1Value](d)
 }
 
-func encodeNullableUnionV1Value(e *wire.Encoder, v NullableUnionV1Value) {
-	switch v := v.(type) {
-	case Cow:
-		encodeCow(e, v)
-	case Hen:
-		encodeHen(e, v)
-	case UnknownNullableUnionV1Value:
-		e.Raw(json.RawMessage(v))
-	default:
-		e.NoBranch("NullableUnionV1Value", v)
-	}
-}
-
-func checkNullableUnionV1Value(c *wire.Checker, v NullableUnionV1Value) {
-	c.Schema("schemas/nullable_union.yaml#/properties/value")
-	switch v := v.(type) {
-	case Cow:
-		v.check(c)
-	case Hen:
-		v.check(c)
-	default:
-		c.NoBranch(v, "oneOf", "an object with \"is\" \"cow\" or an object with \"is\" \"hen\"")
-	}
-}
+var unionNullableUnionV1Value = wire.NewUnion(NullableUnionV1Value.encode, NullableUnionV1Value.check, "schemas/nullable_union.yaml#/properties/value", "oneOf", `an object with "is" "cow" or an object with "is" "hen"`)
 
 // Cow is a branch of NullableUnionV1Value.
 type Cow struct {
-	Is string `json:"is"`
-	// Unknown keeps the members that the schema does not name.
+	Is      string       `json:"is"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// NewCow returns v with what the schema fixes filled in: its constants, and its
-// defaults where v leaves a member out.
+// NewCow returns v with its constants and defaults filled in.
 func NewCow(v Cow) Cow {
 	v.Is = "cow"
 	return v
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v Cow) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "Cow", encodeCow)
-}
+func (v Cow) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v Cow) Validate() error               { return wire.Validate(&v, v.check) }
+func (Cow) isNullableUnionV1Value()         {}
+func (v *Cow) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeCow) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *Cow) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "Cow", decodeCow)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v Cow) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("Cow")
-}
-
-func decodeCow(d *wire.Decoder) Cow {
-	var v Cow
-	o := d.Object("is")
+func decodeCow(d *wire.Decoder) (v Cow) {
+	o := d.Open(&v.Unknown, "is")
 	for o.Next() {
 		switch string(o.Name) {
 		case "is":
 			v.Is = d.String()
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeCow(e *wire.Encoder, v Cow) {
-	e.Begin()
-	e.Name("is").String(v.Is)
-	e.Unknown(v.Unknown)
-	e.End()
+func (v Cow) encode(e *wire.Encoder) {
+	e.First("is").String(v.Is)
+	e.EndOpen(v.Unknown)
 }
 
-func (v *Cow) check(c *wire.Checker) {
-	c.Schema("schemas/nullable_union.yaml#/properties/value/oneOf/0")
-	wire.Const(c, v.Is, "cow", "is")
+func (v Cow) check(c *wire.Checker) {
+	wire.Const(c.Schema("schemas/nullable_union.yaml#/properties/value/oneOf/0"), v.Is, "cow", "is")
 }
 
 // Hen is a branch of NullableUnionV1Value.
 type Hen struct {
-	Is   string `json:"is"`
-	Eggs *int64 `json:"eggs,omitzero"`
-	// Unknown keeps the members that the schema does not name.
+	Is      string       `json:"is"`
+	Eggs    *int64       `json:"eggs,omitzero"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// NewHen returns v with what the schema fixes filled in: its constants, and its
-// defaults where v leaves a member out.
+// NewHen returns v with its constants and defaults filled in.
 func NewHen(v Hen) Hen {
 	v.Is = "hen"
 	return v
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v Hen) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "Hen", encodeHen)
-}
+func (v Hen) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v Hen) Validate() error               { return wire.Validate(&v, v.check) }
+func (Hen) isNullableUnionV1Value()         {}
+func (v *Hen) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeHen) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *Hen) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "Hen", decodeHen)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v Hen) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("Hen")
-}
-
-func decodeHen(d *wire.Decoder) Hen {
-	var v Hen
-	o := d.Object("is")
+func decodeHen(d *wire.Decoder) (v Hen) {
+	o := d.Open(&v.Unknown, "is")
 	for o.Next() {
 		switch string(o.Name) {
 		case "is":
 			v.Is = d.String()
 		case "eggs":
 			v.Eggs = wire.Optional(d, (*wire.Decoder).Int)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeHen(e *wire.Encoder, v Hen) {
-	e.Begin()
-	e.Name("is").String(v.Is)
+func (v Hen) encode(e *wire.Encoder) {
+	e.First("is").String(v.Is)
 	wire.PutOptional(e, "eggs", v.Eggs, (*wire.Encoder).Int)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
-func (v *Hen) check(c *wire.Checker) {
-	c.Schema("schemas/nullable_union.yaml#/properties/value/oneOf/1")
-	wire.Const(c, v.Is, "hen", "is")
+func (v Hen) check(c *wire.Checker) {
+	wire.Const(c.Schema("schemas/nullable_union.yaml#/properties/value/oneOf/1"), v.Is, "hen", "is")
 }

@@ -16,13 +16,11 @@ import (
 //
 // A constant number, however it is written.
 type NumberConstV1 struct {
-	Value *int64 `json:"value,omitzero"`
-	// Unknown keeps the members that the schema does not name.
+	Value   *int64       `json:"value,omitzero"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// NewNumberConstV1 returns v with what the schema fixes filled in: its
-// constants, and its defaults where v leaves a member out.
+// NewNumberConstV1 returns v with its constants and defaults filled in.
 func NewNumberConstV1(v NumberConstV1) NumberConstV1 {
 	if v.Value == nil {
 		v.Value = new(int64(1))
@@ -30,43 +28,26 @@ func NewNumberConstV1(v NumberConstV1) NumberConstV1 {
 	return v
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v NumberConstV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "NumberConstV1", encodeNumberConstV1)
-}
+func (v NumberConstV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v NumberConstV1) Validate() error              { return wire.Validate(&v, v.check) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *NumberConstV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "NumberConstV1", decodeNumberConstV1)
-}
+func (v *NumberConstV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeNumberConstV1) }
 
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v NumberConstV1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("NumberConstV1")
-}
-
-func decodeNumberConstV1(d *wire.Decoder) NumberConstV1 {
-	var v NumberConstV1
-	o := d.Object()
+func decodeNumberConstV1(d *wire.Decoder) (v NumberConstV1) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, (*wire.Decoder).Int)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeNumberConstV1(e *wire.Encoder, v NumberConstV1) {
+func (v *NumberConstV1) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutOptional(e, "value", v.Value, (*wire.Encoder).Int)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
 func (v *NumberConstV1) check(c *wire.Checker) {
@@ -83,14 +64,13 @@ var numberConstV1Event = outbox.EventType[NumberConstV1]{
 	AggregateType: "shape",
 }
 
-// InsertNumberConstV1 inserts the event on tx, so that it is published if and
-// only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertNumberConstV1 inserts the event on tx: it is published if and only if
+// tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertNumberConstV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data NumberConstV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueNumberConstV1 adds the insert to a batch that the caller sends in its
+// QueueNumberConstV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueNumberConstV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data NumberConstV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -101,8 +81,8 @@ func OnNumberConstV1(r *consume.Router, handle func(context.Context, outbox.Enve
 	consume.On(r, numberConstV1Event, handle)
 }
 
-// DecodeNumberConstV1 reads the value of a record, with its headers where the
-// event has no envelope.
+// DecodeNumberConstV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeNumberConstV1(value []byte, headers ...outbox.Header) (outbox.Envelope[NumberConstV1], error) {
 	return numberConstV1Event.Decode(value, headers...)
 }

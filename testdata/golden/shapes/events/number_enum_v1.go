@@ -16,48 +16,30 @@ import (
 //
 // One of a few numbers.
 type NumberEnumV1 struct {
-	Value *NumberEnumV1Value `json:"value,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Value   *NumberEnumV1Value `json:"value,omitzero"`
+	Unknown wire.Unknown       `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v NumberEnumV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "NumberEnumV1", encodeNumberEnumV1)
-}
+func (v NumberEnumV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v NumberEnumV1) Validate() error              { return wire.Validate(&v, v.check) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *NumberEnumV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "NumberEnumV1", decodeNumberEnumV1)
-}
+func (v *NumberEnumV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeNumberEnumV1) }
 
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v NumberEnumV1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("NumberEnumV1")
-}
-
-func decodeNumberEnumV1(d *wire.Decoder) NumberEnumV1 {
-	var v NumberEnumV1
-	o := d.Object()
+func decodeNumberEnumV1(d *wire.Decoder) (v NumberEnumV1) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, func(d *wire.Decoder) NumberEnumV1Value { return NumberEnumV1Value(d.Float()) })
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeNumberEnumV1(e *wire.Encoder, v NumberEnumV1) {
+func (v *NumberEnumV1) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutOptional(e, "value", v.Value, func(e *wire.Encoder, v NumberEnumV1Value) { e.Float(float64(v)) })
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
 func (v *NumberEnumV1) check(c *wire.Checker) {
@@ -74,14 +56,13 @@ var numberEnumV1Event = outbox.EventType[NumberEnumV1]{
 	AggregateType: "shape",
 }
 
-// InsertNumberEnumV1 inserts the event on tx, so that it is published if and
-// only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertNumberEnumV1 inserts the event on tx: it is published if and only if tx
+// commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertNumberEnumV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data NumberEnumV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueNumberEnumV1 adds the insert to a batch that the caller sends in its
+// QueueNumberEnumV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueNumberEnumV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data NumberEnumV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -92,8 +73,8 @@ func OnNumberEnumV1(r *consume.Router, handle func(context.Context, outbox.Envel
 	consume.On(r, numberEnumV1Event, handle)
 }
 
-// DecodeNumberEnumV1 reads the value of a record, with its headers where the
-// event has no envelope.
+// DecodeNumberEnumV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeNumberEnumV1(value []byte, headers ...outbox.Header) (outbox.Envelope[NumberEnumV1], error) {
 	return numberEnumV1Event.Decode(value, headers...)
 }
@@ -115,9 +96,5 @@ const (
 
 // Valid reports whether the schema lists the value.
 func (v NumberEnumV1Value) Valid() bool {
-	switch v {
-	case NumberEnumV1Value0Point5, NumberEnumV1Value1, NumberEnumV1Value2Point25:
-		return true
-	}
-	return false
+	return v == NumberEnumV1Value0Point5 || v == NumberEnumV1Value1 || v == NumberEnumV1Value2Point25
 }

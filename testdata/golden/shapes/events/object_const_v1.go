@@ -16,13 +16,11 @@ import (
 //
 // A constant object.
 type ObjectConstV1 struct {
-	Value *ObjectConstV1Value `json:"value,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Value   *ObjectConstV1Value `json:"value,omitzero"`
+	Unknown wire.Unknown        `json:"-"`
 }
 
-// NewObjectConstV1 returns v with what the schema fixes filled in: its
-// constants, and its defaults where v leaves a member out.
+// NewObjectConstV1 returns v with its constants and defaults filled in.
 func NewObjectConstV1(v ObjectConstV1) ObjectConstV1 {
 	if v.Value == nil {
 		v.Value = new(ObjectConstV1ValueValue)
@@ -30,43 +28,26 @@ func NewObjectConstV1(v ObjectConstV1) ObjectConstV1 {
 	return v
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v ObjectConstV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "ObjectConstV1", encodeObjectConstV1)
-}
+func (v ObjectConstV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v ObjectConstV1) Validate() error              { return wire.Validate(&v, v.check) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *ObjectConstV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "ObjectConstV1", decodeObjectConstV1)
-}
+func (v *ObjectConstV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeObjectConstV1) }
 
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v ObjectConstV1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("ObjectConstV1")
-}
-
-func decodeObjectConstV1(d *wire.Decoder) ObjectConstV1 {
-	var v ObjectConstV1
-	o := d.Object()
+func decodeObjectConstV1(d *wire.Decoder) (v ObjectConstV1) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, wire.JSON[ObjectConstV1Value])
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeObjectConstV1(e *wire.Encoder, v ObjectConstV1) {
+func (v *ObjectConstV1) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutOptional(e, "value", v.Value, wire.PutJSON[ObjectConstV1Value])
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
 func (v *ObjectConstV1) check(c *wire.Checker) {
@@ -83,14 +64,13 @@ var objectConstV1Event = outbox.EventType[ObjectConstV1]{
 	AggregateType: "shape",
 }
 
-// InsertObjectConstV1 inserts the event on tx, so that it is published if and
-// only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertObjectConstV1 inserts the event on tx: it is published if and only if
+// tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertObjectConstV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data ObjectConstV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueObjectConstV1 adds the insert to a batch that the caller sends in its
+// QueueObjectConstV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueObjectConstV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data ObjectConstV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -101,8 +81,8 @@ func OnObjectConstV1(r *consume.Router, handle func(context.Context, outbox.Enve
 	consume.On(r, objectConstV1Event, handle)
 }
 
-// DecodeObjectConstV1 reads the value of a record, with its headers where the
-// event has no envelope.
+// DecodeObjectConstV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeObjectConstV1(value []byte, headers ...outbox.Header) (outbox.Envelope[ObjectConstV1], error) {
 	return objectConstV1Event.Decode(value, headers...)
 }
@@ -123,6 +103,4 @@ const (
 )
 
 // Valid reports whether the schema lists the value.
-func (v ObjectConstV1Value) Valid() bool {
-	return v == ObjectConstV1ValueValue
-}
+func (v ObjectConstV1Value) Valid() bool { return v == ObjectConstV1ValueValue }

@@ -17,56 +17,40 @@ import (
 //
 // At least one of two members, which is a rule and not a type.
 type OneOfRequiredV1 struct {
-	Mail  *string `json:"mail,omitzero"`
-	Phone *string `json:"phone,omitzero"`
-	// Unknown keeps the members that the schema does not name.
+	Mail    *string      `json:"mail,omitzero"`
+	Phone   *string      `json:"phone,omitzero"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v OneOfRequiredV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "OneOfRequiredV1", encodeOneOfRequiredV1)
+func (v OneOfRequiredV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v OneOfRequiredV1) Validate() error              { return wire.Validate(&v, v.check) }
+
+func (v *OneOfRequiredV1) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeOneOfRequiredV1)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *OneOfRequiredV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "OneOfRequiredV1", decodeOneOfRequiredV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v OneOfRequiredV1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("OneOfRequiredV1")
-}
-
-func decodeOneOfRequiredV1(d *wire.Decoder) OneOfRequiredV1 {
-	var v OneOfRequiredV1
-	o := d.Object()
+func decodeOneOfRequiredV1(d *wire.Decoder) (v OneOfRequiredV1) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "mail":
 			v.Mail = wire.Optional(d, (*wire.Decoder).String)
 		case "phone":
 			v.Phone = wire.Optional(d, (*wire.Decoder).String)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeOneOfRequiredV1(e *wire.Encoder, v OneOfRequiredV1) {
+func (v *OneOfRequiredV1) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutOptional(e, "mail", v.Mail, (*wire.Encoder).String)
 	wire.PutOptional(e, "phone", v.Phone, (*wire.Encoder).String)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
 func (v *OneOfRequiredV1) check(c *wire.Checker) {
-	wire.Rules(c, *v, encodeOneOfRequiredV1, &oneOfRequiredV1Rules)
+	wire.Rules(c, *v, func(e *wire.Encoder, v OneOfRequiredV1) { v.encode(e) }, &oneOfRequiredV1Rules)
 }
 
 var oneOfRequiredV1Event = outbox.EventType[OneOfRequiredV1]{
@@ -76,14 +60,13 @@ var oneOfRequiredV1Event = outbox.EventType[OneOfRequiredV1]{
 	AggregateType: "shape",
 }
 
-// InsertOneOfRequiredV1 inserts the event on tx, so that it is published if and
-// only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertOneOfRequiredV1 inserts the event on tx: it is published if and only if
+// tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertOneOfRequiredV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data OneOfRequiredV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueOneOfRequiredV1 adds the insert to a batch that the caller sends in its
+// QueueOneOfRequiredV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueOneOfRequiredV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data OneOfRequiredV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -94,8 +77,8 @@ func OnOneOfRequiredV1(r *consume.Router, handle func(context.Context, outbox.En
 	consume.On(r, oneOfRequiredV1Event, handle)
 }
 
-// DecodeOneOfRequiredV1 reads the value of a record, with its headers where the
-// event has no envelope.
+// DecodeOneOfRequiredV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeOneOfRequiredV1(value []byte, headers ...outbox.Header) (outbox.Envelope[OneOfRequiredV1], error) {
 	return oneOfRequiredV1Event.Decode(value, headers...)
 }
@@ -105,8 +88,6 @@ func (v OneOfRequiredV1) NewRow(ctx context.Context, opts ...outbox.Option) (out
 	return oneOfRequiredV1Event.NewRow(ctx, v, opts...)
 }
 
-// oneOfRequiredV1Rules is what the schema says of OneOfRequiredV1 beyond its Go
-// type.
 var oneOfRequiredV1Rules = rule.Set{
 	Rules: []*rule.Schema{
 		{

@@ -16,55 +16,39 @@ import (
 //
 // Some known strings, and others.
 type OpenStringEnumV1 struct {
-	Value *OpenStringEnumV1Value `json:"value,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Value   *OpenStringEnumV1Value `json:"value,omitzero"`
+	Unknown wire.Unknown           `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v OpenStringEnumV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "OpenStringEnumV1", encodeOpenStringEnumV1)
+func (v OpenStringEnumV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v OpenStringEnumV1) Validate() error              { return wire.Validate(&v, v.check) }
+
+func (v *OpenStringEnumV1) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeOpenStringEnumV1)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *OpenStringEnumV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "OpenStringEnumV1", decodeOpenStringEnumV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v OpenStringEnumV1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("OpenStringEnumV1")
-}
-
-func decodeOpenStringEnumV1(d *wire.Decoder) OpenStringEnumV1 {
-	var v OpenStringEnumV1
-	o := d.Object()
+func decodeOpenStringEnumV1(d *wire.Decoder) (v OpenStringEnumV1) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, wire.Text[OpenStringEnumV1Value])
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeOpenStringEnumV1(e *wire.Encoder, v OpenStringEnumV1) {
+func (v *OpenStringEnumV1) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutOptional(e, "value", v.Value, wire.PutText[OpenStringEnumV1Value])
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
 func (v *OpenStringEnumV1) check(c *wire.Checker) {
 	c.Schema("schemas/open_string_enum.yaml#", openStringEnumV1Places...)
 	if v.Value != nil {
 		if !v.Value.Known() {
-			wire.MinLength(c, *v.Value, 5, "value")
+			wire.MinLength(c, string(*v.Value), 5, "value")
 		}
 	}
 }
@@ -76,14 +60,13 @@ var openStringEnumV1Event = outbox.EventType[OpenStringEnumV1]{
 	AggregateType: "shape",
 }
 
-// InsertOpenStringEnumV1 inserts the event on tx, so that it is published if
-// and only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertOpenStringEnumV1 inserts the event on tx: it is published if and only
+// if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertOpenStringEnumV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data OpenStringEnumV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueOpenStringEnumV1 adds the insert to a batch that the caller sends in its
+// QueueOpenStringEnumV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueOpenStringEnumV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data OpenStringEnumV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -94,8 +77,8 @@ func OnOpenStringEnumV1(r *consume.Router, handle func(context.Context, outbox.E
 	consume.On(r, openStringEnumV1Event, handle)
 }
 
-// DecodeOpenStringEnumV1 reads the value of a record, with its headers where
-// the event has no envelope.
+// DecodeOpenStringEnumV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeOpenStringEnumV1(value []byte, headers ...outbox.Header) (outbox.Envelope[OpenStringEnumV1], error) {
 	return openStringEnumV1Event.Decode(value, headers...)
 }
@@ -116,15 +99,9 @@ const (
 
 // Known reports whether the schema lists the value; others are allowed as well.
 func (v OpenStringEnumV1Value) Known() bool {
-	switch v {
-	case OpenStringEnumV1ValueRed, OpenStringEnumV1ValueGreen:
-		return true
-	}
-	return false
+	return v == OpenStringEnumV1ValueRed || v == OpenStringEnumV1ValueGreen
 }
 
-// openStringEnumV1Places says where schemas stand that are not under
-// OpenStringEnumV1's own properties.
 var openStringEnumV1Places = wire.Places{
 	{"/value", "", "schemas/open_string_enum.yaml#/properties/value/anyOf/1"},
 }

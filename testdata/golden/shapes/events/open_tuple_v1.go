@@ -17,55 +17,34 @@ import (
 //
 // Items with types of their own, and anything behind them.
 type OpenTupleV1 struct {
-	Value *OpenTupleV1Value `json:"value,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Value   *OpenTupleV1Value `json:"value,omitzero"`
+	Unknown wire.Unknown      `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v OpenTupleV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "OpenTupleV1", encodeOpenTupleV1)
-}
+func (v OpenTupleV1) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v OpenTupleV1) Validate() error               { return wire.Validate(&v, v.check) }
+func (v *OpenTupleV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeOpenTupleV1) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *OpenTupleV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "OpenTupleV1", decodeOpenTupleV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v OpenTupleV1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("OpenTupleV1")
-}
-
-func decodeOpenTupleV1(d *wire.Decoder) OpenTupleV1 {
-	var v OpenTupleV1
-	o := d.Object()
+func decodeOpenTupleV1(d *wire.Decoder) (v OpenTupleV1) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, decodeOpenTupleV1Value)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeOpenTupleV1(e *wire.Encoder, v OpenTupleV1) {
+func (v *OpenTupleV1) encode(e *wire.Encoder) {
 	e.Begin()
-	wire.PutOptional(e, "value", v.Value, encodeOpenTupleV1Value)
-	e.Unknown(v.Unknown)
-	e.End()
+	wire.PutOptional(e, "value", v.Value, func(e *wire.Encoder, v OpenTupleV1Value) { v.encode(e) })
+	e.EndOpen(v.Unknown)
 }
 
 func (v *OpenTupleV1) check(c *wire.Checker) {
 	if v.Value != nil {
-		c.Enter("value")
-		v.Value.check(c)
-		c.Leave()
+		c.In(v.Value.check, "value")
 	}
 }
 
@@ -76,14 +55,13 @@ var openTupleV1Event = outbox.EventType[OpenTupleV1]{
 	AggregateType: "shape",
 }
 
-// InsertOpenTupleV1 inserts the event on tx, so that it is published if and
-// only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertOpenTupleV1 inserts the event on tx: it is published if and only if tx
+// commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertOpenTupleV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data OpenTupleV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueOpenTupleV1 adds the insert to a batch that the caller sends in its
+// QueueOpenTupleV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueOpenTupleV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data OpenTupleV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -94,8 +72,8 @@ func OnOpenTupleV1(r *consume.Router, handle func(context.Context, outbox.Envelo
 	consume.On(r, openTupleV1Event, handle)
 }
 
-// DecodeOpenTupleV1 reads the value of a record, with its headers where the
-// event has no envelope.
+// DecodeOpenTupleV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeOpenTupleV1(value []byte, headers ...outbox.Header) (outbox.Envelope[OpenTupleV1], error) {
 	return openTupleV1Event.Decode(value, headers...)
 }
@@ -115,26 +93,14 @@ type OpenTupleV1Value struct {
 	Rest []json.RawMessage
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v OpenTupleV1Value) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "OpenTupleV1Value", encodeOpenTupleV1Value)
+func (v OpenTupleV1Value) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v OpenTupleV1Value) Validate() error              { return wire.Validate(&v, v.check) }
+
+func (v *OpenTupleV1Value) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeOpenTupleV1Value)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *OpenTupleV1Value) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "OpenTupleV1Value", decodeOpenTupleV1Value)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v OpenTupleV1Value) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("OpenTupleV1Value")
-}
-
-func decodeOpenTupleV1Value(d *wire.Decoder) OpenTupleV1Value {
-	var v OpenTupleV1Value
+func decodeOpenTupleV1Value(d *wire.Decoder) (v OpenTupleV1Value) {
 	t := d.Tuple(0)
 	for t.Next() {
 		switch t.Index {
@@ -149,7 +115,7 @@ func decodeOpenTupleV1Value(d *wire.Decoder) OpenTupleV1Value {
 	return v
 }
 
-func encodeOpenTupleV1Value(e *wire.Encoder, v OpenTupleV1Value) {
+func (v *OpenTupleV1Value) encode(e *wire.Encoder) {
 	t := e.Tuple()
 	wire.PutOptionalItem(&t, v.First, (*wire.Encoder).String)
 	wire.PutNullableItem(&t, v.Second, (*wire.Encoder).Bool)

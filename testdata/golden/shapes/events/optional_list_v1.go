@@ -16,48 +16,32 @@ import (
 //
 // A list that may be absent, which is not an empty one.
 type OptionalListV1 struct {
-	Value []int64 `json:"value,omitzero"`
-	// Unknown keeps the members that the schema does not name.
+	Value   []int64      `json:"value,omitzero"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v OptionalListV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "OptionalListV1", encodeOptionalListV1)
+func (v OptionalListV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v OptionalListV1) Validate() error              { return nil }
+
+func (v *OptionalListV1) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeOptionalListV1)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *OptionalListV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "OptionalListV1", decodeOptionalListV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v OptionalListV1) Validate() error {
-	return nil
-}
-
-func decodeOptionalListV1(d *wire.Decoder) OptionalListV1 {
-	var v OptionalListV1
-	o := d.Object()
+func decodeOptionalListV1(d *wire.Decoder) (v OptionalListV1) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Slice(d, (*wire.Decoder).Int)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeOptionalListV1(e *wire.Encoder, v OptionalListV1) {
+func (v *OptionalListV1) encode(e *wire.Encoder) {
 	e.Begin()
-	if v.Value != nil {
-		wire.PutSlice(e.Name("value"), v.Value, (*wire.Encoder).Int)
-	}
-	e.Unknown(v.Unknown)
-	e.End()
+	wire.PutOptionalSlice(e, "value", v.Value, (*wire.Encoder).Int)
+	e.EndOpen(v.Unknown)
 }
 
 var optionalListV1Event = outbox.EventType[OptionalListV1]{
@@ -67,14 +51,13 @@ var optionalListV1Event = outbox.EventType[OptionalListV1]{
 	AggregateType: "shape",
 }
 
-// InsertOptionalListV1 inserts the event on tx, so that it is published if and
-// only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertOptionalListV1 inserts the event on tx: it is published if and only if
+// tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertOptionalListV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data OptionalListV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueOptionalListV1 adds the insert to a batch that the caller sends in its
+// QueueOptionalListV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueOptionalListV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data OptionalListV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -85,8 +68,8 @@ func OnOptionalListV1(r *consume.Router, handle func(context.Context, outbox.Env
 	consume.On(r, optionalListV1Event, handle)
 }
 
-// DecodeOptionalListV1 reads the value of a record, with its headers where the
-// event has no envelope.
+// DecodeOptionalListV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeOptionalListV1(value []byte, headers ...outbox.Header) (outbox.Envelope[OptionalListV1], error) {
 	return optionalListV1Event.Decode(value, headers...)
 }

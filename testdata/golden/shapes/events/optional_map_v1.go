@@ -16,48 +16,30 @@ import (
 //
 // A map that may be absent, which is not an empty one.
 type OptionalMapV1 struct {
-	Value map[string]string `json:"value,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Value   map[string]string `json:"value,omitzero"`
+	Unknown wire.Unknown      `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v OptionalMapV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "OptionalMapV1", encodeOptionalMapV1)
-}
+func (v OptionalMapV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v OptionalMapV1) Validate() error              { return nil }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *OptionalMapV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "OptionalMapV1", decodeOptionalMapV1)
-}
+func (v *OptionalMapV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeOptionalMapV1) }
 
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v OptionalMapV1) Validate() error {
-	return nil
-}
-
-func decodeOptionalMapV1(d *wire.Decoder) OptionalMapV1 {
-	var v OptionalMapV1
-	o := d.Object()
+func decodeOptionalMapV1(d *wire.Decoder) (v OptionalMapV1) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Map(d, (*wire.Decoder).String)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeOptionalMapV1(e *wire.Encoder, v OptionalMapV1) {
+func (v *OptionalMapV1) encode(e *wire.Encoder) {
 	e.Begin()
-	if v.Value != nil {
-		wire.PutMap(e.Name("value"), v.Value, (*wire.Encoder).String)
-	}
-	e.Unknown(v.Unknown)
-	e.End()
+	wire.PutOptionalMap(e, "value", v.Value, (*wire.Encoder).String)
+	e.EndOpen(v.Unknown)
 }
 
 var optionalMapV1Event = outbox.EventType[OptionalMapV1]{
@@ -67,14 +49,13 @@ var optionalMapV1Event = outbox.EventType[OptionalMapV1]{
 	AggregateType: "shape",
 }
 
-// InsertOptionalMapV1 inserts the event on tx, so that it is published if and
-// only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertOptionalMapV1 inserts the event on tx: it is published if and only if
+// tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertOptionalMapV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data OptionalMapV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueOptionalMapV1 adds the insert to a batch that the caller sends in its
+// QueueOptionalMapV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueOptionalMapV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data OptionalMapV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -85,8 +66,8 @@ func OnOptionalMapV1(r *consume.Router, handle func(context.Context, outbox.Enve
 	consume.On(r, optionalMapV1Event, handle)
 }
 
-// DecodeOptionalMapV1 reads the value of a record, with its headers where the
-// event has no envelope.
+// DecodeOptionalMapV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeOptionalMapV1(value []byte, headers ...outbox.Header) (outbox.Envelope[OptionalMapV1], error) {
 	return optionalMapV1Event.Decode(value, headers...)
 }

@@ -16,46 +16,32 @@ import (
 //
 // A list, null, or nothing.
 type OptionalNullableListV1 struct {
-	Value outbox.Nullable[[]int64] `json:"value,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Value   outbox.Nullable[[]int64] `json:"value,omitzero"`
+	Unknown wire.Unknown             `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v OptionalNullableListV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "OptionalNullableListV1", encodeOptionalNullableListV1)
+func (v OptionalNullableListV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v OptionalNullableListV1) Validate() error              { return nil }
+
+func (v *OptionalNullableListV1) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeOptionalNullableListV1)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *OptionalNullableListV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "OptionalNullableListV1", decodeOptionalNullableListV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v OptionalNullableListV1) Validate() error {
-	return nil
-}
-
-func decodeOptionalNullableListV1(d *wire.Decoder) OptionalNullableListV1 {
-	var v OptionalNullableListV1
-	o := d.Object()
+func decodeOptionalNullableListV1(d *wire.Decoder) (v OptionalNullableListV1) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = nullable(d, func(d *wire.Decoder) []int64 { return wire.Slice(d, (*wire.Decoder).Int) })
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeOptionalNullableListV1(e *wire.Encoder, v OptionalNullableListV1) {
+func (v *OptionalNullableListV1) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutNullable(e, "value", v.Value, func(e *wire.Encoder, v []int64) { wire.PutSlice(e, v, (*wire.Encoder).Int) })
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
 var optionalNullableListV1Event = outbox.EventType[OptionalNullableListV1]{
@@ -65,15 +51,14 @@ var optionalNullableListV1Event = outbox.EventType[OptionalNullableListV1]{
 	AggregateType: "shape",
 }
 
-// InsertOptionalNullableListV1 inserts the event on tx, so that it is published
-// if and only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertOptionalNullableListV1 inserts the event on tx: it is published if and
+// only if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertOptionalNullableListV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data OptionalNullableListV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueOptionalNullableListV1 adds the insert to a batch that the caller sends
-// in its transaction.
+// in a transaction.
 func QueueOptionalNullableListV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data OptionalNullableListV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -83,8 +68,8 @@ func OnOptionalNullableListV1(r *consume.Router, handle func(context.Context, ou
 	consume.On(r, optionalNullableListV1Event, handle)
 }
 
-// DecodeOptionalNullableListV1 reads the value of a record, with its headers
-// where the event has no envelope.
+// DecodeOptionalNullableListV1 reads a record; an event without an envelope
+// needs its headers.
 func DecodeOptionalNullableListV1(value []byte, headers ...outbox.Header) (outbox.Envelope[OptionalNullableListV1], error) {
 	return optionalNullableListV1Event.Decode(value, headers...)
 }

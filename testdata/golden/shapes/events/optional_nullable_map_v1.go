@@ -16,46 +16,32 @@ import (
 //
 // A map, null, or nothing.
 type OptionalNullableMapV1 struct {
-	Value outbox.Nullable[map[string]bool] `json:"value,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Value   outbox.Nullable[map[string]bool] `json:"value,omitzero"`
+	Unknown wire.Unknown                     `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v OptionalNullableMapV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "OptionalNullableMapV1", encodeOptionalNullableMapV1)
+func (v OptionalNullableMapV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v OptionalNullableMapV1) Validate() error              { return nil }
+
+func (v *OptionalNullableMapV1) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeOptionalNullableMapV1)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *OptionalNullableMapV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "OptionalNullableMapV1", decodeOptionalNullableMapV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v OptionalNullableMapV1) Validate() error {
-	return nil
-}
-
-func decodeOptionalNullableMapV1(d *wire.Decoder) OptionalNullableMapV1 {
-	var v OptionalNullableMapV1
-	o := d.Object()
+func decodeOptionalNullableMapV1(d *wire.Decoder) (v OptionalNullableMapV1) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = nullable(d, func(d *wire.Decoder) map[string]bool { return wire.Map(d, (*wire.Decoder).Bool) })
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeOptionalNullableMapV1(e *wire.Encoder, v OptionalNullableMapV1) {
+func (v *OptionalNullableMapV1) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutNullable(e, "value", v.Value, func(e *wire.Encoder, v map[string]bool) { wire.PutMap(e, v, (*wire.Encoder).Bool) })
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
 var optionalNullableMapV1Event = outbox.EventType[OptionalNullableMapV1]{
@@ -65,15 +51,14 @@ var optionalNullableMapV1Event = outbox.EventType[OptionalNullableMapV1]{
 	AggregateType: "shape",
 }
 
-// InsertOptionalNullableMapV1 inserts the event on tx, so that it is published
-// if and only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertOptionalNullableMapV1 inserts the event on tx: it is published if and
+// only if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertOptionalNullableMapV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data OptionalNullableMapV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueOptionalNullableMapV1 adds the insert to a batch that the caller sends
-// in its transaction.
+// in a transaction.
 func QueueOptionalNullableMapV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data OptionalNullableMapV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -83,8 +68,8 @@ func OnOptionalNullableMapV1(r *consume.Router, handle func(context.Context, out
 	consume.On(r, optionalNullableMapV1Event, handle)
 }
 
-// DecodeOptionalNullableMapV1 reads the value of a record, with its headers
-// where the event has no envelope.
+// DecodeOptionalNullableMapV1 reads a record; an event without an envelope
+// needs its headers.
 func DecodeOptionalNullableMapV1(value []byte, headers ...outbox.Header) (outbox.Envelope[OptionalNullableMapV1], error) {
 	return optionalNullableMapV1Event.Decode(value, headers...)
 }

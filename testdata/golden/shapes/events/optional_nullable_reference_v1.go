@@ -17,46 +17,33 @@ import (
 //
 // A reference or null, by oneOf.
 type OptionalNullableReferenceV1 struct {
-	Value outbox.Nullable[NamedThing] `json:"value,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Value   outbox.Nullable[NamedThing] `json:"value,omitzero"`
+	Unknown wire.Unknown                `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v OptionalNullableReferenceV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "OptionalNullableReferenceV1", encodeOptionalNullableReferenceV1)
+func (v OptionalNullableReferenceV1) Validate() error { return nil }
+
+func (v OptionalNullableReferenceV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+
+func (v *OptionalNullableReferenceV1) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeOptionalNullableReferenceV1)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *OptionalNullableReferenceV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "OptionalNullableReferenceV1", decodeOptionalNullableReferenceV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v OptionalNullableReferenceV1) Validate() error {
-	return nil
-}
-
-func decodeOptionalNullableReferenceV1(d *wire.Decoder) OptionalNullableReferenceV1 {
-	var v OptionalNullableReferenceV1
-	o := d.Object()
+func decodeOptionalNullableReferenceV1(d *wire.Decoder) (v OptionalNullableReferenceV1) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = nullable(d, decodeNamedThing)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeOptionalNullableReferenceV1(e *wire.Encoder, v OptionalNullableReferenceV1) {
+func (v *OptionalNullableReferenceV1) encode(e *wire.Encoder) {
 	e.Begin()
-	wire.PutNullable(e, "value", v.Value, encodeNamedThing)
-	e.Unknown(v.Unknown)
-	e.End()
+	wire.PutNullable(e, "value", v.Value, func(e *wire.Encoder, v NamedThing) { v.encode(e) })
+	e.EndOpen(v.Unknown)
 }
 
 var optionalNullableReferenceV1Event = outbox.EventType[OptionalNullableReferenceV1]{
@@ -66,15 +53,15 @@ var optionalNullableReferenceV1Event = outbox.EventType[OptionalNullableReferenc
 	AggregateType: "shape",
 }
 
-// InsertOptionalNullableReferenceV1 inserts the event on tx, so that it is
-// published if and only if the transaction commits. Data that breaks the schema
-// is a *outbox.ValidationError, and nothing is inserted.
+// InsertOptionalNullableReferenceV1 inserts the event on tx: it is published if
+// and only if tx commits. Data that breaks the schema is a
+// *outbox.ValidationError.
 func InsertOptionalNullableReferenceV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data OptionalNullableReferenceV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueOptionalNullableReferenceV1 adds the insert to a batch that the caller
-// sends in its transaction.
+// sends in a transaction.
 func QueueOptionalNullableReferenceV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data OptionalNullableReferenceV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -84,8 +71,8 @@ func OnOptionalNullableReferenceV1(r *consume.Router, handle func(context.Contex
 	consume.On(r, optionalNullableReferenceV1Event, handle)
 }
 
-// DecodeOptionalNullableReferenceV1 reads the value of a record, with its
-// headers where the event has no envelope.
+// DecodeOptionalNullableReferenceV1 reads a record; an event without an
+// envelope needs its headers.
 func DecodeOptionalNullableReferenceV1(value []byte, headers ...outbox.Header) (outbox.Envelope[OptionalNullableReferenceV1], error) {
 	return optionalNullableReferenceV1Event.Decode(value, headers...)
 }
@@ -97,44 +84,26 @@ func (v OptionalNullableReferenceV1) NewRow(ctx context.Context, opts ...outbox.
 
 // NamedThing is part of the event schemas.
 type NamedThing struct {
-	Name string `json:"name"`
-	// Unknown keeps the members that the schema does not name.
+	Name    string       `json:"name"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v NamedThing) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "NamedThing", encodeNamedThing)
-}
+func (v NamedThing) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v NamedThing) Validate() error               { return nil }
+func (v *NamedThing) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeNamedThing) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *NamedThing) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "NamedThing", decodeNamedThing)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v NamedThing) Validate() error {
-	return nil
-}
-
-func decodeNamedThing(d *wire.Decoder) NamedThing {
-	var v NamedThing
-	o := d.Object("name")
+func decodeNamedThing(d *wire.Decoder) (v NamedThing) {
+	o := d.Open(&v.Unknown, "name")
 	for o.Next() {
 		switch string(o.Name) {
 		case "name":
 			v.Name = d.String()
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeNamedThing(e *wire.Encoder, v NamedThing) {
-	e.Begin()
-	e.Name("name").String(v.Name)
-	e.Unknown(v.Unknown)
-	e.End()
+func (v *NamedThing) encode(e *wire.Encoder) {
+	e.First("name").String(v.Name)
+	e.EndOpen(v.Unknown)
 }

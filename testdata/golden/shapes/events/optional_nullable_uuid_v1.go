@@ -17,46 +17,32 @@ import (
 //
 // A UUID, null, or nothing.
 type OptionalNullableUUIDV1 struct {
-	Value outbox.Nullable[uuid.UUID] `json:"value,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Value   outbox.Nullable[uuid.UUID] `json:"value,omitzero"`
+	Unknown wire.Unknown               `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v OptionalNullableUUIDV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "OptionalNullableUUIDV1", encodeOptionalNullableUUIDV1)
+func (v OptionalNullableUUIDV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v OptionalNullableUUIDV1) Validate() error              { return nil }
+
+func (v *OptionalNullableUUIDV1) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeOptionalNullableUUIDV1)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *OptionalNullableUUIDV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "OptionalNullableUUIDV1", decodeOptionalNullableUUIDV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v OptionalNullableUUIDV1) Validate() error {
-	return nil
-}
-
-func decodeOptionalNullableUUIDV1(d *wire.Decoder) OptionalNullableUUIDV1 {
-	var v OptionalNullableUUIDV1
-	o := d.Object()
+func decodeOptionalNullableUUIDV1(d *wire.Decoder) (v OptionalNullableUUIDV1) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = nullable(d, (*wire.Decoder).UUID)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeOptionalNullableUUIDV1(e *wire.Encoder, v OptionalNullableUUIDV1) {
+func (v *OptionalNullableUUIDV1) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutNullable(e, "value", v.Value, (*wire.Encoder).UUID)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
 var optionalNullableUUIDV1Event = outbox.EventType[OptionalNullableUUIDV1]{
@@ -66,15 +52,14 @@ var optionalNullableUUIDV1Event = outbox.EventType[OptionalNullableUUIDV1]{
 	AggregateType: "shape",
 }
 
-// InsertOptionalNullableUUIDV1 inserts the event on tx, so that it is published
-// if and only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertOptionalNullableUUIDV1 inserts the event on tx: it is published if and
+// only if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertOptionalNullableUUIDV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data OptionalNullableUUIDV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueOptionalNullableUUIDV1 adds the insert to a batch that the caller sends
-// in its transaction.
+// in a transaction.
 func QueueOptionalNullableUUIDV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data OptionalNullableUUIDV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -84,8 +69,8 @@ func OnOptionalNullableUUIDV1(r *consume.Router, handle func(context.Context, ou
 	consume.On(r, optionalNullableUUIDV1Event, handle)
 }
 
-// DecodeOptionalNullableUUIDV1 reads the value of a record, with its headers
-// where the event has no envelope.
+// DecodeOptionalNullableUUIDV1 reads a record; an event without an envelope
+// needs its headers.
 func DecodeOptionalNullableUUIDV1(value []byte, headers ...outbox.Header) (outbox.Envelope[OptionalNullableUUIDV1], error) {
 	return optionalNullableUUIDV1Event.Decode(value, headers...)
 }

@@ -16,46 +16,32 @@ import (
 //
 // An object that may be absent.
 type OptionalObjectV1 struct {
-	Value *OptionalObjectV1Value `json:"value,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Value   *OptionalObjectV1Value `json:"value,omitzero"`
+	Unknown wire.Unknown           `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v OptionalObjectV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "OptionalObjectV1", encodeOptionalObjectV1)
+func (v OptionalObjectV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v OptionalObjectV1) Validate() error              { return nil }
+
+func (v *OptionalObjectV1) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeOptionalObjectV1)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *OptionalObjectV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "OptionalObjectV1", decodeOptionalObjectV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v OptionalObjectV1) Validate() error {
-	return nil
-}
-
-func decodeOptionalObjectV1(d *wire.Decoder) OptionalObjectV1 {
-	var v OptionalObjectV1
-	o := d.Object()
+func decodeOptionalObjectV1(d *wire.Decoder) (v OptionalObjectV1) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, decodeOptionalObjectV1Value)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeOptionalObjectV1(e *wire.Encoder, v OptionalObjectV1) {
+func (v *OptionalObjectV1) encode(e *wire.Encoder) {
 	e.Begin()
-	wire.PutOptional(e, "value", v.Value, encodeOptionalObjectV1Value)
-	e.Unknown(v.Unknown)
-	e.End()
+	wire.PutOptional(e, "value", v.Value, func(e *wire.Encoder, v OptionalObjectV1Value) { v.encode(e) })
+	e.EndOpen(v.Unknown)
 }
 
 var optionalObjectV1Event = outbox.EventType[OptionalObjectV1]{
@@ -65,14 +51,13 @@ var optionalObjectV1Event = outbox.EventType[OptionalObjectV1]{
 	AggregateType: "shape",
 }
 
-// InsertOptionalObjectV1 inserts the event on tx, so that it is published if
-// and only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertOptionalObjectV1 inserts the event on tx: it is published if and only
+// if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertOptionalObjectV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data OptionalObjectV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueOptionalObjectV1 adds the insert to a batch that the caller sends in its
+// QueueOptionalObjectV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueOptionalObjectV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data OptionalObjectV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -83,8 +68,8 @@ func OnOptionalObjectV1(r *consume.Router, handle func(context.Context, outbox.E
 	consume.On(r, optionalObjectV1Event, handle)
 }
 
-// DecodeOptionalObjectV1 reads the value of a record, with its headers where
-// the event has no envelope.
+// DecodeOptionalObjectV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeOptionalObjectV1(value []byte, headers ...outbox.Header) (outbox.Envelope[OptionalObjectV1], error) {
 	return optionalObjectV1Event.Decode(value, headers...)
 }
@@ -96,44 +81,29 @@ func (v OptionalObjectV1) NewRow(ctx context.Context, opts ...outbox.Option) (ou
 
 // OptionalObjectV1Value is the type of the member "value" of OptionalObjectV1.
 type OptionalObjectV1Value struct {
-	A string `json:"a"`
-	// Unknown keeps the members that the schema does not name.
+	A       string       `json:"a"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v OptionalObjectV1Value) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "OptionalObjectV1Value", encodeOptionalObjectV1Value)
+func (v OptionalObjectV1Value) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v OptionalObjectV1Value) Validate() error              { return nil }
+
+func (v *OptionalObjectV1Value) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeOptionalObjectV1Value)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *OptionalObjectV1Value) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "OptionalObjectV1Value", decodeOptionalObjectV1Value)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v OptionalObjectV1Value) Validate() error {
-	return nil
-}
-
-func decodeOptionalObjectV1Value(d *wire.Decoder) OptionalObjectV1Value {
-	var v OptionalObjectV1Value
-	o := d.Object("a")
+func decodeOptionalObjectV1Value(d *wire.Decoder) (v OptionalObjectV1Value) {
+	o := d.Open(&v.Unknown, "a")
 	for o.Next() {
 		switch string(o.Name) {
 		case "a":
 			v.A = d.String()
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeOptionalObjectV1Value(e *wire.Encoder, v OptionalObjectV1Value) {
-	e.Begin()
-	e.Name("a").String(v.A)
-	e.Unknown(v.Unknown)
-	e.End()
+func (v *OptionalObjectV1Value) encode(e *wire.Encoder) {
+	e.First("a").String(v.A)
+	e.EndOpen(v.Unknown)
 }

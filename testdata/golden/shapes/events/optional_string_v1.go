@@ -16,46 +16,32 @@ import (
 //
 // A string that may be absent, and may be empty.
 type OptionalStringV1 struct {
-	Value *string `json:"value,omitzero"`
-	// Unknown keeps the members that the schema does not name.
+	Value   *string      `json:"value,omitzero"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v OptionalStringV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "OptionalStringV1", encodeOptionalStringV1)
+func (v OptionalStringV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v OptionalStringV1) Validate() error              { return nil }
+
+func (v *OptionalStringV1) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeOptionalStringV1)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *OptionalStringV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "OptionalStringV1", decodeOptionalStringV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v OptionalStringV1) Validate() error {
-	return nil
-}
-
-func decodeOptionalStringV1(d *wire.Decoder) OptionalStringV1 {
-	var v OptionalStringV1
-	o := d.Object()
+func decodeOptionalStringV1(d *wire.Decoder) (v OptionalStringV1) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, (*wire.Decoder).String)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeOptionalStringV1(e *wire.Encoder, v OptionalStringV1) {
+func (v *OptionalStringV1) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutOptional(e, "value", v.Value, (*wire.Encoder).String)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
 var optionalStringV1Event = outbox.EventType[OptionalStringV1]{
@@ -65,14 +51,13 @@ var optionalStringV1Event = outbox.EventType[OptionalStringV1]{
 	AggregateType: "shape",
 }
 
-// InsertOptionalStringV1 inserts the event on tx, so that it is published if
-// and only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertOptionalStringV1 inserts the event on tx: it is published if and only
+// if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertOptionalStringV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data OptionalStringV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueOptionalStringV1 adds the insert to a batch that the caller sends in its
+// QueueOptionalStringV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueOptionalStringV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data OptionalStringV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -83,8 +68,8 @@ func OnOptionalStringV1(r *consume.Router, handle func(context.Context, outbox.E
 	consume.On(r, optionalStringV1Event, handle)
 }
 
-// DecodeOptionalStringV1 reads the value of a record, with its headers where
-// the event has no envelope.
+// DecodeOptionalStringV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeOptionalStringV1(value []byte, headers ...outbox.Header) (outbox.Envelope[OptionalStringV1], error) {
 	return optionalStringV1Event.Decode(value, headers...)
 }

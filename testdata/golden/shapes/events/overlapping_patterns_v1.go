@@ -16,55 +16,37 @@ import (
 //
 // Two patterns that one name may match.
 type OverlappingPatternsV1 struct {
-	Value *OverlappingPatternsV1Value `json:"value,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Value   *OverlappingPatternsV1Value `json:"value,omitzero"`
+	Unknown wire.Unknown                `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v OverlappingPatternsV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "OverlappingPatternsV1", encodeOverlappingPatternsV1)
+func (v OverlappingPatternsV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v OverlappingPatternsV1) Validate() error              { return wire.Validate(&v, v.check) }
+
+func (v *OverlappingPatternsV1) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeOverlappingPatternsV1)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *OverlappingPatternsV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "OverlappingPatternsV1", decodeOverlappingPatternsV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v OverlappingPatternsV1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("OverlappingPatternsV1")
-}
-
-func decodeOverlappingPatternsV1(d *wire.Decoder) OverlappingPatternsV1 {
-	var v OverlappingPatternsV1
-	o := d.Object()
+func decodeOverlappingPatternsV1(d *wire.Decoder) (v OverlappingPatternsV1) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, decodeOverlappingPatternsV1Value)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeOverlappingPatternsV1(e *wire.Encoder, v OverlappingPatternsV1) {
+func (v *OverlappingPatternsV1) encode(e *wire.Encoder) {
 	e.Begin()
-	wire.PutOptional(e, "value", v.Value, encodeOverlappingPatternsV1Value)
-	e.Unknown(v.Unknown)
-	e.End()
+	wire.PutOptional(e, "value", v.Value, func(e *wire.Encoder, v OverlappingPatternsV1Value) { v.encode(e) })
+	e.EndOpen(v.Unknown)
 }
 
 func (v *OverlappingPatternsV1) check(c *wire.Checker) {
 	if v.Value != nil {
-		c.Enter("value")
-		v.Value.check(c)
-		c.Leave()
+		c.In(v.Value.check, "value")
 	}
 }
 
@@ -75,15 +57,14 @@ var overlappingPatternsV1Event = outbox.EventType[OverlappingPatternsV1]{
 	AggregateType: "shape",
 }
 
-// InsertOverlappingPatternsV1 inserts the event on tx, so that it is published
-// if and only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertOverlappingPatternsV1 inserts the event on tx: it is published if and
+// only if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertOverlappingPatternsV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data OverlappingPatternsV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueOverlappingPatternsV1 adds the insert to a batch that the caller sends
-// in its transaction.
+// in a transaction.
 func QueueOverlappingPatternsV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data OverlappingPatternsV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -93,8 +74,8 @@ func OnOverlappingPatternsV1(r *consume.Router, handle func(context.Context, out
 	consume.On(r, overlappingPatternsV1Event, handle)
 }
 
-// DecodeOverlappingPatternsV1 reads the value of a record, with its headers
-// where the event has no envelope.
+// DecodeOverlappingPatternsV1 reads a record; an event without an envelope
+// needs its headers.
 func DecodeOverlappingPatternsV1(value []byte, headers ...outbox.Header) (outbox.Envelope[OverlappingPatternsV1], error) {
 	return overlappingPatternsV1Event.Decode(value, headers...)
 }
@@ -111,30 +92,18 @@ type OverlappingPatternsV1Value struct {
 	AMembers map[string]int64 `json:"-"`
 	// ZMembers holds the members whose names match z$, by name.
 	ZMembers map[string]float64 `json:"-"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Unknown  wire.Unknown       `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v OverlappingPatternsV1Value) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "OverlappingPatternsV1Value", encodeOverlappingPatternsV1Value)
+func (v OverlappingPatternsV1Value) Validate() error { return wire.Validate(&v, v.check) }
+
+func (v OverlappingPatternsV1Value) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+
+func (v *OverlappingPatternsV1Value) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeOverlappingPatternsV1Value)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *OverlappingPatternsV1Value) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "OverlappingPatternsV1Value", decodeOverlappingPatternsV1Value)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v OverlappingPatternsV1Value) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("OverlappingPatternsV1Value")
-}
-
-func decodeOverlappingPatternsV1Value(d *wire.Decoder) OverlappingPatternsV1Value {
-	var v OverlappingPatternsV1Value
+func decodeOverlappingPatternsV1Value(d *wire.Decoder) (v OverlappingPatternsV1Value) {
 	o := d.Object()
 	for o.Next() {
 		known := wire.Match(&o, overlappingPatternsV1ValueAMembersNamePattern, &v.AMembers, (*wire.Decoder).Int)
@@ -146,12 +115,11 @@ func decodeOverlappingPatternsV1Value(d *wire.Decoder) OverlappingPatternsV1Valu
 	return v
 }
 
-func encodeOverlappingPatternsV1Value(e *wire.Encoder, v OverlappingPatternsV1Value) {
+func (v *OverlappingPatternsV1Value) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutMembers(e, v.AMembers, (*wire.Encoder).Int)
 	wire.PutMatching(e, v.ZMembers, (*wire.Encoder).Float)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
 func (v *OverlappingPatternsV1Value) check(c *wire.Checker) {
@@ -172,8 +140,6 @@ var overlappingPatternsV1ValueAMembersNamePattern = wire.NewPattern(`^a`)
 
 var overlappingPatternsV1ValueZMembersNamePattern = wire.NewPattern(`z$`)
 
-// overlappingPatternsV1ValuePlaces says where schemas stand that are not under
-// OverlappingPatternsV1Value's own properties.
 var overlappingPatternsV1ValuePlaces = wire.Places{
 	{"/*^a", "", "schemas/overlapping_patterns.yaml#/properties/value/patternProperties/^a"},
 	{"/*^a", "minimum", "schemas/overlapping_patterns.yaml#/properties/value/patternProperties/^a/minimum"},

@@ -17,55 +17,37 @@ import (
 //
 // Branches that overlap, kept as they came.
 type OverlappingUnionV1 struct {
-	Value *OverlappingUnionV1Value `json:"value,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Value   *OverlappingUnionV1Value `json:"value,omitzero"`
+	Unknown wire.Unknown             `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v OverlappingUnionV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "OverlappingUnionV1", encodeOverlappingUnionV1)
+func (v OverlappingUnionV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v OverlappingUnionV1) Validate() error              { return wire.Validate(&v, v.check) }
+
+func (v *OverlappingUnionV1) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeOverlappingUnionV1)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *OverlappingUnionV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "OverlappingUnionV1", decodeOverlappingUnionV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v OverlappingUnionV1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("OverlappingUnionV1")
-}
-
-func decodeOverlappingUnionV1(d *wire.Decoder) OverlappingUnionV1 {
-	var v OverlappingUnionV1
-	o := d.Object()
+func decodeOverlappingUnionV1(d *wire.Decoder) (v OverlappingUnionV1) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, decodeOverlappingUnionV1Value)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeOverlappingUnionV1(e *wire.Encoder, v OverlappingUnionV1) {
+func (v *OverlappingUnionV1) encode(e *wire.Encoder) {
 	e.Begin()
-	wire.PutOptional(e, "value", v.Value, encodeOverlappingUnionV1Value)
-	e.Unknown(v.Unknown)
-	e.End()
+	wire.PutOptional(e, "value", v.Value, func(e *wire.Encoder, v OverlappingUnionV1Value) { v.encode(e) })
+	e.EndOpen(v.Unknown)
 }
 
 func (v *OverlappingUnionV1) check(c *wire.Checker) {
 	if v.Value != nil {
-		c.Enter("value")
-		v.Value.check(c)
-		c.Leave()
+		c.In(v.Value.check, "value")
 	}
 }
 
@@ -76,15 +58,14 @@ var overlappingUnionV1Event = outbox.EventType[OverlappingUnionV1]{
 	AggregateType: "shape",
 }
 
-// InsertOverlappingUnionV1 inserts the event on tx, so that it is published if
-// and only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertOverlappingUnionV1 inserts the event on tx: it is published if and only
+// if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertOverlappingUnionV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data OverlappingUnionV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueOverlappingUnionV1 adds the insert to a batch that the caller sends in
-// its transaction.
+// QueueOverlappingUnionV1 adds the insert to a batch that the caller sends in a
+// transaction.
 func QueueOverlappingUnionV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data OverlappingUnionV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -94,8 +75,8 @@ func OnOverlappingUnionV1(r *consume.Router, handle func(context.Context, outbox
 	consume.On(r, overlappingUnionV1Event, handle)
 }
 
-// DecodeOverlappingUnionV1 reads the value of a record, with its headers where
-// the event has no envelope.
+// DecodeOverlappingUnionV1 reads a record; an event without an envelope needs
+// its headers.
 func DecodeOverlappingUnionV1(value []byte, headers ...outbox.Header) (outbox.Envelope[OverlappingUnionV1], error) {
 	return overlappingUnionV1Event.Decode(value, headers...)
 }
@@ -112,11 +93,10 @@ type OverlappingUnionV1Value struct {
 	Raw json.RawMessage
 }
 
-// OverlappingUnionV1ValueFromWithA is v as a OverlappingUnionV1Value. An error
+// OverlappingUnionV1ValueFromWithA is v as a OverlappingUnionV1Value; an error
 // says that v cannot be written as JSON.
 func OverlappingUnionV1ValueFromWithA(v WithA) (OverlappingUnionV1Value, error) {
-	raw, err := wire.Marshal(v, "OverlappingUnionV1Value", encodeWithA)
-	return OverlappingUnionV1Value{Raw: raw}, err
+	return wire.From[OverlappingUnionV1Value](v, func(e *wire.Encoder, v WithA) { v.encode(e) })
 }
 
 // AsWithA is v as a valid WithA, or an error that says why it is none.
@@ -124,11 +104,10 @@ func (v OverlappingUnionV1Value) AsWithA() (WithA, error) {
 	return wire.As(v.Raw, "WithA", decodeWithA, nil)
 }
 
-// OverlappingUnionV1ValueFromWithB is v as a OverlappingUnionV1Value. An error
+// OverlappingUnionV1ValueFromWithB is v as a OverlappingUnionV1Value; an error
 // says that v cannot be written as JSON.
 func OverlappingUnionV1ValueFromWithB(v WithB) (OverlappingUnionV1Value, error) {
-	raw, err := wire.Marshal(v, "OverlappingUnionV1Value", encodeWithB)
-	return OverlappingUnionV1Value{Raw: raw}, err
+	return wire.From[OverlappingUnionV1Value](v, func(e *wire.Encoder, v WithB) { v.encode(e) })
 }
 
 // AsWithB is v as a valid WithB, or an error that says why it is none.
@@ -136,127 +115,72 @@ func (v OverlappingUnionV1Value) AsWithB() (WithB, error) {
 	return wire.As(v.Raw, "WithB", decodeWithB, nil)
 }
 
-// MarshalJSON writes v as it came.
-func (v OverlappingUnionV1Value) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "OverlappingUnionV1Value", encodeOverlappingUnionV1Value)
-}
+func (v OverlappingUnionV1Value) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v OverlappingUnionV1Value) Validate() error              { return wire.Validate(&v, v.check) }
+func (v OverlappingUnionV1Value) encode(e *wire.Encoder)       { e.RawOrNull(v.Raw) }
 
-// UnmarshalJSON keeps the bytes.
-func (v *OverlappingUnionV1Value) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "OverlappingUnionV1Value", decodeOverlappingUnionV1Value)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v OverlappingUnionV1Value) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("OverlappingUnionV1Value")
+func (v *OverlappingUnionV1Value) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeOverlappingUnionV1Value)
 }
 
 func decodeOverlappingUnionV1Value(d *wire.Decoder) OverlappingUnionV1Value {
 	return OverlappingUnionV1Value{Raw: wire.NoBranch[json.RawMessage](d)}
 }
 
-func encodeOverlappingUnionV1Value(e *wire.Encoder, v OverlappingUnionV1Value) {
-	if v.Raw == nil {
-		e.Null()
-		return
-	}
-	e.Raw(v.Raw)
-}
-
 func (v *OverlappingUnionV1Value) check(c *wire.Checker) {
-	c.Schema("schemas/overlapping_union.yaml#/properties/value")
-	var errors [2]error
-	_, errors[0] = v.AsWithA()
-	_, errors[1] = v.AsWithB()
-	c.AnyOf("WithA and WithB", errors[:]...)
+	c.Schema("schemas/overlapping_union.yaml#/properties/value").AnyOf("WithA and WithB", wire.Refusal(v.AsWithA), wire.Refusal(v.AsWithB))
 }
 
 // WithA is part of the event schemas.
 type WithA struct {
-	A *string `json:"a,omitzero"`
-	// Unknown keeps the members that the schema does not name.
+	A       *string      `json:"a,omitzero"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v WithA) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "WithA", encodeWithA)
-}
+func (v WithA) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v WithA) Validate() error               { return nil }
+func (v *WithA) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeWithA) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *WithA) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "WithA", decodeWithA)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v WithA) Validate() error {
-	return nil
-}
-
-func decodeWithA(d *wire.Decoder) WithA {
-	var v WithA
-	o := d.Object()
+func decodeWithA(d *wire.Decoder) (v WithA) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "a":
 			v.A = wire.Optional(d, (*wire.Decoder).String)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeWithA(e *wire.Encoder, v WithA) {
+func (v *WithA) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutOptional(e, "a", v.A, (*wire.Encoder).String)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
 // WithB is part of the event schemas.
 type WithB struct {
-	B *int64 `json:"b,omitzero"`
-	// Unknown keeps the members that the schema does not name.
+	B       *int64       `json:"b,omitzero"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v WithB) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "WithB", encodeWithB)
-}
+func (v WithB) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v WithB) Validate() error               { return nil }
+func (v *WithB) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeWithB) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *WithB) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "WithB", decodeWithB)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v WithB) Validate() error {
-	return nil
-}
-
-func decodeWithB(d *wire.Decoder) WithB {
-	var v WithB
-	o := d.Object()
+func decodeWithB(d *wire.Decoder) (v WithB) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "b":
 			v.B = wire.Optional(d, (*wire.Decoder).Int)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeWithB(e *wire.Encoder, v WithB) {
+func (v *WithB) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutOptional(e, "b", v.B, (*wire.Encoder).Int)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }

@@ -16,55 +16,38 @@ import (
 //
 // A pattern beside described members.
 type PatternBesidePropertiesV1 struct {
-	Value *PatternBesidePropertiesV1Value `json:"value,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Value   *PatternBesidePropertiesV1Value `json:"value,omitzero"`
+	Unknown wire.Unknown                    `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v PatternBesidePropertiesV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "PatternBesidePropertiesV1", encodePatternBesidePropertiesV1)
+func (v PatternBesidePropertiesV1) Validate() error { return wire.Validate(&v, v.check) }
+
+func (v PatternBesidePropertiesV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+
+func (v *PatternBesidePropertiesV1) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodePatternBesidePropertiesV1)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *PatternBesidePropertiesV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "PatternBesidePropertiesV1", decodePatternBesidePropertiesV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v PatternBesidePropertiesV1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("PatternBesidePropertiesV1")
-}
-
-func decodePatternBesidePropertiesV1(d *wire.Decoder) PatternBesidePropertiesV1 {
-	var v PatternBesidePropertiesV1
-	o := d.Object()
+func decodePatternBesidePropertiesV1(d *wire.Decoder) (v PatternBesidePropertiesV1) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, decodePatternBesidePropertiesV1Value)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodePatternBesidePropertiesV1(e *wire.Encoder, v PatternBesidePropertiesV1) {
+func (v *PatternBesidePropertiesV1) encode(e *wire.Encoder) {
 	e.Begin()
-	wire.PutOptional(e, "value", v.Value, encodePatternBesidePropertiesV1Value)
-	e.Unknown(v.Unknown)
-	e.End()
+	wire.PutOptional(e, "value", v.Value, func(e *wire.Encoder, v PatternBesidePropertiesV1Value) { v.encode(e) })
+	e.EndOpen(v.Unknown)
 }
 
 func (v *PatternBesidePropertiesV1) check(c *wire.Checker) {
 	if v.Value != nil {
-		c.Enter("value")
-		v.Value.check(c)
-		c.Leave()
+		c.In(v.Value.check, "value")
 	}
 }
 
@@ -75,15 +58,15 @@ var patternBesidePropertiesV1Event = outbox.EventType[PatternBesidePropertiesV1]
 	AggregateType: "shape",
 }
 
-// InsertPatternBesidePropertiesV1 inserts the event on tx, so that it is
-// published if and only if the transaction commits. Data that breaks the schema
-// is a *outbox.ValidationError, and nothing is inserted.
+// InsertPatternBesidePropertiesV1 inserts the event on tx: it is published if
+// and only if tx commits. Data that breaks the schema is a
+// *outbox.ValidationError.
 func InsertPatternBesidePropertiesV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data PatternBesidePropertiesV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueuePatternBesidePropertiesV1 adds the insert to a batch that the caller
-// sends in its transaction.
+// sends in a transaction.
 func QueuePatternBesidePropertiesV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data PatternBesidePropertiesV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -93,8 +76,8 @@ func OnPatternBesidePropertiesV1(r *consume.Router, handle func(context.Context,
 	consume.On(r, patternBesidePropertiesV1Event, handle)
 }
 
-// DecodePatternBesidePropertiesV1 reads the value of a record, with its headers
-// where the event has no envelope.
+// DecodePatternBesidePropertiesV1 reads a record; an event without an envelope
+// needs its headers.
 func DecodePatternBesidePropertiesV1(value []byte, headers ...outbox.Header) (outbox.Envelope[PatternBesidePropertiesV1], error) {
 	return patternBesidePropertiesV1Event.Decode(value, headers...)
 }
@@ -110,30 +93,20 @@ type PatternBesidePropertiesV1Value struct {
 	ID string `json:"id"`
 	// XMembers holds the members whose names match ^x-, by name.
 	XMembers map[string]string `json:"-"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Unknown  wire.Unknown      `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
+func (v PatternBesidePropertiesV1Value) Validate() error { return wire.Validate(&v, v.check) }
+
 func (v PatternBesidePropertiesV1Value) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "PatternBesidePropertiesV1Value", encodePatternBesidePropertiesV1Value)
+	return wire.Encode(&v, v.encode)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *PatternBesidePropertiesV1Value) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "PatternBesidePropertiesV1Value", decodePatternBesidePropertiesV1Value)
+func (v *PatternBesidePropertiesV1Value) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodePatternBesidePropertiesV1Value)
 }
 
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v PatternBesidePropertiesV1Value) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("PatternBesidePropertiesV1Value")
-}
-
-func decodePatternBesidePropertiesV1Value(d *wire.Decoder) PatternBesidePropertiesV1Value {
-	var v PatternBesidePropertiesV1Value
+func decodePatternBesidePropertiesV1Value(d *wire.Decoder) (v PatternBesidePropertiesV1Value) {
 	o := d.Object("id")
 	for o.Next() {
 		switch string(o.Name) {
@@ -148,12 +121,10 @@ func decodePatternBesidePropertiesV1Value(d *wire.Decoder) PatternBesideProperti
 	return v
 }
 
-func encodePatternBesidePropertiesV1Value(e *wire.Encoder, v PatternBesidePropertiesV1Value) {
-	e.Begin()
-	e.Name("id").String(v.ID)
+func (v *PatternBesidePropertiesV1Value) encode(e *wire.Encoder) {
+	e.First("id").String(v.ID)
 	wire.PutMembers(e, v.XMembers, (*wire.Encoder).String)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
 func (v *PatternBesidePropertiesV1Value) check(c *wire.Checker) {
@@ -166,8 +137,6 @@ func (v *PatternBesidePropertiesV1Value) check(c *wire.Checker) {
 
 var patternBesidePropertiesV1ValueXMembersNamePattern = wire.NewPattern(`^x-`)
 
-// patternBesidePropertiesV1ValuePlaces says where schemas stand that are not
-// under PatternBesidePropertiesV1Value's own properties.
 var patternBesidePropertiesV1ValuePlaces = wire.Places{
 	{"/*^x-", "", "schemas/pattern_beside_properties.yaml#/properties/value/patternProperties/^x-"},
 }

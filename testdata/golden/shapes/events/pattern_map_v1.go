@@ -16,50 +16,30 @@ import (
 //
 // A map whose names match a pattern.
 type PatternMapV1 struct {
-	Value map[string]int64 `json:"value,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Value   map[string]int64 `json:"value,omitzero"`
+	Unknown wire.Unknown     `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v PatternMapV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "PatternMapV1", encodePatternMapV1)
-}
+func (v PatternMapV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v PatternMapV1) Validate() error              { return wire.Validate(&v, v.check) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *PatternMapV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "PatternMapV1", decodePatternMapV1)
-}
+func (v *PatternMapV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodePatternMapV1) }
 
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v PatternMapV1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("PatternMapV1")
-}
-
-func decodePatternMapV1(d *wire.Decoder) PatternMapV1 {
-	var v PatternMapV1
-	o := d.Object()
+func decodePatternMapV1(d *wire.Decoder) (v PatternMapV1) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Map(d, (*wire.Decoder).Int)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodePatternMapV1(e *wire.Encoder, v PatternMapV1) {
+func (v *PatternMapV1) encode(e *wire.Encoder) {
 	e.Begin()
-	if v.Value != nil {
-		wire.PutMap(e.Name("value"), v.Value, (*wire.Encoder).Int)
-	}
-	e.Unknown(v.Unknown)
-	e.End()
+	wire.PutOptionalMap(e, "value", v.Value, (*wire.Encoder).Int)
+	e.EndOpen(v.Unknown)
 }
 
 func (v *PatternMapV1) check(c *wire.Checker) {
@@ -76,14 +56,13 @@ var patternMapV1Event = outbox.EventType[PatternMapV1]{
 	AggregateType: "shape",
 }
 
-// InsertPatternMapV1 inserts the event on tx, so that it is published if and
-// only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertPatternMapV1 inserts the event on tx: it is published if and only if tx
+// commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertPatternMapV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data PatternMapV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueuePatternMapV1 adds the insert to a batch that the caller sends in its
+// QueuePatternMapV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueuePatternMapV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data PatternMapV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -94,8 +73,8 @@ func OnPatternMapV1(r *consume.Router, handle func(context.Context, outbox.Envel
 	consume.On(r, patternMapV1Event, handle)
 }
 
-// DecodePatternMapV1 reads the value of a record, with its headers where the
-// event has no envelope.
+// DecodePatternMapV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodePatternMapV1(value []byte, headers ...outbox.Header) (outbox.Envelope[PatternMapV1], error) {
 	return patternMapV1Event.Decode(value, headers...)
 }

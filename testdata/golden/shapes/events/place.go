@@ -9,48 +9,30 @@ import (
 
 // Place is part of the event schemas.
 type Place struct {
-	Lat float64 `json:"lat"`
-	Lon float64 `json:"lon"`
-	// Unknown keeps the members that the schema does not name.
+	Lat     float64      `json:"lat"`
+	Lon     float64      `json:"lon"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v Place) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "Place", encodePlace)
-}
+func (v Place) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v Place) Validate() error               { return nil }
+func (v *Place) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodePlace) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *Place) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "Place", decodePlace)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v Place) Validate() error {
-	return nil
-}
-
-func decodePlace(d *wire.Decoder) Place {
-	var v Place
-	o := d.Object("lat", "lon")
+func decodePlace(d *wire.Decoder) (v Place) {
+	o := d.Open(&v.Unknown, "lat", "lon")
 	for o.Next() {
 		switch string(o.Name) {
 		case "lat":
 			v.Lat = d.Float()
 		case "lon":
 			v.Lon = d.Float()
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodePlace(e *wire.Encoder, v Place) {
-	e.Begin()
-	e.Name("lat").Float(v.Lat)
+func (v *Place) encode(e *wire.Encoder) {
+	e.First("lat").Float(v.Lat)
 	e.Name("lon").Float(v.Lon)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }

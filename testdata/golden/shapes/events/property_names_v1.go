@@ -17,50 +17,32 @@ import (
 //
 // Names under a rule.
 type PropertyNamesV1 struct {
-	Value map[string]int64 `json:"value,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Value   map[string]int64 `json:"value,omitzero"`
+	Unknown wire.Unknown     `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v PropertyNamesV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "PropertyNamesV1", encodePropertyNamesV1)
+func (v PropertyNamesV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v PropertyNamesV1) Validate() error              { return wire.Validate(&v, v.check) }
+
+func (v *PropertyNamesV1) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodePropertyNamesV1)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *PropertyNamesV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "PropertyNamesV1", decodePropertyNamesV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v PropertyNamesV1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("PropertyNamesV1")
-}
-
-func decodePropertyNamesV1(d *wire.Decoder) PropertyNamesV1 {
-	var v PropertyNamesV1
-	o := d.Object()
+func decodePropertyNamesV1(d *wire.Decoder) (v PropertyNamesV1) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Map(d, (*wire.Decoder).Int)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodePropertyNamesV1(e *wire.Encoder, v PropertyNamesV1) {
+func (v *PropertyNamesV1) encode(e *wire.Encoder) {
 	e.Begin()
-	if v.Value != nil {
-		wire.PutMap(e.Name("value"), v.Value, (*wire.Encoder).Int)
-	}
-	e.Unknown(v.Unknown)
-	e.End()
+	wire.PutOptionalMap(e, "value", v.Value, (*wire.Encoder).Int)
+	e.EndOpen(v.Unknown)
 }
 
 func (v *PropertyNamesV1) check(c *wire.Checker) {
@@ -76,14 +58,13 @@ var propertyNamesV1Event = outbox.EventType[PropertyNamesV1]{
 	AggregateType: "shape",
 }
 
-// InsertPropertyNamesV1 inserts the event on tx, so that it is published if and
-// only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertPropertyNamesV1 inserts the event on tx: it is published if and only if
+// tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertPropertyNamesV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data PropertyNamesV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueuePropertyNamesV1 adds the insert to a batch that the caller sends in its
+// QueuePropertyNamesV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueuePropertyNamesV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data PropertyNamesV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -94,8 +75,8 @@ func OnPropertyNamesV1(r *consume.Router, handle func(context.Context, outbox.En
 	consume.On(r, propertyNamesV1Event, handle)
 }
 
-// DecodePropertyNamesV1 reads the value of a record, with its headers where the
-// event has no envelope.
+// DecodePropertyNamesV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodePropertyNamesV1(value []byte, headers ...outbox.Header) (outbox.Envelope[PropertyNamesV1], error) {
 	return propertyNamesV1Event.Decode(value, headers...)
 }
@@ -105,8 +86,6 @@ func (v PropertyNamesV1) NewRow(ctx context.Context, opts ...outbox.Option) (out
 	return propertyNamesV1Event.NewRow(ctx, v, opts...)
 }
 
-// propertyNamesV1ValueRules is what the schema says of PropertyNamesV1.Value
-// beyond its Go type.
 var propertyNamesV1ValueRules = rule.Set{
 	Rules: []*rule.Schema{
 		{

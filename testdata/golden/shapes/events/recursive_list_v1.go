@@ -16,46 +16,32 @@ import (
 //
 // An object with a list of itself.
 type RecursiveListV1 struct {
-	Value *Folder `json:"value,omitzero"`
-	// Unknown keeps the members that the schema does not name.
+	Value   *Folder      `json:"value,omitzero"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v RecursiveListV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "RecursiveListV1", encodeRecursiveListV1)
+func (v RecursiveListV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v RecursiveListV1) Validate() error              { return nil }
+
+func (v *RecursiveListV1) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeRecursiveListV1)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *RecursiveListV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "RecursiveListV1", decodeRecursiveListV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v RecursiveListV1) Validate() error {
-	return nil
-}
-
-func decodeRecursiveListV1(d *wire.Decoder) RecursiveListV1 {
-	var v RecursiveListV1
-	o := d.Object()
+func decodeRecursiveListV1(d *wire.Decoder) (v RecursiveListV1) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, decodeFolder)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeRecursiveListV1(e *wire.Encoder, v RecursiveListV1) {
+func (v *RecursiveListV1) encode(e *wire.Encoder) {
 	e.Begin()
-	wire.PutOptional(e, "value", v.Value, encodeFolder)
-	e.Unknown(v.Unknown)
-	e.End()
+	wire.PutOptional(e, "value", v.Value, func(e *wire.Encoder, v Folder) { v.encode(e) })
+	e.EndOpen(v.Unknown)
 }
 
 var recursiveListV1Event = outbox.EventType[RecursiveListV1]{
@@ -65,14 +51,13 @@ var recursiveListV1Event = outbox.EventType[RecursiveListV1]{
 	AggregateType: "shape",
 }
 
-// InsertRecursiveListV1 inserts the event on tx, so that it is published if and
-// only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertRecursiveListV1 inserts the event on tx: it is published if and only if
+// tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertRecursiveListV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data RecursiveListV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueRecursiveListV1 adds the insert to a batch that the caller sends in its
+// QueueRecursiveListV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueRecursiveListV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data RecursiveListV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -83,8 +68,8 @@ func OnRecursiveListV1(r *consume.Router, handle func(context.Context, outbox.En
 	consume.On(r, recursiveListV1Event, handle)
 }
 
-// DecodeRecursiveListV1 reads the value of a record, with its headers where the
-// event has no envelope.
+// DecodeRecursiveListV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeRecursiveListV1(value []byte, headers ...outbox.Header) (outbox.Envelope[RecursiveListV1], error) {
 	return recursiveListV1Event.Decode(value, headers...)
 }
@@ -96,46 +81,27 @@ func (v RecursiveListV1) NewRow(ctx context.Context, opts ...outbox.Option) (out
 
 // Folder is part of the event schemas.
 type Folder struct {
-	Folders []Folder `json:"folders,omitzero"`
-	// Unknown keeps the members that the schema does not name.
+	Folders []Folder     `json:"folders,omitzero"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v Folder) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "Folder", encodeFolder)
-}
+func (v Folder) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v Folder) Validate() error               { return nil }
+func (v *Folder) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeFolder) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *Folder) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "Folder", decodeFolder)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v Folder) Validate() error {
-	return nil
-}
-
-func decodeFolder(d *wire.Decoder) Folder {
-	var v Folder
-	o := d.Object()
+func decodeFolder(d *wire.Decoder) (v Folder) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "folders":
 			v.Folders = wire.Slice(d, decodeFolder)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeFolder(e *wire.Encoder, v Folder) {
+func (v *Folder) encode(e *wire.Encoder) {
 	e.Begin()
-	if v.Folders != nil {
-		wire.PutSlice(e.Name("folders"), v.Folders, encodeFolder)
-	}
-	e.Unknown(v.Unknown)
-	e.End()
+	wire.PutOptionalSlice(e, "folders", v.Folders, func(e *wire.Encoder, v Folder) { v.encode(e) })
+	e.EndOpen(v.Unknown)
 }

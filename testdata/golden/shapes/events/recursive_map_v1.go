@@ -16,48 +16,34 @@ import (
 //
 // A map of itself.
 type RecursiveMapV1 struct {
-	Value Routes `json:"value,omitzero"`
-	// Unknown keeps the members that the schema does not name.
+	Value   Routes       `json:"value,omitzero"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v RecursiveMapV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "RecursiveMapV1", encodeRecursiveMapV1)
+func (v RecursiveMapV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v RecursiveMapV1) Validate() error              { return nil }
+
+func (v *RecursiveMapV1) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeRecursiveMapV1)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *RecursiveMapV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "RecursiveMapV1", decodeRecursiveMapV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v RecursiveMapV1) Validate() error {
-	return nil
-}
-
-func decodeRecursiveMapV1(d *wire.Decoder) RecursiveMapV1 {
-	var v RecursiveMapV1
-	o := d.Object()
+func decodeRecursiveMapV1(d *wire.Decoder) (v RecursiveMapV1) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = decodeRoutes(d)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeRecursiveMapV1(e *wire.Encoder, v RecursiveMapV1) {
+func (v *RecursiveMapV1) encode(e *wire.Encoder) {
 	e.Begin()
 	if v.Value != nil {
-		encodeRoutes(e.Name("value"), v.Value)
+		v.Value.encode(e.Name("value"))
 	}
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
 var recursiveMapV1Event = outbox.EventType[RecursiveMapV1]{
@@ -67,14 +53,13 @@ var recursiveMapV1Event = outbox.EventType[RecursiveMapV1]{
 	AggregateType: "shape",
 }
 
-// InsertRecursiveMapV1 inserts the event on tx, so that it is published if and
-// only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertRecursiveMapV1 inserts the event on tx: it is published if and only if
+// tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertRecursiveMapV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data RecursiveMapV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueRecursiveMapV1 adds the insert to a batch that the caller sends in its
+// QueueRecursiveMapV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueRecursiveMapV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data RecursiveMapV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -85,8 +70,8 @@ func OnRecursiveMapV1(r *consume.Router, handle func(context.Context, outbox.Env
 	consume.On(r, recursiveMapV1Event, handle)
 }
 
-// DecodeRecursiveMapV1 reads the value of a record, with its headers where the
-// event has no envelope.
+// DecodeRecursiveMapV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeRecursiveMapV1(value []byte, headers ...outbox.Header) (outbox.Envelope[RecursiveMapV1], error) {
 	return recursiveMapV1Event.Decode(value, headers...)
 }
@@ -99,25 +84,14 @@ func (v RecursiveMapV1) NewRow(ctx context.Context, opts ...outbox.Option) (outb
 // Routes is part of the event schemas.
 type Routes map[string]Routes
 
-// MarshalJSON writes v as its schema has it.
-func (v Routes) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "Routes", encodeRoutes)
-}
+func (v Routes) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v Routes) Validate() error               { return nil }
+func (v *Routes) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeRoutes) }
 
-// UnmarshalJSON reads v. On an error v is left as it was.
-func (v *Routes) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "Routes", decodeRoutes)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v Routes) Validate() error {
-	return nil
+func (v Routes) encode(e *wire.Encoder) {
+	wire.PutMap(e, map[string]Routes(v), func(e *wire.Encoder, v Routes) { v.encode(e) })
 }
 
 func decodeRoutes(d *wire.Decoder) Routes {
 	return Routes(wire.Map(d, decodeRoutes))
-}
-
-func encodeRoutes(e *wire.Encoder, v Routes) {
-	wire.PutMap(e, map[string]Routes(v), encodeRoutes)
 }

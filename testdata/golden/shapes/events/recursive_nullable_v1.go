@@ -16,46 +16,32 @@ import (
 //
 // A tree of which every side may be null.
 type RecursiveNullableV1 struct {
-	Value *BinaryNode `json:"value,omitzero"`
-	// Unknown keeps the members that the schema does not name.
+	Value   *BinaryNode  `json:"value,omitzero"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v RecursiveNullableV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "RecursiveNullableV1", encodeRecursiveNullableV1)
+func (v RecursiveNullableV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v RecursiveNullableV1) Validate() error              { return nil }
+
+func (v *RecursiveNullableV1) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeRecursiveNullableV1)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *RecursiveNullableV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "RecursiveNullableV1", decodeRecursiveNullableV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v RecursiveNullableV1) Validate() error {
-	return nil
-}
-
-func decodeRecursiveNullableV1(d *wire.Decoder) RecursiveNullableV1 {
-	var v RecursiveNullableV1
-	o := d.Object()
+func decodeRecursiveNullableV1(d *wire.Decoder) (v RecursiveNullableV1) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, decodeBinaryNode)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeRecursiveNullableV1(e *wire.Encoder, v RecursiveNullableV1) {
+func (v *RecursiveNullableV1) encode(e *wire.Encoder) {
 	e.Begin()
-	wire.PutOptional(e, "value", v.Value, encodeBinaryNode)
-	e.Unknown(v.Unknown)
-	e.End()
+	wire.PutOptional(e, "value", v.Value, func(e *wire.Encoder, v BinaryNode) { v.encode(e) })
+	e.EndOpen(v.Unknown)
 }
 
 var recursiveNullableV1Event = outbox.EventType[RecursiveNullableV1]{
@@ -65,15 +51,14 @@ var recursiveNullableV1Event = outbox.EventType[RecursiveNullableV1]{
 	AggregateType: "shape",
 }
 
-// InsertRecursiveNullableV1 inserts the event on tx, so that it is published if
-// and only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertRecursiveNullableV1 inserts the event on tx: it is published if and
+// only if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertRecursiveNullableV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data RecursiveNullableV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueRecursiveNullableV1 adds the insert to a batch that the caller sends in
-// its transaction.
+// a transaction.
 func QueueRecursiveNullableV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data RecursiveNullableV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -83,8 +68,8 @@ func OnRecursiveNullableV1(r *consume.Router, handle func(context.Context, outbo
 	consume.On(r, recursiveNullableV1Event, handle)
 }
 
-// DecodeRecursiveNullableV1 reads the value of a record, with its headers where
-// the event has no envelope.
+// DecodeRecursiveNullableV1 reads a record; an event without an envelope needs
+// its headers.
 func DecodeRecursiveNullableV1(value []byte, headers ...outbox.Header) (outbox.Envelope[RecursiveNullableV1], error) {
 	return recursiveNullableV1Event.Decode(value, headers...)
 }
@@ -96,48 +81,30 @@ func (v RecursiveNullableV1) NewRow(ctx context.Context, opts ...outbox.Option) 
 
 // BinaryNode is part of the event schemas.
 type BinaryNode struct {
-	Left  *BinaryNode `json:"left"`
-	Right *BinaryNode `json:"right"`
-	// Unknown keeps the members that the schema does not name.
+	Left    *BinaryNode  `json:"left"`
+	Right   *BinaryNode  `json:"right"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v BinaryNode) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "BinaryNode", encodeBinaryNode)
-}
+func (v BinaryNode) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v BinaryNode) Validate() error               { return nil }
+func (v *BinaryNode) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeBinaryNode) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *BinaryNode) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "BinaryNode", decodeBinaryNode)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v BinaryNode) Validate() error {
-	return nil
-}
-
-func decodeBinaryNode(d *wire.Decoder) BinaryNode {
-	var v BinaryNode
-	o := d.Object("left", "right")
+func decodeBinaryNode(d *wire.Decoder) (v BinaryNode) {
+	o := d.Open(&v.Unknown, "left", "right")
 	for o.Next() {
 		switch string(o.Name) {
 		case "left":
 			v.Left = wire.Pointer(d, decodeBinaryNode)
 		case "right":
 			v.Right = wire.Pointer(d, decodeBinaryNode)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeBinaryNode(e *wire.Encoder, v BinaryNode) {
-	e.Begin()
-	wire.PutPointer(e.Name("left"), v.Left, encodeBinaryNode)
-	wire.PutPointer(e.Name("right"), v.Right, encodeBinaryNode)
-	e.Unknown(v.Unknown)
-	e.End()
+func (v *BinaryNode) encode(e *wire.Encoder) {
+	wire.PutPointer(e.First("left"), v.Left, func(e *wire.Encoder, v BinaryNode) { v.encode(e) })
+	wire.PutPointer(e.Name("right"), v.Right, func(e *wire.Encoder, v BinaryNode) { v.encode(e) })
+	e.EndOpen(v.Unknown)
 }

@@ -16,46 +16,32 @@ import (
 //
 // An object that holds itself.
 type RecursiveObjectV1 struct {
-	Value *Person `json:"value,omitzero"`
-	// Unknown keeps the members that the schema does not name.
+	Value   *Person      `json:"value,omitzero"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v RecursiveObjectV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "RecursiveObjectV1", encodeRecursiveObjectV1)
+func (v RecursiveObjectV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v RecursiveObjectV1) Validate() error              { return nil }
+
+func (v *RecursiveObjectV1) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeRecursiveObjectV1)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *RecursiveObjectV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "RecursiveObjectV1", decodeRecursiveObjectV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v RecursiveObjectV1) Validate() error {
-	return nil
-}
-
-func decodeRecursiveObjectV1(d *wire.Decoder) RecursiveObjectV1 {
-	var v RecursiveObjectV1
-	o := d.Object()
+func decodeRecursiveObjectV1(d *wire.Decoder) (v RecursiveObjectV1) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, decodePerson)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeRecursiveObjectV1(e *wire.Encoder, v RecursiveObjectV1) {
+func (v *RecursiveObjectV1) encode(e *wire.Encoder) {
 	e.Begin()
-	wire.PutOptional(e, "value", v.Value, encodePerson)
-	e.Unknown(v.Unknown)
-	e.End()
+	wire.PutOptional(e, "value", v.Value, func(e *wire.Encoder, v Person) { v.encode(e) })
+	e.EndOpen(v.Unknown)
 }
 
 var recursiveObjectV1Event = outbox.EventType[RecursiveObjectV1]{
@@ -65,15 +51,14 @@ var recursiveObjectV1Event = outbox.EventType[RecursiveObjectV1]{
 	AggregateType: "shape",
 }
 
-// InsertRecursiveObjectV1 inserts the event on tx, so that it is published if
-// and only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertRecursiveObjectV1 inserts the event on tx: it is published if and only
+// if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertRecursiveObjectV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data RecursiveObjectV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueRecursiveObjectV1 adds the insert to a batch that the caller sends in
-// its transaction.
+// QueueRecursiveObjectV1 adds the insert to a batch that the caller sends in a
+// transaction.
 func QueueRecursiveObjectV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data RecursiveObjectV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -83,8 +68,8 @@ func OnRecursiveObjectV1(r *consume.Router, handle func(context.Context, outbox.
 	consume.On(r, recursiveObjectV1Event, handle)
 }
 
-// DecodeRecursiveObjectV1 reads the value of a record, with its headers where
-// the event has no envelope.
+// DecodeRecursiveObjectV1 reads a record; an event without an envelope needs
+// its headers.
 func DecodeRecursiveObjectV1(value []byte, headers ...outbox.Header) (outbox.Envelope[RecursiveObjectV1], error) {
 	return recursiveObjectV1Event.Decode(value, headers...)
 }
@@ -96,48 +81,30 @@ func (v RecursiveObjectV1) NewRow(ctx context.Context, opts ...outbox.Option) (o
 
 // Person is part of the event schemas.
 type Person struct {
-	Name string  `json:"name"`
-	Boss *Person `json:"boss,omitzero"`
-	// Unknown keeps the members that the schema does not name.
+	Name    string       `json:"name"`
+	Boss    *Person      `json:"boss,omitzero"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v Person) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "Person", encodePerson)
-}
+func (v Person) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v Person) Validate() error               { return nil }
+func (v *Person) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodePerson) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *Person) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "Person", decodePerson)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v Person) Validate() error {
-	return nil
-}
-
-func decodePerson(d *wire.Decoder) Person {
-	var v Person
-	o := d.Object("name")
+func decodePerson(d *wire.Decoder) (v Person) {
+	o := d.Open(&v.Unknown, "name")
 	for o.Next() {
 		switch string(o.Name) {
 		case "name":
 			v.Name = d.String()
 		case "boss":
 			v.Boss = wire.Optional(d, decodePerson)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodePerson(e *wire.Encoder, v Person) {
-	e.Begin()
-	e.Name("name").String(v.Name)
-	wire.PutOptional(e, "boss", v.Boss, encodePerson)
-	e.Unknown(v.Unknown)
-	e.End()
+func (v *Person) encode(e *wire.Encoder) {
+	e.First("name").String(v.Name)
+	wire.PutOptional(e, "boss", v.Boss, func(e *wire.Encoder, v Person) { v.encode(e) })
+	e.EndOpen(v.Unknown)
 }

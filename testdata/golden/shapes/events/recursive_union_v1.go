@@ -17,58 +17,36 @@ import (
 //
 // A union that holds itself.
 type RecursiveUnionV1 struct {
-	Value Expression `json:"value,omitzero"`
-	// Unknown keeps the members that the schema does not name.
+	Value   Expression   `json:"value,omitzero"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v RecursiveUnionV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "RecursiveUnionV1", encodeRecursiveUnionV1)
+func (v RecursiveUnionV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v RecursiveUnionV1) Validate() error              { return wire.Validate(&v, v.check) }
+
+func (v *RecursiveUnionV1) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeRecursiveUnionV1)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *RecursiveUnionV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "RecursiveUnionV1", decodeRecursiveUnionV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v RecursiveUnionV1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("RecursiveUnionV1")
-}
-
-func decodeRecursiveUnionV1(d *wire.Decoder) RecursiveUnionV1 {
-	var v RecursiveUnionV1
-	o := d.Object()
+func decodeRecursiveUnionV1(d *wire.Decoder) (v RecursiveUnionV1) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = decodeExpression(d)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeRecursiveUnionV1(e *wire.Encoder, v RecursiveUnionV1) {
+func (v *RecursiveUnionV1) encode(e *wire.Encoder) {
 	e.Begin()
-	if v.Value != nil {
-		encodeExpression(e.Name("value"), v.Value)
-	}
-	e.Unknown(v.Unknown)
-	e.End()
+	unionExpression.PutOptional(e, "value", v.Value)
+	e.EndOpen(v.Unknown)
 }
 
 func (v *RecursiveUnionV1) check(c *wire.Checker) {
-	if v.Value != nil {
-		c.Enter("value")
-		checkExpression(c, v.Value)
-		c.Leave()
-	}
+	unionExpression.CheckOptional(c, v.Value, "value")
 }
 
 var recursiveUnionV1Event = outbox.EventType[RecursiveUnionV1]{
@@ -78,14 +56,13 @@ var recursiveUnionV1Event = outbox.EventType[RecursiveUnionV1]{
 	AggregateType: "shape",
 }
 
-// InsertRecursiveUnionV1 inserts the event on tx, so that it is published if
-// and only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertRecursiveUnionV1 inserts the event on tx: it is published if and only
+// if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertRecursiveUnionV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data RecursiveUnionV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueRecursiveUnionV1 adds the insert to a batch that the caller sends in its
+// QueueRecursiveUnionV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueRecursiveUnionV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data RecursiveUnionV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -96,8 +73,8 @@ func OnRecursiveUnionV1(r *consume.Router, handle func(context.Context, outbox.E
 	consume.On(r, recursiveUnionV1Event, handle)
 }
 
-// DecodeRecursiveUnionV1 reads the value of a record, with its headers where
-// the event has no envelope.
+// DecodeRecursiveUnionV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeRecursiveUnionV1(value []byte, headers ...outbox.Header) (outbox.Envelope[RecursiveUnionV1], error) {
 	return recursiveUnionV1Event.Decode(value, headers...)
 }
@@ -108,151 +85,79 @@ func (v RecursiveUnionV1) NewRow(ctx context.Context, opts ...outbox.Option) (ou
 }
 
 // Expression is one of ExpressionNumber and Operation, told apart by their JSON
-// types. Any other value decodes to UnknownExpression.
+// types.
 type Expression interface {
-	json.Marshaler
-	Validate() error
-
+	branch
 	isExpression()
 }
 
-func (ExpressionNumber) isExpression()  {}
-func (Operation) isExpression()         {}
-func (UnknownExpression) isExpression() {}
-
-// UnknownExpression keeps a value that is none of the branches of Expression,
-// as it came. Its Validate never accepts it.
+// UnknownExpression keeps any other value as it came; it is never valid.
 type UnknownExpression json.RawMessage
 
-// MarshalJSON writes v as it came.
-func (v UnknownExpression) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(Expression(v), "UnknownExpression", encodeExpression)
-}
-
-// Validate reports that v is unknown, as a *outbox.ValidationError.
-func (v UnknownExpression) Validate() error {
-	var c wire.Checker
-	checkExpression(&c, v)
-	return c.Err("UnknownExpression")
-}
+func (v UnknownExpression) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v UnknownExpression) Validate() error              { return wire.Validate(&v, v.check) }
+func (v UnknownExpression) encode(e *wire.Encoder)       { e.Raw(json.RawMessage(v)) }
+func (v UnknownExpression) check(c *wire.Checker)        { unionExpression.NoBranch(c, v) }
+func (UnknownExpression) isExpression()                  {}
 
 func decodeExpression(d *wire.Decoder) Expression {
 	switch d.Kind() {
 	case '0':
-		return decodeExpressionNumber(d)
+		return ExpressionNumber(d.Float())
 	case '{':
 		return decodeOperation(d)
 	}
 	return wire.NoBranch[UnknownExpression](d)
 }
 
-func encodeExpression(e *wire.Encoder, v Expression) {
-	switch v := v.(type) {
-	case ExpressionNumber:
-		encodeExpressionNumber(e, v)
-	case Operation:
-		encodeOperation(e, v)
-	case UnknownExpression:
-		e.Raw(json.RawMessage(v))
-	default:
-		e.NoBranch("Expression", v)
-	}
-}
-
-func checkExpression(c *wire.Checker, v Expression) {
-	c.Schema("schemas/recursive_union.yaml#/$defs/Expression")
-	switch v := v.(type) {
-	case Operation:
-		v.check(c)
-	case ExpressionNumber: // any value is valid
-	default:
-		c.NoBranch(v, "oneOf", "a number or an object")
-	}
-}
+var unionExpression = wire.NewUnion(Expression.encode, Expression.check, "schemas/recursive_union.yaml#/$defs/Expression", "oneOf", `a number or an object`)
 
 // ExpressionNumber is a branch of Expression.
 type ExpressionNumber float64
 
-// MarshalJSON writes v as its schema has it.
-func (v ExpressionNumber) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "ExpressionNumber", encodeExpressionNumber)
-}
-
-// UnmarshalJSON reads v. On an error v is left as it was.
-func (v *ExpressionNumber) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "ExpressionNumber", decodeExpressionNumber)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v ExpressionNumber) Validate() error {
-	return nil
-}
-
-func decodeExpressionNumber(d *wire.Decoder) ExpressionNumber {
-	return ExpressionNumber(d.Float())
-}
-
-func encodeExpressionNumber(e *wire.Encoder, v ExpressionNumber) {
-	e.Float(float64(v))
-}
+func (v ExpressionNumber) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v ExpressionNumber) Validate() error               { return nil }
+func (v ExpressionNumber) encode(e *wire.Encoder)        { e.Float(float64(v)) }
+func (ExpressionNumber) check(*wire.Checker)             {}
+func (ExpressionNumber) isExpression()                   {}
+func (v *ExpressionNumber) UnmarshalJSON(b []byte) error { return wire.DecodeFloat(b, v) }
 
 // Operation is a branch of Expression.
 type Operation struct {
-	Op   OperationOp  `json:"op"`
-	Args []Expression `json:"args"`
-	// Unknown keeps the members that the schema does not name.
+	Op      OperationOp  `json:"op"`
+	Args    []Expression `json:"args"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v Operation) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "Operation", encodeOperation)
-}
+func (v Operation) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v Operation) Validate() error               { return wire.Validate(&v, v.check) }
+func (Operation) isExpression()                   {}
+func (v *Operation) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeOperation) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *Operation) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "Operation", decodeOperation)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v Operation) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("Operation")
-}
-
-func decodeOperation(d *wire.Decoder) Operation {
-	var v Operation
-	o := d.Object("op", "args")
+func decodeOperation(d *wire.Decoder) (v Operation) {
+	o := d.Open(&v.Unknown, "op", "args")
 	for o.Next() {
 		switch string(o.Name) {
 		case "op":
 			v.Op = wire.Text[OperationOp](d)
 		case "args":
 			v.Args = wire.Slice(d, decodeExpression)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeOperation(e *wire.Encoder, v Operation) {
-	e.Begin()
-	e.Name("op").String(string(v.Op))
-	wire.PutSlice(e.Name("args"), v.Args, encodeExpression)
-	e.Unknown(v.Unknown)
-	e.End()
+func (v Operation) encode(e *wire.Encoder) {
+	e.First("op").String(string(v.Op))
+	wire.PutSlice(e.Name("args"), v.Args, unionExpression.Put)
+	e.EndOpen(v.Unknown)
 }
 
-func (v *Operation) check(c *wire.Checker) {
+func (v Operation) check(c *wire.Checker) {
 	c.Schema("schemas/recursive_union.yaml#/$defs/Expression/oneOf/1")
 	wire.Enum(c, v.Op, v.Op.Valid(), `"add", "neg"`, "op")
 	for i, item := range v.Args {
-		c.Enter("args", i)
-		checkExpression(c, item)
-		c.Leave()
+		unionExpression.Check(c, item, "args", i)
 	}
 }
 
@@ -266,10 +171,4 @@ const (
 )
 
 // Valid reports whether the schema lists the value.
-func (v OperationOp) Valid() bool {
-	switch v {
-	case OperationOpAdd, OperationOpNeg:
-		return true
-	}
-	return false
-}
+func (v OperationOp) Valid() bool { return v == OperationOpAdd || v == OperationOpNeg }

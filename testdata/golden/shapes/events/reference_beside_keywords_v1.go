@@ -16,48 +16,33 @@ import (
 //
 // A reference with constraints of its own beside it.
 type ReferenceBesideKeywordsV1 struct {
-	Value *string `json:"value,omitzero"`
-	// Unknown keeps the members that the schema does not name.
+	Value   *string      `json:"value,omitzero"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v ReferenceBesideKeywordsV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "ReferenceBesideKeywordsV1", encodeReferenceBesideKeywordsV1)
+func (v ReferenceBesideKeywordsV1) Validate() error { return wire.Validate(&v, v.check) }
+
+func (v ReferenceBesideKeywordsV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+
+func (v *ReferenceBesideKeywordsV1) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeReferenceBesideKeywordsV1)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *ReferenceBesideKeywordsV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "ReferenceBesideKeywordsV1", decodeReferenceBesideKeywordsV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v ReferenceBesideKeywordsV1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("ReferenceBesideKeywordsV1")
-}
-
-func decodeReferenceBesideKeywordsV1(d *wire.Decoder) ReferenceBesideKeywordsV1 {
-	var v ReferenceBesideKeywordsV1
-	o := d.Object()
+func decodeReferenceBesideKeywordsV1(d *wire.Decoder) (v ReferenceBesideKeywordsV1) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, (*wire.Decoder).String)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeReferenceBesideKeywordsV1(e *wire.Encoder, v ReferenceBesideKeywordsV1) {
+func (v *ReferenceBesideKeywordsV1) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutOptional(e, "value", v.Value, (*wire.Encoder).String)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
 func (v *ReferenceBesideKeywordsV1) check(c *wire.Checker) {
@@ -75,15 +60,15 @@ var referenceBesideKeywordsV1Event = outbox.EventType[ReferenceBesideKeywordsV1]
 	AggregateType: "shape",
 }
 
-// InsertReferenceBesideKeywordsV1 inserts the event on tx, so that it is
-// published if and only if the transaction commits. Data that breaks the schema
-// is a *outbox.ValidationError, and nothing is inserted.
+// InsertReferenceBesideKeywordsV1 inserts the event on tx: it is published if
+// and only if tx commits. Data that breaks the schema is a
+// *outbox.ValidationError.
 func InsertReferenceBesideKeywordsV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data ReferenceBesideKeywordsV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueReferenceBesideKeywordsV1 adds the insert to a batch that the caller
-// sends in its transaction.
+// sends in a transaction.
 func QueueReferenceBesideKeywordsV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data ReferenceBesideKeywordsV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -93,8 +78,8 @@ func OnReferenceBesideKeywordsV1(r *consume.Router, handle func(context.Context,
 	consume.On(r, referenceBesideKeywordsV1Event, handle)
 }
 
-// DecodeReferenceBesideKeywordsV1 reads the value of a record, with its headers
-// where the event has no envelope.
+// DecodeReferenceBesideKeywordsV1 reads a record; an event without an envelope
+// needs its headers.
 func DecodeReferenceBesideKeywordsV1(value []byte, headers ...outbox.Header) (outbox.Envelope[ReferenceBesideKeywordsV1], error) {
 	return referenceBesideKeywordsV1Event.Decode(value, headers...)
 }
@@ -104,8 +89,6 @@ func (v ReferenceBesideKeywordsV1) NewRow(ctx context.Context, opts ...outbox.Op
 	return referenceBesideKeywordsV1Event.NewRow(ctx, v, opts...)
 }
 
-// referenceBesideKeywordsV1Places says where schemas stand that are not under
-// ReferenceBesideKeywordsV1's own properties.
 var referenceBesideKeywordsV1Places = wire.Places{
 	{"/value", "maxLength", "schemas/reference_beside_keywords.yaml#/$defs/ShortText/maxLength"},
 }

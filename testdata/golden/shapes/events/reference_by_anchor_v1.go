@@ -16,48 +16,32 @@ import (
 //
 // A reference by anchor.
 type ReferenceByAnchorV1 struct {
-	Value *Size `json:"value,omitzero"`
-	// Unknown keeps the members that the schema does not name.
+	Value   *Size        `json:"value,omitzero"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v ReferenceByAnchorV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "ReferenceByAnchorV1", encodeReferenceByAnchorV1)
+func (v ReferenceByAnchorV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v ReferenceByAnchorV1) Validate() error              { return wire.Validate(&v, v.check) }
+
+func (v *ReferenceByAnchorV1) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeReferenceByAnchorV1)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *ReferenceByAnchorV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "ReferenceByAnchorV1", decodeReferenceByAnchorV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v ReferenceByAnchorV1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("ReferenceByAnchorV1")
-}
-
-func decodeReferenceByAnchorV1(d *wire.Decoder) ReferenceByAnchorV1 {
-	var v ReferenceByAnchorV1
-	o := d.Object()
+func decodeReferenceByAnchorV1(d *wire.Decoder) (v ReferenceByAnchorV1) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, wire.Text[Size])
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeReferenceByAnchorV1(e *wire.Encoder, v ReferenceByAnchorV1) {
+func (v *ReferenceByAnchorV1) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutOptional(e, "value", v.Value, wire.PutText[Size])
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
 func (v *ReferenceByAnchorV1) check(c *wire.Checker) {
@@ -74,15 +58,14 @@ var referenceByAnchorV1Event = outbox.EventType[ReferenceByAnchorV1]{
 	AggregateType: "shape",
 }
 
-// InsertReferenceByAnchorV1 inserts the event on tx, so that it is published if
-// and only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertReferenceByAnchorV1 inserts the event on tx: it is published if and
+// only if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertReferenceByAnchorV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data ReferenceByAnchorV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueReferenceByAnchorV1 adds the insert to a batch that the caller sends in
-// its transaction.
+// a transaction.
 func QueueReferenceByAnchorV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data ReferenceByAnchorV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -92,8 +75,8 @@ func OnReferenceByAnchorV1(r *consume.Router, handle func(context.Context, outbo
 	consume.On(r, referenceByAnchorV1Event, handle)
 }
 
-// DecodeReferenceByAnchorV1 reads the value of a record, with its headers where
-// the event has no envelope.
+// DecodeReferenceByAnchorV1 reads a record; an event without an envelope needs
+// its headers.
 func DecodeReferenceByAnchorV1(value []byte, headers ...outbox.Header) (outbox.Envelope[ReferenceByAnchorV1], error) {
 	return referenceByAnchorV1Event.Decode(value, headers...)
 }
@@ -114,16 +97,8 @@ const (
 )
 
 // Valid reports whether the schema lists the value.
-func (v Size) Valid() bool {
-	switch v {
-	case SizeS, SizeM, SizeL:
-		return true
-	}
-	return false
-}
+func (v Size) Valid() bool { return v == SizeS || v == SizeM || v == SizeL }
 
-// referenceByAnchorV1Places says where schemas stand that are not under
-// ReferenceByAnchorV1's own properties.
 var referenceByAnchorV1Places = wire.Places{
 	{"/value", "", "schemas/reference_by_anchor.yaml#/$defs/Size"},
 }

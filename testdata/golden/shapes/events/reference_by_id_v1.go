@@ -16,46 +16,32 @@ import (
 //
 // A reference by $id, in another file.
 type ReferenceByIDV1 struct {
-	Value *Place `json:"value,omitzero"`
-	// Unknown keeps the members that the schema does not name.
+	Value   *Place       `json:"value,omitzero"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v ReferenceByIDV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "ReferenceByIDV1", encodeReferenceByIDV1)
+func (v ReferenceByIDV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v ReferenceByIDV1) Validate() error              { return nil }
+
+func (v *ReferenceByIDV1) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeReferenceByIDV1)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *ReferenceByIDV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "ReferenceByIDV1", decodeReferenceByIDV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v ReferenceByIDV1) Validate() error {
-	return nil
-}
-
-func decodeReferenceByIDV1(d *wire.Decoder) ReferenceByIDV1 {
-	var v ReferenceByIDV1
-	o := d.Object()
+func decodeReferenceByIDV1(d *wire.Decoder) (v ReferenceByIDV1) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, decodePlace)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeReferenceByIDV1(e *wire.Encoder, v ReferenceByIDV1) {
+func (v *ReferenceByIDV1) encode(e *wire.Encoder) {
 	e.Begin()
-	wire.PutOptional(e, "value", v.Value, encodePlace)
-	e.Unknown(v.Unknown)
-	e.End()
+	wire.PutOptional(e, "value", v.Value, func(e *wire.Encoder, v Place) { v.encode(e) })
+	e.EndOpen(v.Unknown)
 }
 
 var referenceByIDV1Event = outbox.EventType[ReferenceByIDV1]{
@@ -65,14 +51,13 @@ var referenceByIDV1Event = outbox.EventType[ReferenceByIDV1]{
 	AggregateType: "shape",
 }
 
-// InsertReferenceByIDV1 inserts the event on tx, so that it is published if and
-// only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertReferenceByIDV1 inserts the event on tx: it is published if and only if
+// tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertReferenceByIDV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data ReferenceByIDV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueReferenceByIDV1 adds the insert to a batch that the caller sends in its
+// QueueReferenceByIDV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueReferenceByIDV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data ReferenceByIDV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -83,8 +68,8 @@ func OnReferenceByIDV1(r *consume.Router, handle func(context.Context, outbox.En
 	consume.On(r, referenceByIDV1Event, handle)
 }
 
-// DecodeReferenceByIDV1 reads the value of a record, with its headers where the
-// event has no envelope.
+// DecodeReferenceByIDV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeReferenceByIDV1(value []byte, headers ...outbox.Header) (outbox.Envelope[ReferenceByIDV1], error) {
 	return referenceByIDV1Event.Decode(value, headers...)
 }

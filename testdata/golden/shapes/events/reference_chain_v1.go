@@ -16,48 +16,32 @@ import (
 //
 // A reference to a reference to a reference.
 type ReferenceChainV1 struct {
-	Value *string `json:"value,omitzero"`
-	// Unknown keeps the members that the schema does not name.
+	Value   *string      `json:"value,omitzero"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v ReferenceChainV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "ReferenceChainV1", encodeReferenceChainV1)
+func (v ReferenceChainV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v ReferenceChainV1) Validate() error              { return wire.Validate(&v, v.check) }
+
+func (v *ReferenceChainV1) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeReferenceChainV1)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *ReferenceChainV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "ReferenceChainV1", decodeReferenceChainV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v ReferenceChainV1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("ReferenceChainV1")
-}
-
-func decodeReferenceChainV1(d *wire.Decoder) ReferenceChainV1 {
-	var v ReferenceChainV1
-	o := d.Object()
+func decodeReferenceChainV1(d *wire.Decoder) (v ReferenceChainV1) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, (*wire.Decoder).String)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeReferenceChainV1(e *wire.Encoder, v ReferenceChainV1) {
+func (v *ReferenceChainV1) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutOptional(e, "value", v.Value, (*wire.Encoder).String)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
 func (v *ReferenceChainV1) check(c *wire.Checker) {
@@ -74,14 +58,13 @@ var referenceChainV1Event = outbox.EventType[ReferenceChainV1]{
 	AggregateType: "shape",
 }
 
-// InsertReferenceChainV1 inserts the event on tx, so that it is published if
-// and only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertReferenceChainV1 inserts the event on tx: it is published if and only
+// if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertReferenceChainV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data ReferenceChainV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueReferenceChainV1 adds the insert to a batch that the caller sends in its
+// QueueReferenceChainV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueReferenceChainV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data ReferenceChainV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -92,8 +75,8 @@ func OnReferenceChainV1(r *consume.Router, handle func(context.Context, outbox.E
 	consume.On(r, referenceChainV1Event, handle)
 }
 
-// DecodeReferenceChainV1 reads the value of a record, with its headers where
-// the event has no envelope.
+// DecodeReferenceChainV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeReferenceChainV1(value []byte, headers ...outbox.Header) (outbox.Envelope[ReferenceChainV1], error) {
 	return referenceChainV1Event.Decode(value, headers...)
 }
@@ -103,8 +86,6 @@ func (v ReferenceChainV1) NewRow(ctx context.Context, opts ...outbox.Option) (ou
 	return referenceChainV1Event.NewRow(ctx, v, opts...)
 }
 
-// referenceChainV1Places says where schemas stand that are not under
-// ReferenceChainV1's own properties.
 var referenceChainV1Places = wire.Places{
 	{"/value", "", "schemas/reference_chain.yaml#/$defs/LastLink"},
 }

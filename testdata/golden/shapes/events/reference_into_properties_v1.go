@@ -16,52 +16,37 @@ import (
 //
 // A reference to a property of something else.
 type ReferenceIntoPropertiesV1 struct {
-	Value *int64                          `json:"value,omitzero"`
-	Other *ReferenceIntoPropertiesV1Other `json:"other,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Value   *int64                          `json:"value,omitzero"`
+	Other   *ReferenceIntoPropertiesV1Other `json:"other,omitzero"`
+	Unknown wire.Unknown                    `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v ReferenceIntoPropertiesV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "ReferenceIntoPropertiesV1", encodeReferenceIntoPropertiesV1)
+func (v ReferenceIntoPropertiesV1) Validate() error { return wire.Validate(&v, v.check) }
+
+func (v ReferenceIntoPropertiesV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+
+func (v *ReferenceIntoPropertiesV1) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeReferenceIntoPropertiesV1)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *ReferenceIntoPropertiesV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "ReferenceIntoPropertiesV1", decodeReferenceIntoPropertiesV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v ReferenceIntoPropertiesV1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("ReferenceIntoPropertiesV1")
-}
-
-func decodeReferenceIntoPropertiesV1(d *wire.Decoder) ReferenceIntoPropertiesV1 {
-	var v ReferenceIntoPropertiesV1
-	o := d.Object()
+func decodeReferenceIntoPropertiesV1(d *wire.Decoder) (v ReferenceIntoPropertiesV1) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, (*wire.Decoder).Int)
 		case "other":
 			v.Other = wire.Optional(d, decodeReferenceIntoPropertiesV1Other)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeReferenceIntoPropertiesV1(e *wire.Encoder, v ReferenceIntoPropertiesV1) {
+func (v *ReferenceIntoPropertiesV1) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutOptional(e, "value", v.Value, (*wire.Encoder).Int)
-	wire.PutOptional(e, "other", v.Other, encodeReferenceIntoPropertiesV1Other)
-	e.Unknown(v.Unknown)
-	e.End()
+	wire.PutOptional(e, "other", v.Other, func(e *wire.Encoder, v ReferenceIntoPropertiesV1Other) { v.encode(e) })
+	e.EndOpen(v.Unknown)
 }
 
 func (v *ReferenceIntoPropertiesV1) check(c *wire.Checker) {
@@ -70,9 +55,7 @@ func (v *ReferenceIntoPropertiesV1) check(c *wire.Checker) {
 		wire.Minimum(c, *v.Value, 1, "value")
 	}
 	if v.Other != nil {
-		c.Enter("other")
-		v.Other.check(c)
-		c.Leave()
+		c.In(v.Other.check, "other")
 	}
 }
 
@@ -83,15 +66,15 @@ var referenceIntoPropertiesV1Event = outbox.EventType[ReferenceIntoPropertiesV1]
 	AggregateType: "shape",
 }
 
-// InsertReferenceIntoPropertiesV1 inserts the event on tx, so that it is
-// published if and only if the transaction commits. Data that breaks the schema
-// is a *outbox.ValidationError, and nothing is inserted.
+// InsertReferenceIntoPropertiesV1 inserts the event on tx: it is published if
+// and only if tx commits. Data that breaks the schema is a
+// *outbox.ValidationError.
 func InsertReferenceIntoPropertiesV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data ReferenceIntoPropertiesV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueReferenceIntoPropertiesV1 adds the insert to a batch that the caller
-// sends in its transaction.
+// sends in a transaction.
 func QueueReferenceIntoPropertiesV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data ReferenceIntoPropertiesV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -101,8 +84,8 @@ func OnReferenceIntoPropertiesV1(r *consume.Router, handle func(context.Context,
 	consume.On(r, referenceIntoPropertiesV1Event, handle)
 }
 
-// DecodeReferenceIntoPropertiesV1 reads the value of a record, with its headers
-// where the event has no envelope.
+// DecodeReferenceIntoPropertiesV1 reads a record; an event without an envelope
+// needs its headers.
 func DecodeReferenceIntoPropertiesV1(value []byte, headers ...outbox.Header) (outbox.Envelope[ReferenceIntoPropertiesV1], error) {
 	return referenceIntoPropertiesV1Event.Decode(value, headers...)
 }
@@ -115,48 +98,35 @@ func (v ReferenceIntoPropertiesV1) NewRow(ctx context.Context, opts ...outbox.Op
 // ReferenceIntoPropertiesV1Other is the type of the member "other" of
 // ReferenceIntoPropertiesV1.
 type ReferenceIntoPropertiesV1Other struct {
-	Deep *int64 `json:"deep,omitzero"`
-	// Unknown keeps the members that the schema does not name.
+	Deep    *int64       `json:"deep,omitzero"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
+func (v ReferenceIntoPropertiesV1Other) Validate() error { return wire.Validate(&v, v.check) }
+
 func (v ReferenceIntoPropertiesV1Other) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "ReferenceIntoPropertiesV1Other", encodeReferenceIntoPropertiesV1Other)
+	return wire.Encode(&v, v.encode)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *ReferenceIntoPropertiesV1Other) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "ReferenceIntoPropertiesV1Other", decodeReferenceIntoPropertiesV1Other)
+func (v *ReferenceIntoPropertiesV1Other) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeReferenceIntoPropertiesV1Other)
 }
 
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v ReferenceIntoPropertiesV1Other) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("ReferenceIntoPropertiesV1Other")
-}
-
-func decodeReferenceIntoPropertiesV1Other(d *wire.Decoder) ReferenceIntoPropertiesV1Other {
-	var v ReferenceIntoPropertiesV1Other
-	o := d.Object()
+func decodeReferenceIntoPropertiesV1Other(d *wire.Decoder) (v ReferenceIntoPropertiesV1Other) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "deep":
 			v.Deep = wire.Optional(d, (*wire.Decoder).Int)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeReferenceIntoPropertiesV1Other(e *wire.Encoder, v ReferenceIntoPropertiesV1Other) {
+func (v *ReferenceIntoPropertiesV1Other) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutOptional(e, "deep", v.Deep, (*wire.Encoder).Int)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
 func (v *ReferenceIntoPropertiesV1Other) check(c *wire.Checker) {
@@ -166,8 +136,6 @@ func (v *ReferenceIntoPropertiesV1Other) check(c *wire.Checker) {
 	}
 }
 
-// referenceIntoPropertiesV1Places says where schemas stand that are not under
-// ReferenceIntoPropertiesV1's own properties.
 var referenceIntoPropertiesV1Places = wire.Places{
 	{"/value", "", "schemas/reference_into_properties.yaml#/properties/other/properties/deep"},
 }

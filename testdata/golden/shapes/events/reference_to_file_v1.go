@@ -16,46 +16,32 @@ import (
 //
 // A reference into another file.
 type ReferenceToFileV1 struct {
-	Value *Money `json:"value,omitzero"`
-	// Unknown keeps the members that the schema does not name.
+	Value   *Money       `json:"value,omitzero"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v ReferenceToFileV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "ReferenceToFileV1", encodeReferenceToFileV1)
+func (v ReferenceToFileV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v ReferenceToFileV1) Validate() error              { return nil }
+
+func (v *ReferenceToFileV1) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeReferenceToFileV1)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *ReferenceToFileV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "ReferenceToFileV1", decodeReferenceToFileV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v ReferenceToFileV1) Validate() error {
-	return nil
-}
-
-func decodeReferenceToFileV1(d *wire.Decoder) ReferenceToFileV1 {
-	var v ReferenceToFileV1
-	o := d.Object()
+func decodeReferenceToFileV1(d *wire.Decoder) (v ReferenceToFileV1) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, decodeMoney)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeReferenceToFileV1(e *wire.Encoder, v ReferenceToFileV1) {
+func (v *ReferenceToFileV1) encode(e *wire.Encoder) {
 	e.Begin()
-	wire.PutOptional(e, "value", v.Value, encodeMoney)
-	e.Unknown(v.Unknown)
-	e.End()
+	wire.PutOptional(e, "value", v.Value, func(e *wire.Encoder, v Money) { v.encode(e) })
+	e.EndOpen(v.Unknown)
 }
 
 var referenceToFileV1Event = outbox.EventType[ReferenceToFileV1]{
@@ -65,15 +51,14 @@ var referenceToFileV1Event = outbox.EventType[ReferenceToFileV1]{
 	AggregateType: "shape",
 }
 
-// InsertReferenceToFileV1 inserts the event on tx, so that it is published if
-// and only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertReferenceToFileV1 inserts the event on tx: it is published if and only
+// if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertReferenceToFileV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data ReferenceToFileV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueReferenceToFileV1 adds the insert to a batch that the caller sends in
-// its transaction.
+// QueueReferenceToFileV1 adds the insert to a batch that the caller sends in a
+// transaction.
 func QueueReferenceToFileV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data ReferenceToFileV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -83,8 +68,8 @@ func OnReferenceToFileV1(r *consume.Router, handle func(context.Context, outbox.
 	consume.On(r, referenceToFileV1Event, handle)
 }
 
-// DecodeReferenceToFileV1 reads the value of a record, with its headers where
-// the event has no envelope.
+// DecodeReferenceToFileV1 reads a record; an event without an envelope needs
+// its headers.
 func DecodeReferenceToFileV1(value []byte, headers ...outbox.Header) (outbox.Envelope[ReferenceToFileV1], error) {
 	return referenceToFileV1Event.Decode(value, headers...)
 }

@@ -16,46 +16,31 @@ import (
 //
 // A boolean that is always there.
 type RequiredBooleanV1 struct {
-	Value bool `json:"value"`
-	// Unknown keeps the members that the schema does not name.
+	Value   bool         `json:"value"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v RequiredBooleanV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "RequiredBooleanV1", encodeRequiredBooleanV1)
+func (v RequiredBooleanV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v RequiredBooleanV1) Validate() error              { return nil }
+
+func (v *RequiredBooleanV1) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeRequiredBooleanV1)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *RequiredBooleanV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "RequiredBooleanV1", decodeRequiredBooleanV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v RequiredBooleanV1) Validate() error {
-	return nil
-}
-
-func decodeRequiredBooleanV1(d *wire.Decoder) RequiredBooleanV1 {
-	var v RequiredBooleanV1
-	o := d.Object("value")
+func decodeRequiredBooleanV1(d *wire.Decoder) (v RequiredBooleanV1) {
+	o := d.Open(&v.Unknown, "value")
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = d.Bool()
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeRequiredBooleanV1(e *wire.Encoder, v RequiredBooleanV1) {
-	e.Begin()
-	e.Name("value").Bool(v.Value)
-	e.Unknown(v.Unknown)
-	e.End()
+func (v *RequiredBooleanV1) encode(e *wire.Encoder) {
+	e.First("value").Bool(v.Value)
+	e.EndOpen(v.Unknown)
 }
 
 var requiredBooleanV1Event = outbox.EventType[RequiredBooleanV1]{
@@ -65,15 +50,14 @@ var requiredBooleanV1Event = outbox.EventType[RequiredBooleanV1]{
 	AggregateType: "shape",
 }
 
-// InsertRequiredBooleanV1 inserts the event on tx, so that it is published if
-// and only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertRequiredBooleanV1 inserts the event on tx: it is published if and only
+// if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertRequiredBooleanV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data RequiredBooleanV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueRequiredBooleanV1 adds the insert to a batch that the caller sends in
-// its transaction.
+// QueueRequiredBooleanV1 adds the insert to a batch that the caller sends in a
+// transaction.
 func QueueRequiredBooleanV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data RequiredBooleanV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -83,8 +67,8 @@ func OnRequiredBooleanV1(r *consume.Router, handle func(context.Context, outbox.
 	consume.On(r, requiredBooleanV1Event, handle)
 }
 
-// DecodeRequiredBooleanV1 reads the value of a record, with its headers where
-// the event has no envelope.
+// DecodeRequiredBooleanV1 reads a record; an event without an envelope needs
+// its headers.
 func DecodeRequiredBooleanV1(value []byte, headers ...outbox.Header) (outbox.Envelope[RequiredBooleanV1], error) {
 	return requiredBooleanV1Event.Decode(value, headers...)
 }

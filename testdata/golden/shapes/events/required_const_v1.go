@@ -16,60 +16,41 @@ import (
 //
 // A constant that is always there.
 type RequiredConstV1 struct {
-	Value string `json:"value"`
-	// Unknown keeps the members that the schema does not name.
+	Value   string       `json:"value"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// NewRequiredConstV1 returns v with what the schema fixes filled in: its
-// constants, and its defaults where v leaves a member out.
+// NewRequiredConstV1 returns v with its constants and defaults filled in.
 func NewRequiredConstV1(v RequiredConstV1) RequiredConstV1 {
 	v.Value = "v1"
 	return v
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v RequiredConstV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "RequiredConstV1", encodeRequiredConstV1)
+func (v RequiredConstV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v RequiredConstV1) Validate() error              { return wire.Validate(&v, v.check) }
+
+func (v *RequiredConstV1) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeRequiredConstV1)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *RequiredConstV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "RequiredConstV1", decodeRequiredConstV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v RequiredConstV1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("RequiredConstV1")
-}
-
-func decodeRequiredConstV1(d *wire.Decoder) RequiredConstV1 {
-	var v RequiredConstV1
-	o := d.Object("value")
+func decodeRequiredConstV1(d *wire.Decoder) (v RequiredConstV1) {
+	o := d.Open(&v.Unknown, "value")
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = d.String()
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeRequiredConstV1(e *wire.Encoder, v RequiredConstV1) {
-	e.Begin()
-	e.Name("value").String(v.Value)
-	e.Unknown(v.Unknown)
-	e.End()
+func (v *RequiredConstV1) encode(e *wire.Encoder) {
+	e.First("value").String(v.Value)
+	e.EndOpen(v.Unknown)
 }
 
 func (v *RequiredConstV1) check(c *wire.Checker) {
-	c.Schema("schemas/required_const.yaml#")
-	wire.Const(c, v.Value, "v1", "value")
+	wire.Const(c.Schema("schemas/required_const.yaml#"), v.Value, "v1", "value")
 }
 
 var requiredConstV1Event = outbox.EventType[RequiredConstV1]{
@@ -79,14 +60,13 @@ var requiredConstV1Event = outbox.EventType[RequiredConstV1]{
 	AggregateType: "shape",
 }
 
-// InsertRequiredConstV1 inserts the event on tx, so that it is published if and
-// only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertRequiredConstV1 inserts the event on tx: it is published if and only if
+// tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertRequiredConstV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data RequiredConstV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueRequiredConstV1 adds the insert to a batch that the caller sends in its
+// QueueRequiredConstV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueRequiredConstV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data RequiredConstV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -97,8 +77,8 @@ func OnRequiredConstV1(r *consume.Router, handle func(context.Context, outbox.En
 	consume.On(r, requiredConstV1Event, handle)
 }
 
-// DecodeRequiredConstV1 reads the value of a record, with its headers where the
-// event has no envelope.
+// DecodeRequiredConstV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeRequiredConstV1(value []byte, headers ...outbox.Header) (outbox.Envelope[RequiredConstV1], error) {
 	return requiredConstV1Event.Decode(value, headers...)
 }

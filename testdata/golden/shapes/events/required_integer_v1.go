@@ -16,46 +16,31 @@ import (
 //
 // A integer that is always there.
 type RequiredIntegerV1 struct {
-	Value int64 `json:"value"`
-	// Unknown keeps the members that the schema does not name.
+	Value   int64        `json:"value"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v RequiredIntegerV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "RequiredIntegerV1", encodeRequiredIntegerV1)
+func (v RequiredIntegerV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v RequiredIntegerV1) Validate() error              { return nil }
+
+func (v *RequiredIntegerV1) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeRequiredIntegerV1)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *RequiredIntegerV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "RequiredIntegerV1", decodeRequiredIntegerV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v RequiredIntegerV1) Validate() error {
-	return nil
-}
-
-func decodeRequiredIntegerV1(d *wire.Decoder) RequiredIntegerV1 {
-	var v RequiredIntegerV1
-	o := d.Object("value")
+func decodeRequiredIntegerV1(d *wire.Decoder) (v RequiredIntegerV1) {
+	o := d.Open(&v.Unknown, "value")
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = d.Int()
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeRequiredIntegerV1(e *wire.Encoder, v RequiredIntegerV1) {
-	e.Begin()
-	e.Name("value").Int(v.Value)
-	e.Unknown(v.Unknown)
-	e.End()
+func (v *RequiredIntegerV1) encode(e *wire.Encoder) {
+	e.First("value").Int(v.Value)
+	e.EndOpen(v.Unknown)
 }
 
 var requiredIntegerV1Event = outbox.EventType[RequiredIntegerV1]{
@@ -65,15 +50,14 @@ var requiredIntegerV1Event = outbox.EventType[RequiredIntegerV1]{
 	AggregateType: "shape",
 }
 
-// InsertRequiredIntegerV1 inserts the event on tx, so that it is published if
-// and only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertRequiredIntegerV1 inserts the event on tx: it is published if and only
+// if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertRequiredIntegerV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data RequiredIntegerV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueRequiredIntegerV1 adds the insert to a batch that the caller sends in
-// its transaction.
+// QueueRequiredIntegerV1 adds the insert to a batch that the caller sends in a
+// transaction.
 func QueueRequiredIntegerV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data RequiredIntegerV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -83,8 +67,8 @@ func OnRequiredIntegerV1(r *consume.Router, handle func(context.Context, outbox.
 	consume.On(r, requiredIntegerV1Event, handle)
 }
 
-// DecodeRequiredIntegerV1 reads the value of a record, with its headers where
-// the event has no envelope.
+// DecodeRequiredIntegerV1 reads a record; an event without an envelope needs
+// its headers.
 func DecodeRequiredIntegerV1(value []byte, headers ...outbox.Header) (outbox.Envelope[RequiredIntegerV1], error) {
 	return requiredIntegerV1Event.Decode(value, headers...)
 }

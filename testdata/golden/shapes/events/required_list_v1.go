@@ -16,46 +16,31 @@ import (
 //
 // A list that is always there, and may be empty.
 type RequiredListV1 struct {
-	Value []string `json:"value"`
-	// Unknown keeps the members that the schema does not name.
+	Value   []string     `json:"value"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v RequiredListV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "RequiredListV1", encodeRequiredListV1)
+func (v RequiredListV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v RequiredListV1) Validate() error              { return nil }
+
+func (v *RequiredListV1) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeRequiredListV1)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *RequiredListV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "RequiredListV1", decodeRequiredListV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v RequiredListV1) Validate() error {
-	return nil
-}
-
-func decodeRequiredListV1(d *wire.Decoder) RequiredListV1 {
-	var v RequiredListV1
-	o := d.Object("value")
+func decodeRequiredListV1(d *wire.Decoder) (v RequiredListV1) {
+	o := d.Open(&v.Unknown, "value")
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Slice(d, (*wire.Decoder).String)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeRequiredListV1(e *wire.Encoder, v RequiredListV1) {
-	e.Begin()
-	wire.PutSlice(e.Name("value"), v.Value, (*wire.Encoder).String)
-	e.Unknown(v.Unknown)
-	e.End()
+func (v *RequiredListV1) encode(e *wire.Encoder) {
+	wire.PutSlice(e.First("value"), v.Value, (*wire.Encoder).String)
+	e.EndOpen(v.Unknown)
 }
 
 var requiredListV1Event = outbox.EventType[RequiredListV1]{
@@ -65,14 +50,13 @@ var requiredListV1Event = outbox.EventType[RequiredListV1]{
 	AggregateType: "shape",
 }
 
-// InsertRequiredListV1 inserts the event on tx, so that it is published if and
-// only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertRequiredListV1 inserts the event on tx: it is published if and only if
+// tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertRequiredListV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data RequiredListV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueRequiredListV1 adds the insert to a batch that the caller sends in its
+// QueueRequiredListV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueRequiredListV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data RequiredListV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -83,8 +67,8 @@ func OnRequiredListV1(r *consume.Router, handle func(context.Context, outbox.Env
 	consume.On(r, requiredListV1Event, handle)
 }
 
-// DecodeRequiredListV1 reads the value of a record, with its headers where the
-// event has no envelope.
+// DecodeRequiredListV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeRequiredListV1(value []byte, headers ...outbox.Header) (outbox.Envelope[RequiredListV1], error) {
 	return requiredListV1Event.Decode(value, headers...)
 }

@@ -16,46 +16,29 @@ import (
 //
 // A map that is always there, and may be empty.
 type RequiredMapV1 struct {
-	Value map[string]int64 `json:"value"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Value   map[string]int64 `json:"value"`
+	Unknown wire.Unknown     `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v RequiredMapV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "RequiredMapV1", encodeRequiredMapV1)
-}
+func (v RequiredMapV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v RequiredMapV1) Validate() error              { return nil }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *RequiredMapV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "RequiredMapV1", decodeRequiredMapV1)
-}
+func (v *RequiredMapV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeRequiredMapV1) }
 
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v RequiredMapV1) Validate() error {
-	return nil
-}
-
-func decodeRequiredMapV1(d *wire.Decoder) RequiredMapV1 {
-	var v RequiredMapV1
-	o := d.Object("value")
+func decodeRequiredMapV1(d *wire.Decoder) (v RequiredMapV1) {
+	o := d.Open(&v.Unknown, "value")
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Map(d, (*wire.Decoder).Int)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeRequiredMapV1(e *wire.Encoder, v RequiredMapV1) {
-	e.Begin()
-	wire.PutMap(e.Name("value"), v.Value, (*wire.Encoder).Int)
-	e.Unknown(v.Unknown)
-	e.End()
+func (v *RequiredMapV1) encode(e *wire.Encoder) {
+	wire.PutMap(e.First("value"), v.Value, (*wire.Encoder).Int)
+	e.EndOpen(v.Unknown)
 }
 
 var requiredMapV1Event = outbox.EventType[RequiredMapV1]{
@@ -65,14 +48,13 @@ var requiredMapV1Event = outbox.EventType[RequiredMapV1]{
 	AggregateType: "shape",
 }
 
-// InsertRequiredMapV1 inserts the event on tx, so that it is published if and
-// only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertRequiredMapV1 inserts the event on tx: it is published if and only if
+// tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertRequiredMapV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data RequiredMapV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueRequiredMapV1 adds the insert to a batch that the caller sends in its
+// QueueRequiredMapV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueRequiredMapV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data RequiredMapV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -83,8 +65,8 @@ func OnRequiredMapV1(r *consume.Router, handle func(context.Context, outbox.Enve
 	consume.On(r, requiredMapV1Event, handle)
 }
 
-// DecodeRequiredMapV1 reads the value of a record, with its headers where the
-// event has no envelope.
+// DecodeRequiredMapV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeRequiredMapV1(value []byte, headers ...outbox.Header) (outbox.Envelope[RequiredMapV1], error) {
 	return requiredMapV1Event.Decode(value, headers...)
 }

@@ -16,46 +16,31 @@ import (
 //
 // A list or null, always there.
 type RequiredNullableListV1 struct {
-	Value []string `json:"value"`
-	// Unknown keeps the members that the schema does not name.
+	Value   []string     `json:"value"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v RequiredNullableListV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "RequiredNullableListV1", encodeRequiredNullableListV1)
+func (v RequiredNullableListV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v RequiredNullableListV1) Validate() error              { return nil }
+
+func (v *RequiredNullableListV1) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeRequiredNullableListV1)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *RequiredNullableListV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "RequiredNullableListV1", decodeRequiredNullableListV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v RequiredNullableListV1) Validate() error {
-	return nil
-}
-
-func decodeRequiredNullableListV1(d *wire.Decoder) RequiredNullableListV1 {
-	var v RequiredNullableListV1
-	o := d.Object("value")
+func decodeRequiredNullableListV1(d *wire.Decoder) (v RequiredNullableListV1) {
+	o := d.Open(&v.Unknown, "value")
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.OrNil(d, func(d *wire.Decoder) []string { return wire.Slice(d, (*wire.Decoder).String) })
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeRequiredNullableListV1(e *wire.Encoder, v RequiredNullableListV1) {
-	e.Begin()
-	wire.PutOrNull(e.Name("value"), v.Value == nil, v.Value, func(e *wire.Encoder, v []string) { wire.PutSlice(e, v, (*wire.Encoder).String) })
-	e.Unknown(v.Unknown)
-	e.End()
+func (v *RequiredNullableListV1) encode(e *wire.Encoder) {
+	wire.PutOrNull(e.First("value"), v.Value == nil, v.Value, func(e *wire.Encoder, v []string) { wire.PutSlice(e, v, (*wire.Encoder).String) })
+	e.EndOpen(v.Unknown)
 }
 
 var requiredNullableListV1Event = outbox.EventType[RequiredNullableListV1]{
@@ -65,15 +50,14 @@ var requiredNullableListV1Event = outbox.EventType[RequiredNullableListV1]{
 	AggregateType: "shape",
 }
 
-// InsertRequiredNullableListV1 inserts the event on tx, so that it is published
-// if and only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertRequiredNullableListV1 inserts the event on tx: it is published if and
+// only if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertRequiredNullableListV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data RequiredNullableListV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueRequiredNullableListV1 adds the insert to a batch that the caller sends
-// in its transaction.
+// in a transaction.
 func QueueRequiredNullableListV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data RequiredNullableListV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -83,8 +67,8 @@ func OnRequiredNullableListV1(r *consume.Router, handle func(context.Context, ou
 	consume.On(r, requiredNullableListV1Event, handle)
 }
 
-// DecodeRequiredNullableListV1 reads the value of a record, with its headers
-// where the event has no envelope.
+// DecodeRequiredNullableListV1 reads a record; an event without an envelope
+// needs its headers.
 func DecodeRequiredNullableListV1(value []byte, headers ...outbox.Header) (outbox.Envelope[RequiredNullableListV1], error) {
 	return requiredNullableListV1Event.Decode(value, headers...)
 }

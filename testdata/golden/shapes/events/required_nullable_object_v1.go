@@ -16,46 +16,31 @@ import (
 //
 // An object or null, by anyOf, always there.
 type RequiredNullableObjectV1 struct {
-	Value *RequiredNullableObjectV1Value `json:"value"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Value   *RequiredNullableObjectV1Value `json:"value"`
+	Unknown wire.Unknown                   `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v RequiredNullableObjectV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "RequiredNullableObjectV1", encodeRequiredNullableObjectV1)
+func (v RequiredNullableObjectV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v RequiredNullableObjectV1) Validate() error              { return nil }
+
+func (v *RequiredNullableObjectV1) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeRequiredNullableObjectV1)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *RequiredNullableObjectV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "RequiredNullableObjectV1", decodeRequiredNullableObjectV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v RequiredNullableObjectV1) Validate() error {
-	return nil
-}
-
-func decodeRequiredNullableObjectV1(d *wire.Decoder) RequiredNullableObjectV1 {
-	var v RequiredNullableObjectV1
-	o := d.Object("value")
+func decodeRequiredNullableObjectV1(d *wire.Decoder) (v RequiredNullableObjectV1) {
+	o := d.Open(&v.Unknown, "value")
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Pointer(d, decodeRequiredNullableObjectV1Value)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeRequiredNullableObjectV1(e *wire.Encoder, v RequiredNullableObjectV1) {
-	e.Begin()
-	wire.PutPointer(e.Name("value"), v.Value, encodeRequiredNullableObjectV1Value)
-	e.Unknown(v.Unknown)
-	e.End()
+func (v *RequiredNullableObjectV1) encode(e *wire.Encoder) {
+	wire.PutPointer(e.First("value"), v.Value, func(e *wire.Encoder, v RequiredNullableObjectV1Value) { v.encode(e) })
+	e.EndOpen(v.Unknown)
 }
 
 var requiredNullableObjectV1Event = outbox.EventType[RequiredNullableObjectV1]{
@@ -65,15 +50,15 @@ var requiredNullableObjectV1Event = outbox.EventType[RequiredNullableObjectV1]{
 	AggregateType: "shape",
 }
 
-// InsertRequiredNullableObjectV1 inserts the event on tx, so that it is
-// published if and only if the transaction commits. Data that breaks the schema
-// is a *outbox.ValidationError, and nothing is inserted.
+// InsertRequiredNullableObjectV1 inserts the event on tx: it is published if
+// and only if tx commits. Data that breaks the schema is a
+// *outbox.ValidationError.
 func InsertRequiredNullableObjectV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data RequiredNullableObjectV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueRequiredNullableObjectV1 adds the insert to a batch that the caller
-// sends in its transaction.
+// sends in a transaction.
 func QueueRequiredNullableObjectV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data RequiredNullableObjectV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -83,8 +68,8 @@ func OnRequiredNullableObjectV1(r *consume.Router, handle func(context.Context, 
 	consume.On(r, requiredNullableObjectV1Event, handle)
 }
 
-// DecodeRequiredNullableObjectV1 reads the value of a record, with its headers
-// where the event has no envelope.
+// DecodeRequiredNullableObjectV1 reads a record; an event without an envelope
+// needs its headers.
 func DecodeRequiredNullableObjectV1(value []byte, headers ...outbox.Header) (outbox.Envelope[RequiredNullableObjectV1], error) {
 	return requiredNullableObjectV1Event.Decode(value, headers...)
 }
@@ -97,44 +82,32 @@ func (v RequiredNullableObjectV1) NewRow(ctx context.Context, opts ...outbox.Opt
 // RequiredNullableObjectV1Value is the type of the member "value" of
 // RequiredNullableObjectV1.
 type RequiredNullableObjectV1Value struct {
-	A int64 `json:"a"`
-	// Unknown keeps the members that the schema does not name.
+	A       int64        `json:"a"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
+func (v RequiredNullableObjectV1Value) Validate() error { return nil }
+
 func (v RequiredNullableObjectV1Value) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "RequiredNullableObjectV1Value", encodeRequiredNullableObjectV1Value)
+	return wire.Encode(&v, v.encode)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *RequiredNullableObjectV1Value) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "RequiredNullableObjectV1Value", decodeRequiredNullableObjectV1Value)
+func (v *RequiredNullableObjectV1Value) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeRequiredNullableObjectV1Value)
 }
 
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v RequiredNullableObjectV1Value) Validate() error {
-	return nil
-}
-
-func decodeRequiredNullableObjectV1Value(d *wire.Decoder) RequiredNullableObjectV1Value {
-	var v RequiredNullableObjectV1Value
-	o := d.Object("a")
+func decodeRequiredNullableObjectV1Value(d *wire.Decoder) (v RequiredNullableObjectV1Value) {
+	o := d.Open(&v.Unknown, "a")
 	for o.Next() {
 		switch string(o.Name) {
 		case "a":
 			v.A = d.Int()
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeRequiredNullableObjectV1Value(e *wire.Encoder, v RequiredNullableObjectV1Value) {
-	e.Begin()
-	e.Name("a").Int(v.A)
-	e.Unknown(v.Unknown)
-	e.End()
+func (v *RequiredNullableObjectV1Value) encode(e *wire.Encoder) {
+	e.First("a").Int(v.A)
+	e.EndOpen(v.Unknown)
 }

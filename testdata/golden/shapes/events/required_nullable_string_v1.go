@@ -16,46 +16,31 @@ import (
 //
 // A string or null, always there.
 type RequiredNullableStringV1 struct {
-	Value *string `json:"value"`
-	// Unknown keeps the members that the schema does not name.
+	Value   *string      `json:"value"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v RequiredNullableStringV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "RequiredNullableStringV1", encodeRequiredNullableStringV1)
+func (v RequiredNullableStringV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v RequiredNullableStringV1) Validate() error              { return nil }
+
+func (v *RequiredNullableStringV1) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeRequiredNullableStringV1)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *RequiredNullableStringV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "RequiredNullableStringV1", decodeRequiredNullableStringV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v RequiredNullableStringV1) Validate() error {
-	return nil
-}
-
-func decodeRequiredNullableStringV1(d *wire.Decoder) RequiredNullableStringV1 {
-	var v RequiredNullableStringV1
-	o := d.Object("value")
+func decodeRequiredNullableStringV1(d *wire.Decoder) (v RequiredNullableStringV1) {
+	o := d.Open(&v.Unknown, "value")
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Pointer(d, (*wire.Decoder).String)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeRequiredNullableStringV1(e *wire.Encoder, v RequiredNullableStringV1) {
-	e.Begin()
-	wire.PutPointer(e.Name("value"), v.Value, (*wire.Encoder).String)
-	e.Unknown(v.Unknown)
-	e.End()
+func (v *RequiredNullableStringV1) encode(e *wire.Encoder) {
+	wire.PutPointer(e.First("value"), v.Value, (*wire.Encoder).String)
+	e.EndOpen(v.Unknown)
 }
 
 var requiredNullableStringV1Event = outbox.EventType[RequiredNullableStringV1]{
@@ -65,15 +50,15 @@ var requiredNullableStringV1Event = outbox.EventType[RequiredNullableStringV1]{
 	AggregateType: "shape",
 }
 
-// InsertRequiredNullableStringV1 inserts the event on tx, so that it is
-// published if and only if the transaction commits. Data that breaks the schema
-// is a *outbox.ValidationError, and nothing is inserted.
+// InsertRequiredNullableStringV1 inserts the event on tx: it is published if
+// and only if tx commits. Data that breaks the schema is a
+// *outbox.ValidationError.
 func InsertRequiredNullableStringV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data RequiredNullableStringV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueRequiredNullableStringV1 adds the insert to a batch that the caller
-// sends in its transaction.
+// sends in a transaction.
 func QueueRequiredNullableStringV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data RequiredNullableStringV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -83,8 +68,8 @@ func OnRequiredNullableStringV1(r *consume.Router, handle func(context.Context, 
 	consume.On(r, requiredNullableStringV1Event, handle)
 }
 
-// DecodeRequiredNullableStringV1 reads the value of a record, with its headers
-// where the event has no envelope.
+// DecodeRequiredNullableStringV1 reads a record; an event without an envelope
+// needs its headers.
 func DecodeRequiredNullableStringV1(value []byte, headers ...outbox.Header) (outbox.Envelope[RequiredNullableStringV1], error) {
 	return requiredNullableStringV1Event.Decode(value, headers...)
 }

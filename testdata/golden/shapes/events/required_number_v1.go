@@ -16,46 +16,31 @@ import (
 //
 // A number that is always there.
 type RequiredNumberV1 struct {
-	Value float64 `json:"value"`
-	// Unknown keeps the members that the schema does not name.
+	Value   float64      `json:"value"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v RequiredNumberV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "RequiredNumberV1", encodeRequiredNumberV1)
+func (v RequiredNumberV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v RequiredNumberV1) Validate() error              { return nil }
+
+func (v *RequiredNumberV1) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeRequiredNumberV1)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *RequiredNumberV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "RequiredNumberV1", decodeRequiredNumberV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v RequiredNumberV1) Validate() error {
-	return nil
-}
-
-func decodeRequiredNumberV1(d *wire.Decoder) RequiredNumberV1 {
-	var v RequiredNumberV1
-	o := d.Object("value")
+func decodeRequiredNumberV1(d *wire.Decoder) (v RequiredNumberV1) {
+	o := d.Open(&v.Unknown, "value")
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = d.Float()
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeRequiredNumberV1(e *wire.Encoder, v RequiredNumberV1) {
-	e.Begin()
-	e.Name("value").Float(v.Value)
-	e.Unknown(v.Unknown)
-	e.End()
+func (v *RequiredNumberV1) encode(e *wire.Encoder) {
+	e.First("value").Float(v.Value)
+	e.EndOpen(v.Unknown)
 }
 
 var requiredNumberV1Event = outbox.EventType[RequiredNumberV1]{
@@ -65,14 +50,13 @@ var requiredNumberV1Event = outbox.EventType[RequiredNumberV1]{
 	AggregateType: "shape",
 }
 
-// InsertRequiredNumberV1 inserts the event on tx, so that it is published if
-// and only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertRequiredNumberV1 inserts the event on tx: it is published if and only
+// if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertRequiredNumberV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data RequiredNumberV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueRequiredNumberV1 adds the insert to a batch that the caller sends in its
+// QueueRequiredNumberV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueRequiredNumberV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data RequiredNumberV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -83,8 +67,8 @@ func OnRequiredNumberV1(r *consume.Router, handle func(context.Context, outbox.E
 	consume.On(r, requiredNumberV1Event, handle)
 }
 
-// DecodeRequiredNumberV1 reads the value of a record, with its headers where
-// the event has no envelope.
+// DecodeRequiredNumberV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeRequiredNumberV1(value []byte, headers ...outbox.Header) (outbox.Envelope[RequiredNumberV1], error) {
 	return requiredNumberV1Event.Decode(value, headers...)
 }

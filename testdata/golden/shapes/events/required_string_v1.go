@@ -16,46 +16,31 @@ import (
 //
 // A string that is always there.
 type RequiredStringV1 struct {
-	Value string `json:"value"`
-	// Unknown keeps the members that the schema does not name.
+	Value   string       `json:"value"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v RequiredStringV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "RequiredStringV1", encodeRequiredStringV1)
+func (v RequiredStringV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v RequiredStringV1) Validate() error              { return nil }
+
+func (v *RequiredStringV1) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeRequiredStringV1)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *RequiredStringV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "RequiredStringV1", decodeRequiredStringV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v RequiredStringV1) Validate() error {
-	return nil
-}
-
-func decodeRequiredStringV1(d *wire.Decoder) RequiredStringV1 {
-	var v RequiredStringV1
-	o := d.Object("value")
+func decodeRequiredStringV1(d *wire.Decoder) (v RequiredStringV1) {
+	o := d.Open(&v.Unknown, "value")
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = d.String()
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeRequiredStringV1(e *wire.Encoder, v RequiredStringV1) {
-	e.Begin()
-	e.Name("value").String(v.Value)
-	e.Unknown(v.Unknown)
-	e.End()
+func (v *RequiredStringV1) encode(e *wire.Encoder) {
+	e.First("value").String(v.Value)
+	e.EndOpen(v.Unknown)
 }
 
 var requiredStringV1Event = outbox.EventType[RequiredStringV1]{
@@ -65,14 +50,13 @@ var requiredStringV1Event = outbox.EventType[RequiredStringV1]{
 	AggregateType: "shape",
 }
 
-// InsertRequiredStringV1 inserts the event on tx, so that it is published if
-// and only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertRequiredStringV1 inserts the event on tx: it is published if and only
+// if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertRequiredStringV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data RequiredStringV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueRequiredStringV1 adds the insert to a batch that the caller sends in its
+// QueueRequiredStringV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueRequiredStringV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data RequiredStringV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -83,8 +67,8 @@ func OnRequiredStringV1(r *consume.Router, handle func(context.Context, outbox.E
 	consume.On(r, requiredStringV1Event, handle)
 }
 
-// DecodeRequiredStringV1 reads the value of a record, with its headers where
-// the event has no envelope.
+// DecodeRequiredStringV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeRequiredStringV1(value []byte, headers ...outbox.Header) (outbox.Envelope[RequiredStringV1], error) {
 	return requiredStringV1Event.Decode(value, headers...)
 }

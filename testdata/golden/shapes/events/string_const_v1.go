@@ -16,13 +16,11 @@ import (
 //
 // A constant string.
 type StringConstV1 struct {
-	Value *string `json:"value,omitzero"`
-	// Unknown keeps the members that the schema does not name.
+	Value   *string      `json:"value,omitzero"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// NewStringConstV1 returns v with what the schema fixes filled in: its
-// constants, and its defaults where v leaves a member out.
+// NewStringConstV1 returns v with its constants and defaults filled in.
 func NewStringConstV1(v StringConstV1) StringConstV1 {
 	if v.Value == nil {
 		v.Value = new("fixed")
@@ -30,43 +28,26 @@ func NewStringConstV1(v StringConstV1) StringConstV1 {
 	return v
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v StringConstV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "StringConstV1", encodeStringConstV1)
-}
+func (v StringConstV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v StringConstV1) Validate() error              { return wire.Validate(&v, v.check) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *StringConstV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "StringConstV1", decodeStringConstV1)
-}
+func (v *StringConstV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeStringConstV1) }
 
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v StringConstV1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("StringConstV1")
-}
-
-func decodeStringConstV1(d *wire.Decoder) StringConstV1 {
-	var v StringConstV1
-	o := d.Object()
+func decodeStringConstV1(d *wire.Decoder) (v StringConstV1) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, (*wire.Decoder).String)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeStringConstV1(e *wire.Encoder, v StringConstV1) {
+func (v *StringConstV1) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutOptional(e, "value", v.Value, (*wire.Encoder).String)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
 func (v *StringConstV1) check(c *wire.Checker) {
@@ -83,14 +64,13 @@ var stringConstV1Event = outbox.EventType[StringConstV1]{
 	AggregateType: "shape",
 }
 
-// InsertStringConstV1 inserts the event on tx, so that it is published if and
-// only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertStringConstV1 inserts the event on tx: it is published if and only if
+// tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertStringConstV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data StringConstV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueStringConstV1 adds the insert to a batch that the caller sends in its
+// QueueStringConstV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueStringConstV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data StringConstV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -101,8 +81,8 @@ func OnStringConstV1(r *consume.Router, handle func(context.Context, outbox.Enve
 	consume.On(r, stringConstV1Event, handle)
 }
 
-// DecodeStringConstV1 reads the value of a record, with its headers where the
-// event has no envelope.
+// DecodeStringConstV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeStringConstV1(value []byte, headers ...outbox.Header) (outbox.Envelope[StringConstV1], error) {
 	return stringConstV1Event.Decode(value, headers...)
 }

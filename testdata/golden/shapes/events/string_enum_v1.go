@@ -16,48 +16,30 @@ import (
 //
 // One of a few strings.
 type StringEnumV1 struct {
-	Value *StringEnumV1Value `json:"value,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Value   *StringEnumV1Value `json:"value,omitzero"`
+	Unknown wire.Unknown       `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v StringEnumV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "StringEnumV1", encodeStringEnumV1)
-}
+func (v StringEnumV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v StringEnumV1) Validate() error              { return wire.Validate(&v, v.check) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *StringEnumV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "StringEnumV1", decodeStringEnumV1)
-}
+func (v *StringEnumV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeStringEnumV1) }
 
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v StringEnumV1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("StringEnumV1")
-}
-
-func decodeStringEnumV1(d *wire.Decoder) StringEnumV1 {
-	var v StringEnumV1
-	o := d.Object()
+func decodeStringEnumV1(d *wire.Decoder) (v StringEnumV1) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, wire.Text[StringEnumV1Value])
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeStringEnumV1(e *wire.Encoder, v StringEnumV1) {
+func (v *StringEnumV1) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutOptional(e, "value", v.Value, wire.PutText[StringEnumV1Value])
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
 func (v *StringEnumV1) check(c *wire.Checker) {
@@ -74,14 +56,13 @@ var stringEnumV1Event = outbox.EventType[StringEnumV1]{
 	AggregateType: "shape",
 }
 
-// InsertStringEnumV1 inserts the event on tx, so that it is published if and
-// only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertStringEnumV1 inserts the event on tx: it is published if and only if tx
+// commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertStringEnumV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data StringEnumV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueStringEnumV1 adds the insert to a batch that the caller sends in its
+// QueueStringEnumV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueStringEnumV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data StringEnumV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -92,8 +73,8 @@ func OnStringEnumV1(r *consume.Router, handle func(context.Context, outbox.Envel
 	consume.On(r, stringEnumV1Event, handle)
 }
 
-// DecodeStringEnumV1 reads the value of a record, with its headers where the
-// event has no envelope.
+// DecodeStringEnumV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeStringEnumV1(value []byte, headers ...outbox.Header) (outbox.Envelope[StringEnumV1], error) {
 	return stringEnumV1Event.Decode(value, headers...)
 }

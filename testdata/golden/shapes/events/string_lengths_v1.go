@@ -16,48 +16,32 @@ import (
 //
 // Lengths in characters, not in bytes.
 type StringLengthsV1 struct {
-	Value *string `json:"value,omitzero"`
-	// Unknown keeps the members that the schema does not name.
+	Value   *string      `json:"value,omitzero"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v StringLengthsV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "StringLengthsV1", encodeStringLengthsV1)
+func (v StringLengthsV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v StringLengthsV1) Validate() error              { return wire.Validate(&v, v.check) }
+
+func (v *StringLengthsV1) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeStringLengthsV1)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *StringLengthsV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "StringLengthsV1", decodeStringLengthsV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v StringLengthsV1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("StringLengthsV1")
-}
-
-func decodeStringLengthsV1(d *wire.Decoder) StringLengthsV1 {
-	var v StringLengthsV1
-	o := d.Object()
+func decodeStringLengthsV1(d *wire.Decoder) (v StringLengthsV1) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, (*wire.Decoder).String)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeStringLengthsV1(e *wire.Encoder, v StringLengthsV1) {
+func (v *StringLengthsV1) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutOptional(e, "value", v.Value, (*wire.Encoder).String)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
 func (v *StringLengthsV1) check(c *wire.Checker) {
@@ -75,14 +59,13 @@ var stringLengthsV1Event = outbox.EventType[StringLengthsV1]{
 	AggregateType: "shape",
 }
 
-// InsertStringLengthsV1 inserts the event on tx, so that it is published if and
-// only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertStringLengthsV1 inserts the event on tx: it is published if and only if
+// tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertStringLengthsV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data StringLengthsV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueStringLengthsV1 adds the insert to a batch that the caller sends in its
+// QueueStringLengthsV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueStringLengthsV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data StringLengthsV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -93,8 +76,8 @@ func OnStringLengthsV1(r *consume.Router, handle func(context.Context, outbox.En
 	consume.On(r, stringLengthsV1Event, handle)
 }
 
-// DecodeStringLengthsV1 reads the value of a record, with its headers where the
-// event has no envelope.
+// DecodeStringLengthsV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeStringLengthsV1(value []byte, headers ...outbox.Header) (outbox.Envelope[StringLengthsV1], error) {
 	return stringLengthsV1Event.Decode(value, headers...)
 }

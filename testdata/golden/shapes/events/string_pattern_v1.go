@@ -16,48 +16,32 @@ import (
 //
 // A pattern that is not anchored.
 type StringPatternV1 struct {
-	Value *string `json:"value,omitzero"`
-	// Unknown keeps the members that the schema does not name.
+	Value   *string      `json:"value,omitzero"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v StringPatternV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "StringPatternV1", encodeStringPatternV1)
+func (v StringPatternV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v StringPatternV1) Validate() error              { return wire.Validate(&v, v.check) }
+
+func (v *StringPatternV1) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeStringPatternV1)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *StringPatternV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "StringPatternV1", decodeStringPatternV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v StringPatternV1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("StringPatternV1")
-}
-
-func decodeStringPatternV1(d *wire.Decoder) StringPatternV1 {
-	var v StringPatternV1
-	o := d.Object()
+func decodeStringPatternV1(d *wire.Decoder) (v StringPatternV1) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, (*wire.Decoder).String)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeStringPatternV1(e *wire.Encoder, v StringPatternV1) {
+func (v *StringPatternV1) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutOptional(e, "value", v.Value, (*wire.Encoder).String)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
 func (v *StringPatternV1) check(c *wire.Checker) {
@@ -74,14 +58,13 @@ var stringPatternV1Event = outbox.EventType[StringPatternV1]{
 	AggregateType: "shape",
 }
 
-// InsertStringPatternV1 inserts the event on tx, so that it is published if and
-// only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertStringPatternV1 inserts the event on tx: it is published if and only if
+// tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertStringPatternV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data StringPatternV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueStringPatternV1 adds the insert to a batch that the caller sends in its
+// QueueStringPatternV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueStringPatternV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data StringPatternV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -92,8 +75,8 @@ func OnStringPatternV1(r *consume.Router, handle func(context.Context, outbox.En
 	consume.On(r, stringPatternV1Event, handle)
 }
 
-// DecodeStringPatternV1 reads the value of a record, with its headers where the
-// event has no envelope.
+// DecodeStringPatternV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeStringPatternV1(value []byte, headers ...outbox.Header) (outbox.Envelope[StringPatternV1], error) {
 	return stringPatternV1Event.Decode(value, headers...)
 }

@@ -16,48 +16,30 @@ import (
 //
 // An enum as oneOf of titled constants.
 type TitledEnumV1 struct {
-	Value *TitledEnumV1Value `json:"value,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Value   *TitledEnumV1Value `json:"value,omitzero"`
+	Unknown wire.Unknown       `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v TitledEnumV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "TitledEnumV1", encodeTitledEnumV1)
-}
+func (v TitledEnumV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v TitledEnumV1) Validate() error              { return wire.Validate(&v, v.check) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *TitledEnumV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "TitledEnumV1", decodeTitledEnumV1)
-}
+func (v *TitledEnumV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeTitledEnumV1) }
 
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v TitledEnumV1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("TitledEnumV1")
-}
-
-func decodeTitledEnumV1(d *wire.Decoder) TitledEnumV1 {
-	var v TitledEnumV1
-	o := d.Object()
+func decodeTitledEnumV1(d *wire.Decoder) (v TitledEnumV1) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, wire.Text[TitledEnumV1Value])
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeTitledEnumV1(e *wire.Encoder, v TitledEnumV1) {
+func (v *TitledEnumV1) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutOptional(e, "value", v.Value, wire.PutText[TitledEnumV1Value])
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
 func (v *TitledEnumV1) check(c *wire.Checker) {
@@ -74,14 +56,13 @@ var titledEnumV1Event = outbox.EventType[TitledEnumV1]{
 	AggregateType: "shape",
 }
 
-// InsertTitledEnumV1 inserts the event on tx, so that it is published if and
-// only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertTitledEnumV1 inserts the event on tx: it is published if and only if tx
+// commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertTitledEnumV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data TitledEnumV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueTitledEnumV1 adds the insert to a batch that the caller sends in its
+// QueueTitledEnumV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueTitledEnumV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data TitledEnumV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -92,8 +73,8 @@ func OnTitledEnumV1(r *consume.Router, handle func(context.Context, outbox.Envel
 	consume.On(r, titledEnumV1Event, handle)
 }
 
-// DecodeTitledEnumV1 reads the value of a record, with its headers where the
-// event has no envelope.
+// DecodeTitledEnumV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeTitledEnumV1(value []byte, headers ...outbox.Header) (outbox.Envelope[TitledEnumV1], error) {
 	return titledEnumV1Event.Decode(value, headers...)
 }
@@ -114,15 +95,9 @@ const (
 
 // Valid reports whether the schema lists the value.
 func (v TitledEnumV1Value) Valid() bool {
-	switch v {
-	case TitledEnumV1ValueRed, TitledEnumV1ValueGreen:
-		return true
-	}
-	return false
+	return v == TitledEnumV1ValueRed || v == TitledEnumV1ValueGreen
 }
 
-// titledEnumV1Places says where schemas stand that are not under TitledEnumV1's
-// own properties.
 var titledEnumV1Places = wire.Places{
 	{"/value", "enum", "schemas/titled_enum.yaml#/properties/value/oneOf"},
 }

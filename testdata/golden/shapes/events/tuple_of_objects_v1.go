@@ -16,46 +16,32 @@ import (
 //
 // Items that are objects.
 type TupleOfObjectsV1 struct {
-	Value *TupleOfObjectsV1Value `json:"value,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Value   *TupleOfObjectsV1Value `json:"value,omitzero"`
+	Unknown wire.Unknown           `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v TupleOfObjectsV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "TupleOfObjectsV1", encodeTupleOfObjectsV1)
+func (v TupleOfObjectsV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v TupleOfObjectsV1) Validate() error              { return nil }
+
+func (v *TupleOfObjectsV1) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeTupleOfObjectsV1)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *TupleOfObjectsV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "TupleOfObjectsV1", decodeTupleOfObjectsV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v TupleOfObjectsV1) Validate() error {
-	return nil
-}
-
-func decodeTupleOfObjectsV1(d *wire.Decoder) TupleOfObjectsV1 {
-	var v TupleOfObjectsV1
-	o := d.Object()
+func decodeTupleOfObjectsV1(d *wire.Decoder) (v TupleOfObjectsV1) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, decodeTupleOfObjectsV1Value)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeTupleOfObjectsV1(e *wire.Encoder, v TupleOfObjectsV1) {
+func (v *TupleOfObjectsV1) encode(e *wire.Encoder) {
 	e.Begin()
-	wire.PutOptional(e, "value", v.Value, encodeTupleOfObjectsV1Value)
-	e.Unknown(v.Unknown)
-	e.End()
+	wire.PutOptional(e, "value", v.Value, func(e *wire.Encoder, v TupleOfObjectsV1Value) { v.encode(e) })
+	e.EndOpen(v.Unknown)
 }
 
 var tupleOfObjectsV1Event = outbox.EventType[TupleOfObjectsV1]{
@@ -65,14 +51,13 @@ var tupleOfObjectsV1Event = outbox.EventType[TupleOfObjectsV1]{
 	AggregateType: "shape",
 }
 
-// InsertTupleOfObjectsV1 inserts the event on tx, so that it is published if
-// and only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertTupleOfObjectsV1 inserts the event on tx: it is published if and only
+// if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertTupleOfObjectsV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data TupleOfObjectsV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueTupleOfObjectsV1 adds the insert to a batch that the caller sends in its
+// QueueTupleOfObjectsV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueTupleOfObjectsV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data TupleOfObjectsV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -83,8 +68,8 @@ func OnTupleOfObjectsV1(r *consume.Router, handle func(context.Context, outbox.E
 	consume.On(r, tupleOfObjectsV1Event, handle)
 }
 
-// DecodeTupleOfObjectsV1 reads the value of a record, with its headers where
-// the event has no envelope.
+// DecodeTupleOfObjectsV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeTupleOfObjectsV1(value []byte, headers ...outbox.Header) (outbox.Envelope[TupleOfObjectsV1], error) {
 	return tupleOfObjectsV1Event.Decode(value, headers...)
 }
@@ -102,24 +87,14 @@ type TupleOfObjectsV1Value struct {
 	To   To
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v TupleOfObjectsV1Value) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "TupleOfObjectsV1Value", encodeTupleOfObjectsV1Value)
+func (v TupleOfObjectsV1Value) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v TupleOfObjectsV1Value) Validate() error              { return nil }
+
+func (v *TupleOfObjectsV1Value) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeTupleOfObjectsV1Value)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *TupleOfObjectsV1Value) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "TupleOfObjectsV1Value", decodeTupleOfObjectsV1Value)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v TupleOfObjectsV1Value) Validate() error {
-	return nil
-}
-
-func decodeTupleOfObjectsV1Value(d *wire.Decoder) TupleOfObjectsV1Value {
-	var v TupleOfObjectsV1Value
+func decodeTupleOfObjectsV1Value(d *wire.Decoder) (v TupleOfObjectsV1Value) {
 	t := d.Tuple(2)
 	for t.Next() {
 		switch t.Index {
@@ -134,97 +109,63 @@ func decodeTupleOfObjectsV1Value(d *wire.Decoder) TupleOfObjectsV1Value {
 	return v
 }
 
-func encodeTupleOfObjectsV1Value(e *wire.Encoder, v TupleOfObjectsV1Value) {
+func (v *TupleOfObjectsV1Value) encode(e *wire.Encoder) {
 	t := e.Tuple()
-	encodeFrom(t.Item(), v.From)
-	encodeTo(t.Item(), v.To)
+	v.From.encode(t.Item())
+	v.To.encode(t.Item())
 	t.End()
 }
 
 // From is part of the event schemas.
 type From struct {
-	X *float64 `json:"x,omitzero"`
-	// Unknown keeps the members that the schema does not name.
+	X       *float64     `json:"x,omitzero"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v From) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "From", encodeFrom)
-}
+func (v From) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v From) Validate() error               { return nil }
+func (v *From) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeFrom) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *From) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "From", decodeFrom)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v From) Validate() error {
-	return nil
-}
-
-func decodeFrom(d *wire.Decoder) From {
-	var v From
-	o := d.Object()
+func decodeFrom(d *wire.Decoder) (v From) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "x":
 			v.X = wire.Optional(d, (*wire.Decoder).Float)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeFrom(e *wire.Encoder, v From) {
+func (v *From) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutOptional(e, "x", v.X, (*wire.Encoder).Float)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
 // To is part of the event schemas.
 type To struct {
-	Y *float64 `json:"y,omitzero"`
-	// Unknown keeps the members that the schema does not name.
+	Y       *float64     `json:"y,omitzero"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v To) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "To", encodeTo)
-}
+func (v To) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v To) Validate() error               { return nil }
+func (v *To) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeTo) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *To) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "To", decodeTo)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v To) Validate() error {
-	return nil
-}
-
-func decodeTo(d *wire.Decoder) To {
-	var v To
-	o := d.Object()
+func decodeTo(d *wire.Decoder) (v To) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "y":
 			v.Y = wire.Optional(d, (*wire.Decoder).Float)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeTo(e *wire.Encoder, v To) {
+func (v *To) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutOptional(e, "y", v.Y, (*wire.Encoder).Float)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }

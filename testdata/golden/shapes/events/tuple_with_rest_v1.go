@@ -16,55 +16,37 @@ import (
 //
 // Items with types of their own, and others behind them.
 type TupleWithRestV1 struct {
-	Value *TupleWithRestV1Value `json:"value,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Value   *TupleWithRestV1Value `json:"value,omitzero"`
+	Unknown wire.Unknown          `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v TupleWithRestV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "TupleWithRestV1", encodeTupleWithRestV1)
+func (v TupleWithRestV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v TupleWithRestV1) Validate() error              { return wire.Validate(&v, v.check) }
+
+func (v *TupleWithRestV1) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeTupleWithRestV1)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *TupleWithRestV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "TupleWithRestV1", decodeTupleWithRestV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v TupleWithRestV1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("TupleWithRestV1")
-}
-
-func decodeTupleWithRestV1(d *wire.Decoder) TupleWithRestV1 {
-	var v TupleWithRestV1
-	o := d.Object()
+func decodeTupleWithRestV1(d *wire.Decoder) (v TupleWithRestV1) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, decodeTupleWithRestV1Value)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeTupleWithRestV1(e *wire.Encoder, v TupleWithRestV1) {
+func (v *TupleWithRestV1) encode(e *wire.Encoder) {
 	e.Begin()
-	wire.PutOptional(e, "value", v.Value, encodeTupleWithRestV1Value)
-	e.Unknown(v.Unknown)
-	e.End()
+	wire.PutOptional(e, "value", v.Value, func(e *wire.Encoder, v TupleWithRestV1Value) { v.encode(e) })
+	e.EndOpen(v.Unknown)
 }
 
 func (v *TupleWithRestV1) check(c *wire.Checker) {
 	if v.Value != nil {
-		c.Enter("value")
-		v.Value.check(c)
-		c.Leave()
+		c.In(v.Value.check, "value")
 	}
 }
 
@@ -75,14 +57,13 @@ var tupleWithRestV1Event = outbox.EventType[TupleWithRestV1]{
 	AggregateType: "shape",
 }
 
-// InsertTupleWithRestV1 inserts the event on tx, so that it is published if and
-// only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertTupleWithRestV1 inserts the event on tx: it is published if and only if
+// tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertTupleWithRestV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data TupleWithRestV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueTupleWithRestV1 adds the insert to a batch that the caller sends in its
+// QueueTupleWithRestV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueTupleWithRestV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data TupleWithRestV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -93,8 +74,8 @@ func OnTupleWithRestV1(r *consume.Router, handle func(context.Context, outbox.En
 	consume.On(r, tupleWithRestV1Event, handle)
 }
 
-// DecodeTupleWithRestV1 reads the value of a record, with its headers where the
-// event has no envelope.
+// DecodeTupleWithRestV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeTupleWithRestV1(value []byte, headers ...outbox.Header) (outbox.Envelope[TupleWithRestV1], error) {
 	return tupleWithRestV1Event.Decode(value, headers...)
 }
@@ -113,26 +94,14 @@ type TupleWithRestV1Value struct {
 	Rest []int64
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v TupleWithRestV1Value) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "TupleWithRestV1Value", encodeTupleWithRestV1Value)
+func (v TupleWithRestV1Value) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v TupleWithRestV1Value) Validate() error              { return wire.Validate(&v, v.check) }
+
+func (v *TupleWithRestV1Value) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeTupleWithRestV1Value)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *TupleWithRestV1Value) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "TupleWithRestV1Value", decodeTupleWithRestV1Value)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v TupleWithRestV1Value) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("TupleWithRestV1Value")
-}
-
-func decodeTupleWithRestV1Value(d *wire.Decoder) TupleWithRestV1Value {
-	var v TupleWithRestV1Value
+func decodeTupleWithRestV1Value(d *wire.Decoder) (v TupleWithRestV1Value) {
 	t := d.Tuple(1)
 	for t.Next() {
 		switch t.Index {
@@ -145,7 +114,7 @@ func decodeTupleWithRestV1Value(d *wire.Decoder) TupleWithRestV1Value {
 	return v
 }
 
-func encodeTupleWithRestV1Value(e *wire.Encoder, v TupleWithRestV1Value) {
+func (v *TupleWithRestV1Value) encode(e *wire.Encoder) {
 	t := e.Tuple()
 	t.Item().String(v.First)
 	wire.PutRest(&t, v.Rest, (*wire.Encoder).Int)
@@ -159,8 +128,6 @@ func (v *TupleWithRestV1Value) check(c *wire.Checker) {
 	}
 }
 
-// tupleWithRestV1ValuePlaces says where schemas stand that are not under
-// TupleWithRestV1Value's own properties.
 var tupleWithRestV1ValuePlaces = wire.Places{
 	{"/*", "", "schemas/tuple_with_rest.yaml#/properties/value/items"},
 }

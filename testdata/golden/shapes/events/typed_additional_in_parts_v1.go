@@ -17,55 +17,37 @@ import (
 //
 // Each part types the members that it does not describe itself.
 type TypedAdditionalInPartsV1 struct {
-	Value *TypedAdditionalInPartsV1Value `json:"value,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Value   *TypedAdditionalInPartsV1Value `json:"value,omitzero"`
+	Unknown wire.Unknown                   `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v TypedAdditionalInPartsV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "TypedAdditionalInPartsV1", encodeTypedAdditionalInPartsV1)
+func (v TypedAdditionalInPartsV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v TypedAdditionalInPartsV1) Validate() error              { return wire.Validate(&v, v.check) }
+
+func (v *TypedAdditionalInPartsV1) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeTypedAdditionalInPartsV1)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *TypedAdditionalInPartsV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "TypedAdditionalInPartsV1", decodeTypedAdditionalInPartsV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v TypedAdditionalInPartsV1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("TypedAdditionalInPartsV1")
-}
-
-func decodeTypedAdditionalInPartsV1(d *wire.Decoder) TypedAdditionalInPartsV1 {
-	var v TypedAdditionalInPartsV1
-	o := d.Object()
+func decodeTypedAdditionalInPartsV1(d *wire.Decoder) (v TypedAdditionalInPartsV1) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, decodeTypedAdditionalInPartsV1Value)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeTypedAdditionalInPartsV1(e *wire.Encoder, v TypedAdditionalInPartsV1) {
+func (v *TypedAdditionalInPartsV1) encode(e *wire.Encoder) {
 	e.Begin()
-	wire.PutOptional(e, "value", v.Value, encodeTypedAdditionalInPartsV1Value)
-	e.Unknown(v.Unknown)
-	e.End()
+	wire.PutOptional(e, "value", v.Value, func(e *wire.Encoder, v TypedAdditionalInPartsV1Value) { v.encode(e) })
+	e.EndOpen(v.Unknown)
 }
 
 func (v *TypedAdditionalInPartsV1) check(c *wire.Checker) {
 	if v.Value != nil {
-		c.Enter("value")
-		v.Value.check(c)
-		c.Leave()
+		c.In(v.Value.check, "value")
 	}
 }
 
@@ -76,15 +58,15 @@ var typedAdditionalInPartsV1Event = outbox.EventType[TypedAdditionalInPartsV1]{
 	AggregateType: "shape",
 }
 
-// InsertTypedAdditionalInPartsV1 inserts the event on tx, so that it is
-// published if and only if the transaction commits. Data that breaks the schema
-// is a *outbox.ValidationError, and nothing is inserted.
+// InsertTypedAdditionalInPartsV1 inserts the event on tx: it is published if
+// and only if tx commits. Data that breaks the schema is a
+// *outbox.ValidationError.
 func InsertTypedAdditionalInPartsV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data TypedAdditionalInPartsV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueTypedAdditionalInPartsV1 adds the insert to a batch that the caller
-// sends in its transaction.
+// sends in a transaction.
 func QueueTypedAdditionalInPartsV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data TypedAdditionalInPartsV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -94,8 +76,8 @@ func OnTypedAdditionalInPartsV1(r *consume.Router, handle func(context.Context, 
 	consume.On(r, typedAdditionalInPartsV1Event, handle)
 }
 
-// DecodeTypedAdditionalInPartsV1 reads the value of a record, with its headers
-// where the event has no envelope.
+// DecodeTypedAdditionalInPartsV1 reads a record; an event without an envelope
+// needs its headers.
 func DecodeTypedAdditionalInPartsV1(value []byte, headers ...outbox.Header) (outbox.Envelope[TypedAdditionalInPartsV1], error) {
 	return typedAdditionalInPartsV1Event.Decode(value, headers...)
 }
@@ -114,26 +96,17 @@ type TypedAdditionalInPartsV1Value struct {
 	Additional map[string]float64 `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
+func (v TypedAdditionalInPartsV1Value) Validate() error { return wire.Validate(&v, v.check) }
+
 func (v TypedAdditionalInPartsV1Value) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "TypedAdditionalInPartsV1Value", encodeTypedAdditionalInPartsV1Value)
+	return wire.Encode(&v, v.encode)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *TypedAdditionalInPartsV1Value) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "TypedAdditionalInPartsV1Value", decodeTypedAdditionalInPartsV1Value)
+func (v *TypedAdditionalInPartsV1Value) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeTypedAdditionalInPartsV1Value)
 }
 
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v TypedAdditionalInPartsV1Value) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("TypedAdditionalInPartsV1Value")
-}
-
-func decodeTypedAdditionalInPartsV1Value(d *wire.Decoder) TypedAdditionalInPartsV1Value {
-	var v TypedAdditionalInPartsV1Value
+func decodeTypedAdditionalInPartsV1Value(d *wire.Decoder) (v TypedAdditionalInPartsV1Value) {
 	o := d.Object()
 	for o.Next() {
 		switch string(o.Name) {
@@ -148,7 +121,7 @@ func decodeTypedAdditionalInPartsV1Value(d *wire.Decoder) TypedAdditionalInParts
 	return v
 }
 
-func encodeTypedAdditionalInPartsV1Value(e *wire.Encoder, v TypedAdditionalInPartsV1Value) {
+func (v *TypedAdditionalInPartsV1Value) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutOptional(e, "a", v.A, (*wire.Encoder).Float)
 	wire.PutOptional(e, "b", v.B, (*wire.Encoder).Float)
@@ -161,17 +134,13 @@ func (v *TypedAdditionalInPartsV1Value) check(c *wire.Checker) {
 	for key, value := range v.Additional {
 		wire.Minimum(c, value, 3, key)
 	}
-	wire.Rules(c, *v, encodeTypedAdditionalInPartsV1Value, &typedAdditionalInPartsV1ValueRules)
+	wire.Rules(c, *v, func(e *wire.Encoder, v TypedAdditionalInPartsV1Value) { v.encode(e) }, &typedAdditionalInPartsV1ValueRules)
 }
 
-// typedAdditionalInPartsV1ValuePlaces says where schemas stand that are not
-// under TypedAdditionalInPartsV1Value's own properties.
 var typedAdditionalInPartsV1ValuePlaces = wire.Places{
 	{"/*", "", "schemas/typed_additional_in_parts.yaml#/properties/value/allOf/1/additionalProperties"},
 }
 
-// typedAdditionalInPartsV1ValueRules is what the schema says of
-// TypedAdditionalInPartsV1Value beyond its Go type.
 var typedAdditionalInPartsV1ValueRules = rule.Set{
 	Rules: []*rule.Schema{
 		{

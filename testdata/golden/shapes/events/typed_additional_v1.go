@@ -16,46 +16,32 @@ import (
 //
 // Members beside the described ones, of one type.
 type TypedAdditionalV1 struct {
-	Value *TypedAdditionalV1Value `json:"value,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Value   *TypedAdditionalV1Value `json:"value,omitzero"`
+	Unknown wire.Unknown            `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v TypedAdditionalV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "TypedAdditionalV1", encodeTypedAdditionalV1)
+func (v TypedAdditionalV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v TypedAdditionalV1) Validate() error              { return nil }
+
+func (v *TypedAdditionalV1) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeTypedAdditionalV1)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *TypedAdditionalV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "TypedAdditionalV1", decodeTypedAdditionalV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v TypedAdditionalV1) Validate() error {
-	return nil
-}
-
-func decodeTypedAdditionalV1(d *wire.Decoder) TypedAdditionalV1 {
-	var v TypedAdditionalV1
-	o := d.Object()
+func decodeTypedAdditionalV1(d *wire.Decoder) (v TypedAdditionalV1) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, decodeTypedAdditionalV1Value)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeTypedAdditionalV1(e *wire.Encoder, v TypedAdditionalV1) {
+func (v *TypedAdditionalV1) encode(e *wire.Encoder) {
 	e.Begin()
-	wire.PutOptional(e, "value", v.Value, encodeTypedAdditionalV1Value)
-	e.Unknown(v.Unknown)
-	e.End()
+	wire.PutOptional(e, "value", v.Value, func(e *wire.Encoder, v TypedAdditionalV1Value) { v.encode(e) })
+	e.EndOpen(v.Unknown)
 }
 
 var typedAdditionalV1Event = outbox.EventType[TypedAdditionalV1]{
@@ -65,15 +51,14 @@ var typedAdditionalV1Event = outbox.EventType[TypedAdditionalV1]{
 	AggregateType: "shape",
 }
 
-// InsertTypedAdditionalV1 inserts the event on tx, so that it is published if
-// and only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertTypedAdditionalV1 inserts the event on tx: it is published if and only
+// if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertTypedAdditionalV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data TypedAdditionalV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueTypedAdditionalV1 adds the insert to a batch that the caller sends in
-// its transaction.
+// QueueTypedAdditionalV1 adds the insert to a batch that the caller sends in a
+// transaction.
 func QueueTypedAdditionalV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data TypedAdditionalV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -83,8 +68,8 @@ func OnTypedAdditionalV1(r *consume.Router, handle func(context.Context, outbox.
 	consume.On(r, typedAdditionalV1Event, handle)
 }
 
-// DecodeTypedAdditionalV1 reads the value of a record, with its headers where
-// the event has no envelope.
+// DecodeTypedAdditionalV1 reads a record; an event without an envelope needs
+// its headers.
 func DecodeTypedAdditionalV1(value []byte, headers ...outbox.Header) (outbox.Envelope[TypedAdditionalV1], error) {
 	return typedAdditionalV1Event.Decode(value, headers...)
 }
@@ -102,24 +87,14 @@ type TypedAdditionalV1Value struct {
 	Additional map[string]int64 `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v TypedAdditionalV1Value) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "TypedAdditionalV1Value", encodeTypedAdditionalV1Value)
+func (v TypedAdditionalV1Value) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v TypedAdditionalV1Value) Validate() error              { return nil }
+
+func (v *TypedAdditionalV1Value) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeTypedAdditionalV1Value)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *TypedAdditionalV1Value) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "TypedAdditionalV1Value", decodeTypedAdditionalV1Value)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v TypedAdditionalV1Value) Validate() error {
-	return nil
-}
-
-func decodeTypedAdditionalV1Value(d *wire.Decoder) TypedAdditionalV1Value {
-	var v TypedAdditionalV1Value
+func decodeTypedAdditionalV1Value(d *wire.Decoder) (v TypedAdditionalV1Value) {
 	o := d.Object()
 	for o.Next() {
 		switch string(o.Name) {
@@ -132,7 +107,7 @@ func decodeTypedAdditionalV1Value(d *wire.Decoder) TypedAdditionalV1Value {
 	return v
 }
 
-func encodeTypedAdditionalV1Value(e *wire.Encoder, v TypedAdditionalV1Value) {
+func (v *TypedAdditionalV1Value) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutOptional(e, "name", v.Name, (*wire.Encoder).String)
 	wire.PutMembers(e, v.Additional, (*wire.Encoder).Int)

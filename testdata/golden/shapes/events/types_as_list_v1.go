@@ -17,55 +17,35 @@ import (
 //
 // Several types in a list.
 type TypesAsListV1 struct {
-	Value outbox.Nullable[TypesAsListV1Value] `json:"value,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Value   outbox.Nullable[TypesAsListV1Value] `json:"value,omitzero"`
+	Unknown wire.Unknown                        `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v TypesAsListV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "TypesAsListV1", encodeTypesAsListV1)
-}
+func (v TypesAsListV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v TypesAsListV1) Validate() error              { return wire.Validate(&v, v.check) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *TypesAsListV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "TypesAsListV1", decodeTypesAsListV1)
-}
+func (v *TypesAsListV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeTypesAsListV1) }
 
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v TypesAsListV1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("TypesAsListV1")
-}
-
-func decodeTypesAsListV1(d *wire.Decoder) TypesAsListV1 {
-	var v TypesAsListV1
-	o := d.Object()
+func decodeTypesAsListV1(d *wire.Decoder) (v TypesAsListV1) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = nullable(d, decodeTypesAsListV1Value)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeTypesAsListV1(e *wire.Encoder, v TypesAsListV1) {
+func (v *TypesAsListV1) encode(e *wire.Encoder) {
 	e.Begin()
-	wire.PutNullable(e, "value", v.Value, encodeTypesAsListV1Value)
-	e.Unknown(v.Unknown)
-	e.End()
+	wire.PutNullable(e, "value", v.Value, unionTypesAsListV1Value.Put)
+	e.EndOpen(v.Unknown)
 }
 
 func (v *TypesAsListV1) check(c *wire.Checker) {
 	if x, ok := v.Value.Get(); ok {
-		c.Enter("value")
-		checkTypesAsListV1Value(c, x)
-		c.Leave()
+		unionTypesAsListV1Value.Check(c, x, "value")
 	}
 }
 
@@ -76,14 +56,13 @@ var typesAsListV1Event = outbox.EventType[TypesAsListV1]{
 	AggregateType: "shape",
 }
 
-// InsertTypesAsListV1 inserts the event on tx, so that it is published if and
-// only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertTypesAsListV1 inserts the event on tx: it is published if and only if
+// tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertTypesAsListV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data TypesAsListV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueTypesAsListV1 adds the insert to a batch that the caller sends in its
+// QueueTypesAsListV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueTypesAsListV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data TypesAsListV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -94,8 +73,8 @@ func OnTypesAsListV1(r *consume.Router, handle func(context.Context, outbox.Enve
 	consume.On(r, typesAsListV1Event, handle)
 }
 
-// DecodeTypesAsListV1 reads the value of a record, with its headers where the
-// event has no envelope.
+// DecodeTypesAsListV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeTypesAsListV1(value []byte, headers ...outbox.Header) (outbox.Envelope[TypesAsListV1], error) {
 	return typesAsListV1Event.Decode(value, headers...)
 }
@@ -107,163 +86,70 @@ func (v TypesAsListV1) NewRow(ctx context.Context, opts ...outbox.Option) (outbo
 
 // TypesAsListV1Value is one of TypesAsListV1ValueText,
 // TypesAsListV1ValueInteger and TypesAsListV1ValueBool, told apart by their
-// JSON types. Any other value decodes to UnknownTypesAsListV1Value.
+// JSON types.
 type TypesAsListV1Value interface {
-	json.Marshaler
-	Validate() error
-
+	branch
 	isTypesAsListV1Value()
 }
 
-func (TypesAsListV1ValueText) isTypesAsListV1Value()    {}
-func (TypesAsListV1ValueInteger) isTypesAsListV1Value() {}
-func (TypesAsListV1ValueBool) isTypesAsListV1Value()    {}
-func (UnknownTypesAsListV1Value) isTypesAsListV1Value() {}
-
-// UnknownTypesAsListV1Value keeps a value that is none of the branches of
-// TypesAsListV1Value, as it came. Its Validate never accepts it.
+// UnknownTypesAsListV1Value keeps any other value as it came; it is never
+// valid.
 type UnknownTypesAsListV1Value json.RawMessage
 
-// MarshalJSON writes v as it came.
-func (v UnknownTypesAsListV1Value) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(TypesAsListV1Value(v), "UnknownTypesAsListV1Value", encodeTypesAsListV1Value)
-}
+func (v UnknownTypesAsListV1Value) Validate() error        { return wire.Validate(&v, v.check) }
+func (v UnknownTypesAsListV1Value) encode(e *wire.Encoder) { e.Raw(json.RawMessage(v)) }
+func (v UnknownTypesAsListV1Value) check(c *wire.Checker)  { unionTypesAsListV1Value.NoBranch(c, v) }
+func (UnknownTypesAsListV1Value) isTypesAsListV1Value()    {}
 
-// Validate reports that v is unknown, as a *outbox.ValidationError.
-func (v UnknownTypesAsListV1Value) Validate() error {
-	var c wire.Checker
-	checkTypesAsListV1Value(&c, v)
-	return c.Err("UnknownTypesAsListV1Value")
-}
+func (v UnknownTypesAsListV1Value) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
 
 func decodeTypesAsListV1Value(d *wire.Decoder) TypesAsListV1Value {
 	switch d.Kind() {
 	case '"':
-		return decodeTypesAsListV1ValueText(d)
+		return TypesAsListV1ValueText(d.String())
 	case '0':
-		return decodeTypesAsListV1ValueInteger(d)
+		return TypesAsListV1ValueInteger(d.Int())
 	case 't', 'f':
-		return decodeTypesAsListV1ValueBool(d)
+		return TypesAsListV1ValueBool(d.Bool())
 	}
 	return wire.NoBranch[UnknownTypesAsListV1Value](d)
 }
 
-func encodeTypesAsListV1Value(e *wire.Encoder, v TypesAsListV1Value) {
-	switch v := v.(type) {
-	case TypesAsListV1ValueText:
-		encodeTypesAsListV1ValueText(e, v)
-	case TypesAsListV1ValueInteger:
-		encodeTypesAsListV1ValueInteger(e, v)
-	case TypesAsListV1ValueBool:
-		encodeTypesAsListV1ValueBool(e, v)
-	case UnknownTypesAsListV1Value:
-		e.Raw(json.RawMessage(v))
-	default:
-		e.NoBranch("TypesAsListV1Value", v)
-	}
-}
-
-func checkTypesAsListV1Value(c *wire.Checker, v TypesAsListV1Value) {
-	c.Schema("schemas/types_as_list.yaml#/properties/value")
-	switch v := v.(type) {
-	case TypesAsListV1ValueText:
-		v.check(c)
-	case TypesAsListV1ValueInteger:
-		v.check(c)
-	case TypesAsListV1ValueBool: // any value is valid
-	default:
-		c.NoBranch(v, "type", "a string, an integer or a boolean")
-	}
-}
+var unionTypesAsListV1Value = wire.NewUnion(TypesAsListV1Value.encode, TypesAsListV1Value.check, "schemas/types_as_list.yaml#/properties/value", "type", `a string, an integer or a boolean`)
 
 // TypesAsListV1ValueText is a branch of TypesAsListV1Value.
 type TypesAsListV1ValueText string
 
-// MarshalJSON writes v as its schema has it.
-func (v TypesAsListV1ValueText) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "TypesAsListV1ValueText", encodeTypesAsListV1ValueText)
-}
-
-// UnmarshalJSON reads v. On an error v is left as it was.
-func (v *TypesAsListV1ValueText) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "TypesAsListV1ValueText", decodeTypesAsListV1ValueText)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v TypesAsListV1ValueText) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("TypesAsListV1ValueText")
-}
-
-func decodeTypesAsListV1ValueText(d *wire.Decoder) TypesAsListV1ValueText {
-	return TypesAsListV1ValueText(d.String())
-}
-
-func encodeTypesAsListV1ValueText(e *wire.Encoder, v TypesAsListV1ValueText) {
-	e.String(string(v))
-}
+func (v TypesAsListV1ValueText) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v TypesAsListV1ValueText) Validate() error               { return wire.Validate(&v, v.check) }
+func (v TypesAsListV1ValueText) encode(e *wire.Encoder)        { e.String(string(v)) }
+func (TypesAsListV1ValueText) isTypesAsListV1Value()           {}
+func (v *TypesAsListV1ValueText) UnmarshalJSON(b []byte) error { return wire.DecodeText(b, v) }
 
 func (v TypesAsListV1ValueText) check(c *wire.Checker) {
-	c.Schema("schemas/types_as_list.yaml#/properties/value")
-	wire.MaxLength(c, v, 3)
+	wire.MaxLength(c.Schema("schemas/types_as_list.yaml#/properties/value"), v, 3)
 }
 
 // TypesAsListV1ValueInteger is a branch of TypesAsListV1Value.
 type TypesAsListV1ValueInteger int64
 
-// MarshalJSON writes v as its schema has it.
-func (v TypesAsListV1ValueInteger) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "TypesAsListV1ValueInteger", encodeTypesAsListV1ValueInteger)
-}
+func (v TypesAsListV1ValueInteger) Validate() error               { return wire.Validate(&v, v.check) }
+func (v TypesAsListV1ValueInteger) encode(e *wire.Encoder)        { e.Int(int64(v)) }
+func (TypesAsListV1ValueInteger) isTypesAsListV1Value()           {}
+func (v *TypesAsListV1ValueInteger) UnmarshalJSON(b []byte) error { return wire.DecodeInt(b, v) }
 
-// UnmarshalJSON reads v. On an error v is left as it was.
-func (v *TypesAsListV1ValueInteger) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "TypesAsListV1ValueInteger", decodeTypesAsListV1ValueInteger)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v TypesAsListV1ValueInteger) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("TypesAsListV1ValueInteger")
-}
-
-func decodeTypesAsListV1ValueInteger(d *wire.Decoder) TypesAsListV1ValueInteger {
-	return TypesAsListV1ValueInteger(d.Int())
-}
-
-func encodeTypesAsListV1ValueInteger(e *wire.Encoder, v TypesAsListV1ValueInteger) {
-	e.Int(int64(v))
-}
+func (v TypesAsListV1ValueInteger) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
 
 func (v TypesAsListV1ValueInteger) check(c *wire.Checker) {
-	c.Schema("schemas/types_as_list.yaml#/properties/value")
-	wire.Minimum(c, v, 1)
+	wire.Minimum(c.Schema("schemas/types_as_list.yaml#/properties/value"), v, 1)
 }
 
 // TypesAsListV1ValueBool is a branch of TypesAsListV1Value.
 type TypesAsListV1ValueBool bool
 
-// MarshalJSON writes v as its schema has it.
-func (v TypesAsListV1ValueBool) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "TypesAsListV1ValueBool", encodeTypesAsListV1ValueBool)
-}
-
-// UnmarshalJSON reads v. On an error v is left as it was.
-func (v *TypesAsListV1ValueBool) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "TypesAsListV1ValueBool", decodeTypesAsListV1ValueBool)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v TypesAsListV1ValueBool) Validate() error {
-	return nil
-}
-
-func decodeTypesAsListV1ValueBool(d *wire.Decoder) TypesAsListV1ValueBool {
-	return TypesAsListV1ValueBool(d.Bool())
-}
-
-func encodeTypesAsListV1ValueBool(e *wire.Encoder, v TypesAsListV1ValueBool) {
-	e.Bool(bool(v))
-}
+func (v TypesAsListV1ValueBool) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v TypesAsListV1ValueBool) Validate() error               { return nil }
+func (v TypesAsListV1ValueBool) encode(e *wire.Encoder)        { e.Bool(bool(v)) }
+func (TypesAsListV1ValueBool) check(*wire.Checker)             {}
+func (TypesAsListV1ValueBool) isTypesAsListV1Value()           {}
+func (v *TypesAsListV1ValueBool) UnmarshalJSON(b []byte) error { return wire.DecodeBool(b, v) }

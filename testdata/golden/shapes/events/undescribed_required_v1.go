@@ -16,46 +16,32 @@ import (
 //
 // A member that is required and not described.
 type UndescribedRequiredV1 struct {
-	Value *UndescribedRequiredV1Value `json:"value,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Value   *UndescribedRequiredV1Value `json:"value,omitzero"`
+	Unknown wire.Unknown                `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v UndescribedRequiredV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "UndescribedRequiredV1", encodeUndescribedRequiredV1)
+func (v UndescribedRequiredV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v UndescribedRequiredV1) Validate() error              { return nil }
+
+func (v *UndescribedRequiredV1) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeUndescribedRequiredV1)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *UndescribedRequiredV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "UndescribedRequiredV1", decodeUndescribedRequiredV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v UndescribedRequiredV1) Validate() error {
-	return nil
-}
-
-func decodeUndescribedRequiredV1(d *wire.Decoder) UndescribedRequiredV1 {
-	var v UndescribedRequiredV1
-	o := d.Object()
+func decodeUndescribedRequiredV1(d *wire.Decoder) (v UndescribedRequiredV1) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, decodeUndescribedRequiredV1Value)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeUndescribedRequiredV1(e *wire.Encoder, v UndescribedRequiredV1) {
+func (v *UndescribedRequiredV1) encode(e *wire.Encoder) {
 	e.Begin()
-	wire.PutOptional(e, "value", v.Value, encodeUndescribedRequiredV1Value)
-	e.Unknown(v.Unknown)
-	e.End()
+	wire.PutOptional(e, "value", v.Value, func(e *wire.Encoder, v UndescribedRequiredV1Value) { v.encode(e) })
+	e.EndOpen(v.Unknown)
 }
 
 var undescribedRequiredV1Event = outbox.EventType[UndescribedRequiredV1]{
@@ -65,15 +51,14 @@ var undescribedRequiredV1Event = outbox.EventType[UndescribedRequiredV1]{
 	AggregateType: "shape",
 }
 
-// InsertUndescribedRequiredV1 inserts the event on tx, so that it is published
-// if and only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertUndescribedRequiredV1 inserts the event on tx: it is published if and
+// only if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertUndescribedRequiredV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data UndescribedRequiredV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueUndescribedRequiredV1 adds the insert to a batch that the caller sends
-// in its transaction.
+// in a transaction.
 func QueueUndescribedRequiredV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data UndescribedRequiredV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -83,8 +68,8 @@ func OnUndescribedRequiredV1(r *consume.Router, handle func(context.Context, out
 	consume.On(r, undescribedRequiredV1Event, handle)
 }
 
-// DecodeUndescribedRequiredV1 reads the value of a record, with its headers
-// where the event has no envelope.
+// DecodeUndescribedRequiredV1 reads a record; an event without an envelope
+// needs its headers.
 func DecodeUndescribedRequiredV1(value []byte, headers ...outbox.Header) (outbox.Envelope[UndescribedRequiredV1], error) {
 	return undescribedRequiredV1Event.Decode(value, headers...)
 }
@@ -97,48 +82,34 @@ func (v UndescribedRequiredV1) NewRow(ctx context.Context, opts ...outbox.Option
 // UndescribedRequiredV1Value is the type of the member "value" of
 // UndescribedRequiredV1.
 type UndescribedRequiredV1Value struct {
-	ID   int64 `json:"id"`
-	Name any   `json:"name"`
-	// Unknown keeps the members that the schema does not name.
+	ID      int64        `json:"id"`
+	Name    any          `json:"name"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v UndescribedRequiredV1Value) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "UndescribedRequiredV1Value", encodeUndescribedRequiredV1Value)
+func (v UndescribedRequiredV1Value) Validate() error { return nil }
+
+func (v UndescribedRequiredV1Value) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+
+func (v *UndescribedRequiredV1Value) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeUndescribedRequiredV1Value)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *UndescribedRequiredV1Value) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "UndescribedRequiredV1Value", decodeUndescribedRequiredV1Value)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v UndescribedRequiredV1Value) Validate() error {
-	return nil
-}
-
-func decodeUndescribedRequiredV1Value(d *wire.Decoder) UndescribedRequiredV1Value {
-	var v UndescribedRequiredV1Value
-	o := d.Object("id", "name")
+func decodeUndescribedRequiredV1Value(d *wire.Decoder) (v UndescribedRequiredV1Value) {
+	o := d.Open(&v.Unknown, "id", "name")
 	for o.Next() {
 		switch string(o.Name) {
 		case "id":
 			v.ID = d.Int()
 		case "name":
 			v.Name = d.Any()
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeUndescribedRequiredV1Value(e *wire.Encoder, v UndescribedRequiredV1Value) {
-	e.Begin()
-	e.Name("id").Int(v.ID)
+func (v *UndescribedRequiredV1Value) encode(e *wire.Encoder) {
+	e.First("id").Int(v.ID)
 	e.Name("name").Any(v.Name)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }

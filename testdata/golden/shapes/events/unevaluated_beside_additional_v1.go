@@ -18,55 +18,40 @@ import (
 //
 // Nothing is unevaluated beside additionalProperties.
 type UnevaluatedBesideAdditionalV1 struct {
-	Value *UnevaluatedBesideAdditionalV1Value `json:"value,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Value   *UnevaluatedBesideAdditionalV1Value `json:"value,omitzero"`
+	Unknown wire.Unknown                        `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
+func (v UnevaluatedBesideAdditionalV1) Validate() error { return wire.Validate(&v, v.check) }
+
 func (v UnevaluatedBesideAdditionalV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "UnevaluatedBesideAdditionalV1", encodeUnevaluatedBesideAdditionalV1)
+	return wire.Encode(&v, v.encode)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *UnevaluatedBesideAdditionalV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "UnevaluatedBesideAdditionalV1", decodeUnevaluatedBesideAdditionalV1)
+func (v *UnevaluatedBesideAdditionalV1) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeUnevaluatedBesideAdditionalV1)
 }
 
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v UnevaluatedBesideAdditionalV1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("UnevaluatedBesideAdditionalV1")
-}
-
-func decodeUnevaluatedBesideAdditionalV1(d *wire.Decoder) UnevaluatedBesideAdditionalV1 {
-	var v UnevaluatedBesideAdditionalV1
-	o := d.Object()
+func decodeUnevaluatedBesideAdditionalV1(d *wire.Decoder) (v UnevaluatedBesideAdditionalV1) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, decodeUnevaluatedBesideAdditionalV1Value)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeUnevaluatedBesideAdditionalV1(e *wire.Encoder, v UnevaluatedBesideAdditionalV1) {
+func (v *UnevaluatedBesideAdditionalV1) encode(e *wire.Encoder) {
 	e.Begin()
-	wire.PutOptional(e, "value", v.Value, encodeUnevaluatedBesideAdditionalV1Value)
-	e.Unknown(v.Unknown)
-	e.End()
+	wire.PutOptional(e, "value", v.Value, func(e *wire.Encoder, v UnevaluatedBesideAdditionalV1Value) { v.encode(e) })
+	e.EndOpen(v.Unknown)
 }
 
 func (v *UnevaluatedBesideAdditionalV1) check(c *wire.Checker) {
 	if v.Value != nil {
-		c.Enter("value")
-		v.Value.check(c)
-		c.Leave()
+		c.In(v.Value.check, "value")
 	}
 }
 
@@ -77,15 +62,15 @@ var unevaluatedBesideAdditionalV1Event = outbox.EventType[UnevaluatedBesideAddit
 	AggregateType: "shape",
 }
 
-// InsertUnevaluatedBesideAdditionalV1 inserts the event on tx, so that it is
-// published if and only if the transaction commits. Data that breaks the schema
-// is a *outbox.ValidationError, and nothing is inserted.
+// InsertUnevaluatedBesideAdditionalV1 inserts the event on tx: it is published
+// if and only if tx commits. Data that breaks the schema is a
+// *outbox.ValidationError.
 func InsertUnevaluatedBesideAdditionalV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data UnevaluatedBesideAdditionalV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueUnevaluatedBesideAdditionalV1 adds the insert to a batch that the caller
-// sends in its transaction.
+// sends in a transaction.
 func QueueUnevaluatedBesideAdditionalV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data UnevaluatedBesideAdditionalV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -96,8 +81,8 @@ func OnUnevaluatedBesideAdditionalV1(r *consume.Router, handle func(context.Cont
 	consume.On(r, unevaluatedBesideAdditionalV1Event, handle)
 }
 
-// DecodeUnevaluatedBesideAdditionalV1 reads the value of a record, with its
-// headers where the event has no envelope.
+// DecodeUnevaluatedBesideAdditionalV1 reads a record; an event without an
+// envelope needs its headers.
 func DecodeUnevaluatedBesideAdditionalV1(value []byte, headers ...outbox.Header) (outbox.Envelope[UnevaluatedBesideAdditionalV1], error) {
 	return unevaluatedBesideAdditionalV1Event.Decode(value, headers...)
 }
@@ -110,56 +95,41 @@ func (v UnevaluatedBesideAdditionalV1) NewRow(ctx context.Context, opts ...outbo
 // UnevaluatedBesideAdditionalV1Value is the type of the member "value" of
 // UnevaluatedBesideAdditionalV1.
 type UnevaluatedBesideAdditionalV1Value struct {
-	A *string `json:"a,omitzero"`
-	// Unknown keeps the members that the schema does not name.
+	A       *string      `json:"a,omitzero"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
+func (v UnevaluatedBesideAdditionalV1Value) Validate() error { return wire.Validate(&v, v.check) }
+
 func (v UnevaluatedBesideAdditionalV1Value) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "UnevaluatedBesideAdditionalV1Value", encodeUnevaluatedBesideAdditionalV1Value)
+	return wire.Encode(&v, v.encode)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *UnevaluatedBesideAdditionalV1Value) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "UnevaluatedBesideAdditionalV1Value", decodeUnevaluatedBesideAdditionalV1Value)
+func (v *UnevaluatedBesideAdditionalV1Value) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeUnevaluatedBesideAdditionalV1Value)
 }
 
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v UnevaluatedBesideAdditionalV1Value) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("UnevaluatedBesideAdditionalV1Value")
-}
-
-func decodeUnevaluatedBesideAdditionalV1Value(d *wire.Decoder) UnevaluatedBesideAdditionalV1Value {
-	var v UnevaluatedBesideAdditionalV1Value
-	o := d.Object()
+func decodeUnevaluatedBesideAdditionalV1Value(d *wire.Decoder) (v UnevaluatedBesideAdditionalV1Value) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "a":
 			v.A = wire.Optional(d, (*wire.Decoder).String)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeUnevaluatedBesideAdditionalV1Value(e *wire.Encoder, v UnevaluatedBesideAdditionalV1Value) {
+func (v *UnevaluatedBesideAdditionalV1Value) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutOptional(e, "a", v.A, (*wire.Encoder).String)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
 func (v *UnevaluatedBesideAdditionalV1Value) check(c *wire.Checker) {
-	wire.Rules(c, *v, encodeUnevaluatedBesideAdditionalV1Value, &unevaluatedBesideAdditionalV1ValueRules)
+	wire.Rules(c, *v, func(e *wire.Encoder, v UnevaluatedBesideAdditionalV1Value) { v.encode(e) }, &unevaluatedBesideAdditionalV1ValueRules)
 }
 
-// unevaluatedBesideAdditionalV1ValueRules is what the schema says of
-// UnevaluatedBesideAdditionalV1Value beyond its Go type.
 var unevaluatedBesideAdditionalV1ValueRules = rule.Set{
 	Rules: []*rule.Schema{
 		{

@@ -17,55 +17,37 @@ import (
 //
 // What a part evaluates, all of it, is evaluated.
 type UnevaluatedInPartsV1 struct {
-	Value *UnevaluatedInPartsV1Value `json:"value,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Value   *UnevaluatedInPartsV1Value `json:"value,omitzero"`
+	Unknown wire.Unknown               `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v UnevaluatedInPartsV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "UnevaluatedInPartsV1", encodeUnevaluatedInPartsV1)
+func (v UnevaluatedInPartsV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v UnevaluatedInPartsV1) Validate() error              { return wire.Validate(&v, v.check) }
+
+func (v *UnevaluatedInPartsV1) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeUnevaluatedInPartsV1)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *UnevaluatedInPartsV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "UnevaluatedInPartsV1", decodeUnevaluatedInPartsV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v UnevaluatedInPartsV1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("UnevaluatedInPartsV1")
-}
-
-func decodeUnevaluatedInPartsV1(d *wire.Decoder) UnevaluatedInPartsV1 {
-	var v UnevaluatedInPartsV1
-	o := d.Object()
+func decodeUnevaluatedInPartsV1(d *wire.Decoder) (v UnevaluatedInPartsV1) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, decodeUnevaluatedInPartsV1Value)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeUnevaluatedInPartsV1(e *wire.Encoder, v UnevaluatedInPartsV1) {
+func (v *UnevaluatedInPartsV1) encode(e *wire.Encoder) {
 	e.Begin()
-	wire.PutOptional(e, "value", v.Value, encodeUnevaluatedInPartsV1Value)
-	e.Unknown(v.Unknown)
-	e.End()
+	wire.PutOptional(e, "value", v.Value, func(e *wire.Encoder, v UnevaluatedInPartsV1Value) { v.encode(e) })
+	e.EndOpen(v.Unknown)
 }
 
 func (v *UnevaluatedInPartsV1) check(c *wire.Checker) {
 	if v.Value != nil {
-		c.Enter("value")
-		v.Value.check(c)
-		c.Leave()
+		c.In(v.Value.check, "value")
 	}
 }
 
@@ -76,15 +58,14 @@ var unevaluatedInPartsV1Event = outbox.EventType[UnevaluatedInPartsV1]{
 	AggregateType: "shape",
 }
 
-// InsertUnevaluatedInPartsV1 inserts the event on tx, so that it is published
-// if and only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertUnevaluatedInPartsV1 inserts the event on tx: it is published if and
+// only if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertUnevaluatedInPartsV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data UnevaluatedInPartsV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueUnevaluatedInPartsV1 adds the insert to a batch that the caller sends in
-// its transaction.
+// a transaction.
 func QueueUnevaluatedInPartsV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data UnevaluatedInPartsV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -94,8 +75,8 @@ func OnUnevaluatedInPartsV1(r *consume.Router, handle func(context.Context, outb
 	consume.On(r, unevaluatedInPartsV1Event, handle)
 }
 
-// DecodeUnevaluatedInPartsV1 reads the value of a record, with its headers
-// where the event has no envelope.
+// DecodeUnevaluatedInPartsV1 reads a record; an event without an envelope needs
+// its headers.
 func DecodeUnevaluatedInPartsV1(value []byte, headers ...outbox.Header) (outbox.Envelope[UnevaluatedInPartsV1], error) {
 	return unevaluatedInPartsV1Event.Decode(value, headers...)
 }
@@ -108,56 +89,39 @@ func (v UnevaluatedInPartsV1) NewRow(ctx context.Context, opts ...outbox.Option)
 // UnevaluatedInPartsV1Value is the type of the member "value" of
 // UnevaluatedInPartsV1.
 type UnevaluatedInPartsV1Value struct {
-	A *string `json:"a,omitzero"`
-	// Unknown keeps the members that the schema does not name.
+	A       *string      `json:"a,omitzero"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v UnevaluatedInPartsV1Value) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "UnevaluatedInPartsV1Value", encodeUnevaluatedInPartsV1Value)
+func (v UnevaluatedInPartsV1Value) Validate() error { return wire.Validate(&v, v.check) }
+
+func (v UnevaluatedInPartsV1Value) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+
+func (v *UnevaluatedInPartsV1Value) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeUnevaluatedInPartsV1Value)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *UnevaluatedInPartsV1Value) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "UnevaluatedInPartsV1Value", decodeUnevaluatedInPartsV1Value)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v UnevaluatedInPartsV1Value) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("UnevaluatedInPartsV1Value")
-}
-
-func decodeUnevaluatedInPartsV1Value(d *wire.Decoder) UnevaluatedInPartsV1Value {
-	var v UnevaluatedInPartsV1Value
-	o := d.Object()
+func decodeUnevaluatedInPartsV1Value(d *wire.Decoder) (v UnevaluatedInPartsV1Value) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "a":
 			v.A = wire.Optional(d, (*wire.Decoder).String)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeUnevaluatedInPartsV1Value(e *wire.Encoder, v UnevaluatedInPartsV1Value) {
+func (v *UnevaluatedInPartsV1Value) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutOptional(e, "a", v.A, (*wire.Encoder).String)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
 func (v *UnevaluatedInPartsV1Value) check(c *wire.Checker) {
-	wire.Rules(c, *v, encodeUnevaluatedInPartsV1Value, &unevaluatedInPartsV1ValueRules)
+	wire.Rules(c, *v, func(e *wire.Encoder, v UnevaluatedInPartsV1Value) { v.encode(e) }, &unevaluatedInPartsV1ValueRules)
 }
 
-// unevaluatedInPartsV1ValueRules is what the schema says of
-// UnevaluatedInPartsV1Value beyond its Go type.
 var unevaluatedInPartsV1ValueRules = rule.Set{
 	Rules: []*rule.Schema{
 		{

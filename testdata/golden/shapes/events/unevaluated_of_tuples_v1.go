@@ -17,55 +17,37 @@ import (
 //
 // The branches describe the items that the union leaves.
 type UnevaluatedOfTuplesV1 struct {
-	Value *UnevaluatedOfTuplesV1Value `json:"value,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Value   *UnevaluatedOfTuplesV1Value `json:"value,omitzero"`
+	Unknown wire.Unknown                `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v UnevaluatedOfTuplesV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "UnevaluatedOfTuplesV1", encodeUnevaluatedOfTuplesV1)
+func (v UnevaluatedOfTuplesV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v UnevaluatedOfTuplesV1) Validate() error              { return wire.Validate(&v, v.check) }
+
+func (v *UnevaluatedOfTuplesV1) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeUnevaluatedOfTuplesV1)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *UnevaluatedOfTuplesV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "UnevaluatedOfTuplesV1", decodeUnevaluatedOfTuplesV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v UnevaluatedOfTuplesV1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("UnevaluatedOfTuplesV1")
-}
-
-func decodeUnevaluatedOfTuplesV1(d *wire.Decoder) UnevaluatedOfTuplesV1 {
-	var v UnevaluatedOfTuplesV1
-	o := d.Object()
+func decodeUnevaluatedOfTuplesV1(d *wire.Decoder) (v UnevaluatedOfTuplesV1) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, decodeUnevaluatedOfTuplesV1Value)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeUnevaluatedOfTuplesV1(e *wire.Encoder, v UnevaluatedOfTuplesV1) {
+func (v *UnevaluatedOfTuplesV1) encode(e *wire.Encoder) {
 	e.Begin()
-	wire.PutOptional(e, "value", v.Value, encodeUnevaluatedOfTuplesV1Value)
-	e.Unknown(v.Unknown)
-	e.End()
+	wire.PutOptional(e, "value", v.Value, func(e *wire.Encoder, v UnevaluatedOfTuplesV1Value) { v.encode(e) })
+	e.EndOpen(v.Unknown)
 }
 
 func (v *UnevaluatedOfTuplesV1) check(c *wire.Checker) {
 	if v.Value != nil {
-		c.Enter("value")
-		v.Value.check(c)
-		c.Leave()
+		c.In(v.Value.check, "value")
 	}
 }
 
@@ -76,15 +58,14 @@ var unevaluatedOfTuplesV1Event = outbox.EventType[UnevaluatedOfTuplesV1]{
 	AggregateType: "shape",
 }
 
-// InsertUnevaluatedOfTuplesV1 inserts the event on tx, so that it is published
-// if and only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertUnevaluatedOfTuplesV1 inserts the event on tx: it is published if and
+// only if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertUnevaluatedOfTuplesV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data UnevaluatedOfTuplesV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueUnevaluatedOfTuplesV1 adds the insert to a batch that the caller sends
-// in its transaction.
+// in a transaction.
 func QueueUnevaluatedOfTuplesV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data UnevaluatedOfTuplesV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -94,8 +75,8 @@ func OnUnevaluatedOfTuplesV1(r *consume.Router, handle func(context.Context, out
 	consume.On(r, unevaluatedOfTuplesV1Event, handle)
 }
 
-// DecodeUnevaluatedOfTuplesV1 reads the value of a record, with its headers
-// where the event has no envelope.
+// DecodeUnevaluatedOfTuplesV1 reads a record; an event without an envelope
+// needs its headers.
 func DecodeUnevaluatedOfTuplesV1(value []byte, headers ...outbox.Header) (outbox.Envelope[UnevaluatedOfTuplesV1], error) {
 	return unevaluatedOfTuplesV1Event.Decode(value, headers...)
 }
@@ -112,11 +93,10 @@ type UnevaluatedOfTuplesV1Value struct {
 	Raw json.RawMessage
 }
 
-// UnevaluatedOfTuplesV1ValueFromList is v as a UnevaluatedOfTuplesV1Value. An
+// UnevaluatedOfTuplesV1ValueFromList is v as a UnevaluatedOfTuplesV1Value; an
 // error says that v cannot be written as JSON.
 func UnevaluatedOfTuplesV1ValueFromList(v UnevaluatedOfTuplesV1ValueList) (UnevaluatedOfTuplesV1Value, error) {
-	raw, err := wire.Marshal(v, "UnevaluatedOfTuplesV1Value", encodeUnevaluatedOfTuplesV1ValueList)
-	return UnevaluatedOfTuplesV1Value{Raw: raw}, err
+	return wire.From[UnevaluatedOfTuplesV1Value](v, func(e *wire.Encoder, v UnevaluatedOfTuplesV1ValueList) { v.encode(e) })
 }
 
 // AsList is v as a valid UnevaluatedOfTuplesV1ValueList, or an error that says
@@ -125,11 +105,10 @@ func (v UnevaluatedOfTuplesV1Value) AsList() (UnevaluatedOfTuplesV1ValueList, er
 	return wire.As(v.Raw, "UnevaluatedOfTuplesV1ValueList", decodeUnevaluatedOfTuplesV1ValueList, (*UnevaluatedOfTuplesV1ValueList).check)
 }
 
-// UnevaluatedOfTuplesV1ValueFromList2 is v as a UnevaluatedOfTuplesV1Value. An
+// UnevaluatedOfTuplesV1ValueFromList2 is v as a UnevaluatedOfTuplesV1Value; an
 // error says that v cannot be written as JSON.
 func UnevaluatedOfTuplesV1ValueFromList2(v UnevaluatedOfTuplesV1ValueListType) (UnevaluatedOfTuplesV1Value, error) {
-	raw, err := wire.Marshal(v, "UnevaluatedOfTuplesV1Value", encodeUnevaluatedOfTuplesV1ValueListType)
-	return UnevaluatedOfTuplesV1Value{Raw: raw}, err
+	return wire.From[UnevaluatedOfTuplesV1Value](v, func(e *wire.Encoder, v UnevaluatedOfTuplesV1ValueListType) { v.encode(e) })
 }
 
 // AsList2 is v as a valid UnevaluatedOfTuplesV1ValueListType, or an error that
@@ -138,41 +117,21 @@ func (v UnevaluatedOfTuplesV1Value) AsList2() (UnevaluatedOfTuplesV1ValueListTyp
 	return wire.As(v.Raw, "UnevaluatedOfTuplesV1ValueListType", decodeUnevaluatedOfTuplesV1ValueListType, (*UnevaluatedOfTuplesV1ValueListType).check)
 }
 
-// MarshalJSON writes v as it came.
-func (v UnevaluatedOfTuplesV1Value) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "UnevaluatedOfTuplesV1Value", encodeUnevaluatedOfTuplesV1Value)
-}
+func (v UnevaluatedOfTuplesV1Value) Validate() error        { return wire.Validate(&v, v.check) }
+func (v UnevaluatedOfTuplesV1Value) encode(e *wire.Encoder) { e.RawOrNull(v.Raw) }
 
-// UnmarshalJSON keeps the bytes.
-func (v *UnevaluatedOfTuplesV1Value) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "UnevaluatedOfTuplesV1Value", decodeUnevaluatedOfTuplesV1Value)
-}
+func (v UnevaluatedOfTuplesV1Value) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
 
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v UnevaluatedOfTuplesV1Value) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("UnevaluatedOfTuplesV1Value")
+func (v *UnevaluatedOfTuplesV1Value) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeUnevaluatedOfTuplesV1Value)
 }
 
 func decodeUnevaluatedOfTuplesV1Value(d *wire.Decoder) UnevaluatedOfTuplesV1Value {
 	return UnevaluatedOfTuplesV1Value{Raw: wire.NoBranch[json.RawMessage](d)}
 }
 
-func encodeUnevaluatedOfTuplesV1Value(e *wire.Encoder, v UnevaluatedOfTuplesV1Value) {
-	if v.Raw == nil {
-		e.Null()
-		return
-	}
-	e.Raw(v.Raw)
-}
-
 func (v *UnevaluatedOfTuplesV1Value) check(c *wire.Checker) {
-	c.Schema("schemas/unevaluated_of_tuples.yaml#/properties/value")
-	var errors [2]error
-	_, errors[0] = v.AsList()
-	_, errors[1] = v.AsList2()
-	c.OneOf("List and List2", errors[:]...)
+	c.Schema("schemas/unevaluated_of_tuples.yaml#/properties/value").OneOf("List and List2", wire.Refusal(v.AsList), wire.Refusal(v.AsList2))
 }
 
 // UnevaluatedOfTuplesV1ValueList is the type of the member "list" of
@@ -184,34 +143,25 @@ type UnevaluatedOfTuplesV1ValueList struct {
 	Second string
 }
 
-// NewUnevaluatedOfTuplesV1ValueList returns v with what the schema fixes filled
-// in: its constants, and its defaults where v leaves a member out.
+// NewUnevaluatedOfTuplesV1ValueList returns v with its constants and defaults
+// filled in.
 func NewUnevaluatedOfTuplesV1ValueList(v UnevaluatedOfTuplesV1ValueList) UnevaluatedOfTuplesV1ValueList {
 	v.First = "foo"
 	v.Second = "bar"
 	return v
 }
 
-// MarshalJSON writes v as its schema has it.
+func (v UnevaluatedOfTuplesV1ValueList) Validate() error { return wire.Validate(&v, v.check) }
+
 func (v UnevaluatedOfTuplesV1ValueList) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "UnevaluatedOfTuplesV1ValueList", encodeUnevaluatedOfTuplesV1ValueList)
+	return wire.Encode(&v, v.encode)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *UnevaluatedOfTuplesV1ValueList) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "UnevaluatedOfTuplesV1ValueList", decodeUnevaluatedOfTuplesV1ValueList)
+func (v *UnevaluatedOfTuplesV1ValueList) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeUnevaluatedOfTuplesV1ValueList)
 }
 
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v UnevaluatedOfTuplesV1ValueList) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("UnevaluatedOfTuplesV1ValueList")
-}
-
-func decodeUnevaluatedOfTuplesV1ValueList(d *wire.Decoder) UnevaluatedOfTuplesV1ValueList {
-	var v UnevaluatedOfTuplesV1ValueList
+func decodeUnevaluatedOfTuplesV1ValueList(d *wire.Decoder) (v UnevaluatedOfTuplesV1ValueList) {
 	t := d.Tuple(2)
 	for t.Next() {
 		switch t.Index {
@@ -226,7 +176,7 @@ func decodeUnevaluatedOfTuplesV1ValueList(d *wire.Decoder) UnevaluatedOfTuplesV1
 	return v
 }
 
-func encodeUnevaluatedOfTuplesV1ValueList(e *wire.Encoder, v UnevaluatedOfTuplesV1ValueList) {
+func (v *UnevaluatedOfTuplesV1ValueList) encode(e *wire.Encoder) {
 	t := e.Tuple()
 	t.Item().String(v.First)
 	t.Item().String(v.Second)
@@ -249,34 +199,25 @@ type UnevaluatedOfTuplesV1ValueListType struct {
 	Third  *int64
 }
 
-// NewUnevaluatedOfTuplesV1ValueListType returns v with what the schema fixes
-// filled in: its constants, and its defaults where v leaves a member out.
+// NewUnevaluatedOfTuplesV1ValueListType returns v with its constants and
+// defaults filled in.
 func NewUnevaluatedOfTuplesV1ValueListType(v UnevaluatedOfTuplesV1ValueListType) UnevaluatedOfTuplesV1ValueListType {
 	v.First = "foo"
 	v.Second = "baz"
 	return v
 }
 
-// MarshalJSON writes v as its schema has it.
+func (v UnevaluatedOfTuplesV1ValueListType) Validate() error { return wire.Validate(&v, v.check) }
+
 func (v UnevaluatedOfTuplesV1ValueListType) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "UnevaluatedOfTuplesV1ValueListType", encodeUnevaluatedOfTuplesV1ValueListType)
+	return wire.Encode(&v, v.encode)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *UnevaluatedOfTuplesV1ValueListType) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "UnevaluatedOfTuplesV1ValueListType", decodeUnevaluatedOfTuplesV1ValueListType)
+func (v *UnevaluatedOfTuplesV1ValueListType) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeUnevaluatedOfTuplesV1ValueListType)
 }
 
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v UnevaluatedOfTuplesV1ValueListType) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("UnevaluatedOfTuplesV1ValueListType")
-}
-
-func decodeUnevaluatedOfTuplesV1ValueListType(d *wire.Decoder) UnevaluatedOfTuplesV1ValueListType {
-	var v UnevaluatedOfTuplesV1ValueListType
+func decodeUnevaluatedOfTuplesV1ValueListType(d *wire.Decoder) (v UnevaluatedOfTuplesV1ValueListType) {
 	t := d.Tuple(2)
 	for t.Next() {
 		switch t.Index {
@@ -293,7 +234,7 @@ func decodeUnevaluatedOfTuplesV1ValueListType(d *wire.Decoder) UnevaluatedOfTupl
 	return v
 }
 
-func encodeUnevaluatedOfTuplesV1ValueListType(e *wire.Encoder, v UnevaluatedOfTuplesV1ValueListType) {
+func (v *UnevaluatedOfTuplesV1ValueListType) encode(e *wire.Encoder) {
 	t := e.Tuple()
 	t.Item().String(v.First)
 	t.Item().String(v.Second)
@@ -307,16 +248,12 @@ func (v *UnevaluatedOfTuplesV1ValueListType) check(c *wire.Checker) {
 	wire.Const(c, v.Second, "baz", 1)
 }
 
-// unevaluatedOfTuplesV1ValueListPlaces says where schemas stand that are not
-// under UnevaluatedOfTuplesV1ValueList's own properties.
 var unevaluatedOfTuplesV1ValueListPlaces = wire.Places{
 	{"/0", "", "schemas/unevaluated_of_tuples.yaml#/properties/value/oneOf/0/prefixItems/0"},
 	{"/0", "const", "schemas/unevaluated_of_tuples.yaml#/properties/value/prefixItems/0/const"},
 	{"/1", "", "schemas/unevaluated_of_tuples.yaml#/properties/value/oneOf/0/prefixItems/1"},
 }
 
-// unevaluatedOfTuplesV1ValueListTypePlaces says where schemas stand that are
-// not under UnevaluatedOfTuplesV1ValueListType's own properties.
 var unevaluatedOfTuplesV1ValueListTypePlaces = wire.Places{
 	{"/0", "", "schemas/unevaluated_of_tuples.yaml#/properties/value/oneOf/1/prefixItems/0"},
 	{"/0", "const", "schemas/unevaluated_of_tuples.yaml#/properties/value/prefixItems/0/const"},

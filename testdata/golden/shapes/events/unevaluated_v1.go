@@ -17,56 +17,38 @@ import (
 //
 // No members but those that some part describes.
 type UnevaluatedV1 struct {
-	ID   *string `json:"id,omitzero"`
-	Name *string `json:"name,omitzero"`
-	// Unknown keeps the members that the schema does not name.
+	ID      *string      `json:"id,omitzero"`
+	Name    *string      `json:"name,omitzero"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v UnevaluatedV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "UnevaluatedV1", encodeUnevaluatedV1)
-}
+func (v UnevaluatedV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v UnevaluatedV1) Validate() error              { return wire.Validate(&v, v.check) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *UnevaluatedV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "UnevaluatedV1", decodeUnevaluatedV1)
-}
+func (v *UnevaluatedV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeUnevaluatedV1) }
 
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v UnevaluatedV1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("UnevaluatedV1")
-}
-
-func decodeUnevaluatedV1(d *wire.Decoder) UnevaluatedV1 {
-	var v UnevaluatedV1
-	o := d.Object()
+func decodeUnevaluatedV1(d *wire.Decoder) (v UnevaluatedV1) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "id":
 			v.ID = wire.Optional(d, (*wire.Decoder).String)
 		case "name":
 			v.Name = wire.OptionalOrUnknown(&o, &v.Unknown, (*wire.Decoder).String)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeUnevaluatedV1(e *wire.Encoder, v UnevaluatedV1) {
+func (v *UnevaluatedV1) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutOptional(e, "id", v.ID, (*wire.Encoder).String)
 	wire.PutOptional(e, "name", v.Name, (*wire.Encoder).String)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
 func (v *UnevaluatedV1) check(c *wire.Checker) {
-	wire.Rules(c, *v, encodeUnevaluatedV1, &unevaluatedV1Rules)
+	wire.Rules(c, *v, func(e *wire.Encoder, v UnevaluatedV1) { v.encode(e) }, &unevaluatedV1Rules)
 }
 
 var unevaluatedV1Event = outbox.EventType[UnevaluatedV1]{
@@ -76,14 +58,13 @@ var unevaluatedV1Event = outbox.EventType[UnevaluatedV1]{
 	AggregateType: "shape",
 }
 
-// InsertUnevaluatedV1 inserts the event on tx, so that it is published if and
-// only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertUnevaluatedV1 inserts the event on tx: it is published if and only if
+// tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertUnevaluatedV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data UnevaluatedV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueUnevaluatedV1 adds the insert to a batch that the caller sends in its
+// QueueUnevaluatedV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueUnevaluatedV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data UnevaluatedV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -94,8 +75,8 @@ func OnUnevaluatedV1(r *consume.Router, handle func(context.Context, outbox.Enve
 	consume.On(r, unevaluatedV1Event, handle)
 }
 
-// DecodeUnevaluatedV1 reads the value of a record, with its headers where the
-// event has no envelope.
+// DecodeUnevaluatedV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeUnevaluatedV1(value []byte, headers ...outbox.Header) (outbox.Envelope[UnevaluatedV1], error) {
 	return unevaluatedV1Event.Decode(value, headers...)
 }
@@ -105,8 +86,6 @@ func (v UnevaluatedV1) NewRow(ctx context.Context, opts ...outbox.Option) (outbo
 	return unevaluatedV1Event.NewRow(ctx, v, opts...)
 }
 
-// unevaluatedV1Rules is what the schema says of UnevaluatedV1 beyond its Go
-// type.
 var unevaluatedV1Rules = rule.Set{
 	Rules: []*rule.Schema{
 		{

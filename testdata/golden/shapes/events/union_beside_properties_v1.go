@@ -17,58 +17,36 @@ import (
 //
 // Properties beside a union belong to each branch.
 type UnionBesidePropertiesV1 struct {
-	Value UnionBesidePropertiesV1Value `json:"value,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Value   UnionBesidePropertiesV1Value `json:"value,omitzero"`
+	Unknown wire.Unknown                 `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v UnionBesidePropertiesV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "UnionBesidePropertiesV1", encodeUnionBesidePropertiesV1)
+func (v UnionBesidePropertiesV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v UnionBesidePropertiesV1) Validate() error              { return wire.Validate(&v, v.check) }
+
+func (v *UnionBesidePropertiesV1) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeUnionBesidePropertiesV1)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *UnionBesidePropertiesV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "UnionBesidePropertiesV1", decodeUnionBesidePropertiesV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v UnionBesidePropertiesV1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("UnionBesidePropertiesV1")
-}
-
-func decodeUnionBesidePropertiesV1(d *wire.Decoder) UnionBesidePropertiesV1 {
-	var v UnionBesidePropertiesV1
-	o := d.Object()
+func decodeUnionBesidePropertiesV1(d *wire.Decoder) (v UnionBesidePropertiesV1) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = decodeUnionBesidePropertiesV1Value(d)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeUnionBesidePropertiesV1(e *wire.Encoder, v UnionBesidePropertiesV1) {
+func (v *UnionBesidePropertiesV1) encode(e *wire.Encoder) {
 	e.Begin()
-	if v.Value != nil {
-		encodeUnionBesidePropertiesV1Value(e.Name("value"), v.Value)
-	}
-	e.Unknown(v.Unknown)
-	e.End()
+	unionUnionBesidePropertiesV1Value.PutOptional(e, "value", v.Value)
+	e.EndOpen(v.Unknown)
 }
 
 func (v *UnionBesidePropertiesV1) check(c *wire.Checker) {
-	if v.Value != nil {
-		c.Enter("value")
-		checkUnionBesidePropertiesV1Value(c, v.Value)
-		c.Leave()
-	}
+	unionUnionBesidePropertiesV1Value.CheckOptional(c, v.Value, "value")
 }
 
 var unionBesidePropertiesV1Event = outbox.EventType[UnionBesidePropertiesV1]{
@@ -78,15 +56,14 @@ var unionBesidePropertiesV1Event = outbox.EventType[UnionBesidePropertiesV1]{
 	AggregateType: "shape",
 }
 
-// InsertUnionBesidePropertiesV1 inserts the event on tx, so that it is
-// published if and only if the transaction commits. Data that breaks the schema
-// is a *outbox.ValidationError, and nothing is inserted.
+// InsertUnionBesidePropertiesV1 inserts the event on tx: it is published if and
+// only if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertUnionBesidePropertiesV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data UnionBesidePropertiesV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueUnionBesidePropertiesV1 adds the insert to a batch that the caller sends
-// in its transaction.
+// in a transaction.
 func QueueUnionBesidePropertiesV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data UnionBesidePropertiesV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -96,8 +73,8 @@ func OnUnionBesidePropertiesV1(r *consume.Router, handle func(context.Context, o
 	consume.On(r, unionBesidePropertiesV1Event, handle)
 }
 
-// DecodeUnionBesidePropertiesV1 reads the value of a record, with its headers
-// where the event has no envelope.
+// DecodeUnionBesidePropertiesV1 reads a record; an event without an envelope
+// needs its headers.
 func DecodeUnionBesidePropertiesV1(value []byte, headers ...outbox.Header) (outbox.Envelope[UnionBesidePropertiesV1], error) {
 	return unionBesidePropertiesV1Event.Decode(value, headers...)
 }
@@ -108,33 +85,26 @@ func (v UnionBesidePropertiesV1) NewRow(ctx context.Context, opts ...outbox.Opti
 }
 
 // UnionBesidePropertiesV1Value is one of Square and Circle, told apart by
-// "shape". Any other value decodes to UnknownUnionBesidePropertiesV1Value.
+// "shape".
 type UnionBesidePropertiesV1Value interface {
-	json.Marshaler
-	Validate() error
-
+	branch
 	isUnionBesidePropertiesV1Value()
 }
 
-func (Square) isUnionBesidePropertiesV1Value()                              {}
-func (Circle) isUnionBesidePropertiesV1Value()                              {}
-func (UnknownUnionBesidePropertiesV1Value) isUnionBesidePropertiesV1Value() {}
-
-// UnknownUnionBesidePropertiesV1Value keeps a value that is none of the
-// branches of UnionBesidePropertiesV1Value, as it came. Its Validate never
-// accepts it.
+// UnknownUnionBesidePropertiesV1Value keeps any other value as it came; it is
+// never valid.
 type UnknownUnionBesidePropertiesV1Value json.RawMessage
 
-// MarshalJSON writes v as it came.
+func (v UnknownUnionBesidePropertiesV1Value) Validate() error               { return wire.Validate(&v, v.check) }
+func (v UnknownUnionBesidePropertiesV1Value) encode(e *wire.Encoder)        { e.Raw(json.RawMessage(v)) }
+func (UnknownUnionBesidePropertiesV1Value) isUnionBesidePropertiesV1Value() {}
+
 func (v UnknownUnionBesidePropertiesV1Value) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(UnionBesidePropertiesV1Value(v), "UnknownUnionBesidePropertiesV1Value", encodeUnionBesidePropertiesV1Value)
+	return wire.Encode(&v, v.encode)
 }
 
-// Validate reports that v is unknown, as a *outbox.ValidationError.
-func (v UnknownUnionBesidePropertiesV1Value) Validate() error {
-	var c wire.Checker
-	checkUnionBesidePropertiesV1Value(&c, v)
-	return c.Err("UnknownUnionBesidePropertiesV1Value")
+func (v UnknownUnionBesidePropertiesV1Value) check(c *wire.Checker) {
+	unionUnionBesidePropertiesV1Value.NoBranch(c, v)
 }
 
 func decodeUnionBesidePropertiesV1Value(d *wire.Decoder) UnionBesidePropertiesV1Value {
@@ -143,73 +113,33 @@ func decodeUnionBesidePropertiesV1Value(d *wire.Decoder) UnionBesidePropertiesV1
 		return decodeSquare(d)
 	case "circle":
 		return decodeCircle(d)
-	default:
-		return wire.NoBranch[UnknownUnionBesidePropertiesV1Value](d)
 	}
+	return wire.NoBranch[UnknownUnionBesidePropertiesV1Value](d)
 }
 
-func encodeUnionBesidePropertiesV1Value(e *wire.Encoder, v UnionBesidePropertiesV1Value) {
-	switch v := v.(type) {
-	case Square:
-		encodeSquare(e, v)
-	case Circle:
-		encodeCircle(e, v)
-	case UnknownUnionBesidePropertiesV1Value:
-		e.Raw(json.RawMessage(v))
-	default:
-		e.NoBranch("UnionBesidePropertiesV1Value", v)
-	}
-}
-
-func checkUnionBesidePropertiesV1Value(c *wire.Checker, v UnionBesidePropertiesV1Value) {
-	c.Schema("schemas/union_beside_properties.yaml#/properties/value")
-	switch v := v.(type) {
-	case Square:
-		v.check(c)
-	case Circle:
-		v.check(c)
-	default:
-		c.NoBranch(v, "oneOf", "an object with \"shape\" \"square\" or an object with \"shape\" \"circle\"")
-	}
-}
+var unionUnionBesidePropertiesV1Value = wire.NewUnion(UnionBesidePropertiesV1Value.encode, UnionBesidePropertiesV1Value.check, "schemas/union_beside_properties.yaml#/properties/value", "oneOf", `an object with "shape" "square" or an object with "shape" "circle"`)
 
 // Square is a branch of UnionBesidePropertiesV1Value.
 type Square struct {
-	ID    int64    `json:"id"`
-	Shape string   `json:"shape"`
-	Side  *float64 `json:"side,omitzero"`
-	// Unknown keeps the members that the schema does not name.
+	ID      int64        `json:"id"`
+	Shape   string       `json:"shape"`
+	Side    *float64     `json:"side,omitzero"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// NewSquare returns v with what the schema fixes filled in: its constants, and
-// its defaults where v leaves a member out.
+// NewSquare returns v with its constants and defaults filled in.
 func NewSquare(v Square) Square {
 	v.Shape = "square"
 	return v
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v Square) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "Square", encodeSquare)
-}
+func (v Square) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v Square) Validate() error               { return wire.Validate(&v, v.check) }
+func (Square) isUnionBesidePropertiesV1Value() {}
+func (v *Square) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeSquare) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *Square) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "Square", decodeSquare)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v Square) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("Square")
-}
-
-func decodeSquare(d *wire.Decoder) Square {
-	var v Square
-	o := d.Object("id", "shape")
+func decodeSquare(d *wire.Decoder) (v Square) {
+	o := d.Open(&v.Unknown, "id", "shape")
 	for o.Next() {
 		switch string(o.Name) {
 		case "id":
@@ -218,64 +148,43 @@ func decodeSquare(d *wire.Decoder) Square {
 			v.Shape = d.String()
 		case "side":
 			v.Side = wire.Optional(d, (*wire.Decoder).Float)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeSquare(e *wire.Encoder, v Square) {
-	e.Begin()
-	e.Name("id").Int(v.ID)
+func (v Square) encode(e *wire.Encoder) {
+	e.First("id").Int(v.ID)
 	e.Name("shape").String(v.Shape)
 	wire.PutOptional(e, "side", v.Side, (*wire.Encoder).Float)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
-func (v *Square) check(c *wire.Checker) {
-	c.Schema("schemas/union_beside_properties.yaml#/properties/value/oneOf/0")
-	wire.Const(c, v.Shape, "square", "shape")
+func (v Square) check(c *wire.Checker) {
+	wire.Const(c.Schema("schemas/union_beside_properties.yaml#/properties/value/oneOf/0"), v.Shape, "square", "shape")
 }
 
 // Circle is a branch of UnionBesidePropertiesV1Value.
 type Circle struct {
-	ID     int64    `json:"id"`
-	Shape  string   `json:"shape"`
-	Radius *float64 `json:"radius,omitzero"`
-	// Unknown keeps the members that the schema does not name.
+	ID      int64        `json:"id"`
+	Shape   string       `json:"shape"`
+	Radius  *float64     `json:"radius,omitzero"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// NewCircle returns v with what the schema fixes filled in: its constants, and
-// its defaults where v leaves a member out.
+// NewCircle returns v with its constants and defaults filled in.
 func NewCircle(v Circle) Circle {
 	v.Shape = "circle"
 	return v
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v Circle) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "Circle", encodeCircle)
-}
+func (v Circle) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v Circle) Validate() error               { return wire.Validate(&v, v.check) }
+func (Circle) isUnionBesidePropertiesV1Value() {}
+func (v *Circle) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeCircle) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *Circle) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "Circle", decodeCircle)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v Circle) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("Circle")
-}
-
-func decodeCircle(d *wire.Decoder) Circle {
-	var v Circle
-	o := d.Object("id", "shape")
+func decodeCircle(d *wire.Decoder) (v Circle) {
+	o := d.Open(&v.Unknown, "id", "shape")
 	for o.Next() {
 		switch string(o.Name) {
 		case "id":
@@ -284,23 +193,18 @@ func decodeCircle(d *wire.Decoder) Circle {
 			v.Shape = d.String()
 		case "radius":
 			v.Radius = wire.Optional(d, (*wire.Decoder).Float)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeCircle(e *wire.Encoder, v Circle) {
-	e.Begin()
-	e.Name("id").Int(v.ID)
+func (v Circle) encode(e *wire.Encoder) {
+	e.First("id").Int(v.ID)
 	e.Name("shape").String(v.Shape)
 	wire.PutOptional(e, "radius", v.Radius, (*wire.Encoder).Float)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
-func (v *Circle) check(c *wire.Checker) {
-	c.Schema("schemas/union_beside_properties.yaml#/properties/value/oneOf/1")
-	wire.Const(c, v.Shape, "circle", "shape")
+func (v Circle) check(c *wire.Checker) {
+	wire.Const(c.Schema("schemas/union_beside_properties.yaml#/properties/value/oneOf/1"), v.Shape, "circle", "shape")
 }

@@ -17,58 +17,36 @@ import (
 //
 // A union whose branches have a tag.
 type UnionByConstV1 struct {
-	Value UnionByConstV1Value `json:"value,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Value   UnionByConstV1Value `json:"value,omitzero"`
+	Unknown wire.Unknown        `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v UnionByConstV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "UnionByConstV1", encodeUnionByConstV1)
+func (v UnionByConstV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v UnionByConstV1) Validate() error              { return wire.Validate(&v, v.check) }
+
+func (v *UnionByConstV1) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeUnionByConstV1)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *UnionByConstV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "UnionByConstV1", decodeUnionByConstV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v UnionByConstV1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("UnionByConstV1")
-}
-
-func decodeUnionByConstV1(d *wire.Decoder) UnionByConstV1 {
-	var v UnionByConstV1
-	o := d.Object()
+func decodeUnionByConstV1(d *wire.Decoder) (v UnionByConstV1) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = decodeUnionByConstV1Value(d)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeUnionByConstV1(e *wire.Encoder, v UnionByConstV1) {
+func (v *UnionByConstV1) encode(e *wire.Encoder) {
 	e.Begin()
-	if v.Value != nil {
-		encodeUnionByConstV1Value(e.Name("value"), v.Value)
-	}
-	e.Unknown(v.Unknown)
-	e.End()
+	unionUnionByConstV1Value.PutOptional(e, "value", v.Value)
+	e.EndOpen(v.Unknown)
 }
 
 func (v *UnionByConstV1) check(c *wire.Checker) {
-	if v.Value != nil {
-		c.Enter("value")
-		checkUnionByConstV1Value(c, v.Value)
-		c.Leave()
-	}
+	unionUnionByConstV1Value.CheckOptional(c, v.Value, "value")
 }
 
 var unionByConstV1Event = outbox.EventType[UnionByConstV1]{
@@ -78,14 +56,13 @@ var unionByConstV1Event = outbox.EventType[UnionByConstV1]{
 	AggregateType: "shape",
 }
 
-// InsertUnionByConstV1 inserts the event on tx, so that it is published if and
-// only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertUnionByConstV1 inserts the event on tx: it is published if and only if
+// tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertUnionByConstV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data UnionByConstV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueUnionByConstV1 adds the insert to a batch that the caller sends in its
+// QueueUnionByConstV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueUnionByConstV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data UnionByConstV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -96,8 +73,8 @@ func OnUnionByConstV1(r *consume.Router, handle func(context.Context, outbox.Env
 	consume.On(r, unionByConstV1Event, handle)
 }
 
-// DecodeUnionByConstV1 reads the value of a record, with its headers where the
-// event has no envelope.
+// DecodeUnionByConstV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeUnionByConstV1(value []byte, headers ...outbox.Header) (outbox.Envelope[UnionByConstV1], error) {
 	return unionByConstV1Event.Decode(value, headers...)
 }
@@ -108,33 +85,22 @@ func (v UnionByConstV1) NewRow(ctx context.Context, opts ...outbox.Option) (outb
 }
 
 // UnionByConstV1Value is one of CardPaid and CashPaid, told apart by "kind".
-// Any other value decodes to UnknownUnionByConstV1Value.
 type UnionByConstV1Value interface {
-	json.Marshaler
-	Validate() error
-
+	branch
 	isUnionByConstV1Value()
 }
 
-func (CardPaid) isUnionByConstV1Value()                   {}
-func (CashPaid) isUnionByConstV1Value()                   {}
-func (UnknownUnionByConstV1Value) isUnionByConstV1Value() {}
-
-// UnknownUnionByConstV1Value keeps a value that is none of the branches of
-// UnionByConstV1Value, as it came. Its Validate never accepts it.
+// UnknownUnionByConstV1Value keeps any other value as it came; it is never
+// valid.
 type UnknownUnionByConstV1Value json.RawMessage
 
-// MarshalJSON writes v as it came.
-func (v UnknownUnionByConstV1Value) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(UnionByConstV1Value(v), "UnknownUnionByConstV1Value", encodeUnionByConstV1Value)
-}
+func (v UnknownUnionByConstV1Value) Validate() error        { return wire.Validate(&v, v.check) }
+func (v UnknownUnionByConstV1Value) encode(e *wire.Encoder) { e.Raw(json.RawMessage(v)) }
+func (UnknownUnionByConstV1Value) isUnionByConstV1Value()   {}
 
-// Validate reports that v is unknown, as a *outbox.ValidationError.
-func (v UnknownUnionByConstV1Value) Validate() error {
-	var c wire.Checker
-	checkUnionByConstV1Value(&c, v)
-	return c.Err("UnknownUnionByConstV1Value")
-}
+func (v UnknownUnionByConstV1Value) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+
+func (v UnknownUnionByConstV1Value) check(c *wire.Checker) { unionUnionByConstV1Value.NoBranch(c, v) }
 
 func decodeUnionByConstV1Value(d *wire.Decoder) UnionByConstV1Value {
 	switch d.StringAt("kind") {
@@ -142,152 +108,86 @@ func decodeUnionByConstV1Value(d *wire.Decoder) UnionByConstV1Value {
 		return decodeCardPaid(d)
 	case "cash":
 		return decodeCashPaid(d)
-	default:
-		return wire.NoBranch[UnknownUnionByConstV1Value](d)
 	}
+	return wire.NoBranch[UnknownUnionByConstV1Value](d)
 }
 
-func encodeUnionByConstV1Value(e *wire.Encoder, v UnionByConstV1Value) {
-	switch v := v.(type) {
-	case CardPaid:
-		encodeCardPaid(e, v)
-	case CashPaid:
-		encodeCashPaid(e, v)
-	case UnknownUnionByConstV1Value:
-		e.Raw(json.RawMessage(v))
-	default:
-		e.NoBranch("UnionByConstV1Value", v)
-	}
-}
-
-func checkUnionByConstV1Value(c *wire.Checker, v UnionByConstV1Value) {
-	c.Schema("schemas/union_by_const.yaml#/properties/value")
-	switch v := v.(type) {
-	case CardPaid:
-		v.check(c)
-	case CashPaid:
-		v.check(c)
-	default:
-		c.NoBranch(v, "oneOf", "an object with \"kind\" \"card\" or an object with \"kind\" \"cash\"")
-	}
-}
+var unionUnionByConstV1Value = wire.NewUnion(UnionByConstV1Value.encode, UnionByConstV1Value.check, "schemas/union_by_const.yaml#/properties/value", "oneOf", `an object with "kind" "card" or an object with "kind" "cash"`)
 
 // CardPaid is a branch of UnionByConstV1Value.
 type CardPaid struct {
-	Kind  string `json:"kind"`
-	Last4 string `json:"last4"`
-	// Unknown keeps the members that the schema does not name.
+	Kind    string       `json:"kind"`
+	Last4   string       `json:"last4"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// NewCardPaid returns v with what the schema fixes filled in: its constants,
-// and its defaults where v leaves a member out.
+// NewCardPaid returns v with its constants and defaults filled in.
 func NewCardPaid(v CardPaid) CardPaid {
 	v.Kind = "card"
 	return v
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v CardPaid) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "CardPaid", encodeCardPaid)
-}
+func (v CardPaid) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v CardPaid) Validate() error               { return wire.Validate(&v, v.check) }
+func (CardPaid) isUnionByConstV1Value()          {}
+func (v *CardPaid) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeCardPaid) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *CardPaid) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "CardPaid", decodeCardPaid)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v CardPaid) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("CardPaid")
-}
-
-func decodeCardPaid(d *wire.Decoder) CardPaid {
-	var v CardPaid
-	o := d.Object("kind", "last4")
+func decodeCardPaid(d *wire.Decoder) (v CardPaid) {
+	o := d.Open(&v.Unknown, "kind", "last4")
 	for o.Next() {
 		switch string(o.Name) {
 		case "kind":
 			v.Kind = d.String()
 		case "last4":
 			v.Last4 = d.String()
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeCardPaid(e *wire.Encoder, v CardPaid) {
-	e.Begin()
-	e.Name("kind").String(v.Kind)
+func (v CardPaid) encode(e *wire.Encoder) {
+	e.First("kind").String(v.Kind)
 	e.Name("last4").String(v.Last4)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
-func (v *CardPaid) check(c *wire.Checker) {
-	c.Schema("schemas/union_by_const.yaml#/properties/value/oneOf/0")
-	wire.Const(c, v.Kind, "card", "kind")
+func (v CardPaid) check(c *wire.Checker) {
+	wire.Const(c.Schema("schemas/union_by_const.yaml#/properties/value/oneOf/0"), v.Kind, "card", "kind")
 }
 
 // CashPaid is a branch of UnionByConstV1Value.
 type CashPaid struct {
-	Kind string `json:"kind"`
-	// Unknown keeps the members that the schema does not name.
+	Kind    string       `json:"kind"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// NewCashPaid returns v with what the schema fixes filled in: its constants,
-// and its defaults where v leaves a member out.
+// NewCashPaid returns v with its constants and defaults filled in.
 func NewCashPaid(v CashPaid) CashPaid {
 	v.Kind = "cash"
 	return v
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v CashPaid) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "CashPaid", encodeCashPaid)
-}
+func (v CashPaid) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v CashPaid) Validate() error               { return wire.Validate(&v, v.check) }
+func (CashPaid) isUnionByConstV1Value()          {}
+func (v *CashPaid) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeCashPaid) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *CashPaid) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "CashPaid", decodeCashPaid)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v CashPaid) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("CashPaid")
-}
-
-func decodeCashPaid(d *wire.Decoder) CashPaid {
-	var v CashPaid
-	o := d.Object("kind")
+func decodeCashPaid(d *wire.Decoder) (v CashPaid) {
+	o := d.Open(&v.Unknown, "kind")
 	for o.Next() {
 		switch string(o.Name) {
 		case "kind":
 			v.Kind = d.String()
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeCashPaid(e *wire.Encoder, v CashPaid) {
-	e.Begin()
-	e.Name("kind").String(v.Kind)
-	e.Unknown(v.Unknown)
-	e.End()
+func (v CashPaid) encode(e *wire.Encoder) {
+	e.First("kind").String(v.Kind)
+	e.EndOpen(v.Unknown)
 }
 
-func (v *CashPaid) check(c *wire.Checker) {
-	c.Schema("schemas/union_by_const.yaml#/properties/value/oneOf/1")
-	wire.Const(c, v.Kind, "cash", "kind")
+func (v CashPaid) check(c *wire.Checker) {
+	wire.Const(c.Schema("schemas/union_by_const.yaml#/properties/value/oneOf/1"), v.Kind, "cash", "kind")
 }

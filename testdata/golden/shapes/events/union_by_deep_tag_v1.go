@@ -17,58 +17,36 @@ import (
 //
 // A union whose tag stands inside another member.
 type UnionByDeepTagV1 struct {
-	Value UnionByDeepTagV1Value `json:"value,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Value   UnionByDeepTagV1Value `json:"value,omitzero"`
+	Unknown wire.Unknown          `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v UnionByDeepTagV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "UnionByDeepTagV1", encodeUnionByDeepTagV1)
+func (v UnionByDeepTagV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v UnionByDeepTagV1) Validate() error              { return wire.Validate(&v, v.check) }
+
+func (v *UnionByDeepTagV1) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeUnionByDeepTagV1)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *UnionByDeepTagV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "UnionByDeepTagV1", decodeUnionByDeepTagV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v UnionByDeepTagV1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("UnionByDeepTagV1")
-}
-
-func decodeUnionByDeepTagV1(d *wire.Decoder) UnionByDeepTagV1 {
-	var v UnionByDeepTagV1
-	o := d.Object()
+func decodeUnionByDeepTagV1(d *wire.Decoder) (v UnionByDeepTagV1) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = decodeUnionByDeepTagV1Value(d)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeUnionByDeepTagV1(e *wire.Encoder, v UnionByDeepTagV1) {
+func (v *UnionByDeepTagV1) encode(e *wire.Encoder) {
 	e.Begin()
-	if v.Value != nil {
-		encodeUnionByDeepTagV1Value(e.Name("value"), v.Value)
-	}
-	e.Unknown(v.Unknown)
-	e.End()
+	unionUnionByDeepTagV1Value.PutOptional(e, "value", v.Value)
+	e.EndOpen(v.Unknown)
 }
 
 func (v *UnionByDeepTagV1) check(c *wire.Checker) {
-	if v.Value != nil {
-		c.Enter("value")
-		checkUnionByDeepTagV1Value(c, v.Value)
-		c.Leave()
-	}
+	unionUnionByDeepTagV1Value.CheckOptional(c, v.Value, "value")
 }
 
 var unionByDeepTagV1Event = outbox.EventType[UnionByDeepTagV1]{
@@ -78,14 +56,13 @@ var unionByDeepTagV1Event = outbox.EventType[UnionByDeepTagV1]{
 	AggregateType: "shape",
 }
 
-// InsertUnionByDeepTagV1 inserts the event on tx, so that it is published if
-// and only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertUnionByDeepTagV1 inserts the event on tx: it is published if and only
+// if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertUnionByDeepTagV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data UnionByDeepTagV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueUnionByDeepTagV1 adds the insert to a batch that the caller sends in its
+// QueueUnionByDeepTagV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueUnionByDeepTagV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data UnionByDeepTagV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -96,8 +73,8 @@ func OnUnionByDeepTagV1(r *consume.Router, handle func(context.Context, outbox.E
 	consume.On(r, unionByDeepTagV1Event, handle)
 }
 
-// DecodeUnionByDeepTagV1 reads the value of a record, with its headers where
-// the event has no envelope.
+// DecodeUnionByDeepTagV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeUnionByDeepTagV1(value []byte, headers ...outbox.Header) (outbox.Envelope[UnionByDeepTagV1], error) {
 	return unionByDeepTagV1Event.Decode(value, headers...)
 }
@@ -108,32 +85,24 @@ func (v UnionByDeepTagV1) NewRow(ctx context.Context, opts ...outbox.Option) (ou
 }
 
 // UnionByDeepTagV1Value is one of RunStarted and RunEnded, told apart by
-// "meta/type". Any other value decodes to UnknownUnionByDeepTagV1Value.
+// "meta/type".
 type UnionByDeepTagV1Value interface {
-	json.Marshaler
-	Validate() error
-
+	branch
 	isUnionByDeepTagV1Value()
 }
 
-func (RunStarted) isUnionByDeepTagV1Value()                   {}
-func (RunEnded) isUnionByDeepTagV1Value()                     {}
-func (UnknownUnionByDeepTagV1Value) isUnionByDeepTagV1Value() {}
-
-// UnknownUnionByDeepTagV1Value keeps a value that is none of the branches of
-// UnionByDeepTagV1Value, as it came. Its Validate never accepts it.
+// UnknownUnionByDeepTagV1Value keeps any other value as it came; it is never
+// valid.
 type UnknownUnionByDeepTagV1Value json.RawMessage
 
-// MarshalJSON writes v as it came.
-func (v UnknownUnionByDeepTagV1Value) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(UnionByDeepTagV1Value(v), "UnknownUnionByDeepTagV1Value", encodeUnionByDeepTagV1Value)
-}
+func (v UnknownUnionByDeepTagV1Value) Validate() error        { return wire.Validate(&v, v.check) }
+func (v UnknownUnionByDeepTagV1Value) encode(e *wire.Encoder) { e.Raw(json.RawMessage(v)) }
+func (UnknownUnionByDeepTagV1Value) isUnionByDeepTagV1Value() {}
 
-// Validate reports that v is unknown, as a *outbox.ValidationError.
-func (v UnknownUnionByDeepTagV1Value) Validate() error {
-	var c wire.Checker
-	checkUnionByDeepTagV1Value(&c, v)
-	return c.Err("UnknownUnionByDeepTagV1Value")
+func (v UnknownUnionByDeepTagV1Value) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+
+func (v UnknownUnionByDeepTagV1Value) check(c *wire.Checker) {
+	unionUnionByDeepTagV1Value.NoBranch(c, v)
 }
 
 func decodeUnionByDeepTagV1Value(d *wire.Decoder) UnionByDeepTagV1Value {
@@ -142,270 +111,162 @@ func decodeUnionByDeepTagV1Value(d *wire.Decoder) UnionByDeepTagV1Value {
 		return decodeRunStarted(d)
 	case "ended":
 		return decodeRunEnded(d)
-	default:
-		return wire.NoBranch[UnknownUnionByDeepTagV1Value](d)
 	}
+	return wire.NoBranch[UnknownUnionByDeepTagV1Value](d)
 }
 
-func encodeUnionByDeepTagV1Value(e *wire.Encoder, v UnionByDeepTagV1Value) {
-	switch v := v.(type) {
-	case RunStarted:
-		encodeRunStarted(e, v)
-	case RunEnded:
-		encodeRunEnded(e, v)
-	case UnknownUnionByDeepTagV1Value:
-		e.Raw(json.RawMessage(v))
-	default:
-		e.NoBranch("UnionByDeepTagV1Value", v)
-	}
-}
-
-func checkUnionByDeepTagV1Value(c *wire.Checker, v UnionByDeepTagV1Value) {
-	c.Schema("schemas/union_by_deep_tag.yaml#/properties/value")
-	switch v := v.(type) {
-	case RunStarted:
-		v.check(c)
-	case RunEnded:
-		v.check(c)
-	default:
-		c.NoBranch(v, "oneOf", "an object with \"meta/type\" \"started\" or an object with \"meta/type\" \"ended\"")
-	}
-}
+var unionUnionByDeepTagV1Value = wire.NewUnion(UnionByDeepTagV1Value.encode, UnionByDeepTagV1Value.check, "schemas/union_by_deep_tag.yaml#/properties/value", "oneOf", `an object with "meta/type" "started" or an object with "meta/type" "ended"`)
 
 // RunStarted is a branch of UnionByDeepTagV1Value.
 type RunStarted struct {
-	Meta RunStartedMeta `json:"meta"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Meta    RunStartedMeta `json:"meta"`
+	Unknown wire.Unknown   `json:"-"`
 }
 
-// NewRunStarted returns v with what the schema fixes filled in: its constants,
-// and its defaults where v leaves a member out.
+// NewRunStarted returns v with its constants and defaults filled in.
 func NewRunStarted(v RunStarted) RunStarted {
 	v.Meta = NewRunStartedMeta(v.Meta)
 	return v
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v RunStarted) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "RunStarted", encodeRunStarted)
-}
+func (v RunStarted) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v RunStarted) Validate() error               { return wire.Validate(&v, v.check) }
+func (RunStarted) isUnionByDeepTagV1Value()        {}
+func (v *RunStarted) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeRunStarted) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *RunStarted) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "RunStarted", decodeRunStarted)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v RunStarted) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("RunStarted")
-}
-
-func decodeRunStarted(d *wire.Decoder) RunStarted {
-	var v RunStarted
-	o := d.Object("meta")
+func decodeRunStarted(d *wire.Decoder) (v RunStarted) {
+	o := d.Open(&v.Unknown, "meta")
 	for o.Next() {
 		switch string(o.Name) {
 		case "meta":
 			v.Meta = decodeRunStartedMeta(d)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeRunStarted(e *wire.Encoder, v RunStarted) {
-	e.Begin()
-	encodeRunStartedMeta(e.Name("meta"), v.Meta)
-	e.Unknown(v.Unknown)
-	e.End()
+func (v RunStarted) encode(e *wire.Encoder) {
+	v.Meta.encode(e.First("meta"))
+	e.EndOpen(v.Unknown)
 }
 
-func (v *RunStarted) check(c *wire.Checker) {
-	c.Enter("meta")
-	v.Meta.check(c)
-	c.Leave()
+func (v RunStarted) check(c *wire.Checker) {
+	c.In(v.Meta.check, "meta")
 }
 
 // RunStartedMeta is the type of the member "meta" of RunStarted.
 type RunStartedMeta struct {
-	Type string `json:"type"`
-	// Unknown keeps the members that the schema does not name.
+	Type    string       `json:"type"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// NewRunStartedMeta returns v with what the schema fixes filled in: its
-// constants, and its defaults where v leaves a member out.
+// NewRunStartedMeta returns v with its constants and defaults filled in.
 func NewRunStartedMeta(v RunStartedMeta) RunStartedMeta {
 	v.Type = "started"
 	return v
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v RunStartedMeta) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "RunStartedMeta", encodeRunStartedMeta)
+func (v RunStartedMeta) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v RunStartedMeta) Validate() error              { return wire.Validate(&v, v.check) }
+
+func (v *RunStartedMeta) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeRunStartedMeta)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *RunStartedMeta) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "RunStartedMeta", decodeRunStartedMeta)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v RunStartedMeta) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("RunStartedMeta")
-}
-
-func decodeRunStartedMeta(d *wire.Decoder) RunStartedMeta {
-	var v RunStartedMeta
-	o := d.Object("type")
+func decodeRunStartedMeta(d *wire.Decoder) (v RunStartedMeta) {
+	o := d.Open(&v.Unknown, "type")
 	for o.Next() {
 		switch string(o.Name) {
 		case "type":
 			v.Type = d.String()
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeRunStartedMeta(e *wire.Encoder, v RunStartedMeta) {
-	e.Begin()
-	e.Name("type").String(v.Type)
-	e.Unknown(v.Unknown)
-	e.End()
+func (v *RunStartedMeta) encode(e *wire.Encoder) {
+	e.First("type").String(v.Type)
+	e.EndOpen(v.Unknown)
 }
 
 func (v *RunStartedMeta) check(c *wire.Checker) {
-	c.Schema("schemas/union_by_deep_tag.yaml#/properties/value/oneOf/0/properties/meta")
-	wire.Const(c, v.Type, "started", "type")
+	wire.Const(c.Schema("schemas/union_by_deep_tag.yaml#/properties/value/oneOf/0/properties/meta"), v.Type, "started", "type")
 }
 
 // RunEnded is a branch of UnionByDeepTagV1Value.
 type RunEnded struct {
-	Meta RunEndedMeta `json:"meta"`
-	Code int64        `json:"code"`
-	// Unknown keeps the members that the schema does not name.
+	Meta    RunEndedMeta `json:"meta"`
+	Code    int64        `json:"code"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// NewRunEnded returns v with what the schema fixes filled in: its constants,
-// and its defaults where v leaves a member out.
+// NewRunEnded returns v with its constants and defaults filled in.
 func NewRunEnded(v RunEnded) RunEnded {
 	v.Meta = NewRunEndedMeta(v.Meta)
 	return v
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v RunEnded) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "RunEnded", encodeRunEnded)
-}
+func (v RunEnded) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v RunEnded) Validate() error               { return wire.Validate(&v, v.check) }
+func (RunEnded) isUnionByDeepTagV1Value()        {}
+func (v *RunEnded) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeRunEnded) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *RunEnded) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "RunEnded", decodeRunEnded)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v RunEnded) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("RunEnded")
-}
-
-func decodeRunEnded(d *wire.Decoder) RunEnded {
-	var v RunEnded
-	o := d.Object("meta", "code")
+func decodeRunEnded(d *wire.Decoder) (v RunEnded) {
+	o := d.Open(&v.Unknown, "meta", "code")
 	for o.Next() {
 		switch string(o.Name) {
 		case "meta":
 			v.Meta = decodeRunEndedMeta(d)
 		case "code":
 			v.Code = d.Int()
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeRunEnded(e *wire.Encoder, v RunEnded) {
-	e.Begin()
-	encodeRunEndedMeta(e.Name("meta"), v.Meta)
+func (v RunEnded) encode(e *wire.Encoder) {
+	v.Meta.encode(e.First("meta"))
 	e.Name("code").Int(v.Code)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
-func (v *RunEnded) check(c *wire.Checker) {
-	c.Enter("meta")
-	v.Meta.check(c)
-	c.Leave()
+func (v RunEnded) check(c *wire.Checker) {
+	c.In(v.Meta.check, "meta")
 }
 
 // RunEndedMeta is the type of the member "meta" of RunEnded.
 type RunEndedMeta struct {
-	Type string `json:"type"`
-	// Unknown keeps the members that the schema does not name.
+	Type    string       `json:"type"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// NewRunEndedMeta returns v with what the schema fixes filled in: its
-// constants, and its defaults where v leaves a member out.
+// NewRunEndedMeta returns v with its constants and defaults filled in.
 func NewRunEndedMeta(v RunEndedMeta) RunEndedMeta {
 	v.Type = "ended"
 	return v
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v RunEndedMeta) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "RunEndedMeta", encodeRunEndedMeta)
-}
+func (v RunEndedMeta) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v RunEndedMeta) Validate() error              { return wire.Validate(&v, v.check) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *RunEndedMeta) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "RunEndedMeta", decodeRunEndedMeta)
-}
+func (v *RunEndedMeta) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeRunEndedMeta) }
 
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v RunEndedMeta) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("RunEndedMeta")
-}
-
-func decodeRunEndedMeta(d *wire.Decoder) RunEndedMeta {
-	var v RunEndedMeta
-	o := d.Object("type")
+func decodeRunEndedMeta(d *wire.Decoder) (v RunEndedMeta) {
+	o := d.Open(&v.Unknown, "type")
 	for o.Next() {
 		switch string(o.Name) {
 		case "type":
 			v.Type = d.String()
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeRunEndedMeta(e *wire.Encoder, v RunEndedMeta) {
-	e.Begin()
-	e.Name("type").String(v.Type)
-	e.Unknown(v.Unknown)
-	e.End()
+func (v *RunEndedMeta) encode(e *wire.Encoder) {
+	e.First("type").String(v.Type)
+	e.EndOpen(v.Unknown)
 }
 
 func (v *RunEndedMeta) check(c *wire.Checker) {
-	c.Schema("schemas/union_by_deep_tag.yaml#/properties/value/oneOf/1/properties/meta")
-	wire.Const(c, v.Type, "ended", "type")
+	wire.Const(c.Schema("schemas/union_by_deep_tag.yaml#/properties/value/oneOf/1/properties/meta"), v.Type, "ended", "type")
 }

@@ -17,58 +17,36 @@ import (
 //
 // A union whose branches have several tags each.
 type UnionByEnumTagV1 struct {
-	Value UnionByEnumTagV1Value `json:"value,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Value   UnionByEnumTagV1Value `json:"value,omitzero"`
+	Unknown wire.Unknown          `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v UnionByEnumTagV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "UnionByEnumTagV1", encodeUnionByEnumTagV1)
+func (v UnionByEnumTagV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v UnionByEnumTagV1) Validate() error              { return wire.Validate(&v, v.check) }
+
+func (v *UnionByEnumTagV1) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeUnionByEnumTagV1)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *UnionByEnumTagV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "UnionByEnumTagV1", decodeUnionByEnumTagV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v UnionByEnumTagV1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("UnionByEnumTagV1")
-}
-
-func decodeUnionByEnumTagV1(d *wire.Decoder) UnionByEnumTagV1 {
-	var v UnionByEnumTagV1
-	o := d.Object()
+func decodeUnionByEnumTagV1(d *wire.Decoder) (v UnionByEnumTagV1) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = decodeUnionByEnumTagV1Value(d)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeUnionByEnumTagV1(e *wire.Encoder, v UnionByEnumTagV1) {
+func (v *UnionByEnumTagV1) encode(e *wire.Encoder) {
 	e.Begin()
-	if v.Value != nil {
-		encodeUnionByEnumTagV1Value(e.Name("value"), v.Value)
-	}
-	e.Unknown(v.Unknown)
-	e.End()
+	unionUnionByEnumTagV1Value.PutOptional(e, "value", v.Value)
+	e.EndOpen(v.Unknown)
 }
 
 func (v *UnionByEnumTagV1) check(c *wire.Checker) {
-	if v.Value != nil {
-		c.Enter("value")
-		checkUnionByEnumTagV1Value(c, v.Value)
-		c.Leave()
-	}
+	unionUnionByEnumTagV1Value.CheckOptional(c, v.Value, "value")
 }
 
 var unionByEnumTagV1Event = outbox.EventType[UnionByEnumTagV1]{
@@ -78,14 +56,13 @@ var unionByEnumTagV1Event = outbox.EventType[UnionByEnumTagV1]{
 	AggregateType: "shape",
 }
 
-// InsertUnionByEnumTagV1 inserts the event on tx, so that it is published if
-// and only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertUnionByEnumTagV1 inserts the event on tx: it is published if and only
+// if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertUnionByEnumTagV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data UnionByEnumTagV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueUnionByEnumTagV1 adds the insert to a batch that the caller sends in its
+// QueueUnionByEnumTagV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueUnionByEnumTagV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data UnionByEnumTagV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -96,8 +73,8 @@ func OnUnionByEnumTagV1(r *consume.Router, handle func(context.Context, outbox.E
 	consume.On(r, unionByEnumTagV1Event, handle)
 }
 
-// DecodeUnionByEnumTagV1 reads the value of a record, with its headers where
-// the event has no envelope.
+// DecodeUnionByEnumTagV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeUnionByEnumTagV1(value []byte, headers ...outbox.Header) (outbox.Envelope[UnionByEnumTagV1], error) {
 	return unionByEnumTagV1Event.Decode(value, headers...)
 }
@@ -107,33 +84,24 @@ func (v UnionByEnumTagV1) NewRow(ctx context.Context, opts ...outbox.Option) (ou
 	return unionByEnumTagV1Event.NewRow(ctx, v, opts...)
 }
 
-// UnionByEnumTagV1Value is one of Opened and Shut, told apart by "state". Any
-// other value decodes to UnknownUnionByEnumTagV1Value.
+// UnionByEnumTagV1Value is one of Opened and Shut, told apart by "state".
 type UnionByEnumTagV1Value interface {
-	json.Marshaler
-	Validate() error
-
+	branch
 	isUnionByEnumTagV1Value()
 }
 
-func (Opened) isUnionByEnumTagV1Value()                       {}
-func (Shut) isUnionByEnumTagV1Value()                         {}
-func (UnknownUnionByEnumTagV1Value) isUnionByEnumTagV1Value() {}
-
-// UnknownUnionByEnumTagV1Value keeps a value that is none of the branches of
-// UnionByEnumTagV1Value, as it came. Its Validate never accepts it.
+// UnknownUnionByEnumTagV1Value keeps any other value as it came; it is never
+// valid.
 type UnknownUnionByEnumTagV1Value json.RawMessage
 
-// MarshalJSON writes v as it came.
-func (v UnknownUnionByEnumTagV1Value) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(UnionByEnumTagV1Value(v), "UnknownUnionByEnumTagV1Value", encodeUnionByEnumTagV1Value)
-}
+func (v UnknownUnionByEnumTagV1Value) Validate() error        { return wire.Validate(&v, v.check) }
+func (v UnknownUnionByEnumTagV1Value) encode(e *wire.Encoder) { e.Raw(json.RawMessage(v)) }
+func (UnknownUnionByEnumTagV1Value) isUnionByEnumTagV1Value() {}
 
-// Validate reports that v is unknown, as a *outbox.ValidationError.
-func (v UnknownUnionByEnumTagV1Value) Validate() error {
-	var c wire.Checker
-	checkUnionByEnumTagV1Value(&c, v)
-	return c.Err("UnknownUnionByEnumTagV1Value")
+func (v UnknownUnionByEnumTagV1Value) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+
+func (v UnknownUnionByEnumTagV1Value) check(c *wire.Checker) {
+	unionUnionByEnumTagV1Value.NoBranch(c, v)
 }
 
 func decodeUnionByEnumTagV1Value(d *wire.Decoder) UnionByEnumTagV1Value {
@@ -142,89 +110,45 @@ func decodeUnionByEnumTagV1Value(d *wire.Decoder) UnionByEnumTagV1Value {
 		return decodeOpened(d)
 	case "closed", "merged":
 		return decodeShut(d)
-	default:
-		return wire.NoBranch[UnknownUnionByEnumTagV1Value](d)
 	}
+	return wire.NoBranch[UnknownUnionByEnumTagV1Value](d)
 }
 
-func encodeUnionByEnumTagV1Value(e *wire.Encoder, v UnionByEnumTagV1Value) {
-	switch v := v.(type) {
-	case Opened:
-		encodeOpened(e, v)
-	case Shut:
-		encodeShut(e, v)
-	case UnknownUnionByEnumTagV1Value:
-		e.Raw(json.RawMessage(v))
-	default:
-		e.NoBranch("UnionByEnumTagV1Value", v)
-	}
-}
-
-func checkUnionByEnumTagV1Value(c *wire.Checker, v UnionByEnumTagV1Value) {
-	c.Schema("schemas/union_by_enum_tag.yaml#/properties/value")
-	switch v := v.(type) {
-	case Opened:
-		v.check(c)
-	case Shut:
-		v.check(c)
-	default:
-		c.NoBranch(v, "oneOf", "an object with \"state\" \"open\" or \"reopened\" or an object with \"state\" \"closed\" or \"merged\"")
-	}
-}
+var unionUnionByEnumTagV1Value = wire.NewUnion(UnionByEnumTagV1Value.encode, UnionByEnumTagV1Value.check, "schemas/union_by_enum_tag.yaml#/properties/value", "oneOf", `an object with "state" "open" or "reopened" or an object with "state" "closed" or "merged"`)
 
 // Opened is a branch of UnionByEnumTagV1Value.
 type Opened struct {
-	State OpenedState `json:"state"`
-	By    *string     `json:"by,omitzero"`
-	// Unknown keeps the members that the schema does not name.
+	State   OpenedState  `json:"state"`
+	By      *string      `json:"by,omitzero"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v Opened) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "Opened", encodeOpened)
-}
+func (v Opened) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v Opened) Validate() error               { return wire.Validate(&v, v.check) }
+func (Opened) isUnionByEnumTagV1Value()        {}
+func (v *Opened) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeOpened) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *Opened) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "Opened", decodeOpened)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v Opened) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("Opened")
-}
-
-func decodeOpened(d *wire.Decoder) Opened {
-	var v Opened
-	o := d.Object("state")
+func decodeOpened(d *wire.Decoder) (v Opened) {
+	o := d.Open(&v.Unknown, "state")
 	for o.Next() {
 		switch string(o.Name) {
 		case "state":
 			v.State = wire.Text[OpenedState](d)
 		case "by":
 			v.By = wire.Optional(d, (*wire.Decoder).String)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeOpened(e *wire.Encoder, v Opened) {
-	e.Begin()
-	e.Name("state").String(string(v.State))
+func (v Opened) encode(e *wire.Encoder) {
+	e.First("state").String(string(v.State))
 	wire.PutOptional(e, "by", v.By, (*wire.Encoder).String)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
-func (v *Opened) check(c *wire.Checker) {
-	c.Schema("schemas/union_by_enum_tag.yaml#/properties/value/oneOf/0")
-	wire.Enum(c, v.State, v.State.Valid(), `"open", "reopened"`, "state")
+func (v Opened) check(c *wire.Checker) {
+	wire.Enum(c.Schema("schemas/union_by_enum_tag.yaml#/properties/value/oneOf/0"), v.State, v.State.Valid(), `"open", "reopened"`, "state")
 }
 
 // OpenedState is the type of the member "state" of Opened.
@@ -237,63 +161,37 @@ const (
 )
 
 // Valid reports whether the schema lists the value.
-func (v OpenedState) Valid() bool {
-	switch v {
-	case OpenedStateOpen, OpenedStateReopened:
-		return true
-	}
-	return false
-}
+func (v OpenedState) Valid() bool { return v == OpenedStateOpen || v == OpenedStateReopened }
 
 // Shut is a branch of UnionByEnumTagV1Value.
 type Shut struct {
-	State ShutState `json:"state"`
-	// Unknown keeps the members that the schema does not name.
+	State   ShutState    `json:"state"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v Shut) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "Shut", encodeShut)
-}
+func (v Shut) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v Shut) Validate() error               { return wire.Validate(&v, v.check) }
+func (Shut) isUnionByEnumTagV1Value()        {}
+func (v *Shut) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeShut) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *Shut) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "Shut", decodeShut)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v Shut) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("Shut")
-}
-
-func decodeShut(d *wire.Decoder) Shut {
-	var v Shut
-	o := d.Object("state")
+func decodeShut(d *wire.Decoder) (v Shut) {
+	o := d.Open(&v.Unknown, "state")
 	for o.Next() {
 		switch string(o.Name) {
 		case "state":
 			v.State = wire.Text[ShutState](d)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeShut(e *wire.Encoder, v Shut) {
-	e.Begin()
-	e.Name("state").String(string(v.State))
-	e.Unknown(v.Unknown)
-	e.End()
+func (v Shut) encode(e *wire.Encoder) {
+	e.First("state").String(string(v.State))
+	e.EndOpen(v.Unknown)
 }
 
-func (v *Shut) check(c *wire.Checker) {
-	c.Schema("schemas/union_by_enum_tag.yaml#/properties/value/oneOf/1")
-	wire.Enum(c, v.State, v.State.Valid(), `"closed", "merged"`, "state")
+func (v Shut) check(c *wire.Checker) {
+	wire.Enum(c.Schema("schemas/union_by_enum_tag.yaml#/properties/value/oneOf/1"), v.State, v.State.Valid(), `"closed", "merged"`, "state")
 }
 
 // ShutState is the type of the member "state" of Shut.
@@ -306,10 +204,4 @@ const (
 )
 
 // Valid reports whether the schema lists the value.
-func (v ShutState) Valid() bool {
-	switch v {
-	case ShutStateClosed, ShutStateMerged:
-		return true
-	}
-	return false
-}
+func (v ShutState) Valid() bool { return v == ShutStateClosed || v == ShutStateMerged }

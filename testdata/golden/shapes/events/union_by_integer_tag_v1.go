@@ -17,58 +17,36 @@ import (
 //
 // A union told apart by a number.
 type UnionByIntegerTagV1 struct {
-	Value UnionByIntegerTagV1Value `json:"value,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Value   UnionByIntegerTagV1Value `json:"value,omitzero"`
+	Unknown wire.Unknown             `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v UnionByIntegerTagV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "UnionByIntegerTagV1", encodeUnionByIntegerTagV1)
+func (v UnionByIntegerTagV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v UnionByIntegerTagV1) Validate() error              { return wire.Validate(&v, v.check) }
+
+func (v *UnionByIntegerTagV1) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeUnionByIntegerTagV1)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *UnionByIntegerTagV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "UnionByIntegerTagV1", decodeUnionByIntegerTagV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v UnionByIntegerTagV1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("UnionByIntegerTagV1")
-}
-
-func decodeUnionByIntegerTagV1(d *wire.Decoder) UnionByIntegerTagV1 {
-	var v UnionByIntegerTagV1
-	o := d.Object()
+func decodeUnionByIntegerTagV1(d *wire.Decoder) (v UnionByIntegerTagV1) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = decodeUnionByIntegerTagV1Value(d)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeUnionByIntegerTagV1(e *wire.Encoder, v UnionByIntegerTagV1) {
+func (v *UnionByIntegerTagV1) encode(e *wire.Encoder) {
 	e.Begin()
-	if v.Value != nil {
-		encodeUnionByIntegerTagV1Value(e.Name("value"), v.Value)
-	}
-	e.Unknown(v.Unknown)
-	e.End()
+	unionUnionByIntegerTagV1Value.PutOptional(e, "value", v.Value)
+	e.EndOpen(v.Unknown)
 }
 
 func (v *UnionByIntegerTagV1) check(c *wire.Checker) {
-	if v.Value != nil {
-		c.Enter("value")
-		checkUnionByIntegerTagV1Value(c, v.Value)
-		c.Leave()
-	}
+	unionUnionByIntegerTagV1Value.CheckOptional(c, v.Value, "value")
 }
 
 var unionByIntegerTagV1Event = outbox.EventType[UnionByIntegerTagV1]{
@@ -78,15 +56,14 @@ var unionByIntegerTagV1Event = outbox.EventType[UnionByIntegerTagV1]{
 	AggregateType: "shape",
 }
 
-// InsertUnionByIntegerTagV1 inserts the event on tx, so that it is published if
-// and only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertUnionByIntegerTagV1 inserts the event on tx: it is published if and
+// only if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertUnionByIntegerTagV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data UnionByIntegerTagV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueUnionByIntegerTagV1 adds the insert to a batch that the caller sends in
-// its transaction.
+// a transaction.
 func QueueUnionByIntegerTagV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data UnionByIntegerTagV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -96,8 +73,8 @@ func OnUnionByIntegerTagV1(r *consume.Router, handle func(context.Context, outbo
 	consume.On(r, unionByIntegerTagV1Event, handle)
 }
 
-// DecodeUnionByIntegerTagV1 reads the value of a record, with its headers where
-// the event has no envelope.
+// DecodeUnionByIntegerTagV1 reads a record; an event without an envelope needs
+// its headers.
 func DecodeUnionByIntegerTagV1(value []byte, headers ...outbox.Header) (outbox.Envelope[UnionByIntegerTagV1], error) {
 	return unionByIntegerTagV1Event.Decode(value, headers...)
 }
@@ -108,32 +85,25 @@ func (v UnionByIntegerTagV1) NewRow(ctx context.Context, opts ...outbox.Option) 
 }
 
 // UnionByIntegerTagV1Value is one of FormOne and FormTwo, told apart by "v".
-// Any other value decodes to UnknownUnionByIntegerTagV1Value.
 type UnionByIntegerTagV1Value interface {
-	json.Marshaler
-	Validate() error
-
+	branch
 	isUnionByIntegerTagV1Value()
 }
 
-func (FormOne) isUnionByIntegerTagV1Value()                         {}
-func (FormTwo) isUnionByIntegerTagV1Value()                         {}
-func (UnknownUnionByIntegerTagV1Value) isUnionByIntegerTagV1Value() {}
-
-// UnknownUnionByIntegerTagV1Value keeps a value that is none of the branches of
-// UnionByIntegerTagV1Value, as it came. Its Validate never accepts it.
+// UnknownUnionByIntegerTagV1Value keeps any other value as it came; it is never
+// valid.
 type UnknownUnionByIntegerTagV1Value json.RawMessage
 
-// MarshalJSON writes v as it came.
+func (v UnknownUnionByIntegerTagV1Value) Validate() error           { return wire.Validate(&v, v.check) }
+func (v UnknownUnionByIntegerTagV1Value) encode(e *wire.Encoder)    { e.Raw(json.RawMessage(v)) }
+func (UnknownUnionByIntegerTagV1Value) isUnionByIntegerTagV1Value() {}
+
 func (v UnknownUnionByIntegerTagV1Value) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(UnionByIntegerTagV1Value(v), "UnknownUnionByIntegerTagV1Value", encodeUnionByIntegerTagV1Value)
+	return wire.Encode(&v, v.encode)
 }
 
-// Validate reports that v is unknown, as a *outbox.ValidationError.
-func (v UnknownUnionByIntegerTagV1Value) Validate() error {
-	var c wire.Checker
-	checkUnionByIntegerTagV1Value(&c, v)
-	return c.Err("UnknownUnionByIntegerTagV1Value")
+func (v UnknownUnionByIntegerTagV1Value) check(c *wire.Checker) {
+	unionUnionByIntegerTagV1Value.NoBranch(c, v)
 }
 
 func decodeUnionByIntegerTagV1Value(d *wire.Decoder) UnionByIntegerTagV1Value {
@@ -142,156 +112,90 @@ func decodeUnionByIntegerTagV1Value(d *wire.Decoder) UnionByIntegerTagV1Value {
 		return decodeFormOne(d)
 	case ok && tag == 2:
 		return decodeFormTwo(d)
-	default:
-		return wire.NoBranch[UnknownUnionByIntegerTagV1Value](d)
 	}
+	return wire.NoBranch[UnknownUnionByIntegerTagV1Value](d)
 }
 
-func encodeUnionByIntegerTagV1Value(e *wire.Encoder, v UnionByIntegerTagV1Value) {
-	switch v := v.(type) {
-	case FormOne:
-		encodeFormOne(e, v)
-	case FormTwo:
-		encodeFormTwo(e, v)
-	case UnknownUnionByIntegerTagV1Value:
-		e.Raw(json.RawMessage(v))
-	default:
-		e.NoBranch("UnionByIntegerTagV1Value", v)
-	}
-}
-
-func checkUnionByIntegerTagV1Value(c *wire.Checker, v UnionByIntegerTagV1Value) {
-	c.Schema("schemas/union_by_integer_tag.yaml#/properties/value")
-	switch v := v.(type) {
-	case FormOne:
-		v.check(c)
-	case FormTwo:
-		v.check(c)
-	default:
-		c.NoBranch(v, "oneOf", "an object with \"v\" 1 or an object with \"v\" 2")
-	}
-}
+var unionUnionByIntegerTagV1Value = wire.NewUnion(UnionByIntegerTagV1Value.encode, UnionByIntegerTagV1Value.check, "schemas/union_by_integer_tag.yaml#/properties/value", "oneOf", `an object with "v" 1 or an object with "v" 2`)
 
 // FormOne is a branch of UnionByIntegerTagV1Value.
 type FormOne struct {
-	V int64  `json:"v"`
-	A string `json:"a"`
-	// Unknown keeps the members that the schema does not name.
+	V       int64        `json:"v"`
+	A       string       `json:"a"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// NewFormOne returns v with what the schema fixes filled in: its constants, and
-// its defaults where v leaves a member out.
+// NewFormOne returns v with its constants and defaults filled in.
 func NewFormOne(v FormOne) FormOne {
 	v.V = 1
 	return v
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v FormOne) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "FormOne", encodeFormOne)
-}
+func (v FormOne) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v FormOne) Validate() error               { return wire.Validate(&v, v.check) }
+func (FormOne) isUnionByIntegerTagV1Value()     {}
+func (v *FormOne) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeFormOne) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *FormOne) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "FormOne", decodeFormOne)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v FormOne) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("FormOne")
-}
-
-func decodeFormOne(d *wire.Decoder) FormOne {
-	var v FormOne
-	o := d.Object("v", "a")
+func decodeFormOne(d *wire.Decoder) (v FormOne) {
+	o := d.Open(&v.Unknown, "v", "a")
 	for o.Next() {
 		switch string(o.Name) {
 		case "v":
 			v.V = d.Int()
 		case "a":
 			v.A = d.String()
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeFormOne(e *wire.Encoder, v FormOne) {
-	e.Begin()
-	e.Name("v").Int(v.V)
+func (v FormOne) encode(e *wire.Encoder) {
+	e.First("v").Int(v.V)
 	e.Name("a").String(v.A)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
-func (v *FormOne) check(c *wire.Checker) {
-	c.Schema("schemas/union_by_integer_tag.yaml#/properties/value/oneOf/0")
-	wire.Const(c, v.V, 1, "v")
+func (v FormOne) check(c *wire.Checker) {
+	wire.Const(c.Schema("schemas/union_by_integer_tag.yaml#/properties/value/oneOf/0"), v.V, 1, "v")
 }
 
 // FormTwo is a branch of UnionByIntegerTagV1Value.
 type FormTwo struct {
-	V int64  `json:"v"`
-	B string `json:"b"`
-	// Unknown keeps the members that the schema does not name.
+	V       int64        `json:"v"`
+	B       string       `json:"b"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// NewFormTwo returns v with what the schema fixes filled in: its constants, and
-// its defaults where v leaves a member out.
+// NewFormTwo returns v with its constants and defaults filled in.
 func NewFormTwo(v FormTwo) FormTwo {
 	v.V = 2
 	return v
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v FormTwo) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "FormTwo", encodeFormTwo)
-}
+func (v FormTwo) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v FormTwo) Validate() error               { return wire.Validate(&v, v.check) }
+func (FormTwo) isUnionByIntegerTagV1Value()     {}
+func (v *FormTwo) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeFormTwo) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *FormTwo) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "FormTwo", decodeFormTwo)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v FormTwo) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("FormTwo")
-}
-
-func decodeFormTwo(d *wire.Decoder) FormTwo {
-	var v FormTwo
-	o := d.Object("v", "b")
+func decodeFormTwo(d *wire.Decoder) (v FormTwo) {
+	o := d.Open(&v.Unknown, "v", "b")
 	for o.Next() {
 		switch string(o.Name) {
 		case "v":
 			v.V = d.Int()
 		case "b":
 			v.B = d.String()
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeFormTwo(e *wire.Encoder, v FormTwo) {
-	e.Begin()
-	e.Name("v").Int(v.V)
+func (v FormTwo) encode(e *wire.Encoder) {
+	e.First("v").Int(v.V)
 	e.Name("b").String(v.B)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
-func (v *FormTwo) check(c *wire.Checker) {
-	c.Schema("schemas/union_by_integer_tag.yaml#/properties/value/oneOf/1")
-	wire.Const(c, v.V, 2, "v")
+func (v FormTwo) check(c *wire.Checker) {
+	wire.Const(c.Schema("schemas/union_by_integer_tag.yaml#/properties/value/oneOf/1"), v.V, 2, "v")
 }

@@ -17,58 +17,36 @@ import (
 //
 // A union told apart by members.
 type UnionByRequiredV1 struct {
-	Value UnionByRequiredV1Value `json:"value,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Value   UnionByRequiredV1Value `json:"value,omitzero"`
+	Unknown wire.Unknown           `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v UnionByRequiredV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "UnionByRequiredV1", encodeUnionByRequiredV1)
+func (v UnionByRequiredV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v UnionByRequiredV1) Validate() error              { return wire.Validate(&v, v.check) }
+
+func (v *UnionByRequiredV1) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeUnionByRequiredV1)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *UnionByRequiredV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "UnionByRequiredV1", decodeUnionByRequiredV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v UnionByRequiredV1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("UnionByRequiredV1")
-}
-
-func decodeUnionByRequiredV1(d *wire.Decoder) UnionByRequiredV1 {
-	var v UnionByRequiredV1
-	o := d.Object()
+func decodeUnionByRequiredV1(d *wire.Decoder) (v UnionByRequiredV1) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = decodeUnionByRequiredV1Value(d)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeUnionByRequiredV1(e *wire.Encoder, v UnionByRequiredV1) {
+func (v *UnionByRequiredV1) encode(e *wire.Encoder) {
 	e.Begin()
-	if v.Value != nil {
-		encodeUnionByRequiredV1Value(e.Name("value"), v.Value)
-	}
-	e.Unknown(v.Unknown)
-	e.End()
+	unionUnionByRequiredV1Value.PutOptional(e, "value", v.Value)
+	e.EndOpen(v.Unknown)
 }
 
 func (v *UnionByRequiredV1) check(c *wire.Checker) {
-	if v.Value != nil {
-		c.Enter("value")
-		checkUnionByRequiredV1Value(c, v.Value)
-		c.Leave()
-	}
+	unionUnionByRequiredV1Value.CheckOptional(c, v.Value, "value")
 }
 
 var unionByRequiredV1Event = outbox.EventType[UnionByRequiredV1]{
@@ -78,15 +56,14 @@ var unionByRequiredV1Event = outbox.EventType[UnionByRequiredV1]{
 	AggregateType: "shape",
 }
 
-// InsertUnionByRequiredV1 inserts the event on tx, so that it is published if
-// and only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertUnionByRequiredV1 inserts the event on tx: it is published if and only
+// if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertUnionByRequiredV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data UnionByRequiredV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueUnionByRequiredV1 adds the insert to a batch that the caller sends in
-// its transaction.
+// QueueUnionByRequiredV1 adds the insert to a batch that the caller sends in a
+// transaction.
 func QueueUnionByRequiredV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data UnionByRequiredV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -96,8 +73,8 @@ func OnUnionByRequiredV1(r *consume.Router, handle func(context.Context, outbox.
 	consume.On(r, unionByRequiredV1Event, handle)
 }
 
-// DecodeUnionByRequiredV1 reads the value of a record, with its headers where
-// the event has no envelope.
+// DecodeUnionByRequiredV1 reads a record; an event without an envelope needs
+// its headers.
 func DecodeUnionByRequiredV1(value []byte, headers ...outbox.Header) (outbox.Envelope[UnionByRequiredV1], error) {
 	return unionByRequiredV1Event.Decode(value, headers...)
 }
@@ -108,32 +85,26 @@ func (v UnionByRequiredV1) NewRow(ctx context.Context, opts ...outbox.Option) (o
 }
 
 // UnionByRequiredV1Value is one of ByMail and ByPhone, told apart by their
-// members. Any other value decodes to UnknownUnionByRequiredV1Value.
+// members.
 type UnionByRequiredV1Value interface {
-	json.Marshaler
-	Validate() error
-
+	branch
 	isUnionByRequiredV1Value()
 }
 
-func (ByMail) isUnionByRequiredV1Value()                        {}
-func (ByPhone) isUnionByRequiredV1Value()                       {}
-func (UnknownUnionByRequiredV1Value) isUnionByRequiredV1Value() {}
-
-// UnknownUnionByRequiredV1Value keeps a value that is none of the branches of
-// UnionByRequiredV1Value, as it came. Its Validate never accepts it.
+// UnknownUnionByRequiredV1Value keeps any other value as it came; it is never
+// valid.
 type UnknownUnionByRequiredV1Value json.RawMessage
 
-// MarshalJSON writes v as it came.
+func (v UnknownUnionByRequiredV1Value) Validate() error         { return wire.Validate(&v, v.check) }
+func (v UnknownUnionByRequiredV1Value) encode(e *wire.Encoder)  { e.Raw(json.RawMessage(v)) }
+func (UnknownUnionByRequiredV1Value) isUnionByRequiredV1Value() {}
+
 func (v UnknownUnionByRequiredV1Value) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(UnionByRequiredV1Value(v), "UnknownUnionByRequiredV1Value", encodeUnionByRequiredV1Value)
+	return wire.Encode(&v, v.encode)
 }
 
-// Validate reports that v is unknown, as a *outbox.ValidationError.
-func (v UnknownUnionByRequiredV1Value) Validate() error {
-	var c wire.Checker
-	checkUnionByRequiredV1Value(&c, v)
-	return c.Err("UnknownUnionByRequiredV1Value")
+func (v UnknownUnionByRequiredV1Value) check(c *wire.Checker) {
+	unionUnionByRequiredV1Value.NoBranch(c, v)
 }
 
 func decodeUnionByRequiredV1Value(d *wire.Decoder) UnionByRequiredV1Value {
@@ -142,71 +113,36 @@ func decodeUnionByRequiredV1Value(d *wire.Decoder) UnionByRequiredV1Value {
 		return decodeByMail(d)
 	case "phone":
 		return decodeByPhone(d)
-	default:
-		return wire.NoBranch[UnknownUnionByRequiredV1Value](d)
 	}
+	return wire.NoBranch[UnknownUnionByRequiredV1Value](d)
 }
 
-func encodeUnionByRequiredV1Value(e *wire.Encoder, v UnionByRequiredV1Value) {
-	switch v := v.(type) {
-	case ByMail:
-		encodeByMail(e, v)
-	case ByPhone:
-		encodeByPhone(e, v)
-	case UnknownUnionByRequiredV1Value:
-		e.Raw(json.RawMessage(v))
-	default:
-		e.NoBranch("UnionByRequiredV1Value", v)
-	}
-}
-
-func checkUnionByRequiredV1Value(c *wire.Checker, v UnionByRequiredV1Value) {
-	c.Schema("schemas/union_by_required.yaml#/properties/value")
-	switch v := v.(type) {
-	case ByMail, ByPhone: // any value is valid
-	default:
-		c.NoBranch(v, "oneOf", "an object with \"mail\" or an object with \"phone\"")
-	}
-}
+var unionUnionByRequiredV1Value = wire.NewUnion(UnionByRequiredV1Value.encode, UnionByRequiredV1Value.check, "schemas/union_by_required.yaml#/properties/value", "oneOf", `an object with "mail" or an object with "phone"`)
 
 // ByMail is a branch of UnionByRequiredV1Value.
 type ByMail struct {
 	Mail string `json:"mail"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v ByMail) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "ByMail", encodeByMail)
-}
+func (v ByMail) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v ByMail) Validate() error               { return nil }
+func (ByMail) check(*wire.Checker)             {}
+func (ByMail) isUnionByRequiredV1Value()       {}
+func (v *ByMail) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeByMail) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *ByMail) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "ByMail", decodeByMail)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v ByMail) Validate() error {
-	return nil
-}
-
-func decodeByMail(d *wire.Decoder) ByMail {
-	var v ByMail
-	o := d.Object("mail")
+func decodeByMail(d *wire.Decoder) (v ByMail) {
+	o := d.Closed("mail")
 	for o.Next() {
 		switch string(o.Name) {
 		case "mail":
 			v.Mail = d.String()
-		default:
-			o.Unexpected()
 		}
 	}
 	return v
 }
 
-func encodeByMail(e *wire.Encoder, v ByMail) {
-	e.Begin()
-	e.Name("mail").String(v.Mail)
+func (v ByMail) encode(e *wire.Encoder) {
+	e.First("mail").String(v.Mail)
 	e.End()
 }
 
@@ -215,38 +151,24 @@ type ByPhone struct {
 	Phone string `json:"phone"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v ByPhone) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "ByPhone", encodeByPhone)
-}
+func (v ByPhone) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v ByPhone) Validate() error               { return nil }
+func (ByPhone) check(*wire.Checker)             {}
+func (ByPhone) isUnionByRequiredV1Value()       {}
+func (v *ByPhone) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeByPhone) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *ByPhone) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "ByPhone", decodeByPhone)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v ByPhone) Validate() error {
-	return nil
-}
-
-func decodeByPhone(d *wire.Decoder) ByPhone {
-	var v ByPhone
-	o := d.Object("phone")
+func decodeByPhone(d *wire.Decoder) (v ByPhone) {
+	o := d.Closed("phone")
 	for o.Next() {
 		switch string(o.Name) {
 		case "phone":
 			v.Phone = d.String()
-		default:
-			o.Unexpected()
 		}
 	}
 	return v
 }
 
-func encodeByPhone(e *wire.Encoder, v ByPhone) {
-	e.Begin()
-	e.Name("phone").String(v.Phone)
+func (v ByPhone) encode(e *wire.Encoder) {
+	e.First("phone").String(v.Phone)
 	e.End()
 }

@@ -17,58 +17,34 @@ import (
 //
 // A union told apart by JSON types.
 type UnionByTypeV1 struct {
-	Value UnionByTypeV1Value `json:"value,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Value   UnionByTypeV1Value `json:"value,omitzero"`
+	Unknown wire.Unknown       `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v UnionByTypeV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "UnionByTypeV1", encodeUnionByTypeV1)
-}
+func (v UnionByTypeV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v UnionByTypeV1) Validate() error              { return wire.Validate(&v, v.check) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *UnionByTypeV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "UnionByTypeV1", decodeUnionByTypeV1)
-}
+func (v *UnionByTypeV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeUnionByTypeV1) }
 
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v UnionByTypeV1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("UnionByTypeV1")
-}
-
-func decodeUnionByTypeV1(d *wire.Decoder) UnionByTypeV1 {
-	var v UnionByTypeV1
-	o := d.Object()
+func decodeUnionByTypeV1(d *wire.Decoder) (v UnionByTypeV1) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = decodeUnionByTypeV1Value(d)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeUnionByTypeV1(e *wire.Encoder, v UnionByTypeV1) {
+func (v *UnionByTypeV1) encode(e *wire.Encoder) {
 	e.Begin()
-	if v.Value != nil {
-		encodeUnionByTypeV1Value(e.Name("value"), v.Value)
-	}
-	e.Unknown(v.Unknown)
-	e.End()
+	unionUnionByTypeV1Value.PutOptional(e, "value", v.Value)
+	e.EndOpen(v.Unknown)
 }
 
 func (v *UnionByTypeV1) check(c *wire.Checker) {
-	if v.Value != nil {
-		c.Enter("value")
-		checkUnionByTypeV1Value(c, v.Value)
-		c.Leave()
-	}
+	unionUnionByTypeV1Value.CheckOptional(c, v.Value, "value")
 }
 
 var unionByTypeV1Event = outbox.EventType[UnionByTypeV1]{
@@ -78,14 +54,13 @@ var unionByTypeV1Event = outbox.EventType[UnionByTypeV1]{
 	AggregateType: "shape",
 }
 
-// InsertUnionByTypeV1 inserts the event on tx, so that it is published if and
-// only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertUnionByTypeV1 inserts the event on tx: it is published if and only if
+// tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertUnionByTypeV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data UnionByTypeV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueUnionByTypeV1 adds the insert to a batch that the caller sends in its
+// QueueUnionByTypeV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueUnionByTypeV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data UnionByTypeV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -96,8 +71,8 @@ func OnUnionByTypeV1(r *consume.Router, handle func(context.Context, outbox.Enve
 	consume.On(r, unionByTypeV1Event, handle)
 }
 
-// DecodeUnionByTypeV1 reads the value of a record, with its headers where the
-// event has no envelope.
+// DecodeUnionByTypeV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeUnionByTypeV1(value []byte, headers ...outbox.Header) (outbox.Envelope[UnionByTypeV1], error) {
 	return unionByTypeV1Event.Decode(value, headers...)
 }
@@ -109,43 +84,29 @@ func (v UnionByTypeV1) NewRow(ctx context.Context, opts ...outbox.Option) (outbo
 
 // UnionByTypeV1Value is one of UnionByTypeV1ValueText,
 // UnionByTypeV1ValueInteger, UnionByTypeV1ValueList and
-// UnionByTypeV1ValueObject, told apart by their JSON types. Any other value
-// decodes to UnknownUnionByTypeV1Value.
+// UnionByTypeV1ValueObject, told apart by their JSON types.
 type UnionByTypeV1Value interface {
-	json.Marshaler
-	Validate() error
-
+	branch
 	isUnionByTypeV1Value()
 }
 
-func (UnionByTypeV1ValueText) isUnionByTypeV1Value()    {}
-func (UnionByTypeV1ValueInteger) isUnionByTypeV1Value() {}
-func (UnionByTypeV1ValueList) isUnionByTypeV1Value()    {}
-func (UnionByTypeV1ValueObject) isUnionByTypeV1Value()  {}
-func (UnknownUnionByTypeV1Value) isUnionByTypeV1Value() {}
-
-// UnknownUnionByTypeV1Value keeps a value that is none of the branches of
-// UnionByTypeV1Value, as it came. Its Validate never accepts it.
+// UnknownUnionByTypeV1Value keeps any other value as it came; it is never
+// valid.
 type UnknownUnionByTypeV1Value json.RawMessage
 
-// MarshalJSON writes v as it came.
-func (v UnknownUnionByTypeV1Value) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(UnionByTypeV1Value(v), "UnknownUnionByTypeV1Value", encodeUnionByTypeV1Value)
-}
+func (v UnknownUnionByTypeV1Value) Validate() error        { return wire.Validate(&v, v.check) }
+func (v UnknownUnionByTypeV1Value) encode(e *wire.Encoder) { e.Raw(json.RawMessage(v)) }
+func (v UnknownUnionByTypeV1Value) check(c *wire.Checker)  { unionUnionByTypeV1Value.NoBranch(c, v) }
+func (UnknownUnionByTypeV1Value) isUnionByTypeV1Value()    {}
 
-// Validate reports that v is unknown, as a *outbox.ValidationError.
-func (v UnknownUnionByTypeV1Value) Validate() error {
-	var c wire.Checker
-	checkUnionByTypeV1Value(&c, v)
-	return c.Err("UnknownUnionByTypeV1Value")
-}
+func (v UnknownUnionByTypeV1Value) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
 
 func decodeUnionByTypeV1Value(d *wire.Decoder) UnionByTypeV1Value {
 	switch d.Kind() {
 	case '"':
-		return decodeUnionByTypeV1ValueText(d)
+		return UnionByTypeV1ValueText(d.String())
 	case '0':
-		return decodeUnionByTypeV1ValueInteger(d)
+		return UnionByTypeV1ValueInteger(d.Int())
 	case '[':
 		return decodeUnionByTypeV1ValueList(d)
 	case '{':
@@ -154,141 +115,68 @@ func decodeUnionByTypeV1Value(d *wire.Decoder) UnionByTypeV1Value {
 	return wire.NoBranch[UnknownUnionByTypeV1Value](d)
 }
 
-func encodeUnionByTypeV1Value(e *wire.Encoder, v UnionByTypeV1Value) {
-	switch v := v.(type) {
-	case UnionByTypeV1ValueText:
-		encodeUnionByTypeV1ValueText(e, v)
-	case UnionByTypeV1ValueInteger:
-		encodeUnionByTypeV1ValueInteger(e, v)
-	case UnionByTypeV1ValueList:
-		encodeUnionByTypeV1ValueList(e, v)
-	case UnionByTypeV1ValueObject:
-		encodeUnionByTypeV1ValueObject(e, v)
-	case UnknownUnionByTypeV1Value:
-		e.Raw(json.RawMessage(v))
-	default:
-		e.NoBranch("UnionByTypeV1Value", v)
-	}
-}
-
-func checkUnionByTypeV1Value(c *wire.Checker, v UnionByTypeV1Value) {
-	c.Schema("schemas/union_by_type.yaml#/properties/value")
-	switch v := v.(type) {
-	case UnionByTypeV1ValueText:
-		v.check(c)
-	case UnionByTypeV1ValueInteger, UnionByTypeV1ValueList, UnionByTypeV1ValueObject: // any value is valid
-	default:
-		c.NoBranch(v, "oneOf", "a string, an integer, an array or an object")
-	}
-}
+var unionUnionByTypeV1Value = wire.NewUnion(UnionByTypeV1Value.encode, UnionByTypeV1Value.check, "schemas/union_by_type.yaml#/properties/value", "oneOf", `a string, an integer, an array or an object`)
 
 // UnionByTypeV1ValueText is a branch of UnionByTypeV1Value.
 type UnionByTypeV1ValueText string
 
-// MarshalJSON writes v as its schema has it.
-func (v UnionByTypeV1ValueText) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "UnionByTypeV1ValueText", encodeUnionByTypeV1ValueText)
-}
-
-// UnmarshalJSON reads v. On an error v is left as it was.
-func (v *UnionByTypeV1ValueText) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "UnionByTypeV1ValueText", decodeUnionByTypeV1ValueText)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v UnionByTypeV1ValueText) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("UnionByTypeV1ValueText")
-}
-
-func decodeUnionByTypeV1ValueText(d *wire.Decoder) UnionByTypeV1ValueText {
-	return UnionByTypeV1ValueText(d.String())
-}
-
-func encodeUnionByTypeV1ValueText(e *wire.Encoder, v UnionByTypeV1ValueText) {
-	e.String(string(v))
-}
+func (v UnionByTypeV1ValueText) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v UnionByTypeV1ValueText) Validate() error               { return wire.Validate(&v, v.check) }
+func (v UnionByTypeV1ValueText) encode(e *wire.Encoder)        { e.String(string(v)) }
+func (UnionByTypeV1ValueText) isUnionByTypeV1Value()           {}
+func (v *UnionByTypeV1ValueText) UnmarshalJSON(b []byte) error { return wire.DecodeText(b, v) }
 
 func (v UnionByTypeV1ValueText) check(c *wire.Checker) {
-	c.Schema("schemas/union_by_type.yaml#/properties/value/oneOf/0")
-	wire.MinLength(c, v, 1)
+	wire.MinLength(c.Schema("schemas/union_by_type.yaml#/properties/value/oneOf/0"), v, 1)
 }
 
 // UnionByTypeV1ValueInteger is a branch of UnionByTypeV1Value.
 type UnionByTypeV1ValueInteger int64
 
-// MarshalJSON writes v as its schema has it.
-func (v UnionByTypeV1ValueInteger) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "UnionByTypeV1ValueInteger", encodeUnionByTypeV1ValueInteger)
-}
+func (v UnionByTypeV1ValueInteger) Validate() error               { return nil }
+func (v UnionByTypeV1ValueInteger) encode(e *wire.Encoder)        { e.Int(int64(v)) }
+func (UnionByTypeV1ValueInteger) check(*wire.Checker)             {}
+func (UnionByTypeV1ValueInteger) isUnionByTypeV1Value()           {}
+func (v *UnionByTypeV1ValueInteger) UnmarshalJSON(b []byte) error { return wire.DecodeInt(b, v) }
 
-// UnmarshalJSON reads v. On an error v is left as it was.
-func (v *UnionByTypeV1ValueInteger) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "UnionByTypeV1ValueInteger", decodeUnionByTypeV1ValueInteger)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v UnionByTypeV1ValueInteger) Validate() error {
-	return nil
-}
-
-func decodeUnionByTypeV1ValueInteger(d *wire.Decoder) UnionByTypeV1ValueInteger {
-	return UnionByTypeV1ValueInteger(d.Int())
-}
-
-func encodeUnionByTypeV1ValueInteger(e *wire.Encoder, v UnionByTypeV1ValueInteger) {
-	e.Int(int64(v))
-}
+func (v UnionByTypeV1ValueInteger) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
 
 // UnionByTypeV1ValueList is a branch of UnionByTypeV1Value.
 type UnionByTypeV1ValueList []string
 
-// MarshalJSON writes v as its schema has it.
-func (v UnionByTypeV1ValueList) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "UnionByTypeV1ValueList", encodeUnionByTypeV1ValueList)
+func (v UnionByTypeV1ValueList) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v UnionByTypeV1ValueList) Validate() error              { return nil }
+func (UnionByTypeV1ValueList) check(*wire.Checker)            {}
+func (UnionByTypeV1ValueList) isUnionByTypeV1Value()          {}
+
+func (v UnionByTypeV1ValueList) encode(e *wire.Encoder) {
+	wire.PutSlice(e, []string(v), (*wire.Encoder).String)
 }
 
-// UnmarshalJSON reads v. On an error v is left as it was.
-func (v *UnionByTypeV1ValueList) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "UnionByTypeV1ValueList", decodeUnionByTypeV1ValueList)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v UnionByTypeV1ValueList) Validate() error {
-	return nil
+func (v *UnionByTypeV1ValueList) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeUnionByTypeV1ValueList)
 }
 
 func decodeUnionByTypeV1ValueList(d *wire.Decoder) UnionByTypeV1ValueList {
 	return UnionByTypeV1ValueList(wire.Slice(d, (*wire.Decoder).String))
 }
 
-func encodeUnionByTypeV1ValueList(e *wire.Encoder, v UnionByTypeV1ValueList) {
-	wire.PutSlice(e, []string(v), (*wire.Encoder).String)
-}
-
 // UnionByTypeV1ValueObject is a branch of UnionByTypeV1Value.
 type UnionByTypeV1ValueObject map[string]int64
 
-// MarshalJSON writes v as its schema has it.
-func (v UnionByTypeV1ValueObject) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "UnionByTypeV1ValueObject", encodeUnionByTypeV1ValueObject)
+func (v UnionByTypeV1ValueObject) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v UnionByTypeV1ValueObject) Validate() error              { return nil }
+func (UnionByTypeV1ValueObject) check(*wire.Checker)            {}
+func (UnionByTypeV1ValueObject) isUnionByTypeV1Value()          {}
+
+func (v UnionByTypeV1ValueObject) encode(e *wire.Encoder) {
+	wire.PutMap(e, map[string]int64(v), (*wire.Encoder).Int)
 }
 
-// UnmarshalJSON reads v. On an error v is left as it was.
-func (v *UnionByTypeV1ValueObject) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "UnionByTypeV1ValueObject", decodeUnionByTypeV1ValueObject)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v UnionByTypeV1ValueObject) Validate() error {
-	return nil
+func (v *UnionByTypeV1ValueObject) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeUnionByTypeV1ValueObject)
 }
 
 func decodeUnionByTypeV1ValueObject(d *wire.Decoder) UnionByTypeV1ValueObject {
 	return UnionByTypeV1ValueObject(wire.Map(d, (*wire.Decoder).Int))
-}
-
-func encodeUnionByTypeV1ValueObject(e *wire.Encoder, v UnionByTypeV1ValueObject) {
-	wire.PutMap(e, map[string]int64(v), (*wire.Encoder).Int)
 }

@@ -17,55 +17,36 @@ import (
 //
 // Numbers kept as written, which differ by value.
 type UniqueDecimalsV1 struct {
-	Value []json.Number `json:"value,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Value   []json.Number `json:"value,omitzero"`
+	Unknown wire.Unknown  `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v UniqueDecimalsV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "UniqueDecimalsV1", encodeUniqueDecimalsV1)
+func (v UniqueDecimalsV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v UniqueDecimalsV1) Validate() error              { return wire.Validate(&v, v.check) }
+
+func (v *UniqueDecimalsV1) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeUniqueDecimalsV1)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *UniqueDecimalsV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "UniqueDecimalsV1", decodeUniqueDecimalsV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v UniqueDecimalsV1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("UniqueDecimalsV1")
-}
-
-func decodeUniqueDecimalsV1(d *wire.Decoder) UniqueDecimalsV1 {
-	var v UniqueDecimalsV1
-	o := d.Object()
+func decodeUniqueDecimalsV1(d *wire.Decoder) (v UniqueDecimalsV1) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Slice(d, (*wire.Decoder).Number)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeUniqueDecimalsV1(e *wire.Encoder, v UniqueDecimalsV1) {
+func (v *UniqueDecimalsV1) encode(e *wire.Encoder) {
 	e.Begin()
-	if v.Value != nil {
-		wire.PutSlice(e.Name("value"), v.Value, (*wire.Encoder).Number)
-	}
-	e.Unknown(v.Unknown)
-	e.End()
+	wire.PutOptionalSlice(e, "value", v.Value, (*wire.Encoder).Number)
+	e.EndOpen(v.Unknown)
 }
 
 func (v *UniqueDecimalsV1) check(c *wire.Checker) {
-	c.Schema("schemas/unique_decimals.yaml#")
-	wire.UniqueDocuments(c, v.Value, (*wire.Encoder).Number, "value")
+	wire.UniqueDocuments(c.Schema("schemas/unique_decimals.yaml#"), v.Value, (*wire.Encoder).Number, "value")
 }
 
 var uniqueDecimalsV1Event = outbox.EventType[UniqueDecimalsV1]{
@@ -75,14 +56,13 @@ var uniqueDecimalsV1Event = outbox.EventType[UniqueDecimalsV1]{
 	AggregateType: "shape",
 }
 
-// InsertUniqueDecimalsV1 inserts the event on tx, so that it is published if
-// and only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertUniqueDecimalsV1 inserts the event on tx: it is published if and only
+// if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertUniqueDecimalsV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data UniqueDecimalsV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueUniqueDecimalsV1 adds the insert to a batch that the caller sends in its
+// QueueUniqueDecimalsV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueUniqueDecimalsV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data UniqueDecimalsV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -93,8 +73,8 @@ func OnUniqueDecimalsV1(r *consume.Router, handle func(context.Context, outbox.E
 	consume.On(r, uniqueDecimalsV1Event, handle)
 }
 
-// DecodeUniqueDecimalsV1 reads the value of a record, with its headers where
-// the event has no envelope.
+// DecodeUniqueDecimalsV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeUniqueDecimalsV1(value []byte, headers ...outbox.Header) (outbox.Envelope[UniqueDecimalsV1], error) {
 	return uniqueDecimalsV1Event.Decode(value, headers...)
 }

@@ -16,55 +16,36 @@ import (
 //
 // Objects that differ.
 type UniqueObjectsV1 struct {
-	Value []map[string]int64 `json:"value,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Value   []map[string]int64 `json:"value,omitzero"`
+	Unknown wire.Unknown       `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v UniqueObjectsV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "UniqueObjectsV1", encodeUniqueObjectsV1)
+func (v UniqueObjectsV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v UniqueObjectsV1) Validate() error              { return wire.Validate(&v, v.check) }
+
+func (v *UniqueObjectsV1) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeUniqueObjectsV1)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *UniqueObjectsV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "UniqueObjectsV1", decodeUniqueObjectsV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v UniqueObjectsV1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("UniqueObjectsV1")
-}
-
-func decodeUniqueObjectsV1(d *wire.Decoder) UniqueObjectsV1 {
-	var v UniqueObjectsV1
-	o := d.Object()
+func decodeUniqueObjectsV1(d *wire.Decoder) (v UniqueObjectsV1) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Slice(d, func(d *wire.Decoder) map[string]int64 { return wire.Map(d, (*wire.Decoder).Int) })
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeUniqueObjectsV1(e *wire.Encoder, v UniqueObjectsV1) {
+func (v *UniqueObjectsV1) encode(e *wire.Encoder) {
 	e.Begin()
-	if v.Value != nil {
-		wire.PutSlice(e.Name("value"), v.Value, func(e *wire.Encoder, v map[string]int64) { wire.PutMap(e, v, (*wire.Encoder).Int) })
-	}
-	e.Unknown(v.Unknown)
-	e.End()
+	wire.PutOptionalSlice(e, "value", v.Value, func(e *wire.Encoder, v map[string]int64) { wire.PutMap(e, v, (*wire.Encoder).Int) })
+	e.EndOpen(v.Unknown)
 }
 
 func (v *UniqueObjectsV1) check(c *wire.Checker) {
-	c.Schema("schemas/unique_objects.yaml#")
-	wire.UniqueDocuments(c, v.Value, func(e *wire.Encoder, v map[string]int64) { wire.PutMap(e, v, (*wire.Encoder).Int) }, "value")
+	wire.UniqueDocuments(c.Schema("schemas/unique_objects.yaml#"), v.Value, func(e *wire.Encoder, v map[string]int64) { wire.PutMap(e, v, (*wire.Encoder).Int) }, "value")
 }
 
 var uniqueObjectsV1Event = outbox.EventType[UniqueObjectsV1]{
@@ -74,14 +55,13 @@ var uniqueObjectsV1Event = outbox.EventType[UniqueObjectsV1]{
 	AggregateType: "shape",
 }
 
-// InsertUniqueObjectsV1 inserts the event on tx, so that it is published if and
-// only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertUniqueObjectsV1 inserts the event on tx: it is published if and only if
+// tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertUniqueObjectsV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data UniqueObjectsV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueUniqueObjectsV1 adds the insert to a batch that the caller sends in its
+// QueueUniqueObjectsV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueUniqueObjectsV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data UniqueObjectsV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -92,8 +72,8 @@ func OnUniqueObjectsV1(r *consume.Router, handle func(context.Context, outbox.En
 	consume.On(r, uniqueObjectsV1Event, handle)
 }
 
-// DecodeUniqueObjectsV1 reads the value of a record, with its headers where the
-// event has no envelope.
+// DecodeUniqueObjectsV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeUniqueObjectsV1(value []byte, headers ...outbox.Header) (outbox.Envelope[UniqueObjectsV1], error) {
 	return uniqueObjectsV1Event.Decode(value, headers...)
 }

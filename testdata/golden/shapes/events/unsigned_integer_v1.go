@@ -16,46 +16,32 @@ import (
 //
 // An integer of 64 bits without a sign.
 type UnsignedIntegerV1 struct {
-	Value *uint64 `json:"value,omitzero"`
-	// Unknown keeps the members that the schema does not name.
+	Value   *uint64      `json:"value,omitzero"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v UnsignedIntegerV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "UnsignedIntegerV1", encodeUnsignedIntegerV1)
+func (v UnsignedIntegerV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v UnsignedIntegerV1) Validate() error              { return nil }
+
+func (v *UnsignedIntegerV1) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeUnsignedIntegerV1)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *UnsignedIntegerV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "UnsignedIntegerV1", decodeUnsignedIntegerV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v UnsignedIntegerV1) Validate() error {
-	return nil
-}
-
-func decodeUnsignedIntegerV1(d *wire.Decoder) UnsignedIntegerV1 {
-	var v UnsignedIntegerV1
-	o := d.Object()
+func decodeUnsignedIntegerV1(d *wire.Decoder) (v UnsignedIntegerV1) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, (*wire.Decoder).Uint)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeUnsignedIntegerV1(e *wire.Encoder, v UnsignedIntegerV1) {
+func (v *UnsignedIntegerV1) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutOptional(e, "value", v.Value, (*wire.Encoder).Uint)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
 var unsignedIntegerV1Event = outbox.EventType[UnsignedIntegerV1]{
@@ -65,15 +51,14 @@ var unsignedIntegerV1Event = outbox.EventType[UnsignedIntegerV1]{
 	AggregateType: "shape",
 }
 
-// InsertUnsignedIntegerV1 inserts the event on tx, so that it is published if
-// and only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertUnsignedIntegerV1 inserts the event on tx: it is published if and only
+// if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertUnsignedIntegerV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data UnsignedIntegerV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueUnsignedIntegerV1 adds the insert to a batch that the caller sends in
-// its transaction.
+// QueueUnsignedIntegerV1 adds the insert to a batch that the caller sends in a
+// transaction.
 func QueueUnsignedIntegerV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data UnsignedIntegerV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -83,8 +68,8 @@ func OnUnsignedIntegerV1(r *consume.Router, handle func(context.Context, outbox.
 	consume.On(r, unsignedIntegerV1Event, handle)
 }
 
-// DecodeUnsignedIntegerV1 reads the value of a record, with its headers where
-// the event has no envelope.
+// DecodeUnsignedIntegerV1 reads a record; an event without an envelope needs
+// its headers.
 func DecodeUnsignedIntegerV1(value []byte, headers ...outbox.Header) (outbox.Envelope[UnsignedIntegerV1], error) {
 	return unsignedIntegerV1Event.Decode(value, headers...)
 }

@@ -16,50 +16,36 @@ import (
 //
 // Data that hold themselves.
 type WholeRecursionV1 struct {
-	Name  *string           `json:"name,omitzero"`
-	Cause *WholeRecursionV1 `json:"cause,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Name    *string           `json:"name,omitzero"`
+	Cause   *WholeRecursionV1 `json:"cause,omitzero"`
+	Unknown wire.Unknown      `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v WholeRecursionV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "WholeRecursionV1", encodeWholeRecursionV1)
+func (v WholeRecursionV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v WholeRecursionV1) Validate() error              { return nil }
+
+func (v *WholeRecursionV1) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeWholeRecursionV1)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *WholeRecursionV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "WholeRecursionV1", decodeWholeRecursionV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v WholeRecursionV1) Validate() error {
-	return nil
-}
-
-func decodeWholeRecursionV1(d *wire.Decoder) WholeRecursionV1 {
-	var v WholeRecursionV1
-	o := d.Object()
+func decodeWholeRecursionV1(d *wire.Decoder) (v WholeRecursionV1) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "name":
 			v.Name = wire.Optional(d, (*wire.Decoder).String)
 		case "cause":
 			v.Cause = wire.Optional(d, decodeWholeRecursionV1)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeWholeRecursionV1(e *wire.Encoder, v WholeRecursionV1) {
+func (v *WholeRecursionV1) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutOptional(e, "name", v.Name, (*wire.Encoder).String)
-	wire.PutOptional(e, "cause", v.Cause, encodeWholeRecursionV1)
-	e.Unknown(v.Unknown)
-	e.End()
+	wire.PutOptional(e, "cause", v.Cause, func(e *wire.Encoder, v WholeRecursionV1) { v.encode(e) })
+	e.EndOpen(v.Unknown)
 }
 
 var wholeRecursionV1Event = outbox.EventType[WholeRecursionV1]{
@@ -69,14 +55,13 @@ var wholeRecursionV1Event = outbox.EventType[WholeRecursionV1]{
 	AggregateType: "shape",
 }
 
-// InsertWholeRecursionV1 inserts the event on tx, so that it is published if
-// and only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertWholeRecursionV1 inserts the event on tx: it is published if and only
+// if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertWholeRecursionV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data WholeRecursionV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueWholeRecursionV1 adds the insert to a batch that the caller sends in its
+// QueueWholeRecursionV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueWholeRecursionV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data WholeRecursionV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -87,8 +72,8 @@ func OnWholeRecursionV1(r *consume.Router, handle func(context.Context, outbox.E
 	consume.On(r, wholeRecursionV1Event, handle)
 }
 
-// DecodeWholeRecursionV1 reads the value of a record, with its headers where
-// the event has no envelope.
+// DecodeWholeRecursionV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeWholeRecursionV1(value []byte, headers ...outbox.Header) (outbox.Envelope[WholeRecursionV1], error) {
 	return wholeRecursionV1Event.Decode(value, headers...)
 }

@@ -30,31 +30,18 @@ type AccountOpenedV1 struct {
 	Notes     outbox.Nullable[[]string]              `json:"notes,omitzero"`
 	Settings  map[string]any                         `json:"settings,omitzero"`
 	Funding   AccountOpenedV1Funding                 `json:"funding,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Unknown   wire.Unknown                           `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v AccountOpenedV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "AccountOpenedV1", encodeAccountOpenedV1)
+func (v AccountOpenedV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v AccountOpenedV1) Validate() error              { return wire.Validate(&v, v.check) }
+
+func (v *AccountOpenedV1) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeAccountOpenedV1)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *AccountOpenedV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "AccountOpenedV1", decodeAccountOpenedV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v AccountOpenedV1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("AccountOpenedV1")
-}
-
-func decodeAccountOpenedV1(d *wire.Decoder) AccountOpenedV1 {
-	var v AccountOpenedV1
-	o := d.Object("accountId", "owner", "product")
+func decodeAccountOpenedV1(d *wire.Decoder) (v AccountOpenedV1) {
+	o := d.Open(&v.Unknown, "accountId", "owner", "product")
 	for o.Next() {
 		switch string(o.Name) {
 		case "accountId":
@@ -81,18 +68,15 @@ func decodeAccountOpenedV1(d *wire.Decoder) AccountOpenedV1 {
 			v.Settings = d.AnyObject()
 		case "funding":
 			v.Funding = decodeAccountOpenedV1Funding(d)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeAccountOpenedV1(e *wire.Encoder, v AccountOpenedV1) {
-	e.Begin()
-	e.Name("accountId").UUID(v.AccountID)
-	encodeOwner(e.Name("owner"), v.Owner)
-	wire.PutNullable(e, "coOwner", v.CoOwner, encodePerson)
+func (v *AccountOpenedV1) encode(e *wire.Encoder) {
+	e.First("accountId").UUID(v.AccountID)
+	unionOwner.Put(e.Name("owner"), v.Owner)
+	wire.PutNullable(e, "coOwner", v.CoOwner, func(e *wire.Encoder, v Person) { v.encode(e) })
 	e.Name("product").Int(int64(v.Product))
 	wire.PutNullable(e, "limit", v.Limit, (*wire.Encoder).Float)
 	wire.PutNullable(e, "branch", v.Branch, wire.PutText[AccountOpenedV1Branch])
@@ -100,29 +84,20 @@ func encodeAccountOpenedV1(e *wire.Encoder, v AccountOpenedV1) {
 	if v.Contract != nil {
 		e.Name("contract").Base64(v.Contract)
 	}
-	if v.Features != nil {
-		wire.PutMap(e.Name("features"), v.Features, encodeFeature)
-	}
+	wire.PutOptionalMap(e, "features", v.Features, func(e *wire.Encoder, v Feature) { v.encode(e) })
 	wire.PutNullable(e, "notes", v.Notes, func(e *wire.Encoder, v []string) { wire.PutSlice(e, v, (*wire.Encoder).String) })
 	if v.Settings != nil {
 		e.Name("settings").AnyObject(v.Settings)
 	}
-	if v.Funding != nil {
-		encodeAccountOpenedV1Funding(e.Name("funding"), v.Funding)
-	}
-	e.Unknown(v.Unknown)
-	e.End()
+	unionAccountOpenedV1Funding.PutOptional(e, "funding", v.Funding)
+	e.EndOpen(v.Unknown)
 }
 
 func (v *AccountOpenedV1) check(c *wire.Checker) {
 	c.Schema("schemas/openapi.yaml#/components/schemas/AccountOpened")
-	c.Enter("owner")
-	checkOwner(c, v.Owner)
-	c.Leave()
+	unionOwner.Check(c, v.Owner, "owner")
 	if x, ok := v.CoOwner.Get(); ok {
-		c.Enter("coOwner")
-		x.check(c)
-		c.Leave()
+		c.In(x.check, "coOwner")
 	}
 	wire.Enum(c, v.Product, v.Product.Valid(), `1, 2, 3`, "product")
 	if x, ok := v.Limit.Get(); ok {
@@ -131,11 +106,7 @@ func (v *AccountOpenedV1) check(c *wire.Checker) {
 	if x, ok := v.Branch.Get(); ok {
 		wire.Enum(c, x, x.Valid(), `"north", "south"`, "branch")
 	}
-	if v.Funding != nil {
-		c.Enter("funding")
-		checkAccountOpenedV1Funding(c, v.Funding)
-		c.Leave()
-	}
+	unionAccountOpenedV1Funding.CheckOptional(c, v.Funding, "funding")
 }
 
 var accountOpenedV1Event = outbox.EventType[AccountOpenedV1]{
@@ -143,19 +114,16 @@ var accountOpenedV1Event = outbox.EventType[AccountOpenedV1]{
 	Topic:         "tools.openapi.v1",
 	Source:        Service,
 	AggregateType: "account",
-	AggregateID: func(v *AccountOpenedV1) (string, error) {
-		return v.AccountID.String(), nil
-	},
+	AggregateID:   func(v *AccountOpenedV1) (string, error) { return v.AccountID.String(), nil },
 }
 
-// InsertAccountOpenedV1 inserts the event on tx, so that it is published if and
-// only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertAccountOpenedV1 inserts the event on tx: it is published if and only if
+// tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertAccountOpenedV1(ctx context.Context, tx outbox.Transaction, data AccountOpenedV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, data, opts...)
 }
 
-// QueueAccountOpenedV1 adds the insert to a batch that the caller sends in its
+// QueueAccountOpenedV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueAccountOpenedV1(ctx context.Context, batch *pgx.Batch, data AccountOpenedV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, data, opts...)
@@ -166,8 +134,8 @@ func OnAccountOpenedV1(r *consume.Router, handle func(context.Context, outbox.En
 	consume.On(r, accountOpenedV1Event, handle)
 }
 
-// DecodeAccountOpenedV1 reads the value of a record, with its headers where the
-// event has no envelope.
+// DecodeAccountOpenedV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeAccountOpenedV1(value []byte, headers ...outbox.Header) (outbox.Envelope[AccountOpenedV1], error) {
 	return accountOpenedV1Event.Decode(value, headers...)
 }
@@ -177,34 +145,20 @@ func (v AccountOpenedV1) NewRow(ctx context.Context, opts ...outbox.Option) (out
 	return accountOpenedV1Event.NewRow(ctx, v, opts...)
 }
 
-// Owner is one of OwnerPerson and Company, told apart by "partyType". Any other
-// value decodes to UnknownOwner.
+// Owner is one of OwnerPerson and Company, told apart by "partyType".
 type Owner interface {
-	json.Marshaler
-	Validate() error
-
+	branch
 	isOwner()
 }
 
-func (OwnerPerson) isOwner()  {}
-func (Company) isOwner()      {}
-func (UnknownOwner) isOwner() {}
-
-// UnknownOwner keeps a value that is none of the branches of Owner, as it came.
-// Its Validate never accepts it.
+// UnknownOwner keeps any other value as it came; it is never valid.
 type UnknownOwner json.RawMessage
 
-// MarshalJSON writes v as it came.
-func (v UnknownOwner) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(Owner(v), "UnknownOwner", encodeOwner)
-}
-
-// Validate reports that v is unknown, as a *outbox.ValidationError.
-func (v UnknownOwner) Validate() error {
-	var c wire.Checker
-	checkOwner(&c, v)
-	return c.Err("UnknownOwner")
-}
+func (v UnknownOwner) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v UnknownOwner) Validate() error              { return wire.Validate(&v, v.check) }
+func (v UnknownOwner) encode(e *wire.Encoder)       { e.Raw(json.RawMessage(v)) }
+func (v UnknownOwner) check(c *wire.Checker)        { unionOwner.NoBranch(c, v) }
+func (UnknownOwner) isOwner()                       {}
 
 func decodeOwner(d *wire.Decoder) Owner {
 	switch d.StringAt("partyType") {
@@ -212,74 +166,34 @@ func decodeOwner(d *wire.Decoder) Owner {
 		return decodeOwnerPerson(d)
 	case "company":
 		return decodeCompany(d)
-	default:
-		return wire.NoBranch[UnknownOwner](d)
 	}
+	return wire.NoBranch[UnknownOwner](d)
 }
 
-func encodeOwner(e *wire.Encoder, v Owner) {
-	switch v := v.(type) {
-	case OwnerPerson:
-		encodeOwnerPerson(e, v)
-	case Company:
-		encodeCompany(e, v)
-	case UnknownOwner:
-		e.Raw(json.RawMessage(v))
-	default:
-		e.NoBranch("Owner", v)
-	}
-}
-
-func checkOwner(c *wire.Checker, v Owner) {
-	c.Schema("schemas/openapi.yaml#/components/schemas/Owner")
-	switch v := v.(type) {
-	case OwnerPerson:
-		v.check(c)
-	case Company:
-		v.check(c)
-	default:
-		c.NoBranch(v, "oneOf", "an object with \"partyType\" \"person\" or an object with \"partyType\" \"company\"")
-	}
-}
+var unionOwner = wire.NewUnion(Owner.encode, Owner.check, "schemas/openapi.yaml#/components/schemas/Owner", "oneOf", `an object with "partyType" "person" or an object with "partyType" "company"`)
 
 // OwnerPerson is a branch of Owner.
 type OwnerPerson struct {
-	PartyType string     `json:"partyType"`
-	Country   *string    `json:"country,omitzero"`
-	Name      string     `json:"name"`
-	Born      *wire.Date `json:"born,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	PartyType string       `json:"partyType"`
+	Country   *string      `json:"country,omitzero"`
+	Name      string       `json:"name"`
+	Born      *wire.Date   `json:"born,omitzero"`
+	Unknown   wire.Unknown `json:"-"`
 }
 
-// NewOwnerPerson returns v with what the schema fixes filled in: its constants,
-// and its defaults where v leaves a member out.
+// NewOwnerPerson returns v with its constants and defaults filled in.
 func NewOwnerPerson(v OwnerPerson) OwnerPerson {
 	v.PartyType = "person"
 	return v
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v OwnerPerson) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "OwnerPerson", encodeOwnerPerson)
-}
+func (v OwnerPerson) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v OwnerPerson) Validate() error               { return wire.Validate(&v, v.check) }
+func (OwnerPerson) isOwner()                        {}
+func (v *OwnerPerson) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeOwnerPerson) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *OwnerPerson) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "OwnerPerson", decodeOwnerPerson)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v OwnerPerson) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("OwnerPerson")
-}
-
-func decodeOwnerPerson(d *wire.Decoder) OwnerPerson {
-	var v OwnerPerson
-	o := d.Object("partyType", "name")
+func decodeOwnerPerson(d *wire.Decoder) (v OwnerPerson) {
+	o := d.Open(&v.Unknown, "partyType", "name")
 	for o.Next() {
 		switch string(o.Name) {
 		case "partyType":
@@ -290,24 +204,20 @@ func decodeOwnerPerson(d *wire.Decoder) OwnerPerson {
 			v.Name = d.String()
 		case "born":
 			v.Born = wire.Optional(d, (*wire.Decoder).Date)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeOwnerPerson(e *wire.Encoder, v OwnerPerson) {
-	e.Begin()
-	e.Name("partyType").String(v.PartyType)
+func (v OwnerPerson) encode(e *wire.Encoder) {
+	e.First("partyType").String(v.PartyType)
 	wire.PutOptional(e, "country", v.Country, (*wire.Encoder).String)
 	e.Name("name").String(v.Name)
 	wire.PutOptional(e, "born", v.Born, (*wire.Encoder).Date)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
-func (v *OwnerPerson) check(c *wire.Checker) {
+func (v OwnerPerson) check(c *wire.Checker) {
 	c.Schema("schemas/openapi.yaml#/components/schemas/Person", ownerPersonPlaces...)
 	wire.Const(c, v.PartyType, "person", "partyType")
 	if v.Country != nil {
@@ -318,41 +228,25 @@ func (v *OwnerPerson) check(c *wire.Checker) {
 
 // Company is a branch of Owner.
 type Company struct {
-	PartyType    string  `json:"partyType"`
-	Country      *string `json:"country,omitzero"`
-	Registration string  `json:"registration"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	PartyType    string       `json:"partyType"`
+	Country      *string      `json:"country,omitzero"`
+	Registration string       `json:"registration"`
+	Unknown      wire.Unknown `json:"-"`
 }
 
-// NewCompany returns v with what the schema fixes filled in: its constants, and
-// its defaults where v leaves a member out.
+// NewCompany returns v with its constants and defaults filled in.
 func NewCompany(v Company) Company {
 	v.PartyType = "company"
 	return v
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v Company) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "Company", encodeCompany)
-}
+func (v Company) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v Company) Validate() error               { return wire.Validate(&v, v.check) }
+func (Company) isOwner()                        {}
+func (v *Company) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeCompany) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *Company) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "Company", decodeCompany)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v Company) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("Company")
-}
-
-func decodeCompany(d *wire.Decoder) Company {
-	var v Company
-	o := d.Object("partyType", "registration")
+func decodeCompany(d *wire.Decoder) (v Company) {
+	o := d.Open(&v.Unknown, "partyType", "registration")
 	for o.Next() {
 		switch string(o.Name) {
 		case "partyType":
@@ -361,23 +255,19 @@ func decodeCompany(d *wire.Decoder) Company {
 			v.Country = wire.Optional(d, (*wire.Decoder).String)
 		case "registration":
 			v.Registration = d.String()
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeCompany(e *wire.Encoder, v Company) {
-	e.Begin()
-	e.Name("partyType").String(v.PartyType)
+func (v Company) encode(e *wire.Encoder) {
+	e.First("partyType").String(v.PartyType)
 	wire.PutOptional(e, "country", v.Country, (*wire.Encoder).String)
 	e.Name("registration").String(v.Registration)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
-func (v *Company) check(c *wire.Checker) {
+func (v Company) check(c *wire.Checker) {
 	c.Schema("schemas/openapi.yaml#/components/schemas/Company", companyPlaces...)
 	wire.Const(c, v.PartyType, "company", "partyType")
 	if v.Country != nil {
@@ -388,35 +278,19 @@ func (v *Company) check(c *wire.Checker) {
 
 // Person is part of the event schemas.
 type Person struct {
-	PartyType string     `json:"partyType"`
-	Country   *string    `json:"country,omitzero"`
-	Name      string     `json:"name"`
-	Born      *wire.Date `json:"born,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	PartyType string       `json:"partyType"`
+	Country   *string      `json:"country,omitzero"`
+	Name      string       `json:"name"`
+	Born      *wire.Date   `json:"born,omitzero"`
+	Unknown   wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v Person) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "Person", encodePerson)
-}
+func (v Person) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v Person) Validate() error               { return wire.Validate(&v, v.check) }
+func (v *Person) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodePerson) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *Person) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "Person", decodePerson)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v Person) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("Person")
-}
-
-func decodePerson(d *wire.Decoder) Person {
-	var v Person
-	o := d.Object("partyType", "name")
+func decodePerson(d *wire.Decoder) (v Person) {
+	o := d.Open(&v.Unknown, "partyType", "name")
 	for o.Next() {
 		switch string(o.Name) {
 		case "partyType":
@@ -427,21 +301,17 @@ func decodePerson(d *wire.Decoder) Person {
 			v.Name = d.String()
 		case "born":
 			v.Born = wire.Optional(d, (*wire.Decoder).Date)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodePerson(e *wire.Encoder, v Person) {
-	e.Begin()
-	e.Name("partyType").String(v.PartyType)
+func (v *Person) encode(e *wire.Encoder) {
+	e.First("partyType").String(v.PartyType)
 	wire.PutOptional(e, "country", v.Country, (*wire.Encoder).String)
 	e.Name("name").String(v.Name)
 	wire.PutOptional(e, "born", v.Born, (*wire.Encoder).Date)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
 func (v *Person) check(c *wire.Checker) {
@@ -483,23 +353,17 @@ const (
 
 // Valid reports whether the schema lists the value.
 func (v AccountOpenedV1Branch) Valid() bool {
-	switch v {
-	case AccountOpenedV1BranchNorth, AccountOpenedV1BranchSouth:
-		return true
-	}
-	return false
+	return v == AccountOpenedV1BranchNorth || v == AccountOpenedV1BranchSouth
 }
 
 // Feature is part of the event schemas.
 type Feature struct {
-	Enabled *bool  `json:"enabled,omitzero"`
-	Since   *int64 `json:"since,omitzero"`
-	// Unknown keeps the members that the schema does not name.
+	Enabled *bool        `json:"enabled,omitzero"`
+	Since   *int64       `json:"since,omitzero"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// NewFeature returns v with what the schema fixes filled in: its constants, and
-// its defaults where v leaves a member out.
+// NewFeature returns v with its constants and defaults filled in.
 func NewFeature(v Feature) Feature {
 	if v.Enabled == nil {
 		v.Enabled = new(false)
@@ -508,80 +372,52 @@ func NewFeature(v Feature) Feature {
 }
 
 // EnabledOrDefault is Enabled, or the default of the schema where it is absent.
-func (v Feature) EnabledOrDefault() bool {
-	if v.Enabled == nil {
-		return false
-	}
-	return *v.Enabled
-}
+func (v Feature) EnabledOrDefault() bool { return wire.Or(v.Enabled, false) }
 
-// MarshalJSON writes v as its schema has it.
-func (v Feature) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "Feature", encodeFeature)
-}
+func (v Feature) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v Feature) Validate() error               { return nil }
+func (v *Feature) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeFeature) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *Feature) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "Feature", decodeFeature)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v Feature) Validate() error {
-	return nil
-}
-
-func decodeFeature(d *wire.Decoder) Feature {
-	var v Feature
-	o := d.Object()
+func decodeFeature(d *wire.Decoder) (v Feature) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "enabled":
 			v.Enabled = wire.Optional(d, (*wire.Decoder).Bool)
 		case "since":
 			v.Since = wire.Optional(d, (*wire.Decoder).Int)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeFeature(e *wire.Encoder, v Feature) {
+func (v *Feature) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutOptional(e, "enabled", v.Enabled, (*wire.Encoder).Bool)
 	wire.PutOptional(e, "since", v.Since, (*wire.Encoder).Int)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
-// AccountOpenedV1Funding is one of Cash and Wire, told apart by "method". Any
-// other value decodes to UnknownAccountOpenedV1Funding.
+// AccountOpenedV1Funding is one of Cash and Wire, told apart by "method".
 type AccountOpenedV1Funding interface {
-	json.Marshaler
-	Validate() error
-
+	branch
 	isAccountOpenedV1Funding()
 }
 
-func (Cash) isAccountOpenedV1Funding()                          {}
-func (Wire) isAccountOpenedV1Funding()                          {}
-func (UnknownAccountOpenedV1Funding) isAccountOpenedV1Funding() {}
-
-// UnknownAccountOpenedV1Funding keeps a value that is none of the branches of
-// AccountOpenedV1Funding, as it came. Its Validate never accepts it.
+// UnknownAccountOpenedV1Funding keeps any other value as it came; it is never
+// valid.
 type UnknownAccountOpenedV1Funding json.RawMessage
 
-// MarshalJSON writes v as it came.
+func (v UnknownAccountOpenedV1Funding) Validate() error         { return wire.Validate(&v, v.check) }
+func (v UnknownAccountOpenedV1Funding) encode(e *wire.Encoder)  { e.Raw(json.RawMessage(v)) }
+func (UnknownAccountOpenedV1Funding) isAccountOpenedV1Funding() {}
+
 func (v UnknownAccountOpenedV1Funding) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(AccountOpenedV1Funding(v), "UnknownAccountOpenedV1Funding", encodeAccountOpenedV1Funding)
+	return wire.Encode(&v, v.encode)
 }
 
-// Validate reports that v is unknown, as a *outbox.ValidationError.
-func (v UnknownAccountOpenedV1Funding) Validate() error {
-	var c wire.Checker
-	checkAccountOpenedV1Funding(&c, v)
-	return c.Err("UnknownAccountOpenedV1Funding")
+func (v UnknownAccountOpenedV1Funding) check(c *wire.Checker) {
+	unionAccountOpenedV1Funding.NoBranch(c, v)
 }
 
 func decodeAccountOpenedV1Funding(d *wire.Decoder) AccountOpenedV1Funding {
@@ -590,174 +426,102 @@ func decodeAccountOpenedV1Funding(d *wire.Decoder) AccountOpenedV1Funding {
 		return decodeCash(d)
 	case "wire":
 		return decodeWire(d)
-	default:
-		return wire.NoBranch[UnknownAccountOpenedV1Funding](d)
 	}
+	return wire.NoBranch[UnknownAccountOpenedV1Funding](d)
 }
 
-func encodeAccountOpenedV1Funding(e *wire.Encoder, v AccountOpenedV1Funding) {
-	switch v := v.(type) {
-	case Cash:
-		encodeCash(e, v)
-	case Wire:
-		encodeWire(e, v)
-	case UnknownAccountOpenedV1Funding:
-		e.Raw(json.RawMessage(v))
-	default:
-		e.NoBranch("AccountOpenedV1Funding", v)
-	}
-}
-
-func checkAccountOpenedV1Funding(c *wire.Checker, v AccountOpenedV1Funding) {
-	c.Schema("schemas/openapi.yaml#/components/schemas/AccountOpened/properties/funding")
-	switch v := v.(type) {
-	case Cash:
-		v.check(c)
-	case Wire:
-		v.check(c)
-	default:
-		c.NoBranch(v, "oneOf", "an object with \"method\" \"cash\" or an object with \"method\" \"wire\"")
-	}
-}
+var unionAccountOpenedV1Funding = wire.NewUnion(AccountOpenedV1Funding.encode, AccountOpenedV1Funding.check, "schemas/openapi.yaml#/components/schemas/AccountOpened/properties/funding", "oneOf", `an object with "method" "cash" or an object with "method" "wire"`)
 
 // Cash is a branch of AccountOpenedV1Funding.
 type Cash struct {
-	Method string  `json:"method"`
-	Desk   *string `json:"desk,omitzero"`
-	// Unknown keeps the members that the schema does not name.
+	Method  string       `json:"method"`
+	Desk    *string      `json:"desk,omitzero"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// NewCash returns v with what the schema fixes filled in: its constants, and
-// its defaults where v leaves a member out.
+// NewCash returns v with its constants and defaults filled in.
 func NewCash(v Cash) Cash {
 	v.Method = "cash"
 	return v
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v Cash) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "Cash", encodeCash)
-}
+func (v Cash) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v Cash) Validate() error               { return wire.Validate(&v, v.check) }
+func (Cash) isAccountOpenedV1Funding()       {}
+func (v *Cash) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeCash) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *Cash) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "Cash", decodeCash)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v Cash) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("Cash")
-}
-
-func decodeCash(d *wire.Decoder) Cash {
-	var v Cash
-	o := d.Object("method")
+func decodeCash(d *wire.Decoder) (v Cash) {
+	o := d.Open(&v.Unknown, "method")
 	for o.Next() {
 		switch string(o.Name) {
 		case "method":
 			v.Method = d.String()
 		case "desk":
 			v.Desk = wire.Optional(d, (*wire.Decoder).String)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeCash(e *wire.Encoder, v Cash) {
-	e.Begin()
-	e.Name("method").String(v.Method)
+func (v Cash) encode(e *wire.Encoder) {
+	e.First("method").String(v.Method)
 	wire.PutOptional(e, "desk", v.Desk, (*wire.Encoder).String)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
-func (v *Cash) check(c *wire.Checker) {
-	c.Schema("schemas/openapi.yaml#/components/schemas/Cash")
-	wire.Const(c, v.Method, "cash", "method")
+func (v Cash) check(c *wire.Checker) {
+	wire.Const(c.Schema("schemas/openapi.yaml#/components/schemas/Cash"), v.Method, "cash", "method")
 }
 
 // Wire is a branch of AccountOpenedV1Funding.
 type Wire struct {
-	Method string  `json:"method"`
-	IBAN   *string `json:"iban,omitzero"`
-	// Unknown keeps the members that the schema does not name.
+	Method  string       `json:"method"`
+	IBAN    *string      `json:"iban,omitzero"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// NewWire returns v with what the schema fixes filled in: its constants, and
-// its defaults where v leaves a member out.
+// NewWire returns v with its constants and defaults filled in.
 func NewWire(v Wire) Wire {
 	v.Method = "wire"
 	return v
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v Wire) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "Wire", encodeWire)
-}
+func (v Wire) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v Wire) Validate() error               { return wire.Validate(&v, v.check) }
+func (Wire) isAccountOpenedV1Funding()       {}
+func (v *Wire) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeWire) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *Wire) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "Wire", decodeWire)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v Wire) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("Wire")
-}
-
-func decodeWire(d *wire.Decoder) Wire {
-	var v Wire
-	o := d.Object("method")
+func decodeWire(d *wire.Decoder) (v Wire) {
+	o := d.Open(&v.Unknown, "method")
 	for o.Next() {
 		switch string(o.Name) {
 		case "method":
 			v.Method = d.String()
 		case "iban":
 			v.IBAN = wire.Optional(d, (*wire.Decoder).String)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeWire(e *wire.Encoder, v Wire) {
-	e.Begin()
-	e.Name("method").String(v.Method)
+func (v Wire) encode(e *wire.Encoder) {
+	e.First("method").String(v.Method)
 	wire.PutOptional(e, "iban", v.IBAN, (*wire.Encoder).String)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
-func (v *Wire) check(c *wire.Checker) {
-	c.Schema("schemas/openapi.yaml#/components/schemas/Wire")
-	wire.Const(c, v.Method, "wire", "method")
+func (v Wire) check(c *wire.Checker) {
+	wire.Const(c.Schema("schemas/openapi.yaml#/components/schemas/Wire"), v.Method, "wire", "method")
 }
 
-// ownerPersonPlaces says where schemas stand that are not under OwnerPerson's
-// own properties.
 var ownerPersonPlaces = wire.Places{
 	{"/country", "", "schemas/openapi.yaml#/components/schemas/Party/properties/country"},
 }
 
-// companyPlaces says where schemas stand that are not under Company's own
-// properties.
 var companyPlaces = wire.Places{
 	{"/country", "", "schemas/openapi.yaml#/components/schemas/Party/properties/country"},
 }
 
-// personPlaces says where schemas stand that are not under Person's own
-// properties.
 var personPlaces = wire.Places{
 	{"/country", "", "schemas/openapi.yaml#/components/schemas/Party/properties/country"},
 }

@@ -30,27 +30,15 @@ type CartAbandonedV1 struct {
 	Reason *WhyItWasLeft `json:"reason,omitzero"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v CartAbandonedV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "CartAbandonedV1", encodeCartAbandonedV1)
+func (v CartAbandonedV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v CartAbandonedV1) Validate() error              { return wire.Validate(&v, v.check) }
+
+func (v *CartAbandonedV1) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeCartAbandonedV1)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *CartAbandonedV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "CartAbandonedV1", decodeCartAbandonedV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v CartAbandonedV1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("CartAbandonedV1")
-}
-
-func decodeCartAbandonedV1(d *wire.Decoder) CartAbandonedV1 {
-	var v CartAbandonedV1
-	o := d.Object("cart_id", "items", "abandoned_at")
+func decodeCartAbandonedV1(d *wire.Decoder) (v CartAbandonedV1) {
+	o := d.Closed("cart_id", "items", "abandoned_at")
 	for o.Next() {
 		switch string(o.Name) {
 		case "cart_id":
@@ -75,31 +63,24 @@ func decodeCartAbandonedV1(d *wire.Decoder) CartAbandonedV1 {
 			v.Parent = nullable(d, decodeCartItem)
 		case "reason":
 			v.Reason = wire.Optional(d, wire.Text[WhyItWasLeft])
-		default:
-			o.Unexpected()
 		}
 	}
 	return v
 }
 
-func encodeCartAbandonedV1(e *wire.Encoder, v CartAbandonedV1) {
-	e.Begin()
-	e.Name("cart_id").String(v.CartID)
-	wire.PutSlice(e.Name("items"), v.Items, encodeCartItem)
+func (v *CartAbandonedV1) encode(e *wire.Encoder) {
+	e.First("cart_id").String(v.CartID)
+	wire.PutSlice(e.Name("items"), v.Items, func(e *wire.Encoder, v CartItem) { v.encode(e) })
 	e.Name("abandoned_at").DateTime(v.AbandonedAt)
 	if v.Snapshot != nil {
 		e.Name("snapshot").Base64(v.Snapshot)
 	}
-	if v.Labels != nil {
-		wire.PutMap(e.Name("labels"), v.Labels, (*wire.Encoder).String)
-	}
-	wire.PutOptional(e, "counts", v.Counts, encodeCartAbandonedV1Counts)
+	wire.PutOptionalMap(e, "labels", v.Labels, (*wire.Encoder).String)
+	wire.PutOptional(e, "counts", v.Counts, func(e *wire.Encoder, v CartAbandonedV1Counts) { v.encode(e) })
 	wire.PutOptional(e, "client_ip", v.ClientIP, (*wire.Encoder).String)
 	wire.PutNullable(e, "extra", v.Extra, (*wire.Encoder).Any)
-	if v.Score != nil {
-		encodeCartAbandonedV1Score(e.Name("score"), v.Score)
-	}
-	wire.PutNullable(e, "parent", v.Parent, encodeCartItem)
+	unionCartAbandonedV1Score.PutOptional(e, "score", v.Score)
+	wire.PutNullable(e, "parent", v.Parent, func(e *wire.Encoder, v CartItem) { v.encode(e) })
 	wire.PutOptional(e, "reason", v.Reason, wire.PutText[WhyItWasLeft])
 	e.End()
 }
@@ -107,18 +88,12 @@ func encodeCartAbandonedV1(e *wire.Encoder, v CartAbandonedV1) {
 func (v *CartAbandonedV1) check(c *wire.Checker) {
 	c.Schema("schemas/invopop.json#/$defs/CartAbandoned")
 	if v.Counts != nil {
-		c.Enter("counts")
-		v.Counts.check(c)
-		c.Leave()
+		c.In(v.Counts.check, "counts")
 	}
 	if v.ClientIP != nil {
 		wire.Format(c, *v.ClientIP, "ipv4", "client_ip")
 	}
-	if v.Score != nil {
-		c.Enter("score")
-		checkCartAbandonedV1Score(c, v.Score)
-		c.Leave()
-	}
+	unionCartAbandonedV1Score.CheckOptional(c, v.Score, "score")
 	if v.Reason != nil {
 		wire.Enum(c, *v.Reason, v.Reason.Valid(), `"timeout", "closed"`, "reason")
 	}
@@ -130,19 +105,16 @@ var cartAbandonedV1Event = outbox.EventType[CartAbandonedV1]{
 	Source:        Service,
 	SchemaURI:     "https://example.com/acme/shop/cart-abandoned",
 	AggregateType: "cart",
-	AggregateID: func(v *CartAbandonedV1) (string, error) {
-		return v.CartID, nil
-	},
+	AggregateID:   func(v *CartAbandonedV1) (string, error) { return v.CartID, nil },
 }
 
-// InsertCartAbandonedV1 inserts the event on tx, so that it is published if and
-// only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertCartAbandonedV1 inserts the event on tx: it is published if and only if
+// tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertCartAbandonedV1(ctx context.Context, tx outbox.Transaction, data CartAbandonedV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, data, opts...)
 }
 
-// QueueCartAbandonedV1 adds the insert to a batch that the caller sends in its
+// QueueCartAbandonedV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueCartAbandonedV1(ctx context.Context, batch *pgx.Batch, data CartAbandonedV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, data, opts...)
@@ -153,8 +125,8 @@ func OnCartAbandonedV1(r *consume.Router, handle func(context.Context, outbox.En
 	consume.On(r, cartAbandonedV1Event, handle)
 }
 
-// DecodeCartAbandonedV1 reads the value of a record, with its headers where the
-// event has no envelope.
+// DecodeCartAbandonedV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeCartAbandonedV1(value []byte, headers ...outbox.Header) (outbox.Envelope[CartAbandonedV1], error) {
 	return cartAbandonedV1Event.Decode(value, headers...)
 }
@@ -171,25 +143,12 @@ type CartItem struct {
 	Matrix [][]float64 `json:"matrix,omitzero"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v CartItem) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "CartItem", encodeCartItem)
-}
+func (v CartItem) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v CartItem) Validate() error               { return nil }
+func (v *CartItem) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeCartItem) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *CartItem) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "CartItem", decodeCartItem)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v CartItem) Validate() error {
-	return nil
-}
-
-func decodeCartItem(d *wire.Decoder) CartItem {
-	var v CartItem
-	o := d.Object("sku")
+func decodeCartItem(d *wire.Decoder) (v CartItem) {
+	o := d.Closed("sku")
 	for o.Next() {
 		switch string(o.Name) {
 		case "sku":
@@ -198,20 +157,15 @@ func decodeCartItem(d *wire.Decoder) CartItem {
 			v.Added = wire.Optional(d, (*wire.Decoder).DateTime)
 		case "matrix":
 			v.Matrix = wire.Slice(d, func(d *wire.Decoder) []float64 { return wire.Slice(d, (*wire.Decoder).Float) })
-		default:
-			o.Unexpected()
 		}
 	}
 	return v
 }
 
-func encodeCartItem(e *wire.Encoder, v CartItem) {
-	e.Begin()
-	e.Name("sku").String(v.SKU)
+func (v *CartItem) encode(e *wire.Encoder) {
+	e.First("sku").String(v.SKU)
 	wire.PutOptional(e, "added", v.Added, (*wire.Encoder).DateTime)
-	if v.Matrix != nil {
-		wire.PutSlice(e.Name("matrix"), v.Matrix, func(e *wire.Encoder, v []float64) { wire.PutSlice(e, v, (*wire.Encoder).Float) })
-	}
+	wire.PutOptionalSlice(e, "matrix", v.Matrix, func(e *wire.Encoder, v []float64) { wire.PutSlice(e, v, (*wire.Encoder).Float) })
 	e.End()
 }
 
@@ -219,30 +173,17 @@ func encodeCartItem(e *wire.Encoder, v CartItem) {
 type CartAbandonedV1Counts struct {
 	// Matching holds the members whose names match ^[0-9]+$, by name.
 	Matching map[string]int64 `json:"-"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Unknown  wire.Unknown     `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v CartAbandonedV1Counts) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "CartAbandonedV1Counts", encodeCartAbandonedV1Counts)
+func (v CartAbandonedV1Counts) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v CartAbandonedV1Counts) Validate() error              { return wire.Validate(&v, v.check) }
+
+func (v *CartAbandonedV1Counts) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeCartAbandonedV1Counts)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *CartAbandonedV1Counts) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "CartAbandonedV1Counts", decodeCartAbandonedV1Counts)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v CartAbandonedV1Counts) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("CartAbandonedV1Counts")
-}
-
-func decodeCartAbandonedV1Counts(d *wire.Decoder) CartAbandonedV1Counts {
-	var v CartAbandonedV1Counts
+func decodeCartAbandonedV1Counts(d *wire.Decoder) (v CartAbandonedV1Counts) {
 	o := d.Object()
 	for o.Next() {
 		if !wire.Match(&o, cartAbandonedV1CountsMatchingNamePattern, &v.Matching, (*wire.Decoder).Int) {
@@ -252,11 +193,10 @@ func decodeCartAbandonedV1Counts(d *wire.Decoder) CartAbandonedV1Counts {
 	return v
 }
 
-func encodeCartAbandonedV1Counts(e *wire.Encoder, v CartAbandonedV1Counts) {
+func (v *CartAbandonedV1Counts) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutMembers(e, v.Matching, (*wire.Encoder).Int)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
 func (v *CartAbandonedV1Counts) check(c *wire.Checker) {
@@ -267,118 +207,56 @@ func (v *CartAbandonedV1Counts) check(c *wire.Checker) {
 }
 
 // CartAbandonedV1Score is one of CartAbandonedV1ScoreText and
-// CartAbandonedV1ScoreNumber, told apart by their JSON types. Any other value
-// decodes to UnknownCartAbandonedV1Score.
+// CartAbandonedV1ScoreNumber, told apart by their JSON types.
 type CartAbandonedV1Score interface {
-	json.Marshaler
-	Validate() error
-
+	branch
 	isCartAbandonedV1Score()
 }
 
-func (CartAbandonedV1ScoreText) isCartAbandonedV1Score()    {}
-func (CartAbandonedV1ScoreNumber) isCartAbandonedV1Score()  {}
-func (UnknownCartAbandonedV1Score) isCartAbandonedV1Score() {}
-
-// UnknownCartAbandonedV1Score keeps a value that is none of the branches of
-// CartAbandonedV1Score, as it came. Its Validate never accepts it.
+// UnknownCartAbandonedV1Score keeps any other value as it came; it is never
+// valid.
 type UnknownCartAbandonedV1Score json.RawMessage
 
-// MarshalJSON writes v as it came.
-func (v UnknownCartAbandonedV1Score) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(CartAbandonedV1Score(v), "UnknownCartAbandonedV1Score", encodeCartAbandonedV1Score)
-}
+func (v UnknownCartAbandonedV1Score) Validate() error        { return wire.Validate(&v, v.check) }
+func (v UnknownCartAbandonedV1Score) encode(e *wire.Encoder) { e.Raw(json.RawMessage(v)) }
+func (UnknownCartAbandonedV1Score) isCartAbandonedV1Score()  {}
 
-// Validate reports that v is unknown, as a *outbox.ValidationError.
-func (v UnknownCartAbandonedV1Score) Validate() error {
-	var c wire.Checker
-	checkCartAbandonedV1Score(&c, v)
-	return c.Err("UnknownCartAbandonedV1Score")
-}
+func (v UnknownCartAbandonedV1Score) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+
+func (v UnknownCartAbandonedV1Score) check(c *wire.Checker) { unionCartAbandonedV1Score.NoBranch(c, v) }
 
 func decodeCartAbandonedV1Score(d *wire.Decoder) CartAbandonedV1Score {
 	switch d.Kind() {
 	case '"':
-		return decodeCartAbandonedV1ScoreText(d)
+		return CartAbandonedV1ScoreText(d.String())
 	case '0':
-		return decodeCartAbandonedV1ScoreNumber(d)
+		return CartAbandonedV1ScoreNumber(d.Float())
 	}
 	return wire.NoBranch[UnknownCartAbandonedV1Score](d)
 }
 
-func encodeCartAbandonedV1Score(e *wire.Encoder, v CartAbandonedV1Score) {
-	switch v := v.(type) {
-	case CartAbandonedV1ScoreText:
-		encodeCartAbandonedV1ScoreText(e, v)
-	case CartAbandonedV1ScoreNumber:
-		encodeCartAbandonedV1ScoreNumber(e, v)
-	case UnknownCartAbandonedV1Score:
-		e.Raw(json.RawMessage(v))
-	default:
-		e.NoBranch("CartAbandonedV1Score", v)
-	}
-}
-
-func checkCartAbandonedV1Score(c *wire.Checker, v CartAbandonedV1Score) {
-	c.Schema("schemas/invopop.json#/$defs/CartAbandoned/properties/score")
-	switch v := v.(type) {
-	case CartAbandonedV1ScoreText, CartAbandonedV1ScoreNumber: // any value is valid
-	default:
-		c.NoBranch(v, "oneOf", "a string or a number")
-	}
-}
+var unionCartAbandonedV1Score = wire.NewUnion(CartAbandonedV1Score.encode, CartAbandonedV1Score.check, "schemas/invopop.json#/$defs/CartAbandoned/properties/score", "oneOf", `a string or a number`)
 
 // CartAbandonedV1ScoreText is a branch of CartAbandonedV1Score.
 type CartAbandonedV1ScoreText string
 
-// MarshalJSON writes v as its schema has it.
-func (v CartAbandonedV1ScoreText) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "CartAbandonedV1ScoreText", encodeCartAbandonedV1ScoreText)
-}
-
-// UnmarshalJSON reads v. On an error v is left as it was.
-func (v *CartAbandonedV1ScoreText) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "CartAbandonedV1ScoreText", decodeCartAbandonedV1ScoreText)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v CartAbandonedV1ScoreText) Validate() error {
-	return nil
-}
-
-func decodeCartAbandonedV1ScoreText(d *wire.Decoder) CartAbandonedV1ScoreText {
-	return CartAbandonedV1ScoreText(d.String())
-}
-
-func encodeCartAbandonedV1ScoreText(e *wire.Encoder, v CartAbandonedV1ScoreText) {
-	e.String(string(v))
-}
+func (v CartAbandonedV1ScoreText) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v CartAbandonedV1ScoreText) Validate() error               { return nil }
+func (v CartAbandonedV1ScoreText) encode(e *wire.Encoder)        { e.String(string(v)) }
+func (CartAbandonedV1ScoreText) check(*wire.Checker)             {}
+func (CartAbandonedV1ScoreText) isCartAbandonedV1Score()         {}
+func (v *CartAbandonedV1ScoreText) UnmarshalJSON(b []byte) error { return wire.DecodeText(b, v) }
 
 // CartAbandonedV1ScoreNumber is a branch of CartAbandonedV1Score.
 type CartAbandonedV1ScoreNumber float64
 
-// MarshalJSON writes v as its schema has it.
-func (v CartAbandonedV1ScoreNumber) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "CartAbandonedV1ScoreNumber", encodeCartAbandonedV1ScoreNumber)
-}
+func (v CartAbandonedV1ScoreNumber) Validate() error               { return nil }
+func (v CartAbandonedV1ScoreNumber) encode(e *wire.Encoder)        { e.Float(float64(v)) }
+func (CartAbandonedV1ScoreNumber) check(*wire.Checker)             {}
+func (CartAbandonedV1ScoreNumber) isCartAbandonedV1Score()         {}
+func (v *CartAbandonedV1ScoreNumber) UnmarshalJSON(b []byte) error { return wire.DecodeFloat(b, v) }
 
-// UnmarshalJSON reads v. On an error v is left as it was.
-func (v *CartAbandonedV1ScoreNumber) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "CartAbandonedV1ScoreNumber", decodeCartAbandonedV1ScoreNumber)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v CartAbandonedV1ScoreNumber) Validate() error {
-	return nil
-}
-
-func decodeCartAbandonedV1ScoreNumber(d *wire.Decoder) CartAbandonedV1ScoreNumber {
-	return CartAbandonedV1ScoreNumber(d.Float())
-}
-
-func encodeCartAbandonedV1ScoreNumber(e *wire.Encoder, v CartAbandonedV1ScoreNumber) {
-	e.Float(float64(v))
-}
+func (v CartAbandonedV1ScoreNumber) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
 
 // WhyItWasLeft: What made us give up on it.
 type WhyItWasLeft string
@@ -390,12 +268,6 @@ const (
 )
 
 // Valid reports whether the schema lists the value.
-func (v WhyItWasLeft) Valid() bool {
-	switch v {
-	case WhyItWasLeftTimeout, WhyItWasLeftClosed:
-		return true
-	}
-	return false
-}
+func (v WhyItWasLeft) Valid() bool { return v == WhyItWasLeftTimeout || v == WhyItWasLeftClosed }
 
 var cartAbandonedV1CountsMatchingNamePattern = wire.NewPattern(`^[0-9]+$`)

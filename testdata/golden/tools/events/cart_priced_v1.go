@@ -27,8 +27,7 @@ type CartPricedV1 struct {
 	Channel   CartPricedV1Channel `json:"channel"`
 }
 
-// NewCartPricedV1 returns v with what the schema fixes filled in: its
-// constants, and its defaults where v leaves a member out.
+// NewCartPricedV1 returns v with its constants and defaults filled in.
 func NewCartPricedV1(v CartPricedV1) CartPricedV1 {
 	if v.Channel == "" {
 		v.Channel = CartPricedV1ChannelWeb
@@ -36,27 +35,13 @@ func NewCartPricedV1(v CartPricedV1) CartPricedV1 {
 	return v
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v CartPricedV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "CartPricedV1", encodeCartPricedV1)
-}
+func (v CartPricedV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v CartPricedV1) Validate() error              { return wire.Validate(&v, v.check) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *CartPricedV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "CartPricedV1", decodeCartPricedV1)
-}
+func (v *CartPricedV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeCartPricedV1) }
 
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v CartPricedV1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("CartPricedV1")
-}
-
-func decodeCartPricedV1(d *wire.Decoder) CartPricedV1 {
-	var v CartPricedV1
-	o := d.Object("cartId", "items", "itemCount", "coupon", "channel")
+func decodeCartPricedV1(d *wire.Decoder) (v CartPricedV1) {
+	o := d.Closed("cartId", "items", "itemCount", "coupon", "channel")
 	for o.Next() {
 		switch string(o.Name) {
 		case "cartId":
@@ -75,24 +60,19 @@ func decodeCartPricedV1(d *wire.Decoder) CartPricedV1 {
 			v.Pair = wire.Optional(d, decodeCartPricedV1Pair)
 		case "channel":
 			v.Channel = wire.Text[CartPricedV1Channel](d)
-		default:
-			o.Unexpected()
 		}
 	}
 	return v
 }
 
-func encodeCartPricedV1(e *wire.Encoder, v CartPricedV1) {
-	e.Begin()
-	e.Name("cartId").UUID(v.CartID)
-	wire.PutSlice(e.Name("items"), v.Items, encodeCartPricedV1Item)
+func (v *CartPricedV1) encode(e *wire.Encoder) {
+	e.First("cartId").UUID(v.CartID)
+	wire.PutSlice(e.Name("items"), v.Items, func(e *wire.Encoder, v CartPricedV1Item) { v.encode(e) })
 	e.Name("itemCount").Int(v.ItemCount)
 	wire.PutOptional(e, "email", v.Email, (*wire.Encoder).String)
 	wire.PutPointer(e.Name("coupon"), v.Coupon, (*wire.Encoder).String)
-	if v.Prices != nil {
-		wire.PutMap(e.Name("prices"), v.Prices, (*wire.Encoder).Float)
-	}
-	wire.PutOptional(e, "pair", v.Pair, encodeCartPricedV1Pair)
+	wire.PutOptionalMap(e, "prices", v.Prices, (*wire.Encoder).Float)
+	wire.PutOptional(e, "pair", v.Pair, func(e *wire.Encoder, v CartPricedV1Pair) { v.encode(e) })
 	e.Name("channel").String(string(v.Channel))
 	e.End()
 }
@@ -108,9 +88,7 @@ func (v *CartPricedV1) check(c *wire.Checker) {
 		wire.Format(c, *v.Email, "email", "email")
 	}
 	if v.Pair != nil {
-		c.Enter("pair")
-		v.Pair.check(c)
-		c.Leave()
+		c.In(v.Pair.check, "pair")
 	}
 	wire.Enum(c, v.Channel, v.Channel.Valid(), `"web", "ios", "android"`, "channel")
 }
@@ -120,19 +98,16 @@ var cartPricedV1Event = outbox.EventType[CartPricedV1]{
 	Topic:         "tools.zod4.v1",
 	Source:        Service,
 	AggregateType: "cart",
-	AggregateID: func(v *CartPricedV1) (string, error) {
-		return v.CartID.String(), nil
-	},
+	AggregateID:   func(v *CartPricedV1) (string, error) { return v.CartID.String(), nil },
 }
 
-// InsertCartPricedV1 inserts the event on tx, so that it is published if and
-// only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertCartPricedV1 inserts the event on tx: it is published if and only if tx
+// commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertCartPricedV1(ctx context.Context, tx outbox.Transaction, data CartPricedV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, data, opts...)
 }
 
-// QueueCartPricedV1 adds the insert to a batch that the caller sends in its
+// QueueCartPricedV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueCartPricedV1(ctx context.Context, batch *pgx.Batch, data CartPricedV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, data, opts...)
@@ -143,8 +118,8 @@ func OnCartPricedV1(r *consume.Router, handle func(context.Context, outbox.Envel
 	consume.On(r, cartPricedV1Event, handle)
 }
 
-// DecodeCartPricedV1 reads the value of a record, with its headers where the
-// event has no envelope.
+// DecodeCartPricedV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeCartPricedV1(value []byte, headers ...outbox.Header) (outbox.Envelope[CartPricedV1], error) {
 	return cartPricedV1Event.Decode(value, headers...)
 }
@@ -161,44 +136,29 @@ type CartPricedV1Item struct {
 	Bundle []CartPricedV1Item `json:"bundle,omitzero"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v CartPricedV1Item) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "CartPricedV1Item", encodeCartPricedV1Item)
+func (v CartPricedV1Item) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v CartPricedV1Item) Validate() error              { return nil }
+
+func (v *CartPricedV1Item) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeCartPricedV1Item)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *CartPricedV1Item) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "CartPricedV1Item", decodeCartPricedV1Item)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v CartPricedV1Item) Validate() error {
-	return nil
-}
-
-func decodeCartPricedV1Item(d *wire.Decoder) CartPricedV1Item {
-	var v CartPricedV1Item
-	o := d.Object("sku")
+func decodeCartPricedV1Item(d *wire.Decoder) (v CartPricedV1Item) {
+	o := d.Closed("sku")
 	for o.Next() {
 		switch string(o.Name) {
 		case "sku":
 			v.SKU = d.String()
 		case "bundle":
 			v.Bundle = wire.Slice(d, decodeCartPricedV1Item)
-		default:
-			o.Unexpected()
 		}
 	}
 	return v
 }
 
-func encodeCartPricedV1Item(e *wire.Encoder, v CartPricedV1Item) {
-	e.Begin()
-	e.Name("sku").String(v.SKU)
-	if v.Bundle != nil {
-		wire.PutSlice(e.Name("bundle"), v.Bundle, encodeCartPricedV1Item)
-	}
+func (v *CartPricedV1Item) encode(e *wire.Encoder) {
+	e.First("sku").String(v.SKU)
+	wire.PutOptionalSlice(e, "bundle", v.Bundle, func(e *wire.Encoder, v CartPricedV1Item) { v.encode(e) })
 	e.End()
 }
 
@@ -212,26 +172,14 @@ type CartPricedV1Pair struct {
 	Rest []json.RawMessage
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v CartPricedV1Pair) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "CartPricedV1Pair", encodeCartPricedV1Pair)
+func (v CartPricedV1Pair) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v CartPricedV1Pair) Validate() error              { return wire.Validate(&v, v.check) }
+
+func (v *CartPricedV1Pair) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeCartPricedV1Pair)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *CartPricedV1Pair) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "CartPricedV1Pair", decodeCartPricedV1Pair)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v CartPricedV1Pair) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("CartPricedV1Pair")
-}
-
-func decodeCartPricedV1Pair(d *wire.Decoder) CartPricedV1Pair {
-	var v CartPricedV1Pair
+func decodeCartPricedV1Pair(d *wire.Decoder) (v CartPricedV1Pair) {
 	t := d.Tuple(0)
 	for t.Next() {
 		switch t.Index {
@@ -246,7 +194,7 @@ func decodeCartPricedV1Pair(d *wire.Decoder) CartPricedV1Pair {
 	return v
 }
 
-func encodeCartPricedV1Pair(e *wire.Encoder, v CartPricedV1Pair) {
+func (v *CartPricedV1Pair) encode(e *wire.Encoder) {
 	t := e.Tuple()
 	wire.PutOptionalItem(&t, v.First, (*wire.Encoder).String)
 	wire.PutOptionalItem(&t, v.Second, (*wire.Encoder).Int)
@@ -275,23 +223,15 @@ const (
 
 // Valid reports whether the schema lists the value.
 func (v CartPricedV1Channel) Valid() bool {
-	switch v {
-	case CartPricedV1ChannelWeb, CartPricedV1ChannelIOS, CartPricedV1ChannelAndroid:
-		return true
-	}
-	return false
+	return v == CartPricedV1ChannelWeb || v == CartPricedV1ChannelIOS || v == CartPricedV1ChannelAndroid
 }
 
 var cartPricedV1EmailPattern = wire.NewPattern(`(?!^\.)(?!^[^\n\r\x{2028}\x{2029}]*\.\.)^[A-Za-z0-9_'+\-.]*[A-Za-z0-9_+-]@([A-Za-z0-9][A-Za-z0-9\-]*\.)+[A-Za-z]{2,}$`)
 
-// cartPricedV1PairPlaces says where schemas stand that are not under
-// CartPricedV1Pair's own properties.
 var cartPricedV1PairPlaces = wire.Places{
 	{"/1", "", "schemas/zod4.json#/properties/pair/prefixItems/1"},
 }
 
-// cartPricedV1CartIDRules is what the schema says of CartPricedV1.CartID beyond
-// its Go type.
 var cartPricedV1CartIDRules = rule.Set{
 	Rules: []*rule.Schema{
 		{

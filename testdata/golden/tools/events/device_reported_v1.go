@@ -25,27 +25,15 @@ type DeviceReportedV1 struct {
 	Readings outbox.Nullable[[]Reading] `json:"readings,omitzero"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v DeviceReportedV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "DeviceReportedV1", encodeDeviceReportedV1)
+func (v DeviceReportedV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v DeviceReportedV1) Validate() error              { return wire.Validate(&v, v.check) }
+
+func (v *DeviceReportedV1) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeDeviceReportedV1)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *DeviceReportedV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "DeviceReportedV1", decodeDeviceReportedV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v DeviceReportedV1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("DeviceReportedV1")
-}
-
-func decodeDeviceReportedV1(d *wire.Decoder) DeviceReportedV1 {
-	var v DeviceReportedV1
-	o := d.Object("deviceId", "level")
+func decodeDeviceReportedV1(d *wire.Decoder) (v DeviceReportedV1) {
+	o := d.Closed("deviceId", "level")
 	for o.Next() {
 		switch string(o.Name) {
 		case "deviceId":
@@ -60,27 +48,25 @@ func decodeDeviceReportedV1(d *wire.Decoder) DeviceReportedV1 {
 			v.SeenAt = nullable(d, (*wire.Decoder).DateTime)
 		case "readings":
 			v.Readings = nullable(d, func(d *wire.Decoder) []Reading { return wire.Slice(d, decodeReading) })
-		default:
-			o.Unexpected()
 		}
 	}
 	return v
 }
 
-func encodeDeviceReportedV1(e *wire.Encoder, v DeviceReportedV1) {
-	e.Begin()
-	e.Name("deviceId").UUID(v.DeviceID)
+func (v *DeviceReportedV1) encode(e *wire.Encoder) {
+	e.First("deviceId").UUID(v.DeviceID)
 	e.Name("level").Int(int64(v.Level))
-	wire.PutNullable(e, "location", v.Location, encodeGeoPoint)
+	wire.PutNullable(e, "location", v.Location, func(e *wire.Encoder, v GeoPoint) { v.encode(e) })
 	wire.PutNullable(e, "firmware", v.Firmware, (*wire.Encoder).String)
 	wire.PutNullable(e, "seenAt", v.SeenAt, (*wire.Encoder).DateTime)
-	wire.PutNullable(e, "readings", v.Readings, func(e *wire.Encoder, v []Reading) { wire.PutSlice(e, v, encodeReading) })
+	wire.PutNullable(e, "readings", v.Readings, func(e *wire.Encoder, v []Reading) {
+		wire.PutSlice(e, v, func(e *wire.Encoder, v Reading) { v.encode(e) })
+	})
 	e.End()
 }
 
 func (v *DeviceReportedV1) check(c *wire.Checker) {
-	c.Schema("schemas/njsonschema.json#", deviceReportedV1Places...)
-	wire.Enum(c, v.Level, v.Level.Valid(), `0, 1`, "level")
+	wire.Enum(c.Schema("schemas/njsonschema.json#", deviceReportedV1Places...), v.Level, v.Level.Valid(), `0, 1`, "level")
 }
 
 var deviceReportedV1Event = outbox.EventType[DeviceReportedV1]{
@@ -88,19 +74,16 @@ var deviceReportedV1Event = outbox.EventType[DeviceReportedV1]{
 	Topic:         "tools.njsonschema.v1",
 	Source:        Service,
 	AggregateType: "device",
-	AggregateID: func(v *DeviceReportedV1) (string, error) {
-		return v.DeviceID.String(), nil
-	},
+	AggregateID:   func(v *DeviceReportedV1) (string, error) { return v.DeviceID.String(), nil },
 }
 
-// InsertDeviceReportedV1 inserts the event on tx, so that it is published if
-// and only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertDeviceReportedV1 inserts the event on tx: it is published if and only
+// if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertDeviceReportedV1(ctx context.Context, tx outbox.Transaction, data DeviceReportedV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, data, opts...)
 }
 
-// QueueDeviceReportedV1 adds the insert to a batch that the caller sends in its
+// QueueDeviceReportedV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueDeviceReportedV1(ctx context.Context, batch *pgx.Batch, data DeviceReportedV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, data, opts...)
@@ -111,8 +94,8 @@ func OnDeviceReportedV1(r *consume.Router, handle func(context.Context, outbox.E
 	consume.On(r, deviceReportedV1Event, handle)
 }
 
-// DecodeDeviceReportedV1 reads the value of a record, with its headers where
-// the event has no envelope.
+// DecodeDeviceReportedV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeDeviceReportedV1(value []byte, headers ...outbox.Header) (outbox.Envelope[DeviceReportedV1], error) {
 	return deviceReportedV1Event.Decode(value, headers...)
 }
@@ -133,13 +116,7 @@ const (
 )
 
 // Valid reports whether the schema lists the value.
-func (v Level) Valid() bool {
-	switch v {
-	case LevelLow, LevelHigh:
-		return true
-	}
-	return false
-}
+func (v Level) Valid() bool { return v == LevelLow || v == LevelHigh }
 
 // GeoPoint is part of the event schemas.
 type GeoPoint struct {
@@ -147,39 +124,24 @@ type GeoPoint struct {
 	Lon *float64 `json:"lon,omitzero"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v GeoPoint) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "GeoPoint", encodeGeoPoint)
-}
+func (v GeoPoint) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v GeoPoint) Validate() error               { return nil }
+func (v *GeoPoint) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeGeoPoint) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *GeoPoint) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "GeoPoint", decodeGeoPoint)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v GeoPoint) Validate() error {
-	return nil
-}
-
-func decodeGeoPoint(d *wire.Decoder) GeoPoint {
-	var v GeoPoint
-	o := d.Object()
+func decodeGeoPoint(d *wire.Decoder) (v GeoPoint) {
+	o := d.Closed()
 	for o.Next() {
 		switch string(o.Name) {
 		case "lat":
 			v.Lat = wire.Optional(d, (*wire.Decoder).Float)
 		case "lon":
 			v.Lon = wire.Optional(d, (*wire.Decoder).Float)
-		default:
-			o.Unexpected()
 		}
 	}
 	return v
 }
 
-func encodeGeoPoint(e *wire.Encoder, v GeoPoint) {
+func (v *GeoPoint) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutOptional(e, "lat", v.Lat, (*wire.Encoder).Float)
 	wire.PutOptional(e, "lon", v.Lon, (*wire.Encoder).Float)
@@ -190,52 +152,33 @@ func encodeGeoPoint(e *wire.Encoder, v GeoPoint) {
 type Reading struct {
 	MeasuredAt *time.Time   `json:"measuredAt,omitzero"`
 	Value      *json.Number `json:"value,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Unknown    wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v Reading) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "Reading", encodeReading)
-}
+func (v Reading) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v Reading) Validate() error               { return nil }
+func (v *Reading) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeReading) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *Reading) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "Reading", decodeReading)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v Reading) Validate() error {
-	return nil
-}
-
-func decodeReading(d *wire.Decoder) Reading {
-	var v Reading
-	o := d.Object()
+func decodeReading(d *wire.Decoder) (v Reading) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "measuredAt":
 			v.MeasuredAt = wire.Optional(d, (*wire.Decoder).DateTime)
 		case "value":
 			v.Value = wire.Optional(d, (*wire.Decoder).Number)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeReading(e *wire.Encoder, v Reading) {
+func (v *Reading) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutOptional(e, "measuredAt", v.MeasuredAt, (*wire.Encoder).DateTime)
 	wire.PutOptional(e, "value", v.Value, (*wire.Encoder).Number)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
-// deviceReportedV1Places says where schemas stand that are not under
-// DeviceReportedV1's own properties.
 var deviceReportedV1Places = wire.Places{
 	{"/level", "", "schemas/njsonschema.json#/definitions/Level"},
 }

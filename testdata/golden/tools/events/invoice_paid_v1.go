@@ -19,31 +19,16 @@ type InvoicePaidV1 struct {
 	BilledTo      *Customer          `json:"billedTo,omitzero"`
 	AmountCents   *int64             `json:"amountCents,omitzero"`
 	Kind          *InvoicePaidV1Kind `json:"kind,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Unknown       wire.Unknown       `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v InvoicePaidV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "InvoicePaidV1", encodeInvoicePaidV1)
-}
+func (v InvoicePaidV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v InvoicePaidV1) Validate() error              { return wire.Validate(&v, v.check) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *InvoicePaidV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "InvoicePaidV1", decodeInvoicePaidV1)
-}
+func (v *InvoicePaidV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeInvoicePaidV1) }
 
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v InvoicePaidV1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("InvoicePaidV1")
-}
-
-func decodeInvoicePaidV1(d *wire.Decoder) InvoicePaidV1 {
-	var v InvoicePaidV1
-	o := d.Object()
+func decodeInvoicePaidV1(d *wire.Decoder) (v InvoicePaidV1) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "invoiceNumber":
@@ -56,22 +41,19 @@ func decodeInvoicePaidV1(d *wire.Decoder) InvoicePaidV1 {
 			v.AmountCents = wire.Optional(d, (*wire.Decoder).Int)
 		case "kind":
 			v.Kind = wire.Optional(d, wire.Text[InvoicePaidV1Kind])
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeInvoicePaidV1(e *wire.Encoder, v InvoicePaidV1) {
+func (v *InvoicePaidV1) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutOptional(e, "invoiceNumber", v.InvoiceNumber, (*wire.Encoder).String)
-	wire.PutOptional(e, "paidBy", v.PaidBy, encodeCustomer)
-	wire.PutOptional(e, "billedTo", v.BilledTo, encodeCustomer)
+	wire.PutOptional(e, "paidBy", v.PaidBy, func(e *wire.Encoder, v Customer) { v.encode(e) })
+	wire.PutOptional(e, "billedTo", v.BilledTo, func(e *wire.Encoder, v Customer) { v.encode(e) })
 	wire.PutOptional(e, "amountCents", v.AmountCents, (*wire.Encoder).Int)
 	wire.PutOptional(e, "kind", v.Kind, wire.PutText[InvoicePaidV1Kind])
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
 func (v *InvoicePaidV1) check(c *wire.Checker) {
@@ -98,14 +80,13 @@ var invoicePaidV1Event = outbox.EventType[InvoicePaidV1]{
 	},
 }
 
-// InsertInvoicePaidV1 inserts the event on tx, so that it is published if and
-// only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertInvoicePaidV1 inserts the event on tx: it is published if and only if
+// tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertInvoicePaidV1(ctx context.Context, tx outbox.Transaction, data InvoicePaidV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, data, opts...)
 }
 
-// QueueInvoicePaidV1 adds the insert to a batch that the caller sends in its
+// QueueInvoicePaidV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueInvoicePaidV1(ctx context.Context, batch *pgx.Batch, data InvoicePaidV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, data, opts...)
@@ -116,8 +97,8 @@ func OnInvoicePaidV1(r *consume.Router, handle func(context.Context, outbox.Enve
 	consume.On(r, invoicePaidV1Event, handle)
 }
 
-// DecodeInvoicePaidV1 reads the value of a record, with its headers where the
-// event has no envelope.
+// DecodeInvoicePaidV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeInvoicePaidV1(value []byte, headers ...outbox.Header) (outbox.Envelope[InvoicePaidV1], error) {
 	return invoicePaidV1Event.Decode(value, headers...)
 }
@@ -129,50 +110,33 @@ func (v InvoicePaidV1) NewRow(ctx context.Context, opts ...outbox.Option) (outbo
 
 // Customer is part of the event schemas.
 type Customer struct {
-	Name      *string `json:"name,omitzero"`
-	VATNumber *string `json:"vatNumber,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Name      *string      `json:"name,omitzero"`
+	VATNumber *string      `json:"vatNumber,omitzero"`
+	Unknown   wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v Customer) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "Customer", encodeCustomer)
-}
+func (v Customer) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v Customer) Validate() error               { return nil }
+func (v *Customer) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeCustomer) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *Customer) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "Customer", decodeCustomer)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v Customer) Validate() error {
-	return nil
-}
-
-func decodeCustomer(d *wire.Decoder) Customer {
-	var v Customer
-	o := d.Object()
+func decodeCustomer(d *wire.Decoder) (v Customer) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "name":
 			v.Name = wire.Optional(d, (*wire.Decoder).String)
 		case "vatNumber":
 			v.VATNumber = wire.Optional(d, (*wire.Decoder).String)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeCustomer(e *wire.Encoder, v Customer) {
+func (v *Customer) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutOptional(e, "name", v.Name, (*wire.Encoder).String)
 	wire.PutOptional(e, "vatNumber", v.VATNumber, (*wire.Encoder).String)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
 // InvoicePaidV1Kind is the type of the member "kind" of InvoicePaidV1.
@@ -186,9 +150,5 @@ const (
 
 // Valid reports whether the schema lists the value.
 func (v InvoicePaidV1Kind) Valid() bool {
-	switch v {
-	case InvoicePaidV1KindFull, InvoicePaidV1KindPartial:
-		return true
-	}
-	return false
+	return v == InvoicePaidV1KindFull || v == InvoicePaidV1KindPartial
 }

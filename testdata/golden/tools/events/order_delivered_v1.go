@@ -27,12 +27,10 @@ type OrderDeliveredV1 struct {
 	State       outbox.Nullable[OrderDeliveredV1State] `json:"state,omitzero"`
 	Tags        outbox.Nullable[[]string]              `json:"tags,omitzero"`
 	Kind        *string                                `json:"kind,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Unknown     wire.Unknown                           `json:"-"`
 }
 
-// NewOrderDeliveredV1 returns v with what the schema fixes filled in: its
-// constants, and its defaults where v leaves a member out.
+// NewOrderDeliveredV1 returns v with its constants and defaults filled in.
 func NewOrderDeliveredV1(v OrderDeliveredV1) OrderDeliveredV1 {
 	if v.Kind == nil {
 		v.Kind = new("ORDER")
@@ -40,27 +38,15 @@ func NewOrderDeliveredV1(v OrderDeliveredV1) OrderDeliveredV1 {
 	return v
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v OrderDeliveredV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "OrderDeliveredV1", encodeOrderDeliveredV1)
+func (v OrderDeliveredV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v OrderDeliveredV1) Validate() error              { return wire.Validate(&v, v.check) }
+
+func (v *OrderDeliveredV1) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeOrderDeliveredV1)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *OrderDeliveredV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "OrderDeliveredV1", decodeOrderDeliveredV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v OrderDeliveredV1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("OrderDeliveredV1")
-}
-
-func decodeOrderDeliveredV1(d *wire.Decoder) OrderDeliveredV1 {
-	var v OrderDeliveredV1
-	o := d.Object("lines", "orderNumber")
+func decodeOrderDeliveredV1(d *wire.Decoder) (v OrderDeliveredV1) {
+	o := d.Open(&v.Unknown, "lines", "orderNumber")
 	for o.Next() {
 		switch string(o.Name) {
 		case "billing":
@@ -81,19 +67,17 @@ func decodeOrderDeliveredV1(d *wire.Decoder) OrderDeliveredV1 {
 			v.Tags = nullable(d, func(d *wire.Decoder) []string { return wire.Slice(d, (*wire.Decoder).String) })
 		case "kind":
 			v.Kind = wire.Optional(d, (*wire.Decoder).String)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeOrderDeliveredV1(e *wire.Encoder, v OrderDeliveredV1) {
+func (v *OrderDeliveredV1) encode(e *wire.Encoder) {
 	e.Begin()
-	wire.PutOptional(e, "billing", v.Billing, encodeAddress1)
-	wire.PutOptional(e, "origin", v.Origin, encodeAddress2)
+	wire.PutOptional(e, "billing", v.Billing, func(e *wire.Encoder, v Address1) { v.encode(e) })
+	wire.PutOptional(e, "origin", v.Origin, func(e *wire.Encoder, v Address2) { v.encode(e) })
 	wire.PutOptional(e, "delivered", v.Delivered, (*wire.Encoder).DateTime)
-	encodePageParcelLine(e.Name("lines"), v.Lines)
+	v.Lines.encode(e.Name("lines"))
 	if v.ByCode != nil {
 		e.Name("byCode").AnyObject(v.ByCode)
 	}
@@ -101,20 +85,15 @@ func encodeOrderDeliveredV1(e *wire.Encoder, v OrderDeliveredV1) {
 	wire.PutNullable(e, "state", v.State, wire.PutText[OrderDeliveredV1State])
 	wire.PutNullable(e, "tags", v.Tags, func(e *wire.Encoder, v []string) { wire.PutSlice(e, v, (*wire.Encoder).String) })
 	wire.PutOptional(e, "kind", v.Kind, (*wire.Encoder).String)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
 func (v *OrderDeliveredV1) check(c *wire.Checker) {
 	c.Schema("schemas/victools.json#")
 	if v.Billing != nil {
-		c.Enter("billing")
-		v.Billing.check(c)
-		c.Leave()
+		c.In(v.Billing.check, "billing")
 	}
-	c.Enter("lines")
-	v.Lines.check(c)
-	c.Leave()
+	c.In(v.Lines.check, "lines")
 	wire.MinLength(c, v.OrderNumber, 1, "orderNumber")
 	if x, ok := v.State.Get(); ok {
 		wire.Enum(c, x, x.Valid(), `"DELIVERED", "LOST"`, "state")
@@ -129,19 +108,16 @@ var orderDeliveredV1Event = outbox.EventType[OrderDeliveredV1]{
 	Topic:         "tools.victools.v1",
 	Source:        Service,
 	AggregateType: "order",
-	AggregateID: func(v *OrderDeliveredV1) (string, error) {
-		return v.OrderNumber, nil
-	},
+	AggregateID:   func(v *OrderDeliveredV1) (string, error) { return v.OrderNumber, nil },
 }
 
-// InsertOrderDeliveredV1 inserts the event on tx, so that it is published if
-// and only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertOrderDeliveredV1 inserts the event on tx: it is published if and only
+// if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertOrderDeliveredV1(ctx context.Context, tx outbox.Transaction, data OrderDeliveredV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, data, opts...)
 }
 
-// QueueOrderDeliveredV1 adds the insert to a batch that the caller sends in its
+// QueueOrderDeliveredV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueOrderDeliveredV1(ctx context.Context, batch *pgx.Batch, data OrderDeliveredV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, data, opts...)
@@ -152,8 +128,8 @@ func OnOrderDeliveredV1(r *consume.Router, handle func(context.Context, outbox.E
 	consume.On(r, orderDeliveredV1Event, handle)
 }
 
-// DecodeOrderDeliveredV1 reads the value of a record, with its headers where
-// the event has no envelope.
+// DecodeOrderDeliveredV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeOrderDeliveredV1(value []byte, headers ...outbox.Header) (outbox.Envelope[OrderDeliveredV1], error) {
 	return orderDeliveredV1Event.Decode(value, headers...)
 }
@@ -165,52 +141,32 @@ func (v OrderDeliveredV1) NewRow(ctx context.Context, opts ...outbox.Option) (ou
 
 // Address1 is part of the event schemas.
 type Address1 struct {
-	Street  string   `json:"street"`
-	Country *Country `json:"country,omitzero"`
-	// Unknown keeps the members that the schema does not name.
+	Street  string       `json:"street"`
+	Country *Country     `json:"country,omitzero"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v Address1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "Address1", encodeAddress1)
-}
+func (v Address1) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v Address1) Validate() error               { return wire.Validate(&v, v.check) }
+func (v *Address1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeAddress1) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *Address1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "Address1", decodeAddress1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v Address1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("Address1")
-}
-
-func decodeAddress1(d *wire.Decoder) Address1 {
-	var v Address1
-	o := d.Object("street")
+func decodeAddress1(d *wire.Decoder) (v Address1) {
+	o := d.Open(&v.Unknown, "street")
 	for o.Next() {
 		switch string(o.Name) {
 		case "street":
 			v.Street = d.String()
 		case "country":
 			v.Country = wire.Optional(d, wire.Text[Country])
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeAddress1(e *wire.Encoder, v Address1) {
-	e.Begin()
-	e.Name("street").String(v.Street)
+func (v *Address1) encode(e *wire.Encoder) {
+	e.First("street").String(v.Street)
 	wire.PutOptional(e, "country", v.Country, wire.PutText[Country])
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
 func (v *Address1) check(c *wire.Checker) {
@@ -231,169 +187,106 @@ const (
 )
 
 // Valid reports whether the schema lists the value.
-func (v Country) Valid() bool {
-	switch v {
-	case CountrySe, CountryDe, CountryFr:
-		return true
-	}
-	return false
-}
+func (v Country) Valid() bool { return v == CountrySe || v == CountryDe || v == CountryFr }
 
 // Address2 is part of the event schemas.
 type Address2 struct {
-	Host *string `json:"host,omitzero"`
-	// Unknown keeps the members that the schema does not name.
+	Host    *string      `json:"host,omitzero"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v Address2) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "Address2", encodeAddress2)
-}
+func (v Address2) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v Address2) Validate() error               { return nil }
+func (v *Address2) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeAddress2) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *Address2) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "Address2", decodeAddress2)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v Address2) Validate() error {
-	return nil
-}
-
-func decodeAddress2(d *wire.Decoder) Address2 {
-	var v Address2
-	o := d.Object()
+func decodeAddress2(d *wire.Decoder) (v Address2) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "host":
 			v.Host = wire.Optional(d, (*wire.Decoder).String)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeAddress2(e *wire.Encoder, v Address2) {
+func (v *Address2) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutOptional(e, "host", v.Host, (*wire.Encoder).String)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
 // PageParcelLine is part of the event schemas.
 type PageParcelLine struct {
 	Content []ParcelLine                `json:"content"`
 	Last    outbox.Nullable[ParcelLine] `json:"last,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Unknown wire.Unknown                `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v PageParcelLine) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "PageParcelLine", encodePageParcelLine)
+func (v PageParcelLine) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v PageParcelLine) Validate() error              { return wire.Validate(&v, v.check) }
+
+func (v *PageParcelLine) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodePageParcelLine)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *PageParcelLine) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "PageParcelLine", decodePageParcelLine)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v PageParcelLine) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("PageParcelLine")
-}
-
-func decodePageParcelLine(d *wire.Decoder) PageParcelLine {
-	var v PageParcelLine
-	o := d.Object("content")
+func decodePageParcelLine(d *wire.Decoder) (v PageParcelLine) {
+	o := d.Open(&v.Unknown, "content")
 	for o.Next() {
 		switch string(o.Name) {
 		case "content":
 			v.Content = wire.Slice(d, decodeParcelLine)
 		case "last":
 			v.Last = nullable(d, decodeParcelLine)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodePageParcelLine(e *wire.Encoder, v PageParcelLine) {
-	e.Begin()
-	wire.PutSlice(e.Name("content"), v.Content, encodeParcelLine)
-	wire.PutNullable(e, "last", v.Last, encodeParcelLine)
-	e.Unknown(v.Unknown)
-	e.End()
+func (v *PageParcelLine) encode(e *wire.Encoder) {
+	wire.PutSlice(e.First("content"), v.Content, func(e *wire.Encoder, v ParcelLine) { v.encode(e) })
+	wire.PutNullable(e, "last", v.Last, func(e *wire.Encoder, v ParcelLine) { v.encode(e) })
+	e.EndOpen(v.Unknown)
 }
 
 func (v *PageParcelLine) check(c *wire.Checker) {
 	for i := range v.Content {
-		c.Enter("content", i)
-		v.Content[i].check(c)
-		c.Leave()
+		c.In(v.Content[i].check, "content", i)
 	}
 	if x, ok := v.Last.Get(); ok {
-		c.Enter("last")
-		x.check(c)
-		c.Leave()
+		c.In(x.check, "last")
 	}
 }
 
 // ParcelLine is part of the event schemas.
 type ParcelLine struct {
-	Price    *float64 `json:"price,omitzero"`
-	Quantity *int64   `json:"quantity,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Price    *float64     `json:"price,omitzero"`
+	Quantity *int64       `json:"quantity,omitzero"`
+	Unknown  wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v ParcelLine) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "ParcelLine", encodeParcelLine)
-}
+func (v ParcelLine) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v ParcelLine) Validate() error               { return wire.Validate(&v, v.check) }
+func (v *ParcelLine) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeParcelLine) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *ParcelLine) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "ParcelLine", decodeParcelLine)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v ParcelLine) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("ParcelLine")
-}
-
-func decodeParcelLine(d *wire.Decoder) ParcelLine {
-	var v ParcelLine
-	o := d.Object()
+func decodeParcelLine(d *wire.Decoder) (v ParcelLine) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "price":
 			v.Price = wire.Optional(d, (*wire.Decoder).Float)
 		case "quantity":
 			v.Quantity = wire.Optional(d, (*wire.Decoder).Int)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeParcelLine(e *wire.Encoder, v ParcelLine) {
+func (v *ParcelLine) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutOptional(e, "price", v.Price, (*wire.Encoder).Float)
 	wire.PutOptional(e, "quantity", v.Quantity, (*wire.Encoder).Int)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
 func (v *ParcelLine) check(c *wire.Checker) {
@@ -415,15 +308,9 @@ const (
 
 // Valid reports whether the schema lists the value.
 func (v OrderDeliveredV1State) Valid() bool {
-	switch v {
-	case OrderDeliveredV1StateDelivered, OrderDeliveredV1StateLost:
-		return true
-	}
-	return false
+	return v == OrderDeliveredV1StateDelivered || v == OrderDeliveredV1StateLost
 }
 
-// address1Places says where schemas stand that are not under Address1's own
-// properties.
 var address1Places = wire.Places{
 	{"/country", "", "schemas/victools.json#/$defs/Country"},
 }

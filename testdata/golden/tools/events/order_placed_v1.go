@@ -29,12 +29,10 @@ type OrderPlacedV1 struct {
 	Labels   map[string]string       `json:"labels,omitzero"`
 	Billing  *ShopBillingAddress     `json:"billing,omitzero"`
 	Shipping *ShopShippingAddress    `json:"shipping,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Unknown  wire.Unknown            `json:"-"`
 }
 
-// NewOrderPlacedV1 returns v with what the schema fixes filled in: its
-// constants, and its defaults where v leaves a member out.
+// NewOrderPlacedV1 returns v with its constants and defaults filled in.
 func NewOrderPlacedV1(v OrderPlacedV1) OrderPlacedV1 {
 	if v.Channel == nil {
 		v.Channel = new(OrderPlacedV1ChannelWeb)
@@ -44,33 +42,16 @@ func NewOrderPlacedV1(v OrderPlacedV1) OrderPlacedV1 {
 
 // ChannelOrDefault is Channel, or the default of the schema where it is absent.
 func (v OrderPlacedV1) ChannelOrDefault() OrderPlacedV1Channel {
-	if v.Channel == nil {
-		return OrderPlacedV1ChannelWeb
-	}
-	return *v.Channel
+	return wire.Or(v.Channel, OrderPlacedV1ChannelWeb)
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v OrderPlacedV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "OrderPlacedV1", encodeOrderPlacedV1)
-}
+func (v OrderPlacedV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v OrderPlacedV1) Validate() error              { return wire.Validate(&v, v.check) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *OrderPlacedV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "OrderPlacedV1", decodeOrderPlacedV1)
-}
+func (v *OrderPlacedV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeOrderPlacedV1) }
 
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v OrderPlacedV1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("OrderPlacedV1")
-}
-
-func decodeOrderPlacedV1(d *wire.Decoder) OrderPlacedV1 {
-	var v OrderPlacedV1
-	o := d.Object("order_id", "placed_at", "lines", "payment")
+func decodeOrderPlacedV1(d *wire.Decoder) (v OrderPlacedV1) {
+	o := d.Open(&v.Unknown, "order_id", "placed_at", "lines", "payment")
 	for o.Next() {
 		switch string(o.Name) {
 		case "order_id":
@@ -93,29 +74,23 @@ func decodeOrderPlacedV1(d *wire.Decoder) OrderPlacedV1 {
 			v.Billing = wire.Optional(d, decodeShopBillingAddress)
 		case "shipping":
 			v.Shipping = wire.Optional(d, decodeShopShippingAddress)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeOrderPlacedV1(e *wire.Encoder, v OrderPlacedV1) {
-	e.Begin()
-	e.Name("order_id").UUID(v.OrderID)
+func (v *OrderPlacedV1) encode(e *wire.Encoder) {
+	e.First("order_id").UUID(v.OrderID)
 	e.Name("placed_at").DateTime(v.PlacedAt)
 	wire.PutNullable(e, "note", v.Note, (*wire.Encoder).String)
 	wire.PutOptional(e, "channel", v.Channel, wire.PutText[OrderPlacedV1Channel])
-	encodePageLine(e.Name("lines"), v.Lines)
-	wire.PutNullable(e, "total", v.Total, encodeMoney)
-	encodeOrderPlacedV1Payment(e.Name("payment"), v.Payment)
-	if v.Labels != nil {
-		wire.PutMap(e.Name("labels"), v.Labels, (*wire.Encoder).String)
-	}
-	wire.PutOptional(e, "billing", v.Billing, encodeShopBillingAddress)
-	wire.PutOptional(e, "shipping", v.Shipping, encodeShopShippingAddress)
-	e.Unknown(v.Unknown)
-	e.End()
+	v.Lines.encode(e.Name("lines"))
+	wire.PutNullable(e, "total", v.Total, func(e *wire.Encoder, v Money) { v.encode(e) })
+	unionOrderPlacedV1Payment.Put(e.Name("payment"), v.Payment)
+	wire.PutOptionalMap(e, "labels", v.Labels, (*wire.Encoder).String)
+	wire.PutOptional(e, "billing", v.Billing, func(e *wire.Encoder, v ShopBillingAddress) { v.encode(e) })
+	wire.PutOptional(e, "shipping", v.Shipping, func(e *wire.Encoder, v ShopShippingAddress) { v.encode(e) })
+	e.EndOpen(v.Unknown)
 }
 
 func (v *OrderPlacedV1) check(c *wire.Checker) {
@@ -123,17 +98,11 @@ func (v *OrderPlacedV1) check(c *wire.Checker) {
 	if v.Channel != nil {
 		wire.Enum(c, *v.Channel, v.Channel.Valid(), `"web", "app"`, "channel")
 	}
-	c.Enter("lines")
-	v.Lines.check(c)
-	c.Leave()
+	c.In(v.Lines.check, "lines")
 	if x, ok := v.Total.Get(); ok {
-		c.Enter("total")
-		x.check(c)
-		c.Leave()
+		c.In(x.check, "total")
 	}
-	c.Enter("payment")
-	checkOrderPlacedV1Payment(c, v.Payment)
-	c.Leave()
+	unionOrderPlacedV1Payment.Check(c, v.Payment, "payment")
 }
 
 var orderPlacedV1Event = outbox.EventType[OrderPlacedV1]{
@@ -141,19 +110,16 @@ var orderPlacedV1Event = outbox.EventType[OrderPlacedV1]{
 	Topic:         "tools.pydantic.v1",
 	Source:        Service,
 	AggregateType: "order",
-	AggregateID: func(v *OrderPlacedV1) (string, error) {
-		return v.OrderID.String(), nil
-	},
+	AggregateID:   func(v *OrderPlacedV1) (string, error) { return v.OrderID.String(), nil },
 }
 
-// InsertOrderPlacedV1 inserts the event on tx, so that it is published if and
-// only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertOrderPlacedV1 inserts the event on tx: it is published if and only if
+// tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertOrderPlacedV1(ctx context.Context, tx outbox.Transaction, data OrderPlacedV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, data, opts...)
 }
 
-// QueueOrderPlacedV1 adds the insert to a batch that the caller sends in its
+// QueueOrderPlacedV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueOrderPlacedV1(ctx context.Context, batch *pgx.Batch, data OrderPlacedV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, data, opts...)
@@ -164,8 +130,8 @@ func OnOrderPlacedV1(r *consume.Router, handle func(context.Context, outbox.Enve
 	consume.On(r, orderPlacedV1Event, handle)
 }
 
-// DecodeOrderPlacedV1 reads the value of a record, with its headers where the
-// event has no envelope.
+// DecodeOrderPlacedV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeOrderPlacedV1(value []byte, headers ...outbox.Header) (outbox.Envelope[OrderPlacedV1], error) {
 	return orderPlacedV1Event.Decode(value, headers...)
 }
@@ -186,82 +152,54 @@ const (
 
 // Valid reports whether the schema lists the value.
 func (v OrderPlacedV1Channel) Valid() bool {
-	switch v {
-	case OrderPlacedV1ChannelWeb, OrderPlacedV1ChannelApp:
-		return true
-	}
-	return false
+	return v == OrderPlacedV1ChannelWeb || v == OrderPlacedV1ChannelApp
 }
 
 // PageLine is part of the event schemas.
 type PageLine struct {
 	Items      []Line                  `json:"items"`
 	NextCursor outbox.Nullable[string] `json:"next_cursor,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Unknown    wire.Unknown            `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v PageLine) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "PageLine", encodePageLine)
-}
+func (v PageLine) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v PageLine) Validate() error               { return wire.Validate(&v, v.check) }
+func (v *PageLine) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodePageLine) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *PageLine) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "PageLine", decodePageLine)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v PageLine) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("PageLine")
-}
-
-func decodePageLine(d *wire.Decoder) PageLine {
-	var v PageLine
-	o := d.Object("items")
+func decodePageLine(d *wire.Decoder) (v PageLine) {
+	o := d.Open(&v.Unknown, "items")
 	for o.Next() {
 		switch string(o.Name) {
 		case "items":
 			v.Items = wire.Slice(d, decodeLine)
 		case "next_cursor":
 			v.NextCursor = nullable(d, (*wire.Decoder).String)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodePageLine(e *wire.Encoder, v PageLine) {
-	e.Begin()
-	wire.PutSlice(e.Name("items"), v.Items, encodeLine)
+func (v *PageLine) encode(e *wire.Encoder) {
+	wire.PutSlice(e.First("items"), v.Items, func(e *wire.Encoder, v Line) { v.encode(e) })
 	wire.PutNullable(e, "next_cursor", v.NextCursor, (*wire.Encoder).String)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
 func (v *PageLine) check(c *wire.Checker) {
 	for i := range v.Items {
-		c.Enter("items", i)
-		v.Items[i].check(c)
-		c.Leave()
+		c.In(v.Items[i].check, "items", i)
 	}
 }
 
 // Line is part of the event schemas.
 type Line struct {
-	SKU       string `json:"sku"`
-	Quantity  *int64 `json:"quantity,omitzero"`
-	UnitPrice Money  `json:"unit_price"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	SKU       string       `json:"sku"`
+	Quantity  *int64       `json:"quantity,omitzero"`
+	UnitPrice Money        `json:"unit_price"`
+	Unknown   wire.Unknown `json:"-"`
 }
 
-// NewLine returns v with what the schema fixes filled in: its constants, and
-// its defaults where v leaves a member out.
+// NewLine returns v with its constants and defaults filled in.
 func NewLine(v Line) Line {
 	if v.Quantity == nil {
 		v.Quantity = new(int64(1))
@@ -272,34 +210,14 @@ func NewLine(v Line) Line {
 
 // QuantityOrDefault is Quantity, or the default of the schema where it is
 // absent.
-func (v Line) QuantityOrDefault() int64 {
-	if v.Quantity == nil {
-		return 1
-	}
-	return *v.Quantity
-}
+func (v Line) QuantityOrDefault() int64 { return wire.Or(v.Quantity, 1) }
 
-// MarshalJSON writes v as its schema has it.
-func (v Line) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "Line", encodeLine)
-}
+func (v Line) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v Line) Validate() error               { return wire.Validate(&v, v.check) }
+func (v *Line) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeLine) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *Line) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "Line", decodeLine)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v Line) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("Line")
-}
-
-func decodeLine(d *wire.Decoder) Line {
-	var v Line
-	o := d.Object("sku", "unit_price")
+func decodeLine(d *wire.Decoder) (v Line) {
+	o := d.Open(&v.Unknown, "sku", "unit_price")
 	for o.Next() {
 		switch string(o.Name) {
 		case "sku":
@@ -308,20 +226,16 @@ func decodeLine(d *wire.Decoder) Line {
 			v.Quantity = wire.Optional(d, (*wire.Decoder).Int)
 		case "unit_price":
 			v.UnitPrice = decodeMoney(d)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeLine(e *wire.Encoder, v Line) {
-	e.Begin()
-	e.Name("sku").String(v.SKU)
+func (v *Line) encode(e *wire.Encoder) {
+	e.First("sku").String(v.SKU)
 	wire.PutOptional(e, "quantity", v.Quantity, (*wire.Encoder).Int)
-	encodeMoney(e.Name("unit_price"), v.UnitPrice)
-	e.Unknown(v.Unknown)
-	e.End()
+	v.UnitPrice.encode(e.Name("unit_price"))
+	e.EndOpen(v.Unknown)
 }
 
 func (v *Line) check(c *wire.Checker) {
@@ -330,21 +244,17 @@ func (v *Line) check(c *wire.Checker) {
 	if v.Quantity != nil {
 		wire.ExclusiveMinimum(c, *v.Quantity, 0, "quantity")
 	}
-	c.Enter("unit_price")
-	v.UnitPrice.check(c)
-	c.Leave()
+	c.In(v.UnitPrice.check, "unit_price")
 }
 
 // Money is part of the event schemas.
 type Money struct {
-	Amount   MoneyAmount `json:"amount"`
-	Currency *string     `json:"currency,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Amount   MoneyAmount  `json:"amount"`
+	Currency *string      `json:"currency,omitzero"`
+	Unknown  wire.Unknown `json:"-"`
 }
 
-// NewMoney returns v with what the schema fixes filled in: its constants, and
-// its defaults where v leaves a member out.
+// NewMoney returns v with its constants and defaults filled in.
 func NewMoney(v Money) Money {
 	if v.Currency == nil {
 		v.Currency = new("EUR")
@@ -352,208 +262,105 @@ func NewMoney(v Money) Money {
 	return v
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v Money) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "Money", encodeMoney)
-}
+func (v Money) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v Money) Validate() error               { return wire.Validate(&v, v.check) }
+func (v *Money) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeMoney) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *Money) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "Money", decodeMoney)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v Money) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("Money")
-}
-
-func decodeMoney(d *wire.Decoder) Money {
-	var v Money
-	o := d.Object("amount")
+func decodeMoney(d *wire.Decoder) (v Money) {
+	o := d.Open(&v.Unknown, "amount")
 	for o.Next() {
 		switch string(o.Name) {
 		case "amount":
 			v.Amount = decodeMoneyAmount(d)
 		case "currency":
 			v.Currency = wire.Optional(d, (*wire.Decoder).String)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeMoney(e *wire.Encoder, v Money) {
-	e.Begin()
-	encodeMoneyAmount(e.Name("amount"), v.Amount)
+func (v *Money) encode(e *wire.Encoder) {
+	unionMoneyAmount.Put(e.First("amount"), v.Amount)
 	wire.PutOptional(e, "currency", v.Currency, (*wire.Encoder).String)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
 func (v *Money) check(c *wire.Checker) {
 	c.Schema("schemas/pydantic.json#/$defs/Money")
-	c.Enter("amount")
-	checkMoneyAmount(c, v.Amount)
-	c.Leave()
+	unionMoneyAmount.Check(c, v.Amount, "amount")
 	if v.Currency != nil {
 		wire.Const(c, *v.Currency, "EUR", "currency")
 	}
 }
 
 // MoneyAmount is one of MoneyAmountNumber and MoneyAmountText, told apart by
-// their JSON types. Any other value decodes to UnknownMoneyAmount.
+// their JSON types.
 type MoneyAmount interface {
-	json.Marshaler
-	Validate() error
-
+	branch
 	isMoneyAmount()
 }
 
-func (MoneyAmountNumber) isMoneyAmount()  {}
-func (MoneyAmountText) isMoneyAmount()    {}
-func (UnknownMoneyAmount) isMoneyAmount() {}
-
-// UnknownMoneyAmount keeps a value that is none of the branches of MoneyAmount,
-// as it came. Its Validate never accepts it.
+// UnknownMoneyAmount keeps any other value as it came; it is never valid.
 type UnknownMoneyAmount json.RawMessage
 
-// MarshalJSON writes v as it came.
-func (v UnknownMoneyAmount) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(MoneyAmount(v), "UnknownMoneyAmount", encodeMoneyAmount)
-}
-
-// Validate reports that v is unknown, as a *outbox.ValidationError.
-func (v UnknownMoneyAmount) Validate() error {
-	var c wire.Checker
-	checkMoneyAmount(&c, v)
-	return c.Err("UnknownMoneyAmount")
-}
+func (v UnknownMoneyAmount) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v UnknownMoneyAmount) Validate() error              { return wire.Validate(&v, v.check) }
+func (v UnknownMoneyAmount) encode(e *wire.Encoder)       { e.Raw(json.RawMessage(v)) }
+func (v UnknownMoneyAmount) check(c *wire.Checker)        { unionMoneyAmount.NoBranch(c, v) }
+func (UnknownMoneyAmount) isMoneyAmount()                 {}
 
 func decodeMoneyAmount(d *wire.Decoder) MoneyAmount {
 	switch d.Kind() {
 	case '0':
-		return decodeMoneyAmountNumber(d)
+		return MoneyAmountNumber(d.Float())
 	case '"':
-		return decodeMoneyAmountText(d)
+		return MoneyAmountText(d.String())
 	}
 	return wire.NoBranch[UnknownMoneyAmount](d)
 }
 
-func encodeMoneyAmount(e *wire.Encoder, v MoneyAmount) {
-	switch v := v.(type) {
-	case MoneyAmountNumber:
-		encodeMoneyAmountNumber(e, v)
-	case MoneyAmountText:
-		encodeMoneyAmountText(e, v)
-	case UnknownMoneyAmount:
-		e.Raw(json.RawMessage(v))
-	default:
-		e.NoBranch("MoneyAmount", v)
-	}
-}
-
-func checkMoneyAmount(c *wire.Checker, v MoneyAmount) {
-	c.Schema("schemas/pydantic.json#/$defs/Money/properties/amount")
-	switch v := v.(type) {
-	case MoneyAmountText:
-		v.check(c)
-	case MoneyAmountNumber: // any value is valid
-	default:
-		c.NoBranch(v, "anyOf", "a number or a string")
-	}
-}
+var unionMoneyAmount = wire.NewUnion(MoneyAmount.encode, MoneyAmount.check, "schemas/pydantic.json#/$defs/Money/properties/amount", "anyOf", `a number or a string`)
 
 // MoneyAmountNumber is a branch of MoneyAmount.
 type MoneyAmountNumber float64
 
-// MarshalJSON writes v as its schema has it.
-func (v MoneyAmountNumber) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "MoneyAmountNumber", encodeMoneyAmountNumber)
-}
-
-// UnmarshalJSON reads v. On an error v is left as it was.
-func (v *MoneyAmountNumber) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "MoneyAmountNumber", decodeMoneyAmountNumber)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v MoneyAmountNumber) Validate() error {
-	return nil
-}
-
-func decodeMoneyAmountNumber(d *wire.Decoder) MoneyAmountNumber {
-	return MoneyAmountNumber(d.Float())
-}
-
-func encodeMoneyAmountNumber(e *wire.Encoder, v MoneyAmountNumber) {
-	e.Float(float64(v))
-}
+func (v MoneyAmountNumber) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v MoneyAmountNumber) Validate() error               { return nil }
+func (v MoneyAmountNumber) encode(e *wire.Encoder)        { e.Float(float64(v)) }
+func (MoneyAmountNumber) check(*wire.Checker)             {}
+func (MoneyAmountNumber) isMoneyAmount()                  {}
+func (v *MoneyAmountNumber) UnmarshalJSON(b []byte) error { return wire.DecodeFloat(b, v) }
 
 // MoneyAmountText is a branch of MoneyAmount.
 type MoneyAmountText string
 
-// MarshalJSON writes v as its schema has it.
-func (v MoneyAmountText) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "MoneyAmountText", encodeMoneyAmountText)
-}
-
-// UnmarshalJSON reads v. On an error v is left as it was.
-func (v *MoneyAmountText) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "MoneyAmountText", decodeMoneyAmountText)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v MoneyAmountText) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("MoneyAmountText")
-}
-
-func decodeMoneyAmountText(d *wire.Decoder) MoneyAmountText {
-	return MoneyAmountText(d.String())
-}
-
-func encodeMoneyAmountText(e *wire.Encoder, v MoneyAmountText) {
-	e.String(string(v))
-}
+func (v MoneyAmountText) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v MoneyAmountText) Validate() error               { return wire.Validate(&v, v.check) }
+func (v MoneyAmountText) encode(e *wire.Encoder)        { e.String(string(v)) }
+func (MoneyAmountText) isMoneyAmount()                  {}
+func (v *MoneyAmountText) UnmarshalJSON(b []byte) error { return wire.DecodeText(b, v) }
 
 func (v MoneyAmountText) check(c *wire.Checker) {
-	c.Schema("schemas/pydantic.json#/$defs/Money/properties/amount/anyOf/1")
-	wire.Matches(c, v, moneyAmountTextPattern)
+	wire.Matches(c.Schema("schemas/pydantic.json#/$defs/Money/properties/amount/anyOf/1"), v, moneyAmountTextPattern)
 }
 
-// OrderPlacedV1Payment is one of Card and Transfer, told apart by "kind". Any
-// other value decodes to UnknownOrderPlacedV1Payment.
+// OrderPlacedV1Payment is one of Card and Transfer, told apart by "kind".
 type OrderPlacedV1Payment interface {
-	json.Marshaler
-	Validate() error
-
+	branch
 	isOrderPlacedV1Payment()
 }
 
-func (Card) isOrderPlacedV1Payment()                        {}
-func (Transfer) isOrderPlacedV1Payment()                    {}
-func (UnknownOrderPlacedV1Payment) isOrderPlacedV1Payment() {}
-
-// UnknownOrderPlacedV1Payment keeps a value that is none of the branches of
-// OrderPlacedV1Payment, as it came. Its Validate never accepts it.
+// UnknownOrderPlacedV1Payment keeps any other value as it came; it is never
+// valid.
 type UnknownOrderPlacedV1Payment json.RawMessage
 
-// MarshalJSON writes v as it came.
-func (v UnknownOrderPlacedV1Payment) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(OrderPlacedV1Payment(v), "UnknownOrderPlacedV1Payment", encodeOrderPlacedV1Payment)
-}
+func (v UnknownOrderPlacedV1Payment) Validate() error        { return wire.Validate(&v, v.check) }
+func (v UnknownOrderPlacedV1Payment) encode(e *wire.Encoder) { e.Raw(json.RawMessage(v)) }
+func (UnknownOrderPlacedV1Payment) isOrderPlacedV1Payment()  {}
 
-// Validate reports that v is unknown, as a *outbox.ValidationError.
-func (v UnknownOrderPlacedV1Payment) Validate() error {
-	var c wire.Checker
-	checkOrderPlacedV1Payment(&c, v)
-	return c.Err("UnknownOrderPlacedV1Payment")
-}
+func (v UnknownOrderPlacedV1Payment) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+
+func (v UnknownOrderPlacedV1Payment) check(c *wire.Checker) { unionOrderPlacedV1Payment.NoBranch(c, v) }
 
 func decodeOrderPlacedV1Payment(d *wire.Decoder) OrderPlacedV1Payment {
 	switch d.StringAt("kind") {
@@ -561,246 +368,152 @@ func decodeOrderPlacedV1Payment(d *wire.Decoder) OrderPlacedV1Payment {
 		return decodeCard(d)
 	case "transfer":
 		return decodeTransfer(d)
-	default:
-		return wire.NoBranch[UnknownOrderPlacedV1Payment](d)
 	}
+	return wire.NoBranch[UnknownOrderPlacedV1Payment](d)
 }
 
-func encodeOrderPlacedV1Payment(e *wire.Encoder, v OrderPlacedV1Payment) {
-	switch v := v.(type) {
-	case Card:
-		encodeCard(e, v)
-	case Transfer:
-		encodeTransfer(e, v)
-	case UnknownOrderPlacedV1Payment:
-		e.Raw(json.RawMessage(v))
-	default:
-		e.NoBranch("OrderPlacedV1Payment", v)
-	}
-}
-
-func checkOrderPlacedV1Payment(c *wire.Checker, v OrderPlacedV1Payment) {
-	c.Schema("schemas/pydantic.json#/properties/payment")
-	switch v := v.(type) {
-	case Card:
-		v.check(c)
-	case Transfer:
-		v.check(c)
-	default:
-		c.NoBranch(v, "oneOf", "an object with \"kind\" \"card\" or an object with \"kind\" \"transfer\"")
-	}
-}
+var unionOrderPlacedV1Payment = wire.NewUnion(OrderPlacedV1Payment.encode, OrderPlacedV1Payment.check, "schemas/pydantic.json#/properties/payment", "oneOf", `an object with "kind" "card" or an object with "kind" "transfer"`)
 
 // Card is a branch of OrderPlacedV1Payment.
 type Card struct {
-	Kind  string `json:"kind"`
-	Last4 string `json:"last4"`
-	// Unknown keeps the members that the schema does not name.
+	Kind    string       `json:"kind"`
+	Last4   string       `json:"last4"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// NewCard returns v with what the schema fixes filled in: its constants, and
-// its defaults where v leaves a member out.
+// NewCard returns v with its constants and defaults filled in.
 func NewCard(v Card) Card {
 	v.Kind = "card"
 	return v
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v Card) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "Card", encodeCard)
-}
+func (v Card) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v Card) Validate() error               { return wire.Validate(&v, v.check) }
+func (Card) isOrderPlacedV1Payment()         {}
+func (v *Card) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeCard) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *Card) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "Card", decodeCard)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v Card) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("Card")
-}
-
-func decodeCard(d *wire.Decoder) Card {
-	var v Card
-	o := d.Object("kind", "last4")
+func decodeCard(d *wire.Decoder) (v Card) {
+	o := d.Open(&v.Unknown, "kind", "last4")
 	for o.Next() {
 		switch string(o.Name) {
 		case "kind":
 			v.Kind = d.String()
 		case "last4":
 			v.Last4 = d.String()
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeCard(e *wire.Encoder, v Card) {
-	e.Begin()
-	e.Name("kind").String(v.Kind)
+func (v Card) encode(e *wire.Encoder) {
+	e.First("kind").String(v.Kind)
 	e.Name("last4").String(v.Last4)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
-func (v *Card) check(c *wire.Checker) {
-	c.Schema("schemas/pydantic.json#/$defs/Card")
-	wire.Const(c, v.Kind, "card", "kind")
+func (v Card) check(c *wire.Checker) {
+	wire.Const(c.Schema("schemas/pydantic.json#/$defs/Card"), v.Kind, "card", "kind")
 }
 
 // Transfer is a branch of OrderPlacedV1Payment.
 type Transfer struct {
-	Kind string `json:"kind"`
-	IBAN string `json:"iban"`
-	// Unknown keeps the members that the schema does not name.
+	Kind    string       `json:"kind"`
+	IBAN    string       `json:"iban"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// NewTransfer returns v with what the schema fixes filled in: its constants,
-// and its defaults where v leaves a member out.
+// NewTransfer returns v with its constants and defaults filled in.
 func NewTransfer(v Transfer) Transfer {
 	v.Kind = "transfer"
 	return v
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v Transfer) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "Transfer", encodeTransfer)
-}
+func (v Transfer) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v Transfer) Validate() error               { return wire.Validate(&v, v.check) }
+func (Transfer) isOrderPlacedV1Payment()         {}
+func (v *Transfer) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeTransfer) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *Transfer) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "Transfer", decodeTransfer)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v Transfer) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("Transfer")
-}
-
-func decodeTransfer(d *wire.Decoder) Transfer {
-	var v Transfer
-	o := d.Object("kind", "iban")
+func decodeTransfer(d *wire.Decoder) (v Transfer) {
+	o := d.Open(&v.Unknown, "kind", "iban")
 	for o.Next() {
 		switch string(o.Name) {
 		case "kind":
 			v.Kind = d.String()
 		case "iban":
 			v.IBAN = d.String()
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeTransfer(e *wire.Encoder, v Transfer) {
-	e.Begin()
-	e.Name("kind").String(v.Kind)
+func (v Transfer) encode(e *wire.Encoder) {
+	e.First("kind").String(v.Kind)
 	e.Name("iban").String(v.IBAN)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
-func (v *Transfer) check(c *wire.Checker) {
-	c.Schema("schemas/pydantic.json#/$defs/Transfer")
-	wire.Const(c, v.Kind, "transfer", "kind")
+func (v Transfer) check(c *wire.Checker) {
+	wire.Const(c.Schema("schemas/pydantic.json#/$defs/Transfer"), v.Kind, "transfer", "kind")
 }
 
 // ShopBillingAddress is part of the event schemas.
 type ShopBillingAddress struct {
-	VATID *string `json:"vat_id,omitzero"`
-	// Unknown keeps the members that the schema does not name.
+	VATID   *string      `json:"vat_id,omitzero"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v ShopBillingAddress) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "ShopBillingAddress", encodeShopBillingAddress)
+func (v ShopBillingAddress) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v ShopBillingAddress) Validate() error              { return nil }
+
+func (v *ShopBillingAddress) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeShopBillingAddress)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *ShopBillingAddress) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "ShopBillingAddress", decodeShopBillingAddress)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v ShopBillingAddress) Validate() error {
-	return nil
-}
-
-func decodeShopBillingAddress(d *wire.Decoder) ShopBillingAddress {
-	var v ShopBillingAddress
-	o := d.Object()
+func decodeShopBillingAddress(d *wire.Decoder) (v ShopBillingAddress) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "vat_id":
 			v.VATID = wire.Optional(d, (*wire.Decoder).String)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeShopBillingAddress(e *wire.Encoder, v ShopBillingAddress) {
+func (v *ShopBillingAddress) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutOptional(e, "vat_id", v.VATID, (*wire.Encoder).String)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
 // ShopShippingAddress is part of the event schemas.
 type ShopShippingAddress struct {
-	Street *string `json:"street,omitzero"`
-	// Unknown keeps the members that the schema does not name.
+	Street  *string      `json:"street,omitzero"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v ShopShippingAddress) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "ShopShippingAddress", encodeShopShippingAddress)
+func (v ShopShippingAddress) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v ShopShippingAddress) Validate() error              { return nil }
+
+func (v *ShopShippingAddress) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeShopShippingAddress)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *ShopShippingAddress) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "ShopShippingAddress", decodeShopShippingAddress)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v ShopShippingAddress) Validate() error {
-	return nil
-}
-
-func decodeShopShippingAddress(d *wire.Decoder) ShopShippingAddress {
-	var v ShopShippingAddress
-	o := d.Object()
+func decodeShopShippingAddress(d *wire.Decoder) (v ShopShippingAddress) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "street":
 			v.Street = wire.Optional(d, (*wire.Decoder).String)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeShopShippingAddress(e *wire.Encoder, v ShopShippingAddress) {
+func (v *ShopShippingAddress) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutOptional(e, "street", v.Street, (*wire.Encoder).String)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
 var moneyAmountTextPattern = wire.NewPattern(`(?!^^[-+.]*$)^[+-]?0*\d*\.?\d*$`)

@@ -31,31 +31,18 @@ type ParcelScannedV1 struct {
 	Signature   *string                  `json:"signature,omitzero"`
 	Temperature outbox.Nullable[float64] `json:"temperature,omitzero"`
 	Fragile     *bool                    `json:"fragile,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Unknown     wire.Unknown             `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v ParcelScannedV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "ParcelScannedV1", encodeParcelScannedV1)
+func (v ParcelScannedV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v ParcelScannedV1) Validate() error              { return wire.Validate(&v, v.check) }
+
+func (v *ParcelScannedV1) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeParcelScannedV1)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *ParcelScannedV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "ParcelScannedV1", decodeParcelScannedV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v ParcelScannedV1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("ParcelScannedV1")
-}
-
-func decodeParcelScannedV1(d *wire.Decoder) ParcelScannedV1 {
-	var v ParcelScannedV1
-	o := d.Object()
+func decodeParcelScannedV1(d *wire.Decoder) (v ParcelScannedV1) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "parcel_id":
@@ -80,43 +67,30 @@ func decodeParcelScannedV1(d *wire.Decoder) ParcelScannedV1 {
 			v.Temperature = nullable(d, (*wire.Decoder).Float)
 		case "fragile":
 			v.Fragile = wire.Optional(d, (*wire.Decoder).Bool)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeParcelScannedV1(e *wire.Encoder, v ParcelScannedV1) {
+func (v *ParcelScannedV1) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutOptional(e, "parcel_id", v.ParcelID, (*wire.Encoder).String)
 	wire.PutOptional(e, "scanned_at", v.ScannedAt, (*wire.Encoder).DateTime)
 	wire.PutOptional(e, "weight_grams", v.WeightGrams, (*wire.Encoder).String)
-	if v.Status != nil {
-		encodeScanStatus(e.Name("status"), v.Status)
-	}
+	unionScanStatus.PutOptional(e, "status", v.Status)
 	wire.PutOptional(e, "direction", v.Direction, wire.PutText[Direction])
-	wire.PutOptional(e, "depot", v.Depot, encodeDepot)
-	if v.History != nil {
-		wire.PutSlice(e.Name("history"), v.History, encodeDepot)
-	}
-	if v.Attributes != nil {
-		wire.PutMap(e.Name("attributes"), v.Attributes, (*wire.Encoder).String)
-	}
+	wire.PutOptional(e, "depot", v.Depot, func(e *wire.Encoder, v Depot) { v.encode(e) })
+	wire.PutOptionalSlice(e, "history", v.History, func(e *wire.Encoder, v Depot) { v.encode(e) })
+	wire.PutOptionalMap(e, "attributes", v.Attributes, (*wire.Encoder).String)
 	wire.PutOptional(e, "signature", v.Signature, (*wire.Encoder).String)
 	wire.PutNullable(e, "temperature", v.Temperature, (*wire.Encoder).Float)
 	wire.PutOptional(e, "fragile", v.Fragile, (*wire.Encoder).Bool)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
 func (v *ParcelScannedV1) check(c *wire.Checker) {
 	c.Schema("schemas/protoc.json#/definitions/ParcelScanned")
-	if v.Status != nil {
-		c.Enter("status")
-		checkScanStatus(c, v.Status)
-		c.Leave()
-	}
+	unionScanStatus.CheckOptional(c, v.Status, "status")
 	if v.Direction != nil {
 		wire.Enum(c, *v.Direction, v.Direction.Valid(), `"DIRECTION_IN", "DIRECTION_OUT"`, "direction")
 	}
@@ -135,14 +109,13 @@ var parcelScannedV1Event = outbox.EventType[ParcelScannedV1]{
 	},
 }
 
-// InsertParcelScannedV1 inserts the event on tx, so that it is published if and
-// only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertParcelScannedV1 inserts the event on tx: it is published if and only if
+// tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertParcelScannedV1(ctx context.Context, tx outbox.Transaction, data ParcelScannedV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, data, opts...)
 }
 
-// QueueParcelScannedV1 adds the insert to a batch that the caller sends in its
+// QueueParcelScannedV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueParcelScannedV1(ctx context.Context, batch *pgx.Batch, data ParcelScannedV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, data, opts...)
@@ -153,8 +126,8 @@ func OnParcelScannedV1(r *consume.Router, handle func(context.Context, outbox.En
 	consume.On(r, parcelScannedV1Event, handle)
 }
 
-// DecodeParcelScannedV1 reads the value of a record, with its headers where the
-// event has no envelope.
+// DecodeParcelScannedV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeParcelScannedV1(value []byte, headers ...outbox.Header) (outbox.Envelope[ParcelScannedV1], error) {
 	return parcelScannedV1Event.Decode(value, headers...)
 }
@@ -165,33 +138,20 @@ func (v ParcelScannedV1) NewRow(ctx context.Context, opts ...outbox.Option) (out
 }
 
 // ScanStatus is one of ScanStatusText and ScanStatusInteger, told apart by
-// their JSON types. Any other value decodes to UnknownScanStatus.
+// their JSON types.
 type ScanStatus interface {
-	json.Marshaler
-	Validate() error
-
+	branch
 	isScanStatus()
 }
 
-func (ScanStatusText) isScanStatus()    {}
-func (ScanStatusInteger) isScanStatus() {}
-func (UnknownScanStatus) isScanStatus() {}
-
-// UnknownScanStatus keeps a value that is none of the branches of ScanStatus,
-// as it came. Its Validate never accepts it.
+// UnknownScanStatus keeps any other value as it came; it is never valid.
 type UnknownScanStatus json.RawMessage
 
-// MarshalJSON writes v as it came.
-func (v UnknownScanStatus) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(ScanStatus(v), "UnknownScanStatus", encodeScanStatus)
-}
-
-// Validate reports that v is unknown, as a *outbox.ValidationError.
-func (v UnknownScanStatus) Validate() error {
-	var c wire.Checker
-	checkScanStatus(&c, v)
-	return c.Err("UnknownScanStatus")
-}
+func (v UnknownScanStatus) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v UnknownScanStatus) Validate() error              { return wire.Validate(&v, v.check) }
+func (v UnknownScanStatus) encode(e *wire.Encoder)       { e.Raw(json.RawMessage(v)) }
+func (v UnknownScanStatus) check(c *wire.Checker)        { unionScanStatus.NoBranch(c, v) }
+func (UnknownScanStatus) isScanStatus()                  {}
 
 func decodeScanStatus(d *wire.Decoder) ScanStatus {
 	switch d.Kind() {
@@ -203,30 +163,7 @@ func decodeScanStatus(d *wire.Decoder) ScanStatus {
 	return wire.NoBranch[UnknownScanStatus](d)
 }
 
-func encodeScanStatus(e *wire.Encoder, v ScanStatus) {
-	switch v := v.(type) {
-	case ScanStatusText:
-		e.String(string(v))
-	case ScanStatusInteger:
-		e.Int(int64(v))
-	case UnknownScanStatus:
-		e.Raw(json.RawMessage(v))
-	default:
-		e.NoBranch("ScanStatus", v)
-	}
-}
-
-func checkScanStatus(c *wire.Checker, v ScanStatus) {
-	c.Schema("schemas/protoc.json#/definitions/ParcelScanned/properties/status", scanStatusPlaces...)
-	switch v := v.(type) {
-	case ScanStatusText:
-		wire.Enum(c, v, v.Valid(), `"SCAN_STATUS_UNSPECIFIED", "SCAN_STATUS_OK", "SCAN_STATUS_DAMAGED"`)
-	case ScanStatusInteger:
-		wire.Enum(c, v, v.Valid(), `0, 1, 2`)
-	default:
-		c.NoBranch(v, "type", "a string or an integer")
-	}
-}
+var unionScanStatus = wire.NewUnion(ScanStatus.encode, ScanStatus.check, "schemas/protoc.json#/definitions/ParcelScanned/properties/status", "type", `a string or an integer`, scanStatusPlaces...)
 
 // ScanStatusText is a branch of ScanStatus.
 type ScanStatusText string
@@ -240,24 +177,16 @@ const (
 
 // Valid reports whether the schema lists the value.
 func (v ScanStatusText) Valid() bool {
-	switch v {
-	case ScanStatusTextUnspecified, ScanStatusTextOk, ScanStatusTextDamaged:
-		return true
-	}
-	return false
+	return v == ScanStatusTextUnspecified || v == ScanStatusTextOk || v == ScanStatusTextDamaged
 }
 
-// MarshalJSON writes v, listed or not.
-func (v ScanStatusText) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "ScanStatusText", wire.PutText[ScanStatusText])
-}
+func (v ScanStatusText) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v ScanStatusText) Validate() error              { return wire.Validate(&v, v.check) }
+func (v ScanStatusText) encode(e *wire.Encoder)       { e.String(string(v)) }
+func (ScanStatusText) isScanStatus()                  {}
 
-// Validate reports a value that the schema does not list, as a
-// *outbox.ValidationError.
-func (v ScanStatusText) Validate() error {
-	c := new(wire.Checker)
-	wire.Enum(c, v, v.Valid(), `"SCAN_STATUS_UNSPECIFIED", "SCAN_STATUS_OK", "SCAN_STATUS_DAMAGED"`)
-	return c.Err("ScanStatusText")
+func (v ScanStatusText) check(c *wire.Checker) {
+	wire.Enum(c.Schema("schemas/protoc.json#/definitions/ParcelScanned/properties/status"), v, v.Valid(), `"SCAN_STATUS_UNSPECIFIED", "SCAN_STATUS_OK", "SCAN_STATUS_DAMAGED"`)
 }
 
 // ScanStatusInteger is a branch of ScanStatus.
@@ -272,24 +201,16 @@ const (
 
 // Valid reports whether the schema lists the value.
 func (v ScanStatusInteger) Valid() bool {
-	switch v {
-	case ScanStatusInteger0, ScanStatusInteger1, ScanStatusInteger2:
-		return true
-	}
-	return false
+	return v == ScanStatusInteger0 || v == ScanStatusInteger1 || v == ScanStatusInteger2
 }
 
-// MarshalJSON writes v, listed or not.
-func (v ScanStatusInteger) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "ScanStatusInteger", func(e *wire.Encoder, v ScanStatusInteger) { e.Int(int64(v)) })
-}
+func (v ScanStatusInteger) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v ScanStatusInteger) Validate() error              { return wire.Validate(&v, v.check) }
+func (v ScanStatusInteger) encode(e *wire.Encoder)       { e.Int(int64(v)) }
+func (ScanStatusInteger) isScanStatus()                  {}
 
-// Validate reports a value that the schema does not list, as a
-// *outbox.ValidationError.
-func (v ScanStatusInteger) Validate() error {
-	c := new(wire.Checker)
-	wire.Enum(c, v, v.Valid(), `0, 1, 2`)
-	return c.Err("ScanStatusInteger")
+func (v ScanStatusInteger) check(c *wire.Checker) {
+	wire.Enum(c.Schema("schemas/protoc.json#/definitions/ParcelScanned/properties/status"), v, v.Valid(), `0, 1, 2`)
 }
 
 // Direction is part of the event schemas.
@@ -302,112 +223,70 @@ const (
 )
 
 // Valid reports whether the schema lists the value.
-func (v Direction) Valid() bool {
-	switch v {
-	case DirectionIn, DirectionOut:
-		return true
-	}
-	return false
-}
+func (v Direction) Valid() bool { return v == DirectionIn || v == DirectionOut }
 
 // Depot is part of the event schemas.
 type Depot struct {
-	Code *string `json:"code,omitzero"`
-	Geo  *Geo    `json:"geo,omitzero"`
-	// Unknown keeps the members that the schema does not name.
+	Code    *string      `json:"code,omitzero"`
+	Geo     *Geo         `json:"geo,omitzero"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v Depot) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "Depot", encodeDepot)
-}
+func (v Depot) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v Depot) Validate() error               { return nil }
+func (v *Depot) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeDepot) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *Depot) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "Depot", decodeDepot)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v Depot) Validate() error {
-	return nil
-}
-
-func decodeDepot(d *wire.Decoder) Depot {
-	var v Depot
-	o := d.Object()
+func decodeDepot(d *wire.Decoder) (v Depot) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "code":
 			v.Code = wire.Optional(d, (*wire.Decoder).String)
 		case "geo":
 			v.Geo = wire.Optional(d, decodeGeo)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeDepot(e *wire.Encoder, v Depot) {
+func (v *Depot) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutOptional(e, "code", v.Code, (*wire.Encoder).String)
-	wire.PutOptional(e, "geo", v.Geo, encodeGeo)
-	e.Unknown(v.Unknown)
-	e.End()
+	wire.PutOptional(e, "geo", v.Geo, func(e *wire.Encoder, v Geo) { v.encode(e) })
+	e.EndOpen(v.Unknown)
 }
 
 // Geo is part of the event schemas.
 type Geo struct {
-	Lat *float64 `json:"lat,omitzero"`
-	Lon *float64 `json:"lon,omitzero"`
-	// Unknown keeps the members that the schema does not name.
+	Lat     *float64     `json:"lat,omitzero"`
+	Lon     *float64     `json:"lon,omitzero"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v Geo) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "Geo", encodeGeo)
-}
+func (v Geo) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v Geo) Validate() error               { return nil }
+func (v *Geo) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeGeo) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *Geo) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "Geo", decodeGeo)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v Geo) Validate() error {
-	return nil
-}
-
-func decodeGeo(d *wire.Decoder) Geo {
-	var v Geo
-	o := d.Object()
+func decodeGeo(d *wire.Decoder) (v Geo) {
+	o := d.Open(&v.Unknown)
 	for o.Next() {
 		switch string(o.Name) {
 		case "lat":
 			v.Lat = wire.Optional(d, (*wire.Decoder).Float)
 		case "lon":
 			v.Lon = wire.Optional(d, (*wire.Decoder).Float)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeGeo(e *wire.Encoder, v Geo) {
+func (v *Geo) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutOptional(e, "lat", v.Lat, (*wire.Encoder).Float)
 	wire.PutOptional(e, "lon", v.Lon, (*wire.Encoder).Float)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
-// scanStatusPlaces says where schemas stand that are not under ScanStatus's own
-// properties.
 var scanStatusPlaces = wire.Places{
 	{"", "type", "schemas/protoc.json#/definitions/ParcelScanned/properties/status/oneOf"},
 }

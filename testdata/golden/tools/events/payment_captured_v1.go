@@ -35,27 +35,15 @@ type PaymentCapturedV1 struct {
 	Splits     []PaymentCapturedV1Split                 `json:"splits,omitzero"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v PaymentCapturedV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "PaymentCapturedV1", encodePaymentCapturedV1)
+func (v PaymentCapturedV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v PaymentCapturedV1) Validate() error              { return wire.Validate(&v, v.check) }
+
+func (v *PaymentCapturedV1) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodePaymentCapturedV1)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *PaymentCapturedV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "PaymentCapturedV1", decodePaymentCapturedV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v PaymentCapturedV1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("PaymentCapturedV1")
-}
-
-func decodePaymentCapturedV1(d *wire.Decoder) PaymentCapturedV1 {
-	var v PaymentCapturedV1
-	o := d.Object("paymentId", "amount", "source", "memo", "capturedAt")
+func decodePaymentCapturedV1(d *wire.Decoder) (v PaymentCapturedV1) {
+	o := d.Closed("paymentId", "amount", "source", "memo", "capturedAt")
 	for o.Next() {
 		switch string(o.Name) {
 		case "paymentId":
@@ -90,73 +78,48 @@ func decodePaymentCapturedV1(d *wire.Decoder) PaymentCapturedV1 {
 			v.Receipt = wire.Optional(d, decodePaymentCapturedV1Receipt)
 		case "splits":
 			v.Splits = wire.Slice(d, decodePaymentCapturedV1Split)
-		default:
-			o.Unexpected()
 		}
 	}
 	return v
 }
 
-func encodePaymentCapturedV1(e *wire.Encoder, v PaymentCapturedV1) {
-	e.Begin()
-	e.Name("paymentId").UUID(v.PaymentID)
-	encodePaymentCapturedV1Amount(e.Name("amount"), v.Amount)
-	wire.PutOptional(e, "fee", v.Fee, encodePaymentCapturedV1Amount)
-	wire.PutNullable(e, "refunded", v.Refunded, encodePaymentCapturedV1Amount)
-	encodePaymentCapturedV1Source(e.Name("source"), v.Source)
-	if v.Reference != nil {
-		encodePaymentCapturedV1Reference(e.Name("reference"), v.Reference)
-	}
+func (v *PaymentCapturedV1) encode(e *wire.Encoder) {
+	e.First("paymentId").UUID(v.PaymentID)
+	v.Amount.encode(e.Name("amount"))
+	wire.PutOptional(e, "fee", v.Fee, func(e *wire.Encoder, v PaymentCapturedV1Amount) { v.encode(e) })
+	wire.PutNullable(e, "refunded", v.Refunded, func(e *wire.Encoder, v PaymentCapturedV1Amount) { v.encode(e) })
+	unionPaymentCapturedV1Source.Put(e.Name("source"), v.Source)
+	unionPaymentCapturedV1Reference.PutOptional(e, "reference", v.Reference)
 	wire.PutPointer(e.Name("memo"), v.Memo, (*wire.Encoder).String)
-	if v.Tags != nil {
-		wire.PutSlice(e.Name("tags"), v.Tags, (*wire.Encoder).String)
-	}
+	wire.PutOptionalSlice(e, "tags", v.Tags, (*wire.Encoder).String)
 	wire.PutOptional(e, "risk", v.Risk, func(e *wire.Encoder, v PaymentCapturedV1Risk) { e.Int(int64(v)) })
-	wire.PutOptional(e, "location", v.Location, encodePaymentCapturedV1Location)
-	if v.Metadata != nil {
-		wire.PutMap(e.Name("metadata"), v.Metadata, (*wire.Encoder).String)
-	}
+	wire.PutOptional(e, "location", v.Location, func(e *wire.Encoder, v PaymentCapturedV1Location) { v.encode(e) })
+	wire.PutOptionalMap(e, "metadata", v.Metadata, (*wire.Encoder).String)
 	wire.PutNullable(e, "raw", v.Raw, (*wire.Encoder).Any)
 	e.Name("capturedAt").DateTime(v.CapturedAt)
 	wire.PutOptional(e, "settlesAt", v.SettlesAt, (*wire.Encoder).Int)
-	wire.PutOptional(e, "receipt", v.Receipt, encodePaymentCapturedV1Receipt)
-	if v.Splits != nil {
-		wire.PutSlice(e.Name("splits"), v.Splits, encodePaymentCapturedV1Split)
-	}
+	wire.PutOptional(e, "receipt", v.Receipt, func(e *wire.Encoder, v PaymentCapturedV1Receipt) { v.encode(e) })
+	wire.PutOptionalSlice(e, "splits", v.Splits, func(e *wire.Encoder, v PaymentCapturedV1Split) { v.encode(e) })
 	e.End()
 }
 
 func (v *PaymentCapturedV1) check(c *wire.Checker) {
 	c.Schema("schemas/zod.json#/definitions/PaymentCaptured")
-	c.Enter("amount")
-	v.Amount.check(c)
-	c.Leave()
+	c.In(v.Amount.check, "amount")
 	if v.Fee != nil {
-		c.Enter("fee")
-		v.Fee.check(c)
-		c.Leave()
+		c.In(v.Fee.check, "fee")
 	}
 	if x, ok := v.Refunded.Get(); ok {
-		c.Enter("refunded")
-		x.check(c)
-		c.Leave()
+		c.In(x.check, "refunded")
 	}
-	c.Enter("source")
-	checkPaymentCapturedV1Source(c, v.Source)
-	c.Leave()
-	if v.Reference != nil {
-		c.Enter("reference")
-		checkPaymentCapturedV1Reference(c, v.Reference)
-		c.Leave()
-	}
+	unionPaymentCapturedV1Source.Check(c, v.Source, "source")
+	unionPaymentCapturedV1Reference.CheckOptional(c, v.Reference, "reference")
 	wire.UniqueItems(c, v.Tags, "tags")
 	if v.Risk != nil {
 		wire.Enum(c, *v.Risk, v.Risk.Valid(), `0, 1, 2`, "risk")
 	}
 	if v.Receipt != nil {
-		c.Enter("receipt")
-		v.Receipt.check(c)
-		c.Leave()
+		c.In(v.Receipt.check, "receipt")
 	}
 }
 
@@ -165,20 +128,17 @@ var paymentCapturedV1Event = outbox.EventType[PaymentCapturedV1]{
 	Topic:         "tools.zod.v1",
 	Source:        Service,
 	AggregateType: "payment",
-	AggregateID: func(v *PaymentCapturedV1) (string, error) {
-		return v.PaymentID.String(), nil
-	},
+	AggregateID:   func(v *PaymentCapturedV1) (string, error) { return v.PaymentID.String(), nil },
 }
 
-// InsertPaymentCapturedV1 inserts the event on tx, so that it is published if
-// and only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertPaymentCapturedV1 inserts the event on tx: it is published if and only
+// if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertPaymentCapturedV1(ctx context.Context, tx outbox.Transaction, data PaymentCapturedV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, data, opts...)
 }
 
-// QueuePaymentCapturedV1 adds the insert to a batch that the caller sends in
-// its transaction.
+// QueuePaymentCapturedV1 adds the insert to a batch that the caller sends in a
+// transaction.
 func QueuePaymentCapturedV1(ctx context.Context, batch *pgx.Batch, data PaymentCapturedV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, data, opts...)
 }
@@ -188,8 +148,8 @@ func OnPaymentCapturedV1(r *consume.Router, handle func(context.Context, outbox.
 	consume.On(r, paymentCapturedV1Event, handle)
 }
 
-// DecodePaymentCapturedV1 reads the value of a record, with its headers where
-// the event has no envelope.
+// DecodePaymentCapturedV1 reads a record; an event without an envelope needs
+// its headers.
 func DecodePaymentCapturedV1(value []byte, headers ...outbox.Header) (outbox.Envelope[PaymentCapturedV1], error) {
 	return paymentCapturedV1Event.Decode(value, headers...)
 }
@@ -206,43 +166,28 @@ type PaymentCapturedV1Amount struct {
 	Currency string `json:"currency"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v PaymentCapturedV1Amount) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "PaymentCapturedV1Amount", encodePaymentCapturedV1Amount)
+func (v PaymentCapturedV1Amount) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v PaymentCapturedV1Amount) Validate() error              { return wire.Validate(&v, v.check) }
+
+func (v *PaymentCapturedV1Amount) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodePaymentCapturedV1Amount)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *PaymentCapturedV1Amount) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "PaymentCapturedV1Amount", decodePaymentCapturedV1Amount)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v PaymentCapturedV1Amount) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("PaymentCapturedV1Amount")
-}
-
-func decodePaymentCapturedV1Amount(d *wire.Decoder) PaymentCapturedV1Amount {
-	var v PaymentCapturedV1Amount
-	o := d.Object("value", "currency")
+func decodePaymentCapturedV1Amount(d *wire.Decoder) (v PaymentCapturedV1Amount) {
+	o := d.Closed("value", "currency")
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = d.Int()
 		case "currency":
 			v.Currency = d.String()
-		default:
-			o.Unexpected()
 		}
 	}
 	return v
 }
 
-func encodePaymentCapturedV1Amount(e *wire.Encoder, v PaymentCapturedV1Amount) {
-	e.Begin()
-	e.Name("value").Int(v.Value)
+func (v *PaymentCapturedV1Amount) encode(e *wire.Encoder) {
+	e.First("value").Int(v.Value)
 	e.Name("currency").String(v.Currency)
 	e.End()
 }
@@ -255,33 +200,26 @@ func (v *PaymentCapturedV1Amount) check(c *wire.Checker) {
 }
 
 // PaymentCapturedV1Source is one of PaymentCapturedV1SourceCard and
-// PaymentCapturedV1SourceBankAccount, told apart by "type". Any other value
-// decodes to UnknownPaymentCapturedV1Source.
+// PaymentCapturedV1SourceBankAccount, told apart by "type".
 type PaymentCapturedV1Source interface {
-	json.Marshaler
-	Validate() error
-
+	branch
 	isPaymentCapturedV1Source()
 }
 
-func (PaymentCapturedV1SourceCard) isPaymentCapturedV1Source()        {}
-func (PaymentCapturedV1SourceBankAccount) isPaymentCapturedV1Source() {}
-func (UnknownPaymentCapturedV1Source) isPaymentCapturedV1Source()     {}
-
-// UnknownPaymentCapturedV1Source keeps a value that is none of the branches of
-// PaymentCapturedV1Source, as it came. Its Validate never accepts it.
+// UnknownPaymentCapturedV1Source keeps any other value as it came; it is never
+// valid.
 type UnknownPaymentCapturedV1Source json.RawMessage
 
-// MarshalJSON writes v as it came.
+func (v UnknownPaymentCapturedV1Source) Validate() error          { return wire.Validate(&v, v.check) }
+func (v UnknownPaymentCapturedV1Source) encode(e *wire.Encoder)   { e.Raw(json.RawMessage(v)) }
+func (UnknownPaymentCapturedV1Source) isPaymentCapturedV1Source() {}
+
 func (v UnknownPaymentCapturedV1Source) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(PaymentCapturedV1Source(v), "UnknownPaymentCapturedV1Source", encodePaymentCapturedV1Source)
+	return wire.Encode(&v, v.encode)
 }
 
-// Validate reports that v is unknown, as a *outbox.ValidationError.
-func (v UnknownPaymentCapturedV1Source) Validate() error {
-	var c wire.Checker
-	checkPaymentCapturedV1Source(&c, v)
-	return c.Err("UnknownPaymentCapturedV1Source")
+func (v UnknownPaymentCapturedV1Source) check(c *wire.Checker) {
+	unionPaymentCapturedV1Source.NoBranch(c, v)
 }
 
 func decodePaymentCapturedV1Source(d *wire.Decoder) PaymentCapturedV1Source {
@@ -290,35 +228,11 @@ func decodePaymentCapturedV1Source(d *wire.Decoder) PaymentCapturedV1Source {
 		return decodePaymentCapturedV1SourceCard(d)
 	case "bank_account":
 		return decodePaymentCapturedV1SourceBankAccount(d)
-	default:
-		return wire.NoBranch[UnknownPaymentCapturedV1Source](d)
 	}
+	return wire.NoBranch[UnknownPaymentCapturedV1Source](d)
 }
 
-func encodePaymentCapturedV1Source(e *wire.Encoder, v PaymentCapturedV1Source) {
-	switch v := v.(type) {
-	case PaymentCapturedV1SourceCard:
-		encodePaymentCapturedV1SourceCard(e, v)
-	case PaymentCapturedV1SourceBankAccount:
-		encodePaymentCapturedV1SourceBankAccount(e, v)
-	case UnknownPaymentCapturedV1Source:
-		e.Raw(json.RawMessage(v))
-	default:
-		e.NoBranch("PaymentCapturedV1Source", v)
-	}
-}
-
-func checkPaymentCapturedV1Source(c *wire.Checker, v PaymentCapturedV1Source) {
-	c.Schema("schemas/zod.json#/definitions/PaymentCaptured/properties/source")
-	switch v := v.(type) {
-	case PaymentCapturedV1SourceCard:
-		v.check(c)
-	case PaymentCapturedV1SourceBankAccount:
-		v.check(c)
-	default:
-		c.NoBranch(v, "anyOf", "an object with \"type\" \"card\" or an object with \"type\" \"bank_account\"")
-	}
-}
+var unionPaymentCapturedV1Source = wire.NewUnion(PaymentCapturedV1Source.encode, PaymentCapturedV1Source.check, "schemas/zod.json#/definitions/PaymentCaptured/properties/source", "anyOf", `an object with "type" "card" or an object with "type" "bank_account"`)
 
 // PaymentCapturedV1SourceCard is a branch of PaymentCapturedV1Source.
 type PaymentCapturedV1SourceCard struct {
@@ -326,55 +240,42 @@ type PaymentCapturedV1SourceCard struct {
 	Network PaymentCapturedV1SourceCardNetwork `json:"network"`
 }
 
-// NewPaymentCapturedV1SourceCard returns v with what the schema fixes filled
-// in: its constants, and its defaults where v leaves a member out.
+// NewPaymentCapturedV1SourceCard returns v with its constants and defaults
+// filled in.
 func NewPaymentCapturedV1SourceCard(v PaymentCapturedV1SourceCard) PaymentCapturedV1SourceCard {
 	v.Type = "card"
 	return v
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v PaymentCapturedV1SourceCard) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "PaymentCapturedV1SourceCard", encodePaymentCapturedV1SourceCard)
+func (v PaymentCapturedV1SourceCard) Validate() error          { return wire.Validate(&v, v.check) }
+func (PaymentCapturedV1SourceCard) isPaymentCapturedV1Source() {}
+
+func (v PaymentCapturedV1SourceCard) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+
+func (v *PaymentCapturedV1SourceCard) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodePaymentCapturedV1SourceCard)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *PaymentCapturedV1SourceCard) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "PaymentCapturedV1SourceCard", decodePaymentCapturedV1SourceCard)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v PaymentCapturedV1SourceCard) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("PaymentCapturedV1SourceCard")
-}
-
-func decodePaymentCapturedV1SourceCard(d *wire.Decoder) PaymentCapturedV1SourceCard {
-	var v PaymentCapturedV1SourceCard
-	o := d.Object("type", "network")
+func decodePaymentCapturedV1SourceCard(d *wire.Decoder) (v PaymentCapturedV1SourceCard) {
+	o := d.Closed("type", "network")
 	for o.Next() {
 		switch string(o.Name) {
 		case "type":
 			v.Type = d.String()
 		case "network":
 			v.Network = wire.Text[PaymentCapturedV1SourceCardNetwork](d)
-		default:
-			o.Unexpected()
 		}
 	}
 	return v
 }
 
-func encodePaymentCapturedV1SourceCard(e *wire.Encoder, v PaymentCapturedV1SourceCard) {
-	e.Begin()
-	e.Name("type").String(v.Type)
+func (v PaymentCapturedV1SourceCard) encode(e *wire.Encoder) {
+	e.First("type").String(v.Type)
 	e.Name("network").String(string(v.Network))
 	e.End()
 }
 
-func (v *PaymentCapturedV1SourceCard) check(c *wire.Checker) {
+func (v PaymentCapturedV1SourceCard) check(c *wire.Checker) {
 	c.Schema("schemas/zod.json#/definitions/PaymentCaptured/properties/source/anyOf/0")
 	wire.Const(c, v.Type, "card", "type")
 	wire.Enum(c, v.Network, v.Network.Valid(), `"visa", "mastercard"`, "network")
@@ -392,11 +293,7 @@ const (
 
 // Valid reports whether the schema lists the value.
 func (v PaymentCapturedV1SourceCardNetwork) Valid() bool {
-	switch v {
-	case PaymentCapturedV1SourceCardNetworkVisa, PaymentCapturedV1SourceCardNetworkMastercard:
-		return true
-	}
-	return false
+	return v == PaymentCapturedV1SourceCardNetworkVisa || v == PaymentCapturedV1SourceCardNetworkMastercard
 }
 
 // PaymentCapturedV1SourceBankAccount is a branch of PaymentCapturedV1Source.
@@ -405,171 +302,110 @@ type PaymentCapturedV1SourceBankAccount struct {
 	IBAN string `json:"iban"`
 }
 
-// NewPaymentCapturedV1SourceBankAccount returns v with what the schema fixes
-// filled in: its constants, and its defaults where v leaves a member out.
+// NewPaymentCapturedV1SourceBankAccount returns v with its constants and
+// defaults filled in.
 func NewPaymentCapturedV1SourceBankAccount(v PaymentCapturedV1SourceBankAccount) PaymentCapturedV1SourceBankAccount {
 	v.Type = "bank_account"
 	return v
 }
 
-// MarshalJSON writes v as its schema has it.
+func (v PaymentCapturedV1SourceBankAccount) Validate() error          { return wire.Validate(&v, v.check) }
+func (PaymentCapturedV1SourceBankAccount) isPaymentCapturedV1Source() {}
+
 func (v PaymentCapturedV1SourceBankAccount) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "PaymentCapturedV1SourceBankAccount", encodePaymentCapturedV1SourceBankAccount)
+	return wire.Encode(&v, v.encode)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *PaymentCapturedV1SourceBankAccount) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "PaymentCapturedV1SourceBankAccount", decodePaymentCapturedV1SourceBankAccount)
+func (v *PaymentCapturedV1SourceBankAccount) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodePaymentCapturedV1SourceBankAccount)
 }
 
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v PaymentCapturedV1SourceBankAccount) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("PaymentCapturedV1SourceBankAccount")
-}
-
-func decodePaymentCapturedV1SourceBankAccount(d *wire.Decoder) PaymentCapturedV1SourceBankAccount {
-	var v PaymentCapturedV1SourceBankAccount
-	o := d.Object("type", "iban")
+func decodePaymentCapturedV1SourceBankAccount(d *wire.Decoder) (v PaymentCapturedV1SourceBankAccount) {
+	o := d.Closed("type", "iban")
 	for o.Next() {
 		switch string(o.Name) {
 		case "type":
 			v.Type = d.String()
 		case "iban":
 			v.IBAN = d.String()
-		default:
-			o.Unexpected()
 		}
 	}
 	return v
 }
 
-func encodePaymentCapturedV1SourceBankAccount(e *wire.Encoder, v PaymentCapturedV1SourceBankAccount) {
-	e.Begin()
-	e.Name("type").String(v.Type)
+func (v PaymentCapturedV1SourceBankAccount) encode(e *wire.Encoder) {
+	e.First("type").String(v.Type)
 	e.Name("iban").String(v.IBAN)
 	e.End()
 }
 
-func (v *PaymentCapturedV1SourceBankAccount) check(c *wire.Checker) {
-	c.Schema("schemas/zod.json#/definitions/PaymentCaptured/properties/source/anyOf/1")
-	wire.Const(c, v.Type, "bank_account", "type")
+func (v PaymentCapturedV1SourceBankAccount) check(c *wire.Checker) {
+	wire.Const(c.Schema("schemas/zod.json#/definitions/PaymentCaptured/properties/source/anyOf/1"), v.Type, "bank_account", "type")
 }
 
 // PaymentCapturedV1Reference is one of PaymentCapturedV1ReferenceText and
-// PaymentCapturedV1ReferenceNumber, told apart by their JSON types. Any other
-// value decodes to UnknownPaymentCapturedV1Reference.
+// PaymentCapturedV1ReferenceNumber, told apart by their JSON types.
 type PaymentCapturedV1Reference interface {
-	json.Marshaler
-	Validate() error
-
+	branch
 	isPaymentCapturedV1Reference()
 }
 
-func (PaymentCapturedV1ReferenceText) isPaymentCapturedV1Reference()    {}
-func (PaymentCapturedV1ReferenceNumber) isPaymentCapturedV1Reference()  {}
-func (UnknownPaymentCapturedV1Reference) isPaymentCapturedV1Reference() {}
-
-// UnknownPaymentCapturedV1Reference keeps a value that is none of the branches
-// of PaymentCapturedV1Reference, as it came. Its Validate never accepts it.
+// UnknownPaymentCapturedV1Reference keeps any other value as it came; it is
+// never valid.
 type UnknownPaymentCapturedV1Reference json.RawMessage
 
-// MarshalJSON writes v as it came.
+func (v UnknownPaymentCapturedV1Reference) Validate() error             { return wire.Validate(&v, v.check) }
+func (v UnknownPaymentCapturedV1Reference) encode(e *wire.Encoder)      { e.Raw(json.RawMessage(v)) }
+func (UnknownPaymentCapturedV1Reference) isPaymentCapturedV1Reference() {}
+
 func (v UnknownPaymentCapturedV1Reference) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(PaymentCapturedV1Reference(v), "UnknownPaymentCapturedV1Reference", encodePaymentCapturedV1Reference)
+	return wire.Encode(&v, v.encode)
 }
 
-// Validate reports that v is unknown, as a *outbox.ValidationError.
-func (v UnknownPaymentCapturedV1Reference) Validate() error {
-	var c wire.Checker
-	checkPaymentCapturedV1Reference(&c, v)
-	return c.Err("UnknownPaymentCapturedV1Reference")
+func (v UnknownPaymentCapturedV1Reference) check(c *wire.Checker) {
+	unionPaymentCapturedV1Reference.NoBranch(c, v)
 }
 
 func decodePaymentCapturedV1Reference(d *wire.Decoder) PaymentCapturedV1Reference {
 	switch d.Kind() {
 	case '"':
-		return decodePaymentCapturedV1ReferenceText(d)
+		return PaymentCapturedV1ReferenceText(d.String())
 	case '0':
-		return decodePaymentCapturedV1ReferenceNumber(d)
+		return PaymentCapturedV1ReferenceNumber(d.Float())
 	}
 	return wire.NoBranch[UnknownPaymentCapturedV1Reference](d)
 }
 
-func encodePaymentCapturedV1Reference(e *wire.Encoder, v PaymentCapturedV1Reference) {
-	switch v := v.(type) {
-	case PaymentCapturedV1ReferenceText:
-		encodePaymentCapturedV1ReferenceText(e, v)
-	case PaymentCapturedV1ReferenceNumber:
-		encodePaymentCapturedV1ReferenceNumber(e, v)
-	case UnknownPaymentCapturedV1Reference:
-		e.Raw(json.RawMessage(v))
-	default:
-		e.NoBranch("PaymentCapturedV1Reference", v)
-	}
-}
-
-func checkPaymentCapturedV1Reference(c *wire.Checker, v PaymentCapturedV1Reference) {
-	c.Schema("schemas/zod.json#/definitions/PaymentCaptured/properties/reference")
-	switch v := v.(type) {
-	case PaymentCapturedV1ReferenceText, PaymentCapturedV1ReferenceNumber: // any value is valid
-	default:
-		c.NoBranch(v, "type", "a string or a number")
-	}
-}
+var unionPaymentCapturedV1Reference = wire.NewUnion(PaymentCapturedV1Reference.encode, PaymentCapturedV1Reference.check, "schemas/zod.json#/definitions/PaymentCaptured/properties/reference", "type", `a string or a number`)
 
 // PaymentCapturedV1ReferenceText is a branch of PaymentCapturedV1Reference.
 type PaymentCapturedV1ReferenceText string
 
-// MarshalJSON writes v as its schema has it.
+func (v PaymentCapturedV1ReferenceText) Validate() error             { return nil }
+func (v PaymentCapturedV1ReferenceText) encode(e *wire.Encoder)      { e.String(string(v)) }
+func (PaymentCapturedV1ReferenceText) check(*wire.Checker)           {}
+func (PaymentCapturedV1ReferenceText) isPaymentCapturedV1Reference() {}
+
 func (v PaymentCapturedV1ReferenceText) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "PaymentCapturedV1ReferenceText", encodePaymentCapturedV1ReferenceText)
+	return wire.Encode(&v, v.encode)
 }
 
-// UnmarshalJSON reads v. On an error v is left as it was.
-func (v *PaymentCapturedV1ReferenceText) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "PaymentCapturedV1ReferenceText", decodePaymentCapturedV1ReferenceText)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v PaymentCapturedV1ReferenceText) Validate() error {
-	return nil
-}
-
-func decodePaymentCapturedV1ReferenceText(d *wire.Decoder) PaymentCapturedV1ReferenceText {
-	return PaymentCapturedV1ReferenceText(d.String())
-}
-
-func encodePaymentCapturedV1ReferenceText(e *wire.Encoder, v PaymentCapturedV1ReferenceText) {
-	e.String(string(v))
-}
+func (v *PaymentCapturedV1ReferenceText) UnmarshalJSON(b []byte) error { return wire.DecodeText(b, v) }
 
 // PaymentCapturedV1ReferenceNumber is a branch of PaymentCapturedV1Reference.
 type PaymentCapturedV1ReferenceNumber float64
 
-// MarshalJSON writes v as its schema has it.
+func (v PaymentCapturedV1ReferenceNumber) Validate() error             { return nil }
+func (v PaymentCapturedV1ReferenceNumber) encode(e *wire.Encoder)      { e.Float(float64(v)) }
+func (PaymentCapturedV1ReferenceNumber) check(*wire.Checker)           {}
+func (PaymentCapturedV1ReferenceNumber) isPaymentCapturedV1Reference() {}
+
 func (v PaymentCapturedV1ReferenceNumber) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "PaymentCapturedV1ReferenceNumber", encodePaymentCapturedV1ReferenceNumber)
+	return wire.Encode(&v, v.encode)
 }
 
-// UnmarshalJSON reads v. On an error v is left as it was.
-func (v *PaymentCapturedV1ReferenceNumber) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "PaymentCapturedV1ReferenceNumber", decodePaymentCapturedV1ReferenceNumber)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v PaymentCapturedV1ReferenceNumber) Validate() error {
-	return nil
-}
-
-func decodePaymentCapturedV1ReferenceNumber(d *wire.Decoder) PaymentCapturedV1ReferenceNumber {
-	return PaymentCapturedV1ReferenceNumber(d.Float())
-}
-
-func encodePaymentCapturedV1ReferenceNumber(e *wire.Encoder, v PaymentCapturedV1ReferenceNumber) {
-	e.Float(float64(v))
+func (v *PaymentCapturedV1ReferenceNumber) UnmarshalJSON(b []byte) error {
+	return wire.DecodeFloat(b, v)
 }
 
 // PaymentCapturedV1Risk is the type of the member "risk" of PaymentCapturedV1.
@@ -584,11 +420,7 @@ const (
 
 // Valid reports whether the schema lists the value.
 func (v PaymentCapturedV1Risk) Valid() bool {
-	switch v {
-	case PaymentCapturedV1Risk0, PaymentCapturedV1Risk1, PaymentCapturedV1Risk2:
-		return true
-	}
-	return false
+	return v == PaymentCapturedV1Risk0 || v == PaymentCapturedV1Risk1 || v == PaymentCapturedV1Risk2
 }
 
 // PaymentCapturedV1Location is the type of the member "location" of
@@ -600,24 +432,15 @@ type PaymentCapturedV1Location struct {
 	Second float64
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v PaymentCapturedV1Location) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "PaymentCapturedV1Location", encodePaymentCapturedV1Location)
+func (v PaymentCapturedV1Location) Validate() error { return nil }
+
+func (v PaymentCapturedV1Location) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+
+func (v *PaymentCapturedV1Location) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodePaymentCapturedV1Location)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *PaymentCapturedV1Location) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "PaymentCapturedV1Location", decodePaymentCapturedV1Location)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v PaymentCapturedV1Location) Validate() error {
-	return nil
-}
-
-func decodePaymentCapturedV1Location(d *wire.Decoder) PaymentCapturedV1Location {
-	var v PaymentCapturedV1Location
+func decodePaymentCapturedV1Location(d *wire.Decoder) (v PaymentCapturedV1Location) {
 	t := d.Tuple(2)
 	for t.Next() {
 		switch t.Index {
@@ -632,7 +455,7 @@ func decodePaymentCapturedV1Location(d *wire.Decoder) PaymentCapturedV1Location 
 	return v
 }
 
-func encodePaymentCapturedV1Location(e *wire.Encoder, v PaymentCapturedV1Location) {
+func (v *PaymentCapturedV1Location) encode(e *wire.Encoder) {
 	t := e.Tuple()
 	t.Item().Float(v.First)
 	t.Item().Float(v.Second)
@@ -642,14 +465,13 @@ func encodePaymentCapturedV1Location(e *wire.Encoder, v PaymentCapturedV1Locatio
 // PaymentCapturedV1Receipt is the type of the member "receipt" of
 // PaymentCapturedV1.
 type PaymentCapturedV1Receipt struct {
-	Email  string  `json:"email"`
-	Locale *string `json:"locale,omitzero"`
-	// Unknown keeps the members that the schema does not name.
+	Email   string       `json:"email"`
+	Locale  *string      `json:"locale,omitzero"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// NewPaymentCapturedV1Receipt returns v with what the schema fixes filled in:
-// its constants, and its defaults where v leaves a member out.
+// NewPaymentCapturedV1Receipt returns v with its constants and defaults filled
+// in.
 func NewPaymentCapturedV1Receipt(v PaymentCapturedV1Receipt) PaymentCapturedV1Receipt {
 	if v.Locale == nil {
 		v.Locale = new("en")
@@ -658,58 +480,36 @@ func NewPaymentCapturedV1Receipt(v PaymentCapturedV1Receipt) PaymentCapturedV1Re
 }
 
 // LocaleOrDefault is Locale, or the default of the schema where it is absent.
-func (v PaymentCapturedV1Receipt) LocaleOrDefault() string {
-	if v.Locale == nil {
-		return "en"
-	}
-	return *v.Locale
+func (v PaymentCapturedV1Receipt) LocaleOrDefault() string { return wire.Or(v.Locale, "en") }
+
+func (v PaymentCapturedV1Receipt) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v PaymentCapturedV1Receipt) Validate() error              { return wire.Validate(&v, v.check) }
+
+func (v *PaymentCapturedV1Receipt) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodePaymentCapturedV1Receipt)
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v PaymentCapturedV1Receipt) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "PaymentCapturedV1Receipt", encodePaymentCapturedV1Receipt)
-}
-
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *PaymentCapturedV1Receipt) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "PaymentCapturedV1Receipt", decodePaymentCapturedV1Receipt)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v PaymentCapturedV1Receipt) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("PaymentCapturedV1Receipt")
-}
-
-func decodePaymentCapturedV1Receipt(d *wire.Decoder) PaymentCapturedV1Receipt {
-	var v PaymentCapturedV1Receipt
-	o := d.Object("email")
+func decodePaymentCapturedV1Receipt(d *wire.Decoder) (v PaymentCapturedV1Receipt) {
+	o := d.Open(&v.Unknown, "email")
 	for o.Next() {
 		switch string(o.Name) {
 		case "email":
 			v.Email = d.String()
 		case "locale":
 			v.Locale = wire.Optional(d, (*wire.Decoder).String)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodePaymentCapturedV1Receipt(e *wire.Encoder, v PaymentCapturedV1Receipt) {
-	e.Begin()
-	e.Name("email").String(v.Email)
+func (v *PaymentCapturedV1Receipt) encode(e *wire.Encoder) {
+	e.First("email").String(v.Email)
 	wire.PutOptional(e, "locale", v.Locale, (*wire.Encoder).String)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
 func (v *PaymentCapturedV1Receipt) check(c *wire.Checker) {
-	c.Schema("schemas/zod.json#/definitions/PaymentCaptured/properties/receipt", paymentCapturedV1ReceiptPlaces...)
-	wire.Format(c, v.Email, "email", "email")
+	wire.Format(c.Schema("schemas/zod.json#/definitions/PaymentCaptured/properties/receipt", paymentCapturedV1ReceiptPlaces...), v.Email, "email", "email")
 }
 
 // PaymentCapturedV1Split is the type of the items of the member "splits" of
@@ -719,47 +519,32 @@ type PaymentCapturedV1Split struct {
 	Children []PaymentCapturedV1Split `json:"children"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v PaymentCapturedV1Split) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "PaymentCapturedV1Split", encodePaymentCapturedV1Split)
+func (v PaymentCapturedV1Split) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v PaymentCapturedV1Split) Validate() error              { return nil }
+
+func (v *PaymentCapturedV1Split) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodePaymentCapturedV1Split)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *PaymentCapturedV1Split) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "PaymentCapturedV1Split", decodePaymentCapturedV1Split)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v PaymentCapturedV1Split) Validate() error {
-	return nil
-}
-
-func decodePaymentCapturedV1Split(d *wire.Decoder) PaymentCapturedV1Split {
-	var v PaymentCapturedV1Split
-	o := d.Object("account", "children")
+func decodePaymentCapturedV1Split(d *wire.Decoder) (v PaymentCapturedV1Split) {
+	o := d.Closed("account", "children")
 	for o.Next() {
 		switch string(o.Name) {
 		case "account":
 			v.Account = d.String()
 		case "children":
 			v.Children = wire.Slice(d, decodePaymentCapturedV1Split)
-		default:
-			o.Unexpected()
 		}
 	}
 	return v
 }
 
-func encodePaymentCapturedV1Split(e *wire.Encoder, v PaymentCapturedV1Split) {
-	e.Begin()
-	e.Name("account").String(v.Account)
-	wire.PutSlice(e.Name("children"), v.Children, encodePaymentCapturedV1Split)
+func (v *PaymentCapturedV1Split) encode(e *wire.Encoder) {
+	e.First("account").String(v.Account)
+	wire.PutSlice(e.Name("children"), v.Children, func(e *wire.Encoder, v PaymentCapturedV1Split) { v.encode(e) })
 	e.End()
 }
 
-// paymentCapturedV1ReceiptPlaces says where schemas stand that are not under
-// PaymentCapturedV1Receipt's own properties.
 var paymentCapturedV1ReceiptPlaces = wire.Places{
 	{"/email", "", "schemas/zod.json#/definitions/PaymentCaptured/properties/receipt/allOf/0/properties/email"},
 }

@@ -30,12 +30,10 @@ type SeatBookedV1 struct {
 	Baggage     SeatBookedV1Baggage      `json:"baggage,omitzero"`
 	Meal        *string                  `json:"meal,omitzero"`
 	Coordinates *SeatBookedV1Coordinates `json:"coordinates,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Unknown     wire.Unknown             `json:"-"`
 }
 
-// NewSeatBookedV1 returns v with what the schema fixes filled in: its
-// constants, and its defaults where v leaves a member out.
+// NewSeatBookedV1 returns v with its constants and defaults filled in.
 func NewSeatBookedV1(v SeatBookedV1) SeatBookedV1 {
 	if v.SeatClass == nil {
 		v.SeatClass = new(SeatClassEconomy)
@@ -48,34 +46,15 @@ func NewSeatBookedV1(v SeatBookedV1) SeatBookedV1 {
 
 // SeatClassOrDefault is SeatClass, or the default of the schema where it is
 // absent.
-func (v SeatBookedV1) SeatClassOrDefault() SeatClass {
-	if v.SeatClass == nil {
-		return SeatClassEconomy
-	}
-	return *v.SeatClass
-}
+func (v SeatBookedV1) SeatClassOrDefault() SeatClass { return wire.Or(v.SeatClass, SeatClassEconomy) }
 
-// MarshalJSON writes v as its schema has it.
-func (v SeatBookedV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "SeatBookedV1", encodeSeatBookedV1)
-}
+func (v SeatBookedV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v SeatBookedV1) Validate() error              { return wire.Validate(&v, v.check) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *SeatBookedV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "SeatBookedV1", decodeSeatBookedV1)
-}
+func (v *SeatBookedV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeSeatBookedV1) }
 
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v SeatBookedV1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("SeatBookedV1")
-}
-
-func decodeSeatBookedV1(d *wire.Decoder) SeatBookedV1 {
-	var v SeatBookedV1
-	o := d.Object("bookingId", "bookedAt", "customer", "legs")
+func decodeSeatBookedV1(d *wire.Decoder) (v SeatBookedV1) {
+	o := d.Open(&v.Unknown, "bookingId", "bookedAt", "customer", "legs")
 	for o.Next() {
 		switch string(o.Name) {
 		case "bookingId":
@@ -100,32 +79,24 @@ func decodeSeatBookedV1(d *wire.Decoder) SeatBookedV1 {
 			v.Meal = wire.Optional(d, (*wire.Decoder).String)
 		case "coordinates":
 			v.Coordinates = wire.Optional(d, decodeSeatBookedV1Coordinates)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeSeatBookedV1(e *wire.Encoder, v SeatBookedV1) {
-	e.Begin()
-	e.Name("bookingId").String(v.BookingID)
+func (v *SeatBookedV1) encode(e *wire.Encoder) {
+	e.First("bookingId").String(v.BookingID)
 	e.Name("bookedAt").DateTime(v.BookedAt)
-	encodePickCustomerIDName(e.Name("customer"), v.Customer)
+	v.Customer.encode(e.Name("customer"))
 	wire.PutOptional(e, "seatClass", v.SeatClass, wire.PutText[SeatClass])
-	wire.PutNullable(e, "gate", v.Gate, encodeGate)
-	if v.Extras != nil {
-		wire.PutMap(e.Name("extras"), v.Extras, (*wire.Encoder).Float)
-	}
-	wire.PutSlice(e.Name("legs"), v.Legs, encodeSeatBookedV1Leg)
+	wire.PutNullable(e, "gate", v.Gate, func(e *wire.Encoder, v Gate) { v.encode(e) })
+	wire.PutOptionalMap(e, "extras", v.Extras, (*wire.Encoder).Float)
+	wire.PutSlice(e.Name("legs"), v.Legs, func(e *wire.Encoder, v SeatBookedV1Leg) { v.encode(e) })
 	wire.PutOptional(e, "window", v.Window, (*wire.Encoder).Bool)
-	if v.Baggage != nil {
-		encodeSeatBookedV1Baggage(e.Name("baggage"), v.Baggage)
-	}
+	unionSeatBookedV1Baggage.PutOptional(e, "baggage", v.Baggage)
 	wire.PutOptional(e, "meal", v.Meal, (*wire.Encoder).String)
-	wire.PutOptional(e, "coordinates", v.Coordinates, encodeSeatBookedV1Coordinates)
-	e.Unknown(v.Unknown)
-	e.End()
+	wire.PutOptional(e, "coordinates", v.Coordinates, func(e *wire.Encoder, v SeatBookedV1Coordinates) { v.encode(e) })
+	e.EndOpen(v.Unknown)
 }
 
 func (v *SeatBookedV1) check(c *wire.Checker) {
@@ -134,16 +105,10 @@ func (v *SeatBookedV1) check(c *wire.Checker) {
 		wire.Enum(c, *v.SeatClass, v.SeatClass.Valid(), `"business", "economy", "first"`, "seatClass")
 	}
 	if x, ok := v.Gate.Get(); ok {
-		c.Enter("gate")
-		x.check(c)
-		c.Leave()
+		c.In(x.check, "gate")
 	}
 	c.MinItems(len(v.Legs), 1, "legs")
-	if v.Baggage != nil {
-		c.Enter("baggage")
-		checkSeatBookedV1Baggage(c, v.Baggage)
-		c.Leave()
-	}
+	unionSeatBookedV1Baggage.CheckOptional(c, v.Baggage, "baggage")
 	if v.Meal != nil {
 		wire.Const(c, *v.Meal, "vegan", "meal")
 	}
@@ -154,19 +119,16 @@ var seatBookedV1Event = outbox.EventType[SeatBookedV1]{
 	Topic:         "tools.typescript-json-schema.v1",
 	Source:        Service,
 	AggregateType: "booking",
-	AggregateID: func(v *SeatBookedV1) (string, error) {
-		return v.BookingID, nil
-	},
+	AggregateID:   func(v *SeatBookedV1) (string, error) { return v.BookingID, nil },
 }
 
-// InsertSeatBookedV1 inserts the event on tx, so that it is published if and
-// only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertSeatBookedV1 inserts the event on tx: it is published if and only if tx
+// commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertSeatBookedV1(ctx context.Context, tx outbox.Transaction, data SeatBookedV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, data, opts...)
 }
 
-// QueueSeatBookedV1 adds the insert to a batch that the caller sends in its
+// QueueSeatBookedV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueSeatBookedV1(ctx context.Context, batch *pgx.Batch, data SeatBookedV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, data, opts...)
@@ -177,8 +139,8 @@ func OnSeatBookedV1(r *consume.Router, handle func(context.Context, outbox.Envel
 	consume.On(r, seatBookedV1Event, handle)
 }
 
-// DecodeSeatBookedV1 reads the value of a record, with its headers where the
-// event has no envelope.
+// DecodeSeatBookedV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeSeatBookedV1(value []byte, headers ...outbox.Header) (outbox.Envelope[SeatBookedV1], error) {
 	return seatBookedV1Event.Decode(value, headers...)
 }
@@ -190,50 +152,35 @@ func (v SeatBookedV1) NewRow(ctx context.Context, opts ...outbox.Option) (outbox
 
 // PickCustomerIDName is part of the event schemas.
 type PickCustomerIDName struct {
-	ID   string `json:"id"`
-	Name string `json:"name"`
-	// Unknown keeps the members that the schema does not name.
+	ID      string       `json:"id"`
+	Name    string       `json:"name"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v PickCustomerIDName) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "PickCustomerIDName", encodePickCustomerIDName)
+func (v PickCustomerIDName) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v PickCustomerIDName) Validate() error              { return nil }
+
+func (v *PickCustomerIDName) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodePickCustomerIDName)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *PickCustomerIDName) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "PickCustomerIDName", decodePickCustomerIDName)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v PickCustomerIDName) Validate() error {
-	return nil
-}
-
-func decodePickCustomerIDName(d *wire.Decoder) PickCustomerIDName {
-	var v PickCustomerIDName
-	o := d.Object("id", "name")
+func decodePickCustomerIDName(d *wire.Decoder) (v PickCustomerIDName) {
+	o := d.Open(&v.Unknown, "id", "name")
 	for o.Next() {
 		switch string(o.Name) {
 		case "id":
 			v.ID = d.String()
 		case "name":
 			v.Name = d.String()
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodePickCustomerIDName(e *wire.Encoder, v PickCustomerIDName) {
-	e.Begin()
-	e.Name("id").String(v.ID)
+func (v *PickCustomerIDName) encode(e *wire.Encoder) {
+	e.First("id").String(v.ID)
 	e.Name("name").String(v.Name)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
 // SeatClass is part of the event schemas.
@@ -248,240 +195,132 @@ const (
 
 // Valid reports whether the schema lists the value.
 func (v SeatClass) Valid() bool {
-	switch v {
-	case SeatClassBusiness, SeatClassEconomy, SeatClassFirst:
-		return true
-	}
-	return false
+	return v == SeatClassBusiness || v == SeatClassEconomy || v == SeatClassFirst
 }
 
 // Gate: Where passengers board.
 type Gate struct {
 	// The gate's number.
-	Number   int64  `json:"number"`
-	Terminal string `json:"terminal"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Number   int64        `json:"number"`
+	Terminal string       `json:"terminal"`
+	Unknown  wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v Gate) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "Gate", encodeGate)
-}
+func (v Gate) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v Gate) Validate() error               { return wire.Validate(&v, v.check) }
+func (v *Gate) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeGate) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *Gate) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "Gate", decodeGate)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v Gate) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("Gate")
-}
-
-func decodeGate(d *wire.Decoder) Gate {
-	var v Gate
-	o := d.Object("number", "terminal")
+func decodeGate(d *wire.Decoder) (v Gate) {
+	o := d.Open(&v.Unknown, "number", "terminal")
 	for o.Next() {
 		switch string(o.Name) {
 		case "number":
 			v.Number = d.Int()
 		case "terminal":
 			v.Terminal = d.String()
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeGate(e *wire.Encoder, v Gate) {
-	e.Begin()
-	e.Name("number").Int(v.Number)
+func (v *Gate) encode(e *wire.Encoder) {
+	e.First("number").Int(v.Number)
 	e.Name("terminal").String(v.Terminal)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
 func (v *Gate) check(c *wire.Checker) {
-	c.Schema("schemas/typescript_json_schema.json#/definitions/Gate")
-	wire.Minimum(c, v.Number, 1, "number")
+	wire.Minimum(c.Schema("schemas/typescript_json_schema.json#/definitions/Gate"), v.Number, 1, "number")
 }
 
 // SeatBookedV1Leg is the type of the items of the member "legs" of
 // SeatBookedV1.
 type SeatBookedV1Leg struct {
-	From string `json:"from"`
-	To   string `json:"to"`
-	// Unknown keeps the members that the schema does not name.
+	From    string       `json:"from"`
+	To      string       `json:"to"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v SeatBookedV1Leg) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "SeatBookedV1Leg", encodeSeatBookedV1Leg)
+func (v SeatBookedV1Leg) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v SeatBookedV1Leg) Validate() error              { return nil }
+
+func (v *SeatBookedV1Leg) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeSeatBookedV1Leg)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *SeatBookedV1Leg) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "SeatBookedV1Leg", decodeSeatBookedV1Leg)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v SeatBookedV1Leg) Validate() error {
-	return nil
-}
-
-func decodeSeatBookedV1Leg(d *wire.Decoder) SeatBookedV1Leg {
-	var v SeatBookedV1Leg
-	o := d.Object("from", "to")
+func decodeSeatBookedV1Leg(d *wire.Decoder) (v SeatBookedV1Leg) {
+	o := d.Open(&v.Unknown, "from", "to")
 	for o.Next() {
 		switch string(o.Name) {
 		case "from":
 			v.From = d.String()
 		case "to":
 			v.To = d.String()
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeSeatBookedV1Leg(e *wire.Encoder, v SeatBookedV1Leg) {
-	e.Begin()
-	e.Name("from").String(v.From)
+func (v *SeatBookedV1Leg) encode(e *wire.Encoder) {
+	e.First("from").String(v.From)
 	e.Name("to").String(v.To)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
 // SeatBookedV1Baggage is one of SeatBookedV1BaggageText and
-// SeatBookedV1BaggageNumber, told apart by their JSON types. Any other value
-// decodes to UnknownSeatBookedV1Baggage.
+// SeatBookedV1BaggageNumber, told apart by their JSON types.
 type SeatBookedV1Baggage interface {
-	json.Marshaler
-	Validate() error
-
+	branch
 	isSeatBookedV1Baggage()
 }
 
-func (SeatBookedV1BaggageText) isSeatBookedV1Baggage()    {}
-func (SeatBookedV1BaggageNumber) isSeatBookedV1Baggage()  {}
-func (UnknownSeatBookedV1Baggage) isSeatBookedV1Baggage() {}
-
-// UnknownSeatBookedV1Baggage keeps a value that is none of the branches of
-// SeatBookedV1Baggage, as it came. Its Validate never accepts it.
+// UnknownSeatBookedV1Baggage keeps any other value as it came; it is never
+// valid.
 type UnknownSeatBookedV1Baggage json.RawMessage
 
-// MarshalJSON writes v as it came.
-func (v UnknownSeatBookedV1Baggage) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(SeatBookedV1Baggage(v), "UnknownSeatBookedV1Baggage", encodeSeatBookedV1Baggage)
-}
+func (v UnknownSeatBookedV1Baggage) Validate() error        { return wire.Validate(&v, v.check) }
+func (v UnknownSeatBookedV1Baggage) encode(e *wire.Encoder) { e.Raw(json.RawMessage(v)) }
+func (UnknownSeatBookedV1Baggage) isSeatBookedV1Baggage()   {}
 
-// Validate reports that v is unknown, as a *outbox.ValidationError.
-func (v UnknownSeatBookedV1Baggage) Validate() error {
-	var c wire.Checker
-	checkSeatBookedV1Baggage(&c, v)
-	return c.Err("UnknownSeatBookedV1Baggage")
-}
+func (v UnknownSeatBookedV1Baggage) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+
+func (v UnknownSeatBookedV1Baggage) check(c *wire.Checker) { unionSeatBookedV1Baggage.NoBranch(c, v) }
 
 func decodeSeatBookedV1Baggage(d *wire.Decoder) SeatBookedV1Baggage {
 	switch d.Kind() {
 	case '"':
-		return decodeSeatBookedV1BaggageText(d)
+		return SeatBookedV1BaggageText(d.String())
 	case '0':
-		return decodeSeatBookedV1BaggageNumber(d)
+		return SeatBookedV1BaggageNumber(d.Float())
 	}
 	return wire.NoBranch[UnknownSeatBookedV1Baggage](d)
 }
 
-func encodeSeatBookedV1Baggage(e *wire.Encoder, v SeatBookedV1Baggage) {
-	switch v := v.(type) {
-	case SeatBookedV1BaggageText:
-		encodeSeatBookedV1BaggageText(e, v)
-	case SeatBookedV1BaggageNumber:
-		encodeSeatBookedV1BaggageNumber(e, v)
-	case UnknownSeatBookedV1Baggage:
-		e.Raw(json.RawMessage(v))
-	default:
-		e.NoBranch("SeatBookedV1Baggage", v)
-	}
-}
-
-func checkSeatBookedV1Baggage(c *wire.Checker, v SeatBookedV1Baggage) {
-	c.Schema("schemas/typescript_json_schema.json#/properties/baggage")
-	switch v := v.(type) {
-	case SeatBookedV1BaggageText:
-		v.check(c)
-	case SeatBookedV1BaggageNumber: // any value is valid
-	default:
-		c.NoBranch(v, "anyOf", "a string or a number")
-	}
-}
+var unionSeatBookedV1Baggage = wire.NewUnion(SeatBookedV1Baggage.encode, SeatBookedV1Baggage.check, "schemas/typescript_json_schema.json#/properties/baggage", "anyOf", `a string or a number`)
 
 // SeatBookedV1BaggageText is a branch of SeatBookedV1Baggage.
 type SeatBookedV1BaggageText string
 
-// MarshalJSON writes v as its schema has it.
-func (v SeatBookedV1BaggageText) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "SeatBookedV1BaggageText", encodeSeatBookedV1BaggageText)
-}
-
-// UnmarshalJSON reads v. On an error v is left as it was.
-func (v *SeatBookedV1BaggageText) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "SeatBookedV1BaggageText", decodeSeatBookedV1BaggageText)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v SeatBookedV1BaggageText) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("SeatBookedV1BaggageText")
-}
-
-func decodeSeatBookedV1BaggageText(d *wire.Decoder) SeatBookedV1BaggageText {
-	return SeatBookedV1BaggageText(d.String())
-}
-
-func encodeSeatBookedV1BaggageText(e *wire.Encoder, v SeatBookedV1BaggageText) {
-	e.String(string(v))
-}
+func (v SeatBookedV1BaggageText) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v SeatBookedV1BaggageText) Validate() error               { return wire.Validate(&v, v.check) }
+func (v SeatBookedV1BaggageText) encode(e *wire.Encoder)        { e.String(string(v)) }
+func (SeatBookedV1BaggageText) isSeatBookedV1Baggage()          {}
+func (v *SeatBookedV1BaggageText) UnmarshalJSON(b []byte) error { return wire.DecodeText(b, v) }
 
 func (v SeatBookedV1BaggageText) check(c *wire.Checker) {
-	c.Schema("schemas/typescript_json_schema.json#/properties/baggage/anyOf/0")
-	wire.Const(c, v, "none")
+	wire.Const(c.Schema("schemas/typescript_json_schema.json#/properties/baggage/anyOf/0"), v, "none")
 }
 
 // SeatBookedV1BaggageNumber is a branch of SeatBookedV1Baggage.
 type SeatBookedV1BaggageNumber float64
 
-// MarshalJSON writes v as its schema has it.
-func (v SeatBookedV1BaggageNumber) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "SeatBookedV1BaggageNumber", encodeSeatBookedV1BaggageNumber)
-}
+func (v SeatBookedV1BaggageNumber) Validate() error               { return nil }
+func (v SeatBookedV1BaggageNumber) encode(e *wire.Encoder)        { e.Float(float64(v)) }
+func (SeatBookedV1BaggageNumber) check(*wire.Checker)             {}
+func (SeatBookedV1BaggageNumber) isSeatBookedV1Baggage()          {}
+func (v *SeatBookedV1BaggageNumber) UnmarshalJSON(b []byte) error { return wire.DecodeFloat(b, v) }
 
-// UnmarshalJSON reads v. On an error v is left as it was.
-func (v *SeatBookedV1BaggageNumber) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "SeatBookedV1BaggageNumber", decodeSeatBookedV1BaggageNumber)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v SeatBookedV1BaggageNumber) Validate() error {
-	return nil
-}
-
-func decodeSeatBookedV1BaggageNumber(d *wire.Decoder) SeatBookedV1BaggageNumber {
-	return SeatBookedV1BaggageNumber(d.Float())
-}
-
-func encodeSeatBookedV1BaggageNumber(e *wire.Encoder, v SeatBookedV1BaggageNumber) {
-	e.Float(float64(v))
-}
+func (v SeatBookedV1BaggageNumber) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
 
 // SeatBookedV1Coordinates is the type of the member "coordinates" of
 // SeatBookedV1.
@@ -492,24 +331,14 @@ type SeatBookedV1Coordinates struct {
 	Second float64
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v SeatBookedV1Coordinates) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "SeatBookedV1Coordinates", encodeSeatBookedV1Coordinates)
+func (v SeatBookedV1Coordinates) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v SeatBookedV1Coordinates) Validate() error              { return nil }
+
+func (v *SeatBookedV1Coordinates) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeSeatBookedV1Coordinates)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *SeatBookedV1Coordinates) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "SeatBookedV1Coordinates", decodeSeatBookedV1Coordinates)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v SeatBookedV1Coordinates) Validate() error {
-	return nil
-}
-
-func decodeSeatBookedV1Coordinates(d *wire.Decoder) SeatBookedV1Coordinates {
-	var v SeatBookedV1Coordinates
+func decodeSeatBookedV1Coordinates(d *wire.Decoder) (v SeatBookedV1Coordinates) {
 	t := d.Tuple(2)
 	for t.Next() {
 		switch t.Index {
@@ -524,15 +353,13 @@ func decodeSeatBookedV1Coordinates(d *wire.Decoder) SeatBookedV1Coordinates {
 	return v
 }
 
-func encodeSeatBookedV1Coordinates(e *wire.Encoder, v SeatBookedV1Coordinates) {
+func (v *SeatBookedV1Coordinates) encode(e *wire.Encoder) {
 	t := e.Tuple()
 	t.Item().Float(v.First)
 	t.Item().Float(v.Second)
 	t.End()
 }
 
-// seatBookedV1Places says where schemas stand that are not under SeatBookedV1's
-// own properties.
 var seatBookedV1Places = wire.Places{
 	{"/seatClass", "", "schemas/typescript_json_schema.json#/definitions/SeatClass"},
 }

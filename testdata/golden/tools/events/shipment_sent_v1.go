@@ -25,27 +25,15 @@ type ShipmentSentV1 struct {
 	Weight     outbox.Nullable[float64] `json:"weight,omitzero"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v ShipmentSentV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "ShipmentSentV1", encodeShipmentSentV1)
+func (v ShipmentSentV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v ShipmentSentV1) Validate() error              { return wire.Validate(&v, v.check) }
+
+func (v *ShipmentSentV1) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeShipmentSentV1)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *ShipmentSentV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "ShipmentSentV1", decodeShipmentSentV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v ShipmentSentV1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("ShipmentSentV1")
-}
-
-func decodeShipmentSentV1(d *wire.Decoder) ShipmentSentV1 {
-	var v ShipmentSentV1
-	o := d.Object("shipmentId", "carrier")
+func decodeShipmentSentV1(d *wire.Decoder) (v ShipmentSentV1) {
+	o := d.Closed("shipmentId", "carrier")
 	for o.Next() {
 		switch string(o.Name) {
 		case "shipmentId":
@@ -60,22 +48,17 @@ func decodeShipmentSentV1(d *wire.Decoder) ShipmentSentV1 {
 			v.Statuses = wire.Slice(d, decodeShipmentSentV1Status)
 		case "weight":
 			v.Weight = nullable(d, (*wire.Decoder).Float)
-		default:
-			o.Unexpected()
 		}
 	}
 	return v
 }
 
-func encodeShipmentSentV1(e *wire.Encoder, v ShipmentSentV1) {
-	e.Begin()
-	e.Name("shipmentId").String(v.ShipmentID)
+func (v *ShipmentSentV1) encode(e *wire.Encoder) {
+	e.First("shipmentId").String(v.ShipmentID)
 	e.Name("carrier").String(string(v.Carrier))
-	wire.PutOptional(e, "overrides", v.Overrides, encodePartialRoute)
-	wire.PutOptional(e, "parcels", v.Parcels, encodePageParcel)
-	if v.Statuses != nil {
-		wire.PutSlice(e.Name("statuses"), v.Statuses, encodeShipmentSentV1Status)
-	}
+	wire.PutOptional(e, "overrides", v.Overrides, func(e *wire.Encoder, v PartialRoute) { v.encode(e) })
+	wire.PutOptional(e, "parcels", v.Parcels, func(e *wire.Encoder, v PageParcel) { v.encode(e) })
+	wire.PutOptionalSlice(e, "statuses", v.Statuses, func(e *wire.Encoder, v ShipmentSentV1Status) { v.encode(e) })
 	wire.PutNullable(e, "weight", v.Weight, (*wire.Encoder).Float)
 	e.End()
 }
@@ -84,9 +67,7 @@ func (v *ShipmentSentV1) check(c *wire.Checker) {
 	c.Schema("schemas/typescript.json#/definitions/ShipmentSent", shipmentSentV1Places...)
 	wire.Enum(c, v.Carrier, v.Carrier.Valid(), `"dhl", "ups"`, "carrier")
 	if v.Parcels != nil {
-		c.Enter("parcels")
-		v.Parcels.check(c)
-		c.Leave()
+		c.In(v.Parcels.check, "parcels")
 	}
 }
 
@@ -95,19 +76,16 @@ var shipmentSentV1Event = outbox.EventType[ShipmentSentV1]{
 	Topic:         "tools.typescript.v1",
 	Source:        Service,
 	AggregateType: "shipment",
-	AggregateID: func(v *ShipmentSentV1) (string, error) {
-		return v.ShipmentID, nil
-	},
+	AggregateID:   func(v *ShipmentSentV1) (string, error) { return v.ShipmentID, nil },
 }
 
-// InsertShipmentSentV1 inserts the event on tx, so that it is published if and
-// only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertShipmentSentV1 inserts the event on tx: it is published if and only if
+// tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertShipmentSentV1(ctx context.Context, tx outbox.Transaction, data ShipmentSentV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, data, opts...)
 }
 
-// QueueShipmentSentV1 adds the insert to a batch that the caller sends in its
+// QueueShipmentSentV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueShipmentSentV1(ctx context.Context, batch *pgx.Batch, data ShipmentSentV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, data, opts...)
@@ -118,8 +96,8 @@ func OnShipmentSentV1(r *consume.Router, handle func(context.Context, outbox.Env
 	consume.On(r, shipmentSentV1Event, handle)
 }
 
-// DecodeShipmentSentV1 reads the value of a record, with its headers where the
-// event has no envelope.
+// DecodeShipmentSentV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeShipmentSentV1(value []byte, headers ...outbox.Header) (outbox.Envelope[ShipmentSentV1], error) {
 	return shipmentSentV1Event.Decode(value, headers...)
 }
@@ -139,13 +117,7 @@ const (
 )
 
 // Valid reports whether the schema lists the value.
-func (v Carrier) Valid() bool {
-	switch v {
-	case CarrierDhl, CarrierUps:
-		return true
-	}
-	return false
-}
+func (v Carrier) Valid() bool { return v == CarrierDhl || v == CarrierUps }
 
 // PartialRoute is part of the event schemas.
 type PartialRoute struct {
@@ -153,39 +125,25 @@ type PartialRoute struct {
 	To   *string `json:"to,omitzero"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v PartialRoute) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "PartialRoute", encodePartialRoute)
-}
+func (v PartialRoute) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v PartialRoute) Validate() error              { return nil }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *PartialRoute) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "PartialRoute", decodePartialRoute)
-}
+func (v *PartialRoute) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodePartialRoute) }
 
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v PartialRoute) Validate() error {
-	return nil
-}
-
-func decodePartialRoute(d *wire.Decoder) PartialRoute {
-	var v PartialRoute
-	o := d.Object()
+func decodePartialRoute(d *wire.Decoder) (v PartialRoute) {
+	o := d.Closed()
 	for o.Next() {
 		switch string(o.Name) {
 		case "from":
 			v.From = wire.Optional(d, (*wire.Decoder).String)
 		case "to":
 			v.To = wire.Optional(d, (*wire.Decoder).String)
-		default:
-			o.Unexpected()
 		}
 	}
 	return v
 }
 
-func encodePartialRoute(e *wire.Encoder, v PartialRoute) {
+func (v *PartialRoute) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutOptional(e, "from", v.From, (*wire.Encoder).String)
 	wire.PutOptional(e, "to", v.To, (*wire.Encoder).String)
@@ -197,49 +155,29 @@ type PageParcel struct {
 	Items []Parcel `json:"items"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v PageParcel) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "PageParcel", encodePageParcel)
-}
+func (v PageParcel) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v PageParcel) Validate() error               { return wire.Validate(&v, v.check) }
+func (v *PageParcel) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodePageParcel) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *PageParcel) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "PageParcel", decodePageParcel)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v PageParcel) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("PageParcel")
-}
-
-func decodePageParcel(d *wire.Decoder) PageParcel {
-	var v PageParcel
-	o := d.Object("items")
+func decodePageParcel(d *wire.Decoder) (v PageParcel) {
+	o := d.Closed("items")
 	for o.Next() {
 		switch string(o.Name) {
 		case "items":
 			v.Items = wire.Slice(d, decodeParcel)
-		default:
-			o.Unexpected()
 		}
 	}
 	return v
 }
 
-func encodePageParcel(e *wire.Encoder, v PageParcel) {
-	e.Begin()
-	wire.PutSlice(e.Name("items"), v.Items, encodeParcel)
+func (v *PageParcel) encode(e *wire.Encoder) {
+	wire.PutSlice(e.First("items"), v.Items, func(e *wire.Encoder, v Parcel) { v.encode(e) })
 	e.End()
 }
 
 func (v *PageParcel) check(c *wire.Checker) {
 	for i := range v.Items {
-		c.Enter("items", i)
-		v.Items[i].check(c)
-		c.Leave()
+		c.In(v.Items[i].check, "items", i)
 	}
 }
 
@@ -248,47 +186,28 @@ type Parcel struct {
 	TrackingURL string `json:"trackingUrl"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v Parcel) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "Parcel", encodeParcel)
-}
+func (v Parcel) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v Parcel) Validate() error               { return wire.Validate(&v, v.check) }
+func (v *Parcel) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeParcel) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *Parcel) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "Parcel", decodeParcel)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v Parcel) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("Parcel")
-}
-
-func decodeParcel(d *wire.Decoder) Parcel {
-	var v Parcel
-	o := d.Object("trackingUrl")
+func decodeParcel(d *wire.Decoder) (v Parcel) {
+	o := d.Closed("trackingUrl")
 	for o.Next() {
 		switch string(o.Name) {
 		case "trackingUrl":
 			v.TrackingURL = d.String()
-		default:
-			o.Unexpected()
 		}
 	}
 	return v
 }
 
-func encodeParcel(e *wire.Encoder, v Parcel) {
-	e.Begin()
-	e.Name("trackingUrl").String(v.TrackingURL)
+func (v *Parcel) encode(e *wire.Encoder) {
+	e.First("trackingUrl").String(v.TrackingURL)
 	e.End()
 }
 
 func (v *Parcel) check(c *wire.Checker) {
-	c.Schema("schemas/typescript.json#/definitions/Parcel")
-	wire.Format(c, v.TrackingURL, "uri", "trackingUrl")
+	wire.Format(c.Schema("schemas/typescript.json#/definitions/Parcel"), v.TrackingURL, "uri", "trackingUrl")
 }
 
 // ShipmentSentV1Status is the type of the items of the member "statuses" of
@@ -297,44 +216,29 @@ type ShipmentSentV1Status struct {
 	At time.Time `json:"at"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v ShipmentSentV1Status) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "ShipmentSentV1Status", encodeShipmentSentV1Status)
+func (v ShipmentSentV1Status) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v ShipmentSentV1Status) Validate() error              { return nil }
+
+func (v *ShipmentSentV1Status) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeShipmentSentV1Status)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *ShipmentSentV1Status) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "ShipmentSentV1Status", decodeShipmentSentV1Status)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v ShipmentSentV1Status) Validate() error {
-	return nil
-}
-
-func decodeShipmentSentV1Status(d *wire.Decoder) ShipmentSentV1Status {
-	var v ShipmentSentV1Status
-	o := d.Object("at")
+func decodeShipmentSentV1Status(d *wire.Decoder) (v ShipmentSentV1Status) {
+	o := d.Closed("at")
 	for o.Next() {
 		switch string(o.Name) {
 		case "at":
 			v.At = d.DateTime()
-		default:
-			o.Unexpected()
 		}
 	}
 	return v
 }
 
-func encodeShipmentSentV1Status(e *wire.Encoder, v ShipmentSentV1Status) {
-	e.Begin()
-	e.Name("at").DateTime(v.At)
+func (v *ShipmentSentV1Status) encode(e *wire.Encoder) {
+	e.First("at").DateTime(v.At)
 	e.End()
 }
 
-// shipmentSentV1Places says where schemas stand that are not under
-// ShipmentSentV1's own properties.
 var shipmentSentV1Places = wire.Places{
 	{"/carrier", "", "schemas/typescript.json#/definitions/Carrier"},
 }

@@ -12,8 +12,7 @@ type Ramp struct {
 	Number *int64 `json:"number,omitzero"`
 }
 
-// NewRamp returns v with what the schema fixes filled in: its constants, and
-// its defaults where v leaves a member out.
+// NewRamp returns v with its constants and defaults filled in.
 func NewRamp(v Ramp) Ramp {
 	if v.Number == nil {
 		v.Number = new(int64(0))
@@ -22,46 +21,24 @@ func NewRamp(v Ramp) Ramp {
 }
 
 // NumberOrDefault is Number, or the default of the schema where it is absent.
-func (v Ramp) NumberOrDefault() int64 {
-	if v.Number == nil {
-		return 0
-	}
-	return *v.Number
-}
+func (v Ramp) NumberOrDefault() int64 { return wire.Or(v.Number, 0) }
 
-// MarshalJSON writes v as its schema has it.
-func (v Ramp) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "Ramp", encodeRamp)
-}
+func (v Ramp) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v Ramp) Validate() error               { return wire.Validate(&v, v.check) }
+func (v *Ramp) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeRamp) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *Ramp) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "Ramp", decodeRamp)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v Ramp) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("Ramp")
-}
-
-func decodeRamp(d *wire.Decoder) Ramp {
-	var v Ramp
-	o := d.Object()
+func decodeRamp(d *wire.Decoder) (v Ramp) {
+	o := d.Closed()
 	for o.Next() {
 		switch string(o.Name) {
 		case "number":
 			v.Number = wire.Optional(d, (*wire.Decoder).Int)
-		default:
-			o.Unexpected()
 		}
 	}
 	return v
 }
 
-func encodeRamp(e *wire.Encoder, v Ramp) {
+func (v *Ramp) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutOptional(e, "number", v.Number, (*wire.Encoder).Int)
 	e.End()

@@ -26,27 +26,15 @@ type TicketOpenedV1 struct {
 	Mood     *Mood     `json:"mood,omitzero"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v TicketOpenedV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "TicketOpenedV1", encodeTicketOpenedV1)
+func (v TicketOpenedV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v TicketOpenedV1) Validate() error              { return wire.Validate(&v, v.check) }
+
+func (v *TicketOpenedV1) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeTicketOpenedV1)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *TicketOpenedV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "TicketOpenedV1", decodeTicketOpenedV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v TicketOpenedV1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("TicketOpenedV1")
-}
-
-func decodeTicketOpenedV1(d *wire.Decoder) TicketOpenedV1 {
-	var v TicketOpenedV1
-	o := d.Object("ticketId", "opened", "assignee", "answers", "score")
+func decodeTicketOpenedV1(d *wire.Decoder) (v TicketOpenedV1) {
+	o := d.Closed("ticketId", "opened", "assignee", "answers", "score")
 	for o.Next() {
 		switch string(o.Name) {
 		case "ticketId":
@@ -65,21 +53,18 @@ func decodeTicketOpenedV1(d *wire.Decoder) TicketOpenedV1 {
 			v.Score = wire.Pointer(d, (*wire.Decoder).Int)
 		case "mood":
 			v.Mood = wire.Optional(d, wire.Text[Mood])
-		default:
-			o.Unexpected()
 		}
 	}
 	return v
 }
 
-func encodeTicketOpenedV1(e *wire.Encoder, v TicketOpenedV1) {
-	e.Begin()
-	e.Name("ticketId").String(v.TicketID)
+func (v *TicketOpenedV1) encode(e *wire.Encoder) {
+	e.First("ticketId").String(v.TicketID)
 	wire.PutOptional(e, "urgent", v.Urgent, (*wire.Encoder).String)
 	wire.PutOptional(e, "url", v.URL, (*wire.Encoder).String)
 	e.Name("opened").DateTime(v.Opened)
-	wire.PutPointer(e.Name("assignee"), v.Assignee, encodeAssignee)
-	wire.PutSlice(e.Name("answers"), v.Answers, encodeAnswer)
+	wire.PutPointer(e.Name("assignee"), v.Assignee, func(e *wire.Encoder, v Assignee) { v.encode(e) })
+	wire.PutSlice(e.Name("answers"), v.Answers, func(e *wire.Encoder, v Answer) { v.encode(e) })
 	wire.PutPointer(e.Name("score"), v.Score, (*wire.Encoder).Int)
 	wire.PutOptional(e, "mood", v.Mood, wire.PutText[Mood])
 	e.End()
@@ -91,9 +76,7 @@ func (v *TicketOpenedV1) check(c *wire.Checker) {
 		wire.Format(c, *v.URL, "uri", "url")
 	}
 	for i := range v.Answers {
-		c.Enter("answers", i)
-		v.Answers[i].check(c)
-		c.Leave()
+		c.In(v.Answers[i].check, "answers", i)
 	}
 	if v.Mood != nil {
 		wire.Enum(c, *v.Mood, v.Mood.Valid(), "\"so_so\", \"great!\", \"¯\\\\_(ツ)_/¯\"", "mood")
@@ -105,19 +88,16 @@ var ticketOpenedV1Event = outbox.EventType[TicketOpenedV1]{
 	Topic:         "tools.quicktype.v1",
 	Source:        Service,
 	AggregateType: "ticket",
-	AggregateID: func(v *TicketOpenedV1) (string, error) {
-		return v.TicketID, nil
-	},
+	AggregateID:   func(v *TicketOpenedV1) (string, error) { return v.TicketID, nil },
 }
 
-// InsertTicketOpenedV1 inserts the event on tx, so that it is published if and
-// only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertTicketOpenedV1 inserts the event on tx: it is published if and only if
+// tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertTicketOpenedV1(ctx context.Context, tx outbox.Transaction, data TicketOpenedV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, data, opts...)
 }
 
-// QueueTicketOpenedV1 adds the insert to a batch that the caller sends in its
+// QueueTicketOpenedV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueTicketOpenedV1(ctx context.Context, batch *pgx.Batch, data TicketOpenedV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, data, opts...)
@@ -128,8 +108,8 @@ func OnTicketOpenedV1(r *consume.Router, handle func(context.Context, outbox.Env
 	consume.On(r, ticketOpenedV1Event, handle)
 }
 
-// DecodeTicketOpenedV1 reads the value of a record, with its headers where the
-// event has no envelope.
+// DecodeTicketOpenedV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeTicketOpenedV1(value []byte, headers ...outbox.Header) (outbox.Envelope[TicketOpenedV1], error) {
 	return ticketOpenedV1Event.Decode(value, headers...)
 }
@@ -145,41 +125,25 @@ type Assignee struct {
 	Team *wire.Null `json:"team,omitzero"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v Assignee) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "Assignee", encodeAssignee)
-}
+func (v Assignee) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v Assignee) Validate() error               { return nil }
+func (v *Assignee) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeAssignee) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *Assignee) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "Assignee", decodeAssignee)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v Assignee) Validate() error {
-	return nil
-}
-
-func decodeAssignee(d *wire.Decoder) Assignee {
-	var v Assignee
-	o := d.Object("name")
+func decodeAssignee(d *wire.Decoder) (v Assignee) {
+	o := d.Closed("name")
 	for o.Next() {
 		switch string(o.Name) {
 		case "name":
 			v.Name = d.String()
 		case "team":
 			v.Team = wire.Optional(d, (*wire.Decoder).NullValue)
-		default:
-			o.Unexpected()
 		}
 	}
 	return v
 }
 
-func encodeAssignee(e *wire.Encoder, v Assignee) {
-	e.Begin()
-	e.Name("name").String(v.Name)
+func (v *Assignee) encode(e *wire.Encoder) {
+	e.First("name").String(v.Name)
 	wire.PutOptional(e, "team", v.Team, (*wire.Encoder).NullValue)
 	e.End()
 }
@@ -189,193 +153,93 @@ type Answer struct {
 	Value Value `json:"value"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v Answer) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "Answer", encodeAnswer)
-}
+func (v Answer) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v Answer) Validate() error               { return wire.Validate(&v, v.check) }
+func (v *Answer) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeAnswer) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *Answer) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "Answer", decodeAnswer)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v Answer) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("Answer")
-}
-
-func decodeAnswer(d *wire.Decoder) Answer {
-	var v Answer
-	o := d.Object("value")
+func decodeAnswer(d *wire.Decoder) (v Answer) {
+	o := d.Closed("value")
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = decodeValue(d)
-		default:
-			o.Unexpected()
 		}
 	}
 	return v
 }
 
-func encodeAnswer(e *wire.Encoder, v Answer) {
-	e.Begin()
-	encodeValue(e.Name("value"), v.Value)
+func (v *Answer) encode(e *wire.Encoder) {
+	unionValue.Put(e.First("value"), v.Value)
 	e.End()
 }
 
 func (v *Answer) check(c *wire.Checker) {
-	c.Enter("value")
-	checkValue(c, v.Value)
-	c.Leave()
+	unionValue.Check(c, v.Value, "value")
 }
 
 // Value is one of ValueList, ValueBool and ValueText, told apart by their JSON
-// types. Any other value decodes to UnknownValue.
+// types.
 type Value interface {
-	json.Marshaler
-	Validate() error
-
+	branch
 	isValue()
 }
 
-func (ValueList) isValue()    {}
-func (ValueBool) isValue()    {}
-func (ValueText) isValue()    {}
-func (UnknownValue) isValue() {}
-
-// UnknownValue keeps a value that is none of the branches of Value, as it came.
-// Its Validate never accepts it.
+// UnknownValue keeps any other value as it came; it is never valid.
 type UnknownValue json.RawMessage
 
-// MarshalJSON writes v as it came.
-func (v UnknownValue) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(Value(v), "UnknownValue", encodeValue)
-}
-
-// Validate reports that v is unknown, as a *outbox.ValidationError.
-func (v UnknownValue) Validate() error {
-	var c wire.Checker
-	checkValue(&c, v)
-	return c.Err("UnknownValue")
-}
+func (v UnknownValue) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v UnknownValue) Validate() error              { return wire.Validate(&v, v.check) }
+func (v UnknownValue) encode(e *wire.Encoder)       { e.Raw(json.RawMessage(v)) }
+func (v UnknownValue) check(c *wire.Checker)        { unionValue.NoBranch(c, v) }
+func (UnknownValue) isValue()                       {}
 
 func decodeValue(d *wire.Decoder) Value {
 	switch d.Kind() {
 	case '[':
 		return decodeValueList(d)
 	case 't', 'f':
-		return decodeValueBool(d)
+		return ValueBool(d.Bool())
 	case '"':
-		return decodeValueText(d)
+		return ValueText(d.String())
 	}
 	return wire.NoBranch[UnknownValue](d)
 }
 
-func encodeValue(e *wire.Encoder, v Value) {
-	switch v := v.(type) {
-	case ValueList:
-		encodeValueList(e, v)
-	case ValueBool:
-		encodeValueBool(e, v)
-	case ValueText:
-		encodeValueText(e, v)
-	case UnknownValue:
-		e.Raw(json.RawMessage(v))
-	default:
-		e.NoBranch("Value", v)
-	}
-}
-
-func checkValue(c *wire.Checker, v Value) {
-	c.Schema("schemas/quicktype.json#/definitions/Value")
-	switch v := v.(type) {
-	case ValueList, ValueBool, ValueText: // any value is valid
-	default:
-		c.NoBranch(v, "anyOf", "an array, a boolean or a string")
-	}
-}
+var unionValue = wire.NewUnion(Value.encode, Value.check, "schemas/quicktype.json#/definitions/Value", "anyOf", `an array, a boolean or a string`)
 
 // ValueList is a branch of Value.
 type ValueList []string
 
-// MarshalJSON writes v as its schema has it.
-func (v ValueList) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "ValueList", encodeValueList)
-}
-
-// UnmarshalJSON reads v. On an error v is left as it was.
-func (v *ValueList) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "ValueList", decodeValueList)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v ValueList) Validate() error {
-	return nil
-}
+func (v ValueList) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v ValueList) Validate() error               { return nil }
+func (v ValueList) encode(e *wire.Encoder)        { wire.PutSlice(e, []string(v), (*wire.Encoder).String) }
+func (ValueList) check(*wire.Checker)             {}
+func (ValueList) isValue()                        {}
+func (v *ValueList) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeValueList) }
 
 func decodeValueList(d *wire.Decoder) ValueList {
 	return ValueList(wire.Slice(d, (*wire.Decoder).String))
 }
 
-func encodeValueList(e *wire.Encoder, v ValueList) {
-	wire.PutSlice(e, []string(v), (*wire.Encoder).String)
-}
-
 // ValueBool is a branch of Value.
 type ValueBool bool
 
-// MarshalJSON writes v as its schema has it.
-func (v ValueBool) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "ValueBool", encodeValueBool)
-}
-
-// UnmarshalJSON reads v. On an error v is left as it was.
-func (v *ValueBool) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "ValueBool", decodeValueBool)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v ValueBool) Validate() error {
-	return nil
-}
-
-func decodeValueBool(d *wire.Decoder) ValueBool {
-	return ValueBool(d.Bool())
-}
-
-func encodeValueBool(e *wire.Encoder, v ValueBool) {
-	e.Bool(bool(v))
-}
+func (v ValueBool) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v ValueBool) Validate() error               { return nil }
+func (v ValueBool) encode(e *wire.Encoder)        { e.Bool(bool(v)) }
+func (ValueBool) check(*wire.Checker)             {}
+func (ValueBool) isValue()                        {}
+func (v *ValueBool) UnmarshalJSON(b []byte) error { return wire.DecodeBool(b, v) }
 
 // ValueText is a branch of Value.
 type ValueText string
 
-// MarshalJSON writes v as its schema has it.
-func (v ValueText) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "ValueText", encodeValueText)
-}
-
-// UnmarshalJSON reads v. On an error v is left as it was.
-func (v *ValueText) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "ValueText", decodeValueText)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v ValueText) Validate() error {
-	return nil
-}
-
-func decodeValueText(d *wire.Decoder) ValueText {
-	return ValueText(d.String())
-}
-
-func encodeValueText(e *wire.Encoder, v ValueText) {
-	e.String(string(v))
-}
+func (v ValueText) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v ValueText) Validate() error               { return nil }
+func (v ValueText) encode(e *wire.Encoder)        { e.String(string(v)) }
+func (ValueText) check(*wire.Checker)             {}
+func (ValueText) isValue()                        {}
+func (v *ValueText) UnmarshalJSON(b []byte) error { return wire.DecodeText(b, v) }
 
 // Mood is part of the event schemas.
 type Mood string
@@ -388,16 +252,8 @@ const (
 )
 
 // Valid reports whether the schema lists the value.
-func (v Mood) Valid() bool {
-	switch v {
-	case MoodSoSo, MoodGreat, Moodツ:
-		return true
-	}
-	return false
-}
+func (v Mood) Valid() bool { return v == MoodSoSo || v == MoodGreat || v == Moodツ }
 
-// ticketOpenedV1Places says where schemas stand that are not under
-// TicketOpenedV1's own properties.
 var ticketOpenedV1Places = wire.Places{
 	{"/mood", "", "schemas/quicktype.json#/definitions/Mood"},
 }

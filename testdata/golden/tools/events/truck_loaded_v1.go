@@ -32,26 +32,12 @@ type TruckLoadedV1 struct {
 	CargoUnitsMembers map[string]TruckLoadedV1CargoUnitsMember `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v TruckLoadedV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "TruckLoadedV1", encodeTruckLoadedV1)
-}
+func (v TruckLoadedV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v TruckLoadedV1) Validate() error              { return wire.Validate(&v, v.check) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *TruckLoadedV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "TruckLoadedV1", decodeTruckLoadedV1)
-}
+func (v *TruckLoadedV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeTruckLoadedV1) }
 
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v TruckLoadedV1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("TruckLoadedV1")
-}
-
-func decodeTruckLoadedV1(d *wire.Decoder) TruckLoadedV1 {
-	var v TruckLoadedV1
+func decodeTruckLoadedV1(d *wire.Decoder) (v TruckLoadedV1) {
 	o := d.Object()
 	for o.Next() {
 		switch string(o.Name) {
@@ -81,63 +67,37 @@ func decodeTruckLoadedV1(d *wire.Decoder) TruckLoadedV1 {
 	return v
 }
 
-func encodeTruckLoadedV1(e *wire.Encoder, v TruckLoadedV1) {
+func (v *TruckLoadedV1) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutOptional(e, "truckId", v.TruckID, (*wire.Encoder).String)
-	if v.CargoUnits != nil {
-		encodeTruckLoadedV1CargoUnits(e.Name("cargoUnits"), v.CargoUnits)
-	}
-	if v.Size != nil {
-		encodeTruckSize(e.Name("size"), v.Size)
-	}
-	wire.PutOptional(e, "ramp", v.Ramp, encodeRamp)
-	if v.Ramps != nil {
-		wire.PutSlice(e.Name("ramps"), v.Ramps, encodeRamp)
-	}
+	unionTruckLoadedV1CargoUnits.PutOptional(e, "cargoUnits", v.CargoUnits)
+	unionTruckSize.PutOptional(e, "size", v.Size)
+	wire.PutOptional(e, "ramp", v.Ramp, func(e *wire.Encoder, v Ramp) { v.encode(e) })
+	wire.PutOptionalSlice(e, "ramps", v.Ramps, func(e *wire.Encoder, v Ramp) { v.encode(e) })
 	wire.PutOptional(e, "departs", v.Departs, (*wire.Encoder).DateTime)
-	if v.Load != nil {
-		encodeTruckLoadedV1Load(e.Name("load"), v.Load)
-	}
+	unionTruckLoadedV1Load.PutOptional(e, "load", v.Load)
 	wire.PutMembers(e, v.TruckIDMembers, (*wire.Encoder).String)
-	wire.PutMembers(e, v.CargoUnitsMembers, encodeTruckLoadedV1CargoUnitsMember)
+	wire.PutMembers(e, v.CargoUnitsMembers, unionTruckLoadedV1CargoUnitsMember.Put)
 	e.End()
 }
 
 func (v *TruckLoadedV1) check(c *wire.Checker) {
 	c.Schema("schemas/buf/shop.v1.TruckLoaded.schema.json#")
-	if v.CargoUnits != nil {
-		c.Enter("cargoUnits")
-		checkTruckLoadedV1CargoUnits(c, v.CargoUnits)
-		c.Leave()
-	}
-	if v.Size != nil {
-		c.Enter("size")
-		checkTruckSize(c, v.Size)
-		c.Leave()
-	}
+	unionTruckLoadedV1CargoUnits.CheckOptional(c, v.CargoUnits, "cargoUnits")
+	unionTruckSize.CheckOptional(c, v.Size, "size")
 	if v.Ramp != nil {
-		c.Enter("ramp")
-		v.Ramp.check(c)
-		c.Leave()
+		c.In(v.Ramp.check, "ramp")
 	}
 	for i := range v.Ramps {
-		c.Enter("ramps", i)
-		v.Ramps[i].check(c)
-		c.Leave()
+		c.In(v.Ramps[i].check, "ramps", i)
 	}
-	if v.Load != nil {
-		c.Enter("load")
-		checkTruckLoadedV1Load(c, v.Load)
-		c.Leave()
-	}
+	unionTruckLoadedV1Load.CheckOptional(c, v.Load, "load")
 	for key := range v.TruckIDMembers {
 		wire.Name(c, key, truckLoadedV1TruckIDMembersNamePattern, `^(truck_id)$`, key)
 	}
 	for key, value := range v.CargoUnitsMembers {
 		wire.Name(c, key, truckLoadedV1CargoUnitsMembersNamePattern, `^(cargo_units)$`, key)
-		c.Enter(key)
-		checkTruckLoadedV1CargoUnitsMember(c, value)
-		c.Leave()
+		unionTruckLoadedV1CargoUnitsMember.Check(c, value, key)
 	}
 }
 
@@ -155,14 +115,13 @@ var truckLoadedV1Event = outbox.EventType[TruckLoadedV1]{
 	},
 }
 
-// InsertTruckLoadedV1 inserts the event on tx, so that it is published if and
-// only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertTruckLoadedV1 inserts the event on tx: it is published if and only if
+// tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertTruckLoadedV1(ctx context.Context, tx outbox.Transaction, data TruckLoadedV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, data, opts...)
 }
 
-// QueueTruckLoadedV1 adds the insert to a batch that the caller sends in its
+// QueueTruckLoadedV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueTruckLoadedV1(ctx context.Context, batch *pgx.Batch, data TruckLoadedV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, data, opts...)
@@ -173,8 +132,8 @@ func OnTruckLoadedV1(r *consume.Router, handle func(context.Context, outbox.Enve
 	consume.On(r, truckLoadedV1Event, handle)
 }
 
-// DecodeTruckLoadedV1 reads the value of a record, with its headers where the
-// event has no envelope.
+// DecodeTruckLoadedV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeTruckLoadedV1(value []byte, headers ...outbox.Header) (outbox.Envelope[TruckLoadedV1], error) {
 	return truckLoadedV1Event.Decode(value, headers...)
 }
@@ -185,192 +144,95 @@ func (v TruckLoadedV1) NewRow(ctx context.Context, opts ...outbox.Option) (outbo
 }
 
 // TruckLoadedV1CargoUnits is one of TruckLoadedV1CargoUnitsInteger and
-// TruckLoadedV1CargoUnitsText, told apart by their JSON types. Any other value
-// decodes to UnknownTruckLoadedV1CargoUnits.
+// TruckLoadedV1CargoUnitsText, told apart by their JSON types.
 type TruckLoadedV1CargoUnits interface {
-	json.Marshaler
-	Validate() error
-
+	branch
 	isTruckLoadedV1CargoUnits()
 }
 
-func (TruckLoadedV1CargoUnitsInteger) isTruckLoadedV1CargoUnits() {}
-func (TruckLoadedV1CargoUnitsText) isTruckLoadedV1CargoUnits()    {}
-func (UnknownTruckLoadedV1CargoUnits) isTruckLoadedV1CargoUnits() {}
-
-// UnknownTruckLoadedV1CargoUnits keeps a value that is none of the branches of
-// TruckLoadedV1CargoUnits, as it came. Its Validate never accepts it.
+// UnknownTruckLoadedV1CargoUnits keeps any other value as it came; it is never
+// valid.
 type UnknownTruckLoadedV1CargoUnits json.RawMessage
 
-// MarshalJSON writes v as it came.
+func (v UnknownTruckLoadedV1CargoUnits) Validate() error          { return wire.Validate(&v, v.check) }
+func (v UnknownTruckLoadedV1CargoUnits) encode(e *wire.Encoder)   { e.Raw(json.RawMessage(v)) }
+func (UnknownTruckLoadedV1CargoUnits) isTruckLoadedV1CargoUnits() {}
+
 func (v UnknownTruckLoadedV1CargoUnits) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(TruckLoadedV1CargoUnits(v), "UnknownTruckLoadedV1CargoUnits", encodeTruckLoadedV1CargoUnits)
+	return wire.Encode(&v, v.encode)
 }
 
-// Validate reports that v is unknown, as a *outbox.ValidationError.
-func (v UnknownTruckLoadedV1CargoUnits) Validate() error {
-	var c wire.Checker
-	checkTruckLoadedV1CargoUnits(&c, v)
-	return c.Err("UnknownTruckLoadedV1CargoUnits")
+func (v UnknownTruckLoadedV1CargoUnits) check(c *wire.Checker) {
+	unionTruckLoadedV1CargoUnits.NoBranch(c, v)
 }
 
 func decodeTruckLoadedV1CargoUnits(d *wire.Decoder) TruckLoadedV1CargoUnits {
 	switch d.Kind() {
 	case '0':
-		return decodeTruckLoadedV1CargoUnitsInteger(d)
+		return TruckLoadedV1CargoUnitsInteger(d.Int())
 	case '"':
-		return decodeTruckLoadedV1CargoUnitsText(d)
+		return TruckLoadedV1CargoUnitsText(d.String())
 	}
 	return wire.NoBranch[UnknownTruckLoadedV1CargoUnits](d)
 }
 
-func encodeTruckLoadedV1CargoUnits(e *wire.Encoder, v TruckLoadedV1CargoUnits) {
-	switch v := v.(type) {
-	case TruckLoadedV1CargoUnitsInteger:
-		encodeTruckLoadedV1CargoUnitsInteger(e, v)
-	case TruckLoadedV1CargoUnitsText:
-		encodeTruckLoadedV1CargoUnitsText(e, v)
-	case UnknownTruckLoadedV1CargoUnits:
-		e.Raw(json.RawMessage(v))
-	default:
-		e.NoBranch("TruckLoadedV1CargoUnits", v)
-	}
-}
-
-func checkTruckLoadedV1CargoUnits(c *wire.Checker, v TruckLoadedV1CargoUnits) {
-	c.Schema("schemas/buf/shop.v1.TruckLoaded.schema.json#/properties/cargoUnits")
-	switch v := v.(type) {
-	case TruckLoadedV1CargoUnitsText:
-		v.check(c)
-	case TruckLoadedV1CargoUnitsInteger: // any value is valid
-	default:
-		c.NoBranch(v, "anyOf", "an integer or a string")
-	}
-}
+var unionTruckLoadedV1CargoUnits = wire.NewUnion(TruckLoadedV1CargoUnits.encode, TruckLoadedV1CargoUnits.check, "schemas/buf/shop.v1.TruckLoaded.schema.json#/properties/cargoUnits", "anyOf", `an integer or a string`)
 
 // TruckLoadedV1CargoUnitsInteger is a branch of TruckLoadedV1CargoUnits.
 type TruckLoadedV1CargoUnitsInteger int64
 
-// MarshalJSON writes v as its schema has it.
+func (v TruckLoadedV1CargoUnitsInteger) Validate() error          { return nil }
+func (v TruckLoadedV1CargoUnitsInteger) encode(e *wire.Encoder)   { e.Int(int64(v)) }
+func (TruckLoadedV1CargoUnitsInteger) check(*wire.Checker)        {}
+func (TruckLoadedV1CargoUnitsInteger) isTruckLoadedV1CargoUnits() {}
+
 func (v TruckLoadedV1CargoUnitsInteger) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "TruckLoadedV1CargoUnitsInteger", encodeTruckLoadedV1CargoUnitsInteger)
+	return wire.Encode(&v, v.encode)
 }
 
-// UnmarshalJSON reads v. On an error v is left as it was.
-func (v *TruckLoadedV1CargoUnitsInteger) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "TruckLoadedV1CargoUnitsInteger", decodeTruckLoadedV1CargoUnitsInteger)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v TruckLoadedV1CargoUnitsInteger) Validate() error {
-	return nil
-}
-
-func decodeTruckLoadedV1CargoUnitsInteger(d *wire.Decoder) TruckLoadedV1CargoUnitsInteger {
-	return TruckLoadedV1CargoUnitsInteger(d.Int())
-}
-
-func encodeTruckLoadedV1CargoUnitsInteger(e *wire.Encoder, v TruckLoadedV1CargoUnitsInteger) {
-	e.Int(int64(v))
-}
+func (v *TruckLoadedV1CargoUnitsInteger) UnmarshalJSON(b []byte) error { return wire.DecodeInt(b, v) }
 
 // TruckLoadedV1CargoUnitsText is a branch of TruckLoadedV1CargoUnits.
 type TruckLoadedV1CargoUnitsText string
 
-// MarshalJSON writes v as its schema has it.
-func (v TruckLoadedV1CargoUnitsText) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "TruckLoadedV1CargoUnitsText", encodeTruckLoadedV1CargoUnitsText)
-}
+func (v TruckLoadedV1CargoUnitsText) Validate() error               { return wire.Validate(&v, v.check) }
+func (v TruckLoadedV1CargoUnitsText) encode(e *wire.Encoder)        { e.String(string(v)) }
+func (TruckLoadedV1CargoUnitsText) isTruckLoadedV1CargoUnits()      {}
+func (v *TruckLoadedV1CargoUnitsText) UnmarshalJSON(b []byte) error { return wire.DecodeText(b, v) }
 
-// UnmarshalJSON reads v. On an error v is left as it was.
-func (v *TruckLoadedV1CargoUnitsText) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "TruckLoadedV1CargoUnitsText", decodeTruckLoadedV1CargoUnitsText)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v TruckLoadedV1CargoUnitsText) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("TruckLoadedV1CargoUnitsText")
-}
-
-func decodeTruckLoadedV1CargoUnitsText(d *wire.Decoder) TruckLoadedV1CargoUnitsText {
-	return TruckLoadedV1CargoUnitsText(d.String())
-}
-
-func encodeTruckLoadedV1CargoUnitsText(e *wire.Encoder, v TruckLoadedV1CargoUnitsText) {
-	e.String(string(v))
-}
+func (v TruckLoadedV1CargoUnitsText) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
 
 func (v TruckLoadedV1CargoUnitsText) check(c *wire.Checker) {
-	c.Schema("schemas/buf/shop.v1.TruckLoaded.schema.json#/properties/cargoUnits/anyOf/1")
-	wire.Matches(c, v, truckLoadedV1CargoUnitsTextPattern)
+	wire.Matches(c.Schema("schemas/buf/shop.v1.TruckLoaded.schema.json#/properties/cargoUnits/anyOf/1"), v, truckLoadedV1CargoUnitsTextPattern)
 }
 
 // TruckSize is one of TruckSizeText and TruckSizeInteger, told apart by their
-// JSON types. Any other value decodes to UnknownTruckSize.
+// JSON types.
 type TruckSize interface {
-	json.Marshaler
-	Validate() error
-
+	branch
 	isTruckSize()
 }
 
-func (TruckSizeText) isTruckSize()    {}
-func (TruckSizeInteger) isTruckSize() {}
-func (UnknownTruckSize) isTruckSize() {}
-
-// UnknownTruckSize keeps a value that is none of the branches of TruckSize, as
-// it came. Its Validate never accepts it.
+// UnknownTruckSize keeps any other value as it came; it is never valid.
 type UnknownTruckSize json.RawMessage
 
-// MarshalJSON writes v as it came.
-func (v UnknownTruckSize) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(TruckSize(v), "UnknownTruckSize", encodeTruckSize)
-}
-
-// Validate reports that v is unknown, as a *outbox.ValidationError.
-func (v UnknownTruckSize) Validate() error {
-	var c wire.Checker
-	checkTruckSize(&c, v)
-	return c.Err("UnknownTruckSize")
-}
+func (v UnknownTruckSize) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v UnknownTruckSize) Validate() error              { return wire.Validate(&v, v.check) }
+func (v UnknownTruckSize) encode(e *wire.Encoder)       { e.Raw(json.RawMessage(v)) }
+func (v UnknownTruckSize) check(c *wire.Checker)        { unionTruckSize.NoBranch(c, v) }
+func (UnknownTruckSize) isTruckSize()                   {}
 
 func decodeTruckSize(d *wire.Decoder) TruckSize {
 	switch d.Kind() {
 	case '"':
 		return wire.Text[TruckSizeText](d)
 	case '0':
-		return decodeTruckSizeInteger(d)
+		return TruckSizeInteger(d.Int())
 	}
 	return wire.NoBranch[UnknownTruckSize](d)
 }
 
-func encodeTruckSize(e *wire.Encoder, v TruckSize) {
-	switch v := v.(type) {
-	case TruckSizeText:
-		e.String(string(v))
-	case TruckSizeInteger:
-		encodeTruckSizeInteger(e, v)
-	case UnknownTruckSize:
-		e.Raw(json.RawMessage(v))
-	default:
-		e.NoBranch("TruckSize", v)
-	}
-}
-
-func checkTruckSize(c *wire.Checker, v TruckSize) {
-	c.Schema("schemas/buf/shop.v1.TruckLoaded.schema.json#/properties/size")
-	switch v := v.(type) {
-	case TruckSizeText:
-		c.Schema("schemas/buf/shop.v1.TruckLoaded.schema.json#/properties/size/anyOf/0")
-		wire.Enum(c, v, v.Valid(), `"TRUCK_SIZE_UNSPECIFIED", "TRUCK_SIZE_SMALL"`)
-	case TruckSizeInteger:
-		v.check(c)
-	default:
-		c.NoBranch(v, "anyOf", "a string or an integer")
-	}
-}
+var unionTruckSize = wire.NewUnion(TruckSize.encode, TruckSize.check, "schemas/buf/shop.v1.TruckLoaded.schema.json#/properties/size", "anyOf", `a string or an integer`)
 
 // TruckSizeText is a branch of TruckSize.
 type TruckSizeText string
@@ -382,54 +244,25 @@ const (
 )
 
 // Valid reports whether the schema lists the value.
-func (v TruckSizeText) Valid() bool {
-	switch v {
-	case TruckSizeTextUnspecified, TruckSizeTextSmall:
-		return true
-	}
-	return false
-}
+func (v TruckSizeText) Valid() bool { return v == TruckSizeTextUnspecified || v == TruckSizeTextSmall }
 
-// MarshalJSON writes v, listed or not.
-func (v TruckSizeText) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "TruckSizeText", wire.PutText[TruckSizeText])
-}
+func (v TruckSizeText) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v TruckSizeText) Validate() error              { return wire.Validate(&v, v.check) }
+func (v TruckSizeText) encode(e *wire.Encoder)       { e.String(string(v)) }
+func (TruckSizeText) isTruckSize()                   {}
 
-// Validate reports a value that the schema does not list, as a
-// *outbox.ValidationError.
-func (v TruckSizeText) Validate() error {
-	c := new(wire.Checker)
-	wire.Enum(c, v, v.Valid(), `"TRUCK_SIZE_UNSPECIFIED", "TRUCK_SIZE_SMALL"`)
-	return c.Err("TruckSizeText")
+func (v TruckSizeText) check(c *wire.Checker) {
+	wire.Enum(c.Schema("schemas/buf/shop.v1.TruckLoaded.schema.json#/properties/size/anyOf/0"), v, v.Valid(), `"TRUCK_SIZE_UNSPECIFIED", "TRUCK_SIZE_SMALL"`)
 }
 
 // TruckSizeInteger is a branch of TruckSize.
 type TruckSizeInteger int64
 
-// MarshalJSON writes v as its schema has it.
-func (v TruckSizeInteger) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "TruckSizeInteger", encodeTruckSizeInteger)
-}
-
-// UnmarshalJSON reads v. On an error v is left as it was.
-func (v *TruckSizeInteger) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "TruckSizeInteger", decodeTruckSizeInteger)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v TruckSizeInteger) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("TruckSizeInteger")
-}
-
-func decodeTruckSizeInteger(d *wire.Decoder) TruckSizeInteger {
-	return TruckSizeInteger(d.Int())
-}
-
-func encodeTruckSizeInteger(e *wire.Encoder, v TruckSizeInteger) {
-	e.Int(int64(v))
-}
+func (v TruckSizeInteger) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v TruckSizeInteger) Validate() error               { return wire.Validate(&v, v.check) }
+func (v TruckSizeInteger) encode(e *wire.Encoder)        { e.Int(int64(v)) }
+func (TruckSizeInteger) isTruckSize()                    {}
+func (v *TruckSizeInteger) UnmarshalJSON(b []byte) error { return wire.DecodeInt(b, v) }
 
 func (v TruckSizeInteger) check(c *wire.Checker) {
 	c.Schema("schemas/buf/shop.v1.TruckLoaded.schema.json#/properties/size/anyOf/1")
@@ -438,243 +271,123 @@ func (v TruckSizeInteger) check(c *wire.Checker) {
 }
 
 // TruckLoadedV1Load is one of TruckLoadedV1LoadNumber and
-// TruckLoadedV1LoadText, told apart by their JSON types. Any other value
-// decodes to UnknownTruckLoadedV1Load.
+// TruckLoadedV1LoadText, told apart by their JSON types.
 type TruckLoadedV1Load interface {
-	json.Marshaler
-	Validate() error
-
+	branch
 	isTruckLoadedV1Load()
 }
 
-func (TruckLoadedV1LoadNumber) isTruckLoadedV1Load()  {}
-func (TruckLoadedV1LoadText) isTruckLoadedV1Load()    {}
-func (UnknownTruckLoadedV1Load) isTruckLoadedV1Load() {}
-
-// UnknownTruckLoadedV1Load keeps a value that is none of the branches of
-// TruckLoadedV1Load, as it came. Its Validate never accepts it.
+// UnknownTruckLoadedV1Load keeps any other value as it came; it is never valid.
 type UnknownTruckLoadedV1Load json.RawMessage
 
-// MarshalJSON writes v as it came.
-func (v UnknownTruckLoadedV1Load) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(TruckLoadedV1Load(v), "UnknownTruckLoadedV1Load", encodeTruckLoadedV1Load)
-}
-
-// Validate reports that v is unknown, as a *outbox.ValidationError.
-func (v UnknownTruckLoadedV1Load) Validate() error {
-	var c wire.Checker
-	checkTruckLoadedV1Load(&c, v)
-	return c.Err("UnknownTruckLoadedV1Load")
-}
+func (v UnknownTruckLoadedV1Load) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v UnknownTruckLoadedV1Load) Validate() error              { return wire.Validate(&v, v.check) }
+func (v UnknownTruckLoadedV1Load) encode(e *wire.Encoder)       { e.Raw(json.RawMessage(v)) }
+func (v UnknownTruckLoadedV1Load) check(c *wire.Checker)        { unionTruckLoadedV1Load.NoBranch(c, v) }
+func (UnknownTruckLoadedV1Load) isTruckLoadedV1Load()           {}
 
 func decodeTruckLoadedV1Load(d *wire.Decoder) TruckLoadedV1Load {
 	switch d.Kind() {
 	case '0':
-		return decodeTruckLoadedV1LoadNumber(d)
+		return TruckLoadedV1LoadNumber(d.Float())
 	case '"':
-		return decodeTruckLoadedV1LoadText(d)
+		return TruckLoadedV1LoadText(d.String())
 	}
 	return wire.NoBranch[UnknownTruckLoadedV1Load](d)
 }
 
-func encodeTruckLoadedV1Load(e *wire.Encoder, v TruckLoadedV1Load) {
-	switch v := v.(type) {
-	case TruckLoadedV1LoadNumber:
-		encodeTruckLoadedV1LoadNumber(e, v)
-	case TruckLoadedV1LoadText:
-		encodeTruckLoadedV1LoadText(e, v)
-	case UnknownTruckLoadedV1Load:
-		e.Raw(json.RawMessage(v))
-	default:
-		e.NoBranch("TruckLoadedV1Load", v)
-	}
-}
-
-func checkTruckLoadedV1Load(c *wire.Checker, v TruckLoadedV1Load) {
-	c.Schema("schemas/buf/shop.v1.TruckLoaded.schema.json#/properties/load")
-	switch v := v.(type) {
-	case TruckLoadedV1LoadNumber, TruckLoadedV1LoadText: // any value is valid
-	default:
-		c.NoBranch(v, "anyOf", "a number or a string")
-	}
-}
+var unionTruckLoadedV1Load = wire.NewUnion(TruckLoadedV1Load.encode, TruckLoadedV1Load.check, "schemas/buf/shop.v1.TruckLoaded.schema.json#/properties/load", "anyOf", `a number or a string`)
 
 // TruckLoadedV1LoadNumber is a branch of TruckLoadedV1Load.
 type TruckLoadedV1LoadNumber float64
 
-// MarshalJSON writes v as its schema has it.
-func (v TruckLoadedV1LoadNumber) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "TruckLoadedV1LoadNumber", encodeTruckLoadedV1LoadNumber)
-}
-
-// UnmarshalJSON reads v. On an error v is left as it was.
-func (v *TruckLoadedV1LoadNumber) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "TruckLoadedV1LoadNumber", decodeTruckLoadedV1LoadNumber)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v TruckLoadedV1LoadNumber) Validate() error {
-	return nil
-}
-
-func decodeTruckLoadedV1LoadNumber(d *wire.Decoder) TruckLoadedV1LoadNumber {
-	return TruckLoadedV1LoadNumber(d.Float())
-}
-
-func encodeTruckLoadedV1LoadNumber(e *wire.Encoder, v TruckLoadedV1LoadNumber) {
-	e.Float(float64(v))
-}
+func (v TruckLoadedV1LoadNumber) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v TruckLoadedV1LoadNumber) Validate() error               { return nil }
+func (v TruckLoadedV1LoadNumber) encode(e *wire.Encoder)        { e.Float(float64(v)) }
+func (TruckLoadedV1LoadNumber) check(*wire.Checker)             {}
+func (TruckLoadedV1LoadNumber) isTruckLoadedV1Load()            {}
+func (v *TruckLoadedV1LoadNumber) UnmarshalJSON(b []byte) error { return wire.DecodeFloat(b, v) }
 
 // TruckLoadedV1LoadText is a branch of TruckLoadedV1Load.
 type TruckLoadedV1LoadText string
 
-// MarshalJSON writes v as its schema has it.
-func (v TruckLoadedV1LoadText) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "TruckLoadedV1LoadText", encodeTruckLoadedV1LoadText)
-}
-
-// UnmarshalJSON reads v. On an error v is left as it was.
-func (v *TruckLoadedV1LoadText) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "TruckLoadedV1LoadText", decodeTruckLoadedV1LoadText)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v TruckLoadedV1LoadText) Validate() error {
-	return nil
-}
-
-func decodeTruckLoadedV1LoadText(d *wire.Decoder) TruckLoadedV1LoadText {
-	return TruckLoadedV1LoadText(d.String())
-}
-
-func encodeTruckLoadedV1LoadText(e *wire.Encoder, v TruckLoadedV1LoadText) {
-	e.String(string(v))
-}
+func (v TruckLoadedV1LoadText) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v TruckLoadedV1LoadText) Validate() error               { return nil }
+func (v TruckLoadedV1LoadText) encode(e *wire.Encoder)        { e.String(string(v)) }
+func (TruckLoadedV1LoadText) check(*wire.Checker)             {}
+func (TruckLoadedV1LoadText) isTruckLoadedV1Load()            {}
+func (v *TruckLoadedV1LoadText) UnmarshalJSON(b []byte) error { return wire.DecodeText(b, v) }
 
 // TruckLoadedV1CargoUnitsMember is one of TruckLoadedV1CargoUnitsMemberInteger
-// and TruckLoadedV1CargoUnitsMemberText, told apart by their JSON types. Any
-// other value decodes to UnknownTruckLoadedV1CargoUnitsMember.
+// and TruckLoadedV1CargoUnitsMemberText, told apart by their JSON types.
 type TruckLoadedV1CargoUnitsMember interface {
-	json.Marshaler
-	Validate() error
-
+	branch
 	isTruckLoadedV1CargoUnitsMember()
 }
 
-func (TruckLoadedV1CargoUnitsMemberInteger) isTruckLoadedV1CargoUnitsMember() {}
-func (TruckLoadedV1CargoUnitsMemberText) isTruckLoadedV1CargoUnitsMember()    {}
-func (UnknownTruckLoadedV1CargoUnitsMember) isTruckLoadedV1CargoUnitsMember() {}
-
-// UnknownTruckLoadedV1CargoUnitsMember keeps a value that is none of the
-// branches of TruckLoadedV1CargoUnitsMember, as it came. Its Validate never
-// accepts it.
+// UnknownTruckLoadedV1CargoUnitsMember keeps any other value as it came; it is
+// never valid.
 type UnknownTruckLoadedV1CargoUnitsMember json.RawMessage
 
-// MarshalJSON writes v as it came.
+func (v UnknownTruckLoadedV1CargoUnitsMember) Validate() error                { return wire.Validate(&v, v.check) }
+func (v UnknownTruckLoadedV1CargoUnitsMember) encode(e *wire.Encoder)         { e.Raw(json.RawMessage(v)) }
+func (UnknownTruckLoadedV1CargoUnitsMember) isTruckLoadedV1CargoUnitsMember() {}
+
 func (v UnknownTruckLoadedV1CargoUnitsMember) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(TruckLoadedV1CargoUnitsMember(v), "UnknownTruckLoadedV1CargoUnitsMember", encodeTruckLoadedV1CargoUnitsMember)
+	return wire.Encode(&v, v.encode)
 }
 
-// Validate reports that v is unknown, as a *outbox.ValidationError.
-func (v UnknownTruckLoadedV1CargoUnitsMember) Validate() error {
-	var c wire.Checker
-	checkTruckLoadedV1CargoUnitsMember(&c, v)
-	return c.Err("UnknownTruckLoadedV1CargoUnitsMember")
+func (v UnknownTruckLoadedV1CargoUnitsMember) check(c *wire.Checker) {
+	unionTruckLoadedV1CargoUnitsMember.NoBranch(c, v)
 }
 
 func decodeTruckLoadedV1CargoUnitsMember(d *wire.Decoder) TruckLoadedV1CargoUnitsMember {
 	switch d.Kind() {
 	case '0':
-		return decodeTruckLoadedV1CargoUnitsMemberInteger(d)
+		return TruckLoadedV1CargoUnitsMemberInteger(d.Int())
 	case '"':
-		return decodeTruckLoadedV1CargoUnitsMemberText(d)
+		return TruckLoadedV1CargoUnitsMemberText(d.String())
 	}
 	return wire.NoBranch[UnknownTruckLoadedV1CargoUnitsMember](d)
 }
 
-func encodeTruckLoadedV1CargoUnitsMember(e *wire.Encoder, v TruckLoadedV1CargoUnitsMember) {
-	switch v := v.(type) {
-	case TruckLoadedV1CargoUnitsMemberInteger:
-		encodeTruckLoadedV1CargoUnitsMemberInteger(e, v)
-	case TruckLoadedV1CargoUnitsMemberText:
-		encodeTruckLoadedV1CargoUnitsMemberText(e, v)
-	case UnknownTruckLoadedV1CargoUnitsMember:
-		e.Raw(json.RawMessage(v))
-	default:
-		e.NoBranch("TruckLoadedV1CargoUnitsMember", v)
-	}
-}
-
-func checkTruckLoadedV1CargoUnitsMember(c *wire.Checker, v TruckLoadedV1CargoUnitsMember) {
-	c.Schema("schemas/buf/shop.v1.TruckLoaded.schema.json#/patternProperties/^(cargo_units)$")
-	switch v := v.(type) {
-	case TruckLoadedV1CargoUnitsMemberText:
-		v.check(c)
-	case TruckLoadedV1CargoUnitsMemberInteger: // any value is valid
-	default:
-		c.NoBranch(v, "anyOf", "an integer or a string")
-	}
-}
+var unionTruckLoadedV1CargoUnitsMember = wire.NewUnion(TruckLoadedV1CargoUnitsMember.encode, TruckLoadedV1CargoUnitsMember.check, "schemas/buf/shop.v1.TruckLoaded.schema.json#/patternProperties/^(cargo_units)$", "anyOf", `an integer or a string`)
 
 // TruckLoadedV1CargoUnitsMemberInteger is a branch of
 // TruckLoadedV1CargoUnitsMember.
 type TruckLoadedV1CargoUnitsMemberInteger int64
 
-// MarshalJSON writes v as its schema has it.
+func (v TruckLoadedV1CargoUnitsMemberInteger) Validate() error                { return nil }
+func (v TruckLoadedV1CargoUnitsMemberInteger) encode(e *wire.Encoder)         { e.Int(int64(v)) }
+func (TruckLoadedV1CargoUnitsMemberInteger) check(*wire.Checker)              {}
+func (TruckLoadedV1CargoUnitsMemberInteger) isTruckLoadedV1CargoUnitsMember() {}
+
 func (v TruckLoadedV1CargoUnitsMemberInteger) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "TruckLoadedV1CargoUnitsMemberInteger", encodeTruckLoadedV1CargoUnitsMemberInteger)
+	return wire.Encode(&v, v.encode)
 }
 
-// UnmarshalJSON reads v. On an error v is left as it was.
-func (v *TruckLoadedV1CargoUnitsMemberInteger) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "TruckLoadedV1CargoUnitsMemberInteger", decodeTruckLoadedV1CargoUnitsMemberInteger)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v TruckLoadedV1CargoUnitsMemberInteger) Validate() error {
-	return nil
-}
-
-func decodeTruckLoadedV1CargoUnitsMemberInteger(d *wire.Decoder) TruckLoadedV1CargoUnitsMemberInteger {
-	return TruckLoadedV1CargoUnitsMemberInteger(d.Int())
-}
-
-func encodeTruckLoadedV1CargoUnitsMemberInteger(e *wire.Encoder, v TruckLoadedV1CargoUnitsMemberInteger) {
-	e.Int(int64(v))
+func (v *TruckLoadedV1CargoUnitsMemberInteger) UnmarshalJSON(b []byte) error {
+	return wire.DecodeInt(b, v)
 }
 
 // TruckLoadedV1CargoUnitsMemberText is a branch of
 // TruckLoadedV1CargoUnitsMember.
 type TruckLoadedV1CargoUnitsMemberText string
 
-// MarshalJSON writes v as its schema has it.
+func (v TruckLoadedV1CargoUnitsMemberText) Validate() error                { return wire.Validate(&v, v.check) }
+func (v TruckLoadedV1CargoUnitsMemberText) encode(e *wire.Encoder)         { e.String(string(v)) }
+func (TruckLoadedV1CargoUnitsMemberText) isTruckLoadedV1CargoUnitsMember() {}
+
 func (v TruckLoadedV1CargoUnitsMemberText) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "TruckLoadedV1CargoUnitsMemberText", encodeTruckLoadedV1CargoUnitsMemberText)
+	return wire.Encode(&v, v.encode)
 }
 
-// UnmarshalJSON reads v. On an error v is left as it was.
-func (v *TruckLoadedV1CargoUnitsMemberText) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "TruckLoadedV1CargoUnitsMemberText", decodeTruckLoadedV1CargoUnitsMemberText)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v TruckLoadedV1CargoUnitsMemberText) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("TruckLoadedV1CargoUnitsMemberText")
-}
-
-func decodeTruckLoadedV1CargoUnitsMemberText(d *wire.Decoder) TruckLoadedV1CargoUnitsMemberText {
-	return TruckLoadedV1CargoUnitsMemberText(d.String())
-}
-
-func encodeTruckLoadedV1CargoUnitsMemberText(e *wire.Encoder, v TruckLoadedV1CargoUnitsMemberText) {
-	e.String(string(v))
+func (v *TruckLoadedV1CargoUnitsMemberText) UnmarshalJSON(b []byte) error {
+	return wire.DecodeText(b, v)
 }
 
 func (v TruckLoadedV1CargoUnitsMemberText) check(c *wire.Checker) {
-	c.Schema("schemas/buf/shop.v1.TruckLoaded.schema.json#/patternProperties/^(cargo_units)$/anyOf/1")
-	wire.Matches(c, v, truckLoadedV1CargoUnitsMemberTextPattern)
+	wire.Matches(c.Schema("schemas/buf/shop.v1.TruckLoaded.schema.json#/patternProperties/^(cargo_units)$/anyOf/1"), v, truckLoadedV1CargoUnitsMemberTextPattern)
 }
 
 var truckLoadedV1TruckIDMembersNamePattern = wire.NewPattern(`^(truck_id)$`)

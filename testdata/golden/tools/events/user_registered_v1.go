@@ -19,15 +19,13 @@ import (
 type UserRegisteredV1 struct {
 	UserID string `json:"user_id"`
 	// What the user may do.
-	Role      *Role      `json:"role,omitzero"`
-	Addresses []Address  `json:"addresses,omitzero"`
-	InvitedBy *uuid.UUID `json:"invited_by,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Role      *Role        `json:"role,omitzero"`
+	Addresses []Address    `json:"addresses,omitzero"`
+	InvitedBy *uuid.UUID   `json:"invited_by,omitzero"`
+	Unknown   wire.Unknown `json:"-"`
 }
 
-// NewUserRegisteredV1 returns v with what the schema fixes filled in: its
-// constants, and its defaults where v leaves a member out.
+// NewUserRegisteredV1 returns v with its constants and defaults filled in.
 func NewUserRegisteredV1(v UserRegisteredV1) UserRegisteredV1 {
 	if v.Role == nil {
 		v.Role = new(RoleReader)
@@ -36,34 +34,17 @@ func NewUserRegisteredV1(v UserRegisteredV1) UserRegisteredV1 {
 }
 
 // RoleOrDefault is Role, or the default of the schema where it is absent.
-func (v UserRegisteredV1) RoleOrDefault() Role {
-	if v.Role == nil {
-		return RoleReader
-	}
-	return *v.Role
+func (v UserRegisteredV1) RoleOrDefault() Role { return wire.Or(v.Role, RoleReader) }
+
+func (v UserRegisteredV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v UserRegisteredV1) Validate() error              { return wire.Validate(&v, v.check) }
+
+func (v *UserRegisteredV1) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeUserRegisteredV1)
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v UserRegisteredV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "UserRegisteredV1", encodeUserRegisteredV1)
-}
-
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *UserRegisteredV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "UserRegisteredV1", decodeUserRegisteredV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v UserRegisteredV1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("UserRegisteredV1")
-}
-
-func decodeUserRegisteredV1(d *wire.Decoder) UserRegisteredV1 {
-	var v UserRegisteredV1
-	o := d.Object("user_id")
+func decodeUserRegisteredV1(d *wire.Decoder) (v UserRegisteredV1) {
+	o := d.Open(&v.Unknown, "user_id")
 	for o.Next() {
 		switch string(o.Name) {
 		case "user_id":
@@ -74,23 +55,17 @@ func decodeUserRegisteredV1(d *wire.Decoder) UserRegisteredV1 {
 			v.Addresses = wire.Slice(d, decodeAddress)
 		case "invited_by":
 			v.InvitedBy = wire.Optional(d, (*wire.Decoder).UUID)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeUserRegisteredV1(e *wire.Encoder, v UserRegisteredV1) {
-	e.Begin()
-	e.Name("user_id").String(v.UserID)
+func (v *UserRegisteredV1) encode(e *wire.Encoder) {
+	e.First("user_id").String(v.UserID)
 	wire.PutOptional(e, "role", v.Role, wire.PutText[Role])
-	if v.Addresses != nil {
-		wire.PutSlice(e.Name("addresses"), v.Addresses, encodeAddress)
-	}
+	wire.PutOptionalSlice(e, "addresses", v.Addresses, func(e *wire.Encoder, v Address) { v.encode(e) })
 	wire.PutOptional(e, "invited_by", v.InvitedBy, (*wire.Encoder).UUID)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
 func (v *UserRegisteredV1) check(c *wire.Checker) {
@@ -105,19 +80,16 @@ var userRegisteredV1Event = outbox.EventType[UserRegisteredV1]{
 	Topic:         "tools.pydantic1.v1",
 	Source:        Service,
 	AggregateType: "user",
-	AggregateID: func(v *UserRegisteredV1) (string, error) {
-		return v.UserID, nil
-	},
+	AggregateID:   func(v *UserRegisteredV1) (string, error) { return v.UserID, nil },
 }
 
-// InsertUserRegisteredV1 inserts the event on tx, so that it is published if
-// and only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertUserRegisteredV1 inserts the event on tx: it is published if and only
+// if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertUserRegisteredV1(ctx context.Context, tx outbox.Transaction, data UserRegisteredV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, data, opts...)
 }
 
-// QueueUserRegisteredV1 adds the insert to a batch that the caller sends in its
+// QueueUserRegisteredV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueUserRegisteredV1(ctx context.Context, batch *pgx.Batch, data UserRegisteredV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, data, opts...)
@@ -128,8 +100,8 @@ func OnUserRegisteredV1(r *consume.Router, handle func(context.Context, outbox.E
 	consume.On(r, userRegisteredV1Event, handle)
 }
 
-// DecodeUserRegisteredV1 reads the value of a record, with its headers where
-// the event has no envelope.
+// DecodeUserRegisteredV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeUserRegisteredV1(value []byte, headers ...outbox.Header) (outbox.Envelope[UserRegisteredV1], error) {
 	return userRegisteredV1Event.Decode(value, headers...)
 }
@@ -149,60 +121,34 @@ const (
 )
 
 // Valid reports whether the schema lists the value.
-func (v Role) Valid() bool {
-	switch v {
-	case RoleReader, RoleWriter:
-		return true
-	}
-	return false
-}
+func (v Role) Valid() bool { return v == RoleReader || v == RoleWriter }
 
 // Address is part of the event schemas.
 type Address struct {
-	City string `json:"city"`
-	// Unknown keeps the members that the schema does not name.
+	City    string       `json:"city"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v Address) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "Address", encodeAddress)
-}
+func (v Address) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v Address) Validate() error               { return nil }
+func (v *Address) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeAddress) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *Address) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "Address", decodeAddress)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v Address) Validate() error {
-	return nil
-}
-
-func decodeAddress(d *wire.Decoder) Address {
-	var v Address
-	o := d.Object("city")
+func decodeAddress(d *wire.Decoder) (v Address) {
+	o := d.Open(&v.Unknown, "city")
 	for o.Next() {
 		switch string(o.Name) {
 		case "city":
 			v.City = d.String()
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeAddress(e *wire.Encoder, v Address) {
-	e.Begin()
-	e.Name("city").String(v.City)
-	e.Unknown(v.Unknown)
-	e.End()
+func (v *Address) encode(e *wire.Encoder) {
+	e.First("city").String(v.City)
+	e.EndOpen(v.Unknown)
 }
 
-// userRegisteredV1Places says where schemas stand that are not under
-// UserRegisteredV1's own properties.
 var userRegisteredV1Places = wire.Places{
 	{"/role", "", "schemas/pydantic1.json#/definitions/Role"},
 }

@@ -15,36 +15,21 @@ import (
 
 // OlderTuplesV1 is the event golden.older_tuples.v1.
 type OlderTuplesV1 struct {
-	ID     string               `json:"id"`
-	Closed *OlderTuplesV1Closed `json:"closed,omitzero"`
-	Typed  *OlderTuplesV1Typed  `json:"typed,omitzero"`
-	Open   *OlderTuplesV1Open   `json:"open,omitzero"`
-	Both   *OlderTuplesV1Both   `json:"both,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	ID      string               `json:"id"`
+	Closed  *OlderTuplesV1Closed `json:"closed,omitzero"`
+	Typed   *OlderTuplesV1Typed  `json:"typed,omitzero"`
+	Open    *OlderTuplesV1Open   `json:"open,omitzero"`
+	Both    *OlderTuplesV1Both   `json:"both,omitzero"`
+	Unknown wire.Unknown         `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v OlderTuplesV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "OlderTuplesV1", encodeOlderTuplesV1)
-}
+func (v OlderTuplesV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v OlderTuplesV1) Validate() error              { return wire.Validate(&v, v.check) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *OlderTuplesV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "OlderTuplesV1", decodeOlderTuplesV1)
-}
+func (v *OlderTuplesV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeOlderTuplesV1) }
 
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v OlderTuplesV1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("OlderTuplesV1")
-}
-
-func decodeOlderTuplesV1(d *wire.Decoder) OlderTuplesV1 {
-	var v OlderTuplesV1
-	o := d.Object("id")
+func decodeOlderTuplesV1(d *wire.Decoder) (v OlderTuplesV1) {
+	o := d.Open(&v.Unknown, "id")
 	for o.Next() {
 		switch string(o.Name) {
 		case "id":
@@ -57,39 +42,29 @@ func decodeOlderTuplesV1(d *wire.Decoder) OlderTuplesV1 {
 			v.Open = wire.Optional(d, decodeOlderTuplesV1Open)
 		case "both":
 			v.Both = wire.Optional(d, decodeOlderTuplesV1Both)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeOlderTuplesV1(e *wire.Encoder, v OlderTuplesV1) {
-	e.Begin()
-	e.Name("id").String(v.ID)
-	wire.PutOptional(e, "closed", v.Closed, encodeOlderTuplesV1Closed)
-	wire.PutOptional(e, "typed", v.Typed, encodeOlderTuplesV1Typed)
-	wire.PutOptional(e, "open", v.Open, encodeOlderTuplesV1Open)
-	wire.PutOptional(e, "both", v.Both, encodeOlderTuplesV1Both)
-	e.Unknown(v.Unknown)
-	e.End()
+func (v *OlderTuplesV1) encode(e *wire.Encoder) {
+	e.First("id").String(v.ID)
+	wire.PutOptional(e, "closed", v.Closed, func(e *wire.Encoder, v OlderTuplesV1Closed) { v.encode(e) })
+	wire.PutOptional(e, "typed", v.Typed, func(e *wire.Encoder, v OlderTuplesV1Typed) { v.encode(e) })
+	wire.PutOptional(e, "open", v.Open, func(e *wire.Encoder, v OlderTuplesV1Open) { v.encode(e) })
+	wire.PutOptional(e, "both", v.Both, func(e *wire.Encoder, v OlderTuplesV1Both) { v.encode(e) })
+	e.EndOpen(v.Unknown)
 }
 
 func (v *OlderTuplesV1) check(c *wire.Checker) {
 	if v.Typed != nil {
-		c.Enter("typed")
-		v.Typed.check(c)
-		c.Leave()
+		c.In(v.Typed.check, "typed")
 	}
 	if v.Open != nil {
-		c.Enter("open")
-		v.Open.check(c)
-		c.Leave()
+		c.In(v.Open.check, "open")
 	}
 	if v.Both != nil {
-		c.Enter("both")
-		v.Both.check(c)
-		c.Leave()
+		c.In(v.Both.check, "both")
 	}
 }
 
@@ -98,19 +73,16 @@ var olderTuplesV1Event = outbox.EventType[OlderTuplesV1]{
 	Topic:         "golden.older_tuples.v1",
 	Source:        Service,
 	AggregateType: "thing",
-	AggregateID: func(v *OlderTuplesV1) (string, error) {
-		return v.ID, nil
-	},
+	AggregateID:   func(v *OlderTuplesV1) (string, error) { return v.ID, nil },
 }
 
-// InsertOlderTuplesV1 inserts the event on tx, so that it is published if and
-// only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertOlderTuplesV1 inserts the event on tx: it is published if and only if
+// tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertOlderTuplesV1(ctx context.Context, tx outbox.Transaction, data OlderTuplesV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, data, opts...)
 }
 
-// QueueOlderTuplesV1 adds the insert to a batch that the caller sends in its
+// QueueOlderTuplesV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueOlderTuplesV1(ctx context.Context, batch *pgx.Batch, data OlderTuplesV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, data, opts...)
@@ -121,8 +93,8 @@ func OnOlderTuplesV1(r *consume.Router, handle func(context.Context, outbox.Enve
 	consume.On(r, olderTuplesV1Event, handle)
 }
 
-// DecodeOlderTuplesV1 reads the value of a record, with its headers where the
-// event has no envelope.
+// DecodeOlderTuplesV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeOlderTuplesV1(value []byte, headers ...outbox.Header) (outbox.Envelope[OlderTuplesV1], error) {
 	return olderTuplesV1Event.Decode(value, headers...)
 }
@@ -140,24 +112,14 @@ type OlderTuplesV1Closed struct {
 	Second *int64
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v OlderTuplesV1Closed) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "OlderTuplesV1Closed", encodeOlderTuplesV1Closed)
+func (v OlderTuplesV1Closed) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v OlderTuplesV1Closed) Validate() error              { return nil }
+
+func (v *OlderTuplesV1Closed) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeOlderTuplesV1Closed)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *OlderTuplesV1Closed) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "OlderTuplesV1Closed", decodeOlderTuplesV1Closed)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v OlderTuplesV1Closed) Validate() error {
-	return nil
-}
-
-func decodeOlderTuplesV1Closed(d *wire.Decoder) OlderTuplesV1Closed {
-	var v OlderTuplesV1Closed
+func decodeOlderTuplesV1Closed(d *wire.Decoder) (v OlderTuplesV1Closed) {
 	t := d.Tuple(1)
 	for t.Next() {
 		switch t.Index {
@@ -172,7 +134,7 @@ func decodeOlderTuplesV1Closed(d *wire.Decoder) OlderTuplesV1Closed {
 	return v
 }
 
-func encodeOlderTuplesV1Closed(e *wire.Encoder, v OlderTuplesV1Closed) {
+func (v *OlderTuplesV1Closed) encode(e *wire.Encoder) {
 	t := e.Tuple()
 	t.Item().String(v.First)
 	wire.PutOptionalItem(&t, v.Second, (*wire.Encoder).Int)
@@ -188,26 +150,14 @@ type OlderTuplesV1Typed struct {
 	Rest []bool
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v OlderTuplesV1Typed) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "OlderTuplesV1Typed", encodeOlderTuplesV1Typed)
+func (v OlderTuplesV1Typed) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v OlderTuplesV1Typed) Validate() error              { return wire.Validate(&v, v.check) }
+
+func (v *OlderTuplesV1Typed) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeOlderTuplesV1Typed)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *OlderTuplesV1Typed) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "OlderTuplesV1Typed", decodeOlderTuplesV1Typed)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v OlderTuplesV1Typed) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("OlderTuplesV1Typed")
-}
-
-func decodeOlderTuplesV1Typed(d *wire.Decoder) OlderTuplesV1Typed {
-	var v OlderTuplesV1Typed
+func decodeOlderTuplesV1Typed(d *wire.Decoder) (v OlderTuplesV1Typed) {
 	t := d.Tuple(0)
 	for t.Next() {
 		switch t.Index {
@@ -220,7 +170,7 @@ func decodeOlderTuplesV1Typed(d *wire.Decoder) OlderTuplesV1Typed {
 	return v
 }
 
-func encodeOlderTuplesV1Typed(e *wire.Encoder, v OlderTuplesV1Typed) {
+func (v *OlderTuplesV1Typed) encode(e *wire.Encoder) {
 	t := e.Tuple()
 	wire.PutOptionalItem(&t, v.First, (*wire.Encoder).String)
 	wire.PutRest(&t, v.Rest, (*wire.Encoder).Bool)
@@ -240,26 +190,14 @@ type OlderTuplesV1Open struct {
 	Rest []json.RawMessage
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v OlderTuplesV1Open) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "OlderTuplesV1Open", encodeOlderTuplesV1Open)
+func (v OlderTuplesV1Open) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v OlderTuplesV1Open) Validate() error              { return wire.Validate(&v, v.check) }
+
+func (v *OlderTuplesV1Open) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeOlderTuplesV1Open)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *OlderTuplesV1Open) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "OlderTuplesV1Open", decodeOlderTuplesV1Open)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v OlderTuplesV1Open) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("OlderTuplesV1Open")
-}
-
-func decodeOlderTuplesV1Open(d *wire.Decoder) OlderTuplesV1Open {
-	var v OlderTuplesV1Open
+func decodeOlderTuplesV1Open(d *wire.Decoder) (v OlderTuplesV1Open) {
 	t := d.Tuple(0)
 	for t.Next() {
 		switch t.Index {
@@ -272,7 +210,7 @@ func decodeOlderTuplesV1Open(d *wire.Decoder) OlderTuplesV1Open {
 	return v
 }
 
-func encodeOlderTuplesV1Open(e *wire.Encoder, v OlderTuplesV1Open) {
+func (v *OlderTuplesV1Open) encode(e *wire.Encoder) {
 	t := e.Tuple()
 	wire.PutOptionalItem(&t, v.First, (*wire.Encoder).String)
 	wire.PutRest(&t, v.Rest, (*wire.Encoder).Raw)
@@ -291,26 +229,14 @@ type OlderTuplesV1Both struct {
 	Second *int64
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v OlderTuplesV1Both) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "OlderTuplesV1Both", encodeOlderTuplesV1Both)
+func (v OlderTuplesV1Both) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v OlderTuplesV1Both) Validate() error              { return wire.Validate(&v, v.check) }
+
+func (v *OlderTuplesV1Both) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeOlderTuplesV1Both)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *OlderTuplesV1Both) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "OlderTuplesV1Both", decodeOlderTuplesV1Both)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v OlderTuplesV1Both) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("OlderTuplesV1Both")
-}
-
-func decodeOlderTuplesV1Both(d *wire.Decoder) OlderTuplesV1Both {
-	var v OlderTuplesV1Both
+func decodeOlderTuplesV1Both(d *wire.Decoder) (v OlderTuplesV1Both) {
 	t := d.Tuple(1)
 	for t.Next() {
 		switch t.Index {
@@ -325,7 +251,7 @@ func decodeOlderTuplesV1Both(d *wire.Decoder) OlderTuplesV1Both {
 	return v
 }
 
-func encodeOlderTuplesV1Both(e *wire.Encoder, v OlderTuplesV1Both) {
+func (v *OlderTuplesV1Both) encode(e *wire.Encoder) {
 	t := e.Tuple()
 	t.Item().String(v.First)
 	wire.PutOptionalItem(&t, v.Second, (*wire.Encoder).Int)
@@ -338,8 +264,6 @@ func (v *OlderTuplesV1Both) check(c *wire.Checker) {
 	wire.MaxLength(c, v.First, 3, 0)
 }
 
-// olderTuplesV1BothPlaces says where schemas stand that are not under
-// OlderTuplesV1Both's own properties.
 var olderTuplesV1BothPlaces = wire.Places{
 	{"/0", "", "schemas/older.yaml#/properties/both/allOf/1/items/0"},
 	{"/0", "minLength", "schemas/older.yaml#/properties/both/allOf/0/items/0/minLength"},

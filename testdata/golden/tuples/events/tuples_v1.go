@@ -30,31 +30,15 @@ type TuplesV1 struct {
 	Nothing     []any                          `json:"nothing,omitzero"`
 	Cons        *Cons                          `json:"cons,omitzero"`
 	Unevaluated *TuplesV1Unevaluated           `json:"unevaluated,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Unknown     wire.Unknown                   `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v TuplesV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "TuplesV1", encodeTuplesV1)
-}
+func (v TuplesV1) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v TuplesV1) Validate() error               { return wire.Validate(&v, v.check) }
+func (v *TuplesV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeTuplesV1) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *TuplesV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "TuplesV1", decodeTuplesV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v TuplesV1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("TuplesV1")
-}
-
-func decodeTuplesV1(d *wire.Decoder) TuplesV1 {
-	var v TuplesV1
-	o := d.Object("id", "reference")
+func decodeTuplesV1(d *wire.Decoder) (v TuplesV1) {
+	o := d.Open(&v.Unknown, "id", "reference")
 	for o.Next() {
 		switch string(o.Name) {
 		case "id":
@@ -85,76 +69,52 @@ func decodeTuplesV1(d *wire.Decoder) TuplesV1 {
 			v.Cons = wire.Optional(d, decodeCons)
 		case "unevaluated":
 			v.Unevaluated = wire.Optional(d, decodeTuplesV1Unevaluated)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeTuplesV1(e *wire.Encoder, v TuplesV1) {
-	e.Begin()
-	e.Name("id").String(v.ID)
-	encodeTuplesV1Reference(e.Name("reference"), v.Reference)
-	wire.PutOptional(e, "point", v.Point, encodePoint)
-	wire.PutOptional(e, "line", v.Line, encodeTuplesV1Line)
-	if v.Path != nil {
-		wire.PutSlice(e.Name("path"), v.Path, encodePoint)
-	}
-	wire.PutOptional(e, "open", v.Open, encodeTuplesV1Open)
-	wire.PutOptional(e, "numbered", v.Numbered, encodeTuplesV1Numbered)
-	wire.PutOptional(e, "long", v.Long, encodeTuplesV1Long)
-	wire.PutOptional(e, "parts", v.Parts, encodeTuplesV1Parts)
-	wire.PutOptional(e, "nested", v.Nested, encodeTuplesV1Nested)
-	wire.PutNullable(e, "maybe", v.Maybe, encodeTuplesV1Maybe)
-	if v.Nothing != nil {
-		wire.PutSlice(e.Name("nothing"), v.Nothing, (*wire.Encoder).Any)
-	}
-	wire.PutOptional(e, "cons", v.Cons, encodeCons)
-	wire.PutOptional(e, "unevaluated", v.Unevaluated, encodeTuplesV1Unevaluated)
-	e.Unknown(v.Unknown)
-	e.End()
+func (v *TuplesV1) encode(e *wire.Encoder) {
+	e.First("id").String(v.ID)
+	v.Reference.encode(e.Name("reference"))
+	wire.PutOptional(e, "point", v.Point, func(e *wire.Encoder, v Point) { v.encode(e) })
+	wire.PutOptional(e, "line", v.Line, func(e *wire.Encoder, v TuplesV1Line) { v.encode(e) })
+	wire.PutOptionalSlice(e, "path", v.Path, func(e *wire.Encoder, v Point) { v.encode(e) })
+	wire.PutOptional(e, "open", v.Open, func(e *wire.Encoder, v TuplesV1Open) { v.encode(e) })
+	wire.PutOptional(e, "numbered", v.Numbered, func(e *wire.Encoder, v TuplesV1Numbered) { v.encode(e) })
+	wire.PutOptional(e, "long", v.Long, func(e *wire.Encoder, v TuplesV1Long) { v.encode(e) })
+	wire.PutOptional(e, "parts", v.Parts, func(e *wire.Encoder, v TuplesV1Parts) { v.encode(e) })
+	wire.PutOptional(e, "nested", v.Nested, func(e *wire.Encoder, v TuplesV1Nested) { v.encode(e) })
+	wire.PutNullable(e, "maybe", v.Maybe, func(e *wire.Encoder, v TuplesV1Maybe) { v.encode(e) })
+	wire.PutOptionalSlice(e, "nothing", v.Nothing, (*wire.Encoder).Any)
+	wire.PutOptional(e, "cons", v.Cons, func(e *wire.Encoder, v Cons) { v.encode(e) })
+	wire.PutOptional(e, "unevaluated", v.Unevaluated, func(e *wire.Encoder, v TuplesV1Unevaluated) { v.encode(e) })
+	e.EndOpen(v.Unknown)
 }
 
 func (v *TuplesV1) check(c *wire.Checker) {
 	c.Schema("schemas/tuples.yaml#", tuplesV1Places...)
-	c.Enter("reference")
-	v.Reference.check(c)
-	c.Leave()
+	c.In(v.Reference.check, "reference")
 	if v.Point != nil {
-		c.Enter("point")
-		v.Point.check(c)
-		c.Leave()
+		c.In(v.Point.check, "point")
 	}
 	if v.Line != nil {
-		c.Enter("line")
-		v.Line.check(c)
-		c.Leave()
+		c.In(v.Line.check, "line")
 	}
 	for i := range v.Path {
-		c.Enter("path", i)
-		v.Path[i].check(c)
-		c.Leave()
+		c.In(v.Path[i].check, "path", i)
 	}
 	if v.Open != nil {
-		c.Enter("open")
-		v.Open.check(c)
-		c.Leave()
+		c.In(v.Open.check, "open")
 	}
 	if v.Numbered != nil {
-		c.Enter("numbered")
-		v.Numbered.check(c)
-		c.Leave()
+		c.In(v.Numbered.check, "numbered")
 	}
 	if v.Long != nil {
-		c.Enter("long")
-		v.Long.check(c)
-		c.Leave()
+		c.In(v.Long.check, "long")
 	}
 	if v.Parts != nil {
-		c.Enter("parts")
-		v.Parts.check(c)
-		c.Leave()
+		c.In(v.Parts.check, "parts")
 	}
 	c.MaxItems(len(v.Nothing), 0, "nothing")
 }
@@ -164,19 +124,16 @@ var tuplesV1Event = outbox.EventType[TuplesV1]{
 	Topic:         "golden.tuples.v1",
 	Source:        Service,
 	AggregateType: "thing",
-	AggregateID: func(v *TuplesV1) (string, error) {
-		return v.ID, nil
-	},
+	AggregateID:   func(v *TuplesV1) (string, error) { return v.ID, nil },
 }
 
-// InsertTuplesV1 inserts the event on tx, so that it is published if and only
-// if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertTuplesV1 inserts the event on tx: it is published if and only if tx
+// commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertTuplesV1(ctx context.Context, tx outbox.Transaction, data TuplesV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, data, opts...)
 }
 
-// QueueTuplesV1 adds the insert to a batch that the caller sends in its
+// QueueTuplesV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueTuplesV1(ctx context.Context, batch *pgx.Batch, data TuplesV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, data, opts...)
@@ -187,8 +144,8 @@ func OnTuplesV1(r *consume.Router, handle func(context.Context, outbox.Envelope[
 	consume.On(r, tuplesV1Event, handle)
 }
 
-// DecodeTuplesV1 reads the value of a record, with its headers where the event
-// has no envelope.
+// DecodeTuplesV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeTuplesV1(value []byte, headers ...outbox.Header) (outbox.Envelope[TuplesV1], error) {
 	return tuplesV1Event.Decode(value, headers...)
 }
@@ -206,26 +163,14 @@ type TuplesV1Reference struct {
 	ID     int64
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v TuplesV1Reference) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "TuplesV1Reference", encodeTuplesV1Reference)
+func (v TuplesV1Reference) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v TuplesV1Reference) Validate() error              { return wire.Validate(&v, v.check) }
+
+func (v *TuplesV1Reference) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeTuplesV1Reference)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *TuplesV1Reference) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "TuplesV1Reference", decodeTuplesV1Reference)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v TuplesV1Reference) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("TuplesV1Reference")
-}
-
-func decodeTuplesV1Reference(d *wire.Decoder) TuplesV1Reference {
-	var v TuplesV1Reference
+func decodeTuplesV1Reference(d *wire.Decoder) (v TuplesV1Reference) {
 	t := d.Tuple(2)
 	for t.Next() {
 		switch t.Index {
@@ -240,7 +185,7 @@ func decodeTuplesV1Reference(d *wire.Decoder) TuplesV1Reference {
 	return v
 }
 
-func encodeTuplesV1Reference(e *wire.Encoder, v TuplesV1Reference) {
+func (v *TuplesV1Reference) encode(e *wire.Encoder) {
 	t := e.Tuple()
 	t.Item().String(v.System)
 	t.Item().Int(v.ID)
@@ -265,8 +210,7 @@ type Point struct {
 	Altitude *float64
 }
 
-// NewPoint returns v with what the schema fixes filled in: its constants, and
-// its defaults where v leaves a member out.
+// NewPoint returns v with its constants and defaults filled in.
 func NewPoint(v Point) Point {
 	if v.Altitude == nil {
 		v.Altitude = new(float64(0))
@@ -276,33 +220,13 @@ func NewPoint(v Point) Point {
 
 // AltitudeOrDefault is Altitude, or the default of the schema where it is
 // absent.
-func (v Point) AltitudeOrDefault() float64 {
-	if v.Altitude == nil {
-		return 0
-	}
-	return *v.Altitude
-}
+func (v Point) AltitudeOrDefault() float64 { return wire.Or(v.Altitude, 0) }
 
-// MarshalJSON writes v as its schema has it.
-func (v Point) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "Point", encodePoint)
-}
+func (v Point) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v Point) Validate() error               { return wire.Validate(&v, v.check) }
+func (v *Point) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodePoint) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *Point) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "Point", decodePoint)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v Point) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("Point")
-}
-
-func decodePoint(d *wire.Decoder) Point {
-	var v Point
+func decodePoint(d *wire.Decoder) (v Point) {
 	t := d.Tuple(2)
 	for t.Next() {
 		switch t.Index {
@@ -319,7 +243,7 @@ func decodePoint(d *wire.Decoder) Point {
 	return v
 }
 
-func encodePoint(e *wire.Encoder, v Point) {
+func (v *Point) encode(e *wire.Encoder) {
 	t := e.Tuple()
 	t.Item().Float(v.Longitude)
 	t.Item().Float(v.Latitude)
@@ -343,34 +267,19 @@ type TuplesV1Line struct {
 	Second Point
 }
 
-// NewTuplesV1Line returns v with what the schema fixes filled in: its
-// constants, and its defaults where v leaves a member out.
+// NewTuplesV1Line returns v with its constants and defaults filled in.
 func NewTuplesV1Line(v TuplesV1Line) TuplesV1Line {
 	v.First = NewPoint(v.First)
 	v.Second = NewPoint(v.Second)
 	return v
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v TuplesV1Line) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "TuplesV1Line", encodeTuplesV1Line)
-}
+func (v TuplesV1Line) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v TuplesV1Line) Validate() error              { return wire.Validate(&v, v.check) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *TuplesV1Line) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "TuplesV1Line", decodeTuplesV1Line)
-}
+func (v *TuplesV1Line) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeTuplesV1Line) }
 
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v TuplesV1Line) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("TuplesV1Line")
-}
-
-func decodeTuplesV1Line(d *wire.Decoder) TuplesV1Line {
-	var v TuplesV1Line
+func decodeTuplesV1Line(d *wire.Decoder) (v TuplesV1Line) {
 	t := d.Tuple(2)
 	for t.Next() {
 		switch t.Index {
@@ -385,20 +294,16 @@ func decodeTuplesV1Line(d *wire.Decoder) TuplesV1Line {
 	return v
 }
 
-func encodeTuplesV1Line(e *wire.Encoder, v TuplesV1Line) {
+func (v *TuplesV1Line) encode(e *wire.Encoder) {
 	t := e.Tuple()
-	encodePoint(t.Item(), v.First)
-	encodePoint(t.Item(), v.Second)
+	v.First.encode(t.Item())
+	v.Second.encode(t.Item())
 	t.End()
 }
 
 func (v *TuplesV1Line) check(c *wire.Checker) {
-	c.Enter(0)
-	v.First.check(c)
-	c.Leave()
-	c.Enter(1)
-	v.Second.check(c)
-	c.Leave()
+	c.In(v.First.check, 0)
+	c.In(v.Second.check, 1)
 }
 
 // TuplesV1Open is the type of the member "open" of TuplesV1.
@@ -412,26 +317,12 @@ type TuplesV1Open struct {
 	Rest []json.RawMessage
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v TuplesV1Open) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "TuplesV1Open", encodeTuplesV1Open)
-}
+func (v TuplesV1Open) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v TuplesV1Open) Validate() error              { return wire.Validate(&v, v.check) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *TuplesV1Open) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "TuplesV1Open", decodeTuplesV1Open)
-}
+func (v *TuplesV1Open) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeTuplesV1Open) }
 
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v TuplesV1Open) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("TuplesV1Open")
-}
-
-func decodeTuplesV1Open(d *wire.Decoder) TuplesV1Open {
-	var v TuplesV1Open
+func decodeTuplesV1Open(d *wire.Decoder) (v TuplesV1Open) {
 	t := d.Tuple(0)
 	for t.Next() {
 		switch t.Index {
@@ -448,7 +339,7 @@ func decodeTuplesV1Open(d *wire.Decoder) TuplesV1Open {
 	return v
 }
 
-func encodeTuplesV1Open(e *wire.Encoder, v TuplesV1Open) {
+func (v *TuplesV1Open) encode(e *wire.Encoder) {
 	t := e.Tuple()
 	wire.PutOptionalItem(&t, v.First, (*wire.Encoder).String)
 	wire.PutNullableItem(&t, v.Second, (*wire.Encoder).Int)
@@ -478,26 +369,14 @@ type TuplesV1Numbered struct {
 	Rest []int64
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v TuplesV1Numbered) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "TuplesV1Numbered", encodeTuplesV1Numbered)
+func (v TuplesV1Numbered) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v TuplesV1Numbered) Validate() error              { return wire.Validate(&v, v.check) }
+
+func (v *TuplesV1Numbered) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeTuplesV1Numbered)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *TuplesV1Numbered) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "TuplesV1Numbered", decodeTuplesV1Numbered)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v TuplesV1Numbered) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("TuplesV1Numbered")
-}
-
-func decodeTuplesV1Numbered(d *wire.Decoder) TuplesV1Numbered {
-	var v TuplesV1Numbered
+func decodeTuplesV1Numbered(d *wire.Decoder) (v TuplesV1Numbered) {
 	t := d.Tuple(1)
 	for t.Next() {
 		switch t.Index {
@@ -510,7 +389,7 @@ func decodeTuplesV1Numbered(d *wire.Decoder) TuplesV1Numbered {
 	return v
 }
 
-func encodeTuplesV1Numbered(e *wire.Encoder, v TuplesV1Numbered) {
+func (v *TuplesV1Numbered) encode(e *wire.Encoder) {
 	t := e.Tuple()
 	t.Item().String(v.First)
 	wire.PutRest(&t, v.Rest, (*wire.Encoder).Int)
@@ -536,26 +415,12 @@ type TuplesV1Long struct {
 	Rest []string
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v TuplesV1Long) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "TuplesV1Long", encodeTuplesV1Long)
-}
+func (v TuplesV1Long) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v TuplesV1Long) Validate() error              { return wire.Validate(&v, v.check) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *TuplesV1Long) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "TuplesV1Long", decodeTuplesV1Long)
-}
+func (v *TuplesV1Long) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeTuplesV1Long) }
 
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v TuplesV1Long) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("TuplesV1Long")
-}
-
-func decodeTuplesV1Long(d *wire.Decoder) TuplesV1Long {
-	var v TuplesV1Long
+func decodeTuplesV1Long(d *wire.Decoder) (v TuplesV1Long) {
 	t := d.Tuple(2)
 	for t.Next() {
 		switch t.Index {
@@ -570,7 +435,7 @@ func decodeTuplesV1Long(d *wire.Decoder) TuplesV1Long {
 	return v
 }
 
-func encodeTuplesV1Long(e *wire.Encoder, v TuplesV1Long) {
+func (v *TuplesV1Long) encode(e *wire.Encoder) {
 	t := e.Tuple()
 	t.Item().String(v.First)
 	t.Item().String(v.Second)
@@ -580,7 +445,7 @@ func encodeTuplesV1Long(e *wire.Encoder, v TuplesV1Long) {
 
 func (v *TuplesV1Long) check(c *wire.Checker) {
 	c.MinItems(2+len(v.Rest), 4)
-	wire.UniquePositions(c, *v, encodeTuplesV1Long)
+	wire.UniquePositions(c, *v, func(e *wire.Encoder, v TuplesV1Long) { v.encode(e) })
 }
 
 // TuplesV1Parts is the type of the member "parts" of TuplesV1.
@@ -592,26 +457,12 @@ type TuplesV1Parts struct {
 	Rest []TuplesV1PartsRestItem
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v TuplesV1Parts) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "TuplesV1Parts", encodeTuplesV1Parts)
-}
+func (v TuplesV1Parts) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v TuplesV1Parts) Validate() error              { return wire.Validate(&v, v.check) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *TuplesV1Parts) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "TuplesV1Parts", decodeTuplesV1Parts)
-}
+func (v *TuplesV1Parts) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeTuplesV1Parts) }
 
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v TuplesV1Parts) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("TuplesV1Parts")
-}
-
-func decodeTuplesV1Parts(d *wire.Decoder) TuplesV1Parts {
-	var v TuplesV1Parts
+func decodeTuplesV1Parts(d *wire.Decoder) (v TuplesV1Parts) {
 	t := d.Tuple(1)
 	for t.Next() {
 		switch t.Index {
@@ -624,71 +475,51 @@ func decodeTuplesV1Parts(d *wire.Decoder) TuplesV1Parts {
 	return v
 }
 
-func encodeTuplesV1Parts(e *wire.Encoder, v TuplesV1Parts) {
+func (v *TuplesV1Parts) encode(e *wire.Encoder) {
 	t := e.Tuple()
 	t.Item().String(v.First)
-	wire.PutRest(&t, v.Rest, encodeTuplesV1PartsRestItem)
+	wire.PutRest(&t, v.Rest, func(e *wire.Encoder, v TuplesV1PartsRestItem) { v.encode(e) })
 	t.End()
 }
 
 func (v *TuplesV1Parts) check(c *wire.Checker) {
 	for i := range v.Rest {
-		c.Enter(1 + i)
-		v.Rest[i].check(c)
-		c.Leave()
+		c.In(v.Rest[i].check, 1+i)
 	}
 }
 
 // TuplesV1PartsRestItem is the type of the items of the member "rest" of
 // TuplesV1Parts.
 type TuplesV1PartsRestItem struct {
-	Name string `json:"name"`
-	// Unknown keeps the members that the schema does not name.
+	Name    string       `json:"name"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v TuplesV1PartsRestItem) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "TuplesV1PartsRestItem", encodeTuplesV1PartsRestItem)
+func (v TuplesV1PartsRestItem) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v TuplesV1PartsRestItem) Validate() error              { return wire.Validate(&v, v.check) }
+
+func (v *TuplesV1PartsRestItem) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeTuplesV1PartsRestItem)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *TuplesV1PartsRestItem) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "TuplesV1PartsRestItem", decodeTuplesV1PartsRestItem)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v TuplesV1PartsRestItem) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("TuplesV1PartsRestItem")
-}
-
-func decodeTuplesV1PartsRestItem(d *wire.Decoder) TuplesV1PartsRestItem {
-	var v TuplesV1PartsRestItem
-	o := d.Object("name")
+func decodeTuplesV1PartsRestItem(d *wire.Decoder) (v TuplesV1PartsRestItem) {
+	o := d.Open(&v.Unknown, "name")
 	for o.Next() {
 		switch string(o.Name) {
 		case "name":
 			v.Name = d.String()
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeTuplesV1PartsRestItem(e *wire.Encoder, v TuplesV1PartsRestItem) {
-	e.Begin()
-	e.Name("name").String(v.Name)
-	e.Unknown(v.Unknown)
-	e.End()
+func (v *TuplesV1PartsRestItem) encode(e *wire.Encoder) {
+	e.First("name").String(v.Name)
+	e.EndOpen(v.Unknown)
 }
 
 func (v *TuplesV1PartsRestItem) check(c *wire.Checker) {
-	c.Schema("schemas/tuples.yaml#/properties/parts/items")
-	wire.MinLength(c, v.Name, 2, "name")
+	wire.MinLength(c.Schema("schemas/tuples.yaml#/properties/parts/items"), v.Name, 2, "name")
 }
 
 // TuplesV1Nested is the type of the member "nested" of TuplesV1.
@@ -698,24 +529,14 @@ type TuplesV1Nested struct {
 	First TuplesV1NestedFirst
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v TuplesV1Nested) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "TuplesV1Nested", encodeTuplesV1Nested)
+func (v TuplesV1Nested) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v TuplesV1Nested) Validate() error              { return nil }
+
+func (v *TuplesV1Nested) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeTuplesV1Nested)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *TuplesV1Nested) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "TuplesV1Nested", decodeTuplesV1Nested)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v TuplesV1Nested) Validate() error {
-	return nil
-}
-
-func decodeTuplesV1Nested(d *wire.Decoder) TuplesV1Nested {
-	var v TuplesV1Nested
+func decodeTuplesV1Nested(d *wire.Decoder) (v TuplesV1Nested) {
 	t := d.Tuple(1)
 	for t.Next() {
 		switch t.Index {
@@ -728,9 +549,9 @@ func decodeTuplesV1Nested(d *wire.Decoder) TuplesV1Nested {
 	return v
 }
 
-func encodeTuplesV1Nested(e *wire.Encoder, v TuplesV1Nested) {
+func (v *TuplesV1Nested) encode(e *wire.Encoder) {
 	t := e.Tuple()
-	encodeTuplesV1NestedFirst(t.Item(), v.First)
+	v.First.encode(t.Item())
 	t.End()
 }
 
@@ -741,24 +562,14 @@ type TuplesV1NestedFirst struct {
 	First bool
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v TuplesV1NestedFirst) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "TuplesV1NestedFirst", encodeTuplesV1NestedFirst)
+func (v TuplesV1NestedFirst) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v TuplesV1NestedFirst) Validate() error              { return nil }
+
+func (v *TuplesV1NestedFirst) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeTuplesV1NestedFirst)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *TuplesV1NestedFirst) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "TuplesV1NestedFirst", decodeTuplesV1NestedFirst)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v TuplesV1NestedFirst) Validate() error {
-	return nil
-}
-
-func decodeTuplesV1NestedFirst(d *wire.Decoder) TuplesV1NestedFirst {
-	var v TuplesV1NestedFirst
+func decodeTuplesV1NestedFirst(d *wire.Decoder) (v TuplesV1NestedFirst) {
 	t := d.Tuple(1)
 	for t.Next() {
 		switch t.Index {
@@ -771,7 +582,7 @@ func decodeTuplesV1NestedFirst(d *wire.Decoder) TuplesV1NestedFirst {
 	return v
 }
 
-func encodeTuplesV1NestedFirst(e *wire.Encoder, v TuplesV1NestedFirst) {
+func (v *TuplesV1NestedFirst) encode(e *wire.Encoder) {
 	t := e.Tuple()
 	t.Item().Bool(v.First)
 	t.End()
@@ -784,24 +595,12 @@ type TuplesV1Maybe struct {
 	First string
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v TuplesV1Maybe) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "TuplesV1Maybe", encodeTuplesV1Maybe)
-}
+func (v TuplesV1Maybe) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v TuplesV1Maybe) Validate() error              { return nil }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *TuplesV1Maybe) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "TuplesV1Maybe", decodeTuplesV1Maybe)
-}
+func (v *TuplesV1Maybe) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeTuplesV1Maybe) }
 
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v TuplesV1Maybe) Validate() error {
-	return nil
-}
-
-func decodeTuplesV1Maybe(d *wire.Decoder) TuplesV1Maybe {
-	var v TuplesV1Maybe
+func decodeTuplesV1Maybe(d *wire.Decoder) (v TuplesV1Maybe) {
 	t := d.Tuple(1)
 	for t.Next() {
 		switch t.Index {
@@ -814,7 +613,7 @@ func decodeTuplesV1Maybe(d *wire.Decoder) TuplesV1Maybe {
 	return v
 }
 
-func encodeTuplesV1Maybe(e *wire.Encoder, v TuplesV1Maybe) {
+func (v *TuplesV1Maybe) encode(e *wire.Encoder) {
 	t := e.Tuple()
 	t.Item().String(v.First)
 	t.End()
@@ -828,24 +627,11 @@ type Cons struct {
 	Tail outbox.Nullable[*Cons]
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v Cons) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "Cons", encodeCons)
-}
+func (v Cons) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v Cons) Validate() error               { return nil }
+func (v *Cons) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeCons) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *Cons) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "Cons", decodeCons)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v Cons) Validate() error {
-	return nil
-}
-
-func decodeCons(d *wire.Decoder) Cons {
-	var v Cons
+func decodeCons(d *wire.Decoder) (v Cons) {
 	t := d.Tuple(1)
 	for t.Next() {
 		switch t.Index {
@@ -860,10 +646,10 @@ func decodeCons(d *wire.Decoder) Cons {
 	return v
 }
 
-func encodeCons(e *wire.Encoder, v Cons) {
+func (v *Cons) encode(e *wire.Encoder) {
 	t := e.Tuple()
 	t.Item().String(v.Head)
-	wire.PutNullableItem(&t, v.Tail, func(e *wire.Encoder, v *Cons) { wire.PutPointer(e, v, encodeCons) })
+	wire.PutNullableItem(&t, v.Tail, func(e *wire.Encoder, v *Cons) { wire.PutPointer(e, v, func(e *wire.Encoder, v Cons) { v.encode(e) }) })
 	t.End()
 }
 
@@ -874,24 +660,14 @@ type TuplesV1Unevaluated struct {
 	First string
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v TuplesV1Unevaluated) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "TuplesV1Unevaluated", encodeTuplesV1Unevaluated)
+func (v TuplesV1Unevaluated) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v TuplesV1Unevaluated) Validate() error              { return nil }
+
+func (v *TuplesV1Unevaluated) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeTuplesV1Unevaluated)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *TuplesV1Unevaluated) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "TuplesV1Unevaluated", decodeTuplesV1Unevaluated)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v TuplesV1Unevaluated) Validate() error {
-	return nil
-}
-
-func decodeTuplesV1Unevaluated(d *wire.Decoder) TuplesV1Unevaluated {
-	var v TuplesV1Unevaluated
+func decodeTuplesV1Unevaluated(d *wire.Decoder) (v TuplesV1Unevaluated) {
 	t := d.Tuple(1)
 	for t.Next() {
 		switch t.Index {
@@ -904,40 +680,30 @@ func decodeTuplesV1Unevaluated(d *wire.Decoder) TuplesV1Unevaluated {
 	return v
 }
 
-func encodeTuplesV1Unevaluated(e *wire.Encoder, v TuplesV1Unevaluated) {
+func (v *TuplesV1Unevaluated) encode(e *wire.Encoder) {
 	t := e.Tuple()
 	t.Item().String(v.First)
 	t.End()
 }
 
-// tuplesV1Places says where schemas stand that are not under TuplesV1's own
-// properties.
 var tuplesV1Places = wire.Places{
 	{"/nothing", "maxItems", "schemas/tuples.yaml#/properties/nothing/items"},
 }
 
-// tuplesV1ReferencePlaces says where schemas stand that are not under
-// TuplesV1Reference's own properties.
 var tuplesV1ReferencePlaces = wire.Places{
 	{"/0", "", "schemas/tuples.yaml#/properties/reference/prefixItems/0"},
 	{"/1", "", "schemas/tuples.yaml#/properties/reference/prefixItems/1"},
 }
 
-// pointPlaces says where schemas stand that are not under Point's own
-// properties.
 var pointPlaces = wire.Places{
 	{"/0", "", "schemas/tuples.yaml#/$defs/point/prefixItems/0"},
 	{"/1", "", "schemas/tuples.yaml#/$defs/point/prefixItems/1"},
 }
 
-// tuplesV1OpenPlaces says where schemas stand that are not under TuplesV1Open's
-// own properties.
 var tuplesV1OpenPlaces = wire.Places{
 	{"/2", "", "schemas/tuples.yaml#/properties/open/prefixItems/2"},
 }
 
-// tuplesV1NumberedPlaces says where schemas stand that are not under
-// TuplesV1Numbered's own properties.
 var tuplesV1NumberedPlaces = wire.Places{
 	{"/0", "", "schemas/tuples.yaml#/properties/numbered/prefixItems/0"},
 	{"/*", "", "schemas/tuples.yaml#/properties/numbered/items"},

@@ -69,3 +69,10 @@ func nullable[T any](d *wire.Decoder, read func(*wire.Decoder) T) outbox.Nullabl
 	}
 	return outbox.Value(read(d))
 }
+
+// branch is what every branch of a union can do.
+type branch interface {
+	wire.Value
+	encode(*wire.Encoder)
+	check(*wire.Checker)
+}

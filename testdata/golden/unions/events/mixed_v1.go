@@ -24,43 +24,27 @@ type MixedV1 struct {
 	Count  MixedV1Count  `json:"count"`
 	Listed MixedV1Listed `json:"listed,omitzero"`
 	// Free-form or encoded.
-	Data   MixedV1Data                  `json:"data,omitzero"`
-	When   outbox.Nullable[MixedV1When] `json:"when,omitzero"`
-	Owner  MixedV1Owner                 `json:"owner,omitzero"`
-	Backup MixedV1Backup                `json:"backup,omitzero"`
-	Tree   JSON                         `json:"tree,omitzero"`
-	Colour *MixedV1Colour               `json:"colour,omitzero"`
-	Mood   *MixedV1Mood                 `json:"mood,omitzero"`
-	Moods  []MixedV1MoodsItem           `json:"moods,omitzero"`
-	Level  MixedV1Level                 `json:"level,omitzero"`
-	Ruled  MixedV1Ruled                 `json:"ruled,omitzero"`
-	Strict *MixedV1Strict               `json:"strict,omitzero"`
-	Mixed  []MixedV1MixedItem           `json:"mixed,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Data    MixedV1Data                  `json:"data,omitzero"`
+	When    outbox.Nullable[MixedV1When] `json:"when,omitzero"`
+	Owner   MixedV1Owner                 `json:"owner,omitzero"`
+	Backup  MixedV1Backup                `json:"backup,omitzero"`
+	Tree    JSON                         `json:"tree,omitzero"`
+	Colour  *MixedV1Colour               `json:"colour,omitzero"`
+	Mood    *MixedV1Mood                 `json:"mood,omitzero"`
+	Moods   []MixedV1MoodsItem           `json:"moods,omitzero"`
+	Level   MixedV1Level                 `json:"level,omitzero"`
+	Ruled   MixedV1Ruled                 `json:"ruled,omitzero"`
+	Strict  *MixedV1Strict               `json:"strict,omitzero"`
+	Mixed   []MixedV1MixedItem           `json:"mixed,omitzero"`
+	Unknown wire.Unknown                 `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v MixedV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "MixedV1", encodeMixedV1)
-}
+func (v MixedV1) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v MixedV1) Validate() error               { return wire.Validate(&v, v.check) }
+func (v *MixedV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeMixedV1) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *MixedV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "MixedV1", decodeMixedV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v MixedV1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("MixedV1")
-}
-
-func decodeMixedV1(d *wire.Decoder) MixedV1 {
-	var v MixedV1
-	o := d.Object("id", "value", "count")
+func decodeMixedV1(d *wire.Decoder) (v MixedV1) {
+	o := d.Open(&v.Unknown, "id", "value", "count")
 	for o.Next() {
 		switch string(o.Name) {
 		case "id":
@@ -95,120 +79,58 @@ func decodeMixedV1(d *wire.Decoder) MixedV1 {
 			v.Strict = wire.Optional(d, decodeMixedV1Strict)
 		case "mixed":
 			v.Mixed = wire.Slice(d, decodeMixedV1MixedItem)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeMixedV1(e *wire.Encoder, v MixedV1) {
-	e.Begin()
-	e.Name("id").String(v.ID)
-	encodeMixedV1Value(e.Name("value"), v.Value)
-	wire.PutOrNull(e.Name("count"), v.Count == nil, v.Count, encodeMixedV1Count)
-	if v.Listed != nil {
-		encodeMixedV1Listed(e.Name("listed"), v.Listed)
-	}
-	if v.Data != nil {
-		encodeMixedV1Data(e.Name("data"), v.Data)
-	}
-	wire.PutNullable(e, "when", v.When, encodeMixedV1When)
-	if v.Owner != nil {
-		encodeMixedV1Owner(e.Name("owner"), v.Owner)
-	}
-	if v.Backup != nil {
-		encodeMixedV1Backup(e.Name("backup"), v.Backup)
-	}
-	if v.Tree != nil {
-		encodeJSON(e.Name("tree"), v.Tree)
-	}
+func (v *MixedV1) encode(e *wire.Encoder) {
+	e.First("id").String(v.ID)
+	unionMixedV1Value.Put(e.Name("value"), v.Value)
+	wire.PutOrNull(e.Name("count"), v.Count == nil, v.Count, unionMixedV1Count.Put)
+	unionMixedV1Listed.PutOptional(e, "listed", v.Listed)
+	unionMixedV1Data.PutOptional(e, "data", v.Data)
+	wire.PutNullable(e, "when", v.When, unionMixedV1When.Put)
+	unionMixedV1Owner.PutOptional(e, "owner", v.Owner)
+	unionMixedV1Backup.PutOptional(e, "backup", v.Backup)
+	unionJSON.PutOptional(e, "tree", v.Tree)
 	wire.PutOptional(e, "colour", v.Colour, wire.PutText[MixedV1Colour])
 	wire.PutOptional(e, "mood", v.Mood, wire.PutText[MixedV1Mood])
-	if v.Moods != nil {
-		wire.PutSlice(e.Name("moods"), v.Moods, wire.PutText[MixedV1MoodsItem])
-	}
-	if v.Level != nil {
-		encodeMixedV1Level(e.Name("level"), v.Level)
-	}
-	if v.Ruled != nil {
-		encodeMixedV1Ruled(e.Name("ruled"), v.Ruled)
-	}
-	wire.PutOptional(e, "strict", v.Strict, encodeMixedV1Strict)
-	if v.Mixed != nil {
-		wire.PutSlice(e.Name("mixed"), v.Mixed, encodeMixedV1MixedItem)
-	}
-	e.Unknown(v.Unknown)
-	e.End()
+	wire.PutOptionalSlice(e, "moods", v.Moods, wire.PutText[MixedV1MoodsItem])
+	unionMixedV1Level.PutOptional(e, "level", v.Level)
+	unionMixedV1Ruled.PutOptional(e, "ruled", v.Ruled)
+	wire.PutOptional(e, "strict", v.Strict, func(e *wire.Encoder, v MixedV1Strict) { v.encode(e) })
+	wire.PutOptionalSlice(e, "mixed", v.Mixed, unionMixedV1MixedItem.Put)
+	e.EndOpen(v.Unknown)
 }
 
 func (v *MixedV1) check(c *wire.Checker) {
 	c.Schema("schemas/mixed.yaml#", mixedV1Places...)
-	c.Enter("value")
-	checkMixedV1Value(c, v.Value)
-	c.Leave()
-	if v.Count != nil {
-		c.Enter("count")
-		checkMixedV1Count(c, v.Count)
-		c.Leave()
-	}
-	if v.Listed != nil {
-		c.Enter("listed")
-		checkMixedV1Listed(c, v.Listed)
-		c.Leave()
-	}
-	if v.Data != nil {
-		c.Enter("data")
-		checkMixedV1Data(c, v.Data)
-		c.Leave()
-	}
+	unionMixedV1Value.Check(c, v.Value, "value")
+	unionMixedV1Count.CheckOptional(c, v.Count, "count")
+	unionMixedV1Listed.CheckOptional(c, v.Listed, "listed")
+	unionMixedV1Data.CheckOptional(c, v.Data, "data")
 	if x, ok := v.When.Get(); ok {
-		c.Enter("when")
-		checkMixedV1When(c, x)
-		c.Leave()
+		unionMixedV1When.Check(c, x, "when")
 	}
-	if v.Owner != nil {
-		c.Enter("owner")
-		checkMixedV1Owner(c, v.Owner)
-		c.Leave()
-	}
-	if v.Backup != nil {
-		c.Enter("backup")
-		checkMixedV1Backup(c, v.Backup)
-		c.Leave()
-	}
-	if v.Tree != nil {
-		c.Enter("tree")
-		checkJSON(c, v.Tree)
-		c.Leave()
-	}
+	unionMixedV1Owner.CheckOptional(c, v.Owner, "owner")
+	unionMixedV1Backup.CheckOptional(c, v.Backup, "backup")
+	unionJSON.CheckOptional(c, v.Tree, "tree")
 	if v.Colour != nil {
 		wire.Enum(c, *v.Colour, v.Colour.Valid(), `"red", "green"`, "colour")
 	}
 	if v.Mood != nil {
 		if !v.Mood.Known() {
-			wire.MinLength(c, *v.Mood, 6, "mood")
+			wire.MinLength(c, string(*v.Mood), 6, "mood")
 		}
 	}
-	if v.Level != nil {
-		c.Enter("level")
-		checkMixedV1Level(c, v.Level)
-		c.Leave()
-	}
-	if v.Ruled != nil {
-		c.Enter("ruled")
-		checkMixedV1Ruled(c, v.Ruled)
-		c.Leave()
-	}
+	unionMixedV1Level.CheckOptional(c, v.Level, "level")
+	unionMixedV1Ruled.CheckOptional(c, v.Ruled, "ruled")
 	if v.Strict != nil {
-		c.Enter("strict")
-		v.Strict.check(c)
-		c.Leave()
+		c.In(v.Strict.check, "strict")
 	}
 	for i, item := range v.Mixed {
-		c.Enter("mixed", i)
-		checkMixedV1MixedItem(c, item)
-		c.Leave()
+		unionMixedV1MixedItem.Check(c, item, "mixed", i)
 	}
 }
 
@@ -217,19 +139,16 @@ var mixedV1Event = outbox.EventType[MixedV1]{
 	Topic:         "golden.mixed.v1",
 	Source:        Service,
 	AggregateType: "mixed",
-	AggregateID: func(v *MixedV1) (string, error) {
-		return v.ID, nil
-	},
+	AggregateID:   func(v *MixedV1) (string, error) { return v.ID, nil },
 }
 
-// InsertMixedV1 inserts the event on tx, so that it is published if and only if
-// the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertMixedV1 inserts the event on tx: it is published if and only if tx
+// commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertMixedV1(ctx context.Context, tx outbox.Transaction, data MixedV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, data, opts...)
 }
 
-// QueueMixedV1 adds the insert to a batch that the caller sends in its
+// QueueMixedV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueMixedV1(ctx context.Context, batch *pgx.Batch, data MixedV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, data, opts...)
@@ -240,8 +159,7 @@ func OnMixedV1(r *consume.Router, handle func(context.Context, outbox.Envelope[M
 	consume.On(r, mixedV1Event, handle)
 }
 
-// DecodeMixedV1 reads the value of a record, with its headers where the event
-// has no envelope.
+// DecodeMixedV1 reads a record; an event without an envelope needs its headers.
 func DecodeMixedV1(value []byte, headers ...outbox.Header) (outbox.Envelope[MixedV1], error) {
 	return mixedV1Event.Decode(value, headers...)
 }
@@ -253,205 +171,92 @@ func (v MixedV1) NewRow(ctx context.Context, opts ...outbox.Option) (outbox.Row,
 
 // MixedV1Value is one of MixedV1ValueText, MixedV1ValueInteger,
 // MixedV1ValueBool, MixedV1ValueList and MixedV1ValueObject, told apart by
-// their JSON types. Any other value decodes to UnknownMixedV1Value.
+// their JSON types.
 type MixedV1Value interface {
-	json.Marshaler
-	Validate() error
-
+	branch
 	isMixedV1Value()
 }
 
-func (MixedV1ValueText) isMixedV1Value()    {}
-func (MixedV1ValueInteger) isMixedV1Value() {}
-func (MixedV1ValueBool) isMixedV1Value()    {}
-func (MixedV1ValueList) isMixedV1Value()    {}
-func (MixedV1ValueObject) isMixedV1Value()  {}
-func (UnknownMixedV1Value) isMixedV1Value() {}
-
-// UnknownMixedV1Value keeps a value that is none of the branches of
-// MixedV1Value, as it came. Its Validate never accepts it.
+// UnknownMixedV1Value keeps any other value as it came; it is never valid.
 type UnknownMixedV1Value json.RawMessage
 
-// MarshalJSON writes v as it came.
-func (v UnknownMixedV1Value) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(MixedV1Value(v), "UnknownMixedV1Value", encodeMixedV1Value)
-}
-
-// Validate reports that v is unknown, as a *outbox.ValidationError.
-func (v UnknownMixedV1Value) Validate() error {
-	var c wire.Checker
-	checkMixedV1Value(&c, v)
-	return c.Err("UnknownMixedV1Value")
-}
+func (v UnknownMixedV1Value) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v UnknownMixedV1Value) Validate() error              { return wire.Validate(&v, v.check) }
+func (v UnknownMixedV1Value) encode(e *wire.Encoder)       { e.Raw(json.RawMessage(v)) }
+func (v UnknownMixedV1Value) check(c *wire.Checker)        { unionMixedV1Value.NoBranch(c, v) }
+func (UnknownMixedV1Value) isMixedV1Value()                {}
 
 func decodeMixedV1Value(d *wire.Decoder) MixedV1Value {
 	switch d.Kind() {
 	case '"':
-		return decodeMixedV1ValueText(d)
+		return MixedV1ValueText(d.String())
 	case '0':
-		return decodeMixedV1ValueInteger(d)
+		return MixedV1ValueInteger(d.Int())
 	case 't', 'f':
-		return decodeMixedV1ValueBool(d)
+		return MixedV1ValueBool(d.Bool())
 	case '[':
 		return decodeMixedV1ValueList(d)
 	case '{':
-		return decodeMixedV1ValueObject(d)
+		return MixedV1ValueObject(d.AnyObject())
 	}
 	return wire.NoBranch[UnknownMixedV1Value](d)
 }
 
-func encodeMixedV1Value(e *wire.Encoder, v MixedV1Value) {
-	switch v := v.(type) {
-	case MixedV1ValueText:
-		encodeMixedV1ValueText(e, v)
-	case MixedV1ValueInteger:
-		encodeMixedV1ValueInteger(e, v)
-	case MixedV1ValueBool:
-		encodeMixedV1ValueBool(e, v)
-	case MixedV1ValueList:
-		encodeMixedV1ValueList(e, v)
-	case MixedV1ValueObject:
-		encodeMixedV1ValueObject(e, v)
-	case UnknownMixedV1Value:
-		e.Raw(json.RawMessage(v))
-	default:
-		e.NoBranch("MixedV1Value", v)
-	}
-}
-
-func checkMixedV1Value(c *wire.Checker, v MixedV1Value) {
-	c.Schema("schemas/mixed.yaml#/properties/value")
-	switch v := v.(type) {
-	case MixedV1ValueText:
-		v.check(c)
-	case MixedV1ValueInteger:
-		v.check(c)
-	case MixedV1ValueList:
-		v.check(c)
-	case MixedV1ValueBool, MixedV1ValueObject: // any value is valid
-	default:
-		c.NoBranch(v, "oneOf", "a string, an integer, a boolean, an array or an object")
-	}
-}
+var unionMixedV1Value = wire.NewUnion(MixedV1Value.encode, MixedV1Value.check, "schemas/mixed.yaml#/properties/value", "oneOf", `a string, an integer, a boolean, an array or an object`)
 
 // MixedV1ValueText is a branch of MixedV1Value.
 type MixedV1ValueText string
 
-// MarshalJSON writes v as its schema has it.
-func (v MixedV1ValueText) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "MixedV1ValueText", encodeMixedV1ValueText)
-}
-
-// UnmarshalJSON reads v. On an error v is left as it was.
-func (v *MixedV1ValueText) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "MixedV1ValueText", decodeMixedV1ValueText)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v MixedV1ValueText) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("MixedV1ValueText")
-}
-
-func decodeMixedV1ValueText(d *wire.Decoder) MixedV1ValueText {
-	return MixedV1ValueText(d.String())
-}
-
-func encodeMixedV1ValueText(e *wire.Encoder, v MixedV1ValueText) {
-	e.String(string(v))
-}
+func (v MixedV1ValueText) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v MixedV1ValueText) Validate() error               { return wire.Validate(&v, v.check) }
+func (v MixedV1ValueText) encode(e *wire.Encoder)        { e.String(string(v)) }
+func (MixedV1ValueText) isMixedV1Value()                 {}
+func (v *MixedV1ValueText) UnmarshalJSON(b []byte) error { return wire.DecodeText(b, v) }
 
 func (v MixedV1ValueText) check(c *wire.Checker) {
-	c.Schema("schemas/mixed.yaml#/properties/value/oneOf/0")
-	wire.MaxLength(c, v, 8)
+	wire.MaxLength(c.Schema("schemas/mixed.yaml#/properties/value/oneOf/0"), v, 8)
 }
 
 // MixedV1ValueInteger is a branch of MixedV1Value.
 type MixedV1ValueInteger int64
 
-// MarshalJSON writes v as its schema has it.
-func (v MixedV1ValueInteger) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "MixedV1ValueInteger", encodeMixedV1ValueInteger)
-}
-
-// UnmarshalJSON reads v. On an error v is left as it was.
-func (v *MixedV1ValueInteger) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "MixedV1ValueInteger", decodeMixedV1ValueInteger)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v MixedV1ValueInteger) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("MixedV1ValueInteger")
-}
-
-func decodeMixedV1ValueInteger(d *wire.Decoder) MixedV1ValueInteger {
-	return MixedV1ValueInteger(d.Int())
-}
-
-func encodeMixedV1ValueInteger(e *wire.Encoder, v MixedV1ValueInteger) {
-	e.Int(int64(v))
-}
+func (v MixedV1ValueInteger) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v MixedV1ValueInteger) Validate() error               { return wire.Validate(&v, v.check) }
+func (v MixedV1ValueInteger) encode(e *wire.Encoder)        { e.Int(int64(v)) }
+func (MixedV1ValueInteger) isMixedV1Value()                 {}
+func (v *MixedV1ValueInteger) UnmarshalJSON(b []byte) error { return wire.DecodeInt(b, v) }
 
 func (v MixedV1ValueInteger) check(c *wire.Checker) {
-	c.Schema("schemas/mixed.yaml#/properties/value/oneOf/1")
-	wire.Minimum(c, v, 0)
+	wire.Minimum(c.Schema("schemas/mixed.yaml#/properties/value/oneOf/1"), v, 0)
 }
 
 // MixedV1ValueBool is a branch of MixedV1Value.
 type MixedV1ValueBool bool
 
-// MarshalJSON writes v as its schema has it.
-func (v MixedV1ValueBool) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "MixedV1ValueBool", encodeMixedV1ValueBool)
-}
-
-// UnmarshalJSON reads v. On an error v is left as it was.
-func (v *MixedV1ValueBool) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "MixedV1ValueBool", decodeMixedV1ValueBool)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v MixedV1ValueBool) Validate() error {
-	return nil
-}
-
-func decodeMixedV1ValueBool(d *wire.Decoder) MixedV1ValueBool {
-	return MixedV1ValueBool(d.Bool())
-}
-
-func encodeMixedV1ValueBool(e *wire.Encoder, v MixedV1ValueBool) {
-	e.Bool(bool(v))
-}
+func (v MixedV1ValueBool) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v MixedV1ValueBool) Validate() error               { return nil }
+func (v MixedV1ValueBool) encode(e *wire.Encoder)        { e.Bool(bool(v)) }
+func (MixedV1ValueBool) check(*wire.Checker)             {}
+func (MixedV1ValueBool) isMixedV1Value()                 {}
+func (v *MixedV1ValueBool) UnmarshalJSON(b []byte) error { return wire.DecodeBool(b, v) }
 
 // MixedV1ValueList is a branch of MixedV1Value.
 type MixedV1ValueList []string
 
-// MarshalJSON writes v as its schema has it.
-func (v MixedV1ValueList) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "MixedV1ValueList", encodeMixedV1ValueList)
+func (v MixedV1ValueList) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v MixedV1ValueList) Validate() error              { return wire.Validate(&v, v.check) }
+func (MixedV1ValueList) isMixedV1Value()                {}
+
+func (v MixedV1ValueList) encode(e *wire.Encoder) {
+	wire.PutSlice(e, []string(v), (*wire.Encoder).String)
 }
 
-// UnmarshalJSON reads v. On an error v is left as it was.
-func (v *MixedV1ValueList) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "MixedV1ValueList", decodeMixedV1ValueList)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v MixedV1ValueList) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("MixedV1ValueList")
+func (v *MixedV1ValueList) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeMixedV1ValueList)
 }
 
 func decodeMixedV1ValueList(d *wire.Decoder) MixedV1ValueList {
 	return MixedV1ValueList(wire.Slice(d, (*wire.Decoder).String))
-}
-
-func encodeMixedV1ValueList(e *wire.Encoder, v MixedV1ValueList) {
-	wire.PutSlice(e, []string(v), (*wire.Encoder).String)
 }
 
 func (v MixedV1ValueList) check(c *wire.Checker) {
@@ -464,187 +269,85 @@ func (v MixedV1ValueList) check(c *wire.Checker) {
 // MixedV1ValueObject is a branch of MixedV1Value.
 type MixedV1ValueObject map[string]any
 
-// MarshalJSON writes v as its schema has it.
-func (v MixedV1ValueObject) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "MixedV1ValueObject", encodeMixedV1ValueObject)
-}
+func (v MixedV1ValueObject) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v MixedV1ValueObject) Validate() error              { return nil }
+func (v MixedV1ValueObject) encode(e *wire.Encoder)       { e.AnyObject(map[string]any(v)) }
+func (MixedV1ValueObject) check(*wire.Checker)            {}
+func (MixedV1ValueObject) isMixedV1Value()                {}
 
-// UnmarshalJSON reads v. On an error v is left as it was.
-func (v *MixedV1ValueObject) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "MixedV1ValueObject", decodeMixedV1ValueObject)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v MixedV1ValueObject) Validate() error {
-	return nil
-}
-
-func decodeMixedV1ValueObject(d *wire.Decoder) MixedV1ValueObject {
-	return MixedV1ValueObject(d.AnyObject())
-}
-
-func encodeMixedV1ValueObject(e *wire.Encoder, v MixedV1ValueObject) {
-	e.AnyObject(map[string]any(v))
+func (v *MixedV1ValueObject) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, func(d *wire.Decoder) MixedV1ValueObject { return MixedV1ValueObject(d.AnyObject()) })
 }
 
 // MixedV1Count is one of MixedV1CountInteger and MixedV1CountText, told apart
-// by their JSON types. Any other value decodes to UnknownMixedV1Count.
+// by their JSON types.
 type MixedV1Count interface {
-	json.Marshaler
-	Validate() error
-
+	branch
 	isMixedV1Count()
 }
 
-func (MixedV1CountInteger) isMixedV1Count() {}
-func (MixedV1CountText) isMixedV1Count()    {}
-func (UnknownMixedV1Count) isMixedV1Count() {}
-
-// UnknownMixedV1Count keeps a value that is none of the branches of
-// MixedV1Count, as it came. Its Validate never accepts it.
+// UnknownMixedV1Count keeps any other value as it came; it is never valid.
 type UnknownMixedV1Count json.RawMessage
 
-// MarshalJSON writes v as it came.
-func (v UnknownMixedV1Count) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(MixedV1Count(v), "UnknownMixedV1Count", encodeMixedV1Count)
-}
-
-// Validate reports that v is unknown, as a *outbox.ValidationError.
-func (v UnknownMixedV1Count) Validate() error {
-	var c wire.Checker
-	checkMixedV1Count(&c, v)
-	return c.Err("UnknownMixedV1Count")
-}
+func (v UnknownMixedV1Count) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v UnknownMixedV1Count) Validate() error              { return wire.Validate(&v, v.check) }
+func (v UnknownMixedV1Count) encode(e *wire.Encoder)       { e.Raw(json.RawMessage(v)) }
+func (v UnknownMixedV1Count) check(c *wire.Checker)        { unionMixedV1Count.NoBranch(c, v) }
+func (UnknownMixedV1Count) isMixedV1Count()                {}
 
 func decodeMixedV1Count(d *wire.Decoder) MixedV1Count {
 	switch d.Kind() {
 	case '0':
-		return decodeMixedV1CountInteger(d)
+		return MixedV1CountInteger(d.Int())
 	case '"':
-		return decodeMixedV1CountText(d)
+		return MixedV1CountText(d.String())
 	}
 	return wire.NoBranch[UnknownMixedV1Count](d)
 }
 
-func encodeMixedV1Count(e *wire.Encoder, v MixedV1Count) {
-	switch v := v.(type) {
-	case MixedV1CountInteger:
-		encodeMixedV1CountInteger(e, v)
-	case MixedV1CountText:
-		encodeMixedV1CountText(e, v)
-	case UnknownMixedV1Count:
-		e.Raw(json.RawMessage(v))
-	default:
-		e.NoBranch("MixedV1Count", v)
-	}
-}
-
-func checkMixedV1Count(c *wire.Checker, v MixedV1Count) {
-	c.Schema("schemas/mixed.yaml#/properties/count")
-	switch v := v.(type) {
-	case MixedV1CountInteger:
-		v.check(c)
-	case MixedV1CountText:
-		v.check(c)
-	default:
-		c.NoBranch(v, "type", "an integer or a string")
-	}
-}
+var unionMixedV1Count = wire.NewUnion(MixedV1Count.encode, MixedV1Count.check, "schemas/mixed.yaml#/properties/count", "type", `an integer or a string`)
 
 // MixedV1CountInteger is a branch of MixedV1Count.
 type MixedV1CountInteger int64
 
-// MarshalJSON writes v as its schema has it.
-func (v MixedV1CountInteger) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "MixedV1CountInteger", encodeMixedV1CountInteger)
-}
-
-// UnmarshalJSON reads v. On an error v is left as it was.
-func (v *MixedV1CountInteger) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "MixedV1CountInteger", decodeMixedV1CountInteger)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v MixedV1CountInteger) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("MixedV1CountInteger")
-}
-
-func decodeMixedV1CountInteger(d *wire.Decoder) MixedV1CountInteger {
-	return MixedV1CountInteger(d.Int())
-}
-
-func encodeMixedV1CountInteger(e *wire.Encoder, v MixedV1CountInteger) {
-	e.Int(int64(v))
-}
+func (v MixedV1CountInteger) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v MixedV1CountInteger) Validate() error               { return wire.Validate(&v, v.check) }
+func (v MixedV1CountInteger) encode(e *wire.Encoder)        { e.Int(int64(v)) }
+func (MixedV1CountInteger) isMixedV1Count()                 {}
+func (v *MixedV1CountInteger) UnmarshalJSON(b []byte) error { return wire.DecodeInt(b, v) }
 
 func (v MixedV1CountInteger) check(c *wire.Checker) {
-	c.Schema("schemas/mixed.yaml#/properties/count")
-	wire.Minimum(c, v, 1)
+	wire.Minimum(c.Schema("schemas/mixed.yaml#/properties/count"), v, 1)
 }
 
 // MixedV1CountText is a branch of MixedV1Count.
 type MixedV1CountText string
 
-// MarshalJSON writes v as its schema has it.
-func (v MixedV1CountText) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "MixedV1CountText", encodeMixedV1CountText)
-}
-
-// UnmarshalJSON reads v. On an error v is left as it was.
-func (v *MixedV1CountText) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "MixedV1CountText", decodeMixedV1CountText)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v MixedV1CountText) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("MixedV1CountText")
-}
-
-func decodeMixedV1CountText(d *wire.Decoder) MixedV1CountText {
-	return MixedV1CountText(d.String())
-}
-
-func encodeMixedV1CountText(e *wire.Encoder, v MixedV1CountText) {
-	e.String(string(v))
-}
+func (v MixedV1CountText) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v MixedV1CountText) Validate() error               { return wire.Validate(&v, v.check) }
+func (v MixedV1CountText) encode(e *wire.Encoder)        { e.String(string(v)) }
+func (MixedV1CountText) isMixedV1Count()                 {}
+func (v *MixedV1CountText) UnmarshalJSON(b []byte) error { return wire.DecodeText(b, v) }
 
 func (v MixedV1CountText) check(c *wire.Checker) {
-	c.Schema("schemas/mixed.yaml#/properties/count")
-	wire.Matches(c, v, mixedV1CountTextPattern)
+	wire.Matches(c.Schema("schemas/mixed.yaml#/properties/count"), v, mixedV1CountTextPattern)
 }
 
 // MixedV1Listed is one of MixedV1ListedText and MixedV1ListedInteger, told
-// apart by their JSON types. Any other value decodes to UnknownMixedV1Listed.
+// apart by their JSON types.
 type MixedV1Listed interface {
-	json.Marshaler
-	Validate() error
-
+	branch
 	isMixedV1Listed()
 }
 
-func (MixedV1ListedText) isMixedV1Listed()    {}
-func (MixedV1ListedInteger) isMixedV1Listed() {}
-func (UnknownMixedV1Listed) isMixedV1Listed() {}
-
-// UnknownMixedV1Listed keeps a value that is none of the branches of
-// MixedV1Listed, as it came. Its Validate never accepts it.
+// UnknownMixedV1Listed keeps any other value as it came; it is never valid.
 type UnknownMixedV1Listed json.RawMessage
 
-// MarshalJSON writes v as it came.
-func (v UnknownMixedV1Listed) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(MixedV1Listed(v), "UnknownMixedV1Listed", encodeMixedV1Listed)
-}
-
-// Validate reports that v is unknown, as a *outbox.ValidationError.
-func (v UnknownMixedV1Listed) Validate() error {
-	var c wire.Checker
-	checkMixedV1Listed(&c, v)
-	return c.Err("UnknownMixedV1Listed")
-}
+func (v UnknownMixedV1Listed) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v UnknownMixedV1Listed) Validate() error              { return wire.Validate(&v, v.check) }
+func (v UnknownMixedV1Listed) encode(e *wire.Encoder)       { e.Raw(json.RawMessage(v)) }
+func (v UnknownMixedV1Listed) check(c *wire.Checker)        { unionMixedV1Listed.NoBranch(c, v) }
+func (UnknownMixedV1Listed) isMixedV1Listed()               {}
 
 func decodeMixedV1Listed(d *wire.Decoder) MixedV1Listed {
 	switch d.Kind() {
@@ -656,30 +359,7 @@ func decodeMixedV1Listed(d *wire.Decoder) MixedV1Listed {
 	return wire.NoBranch[UnknownMixedV1Listed](d)
 }
 
-func encodeMixedV1Listed(e *wire.Encoder, v MixedV1Listed) {
-	switch v := v.(type) {
-	case MixedV1ListedText:
-		e.String(string(v))
-	case MixedV1ListedInteger:
-		e.Int(int64(v))
-	case UnknownMixedV1Listed:
-		e.Raw(json.RawMessage(v))
-	default:
-		e.NoBranch("MixedV1Listed", v)
-	}
-}
-
-func checkMixedV1Listed(c *wire.Checker, v MixedV1Listed) {
-	c.Schema("schemas/mixed.yaml#/properties/listed")
-	switch v := v.(type) {
-	case MixedV1ListedText:
-		wire.Enum(c, v, v.Valid(), `"low", "high"`)
-	case MixedV1ListedInteger:
-		wire.Enum(c, v, v.Valid(), `1, 2`)
-	default:
-		c.NoBranch(v, "type", "a string or an integer")
-	}
-}
+var unionMixedV1Listed = wire.NewUnion(MixedV1Listed.encode, MixedV1Listed.check, "schemas/mixed.yaml#/properties/listed", "type", `a string or an integer`)
 
 // MixedV1ListedText is a branch of MixedV1Listed.
 type MixedV1ListedText string
@@ -692,24 +372,16 @@ const (
 
 // Valid reports whether the schema lists the value.
 func (v MixedV1ListedText) Valid() bool {
-	switch v {
-	case MixedV1ListedTextLow, MixedV1ListedTextHigh:
-		return true
-	}
-	return false
+	return v == MixedV1ListedTextLow || v == MixedV1ListedTextHigh
 }
 
-// MarshalJSON writes v, listed or not.
-func (v MixedV1ListedText) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "MixedV1ListedText", wire.PutText[MixedV1ListedText])
-}
+func (v MixedV1ListedText) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v MixedV1ListedText) Validate() error              { return wire.Validate(&v, v.check) }
+func (v MixedV1ListedText) encode(e *wire.Encoder)       { e.String(string(v)) }
+func (MixedV1ListedText) isMixedV1Listed()               {}
 
-// Validate reports a value that the schema does not list, as a
-// *outbox.ValidationError.
-func (v MixedV1ListedText) Validate() error {
-	c := new(wire.Checker)
-	wire.Enum(c, v, v.Valid(), `"low", "high"`)
-	return c.Err("MixedV1ListedText")
+func (v MixedV1ListedText) check(c *wire.Checker) {
+	wire.Enum(c.Schema("schemas/mixed.yaml#/properties/listed"), v, v.Valid(), `"low", "high"`)
 }
 
 // MixedV1ListedInteger is a branch of MixedV1Listed.
@@ -723,527 +395,257 @@ const (
 
 // Valid reports whether the schema lists the value.
 func (v MixedV1ListedInteger) Valid() bool {
-	switch v {
-	case MixedV1ListedInteger1, MixedV1ListedInteger2:
-		return true
-	}
-	return false
+	return v == MixedV1ListedInteger1 || v == MixedV1ListedInteger2
 }
 
-// MarshalJSON writes v, listed or not.
-func (v MixedV1ListedInteger) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "MixedV1ListedInteger", func(e *wire.Encoder, v MixedV1ListedInteger) { e.Int(int64(v)) })
-}
+func (v MixedV1ListedInteger) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v MixedV1ListedInteger) Validate() error              { return wire.Validate(&v, v.check) }
+func (v MixedV1ListedInteger) encode(e *wire.Encoder)       { e.Int(int64(v)) }
+func (MixedV1ListedInteger) isMixedV1Listed()               {}
 
-// Validate reports a value that the schema does not list, as a
-// *outbox.ValidationError.
-func (v MixedV1ListedInteger) Validate() error {
-	c := new(wire.Checker)
-	wire.Enum(c, v, v.Valid(), `1, 2`)
-	return c.Err("MixedV1ListedInteger")
+func (v MixedV1ListedInteger) check(c *wire.Checker) {
+	wire.Enum(c.Schema("schemas/mixed.yaml#/properties/listed"), v, v.Valid(), `1, 2`)
 }
 
 // MixedV1Data is one of MixedV1DataObject and MixedV1DataBytes, told apart by
-// their JSON types. Any other value decodes to UnknownMixedV1Data.
+// their JSON types.
 //
 // Free-form or encoded.
 type MixedV1Data interface {
-	json.Marshaler
-	Validate() error
-
+	branch
 	isMixedV1Data()
 }
 
-func (MixedV1DataObject) isMixedV1Data()  {}
-func (MixedV1DataBytes) isMixedV1Data()   {}
-func (UnknownMixedV1Data) isMixedV1Data() {}
-
-// UnknownMixedV1Data keeps a value that is none of the branches of MixedV1Data,
-// as it came. Its Validate never accepts it.
+// UnknownMixedV1Data keeps any other value as it came; it is never valid.
 type UnknownMixedV1Data json.RawMessage
 
-// MarshalJSON writes v as it came.
-func (v UnknownMixedV1Data) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(MixedV1Data(v), "UnknownMixedV1Data", encodeMixedV1Data)
-}
-
-// Validate reports that v is unknown, as a *outbox.ValidationError.
-func (v UnknownMixedV1Data) Validate() error {
-	var c wire.Checker
-	checkMixedV1Data(&c, v)
-	return c.Err("UnknownMixedV1Data")
-}
+func (v UnknownMixedV1Data) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v UnknownMixedV1Data) Validate() error              { return wire.Validate(&v, v.check) }
+func (v UnknownMixedV1Data) encode(e *wire.Encoder)       { e.Raw(json.RawMessage(v)) }
+func (v UnknownMixedV1Data) check(c *wire.Checker)        { unionMixedV1Data.NoBranch(c, v) }
+func (UnknownMixedV1Data) isMixedV1Data()                 {}
 
 func decodeMixedV1Data(d *wire.Decoder) MixedV1Data {
 	switch d.Kind() {
 	case '"':
-		return decodeMixedV1DataBytes(d)
+		return MixedV1DataBytes(d.Base64())
 	case '{':
-		return decodeMixedV1DataObject(d)
+		return MixedV1DataObject(d.AnyObject())
 	}
 	return wire.NoBranch[UnknownMixedV1Data](d)
 }
 
-func encodeMixedV1Data(e *wire.Encoder, v MixedV1Data) {
-	switch v := v.(type) {
-	case MixedV1DataObject:
-		encodeMixedV1DataObject(e, v)
-	case MixedV1DataBytes:
-		encodeMixedV1DataBytes(e, v)
-	case UnknownMixedV1Data:
-		e.Raw(json.RawMessage(v))
-	default:
-		e.NoBranch("MixedV1Data", v)
-	}
-}
-
-func checkMixedV1Data(c *wire.Checker, v MixedV1Data) {
-	c.Schema("schemas/mixed.yaml#/properties/data")
-	switch v := v.(type) {
-	case MixedV1DataObject, MixedV1DataBytes: // any value is valid
-	default:
-		c.NoBranch(v, "oneOf", "an object or a string")
-	}
-}
+var unionMixedV1Data = wire.NewUnion(MixedV1Data.encode, MixedV1Data.check, "schemas/mixed.yaml#/properties/data", "oneOf", `an object or a string`)
 
 // MixedV1DataObject is a branch of MixedV1Data.
 type MixedV1DataObject map[string]any
 
-// MarshalJSON writes v as its schema has it.
-func (v MixedV1DataObject) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "MixedV1DataObject", encodeMixedV1DataObject)
-}
+func (v MixedV1DataObject) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v MixedV1DataObject) Validate() error              { return nil }
+func (v MixedV1DataObject) encode(e *wire.Encoder)       { e.AnyObject(map[string]any(v)) }
+func (MixedV1DataObject) check(*wire.Checker)            {}
+func (MixedV1DataObject) isMixedV1Data()                 {}
 
-// UnmarshalJSON reads v. On an error v is left as it was.
-func (v *MixedV1DataObject) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "MixedV1DataObject", decodeMixedV1DataObject)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v MixedV1DataObject) Validate() error {
-	return nil
-}
-
-func decodeMixedV1DataObject(d *wire.Decoder) MixedV1DataObject {
-	return MixedV1DataObject(d.AnyObject())
-}
-
-func encodeMixedV1DataObject(e *wire.Encoder, v MixedV1DataObject) {
-	e.AnyObject(map[string]any(v))
+func (v *MixedV1DataObject) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, func(d *wire.Decoder) MixedV1DataObject { return MixedV1DataObject(d.AnyObject()) })
 }
 
 // MixedV1DataBytes is a branch of MixedV1Data.
 type MixedV1DataBytes []byte
 
-// MarshalJSON writes v as its schema has it.
-func (v MixedV1DataBytes) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "MixedV1DataBytes", encodeMixedV1DataBytes)
-}
+func (v MixedV1DataBytes) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v MixedV1DataBytes) Validate() error              { return nil }
+func (v MixedV1DataBytes) encode(e *wire.Encoder)       { e.Base64([]byte(v)) }
+func (MixedV1DataBytes) check(*wire.Checker)            {}
+func (MixedV1DataBytes) isMixedV1Data()                 {}
 
-// UnmarshalJSON reads v. On an error v is left as it was.
-func (v *MixedV1DataBytes) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "MixedV1DataBytes", decodeMixedV1DataBytes)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v MixedV1DataBytes) Validate() error {
-	return nil
-}
-
-func decodeMixedV1DataBytes(d *wire.Decoder) MixedV1DataBytes {
-	return MixedV1DataBytes(d.Base64())
-}
-
-func encodeMixedV1DataBytes(e *wire.Encoder, v MixedV1DataBytes) {
-	e.Base64([]byte(v))
+func (v *MixedV1DataBytes) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, func(d *wire.Decoder) MixedV1DataBytes { return MixedV1DataBytes(d.Base64()) })
 }
 
 // MixedV1When is one of MixedV1WhenTime and MixedV1WhenInteger, told apart by
-// their JSON types. Any other value decodes to UnknownMixedV1When.
+// their JSON types.
 type MixedV1When interface {
-	json.Marshaler
-	Validate() error
-
+	branch
 	isMixedV1When()
 }
 
-func (MixedV1WhenTime) isMixedV1When()    {}
-func (MixedV1WhenInteger) isMixedV1When() {}
-func (UnknownMixedV1When) isMixedV1When() {}
-
-// UnknownMixedV1When keeps a value that is none of the branches of MixedV1When,
-// as it came. Its Validate never accepts it.
+// UnknownMixedV1When keeps any other value as it came; it is never valid.
 type UnknownMixedV1When json.RawMessage
 
-// MarshalJSON writes v as it came.
-func (v UnknownMixedV1When) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(MixedV1When(v), "UnknownMixedV1When", encodeMixedV1When)
-}
-
-// Validate reports that v is unknown, as a *outbox.ValidationError.
-func (v UnknownMixedV1When) Validate() error {
-	var c wire.Checker
-	checkMixedV1When(&c, v)
-	return c.Err("UnknownMixedV1When")
-}
+func (v UnknownMixedV1When) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v UnknownMixedV1When) Validate() error              { return wire.Validate(&v, v.check) }
+func (v UnknownMixedV1When) encode(e *wire.Encoder)       { e.Raw(json.RawMessage(v)) }
+func (v UnknownMixedV1When) check(c *wire.Checker)        { unionMixedV1When.NoBranch(c, v) }
+func (UnknownMixedV1When) isMixedV1When()                 {}
 
 func decodeMixedV1When(d *wire.Decoder) MixedV1When {
 	switch d.Kind() {
 	case '"':
-		return decodeMixedV1WhenTime(d)
+		return MixedV1WhenTime(d.DateTime())
 	case '0':
-		return decodeMixedV1WhenInteger(d)
+		return MixedV1WhenInteger(d.Int())
 	}
 	return wire.NoBranch[UnknownMixedV1When](d)
 }
 
-func encodeMixedV1When(e *wire.Encoder, v MixedV1When) {
-	switch v := v.(type) {
-	case MixedV1WhenTime:
-		encodeMixedV1WhenTime(e, v)
-	case MixedV1WhenInteger:
-		encodeMixedV1WhenInteger(e, v)
-	case UnknownMixedV1When:
-		e.Raw(json.RawMessage(v))
-	default:
-		e.NoBranch("MixedV1When", v)
-	}
-}
-
-func checkMixedV1When(c *wire.Checker, v MixedV1When) {
-	c.Schema("schemas/mixed.yaml#/properties/when")
-	switch v := v.(type) {
-	case MixedV1WhenTime, MixedV1WhenInteger: // any value is valid
-	default:
-		c.NoBranch(v, "anyOf", "a string or an integer")
-	}
-}
+var unionMixedV1When = wire.NewUnion(MixedV1When.encode, MixedV1When.check, "schemas/mixed.yaml#/properties/when", "anyOf", `a string or an integer`)
 
 // MixedV1WhenTime is a branch of MixedV1When.
 type MixedV1WhenTime time.Time
 
-// MarshalJSON writes v as its schema has it.
-func (v MixedV1WhenTime) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "MixedV1WhenTime", encodeMixedV1WhenTime)
-}
+func (v MixedV1WhenTime) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v MixedV1WhenTime) Validate() error              { return nil }
+func (v MixedV1WhenTime) encode(e *wire.Encoder)       { e.DateTime(time.Time(v)) }
+func (MixedV1WhenTime) check(*wire.Checker)            {}
+func (MixedV1WhenTime) isMixedV1When()                 {}
 
-// UnmarshalJSON reads v. On an error v is left as it was.
-func (v *MixedV1WhenTime) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "MixedV1WhenTime", decodeMixedV1WhenTime)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v MixedV1WhenTime) Validate() error {
-	return nil
-}
-
-func decodeMixedV1WhenTime(d *wire.Decoder) MixedV1WhenTime {
-	return MixedV1WhenTime(d.DateTime())
-}
-
-func encodeMixedV1WhenTime(e *wire.Encoder, v MixedV1WhenTime) {
-	e.DateTime(time.Time(v))
+func (v *MixedV1WhenTime) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, func(d *wire.Decoder) MixedV1WhenTime { return MixedV1WhenTime(d.DateTime()) })
 }
 
 // MixedV1WhenInteger is a branch of MixedV1When.
 type MixedV1WhenInteger int64
 
-// MarshalJSON writes v as its schema has it.
-func (v MixedV1WhenInteger) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "MixedV1WhenInteger", encodeMixedV1WhenInteger)
-}
-
-// UnmarshalJSON reads v. On an error v is left as it was.
-func (v *MixedV1WhenInteger) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "MixedV1WhenInteger", decodeMixedV1WhenInteger)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v MixedV1WhenInteger) Validate() error {
-	return nil
-}
-
-func decodeMixedV1WhenInteger(d *wire.Decoder) MixedV1WhenInteger {
-	return MixedV1WhenInteger(d.Int())
-}
-
-func encodeMixedV1WhenInteger(e *wire.Encoder, v MixedV1WhenInteger) {
-	e.Int(int64(v))
-}
+func (v MixedV1WhenInteger) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v MixedV1WhenInteger) Validate() error               { return nil }
+func (v MixedV1WhenInteger) encode(e *wire.Encoder)        { e.Int(int64(v)) }
+func (MixedV1WhenInteger) check(*wire.Checker)             {}
+func (MixedV1WhenInteger) isMixedV1When()                  {}
+func (v *MixedV1WhenInteger) UnmarshalJSON(b []byte) error { return wire.DecodeInt(b, v) }
 
 // MixedV1Owner is one of Person and TeamName, told apart by their JSON types.
-// Any other value decodes to UnknownMixedV1Owner.
 type MixedV1Owner interface {
-	json.Marshaler
-	Validate() error
-
+	branch
 	isMixedV1Owner()
 }
 
-func (Person) isMixedV1Owner()              {}
-func (TeamName) isMixedV1Owner()            {}
-func (UnknownMixedV1Owner) isMixedV1Owner() {}
-
-// UnknownMixedV1Owner keeps a value that is none of the branches of
-// MixedV1Owner, as it came. Its Validate never accepts it.
+// UnknownMixedV1Owner keeps any other value as it came; it is never valid.
 type UnknownMixedV1Owner json.RawMessage
 
-// MarshalJSON writes v as it came.
-func (v UnknownMixedV1Owner) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(MixedV1Owner(v), "UnknownMixedV1Owner", encodeMixedV1Owner)
-}
-
-// Validate reports that v is unknown, as a *outbox.ValidationError.
-func (v UnknownMixedV1Owner) Validate() error {
-	var c wire.Checker
-	checkMixedV1Owner(&c, v)
-	return c.Err("UnknownMixedV1Owner")
-}
+func (v UnknownMixedV1Owner) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v UnknownMixedV1Owner) Validate() error              { return wire.Validate(&v, v.check) }
+func (v UnknownMixedV1Owner) encode(e *wire.Encoder)       { e.Raw(json.RawMessage(v)) }
+func (v UnknownMixedV1Owner) check(c *wire.Checker)        { unionMixedV1Owner.NoBranch(c, v) }
+func (UnknownMixedV1Owner) isMixedV1Owner()                {}
 
 func decodeMixedV1Owner(d *wire.Decoder) MixedV1Owner {
 	switch d.Kind() {
 	case '"':
-		return decodeTeamName(d)
+		return TeamName(d.String())
 	case '{':
 		return decodePerson(d)
 	}
 	return wire.NoBranch[UnknownMixedV1Owner](d)
 }
 
-func encodeMixedV1Owner(e *wire.Encoder, v MixedV1Owner) {
-	switch v := v.(type) {
-	case Person:
-		encodePerson(e, v)
-	case TeamName:
-		encodeTeamName(e, v)
-	case UnknownMixedV1Owner:
-		e.Raw(json.RawMessage(v))
-	default:
-		e.NoBranch("MixedV1Owner", v)
-	}
-}
-
-func checkMixedV1Owner(c *wire.Checker, v MixedV1Owner) {
-	c.Schema("schemas/mixed.yaml#/properties/owner")
-	switch v := v.(type) {
-	case Person:
-		v.check(c)
-	case TeamName:
-		v.check(c)
-	default:
-		c.NoBranch(v, "anyOf", "an object or a string")
-	}
-}
+var unionMixedV1Owner = wire.NewUnion(MixedV1Owner.encode, MixedV1Owner.check, "schemas/mixed.yaml#/properties/owner", "anyOf", `an object or a string`)
 
 // Person is a branch of MixedV1Owner.
 type Person struct {
-	Name string `json:"name"`
-	// Unknown keeps the members that the schema does not name.
+	Name    string       `json:"name"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v Person) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "Person", encodePerson)
-}
+func (v Person) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v Person) Validate() error               { return wire.Validate(&v, v.check) }
+func (Person) isMixedV1Owner()                 {}
+func (v *Person) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodePerson) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *Person) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "Person", decodePerson)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v Person) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("Person")
-}
-
-func decodePerson(d *wire.Decoder) Person {
-	var v Person
-	o := d.Object("name")
+func decodePerson(d *wire.Decoder) (v Person) {
+	o := d.Open(&v.Unknown, "name")
 	for o.Next() {
 		switch string(o.Name) {
 		case "name":
 			v.Name = d.String()
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodePerson(e *wire.Encoder, v Person) {
-	e.Begin()
-	e.Name("name").String(v.Name)
-	e.Unknown(v.Unknown)
-	e.End()
+func (v Person) encode(e *wire.Encoder) {
+	e.First("name").String(v.Name)
+	e.EndOpen(v.Unknown)
 }
 
-func (v *Person) check(c *wire.Checker) {
-	c.Schema("schemas/mixed.yaml#/properties/owner/anyOf/0")
-	wire.MinLength(c, v.Name, 1, "name")
+func (v Person) check(c *wire.Checker) {
+	wire.MinLength(c.Schema("schemas/mixed.yaml#/properties/owner/anyOf/0"), v.Name, 1, "name")
 }
 
 // TeamName is a branch of MixedV1Backup and MixedV1Owner.
 type TeamName string
 
-// MarshalJSON writes v as its schema has it.
-func (v TeamName) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "TeamName", encodeTeamName)
-}
-
-// UnmarshalJSON reads v. On an error v is left as it was.
-func (v *TeamName) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "TeamName", decodeTeamName)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v TeamName) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("TeamName")
-}
-
-func decodeTeamName(d *wire.Decoder) TeamName {
-	return TeamName(d.String())
-}
-
-func encodeTeamName(e *wire.Encoder, v TeamName) {
-	e.String(string(v))
-}
+func (v TeamName) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v TeamName) Validate() error               { return wire.Validate(&v, v.check) }
+func (v TeamName) encode(e *wire.Encoder)        { e.String(string(v)) }
+func (TeamName) isMixedV1Owner()                 {}
+func (TeamName) isMixedV1Backup()                {}
+func (v *TeamName) UnmarshalJSON(b []byte) error { return wire.DecodeText(b, v) }
 
 func (v TeamName) check(c *wire.Checker) {
-	c.Schema("schemas/mixed.yaml#/$defs/TeamName")
-	wire.Matches(c, v, teamNamePattern)
+	wire.Matches(c.Schema("schemas/mixed.yaml#/$defs/TeamName"), v, teamNamePattern)
 }
 
 // MixedV1Backup is one of MixedV1BackupBool and TeamName, told apart by their
-// JSON types. Any other value decodes to UnknownMixedV1Backup.
+// JSON types.
 type MixedV1Backup interface {
-	json.Marshaler
-	Validate() error
-
+	branch
 	isMixedV1Backup()
 }
 
-func (MixedV1BackupBool) isMixedV1Backup()    {}
-func (TeamName) isMixedV1Backup()             {}
-func (UnknownMixedV1Backup) isMixedV1Backup() {}
-
-// UnknownMixedV1Backup keeps a value that is none of the branches of
-// MixedV1Backup, as it came. Its Validate never accepts it.
+// UnknownMixedV1Backup keeps any other value as it came; it is never valid.
 type UnknownMixedV1Backup json.RawMessage
 
-// MarshalJSON writes v as it came.
-func (v UnknownMixedV1Backup) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(MixedV1Backup(v), "UnknownMixedV1Backup", encodeMixedV1Backup)
-}
-
-// Validate reports that v is unknown, as a *outbox.ValidationError.
-func (v UnknownMixedV1Backup) Validate() error {
-	var c wire.Checker
-	checkMixedV1Backup(&c, v)
-	return c.Err("UnknownMixedV1Backup")
-}
+func (v UnknownMixedV1Backup) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v UnknownMixedV1Backup) Validate() error              { return wire.Validate(&v, v.check) }
+func (v UnknownMixedV1Backup) encode(e *wire.Encoder)       { e.Raw(json.RawMessage(v)) }
+func (v UnknownMixedV1Backup) check(c *wire.Checker)        { unionMixedV1Backup.NoBranch(c, v) }
+func (UnknownMixedV1Backup) isMixedV1Backup()               {}
 
 func decodeMixedV1Backup(d *wire.Decoder) MixedV1Backup {
 	switch d.Kind() {
 	case 't', 'f':
-		return decodeMixedV1BackupBool(d)
+		return MixedV1BackupBool(d.Bool())
 	case '"':
-		return decodeTeamName(d)
+		return TeamName(d.String())
 	}
 	return wire.NoBranch[UnknownMixedV1Backup](d)
 }
 
-func encodeMixedV1Backup(e *wire.Encoder, v MixedV1Backup) {
-	switch v := v.(type) {
-	case MixedV1BackupBool:
-		encodeMixedV1BackupBool(e, v)
-	case TeamName:
-		encodeTeamName(e, v)
-	case UnknownMixedV1Backup:
-		e.Raw(json.RawMessage(v))
-	default:
-		e.NoBranch("MixedV1Backup", v)
-	}
-}
-
-func checkMixedV1Backup(c *wire.Checker, v MixedV1Backup) {
-	c.Schema("schemas/mixed.yaml#/properties/backup")
-	switch v := v.(type) {
-	case TeamName:
-		v.check(c)
-	case MixedV1BackupBool: // any value is valid
-	default:
-		c.NoBranch(v, "anyOf", "a boolean or a string")
-	}
-}
+var unionMixedV1Backup = wire.NewUnion(MixedV1Backup.encode, MixedV1Backup.check, "schemas/mixed.yaml#/properties/backup", "anyOf", `a boolean or a string`)
 
 // MixedV1BackupBool is a branch of MixedV1Backup.
 type MixedV1BackupBool bool
 
-// MarshalJSON writes v as its schema has it.
-func (v MixedV1BackupBool) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "MixedV1BackupBool", encodeMixedV1BackupBool)
-}
-
-// UnmarshalJSON reads v. On an error v is left as it was.
-func (v *MixedV1BackupBool) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "MixedV1BackupBool", decodeMixedV1BackupBool)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v MixedV1BackupBool) Validate() error {
-	return nil
-}
-
-func decodeMixedV1BackupBool(d *wire.Decoder) MixedV1BackupBool {
-	return MixedV1BackupBool(d.Bool())
-}
-
-func encodeMixedV1BackupBool(e *wire.Encoder, v MixedV1BackupBool) {
-	e.Bool(bool(v))
-}
+func (v MixedV1BackupBool) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v MixedV1BackupBool) Validate() error               { return nil }
+func (v MixedV1BackupBool) encode(e *wire.Encoder)        { e.Bool(bool(v)) }
+func (MixedV1BackupBool) check(*wire.Checker)             {}
+func (MixedV1BackupBool) isMixedV1Backup()                {}
+func (v *MixedV1BackupBool) UnmarshalJSON(b []byte) error { return wire.DecodeBool(b, v) }
 
 // JSON is one of JSONText, JSONList and JSONObject, told apart by their JSON
-// types. Any other value decodes to UnknownJSON.
+// types.
 //
 // Any JSON but numbers, as a union that holds itself.
 type JSON interface {
-	json.Marshaler
-	Validate() error
-
+	branch
 	isJSON()
 }
 
-func (JSONText) isJSON()    {}
-func (JSONList) isJSON()    {}
-func (JSONObject) isJSON()  {}
-func (UnknownJSON) isJSON() {}
-
-// UnknownJSON keeps a value that is none of the branches of JSON, as it came.
-// Its Validate never accepts it.
+// UnknownJSON keeps any other value as it came; it is never valid.
 type UnknownJSON json.RawMessage
 
-// MarshalJSON writes v as it came.
-func (v UnknownJSON) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(JSON(v), "UnknownJSON", encodeJSON)
-}
-
-// Validate reports that v is unknown, as a *outbox.ValidationError.
-func (v UnknownJSON) Validate() error {
-	var c wire.Checker
-	checkJSON(&c, v)
-	return c.Err("UnknownJSON")
-}
+func (v UnknownJSON) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v UnknownJSON) Validate() error              { return wire.Validate(&v, v.check) }
+func (v UnknownJSON) encode(e *wire.Encoder)       { e.Raw(json.RawMessage(v)) }
+func (v UnknownJSON) check(c *wire.Checker)        { unionJSON.NoBranch(c, v) }
+func (UnknownJSON) isJSON()                        {}
 
 func decodeJSON(d *wire.Decoder) JSON {
 	switch d.Kind() {
 	case '"':
-		return decodeJSONText(d)
+		return JSONText(d.String())
 	case '[':
 		return decodeJSONList(d)
 	case '{':
@@ -1252,129 +654,53 @@ func decodeJSON(d *wire.Decoder) JSON {
 	return wire.NoBranch[UnknownJSON](d)
 }
 
-func encodeJSON(e *wire.Encoder, v JSON) {
-	switch v := v.(type) {
-	case JSONText:
-		encodeJSONText(e, v)
-	case JSONList:
-		encodeJSONList(e, v)
-	case JSONObject:
-		encodeJSONObject(e, v)
-	case UnknownJSON:
-		e.Raw(json.RawMessage(v))
-	default:
-		e.NoBranch("JSON", v)
-	}
-}
-
-func checkJSON(c *wire.Checker, v JSON) {
-	c.Schema("schemas/mixed.yaml#/$defs/Json")
-	switch v := v.(type) {
-	case JSONList:
-		v.check(c)
-	case JSONObject:
-		v.check(c)
-	case JSONText: // any value is valid
-	default:
-		c.NoBranch(v, "anyOf", "a string, an array or an object")
-	}
-}
+var unionJSON = wire.NewUnion(JSON.encode, JSON.check, "schemas/mixed.yaml#/$defs/Json", "anyOf", `a string, an array or an object`)
 
 // JSONText is a branch of JSON.
 type JSONText string
 
-// MarshalJSON writes v as its schema has it.
-func (v JSONText) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "JSONText", encodeJSONText)
-}
-
-// UnmarshalJSON reads v. On an error v is left as it was.
-func (v *JSONText) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "JSONText", decodeJSONText)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v JSONText) Validate() error {
-	return nil
-}
-
-func decodeJSONText(d *wire.Decoder) JSONText {
-	return JSONText(d.String())
-}
-
-func encodeJSONText(e *wire.Encoder, v JSONText) {
-	e.String(string(v))
-}
+func (v JSONText) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v JSONText) Validate() error               { return nil }
+func (v JSONText) encode(e *wire.Encoder)        { e.String(string(v)) }
+func (JSONText) check(*wire.Checker)             {}
+func (JSONText) isJSON()                         {}
+func (v *JSONText) UnmarshalJSON(b []byte) error { return wire.DecodeText(b, v) }
 
 // JSONList is a branch of JSON.
 type JSONList []JSON
 
-// MarshalJSON writes v as its schema has it.
-func (v JSONList) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "JSONList", encodeJSONList)
-}
-
-// UnmarshalJSON reads v. On an error v is left as it was.
-func (v *JSONList) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "JSONList", decodeJSONList)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v JSONList) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("JSONList")
-}
+func (v JSONList) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v JSONList) Validate() error               { return wire.Validate(&v, v.check) }
+func (v JSONList) encode(e *wire.Encoder)        { wire.PutSlice(e, []JSON(v), unionJSON.Put) }
+func (JSONList) isJSON()                         {}
+func (v *JSONList) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeJSONList) }
 
 func decodeJSONList(d *wire.Decoder) JSONList {
 	return JSONList(wire.Slice(d, decodeJSON))
 }
 
-func encodeJSONList(e *wire.Encoder, v JSONList) {
-	wire.PutSlice(e, []JSON(v), encodeJSON)
-}
-
 func (v JSONList) check(c *wire.Checker) {
 	for i, item := range v {
-		c.Enter(i)
-		checkJSON(c, item)
-		c.Leave()
+		unionJSON.Check(c, item, i)
 	}
 }
 
 // JSONObject is a branch of JSON.
 type JSONObject map[string]JSON
 
-// MarshalJSON writes v as its schema has it.
-func (v JSONObject) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "JSONObject", encodeJSONObject)
-}
-
-// UnmarshalJSON reads v. On an error v is left as it was.
-func (v *JSONObject) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "JSONObject", decodeJSONObject)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v JSONObject) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("JSONObject")
-}
+func (v JSONObject) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v JSONObject) Validate() error               { return wire.Validate(&v, v.check) }
+func (v JSONObject) encode(e *wire.Encoder)        { wire.PutMap(e, map[string]JSON(v), unionJSON.Put) }
+func (JSONObject) isJSON()                         {}
+func (v *JSONObject) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeJSONObject) }
 
 func decodeJSONObject(d *wire.Decoder) JSONObject {
 	return JSONObject(wire.Map(d, decodeJSON))
 }
 
-func encodeJSONObject(e *wire.Encoder, v JSONObject) {
-	wire.PutMap(e, map[string]JSON(v), encodeJSON)
-}
-
 func (v JSONObject) check(c *wire.Checker) {
 	for key, value := range v {
-		c.Enter(key)
-		checkJSON(c, value)
-		c.Leave()
+		unionJSON.Check(c, value, key)
 	}
 }
 
@@ -1388,13 +714,7 @@ const (
 )
 
 // Valid reports whether the schema lists the value.
-func (v MixedV1Colour) Valid() bool {
-	switch v {
-	case MixedV1ColourRed, MixedV1ColourGreen:
-		return true
-	}
-	return false
-}
+func (v MixedV1Colour) Valid() bool { return v == MixedV1ColourRed || v == MixedV1ColourGreen }
 
 // MixedV1Mood is the type of the member "mood" of MixedV1.
 type MixedV1Mood string
@@ -1406,13 +726,7 @@ const (
 )
 
 // Known reports whether the schema lists the value; others are allowed as well.
-func (v MixedV1Mood) Known() bool {
-	switch v {
-	case MixedV1MoodGood, MixedV1MoodBad:
-		return true
-	}
-	return false
-}
+func (v MixedV1Mood) Known() bool { return v == MixedV1MoodGood || v == MixedV1MoodBad }
 
 // MixedV1MoodsItem is the type of the items of the member "moods" of MixedV1.
 type MixedV1MoodsItem string
@@ -1423,73 +737,35 @@ const (
 )
 
 // Known reports whether the schema lists the value; others are allowed as well.
-func (v MixedV1MoodsItem) Known() bool {
-	return v == MixedV1MoodsItemGood
-}
+func (v MixedV1MoodsItem) Known() bool { return v == MixedV1MoodsItemGood }
 
 // MixedV1Level is one of MixedV1LevelText and MixedV1LevelInteger, told apart
-// by their JSON types. Any other value decodes to UnknownMixedV1Level.
+// by their JSON types.
 type MixedV1Level interface {
-	json.Marshaler
-	Validate() error
-
+	branch
 	isMixedV1Level()
 }
 
-func (MixedV1LevelText) isMixedV1Level()    {}
-func (MixedV1LevelInteger) isMixedV1Level() {}
-func (UnknownMixedV1Level) isMixedV1Level() {}
-
-// UnknownMixedV1Level keeps a value that is none of the branches of
-// MixedV1Level, as it came. Its Validate never accepts it.
+// UnknownMixedV1Level keeps any other value as it came; it is never valid.
 type UnknownMixedV1Level json.RawMessage
 
-// MarshalJSON writes v as it came.
-func (v UnknownMixedV1Level) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(MixedV1Level(v), "UnknownMixedV1Level", encodeMixedV1Level)
-}
-
-// Validate reports that v is unknown, as a *outbox.ValidationError.
-func (v UnknownMixedV1Level) Validate() error {
-	var c wire.Checker
-	checkMixedV1Level(&c, v)
-	return c.Err("UnknownMixedV1Level")
-}
+func (v UnknownMixedV1Level) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v UnknownMixedV1Level) Validate() error              { return wire.Validate(&v, v.check) }
+func (v UnknownMixedV1Level) encode(e *wire.Encoder)       { e.Raw(json.RawMessage(v)) }
+func (v UnknownMixedV1Level) check(c *wire.Checker)        { unionMixedV1Level.NoBranch(c, v) }
+func (UnknownMixedV1Level) isMixedV1Level()                {}
 
 func decodeMixedV1Level(d *wire.Decoder) MixedV1Level {
 	switch d.Kind() {
 	case '"':
 		return wire.Text[MixedV1LevelText](d)
 	case '0':
-		return decodeMixedV1LevelInteger(d)
+		return MixedV1LevelInteger(d.Int())
 	}
 	return wire.NoBranch[UnknownMixedV1Level](d)
 }
 
-func encodeMixedV1Level(e *wire.Encoder, v MixedV1Level) {
-	switch v := v.(type) {
-	case MixedV1LevelText:
-		e.String(string(v))
-	case MixedV1LevelInteger:
-		encodeMixedV1LevelInteger(e, v)
-	case UnknownMixedV1Level:
-		e.Raw(json.RawMessage(v))
-	default:
-		e.NoBranch("MixedV1Level", v)
-	}
-}
-
-func checkMixedV1Level(c *wire.Checker, v MixedV1Level) {
-	c.Schema("schemas/mixed.yaml#/properties/level")
-	switch v := v.(type) {
-	case MixedV1LevelText:
-		c.Schema("schemas/mixed.yaml#/properties/level/anyOf/0")
-		wire.Enum(c, v, v.Valid(), `"low", "high"`)
-	case MixedV1LevelInteger: // any value is valid
-	default:
-		c.NoBranch(v, "anyOf", "a string or an integer")
-	}
-}
+var unionMixedV1Level = wire.NewUnion(MixedV1Level.encode, MixedV1Level.check, "schemas/mixed.yaml#/properties/level", "anyOf", `a string or an integer`)
 
 // MixedV1LevelText is a branch of MixedV1Level.
 type MixedV1LevelText string
@@ -1501,151 +777,74 @@ const (
 )
 
 // Valid reports whether the schema lists the value.
-func (v MixedV1LevelText) Valid() bool {
-	switch v {
-	case MixedV1LevelTextLow, MixedV1LevelTextHigh:
-		return true
-	}
-	return false
-}
+func (v MixedV1LevelText) Valid() bool { return v == MixedV1LevelTextLow || v == MixedV1LevelTextHigh }
 
-// MarshalJSON writes v, listed or not.
-func (v MixedV1LevelText) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "MixedV1LevelText", wire.PutText[MixedV1LevelText])
-}
+func (v MixedV1LevelText) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v MixedV1LevelText) Validate() error              { return wire.Validate(&v, v.check) }
+func (v MixedV1LevelText) encode(e *wire.Encoder)       { e.String(string(v)) }
+func (MixedV1LevelText) isMixedV1Level()                {}
 
-// Validate reports a value that the schema does not list, as a
-// *outbox.ValidationError.
-func (v MixedV1LevelText) Validate() error {
-	c := new(wire.Checker)
-	wire.Enum(c, v, v.Valid(), `"low", "high"`)
-	return c.Err("MixedV1LevelText")
+func (v MixedV1LevelText) check(c *wire.Checker) {
+	wire.Enum(c.Schema("schemas/mixed.yaml#/properties/level/anyOf/0"), v, v.Valid(), `"low", "high"`)
 }
 
 // MixedV1LevelInteger is a branch of MixedV1Level.
 type MixedV1LevelInteger int64
 
-// MarshalJSON writes v as its schema has it.
-func (v MixedV1LevelInteger) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "MixedV1LevelInteger", encodeMixedV1LevelInteger)
-}
-
-// UnmarshalJSON reads v. On an error v is left as it was.
-func (v *MixedV1LevelInteger) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "MixedV1LevelInteger", decodeMixedV1LevelInteger)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v MixedV1LevelInteger) Validate() error {
-	return nil
-}
-
-func decodeMixedV1LevelInteger(d *wire.Decoder) MixedV1LevelInteger {
-	return MixedV1LevelInteger(d.Int())
-}
-
-func encodeMixedV1LevelInteger(e *wire.Encoder, v MixedV1LevelInteger) {
-	e.Int(int64(v))
-}
+func (v MixedV1LevelInteger) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v MixedV1LevelInteger) Validate() error               { return nil }
+func (v MixedV1LevelInteger) encode(e *wire.Encoder)        { e.Int(int64(v)) }
+func (MixedV1LevelInteger) check(*wire.Checker)             {}
+func (MixedV1LevelInteger) isMixedV1Level()                 {}
+func (v *MixedV1LevelInteger) UnmarshalJSON(b []byte) error { return wire.DecodeInt(b, v) }
 
 // MixedV1Ruled is one of MixedV1RuledList, MixedV1RuledText and
-// MixedV1RuledObject, told apart by their JSON types. Any other value decodes
-// to UnknownMixedV1Ruled.
+// MixedV1RuledObject, told apart by their JSON types.
 type MixedV1Ruled interface {
-	json.Marshaler
-	Validate() error
-
+	branch
 	isMixedV1Ruled()
 }
 
-func (MixedV1RuledList) isMixedV1Ruled()    {}
-func (MixedV1RuledText) isMixedV1Ruled()    {}
-func (MixedV1RuledObject) isMixedV1Ruled()  {}
-func (UnknownMixedV1Ruled) isMixedV1Ruled() {}
-
-// UnknownMixedV1Ruled keeps a value that is none of the branches of
-// MixedV1Ruled, as it came. Its Validate never accepts it.
+// UnknownMixedV1Ruled keeps any other value as it came; it is never valid.
 type UnknownMixedV1Ruled json.RawMessage
 
-// MarshalJSON writes v as it came.
-func (v UnknownMixedV1Ruled) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(MixedV1Ruled(v), "UnknownMixedV1Ruled", encodeMixedV1Ruled)
-}
-
-// Validate reports that v is unknown, as a *outbox.ValidationError.
-func (v UnknownMixedV1Ruled) Validate() error {
-	var c wire.Checker
-	checkMixedV1Ruled(&c, v)
-	return c.Err("UnknownMixedV1Ruled")
-}
+func (v UnknownMixedV1Ruled) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v UnknownMixedV1Ruled) Validate() error              { return wire.Validate(&v, v.check) }
+func (v UnknownMixedV1Ruled) encode(e *wire.Encoder)       { e.Raw(json.RawMessage(v)) }
+func (v UnknownMixedV1Ruled) check(c *wire.Checker)        { unionMixedV1Ruled.NoBranch(c, v) }
+func (UnknownMixedV1Ruled) isMixedV1Ruled()                {}
 
 func decodeMixedV1Ruled(d *wire.Decoder) MixedV1Ruled {
 	switch d.Kind() {
 	case '[':
 		return decodeMixedV1RuledList(d)
 	case '"':
-		return decodeMixedV1RuledText(d)
+		return MixedV1RuledText(d.String())
 	case '{':
-		return decodeMixedV1RuledObject(d)
+		return MixedV1RuledObject(d.AnyObject())
 	}
 	return wire.NoBranch[UnknownMixedV1Ruled](d)
 }
 
-func encodeMixedV1Ruled(e *wire.Encoder, v MixedV1Ruled) {
-	switch v := v.(type) {
-	case MixedV1RuledList:
-		encodeMixedV1RuledList(e, v)
-	case MixedV1RuledText:
-		encodeMixedV1RuledText(e, v)
-	case MixedV1RuledObject:
-		encodeMixedV1RuledObject(e, v)
-	case UnknownMixedV1Ruled:
-		e.Raw(json.RawMessage(v))
-	default:
-		e.NoBranch("MixedV1Ruled", v)
-	}
-}
-
-func checkMixedV1Ruled(c *wire.Checker, v MixedV1Ruled) {
-	c.Schema("schemas/mixed.yaml#/properties/ruled")
-	switch v := v.(type) {
-	case MixedV1RuledList:
-		v.check(c)
-	case MixedV1RuledText:
-		v.check(c)
-	case MixedV1RuledObject:
-		v.check(c)
-	default:
-		c.NoBranch(v, "anyOf", "an array, a string or an object")
-	}
-}
+var unionMixedV1Ruled = wire.NewUnion(MixedV1Ruled.encode, MixedV1Ruled.check, "schemas/mixed.yaml#/properties/ruled", "anyOf", `an array, a string or an object`)
 
 // MixedV1RuledList is a branch of MixedV1Ruled.
 type MixedV1RuledList []string
 
-// MarshalJSON writes v as its schema has it.
-func (v MixedV1RuledList) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "MixedV1RuledList", encodeMixedV1RuledList)
+func (v MixedV1RuledList) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v MixedV1RuledList) Validate() error              { return wire.Validate(&v, v.check) }
+func (MixedV1RuledList) isMixedV1Ruled()                {}
+
+func (v MixedV1RuledList) encode(e *wire.Encoder) {
+	wire.PutSlice(e, []string(v), (*wire.Encoder).String)
 }
 
-// UnmarshalJSON reads v. On an error v is left as it was.
-func (v *MixedV1RuledList) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "MixedV1RuledList", decodeMixedV1RuledList)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v MixedV1RuledList) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("MixedV1RuledList")
+func (v *MixedV1RuledList) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeMixedV1RuledList)
 }
 
 func decodeMixedV1RuledList(d *wire.Decoder) MixedV1RuledList {
 	return MixedV1RuledList(wire.Slice(d, (*wire.Decoder).String))
-}
-
-func encodeMixedV1RuledList(e *wire.Encoder, v MixedV1RuledList) {
-	wire.PutSlice(e, []string(v), (*wire.Encoder).String)
 }
 
 func (v MixedV1RuledList) check(c *wire.Checker) {
@@ -1655,30 +854,11 @@ func (v MixedV1RuledList) check(c *wire.Checker) {
 // MixedV1RuledText is a branch of MixedV1Ruled.
 type MixedV1RuledText string
 
-// MarshalJSON writes v as its schema has it.
-func (v MixedV1RuledText) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "MixedV1RuledText", encodeMixedV1RuledText)
-}
-
-// UnmarshalJSON reads v. On an error v is left as it was.
-func (v *MixedV1RuledText) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "MixedV1RuledText", decodeMixedV1RuledText)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v MixedV1RuledText) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("MixedV1RuledText")
-}
-
-func decodeMixedV1RuledText(d *wire.Decoder) MixedV1RuledText {
-	return MixedV1RuledText(d.String())
-}
-
-func encodeMixedV1RuledText(e *wire.Encoder, v MixedV1RuledText) {
-	e.String(string(v))
-}
+func (v MixedV1RuledText) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v MixedV1RuledText) Validate() error               { return wire.Validate(&v, v.check) }
+func (v MixedV1RuledText) encode(e *wire.Encoder)        { e.String(string(v)) }
+func (MixedV1RuledText) isMixedV1Ruled()                 {}
+func (v *MixedV1RuledText) UnmarshalJSON(b []byte) error { return wire.DecodeText(b, v) }
 
 func (v MixedV1RuledText) check(c *wire.Checker) {
 	wire.Rules(c, string(v), (*wire.Encoder).String, &mixedV1RuledTextRules)
@@ -1687,29 +867,13 @@ func (v MixedV1RuledText) check(c *wire.Checker) {
 // MixedV1RuledObject is a branch of MixedV1Ruled.
 type MixedV1RuledObject map[string]any
 
-// MarshalJSON writes v as its schema has it.
-func (v MixedV1RuledObject) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "MixedV1RuledObject", encodeMixedV1RuledObject)
-}
+func (v MixedV1RuledObject) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v MixedV1RuledObject) Validate() error              { return wire.Validate(&v, v.check) }
+func (v MixedV1RuledObject) encode(e *wire.Encoder)       { e.AnyObject(map[string]any(v)) }
+func (MixedV1RuledObject) isMixedV1Ruled()                {}
 
-// UnmarshalJSON reads v. On an error v is left as it was.
-func (v *MixedV1RuledObject) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "MixedV1RuledObject", decodeMixedV1RuledObject)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v MixedV1RuledObject) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("MixedV1RuledObject")
-}
-
-func decodeMixedV1RuledObject(d *wire.Decoder) MixedV1RuledObject {
-	return MixedV1RuledObject(d.AnyObject())
-}
-
-func encodeMixedV1RuledObject(e *wire.Encoder, v MixedV1RuledObject) {
-	e.AnyObject(map[string]any(v))
+func (v *MixedV1RuledObject) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, func(d *wire.Decoder) MixedV1RuledObject { return MixedV1RuledObject(d.AnyObject()) })
 }
 
 func (v MixedV1RuledObject) check(c *wire.Checker) {
@@ -1723,11 +887,10 @@ type MixedV1Strict struct {
 	Raw json.RawMessage
 }
 
-// MixedV1StrictFromInteger is v as a MixedV1Strict. An error says that v cannot
+// MixedV1StrictFromInteger is v as a MixedV1Strict; an error says that v cannot
 // be written as JSON.
 func MixedV1StrictFromInteger(v int64) (MixedV1Strict, error) {
-	raw, err := wire.Marshal(v, "MixedV1Strict", (*wire.Encoder).Int)
-	return MixedV1Strict{Raw: raw}, err
+	return wire.From[MixedV1Strict](v, (*wire.Encoder).Int)
 }
 
 // AsInteger is v as a valid int64, or an error that says why it is none.
@@ -1737,11 +900,10 @@ func (v MixedV1Strict) AsInteger() (int64, error) {
 	})
 }
 
-// MixedV1StrictFromNumber is v as a MixedV1Strict. An error says that v cannot
+// MixedV1StrictFromNumber is v as a MixedV1Strict; an error says that v cannot
 // be written as JSON.
 func MixedV1StrictFromNumber(v float64) (MixedV1Strict, error) {
-	raw, err := wire.Marshal(v, "MixedV1Strict", (*wire.Encoder).Float)
-	return MixedV1Strict{Raw: raw}, err
+	return wire.From[MixedV1Strict](v, (*wire.Encoder).Float)
 }
 
 // AsNumber is v as a valid float64, or an error that says why it is none.
@@ -1752,170 +914,77 @@ func (v MixedV1Strict) AsNumber() (float64, error) {
 	})
 }
 
-// MarshalJSON writes v as it came.
-func (v MixedV1Strict) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "MixedV1Strict", encodeMixedV1Strict)
-}
+func (v MixedV1Strict) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v MixedV1Strict) Validate() error              { return wire.Validate(&v, v.check) }
+func (v MixedV1Strict) encode(e *wire.Encoder)       { e.RawOrNull(v.Raw) }
 
-// UnmarshalJSON keeps the bytes.
-func (v *MixedV1Strict) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "MixedV1Strict", decodeMixedV1Strict)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v MixedV1Strict) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("MixedV1Strict")
-}
+func (v *MixedV1Strict) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeMixedV1Strict) }
 
 func decodeMixedV1Strict(d *wire.Decoder) MixedV1Strict {
 	return MixedV1Strict{Raw: wire.NoBranch[json.RawMessage](d)}
 }
 
-func encodeMixedV1Strict(e *wire.Encoder, v MixedV1Strict) {
-	if v.Raw == nil {
-		e.Null()
-		return
-	}
-	e.Raw(v.Raw)
-}
-
 func (v *MixedV1Strict) check(c *wire.Checker) {
-	c.Schema("schemas/mixed.yaml#/properties/strict")
-	var errors [2]error
-	_, errors[0] = v.AsInteger()
-	_, errors[1] = v.AsNumber()
-	c.OneOf("Integer and Number", errors[:]...)
+	c.Schema("schemas/mixed.yaml#/properties/strict").OneOf("Integer and Number", wire.Refusal(v.AsInteger), wire.Refusal(v.AsNumber))
 }
 
 // MixedV1MixedItem is one of MixedV1MixedItemText and MixedV1MixedItemNumber,
-// told apart by their JSON types. Any other value decodes to
-// UnknownMixedV1MixedItem.
+// told apart by their JSON types.
 type MixedV1MixedItem interface {
-	json.Marshaler
-	Validate() error
-
+	branch
 	isMixedV1MixedItem()
 }
 
-func (MixedV1MixedItemText) isMixedV1MixedItem()    {}
-func (MixedV1MixedItemNumber) isMixedV1MixedItem()  {}
-func (UnknownMixedV1MixedItem) isMixedV1MixedItem() {}
-
-// UnknownMixedV1MixedItem keeps a value that is none of the branches of
-// MixedV1MixedItem, as it came. Its Validate never accepts it.
+// UnknownMixedV1MixedItem keeps any other value as it came; it is never valid.
 type UnknownMixedV1MixedItem json.RawMessage
 
-// MarshalJSON writes v as it came.
-func (v UnknownMixedV1MixedItem) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(MixedV1MixedItem(v), "UnknownMixedV1MixedItem", encodeMixedV1MixedItem)
-}
-
-// Validate reports that v is unknown, as a *outbox.ValidationError.
-func (v UnknownMixedV1MixedItem) Validate() error {
-	var c wire.Checker
-	checkMixedV1MixedItem(&c, v)
-	return c.Err("UnknownMixedV1MixedItem")
-}
+func (v UnknownMixedV1MixedItem) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v UnknownMixedV1MixedItem) Validate() error              { return wire.Validate(&v, v.check) }
+func (v UnknownMixedV1MixedItem) encode(e *wire.Encoder)       { e.Raw(json.RawMessage(v)) }
+func (v UnknownMixedV1MixedItem) check(c *wire.Checker)        { unionMixedV1MixedItem.NoBranch(c, v) }
+func (UnknownMixedV1MixedItem) isMixedV1MixedItem()            {}
 
 func decodeMixedV1MixedItem(d *wire.Decoder) MixedV1MixedItem {
 	switch d.Kind() {
 	case '"':
-		return decodeMixedV1MixedItemText(d)
+		return MixedV1MixedItemText(d.String())
 	case '0':
-		return decodeMixedV1MixedItemNumber(d)
+		return MixedV1MixedItemNumber(d.Float())
 	}
 	return wire.NoBranch[UnknownMixedV1MixedItem](d)
 }
 
-func encodeMixedV1MixedItem(e *wire.Encoder, v MixedV1MixedItem) {
-	switch v := v.(type) {
-	case MixedV1MixedItemText:
-		encodeMixedV1MixedItemText(e, v)
-	case MixedV1MixedItemNumber:
-		encodeMixedV1MixedItemNumber(e, v)
-	case UnknownMixedV1MixedItem:
-		e.Raw(json.RawMessage(v))
-	default:
-		e.NoBranch("MixedV1MixedItem", v)
-	}
-}
-
-func checkMixedV1MixedItem(c *wire.Checker, v MixedV1MixedItem) {
-	c.Schema("schemas/mixed.yaml#/properties/mixed/items")
-	switch v := v.(type) {
-	case MixedV1MixedItemText, MixedV1MixedItemNumber: // any value is valid
-	default:
-		c.NoBranch(v, "type", "a string or a number")
-	}
-}
+var unionMixedV1MixedItem = wire.NewUnion(MixedV1MixedItem.encode, MixedV1MixedItem.check, "schemas/mixed.yaml#/properties/mixed/items", "type", `a string or a number`)
 
 // MixedV1MixedItemText is a branch of MixedV1MixedItem.
 type MixedV1MixedItemText string
 
-// MarshalJSON writes v as its schema has it.
-func (v MixedV1MixedItemText) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "MixedV1MixedItemText", encodeMixedV1MixedItemText)
-}
-
-// UnmarshalJSON reads v. On an error v is left as it was.
-func (v *MixedV1MixedItemText) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "MixedV1MixedItemText", decodeMixedV1MixedItemText)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v MixedV1MixedItemText) Validate() error {
-	return nil
-}
-
-func decodeMixedV1MixedItemText(d *wire.Decoder) MixedV1MixedItemText {
-	return MixedV1MixedItemText(d.String())
-}
-
-func encodeMixedV1MixedItemText(e *wire.Encoder, v MixedV1MixedItemText) {
-	e.String(string(v))
-}
+func (v MixedV1MixedItemText) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v MixedV1MixedItemText) Validate() error               { return nil }
+func (v MixedV1MixedItemText) encode(e *wire.Encoder)        { e.String(string(v)) }
+func (MixedV1MixedItemText) check(*wire.Checker)             {}
+func (MixedV1MixedItemText) isMixedV1MixedItem()             {}
+func (v *MixedV1MixedItemText) UnmarshalJSON(b []byte) error { return wire.DecodeText(b, v) }
 
 // MixedV1MixedItemNumber is a branch of MixedV1MixedItem.
 type MixedV1MixedItemNumber float64
 
-// MarshalJSON writes v as its schema has it.
-func (v MixedV1MixedItemNumber) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "MixedV1MixedItemNumber", encodeMixedV1MixedItemNumber)
-}
-
-// UnmarshalJSON reads v. On an error v is left as it was.
-func (v *MixedV1MixedItemNumber) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "MixedV1MixedItemNumber", decodeMixedV1MixedItemNumber)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v MixedV1MixedItemNumber) Validate() error {
-	return nil
-}
-
-func decodeMixedV1MixedItemNumber(d *wire.Decoder) MixedV1MixedItemNumber {
-	return MixedV1MixedItemNumber(d.Float())
-}
-
-func encodeMixedV1MixedItemNumber(e *wire.Encoder, v MixedV1MixedItemNumber) {
-	e.Float(float64(v))
-}
+func (v MixedV1MixedItemNumber) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v MixedV1MixedItemNumber) Validate() error               { return nil }
+func (v MixedV1MixedItemNumber) encode(e *wire.Encoder)        { e.Float(float64(v)) }
+func (MixedV1MixedItemNumber) check(*wire.Checker)             {}
+func (MixedV1MixedItemNumber) isMixedV1MixedItem()             {}
+func (v *MixedV1MixedItemNumber) UnmarshalJSON(b []byte) error { return wire.DecodeFloat(b, v) }
 
 var mixedV1CountTextPattern = wire.NewPattern(`^[0-9]+$`)
 
 var teamNamePattern = wire.NewPattern(`^team-`)
 
-// mixedV1Places says where schemas stand that are not under MixedV1's own
-// properties.
 var mixedV1Places = wire.Places{
 	{"/colour", "enum", "schemas/mixed.yaml#/properties/colour/oneOf"},
 	{"/mood", "", "schemas/mixed.yaml#/properties/mood/anyOf/1"},
 }
 
-// mixedV1RuledListRules is what the schema says of MixedV1RuledList beyond its
-// Go type.
 var mixedV1RuledListRules = rule.Set{
 	Rules: []*rule.Schema{
 		{
@@ -1925,8 +994,6 @@ var mixedV1RuledListRules = rule.Set{
 	},
 }
 
-// mixedV1RuledTextRules is what the schema says of MixedV1RuledText beyond its
-// Go type.
 var mixedV1RuledTextRules = rule.Set{
 	Rules: []*rule.Schema{
 		{
@@ -1936,8 +1003,6 @@ var mixedV1RuledTextRules = rule.Set{
 	},
 }
 
-// mixedV1RuledObjectRules is what the schema says of MixedV1RuledObject beyond
-// its Go type.
 var mixedV1RuledObjectRules = rule.Set{
 	Rules: []*rule.Schema{
 		{
@@ -1947,8 +1012,6 @@ var mixedV1RuledObjectRules = rule.Set{
 	},
 }
 
-// mixedV1StrictNumberRules is what the schema says of MixedV1Strict as Number
-// beyond its Go type.
 var mixedV1StrictNumberRules = rule.Set{
 	Rules: []*rule.Schema{
 		{

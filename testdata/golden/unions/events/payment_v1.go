@@ -23,31 +23,15 @@ type PaymentV1 struct {
 	Contact  *PaymentV1Contact                 `json:"contact,omitzero"`
 	Exactly  outbox.Nullable[PaymentV1Exactly] `json:"exactly,omitzero"`
 	Contacts []PaymentV1ContactsItem           `json:"contacts,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Unknown  wire.Unknown                      `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v PaymentV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "PaymentV1", encodePaymentV1)
-}
+func (v PaymentV1) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v PaymentV1) Validate() error               { return wire.Validate(&v, v.check) }
+func (v *PaymentV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodePaymentV1) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *PaymentV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "PaymentV1", decodePaymentV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v PaymentV1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("PaymentV1")
-}
-
-func decodePaymentV1(d *wire.Decoder) PaymentV1 {
-	var v PaymentV1
-	o := d.Object("id", "method")
+func decodePaymentV1(d *wire.Decoder) (v PaymentV1) {
+	o := d.Open(&v.Unknown, "id", "method")
 	for o.Next() {
 		switch string(o.Name) {
 		case "id":
@@ -62,52 +46,32 @@ func decodePaymentV1(d *wire.Decoder) PaymentV1 {
 			v.Exactly = nullable(d, decodePaymentV1Exactly)
 		case "contacts":
 			v.Contacts = wire.Slice(d, decodePaymentV1ContactsItem)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodePaymentV1(e *wire.Encoder, v PaymentV1) {
-	e.Begin()
-	e.Name("id").String(v.ID)
-	encodePaymentV1Method(e.Name("method"), v.Method)
-	if v.Shape != nil {
-		encodePaymentV1Shape(e.Name("shape"), v.Shape)
-	}
-	wire.PutOptional(e, "contact", v.Contact, encodePaymentV1Contact)
-	wire.PutNullable(e, "exactly", v.Exactly, encodePaymentV1Exactly)
-	if v.Contacts != nil {
-		wire.PutSlice(e.Name("contacts"), v.Contacts, encodePaymentV1ContactsItem)
-	}
-	e.Unknown(v.Unknown)
-	e.End()
+func (v *PaymentV1) encode(e *wire.Encoder) {
+	e.First("id").String(v.ID)
+	unionPaymentV1Method.Put(e.Name("method"), v.Method)
+	unionPaymentV1Shape.PutOptional(e, "shape", v.Shape)
+	wire.PutOptional(e, "contact", v.Contact, func(e *wire.Encoder, v PaymentV1Contact) { v.encode(e) })
+	wire.PutNullable(e, "exactly", v.Exactly, func(e *wire.Encoder, v PaymentV1Exactly) { v.encode(e) })
+	wire.PutOptionalSlice(e, "contacts", v.Contacts, func(e *wire.Encoder, v PaymentV1ContactsItem) { v.encode(e) })
+	e.EndOpen(v.Unknown)
 }
 
 func (v *PaymentV1) check(c *wire.Checker) {
-	c.Enter("method")
-	checkPaymentV1Method(c, v.Method)
-	c.Leave()
-	if v.Shape != nil {
-		c.Enter("shape")
-		checkPaymentV1Shape(c, v.Shape)
-		c.Leave()
-	}
+	unionPaymentV1Method.Check(c, v.Method, "method")
+	unionPaymentV1Shape.CheckOptional(c, v.Shape, "shape")
 	if v.Contact != nil {
-		c.Enter("contact")
-		v.Contact.check(c)
-		c.Leave()
+		c.In(v.Contact.check, "contact")
 	}
 	if x, ok := v.Exactly.Get(); ok {
-		c.Enter("exactly")
-		x.check(c)
-		c.Leave()
+		c.In(x.check, "exactly")
 	}
 	for i := range v.Contacts {
-		c.Enter("contacts", i)
-		v.Contacts[i].check(c)
-		c.Leave()
+		c.In(v.Contacts[i].check, "contacts", i)
 	}
 }
 
@@ -116,19 +80,16 @@ var paymentV1Event = outbox.EventType[PaymentV1]{
 	Topic:         "golden.payment.v1",
 	Source:        Service,
 	AggregateType: "payment",
-	AggregateID: func(v *PaymentV1) (string, error) {
-		return v.ID, nil
-	},
+	AggregateID:   func(v *PaymentV1) (string, error) { return v.ID, nil },
 }
 
-// InsertPaymentV1 inserts the event on tx, so that it is published if and only
-// if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertPaymentV1 inserts the event on tx: it is published if and only if tx
+// commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertPaymentV1(ctx context.Context, tx outbox.Transaction, data PaymentV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, data, opts...)
 }
 
-// QueuePaymentV1 adds the insert to a batch that the caller sends in its
+// QueuePaymentV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueuePaymentV1(ctx context.Context, batch *pgx.Batch, data PaymentV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, data, opts...)
@@ -139,8 +100,8 @@ func OnPaymentV1(r *consume.Router, handle func(context.Context, outbox.Envelope
 	consume.On(r, paymentV1Event, handle)
 }
 
-// DecodePaymentV1 reads the value of a record, with its headers where the event
-// has no envelope.
+// DecodePaymentV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodePaymentV1(value []byte, headers ...outbox.Header) (outbox.Envelope[PaymentV1], error) {
 	return paymentV1Event.Decode(value, headers...)
 }
@@ -151,34 +112,20 @@ func (v PaymentV1) NewRow(ctx context.Context, opts ...outbox.Option) (outbox.Ro
 }
 
 // PaymentV1Method is one of CardPayment, BankPayment and CashPayment, told
-// apart by their members. Any other value decodes to UnknownPaymentV1Method.
+// apart by their members.
 type PaymentV1Method interface {
-	json.Marshaler
-	Validate() error
-
+	branch
 	isPaymentV1Method()
 }
 
-func (CardPayment) isPaymentV1Method()            {}
-func (BankPayment) isPaymentV1Method()            {}
-func (CashPayment) isPaymentV1Method()            {}
-func (UnknownPaymentV1Method) isPaymentV1Method() {}
-
-// UnknownPaymentV1Method keeps a value that is none of the branches of
-// PaymentV1Method, as it came. Its Validate never accepts it.
+// UnknownPaymentV1Method keeps any other value as it came; it is never valid.
 type UnknownPaymentV1Method json.RawMessage
 
-// MarshalJSON writes v as it came.
-func (v UnknownPaymentV1Method) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(PaymentV1Method(v), "UnknownPaymentV1Method", encodePaymentV1Method)
-}
-
-// Validate reports that v is unknown, as a *outbox.ValidationError.
-func (v UnknownPaymentV1Method) Validate() error {
-	var c wire.Checker
-	checkPaymentV1Method(&c, v)
-	return c.Err("UnknownPaymentV1Method")
-}
+func (v UnknownPaymentV1Method) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v UnknownPaymentV1Method) Validate() error              { return wire.Validate(&v, v.check) }
+func (v UnknownPaymentV1Method) encode(e *wire.Encoder)       { e.Raw(json.RawMessage(v)) }
+func (v UnknownPaymentV1Method) check(c *wire.Checker)        { unionPaymentV1Method.NoBranch(c, v) }
+func (UnknownPaymentV1Method) isPaymentV1Method()             {}
 
 func decodePaymentV1Method(d *wire.Decoder) PaymentV1Method {
 	switch d.FirstOf("card", "iban") {
@@ -186,34 +133,11 @@ func decodePaymentV1Method(d *wire.Decoder) PaymentV1Method {
 		return decodeCardPayment(d)
 	case "iban":
 		return decodeBankPayment(d)
-	default:
-		return decodeCashPayment(d)
 	}
+	return decodeCashPayment(d)
 }
 
-func encodePaymentV1Method(e *wire.Encoder, v PaymentV1Method) {
-	switch v := v.(type) {
-	case CardPayment:
-		encodeCardPayment(e, v)
-	case BankPayment:
-		encodeBankPayment(e, v)
-	case CashPayment:
-		encodeCashPayment(e, v)
-	case UnknownPaymentV1Method:
-		e.Raw(json.RawMessage(v))
-	default:
-		e.NoBranch("PaymentV1Method", v)
-	}
-}
-
-func checkPaymentV1Method(c *wire.Checker, v PaymentV1Method) {
-	c.Schema("schemas/payment.yaml#/properties/method")
-	switch v := v.(type) {
-	case CardPayment, BankPayment, CashPayment: // any value is valid
-	default:
-		c.NoBranch(v, "oneOf", "an object with \"card\", an object with \"iban\" or an object")
-	}
-}
+var unionPaymentV1Method = wire.NewUnion(PaymentV1Method.encode, PaymentV1Method.check, "schemas/payment.yaml#/properties/method", "oneOf", `an object with "card", an object with "iban" or an object`)
 
 // CardPayment is a branch of PaymentV1Method.
 type CardPayment struct {
@@ -221,41 +145,27 @@ type CardPayment struct {
 	Holder *string `json:"holder,omitzero"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v CardPayment) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "CardPayment", encodeCardPayment)
-}
+func (v CardPayment) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v CardPayment) Validate() error               { return nil }
+func (CardPayment) check(*wire.Checker)             {}
+func (CardPayment) isPaymentV1Method()              {}
+func (v *CardPayment) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeCardPayment) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *CardPayment) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "CardPayment", decodeCardPayment)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v CardPayment) Validate() error {
-	return nil
-}
-
-func decodeCardPayment(d *wire.Decoder) CardPayment {
-	var v CardPayment
-	o := d.Object("card")
+func decodeCardPayment(d *wire.Decoder) (v CardPayment) {
+	o := d.Closed("card")
 	for o.Next() {
 		switch string(o.Name) {
 		case "card":
 			v.Card = d.String()
 		case "holder":
 			v.Holder = wire.Optional(d, (*wire.Decoder).String)
-		default:
-			o.Unexpected()
 		}
 	}
 	return v
 }
 
-func encodeCardPayment(e *wire.Encoder, v CardPayment) {
-	e.Begin()
-	e.Name("card").String(v.Card)
+func (v CardPayment) encode(e *wire.Encoder) {
+	e.First("card").String(v.Card)
 	wire.PutOptional(e, "holder", v.Holder, (*wire.Encoder).String)
 	e.End()
 }
@@ -266,41 +176,27 @@ type BankPayment struct {
 	Holder *string `json:"holder,omitzero"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v BankPayment) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "BankPayment", encodeBankPayment)
-}
+func (v BankPayment) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v BankPayment) Validate() error               { return nil }
+func (BankPayment) check(*wire.Checker)             {}
+func (BankPayment) isPaymentV1Method()              {}
+func (v *BankPayment) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeBankPayment) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *BankPayment) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "BankPayment", decodeBankPayment)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v BankPayment) Validate() error {
-	return nil
-}
-
-func decodeBankPayment(d *wire.Decoder) BankPayment {
-	var v BankPayment
-	o := d.Object("iban")
+func decodeBankPayment(d *wire.Decoder) (v BankPayment) {
+	o := d.Closed("iban")
 	for o.Next() {
 		switch string(o.Name) {
 		case "iban":
 			v.IBAN = d.String()
 		case "holder":
 			v.Holder = wire.Optional(d, (*wire.Decoder).String)
-		default:
-			o.Unexpected()
 		}
 	}
 	return v
 }
 
-func encodeBankPayment(e *wire.Encoder, v BankPayment) {
-	e.Begin()
-	e.Name("iban").String(v.IBAN)
+func (v BankPayment) encode(e *wire.Encoder) {
+	e.First("iban").String(v.IBAN)
 	wire.PutOptional(e, "holder", v.Holder, (*wire.Encoder).String)
 	e.End()
 }
@@ -310,70 +206,44 @@ type CashPayment struct {
 	Holder *string `json:"holder,omitzero"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v CashPayment) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "CashPayment", encodeCashPayment)
-}
+func (v CashPayment) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v CashPayment) Validate() error               { return nil }
+func (CashPayment) check(*wire.Checker)             {}
+func (CashPayment) isPaymentV1Method()              {}
+func (v *CashPayment) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeCashPayment) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *CashPayment) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "CashPayment", decodeCashPayment)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v CashPayment) Validate() error {
-	return nil
-}
-
-func decodeCashPayment(d *wire.Decoder) CashPayment {
-	var v CashPayment
-	o := d.Object()
+func decodeCashPayment(d *wire.Decoder) (v CashPayment) {
+	o := d.Closed()
 	for o.Next() {
 		switch string(o.Name) {
 		case "holder":
 			v.Holder = wire.Optional(d, (*wire.Decoder).String)
-		default:
-			o.Unexpected()
 		}
 	}
 	return v
 }
 
-func encodeCashPayment(e *wire.Encoder, v CashPayment) {
+func (v CashPayment) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutOptional(e, "holder", v.Holder, (*wire.Encoder).String)
 	e.End()
 }
 
 // PaymentV1Shape is one of PaymentV1ShapeRadius and PaymentV1ShapeWidth, told
-// apart by their members. Any other value decodes to UnknownPaymentV1Shape.
+// apart by their members.
 type PaymentV1Shape interface {
-	json.Marshaler
-	Validate() error
-
+	branch
 	isPaymentV1Shape()
 }
 
-func (PaymentV1ShapeRadius) isPaymentV1Shape()  {}
-func (PaymentV1ShapeWidth) isPaymentV1Shape()   {}
-func (UnknownPaymentV1Shape) isPaymentV1Shape() {}
-
-// UnknownPaymentV1Shape keeps a value that is none of the branches of
-// PaymentV1Shape, as it came. Its Validate never accepts it.
+// UnknownPaymentV1Shape keeps any other value as it came; it is never valid.
 type UnknownPaymentV1Shape json.RawMessage
 
-// MarshalJSON writes v as it came.
-func (v UnknownPaymentV1Shape) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(PaymentV1Shape(v), "UnknownPaymentV1Shape", encodePaymentV1Shape)
-}
-
-// Validate reports that v is unknown, as a *outbox.ValidationError.
-func (v UnknownPaymentV1Shape) Validate() error {
-	var c wire.Checker
-	checkPaymentV1Shape(&c, v)
-	return c.Err("UnknownPaymentV1Shape")
-}
+func (v UnknownPaymentV1Shape) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v UnknownPaymentV1Shape) Validate() error              { return wire.Validate(&v, v.check) }
+func (v UnknownPaymentV1Shape) encode(e *wire.Encoder)       { e.Raw(json.RawMessage(v)) }
+func (v UnknownPaymentV1Shape) check(c *wire.Checker)        { unionPaymentV1Shape.NoBranch(c, v) }
+func (UnknownPaymentV1Shape) isPaymentV1Shape()              {}
 
 func decodePaymentV1Shape(d *wire.Decoder) PaymentV1Shape {
 	switch d.FirstOf("radius", "width") {
@@ -381,71 +251,39 @@ func decodePaymentV1Shape(d *wire.Decoder) PaymentV1Shape {
 		return decodePaymentV1ShapeRadius(d)
 	case "width":
 		return decodePaymentV1ShapeWidth(d)
-	default:
-		return wire.NoBranch[UnknownPaymentV1Shape](d)
 	}
+	return wire.NoBranch[UnknownPaymentV1Shape](d)
 }
 
-func encodePaymentV1Shape(e *wire.Encoder, v PaymentV1Shape) {
-	switch v := v.(type) {
-	case PaymentV1ShapeRadius:
-		encodePaymentV1ShapeRadius(e, v)
-	case PaymentV1ShapeWidth:
-		encodePaymentV1ShapeWidth(e, v)
-	case UnknownPaymentV1Shape:
-		e.Raw(json.RawMessage(v))
-	default:
-		e.NoBranch("PaymentV1Shape", v)
-	}
-}
-
-func checkPaymentV1Shape(c *wire.Checker, v PaymentV1Shape) {
-	c.Schema("schemas/payment.yaml#/properties/shape")
-	switch v := v.(type) {
-	case PaymentV1ShapeRadius, PaymentV1ShapeWidth: // any value is valid
-	default:
-		c.NoBranch(v, "oneOf", "an object with \"radius\" or an object with \"width\"")
-	}
-}
+var unionPaymentV1Shape = wire.NewUnion(PaymentV1Shape.encode, PaymentV1Shape.check, "schemas/payment.yaml#/properties/shape", "oneOf", `an object with "radius" or an object with "width"`)
 
 // PaymentV1ShapeRadius is a branch of PaymentV1Shape.
 type PaymentV1ShapeRadius struct {
 	Radius float64 `json:"radius"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v PaymentV1ShapeRadius) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "PaymentV1ShapeRadius", encodePaymentV1ShapeRadius)
+func (v PaymentV1ShapeRadius) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v PaymentV1ShapeRadius) Validate() error              { return nil }
+func (PaymentV1ShapeRadius) check(*wire.Checker)            {}
+func (PaymentV1ShapeRadius) isPaymentV1Shape()              {}
+
+func (v *PaymentV1ShapeRadius) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodePaymentV1ShapeRadius)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *PaymentV1ShapeRadius) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "PaymentV1ShapeRadius", decodePaymentV1ShapeRadius)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v PaymentV1ShapeRadius) Validate() error {
-	return nil
-}
-
-func decodePaymentV1ShapeRadius(d *wire.Decoder) PaymentV1ShapeRadius {
-	var v PaymentV1ShapeRadius
-	o := d.Object("radius")
+func decodePaymentV1ShapeRadius(d *wire.Decoder) (v PaymentV1ShapeRadius) {
+	o := d.Closed("radius")
 	for o.Next() {
 		switch string(o.Name) {
 		case "radius":
 			v.Radius = d.Float()
-		default:
-			o.Unexpected()
 		}
 	}
 	return v
 }
 
-func encodePaymentV1ShapeRadius(e *wire.Encoder, v PaymentV1ShapeRadius) {
-	e.Begin()
-	e.Name("radius").Float(v.Radius)
+func (v PaymentV1ShapeRadius) encode(e *wire.Encoder) {
+	e.First("radius").Float(v.Radius)
 	e.End()
 }
 
@@ -455,41 +293,30 @@ type PaymentV1ShapeWidth struct {
 	Height float64 `json:"height"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v PaymentV1ShapeWidth) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "PaymentV1ShapeWidth", encodePaymentV1ShapeWidth)
+func (v PaymentV1ShapeWidth) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v PaymentV1ShapeWidth) Validate() error              { return nil }
+func (PaymentV1ShapeWidth) check(*wire.Checker)            {}
+func (PaymentV1ShapeWidth) isPaymentV1Shape()              {}
+
+func (v *PaymentV1ShapeWidth) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodePaymentV1ShapeWidth)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *PaymentV1ShapeWidth) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "PaymentV1ShapeWidth", decodePaymentV1ShapeWidth)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v PaymentV1ShapeWidth) Validate() error {
-	return nil
-}
-
-func decodePaymentV1ShapeWidth(d *wire.Decoder) PaymentV1ShapeWidth {
-	var v PaymentV1ShapeWidth
-	o := d.Object("width", "height")
+func decodePaymentV1ShapeWidth(d *wire.Decoder) (v PaymentV1ShapeWidth) {
+	o := d.Closed("width", "height")
 	for o.Next() {
 		switch string(o.Name) {
 		case "width":
 			v.Width = d.Float()
 		case "height":
 			v.Height = d.Float()
-		default:
-			o.Unexpected()
 		}
 	}
 	return v
 }
 
-func encodePaymentV1ShapeWidth(e *wire.Encoder, v PaymentV1ShapeWidth) {
-	e.Begin()
-	e.Name("width").Float(v.Width)
+func (v PaymentV1ShapeWidth) encode(e *wire.Encoder) {
+	e.First("width").Float(v.Width)
 	e.Name("height").Float(v.Height)
 	e.End()
 }
@@ -501,11 +328,10 @@ type PaymentV1Contact struct {
 	Raw json.RawMessage
 }
 
-// PaymentV1ContactFromMail is v as a PaymentV1Contact. An error says that v
+// PaymentV1ContactFromMail is v as a PaymentV1Contact; an error says that v
 // cannot be written as JSON.
 func PaymentV1ContactFromMail(v Mail) (PaymentV1Contact, error) {
-	raw, err := wire.Marshal(v, "PaymentV1Contact", encodeMail)
-	return PaymentV1Contact{Raw: raw}, err
+	return wire.From[PaymentV1Contact](v, func(e *wire.Encoder, v Mail) { v.encode(e) })
 }
 
 // AsMail is v as a valid Mail, or an error that says why it is none.
@@ -513,11 +339,10 @@ func (v PaymentV1Contact) AsMail() (Mail, error) {
 	return wire.As(v.Raw, "Mail", decodeMail, (*Mail).check)
 }
 
-// PaymentV1ContactFromPhone is v as a PaymentV1Contact. An error says that v
+// PaymentV1ContactFromPhone is v as a PaymentV1Contact; an error says that v
 // cannot be written as JSON.
 func PaymentV1ContactFromPhone(v Phone) (PaymentV1Contact, error) {
-	raw, err := wire.Marshal(v, "PaymentV1Contact", encodePhone)
-	return PaymentV1Contact{Raw: raw}, err
+	return wire.From[PaymentV1Contact](v, func(e *wire.Encoder, v Phone) { v.encode(e) })
 }
 
 // AsPhone is v as a valid Phone, or an error that says why it is none.
@@ -525,143 +350,80 @@ func (v PaymentV1Contact) AsPhone() (Phone, error) {
 	return wire.As(v.Raw, "Phone", decodePhone, (*Phone).check)
 }
 
-// MarshalJSON writes v as it came.
-func (v PaymentV1Contact) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "PaymentV1Contact", encodePaymentV1Contact)
-}
+func (v PaymentV1Contact) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v PaymentV1Contact) Validate() error              { return wire.Validate(&v, v.check) }
+func (v PaymentV1Contact) encode(e *wire.Encoder)       { e.RawOrNull(v.Raw) }
 
-// UnmarshalJSON keeps the bytes.
-func (v *PaymentV1Contact) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "PaymentV1Contact", decodePaymentV1Contact)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v PaymentV1Contact) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("PaymentV1Contact")
+func (v *PaymentV1Contact) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodePaymentV1Contact)
 }
 
 func decodePaymentV1Contact(d *wire.Decoder) PaymentV1Contact {
 	return PaymentV1Contact{Raw: wire.NoBranch[json.RawMessage](d)}
 }
 
-func encodePaymentV1Contact(e *wire.Encoder, v PaymentV1Contact) {
-	if v.Raw == nil {
-		e.Null()
-		return
-	}
-	e.Raw(v.Raw)
-}
-
 func (v *PaymentV1Contact) check(c *wire.Checker) {
-	c.Schema("schemas/payment.yaml#/properties/contact")
-	var errors [2]error
-	_, errors[0] = v.AsMail()
-	_, errors[1] = v.AsPhone()
-	c.AnyOf("Mail and Phone", errors[:]...)
+	c.Schema("schemas/payment.yaml#/properties/contact").AnyOf("Mail and Phone", wire.Refusal(v.AsMail), wire.Refusal(v.AsPhone))
 }
 
 // Mail is part of the event schemas.
 type Mail struct {
-	Mail string `json:"mail"`
-	// Unknown keeps the members that the schema does not name.
+	Mail    string       `json:"mail"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v Mail) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "Mail", encodeMail)
-}
+func (v Mail) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v Mail) Validate() error               { return wire.Validate(&v, v.check) }
+func (v *Mail) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeMail) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *Mail) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "Mail", decodeMail)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v Mail) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("Mail")
-}
-
-func decodeMail(d *wire.Decoder) Mail {
-	var v Mail
-	o := d.Object("mail")
+func decodeMail(d *wire.Decoder) (v Mail) {
+	o := d.Open(&v.Unknown, "mail")
 	for o.Next() {
 		switch string(o.Name) {
 		case "mail":
 			v.Mail = d.String()
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeMail(e *wire.Encoder, v Mail) {
-	e.Begin()
-	e.Name("mail").String(v.Mail)
-	e.Unknown(v.Unknown)
-	e.End()
+func (v *Mail) encode(e *wire.Encoder) {
+	e.First("mail").String(v.Mail)
+	e.EndOpen(v.Unknown)
 }
 
 func (v *Mail) check(c *wire.Checker) {
-	c.Schema("schemas/payment.yaml#/properties/contact/anyOf/0")
-	wire.Format(c, v.Mail, "email", "mail")
+	wire.Format(c.Schema("schemas/payment.yaml#/properties/contact/anyOf/0"), v.Mail, "email", "mail")
 }
 
 // Phone is part of the event schemas.
 type Phone struct {
-	Phone string `json:"phone"`
-	// Unknown keeps the members that the schema does not name.
+	Phone   string       `json:"phone"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v Phone) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "Phone", encodePhone)
-}
+func (v Phone) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v Phone) Validate() error               { return wire.Validate(&v, v.check) }
+func (v *Phone) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodePhone) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *Phone) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "Phone", decodePhone)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v Phone) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("Phone")
-}
-
-func decodePhone(d *wire.Decoder) Phone {
-	var v Phone
-	o := d.Object("phone")
+func decodePhone(d *wire.Decoder) (v Phone) {
+	o := d.Open(&v.Unknown, "phone")
 	for o.Next() {
 		switch string(o.Name) {
 		case "phone":
 			v.Phone = d.String()
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodePhone(e *wire.Encoder, v Phone) {
-	e.Begin()
-	e.Name("phone").String(v.Phone)
-	e.Unknown(v.Unknown)
-	e.End()
+func (v *Phone) encode(e *wire.Encoder) {
+	e.First("phone").String(v.Phone)
+	e.EndOpen(v.Unknown)
 }
 
 func (v *Phone) check(c *wire.Checker) {
-	c.Schema("schemas/payment.yaml#/properties/contact/anyOf/1")
-	wire.Matches(c, v.Phone, phonePhonePattern, "phone")
+	wire.Matches(c.Schema("schemas/payment.yaml#/properties/contact/anyOf/1"), v.Phone, phonePhonePattern, "phone")
 }
 
 // PaymentV1Exactly may be several things at once, so it is kept as it came:
@@ -671,11 +433,10 @@ type PaymentV1Exactly struct {
 	Raw json.RawMessage
 }
 
-// PaymentV1ExactlyFromShort is v as a PaymentV1Exactly. An error says that v
+// PaymentV1ExactlyFromShort is v as a PaymentV1Exactly; an error says that v
 // cannot be written as JSON.
 func PaymentV1ExactlyFromShort(v string) (PaymentV1Exactly, error) {
-	raw, err := wire.Marshal(v, "PaymentV1Exactly", (*wire.Encoder).String)
-	return PaymentV1Exactly{Raw: raw}, err
+	return wire.From[PaymentV1Exactly](v, (*wire.Encoder).String)
 }
 
 // AsShort is v as a valid string, or an error that says why it is none.
@@ -685,11 +446,10 @@ func (v PaymentV1Exactly) AsShort() (string, error) {
 	})
 }
 
-// PaymentV1ExactlyFromDigits is v as a PaymentV1Exactly. An error says that v
+// PaymentV1ExactlyFromDigits is v as a PaymentV1Exactly; an error says that v
 // cannot be written as JSON.
 func PaymentV1ExactlyFromDigits(v string) (PaymentV1Exactly, error) {
-	raw, err := wire.Marshal(v, "PaymentV1Exactly", (*wire.Encoder).String)
-	return PaymentV1Exactly{Raw: raw}, err
+	return wire.From[PaymentV1Exactly](v, (*wire.Encoder).String)
 }
 
 // AsDigits is v as a valid string, or an error that says why it is none.
@@ -699,41 +459,20 @@ func (v PaymentV1Exactly) AsDigits() (string, error) {
 	})
 }
 
-// MarshalJSON writes v as it came.
-func (v PaymentV1Exactly) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "PaymentV1Exactly", encodePaymentV1Exactly)
-}
+func (v PaymentV1Exactly) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v PaymentV1Exactly) Validate() error              { return wire.Validate(&v, v.check) }
+func (v PaymentV1Exactly) encode(e *wire.Encoder)       { e.RawOrNull(v.Raw) }
 
-// UnmarshalJSON keeps the bytes.
-func (v *PaymentV1Exactly) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "PaymentV1Exactly", decodePaymentV1Exactly)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v PaymentV1Exactly) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("PaymentV1Exactly")
+func (v *PaymentV1Exactly) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodePaymentV1Exactly)
 }
 
 func decodePaymentV1Exactly(d *wire.Decoder) PaymentV1Exactly {
 	return PaymentV1Exactly{Raw: wire.NoBranch[json.RawMessage](d)}
 }
 
-func encodePaymentV1Exactly(e *wire.Encoder, v PaymentV1Exactly) {
-	if v.Raw == nil {
-		e.Null()
-		return
-	}
-	e.Raw(v.Raw)
-}
-
 func (v *PaymentV1Exactly) check(c *wire.Checker) {
-	c.Schema("schemas/payment.yaml#/properties/exactly")
-	var errors [2]error
-	_, errors[0] = v.AsShort()
-	_, errors[1] = v.AsDigits()
-	c.OneOf("Short and Digits", errors[:]...)
+	c.Schema("schemas/payment.yaml#/properties/exactly").OneOf("Short and Digits", wire.Refusal(v.AsShort), wire.Refusal(v.AsDigits))
 }
 
 // PaymentV1ContactsItem may be several things at once, so it is kept as it
@@ -743,11 +482,10 @@ type PaymentV1ContactsItem struct {
 	Raw json.RawMessage
 }
 
-// PaymentV1ContactsItemFromEmail is v as a PaymentV1ContactsItem. An error says
+// PaymentV1ContactsItemFromEmail is v as a PaymentV1ContactsItem; an error says
 // that v cannot be written as JSON.
 func PaymentV1ContactsItemFromEmail(v string) (PaymentV1ContactsItem, error) {
-	raw, err := wire.Marshal(v, "PaymentV1ContactsItem", (*wire.Encoder).String)
-	return PaymentV1ContactsItem{Raw: raw}, err
+	return wire.From[PaymentV1ContactsItem](v, (*wire.Encoder).String)
 }
 
 // AsEmail is v as a valid string, or an error that says why it is none.
@@ -757,11 +495,10 @@ func (v PaymentV1ContactsItem) AsEmail() (string, error) {
 	})
 }
 
-// PaymentV1ContactsItemFromURI is v as a PaymentV1ContactsItem. An error says
+// PaymentV1ContactsItemFromURI is v as a PaymentV1ContactsItem; an error says
 // that v cannot be written as JSON.
 func PaymentV1ContactsItemFromURI(v string) (PaymentV1ContactsItem, error) {
-	raw, err := wire.Marshal(v, "PaymentV1ContactsItem", (*wire.Encoder).String)
-	return PaymentV1ContactsItem{Raw: raw}, err
+	return wire.From[PaymentV1ContactsItem](v, (*wire.Encoder).String)
 }
 
 // AsURI is v as a valid string, or an error that says why it is none.
@@ -771,41 +508,20 @@ func (v PaymentV1ContactsItem) AsURI() (string, error) {
 	})
 }
 
-// MarshalJSON writes v as it came.
-func (v PaymentV1ContactsItem) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "PaymentV1ContactsItem", encodePaymentV1ContactsItem)
-}
+func (v PaymentV1ContactsItem) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v PaymentV1ContactsItem) Validate() error              { return wire.Validate(&v, v.check) }
+func (v PaymentV1ContactsItem) encode(e *wire.Encoder)       { e.RawOrNull(v.Raw) }
 
-// UnmarshalJSON keeps the bytes.
-func (v *PaymentV1ContactsItem) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "PaymentV1ContactsItem", decodePaymentV1ContactsItem)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v PaymentV1ContactsItem) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("PaymentV1ContactsItem")
+func (v *PaymentV1ContactsItem) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodePaymentV1ContactsItem)
 }
 
 func decodePaymentV1ContactsItem(d *wire.Decoder) PaymentV1ContactsItem {
 	return PaymentV1ContactsItem{Raw: wire.NoBranch[json.RawMessage](d)}
 }
 
-func encodePaymentV1ContactsItem(e *wire.Encoder, v PaymentV1ContactsItem) {
-	if v.Raw == nil {
-		e.Null()
-		return
-	}
-	e.Raw(v.Raw)
-}
-
 func (v *PaymentV1ContactsItem) check(c *wire.Checker) {
-	c.Schema("schemas/payment.yaml#/properties/contacts/items")
-	var errors [2]error
-	_, errors[0] = v.AsEmail()
-	_, errors[1] = v.AsURI()
-	c.AnyOf("Email and URI", errors[:]...)
+	c.Schema("schemas/payment.yaml#/properties/contacts/items").AnyOf("Email and URI", wire.Refusal(v.AsEmail), wire.Refusal(v.AsURI))
 }
 
 var phonePhonePattern = wire.NewPattern(`^[0-9]+$`)

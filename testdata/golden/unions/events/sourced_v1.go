@@ -18,35 +18,19 @@ import (
 // Discriminators, with branches that leave the tag open, or do not require it
 // as Pydantic writes them.
 type SourcedV1 struct {
-	ID     string                `json:"id"`
-	Source Source                `json:"source"`
-	Step   Step                  `json:"step,omitzero"`
-	Later  outbox.Nullable[Step] `json:"later,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	ID      string                `json:"id"`
+	Source  Source                `json:"source"`
+	Step    Step                  `json:"step,omitzero"`
+	Later   outbox.Nullable[Step] `json:"later,omitzero"`
+	Unknown wire.Unknown          `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v SourcedV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "SourcedV1", encodeSourcedV1)
-}
+func (v SourcedV1) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v SourcedV1) Validate() error               { return wire.Validate(&v, v.check) }
+func (v *SourcedV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeSourcedV1) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *SourcedV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "SourcedV1", decodeSourcedV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v SourcedV1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("SourcedV1")
-}
-
-func decodeSourcedV1(d *wire.Decoder) SourcedV1 {
-	var v SourcedV1
-	o := d.Object("id", "source")
+func decodeSourcedV1(d *wire.Decoder) (v SourcedV1) {
+	o := d.Open(&v.Unknown, "id", "source")
 	for o.Next() {
 		switch string(o.Name) {
 		case "id":
@@ -57,38 +41,24 @@ func decodeSourcedV1(d *wire.Decoder) SourcedV1 {
 			v.Step = decodeStep(d)
 		case "later":
 			v.Later = nullable(d, decodeStep)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeSourcedV1(e *wire.Encoder, v SourcedV1) {
-	e.Begin()
-	e.Name("id").String(v.ID)
-	encodeSource(e.Name("source"), v.Source)
-	if v.Step != nil {
-		encodeStep(e.Name("step"), v.Step)
-	}
-	wire.PutNullable(e, "later", v.Later, encodeStep)
-	e.Unknown(v.Unknown)
-	e.End()
+func (v *SourcedV1) encode(e *wire.Encoder) {
+	e.First("id").String(v.ID)
+	unionSource.Put(e.Name("source"), v.Source)
+	unionStep.PutOptional(e, "step", v.Step)
+	wire.PutNullable(e, "later", v.Later, unionStep.Put)
+	e.EndOpen(v.Unknown)
 }
 
 func (v *SourcedV1) check(c *wire.Checker) {
-	c.Enter("source")
-	checkSource(c, v.Source)
-	c.Leave()
-	if v.Step != nil {
-		c.Enter("step")
-		checkStep(c, v.Step)
-		c.Leave()
-	}
+	unionSource.Check(c, v.Source, "source")
+	unionStep.CheckOptional(c, v.Step, "step")
 	if x, ok := v.Later.Get(); ok {
-		c.Enter("later")
-		checkStep(c, x)
-		c.Leave()
+		unionStep.Check(c, x, "later")
 	}
 }
 
@@ -97,19 +67,16 @@ var sourcedV1Event = outbox.EventType[SourcedV1]{
 	Topic:         "golden.sourced.v1",
 	Source:        Service,
 	AggregateType: "sourced",
-	AggregateID: func(v *SourcedV1) (string, error) {
-		return v.ID, nil
-	},
+	AggregateID:   func(v *SourcedV1) (string, error) { return v.ID, nil },
 }
 
-// InsertSourcedV1 inserts the event on tx, so that it is published if and only
-// if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertSourcedV1 inserts the event on tx: it is published if and only if tx
+// commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertSourcedV1(ctx context.Context, tx outbox.Transaction, data SourcedV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, data, opts...)
 }
 
-// QueueSourcedV1 adds the insert to a batch that the caller sends in its
+// QueueSourcedV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueSourcedV1(ctx context.Context, batch *pgx.Batch, data SourcedV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, data, opts...)
@@ -120,8 +87,8 @@ func OnSourcedV1(r *consume.Router, handle func(context.Context, outbox.Envelope
 	consume.On(r, sourcedV1Event, handle)
 }
 
-// DecodeSourcedV1 reads the value of a record, with its headers where the event
-// has no envelope.
+// DecodeSourcedV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeSourcedV1(value []byte, headers ...outbox.Header) (outbox.Envelope[SourcedV1], error) {
 	return sourcedV1Event.Decode(value, headers...)
 }
@@ -131,34 +98,20 @@ func (v SourcedV1) NewRow(ctx context.Context, opts ...outbox.Option) (outbox.Ro
 	return sourcedV1Event.NewRow(ctx, v, opts...)
 }
 
-// Source is one of ShopSource and WebSource, told apart by "kind". Any other
-// value decodes to UnknownSource.
+// Source is one of ShopSource and WebSource, told apart by "kind".
 type Source interface {
-	json.Marshaler
-	Validate() error
-
+	branch
 	isSource()
 }
 
-func (ShopSource) isSource()    {}
-func (WebSource) isSource()     {}
-func (UnknownSource) isSource() {}
-
-// UnknownSource keeps a value that is none of the branches of Source, as it
-// came. Its Validate never accepts it.
+// UnknownSource keeps any other value as it came; it is never valid.
 type UnknownSource json.RawMessage
 
-// MarshalJSON writes v as it came.
-func (v UnknownSource) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(Source(v), "UnknownSource", encodeSource)
-}
-
-// Validate reports that v is unknown, as a *outbox.ValidationError.
-func (v UnknownSource) Validate() error {
-	var c wire.Checker
-	checkSource(&c, v)
-	return c.Err("UnknownSource")
-}
+func (v UnknownSource) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v UnknownSource) Validate() error              { return wire.Validate(&v, v.check) }
+func (v UnknownSource) encode(e *wire.Encoder)       { e.Raw(json.RawMessage(v)) }
+func (v UnknownSource) check(c *wire.Checker)        { unionSource.NoBranch(c, v) }
+func (UnknownSource) isSource()                      {}
 
 func decodeSource(d *wire.Decoder) Source {
 	switch d.StringAt("kind") {
@@ -166,151 +119,86 @@ func decodeSource(d *wire.Decoder) Source {
 		return decodeShopSource(d)
 	case "web", "app":
 		return decodeWebSource(d)
-	default:
-		return wire.NoBranch[UnknownSource](d)
 	}
+	return wire.NoBranch[UnknownSource](d)
 }
 
-func encodeSource(e *wire.Encoder, v Source) {
-	switch v := v.(type) {
-	case ShopSource:
-		encodeShopSource(e, v)
-	case WebSource:
-		encodeWebSource(e, v)
-	case UnknownSource:
-		e.Raw(json.RawMessage(v))
-	default:
-		e.NoBranch("Source", v)
-	}
-}
-
-func checkSource(c *wire.Checker, v Source) {
-	c.Schema("schemas/sourced.yaml#/$defs/Source")
-	switch v := v.(type) {
-	case ShopSource:
-		v.check(c)
-	case WebSource:
-		v.check(c)
-	default:
-		c.NoBranch(v, "oneOf", "an object with \"kind\" \"shop\" or an object with \"kind\" \"web\" or \"app\"")
-	}
-}
+var unionSource = wire.NewUnion(Source.encode, Source.check, "schemas/sourced.yaml#/$defs/Source", "oneOf", `an object with "kind" "shop" or an object with "kind" "web" or "app"`)
 
 // ShopSource is a branch of Source.
 type ShopSource struct {
-	Kind string `json:"kind"`
-	Shop int64  `json:"shop"`
-	// Unknown keeps the members that the schema does not name.
+	Kind    string       `json:"kind"`
+	Shop    int64        `json:"shop"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// NewShopSource returns v with what the schema fixes filled in: its constants,
-// and its defaults where v leaves a member out.
+// NewShopSource returns v with its constants and defaults filled in.
 func NewShopSource(v ShopSource) ShopSource {
 	v.Kind = "shop"
 	return v
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v ShopSource) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "ShopSource", encodeShopSource)
-}
+func (v ShopSource) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v ShopSource) Validate() error               { return wire.Validate(&v, v.check) }
+func (ShopSource) isSource()                       {}
+func (v *ShopSource) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeShopSource) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *ShopSource) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "ShopSource", decodeShopSource)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v ShopSource) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("ShopSource")
-}
-
-func decodeShopSource(d *wire.Decoder) ShopSource {
-	var v ShopSource
-	o := d.Object("kind", "shop")
+func decodeShopSource(d *wire.Decoder) (v ShopSource) {
+	o := d.Open(&v.Unknown, "kind", "shop")
 	for o.Next() {
 		switch string(o.Name) {
 		case "kind":
 			v.Kind = d.String()
 		case "shop":
 			v.Shop = d.Int()
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeShopSource(e *wire.Encoder, v ShopSource) {
-	e.Begin()
-	e.Name("kind").String(v.Kind)
+func (v ShopSource) encode(e *wire.Encoder) {
+	e.First("kind").String(v.Kind)
 	e.Name("shop").Int(v.Shop)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
-func (v *ShopSource) check(c *wire.Checker) {
-	c.Schema("schemas/sourced.yaml#/$defs/ShopSource")
-	wire.Const(c, v.Kind, "shop", "kind")
+func (v ShopSource) check(c *wire.Checker) {
+	wire.Const(c.Schema("schemas/sourced.yaml#/$defs/ShopSource"), v.Kind, "shop", "kind")
 }
 
 // WebSource is a branch of Source.
 type WebSource struct {
-	Kind WebSourceKind `json:"kind"`
-	URL  string        `json:"url"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Kind    WebSourceKind `json:"kind"`
+	URL     string        `json:"url"`
+	Unknown wire.Unknown  `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v WebSource) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "WebSource", encodeWebSource)
-}
+func (v WebSource) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v WebSource) Validate() error               { return wire.Validate(&v, v.check) }
+func (WebSource) isSource()                       {}
+func (v *WebSource) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeWebSource) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *WebSource) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "WebSource", decodeWebSource)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v WebSource) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("WebSource")
-}
-
-func decodeWebSource(d *wire.Decoder) WebSource {
-	var v WebSource
-	o := d.Object("kind", "url")
+func decodeWebSource(d *wire.Decoder) (v WebSource) {
+	o := d.Open(&v.Unknown, "kind", "url")
 	for o.Next() {
 		switch string(o.Name) {
 		case "kind":
 			v.Kind = wire.Text[WebSourceKind](d)
 		case "url":
 			v.URL = d.String()
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeWebSource(e *wire.Encoder, v WebSource) {
-	e.Begin()
-	e.Name("kind").String(string(v.Kind))
+func (v WebSource) encode(e *wire.Encoder) {
+	e.First("kind").String(string(v.Kind))
 	e.Name("url").String(v.URL)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
-func (v *WebSource) check(c *wire.Checker) {
-	c.Schema("schemas/sourced.yaml#/$defs/WebSource")
-	wire.Enum(c, v.Kind, v.Kind.Valid(), `"web", "app"`, "kind")
+func (v WebSource) check(c *wire.Checker) {
+	wire.Enum(c.Schema("schemas/sourced.yaml#/$defs/WebSource"), v.Kind, v.Kind.Valid(), `"web", "app"`, "kind")
 }
 
 // WebSourceKind is the type of the member "kind" of WebSource.
@@ -323,42 +211,22 @@ const (
 )
 
 // Valid reports whether the schema lists the value.
-func (v WebSourceKind) Valid() bool {
-	switch v {
-	case WebSourceKindWeb, WebSourceKindApp:
-		return true
-	}
-	return false
-}
+func (v WebSourceKind) Valid() bool { return v == WebSourceKindWeb || v == WebSourceKindApp }
 
-// Step is one of WaitStep and RunStep, told apart by "kind". Any other value
-// decodes to UnknownStep.
+// Step is one of WaitStep and RunStep, told apart by "kind".
 type Step interface {
-	json.Marshaler
-	Validate() error
-
+	branch
 	isStep()
 }
 
-func (WaitStep) isStep()    {}
-func (RunStep) isStep()     {}
-func (UnknownStep) isStep() {}
-
-// UnknownStep keeps a value that is none of the branches of Step, as it came.
-// Its Validate never accepts it.
+// UnknownStep keeps any other value as it came; it is never valid.
 type UnknownStep json.RawMessage
 
-// MarshalJSON writes v as it came.
-func (v UnknownStep) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(Step(v), "UnknownStep", encodeStep)
-}
-
-// Validate reports that v is unknown, as a *outbox.ValidationError.
-func (v UnknownStep) Validate() error {
-	var c wire.Checker
-	checkStep(&c, v)
-	return c.Err("UnknownStep")
-}
+func (v UnknownStep) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v UnknownStep) Validate() error              { return wire.Validate(&v, v.check) }
+func (v UnknownStep) encode(e *wire.Encoder)       { e.Raw(json.RawMessage(v)) }
+func (v UnknownStep) check(c *wire.Checker)        { unionStep.NoBranch(c, v) }
+func (UnknownStep) isStep()                        {}
 
 func decodeStep(d *wire.Decoder) Step {
 	switch d.StringAt("kind") {
@@ -366,135 +234,74 @@ func decodeStep(d *wire.Decoder) Step {
 		return decodeWaitStep(d)
 	case "run":
 		return decodeRunStep(d)
-	default:
-		return wire.NoBranch[UnknownStep](d)
 	}
+	return wire.NoBranch[UnknownStep](d)
 }
 
-func encodeStep(e *wire.Encoder, v Step) {
-	switch v := v.(type) {
-	case WaitStep:
-		encodeWaitStep(e, v)
-	case RunStep:
-		encodeRunStep(e, v)
-	case UnknownStep:
-		e.Raw(json.RawMessage(v))
-	default:
-		e.NoBranch("Step", v)
-	}
-}
-
-func checkStep(c *wire.Checker, v Step) {
-	c.Schema("schemas/sourced.yaml#/$defs/Step")
-	switch v := v.(type) {
-	case WaitStep:
-		v.check(c)
-	case RunStep:
-		v.check(c)
-	default:
-		c.NoBranch(v, "oneOf", "an object with \"kind\" \"wait\" or an object with \"kind\" \"run\"")
-	}
-}
+var unionStep = wire.NewUnion(Step.encode, Step.check, "schemas/sourced.yaml#/$defs/Step", "oneOf", `an object with "kind" "wait" or an object with "kind" "run"`)
 
 // WaitStep is a branch of Step.
 type WaitStep struct {
-	Kind    string `json:"kind"`
-	Seconds int64  `json:"seconds"`
-	// Unknown keeps the members that the schema does not name.
+	Kind    string       `json:"kind"`
+	Seconds int64        `json:"seconds"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// NewWaitStep returns v with what the schema fixes filled in: its constants,
-// and its defaults where v leaves a member out.
+// NewWaitStep returns v with its constants and defaults filled in.
 func NewWaitStep(v WaitStep) WaitStep {
 	v.Kind = "wait"
 	return v
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v WaitStep) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "WaitStep", encodeWaitStep)
-}
+func (v WaitStep) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v WaitStep) Validate() error               { return wire.Validate(&v, v.check) }
+func (WaitStep) isStep()                         {}
+func (v *WaitStep) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeWaitStep) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *WaitStep) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "WaitStep", decodeWaitStep)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v WaitStep) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("WaitStep")
-}
-
-func decodeWaitStep(d *wire.Decoder) WaitStep {
-	var v WaitStep
-	o := d.Object("kind", "seconds")
+func decodeWaitStep(d *wire.Decoder) (v WaitStep) {
+	o := d.Open(&v.Unknown, "kind", "seconds")
 	for o.Next() {
 		switch string(o.Name) {
 		case "kind":
 			v.Kind = d.String()
 		case "seconds":
 			v.Seconds = d.Int()
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeWaitStep(e *wire.Encoder, v WaitStep) {
-	e.Begin()
-	e.Name("kind").String(v.Kind)
+func (v WaitStep) encode(e *wire.Encoder) {
+	e.First("kind").String(v.Kind)
 	e.Name("seconds").Int(v.Seconds)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
-func (v *WaitStep) check(c *wire.Checker) {
-	c.Schema("schemas/sourced.yaml#/$defs/WaitStep")
-	wire.Const(c, v.Kind, "wait", "kind")
+func (v WaitStep) check(c *wire.Checker) {
+	wire.Const(c.Schema("schemas/sourced.yaml#/$defs/WaitStep"), v.Kind, "wait", "kind")
 }
 
 // RunStep is a branch of Step.
 type RunStep struct {
-	Kind    string `json:"kind"`
-	Command string `json:"command"`
-	Then    Step   `json:"then,omitzero"`
-	// Unknown keeps the members that the schema does not name.
+	Kind    string       `json:"kind"`
+	Command string       `json:"command"`
+	Then    Step         `json:"then,omitzero"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// NewRunStep returns v with what the schema fixes filled in: its constants, and
-// its defaults where v leaves a member out.
+// NewRunStep returns v with its constants and defaults filled in.
 func NewRunStep(v RunStep) RunStep {
 	v.Kind = "run"
 	return v
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v RunStep) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "RunStep", encodeRunStep)
-}
+func (v RunStep) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v RunStep) Validate() error               { return wire.Validate(&v, v.check) }
+func (RunStep) isStep()                         {}
+func (v *RunStep) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeRunStep) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *RunStep) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "RunStep", decodeRunStep)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v RunStep) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("RunStep")
-}
-
-func decodeRunStep(d *wire.Decoder) RunStep {
-	var v RunStep
-	o := d.Object("kind", "command")
+func decodeRunStep(d *wire.Decoder) (v RunStep) {
+	o := d.Open(&v.Unknown, "kind", "command")
 	for o.Next() {
 		switch string(o.Name) {
 		case "kind":
@@ -503,30 +310,20 @@ func decodeRunStep(d *wire.Decoder) RunStep {
 			v.Command = d.String()
 		case "then":
 			v.Then = decodeStep(d)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeRunStep(e *wire.Encoder, v RunStep) {
-	e.Begin()
-	e.Name("kind").String(v.Kind)
+func (v RunStep) encode(e *wire.Encoder) {
+	e.First("kind").String(v.Kind)
 	e.Name("command").String(v.Command)
-	if v.Then != nil {
-		encodeStep(e.Name("then"), v.Then)
-	}
-	e.Unknown(v.Unknown)
-	e.End()
+	unionStep.PutOptional(e, "then", v.Then)
+	e.EndOpen(v.Unknown)
 }
 
-func (v *RunStep) check(c *wire.Checker) {
+func (v RunStep) check(c *wire.Checker) {
 	c.Schema("schemas/sourced.yaml#/$defs/RunStep")
 	wire.Const(c, v.Kind, "run", "kind")
-	if v.Then != nil {
-		c.Enter("then")
-		checkStep(c, v.Then)
-		c.Leave()
-	}
+	unionStep.CheckOptional(c, v.Then, "then")
 }

@@ -34,31 +34,15 @@ type TaggedV1 struct {
 	Owned TaggedV1Owned `json:"owned,omitzero"`
 	// A union beside a rule.
 	Limited TaggedV1Limited `json:"limited,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Unknown wire.Unknown    `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v TaggedV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "TaggedV1", encodeTaggedV1)
-}
+func (v TaggedV1) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v TaggedV1) Validate() error               { return wire.Validate(&v, v.check) }
+func (v *TaggedV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeTaggedV1) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *TaggedV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "TaggedV1", decodeTaggedV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v TaggedV1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("TaggedV1")
-}
-
-func decodeTaggedV1(d *wire.Decoder) TaggedV1 {
-	var v TaggedV1
-	o := d.Object("id", "pet")
+func decodeTaggedV1(d *wire.Decoder) (v TaggedV1) {
+	o := d.Open(&v.Unknown, "id", "pet")
 	for o.Next() {
 		switch string(o.Name) {
 		case "id":
@@ -85,109 +69,51 @@ func decodeTaggedV1(d *wire.Decoder) TaggedV1 {
 			v.Owned = decodeTaggedV1Owned(d)
 		case "limited":
 			v.Limited = decodeTaggedV1Limited(d)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeTaggedV1(e *wire.Encoder, v TaggedV1) {
-	e.Begin()
-	e.Name("id").String(v.ID)
-	encodePet(e.Name("pet"), v.Pet)
-	if v.Pets != nil {
-		wire.PutSlice(e.Name("pets"), v.Pets, encodePet)
-	}
-	if v.ByName != nil {
-		wire.PutMap(e.Name("by_name"), v.ByName, encodePet)
-	}
-	wire.PutNullable(e, "maybe", v.Maybe, encodePet)
-	if v.Rows != nil {
-		wire.PutSlice(e.Name("rows"), v.Rows, func(e *wire.Encoder, v TaggedV1Row) { wire.PutOrNull(e, v == nil, v, encodeTaggedV1Row) })
-	}
-	if v.Signal != nil {
-		encodeTaggedV1Signal(e.Name("signal"), v.Signal)
-	}
-	if v.Payload != nil {
-		encodeTaggedV1Payload(e.Name("payload"), v.Payload)
-	}
-	if v.Outcome != nil {
-		encodeTaggedV1Outcome(e.Name("outcome"), v.Outcome)
-	}
-	if v.Vehicle != nil {
-		encodeTaggedV1Vehicle(e.Name("vehicle"), v.Vehicle)
-	}
-	if v.Owned != nil {
-		encodeTaggedV1Owned(e.Name("owned"), v.Owned)
-	}
-	if v.Limited != nil {
-		encodeTaggedV1Limited(e.Name("limited"), v.Limited)
-	}
-	e.Unknown(v.Unknown)
-	e.End()
+func (v *TaggedV1) encode(e *wire.Encoder) {
+	e.First("id").String(v.ID)
+	unionPet.Put(e.Name("pet"), v.Pet)
+	wire.PutOptionalSlice(e, "pets", v.Pets, unionPet.Put)
+	wire.PutOptionalMap(e, "by_name", v.ByName, unionPet.Put)
+	wire.PutNullable(e, "maybe", v.Maybe, unionPet.Put)
+	wire.PutOptionalSlice(e, "rows", v.Rows, func(e *wire.Encoder, v TaggedV1Row) { wire.PutOrNull(e, v == nil, v, unionTaggedV1Row.Put) })
+	unionTaggedV1Signal.PutOptional(e, "signal", v.Signal)
+	unionTaggedV1Payload.PutOptional(e, "payload", v.Payload)
+	unionTaggedV1Outcome.PutOptional(e, "outcome", v.Outcome)
+	unionTaggedV1Vehicle.PutOptional(e, "vehicle", v.Vehicle)
+	unionTaggedV1Owned.PutOptional(e, "owned", v.Owned)
+	unionTaggedV1Limited.PutOptional(e, "limited", v.Limited)
+	e.EndOpen(v.Unknown)
 }
 
 func (v *TaggedV1) check(c *wire.Checker) {
 	c.Schema("schemas/tagged.yaml#")
-	c.Enter("pet")
-	checkPet(c, v.Pet)
-	c.Leave()
+	unionPet.Check(c, v.Pet, "pet")
 	if v.Pets != nil {
 		c.MinItems(len(v.Pets), 1, "pets")
 		for i, item := range v.Pets {
-			c.Enter("pets", i)
-			checkPet(c, item)
-			c.Leave()
+			unionPet.Check(c, item, "pets", i)
 		}
 	}
 	for key, value := range v.ByName {
-		c.Enter("by_name", key)
-		checkPet(c, value)
-		c.Leave()
+		unionPet.Check(c, value, "by_name", key)
 	}
 	if x, ok := v.Maybe.Get(); ok {
-		c.Enter("maybe")
-		checkPet(c, x)
-		c.Leave()
+		unionPet.Check(c, x, "maybe")
 	}
 	for i, item := range v.Rows {
-		if item != nil {
-			c.Enter("rows", i)
-			checkTaggedV1Row(c, item)
-			c.Leave()
-		}
+		unionTaggedV1Row.CheckOptional(c, item, "rows", i)
 	}
-	if v.Signal != nil {
-		c.Enter("signal")
-		checkTaggedV1Signal(c, v.Signal)
-		c.Leave()
-	}
-	if v.Payload != nil {
-		c.Enter("payload")
-		checkTaggedV1Payload(c, v.Payload)
-		c.Leave()
-	}
-	if v.Outcome != nil {
-		c.Enter("outcome")
-		checkTaggedV1Outcome(c, v.Outcome)
-		c.Leave()
-	}
-	if v.Vehicle != nil {
-		c.Enter("vehicle")
-		checkTaggedV1Vehicle(c, v.Vehicle)
-		c.Leave()
-	}
-	if v.Owned != nil {
-		c.Enter("owned")
-		checkTaggedV1Owned(c, v.Owned)
-		c.Leave()
-	}
-	if v.Limited != nil {
-		c.Enter("limited")
-		checkTaggedV1Limited(c, v.Limited)
-		c.Leave()
-	}
+	unionTaggedV1Signal.CheckOptional(c, v.Signal, "signal")
+	unionTaggedV1Payload.CheckOptional(c, v.Payload, "payload")
+	unionTaggedV1Outcome.CheckOptional(c, v.Outcome, "outcome")
+	unionTaggedV1Vehicle.CheckOptional(c, v.Vehicle, "vehicle")
+	unionTaggedV1Owned.CheckOptional(c, v.Owned, "owned")
+	unionTaggedV1Limited.CheckOptional(c, v.Limited, "limited")
 }
 
 var taggedV1Event = outbox.EventType[TaggedV1]{
@@ -195,19 +121,16 @@ var taggedV1Event = outbox.EventType[TaggedV1]{
 	Topic:         "golden.tagged.v1",
 	Source:        Service,
 	AggregateType: "tagged",
-	AggregateID: func(v *TaggedV1) (string, error) {
-		return v.ID, nil
-	},
+	AggregateID:   func(v *TaggedV1) (string, error) { return v.ID, nil },
 }
 
-// InsertTaggedV1 inserts the event on tx, so that it is published if and only
-// if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertTaggedV1 inserts the event on tx: it is published if and only if tx
+// commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertTaggedV1(ctx context.Context, tx outbox.Transaction, data TaggedV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, data, opts...)
 }
 
-// QueueTaggedV1 adds the insert to a batch that the caller sends in its
+// QueueTaggedV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueTaggedV1(ctx context.Context, batch *pgx.Batch, data TaggedV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, data, opts...)
@@ -218,8 +141,8 @@ func OnTaggedV1(r *consume.Router, handle func(context.Context, outbox.Envelope[
 	consume.On(r, taggedV1Event, handle)
 }
 
-// DecodeTaggedV1 reads the value of a record, with its headers where the event
-// has no envelope.
+// DecodeTaggedV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeTaggedV1(value []byte, headers ...outbox.Header) (outbox.Envelope[TaggedV1], error) {
 	return taggedV1Event.Decode(value, headers...)
 }
@@ -229,36 +152,22 @@ func (v TaggedV1) NewRow(ctx context.Context, opts ...outbox.Option) (outbox.Row
 	return taggedV1Event.NewRow(ctx, v, opts...)
 }
 
-// Pet is one of Cat and Dog, told apart by "kind". Any other value decodes to
-// UnknownPet.
+// Pet is one of Cat and Dog, told apart by "kind".
 //
 // Somebody's animal.
 type Pet interface {
-	json.Marshaler
-	Validate() error
-
+	branch
 	isPet()
 }
 
-func (Cat) isPet()        {}
-func (Dog) isPet()        {}
-func (UnknownPet) isPet() {}
-
-// UnknownPet keeps a value that is none of the branches of Pet, as it came. Its
-// Validate never accepts it.
+// UnknownPet keeps any other value as it came; it is never valid.
 type UnknownPet json.RawMessage
 
-// MarshalJSON writes v as it came.
-func (v UnknownPet) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(Pet(v), "UnknownPet", encodePet)
-}
-
-// Validate reports that v is unknown, as a *outbox.ValidationError.
-func (v UnknownPet) Validate() error {
-	var c wire.Checker
-	checkPet(&c, v)
-	return c.Err("UnknownPet")
-}
+func (v UnknownPet) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v UnknownPet) Validate() error              { return wire.Validate(&v, v.check) }
+func (v UnknownPet) encode(e *wire.Encoder)       { e.Raw(json.RawMessage(v)) }
+func (v UnknownPet) check(c *wire.Checker)        { unionPet.NoBranch(c, v) }
+func (UnknownPet) isPet()                         {}
 
 func decodePet(d *wire.Decoder) Pet {
 	switch d.StringAt("kind") {
@@ -266,47 +175,21 @@ func decodePet(d *wire.Decoder) Pet {
 		return decodeCat(d)
 	case "dog":
 		return decodeDog(d)
-	default:
-		return wire.NoBranch[UnknownPet](d)
 	}
+	return wire.NoBranch[UnknownPet](d)
 }
 
-func encodePet(e *wire.Encoder, v Pet) {
-	switch v := v.(type) {
-	case Cat:
-		encodeCat(e, v)
-	case Dog:
-		encodeDog(e, v)
-	case UnknownPet:
-		e.Raw(json.RawMessage(v))
-	default:
-		e.NoBranch("Pet", v)
-	}
-}
-
-func checkPet(c *wire.Checker, v Pet) {
-	c.Schema("schemas/tagged.yaml#/$defs/Pet")
-	switch v := v.(type) {
-	case Cat:
-		v.check(c)
-	case Dog:
-		v.check(c)
-	default:
-		c.NoBranch(v, "oneOf", "an object with \"kind\" \"cat\" or an object with \"kind\" \"dog\"")
-	}
-}
+var unionPet = wire.NewUnion(Pet.encode, Pet.check, "schemas/tagged.yaml#/$defs/Pet", "oneOf", `an object with "kind" "cat" or an object with "kind" "dog"`)
 
 // Cat is a branch of Pet and TaggedV1Row.
 type Cat struct {
-	Kind  string `json:"kind"`
-	Name  string `json:"name"`
-	Lives *int64 `json:"lives,omitzero"`
-	// Unknown keeps the members that the schema does not name.
+	Kind    string       `json:"kind"`
+	Name    string       `json:"name"`
+	Lives   *int64       `json:"lives,omitzero"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// NewCat returns v with what the schema fixes filled in: its constants, and its
-// defaults where v leaves a member out.
+// NewCat returns v with its constants and defaults filled in.
 func NewCat(v Cat) Cat {
 	v.Kind = "cat"
 	if v.Lives == nil {
@@ -316,34 +199,16 @@ func NewCat(v Cat) Cat {
 }
 
 // LivesOrDefault is Lives, or the default of the schema where it is absent.
-func (v Cat) LivesOrDefault() int64 {
-	if v.Lives == nil {
-		return 9
-	}
-	return *v.Lives
-}
+func (v Cat) LivesOrDefault() int64 { return wire.Or(v.Lives, 9) }
 
-// MarshalJSON writes v as its schema has it.
-func (v Cat) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "Cat", encodeCat)
-}
+func (v Cat) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v Cat) Validate() error               { return wire.Validate(&v, v.check) }
+func (Cat) isPet()                          {}
+func (Cat) isTaggedV1Row()                  {}
+func (v *Cat) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeCat) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *Cat) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "Cat", decodeCat)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v Cat) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("Cat")
-}
-
-func decodeCat(d *wire.Decoder) Cat {
-	var v Cat
-	o := d.Object("kind", "name")
+func decodeCat(d *wire.Decoder) (v Cat) {
+	o := d.Open(&v.Unknown, "kind", "name")
 	for o.Next() {
 		switch string(o.Name) {
 		case "kind":
@@ -352,23 +217,19 @@ func decodeCat(d *wire.Decoder) Cat {
 			v.Name = d.String()
 		case "lives":
 			v.Lives = wire.Optional(d, (*wire.Decoder).Int)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeCat(e *wire.Encoder, v Cat) {
-	e.Begin()
-	e.Name("kind").String(v.Kind)
+func (v Cat) encode(e *wire.Encoder) {
+	e.First("kind").String(v.Kind)
 	e.Name("name").String(v.Name)
 	wire.PutOptional(e, "lives", v.Lives, (*wire.Encoder).Int)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
-func (v *Cat) check(c *wire.Checker) {
+func (v Cat) check(c *wire.Checker) {
 	c.Schema("schemas/tagged.yaml#/$defs/Cat")
 	wire.Const(c, v.Kind, "cat", "kind")
 	wire.MinLength(c, v.Name, 1, "name")
@@ -380,94 +241,59 @@ type Dog struct {
 	Friends []Pet  `json:"friends,omitzero"`
 }
 
-// NewDog returns v with what the schema fixes filled in: its constants, and its
-// defaults where v leaves a member out.
+// NewDog returns v with its constants and defaults filled in.
 func NewDog(v Dog) Dog {
 	v.Kind = "dog"
 	return v
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v Dog) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "Dog", encodeDog)
-}
+func (v Dog) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v Dog) Validate() error               { return wire.Validate(&v, v.check) }
+func (Dog) isPet()                          {}
+func (Dog) isTaggedV1Row()                  {}
+func (v *Dog) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeDog) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *Dog) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "Dog", decodeDog)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v Dog) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("Dog")
-}
-
-func decodeDog(d *wire.Decoder) Dog {
-	var v Dog
-	o := d.Object("kind")
+func decodeDog(d *wire.Decoder) (v Dog) {
+	o := d.Closed("kind")
 	for o.Next() {
 		switch string(o.Name) {
 		case "kind":
 			v.Kind = d.String()
 		case "friends":
 			v.Friends = wire.Slice(d, decodePet)
-		default:
-			o.Unexpected()
 		}
 	}
 	return v
 }
 
-func encodeDog(e *wire.Encoder, v Dog) {
-	e.Begin()
-	e.Name("kind").String(v.Kind)
-	if v.Friends != nil {
-		wire.PutSlice(e.Name("friends"), v.Friends, encodePet)
-	}
+func (v Dog) encode(e *wire.Encoder) {
+	e.First("kind").String(v.Kind)
+	wire.PutOptionalSlice(e, "friends", v.Friends, unionPet.Put)
 	e.End()
 }
 
-func (v *Dog) check(c *wire.Checker) {
+func (v Dog) check(c *wire.Checker) {
 	c.Schema("schemas/tagged.yaml#/$defs/Dog")
 	wire.Const(c, v.Kind, "dog", "kind")
 	for i, item := range v.Friends {
-		c.Enter("friends", i)
-		checkPet(c, item)
-		c.Leave()
+		unionPet.Check(c, item, "friends", i)
 	}
 }
 
-// TaggedV1Row is one of Cat and Dog, told apart by "kind". Any other value
-// decodes to UnknownTaggedV1Row.
+// TaggedV1Row is one of Cat and Dog, told apart by "kind".
 type TaggedV1Row interface {
-	json.Marshaler
-	Validate() error
-
+	branch
 	isTaggedV1Row()
 }
 
-func (Cat) isTaggedV1Row()                {}
-func (Dog) isTaggedV1Row()                {}
-func (UnknownTaggedV1Row) isTaggedV1Row() {}
-
-// UnknownTaggedV1Row keeps a value that is none of the branches of TaggedV1Row,
-// as it came. Its Validate never accepts it.
+// UnknownTaggedV1Row keeps any other value as it came; it is never valid.
 type UnknownTaggedV1Row json.RawMessage
 
-// MarshalJSON writes v as it came.
-func (v UnknownTaggedV1Row) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(TaggedV1Row(v), "UnknownTaggedV1Row", encodeTaggedV1Row)
-}
-
-// Validate reports that v is unknown, as a *outbox.ValidationError.
-func (v UnknownTaggedV1Row) Validate() error {
-	var c wire.Checker
-	checkTaggedV1Row(&c, v)
-	return c.Err("UnknownTaggedV1Row")
-}
+func (v UnknownTaggedV1Row) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v UnknownTaggedV1Row) Validate() error              { return wire.Validate(&v, v.check) }
+func (v UnknownTaggedV1Row) encode(e *wire.Encoder)       { e.Raw(json.RawMessage(v)) }
+func (v UnknownTaggedV1Row) check(c *wire.Checker)        { unionTaggedV1Row.NoBranch(c, v) }
+func (UnknownTaggedV1Row) isTaggedV1Row()                 {}
 
 func decodeTaggedV1Row(d *wire.Decoder) TaggedV1Row {
 	switch d.StringAt("kind") {
@@ -475,66 +301,28 @@ func decodeTaggedV1Row(d *wire.Decoder) TaggedV1Row {
 		return decodeCat(d)
 	case "dog":
 		return decodeDog(d)
-	default:
-		return wire.NoBranch[UnknownTaggedV1Row](d)
 	}
+	return wire.NoBranch[UnknownTaggedV1Row](d)
 }
 
-func encodeTaggedV1Row(e *wire.Encoder, v TaggedV1Row) {
-	switch v := v.(type) {
-	case Cat:
-		encodeCat(e, v)
-	case Dog:
-		encodeDog(e, v)
-	case UnknownTaggedV1Row:
-		e.Raw(json.RawMessage(v))
-	default:
-		e.NoBranch("TaggedV1Row", v)
-	}
-}
+var unionTaggedV1Row = wire.NewUnion(TaggedV1Row.encode, TaggedV1Row.check, "schemas/tagged.yaml#/properties/rows/items", "oneOf", `an object with "kind" "cat" or an object with "kind" "dog"`)
 
-func checkTaggedV1Row(c *wire.Checker, v TaggedV1Row) {
-	c.Schema("schemas/tagged.yaml#/properties/rows/items")
-	switch v := v.(type) {
-	case Cat:
-		v.check(c)
-	case Dog:
-		v.check(c)
-	default:
-		c.NoBranch(v, "oneOf", "an object with \"kind\" \"cat\" or an object with \"kind\" \"dog\"")
-	}
-}
-
-// TaggedV1Signal is one of Started and Ended, told apart by "context/type". Any
-// other value decodes to UnknownTaggedV1Signal.
+// TaggedV1Signal is one of Started and Ended, told apart by "context/type".
 //
 // The tag stands inside another member.
 type TaggedV1Signal interface {
-	json.Marshaler
-	Validate() error
-
+	branch
 	isTaggedV1Signal()
 }
 
-func (Started) isTaggedV1Signal()               {}
-func (Ended) isTaggedV1Signal()                 {}
-func (UnknownTaggedV1Signal) isTaggedV1Signal() {}
-
-// UnknownTaggedV1Signal keeps a value that is none of the branches of
-// TaggedV1Signal, as it came. Its Validate never accepts it.
+// UnknownTaggedV1Signal keeps any other value as it came; it is never valid.
 type UnknownTaggedV1Signal json.RawMessage
 
-// MarshalJSON writes v as it came.
-func (v UnknownTaggedV1Signal) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(TaggedV1Signal(v), "UnknownTaggedV1Signal", encodeTaggedV1Signal)
-}
-
-// Validate reports that v is unknown, as a *outbox.ValidationError.
-func (v UnknownTaggedV1Signal) Validate() error {
-	var c wire.Checker
-	checkTaggedV1Signal(&c, v)
-	return c.Err("UnknownTaggedV1Signal")
-}
+func (v UnknownTaggedV1Signal) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v UnknownTaggedV1Signal) Validate() error              { return wire.Validate(&v, v.check) }
+func (v UnknownTaggedV1Signal) encode(e *wire.Encoder)       { e.Raw(json.RawMessage(v)) }
+func (v UnknownTaggedV1Signal) check(c *wire.Checker)        { unionTaggedV1Signal.NoBranch(c, v) }
+func (UnknownTaggedV1Signal) isTaggedV1Signal()              {}
 
 func decodeTaggedV1Signal(d *wire.Decoder) TaggedV1Signal {
 	switch d.StringAt("context", "type") {
@@ -542,264 +330,158 @@ func decodeTaggedV1Signal(d *wire.Decoder) TaggedV1Signal {
 		return decodeStarted(d)
 	case "run.ended", "run.failed":
 		return decodeEnded(d)
-	default:
-		return wire.NoBranch[UnknownTaggedV1Signal](d)
 	}
+	return wire.NoBranch[UnknownTaggedV1Signal](d)
 }
 
-func encodeTaggedV1Signal(e *wire.Encoder, v TaggedV1Signal) {
-	switch v := v.(type) {
-	case Started:
-		encodeStarted(e, v)
-	case Ended:
-		encodeEnded(e, v)
-	case UnknownTaggedV1Signal:
-		e.Raw(json.RawMessage(v))
-	default:
-		e.NoBranch("TaggedV1Signal", v)
-	}
-}
-
-func checkTaggedV1Signal(c *wire.Checker, v TaggedV1Signal) {
-	c.Schema("schemas/tagged.yaml#/properties/signal")
-	switch v := v.(type) {
-	case Started:
-		v.check(c)
-	case Ended:
-		v.check(c)
-	default:
-		c.NoBranch(v, "oneOf", "an object with \"context/type\" \"run.started\" or an object with \"context/type\" \"run.ended\" or \"run.failed\"")
-	}
-}
+var unionTaggedV1Signal = wire.NewUnion(TaggedV1Signal.encode, TaggedV1Signal.check, "schemas/tagged.yaml#/properties/signal", "oneOf", `an object with "context/type" "run.started" or an object with "context/type" "run.ended" or "run.failed"`)
 
 // Started is a branch of TaggedV1Signal.
 type Started struct {
 	Context StartedContext `json:"context"`
 	By      *string        `json:"by,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Unknown wire.Unknown   `json:"-"`
 }
 
-// NewStarted returns v with what the schema fixes filled in: its constants, and
-// its defaults where v leaves a member out.
+// NewStarted returns v with its constants and defaults filled in.
 func NewStarted(v Started) Started {
 	v.Context = NewStartedContext(v.Context)
 	return v
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v Started) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "Started", encodeStarted)
-}
+func (v Started) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v Started) Validate() error               { return wire.Validate(&v, v.check) }
+func (Started) isTaggedV1Signal()               {}
+func (v *Started) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeStarted) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *Started) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "Started", decodeStarted)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v Started) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("Started")
-}
-
-func decodeStarted(d *wire.Decoder) Started {
-	var v Started
-	o := d.Object("context")
+func decodeStarted(d *wire.Decoder) (v Started) {
+	o := d.Open(&v.Unknown, "context")
 	for o.Next() {
 		switch string(o.Name) {
 		case "context":
 			v.Context = decodeStartedContext(d)
 		case "by":
 			v.By = wire.Optional(d, (*wire.Decoder).String)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeStarted(e *wire.Encoder, v Started) {
-	e.Begin()
-	encodeStartedContext(e.Name("context"), v.Context)
+func (v Started) encode(e *wire.Encoder) {
+	v.Context.encode(e.First("context"))
 	wire.PutOptional(e, "by", v.By, (*wire.Encoder).String)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
-func (v *Started) check(c *wire.Checker) {
-	c.Enter("context")
-	v.Context.check(c)
-	c.Leave()
+func (v Started) check(c *wire.Checker) {
+	c.In(v.Context.check, "context")
 }
 
 // StartedContext is the type of the member "context" of Started.
 type StartedContext struct {
-	Type string `json:"type"`
-	// Unknown keeps the members that the schema does not name.
+	Type    string       `json:"type"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// NewStartedContext returns v with what the schema fixes filled in: its
-// constants, and its defaults where v leaves a member out.
+// NewStartedContext returns v with its constants and defaults filled in.
 func NewStartedContext(v StartedContext) StartedContext {
 	v.Type = "run.started"
 	return v
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v StartedContext) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "StartedContext", encodeStartedContext)
+func (v StartedContext) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v StartedContext) Validate() error              { return wire.Validate(&v, v.check) }
+
+func (v *StartedContext) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeStartedContext)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *StartedContext) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "StartedContext", decodeStartedContext)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v StartedContext) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("StartedContext")
-}
-
-func decodeStartedContext(d *wire.Decoder) StartedContext {
-	var v StartedContext
-	o := d.Object("type")
+func decodeStartedContext(d *wire.Decoder) (v StartedContext) {
+	o := d.Open(&v.Unknown, "type")
 	for o.Next() {
 		switch string(o.Name) {
 		case "type":
 			v.Type = d.String()
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeStartedContext(e *wire.Encoder, v StartedContext) {
-	e.Begin()
-	e.Name("type").String(v.Type)
-	e.Unknown(v.Unknown)
-	e.End()
+func (v *StartedContext) encode(e *wire.Encoder) {
+	e.First("type").String(v.Type)
+	e.EndOpen(v.Unknown)
 }
 
 func (v *StartedContext) check(c *wire.Checker) {
-	c.Schema("schemas/tagged.yaml#/properties/signal/oneOf/0/properties/context")
-	wire.Const(c, v.Type, "run.started", "type")
+	wire.Const(c.Schema("schemas/tagged.yaml#/properties/signal/oneOf/0/properties/context"), v.Type, "run.started", "type")
 }
 
 // Ended is a branch of TaggedV1Signal.
 type Ended struct {
 	Context EndedContext `json:"context"`
 	Seconds int64        `json:"seconds"`
-	// Unknown keeps the members that the schema does not name.
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v Ended) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "Ended", encodeEnded)
-}
+func (v Ended) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v Ended) Validate() error               { return wire.Validate(&v, v.check) }
+func (Ended) isTaggedV1Signal()               {}
+func (v *Ended) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeEnded) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *Ended) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "Ended", decodeEnded)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v Ended) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("Ended")
-}
-
-func decodeEnded(d *wire.Decoder) Ended {
-	var v Ended
-	o := d.Object("context", "seconds")
+func decodeEnded(d *wire.Decoder) (v Ended) {
+	o := d.Open(&v.Unknown, "context", "seconds")
 	for o.Next() {
 		switch string(o.Name) {
 		case "context":
 			v.Context = decodeEndedContext(d)
 		case "seconds":
 			v.Seconds = d.Int()
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeEnded(e *wire.Encoder, v Ended) {
-	e.Begin()
-	encodeEndedContext(e.Name("context"), v.Context)
+func (v Ended) encode(e *wire.Encoder) {
+	v.Context.encode(e.First("context"))
 	e.Name("seconds").Int(v.Seconds)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
-func (v *Ended) check(c *wire.Checker) {
+func (v Ended) check(c *wire.Checker) {
 	c.Schema("schemas/tagged.yaml#/properties/signal/oneOf/1")
-	c.Enter("context")
-	v.Context.check(c)
-	c.Leave()
+	c.In(v.Context.check, "context")
 	wire.Minimum(c, v.Seconds, 0, "seconds")
 }
 
 // EndedContext is the type of the member "context" of Ended.
 type EndedContext struct {
-	Type EndedContextType `json:"type"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Type    EndedContextType `json:"type"`
+	Unknown wire.Unknown     `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v EndedContext) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "EndedContext", encodeEndedContext)
-}
+func (v EndedContext) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v EndedContext) Validate() error              { return wire.Validate(&v, v.check) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *EndedContext) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "EndedContext", decodeEndedContext)
-}
+func (v *EndedContext) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeEndedContext) }
 
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v EndedContext) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("EndedContext")
-}
-
-func decodeEndedContext(d *wire.Decoder) EndedContext {
-	var v EndedContext
-	o := d.Object("type")
+func decodeEndedContext(d *wire.Decoder) (v EndedContext) {
+	o := d.Open(&v.Unknown, "type")
 	for o.Next() {
 		switch string(o.Name) {
 		case "type":
 			v.Type = wire.Text[EndedContextType](d)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeEndedContext(e *wire.Encoder, v EndedContext) {
-	e.Begin()
-	e.Name("type").String(string(v.Type))
-	e.Unknown(v.Unknown)
-	e.End()
+func (v *EndedContext) encode(e *wire.Encoder) {
+	e.First("type").String(string(v.Type))
+	e.EndOpen(v.Unknown)
 }
 
 func (v *EndedContext) check(c *wire.Checker) {
-	c.Schema("schemas/tagged.yaml#/properties/signal/oneOf/1/properties/context")
-	wire.Enum(c, v.Type, v.Type.Valid(), `"run.ended", "run.failed"`, "type")
+	wire.Enum(c.Schema("schemas/tagged.yaml#/properties/signal/oneOf/1/properties/context"), v.Type, v.Type.Valid(), `"run.ended", "run.failed"`, "type")
 }
 
 // EndedContextType is the type of the member "type" of EndedContext.
@@ -813,42 +495,24 @@ const (
 
 // Valid reports whether the schema lists the value.
 func (v EndedContextType) Valid() bool {
-	switch v {
-	case EndedContextTypeRunEnded, EndedContextTypeRunFailed:
-		return true
-	}
-	return false
+	return v == EndedContextTypeRunEnded || v == EndedContextTypeRunFailed
 }
 
 // TaggedV1Payload is one of TaggedV1PayloadVersion1 and
-// TaggedV1PayloadVersion2, told apart by "version". Any other value decodes to
-// UnknownTaggedV1Payload.
+// TaggedV1PayloadVersion2, told apart by "version".
 type TaggedV1Payload interface {
-	json.Marshaler
-	Validate() error
-
+	branch
 	isTaggedV1Payload()
 }
 
-func (TaggedV1PayloadVersion1) isTaggedV1Payload() {}
-func (TaggedV1PayloadVersion2) isTaggedV1Payload() {}
-func (UnknownTaggedV1Payload) isTaggedV1Payload()  {}
-
-// UnknownTaggedV1Payload keeps a value that is none of the branches of
-// TaggedV1Payload, as it came. Its Validate never accepts it.
+// UnknownTaggedV1Payload keeps any other value as it came; it is never valid.
 type UnknownTaggedV1Payload json.RawMessage
 
-// MarshalJSON writes v as it came.
-func (v UnknownTaggedV1Payload) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(TaggedV1Payload(v), "UnknownTaggedV1Payload", encodeTaggedV1Payload)
-}
-
-// Validate reports that v is unknown, as a *outbox.ValidationError.
-func (v UnknownTaggedV1Payload) Validate() error {
-	var c wire.Checker
-	checkTaggedV1Payload(&c, v)
-	return c.Err("UnknownTaggedV1Payload")
-}
+func (v UnknownTaggedV1Payload) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v UnknownTaggedV1Payload) Validate() error              { return wire.Validate(&v, v.check) }
+func (v UnknownTaggedV1Payload) encode(e *wire.Encoder)       { e.Raw(json.RawMessage(v)) }
+func (v UnknownTaggedV1Payload) check(c *wire.Checker)        { unionTaggedV1Payload.NoBranch(c, v) }
+func (UnknownTaggedV1Payload) isTaggedV1Payload()             {}
 
 func decodeTaggedV1Payload(d *wire.Decoder) TaggedV1Payload {
 	switch tag, ok := d.IntAt("version"); {
@@ -856,189 +520,117 @@ func decodeTaggedV1Payload(d *wire.Decoder) TaggedV1Payload {
 		return decodeTaggedV1PayloadVersion1(d)
 	case ok && tag == 2:
 		return decodeTaggedV1PayloadVersion2(d)
-	default:
-		return wire.NoBranch[UnknownTaggedV1Payload](d)
 	}
+	return wire.NoBranch[UnknownTaggedV1Payload](d)
 }
 
-func encodeTaggedV1Payload(e *wire.Encoder, v TaggedV1Payload) {
-	switch v := v.(type) {
-	case TaggedV1PayloadVersion1:
-		encodeTaggedV1PayloadVersion1(e, v)
-	case TaggedV1PayloadVersion2:
-		encodeTaggedV1PayloadVersion2(e, v)
-	case UnknownTaggedV1Payload:
-		e.Raw(json.RawMessage(v))
-	default:
-		e.NoBranch("TaggedV1Payload", v)
-	}
-}
-
-func checkTaggedV1Payload(c *wire.Checker, v TaggedV1Payload) {
-	c.Schema("schemas/tagged.yaml#/properties/payload")
-	switch v := v.(type) {
-	case TaggedV1PayloadVersion1:
-		v.check(c)
-	case TaggedV1PayloadVersion2:
-		v.check(c)
-	default:
-		c.NoBranch(v, "oneOf", "an object with \"version\" 1 or an object with \"version\" 2")
-	}
-}
+var unionTaggedV1Payload = wire.NewUnion(TaggedV1Payload.encode, TaggedV1Payload.check, "schemas/tagged.yaml#/properties/payload", "oneOf", `an object with "version" 1 or an object with "version" 2`)
 
 // TaggedV1PayloadVersion1 is a branch of TaggedV1Payload.
 type TaggedV1PayloadVersion1 struct {
-	Version int64  `json:"version"`
-	Name    string `json:"name"`
-	// Unknown keeps the members that the schema does not name.
+	Version int64        `json:"version"`
+	Name    string       `json:"name"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// NewTaggedV1PayloadVersion1 returns v with what the schema fixes filled in:
-// its constants, and its defaults where v leaves a member out.
+// NewTaggedV1PayloadVersion1 returns v with its constants and defaults filled
+// in.
 func NewTaggedV1PayloadVersion1(v TaggedV1PayloadVersion1) TaggedV1PayloadVersion1 {
 	v.Version = 1
 	return v
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v TaggedV1PayloadVersion1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "TaggedV1PayloadVersion1", encodeTaggedV1PayloadVersion1)
+func (v TaggedV1PayloadVersion1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v TaggedV1PayloadVersion1) Validate() error              { return wire.Validate(&v, v.check) }
+func (TaggedV1PayloadVersion1) isTaggedV1Payload()             {}
+
+func (v *TaggedV1PayloadVersion1) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeTaggedV1PayloadVersion1)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *TaggedV1PayloadVersion1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "TaggedV1PayloadVersion1", decodeTaggedV1PayloadVersion1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v TaggedV1PayloadVersion1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("TaggedV1PayloadVersion1")
-}
-
-func decodeTaggedV1PayloadVersion1(d *wire.Decoder) TaggedV1PayloadVersion1 {
-	var v TaggedV1PayloadVersion1
-	o := d.Object("version", "name")
+func decodeTaggedV1PayloadVersion1(d *wire.Decoder) (v TaggedV1PayloadVersion1) {
+	o := d.Open(&v.Unknown, "version", "name")
 	for o.Next() {
 		switch string(o.Name) {
 		case "version":
 			v.Version = d.Int()
 		case "name":
 			v.Name = d.String()
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeTaggedV1PayloadVersion1(e *wire.Encoder, v TaggedV1PayloadVersion1) {
-	e.Begin()
-	e.Name("version").Int(v.Version)
+func (v TaggedV1PayloadVersion1) encode(e *wire.Encoder) {
+	e.First("version").Int(v.Version)
 	e.Name("name").String(v.Name)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
-func (v *TaggedV1PayloadVersion1) check(c *wire.Checker) {
-	c.Schema("schemas/tagged.yaml#/properties/payload/oneOf/0")
-	wire.Const(c, v.Version, 1, "version")
+func (v TaggedV1PayloadVersion1) check(c *wire.Checker) {
+	wire.Const(c.Schema("schemas/tagged.yaml#/properties/payload/oneOf/0"), v.Version, 1, "version")
 }
 
 // TaggedV1PayloadVersion2 is a branch of TaggedV1Payload.
 type TaggedV1PayloadVersion2 struct {
-	Version int64    `json:"version"`
-	Names   []string `json:"names"`
-	// Unknown keeps the members that the schema does not name.
+	Version int64        `json:"version"`
+	Names   []string     `json:"names"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// NewTaggedV1PayloadVersion2 returns v with what the schema fixes filled in:
-// its constants, and its defaults where v leaves a member out.
+// NewTaggedV1PayloadVersion2 returns v with its constants and defaults filled
+// in.
 func NewTaggedV1PayloadVersion2(v TaggedV1PayloadVersion2) TaggedV1PayloadVersion2 {
 	v.Version = 2
 	return v
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v TaggedV1PayloadVersion2) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "TaggedV1PayloadVersion2", encodeTaggedV1PayloadVersion2)
+func (v TaggedV1PayloadVersion2) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v TaggedV1PayloadVersion2) Validate() error              { return wire.Validate(&v, v.check) }
+func (TaggedV1PayloadVersion2) isTaggedV1Payload()             {}
+
+func (v *TaggedV1PayloadVersion2) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeTaggedV1PayloadVersion2)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *TaggedV1PayloadVersion2) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "TaggedV1PayloadVersion2", decodeTaggedV1PayloadVersion2)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v TaggedV1PayloadVersion2) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("TaggedV1PayloadVersion2")
-}
-
-func decodeTaggedV1PayloadVersion2(d *wire.Decoder) TaggedV1PayloadVersion2 {
-	var v TaggedV1PayloadVersion2
-	o := d.Object("version", "names")
+func decodeTaggedV1PayloadVersion2(d *wire.Decoder) (v TaggedV1PayloadVersion2) {
+	o := d.Open(&v.Unknown, "version", "names")
 	for o.Next() {
 		switch string(o.Name) {
 		case "version":
 			v.Version = d.Int()
 		case "names":
 			v.Names = wire.Slice(d, (*wire.Decoder).String)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeTaggedV1PayloadVersion2(e *wire.Encoder, v TaggedV1PayloadVersion2) {
-	e.Begin()
-	e.Name("version").Int(v.Version)
+func (v TaggedV1PayloadVersion2) encode(e *wire.Encoder) {
+	e.First("version").Int(v.Version)
 	wire.PutSlice(e.Name("names"), v.Names, (*wire.Encoder).String)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
-func (v *TaggedV1PayloadVersion2) check(c *wire.Checker) {
-	c.Schema("schemas/tagged.yaml#/properties/payload/oneOf/1")
-	wire.Const(c, v.Version, 2, "version")
+func (v TaggedV1PayloadVersion2) check(c *wire.Checker) {
+	wire.Const(c.Schema("schemas/tagged.yaml#/properties/payload/oneOf/1"), v.Version, 2, "version")
 }
 
 // TaggedV1Outcome is one of TaggedV1OutcomeSuccess and
-// TaggedV1OutcomeNotSuccess, told apart by "success". Any other value decodes
-// to UnknownTaggedV1Outcome.
+// TaggedV1OutcomeNotSuccess, told apart by "success".
 type TaggedV1Outcome interface {
-	json.Marshaler
-	Validate() error
-
+	branch
 	isTaggedV1Outcome()
 }
 
-func (TaggedV1OutcomeSuccess) isTaggedV1Outcome()    {}
-func (TaggedV1OutcomeNotSuccess) isTaggedV1Outcome() {}
-func (UnknownTaggedV1Outcome) isTaggedV1Outcome()    {}
-
-// UnknownTaggedV1Outcome keeps a value that is none of the branches of
-// TaggedV1Outcome, as it came. Its Validate never accepts it.
+// UnknownTaggedV1Outcome keeps any other value as it came; it is never valid.
 type UnknownTaggedV1Outcome json.RawMessage
 
-// MarshalJSON writes v as it came.
-func (v UnknownTaggedV1Outcome) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(TaggedV1Outcome(v), "UnknownTaggedV1Outcome", encodeTaggedV1Outcome)
-}
-
-// Validate reports that v is unknown, as a *outbox.ValidationError.
-func (v UnknownTaggedV1Outcome) Validate() error {
-	var c wire.Checker
-	checkTaggedV1Outcome(&c, v)
-	return c.Err("UnknownTaggedV1Outcome")
-}
+func (v UnknownTaggedV1Outcome) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v UnknownTaggedV1Outcome) Validate() error              { return wire.Validate(&v, v.check) }
+func (v UnknownTaggedV1Outcome) encode(e *wire.Encoder)       { e.Raw(json.RawMessage(v)) }
+func (v UnknownTaggedV1Outcome) check(c *wire.Checker)        { unionTaggedV1Outcome.NoBranch(c, v) }
+func (UnknownTaggedV1Outcome) isTaggedV1Outcome()             {}
 
 func decodeTaggedV1Outcome(d *wire.Decoder) TaggedV1Outcome {
 	switch tag, ok := d.BoolAt("success"); {
@@ -1046,156 +638,100 @@ func decodeTaggedV1Outcome(d *wire.Decoder) TaggedV1Outcome {
 		return decodeTaggedV1OutcomeSuccess(d)
 	case ok && !tag:
 		return decodeTaggedV1OutcomeNotSuccess(d)
-	default:
-		return wire.NoBranch[UnknownTaggedV1Outcome](d)
 	}
+	return wire.NoBranch[UnknownTaggedV1Outcome](d)
 }
 
-func encodeTaggedV1Outcome(e *wire.Encoder, v TaggedV1Outcome) {
-	switch v := v.(type) {
-	case TaggedV1OutcomeSuccess:
-		encodeTaggedV1OutcomeSuccess(e, v)
-	case TaggedV1OutcomeNotSuccess:
-		encodeTaggedV1OutcomeNotSuccess(e, v)
-	case UnknownTaggedV1Outcome:
-		e.Raw(json.RawMessage(v))
-	default:
-		e.NoBranch("TaggedV1Outcome", v)
-	}
-}
-
-func checkTaggedV1Outcome(c *wire.Checker, v TaggedV1Outcome) {
-	c.Schema("schemas/tagged.yaml#/properties/outcome")
-	switch v := v.(type) {
-	case TaggedV1OutcomeSuccess:
-		v.check(c)
-	case TaggedV1OutcomeNotSuccess:
-		v.check(c)
-	default:
-		c.NoBranch(v, "anyOf", "an object with \"success\" true or an object with \"success\" false")
-	}
-}
+var unionTaggedV1Outcome = wire.NewUnion(TaggedV1Outcome.encode, TaggedV1Outcome.check, "schemas/tagged.yaml#/properties/outcome", "anyOf", `an object with "success" true or an object with "success" false`)
 
 // TaggedV1OutcomeSuccess is a branch of TaggedV1Outcome.
 type TaggedV1OutcomeSuccess struct {
-	Success bool    `json:"success"`
-	Value   float64 `json:"value"`
-	// Unknown keeps the members that the schema does not name.
+	Success bool         `json:"success"`
+	Value   float64      `json:"value"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// NewTaggedV1OutcomeSuccess returns v with what the schema fixes filled in: its
-// constants, and its defaults where v leaves a member out.
+// NewTaggedV1OutcomeSuccess returns v with its constants and defaults filled
+// in.
 func NewTaggedV1OutcomeSuccess(v TaggedV1OutcomeSuccess) TaggedV1OutcomeSuccess {
 	v.Success = true
 	return v
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v TaggedV1OutcomeSuccess) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "TaggedV1OutcomeSuccess", encodeTaggedV1OutcomeSuccess)
+func (v TaggedV1OutcomeSuccess) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v TaggedV1OutcomeSuccess) Validate() error              { return wire.Validate(&v, v.check) }
+func (TaggedV1OutcomeSuccess) isTaggedV1Outcome()             {}
+
+func (v *TaggedV1OutcomeSuccess) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeTaggedV1OutcomeSuccess)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *TaggedV1OutcomeSuccess) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "TaggedV1OutcomeSuccess", decodeTaggedV1OutcomeSuccess)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v TaggedV1OutcomeSuccess) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("TaggedV1OutcomeSuccess")
-}
-
-func decodeTaggedV1OutcomeSuccess(d *wire.Decoder) TaggedV1OutcomeSuccess {
-	var v TaggedV1OutcomeSuccess
-	o := d.Object("success", "value")
+func decodeTaggedV1OutcomeSuccess(d *wire.Decoder) (v TaggedV1OutcomeSuccess) {
+	o := d.Open(&v.Unknown, "success", "value")
 	for o.Next() {
 		switch string(o.Name) {
 		case "success":
 			v.Success = d.Bool()
 		case "value":
 			v.Value = d.Float()
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeTaggedV1OutcomeSuccess(e *wire.Encoder, v TaggedV1OutcomeSuccess) {
-	e.Begin()
-	e.Name("success").Bool(v.Success)
+func (v TaggedV1OutcomeSuccess) encode(e *wire.Encoder) {
+	e.First("success").Bool(v.Success)
 	e.Name("value").Float(v.Value)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
-func (v *TaggedV1OutcomeSuccess) check(c *wire.Checker) {
-	c.Schema("schemas/tagged.yaml#/properties/outcome/anyOf/0")
-	wire.Const(c, v.Success, true, "success")
+func (v TaggedV1OutcomeSuccess) check(c *wire.Checker) {
+	wire.Const(c.Schema("schemas/tagged.yaml#/properties/outcome/anyOf/0"), v.Success, true, "success")
 }
 
 // TaggedV1OutcomeNotSuccess is a branch of TaggedV1Outcome.
 type TaggedV1OutcomeNotSuccess struct {
-	Success bool    `json:"success"`
-	Reason  *string `json:"reason,omitzero"`
-	// Unknown keeps the members that the schema does not name.
+	Success bool         `json:"success"`
+	Reason  *string      `json:"reason,omitzero"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// NewTaggedV1OutcomeNotSuccess returns v with what the schema fixes filled in:
-// its constants, and its defaults where v leaves a member out.
+// NewTaggedV1OutcomeNotSuccess returns v with its constants and defaults filled
+// in.
 func NewTaggedV1OutcomeNotSuccess(v TaggedV1OutcomeNotSuccess) TaggedV1OutcomeNotSuccess {
 	v.Success = false
 	return v
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v TaggedV1OutcomeNotSuccess) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "TaggedV1OutcomeNotSuccess", encodeTaggedV1OutcomeNotSuccess)
+func (v TaggedV1OutcomeNotSuccess) Validate() error  { return wire.Validate(&v, v.check) }
+func (TaggedV1OutcomeNotSuccess) isTaggedV1Outcome() {}
+
+func (v TaggedV1OutcomeNotSuccess) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+
+func (v *TaggedV1OutcomeNotSuccess) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeTaggedV1OutcomeNotSuccess)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *TaggedV1OutcomeNotSuccess) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "TaggedV1OutcomeNotSuccess", decodeTaggedV1OutcomeNotSuccess)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v TaggedV1OutcomeNotSuccess) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("TaggedV1OutcomeNotSuccess")
-}
-
-func decodeTaggedV1OutcomeNotSuccess(d *wire.Decoder) TaggedV1OutcomeNotSuccess {
-	var v TaggedV1OutcomeNotSuccess
-	o := d.Object("success")
+func decodeTaggedV1OutcomeNotSuccess(d *wire.Decoder) (v TaggedV1OutcomeNotSuccess) {
+	o := d.Open(&v.Unknown, "success")
 	for o.Next() {
 		switch string(o.Name) {
 		case "success":
 			v.Success = d.Bool()
 		case "reason":
 			v.Reason = wire.Optional(d, (*wire.Decoder).String)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeTaggedV1OutcomeNotSuccess(e *wire.Encoder, v TaggedV1OutcomeNotSuccess) {
-	e.Begin()
-	e.Name("success").Bool(v.Success)
+func (v TaggedV1OutcomeNotSuccess) encode(e *wire.Encoder) {
+	e.First("success").Bool(v.Success)
 	wire.PutOptional(e, "reason", v.Reason, (*wire.Encoder).String)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
-func (v *TaggedV1OutcomeNotSuccess) check(c *wire.Checker) {
+func (v TaggedV1OutcomeNotSuccess) check(c *wire.Checker) {
 	c.Schema("schemas/tagged.yaml#/properties/outcome/anyOf/1")
 	wire.Const(c, v.Success, false, "success")
 	if v.Reason != nil {
@@ -1203,36 +739,22 @@ func (v *TaggedV1OutcomeNotSuccess) check(c *wire.Checker) {
 	}
 }
 
-// TaggedV1Vehicle is one of Car and Bike, told apart by "kind". Any other value
-// decodes to UnknownTaggedV1Vehicle.
+// TaggedV1Vehicle is one of Car and Bike, told apart by "kind".
 //
 // The properties beside the branches belong to each of them.
 type TaggedV1Vehicle interface {
-	json.Marshaler
-	Validate() error
-
+	branch
 	isTaggedV1Vehicle()
 }
 
-func (Car) isTaggedV1Vehicle()                    {}
-func (Bike) isTaggedV1Vehicle()                   {}
-func (UnknownTaggedV1Vehicle) isTaggedV1Vehicle() {}
-
-// UnknownTaggedV1Vehicle keeps a value that is none of the branches of
-// TaggedV1Vehicle, as it came. Its Validate never accepts it.
+// UnknownTaggedV1Vehicle keeps any other value as it came; it is never valid.
 type UnknownTaggedV1Vehicle json.RawMessage
 
-// MarshalJSON writes v as it came.
-func (v UnknownTaggedV1Vehicle) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(TaggedV1Vehicle(v), "UnknownTaggedV1Vehicle", encodeTaggedV1Vehicle)
-}
-
-// Validate reports that v is unknown, as a *outbox.ValidationError.
-func (v UnknownTaggedV1Vehicle) Validate() error {
-	var c wire.Checker
-	checkTaggedV1Vehicle(&c, v)
-	return c.Err("UnknownTaggedV1Vehicle")
-}
+func (v UnknownTaggedV1Vehicle) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v UnknownTaggedV1Vehicle) Validate() error              { return wire.Validate(&v, v.check) }
+func (v UnknownTaggedV1Vehicle) encode(e *wire.Encoder)       { e.Raw(json.RawMessage(v)) }
+func (v UnknownTaggedV1Vehicle) check(c *wire.Checker)        { unionTaggedV1Vehicle.NoBranch(c, v) }
+func (UnknownTaggedV1Vehicle) isTaggedV1Vehicle()             {}
 
 func decodeTaggedV1Vehicle(d *wire.Decoder) TaggedV1Vehicle {
 	switch d.StringAt("kind") {
@@ -1240,35 +762,11 @@ func decodeTaggedV1Vehicle(d *wire.Decoder) TaggedV1Vehicle {
 		return decodeCar(d)
 	case "bike":
 		return decodeBike(d)
-	default:
-		return wire.NoBranch[UnknownTaggedV1Vehicle](d)
 	}
+	return wire.NoBranch[UnknownTaggedV1Vehicle](d)
 }
 
-func encodeTaggedV1Vehicle(e *wire.Encoder, v TaggedV1Vehicle) {
-	switch v := v.(type) {
-	case Car:
-		encodeCar(e, v)
-	case Bike:
-		encodeBike(e, v)
-	case UnknownTaggedV1Vehicle:
-		e.Raw(json.RawMessage(v))
-	default:
-		e.NoBranch("TaggedV1Vehicle", v)
-	}
-}
-
-func checkTaggedV1Vehicle(c *wire.Checker, v TaggedV1Vehicle) {
-	c.Schema("schemas/tagged.yaml#/properties/vehicle")
-	switch v := v.(type) {
-	case Car:
-		v.check(c)
-	case Bike:
-		v.check(c)
-	default:
-		c.NoBranch(v, "oneOf", "an object with \"kind\" \"car\" or an object with \"kind\" \"bike\"")
-	}
-}
+var unionTaggedV1Vehicle = wire.NewUnion(TaggedV1Vehicle.encode, TaggedV1Vehicle.check, "schemas/tagged.yaml#/properties/vehicle", "oneOf", `an object with "kind" "car" or an object with "kind" "bike"`)
 
 // Car is a branch of TaggedV1Vehicle.
 type Car struct {
@@ -1277,34 +775,19 @@ type Car struct {
 	Doors  *int64 `json:"doors,omitzero"`
 }
 
-// NewCar returns v with what the schema fixes filled in: its constants, and its
-// defaults where v leaves a member out.
+// NewCar returns v with its constants and defaults filled in.
 func NewCar(v Car) Car {
 	v.Kind = "car"
 	return v
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v Car) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "Car", encodeCar)
-}
+func (v Car) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v Car) Validate() error               { return wire.Validate(&v, v.check) }
+func (Car) isTaggedV1Vehicle()              {}
+func (v *Car) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeCar) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *Car) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "Car", decodeCar)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v Car) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("Car")
-}
-
-func decodeCar(d *wire.Decoder) Car {
-	var v Car
-	o := d.Object("wheels", "kind")
+func decodeCar(d *wire.Decoder) (v Car) {
+	o := d.Closed("wheels", "kind")
 	for o.Next() {
 		switch string(o.Name) {
 		case "wheels":
@@ -1313,22 +796,19 @@ func decodeCar(d *wire.Decoder) Car {
 			v.Kind = d.String()
 		case "doors":
 			v.Doors = wire.Optional(d, (*wire.Decoder).Int)
-		default:
-			o.Unexpected()
 		}
 	}
 	return v
 }
 
-func encodeCar(e *wire.Encoder, v Car) {
-	e.Begin()
-	e.Name("wheels").Int(v.Wheels)
+func (v Car) encode(e *wire.Encoder) {
+	e.First("wheels").Int(v.Wheels)
 	e.Name("kind").String(v.Kind)
 	wire.PutOptional(e, "doors", v.Doors, (*wire.Encoder).Int)
 	e.End()
 }
 
-func (v *Car) check(c *wire.Checker) {
+func (v Car) check(c *wire.Checker) {
 	c.Schema("schemas/tagged.yaml#/properties/vehicle/oneOf/0", carPlaces...)
 	wire.Minimum(c, v.Wheels, 1, "wheels")
 	wire.Const(c, v.Kind, "car", "kind")
@@ -1341,34 +821,19 @@ type Bike struct {
 	Bell   *bool  `json:"bell,omitzero"`
 }
 
-// NewBike returns v with what the schema fixes filled in: its constants, and
-// its defaults where v leaves a member out.
+// NewBike returns v with its constants and defaults filled in.
 func NewBike(v Bike) Bike {
 	v.Kind = "bike"
 	return v
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v Bike) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "Bike", encodeBike)
-}
+func (v Bike) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v Bike) Validate() error               { return wire.Validate(&v, v.check) }
+func (Bike) isTaggedV1Vehicle()              {}
+func (v *Bike) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeBike) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *Bike) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "Bike", decodeBike)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v Bike) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("Bike")
-}
-
-func decodeBike(d *wire.Decoder) Bike {
-	var v Bike
-	o := d.Object("wheels", "kind")
+func decodeBike(d *wire.Decoder) (v Bike) {
+	o := d.Closed("wheels", "kind")
 	for o.Next() {
 		switch string(o.Name) {
 		case "wheels":
@@ -1377,57 +842,40 @@ func decodeBike(d *wire.Decoder) Bike {
 			v.Kind = d.String()
 		case "bell":
 			v.Bell = wire.Optional(d, (*wire.Decoder).Bool)
-		default:
-			o.Unexpected()
 		}
 	}
 	return v
 }
 
-func encodeBike(e *wire.Encoder, v Bike) {
-	e.Begin()
-	e.Name("wheels").Int(v.Wheels)
+func (v Bike) encode(e *wire.Encoder) {
+	e.First("wheels").Int(v.Wheels)
 	e.Name("kind").String(v.Kind)
 	wire.PutOptional(e, "bell", v.Bell, (*wire.Encoder).Bool)
 	e.End()
 }
 
-func (v *Bike) check(c *wire.Checker) {
+func (v Bike) check(c *wire.Checker) {
 	c.Schema("schemas/tagged.yaml#/properties/vehicle/oneOf/1", bikePlaces...)
 	wire.Minimum(c, v.Wheels, 1, "wheels")
 	wire.Const(c, v.Kind, "bike", "kind")
 }
 
-// TaggedV1Owned is one of Boat and House, told apart by "kind". Any other value
-// decodes to UnknownTaggedV1Owned.
+// TaggedV1Owned is one of Boat and House, told apart by "kind".
 //
 // A union among the parts of a combination.
 type TaggedV1Owned interface {
-	json.Marshaler
-	Validate() error
-
+	branch
 	isTaggedV1Owned()
 }
 
-func (Boat) isTaggedV1Owned()                 {}
-func (House) isTaggedV1Owned()                {}
-func (UnknownTaggedV1Owned) isTaggedV1Owned() {}
-
-// UnknownTaggedV1Owned keeps a value that is none of the branches of
-// TaggedV1Owned, as it came. Its Validate never accepts it.
+// UnknownTaggedV1Owned keeps any other value as it came; it is never valid.
 type UnknownTaggedV1Owned json.RawMessage
 
-// MarshalJSON writes v as it came.
-func (v UnknownTaggedV1Owned) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(TaggedV1Owned(v), "UnknownTaggedV1Owned", encodeTaggedV1Owned)
-}
-
-// Validate reports that v is unknown, as a *outbox.ValidationError.
-func (v UnknownTaggedV1Owned) Validate() error {
-	var c wire.Checker
-	checkTaggedV1Owned(&c, v)
-	return c.Err("UnknownTaggedV1Owned")
-}
+func (v UnknownTaggedV1Owned) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v UnknownTaggedV1Owned) Validate() error              { return wire.Validate(&v, v.check) }
+func (v UnknownTaggedV1Owned) encode(e *wire.Encoder)       { e.Raw(json.RawMessage(v)) }
+func (v UnknownTaggedV1Owned) check(c *wire.Checker)        { unionTaggedV1Owned.NoBranch(c, v) }
+func (UnknownTaggedV1Owned) isTaggedV1Owned()               {}
 
 func decodeTaggedV1Owned(d *wire.Decoder) TaggedV1Owned {
 	switch d.StringAt("kind") {
@@ -1435,73 +883,33 @@ func decodeTaggedV1Owned(d *wire.Decoder) TaggedV1Owned {
 		return decodeBoat(d)
 	case "house":
 		return decodeHouse(d)
-	default:
-		return wire.NoBranch[UnknownTaggedV1Owned](d)
 	}
+	return wire.NoBranch[UnknownTaggedV1Owned](d)
 }
 
-func encodeTaggedV1Owned(e *wire.Encoder, v TaggedV1Owned) {
-	switch v := v.(type) {
-	case Boat:
-		encodeBoat(e, v)
-	case House:
-		encodeHouse(e, v)
-	case UnknownTaggedV1Owned:
-		e.Raw(json.RawMessage(v))
-	default:
-		e.NoBranch("TaggedV1Owned", v)
-	}
-}
-
-func checkTaggedV1Owned(c *wire.Checker, v TaggedV1Owned) {
-	c.Schema("schemas/tagged.yaml#/properties/owned", taggedV1OwnedPlaces...)
-	switch v := v.(type) {
-	case Boat:
-		v.check(c)
-	case House:
-		v.check(c)
-	default:
-		c.NoBranch(v, "oneOf", "an object with \"kind\" \"boat\" or an object with \"kind\" \"house\"")
-	}
-}
+var unionTaggedV1Owned = wire.NewUnion(TaggedV1Owned.encode, TaggedV1Owned.check, "schemas/tagged.yaml#/properties/owned", "oneOf", `an object with "kind" "boat" or an object with "kind" "house"`, taggedV1OwnedPlaces...)
 
 // Boat is a branch of TaggedV1Owned.
 type Boat struct {
-	Owner  string   `json:"owner"`
-	Kind   string   `json:"kind"`
-	Length *float64 `json:"length,omitzero"`
-	// Unknown keeps the members that the schema does not name.
+	Owner   string       `json:"owner"`
+	Kind    string       `json:"kind"`
+	Length  *float64     `json:"length,omitzero"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// NewBoat returns v with what the schema fixes filled in: its constants, and
-// its defaults where v leaves a member out.
+// NewBoat returns v with its constants and defaults filled in.
 func NewBoat(v Boat) Boat {
 	v.Kind = "boat"
 	return v
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v Boat) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "Boat", encodeBoat)
-}
+func (v Boat) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v Boat) Validate() error               { return wire.Validate(&v, v.check) }
+func (Boat) isTaggedV1Owned()                {}
+func (v *Boat) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeBoat) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *Boat) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "Boat", decodeBoat)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v Boat) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("Boat")
-}
-
-func decodeBoat(d *wire.Decoder) Boat {
-	var v Boat
-	o := d.Object("owner", "kind")
+func decodeBoat(d *wire.Decoder) (v Boat) {
+	o := d.Open(&v.Unknown, "owner", "kind")
 	for o.Next() {
 		switch string(o.Name) {
 		case "owner":
@@ -1510,64 +918,43 @@ func decodeBoat(d *wire.Decoder) Boat {
 			v.Kind = d.String()
 		case "length":
 			v.Length = wire.Optional(d, (*wire.Decoder).Float)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeBoat(e *wire.Encoder, v Boat) {
-	e.Begin()
-	e.Name("owner").String(v.Owner)
+func (v Boat) encode(e *wire.Encoder) {
+	e.First("owner").String(v.Owner)
 	e.Name("kind").String(v.Kind)
 	wire.PutOptional(e, "length", v.Length, (*wire.Encoder).Float)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
-func (v *Boat) check(c *wire.Checker) {
-	c.Schema("schemas/tagged.yaml#/properties/owned/allOf/1/oneOf/0")
-	wire.Const(c, v.Kind, "boat", "kind")
+func (v Boat) check(c *wire.Checker) {
+	wire.Const(c.Schema("schemas/tagged.yaml#/properties/owned/allOf/1/oneOf/0"), v.Kind, "boat", "kind")
 }
 
 // House is a branch of TaggedV1Owned.
 type House struct {
-	Owner  string `json:"owner"`
-	Kind   string `json:"kind"`
-	Floors *int64 `json:"floors,omitzero"`
-	// Unknown keeps the members that the schema does not name.
+	Owner   string       `json:"owner"`
+	Kind    string       `json:"kind"`
+	Floors  *int64       `json:"floors,omitzero"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// NewHouse returns v with what the schema fixes filled in: its constants, and
-// its defaults where v leaves a member out.
+// NewHouse returns v with its constants and defaults filled in.
 func NewHouse(v House) House {
 	v.Kind = "house"
 	return v
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v House) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "House", encodeHouse)
-}
+func (v House) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v House) Validate() error               { return wire.Validate(&v, v.check) }
+func (House) isTaggedV1Owned()                {}
+func (v *House) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeHouse) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *House) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "House", decodeHouse)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v House) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("House")
-}
-
-func decodeHouse(d *wire.Decoder) House {
-	var v House
-	o := d.Object("owner", "kind")
+func decodeHouse(d *wire.Decoder) (v House) {
+	o := d.Open(&v.Unknown, "owner", "kind")
 	for o.Next() {
 		switch string(o.Name) {
 		case "owner":
@@ -1576,57 +963,38 @@ func decodeHouse(d *wire.Decoder) House {
 			v.Kind = d.String()
 		case "floors":
 			v.Floors = wire.Optional(d, (*wire.Decoder).Int)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeHouse(e *wire.Encoder, v House) {
-	e.Begin()
-	e.Name("owner").String(v.Owner)
+func (v House) encode(e *wire.Encoder) {
+	e.First("owner").String(v.Owner)
 	e.Name("kind").String(v.Kind)
 	wire.PutOptional(e, "floors", v.Floors, (*wire.Encoder).Int)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
-func (v *House) check(c *wire.Checker) {
-	c.Schema("schemas/tagged.yaml#/properties/owned/allOf/1/oneOf/1")
-	wire.Const(c, v.Kind, "house", "kind")
+func (v House) check(c *wire.Checker) {
+	wire.Const(c.Schema("schemas/tagged.yaml#/properties/owned/allOf/1/oneOf/1"), v.Kind, "house", "kind")
 }
 
-// TaggedV1Limited is one of Once and Daily, told apart by "kind". Any other
-// value decodes to UnknownTaggedV1Limited.
+// TaggedV1Limited is one of Once and Daily, told apart by "kind".
 //
 // A union beside a rule.
 type TaggedV1Limited interface {
-	json.Marshaler
-	Validate() error
-
+	branch
 	isTaggedV1Limited()
 }
 
-func (Once) isTaggedV1Limited()                   {}
-func (Daily) isTaggedV1Limited()                  {}
-func (UnknownTaggedV1Limited) isTaggedV1Limited() {}
-
-// UnknownTaggedV1Limited keeps a value that is none of the branches of
-// TaggedV1Limited, as it came. Its Validate never accepts it.
+// UnknownTaggedV1Limited keeps any other value as it came; it is never valid.
 type UnknownTaggedV1Limited json.RawMessage
 
-// MarshalJSON writes v as it came.
-func (v UnknownTaggedV1Limited) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(TaggedV1Limited(v), "UnknownTaggedV1Limited", encodeTaggedV1Limited)
-}
-
-// Validate reports that v is unknown, as a *outbox.ValidationError.
-func (v UnknownTaggedV1Limited) Validate() error {
-	var c wire.Checker
-	checkTaggedV1Limited(&c, v)
-	return c.Err("UnknownTaggedV1Limited")
-}
+func (v UnknownTaggedV1Limited) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v UnknownTaggedV1Limited) Validate() error              { return wire.Validate(&v, v.check) }
+func (v UnknownTaggedV1Limited) encode(e *wire.Encoder)       { e.Raw(json.RawMessage(v)) }
+func (v UnknownTaggedV1Limited) check(c *wire.Checker)        { unionTaggedV1Limited.NoBranch(c, v) }
+func (UnknownTaggedV1Limited) isTaggedV1Limited()             {}
 
 func decodeTaggedV1Limited(d *wire.Decoder) TaggedV1Limited {
 	switch d.StringAt("kind") {
@@ -1634,73 +1002,33 @@ func decodeTaggedV1Limited(d *wire.Decoder) TaggedV1Limited {
 		return decodeOnce(d)
 	case "daily":
 		return decodeDaily(d)
-	default:
-		return wire.NoBranch[UnknownTaggedV1Limited](d)
 	}
+	return wire.NoBranch[UnknownTaggedV1Limited](d)
 }
 
-func encodeTaggedV1Limited(e *wire.Encoder, v TaggedV1Limited) {
-	switch v := v.(type) {
-	case Once:
-		encodeOnce(e, v)
-	case Daily:
-		encodeDaily(e, v)
-	case UnknownTaggedV1Limited:
-		e.Raw(json.RawMessage(v))
-	default:
-		e.NoBranch("TaggedV1Limited", v)
-	}
-}
-
-func checkTaggedV1Limited(c *wire.Checker, v TaggedV1Limited) {
-	c.Schema("schemas/tagged.yaml#/properties/limited")
-	switch v := v.(type) {
-	case Once:
-		v.check(c)
-	case Daily:
-		v.check(c)
-	default:
-		c.NoBranch(v, "oneOf", "an object with \"kind\" \"once\" or an object with \"kind\" \"daily\"")
-	}
-}
+var unionTaggedV1Limited = wire.NewUnion(TaggedV1Limited.encode, TaggedV1Limited.check, "schemas/tagged.yaml#/properties/limited", "oneOf", `an object with "kind" "once" or an object with "kind" "daily"`)
 
 // Once is a branch of TaggedV1Limited.
 type Once struct {
-	From *string `json:"from,omitzero"`
-	To   *string `json:"to,omitzero"`
-	Kind string  `json:"kind"`
-	// Unknown keeps the members that the schema does not name.
+	From    *string      `json:"from,omitzero"`
+	To      *string      `json:"to,omitzero"`
+	Kind    string       `json:"kind"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// NewOnce returns v with what the schema fixes filled in: its constants, and
-// its defaults where v leaves a member out.
+// NewOnce returns v with its constants and defaults filled in.
 func NewOnce(v Once) Once {
 	v.Kind = "once"
 	return v
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v Once) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "Once", encodeOnce)
-}
+func (v Once) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v Once) Validate() error               { return wire.Validate(&v, v.check) }
+func (Once) isTaggedV1Limited()              {}
+func (v *Once) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeOnce) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *Once) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "Once", decodeOnce)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v Once) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("Once")
-}
-
-func decodeOnce(d *wire.Decoder) Once {
-	var v Once
-	o := d.Object("kind")
+func decodeOnce(d *wire.Decoder) (v Once) {
+	o := d.Open(&v.Unknown, "kind")
 	for o.Next() {
 		switch string(o.Name) {
 		case "from":
@@ -1709,66 +1037,47 @@ func decodeOnce(d *wire.Decoder) Once {
 			v.To = wire.Optional(d, (*wire.Decoder).String)
 		case "kind":
 			v.Kind = d.String()
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeOnce(e *wire.Encoder, v Once) {
+func (v Once) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutOptional(e, "from", v.From, (*wire.Encoder).String)
 	wire.PutOptional(e, "to", v.To, (*wire.Encoder).String)
 	e.Name("kind").String(v.Kind)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
-func (v *Once) check(c *wire.Checker) {
+func (v Once) check(c *wire.Checker) {
 	c.Schema("schemas/tagged.yaml#/properties/limited/oneOf/0")
 	wire.Const(c, v.Kind, "once", "kind")
-	wire.Rules(c, *v, encodeOnce, &onceRules)
+	wire.Rules(c, v, func(e *wire.Encoder, v Once) { v.encode(e) }, &onceRules)
 }
 
 // Daily is a branch of TaggedV1Limited.
 type Daily struct {
-	From *string `json:"from,omitzero"`
-	To   *string `json:"to,omitzero"`
-	Kind string  `json:"kind"`
-	Hour *int64  `json:"hour,omitzero"`
-	// Unknown keeps the members that the schema does not name.
+	From    *string      `json:"from,omitzero"`
+	To      *string      `json:"to,omitzero"`
+	Kind    string       `json:"kind"`
+	Hour    *int64       `json:"hour,omitzero"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// NewDaily returns v with what the schema fixes filled in: its constants, and
-// its defaults where v leaves a member out.
+// NewDaily returns v with its constants and defaults filled in.
 func NewDaily(v Daily) Daily {
 	v.Kind = "daily"
 	return v
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v Daily) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "Daily", encodeDaily)
-}
+func (v Daily) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v Daily) Validate() error               { return wire.Validate(&v, v.check) }
+func (Daily) isTaggedV1Limited()              {}
+func (v *Daily) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeDaily) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *Daily) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "Daily", decodeDaily)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v Daily) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("Daily")
-}
-
-func decodeDaily(d *wire.Decoder) Daily {
-	var v Daily
-	o := d.Object("kind")
+func decodeDaily(d *wire.Decoder) (v Daily) {
+	o := d.Open(&v.Unknown, "kind")
 	for o.Next() {
 		switch string(o.Name) {
 		case "from":
@@ -1779,46 +1088,38 @@ func decodeDaily(d *wire.Decoder) Daily {
 			v.Kind = d.String()
 		case "hour":
 			v.Hour = wire.Optional(d, (*wire.Decoder).Int)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeDaily(e *wire.Encoder, v Daily) {
+func (v Daily) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutOptional(e, "from", v.From, (*wire.Encoder).String)
 	wire.PutOptional(e, "to", v.To, (*wire.Encoder).String)
 	e.Name("kind").String(v.Kind)
 	wire.PutOptional(e, "hour", v.Hour, (*wire.Encoder).Int)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
-func (v *Daily) check(c *wire.Checker) {
+func (v Daily) check(c *wire.Checker) {
 	c.Schema("schemas/tagged.yaml#/properties/limited/oneOf/1")
 	wire.Const(c, v.Kind, "daily", "kind")
-	wire.Rules(c, *v, encodeDaily, &dailyRules)
+	wire.Rules(c, v, func(e *wire.Encoder, v Daily) { v.encode(e) }, &dailyRules)
 }
 
-// carPlaces says where schemas stand that are not under Car's own properties.
 var carPlaces = wire.Places{
 	{"/wheels", "", "schemas/tagged.yaml#/properties/vehicle/properties/wheels"},
 }
 
-// bikePlaces says where schemas stand that are not under Bike's own properties.
 var bikePlaces = wire.Places{
 	{"/wheels", "", "schemas/tagged.yaml#/properties/vehicle/properties/wheels"},
 }
 
-// taggedV1OwnedPlaces says where schemas stand that are not under
-// TaggedV1Owned's own properties.
 var taggedV1OwnedPlaces = wire.Places{
 	{"", "oneOf", "schemas/tagged.yaml#/properties/owned/allOf/1/oneOf"},
 }
 
-// onceRules is what the schema says of Once beyond its Go type.
 var onceRules = rule.Set{
 	Rules: []*rule.Schema{
 		{
@@ -1828,7 +1129,6 @@ var onceRules = rule.Set{
 	},
 }
 
-// dailyRules is what the schema says of Daily beyond its Go type.
 var dailyRules = rule.Set{
 	Rules: []*rule.Schema{
 		{

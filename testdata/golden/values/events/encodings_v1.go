@@ -28,12 +28,10 @@ type EncodingsV1 struct {
 	When      *wire.Date              `json:"when,omitzero"`
 	Who       *uuid.UUID              `json:"who,omitzero"`
 	Rates     map[string]float64      `json:"rates,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Unknown   wire.Unknown            `json:"-"`
 }
 
-// NewEncodingsV1 returns v with what the schema fixes filled in: its constants,
-// and its defaults where v leaves a member out.
+// NewEncodingsV1 returns v with its constants and defaults filled in.
 func NewEncodingsV1(v EncodingsV1) EncodingsV1 {
 	if v.When == nil {
 		v.When = new(wire.Date{Year: 2024, Month: 2, Day: 29})
@@ -49,10 +47,7 @@ func NewEncodingsV1(v EncodingsV1) EncodingsV1 {
 
 // WhenOrDefault is When, or the default of the schema where it is absent.
 func (v EncodingsV1) WhenOrDefault() wire.Date {
-	if v.When == nil {
-		return wire.Date{Year: 2024, Month: 2, Day: 29}
-	}
-	return *v.When
+	return wire.Or(v.When, wire.Date{Year: 2024, Month: 2, Day: 29})
 }
 
 // WhoOrDefault is Who, or the default of the schema where it is absent.
@@ -71,27 +66,12 @@ func (v EncodingsV1) RatesOrDefault() map[string]float64 {
 	return v.Rates
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v EncodingsV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "EncodingsV1", encodeEncodingsV1)
-}
+func (v EncodingsV1) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v EncodingsV1) Validate() error               { return wire.Validate(&v, v.check) }
+func (v *EncodingsV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeEncodingsV1) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *EncodingsV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "EncodingsV1", decodeEncodingsV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v EncodingsV1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("EncodingsV1")
-}
-
-func decodeEncodingsV1(d *wire.Decoder) EncodingsV1 {
-	var v EncodingsV1
-	o := d.Object("id", "base64")
+func decodeEncodingsV1(d *wire.Decoder) (v EncodingsV1) {
+	o := d.Open(&v.Unknown, "id", "base64")
 	for o.Next() {
 		switch string(o.Name) {
 		case "id":
@@ -118,35 +98,27 @@ func decodeEncodingsV1(d *wire.Decoder) EncodingsV1 {
 			v.Who = wire.Optional(d, (*wire.Decoder).UUID)
 		case "rates":
 			v.Rates = wire.Map(d, (*wire.Decoder).Float)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeEncodingsV1(e *wire.Encoder, v EncodingsV1) {
-	e.Begin()
-	e.Name("id").String(v.ID)
+func (v *EncodingsV1) encode(e *wire.Encoder) {
+	e.First("id").String(v.ID)
 	e.Name("base64").Base64(v.Base64)
 	if v.Base64url != nil {
 		e.Name("base64url").Base64URL(v.Base64url)
 	}
 	wire.PutNullable(e, "base32", v.Base32, (*wire.Encoder).Base32)
-	if v.Base16 != nil {
-		wire.PutSlice(e.Name("base16"), v.Base16, (*wire.Encoder).Base16)
-	}
+	wire.PutOptionalSlice(e, "base16", v.Base16, (*wire.Encoder).Base16)
 	wire.PutOptional(e, "quoted", v.Quoted, (*wire.Encoder).String)
 	wire.PutOptional(e, "seven", v.Seven, (*wire.Encoder).String)
 	wire.PutOptional(e, "eight", v.Eight, (*wire.Encoder).String)
 	wire.PutOptional(e, "inner", v.Inner, (*wire.Encoder).String)
 	wire.PutOptional(e, "when", v.When, (*wire.Encoder).Date)
 	wire.PutOptional(e, "who", v.Who, (*wire.Encoder).UUID)
-	if v.Rates != nil {
-		wire.PutMap(e.Name("rates"), v.Rates, (*wire.Encoder).Float)
-	}
-	e.Unknown(v.Unknown)
-	e.End()
+	wire.PutOptionalMap(e, "rates", v.Rates, (*wire.Encoder).Float)
+	e.EndOpen(v.Unknown)
 }
 
 func (v *EncodingsV1) check(c *wire.Checker) {
@@ -167,19 +139,16 @@ var encodingsV1Event = outbox.EventType[EncodingsV1]{
 	Topic:         "golden.encodings.v1",
 	Source:        Service,
 	AggregateType: "thing",
-	AggregateID: func(v *EncodingsV1) (string, error) {
-		return v.ID, nil
-	},
+	AggregateID:   func(v *EncodingsV1) (string, error) { return v.ID, nil },
 }
 
-// InsertEncodingsV1 inserts the event on tx, so that it is published if and
-// only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertEncodingsV1 inserts the event on tx: it is published if and only if tx
+// commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertEncodingsV1(ctx context.Context, tx outbox.Transaction, data EncodingsV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, data, opts...)
 }
 
-// QueueEncodingsV1 adds the insert to a batch that the caller sends in its
+// QueueEncodingsV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueEncodingsV1(ctx context.Context, batch *pgx.Batch, data EncodingsV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, data, opts...)
@@ -190,8 +159,8 @@ func OnEncodingsV1(r *consume.Router, handle func(context.Context, outbox.Envelo
 	consume.On(r, encodingsV1Event, handle)
 }
 
-// DecodeEncodingsV1 reads the value of a record, with its headers where the
-// event has no envelope.
+// DecodeEncodingsV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeEncodingsV1(value []byte, headers ...outbox.Header) (outbox.Envelope[EncodingsV1], error) {
 	return encodingsV1Event.Decode(value, headers...)
 }
@@ -201,8 +170,6 @@ func (v EncodingsV1) NewRow(ctx context.Context, opts ...outbox.Option) (outbox.
 	return encodingsV1Event.NewRow(ctx, v, opts...)
 }
 
-// encodingsV1Base64urlRules is what the schema says of EncodingsV1.Base64url
-// beyond its Go type.
 var encodingsV1Base64urlRules = rule.Set{
 	Rules: []*rule.Schema{
 		{At: "schemas/encodings.yaml#/properties/base64url", MaxLength: new(8)},

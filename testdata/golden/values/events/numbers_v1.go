@@ -34,12 +34,10 @@ type NumbersV1 struct {
 	Maybe    outbox.Nullable[json.Number]   `json:"maybe,omitzero"`
 	Whole    *int64                         `json:"whole,omitzero"`
 	Ratio    *float64                       `json:"ratio,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Unknown  wire.Unknown                   `json:"-"`
 }
 
-// NewNumbersV1 returns v with what the schema fixes filled in: its constants,
-// and its defaults where v leaves a member out.
+// NewNumbersV1 returns v with its constants and defaults filled in.
 func NewNumbersV1(v NumbersV1) NumbersV1 {
 	if v.Maybe.IsZero() {
 		v.Maybe = outbox.Value(json.Number("1.10"))
@@ -55,27 +53,12 @@ func (v NumbersV1) MaybeOrDefault() outbox.Nullable[json.Number] {
 	return v.Maybe
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v NumbersV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "NumbersV1", encodeNumbersV1)
-}
+func (v NumbersV1) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v NumbersV1) Validate() error               { return wire.Validate(&v, v.check) }
+func (v *NumbersV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeNumbersV1) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *NumbersV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "NumbersV1", decodeNumbersV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v NumbersV1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("NumbersV1")
-}
-
-func decodeNumbersV1(d *wire.Decoder) NumbersV1 {
-	var v NumbersV1
-	o := d.Object("id", "size")
+func decodeNumbersV1(d *wire.Decoder) (v NumbersV1) {
+	o := d.Open(&v.Unknown, "id", "size")
 	for o.Next() {
 		switch string(o.Name) {
 		case "id":
@@ -110,20 +93,15 @@ func decodeNumbersV1(d *wire.Decoder) NumbersV1 {
 			v.Whole = wire.Optional(d, (*wire.Decoder).Int)
 		case "ratio":
 			v.Ratio = wire.Optional(d, (*wire.Decoder).Float)
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeNumbersV1(e *wire.Encoder, v NumbersV1) {
-	e.Begin()
-	e.Name("id").Uint(v.ID)
+func (v *NumbersV1) encode(e *wire.Encoder) {
+	e.First("id").Uint(v.ID)
 	e.Name("size").BigInt(v.Size)
-	if v.Sizes != nil {
-		wire.PutSlice(e.Name("sizes"), v.Sizes, func(e *wire.Encoder, v *big.Int) { wire.PutOrNull(e, v == nil, v, (*wire.Encoder).BigInt) })
-	}
+	wire.PutOptionalSlice(e, "sizes", v.Sizes, func(e *wire.Encoder, v *big.Int) { wire.PutOrNull(e, v == nil, v, (*wire.Encoder).BigInt) })
 	wire.PutOptional(e, "small", v.Small, (*wire.Encoder).Int)
 	wire.PutOptional(e, "byte", v.Byte, (*wire.Encoder).Int)
 	wire.PutOptional(e, "word", v.Word, (*wire.Encoder).Int)
@@ -139,8 +117,7 @@ func encodeNumbersV1(e *wire.Encoder, v NumbersV1) {
 	wire.PutNullable(e, "maybe", v.Maybe, (*wire.Encoder).Number)
 	wire.PutOptional(e, "whole", v.Whole, (*wire.Encoder).Int)
 	wire.PutOptional(e, "ratio", v.Ratio, (*wire.Encoder).Float)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
 func (v *NumbersV1) check(c *wire.Checker) {
@@ -183,19 +160,16 @@ var numbersV1Event = outbox.EventType[NumbersV1]{
 	Topic:         "golden.numbers.v1",
 	Source:        Service,
 	AggregateType: "thing",
-	AggregateID: func(v *NumbersV1) (string, error) {
-		return strconv.FormatUint(v.ID, 10), nil
-	},
+	AggregateID:   func(v *NumbersV1) (string, error) { return strconv.FormatUint(v.ID, 10), nil },
 }
 
-// InsertNumbersV1 inserts the event on tx, so that it is published if and only
-// if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertNumbersV1 inserts the event on tx: it is published if and only if tx
+// commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertNumbersV1(ctx context.Context, tx outbox.Transaction, data NumbersV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, data, opts...)
 }
 
-// QueueNumbersV1 adds the insert to a batch that the caller sends in its
+// QueueNumbersV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueNumbersV1(ctx context.Context, batch *pgx.Batch, data NumbersV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, data, opts...)
@@ -206,8 +180,8 @@ func OnNumbersV1(r *consume.Router, handle func(context.Context, outbox.Envelope
 	consume.On(r, numbersV1Event, handle)
 }
 
-// DecodeNumbersV1 reads the value of a record, with its headers where the event
-// has no envelope.
+// DecodeNumbersV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeNumbersV1(value []byte, headers ...outbox.Header) (outbox.Envelope[NumbersV1], error) {
 	return numbersV1Event.Decode(value, headers...)
 }
@@ -217,24 +191,18 @@ func (v NumbersV1) NewRow(ctx context.Context, opts ...outbox.Option) (outbox.Ro
 	return numbersV1Event.NewRow(ctx, v, opts...)
 }
 
-// numbersV1SizeRules is what the schema says of NumbersV1.Size beyond its Go
-// type.
 var numbersV1SizeRules = rule.Set{
 	Rules: []*rule.Schema{
 		{At: "schemas/numbers.yaml#/properties/size", Maximum: "1e30", MultipleOf: "2"},
 	},
 }
 
-// numbersV1SizesItemRules is what the schema says of the values in
-// NumbersV1.Sizes beyond its Go type.
 var numbersV1SizesItemRules = rule.Set{
 	Rules: []*rule.Schema{
 		{At: "schemas/numbers.yaml#/properties/sizes/items", Minimum: "-1e40"},
 	},
 }
 
-// numbersV1WideRules is what the schema says of NumbersV1.Wide beyond its Go
-// type.
 var numbersV1WideRules = rule.Set{
 	Rules: []*rule.Schema{
 		{
@@ -245,8 +213,6 @@ var numbersV1WideRules = rule.Set{
 	},
 }
 
-// numbersV1AmountRules is what the schema says of NumbersV1.Amount beyond its
-// Go type.
 var numbersV1AmountRules = rule.Set{
 	Rules: []*rule.Schema{
 		{

@@ -31,12 +31,10 @@ type ValuesV1 struct {
 	Large        *ValuesV1Large                  `json:"large,omitzero"`
 	Precise      *ValuesV1Precise                `json:"precise,omitzero"`
 	Shapes       []ValuesV1Shape                 `json:"shapes,omitzero"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	Unknown      wire.Unknown                    `json:"-"`
 }
 
-// NewValuesV1 returns v with what the schema fixes filled in: its constants,
-// and its defaults where v leaves a member out.
+// NewValuesV1 returns v with its constants and defaults filled in.
 func NewValuesV1(v ValuesV1) ValuesV1 {
 	if v.Off == nil {
 		v.Off = new(false)
@@ -56,27 +54,12 @@ func NewValuesV1(v ValuesV1) ValuesV1 {
 	return v
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v ValuesV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "ValuesV1", encodeValuesV1)
-}
+func (v ValuesV1) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v ValuesV1) Validate() error               { return wire.Validate(&v, v.check) }
+func (v *ValuesV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeValuesV1) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *ValuesV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "ValuesV1", decodeValuesV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v ValuesV1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("ValuesV1")
-}
-
-func decodeValuesV1(d *wire.Decoder) ValuesV1 {
-	var v ValuesV1
-	o := d.Object("id", "setting", "nothing")
+func decodeValuesV1(d *wire.Decoder) (v ValuesV1) {
+	o := d.Open(&v.Unknown, "id", "setting", "nothing")
 	for o.Next() {
 		switch string(o.Name) {
 		case "id":
@@ -111,22 +94,17 @@ func decodeValuesV1(d *wire.Decoder) ValuesV1 {
 			v.Precise = wire.Optional(d, wire.JSON[ValuesV1Precise])
 		case "shapes":
 			v.Shapes = wire.Slice(d, wire.JSON[ValuesV1Shape])
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeValuesV1(e *wire.Encoder, v ValuesV1) {
-	e.Begin()
-	e.Name("id").String(v.ID)
+func (v *ValuesV1) encode(e *wire.Encoder) {
+	e.First("id").String(v.ID)
 	wire.PutJSON(e.Name("setting"), v.Setting)
 	e.Name("nothing").NullValue(v.Nothing)
 	wire.PutOptional(e, "maybe_nothing", v.MaybeNothing, (*wire.Encoder).NullValue)
-	if v.Nothings != nil {
-		wire.PutSlice(e.Name("nothings"), v.Nothings, (*wire.Encoder).NullValue)
-	}
+	wire.PutOptionalSlice(e, "nothings", v.Nothings, (*wire.Encoder).NullValue)
 	wire.PutOptional(e, "ratio", v.Ratio, func(e *wire.Encoder, v ValuesV1Ratio) { e.Float(float64(v)) })
 	wire.PutOptional(e, "switch", v.Switch, (*wire.Encoder).Bool)
 	wire.PutNullable(e, "maybe_switch", v.MaybeSwitch, (*wire.Encoder).Bool)
@@ -137,11 +115,8 @@ func encodeValuesV1(e *wire.Encoder, v ValuesV1) {
 	wire.PutOptional(e, "list", v.List, wire.PutJSON[ValuesV1List])
 	wire.PutOptional(e, "large", v.Large, wire.PutJSON[ValuesV1Large])
 	wire.PutOptional(e, "precise", v.Precise, wire.PutJSON[ValuesV1Precise])
-	if v.Shapes != nil {
-		wire.PutSlice(e.Name("shapes"), v.Shapes, wire.PutJSON[ValuesV1Shape])
-	}
-	e.Unknown(v.Unknown)
-	e.End()
+	wire.PutOptionalSlice(e, "shapes", v.Shapes, wire.PutJSON[ValuesV1Shape])
+	e.EndOpen(v.Unknown)
 }
 
 func (v *ValuesV1) check(c *wire.Checker) {
@@ -181,19 +156,16 @@ var valuesV1Event = outbox.EventType[ValuesV1]{
 	Topic:         "golden.values.v1",
 	Source:        Service,
 	AggregateType: "thing",
-	AggregateID: func(v *ValuesV1) (string, error) {
-		return v.ID, nil
-	},
+	AggregateID:   func(v *ValuesV1) (string, error) { return v.ID, nil },
 }
 
-// InsertValuesV1 inserts the event on tx, so that it is published if and only
-// if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertValuesV1 inserts the event on tx: it is published if and only if tx
+// commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertValuesV1(ctx context.Context, tx outbox.Transaction, data ValuesV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, data, opts...)
 }
 
-// QueueValuesV1 adds the insert to a batch that the caller sends in its
+// QueueValuesV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueValuesV1(ctx context.Context, batch *pgx.Batch, data ValuesV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, data, opts...)
@@ -204,8 +176,8 @@ func OnValuesV1(r *consume.Router, handle func(context.Context, outbox.Envelope[
 	consume.On(r, valuesV1Event, handle)
 }
 
-// DecodeValuesV1 reads the value of a record, with its headers where the event
-// has no envelope.
+// DecodeValuesV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeValuesV1(value []byte, headers ...outbox.Header) (outbox.Envelope[ValuesV1], error) {
 	return valuesV1Event.Decode(value, headers...)
 }
@@ -258,11 +230,7 @@ const (
 
 // Valid reports whether the schema lists the value.
 func (v ValuesV1Ratio) Valid() bool {
-	switch v {
-	case ValuesV1Ratio0Point5, ValuesV1Ratio1, ValuesV1RatioMinus2Point25:
-		return true
-	}
-	return false
+	return v == ValuesV1Ratio0Point5 || v == ValuesV1Ratio1 || v == ValuesV1RatioMinus2Point25
 }
 
 // ValuesV1Either is the type of the member "either" of ValuesV1.
@@ -277,13 +245,7 @@ const (
 )
 
 // Valid reports whether the schema lists the value.
-func (v ValuesV1Either) Valid() bool {
-	switch v {
-	case ValuesV1EitherA, ValuesV1Either1:
-		return true
-	}
-	return false
-}
+func (v ValuesV1Either) Valid() bool { return v == ValuesV1EitherA || v == ValuesV1Either1 }
 
 // ValuesV1Huge is the type of the member "huge" of ValuesV1.
 //
@@ -298,11 +260,7 @@ const (
 
 // Valid reports whether the schema lists the value.
 func (v ValuesV1Huge) Valid() bool {
-	switch v {
-	case ValuesV1Huge1, ValuesV1Huge123456789012345678901234567890:
-		return true
-	}
-	return false
+	return v == ValuesV1Huge1 || v == ValuesV1Huge123456789012345678901234567890
 }
 
 // ValuesV1Origin is the type of the member "origin" of ValuesV1.
@@ -316,9 +274,7 @@ const (
 )
 
 // Valid reports whether the schema lists the value.
-func (v ValuesV1Origin) Valid() bool {
-	return v == ValuesV1OriginValue
-}
+func (v ValuesV1Origin) Valid() bool { return v == ValuesV1OriginValue }
 
 // ValuesV1List is the type of the member "list" of ValuesV1.
 //
@@ -331,9 +287,7 @@ const (
 )
 
 // Valid reports whether the schema lists the value.
-func (v ValuesV1List) Valid() bool {
-	return v == ValuesV1ListValue
-}
+func (v ValuesV1List) Valid() bool { return v == ValuesV1ListValue }
 
 // ValuesV1Large is the type of the member "large" of ValuesV1.
 //
@@ -346,9 +300,7 @@ const (
 )
 
 // Valid reports whether the schema lists the value.
-func (v ValuesV1Large) Valid() bool {
-	return v == ValuesV1Large123456789012345678901
-}
+func (v ValuesV1Large) Valid() bool { return v == ValuesV1Large123456789012345678901 }
 
 // ValuesV1Precise is the type of the member "precise" of ValuesV1.
 //
@@ -361,9 +313,7 @@ const (
 )
 
 // Valid reports whether the schema lists the value.
-func (v ValuesV1Precise) Valid() bool {
-	return v == ValuesV1Precise0Point12345678901234567890
-}
+func (v ValuesV1Precise) Valid() bool { return v == ValuesV1Precise0Point12345678901234567890 }
 
 // ValuesV1Shape is the type of the items of the member "shapes" of ValuesV1.
 //
@@ -379,15 +329,9 @@ const (
 
 // Valid reports whether the schema lists the value.
 func (v ValuesV1Shape) Valid() bool {
-	switch v {
-	case ValuesV1ShapeA1, ValuesV1Shape1, ValuesV1ShapeX:
-		return true
-	}
-	return false
+	return v == ValuesV1ShapeA1 || v == ValuesV1Shape1 || v == ValuesV1ShapeX
 }
 
-// valuesV1Places says where schemas stand that are not under ValuesV1's own
-// properties.
 var valuesV1Places = wire.Places{
 	{"/off", "const", "schemas/values.yaml#/properties/off/enum"},
 }

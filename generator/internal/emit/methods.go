@@ -1,0 +1,51 @@
+package emit
+
+import "strings"
+
+// Methods of a declared type called NAME.
+const (
+	marshal        = "func (v NAME) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }"
+	unmarshal      = "func (v *NAME) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeNAME) }"
+	validate       = "func (v NAME) Validate() error { return wire.Validate(&v, v.check) }"
+	alwaysValid    = "func (v NAME) Validate() error { return nil }"
+	nothingToCheck = "func (NAME) check(*wire.Checker) {}"
+)
+
+// maxOneLine is how long a function may be that gofmt leaves on one line.
+const maxOneLine = 100
+
+// methods prints the methods of a type: first those of one line, as a block.
+func methods(name string, templates []string) string {
+	short, long := "", ""
+	for _, template := range templates {
+		method := strings.ReplaceAll(template, "NAME", name)
+		if len(method) > maxOneLine || strings.Contains(method, "\n") {
+			long += "\n" + method + "\n"
+		} else {
+			short += "\n" + method
+		}
+	}
+	return short + "\n" + long
+}
+
+// oneCheck puts where the schema stands into the only check of a method.
+func oneCheck(lines []string) []string {
+	if len(lines) != 2 || !strings.HasPrefix(lines[0], "c.Schema(") {
+		return lines
+	}
+	if call, args, ok := strings.Cut(lines[1], "(c, "); ok && strings.HasPrefix(call, "wire.") {
+		return []string{call + "(" + lines[0] + ", " + args}
+	}
+	if call, ok := strings.CutPrefix(lines[1], "c."); ok {
+		return []string{lines[0] + "." + call}
+	}
+	return lines
+}
+
+// body is the body of a function, on one line where it is one statement.
+func body(lines []string) string {
+	if len(lines) == 1 {
+		return "{ " + lines[0] + " }"
+	}
+	return "{\n" + strings.Join(lines, "\n") + "\n}"
+}

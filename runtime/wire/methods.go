@@ -1,0 +1,73 @@
+package wire
+
+import (
+	"reflect"
+	"sync"
+)
+
+// nameOf is the name of a declared type.
+func nameOf[T any]() string { return reflect.TypeFor[T]().Name() }
+
+// Encode is MarshalJSON of a declared type, whose value write writes.
+func Encode[T any](_ *T, write func(*Encoder)) ([]byte, error) {
+	e := encoders.Get().(*Encoder)
+	defer e.release()
+	write(e)
+	return e.result(nameOf[T])
+}
+
+// Decode is UnmarshalJSON of a declared type. On an error into is left as it was.
+func Decode[T any](data []byte, into *T, read func(*Decoder) T) error {
+	d := Decoder{data: data}
+	value := read(&d)
+	if err := d.finish(nameOf[T]); err != nil {
+		return err
+	}
+	*into = value
+	return nil
+}
+
+// DecodeText is Decode for a named string.
+func DecodeText[T ~string](data []byte, into *T) error {
+	return Decode(data, into, func(d *Decoder) T { return T(d.String()) })
+}
+
+// DecodeInt is Decode for a named integer.
+func DecodeInt[T ~int64](data []byte, into *T) error {
+	return Decode(data, into, func(d *Decoder) T { return T(d.Int()) })
+}
+
+// DecodeFloat is Decode for a named number.
+func DecodeFloat[T ~float64](data []byte, into *T) error {
+	return Decode(data, into, func(d *Decoder) T { return T(d.Float()) })
+}
+
+// DecodeBool is Decode for a named boolean.
+func DecodeBool[T ~bool](data []byte, into *T) error {
+	return Decode(data, into, func(d *Decoder) T { return T(d.Bool()) })
+}
+
+// Validate is the method Validate of a declared type, whose value check checks.
+// The error is a *ValidationError.
+func Validate[T any](_ *T, check func(*Checker)) error {
+	c := checkers.Get().(*Checker)
+	defer c.release()
+	check(c)
+	return c.err(nameOf[T])
+}
+
+// checkers keeps the paths of checkers for the next value.
+var checkers = sync.Pool{New: func() any { return new(Checker) }}
+
+// release gives the checker back. Its violations belong to the error.
+func (c *Checker) release() {
+	*c = Checker{path: c.path[:0], marks: c.marks[:0]}
+	checkers.Put(c)
+}
+
+// In checks the value at the path with check.
+func (c *Checker) In(check func(*Checker), at ...any) {
+	c.Enter(at...)
+	check(c)
+	c.Leave()
+}
