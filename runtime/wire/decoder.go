@@ -227,11 +227,11 @@ func (d *Decoder) Object(required ...string) Object {
 	return o
 }
 
-// Open is Object where unknown keeps every member that is not read before the
-// next call of Next.
-func (d *Decoder) Open(unknown *Unknown, required ...string) Object {
+// Open is Object where Kept takes every member that is not read before the next
+// call of Next.
+func (d *Decoder) Open(required ...string) Object {
 	o := d.Object(required...)
-	o.unknown = unknown
+	o.open = true
 	return o
 }
 
@@ -248,6 +248,8 @@ type Object struct {
 	// Name is the name of the current member. It is valid until the next call
 	// of Next and must not be changed.
 	Name []byte
+	// Kept are the members that Open keeps.
+	Kept Unknown
 
 	d        *Decoder
 	required []string
@@ -258,8 +260,8 @@ type Object struct {
 	value    int // where the value of the current member begins
 	first    bool
 	done     bool
-	closed   bool     // made by Closed
-	unknown  *Unknown // of Open
+	open     bool // made by Open
+	closed   bool // made by Closed
 }
 
 // Next goes to the next member.
@@ -308,8 +310,8 @@ func (o *Object) Next() bool {
 // rest reads a member that the caller has not read; false says that reading ends.
 func (o *Object) rest() bool {
 	switch {
-	case o.unknown != nil:
-		o.Unknown(o.unknown)
+	case o.open:
+		o.Unknown(&o.Kept)
 	case o.closed:
 		o.Unexpected()
 	}

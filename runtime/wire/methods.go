@@ -8,12 +8,14 @@ import (
 // nameOf is the name of a declared type.
 func nameOf[T any]() string { return reflect.TypeFor[T]().Name() }
 
-// Encode is MarshalJSON of a declared type, whose value write writes.
-func Encode[T any](_ *T, write func(*Encoder)) ([]byte, error) {
+// Encode is MarshalJSON of a declared type: v is a pointer to the value, which
+// write writes. It is not generic, so that the value stays off the heap where
+// the method is inlined into another package.
+func Encode(v any, write func(*Encoder)) ([]byte, error) {
 	e := encoders.Get().(*Encoder)
 	defer e.release()
 	write(e)
-	return e.result(nameOf[T])
+	return e.result(func() string { return reflect.TypeOf(v).Elem().Name() })
 }
 
 // Decode is UnmarshalJSON of a declared type. On an error into is left as it was.
@@ -47,13 +49,13 @@ func DecodeBool[T ~bool](data []byte, into *T) error {
 	return Decode(data, into, func(d *Decoder) T { return T(d.Bool()) })
 }
 
-// Validate is the method Validate of a declared type, whose value check checks.
-// The error is a *ValidationError.
-func Validate[T any](_ *T, check func(*Checker)) error {
+// Validate is the method Validate of a declared type: v is a pointer to the
+// value, which check checks. The error is a *ValidationError.
+func Validate(v any, check func(*Checker)) error {
 	c := checkers.Get().(*Checker)
 	defer c.release()
 	check(c)
-	return c.err(nameOf[T])
+	return c.err(func() string { return reflect.TypeOf(v).Elem().Name() })
 }
 
 // checkers keeps the paths of checkers for the next value.

@@ -60,7 +60,7 @@ func Package(p *schema.Project, opts Options) ([]File, *diag.List, error) {
 	if list.HasErrors() {
 		return nil, list, nil
 	}
-	all, err := template.New("").Funcs(template.FuncMap{"doc": doc, "methods": methods, "body": body}).ParseFS(templates.FS, "*.tmpl")
+	all, err := template.New("").Funcs(functions).ParseFS(templates.FS, "*.tmpl")
 	if err != nil {
 		return nil, list, fmt.Errorf("parse the templates: %w", err)
 	}
@@ -74,6 +74,9 @@ func Package(p *schema.Project, opts Options) ([]File, *diag.List, error) {
 	}
 	return files, list, nil
 }
+
+// functions are what templates call.
+var functions = template.FuncMap{"doc": doc, "methods": methods, "body": body}
 
 // outboxDB is the name under which generated code knows the package of sqlc.
 const outboxDB = "outboxdb"
@@ -232,8 +235,9 @@ func (p *printer) packageFile() ([]byte, error) {
 		return nil, err
 	}
 	return p.print(fileView{
-		Header:  Header,
-		Doc:     comment("Package " + p.pkg.Name + " holds the events that " + p.pkg.Service + " publishes: their types, and the functions that insert, register and decode them."),
+		Header: Header,
+		Doc: comment("Package " + p.pkg.Name + " holds the events that " + p.pkg.Service + " publishes: their types, and the functions that insert, register and decode them.\n\n" +
+			"Validate of a type reports every violation of its schema, as a *outbox.ValidationError. UnmarshalJSON reports every mismatch, and leaves the value as it was then."),
 		Package: p.pkg.Name,
 		Imports: set.block(),
 		Parts:   []string{part},

@@ -397,5 +397,6 @@ func (c *coder) rawUnion(n *ir.Named) (string, error) {
 		view.Doc = append(append(view.Doc, ""), about...)
 	}
 	view.Doc = append(view.Doc, deprecation(n.Deprecated)...)
+	view.Methods = c.sealing(n, view.Methods)
 	return c.execute("rawunion.tmpl", view)
 }

@@ -103,6 +103,7 @@ type structView struct {
 	Methods        []string
 	Open, Next     string   // how the members are gone through
 	Loop           []string // reads one member
+	Kept           []string // takes what the loop has left
 	Encode         []string
 	Check          []linesView
 }
@@ -167,7 +168,8 @@ func (c *coder) structure(n *ir.Named) (string, error) {
 		})
 		rest = "o.Unknown(&v." + n.UnknownName + ")"
 		if implied {
-			view.Open = "o := d.Open(" + breakLine(append([]string{"&v." + n.UnknownName}, quoted(required)...)) + ")"
+			view.Open = "o := d.Open(" + list(required) + ")"
+			view.Kept = []string{"v." + n.UnknownName + " = o.Kept"}
 		}
 		end = "e.EndOpen(v." + n.UnknownName + ")"
 	}

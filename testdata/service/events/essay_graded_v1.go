@@ -31,32 +31,17 @@ type EssayGradedV1 struct {
 	// What the teacher wrote.
 	Comment *string `json:"comment,omitzero"`
 	// When the grade was given.
-	GradedAt time.Time `json:"graded_at"`
-	// Unknown keeps the members that the schema does not name.
-	Unknown wire.Unknown `json:"-"`
+	GradedAt time.Time    `json:"graded_at"`
+	Unknown  wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v EssayGradedV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "EssayGradedV1", encodeEssayGradedV1)
-}
+func (v EssayGradedV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v EssayGradedV1) Validate() error              { return wire.Validate(&v, v.check) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *EssayGradedV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "EssayGradedV1", decodeEssayGradedV1)
-}
+func (v *EssayGradedV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeEssayGradedV1) }
 
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v EssayGradedV1) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("EssayGradedV1")
-}
-
-func decodeEssayGradedV1(d *wire.Decoder) EssayGradedV1 {
-	var v EssayGradedV1
-	o := d.Object("batch_id", "essay_id", "number", "score", "grade", "graded_at")
+func decodeEssayGradedV1(d *wire.Decoder) (v EssayGradedV1) {
+	o := d.Open(&v.Unknown, "batch_id", "essay_id", "number", "score", "grade", "graded_at")
 	for o.Next() {
 		switch string(o.Name) {
 		case "batch_id":
@@ -73,24 +58,20 @@ func decodeEssayGradedV1(d *wire.Decoder) EssayGradedV1 {
 			v.Comment = wire.Optional(d, (*wire.Decoder).String)
 		case "graded_at":
 			v.GradedAt = d.DateTime()
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
 	return v
 }
 
-func encodeEssayGradedV1(e *wire.Encoder, v EssayGradedV1) {
-	e.Begin()
-	e.Name("batch_id").String(v.BatchID)
+func (v *EssayGradedV1) encode(e *wire.Encoder) {
+	e.First("batch_id").String(v.BatchID)
 	e.Name("essay_id").UUID(v.EssayID)
 	e.Name("number").Int(v.Number)
 	e.Name("score").Float(v.Score)
 	e.Name("grade").String(string(v.Grade))
 	wire.PutOptional(e, "comment", v.Comment, (*wire.Encoder).String)
 	e.Name("graded_at").DateTime(v.GradedAt)
-	e.Unknown(v.Unknown)
-	e.End()
+	e.EndOpen(v.Unknown)
 }
 
 func (v *EssayGradedV1) check(c *wire.Checker) {
@@ -111,19 +92,16 @@ var essayGradedV1Event = outbox.EventType[EssayGradedV1]{
 	Source:        Service,
 	SchemaURI:     "https://schemas.grading.example/essay_graded.v1",
 	AggregateType: "batch",
-	AggregateID: func(v *EssayGradedV1) (string, error) {
-		return v.BatchID, nil
-	},
+	AggregateID:   func(v *EssayGradedV1) (string, error) { return v.BatchID, nil },
 }
 
-// InsertEssayGradedV1 inserts the event on tx, so that it is published if and
-// only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertEssayGradedV1 inserts the event on tx: it is published if and only if
+// tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertEssayGradedV1(ctx context.Context, tx outbox.Transaction, data EssayGradedV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, data, opts...)
 }
 
-// QueueEssayGradedV1 adds the insert to a batch that the caller sends in its
+// QueueEssayGradedV1 adds the insert to a batch that the caller sends in a
 // transaction.
 func QueueEssayGradedV1(ctx context.Context, batch *pgx.Batch, data EssayGradedV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, data, opts...)
@@ -134,8 +112,8 @@ func OnEssayGradedV1(r *consume.Router, handle func(context.Context, outbox.Enve
 	consume.On(r, essayGradedV1Event, handle)
 }
 
-// DecodeEssayGradedV1 reads the value of a record, with its headers where the
-// event has no envelope.
+// DecodeEssayGradedV1 reads a record; an event without an envelope needs its
+// headers.
 func DecodeEssayGradedV1(value []byte, headers ...outbox.Header) (outbox.Envelope[EssayGradedV1], error) {
 	return essayGradedV1Event.Decode(value, headers...)
 }
@@ -160,9 +138,5 @@ const (
 
 // Valid reports whether the schema lists the value.
 func (v Grade) Valid() bool {
-	switch v {
-	case GradeA, GradeB, GradeC, GradeD, GradeE, GradeF:
-		return true
-	}
-	return false
+	return v == GradeA || v == GradeB || v == GradeC || v == GradeD || v == GradeE || v == GradeF
 }

@@ -36,7 +36,7 @@ func (v TreeV1) Validate() error               { return wire.Validate(&v, v.chec
 func (v *TreeV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeTreeV1) }
 
 func decodeTreeV1(d *wire.Decoder) (v TreeV1) {
-	o := d.Open(&v.Unknown, "id", "root", "closed", "typed")
+	o := d.Open("id", "root", "closed", "typed")
 	for o.Next() {
 		switch string(o.Name) {
 		case "id":
@@ -65,6 +65,7 @@ func decodeTreeV1(d *wire.Decoder) (v TreeV1) {
 			})
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -107,8 +108,7 @@ func InsertTreeV1(ctx context.Context, tx outbox.Transaction, data TreeV1, opts 
 	return outbox.Insert(ctx, tx, insertRows, data, opts...)
 }
 
-// QueueTreeV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueTreeV1 adds the insert to a batch, to be sent in a transaction.
 func QueueTreeV1(ctx context.Context, batch *pgx.Batch, data TreeV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, data, opts...)
 }
@@ -118,7 +118,7 @@ func OnTreeV1(r *consume.Router, handle func(context.Context, outbox.Envelope[Tr
 	consume.On(r, treeV1Event, handle)
 }
 
-// DecodeTreeV1 reads a record; an event without an envelope needs its headers.
+// DecodeTreeV1 reads a record, with its headers if it has no envelope.
 func DecodeTreeV1(value []byte, headers ...outbox.Header) (outbox.Envelope[TreeV1], error) {
 	return treeV1Event.Decode(value, headers...)
 }
@@ -144,7 +144,7 @@ func (v Node) Validate() error               { return wire.Validate(&v, v.check)
 func (v *Node) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeNode) }
 
 func decodeNode(d *wire.Decoder) (v Node) {
-	o := d.Open(&v.Unknown, "value")
+	o := d.Open("value")
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
@@ -161,6 +161,7 @@ func decodeNode(d *wire.Decoder) (v Node) {
 			v.Other = wire.Optional(d, decodeTwin)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -206,7 +207,7 @@ func (v Twin) Validate() error               { return wire.Validate(&v, v.check)
 func (v *Twin) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeTwin) }
 
 func decodeTwin(d *wire.Decoder) (v Twin) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "node":
@@ -215,6 +216,7 @@ func decodeTwin(d *wire.Decoder) (v Twin) {
 			v.Tree = wire.Optional(d, decodeTreeV1)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -365,13 +367,14 @@ func (v Leaf) Validate() error               { return nil }
 func (v *Leaf) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeLeaf) }
 
 func decodeLeaf(d *wire.Decoder) (v Leaf) {
-	o := d.Open(&v.Unknown, "weight")
+	o := d.Open("weight")
 	for o.Next() {
 		switch string(o.Name) {
 		case "weight":
 			v.Weight = d.Float()
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -395,7 +398,7 @@ func (v *TreeV1Category) UnmarshalJSON(b []byte) error {
 }
 
 func decodeTreeV1Category(d *wire.Decoder) (v TreeV1Category) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "name":
@@ -404,6 +407,7 @@ func decodeTreeV1Category(d *wire.Decoder) (v TreeV1Category) {
 			v.Children = wire.Slice(d, decodeTreeV1CategoryChild)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -435,13 +439,14 @@ func (v *TreeV1CategoryChild) UnmarshalJSON(b []byte) error {
 }
 
 func decodeTreeV1CategoryChild(d *wire.Decoder) (v TreeV1CategoryChild) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "kind":
 			v.Kind = wire.Optional(d, wire.Text[TreeV1CategoryChildKind])
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -488,13 +493,14 @@ func (v *TreeV1ByNameValue) UnmarshalJSON(b []byte) error {
 }
 
 func decodeTreeV1ByNameValue(d *wire.Decoder) (v TreeV1ByNameValue) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "size":
 			v.Size = wire.Optional(d, (*wire.Decoder).Int)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -515,13 +521,14 @@ func (v Forest) Validate() error               { return nil }
 func (v *Forest) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeForest) }
 
 func decodeForest(d *wire.Decoder) (v Forest) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "area":
 			v.Area = wire.Optional(d, (*wire.Decoder).Float)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -543,13 +550,14 @@ func (v SpeciesValue) Validate() error              { return nil }
 func (v *SpeciesValue) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeSpeciesValue) }
 
 func decodeSpeciesValue(d *wire.Decoder) (v SpeciesValue) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "latin":
 			v.Latin = wire.Optional(d, (*wire.Decoder).String)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 

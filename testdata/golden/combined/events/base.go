@@ -19,7 +19,7 @@ func (v Address) Validate() error               { return nil }
 func (v *Address) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeAddress) }
 
 func decodeAddress(d *wire.Decoder) (v Address) {
-	o := d.Open(&v.Unknown, "street")
+	o := d.Open("street")
 	for o.Next() {
 		switch string(o.Name) {
 		case "street":
@@ -28,6 +28,7 @@ func decodeAddress(d *wire.Decoder) (v Address) {
 			v.Zip = wire.Optional(d, (*wire.Decoder).String)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 

@@ -38,7 +38,7 @@ func (v OrderPlacedV1) Validate() error              { return wire.Validate(&v, 
 func (v *OrderPlacedV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeOrderPlacedV1) }
 
 func decodeOrderPlacedV1(d *wire.Decoder) (v OrderPlacedV1) {
-	o := d.Open(&v.Unknown, "order_id", "at", "total")
+	o := d.Open("order_id", "at", "total")
 	for o.Next() {
 		switch string(o.Name) {
 		case "order_id":
@@ -61,6 +61,7 @@ func decodeOrderPlacedV1(d *wire.Decoder) (v OrderPlacedV1) {
 			v.Total = d.Float()
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -106,8 +107,7 @@ func InsertOrderPlacedV1(ctx context.Context, tx outbox.Transaction, data OrderP
 	return outbox.Insert(ctx, tx, insertRows, data, opts...)
 }
 
-// QueueOrderPlacedV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueOrderPlacedV1 adds the insert to a batch, to be sent in a transaction.
 func QueueOrderPlacedV1(ctx context.Context, batch *pgx.Batch, data OrderPlacedV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, data, opts...)
 }
@@ -117,8 +117,7 @@ func OnOrderPlacedV1(r *consume.Router, handle func(context.Context, outbox.Enve
 	consume.On(r, orderPlacedV1Event, handle)
 }
 
-// DecodeOrderPlacedV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeOrderPlacedV1 reads a record, with its headers if it has no envelope.
 func DecodeOrderPlacedV1(value []byte, headers ...outbox.Header) (outbox.Envelope[OrderPlacedV1], error) {
 	return orderPlacedV1Event.Decode(value, headers...)
 }
@@ -145,7 +144,7 @@ func (v *OrderPlacedV1StrictAddress) UnmarshalJSON(b []byte) error {
 }
 
 func decodeOrderPlacedV1StrictAddress(d *wire.Decoder) (v OrderPlacedV1StrictAddress) {
-	o := d.Open(&v.Unknown, "street", "zip")
+	o := d.Open("street", "zip")
 	for o.Next() {
 		switch string(o.Name) {
 		case "floor":
@@ -156,6 +155,7 @@ func decodeOrderPlacedV1StrictAddress(d *wire.Decoder) (v OrderPlacedV1StrictAdd
 			v.Zip = d.String()
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 

@@ -21,7 +21,7 @@ func (v Address) Validate() error               { return wire.Validate(&v, v.che
 func (v *Address) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeAddress) }
 
 func decodeAddress(d *wire.Decoder) (v Address) {
-	o := d.Open(&v.Unknown, "country")
+	o := d.Open("country")
 	for o.Next() {
 		switch string(o.Name) {
 		case "country":
@@ -32,6 +32,7 @@ func decodeAddress(d *wire.Decoder) (v Address) {
 			v.Region = wire.Optional(d, decodeRegion)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -61,7 +62,7 @@ func (v Region) Validate() error               { return wire.Validate(&v, v.chec
 func (v *Region) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeRegion) }
 
 func decodeRegion(d *wire.Decoder) (v Region) {
-	o := d.Open(&v.Unknown, "name")
+	o := d.Open("name")
 	for o.Next() {
 		switch string(o.Name) {
 		case "name":
@@ -70,6 +71,7 @@ func decodeRegion(d *wire.Decoder) (v Region) {
 			v.PartOf = wire.Optional(d, decodeRegion)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 

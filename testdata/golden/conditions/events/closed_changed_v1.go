@@ -36,7 +36,7 @@ func (v *ClosedChangedV1) UnmarshalJSON(b []byte) error {
 }
 
 func decodeClosedChangedV1(d *wire.Decoder) (v ClosedChangedV1) {
-	o := d.Open(&v.Unknown, "kind", "id")
+	o := d.Open("kind", "id")
 	for o.Next() {
 		switch string(o.Name) {
 		case "kind":
@@ -57,6 +57,7 @@ func decodeClosedChangedV1(d *wire.Decoder) (v ClosedChangedV1) {
 			v.B = wire.OptionalOrUnknown(&o, &v.Unknown, (*wire.Decoder).Int)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -103,8 +104,7 @@ func InsertClosedChangedV1(ctx context.Context, tx outbox.Transaction, data Clos
 	return outbox.Insert(ctx, tx, insertRows, data, opts...)
 }
 
-// QueueClosedChangedV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueClosedChangedV1 adds the insert to a batch, to be sent in a transaction.
 func QueueClosedChangedV1(ctx context.Context, batch *pgx.Batch, data ClosedChangedV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, data, opts...)
 }
@@ -114,8 +114,7 @@ func OnClosedChangedV1(r *consume.Router, handle func(context.Context, outbox.En
 	consume.On(r, closedChangedV1Event, handle)
 }
 
-// DecodeClosedChangedV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeClosedChangedV1 reads a record, with its headers if it has no envelope.
 func DecodeClosedChangedV1(value []byte, headers ...outbox.Header) (outbox.Envelope[ClosedChangedV1], error) {
 	return closedChangedV1Event.Decode(value, headers...)
 }
@@ -181,7 +180,7 @@ func (v *ClosedChangedV1Chosen) UnmarshalJSON(b []byte) error {
 }
 
 func decodeClosedChangedV1Chosen(d *wire.Decoder) (v ClosedChangedV1Chosen) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "kind":
@@ -190,6 +189,7 @@ func decodeClosedChangedV1Chosen(d *wire.Decoder) (v ClosedChangedV1Chosen) {
 			v.More = wire.OptionalOrUnknown(&o, &v.Unknown, (*wire.Decoder).String)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 

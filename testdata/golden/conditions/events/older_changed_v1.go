@@ -33,7 +33,7 @@ func (v *OlderChangedV1) UnmarshalJSON(b []byte) error {
 }
 
 func decodeOlderChangedV1(d *wire.Decoder) (v OlderChangedV1) {
-	o := d.Open(&v.Unknown, "id")
+	o := d.Open("id")
 	for o.Next() {
 		switch string(o.Name) {
 		case "id":
@@ -48,6 +48,7 @@ func decodeOlderChangedV1(d *wire.Decoder) (v OlderChangedV1) {
 			v.D = wire.OptionalOrUnknown(&o, &v.Unknown, (*wire.Decoder).Int)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -81,8 +82,7 @@ func InsertOlderChangedV1(ctx context.Context, tx outbox.Transaction, data Older
 	return outbox.Insert(ctx, tx, insertRows, data, opts...)
 }
 
-// QueueOlderChangedV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueOlderChangedV1 adds the insert to a batch, to be sent in a transaction.
 func QueueOlderChangedV1(ctx context.Context, batch *pgx.Batch, data OlderChangedV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, data, opts...)
 }
@@ -92,8 +92,7 @@ func OnOlderChangedV1(r *consume.Router, handle func(context.Context, outbox.Env
 	consume.On(r, olderChangedV1Event, handle)
 }
 
-// DecodeOlderChangedV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeOlderChangedV1 reads a record, with its headers if it has no envelope.
 func DecodeOlderChangedV1(value []byte, headers ...outbox.Header) (outbox.Envelope[OlderChangedV1], error) {
 	return olderChangedV1Event.Decode(value, headers...)
 }
@@ -116,7 +115,7 @@ func (v Tree) Validate() error               { return wire.Validate(&v, v.check)
 func (v *Tree) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeTree) }
 
 func decodeTree(d *wire.Decoder) (v Tree) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
@@ -127,6 +126,7 @@ func decodeTree(d *wire.Decoder) (v Tree) {
 			v.Right = wire.Optional(d, decodeTree)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 

@@ -54,7 +54,7 @@ func (v *ShipmentChangedV1) UnmarshalJSON(b []byte) error {
 }
 
 func decodeShipmentChangedV1(d *wire.Decoder) (v ShipmentChangedV1) {
-	o := d.Open(&v.Unknown, "id", "status")
+	o := d.Open("id", "status")
 	for o.Next() {
 		switch string(o.Name) {
 		case "id":
@@ -109,6 +109,7 @@ func decodeShipmentChangedV1(d *wire.Decoder) (v ShipmentChangedV1) {
 			v.InsuredFor = wire.OptionalOrUnknown(&o, &v.Unknown, (*wire.Decoder).Int)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -211,7 +212,7 @@ func InsertShipmentChangedV1(ctx context.Context, tx outbox.Transaction, data Sh
 	return outbox.Insert(ctx, tx, insertRows, data, opts...)
 }
 
-// QueueShipmentChangedV1 adds the insert to a batch that the caller sends in a
+// QueueShipmentChangedV1 adds the insert to a batch, to be sent in a
 // transaction.
 func QueueShipmentChangedV1(ctx context.Context, batch *pgx.Batch, data ShipmentChangedV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, data, opts...)
@@ -222,8 +223,8 @@ func OnShipmentChangedV1(r *consume.Router, handle func(context.Context, outbox.
 	consume.On(r, shipmentChangedV1Event, handle)
 }
 
-// DecodeShipmentChangedV1 reads a record; an event without an envelope needs
-// its headers.
+// DecodeShipmentChangedV1 reads a record, with its headers if it has no
+// envelope.
 func DecodeShipmentChangedV1(value []byte, headers ...outbox.Header) (outbox.Envelope[ShipmentChangedV1], error) {
 	return shipmentChangedV1Event.Decode(value, headers...)
 }
@@ -302,7 +303,7 @@ func (v *ShipmentChangedV1Stop) UnmarshalJSON(b []byte) error {
 }
 
 func decodeShipmentChangedV1Stop(d *wire.Decoder) (v ShipmentChangedV1Stop) {
-	o := d.Open(&v.Unknown, "place")
+	o := d.Open("place")
 	for o.Next() {
 		switch string(o.Name) {
 		case "place":
@@ -313,6 +314,7 @@ func decodeShipmentChangedV1Stop(d *wire.Decoder) (v ShipmentChangedV1Stop) {
 			v.Departed = wire.Optional(d, (*wire.Decoder).DateTime)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 

@@ -77,7 +77,7 @@ func (v ConstraintsV1) Validate() error              { return wire.Validate(&v, 
 func (v *ConstraintsV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeConstraintsV1) }
 
 func decodeConstraintsV1(d *wire.Decoder) (v ConstraintsV1) {
-	o := d.Open(&v.Unknown, "id")
+	o := d.Open("id")
 	for o.Next() {
 		switch string(o.Name) {
 		case "id":
@@ -138,6 +138,7 @@ func decodeConstraintsV1(d *wire.Decoder) (v ConstraintsV1) {
 			v.Day = wire.Optional(d, (*wire.Decoder).String)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -295,8 +296,7 @@ func InsertConstraintsV1(ctx context.Context, tx outbox.Transaction, data Constr
 	return outbox.Insert(ctx, tx, insertRows, data, opts...)
 }
 
-// QueueConstraintsV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueConstraintsV1 adds the insert to a batch, to be sent in a transaction.
 func QueueConstraintsV1(ctx context.Context, batch *pgx.Batch, data ConstraintsV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, data, opts...)
 }
@@ -306,8 +306,7 @@ func OnConstraintsV1(r *consume.Router, handle func(context.Context, outbox.Enve
 	consume.On(r, constraintsV1Event, handle)
 }
 
-// DecodeConstraintsV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeConstraintsV1 reads a record, with its headers if it has no envelope.
 func DecodeConstraintsV1(value []byte, headers ...outbox.Header) (outbox.Envelope[ConstraintsV1], error) {
 	return constraintsV1Event.Decode(value, headers...)
 }
@@ -333,7 +332,7 @@ func (v *ConstraintsV1Part) UnmarshalJSON(b []byte) error {
 }
 
 func decodeConstraintsV1Part(d *wire.Decoder) (v ConstraintsV1Part) {
-	o := d.Open(&v.Unknown, "name")
+	o := d.Open("name")
 	for o.Next() {
 		switch string(o.Name) {
 		case "name":
@@ -342,6 +341,7 @@ func decodeConstraintsV1Part(d *wire.Decoder) (v ConstraintsV1Part) {
 			v.Tags = wire.Slice(d, (*wire.Decoder).String)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 

@@ -154,7 +154,7 @@ func (v DefaultsV1) Validate() error               { return wire.Validate(&v, v.
 func (v *DefaultsV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeDefaultsV1) }
 
 func decodeDefaultsV1(d *wire.Decoder) (v DefaultsV1) {
-	o := d.Open(&v.Unknown, "id", "kind", "mode", "head")
+	o := d.Open("id", "kind", "mode", "head")
 	for o.Next() {
 		switch string(o.Name) {
 		case "id":
@@ -193,6 +193,7 @@ func decodeDefaultsV1(d *wire.Decoder) (v DefaultsV1) {
 			v.Head = decodeDefaultsV1Head(d)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -246,8 +247,7 @@ func InsertDefaultsV1(ctx context.Context, tx outbox.Transaction, data DefaultsV
 	return outbox.Insert(ctx, tx, insertRows, data, opts...)
 }
 
-// QueueDefaultsV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueDefaultsV1 adds the insert to a batch, to be sent in a transaction.
 func QueueDefaultsV1(ctx context.Context, batch *pgx.Batch, data DefaultsV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, data, opts...)
 }
@@ -257,8 +257,7 @@ func OnDefaultsV1(r *consume.Router, handle func(context.Context, outbox.Envelop
 	consume.On(r, defaultsV1Event, handle)
 }
 
-// DecodeDefaultsV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeDefaultsV1 reads a record, with its headers if it has no envelope.
 func DecodeDefaultsV1(value []byte, headers ...outbox.Header) (outbox.Envelope[DefaultsV1], error) {
 	return defaultsV1Event.Decode(value, headers...)
 }
@@ -314,13 +313,14 @@ func (v *DefaultsV1Head) UnmarshalJSON(b []byte) error {
 }
 
 func decodeDefaultsV1Head(d *wire.Decoder) (v DefaultsV1Head) {
-	o := d.Open(&v.Unknown, "magic")
+	o := d.Open("magic")
 	for o.Next() {
 		switch string(o.Name) {
 		case "magic":
 			v.Magic = d.String()
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 

@@ -29,7 +29,7 @@ func (v BareV1) Validate() error               { return wire.Validate(&v, v.chec
 func (v *BareV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeBareV1) }
 
 func decodeBareV1(d *wire.Decoder) (v BareV1) {
-	o := d.Open(&v.Unknown, "id", "number", "kind", "part")
+	o := d.Open("id", "number", "kind", "part")
 	for o.Next() {
 		switch string(o.Name) {
 		case "id":
@@ -46,6 +46,7 @@ func decodeBareV1(d *wire.Decoder) (v BareV1) {
 			v.Part = decodeBareV1Part(d)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -79,8 +80,7 @@ func InsertBareV1(ctx context.Context, tx outbox.Transaction, data BareV1, opts 
 	return outbox.Insert(ctx, tx, insertRows, data, opts...)
 }
 
-// QueueBareV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueBareV1 adds the insert to a batch, to be sent in a transaction.
 func QueueBareV1(ctx context.Context, batch *pgx.Batch, data BareV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, data, opts...)
 }
@@ -90,7 +90,7 @@ func OnBareV1(r *consume.Router, handle func(context.Context, outbox.Envelope[Ba
 	consume.On(r, bareV1Event, handle)
 }
 
-// DecodeBareV1 reads a record; an event without an envelope needs its headers.
+// DecodeBareV1 reads a record, with its headers if it has no envelope.
 func DecodeBareV1(value []byte, headers ...outbox.Header) (outbox.Envelope[BareV1], error) {
 	return bareV1Event.Decode(value, headers...)
 }
@@ -124,7 +124,7 @@ func (v BareV1Part) Validate() error               { return nil }
 func (v *BareV1Part) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeBareV1Part) }
 
 func decodeBareV1Part(d *wire.Decoder) (v BareV1Part) {
-	o := d.Open(&v.Unknown, "key")
+	o := d.Open("key")
 	for o.Next() {
 		switch string(o.Name) {
 		case "key":
@@ -133,6 +133,7 @@ func decodeBareV1Part(d *wire.Decoder) (v BareV1Part) {
 			v.Maybe = wire.Optional(d, decodeBareV1PartMaybe)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -156,13 +157,14 @@ func (v *BareV1PartMaybe) UnmarshalJSON(b []byte) error {
 }
 
 func decodeBareV1PartMaybe(d *wire.Decoder) (v BareV1PartMaybe) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "deep":
 			v.Deep = nullable(d, (*wire.Decoder).String)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 

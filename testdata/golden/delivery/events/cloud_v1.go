@@ -29,7 +29,7 @@ func (v CloudV1) Validate() error               { return wire.Validate(&v, v.che
 func (v *CloudV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeCloudV1) }
 
 func decodeCloudV1(d *wire.Decoder) (v CloudV1) {
-	o := d.Open(&v.Unknown, "id", "number", "kind", "part")
+	o := d.Open("id", "number", "kind", "part")
 	for o.Next() {
 		switch string(o.Name) {
 		case "id":
@@ -46,6 +46,7 @@ func decodeCloudV1(d *wire.Decoder) (v CloudV1) {
 			v.Part = decodeCloudV1Part(d)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -86,8 +87,7 @@ func InsertCloudV1(ctx context.Context, tx outbox.Transaction, data CloudV1, opt
 	return outbox.Insert(ctx, tx, insertRows, data, opts...)
 }
 
-// QueueCloudV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueCloudV1 adds the insert to a batch, to be sent in a transaction.
 func QueueCloudV1(ctx context.Context, batch *pgx.Batch, data CloudV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, data, opts...)
 }
@@ -97,7 +97,7 @@ func OnCloudV1(r *consume.Router, handle func(context.Context, outbox.Envelope[C
 	consume.On(r, cloudV1Event, handle)
 }
 
-// DecodeCloudV1 reads a record; an event without an envelope needs its headers.
+// DecodeCloudV1 reads a record, with its headers if it has no envelope.
 func DecodeCloudV1(value []byte, headers ...outbox.Header) (outbox.Envelope[CloudV1], error) {
 	return cloudV1Event.Decode(value, headers...)
 }
@@ -131,7 +131,7 @@ func (v CloudV1Part) Validate() error               { return nil }
 func (v *CloudV1Part) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeCloudV1Part) }
 
 func decodeCloudV1Part(d *wire.Decoder) (v CloudV1Part) {
-	o := d.Open(&v.Unknown, "key")
+	o := d.Open("key")
 	for o.Next() {
 		switch string(o.Name) {
 		case "key":
@@ -140,6 +140,7 @@ func decodeCloudV1Part(d *wire.Decoder) (v CloudV1Part) {
 			v.Maybe = wire.Optional(d, decodeCloudV1PartMaybe)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -163,13 +164,14 @@ func (v *CloudV1PartMaybe) UnmarshalJSON(b []byte) error {
 }
 
 func decodeCloudV1PartMaybe(d *wire.Decoder) (v CloudV1PartMaybe) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "deep":
 			v.Deep = nullable(d, (*wire.Decoder).String)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 

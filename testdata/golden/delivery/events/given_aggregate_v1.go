@@ -32,7 +32,7 @@ func (v *GivenAggregateV1) UnmarshalJSON(b []byte) error {
 }
 
 func decodeGivenAggregateV1(d *wire.Decoder) (v GivenAggregateV1) {
-	o := d.Open(&v.Unknown, "id", "number", "kind", "part")
+	o := d.Open("id", "number", "kind", "part")
 	for o.Next() {
 		switch string(o.Name) {
 		case "id":
@@ -49,6 +49,7 @@ func decodeGivenAggregateV1(d *wire.Decoder) (v GivenAggregateV1) {
 			v.Part = decodeGivenAggregateV1Part(d)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -80,7 +81,7 @@ func InsertGivenAggregateV1(ctx context.Context, tx outbox.Transaction, aggregat
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueGivenAggregateV1 adds the insert to a batch that the caller sends in a
+// QueueGivenAggregateV1 adds the insert to a batch, to be sent in a
 // transaction.
 func QueueGivenAggregateV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data GivenAggregateV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -91,8 +92,8 @@ func OnGivenAggregateV1(r *consume.Router, handle func(context.Context, outbox.E
 	consume.On(r, givenAggregateV1Event, handle)
 }
 
-// DecodeGivenAggregateV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeGivenAggregateV1 reads a record, with its headers if it has no
+// envelope.
 func DecodeGivenAggregateV1(value []byte, headers ...outbox.Header) (outbox.Envelope[GivenAggregateV1], error) {
 	return givenAggregateV1Event.Decode(value, headers...)
 }
@@ -131,7 +132,7 @@ func (v *GivenAggregateV1Part) UnmarshalJSON(b []byte) error {
 }
 
 func decodeGivenAggregateV1Part(d *wire.Decoder) (v GivenAggregateV1Part) {
-	o := d.Open(&v.Unknown, "key")
+	o := d.Open("key")
 	for o.Next() {
 		switch string(o.Name) {
 		case "key":
@@ -140,6 +141,7 @@ func decodeGivenAggregateV1Part(d *wire.Decoder) (v GivenAggregateV1Part) {
 			v.Maybe = wire.Optional(d, decodeGivenAggregateV1PartMaybe)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -165,13 +167,14 @@ func (v *GivenAggregateV1PartMaybe) UnmarshalJSON(b []byte) error {
 }
 
 func decodeGivenAggregateV1PartMaybe(d *wire.Decoder) (v GivenAggregateV1PartMaybe) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "deep":
 			v.Deep = nullable(d, (*wire.Decoder).String)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 

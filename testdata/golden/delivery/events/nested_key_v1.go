@@ -30,7 +30,7 @@ func (v NestedKeyV1) Validate() error               { return wire.Validate(&v, v
 func (v *NestedKeyV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeNestedKeyV1) }
 
 func decodeNestedKeyV1(d *wire.Decoder) (v NestedKeyV1) {
-	o := d.Open(&v.Unknown, "id", "number", "kind", "part")
+	o := d.Open("id", "number", "kind", "part")
 	for o.Next() {
 		switch string(o.Name) {
 		case "id":
@@ -47,6 +47,7 @@ func decodeNestedKeyV1(d *wire.Decoder) (v NestedKeyV1) {
 			v.Part = decodeNestedKeyV1Part(d)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -90,8 +91,7 @@ func InsertNestedKeyV1(ctx context.Context, tx outbox.Transaction, data NestedKe
 	return outbox.Insert(ctx, tx, insertRows, data, opts...)
 }
 
-// QueueNestedKeyV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueNestedKeyV1 adds the insert to a batch, to be sent in a transaction.
 func QueueNestedKeyV1(ctx context.Context, batch *pgx.Batch, data NestedKeyV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, data, opts...)
 }
@@ -101,8 +101,7 @@ func OnNestedKeyV1(r *consume.Router, handle func(context.Context, outbox.Envelo
 	consume.On(r, nestedKeyV1Event, handle)
 }
 
-// DecodeNestedKeyV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeNestedKeyV1 reads a record, with its headers if it has no envelope.
 func DecodeNestedKeyV1(value []byte, headers ...outbox.Header) (outbox.Envelope[NestedKeyV1], error) {
 	return nestedKeyV1Event.Decode(value, headers...)
 }
@@ -139,7 +138,7 @@ func (v *NestedKeyV1Part) UnmarshalJSON(b []byte) error {
 }
 
 func decodeNestedKeyV1Part(d *wire.Decoder) (v NestedKeyV1Part) {
-	o := d.Open(&v.Unknown, "key")
+	o := d.Open("key")
 	for o.Next() {
 		switch string(o.Name) {
 		case "key":
@@ -148,6 +147,7 @@ func decodeNestedKeyV1Part(d *wire.Decoder) (v NestedKeyV1Part) {
 			v.Maybe = wire.Optional(d, decodeNestedKeyV1PartMaybe)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -171,13 +171,14 @@ func (v *NestedKeyV1PartMaybe) UnmarshalJSON(b []byte) error {
 }
 
 func decodeNestedKeyV1PartMaybe(d *wire.Decoder) (v NestedKeyV1PartMaybe) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "deep":
 			v.Deep = nullable(d, (*wire.Decoder).String)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 

@@ -30,7 +30,7 @@ func (v OptionalKeyV1) Validate() error              { return wire.Validate(&v, 
 func (v *OptionalKeyV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeOptionalKeyV1) }
 
 func decodeOptionalKeyV1(d *wire.Decoder) (v OptionalKeyV1) {
-	o := d.Open(&v.Unknown, "id", "number", "kind", "part")
+	o := d.Open("id", "number", "kind", "part")
 	for o.Next() {
 		switch string(o.Name) {
 		case "id":
@@ -47,6 +47,7 @@ func decodeOptionalKeyV1(d *wire.Decoder) (v OptionalKeyV1) {
 			v.Part = decodeOptionalKeyV1Part(d)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -85,8 +86,7 @@ func InsertOptionalKeyV1(ctx context.Context, tx outbox.Transaction, data Option
 	return outbox.Insert(ctx, tx, insertRows, data, opts...)
 }
 
-// QueueOptionalKeyV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueOptionalKeyV1 adds the insert to a batch, to be sent in a transaction.
 func QueueOptionalKeyV1(ctx context.Context, batch *pgx.Batch, data OptionalKeyV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, data, opts...)
 }
@@ -96,8 +96,7 @@ func OnOptionalKeyV1(r *consume.Router, handle func(context.Context, outbox.Enve
 	consume.On(r, optionalKeyV1Event, handle)
 }
 
-// DecodeOptionalKeyV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeOptionalKeyV1 reads a record, with its headers if it has no envelope.
 func DecodeOptionalKeyV1(value []byte, headers ...outbox.Header) (outbox.Envelope[OptionalKeyV1], error) {
 	return optionalKeyV1Event.Decode(value, headers...)
 }
@@ -136,7 +135,7 @@ func (v *OptionalKeyV1Part) UnmarshalJSON(b []byte) error {
 }
 
 func decodeOptionalKeyV1Part(d *wire.Decoder) (v OptionalKeyV1Part) {
-	o := d.Open(&v.Unknown, "key")
+	o := d.Open("key")
 	for o.Next() {
 		switch string(o.Name) {
 		case "key":
@@ -145,6 +144,7 @@ func decodeOptionalKeyV1Part(d *wire.Decoder) (v OptionalKeyV1Part) {
 			v.Maybe = wire.Optional(d, decodeOptionalKeyV1PartMaybe)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -169,13 +169,14 @@ func (v *OptionalKeyV1PartMaybe) UnmarshalJSON(b []byte) error {
 }
 
 func decodeOptionalKeyV1PartMaybe(d *wire.Decoder) (v OptionalKeyV1PartMaybe) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "deep":
 			v.Deep = nullable(d, (*wire.Decoder).String)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 

@@ -29,7 +29,7 @@ func (v UnkeyedV1) Validate() error               { return wire.Validate(&v, v.c
 func (v *UnkeyedV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeUnkeyedV1) }
 
 func decodeUnkeyedV1(d *wire.Decoder) (v UnkeyedV1) {
-	o := d.Open(&v.Unknown, "id", "number", "kind", "part")
+	o := d.Open("id", "number", "kind", "part")
 	for o.Next() {
 		switch string(o.Name) {
 		case "id":
@@ -46,6 +46,7 @@ func decodeUnkeyedV1(d *wire.Decoder) (v UnkeyedV1) {
 			v.Part = decodeUnkeyedV1Part(d)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -79,8 +80,7 @@ func InsertUnkeyedV1(ctx context.Context, tx outbox.Transaction, data UnkeyedV1,
 	return outbox.Insert(ctx, tx, insertRows, data, opts...)
 }
 
-// QueueUnkeyedV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueUnkeyedV1 adds the insert to a batch, to be sent in a transaction.
 func QueueUnkeyedV1(ctx context.Context, batch *pgx.Batch, data UnkeyedV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, data, opts...)
 }
@@ -90,8 +90,7 @@ func OnUnkeyedV1(r *consume.Router, handle func(context.Context, outbox.Envelope
 	consume.On(r, unkeyedV1Event, handle)
 }
 
-// DecodeUnkeyedV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeUnkeyedV1 reads a record, with its headers if it has no envelope.
 func DecodeUnkeyedV1(value []byte, headers ...outbox.Header) (outbox.Envelope[UnkeyedV1], error) {
 	return unkeyedV1Event.Decode(value, headers...)
 }
@@ -126,7 +125,7 @@ func (v UnkeyedV1Part) Validate() error              { return nil }
 func (v *UnkeyedV1Part) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeUnkeyedV1Part) }
 
 func decodeUnkeyedV1Part(d *wire.Decoder) (v UnkeyedV1Part) {
-	o := d.Open(&v.Unknown, "key")
+	o := d.Open("key")
 	for o.Next() {
 		switch string(o.Name) {
 		case "key":
@@ -135,6 +134,7 @@ func decodeUnkeyedV1Part(d *wire.Decoder) (v UnkeyedV1Part) {
 			v.Maybe = wire.Optional(d, decodeUnkeyedV1PartMaybe)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -158,13 +158,14 @@ func (v *UnkeyedV1PartMaybe) UnmarshalJSON(b []byte) error {
 }
 
 func decodeUnkeyedV1PartMaybe(d *wire.Decoder) (v UnkeyedV1PartMaybe) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "deep":
 			v.Deep = nullable(d, (*wire.Decoder).String)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 

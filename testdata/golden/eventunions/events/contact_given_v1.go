@@ -58,7 +58,7 @@ func decodeContactGivenV1(d *wire.Decoder) ContactGivenV1 {
 	return ContactGivenV1{Raw: wire.NoBranch[json.RawMessage](d)}
 }
 
-func (v *ContactGivenV1) check(c *wire.Checker) {
+func (v ContactGivenV1) check(c *wire.Checker) {
 	c.Schema("schemas/contact_given.yaml#").AnyOf(
 		"MailContact and PhoneContact", wire.Refusal(v.AsMailContact), wire.Refusal(v.AsPhoneContact),
 	)
@@ -86,8 +86,7 @@ func InsertContactGivenV1(ctx context.Context, tx outbox.Transaction, data Conta
 	return outbox.Insert(ctx, tx, insertRows, data, opts...)
 }
 
-// QueueContactGivenV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueContactGivenV1 adds the insert to a batch, to be sent in a transaction.
 func QueueContactGivenV1(ctx context.Context, batch *pgx.Batch, data ContactGivenV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, data, opts...)
 }
@@ -97,8 +96,7 @@ func OnContactGivenV1(r *consume.Router, handle func(context.Context, outbox.Env
 	consume.On(r, contactGivenV1Event, handle)
 }
 
-// DecodeContactGivenV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeContactGivenV1 reads a record, with its headers if it has no envelope.
 func DecodeContactGivenV1(value []byte, headers ...outbox.Header) (outbox.Envelope[ContactGivenV1], error) {
 	return contactGivenV1Event.Decode(value, headers...)
 }
@@ -120,7 +118,7 @@ func (v MailContact) Validate() error               { return wire.Validate(&v, v
 func (v *MailContact) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeMailContact) }
 
 func decodeMailContact(d *wire.Decoder) (v MailContact) {
-	o := d.Open(&v.Unknown, "id", "mail")
+	o := d.Open("id", "mail")
 	for o.Next() {
 		switch string(o.Name) {
 		case "id":
@@ -129,6 +127,7 @@ func decodeMailContact(d *wire.Decoder) (v MailContact) {
 			v.Mail = d.String()
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -155,7 +154,7 @@ func (v PhoneContact) Validate() error              { return wire.Validate(&v, v
 func (v *PhoneContact) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodePhoneContact) }
 
 func decodePhoneContact(d *wire.Decoder) (v PhoneContact) {
-	o := d.Open(&v.Unknown, "id", "phone")
+	o := d.Open("id", "phone")
 	for o.Next() {
 		switch string(o.Name) {
 		case "id":
@@ -164,6 +163,7 @@ func decodePhoneContact(d *wire.Decoder) (v PhoneContact) {
 			v.Phone = d.String()
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 

@@ -58,7 +58,7 @@ func (Loaded) isMove()                         {}
 func (v *Loaded) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeLoaded) }
 
 func decodeLoaded(d *wire.Decoder) (v Loaded) {
-	o := d.Open(&v.Unknown, "kind", "parcel", "truck")
+	o := d.Open("kind", "parcel", "truck")
 	for o.Next() {
 		switch string(o.Name) {
 		case "kind":
@@ -69,6 +69,7 @@ func decodeLoaded(d *wire.Decoder) (v Loaded) {
 			v.Truck = d.String()
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -103,7 +104,7 @@ func (Unloaded) isMove()                         {}
 func (v *Unloaded) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeUnloaded) }
 
 func decodeUnloaded(d *wire.Decoder) (v Unloaded) {
-	o := d.Open(&v.Unknown, "kind", "parcel")
+	o := d.Open("kind", "parcel")
 	for o.Next() {
 		switch string(o.Name) {
 		case "kind":
@@ -114,6 +115,7 @@ func decodeUnloaded(d *wire.Decoder) (v Unloaded) {
 			v.Shelf = wire.Optional(d, (*wire.Decoder).Int)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 

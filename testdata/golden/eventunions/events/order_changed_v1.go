@@ -95,8 +95,7 @@ func InsertOrderChangedV1(ctx context.Context, tx outbox.Transaction, data Order
 	return outbox.Insert(ctx, tx, insertRows, data, opts...)
 }
 
-// QueueOrderChangedV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueOrderChangedV1 adds the insert to a batch, to be sent in a transaction.
 func QueueOrderChangedV1(ctx context.Context, batch *pgx.Batch, data OrderChangedV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, data, opts...)
 }
@@ -106,8 +105,7 @@ func OnOrderChangedV1(r *consume.Router, handle func(context.Context, outbox.Env
 	consume.On(r, orderChangedV1Event, handle)
 }
 
-// DecodeOrderChangedV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeOrderChangedV1 reads a record, with its headers if it has no envelope.
 func DecodeOrderChangedV1(value []byte, headers ...outbox.Header) (outbox.Envelope[OrderChangedV1], error) {
 	return orderChangedV1Event.Decode(value, headers...)
 }
@@ -172,7 +170,7 @@ func (OrderPlaced) isOrderChangedV1Value()          {}
 func (v *OrderPlaced) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeOrderPlaced) }
 
 func decodeOrderPlaced(d *wire.Decoder) (v OrderPlaced) {
-	o := d.Open(&v.Unknown, "order_id", "customer", "change", "lines")
+	o := d.Open("order_id", "customer", "change", "lines")
 	for o.Next() {
 		switch string(o.Name) {
 		case "order_id":
@@ -187,6 +185,7 @@ func decodeOrderPlaced(d *wire.Decoder) (v OrderPlaced) {
 			v.Lines = wire.Slice(d, (*wire.Decoder).String)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -223,13 +222,14 @@ func (v *OrderChangedV1Customer) UnmarshalJSON(b []byte) error {
 }
 
 func decodeOrderChangedV1Customer(d *wire.Decoder) (v OrderChangedV1Customer) {
-	o := d.Open(&v.Unknown, "id")
+	o := d.Open("id")
 	for o.Next() {
 		switch string(o.Name) {
 		case "id":
 			v.ID = d.UUID()
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -270,7 +270,7 @@ func (v *OrderChangedV1Shipped) UnmarshalJSON(b []byte) error {
 }
 
 func decodeOrderChangedV1Shipped(d *wire.Decoder) (v OrderChangedV1Shipped) {
-	o := d.Open(&v.Unknown, "order_id", "customer", "change")
+	o := d.Open("order_id", "customer", "change")
 	for o.Next() {
 		switch string(o.Name) {
 		case "order_id":
@@ -287,6 +287,7 @@ func decodeOrderChangedV1Shipped(d *wire.Decoder) (v OrderChangedV1Shipped) {
 			v.PartOf = decodeOrderChangedV1Value(d)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -328,7 +329,7 @@ func (v *OrderChangedV1Cancelled) UnmarshalJSON(b []byte) error {
 }
 
 func decodeOrderChangedV1Cancelled(d *wire.Decoder) (v OrderChangedV1Cancelled) {
-	o := d.Open(&v.Unknown, "order_id", "customer", "change")
+	o := d.Open("order_id", "customer", "change")
 	for o.Next() {
 		switch string(o.Name) {
 		case "order_id":
@@ -343,6 +344,7 @@ func decodeOrderChangedV1Cancelled(d *wire.Decoder) (v OrderChangedV1Cancelled) 
 			v.Reason = wire.Optional(d, (*wire.Decoder).String)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 

@@ -56,8 +56,7 @@ func InsertParcelMovedV1(ctx context.Context, tx outbox.Transaction, data Parcel
 	return outbox.Insert(ctx, tx, insertRows, data, opts...)
 }
 
-// QueueParcelMovedV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueParcelMovedV1 adds the insert to a batch, to be sent in a transaction.
 func QueueParcelMovedV1(ctx context.Context, batch *pgx.Batch, data ParcelMovedV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, data, opts...)
 }
@@ -67,8 +66,7 @@ func OnParcelMovedV1(r *consume.Router, handle func(context.Context, outbox.Enve
 	consume.On(r, parcelMovedV1Event, handle)
 }
 
-// DecodeParcelMovedV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeParcelMovedV1 reads a record, with its headers if it has no envelope.
 func DecodeParcelMovedV1(value []byte, headers ...outbox.Header) (outbox.Envelope[ParcelMovedV1], error) {
 	return parcelMovedV1Event.Decode(value, headers...)
 }

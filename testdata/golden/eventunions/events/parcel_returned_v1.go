@@ -58,7 +58,7 @@ func InsertParcelReturnedV1(ctx context.Context, tx outbox.Transaction, data Par
 	return outbox.Insert(ctx, tx, insertRows, data, opts...)
 }
 
-// QueueParcelReturnedV1 adds the insert to a batch that the caller sends in a
+// QueueParcelReturnedV1 adds the insert to a batch, to be sent in a
 // transaction.
 func QueueParcelReturnedV1(ctx context.Context, batch *pgx.Batch, data ParcelReturnedV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, data, opts...)
@@ -69,8 +69,8 @@ func OnParcelReturnedV1(r *consume.Router, handle func(context.Context, outbox.E
 	consume.On(r, parcelReturnedV1Event, handle)
 }
 
-// DecodeParcelReturnedV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeParcelReturnedV1 reads a record, with its headers if it has no
+// envelope.
 func DecodeParcelReturnedV1(value []byte, headers ...outbox.Header) (outbox.Envelope[ParcelReturnedV1], error) {
 	return parcelReturnedV1Event.Decode(value, headers...)
 }

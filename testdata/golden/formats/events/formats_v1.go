@@ -53,7 +53,7 @@ func (v FormatsV1) Validate() error               { return wire.Validate(&v, v.c
 func (v *FormatsV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeFormatsV1) }
 
 func decodeFormatsV1(d *wire.Decoder) (v FormatsV1) {
-	o := d.Open(&v.Unknown, "uuid", "date_time")
+	o := d.Open("uuid", "date_time")
 	for o.Next() {
 		switch string(o.Name) {
 		case "uuid":
@@ -106,6 +106,7 @@ func decodeFormatsV1(d *wire.Decoder) (v FormatsV1) {
 			v.Big = nullable(d, wire.External[uint64])
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -193,8 +194,7 @@ func InsertFormatsV1(ctx context.Context, tx outbox.Transaction, data FormatsV1,
 	return outbox.Insert(ctx, tx, insertRows, data, opts...)
 }
 
-// QueueFormatsV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueFormatsV1 adds the insert to a batch, to be sent in a transaction.
 func QueueFormatsV1(ctx context.Context, batch *pgx.Batch, data FormatsV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, data, opts...)
 }
@@ -204,8 +204,7 @@ func OnFormatsV1(r *consume.Router, handle func(context.Context, outbox.Envelope
 	consume.On(r, formatsV1Event, handle)
 }
 
-// DecodeFormatsV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeFormatsV1 reads a record, with its headers if it has no envelope.
 func DecodeFormatsV1(value []byte, headers ...outbox.Header) (outbox.Envelope[FormatsV1], error) {
 	return formatsV1Event.Decode(value, headers...)
 }

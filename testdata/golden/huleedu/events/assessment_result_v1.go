@@ -76,8 +76,8 @@ func (v *AssessmentResultV1) UnmarshalJSON(b []byte) error {
 
 func decodeAssessmentResultV1(d *wire.Decoder) (v AssessmentResultV1) {
 	o := d.Open(
-		&v.Unknown, "event_name", "timestamp", "batch_id", "cj_assessment_job_id", "assessment_method",
-		"model_used", "model_provider", "essay_results", "assessed_at",
+		"event_name", "timestamp", "batch_id", "cj_assessment_job_id", "assessment_method", "model_used",
+		"model_provider", "essay_results", "assessed_at",
 	)
 	for o.Next() {
 		switch string(o.Name) {
@@ -113,6 +113,7 @@ func decodeAssessmentResultV1(d *wire.Decoder) (v AssessmentResultV1) {
 			v.AssessedAt = d.DateTime()
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -162,7 +163,7 @@ func InsertAssessmentResultV1(ctx context.Context, tx outbox.Transaction, data A
 	return outbox.Insert(ctx, tx, insertRows, data, opts...)
 }
 
-// QueueAssessmentResultV1 adds the insert to a batch that the caller sends in a
+// QueueAssessmentResultV1 adds the insert to a batch, to be sent in a
 // transaction.
 func QueueAssessmentResultV1(ctx context.Context, batch *pgx.Batch, data AssessmentResultV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, data, opts...)
@@ -173,8 +174,8 @@ func OnAssessmentResultV1(r *consume.Router, handle func(context.Context, outbox
 	consume.On(r, assessmentResultV1Event, handle)
 }
 
-// DecodeAssessmentResultV1 reads a record; an event without an envelope needs
-// its headers.
+// DecodeAssessmentResultV1 reads a record, with its headers if it has no
+// envelope.
 func DecodeAssessmentResultV1(value []byte, headers ...outbox.Header) (outbox.Envelope[AssessmentResultV1], error) {
 	return assessmentResultV1Event.Decode(value, headers...)
 }
@@ -229,8 +230,8 @@ func (v *EssayResult) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, d
 
 func decodeEssayResult(d *wire.Decoder) (v EssayResult) {
 	o := d.Open(
-		&v.Unknown, "essay_id", "normalized_score", "letter_grade", "confidence_score", "confidence_label",
-		"bt_score", "rank",
+		"essay_id", "normalized_score", "letter_grade", "confidence_score", "confidence_label", "bt_score",
+		"rank",
 	)
 	for o.Next() {
 		switch string(o.Name) {
@@ -258,6 +259,7 @@ func decodeEssayResult(d *wire.Decoder) (v EssayResult) {
 			v.DisplayName = nullable(d, (*wire.Decoder).String)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 

@@ -53,8 +53,7 @@ func (v *CJAssessmentCompletedV1) UnmarshalJSON(b []byte) error {
 
 func decodeCJAssessmentCompletedV1(d *wire.Decoder) (v CJAssessmentCompletedV1) {
 	o := d.Open(
-		&v.Unknown, "event_name", "timestamp", "status", "system_metadata", "cj_assessment_job_id",
-		"processing_summary",
+		"event_name", "timestamp", "status", "system_metadata", "cj_assessment_job_id", "processing_summary",
 	)
 	for o.Next() {
 		switch string(o.Name) {
@@ -78,6 +77,7 @@ func decodeCJAssessmentCompletedV1(d *wire.Decoder) (v CJAssessmentCompletedV1) 
 			v.ProcessingSummary = decodeProcessingSummary(d)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -121,8 +121,8 @@ func InsertCJAssessmentCompletedV1(ctx context.Context, tx outbox.Transaction, d
 	return outbox.Insert(ctx, tx, insertRows, data, opts...)
 }
 
-// QueueCJAssessmentCompletedV1 adds the insert to a batch that the caller sends
-// in a transaction.
+// QueueCJAssessmentCompletedV1 adds the insert to a batch, to be sent in a
+// transaction.
 func QueueCJAssessmentCompletedV1(ctx context.Context, batch *pgx.Batch, data CJAssessmentCompletedV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, data, opts...)
 }
@@ -132,8 +132,8 @@ func OnCJAssessmentCompletedV1(r *consume.Router, handle func(context.Context, o
 	consume.On(r, cjAssessmentCompletedV1Event, handle)
 }
 
-// DecodeCJAssessmentCompletedV1 reads a record; an event without an envelope
-// needs its headers.
+// DecodeCJAssessmentCompletedV1 reads a record, with its headers if it has no
+// envelope.
 func DecodeCJAssessmentCompletedV1(value []byte, headers ...outbox.Header) (outbox.Envelope[CJAssessmentCompletedV1], error) {
 	return cjAssessmentCompletedV1Event.Decode(value, headers...)
 }
@@ -168,7 +168,7 @@ func (v *ProcessingSummary) UnmarshalJSON(b []byte) error {
 }
 
 func decodeProcessingSummary(d *wire.Decoder) (v ProcessingSummary) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "total_essays":
@@ -185,6 +185,7 @@ func decodeProcessingSummary(d *wire.Decoder) (v ProcessingSummary) {
 			v.ProcessingTimeSeconds = wire.Optional(d, (*wire.Decoder).Float)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 

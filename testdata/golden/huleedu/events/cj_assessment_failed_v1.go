@@ -49,7 +49,7 @@ func (v *CJAssessmentFailedV1) UnmarshalJSON(b []byte) error {
 }
 
 func decodeCJAssessmentFailedV1(d *wire.Decoder) (v CJAssessmentFailedV1) {
-	o := d.Open(&v.Unknown, "event_name", "timestamp", "status", "system_metadata", "cj_assessment_job_id")
+	o := d.Open("event_name", "timestamp", "status", "system_metadata", "cj_assessment_job_id")
 	for o.Next() {
 		switch string(o.Name) {
 		case "event_name":
@@ -70,6 +70,7 @@ func decodeCJAssessmentFailedV1(d *wire.Decoder) (v CJAssessmentFailedV1) {
 			v.CJAssessmentJobID = d.String()
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -112,8 +113,8 @@ func InsertCJAssessmentFailedV1(ctx context.Context, tx outbox.Transaction, data
 	return outbox.Insert(ctx, tx, insertRows, data, opts...)
 }
 
-// QueueCJAssessmentFailedV1 adds the insert to a batch that the caller sends in
-// a transaction.
+// QueueCJAssessmentFailedV1 adds the insert to a batch, to be sent in a
+// transaction.
 func QueueCJAssessmentFailedV1(ctx context.Context, batch *pgx.Batch, data CJAssessmentFailedV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, data, opts...)
 }
@@ -123,8 +124,8 @@ func OnCJAssessmentFailedV1(r *consume.Router, handle func(context.Context, outb
 	consume.On(r, cjAssessmentFailedV1Event, handle)
 }
 
-// DecodeCJAssessmentFailedV1 reads a record; an event without an envelope needs
-// its headers.
+// DecodeCJAssessmentFailedV1 reads a record, with its headers if it has no
+// envelope.
 func DecodeCJAssessmentFailedV1(value []byte, headers ...outbox.Header) (outbox.Envelope[CJAssessmentFailedV1], error) {
 	return cjAssessmentFailedV1Event.Decode(value, headers...)
 }

@@ -64,8 +64,7 @@ func (v *CJAssessmentRequestedV1) UnmarshalJSON(b []byte) error {
 
 func decodeCJAssessmentRequestedV1(d *wire.Decoder) (v CJAssessmentRequestedV1) {
 	o := d.Open(
-		&v.Unknown, "event_name", "timestamp", "system_metadata", "essays_for_cj", "language", "course_code",
-		"user_id",
+		"event_name", "timestamp", "system_metadata", "essays_for_cj", "language", "course_code", "user_id",
 	)
 	for o.Next() {
 		switch string(o.Name) {
@@ -99,6 +98,7 @@ func decodeCJAssessmentRequestedV1(d *wire.Decoder) (v CJAssessmentRequestedV1) 
 			v.OrgID = nullable(d, (*wire.Decoder).String)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -153,8 +153,8 @@ func InsertCJAssessmentRequestedV1(ctx context.Context, tx outbox.Transaction, d
 	return outbox.Insert(ctx, tx, insertRows, data, opts...)
 }
 
-// QueueCJAssessmentRequestedV1 adds the insert to a batch that the caller sends
-// in a transaction.
+// QueueCJAssessmentRequestedV1 adds the insert to a batch, to be sent in a
+// transaction.
 func QueueCJAssessmentRequestedV1(ctx context.Context, batch *pgx.Batch, data CJAssessmentRequestedV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, data, opts...)
 }
@@ -164,8 +164,8 @@ func OnCJAssessmentRequestedV1(r *consume.Router, handle func(context.Context, o
 	consume.On(r, cjAssessmentRequestedV1Event, handle)
 }
 
-// DecodeCJAssessmentRequestedV1 reads a record; an event without an envelope
-// needs its headers.
+// DecodeCJAssessmentRequestedV1 reads a record, with its headers if it has no
+// envelope.
 func DecodeCJAssessmentRequestedV1(value []byte, headers ...outbox.Header) (outbox.Envelope[CJAssessmentRequestedV1], error) {
 	return cjAssessmentRequestedV1Event.Decode(value, headers...)
 }
@@ -191,7 +191,7 @@ func (v EssayForCJ) Validate() error               { return nil }
 func (v *EssayForCJ) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeEssayForCJ) }
 
 func decodeEssayForCJ(d *wire.Decoder) (v EssayForCJ) {
-	o := d.Open(&v.Unknown, "essay_id", "text_storage_id")
+	o := d.Open("essay_id", "text_storage_id")
 	for o.Next() {
 		switch string(o.Name) {
 		case "essay_id":
@@ -202,6 +202,7 @@ func decodeEssayForCJ(d *wire.Decoder) (v EssayForCJ) {
 			v.SpellcheckMetrics = nullable(d, decodeSpellcheckMetrics)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 

@@ -49,7 +49,7 @@ func (v *ClassUpdatedV1) UnmarshalJSON(b []byte) error {
 }
 
 func decodeClassUpdatedV1(d *wire.Decoder) (v ClassUpdatedV1) {
-	o := d.Open(&v.Unknown, "event", "class_id", "user_id", "correlation_id", "timestamp")
+	o := d.Open("event", "class_id", "user_id", "correlation_id", "timestamp")
 	for o.Next() {
 		switch string(o.Name) {
 		case "event":
@@ -68,6 +68,7 @@ func decodeClassUpdatedV1(d *wire.Decoder) (v ClassUpdatedV1) {
 			v.Timestamp = d.DateTime()
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -108,8 +109,7 @@ func InsertClassUpdatedV1(ctx context.Context, tx outbox.Transaction, data Class
 	return outbox.Insert(ctx, tx, insertRows, data, opts...)
 }
 
-// QueueClassUpdatedV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueClassUpdatedV1 adds the insert to a batch, to be sent in a transaction.
 func QueueClassUpdatedV1(ctx context.Context, batch *pgx.Batch, data ClassUpdatedV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, data, opts...)
 }
@@ -119,8 +119,7 @@ func OnClassUpdatedV1(r *consume.Router, handle func(context.Context, outbox.Env
 	consume.On(r, classUpdatedV1Event, handle)
 }
 
-// DecodeClassUpdatedV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeClassUpdatedV1 reads a record, with its headers if it has no envelope.
 func DecodeClassUpdatedV1(value []byte, headers ...outbox.Header) (outbox.Envelope[ClassUpdatedV1], error) {
 	return classUpdatedV1Event.Decode(value, headers...)
 }

@@ -59,7 +59,7 @@ func (v *EssayContentProvisionedV1) UnmarshalJSON(b []byte) error {
 
 func decodeEssayContentProvisionedV1(d *wire.Decoder) (v EssayContentProvisionedV1) {
 	o := d.Open(
-		&v.Unknown, "event", "entity_id", "file_upload_id", "original_file_name", "raw_file_storage_id",
+		"event", "entity_id", "file_upload_id", "original_file_name", "raw_file_storage_id",
 		"text_storage_id", "file_size_bytes", "correlation_id", "timestamp",
 	)
 	for o.Next() {
@@ -86,6 +86,7 @@ func decodeEssayContentProvisionedV1(d *wire.Decoder) (v EssayContentProvisioned
 			v.Timestamp = d.DateTime()
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -124,8 +125,8 @@ func InsertEssayContentProvisionedV1(ctx context.Context, tx outbox.Transaction,
 	return outbox.Insert(ctx, tx, insertRows, data, opts...)
 }
 
-// QueueEssayContentProvisionedV1 adds the insert to a batch that the caller
-// sends in a transaction.
+// QueueEssayContentProvisionedV1 adds the insert to a batch, to be sent in a
+// transaction.
 func QueueEssayContentProvisionedV1(ctx context.Context, batch *pgx.Batch, data EssayContentProvisionedV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, data, opts...)
 }
@@ -135,8 +136,8 @@ func OnEssayContentProvisionedV1(r *consume.Router, handle func(context.Context,
 	consume.On(r, essayContentProvisionedV1Event, handle)
 }
 
-// DecodeEssayContentProvisionedV1 reads a record; an event without an envelope
-// needs its headers.
+// DecodeEssayContentProvisionedV1 reads a record, with its headers if it has no
+// envelope.
 func DecodeEssayContentProvisionedV1(value []byte, headers ...outbox.Header) (outbox.Envelope[EssayContentProvisionedV1], error) {
 	return essayContentProvisionedV1Event.Decode(value, headers...)
 }

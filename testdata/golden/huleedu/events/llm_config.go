@@ -35,7 +35,7 @@ func (v LLMConfig) Validate() error               { return wire.Validate(&v, v.c
 func (v *LLMConfig) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeLLMConfig) }
 
 func decodeLLMConfig(d *wire.Decoder) (v LLMConfig) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "model_override":
@@ -56,6 +56,7 @@ func decodeLLMConfig(d *wire.Decoder) (v LLMConfig) {
 			v.MaxTokensOverride = nullable(d, (*wire.Decoder).Int)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 

@@ -31,8 +31,8 @@ func (v *SpellcheckMetrics) UnmarshalJSON(b []byte) error {
 
 func decodeSpellcheckMetrics(d *wire.Decoder) (v SpellcheckMetrics) {
 	o := d.Open(
-		&v.Unknown, "total_corrections", "l2_dictionary_corrections", "spellchecker_corrections",
-		"word_count", "correction_density",
+		"total_corrections", "l2_dictionary_corrections", "spellchecker_corrections", "word_count",
+		"correction_density",
 	)
 	for o.Next() {
 		switch string(o.Name) {
@@ -48,6 +48,7 @@ func decodeSpellcheckMetrics(d *wire.Decoder) (v SpellcheckMetrics) {
 			v.CorrectionDensity = d.Float()
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 

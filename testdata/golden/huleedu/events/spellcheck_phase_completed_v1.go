@@ -46,10 +46,7 @@ func (v *SpellcheckPhaseCompletedV1) UnmarshalJSON(b []byte) error {
 }
 
 func decodeSpellcheckPhaseCompletedV1(d *wire.Decoder) (v SpellcheckPhaseCompletedV1) {
-	o := d.Open(
-		&v.Unknown, "entity_id", "batch_id", "correlation_id", "status", "processing_duration_ms",
-		"timestamp",
-	)
+	o := d.Open("entity_id", "batch_id", "correlation_id", "status", "processing_duration_ms", "timestamp")
 	for o.Next() {
 		switch string(o.Name) {
 		case "entity_id":
@@ -70,6 +67,7 @@ func decodeSpellcheckPhaseCompletedV1(d *wire.Decoder) (v SpellcheckPhaseComplet
 			v.Timestamp = d.DateTime()
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -106,8 +104,8 @@ func InsertSpellcheckPhaseCompletedV1(ctx context.Context, tx outbox.Transaction
 	return outbox.Insert(ctx, tx, insertRows, data, opts...)
 }
 
-// QueueSpellcheckPhaseCompletedV1 adds the insert to a batch that the caller
-// sends in a transaction.
+// QueueSpellcheckPhaseCompletedV1 adds the insert to a batch, to be sent in a
+// transaction.
 func QueueSpellcheckPhaseCompletedV1(ctx context.Context, batch *pgx.Batch, data SpellcheckPhaseCompletedV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, data, opts...)
 }
@@ -117,8 +115,8 @@ func OnSpellcheckPhaseCompletedV1(r *consume.Router, handle func(context.Context
 	consume.On(r, spellcheckPhaseCompletedV1Event, handle)
 }
 
-// DecodeSpellcheckPhaseCompletedV1 reads a record; an event without an envelope
-// needs its headers.
+// DecodeSpellcheckPhaseCompletedV1 reads a record, with its headers if it has
+// no envelope.
 func DecodeSpellcheckPhaseCompletedV1(value []byte, headers ...outbox.Header) (outbox.Envelope[SpellcheckPhaseCompletedV1], error) {
 	return spellcheckPhaseCompletedV1Event.Decode(value, headers...)
 }

@@ -22,13 +22,14 @@ func (v *StorageReference) UnmarshalJSON(b []byte) error {
 }
 
 func decodeStorageReference(d *wire.Decoder) (v StorageReference) {
-	o := d.Open(&v.Unknown, "references")
+	o := d.Open("references")
 	for o.Next() {
 		switch string(o.Name) {
 		case "references":
 			v.References = decodeStorageReferences(d)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 

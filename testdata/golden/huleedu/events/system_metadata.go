@@ -59,7 +59,7 @@ func (v *SystemMetadata) UnmarshalJSON(b []byte) error {
 }
 
 func decodeSystemMetadata(d *wire.Decoder) (v SystemMetadata) {
-	o := d.Open(&v.Unknown, "entity_id", "entity_type", "timestamp")
+	o := d.Open("entity_id", "entity_type", "timestamp")
 	for o.Next() {
 		switch string(o.Name) {
 		case "entity_id":
@@ -82,6 +82,7 @@ func decodeSystemMetadata(d *wire.Decoder) (v SystemMetadata) {
 			v.ErrorInfo = d.AnyObject()
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 

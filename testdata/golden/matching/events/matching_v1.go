@@ -142,8 +142,7 @@ func InsertMatchingV1(ctx context.Context, tx outbox.Transaction, data MatchingV
 	return outbox.Insert(ctx, tx, insertRows, data, opts...)
 }
 
-// QueueMatchingV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueMatchingV1 adds the insert to a batch, to be sent in a transaction.
 func QueueMatchingV1(ctx context.Context, batch *pgx.Batch, data MatchingV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, data, opts...)
 }
@@ -153,8 +152,7 @@ func OnMatchingV1(r *consume.Router, handle func(context.Context, outbox.Envelop
 	consume.On(r, matchingV1Event, handle)
 }
 
-// DecodeMatchingV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeMatchingV1 reads a record, with its headers if it has no envelope.
 func DecodeMatchingV1(value []byte, headers ...outbox.Header) (outbox.Envelope[MatchingV1], error) {
 	return matchingV1Event.Decode(value, headers...)
 }
@@ -216,13 +214,14 @@ func (v *MatchingV1Shape) UnmarshalJSON(b []byte) error {
 }
 
 func decodeMatchingV1Shape(d *wire.Decoder) (v MatchingV1Shape) {
-	o := d.Open(&v.Unknown, "sides")
+	o := d.Open("sides")
 	for o.Next() {
 		switch string(o.Name) {
 		case "sides":
 			v.Sides = d.Int()
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 

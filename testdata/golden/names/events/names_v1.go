@@ -77,7 +77,7 @@ func (v NamesV1) Validate() error               { return wire.Validate(&v, v.che
 func (v *NamesV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeNamesV1) }
 
 func decodeNamesV1(d *wire.Decoder) (v NamesV1) {
-	o := d.Open(&v.Unknown, "type", "func", "Validate")
+	o := d.Open("type", "func", "Validate")
 	for o.Next() {
 		switch string(o.Name) {
 		case "type":
@@ -142,6 +142,7 @@ func decodeNamesV1(d *wire.Decoder) (v NamesV1) {
 			v.LocalAddress = wire.Optional(d, decodeAddress)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -203,8 +204,7 @@ func InsertNamesV1(ctx context.Context, tx outbox.Transaction, data NamesV1, opt
 	return outbox.Insert(ctx, tx, insertRows, data, opts...)
 }
 
-// QueueNamesV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueNamesV1 adds the insert to a batch, to be sent in a transaction.
 func QueueNamesV1(ctx context.Context, batch *pgx.Batch, data NamesV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, data, opts...)
 }
@@ -214,7 +214,7 @@ func OnNamesV1(r *consume.Router, handle func(context.Context, outbox.Envelope[N
 	consume.On(r, namesV1Event, handle)
 }
 
-// DecodeNamesV1 reads a record; an event without an envelope needs its headers.
+// DecodeNamesV1 reads a record, with its headers if it has no envelope.
 func DecodeNamesV1(value []byte, headers ...outbox.Header) (outbox.Envelope[NamesV1], error) {
 	return namesV1Event.Decode(value, headers...)
 }
@@ -238,13 +238,14 @@ func (v *NamesV1Service) UnmarshalJSON(b []byte) error {
 }
 
 func decodeNamesV1Service(d *wire.Decoder) (v NamesV1Service) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "name":
 			v.Name = wire.Optional(d, (*wire.Decoder).String)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -268,13 +269,14 @@ func (v *NamesV1InsertAll) UnmarshalJSON(b []byte) error {
 }
 
 func decodeNamesV1InsertAll(d *wire.Decoder) (v NamesV1InsertAll) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "name":
 			v.Name = wire.Optional(d, (*wire.Decoder).String)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -298,13 +300,14 @@ func (v *NamesV1NewsItem) UnmarshalJSON(b []byte) error {
 }
 
 func decodeNamesV1NewsItem(d *wire.Decoder) (v NamesV1NewsItem) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "headline":
 			v.Headline = wire.Optional(d, (*wire.Decoder).String)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -328,13 +331,14 @@ func (v *NamesV1Address) UnmarshalJSON(b []byte) error {
 }
 
 func decodeNamesV1Address(d *wire.Decoder) (v NamesV1Address) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "zip":
 			v.Zip = wire.Optional(d, (*wire.Decoder).String)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -356,13 +360,14 @@ func (v NamesV1Story) Validate() error              { return nil }
 func (v *NamesV1Story) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeNamesV1Story) }
 
 func decodeNamesV1Story(d *wire.Decoder) (v NamesV1Story) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "text":
 			v.Text = wire.Optional(d, (*wire.Decoder).String)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -400,13 +405,14 @@ func (v State) Validate() error               { return nil }
 func (v *State) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeState) }
 
 func decodeState(d *wire.Decoder) (v State) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "name":
 			v.Name = wire.Optional(d, (*wire.Decoder).String)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -427,13 +433,14 @@ func (v Address) Validate() error               { return nil }
 func (v *Address) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeAddress) }
 
 func decodeAddress(d *wire.Decoder) (v Address) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "line":
 			v.Line = wire.Optional(d, (*wire.Decoder).String)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 

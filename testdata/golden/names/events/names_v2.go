@@ -25,7 +25,7 @@ func (v NamesV2) Validate() error               { return nil }
 func (v *NamesV2) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeNamesV2) }
 
 func decodeNamesV2(d *wire.Decoder) (v NamesV2) {
-	o := d.Open(&v.Unknown, "type")
+	o := d.Open("type")
 	for o.Next() {
 		switch string(o.Name) {
 		case "type":
@@ -36,6 +36,7 @@ func decodeNamesV2(d *wire.Decoder) (v NamesV2) {
 			v.LocalAddress = wire.Optional(d, decodeAddress)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -60,8 +61,7 @@ func InsertNamesV2(ctx context.Context, tx outbox.Transaction, data NamesV2, opt
 	return outbox.Insert(ctx, tx, insertRows, data, opts...)
 }
 
-// QueueNamesV2 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueNamesV2 adds the insert to a batch, to be sent in a transaction.
 func QueueNamesV2(ctx context.Context, batch *pgx.Batch, data NamesV2, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, data, opts...)
 }
@@ -71,7 +71,7 @@ func OnNamesV2(r *consume.Router, handle func(context.Context, outbox.Envelope[N
 	consume.On(r, namesV2Event, handle)
 }
 
-// DecodeNamesV2 reads a record; an event without an envelope needs its headers.
+// DecodeNamesV2 reads a record, with its headers if it has no envelope.
 func DecodeNamesV2(value []byte, headers ...outbox.Header) (outbox.Envelope[NamesV2], error) {
 	return namesV2Event.Decode(value, headers...)
 }
@@ -94,7 +94,7 @@ func (v NamesV2State) Validate() error              { return nil }
 func (v *NamesV2State) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeNamesV2State) }
 
 func decodeNamesV2State(d *wire.Decoder) (v NamesV2State) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "name":
@@ -103,6 +103,7 @@ func decodeNamesV2State(d *wire.Decoder) (v NamesV2State) {
 			v.Since = wire.Optional(d, (*wire.Decoder).Date)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 

@@ -27,7 +27,7 @@ func (v AdoptedV1) Validate() error               { return wire.Validate(&v, v.c
 func (v *AdoptedV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeAdoptedV1) }
 
 func decodeAdoptedV1(d *wire.Decoder) (v AdoptedV1) {
-	o := d.Open(&v.Unknown, "id", "animal")
+	o := d.Open("id", "animal")
 	for o.Next() {
 		switch string(o.Name) {
 		case "id":
@@ -36,6 +36,7 @@ func decodeAdoptedV1(d *wire.Decoder) (v AdoptedV1) {
 			v.Animal = decodeAnimal(d)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -63,8 +64,7 @@ func InsertAdoptedV1(ctx context.Context, tx outbox.Transaction, data AdoptedV1,
 	return outbox.Insert(ctx, tx, insertRows, data, opts...)
 }
 
-// QueueAdoptedV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueAdoptedV1 adds the insert to a batch, to be sent in a transaction.
 func QueueAdoptedV1(ctx context.Context, batch *pgx.Batch, data AdoptedV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, data, opts...)
 }
@@ -74,8 +74,7 @@ func OnAdoptedV1(r *consume.Router, handle func(context.Context, outbox.Envelope
 	consume.On(r, adoptedV1Event, handle)
 }
 
-// DecodeAdoptedV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeAdoptedV1 reads a record, with its headers if it has no envelope.
 func DecodeAdoptedV1(value []byte, headers ...outbox.Header) (outbox.Envelope[AdoptedV1], error) {
 	return adoptedV1Event.Decode(value, headers...)
 }
@@ -134,7 +133,7 @@ func (Cat) isAnimal()                       {}
 func (v *Cat) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeCat) }
 
 func decodeCat(d *wire.Decoder) (v Cat) {
-	o := d.Open(&v.Unknown, "petType")
+	o := d.Open("petType")
 	for o.Next() {
 		switch string(o.Name) {
 		case "petType":
@@ -145,6 +144,7 @@ func decodeCat(d *wire.Decoder) (v Cat) {
 			v.Lives = wire.Optional(d, (*wire.Decoder).Int)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -179,7 +179,7 @@ func (Dog) isAnimal()                       {}
 func (v *Dog) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeDog) }
 
 func decodeDog(d *wire.Decoder) (v Dog) {
-	o := d.Open(&v.Unknown, "petType", "bark")
+	o := d.Open("petType", "bark")
 	for o.Next() {
 		switch string(o.Name) {
 		case "petType":
@@ -190,6 +190,7 @@ func decodeDog(d *wire.Decoder) (v Dog) {
 			v.Bark = d.Bool()
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -225,7 +226,7 @@ func (Kitten) isAnimal()                       {}
 func (v *Kitten) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeKitten) }
 
 func decodeKitten(d *wire.Decoder) (v Kitten) {
-	o := d.Open(&v.Unknown, "petType")
+	o := d.Open("petType")
 	for o.Next() {
 		switch string(o.Name) {
 		case "petType":
@@ -238,6 +239,7 @@ func decodeKitten(d *wire.Decoder) (v Kitten) {
 			v.Weeks = wire.Optional(d, (*wire.Decoder).Int)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 

@@ -31,7 +31,7 @@ func (v NestedV1) Validate() error               { return wire.Validate(&v, v.ch
 func (v *NestedV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeNestedV1) }
 
 func decodeNestedV1(d *wire.Decoder) (v NestedV1) {
-	o := d.Open(&v.Unknown, "id")
+	o := d.Open("id")
 	for o.Next() {
 		switch string(o.Name) {
 		case "id":
@@ -44,6 +44,7 @@ func decodeNestedV1(d *wire.Decoder) (v NestedV1) {
 			v.Loose = wire.Optional(d, decodeNestedV1Loose)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -77,8 +78,7 @@ func InsertNestedV1(ctx context.Context, tx outbox.Transaction, data NestedV1, o
 	return outbox.Insert(ctx, tx, insertRows, data, opts...)
 }
 
-// QueueNestedV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueNestedV1 adds the insert to a batch, to be sent in a transaction.
 func QueueNestedV1(ctx context.Context, batch *pgx.Batch, data NestedV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, data, opts...)
 }
@@ -88,8 +88,7 @@ func OnNestedV1(r *consume.Router, handle func(context.Context, outbox.Envelope[
 	consume.On(r, nestedV1Event, handle)
 }
 
-// DecodeNestedV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeNestedV1 reads a record, with its headers if it has no envelope.
 func DecodeNestedV1(value []byte, headers ...outbox.Header) (outbox.Envelope[NestedV1], error) {
 	return nestedV1Event.Decode(value, headers...)
 }
@@ -146,13 +145,14 @@ func (Rock) isOwned()                        {}
 func (v *Rock) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeRock) }
 
 func decodeRock(d *wire.Decoder) (v Rock) {
-	o := d.Open(&v.Unknown, "kind")
+	o := d.Open("kind")
 	for o.Next() {
 		switch string(o.Name) {
 		case "kind":
 			v.Kind = d.String()
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -185,7 +185,7 @@ func (Boat) isOwned()                        {}
 func (v *Boat) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeBoat) }
 
 func decodeBoat(d *wire.Decoder) (v Boat) {
-	o := d.Open(&v.Unknown, "since", "kind")
+	o := d.Open("since", "kind")
 	for o.Next() {
 		switch string(o.Name) {
 		case "since":
@@ -196,6 +196,7 @@ func decodeBoat(d *wire.Decoder) (v Boat) {
 			v.Length = wire.Optional(d, (*wire.Decoder).Float)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -230,7 +231,7 @@ func (House) isOwned()                        {}
 func (v *House) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeHouse) }
 
 func decodeHouse(d *wire.Decoder) (v House) {
-	o := d.Open(&v.Unknown, "since", "kind")
+	o := d.Open("since", "kind")
 	for o.Next() {
 		switch string(o.Name) {
 		case "since":
@@ -241,6 +242,7 @@ func decodeHouse(d *wire.Decoder) (v House) {
 			v.Floors = wire.Optional(d, (*wire.Decoder).Int)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -305,7 +307,7 @@ func (NestedV1BothA) isNestedV1Both()                {}
 func (v *NestedV1BothA) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeNestedV1BothA) }
 
 func decodeNestedV1BothA(d *wire.Decoder) (v NestedV1BothA) {
-	o := d.Open(&v.Unknown, "kind")
+	o := d.Open("kind")
 	for o.Next() {
 		switch string(o.Name) {
 		case "kind":
@@ -320,6 +322,7 @@ func decodeNestedV1BothA(d *wire.Decoder) (v NestedV1BothA) {
 			v.W = wire.OptionalOrUnknown(&o, &v.Unknown, (*wire.Decoder).String)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -361,7 +364,7 @@ func (NestedV1BothB) isNestedV1Both()                {}
 func (v *NestedV1BothB) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeNestedV1BothB) }
 
 func decodeNestedV1BothB(d *wire.Decoder) (v NestedV1BothB) {
-	o := d.Open(&v.Unknown, "kind")
+	o := d.Open("kind")
 	for o.Next() {
 		switch string(o.Name) {
 		case "kind":
@@ -376,6 +379,7 @@ func decodeNestedV1BothB(d *wire.Decoder) (v NestedV1BothB) {
 			v.W = wire.OptionalOrUnknown(&o, &v.Unknown, (*wire.Decoder).String)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -433,7 +437,7 @@ func decodeNestedV1Loose(d *wire.Decoder) NestedV1Loose {
 	return NestedV1Loose{Raw: wire.NoBranch[json.RawMessage](d)}
 }
 
-func (v *NestedV1Loose) check(c *wire.Checker) {
+func (v NestedV1Loose) check(c *wire.Checker) {
 	c.Schema("schemas/nested.yaml#/properties/loose").OneOf("Reachable and Silent", wire.Refusal(v.AsReachable), wire.Refusal(v.AsSilent))
 }
 
@@ -471,7 +475,7 @@ func decodeReachable(d *wire.Decoder) Reachable {
 	return Reachable{Raw: wire.NoBranch[json.RawMessage](d)}
 }
 
-func (v *Reachable) check(c *wire.Checker) {
+func (v Reachable) check(c *wire.Checker) {
 	c.Schema("schemas/nested.yaml#/properties/loose/oneOf/0").AnyOf("ByMail and ByPhone", wire.Refusal(v.AsByMail), wire.Refusal(v.AsByPhone))
 }
 
@@ -486,13 +490,14 @@ func (v ByMail) Validate() error               { return nil }
 func (v *ByMail) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeByMail) }
 
 func decodeByMail(d *wire.Decoder) (v ByMail) {
-	o := d.Open(&v.Unknown, "mail")
+	o := d.Open("mail")
 	for o.Next() {
 		switch string(o.Name) {
 		case "mail":
 			v.Mail = d.String()
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -512,13 +517,14 @@ func (v ByPhone) Validate() error               { return nil }
 func (v *ByPhone) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeByPhone) }
 
 func decodeByPhone(d *wire.Decoder) (v ByPhone) {
-	o := d.Open(&v.Unknown, "phone")
+	o := d.Open("phone")
 	for o.Next() {
 		switch string(o.Name) {
 		case "phone":
 			v.Phone = d.String()
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -538,13 +544,14 @@ func (v Silent) Validate() error               { return nil }
 func (v *Silent) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeSilent) }
 
 func decodeSilent(d *wire.Decoder) (v Silent) {
-	o := d.Open(&v.Unknown, "silent")
+	o := d.Open("silent")
 	for o.Next() {
 		switch string(o.Name) {
 		case "silent":
 			v.Silent = d.Bool()
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 

@@ -50,8 +50,7 @@ func (v *PresenceV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, de
 
 func decodePresenceV1(d *wire.Decoder) (v PresenceV1) {
 	o := d.Open(
-		&v.Unknown, "id", "text", "number", "list", "dict", "free", "part", "any", "null_text", "null_list",
-		"null_part",
+		"id", "text", "number", "list", "dict", "free", "part", "any", "null_text", "null_list", "null_part",
 	)
 	for o.Next() {
 		switch string(o.Name) {
@@ -109,6 +108,7 @@ func decodePresenceV1(d *wire.Decoder) (v PresenceV1) {
 			v.NullValues = wire.Map(d, func(d *wire.Decoder) *string { return wire.Pointer(d, (*wire.Decoder).String) })
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -179,8 +179,7 @@ func InsertPresenceV1(ctx context.Context, tx outbox.Transaction, data PresenceV
 	return outbox.Insert(ctx, tx, insertRows, data, opts...)
 }
 
-// QueuePresenceV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueuePresenceV1 adds the insert to a batch, to be sent in a transaction.
 func QueuePresenceV1(ctx context.Context, batch *pgx.Batch, data PresenceV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, data, opts...)
 }
@@ -190,8 +189,7 @@ func OnPresenceV1(r *consume.Router, handle func(context.Context, outbox.Envelop
 	consume.On(r, presenceV1Event, handle)
 }
 
-// DecodePresenceV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodePresenceV1 reads a record, with its headers if it has no envelope.
 func DecodePresenceV1(value []byte, headers ...outbox.Header) (outbox.Envelope[PresenceV1], error) {
 	return presenceV1Event.Decode(value, headers...)
 }
@@ -212,13 +210,14 @@ func (v Part) Validate() error               { return wire.Validate(&v, v.check)
 func (v *Part) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodePart) }
 
 func decodePart(d *wire.Decoder) (v Part) {
-	o := d.Open(&v.Unknown, "name")
+	o := d.Open("name")
 	for o.Next() {
 		switch string(o.Name) {
 		case "name":
 			v.Name = d.String()
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 

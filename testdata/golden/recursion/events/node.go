@@ -20,7 +20,7 @@ func (v Node) Validate() error               { return nil }
 func (v *Node) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeNode) }
 
 func decodeNode(d *wire.Decoder) (v Node) {
-	o := d.Open(&v.Unknown, "value")
+	o := d.Open("value")
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
@@ -31,6 +31,7 @@ func decodeNode(d *wire.Decoder) (v Node) {
 			v.Others = wire.Slice(d, decodeNode)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 

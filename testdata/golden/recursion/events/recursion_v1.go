@@ -35,7 +35,7 @@ func (v RecursionV1) Validate() error               { return wire.Validate(&v, v
 func (v *RecursionV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeRecursionV1) }
 
 func decodeRecursionV1(d *wire.Decoder) (v RecursionV1) {
-	o := d.Open(&v.Unknown, "id")
+	o := d.Open("id")
 	for o.Next() {
 		switch string(o.Name) {
 		case "id":
@@ -64,6 +64,7 @@ func decodeRecursionV1(d *wire.Decoder) (v RecursionV1) {
 			v.Remote = wire.Optional(d, decodeNode)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -135,8 +136,7 @@ func InsertRecursionV1(ctx context.Context, tx outbox.Transaction, data Recursio
 	return outbox.Insert(ctx, tx, insertRows, data, opts...)
 }
 
-// QueueRecursionV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueRecursionV1 adds the insert to a batch, to be sent in a transaction.
 func QueueRecursionV1(ctx context.Context, batch *pgx.Batch, data RecursionV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, data, opts...)
 }
@@ -146,8 +146,7 @@ func OnRecursionV1(r *consume.Router, handle func(context.Context, outbox.Envelo
 	consume.On(r, recursionV1Event, handle)
 }
 
-// DecodeRecursionV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeRecursionV1 reads a record, with its headers if it has no envelope.
 func DecodeRecursionV1(value []byte, headers ...outbox.Header) (outbox.Envelope[RecursionV1], error) {
 	return recursionV1Event.Decode(value, headers...)
 }
@@ -343,7 +342,7 @@ func (v Extended) Validate() error               { return wire.Validate(&v, v.ch
 func (v *Extended) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeExtended) }
 
 func decodeExtended(d *wire.Decoder) (v Extended) {
-	o := d.Open(&v.Unknown, "name")
+	o := d.Open("name")
 	for o.Next() {
 		switch string(o.Name) {
 		case "name":
@@ -352,6 +351,7 @@ func decodeExtended(d *wire.Decoder) (v Extended) {
 			v.Next = wire.Optional(d, decodeExtended)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -408,7 +408,7 @@ func (v *RecursionV1ChainItem) UnmarshalJSON(b []byte) error {
 }
 
 func decodeRecursionV1ChainItem(d *wire.Decoder) (v RecursionV1ChainItem) {
-	o := d.Open(&v.Unknown, "name")
+	o := d.Open("name")
 	for o.Next() {
 		switch string(o.Name) {
 		case "name":
@@ -417,6 +417,7 @@ func decodeRecursionV1ChainItem(d *wire.Decoder) (v RecursionV1ChainItem) {
 			v.More = wire.Slice(d, decodeRecursionV1ChainItem)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 

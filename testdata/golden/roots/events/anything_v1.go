@@ -41,8 +41,7 @@ func InsertAnythingV1(ctx context.Context, tx outbox.Transaction, aggregateID st
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueAnythingV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueAnythingV1 adds the insert to a batch, to be sent in a transaction.
 func QueueAnythingV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data AnythingV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -52,8 +51,7 @@ func OnAnythingV1(r *consume.Router, handle func(context.Context, outbox.Envelop
 	consume.On(r, anythingV1Event, handle)
 }
 
-// DecodeAnythingV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeAnythingV1 reads a record, with its headers if it has no envelope.
 func DecodeAnythingV1(value []byte, headers ...outbox.Header) (outbox.Envelope[AnythingV1], error) {
 	return anythingV1Event.Decode(value, headers...)
 }

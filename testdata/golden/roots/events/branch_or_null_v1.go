@@ -26,13 +26,14 @@ func (v *BranchOrNullV1) UnmarshalJSON(b []byte) error {
 }
 
 func decodeBranchOrNullV1(d *wire.Decoder) (v BranchOrNullV1) {
-	o := d.Open(&v.Unknown, "id")
+	o := d.Open("id")
 	for o.Next() {
 		switch string(o.Name) {
 		case "id":
 			v.ID = d.String()
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -59,8 +60,7 @@ func InsertBranchOrNullV1(ctx context.Context, tx outbox.Transaction, data Branc
 	return outbox.Insert(ctx, tx, insertRows, data, opts...)
 }
 
-// QueueBranchOrNullV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueBranchOrNullV1 adds the insert to a batch, to be sent in a transaction.
 func QueueBranchOrNullV1(ctx context.Context, batch *pgx.Batch, data BranchOrNullV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, data, opts...)
 }
@@ -70,8 +70,7 @@ func OnBranchOrNullV1(r *consume.Router, handle func(context.Context, outbox.Env
 	consume.On(r, branchOrNullV1Event, handle)
 }
 
-// DecodeBranchOrNullV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeBranchOrNullV1 reads a record, with its headers if it has no envelope.
 func DecodeBranchOrNullV1(value []byte, headers ...outbox.Header) (outbox.Envelope[BranchOrNullV1], error) {
 	return branchOrNullV1Event.Decode(value, headers...)
 }

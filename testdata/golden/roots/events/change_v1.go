@@ -87,8 +87,7 @@ func InsertChangeV1(ctx context.Context, tx outbox.Transaction, data ChangeV1, o
 	return outbox.Insert(ctx, tx, insertRows, data, opts...)
 }
 
-// QueueChangeV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueChangeV1 adds the insert to a batch, to be sent in a transaction.
 func QueueChangeV1(ctx context.Context, batch *pgx.Batch, data ChangeV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, data, opts...)
 }
@@ -98,8 +97,7 @@ func OnChangeV1(r *consume.Router, handle func(context.Context, outbox.Envelope[
 	consume.On(r, changeV1Event, handle)
 }
 
-// DecodeChangeV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeChangeV1 reads a record, with its headers if it has no envelope.
 func DecodeChangeV1(value []byte, headers ...outbox.Header) (outbox.Envelope[ChangeV1], error) {
 	return changeV1Event.Decode(value, headers...)
 }
@@ -136,7 +134,7 @@ func (v Row) Validate() error               { return wire.Validate(&v, v.check) 
 func (v *Row) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeRow) }
 
 func decodeRow(d *wire.Decoder) (v Row) {
-	o := d.Open(&v.Unknown, "id")
+	o := d.Open("id")
 	for o.Next() {
 		switch string(o.Name) {
 		case "id":
@@ -145,6 +143,7 @@ func decodeRow(d *wire.Decoder) (v Row) {
 			v.Name = wire.Optional(d, (*wire.Decoder).String)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 

@@ -51,8 +51,7 @@ func InsertCodeV1(ctx context.Context, tx outbox.Transaction, data CodeV1, opts 
 	return outbox.Insert(ctx, tx, insertRows, data, opts...)
 }
 
-// QueueCodeV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueCodeV1 adds the insert to a batch, to be sent in a transaction.
 func QueueCodeV1(ctx context.Context, batch *pgx.Batch, data CodeV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, data, opts...)
 }
@@ -62,7 +61,7 @@ func OnCodeV1(r *consume.Router, handle func(context.Context, outbox.Envelope[Co
 	consume.On(r, codeV1Event, handle)
 }
 
-// DecodeCodeV1 reads a record; an event without an envelope needs its headers.
+// DecodeCodeV1 reads a record, with its headers if it has no envelope.
 func DecodeCodeV1(value []byte, headers ...outbox.Header) (outbox.Envelope[CodeV1], error) {
 	return codeV1Event.Decode(value, headers...)
 }

@@ -41,8 +41,7 @@ func InsertCountV1(ctx context.Context, tx outbox.Transaction, data CountV1, opt
 	return outbox.Insert(ctx, tx, insertRows, data, opts...)
 }
 
-// QueueCountV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueCountV1 adds the insert to a batch, to be sent in a transaction.
 func QueueCountV1(ctx context.Context, batch *pgx.Batch, data CountV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, data, opts...)
 }
@@ -52,7 +51,7 @@ func OnCountV1(r *consume.Router, handle func(context.Context, outbox.Envelope[C
 	consume.On(r, countV1Event, handle)
 }
 
-// DecodeCountV1 reads a record; an event without an envelope needs its headers.
+// DecodeCountV1 reads a record, with its headers if it has no envelope.
 func DecodeCountV1(value []byte, headers ...outbox.Header) (outbox.Envelope[CountV1], error) {
 	return countV1Event.Decode(value, headers...)
 }

@@ -43,8 +43,7 @@ func InsertFixedV1(ctx context.Context, tx outbox.Transaction, aggregateID strin
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueFixedV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueFixedV1 adds the insert to a batch, to be sent in a transaction.
 func QueueFixedV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data FixedV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -54,7 +53,7 @@ func OnFixedV1(r *consume.Router, handle func(context.Context, outbox.Envelope[F
 	consume.On(r, fixedV1Event, handle)
 }
 
-// DecodeFixedV1 reads a record; an event without an envelope needs its headers.
+// DecodeFixedV1 reads a record, with its headers if it has no envelope.
 func DecodeFixedV1(value []byte, headers ...outbox.Header) (outbox.Envelope[FixedV1], error) {
 	return fixedV1Event.Decode(value, headers...)
 }

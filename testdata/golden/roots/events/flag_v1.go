@@ -39,8 +39,7 @@ func InsertFlagV1(ctx context.Context, tx outbox.Transaction, aggregateID string
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueFlagV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueFlagV1 adds the insert to a batch, to be sent in a transaction.
 func QueueFlagV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data FlagV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -50,7 +49,7 @@ func OnFlagV1(r *consume.Router, handle func(context.Context, outbox.Envelope[Fl
 	consume.On(r, flagV1Event, handle)
 }
 
-// DecodeFlagV1 reads a record; an event without an envelope needs its headers.
+// DecodeFlagV1 reads a record, with its headers if it has no envelope.
 func DecodeFlagV1(value []byte, headers ...outbox.Header) (outbox.Envelope[FlagV1], error) {
 	return flagV1Event.Decode(value, headers...)
 }

@@ -45,8 +45,7 @@ func InsertHugeV1(ctx context.Context, tx outbox.Transaction, aggregateID string
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueHugeV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueHugeV1 adds the insert to a batch, to be sent in a transaction.
 func QueueHugeV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data HugeV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -56,7 +55,7 @@ func OnHugeV1(r *consume.Router, handle func(context.Context, outbox.Envelope[Hu
 	consume.On(r, hugeV1Event, handle)
 }
 
-// DecodeHugeV1 reads a record; an event without an envelope needs its headers.
+// DecodeHugeV1 reads a record, with its headers if it has no envelope.
 func DecodeHugeV1(value []byte, headers ...outbox.Header) (outbox.Envelope[HugeV1], error) {
 	return hugeV1Event.Decode(value, headers...)
 }

@@ -61,8 +61,7 @@ func InsertLabelsV1(ctx context.Context, tx outbox.Transaction, aggregateID stri
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueLabelsV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueLabelsV1 adds the insert to a batch, to be sent in a transaction.
 func QueueLabelsV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data LabelsV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -72,8 +71,7 @@ func OnLabelsV1(r *consume.Router, handle func(context.Context, outbox.Envelope[
 	consume.On(r, labelsV1Event, handle)
 }
 
-// DecodeLabelsV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeLabelsV1 reads a record, with its headers if it has no envelope.
 func DecodeLabelsV1(value []byte, headers ...outbox.Header) (outbox.Envelope[LabelsV1], error) {
 	return labelsV1Event.Decode(value, headers...)
 }

@@ -46,8 +46,7 @@ func InsertLevelV1(ctx context.Context, tx outbox.Transaction, data LevelV1, opt
 	return outbox.Insert(ctx, tx, insertRows, data, opts...)
 }
 
-// QueueLevelV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueLevelV1 adds the insert to a batch, to be sent in a transaction.
 func QueueLevelV1(ctx context.Context, batch *pgx.Batch, data LevelV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, data, opts...)
 }
@@ -57,7 +56,7 @@ func OnLevelV1(r *consume.Router, handle func(context.Context, outbox.Envelope[L
 	consume.On(r, levelV1Event, handle)
 }
 
-// DecodeLevelV1 reads a record; an event without an envelope needs its headers.
+// DecodeLevelV1 reads a record, with its headers if it has no envelope.
 func DecodeLevelV1(value []byte, headers ...outbox.Header) (outbox.Envelope[LevelV1], error) {
 	return levelV1Event.Decode(value, headers...)
 }

@@ -61,8 +61,7 @@ func InsertLinesV1(ctx context.Context, tx outbox.Transaction, data LinesV1, opt
 	return outbox.Insert(ctx, tx, insertRows, data, opts...)
 }
 
-// QueueLinesV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueLinesV1 adds the insert to a batch, to be sent in a transaction.
 func QueueLinesV1(ctx context.Context, batch *pgx.Batch, data LinesV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, data, opts...)
 }
@@ -72,7 +71,7 @@ func OnLinesV1(r *consume.Router, handle func(context.Context, outbox.Envelope[L
 	consume.On(r, linesV1Event, handle)
 }
 
-// DecodeLinesV1 reads a record; an event without an envelope needs its headers.
+// DecodeLinesV1 reads a record, with its headers if it has no envelope.
 func DecodeLinesV1(value []byte, headers ...outbox.Header) (outbox.Envelope[LinesV1], error) {
 	return linesV1Event.Decode(value, headers...)
 }
@@ -94,7 +93,7 @@ func (v LinesV1Item) Validate() error               { return wire.Validate(&v, v
 func (v *LinesV1Item) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeLinesV1Item) }
 
 func decodeLinesV1Item(d *wire.Decoder) (v LinesV1Item) {
-	o := d.Open(&v.Unknown, "order_id")
+	o := d.Open("order_id")
 	for o.Next() {
 		switch string(o.Name) {
 		case "order_id":
@@ -103,6 +102,7 @@ func decodeLinesV1Item(d *wire.Decoder) (v LinesV1Item) {
 			v.Quantity = nullable(d, (*wire.Decoder).Int)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 

@@ -43,8 +43,7 @@ func InsertListedV1(ctx context.Context, tx outbox.Transaction, aggregateID stri
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueListedV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueListedV1 adds the insert to a batch, to be sent in a transaction.
 func QueueListedV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data ListedV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -54,8 +53,7 @@ func OnListedV1(r *consume.Router, handle func(context.Context, outbox.Envelope[
 	consume.On(r, listedV1Event, handle)
 }
 
-// DecodeListedV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeListedV1 reads a record, with its headers if it has no envelope.
 func DecodeListedV1(value []byte, headers ...outbox.Header) (outbox.Envelope[ListedV1], error) {
 	return listedV1Event.Decode(value, headers...)
 }

@@ -27,7 +27,7 @@ func (v ManyV1) Validate() error               { return wire.Validate(&v, v.chec
 func (v *ManyV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeManyV1) }
 
 func decodeManyV1(d *wire.Decoder) (v ManyV1) {
-	o := d.Open(&v.Unknown, "items")
+	o := d.Open("items")
 	for o.Next() {
 		switch string(o.Name) {
 		case "items":
@@ -40,6 +40,7 @@ func decodeManyV1(d *wire.Decoder) (v ManyV1) {
 			})
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -94,8 +95,7 @@ func InsertManyV1(ctx context.Context, tx outbox.Transaction, data ManyV1, opts 
 	return outbox.Insert(ctx, tx, insertRows, data, opts...)
 }
 
-// QueueManyV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueManyV1 adds the insert to a batch, to be sent in a transaction.
 func QueueManyV1(ctx context.Context, batch *pgx.Batch, data ManyV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, data, opts...)
 }
@@ -105,7 +105,7 @@ func OnManyV1(r *consume.Router, handle func(context.Context, outbox.Envelope[Ma
 	consume.On(r, manyV1Event, handle)
 }
 
-// DecodeManyV1 reads a record; an event without an envelope needs its headers.
+// DecodeManyV1 reads a record, with its headers if it has no envelope.
 func DecodeManyV1(value []byte, headers ...outbox.Header) (outbox.Envelope[ManyV1], error) {
 	return manyV1Event.Decode(value, headers...)
 }
@@ -126,13 +126,14 @@ func (v ManyV1Item) Validate() error               { return nil }
 func (v *ManyV1Item) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeManyV1Item) }
 
 func decodeManyV1Item(d *wire.Decoder) (v ManyV1Item) {
-	o := d.Open(&v.Unknown, "id")
+	o := d.Open("id")
 	for o.Next() {
 		switch string(o.Name) {
 		case "id":
 			v.ID = d.UUID()
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 

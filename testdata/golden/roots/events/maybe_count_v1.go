@@ -50,8 +50,7 @@ func InsertMaybeCountV1(ctx context.Context, tx outbox.Transaction, aggregateID 
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueMaybeCountV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueMaybeCountV1 adds the insert to a batch, to be sent in a transaction.
 func QueueMaybeCountV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data MaybeCountV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -61,8 +60,7 @@ func OnMaybeCountV1(r *consume.Router, handle func(context.Context, outbox.Envel
 	consume.On(r, maybeCountV1Event, handle)
 }
 
-// DecodeMaybeCountV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeMaybeCountV1 reads a record, with its headers if it has no envelope.
 func DecodeMaybeCountV1(value []byte, headers ...outbox.Header) (outbox.Envelope[MaybeCountV1], error) {
 	return maybeCountV1Event.Decode(value, headers...)
 }

@@ -59,8 +59,7 @@ func InsertMaybeListV1(ctx context.Context, tx outbox.Transaction, aggregateID s
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueMaybeListV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueMaybeListV1 adds the insert to a batch, to be sent in a transaction.
 func QueueMaybeListV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data MaybeListV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -70,8 +69,7 @@ func OnMaybeListV1(r *consume.Router, handle func(context.Context, outbox.Envelo
 	consume.On(r, maybeListV1Event, handle)
 }
 
-// DecodeMaybeListV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeMaybeListV1 reads a record, with its headers if it has no envelope.
 func DecodeMaybeListV1(value []byte, headers ...outbox.Header) (outbox.Envelope[MaybeListV1], error) {
 	return maybeListV1Event.Decode(value, headers...)
 }
@@ -92,13 +90,14 @@ func (v Point) Validate() error               { return wire.Validate(&v, v.check
 func (v *Point) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodePoint) }
 
 func decodePoint(d *wire.Decoder) (v Point) {
-	o := d.Open(&v.Unknown, "x")
+	o := d.Open("x")
 	for o.Next() {
 		switch string(o.Name) {
 		case "x":
 			v.X = d.Float()
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 

@@ -49,8 +49,7 @@ func InsertMaybePairV1(ctx context.Context, tx outbox.Transaction, aggregateID s
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueMaybePairV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueMaybePairV1 adds the insert to a batch, to be sent in a transaction.
 func QueueMaybePairV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data MaybePairV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -60,8 +59,7 @@ func OnMaybePairV1(r *consume.Router, handle func(context.Context, outbox.Envelo
 	consume.On(r, maybePairV1Event, handle)
 }
 
-// DecodeMaybePairV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeMaybePairV1 reads a record, with its headers if it has no envelope.
 func DecodeMaybePairV1(value []byte, headers ...outbox.Header) (outbox.Envelope[MaybePairV1], error) {
 	return maybePairV1Event.Decode(value, headers...)
 }

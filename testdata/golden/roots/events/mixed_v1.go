@@ -48,8 +48,7 @@ func InsertMixedV1(ctx context.Context, tx outbox.Transaction, aggregateID strin
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueMixedV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueMixedV1 adds the insert to a batch, to be sent in a transaction.
 func QueueMixedV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data MixedV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -59,7 +58,7 @@ func OnMixedV1(r *consume.Router, handle func(context.Context, outbox.Envelope[M
 	consume.On(r, mixedV1Event, handle)
 }
 
-// DecodeMixedV1 reads a record; an event without an envelope needs its headers.
+// DecodeMixedV1 reads a record, with its headers if it has no envelope.
 func DecodeMixedV1(value []byte, headers ...outbox.Header) (outbox.Envelope[MixedV1], error) {
 	return mixedV1Event.Decode(value, headers...)
 }
@@ -141,13 +140,14 @@ func (Part) isMixedV1Value()                 {}
 func (v *Part) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodePart) }
 
 func decodePart(d *wire.Decoder) (v Part) {
-	o := d.Open(&v.Unknown, "id")
+	o := d.Open("id")
 	for o.Next() {
 		switch string(o.Name) {
 		case "id":
 			v.ID = d.String()
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 

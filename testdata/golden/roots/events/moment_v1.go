@@ -41,8 +41,7 @@ func InsertMomentV1(ctx context.Context, tx outbox.Transaction, aggregateID stri
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueMomentV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueMomentV1 adds the insert to a batch, to be sent in a transaction.
 func QueueMomentV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data MomentV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -52,8 +51,7 @@ func OnMomentV1(r *consume.Router, handle func(context.Context, outbox.Envelope[
 	consume.On(r, momentV1Event, handle)
 }
 
-// DecodeMomentV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeMomentV1 reads a record, with its headers if it has no envelope.
 func DecodeMomentV1(value []byte, headers ...outbox.Header) (outbox.Envelope[MomentV1], error) {
 	return momentV1Event.Decode(value, headers...)
 }

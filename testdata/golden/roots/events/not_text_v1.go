@@ -44,8 +44,7 @@ func InsertNotTextV1(ctx context.Context, tx outbox.Transaction, aggregateID str
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueNotTextV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueNotTextV1 adds the insert to a batch, to be sent in a transaction.
 func QueueNotTextV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data NotTextV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -55,8 +54,7 @@ func OnNotTextV1(r *consume.Router, handle func(context.Context, outbox.Envelope
 	consume.On(r, notTextV1Event, handle)
 }
 
-// DecodeNotTextV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeNotTextV1 reads a record, with its headers if it has no envelope.
 func DecodeNotTextV1(value []byte, headers ...outbox.Header) (outbox.Envelope[NotTextV1], error) {
 	return notTextV1Event.Decode(value, headers...)
 }

@@ -39,8 +39,7 @@ func InsertNothingV1(ctx context.Context, tx outbox.Transaction, aggregateID str
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueNothingV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueNothingV1 adds the insert to a batch, to be sent in a transaction.
 func QueueNothingV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data NothingV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -50,8 +49,7 @@ func OnNothingV1(r *consume.Router, handle func(context.Context, outbox.Envelope
 	consume.On(r, nothingV1Event, handle)
 }
 
-// DecodeNothingV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeNothingV1 reads a record, with its headers if it has no envelope.
 func DecodeNothingV1(value []byte, headers ...outbox.Header) (outbox.Envelope[NothingV1], error) {
 	return nothingV1Event.Decode(value, headers...)
 }

@@ -56,8 +56,7 @@ func InsertPricesV1(ctx context.Context, tx outbox.Transaction, aggregateID stri
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueuePricesV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueuePricesV1 adds the insert to a batch, to be sent in a transaction.
 func QueuePricesV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data PricesV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -67,8 +66,7 @@ func OnPricesV1(r *consume.Router, handle func(context.Context, outbox.Envelope[
 	consume.On(r, pricesV1Event, handle)
 }
 
-// DecodePricesV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodePricesV1 reads a record, with its headers if it has no envelope.
 func DecodePricesV1(value []byte, headers ...outbox.Header) (outbox.Envelope[PricesV1], error) {
 	return pricesV1Event.Decode(value, headers...)
 }

@@ -55,8 +55,7 @@ func InsertReadingsV1(ctx context.Context, tx outbox.Transaction, aggregateID st
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueReadingsV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueReadingsV1 adds the insert to a batch, to be sent in a transaction.
 func QueueReadingsV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data ReadingsV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -66,8 +65,7 @@ func OnReadingsV1(r *consume.Router, handle func(context.Context, outbox.Envelop
 	consume.On(r, readingsV1Event, handle)
 }
 
-// DecodeReadingsV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeReadingsV1 reads a record, with its headers if it has no envelope.
 func DecodeReadingsV1(value []byte, headers ...outbox.Header) (outbox.Envelope[ReadingsV1], error) {
 	return readingsV1Event.Decode(value, headers...)
 }

@@ -41,8 +41,7 @@ func InsertSessionV1(ctx context.Context, tx outbox.Transaction, data SessionV1,
 	return outbox.Insert(ctx, tx, insertRows, data, opts...)
 }
 
-// QueueSessionV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueSessionV1 adds the insert to a batch, to be sent in a transaction.
 func QueueSessionV1(ctx context.Context, batch *pgx.Batch, data SessionV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, data, opts...)
 }
@@ -52,8 +51,7 @@ func OnSessionV1(r *consume.Router, handle func(context.Context, outbox.Envelope
 	consume.On(r, sessionV1Event, handle)
 }
 
-// DecodeSessionV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeSessionV1 reads a record, with its headers if it has no envelope.
 func DecodeSessionV1(value []byte, headers ...outbox.Header) (outbox.Envelope[SessionV1], error) {
 	return sessionV1Event.Decode(value, headers...)
 }

@@ -48,8 +48,7 @@ func InsertSettingV1(ctx context.Context, tx outbox.Transaction, aggregateID str
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueSettingV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueSettingV1 adds the insert to a batch, to be sent in a transaction.
 func QueueSettingV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data SettingV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -59,8 +58,7 @@ func OnSettingV1(r *consume.Router, handle func(context.Context, outbox.Envelope
 	consume.On(r, settingV1Event, handle)
 }
 
-// DecodeSettingV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeSettingV1 reads a record, with its headers if it has no envelope.
 func DecodeSettingV1(value []byte, headers ...outbox.Header) (outbox.Envelope[SettingV1], error) {
 	return settingV1Event.Decode(value, headers...)
 }

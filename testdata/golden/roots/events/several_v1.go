@@ -57,8 +57,7 @@ func InsertSeveralV1(ctx context.Context, tx outbox.Transaction, data SeveralV1,
 	return outbox.Insert(ctx, tx, insertRows, data, opts...)
 }
 
-// QueueSeveralV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueSeveralV1 adds the insert to a batch, to be sent in a transaction.
 func QueueSeveralV1(ctx context.Context, batch *pgx.Batch, data SeveralV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, data, opts...)
 }
@@ -68,8 +67,7 @@ func OnSeveralV1(r *consume.Router, handle func(context.Context, outbox.Envelope
 	consume.On(r, severalV1Event, handle)
 }
 
-// DecodeSeveralV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeSeveralV1 reads a record, with its headers if it has no envelope.
 func DecodeSeveralV1(value []byte, headers ...outbox.Header) (outbox.Envelope[SeveralV1], error) {
 	return severalV1Event.Decode(value, headers...)
 }

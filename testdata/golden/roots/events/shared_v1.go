@@ -58,8 +58,7 @@ func InsertSharedV1(ctx context.Context, tx outbox.Transaction, aggregateID stri
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueSharedV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueSharedV1 adds the insert to a batch, to be sent in a transaction.
 func QueueSharedV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data SharedV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -69,8 +68,7 @@ func OnSharedV1(r *consume.Router, handle func(context.Context, outbox.Envelope[
 	consume.On(r, sharedV1Event, handle)
 }
 
-// DecodeSharedV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeSharedV1 reads a record, with its headers if it has no envelope.
 func DecodeSharedV1(value []byte, headers ...outbox.Header) (outbox.Envelope[SharedV1], error) {
 	return sharedV1Event.Decode(value, headers...)
 }

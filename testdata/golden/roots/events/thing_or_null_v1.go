@@ -25,7 +25,7 @@ func (v ThingOrNullV1) Validate() error              { return wire.Validate(&v, 
 func (v *ThingOrNullV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeThingOrNullV1) }
 
 func decodeThingOrNullV1(d *wire.Decoder) (v ThingOrNullV1) {
-	o := d.Open(&v.Unknown, "a")
+	o := d.Open("a")
 	for o.Next() {
 		switch string(o.Name) {
 		case "a":
@@ -34,6 +34,7 @@ func decodeThingOrNullV1(d *wire.Decoder) (v ThingOrNullV1) {
 			v.Next = nullable(d, func(d *wire.Decoder) *ThingOrNullV1 { return wire.Optional(d, decodeThingOrNullV1) })
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -67,8 +68,7 @@ func InsertThingOrNullV1(ctx context.Context, tx outbox.Transaction, data ThingO
 	return outbox.Insert(ctx, tx, insertRows, data, opts...)
 }
 
-// QueueThingOrNullV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueThingOrNullV1 adds the insert to a batch, to be sent in a transaction.
 func QueueThingOrNullV1(ctx context.Context, batch *pgx.Batch, data ThingOrNullV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, data, opts...)
 }
@@ -78,8 +78,7 @@ func OnThingOrNullV1(r *consume.Router, handle func(context.Context, outbox.Enve
 	consume.On(r, thingOrNullV1Event, handle)
 }
 
-// DecodeThingOrNullV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeThingOrNullV1 reads a record, with its headers if it has no envelope.
 func DecodeThingOrNullV1(value []byte, headers ...outbox.Header) (outbox.Envelope[ThingOrNullV1], error) {
 	return thingOrNullV1Event.Decode(value, headers...)
 }

@@ -43,8 +43,7 @@ func InsertTreeV1(ctx context.Context, tx outbox.Transaction, aggregateID string
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueTreeV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueTreeV1 adds the insert to a batch, to be sent in a transaction.
 func QueueTreeV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data TreeV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -54,7 +53,7 @@ func OnTreeV1(r *consume.Router, handle func(context.Context, outbox.Envelope[Tr
 	consume.On(r, treeV1Event, handle)
 }
 
-// DecodeTreeV1 reads a record; an event without an envelope needs its headers.
+// DecodeTreeV1 reads a record, with its headers if it has no envelope.
 func DecodeTreeV1(value []byte, headers ...outbox.Header) (outbox.Envelope[TreeV1], error) {
 	return treeV1Event.Decode(value, headers...)
 }

@@ -26,13 +26,14 @@ func (v AllOfBoundsV1) Validate() error              { return wire.Validate(&v, 
 func (v *AllOfBoundsV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeAllOfBoundsV1) }
 
 func decodeAllOfBoundsV1(d *wire.Decoder) (v AllOfBoundsV1) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, (*wire.Decoder).Int)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -63,8 +64,7 @@ func InsertAllOfBoundsV1(ctx context.Context, tx outbox.Transaction, aggregateID
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueAllOfBoundsV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueAllOfBoundsV1 adds the insert to a batch, to be sent in a transaction.
 func QueueAllOfBoundsV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data AllOfBoundsV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -74,8 +74,7 @@ func OnAllOfBoundsV1(r *consume.Router, handle func(context.Context, outbox.Enve
 	consume.On(r, allOfBoundsV1Event, handle)
 }
 
-// DecodeAllOfBoundsV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeAllOfBoundsV1 reads a record, with its headers if it has no envelope.
 func DecodeAllOfBoundsV1(value []byte, headers ...outbox.Header) (outbox.Envelope[AllOfBoundsV1], error) {
 	return allOfBoundsV1Event.Decode(value, headers...)
 }

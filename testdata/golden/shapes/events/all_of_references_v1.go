@@ -29,13 +29,14 @@ func (v *AllOfReferencesV1) UnmarshalJSON(b []byte) error {
 }
 
 func decodeAllOfReferencesV1(d *wire.Decoder) (v AllOfReferencesV1) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, decodeAllOfReferencesV1Value)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -58,7 +59,7 @@ func InsertAllOfReferencesV1(ctx context.Context, tx outbox.Transaction, aggrega
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueAllOfReferencesV1 adds the insert to a batch that the caller sends in a
+// QueueAllOfReferencesV1 adds the insert to a batch, to be sent in a
 // transaction.
 func QueueAllOfReferencesV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data AllOfReferencesV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -69,8 +70,8 @@ func OnAllOfReferencesV1(r *consume.Router, handle func(context.Context, outbox.
 	consume.On(r, allOfReferencesV1Event, handle)
 }
 
-// DecodeAllOfReferencesV1 reads a record; an event without an envelope needs
-// its headers.
+// DecodeAllOfReferencesV1 reads a record, with its headers if it has no
+// envelope.
 func DecodeAllOfReferencesV1(value []byte, headers ...outbox.Header) (outbox.Envelope[AllOfReferencesV1], error) {
 	return allOfReferencesV1Event.Decode(value, headers...)
 }
@@ -96,7 +97,7 @@ func (v *AllOfReferencesV1Value) UnmarshalJSON(b []byte) error {
 }
 
 func decodeAllOfReferencesV1Value(d *wire.Decoder) (v AllOfReferencesV1Value) {
-	o := d.Open(&v.Unknown, "at", "owner")
+	o := d.Open("at", "owner")
 	for o.Next() {
 		switch string(o.Name) {
 		case "at":
@@ -105,6 +106,7 @@ func decodeAllOfReferencesV1Value(d *wire.Decoder) (v AllOfReferencesV1Value) {
 			v.Owner = d.String()
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 

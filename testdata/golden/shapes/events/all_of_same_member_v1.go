@@ -28,13 +28,14 @@ func (v *AllOfSameMemberV1) UnmarshalJSON(b []byte) error {
 }
 
 func decodeAllOfSameMemberV1(d *wire.Decoder) (v AllOfSameMemberV1) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, decodeAllOfSameMemberV1Value)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -63,7 +64,7 @@ func InsertAllOfSameMemberV1(ctx context.Context, tx outbox.Transaction, aggrega
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueAllOfSameMemberV1 adds the insert to a batch that the caller sends in a
+// QueueAllOfSameMemberV1 adds the insert to a batch, to be sent in a
 // transaction.
 func QueueAllOfSameMemberV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data AllOfSameMemberV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -74,8 +75,8 @@ func OnAllOfSameMemberV1(r *consume.Router, handle func(context.Context, outbox.
 	consume.On(r, allOfSameMemberV1Event, handle)
 }
 
-// DecodeAllOfSameMemberV1 reads a record; an event without an envelope needs
-// its headers.
+// DecodeAllOfSameMemberV1 reads a record, with its headers if it has no
+// envelope.
 func DecodeAllOfSameMemberV1(value []byte, headers ...outbox.Header) (outbox.Envelope[AllOfSameMemberV1], error) {
 	return allOfSameMemberV1Event.Decode(value, headers...)
 }
@@ -100,13 +101,14 @@ func (v *AllOfSameMemberV1Value) UnmarshalJSON(b []byte) error {
 }
 
 func decodeAllOfSameMemberV1Value(d *wire.Decoder) (v AllOfSameMemberV1Value) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "n":
 			v.N = wire.Optional(d, (*wire.Decoder).String)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 

@@ -28,13 +28,14 @@ func (v *AnythingRequiredV1) UnmarshalJSON(b []byte) error {
 }
 
 func decodeAnythingRequiredV1(d *wire.Decoder) (v AnythingRequiredV1) {
-	o := d.Open(&v.Unknown, "value")
+	o := d.Open("value")
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = d.Any()
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -56,7 +57,7 @@ func InsertAnythingRequiredV1(ctx context.Context, tx outbox.Transaction, aggreg
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueAnythingRequiredV1 adds the insert to a batch that the caller sends in a
+// QueueAnythingRequiredV1 adds the insert to a batch, to be sent in a
 // transaction.
 func QueueAnythingRequiredV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data AnythingRequiredV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -67,8 +68,8 @@ func OnAnythingRequiredV1(r *consume.Router, handle func(context.Context, outbox
 	consume.On(r, anythingRequiredV1Event, handle)
 }
 
-// DecodeAnythingRequiredV1 reads a record; an event without an envelope needs
-// its headers.
+// DecodeAnythingRequiredV1 reads a record, with its headers if it has no
+// envelope.
 func DecodeAnythingRequiredV1(value []byte, headers ...outbox.Header) (outbox.Envelope[AnythingRequiredV1], error) {
 	return anythingRequiredV1Event.Decode(value, headers...)
 }

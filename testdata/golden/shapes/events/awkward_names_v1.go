@@ -35,7 +35,7 @@ func (v *AwkwardNamesV1) UnmarshalJSON(b []byte) error {
 }
 
 func decodeAwkwardNamesV1(d *wire.Decoder) (v AwkwardNamesV1) {
-	o := d.Open(&v.Unknown, "type")
+	o := d.Open("type")
 	for o.Next() {
 		switch string(o.Name) {
 		case "type":
@@ -54,6 +54,7 @@ func decodeAwkwardNamesV1(d *wire.Decoder) (v AwkwardNamesV1) {
 			v.Empty = wire.Optional(d, (*wire.Decoder).Int)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -81,8 +82,7 @@ func InsertAwkwardNamesV1(ctx context.Context, tx outbox.Transaction, aggregateI
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueAwkwardNamesV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueAwkwardNamesV1 adds the insert to a batch, to be sent in a transaction.
 func QueueAwkwardNamesV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data AwkwardNamesV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -92,8 +92,7 @@ func OnAwkwardNamesV1(r *consume.Router, handle func(context.Context, outbox.Env
 	consume.On(r, awkwardNamesV1Event, handle)
 }
 
-// DecodeAwkwardNamesV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeAwkwardNamesV1 reads a record, with its headers if it has no envelope.
 func DecodeAwkwardNamesV1(value []byte, headers ...outbox.Header) (outbox.Envelope[AwkwardNamesV1], error) {
 	return awkwardNamesV1Event.Decode(value, headers...)
 }

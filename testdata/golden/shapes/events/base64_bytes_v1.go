@@ -26,13 +26,14 @@ func (v Base64BytesV1) Validate() error              { return nil }
 func (v *Base64BytesV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeBase64BytesV1) }
 
 func decodeBase64BytesV1(d *wire.Decoder) (v Base64BytesV1) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = d.Base64()
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -57,8 +58,7 @@ func InsertBase64BytesV1(ctx context.Context, tx outbox.Transaction, aggregateID
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueBase64BytesV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueBase64BytesV1 adds the insert to a batch, to be sent in a transaction.
 func QueueBase64BytesV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data Base64BytesV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -68,8 +68,7 @@ func OnBase64BytesV1(r *consume.Router, handle func(context.Context, outbox.Enve
 	consume.On(r, base64BytesV1Event, handle)
 }
 
-// DecodeBase64BytesV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeBase64BytesV1 reads a record, with its headers if it has no envelope.
 func DecodeBase64BytesV1(value []byte, headers ...outbox.Header) (outbox.Envelope[Base64BytesV1], error) {
 	return base64BytesV1Event.Decode(value, headers...)
 }

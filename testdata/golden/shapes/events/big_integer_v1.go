@@ -28,13 +28,14 @@ func (v BigIntegerV1) Validate() error              { return wire.Validate(&v, v
 func (v *BigIntegerV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeBigIntegerV1) }
 
 func decodeBigIntegerV1(d *wire.Decoder) (v BigIntegerV1) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = d.BigInt()
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -65,8 +66,7 @@ func InsertBigIntegerV1(ctx context.Context, tx outbox.Transaction, aggregateID 
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueBigIntegerV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueBigIntegerV1 adds the insert to a batch, to be sent in a transaction.
 func QueueBigIntegerV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data BigIntegerV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -76,8 +76,7 @@ func OnBigIntegerV1(r *consume.Router, handle func(context.Context, outbox.Envel
 	consume.On(r, bigIntegerV1Event, handle)
 }
 
-// DecodeBigIntegerV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeBigIntegerV1 reads a record, with its headers if it has no envelope.
 func DecodeBigIntegerV1(value []byte, headers ...outbox.Header) (outbox.Envelope[BigIntegerV1], error) {
 	return bigIntegerV1Event.Decode(value, headers...)
 }

@@ -34,13 +34,14 @@ func (v BooleanEnumV1) Validate() error              { return wire.Validate(&v, 
 func (v *BooleanEnumV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeBooleanEnumV1) }
 
 func decodeBooleanEnumV1(d *wire.Decoder) (v BooleanEnumV1) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, (*wire.Decoder).Bool)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -70,8 +71,7 @@ func InsertBooleanEnumV1(ctx context.Context, tx outbox.Transaction, aggregateID
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueBooleanEnumV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueBooleanEnumV1 adds the insert to a batch, to be sent in a transaction.
 func QueueBooleanEnumV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data BooleanEnumV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -81,8 +81,7 @@ func OnBooleanEnumV1(r *consume.Router, handle func(context.Context, outbox.Enve
 	consume.On(r, booleanEnumV1Event, handle)
 }
 
-// DecodeBooleanEnumV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeBooleanEnumV1 reads a record, with its headers if it has no envelope.
 func DecodeBooleanEnumV1(value []byte, headers ...outbox.Header) (outbox.Envelope[BooleanEnumV1], error) {
 	return booleanEnumV1Event.Decode(value, headers...)
 }

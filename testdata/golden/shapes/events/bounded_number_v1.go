@@ -28,13 +28,14 @@ func (v *BoundedNumberV1) UnmarshalJSON(b []byte) error {
 }
 
 func decodeBoundedNumberV1(d *wire.Decoder) (v BoundedNumberV1) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, (*wire.Decoder).Float)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -66,8 +67,7 @@ func InsertBoundedNumberV1(ctx context.Context, tx outbox.Transaction, aggregate
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueBoundedNumberV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueBoundedNumberV1 adds the insert to a batch, to be sent in a transaction.
 func QueueBoundedNumberV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data BoundedNumberV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -77,8 +77,7 @@ func OnBoundedNumberV1(r *consume.Router, handle func(context.Context, outbox.En
 	consume.On(r, boundedNumberV1Event, handle)
 }
 
-// DecodeBoundedNumberV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeBoundedNumberV1 reads a record, with its headers if it has no envelope.
 func DecodeBoundedNumberV1(value []byte, headers ...outbox.Header) (outbox.Envelope[BoundedNumberV1], error) {
 	return boundedNumberV1Event.Decode(value, headers...)
 }

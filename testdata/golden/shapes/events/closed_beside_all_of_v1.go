@@ -29,13 +29,14 @@ func (v *ClosedBesideAllOfV1) UnmarshalJSON(b []byte) error {
 }
 
 func decodeClosedBesideAllOfV1(d *wire.Decoder) (v ClosedBesideAllOfV1) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, decodeClosedBesideAllOfV1Value)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -64,8 +65,8 @@ func InsertClosedBesideAllOfV1(ctx context.Context, tx outbox.Transaction, aggre
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueClosedBesideAllOfV1 adds the insert to a batch that the caller sends in
-// a transaction.
+// QueueClosedBesideAllOfV1 adds the insert to a batch, to be sent in a
+// transaction.
 func QueueClosedBesideAllOfV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data ClosedBesideAllOfV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -75,8 +76,8 @@ func OnClosedBesideAllOfV1(r *consume.Router, handle func(context.Context, outbo
 	consume.On(r, closedBesideAllOfV1Event, handle)
 }
 
-// DecodeClosedBesideAllOfV1 reads a record; an event without an envelope needs
-// its headers.
+// DecodeClosedBesideAllOfV1 reads a record, with its headers if it has no
+// envelope.
 func DecodeClosedBesideAllOfV1(value []byte, headers ...outbox.Header) (outbox.Envelope[ClosedBesideAllOfV1], error) {
 	return closedBesideAllOfV1Event.Decode(value, headers...)
 }

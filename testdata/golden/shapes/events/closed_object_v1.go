@@ -28,13 +28,14 @@ func (v *ClosedObjectV1) UnmarshalJSON(b []byte) error {
 }
 
 func decodeClosedObjectV1(d *wire.Decoder) (v ClosedObjectV1) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, decodeClosedObjectV1Value)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -57,8 +58,7 @@ func InsertClosedObjectV1(ctx context.Context, tx outbox.Transaction, aggregateI
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueClosedObjectV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueClosedObjectV1 adds the insert to a batch, to be sent in a transaction.
 func QueueClosedObjectV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data ClosedObjectV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -68,8 +68,7 @@ func OnClosedObjectV1(r *consume.Router, handle func(context.Context, outbox.Env
 	consume.On(r, closedObjectV1Event, handle)
 }
 
-// DecodeClosedObjectV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeClosedObjectV1 reads a record, with its headers if it has no envelope.
 func DecodeClosedObjectV1(value []byte, headers ...outbox.Header) (outbox.Envelope[ClosedObjectV1], error) {
 	return closedObjectV1Event.Decode(value, headers...)
 }

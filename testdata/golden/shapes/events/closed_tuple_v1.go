@@ -26,13 +26,14 @@ func (v ClosedTupleV1) Validate() error              { return nil }
 func (v *ClosedTupleV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeClosedTupleV1) }
 
 func decodeClosedTupleV1(d *wire.Decoder) (v ClosedTupleV1) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, decodeClosedTupleV1Value)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -55,8 +56,7 @@ func InsertClosedTupleV1(ctx context.Context, tx outbox.Transaction, aggregateID
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueClosedTupleV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueClosedTupleV1 adds the insert to a batch, to be sent in a transaction.
 func QueueClosedTupleV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data ClosedTupleV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -66,8 +66,7 @@ func OnClosedTupleV1(r *consume.Router, handle func(context.Context, outbox.Enve
 	consume.On(r, closedTupleV1Event, handle)
 }
 
-// DecodeClosedTupleV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeClosedTupleV1 reads a record, with its headers if it has no envelope.
 func DecodeClosedTupleV1(value []byte, headers ...outbox.Header) (outbox.Envelope[ClosedTupleV1], error) {
 	return closedTupleV1Event.Decode(value, headers...)
 }

@@ -19,7 +19,7 @@ func (v Money) Validate() error               { return nil }
 func (v *Money) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeMoney) }
 
 func decodeMoney(d *wire.Decoder) (v Money) {
-	o := d.Open(&v.Unknown, "amount", "currency")
+	o := d.Open("amount", "currency")
 	for o.Next() {
 		switch string(o.Name) {
 		case "amount":
@@ -28,6 +28,7 @@ func decodeMoney(d *wire.Decoder) (v Money) {
 			v.Currency = d.String()
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 

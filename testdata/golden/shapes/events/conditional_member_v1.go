@@ -30,7 +30,7 @@ func (v *ConditionalMemberV1) UnmarshalJSON(b []byte) error {
 }
 
 func decodeConditionalMemberV1(d *wire.Decoder) (v ConditionalMemberV1) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "kind":
@@ -39,6 +39,7 @@ func decodeConditionalMemberV1(d *wire.Decoder) (v ConditionalMemberV1) {
 			v.Weight = wire.OptionalOrUnknown(&o, &v.Unknown, (*wire.Decoder).Int)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -66,8 +67,8 @@ func InsertConditionalMemberV1(ctx context.Context, tx outbox.Transaction, aggre
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueConditionalMemberV1 adds the insert to a batch that the caller sends in
-// a transaction.
+// QueueConditionalMemberV1 adds the insert to a batch, to be sent in a
+// transaction.
 func QueueConditionalMemberV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data ConditionalMemberV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -77,8 +78,8 @@ func OnConditionalMemberV1(r *consume.Router, handle func(context.Context, outbo
 	consume.On(r, conditionalMemberV1Event, handle)
 }
 
-// DecodeConditionalMemberV1 reads a record; an event without an envelope needs
-// its headers.
+// DecodeConditionalMemberV1 reads a record, with its headers if it has no
+// envelope.
 func DecodeConditionalMemberV1(value []byte, headers ...outbox.Header) (outbox.Envelope[ConditionalMemberV1], error) {
 	return conditionalMemberV1Event.Decode(value, headers...)
 }

@@ -29,13 +29,14 @@ func (v *ContainsItemsV1) UnmarshalJSON(b []byte) error {
 }
 
 func decodeContainsItemsV1(d *wire.Decoder) (v ContainsItemsV1) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Slice(d, (*wire.Decoder).Int)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -64,8 +65,7 @@ func InsertContainsItemsV1(ctx context.Context, tx outbox.Transaction, aggregate
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueContainsItemsV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueContainsItemsV1 adds the insert to a batch, to be sent in a transaction.
 func QueueContainsItemsV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data ContainsItemsV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -75,8 +75,7 @@ func OnContainsItemsV1(r *consume.Router, handle func(context.Context, outbox.En
 	consume.On(r, containsItemsV1Event, handle)
 }
 
-// DecodeContainsItemsV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeContainsItemsV1 reads a record, with its headers if it has no envelope.
 func DecodeContainsItemsV1(value []byte, headers ...outbox.Header) (outbox.Envelope[ContainsItemsV1], error) {
 	return containsItemsV1Event.Decode(value, headers...)
 }

@@ -28,13 +28,14 @@ func (v *CountedMembersV1) UnmarshalJSON(b []byte) error {
 }
 
 func decodeCountedMembersV1(d *wire.Decoder) (v CountedMembersV1) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Map(d, (*wire.Decoder).Int)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -65,7 +66,7 @@ func InsertCountedMembersV1(ctx context.Context, tx outbox.Transaction, aggregat
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueCountedMembersV1 adds the insert to a batch that the caller sends in a
+// QueueCountedMembersV1 adds the insert to a batch, to be sent in a
 // transaction.
 func QueueCountedMembersV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data CountedMembersV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -76,8 +77,8 @@ func OnCountedMembersV1(r *consume.Router, handle func(context.Context, outbox.E
 	consume.On(r, countedMembersV1Event, handle)
 }
 
-// DecodeCountedMembersV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeCountedMembersV1 reads a record, with its headers if it has no
+// envelope.
 func DecodeCountedMembersV1(value []byte, headers ...outbox.Header) (outbox.Envelope[CountedMembersV1], error) {
 	return countedMembersV1Event.Decode(value, headers...)
 }

@@ -89,7 +89,7 @@ func (v *DefaultObjectV1) UnmarshalJSON(b []byte) error {
 }
 
 func decodeDefaultObjectV1(d *wire.Decoder) (v DefaultObjectV1) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "point":
@@ -102,6 +102,7 @@ func decodeDefaultObjectV1(d *wire.Decoder) (v DefaultObjectV1) {
 			v.Free = d.AnyObject()
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -129,8 +130,7 @@ func InsertDefaultObjectV1(ctx context.Context, tx outbox.Transaction, aggregate
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueDefaultObjectV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueDefaultObjectV1 adds the insert to a batch, to be sent in a transaction.
 func QueueDefaultObjectV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data DefaultObjectV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -140,8 +140,7 @@ func OnDefaultObjectV1(r *consume.Router, handle func(context.Context, outbox.En
 	consume.On(r, defaultObjectV1Event, handle)
 }
 
-// DecodeDefaultObjectV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeDefaultObjectV1 reads a record, with its headers if it has no envelope.
 func DecodeDefaultObjectV1(value []byte, headers ...outbox.Header) (outbox.Envelope[DefaultObjectV1], error) {
 	return defaultObjectV1Event.Decode(value, headers...)
 }
@@ -177,7 +176,7 @@ func (v *DefaultObjectV1Point) UnmarshalJSON(b []byte) error {
 }
 
 func decodeDefaultObjectV1Point(d *wire.Decoder) (v DefaultObjectV1Point) {
-	o := d.Open(&v.Unknown, "x")
+	o := d.Open("x")
 	for o.Next() {
 		switch string(o.Name) {
 		case "x":
@@ -186,6 +185,7 @@ func decodeDefaultObjectV1Point(d *wire.Decoder) (v DefaultObjectV1Point) {
 			v.Y = wire.Optional(d, (*wire.Decoder).Float)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 

@@ -115,7 +115,7 @@ func (v *DefaultOfFormatsV1) UnmarshalJSON(b []byte) error {
 }
 
 func decodeDefaultOfFormatsV1(d *wire.Decoder) (v DefaultOfFormatsV1) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "at":
@@ -134,6 +134,7 @@ func decodeDefaultOfFormatsV1(d *wire.Decoder) (v DefaultOfFormatsV1) {
 			v.Data = d.Base64()
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -164,7 +165,7 @@ func InsertDefaultOfFormatsV1(ctx context.Context, tx outbox.Transaction, aggreg
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueDefaultOfFormatsV1 adds the insert to a batch that the caller sends in a
+// QueueDefaultOfFormatsV1 adds the insert to a batch, to be sent in a
 // transaction.
 func QueueDefaultOfFormatsV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data DefaultOfFormatsV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -175,8 +176,8 @@ func OnDefaultOfFormatsV1(r *consume.Router, handle func(context.Context, outbox
 	consume.On(r, defaultOfFormatsV1Event, handle)
 }
 
-// DecodeDefaultOfFormatsV1 reads a record; an event without an envelope needs
-// its headers.
+// DecodeDefaultOfFormatsV1 reads a record, with its headers if it has no
+// envelope.
 func DecodeDefaultOfFormatsV1(value []byte, headers ...outbox.Header) (outbox.Envelope[DefaultOfFormatsV1], error) {
 	return defaultOfFormatsV1Event.Decode(value, headers...)
 }

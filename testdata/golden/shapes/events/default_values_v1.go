@@ -82,7 +82,7 @@ func (v *DefaultValuesV1) UnmarshalJSON(b []byte) error {
 }
 
 func decodeDefaultValuesV1(d *wire.Decoder) (v DefaultValuesV1) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "text":
@@ -101,6 +101,7 @@ func decodeDefaultValuesV1(d *wire.Decoder) (v DefaultValuesV1) {
 			v.Nothing = nullable(d, (*wire.Decoder).String)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -136,8 +137,7 @@ func InsertDefaultValuesV1(ctx context.Context, tx outbox.Transaction, aggregate
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueDefaultValuesV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueDefaultValuesV1 adds the insert to a batch, to be sent in a transaction.
 func QueueDefaultValuesV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data DefaultValuesV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -147,8 +147,7 @@ func OnDefaultValuesV1(r *consume.Router, handle func(context.Context, outbox.En
 	consume.On(r, defaultValuesV1Event, handle)
 }
 
-// DecodeDefaultValuesV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeDefaultValuesV1 reads a record, with its headers if it has no envelope.
 func DecodeDefaultValuesV1(value []byte, headers ...outbox.Header) (outbox.Envelope[DefaultValuesV1], error) {
 	return defaultValuesV1Event.Decode(value, headers...)
 }

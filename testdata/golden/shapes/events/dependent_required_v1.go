@@ -30,7 +30,7 @@ func (v *DependentRequiredV1) UnmarshalJSON(b []byte) error {
 }
 
 func decodeDependentRequiredV1(d *wire.Decoder) (v DependentRequiredV1) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "card":
@@ -39,6 +39,7 @@ func decodeDependentRequiredV1(d *wire.Decoder) (v DependentRequiredV1) {
 			v.Address = wire.Optional(d, (*wire.Decoder).String)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -66,8 +67,8 @@ func InsertDependentRequiredV1(ctx context.Context, tx outbox.Transaction, aggre
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueDependentRequiredV1 adds the insert to a batch that the caller sends in
-// a transaction.
+// QueueDependentRequiredV1 adds the insert to a batch, to be sent in a
+// transaction.
 func QueueDependentRequiredV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data DependentRequiredV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -77,8 +78,8 @@ func OnDependentRequiredV1(r *consume.Router, handle func(context.Context, outbo
 	consume.On(r, dependentRequiredV1Event, handle)
 }
 
-// DecodeDependentRequiredV1 reads a record; an event without an envelope needs
-// its headers.
+// DecodeDependentRequiredV1 reads a record, with its headers if it has no
+// envelope.
 func DecodeDependentRequiredV1(value []byte, headers ...outbox.Header) (outbox.Envelope[DependentRequiredV1], error) {
 	return dependentRequiredV1Event.Decode(value, headers...)
 }

@@ -30,7 +30,7 @@ func (v *DependentSchemasV1) UnmarshalJSON(b []byte) error {
 }
 
 func decodeDependentSchemasV1(d *wire.Decoder) (v DependentSchemasV1) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "weight":
@@ -39,6 +39,7 @@ func decodeDependentSchemasV1(d *wire.Decoder) (v DependentSchemasV1) {
 			v.Unit = wire.Optional(d, (*wire.Decoder).String)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -66,7 +67,7 @@ func InsertDependentSchemasV1(ctx context.Context, tx outbox.Transaction, aggreg
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueDependentSchemasV1 adds the insert to a batch that the caller sends in a
+// QueueDependentSchemasV1 adds the insert to a batch, to be sent in a
 // transaction.
 func QueueDependentSchemasV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data DependentSchemasV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -77,8 +78,8 @@ func OnDependentSchemasV1(r *consume.Router, handle func(context.Context, outbox
 	consume.On(r, dependentSchemasV1Event, handle)
 }
 
-// DecodeDependentSchemasV1 reads a record; an event without an envelope needs
-// its headers.
+// DecodeDependentSchemasV1 reads a record, with its headers if it has no
+// envelope.
 func DecodeDependentSchemasV1(value []byte, headers ...outbox.Header) (outbox.Envelope[DependentSchemasV1], error) {
 	return dependentSchemasV1Event.Decode(value, headers...)
 }

@@ -32,7 +32,7 @@ func (v *DeprecatedMemberV1) UnmarshalJSON(b []byte) error {
 }
 
 func decodeDeprecatedMemberV1(d *wire.Decoder) (v DeprecatedMemberV1) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
@@ -41,6 +41,7 @@ func decodeDeprecatedMemberV1(d *wire.Decoder) (v DeprecatedMemberV1) {
 			v.Title = wire.Optional(d, (*wire.Decoder).String)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -64,7 +65,7 @@ func InsertDeprecatedMemberV1(ctx context.Context, tx outbox.Transaction, aggreg
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueDeprecatedMemberV1 adds the insert to a batch that the caller sends in a
+// QueueDeprecatedMemberV1 adds the insert to a batch, to be sent in a
 // transaction.
 func QueueDeprecatedMemberV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data DeprecatedMemberV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -75,8 +76,8 @@ func OnDeprecatedMemberV1(r *consume.Router, handle func(context.Context, outbox
 	consume.On(r, deprecatedMemberV1Event, handle)
 }
 
-// DecodeDeprecatedMemberV1 reads a record; an event without an envelope needs
-// its headers.
+// DecodeDeprecatedMemberV1 reads a record, with its headers if it has no
+// envelope.
 func DecodeDeprecatedMemberV1(value []byte, headers ...outbox.Header) (outbox.Envelope[DeprecatedMemberV1], error) {
 	return deprecatedMemberV1Event.Decode(value, headers...)
 }

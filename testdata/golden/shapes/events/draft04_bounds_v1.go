@@ -28,13 +28,14 @@ func (v *Draft04BoundsV1) UnmarshalJSON(b []byte) error {
 }
 
 func decodeDraft04BoundsV1(d *wire.Decoder) (v Draft04BoundsV1) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, (*wire.Decoder).Float)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -64,8 +65,7 @@ func InsertDraft04BoundsV1(ctx context.Context, tx outbox.Transaction, aggregate
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueDraft04BoundsV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueDraft04BoundsV1 adds the insert to a batch, to be sent in a transaction.
 func QueueDraft04BoundsV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data Draft04BoundsV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -75,8 +75,7 @@ func OnDraft04BoundsV1(r *consume.Router, handle func(context.Context, outbox.En
 	consume.On(r, draft04BoundsV1Event, handle)
 }
 
-// DecodeDraft04BoundsV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeDraft04BoundsV1 reads a record, with its headers if it has no envelope.
 func DecodeDraft04BoundsV1(value []byte, headers ...outbox.Header) (outbox.Envelope[Draft04BoundsV1], error) {
 	return draft04BoundsV1Event.Decode(value, headers...)
 }

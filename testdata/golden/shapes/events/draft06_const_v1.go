@@ -36,13 +36,14 @@ func (v *Draft06ConstV1) UnmarshalJSON(b []byte) error {
 }
 
 func decodeDraft06ConstV1(d *wire.Decoder) (v Draft06ConstV1) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, (*wire.Decoder).String)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -72,8 +73,7 @@ func InsertDraft06ConstV1(ctx context.Context, tx outbox.Transaction, aggregateI
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueDraft06ConstV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueDraft06ConstV1 adds the insert to a batch, to be sent in a transaction.
 func QueueDraft06ConstV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data Draft06ConstV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -83,8 +83,7 @@ func OnDraft06ConstV1(r *consume.Router, handle func(context.Context, outbox.Env
 	consume.On(r, draft06ConstV1Event, handle)
 }
 
-// DecodeDraft06ConstV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeDraft06ConstV1 reads a record, with its headers if it has no envelope.
 func DecodeDraft06ConstV1(value []byte, headers ...outbox.Header) (outbox.Envelope[Draft06ConstV1], error) {
 	return draft06ConstV1Event.Decode(value, headers...)
 }

@@ -28,13 +28,14 @@ func (v *Draft07DefinitionsV1) UnmarshalJSON(b []byte) error {
 }
 
 func decodeDraft07DefinitionsV1(d *wire.Decoder) (v Draft07DefinitionsV1) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, (*wire.Decoder).String)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -64,8 +65,8 @@ func InsertDraft07DefinitionsV1(ctx context.Context, tx outbox.Transaction, aggr
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueDraft07DefinitionsV1 adds the insert to a batch that the caller sends in
-// a transaction.
+// QueueDraft07DefinitionsV1 adds the insert to a batch, to be sent in a
+// transaction.
 func QueueDraft07DefinitionsV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data Draft07DefinitionsV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -75,8 +76,8 @@ func OnDraft07DefinitionsV1(r *consume.Router, handle func(context.Context, outb
 	consume.On(r, draft07DefinitionsV1Event, handle)
 }
 
-// DecodeDraft07DefinitionsV1 reads a record; an event without an envelope needs
-// its headers.
+// DecodeDraft07DefinitionsV1 reads a record, with its headers if it has no
+// envelope.
 func DecodeDraft07DefinitionsV1(value []byte, headers ...outbox.Header) (outbox.Envelope[Draft07DefinitionsV1], error) {
 	return draft07DefinitionsV1Event.Decode(value, headers...)
 }

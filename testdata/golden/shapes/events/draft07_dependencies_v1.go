@@ -31,7 +31,7 @@ func (v *Draft07DependenciesV1) UnmarshalJSON(b []byte) error {
 }
 
 func decodeDraft07DependenciesV1(d *wire.Decoder) (v Draft07DependenciesV1) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "a":
@@ -42,6 +42,7 @@ func decodeDraft07DependenciesV1(d *wire.Decoder) (v Draft07DependenciesV1) {
 			v.C = wire.Optional(d, (*wire.Decoder).Int)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -70,8 +71,8 @@ func InsertDraft07DependenciesV1(ctx context.Context, tx outbox.Transaction, agg
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueDraft07DependenciesV1 adds the insert to a batch that the caller sends
-// in a transaction.
+// QueueDraft07DependenciesV1 adds the insert to a batch, to be sent in a
+// transaction.
 func QueueDraft07DependenciesV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data Draft07DependenciesV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -81,8 +82,8 @@ func OnDraft07DependenciesV1(r *consume.Router, handle func(context.Context, out
 	consume.On(r, draft07DependenciesV1Event, handle)
 }
 
-// DecodeDraft07DependenciesV1 reads a record; an event without an envelope
-// needs its headers.
+// DecodeDraft07DependenciesV1 reads a record, with its headers if it has no
+// envelope.
 func DecodeDraft07DependenciesV1(value []byte, headers ...outbox.Header) (outbox.Envelope[Draft07DependenciesV1], error) {
 	return draft07DependenciesV1Event.Decode(value, headers...)
 }

@@ -28,13 +28,14 @@ func (v *Draft07TupleV1) UnmarshalJSON(b []byte) error {
 }
 
 func decodeDraft07TupleV1(d *wire.Decoder) (v Draft07TupleV1) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, decodeDraft07TupleV1Value)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -57,8 +58,7 @@ func InsertDraft07TupleV1(ctx context.Context, tx outbox.Transaction, aggregateI
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueDraft07TupleV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueDraft07TupleV1 adds the insert to a batch, to be sent in a transaction.
 func QueueDraft07TupleV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data Draft07TupleV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -68,8 +68,7 @@ func OnDraft07TupleV1(r *consume.Router, handle func(context.Context, outbox.Env
 	consume.On(r, draft07TupleV1Event, handle)
 }
 
-// DecodeDraft07TupleV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeDraft07TupleV1 reads a record, with its headers if it has no envelope.
 func DecodeDraft07TupleV1(value []byte, headers ...outbox.Header) (outbox.Envelope[Draft07TupleV1], error) {
 	return draft07TupleV1Event.Decode(value, headers...)
 }

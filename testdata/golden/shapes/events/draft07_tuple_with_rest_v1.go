@@ -28,13 +28,14 @@ func (v *Draft07TupleWithRestV1) UnmarshalJSON(b []byte) error {
 }
 
 func decodeDraft07TupleWithRestV1(d *wire.Decoder) (v Draft07TupleWithRestV1) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, decodeDraft07TupleWithRestV1Value)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -63,8 +64,8 @@ func InsertDraft07TupleWithRestV1(ctx context.Context, tx outbox.Transaction, ag
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueDraft07TupleWithRestV1 adds the insert to a batch that the caller sends
-// in a transaction.
+// QueueDraft07TupleWithRestV1 adds the insert to a batch, to be sent in a
+// transaction.
 func QueueDraft07TupleWithRestV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data Draft07TupleWithRestV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -74,8 +75,8 @@ func OnDraft07TupleWithRestV1(r *consume.Router, handle func(context.Context, ou
 	consume.On(r, draft07TupleWithRestV1Event, handle)
 }
 
-// DecodeDraft07TupleWithRestV1 reads a record; an event without an envelope
-// needs its headers.
+// DecodeDraft07TupleWithRestV1 reads a record, with its headers if it has no
+// envelope.
 func DecodeDraft07TupleWithRestV1(value []byte, headers ...outbox.Header) (outbox.Envelope[Draft07TupleWithRestV1], error) {
 	return draft07TupleWithRestV1Event.Decode(value, headers...)
 }

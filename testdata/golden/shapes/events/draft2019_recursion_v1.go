@@ -28,13 +28,14 @@ func (v *Draft2019RecursionV1) UnmarshalJSON(b []byte) error {
 }
 
 func decodeDraft2019RecursionV1(d *wire.Decoder) (v Draft2019RecursionV1) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, decodeLeaf)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -57,8 +58,8 @@ func InsertDraft2019RecursionV1(ctx context.Context, tx outbox.Transaction, aggr
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueDraft2019RecursionV1 adds the insert to a batch that the caller sends in
-// a transaction.
+// QueueDraft2019RecursionV1 adds the insert to a batch, to be sent in a
+// transaction.
 func QueueDraft2019RecursionV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data Draft2019RecursionV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -68,8 +69,8 @@ func OnDraft2019RecursionV1(r *consume.Router, handle func(context.Context, outb
 	consume.On(r, draft2019RecursionV1Event, handle)
 }
 
-// DecodeDraft2019RecursionV1 reads a record; an event without an envelope needs
-// its headers.
+// DecodeDraft2019RecursionV1 reads a record, with its headers if it has no
+// envelope.
 func DecodeDraft2019RecursionV1(value []byte, headers ...outbox.Header) (outbox.Envelope[Draft2019RecursionV1], error) {
 	return draft2019RecursionV1Event.Decode(value, headers...)
 }
@@ -90,13 +91,14 @@ func (v Leaf) Validate() error               { return nil }
 func (v *Leaf) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeLeaf) }
 
 func decodeLeaf(d *wire.Decoder) (v Leaf) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "leaves":
 			v.Leaves = wire.Slice(d, decodeLeaf)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 

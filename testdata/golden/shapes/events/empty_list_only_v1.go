@@ -28,13 +28,14 @@ func (v *EmptyListOnlyV1) UnmarshalJSON(b []byte) error {
 }
 
 func decodeEmptyListOnlyV1(d *wire.Decoder) (v EmptyListOnlyV1) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Slice(d, (*wire.Decoder).String)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -61,8 +62,7 @@ func InsertEmptyListOnlyV1(ctx context.Context, tx outbox.Transaction, aggregate
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueEmptyListOnlyV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueEmptyListOnlyV1 adds the insert to a batch, to be sent in a transaction.
 func QueueEmptyListOnlyV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data EmptyListOnlyV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -72,8 +72,7 @@ func OnEmptyListOnlyV1(r *consume.Router, handle func(context.Context, outbox.En
 	consume.On(r, emptyListOnlyV1Event, handle)
 }
 
-// DecodeEmptyListOnlyV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeEmptyListOnlyV1 reads a record, with its headers if it has no envelope.
 func DecodeEmptyListOnlyV1(value []byte, headers ...outbox.Header) (outbox.Envelope[EmptyListOnlyV1], error) {
 	return emptyListOnlyV1Event.Decode(value, headers...)
 }

@@ -26,13 +26,14 @@ func (v EmptyObjectV1) Validate() error              { return nil }
 func (v *EmptyObjectV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeEmptyObjectV1) }
 
 func decodeEmptyObjectV1(d *wire.Decoder) (v EmptyObjectV1) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, decodeEmptyObjectV1Value)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -55,8 +56,7 @@ func InsertEmptyObjectV1(ctx context.Context, tx outbox.Transaction, aggregateID
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueEmptyObjectV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueEmptyObjectV1 adds the insert to a batch, to be sent in a transaction.
 func QueueEmptyObjectV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data EmptyObjectV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -66,8 +66,7 @@ func OnEmptyObjectV1(r *consume.Router, handle func(context.Context, outbox.Enve
 	consume.On(r, emptyObjectV1Event, handle)
 }
 
-// DecodeEmptyObjectV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeEmptyObjectV1 reads a record, with its headers if it has no envelope.
 func DecodeEmptyObjectV1(value []byte, headers ...outbox.Header) (outbox.Envelope[EmptyObjectV1], error) {
 	return emptyObjectV1Event.Decode(value, headers...)
 }

@@ -30,13 +30,14 @@ func (v *ExactDecimalV1) UnmarshalJSON(b []byte) error {
 }
 
 func decodeExactDecimalV1(d *wire.Decoder) (v ExactDecimalV1) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, (*wire.Decoder).Number)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -65,8 +66,7 @@ func InsertExactDecimalV1(ctx context.Context, tx outbox.Transaction, aggregateI
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueExactDecimalV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueExactDecimalV1 adds the insert to a batch, to be sent in a transaction.
 func QueueExactDecimalV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data ExactDecimalV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -76,8 +76,7 @@ func OnExactDecimalV1(r *consume.Router, handle func(context.Context, outbox.Env
 	consume.On(r, exactDecimalV1Event, handle)
 }
 
-// DecodeExactDecimalV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeExactDecimalV1 reads a record, with its headers if it has no envelope.
 func DecodeExactDecimalV1(value []byte, headers ...outbox.Header) (outbox.Envelope[ExactDecimalV1], error) {
 	return exactDecimalV1Event.Decode(value, headers...)
 }

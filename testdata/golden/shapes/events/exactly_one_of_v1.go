@@ -29,13 +29,14 @@ func (v *ExactlyOneOfV1) UnmarshalJSON(b []byte) error {
 }
 
 func decodeExactlyOneOfV1(d *wire.Decoder) (v ExactlyOneOfV1) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, decodeExactlyOneOfV1Value)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -64,8 +65,7 @@ func InsertExactlyOneOfV1(ctx context.Context, tx outbox.Transaction, aggregateI
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueExactlyOneOfV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueExactlyOneOfV1 adds the insert to a batch, to be sent in a transaction.
 func QueueExactlyOneOfV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data ExactlyOneOfV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -75,8 +75,7 @@ func OnExactlyOneOfV1(r *consume.Router, handle func(context.Context, outbox.Env
 	consume.On(r, exactlyOneOfV1Event, handle)
 }
 
-// DecodeExactlyOneOfV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeExactlyOneOfV1 reads a record, with its headers if it has no envelope.
 func DecodeExactlyOneOfV1(value []byte, headers ...outbox.Header) (outbox.Envelope[ExactlyOneOfV1], error) {
 	return exactlyOneOfV1Event.Decode(value, headers...)
 }
@@ -131,6 +130,6 @@ func decodeExactlyOneOfV1Value(d *wire.Decoder) ExactlyOneOfV1Value {
 	return ExactlyOneOfV1Value{Raw: wire.NoBranch[json.RawMessage](d)}
 }
 
-func (v *ExactlyOneOfV1Value) check(c *wire.Checker) {
+func (v ExactlyOneOfV1Value) check(c *wire.Checker) {
 	c.Schema("schemas/exactly_one_of.yaml#/properties/value").OneOf("Integer and Integer2", wire.Refusal(v.AsInteger), wire.Refusal(v.AsInteger2))
 }

@@ -28,13 +28,14 @@ func (v *ExtendedObjectV1) UnmarshalJSON(b []byte) error {
 }
 
 func decodeExtendedObjectV1(d *wire.Decoder) (v ExtendedObjectV1) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, decodeExtendedObjectV1Value)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -57,7 +58,7 @@ func InsertExtendedObjectV1(ctx context.Context, tx outbox.Transaction, aggregat
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueExtendedObjectV1 adds the insert to a batch that the caller sends in a
+// QueueExtendedObjectV1 adds the insert to a batch, to be sent in a
 // transaction.
 func QueueExtendedObjectV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data ExtendedObjectV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -68,8 +69,8 @@ func OnExtendedObjectV1(r *consume.Router, handle func(context.Context, outbox.E
 	consume.On(r, extendedObjectV1Event, handle)
 }
 
-// DecodeExtendedObjectV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeExtendedObjectV1 reads a record, with its headers if it has no
+// envelope.
 func DecodeExtendedObjectV1(value []byte, headers ...outbox.Header) (outbox.Envelope[ExtendedObjectV1], error) {
 	return extendedObjectV1Event.Decode(value, headers...)
 }

@@ -29,7 +29,7 @@ func (v FlatObjectV1) Validate() error              { return nil }
 func (v *FlatObjectV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeFlatObjectV1) }
 
 func decodeFlatObjectV1(d *wire.Decoder) (v FlatObjectV1) {
-	o := d.Open(&v.Unknown, "name")
+	o := d.Open("name")
 	for o.Next() {
 		switch string(o.Name) {
 		case "name":
@@ -42,6 +42,7 @@ func decodeFlatObjectV1(d *wire.Decoder) (v FlatObjectV1) {
 			v.On = wire.Optional(d, (*wire.Decoder).Bool)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -66,8 +67,7 @@ func InsertFlatObjectV1(ctx context.Context, tx outbox.Transaction, aggregateID 
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueFlatObjectV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueFlatObjectV1 adds the insert to a batch, to be sent in a transaction.
 func QueueFlatObjectV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data FlatObjectV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -77,8 +77,7 @@ func OnFlatObjectV1(r *consume.Router, handle func(context.Context, outbox.Envel
 	consume.On(r, flatObjectV1Event, handle)
 }
 
-// DecodeFlatObjectV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeFlatObjectV1 reads a record, with its headers if it has no envelope.
 func DecodeFlatObjectV1(value []byte, headers ...outbox.Header) (outbox.Envelope[FlatObjectV1], error) {
 	return flatObjectV1Event.Decode(value, headers...)
 }

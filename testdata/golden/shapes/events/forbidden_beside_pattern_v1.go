@@ -29,13 +29,14 @@ func (v *ForbiddenBesidePatternV1) UnmarshalJSON(b []byte) error {
 }
 
 func decodeForbiddenBesidePatternV1(d *wire.Decoder) (v ForbiddenBesidePatternV1) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, decodeForbiddenBesidePatternV1Value)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -65,8 +66,8 @@ func InsertForbiddenBesidePatternV1(ctx context.Context, tx outbox.Transaction, 
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueForbiddenBesidePatternV1 adds the insert to a batch that the caller
-// sends in a transaction.
+// QueueForbiddenBesidePatternV1 adds the insert to a batch, to be sent in a
+// transaction.
 func QueueForbiddenBesidePatternV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data ForbiddenBesidePatternV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -76,8 +77,8 @@ func OnForbiddenBesidePatternV1(r *consume.Router, handle func(context.Context, 
 	consume.On(r, forbiddenBesidePatternV1Event, handle)
 }
 
-// DecodeForbiddenBesidePatternV1 reads a record; an event without an envelope
-// needs its headers.
+// DecodeForbiddenBesidePatternV1 reads a record, with its headers if it has no
+// envelope.
 func DecodeForbiddenBesidePatternV1(value []byte, headers ...outbox.Header) (outbox.Envelope[ForbiddenBesidePatternV1], error) {
 	return forbiddenBesidePatternV1Event.Decode(value, headers...)
 }

@@ -28,13 +28,14 @@ func (v *ForbiddenPatternV1) UnmarshalJSON(b []byte) error {
 }
 
 func decodeForbiddenPatternV1(d *wire.Decoder) (v ForbiddenPatternV1) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, decodeForbiddenPatternV1Value)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -57,7 +58,7 @@ func InsertForbiddenPatternV1(ctx context.Context, tx outbox.Transaction, aggreg
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueForbiddenPatternV1 adds the insert to a batch that the caller sends in a
+// QueueForbiddenPatternV1 adds the insert to a batch, to be sent in a
 // transaction.
 func QueueForbiddenPatternV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data ForbiddenPatternV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -68,8 +69,8 @@ func OnForbiddenPatternV1(r *consume.Router, handle func(context.Context, outbox
 	consume.On(r, forbiddenPatternV1Event, handle)
 }
 
-// DecodeForbiddenPatternV1 reads a record; an event without an envelope needs
-// its headers.
+// DecodeForbiddenPatternV1 reads a record, with its headers if it has no
+// envelope.
 func DecodeForbiddenPatternV1(value []byte, headers ...outbox.Header) (outbox.Envelope[ForbiddenPatternV1], error) {
 	return forbiddenPatternV1Event.Decode(value, headers...)
 }

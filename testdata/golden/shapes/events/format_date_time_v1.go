@@ -29,13 +29,14 @@ func (v *FormatDateTimeV1) UnmarshalJSON(b []byte) error {
 }
 
 func decodeFormatDateTimeV1(d *wire.Decoder) (v FormatDateTimeV1) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, (*wire.Decoder).DateTime)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -58,7 +59,7 @@ func InsertFormatDateTimeV1(ctx context.Context, tx outbox.Transaction, aggregat
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueFormatDateTimeV1 adds the insert to a batch that the caller sends in a
+// QueueFormatDateTimeV1 adds the insert to a batch, to be sent in a
 // transaction.
 func QueueFormatDateTimeV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data FormatDateTimeV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -69,8 +70,8 @@ func OnFormatDateTimeV1(r *consume.Router, handle func(context.Context, outbox.E
 	consume.On(r, formatDateTimeV1Event, handle)
 }
 
-// DecodeFormatDateTimeV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeFormatDateTimeV1 reads a record, with its headers if it has no
+// envelope.
 func DecodeFormatDateTimeV1(value []byte, headers ...outbox.Header) (outbox.Envelope[FormatDateTimeV1], error) {
 	return formatDateTimeV1Event.Decode(value, headers...)
 }

@@ -26,13 +26,14 @@ func (v FormatDateV1) Validate() error              { return nil }
 func (v *FormatDateV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeFormatDateV1) }
 
 func decodeFormatDateV1(d *wire.Decoder) (v FormatDateV1) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, (*wire.Decoder).Date)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -55,8 +56,7 @@ func InsertFormatDateV1(ctx context.Context, tx outbox.Transaction, aggregateID 
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueFormatDateV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueFormatDateV1 adds the insert to a batch, to be sent in a transaction.
 func QueueFormatDateV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data FormatDateV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -66,8 +66,7 @@ func OnFormatDateV1(r *consume.Router, handle func(context.Context, outbox.Envel
 	consume.On(r, formatDateV1Event, handle)
 }
 
-// DecodeFormatDateV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeFormatDateV1 reads a record, with its headers if it has no envelope.
 func DecodeFormatDateV1(value []byte, headers ...outbox.Header) (outbox.Envelope[FormatDateV1], error) {
 	return formatDateV1Event.Decode(value, headers...)
 }

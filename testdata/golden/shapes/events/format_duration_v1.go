@@ -28,13 +28,14 @@ func (v *FormatDurationV1) UnmarshalJSON(b []byte) error {
 }
 
 func decodeFormatDurationV1(d *wire.Decoder) (v FormatDurationV1) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, (*wire.Decoder).Duration)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -57,7 +58,7 @@ func InsertFormatDurationV1(ctx context.Context, tx outbox.Transaction, aggregat
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueFormatDurationV1 adds the insert to a batch that the caller sends in a
+// QueueFormatDurationV1 adds the insert to a batch, to be sent in a
 // transaction.
 func QueueFormatDurationV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data FormatDurationV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -68,8 +69,8 @@ func OnFormatDurationV1(r *consume.Router, handle func(context.Context, outbox.E
 	consume.On(r, formatDurationV1Event, handle)
 }
 
-// DecodeFormatDurationV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeFormatDurationV1 reads a record, with its headers if it has no
+// envelope.
 func DecodeFormatDurationV1(value []byte, headers ...outbox.Header) (outbox.Envelope[FormatDurationV1], error) {
 	return formatDurationV1Event.Decode(value, headers...)
 }

@@ -26,13 +26,14 @@ func (v FormatEmailV1) Validate() error              { return wire.Validate(&v, 
 func (v *FormatEmailV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeFormatEmailV1) }
 
 func decodeFormatEmailV1(d *wire.Decoder) (v FormatEmailV1) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, (*wire.Decoder).String)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -62,8 +63,7 @@ func InsertFormatEmailV1(ctx context.Context, tx outbox.Transaction, aggregateID
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueFormatEmailV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueFormatEmailV1 adds the insert to a batch, to be sent in a transaction.
 func QueueFormatEmailV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data FormatEmailV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -73,8 +73,7 @@ func OnFormatEmailV1(r *consume.Router, handle func(context.Context, outbox.Enve
 	consume.On(r, formatEmailV1Event, handle)
 }
 
-// DecodeFormatEmailV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeFormatEmailV1 reads a record, with its headers if it has no envelope.
 func DecodeFormatEmailV1(value []byte, headers ...outbox.Header) (outbox.Envelope[FormatEmailV1], error) {
 	return formatEmailV1Event.Decode(value, headers...)
 }

@@ -28,13 +28,14 @@ func (v *FormatHostnameV1) UnmarshalJSON(b []byte) error {
 }
 
 func decodeFormatHostnameV1(d *wire.Decoder) (v FormatHostnameV1) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, (*wire.Decoder).String)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -64,7 +65,7 @@ func InsertFormatHostnameV1(ctx context.Context, tx outbox.Transaction, aggregat
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueFormatHostnameV1 adds the insert to a batch that the caller sends in a
+// QueueFormatHostnameV1 adds the insert to a batch, to be sent in a
 // transaction.
 func QueueFormatHostnameV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data FormatHostnameV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -75,8 +76,8 @@ func OnFormatHostnameV1(r *consume.Router, handle func(context.Context, outbox.E
 	consume.On(r, formatHostnameV1Event, handle)
 }
 
-// DecodeFormatHostnameV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeFormatHostnameV1 reads a record, with its headers if it has no
+// envelope.
 func DecodeFormatHostnameV1(value []byte, headers ...outbox.Header) (outbox.Envelope[FormatHostnameV1], error) {
 	return formatHostnameV1Event.Decode(value, headers...)
 }

@@ -26,13 +26,14 @@ func (v FormatIPv4V1) Validate() error              { return wire.Validate(&v, v
 func (v *FormatIPv4V1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeFormatIPv4V1) }
 
 func decodeFormatIPv4V1(d *wire.Decoder) (v FormatIPv4V1) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, (*wire.Decoder).String)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -62,8 +63,7 @@ func InsertFormatIPv4V1(ctx context.Context, tx outbox.Transaction, aggregateID 
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueFormatIPv4V1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueFormatIPv4V1 adds the insert to a batch, to be sent in a transaction.
 func QueueFormatIPv4V1(ctx context.Context, batch *pgx.Batch, aggregateID string, data FormatIPv4V1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -73,8 +73,7 @@ func OnFormatIPv4V1(r *consume.Router, handle func(context.Context, outbox.Envel
 	consume.On(r, formatIPv4V1Event, handle)
 }
 
-// DecodeFormatIPv4V1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeFormatIPv4V1 reads a record, with its headers if it has no envelope.
 func DecodeFormatIPv4V1(value []byte, headers ...outbox.Header) (outbox.Envelope[FormatIPv4V1], error) {
 	return formatIPv4V1Event.Decode(value, headers...)
 }

@@ -26,13 +26,14 @@ func (v FormatTimeV1) Validate() error              { return nil }
 func (v *FormatTimeV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeFormatTimeV1) }
 
 func decodeFormatTimeV1(d *wire.Decoder) (v FormatTimeV1) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, (*wire.Decoder).TimeOfDay)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -55,8 +56,7 @@ func InsertFormatTimeV1(ctx context.Context, tx outbox.Transaction, aggregateID 
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueFormatTimeV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueFormatTimeV1 adds the insert to a batch, to be sent in a transaction.
 func QueueFormatTimeV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data FormatTimeV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -66,8 +66,7 @@ func OnFormatTimeV1(r *consume.Router, handle func(context.Context, outbox.Envel
 	consume.On(r, formatTimeV1Event, handle)
 }
 
-// DecodeFormatTimeV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeFormatTimeV1 reads a record, with its headers if it has no envelope.
 func DecodeFormatTimeV1(value []byte, headers ...outbox.Header) (outbox.Envelope[FormatTimeV1], error) {
 	return formatTimeV1Event.Decode(value, headers...)
 }

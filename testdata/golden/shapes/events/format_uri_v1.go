@@ -25,13 +25,14 @@ func (v FormatURIV1) Validate() error               { return wire.Validate(&v, v
 func (v *FormatURIV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeFormatURIV1) }
 
 func decodeFormatURIV1(d *wire.Decoder) (v FormatURIV1) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, (*wire.Decoder).String)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -61,8 +62,7 @@ func InsertFormatURIV1(ctx context.Context, tx outbox.Transaction, aggregateID s
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueFormatURIV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueFormatURIV1 adds the insert to a batch, to be sent in a transaction.
 func QueueFormatURIV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data FormatURIV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -72,8 +72,7 @@ func OnFormatURIV1(r *consume.Router, handle func(context.Context, outbox.Envelo
 	consume.On(r, formatURIV1Event, handle)
 }
 
-// DecodeFormatURIV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeFormatURIV1 reads a record, with its headers if it has no envelope.
 func DecodeFormatURIV1(value []byte, headers ...outbox.Header) (outbox.Envelope[FormatURIV1], error) {
 	return formatURIV1Event.Decode(value, headers...)
 }

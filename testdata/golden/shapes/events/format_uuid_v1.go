@@ -27,13 +27,14 @@ func (v FormatUUIDV1) Validate() error              { return nil }
 func (v *FormatUUIDV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeFormatUUIDV1) }
 
 func decodeFormatUUIDV1(d *wire.Decoder) (v FormatUUIDV1) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, (*wire.Decoder).UUID)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -56,8 +57,7 @@ func InsertFormatUUIDV1(ctx context.Context, tx outbox.Transaction, aggregateID 
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueFormatUUIDV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueFormatUUIDV1 adds the insert to a batch, to be sent in a transaction.
 func QueueFormatUUIDV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data FormatUUIDV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -67,8 +67,7 @@ func OnFormatUUIDV1(r *consume.Router, handle func(context.Context, outbox.Envel
 	consume.On(r, formatUUIDV1Event, handle)
 }
 
-// DecodeFormatUUIDV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeFormatUUIDV1 reads a record, with its headers if it has no envelope.
 func DecodeFormatUUIDV1(value []byte, headers ...outbox.Header) (outbox.Envelope[FormatUUIDV1], error) {
 	return formatUUIDV1Event.Decode(value, headers...)
 }

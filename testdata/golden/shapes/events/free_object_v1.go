@@ -26,13 +26,14 @@ func (v FreeObjectV1) Validate() error              { return nil }
 func (v *FreeObjectV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeFreeObjectV1) }
 
 func decodeFreeObjectV1(d *wire.Decoder) (v FreeObjectV1) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = d.AnyObject()
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -57,8 +58,7 @@ func InsertFreeObjectV1(ctx context.Context, tx outbox.Transaction, aggregateID 
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueFreeObjectV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueFreeObjectV1 adds the insert to a batch, to be sent in a transaction.
 func QueueFreeObjectV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data FreeObjectV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -68,8 +68,7 @@ func OnFreeObjectV1(r *consume.Router, handle func(context.Context, outbox.Envel
 	consume.On(r, freeObjectV1Event, handle)
 }
 
-// DecodeFreeObjectV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeFreeObjectV1 reads a record, with its headers if it has no envelope.
 func DecodeFreeObjectV1(value []byte, headers ...outbox.Header) (outbox.Envelope[FreeObjectV1], error) {
 	return freeObjectV1Event.Decode(value, headers...)
 }

@@ -28,7 +28,7 @@ func (v IfThenElseV1) Validate() error              { return wire.Validate(&v, v
 func (v *IfThenElseV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeIfThenElseV1) }
 
 func decodeIfThenElseV1(d *wire.Decoder) (v IfThenElseV1) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "unit":
@@ -37,6 +37,7 @@ func decodeIfThenElseV1(d *wire.Decoder) (v IfThenElseV1) {
 			v.Value = wire.Optional(d, (*wire.Decoder).Float)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -68,8 +69,7 @@ func InsertIfThenElseV1(ctx context.Context, tx outbox.Transaction, aggregateID 
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueIfThenElseV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueIfThenElseV1 adds the insert to a batch, to be sent in a transaction.
 func QueueIfThenElseV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data IfThenElseV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -79,8 +79,7 @@ func OnIfThenElseV1(r *consume.Router, handle func(context.Context, outbox.Envel
 	consume.On(r, ifThenElseV1Event, handle)
 }
 
-// DecodeIfThenElseV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeIfThenElseV1 reads a record, with its headers if it has no envelope.
 func DecodeIfThenElseV1(value []byte, headers ...outbox.Header) (outbox.Envelope[IfThenElseV1], error) {
 	return ifThenElseV1Event.Decode(value, headers...)
 }

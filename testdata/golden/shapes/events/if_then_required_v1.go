@@ -30,7 +30,7 @@ func (v *IfThenRequiredV1) UnmarshalJSON(b []byte) error {
 }
 
 func decodeIfThenRequiredV1(d *wire.Decoder) (v IfThenRequiredV1) {
-	o := d.Open(&v.Unknown, "status")
+	o := d.Open("status")
 	for o.Next() {
 		switch string(o.Name) {
 		case "status":
@@ -39,6 +39,7 @@ func decodeIfThenRequiredV1(d *wire.Decoder) (v IfThenRequiredV1) {
 			v.Carrier = wire.Optional(d, (*wire.Decoder).String)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -67,7 +68,7 @@ func InsertIfThenRequiredV1(ctx context.Context, tx outbox.Transaction, aggregat
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueIfThenRequiredV1 adds the insert to a batch that the caller sends in a
+// QueueIfThenRequiredV1 adds the insert to a batch, to be sent in a
 // transaction.
 func QueueIfThenRequiredV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data IfThenRequiredV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -78,8 +79,8 @@ func OnIfThenRequiredV1(r *consume.Router, handle func(context.Context, outbox.E
 	consume.On(r, ifThenRequiredV1Event, handle)
 }
 
-// DecodeIfThenRequiredV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeIfThenRequiredV1 reads a record, with its headers if it has no
+// envelope.
 func DecodeIfThenRequiredV1(value []byte, headers ...outbox.Header) (outbox.Envelope[IfThenRequiredV1], error) {
 	return ifThenRequiredV1Event.Decode(value, headers...)
 }

@@ -26,13 +26,14 @@ func (v IntegerEnumV1) Validate() error              { return wire.Validate(&v, 
 func (v *IntegerEnumV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeIntegerEnumV1) }
 
 func decodeIntegerEnumV1(d *wire.Decoder) (v IntegerEnumV1) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, func(d *wire.Decoder) IntegerEnumV1Value { return IntegerEnumV1Value(d.Int()) })
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -62,8 +63,7 @@ func InsertIntegerEnumV1(ctx context.Context, tx outbox.Transaction, aggregateID
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueIntegerEnumV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueIntegerEnumV1 adds the insert to a batch, to be sent in a transaction.
 func QueueIntegerEnumV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data IntegerEnumV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -73,8 +73,7 @@ func OnIntegerEnumV1(r *consume.Router, handle func(context.Context, outbox.Enve
 	consume.On(r, integerEnumV1Event, handle)
 }
 
-// DecodeIntegerEnumV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeIntegerEnumV1 reads a record, with its headers if it has no envelope.
 func DecodeIntegerEnumV1(value []byte, headers ...outbox.Header) (outbox.Envelope[IntegerEnumV1], error) {
 	return integerEnumV1Event.Decode(value, headers...)
 }

@@ -28,13 +28,14 @@ func (v *IntegerWrittenAsNumberV1) UnmarshalJSON(b []byte) error {
 }
 
 func decodeIntegerWrittenAsNumberV1(d *wire.Decoder) (v IntegerWrittenAsNumberV1) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, (*wire.Decoder).Int)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -58,8 +59,8 @@ func InsertIntegerWrittenAsNumberV1(ctx context.Context, tx outbox.Transaction, 
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueIntegerWrittenAsNumberV1 adds the insert to a batch that the caller
-// sends in a transaction.
+// QueueIntegerWrittenAsNumberV1 adds the insert to a batch, to be sent in a
+// transaction.
 func QueueIntegerWrittenAsNumberV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data IntegerWrittenAsNumberV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -69,8 +70,8 @@ func OnIntegerWrittenAsNumberV1(r *consume.Router, handle func(context.Context, 
 	consume.On(r, integerWrittenAsNumberV1Event, handle)
 }
 
-// DecodeIntegerWrittenAsNumberV1 reads a record; an event without an envelope
-// needs its headers.
+// DecodeIntegerWrittenAsNumberV1 reads a record, with its headers if it has no
+// envelope.
 func DecodeIntegerWrittenAsNumberV1(value []byte, headers ...outbox.Header) (outbox.Envelope[IntegerWrittenAsNumberV1], error) {
 	return integerWrittenAsNumberV1Event.Decode(value, headers...)
 }

@@ -28,13 +28,14 @@ func (v *JSONInStringV1) UnmarshalJSON(b []byte) error {
 }
 
 func decodeJSONInStringV1(d *wire.Decoder) (v JSONInStringV1) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, (*wire.Decoder).String)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -57,8 +58,7 @@ func InsertJSONInStringV1(ctx context.Context, tx outbox.Transaction, aggregateI
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueJSONInStringV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueJSONInStringV1 adds the insert to a batch, to be sent in a transaction.
 func QueueJSONInStringV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data JSONInStringV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -68,8 +68,7 @@ func OnJSONInStringV1(r *consume.Router, handle func(context.Context, outbox.Env
 	consume.On(r, jsonInStringV1Event, handle)
 }
 
-// DecodeJSONInStringV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeJSONInStringV1 reads a record, with its headers if it has no envelope.
 func DecodeJSONInStringV1(value []byte, headers ...outbox.Header) (outbox.Envelope[JSONInStringV1], error) {
 	return jsonInStringV1Event.Decode(value, headers...)
 }

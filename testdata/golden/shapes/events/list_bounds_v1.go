@@ -26,13 +26,14 @@ func (v ListBoundsV1) Validate() error              { return wire.Validate(&v, v
 func (v *ListBoundsV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeListBoundsV1) }
 
 func decodeListBoundsV1(d *wire.Decoder) (v ListBoundsV1) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Slice(d, (*wire.Decoder).Float)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -64,8 +65,7 @@ func InsertListBoundsV1(ctx context.Context, tx outbox.Transaction, aggregateID 
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueListBoundsV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueListBoundsV1 adds the insert to a batch, to be sent in a transaction.
 func QueueListBoundsV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data ListBoundsV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -75,8 +75,7 @@ func OnListBoundsV1(r *consume.Router, handle func(context.Context, outbox.Envel
 	consume.On(r, listBoundsV1Event, handle)
 }
 
-// DecodeListBoundsV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeListBoundsV1 reads a record, with its headers if it has no envelope.
 func DecodeListBoundsV1(value []byte, headers ...outbox.Header) (outbox.Envelope[ListBoundsV1], error) {
 	return listBoundsV1Event.Decode(value, headers...)
 }

@@ -33,13 +33,14 @@ func (v ListConstV1) Validate() error               { return wire.Validate(&v, v
 func (v *ListConstV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeListConstV1) }
 
 func decodeListConstV1(d *wire.Decoder) (v ListConstV1) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, wire.JSON[ListConstV1Value])
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -69,8 +70,7 @@ func InsertListConstV1(ctx context.Context, tx outbox.Transaction, aggregateID s
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueListConstV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueListConstV1 adds the insert to a batch, to be sent in a transaction.
 func QueueListConstV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data ListConstV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -80,8 +80,7 @@ func OnListConstV1(r *consume.Router, handle func(context.Context, outbox.Envelo
 	consume.On(r, listConstV1Event, handle)
 }
 
-// DecodeListConstV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeListConstV1 reads a record, with its headers if it has no envelope.
 func DecodeListConstV1(value []byte, headers ...outbox.Header) (outbox.Envelope[ListConstV1], error) {
 	return listConstV1Event.Decode(value, headers...)
 }

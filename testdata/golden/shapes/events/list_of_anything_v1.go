@@ -28,13 +28,14 @@ func (v *ListOfAnythingV1) UnmarshalJSON(b []byte) error {
 }
 
 func decodeListOfAnythingV1(d *wire.Decoder) (v ListOfAnythingV1) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Slice(d, (*wire.Decoder).Any)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -57,7 +58,7 @@ func InsertListOfAnythingV1(ctx context.Context, tx outbox.Transaction, aggregat
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueListOfAnythingV1 adds the insert to a batch that the caller sends in a
+// QueueListOfAnythingV1 adds the insert to a batch, to be sent in a
 // transaction.
 func QueueListOfAnythingV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data ListOfAnythingV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -68,8 +69,8 @@ func OnListOfAnythingV1(r *consume.Router, handle func(context.Context, outbox.E
 	consume.On(r, listOfAnythingV1Event, handle)
 }
 
-// DecodeListOfAnythingV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeListOfAnythingV1 reads a record, with its headers if it has no
+// envelope.
 func DecodeListOfAnythingV1(value []byte, headers ...outbox.Header) (outbox.Envelope[ListOfAnythingV1], error) {
 	return listOfAnythingV1Event.Decode(value, headers...)
 }

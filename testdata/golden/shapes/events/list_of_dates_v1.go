@@ -26,13 +26,14 @@ func (v ListOfDatesV1) Validate() error              { return nil }
 func (v *ListOfDatesV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeListOfDatesV1) }
 
 func decodeListOfDatesV1(d *wire.Decoder) (v ListOfDatesV1) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Slice(d, (*wire.Decoder).Date)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -55,8 +56,7 @@ func InsertListOfDatesV1(ctx context.Context, tx outbox.Transaction, aggregateID
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueListOfDatesV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueListOfDatesV1 adds the insert to a batch, to be sent in a transaction.
 func QueueListOfDatesV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data ListOfDatesV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -66,8 +66,7 @@ func OnListOfDatesV1(r *consume.Router, handle func(context.Context, outbox.Enve
 	consume.On(r, listOfDatesV1Event, handle)
 }
 
-// DecodeListOfDatesV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeListOfDatesV1 reads a record, with its headers if it has no envelope.
 func DecodeListOfDatesV1(value []byte, headers ...outbox.Header) (outbox.Envelope[ListOfDatesV1], error) {
 	return listOfDatesV1Event.Decode(value, headers...)
 }

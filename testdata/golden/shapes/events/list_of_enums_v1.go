@@ -26,13 +26,14 @@ func (v ListOfEnumsV1) Validate() error              { return wire.Validate(&v, 
 func (v *ListOfEnumsV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeListOfEnumsV1) }
 
 func decodeListOfEnumsV1(d *wire.Decoder) (v ListOfEnumsV1) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Slice(d, wire.Text[ListOfEnumsV1ValueItem])
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -63,8 +64,7 @@ func InsertListOfEnumsV1(ctx context.Context, tx outbox.Transaction, aggregateID
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueListOfEnumsV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueListOfEnumsV1 adds the insert to a batch, to be sent in a transaction.
 func QueueListOfEnumsV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data ListOfEnumsV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -74,8 +74,7 @@ func OnListOfEnumsV1(r *consume.Router, handle func(context.Context, outbox.Enve
 	consume.On(r, listOfEnumsV1Event, handle)
 }
 
-// DecodeListOfEnumsV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeListOfEnumsV1 reads a record, with its headers if it has no envelope.
 func DecodeListOfEnumsV1(value []byte, headers ...outbox.Header) (outbox.Envelope[ListOfEnumsV1], error) {
 	return listOfEnumsV1Event.Decode(value, headers...)
 }

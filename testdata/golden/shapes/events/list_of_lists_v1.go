@@ -26,7 +26,7 @@ func (v ListOfListsV1) Validate() error              { return nil }
 func (v *ListOfListsV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeListOfListsV1) }
 
 func decodeListOfListsV1(d *wire.Decoder) (v ListOfListsV1) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
@@ -35,6 +35,7 @@ func decodeListOfListsV1(d *wire.Decoder) (v ListOfListsV1) {
 			})
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -59,8 +60,7 @@ func InsertListOfListsV1(ctx context.Context, tx outbox.Transaction, aggregateID
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueListOfListsV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueListOfListsV1 adds the insert to a batch, to be sent in a transaction.
 func QueueListOfListsV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data ListOfListsV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -70,8 +70,7 @@ func OnListOfListsV1(r *consume.Router, handle func(context.Context, outbox.Enve
 	consume.On(r, listOfListsV1Event, handle)
 }
 
-// DecodeListOfListsV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeListOfListsV1 reads a record, with its headers if it has no envelope.
 func DecodeListOfListsV1(value []byte, headers ...outbox.Header) (outbox.Envelope[ListOfListsV1], error) {
 	return listOfListsV1Event.Decode(value, headers...)
 }

@@ -26,13 +26,14 @@ func (v ListOfMapsV1) Validate() error              { return nil }
 func (v *ListOfMapsV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeListOfMapsV1) }
 
 func decodeListOfMapsV1(d *wire.Decoder) (v ListOfMapsV1) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Slice(d, func(d *wire.Decoder) map[string]int64 { return wire.Map(d, (*wire.Decoder).Int) })
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -55,8 +56,7 @@ func InsertListOfMapsV1(ctx context.Context, tx outbox.Transaction, aggregateID 
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueListOfMapsV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueListOfMapsV1 adds the insert to a batch, to be sent in a transaction.
 func QueueListOfMapsV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data ListOfMapsV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -66,8 +66,7 @@ func OnListOfMapsV1(r *consume.Router, handle func(context.Context, outbox.Envel
 	consume.On(r, listOfMapsV1Event, handle)
 }
 
-// DecodeListOfMapsV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeListOfMapsV1 reads a record, with its headers if it has no envelope.
 func DecodeListOfMapsV1(value []byte, headers ...outbox.Header) (outbox.Envelope[ListOfMapsV1], error) {
 	return listOfMapsV1Event.Decode(value, headers...)
 }

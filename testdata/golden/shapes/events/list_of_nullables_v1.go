@@ -28,13 +28,14 @@ func (v *ListOfNullablesV1) UnmarshalJSON(b []byte) error {
 }
 
 func decodeListOfNullablesV1(d *wire.Decoder) (v ListOfNullablesV1) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Slice(d, func(d *wire.Decoder) *int64 { return wire.Pointer(d, (*wire.Decoder).Int) })
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -57,7 +58,7 @@ func InsertListOfNullablesV1(ctx context.Context, tx outbox.Transaction, aggrega
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueListOfNullablesV1 adds the insert to a batch that the caller sends in a
+// QueueListOfNullablesV1 adds the insert to a batch, to be sent in a
 // transaction.
 func QueueListOfNullablesV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data ListOfNullablesV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -68,8 +69,8 @@ func OnListOfNullablesV1(r *consume.Router, handle func(context.Context, outbox.
 	consume.On(r, listOfNullablesV1Event, handle)
 }
 
-// DecodeListOfNullablesV1 reads a record; an event without an envelope needs
-// its headers.
+// DecodeListOfNullablesV1 reads a record, with its headers if it has no
+// envelope.
 func DecodeListOfNullablesV1(value []byte, headers ...outbox.Header) (outbox.Envelope[ListOfNullablesV1], error) {
 	return listOfNullablesV1Event.Decode(value, headers...)
 }

@@ -28,13 +28,14 @@ func (v *ListOfObjectsV1) UnmarshalJSON(b []byte) error {
 }
 
 func decodeListOfObjectsV1(d *wire.Decoder) (v ListOfObjectsV1) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Slice(d, decodeListOfObjectsV1ValueItem)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -57,8 +58,7 @@ func InsertListOfObjectsV1(ctx context.Context, tx outbox.Transaction, aggregate
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueListOfObjectsV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueListOfObjectsV1 adds the insert to a batch, to be sent in a transaction.
 func QueueListOfObjectsV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data ListOfObjectsV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -68,8 +68,7 @@ func OnListOfObjectsV1(r *consume.Router, handle func(context.Context, outbox.En
 	consume.On(r, listOfObjectsV1Event, handle)
 }
 
-// DecodeListOfObjectsV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeListOfObjectsV1 reads a record, with its headers if it has no envelope.
 func DecodeListOfObjectsV1(value []byte, headers ...outbox.Header) (outbox.Envelope[ListOfObjectsV1], error) {
 	return listOfObjectsV1Event.Decode(value, headers...)
 }
@@ -94,13 +93,14 @@ func (v *ListOfObjectsV1ValueItem) UnmarshalJSON(b []byte) error {
 }
 
 func decodeListOfObjectsV1ValueItem(d *wire.Decoder) (v ListOfObjectsV1ValueItem) {
-	o := d.Open(&v.Unknown, "id")
+	o := d.Open("id")
 	for o.Next() {
 		switch string(o.Name) {
 		case "id":
 			v.ID = d.Int()
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 

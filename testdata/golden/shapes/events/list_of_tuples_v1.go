@@ -28,13 +28,14 @@ func (v *ListOfTuplesV1) UnmarshalJSON(b []byte) error {
 }
 
 func decodeListOfTuplesV1(d *wire.Decoder) (v ListOfTuplesV1) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Slice(d, decodeListOfTuplesV1ValueItem)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -57,8 +58,7 @@ func InsertListOfTuplesV1(ctx context.Context, tx outbox.Transaction, aggregateI
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueListOfTuplesV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueListOfTuplesV1 adds the insert to a batch, to be sent in a transaction.
 func QueueListOfTuplesV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data ListOfTuplesV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -68,8 +68,7 @@ func OnListOfTuplesV1(r *consume.Router, handle func(context.Context, outbox.Env
 	consume.On(r, listOfTuplesV1Event, handle)
 }
 
-// DecodeListOfTuplesV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeListOfTuplesV1 reads a record, with its headers if it has no envelope.
 func DecodeListOfTuplesV1(value []byte, headers ...outbox.Header) (outbox.Envelope[ListOfTuplesV1], error) {
 	return listOfTuplesV1Event.Decode(value, headers...)
 }

@@ -29,13 +29,14 @@ func (v *ListOfUnionsV1) UnmarshalJSON(b []byte) error {
 }
 
 func decodeListOfUnionsV1(d *wire.Decoder) (v ListOfUnionsV1) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Slice(d, decodeListOfUnionsV1ValueItem)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -64,8 +65,7 @@ func InsertListOfUnionsV1(ctx context.Context, tx outbox.Transaction, aggregateI
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueListOfUnionsV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueListOfUnionsV1 adds the insert to a batch, to be sent in a transaction.
 func QueueListOfUnionsV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data ListOfUnionsV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -75,8 +75,7 @@ func OnListOfUnionsV1(r *consume.Router, handle func(context.Context, outbox.Env
 	consume.On(r, listOfUnionsV1Event, handle)
 }
 
-// DecodeListOfUnionsV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeListOfUnionsV1 reads a record, with its headers if it has no envelope.
 func DecodeListOfUnionsV1(value []byte, headers ...outbox.Header) (outbox.Envelope[ListOfUnionsV1], error) {
 	return listOfUnionsV1Event.Decode(value, headers...)
 }

@@ -25,13 +25,14 @@ func (v MapOfMapsV1) Validate() error               { return nil }
 func (v *MapOfMapsV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeMapOfMapsV1) }
 
 func decodeMapOfMapsV1(d *wire.Decoder) (v MapOfMapsV1) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Map(d, func(d *wire.Decoder) map[string]string { return wire.Map(d, (*wire.Decoder).String) })
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -54,8 +55,7 @@ func InsertMapOfMapsV1(ctx context.Context, tx outbox.Transaction, aggregateID s
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueMapOfMapsV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueMapOfMapsV1 adds the insert to a batch, to be sent in a transaction.
 func QueueMapOfMapsV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data MapOfMapsV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -65,8 +65,7 @@ func OnMapOfMapsV1(r *consume.Router, handle func(context.Context, outbox.Envelo
 	consume.On(r, mapOfMapsV1Event, handle)
 }
 
-// DecodeMapOfMapsV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeMapOfMapsV1 reads a record, with its headers if it has no envelope.
 func DecodeMapOfMapsV1(value []byte, headers ...outbox.Header) (outbox.Envelope[MapOfMapsV1], error) {
 	return mapOfMapsV1Event.Decode(value, headers...)
 }

@@ -28,7 +28,7 @@ func (v *MapOfNullableListsV1) UnmarshalJSON(b []byte) error {
 }
 
 func decodeMapOfNullableListsV1(d *wire.Decoder) (v MapOfNullableListsV1) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
@@ -37,6 +37,7 @@ func decodeMapOfNullableListsV1(d *wire.Decoder) (v MapOfNullableListsV1) {
 			})
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -61,8 +62,8 @@ func InsertMapOfNullableListsV1(ctx context.Context, tx outbox.Transaction, aggr
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueMapOfNullableListsV1 adds the insert to a batch that the caller sends in
-// a transaction.
+// QueueMapOfNullableListsV1 adds the insert to a batch, to be sent in a
+// transaction.
 func QueueMapOfNullableListsV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data MapOfNullableListsV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -72,8 +73,8 @@ func OnMapOfNullableListsV1(r *consume.Router, handle func(context.Context, outb
 	consume.On(r, mapOfNullableListsV1Event, handle)
 }
 
-// DecodeMapOfNullableListsV1 reads a record; an event without an envelope needs
-// its headers.
+// DecodeMapOfNullableListsV1 reads a record, with its headers if it has no
+// envelope.
 func DecodeMapOfNullableListsV1(value []byte, headers ...outbox.Header) (outbox.Envelope[MapOfNullableListsV1], error) {
 	return mapOfNullableListsV1Event.Decode(value, headers...)
 }

@@ -28,13 +28,14 @@ func (v *MapOfObjectsV1) UnmarshalJSON(b []byte) error {
 }
 
 func decodeMapOfObjectsV1(d *wire.Decoder) (v MapOfObjectsV1) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Map(d, decodeMapOfObjectsV1ValueValue)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -57,8 +58,7 @@ func InsertMapOfObjectsV1(ctx context.Context, tx outbox.Transaction, aggregateI
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueMapOfObjectsV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueMapOfObjectsV1 adds the insert to a batch, to be sent in a transaction.
 func QueueMapOfObjectsV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data MapOfObjectsV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -68,8 +68,7 @@ func OnMapOfObjectsV1(r *consume.Router, handle func(context.Context, outbox.Env
 	consume.On(r, mapOfObjectsV1Event, handle)
 }
 
-// DecodeMapOfObjectsV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeMapOfObjectsV1 reads a record, with its headers if it has no envelope.
 func DecodeMapOfObjectsV1(value []byte, headers ...outbox.Header) (outbox.Envelope[MapOfObjectsV1], error) {
 	return mapOfObjectsV1Event.Decode(value, headers...)
 }
@@ -94,13 +93,14 @@ func (v *MapOfObjectsV1ValueValue) UnmarshalJSON(b []byte) error {
 }
 
 func decodeMapOfObjectsV1ValueValue(d *wire.Decoder) (v MapOfObjectsV1ValueValue) {
-	o := d.Open(&v.Unknown, "n")
+	o := d.Open("n")
 	for o.Next() {
 		switch string(o.Name) {
 		case "n":
 			v.N = d.Int()
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 

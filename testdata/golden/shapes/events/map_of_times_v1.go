@@ -27,13 +27,14 @@ func (v MapOfTimesV1) Validate() error              { return nil }
 func (v *MapOfTimesV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeMapOfTimesV1) }
 
 func decodeMapOfTimesV1(d *wire.Decoder) (v MapOfTimesV1) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Map(d, func(d *wire.Decoder) *time.Time { return wire.Pointer(d, (*wire.Decoder).DateTime) })
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -56,8 +57,7 @@ func InsertMapOfTimesV1(ctx context.Context, tx outbox.Transaction, aggregateID 
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueMapOfTimesV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueMapOfTimesV1 adds the insert to a batch, to be sent in a transaction.
 func QueueMapOfTimesV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data MapOfTimesV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -67,8 +67,7 @@ func OnMapOfTimesV1(r *consume.Router, handle func(context.Context, outbox.Envel
 	consume.On(r, mapOfTimesV1Event, handle)
 }
 
-// DecodeMapOfTimesV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeMapOfTimesV1 reads a record, with its headers if it has no envelope.
 func DecodeMapOfTimesV1(value []byte, headers ...outbox.Header) (outbox.Envelope[MapOfTimesV1], error) {
 	return mapOfTimesV1Event.Decode(value, headers...)
 }

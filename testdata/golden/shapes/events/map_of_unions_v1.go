@@ -27,13 +27,14 @@ func (v MapOfUnionsV1) Validate() error              { return wire.Validate(&v, 
 func (v *MapOfUnionsV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeMapOfUnionsV1) }
 
 func decodeMapOfUnionsV1(d *wire.Decoder) (v MapOfUnionsV1) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Map(d, decodeMapOfUnionsV1ValueValue)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -62,8 +63,7 @@ func InsertMapOfUnionsV1(ctx context.Context, tx outbox.Transaction, aggregateID
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueMapOfUnionsV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueMapOfUnionsV1 adds the insert to a batch, to be sent in a transaction.
 func QueueMapOfUnionsV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data MapOfUnionsV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -73,8 +73,7 @@ func OnMapOfUnionsV1(r *consume.Router, handle func(context.Context, outbox.Enve
 	consume.On(r, mapOfUnionsV1Event, handle)
 }
 
-// DecodeMapOfUnionsV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeMapOfUnionsV1 reads a record, with its headers if it has no envelope.
 func DecodeMapOfUnionsV1(value []byte, headers ...outbox.Header) (outbox.Envelope[MapOfUnionsV1], error) {
 	return mapOfUnionsV1Event.Decode(value, headers...)
 }

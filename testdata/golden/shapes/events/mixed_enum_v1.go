@@ -25,13 +25,14 @@ func (v MixedEnumV1) Validate() error               { return wire.Validate(&v, v
 func (v *MixedEnumV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeMixedEnumV1) }
 
 func decodeMixedEnumV1(d *wire.Decoder) (v MixedEnumV1) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = nullable(d, wire.JSON[MixedEnumV1Value])
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -61,8 +62,7 @@ func InsertMixedEnumV1(ctx context.Context, tx outbox.Transaction, aggregateID s
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueMixedEnumV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueMixedEnumV1 adds the insert to a batch, to be sent in a transaction.
 func QueueMixedEnumV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data MixedEnumV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -72,8 +72,7 @@ func OnMixedEnumV1(r *consume.Router, handle func(context.Context, outbox.Envelo
 	consume.On(r, mixedEnumV1Event, handle)
 }
 
-// DecodeMixedEnumV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeMixedEnumV1 reads a record, with its headers if it has no envelope.
 func DecodeMixedEnumV1(value []byte, headers ...outbox.Header) (outbox.Envelope[MixedEnumV1], error) {
 	return mixedEnumV1Event.Decode(value, headers...)
 }

@@ -28,13 +28,14 @@ func (v *MutualRecursionV1) UnmarshalJSON(b []byte) error {
 }
 
 func decodeMutualRecursionV1(d *wire.Decoder) (v MutualRecursionV1) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, decodeAuthor)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -57,7 +58,7 @@ func InsertMutualRecursionV1(ctx context.Context, tx outbox.Transaction, aggrega
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueMutualRecursionV1 adds the insert to a batch that the caller sends in a
+// QueueMutualRecursionV1 adds the insert to a batch, to be sent in a
 // transaction.
 func QueueMutualRecursionV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data MutualRecursionV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -68,8 +69,8 @@ func OnMutualRecursionV1(r *consume.Router, handle func(context.Context, outbox.
 	consume.On(r, mutualRecursionV1Event, handle)
 }
 
-// DecodeMutualRecursionV1 reads a record; an event without an envelope needs
-// its headers.
+// DecodeMutualRecursionV1 reads a record, with its headers if it has no
+// envelope.
 func DecodeMutualRecursionV1(value []byte, headers ...outbox.Header) (outbox.Envelope[MutualRecursionV1], error) {
 	return mutualRecursionV1Event.Decode(value, headers...)
 }
@@ -90,13 +91,14 @@ func (v Author) Validate() error               { return nil }
 func (v *Author) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeAuthor) }
 
 func decodeAuthor(d *wire.Decoder) (v Author) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "books":
 			v.Books = wire.Slice(d, decodeBook)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -117,13 +119,14 @@ func (v Book) Validate() error               { return nil }
 func (v *Book) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeBook) }
 
 func decodeBook(d *wire.Decoder) (v Book) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "author":
 			v.Author = wire.Optional(d, decodeAuthor)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 

@@ -28,13 +28,14 @@ func (v *NestedObjectV1) UnmarshalJSON(b []byte) error {
 }
 
 func decodeNestedObjectV1(d *wire.Decoder) (v NestedObjectV1) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, decodeNestedObjectV1Value)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -57,8 +58,7 @@ func InsertNestedObjectV1(ctx context.Context, tx outbox.Transaction, aggregateI
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueNestedObjectV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueNestedObjectV1 adds the insert to a batch, to be sent in a transaction.
 func QueueNestedObjectV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data NestedObjectV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -68,8 +68,7 @@ func OnNestedObjectV1(r *consume.Router, handle func(context.Context, outbox.Env
 	consume.On(r, nestedObjectV1Event, handle)
 }
 
-// DecodeNestedObjectV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeNestedObjectV1 reads a record, with its headers if it has no envelope.
 func DecodeNestedObjectV1(value []byte, headers ...outbox.Header) (outbox.Envelope[NestedObjectV1], error) {
 	return nestedObjectV1Event.Decode(value, headers...)
 }
@@ -93,13 +92,14 @@ func (v *NestedObjectV1Value) UnmarshalJSON(b []byte) error {
 }
 
 func decodeNestedObjectV1Value(d *wire.Decoder) (v NestedObjectV1Value) {
-	o := d.Open(&v.Unknown, "inner")
+	o := d.Open("inner")
 	for o.Next() {
 		switch string(o.Name) {
 		case "inner":
 			v.Inner = decodeNestedObjectV1ValueInner(d)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -123,13 +123,14 @@ func (v *NestedObjectV1ValueInner) UnmarshalJSON(b []byte) error {
 }
 
 func decodeNestedObjectV1ValueInner(d *wire.Decoder) (v NestedObjectV1ValueInner) {
-	o := d.Open(&v.Unknown, "core")
+	o := d.Open("core")
 	for o.Next() {
 		switch string(o.Name) {
 		case "core":
 			v.Core = d.String()
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 

@@ -54,8 +54,7 @@ func InsertNeverV1(ctx context.Context, tx outbox.Transaction, aggregateID strin
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueNeverV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueNeverV1 adds the insert to a batch, to be sent in a transaction.
 func QueueNeverV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data NeverV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -65,7 +64,7 @@ func OnNeverV1(r *consume.Router, handle func(context.Context, outbox.Envelope[N
 	consume.On(r, neverV1Event, handle)
 }
 
-// DecodeNeverV1 reads a record; an event without an envelope needs its headers.
+// DecodeNeverV1 reads a record, with its headers if it has no envelope.
 func DecodeNeverV1(value []byte, headers ...outbox.Header) (outbox.Envelope[NeverV1], error) {
 	return neverV1Event.Decode(value, headers...)
 }

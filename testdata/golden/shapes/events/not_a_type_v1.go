@@ -26,13 +26,14 @@ func (v NotATypeV1) Validate() error               { return wire.Validate(&v, v.
 func (v *NotATypeV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeNotATypeV1) }
 
 func decodeNotATypeV1(d *wire.Decoder) (v NotATypeV1) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = nullable(d, (*wire.Decoder).Any)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -62,8 +63,7 @@ func InsertNotATypeV1(ctx context.Context, tx outbox.Transaction, aggregateID st
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueNotATypeV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueNotATypeV1 adds the insert to a batch, to be sent in a transaction.
 func QueueNotATypeV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data NotATypeV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -73,8 +73,7 @@ func OnNotATypeV1(r *consume.Router, handle func(context.Context, outbox.Envelop
 	consume.On(r, notATypeV1Event, handle)
 }
 
-// DecodeNotATypeV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeNotATypeV1 reads a record, with its headers if it has no envelope.
 func DecodeNotATypeV1(value []byte, headers ...outbox.Header) (outbox.Envelope[NotATypeV1], error) {
 	return notATypeV1Event.Decode(value, headers...)
 }

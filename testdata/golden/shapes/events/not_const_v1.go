@@ -26,13 +26,14 @@ func (v NotConstV1) Validate() error               { return wire.Validate(&v, v.
 func (v *NotConstV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeNotConstV1) }
 
 func decodeNotConstV1(d *wire.Decoder) (v NotConstV1) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, (*wire.Decoder).String)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -61,8 +62,7 @@ func InsertNotConstV1(ctx context.Context, tx outbox.Transaction, aggregateID st
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueNotConstV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueNotConstV1 adds the insert to a batch, to be sent in a transaction.
 func QueueNotConstV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data NotConstV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -72,8 +72,7 @@ func OnNotConstV1(r *consume.Router, handle func(context.Context, outbox.Envelop
 	consume.On(r, notConstV1Event, handle)
 }
 
-// DecodeNotConstV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeNotConstV1 reads a record, with its headers if it has no envelope.
 func DecodeNotConstV1(value []byte, headers ...outbox.Header) (outbox.Envelope[NotConstV1], error) {
 	return notConstV1Event.Decode(value, headers...)
 }

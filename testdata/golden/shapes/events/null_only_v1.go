@@ -25,13 +25,14 @@ func (v NullOnlyV1) Validate() error               { return nil }
 func (v *NullOnlyV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeNullOnlyV1) }
 
 func decodeNullOnlyV1(d *wire.Decoder) (v NullOnlyV1) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, (*wire.Decoder).NullValue)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -54,8 +55,7 @@ func InsertNullOnlyV1(ctx context.Context, tx outbox.Transaction, aggregateID st
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueNullOnlyV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueNullOnlyV1 adds the insert to a batch, to be sent in a transaction.
 func QueueNullOnlyV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data NullOnlyV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -65,8 +65,7 @@ func OnNullOnlyV1(r *consume.Router, handle func(context.Context, outbox.Envelop
 	consume.On(r, nullOnlyV1Event, handle)
 }
 
-// DecodeNullOnlyV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeNullOnlyV1 reads a record, with its headers if it has no envelope.
 func DecodeNullOnlyV1(value []byte, headers ...outbox.Header) (outbox.Envelope[NullOnlyV1], error) {
 	return nullOnlyV1Event.Decode(value, headers...)
 }

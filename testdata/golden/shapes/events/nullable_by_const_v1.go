@@ -28,13 +28,14 @@ func (v *NullableByConstV1) UnmarshalJSON(b []byte) error {
 }
 
 func decodeNullableByConstV1(d *wire.Decoder) (v NullableByConstV1) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = nullable(d, (*wire.Decoder).Int)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -57,7 +58,7 @@ func InsertNullableByConstV1(ctx context.Context, tx outbox.Transaction, aggrega
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueNullableByConstV1 adds the insert to a batch that the caller sends in a
+// QueueNullableByConstV1 adds the insert to a batch, to be sent in a
 // transaction.
 func QueueNullableByConstV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data NullableByConstV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -68,8 +69,8 @@ func OnNullableByConstV1(r *consume.Router, handle func(context.Context, outbox.
 	consume.On(r, nullableByConstV1Event, handle)
 }
 
-// DecodeNullableByConstV1 reads a record; an event without an envelope needs
-// its headers.
+// DecodeNullableByConstV1 reads a record, with its headers if it has no
+// envelope.
 func DecodeNullableByConstV1(value []byte, headers ...outbox.Header) (outbox.Envelope[NullableByConstV1], error) {
 	return nullableByConstV1Event.Decode(value, headers...)
 }

@@ -28,13 +28,14 @@ func (v *NullableStringEnumV1) UnmarshalJSON(b []byte) error {
 }
 
 func decodeNullableStringEnumV1(d *wire.Decoder) (v NullableStringEnumV1) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = nullable(d, wire.Text[NullableStringEnumV1Value])
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -64,8 +65,8 @@ func InsertNullableStringEnumV1(ctx context.Context, tx outbox.Transaction, aggr
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueNullableStringEnumV1 adds the insert to a batch that the caller sends in
-// a transaction.
+// QueueNullableStringEnumV1 adds the insert to a batch, to be sent in a
+// transaction.
 func QueueNullableStringEnumV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data NullableStringEnumV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -75,8 +76,8 @@ func OnNullableStringEnumV1(r *consume.Router, handle func(context.Context, outb
 	consume.On(r, nullableStringEnumV1Event, handle)
 }
 
-// DecodeNullableStringEnumV1 reads a record; an event without an envelope needs
-// its headers.
+// DecodeNullableStringEnumV1 reads a record, with its headers if it has no
+// envelope.
 func DecodeNullableStringEnumV1(value []byte, headers ...outbox.Header) (outbox.Envelope[NullableStringEnumV1], error) {
 	return nullableStringEnumV1Event.Decode(value, headers...)
 }

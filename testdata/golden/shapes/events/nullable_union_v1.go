@@ -29,13 +29,14 @@ func (v *NullableUnionV1) UnmarshalJSON(b []byte) error {
 }
 
 func decodeNullableUnionV1(d *wire.Decoder) (v NullableUnionV1) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = nullable(d, decodeNullableUnionV1Value)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -64,8 +65,7 @@ func InsertNullableUnionV1(ctx context.Context, tx outbox.Transaction, aggregate
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueNullableUnionV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueNullableUnionV1 adds the insert to a batch, to be sent in a transaction.
 func QueueNullableUnionV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data NullableUnionV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -75,8 +75,7 @@ func OnNullableUnionV1(r *consume.Router, handle func(context.Context, outbox.En
 	consume.On(r, nullableUnionV1Event, handle)
 }
 
-// DecodeNullableUnionV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeNullableUnionV1 reads a record, with its headers if it has no envelope.
 func DecodeNullableUnionV1(value []byte, headers ...outbox.Header) (outbox.Envelope[NullableUnionV1], error) {
 	return nullableUnionV1Event.Decode(value, headers...)
 }
@@ -134,13 +133,14 @@ func (Cow) isNullableUnionV1Value()         {}
 func (v *Cow) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeCow) }
 
 func decodeCow(d *wire.Decoder) (v Cow) {
-	o := d.Open(&v.Unknown, "is")
+	o := d.Open("is")
 	for o.Next() {
 		switch string(o.Name) {
 		case "is":
 			v.Is = d.String()
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -172,7 +172,7 @@ func (Hen) isNullableUnionV1Value()         {}
 func (v *Hen) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeHen) }
 
 func decodeHen(d *wire.Decoder) (v Hen) {
-	o := d.Open(&v.Unknown, "is")
+	o := d.Open("is")
 	for o.Next() {
 		switch string(o.Name) {
 		case "is":
@@ -181,6 +181,7 @@ func decodeHen(d *wire.Decoder) (v Hen) {
 			v.Eggs = wire.Optional(d, (*wire.Decoder).Int)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 

@@ -34,13 +34,14 @@ func (v NumberConstV1) Validate() error              { return wire.Validate(&v, 
 func (v *NumberConstV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeNumberConstV1) }
 
 func decodeNumberConstV1(d *wire.Decoder) (v NumberConstV1) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, (*wire.Decoder).Int)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -70,8 +71,7 @@ func InsertNumberConstV1(ctx context.Context, tx outbox.Transaction, aggregateID
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueNumberConstV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueNumberConstV1 adds the insert to a batch, to be sent in a transaction.
 func QueueNumberConstV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data NumberConstV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -81,8 +81,7 @@ func OnNumberConstV1(r *consume.Router, handle func(context.Context, outbox.Enve
 	consume.On(r, numberConstV1Event, handle)
 }
 
-// DecodeNumberConstV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeNumberConstV1 reads a record, with its headers if it has no envelope.
 func DecodeNumberConstV1(value []byte, headers ...outbox.Header) (outbox.Envelope[NumberConstV1], error) {
 	return numberConstV1Event.Decode(value, headers...)
 }

@@ -26,13 +26,14 @@ func (v NumberEnumV1) Validate() error              { return wire.Validate(&v, v
 func (v *NumberEnumV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeNumberEnumV1) }
 
 func decodeNumberEnumV1(d *wire.Decoder) (v NumberEnumV1) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, func(d *wire.Decoder) NumberEnumV1Value { return NumberEnumV1Value(d.Float()) })
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -62,8 +63,7 @@ func InsertNumberEnumV1(ctx context.Context, tx outbox.Transaction, aggregateID 
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueNumberEnumV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueNumberEnumV1 adds the insert to a batch, to be sent in a transaction.
 func QueueNumberEnumV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data NumberEnumV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -73,8 +73,7 @@ func OnNumberEnumV1(r *consume.Router, handle func(context.Context, outbox.Envel
 	consume.On(r, numberEnumV1Event, handle)
 }
 
-// DecodeNumberEnumV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeNumberEnumV1 reads a record, with its headers if it has no envelope.
 func DecodeNumberEnumV1(value []byte, headers ...outbox.Header) (outbox.Envelope[NumberEnumV1], error) {
 	return numberEnumV1Event.Decode(value, headers...)
 }

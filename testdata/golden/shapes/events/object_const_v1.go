@@ -34,13 +34,14 @@ func (v ObjectConstV1) Validate() error              { return wire.Validate(&v, 
 func (v *ObjectConstV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeObjectConstV1) }
 
 func decodeObjectConstV1(d *wire.Decoder) (v ObjectConstV1) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, wire.JSON[ObjectConstV1Value])
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -70,8 +71,7 @@ func InsertObjectConstV1(ctx context.Context, tx outbox.Transaction, aggregateID
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueObjectConstV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueObjectConstV1 adds the insert to a batch, to be sent in a transaction.
 func QueueObjectConstV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data ObjectConstV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -81,8 +81,7 @@ func OnObjectConstV1(r *consume.Router, handle func(context.Context, outbox.Enve
 	consume.On(r, objectConstV1Event, handle)
 }
 
-// DecodeObjectConstV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeObjectConstV1 reads a record, with its headers if it has no envelope.
 func DecodeObjectConstV1(value []byte, headers ...outbox.Header) (outbox.Envelope[ObjectConstV1], error) {
 	return objectConstV1Event.Decode(value, headers...)
 }

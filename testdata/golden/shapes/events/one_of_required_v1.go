@@ -30,7 +30,7 @@ func (v *OneOfRequiredV1) UnmarshalJSON(b []byte) error {
 }
 
 func decodeOneOfRequiredV1(d *wire.Decoder) (v OneOfRequiredV1) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "mail":
@@ -39,6 +39,7 @@ func decodeOneOfRequiredV1(d *wire.Decoder) (v OneOfRequiredV1) {
 			v.Phone = wire.Optional(d, (*wire.Decoder).String)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -66,8 +67,7 @@ func InsertOneOfRequiredV1(ctx context.Context, tx outbox.Transaction, aggregate
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueOneOfRequiredV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueOneOfRequiredV1 adds the insert to a batch, to be sent in a transaction.
 func QueueOneOfRequiredV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data OneOfRequiredV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -77,8 +77,7 @@ func OnOneOfRequiredV1(r *consume.Router, handle func(context.Context, outbox.En
 	consume.On(r, oneOfRequiredV1Event, handle)
 }
 
-// DecodeOneOfRequiredV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeOneOfRequiredV1 reads a record, with its headers if it has no envelope.
 func DecodeOneOfRequiredV1(value []byte, headers ...outbox.Header) (outbox.Envelope[OneOfRequiredV1], error) {
 	return oneOfRequiredV1Event.Decode(value, headers...)
 }

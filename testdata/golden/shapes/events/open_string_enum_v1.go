@@ -28,13 +28,14 @@ func (v *OpenStringEnumV1) UnmarshalJSON(b []byte) error {
 }
 
 func decodeOpenStringEnumV1(d *wire.Decoder) (v OpenStringEnumV1) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, wire.Text[OpenStringEnumV1Value])
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -66,7 +67,7 @@ func InsertOpenStringEnumV1(ctx context.Context, tx outbox.Transaction, aggregat
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueOpenStringEnumV1 adds the insert to a batch that the caller sends in a
+// QueueOpenStringEnumV1 adds the insert to a batch, to be sent in a
 // transaction.
 func QueueOpenStringEnumV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data OpenStringEnumV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -77,8 +78,8 @@ func OnOpenStringEnumV1(r *consume.Router, handle func(context.Context, outbox.E
 	consume.On(r, openStringEnumV1Event, handle)
 }
 
-// DecodeOpenStringEnumV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeOpenStringEnumV1 reads a record, with its headers if it has no
+// envelope.
 func DecodeOpenStringEnumV1(value []byte, headers ...outbox.Header) (outbox.Envelope[OpenStringEnumV1], error) {
 	return openStringEnumV1Event.Decode(value, headers...)
 }

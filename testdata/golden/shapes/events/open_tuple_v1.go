@@ -26,13 +26,14 @@ func (v OpenTupleV1) Validate() error               { return wire.Validate(&v, v
 func (v *OpenTupleV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeOpenTupleV1) }
 
 func decodeOpenTupleV1(d *wire.Decoder) (v OpenTupleV1) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, decodeOpenTupleV1Value)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -61,8 +62,7 @@ func InsertOpenTupleV1(ctx context.Context, tx outbox.Transaction, aggregateID s
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueOpenTupleV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueOpenTupleV1 adds the insert to a batch, to be sent in a transaction.
 func QueueOpenTupleV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data OpenTupleV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -72,8 +72,7 @@ func OnOpenTupleV1(r *consume.Router, handle func(context.Context, outbox.Envelo
 	consume.On(r, openTupleV1Event, handle)
 }
 
-// DecodeOpenTupleV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeOpenTupleV1 reads a record, with its headers if it has no envelope.
 func DecodeOpenTupleV1(value []byte, headers ...outbox.Header) (outbox.Envelope[OpenTupleV1], error) {
 	return openTupleV1Event.Decode(value, headers...)
 }

@@ -28,13 +28,14 @@ func (v *OptionalListV1) UnmarshalJSON(b []byte) error {
 }
 
 func decodeOptionalListV1(d *wire.Decoder) (v OptionalListV1) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Slice(d, (*wire.Decoder).Int)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -57,8 +58,7 @@ func InsertOptionalListV1(ctx context.Context, tx outbox.Transaction, aggregateI
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueOptionalListV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueOptionalListV1 adds the insert to a batch, to be sent in a transaction.
 func QueueOptionalListV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data OptionalListV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -68,8 +68,7 @@ func OnOptionalListV1(r *consume.Router, handle func(context.Context, outbox.Env
 	consume.On(r, optionalListV1Event, handle)
 }
 
-// DecodeOptionalListV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeOptionalListV1 reads a record, with its headers if it has no envelope.
 func DecodeOptionalListV1(value []byte, headers ...outbox.Header) (outbox.Envelope[OptionalListV1], error) {
 	return optionalListV1Event.Decode(value, headers...)
 }

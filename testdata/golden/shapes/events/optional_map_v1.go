@@ -26,13 +26,14 @@ func (v OptionalMapV1) Validate() error              { return nil }
 func (v *OptionalMapV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeOptionalMapV1) }
 
 func decodeOptionalMapV1(d *wire.Decoder) (v OptionalMapV1) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Map(d, (*wire.Decoder).String)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -55,8 +56,7 @@ func InsertOptionalMapV1(ctx context.Context, tx outbox.Transaction, aggregateID
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueOptionalMapV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueOptionalMapV1 adds the insert to a batch, to be sent in a transaction.
 func QueueOptionalMapV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data OptionalMapV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -66,8 +66,7 @@ func OnOptionalMapV1(r *consume.Router, handle func(context.Context, outbox.Enve
 	consume.On(r, optionalMapV1Event, handle)
 }
 
-// DecodeOptionalMapV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeOptionalMapV1 reads a record, with its headers if it has no envelope.
 func DecodeOptionalMapV1(value []byte, headers ...outbox.Header) (outbox.Envelope[OptionalMapV1], error) {
 	return optionalMapV1Event.Decode(value, headers...)
 }

@@ -28,13 +28,14 @@ func (v *OptionalNullableListV1) UnmarshalJSON(b []byte) error {
 }
 
 func decodeOptionalNullableListV1(d *wire.Decoder) (v OptionalNullableListV1) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = nullable(d, func(d *wire.Decoder) []int64 { return wire.Slice(d, (*wire.Decoder).Int) })
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -57,8 +58,8 @@ func InsertOptionalNullableListV1(ctx context.Context, tx outbox.Transaction, ag
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueOptionalNullableListV1 adds the insert to a batch that the caller sends
-// in a transaction.
+// QueueOptionalNullableListV1 adds the insert to a batch, to be sent in a
+// transaction.
 func QueueOptionalNullableListV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data OptionalNullableListV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -68,8 +69,8 @@ func OnOptionalNullableListV1(r *consume.Router, handle func(context.Context, ou
 	consume.On(r, optionalNullableListV1Event, handle)
 }
 
-// DecodeOptionalNullableListV1 reads a record; an event without an envelope
-// needs its headers.
+// DecodeOptionalNullableListV1 reads a record, with its headers if it has no
+// envelope.
 func DecodeOptionalNullableListV1(value []byte, headers ...outbox.Header) (outbox.Envelope[OptionalNullableListV1], error) {
 	return optionalNullableListV1Event.Decode(value, headers...)
 }

@@ -28,13 +28,14 @@ func (v *OptionalNullableMapV1) UnmarshalJSON(b []byte) error {
 }
 
 func decodeOptionalNullableMapV1(d *wire.Decoder) (v OptionalNullableMapV1) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = nullable(d, func(d *wire.Decoder) map[string]bool { return wire.Map(d, (*wire.Decoder).Bool) })
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -57,8 +58,8 @@ func InsertOptionalNullableMapV1(ctx context.Context, tx outbox.Transaction, agg
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueOptionalNullableMapV1 adds the insert to a batch that the caller sends
-// in a transaction.
+// QueueOptionalNullableMapV1 adds the insert to a batch, to be sent in a
+// transaction.
 func QueueOptionalNullableMapV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data OptionalNullableMapV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -68,8 +69,8 @@ func OnOptionalNullableMapV1(r *consume.Router, handle func(context.Context, out
 	consume.On(r, optionalNullableMapV1Event, handle)
 }
 
-// DecodeOptionalNullableMapV1 reads a record; an event without an envelope
-// needs its headers.
+// DecodeOptionalNullableMapV1 reads a record, with its headers if it has no
+// envelope.
 func DecodeOptionalNullableMapV1(value []byte, headers ...outbox.Header) (outbox.Envelope[OptionalNullableMapV1], error) {
 	return optionalNullableMapV1Event.Decode(value, headers...)
 }

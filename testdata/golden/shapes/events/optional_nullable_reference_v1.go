@@ -30,13 +30,14 @@ func (v *OptionalNullableReferenceV1) UnmarshalJSON(b []byte) error {
 }
 
 func decodeOptionalNullableReferenceV1(d *wire.Decoder) (v OptionalNullableReferenceV1) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = nullable(d, decodeNamedThing)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -60,8 +61,8 @@ func InsertOptionalNullableReferenceV1(ctx context.Context, tx outbox.Transactio
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueOptionalNullableReferenceV1 adds the insert to a batch that the caller
-// sends in a transaction.
+// QueueOptionalNullableReferenceV1 adds the insert to a batch, to be sent in a
+// transaction.
 func QueueOptionalNullableReferenceV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data OptionalNullableReferenceV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -71,8 +72,8 @@ func OnOptionalNullableReferenceV1(r *consume.Router, handle func(context.Contex
 	consume.On(r, optionalNullableReferenceV1Event, handle)
 }
 
-// DecodeOptionalNullableReferenceV1 reads a record; an event without an
-// envelope needs its headers.
+// DecodeOptionalNullableReferenceV1 reads a record, with its headers if it has
+// no envelope.
 func DecodeOptionalNullableReferenceV1(value []byte, headers ...outbox.Header) (outbox.Envelope[OptionalNullableReferenceV1], error) {
 	return optionalNullableReferenceV1Event.Decode(value, headers...)
 }
@@ -93,13 +94,14 @@ func (v NamedThing) Validate() error               { return nil }
 func (v *NamedThing) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeNamedThing) }
 
 func decodeNamedThing(d *wire.Decoder) (v NamedThing) {
-	o := d.Open(&v.Unknown, "name")
+	o := d.Open("name")
 	for o.Next() {
 		switch string(o.Name) {
 		case "name":
 			v.Name = d.String()
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 

@@ -29,13 +29,14 @@ func (v *OptionalNullableUUIDV1) UnmarshalJSON(b []byte) error {
 }
 
 func decodeOptionalNullableUUIDV1(d *wire.Decoder) (v OptionalNullableUUIDV1) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = nullable(d, (*wire.Decoder).UUID)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -58,8 +59,8 @@ func InsertOptionalNullableUUIDV1(ctx context.Context, tx outbox.Transaction, ag
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueOptionalNullableUUIDV1 adds the insert to a batch that the caller sends
-// in a transaction.
+// QueueOptionalNullableUUIDV1 adds the insert to a batch, to be sent in a
+// transaction.
 func QueueOptionalNullableUUIDV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data OptionalNullableUUIDV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -69,8 +70,8 @@ func OnOptionalNullableUUIDV1(r *consume.Router, handle func(context.Context, ou
 	consume.On(r, optionalNullableUUIDV1Event, handle)
 }
 
-// DecodeOptionalNullableUUIDV1 reads a record; an event without an envelope
-// needs its headers.
+// DecodeOptionalNullableUUIDV1 reads a record, with its headers if it has no
+// envelope.
 func DecodeOptionalNullableUUIDV1(value []byte, headers ...outbox.Header) (outbox.Envelope[OptionalNullableUUIDV1], error) {
 	return optionalNullableUUIDV1Event.Decode(value, headers...)
 }

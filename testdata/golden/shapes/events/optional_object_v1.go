@@ -28,13 +28,14 @@ func (v *OptionalObjectV1) UnmarshalJSON(b []byte) error {
 }
 
 func decodeOptionalObjectV1(d *wire.Decoder) (v OptionalObjectV1) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, decodeOptionalObjectV1Value)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -57,7 +58,7 @@ func InsertOptionalObjectV1(ctx context.Context, tx outbox.Transaction, aggregat
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueOptionalObjectV1 adds the insert to a batch that the caller sends in a
+// QueueOptionalObjectV1 adds the insert to a batch, to be sent in a
 // transaction.
 func QueueOptionalObjectV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data OptionalObjectV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -68,8 +69,8 @@ func OnOptionalObjectV1(r *consume.Router, handle func(context.Context, outbox.E
 	consume.On(r, optionalObjectV1Event, handle)
 }
 
-// DecodeOptionalObjectV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeOptionalObjectV1 reads a record, with its headers if it has no
+// envelope.
 func DecodeOptionalObjectV1(value []byte, headers ...outbox.Header) (outbox.Envelope[OptionalObjectV1], error) {
 	return optionalObjectV1Event.Decode(value, headers...)
 }
@@ -93,13 +94,14 @@ func (v *OptionalObjectV1Value) UnmarshalJSON(b []byte) error {
 }
 
 func decodeOptionalObjectV1Value(d *wire.Decoder) (v OptionalObjectV1Value) {
-	o := d.Open(&v.Unknown, "a")
+	o := d.Open("a")
 	for o.Next() {
 		switch string(o.Name) {
 		case "a":
 			v.A = d.String()
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 

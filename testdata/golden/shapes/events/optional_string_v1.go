@@ -28,13 +28,14 @@ func (v *OptionalStringV1) UnmarshalJSON(b []byte) error {
 }
 
 func decodeOptionalStringV1(d *wire.Decoder) (v OptionalStringV1) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, (*wire.Decoder).String)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -57,7 +58,7 @@ func InsertOptionalStringV1(ctx context.Context, tx outbox.Transaction, aggregat
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueOptionalStringV1 adds the insert to a batch that the caller sends in a
+// QueueOptionalStringV1 adds the insert to a batch, to be sent in a
 // transaction.
 func QueueOptionalStringV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data OptionalStringV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -68,8 +69,8 @@ func OnOptionalStringV1(r *consume.Router, handle func(context.Context, outbox.E
 	consume.On(r, optionalStringV1Event, handle)
 }
 
-// DecodeOptionalStringV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeOptionalStringV1 reads a record, with its headers if it has no
+// envelope.
 func DecodeOptionalStringV1(value []byte, headers ...outbox.Header) (outbox.Envelope[OptionalStringV1], error) {
 	return optionalStringV1Event.Decode(value, headers...)
 }

@@ -28,13 +28,14 @@ func (v *OverlappingPatternsV1) UnmarshalJSON(b []byte) error {
 }
 
 func decodeOverlappingPatternsV1(d *wire.Decoder) (v OverlappingPatternsV1) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, decodeOverlappingPatternsV1Value)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -63,8 +64,8 @@ func InsertOverlappingPatternsV1(ctx context.Context, tx outbox.Transaction, agg
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueOverlappingPatternsV1 adds the insert to a batch that the caller sends
-// in a transaction.
+// QueueOverlappingPatternsV1 adds the insert to a batch, to be sent in a
+// transaction.
 func QueueOverlappingPatternsV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data OverlappingPatternsV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -74,8 +75,8 @@ func OnOverlappingPatternsV1(r *consume.Router, handle func(context.Context, out
 	consume.On(r, overlappingPatternsV1Event, handle)
 }
 
-// DecodeOverlappingPatternsV1 reads a record; an event without an envelope
-// needs its headers.
+// DecodeOverlappingPatternsV1 reads a record, with its headers if it has no
+// envelope.
 func DecodeOverlappingPatternsV1(value []byte, headers ...outbox.Header) (outbox.Envelope[OverlappingPatternsV1], error) {
 	return overlappingPatternsV1Event.Decode(value, headers...)
 }

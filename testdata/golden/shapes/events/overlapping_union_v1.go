@@ -29,13 +29,14 @@ func (v *OverlappingUnionV1) UnmarshalJSON(b []byte) error {
 }
 
 func decodeOverlappingUnionV1(d *wire.Decoder) (v OverlappingUnionV1) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, decodeOverlappingUnionV1Value)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -64,7 +65,7 @@ func InsertOverlappingUnionV1(ctx context.Context, tx outbox.Transaction, aggreg
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueOverlappingUnionV1 adds the insert to a batch that the caller sends in a
+// QueueOverlappingUnionV1 adds the insert to a batch, to be sent in a
 // transaction.
 func QueueOverlappingUnionV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data OverlappingUnionV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -75,8 +76,8 @@ func OnOverlappingUnionV1(r *consume.Router, handle func(context.Context, outbox
 	consume.On(r, overlappingUnionV1Event, handle)
 }
 
-// DecodeOverlappingUnionV1 reads a record; an event without an envelope needs
-// its headers.
+// DecodeOverlappingUnionV1 reads a record, with its headers if it has no
+// envelope.
 func DecodeOverlappingUnionV1(value []byte, headers ...outbox.Header) (outbox.Envelope[OverlappingUnionV1], error) {
 	return overlappingUnionV1Event.Decode(value, headers...)
 }
@@ -127,7 +128,7 @@ func decodeOverlappingUnionV1Value(d *wire.Decoder) OverlappingUnionV1Value {
 	return OverlappingUnionV1Value{Raw: wire.NoBranch[json.RawMessage](d)}
 }
 
-func (v *OverlappingUnionV1Value) check(c *wire.Checker) {
+func (v OverlappingUnionV1Value) check(c *wire.Checker) {
 	c.Schema("schemas/overlapping_union.yaml#/properties/value").AnyOf("WithA and WithB", wire.Refusal(v.AsWithA), wire.Refusal(v.AsWithB))
 }
 
@@ -142,13 +143,14 @@ func (v WithA) Validate() error               { return nil }
 func (v *WithA) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeWithA) }
 
 func decodeWithA(d *wire.Decoder) (v WithA) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "a":
 			v.A = wire.Optional(d, (*wire.Decoder).String)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -169,13 +171,14 @@ func (v WithB) Validate() error               { return nil }
 func (v *WithB) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeWithB) }
 
 func decodeWithB(d *wire.Decoder) (v WithB) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "b":
 			v.B = wire.Optional(d, (*wire.Decoder).Int)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 

@@ -29,13 +29,14 @@ func (v *PatternBesidePropertiesV1) UnmarshalJSON(b []byte) error {
 }
 
 func decodePatternBesidePropertiesV1(d *wire.Decoder) (v PatternBesidePropertiesV1) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, decodePatternBesidePropertiesV1Value)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -65,8 +66,8 @@ func InsertPatternBesidePropertiesV1(ctx context.Context, tx outbox.Transaction,
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueuePatternBesidePropertiesV1 adds the insert to a batch that the caller
-// sends in a transaction.
+// QueuePatternBesidePropertiesV1 adds the insert to a batch, to be sent in a
+// transaction.
 func QueuePatternBesidePropertiesV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data PatternBesidePropertiesV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -76,8 +77,8 @@ func OnPatternBesidePropertiesV1(r *consume.Router, handle func(context.Context,
 	consume.On(r, patternBesidePropertiesV1Event, handle)
 }
 
-// DecodePatternBesidePropertiesV1 reads a record; an event without an envelope
-// needs its headers.
+// DecodePatternBesidePropertiesV1 reads a record, with its headers if it has no
+// envelope.
 func DecodePatternBesidePropertiesV1(value []byte, headers ...outbox.Header) (outbox.Envelope[PatternBesidePropertiesV1], error) {
 	return patternBesidePropertiesV1Event.Decode(value, headers...)
 }

@@ -26,13 +26,14 @@ func (v PatternMapV1) Validate() error              { return wire.Validate(&v, v
 func (v *PatternMapV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodePatternMapV1) }
 
 func decodePatternMapV1(d *wire.Decoder) (v PatternMapV1) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Map(d, (*wire.Decoder).Int)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -62,8 +63,7 @@ func InsertPatternMapV1(ctx context.Context, tx outbox.Transaction, aggregateID 
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueuePatternMapV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueuePatternMapV1 adds the insert to a batch, to be sent in a transaction.
 func QueuePatternMapV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data PatternMapV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -73,8 +73,7 @@ func OnPatternMapV1(r *consume.Router, handle func(context.Context, outbox.Envel
 	consume.On(r, patternMapV1Event, handle)
 }
 
-// DecodePatternMapV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodePatternMapV1 reads a record, with its headers if it has no envelope.
 func DecodePatternMapV1(value []byte, headers ...outbox.Header) (outbox.Envelope[PatternMapV1], error) {
 	return patternMapV1Event.Decode(value, headers...)
 }

@@ -19,7 +19,7 @@ func (v Place) Validate() error               { return nil }
 func (v *Place) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodePlace) }
 
 func decodePlace(d *wire.Decoder) (v Place) {
-	o := d.Open(&v.Unknown, "lat", "lon")
+	o := d.Open("lat", "lon")
 	for o.Next() {
 		switch string(o.Name) {
 		case "lat":
@@ -28,6 +28,7 @@ func decodePlace(d *wire.Decoder) (v Place) {
 			v.Lon = d.Float()
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 

@@ -29,13 +29,14 @@ func (v *PropertyNamesV1) UnmarshalJSON(b []byte) error {
 }
 
 func decodePropertyNamesV1(d *wire.Decoder) (v PropertyNamesV1) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Map(d, (*wire.Decoder).Int)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -64,8 +65,7 @@ func InsertPropertyNamesV1(ctx context.Context, tx outbox.Transaction, aggregate
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueuePropertyNamesV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueuePropertyNamesV1 adds the insert to a batch, to be sent in a transaction.
 func QueuePropertyNamesV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data PropertyNamesV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -75,8 +75,7 @@ func OnPropertyNamesV1(r *consume.Router, handle func(context.Context, outbox.En
 	consume.On(r, propertyNamesV1Event, handle)
 }
 
-// DecodePropertyNamesV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodePropertyNamesV1 reads a record, with its headers if it has no envelope.
 func DecodePropertyNamesV1(value []byte, headers ...outbox.Header) (outbox.Envelope[PropertyNamesV1], error) {
 	return propertyNamesV1Event.Decode(value, headers...)
 }

@@ -28,13 +28,14 @@ func (v *RecursiveListV1) UnmarshalJSON(b []byte) error {
 }
 
 func decodeRecursiveListV1(d *wire.Decoder) (v RecursiveListV1) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, decodeFolder)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -57,8 +58,7 @@ func InsertRecursiveListV1(ctx context.Context, tx outbox.Transaction, aggregate
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueRecursiveListV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueRecursiveListV1 adds the insert to a batch, to be sent in a transaction.
 func QueueRecursiveListV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data RecursiveListV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -68,8 +68,7 @@ func OnRecursiveListV1(r *consume.Router, handle func(context.Context, outbox.En
 	consume.On(r, recursiveListV1Event, handle)
 }
 
-// DecodeRecursiveListV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeRecursiveListV1 reads a record, with its headers if it has no envelope.
 func DecodeRecursiveListV1(value []byte, headers ...outbox.Header) (outbox.Envelope[RecursiveListV1], error) {
 	return recursiveListV1Event.Decode(value, headers...)
 }
@@ -90,13 +89,14 @@ func (v Folder) Validate() error               { return nil }
 func (v *Folder) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeFolder) }
 
 func decodeFolder(d *wire.Decoder) (v Folder) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "folders":
 			v.Folders = wire.Slice(d, decodeFolder)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 

@@ -28,13 +28,14 @@ func (v *RecursiveMapV1) UnmarshalJSON(b []byte) error {
 }
 
 func decodeRecursiveMapV1(d *wire.Decoder) (v RecursiveMapV1) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = decodeRoutes(d)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -59,8 +60,7 @@ func InsertRecursiveMapV1(ctx context.Context, tx outbox.Transaction, aggregateI
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueRecursiveMapV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueRecursiveMapV1 adds the insert to a batch, to be sent in a transaction.
 func QueueRecursiveMapV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data RecursiveMapV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -70,8 +70,7 @@ func OnRecursiveMapV1(r *consume.Router, handle func(context.Context, outbox.Env
 	consume.On(r, recursiveMapV1Event, handle)
 }
 
-// DecodeRecursiveMapV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeRecursiveMapV1 reads a record, with its headers if it has no envelope.
 func DecodeRecursiveMapV1(value []byte, headers ...outbox.Header) (outbox.Envelope[RecursiveMapV1], error) {
 	return recursiveMapV1Event.Decode(value, headers...)
 }

@@ -28,13 +28,14 @@ func (v *RecursiveNullableV1) UnmarshalJSON(b []byte) error {
 }
 
 func decodeRecursiveNullableV1(d *wire.Decoder) (v RecursiveNullableV1) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, decodeBinaryNode)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -57,8 +58,8 @@ func InsertRecursiveNullableV1(ctx context.Context, tx outbox.Transaction, aggre
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueRecursiveNullableV1 adds the insert to a batch that the caller sends in
-// a transaction.
+// QueueRecursiveNullableV1 adds the insert to a batch, to be sent in a
+// transaction.
 func QueueRecursiveNullableV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data RecursiveNullableV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -68,8 +69,8 @@ func OnRecursiveNullableV1(r *consume.Router, handle func(context.Context, outbo
 	consume.On(r, recursiveNullableV1Event, handle)
 }
 
-// DecodeRecursiveNullableV1 reads a record; an event without an envelope needs
-// its headers.
+// DecodeRecursiveNullableV1 reads a record, with its headers if it has no
+// envelope.
 func DecodeRecursiveNullableV1(value []byte, headers ...outbox.Header) (outbox.Envelope[RecursiveNullableV1], error) {
 	return recursiveNullableV1Event.Decode(value, headers...)
 }
@@ -91,7 +92,7 @@ func (v BinaryNode) Validate() error               { return nil }
 func (v *BinaryNode) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeBinaryNode) }
 
 func decodeBinaryNode(d *wire.Decoder) (v BinaryNode) {
-	o := d.Open(&v.Unknown, "left", "right")
+	o := d.Open("left", "right")
 	for o.Next() {
 		switch string(o.Name) {
 		case "left":
@@ -100,6 +101,7 @@ func decodeBinaryNode(d *wire.Decoder) (v BinaryNode) {
 			v.Right = wire.Pointer(d, decodeBinaryNode)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 

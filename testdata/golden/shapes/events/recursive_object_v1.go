@@ -28,13 +28,14 @@ func (v *RecursiveObjectV1) UnmarshalJSON(b []byte) error {
 }
 
 func decodeRecursiveObjectV1(d *wire.Decoder) (v RecursiveObjectV1) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, decodePerson)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -57,7 +58,7 @@ func InsertRecursiveObjectV1(ctx context.Context, tx outbox.Transaction, aggrega
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueRecursiveObjectV1 adds the insert to a batch that the caller sends in a
+// QueueRecursiveObjectV1 adds the insert to a batch, to be sent in a
 // transaction.
 func QueueRecursiveObjectV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data RecursiveObjectV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -68,8 +69,8 @@ func OnRecursiveObjectV1(r *consume.Router, handle func(context.Context, outbox.
 	consume.On(r, recursiveObjectV1Event, handle)
 }
 
-// DecodeRecursiveObjectV1 reads a record; an event without an envelope needs
-// its headers.
+// DecodeRecursiveObjectV1 reads a record, with its headers if it has no
+// envelope.
 func DecodeRecursiveObjectV1(value []byte, headers ...outbox.Header) (outbox.Envelope[RecursiveObjectV1], error) {
 	return recursiveObjectV1Event.Decode(value, headers...)
 }
@@ -91,7 +92,7 @@ func (v Person) Validate() error               { return nil }
 func (v *Person) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodePerson) }
 
 func decodePerson(d *wire.Decoder) (v Person) {
-	o := d.Open(&v.Unknown, "name")
+	o := d.Open("name")
 	for o.Next() {
 		switch string(o.Name) {
 		case "name":
@@ -100,6 +101,7 @@ func decodePerson(d *wire.Decoder) (v Person) {
 			v.Boss = wire.Optional(d, decodePerson)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 

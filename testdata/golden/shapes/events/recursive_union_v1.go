@@ -29,13 +29,14 @@ func (v *RecursiveUnionV1) UnmarshalJSON(b []byte) error {
 }
 
 func decodeRecursiveUnionV1(d *wire.Decoder) (v RecursiveUnionV1) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = decodeExpression(d)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -62,7 +63,7 @@ func InsertRecursiveUnionV1(ctx context.Context, tx outbox.Transaction, aggregat
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueRecursiveUnionV1 adds the insert to a batch that the caller sends in a
+// QueueRecursiveUnionV1 adds the insert to a batch, to be sent in a
 // transaction.
 func QueueRecursiveUnionV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data RecursiveUnionV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -73,8 +74,8 @@ func OnRecursiveUnionV1(r *consume.Router, handle func(context.Context, outbox.E
 	consume.On(r, recursiveUnionV1Event, handle)
 }
 
-// DecodeRecursiveUnionV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeRecursiveUnionV1 reads a record, with its headers if it has no
+// envelope.
 func DecodeRecursiveUnionV1(value []byte, headers ...outbox.Header) (outbox.Envelope[RecursiveUnionV1], error) {
 	return recursiveUnionV1Event.Decode(value, headers...)
 }
@@ -135,7 +136,7 @@ func (Operation) isExpression()                   {}
 func (v *Operation) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeOperation) }
 
 func decodeOperation(d *wire.Decoder) (v Operation) {
-	o := d.Open(&v.Unknown, "op", "args")
+	o := d.Open("op", "args")
 	for o.Next() {
 		switch string(o.Name) {
 		case "op":
@@ -144,6 +145,7 @@ func decodeOperation(d *wire.Decoder) (v Operation) {
 			v.Args = wire.Slice(d, decodeExpression)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 

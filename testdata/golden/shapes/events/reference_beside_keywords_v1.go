@@ -29,13 +29,14 @@ func (v *ReferenceBesideKeywordsV1) UnmarshalJSON(b []byte) error {
 }
 
 func decodeReferenceBesideKeywordsV1(d *wire.Decoder) (v ReferenceBesideKeywordsV1) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, (*wire.Decoder).String)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -67,8 +68,8 @@ func InsertReferenceBesideKeywordsV1(ctx context.Context, tx outbox.Transaction,
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueReferenceBesideKeywordsV1 adds the insert to a batch that the caller
-// sends in a transaction.
+// QueueReferenceBesideKeywordsV1 adds the insert to a batch, to be sent in a
+// transaction.
 func QueueReferenceBesideKeywordsV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data ReferenceBesideKeywordsV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -78,8 +79,8 @@ func OnReferenceBesideKeywordsV1(r *consume.Router, handle func(context.Context,
 	consume.On(r, referenceBesideKeywordsV1Event, handle)
 }
 
-// DecodeReferenceBesideKeywordsV1 reads a record; an event without an envelope
-// needs its headers.
+// DecodeReferenceBesideKeywordsV1 reads a record, with its headers if it has no
+// envelope.
 func DecodeReferenceBesideKeywordsV1(value []byte, headers ...outbox.Header) (outbox.Envelope[ReferenceBesideKeywordsV1], error) {
 	return referenceBesideKeywordsV1Event.Decode(value, headers...)
 }

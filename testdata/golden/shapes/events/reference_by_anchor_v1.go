@@ -28,13 +28,14 @@ func (v *ReferenceByAnchorV1) UnmarshalJSON(b []byte) error {
 }
 
 func decodeReferenceByAnchorV1(d *wire.Decoder) (v ReferenceByAnchorV1) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, wire.Text[Size])
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -64,8 +65,8 @@ func InsertReferenceByAnchorV1(ctx context.Context, tx outbox.Transaction, aggre
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueReferenceByAnchorV1 adds the insert to a batch that the caller sends in
-// a transaction.
+// QueueReferenceByAnchorV1 adds the insert to a batch, to be sent in a
+// transaction.
 func QueueReferenceByAnchorV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data ReferenceByAnchorV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -75,8 +76,8 @@ func OnReferenceByAnchorV1(r *consume.Router, handle func(context.Context, outbo
 	consume.On(r, referenceByAnchorV1Event, handle)
 }
 
-// DecodeReferenceByAnchorV1 reads a record; an event without an envelope needs
-// its headers.
+// DecodeReferenceByAnchorV1 reads a record, with its headers if it has no
+// envelope.
 func DecodeReferenceByAnchorV1(value []byte, headers ...outbox.Header) (outbox.Envelope[ReferenceByAnchorV1], error) {
 	return referenceByAnchorV1Event.Decode(value, headers...)
 }

@@ -28,13 +28,14 @@ func (v *ReferenceByIDV1) UnmarshalJSON(b []byte) error {
 }
 
 func decodeReferenceByIDV1(d *wire.Decoder) (v ReferenceByIDV1) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, decodePlace)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -57,8 +58,7 @@ func InsertReferenceByIDV1(ctx context.Context, tx outbox.Transaction, aggregate
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueReferenceByIDV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueReferenceByIDV1 adds the insert to a batch, to be sent in a transaction.
 func QueueReferenceByIDV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data ReferenceByIDV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -68,8 +68,7 @@ func OnReferenceByIDV1(r *consume.Router, handle func(context.Context, outbox.En
 	consume.On(r, referenceByIDV1Event, handle)
 }
 
-// DecodeReferenceByIDV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeReferenceByIDV1 reads a record, with its headers if it has no envelope.
 func DecodeReferenceByIDV1(value []byte, headers ...outbox.Header) (outbox.Envelope[ReferenceByIDV1], error) {
 	return referenceByIDV1Event.Decode(value, headers...)
 }

@@ -28,13 +28,14 @@ func (v *ReferenceChainV1) UnmarshalJSON(b []byte) error {
 }
 
 func decodeReferenceChainV1(d *wire.Decoder) (v ReferenceChainV1) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, (*wire.Decoder).String)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -64,7 +65,7 @@ func InsertReferenceChainV1(ctx context.Context, tx outbox.Transaction, aggregat
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueReferenceChainV1 adds the insert to a batch that the caller sends in a
+// QueueReferenceChainV1 adds the insert to a batch, to be sent in a
 // transaction.
 func QueueReferenceChainV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data ReferenceChainV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -75,8 +76,8 @@ func OnReferenceChainV1(r *consume.Router, handle func(context.Context, outbox.E
 	consume.On(r, referenceChainV1Event, handle)
 }
 
-// DecodeReferenceChainV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeReferenceChainV1 reads a record, with its headers if it has no
+// envelope.
 func DecodeReferenceChainV1(value []byte, headers ...outbox.Header) (outbox.Envelope[ReferenceChainV1], error) {
 	return referenceChainV1Event.Decode(value, headers...)
 }

@@ -30,7 +30,7 @@ func (v *ReferenceIntoPropertiesV1) UnmarshalJSON(b []byte) error {
 }
 
 func decodeReferenceIntoPropertiesV1(d *wire.Decoder) (v ReferenceIntoPropertiesV1) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
@@ -39,6 +39,7 @@ func decodeReferenceIntoPropertiesV1(d *wire.Decoder) (v ReferenceIntoProperties
 			v.Other = wire.Optional(d, decodeReferenceIntoPropertiesV1Other)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -73,8 +74,8 @@ func InsertReferenceIntoPropertiesV1(ctx context.Context, tx outbox.Transaction,
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueReferenceIntoPropertiesV1 adds the insert to a batch that the caller
-// sends in a transaction.
+// QueueReferenceIntoPropertiesV1 adds the insert to a batch, to be sent in a
+// transaction.
 func QueueReferenceIntoPropertiesV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data ReferenceIntoPropertiesV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -84,8 +85,8 @@ func OnReferenceIntoPropertiesV1(r *consume.Router, handle func(context.Context,
 	consume.On(r, referenceIntoPropertiesV1Event, handle)
 }
 
-// DecodeReferenceIntoPropertiesV1 reads a record; an event without an envelope
-// needs its headers.
+// DecodeReferenceIntoPropertiesV1 reads a record, with its headers if it has no
+// envelope.
 func DecodeReferenceIntoPropertiesV1(value []byte, headers ...outbox.Header) (outbox.Envelope[ReferenceIntoPropertiesV1], error) {
 	return referenceIntoPropertiesV1Event.Decode(value, headers...)
 }
@@ -113,13 +114,14 @@ func (v *ReferenceIntoPropertiesV1Other) UnmarshalJSON(b []byte) error {
 }
 
 func decodeReferenceIntoPropertiesV1Other(d *wire.Decoder) (v ReferenceIntoPropertiesV1Other) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "deep":
 			v.Deep = wire.Optional(d, (*wire.Decoder).Int)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 

@@ -28,13 +28,14 @@ func (v *ReferenceToFileV1) UnmarshalJSON(b []byte) error {
 }
 
 func decodeReferenceToFileV1(d *wire.Decoder) (v ReferenceToFileV1) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, decodeMoney)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -57,7 +58,7 @@ func InsertReferenceToFileV1(ctx context.Context, tx outbox.Transaction, aggrega
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueReferenceToFileV1 adds the insert to a batch that the caller sends in a
+// QueueReferenceToFileV1 adds the insert to a batch, to be sent in a
 // transaction.
 func QueueReferenceToFileV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data ReferenceToFileV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -68,8 +69,8 @@ func OnReferenceToFileV1(r *consume.Router, handle func(context.Context, outbox.
 	consume.On(r, referenceToFileV1Event, handle)
 }
 
-// DecodeReferenceToFileV1 reads a record; an event without an envelope needs
-// its headers.
+// DecodeReferenceToFileV1 reads a record, with its headers if it has no
+// envelope.
 func DecodeReferenceToFileV1(value []byte, headers ...outbox.Header) (outbox.Envelope[ReferenceToFileV1], error) {
 	return referenceToFileV1Event.Decode(value, headers...)
 }

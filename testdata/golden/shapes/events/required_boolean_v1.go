@@ -28,13 +28,14 @@ func (v *RequiredBooleanV1) UnmarshalJSON(b []byte) error {
 }
 
 func decodeRequiredBooleanV1(d *wire.Decoder) (v RequiredBooleanV1) {
-	o := d.Open(&v.Unknown, "value")
+	o := d.Open("value")
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = d.Bool()
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -56,7 +57,7 @@ func InsertRequiredBooleanV1(ctx context.Context, tx outbox.Transaction, aggrega
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueRequiredBooleanV1 adds the insert to a batch that the caller sends in a
+// QueueRequiredBooleanV1 adds the insert to a batch, to be sent in a
 // transaction.
 func QueueRequiredBooleanV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data RequiredBooleanV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -67,8 +68,8 @@ func OnRequiredBooleanV1(r *consume.Router, handle func(context.Context, outbox.
 	consume.On(r, requiredBooleanV1Event, handle)
 }
 
-// DecodeRequiredBooleanV1 reads a record; an event without an envelope needs
-// its headers.
+// DecodeRequiredBooleanV1 reads a record, with its headers if it has no
+// envelope.
 func DecodeRequiredBooleanV1(value []byte, headers ...outbox.Header) (outbox.Envelope[RequiredBooleanV1], error) {
 	return requiredBooleanV1Event.Decode(value, headers...)
 }

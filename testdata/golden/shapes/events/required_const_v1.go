@@ -34,13 +34,14 @@ func (v *RequiredConstV1) UnmarshalJSON(b []byte) error {
 }
 
 func decodeRequiredConstV1(d *wire.Decoder) (v RequiredConstV1) {
-	o := d.Open(&v.Unknown, "value")
+	o := d.Open("value")
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = d.String()
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -66,8 +67,7 @@ func InsertRequiredConstV1(ctx context.Context, tx outbox.Transaction, aggregate
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueRequiredConstV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueRequiredConstV1 adds the insert to a batch, to be sent in a transaction.
 func QueueRequiredConstV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data RequiredConstV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -77,8 +77,7 @@ func OnRequiredConstV1(r *consume.Router, handle func(context.Context, outbox.En
 	consume.On(r, requiredConstV1Event, handle)
 }
 
-// DecodeRequiredConstV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeRequiredConstV1 reads a record, with its headers if it has no envelope.
 func DecodeRequiredConstV1(value []byte, headers ...outbox.Header) (outbox.Envelope[RequiredConstV1], error) {
 	return requiredConstV1Event.Decode(value, headers...)
 }

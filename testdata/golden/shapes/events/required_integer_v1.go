@@ -28,13 +28,14 @@ func (v *RequiredIntegerV1) UnmarshalJSON(b []byte) error {
 }
 
 func decodeRequiredIntegerV1(d *wire.Decoder) (v RequiredIntegerV1) {
-	o := d.Open(&v.Unknown, "value")
+	o := d.Open("value")
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = d.Int()
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -56,7 +57,7 @@ func InsertRequiredIntegerV1(ctx context.Context, tx outbox.Transaction, aggrega
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueRequiredIntegerV1 adds the insert to a batch that the caller sends in a
+// QueueRequiredIntegerV1 adds the insert to a batch, to be sent in a
 // transaction.
 func QueueRequiredIntegerV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data RequiredIntegerV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -67,8 +68,8 @@ func OnRequiredIntegerV1(r *consume.Router, handle func(context.Context, outbox.
 	consume.On(r, requiredIntegerV1Event, handle)
 }
 
-// DecodeRequiredIntegerV1 reads a record; an event without an envelope needs
-// its headers.
+// DecodeRequiredIntegerV1 reads a record, with its headers if it has no
+// envelope.
 func DecodeRequiredIntegerV1(value []byte, headers ...outbox.Header) (outbox.Envelope[RequiredIntegerV1], error) {
 	return requiredIntegerV1Event.Decode(value, headers...)
 }

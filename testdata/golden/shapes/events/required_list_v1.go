@@ -28,13 +28,14 @@ func (v *RequiredListV1) UnmarshalJSON(b []byte) error {
 }
 
 func decodeRequiredListV1(d *wire.Decoder) (v RequiredListV1) {
-	o := d.Open(&v.Unknown, "value")
+	o := d.Open("value")
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Slice(d, (*wire.Decoder).String)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -56,8 +57,7 @@ func InsertRequiredListV1(ctx context.Context, tx outbox.Transaction, aggregateI
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueRequiredListV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueRequiredListV1 adds the insert to a batch, to be sent in a transaction.
 func QueueRequiredListV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data RequiredListV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -67,8 +67,7 @@ func OnRequiredListV1(r *consume.Router, handle func(context.Context, outbox.Env
 	consume.On(r, requiredListV1Event, handle)
 }
 
-// DecodeRequiredListV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeRequiredListV1 reads a record, with its headers if it has no envelope.
 func DecodeRequiredListV1(value []byte, headers ...outbox.Header) (outbox.Envelope[RequiredListV1], error) {
 	return requiredListV1Event.Decode(value, headers...)
 }

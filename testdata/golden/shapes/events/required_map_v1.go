@@ -26,13 +26,14 @@ func (v RequiredMapV1) Validate() error              { return nil }
 func (v *RequiredMapV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeRequiredMapV1) }
 
 func decodeRequiredMapV1(d *wire.Decoder) (v RequiredMapV1) {
-	o := d.Open(&v.Unknown, "value")
+	o := d.Open("value")
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Map(d, (*wire.Decoder).Int)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -54,8 +55,7 @@ func InsertRequiredMapV1(ctx context.Context, tx outbox.Transaction, aggregateID
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueRequiredMapV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueRequiredMapV1 adds the insert to a batch, to be sent in a transaction.
 func QueueRequiredMapV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data RequiredMapV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -65,8 +65,7 @@ func OnRequiredMapV1(r *consume.Router, handle func(context.Context, outbox.Enve
 	consume.On(r, requiredMapV1Event, handle)
 }
 
-// DecodeRequiredMapV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeRequiredMapV1 reads a record, with its headers if it has no envelope.
 func DecodeRequiredMapV1(value []byte, headers ...outbox.Header) (outbox.Envelope[RequiredMapV1], error) {
 	return requiredMapV1Event.Decode(value, headers...)
 }

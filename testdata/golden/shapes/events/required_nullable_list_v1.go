@@ -28,13 +28,14 @@ func (v *RequiredNullableListV1) UnmarshalJSON(b []byte) error {
 }
 
 func decodeRequiredNullableListV1(d *wire.Decoder) (v RequiredNullableListV1) {
-	o := d.Open(&v.Unknown, "value")
+	o := d.Open("value")
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.OrNil(d, func(d *wire.Decoder) []string { return wire.Slice(d, (*wire.Decoder).String) })
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -56,8 +57,8 @@ func InsertRequiredNullableListV1(ctx context.Context, tx outbox.Transaction, ag
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueRequiredNullableListV1 adds the insert to a batch that the caller sends
-// in a transaction.
+// QueueRequiredNullableListV1 adds the insert to a batch, to be sent in a
+// transaction.
 func QueueRequiredNullableListV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data RequiredNullableListV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -67,8 +68,8 @@ func OnRequiredNullableListV1(r *consume.Router, handle func(context.Context, ou
 	consume.On(r, requiredNullableListV1Event, handle)
 }
 
-// DecodeRequiredNullableListV1 reads a record; an event without an envelope
-// needs its headers.
+// DecodeRequiredNullableListV1 reads a record, with its headers if it has no
+// envelope.
 func DecodeRequiredNullableListV1(value []byte, headers ...outbox.Header) (outbox.Envelope[RequiredNullableListV1], error) {
 	return requiredNullableListV1Event.Decode(value, headers...)
 }

@@ -28,13 +28,14 @@ func (v *RequiredNullableObjectV1) UnmarshalJSON(b []byte) error {
 }
 
 func decodeRequiredNullableObjectV1(d *wire.Decoder) (v RequiredNullableObjectV1) {
-	o := d.Open(&v.Unknown, "value")
+	o := d.Open("value")
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Pointer(d, decodeRequiredNullableObjectV1Value)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -57,8 +58,8 @@ func InsertRequiredNullableObjectV1(ctx context.Context, tx outbox.Transaction, 
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueRequiredNullableObjectV1 adds the insert to a batch that the caller
-// sends in a transaction.
+// QueueRequiredNullableObjectV1 adds the insert to a batch, to be sent in a
+// transaction.
 func QueueRequiredNullableObjectV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data RequiredNullableObjectV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -68,8 +69,8 @@ func OnRequiredNullableObjectV1(r *consume.Router, handle func(context.Context, 
 	consume.On(r, requiredNullableObjectV1Event, handle)
 }
 
-// DecodeRequiredNullableObjectV1 reads a record; an event without an envelope
-// needs its headers.
+// DecodeRequiredNullableObjectV1 reads a record, with its headers if it has no
+// envelope.
 func DecodeRequiredNullableObjectV1(value []byte, headers ...outbox.Header) (outbox.Envelope[RequiredNullableObjectV1], error) {
 	return requiredNullableObjectV1Event.Decode(value, headers...)
 }
@@ -97,13 +98,14 @@ func (v *RequiredNullableObjectV1Value) UnmarshalJSON(b []byte) error {
 }
 
 func decodeRequiredNullableObjectV1Value(d *wire.Decoder) (v RequiredNullableObjectV1Value) {
-	o := d.Open(&v.Unknown, "a")
+	o := d.Open("a")
 	for o.Next() {
 		switch string(o.Name) {
 		case "a":
 			v.A = d.Int()
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 

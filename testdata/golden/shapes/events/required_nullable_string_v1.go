@@ -28,13 +28,14 @@ func (v *RequiredNullableStringV1) UnmarshalJSON(b []byte) error {
 }
 
 func decodeRequiredNullableStringV1(d *wire.Decoder) (v RequiredNullableStringV1) {
-	o := d.Open(&v.Unknown, "value")
+	o := d.Open("value")
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Pointer(d, (*wire.Decoder).String)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -57,8 +58,8 @@ func InsertRequiredNullableStringV1(ctx context.Context, tx outbox.Transaction, 
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueRequiredNullableStringV1 adds the insert to a batch that the caller
-// sends in a transaction.
+// QueueRequiredNullableStringV1 adds the insert to a batch, to be sent in a
+// transaction.
 func QueueRequiredNullableStringV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data RequiredNullableStringV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -68,8 +69,8 @@ func OnRequiredNullableStringV1(r *consume.Router, handle func(context.Context, 
 	consume.On(r, requiredNullableStringV1Event, handle)
 }
 
-// DecodeRequiredNullableStringV1 reads a record; an event without an envelope
-// needs its headers.
+// DecodeRequiredNullableStringV1 reads a record, with its headers if it has no
+// envelope.
 func DecodeRequiredNullableStringV1(value []byte, headers ...outbox.Header) (outbox.Envelope[RequiredNullableStringV1], error) {
 	return requiredNullableStringV1Event.Decode(value, headers...)
 }

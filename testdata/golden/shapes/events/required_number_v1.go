@@ -28,13 +28,14 @@ func (v *RequiredNumberV1) UnmarshalJSON(b []byte) error {
 }
 
 func decodeRequiredNumberV1(d *wire.Decoder) (v RequiredNumberV1) {
-	o := d.Open(&v.Unknown, "value")
+	o := d.Open("value")
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = d.Float()
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -56,7 +57,7 @@ func InsertRequiredNumberV1(ctx context.Context, tx outbox.Transaction, aggregat
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueRequiredNumberV1 adds the insert to a batch that the caller sends in a
+// QueueRequiredNumberV1 adds the insert to a batch, to be sent in a
 // transaction.
 func QueueRequiredNumberV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data RequiredNumberV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -67,8 +68,8 @@ func OnRequiredNumberV1(r *consume.Router, handle func(context.Context, outbox.E
 	consume.On(r, requiredNumberV1Event, handle)
 }
 
-// DecodeRequiredNumberV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeRequiredNumberV1 reads a record, with its headers if it has no
+// envelope.
 func DecodeRequiredNumberV1(value []byte, headers ...outbox.Header) (outbox.Envelope[RequiredNumberV1], error) {
 	return requiredNumberV1Event.Decode(value, headers...)
 }

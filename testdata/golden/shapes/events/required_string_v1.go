@@ -28,13 +28,14 @@ func (v *RequiredStringV1) UnmarshalJSON(b []byte) error {
 }
 
 func decodeRequiredStringV1(d *wire.Decoder) (v RequiredStringV1) {
-	o := d.Open(&v.Unknown, "value")
+	o := d.Open("value")
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = d.String()
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -56,7 +57,7 @@ func InsertRequiredStringV1(ctx context.Context, tx outbox.Transaction, aggregat
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueRequiredStringV1 adds the insert to a batch that the caller sends in a
+// QueueRequiredStringV1 adds the insert to a batch, to be sent in a
 // transaction.
 func QueueRequiredStringV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data RequiredStringV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -67,8 +68,8 @@ func OnRequiredStringV1(r *consume.Router, handle func(context.Context, outbox.E
 	consume.On(r, requiredStringV1Event, handle)
 }
 
-// DecodeRequiredStringV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeRequiredStringV1 reads a record, with its headers if it has no
+// envelope.
 func DecodeRequiredStringV1(value []byte, headers ...outbox.Header) (outbox.Envelope[RequiredStringV1], error) {
 	return requiredStringV1Event.Decode(value, headers...)
 }

@@ -34,13 +34,14 @@ func (v StringConstV1) Validate() error              { return wire.Validate(&v, 
 func (v *StringConstV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeStringConstV1) }
 
 func decodeStringConstV1(d *wire.Decoder) (v StringConstV1) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, (*wire.Decoder).String)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -70,8 +71,7 @@ func InsertStringConstV1(ctx context.Context, tx outbox.Transaction, aggregateID
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueStringConstV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueStringConstV1 adds the insert to a batch, to be sent in a transaction.
 func QueueStringConstV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data StringConstV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -81,8 +81,7 @@ func OnStringConstV1(r *consume.Router, handle func(context.Context, outbox.Enve
 	consume.On(r, stringConstV1Event, handle)
 }
 
-// DecodeStringConstV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeStringConstV1 reads a record, with its headers if it has no envelope.
 func DecodeStringConstV1(value []byte, headers ...outbox.Header) (outbox.Envelope[StringConstV1], error) {
 	return stringConstV1Event.Decode(value, headers...)
 }

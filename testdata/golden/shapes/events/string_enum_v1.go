@@ -26,13 +26,14 @@ func (v StringEnumV1) Validate() error              { return wire.Validate(&v, v
 func (v *StringEnumV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeStringEnumV1) }
 
 func decodeStringEnumV1(d *wire.Decoder) (v StringEnumV1) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, wire.Text[StringEnumV1Value])
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -62,8 +63,7 @@ func InsertStringEnumV1(ctx context.Context, tx outbox.Transaction, aggregateID 
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueStringEnumV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueStringEnumV1 adds the insert to a batch, to be sent in a transaction.
 func QueueStringEnumV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data StringEnumV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -73,8 +73,7 @@ func OnStringEnumV1(r *consume.Router, handle func(context.Context, outbox.Envel
 	consume.On(r, stringEnumV1Event, handle)
 }
 
-// DecodeStringEnumV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeStringEnumV1 reads a record, with its headers if it has no envelope.
 func DecodeStringEnumV1(value []byte, headers ...outbox.Header) (outbox.Envelope[StringEnumV1], error) {
 	return stringEnumV1Event.Decode(value, headers...)
 }

@@ -28,13 +28,14 @@ func (v *StringLengthsV1) UnmarshalJSON(b []byte) error {
 }
 
 func decodeStringLengthsV1(d *wire.Decoder) (v StringLengthsV1) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, (*wire.Decoder).String)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -65,8 +66,7 @@ func InsertStringLengthsV1(ctx context.Context, tx outbox.Transaction, aggregate
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueStringLengthsV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueStringLengthsV1 adds the insert to a batch, to be sent in a transaction.
 func QueueStringLengthsV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data StringLengthsV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -76,8 +76,7 @@ func OnStringLengthsV1(r *consume.Router, handle func(context.Context, outbox.En
 	consume.On(r, stringLengthsV1Event, handle)
 }
 
-// DecodeStringLengthsV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeStringLengthsV1 reads a record, with its headers if it has no envelope.
 func DecodeStringLengthsV1(value []byte, headers ...outbox.Header) (outbox.Envelope[StringLengthsV1], error) {
 	return stringLengthsV1Event.Decode(value, headers...)
 }

@@ -28,13 +28,14 @@ func (v *StringPatternV1) UnmarshalJSON(b []byte) error {
 }
 
 func decodeStringPatternV1(d *wire.Decoder) (v StringPatternV1) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, (*wire.Decoder).String)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -64,8 +65,7 @@ func InsertStringPatternV1(ctx context.Context, tx outbox.Transaction, aggregate
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueStringPatternV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueStringPatternV1 adds the insert to a batch, to be sent in a transaction.
 func QueueStringPatternV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data StringPatternV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -75,8 +75,7 @@ func OnStringPatternV1(r *consume.Router, handle func(context.Context, outbox.En
 	consume.On(r, stringPatternV1Event, handle)
 }
 
-// DecodeStringPatternV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeStringPatternV1 reads a record, with its headers if it has no envelope.
 func DecodeStringPatternV1(value []byte, headers ...outbox.Header) (outbox.Envelope[StringPatternV1], error) {
 	return stringPatternV1Event.Decode(value, headers...)
 }

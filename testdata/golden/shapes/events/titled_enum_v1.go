@@ -26,13 +26,14 @@ func (v TitledEnumV1) Validate() error              { return wire.Validate(&v, v
 func (v *TitledEnumV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeTitledEnumV1) }
 
 func decodeTitledEnumV1(d *wire.Decoder) (v TitledEnumV1) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, wire.Text[TitledEnumV1Value])
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -62,8 +63,7 @@ func InsertTitledEnumV1(ctx context.Context, tx outbox.Transaction, aggregateID 
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueTitledEnumV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueTitledEnumV1 adds the insert to a batch, to be sent in a transaction.
 func QueueTitledEnumV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data TitledEnumV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -73,8 +73,7 @@ func OnTitledEnumV1(r *consume.Router, handle func(context.Context, outbox.Envel
 	consume.On(r, titledEnumV1Event, handle)
 }
 
-// DecodeTitledEnumV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeTitledEnumV1 reads a record, with its headers if it has no envelope.
 func DecodeTitledEnumV1(value []byte, headers ...outbox.Header) (outbox.Envelope[TitledEnumV1], error) {
 	return titledEnumV1Event.Decode(value, headers...)
 }

@@ -28,13 +28,14 @@ func (v *TupleOfObjectsV1) UnmarshalJSON(b []byte) error {
 }
 
 func decodeTupleOfObjectsV1(d *wire.Decoder) (v TupleOfObjectsV1) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, decodeTupleOfObjectsV1Value)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -57,7 +58,7 @@ func InsertTupleOfObjectsV1(ctx context.Context, tx outbox.Transaction, aggregat
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueTupleOfObjectsV1 adds the insert to a batch that the caller sends in a
+// QueueTupleOfObjectsV1 adds the insert to a batch, to be sent in a
 // transaction.
 func QueueTupleOfObjectsV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data TupleOfObjectsV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -68,8 +69,8 @@ func OnTupleOfObjectsV1(r *consume.Router, handle func(context.Context, outbox.E
 	consume.On(r, tupleOfObjectsV1Event, handle)
 }
 
-// DecodeTupleOfObjectsV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeTupleOfObjectsV1 reads a record, with its headers if it has no
+// envelope.
 func DecodeTupleOfObjectsV1(value []byte, headers ...outbox.Header) (outbox.Envelope[TupleOfObjectsV1], error) {
 	return tupleOfObjectsV1Event.Decode(value, headers...)
 }
@@ -127,13 +128,14 @@ func (v From) Validate() error               { return nil }
 func (v *From) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeFrom) }
 
 func decodeFrom(d *wire.Decoder) (v From) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "x":
 			v.X = wire.Optional(d, (*wire.Decoder).Float)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -154,13 +156,14 @@ func (v To) Validate() error               { return nil }
 func (v *To) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeTo) }
 
 func decodeTo(d *wire.Decoder) (v To) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "y":
 			v.Y = wire.Optional(d, (*wire.Decoder).Float)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 

@@ -28,13 +28,14 @@ func (v *TupleWithRestV1) UnmarshalJSON(b []byte) error {
 }
 
 func decodeTupleWithRestV1(d *wire.Decoder) (v TupleWithRestV1) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, decodeTupleWithRestV1Value)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -63,8 +64,7 @@ func InsertTupleWithRestV1(ctx context.Context, tx outbox.Transaction, aggregate
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueTupleWithRestV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueTupleWithRestV1 adds the insert to a batch, to be sent in a transaction.
 func QueueTupleWithRestV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data TupleWithRestV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -74,8 +74,7 @@ func OnTupleWithRestV1(r *consume.Router, handle func(context.Context, outbox.En
 	consume.On(r, tupleWithRestV1Event, handle)
 }
 
-// DecodeTupleWithRestV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeTupleWithRestV1 reads a record, with its headers if it has no envelope.
 func DecodeTupleWithRestV1(value []byte, headers ...outbox.Header) (outbox.Envelope[TupleWithRestV1], error) {
 	return tupleWithRestV1Event.Decode(value, headers...)
 }

@@ -29,13 +29,14 @@ func (v *TypedAdditionalInPartsV1) UnmarshalJSON(b []byte) error {
 }
 
 func decodeTypedAdditionalInPartsV1(d *wire.Decoder) (v TypedAdditionalInPartsV1) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, decodeTypedAdditionalInPartsV1Value)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -65,8 +66,8 @@ func InsertTypedAdditionalInPartsV1(ctx context.Context, tx outbox.Transaction, 
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueTypedAdditionalInPartsV1 adds the insert to a batch that the caller
-// sends in a transaction.
+// QueueTypedAdditionalInPartsV1 adds the insert to a batch, to be sent in a
+// transaction.
 func QueueTypedAdditionalInPartsV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data TypedAdditionalInPartsV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -76,8 +77,8 @@ func OnTypedAdditionalInPartsV1(r *consume.Router, handle func(context.Context, 
 	consume.On(r, typedAdditionalInPartsV1Event, handle)
 }
 
-// DecodeTypedAdditionalInPartsV1 reads a record; an event without an envelope
-// needs its headers.
+// DecodeTypedAdditionalInPartsV1 reads a record, with its headers if it has no
+// envelope.
 func DecodeTypedAdditionalInPartsV1(value []byte, headers ...outbox.Header) (outbox.Envelope[TypedAdditionalInPartsV1], error) {
 	return typedAdditionalInPartsV1Event.Decode(value, headers...)
 }

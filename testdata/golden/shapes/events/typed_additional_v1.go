@@ -28,13 +28,14 @@ func (v *TypedAdditionalV1) UnmarshalJSON(b []byte) error {
 }
 
 func decodeTypedAdditionalV1(d *wire.Decoder) (v TypedAdditionalV1) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, decodeTypedAdditionalV1Value)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -57,7 +58,7 @@ func InsertTypedAdditionalV1(ctx context.Context, tx outbox.Transaction, aggrega
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueTypedAdditionalV1 adds the insert to a batch that the caller sends in a
+// QueueTypedAdditionalV1 adds the insert to a batch, to be sent in a
 // transaction.
 func QueueTypedAdditionalV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data TypedAdditionalV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -68,8 +69,8 @@ func OnTypedAdditionalV1(r *consume.Router, handle func(context.Context, outbox.
 	consume.On(r, typedAdditionalV1Event, handle)
 }
 
-// DecodeTypedAdditionalV1 reads a record; an event without an envelope needs
-// its headers.
+// DecodeTypedAdditionalV1 reads a record, with its headers if it has no
+// envelope.
 func DecodeTypedAdditionalV1(value []byte, headers ...outbox.Header) (outbox.Envelope[TypedAdditionalV1], error) {
 	return typedAdditionalV1Event.Decode(value, headers...)
 }

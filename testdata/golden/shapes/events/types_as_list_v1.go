@@ -27,13 +27,14 @@ func (v TypesAsListV1) Validate() error              { return wire.Validate(&v, 
 func (v *TypesAsListV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeTypesAsListV1) }
 
 func decodeTypesAsListV1(d *wire.Decoder) (v TypesAsListV1) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = nullable(d, decodeTypesAsListV1Value)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -62,8 +63,7 @@ func InsertTypesAsListV1(ctx context.Context, tx outbox.Transaction, aggregateID
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueTypesAsListV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueTypesAsListV1 adds the insert to a batch, to be sent in a transaction.
 func QueueTypesAsListV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data TypesAsListV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -73,8 +73,7 @@ func OnTypesAsListV1(r *consume.Router, handle func(context.Context, outbox.Enve
 	consume.On(r, typesAsListV1Event, handle)
 }
 
-// DecodeTypesAsListV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeTypesAsListV1 reads a record, with its headers if it has no envelope.
 func DecodeTypesAsListV1(value []byte, headers ...outbox.Header) (outbox.Envelope[TypesAsListV1], error) {
 	return typesAsListV1Event.Decode(value, headers...)
 }

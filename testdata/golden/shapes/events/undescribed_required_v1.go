@@ -28,13 +28,14 @@ func (v *UndescribedRequiredV1) UnmarshalJSON(b []byte) error {
 }
 
 func decodeUndescribedRequiredV1(d *wire.Decoder) (v UndescribedRequiredV1) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, decodeUndescribedRequiredV1Value)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -57,8 +58,8 @@ func InsertUndescribedRequiredV1(ctx context.Context, tx outbox.Transaction, agg
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueUndescribedRequiredV1 adds the insert to a batch that the caller sends
-// in a transaction.
+// QueueUndescribedRequiredV1 adds the insert to a batch, to be sent in a
+// transaction.
 func QueueUndescribedRequiredV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data UndescribedRequiredV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -68,8 +69,8 @@ func OnUndescribedRequiredV1(r *consume.Router, handle func(context.Context, out
 	consume.On(r, undescribedRequiredV1Event, handle)
 }
 
-// DecodeUndescribedRequiredV1 reads a record; an event without an envelope
-// needs its headers.
+// DecodeUndescribedRequiredV1 reads a record, with its headers if it has no
+// envelope.
 func DecodeUndescribedRequiredV1(value []byte, headers ...outbox.Header) (outbox.Envelope[UndescribedRequiredV1], error) {
 	return undescribedRequiredV1Event.Decode(value, headers...)
 }
@@ -96,7 +97,7 @@ func (v *UndescribedRequiredV1Value) UnmarshalJSON(b []byte) error {
 }
 
 func decodeUndescribedRequiredV1Value(d *wire.Decoder) (v UndescribedRequiredV1Value) {
-	o := d.Open(&v.Unknown, "id", "name")
+	o := d.Open("id", "name")
 	for o.Next() {
 		switch string(o.Name) {
 		case "id":
@@ -105,6 +106,7 @@ func decodeUndescribedRequiredV1Value(d *wire.Decoder) (v UndescribedRequiredV1V
 			v.Name = d.Any()
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 

@@ -33,13 +33,14 @@ func (v *UnevaluatedBesideAdditionalV1) UnmarshalJSON(b []byte) error {
 }
 
 func decodeUnevaluatedBesideAdditionalV1(d *wire.Decoder) (v UnevaluatedBesideAdditionalV1) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, decodeUnevaluatedBesideAdditionalV1Value)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -69,8 +70,8 @@ func InsertUnevaluatedBesideAdditionalV1(ctx context.Context, tx outbox.Transact
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueUnevaluatedBesideAdditionalV1 adds the insert to a batch that the caller
-// sends in a transaction.
+// QueueUnevaluatedBesideAdditionalV1 adds the insert to a batch, to be sent in
+// a transaction.
 func QueueUnevaluatedBesideAdditionalV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data UnevaluatedBesideAdditionalV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -81,8 +82,8 @@ func OnUnevaluatedBesideAdditionalV1(r *consume.Router, handle func(context.Cont
 	consume.On(r, unevaluatedBesideAdditionalV1Event, handle)
 }
 
-// DecodeUnevaluatedBesideAdditionalV1 reads a record; an event without an
-// envelope needs its headers.
+// DecodeUnevaluatedBesideAdditionalV1 reads a record, with its headers if it
+// has no envelope.
 func DecodeUnevaluatedBesideAdditionalV1(value []byte, headers ...outbox.Header) (outbox.Envelope[UnevaluatedBesideAdditionalV1], error) {
 	return unevaluatedBesideAdditionalV1Event.Decode(value, headers...)
 }
@@ -110,13 +111,14 @@ func (v *UnevaluatedBesideAdditionalV1Value) UnmarshalJSON(b []byte) error {
 }
 
 func decodeUnevaluatedBesideAdditionalV1Value(d *wire.Decoder) (v UnevaluatedBesideAdditionalV1Value) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "a":
 			v.A = wire.Optional(d, (*wire.Decoder).String)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 

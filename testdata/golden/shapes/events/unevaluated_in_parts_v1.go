@@ -29,13 +29,14 @@ func (v *UnevaluatedInPartsV1) UnmarshalJSON(b []byte) error {
 }
 
 func decodeUnevaluatedInPartsV1(d *wire.Decoder) (v UnevaluatedInPartsV1) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, decodeUnevaluatedInPartsV1Value)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -64,8 +65,8 @@ func InsertUnevaluatedInPartsV1(ctx context.Context, tx outbox.Transaction, aggr
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueUnevaluatedInPartsV1 adds the insert to a batch that the caller sends in
-// a transaction.
+// QueueUnevaluatedInPartsV1 adds the insert to a batch, to be sent in a
+// transaction.
 func QueueUnevaluatedInPartsV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data UnevaluatedInPartsV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -75,8 +76,8 @@ func OnUnevaluatedInPartsV1(r *consume.Router, handle func(context.Context, outb
 	consume.On(r, unevaluatedInPartsV1Event, handle)
 }
 
-// DecodeUnevaluatedInPartsV1 reads a record; an event without an envelope needs
-// its headers.
+// DecodeUnevaluatedInPartsV1 reads a record, with its headers if it has no
+// envelope.
 func DecodeUnevaluatedInPartsV1(value []byte, headers ...outbox.Header) (outbox.Envelope[UnevaluatedInPartsV1], error) {
 	return unevaluatedInPartsV1Event.Decode(value, headers...)
 }
@@ -102,13 +103,14 @@ func (v *UnevaluatedInPartsV1Value) UnmarshalJSON(b []byte) error {
 }
 
 func decodeUnevaluatedInPartsV1Value(d *wire.Decoder) (v UnevaluatedInPartsV1Value) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "a":
 			v.A = wire.Optional(d, (*wire.Decoder).String)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 

@@ -29,13 +29,14 @@ func (v *UnevaluatedOfTuplesV1) UnmarshalJSON(b []byte) error {
 }
 
 func decodeUnevaluatedOfTuplesV1(d *wire.Decoder) (v UnevaluatedOfTuplesV1) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, decodeUnevaluatedOfTuplesV1Value)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -64,8 +65,8 @@ func InsertUnevaluatedOfTuplesV1(ctx context.Context, tx outbox.Transaction, agg
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueUnevaluatedOfTuplesV1 adds the insert to a batch that the caller sends
-// in a transaction.
+// QueueUnevaluatedOfTuplesV1 adds the insert to a batch, to be sent in a
+// transaction.
 func QueueUnevaluatedOfTuplesV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data UnevaluatedOfTuplesV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -75,8 +76,8 @@ func OnUnevaluatedOfTuplesV1(r *consume.Router, handle func(context.Context, out
 	consume.On(r, unevaluatedOfTuplesV1Event, handle)
 }
 
-// DecodeUnevaluatedOfTuplesV1 reads a record; an event without an envelope
-// needs its headers.
+// DecodeUnevaluatedOfTuplesV1 reads a record, with its headers if it has no
+// envelope.
 func DecodeUnevaluatedOfTuplesV1(value []byte, headers ...outbox.Header) (outbox.Envelope[UnevaluatedOfTuplesV1], error) {
 	return unevaluatedOfTuplesV1Event.Decode(value, headers...)
 }
@@ -130,7 +131,7 @@ func decodeUnevaluatedOfTuplesV1Value(d *wire.Decoder) UnevaluatedOfTuplesV1Valu
 	return UnevaluatedOfTuplesV1Value{Raw: wire.NoBranch[json.RawMessage](d)}
 }
 
-func (v *UnevaluatedOfTuplesV1Value) check(c *wire.Checker) {
+func (v UnevaluatedOfTuplesV1Value) check(c *wire.Checker) {
 	c.Schema("schemas/unevaluated_of_tuples.yaml#/properties/value").OneOf("List and List2", wire.Refusal(v.AsList), wire.Refusal(v.AsList2))
 }
 

@@ -28,7 +28,7 @@ func (v UnevaluatedV1) Validate() error              { return wire.Validate(&v, 
 func (v *UnevaluatedV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeUnevaluatedV1) }
 
 func decodeUnevaluatedV1(d *wire.Decoder) (v UnevaluatedV1) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "id":
@@ -37,6 +37,7 @@ func decodeUnevaluatedV1(d *wire.Decoder) (v UnevaluatedV1) {
 			v.Name = wire.OptionalOrUnknown(&o, &v.Unknown, (*wire.Decoder).String)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -64,8 +65,7 @@ func InsertUnevaluatedV1(ctx context.Context, tx outbox.Transaction, aggregateID
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueUnevaluatedV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueUnevaluatedV1 adds the insert to a batch, to be sent in a transaction.
 func QueueUnevaluatedV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data UnevaluatedV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -75,8 +75,7 @@ func OnUnevaluatedV1(r *consume.Router, handle func(context.Context, outbox.Enve
 	consume.On(r, unevaluatedV1Event, handle)
 }
 
-// DecodeUnevaluatedV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeUnevaluatedV1 reads a record, with its headers if it has no envelope.
 func DecodeUnevaluatedV1(value []byte, headers ...outbox.Header) (outbox.Envelope[UnevaluatedV1], error) {
 	return unevaluatedV1Event.Decode(value, headers...)
 }

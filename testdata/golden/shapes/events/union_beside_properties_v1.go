@@ -29,13 +29,14 @@ func (v *UnionBesidePropertiesV1) UnmarshalJSON(b []byte) error {
 }
 
 func decodeUnionBesidePropertiesV1(d *wire.Decoder) (v UnionBesidePropertiesV1) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = decodeUnionBesidePropertiesV1Value(d)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -62,8 +63,8 @@ func InsertUnionBesidePropertiesV1(ctx context.Context, tx outbox.Transaction, a
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueUnionBesidePropertiesV1 adds the insert to a batch that the caller sends
-// in a transaction.
+// QueueUnionBesidePropertiesV1 adds the insert to a batch, to be sent in a
+// transaction.
 func QueueUnionBesidePropertiesV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data UnionBesidePropertiesV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -73,8 +74,8 @@ func OnUnionBesidePropertiesV1(r *consume.Router, handle func(context.Context, o
 	consume.On(r, unionBesidePropertiesV1Event, handle)
 }
 
-// DecodeUnionBesidePropertiesV1 reads a record; an event without an envelope
-// needs its headers.
+// DecodeUnionBesidePropertiesV1 reads a record, with its headers if it has no
+// envelope.
 func DecodeUnionBesidePropertiesV1(value []byte, headers ...outbox.Header) (outbox.Envelope[UnionBesidePropertiesV1], error) {
 	return unionBesidePropertiesV1Event.Decode(value, headers...)
 }
@@ -139,7 +140,7 @@ func (Square) isUnionBesidePropertiesV1Value() {}
 func (v *Square) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeSquare) }
 
 func decodeSquare(d *wire.Decoder) (v Square) {
-	o := d.Open(&v.Unknown, "id", "shape")
+	o := d.Open("id", "shape")
 	for o.Next() {
 		switch string(o.Name) {
 		case "id":
@@ -150,6 +151,7 @@ func decodeSquare(d *wire.Decoder) (v Square) {
 			v.Side = wire.Optional(d, (*wire.Decoder).Float)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -184,7 +186,7 @@ func (Circle) isUnionBesidePropertiesV1Value() {}
 func (v *Circle) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeCircle) }
 
 func decodeCircle(d *wire.Decoder) (v Circle) {
-	o := d.Open(&v.Unknown, "id", "shape")
+	o := d.Open("id", "shape")
 	for o.Next() {
 		switch string(o.Name) {
 		case "id":
@@ -195,6 +197,7 @@ func decodeCircle(d *wire.Decoder) (v Circle) {
 			v.Radius = wire.Optional(d, (*wire.Decoder).Float)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 

@@ -29,13 +29,14 @@ func (v *UnionByConstV1) UnmarshalJSON(b []byte) error {
 }
 
 func decodeUnionByConstV1(d *wire.Decoder) (v UnionByConstV1) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = decodeUnionByConstV1Value(d)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -62,8 +63,7 @@ func InsertUnionByConstV1(ctx context.Context, tx outbox.Transaction, aggregateI
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueUnionByConstV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueUnionByConstV1 adds the insert to a batch, to be sent in a transaction.
 func QueueUnionByConstV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data UnionByConstV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -73,8 +73,7 @@ func OnUnionByConstV1(r *consume.Router, handle func(context.Context, outbox.Env
 	consume.On(r, unionByConstV1Event, handle)
 }
 
-// DecodeUnionByConstV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeUnionByConstV1 reads a record, with its headers if it has no envelope.
 func DecodeUnionByConstV1(value []byte, headers ...outbox.Header) (outbox.Envelope[UnionByConstV1], error) {
 	return unionByConstV1Event.Decode(value, headers...)
 }
@@ -133,7 +132,7 @@ func (CardPaid) isUnionByConstV1Value()          {}
 func (v *CardPaid) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeCardPaid) }
 
 func decodeCardPaid(d *wire.Decoder) (v CardPaid) {
-	o := d.Open(&v.Unknown, "kind", "last4")
+	o := d.Open("kind", "last4")
 	for o.Next() {
 		switch string(o.Name) {
 		case "kind":
@@ -142,6 +141,7 @@ func decodeCardPaid(d *wire.Decoder) (v CardPaid) {
 			v.Last4 = d.String()
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -173,13 +173,14 @@ func (CashPaid) isUnionByConstV1Value()          {}
 func (v *CashPaid) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeCashPaid) }
 
 func decodeCashPaid(d *wire.Decoder) (v CashPaid) {
-	o := d.Open(&v.Unknown, "kind")
+	o := d.Open("kind")
 	for o.Next() {
 		switch string(o.Name) {
 		case "kind":
 			v.Kind = d.String()
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 

@@ -29,13 +29,14 @@ func (v *UnionByDeepTagV1) UnmarshalJSON(b []byte) error {
 }
 
 func decodeUnionByDeepTagV1(d *wire.Decoder) (v UnionByDeepTagV1) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = decodeUnionByDeepTagV1Value(d)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -62,7 +63,7 @@ func InsertUnionByDeepTagV1(ctx context.Context, tx outbox.Transaction, aggregat
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueUnionByDeepTagV1 adds the insert to a batch that the caller sends in a
+// QueueUnionByDeepTagV1 adds the insert to a batch, to be sent in a
 // transaction.
 func QueueUnionByDeepTagV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data UnionByDeepTagV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -73,8 +74,8 @@ func OnUnionByDeepTagV1(r *consume.Router, handle func(context.Context, outbox.E
 	consume.On(r, unionByDeepTagV1Event, handle)
 }
 
-// DecodeUnionByDeepTagV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeUnionByDeepTagV1 reads a record, with its headers if it has no
+// envelope.
 func DecodeUnionByDeepTagV1(value []byte, headers ...outbox.Header) (outbox.Envelope[UnionByDeepTagV1], error) {
 	return unionByDeepTagV1Event.Decode(value, headers...)
 }
@@ -135,13 +136,14 @@ func (RunStarted) isUnionByDeepTagV1Value()        {}
 func (v *RunStarted) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeRunStarted) }
 
 func decodeRunStarted(d *wire.Decoder) (v RunStarted) {
-	o := d.Open(&v.Unknown, "meta")
+	o := d.Open("meta")
 	for o.Next() {
 		switch string(o.Name) {
 		case "meta":
 			v.Meta = decodeRunStartedMeta(d)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -174,13 +176,14 @@ func (v *RunStartedMeta) UnmarshalJSON(b []byte) error {
 }
 
 func decodeRunStartedMeta(d *wire.Decoder) (v RunStartedMeta) {
-	o := d.Open(&v.Unknown, "type")
+	o := d.Open("type")
 	for o.Next() {
 		switch string(o.Name) {
 		case "type":
 			v.Type = d.String()
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -212,7 +215,7 @@ func (RunEnded) isUnionByDeepTagV1Value()        {}
 func (v *RunEnded) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeRunEnded) }
 
 func decodeRunEnded(d *wire.Decoder) (v RunEnded) {
-	o := d.Open(&v.Unknown, "meta", "code")
+	o := d.Open("meta", "code")
 	for o.Next() {
 		switch string(o.Name) {
 		case "meta":
@@ -221,6 +224,7 @@ func decodeRunEnded(d *wire.Decoder) (v RunEnded) {
 			v.Code = d.Int()
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -252,13 +256,14 @@ func (v RunEndedMeta) Validate() error              { return wire.Validate(&v, v
 func (v *RunEndedMeta) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeRunEndedMeta) }
 
 func decodeRunEndedMeta(d *wire.Decoder) (v RunEndedMeta) {
-	o := d.Open(&v.Unknown, "type")
+	o := d.Open("type")
 	for o.Next() {
 		switch string(o.Name) {
 		case "type":
 			v.Type = d.String()
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 

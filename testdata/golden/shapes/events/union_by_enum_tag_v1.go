@@ -29,13 +29,14 @@ func (v *UnionByEnumTagV1) UnmarshalJSON(b []byte) error {
 }
 
 func decodeUnionByEnumTagV1(d *wire.Decoder) (v UnionByEnumTagV1) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = decodeUnionByEnumTagV1Value(d)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -62,7 +63,7 @@ func InsertUnionByEnumTagV1(ctx context.Context, tx outbox.Transaction, aggregat
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueUnionByEnumTagV1 adds the insert to a batch that the caller sends in a
+// QueueUnionByEnumTagV1 adds the insert to a batch, to be sent in a
 // transaction.
 func QueueUnionByEnumTagV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data UnionByEnumTagV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -73,8 +74,8 @@ func OnUnionByEnumTagV1(r *consume.Router, handle func(context.Context, outbox.E
 	consume.On(r, unionByEnumTagV1Event, handle)
 }
 
-// DecodeUnionByEnumTagV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeUnionByEnumTagV1 reads a record, with its headers if it has no
+// envelope.
 func DecodeUnionByEnumTagV1(value []byte, headers ...outbox.Header) (outbox.Envelope[UnionByEnumTagV1], error) {
 	return unionByEnumTagV1Event.Decode(value, headers...)
 }
@@ -129,7 +130,7 @@ func (Opened) isUnionByEnumTagV1Value()        {}
 func (v *Opened) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeOpened) }
 
 func decodeOpened(d *wire.Decoder) (v Opened) {
-	o := d.Open(&v.Unknown, "state")
+	o := d.Open("state")
 	for o.Next() {
 		switch string(o.Name) {
 		case "state":
@@ -138,6 +139,7 @@ func decodeOpened(d *wire.Decoder) (v Opened) {
 			v.By = wire.Optional(d, (*wire.Decoder).String)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -175,13 +177,14 @@ func (Shut) isUnionByEnumTagV1Value()        {}
 func (v *Shut) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeShut) }
 
 func decodeShut(d *wire.Decoder) (v Shut) {
-	o := d.Open(&v.Unknown, "state")
+	o := d.Open("state")
 	for o.Next() {
 		switch string(o.Name) {
 		case "state":
 			v.State = wire.Text[ShutState](d)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 

@@ -29,13 +29,14 @@ func (v *UnionByIntegerTagV1) UnmarshalJSON(b []byte) error {
 }
 
 func decodeUnionByIntegerTagV1(d *wire.Decoder) (v UnionByIntegerTagV1) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = decodeUnionByIntegerTagV1Value(d)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -62,8 +63,8 @@ func InsertUnionByIntegerTagV1(ctx context.Context, tx outbox.Transaction, aggre
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueUnionByIntegerTagV1 adds the insert to a batch that the caller sends in
-// a transaction.
+// QueueUnionByIntegerTagV1 adds the insert to a batch, to be sent in a
+// transaction.
 func QueueUnionByIntegerTagV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data UnionByIntegerTagV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -73,8 +74,8 @@ func OnUnionByIntegerTagV1(r *consume.Router, handle func(context.Context, outbo
 	consume.On(r, unionByIntegerTagV1Event, handle)
 }
 
-// DecodeUnionByIntegerTagV1 reads a record; an event without an envelope needs
-// its headers.
+// DecodeUnionByIntegerTagV1 reads a record, with its headers if it has no
+// envelope.
 func DecodeUnionByIntegerTagV1(value []byte, headers ...outbox.Header) (outbox.Envelope[UnionByIntegerTagV1], error) {
 	return unionByIntegerTagV1Event.Decode(value, headers...)
 }
@@ -137,7 +138,7 @@ func (FormOne) isUnionByIntegerTagV1Value()     {}
 func (v *FormOne) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeFormOne) }
 
 func decodeFormOne(d *wire.Decoder) (v FormOne) {
-	o := d.Open(&v.Unknown, "v", "a")
+	o := d.Open("v", "a")
 	for o.Next() {
 		switch string(o.Name) {
 		case "v":
@@ -146,6 +147,7 @@ func decodeFormOne(d *wire.Decoder) (v FormOne) {
 			v.A = d.String()
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -178,7 +180,7 @@ func (FormTwo) isUnionByIntegerTagV1Value()     {}
 func (v *FormTwo) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeFormTwo) }
 
 func decodeFormTwo(d *wire.Decoder) (v FormTwo) {
-	o := d.Open(&v.Unknown, "v", "b")
+	o := d.Open("v", "b")
 	for o.Next() {
 		switch string(o.Name) {
 		case "v":
@@ -187,6 +189,7 @@ func decodeFormTwo(d *wire.Decoder) (v FormTwo) {
 			v.B = d.String()
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 

@@ -29,13 +29,14 @@ func (v *UnionByRequiredV1) UnmarshalJSON(b []byte) error {
 }
 
 func decodeUnionByRequiredV1(d *wire.Decoder) (v UnionByRequiredV1) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = decodeUnionByRequiredV1Value(d)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -62,7 +63,7 @@ func InsertUnionByRequiredV1(ctx context.Context, tx outbox.Transaction, aggrega
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueUnionByRequiredV1 adds the insert to a batch that the caller sends in a
+// QueueUnionByRequiredV1 adds the insert to a batch, to be sent in a
 // transaction.
 func QueueUnionByRequiredV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data UnionByRequiredV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -73,8 +74,8 @@ func OnUnionByRequiredV1(r *consume.Router, handle func(context.Context, outbox.
 	consume.On(r, unionByRequiredV1Event, handle)
 }
 
-// DecodeUnionByRequiredV1 reads a record; an event without an envelope needs
-// its headers.
+// DecodeUnionByRequiredV1 reads a record, with its headers if it has no
+// envelope.
 func DecodeUnionByRequiredV1(value []byte, headers ...outbox.Header) (outbox.Envelope[UnionByRequiredV1], error) {
 	return unionByRequiredV1Event.Decode(value, headers...)
 }

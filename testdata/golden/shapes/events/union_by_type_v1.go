@@ -27,13 +27,14 @@ func (v UnionByTypeV1) Validate() error              { return wire.Validate(&v, 
 func (v *UnionByTypeV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeUnionByTypeV1) }
 
 func decodeUnionByTypeV1(d *wire.Decoder) (v UnionByTypeV1) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = decodeUnionByTypeV1Value(d)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -60,8 +61,7 @@ func InsertUnionByTypeV1(ctx context.Context, tx outbox.Transaction, aggregateID
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueUnionByTypeV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueUnionByTypeV1 adds the insert to a batch, to be sent in a transaction.
 func QueueUnionByTypeV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data UnionByTypeV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -71,8 +71,7 @@ func OnUnionByTypeV1(r *consume.Router, handle func(context.Context, outbox.Enve
 	consume.On(r, unionByTypeV1Event, handle)
 }
 
-// DecodeUnionByTypeV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeUnionByTypeV1 reads a record, with its headers if it has no envelope.
 func DecodeUnionByTypeV1(value []byte, headers ...outbox.Header) (outbox.Envelope[UnionByTypeV1], error) {
 	return unionByTypeV1Event.Decode(value, headers...)
 }

@@ -29,13 +29,14 @@ func (v *UniqueDecimalsV1) UnmarshalJSON(b []byte) error {
 }
 
 func decodeUniqueDecimalsV1(d *wire.Decoder) (v UniqueDecimalsV1) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Slice(d, (*wire.Decoder).Number)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -62,7 +63,7 @@ func InsertUniqueDecimalsV1(ctx context.Context, tx outbox.Transaction, aggregat
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueUniqueDecimalsV1 adds the insert to a batch that the caller sends in a
+// QueueUniqueDecimalsV1 adds the insert to a batch, to be sent in a
 // transaction.
 func QueueUniqueDecimalsV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data UniqueDecimalsV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -73,8 +74,8 @@ func OnUniqueDecimalsV1(r *consume.Router, handle func(context.Context, outbox.E
 	consume.On(r, uniqueDecimalsV1Event, handle)
 }
 
-// DecodeUniqueDecimalsV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeUniqueDecimalsV1 reads a record, with its headers if it has no
+// envelope.
 func DecodeUniqueDecimalsV1(value []byte, headers ...outbox.Header) (outbox.Envelope[UniqueDecimalsV1], error) {
 	return uniqueDecimalsV1Event.Decode(value, headers...)
 }

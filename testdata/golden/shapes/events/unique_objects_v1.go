@@ -28,13 +28,14 @@ func (v *UniqueObjectsV1) UnmarshalJSON(b []byte) error {
 }
 
 func decodeUniqueObjectsV1(d *wire.Decoder) (v UniqueObjectsV1) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Slice(d, func(d *wire.Decoder) map[string]int64 { return wire.Map(d, (*wire.Decoder).Int) })
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -61,8 +62,7 @@ func InsertUniqueObjectsV1(ctx context.Context, tx outbox.Transaction, aggregate
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueUniqueObjectsV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueUniqueObjectsV1 adds the insert to a batch, to be sent in a transaction.
 func QueueUniqueObjectsV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data UniqueObjectsV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
@@ -72,8 +72,7 @@ func OnUniqueObjectsV1(r *consume.Router, handle func(context.Context, outbox.En
 	consume.On(r, uniqueObjectsV1Event, handle)
 }
 
-// DecodeUniqueObjectsV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeUniqueObjectsV1 reads a record, with its headers if it has no envelope.
 func DecodeUniqueObjectsV1(value []byte, headers ...outbox.Header) (outbox.Envelope[UniqueObjectsV1], error) {
 	return uniqueObjectsV1Event.Decode(value, headers...)
 }

@@ -28,13 +28,14 @@ func (v *UnsignedIntegerV1) UnmarshalJSON(b []byte) error {
 }
 
 func decodeUnsignedIntegerV1(d *wire.Decoder) (v UnsignedIntegerV1) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "value":
 			v.Value = wire.Optional(d, (*wire.Decoder).Uint)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -57,7 +58,7 @@ func InsertUnsignedIntegerV1(ctx context.Context, tx outbox.Transaction, aggrega
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueUnsignedIntegerV1 adds the insert to a batch that the caller sends in a
+// QueueUnsignedIntegerV1 adds the insert to a batch, to be sent in a
 // transaction.
 func QueueUnsignedIntegerV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data UnsignedIntegerV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -68,8 +69,8 @@ func OnUnsignedIntegerV1(r *consume.Router, handle func(context.Context, outbox.
 	consume.On(r, unsignedIntegerV1Event, handle)
 }
 
-// DecodeUnsignedIntegerV1 reads a record; an event without an envelope needs
-// its headers.
+// DecodeUnsignedIntegerV1 reads a record, with its headers if it has no
+// envelope.
 func DecodeUnsignedIntegerV1(value []byte, headers ...outbox.Header) (outbox.Envelope[UnsignedIntegerV1], error) {
 	return unsignedIntegerV1Event.Decode(value, headers...)
 }

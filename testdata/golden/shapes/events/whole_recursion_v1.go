@@ -29,7 +29,7 @@ func (v *WholeRecursionV1) UnmarshalJSON(b []byte) error {
 }
 
 func decodeWholeRecursionV1(d *wire.Decoder) (v WholeRecursionV1) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "name":
@@ -38,6 +38,7 @@ func decodeWholeRecursionV1(d *wire.Decoder) (v WholeRecursionV1) {
 			v.Cause = wire.Optional(d, decodeWholeRecursionV1)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -61,7 +62,7 @@ func InsertWholeRecursionV1(ctx context.Context, tx outbox.Transaction, aggregat
 	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// QueueWholeRecursionV1 adds the insert to a batch that the caller sends in a
+// QueueWholeRecursionV1 adds the insert to a batch, to be sent in a
 // transaction.
 func QueueWholeRecursionV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data WholeRecursionV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
@@ -72,8 +73,8 @@ func OnWholeRecursionV1(r *consume.Router, handle func(context.Context, outbox.E
 	consume.On(r, wholeRecursionV1Event, handle)
 }
 
-// DecodeWholeRecursionV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeWholeRecursionV1 reads a record, with its headers if it has no
+// envelope.
 func DecodeWholeRecursionV1(value []byte, headers ...outbox.Header) (outbox.Envelope[WholeRecursionV1], error) {
 	return wholeRecursionV1Event.Decode(value, headers...)
 }

@@ -41,7 +41,7 @@ func (v *AccountOpenedV1) UnmarshalJSON(b []byte) error {
 }
 
 func decodeAccountOpenedV1(d *wire.Decoder) (v AccountOpenedV1) {
-	o := d.Open(&v.Unknown, "accountId", "owner", "product")
+	o := d.Open("accountId", "owner", "product")
 	for o.Next() {
 		switch string(o.Name) {
 		case "accountId":
@@ -70,6 +70,7 @@ func decodeAccountOpenedV1(d *wire.Decoder) (v AccountOpenedV1) {
 			v.Funding = decodeAccountOpenedV1Funding(d)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -123,8 +124,7 @@ func InsertAccountOpenedV1(ctx context.Context, tx outbox.Transaction, data Acco
 	return outbox.Insert(ctx, tx, insertRows, data, opts...)
 }
 
-// QueueAccountOpenedV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueAccountOpenedV1 adds the insert to a batch, to be sent in a transaction.
 func QueueAccountOpenedV1(ctx context.Context, batch *pgx.Batch, data AccountOpenedV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, data, opts...)
 }
@@ -134,8 +134,7 @@ func OnAccountOpenedV1(r *consume.Router, handle func(context.Context, outbox.En
 	consume.On(r, accountOpenedV1Event, handle)
 }
 
-// DecodeAccountOpenedV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeAccountOpenedV1 reads a record, with its headers if it has no envelope.
 func DecodeAccountOpenedV1(value []byte, headers ...outbox.Header) (outbox.Envelope[AccountOpenedV1], error) {
 	return accountOpenedV1Event.Decode(value, headers...)
 }
@@ -193,7 +192,7 @@ func (OwnerPerson) isOwner()                        {}
 func (v *OwnerPerson) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeOwnerPerson) }
 
 func decodeOwnerPerson(d *wire.Decoder) (v OwnerPerson) {
-	o := d.Open(&v.Unknown, "partyType", "name")
+	o := d.Open("partyType", "name")
 	for o.Next() {
 		switch string(o.Name) {
 		case "partyType":
@@ -206,6 +205,7 @@ func decodeOwnerPerson(d *wire.Decoder) (v OwnerPerson) {
 			v.Born = wire.Optional(d, (*wire.Decoder).Date)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -246,7 +246,7 @@ func (Company) isOwner()                        {}
 func (v *Company) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeCompany) }
 
 func decodeCompany(d *wire.Decoder) (v Company) {
-	o := d.Open(&v.Unknown, "partyType", "registration")
+	o := d.Open("partyType", "registration")
 	for o.Next() {
 		switch string(o.Name) {
 		case "partyType":
@@ -257,6 +257,7 @@ func decodeCompany(d *wire.Decoder) (v Company) {
 			v.Registration = d.String()
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -290,7 +291,7 @@ func (v Person) Validate() error               { return wire.Validate(&v, v.chec
 func (v *Person) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodePerson) }
 
 func decodePerson(d *wire.Decoder) (v Person) {
-	o := d.Open(&v.Unknown, "partyType", "name")
+	o := d.Open("partyType", "name")
 	for o.Next() {
 		switch string(o.Name) {
 		case "partyType":
@@ -303,6 +304,7 @@ func decodePerson(d *wire.Decoder) (v Person) {
 			v.Born = wire.Optional(d, (*wire.Decoder).Date)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -379,7 +381,7 @@ func (v Feature) Validate() error               { return nil }
 func (v *Feature) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeFeature) }
 
 func decodeFeature(d *wire.Decoder) (v Feature) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "enabled":
@@ -388,6 +390,7 @@ func decodeFeature(d *wire.Decoder) (v Feature) {
 			v.Since = wire.Optional(d, (*wire.Decoder).Int)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -451,7 +454,7 @@ func (Cash) isAccountOpenedV1Funding()       {}
 func (v *Cash) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeCash) }
 
 func decodeCash(d *wire.Decoder) (v Cash) {
-	o := d.Open(&v.Unknown, "method")
+	o := d.Open("method")
 	for o.Next() {
 		switch string(o.Name) {
 		case "method":
@@ -460,6 +463,7 @@ func decodeCash(d *wire.Decoder) (v Cash) {
 			v.Desk = wire.Optional(d, (*wire.Decoder).String)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -492,7 +496,7 @@ func (Wire) isAccountOpenedV1Funding()       {}
 func (v *Wire) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeWire) }
 
 func decodeWire(d *wire.Decoder) (v Wire) {
-	o := d.Open(&v.Unknown, "method")
+	o := d.Open("method")
 	for o.Next() {
 		switch string(o.Name) {
 		case "method":
@@ -501,6 +505,7 @@ func decodeWire(d *wire.Decoder) (v Wire) {
 			v.IBAN = wire.Optional(d, (*wire.Decoder).String)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 

@@ -114,8 +114,7 @@ func InsertCartAbandonedV1(ctx context.Context, tx outbox.Transaction, data Cart
 	return outbox.Insert(ctx, tx, insertRows, data, opts...)
 }
 
-// QueueCartAbandonedV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueCartAbandonedV1 adds the insert to a batch, to be sent in a transaction.
 func QueueCartAbandonedV1(ctx context.Context, batch *pgx.Batch, data CartAbandonedV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, data, opts...)
 }
@@ -125,8 +124,7 @@ func OnCartAbandonedV1(r *consume.Router, handle func(context.Context, outbox.En
 	consume.On(r, cartAbandonedV1Event, handle)
 }
 
-// DecodeCartAbandonedV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeCartAbandonedV1 reads a record, with its headers if it has no envelope.
 func DecodeCartAbandonedV1(value []byte, headers ...outbox.Header) (outbox.Envelope[CartAbandonedV1], error) {
 	return cartAbandonedV1Event.Decode(value, headers...)
 }

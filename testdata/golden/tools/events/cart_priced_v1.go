@@ -107,8 +107,7 @@ func InsertCartPricedV1(ctx context.Context, tx outbox.Transaction, data CartPri
 	return outbox.Insert(ctx, tx, insertRows, data, opts...)
 }
 
-// QueueCartPricedV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueCartPricedV1 adds the insert to a batch, to be sent in a transaction.
 func QueueCartPricedV1(ctx context.Context, batch *pgx.Batch, data CartPricedV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, data, opts...)
 }
@@ -118,8 +117,7 @@ func OnCartPricedV1(r *consume.Router, handle func(context.Context, outbox.Envel
 	consume.On(r, cartPricedV1Event, handle)
 }
 
-// DecodeCartPricedV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeCartPricedV1 reads a record, with its headers if it has no envelope.
 func DecodeCartPricedV1(value []byte, headers ...outbox.Header) (outbox.Envelope[CartPricedV1], error) {
 	return cartPricedV1Event.Decode(value, headers...)
 }

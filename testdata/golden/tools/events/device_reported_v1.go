@@ -83,7 +83,7 @@ func InsertDeviceReportedV1(ctx context.Context, tx outbox.Transaction, data Dev
 	return outbox.Insert(ctx, tx, insertRows, data, opts...)
 }
 
-// QueueDeviceReportedV1 adds the insert to a batch that the caller sends in a
+// QueueDeviceReportedV1 adds the insert to a batch, to be sent in a
 // transaction.
 func QueueDeviceReportedV1(ctx context.Context, batch *pgx.Batch, data DeviceReportedV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, data, opts...)
@@ -94,8 +94,8 @@ func OnDeviceReportedV1(r *consume.Router, handle func(context.Context, outbox.E
 	consume.On(r, deviceReportedV1Event, handle)
 }
 
-// DecodeDeviceReportedV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeDeviceReportedV1 reads a record, with its headers if it has no
+// envelope.
 func DecodeDeviceReportedV1(value []byte, headers ...outbox.Header) (outbox.Envelope[DeviceReportedV1], error) {
 	return deviceReportedV1Event.Decode(value, headers...)
 }
@@ -160,7 +160,7 @@ func (v Reading) Validate() error               { return nil }
 func (v *Reading) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeReading) }
 
 func decodeReading(d *wire.Decoder) (v Reading) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "measuredAt":
@@ -169,6 +169,7 @@ func decodeReading(d *wire.Decoder) (v Reading) {
 			v.Value = wire.Optional(d, (*wire.Decoder).Number)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 

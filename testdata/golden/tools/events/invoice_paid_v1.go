@@ -28,7 +28,7 @@ func (v InvoicePaidV1) Validate() error              { return wire.Validate(&v, 
 func (v *InvoicePaidV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeInvoicePaidV1) }
 
 func decodeInvoicePaidV1(d *wire.Decoder) (v InvoicePaidV1) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "invoiceNumber":
@@ -43,6 +43,7 @@ func decodeInvoicePaidV1(d *wire.Decoder) (v InvoicePaidV1) {
 			v.Kind = wire.Optional(d, wire.Text[InvoicePaidV1Kind])
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -86,8 +87,7 @@ func InsertInvoicePaidV1(ctx context.Context, tx outbox.Transaction, data Invoic
 	return outbox.Insert(ctx, tx, insertRows, data, opts...)
 }
 
-// QueueInvoicePaidV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueInvoicePaidV1 adds the insert to a batch, to be sent in a transaction.
 func QueueInvoicePaidV1(ctx context.Context, batch *pgx.Batch, data InvoicePaidV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, data, opts...)
 }
@@ -97,8 +97,7 @@ func OnInvoicePaidV1(r *consume.Router, handle func(context.Context, outbox.Enve
 	consume.On(r, invoicePaidV1Event, handle)
 }
 
-// DecodeInvoicePaidV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeInvoicePaidV1 reads a record, with its headers if it has no envelope.
 func DecodeInvoicePaidV1(value []byte, headers ...outbox.Header) (outbox.Envelope[InvoicePaidV1], error) {
 	return invoicePaidV1Event.Decode(value, headers...)
 }
@@ -120,7 +119,7 @@ func (v Customer) Validate() error               { return nil }
 func (v *Customer) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeCustomer) }
 
 func decodeCustomer(d *wire.Decoder) (v Customer) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "name":
@@ -129,6 +128,7 @@ func decodeCustomer(d *wire.Decoder) (v Customer) {
 			v.VATNumber = wire.Optional(d, (*wire.Decoder).String)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 

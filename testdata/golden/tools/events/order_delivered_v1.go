@@ -46,7 +46,7 @@ func (v *OrderDeliveredV1) UnmarshalJSON(b []byte) error {
 }
 
 func decodeOrderDeliveredV1(d *wire.Decoder) (v OrderDeliveredV1) {
-	o := d.Open(&v.Unknown, "lines", "orderNumber")
+	o := d.Open("lines", "orderNumber")
 	for o.Next() {
 		switch string(o.Name) {
 		case "billing":
@@ -69,6 +69,7 @@ func decodeOrderDeliveredV1(d *wire.Decoder) (v OrderDeliveredV1) {
 			v.Kind = wire.Optional(d, (*wire.Decoder).String)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -117,7 +118,7 @@ func InsertOrderDeliveredV1(ctx context.Context, tx outbox.Transaction, data Ord
 	return outbox.Insert(ctx, tx, insertRows, data, opts...)
 }
 
-// QueueOrderDeliveredV1 adds the insert to a batch that the caller sends in a
+// QueueOrderDeliveredV1 adds the insert to a batch, to be sent in a
 // transaction.
 func QueueOrderDeliveredV1(ctx context.Context, batch *pgx.Batch, data OrderDeliveredV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, data, opts...)
@@ -128,8 +129,8 @@ func OnOrderDeliveredV1(r *consume.Router, handle func(context.Context, outbox.E
 	consume.On(r, orderDeliveredV1Event, handle)
 }
 
-// DecodeOrderDeliveredV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeOrderDeliveredV1 reads a record, with its headers if it has no
+// envelope.
 func DecodeOrderDeliveredV1(value []byte, headers ...outbox.Header) (outbox.Envelope[OrderDeliveredV1], error) {
 	return orderDeliveredV1Event.Decode(value, headers...)
 }
@@ -151,7 +152,7 @@ func (v Address1) Validate() error               { return wire.Validate(&v, v.ch
 func (v *Address1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeAddress1) }
 
 func decodeAddress1(d *wire.Decoder) (v Address1) {
-	o := d.Open(&v.Unknown, "street")
+	o := d.Open("street")
 	for o.Next() {
 		switch string(o.Name) {
 		case "street":
@@ -160,6 +161,7 @@ func decodeAddress1(d *wire.Decoder) (v Address1) {
 			v.Country = wire.Optional(d, wire.Text[Country])
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -200,13 +202,14 @@ func (v Address2) Validate() error               { return nil }
 func (v *Address2) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeAddress2) }
 
 func decodeAddress2(d *wire.Decoder) (v Address2) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "host":
 			v.Host = wire.Optional(d, (*wire.Decoder).String)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -231,7 +234,7 @@ func (v *PageParcelLine) UnmarshalJSON(b []byte) error {
 }
 
 func decodePageParcelLine(d *wire.Decoder) (v PageParcelLine) {
-	o := d.Open(&v.Unknown, "content")
+	o := d.Open("content")
 	for o.Next() {
 		switch string(o.Name) {
 		case "content":
@@ -240,6 +243,7 @@ func decodePageParcelLine(d *wire.Decoder) (v PageParcelLine) {
 			v.Last = nullable(d, decodeParcelLine)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -270,7 +274,7 @@ func (v ParcelLine) Validate() error               { return wire.Validate(&v, v.
 func (v *ParcelLine) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeParcelLine) }
 
 func decodeParcelLine(d *wire.Decoder) (v ParcelLine) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "price":
@@ -279,6 +283,7 @@ func decodeParcelLine(d *wire.Decoder) (v ParcelLine) {
 			v.Quantity = wire.Optional(d, (*wire.Decoder).Int)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 

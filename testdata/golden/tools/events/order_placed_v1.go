@@ -51,7 +51,7 @@ func (v OrderPlacedV1) Validate() error              { return wire.Validate(&v, 
 func (v *OrderPlacedV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeOrderPlacedV1) }
 
 func decodeOrderPlacedV1(d *wire.Decoder) (v OrderPlacedV1) {
-	o := d.Open(&v.Unknown, "order_id", "placed_at", "lines", "payment")
+	o := d.Open("order_id", "placed_at", "lines", "payment")
 	for o.Next() {
 		switch string(o.Name) {
 		case "order_id":
@@ -76,6 +76,7 @@ func decodeOrderPlacedV1(d *wire.Decoder) (v OrderPlacedV1) {
 			v.Shipping = wire.Optional(d, decodeShopShippingAddress)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -119,8 +120,7 @@ func InsertOrderPlacedV1(ctx context.Context, tx outbox.Transaction, data OrderP
 	return outbox.Insert(ctx, tx, insertRows, data, opts...)
 }
 
-// QueueOrderPlacedV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueOrderPlacedV1 adds the insert to a batch, to be sent in a transaction.
 func QueueOrderPlacedV1(ctx context.Context, batch *pgx.Batch, data OrderPlacedV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, data, opts...)
 }
@@ -130,8 +130,7 @@ func OnOrderPlacedV1(r *consume.Router, handle func(context.Context, outbox.Enve
 	consume.On(r, orderPlacedV1Event, handle)
 }
 
-// DecodeOrderPlacedV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeOrderPlacedV1 reads a record, with its headers if it has no envelope.
 func DecodeOrderPlacedV1(value []byte, headers ...outbox.Header) (outbox.Envelope[OrderPlacedV1], error) {
 	return orderPlacedV1Event.Decode(value, headers...)
 }
@@ -167,7 +166,7 @@ func (v PageLine) Validate() error               { return wire.Validate(&v, v.ch
 func (v *PageLine) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodePageLine) }
 
 func decodePageLine(d *wire.Decoder) (v PageLine) {
-	o := d.Open(&v.Unknown, "items")
+	o := d.Open("items")
 	for o.Next() {
 		switch string(o.Name) {
 		case "items":
@@ -176,6 +175,7 @@ func decodePageLine(d *wire.Decoder) (v PageLine) {
 			v.NextCursor = nullable(d, (*wire.Decoder).String)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -217,7 +217,7 @@ func (v Line) Validate() error               { return wire.Validate(&v, v.check)
 func (v *Line) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeLine) }
 
 func decodeLine(d *wire.Decoder) (v Line) {
-	o := d.Open(&v.Unknown, "sku", "unit_price")
+	o := d.Open("sku", "unit_price")
 	for o.Next() {
 		switch string(o.Name) {
 		case "sku":
@@ -228,6 +228,7 @@ func decodeLine(d *wire.Decoder) (v Line) {
 			v.UnitPrice = decodeMoney(d)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -267,7 +268,7 @@ func (v Money) Validate() error               { return wire.Validate(&v, v.check
 func (v *Money) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeMoney) }
 
 func decodeMoney(d *wire.Decoder) (v Money) {
-	o := d.Open(&v.Unknown, "amount")
+	o := d.Open("amount")
 	for o.Next() {
 		switch string(o.Name) {
 		case "amount":
@@ -276,6 +277,7 @@ func decodeMoney(d *wire.Decoder) (v Money) {
 			v.Currency = wire.Optional(d, (*wire.Decoder).String)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -393,7 +395,7 @@ func (Card) isOrderPlacedV1Payment()         {}
 func (v *Card) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeCard) }
 
 func decodeCard(d *wire.Decoder) (v Card) {
-	o := d.Open(&v.Unknown, "kind", "last4")
+	o := d.Open("kind", "last4")
 	for o.Next() {
 		switch string(o.Name) {
 		case "kind":
@@ -402,6 +404,7 @@ func decodeCard(d *wire.Decoder) (v Card) {
 			v.Last4 = d.String()
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -434,7 +437,7 @@ func (Transfer) isOrderPlacedV1Payment()         {}
 func (v *Transfer) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeTransfer) }
 
 func decodeTransfer(d *wire.Decoder) (v Transfer) {
-	o := d.Open(&v.Unknown, "kind", "iban")
+	o := d.Open("kind", "iban")
 	for o.Next() {
 		switch string(o.Name) {
 		case "kind":
@@ -443,6 +446,7 @@ func decodeTransfer(d *wire.Decoder) (v Transfer) {
 			v.IBAN = d.String()
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -470,13 +474,14 @@ func (v *ShopBillingAddress) UnmarshalJSON(b []byte) error {
 }
 
 func decodeShopBillingAddress(d *wire.Decoder) (v ShopBillingAddress) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "vat_id":
 			v.VATID = wire.Optional(d, (*wire.Decoder).String)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -500,13 +505,14 @@ func (v *ShopShippingAddress) UnmarshalJSON(b []byte) error {
 }
 
 func decodeShopShippingAddress(d *wire.Decoder) (v ShopShippingAddress) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "street":
 			v.Street = wire.Optional(d, (*wire.Decoder).String)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 

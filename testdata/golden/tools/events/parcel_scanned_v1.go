@@ -42,7 +42,7 @@ func (v *ParcelScannedV1) UnmarshalJSON(b []byte) error {
 }
 
 func decodeParcelScannedV1(d *wire.Decoder) (v ParcelScannedV1) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "parcel_id":
@@ -69,6 +69,7 @@ func decodeParcelScannedV1(d *wire.Decoder) (v ParcelScannedV1) {
 			v.Fragile = wire.Optional(d, (*wire.Decoder).Bool)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -115,8 +116,7 @@ func InsertParcelScannedV1(ctx context.Context, tx outbox.Transaction, data Parc
 	return outbox.Insert(ctx, tx, insertRows, data, opts...)
 }
 
-// QueueParcelScannedV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueParcelScannedV1 adds the insert to a batch, to be sent in a transaction.
 func QueueParcelScannedV1(ctx context.Context, batch *pgx.Batch, data ParcelScannedV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, data, opts...)
 }
@@ -126,8 +126,7 @@ func OnParcelScannedV1(r *consume.Router, handle func(context.Context, outbox.En
 	consume.On(r, parcelScannedV1Event, handle)
 }
 
-// DecodeParcelScannedV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeParcelScannedV1 reads a record, with its headers if it has no envelope.
 func DecodeParcelScannedV1(value []byte, headers ...outbox.Header) (outbox.Envelope[ParcelScannedV1], error) {
 	return parcelScannedV1Event.Decode(value, headers...)
 }
@@ -237,7 +236,7 @@ func (v Depot) Validate() error               { return nil }
 func (v *Depot) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeDepot) }
 
 func decodeDepot(d *wire.Decoder) (v Depot) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "code":
@@ -246,6 +245,7 @@ func decodeDepot(d *wire.Decoder) (v Depot) {
 			v.Geo = wire.Optional(d, decodeGeo)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -268,7 +268,7 @@ func (v Geo) Validate() error               { return nil }
 func (v *Geo) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeGeo) }
 
 func decodeGeo(d *wire.Decoder) (v Geo) {
-	o := d.Open(&v.Unknown)
+	o := d.Open()
 	for o.Next() {
 		switch string(o.Name) {
 		case "lat":
@@ -277,6 +277,7 @@ func decodeGeo(d *wire.Decoder) (v Geo) {
 			v.Lon = wire.Optional(d, (*wire.Decoder).Float)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 

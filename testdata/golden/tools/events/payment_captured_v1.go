@@ -137,7 +137,7 @@ func InsertPaymentCapturedV1(ctx context.Context, tx outbox.Transaction, data Pa
 	return outbox.Insert(ctx, tx, insertRows, data, opts...)
 }
 
-// QueuePaymentCapturedV1 adds the insert to a batch that the caller sends in a
+// QueuePaymentCapturedV1 adds the insert to a batch, to be sent in a
 // transaction.
 func QueuePaymentCapturedV1(ctx context.Context, batch *pgx.Batch, data PaymentCapturedV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, data, opts...)
@@ -148,8 +148,8 @@ func OnPaymentCapturedV1(r *consume.Router, handle func(context.Context, outbox.
 	consume.On(r, paymentCapturedV1Event, handle)
 }
 
-// DecodePaymentCapturedV1 reads a record; an event without an envelope needs
-// its headers.
+// DecodePaymentCapturedV1 reads a record, with its headers if it has no
+// envelope.
 func DecodePaymentCapturedV1(value []byte, headers ...outbox.Header) (outbox.Envelope[PaymentCapturedV1], error) {
 	return paymentCapturedV1Event.Decode(value, headers...)
 }
@@ -490,7 +490,7 @@ func (v *PaymentCapturedV1Receipt) UnmarshalJSON(b []byte) error {
 }
 
 func decodePaymentCapturedV1Receipt(d *wire.Decoder) (v PaymentCapturedV1Receipt) {
-	o := d.Open(&v.Unknown, "email")
+	o := d.Open("email")
 	for o.Next() {
 		switch string(o.Name) {
 		case "email":
@@ -499,6 +499,7 @@ func decodePaymentCapturedV1Receipt(d *wire.Decoder) (v PaymentCapturedV1Receipt
 			v.Locale = wire.Optional(d, (*wire.Decoder).String)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 

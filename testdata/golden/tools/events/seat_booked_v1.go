@@ -54,7 +54,7 @@ func (v SeatBookedV1) Validate() error              { return wire.Validate(&v, v
 func (v *SeatBookedV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeSeatBookedV1) }
 
 func decodeSeatBookedV1(d *wire.Decoder) (v SeatBookedV1) {
-	o := d.Open(&v.Unknown, "bookingId", "bookedAt", "customer", "legs")
+	o := d.Open("bookingId", "bookedAt", "customer", "legs")
 	for o.Next() {
 		switch string(o.Name) {
 		case "bookingId":
@@ -81,6 +81,7 @@ func decodeSeatBookedV1(d *wire.Decoder) (v SeatBookedV1) {
 			v.Coordinates = wire.Optional(d, decodeSeatBookedV1Coordinates)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -128,8 +129,7 @@ func InsertSeatBookedV1(ctx context.Context, tx outbox.Transaction, data SeatBoo
 	return outbox.Insert(ctx, tx, insertRows, data, opts...)
 }
 
-// QueueSeatBookedV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueSeatBookedV1 adds the insert to a batch, to be sent in a transaction.
 func QueueSeatBookedV1(ctx context.Context, batch *pgx.Batch, data SeatBookedV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, data, opts...)
 }
@@ -139,8 +139,7 @@ func OnSeatBookedV1(r *consume.Router, handle func(context.Context, outbox.Envel
 	consume.On(r, seatBookedV1Event, handle)
 }
 
-// DecodeSeatBookedV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeSeatBookedV1 reads a record, with its headers if it has no envelope.
 func DecodeSeatBookedV1(value []byte, headers ...outbox.Header) (outbox.Envelope[SeatBookedV1], error) {
 	return seatBookedV1Event.Decode(value, headers...)
 }
@@ -165,7 +164,7 @@ func (v *PickCustomerIDName) UnmarshalJSON(b []byte) error {
 }
 
 func decodePickCustomerIDName(d *wire.Decoder) (v PickCustomerIDName) {
-	o := d.Open(&v.Unknown, "id", "name")
+	o := d.Open("id", "name")
 	for o.Next() {
 		switch string(o.Name) {
 		case "id":
@@ -174,6 +173,7 @@ func decodePickCustomerIDName(d *wire.Decoder) (v PickCustomerIDName) {
 			v.Name = d.String()
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -211,7 +211,7 @@ func (v Gate) Validate() error               { return wire.Validate(&v, v.check)
 func (v *Gate) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeGate) }
 
 func decodeGate(d *wire.Decoder) (v Gate) {
-	o := d.Open(&v.Unknown, "number", "terminal")
+	o := d.Open("number", "terminal")
 	for o.Next() {
 		switch string(o.Name) {
 		case "number":
@@ -220,6 +220,7 @@ func decodeGate(d *wire.Decoder) (v Gate) {
 			v.Terminal = d.String()
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -249,7 +250,7 @@ func (v *SeatBookedV1Leg) UnmarshalJSON(b []byte) error {
 }
 
 func decodeSeatBookedV1Leg(d *wire.Decoder) (v SeatBookedV1Leg) {
-	o := d.Open(&v.Unknown, "from", "to")
+	o := d.Open("from", "to")
 	for o.Next() {
 		switch string(o.Name) {
 		case "from":
@@ -258,6 +259,7 @@ func decodeSeatBookedV1Leg(d *wire.Decoder) (v SeatBookedV1Leg) {
 			v.To = d.String()
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 

@@ -85,8 +85,7 @@ func InsertShipmentSentV1(ctx context.Context, tx outbox.Transaction, data Shipm
 	return outbox.Insert(ctx, tx, insertRows, data, opts...)
 }
 
-// QueueShipmentSentV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueShipmentSentV1 adds the insert to a batch, to be sent in a transaction.
 func QueueShipmentSentV1(ctx context.Context, batch *pgx.Batch, data ShipmentSentV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, data, opts...)
 }
@@ -96,8 +95,7 @@ func OnShipmentSentV1(r *consume.Router, handle func(context.Context, outbox.Env
 	consume.On(r, shipmentSentV1Event, handle)
 }
 
-// DecodeShipmentSentV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeShipmentSentV1 reads a record, with its headers if it has no envelope.
 func DecodeShipmentSentV1(value []byte, headers ...outbox.Header) (outbox.Envelope[ShipmentSentV1], error) {
 	return shipmentSentV1Event.Decode(value, headers...)
 }

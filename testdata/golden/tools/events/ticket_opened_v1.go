@@ -97,8 +97,7 @@ func InsertTicketOpenedV1(ctx context.Context, tx outbox.Transaction, data Ticke
 	return outbox.Insert(ctx, tx, insertRows, data, opts...)
 }
 
-// QueueTicketOpenedV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueTicketOpenedV1 adds the insert to a batch, to be sent in a transaction.
 func QueueTicketOpenedV1(ctx context.Context, batch *pgx.Batch, data TicketOpenedV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, data, opts...)
 }
@@ -108,8 +107,7 @@ func OnTicketOpenedV1(r *consume.Router, handle func(context.Context, outbox.Env
 	consume.On(r, ticketOpenedV1Event, handle)
 }
 
-// DecodeTicketOpenedV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeTicketOpenedV1 reads a record, with its headers if it has no envelope.
 func DecodeTicketOpenedV1(value []byte, headers ...outbox.Header) (outbox.Envelope[TicketOpenedV1], error) {
 	return ticketOpenedV1Event.Decode(value, headers...)
 }

@@ -121,8 +121,7 @@ func InsertTruckLoadedV1(ctx context.Context, tx outbox.Transaction, data TruckL
 	return outbox.Insert(ctx, tx, insertRows, data, opts...)
 }
 
-// QueueTruckLoadedV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueTruckLoadedV1 adds the insert to a batch, to be sent in a transaction.
 func QueueTruckLoadedV1(ctx context.Context, batch *pgx.Batch, data TruckLoadedV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, data, opts...)
 }
@@ -132,8 +131,7 @@ func OnTruckLoadedV1(r *consume.Router, handle func(context.Context, outbox.Enve
 	consume.On(r, truckLoadedV1Event, handle)
 }
 
-// DecodeTruckLoadedV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeTruckLoadedV1 reads a record, with its headers if it has no envelope.
 func DecodeTruckLoadedV1(value []byte, headers ...outbox.Header) (outbox.Envelope[TruckLoadedV1], error) {
 	return truckLoadedV1Event.Decode(value, headers...)
 }

@@ -44,7 +44,7 @@ func (v *UserRegisteredV1) UnmarshalJSON(b []byte) error {
 }
 
 func decodeUserRegisteredV1(d *wire.Decoder) (v UserRegisteredV1) {
-	o := d.Open(&v.Unknown, "user_id")
+	o := d.Open("user_id")
 	for o.Next() {
 		switch string(o.Name) {
 		case "user_id":
@@ -57,6 +57,7 @@ func decodeUserRegisteredV1(d *wire.Decoder) (v UserRegisteredV1) {
 			v.InvitedBy = wire.Optional(d, (*wire.Decoder).UUID)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -89,7 +90,7 @@ func InsertUserRegisteredV1(ctx context.Context, tx outbox.Transaction, data Use
 	return outbox.Insert(ctx, tx, insertRows, data, opts...)
 }
 
-// QueueUserRegisteredV1 adds the insert to a batch that the caller sends in a
+// QueueUserRegisteredV1 adds the insert to a batch, to be sent in a
 // transaction.
 func QueueUserRegisteredV1(ctx context.Context, batch *pgx.Batch, data UserRegisteredV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, data, opts...)
@@ -100,8 +101,8 @@ func OnUserRegisteredV1(r *consume.Router, handle func(context.Context, outbox.E
 	consume.On(r, userRegisteredV1Event, handle)
 }
 
-// DecodeUserRegisteredV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeUserRegisteredV1 reads a record, with its headers if it has no
+// envelope.
 func DecodeUserRegisteredV1(value []byte, headers ...outbox.Header) (outbox.Envelope[UserRegisteredV1], error) {
 	return userRegisteredV1Event.Decode(value, headers...)
 }
@@ -134,13 +135,14 @@ func (v Address) Validate() error               { return nil }
 func (v *Address) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeAddress) }
 
 func decodeAddress(d *wire.Decoder) (v Address) {
-	o := d.Open(&v.Unknown, "city")
+	o := d.Open("city")
 	for o.Next() {
 		switch string(o.Name) {
 		case "city":
 			v.City = d.String()
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 

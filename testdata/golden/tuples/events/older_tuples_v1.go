@@ -29,7 +29,7 @@ func (v OlderTuplesV1) Validate() error              { return wire.Validate(&v, 
 func (v *OlderTuplesV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeOlderTuplesV1) }
 
 func decodeOlderTuplesV1(d *wire.Decoder) (v OlderTuplesV1) {
-	o := d.Open(&v.Unknown, "id")
+	o := d.Open("id")
 	for o.Next() {
 		switch string(o.Name) {
 		case "id":
@@ -44,6 +44,7 @@ func decodeOlderTuplesV1(d *wire.Decoder) (v OlderTuplesV1) {
 			v.Both = wire.Optional(d, decodeOlderTuplesV1Both)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -82,8 +83,7 @@ func InsertOlderTuplesV1(ctx context.Context, tx outbox.Transaction, data OlderT
 	return outbox.Insert(ctx, tx, insertRows, data, opts...)
 }
 
-// QueueOlderTuplesV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueOlderTuplesV1 adds the insert to a batch, to be sent in a transaction.
 func QueueOlderTuplesV1(ctx context.Context, batch *pgx.Batch, data OlderTuplesV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, data, opts...)
 }
@@ -93,8 +93,7 @@ func OnOlderTuplesV1(r *consume.Router, handle func(context.Context, outbox.Enve
 	consume.On(r, olderTuplesV1Event, handle)
 }
 
-// DecodeOlderTuplesV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeOlderTuplesV1 reads a record, with its headers if it has no envelope.
 func DecodeOlderTuplesV1(value []byte, headers ...outbox.Header) (outbox.Envelope[OlderTuplesV1], error) {
 	return olderTuplesV1Event.Decode(value, headers...)
 }

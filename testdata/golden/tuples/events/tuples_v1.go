@@ -38,7 +38,7 @@ func (v TuplesV1) Validate() error               { return wire.Validate(&v, v.ch
 func (v *TuplesV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeTuplesV1) }
 
 func decodeTuplesV1(d *wire.Decoder) (v TuplesV1) {
-	o := d.Open(&v.Unknown, "id", "reference")
+	o := d.Open("id", "reference")
 	for o.Next() {
 		switch string(o.Name) {
 		case "id":
@@ -71,6 +71,7 @@ func decodeTuplesV1(d *wire.Decoder) (v TuplesV1) {
 			v.Unevaluated = wire.Optional(d, decodeTuplesV1Unevaluated)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -133,8 +134,7 @@ func InsertTuplesV1(ctx context.Context, tx outbox.Transaction, data TuplesV1, o
 	return outbox.Insert(ctx, tx, insertRows, data, opts...)
 }
 
-// QueueTuplesV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueTuplesV1 adds the insert to a batch, to be sent in a transaction.
 func QueueTuplesV1(ctx context.Context, batch *pgx.Batch, data TuplesV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, data, opts...)
 }
@@ -144,8 +144,7 @@ func OnTuplesV1(r *consume.Router, handle func(context.Context, outbox.Envelope[
 	consume.On(r, tuplesV1Event, handle)
 }
 
-// DecodeTuplesV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeTuplesV1 reads a record, with its headers if it has no envelope.
 func DecodeTuplesV1(value []byte, headers ...outbox.Header) (outbox.Envelope[TuplesV1], error) {
 	return tuplesV1Event.Decode(value, headers...)
 }
@@ -503,13 +502,14 @@ func (v *TuplesV1PartsRestItem) UnmarshalJSON(b []byte) error {
 }
 
 func decodeTuplesV1PartsRestItem(d *wire.Decoder) (v TuplesV1PartsRestItem) {
-	o := d.Open(&v.Unknown, "name")
+	o := d.Open("name")
 	for o.Next() {
 		switch string(o.Name) {
 		case "name":
 			v.Name = d.String()
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 

@@ -44,7 +44,7 @@ func (v MixedV1) Validate() error               { return wire.Validate(&v, v.che
 func (v *MixedV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeMixedV1) }
 
 func decodeMixedV1(d *wire.Decoder) (v MixedV1) {
-	o := d.Open(&v.Unknown, "id", "value", "count")
+	o := d.Open("id", "value", "count")
 	for o.Next() {
 		switch string(o.Name) {
 		case "id":
@@ -81,6 +81,7 @@ func decodeMixedV1(d *wire.Decoder) (v MixedV1) {
 			v.Mixed = wire.Slice(d, decodeMixedV1MixedItem)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -148,8 +149,7 @@ func InsertMixedV1(ctx context.Context, tx outbox.Transaction, data MixedV1, opt
 	return outbox.Insert(ctx, tx, insertRows, data, opts...)
 }
 
-// QueueMixedV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueMixedV1 adds the insert to a batch, to be sent in a transaction.
 func QueueMixedV1(ctx context.Context, batch *pgx.Batch, data MixedV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, data, opts...)
 }
@@ -159,7 +159,7 @@ func OnMixedV1(r *consume.Router, handle func(context.Context, outbox.Envelope[M
 	consume.On(r, mixedV1Event, handle)
 }
 
-// DecodeMixedV1 reads a record; an event without an envelope needs its headers.
+// DecodeMixedV1 reads a record, with its headers if it has no envelope.
 func DecodeMixedV1(value []byte, headers ...outbox.Header) (outbox.Envelope[MixedV1], error) {
 	return mixedV1Event.Decode(value, headers...)
 }
@@ -553,13 +553,14 @@ func (Person) isMixedV1Owner()                 {}
 func (v *Person) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodePerson) }
 
 func decodePerson(d *wire.Decoder) (v Person) {
-	o := d.Open(&v.Unknown, "name")
+	o := d.Open("name")
 	for o.Next() {
 		switch string(o.Name) {
 		case "name":
 			v.Name = d.String()
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -924,7 +925,7 @@ func decodeMixedV1Strict(d *wire.Decoder) MixedV1Strict {
 	return MixedV1Strict{Raw: wire.NoBranch[json.RawMessage](d)}
 }
 
-func (v *MixedV1Strict) check(c *wire.Checker) {
+func (v MixedV1Strict) check(c *wire.Checker) {
 	c.Schema("schemas/mixed.yaml#/properties/strict").OneOf("Integer and Number", wire.Refusal(v.AsInteger), wire.Refusal(v.AsNumber))
 }
 

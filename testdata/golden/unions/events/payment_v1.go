@@ -31,7 +31,7 @@ func (v PaymentV1) Validate() error               { return wire.Validate(&v, v.c
 func (v *PaymentV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodePaymentV1) }
 
 func decodePaymentV1(d *wire.Decoder) (v PaymentV1) {
-	o := d.Open(&v.Unknown, "id", "method")
+	o := d.Open("id", "method")
 	for o.Next() {
 		switch string(o.Name) {
 		case "id":
@@ -48,6 +48,7 @@ func decodePaymentV1(d *wire.Decoder) (v PaymentV1) {
 			v.Contacts = wire.Slice(d, decodePaymentV1ContactsItem)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -89,8 +90,7 @@ func InsertPaymentV1(ctx context.Context, tx outbox.Transaction, data PaymentV1,
 	return outbox.Insert(ctx, tx, insertRows, data, opts...)
 }
 
-// QueuePaymentV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueuePaymentV1 adds the insert to a batch, to be sent in a transaction.
 func QueuePaymentV1(ctx context.Context, batch *pgx.Batch, data PaymentV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, data, opts...)
 }
@@ -100,8 +100,7 @@ func OnPaymentV1(r *consume.Router, handle func(context.Context, outbox.Envelope
 	consume.On(r, paymentV1Event, handle)
 }
 
-// DecodePaymentV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodePaymentV1 reads a record, with its headers if it has no envelope.
 func DecodePaymentV1(value []byte, headers ...outbox.Header) (outbox.Envelope[PaymentV1], error) {
 	return paymentV1Event.Decode(value, headers...)
 }
@@ -362,7 +361,7 @@ func decodePaymentV1Contact(d *wire.Decoder) PaymentV1Contact {
 	return PaymentV1Contact{Raw: wire.NoBranch[json.RawMessage](d)}
 }
 
-func (v *PaymentV1Contact) check(c *wire.Checker) {
+func (v PaymentV1Contact) check(c *wire.Checker) {
 	c.Schema("schemas/payment.yaml#/properties/contact").AnyOf("Mail and Phone", wire.Refusal(v.AsMail), wire.Refusal(v.AsPhone))
 }
 
@@ -377,13 +376,14 @@ func (v Mail) Validate() error               { return wire.Validate(&v, v.check)
 func (v *Mail) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeMail) }
 
 func decodeMail(d *wire.Decoder) (v Mail) {
-	o := d.Open(&v.Unknown, "mail")
+	o := d.Open("mail")
 	for o.Next() {
 		switch string(o.Name) {
 		case "mail":
 			v.Mail = d.String()
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -407,13 +407,14 @@ func (v Phone) Validate() error               { return wire.Validate(&v, v.check
 func (v *Phone) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodePhone) }
 
 func decodePhone(d *wire.Decoder) (v Phone) {
-	o := d.Open(&v.Unknown, "phone")
+	o := d.Open("phone")
 	for o.Next() {
 		switch string(o.Name) {
 		case "phone":
 			v.Phone = d.String()
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -471,7 +472,7 @@ func decodePaymentV1Exactly(d *wire.Decoder) PaymentV1Exactly {
 	return PaymentV1Exactly{Raw: wire.NoBranch[json.RawMessage](d)}
 }
 
-func (v *PaymentV1Exactly) check(c *wire.Checker) {
+func (v PaymentV1Exactly) check(c *wire.Checker) {
 	c.Schema("schemas/payment.yaml#/properties/exactly").OneOf("Short and Digits", wire.Refusal(v.AsShort), wire.Refusal(v.AsDigits))
 }
 
@@ -520,7 +521,7 @@ func decodePaymentV1ContactsItem(d *wire.Decoder) PaymentV1ContactsItem {
 	return PaymentV1ContactsItem{Raw: wire.NoBranch[json.RawMessage](d)}
 }
 
-func (v *PaymentV1ContactsItem) check(c *wire.Checker) {
+func (v PaymentV1ContactsItem) check(c *wire.Checker) {
 	c.Schema("schemas/payment.yaml#/properties/contacts/items").AnyOf("Email and URI", wire.Refusal(v.AsEmail), wire.Refusal(v.AsURI))
 }
 

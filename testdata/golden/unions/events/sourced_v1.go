@@ -30,7 +30,7 @@ func (v SourcedV1) Validate() error               { return wire.Validate(&v, v.c
 func (v *SourcedV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeSourcedV1) }
 
 func decodeSourcedV1(d *wire.Decoder) (v SourcedV1) {
-	o := d.Open(&v.Unknown, "id", "source")
+	o := d.Open("id", "source")
 	for o.Next() {
 		switch string(o.Name) {
 		case "id":
@@ -43,6 +43,7 @@ func decodeSourcedV1(d *wire.Decoder) (v SourcedV1) {
 			v.Later = nullable(d, decodeStep)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -76,8 +77,7 @@ func InsertSourcedV1(ctx context.Context, tx outbox.Transaction, data SourcedV1,
 	return outbox.Insert(ctx, tx, insertRows, data, opts...)
 }
 
-// QueueSourcedV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueSourcedV1 adds the insert to a batch, to be sent in a transaction.
 func QueueSourcedV1(ctx context.Context, batch *pgx.Batch, data SourcedV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, data, opts...)
 }
@@ -87,8 +87,7 @@ func OnSourcedV1(r *consume.Router, handle func(context.Context, outbox.Envelope
 	consume.On(r, sourcedV1Event, handle)
 }
 
-// DecodeSourcedV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeSourcedV1 reads a record, with its headers if it has no envelope.
 func DecodeSourcedV1(value []byte, headers ...outbox.Header) (outbox.Envelope[SourcedV1], error) {
 	return sourcedV1Event.Decode(value, headers...)
 }
@@ -144,7 +143,7 @@ func (ShopSource) isSource()                       {}
 func (v *ShopSource) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeShopSource) }
 
 func decodeShopSource(d *wire.Decoder) (v ShopSource) {
-	o := d.Open(&v.Unknown, "kind", "shop")
+	o := d.Open("kind", "shop")
 	for o.Next() {
 		switch string(o.Name) {
 		case "kind":
@@ -153,6 +152,7 @@ func decodeShopSource(d *wire.Decoder) (v ShopSource) {
 			v.Shop = d.Int()
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -179,7 +179,7 @@ func (WebSource) isSource()                       {}
 func (v *WebSource) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeWebSource) }
 
 func decodeWebSource(d *wire.Decoder) (v WebSource) {
-	o := d.Open(&v.Unknown, "kind", "url")
+	o := d.Open("kind", "url")
 	for o.Next() {
 		switch string(o.Name) {
 		case "kind":
@@ -188,6 +188,7 @@ func decodeWebSource(d *wire.Decoder) (v WebSource) {
 			v.URL = d.String()
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -259,7 +260,7 @@ func (WaitStep) isStep()                         {}
 func (v *WaitStep) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeWaitStep) }
 
 func decodeWaitStep(d *wire.Decoder) (v WaitStep) {
-	o := d.Open(&v.Unknown, "kind", "seconds")
+	o := d.Open("kind", "seconds")
 	for o.Next() {
 		switch string(o.Name) {
 		case "kind":
@@ -268,6 +269,7 @@ func decodeWaitStep(d *wire.Decoder) (v WaitStep) {
 			v.Seconds = d.Int()
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -301,7 +303,7 @@ func (RunStep) isStep()                         {}
 func (v *RunStep) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeRunStep) }
 
 func decodeRunStep(d *wire.Decoder) (v RunStep) {
-	o := d.Open(&v.Unknown, "kind", "command")
+	o := d.Open("kind", "command")
 	for o.Next() {
 		switch string(o.Name) {
 		case "kind":
@@ -312,6 +314,7 @@ func decodeRunStep(d *wire.Decoder) (v RunStep) {
 			v.Then = decodeStep(d)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 

@@ -42,7 +42,7 @@ func (v TaggedV1) Validate() error               { return wire.Validate(&v, v.ch
 func (v *TaggedV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeTaggedV1) }
 
 func decodeTaggedV1(d *wire.Decoder) (v TaggedV1) {
-	o := d.Open(&v.Unknown, "id", "pet")
+	o := d.Open("id", "pet")
 	for o.Next() {
 		switch string(o.Name) {
 		case "id":
@@ -71,6 +71,7 @@ func decodeTaggedV1(d *wire.Decoder) (v TaggedV1) {
 			v.Limited = decodeTaggedV1Limited(d)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -130,8 +131,7 @@ func InsertTaggedV1(ctx context.Context, tx outbox.Transaction, data TaggedV1, o
 	return outbox.Insert(ctx, tx, insertRows, data, opts...)
 }
 
-// QueueTaggedV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueTaggedV1 adds the insert to a batch, to be sent in a transaction.
 func QueueTaggedV1(ctx context.Context, batch *pgx.Batch, data TaggedV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, data, opts...)
 }
@@ -141,8 +141,7 @@ func OnTaggedV1(r *consume.Router, handle func(context.Context, outbox.Envelope[
 	consume.On(r, taggedV1Event, handle)
 }
 
-// DecodeTaggedV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeTaggedV1 reads a record, with its headers if it has no envelope.
 func DecodeTaggedV1(value []byte, headers ...outbox.Header) (outbox.Envelope[TaggedV1], error) {
 	return taggedV1Event.Decode(value, headers...)
 }
@@ -208,7 +207,7 @@ func (Cat) isTaggedV1Row()                  {}
 func (v *Cat) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeCat) }
 
 func decodeCat(d *wire.Decoder) (v Cat) {
-	o := d.Open(&v.Unknown, "kind", "name")
+	o := d.Open("kind", "name")
 	for o.Next() {
 		switch string(o.Name) {
 		case "kind":
@@ -219,6 +218,7 @@ func decodeCat(d *wire.Decoder) (v Cat) {
 			v.Lives = wire.Optional(d, (*wire.Decoder).Int)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -355,7 +355,7 @@ func (Started) isTaggedV1Signal()               {}
 func (v *Started) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeStarted) }
 
 func decodeStarted(d *wire.Decoder) (v Started) {
-	o := d.Open(&v.Unknown, "context")
+	o := d.Open("context")
 	for o.Next() {
 		switch string(o.Name) {
 		case "context":
@@ -364,6 +364,7 @@ func decodeStarted(d *wire.Decoder) (v Started) {
 			v.By = wire.Optional(d, (*wire.Decoder).String)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -397,13 +398,14 @@ func (v *StartedContext) UnmarshalJSON(b []byte) error {
 }
 
 func decodeStartedContext(d *wire.Decoder) (v StartedContext) {
-	o := d.Open(&v.Unknown, "type")
+	o := d.Open("type")
 	for o.Next() {
 		switch string(o.Name) {
 		case "type":
 			v.Type = d.String()
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -429,7 +431,7 @@ func (Ended) isTaggedV1Signal()               {}
 func (v *Ended) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeEnded) }
 
 func decodeEnded(d *wire.Decoder) (v Ended) {
-	o := d.Open(&v.Unknown, "context", "seconds")
+	o := d.Open("context", "seconds")
 	for o.Next() {
 		switch string(o.Name) {
 		case "context":
@@ -438,6 +440,7 @@ func decodeEnded(d *wire.Decoder) (v Ended) {
 			v.Seconds = d.Int()
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -465,13 +468,14 @@ func (v EndedContext) Validate() error              { return wire.Validate(&v, v
 func (v *EndedContext) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeEndedContext) }
 
 func decodeEndedContext(d *wire.Decoder) (v EndedContext) {
-	o := d.Open(&v.Unknown, "type")
+	o := d.Open("type")
 	for o.Next() {
 		switch string(o.Name) {
 		case "type":
 			v.Type = wire.Text[EndedContextType](d)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -549,7 +553,7 @@ func (v *TaggedV1PayloadVersion1) UnmarshalJSON(b []byte) error {
 }
 
 func decodeTaggedV1PayloadVersion1(d *wire.Decoder) (v TaggedV1PayloadVersion1) {
-	o := d.Open(&v.Unknown, "version", "name")
+	o := d.Open("version", "name")
 	for o.Next() {
 		switch string(o.Name) {
 		case "version":
@@ -558,6 +562,7 @@ func decodeTaggedV1PayloadVersion1(d *wire.Decoder) (v TaggedV1PayloadVersion1) 
 			v.Name = d.String()
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -594,7 +599,7 @@ func (v *TaggedV1PayloadVersion2) UnmarshalJSON(b []byte) error {
 }
 
 func decodeTaggedV1PayloadVersion2(d *wire.Decoder) (v TaggedV1PayloadVersion2) {
-	o := d.Open(&v.Unknown, "version", "names")
+	o := d.Open("version", "names")
 	for o.Next() {
 		switch string(o.Name) {
 		case "version":
@@ -603,6 +608,7 @@ func decodeTaggedV1PayloadVersion2(d *wire.Decoder) (v TaggedV1PayloadVersion2) 
 			v.Names = wire.Slice(d, (*wire.Decoder).String)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -667,7 +673,7 @@ func (v *TaggedV1OutcomeSuccess) UnmarshalJSON(b []byte) error {
 }
 
 func decodeTaggedV1OutcomeSuccess(d *wire.Decoder) (v TaggedV1OutcomeSuccess) {
-	o := d.Open(&v.Unknown, "success", "value")
+	o := d.Open("success", "value")
 	for o.Next() {
 		switch string(o.Name) {
 		case "success":
@@ -676,6 +682,7 @@ func decodeTaggedV1OutcomeSuccess(d *wire.Decoder) (v TaggedV1OutcomeSuccess) {
 			v.Value = d.Float()
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -713,7 +720,7 @@ func (v *TaggedV1OutcomeNotSuccess) UnmarshalJSON(b []byte) error {
 }
 
 func decodeTaggedV1OutcomeNotSuccess(d *wire.Decoder) (v TaggedV1OutcomeNotSuccess) {
-	o := d.Open(&v.Unknown, "success")
+	o := d.Open("success")
 	for o.Next() {
 		switch string(o.Name) {
 		case "success":
@@ -722,6 +729,7 @@ func decodeTaggedV1OutcomeNotSuccess(d *wire.Decoder) (v TaggedV1OutcomeNotSucce
 			v.Reason = wire.Optional(d, (*wire.Decoder).String)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -909,7 +917,7 @@ func (Boat) isTaggedV1Owned()                {}
 func (v *Boat) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeBoat) }
 
 func decodeBoat(d *wire.Decoder) (v Boat) {
-	o := d.Open(&v.Unknown, "owner", "kind")
+	o := d.Open("owner", "kind")
 	for o.Next() {
 		switch string(o.Name) {
 		case "owner":
@@ -920,6 +928,7 @@ func decodeBoat(d *wire.Decoder) (v Boat) {
 			v.Length = wire.Optional(d, (*wire.Decoder).Float)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -954,7 +963,7 @@ func (House) isTaggedV1Owned()                {}
 func (v *House) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeHouse) }
 
 func decodeHouse(d *wire.Decoder) (v House) {
-	o := d.Open(&v.Unknown, "owner", "kind")
+	o := d.Open("owner", "kind")
 	for o.Next() {
 		switch string(o.Name) {
 		case "owner":
@@ -965,6 +974,7 @@ func decodeHouse(d *wire.Decoder) (v House) {
 			v.Floors = wire.Optional(d, (*wire.Decoder).Int)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -1028,7 +1038,7 @@ func (Once) isTaggedV1Limited()              {}
 func (v *Once) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeOnce) }
 
 func decodeOnce(d *wire.Decoder) (v Once) {
-	o := d.Open(&v.Unknown, "kind")
+	o := d.Open("kind")
 	for o.Next() {
 		switch string(o.Name) {
 		case "from":
@@ -1039,6 +1049,7 @@ func decodeOnce(d *wire.Decoder) (v Once) {
 			v.Kind = d.String()
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -1077,7 +1088,7 @@ func (Daily) isTaggedV1Limited()              {}
 func (v *Daily) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeDaily) }
 
 func decodeDaily(d *wire.Decoder) (v Daily) {
-	o := d.Open(&v.Unknown, "kind")
+	o := d.Open("kind")
 	for o.Next() {
 		switch string(o.Name) {
 		case "from":
@@ -1090,6 +1101,7 @@ func decodeDaily(d *wire.Decoder) (v Daily) {
 			v.Hour = wire.Optional(d, (*wire.Decoder).Int)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 

@@ -71,7 +71,7 @@ func (v EncodingsV1) Validate() error               { return wire.Validate(&v, v
 func (v *EncodingsV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeEncodingsV1) }
 
 func decodeEncodingsV1(d *wire.Decoder) (v EncodingsV1) {
-	o := d.Open(&v.Unknown, "id", "base64")
+	o := d.Open("id", "base64")
 	for o.Next() {
 		switch string(o.Name) {
 		case "id":
@@ -100,6 +100,7 @@ func decodeEncodingsV1(d *wire.Decoder) (v EncodingsV1) {
 			v.Rates = wire.Map(d, (*wire.Decoder).Float)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -148,8 +149,7 @@ func InsertEncodingsV1(ctx context.Context, tx outbox.Transaction, data Encoding
 	return outbox.Insert(ctx, tx, insertRows, data, opts...)
 }
 
-// QueueEncodingsV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueEncodingsV1 adds the insert to a batch, to be sent in a transaction.
 func QueueEncodingsV1(ctx context.Context, batch *pgx.Batch, data EncodingsV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, data, opts...)
 }
@@ -159,8 +159,7 @@ func OnEncodingsV1(r *consume.Router, handle func(context.Context, outbox.Envelo
 	consume.On(r, encodingsV1Event, handle)
 }
 
-// DecodeEncodingsV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeEncodingsV1 reads a record, with its headers if it has no envelope.
 func DecodeEncodingsV1(value []byte, headers ...outbox.Header) (outbox.Envelope[EncodingsV1], error) {
 	return encodingsV1Event.Decode(value, headers...)
 }

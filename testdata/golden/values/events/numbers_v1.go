@@ -58,7 +58,7 @@ func (v NumbersV1) Validate() error               { return wire.Validate(&v, v.c
 func (v *NumbersV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeNumbersV1) }
 
 func decodeNumbersV1(d *wire.Decoder) (v NumbersV1) {
-	o := d.Open(&v.Unknown, "id", "size")
+	o := d.Open("id", "size")
 	for o.Next() {
 		switch string(o.Name) {
 		case "id":
@@ -95,6 +95,7 @@ func decodeNumbersV1(d *wire.Decoder) (v NumbersV1) {
 			v.Ratio = wire.Optional(d, (*wire.Decoder).Float)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -169,8 +170,7 @@ func InsertNumbersV1(ctx context.Context, tx outbox.Transaction, data NumbersV1,
 	return outbox.Insert(ctx, tx, insertRows, data, opts...)
 }
 
-// QueueNumbersV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueNumbersV1 adds the insert to a batch, to be sent in a transaction.
 func QueueNumbersV1(ctx context.Context, batch *pgx.Batch, data NumbersV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, data, opts...)
 }
@@ -180,8 +180,7 @@ func OnNumbersV1(r *consume.Router, handle func(context.Context, outbox.Envelope
 	consume.On(r, numbersV1Event, handle)
 }
 
-// DecodeNumbersV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeNumbersV1 reads a record, with its headers if it has no envelope.
 func DecodeNumbersV1(value []byte, headers ...outbox.Header) (outbox.Envelope[NumbersV1], error) {
 	return numbersV1Event.Decode(value, headers...)
 }

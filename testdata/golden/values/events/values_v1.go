@@ -59,7 +59,7 @@ func (v ValuesV1) Validate() error               { return wire.Validate(&v, v.ch
 func (v *ValuesV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeValuesV1) }
 
 func decodeValuesV1(d *wire.Decoder) (v ValuesV1) {
-	o := d.Open(&v.Unknown, "id", "setting", "nothing")
+	o := d.Open("id", "setting", "nothing")
 	for o.Next() {
 		switch string(o.Name) {
 		case "id":
@@ -96,6 +96,7 @@ func decodeValuesV1(d *wire.Decoder) (v ValuesV1) {
 			v.Shapes = wire.Slice(d, wire.JSON[ValuesV1Shape])
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -165,8 +166,7 @@ func InsertValuesV1(ctx context.Context, tx outbox.Transaction, data ValuesV1, o
 	return outbox.Insert(ctx, tx, insertRows, data, opts...)
 }
 
-// QueueValuesV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueValuesV1 adds the insert to a batch, to be sent in a transaction.
 func QueueValuesV1(ctx context.Context, batch *pgx.Batch, data ValuesV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, data, opts...)
 }
@@ -176,8 +176,7 @@ func OnValuesV1(r *consume.Router, handle func(context.Context, outbox.Envelope[
 	consume.On(r, valuesV1Event, handle)
 }
 
-// DecodeValuesV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeValuesV1 reads a record, with its headers if it has no envelope.
 func DecodeValuesV1(value []byte, headers ...outbox.Header) (outbox.Envelope[ValuesV1], error) {
 	return valuesV1Event.Decode(value, headers...)
 }
