@@ -41,7 +41,7 @@ func (v EssayGradedV1) Validate() error              { return wire.Validate(&v, 
 func (v *EssayGradedV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeEssayGradedV1) }
 
 func decodeEssayGradedV1(d *wire.Decoder) (v EssayGradedV1) {
-	o := d.Open(&v.Unknown, "batch_id", "essay_id", "number", "score", "grade", "graded_at")
+	o := d.Open("batch_id", "essay_id", "number", "score", "grade", "graded_at")
 	for o.Next() {
 		switch string(o.Name) {
 		case "batch_id":
@@ -60,6 +60,7 @@ func decodeEssayGradedV1(d *wire.Decoder) (v EssayGradedV1) {
 			v.GradedAt = d.DateTime()
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
@@ -101,8 +102,7 @@ func InsertEssayGradedV1(ctx context.Context, tx outbox.Transaction, data EssayG
 	return outbox.Insert(ctx, tx, insertRows, data, opts...)
 }
 
-// QueueEssayGradedV1 adds the insert to a batch that the caller sends in a
-// transaction.
+// QueueEssayGradedV1 adds the insert to a batch, to be sent in a transaction.
 func QueueEssayGradedV1(ctx context.Context, batch *pgx.Batch, data EssayGradedV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, data, opts...)
 }
@@ -112,8 +112,7 @@ func OnEssayGradedV1(r *consume.Router, handle func(context.Context, outbox.Enve
 	consume.On(r, essayGradedV1Event, handle)
 }
 
-// DecodeEssayGradedV1 reads a record; an event without an envelope needs its
-// headers.
+// DecodeEssayGradedV1 reads a record, with its headers if it has no envelope.
 func DecodeEssayGradedV1(value []byte, headers ...outbox.Header) (outbox.Envelope[EssayGradedV1], error) {
 	return essayGradedV1Event.Decode(value, headers...)
 }

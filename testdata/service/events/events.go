@@ -2,6 +2,10 @@
 
 // Package events holds the events that grading_service publishes: their types,
 // and the functions that insert, register and decode them.
+//
+// Validate of a type reports every violation of its schema, as a
+// *outbox.ValidationError. UnmarshalJSON reports every mismatch, and leaves the
+// value as it was then.
 package events
 
 import (
