@@ -1,0 +1,19 @@
+package emit
+
+import (
+	"text/template"
+
+	"github.com/outboxgen/outboxgen/generator/internal/diag"
+	"github.com/outboxgen/outboxgen/generator/internal/ir"
+	"github.com/outboxgen/outboxgen/templates"
+)
+
+// Print prints a package whose types are made by hand.
+func Print(pkg *ir.Package, outboxDB string, pointers bool) ([]File, error) {
+	all, err := template.New("").Funcs(functions).ParseFS(templates.FS, "*.tmpl")
+	if err != nil {
+		return nil, err
+	}
+	p := &printer{pkg: pkg, opts: Options{OutboxDB: outboxDB}, templates: all, list: new(diag.List), pointers: pointers, embedded: true}
+	return p.files()
+}
