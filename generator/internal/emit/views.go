@@ -148,7 +148,8 @@ func (c *coder) structure(n *ir.Named) (string, error) {
 	c.matching(n, &view)
 	var rest string
 	end := "e.End()"
-	implied := len(cases) > 0 && len(n.Matching) == 0 // no statement reads the rest
+	conditional := slices.ContainsFunc(n.Fields, func(f *ir.Field) bool { return f.Conditional })
+	implied := len(cases) > 0 && len(n.Matching) == 0 && !conditional // no statement reads the rest
 	switch {
 	case n.Closed:
 		rest = "o.Unexpected()"

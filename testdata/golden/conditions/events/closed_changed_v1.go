@@ -36,7 +36,7 @@ func (v *ClosedChangedV1) UnmarshalJSON(b []byte) error {
 }
 
 func decodeClosedChangedV1(d *wire.Decoder) (v ClosedChangedV1) {
-	o := d.Open("kind", "id")
+	o := d.Object("kind", "id")
 	for o.Next() {
 		switch string(o.Name) {
 		case "kind":
@@ -55,9 +55,10 @@ func decodeClosedChangedV1(d *wire.Decoder) (v ClosedChangedV1) {
 			v.A = wire.OptionalOrUnknown(&o, &v.Unknown, (*wire.Decoder).String)
 		case "b":
 			v.B = wire.OptionalOrUnknown(&o, &v.Unknown, (*wire.Decoder).Int)
+		default:
+			o.Unknown(&v.Unknown)
 		}
 	}
-	v.Unknown = o.Kept
 	return v
 }
 
@@ -180,16 +181,17 @@ func (v *ClosedChangedV1Chosen) UnmarshalJSON(b []byte) error {
 }
 
 func decodeClosedChangedV1Chosen(d *wire.Decoder) (v ClosedChangedV1Chosen) {
-	o := d.Open()
+	o := d.Object()
 	for o.Next() {
 		switch string(o.Name) {
 		case "kind":
 			v.Kind = wire.Optional(d, (*wire.Decoder).String)
 		case "more":
 			v.More = wire.OptionalOrUnknown(&o, &v.Unknown, (*wire.Decoder).String)
+		default:
+			o.Unknown(&v.Unknown)
 		}
 	}
-	v.Unknown = o.Kept
 	return v
 }
 

@@ -33,7 +33,7 @@ func (v *OlderChangedV1) UnmarshalJSON(b []byte) error {
 }
 
 func decodeOlderChangedV1(d *wire.Decoder) (v OlderChangedV1) {
-	o := d.Open("id")
+	o := d.Object("id")
 	for o.Next() {
 		switch string(o.Name) {
 		case "id":
@@ -46,9 +46,10 @@ func decodeOlderChangedV1(d *wire.Decoder) (v OlderChangedV1) {
 			v.Tree = wire.Optional(d, decodeTree)
 		case "d":
 			v.D = wire.OptionalOrUnknown(&o, &v.Unknown, (*wire.Decoder).Int)
+		default:
+			o.Unknown(&v.Unknown)
 		}
 	}
-	v.Unknown = o.Kept
 	return v
 }
 

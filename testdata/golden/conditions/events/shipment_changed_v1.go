@@ -54,7 +54,7 @@ func (v *ShipmentChangedV1) UnmarshalJSON(b []byte) error {
 }
 
 func decodeShipmentChangedV1(d *wire.Decoder) (v ShipmentChangedV1) {
-	o := d.Open("id", "status")
+	o := d.Object("id", "status")
 	for o.Next() {
 		switch string(o.Name) {
 		case "id":
@@ -107,9 +107,10 @@ func decodeShipmentChangedV1(d *wire.Decoder) (v ShipmentChangedV1) {
 			v.WeightUnit = wire.OptionalOrUnknown(&o, &v.Unknown, (*wire.Decoder).String)
 		case "insured_for":
 			v.InsuredFor = wire.OptionalOrUnknown(&o, &v.Unknown, (*wire.Decoder).Int)
+		default:
+			o.Unknown(&v.Unknown)
 		}
 	}
-	v.Unknown = o.Kept
 	return v
 }
 

@@ -307,7 +307,7 @@ func (NestedV1BothA) isNestedV1Both()                {}
 func (v *NestedV1BothA) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeNestedV1BothA) }
 
 func decodeNestedV1BothA(d *wire.Decoder) (v NestedV1BothA) {
-	o := d.Open("kind")
+	o := d.Object("kind")
 	for o.Next() {
 		switch string(o.Name) {
 		case "kind":
@@ -320,9 +320,10 @@ func decodeNestedV1BothA(d *wire.Decoder) (v NestedV1BothA) {
 			v.Z = wire.OptionalOrUnknown(&o, &v.Unknown, (*wire.Decoder).String)
 		case "w":
 			v.W = wire.OptionalOrUnknown(&o, &v.Unknown, (*wire.Decoder).String)
+		default:
+			o.Unknown(&v.Unknown)
 		}
 	}
-	v.Unknown = o.Kept
 	return v
 }
 
@@ -364,7 +365,7 @@ func (NestedV1BothB) isNestedV1Both()                {}
 func (v *NestedV1BothB) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeNestedV1BothB) }
 
 func decodeNestedV1BothB(d *wire.Decoder) (v NestedV1BothB) {
-	o := d.Open("kind")
+	o := d.Object("kind")
 	for o.Next() {
 		switch string(o.Name) {
 		case "kind":
@@ -377,9 +378,10 @@ func decodeNestedV1BothB(d *wire.Decoder) (v NestedV1BothB) {
 			v.Z = wire.OptionalOrUnknown(&o, &v.Unknown, (*wire.Decoder).String)
 		case "w":
 			v.W = wire.OptionalOrUnknown(&o, &v.Unknown, (*wire.Decoder).String)
+		default:
+			o.Unknown(&v.Unknown)
 		}
 	}
-	v.Unknown = o.Kept
 	return v
 }
 

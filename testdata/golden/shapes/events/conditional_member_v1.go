@@ -30,16 +30,17 @@ func (v *ConditionalMemberV1) UnmarshalJSON(b []byte) error {
 }
 
 func decodeConditionalMemberV1(d *wire.Decoder) (v ConditionalMemberV1) {
-	o := d.Open()
+	o := d.Object()
 	for o.Next() {
 		switch string(o.Name) {
 		case "kind":
 			v.Kind = wire.Optional(d, (*wire.Decoder).String)
 		case "weight":
 			v.Weight = wire.OptionalOrUnknown(&o, &v.Unknown, (*wire.Decoder).Int)
+		default:
+			o.Unknown(&v.Unknown)
 		}
 	}
-	v.Unknown = o.Kept
 	return v
 }
 

@@ -28,16 +28,17 @@ func (v UnevaluatedV1) Validate() error              { return wire.Validate(&v, 
 func (v *UnevaluatedV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeUnevaluatedV1) }
 
 func decodeUnevaluatedV1(d *wire.Decoder) (v UnevaluatedV1) {
-	o := d.Open()
+	o := d.Object()
 	for o.Next() {
 		switch string(o.Name) {
 		case "id":
 			v.ID = wire.Optional(d, (*wire.Decoder).String)
 		case "name":
 			v.Name = wire.OptionalOrUnknown(&o, &v.Unknown, (*wire.Decoder).String)
+		default:
+			o.Unknown(&v.Unknown)
 		}
 	}
-	v.Unknown = o.Kept
 	return v
 }
 
