@@ -19,28 +19,16 @@ type DeepV1 struct {
 	Value [][]DeepV1Item
 }
 
-// MarshalJSON writes the value alone.
-func (v DeepV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "DeepV1", encodeDeepV1)
-}
+func (v DeepV1) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v DeepV1) Validate() error               { return wire.Validate(&v, v.check) }
+func (v *DeepV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeDeepV1) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *DeepV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "DeepV1", decodeDeepV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v DeepV1) Validate() error {
-	c := new(wire.Checker)
-	for i, item := range v.Value {
-		for i2 := range item {
-			c.Enter(i, i2)
-			item[i2].check(c)
-			c.Leave()
-		}
-	}
-	return c.Err("DeepV1")
+func (v DeepV1) encode(e *wire.Encoder) {
+	wire.PutSlice(e, v.Value, func(e *wire.Encoder, v []DeepV1Item) {
+		wire.PutOrNull(e, v == nil, v, func(e *wire.Encoder, v []DeepV1Item) {
+			wire.PutSlice(e, v, func(e *wire.Encoder, v DeepV1Item) { v.encode(e) })
+		})
+	})
 }
 
 func decodeDeepV1(d *wire.Decoder) DeepV1 {
@@ -49,10 +37,12 @@ func decodeDeepV1(d *wire.Decoder) DeepV1 {
 	})}
 }
 
-func encodeDeepV1(e *wire.Encoder, v DeepV1) {
-	wire.PutSlice(e, v.Value, func(e *wire.Encoder, v []DeepV1Item) {
-		wire.PutOrNull(e, v == nil, v, func(e *wire.Encoder, v []DeepV1Item) { wire.PutSlice(e, v, encodeDeepV1Item) })
-	})
+func (v DeepV1) check(c *wire.Checker) {
+	for i, item := range v.Value {
+		for i2 := range item {
+			c.In(item[i2].check, i, i2)
+		}
+	}
 }
 
 var deepV1Event = outbox.EventType[DeepV1]{
@@ -75,15 +65,13 @@ var deepV1Event = outbox.EventType[DeepV1]{
 	},
 }
 
-// InsertDeepV1 inserts the event on tx, so that it is published if and only if
-// the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertDeepV1 inserts the event on tx: it is published if and only if tx
+// commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertDeepV1(ctx context.Context, tx outbox.Transaction, data DeepV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, data, opts...)
 }
 
-// QueueDeepV1 adds the insert to a batch that the caller sends in its
-// transaction.
+// QueueDeepV1 adds the insert to a batch, to be sent in a transaction.
 func QueueDeepV1(ctx context.Context, batch *pgx.Batch, data DeepV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, data, opts...)
 }
@@ -93,8 +81,7 @@ func OnDeepV1(r *consume.Router, handle func(context.Context, outbox.Envelope[De
 	consume.On(r, deepV1Event, handle)
 }
 
-// DecodeDeepV1 reads the value of a record, with its headers where the event
-// has no envelope.
+// DecodeDeepV1 reads a record, with its headers if it has no envelope.
 func DecodeDeepV1(value []byte, headers ...outbox.Header) (outbox.Envelope[DeepV1], error) {
 	return deepV1Event.Decode(value, headers...)
 }
@@ -113,26 +100,11 @@ type DeepV1Item struct {
 	Rest []json.RawMessage
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v DeepV1Item) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "DeepV1Item", encodeDeepV1Item)
-}
+func (v DeepV1Item) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v DeepV1Item) Validate() error               { return wire.Validate(&v, v.check) }
+func (v *DeepV1Item) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeDeepV1Item) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *DeepV1Item) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "DeepV1Item", decodeDeepV1Item)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v DeepV1Item) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("DeepV1Item")
-}
-
-func decodeDeepV1Item(d *wire.Decoder) DeepV1Item {
-	var v DeepV1Item
+func decodeDeepV1Item(d *wire.Decoder) (v DeepV1Item) {
 	t := d.Tuple(0)
 	for t.Next() {
 		switch t.Index {
@@ -145,7 +117,7 @@ func decodeDeepV1Item(d *wire.Decoder) DeepV1Item {
 	return v
 }
 
-func encodeDeepV1Item(e *wire.Encoder, v DeepV1Item) {
+func (v *DeepV1Item) encode(e *wire.Encoder) {
 	t := e.Tuple()
 	wire.PutNullableItem(&t, v.First, (*wire.Encoder).UUID)
 	wire.PutRest(&t, v.Rest, (*wire.Encoder).Raw)

@@ -19,31 +19,17 @@ type GradedV1 struct {
 	Value Grade
 }
 
-// MarshalJSON writes the value alone.
-func (v GradedV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "GradedV1", encodeGradedV1)
-}
-
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *GradedV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "GradedV1", decodeGradedV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v GradedV1) Validate() error {
-	c := new(wire.Checker)
-	c.Schema("schemas/shared.lib.yaml#/$defs/level")
-	wire.Enum(c, v.Value, v.Value.Valid(), `"good", "bad"`)
-	return c.Err("GradedV1")
-}
+func (v GradedV1) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v GradedV1) Validate() error               { return wire.Validate(&v, v.check) }
+func (v GradedV1) encode(e *wire.Encoder)        { e.String(string(v.Value)) }
+func (v *GradedV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeGradedV1) }
 
 func decodeGradedV1(d *wire.Decoder) GradedV1 {
 	return GradedV1{Value: wire.Text[Grade](d)}
 }
 
-func encodeGradedV1(e *wire.Encoder, v GradedV1) {
-	e.String(string(v.Value))
+func (v GradedV1) check(c *wire.Checker) {
+	wire.Enum(c.Schema("schemas/shared.lib.yaml#/$defs/level"), v.Value, v.Value.Valid(), `"good", "bad"`)
 }
 
 var gradedV1Event = outbox.EventType[GradedV1]{
@@ -51,20 +37,16 @@ var gradedV1Event = outbox.EventType[GradedV1]{
 	Topic:         "golden.roots.graded.v1",
 	Source:        Service,
 	AggregateType: "grade",
-	AggregateID: func(v *GradedV1) (string, error) {
-		return string(v.Value), nil
-	},
+	AggregateID:   func(v *GradedV1) (string, error) { return string(v.Value), nil },
 }
 
-// InsertGradedV1 inserts the event on tx, so that it is published if and only
-// if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertGradedV1 inserts the event on tx: it is published if and only if tx
+// commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertGradedV1(ctx context.Context, tx outbox.Transaction, data GradedV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, data, opts...)
 }
 
-// QueueGradedV1 adds the insert to a batch that the caller sends in its
-// transaction.
+// QueueGradedV1 adds the insert to a batch, to be sent in a transaction.
 func QueueGradedV1(ctx context.Context, batch *pgx.Batch, data GradedV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, data, opts...)
 }
@@ -74,8 +56,7 @@ func OnGradedV1(r *consume.Router, handle func(context.Context, outbox.Envelope[
 	consume.On(r, gradedV1Event, handle)
 }
 
-// DecodeGradedV1 reads the value of a record, with its headers where the event
-// has no envelope.
+// DecodeGradedV1 reads a record, with its headers if it has no envelope.
 func DecodeGradedV1(value []byte, headers ...outbox.Header) (outbox.Envelope[GradedV1], error) {
 	return gradedV1Event.Decode(value, headers...)
 }
@@ -95,10 +76,4 @@ const (
 )
 
 // Valid reports whether the schema lists the value.
-func (v Grade) Valid() bool {
-	switch v {
-	case GradeGood, GradeBad:
-		return true
-	}
-	return false
-}
+func (v Grade) Valid() bool { return v == GradeGood || v == GradeBad }

@@ -20,30 +20,17 @@ type ListOrObjV1 struct {
 	Value ListOrObjV1Value
 }
 
-// MarshalJSON writes the value alone.
-func (v ListOrObjV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "ListOrObjV1", encodeListOrObjV1)
-}
-
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *ListOrObjV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "ListOrObjV1", decodeListOrObjV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v ListOrObjV1) Validate() error {
-	c := new(wire.Checker)
-	checkListOrObjV1Value(c, v.Value)
-	return c.Err("ListOrObjV1")
-}
+func (v ListOrObjV1) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v ListOrObjV1) Validate() error               { return wire.Validate(&v, v.check) }
+func (v ListOrObjV1) encode(e *wire.Encoder)        { unionListOrObjV1Value.Put(e, v.Value) }
+func (v *ListOrObjV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeListOrObjV1) }
 
 func decodeListOrObjV1(d *wire.Decoder) ListOrObjV1 {
 	return ListOrObjV1{Value: decodeListOrObjV1Value(d)}
 }
 
-func encodeListOrObjV1(e *wire.Encoder, v ListOrObjV1) {
-	encodeListOrObjV1Value(e, v.Value)
+func (v ListOrObjV1) check(c *wire.Checker) {
+	unionListOrObjV1Value.Check(c, v.Value)
 }
 
 var listOrObjV1Event = outbox.EventType[ListOrObjV1]{
@@ -65,15 +52,13 @@ var listOrObjV1Event = outbox.EventType[ListOrObjV1]{
 	},
 }
 
-// InsertListOrObjV1 inserts the event on tx, so that it is published if and
-// only if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertListOrObjV1 inserts the event on tx: it is published if and only if tx
+// commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertListOrObjV1(ctx context.Context, tx outbox.Transaction, data ListOrObjV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, data, opts...)
 }
 
-// QueueListOrObjV1 adds the insert to a batch that the caller sends in its
-// transaction.
+// QueueListOrObjV1 adds the insert to a batch, to be sent in a transaction.
 func QueueListOrObjV1(ctx context.Context, batch *pgx.Batch, data ListOrObjV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, data, opts...)
 }
@@ -83,8 +68,7 @@ func OnListOrObjV1(r *consume.Router, handle func(context.Context, outbox.Envelo
 	consume.On(r, listOrObjV1Event, handle)
 }
 
-// DecodeListOrObjV1 reads the value of a record, with its headers where the
-// event has no envelope.
+// DecodeListOrObjV1 reads a record, with its headers if it has no envelope.
 func DecodeListOrObjV1(value []byte, headers ...outbox.Header) (outbox.Envelope[ListOrObjV1], error) {
 	return listOrObjV1Event.Decode(value, headers...)
 }
@@ -95,33 +79,20 @@ func (v ListOrObjV1) NewRow(ctx context.Context, opts ...outbox.Option) (outbox.
 }
 
 // ListOrObjV1Value is one of ListOrObjV1List and ListOrObjV1Object, told apart
-// by their JSON types. Any other value decodes to UnknownListOrObjV1Value.
+// by their JSON types.
 type ListOrObjV1Value interface {
-	json.Marshaler
-	Validate() error
-
+	branch
 	isListOrObjV1Value()
 }
 
-func (ListOrObjV1List) isListOrObjV1Value()         {}
-func (ListOrObjV1Object) isListOrObjV1Value()       {}
-func (UnknownListOrObjV1Value) isListOrObjV1Value() {}
-
-// UnknownListOrObjV1Value keeps a value that is none of the branches of
-// ListOrObjV1Value, as it came. Its Validate never accepts it.
+// UnknownListOrObjV1Value keeps any other value as it came; it is never valid.
 type UnknownListOrObjV1Value json.RawMessage
 
-// MarshalJSON writes v as it came.
-func (v UnknownListOrObjV1Value) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(ListOrObjV1Value(v), "UnknownListOrObjV1Value", encodeListOrObjV1Value)
-}
-
-// Validate reports that v is unknown, as a *outbox.ValidationError.
-func (v UnknownListOrObjV1Value) Validate() error {
-	var c wire.Checker
-	checkListOrObjV1Value(&c, v)
-	return c.Err("UnknownListOrObjV1Value")
-}
+func (v UnknownListOrObjV1Value) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v UnknownListOrObjV1Value) Validate() error              { return wire.Validate(&v, v.check) }
+func (v UnknownListOrObjV1Value) encode(e *wire.Encoder)       { e.Raw(json.RawMessage(v)) }
+func (v UnknownListOrObjV1Value) check(c *wire.Checker)        { unionListOrObjV1Value.NoBranch(c, v) }
+func (UnknownListOrObjV1Value) isListOrObjV1Value()            {}
 
 func decodeListOrObjV1Value(d *wire.Decoder) ListOrObjV1Value {
 	switch d.Kind() {
@@ -133,94 +104,56 @@ func decodeListOrObjV1Value(d *wire.Decoder) ListOrObjV1Value {
 	return wire.NoBranch[UnknownListOrObjV1Value](d)
 }
 
-func encodeListOrObjV1Value(e *wire.Encoder, v ListOrObjV1Value) {
-	switch v := v.(type) {
-	case ListOrObjV1List:
-		encodeListOrObjV1List(e, v)
-	case ListOrObjV1Object:
-		encodeListOrObjV1Object(e, v)
-	case UnknownListOrObjV1Value:
-		e.Raw(json.RawMessage(v))
-	default:
-		e.NoBranch("ListOrObjV1Value", v)
-	}
-}
-
-func checkListOrObjV1Value(c *wire.Checker, v ListOrObjV1Value) {
-	c.Schema("schemas/list_or_obj.yaml#")
-	switch v := v.(type) {
-	case ListOrObjV1List, ListOrObjV1Object: // any value is valid
-	default:
-		c.NoBranch(v, "oneOf", "an array or an object")
-	}
-}
+var unionListOrObjV1Value = wire.NewUnion(ListOrObjV1Value.encode, ListOrObjV1Value.check, "schemas/list_or_obj.yaml#", "oneOf", `an array or an object`)
 
 // ListOrObjV1List is a branch of ListOrObjV1Value.
 type ListOrObjV1List []string
 
-// MarshalJSON writes v as its schema has it.
-func (v ListOrObjV1List) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "ListOrObjV1List", encodeListOrObjV1List)
+func (v ListOrObjV1List) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v ListOrObjV1List) Validate() error              { return nil }
+func (ListOrObjV1List) check(*wire.Checker)            {}
+func (ListOrObjV1List) isListOrObjV1Value()            {}
+
+func (v ListOrObjV1List) encode(e *wire.Encoder) {
+	wire.PutSlice(e, []string(v), (*wire.Encoder).String)
 }
 
-// UnmarshalJSON reads v. On an error v is left as it was.
-func (v *ListOrObjV1List) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "ListOrObjV1List", decodeListOrObjV1List)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v ListOrObjV1List) Validate() error {
-	return nil
+func (v *ListOrObjV1List) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeListOrObjV1List)
 }
 
 func decodeListOrObjV1List(d *wire.Decoder) ListOrObjV1List {
 	return ListOrObjV1List(wire.Slice(d, (*wire.Decoder).String))
 }
 
-func encodeListOrObjV1List(e *wire.Encoder, v ListOrObjV1List) {
-	wire.PutSlice(e, []string(v), (*wire.Encoder).String)
-}
-
 // ListOrObjV1Object is a branch of ListOrObjV1Value.
 type ListOrObjV1Object struct {
-	X0 int64 `json:"0"`
-	// Unknown keeps the members that the schema does not name.
+	X0      int64        `json:"0"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v ListOrObjV1Object) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "ListOrObjV1Object", encodeListOrObjV1Object)
+func (v ListOrObjV1Object) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v ListOrObjV1Object) Validate() error              { return nil }
+func (ListOrObjV1Object) check(*wire.Checker)            {}
+func (ListOrObjV1Object) isListOrObjV1Value()            {}
+
+func (v *ListOrObjV1Object) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeListOrObjV1Object)
 }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *ListOrObjV1Object) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "ListOrObjV1Object", decodeListOrObjV1Object)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v ListOrObjV1Object) Validate() error {
-	return nil
-}
-
-func decodeListOrObjV1Object(d *wire.Decoder) ListOrObjV1Object {
-	var v ListOrObjV1Object
-	o := d.Object("0")
+func decodeListOrObjV1Object(d *wire.Decoder) (v ListOrObjV1Object) {
+	o := d.Open("0")
 	for o.Next() {
 		switch string(o.Name) {
 		case "0":
 			v.X0 = d.Int()
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
-func encodeListOrObjV1Object(e *wire.Encoder, v ListOrObjV1Object) {
-	e.Begin()
-	e.Name("0").Int(v.X0)
-	e.Unknown(v.Unknown)
-	e.End()
+func (v ListOrObjV1Object) encode(e *wire.Encoder) {
+	e.First("0").Int(v.X0)
+	e.EndOpen(v.Unknown)
 }

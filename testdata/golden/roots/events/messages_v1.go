@@ -20,32 +20,22 @@ type MessagesV1 struct {
 	Value *MessagesV1Value
 }
 
-// MarshalJSON writes the value alone.
-func (v MessagesV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "MessagesV1", encodeMessagesV1)
-}
+func (v MessagesV1) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v MessagesV1) Validate() error               { return wire.Validate(&v, v.check) }
+func (v *MessagesV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeMessagesV1) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *MessagesV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "MessagesV1", decodeMessagesV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v MessagesV1) Validate() error {
-	c := new(wire.Checker)
-	if v.Value != nil {
-		v.Value.check(c)
-	}
-	return c.Err("MessagesV1")
+func (v MessagesV1) encode(e *wire.Encoder) {
+	wire.PutPointer(e, v.Value, func(e *wire.Encoder, v MessagesV1Value) { v.encode(e) })
 }
 
 func decodeMessagesV1(d *wire.Decoder) MessagesV1 {
 	return MessagesV1{Value: wire.Pointer(d, decodeMessagesV1Value)}
 }
 
-func encodeMessagesV1(e *wire.Encoder, v MessagesV1) {
-	wire.PutPointer(e, v.Value, encodeMessagesV1Value)
+func (v MessagesV1) check(c *wire.Checker) {
+	if v.Value != nil {
+		v.Value.check(c)
+	}
 }
 
 var messagesV1Event = outbox.EventType[MessagesV1]{
@@ -67,15 +57,13 @@ var messagesV1Event = outbox.EventType[MessagesV1]{
 	},
 }
 
-// InsertMessagesV1 inserts the event on tx, so that it is published if and only
-// if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertMessagesV1 inserts the event on tx: it is published if and only if tx
+// commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertMessagesV1(ctx context.Context, tx outbox.Transaction, data MessagesV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, data, opts...)
 }
 
-// QueueMessagesV1 adds the insert to a batch that the caller sends in its
-// transaction.
+// QueueMessagesV1 adds the insert to a batch, to be sent in a transaction.
 func QueueMessagesV1(ctx context.Context, batch *pgx.Batch, data MessagesV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, data, opts...)
 }
@@ -85,8 +73,7 @@ func OnMessagesV1(r *consume.Router, handle func(context.Context, outbox.Envelop
 	consume.On(r, messagesV1Event, handle)
 }
 
-// DecodeMessagesV1 reads the value of a record, with its headers where the
-// event has no envelope.
+// DecodeMessagesV1 reads a record, with its headers if it has no envelope.
 func DecodeMessagesV1(value []byte, headers ...outbox.Header) (outbox.Envelope[MessagesV1], error) {
 	return messagesV1Event.Decode(value, headers...)
 }
@@ -103,11 +90,10 @@ type MessagesV1Value struct {
 	Raw json.RawMessage
 }
 
-// MessagesV1ValueFromInsert is v as a MessagesV1Value. An error says that v
+// MessagesV1ValueFromInsert is v as a MessagesV1Value; an error says that v
 // cannot be written as JSON.
 func MessagesV1ValueFromInsert(v Insert) (MessagesV1Value, error) {
-	raw, err := wire.Marshal(v, "MessagesV1Value", encodeInsert)
-	return MessagesV1Value{Raw: raw}, err
+	return wire.From[MessagesV1Value](v, func(e *wire.Encoder, v Insert) { v.encode(e) })
 }
 
 // AsInsert is v as a valid Insert, or an error that says why it is none.
@@ -115,11 +101,10 @@ func (v MessagesV1Value) AsInsert() (Insert, error) {
 	return wire.As(v.Raw, "Insert", decodeInsert, (*Insert).check)
 }
 
-// MessagesV1ValueFromDelete is v as a MessagesV1Value. An error says that v
+// MessagesV1ValueFromDelete is v as a MessagesV1Value; an error says that v
 // cannot be written as JSON.
 func MessagesV1ValueFromDelete(v Delete) (MessagesV1Value, error) {
-	raw, err := wire.Marshal(v, "MessagesV1Value", encodeDelete)
-	return MessagesV1Value{Raw: raw}, err
+	return wire.From[MessagesV1Value](v, func(e *wire.Encoder, v Delete) { v.encode(e) })
 }
 
 // AsDelete is v as a valid Delete, or an error that says why it is none.
@@ -127,41 +112,20 @@ func (v MessagesV1Value) AsDelete() (Delete, error) {
 	return wire.As(v.Raw, "Delete", decodeDelete, (*Delete).check)
 }
 
-// MarshalJSON writes v as it came.
-func (v MessagesV1Value) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "MessagesV1Value", encodeMessagesV1Value)
-}
+func (v MessagesV1Value) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v MessagesV1Value) Validate() error              { return wire.Validate(&v, v.check) }
+func (v MessagesV1Value) encode(e *wire.Encoder)       { e.RawOrNull(v.Raw) }
 
-// UnmarshalJSON keeps the bytes.
-func (v *MessagesV1Value) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "MessagesV1Value", decodeMessagesV1Value)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v MessagesV1Value) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("MessagesV1Value")
+func (v *MessagesV1Value) UnmarshalJSON(b []byte) error {
+	return wire.Decode(b, v, decodeMessagesV1Value)
 }
 
 func decodeMessagesV1Value(d *wire.Decoder) MessagesV1Value {
 	return MessagesV1Value{Raw: wire.NoBranch[json.RawMessage](d)}
 }
 
-func encodeMessagesV1Value(e *wire.Encoder, v MessagesV1Value) {
-	if v.Raw == nil {
-		e.Null()
-		return
-	}
-	e.Raw(v.Raw)
-}
-
-func (v *MessagesV1Value) check(c *wire.Checker) {
-	c.Schema("schemas/messages.yaml#")
-	var errors [2]error
-	_, errors[0] = v.AsInsert()
-	_, errors[1] = v.AsDelete()
-	c.OneOf("Insert and Delete", errors[:]...)
+func (v MessagesV1Value) check(c *wire.Checker) {
+	c.Schema("schemas/messages.yaml#").OneOf("Insert and Delete", wire.Refusal(v.AsInsert), wire.Refusal(v.AsDelete))
 }
 
 // Insert is part of the event schemas.
@@ -174,33 +138,17 @@ type Insert struct {
 	Rest []json.RawMessage
 }
 
-// NewInsert returns v with what the schema fixes filled in: its constants, and
-// its defaults where v leaves a member out.
+// NewInsert returns v with its constants and defaults filled in.
 func NewInsert(v Insert) Insert {
 	v.First = "i"
 	return v
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v Insert) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "Insert", encodeInsert)
-}
+func (v Insert) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v Insert) Validate() error               { return wire.Validate(&v, v.check) }
+func (v *Insert) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeInsert) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *Insert) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "Insert", decodeInsert)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v Insert) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("Insert")
-}
-
-func decodeInsert(d *wire.Decoder) Insert {
-	var v Insert
+func decodeInsert(d *wire.Decoder) (v Insert) {
 	t := d.Tuple(2)
 	for t.Next() {
 		switch t.Index {
@@ -215,61 +163,44 @@ func decodeInsert(d *wire.Decoder) Insert {
 	return v
 }
 
-func encodeInsert(e *wire.Encoder, v Insert) {
+func (v *Insert) encode(e *wire.Encoder) {
 	t := e.Tuple()
 	t.Item().String(v.First)
-	encodeInsertSecond(t.Item(), v.Second)
+	v.Second.encode(t.Item())
 	wire.PutRest(&t, v.Rest, (*wire.Encoder).Raw)
 	t.End()
 }
 
 func (v *Insert) check(c *wire.Checker) {
-	c.Schema("schemas/messages.yaml#/oneOf/0", insertPlaces...)
-	wire.Const(c, v.First, "i", 0)
+	wire.Const(c.Schema("schemas/messages.yaml#/oneOf/0", insertPlaces...), v.First, "i", 0)
 }
 
 // InsertSecond is the type of the member "second" of Insert.
 type InsertSecond struct {
-	ID string `json:"id"`
-	// Unknown keeps the members that the schema does not name.
+	ID      string       `json:"id"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v InsertSecond) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "InsertSecond", encodeInsertSecond)
-}
+func (v InsertSecond) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v InsertSecond) Validate() error              { return nil }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *InsertSecond) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "InsertSecond", decodeInsertSecond)
-}
+func (v *InsertSecond) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeInsertSecond) }
 
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v InsertSecond) Validate() error {
-	return nil
-}
-
-func decodeInsertSecond(d *wire.Decoder) InsertSecond {
-	var v InsertSecond
-	o := d.Object("id")
+func decodeInsertSecond(d *wire.Decoder) (v InsertSecond) {
+	o := d.Open("id")
 	for o.Next() {
 		switch string(o.Name) {
 		case "id":
 			v.ID = d.String()
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
-func encodeInsertSecond(e *wire.Encoder, v InsertSecond) {
-	e.Begin()
-	e.Name("id").String(v.ID)
-	e.Unknown(v.Unknown)
-	e.End()
+func (v *InsertSecond) encode(e *wire.Encoder) {
+	e.First("id").String(v.ID)
+	e.EndOpen(v.Unknown)
 }
 
 // Delete is part of the event schemas.
@@ -282,33 +213,17 @@ type Delete struct {
 	Rest []json.RawMessage
 }
 
-// NewDelete returns v with what the schema fixes filled in: its constants, and
-// its defaults where v leaves a member out.
+// NewDelete returns v with its constants and defaults filled in.
 func NewDelete(v Delete) Delete {
 	v.First = "d"
 	return v
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v Delete) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "Delete", encodeDelete)
-}
+func (v Delete) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v Delete) Validate() error               { return wire.Validate(&v, v.check) }
+func (v *Delete) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeDelete) }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *Delete) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "Delete", decodeDelete)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v Delete) Validate() error {
-	var c wire.Checker
-	v.check(&c)
-	return c.Err("Delete")
-}
-
-func decodeDelete(d *wire.Decoder) Delete {
-	var v Delete
+func decodeDelete(d *wire.Decoder) (v Delete) {
 	t := d.Tuple(2)
 	for t.Next() {
 		switch t.Index {
@@ -323,71 +238,50 @@ func decodeDelete(d *wire.Decoder) Delete {
 	return v
 }
 
-func encodeDelete(e *wire.Encoder, v Delete) {
+func (v *Delete) encode(e *wire.Encoder) {
 	t := e.Tuple()
 	t.Item().String(v.First)
-	encodeDeleteSecond(t.Item(), v.Second)
+	v.Second.encode(t.Item())
 	wire.PutRest(&t, v.Rest, (*wire.Encoder).Raw)
 	t.End()
 }
 
 func (v *Delete) check(c *wire.Checker) {
-	c.Schema("schemas/messages.yaml#/oneOf/1", deletePlaces...)
-	wire.Const(c, v.First, "d", 0)
+	wire.Const(c.Schema("schemas/messages.yaml#/oneOf/1", deletePlaces...), v.First, "d", 0)
 }
 
 // DeleteSecond is the type of the member "second" of Delete.
 type DeleteSecond struct {
-	ID int64 `json:"id"`
-	// Unknown keeps the members that the schema does not name.
+	ID      int64        `json:"id"`
 	Unknown wire.Unknown `json:"-"`
 }
 
-// MarshalJSON writes v as its schema has it.
-func (v DeleteSecond) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "DeleteSecond", encodeDeleteSecond)
-}
+func (v DeleteSecond) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
+func (v DeleteSecond) Validate() error              { return nil }
 
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *DeleteSecond) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "DeleteSecond", decodeDeleteSecond)
-}
+func (v *DeleteSecond) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeDeleteSecond) }
 
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v DeleteSecond) Validate() error {
-	return nil
-}
-
-func decodeDeleteSecond(d *wire.Decoder) DeleteSecond {
-	var v DeleteSecond
-	o := d.Object("id")
+func decodeDeleteSecond(d *wire.Decoder) (v DeleteSecond) {
+	o := d.Open("id")
 	for o.Next() {
 		switch string(o.Name) {
 		case "id":
 			v.ID = d.Int()
-		default:
-			o.Unknown(&v.Unknown)
 		}
 	}
+	v.Unknown = o.Kept
 	return v
 }
 
-func encodeDeleteSecond(e *wire.Encoder, v DeleteSecond) {
-	e.Begin()
-	e.Name("id").Int(v.ID)
-	e.Unknown(v.Unknown)
-	e.End()
+func (v *DeleteSecond) encode(e *wire.Encoder) {
+	e.First("id").Int(v.ID)
+	e.EndOpen(v.Unknown)
 }
 
-// insertPlaces says where schemas stand that are not under Insert's own
-// properties.
 var insertPlaces = wire.Places{
 	{"/0", "", "schemas/messages.yaml#/oneOf/0/prefixItems/0"},
 }
 
-// deletePlaces says where schemas stand that are not under Delete's own
-// properties.
 var deletePlaces = wire.Places{
 	{"/0", "", "schemas/messages.yaml#/oneOf/1/prefixItems/0"},
 }

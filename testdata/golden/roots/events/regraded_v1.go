@@ -19,31 +19,17 @@ type RegradedV1 struct {
 	Value Grade
 }
 
-// MarshalJSON writes the value alone.
-func (v RegradedV1) MarshalJSON() ([]byte, error) {
-	return wire.Marshal(v, "RegradedV1", encodeRegradedV1)
-}
-
-// UnmarshalJSON reads v. On an error, which names every misfit, v is left as
-// it was.
-func (v *RegradedV1) UnmarshalJSON(data []byte) error {
-	return wire.Unmarshal(data, v, "RegradedV1", decodeRegradedV1)
-}
-
-// Validate reports every violation of the schema, as a *outbox.ValidationError.
-func (v RegradedV1) Validate() error {
-	c := new(wire.Checker)
-	c.Schema("schemas/shared.lib.yaml#/$defs/level")
-	wire.Enum(c, v.Value, v.Value.Valid(), `"good", "bad"`)
-	return c.Err("RegradedV1")
-}
+func (v RegradedV1) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v RegradedV1) Validate() error               { return wire.Validate(&v, v.check) }
+func (v RegradedV1) encode(e *wire.Encoder)        { e.String(string(v.Value)) }
+func (v *RegradedV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeRegradedV1) }
 
 func decodeRegradedV1(d *wire.Decoder) RegradedV1 {
 	return RegradedV1{Value: wire.Text[Grade](d)}
 }
 
-func encodeRegradedV1(e *wire.Encoder, v RegradedV1) {
-	e.String(string(v.Value))
+func (v RegradedV1) check(c *wire.Checker) {
+	wire.Enum(c.Schema("schemas/shared.lib.yaml#/$defs/level"), v.Value, v.Value.Valid(), `"good", "bad"`)
 }
 
 var regradedV1Event = outbox.EventType[RegradedV1]{
@@ -51,20 +37,16 @@ var regradedV1Event = outbox.EventType[RegradedV1]{
 	Topic:         "golden.roots.regraded.v1",
 	Source:        Service,
 	AggregateType: "grade",
-	AggregateID: func(v *RegradedV1) (string, error) {
-		return string(v.Value), nil
-	},
+	AggregateID:   func(v *RegradedV1) (string, error) { return string(v.Value), nil },
 }
 
-// InsertRegradedV1 inserts the event on tx, so that it is published if and only
-// if the transaction commits. Data that breaks the schema is a
-// *outbox.ValidationError, and nothing is inserted.
+// InsertRegradedV1 inserts the event on tx: it is published if and only if tx
+// commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertRegradedV1(ctx context.Context, tx outbox.Transaction, data RegradedV1, opts ...outbox.Option) error {
 	return outbox.Insert(ctx, tx, insertRows, data, opts...)
 }
 
-// QueueRegradedV1 adds the insert to a batch that the caller sends in its
-// transaction.
+// QueueRegradedV1 adds the insert to a batch, to be sent in a transaction.
 func QueueRegradedV1(ctx context.Context, batch *pgx.Batch, data RegradedV1, opts ...outbox.Option) error {
 	return outbox.Queue(ctx, batch, insertRows, data, opts...)
 }
@@ -74,8 +56,7 @@ func OnRegradedV1(r *consume.Router, handle func(context.Context, outbox.Envelop
 	consume.On(r, regradedV1Event, handle)
 }
 
-// DecodeRegradedV1 reads the value of a record, with its headers where the
-// event has no envelope.
+// DecodeRegradedV1 reads a record, with its headers if it has no envelope.
 func DecodeRegradedV1(value []byte, headers ...outbox.Header) (outbox.Envelope[RegradedV1], error) {
 	return regradedV1Event.Decode(value, headers...)
 }
