@@ -132,7 +132,7 @@ func keywordRules() []rule {
 			instead: "list a name for each value, in their order", bad: "x: {type: integer, enum: [0, 1], x-enumNames: [Low]}", good: "x: {type: integer, enum: [0, 1], x-enumNames: [Low, High]}",
 		},
 		{
-			id: "bad-pattern", what: "a pattern that is no regular expression", why: "No validator can check it.",
+			id: "bad-pattern", severity: Warning, what: "a pattern that is no regular expression", why: "No validator can check it, so Validate does not.",
 			instead: "close what is open; quote signs that are meant as they are with \\", bad: "x: {type: string, pattern: '('}", good: "x: {type: string, pattern: '\\('}",
 		},
 		{

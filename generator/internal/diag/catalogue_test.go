@@ -33,7 +33,6 @@ var elsewhere = map[string][2]string{
 	"dynamic-reference":          {"generator/internal/schema/testdata/diagnostics/refs-dynamic.txtar", "is taken as a reference to the schema at"},
 	"foreign-file":               {"testdata/script/foreign.txtar", "but somebody else wrote it"},
 	"import-cycle":               {"testdata/script/types_cycle.txtar", "which would import itself"},
-	"keyword-not-supported":      {"generator/internal/emit/findings_test.go", "allOf is not supported yet"},
 	"migration-does-not-compile": {"generator/internal/sqlc/broken_test.go", "sqlc: syntax error at or near"},
 	"migration-not-followed":     {"generator/internal/sqlc/broken_test.go", "may change the columns of event_outbox"},
 	"migration-skipped":          {"generator/internal/sqlc/legaltools_test.go", "is not SQL; outboxgen does not read it"},

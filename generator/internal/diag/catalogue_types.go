@@ -7,11 +7,11 @@ func typeRules() []rule {
 			instead: "add the type", bad: "x: {maxLength: 5}", good: "x: {type: string, maxLength: 5}",
 		},
 		{
-			id: "never-valid", what: "a schema that no value meets", why: "Its parts contradict each other, so no event could ever be valid.",
-			instead: "correct the part that was not meant", bad: "x: {type: number, minimum: 5, maximum: 3}", good: "x: {type: number, minimum: 3, maximum: 5}",
+			id: "never-valid", severity: Warning, what: "a schema that no value meets", why: "Its parts contradict each other. Validate refuses all of them.",
+			instead: "correct the part that was not meant", bad: "x: {type: array, items: {type: number, minimum: 5, maximum: 3}}", good: "x: {type: array, items: {type: number, minimum: 3, maximum: 5}}",
 		},
 		{
-			id: "property-never-valid", severity: Warning, what: "a member that no value is valid for", why: "The schema forbids the member, so it has no field.",
+			id: "property-never-valid", severity: Warning, what: "a member that no value is valid for", why: "The schema forbids the member, or contradicts itself, so the member has no field, and Validate refuses it.",
 			instead: "remove the property, or leave it as it is where the member shall be forbidden", bad: "x: {type: object, properties: {a: false, b: {type: string}}}", good: "x: {type: object, properties: {b: {type: string}}}",
 		},
 		{
@@ -19,7 +19,7 @@ func typeRules() []rule {
 			instead: "remove the position, or raise maxItems", bad: "x: {type: array, prefixItems: [{type: string}, {type: string}], maxItems: 1}", good: "x: {type: array, prefixItems: [{type: string}], maxItems: 1}",
 		},
 		{
-			id: "required-undescribed", what: "a required member that no property describes", why: "Most often it is misspelt. In a file that describes no event it is a warning: its value may be anything, so its Go type is any.",
+			id: "required-undescribed", severity: Warning, what: "a required member that no property describes", why: "Most often it is misspelt. Its value may be anything, so its Go type is any.",
 			instead: "describe the member under properties", bad: "x: {type: object, required: [a], properties: {b: {type: string}}}", good: "x: {type: object, required: [a], properties: {a: {type: string}}}",
 		},
 		{
@@ -27,30 +27,24 @@ func typeRules() []rule {
 			instead: "give its type under properties", bad: "x: {type: object, properties: {a: {type: string}}, if: {required: [a]}, then: {properties: {b: {const: 1}}}}", good: "x: {type: object, properties: {a: {type: string}, b: {type: integer}}, if: {required: [a]}, then: {properties: {b: {const: 1}}}}",
 		},
 		{
-			id: "all-of-conflict", what: "an allOf whose parts contradict each other", why: "No value meets all of them, or Go has no type for what is left.",
-			instead: "correct the part that was not meant", bad: "x: {allOf: [{type: string}, {type: integer}]}", good: "x: {allOf: [{type: string}, {maxLength: 5}]}",
-		},
-		{
-			id: "too-many-combinations", what: "parts of allOf that multiply without end", why: "Each combination of parts would be a type of its own; the bound keeps a run short.",
+			id: "too-many-combinations", severity: Warning, what: "parts of allOf that multiply without end", why: "Each combination of parts would be a type of its own. What lies beyond a bound is kept as it came, and checked against its schema.",
 			instead: "write the combinations that are meant as definitions of their own",
 		},
 		{
-			id: "endless-type", what: "a schema that holds itself without an end", why: "No finite value meets it, or its Go type would hold itself.",
+			id: "endless-type", severity: Warning, what: "a schema that holds itself without an end", why: "No finite value meets it, so Validate refuses every value.",
 			instead: "make the member optional, or put the recursion into an object or a union with something else", bad: "x: {$ref: '#/$defs/a'}\n$defs:\n  a: {type: object, required: [a], properties: {a: {$ref: '#/$defs/a'}}}", good: "x: {$ref: '#/$defs/a'}\n$defs:\n  a: {type: object, properties: {a: {$ref: '#/$defs/a'}}}",
 		},
 		{
-			id: "keyword-not-supported", what: "a keyword that has no Go type here", why: "This version of the generator cannot say in Go what the schema says, and does not guess.",
-			instead: "write what the hint says, or describe the values in another way",
+			id: "branch-never-valid", severity: Warning, what: "a branch of a union that no value can take", why: "The branch contradicts itself, or what else holds for the value, so it has no Go type.",
+			instead: "remove the branch, or what excludes it", bad: "x: {type: array, anyOf: [{type: array, items: {type: string}}, {type: string}]}", good: "x: {type: array, anyOf: [{type: array, items: {type: string}}]}",
+		},
+		{
+			id: "value-kept-raw", severity: Warning, what: "a value of several types that no keyword names", why: "Go has no type for it, so it is kept as it came, and Validate checks it against its schema.",
+			instead: "name the types that are meant", bad: "x: {not: {type: [object, array]}}", good: "x: {type: [string, number, boolean, \"null\"]}",
 		},
 		{
 			id: "union-kept-raw", severity: Warning, what: "a union whose branches cannot be told apart", why: "One value may be valid for several branches, so it is kept as it came, with a method for each branch.",
 			instead: "give every branch a required property with a const of its own", bad: "x: {oneOf: [{title: B, type: object}, {title: C, type: object, properties: {c: true}}]}", good: "x: {oneOf: [{title: B, type: object, required: [kind], properties: {kind: {const: b}}}, {title: C, type: object, required: [kind], properties: {kind: {const: c}}}]}",
-		},
-		{
-			id: "unevaluated-alone", severity: Warning, what: "unevaluatedProperties or unevaluatedItems beside an anyOf of which several branches may hold", why: "A Go value is of one branch, so what only two of them together describe is refused.",
-			instead: "write oneOf where just one branch is meant",
-			bad:     "x: {anyOf: [{type: object, required: [a], properties: {a: {type: string}}}, {type: object, required: [b], properties: {b: {type: string}}}], unevaluatedProperties: false}",
-			good:    "x: {oneOf: [{type: object, required: [a], properties: {a: {type: string}}}, {type: object, required: [b], properties: {b: {type: string}}}], unevaluatedProperties: false}",
 		},
 		{
 			id: "part-not-seen", severity: Warning, what: "additionalProperties: false beside parts with properties of their own", why: "It sees the properties that stand beside it alone, and forbids those of the parts.",

@@ -116,6 +116,7 @@ var untypedFields = []struct {
 		"roots DeepV1Item.Rest []json.RawMessage", "roots Delete.Rest []json.RawMessage", "roots Insert.Rest []json.RawMessage",
 		"shapes OpenTupleV1Value.Rest []json.RawMessage", "tools CartPricedV1Pair.Rest []json.RawMessage",
 		"tuples OlderTuplesV1Open.Rest []json.RawMessage", "tuples TuplesV1Open.Rest []json.RawMessage",
+		"shapes UnevaluatedOfTuplesV1ValueList.Rest []json.RawMessage", "shapes UnevaluatedOfTuplesV1ValueListType.Rest []json.RawMessage",
 	}},
 	{"branches that cannot be told apart, with a warning and a method for each", []string{
 		"eventunions ContactGivenV1.Raw json.RawMessage", "roots MessagesV1Value.Raw json.RawMessage", "shapes ExactlyOneOfV1Value.Raw json.RawMessage", "shapes OverlappingUnionV1Value.Raw json.RawMessage", "shapes UnevaluatedOfTuplesV1Value.Raw json.RawMessage",

@@ -6,8 +6,6 @@ import (
 	"runtime"
 	"strings"
 	"testing"
-
-	"github.com/google/go-cmp/cmp"
 )
 
 // object is a schema, or a part of one.
@@ -50,12 +48,12 @@ func TestBombsAreBounded(t *testing.T) {
 	for i := range 20_000 {
 		values = append(values, fmt.Sprintf("v%d", i))
 	}
-	const tooMany = "the parts of an allOf describe the same recursive properties, and combine in more ways than there can be Go types; describe each of these properties in one part only"
+	const tooMany = "the parts of an allOf describe the same recursive properties, and combine in more ways than there can be Go types; the value is kept as it came"
 	tests := []struct {
 		name       string
 		a          object
 		defs       object
-		want       string // the only error; nothing: there is code
+		want       string // a warning; nothing: there is code
 		definition string // that the code has
 	}{
 		{
@@ -137,18 +135,16 @@ func TestBombsAreBounded(t *testing.T) {
 			if allocated > 1024 {
 				t.Errorf("it took %d MiB", allocated)
 			}
-			var errors []string
+			warned := false
 			for _, f := range found {
-				if _, message, ok := strings.Cut(f, " "); ok && !strings.HasPrefix(message, "warning:") {
-					errors = append(errors, message)
+				_, message, _ := strings.Cut(f, " ")
+				if !strings.HasPrefix(message, "warning:") {
+					t.Errorf("error: %s", f)
 				}
+				warned = warned || test.want != "" && strings.Contains(message, test.want)
 			}
-			var want []string
-			if test.want != "" {
-				want = []string{test.want}
-			}
-			if diff := cmp.Diff(want, errors); diff != "" {
-				t.Errorf("errors (-want +got):\n%s", diff)
+			if test.want != "" && !warned {
+				t.Errorf("no warning %q", test.want)
 			}
 			if !strings.Contains(unaligned(generated["thing_v1.go"]), unaligned(test.definition)) {
 				t.Errorf("no %s in the code", test.definition)
@@ -166,7 +162,7 @@ func TestCombinationsStayApart(t *testing.T) {
 		"a":  object{"allOf": []any{properties(object{"x": properties(object{"p": text})}), ref("base")}},
 		"b":  object{"allOf": []any{properties(object{"x": properties(object{"q": text})}), ref("base")}},
 	}, object{"base": properties(object{"x": properties(object{"n": text})})})
-	for _, want := range []string{"type ThingV1AX struct {\n\tP *string `json:\"p,omitzero\"`\n\tN *string", "type ThingV1BX struct {\n\tQ *string `json:\"q,omitzero\"`\n\tN *string"} {
+	for _, want := range []string{"type ThingV1AX struct {\n\tN *string `json:\"n,omitzero\"`\n\tP *string", "type ThingV1BX struct {\n\tN *string `json:\"n,omitzero\"`\n\tQ *string"} {
 		if !strings.Contains(unaligned(generated["thing_v1.go"]), unaligned(want)) {
 			t.Errorf("no %s", want)
 		}

@@ -406,7 +406,7 @@ func (c *coder) goLiteral(t *ir.Type, v *schema.Value) string {
 	case v.Kind == schema.NumberKind && c.numberLiteral(t, v) != "":
 		return c.numberLiteral(t, v)
 	case (t.Kind == ir.Int || t.Kind == ir.Float) && v.Kind == schema.NumberKind:
-		return ir.NumberLiteral(v.Text, t.Kind)
+		return numberLiteral(v.Text, t.Kind)
 	case t.Kind == ir.Any:
 		return c.anyLiteral(v)
 	case t.Kind == ir.Object && v.Kind == schema.Object:

@@ -19,12 +19,14 @@ import (
 
 	"github.com/outboxgen/outboxgen/generator/internal/diag"
 	"github.com/outboxgen/outboxgen/generator/internal/ir"
+	"github.com/outboxgen/outboxgen/generator/internal/naming"
+	"github.com/outboxgen/outboxgen/generator/internal/plan"
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 	"github.com/outboxgen/outboxgen/templates"
 )
 
 // Header opens every file that outboxgen writes.
-const Header = ir.Header
+const Header = naming.Header
 
 // Options says where the package will live.
 type Options struct {
@@ -49,14 +51,14 @@ type File struct {
 // generator is at fault.
 func Package(p *schema.Project, opts Options) ([]File, *diag.List, error) {
 	list := new(diag.List)
-	var declared ir.Declared
+	var declared naming.Declared
 	if opts.Dir != "" {
 		var err error
-		if declared, err = ir.ReadDeclared(opts.Dir); err != nil {
+		if declared, err = naming.ReadDeclared(opts.Dir); err != nil {
 			return nil, list, err
 		}
 	}
-	pkg := ir.Build(p, declared, list)
+	pkg := plan.Of(p, declared, list)
 	if list.HasErrors() {
 		return nil, list, nil
 	}
@@ -85,7 +87,7 @@ const outboxDB = "outboxdb"
 // are not looked at.
 func Findings(p *schema.Project) *diag.List {
 	list := new(diag.List)
-	ir.Build(p, nil, list)
+	plan.Of(p, nil, list)
 	return list
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/outboxgen/outboxgen/generator/internal/ir"
+	"github.com/outboxgen/outboxgen/generator/internal/jsonvalue"
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
 
@@ -18,7 +19,7 @@ func constant(n *ir.Named, v *schema.Value) string {
 	for _, e := range n.Enum {
 		switch n.Base {
 		case ir.JSON:
-			if e.Literal == strconv.Quote(ir.CanonicalJSON(v)) {
+			if e.Literal == strconv.Quote(jsonvalue.Canonical(v)) {
 				return e.Name
 			}
 		case ir.String:
@@ -26,7 +27,7 @@ func constant(n *ir.Named, v *schema.Value) string {
 				return e.Name
 			}
 		default:
-			if v.Kind == schema.NumberKind && e.Literal == ir.NumberLiteral(v.Text, n.Base) {
+			if v.Kind == schema.NumberKind && e.Literal == numberLiteral(v.Text, n.Base) {
 				return e.Name
 			}
 		}
@@ -37,7 +38,7 @@ func constant(n *ir.Named, v *schema.Value) string {
 // numberLiteral is a number as Go code of a type that is neither an int64 nor a
 // float64, "" where it does not fit.
 func (c *coder) numberLiteral(t *ir.Type, v *schema.Value) string {
-	text := ir.CanonicalJSON(v)
+	text := jsonvalue.Canonical(v)
 	switch t.Kind {
 	case ir.Uint:
 		if _, err := strconv.ParseUint(text, 10, 64); err == nil {
@@ -90,4 +91,19 @@ func (c *coder) mapLiteral(t *ir.Type, v *schema.Value) string {
 		members = append(members, quote(m.Name)+": "+literal)
 	}
 	return c.base(t) + "{" + strings.Join(members, ", ") + "}"
+}
+
+// int64Literal is a JSON number as a Go literal of an int64, "" if it is none.
+func int64Literal(text string) string {
+	literal, _ := jsonvalue.Int64(text)
+	return literal
+}
+
+// numberLiteral is a JSON number as a Go literal of a kind, Int or Float; "" if
+// it is none.
+func numberLiteral(text string, kind ir.Kind) string {
+	if kind == ir.Float {
+		return jsonvalue.Float64(text)
+	}
+	return int64Literal(text)
 }

@@ -79,17 +79,17 @@ func (c *coder) element(t *ir.Type) string {
 	return c.base(t)
 }
 
-// shape is how a field stands in its struct.
-type shape int
+// fieldShape is how a field stands in its struct.
+type fieldShape int
 
 const (
-	plain    shape = iota // T
-	pointer               // *T, nil is absent or null
-	nilable               // T that is nil when absent or null
-	nullable              // outbox.Nullable[T]
+	plain    fieldShape = iota // T
+	pointer                    // *T, nil is absent or null
+	nilable                    // T that is nil when absent or null
+	nullable                   // outbox.Nullable[T]
 )
 
-func (c *coder) shape(f *ir.Field) shape {
+func (c *coder) shape(f *ir.Field) fieldShape {
 	t := f.Type
 	null := t.Nullable
 	switch {

@@ -216,7 +216,7 @@ func tagCase(base ir.Kind, tags []*schema.Value) string {
 		case base == ir.String:
 			words = append(words, quote(v.Text))
 		case base == ir.Int:
-			words = append(words, "ok && tag == "+ir.NumberLiteral(v.Text, ir.Int))
+			words = append(words, "ok && tag == "+int64Literal(v.Text))
 		case v.Bool:
 			words = append(words, "ok && tag")
 		default:
@@ -391,7 +391,11 @@ func (c *coder) rawUnion(n *ir.Named) (string, error) {
 		check = "AnyOf"
 	}
 	args := append([]string{quote(enumerate(words, "and"))}, errs...)
-	view.Checks = oneCheck(append(c.standing(n), fmt.Sprintf("c.%s(%s)", check, breakLine(args))))
+	checks := append(c.standing(n), fmt.Sprintf("c.%s(%s)", check, breakLine(args)))
+	if n.Rules != nil {
+		checks = append(checks, fmt.Sprintf("wire.Rules(c, v, %s, &%s)", c.writer(&ir.Type{Kind: ir.Struct, Named: n}), n.Rules.Var))
+	}
+	view.Checks = oneCheck(checks)
 	view.Doc = comment(fmt.Sprintf("%s may be several things at once, so it is kept as it came: %s read it.", n.Name, enumerate(names, "and")))
 	if about := comment(n.Doc); len(about) > 0 {
 		view.Doc = append(append(view.Doc, ""), about...)

@@ -276,7 +276,7 @@ func (c *coder) constructor(n *ir.Named) []string {
 	return lines
 }
 
-func absent(s shape, v string) string {
+func absent(s fieldShape, v string) string {
 	if s == nullable {
 		return v + ".IsZero()"
 	}
@@ -284,7 +284,7 @@ func absent(s shape, v string) string {
 }
 
 // wrapped is a literal in the shape of a field.
-func (c *coder) wrapped(s shape, t *ir.Type, literal string) string {
+func (c *coder) wrapped(s fieldShape, t *ir.Type, literal string) string {
 	typed := literal
 	if t.Kind == ir.Int || t.Kind == ir.Uint || t.Kind == ir.Float || t.Kind == ir.Any {
 		typed = c.base(t) + "(" + literal + ")"

@@ -115,7 +115,7 @@ func TestFormats(t *testing.T) {
 	v := roundTrip[formats.FormatsV1](t, []byte(`{"uuid":"3f2b7c1e-5d0a-4c69-8b1c-7f4f0a9b2e11","date_time":"2024-05-01T12:00:00+02:00",
 		"date":"2024-05-01","time":"12:00:00Z","duration":"P1DT2H","bytes":"aGk=","null_date":null,"dates":["2024-05-01"],
 		"email":"a@b.se","hostname":"b.se","ipv4":"10.0.0.1","ipv6":"::1","uri":"https://b.se/x?y#z","uri_reference":"../x","pointer":"/a~1b",
-		"regex":"^a+$","int32":7,"ratio":"1/3","currency":"SEK","unheard_of":"x","ahead":"no",
+		"regex":"^a+$","int32":7,"ratio":"1/3","currency":"SEK","unheard_of":"x","ahead":"yes",
 		"code":"abc","big":18446744073709551615}`))
 	want := formats.FormatsV1{
 		UUID:     uuid.MustParse("3f2b7c1e-5d0a-4c69-8b1c-7f4f0a9b2e11"),
@@ -127,7 +127,7 @@ func TestFormats(t *testing.T) {
 		NullDate: outbox.Null[wire.Date](),
 		Dates:    []wire.Date{{Year: 2024, Month: 5, Day: 1}},
 		Email:    new("a@b.se"), Hostname: new("b.se"), IPv4: new("10.0.0.1"), IPv6: new("::1"), URI: new("https://b.se/x?y#z"),
-		URIReference: new("../x"), Pointer: new("/a~1b"), Regex: new("^a+$"), Int32: new(int64(7)), UnheardOf: new("x"), Ahead: new("no"),
+		URIReference: new("../x"), Pointer: new("/a~1b"), Regex: new("^a+$"), Int32: new(int64(7)), UnheardOf: new("x"), Ahead: new("yes"),
 		Ratio: big.NewRat(1, 3), Currency: &money.Currency{Code: "SEK"},
 		Code: new("abc"), Big: outbox.Value(uint64(math.MaxUint64)),
 	}

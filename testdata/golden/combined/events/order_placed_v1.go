@@ -170,8 +170,7 @@ func (v *OrderPlacedV1StrictAddress) encode(e *wire.Encoder) {
 var orderPlacedV1ShortCodePattern = wire.NewPattern(`^[a-z]+$`)
 
 var orderPlacedV1Places = wire.Places{
-	{"/order_id", "", "schemas/order.yaml#/allOf/2/properties/order_id"},
-	{"/order_id", "minLength", "schemas/order.yaml#/properties/order_id/minLength"},
+	{"/order_id", "maxLength", "schemas/order.yaml#/allOf/2/properties/order_id/maxLength"},
 	{"/short_code", "minLength", "schemas/lib/base.yaml#/$defs/code/minLength"},
 	{"/short_code", "pattern", "schemas/lib/base.yaml#/$defs/code/pattern"},
 	{"/country", "", "schemas/lib/base.yaml#/$defs/country"},

@@ -35,7 +35,7 @@ type ShipmentChangedV1 struct {
 	Moment         *time.Time              `json:"moment,omitzero"`
 	Anything       outbox.Nullable[any]    `json:"anything,omitzero"`
 	Level          *ShipmentChangedV1Level `json:"level,omitzero"`
-	Grade          *ShipmentChangedV1Grade `json:"grade,omitzero"`
+	Grade          *int64                  `json:"grade,omitzero"`
 	Maybe          outbox.Nullable[string] `json:"maybe,omitzero"`
 	Address        *Address                `json:"address,omitzero"`
 	Stops          []ShipmentChangedV1Stop `json:"stops,omitzero"`
@@ -44,6 +44,14 @@ type ShipmentChangedV1 struct {
 	WeightUnit     *string                 `json:"weight_unit,omitzero"`
 	InsuredFor     *int64                  `json:"insured_for,omitzero"`
 	Unknown        wire.Unknown            `json:"-"`
+}
+
+// NewShipmentChangedV1 returns v with its constants and defaults filled in.
+func NewShipmentChangedV1(v ShipmentChangedV1) ShipmentChangedV1 {
+	if v.Grade == nil {
+		v.Grade = new(int64(2))
+	}
+	return v
 }
 
 func (v ShipmentChangedV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
@@ -92,7 +100,7 @@ func decodeShipmentChangedV1(d *wire.Decoder) (v ShipmentChangedV1) {
 		case "level":
 			v.Level = wire.Optional(d, wire.Text[ShipmentChangedV1Level])
 		case "grade":
-			v.Grade = wire.Optional(d, func(d *wire.Decoder) ShipmentChangedV1Grade { return ShipmentChangedV1Grade(d.Int()) })
+			v.Grade = wire.Optional(d, (*wire.Decoder).Int)
 		case "maybe":
 			v.Maybe = nullable(d, (*wire.Decoder).String)
 		case "address":
@@ -134,7 +142,7 @@ func (v *ShipmentChangedV1) encode(e *wire.Encoder) {
 	wire.PutOptional(e, "moment", v.Moment, (*wire.Encoder).DateTime)
 	wire.PutNullable(e, "anything", v.Anything, (*wire.Encoder).Any)
 	wire.PutOptional(e, "level", v.Level, wire.PutText[ShipmentChangedV1Level])
-	wire.PutOptional(e, "grade", v.Grade, func(e *wire.Encoder, v ShipmentChangedV1Grade) { e.Int(int64(v)) })
+	wire.PutOptional(e, "grade", v.Grade, (*wire.Encoder).Int)
 	wire.PutNullable(e, "maybe", v.Maybe, (*wire.Encoder).String)
 	wire.PutOptional(e, "address", v.Address, func(e *wire.Encoder, v Address) { v.encode(e) })
 	wire.PutOptionalSlice(e, "stops", v.Stops, func(e *wire.Encoder, v ShipmentChangedV1Stop) { v.encode(e) })
@@ -146,7 +154,7 @@ func (v *ShipmentChangedV1) encode(e *wire.Encoder) {
 }
 
 func (v *ShipmentChangedV1) check(c *wire.Checker) {
-	c.Schema("schemas/shipment.yaml#")
+	c.Schema("schemas/shipment.yaml#", shipmentChangedV1Places...)
 	wire.Rules(c, v.ID, (*wire.Encoder).String, &shipmentChangedV1IDRules, "id")
 	wire.Enum(c, v.Status, v.Status.Valid(), `"packed", "shipped", "lost"`, "status")
 	if v.Weight != nil {
@@ -180,12 +188,10 @@ func (v *ShipmentChangedV1) check(c *wire.Checker) {
 		wire.Rules(c, x, (*wire.Encoder).Any, &shipmentChangedV1AnythingRules, "anything")
 	}
 	if v.Level != nil {
-		wire.Rules(c, *v.Level, wire.PutText[ShipmentChangedV1Level], &shipmentChangedV1LevelRules, "level")
-		wire.Enum(c, *v.Level, v.Level.Valid(), `"low", "high", "extreme"`, "level")
+		wire.Enum(c, *v.Level, v.Level.Valid(), `"low", "high"`, "level")
 	}
 	if v.Grade != nil {
-		wire.Rules(c, *v.Grade, func(e *wire.Encoder, v ShipmentChangedV1Grade) { e.Int(int64(v)) }, &shipmentChangedV1GradeRules, "grade")
-		wire.Enum(c, *v.Grade, v.Grade.Valid(), `1, 2, 3`, "grade")
+		wire.Const(c, *v.Grade, 2, "grade")
 	}
 	if x, ok := v.Maybe.Get(); ok {
 		wire.Rules(c, x, (*wire.Encoder).String, &shipmentChangedV1MaybeRules, "maybe")
@@ -261,30 +267,13 @@ type ShipmentChangedV1Level string
 
 // The values of ShipmentChangedV1Level.
 const (
-	ShipmentChangedV1LevelLow     ShipmentChangedV1Level = "low"
-	ShipmentChangedV1LevelHigh    ShipmentChangedV1Level = "high"
-	ShipmentChangedV1LevelExtreme ShipmentChangedV1Level = "extreme"
+	ShipmentChangedV1LevelLow  ShipmentChangedV1Level = "low"
+	ShipmentChangedV1LevelHigh ShipmentChangedV1Level = "high"
 )
 
 // Valid reports whether the schema lists the value.
 func (v ShipmentChangedV1Level) Valid() bool {
-	return v == ShipmentChangedV1LevelLow || v == ShipmentChangedV1LevelHigh || v == ShipmentChangedV1LevelExtreme
-}
-
-// ShipmentChangedV1Grade is the type of the member "grade" of
-// ShipmentChangedV1.
-type ShipmentChangedV1Grade int64
-
-// The values of ShipmentChangedV1Grade.
-const (
-	ShipmentChangedV1Grade1 ShipmentChangedV1Grade = 1
-	ShipmentChangedV1Grade2 ShipmentChangedV1Grade = 2
-	ShipmentChangedV1Grade3 ShipmentChangedV1Grade = 3
-)
-
-// Valid reports whether the schema lists the value.
-func (v ShipmentChangedV1Grade) Valid() bool {
-	return v == ShipmentChangedV1Grade1 || v == ShipmentChangedV1Grade2 || v == ShipmentChangedV1Grade3
+	return v == ShipmentChangedV1LevelLow || v == ShipmentChangedV1LevelHigh
 }
 
 // ShipmentChangedV1Stop is the type of the items of the member "stops" of
@@ -330,10 +319,21 @@ func (v *ShipmentChangedV1Stop) check(c *wire.Checker) {
 	wire.Rules(c, *v, func(e *wire.Encoder, v ShipmentChangedV1Stop) { v.encode(e) }, &shipmentChangedV1StopRules)
 }
 
+var shipmentChangedV1Places = wire.Places{
+	{"/grade", "const", "schemas/shipment.yaml#/properties/grade/enum"},
+}
+
 var shipmentChangedV1Rules = rule.Set{
 	Rules: []*rule.Schema{
 		{
-			At:  "schemas/shipment.yaml#",
+			At:                "schemas/shipment.yaml#",
+			DependentRequired: map[string][]string{"card": {"billing_address"}},
+			DependentSchemas: map[string]*rule.Schema{
+				"weight": {
+					Required:   []string{"weight_unit"},
+					Properties: map[string]*rule.Schema{"weight_unit": {Enum: []rule.JSON{`"kg"`, `"lb"`}}},
+				},
+			},
 			Not: &rule.Schema{Required: []string{"email", "phone"}},
 			If: &rule.Schema{
 				Required:   []string{"status"},
@@ -347,13 +347,6 @@ var shipmentChangedV1Rules = rule.Set{
 				Properties: map[string]*rule.Schema{
 					"tracking_id": {Never: true},
 					"reason":      {Type: []string{"string"}, Enum: []rule.JSON{`"damaged"`, `"stolen"`}},
-				},
-			},
-			DependentRequired: map[string][]string{"card": {"billing_address"}},
-			DependentSchemas: map[string]*rule.Schema{
-				"weight": {
-					Required:   []string{"weight_unit"},
-					Properties: map[string]*rule.Schema{"weight_unit": {Enum: []rule.JSON{`"kg"`, `"lb"`}}},
 				},
 			},
 			AnyOf: []*rule.Schema{{Required: []string{"email"}}, {Required: []string{"phone"}}},
@@ -452,18 +445,6 @@ var shipmentChangedV1AnythingRules = rule.Set{
 			At:  "schemas/shipment.yaml#/properties/anything",
 			Not: &rule.Schema{Type: []string{"object", "null"}},
 		},
-	},
-}
-
-var shipmentChangedV1LevelRules = rule.Set{
-	Rules: []*rule.Schema{
-		{At: "schemas/shipment.yaml#/properties/level", MaxLength: new(4)},
-	},
-}
-
-var shipmentChangedV1GradeRules = rule.Set{
-	Rules: []*rule.Schema{
-		{At: "schemas/shipment.yaml#/properties/grade", MultipleOf: "2"},
 	},
 }
 

@@ -14,7 +14,8 @@ import (
 
 // MatchingV1 is the event golden.matching.v1.
 type MatchingV1 struct {
-	ID          string                     `json:"id"`
+	ID string `json:"id"`
+	// An extension of the sender's own.
 	XKind       *string                    `json:"x-kind,omitzero"`
 	Labels      map[string]string          `json:"labels,omitzero"`
 	Amounts     *MatchingV1Amounts         `json:"amounts,omitzero"`

@@ -9,7 +9,6 @@ import (
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
 	"github.com/outboxgen/outboxgen/runtime/consume"
-	"github.com/outboxgen/outboxgen/runtime/rule"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -22,7 +21,7 @@ type ClosedBesideAllOfV1 struct {
 }
 
 func (v ClosedBesideAllOfV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
-func (v ClosedBesideAllOfV1) Validate() error              { return wire.Validate(&v, v.check) }
+func (v ClosedBesideAllOfV1) Validate() error              { return nil }
 
 func (v *ClosedBesideAllOfV1) UnmarshalJSON(b []byte) error {
 	return wire.Decode(b, v, decodeClosedBesideAllOfV1)
@@ -44,12 +43,6 @@ func (v *ClosedBesideAllOfV1) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutOptional(e, "value", v.Value, func(e *wire.Encoder, v ClosedBesideAllOfV1Value) { v.encode(e) })
 	e.EndOpen(v.Unknown)
-}
-
-func (v *ClosedBesideAllOfV1) check(c *wire.Checker) {
-	if v.Value != nil {
-		c.In(v.Value.check, "value")
-	}
 }
 
 var closedBesideAllOfV1Event = outbox.EventType[ClosedBesideAllOfV1]{
@@ -91,11 +84,10 @@ func (v ClosedBesideAllOfV1) NewRow(ctx context.Context, opts ...outbox.Option) 
 // ClosedBesideAllOfV1.
 type ClosedBesideAllOfV1Value struct {
 	A *string `json:"a,omitzero"`
-	B *string `json:"b,omitzero"`
 }
 
 func (v ClosedBesideAllOfV1Value) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
-func (v ClosedBesideAllOfV1Value) Validate() error              { return wire.Validate(&v, v.check) }
+func (v ClosedBesideAllOfV1Value) Validate() error              { return nil }
 
 func (v *ClosedBesideAllOfV1Value) UnmarshalJSON(b []byte) error {
 	return wire.Decode(b, v, decodeClosedBesideAllOfV1Value)
@@ -107,8 +99,6 @@ func decodeClosedBesideAllOfV1Value(d *wire.Decoder) (v ClosedBesideAllOfV1Value
 		switch string(o.Name) {
 		case "a":
 			v.A = wire.Optional(d, (*wire.Decoder).String)
-		case "b":
-			v.B = wire.Optional(d, (*wire.Decoder).String)
 		}
 	}
 	return v
@@ -117,20 +107,5 @@ func decodeClosedBesideAllOfV1Value(d *wire.Decoder) (v ClosedBesideAllOfV1Value
 func (v *ClosedBesideAllOfV1Value) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutOptional(e, "a", v.A, (*wire.Encoder).String)
-	wire.PutOptional(e, "b", v.B, (*wire.Encoder).String)
 	e.End()
-}
-
-func (v *ClosedBesideAllOfV1Value) check(c *wire.Checker) {
-	wire.Rules(c, *v, func(e *wire.Encoder, v ClosedBesideAllOfV1Value) { v.encode(e) }, &closedBesideAllOfV1ValueRules)
-}
-
-var closedBesideAllOfV1ValueRules = rule.Set{
-	Rules: []*rule.Schema{
-		{
-			At:                   "schemas/closed_beside_all_of.yaml#/properties/value",
-			Properties:           map[string]*rule.Schema{"a": {}},
-			AdditionalProperties: &rule.Schema{Never: true},
-		},
-	},
 }

@@ -141,7 +141,7 @@ var forbiddenBesidePatternV1ValueRules = rule.Set{
 	Rules: []*rule.Schema{
 		{
 			At:                "schemas/forbidden_beside_pattern.yaml#/properties/value",
-			PatternProperties: map[string]*rule.Schema{"b$": {Never: true}},
+			PatternProperties: map[string]*rule.Schema{"^f": {Type: []string{"integer"}}, "b$": {Never: true}},
 		},
 	},
 }

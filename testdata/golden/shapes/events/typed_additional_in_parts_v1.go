@@ -9,7 +9,6 @@ import (
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
 	"github.com/outboxgen/outboxgen/runtime/consume"
-	"github.com/outboxgen/outboxgen/runtime/rule"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -91,10 +90,10 @@ func (v TypedAdditionalInPartsV1) NewRow(ctx context.Context, opts ...outbox.Opt
 // TypedAdditionalInPartsV1Value is the type of the member "value" of
 // TypedAdditionalInPartsV1.
 type TypedAdditionalInPartsV1Value struct {
-	A *float64 `json:"a,omitzero"`
+	A *int64   `json:"a,omitzero"`
 	B *float64 `json:"b,omitzero"`
 	// Additional holds the other members, by name.
-	Additional map[string]float64 `json:"-"`
+	Additional map[string]int64 `json:"-"`
 }
 
 func (v TypedAdditionalInPartsV1Value) Validate() error { return wire.Validate(&v, v.check) }
@@ -112,11 +111,11 @@ func decodeTypedAdditionalInPartsV1Value(d *wire.Decoder) (v TypedAdditionalInPa
 	for o.Next() {
 		switch string(o.Name) {
 		case "a":
-			v.A = wire.Optional(d, (*wire.Decoder).Float)
+			v.A = wire.Optional(d, (*wire.Decoder).Int)
 		case "b":
 			v.B = wire.Optional(d, (*wire.Decoder).Float)
 		default:
-			v.Additional = wire.Member(&o, v.Additional, (*wire.Decoder).Float)
+			v.Additional = wire.Member(&o, v.Additional, (*wire.Decoder).Int)
 		}
 	}
 	return v
@@ -124,34 +123,27 @@ func decodeTypedAdditionalInPartsV1Value(d *wire.Decoder) (v TypedAdditionalInPa
 
 func (v *TypedAdditionalInPartsV1Value) encode(e *wire.Encoder) {
 	e.Begin()
-	wire.PutOptional(e, "a", v.A, (*wire.Encoder).Float)
+	wire.PutOptional(e, "a", v.A, (*wire.Encoder).Int)
 	wire.PutOptional(e, "b", v.B, (*wire.Encoder).Float)
-	wire.PutMembers(e, v.Additional, (*wire.Encoder).Float)
+	wire.PutMembers(e, v.Additional, (*wire.Encoder).Int)
 	e.End()
 }
 
 func (v *TypedAdditionalInPartsV1Value) check(c *wire.Checker) {
 	c.Schema("schemas/typed_additional_in_parts.yaml#/properties/value", typedAdditionalInPartsV1ValuePlaces...)
+	if v.A != nil {
+		wire.Minimum(c, *v.A, 3, "a")
+	}
+	if v.B != nil {
+		wire.Minimum(c, *v.B, 3, "b")
+	}
 	for key, value := range v.Additional {
 		wire.Minimum(c, value, 3, key)
 	}
-	wire.Rules(c, *v, func(e *wire.Encoder, v TypedAdditionalInPartsV1Value) { v.encode(e) }, &typedAdditionalInPartsV1ValueRules)
 }
 
 var typedAdditionalInPartsV1ValuePlaces = wire.Places{
+	{"/a", "", "schemas/typed_additional_in_parts.yaml#/properties/value/allOf/1/additionalProperties"},
+	{"/b", "", "schemas/typed_additional_in_parts.yaml#/properties/value/allOf/1/additionalProperties"},
 	{"/*", "", "schemas/typed_additional_in_parts.yaml#/properties/value/allOf/1/additionalProperties"},
-}
-
-var typedAdditionalInPartsV1ValueRules = rule.Set{
-	Rules: []*rule.Schema{
-		{
-			At:                   "schemas/typed_additional_in_parts.yaml#/properties/value/allOf/0",
-			Properties:           map[string]*rule.Schema{"b": {}},
-			AdditionalProperties: &rule.Schema{Type: []string{"integer"}},
-		},
-		{
-			At:                   "schemas/typed_additional_in_parts.yaml#/properties/value/allOf/1",
-			AdditionalProperties: &rule.Schema{Type: []string{"number"}, Minimum: "3"},
-		},
-	},
 }

@@ -9,7 +9,6 @@ import (
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
 	"github.com/outboxgen/outboxgen/runtime/consume"
-	"github.com/outboxgen/outboxgen/runtime/rule"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -22,7 +21,7 @@ type UnevaluatedBesideAdditionalV1 struct {
 	Unknown wire.Unknown                        `json:"-"`
 }
 
-func (v UnevaluatedBesideAdditionalV1) Validate() error { return wire.Validate(&v, v.check) }
+func (v UnevaluatedBesideAdditionalV1) Validate() error { return nil }
 
 func (v UnevaluatedBesideAdditionalV1) MarshalJSON() ([]byte, error) {
 	return wire.Encode(&v, v.encode)
@@ -48,12 +47,6 @@ func (v *UnevaluatedBesideAdditionalV1) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutOptional(e, "value", v.Value, func(e *wire.Encoder, v UnevaluatedBesideAdditionalV1Value) { v.encode(e) })
 	e.EndOpen(v.Unknown)
-}
-
-func (v *UnevaluatedBesideAdditionalV1) check(c *wire.Checker) {
-	if v.Value != nil {
-		c.In(v.Value.check, "value")
-	}
 }
 
 var unevaluatedBesideAdditionalV1Event = outbox.EventType[UnevaluatedBesideAdditionalV1]{
@@ -100,7 +93,7 @@ type UnevaluatedBesideAdditionalV1Value struct {
 	Unknown wire.Unknown `json:"-"`
 }
 
-func (v UnevaluatedBesideAdditionalV1Value) Validate() error { return wire.Validate(&v, v.check) }
+func (v UnevaluatedBesideAdditionalV1Value) Validate() error { return nil }
 
 func (v UnevaluatedBesideAdditionalV1Value) MarshalJSON() ([]byte, error) {
 	return wire.Encode(&v, v.encode)
@@ -126,19 +119,4 @@ func (v *UnevaluatedBesideAdditionalV1Value) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutOptional(e, "a", v.A, (*wire.Encoder).String)
 	e.EndOpen(v.Unknown)
-}
-
-func (v *UnevaluatedBesideAdditionalV1Value) check(c *wire.Checker) {
-	wire.Rules(c, *v, func(e *wire.Encoder, v UnevaluatedBesideAdditionalV1Value) { v.encode(e) }, &unevaluatedBesideAdditionalV1ValueRules)
-}
-
-var unevaluatedBesideAdditionalV1ValueRules = rule.Set{
-	Rules: []*rule.Schema{
-		{
-			At:                    "schemas/unevaluated_beside_additional.yaml#/properties/value",
-			Properties:            map[string]*rule.Schema{"a": {}},
-			AdditionalProperties:  &rule.Schema{},
-			UnevaluatedProperties: &rule.Schema{Never: true},
-		},
-	},
 }

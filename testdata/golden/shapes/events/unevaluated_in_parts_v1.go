@@ -9,7 +9,6 @@ import (
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
 	"github.com/outboxgen/outboxgen/runtime/consume"
-	"github.com/outboxgen/outboxgen/runtime/rule"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -22,7 +21,7 @@ type UnevaluatedInPartsV1 struct {
 }
 
 func (v UnevaluatedInPartsV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
-func (v UnevaluatedInPartsV1) Validate() error              { return wire.Validate(&v, v.check) }
+func (v UnevaluatedInPartsV1) Validate() error              { return nil }
 
 func (v *UnevaluatedInPartsV1) UnmarshalJSON(b []byte) error {
 	return wire.Decode(b, v, decodeUnevaluatedInPartsV1)
@@ -44,12 +43,6 @@ func (v *UnevaluatedInPartsV1) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutOptional(e, "value", v.Value, func(e *wire.Encoder, v UnevaluatedInPartsV1Value) { v.encode(e) })
 	e.EndOpen(v.Unknown)
-}
-
-func (v *UnevaluatedInPartsV1) check(c *wire.Checker) {
-	if v.Value != nil {
-		c.In(v.Value.check, "value")
-	}
 }
 
 var unevaluatedInPartsV1Event = outbox.EventType[UnevaluatedInPartsV1]{
@@ -90,11 +83,12 @@ func (v UnevaluatedInPartsV1) NewRow(ctx context.Context, opts ...outbox.Option)
 // UnevaluatedInPartsV1Value is the type of the member "value" of
 // UnevaluatedInPartsV1.
 type UnevaluatedInPartsV1Value struct {
-	A       *string      `json:"a,omitzero"`
-	Unknown wire.Unknown `json:"-"`
+	A *string `json:"a,omitzero"`
+	// Additional holds the other members, by name.
+	Additional map[string]int64 `json:"-"`
 }
 
-func (v UnevaluatedInPartsV1Value) Validate() error { return wire.Validate(&v, v.check) }
+func (v UnevaluatedInPartsV1Value) Validate() error { return nil }
 
 func (v UnevaluatedInPartsV1Value) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
 
@@ -103,44 +97,21 @@ func (v *UnevaluatedInPartsV1Value) UnmarshalJSON(b []byte) error {
 }
 
 func decodeUnevaluatedInPartsV1Value(d *wire.Decoder) (v UnevaluatedInPartsV1Value) {
-	o := d.Open()
+	o := d.Object()
 	for o.Next() {
 		switch string(o.Name) {
 		case "a":
 			v.A = wire.Optional(d, (*wire.Decoder).String)
+		default:
+			v.Additional = wire.Member(&o, v.Additional, (*wire.Decoder).Int)
 		}
 	}
-	v.Unknown = o.Kept
 	return v
 }
 
 func (v *UnevaluatedInPartsV1Value) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutOptional(e, "a", v.A, (*wire.Encoder).String)
-	e.EndOpen(v.Unknown)
-}
-
-func (v *UnevaluatedInPartsV1Value) check(c *wire.Checker) {
-	wire.Rules(c, *v, func(e *wire.Encoder, v UnevaluatedInPartsV1Value) { v.encode(e) }, &unevaluatedInPartsV1ValueRules)
-}
-
-var unevaluatedInPartsV1ValueRules = rule.Set{
-	Rules: []*rule.Schema{
-		{
-			At: "schemas/unevaluated_in_parts.yaml#/properties/value",
-			AllOf: []*rule.Schema{
-				{
-					Type:                  []string{"object"},
-					Properties:            map[string]*rule.Schema{"a": {Type: []string{"string"}}},
-					UnevaluatedProperties: &rule.Schema{Type: []string{"integer"}},
-				},
-			},
-			UnevaluatedProperties: &rule.Schema{Never: true},
-		},
-		{
-			At:                    "schemas/unevaluated_in_parts.yaml#/properties/value/allOf/0",
-			Properties:            map[string]*rule.Schema{"a": {}},
-			UnevaluatedProperties: &rule.Schema{Type: []string{"integer"}},
-		},
-	},
+	wire.PutMembers(e, v.Additional, (*wire.Encoder).Int)
+	e.End()
 }

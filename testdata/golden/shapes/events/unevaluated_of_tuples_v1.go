@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
 	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/rule"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -132,7 +133,9 @@ func decodeUnevaluatedOfTuplesV1Value(d *wire.Decoder) UnevaluatedOfTuplesV1Valu
 }
 
 func (v UnevaluatedOfTuplesV1Value) check(c *wire.Checker) {
-	c.Schema("schemas/unevaluated_of_tuples.yaml#/properties/value").OneOf("List and List2", wire.Refusal(v.AsList), wire.Refusal(v.AsList2))
+	c.Schema("schemas/unevaluated_of_tuples.yaml#/properties/value")
+	c.OneOf("List and List2", wire.Refusal(v.AsList), wire.Refusal(v.AsList2))
+	wire.Rules(c, v, func(e *wire.Encoder, v UnevaluatedOfTuplesV1Value) { v.encode(e) }, &unevaluatedOfTuplesV1ValueRules)
 }
 
 // UnevaluatedOfTuplesV1ValueList is the type of the member "list" of
@@ -142,6 +145,8 @@ func (v UnevaluatedOfTuplesV1Value) check(c *wire.Checker) {
 type UnevaluatedOfTuplesV1ValueList struct {
 	First  string
 	Second string
+	// Rest keeps the items behind those, which the schema does not describe.
+	Rest []json.RawMessage
 }
 
 // NewUnevaluatedOfTuplesV1ValueList returns v with its constants and defaults
@@ -171,7 +176,7 @@ func decodeUnevaluatedOfTuplesV1ValueList(d *wire.Decoder) (v UnevaluatedOfTuple
 		case 1:
 			v.Second = d.String()
 		default:
-			t.Unexpected()
+			t.Rest(&v.Rest)
 		}
 	}
 	return v
@@ -181,6 +186,7 @@ func (v *UnevaluatedOfTuplesV1ValueList) encode(e *wire.Encoder) {
 	t := e.Tuple()
 	t.Item().String(v.First)
 	t.Item().String(v.Second)
+	wire.PutRest(&t, v.Rest, (*wire.Encoder).Raw)
 	t.End()
 }
 
@@ -198,6 +204,8 @@ type UnevaluatedOfTuplesV1ValueListType struct {
 	First  string
 	Second string
 	Third  *int64
+	// Rest keeps the items behind those, which the schema does not describe.
+	Rest []json.RawMessage
 }
 
 // NewUnevaluatedOfTuplesV1ValueListType returns v with its constants and
@@ -229,7 +237,7 @@ func decodeUnevaluatedOfTuplesV1ValueListType(d *wire.Decoder) (v UnevaluatedOfT
 		case 2:
 			v.Third = wire.Optional(d, (*wire.Decoder).Int)
 		default:
-			t.Unexpected()
+			t.Rest(&v.Rest)
 		}
 	}
 	return v
@@ -240,6 +248,7 @@ func (v *UnevaluatedOfTuplesV1ValueListType) encode(e *wire.Encoder) {
 	t.Item().String(v.First)
 	t.Item().String(v.Second)
 	wire.PutOptionalItem(&t, v.Third, (*wire.Encoder).Int)
+	wire.PutRest(&t, v.Rest, (*wire.Encoder).Raw)
 	t.End()
 }
 
@@ -247,16 +256,32 @@ func (v *UnevaluatedOfTuplesV1ValueListType) check(c *wire.Checker) {
 	c.Schema("schemas/unevaluated_of_tuples.yaml#/properties/value/oneOf/1", unevaluatedOfTuplesV1ValueListTypePlaces...)
 	wire.Const(c, v.First, "foo", 0)
 	wire.Const(c, v.Second, "baz", 1)
+	c.Gapless(2, v.Third != nil, len(v.Rest) > 0)
 }
 
 var unevaluatedOfTuplesV1ValueListPlaces = wire.Places{
-	{"/0", "", "schemas/unevaluated_of_tuples.yaml#/properties/value/oneOf/0/prefixItems/0"},
-	{"/0", "const", "schemas/unevaluated_of_tuples.yaml#/properties/value/prefixItems/0/const"},
+	{"/0", "", "schemas/unevaluated_of_tuples.yaml#/properties/value/prefixItems/0"},
 	{"/1", "", "schemas/unevaluated_of_tuples.yaml#/properties/value/oneOf/0/prefixItems/1"},
 }
 
 var unevaluatedOfTuplesV1ValueListTypePlaces = wire.Places{
-	{"/0", "", "schemas/unevaluated_of_tuples.yaml#/properties/value/oneOf/1/prefixItems/0"},
-	{"/0", "const", "schemas/unevaluated_of_tuples.yaml#/properties/value/prefixItems/0/const"},
+	{"/0", "", "schemas/unevaluated_of_tuples.yaml#/properties/value/prefixItems/0"},
 	{"/1", "", "schemas/unevaluated_of_tuples.yaml#/properties/value/oneOf/1/prefixItems/1"},
+}
+
+var unevaluatedOfTuplesV1ValueRules = rule.Set{
+	Rules: []*rule.Schema{
+		{
+			At:          "schemas/unevaluated_of_tuples.yaml#/properties/value",
+			PrefixItems: []*rule.Schema{{}},
+			OneOf: []*rule.Schema{
+				{PrefixItems: []*rule.Schema{{}, {Const: `"bar"`}}, MinItems: 2},
+				{
+					PrefixItems: []*rule.Schema{{}, {Const: `"baz"`}, {Type: []string{"integer"}}},
+					MinItems:    2,
+				},
+			},
+			UnevaluatedItems: &rule.Schema{Never: true},
+		},
+	},
 }

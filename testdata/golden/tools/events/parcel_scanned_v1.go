@@ -162,7 +162,7 @@ func decodeScanStatus(d *wire.Decoder) ScanStatus {
 	return wire.NoBranch[UnknownScanStatus](d)
 }
 
-var unionScanStatus = wire.NewUnion(ScanStatus.encode, ScanStatus.check, "schemas/protoc.json#/definitions/ParcelScanned/properties/status", "type", `a string or an integer`, scanStatusPlaces...)
+var unionScanStatus = wire.NewUnion(ScanStatus.encode, ScanStatus.check, "schemas/protoc.json#/definitions/ParcelScanned/properties/status", "type", `a string or an integer`)
 
 // ScanStatusText is a branch of ScanStatus.
 type ScanStatusText string
@@ -286,8 +286,4 @@ func (v *Geo) encode(e *wire.Encoder) {
 	wire.PutOptional(e, "lat", v.Lat, (*wire.Encoder).Float)
 	wire.PutOptional(e, "lon", v.Lon, (*wire.Encoder).Float)
 	e.EndOpen(v.Unknown)
-}
-
-var scanStatusPlaces = wire.Places{
-	{"", "type", "schemas/protoc.json#/definitions/ParcelScanned/properties/status/oneOf"},
 }

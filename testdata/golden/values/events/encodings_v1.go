@@ -123,7 +123,7 @@ func (v *EncodingsV1) encode(e *wire.Encoder) {
 }
 
 func (v *EncodingsV1) check(c *wire.Checker) {
-	c.Schema("schemas/encodings.yaml#")
+	c.Schema("schemas/encodings.yaml#", encodingsV1Places...)
 	if v.Base64url != nil {
 		wire.Rules(c, v.Base64url, (*wire.Encoder).Base64URL, &encodingsV1Base64urlRules, "base64url")
 	}
@@ -167,6 +167,11 @@ func DecodeEncodingsV1(value []byte, headers ...outbox.Header) (outbox.Envelope[
 // NewRow makes EncodingsV1 an outbox.Event.
 func (v EncodingsV1) NewRow(ctx context.Context, opts ...outbox.Option) (outbox.Row, error) {
 	return encodingsV1Event.NewRow(ctx, v, opts...)
+}
+
+var encodingsV1Places = wire.Places{
+	{"/quoted", "format", "schemas/encodings.yaml#/properties/quoted/contentEncoding"},
+	{"/seven", "format", "schemas/encodings.yaml#/properties/seven/contentEncoding"},
 }
 
 var encodingsV1Base64urlRules = rule.Set{

@@ -1,0 +1,143 @@
+// Package jsonvalue knows what JSON values are equal, and what numbers are in
+// Go. Numbers are compared by value, whatever their size: nothing is rounded.
+package jsonvalue
+
+import (
+	"math"
+	"math/big"
+	"strconv"
+	"strings"
+
+	"github.com/outboxgen/outboxgen/generator/internal/schema"
+)
+
+// maxPlain is how many digits a number may have that is written without an
+// exponent.
+const maxPlain = 40
+
+// CanonicalNumber is a JSON number in the one form of all that equal it: plain
+// if it is an integer of few digits, else digits with an exponent.
+func CanonicalNumber(text string) string {
+	text, negative := strings.CutPrefix(text, "-")
+	exp := 0
+	if i := strings.IndexAny(text, "eE"); i >= 0 {
+		exp, _ = strconv.Atoi(strings.TrimPrefix(text[i+1:], "+")) // clamped if it overflows
+		exp = max(min(exp, math.MaxInt32), math.MinInt32)
+		text = text[:i]
+	}
+	whole, fraction, _ := strings.Cut(text, ".")
+	digits := strings.TrimLeft(whole+fraction, "0")
+	exp -= len(fraction)
+	trimmed := strings.TrimRight(digits, "0")
+	exp += len(digits) - len(trimmed)
+	if trimmed == "" {
+		return "0"
+	}
+	sign := ""
+	if negative {
+		sign = "-"
+	}
+	switch point := len(trimmed) + exp; {
+	case exp >= 0 && point <= maxPlain:
+		return sign + trimmed + strings.Repeat("0", exp)
+	case exp < 0 && point > 0:
+		return sign + trimmed[:point] + "." + trimmed[point:]
+	case exp < 0 && point > -6:
+		return sign + "0." + strings.Repeat("0", -point) + trimmed
+	default:
+		return sign + trimmed + "e" + strconv.Itoa(exp)
+	}
+}
+
+// IsWhole reports whether a JSON number has no fraction, however large it is.
+func IsWhole(text string) bool {
+	number := CanonicalNumber(text)
+	_, exponent, large := strings.Cut(number, "e")
+	return !strings.Contains(number, ".") && (!large || !strings.HasPrefix(exponent, "-"))
+}
+
+// Rational is the exact value of a JSON number, or nil if its exponent is
+// beyond what a float64 has.
+func Rational(text string) *big.Rat {
+	f, err := strconv.ParseFloat(text, 64)
+	if err != nil || math.IsInf(f, 0) {
+		return nil
+	}
+	if f == 0 {
+		if CanonicalNumber(text) != "0" {
+			return nil // too small for a float64, and not zero
+		}
+		return new(big.Rat)
+	}
+	r, ok := new(big.Rat).SetString(text)
+	if !ok {
+		return nil
+	}
+	return r
+}
+
+// Int64 is the Go literal of a JSON number that is an int64.
+func Int64(text string) (string, bool) {
+	r := Rational(text)
+	if r == nil || !r.IsInt() || !r.Num().IsInt64() {
+		return "", false
+	}
+	return r.Num().String(), true
+}
+
+// IsInt64 reports whether v is a number that is an int64.
+func IsInt64(v *schema.Value) bool {
+	if v.Kind != schema.NumberKind {
+		return false
+	}
+	_, ok := Int64(v.Text)
+	return ok
+}
+
+// Float64 is the Go literal of the float64 next to a JSON number, "" if it is
+// beyond every float64.
+func Float64(text string) string {
+	f, err := strconv.ParseFloat(text, 64)
+	if err != nil {
+		return ""
+	}
+	return strconv.FormatFloat(f, 'g', -1, 64)
+}
+
+// ExactFloat64 reports whether a float64 holds all digits of a JSON number.
+func ExactFloat64(text string) bool {
+	f, err := strconv.ParseFloat(text, 64)
+	return err == nil && CanonicalNumber(strconv.FormatFloat(f, 'g', -1, 64)) == CanonicalNumber(text)
+}
+
+// Count is a keyword that counts something; nil for none. One beyond any length
+// is as good as the largest int32: no value is that long.
+func Count(n *schema.Number) *int {
+	if n == nil {
+		return nil
+	}
+	text, ok := Int64(n.Text)
+	if !ok {
+		if r := Rational(n.Text); r != nil && !r.IsInt() || strings.HasPrefix(n.Text, "-") {
+			return nil // loading has reported it
+		}
+		text = strconv.Itoa(math.MaxInt32)
+	}
+	value, err := strconv.Atoi(text)
+	if err != nil || value > math.MaxInt32 {
+		value = math.MaxInt32
+	}
+	return &value
+}
+
+// Floor is the largest integer that is not above r.
+func Floor(r *big.Rat) *big.Int { return new(big.Int).Div(r.Num(), r.Denom()) }
+
+// Ceil is the smallest integer that is not below r.
+func Ceil(r *big.Rat) *big.Int {
+	q, m := new(big.Int).DivMod(r.Num(), r.Denom(), new(big.Int))
+	if m.Sign() != 0 {
+		q.Add(q, big.NewInt(1))
+	}
+	return q
+}

@@ -1,0 +1,234 @@
+package naming
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/outboxgen/outboxgen/generator/internal/diag"
+	"github.com/outboxgen/outboxgen/generator/internal/ir"
+)
+
+// Assign names everything in pkg that has a name in Go, and puts its types into
+// files. claims is every type, in the order in which they were found; taken is
+// what hand-written files of the package declare already.
+func Assign(scheme *Scheme, pkg *ir.Package, claims []*Claim, taken Declared, list *diag.List) {
+	a := &assigner{scheme: scheme, claims: claims, list: list}
+	a.checkNames(pkg)
+	a.names(pkg)
+	a.assignFiles(pkg)
+	a.checkDeclared(pkg, taken)
+}
+
+// assigner gives names.
+type assigner struct {
+	scheme *Scheme
+	claims []*Claim
+	list   *diag.List
+	home   map[*ir.Named]*ir.File
+}
+
+// names gives every type its name, the strongest claim first.
+func (a *assigner) names(pkg *ir.Package) {
+	a.reach(pkg)
+	names := newNames(pkg)
+	claims := slices.Clone(a.claims)
+	slices.SortStableFunc(claims, func(x, y *Claim) int {
+		return cmp.Or(
+			cmp.Compare(rank(x), rank(y)),
+			cmp.Compare(x.version, y.version),
+			cmp.Compare(x.doc.Path, y.doc.Path),
+			cmp.Compare(x.Named.Schema.Pointer, y.Named.Schema.Pointer),
+		)
+	})
+	twins := twins(claims)
+	contested := a.contested(claims, twins)
+	for len(claims) > 0 {
+		var later []*Claim
+		for _, r := range claims {
+			if r.parent != nil && r.parent.Name == "" || r.joins != nil && r.joins.Name == "" {
+				later = append(later, r) // named after its parent, which comes first
+				continue
+			}
+			wanted := r.wanted
+			switch {
+			case r.parent != nil:
+				wanted = nil
+				for _, word := range r.wanted {
+					wanted = append(wanted, r.parent.Name+word)
+				}
+				wanted = append(wanted, wanted[0]+"Type")
+			case twins[r]:
+				wanted = append([]string{r.full}, wanted[1:]...)
+			case r.joins != nil:
+				wanted = []string{wanted[0], r.joins.Name + wanted[0], r.joins.Name + wanted[0] + "Type"}
+			case contested[r] != nil:
+				wanted = wanted[1:]
+			}
+			if r.Named.Name = r.Fixed; r.Fixed == "" {
+				r.Named.Name = names.claim(wanted)
+			}
+			nameConstants(names, r)
+			nameUnion(names, r.Named)
+		}
+		if len(later) == len(claims) {
+			break // cannot be: parents are found before their parts
+		}
+		claims = later
+	}
+	for _, r := range a.claims {
+		if keeper := contested[r]; keeper != nil && !a.newer(r, keeper) {
+			a.warnContested(r, keeper)
+		}
+	}
+	for _, r := range a.claims {
+		nameFields(r.Named)
+		nameBranches(r.Named)
+		namePatterns(names, r.Named)
+		nameRules(names, r.Named)
+	}
+	for _, r := range a.claims {
+		r.Named.Place = place(r.Named.Schema)
+		r.Named.PlacesVar = ir.Unexported(r.Named.Name) + "Places"
+		for k := 2; names[r.Named.PlacesVar]; k++ {
+			r.Named.PlacesVar = fmt.Sprintf("%sPlaces%d", ir.Unexported(r.Named.Name), k)
+		}
+		names[r.Named.PlacesVar] = true
+	}
+}
+
+// contested finds the types whose short name goes to another type, each with
+// the one that gets it: see keeper.
+func (a *assigner) contested(claims []*Claim, twins map[*Claim]bool) map[*Claim]*Claim {
+	contested := map[*Claim]*Claim{}
+	for _, all := range wanting(claims) {
+		all = slices.DeleteFunc(all, func(r *Claim) bool { return twins[r] }) // these have a name of their own
+		for keeper := a.keeper(all); len(all) > 0; all = all[1:] {
+			if all[0] != keeper {
+				contested[all[0]] = keeper
+			}
+		}
+	}
+	return contested
+}
+
+// keeper is the one of several types that gets the short name which all of
+// them want: the package's documentation says which, and why. all is in the
+// order of claims.
+func (a *assigner) keeper(all []*Claim) *Claim {
+	var keeper *Claim
+	for _, r := range all {
+		switch {
+		case slices.ContainsFunc(all, func(o *Claim) bool { return a.newer(r, o) }):
+		case keeper == nil, len(r.events) > len(keeper.events) && r.library == keeper.library:
+			keeper = r
+		}
+	}
+	return keeper
+}
+
+// wanting are the types that want each short name.
+func wanting(claims []*Claim) map[string][]*Claim {
+	wanting := map[string][]*Claim{}
+	for _, r := range claims {
+		if r.Fixed == "" && r.parent == nil && r.joins == nil {
+			wanting[r.wanted[0]] = append(wanting[r.wanted[0]], r)
+		}
+	}
+	return wanting
+}
+
+// twins finds the definitions of one file that want the same short name, and
+// have a longer one that tells them apart: that of their definition where the
+// titles are the same, or with its prefix where that was left out.
+func twins(claims []*Claim) map[*Claim]bool {
+	twins := map[*Claim]bool{}
+	for _, all := range wanting(claims) {
+		for _, r := range all {
+			twins[r] = r.joins == nil && r.full != "" && slices.ContainsFunc(all, func(o *Claim) bool { return o != r && o.doc == r.doc })
+		}
+	}
+	return twins
+}
+
+// newer reports whether o belongs to a later version of the event that r
+// belongs to.
+func (a *assigner) newer(o, r *Claim) bool {
+	return o.version > r.version && r.version > 0 && a.base(o) == a.base(r)
+}
+
+// base is the name of the event whose file r stands in, without its version.
+func (a *assigner) base(r *Claim) string {
+	return strings.TrimSuffix(a.scheme.owners[r.doc], "V"+strconv.Itoa(r.version))
+}
+
+// warnContested tells of a name that is longer than its schema says.
+func (a *assigner) warnContested(r, keeper *Claim) {
+	pos := r.Named.Schema.Pos
+	if r.Named.Schema.Title != "" {
+		pos = r.Named.Schema.At["title"]
+	}
+	a.list.Add(diag.Finding{
+		Pos: pos, Severity: diag.Warning, ID: "name-contested",
+		Message: fmt.Sprintf("the Go name %s goes to another schema, at %s, so this type is called %s", r.wanted[0], keeper.Named.Schema.Pos, r.Named.Name),
+		Hint:    fmt.Sprintf("write title: %s here to settle that for good, or let both files refer to one definition", r.Named.Name),
+	})
+}
+
+// rank orders claims: events, libraries, definitions of events, inline types.
+func rank(r *Claim) int {
+	switch {
+	case r.Fixed != "":
+		return 0
+	case r.parent != nil:
+		return 3
+	case r.joins != nil:
+		return 4
+	case r.library:
+		return 1
+	}
+	return 2
+}
+
+// reach notes which events a type is a part of.
+func (a *assigner) reach(pkg *ir.Package) {
+	requests := map[*ir.Named]*Claim{}
+	for _, r := range a.claims {
+		requests[r.Named] = r
+	}
+	for _, e := range pkg.Events {
+		seen := map[*ir.Named]bool{}
+		var visit func(n *ir.Named)
+		var visitType func(t *ir.Type)
+		visitType = func(t *ir.Type) {
+			if t == nil {
+				return
+			}
+			if t.Named != nil {
+				visit(t.Named)
+			}
+			visitType(t.Elem)
+		}
+		visit = func(n *ir.Named) {
+			if seen[n] || requests[n] == nil {
+				return
+			}
+			seen[n] = true
+			requests[n].events = append(requests[n].events, e.Event)
+			for _, t := range n.Parts() {
+				visitType(t)
+			}
+			if n.Union != nil {
+				for _, branch := range n.Union.Branches {
+					visitType(branch.Type)
+					if branch.Named != nil {
+						visit(branch.Named)
+					}
+				}
+			}
+		}
+		visit(e.Data)
+	}
+}

@@ -1,0 +1,275 @@
+package naming
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/outboxgen/outboxgen/generator/internal/goname"
+	"github.com/outboxgen/outboxgen/generator/internal/ir"
+	"github.com/outboxgen/outboxgen/generator/internal/schema"
+)
+
+// Context says where a type stands, for its name.
+type Context struct {
+	Parent   *ir.Named      // nil inside a definition that is not an object
+	Property string         // of the parent, or the name of that definition
+	Part     string         // "item" or "value" inside an array or a map, "member" of a pattern
+	Ref      *schema.Schema // the definition that a reference leads to
+	Joins    *ir.Named      // the union of a branch that says more than its definition
+	Data     bool           // it is the data of the event that Parent is, whose title it has
+	Kind     string         // the JSON type, of a schema that is split into its types
+}
+
+// Additional stands for the members that no property describes.
+const Additional = "additional"
+
+// Inside is the context of an array's items or a map's values.
+func (c Context) Inside(part string) Context {
+	if c.Ref != nil {
+		return Context{Property: RefName(c.Ref), Part: part}
+	}
+	c.Part = part
+	return c
+}
+
+// whole reports whether c is about event data itself, not its items or values.
+func (c Context) whole() bool { return c.Data && c.Part == "" }
+
+// Claim is a type that wants a name.
+type Claim struct {
+	Named *ir.Named
+	Fixed string // the name of an event's data, which nothing may take
+
+	wanted  []string
+	full    string    // of a definition: its whole name, where wanted has only a part or the title
+	parent  *ir.Named // of a type that is written in line
+	joins   *ir.Named
+	doc     *schema.Document // whose type it is
+	library bool
+	version int
+	events  []*schema.Event // that reach it
+}
+
+// Scheme is what the names of a project follow from.
+type Scheme struct {
+	project *schema.Project
+	owners  map[*schema.Document]string // Go name that qualifies types of the file
+	version map[*schema.Document]int    // lowest event version in the file; 0: a library
+	titles  map[*schema.Document]bool   // whether its members have titles that repeat their names
+	keys    map[string][]*keyed         // by name
+	wrote   int                         // schemas written to compare them
+}
+
+// NewScheme is the scheme of a project.
+func NewScheme(p *schema.Project) *Scheme {
+	n := &Scheme{
+		project: p, owners: map[*schema.Document]string{}, version: map[*schema.Document]int{},
+		titles: map[*schema.Document]bool{}, keys: map[string][]*keyed{},
+	}
+	for _, e := range p.Events {
+		doc := e.Schema.Doc
+		if v, ok := n.version[doc]; !ok || e.Version < v {
+			n.version[doc] = e.Version
+			n.owners[doc] = e.GoName
+		}
+	}
+	return n
+}
+
+// Data is the claim of the data of an event.
+func (n *Scheme) Data(data *ir.Named, e *schema.Event) *Claim {
+	return &Claim{Named: data, Fixed: e.GoName, wanted: []string{e.GoName}, doc: data.Schema.Doc, version: e.Version}
+}
+
+// BeData turns the claim of a definition into that of the data of an event.
+func (c *Claim) BeData(e *schema.Event) {
+	c.Fixed, c.wanted, c.parent = e.GoName, []string{e.GoName}, nil
+}
+
+// BeValue turns the claim of a union into that of the value of an event.
+func (c *Claim) BeValue(holder *ir.Named) {
+	c.wanted, c.full, c.parent = []string{"Value"}, "", holder
+}
+
+// Move has what was named after one type named after another.
+func (c *Claim) Move(from, to *ir.Named) {
+	if c.parent == from {
+		c.parent = to
+	}
+	if c.Named.Parent == from {
+		c.Named.Parent = to
+	}
+	if c.joins == from {
+		c.joins = to
+	}
+}
+
+// Claim works out what a type wants to be called.
+func (n *Scheme) Claim(named *ir.Named, at Context) *Claim {
+	s := named.Schema
+	title := n.title(s, at)
+	if at.Ref == nil && title == "" && !at.whole() {
+		named.Parent, named.Role = at.Parent, at.role()
+	}
+	doc := s.Doc
+	if at.Joins != nil {
+		doc = at.Joins.Schema.Doc
+	}
+	c := &Claim{Named: named, doc: doc, version: n.version[doc], library: n.version[doc] == 0, joins: at.Joins}
+	word := at.Property
+	switch {
+	case at.Part != "" && at.Data:
+		word = at.Part
+	case at.Part != "":
+		word = singular(word, at.Part)
+	}
+	short := goname.Exported(word)
+	switch {
+	case title != "":
+		short = goname.Title(title)
+	case at.Ref != nil:
+		short = goname.Exported(RefName(at.Ref))
+	case at.Parent != nil:
+		c.parent, c.wanted = at.Parent, []string{short}
+		if at.Part != "" {
+			c.wanted = append(c.wanted, goname.Exported(at.Property+"_"+at.Part))
+		}
+		return c
+	}
+	owner := n.owners[s.Doc]
+	if owner == "" {
+		owner = goname.Exported(stem(s.Doc.Path))
+	}
+	c.wanted = []string{short, owner + short, owner + short + "Type"}
+	if at.Ref != nil && at.Ref.Pointer != "" {
+		if full := goname.Exported(lastToken(at.Ref)); full != short {
+			c.full = full
+		}
+	}
+	return c
+}
+
+// title is the title of s as far as it names a type. Tools that give every
+// member a title repeat its name there: that is no name of a type, which other
+// members may want as well.
+func (n *Scheme) title(s *schema.Schema, at Context) string {
+	if at.whole() || at.Kind != "" {
+		return ""
+	}
+	if class, ok := strings.CutPrefix(s.ID, "urn:jsonschema:"); ok && s.Title == "" {
+		return class[strings.LastIndexByte(class, ':')+1:] // Jackson's name for a class
+	}
+	if at.sameTitle(s) {
+		return ""
+	}
+	if s.Title == "" || at.Ref != nil || at.Property == "" {
+		return s.Title
+	}
+	title := goname.Exported(s.Title)
+	for _, repeated := range []string{at.Property, at.Property + "_" + at.Part, singular(at.Property, at.Part)} {
+		if title == goname.Exported(repeated) && (strings.Contains(s.Title, " ") || n.repeats(s.Doc)) {
+			return ""
+		}
+	}
+	return s.Title
+}
+
+// sameTitle reports whether a branch bears the title of its union, which tells
+// nothing of the branch.
+func (c Context) sameTitle(s *schema.Schema) bool {
+	return c.Parent != nil && c.Parent.Union != nil && s != c.Parent.Schema && s.Title == c.Parent.Schema.Title
+}
+
+// repeats reports whether a file gives titles to members that make no types,
+// where nobody would have written them for the sake of a name.
+func (n *Scheme) repeats(doc *schema.Document) bool {
+	known, ok := n.titles[doc]
+	if ok {
+		return known
+	}
+	seen := map[*schema.Schema]bool{}
+	var inside func(s *schema.Schema) bool
+	inside = func(s *schema.Schema) bool {
+		if s == nil || seen[s] {
+			return false
+		}
+		seen[s] = true
+		for _, p := range s.Properties {
+			if sub := p.Schema; sub.Title != "" && len(sub.Properties) == 0 && sub.Enum == nil && sub.Const == nil && goname.Exported(sub.Title) == goname.Exported(p.Name) {
+				return true
+			}
+			if inside(p.Schema) {
+				return true
+			}
+		}
+		for _, p := range s.Defs {
+			if inside(p.Schema) {
+				return true
+			}
+		}
+		return inside(s.Items)
+	}
+	known = inside(doc.Root)
+	n.titles[doc] = known
+	return known
+}
+
+// role is how the place reads in a comment.
+func (c Context) role() string {
+	role := "the member " + strconv.Quote(c.Property)
+	switch {
+	case c.Data:
+		role = "the value"
+	case c.Property == Additional:
+		role = "the additional members"
+	}
+	switch c.Part {
+	case "item":
+		return "the items of " + role
+	case "value":
+		return "the values of " + role
+	case "member":
+		return "the members whose names match a pattern"
+	}
+	return role
+}
+
+// RefName is the name by which a reference's target is known: the name of its
+// definition, or of its file. Of a dotted name only the last part counts, also
+// inside the brackets of a generic one: com.acme.Page<com.acme.Item> is Page
+// Item.
+func RefName(target *schema.Schema) string {
+	if target.Pointer == "" {
+		return stem(target.Doc.Path)
+	}
+	parts := strings.FieldsFunc(lastToken(target), func(r rune) bool { return strings.ContainsRune("<>[](),« »", r) })
+	for i, part := range parts {
+		for _, cut := range []string{".", "/"} {
+			if at := strings.LastIndex(part, cut); at >= 0 && at+1 < len(part) && (part[at+1] < '0' || part[at+1] > '9') {
+				part = part[at+1:]
+			}
+		}
+		parts[i] = part
+	}
+	if len(parts) == 0 {
+		return lastToken(target)
+	}
+	return strings.Join(parts, " ")
+}
+
+// Anonymous reports whether a definition has a number for a name, which Zod
+// gives to those that need one only for recursion.
+func Anonymous(target *schema.Schema) bool {
+	number, ok := strings.CutPrefix(lastToken(target), "__schema")
+	_, err := strconv.Atoi(number)
+	return ok && err == nil && target.Title == ""
+}
+
+// lastToken is the name of a definition as it is written.
+func lastToken(target *schema.Schema) string {
+	name := target.Pointer[strings.LastIndexByte(target.Pointer, '/')+1:]
+	return Unescape.Replace(name)
+}
+
+// Unescape reads a reference token of a JSON Pointer.
+var Unescape = strings.NewReplacer("~1", "/", "~0", "~")

@@ -1,0 +1,76 @@
+package naming
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/outboxgen/outboxgen/generator/internal/goname"
+	"github.com/outboxgen/outboxgen/generator/internal/ir"
+)
+
+// nameConstants names the values of an enum after it. A value that repeats the
+// name of the type, as STATUS_OPEN of Status does, is named without that.
+func nameConstants(names names, r *Claim) {
+	n := r.Named
+	words, taken := make([]string, len(n.Enum)), map[string]bool{}
+	for i, v := range n.Enum {
+		words[i] = constantWord(n.Base, v)
+		taken[words[i]] = true
+	}
+	for i, word := range words {
+		if short := withoutType(word, typeNames(r)...); !taken[short] && (n.Base == ir.String || n.Enum[i].Given != "") {
+			taken[short] = true
+			word = short
+		}
+		name := n.Name + word
+		for k := 2; names[name]; k++ {
+			name = fmt.Sprintf("%s%s%d", n.Name, word, k)
+		}
+		names[name] = true
+		n.Enum[i].Name = name
+	}
+}
+
+// constantWord is what follows the type's name in that of a value.
+func constantWord(base ir.Kind, v ir.EnumValue) string {
+	if v.Given != "" {
+		if upper := strings.ToUpper(v.Given); v.Given != upper && v.Given != strings.ToLower(v.Given) {
+			return goname.Title(v.Given) // in camel case, of a program's own
+		}
+		return goname.Exported(v.Given)
+	}
+	word := goname.Exported(v.Name)
+	switch {
+	case v.Name == "":
+		return "Empty"
+	case base == ir.Int || base == ir.Float:
+		return ir.NumberWord(v.Literal)
+	case !strings.HasPrefix(v.Name, "X") && strings.HasPrefix(word, "X") && len(word) > 1 && (word[1] < 'A' || word[1] > 'Z') && (v.Name[0] < 'a' || v.Name[0] > 'z'):
+		return word[1:] // behind the type's name it may begin with a digit
+	}
+	return word
+}
+
+// withoutType is word without the first of the names that it begins with, as
+// long as a word or a number is left.
+func withoutType(word string, names ...string) string {
+	for _, name := range names {
+		if rest, ok := strings.CutPrefix(word, name); ok && rest != "" && (rest[0] >= 'A' && rest[0] <= 'Z' || rest[0] >= '0' && rest[0] <= '9') {
+			return rest
+		}
+	}
+	return word
+}
+
+// typeNames is what values may repeat: the name of the type, that which its
+// schema gives it, and that of the union of which it lists the strings.
+func typeNames(r *Claim) []string {
+	all := []string{r.Named.Name, r.wanted[0]}
+	for _, union := range r.Named.Unions {
+		all = append(all, union.Name)
+		if union.Parent != nil {
+			all = append(all, strings.TrimPrefix(union.Name, union.Parent.Name))
+		}
+	}
+	return all
+}

@@ -1,0 +1,152 @@
+package naming
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+
+	"github.com/outboxgen/outboxgen/generator/internal/diag"
+	"github.com/outboxgen/outboxgen/generator/internal/ir"
+)
+
+// names are the identifiers of the package.
+type names map[string]bool
+
+func newNames(pkg *ir.Package) names {
+	n := names{"Service": true, "InsertAll": true, "insertRows": true, "nullable": true}
+	for _, e := range pkg.Events {
+		for _, prefix := range functions {
+			n[prefix+e.GoName] = true
+		}
+		n.take(e.GoName)
+		n[ir.EventVar(e.GoName)] = true
+	}
+	return n
+}
+
+// functions are what the names of an event's functions begin with.
+var functions = []string{"Insert", "Queue", "On", "Decode", "New"}
+
+// checkNames reports events with the name of another event's function, and
+// events whose names are too much alike for a file each.
+func (a *assigner) checkNames(pkg *ir.Package) {
+	events, files := map[string]*ir.Event{}, map[string]*ir.Event{}
+	for _, e := range pkg.Events {
+		events[e.GoName] = e
+		file := eventFile(e.Event)
+		if other := files[file]; other != nil {
+			a.list.Add(diag.Finding{
+				Pos: e.Pos, ID: "file-shared",
+				Message: fmt.Sprintf("the Go names %s and %s, of the event at %s, want one file, %s", e.GoName, other.GoName, other.Pos, file),
+				Hint:    "give one of them another title",
+			})
+		}
+		files[file] = e
+	}
+	for _, e := range pkg.Events {
+		for _, prefix := range functions {
+			if other := events[prefix+e.GoName]; other != nil {
+				a.list.Add(diag.Finding{
+					Pos: other.Pos, ID: "name-taken",
+					Message: fmt.Sprintf("the Go name %s is also that of a function for the event at %s", other.GoName, e.Pos),
+					Hint:    "give one of them another title",
+				})
+			}
+		}
+	}
+}
+
+// claim takes the first of the names that is free, or numbers the last one.
+func (n names) claim(wanted []string) string {
+	for _, name := range wanted {
+		if n.free(name) {
+			n.take(name)
+			return name
+		}
+	}
+	last := wanted[len(wanted)-1]
+	for i := 2; ; i++ {
+		if name := last + strconv.Itoa(i); n.free(name) {
+			n.take(name)
+			return name
+		}
+	}
+}
+
+// take reserves a type's name and those of its functions.
+func (n names) take(name string) {
+	for _, prefix := range ofTypes {
+		n[prefix+name] = true
+	}
+}
+
+func (n names) free(name string) bool {
+	return !slices.ContainsFunc(ofTypes, func(prefix string) bool { return n[prefix+name] })
+}
+
+// ofTypes are what a type's name and those of its functions begin with.
+var ofTypes = []string{"", "New", "encode", "decode"}
+
+// namePatterns names the variables that hold the patterns of a struct.
+func namePatterns(names names, n *ir.Named) {
+	claim := func(p *ir.Pattern, base string) {
+		if p == nil || p.Var != "" {
+			return
+		}
+		p.Var = ir.Unexported(n.Name) + base + "Pattern"
+		for k := 2; names[p.Var]; k++ {
+			p.Var = fmt.Sprintf("%s%sPattern%d", ir.Unexported(n.Name), base, k)
+		}
+		names[p.Var] = true
+	}
+	name := func(t *ir.Type, base string) {
+		for ; t != nil; t, base = t.Elem, base+"Item" {
+			claim(t.Pattern, base)
+			claim(t.Keys, base+"Name")
+		}
+	}
+	for base, t := range n.Parts() {
+		name(t, base)
+	}
+	for _, m := range n.Matching {
+		if m.Type == nil {
+			claim(m.Pattern, "Forbidden")
+		} else {
+			claim(m.Pattern, m.Name+"Name")
+		}
+	}
+}
+
+// nameUnion takes the names that a union needs beside its own.
+func nameUnion(names names, n *ir.Named) {
+	switch {
+	case n.Union == nil:
+	case n.Union.Raw:
+		for _, branch := range n.Union.Branches {
+			names[n.Name+"From"+branch.Name] = true
+		}
+	default:
+		n.Union.Unknown = names.claim([]string{"Unknown" + n.Name})
+	}
+}
+
+// nameRules names the variables that hold the rules of a struct and of its
+// members.
+func nameRules(names names, n *ir.Named) {
+	name := func(r *ir.Rules, base string) {
+		if r == nil || r.Var != "" {
+			return
+		}
+		r.Var = ir.Unexported(n.Name) + base + "Rules"
+		for k := 2; names[r.Var]; k++ {
+			r.Var = fmt.Sprintf("%s%sRules%d", ir.Unexported(n.Name), base, k)
+		}
+		names[r.Var] = true
+	}
+	name(n.Rules, "")
+	for base, t := range n.Parts() {
+		for ; t != nil; t, base = t.Elem, base+"Item" {
+			name(t.Rules, base)
+		}
+	}
+}

@@ -1,0 +1,204 @@
+package naming
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/outboxgen/outboxgen/generator/internal/goname"
+	"github.com/outboxgen/outboxgen/generator/internal/normal"
+	"github.com/outboxgen/outboxgen/generator/internal/schema"
+)
+
+const (
+	// maxKeyed bounds the schemas that are looked at to see whether two types
+	// of one name are the same. Larger ones are the same only where they stand
+	// in one place.
+	maxKeyed = 50_000
+	// maxKeyedAll bounds them for a whole project.
+	maxKeyedAll = 5_000_000
+)
+
+// keyed is a type among those that want one name.
+type keyed struct {
+	node    *normal.Node
+	schema  *schema.Schema
+	key     string
+	content [sha256.Size]byte // what the schema says, once another type has the name
+	written bool
+}
+
+// Key tells types apart that want the same name: two nodes with one key are one
+// type. Schemas written in line are always apart, unless they have a title.
+func (n *Scheme) Key(node *normal.Node, s *schema.Schema, at Context) string {
+	title := n.title(s, at)
+	if title == "" && at.Ref == nil {
+		return placeOfNode(node, s, at)
+	}
+	name := goname.Title(title)
+	if title == "" {
+		name = goname.Exported(RefName(at.Ref))
+	}
+	of := &keyed{node: node, schema: s, key: fmt.Sprintf("%s %d", name, len(n.keys[name]))}
+	for _, other := range n.keys[name] {
+		if other.node == node || n.content(other) == n.content(of) {
+			return other.key
+		}
+	}
+	n.keys[name] = append(n.keys[name], of)
+	return of.key
+}
+
+// place is where a schema stands.
+func place(s *schema.Schema) string { return s.Doc.Path + "#" + s.Pointer }
+
+// placeOfNode is where s stands, which node is named after. One that says more
+// than s, or has only one of its types, is told apart.
+func placeOfNode(node *normal.Node, s *schema.Schema, at Context) string {
+	text := place(s)
+	if at.Kind != "" {
+		text += "/type/" + at.Kind
+	}
+	if !node.Single() {
+		text += " " + node.Key()
+	}
+	return text
+}
+
+// content is what the schema of k says.
+func (n *Scheme) content(k *keyed) [sha256.Size]byte {
+	if !k.written {
+		k.written = true
+		w := writer{most: min(maxKeyed, maxKeyedAll-n.wrote)}
+		if k.node.Single() {
+			w.schema(k.schema)
+		} else {
+			w.WriteString(k.node.Key()) // a combination is like no other
+		}
+		n.wrote += len(w.seen)
+		text := w.String()
+		if w.over {
+			text = place(k.schema)
+		}
+		k.content = sha256.Sum256([]byte(text))
+	}
+	return k.content
+}
+
+// writer writes what a schema says, without where it says it. A reference is
+// written as the place that it leads to, or, when it leads to a definition of
+// the same file, as that definition the first time.
+type writer struct {
+	strings.Builder
+	seen map[*schema.Schema]int
+	most int  // schemas to write
+	over bool // there are more
+}
+
+func (w *writer) schema(s *schema.Schema) {
+	if s == nil {
+		return
+	}
+	if n, ok := w.seen[s]; ok {
+		fmt.Fprintf(w, "^%d", n)
+		return
+	}
+	if w.seen == nil {
+		w.seen = map[*schema.Schema]int{}
+	}
+	if w.over = w.over || len(w.seen) >= w.most; w.over {
+		return
+	}
+	w.seen[s] = len(w.seen)
+	if s.Bool != nil {
+		fmt.Fprint(w, *s.Bool)
+		return
+	}
+	fmt.Fprintf(w, "{%q %q %q %t %q %q %q %t", s.Title, s.Description, s.Types, s.Deprecated, s.Format, s.ContentEncoding, sortedNames(s.Required), s.UniqueItems)
+	if s.Ref != nil {
+		w.WriteString(" ref ")
+		w.schema(s.Ref.Target)
+	}
+	w.properties("props", s.Properties)
+	w.properties("patterns", s.PatternProperties)
+	w.properties("dependent", s.DependentSchemas)
+	for _, part := range []struct {
+		name   string
+		schema *schema.Schema
+	}{
+		{"additional", s.AdditionalProperties}, {"unevaluated", s.UnevaluatedProperties}, {"names", s.PropertyNames},
+		{"items", s.Items}, {"contains", s.Contains}, {"unevaluatedItems", s.UnevaluatedItems},
+		{"not", s.Not}, {"if", s.If}, {"then", s.Then}, {"else", s.Else},
+	} {
+		if part.schema != nil {
+			fmt.Fprintf(w, " %s ", part.name)
+			w.schema(part.schema)
+		}
+	}
+	w.schemas("prefix", s.PrefixItems)
+	w.schemas("allOf", s.AllOf)
+	w.schemas("anyOf", s.AnyOf)
+	w.schemas("oneOf", s.OneOf)
+	for _, n := range []*schema.Number{
+		s.MinProperties, s.MaxProperties, s.MinContains, s.MaxContains, s.MinItems, s.MaxItems, s.MinLength, s.MaxLength,
+		s.Minimum, s.Maximum, s.ExclusiveMinimum, s.ExclusiveMaximum, s.MultipleOf,
+	} {
+		if n == nil {
+			w.WriteString(" -")
+		} else {
+			fmt.Fprintf(w, " %s", n.Text)
+		}
+	}
+	if s.Pattern != nil {
+		fmt.Fprintf(w, " pattern %q", s.Pattern.Text)
+	}
+	w.value("const", s.Const)
+	w.value("default", s.Default)
+	for _, v := range s.Enum {
+		w.value("enum", v)
+		if name := s.EnumNames[v.Canonical()]; name != "" {
+			fmt.Fprintf(w, " called %q", name)
+		}
+	}
+	for _, d := range s.DependentRequired {
+		fmt.Fprintf(w, " dep %q %q", d.Name.Text, sortedNames(d.Required))
+	}
+	w.WriteString("}")
+}
+
+func (w *writer) schemas(name string, parts []*schema.Schema) {
+	for _, s := range parts {
+		fmt.Fprintf(w, " %s ", name)
+		w.schema(s)
+	}
+}
+
+func (w *writer) properties(name string, properties []schema.Property) {
+	for _, p := range properties {
+		fmt.Fprintf(w, " %s %q ", name, p.Name)
+		w.schema(p.Schema)
+	}
+}
+
+func (w *writer) value(name string, v *schema.Value) {
+	if v == nil {
+		return
+	}
+	fmt.Fprintf(w, " %s %d %t %q", name, v.Kind, v.Bool, v.Text)
+	for _, item := range v.Items {
+		w.value("item", item)
+	}
+	for _, m := range v.Members {
+		w.value(fmt.Sprintf("member %q", m.Name), m.Value)
+	}
+}
+
+func sortedNames(in []schema.Name) []string {
+	out := map[string]bool{}
+	for _, n := range in {
+		out[n.Text] = true
+	}
+	return slices.Sorted(maps.Keys(out))
+}

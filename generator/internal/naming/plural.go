@@ -1,0 +1,99 @@
+package naming
+
+import (
+	"strings"
+	"unicode"
+)
+
+// singular is the name of one of several: essay_results gives essay_result,
+// and teamMembers teamMember. A name that is no plural, or one whose singular
+// nobody says, gets the word otherwise behind it: data gives data_item.
+func singular(plural, otherwise string) string {
+	start := lastWord(plural)
+	word := plural[start:]
+	one, ok := singularWord(strings.ToLower(word))
+	if !ok {
+		return plural + "_" + otherwise
+	}
+	if first := []rune(word)[0]; unicode.IsUpper(first) {
+		one = strings.ToUpper(one[:1]) + one[1:]
+	}
+	return plural[:start] + one
+}
+
+// lastWord is where the last word of a name begins.
+func lastWord(name string) int {
+	start := 0
+	var before rune
+	for i, c := range name {
+		switch {
+		case !unicode.IsLetter(c):
+			start = i + len(string(c))
+		case unicode.IsUpper(c) && unicode.IsLower(before):
+			start = i
+		}
+		before = c
+	}
+	return start
+}
+
+// singularWord is the singular of an English word in small letters, false when
+// it is no plural. Names in other alphabets and languages that end in s are
+// taken for English: most schemas are.
+func singularWord(word string) (string, bool) {
+	if len(word) < 3 || uncountable(word) {
+		return "", false
+	}
+	for _, irregular := range irregulars {
+		if prefix, ok := strings.CutSuffix(word, irregular[0]); ok && (prefix == "" || len(irregular[0]) > 4) {
+			return prefix + irregular[1], true
+		}
+	}
+	for _, rule := range endings {
+		if stem, ok := strings.CutSuffix(word, rule[0]); ok && len(stem) > 0 {
+			return stem + rule[1], rule[0] != rule[1]
+		}
+	}
+	return "", false
+}
+
+// uncountable reports whether a word has no plural, or is its own, or is a
+// singular that ends like a plural.
+func uncountable(word string) bool {
+	for _, whole := range []string{
+		"news", "series", "species", "means", "lens", "gas", "bias", "alias", "atlas", "canvas", "chaos", "christmas", "cosmos", "pancreas", "texas",
+		"aws", "css", "dns", "gps", "https", "ios", "os", "sms", "tls", "kubernetes", "redis", "postgres",
+		"was", "has", "this", "always", "sometimes", "minus", "plus", "versus", "yes", "else", "whereas", "perhaps", "less",
+		"analytics", "logistics", "physics", "mathematics", "economics", "politics", "genetics", "ethics", "graphics",
+		"thanks", "goods", "headquarters", "corps", "diabetes", "apparatus",
+		"data", "metadata", "media", "information", "equipment", "feedback", "content",
+	} {
+		if word == whole {
+			return true
+		}
+	}
+	return false
+}
+
+// irregulars are the plurals that no ending tells, with their singulars. Those
+// of more than four letters count at the end of a longer word too: grandchildren.
+var irregulars = [][2]string{
+	{"children", "child"}, {"people", "person"}, {"women", "woman"}, {"men", "man"}, {"teeth", "tooth"}, {"feet", "foot"}, {"geese", "goose"}, {"mice", "mouse"},
+	{"indices", "index"}, {"vertices", "vertex"}, {"matrices", "matrix"}, {"appendices", "appendix"}, {"codices", "codex"}, {"vortices", "vortex"},
+	{"criteria", "criterion"}, {"phenomena", "phenomenon"}, {"schemata", "schema"}, {"alumni", "alumnus"}, {"radii", "radius"}, {"stimuli", "stimulus"},
+	{"analyses", "analysis"}, {"diagnoses", "diagnosis"}, {"hypotheses", "hypothesis"}, {"parentheses", "parenthesis"}, {"theses", "thesis"},
+	{"syntheses", "synthesis"}, {"synopses", "synopsis"}, {"emphases", "emphasis"}, {"crises", "crisis"}, {"axes", "axis"}, {"oases", "oasis"},
+	{"leaves", "leaf"}, {"halves", "half"}, {"shelves", "shelf"}, {"wolves", "wolf"}, {"knives", "knife"}, {"lives", "life"}, {"wives", "wife"}, {"thieves", "thief"},
+	{"movies", "movie"}, {"cookies", "cookie"}, {"calories", "calorie"}, {"selfies", "selfie"}, {"zombies", "zombie"}, {"ties", "tie"}, {"pies", "pie"}, {"lies", "lie"},
+	{"caches", "cache"}, {"aches", "ache"}, {"quizzes", "quiz"}, {"buses", "bus"}, {"gases", "gas"}, {"lenses", "lens"}, {"aliases", "alias"}, {"biases", "bias"},
+	{"canvases", "canvas"}, {"atlases", "atlas"}, {"shoes", "shoe"}, {"toes", "toe"}, {"canoes", "canoe"}, {"oboes", "oboe"},
+	{"excuses", "excuse"}, {"abuses", "abuse"}, {"uses", "use"}, {"fuses", "fuse"}, {"muses", "muse"}, {"ruses", "ruse"},
+}
+
+// endings turn a plural into its singular; the first that fits counts. Those
+// that give themselves are no plurals.
+var endings = [][2]string{
+	{"ss", "ss"}, {"us", "us"}, {"is", "is"},
+	{"ies", "y"}, {"sses", "ss"}, {"shes", "sh"}, {"ches", "ch"}, {"xes", "x"}, {"zzes", "zz"}, {"oes", "o"},
+	{"auses", "ause"}, {"ouses", "ouse"}, {"uses", "us"}, {"s", ""},
+}

@@ -1,0 +1,250 @@
+package normal
+
+import (
+	"math/bits"
+	"slices"
+
+	"github.com/outboxgen/outboxgen/generator/internal/jsonvalue"
+	"github.com/outboxgen/outboxgen/generator/internal/schema"
+)
+
+// Kinds is a set of JSON types. A number is an Integer or a Fraction, so that
+// the type number is both.
+type Kinds uint8
+
+// The JSON types.
+const (
+	Null Kinds = 1 << iota
+	Boolean
+	Integer
+	Fraction
+	String
+	Array
+	Object
+
+	None   Kinds = 0
+	Number       = Integer | Fraction
+	All          = Null | Boolean | Number | String | Array | Object
+)
+
+// Types is the type keywords of k, without null: number for both of its kinds.
+func (k Kinds) Types() []string {
+	var names []string
+	for _, t := range []struct {
+		kinds Kinds
+		name  string
+	}{{Boolean, "boolean"}, {Number, "number"}, {String, "string"}, {Array, "array"}, {Object, "object"}} {
+		switch {
+		case k&t.kinds == Integer:
+			names = append(names, "integer")
+		case k&t.kinds != 0:
+			names = append(names, t.name)
+		}
+	}
+	return names
+}
+
+// One is the single type of k, null left out; "" if there are several or none.
+func (k Kinds) One() string {
+	if names := k.Types(); len(names) == 1 {
+		return names[0]
+	}
+	return ""
+}
+
+// Has reports whether every kind of other is in k.
+func (k Kinds) Has(other Kinds) bool { return k&other == other }
+
+// count is how many kinds there are, an integer and a fraction as two.
+func (k Kinds) count() int { return bits.OnesCount8(uint8(k)) }
+
+// kindsOfTypes is the kinds that the type keyword names; none named is all.
+func kindsOfTypes(types []string) Kinds {
+	if len(types) == 0 {
+		return All
+	}
+	var k Kinds
+	for _, t := range types {
+		k |= KindsOfType(t)
+	}
+	return k
+}
+
+// KindsOfType is the kinds of one type of JSON Schema.
+func KindsOfType(name string) Kinds {
+	switch name {
+	case "null":
+		return Null
+	case "boolean":
+		return Boolean
+	case "integer":
+		return Integer
+	case "number":
+		return Number
+	case "string":
+		return String
+	case "array":
+		return Array
+	case "object":
+		return Object
+	}
+	return None
+}
+
+// KindOf is the kind of a value.
+func KindOf(v *schema.Value) Kinds {
+	switch v.Kind {
+	case schema.Null:
+		return Null
+	case schema.Bool:
+		return Boolean
+	case schema.NumberKind:
+		if jsonvalue.IsWhole(v.Text) {
+			return Integer
+		}
+		return Fraction
+	case schema.String:
+		return String
+	case schema.Array:
+		return Array
+	}
+	return Object
+}
+
+// kindsOfValues is the kinds of the values that a schema lists; one that lists
+// none allows all.
+func kindsOfValues(s *schema.Schema) Kinds {
+	k := All
+	if s.Const != nil {
+		k &= KindOf(s.Const)
+	}
+	if s.Enum != nil {
+		var listed Kinds
+		for _, v := range s.Enum {
+			listed |= KindOf(v)
+		}
+		k &= listed
+	}
+	return k
+}
+
+// kindsOf is the kinds that a value of s may have among those of within. It is
+// an upper bound: other keywords may leave fewer.
+func (g *Graph) kindsOf(s *schema.Schema, within Kinds) Kinds {
+	key := kindsKey{s, within}
+	if k, known := g.kinds[key]; known {
+		return k
+	}
+	n := g.Node(s)
+	k := g.narrow(n.atoms(), n.open(), within)
+	if k == All {
+		if implied, _ := g.implied(n.atoms()); implied != "" {
+			k = KindsOfType(implied)
+		}
+	}
+	g.kinds[key] = k
+	return k
+}
+
+type kindsKey struct {
+	schema *schema.Schema
+	within Kinds
+}
+
+// narrow is the kinds of within that atoms and unions leave.
+func (g *Graph) narrow(atoms []*schema.Schema, unions []union, within Kinds) Kinds {
+	k := within
+	for _, a := range atoms {
+		k &= kindsOfTypes(a.Types) & kindsOfValues(a)
+		if a.Not != nil {
+			k &^= g.refuses(a.Not)
+		}
+	}
+	for _, u := range unions {
+		var any Kinds
+		for _, branch := range u.branches() {
+			any |= g.kindsOf(branch, k)
+		}
+		k &= any
+	}
+	return k
+}
+
+// refuses is the kinds of which no value is left under not: s: those that s
+// takes whatever else holds.
+func (g *Graph) refuses(s *schema.Schema) Kinds {
+	target := g.resolve(s)
+	switch {
+	case target == nil:
+		return None
+	case target.Bool != nil:
+		if *target.Bool {
+			return All
+		}
+		return None
+	case target.Ref != nil || target.SaysMore("type"):
+		return None
+	}
+	return kindsOfTypes(target.Types)
+}
+
+// implied is the type that the keywords of schemas are about if none of them
+// says a type, with the keyword that tells. JSON Schema lets every other type
+// pass then, which is hardly ever meant; Options.Specification takes it at its
+// word.
+func (g *Graph) implied(atoms []*schema.Schema) (kind, keyword string) {
+	if g.options.Specification {
+		return "", ""
+	}
+	for _, of := range []struct {
+		kind     string
+		keywords []string
+	}{
+		{"object", []string{"properties", "additionalProperties", "required", "minProperties", "maxProperties", "patternProperties", "propertyNames", "unevaluatedProperties"}},
+		{"array", []string{"items", "prefixItems", "minItems", "maxItems", "uniqueItems", "contains", "unevaluatedItems"}},
+		{"string", []string{"minLength", "maxLength", "pattern", "format", "contentEncoding"}},
+		{"number", []string{"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"}},
+	} {
+		for _, keyword := range of.keywords {
+			if slices.ContainsFunc(atoms, func(a *schema.Schema) bool { _, ok := a.At[keyword]; return ok }) {
+				return of.kind, keyword
+			}
+		}
+	}
+	return "", ""
+}
+
+// acceptsNull reports whether null is valid for a schema and what it refers to,
+// exactly: most keywords say nothing of null.
+func acceptsNull(s *schema.Schema) bool {
+	switch {
+	case s == nil:
+		return true
+	case s.Bool != nil:
+		return *s.Bool
+	case !kindsOfTypes(s.Types).Has(Null), !kindsOfValues(s).Has(Null):
+		return false
+	case s.Ref != nil && !acceptsNull(s.Ref.Target), s.Not != nil && acceptsNull(s.Not):
+		return false
+	case slices.ContainsFunc(s.AllOf, func(part *schema.Schema) bool { return !acceptsNull(part) }):
+		return false
+	case len(s.AnyOf) > 0 && !slices.ContainsFunc(s.AnyOf, acceptsNull), len(s.OneOf) > 0 && countNull(s.OneOf) != 1:
+		return false
+	case s.If == nil:
+		return true
+	case acceptsNull(s.If):
+		return acceptsNull(s.Then)
+	default:
+		return acceptsNull(s.Else)
+	}
+}
+
+func countNull(branches []*schema.Schema) int {
+	n := 0
+	for _, branch := range branches {
+		if acceptsNull(branch) {
+			n++
+		}
+	}
+	return n
+}

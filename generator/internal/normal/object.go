@@ -1,0 +1,263 @@
+package normal
+
+import (
+	"slices"
+
+	"github.com/outboxgen/outboxgen/generator/internal/diag"
+	"github.com/outboxgen/outboxgen/generator/internal/schema"
+)
+
+// ObjectForm is what holds for objects.
+type ObjectForm struct {
+	// Members is every member that a schema describes by its name, in the order of
+	// the schemas, and behind them those that are only required.
+	Members []Member
+	// Patterns describe members by their names.
+	Patterns []MemberPattern
+	// Rest is what holds for the members that nothing describes; nil: anything.
+	Rest *Node
+	// RestSchemas is Rest as it is written; more than one if several say it.
+	RestSchemas []*schema.Schema
+	// Closed says that there are no such members.
+	Closed bool
+
+	MinProperties, MaxProperties *Limit
+}
+
+// Member is a member of objects.
+type Member struct {
+	Name      string
+	Pos       diag.Pos
+	Node      *Node            // what all schemas say of it
+	Schemas   []*schema.Schema // as they are written; more than one if several describe it
+	Of        *schema.Schema   // whose member it is: the first that describes it
+	Required  bool
+	Described bool // by a property or a pattern
+	Never     bool // no value is valid
+}
+
+// MemberPattern describes the members whose names match a pattern.
+type MemberPattern struct {
+	Pattern Pattern
+	Pos     diag.Pos
+	Node    *Node
+	Schemas []*schema.Schema // as they are written; more than one if several say it
+	Of      *schema.Schema
+	Never   bool // no member may have such a name
+}
+
+// Member is the member of a name, nil if no schema mentions it.
+func (o *ObjectForm) Member(name string) *Member {
+	for i := range o.Members {
+		if o.Members[i].Name == name {
+			return &o.Members[i]
+		}
+	}
+	return nil
+}
+
+// Requires reports whether every object has a member.
+func (o *ObjectForm) Requires(name string) bool {
+	m := o.Member(name)
+	return m != nil && m.Required
+}
+
+// Forbids reports whether no object has a member.
+func (o *ObjectForm) Forbids(name string) bool {
+	if m := o.Member(name); m != nil {
+		return m.Never
+	}
+	return o.Closed && len(o.Patterns) == 0
+}
+
+// scope is a schema that describes members, and what it says of all others. For
+// unevaluatedProperties these are the members that no schema below it describes.
+type scope struct {
+	of        *schema.Schema
+	describes []*schema.Schema
+	rest      *schema.Schema
+}
+
+// scopes is the scopes of a form: each atom, and again each whose
+// unevaluatedProperties depends on no value.
+func (f *Form) scopes() []scope {
+	var all []scope
+	for _, a := range f.Atoms {
+		all = append(all, scope{of: a, describes: []*schema.Schema{a}, rest: a.AdditionalProperties})
+		if a.UnevaluatedProperties != nil && !f.dynamicProperties(a) {
+			all = append(all, scope{of: a, describes: f.Node.belowOf(a), rest: a.UnevaluatedProperties})
+		}
+	}
+	return all
+}
+
+// belowOf is s and every schema that holds with it.
+func (n *Node) belowOf(s *schema.Schema) []*schema.Schema {
+	var all []*schema.Schema
+	n.below(s, map[*schema.Schema]bool{}, &all)
+	return all
+}
+
+// dynamicProperties reports whether it depends on the value which members the
+// schemas below a evaluate.
+func (f *Form) dynamicProperties(a *schema.Schema) bool {
+	return slices.ContainsFunc(f.Node.belowOf(a), func(s *schema.Schema) bool {
+		return f.Node.conditional(s)
+	})
+}
+
+// conditional reports whether a schema has parts that hold for some values only.
+func (n *Node) conditional(s *schema.Schema) bool {
+	if s.If != nil || len(s.DependentSchemas) > 0 {
+		return true
+	}
+	for _, keyword := range unionKeywords {
+		u := union{s, keyword}
+		if len(u.branches()) == 0 {
+			continue
+		}
+		if c, ok := n.settled(u); !ok || c.branch == nil || c.loose {
+			return true
+		}
+	}
+	return false
+}
+
+// describe is what a scope says of a member: the schemas of its properties and
+// patterns, or what it says of all others. unsure says that a pattern may match
+// the name that Go cannot match.
+func (s scope) describe(name string) (schemas []*schema.Schema, described bool) {
+	unsure := false
+	for _, d := range s.describes {
+		for _, p := range d.Properties {
+			if p.Name == name {
+				schemas, described = append(schemas, p.Schema), true
+			}
+		}
+		for _, p := range d.PatternProperties {
+			switch pattern := NewPattern(p.Name); {
+			case !pattern.Known():
+				unsure = true
+			case pattern.Match(name):
+				schemas, described = append(schemas, p.Schema), true
+			}
+		}
+		if d != s.of && d.AdditionalProperties != nil {
+			described = true // which evaluates every member that is left
+		}
+	}
+	if s.of.AdditionalProperties != nil && s.rest != s.of.AdditionalProperties {
+		described = true
+	}
+	if !described && !unsure && s.rest != nil {
+		schemas = append(schemas, s.rest)
+	}
+	return schemas, described
+}
+
+// describe is what several scopes say of a member.
+func describe(scopes []scope, name string) (schemas []*schema.Schema, described bool) {
+	for _, s := range scopes {
+		more, by := s.describe(name)
+		for _, one := range more {
+			if !slices.Contains(schemas, one) {
+				schemas = append(schemas, one)
+			}
+		}
+		described = described || by && len(more) > 0
+	}
+	return schemas, described
+}
+
+// objectForm works out what holds for objects.
+func (n *Node) objectForm(f *Form) *ObjectForm {
+	o := &ObjectForm{}
+	scopes := f.scopes()
+	required := map[string]diag.Pos{}
+	for _, a := range f.Atoms {
+		o.MinProperties = tighter(o.MinProperties, a.MinProperties, a, true)
+		o.MaxProperties = tighter(o.MaxProperties, a.MaxProperties, a, false)
+		for _, r := range a.Required {
+			if _, ok := required[r.Text]; !ok {
+				required[r.Text] = r.Pos
+			}
+		}
+	}
+	seen := map[string]bool{}
+	add := func(name string, pos diag.Pos, of *schema.Schema) {
+		if seen[name] {
+			return
+		}
+		seen[name] = true
+		m := Member{Name: name, Pos: pos, Of: of}
+		_, m.Required = required[name]
+		m.Schemas, m.Described = describe(scopes, name)
+		m.Node = n.graph.Node(m.Schemas...)
+		m.Never = impossible(m.Node, maxDepth-1)
+		o.Members = append(o.Members, m)
+	}
+	for _, a := range f.Atoms {
+		for _, p := range a.Properties {
+			add(p.Name, p.Pos, a)
+		}
+	}
+	for _, a := range f.Atoms {
+		for _, r := range a.Required {
+			add(r.Text, r.Pos, a)
+		}
+	}
+	n.others(f, o, scopes)
+	return o
+}
+
+// others works out what holds for the members that no schema names.
+func (n *Node) others(f *Form, o *ObjectForm, scopes []scope) {
+	for _, a := range f.Atoms {
+		for _, p := range a.PatternProperties {
+			i := slices.IndexFunc(o.Patterns, func(other MemberPattern) bool { return other.Pattern.Text == p.Name })
+			if i < 0 {
+				o.Patterns = append(o.Patterns, MemberPattern{Pattern: NewPattern(p.Name), Pos: p.Pos, Of: a})
+				i = len(o.Patterns) - 1
+			}
+			if one := &o.Patterns[i]; !slices.Contains(one.Schemas, p.Schema) {
+				one.Schemas = append(one.Schemas, p.Schema)
+				one.Node = n.graph.Node(one.Schemas...)
+				one.Never = impossible(one.Node, maxDepth-1)
+			}
+		}
+	}
+	var rest []*schema.Schema
+	for _, s := range scopes {
+		if s.rest == nil || s.unsure() || s.coversAll() {
+			continue
+		}
+		if !slices.Contains(rest, s.rest) {
+			rest = append(rest, s.rest)
+		}
+	}
+	if len(rest) == 0 {
+		return
+	}
+	o.Rest, o.RestSchemas = n.graph.Node(rest...), rest
+	o.Closed = impossible(o.Rest, maxDepth-1)
+	if n.graph.anything(rest[0]) && len(rest) == 1 {
+		o.Rest, o.RestSchemas = nil, nil
+	}
+}
+
+// unsure reports whether a pattern of a scope is one that Go cannot match, so
+// that nobody knows which members are left.
+func (s scope) unsure() bool {
+	return slices.ContainsFunc(s.describes, func(d *schema.Schema) bool {
+		return slices.ContainsFunc(d.PatternProperties, func(p schema.Property) bool { return !NewPattern(p.Name).Known() })
+	})
+}
+
+// coversAll reports whether a schema of a scope describes all members, so that
+// none is left for unevaluatedProperties.
+func (s scope) coversAll() bool {
+	return slices.ContainsFunc(s.describes, func(d *schema.Schema) bool {
+		return d.AdditionalProperties != nil && d.AdditionalProperties != s.rest ||
+			d != s.of && d.UnevaluatedProperties != nil
+	})
+}

@@ -1,0 +1,223 @@
+package normal
+
+import (
+	"slices"
+
+	"github.com/outboxgen/outboxgen/generator/internal/schema"
+)
+
+// Residue is what a form does not say of one schema: the keywords that a
+// validator still has to check.
+type Residue struct {
+	Of *schema.Schema
+	// Whole is set if every keyword is to be checked. Nothing else is set then.
+	Whole bool
+	// Keywords are those of Of that are to be checked.
+	Keywords []string
+	// Members are the properties of Of that are to be checked.
+	Members []string
+	// Describes is set if unevaluatedProperties or unevaluatedItems is among the
+	// Keywords: what Of evaluates has to be known besides. DescribesMembers is the
+	// same for additionalProperties.
+	Describes, DescribesMembers bool
+}
+
+func (r *Residue) add(keyword string, present bool) {
+	if present {
+		r.Keywords = append(r.Keywords, keyword)
+	}
+}
+
+// Residues is what a validator still has to check of a value that has the
+// form. Those of a union stand at its branches, but for what cannot be said of
+// one branch alone.
+func (f *Form) Residues() []Residue {
+	n := f.Node
+	if f.Kinds&^Null == None {
+		return nil
+	}
+	if f.Kinds|Null == All && f.Union == nil && !f.Listed {
+		return n.Whole()
+	}
+	var all []Residue
+	for _, a := range f.Atoms {
+		r := Residue{Of: a}
+		if f.Union != nil {
+			f.together(&r)
+		} else {
+			f.residue(&r)
+		}
+		if r.Whole || len(r.Keywords)+len(r.Members) > 0 {
+			all = append(all, r)
+		}
+	}
+	return all
+}
+
+// Whole is n as one residue for each of its parts.
+func (n *Node) Whole() []Residue {
+	var all []Residue
+	for _, part := range n.parts {
+		if !annotates(part) {
+			all = append(all, Residue{Of: part, Whole: true})
+		}
+	}
+	return all
+}
+
+// together is what holds for the branches of a union together: whatever none of
+// those that take a value evaluates.
+func (f *Form) together(r *Residue) {
+	a := r.Of
+	below := f.Node.belowOf(a)
+	if !slices.Contains(below, f.Union.Of) || f.Union.Keyword == "type" {
+		return
+	}
+	members := a.UnevaluatedProperties != nil && !isTrue(a.UnevaluatedProperties)
+	items := a.UnevaluatedItems != nil && !isTrue(a.UnevaluatedItems)
+	if r.Describes = members || items; !r.Describes {
+		return
+	}
+	r.add("additionalProperties", a.AdditionalProperties != nil)
+	r.add("dependentSchemas", len(a.DependentSchemas) > 0)
+	r.add("contains", a.Contains != nil)
+	r.add("if", a.If != nil)
+	r.add("anyOf", len(a.AnyOf) > 0)
+	r.add("oneOf", len(a.OneOf) > 0)
+	r.add("unevaluatedProperties", members)
+	r.add("unevaluatedItems", items)
+}
+
+func (f *Form) residue(r *Residue) {
+	a, n := r.Of, f.Node
+	if f.Listed && f.Kinds&(Object|Array) != None {
+		rest := a.SaysMore("type", "enum", "const")
+		if r.Whole = rest; rest {
+			return
+		}
+	}
+	object, array := f.Kinds.Has(Object) && !f.Listed, f.Kinds.Has(Array) && !f.Listed
+	loose := f.loose(a)
+	rest := object && !loose && a.UnevaluatedProperties != nil && !isTrue(a.UnevaluatedProperties) && (f.dynamicProperties(a) || f.patternsBeside(n.belowOf(a)))
+	items := array && !loose && a.UnevaluatedItems != nil && !isTrue(a.UnevaluatedItems) && f.dynamicItems(a)
+	r.Describes = rest || items
+	if object {
+		narrower := a.AdditionalProperties != nil && !isTrue(a.AdditionalProperties) && (f.patternsBeside([]*schema.Schema{a}) || f.neverByRest(a))
+		r.DescribesMembers = narrower && !r.Describes
+		r.add("additionalProperties", narrower || rest && a.AdditionalProperties != nil)
+		r.Members = f.neverMembers(a)
+		r.add("patternProperties", f.forbidsPattern(a))
+		r.add("dependentRequired", len(a.DependentRequired) > 0)
+		r.add("dependentSchemas", len(a.DependentSchemas) > 0)
+		r.add("propertyNames", a.PropertyNames != nil && !anyText(a.PropertyNames))
+	}
+	if array {
+		r.add("contains", a.Contains != nil)
+	}
+	r.add("not", a.Not != nil && !f.told(a.Not))
+	r.add("if", a.If != nil && (a.Then != nil || a.Else != nil || r.Describes))
+	for _, keyword := range unionKeywords {
+		u := union{a, keyword}
+		if len(u.branches()) == 0 {
+			continue
+		}
+		c, settled := n.settled(u)
+		r.add(keyword, (!settled || c.rule || r.Describes) && !(typesOnly(u.branches()) && (keyword == "anyOf" || differ(u.branches()))))
+	}
+	r.add("unevaluatedProperties", rest)
+	r.add("unevaluatedItems", items)
+}
+
+// differ reports whether no two branches, which say one type each, allow the
+// same value.
+func differ(branches []*schema.Schema) bool {
+	var seen Kinds
+	for _, b := range branches {
+		k := kindsOfTypes(b.Types)
+		if seen&k != None {
+			return false
+		}
+		seen |= k
+	}
+	return true
+}
+
+// loose reports whether what the schemas below a evaluate depends on branches
+// beside those that were chosen.
+func (f *Form) loose(a *schema.Schema) bool {
+	below := f.Node.belowOf(a)
+	return slices.ContainsFunc(f.Node.choices, func(c choice) bool { return c.loose && slices.Contains(below, c.schema) })
+}
+
+// told reports whether the kinds of a form say all that not does.
+func (f *Form) told(not *schema.Schema) bool {
+	if isFalse(not) {
+		return true
+	}
+	refused := f.Node.graph.refuses(not)
+	return refused != None && (refused&Number == None || refused&Number == Number)
+}
+
+// patternsBeside reports whether schemas beside some describe members by
+// patterns.
+func (f *Form) patternsBeside(some []*schema.Schema) bool {
+	return slices.ContainsFunc(f.Atoms, func(o *schema.Schema) bool {
+		return !slices.Contains(some, o) && len(o.PatternProperties) > 0
+	})
+}
+
+// neverMembers is the properties of a that no value is valid for, in objects
+// that may have other members.
+func (f *Form) neverMembers(a *schema.Schema) []string {
+	var names []string
+	o := f.Object()
+	for _, m := range o.Members {
+		if !m.Never || o.Closed && len(o.Patterns) == 0 {
+			continue
+		}
+		if slices.ContainsFunc(a.Properties, func(p schema.Property) bool { return p.Name == m.Name }) {
+			names = append(names, m.Name)
+		}
+	}
+	return names
+}
+
+// neverByRest reports whether a forbids members that another schema describes,
+// in objects that may have other members.
+func (f *Form) neverByRest(a *schema.Schema) bool {
+	o := f.Object()
+	if o.Closed && len(o.Patterns) == 0 {
+		return false
+	}
+	return slices.ContainsFunc(o.Members, func(m Member) bool {
+		return m.Never && slices.Contains(m.Schemas, a.AdditionalProperties)
+	})
+}
+
+// forbidsPattern reports whether a has patterns that a validator has to check:
+// one that allows no member where another may match the same name, or one that
+// makes a member impossible.
+func (f *Form) forbidsPattern(a *schema.Schema) bool {
+	o := f.Object()
+	return slices.ContainsFunc(a.PatternProperties, func(p schema.Property) bool {
+		pattern := NewPattern(p.Name)
+		if !pattern.Known() {
+			return false
+		}
+		if impossible(f.Node.graph.Node(p.Schema), maxDepth-1) && len(o.Patterns) > 1 {
+			return true
+		}
+		return slices.ContainsFunc(o.Members, func(m Member) bool { return m.Never && pattern.Match(m.Name) })
+	})
+}
+
+func isTrue(s *schema.Schema) bool { return s != nil && s.Bool != nil && *s.Bool }
+
+// anyText reports whether a schema allows every string, as every name of a
+// member is.
+func anyText(s *schema.Schema) bool {
+	if s.Bool != nil {
+		return *s.Bool
+	}
+	return len(s.Types) == 1 && s.Types[0] == "string" && s.Ref == nil && !s.SaysMore("type")
+}

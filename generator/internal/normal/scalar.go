@@ -1,0 +1,191 @@
+package normal
+
+import (
+	"math/big"
+
+	"github.com/outboxgen/outboxgen/generator/internal/jsonvalue"
+	"github.com/outboxgen/outboxgen/generator/internal/schema"
+)
+
+// NumberForm is what holds for numbers.
+type NumberForm struct {
+	Minimum, Maximum, ExclusiveMinimum, ExclusiveMaximum *Limit
+	MultipleOf                                           []Limit // different ones
+	Format                                               string
+	FormatOf                                             *schema.Schema
+}
+
+// TextForm is what holds for strings.
+type TextForm struct {
+	MinLength, MaxLength *Limit
+	Patterns             []TextPattern // different ones
+	Formats              []TextFormat  // different ones
+	Encoding             string        // contentEncoding
+	EncodingOf           *schema.Schema
+}
+
+// TextPattern is a pattern that strings match.
+type TextPattern struct {
+	Name schema.Name
+	Of   *schema.Schema
+}
+
+// TextFormat is a format that strings have.
+type TextFormat struct {
+	Name string
+	Of   *schema.Schema
+}
+
+// numbers works out what holds for numbers.
+func (f *Form) numbers() {
+	if f.Kinds&Number == None {
+		return
+	}
+	n := &NumberForm{}
+	for _, a := range f.Atoms {
+		n.Minimum = tighter(n.Minimum, a.Minimum, a, true)
+		n.Maximum = tighter(n.Maximum, a.Maximum, a, false)
+		n.ExclusiveMinimum = tighter(n.ExclusiveMinimum, a.ExclusiveMinimum, a, true)
+		n.ExclusiveMaximum = tighter(n.ExclusiveMaximum, a.ExclusiveMaximum, a, false)
+		if a.MultipleOf != nil {
+			n.multiple(a)
+		}
+		if n.Format == "" && a.Format != "" && !textFormat(a) {
+			n.Format, n.FormatOf = a.Format, a
+		}
+	}
+	f.Number = n
+	if f.emptyRange(Integer) {
+		f.Kinds &^= Integer
+	}
+	if f.emptyRange(Fraction) {
+		f.Kinds &^= Fraction
+	}
+}
+
+// textFormat reports whether the format of a schema is for its strings alone.
+func textFormat(s *schema.Schema) bool {
+	return len(s.Types) > 0 && kindsOfTypes(s.Types)&Number == None
+}
+
+func (n *NumberForm) multiple(a *schema.Schema) {
+	for _, m := range n.MultipleOf {
+		if jsonvalue.CanonicalNumber(m.Number.Text) == jsonvalue.CanonicalNumber(a.MultipleOf.Text) {
+			return
+		}
+	}
+	n.MultipleOf = append(n.MultipleOf, Limit{a.MultipleOf, a})
+}
+
+// tighter is the stricter of a limit and the bound that a sets.
+func tighter(limit *Limit, bound *schema.Number, a *schema.Schema, lower bool) *Limit {
+	if bound == nil {
+		return limit
+	}
+	if limit == nil {
+		return &Limit{bound, a}
+	}
+	x, y := jsonvalue.Rational(limit.Number.Text), jsonvalue.Rational(bound.Text)
+	if x == nil || y == nil || (x.Cmp(y) >= 0) == lower {
+		return limit
+	}
+	return &Limit{bound, a}
+}
+
+// emptyRange reports whether the bounds leave no number of a kind.
+func (f *Form) emptyRange(kind Kinds) bool {
+	n := f.Number
+	for _, low := range []struct {
+		*Limit
+		open bool
+	}{{n.Minimum, false}, {n.ExclusiveMinimum, true}} {
+		for _, high := range []struct {
+			*Limit
+			open bool
+		}{{n.Maximum, false}, {n.ExclusiveMaximum, true}} {
+			if low.Limit == nil || high.Limit == nil {
+				continue
+			}
+			x, y := jsonvalue.Rational(low.Number.Text), jsonvalue.Rational(high.Number.Text)
+			if x == nil || y == nil {
+				continue
+			}
+			order := x.Cmp(y)
+			if order > 0 || order == 0 && (low.open || high.open || kind == Fraction && x.IsInt()) {
+				return true
+			}
+			if kind == Integer && Lowest(x, low.open).Cmp(Highest(y, high.open)) > 0 {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// Lowest is the first whole number from x on.
+func Lowest(x *big.Rat, open bool) *big.Int {
+	if open {
+		return new(big.Int).Add(jsonvalue.Floor(x), big.NewInt(1))
+	}
+	return jsonvalue.Ceil(x)
+}
+
+// Highest is the last whole number up to x.
+func Highest(x *big.Rat, open bool) *big.Int {
+	if open {
+		return new(big.Int).Sub(jsonvalue.Ceil(x), big.NewInt(1))
+	}
+	return jsonvalue.Floor(x)
+}
+
+// texts works out what holds for strings.
+func (f *Form) texts() {
+	if !f.Kinds.Has(String) {
+		return
+	}
+	t := &TextForm{}
+	for _, a := range f.Atoms {
+		t.MinLength = tighter(t.MinLength, a.MinLength, a, true)
+		t.MaxLength = tighter(t.MaxLength, a.MaxLength, a, false)
+		if a.Pattern != nil {
+			t.pattern(a)
+		}
+		if a.Format != "" && kindsOfTypes(a.Types).Has(String) {
+			t.format(a)
+		}
+		if t.Encoding == "" && a.ContentEncoding != "" {
+			t.Encoding, t.EncodingOf = a.ContentEncoding, a
+		}
+	}
+	f.Text = t
+	if crossed(t.MinLength, t.MaxLength) {
+		f.Kinds &^= String
+	}
+}
+
+func (t *TextForm) pattern(a *schema.Schema) {
+	for _, p := range t.Patterns {
+		if p.Name.Text == a.Pattern.Text {
+			return
+		}
+	}
+	t.Patterns = append(t.Patterns, TextPattern{*a.Pattern, a})
+}
+
+func (t *TextForm) format(a *schema.Schema) {
+	for _, f := range t.Formats {
+		if f.Name == a.Format {
+			return
+		}
+	}
+	t.Formats = append(t.Formats, TextFormat{a.Format, a})
+}
+
+// crossed reports whether a lower bound lies above an upper one.
+func crossed(low, high *Limit) bool {
+	if low == nil || high == nil {
+		return false
+	}
+	x, y := jsonvalue.Rational(low.Number.Text), jsonvalue.Rational(high.Number.Text)
+	return x != nil && y != nil && x.Cmp(y) > 0
+}

@@ -1,0 +1,137 @@
+package normal
+
+import (
+	"math/big"
+	"slices"
+	"unicode/utf8"
+
+	"github.com/outboxgen/outboxgen/generator/internal/diag"
+	"github.com/outboxgen/outboxgen/generator/internal/jsonvalue"
+	"github.com/outboxgen/outboxgen/generator/internal/schema"
+)
+
+// listedBy is the values that a schema lists; ok is false if it lists none.
+func listedBy(s *schema.Schema) (values []*schema.Value, ok bool) {
+	switch {
+	case s.Const != nil && s.Enum != nil:
+		for _, v := range s.Enum {
+			if v.Canonical() == s.Const.Canonical() {
+				return []*schema.Value{s.Const}, true
+			}
+		}
+		return nil, true
+	case s.Const != nil:
+		return []*schema.Value{s.Const}, true
+	}
+	return s.Enum, s.Enum != nil
+}
+
+// values finds the values that all schemas list and that may be valid. The kinds
+// of the form become those of the values.
+func (f *Form) values() {
+	for _, a := range f.Atoms {
+		listed, ok := listedBy(a)
+		if !ok {
+			continue
+		}
+		if !f.Listed {
+			f.Listed, f.Values = true, slices.Clone(listed)
+			continue
+		}
+		f.Values = slices.DeleteFunc(f.Values, func(v *schema.Value) bool {
+			return !slices.ContainsFunc(listed, func(o *schema.Value) bool { return o.Canonical() == v.Canonical() })
+		})
+	}
+	if !f.Listed {
+		return
+	}
+	var kinds Kinds
+	null, seen := false, map[string]bool{}
+	f.Values = slices.DeleteFunc(f.Values, func(v *schema.Value) bool {
+		key := v.Canonical()
+		switch {
+		case seen[key]:
+			return true
+		case v.Kind == schema.Null:
+			if null = true; !f.Nullable {
+				f.warn(v.Pos, "value-type", "null is listed, and is never valid here: its type is not allowed", "remove it, or add null to the types")
+			}
+			return true
+		case !f.Kinds.Has(KindOf(v)):
+			f.warn(v.Pos, "value-type", v.Describe()+" is listed, and is never valid here: its type is not allowed", "remove it")
+			return true
+		}
+		if broken := f.breaks(v); broken != "" {
+			f.warn(v.Pos, "value-constraint", v.Describe()+" is listed, but breaks "+broken+", so it is never valid", "remove it")
+			return true
+		}
+		seen[key] = true
+		kinds |= KindOf(v)
+		return false
+	})
+	f.Nullable = f.Nullable && null
+	f.Kinds = kinds
+	if f.Nullable {
+		f.Kinds |= Null
+	}
+}
+
+// breaks names the keyword of an atom that a value breaks, "" if none of those
+// that are looked at here.
+func (f *Form) breaks(v *schema.Value) string {
+	for _, a := range f.Atoms {
+		switch v.Kind {
+		case schema.String:
+			if broken := breaksText(a, v.Text); broken != "" {
+				return broken
+			}
+		case schema.NumberKind:
+			if broken := breaksNumber(a, v.Text); broken != "" {
+				return broken
+			}
+		}
+	}
+	return ""
+}
+
+func breaksText(a *schema.Schema, text string) string {
+	length := utf8.RuneCountInString(text)
+	switch least, most := jsonvalue.Count(a.MinLength), jsonvalue.Count(a.MaxLength); {
+	case least != nil && length < *least:
+		return "minLength " + a.MinLength.Text
+	case most != nil && length > *most:
+		return "maxLength " + a.MaxLength.Text
+	}
+	if a.Pattern != nil {
+		if p := NewPattern(a.Pattern.Text); p.Known() && !p.Match(text) {
+			return "the pattern " + diag.Quote(a.Pattern.Text)
+		}
+	}
+	return ""
+}
+
+func breaksNumber(a *schema.Schema, text string) string {
+	x := jsonvalue.Rational(text)
+	if x == nil {
+		return ""
+	}
+	for _, bound := range []struct {
+		keyword string
+		limit   *schema.Number
+		meets   func(y *big.Rat) bool
+	}{
+		{"minimum", a.Minimum, func(y *big.Rat) bool { return x.Cmp(y) >= 0 }},
+		{"maximum", a.Maximum, func(y *big.Rat) bool { return x.Cmp(y) <= 0 }},
+		{"exclusiveMinimum", a.ExclusiveMinimum, func(y *big.Rat) bool { return x.Cmp(y) > 0 }},
+		{"exclusiveMaximum", a.ExclusiveMaximum, func(y *big.Rat) bool { return x.Cmp(y) < 0 }},
+		{"multipleOf", a.MultipleOf, func(y *big.Rat) bool { return y.Sign() == 0 || new(big.Rat).Quo(x, y).IsInt() }},
+	} {
+		if bound.limit == nil {
+			continue
+		}
+		if y := jsonvalue.Rational(bound.limit.Text); y != nil && !bound.meets(y) {
+			return bound.keyword + " " + bound.limit.Text
+		}
+	}
+	return ""
+}

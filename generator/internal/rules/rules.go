@@ -1,0 +1,414 @@
+// Package rules turns what a form leaves to a validator into data of the
+// runtime's package rule.
+package rules
+
+import (
+	"maps"
+	"slices"
+	"strconv"
+
+	"github.com/outboxgen/outboxgen/generator/internal/diag"
+	"github.com/outboxgen/outboxgen/generator/internal/ir"
+	"github.com/outboxgen/outboxgen/generator/internal/jsonvalue"
+	"github.com/outboxgen/outboxgen/generator/internal/normal"
+	"github.com/outboxgen/outboxgen/generator/internal/schema"
+)
+
+// Of is the rules for residues, nil if there are none. more is what a Go type
+// leaves unchecked besides. What Go cannot check goes to list.
+func Of(options normal.Options, list *diag.List, residues []normal.Residue, more ...*ir.Rule) *ir.Rules {
+	m := &maker{options: options, list: list, defs: map[string]*ir.Rule{}}
+	rules := &ir.Rules{}
+	for _, r := range residues {
+		if rule := m.residue(r); len(rule.Words) > 0 {
+			rules.Rules = append(rules.Rules, rule)
+		}
+	}
+	own := len(rules.Rules)
+	for _, r := range more {
+		switch last := len(rules.Rules) - 1; {
+		case r == nil || len(r.Words) == 0:
+		case last >= own && rules.Rules[last].Place == r.Place && !sharesWord(rules.Rules[last], r):
+			rules.Rules[last].Words = append(rules.Rules[last].Words, r.Words...)
+		default:
+			rules.Rules = append(rules.Rules, r)
+		}
+	}
+	if len(rules.Rules) == 0 {
+		return nil
+	}
+	for _, key := range slices.Sorted(maps.Keys(m.defs)) {
+		rules.Defs = append(rules.Defs, m.defs[key])
+	}
+	return rules
+}
+
+// sharesWord reports whether two rules have a keyword in common.
+func sharesWord(x, y *ir.Rule) bool {
+	return slices.ContainsFunc(x.Words, func(w ir.Word) bool {
+		return slices.ContainsFunc(y.Words, func(o ir.Word) bool { return o.Keyword == w.Keyword })
+	})
+}
+
+// Only is a rule of the keywords of s that only gives, which are those of
+// numbers and strings.
+func Only(options normal.Options, list *diag.List, s *schema.Schema, only schema.Schema) *ir.Rule {
+	r := builder{&ir.Rule{Place: Place(s)}}
+	(&maker{options: options, list: list}).scalars(r, &only)
+	return r.Rule
+}
+
+// Place is where a schema stands, as a violation names it.
+func Place(s *schema.Schema) string { return s.Doc.Path + "#" + s.Pointer }
+
+// maker makes rules that share what they refer to.
+type maker struct {
+	options normal.Options
+	list    *diag.List
+	defs    map[string]*ir.Rule
+}
+
+// builder adds words to a rule.
+type builder struct{ *ir.Rule }
+
+func (r builder) add(keyword string, value any) {
+	r.Words = append(r.Words, ir.Word{Keyword: keyword, Value: value})
+}
+
+func (r builder) part(keyword string, part *ir.Rule) {
+	if part != nil {
+		r.add(keyword, part)
+	}
+}
+
+func (r builder) entries(keyword string, entries []ir.Entry) {
+	if len(entries) > 0 {
+		r.add(keyword, entries)
+	}
+}
+
+func (r builder) count(keyword string, n *int) {
+	if n != nil && *n > 0 {
+		r.add(keyword, ir.Literal{Kind: ir.CountLiteral, Text: []string{strconv.Itoa(*n)}})
+	}
+}
+
+func (r builder) limit(keyword string, n *int) {
+	if n != nil {
+		r.add(keyword, ir.Literal{Kind: ir.LimitLiteral, Text: []string{strconv.Itoa(*n)}})
+	}
+}
+
+func (r builder) text(keyword, text string) {
+	if text != "" {
+		r.add(keyword, ir.Literal{Kind: ir.TextLiteral, Text: []string{text}})
+	}
+}
+
+func (r builder) true(keyword string) { r.add(keyword, ir.Literal{Kind: ir.TrueLiteral}) }
+
+// residue is the keywords of a residue as a rule.
+func (m *maker) residue(of normal.Residue) *ir.Rule {
+	if of.Whole {
+		return m.rule(of.Of)
+	}
+	s, r := of.Of, builder{&ir.Rule{Place: Place(of.Of)}}
+	if of.Describes {
+		m.described(r, s)
+	}
+	if of.Describes || of.DescribesMembers {
+		m.describedMembers(r, s, of.Members)
+	} else {
+		m.members(r, s, of.Members)
+	}
+	for _, keyword := range of.Keywords {
+		switch keyword {
+		case "patternProperties":
+			if !of.Describes && !of.DescribesMembers {
+				r.entries(keyword, m.patterns(s))
+			}
+		case "additionalProperties":
+			r.add(keyword, m.rule(s.AdditionalProperties))
+		case "dependentRequired":
+			m.dependentRequired(r, s)
+		case "dependentSchemas":
+			r.entries(keyword, m.properties(s.DependentSchemas))
+		case "propertyNames":
+			r.part(keyword, m.rule(s.PropertyNames))
+		case "contains":
+			m.contains(r, s)
+		case "not":
+			r.add(keyword, m.rule(s.Not))
+		case "if":
+			m.conditions(r, s)
+		case "anyOf":
+			r.add(keyword, m.all(s.AnyOf))
+		case "oneOf":
+			r.add(keyword, m.all(s.OneOf))
+		case "unevaluatedProperties":
+			r.add(keyword, m.rule(s.UnevaluatedProperties))
+		case "unevaluatedItems":
+			r.add(keyword, m.rule(s.UnevaluatedItems))
+		}
+	}
+	return r.Rule
+}
+
+// members is the properties of s that names lists.
+func (m *maker) members(r builder, s *schema.Schema, names []string) {
+	r.entries("properties", m.properties(slices.DeleteFunc(slices.Clone(s.Properties), func(p schema.Property) bool { return !slices.Contains(names, p.Name) })))
+}
+
+// described says which members and items of a value s describes whatever it
+// holds; that they are valid is checked elsewhere.
+func (m *maker) described(r builder, s *schema.Schema) {
+	m.reference(r, s)
+	if len(s.AllOf) > 0 {
+		r.add("allOf", m.all(s.AllOf))
+	}
+	var prefix []*ir.Rule
+	for _, item := range s.PrefixItems {
+		prefix = append(prefix, anything(item))
+	}
+	if prefix != nil {
+		r.add("prefixItems", prefix)
+	}
+	if s.Items != nil {
+		r.add("items", anything(s.Items))
+	}
+}
+
+// anything is a rule that only has a place.
+func anything(s *schema.Schema) *ir.Rule { return &ir.Rule{Place: Place(s)} }
+
+// describedMembers says which members of an object s describes by name. Those
+// of whole are checked besides.
+func (m *maker) describedMembers(r builder, s *schema.Schema, whole []string) {
+	var entries []ir.Entry
+	for _, p := range s.Properties {
+		if slices.Contains(whole, p.Name) {
+			entries = append(entries, ir.Entry{Name: p.Name, Value: m.rule(p.Schema)})
+		} else {
+			entries = append(entries, ir.Entry{Name: p.Name, Value: anything(p.Schema)})
+		}
+	}
+	r.entries("properties", entries)
+	r.entries("patternProperties", m.patterns(s))
+}
+
+// rule is a whole schema as a rule.
+func (m *maker) rule(s *schema.Schema) *ir.Rule {
+	if s == nil {
+		return nil
+	}
+	r := builder{&ir.Rule{Place: Place(s)}}
+	if s.Bool != nil {
+		if !*s.Bool {
+			r.add("never", ir.Literal{Kind: ir.TrueLiteral})
+		}
+		return r.Rule
+	}
+	m.reference(r, s)
+	if len(s.Types) > 0 {
+		r.add("type", s.Types)
+	}
+	if s.Const != nil {
+		r.add("const", ir.Literal{Kind: ir.JSONLiteral, Text: []string{jsonvalue.Document(s.Const)}})
+	}
+	if s.Enum != nil {
+		var values []string
+		for _, v := range s.Enum {
+			values = append(values, jsonvalue.Document(v))
+		}
+		r.add("enum", ir.Literal{Kind: ir.JSONListLiteral, Text: values})
+	}
+	m.objects(r, s)
+	m.items(r, s)
+	m.scalars(r, s)
+	m.combinations(r, s)
+	r.part("unevaluatedProperties", m.rule(s.UnevaluatedProperties))
+	r.part("unevaluatedItems", m.rule(s.UnevaluatedItems))
+	return r.Rule
+}
+
+func (m *maker) reference(r builder, s *schema.Schema) {
+	if s.Ref == nil || s.Ref.Target == nil {
+		return
+	}
+	target := s.Ref.Target
+	key := Place(target)
+	r.text("ref", key)
+	if _, there := m.defs[key]; !there {
+		m.defs[key] = nil // while it is made
+		m.defs[key] = m.rule(target)
+	}
+}
+
+func (m *maker) objects(r builder, s *schema.Schema) {
+	var required []string
+	for _, name := range s.Required {
+		required = append(required, name.Text)
+	}
+	if required != nil {
+		r.add("required", required)
+	}
+	r.count("minProperties", jsonvalue.Count(s.MinProperties))
+	r.limit("maxProperties", jsonvalue.Count(s.MaxProperties))
+	r.entries("properties", m.properties(s.Properties))
+	r.entries("patternProperties", m.patterns(s))
+	r.part("additionalProperties", m.rule(s.AdditionalProperties))
+	if s.PropertyNames != nil {
+		r.part("propertyNames", m.rule(s.PropertyNames))
+	}
+	m.dependentRequired(r, s)
+	r.entries("dependentSchemas", m.properties(s.DependentSchemas))
+}
+
+func (m *maker) properties(properties []schema.Property) []ir.Entry {
+	var entries []ir.Entry
+	for _, p := range properties {
+		entries = append(entries, ir.Entry{Name: p.Name, Value: m.rule(p.Schema)})
+	}
+	return entries
+}
+
+func (m *maker) dependentRequired(r builder, s *schema.Schema) {
+	var needs []ir.Entry
+	for _, d := range s.DependentRequired {
+		var names []string
+		for _, name := range d.Required {
+			names = append(names, name.Text)
+		}
+		if names != nil {
+			needs = append(needs, ir.Entry{Name: d.Name.Text, Value: names})
+		}
+	}
+	r.entries("dependentRequired", needs)
+	if _, older := s.At["dependencies"]; older && len(needs) > 0 {
+		r.true("dependencies")
+	}
+}
+
+func (m *maker) items(r builder, s *schema.Schema) {
+	if len(s.PrefixItems) > 0 {
+		r.add("prefixItems", m.all(s.PrefixItems))
+	}
+	r.part("items", m.rule(s.Items))
+	r.count("minItems", jsonvalue.Count(s.MinItems))
+	r.limit("maxItems", jsonvalue.Count(s.MaxItems))
+	if s.UniqueItems {
+		r.add("uniqueItems", ir.Literal{Kind: ir.TrueLiteral})
+	}
+	m.contains(r, s)
+}
+
+func (m *maker) contains(r builder, s *schema.Schema) {
+	if s.Contains == nil {
+		return
+	}
+	r.add("contains", m.rule(s.Contains))
+	r.limit("minContains", jsonvalue.Count(s.MinContains))
+	r.limit("maxContains", jsonvalue.Count(s.MaxContains))
+}
+
+func (m *maker) scalars(r builder, s *schema.Schema) {
+	m.lengths(r, s)
+	switch m.format(s) {
+	case "date-time", "date", "time", "duration", "uuid",
+		"email", "hostname", "ipv4", "ipv6", "uri", "uri-reference", "json-pointer", "relative-json-pointer", "regex":
+		r.text("format", s.Format)
+	case "guid":
+		r.text("format", "uuid")
+	}
+	for _, bound := range []struct {
+		keyword string
+		number  *schema.Number
+	}{
+		{"minimum", s.Minimum}, {"maximum", s.Maximum}, {"exclusiveMinimum", s.ExclusiveMinimum}, {"exclusiveMaximum", s.ExclusiveMaximum},
+		{"multipleOf", s.MultipleOf},
+	} {
+		if bound.number != nil {
+			r.text(bound.keyword, bound.number.Text)
+		}
+	}
+}
+
+func (m *maker) lengths(r builder, s *schema.Schema) {
+	r.count("minLength", jsonvalue.Count(s.MinLength))
+	r.limit("maxLength", jsonvalue.Count(s.MaxLength))
+	if s.Pattern != nil {
+		r.text("pattern", m.pattern(*s.Pattern))
+	}
+}
+
+func (m *maker) combinations(r builder, s *schema.Schema) {
+	for _, union := range []struct {
+		keyword string
+		parts   []*schema.Schema
+	}{{"allOf", s.AllOf}, {"anyOf", s.AnyOf}, {"oneOf", s.OneOf}} {
+		if len(union.parts) > 0 {
+			r.add(union.keyword, m.all(union.parts))
+		}
+	}
+	if s.Not != nil {
+		r.add("not", m.rule(s.Not))
+	}
+	if s.If != nil {
+		m.conditions(r, s)
+	}
+}
+
+func (m *maker) conditions(r builder, s *schema.Schema) {
+	r.add("if", m.rule(s.If))
+	r.part("then", m.rule(s.Then))
+	r.part("else", m.rule(s.Else))
+}
+
+// patterns is the patterns of the members of s.
+func (m *maker) patterns(s *schema.Schema) []ir.Entry {
+	var entries []ir.Entry
+	for _, p := range s.PatternProperties {
+		if source := m.pattern(schema.Name{Text: p.Name, Pos: p.Pos}); source != "" {
+			entries = append(entries, ir.Entry{Name: source, Value: m.rule(p.Schema)})
+		}
+	}
+	return entries
+}
+
+// pattern is a pattern in Go's syntax, "" if Go has none.
+func (m *maker) pattern(name schema.Name) string {
+	p := normal.NewPattern(name.Text)
+	ReportPattern(m.list, p, name.Pos)
+	return p.Source
+}
+
+// ReportPattern says what is wrong with a pattern that Go cannot match.
+func ReportPattern(list *diag.List, p normal.Pattern, pos diag.Pos) {
+	switch {
+	case p.Known():
+	case p.Broken != "":
+		list.Add(diag.Finding{
+			Pos: pos, Severity: diag.Warning, ID: "bad-pattern",
+			Message: "the pattern " + diag.Quote(p.Text) + " is no regular expression: " + p.Broken + "; Validate does not check it",
+			Hint:    "correct the pattern",
+		})
+	default:
+		list.Warnf(pos, "pattern-not-checked", "Go's regular expressions cannot say this pattern (%s); Validate does not check it", p.Missing)
+	}
+}
+
+func (m *maker) all(schemas []*schema.Schema) []*ir.Rule {
+	var rules []*ir.Rule
+	for _, s := range schemas {
+		rules = append(rules, m.rule(s))
+	}
+	return rules
+}
+
+// format is the format of a schema, "" if it is an annotation.
+func (m *maker) format(s *schema.Schema) string {
+	if m.options.Specification {
+		return ""
+	}
+	return s.Format
+}

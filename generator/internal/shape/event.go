@@ -1,0 +1,103 @@
+package shape
+
+import (
+	"github.com/outboxgen/outboxgen/generator/internal/diag"
+	"github.com/outboxgen/outboxgen/generator/internal/ir"
+	"github.com/outboxgen/outboxgen/generator/internal/naming"
+	"github.com/outboxgen/outboxgen/generator/internal/normal"
+	"github.com/outboxgen/outboxgen/generator/internal/schema"
+)
+
+// event makes the data of an event: the struct of an object or a tuple, or a
+// struct that holds any other value.
+func (b *builder) event(e *schema.Event) *ir.Named {
+	if e.Schema.Resolved() == nil {
+		return &ir.Named{Name: e.GoName, Schema: e.Schema}
+	}
+	ref, override := b.follow(e.Schema, nil)
+	node := b.graph.Node(e.Schema)
+	form, nullable := node.Settled()
+	if override != nil || !isStruct(form, nullable) || node.Never() != nil {
+		return b.holder(e, node, ref, override)
+	}
+	b.report(node.Form())
+	b.report(form)
+	if nullable {
+		b.list.Add(diag.Finding{
+			Pos: e.Schema.Pos, Severity: diag.Warning, ID: "event-may-be-null",
+			Message: "the schema allows null, which is no event: the Go type of " + e.GoName + " is that of the object, and null is refused",
+			Hint:    "leave null out of the schema",
+		})
+	}
+	b.warnImplied(form)
+	if n := b.named[form.Node]; n != nil && b.claimOf[n] != nil && b.claimOf[n].Fixed == "" {
+		b.claimOf[n].BeData(e) // a definition that another event uses as a part is an event itself
+		return n
+	}
+	n := &ir.Named{Schema: form.Node.Primary()}
+	b.begin(n, form)
+	b.claimData(n, e)
+	b.fillStruct(n, form)
+	return n
+}
+
+// isStruct reports whether event data of a form is the struct of an object or a
+// tuple.
+func isStruct(f *normal.Form, nullable bool) bool {
+	if f.Union != nil || f.Listed {
+		return false
+	}
+	kinds := f.Kinds &^ normal.Null
+	return kinds == normal.Object || kinds == normal.Array && !nullable && len(f.Array().Positions) > 0
+}
+
+func (b *builder) claimData(n *ir.Named, e *schema.Event) {
+	c := b.scheme.Data(n, e)
+	b.claimOf[n] = c
+	b.claims = append(b.claims, c)
+}
+
+// holder makes the struct of event data that is no struct itself: it holds the
+// value. A union that is kept raw is a struct, and so is the event data itself.
+func (b *builder) holder(e *schema.Event, node *normal.Node, ref *schema.Schema, t *ir.Type) *ir.Named {
+	s := node.Primary()
+	n := &ir.Named{Schema: e.Schema, Doc: e.Schema.Description, Deprecated: e.Schema.Deprecated}
+	at := naming.Context{Parent: n, Property: "value", Data: s == e.Schema, Ref: ref}
+	if s != nil && n.Doc == "" {
+		n.Doc, n.Deprecated = s.Description, n.Deprecated || s.Deprecated
+	}
+	if isDefinition(e.Schema) {
+		at.Ref, at.Data = e.Schema, false
+	}
+	before := len(b.claims)
+	if t == nil {
+		t = b.ofNode(node, at)
+	}
+	held := t.Named
+	own := b.claimOf[held]
+	if held != nil && own != nil && own.Fixed == "" && held.Schema == s && s == e.Schema {
+		if held.Union != nil && held.Union.Raw && !t.Nullable {
+			own.BeData(e)
+			return held
+		}
+	}
+	if held != nil && own != nil && own.Fixed == "" && held.Schema == s && s == e.Schema && !isDefinition(e.Schema) {
+		own.BeValue(n)
+		held.Doc, held.Deprecated = "", false // the event has them
+		held.Parent, held.Role = n, "the value"
+		for _, c := range b.claims {
+			if c != own {
+				c.Move(held, n)
+			}
+		}
+	}
+	n.Holds = t
+	c := b.scheme.Data(n, e)
+	b.claimOf[n] = c
+	b.claims = append(b.claims[:before:before], append([]*naming.Claim{c}, b.claims[before:]...)...)
+	return n
+}
+
+// isDefinition reports whether event data is a definition inside a file, which
+// has a name of its own.
+func isDefinition(s *schema.Schema) bool { return s.Pointer != "" }

@@ -1,0 +1,149 @@
+package shape
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/outboxgen/outboxgen/generator/internal/diag"
+	"github.com/outboxgen/outboxgen/generator/internal/goname"
+	"github.com/outboxgen/outboxgen/generator/internal/ir"
+	"github.com/outboxgen/outboxgen/generator/internal/naming"
+	"github.com/outboxgen/outboxgen/generator/internal/normal"
+)
+
+// known is the patterns that Go can match.
+func known(patterns []normal.MemberPattern) []normal.MemberPattern {
+	return slices.DeleteFunc(slices.Clone(patterns), func(p normal.MemberPattern) bool { return !p.Pattern.Known() })
+}
+
+// warnPatterns tells of the patterns of members that Go cannot match, and
+// reports whether there are any.
+func (b *builder) warnPatterns(o *normal.ObjectForm) bool {
+	found := false
+	for _, p := range o.Patterns {
+		if p.Pattern.Known() {
+			continue
+		}
+		found = true
+		if p.Pattern.Broken != "" {
+			b.list.Add(diag.Finding{
+				Pos: p.Pos, Severity: diag.Warning, ID: "bad-pattern",
+				Message: "the pattern " + diag.Quote(p.Pattern.Text) + " is no regular expression: " + p.Pattern.Broken + "; members that it may describe are kept as they come, unchecked",
+				Hint:    "correct the pattern",
+			})
+			continue
+		}
+		b.list.Add(diag.Finding{
+			Pos: p.Pos, Severity: diag.Warning, ID: "pattern-not-checked",
+			Message: "Go's regular expressions cannot say this pattern (" + p.Pattern.Missing + "); members that it may describe are kept as they come, unchecked",
+			Hint:    "write it without " + p.Pattern.Missing + " if it can be",
+		})
+	}
+	return found
+}
+
+// everything is the patterns that every name matches.
+var everything = []string{"", "^", "^.*", ".*", "^.*$", ".*$", "$"}
+
+// everyMemberMatches reports whether all members of an object match one
+// pattern, so that it is a map.
+func everyMemberMatches(o *normal.ObjectForm) bool {
+	if len(o.Patterns) != 1 || len(o.Members) > 0 || !o.Patterns[0].Pattern.Known() || o.Patterns[0].Never {
+		return false
+	}
+	return o.Closed || slices.Contains(everything, o.Patterns[0].Pattern.Text)
+}
+
+// matchingMap is the type of an object all of whose members match one pattern.
+func (b *builder) matchingMap(f *normal.Form, at naming.Context) *ir.Type {
+	form, o := f.Object(), b.originsOf(f.Node)
+	p := form.Patterns[0]
+	t := &ir.Type{
+		Kind: ir.Map, MinProperties: count(form.MinProperties), MaxProperties: count(form.MaxProperties),
+		Elem: b.typeOf(p.Schemas, p.Node, at.Inside("value")),
+	}
+	o.limit("minProperties", form.MinProperties)
+	o.limit("maxProperties", form.MaxProperties)
+	if !slices.Contains(everything, p.Pattern.Text) {
+		t.Keys = &ir.Pattern{Source: p.Pattern.Source}
+		o.note("patternProperties", p.Of)
+	} else if t.Elem.Kind == ir.Any && t.Elem.Rules == nil {
+		t.Kind, t.Elem = ir.Object, nil
+	}
+	t.Origins = o.all
+	return t
+}
+
+// fillMatching makes a map for each pattern.
+func (b *builder) fillMatching(n *ir.Named, f *normal.Form) {
+	o := f.Object()
+	if b.warnPatterns(o) {
+		n.Closed, n.Extra = false, nil // nobody knows which members are additional
+	}
+	for _, p := range known(o.Patterns) {
+		made := &ir.Matching{Pattern: &ir.Pattern{Source: p.Pattern.Source}, Source: p.Pattern.Text, Doc: p.Schemas[0].Description}
+		if p.Never {
+			n.Matching = append(n.Matching, made) // no member of this kind may be there
+			continue
+		}
+		made.Word = matchingWord(p, len(o.Patterns))
+		made.Type = b.typeOf(p.Schemas, p.Node, naming.Context{Parent: n, Property: made.Word, Part: "member"})
+		n.Matching = append(n.Matching, made)
+	}
+	for _, one := range n.Matching {
+		for _, other := range n.Matching {
+			if one != other && one.Type != nil && other.Type != nil && !apart(one.Pattern.Source, other.Pattern.Source) {
+				one.Overlaps = append(one.Overlaps, other)
+			}
+		}
+	}
+}
+
+// apart reports whether no name matches both patterns, as far as their first
+// letters tell.
+func apart(a, b string) bool {
+	x, y := prefix(a), prefix(b)
+	n := min(len(x), len(y))
+	return x[:n] != y[:n]
+}
+
+// prefix is what every text that matches a pattern begins with.
+func prefix(source string) string {
+	literal, anchored := strings.CutPrefix(source, "^")
+	if !anchored || strings.Contains(literal, "|") {
+		return ""
+	}
+	return literalPrefix(literal)
+}
+
+// literalPrefix is what every text that an expression of Go matches begins with;
+// "" for a pattern that is several expressions.
+func literalPrefix(source string) string {
+	re, err := regexp.Compile(source)
+	if err != nil {
+		return ""
+	}
+	begin, _ := re.LiteralPrefix()
+	return begin
+}
+
+// matchingWord is what the map of a pattern is called: after the title of its
+// schema, or the words that every name in it begins with, x- for one.
+func matchingWord(p normal.MemberPattern, patterns int) string {
+	if p.Schemas[0].Title != "" {
+		return goname.Title(p.Schemas[0].Title)
+	}
+	begin := prefix(p.Pattern.Source)
+	if begin == "" {
+		begin = literalPrefix(p.Pattern.Source)
+	}
+	word := strings.TrimFunc(begin, func(r rune) bool { return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') })
+	if len(word) > 0 {
+		return word + "_members"
+	}
+	if last := lastRef(p.Schemas[0]); last != p.Schemas[0] && patterns > 1 {
+		return naming.RefName(last) + "_members"
+	}
+	return "matching"
+}

@@ -1,0 +1,310 @@
+package shape
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/outboxgen/outboxgen/generator/internal/diag"
+	"github.com/outboxgen/outboxgen/generator/internal/ir"
+	"github.com/outboxgen/outboxgen/generator/internal/naming"
+	"github.com/outboxgen/outboxgen/generator/internal/normal"
+	"github.com/outboxgen/outboxgen/generator/internal/schema"
+)
+
+// object is the type of an object: a struct, a map, or free-form.
+func (b *builder) object(f *normal.Form, at naming.Context) *ir.Type {
+	if n := b.named[f.Node]; n != nil && len(n.Enum) == 0 && n.Of == nil {
+		return &ir.Type{Kind: ir.Struct, Named: n} // event data is a struct, even if it could be a map
+	}
+	o := f.Object()
+	if everyMemberMatches(o) {
+		return b.collect(f, at, func() *ir.Type { return b.matchingMap(f, at) })
+	}
+	if len(o.Members) > 0 || o.Closed || len(known(o.Patterns)) > 0 || len(b.mentions(f)) > 0 {
+		return &ir.Type{Kind: ir.Struct, Named: b.structOf(f, at)}
+	}
+	return b.collect(f, at, func() *ir.Type { return b.mapOf(f, at) })
+}
+
+// mapOf is the type of an object whose members are alike.
+func (b *builder) mapOf(f *normal.Form, at naming.Context) *ir.Type {
+	form, o := f.Object(), b.originsOf(f.Node)
+	t := &ir.Type{Kind: ir.Object, MinProperties: count(form.MinProperties), MaxProperties: count(form.MaxProperties)}
+	o.limit("minProperties", form.MinProperties)
+	o.limit("maxProperties", form.MaxProperties)
+	b.warnPatterns(form)
+	if form.Rest != nil {
+		if elem := b.typeOf(form.RestSchemas, form.Rest, at.Inside("value")); elem.Kind != ir.Any || elem.Rules != nil {
+			t.Kind, t.Elem = ir.Map, elem
+		}
+	}
+	t.Origins = o.all
+	return t
+}
+
+// structOf is the struct of an object or a tuple, made once.
+func (b *builder) structOf(f *normal.Form, at naming.Context) *ir.Named {
+	if n := b.named[f.Node]; n != nil {
+		return n
+	}
+	s := f.Node.Primary()
+	key := "struct " + b.scheme.Key(f.Node, s, at)
+	if n := b.byKey[key]; n != nil {
+		b.named[f.Node] = n
+		return n
+	}
+	n := &ir.Named{Schema: s}
+	b.byKey[key] = n
+	if at.Joins != nil {
+		b.joins[n] = at.Joins
+	}
+	b.begin(n, f)
+	b.claim(n, at)
+	b.fillStruct(n, f)
+	if at.Kind != "" {
+		n.Doc, n.Deprecated = "", false
+	}
+	return n
+}
+
+// begin notes what a declared type is made of, before its parts are.
+func (b *builder) begin(n *ir.Named, f *normal.Form) {
+	b.named[f.Node], b.inside[n] = n, f.Node
+}
+
+// fillStruct makes the fields of an object or a tuple.
+func (b *builder) fillStruct(n *ir.Named, f *normal.Form) {
+	b.depth++
+	defer func() { b.depth-- }()
+	n.Doc, n.Deprecated = about(f)
+	if f.Kinds.Has(normal.Array) {
+		b.fillTuple(n, f)
+	} else {
+		b.fill(n, f)
+	}
+}
+
+// about is the description of a form: that of the schema that it is named after,
+// else the first of what this refers to and combines.
+func about(f *normal.Form) (doc string, deprecated bool) {
+	for _, s := range f.Node.Named() {
+		if doc == "" {
+			doc = s.Description
+		}
+		deprecated = deprecated || s.Deprecated
+	}
+	return doc, deprecated
+}
+
+// fill makes the fields of a struct.
+func (b *builder) fill(n *ir.Named, f *normal.Form) {
+	form, o := f.Object(), b.originsOf(f.Node)
+	n.MinProperties, n.MaxProperties = count(form.MinProperties), count(form.MaxProperties)
+	o.limit("minProperties", form.MinProperties)
+	o.limit("maxProperties", form.MaxProperties)
+	mentions := b.mentions(f)
+	for _, m := range form.Members {
+		i := slices.IndexFunc(mentions, func(o *mention) bool { return o.name == m.Name })
+		switch {
+		case m.Never:
+			b.warnNever(f, m)
+		case !m.Described && i >= 0:
+			n.Fields = append(n.Fields, &ir.Field{JSON: m.Name, Pos: m.Pos, Required: true, Type: b.anyMember(mentions[i])})
+		case !m.Described:
+			n.Fields = append(n.Fields, &ir.Field{JSON: m.Name, Pos: m.Pos, Required: true, Type: b.undescribed(n, f, m)})
+		default:
+			n.Fields = append(n.Fields, b.field(n, m))
+		}
+	}
+	for _, m := range mentions {
+		if form.Member(m.name) != nil {
+			continue
+		}
+		field := &ir.Field{JSON: m.name, Pos: m.pos, Type: b.mentioned(n, m)}
+		field.Conditional = field.Type.Kind != ir.Any
+		n.Fields = append(n.Fields, field)
+	}
+	n.Rules = b.rulesOf(f.Residues())
+	n.Origins = o.all
+	if n.Closed = form.Closed; n.Closed {
+		b.warnNeverValid(form.Rest)
+	}
+	if form.Rest != nil && !form.Closed {
+		if t := b.typeOf(form.RestSchemas, form.Rest, naming.Context{Parent: n, Property: naming.Additional}); t.Kind != ir.Any || t.Rules != nil {
+			n.Extra = t
+		}
+	}
+	b.fillMatching(n, f)
+}
+
+// field is the field of a member.
+func (b *builder) field(n *ir.Named, m normal.Member) *ir.Field {
+	f := &ir.Field{JSON: m.Name, Pos: m.Pos, Required: m.Required}
+	f.Type = b.typeOf(m.Schemas, m.Node, naming.Context{Parent: b.whose(n, m), Property: m.Name})
+	for _, s := range m.Schemas {
+		b.annotate(f, s)
+	}
+	b.checkDefault(f)
+	return f
+}
+
+// whose is the type that a member belongs to: of a branch, the union beside
+// which the member stands.
+func (b *builder) whose(n *ir.Named, m normal.Member) *ir.Named {
+	union := b.joins[n]
+	if union == nil || len(m.Schemas) != 1 || b.inside[union] == nil {
+		return n
+	}
+	around := b.inside[union].Form()
+	if slices.Contains(around.Atoms, m.Of) {
+		return union
+	}
+	return n
+}
+
+// warnNever tells of a member that no value is valid for.
+func (b *builder) warnNever(f *normal.Form, m normal.Member) {
+	for _, a := range f.Atoms {
+		pos, written := a.At["additionalProperties"]
+		if written && a.AdditionalProperties != nil && a.AdditionalProperties.Bool != nil && slices.Contains(m.Schemas, a.AdditionalProperties) {
+			b.list.Add(diag.Finding{
+				Pos: pos, Severity: diag.Warning, ID: "part-not-seen",
+				Message: "additionalProperties: false forbids " + diag.Quote(m.Name) + ", which another part of this combination describes",
+				Hint:    "write unevaluatedProperties: false, which sees the properties of all parts",
+			})
+			return
+		}
+	}
+	pos, why := m.Pos, ""
+	if never := m.Node.Never(); never != nil && !slices.ContainsFunc(m.Schemas, func(s *schema.Schema) bool { return s.Bool != nil }) {
+		pos, why = never.Pos, ": "+never.Message
+	}
+	b.list.Warnf(pos, "property-never-valid", "no value of %q is valid%s; it has no field, and Validate refuses it", m.Name, why)
+}
+
+// undescribed is the type of a member of n that is required and no property
+// describes. Most often its name is misspelled, there or here.
+func (b *builder) undescribed(n *ir.Named, f *normal.Form, m normal.Member) *ir.Type {
+	var near []string
+	for _, o := range f.Object().Members {
+		if o.Described && !o.Required {
+			near = append(near, o.Name)
+		}
+	}
+	finding := diag.Finding{
+		Pos: m.Pos, Severity: diag.Warning, ID: "required-undescribed",
+		Message: fmt.Sprintf("%s is required, and no property describes it, so it is a value of any type", diag.Quote(m.Name)),
+		Hint:    diag.DidYouMean(m.Name, near),
+	}
+	if finding.Hint == "" {
+		if len(m.Schemas) > 0 {
+			return b.typeOf(m.Schemas, m.Node, naming.Context{Parent: n, Property: naming.Additional})
+		}
+		finding.Hint = "describe it under properties"
+	}
+	b.list.Add(finding)
+	return b.typeOf(m.Schemas, m.Node, naming.Context{Parent: n, Property: naming.Additional})
+}
+
+// annotate takes over what stands beside a reference, or else what its target
+// says: description, default. The description of a named type stands at the
+// type.
+func (b *builder) annotate(f *ir.Field, s *schema.Schema) {
+	for s != nil {
+		if f.Doc == "" {
+			f.Doc = s.Description
+		}
+		f.Deprecated = f.Deprecated || s.Deprecated
+		if f.Default == nil {
+			f.Default = s.Default
+		}
+		part := normal.Sole(s)
+		for _, p := range s.AllOf {
+			if part != nil && p != part {
+				if f.Doc == "" {
+					f.Doc = p.Description
+				}
+				f.Deprecated = f.Deprecated || p.Deprecated
+				if f.Default == nil {
+					f.Default = p.Default
+				}
+			}
+		}
+		if branches := slices.Concat(s.AnyOf, s.OneOf); part == nil && s.Ref == nil {
+			if branches = slices.DeleteFunc(branches, isNull); len(branches) == 1 {
+				part = branches[0]
+			}
+		}
+		switch {
+		case f.Type.Named != nil:
+			s = nil
+		case part != nil:
+			s = part
+		case s.Ref != nil:
+			s = s.Ref.Target
+		default:
+			s = nil
+		}
+	}
+	if f.Default != nil && f.Default.Kind == schema.Null {
+		f.Default = nil // as good as absent to every reader
+	}
+}
+
+func isNull(s *schema.Schema) bool {
+	s = s.Resolved()
+	if s == nil {
+		return false
+	}
+	if s.Const != nil {
+		return s.Const.Kind == schema.Null
+	}
+	return len(s.Types) == 1 && s.Types[0] == "null"
+}
+
+// checkDefault drops a default of another type than the field, with a warning.
+func (b *builder) checkDefault(f *ir.Field) {
+	kind := jsonKind(f.Type)
+	if f.Default == nil || kind == "" || f.Default.Is([]string{kind}) {
+		return
+	}
+	b.list.Warnf(f.Default.Pos, "value-type", "default %s is not %s; nothing fills it in", f.Default.Short(), schema.TypeText(kind))
+	f.Default = nil
+}
+
+// jsonKind is the one JSON type of a Go type, "" if there may be several.
+func jsonKind(t *ir.Type) string {
+	switch t.Kind {
+	case ir.String, ir.DateTime, ir.Date, ir.TimeOfDay, ir.Duration, ir.UUID, ir.Bytes, ir.Base64URL, ir.Base32, ir.Base16:
+		return "string"
+	case ir.Int, ir.Uint, ir.BigInt:
+		return "integer"
+	case ir.Float, ir.Number:
+		return "number"
+	case ir.Bool:
+		return "boolean"
+	case ir.Slice:
+		return "array"
+	case ir.Map, ir.Object:
+		return "object"
+	case ir.Struct:
+		switch n := t.Named; {
+		case n.Union != nil:
+			return ""
+		case n.Tuple:
+			return "array"
+		}
+		return "object"
+	case ir.Enum:
+		switch t.Named.Base {
+		case ir.Int:
+			return "integer"
+		case ir.Float:
+			return "number"
+		case ir.JSON:
+			return ""
+		}
+		return "string"
+	}
+	return ""
+}

@@ -1,0 +1,184 @@
+package shape
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/outboxgen/outboxgen/generator/internal/diag"
+	"github.com/outboxgen/outboxgen/generator/internal/ir"
+	"github.com/outboxgen/outboxgen/generator/internal/naming"
+	"github.com/outboxgen/outboxgen/generator/internal/schema"
+)
+
+// paths resolves the JSON Pointers of x-outbox to fields.
+func (b *builder) paths(e *ir.Event) {
+	e.AggregateID = b.path(e, e.Event.AggregateID, "aggregate.id")
+	if e.Keyed {
+		e.Key = b.path(e, e.Event.Key, "key")
+	}
+	e.Correlation = b.path(e, e.Event.Correlation, "correlation")
+}
+
+// path resolves one pointer; in event data that is a union, in every branch.
+func (b *builder) path(e *ir.Event, pointer *schema.Name, what string) ir.Path {
+	if pointer == nil {
+		return ir.Path{}
+	}
+	p := ir.Path{Pointer: pointer.Text}
+	way := pointing{b, pointer, what, pointer.Pos}
+	data, start := &ir.Type{Kind: ir.Struct, Named: e.Data}, []ir.Step(nil)
+	if held := e.Data.Holds; held != nil {
+		data, start = held, []ir.Step{{Kind: ir.WholeStep, In: "Value", Type: held}}
+	}
+	if data.Named == nil || data.Named.Union == nil {
+		p.Steps = way.steps(data, start)
+		return p
+	}
+	if what != "correlation" {
+		way.warn(start)
+	}
+	for _, branch := range data.Named.Union.Branches {
+		way.pos = b.branches[branch].from.Pos
+		steps := way.steps(branch.Type, nil)
+		if steps == nil {
+			return ir.Path{}
+		}
+		p.Branches = append(p.Branches, ir.BranchPath{Branch: branch, Steps: steps})
+	}
+	return p
+}
+
+// pointing is the resolution of one pointer. What is wrong is reported at pos.
+type pointing struct {
+	*builder
+
+	pointer *schema.Name
+	what    string // that the pointer is
+	pos     diag.Pos
+}
+
+// steps is the way of the pointer from a value of type t, which start leads to,
+// nil where there is none.
+func (p pointing) steps(t *ir.Type, start []ir.Step) []ir.Step {
+	steps := slices.Clone(start)
+	if p.pointer.Text != "" {
+		for token := range strings.SplitSeq(strings.TrimPrefix(p.pointer.Text, "/"), "/") {
+			step, ok := step(t, naming.Unescape.Replace(token))
+			if !ok {
+				p.list.Errorf(p.pos, "pointer-not-found", "%s points to %s, which the schema does not describe", p.what, p.pointer.Text)
+				return nil
+			}
+			steps, t = append(steps, step), step.Type
+		}
+	}
+	if len(steps) == 0 {
+		steps = []ir.Step{{Kind: ir.WholeStep, Type: t}}
+	}
+	if !isID(t) {
+		p.list.Errorf(p.pos, "pointer-type", "%s points to %s, which is neither a string nor an integer nor a uuid", p.what, pointed(p.pointer))
+		return nil
+	}
+	if p.what != "correlation" {
+		p.warn(steps)
+	}
+	return steps
+}
+
+// warn warns of the first step that may lead nowhere.
+func (p pointing) warn(steps []ir.Step) {
+	for _, s := range steps {
+		if name, lack, hint := mayLack(s); lack != "" {
+			p.list.Add(diag.Finding{
+				Pos: p.pos, Severity: diag.Warning, ID: "pointer-optional",
+				Message: fmt.Sprintf("%s points to %s, and %s %s: an event without it cannot be inserted", p.what, pointed(p.pointer), name, lack),
+				Hint:    hint,
+			})
+			return
+		}
+	}
+}
+
+func pointed(pointer *schema.Name) string {
+	if pointer.Text == "" {
+		return "the event data itself"
+	}
+	return pointer.Text
+}
+
+// step leads from a value of type t to the part that a token names.
+func step(t *ir.Type, token string) (ir.Step, bool) {
+	if t.Kind == ir.Collection {
+		t = t.Named.Of
+	}
+	index, err := strconv.Atoi(token)
+	isIndex := err == nil && index >= 0 && strconv.Itoa(index) == token
+	switch {
+	case t.Kind == ir.Slice && isIndex:
+		return ir.Step{Kind: ir.ItemStep, Index: index, Type: t.Elem, Optional: t.MinItems == nil || *t.MinItems <= index}, true
+	case t.Kind == ir.Map:
+		return ir.Step{Kind: ir.MemberStep, Key: token, Type: t.Elem, Optional: true}, true
+	case t.Kind != ir.Struct || t.Named.Union != nil:
+		return ir.Step{}, false
+	}
+	n := t.Named
+	if k := slices.IndexFunc(n.Fields, func(f *ir.Field) bool { return f.JSON == token }); k >= 0 {
+		f := n.Fields[k]
+		return ir.Step{Field: f, Type: f.Type, Optional: !f.Required}, true
+	}
+	switch {
+	case n.Extra == nil || len(n.Matching) > 0:
+		return ir.Step{}, false
+	case n.Tuple && isIndex:
+		optional := n.MinItems == nil || *n.MinItems <= index
+		return ir.Step{Kind: ir.ItemStep, In: extraName(n), Index: index - len(n.Fields), Type: n.Extra, Optional: optional}, true
+	case !n.Tuple:
+		return ir.Step{Kind: ir.MemberStep, In: extraName(n), Key: token, Type: n.Extra, Optional: true}, true
+	}
+	return ir.Step{}, false
+}
+
+// mayLack says how a step may lead to no value, "" where it always leads to one,
+// what is lacking then, and how to change that.
+func mayLack(s ir.Step) (name, lack, hint string) {
+	name = "the event data"
+	switch s.Kind {
+	case ir.FieldStep:
+		name, hint = diag.Quote(s.Field.JSON), "require it"
+	case ir.ItemStep:
+		name, hint = "an item on the way", "give its array enough minItems"
+	case ir.MemberStep:
+		name, hint = diag.Quote(s.Key), "describe it under properties and add it to required"
+	case ir.WholeStep:
+	}
+	switch {
+	case s.Optional && s.Type.Nullable:
+		return name, "is optional and may be null", hint + ", and leave null out of its type"
+	case s.Optional && s.Kind == ir.FieldStep:
+		return name, "is optional", "add it to required"
+	case s.Optional:
+		return name, "is optional", hint
+	case s.Type.Nullable:
+		return name, "may be null", "leave null out of its type"
+	}
+	return "", "", ""
+}
+
+func isID(t *ir.Type) bool {
+	switch t.Kind {
+	case ir.String, ir.Int, ir.Uint, ir.UUID:
+		return true
+	case ir.Enum:
+		return t.Named.Base == ir.String || t.Named.Base == ir.Int
+	}
+	return false
+}
+
+// extraName is the Go name of the field for what nothing else describes.
+func extraName(n *ir.Named) string {
+	if n.Tuple {
+		return "Rest"
+	}
+	return "Additional"
+}

@@ -1,0 +1,420 @@
+package shape
+
+import (
+	"math"
+	"math/big"
+	"strconv"
+	"strings"
+
+	"github.com/outboxgen/outboxgen/generator/internal/diag"
+	"github.com/outboxgen/outboxgen/generator/internal/ir"
+	"github.com/outboxgen/outboxgen/generator/internal/jsonvalue"
+	"github.com/outboxgen/outboxgen/generator/internal/normal"
+	"github.com/outboxgen/outboxgen/generator/internal/rules"
+	"github.com/outboxgen/outboxgen/generator/internal/schema"
+)
+
+// text is the type of a string: a real one if its format has one. The rules are
+// for what that type leaves unchecked.
+func (b *builder) text(f *normal.Form) (*ir.Type, []*ir.Rule) {
+	form, o := f.Text, b.originsOf(f.Node)
+	t := &ir.Type{Kind: ir.String}
+	var more []*ir.Rule
+	if !b.graph.Options().Specification {
+		more = b.formats(t, form, o)
+		b.encoding(t, form, o)
+	}
+	for _, a := range f.Atoms {
+		b.warnContent(a)
+	}
+	lengths := schema.Schema{}
+	if t.Kind == ir.String {
+		t.MinLength, t.MaxLength = count(form.MinLength), count(form.MaxLength)
+		o.limit("minLength", form.MinLength)
+		o.limit("maxLength", form.MaxLength)
+	} else {
+		lengths.MinLength, lengths.MaxLength = number(form.MinLength), number(form.MaxLength)
+		more = append(more, rules.Only(b.graph.Options(), b.list, first(form.MinLength, form.MaxLength, f), lengths))
+	}
+	for _, p := range form.Patterns {
+		pattern := normal.NewPattern(p.Name.Text)
+		switch {
+		case !pattern.Known():
+			rules.ReportPattern(b.list, pattern, p.Name.Pos)
+		case t.Kind == ir.String && t.Pattern == nil:
+			t.Pattern = &ir.Pattern{Source: pattern.Source}
+			o.note("pattern", p.Of)
+		default:
+			more = append(more, rules.Only(b.graph.Options(), b.list, p.Of, schema.Schema{Pattern: &p.Name}))
+		}
+	}
+	t.Origins = o.all
+	return t, more
+}
+
+// first is the schema that sets one of two limits.
+func first(low, high *normal.Limit, f *normal.Form) *schema.Schema {
+	switch {
+	case low != nil:
+		return low.Of
+	case high != nil:
+		return high.Of
+	}
+	return f.Node.Primary()
+}
+
+func count(l *normal.Limit) *int {
+	if l == nil {
+		return nil
+	}
+	return jsonvalue.Count(l.Number)
+}
+
+func number(l *normal.Limit) *schema.Number {
+	if l == nil {
+		return nil
+	}
+	return l.Number
+}
+
+// kindsOfFormats are the formats that have a Go type.
+var kindsOfFormats = map[string]ir.Kind{
+	"date-time": ir.DateTime, "date": ir.Date, "time": ir.TimeOfDay, "duration": ir.Duration,
+	"uuid": ir.UUID, "guid": ir.UUID, "byte": ir.Bytes, "base64url": ir.Base64URL,
+}
+
+// formats gives a string the type of its format. Of several formats the first
+// with a Go type gives it; the others are rules.
+func (b *builder) formats(t *ir.Type, form *normal.TextForm, o *origins) []*ir.Rule {
+	var more []*ir.Rule
+	for _, format := range form.Formats {
+		kind, typed := kindsOfFormats[format.Name]
+		switch {
+		case typed && t.Kind == ir.String && t.Format == "":
+			t.Kind = kind
+			o.note("format", format.Of)
+		case typed || t.Format != "" && checked(format.Name) || checked(format.Name) && t.Kind != ir.String:
+			more = append(more, rules.Only(b.graph.Options(), b.list, format.Of, schema.Schema{Format: format.Name}))
+		case checked(format.Name):
+			t.Format = format.Name
+			o.note("format", format.Of)
+		case format.Name == "password", format.Name == "binary", format.Name == "char":
+		default:
+			b.list.Warnf(position(format.Of, "format"), "format-not-checked", "format %q is not known; any string passes", format.Name)
+		}
+	}
+	return more
+}
+
+// checked reports whether Validate checks a format that stays a string in Go.
+func checked(format string) bool {
+	switch format {
+	case "email", "hostname", "ipv4", "ipv6", "uri", "uri-reference", "json-pointer", "relative-json-pointer", "regex":
+		return true
+	}
+	return false
+}
+
+// encoding gives a string the type of its contentEncoding.
+func (b *builder) encoding(t *ir.Type, form *normal.TextForm, o *origins) {
+	switch encoding := strings.ToLower(form.Encoding); encoding {
+	case "base64":
+		t.Kind = ir.Bytes
+	case "base64url":
+		t.Kind = ir.Base64URL
+	case "base32":
+		t.Kind = ir.Base32
+	case "base16", "hex":
+		t.Kind = ir.Base16
+	case "7bit", "quoted-printable":
+		if t.Kind == ir.String && t.Format == "" {
+			t.Format = encoding
+			o.noteAt("format", form.EncodingOf, "contentEncoding")
+		}
+	case "", "8bit", "binary", "identity":
+	default:
+		b.list.Warnf(position(form.EncodingOf, "contentEncoding"), "encoding-not-decoded", "contentEncoding %q is not decoded; the value is the encoded string", form.Encoding)
+	}
+}
+
+// warnContent warns of what a schema says about the document inside a string: it
+// is an annotation, which nothing checks.
+func (b *builder) warnContent(s *schema.Schema) {
+	if s.ContentSchema == nil || s.ContentSchema.Bool != nil && *s.ContentSchema.Bool {
+		return
+	}
+	b.list.Warnf(position(s, "contentSchema"), "content-not-checked", "contentSchema describes the document inside this string, which is not decoded; the Go value is the string, and what is in it is not checked")
+}
+
+// position is the position of a keyword.
+func position(s *schema.Schema, keyword string) diag.Pos {
+	if pos, ok := s.At[keyword]; ok {
+		return pos
+	}
+	return s.Pos
+}
+
+// widths are the ranges of the formats of integers.
+var widths = map[string][2]*big.Int{
+	"int8": signed(8), "int16": signed(16), "int32": signed(32), "int64": signed(64), "int128": signed(128), "int256": signed(256),
+	"uint8": unsigned(8), "uint16": unsigned(16), "uint32": unsigned(32), "uint64": unsigned(64), "uint128": unsigned(128), "uint256": unsigned(256),
+}
+
+func signed(bits uint) [2]*big.Int {
+	half := new(big.Int).Lsh(big.NewInt(1), bits-1)
+	return [2]*big.Int{new(big.Int).Neg(half), new(big.Int).Sub(half, big.NewInt(1))}
+}
+
+func unsigned(bits uint) [2]*big.Int {
+	whole := new(big.Int).Lsh(big.NewInt(1), bits)
+	return [2]*big.Int{new(big.Int), whole.Sub(whole, big.NewInt(1))}
+}
+
+// interval is the range that bounds and a format leave; nil for no end.
+type interval struct{ low, high *big.Int }
+
+func intervalOf(n *normal.NumberForm) interval {
+	var i interval
+	width := widths[n.Format]
+	i.raise(width[0])
+	i.lower(width[1])
+	for _, bound := range []struct {
+		limit     *normal.Limit
+		open, low bool
+	}{{n.Minimum, false, true}, {n.ExclusiveMinimum, true, true}, {n.Maximum, false, false}, {n.ExclusiveMaximum, true, false}} {
+		if bound.limit == nil {
+			continue
+		}
+		r := jsonvalue.Rational(bound.limit.Number.Text)
+		if r == nil {
+			r = beyond(bound.limit.Number.Text)
+		}
+		if bound.low {
+			i.raise(normal.Lowest(r, bound.open))
+		} else {
+			i.lower(normal.Highest(r, bound.open))
+		}
+	}
+	return i
+}
+
+// beyond stands for a number that no float64 holds: one beyond 64 bits, or next
+// to zero.
+func beyond(text string) *big.Rat {
+	if f, _ := strconv.ParseFloat(text, 64); f == 0 {
+		tiny := new(big.Rat).SetFrac(big.NewInt(1), new(big.Int).Lsh(big.NewInt(1), 1100))
+		if strings.HasPrefix(text, "-") {
+			tiny.Neg(tiny)
+		}
+		return tiny
+	}
+	edge := new(big.Int).Lsh(big.NewInt(1), 1100)
+	if strings.HasPrefix(text, "-") {
+		edge.Neg(edge)
+	}
+	return new(big.Rat).SetInt(edge)
+}
+
+func (i *interval) raise(to *big.Int) {
+	if to != nil && (i.low == nil || to.Cmp(i.low) > 0) {
+		i.low = to
+	}
+}
+
+func (i *interval) lower(to *big.Int) {
+	if to != nil && (i.high == nil || to.Cmp(i.high) < 0) {
+		i.high = to
+	}
+}
+
+// integer is the type of an integer: an int64 unless the schema asks for more;
+// bounds with a fraction move to the next integer that meets them.
+func (b *builder) integer(f *normal.Form) (*ir.Type, []*ir.Rule) {
+	n, o := f.Number, b.originsOf(f.Node)
+	if b.graph.Options().Specification {
+		n = withoutFormat(n)
+	}
+	if _, known := widths[n.Format]; !known && n.Format != "decimal" {
+		b.checkFormat(n, "integer")
+	}
+	t := &ir.Type{Kind: ir.Int}
+	i := intervalOf(n)
+	switch {
+	case i.low != nil && i.high != nil && i.low.Sign() >= 0 && i.high.IsUint64() && !i.high.IsInt64():
+		t.Kind = ir.Uint
+		if t.Minimum = i.low.String(); t.Minimum == "0" {
+			t.Minimum = ""
+		}
+		if t.Maximum = i.high.String(); i.high.Uint64() == math.MaxUint64 {
+			t.Maximum = ""
+		}
+	case n.Format == "decimal" || i.low != nil && !i.low.IsInt64() || i.high != nil && !i.high.IsInt64():
+		return &ir.Type{Kind: ir.BigInt}, b.boundsBeside(f, n)
+	default:
+		t.Minimum = bound(n.Minimum, math.MinInt64, jsonvalue.Ceil)
+		t.Maximum = bound(n.Maximum, math.MaxInt64, jsonvalue.Floor)
+		t.ExclusiveMinimum = bound(n.ExclusiveMinimum, math.MinInt64, jsonvalue.Floor)
+		t.ExclusiveMaximum = bound(n.ExclusiveMaximum, math.MaxInt64, jsonvalue.Ceil)
+		if width := widths[n.Format]; width[0] != nil && n.Format != "int64" {
+			if t.Minimum == "" && t.ExclusiveMinimum == "" {
+				t.Minimum = width[0].String()
+			}
+			if t.Maximum == "" && t.ExclusiveMaximum == "" {
+				t.Maximum = width[1].String()
+			}
+		}
+	}
+	o.bounds(n)
+	var more []*ir.Rule
+	for k, m := range n.MultipleOf {
+		// n is a multiple of a/b in lowest terms if it is one of a.
+		r := jsonvalue.Rational(m.Number.Text)
+		if k > 0 || r == nil || r.Sign() <= 0 || !r.Num().IsInt64() {
+			more = append(more, rules.Only(b.graph.Options(), b.list, m.Of, schema.Schema{MultipleOf: m.Number}))
+			continue
+		}
+		if step := r.Num(); step.Int64() != 1 {
+			t.MultipleOf = step.String()
+			o.note("multipleOf", m.Of)
+		}
+	}
+	t.Origins = o.all
+	return t, more
+}
+
+func withoutFormat(n *normal.NumberForm) *normal.NumberForm {
+	bare := *n
+	bare.Format, bare.FormatOf = "", nil
+	return &bare
+}
+
+func (o *origins) bounds(n *normal.NumberForm) {
+	o.limit("minimum", n.Minimum)
+	o.limit("maximum", n.Maximum)
+	o.limit("exclusiveMinimum", n.ExclusiveMinimum)
+	o.limit("exclusiveMaximum", n.ExclusiveMaximum)
+}
+
+// checkFormat warns of a format of numbers that nothing comes of.
+func (b *builder) checkFormat(n *normal.NumberForm, kind string, known ...string) {
+	if n.Format == "" {
+		return
+	}
+	for _, k := range known {
+		if k == n.Format {
+			return
+		}
+	}
+	b.list.Warnf(position(n.FormatOf, "format"), "format-not-checked", "format %q is not known; any %s passes", n.Format, kind)
+}
+
+// bound is a bound as an int64, "" if every int64 meets it.
+func bound(l *normal.Limit, none int64, round func(*big.Rat) *big.Int) string {
+	if l == nil {
+		return ""
+	}
+	r := jsonvalue.Rational(l.Number.Text)
+	if r == nil {
+		r = beyond(l.Number.Text)
+	}
+	whole := round(r)
+	switch {
+	case whole.IsInt64() && whole.Int64() == none:
+		return ""
+	case whole.IsInt64():
+		return whole.String()
+	case whole.Sign() > 0 && none > 0, whole.Sign() < 0 && none < 0:
+		return ""
+	case whole.Sign() > 0:
+		return strconv.FormatInt(math.MaxInt64, 10)
+	default:
+		return strconv.FormatInt(math.MinInt64, 10)
+	}
+}
+
+// float is the type of a number. A bound that no float64 is equal to is a rule,
+// since the next float64 may be valid or not.
+func (b *builder) float(f *normal.Form) (*ir.Type, []*ir.Rule) {
+	n, o := f.Number, b.originsOf(f.Node)
+	if b.graph.Options().Specification {
+		n = withoutFormat(n)
+	}
+	switch n.Format {
+	case "decimal", "decimal128":
+		return &ir.Type{Kind: ir.Number}, b.boundsBeside(f, n)
+	}
+	b.checkFormat(n, "number", "float", "double")
+	t := &ir.Type{Kind: ir.Float}
+	var more []*ir.Rule
+	for _, limit := range []struct {
+		keyword string
+		limit   *normal.Limit
+		literal *string
+	}{
+		{"minimum", n.Minimum, &t.Minimum}, {"maximum", n.Maximum, &t.Maximum},
+		{"exclusiveMinimum", n.ExclusiveMinimum, &t.ExclusiveMinimum}, {"exclusiveMaximum", n.ExclusiveMaximum, &t.ExclusiveMaximum},
+	} {
+		switch {
+		case limit.limit == nil:
+		case jsonvalue.ExactFloat64(limit.limit.Number.Text):
+			*limit.literal = jsonvalue.Float64(limit.limit.Number.Text)
+			o.limit(limit.keyword, limit.limit)
+		default:
+			more = append(more, rules.Only(b.graph.Options(), b.list, limit.limit.Of, onlyBound(limit.keyword, limit.limit.Number)))
+		}
+	}
+	for i, m := range n.MultipleOf {
+		if i == 0 && jsonvalue.ExactFloat64(m.Number.Text) {
+			t.MultipleOf = jsonvalue.Float64(m.Number.Text)
+			o.note("multipleOf", m.Of)
+		} else {
+			more = append(more, rules.Only(b.graph.Options(), b.list, m.Of, schema.Schema{MultipleOf: m.Number}))
+		}
+	}
+	if n.Format == "float" {
+		largest := strconv.FormatFloat(math.MaxFloat32, 'g', -1, 64)
+		if t.Minimum == "" && t.ExclusiveMinimum == "" {
+			t.Minimum = "-" + largest
+		}
+		if t.Maximum == "" && t.ExclusiveMaximum == "" {
+			t.Maximum = largest
+		}
+	}
+	t.Origins = o.all
+	return t, more
+}
+
+func onlyBound(keyword string, n *schema.Number) schema.Schema {
+	switch keyword {
+	case "minimum":
+		return schema.Schema{Minimum: n}
+	case "maximum":
+		return schema.Schema{Maximum: n}
+	case "exclusiveMinimum":
+		return schema.Schema{ExclusiveMinimum: n}
+	}
+	return schema.Schema{ExclusiveMaximum: n}
+}
+
+// boundsBeside is the rules for the bounds of a number whose Go type has no
+// literal for them.
+func (b *builder) boundsBeside(f *normal.Form, n *normal.NumberForm) []*ir.Rule {
+	bounds := schema.Schema{
+		Minimum: number(n.Minimum), Maximum: number(n.Maximum),
+		ExclusiveMinimum: number(n.ExclusiveMinimum), ExclusiveMaximum: number(n.ExclusiveMaximum),
+	}
+	if width, ok := widths[n.Format]; ok {
+		i := intervalOf(n)
+		if width[0].Cmp(i.low) == 0 && bounds.ExclusiveMinimum == nil {
+			bounds.Minimum = &schema.Number{Text: width[0].String()}
+		}
+		if width[1].Cmp(i.high) == 0 && bounds.ExclusiveMaximum == nil {
+			bounds.Maximum = &schema.Number{Text: width[1].String()}
+		}
+	}
+	more := []*ir.Rule{rules.Only(b.graph.Options(), b.list, f.Node.Primary(), bounds)}
+	for _, m := range n.MultipleOf {
+		more = append(more, rules.Only(b.graph.Options(), b.list, m.Of, schema.Schema{MultipleOf: m.Number}))
+	}
+	return more
+}

@@ -1,0 +1,356 @@
+// Package shape turns the normal forms of schemas into Go types without names:
+// structs, unions, enums, maps, tuples, and raw values.
+//
+// There are three rungs. A value has the precise Go type; or a looser one, whose
+// rules check what the type cannot say; or it is kept as it came, and its rules
+// check the whole schema. What is not the first rung is warned of.
+package shape
+
+import (
+	"slices"
+
+	"github.com/outboxgen/outboxgen/generator/internal/diag"
+	"github.com/outboxgen/outboxgen/generator/internal/ir"
+	"github.com/outboxgen/outboxgen/generator/internal/naming"
+	"github.com/outboxgen/outboxgen/generator/internal/normal"
+	"github.com/outboxgen/outboxgen/generator/internal/rules"
+	"github.com/outboxgen/outboxgen/generator/internal/schema"
+)
+
+// Types is the types of a project.
+type Types struct {
+	Package *ir.Package
+	Claims  []*naming.Claim // every type that wants a name, in the order of discovery
+}
+
+// Of decides the types of a project. What Go cannot say goes to list.
+func Of(p *schema.Project, scheme *naming.Scheme, list *diag.List) *Types {
+	options := normal.Options{Specification: p.Config.Validation == schema.SpecValidation}
+	b := &builder{
+		project: p, graph: normal.New(options), scheme: scheme, list: list,
+		named: map[*normal.Node]*ir.Named{}, unions: map[*normal.Node]*ir.Type{}, byKey: map[string]*ir.Named{},
+		claimOf: map[*ir.Named]*naming.Claim{}, reported: map[*normal.Form]bool{}, bared: map[*schema.Schema]*schema.Schema{},
+		inside: map[*ir.Named]*normal.Node{}, joins: map[*ir.Named]*ir.Named{}, branches: map[*ir.Branch]*branch{},
+	}
+	pkg := &ir.Package{Name: p.Config.Package, Service: p.Config.Service}
+	for _, e := range p.Events {
+		pkg.Events = append(pkg.Events, &ir.Event{Event: e, Data: b.event(e)})
+	}
+	b.indirect()
+	b.endless()
+	for _, e := range pkg.Events {
+		b.paths(e)
+	}
+	return &Types{Package: pkg, Claims: b.claims}
+}
+
+type builder struct {
+	project *schema.Project
+	graph   *normal.Graph
+	scheme  *naming.Scheme
+	list    *diag.List
+
+	named   map[*normal.Node]*ir.Named
+	unions  map[*normal.Node]*ir.Type
+	byKey   map[string]*ir.Named
+	claims  []*naming.Claim
+	claimOf map[*ir.Named]*naming.Claim
+	inside  map[*ir.Named]*normal.Node // what a declared type was made of
+	joins   map[*ir.Named]*ir.Named    // the union of a branch that has what stands beside it
+
+	branches    map[*ir.Branch]*branch
+	collections []*collection // that are being made, outermost first
+	depth       int           // of declared types that are being made
+	combined    int           // of types of several schemas that are being made
+	reported    map[*normal.Form]bool
+	bared       map[*schema.Schema]*schema.Schema // without constraints
+}
+
+// claim notes a type that wants a name.
+func (b *builder) claim(n *ir.Named, at naming.Context) {
+	c := b.scheme.Claim(n, at)
+	b.claimOf[n] = c
+	b.claims = append(b.claims, c)
+}
+
+// report passes on what normalizing found, once.
+func (b *builder) report(f *normal.Form) {
+	if b.reported[f] {
+		return
+	}
+	b.reported[f] = true
+	for _, finding := range f.Findings() {
+		b.list.Add(finding)
+	}
+}
+
+// rulesOf is the rules for residues and more.
+func (b *builder) rulesOf(residues []normal.Residue, more ...*ir.Rule) *ir.Rules {
+	return rules.Of(b.graph.Options(), b.list, residues, more...)
+}
+
+// typeOf is the type of what schemas say together; node is what they are.
+// schemas are as they are written, where a reference gives a name.
+func (b *builder) typeOf(schemas []*schema.Schema, node *normal.Node, at naming.Context) *ir.Type {
+	if len(schemas) == 1 {
+		s, t := schemas[0], (*ir.Type)(nil)
+		if at.Ref, t = b.follow(s, at.Ref); t != nil {
+			return t
+		}
+	}
+	return b.ofNode(node, at)
+}
+
+// follow is the definition that a schema refers to, for a name, or the type that
+// the config gives it.
+func (b *builder) follow(s, ref *schema.Schema) (*schema.Schema, *ir.Type) {
+	for s != nil {
+		if t := b.override(s); t != nil {
+			return nil, t
+		}
+		part := normal.Sole(s)
+		switch {
+		case s.OnlyRef():
+			if last := lastRef(s); last != nil && !naming.Anonymous(last) {
+				ref = last
+			}
+			s = s.Ref.Target
+		case part != nil:
+			s = part
+		default:
+			return ref, nil
+		}
+	}
+	return ref, nil
+}
+
+// lastRef is the target of the last reference in a chain of bare ones.
+func lastRef(s *schema.Schema) *schema.Schema {
+	for s.Ref != nil && s.OnlyRef() && s.Ref.Target != nil {
+		s = s.Ref.Target
+	}
+	return s
+}
+
+// ofNode is the type of a node. It is never nil.
+func (b *builder) ofNode(node *normal.Node, at naming.Context) *ir.Type {
+	form := node.Form()
+	b.report(form)
+	nullable := form.Nullable
+	for form.Same != nil {
+		if form.SameAs != nil {
+			var t *ir.Type
+			if at.Ref, t = b.follow(form.SameAs, at.Ref); t != nil {
+				clone := *t
+				clone.Nullable = nullable
+				return &clone
+			}
+		}
+		form = form.Same.Form()
+		b.report(form)
+	}
+	t := *b.ofForm(form, at)
+	t.Nullable = nullable && t.Kind != ir.Null || t.Kind == ir.Any
+	return &t
+}
+
+// tooDeep is how deep types of several schemas may nest before the rest is kept
+// raw: recursive schemas that are intersected need not come to an end.
+const tooDeep = 100
+
+// ofForm is the type of a form, null left out.
+func (b *builder) ofForm(f *normal.Form, at naming.Context) *ir.Type {
+	node := f.Node
+	if len(node.Parts()) > 1 {
+		b.combined++
+		defer func() { b.combined-- }()
+	}
+	if node.Never() != nil {
+		b.warnNeverValid(node)
+		return b.raw(node)
+	}
+	b.warnImplied(f)
+	switch {
+	case b.combined > tooDeep || b.graph.Full():
+		b.list.Add(diag.Finding{
+			Pos: node.Primary().Pos, Severity: diag.Warning, ID: "too-many-combinations",
+			Message: "the parts of an allOf describe the same recursive properties, and combine in more ways than there can be Go types; the value is kept as it came",
+			Hint:    "describe each of these properties in one part only",
+		})
+		return b.raw(node)
+	case f.Union != nil:
+		return b.union(f, at)
+	case f.Kinds&^normal.Null == normal.None:
+		return &ir.Type{Kind: ir.Null, Place: b.place(node)}
+	case f.Listed:
+		return b.listed(f, at)
+	case f.Kinds|normal.Null == normal.All:
+		return &ir.Type{Kind: ir.Any, Nullable: true, Rules: b.rulesOf(f.Residues()), Place: b.place(node)}
+	case f.Kinds.One() == "":
+		b.list.Add(diag.Finding{
+			Pos: node.Primary().Pos, Severity: diag.Warning, ID: "value-kept-raw",
+			Message: "the value may be of several types, which no type keyword names; the Go type takes any, and Validate checks it",
+			Hint:    "name the types that are meant",
+		})
+		return b.raw(node)
+	}
+	return b.ofKind(f, at)
+}
+
+// warnNeverValid tells why no value is valid for a node. The schema false says so
+// itself.
+func (b *builder) warnNeverValid(node *normal.Node) {
+	never := node.Never()
+	if never == nil || slices.ContainsFunc(node.Parts(), func(s *schema.Schema) bool { return s.Bool != nil }) {
+		return
+	}
+	b.list.Add(diag.Finding{
+		Pos: never.Pos, Severity: diag.Warning, ID: "never-valid",
+		Message: "no value is valid here: " + never.Message + "; Validate refuses all",
+		Hint:    "correct the part that was not meant",
+	})
+}
+
+// warnImplied tells of a type that was concluded from other keywords.
+func (b *builder) warnImplied(f *normal.Form) {
+	if f.Implied == "" {
+		return
+	}
+	kind := f.Kinds.One()
+	b.list.Add(diag.Finding{
+		Pos: f.Node.Primary().Pos, Severity: diag.Warning, ID: "type-missing",
+		Message: f.Implied + " without a type also allows every value of another type; taken as type: " + kind,
+		Hint:    "add type: " + kind,
+	})
+}
+
+// raw is a value that is kept as it came, and checked against its whole schema.
+func (b *builder) raw(node *normal.Node) *ir.Type {
+	return &ir.Type{Kind: ir.Any, Nullable: true, Rules: b.rulesOf(node.Whole()), Place: b.place(node)}
+}
+
+// ofKind is the type of a form with one kind.
+func (b *builder) ofKind(f *normal.Form, at naming.Context) *ir.Type {
+	var t *ir.Type
+	var more []*ir.Rule
+	switch f.Kinds.One() {
+	case "object":
+		t = b.object(f, at)
+	case "array":
+		t = b.array(f, at)
+	case "string":
+		t, more = b.text(f)
+	case "integer":
+		t, more = b.integer(f)
+	case "number":
+		t, more = b.float(f)
+	default:
+		t = &ir.Type{Kind: ir.Bool}
+	}
+	if t.Kind != ir.Struct && t.Kind != ir.Collection {
+		t.Rules = b.rulesOf(f.Residues(), more...)
+	}
+	t.Place = b.place(f.Node)
+	return t
+}
+
+// place is where a node stands.
+func (b *builder) place(node *normal.Node) string {
+	if s := node.Primary(); s != nil {
+		return rules.Place(s)
+	}
+	return ""
+}
+
+// origins is where keywords stand that are not those of the node's own schema.
+type origins struct {
+	of  *schema.Schema
+	all map[string]string
+}
+
+func (b *builder) originsOf(node *normal.Node) *origins { return &origins{of: node.Primary()} }
+
+// note tells that a keyword stands at a schema.
+func (o *origins) note(keyword string, at *schema.Schema) { o.noteAt(keyword, at, keyword) }
+
+// noteAt tells that what a check calls a keyword stands at a schema under a name.
+func (o *origins) noteAt(keyword string, at *schema.Schema, name string) {
+	if at == nil || at == o.of && keyword == name {
+		return
+	}
+	if o.all == nil {
+		o.all = map[string]string{}
+	}
+	o.all[keyword] = rules.Place(at) + "/" + name
+}
+
+func (o *origins) limit(keyword string, l *normal.Limit) {
+	if l != nil {
+		o.note(keyword, l.Of)
+	}
+}
+
+// indirect marks the fields through which a struct would hold itself.
+func (b *builder) indirect() {
+	for _, c := range b.claims {
+		for _, f := range c.Named.Fields {
+			if f.Type.Kind == ir.Struct && byValue(f) && reaches(f.Type.Named, c.Named, map[*ir.Named]bool{}) {
+				clone := *f.Type
+				clone.Indirect = true
+				f.Type = &clone
+			}
+		}
+	}
+}
+
+// byValue reports whether the field's Go type may contain its struct itself,
+// not a pointer to it.
+func byValue(f *ir.Field) bool {
+	return f.Type.Kind == ir.Struct && !f.Type.Indirect && f.Required != f.Type.Nullable
+}
+
+func reaches(from, to *ir.Named, seen map[*ir.Named]bool) bool {
+	if from == to {
+		return true
+	}
+	if seen[from] {
+		return false
+	}
+	seen[from] = true
+	return slices.ContainsFunc(from.Fields, func(f *ir.Field) bool { return byValue(f) && reaches(f.Type.Named, to, seen) })
+}
+
+// endless warns of the types that no value can have, because each would have to
+// hold another one.
+func (b *builder) endless() {
+	finite := map[*ir.Named]bool{}
+	has := func(t *ir.Type) bool { return t == nil || t.Nullable || t.Named == nil || finite[t.Named] }
+	ends := func(n *ir.Named) bool {
+		if n.Union != nil || n.Enum != nil {
+			return true
+		}
+		if slices.ContainsFunc(n.Fields, func(f *ir.Field) bool { return f.Required && !has(f.Type) }) {
+			return false
+		}
+		return n.Of == nil || !atLeastOne(n.Of.MinItems) && !atLeastOne(n.Of.MinProperties) || has(n.Of.Elem)
+	}
+	for changed := true; changed; {
+		changed = false
+		for _, c := range b.claims {
+			if !finite[c.Named] && ends(c.Named) {
+				finite[c.Named], changed = true, true
+			}
+		}
+	}
+	for _, c := range b.claims {
+		if n := c.Named; !finite[n] {
+			b.list.Add(diag.Finding{
+				Pos: n.Schema.Pos, Severity: diag.Warning, ID: "endless-type",
+				Message: "no value is valid: each would have to hold another one like it, without an end",
+				Hint:    "let the member that leads back be absent or null",
+			})
+		}
+	}
+}
+
+func atLeastOne(n *int) bool { return n != nil && *n > 0 }

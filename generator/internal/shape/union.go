@@ -1,0 +1,304 @@
+package shape
+
+import (
+	"slices"
+
+	"github.com/outboxgen/outboxgen/generator/internal/diag"
+	"github.com/outboxgen/outboxgen/generator/internal/ir"
+	"github.com/outboxgen/outboxgen/generator/internal/naming"
+	"github.com/outboxgen/outboxgen/generator/internal/normal"
+	"github.com/outboxgen/outboxgen/generator/internal/schema"
+)
+
+// branch is what is known of a branch of a union besides its Go type.
+type branch struct {
+	*ir.Branch
+
+	node   *normal.Node
+	form   *normal.Form
+	from   *schema.Schema // as it is written
+	ref    *schema.Schema // the definition that it is a reference to
+	kind   string         // of a schema that is split into its types
+	inside []string       // the keywords of the unions that it comes from, inside the union
+	joined bool           // with what stands beside the union
+	tagged bool           // by discriminator, with a member that its schema does not require
+}
+
+// union is the type of a form that is one of several types.
+func (b *builder) union(f *normal.Form, at naming.Context) *ir.Type {
+	if t := b.unions[f.Node]; t != nil {
+		clone := *t
+		return &clone
+	}
+	branches := b.branchesOf(f.Union.Branches, f.Union.Keyword)
+	if f.Union.Keyword == "anyOf" {
+		branches = withoutListed(branches)
+	}
+	if t := b.listOf(f, branches, at); t != nil {
+		return t
+	}
+	if t := b.openEnum(f, branches, at); t != nil {
+		return t
+	}
+	if len(branches) == 1 {
+		return b.ofNode(branches[0].node, at)
+	}
+	s := f.Node.Primary()
+	key := "union " + b.scheme.Key(f.Node, s, at)
+	if n := b.byKey[key]; n != nil {
+		return b.unionType(f, n)
+	}
+	n := &ir.Named{Schema: s, Doc: s.Description, Deprecated: s.Deprecated, Union: &ir.Union{Keyword: f.Union.Keyword}}
+	if at.Kind != "" {
+		n.Doc, n.Deprecated = "", false
+	}
+	b.byKey[key], b.inside[n] = n, f.Node
+	b.claim(n, at)
+	o := b.originsOf(f.Node)
+	o.note(f.Union.Keyword, f.Union.Of)
+	n.Origins = o.all
+	u := &union{of: f, ir: n.Union, branches: branches}
+	why := b.apart(u)
+	if why == "" && b.graph.Full() {
+		why = "the schemas combine in too many ways"
+	}
+	if n.Union.Raw = why != ""; n.Union.Raw {
+		if !counted(f.Union.Keyword, branches) || slices.ContainsFunc(branches, func(br *branch) bool { return br.joined }) {
+			u.branches = b.branchesOf(f.Union.Direct, f.Union.Keyword)
+		}
+	}
+	for _, br := range u.branches {
+		n.Union.Branches = append(n.Union.Branches, br.Branch)
+		b.branches[br.Branch] = br
+	}
+	t := b.unionType(f, n)
+	for _, br := range u.branches {
+		b.branchType(n, u, br)
+	}
+	if n.Union.Raw {
+		b.list.Add(diag.Finding{
+			Pos: position(f.Union.Of, f.Union.Keyword), Severity: diag.Warning, ID: "union-kept-raw",
+			Message: "the branches of this " + f.Union.Keyword + " cannot be told apart: " + why + "; the value is kept as it came, with a method for each branch",
+			Hint:    "give every branch a required property with a const of its own, such as kind",
+		})
+		for _, br := range u.branches {
+			if br.Word = br.titled(); br.Word == "" {
+				br.Word = u.word(br)
+			}
+		}
+	}
+	return t
+}
+
+// apart tells the branches of a union apart. If what they evaluate counts
+// together, they have to be apart before it does: a value that only two branches
+// together describe is valid for both of an anyOf, and for none of a oneOf.
+func (b *builder) apart(u *union) (why string) {
+	if len(u.of.Residues()) > 0 {
+		loose := &union{of: u.of, ir: &ir.Union{}, branches: b.branchesOf(u.of.Union.Direct, u.of.Union.Keyword)}
+		if why := b.tellApart(loose); why != "" && !exclusive(u, loose) {
+			return why
+		}
+	}
+	return b.tellApart(u)
+}
+
+// exclusive reports whether no value of a branch of a oneOf is valid for another
+// one, whatever is evaluated: each requires a member that the other forbids.
+func exclusive(u, loose *union) bool {
+	if u.ir.Keyword != "oneOf" || len(u.branches) != len(loose.branches) {
+		return false
+	}
+	for i, one := range u.branches {
+		for j, other := range loose.branches {
+			if i == j || one.JSON != other.JSON {
+				continue
+			}
+			if one.JSON != "object" || !slices.ContainsFunc(requiredOf(other.form), one.form.Object().Forbids) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// union is a union whose branches are being told apart.
+type union struct {
+	of       *normal.Form
+	ir       *ir.Union
+	branches []*branch
+}
+
+func (b *builder) unionType(f *normal.Form, n *ir.Named) *ir.Type {
+	t := &ir.Type{Kind: ir.UnionKind, Named: n, Place: b.place(f.Node)}
+	if n.Union.Raw {
+		t.Kind = ir.Struct
+		n.Rules = b.rulesOf(f.Residues())
+	}
+	b.unions[f.Node] = t
+	clone := *t
+	return &clone
+}
+
+// branchesOf is the branches of a form.
+func (b *builder) branchesOf(all []normal.Branch, keyword string) []*branch {
+	var branches []*branch
+	for _, one := range all {
+		form, _ := one.Node.Settled()
+		br := &branch{
+			Branch: &ir.Branch{JSON: one.Kinds.One()}, node: one.Node, form: form, from: one.From, inside: one.Inside, joined: one.Joined && keyword != "type",
+		}
+		if keyword == "type" || one.Node.Restricted() {
+			br.kind = br.JSON
+		}
+		if last := lastRef(one.From); keyword != "type" && last != one.From && !naming.Anonymous(last) {
+			br.ref = last
+		}
+		branches = append(branches, br)
+	}
+	return branches
+}
+
+// withoutListed leaves the branches of an anyOf out that list strings if another
+// one allows every string, unless these are all: see openEnum.
+func withoutListed(branches []*branch) []*branch {
+	free := slices.ContainsFunc(branches, func(o *branch) bool { return o.JSON == "string" && !o.form.Listed && plainText(o.form) })
+	if !free || !slices.ContainsFunc(branches, func(o *branch) bool { return o.JSON != "string" }) {
+		return branches
+	}
+	return slices.DeleteFunc(slices.Clone(branches), func(o *branch) bool { return o.JSON == "string" && o.form.Listed })
+}
+
+// plainText reports whether a form allows every string.
+func plainText(f *normal.Form) bool {
+	t := f.Text
+	return t != nil && t.MinLength == nil && t.MaxLength == nil && len(t.Patterns)+len(t.Formats) == 0 && t.Encoding == "" && len(f.Residues()) == 0
+}
+
+// counted reports whether as many branches take a value as would of the unions
+// that they come from: it does not matter for anyOf alone, nor if no union was
+// inside another one.
+func counted(keyword string, branches []*branch) bool {
+	return !slices.ContainsFunc(branches, func(br *branch) bool {
+		return len(br.inside) > 0 && (keyword != "anyOf" || slices.Contains(br.inside, "oneOf"))
+	})
+}
+
+// listOf is the enum of a union whose branches list values of one type, nil for
+// any other union.
+func (b *builder) listOf(f *normal.Form, branches []*branch, at naming.Context) *ir.Type {
+	if f.Union.Keyword == "type" {
+		return nil
+	}
+	var values []*schema.Value
+	seen, called := map[string]bool{}, map[string]string{}
+	for _, br := range branches {
+		if !br.form.Listed || br.JSON == "" || br.JSON == "object" || br.JSON == "array" || br.JSON != branches[0].JSON || len(br.form.Residues()) > 0 {
+			return nil
+		}
+		if listed := br.form.Values; len(listed) == 1 {
+			if title := br.form.Node.Primary().Title; title != "" {
+				called[listed[0].Canonical()] = title
+			}
+		}
+		for _, v := range br.form.Values {
+			if seen[v.Canonical()] {
+				if f.Union.Keyword == "oneOf" {
+					return nil // which no value may be
+				}
+				continue
+			}
+			seen[v.Canonical()] = true
+			values = append(values, v)
+		}
+	}
+	t := b.enum(f, branches[0].JSON, values, at)
+	for i, v := range t.Named.Enum {
+		for _, value := range values {
+			if name := called[value.Canonical()]; name != "" && enumValue(t.Named.Base, value).Literal == v.Literal {
+				t.Named.Enum[i].Given = name
+			}
+		}
+	}
+	o := b.originsOf(f.Node)
+	o.noteAt("enum", f.Union.Of, f.Union.Keyword)
+	t.Place, t.Origins = b.place(f.Node), o.all
+	return t
+}
+
+// openEnum is a union of listed strings with any others that a second branch
+// allows, or nil for any other union: an enum whose list is not the last word.
+func (b *builder) openEnum(f *normal.Form, branches []*branch, at naming.Context) *ir.Type {
+	if f.Union.Keyword != "anyOf" || len(branches) != 2 || branches[0].JSON != "string" || branches[1].JSON != "string" {
+		return nil
+	}
+	listed, free := branches[0].form, branches[1].form
+	if !listed.Listed {
+		listed, free = free, listed
+	}
+	if !listed.Listed || free.Listed || len(listed.Residues())+len(free.Residues()) > 0 || len(free.Text.Formats) > 0 || free.Text.Encoding != "" || len(free.Text.Patterns) > 1 {
+		return nil
+	}
+	t := b.enum(f, "string", listed.Values, at)
+	if t.Named.Open == nil {
+		open, _ := b.text(free)
+		open.Place = b.place(free.Node)
+		t.Named.Open = open
+	}
+	t.Place = b.place(f.Node)
+	return t
+}
+
+// branchType gives a branch its Go type.
+func (b *builder) branchType(n *ir.Named, u *union, br *branch) {
+	at := naming.Context{Parent: n, Property: u.word(br), Ref: br.ref, Kind: br.kind}
+	if br.joined || br.tagged {
+		at.Joins = n
+	}
+	t := *b.branchTypeOf(br, at)
+	t.Nullable = t.Kind == ir.Any
+	br.Type = &t
+	switch {
+	case u.ir.Raw || t.Kind == ir.Any:
+		return
+	case t.Named != nil:
+		br.Named = t.Named
+		joins(n, br.Named)
+		return
+	}
+	s := br.form.Node.Primary()
+	key := "declared " + b.scheme.Key(br.form.Node, s, at)
+	if declared := b.byKey[key]; declared != nil {
+		br.Named = declared
+		joins(n, declared)
+		return
+	}
+	declared := &ir.Named{Schema: s, Doc: s.Description, Deprecated: s.Deprecated, Of: &t}
+	if at.Kind != "" {
+		declared.Doc, declared.Deprecated = "", false
+	}
+	br.Named, b.byKey[key] = declared, declared
+	b.claim(declared, at)
+	joins(n, declared)
+}
+
+// branchTypeOf is the type of a branch, by the config if that has one for it.
+func (b *builder) branchTypeOf(br *branch, at naming.Context) *ir.Type {
+	if !br.joined && !br.tagged && br.kind == "" {
+		if _, t := b.follow(br.from, nil); t != nil {
+			return t
+		}
+	}
+	return b.ofNode(br.node, at)
+}
+
+// joins notes that a type is one of a union, which is what there is to say of
+// one that is written in line.
+func joins(union, n *ir.Named) {
+	if n.Parent == union {
+		n.Parent, n.Role = nil, ""
+	}
+	if !slices.Contains(n.Unions, union) {
+		n.Unions = append(n.Unions, union)
+	}
+}
