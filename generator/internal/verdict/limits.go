@@ -1,0 +1,32 @@
+package verdict
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+)
+
+// limits are what the errors say of values that the Go types cannot hold, which
+// the documentation lists.
+var limits = []string{"is an integer beyond 64 bits", "has more digits than a float64 holds", "has more than nine digits of a second"}
+
+// Documented reports whether a difference of a direction is one of those that
+// come with the Go types: integers beyond 64 bits, digits that a float64 does
+// not hold, parts of a second that no time.Time holds.
+func Documented(d Direction, document []byte, a Answer) bool {
+	switch d {
+	case RefusesValid:
+		return slices.ContainsFunc(limits, func(text string) bool { return strings.Contains(a.Decode, text) })
+	case Changes:
+		return sameFloats(document, a.Encoded)
+	default:
+		return false
+	}
+}
+
+// sameFloats reports whether two texts are the same JSON value once every
+// number is a float64.
+func sameFloats(a, b []byte) bool {
+	var left, right any
+	return json.Unmarshal(a, &left) == nil && json.Unmarshal(b, &right) == nil && same(left, right)
+}
