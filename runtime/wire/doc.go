@@ -30,22 +30,27 @@
 //
 // # Times
 //
-// A date-time is decoded to a time.Time of the same instant and offset, and an
-// unchanged one is written back as the same text: "12:00:00.500000Z" keeps its
-// six digits and "+00:00" does not become "Z". For that a time that was not
-// written in the shortest form carries a location of its own, which is called
-// UTC and equals it; compare with Time.Equal (as cmp.Diff does), not with ==.
-// What is not kept: superfluous zeros beside an offset other than zero, lower
-// case t and z, more than nine digits. A tenth digit other than zero, and a leap
-// second, have no time.Time and are errors. A time.Time that was made in Go is
-// written in RFC 3339 with as many digits as it needs.
+// A date-time is decoded to a time.Time of the same instant and offset. An
+// unchanged date-time, time or duration is written as the text that was read:
+// "12:00:00.500000Z" keeps its six digits, "+00:00" does not become "Z", and
+// "P0D" does not become "PT0S". A changed one is written in the usual form: RFC
+// 3339 with T and Z and as many digits as it needs, or as many as it had if only
+// the number of digits was unusual; a duration without parts that are zero.
 //
-// A date-time with a space in place of the T is read, which RFC 3339 allows
-// between two parties and many producers write, and written with a T. A duration
-// may leave out units between others, as ISO 8601 has it and the grammar of RFC
-// 3339 has not. Validators that are stricter there refuse what is accepted here.
+// The text of a time.Time is in its location, which has the offset, equals UTC or
+// the same time elsewhere, and does not change how the time is formatted; a
+// [TimeOfDay] and a [Duration] hold their text themselves. So compare with Equal
+// (as cmp.Diff does), not with ==.
 //
-// A UUID is written in lower case, a duration without parts that are zero.
+// A leap second is the first instant of the next day in a time.Time, and Second 60
+// in a TimeOfDay. Go holds nine digits of a second; further ones are in the text
+// alone.
+//
+// A date-time has a T between its parts; a space is an error. A duration may
+// leave out units between others, as ISO 8601 has it and the grammar of RFC 3339
+// has not; validators that are stricter there refuse what is accepted here.
+//
+// A UUID is written in lower case.
 //
 // # Strings
 //

@@ -1,16 +1,29 @@
 package wire
 
 import (
+	"bytes"
 	"fmt"
 	"strconv"
-	"strings"
 )
 
 // A Duration is a duration of ISO 8601, such as P1DT12H or P2W. Its parts stay
 // apart, because a month or a day is not a fixed number of seconds. The zero
 // value is written PT0S. RFC 3339 allows neither fractions nor signs.
+//
+// A Duration that was read remembers its text, such as P0D or PT05M, and is
+// written like that until a field changes. Compare with Equal, as cmp.Diff does:
+// == also compares the text.
 type Duration struct {
 	Years, Months, Weeks, Days, Hours, Minutes, Seconds int
+
+	text string // what was read, if it is not the form of String
+}
+
+// Equal reports whether the fields of d and other are equal, however they were
+// written. PT60M and PT1H are different.
+func (d Duration) Equal(other Duration) bool {
+	d.text, other.text = "", ""
+	return d == other
 }
 
 // ParseDuration parses a duration as appendix A of RFC 3339 has it.
@@ -23,36 +36,44 @@ func ParseDuration(text string) (Duration, error) {
 }
 
 // String is the duration as ISO 8601 has it.
-func (d Duration) String() string {
-	var b strings.Builder
-	b.WriteByte('P')
-	part := func(n int, unit byte) {
-		if n != 0 {
-			b.WriteString(strconv.Itoa(n))
-			b.WriteByte(unit)
+func (d Duration) String() string { return string(d.appendTo(nil)) }
+
+func (d Duration) appendTo(b []byte) []byte {
+	if d.text != "" {
+		if kept, ok := splitDuration([]byte(d.text)); ok && kept.Equal(d) {
+			return append(b, d.text...)
 		}
 	}
-	part(d.Years, 'Y')
-	part(d.Months, 'M')
-	part(d.Weeks, 'W')
-	part(d.Days, 'D')
+	start := len(b)
+	b = append(b, 'P')
+	b = appendUnit(b, d.Years, 'Y')
+	b = appendUnit(b, d.Months, 'M')
+	b = appendUnit(b, d.Weeks, 'W')
+	b = appendUnit(b, d.Days, 'D')
 	if d.Hours != 0 || d.Minutes != 0 || d.Seconds != 0 {
-		b.WriteByte('T')
+		b = append(b, 'T')
 	}
-	part(d.Hours, 'H')
+	b = appendUnit(b, d.Hours, 'H')
 	if d.Hours != 0 && d.Minutes == 0 && d.Seconds != 0 {
-		b.WriteString("0M") // the grammar wants the units without a gap
+		b = append(b, "0M"...) // the grammar wants the units without a gap
 	}
-	part(d.Minutes, 'M')
-	part(d.Seconds, 'S')
-	if b.Len() == 1 {
-		return "PT0S"
+	b = appendUnit(b, d.Minutes, 'M')
+	b = appendUnit(b, d.Seconds, 'S')
+	if len(b) == start+1 {
+		return append(b, "T0S"...)
 	}
-	return b.String()
+	return b
+}
+
+func appendUnit(b []byte, n int, letter byte) []byte {
+	if n == 0 {
+		return b
+	}
+	return append(strconv.AppendInt(b, int64(n), 10), letter)
 }
 
 // MarshalText is String.
-func (d Duration) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
+func (d Duration) MarshalText() ([]byte, error) { return d.appendTo(nil), nil }
 
 // UnmarshalText is ParseDuration.
 func (d *Duration) UnmarshalText(text []byte) (err error) {
@@ -75,13 +96,23 @@ func (e *Encoder) Duration(d Duration) {
 	e.String(text)
 }
 
-// parseDuration reads P, then units in order, then T and more of them. Weeks
-// stand alone.
 func parseDuration(b []byte) (Duration, bool) {
+	d, ok := splitDuration(b)
+	var room [64]byte
+	if ok && string(b) != string(d.appendTo(room[:0])) {
+		d.text = string(b)
+	}
+	return d, ok
+}
+
+// splitDuration reads P, then units in order, then T and more of them. Weeks
+// stand alone.
+func splitDuration(b []byte) (Duration, bool) {
 	var d Duration
 	if len(b) < 3 || b[0] != 'P' {
 		return d, false
 	}
+	weeks := bytes.IndexByte(b, 'W') > 0
 	b = b[1:]
 	date := []unit{{'Y', &d.Years}, {'M', &d.Months}, {'W', &d.Weeks}, {'D', &d.Days}}
 	b, dates, ok := parseUnits(b, date)
@@ -98,7 +129,7 @@ func parseDuration(b []byte) (Duration, bool) {
 			return d, false
 		}
 	}
-	if d.Weeks != 0 && dates+times > 1 {
+	if weeks && dates+times > 1 {
 		return d, false
 	}
 	return d, dates+times > 0

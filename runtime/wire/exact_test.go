@@ -2,28 +2,6 @@ package wire
 
 import "testing"
 
-// What RFC 3339 allows and time.Time cannot hold is an error that says so.
-func TestTimesBeyondGo(t *testing.T) {
-	t.Parallel()
-	for text, want := range map[string]string{
-		`"2016-12-31T23:59:60Z"`:              "is a leap second, which no time of Go can hold",
-		`"2016-12-31T23:59:59.1234567891Z"`:   "has more than nine digits of a second, which no time of Go can hold",
-		`"2016-12-31T23:59:59.123456789000Z"`: "",
-		`"2016-12-31T23:59:61Z"`:              "must be a date-time with an offset, like 2024-05-01T12:00:00Z",
-		`"soon"`:                              "must be a date-time with an offset, like 2024-05-01T12:00:00Z",
-	} {
-		d := Decoder{data: []byte(text)}
-		d.DateTime()
-		got := ""
-		if len(d.violations) > 0 {
-			got = d.violations[0].Message
-		}
-		if got != want {
-			t.Errorf("%s: %q, want %q", text, got, want)
-		}
-	}
-}
-
 // A float64 takes the numbers that it gives back, and refuses to round others.
 func TestFloatKeepsDigits(t *testing.T) {
 	t.Parallel()
