@@ -192,9 +192,5 @@ func referenceRules() []rule {
 			id: "reference-circle", what: "references that lead back to themselves", why: "No value could be checked against it: following the references never ends.",
 			instead: "put the schema that is meant at one of them", bad: "$defs: {a: {$ref: '#/$defs/b'}, b: {$ref: '#/$defs/a'}}\n", good: "$defs: {a: {$ref: '#/$defs/b'}, b: {type: string}}\n",
 		},
-		{
-			id: "dynamic-reference", severity: Warning, what: "a dynamic reference that could mean several schemas", why: "What it leads to depends on who refers to the schema around it; Go's types do not, so it is taken as the one that the message names.",
-			instead: "refer to the schema that is meant with $ref",
-		},
 	}
 }

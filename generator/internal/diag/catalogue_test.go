@@ -30,7 +30,6 @@ var elsewhere = map[string][2]string{
 	"bad-import-path":            {"testdata/script/queries_mode.txtar", "sqlc.package \"db\" is no import path"},
 	"column-missing":             {"generator/internal/sqlc/sqlc_test.go", "table event_outbox has no column"},
 	"column-type":                {"generator/internal/sqlc/sqlc_test.go", "has the type int8, not uuid; change its type"},
-	"dynamic-reference":          {"generator/internal/schema/testdata/diagnostics/refs-dynamic.txtar", "is taken as a reference to the schema at"},
 	"foreign-file":               {"testdata/script/foreign.txtar", "but somebody else wrote it"},
 	"import-cycle":               {"testdata/script/types_cycle.txtar", "which would import itself"},
 	"migration-does-not-compile": {"generator/internal/sqlc/broken_test.go", "sqlc: syntax error at or near"},

@@ -1,6 +1,7 @@
 package emit
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -43,7 +44,8 @@ func ruleSet(r *ir.Rules) string {
 	if len(r.Defs) > 0 {
 		b.WriteString("Defs: map[string]*rule.Schema{\n")
 		for _, def := range r.Defs {
-			fmt.Fprintf(&b, "%s: %s,\n", quote(def.Place), ruleLiteral(def, def.Place))
+			key := cmp.Or(def.Key, def.Place)
+			fmt.Fprintf(&b, "%s: %s,\n", quote(key), ruleLiteral(def, key))
 		}
 		b.WriteString("},\n")
 	}

@@ -5,12 +5,13 @@ package ir
 type Rules struct {
 	Var   string  // Go name of the variable that holds them
 	Rules []*Rule // each holds for the value
-	Defs  []*Rule // that references lead to, by place
+	Defs  []*Rule // that references lead to, by key
 }
 
 // Rule is one schema of package rule.
 type Rule struct {
 	Place string // path of the file, # and JSON Pointer
+	Key   string // that references name, "" if it is the place
 	Words []Word
 }
 

@@ -51,8 +51,13 @@ func (n *Scheme) Key(node *normal.Node, s *schema.Schema, at Context) string {
 	return of.key
 }
 
-// place is where a schema stands.
-func place(s *schema.Schema) string { return s.Doc.Path + "#" + s.Pointer }
+// place is where a schema stands, and which one it is there.
+func place(s *schema.Schema) string {
+	if s.Variant > 0 {
+		return fmt.Sprintf("%s#%s (%d)", s.Doc.Path, s.Pointer, s.Variant+1)
+	}
+	return s.Doc.Path + "#" + s.Pointer
+}
 
 // placeOfNode is where s stands, which node is named after. One that says more
 // than s, or has only one of its types, is told apart.

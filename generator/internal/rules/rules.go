@@ -237,10 +237,16 @@ func (m *maker) reference(r builder, s *schema.Schema) {
 	}
 	target := s.Ref.Target
 	key := Place(target)
+	if target.Variant > 0 {
+		key += " " + strconv.Itoa(target.Variant+1)
+	}
 	r.text("ref", key)
 	if _, there := m.defs[key]; !there {
 		m.defs[key] = nil // while it is made
 		m.defs[key] = m.rule(target)
+		if target.Variant > 0 {
+			m.defs[key].Key = key
+		}
 	}
 }
 

@@ -28,6 +28,9 @@ type builder struct {
 	level  int // of the dialect
 	within *resource
 	older  *older
+	// unvalidated says that the dialect has no keywords for validation: they are
+	// annotations.
+	unvalidated bool
 	// ignored are the keywords, by the places of their names, that say nothing in
 	// a file that nobody here may edit, because their values are of the wrong type.
 	ignored map[diag.Pos]bool
@@ -58,9 +61,9 @@ func (b *builder) schema(v *Value, pointer string) *Schema {
 		s.Bool = &value
 		return s
 	}
-	defer func(level int, within *resource, o *older) {
-		b.level, b.within, b.older = level, within, o
-	}(b.level, b.within, b.older)
+	defer func(level int, within *resource, o *older, unvalidated bool) {
+		b.level, b.within, b.older, b.unvalidated = level, within, o, unvalidated
+	}(b.level, b.within, b.older, b.unvalidated)
 	b.older = &older{}
 	b.open(s, v)
 
@@ -140,6 +143,7 @@ func (b *builder) alias(s *Schema, v *Value, name string) {
 func (b *builder) member(s *Schema, m Member) {
 	word, ok := b.load.words[m.Name]
 	switch {
+	case b.unvalidated && validating(m.Name):
 	case ok && word.first <= b.level && b.level <= word.last:
 		s.At[m.Name] = m.Pos
 		word.read(b, s, m)

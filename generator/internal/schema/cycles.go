@@ -18,6 +18,9 @@ func (l *loader) cycles() {
 			w.visit(s)
 		}
 	}
+	for _, s := range l.variants {
+		w.visit(s)
+	}
 }
 
 const (

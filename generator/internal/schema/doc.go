@@ -47,9 +47,9 @@
 // comparisons, makes warnings of all of them. Annotations whose names begin
 // with x- pass everywhere, as do those of OpenAPI.
 //
-// $dynamicRef and $recursiveRef go where validation would take them, when that
-// is one place for every use of the file; else they are followed like $ref, to
-// the anchor that is nearest in the text, and a warning says so.
+// $dynamicRef and $recursiveRef go where validation takes them. If that depends
+// on the way from an event to them, the schemas on the way are there once for
+// each target.
 //
 // x-outbox may stand at any schema, with marks for lint alone: personal, grows,
 // silence. At the root of a file it describes an event unless it holds nothing

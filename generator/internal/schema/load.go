@@ -204,20 +204,21 @@ type unit struct {
 }
 
 type loader struct {
-	fsys    fs.FS
-	list    *diag.List
-	alone   bool    // files are looked at without a config: none counts as owned
-	listing bool    // the files at hand are those that schemas: names
-	dialect Dialect // of files without $schema
-	words   map[string]keyword
-	sources diag.Sources
-	units   map[string]*unit  // by path
-	missing map[string]string // path -> why it cannot be read
-	ids     map[string]*resource
-	idPos   map[string]diag.Pos
-	pending []pendingRef
-	dynamic []dynamicRef
-	strange []*Value // each $schema that names no dialect that is known
+	fsys     fs.FS
+	list     *diag.List
+	alone    bool    // files are looked at without a config: none counts as owned
+	listing  bool    // the files at hand are those that schemas: names
+	dialect  Dialect // of files without $schema
+	words    map[string]keyword
+	sources  diag.Sources
+	units    map[string]*unit  // by path
+	missing  map[string]string // path -> why it cannot be read
+	ids      map[string]*resource
+	idPos    map[string]diag.Pos
+	pending  []pendingRef
+	dynamic  []dynamicRef
+	variants []*Schema // that unroll made
+	strange  []*Value  // each $schema that names no dialect that is known
 
 	dialects   dialectSettings
 	configFile string
@@ -482,12 +483,12 @@ func isSchemaFile(name string) bool {
 func (l *loader) finish() {
 	l.resolve()
 	l.strangeDialects()
-	l.rebind()
 	l.bases()
-	l.cycles()
 	for _, d := range l.discriminators {
 		d.bind()
 	}
+	l.unroll()
+	l.cycles()
 	l.foreignFindings()
 }
 

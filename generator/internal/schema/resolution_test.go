@@ -1,6 +1,7 @@
 package schema_test
 
 import (
+	"fmt"
 	"maps"
 	"net/url"
 	"slices"
@@ -240,8 +241,8 @@ func theirReferences(t *testing.T, files map[string]string) map[string]string {
 	return found
 }
 
-// A dynamic reference goes where validation takes it, as far as that is one
-// place: to the only file that extends the one that it stands in.
+// A dynamic reference goes where validation takes it: to the outermost anchor on
+// the way.
 func TestDynamicReferences(t *testing.T) {
 	t.Parallel()
 	const list = `
@@ -301,6 +302,47 @@ unevaluatedProperties: false
 				t.Errorf("the reference leads to %q, want %q", got, test.want)
 			}
 		})
+	}
+}
+
+// If the way decides where a dynamic reference leads, the schemas on the way are
+// there once for each target; what does not lead to the reference is there once.
+func TestVariants(t *testing.T) {
+	t.Parallel()
+	const event = "version: 1, type: TYPE, aggregate: {type: a}}\n"
+	p, list, err := schema.LoadFS(fstest.MapFS{
+		"outboxgen.yaml": {Data: []byte("version: 1\nservice: a\nout: events\nschemas: ['*.yaml']\n")},
+		"list.yaml": {Data: []byte(`
+$id: https://example.com/list
+properties: {items: {items: {$dynamicRef: "#item"}}, size: {type: integer}}
+$defs: {any: {$dynamicAnchor: item}}
+`)},
+		"a.yaml": {Data: []byte("title: A\nx-outbox: {" + strings.Replace(event, "TYPE", "a.v1", 1) + "properties: {a: {$ref: list.yaml}}\n$defs: {item: {$dynamicAnchor: item, type: integer}}\n")},
+		"b.yaml": {Data: []byte("title: B\nx-outbox: {" + strings.Replace(event, "TYPE", "b.v1", 1) + "properties: {a: {$ref: list.yaml}}\n$defs: {item: {$dynamicAnchor: item, type: string}}\n")},
+		"c.yaml": {Data: []byte("title: C\nx-outbox: {" + strings.Replace(event, "TYPE", "c.v1", 1) + "properties: {a: {$ref: list.yaml}}\n")},
+	}, "outboxgen.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if all := found(list); len(all) > 0 {
+		t.Errorf("unexpected: %v", all)
+	}
+	var got []string
+	sizes := map[*schema.Schema]bool{}
+	for _, e := range p.Events {
+		list := e.Schema.Properties[0].Schema.Ref.Target
+		item := list.Properties[0].Schema.Items
+		got = append(got, fmt.Sprintf("%s: variant %d leads to %s#%s", e.GoName, item.Variant, item.Ref.Target.Doc.Path, item.Ref.Target.Pointer))
+		sizes[list.Properties[1].Schema] = true
+	}
+	want := []string{
+		"AV1: variant 0 leads to a.yaml#/$defs/item", "BV1: variant 1 leads to b.yaml#/$defs/item", "CV1: variant 2 leads to list.yaml#/$defs/any",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if len(sizes) != 1 {
+		t.Errorf("%d schemas for the size, want one", len(sizes))
 	}
 }
 

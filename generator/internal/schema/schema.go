@@ -15,6 +15,9 @@ type Schema struct {
 	Pos     diag.Pos  // where the schema begins
 	Doc     *Document // the file it stands in
 	Pointer string    // JSON Pointer from the root of that file, "" for the root
+	// Variant tells schemas apart that stand in one place: there are several of
+	// those whose dynamic references lead elsewhere by another way. The first is 0.
+	Variant int
 
 	// Bool is set for the boolean schemas true and false; nothing else is then.
 	Bool *bool
@@ -23,7 +26,8 @@ type Schema struct {
 	Anchor string
 	// Ref is $ref; other keywords may stand beside it, unless the dialect
 	// ignores those, when they are not here either. A $dynamicRef or
-	// $recursiveRef is here as well, with the target that validation finds.
+	// $recursiveRef is here as well, with the target that validation finds; see
+	// Variant.
 	Ref           *Ref
 	DynamicAnchor string // $dynamicAnchor, which is an anchor as well
 

@@ -57,11 +57,15 @@ func (b *builder) dialectOf(v *Value, root bool) (Dialect, bool) {
 		if latest {
 			b.list.Warnf(m.Value.Pos, "dialect-latest", "$schema %s names no version: it is read as %s", diag.Quote(address), d)
 		}
+		b.unvalidated = false
 		return d, true
 	}
-	if d, ok := b.load.projectDialect(address); ok {
-		b.list.Warnf(m.Value.Pos, "custom-dialect", "$schema %s is a dialect of your own, and is read as %s, which its meta-schema builds on; what it adds or leaves out is not known", diag.Quote(address), d)
-		return d, true
+	if meta := b.load.projectMetaSchema(address); meta != nil {
+		if d, ok := meta.dialect(); ok {
+			b.unvalidated = !meta.validates()
+			b.list.Warnf(m.Value.Pos, "custom-dialect", "$schema %s is a dialect of your own, and is read as %s, which its meta-schema builds on; %s", diag.Quote(address), d, meta.unknown())
+			return d, true
+		}
 	}
 	if b.unit.foreign {
 		d := dialects[b.level]
@@ -85,51 +89,6 @@ func (l *loader) configured(u *unit, address string, root bool) (Dialect, bool) 
 	}
 	d, ok := l.dialects.addresses[plainAddress(address)]
 	return d, ok && address != ""
-}
-
-// projectDialect is the dialect that a meta-schema in the project builds on:
-// that of its own $schema, of its vocabularies, or of what it extends.
-func (l *loader) projectDialect(address string) (Dialect, bool) {
-	file, ok := l.fileWithID(strings.TrimSuffix(address, "#"))
-	if !ok {
-		return "", false
-	}
-	src, err := l.readFile(file)
-	if err != nil {
-		return "", false
-	}
-	v, _ := readValue(file, src, &diag.List{})
-	if v == nil {
-		return "", false
-	}
-	var uris []string
-	if m := v.Member("$schema"); m != nil && m.Kind == String {
-		uris = append(uris, m.Text)
-	}
-	if m := v.Member("$vocabulary"); m != nil {
-		for _, name := range m.names() {
-			uris = append(uris, strings.Replace(name, "/vocab/core", "/schema", 1))
-		}
-	}
-	if m := v.Member("$ref"); m != nil {
-		uris = append(uris, m.Text)
-	}
-	if m := v.Member("allOf"); m != nil {
-		for _, part := range m.Items {
-			if ref := part.Member("$ref"); ref != nil {
-				uris = append(uris, ref.Text)
-			}
-		}
-	}
-	for _, uri := range uris {
-		if d, _, ok := standardDialect(uri); ok {
-			return d, true
-		}
-	}
-	if v.Member("$vocabulary") != nil {
-		return Draft202012, true
-	}
-	return "", false
 }
 
 // guessDialect is the newest dialect that has the keywords of v, or, where none

@@ -1,6 +1,7 @@
 package schema_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -143,6 +144,40 @@ func TestDialectsOfOnesOwn(t *testing.T) {
 			}
 			if d := p.Document("vendor/a.json").Dialect; d != test.dialect {
 				t.Errorf("read as %s, want %s", d, test.dialect)
+			}
+		})
+	}
+}
+
+// In a dialect that lists its vocabularies without the one for validation, the
+// keywords of that one are annotations, but not below a standard $schema.
+func TestDialectWithoutValidation(t *testing.T) {
+	t.Parallel()
+	const vocabularies = `{"$id": "https://example.com/meta", "$schema": "https://json-schema.org/draft/2020-12/schema", "$vocabulary": {"https://json-schema.org/draft/2020-12/vocab/core": true, "https://json-schema.org/draft/2020-12/vocab/applicator": true%s}}`
+	for name, test := range map[string]struct {
+		more string
+		want []string // types of a, then those of b
+	}{
+		"without": {"", []string{"", "string"}},
+		"with":    {`, "https://json-schema.org/draft/2020-12/vocab/validation": true`, []string{"integer", "string"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p, _, err := schema.LoadFS(fstest.MapFS{
+				"outboxgen.yaml": {Data: []byte("version: 1\nservice: a\nout: events\nevents:\n  - {schema: a.json, name: A, version: 1, type: a.v1, aggregate: {type: a}}\n")},
+				"meta.json":      {Data: fmt.Appendf(nil, vocabularies, test.more)},
+				"a.json": {Data: []byte(`{"$schema": "https://example.com/meta", "properties": {"a": {"type": "integer"},
+					"b": {"$id": "b", "$schema": "https://json-schema.org/draft/2020-12/schema", "type": "string"}}}`)},
+			}, "outboxgen.yaml")
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, member := range p.Document("a.json").Root.Properties {
+				got = append(got, strings.Join(member.Schema.Types, " "))
+			}
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Errorf("types (-want +got):\n%s", diff)
 			}
 		})
 	}

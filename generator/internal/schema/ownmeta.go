@@ -1,0 +1,96 @@
+package schema
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/outboxgen/outboxgen/generator/internal/diag"
+)
+
+// ownMetaSchema is a meta-schema of the project, which describes a dialect of
+// one's own.
+type ownMetaSchema struct{ *Value }
+
+// projectMetaSchema is the meta-schema in the project with that address, nil if
+// there is none.
+func (l *loader) projectMetaSchema(address string) *ownMetaSchema {
+	file, ok := l.fileWithID(strings.TrimSuffix(address, "#"))
+	if !ok {
+		return nil
+	}
+	src, err := l.readFile(file)
+	if err != nil {
+		return nil
+	}
+	v, _ := readValue(file, src, &diag.List{})
+	if v == nil {
+		return nil
+	}
+	return &ownMetaSchema{v}
+}
+
+// vocabularies is the URIs of the vocabularies that the dialect consists of; ok
+// is false if the meta-schema does not say.
+func (v *ownMetaSchema) vocabularies() (uris []string, ok bool) {
+	m := v.Member("$vocabulary")
+	if m == nil {
+		return nil, false
+	}
+	return m.names(), true
+}
+
+// dialect is the dialect that v builds on: that of its own $schema, of its
+// vocabularies, or of what it extends.
+func (v *ownMetaSchema) dialect() (Dialect, bool) {
+	var uris []string
+	if m := v.Member("$schema"); m != nil && m.Kind == String {
+		uris = append(uris, m.Text)
+	}
+	vocabularies, said := v.vocabularies()
+	for _, name := range vocabularies {
+		uris = append(uris, strings.Replace(name, "/vocab/core", "/schema", 1))
+	}
+	if m := v.Member("$ref"); m != nil {
+		uris = append(uris, m.Text)
+	}
+	if m := v.Member("allOf"); m != nil {
+		for _, part := range m.Items {
+			if ref := part.Member("$ref"); ref != nil {
+				uris = append(uris, ref.Text)
+			}
+		}
+	}
+	for _, uri := range uris {
+		if d, _, ok := standardDialect(uri); ok {
+			return d, true
+		}
+	}
+	return Draft202012, said
+}
+
+// validates reports whether the dialect has the keywords of the vocabulary for
+// validation. One that lists its vocabularies without it does not: there they
+// are annotations.
+func (v *ownMetaSchema) validates() bool {
+	uris, said := v.vocabularies()
+	return !said || slices.ContainsFunc(uris, func(uri string) bool { return strings.HasSuffix(plainAddress(uri), "/vocab/validation") })
+}
+
+// unknown is what is not known of the dialect, for a message.
+func (v *ownMetaSchema) unknown() string {
+	if v.validates() {
+		return "what it adds or leaves out is not known"
+	}
+	return "without its vocabulary for validation, so type, enum, bounds and the like say nothing; what it adds is not known"
+}
+
+// validating reports whether a keyword belongs to the vocabulary for validation.
+func validating(keyword string) bool {
+	switch keyword {
+	case "type", "const", "enum", "multipleOf", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum",
+		"minLength", "maxLength", "pattern", "minItems", "maxItems", "uniqueItems", "minContains", "maxContains",
+		"minProperties", "maxProperties", "required", "dependentRequired":
+		return true
+	}
+	return false
+}

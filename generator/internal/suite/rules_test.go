@@ -1,0 +1,147 @@
+package suite_test
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"maps"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/outboxgen/outboxgen/generator/internal/diag"
+	"github.com/outboxgen/outboxgen/generator/internal/goname"
+	"github.com/outboxgen/outboxgen/generator/internal/ir"
+	"github.com/outboxgen/outboxgen/generator/internal/normal"
+	"github.com/outboxgen/outboxgen/generator/internal/rules"
+	"github.com/outboxgen/outboxgen/generator/internal/schema"
+	"github.com/outboxgen/outboxgen/runtime/rule"
+)
+
+// Every schema of the suite, as rules alone, takes the documents that are valid
+// and no others: what no Go type can say is checked by such rules. Nothing is
+// compiled for this, so it is also the quick way to look at a draft.
+func TestSuiteAsRules(t *testing.T) {
+	dir := suiteDir(t)
+	remotes := readRemotes(t, dir)
+	for _, draft := range slices.Sorted(maps.Keys(drafts)) {
+		groups := slices.DeleteFunc(readGroups(t, dir, draft), func(g *group) bool {
+			return g.kind() != "required" || !strings.HasPrefix(draft+"/"+g.file, *only)
+		})
+		for _, p := range projectsOf(draft, remotes, groups) {
+			checkAsRules(t, p.bySpec())
+		}
+	}
+}
+
+func checkAsRules(t *testing.T, p *project) {
+	t.Helper()
+	c := p.caseOf(p.groups)
+	files := fstest.MapFS{}
+	for name, text := range c.Files {
+		files[name] = &fstest.MapFile{Data: text}
+	}
+	read, list, err := schema.LoadFS(files, "outboxgen.yaml")
+	if err != nil {
+		t.Fatalf("%s: %v", p.name, err)
+	}
+	for _, f := range list.Sorted() {
+		if f.Severity == diag.Error {
+			t.Errorf("%s: %s", p.name, f)
+		}
+	}
+	graph := normal.New(normal.Options{Specification: true})
+	for _, e := range read.Events {
+		i := slices.IndexFunc(p.groups, func(g *group) bool { return p.goType(g) == e.GoName })
+		if i < 0 || e.Schema == nil {
+			continue
+		}
+		g := p.groups[i]
+		set := ruleSet(rules.Of(graph.Options(), &diag.List{}, graph.Node(e.Schema).Whole()))
+		for _, test := range g.tests {
+			d := json.NewDecoder(bytes.NewReader(test.Data))
+			d.UseNumber()
+			var value any
+			if err := d.Decode(&value); err != nil {
+				t.Fatal(err)
+			}
+			if broken := set.Check(value, nil); (len(broken) == 0) != test.Valid {
+				t.Errorf("%s/%s: %s / %s: valid is %v, and what is broken %v\n\t%s", g.draft, g.file, g.title, test.Description, test.Valid, broken, g.schema)
+			}
+		}
+	}
+}
+
+// ruleSet is rules as the code that is printed for them has them.
+func ruleSet(r *ir.Rules) *rule.Set {
+	set := &rule.Set{Defs: map[string]*rule.Schema{}}
+	if r == nil {
+		return set
+	}
+	for _, one := range r.Rules {
+		set.Rules = append(set.Rules, ruleOf(one))
+	}
+	for _, def := range r.Defs {
+		set.Defs[cmp.Or(def.Key, def.Place)] = ruleOf(def)
+	}
+	return set
+}
+
+func ruleOf(r *ir.Rule) *rule.Schema {
+	s := &rule.Schema{At: r.Place}
+	for _, word := range r.Words {
+		field := reflect.ValueOf(s).Elem().FieldByName(goname.Exported(word.Keyword))
+		switch v := word.Value.(type) {
+		case *ir.Rule:
+			field.Set(reflect.ValueOf(ruleOf(v)))
+		case []*ir.Rule:
+			all := make([]*rule.Schema, len(v))
+			for i, part := range v {
+				all[i] = ruleOf(part)
+			}
+			field.Set(reflect.ValueOf(all))
+		case []string:
+			field.Set(reflect.ValueOf(v))
+		case []ir.Entry:
+			field.Set(reflect.MakeMap(field.Type()))
+			for _, entry := range v {
+				value := reflect.ValueOf(entry.Value)
+				if part, is := entry.Value.(*ir.Rule); is {
+					value = reflect.ValueOf(ruleOf(part))
+				}
+				field.SetMapIndex(reflect.ValueOf(entry.Name), value)
+			}
+		case ir.Literal:
+			setLiteral(field, v)
+		}
+	}
+	return s
+}
+
+func setLiteral(field reflect.Value, l ir.Literal) {
+	switch l.Kind {
+	case ir.CountLiteral, ir.LimitLiteral:
+		n, err := strconv.Atoi(l.Text[0])
+		if err != nil {
+			panic(err)
+		}
+		if l.Kind == ir.LimitLiteral {
+			field.Set(reflect.ValueOf(&n))
+		} else {
+			field.SetInt(int64(n))
+		}
+	case ir.TrueLiteral:
+		field.SetBool(true)
+	case ir.TextLiteral, ir.JSONLiteral:
+		field.SetString(l.Text[0])
+	case ir.JSONListLiteral:
+		all := make([]rule.JSON, len(l.Text))
+		for i, text := range l.Text {
+			all[i] = rule.JSON(text)
+		}
+		field.Set(reflect.ValueOf(all))
+	}
+}
