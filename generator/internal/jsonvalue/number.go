@@ -76,6 +76,23 @@ func Rational(text string) *big.Rat {
 	return r
 }
 
+// Stand is the exact value of a JSON number, or a number that stands for it if
+// its exponent is beyond what a float64 has: one beyond all that have a Rational,
+// or next to zero.
+func Stand(text string) *big.Rat {
+	if r := Rational(text); r != nil {
+		return r
+	}
+	stand := new(big.Rat).SetInt(new(big.Int).Lsh(big.NewInt(1), 1100))
+	if f, _ := strconv.ParseFloat(text, 64); f == 0 {
+		stand.Inv(stand)
+	}
+	if strings.HasPrefix(text, "-") {
+		stand.Neg(stand)
+	}
+	return stand
+}
+
 // Int64 is the Go literal of a JSON number that is an int64.
 func Int64(text string) (string, bool) {
 	r := Rational(text)

@@ -122,6 +122,9 @@ type Branch struct {
 	// Inside is the keywords of the unions that it comes from, inside the union.
 	Inside []string
 	Joined bool // more holds than the branch says
+	// Together says that a schema inside the union looks at what this branch and
+	// others evaluate together, so that it is no branch on its own.
+	Together bool
 }
 
 // Union is the alternatives of a form: what its types are.
@@ -155,7 +158,7 @@ func (f *Form) alternatives() {
 			f.Kinds &= Null
 			return
 		case len(shapes) == 1:
-			f.Same = n.taking(u, shapes[0], f.Kinds)
+			f.Same = f.only(u, shapes[0])
 			if f.Same.Single() {
 				f.SameAs = shapes[0]
 			}
@@ -254,6 +257,17 @@ func (n *Node) taking(u union, branch *schema.Schema, kinds Kinds) *Node {
 	return n.choose(choice{union: u, branch: branch})
 }
 
+// only is the node of the only branch of a union that a value can take. If null
+// is not valid, but would be for the branch alone, which may have any type, the
+// union stays around it.
+func (f *Form) only(u union, branch *schema.Schema) *Node {
+	n := f.Node
+	if !f.Nullable && acceptsNull(branch) && n.graph.kindsOf(branch, All).One() == "" {
+		return n.choose(choice{union: u, branch: branch})
+	}
+	return n.taking(u, branch, f.Kinds)
+}
+
 // bare reports whether nothing but types stands beside a union.
 func (n *Node) bare(u union) bool {
 	return len(n.parts) == 1 && n.parts[0] == u.schema && u.schema.Ref == nil && !u.schema.SaysMore(u.keyword, "type") &&
@@ -307,8 +321,9 @@ func flat(node *Node, from *schema.Schema) []Branch {
 	if form.Union == nil {
 		return []Branch{{Node: node, From: from, Kinds: form.Kinds &^ Null, Joined: !node.Single()}}
 	}
-	all := slices.Clone(form.Union.Branches)
+	all, together := slices.Clone(form.Union.Branches), len(form.Residues()) > 0
 	for i := range all {
+		all[i].Together = all[i].Together || together
 		if form.Union.Keyword != "type" {
 			all[i].Inside = append(slices.Clone(all[i].Inside), form.Union.Keyword)
 		} else {

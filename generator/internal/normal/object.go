@@ -142,7 +142,7 @@ func (s scope) describe(name string) (schemas []*schema.Schema, described bool) 
 				schemas, described = append(schemas, p.Schema), true
 			}
 		}
-		if d != s.of && d.AdditionalProperties != nil {
+		if d != s.of && (d.AdditionalProperties != nil || d.UnevaluatedProperties != nil) {
 			described = true // which evaluates every member that is left
 		}
 	}

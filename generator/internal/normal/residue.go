@@ -10,8 +10,10 @@ import (
 // validator still has to check.
 type Residue struct {
 	Of *schema.Schema
-	// Whole is set if every keyword is to be checked. Nothing else is set then.
-	Whole bool
+	// Whole is set if every keyword is to be checked. Nothing else is set then but
+	// Without: the keywords that are left out of it all the same.
+	Whole   bool
+	Without []string
 	// Keywords are those of Of that are to be checked.
 	Keywords []string
 	// Members are the properties of Of that are to be checked.
@@ -54,15 +56,55 @@ func (f *Form) Residues() []Residue {
 	return all
 }
 
-// Whole is n as one residue for each of its parts.
+// Whole is n as residues that leave nothing out: one for each of its parts. A
+// part of which a branch was chosen beside others is split into its schemas.
 func (n *Node) Whole() []Residue {
 	var all []Residue
+	seen := map[*schema.Schema]bool{}
 	for _, part := range n.parts {
-		if !annotates(part) {
-			all = append(all, Residue{Of: part, Whole: true})
-		}
+		n.wholly(part, seen, &all)
 	}
 	return all
+}
+
+func (n *Node) wholly(s *schema.Schema, seen map[*schema.Schema]bool, all *[]Residue) {
+	if s == nil || seen[s] || annotates(s) {
+		return
+	}
+	seen[s] = true
+	without := n.without(s)
+	*all = append(*all, Residue{Of: s, Whole: true, Without: without})
+	if without == nil {
+		return
+	}
+	if s.Ref != nil {
+		n.wholly(s.Ref.Target, seen, all)
+	}
+	for _, part := range s.AllOf {
+		n.wholly(part, seen, all)
+	}
+	for _, keyword := range unionKeywords {
+		if c, ok := n.settled(union{s, keyword}); ok {
+			n.wholly(c.branch, seen, all)
+		}
+	}
+}
+
+// without is what a residue of all of s leaves out, if a branch below s was
+// chosen beside others: what refers to other schemas of n, and what depends on
+// the other branches, which is checked for all branches together. It is nil for
+// any other s.
+func (n *Node) without(s *schema.Schema) []string {
+	if !n.loose(s) {
+		return nil
+	}
+	keywords := []string{"$ref", "allOf", "unevaluatedProperties", "unevaluatedItems"}
+	for _, keyword := range unionKeywords {
+		if c, ok := n.settled(union{s, keyword}); ok && c.branch != nil {
+			keywords = append(keywords, keyword)
+		}
+	}
+	return keywords
 }
 
 // together is what holds for the branches of a union together: whatever none of
@@ -90,14 +132,15 @@ func (f *Form) together(r *Residue) {
 
 func (f *Form) residue(r *Residue) {
 	a, n := r.Of, f.Node
-	if f.Listed && f.Kinds&(Object|Array) != None {
+	if f.Listed && (f.Kinds&(Object|Array) != None || slices.ContainsFunc(f.Values, beyondBounds)) {
 		rest := a.SaysMore("type", "enum", "const")
 		if r.Whole = rest; rest {
+			r.Without = n.without(a)
 			return
 		}
 	}
 	object, array := f.Kinds.Has(Object) && !f.Listed, f.Kinds.Has(Array) && !f.Listed
-	loose := f.loose(a)
+	loose := n.loose(a)
 	rest := object && !loose && a.UnevaluatedProperties != nil && !isTrue(a.UnevaluatedProperties) && (f.dynamicProperties(a) || f.patternsBeside(n.belowOf(a)))
 	items := array && !loose && a.UnevaluatedItems != nil && !isTrue(a.UnevaluatedItems) && f.dynamicItems(a)
 	r.Describes = rest || items
@@ -114,6 +157,7 @@ func (f *Form) residue(r *Residue) {
 	if array {
 		r.add("contains", a.Contains != nil)
 	}
+	r.add("format", f.Listed && f.Kinds.Has(String) && a.Format != "")
 	r.add("not", a.Not != nil && !f.told(a.Not))
 	r.add("if", a.If != nil && (a.Then != nil || a.Else != nil || r.Describes))
 	for _, keyword := range unionKeywords {
@@ -144,9 +188,12 @@ func differ(branches []*schema.Schema) bool {
 
 // loose reports whether what the schemas below a evaluate depends on branches
 // beside those that were chosen.
-func (f *Form) loose(a *schema.Schema) bool {
-	below := f.Node.belowOf(a)
-	return slices.ContainsFunc(f.Node.choices, func(c choice) bool { return c.loose && slices.Contains(below, c.schema) })
+func (n *Node) loose(a *schema.Schema) bool {
+	if !slices.ContainsFunc(n.choices, func(c choice) bool { return c.loose }) {
+		return false
+	}
+	below := n.belowOf(a)
+	return slices.ContainsFunc(n.choices, func(c choice) bool { return c.loose && slices.Contains(below, c.schema) })
 }
 
 // told reports whether the kinds of a form say all that not does.

@@ -85,8 +85,7 @@ func tighter(limit *Limit, bound *schema.Number, a *schema.Schema, lower bool) *
 	if limit == nil {
 		return &Limit{bound, a}
 	}
-	x, y := jsonvalue.Rational(limit.Number.Text), jsonvalue.Rational(bound.Text)
-	if x == nil || y == nil || (x.Cmp(y) >= 0) == lower {
+	if order := jsonvalue.Stand(limit.Number.Text).Cmp(jsonvalue.Stand(bound.Text)); order == 0 || (order > 0) == lower {
 		return limit
 	}
 	return &Limit{bound, a}

@@ -110,6 +110,12 @@ func breaksText(a *schema.Schema, text string) string {
 	return ""
 }
 
+// beyondBounds reports whether a value is a number that breaksNumber compares
+// with no bound: its exponent is beyond what a float64 has.
+func beyondBounds(v *schema.Value) bool {
+	return v.Kind == schema.NumberKind && jsonvalue.Rational(v.Text) == nil
+}
+
 func breaksNumber(a *schema.Schema, text string) string {
 	x := jsonvalue.Rational(text)
 	if x == nil {

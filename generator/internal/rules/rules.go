@@ -110,7 +110,7 @@ func (r builder) true(keyword string) { r.add(keyword, ir.Literal{Kind: ir.TrueL
 // residue is the keywords of a residue as a rule.
 func (m *maker) residue(of normal.Residue) *ir.Rule {
 	if of.Whole {
-		return m.rule(of.Of)
+		return m.rule(without(of.Of, of.Without))
 	}
 	s, r := of.Of, builder{&ir.Rule{Place: Place(of.Of)}}
 	if of.Describes {
@@ -137,6 +137,8 @@ func (m *maker) residue(of normal.Residue) *ir.Rule {
 			r.part(keyword, m.rule(s.PropertyNames))
 		case "contains":
 			m.contains(r, s)
+		case "format":
+			m.formats(r, s)
 		case "not":
 			r.add(keyword, m.rule(s.Not))
 		case "if":
@@ -152,6 +154,31 @@ func (m *maker) residue(of normal.Residue) *ir.Rule {
 		}
 	}
 	return r.Rule
+}
+
+// without is s without some of its keywords that combine schemas.
+func without(s *schema.Schema, keywords []string) *schema.Schema {
+	if len(keywords) == 0 {
+		return s
+	}
+	rest := *s
+	for _, keyword := range keywords {
+		switch keyword {
+		case "$ref":
+			rest.Ref = nil
+		case "allOf":
+			rest.AllOf = nil
+		case "anyOf":
+			rest.AnyOf = nil
+		case "oneOf":
+			rest.OneOf = nil
+		case "unevaluatedProperties":
+			rest.UnevaluatedProperties = nil
+		case "unevaluatedItems":
+			rest.UnevaluatedItems = nil
+		}
+	}
+	return &rest
 }
 
 // members is the properties of s that names lists.
@@ -319,13 +346,7 @@ func (m *maker) contains(r builder, s *schema.Schema) {
 
 func (m *maker) scalars(r builder, s *schema.Schema) {
 	m.lengths(r, s)
-	switch m.format(s) {
-	case "date-time", "date", "time", "duration", "uuid",
-		"email", "hostname", "ipv4", "ipv6", "uri", "uri-reference", "json-pointer", "relative-json-pointer", "regex":
-		r.text("format", s.Format)
-	case "guid":
-		r.text("format", "uuid")
-	}
+	m.formats(r, s)
 	for _, bound := range []struct {
 		keyword string
 		number  *schema.Number
@@ -336,6 +357,16 @@ func (m *maker) scalars(r builder, s *schema.Schema) {
 		if bound.number != nil {
 			r.text(bound.keyword, bound.number.Text)
 		}
+	}
+}
+
+func (m *maker) formats(r builder, s *schema.Schema) {
+	switch m.format(s) {
+	case "date-time", "date", "time", "duration", "uuid",
+		"email", "hostname", "ipv4", "ipv6", "uri", "uri-reference", "json-pointer", "relative-json-pointer", "regex":
+		r.text("format", s.Format)
+	case "guid":
+		r.text("format", "uuid")
 	}
 }
 

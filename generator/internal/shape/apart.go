@@ -200,7 +200,7 @@ func tagPaths(f *normal.Form) [][]string {
 func valuesAt(f *normal.Form, path []string) (values []*schema.Value, required bool) {
 	required = true
 	for _, name := range path {
-		if f.Kinds != normal.Object || f.Union != nil || f.Listed {
+		if f.Kinds&^normal.Null != normal.Object || f.Union != nil || f.Listed {
 			return nil, false
 		}
 		m := f.Object().Member(name)

@@ -185,10 +185,7 @@ func intervalOf(n *normal.NumberForm) interval {
 		if bound.limit == nil {
 			continue
 		}
-		r := jsonvalue.Rational(bound.limit.Number.Text)
-		if r == nil {
-			r = beyond(bound.limit.Number.Text)
-		}
+		r := jsonvalue.Stand(bound.limit.Number.Text)
 		if bound.low {
 			i.raise(normal.Lowest(r, bound.open))
 		} else {
@@ -196,23 +193,6 @@ func intervalOf(n *normal.NumberForm) interval {
 		}
 	}
 	return i
-}
-
-// beyond stands for a number that no float64 holds: one beyond 64 bits, or next
-// to zero.
-func beyond(text string) *big.Rat {
-	if f, _ := strconv.ParseFloat(text, 64); f == 0 {
-		tiny := new(big.Rat).SetFrac(big.NewInt(1), new(big.Int).Lsh(big.NewInt(1), 1100))
-		if strings.HasPrefix(text, "-") {
-			tiny.Neg(tiny)
-		}
-		return tiny
-	}
-	edge := new(big.Int).Lsh(big.NewInt(1), 1100)
-	if strings.HasPrefix(text, "-") {
-		edge.Neg(edge)
-	}
-	return new(big.Rat).SetInt(edge)
 }
 
 func (i *interval) raise(to *big.Int) {
@@ -313,11 +293,7 @@ func bound(l *normal.Limit, none int64, round func(*big.Rat) *big.Int) string {
 	if l == nil {
 		return ""
 	}
-	r := jsonvalue.Rational(l.Number.Text)
-	if r == nil {
-		r = beyond(l.Number.Text)
-	}
-	whole := round(r)
+	whole := round(jsonvalue.Stand(l.Number.Text))
 	switch {
 	case whole.IsInt64() && whole.Int64() == none:
 		return ""

@@ -21,7 +21,10 @@ type branch struct {
 	kind   string         // of a schema that is split into its types
 	inside []string       // the keywords of the unions that it comes from, inside the union
 	joined bool           // with what stands beside the union
-	tagged bool           // by discriminator, with a member that its schema does not require
+	// together says that a schema inside the union looks at what several of its
+	// branches evaluate.
+	together bool
+	tagged   bool // by discriminator, with a member that its schema does not require
 }
 
 // union is the type of a form that is one of several types.
@@ -31,7 +34,7 @@ func (b *builder) union(f *normal.Form, at naming.Context) *ir.Type {
 		return &clone
 	}
 	branches := b.branchesOf(f.Union.Branches, f.Union.Keyword)
-	if f.Union.Keyword == "anyOf" {
+	if f.Union.Keyword == "anyOf" && counted("anyOf", branches) {
 		branches = withoutListed(branches)
 	}
 	if t := b.listOf(f, branches, at); t != nil {
@@ -63,7 +66,7 @@ func (b *builder) union(f *normal.Form, at naming.Context) *ir.Type {
 		why = "the schemas combine in too many ways"
 	}
 	if n.Union.Raw = why != ""; n.Union.Raw {
-		if !counted(f.Union.Keyword, branches) || slices.ContainsFunc(branches, func(br *branch) bool { return br.joined }) {
+		if !counted(f.Union.Keyword, branches) || slices.ContainsFunc(branches, func(br *branch) bool { return br.joined || br.together }) {
 			u.branches = b.branchesOf(f.Union.Direct, f.Union.Keyword)
 		}
 	}
@@ -94,6 +97,9 @@ func (b *builder) union(f *normal.Form, at naming.Context) *ir.Type {
 // together, they have to be apart before it does: a value that only two branches
 // together describe is valid for both of an anyOf, and for none of a oneOf.
 func (b *builder) apart(u *union) (why string) {
+	if i := slices.IndexFunc(u.branches, func(br *branch) bool { return br.together }); i >= 0 {
+		return "what " + u.describe(u.branches[i]) + " leaves unevaluated depends on others"
+	}
 	if len(u.of.Residues()) > 0 {
 		loose := &union{of: u.of, ir: &ir.Union{}, branches: b.branchesOf(u.of.Union.Direct, u.of.Union.Keyword)}
 		if why := b.tellApart(loose); why != "" && !exclusive(u, loose) {
@@ -147,6 +153,7 @@ func (b *builder) branchesOf(all []normal.Branch, keyword string) []*branch {
 		form, _ := one.Node.Settled()
 		br := &branch{
 			Branch: &ir.Branch{JSON: one.Kinds.One()}, node: one.Node, form: form, from: one.From, inside: one.Inside, joined: one.Joined && keyword != "type",
+			together: one.Together,
 		}
 		if keyword == "type" || one.Node.Restricted() {
 			br.kind = br.JSON
@@ -203,7 +210,7 @@ func (b *builder) listOf(f *normal.Form, branches []*branch, at naming.Context) 
 		}
 		for _, v := range br.form.Values {
 			if seen[v.Canonical()] {
-				if f.Union.Keyword == "oneOf" {
+				if f.Union.Keyword == "oneOf" || !counted(f.Union.Keyword, branches) {
 					return nil // which no value may be
 				}
 				continue

@@ -1,0 +1,147 @@
+package shape_test
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/outboxgen/outboxgen/generator/internal/verdict"
+)
+
+// agreement is a schema with documents, on which the generated type and an
+// independent validator have to agree.
+type agreement struct {
+	name, schema string
+	valid        []string
+	invalid      []string
+	findings     []string // the ids of all findings
+}
+
+// agreements are schemas whose keywords bear on each other.
+var agreements = []agreement{
+	{
+		name: "an anyOf inside a union looks at what its branches evaluate together",
+		schema: `{"type":"object","properties":{"v":{"oneOf":[
+			{"type":"object","anyOf":[{"required":["a"],"properties":{"a":{"type":"integer"}}},{"required":["b"],"properties":{"b":{"type":"integer"}}}],"unevaluatedProperties":false},
+			{"type":"string"}]}}}`,
+		valid:    []string{`{"v":{"a":1}}`, `{"v":{"b":1}}`, `{"v":{"a":1,"b":2}}`, `{"v":"x"}`},
+		invalid:  []string{`{"v":{"c":1}}`, `{"v":{"a":1,"c":2}}`, `{"v":3}`},
+		findings: []string{"union-kept-raw", "union-kept-raw"},
+	},
+	{
+		name:    "listed strings have a format besides",
+		schema:  `{"type":"object","properties":{"v":{"enum":["abc","2020-01-01"],"format":"date"},"w":{"type":"string","const":"zzz","format":"uuid"}}}`,
+		valid:   []string{`{"v":"2020-01-01"}`},
+		invalid: []string{`{"v":"abc"}`, `{"w":"zzz"}`},
+	},
+	{
+		name:    "a listed number beyond float64 has a bound",
+		schema:  `{"type":"object","properties":{"v":{"enum":[1e400,3],"maximum":5}}}`,
+		valid:   []string{`{"v":3}`},
+		invalid: []string{`{"v":1e400}`},
+	},
+	{
+		name:     "unevaluatedProperties inside an allOf describes all members",
+		schema:   `{"type":"object","allOf":[{"unevaluatedProperties":{"type":"string"}}],"unevaluatedProperties":false,"required":["x"]}`,
+		valid:    []string{`{"x":"a"}`, `{"x":"a","y":"b"}`},
+		invalid:  []string{`{"x":1}`, `{"y":"b"}`, `{"x":"a","y":1}`},
+		findings: []string{},
+	},
+	{
+		name:     "a string of a oneOf inside an anyOf is valid for one branch alone",
+		schema:   `{"type":"object","properties":{"v":{"anyOf":[{"oneOf":[{"enum":["a"]},{"type":"string"}]},{"type":"integer"}]}}}`,
+		valid:    []string{`{"v":"b"}`, `{"v":1}`},
+		invalid:  []string{`{"v":"a"}`, `{"v":true}`},
+		findings: []string{"union-kept-raw", "union-kept-raw"},
+	},
+	{
+		name:     "a value that two branches of a oneOf inside an anyOf list",
+		schema:   `{"type":"object","properties":{"v":{"anyOf":[{"oneOf":[{"enum":["a","b"]},{"enum":["b","c"]}]},{"const":"d"}]}}}`,
+		valid:    []string{`{"v":"a"}`, `{"v":"c"}`, `{"v":"d"}`},
+		invalid:  []string{`{"v":"b"}`, `{"v":"e"}`},
+		findings: []string{"union-kept-raw", "union-kept-raw"},
+	},
+	{
+		name:    "null beside a branch that allows it too",
+		schema:  `{"type":"object","properties":{"v":{"oneOf":[{},{"type":"null"}]},"w":{"type":["boolean","number","string","array","object"],"oneOf":[{"title":"any"}]}}}`,
+		valid:   []string{`{"v":1}`, `{"w":"x"}`},
+		invalid: []string{`{"v":null}`, `{"w":null}`},
+	},
+	{
+		name:     "branches of any type beside a constraint are counted",
+		schema:   `{"type":"object","properties":{"v":{"not":{"const":5},"allOf":[{"oneOf":[{"not":{"type":"boolean"}},{"type":"string"},{"type":"array"}]}]}}}`,
+		valid:    []string{`{"v":1}`, `{"v":null}`, `{"v":{}}`},
+		invalid:  []string{`{"v":"a"}`, `{"v":5}`, `{"v":[]}`, `{"v":true}`},
+		findings: []string{"union-kept-raw", "value-kept-raw"},
+	},
+	{
+		name:     "branches that list objects beside a constraint are counted",
+		schema:   `{"type":"object","properties":{"v":{"type":["object","array"],"not":{"const":{}},"oneOf":[{"enum":[{"a":1},[1]]},{"type":"object"},{"type":"array","minItems":2}]}}}`,
+		valid:    []string{`{"v":{"b":1}}`, `{"v":[1]}`, `{"v":[1,2]}`},
+		invalid:  []string{`{"v":{"a":1}}`, `{"v":{}}`},
+		findings: []string{"union-kept-raw"},
+	},
+	{
+		name:    "of two bounds that one counts which says more",
+		schema:  `{"type":"object","properties":{"v":{"type":"number","allOf":[{"maximum":1e400},{"maximum":5}]},"w":{"type":"integer","allOf":[{"minimum":-1e400},{"minimum":5}]}}}`,
+		valid:   []string{`{"v":3}`, `{"w":5}`},
+		invalid: []string{`{"v":6}`, `{"w":4}`},
+	},
+	{
+		name:     "a tag tells branches apart of which one may be null",
+		schema:   `{"type":"object","properties":{"v":{"oneOf":[{"type":["object","null"],"required":["k"],"properties":{"k":{"const":"a"}}},{"type":"object","required":["k"],"properties":{"k":{"const":"b"}}}]}}}`,
+		valid:    []string{`{"v":null}`, `{"v":{"k":"a"}}`, `{"v":{"k":"b"}}`},
+		invalid:  []string{`{"v":{"k":"c"}}`, `{"v":{}}`},
+		findings: []string{},
+	},
+}
+
+// The generated types take the valid documents of each schema, and those alone;
+// so does the validator.
+func TestAgreements(t *testing.T) {
+	t.Parallel()
+	var cases []verdict.Case
+	for _, a := range agreements {
+		c := verdict.ForSchema(a.name, []byte(a.schema))
+		for _, document := range append(append([]string{}, a.valid...), a.invalid...) {
+			c.Documents = append(c.Documents, verdict.Document{JSON: []byte(document)})
+		}
+		cases = append(cases, c)
+	}
+	outcomes, err := verdict.Run(t.Context(), t.TempDir(), cases)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, a := range agreements {
+		t.Run(a.name, func(t *testing.T) { a.check(t, cases[i], outcomes[i]) })
+	}
+}
+
+func (a agreement) check(t *testing.T, c verdict.Case, o verdict.Outcome) {
+	t.Helper()
+	if o.Internal != "" || len(o.Refused())+len(o.Compile)+len(o.Vet) > 0 {
+		t.Fatalf("want a package that compiles, got %s %v %v %v", o.Internal, o.Refused(), o.Compile, o.Vet)
+	}
+	if a.findings != nil {
+		got := []string{}
+		for _, f := range o.Findings {
+			got = append(got, f.ID)
+		}
+		if diff := cmp.Diff(a.findings, got); diff != "" {
+			t.Errorf("findings (-want +got):\n%s", diff)
+		}
+	}
+	validator, err := verdict.Validator([]byte(a.schema))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, answer := range o.Answers {
+		document := c.Documents[i].JSON
+		if valid := verdict.Valid(validator, document); valid != (i < len(a.valid)) {
+			t.Errorf("%s: the validator says that it is valid: %v", document, valid)
+		}
+		if direction, said, err := verdict.Compare(validator, document, answer); err != nil || direction != verdict.Agrees {
+			t.Errorf("%s: %s %v", direction, said, err)
+		}
+	}
+}
