@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
 	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/rule"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -269,6 +270,7 @@ func (v *ConstraintsV1) check(c *wire.Checker) {
 		wire.Const(c, x, "a", "maybe")
 	}
 	if v.Day != nil {
+		wire.Rules(c, *v.Day, (*wire.Encoder).String, &constraintsV1DayRules, "day")
 		wire.Const(c, *v.Day, "2024-02-29", "day")
 	}
 	n := 1 + wire.Count(
@@ -441,4 +443,10 @@ var constraintsV1Places = wire.Places{
 	{"/only", "const", "schemas/constraints.yaml#/properties/only/enum"},
 	{"/threes/*", "", "schemas/constraints.yaml#/properties/threes/additionalProperties"},
 	{"/maybe", "const", "schemas/constraints.yaml#/properties/maybe/enum"},
+}
+
+var constraintsV1DayRules = rule.Set{
+	Rules: []*rule.Schema{
+		{At: "schemas/constraints.yaml#/properties/day", Format: "date"},
+	},
 }
