@@ -34,7 +34,7 @@ func (b *builder) text(f *normal.Form) (*ir.Type, []*ir.Rule) {
 		o.limit("maxLength", form.MaxLength)
 	} else {
 		lengths.MinLength, lengths.MaxLength = number(form.MinLength), number(form.MaxLength)
-		more = append(more, rules.Only(b.graph.Options(), b.list, first(form.MinLength, form.MaxLength, f), lengths))
+		more = append(more, rules.Only(b.graph, b.list, first(form.MinLength, form.MaxLength, f), lengths))
 	}
 	for _, p := range form.Patterns {
 		pattern := normal.NewPattern(p.Name.Text)
@@ -45,7 +45,7 @@ func (b *builder) text(f *normal.Form) (*ir.Type, []*ir.Rule) {
 			t.Pattern = &ir.Pattern{Source: pattern.Source}
 			o.note("pattern", p.Of)
 		default:
-			more = append(more, rules.Only(b.graph.Options(), b.list, p.Of, schema.Schema{Pattern: &p.Name}))
+			more = append(more, rules.Only(b.graph, b.list, p.Of, schema.Schema{Pattern: &p.Name}))
 		}
 	}
 	t.Origins = o.all
@@ -94,7 +94,7 @@ func (b *builder) formats(t *ir.Type, form *normal.TextForm, o *origins) []*ir.R
 			t.Kind = kind
 			o.note("format", format.Of)
 		case typed || t.Format != "" && checked(format.Name) || checked(format.Name) && t.Kind != ir.String:
-			more = append(more, rules.Only(b.graph.Options(), b.list, format.Of, schema.Schema{Format: format.Name}))
+			more = append(more, rules.Only(b.graph, b.list, format.Of, schema.Schema{Format: format.Name}))
 		case checked(format.Name):
 			t.Format = format.Name
 			o.note("format", format.Of)
@@ -250,7 +250,7 @@ func (b *builder) integer(f *normal.Form) (*ir.Type, []*ir.Rule) {
 		// n is a multiple of a/b in lowest terms if it is one of a.
 		r := jsonvalue.Rational(m.Number.Text)
 		if k > 0 || r == nil || r.Sign() <= 0 || !r.Num().IsInt64() {
-			more = append(more, rules.Only(b.graph.Options(), b.list, m.Of, schema.Schema{MultipleOf: m.Number}))
+			more = append(more, rules.Only(b.graph, b.list, m.Of, schema.Schema{MultipleOf: m.Number}))
 			continue
 		}
 		if step := r.Num(); step.Int64() != 1 {
@@ -336,7 +336,7 @@ func (b *builder) float(f *normal.Form) (*ir.Type, []*ir.Rule) {
 			*limit.literal = jsonvalue.Float64(limit.limit.Number.Text)
 			o.limit(limit.keyword, limit.limit)
 		default:
-			more = append(more, rules.Only(b.graph.Options(), b.list, limit.limit.Of, onlyBound(limit.keyword, limit.limit.Number)))
+			more = append(more, rules.Only(b.graph, b.list, limit.limit.Of, onlyBound(limit.keyword, limit.limit.Number)))
 		}
 	}
 	for i, m := range n.MultipleOf {
@@ -344,7 +344,7 @@ func (b *builder) float(f *normal.Form) (*ir.Type, []*ir.Rule) {
 			t.MultipleOf = jsonvalue.Float64(m.Number.Text)
 			o.note("multipleOf", m.Of)
 		} else {
-			more = append(more, rules.Only(b.graph.Options(), b.list, m.Of, schema.Schema{MultipleOf: m.Number}))
+			more = append(more, rules.Only(b.graph, b.list, m.Of, schema.Schema{MultipleOf: m.Number}))
 		}
 	}
 	if n.Format == "float" {
@@ -388,9 +388,9 @@ func (b *builder) boundsBeside(f *normal.Form, n *normal.NumberForm) []*ir.Rule 
 			bounds.Maximum = &schema.Number{Text: width[1].String()}
 		}
 	}
-	more := []*ir.Rule{rules.Only(b.graph.Options(), b.list, f.Node.Primary(), bounds)}
+	more := []*ir.Rule{rules.Only(b.graph, b.list, f.Node.Primary(), bounds)}
 	for _, m := range n.MultipleOf {
-		more = append(more, rules.Only(b.graph.Options(), b.list, m.Of, schema.Schema{MultipleOf: m.Number}))
+		more = append(more, rules.Only(b.graph, b.list, m.Of, schema.Schema{MultipleOf: m.Number}))
 	}
 	return more
 }

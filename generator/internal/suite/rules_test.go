@@ -60,7 +60,7 @@ func checkAsRules(t *testing.T, p *project) {
 			continue
 		}
 		g := p.groups[i]
-		set := ruleSet(rules.Of(graph.Options(), &diag.List{}, graph.Node(e.Schema).Whole()))
+		set := ruleSet(rules.Of(graph, &diag.List{}, graph.Node(e.Schema).Whole()))
 		for _, test := range g.tests {
 			d := json.NewDecoder(bytes.NewReader(test.Data))
 			d.UseNumber()
