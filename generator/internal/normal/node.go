@@ -13,7 +13,7 @@ import (
 // Options says how schemas are read.
 type Options struct {
 	// Specification takes schemas at their word: a constraint without a type
-	// implies none, and a format is an annotation.
+	// implies none, a format is an annotation, and numbers have any size.
 	Specification bool
 }
 

@@ -365,7 +365,7 @@ func (m *maker) scalars(r builder, s *schema.Schema) {
 func (m *maker) formats(r builder, s *schema.Schema) {
 	switch m.format(s) {
 	case "date-time", "date", "time", "duration", "uuid",
-		"email", "hostname", "ipv4", "ipv6", "uri", "uri-reference", "json-pointer", "relative-json-pointer", "regex":
+		"email", "hostname", "ipv4", "ipv6", "uri", "uri-reference", "idn-email", "idn-hostname", "iri", "iri-reference", "uri-template", "json-pointer", "relative-json-pointer", "regex":
 		r.text("format", s.Format)
 	case "guid":
 		r.text("format", "uuid")

@@ -109,7 +109,7 @@ func (b *builder) formats(t *ir.Type, form *normal.TextForm, o *origins) []*ir.R
 // checked reports whether Validate checks a format that stays a string in Go.
 func checked(format string) bool {
 	switch format {
-	case "email", "hostname", "ipv4", "ipv6", "uri", "uri-reference", "json-pointer", "relative-json-pointer", "regex":
+	case "email", "hostname", "ipv4", "ipv6", "uri", "uri-reference", "idn-email", "idn-hostname", "iri", "iri-reference", "uri-template", "json-pointer", "relative-json-pointer", "regex":
 		return true
 	}
 	return false
@@ -207,11 +207,13 @@ func (i *interval) lower(to *big.Int) {
 	}
 }
 
-// integer is the type of an integer: an int64 unless the schema asks for more;
-// bounds with a fraction move to the next integer that meets them.
+// integer is the type of an integer: an int64 unless the schema asks for more,
+// by the specification unless its bounds ask for less; bounds with a fraction
+// move to the next integer that meets them.
 func (b *builder) integer(f *normal.Form) (*ir.Type, []*ir.Rule) {
 	n, o := f.Number, b.originsOf(f.Node)
-	if b.graph.Options().Specification {
+	specification := b.graph.Options().Specification
+	if specification {
 		n = withoutFormat(n)
 	}
 	if _, known := widths[n.Format]; !known && n.Format != "decimal" {
@@ -228,7 +230,7 @@ func (b *builder) integer(f *normal.Form) (*ir.Type, []*ir.Rule) {
 		if t.Maximum = i.high.String(); i.high.Uint64() == math.MaxUint64 {
 			t.Maximum = ""
 		}
-	case n.Format == "decimal" || i.low != nil && !i.low.IsInt64() || i.high != nil && !i.high.IsInt64():
+	case n.Format == "decimal", specification && (i.low == nil || i.high == nil), i.low != nil && !i.low.IsInt64(), i.high != nil && !i.high.IsInt64():
 		return &ir.Type{Kind: ir.BigInt}, b.boundsBeside(f, n)
 	default:
 		t.Minimum = bound(n.Minimum, math.MinInt64, jsonvalue.Ceil)
@@ -308,12 +310,13 @@ func bound(l *normal.Limit, none int64, round func(*big.Rat) *big.Int) string {
 	}
 }
 
-// float is the type of a number. A bound that no float64 is equal to is a rule,
-// since the next float64 may be valid or not.
+// float is the type of a number: a float64, by the specification one that keeps
+// every digit. A bound that no float64 is equal to is a rule, since the next
+// float64 may be valid or not.
 func (b *builder) float(f *normal.Form) (*ir.Type, []*ir.Rule) {
 	n, o := f.Number, b.originsOf(f.Node)
 	if b.graph.Options().Specification {
-		n = withoutFormat(n)
+		return &ir.Type{Kind: ir.Number}, b.boundsBeside(f, withoutFormat(n))
 	}
 	switch n.Format {
 	case "decimal", "decimal128":
