@@ -3,6 +3,7 @@ package wire
 import (
 	"encoding/base32"
 	"encoding/base64"
+	"encoding/binary"
 	"encoding/hex"
 	"strings"
 
@@ -11,7 +12,20 @@ import (
 
 // UUID reads a UUID in its canonical form, in either case.
 func (d *Decoder) UUID() uuid.UUID {
-	return formatted(d, "a UUID", parseUUID)
+	if d.peek() != '"' {
+		d.mismatch("a string")
+		return uuid.Nil
+	}
+	start := d.pos
+	text := d.text()
+	id, ok := parseUUID(text)
+	switch {
+	case !ok:
+		d.failAt(start, "format", "must be a UUID")
+	case hasUpper(text):
+		d.unusual = append(d.unusual, unusual{start, id.String()})
+	}
+	return id
 }
 
 func parseUUID(b []byte) (uuid.UUID, bool) {
@@ -20,6 +34,18 @@ func parseUUID(b []byte) (uuid.UUID, bool) {
 	}
 	id, err := uuid.ParseBytes(b)
 	return id, err == nil
+}
+
+// hasUpper reports whether a UUID has letters in upper case: bytes with the bit
+// of letters and without that of lower case.
+func hasUpper(text []byte) bool {
+	const letter, lower = 0x4040404040404040, 0x2020202020202020
+	found := uint64(0)
+	for _, at := range [...]int{0, 8, 16, 24, 28} {
+		eight := binary.LittleEndian.Uint64(text[at:])
+		found |= eight & letter &^ (eight & lower << 1)
+	}
+	return found != 0
 }
 
 // UUID writes a UUID in its canonical form.
@@ -39,7 +65,7 @@ func (e *Encoder) UUID(id uuid.UUID) {
 // Base64 reads bytes in padded base64. An empty string gives an empty slice,
 // never nil.
 func (d *Decoder) Base64() []byte {
-	return d.encoded("base64", base64.StdEncoding.Strict().DecodeString)
+	return d.encoded("base64", base64.StdEncoding.Strict().DecodeString, nil)
 }
 
 // Base64URL reads bytes in the base64 of URLs, padded or not. An empty string
@@ -50,7 +76,7 @@ func (d *Decoder) Base64URL() []byte {
 			return base64.RawURLEncoding.Strict().DecodeString(text)
 		}
 		return base64.URLEncoding.Strict().DecodeString(text)
-	})
+	}, base64.URLEncoding.EncodeToString)
 }
 
 // Base32 reads bytes in padded base32. An empty string gives an empty slice,
@@ -62,14 +88,17 @@ func (d *Decoder) Base32() []byte {
 			err = base32.CorruptInputError(0) // bits that say nothing, and could not come back
 		}
 		return b, err
-	})
+	}, nil)
 }
 
 // Base16 reads bytes as hexadecimal digits in either case. An empty string gives
 // an empty slice, never nil.
-func (d *Decoder) Base16() []byte { return d.encoded("base16", hex.DecodeString) }
+func (d *Decoder) Base16() []byte { return d.encoded("base16", hex.DecodeString, upperHex) }
 
-func (d *Decoder) encoded(encoding string, decode func(string) ([]byte, error)) []byte {
+func upperHex(b []byte) string { return strings.ToUpper(hex.EncodeToString(b)) }
+
+// encoded reads bytes; usual is how they are written, nil if there is one form only.
+func (d *Decoder) encoded(encoding string, decode func(string) ([]byte, error), usual func([]byte) string) []byte {
 	if d.peek() != '"' {
 		d.mismatch("a string")
 		return nil
@@ -81,6 +110,9 @@ func (d *Decoder) encoded(encoding string, decode func(string) ([]byte, error)) 
 	if err != nil || strings.ContainsAny(text, "\r\n") {
 		d.failAt(start, "contentEncoding", "must be "+encoding)
 		return nil
+	}
+	if usual != nil && usual(out) != text {
+		d.unusual = append(d.unusual, unusual{start, usual(out)})
 	}
 	return append([]byte{}, out...)
 }
@@ -107,4 +139,4 @@ func (e *Encoder) Base32(b []byte) {
 }
 
 // Base16 writes bytes as hexadecimal digits, in upper case.
-func (e *Encoder) Base16(b []byte) { e.String(strings.ToUpper(hex.EncodeToString(b))) }
+func (e *Encoder) Base16(b []byte) { e.String(upperHex(b)) }

@@ -24,6 +24,7 @@ type Decoder struct {
 	violations []Violation
 	missing    []missing
 	scratch    []byte
+	unusual    []unusual // texts for Spelling, in the order of the document
 }
 
 // missing is a required member that was not there; its pointer is worked out

@@ -24,9 +24,7 @@
 //
 // # Bytes
 //
-// base64url is read with and without padding and written with it, base16 is read
-// in either case and written in upper case; any other encoding comes back as the
-// text that it was.
+// base64url is read with and without padding, base16 in either case.
 //
 // # Times
 //
@@ -50,7 +48,13 @@
 // leave out units between others, as ISO 8601 has it and the grammar of RFC 3339
 // has not; validators that are stricter there refuse what is accepted here.
 //
-// A UUID is written in lower case.
+// # Texts that Go values do not keep
+//
+// A UUID is written in lower case, base64url with padding and base16 in upper
+// case. A struct with such values has a [Spelling], which remembers those that a
+// document wrote otherwise; an unchanged one is written like that again. Outside a
+// struct (event data that is a UUID, or an array or a tuple of them) they are
+// written in the usual form.
 //
 // # Strings
 //

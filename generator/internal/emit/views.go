@@ -174,6 +174,11 @@ func (c *coder) structure(n *ir.Named) (string, error) {
 		}
 		end = "e.EndOpen(v." + n.UnknownName + ")"
 	}
+	if n.SpellingName != "" {
+		view.Fields = append(view.Fields, fieldView{Name: n.SpellingName, Type: "wire.Spelling", Tag: " `json:\"-\"`"})
+		view.Kept = append(view.Kept, "v."+n.SpellingName+" = o.Spelling()")
+		view.Encode = append(view.Encode, "e.Spelled(v."+n.SpellingName+")")
+	}
 	view.Loop = c.match(n, rest)
 	switch {
 	case implied && n.Extra == nil:

@@ -114,6 +114,7 @@ type Named struct {
 	Extra         *Type
 	ExtraName     string // Go name of the field for Extra
 	UnknownName   string // Go name of the field for unknown members
+	SpellingName  string // Go name of the field for texts that values do not keep; "" if all do
 	Closed        bool
 	MinProperties *int
 	MaxProperties *int

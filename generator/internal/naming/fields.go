@@ -65,6 +65,7 @@ func nameFields(n *ir.Named) {
 	if n.Extra == nil {
 		n.ExtraName = ""
 	}
+	n.SpellingName = spellingName(n, names)
 }
 
 // nameBranches gives the methods of a raw union their names.

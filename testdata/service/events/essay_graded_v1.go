@@ -31,8 +31,9 @@ type EssayGradedV1 struct {
 	// What the teacher wrote.
 	Comment *string `json:"comment,omitzero"`
 	// When the grade was given.
-	GradedAt time.Time    `json:"graded_at"`
-	Unknown  wire.Unknown `json:"-"`
+	GradedAt time.Time     `json:"graded_at"`
+	Unknown  wire.Unknown  `json:"-"`
+	Spelling wire.Spelling `json:"-"`
 }
 
 func (v EssayGradedV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
@@ -61,6 +62,7 @@ func decodeEssayGradedV1(d *wire.Decoder) (v EssayGradedV1) {
 		}
 	}
 	v.Unknown = o.Kept
+	v.Spelling = o.Spelling()
 	return v
 }
 
@@ -72,6 +74,7 @@ func (v *EssayGradedV1) encode(e *wire.Encoder) {
 	e.Name("grade").String(string(v.Grade))
 	wire.PutOptional(e, "comment", v.Comment, (*wire.Encoder).String)
 	e.Name("graded_at").DateTime(v.GradedAt)
+	e.Spelled(v.Spelling)
 	e.EndOpen(v.Unknown)
 }
 

@@ -30,6 +30,7 @@ type OrderPlacedV1 struct {
 	TraceID        *uuid.UUID                  `json:"trace_id,omitzero"`
 	Total          float64                     `json:"total"`
 	Unknown        wire.Unknown                `json:"-"`
+	Spelling       wire.Spelling               `json:"-"`
 }
 
 func (v OrderPlacedV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
@@ -62,6 +63,7 @@ func decodeOrderPlacedV1(d *wire.Decoder) (v OrderPlacedV1) {
 		}
 	}
 	v.Unknown = o.Kept
+	v.Spelling = o.Spelling()
 	return v
 }
 
@@ -75,6 +77,7 @@ func (v *OrderPlacedV1) encode(e *wire.Encoder) {
 	e.Name("at").DateTime(v.At)
 	wire.PutOptional(e, "trace_id", v.TraceID, (*wire.Encoder).UUID)
 	e.Name("total").Float(v.Total)
+	e.Spelled(v.Spelling)
 	e.EndOpen(v.Unknown)
 }
 

@@ -15,13 +15,14 @@ import (
 
 // BareV1 is the event golden.bare.v1.
 type BareV1 struct {
-	ID      uuid.UUID               `json:"id"`
-	Number  int64                   `json:"number"`
-	Name    *string                 `json:"name,omitzero"`
-	Nick    outbox.Nullable[string] `json:"nick,omitzero"`
-	Kind    BareV1Kind              `json:"kind"`
-	Part    BareV1Part              `json:"part"`
-	Unknown wire.Unknown            `json:"-"`
+	ID       uuid.UUID               `json:"id"`
+	Number   int64                   `json:"number"`
+	Name     *string                 `json:"name,omitzero"`
+	Nick     outbox.Nullable[string] `json:"nick,omitzero"`
+	Kind     BareV1Kind              `json:"kind"`
+	Part     BareV1Part              `json:"part"`
+	Unknown  wire.Unknown            `json:"-"`
+	Spelling wire.Spelling           `json:"-"`
 }
 
 func (v BareV1) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
@@ -47,6 +48,7 @@ func decodeBareV1(d *wire.Decoder) (v BareV1) {
 		}
 	}
 	v.Unknown = o.Kept
+	v.Spelling = o.Spelling()
 	return v
 }
 
@@ -57,6 +59,7 @@ func (v *BareV1) encode(e *wire.Encoder) {
 	wire.PutNullable(e, "nick", v.Nick, (*wire.Encoder).String)
 	e.Name("kind").String(string(v.Kind))
 	v.Part.encode(e.Name("part"))
+	e.Spelled(v.Spelling)
 	e.EndOpen(v.Unknown)
 }
 

@@ -15,13 +15,14 @@ import (
 
 // GivenAggregateV1 is the event golden.given.v1.
 type GivenAggregateV1 struct {
-	ID      uuid.UUID               `json:"id"`
-	Number  int64                   `json:"number"`
-	Name    *string                 `json:"name,omitzero"`
-	Nick    outbox.Nullable[string] `json:"nick,omitzero"`
-	Kind    GivenAggregateV1Kind    `json:"kind"`
-	Part    GivenAggregateV1Part    `json:"part"`
-	Unknown wire.Unknown            `json:"-"`
+	ID       uuid.UUID               `json:"id"`
+	Number   int64                   `json:"number"`
+	Name     *string                 `json:"name,omitzero"`
+	Nick     outbox.Nullable[string] `json:"nick,omitzero"`
+	Kind     GivenAggregateV1Kind    `json:"kind"`
+	Part     GivenAggregateV1Part    `json:"part"`
+	Unknown  wire.Unknown            `json:"-"`
+	Spelling wire.Spelling           `json:"-"`
 }
 
 func (v GivenAggregateV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
@@ -50,6 +51,7 @@ func decodeGivenAggregateV1(d *wire.Decoder) (v GivenAggregateV1) {
 		}
 	}
 	v.Unknown = o.Kept
+	v.Spelling = o.Spelling()
 	return v
 }
 
@@ -60,6 +62,7 @@ func (v *GivenAggregateV1) encode(e *wire.Encoder) {
 	wire.PutNullable(e, "nick", v.Nick, (*wire.Encoder).String)
 	e.Name("kind").String(string(v.Kind))
 	v.Part.encode(e.Name("part"))
+	e.Spelled(v.Spelling)
 	e.EndOpen(v.Unknown)
 }
 

@@ -16,13 +16,14 @@ import (
 
 // NestedKeyV1 is the event golden.nested.v1.
 type NestedKeyV1 struct {
-	ID      uuid.UUID               `json:"id"`
-	Number  int64                   `json:"number"`
-	Name    *string                 `json:"name,omitzero"`
-	Nick    outbox.Nullable[string] `json:"nick,omitzero"`
-	Kind    NestedKeyV1Kind         `json:"kind"`
-	Part    NestedKeyV1Part         `json:"part"`
-	Unknown wire.Unknown            `json:"-"`
+	ID       uuid.UUID               `json:"id"`
+	Number   int64                   `json:"number"`
+	Name     *string                 `json:"name,omitzero"`
+	Nick     outbox.Nullable[string] `json:"nick,omitzero"`
+	Kind     NestedKeyV1Kind         `json:"kind"`
+	Part     NestedKeyV1Part         `json:"part"`
+	Unknown  wire.Unknown            `json:"-"`
+	Spelling wire.Spelling           `json:"-"`
 }
 
 func (v NestedKeyV1) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
@@ -48,6 +49,7 @@ func decodeNestedKeyV1(d *wire.Decoder) (v NestedKeyV1) {
 		}
 	}
 	v.Unknown = o.Kept
+	v.Spelling = o.Spelling()
 	return v
 }
 
@@ -58,6 +60,7 @@ func (v *NestedKeyV1) encode(e *wire.Encoder) {
 	wire.PutNullable(e, "nick", v.Nick, (*wire.Encoder).String)
 	e.Name("kind").String(string(v.Kind))
 	v.Part.encode(e.Name("part"))
+	e.Spelled(v.Spelling)
 	e.EndOpen(v.Unknown)
 }
 

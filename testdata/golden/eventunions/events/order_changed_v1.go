@@ -210,8 +210,9 @@ func (v OrderPlaced) check(c *wire.Checker) {
 // OrderChangedV1Customer is the type of the member "customer" of
 // OrderChangedV1.
 type OrderChangedV1Customer struct {
-	ID      uuid.UUID    `json:"id"`
-	Unknown wire.Unknown `json:"-"`
+	ID       uuid.UUID     `json:"id"`
+	Unknown  wire.Unknown  `json:"-"`
+	Spelling wire.Spelling `json:"-"`
 }
 
 func (v OrderChangedV1Customer) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
@@ -230,11 +231,13 @@ func decodeOrderChangedV1Customer(d *wire.Decoder) (v OrderChangedV1Customer) {
 		}
 	}
 	v.Unknown = o.Kept
+	v.Spelling = o.Spelling()
 	return v
 }
 
 func (v *OrderChangedV1Customer) encode(e *wire.Encoder) {
 	e.First("id").UUID(v.ID)
+	e.Spelled(v.Spelling)
 	e.EndOpen(v.Unknown)
 }
 

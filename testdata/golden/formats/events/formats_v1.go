@@ -46,6 +46,7 @@ type FormatsV1 struct {
 	Code         *string                    `json:"code,omitzero"`
 	Big          outbox.Nullable[uint64]    `json:"big,omitzero"`
 	Unknown      wire.Unknown               `json:"-"`
+	Spelling     wire.Spelling              `json:"-"`
 }
 
 func (v FormatsV1) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
@@ -107,6 +108,7 @@ func decodeFormatsV1(d *wire.Decoder) (v FormatsV1) {
 		}
 	}
 	v.Unknown = o.Kept
+	v.Spelling = o.Spelling()
 	return v
 }
 
@@ -137,6 +139,7 @@ func (v *FormatsV1) encode(e *wire.Encoder) {
 	wire.PutOptional(e, "unheard_of", v.UnheardOf, (*wire.Encoder).String)
 	wire.PutOptional(e, "code", v.Code, (*wire.Encoder).String)
 	wire.PutNullable(e, "big", v.Big, wire.PutExternal[uint64])
+	e.Spelled(v.Spelling)
 	e.EndOpen(v.Unknown)
 }
 

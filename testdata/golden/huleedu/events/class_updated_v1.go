@@ -31,8 +31,9 @@ type ClassUpdatedV1 struct {
 	// What ties together everything that one request set off.
 	CorrelationID uuid.UUID `json:"correlation_id"`
 	// When the event happened, in UTC.
-	Timestamp time.Time    `json:"timestamp"`
-	Unknown   wire.Unknown `json:"-"`
+	Timestamp time.Time     `json:"timestamp"`
+	Unknown   wire.Unknown  `json:"-"`
+	Spelling  wire.Spelling `json:"-"`
 }
 
 // NewClassUpdatedV1 returns v with its constants and defaults filled in.
@@ -69,6 +70,7 @@ func decodeClassUpdatedV1(d *wire.Decoder) (v ClassUpdatedV1) {
 		}
 	}
 	v.Unknown = o.Kept
+	v.Spelling = o.Spelling()
 	return v
 }
 
@@ -80,6 +82,7 @@ func (v *ClassUpdatedV1) encode(e *wire.Encoder) {
 	wire.PutNullable(e, "course_codes", v.CourseCodes, func(e *wire.Encoder, v []CourseCode) { wire.PutSlice(e, v, wire.PutText[CourseCode]) })
 	e.Name("correlation_id").UUID(v.CorrelationID)
 	e.Name("timestamp").DateTime(v.Timestamp)
+	e.Spelled(v.Spelling)
 	e.EndOpen(v.Unknown)
 }
 

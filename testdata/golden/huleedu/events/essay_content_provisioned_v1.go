@@ -38,8 +38,9 @@ type EssayContentProvisionedV1 struct {
 	// What ties together everything that one request set off.
 	CorrelationID uuid.UUID `json:"correlation_id"`
 	// When the event happened, in UTC.
-	Timestamp time.Time    `json:"timestamp"`
-	Unknown   wire.Unknown `json:"-"`
+	Timestamp time.Time     `json:"timestamp"`
+	Unknown   wire.Unknown  `json:"-"`
+	Spelling  wire.Spelling `json:"-"`
 }
 
 // NewEssayContentProvisionedV1 returns v with its constants and defaults filled
@@ -87,6 +88,7 @@ func decodeEssayContentProvisionedV1(d *wire.Decoder) (v EssayContentProvisioned
 		}
 	}
 	v.Unknown = o.Kept
+	v.Spelling = o.Spelling()
 	return v
 }
 
@@ -101,6 +103,7 @@ func (v *EssayContentProvisionedV1) encode(e *wire.Encoder) {
 	wire.PutNullable(e, "content_md5_hash", v.ContentMD5Hash, (*wire.Encoder).String)
 	e.Name("correlation_id").UUID(v.CorrelationID)
 	e.Name("timestamp").DateTime(v.Timestamp)
+	e.Spelled(v.Spelling)
 	e.EndOpen(v.Unknown)
 }
 

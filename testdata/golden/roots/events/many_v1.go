@@ -117,8 +117,9 @@ func (v ManyV1) NewRow(ctx context.Context, opts ...outbox.Option) (outbox.Row, 
 
 // ManyV1Item is the type of the items of the member "items" of ManyV1.
 type ManyV1Item struct {
-	ID      uuid.UUID    `json:"id"`
-	Unknown wire.Unknown `json:"-"`
+	ID       uuid.UUID     `json:"id"`
+	Unknown  wire.Unknown  `json:"-"`
+	Spelling wire.Spelling `json:"-"`
 }
 
 func (v ManyV1Item) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
@@ -134,10 +135,12 @@ func decodeManyV1Item(d *wire.Decoder) (v ManyV1Item) {
 		}
 	}
 	v.Unknown = o.Kept
+	v.Spelling = o.Spelling()
 	return v
 }
 
 func (v *ManyV1Item) encode(e *wire.Encoder) {
 	e.First("id").UUID(v.ID)
+	e.Spelled(v.Spelling)
 	e.EndOpen(v.Unknown)
 }

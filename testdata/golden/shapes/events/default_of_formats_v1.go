@@ -18,14 +18,15 @@ import (
 //
 // Defaults of values whose formats have Go types.
 type DefaultOfFormatsV1 struct {
-	At      *time.Time      `json:"at,omitzero"`
-	Precise *time.Time      `json:"precise,omitzero"`
-	Day     *wire.Date      `json:"day,omitzero"`
-	Clock   *wire.TimeOfDay `json:"clock,omitzero"`
-	Wait    *wire.Duration  `json:"wait,omitzero"`
-	ID      *uuid.UUID      `json:"id,omitzero"`
-	Data    []byte          `json:"data,omitzero"`
-	Unknown wire.Unknown    `json:"-"`
+	At       *time.Time      `json:"at,omitzero"`
+	Precise  *time.Time      `json:"precise,omitzero"`
+	Day      *wire.Date      `json:"day,omitzero"`
+	Clock    *wire.TimeOfDay `json:"clock,omitzero"`
+	Wait     *wire.Duration  `json:"wait,omitzero"`
+	ID       *uuid.UUID      `json:"id,omitzero"`
+	Data     []byte          `json:"data,omitzero"`
+	Unknown  wire.Unknown    `json:"-"`
+	Spelling wire.Spelling   `json:"-"`
 }
 
 // NewDefaultOfFormatsV1 returns v with its constants and defaults filled in.
@@ -135,6 +136,7 @@ func decodeDefaultOfFormatsV1(d *wire.Decoder) (v DefaultOfFormatsV1) {
 		}
 	}
 	v.Unknown = o.Kept
+	v.Spelling = o.Spelling()
 	return v
 }
 
@@ -149,6 +151,7 @@ func (v *DefaultOfFormatsV1) encode(e *wire.Encoder) {
 	if v.Data != nil {
 		e.Name("data").Base64(v.Data)
 	}
+	e.Spelled(v.Spelling)
 	e.EndOpen(v.Unknown)
 }
 

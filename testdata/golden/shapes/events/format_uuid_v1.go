@@ -17,8 +17,9 @@ import (
 //
 // A string of the format uuid.
 type FormatUUIDV1 struct {
-	Value   *uuid.UUID   `json:"value,omitzero"`
-	Unknown wire.Unknown `json:"-"`
+	Value    *uuid.UUID    `json:"value,omitzero"`
+	Unknown  wire.Unknown  `json:"-"`
+	Spelling wire.Spelling `json:"-"`
 }
 
 func (v FormatUUIDV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
@@ -35,12 +36,14 @@ func decodeFormatUUIDV1(d *wire.Decoder) (v FormatUUIDV1) {
 		}
 	}
 	v.Unknown = o.Kept
+	v.Spelling = o.Spelling()
 	return v
 }
 
 func (v *FormatUUIDV1) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutOptional(e, "value", v.Value, (*wire.Encoder).UUID)
+	e.Spelled(v.Spelling)
 	e.EndOpen(v.Unknown)
 }
 

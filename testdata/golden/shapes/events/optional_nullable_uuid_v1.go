@@ -17,8 +17,9 @@ import (
 //
 // A UUID, null, or nothing.
 type OptionalNullableUUIDV1 struct {
-	Value   outbox.Nullable[uuid.UUID] `json:"value,omitzero"`
-	Unknown wire.Unknown               `json:"-"`
+	Value    outbox.Nullable[uuid.UUID] `json:"value,omitzero"`
+	Unknown  wire.Unknown               `json:"-"`
+	Spelling wire.Spelling              `json:"-"`
 }
 
 func (v OptionalNullableUUIDV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
@@ -37,12 +38,14 @@ func decodeOptionalNullableUUIDV1(d *wire.Decoder) (v OptionalNullableUUIDV1) {
 		}
 	}
 	v.Unknown = o.Kept
+	v.Spelling = o.Spelling()
 	return v
 }
 
 func (v *OptionalNullableUUIDV1) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutNullable(e, "value", v.Value, (*wire.Encoder).UUID)
+	e.Spelled(v.Spelling)
 	e.EndOpen(v.Unknown)
 }
 

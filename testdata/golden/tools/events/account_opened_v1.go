@@ -31,6 +31,7 @@ type AccountOpenedV1 struct {
 	Settings  map[string]any                         `json:"settings,omitzero"`
 	Funding   AccountOpenedV1Funding                 `json:"funding,omitzero"`
 	Unknown   wire.Unknown                           `json:"-"`
+	Spelling  wire.Spelling                          `json:"-"`
 }
 
 func (v AccountOpenedV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
@@ -71,6 +72,7 @@ func decodeAccountOpenedV1(d *wire.Decoder) (v AccountOpenedV1) {
 		}
 	}
 	v.Unknown = o.Kept
+	v.Spelling = o.Spelling()
 	return v
 }
 
@@ -91,6 +93,7 @@ func (v *AccountOpenedV1) encode(e *wire.Encoder) {
 		e.Name("settings").AnyObject(v.Settings)
 	}
 	unionAccountOpenedV1Funding.PutOptional(e, "funding", v.Funding)
+	e.Spelled(v.Spelling)
 	e.EndOpen(v.Unknown)
 }
 

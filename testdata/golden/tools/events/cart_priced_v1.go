@@ -25,6 +25,7 @@ type CartPricedV1 struct {
 	Prices    map[string]float64  `json:"prices,omitzero"`
 	Pair      *CartPricedV1Pair   `json:"pair,omitzero"`
 	Channel   CartPricedV1Channel `json:"channel"`
+	Spelling  wire.Spelling       `json:"-"`
 }
 
 // NewCartPricedV1 returns v with its constants and defaults filled in.
@@ -62,6 +63,7 @@ func decodeCartPricedV1(d *wire.Decoder) (v CartPricedV1) {
 			v.Channel = wire.Text[CartPricedV1Channel](d)
 		}
 	}
+	v.Spelling = o.Spelling()
 	return v
 }
 
@@ -74,6 +76,7 @@ func (v *CartPricedV1) encode(e *wire.Encoder) {
 	wire.PutOptionalMap(e, "prices", v.Prices, (*wire.Encoder).Float)
 	wire.PutOptional(e, "pair", v.Pair, func(e *wire.Encoder, v CartPricedV1Pair) { v.encode(e) })
 	e.Name("channel").String(string(v.Channel))
+	e.Spelled(v.Spelling)
 	e.End()
 }
 

@@ -23,6 +23,7 @@ type DeviceReportedV1 struct {
 	Firmware outbox.Nullable[string]    `json:"firmware,omitzero"`
 	SeenAt   outbox.Nullable[time.Time] `json:"seenAt,omitzero"`
 	Readings outbox.Nullable[[]Reading] `json:"readings,omitzero"`
+	Spelling wire.Spelling              `json:"-"`
 }
 
 func (v DeviceReportedV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
@@ -50,6 +51,7 @@ func decodeDeviceReportedV1(d *wire.Decoder) (v DeviceReportedV1) {
 			v.Readings = nullable(d, func(d *wire.Decoder) []Reading { return wire.Slice(d, decodeReading) })
 		}
 	}
+	v.Spelling = o.Spelling()
 	return v
 }
 
@@ -62,6 +64,7 @@ func (v *DeviceReportedV1) encode(e *wire.Encoder) {
 	wire.PutNullable(e, "readings", v.Readings, func(e *wire.Encoder, v []Reading) {
 		wire.PutSlice(e, v, func(e *wire.Encoder, v Reading) { v.encode(e) })
 	})
+	e.Spelled(v.Spelling)
 	e.End()
 }
 

@@ -30,6 +30,7 @@ type OrderPlacedV1 struct {
 	Billing  *ShopBillingAddress     `json:"billing,omitzero"`
 	Shipping *ShopShippingAddress    `json:"shipping,omitzero"`
 	Unknown  wire.Unknown            `json:"-"`
+	Spelling wire.Spelling           `json:"-"`
 }
 
 // NewOrderPlacedV1 returns v with its constants and defaults filled in.
@@ -77,6 +78,7 @@ func decodeOrderPlacedV1(d *wire.Decoder) (v OrderPlacedV1) {
 		}
 	}
 	v.Unknown = o.Kept
+	v.Spelling = o.Spelling()
 	return v
 }
 
@@ -91,6 +93,7 @@ func (v *OrderPlacedV1) encode(e *wire.Encoder) {
 	wire.PutOptionalMap(e, "labels", v.Labels, (*wire.Encoder).String)
 	wire.PutOptional(e, "billing", v.Billing, func(e *wire.Encoder, v ShopBillingAddress) { v.encode(e) })
 	wire.PutOptional(e, "shipping", v.Shipping, func(e *wire.Encoder, v ShopShippingAddress) { v.encode(e) })
+	e.Spelled(v.Spelling)
 	e.EndOpen(v.Unknown)
 }
 

@@ -33,6 +33,7 @@ type PaymentCapturedV1 struct {
 	SettlesAt  *int64                                   `json:"settlesAt,omitzero"`
 	Receipt    *PaymentCapturedV1Receipt                `json:"receipt,omitzero"`
 	Splits     []PaymentCapturedV1Split                 `json:"splits,omitzero"`
+	Spelling   wire.Spelling                            `json:"-"`
 }
 
 func (v PaymentCapturedV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
@@ -80,6 +81,7 @@ func decodePaymentCapturedV1(d *wire.Decoder) (v PaymentCapturedV1) {
 			v.Splits = wire.Slice(d, decodePaymentCapturedV1Split)
 		}
 	}
+	v.Spelling = o.Spelling()
 	return v
 }
 
@@ -100,6 +102,7 @@ func (v *PaymentCapturedV1) encode(e *wire.Encoder) {
 	wire.PutOptional(e, "settlesAt", v.SettlesAt, (*wire.Encoder).Int)
 	wire.PutOptional(e, "receipt", v.Receipt, func(e *wire.Encoder, v PaymentCapturedV1Receipt) { v.encode(e) })
 	wire.PutOptionalSlice(e, "splits", v.Splits, func(e *wire.Encoder, v PaymentCapturedV1Split) { v.encode(e) })
+	e.Spelled(v.Spelling)
 	e.End()
 }
 

@@ -19,10 +19,11 @@ import (
 type UserRegisteredV1 struct {
 	UserID string `json:"user_id"`
 	// What the user may do.
-	Role      *Role        `json:"role,omitzero"`
-	Addresses []Address    `json:"addresses,omitzero"`
-	InvitedBy *uuid.UUID   `json:"invited_by,omitzero"`
-	Unknown   wire.Unknown `json:"-"`
+	Role      *Role         `json:"role,omitzero"`
+	Addresses []Address     `json:"addresses,omitzero"`
+	InvitedBy *uuid.UUID    `json:"invited_by,omitzero"`
+	Unknown   wire.Unknown  `json:"-"`
+	Spelling  wire.Spelling `json:"-"`
 }
 
 // NewUserRegisteredV1 returns v with its constants and defaults filled in.
@@ -58,6 +59,7 @@ func decodeUserRegisteredV1(d *wire.Decoder) (v UserRegisteredV1) {
 		}
 	}
 	v.Unknown = o.Kept
+	v.Spelling = o.Spelling()
 	return v
 }
 
@@ -66,6 +68,7 @@ func (v *UserRegisteredV1) encode(e *wire.Encoder) {
 	wire.PutOptional(e, "role", v.Role, wire.PutText[Role])
 	wire.PutOptionalSlice(e, "addresses", v.Addresses, func(e *wire.Encoder, v Address) { v.encode(e) })
 	wire.PutOptional(e, "invited_by", v.InvitedBy, (*wire.Encoder).UUID)
+	e.Spelled(v.Spelling)
 	e.EndOpen(v.Unknown)
 }
 

@@ -29,6 +29,7 @@ type EncodingsV1 struct {
 	Who       *uuid.UUID              `json:"who,omitzero"`
 	Rates     map[string]float64      `json:"rates,omitzero"`
 	Unknown   wire.Unknown            `json:"-"`
+	Spelling  wire.Spelling           `json:"-"`
 }
 
 // NewEncodingsV1 returns v with its constants and defaults filled in.
@@ -101,6 +102,7 @@ func decodeEncodingsV1(d *wire.Decoder) (v EncodingsV1) {
 		}
 	}
 	v.Unknown = o.Kept
+	v.Spelling = o.Spelling()
 	return v
 }
 
@@ -119,6 +121,7 @@ func (v *EncodingsV1) encode(e *wire.Encoder) {
 	wire.PutOptional(e, "when", v.When, (*wire.Encoder).Date)
 	wire.PutOptional(e, "who", v.Who, (*wire.Encoder).UUID)
 	wire.PutOptionalMap(e, "rates", v.Rates, (*wire.Encoder).Float)
+	e.Spelled(v.Spelling)
 	e.EndOpen(v.Unknown)
 }
 

@@ -1,0 +1,54 @@
+package naming
+
+import "github.com/outboxgen/outboxgen/generator/internal/ir"
+
+// spellingName is the Go name of the field in which a struct keeps how a document
+// wrote values whose Go type does not, such as UUIDs; "" if it has none. Values in
+// structs inside it are theirs.
+func spellingName(n *ir.Named, names fieldNames) string {
+	if !keepsTexts(n) || !(textSearch{}).named(n) {
+		return ""
+	}
+	return names.field("spelling", false)
+}
+
+// keepsTexts reports whether a type can have a field for texts.
+func keepsTexts(n *ir.Named) bool {
+	return !n.Tuple && n.Union == nil && n.Holds == nil && n.Of == nil && len(n.Enum) == 0
+}
+
+// textSearch is the types that were looked into.
+type textSearch map[*ir.Named]bool
+
+func (s textSearch) named(n *ir.Named) bool {
+	if s[n] {
+		return false
+	}
+	s[n] = true
+	for _, t := range n.Parts() {
+		if s.in(t) {
+			return true
+		}
+	}
+	if n.Union != nil && !n.Union.Raw {
+		for _, branch := range n.Union.Branches {
+			if s.in(branch.Type) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (s textSearch) in(t *ir.Type) bool {
+	for ; t != nil; t = t.Elem {
+		switch t.Kind {
+		case ir.UUID, ir.Base16, ir.Base64URL:
+			return true
+		}
+		if n := t.Named; n != nil && !keepsTexts(n) && (n.Union == nil || !n.Union.Raw) && s.named(n) {
+			return true // a raw union keeps its value as it came
+		}
+	}
+	return false
+}

@@ -1,0 +1,173 @@
+package wire_test
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+
+	"github.com/outboxgen/outboxgen/runtime/wire"
+)
+
+// parcel is what the generator makes of a struct with values that have one form
+// in Go.
+type parcel struct {
+	ID       *uuid.UUID
+	All      map[string][]uuid.UUID
+	Bytes    []byte
+	Hex      []byte
+	Note     *string
+	Inner    *parcel
+	Unknown  wire.Unknown
+	Spelling wire.Spelling
+}
+
+func decodeParcel(d *wire.Decoder) (v parcel) {
+	o := d.Open()
+	for o.Next() {
+		switch string(o.Name) {
+		case "id":
+			v.ID = wire.Optional(d, (*wire.Decoder).UUID)
+		case "all":
+			v.All = wire.Map(d, func(d *wire.Decoder) []uuid.UUID { return wire.Slice(d, (*wire.Decoder).UUID) })
+		case "bytes":
+			v.Bytes = d.Base64URL()
+		case "hex":
+			v.Hex = d.Base16()
+		case "note":
+			v.Note = wire.Optional(d, (*wire.Decoder).String)
+		case "inner":
+			v.Inner = wire.Optional(d, decodeParcel)
+		}
+	}
+	v.Unknown = o.Kept
+	v.Spelling = o.Spelling()
+	return v
+}
+
+func (v parcel) encode(e *wire.Encoder) {
+	e.Begin()
+	wire.PutOptional(e, "id", v.ID, (*wire.Encoder).UUID)
+	wire.PutOptionalMap(e, "all", v.All, func(e *wire.Encoder, ids []uuid.UUID) { wire.PutSlice(e, ids, (*wire.Encoder).UUID) })
+	if v.Bytes != nil {
+		e.Name("bytes").Base64URL(v.Bytes)
+	}
+	if v.Hex != nil {
+		e.Name("hex").Base16(v.Hex)
+	}
+	wire.PutOptional(e, "note", v.Note, (*wire.Encoder).String)
+	wire.PutOptional(e, "inner", v.Inner, func(e *wire.Encoder, v parcel) { v.encode(e) })
+	e.Unknown(v.Unknown)
+	e.Spelled(v.Spelling)
+	e.End()
+}
+
+const (
+	upper = `"3F2B7C1E-5D0A-4C69-8B1C-7F4F0A9B2E11"`
+	mixed = `"3f2B7c1e-5d0a-4c69-8b1c-7f4f0a9b2e11"`
+	lower = `"3f2b7c1e-5d0a-4c69-8b1c-7f4f0a9b2e11"`
+)
+
+func readParcel(t *testing.T, document string) parcel {
+	t.Helper()
+	var v parcel
+	if err := wire.Unmarshal([]byte(document), &v, "Parcel", decodeParcel); err != nil {
+		t.Fatalf("%s: %v", document, err)
+	}
+	return v
+}
+
+func writeParcel(t *testing.T, v parcel) string {
+	t.Helper()
+	out, err := wire.Marshal(v, "Parcel", func(e *wire.Encoder, v parcel) { v.encode(e) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(out)
+}
+
+// What is unchanged is written as it was read, wherever it stands in a struct.
+func TestSpellingIsKept(t *testing.T) {
+	t.Parallel()
+	for _, document := range []string{
+		`{}`,
+		`{"id":` + lower + `}`,
+		`{"id":` + upper + `}`,
+		`{"id":` + mixed + `,"note":"last"}`,
+		`{"all":{"":[` + upper + `],"a/b":[` + lower + `,` + upper + `,` + mixed + `],"c":[]}}`,
+		`{"bytes":"aGVsbG8"}`, `{"bytes":"aGVsbG8="}`, `{"bytes":"","hex":"00fF"}`, `{"hex":"00FF"}`,
+		`{"id":` + upper + `,"bytes":"aGVsbG8","hex":"ab","note":` + lower + `,"inner":{"id":` + mixed + `,"inner":{"hex":"cd"}},"x":` + upper + `}`,
+	} {
+		if diff := cmp.Diff(document, writeParcel(t, readParcel(t, document))); diff != "" {
+			t.Errorf("(-read +written):\n%s", diff)
+		}
+	}
+}
+
+// Escapes are not spelling, and of a member that occurs twice the last one counts.
+func TestSpellingIsThatOfTheValue(t *testing.T) {
+	t.Parallel()
+	want, got := map[string]string{
+		`{"id":"\u0033F2B7C1E-5D0A-4C69-8B1C-7F4F0A9B2E11"}`:              `{"id":` + upper + `}`,
+		` { "hex" : "ab" , "i\u0064" : ` + upper + ` } `:                  `{"id":` + upper + `,"hex":"ab"}`,
+		`{"id":` + upper + `,"id":` + lower + `}`:                         `{"id":` + lower + `}`,
+		`{"id":` + lower + `,"id":` + upper + `}`:                         `{"id":` + upper + `}`,
+		`{"all":{"a":[` + upper + `]},"all":{"a":[` + lower + `]}}`:       `{"all":{"a":[` + lower + `]}}`,
+		`{"all":{"a":[` + upper + `],"a":[` + mixed + `,` + upper + `]}}`: `{"all":{"a":[` + mixed + `,` + upper + `]}}`,
+		`{"inner":{"id":` + upper + `},"inner":{"id":` + lower + `}}`:     `{"inner":{"id":` + lower + `}}`,
+		`{"inner":{"id":` + upper + `},"id":` + mixed + `,"hex":"0a"}`:    `{"id":` + mixed + `,"hex":"0a","inner":{"id":` + upper + `}}`,
+	}, map[string]string{}
+	for document := range want {
+		got[document] = writeParcel(t, readParcel(t, document))
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// What has changed is written in the usual form, and the rest as it was read.
+func TestSpellingOfChangedValues(t *testing.T) {
+	t.Parallel()
+	v := readParcel(t, `{"id":`+upper+`,"all":{"a":[`+upper+`,`+mixed+`]},"hex":"ab","bytes":"aGVsbG8","note":`+upper+`}`)
+	other := uuid.MustParse("00000000-0000-4000-8000-00000000000a")
+	v.ID, *v.Note = &other, strings.Trim(lower, `"`)
+	v.All["a"][0], v.All["b"] = other, v.All["a"]
+	v.Hex = append(v.Hex, 0xcd)
+	want := `{"id":"` + other.String() + `","all":{"a":["` + other.String() + `",` + mixed + `],"b":["` + other.String() + `",` + lower + `]},"bytes":"aGVsbG8","hex":"ABCD","note":` + lower + `}`
+	if diff := cmp.Diff(want, writeParcel(t, v)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// A spelling does not count when values are compared.
+func TestSpellingIsNotPartOfTheValue(t *testing.T) {
+	t.Parallel()
+	if diff := cmp.Diff(readParcel(t, `{"id":`+lower+`}`), readParcel(t, `{"id":`+upper+`}`)); diff != "" {
+		t.Errorf("(-lower +upper):\n%s", diff)
+	}
+}
+
+// Any document that is read comes back as the same JSON value.
+func FuzzSpelling(f *testing.F) {
+	f.Add(`{"id":` + upper + `,"id":` + lower + `}`)
+	f.Add(`{"all":{"":[` + upper + `],"a":[` + lower + `,` + upper + `,` + mixed + `],"a":[]}}`)
+	f.Add(`{"inner":{"id":` + mixed + `,"inner":{"hex":"cd"}},"x":` + upper + `,"bytes":"aGVsbG8","note":""}`)
+	f.Fuzz(func(t *testing.T, document string) {
+		var v parcel
+		if err := wire.Unmarshal([]byte(document), &v, "Parcel", decodeParcel); err != nil {
+			return
+		}
+		var want, got map[string]any
+		if err := json.Unmarshal([]byte(document), &want); err != nil {
+			t.Fatal(err)
+		}
+		if err := json.Unmarshal([]byte(writeParcel(t, v)), &got); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", document, diff)
+		}
+	})
+}
