@@ -276,12 +276,13 @@ func (n *Node) bare(u union) bool {
 
 // settle is n with every union but one left to a validator.
 func (n *Node) settle(but union) *Node {
+	choices := slices.Clone(n.choices)
 	for _, u := range n.unresolved() {
 		if u != but {
-			n = n.choose(choice{union: u, rule: true})
+			choices = append(choices, choice{union: u, rule: true})
 		}
 	}
-	return n
+	return n.graph.node(n.parts, choices, n.within, n.primary)
 }
 
 // anything reports whether a schema allows every value.

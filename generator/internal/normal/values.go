@@ -38,9 +38,11 @@ func (f *Form) values() {
 			f.Listed, f.Values = true, slices.Clone(listed)
 			continue
 		}
-		f.Values = slices.DeleteFunc(f.Values, func(v *schema.Value) bool {
-			return !slices.ContainsFunc(listed, func(o *schema.Value) bool { return o.Canonical() == v.Canonical() })
-		})
+		both := map[string]bool{}
+		for _, v := range listed {
+			both[v.Canonical()] = true
+		}
+		f.Values = slices.DeleteFunc(f.Values, func(v *schema.Value) bool { return !both[v.Canonical()] })
 	}
 	if !f.Listed {
 		return

@@ -231,11 +231,15 @@ func (b *builder) listOf(f *normal.Form, branches []*branch, at naming.Context) 
 		}
 	}
 	t := b.enum(f, branches[0].JSON, values, at)
+	given := map[string]string{} // by literal
+	for _, value := range values {
+		if name := called[value.Canonical()]; name != "" {
+			given[enumValue(t.Named.Base, value).Literal] = name
+		}
+	}
 	for i, v := range t.Named.Enum {
-		for _, value := range values {
-			if name := called[value.Canonical()]; name != "" && enumValue(t.Named.Base, value).Literal == v.Literal {
-				t.Named.Enum[i].Given = name
-			}
+		if name := given[v.Literal]; name != "" {
+			t.Named.Enum[i].Given = name
 		}
 	}
 	o := b.originsOf(f.Node)

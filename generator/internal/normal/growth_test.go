@@ -1,0 +1,41 @@
+package normal
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/outboxgen/outboxgen/generator/internal/schema"
+)
+
+// An allOf of many unions makes nodes for each of them, not for each pair.
+func TestManyUnionsMakeFewNodes(t *testing.T) {
+	t.Parallel()
+	nodes := func(unions int) int {
+		var parts []string
+		for i := range unions {
+			parts = append(parts, fmt.Sprintf(`{"anyOf":[{"properties":{"a%d":{"type":"string"}}},{"properties":{"b%d":{"type":"integer"}}}]}`, i, i))
+		}
+		g := New(Options{})
+		g.Node(load(t, `{"type":"object","allOf":[`+strings.Join(parts, ",")+`]}`)).Form()
+		return len(g.nodes)
+	}
+	if few, many := nodes(20), nodes(40); many > 2*few+10 {
+		t.Errorf("20 unions make %d nodes, 40 make %d: want about twice as many", few, many)
+	}
+}
+
+// load is the schema of the only event of a project.
+func load(t *testing.T, text string) *schema.Schema {
+	t.Helper()
+	project, list, err := schema.LoadFS(fstest.MapFS{
+		"outboxgen.yaml": {Data: []byte("version: 1\nservice: forms\nschemas: []\nout: events\nenvelope: none\nevents:\n" +
+			"  - schema: thing.json\n    name: Thing\n    version: 1\n    type: forms.thing.v1\n    aggregate: {type: thing}\n")},
+		"thing.json": {Data: []byte(text)},
+	}, "outboxgen.yaml")
+	if err != nil || list.HasErrors() {
+		t.Fatal(err, list.Sorted())
+	}
+	return project.Events[0].Schema
+}
