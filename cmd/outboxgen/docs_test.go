@@ -44,7 +44,7 @@ func read(t *testing.T, file string) string {
 }
 
 var (
-	fence     = regexp.MustCompile("(?ms)^```(\\w*)\n(.*?)^```$")
+	fence     = regexp.MustCompile("(?ms)^```([\\w ]*)\n(.*?)^```$")
 	codeSpan  = regexp.MustCompile("`([^`\n]+)`")
 	ourFlag   = regexp.MustCompile(`^--[a-z][a-z-]*$`)
 	snakeCase = regexp.MustCompile(`^[a-z]+(_[a-z0-9]+)+$`)
@@ -315,6 +315,37 @@ func TestDocsOfProjectFile(t *testing.T) {
 	}
 	if found == 0 {
 		t.Error("no page has a part of outboxgen.yaml")
+	}
+}
+
+// The blocks of YAML that are marked as schemas describe events that generate.
+func TestDocsOfSchemas(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("it builds the command")
+	}
+	root := repositoryRoot(t)
+	ours := buildPrograms(t, root, "outboxgen")
+	found := 0
+	for _, p := range pages(t, root) {
+		for _, schema := range p.blocks("yaml schema") {
+			found++
+			dir := t.TempDir()
+			for name, content := range map[string]string{
+				"outboxgen.yaml": "version: 1\nservice: a\nout: events\nschemas: [event.yaml]\n", "event.yaml": schema, "go.mod": "module example.com/a\n",
+			} {
+				if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			generate := exec.CommandContext(t.Context(), filepath.Join(ours.dir, "outboxgen"), "generate", "-C", dir)
+			if out, err := generate.CombinedOutput(); err != nil {
+				t.Errorf("%s: %v: %s\n%s", p.name, err, out, schema)
+			}
+		}
+	}
+	if found == 0 {
+		t.Error("no page has a schema")
 	}
 }
 

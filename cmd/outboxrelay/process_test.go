@@ -24,7 +24,7 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/relay"
 )
 
-const testPatience = 3 * time.Minute
+const testPatience = 8 * time.Minute
 
 // process is one "outboxrelay run".
 type process struct {
