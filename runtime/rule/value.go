@@ -19,6 +19,10 @@ func (j JSON) canonical() string {
 	return canonical(v)
 }
 
+// Equal reports whether two documents are the same JSON value: 1e2 is 100, and
+// the order of members does not matter.
+func (j JSON) Equal(other JSON) bool { return j == other || j.canonical() == other.canonical() }
+
 func canonical(v any) string {
 	var b strings.Builder
 	writeCanonical(&b, v)

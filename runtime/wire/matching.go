@@ -1,9 +1,10 @@
 package wire
 
 import (
-	"bytes"
 	"fmt"
 	"slices"
+
+	"github.com/outboxgen/outboxgen/runtime/rule"
 )
 
 // Match reads the current member into a map, which it makes when it is nil, if
@@ -42,7 +43,7 @@ func (o *Object) Forbid(p *Pattern) bool {
 // order of their names, but for those that the map of another pattern has
 // written. A name with two different values is an error.
 func PutMatching[M ~map[string]T, T any](e *Encoder, members M, write func(*Encoder, T)) {
-	if len(members) == 0 {
+	if len(members) == 0 || e.err != nil {
 		return
 	}
 	there := map[string][]byte{}
@@ -60,7 +61,7 @@ func PutMatching[M ~map[string]T, T any](e *Encoder, members M, write func(*Enco
 		}
 		var again Encoder
 		write(&again, members[name])
-		if again.err != nil || !bytes.Equal(old, again.buf) {
+		if again.err != nil || !rule.JSON(old).Equal(rule.JSON(again.buf)) {
 			e.fail(fmt.Sprintf("the member %q matches two patterns and has two values", name))
 		}
 	}

@@ -1,0 +1,41 @@
+package wire_test
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/outboxgen/outboxgen/runtime/wire"
+)
+
+// twoPatterns writes members that two patterns match, the first as they came.
+type twoPatterns struct {
+	raw    map[string]json.RawMessage
+	counts map[string]int64
+}
+
+func (p twoPatterns) encode() (string, error) {
+	out, err := wire.Marshal(p, "Pair", func(e *wire.Encoder, p twoPatterns) {
+		e.Begin()
+		wire.PutMatching(e, p.raw, (*wire.Encoder).Raw)
+		wire.PutMatching(e, p.counts, (*wire.Encoder).Int)
+		e.End()
+	})
+	return string(out), err
+}
+
+// A member that two patterns match is written once when both have the same JSON
+// value, however it is spelled, and is an error when they differ.
+func TestPutMatchingTakesOneValueForAMember(t *testing.T) {
+	t.Parallel()
+	for raw, want := range map[string]string{`100`: `{"n":100}`, `1e2`: `{"n":1e2}`, `100.0`: `{"n":100.0}`} {
+		got, err := twoPatterns{map[string]json.RawMessage{"n": json.RawMessage(raw)}, map[string]int64{"n": 100}}.encode()
+		if err != nil || got != want {
+			t.Errorf("%s: want %s, got %s %v", raw, want, got, err)
+		}
+	}
+	_, err := twoPatterns{map[string]json.RawMessage{"n": json.RawMessage(`"100"`)}, map[string]int64{"n": 100}}.encode()
+	if err == nil || !strings.Contains(err.Error(), `the member "n" matches two patterns and has two values`) {
+		t.Errorf("want the two values to be an error, got %v", err)
+	}
+}
