@@ -8,8 +8,12 @@ import (
 // arrays makes arrays of all lengths that a schema speaks of.
 func (m *maker) arrays(s map[string]any, depth int) []any {
 	prefix, _ := s["prefixItems"].([]any)
+	words := []string{"items", "contains", "unevaluatedItems"}
+	if positions, ok := s["items"].([]any); ok { // before 2020-12
+		prefix, words = positions, []string{"additionalItems", "contains"}
+	}
 	var rest []any
-	for _, word := range []string{"items", "contains", "unevaluatedItems"} {
+	for _, word := range words {
 		if sub, ok := s[word]; ok {
 			rest = append(rest, spread(m.values(sub, depth+1), widest)...)
 		}
@@ -122,17 +126,17 @@ func (m *maker) objects(s map[string]any, depth int) []any {
 func (m *maker) members(s map[string]any, depth int) map[string][]any {
 	out := map[string][]any{}
 	put := func(name string, schema any) {
-		if values := spread(m.values(schema, depth+1), 2*widest); len(values) > 0 {
+		if values := spread(m.light(m.values(schema, depth+1)), 2*widest); len(values) > 0 {
 			out[name] = append(out[name], values...)
 		}
 	}
 	properties, _ := s["properties"].(map[string]any)
-	for name, sub := range properties {
-		put(name, sub)
+	for _, name := range slices.Sorted(maps.Keys(properties)) {
+		put(name, properties[name])
 	}
 	patterns, _ := s["patternProperties"].(map[string]any)
 	for _, pattern := range slices.Sorted(maps.Keys(patterns)) {
-		for i, name := range byPattern[pattern] {
+		for i, name := range textsOf(pattern) {
 			if i < 3 {
 				put(name.(string), patterns[pattern])
 			}

@@ -26,43 +26,55 @@ func Documents(schema []byte, validator *jsonschema.Schema) ([][]byte, error) {
 		return nil, err
 	}
 	m := &maker{root: root}
-	var valid, invalid [][]byte
-	seen := map[string]bool{}
-	add := func(v any) error {
-		text, err := json.Marshal(v)
-		if err != nil || seen[string(text)] {
-			return err
-		}
-		seen[string(text)] = true
-		instance, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
-		if err != nil {
-			return err
-		}
-		if validator.Validate(instance) == nil {
-			valid = append(valid, text)
-		} else {
-			invalid = append(invalid, text)
-		}
-		return nil
-	}
-	made := m.values(root, 0)
-	for _, v := range append(made, anything...) {
-		if err := add(v); err != nil {
+	c := &chosen{validator: validator, seen: map[string]bool{}}
+	for _, v := range append(m.values(root, 0), anything...) {
+		if err := c.add(v); err != nil {
 			return nil, err
 		}
 	}
-	for _, text := range spread(valid, 4) {
+	return c.withChanges(mutations)
+}
+
+// chosen is documents that the validator has sorted.
+type chosen struct {
+	validator      *jsonschema.Schema
+	valid, invalid [][]byte
+	seen           map[string]bool
+}
+
+func (c *chosen) add(v any) error {
+	text, err := json.Marshal(v)
+	if err != nil || c.seen[string(text)] {
+		return err
+	}
+	c.seen[string(text)] = true
+	instance, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
+	if err != nil {
+		return err
+	}
+	if c.validator.Validate(instance) == nil {
+		c.valid = append(c.valid, text)
+	} else {
+		c.invalid = append(c.invalid, text)
+	}
+	return nil
+}
+
+// withChanges adds changes of some valid documents, and returns a choice of
+// both kinds.
+func (c *chosen) withChanges(changes func(v any) []any) ([][]byte, error) {
+	for _, text := range spread(c.valid, 4) {
 		v, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
 		if err != nil {
 			return nil, err
 		}
-		for _, changed := range mutations(v) {
-			if err := add(changed); err != nil {
+		for _, changed := range changes(v) {
+			if err := c.add(changed); err != nil {
 				return nil, err
 			}
 		}
 	}
-	return append(spread(valid, validDocuments), spread(invalid, invalidDocuments)...), nil
+	return append(spread(c.valid, validDocuments), spread(c.invalid, invalidDocuments)...), nil
 }
 
 // spread is n of the elements at most, evenly from all of them.

@@ -5,13 +5,20 @@ import (
 	"encoding/json"
 	"maps"
 	"math/big"
+	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 )
 
 // maker makes values that a schema is likely to take, and some that it just
 // does not. It need not be right: the validator decides.
-type maker struct{ root any }
+type maker struct {
+	root any
+	// known makes the values of each schema once, in large sets of schemas; nil
+	// makes them anew at each place.
+	known *known
+}
 
 // How far and how wide values are made.
 const (
@@ -21,6 +28,13 @@ const (
 
 // values makes values for a schema, the most likely ones first.
 func (m *maker) values(schema any, depth int) []any {
+	if m.known != nil {
+		return m.known.values(schema, func() []any { return m.fresh(schema, 0) })
+	}
+	return m.fresh(schema, depth)
+}
+
+func (m *maker) fresh(schema any, depth int) []any {
 	s, ok := schema.(map[string]any)
 	if !ok || len(s) == 0 || depth > deepest {
 		if schema == false {
@@ -128,9 +142,18 @@ func (m *maker) resolve(ref string) any {
 		if token == "" {
 			continue
 		}
+		if list, ok := here.([]any); ok {
+			if i, err := strconv.Atoi(token); err == nil && i < len(list) {
+				here = list[i]
+				continue
+			}
+		}
 		parent, ok := here.(map[string]any)
 		if !ok {
 			return true
+		}
+		if decoded, err := url.PathUnescape(token); err == nil {
+			token = decoded
 		}
 		here = parent[strings.NewReplacer("~1", "/", "~0", "~").Replace(token)]
 	}
@@ -154,7 +177,9 @@ func (m *maker) types(s map[string]any, parts bool) []string {
 	case []any:
 		var out []string
 		for _, name := range t {
-			out = append(out, name.(string))
+			if name, ok := name.(string); ok {
+				out = append(out, name)
+			}
 		}
 		return out
 	}
@@ -217,7 +242,7 @@ var byFormat = map[string][]any{
 func textsFor(s map[string]any) []any {
 	var out []any
 	if pattern, ok := s["pattern"].(string); ok {
-		out = append(out, byPattern[pattern]...)
+		out = append(out, textsOf(pattern)...)
 	}
 	if format, ok := s["format"].(string); ok {
 		out = append(out, byFormat[format]...)

@@ -16,7 +16,7 @@ var limits = []string{"is an integer beyond 64 bits", "has more digits than a fl
 func Documented(d Direction, document []byte, a Answer) bool {
 	switch d {
 	case RefusesValid:
-		return slices.ContainsFunc(limits, func(text string) bool { return strings.Contains(a.Decode, text) })
+		return slices.ContainsFunc(limits, func(text string) bool { return strings.Contains(a.Refusal(), text) })
 	case Changes:
 		return sameFloats(document, a.Encoded)
 	default:

@@ -93,3 +93,24 @@ func TestSameComparesNumbersExactly(t *testing.T) {
 		}
 	}
 }
+
+func TestDocumentedNamesWhatGoTypesCannotHold(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		direction verdict.Direction
+		document  string
+		answer    verdict.Answer
+		want      bool
+	}{
+		"an integer beyond 64 bits":  {verdict.RefusesValid, "1e30", verdict.Answer{Decode: "error: (document): is an integer beyond 64 bits (type)"}, true},
+		"another refusal":            {verdict.RefusesValid, "1", verdict.Answer{Decode: "error: (document): must be a string"}, false},
+		"a rounded number":           {verdict.Changes, `{"a":[9223372036854775808]}`, verdict.Answer{Encoded: []byte(`{"a":[9223372036854776000]}`)}, true},
+		"another number":             {verdict.Changes, `{"a":[1]}`, verdict.Answer{Encoded: []byte(`{"a":[2]}`)}, false},
+		"another text":               {verdict.Changes, `"T"`, verdict.Answer{Encoded: []byte(`"t"`)}, false},
+		"whatever is invalid itself": {verdict.AcceptsInvalid, "1e30", verdict.Answer{Encoded: []byte("1e30")}, false},
+	} {
+		if got := verdict.Documented(test.direction, []byte(test.document), test.answer); got != test.want {
+			t.Errorf("%s: want %v", name, test.want)
+		}
+	}
+}

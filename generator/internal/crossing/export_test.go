@@ -1,0 +1,4 @@
+package crossing
+
+// TextsOf is textsOf, for tests.
+var TextsOf = textsOf
