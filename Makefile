@@ -1,6 +1,6 @@
 # Every target does its own set-up and says what it is doing.
 .DEFAULT_GOAL := help
-.PHONY: help build demo test suite lint bench chaos crossing random-schemas services
+.PHONY: help build demo test suite lint bench chaos crossing random-schemas catalogues services
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\): .*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -45,6 +45,12 @@ random-schemas: ## Generate, compile and run random schemas (DURATION=1h, SEED=1
 	@.ci/notice
 	go test ./generator/internal/crossing -count=1 -timeout 0 -v -run '^TestRandomSchemas$$' \
 		$(if $(DURATION),-duration $(DURATION)) $(if $(SEED),-seed $(SEED)) $(if $(DURATION)$(SEED),,-duration 1h) $(ARGS)
+
+catalogues: ## Generate, compile and run public catalogues of schemas, as they are (ARGS="-only ocpp")
+	@.ci/services catalogues
+	@.ci/notice
+	@OUTBOXGEN_SERVICES="$${OUTBOXGEN_SERVICES:-$(CURDIR)/.services}" \
+		go test ./generator/internal/catalogues -count=1 -timeout 0 -v -run '^TestCatalogues$$' $(ARGS)
 
 services: ## Fetch Postgres, Redis, Kafka and the JSON Schema Test Suite for the tests, where they are not here yet
 	@.ci/services postgres postgres18 redis kafka suite
