@@ -12,7 +12,8 @@ import (
 )
 
 // Format checks that s has the format, one of those that stay strings in Go:
-// email, hostname, ipv4, ipv6, uri, uri-reference, json-pointer,
+// email, hostname, ipv4, ipv6, uri, uri-reference, their international forms
+// idn-email, idn-hostname, iri and iri-reference, uri-template, json-pointer,
 // relative-json-pointer, regex. Any other format passes.
 func Format[S ~string](c *Checker, s S, format string, at ...any) {
 	switch format {
@@ -30,9 +31,18 @@ func Format[S ~string](c *Checker, s S, format string, at ...any) {
 func hasFormat(s, format string) bool {
 	switch format {
 	case "email":
-		return isEmail(s)
+		return isASCII(s) && isEmail(s, isHostname)
+	case "idn-email":
+		return isEmail(s, isInternationalHostname)
 	case "hostname":
 		return isHostname(s)
+	case "idn-hostname":
+		return isInternationalHostname(s)
+	case "iri", "iri-reference":
+		escaped, ok := escapeIRI(s)
+		return ok && hasFormat(escaped, "u"+format[1:])
+	case "uri-template":
+		return isTemplate(s)
 	case "ipv4":
 		a, err := netip.ParseAddr(s)
 		return err == nil && a.Is4()
@@ -58,11 +68,12 @@ func hasFormat(s, format string) bool {
 	return true
 }
 
-// isEmail reports whether s is an address of RFC 5321 in ASCII: a dotted or
-// quoted local part, and a host name or an IP address in brackets.
-func isEmail(s string) bool {
+// isEmail reports whether s is an address of RFC 5321, or of RFC 6531 with
+// characters beyond ASCII: a dotted or quoted local part, and a host name or an IP
+// address in brackets.
+func isEmail(s string, isHost func(string) bool) bool {
 	at := strings.LastIndexByte(s, '@')
-	if at < 0 || !isASCII(s) {
+	if at < 0 {
 		return false
 	}
 	local, domain := s[:at], s[at+1:]
@@ -76,7 +87,7 @@ func isEmail(s string) bool {
 		if !closed || !hasFormat(address, version) {
 			return false
 		}
-	} else if !isHostname(domain) {
+	} else if !isHost(domain) {
 		return false
 	}
 	a, err := mail.ParseAddress(local + "@example.com")
@@ -90,24 +101,6 @@ func isASCII(s string) bool {
 	for i := range len(s) {
 		if s[i] >= utf8.RuneSelf {
 			return false
-		}
-	}
-	return true
-}
-
-func isHostname(s string) bool {
-	if s == "" || len(s) > 253 {
-		return false
-	}
-	for label := range strings.SplitSeq(s, ".") {
-		if label == "" || len(label) > 63 || label[0] == '-' || label[len(label)-1] == '-' {
-			return false
-		}
-		for i := range len(label) {
-			c := label[i] | 0x20
-			if (c < 'a' || c > 'z') && (label[i] < '0' || label[i] > '9') && label[i] != '-' {
-				return false
-			}
 		}
 	}
 	return true

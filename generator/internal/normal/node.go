@@ -13,7 +13,7 @@ import (
 // Options says how schemas are read.
 type Options struct {
 	// Specification takes schemas at their word: a constraint without a type
-	// implies none, and a format is an annotation.
+	// implies none, a format is an annotation, and numbers have any size.
 	Specification bool
 }
 
@@ -26,6 +26,7 @@ type Graph struct {
 	marks   map[string]*schema.Schema
 	answers map[question]bool
 	made    map[*schema.Schema]bool // by mark
+	matched map[*schema.Schema]bool // without a pattern that Go cannot match
 }
 
 // New is a graph without nodes.
@@ -33,6 +34,7 @@ func New(options Options) *Graph {
 	return &Graph{
 		options: options, nodes: map[string]*Node{}, ids: map[*schema.Schema]int{}, kinds: map[kindsKey]Kinds{},
 		marks: map[string]*schema.Schema{}, answers: map[question]bool{}, made: map[*schema.Schema]bool{},
+		matched: map[*schema.Schema]bool{},
 	}
 }
 

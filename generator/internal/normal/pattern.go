@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"github.com/outboxgen/outboxgen/generator/internal/ecma"
+	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
 
 // Pattern is a regular expression of a schema, which Go may be able to match.
@@ -46,3 +47,42 @@ func (p Pattern) Known() bool { return p.matcher != nil }
 
 // Match reports whether a part of text matches the pattern, which must be Known.
 func (p Pattern) Match(text string) bool { return p.matcher.MatchString(text) }
+
+// Unmatched is a pattern of s, or of a schema that it leads to, that Go cannot
+// match; nil if there is none. With one, rules for s allow more values than s
+// does, so that nothing follows from a value that they allow.
+func (g *Graph) Unmatched(s *schema.Schema) *schema.Name {
+	if s == nil || g.matched[s] {
+		return nil
+	}
+	seen := map[*schema.Schema]bool{s: true}
+	for open := []*schema.Schema{s}; len(open) > 0; {
+		s, open = open[len(open)-1], open[:len(open)-1]
+		if found := unmatched(s); found != nil {
+			return found
+		}
+		for _, part := range s.Parts() {
+			if part != nil && !seen[part] && !g.matched[part] {
+				seen[part] = true
+				open = append(open, part)
+			}
+		}
+	}
+	for one := range seen {
+		g.matched[one] = true
+	}
+	return nil
+}
+
+// unmatched is a pattern of s itself that Go cannot match.
+func unmatched(s *schema.Schema) *schema.Name {
+	if s.Pattern != nil && !NewPattern(s.Pattern.Text).Known() {
+		return s.Pattern
+	}
+	for _, p := range s.PatternProperties {
+		if !NewPattern(p.Name).Known() {
+			return &schema.Name{Text: p.Name, Pos: p.Pos}
+		}
+	}
+	return nil
+}

@@ -16,8 +16,8 @@ import (
 
 // Of is the rules for residues, nil if there are none. more is what a Go type
 // leaves unchecked besides. What Go cannot check goes to list.
-func Of(options normal.Options, list *diag.List, residues []normal.Residue, more ...*ir.Rule) *ir.Rules {
-	m := &maker{options: options, list: list, defs: map[string]*ir.Rule{}}
+func Of(graph *normal.Graph, list *diag.List, residues []normal.Residue, more ...*ir.Rule) *ir.Rules {
+	m := &maker{graph: graph, list: list, defs: map[string]*ir.Rule{}}
 	rules := &ir.Rules{}
 	for _, r := range residues {
 		if rule := m.residue(r); len(rule.Words) > 0 {
@@ -52,9 +52,9 @@ func sharesWord(x, y *ir.Rule) bool {
 
 // Only is a rule of the keywords of s that only gives, which are those of
 // numbers and strings.
-func Only(options normal.Options, list *diag.List, s *schema.Schema, only schema.Schema) *ir.Rule {
+func Only(graph *normal.Graph, list *diag.List, s *schema.Schema, only schema.Schema) *ir.Rule {
 	r := builder{&ir.Rule{Place: Place(s)}}
-	(&maker{options: options, list: list}).scalars(r, &only)
+	(&maker{graph: graph, list: list}).scalars(r, &only)
 	return r.Rule
 }
 
@@ -63,9 +63,9 @@ func Place(s *schema.Schema) string { return s.Doc.Path + "#" + s.Pointer }
 
 // maker makes rules that share what they refer to.
 type maker struct {
-	options normal.Options
-	list    *diag.List
-	defs    map[string]*ir.Rule
+	graph *normal.Graph
+	list  *diag.List
+	defs  map[string]*ir.Rule
 }
 
 // builder adds words to a rule.
@@ -128,7 +128,7 @@ func (m *maker) residue(of normal.Residue) *ir.Rule {
 				r.entries(keyword, m.patterns(s))
 			}
 		case "additionalProperties":
-			r.add(keyword, m.rule(s.AdditionalProperties))
+			m.additional(r, s)
 		case "dependentRequired":
 			m.dependentRequired(r, s)
 		case "dependentSchemas":
@@ -140,17 +140,17 @@ func (m *maker) residue(of normal.Residue) *ir.Rule {
 		case "format":
 			m.formats(r, s)
 		case "not":
-			r.add(keyword, m.rule(s.Not))
+			m.not(r, s)
 		case "if":
 			m.conditions(r, s)
 		case "anyOf":
 			r.add(keyword, m.all(s.AnyOf))
 		case "oneOf":
-			r.add(keyword, m.all(s.OneOf))
+			m.oneOf(r, s)
 		case "unevaluatedProperties":
-			r.add(keyword, m.rule(s.UnevaluatedProperties))
+			m.unevaluated(r, s, keyword, s.UnevaluatedProperties)
 		case "unevaluatedItems":
-			r.add(keyword, m.rule(s.UnevaluatedItems))
+			m.unevaluated(r, s, keyword, s.UnevaluatedItems)
 		}
 	}
 	return r.Rule
@@ -253,8 +253,8 @@ func (m *maker) rule(s *schema.Schema) *ir.Rule {
 	m.items(r, s)
 	m.scalars(r, s)
 	m.combinations(r, s)
-	r.part("unevaluatedProperties", m.rule(s.UnevaluatedProperties))
-	r.part("unevaluatedItems", m.rule(s.UnevaluatedItems))
+	m.unevaluated(r, s, "unevaluatedProperties", s.UnevaluatedProperties)
+	m.unevaluated(r, s, "unevaluatedItems", s.UnevaluatedItems)
 	return r.Rule
 }
 
@@ -289,7 +289,7 @@ func (m *maker) objects(r builder, s *schema.Schema) {
 	r.limit("maxProperties", jsonvalue.Count(s.MaxProperties))
 	r.entries("properties", m.properties(s.Properties))
 	r.entries("patternProperties", m.patterns(s))
-	r.part("additionalProperties", m.rule(s.AdditionalProperties))
+	m.additional(r, s)
 	if s.PropertyNames != nil {
 		r.part("propertyNames", m.rule(s.PropertyNames))
 	}
@@ -341,7 +341,9 @@ func (m *maker) contains(r builder, s *schema.Schema) {
 	}
 	r.add("contains", m.rule(s.Contains))
 	r.limit("minContains", jsonvalue.Count(s.MinContains))
-	r.limit("maxContains", jsonvalue.Count(s.MaxContains))
+	if s.MaxContains != nil && m.exact(s.Contains) {
+		r.limit("maxContains", jsonvalue.Count(s.MaxContains))
+	}
 }
 
 func (m *maker) scalars(r builder, s *schema.Schema) {
@@ -363,7 +365,7 @@ func (m *maker) scalars(r builder, s *schema.Schema) {
 func (m *maker) formats(r builder, s *schema.Schema) {
 	switch m.format(s) {
 	case "date-time", "date", "time", "duration", "uuid",
-		"email", "hostname", "ipv4", "ipv6", "uri", "uri-reference", "json-pointer", "relative-json-pointer", "regex":
+		"email", "hostname", "ipv4", "ipv6", "uri", "uri-reference", "idn-email", "idn-hostname", "iri", "iri-reference", "uri-template", "json-pointer", "relative-json-pointer", "regex":
 		r.text("format", s.Format)
 	case "guid":
 		r.text("format", "uuid")
@@ -379,26 +381,17 @@ func (m *maker) lengths(r builder, s *schema.Schema) {
 }
 
 func (m *maker) combinations(r builder, s *schema.Schema) {
-	for _, union := range []struct {
-		keyword string
-		parts   []*schema.Schema
-	}{{"allOf", s.AllOf}, {"anyOf", s.AnyOf}, {"oneOf", s.OneOf}} {
-		if len(union.parts) > 0 {
-			r.add(union.keyword, m.all(union.parts))
-		}
+	if len(s.AllOf) > 0 {
+		r.add("allOf", m.all(s.AllOf))
 	}
-	if s.Not != nil {
-		r.add("not", m.rule(s.Not))
+	if len(s.AnyOf) > 0 {
+		r.add("anyOf", m.all(s.AnyOf))
 	}
-	if s.If != nil {
-		m.conditions(r, s)
+	if len(s.OneOf) > 0 {
+		m.oneOf(r, s)
 	}
-}
-
-func (m *maker) conditions(r builder, s *schema.Schema) {
-	r.add("if", m.rule(s.If))
-	r.part("then", m.rule(s.Then))
-	r.part("else", m.rule(s.Else))
+	m.not(r, s)
+	m.conditions(r, s)
 }
 
 // patterns is the patterns of the members of s.
@@ -444,7 +437,7 @@ func (m *maker) all(schemas []*schema.Schema) []*ir.Rule {
 
 // format is the format of a schema, "" if it is an annotation.
 func (m *maker) format(s *schema.Schema) string {
-	if m.options.Specification {
+	if m.graph.Options().Specification {
 		return ""
 	}
 	return s.Format

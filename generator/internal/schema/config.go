@@ -35,10 +35,12 @@ type Validation string
 const (
 	// StrictValidation is what the author of a schema most often means: a
 	// constraint that has no type beside it implies its type (minLength is for
-	// strings, so a number is not valid), and formats are asserted.
+	// strings, so a number is not valid), formats are asserted, and numbers fit an
+	// int64 or a float64.
 	StrictValidation Validation = "strict"
 	// SpecValidation is what the specification says by itself: a constraint says
-	// nothing of values of another type, and formats are annotations.
+	// nothing of values of another type, formats are annotations, and numbers have
+	// any size.
 	SpecValidation Validation = "spec"
 )
 

@@ -128,7 +128,7 @@ func (u *unroller) dependencies(roots []*Schema) {
 			continue
 		}
 		seen[s] = true
-		parts := s.parts()
+		parts := s.Parts()
 		if name, dynamic := u.name(s); dynamic {
 			asking[name] = append(asking[name], s)
 			parts = slices.Concat(parts, anchors[name])

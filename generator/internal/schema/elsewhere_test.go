@@ -242,3 +242,19 @@ func TestMetaSchemasOfTheProject(t *testing.T) {
 		t.Errorf("leads to %s", target.Doc.Path)
 	}
 }
+
+// In a file that nobody here may edit, a reference may lead to a value that a
+// keyword holds: it is read as a schema.
+func TestReferencesToValues(t *testing.T) {
+	t.Parallel()
+	for pointer, want := range map[string][]string{
+		"/default": nil, "/examples/0": nil, "/enum/1": nil, "/const/a": nil, "/x-own/b": nil,
+		"/examples":   {`vendor/a.json:1:121: "#/examples" leads to an array, not to a schema`},
+		"/properties": {`vendor/a.json:1:121: "#/properties" is not a schema; name one of its members`},
+	} {
+		_, got := vendored(t, `{"default": {}, "examples": [{}], "enum": [1, {}], "const": {"a": {}}, "x-own": {"b": {}}, "properties": {"a": {"$ref": "#`+pointer+`"}}}`, nil)
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", pointer, diff)
+		}
+	}
+}

@@ -343,14 +343,15 @@ func (l *loader) lazy(r *resource, tokens []string) (*Schema, *failure) {
 }
 
 // insideKeyword refuses places that a keyword gives another meaning: the
-// object of all properties, a default, a value of an enum.
+// object of all properties, and in a file that somebody here may edit a default
+// or an example.
 func (l *loader) insideKeyword(u *unit, tokens []string) *failure {
 	for i := len(tokens) - 1; i >= 0; i-- {
 		parent := u.byPointer[joinTokens(tokens[:i])]
 		if parent == nil {
 			continue
 		}
-		if _, ok := l.words[tokens[i]]; !ok {
+		if _, ok := l.words[tokens[i]]; !ok || u.foreign && holdsValues(tokens[i]) {
 			return nil
 		}
 		f := &failure{id: "not-a-schema", message: fmt.Sprintf("%s is part of %s, not a schema", diag.Quote("#"+joinTokens(tokens)), tokens[i])}
@@ -361,6 +362,16 @@ func (l *loader) insideKeyword(u *unit, tokens []string) *failure {
 		return f
 	}
 	return nil
+}
+
+// holdsValues reports whether a keyword holds values, which may be read as
+// schemas all the same.
+func holdsValues(keyword string) bool {
+	switch keyword {
+	case "default", "examples", "example", "enum", "const":
+		return true
+	}
+	return false
 }
 
 // enclosing is the innermost resource that pointer lies in.

@@ -79,16 +79,16 @@ func leadTo(events []*Event) map[*Schema]bool {
 	for len(open) > 0 {
 		s := open[len(open)-1]
 		open = open[:len(open)-1]
-		for _, sub := range s.parts() {
+		for _, sub := range s.Parts() {
 			reach(sub)
 		}
 	}
 	return used
 }
 
-// parts are the schemas that bear on the values of s: those inside it, without
+// Parts are the schemas that bear on the values of s: those inside it, without
 // its definitions, and what it refers to.
-func (s *Schema) parts() []*Schema {
+func (s *Schema) Parts() []*Schema {
 	parts := slices.Concat(s.inPlace(), s.PrefixItems)
 	for _, named := range [][]Property{s.Properties, s.PatternProperties} {
 		for _, p := range named {

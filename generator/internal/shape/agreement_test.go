@@ -15,6 +15,7 @@ type agreement struct {
 	valid        []string
 	invalid      []string
 	findings     []string // the ids of all findings
+	unmatched    bool     // it has a pattern that the validator cannot match either
 }
 
 // agreements are schemas whose keywords bear on each other.
@@ -94,6 +95,24 @@ var agreements = []agreement{
 		invalid:  []string{`{"v":{"k":"c"}}`, `{"v":{}}`},
 		findings: []string{},
 	},
+	{
+		name: "what a pattern that Go cannot match may allow is not refused",
+		schema: `{"type":"object","properties":{
+			"not":{"type":"string","not":{"pattern":"(a|b)c+\\1"}},
+			"if":{"type":"string","if":{"pattern":"(a|b)c+\\1"},"then":false},
+			"rest":{"type":"object","if":{"required":["k"]},"then":{"patternProperties":{"(a|b)c+\\1|k":true},"additionalProperties":false}},
+			"count":{"type":"array","contains":{"pattern":"(a|b)c+\\1","type":"string"},"maxContains":1},
+			"one":{"oneOf":[{"type":"string","pattern":"(a|b)c+\\1"},{"type":"string","pattern":"^c$"}]},
+			"two":{"type":"string","oneOf":[{"pattern":"(a|b)c+\\1"},{"pattern":"^c$"}]},
+			"left":{"type":"object","anyOf":[{"patternProperties":{"(a|b)c+\\1":true}},{"properties":{"k":true}}],"unevaluatedProperties":false}
+		}}`,
+		valid: []string{
+			`{"not":"x"}`, `{"if":"x"}`, `{"rest":{"k":1,"aca":1}}`, `{"count":["aca","x"]}`, `{"one":"c"}`, `{"one":"aca"}`,
+			`{"two":"c"}`, `{"two":"aca"}`, `{"left":{"aca":1,"k":1}}`,
+		},
+		invalid:   []string{`{"not":1}`, `{"rest":1}`, `{"count":[1]}`, `{"one":1}`, `{"left":1}`},
+		unmatched: true,
+	},
 }
 
 // The generated types take the valid documents of each schema, and those alone;
@@ -130,6 +149,14 @@ func (a agreement) check(t *testing.T, c verdict.Case, o verdict.Outcome) {
 		if diff := cmp.Diff(a.findings, got); diff != "" {
 			t.Errorf("findings (-want +got):\n%s", diff)
 		}
+	}
+	if a.unmatched {
+		for i, answer := range o.Answers {
+			if taken := answer.Refusal() == ""; taken != (i < len(a.valid)) {
+				t.Errorf("%s: %s", c.Documents[i].JSON, answer.Refusal())
+			}
+		}
+		return
 	}
 	validator, err := verdict.Validator([]byte(a.schema))
 	if err != nil {

@@ -34,7 +34,7 @@ func (b *builder) text(f *normal.Form) (*ir.Type, []*ir.Rule) {
 		o.limit("maxLength", form.MaxLength)
 	} else {
 		lengths.MinLength, lengths.MaxLength = number(form.MinLength), number(form.MaxLength)
-		more = append(more, rules.Only(b.graph.Options(), b.list, first(form.MinLength, form.MaxLength, f), lengths))
+		more = append(more, rules.Only(b.graph, b.list, first(form.MinLength, form.MaxLength, f), lengths))
 	}
 	for _, p := range form.Patterns {
 		pattern := normal.NewPattern(p.Name.Text)
@@ -45,7 +45,7 @@ func (b *builder) text(f *normal.Form) (*ir.Type, []*ir.Rule) {
 			t.Pattern = &ir.Pattern{Source: pattern.Source}
 			o.note("pattern", p.Of)
 		default:
-			more = append(more, rules.Only(b.graph.Options(), b.list, p.Of, schema.Schema{Pattern: &p.Name}))
+			more = append(more, rules.Only(b.graph, b.list, p.Of, schema.Schema{Pattern: &p.Name}))
 		}
 	}
 	t.Origins = o.all
@@ -94,7 +94,7 @@ func (b *builder) formats(t *ir.Type, form *normal.TextForm, o *origins) []*ir.R
 			t.Kind = kind
 			o.note("format", format.Of)
 		case typed || t.Format != "" && checked(format.Name) || checked(format.Name) && t.Kind != ir.String:
-			more = append(more, rules.Only(b.graph.Options(), b.list, format.Of, schema.Schema{Format: format.Name}))
+			more = append(more, rules.Only(b.graph, b.list, format.Of, schema.Schema{Format: format.Name}))
 		case checked(format.Name):
 			t.Format = format.Name
 			o.note("format", format.Of)
@@ -109,7 +109,7 @@ func (b *builder) formats(t *ir.Type, form *normal.TextForm, o *origins) []*ir.R
 // checked reports whether Validate checks a format that stays a string in Go.
 func checked(format string) bool {
 	switch format {
-	case "email", "hostname", "ipv4", "ipv6", "uri", "uri-reference", "json-pointer", "relative-json-pointer", "regex":
+	case "email", "hostname", "ipv4", "ipv6", "uri", "uri-reference", "idn-email", "idn-hostname", "iri", "iri-reference", "uri-template", "json-pointer", "relative-json-pointer", "regex":
 		return true
 	}
 	return false
@@ -207,11 +207,13 @@ func (i *interval) lower(to *big.Int) {
 	}
 }
 
-// integer is the type of an integer: an int64 unless the schema asks for more;
-// bounds with a fraction move to the next integer that meets them.
+// integer is the type of an integer: an int64 unless the schema asks for more,
+// by the specification unless its bounds ask for less; bounds with a fraction
+// move to the next integer that meets them.
 func (b *builder) integer(f *normal.Form) (*ir.Type, []*ir.Rule) {
 	n, o := f.Number, b.originsOf(f.Node)
-	if b.graph.Options().Specification {
+	specification := b.graph.Options().Specification
+	if specification {
 		n = withoutFormat(n)
 	}
 	if _, known := widths[n.Format]; !known && n.Format != "decimal" {
@@ -228,7 +230,7 @@ func (b *builder) integer(f *normal.Form) (*ir.Type, []*ir.Rule) {
 		if t.Maximum = i.high.String(); i.high.Uint64() == math.MaxUint64 {
 			t.Maximum = ""
 		}
-	case n.Format == "decimal" || i.low != nil && !i.low.IsInt64() || i.high != nil && !i.high.IsInt64():
+	case n.Format == "decimal", specification && (i.low == nil || i.high == nil), i.low != nil && !i.low.IsInt64(), i.high != nil && !i.high.IsInt64():
 		return &ir.Type{Kind: ir.BigInt}, b.boundsBeside(f, n)
 	default:
 		t.Minimum = bound(n.Minimum, math.MinInt64, jsonvalue.Ceil)
@@ -250,7 +252,7 @@ func (b *builder) integer(f *normal.Form) (*ir.Type, []*ir.Rule) {
 		// n is a multiple of a/b in lowest terms if it is one of a.
 		r := jsonvalue.Rational(m.Number.Text)
 		if k > 0 || r == nil || r.Sign() <= 0 || !r.Num().IsInt64() {
-			more = append(more, rules.Only(b.graph.Options(), b.list, m.Of, schema.Schema{MultipleOf: m.Number}))
+			more = append(more, rules.Only(b.graph, b.list, m.Of, schema.Schema{MultipleOf: m.Number}))
 			continue
 		}
 		if step := r.Num(); step.Int64() != 1 {
@@ -308,12 +310,13 @@ func bound(l *normal.Limit, none int64, round func(*big.Rat) *big.Int) string {
 	}
 }
 
-// float is the type of a number. A bound that no float64 is equal to is a rule,
-// since the next float64 may be valid or not.
+// float is the type of a number: a float64, by the specification one that keeps
+// every digit. A bound that no float64 is equal to is a rule, since the next
+// float64 may be valid or not.
 func (b *builder) float(f *normal.Form) (*ir.Type, []*ir.Rule) {
 	n, o := f.Number, b.originsOf(f.Node)
 	if b.graph.Options().Specification {
-		n = withoutFormat(n)
+		return &ir.Type{Kind: ir.Number}, b.boundsBeside(f, withoutFormat(n))
 	}
 	switch n.Format {
 	case "decimal", "decimal128":
@@ -336,7 +339,7 @@ func (b *builder) float(f *normal.Form) (*ir.Type, []*ir.Rule) {
 			*limit.literal = jsonvalue.Float64(limit.limit.Number.Text)
 			o.limit(limit.keyword, limit.limit)
 		default:
-			more = append(more, rules.Only(b.graph.Options(), b.list, limit.limit.Of, onlyBound(limit.keyword, limit.limit.Number)))
+			more = append(more, rules.Only(b.graph, b.list, limit.limit.Of, onlyBound(limit.keyword, limit.limit.Number)))
 		}
 	}
 	for i, m := range n.MultipleOf {
@@ -344,7 +347,7 @@ func (b *builder) float(f *normal.Form) (*ir.Type, []*ir.Rule) {
 			t.MultipleOf = jsonvalue.Float64(m.Number.Text)
 			o.note("multipleOf", m.Of)
 		} else {
-			more = append(more, rules.Only(b.graph.Options(), b.list, m.Of, schema.Schema{MultipleOf: m.Number}))
+			more = append(more, rules.Only(b.graph, b.list, m.Of, schema.Schema{MultipleOf: m.Number}))
 		}
 	}
 	if n.Format == "float" {
@@ -388,9 +391,9 @@ func (b *builder) boundsBeside(f *normal.Form, n *normal.NumberForm) []*ir.Rule 
 			bounds.Maximum = &schema.Number{Text: width[1].String()}
 		}
 	}
-	more := []*ir.Rule{rules.Only(b.graph.Options(), b.list, f.Node.Primary(), bounds)}
+	more := []*ir.Rule{rules.Only(b.graph, b.list, f.Node.Primary(), bounds)}
 	for _, m := range n.MultipleOf {
-		more = append(more, rules.Only(b.graph.Options(), b.list, m.Of, schema.Schema{MultipleOf: m.Number}))
+		more = append(more, rules.Only(b.graph, b.list, m.Of, schema.Schema{MultipleOf: m.Number}))
 	}
 	return more
 }

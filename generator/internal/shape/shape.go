@@ -86,7 +86,7 @@ func (b *builder) report(f *normal.Form) {
 
 // rulesOf is the rules for residues and more.
 func (b *builder) rulesOf(residues []normal.Residue, more ...*ir.Rule) *ir.Rules {
-	return rules.Of(b.graph.Options(), b.list, residues, more...)
+	return rules.Of(b.graph, b.list, residues, more...)
 }
 
 // typeOf is the type of what schemas say together; node is what they are.

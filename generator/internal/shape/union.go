@@ -66,6 +66,11 @@ func (b *builder) union(f *normal.Form, at naming.Context) *ir.Type {
 		why = "the schemas combine in too many ways"
 	}
 	if n.Union.Raw = why != ""; n.Union.Raw {
+		if f.Union.Keyword == "oneOf" && b.uncounted(f.Union) {
+			n.Union.Keyword = "anyOf" // at least one branch has to allow a value
+			o.noteAt("anyOf", f.Union.Of, "oneOf")
+			n.Origins = o.all
+		}
 		if !counted(f.Union.Keyword, branches) || slices.ContainsFunc(branches, func(br *branch) bool { return br.joined || br.together }) {
 			u.branches = b.branchesOf(f.Union.Direct, f.Union.Keyword)
 		}
@@ -189,6 +194,12 @@ func counted(keyword string, branches []*branch) bool {
 	return !slices.ContainsFunc(branches, func(br *branch) bool {
 		return len(br.inside) > 0 && (keyword != "anyOf" || slices.Contains(br.inside, "oneOf"))
 	})
+}
+
+// uncounted reports whether a branch of a union has a pattern that Go cannot
+// match, so that nobody knows how many branches allow a value.
+func (b *builder) uncounted(u *normal.Union) bool {
+	return slices.ContainsFunc(u.Direct, func(br normal.Branch) bool { return b.graph.Unmatched(br.From) != nil })
 }
 
 // listOf is the enum of a union whose branches list values of one type, nil for
