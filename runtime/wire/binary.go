@@ -64,50 +64,34 @@ func (e *Encoder) UUID(id uuid.UUID) {
 
 // Base64 reads bytes in padded base64. An empty string gives an empty slice,
 // never nil.
-func (d *Decoder) Base64() []byte {
-	return d.encoded("base64", base64.StdEncoding.Strict().DecodeString, nil)
-}
+func (d *Decoder) Base64() []byte { return d.encoded("base64", nil) }
 
 // Base64URL reads bytes in the base64 of URLs, padded or not. An empty string
 // gives an empty slice, never nil.
 func (d *Decoder) Base64URL() []byte {
-	return d.encoded("base64url", func(text string) ([]byte, error) {
-		if !strings.HasSuffix(text, "=") {
-			return base64.RawURLEncoding.Strict().DecodeString(text)
-		}
-		return base64.URLEncoding.Strict().DecodeString(text)
-	}, base64.URLEncoding.EncodeToString)
+	return d.encoded("base64url", base64.URLEncoding.EncodeToString)
 }
 
 // Base32 reads bytes in padded base32. An empty string gives an empty slice,
 // never nil.
-func (d *Decoder) Base32() []byte {
-	return d.encoded("base32", func(text string) ([]byte, error) {
-		b, err := base32.StdEncoding.DecodeString(text)
-		if err == nil && base32.StdEncoding.EncodeToString(b) != text {
-			err = base32.CorruptInputError(0) // bits that say nothing, and could not come back
-		}
-		return b, err
-	}, nil)
-}
+func (d *Decoder) Base32() []byte { return d.encoded("base32", nil) }
 
 // Base16 reads bytes as hexadecimal digits in either case. An empty string gives
 // an empty slice, never nil.
-func (d *Decoder) Base16() []byte { return d.encoded("base16", hex.DecodeString, upperHex) }
+func (d *Decoder) Base16() []byte { return d.encoded("base16", upperHex) }
 
 func upperHex(b []byte) string { return strings.ToUpper(hex.EncodeToString(b)) }
 
 // encoded reads bytes; usual is how they are written, nil if there is one form only.
-func (d *Decoder) encoded(encoding string, decode func(string) ([]byte, error), usual func([]byte) string) []byte {
+func (d *Decoder) encoded(encoding string, usual func([]byte) string) []byte {
 	if d.peek() != '"' {
 		d.mismatch("a string")
 		return nil
 	}
 	start := d.pos
 	text := string(d.text())
-	out, err := decode(text)
-	// The decoders skip line breaks, which could not come back.
-	if err != nil || strings.ContainsAny(text, "\r\n") {
+	out, ok := decodeBytes(text, encoding)
+	if !ok {
 		d.failAt(start, "contentEncoding", "must be "+encoding)
 		return nil
 	}
@@ -115,6 +99,30 @@ func (d *Decoder) encoded(encoding string, decode func(string) ([]byte, error), 
 		d.unusual = append(d.unusual, unusual{start, usual(out)})
 	}
 	return append([]byte{}, out...)
+}
+
+// decodeBytes decodes text that could come back as it was.
+func decodeBytes(text, encoding string) (b []byte, ok bool) {
+	if strings.ContainsAny(text, "\r\n") {
+		return nil, false // which the decoders skip
+	}
+	var err error
+	switch {
+	case encoding == "base64":
+		b, err = base64.StdEncoding.Strict().DecodeString(text)
+	case encoding == "base64url" && strings.HasSuffix(text, "="):
+		b, err = base64.URLEncoding.Strict().DecodeString(text)
+	case encoding == "base64url":
+		b, err = base64.RawURLEncoding.Strict().DecodeString(text)
+	case encoding == "base32":
+		b, err = base32.StdEncoding.DecodeString(text)
+		if base32.StdEncoding.EncodeToString(b) != text {
+			return nil, false // bits that say nothing
+		}
+	default:
+		b, err = hex.DecodeString(text)
+	}
+	return b, err == nil
 }
 
 // Base64 writes bytes in padded base64.

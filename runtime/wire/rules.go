@@ -29,7 +29,8 @@ func Rules[T any](c *Checker, value T, write func(*Encoder, T), set *rule.Set, a
 	}
 }
 
-// isFormat reports whether s has a format, among them those that have Go types.
+// isFormat reports whether s has a format or an encoding, among them those that
+// have Go types.
 func isFormat(s, format string) bool {
 	var ok bool
 	switch format {
@@ -43,6 +44,10 @@ func isFormat(s, format string) bool {
 		_, ok = parseDuration([]byte(s))
 	case "uuid":
 		_, ok = parseUUID([]byte(s))
+	case "base64", "base64url", "base32", "base16":
+		_, ok = decodeBytes(s, format)
+	case "7bit", "quoted-printable":
+		ok = isEncoded(s, format)
 	default:
 		return hasFormat(s, format)
 	}

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/outboxgen/outboxgen/generator/internal/diag"
 	"github.com/outboxgen/outboxgen/generator/internal/ir"
@@ -362,15 +363,7 @@ func (m *maker) scalars(r builder, s *schema.Schema) {
 	}
 }
 
-func (m *maker) formats(r builder, s *schema.Schema) {
-	switch m.format(s) {
-	case "date-time", "date", "time", "duration", "uuid",
-		"email", "hostname", "ipv4", "ipv6", "uri", "uri-reference", "idn-email", "idn-hostname", "iri", "iri-reference", "uri-template", "json-pointer", "relative-json-pointer", "regex":
-		r.text("format", s.Format)
-	case "guid":
-		r.text("format", "uuid")
-	}
-}
+func (m *maker) formats(r builder, s *schema.Schema) { r.text("format", m.format(s)) }
 
 func (m *maker) lengths(r builder, s *schema.Schema) {
 	r.count("minLength", jsonvalue.Count(s.MinLength))
@@ -435,10 +428,27 @@ func (m *maker) all(schemas []*schema.Schema) []*ir.Rule {
 	return rules
 }
 
-// format is the format of a schema, "" if it is an annotation.
+// format is the format of a schema that package rule is to check, or else its
+// encoding; "" if there is none, or if it is an annotation.
 func (m *maker) format(s *schema.Schema) string {
 	if m.graph.Options().Specification {
 		return ""
 	}
-	return s.Format
+	switch s.Format {
+	case "date-time", "date", "time", "duration", "uuid", "base64url",
+		"email", "hostname", "ipv4", "ipv6", "uri", "uri-reference", "idn-email", "idn-hostname", "iri", "iri-reference", "uri-template",
+		"json-pointer", "relative-json-pointer", "regex":
+		return s.Format
+	case "guid":
+		return "uuid"
+	case "byte":
+		return "base64"
+	}
+	switch encoding := strings.ToLower(s.ContentEncoding); encoding {
+	case "base64", "base64url", "base32", "base16", "7bit", "quoted-printable":
+		return encoding
+	case "hex":
+		return "base16"
+	}
+	return ""
 }
