@@ -68,7 +68,7 @@ func (n *Node) Whole() []Residue {
 }
 
 func (n *Node) wholly(s *schema.Schema, seen map[*schema.Schema]bool, all *[]Residue) {
-	if s == nil || seen[s] || annotates(s) {
+	if s == nil || seen[s] || annotates(s) || n.void(s) {
 		return
 	}
 	seen[s] = true
@@ -105,6 +105,13 @@ func (n *Node) without(s *schema.Schema) []string {
 		}
 	}
 	return keywords
+}
+
+// void reports whether a part of n is nothing but an anyOf that every value
+// meets.
+func (n *Node) void(part *schema.Schema) bool {
+	c, settled := n.settled(union{part, "anyOf"})
+	return settled && c.branch == nil && !c.rule && part.Ref == nil && !part.SaysMore("anyOf")
 }
 
 // together is what holds for the branches of a union together: whatever none of
