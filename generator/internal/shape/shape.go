@@ -150,6 +150,9 @@ func (b *builder) ofNode(node *normal.Node, at naming.Context) *ir.Type {
 		b.report(form)
 	}
 	t := *b.ofForm(form, at)
+	if t.Kind == ir.Any && nullable != form.Nullable {
+		return b.raw(node) // the rules of the branch alone say something else of null
+	}
 	t.Nullable = nullable && t.Kind != ir.Null || t.Kind == ir.Any
 	return &t
 }

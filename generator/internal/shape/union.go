@@ -94,8 +94,28 @@ func (b *builder) union(f *normal.Form, at naming.Context) *ir.Type {
 				br.Word = u.word(br)
 			}
 		}
+		if f.Union.Keyword == "oneOf" && numbersDiffer(n.Union.Branches) {
+			n.Rules = b.rulesOf(append(f.Residues(), normal.Residue{Of: f.Union.Of, Keywords: []string{"oneOf"}}))
+		}
 	}
 	return t
+}
+
+// numbersDiffer reports whether two branches are numbers of different Go types:
+// a value that one of them cannot hold may be valid for it, and so for both.
+func numbersDiffer(branches []*ir.Branch) bool {
+	first := ir.Any
+	for _, br := range branches {
+		if br.JSON != "integer" && br.JSON != "number" {
+			continue
+		}
+		if kind := br.Type.Kind; first == ir.Any {
+			first = kind
+		} else if kind != first {
+			return true
+		}
+	}
+	return false
 }
 
 // apart tells the branches of a union apart. If what they evaluate counts

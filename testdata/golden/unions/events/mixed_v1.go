@@ -926,7 +926,9 @@ func decodeMixedV1Strict(d *wire.Decoder) MixedV1Strict {
 }
 
 func (v MixedV1Strict) check(c *wire.Checker) {
-	c.Schema("schemas/mixed.yaml#/properties/strict").OneOf("Integer and Number", wire.Refusal(v.AsInteger), wire.Refusal(v.AsNumber))
+	c.Schema("schemas/mixed.yaml#/properties/strict")
+	c.OneOf("Integer and Number", wire.Refusal(v.AsInteger), wire.Refusal(v.AsNumber))
+	wire.Rules(c, v, func(e *wire.Encoder, v MixedV1Strict) { v.encode(e) }, &mixedV1StrictRules)
 }
 
 // MixedV1MixedItem is one of MixedV1MixedItemText and MixedV1MixedItemNumber,
@@ -1009,6 +1011,18 @@ var mixedV1RuledObjectRules = rule.Set{
 		{
 			At:  "schemas/mixed.yaml#/properties/ruled/anyOf/2",
 			Not: &rule.Schema{Required: []string{"z"}},
+		},
+	},
+}
+
+var mixedV1StrictRules = rule.Set{
+	Rules: []*rule.Schema{
+		{
+			At: "schemas/mixed.yaml#/properties/strict",
+			OneOf: []*rule.Schema{
+				{Type: []string{"integer"}, Minimum: "1"},
+				{Type: []string{"number"}, Maximum: "5", Not: &rule.Schema{Const: `3`}},
+			},
 		},
 	},
 }
