@@ -56,7 +56,7 @@ func TestCrossing(t *testing.T) {
 	const most = 50
 	unlisted := 0
 	for _, f := range failures {
-		if expected.Has(f.Kind, f.Schema) {
+		if f.Kind.Documented() || expected.Has(f.Kind, f.Schema) {
 			continue
 		}
 		if unlisted++; unlisted <= most {
@@ -122,7 +122,9 @@ func tally(t *testing.T, count crossing.Count, failures []crossing.Failure) {
 	details := ""
 	for _, f := range failures {
 		kinds[f.Kind]++
-		failed[f.Schema.Name()] = true
+		if !f.Kind.Documented() {
+			failed[f.Schema.Name()] = true
+		}
 		details += fmt.Sprintf("%s: %s\n%s\n\t%s\n", f.Schema.Name(), f.Kind, f.Schema.Text, f.Detail)
 	}
 	t.Logf("%v; %d schemas fail", count, len(failed))

@@ -90,6 +90,9 @@ func TestRandomSchemas(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, f := range found {
+			if f.Kind.Documented() {
+				continue
+			}
 			t.Errorf("%s: %s\n%s\n\t%s", f.Schema.Constraint, f.Kind, f.Schema.Text, f.Detail)
 		}
 		failures, count = append(failures, found...), count.Add(n)

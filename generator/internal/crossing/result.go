@@ -22,8 +22,8 @@ const (
 	Vetted    Kind = "go vet"
 )
 
-// refused is the kind of schemas that were refused with these findings.
-func refused(ids []string) Kind { return Kind("refused: " + strings.Join(ids, ", ")) }
+// refusal is the kind of schemas that were refused with these findings.
+func refusal(ids []string) Kind { return Kind("refused: " + strings.Join(ids, ", ")) }
 
 // Failure is one kind of failure of a schema.
 type Failure struct {
@@ -31,6 +31,15 @@ type Failure struct {
 	Kind   Kind
 	// Detail is the first message or document that shows it.
 	Detail string
+
+	refused []refused // valid documents, if that is the Kind
+	byRule  Kind      // the rule that may refuse them
+}
+
+// refused is a document that is refused, and who said what of it.
+type refused struct {
+	document verdict.Document
+	detail   string
 }
 
 // Count is what was run.
@@ -77,22 +86,24 @@ func Run(ctx context.Context, dir string, schemas []Schema) ([]Failure, Count, e
 		out = append(out, failures...)
 		count = count.Add(Count{1, len(o.Answers), valid})
 	}
-	return out, count, nil
+	return out, count, settle(ctx, dir, out)
 }
 
 // judge is how a schema fails, and how many of its documents were valid.
 func judge(s Schema, c verdict.Case, o verdict.Outcome, validator *jsonschema.Schema) (out []Failure, valid int, err error) {
-	add := func(kind Kind, detail string) {
-		if !slices.ContainsFunc(out, func(f Failure) bool { return f.Kind == kind }) {
-			out = append(out, Failure{s, kind, detail})
+	add := func(kind Kind, detail string) *Failure {
+		i := slices.IndexFunc(out, func(f Failure) bool { return f.Kind == kind })
+		if i < 0 {
+			i, out = len(out), append(out, Failure{Schema: s, Kind: kind, Detail: detail})
 		}
+		return &out[i]
 	}
 	if ids := o.Refused(); len(ids) > 0 {
 		var lines []string
 		for _, f := range o.Findings {
 			lines = append(lines, f.String())
 		}
-		add(refused(ids), strings.Join(lines, "\n\t"))
+		add(refusal(ids), strings.Join(lines, "\n\t"))
 	}
 	if o.Internal != "" {
 		add(Internal, o.Internal)
@@ -109,7 +120,10 @@ func judge(s Schema, c verdict.Case, o verdict.Outcome, validator *jsonschema.Sc
 			return nil, 0, fmt.Errorf("%s: %w", s.Name(), err)
 		}
 		if direction != verdict.Agrees {
-			add(Kind(direction), detail)
+			f := add(kindOf(direction, c.Documents[i].JSON, a), detail)
+			if f.Kind == Kind(verdict.RefusesValid) {
+				f.refused, f.byRule = append(f.refused, refused{c.Documents[i], detail}), byRule(s, o)
+			}
 		}
 		if a.Refusal() == "" && direction != verdict.AcceptsInvalid || direction == verdict.RefusesValid {
 			valid++

@@ -3,15 +3,19 @@ package verdict
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/big"
+	"net/url"
 	"strings"
+	"unicode"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
 // Validator compiles the schema of ForSchema with the independent validator,
-// which asserts formats and content, as generated types do. It takes a schema
+// which asserts formats and encodings, as generated types do; a media type stays
+// an annotation, and a uri is ASCII, as RFC 3986 has it. It takes a schema
 // without $schema to be of 2020-12. Options change the compiler first.
 func Validator(schema []byte, options ...func(*jsonschema.Compiler)) (*jsonschema.Schema, error) {
 	resource, err := jsonschema.UnmarshalJSON(bytes.NewReader(schema))
@@ -21,6 +25,8 @@ func Validator(schema []byte, options ...func(*jsonschema.Compiler)) (*jsonschem
 	c := jsonschema.NewCompiler()
 	c.AssertFormat()
 	c.AssertContent()
+	c.RegisterContentMediaType(&jsonschema.MediaType{Name: "application/json", Validate: func([]byte) error { return nil }})
+	c.RegisterFormat(&jsonschema.Format{Name: "uri", Validate: asciiURI})
 	for _, option := range options {
 		option(c)
 	}
@@ -29,6 +35,24 @@ func Validator(schema []byte, options ...func(*jsonschema.Compiler)) (*jsonschem
 		return nil, err
 	}
 	return c.Compile(url)
+}
+
+// asciiURI refuses what is no URI in ASCII.
+func asciiURI(value any) error {
+	text, ok := value.(string)
+	if !ok {
+		return nil
+	}
+	u, err := url.Parse(text)
+	switch {
+	case err != nil:
+		return err
+	case !u.IsAbs():
+		return errors.New("the URI is relative")
+	case strings.ContainsFunc(text, func(r rune) bool { return r > unicode.MaxASCII }):
+		return errors.New("the URI is not in ASCII")
+	}
+	return nil
 }
 
 // Direction is how a generated type and the validator differ.

@@ -1,0 +1,167 @@
+package crossing
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"github.com/outboxgen/outboxgen/generator/internal/verdict"
+)
+
+// The kinds that are documented: generated types differ from the validator by a
+// rule, on purpose. Such a difference is no failure, and only counted.
+const (
+	// BeyondInt64: an integer without bounds is an int64. Bounds that ask for more
+	// give a uint64 or a *big.Int.
+	BeyondInt64 Kind = "documented: an integer beyond 64 bits"
+	// BeyondFloat64: a number is a float64 unless its format is decimal. One that
+	// it would round is refused.
+	BeyondFloat64 Kind = "documented: a number with more digits than a float64 holds"
+	// FewerDigits: a number is written with the digits that a float64 needs.
+	FewerDigits Kind = "documented: a number is written with fewer digits"
+	// LeapSecond: no time of Go holds a leap second.
+	LeapSecond Kind = "documented: a leap second"
+	// BeyondNanoseconds: no time of Go holds more than nine digits of a second.
+	BeyondNanoseconds Kind = "documented: more than nine digits of a second"
+	// ImpliedType: a constraint without a type implies its type; validation: spec
+	// turns that off.
+	ImpliedType Kind = "documented: a constraint without a type implies its type"
+	// AssertedFormat: formats and encodings are asserted, those of integers among
+	// them; validation: spec turns that off.
+	AssertedFormat Kind = "documented: a format is asserted"
+)
+
+// Documented reports whether a kind is a documented difference.
+func (k Kind) Documented() bool { return strings.HasPrefix(string(k), "documented: ") }
+
+// refusals are the documented rules by which a valid document is refused, each
+// with the words of its message.
+var refusals = []struct {
+	kind Kind
+	says string
+}{
+	{BeyondInt64, "is an integer beyond 64 bits"},
+	{BeyondFloat64, "has more digits than a float64 holds"},
+	{BeyondFloat64, "is a number beyond 64 bits"},
+	{LeapSecond, "is a leap second, which no time of Go can hold"},
+	{BeyondNanoseconds, "has more than nine digits of a second, which no time of Go can hold"},
+}
+
+// kindOf is the kind of a difference, as far as the answer alone tells.
+func kindOf(direction verdict.Direction, document []byte, a verdict.Answer) Kind {
+	switch direction {
+	case verdict.RefusesValid:
+		for _, rule := range refusals {
+			if strings.Contains(a.Refusal(), rule.says) {
+				return rule.kind
+			}
+		}
+	case verdict.Changes:
+		if a.Encode == "" && sameFloats(document, a.Encoded) {
+			return FewerDigits
+		}
+	}
+	return Kind(direction)
+}
+
+// sameFloats reports whether two texts are the same JSON value once their
+// numbers are read as float64.
+func sameFloats(a, b []byte) bool {
+	left, err := rounded(a)
+	if err != nil {
+		return false
+	}
+	right, err := rounded(b)
+	if err != nil {
+		return false
+	}
+	same, err := verdict.Same(left, right)
+	return err == nil && same
+}
+
+// rounded is a document with each number as a float64.
+func rounded(document []byte) ([]byte, error) {
+	value, err := jsonschema.UnmarshalJSON(bytes.NewReader(document))
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(round(value))
+}
+
+func round(value any) any {
+	switch v := value.(type) {
+	case json.Number:
+		if f, err := strconv.ParseFloat(v.String(), 64); err == nil {
+			return f
+		}
+	case []any:
+		for i := range v {
+			v[i] = round(v[i])
+		}
+	case map[string]any:
+		for name := range v {
+			v[name] = round(v[name])
+		}
+	}
+	return value
+}
+
+// specification is the setting that takes schemas at their word.
+const specification = "validation: spec"
+
+// settle finds the refusals that the setting turns off: their schemas are
+// generated once more with it, and those documents that are accepted then were
+// refused by a rule that is documented.
+func settle(ctx context.Context, dir string, failures []Failure) error {
+	var cases []verdict.Case
+	var open []int
+	for i, f := range failures {
+		if f.Kind == Kind(verdict.RefusesValid) && f.byRule != "" {
+			c := verdict.ForSchema(f.Schema.Name(), f.Schema.Text, specification)
+			for _, r := range f.refused {
+				c.Documents = append(c.Documents, r.document)
+			}
+			cases, open = append(cases, c), append(open, i)
+		}
+	}
+	outcomes, err := verdict.Run(ctx, dir, cases)
+	if err != nil {
+		return err
+	}
+	for k, o := range outcomes {
+		f := &failures[open[k]]
+		still := slices.IndexFunc(o.Answers, func(a verdict.Answer) bool { return a.Refusal() != "" && !inGo(a) })
+		switch {
+		case len(o.Answers) < len(f.refused): // it does not generate or compile
+		case still < 0:
+			f.Kind = f.byRule
+		default:
+			f.Detail = f.refused[still].detail
+		}
+	}
+	return nil
+}
+
+// inGo reports whether a document is refused because of what Go's types hold.
+func inGo(a verdict.Answer) bool {
+	return kindOf(verdict.RefusesValid, nil, a) != Kind(verdict.RefusesValid)
+}
+
+// byRule is the documented rule of validation by which a schema may refuse valid
+// documents, "" for none.
+func byRule(s Schema, o verdict.Outcome) Kind {
+	for _, f := range o.Findings {
+		if f.ID == "type-missing" {
+			return ImpliedType
+		}
+	}
+	if bytes.Contains(s.Text, []byte(`"format"`)) || bytes.Contains(s.Text, []byte(`"contentEncoding"`)) {
+		return AssertedFormat
+	}
+	return ""
+}
