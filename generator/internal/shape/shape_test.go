@@ -283,17 +283,18 @@ func TestTypes(t *testing.T) {
 	}
 }
 
-// By the specification alone, a constraint without a type leaves other types,
+// By the specification alone, a constraint without a type leaves other types, an
+// integer has any size,
 // and formats are annotations.
-func TestTypesBySpecification(t *testing.T) {
+func TestTypesAtTheirWord(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
 		`{"minLength":2}`:                               `any check(minLength)`,
 		`{"properties":{"a":{"type":"string"}}}`:        `any check(properties)`,
 		`{"type":"string","format":"uuid"}`:             `string`,
-		`{"type":"integer","format":"int32"}`:           `int64`,
+		`{"type":"integer","format":"int32"}`:           `*big.Int`,
 		`{"type":"string","contentEncoding":"base64"}`:  `string`,
-		`{"type":["string","integer"],"minLength":2}`:   `union(string length >= 2 | int64)`,
+		`{"type":["string","integer"],"minLength":2}`:   `union(string length >= 2 | *big.Int)`,
 		`{"type":"array","contains":{"format":"uuid"}}`: `[]any check(contains)`,
 	} {
 		got, _ := typesOf(t, text, "validation: spec")
