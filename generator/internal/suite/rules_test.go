@@ -21,23 +21,39 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
+// otherRules are the files of the suite whose verdicts rules do not share, and
+// why; all of them are optional.
+var otherRules = map[string]string{
+	"draft2020-12/optional/dependencies-compatibility": "dependencies is no keyword of 2020-12",
+	"draft2020-12/optional/format-assertion":           "validation: strict asserts formats, whatever the vocabularies of a dialect say",
+	"draft4/optional/zeroTerminatedFloats":             "1.0 is an integer in every draft, as in the later ones",
+	"draft7/optional/content":                          "contentEncoding and contentMediaType are annotations",
+	"draft2020-12/optional/format/ecmascript-regex":    "the format regex takes what Go's regular expressions take",
+}
+
 // Every schema of the suite, as rules alone, takes the documents that are valid
 // and no others: what no Go type can say is checked by such rules. Nothing is
 // compiled for this, so it is also the quick way to look at a draft.
 func TestSuiteAsRules(t *testing.T) {
 	dir := suiteDir(t)
 	remotes := readRemotes(t, dir)
+	differs := map[string]bool{}
 	for _, draft := range slices.Sorted(maps.Keys(drafts)) {
 		groups := slices.DeleteFunc(readGroups(t, dir, draft), func(g *group) bool {
 			return !strings.HasPrefix(draft+"/"+g.file, *only)
 		})
 		for _, p := range projectsOf(draft, remotes, groups) {
-			checkAsRules(t, p)
+			checkAsRules(t, p, differs)
+		}
+	}
+	for file := range otherRules {
+		if !differs[file] && strings.HasPrefix(file, *only) {
+			t.Errorf("%s: nothing differs any more: take it off the list", file)
 		}
 	}
 }
 
-func checkAsRules(t *testing.T, p *project) {
+func checkAsRules(t *testing.T, p *project, differs map[string]bool) {
 	t.Helper()
 	c := p.caseOf(p.groups)
 	files := fstest.MapFS{}
@@ -65,6 +81,10 @@ func checkAsRules(t *testing.T, p *project) {
 			var c wire.Checker
 			wire.Rules(&c, json.RawMessage(test.Data), (*wire.Encoder).Raw, set)
 			if broken := c.Err(g.title); (broken == nil) != test.Valid {
+				if file := g.draft + "/" + g.file; otherRules[file] != "" {
+					differs[file] = true
+					continue
+				}
 				t.Errorf("%s/%s: %s / %s: valid is %v, and what is broken %v\n\t%s", g.draft, g.file, g.title, test.Description, test.Valid, broken, g.schema)
 			}
 		}
