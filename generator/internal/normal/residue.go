@@ -157,6 +157,7 @@ func (f *Form) residue(r *Residue) {
 		r.add("additionalProperties", narrower || rest && a.AdditionalProperties != nil)
 		r.Members = f.neverMembers(a)
 		r.add("patternProperties", f.forbidsPattern(a))
+		r.add("required", slices.ContainsFunc(a.Required, func(name schema.Name) bool { return f.Object().Member(name.Text).Never }))
 		r.add("dependentRequired", len(a.DependentRequired) > 0)
 		r.add("dependentSchemas", len(a.DependentSchemas) > 0)
 		r.add("propertyNames", a.PropertyNames != nil && !anyText(a.PropertyNames))

@@ -130,6 +130,8 @@ func (m *maker) residue(of normal.Residue) *ir.Rule {
 			}
 		case "additionalProperties":
 			m.additional(r, s)
+		case "required":
+			m.required(r, s)
 		case "dependentRequired":
 			m.dependentRequired(r, s)
 		case "dependentSchemas":
@@ -279,13 +281,7 @@ func (m *maker) reference(r builder, s *schema.Schema) {
 }
 
 func (m *maker) objects(r builder, s *schema.Schema) {
-	var required []string
-	for _, name := range s.Required {
-		required = append(required, name.Text)
-	}
-	if required != nil {
-		r.add("required", required)
-	}
+	m.required(r, s)
 	r.count("minProperties", jsonvalue.Count(s.MinProperties))
 	r.limit("maxProperties", jsonvalue.Count(s.MaxProperties))
 	r.entries("properties", m.properties(s.Properties))
@@ -296,6 +292,16 @@ func (m *maker) objects(r builder, s *schema.Schema) {
 	}
 	m.dependentRequired(r, s)
 	r.entries("dependentSchemas", m.properties(s.DependentSchemas))
+}
+
+func (m *maker) required(r builder, s *schema.Schema) {
+	var names []string
+	for _, name := range s.Required {
+		names = append(names, name.Text)
+	}
+	if names != nil {
+		r.add("required", names)
+	}
 }
 
 func (m *maker) properties(properties []schema.Property) []ir.Entry {

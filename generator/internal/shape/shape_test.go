@@ -237,6 +237,8 @@ func TestTypes(t *testing.T) {
 		{`{"type":"object","if":{"required":["a"]},"then":{"properties":{"b":{"type":"string","minLength":2}}}}`, `struct{b?? string} check(if then)`},
 		{`{"allOf":[{"type":"object","properties":{"a":{"type":"string"}},"additionalProperties":false},{"required":["a"]}]}`, `struct{a string; closed}`},
 
+		{`{"type":["object","null"],"properties":{"a":{"type":"string","const":1}},"required":["a"]}`, `*struct{} check(properties required)`},
+
 		// Arrays.
 		{`{"type":"array"}`, `[]any`},
 		{`{"type":"array","items":{"type":["integer","null"]},"minItems":1,"uniqueItems":true}`, `[]*int64 items >= 1 unique`},
