@@ -10,6 +10,7 @@ import (
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
+	"github.com/outboxgen/outboxgen/generator/internal/diag"
 	"github.com/outboxgen/outboxgen/generator/internal/verdict"
 )
 
@@ -28,6 +29,9 @@ const (
 	LeapSecond Kind = "documented: a leap second"
 	// BeyondNanoseconds: no time of Go holds more than nine digits of a second.
 	BeyondNanoseconds Kind = "documented: more than nine digits of a second"
+	// NoEvent: null is no event, so that event data that may be null is refused
+	// when it is.
+	NoEvent Kind = "documented: null is no event"
 	// ImpliedType: a constraint without a type implies its type; validation: spec
 	// turns that off.
 	ImpliedType Kind = "documented: a constraint without a type implies its type"
@@ -150,6 +154,11 @@ func settle(ctx context.Context, dir string, failures []Failure) error {
 // inGo reports whether a document is refused because of what Go's types hold.
 func inGo(a verdict.Answer) bool {
 	return kindOf(verdict.RefusesValid, nil, a) != Kind(verdict.RefusesValid)
+}
+
+// noEvent reports whether a document is the null that a warning says is refused.
+func noEvent(document []byte, o verdict.Outcome) bool {
+	return string(document) == "null" && slices.ContainsFunc(o.Findings, func(f diag.Finding) bool { return f.ID == "event-may-be-null" })
 }
 
 // byRule is the documented rule of validation by which a schema may refuse valid

@@ -120,7 +120,11 @@ func judge(s Schema, c verdict.Case, o verdict.Outcome, validator *jsonschema.Sc
 			return nil, 0, fmt.Errorf("%s: %w", s.Name(), err)
 		}
 		if direction != verdict.Agrees {
-			f := add(kindOf(direction, c.Documents[i].JSON, a), detail)
+			kind := kindOf(direction, c.Documents[i].JSON, a)
+			if kind == Kind(verdict.RefusesValid) && noEvent(c.Documents[i].JSON, o) {
+				kind = NoEvent
+			}
+			f := add(kind, detail)
 			if f.Kind == Kind(verdict.RefusesValid) {
 				f.refused, f.byRule = append(f.refused, refused{c.Documents[i], detail}), byRule(s, o)
 			}
