@@ -26,10 +26,7 @@ func sample(e *syntax.Regexp, turn int) string {
 	case syntax.OpLiteral:
 		out.WriteString(string(e.Rune))
 	case syntax.OpCharClass:
-		if at := 2 * (turn % max(1, len(e.Rune)/2)); at < len(e.Rune) {
-			// A negated class begins with characters that cannot be printed.
-			out.WriteRune(min(max(e.Rune[at], '0'), max(e.Rune[at+1], e.Rune[at])))
-		}
+		out.WriteRune(character(e.Rune, turn))
 	case syntax.OpAnyChar, syntax.OpAnyCharNotNL:
 		out.WriteByte('x')
 	case syntax.OpCapture, syntax.OpPlus:
@@ -54,4 +51,23 @@ func sample(e *syntax.Regexp, turn int) string {
 		out.WriteString(sample(e.Sub[turn%len(e.Sub)], turn))
 	}
 	return out.String()
+}
+
+// character is one of a class of characters, given as ranges: a letter or a
+// digit if there is one, since others mean different things to different
+// engines.
+func character(ranges []rune, turn int) rune {
+	common := []rune("a1A0-_ ")
+	for i := range common {
+		c := common[(i+turn)%len(common)]
+		for at := 0; at+1 < len(ranges); at += 2 {
+			if ranges[at] <= c && c <= ranges[at+1] {
+				return c
+			}
+		}
+	}
+	if len(ranges) == 0 {
+		return 'x'
+	}
+	return ranges[0]
 }
