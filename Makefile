@@ -49,7 +49,7 @@ random-schemas: ## Generate, compile and run random schemas (DURATION=1h, SEED=1
 catalogues: ## Generate, compile and run public catalogues of schemas, as they are (ARGS="-only ocpp")
 	@.ci/services catalogues
 	@.ci/notice
-	@OUTBOXGEN_SERVICES="$${OUTBOXGEN_SERVICES:-$(CURDIR)/.services}" \
+	@OUTBOXGEN_SERVICES="$${OUTBOXGEN_SERVICES:-$(CURDIR)/.services}" OUTBOXGEN_REQUIRE=catalogues \
 		go test ./generator/internal/catalogues -count=1 -timeout 0 -v -run '^TestCatalogues$$' $(ARGS)
 
 services: ## Fetch Postgres, Redis, Kafka and the JSON Schema Test Suite for the tests, where they are not here yet

@@ -128,7 +128,7 @@ func (l *logged) String() string {
 // sick is a store of which one kind of call fails when it is told to.
 type sick struct {
 	relay.Store
-	snapshots, ticks, agains, settles, flushes atomic.Bool
+	snapshots, ticks, rereads, settles, flushes atomic.Bool
 }
 
 var errSick = errors.New("no")
@@ -148,7 +148,7 @@ func (s *sick) ReadTick(ctx context.Context, from, to relay.Snapshot, after int6
 }
 
 func (s *sick) ReadAgain(ctx context.Context, snap relay.Snapshot, scope relay.Scope, after, upTo int64, limit relay.Limit) (relay.Page, error) {
-	if s.agains.Load() {
+	if s.rereads.Load() {
 		return relay.Page{}, errSick
 	}
 	return s.Store.ReadAgain(ctx, snap, scope, after, upTo, limit)
@@ -205,7 +205,7 @@ func TestAFailedReadThatIsNotMadeAgainIsForgotten(t *testing.T) {
 	t.Parallel()
 	mem := relay.NewMemStore()
 	store := &sick{Store: mem}
-	store.agains.Store(true)
+	store.rereads.Store(true)
 	c := &cluster{topics: map[string]relay.TopicInfo{"t": {Partitions: 1}}}
 	c.answer = func(_ context.Context, r *relay.Record) relay.Result {
 		if string(r.Key) == "k" {

@@ -27,9 +27,9 @@ func TestInternationalFormats(t *testing.T) {
 		},
 		"idn-hostname": {
 			"실례.테스트": true, "bücher.example": true, "XN--BCHER-KVA.example": true, "a。b．c｡d": true, "faß.de": true, "example.com": true,
-			"l·l": true, "α͵β": true, "א׳ב": true, "・ぁ": true, "क्‍ष": true, "ب‌ب": true, "بي‌بي": true, "ب٠": true, "ب۰": true,
+			"l·l": true, "α͵β": true, "א׳ב": true, "・ぁ": true, "क्\u200dष": true, "ب\u200cب": true, "بي\u200cبي": true, "ب٠": true, "ب۰": true,
 			"": false, ".": false, "a..b": false, "a.": false, "〮실례": false, "Bücher": false, "ﬁsch": false, "ªb": false, "☃": false,
-			"a·l": false, "α͵s": false, "a׳ב": false, "abc・def": false, "क‍ष": false, "a‌b": false, "ب٠۰": false,
+			"a·l": false, "α͵s": false, "a׳ב": false, "abc・def": false, "क\u200dष": false, "a\u200cb": false, "ب٠۰": false,
 			"bü--cher": false, "büc--her": true, "bü-cher-": false, "-bücher": false, "ÀÁ": false, "xn--X": false, "xn--bcher-kvb": false, "xn--abc-": false, "xn--a-0000000000": false,
 			strings.Repeat("ü", 63): false, strings.Repeat("a", 64): false, strings.Repeat("ab.", 90) + "ü": false, "b\u0488": false,
 		},

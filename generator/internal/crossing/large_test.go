@@ -35,7 +35,7 @@ func TestLargeMakesDocumentsOfSchemasThatReferToEachOther(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	make := func() [][]byte {
+	documentsOf := func() [][]byte {
 		root, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
 		if err != nil {
 			t.Fatal(err)
@@ -46,8 +46,8 @@ func TestLargeMakesDocumentsOfSchemasThatReferToEachOther(t *testing.T) {
 		}
 		return documents
 	}
-	documents := make()
-	if again := make(); !bytes.Equal(bytes.Join(documents, []byte("\n")), bytes.Join(again, []byte("\n"))) {
+	documents := documentsOf()
+	if again := documentsOf(); !bytes.Equal(bytes.Join(documents, []byte("\n")), bytes.Join(again, []byte("\n"))) {
 		t.Error("another run gives other documents")
 	}
 	valid, nested := 0, false

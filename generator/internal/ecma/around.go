@@ -254,7 +254,7 @@ func (s *solver) sequence(way []*node) (dnf, error) {
 		return nil, tooMany(sequence(way...))
 	}
 	if !sequence(way...).looks() {
-		text, err := print(sequence(way...))
+		text, err := write(sequence(way...))
 		if err != nil {
 			return nil, err
 		}

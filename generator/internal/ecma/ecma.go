@@ -51,7 +51,7 @@ func Translate(pattern string) (Pattern, error) {
 		return Pattern{}, err
 	}
 	if !root.looks() {
-		expr, err := print(root)
+		expr, err := write(root)
 		if err != nil {
 			return Pattern{}, err
 		}

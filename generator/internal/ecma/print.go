@@ -21,8 +21,8 @@ const (
 
 var errSize = errors.New("too large")
 
-// print is n in Go's syntax. There is no look-around in n.
-func print(n *node) (string, error) {
+// write is n in Go's syntax. There is no look-around in n.
+func write(n *node) (string, error) {
 	tooLarge := &Error{Reason: "repeats that are too large together", Offset: n.offset}
 	if size(n) > maxSize {
 		return "", tooLarge

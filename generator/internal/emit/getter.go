@@ -17,10 +17,10 @@ func (c *coder) getter(e *ir.Event, path ir.Path, must bool) string {
 	}
 	fmt.Fprintf(&b, "func(v *%s) %s {\n", e.GoName, g.results)
 	if path.Branches == nil {
-		if body := g.value("v", path.Steps); !strings.Contains(body, "\n") {
+		if body := g.value(path.Steps); !strings.Contains(body, "\n") {
 			return strings.TrimSuffix(b.String(), "\n") + " " + body + " }"
 		}
-		return b.String() + g.value("v", path.Steps) + "\n}"
+		return b.String() + g.value(path.Steps) + "\n}"
 	}
 	union, value := e.Data, "v"
 	if e.Data.Holds != nil {
@@ -31,7 +31,7 @@ func (c *coder) getter(e *ir.Event, path ir.Path, must bool) string {
 			fmt.Fprintf(&b, "if %s == nil {\n%s\n}\n", value, g.missing)
 		}
 		for _, way := range path.Branches {
-			fmt.Fprintf(&b, "if v, err := %s.As%s(); err == nil {\n%s\n}\n", value, way.Branch.Name, g.value("v", way.Steps))
+			fmt.Fprintf(&b, "if v, err := %s.As%s(); err == nil {\n%s\n}\n", value, way.Branch.Name, g.value(way.Steps))
 		}
 		return b.String() + g.missing + "\n}"
 	}
@@ -40,7 +40,7 @@ func (c *coder) getter(e *ir.Event, path ir.Path, must bool) string {
 	for _, way := range path.Branches {
 		if n := way.Branch.Named; !seen[n] {
 			seen[n] = true
-			fmt.Fprintf(&b, "case %s:\n%s\n", n.Name, g.value("v", way.Steps))
+			fmt.Fprintf(&b, "case %s:\n%s\n", n.Name, g.value(way.Steps))
 		}
 	}
 	return b.String() + "}\n" + g.missing + "\n}"
@@ -54,7 +54,8 @@ type getting struct {
 }
 
 // value is the statements that return the value at the end of steps from v.
-func (g getting) value(v string, steps []ir.Step) string {
+func (g getting) value(steps []ir.Step) string {
+	v := "v"
 	var b strings.Builder
 	for i, s := range steps {
 		name := "value"
@@ -80,7 +81,7 @@ func (g getting) step(b *strings.Builder, v, name string, s ir.Step) string {
 		v += "." + s.Field.Name
 		form = g.shape(s.Field)
 	case ir.ItemStep:
-		absent(fmt.Sprintf("len(%s) <= %d", v, s.Index))
+		absent(tooShort(v, s.Index))
 		v = fmt.Sprintf("%s[%d]", v, s.Index)
 	case ir.MemberStep:
 		fmt.Fprintf(b, "%s, ok := %s[%s]\nif !ok {\n%s\n}\n", name, v, quote(s.Key), g.missing)
@@ -127,4 +128,12 @@ func (g getting) text(v string, last ir.Step) string {
 		return "string(" + v + ")"
 	}
 	return v
+}
+
+// tooShort is a condition that a slice has no item at an index.
+func tooShort(v string, index int) string {
+	if index == 0 {
+		return "len(" + v + ") == 0"
+	}
+	return fmt.Sprintf("len(%s) <= %d", v, index)
 }

@@ -1,7 +1,6 @@
 package normal
 
 import (
-	"math/bits"
 	"slices"
 
 	"github.com/outboxgen/outboxgen/generator/internal/jsonvalue"
@@ -54,9 +53,6 @@ func (k Kinds) One() string {
 
 // Has reports whether every kind of other is in k.
 func (k Kinds) Has(other Kinds) bool { return k&other == other }
-
-// count is how many kinds there are, an integer and a fraction as two.
-func (k Kinds) count() int { return bits.OnesCount8(uint8(k)) }
 
 // kindsOfTypes is the kinds that the type keyword names; none named is all.
 func kindsOfTypes(types []string) Kinds {
@@ -161,11 +157,11 @@ func (g *Graph) narrow(atoms []*schema.Schema, unions []union, within Kinds) Kin
 		}
 	}
 	for _, u := range unions {
-		var any Kinds
+		var some Kinds
 		for _, branch := range u.branches() {
-			any |= g.kindsOf(branch, k)
+			some |= g.kindsOf(branch, k)
 		}
-		k &= any
+		k &= some
 	}
 	return k
 }

@@ -333,11 +333,11 @@ func (n *Node) Undecided() []*schema.Schema {
 }
 
 // mark is a schema that nobody wrote, made once for a name.
-func (g *Graph) mark(name string, make func() *schema.Schema) *schema.Schema {
+func (g *Graph) mark(name string, write func() *schema.Schema) *schema.Schema {
 	if s := g.marks[name]; s != nil {
 		return s
 	}
-	s := make()
+	s := write()
 	g.marks[name], g.made[s] = s, true
 	return s
 }

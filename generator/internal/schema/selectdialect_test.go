@@ -26,7 +26,7 @@ func TestAddressesOfDialects(t *testing.T) {
 		"http://json-schema.org/draft-07/schema":               {schema.Draft7, nil},
 		"https://json-schema.org/draft-07/schema#":             {schema.Draft7, nil},
 		"HTTP://json-schema.org/draft-07/schema/":              {schema.Draft7, nil},
-		" http://json-schema.org/draft-07/schema# ":            {schema.Draft7, nil},
+		" http://json-schema.org/draft-07/schema# ":            {schema.Draft7, nil}, //nolint:gocritic // the spaces are the case
 		"http://www.json-schema.org/draft-06/schema#":          {schema.Draft6, nil},
 		"//json-schema.org/draft-04/schema":                    {schema.Draft4, nil},
 		"http://json-schema.org/draft-04/hyper-schema#":        {schema.Draft4, nil},

@@ -93,10 +93,11 @@ func (b *builder) rulesOf(residues []normal.Residue, more ...*ir.Rule) *ir.Rules
 // schemas are as they are written, where a reference gives a name.
 func (b *builder) typeOf(schemas []*schema.Schema, node *normal.Node, at naming.Context) *ir.Type {
 	if len(schemas) == 1 {
-		s, t := schemas[0], (*ir.Type)(nil)
-		if at.Ref, t = b.follow(s, at.Ref); t != nil {
+		ref, t := b.follow(schemas[0], at.Ref)
+		if t != nil {
 			return t
 		}
+		at.Ref = ref
 	}
 	return b.ofNode(node, at)
 }

@@ -2,7 +2,6 @@ package suite_test
 
 import (
 	"cmp"
-	"encoding/json"
 	"maps"
 	"reflect"
 	"slices"
@@ -79,7 +78,7 @@ func checkAsRules(t *testing.T, p *project, differs map[string]bool) {
 		set := ruleSet(rules.Of(graph, &diag.List{}, graph.Node(e.Schema).Whole()))
 		for _, test := range g.tests {
 			var c wire.Checker
-			wire.Rules(&c, json.RawMessage(test.Data), (*wire.Encoder).Raw, set)
+			wire.Rules(&c, test.Data, (*wire.Encoder).Raw, set)
 			if broken := c.Err(g.title); (broken == nil) != test.Valid {
 				if file := g.draft + "/" + g.file; otherRules[file] != "" {
 					differs[file] = true

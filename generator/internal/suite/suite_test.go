@@ -107,7 +107,7 @@ func (r *report) judge(p *project) {
 		for i, test := range g.tests {
 			row.tests++
 			refusal := p.answers[g][i].Refusal()
-			rule := ""
+			var rule string
 			switch {
 			case test.Valid && refusal != "":
 				rule = "valid refused by " + brokenRule(refusal)

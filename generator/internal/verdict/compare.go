@@ -79,16 +79,19 @@ func Compare(v *jsonschema.Schema, document []byte, a Answer) (Direction, string
 	if err != nil {
 		return Agrees, "", err
 	}
-	want, got := v.Validate(instance), a.Refusal()
-	said := fmt.Sprintf("%s\n\tvalidator: %v\n\tgenerated: %s", document, want, got)
+	want, got := "", a.Refusal()
+	if broken := v.Validate(instance); broken != nil {
+		want = broken.Error()
+	}
+	said := fmt.Sprintf("%s\n\tvalidator: %s\n\tgenerated: %s", document, want, got)
 	switch {
 	case a.Crashed != "" || panics(a.Decode) || panics(a.Validate) || panics(a.Encode):
 		return Crashes, said + a.Encode, nil
-	case want == nil && got != "":
+	case want == "" && got != "":
 		return RefusesValid, said, nil
-	case want != nil && got == "":
+	case want != "" && got == "":
 		return AcceptsInvalid, said, nil
-	case want != nil:
+	case want != "":
 		return Agrees, "", nil
 	case a.Encode != "":
 		return Changes, fmt.Sprintf("%s\n\tencode: %s", document, a.Encode), nil

@@ -51,10 +51,10 @@ var deepV1Event = outbox.EventType[DeepV1]{
 	Source:        Service,
 	AggregateType: "a",
 	AggregateID: func(v *DeepV1) (string, error) {
-		if len(v.Value) <= 0 {
+		if len(v.Value) == 0 {
 			return "", wire.NoValue("/0/0/0")
 		}
-		if len(v.Value[0]) <= 0 {
+		if len(v.Value[0]) == 0 {
 			return "", wire.NoValue("/0/0/0")
 		}
 		value, ok := v.Value[0][0].First.Get()

@@ -48,7 +48,7 @@ var linesV1Event = outbox.EventType[LinesV1]{
 	Envelope:      outbox.EnvelopeCloudEvents,
 	AggregateType: "order",
 	AggregateID: func(v *LinesV1) (string, error) {
-		if len(v.Value) <= 0 {
+		if len(v.Value) == 0 {
 			return "", wire.NoValue("/0/order_id")
 		}
 		return v.Value[0].OrderID, nil

@@ -41,7 +41,7 @@ var listOrObjV1Event = outbox.EventType[ListOrObjV1]{
 	AggregateID: func(v *ListOrObjV1) (string, error) {
 		switch v := v.Value.(type) {
 		case ListOrObjV1List:
-			if len(v) <= 0 {
+			if len(v) == 0 {
 				return "", wire.NoValue("/0")
 			}
 			return v[0], nil

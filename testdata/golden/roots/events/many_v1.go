@@ -69,7 +69,7 @@ var manyV1Event = outbox.EventType[ManyV1]{
 		return v.Items[1].ID.String(), nil
 	},
 	Key: func(v *ManyV1) (string, error) {
-		if len(v.Grid) <= 0 {
+		if len(v.Grid) == 0 {
 			return "", wire.NoValue("/grid/0/1")
 		}
 		if len(v.Grid[0]) <= 1 {
