@@ -308,7 +308,9 @@ func TestAWaitGoesOnForWhoIsLeft(t *testing.T) {
 		}()
 		moved := idle(t, pg, two)
 		cancel()
-		_ = <-gone // its context ended it
+		if err := <-gone; err == nil {
+			t.Log("the wait ended before its context did")
+		}
 		exec(t, pg.Pool, `INSERT INTO two.event_outbox (aggregate_id, aggregate_type, event_type, topic, event_data) VALUES ('a', 'b', 'c', 'd', '{}')`)
 		if !<-moved {
 			t.Error("an insert did not end the wait")
