@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
@@ -277,7 +278,10 @@ func validators(t *testing.T, dir string) func(name string) *jsonschema.Schema {
 	if err != nil {
 		t.Fatal(err)
 	}
+	var compiling sync.Mutex
 	return func(name string) *jsonschema.Schema {
+		compiling.Lock() // a compiler serves one test at a time
+		defer compiling.Unlock()
 		t.Helper()
 		compiled, err := c.Compile(urls[name])
 		if err != nil {
