@@ -107,8 +107,8 @@ func (f *fleet) leave(m *member) {
 	f.blocked.DeleteLabelValues(m.outbox.name)
 }
 
-// started notes that a member has a relay. Its problem stays: nobody knows yet
-// whether it is over.
+// started notes that a member has a relay. Its problem stays until the relay is
+// ready.
 func (f *fleet) started(m *member, r *relay.Relay) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -11,7 +11,7 @@ func fileRules() []rule {
 			instead: "give each schema a file of its own", bad: "title: A\n---\ntitle: B\n", good: "title: A\n",
 		},
 		{
-			id: "json-syntax", what: "a file that is not JSON", why: "Other readers of JSON refuse the file. JSON has no comments and no comma after the last item; in a file that nobody here may edit these are a warning, and are read past.",
+			id: "json-syntax", what: "a file that is not JSON", why: "Other readers of JSON refuse the file. JSON has no comments and no comma after the last item; in a file that you cannot edit these are a warning, and are read past.",
 			instead: "fix the file at the place that is named", bad: "-- a.json --\n{\"title\": \"A\",}\n", good: "-- a.json --\n{\"title\": \"A\"}\n",
 		},
 		{
@@ -35,7 +35,7 @@ func fileRules() []rule {
 			instead: "remove the tag", bad: "x: {type: string, default: !!binary aGk=}", good: "x: {type: string, default: aGk=}",
 		},
 		{
-			id: "duplicate-member", what: "a key that stands twice in one object", why: "Readers of YAML and JSON disagree which of the two counts. In a file that nobody here may edit it is a warning, and the last one counts.",
+			id: "duplicate-member", what: "a key that stands twice in one object", why: "Readers of YAML and JSON disagree which of the two counts. In a file that you cannot edit it is a warning, and the last one counts.",
 			instead: "keep one of them", bad: "x: {type: string, type: integer}", good: "x: {type: string}",
 		},
 		{
@@ -59,11 +59,11 @@ func fileRules() []rule {
 			instead: "fix the pattern, or the file's permissions, or copy the file into the project",
 		},
 		{
-			id: "custom-dialect", severity: Warning, what: "a $schema that is a dialect of your own", why: "It is read as the dialect that its meta-schema builds on, where that is in the project, or else by its keywords, where nobody here may edit the file. What it adds to JSON Schema or leaves out is not known.",
+			id: "custom-dialect", severity: Warning, what: "a $schema that is a dialect of your own", why: "It is read as the dialect that its meta-schema builds on, if that is in the project, or else by its keywords, if you cannot edit the file. What it adds to JSON Schema or leaves out is not known.",
 			instead: "say what it is read as: dialect: in an entry of events:, or dialects: in the config, by $schema or by a pattern of files", bad: "-- a.yaml --\n$schema: https://example.com/my-dialect\ntitle: A\n-- my.yaml --\n$schema: https://json-schema.org/draft/2020-12/schema\n$id: https://example.com/my-dialect\n$vocabulary: {\"https://json-schema.org/draft/2020-12/vocab/core\": true}\n", good: "$schema: https://json-schema.org/draft/2020-12/schema\ntitle: A\n",
 		},
 		{
-			id: "dialect-guessed", severity: Warning, what: "a file without $schema whose keywords are of an older dialect", why: "Nobody here may edit it, since an entry of events: or a reference names it. It is read as the newest dialect that has its keywords.",
+			id: "dialect-guessed", severity: Warning, what: "a file without $schema whose keywords are of an older dialect", why: "You cannot edit it, since an entry of events: or a reference names it. It is read as the newest dialect that has its keywords.",
 			instead: "say what it is: dialect: in an entry of events:, or dialects: in the config", bad: "-- outboxgen.yaml --\nversion: 1\nservice: a\nout: events\nevents:\n  - {schema: a.json, name: A, version: 1, type: a.v1, aggregate: {type: a}}\n-- a.json --\n{\"type\": \"object\", \"properties\": {\"a\": {\"type\": \"array\", \"items\": [{\"type\": \"string\"}]}}}\n", good: "-- outboxgen.yaml --\nversion: 1\nservice: a\nout: events\nevents:\n  - {schema: a.json, dialect: draft-07, name: A, version: 1, type: a.v1, aggregate: {type: a}}\n-- a.json --\n{\"type\": \"object\", \"properties\": {\"a\": {\"type\": \"array\", \"items\": [{\"type\": \"string\"}]}}}\n",
 		},
 		{
@@ -100,7 +100,7 @@ func keywordRules() []rule {
 			instead: "remove it, or fix the type", bad: "x: {type: integer, maxLength: 5}", good: "x: {type: string, maxLength: 5}",
 		},
 		{
-			id: "wrong-type", what: "a value of the wrong type", why: "The keyword or setting would say nothing like this. In a file that nobody here may edit it is a warning, and the keyword is ignored.",
+			id: "wrong-type", what: "a value of the wrong type", why: "The keyword or setting would say nothing like this. In a file that you cannot edit it is a warning, and the keyword is ignored.",
 			instead: "write a value of the type that the message names", bad: "x: {type: string, maxLength: long}", good: "x: {type: string, maxLength: 5}",
 		},
 		{

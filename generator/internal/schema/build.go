@@ -32,7 +32,7 @@ type builder struct {
 	// annotations.
 	unvalidated bool
 	// ignored are the keywords, by the places of their names, that say nothing in
-	// a file that nobody here may edit, because their values are of the wrong type.
+	// a file that you cannot edit, because their values are of the wrong type.
 	ignored map[diag.Pos]bool
 }
 
@@ -123,7 +123,7 @@ func (b *builder) open(s *Schema, v *Value) {
 	}
 }
 
-// alias lets a file that nobody here may edit be found under the id that it has
+// alias lets a file that you cannot edit be found under the id that it has
 // by the name of another dialect.
 func (b *builder) alias(s *Schema, v *Value, name string) {
 	other := map[string]string{"$id": "id", "id": "$id"}[name]

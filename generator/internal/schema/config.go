@@ -91,7 +91,7 @@ type TypeMapping struct {
 	Pos   diag.Pos
 }
 
-// EventConfig describes an event whose schema nobody here may edit.
+// EventConfig describes an event whose schema you cannot edit.
 type EventConfig struct {
 	Schema Name // path, with an optional #fragment
 	Name   Name // the Go name without the version; "": from the title

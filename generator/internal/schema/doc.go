@@ -18,7 +18,7 @@
 // refuses duplicate names and halves of surrogate pairs. Columns count
 // characters; a line ends with LF, CR LF or CR.
 //
-// # Files that nobody here may edit
+// # Files that you cannot edit
 //
 // A file is one of these when it describes no event with x-outbox, and an entry
 // of events: names it or no pattern of schemas: matches it. What is wrong with it
@@ -34,7 +34,7 @@
 //
 // A file is read as what its entry of events: or dialects: in the config says,
 // else as $schema says. A $schema of one's own is read as what its meta-schema in
-// the project builds on; in a file that nobody here may edit the keywords decide
+// the project builds on; in a file that you cannot edit the keywords decide
 // at last, as they do there without $schema.
 //
 // # Keywords

@@ -243,7 +243,7 @@ func TestMetaSchemasOfTheProject(t *testing.T) {
 	}
 }
 
-// In a file that nobody here may edit, a reference may lead to a value that a
+// In a file that you cannot edit, a reference may lead to a value that a
 // keyword holds: it is read as a schema.
 func TestReferencesToValues(t *testing.T) {
 	t.Parallel()

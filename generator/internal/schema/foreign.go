@@ -6,7 +6,7 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/diag"
 )
 
-// described are the files that entries of events: name. Nobody here may edit
+// described are the files that entries of events: name. You cannot edit
 // them.
 func (c *Config) described() map[string]bool {
 	files := map[string]bool{}
@@ -25,7 +25,7 @@ func (u *unit) add(list *diag.List) {
 	}
 }
 
-// foreignFindings adds what was found in the files that nobody here may edit:
+// foreignFindings adds what was found in the files that you cannot edit:
 // as warnings, without advice on what to write.
 func (l *loader) foreignFindings() {
 	for _, u := range l.sortedUnits() {

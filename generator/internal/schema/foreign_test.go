@@ -44,7 +44,7 @@ func found(list *diag.List) []string {
 	return all
 }
 
-// What is wrong in a file that nobody here may edit is a warning, and says
+// What is wrong in a file that you cannot edit is a warning, and says
 // nothing: the schema is what it is without.
 func TestFilesThatNobodyMayEdit(t *testing.T) {
 	t.Parallel()

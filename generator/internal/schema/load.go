@@ -192,7 +192,7 @@ type unit struct {
 	resources []*resource // the file's own first
 	unknown   int         // keywords reported that nobody knows
 	owned     bool        // it describes an event
-	// foreign is a file that nobody here may edit: no pattern of schemas: names
+	// foreign is a file that you cannot edit: no pattern of schemas: names
 	// it, or an entry of events: describes what it holds, and it describes no
 	// event itself. What is wrong with it is a warning, as far as it can be read.
 	foreign     bool

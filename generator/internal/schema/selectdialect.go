@@ -34,7 +34,7 @@ func standardDialect(uri string) (d Dialect, latest, ok bool) {
 // dialectOf is the dialect that the schema v begins; false where it goes on in
 // that around it, or in the loader's. It goes by what the config says, by
 // $schema, by the meta-schema that this names in the project, and at last, in a
-// file that nobody here may edit, by the keywords.
+// file that you cannot edit, by the keywords.
 func (b *builder) dialectOf(v *Value, root bool) (Dialect, bool) {
 	address := ""
 	m := v.member("$schema")

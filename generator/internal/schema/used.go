@@ -15,7 +15,7 @@ type misfit struct {
 }
 
 // misfits reports what is wrong with references. used says which schemas the
-// events lead to; nil takes all of them. In a file that nobody here may edit, a
+// events lead to; nil takes all of them. In a file that you cannot edit, a
 // reference that no event comes by is a warning.
 func (l *loader) misfits(used map[*Schema]bool) {
 	for _, m := range l.misfit {

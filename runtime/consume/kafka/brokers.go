@@ -19,6 +19,7 @@ type brokers struct {
 
 	mu      sync.Mutex
 	atOnce  time.Duration // a fetch that took less was not waited for
+	waited  time.Duration // one that took as much was
 	dialErr error         // of the last connection that failed, since a request was answered
 	state   map[int32]*brokerState
 }
@@ -27,7 +28,7 @@ type brokers struct {
 type brokerState struct {
 	unreached int // connections
 	broken    int // fetches that ended in an error of the connection
-	barren    int // fetches answered at once and without records
+	barren    int // fetches answered at once and without records, since one was waited for
 }
 
 const (
@@ -50,7 +51,7 @@ func (b *brokers) begin(client *kgo.Client) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if wait, ok := client.OptValue(kgo.FetchMaxWait).(time.Duration); ok {
-		b.atOnce = min(atOnceMost, wait/4)
+		b.atOnce, b.waited = min(atOnceMost, wait/4), wait/2
 	}
 }
 
@@ -130,8 +131,12 @@ func (b *brokers) OnBrokerE2E(meta kgo.BrokerMetadata, key int16, e2e kgo.Broker
 	if s.broken++; e2e.Err() == nil {
 		s.broken = 0
 	}
-	if s.barren++; e2e.Err() != nil || e2e.DurationE2E() > b.atOnce {
+	switch took := e2e.DurationE2E(); {
+	case e2e.Err() != nil || took >= b.waited:
 		s.barren = 0
+	case took <= b.atOnce:
+		s.barren++
+	default: // a busy machine answers late too: that says nothing
 	}
 	broken, barren := s.broken, s.barren-barrenLimit
 	b.mu.Unlock()

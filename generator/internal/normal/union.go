@@ -1,0 +1,281 @@
+package normal
+
+import (
+	"slices"
+
+	"github.com/outboxgen/outboxgen/generator/internal/schema"
+)
+
+// Branch is one alternative of a union.
+type Branch struct {
+	Node  *Node          // with what stands around the union
+	From  *schema.Schema // as it is written
+	Kinds Kinds          // without null
+	// Inside is the keywords of the unions that it comes from, inside the union.
+	Inside []string
+	Joined bool // more holds than the branch says
+	// Together says that a schema inside the union looks at what this branch and
+	// others evaluate together, so that it is no branch on its own.
+	Together bool
+}
+
+// Union is the alternatives of a form: what its types are.
+type Union struct {
+	Keyword string         // oneOf, anyOf or type
+	Of      *schema.Schema // that has the keyword
+	// Branches is every branch but null; those of a union inside it stand for
+	// that one.
+	Branches []Branch
+	// Direct is the branches as they are written, with unions inside them. Other
+	// branches may hold besides each.
+	Direct []Branch
+}
+
+// alternatives settles the unions of a form: those with one branch that a value
+// can take, and those that say nothing. The first that gives values their types
+// is the union of the form; others are residues.
+func (f *Form) alternatives() {
+	n, g := f.Node, f.Node.graph
+	var main *union
+	var shaping []*schema.Schema
+	listed := slices.ContainsFunc(f.Atoms, func(a *schema.Schema) bool { return a.Const != nil || a.Enum != nil })
+	for _, u := range n.unresolved() {
+		alive := f.alive(u)
+		shapes := slices.DeleteFunc(slices.Clone(alive), func(b *schema.Schema) bool { return g.kindsOf(b, f.Kinds|Null) == Null })
+		switch {
+		case u.keyword == "anyOf" && slices.ContainsFunc(alive, g.anything):
+			f.Same = n.choose(choice{union: u})
+			return
+		case len(shapes) == 0:
+			f.Kinds &= Null
+			return
+		case len(shapes) == 1:
+			f.Same = f.only(u, shapes[0])
+			if f.Same.Single() {
+				f.SameAs = shapes[0]
+			}
+			return
+		case f.constrains(u, shapes), listed && typesOnly(u.branches()) && differ(u.branches()):
+		case main == nil:
+			main, shaping = &u, shapes
+		default:
+			f.warn(at(u.schema, u.keyword), "second-union",
+				"a value is one of the branches of another union as well, which gives it its Go type; this "+u.keyword+" is checked by Validate, and its members are optional fields",
+				"write one union whose branches are what both of them allow")
+		}
+	}
+	if main != nil {
+		f.unite(*main, shaping)
+		return
+	}
+	if f.stated() {
+		f.split()
+	}
+}
+
+// alive is the branches of a union that some value can take here, null among
+// them.
+func (f *Form) alive(u union) []*schema.Schema {
+	n, g := f.Node, f.Node.graph
+	var alive []*schema.Schema
+	for _, branch := range u.branches() {
+		kinds := g.kindsOf(branch, f.Kinds|Null)
+		if kinds == None || kinds == Null && !acceptsNull(branch) || kinds != Null && impossible(n.settle(u).taking(u, branch, f.Kinds), maxDepth) {
+			f.warn(branch.Pos, "branch-never-valid", "no value can take this branch of the "+u.keyword+": it contradicts itself, or what else holds here", "remove the branch, or what excludes it")
+			continue
+		}
+		alive = append(alive, branch)
+	}
+	return alive
+}
+
+// constrains reports whether the branches of a union say only which values of
+// one type are valid, and nothing about their shape: a list of required members
+// for each branch of an object, a pattern for each of a string. Such a union has
+// no types of its own.
+func (f *Form) constrains(u union, branches []*schema.Schema) bool {
+	n, g := f.Node, f.Node.graph
+	others := slices.DeleteFunc(n.open(), func(o union) bool { return o == u })
+	kinds := g.narrow(f.Atoms, others, n.within)
+	if kinds == All {
+		kind, _ := g.implied(f.Atoms)
+		kinds = KindsOfType(kind)
+	}
+	if kinds &^= Null; kinds.One() == "" {
+		return false
+	}
+	seen := map[*schema.Schema]bool{}
+	return !slices.ContainsFunc(branches, func(b *schema.Schema) bool { return shapes(b, kinds, seen) })
+}
+
+// shapes reports whether a schema describes members or items, or leaves only
+// some of kinds.
+func shapes(s *schema.Schema, kinds Kinds, seen map[*schema.Schema]bool) bool {
+	if s == nil || seen[s] {
+		return false
+	}
+	seen[s] = true
+	if len(s.Properties)+len(s.PatternProperties)+len(s.PrefixItems) > 0 || s.AdditionalProperties != nil || s.Items != nil {
+		return true
+	}
+	if len(s.Types) > 0 && !kindsOfTypes(s.Types).Has(kinds) {
+		return true
+	}
+	if s.Ref != nil && shapes(s.Ref.Target, kinds, seen) {
+		return true
+	}
+	for _, parts := range [][]*schema.Schema{s.AllOf, s.AnyOf, s.OneOf} {
+		if slices.ContainsFunc(parts, func(part *schema.Schema) bool { return shapes(part, kinds, seen) }) {
+			return true
+		}
+	}
+	return false
+}
+
+// open is the unions of n that hold and of which no branch was chosen.
+func (n *Node) open() []union {
+	return slices.DeleteFunc(n.unions(), func(u union) bool {
+		c, ok := n.settled(u)
+		return ok && !c.rule
+	})
+}
+
+// taking is n for values that take one branch of a union. If nothing but types
+// stands beside the union, which the branch has as well, that is the branch.
+func (n *Node) taking(u union, branch *schema.Schema, kinds Kinds) *Node {
+	if n.bare(u) && kinds.Has(n.graph.kindsOf(branch, All)&^Null) {
+		return n.graph.Node(branch)
+	}
+	return n.choose(choice{union: u, branch: branch})
+}
+
+// only is the node of the only branch of a union that a value can take. If null
+// is not valid, but would be for the branch alone, which may have any type, the
+// union stays around it.
+func (f *Form) only(u union, branch *schema.Schema) *Node {
+	n := f.Node
+	if !f.Nullable && acceptsNull(branch) && n.graph.kindsOf(branch, All).One() == "" {
+		return n.choose(choice{union: u, branch: branch})
+	}
+	return n.taking(u, branch, f.Kinds)
+}
+
+// bare reports whether nothing but types stands beside a union.
+func (n *Node) bare(u union) bool {
+	return len(n.parts) == 1 && n.parts[0] == u.schema && u.schema.Ref == nil && !u.schema.SaysMore(u.keyword, "type") &&
+		!slices.ContainsFunc(n.choices, func(c choice) bool { return c.schema == u.schema && c.keyword != u.keyword })
+}
+
+// settle is n with every union but one left to a validator.
+func (n *Node) settle(but union) *Node {
+	choices := slices.Clone(n.choices)
+	for _, u := range n.unresolved() {
+		if u != but {
+			choices = append(choices, choice{union: u, rule: true})
+		}
+	}
+	return n.graph.node(n.parts, choices, n.within, n.primary)
+}
+
+// anything reports whether a schema allows every value.
+func (g *Graph) anything(s *schema.Schema) bool {
+	target := g.resolve(s)
+	return target == nil || annotates(target)
+}
+
+// maxBranches bounds the branches that unions inside unions come to. With more
+// the union keeps the branches that it is written with.
+const maxBranches = 4096
+
+// unite makes the union of a form.
+func (f *Form) unite(u union, branches []*schema.Schema) {
+	n := f.Node
+	rest := n.settle(u)
+	f.Union = &Union{Keyword: u.keyword, Of: u.schema}
+	for _, branch := range branches {
+		node := rest.taking(u, branch, f.Kinds)
+		direct := node
+		if !node.Single() {
+			node = node.named(branch)
+			direct = rest.choose(choice{union: u, branch: branch, loose: true}).named(branch)
+		}
+		f.Union.Direct = append(f.Union.Direct, Branch{Node: direct, From: branch, Kinds: node.kinds(), Joined: !node.Single()})
+		f.Union.Branches = append(f.Union.Branches, flat(node, branch)...)
+	}
+	if len(f.Union.Branches) > maxBranches {
+		f.Union.Branches = f.Union.Direct
+	}
+}
+
+// flat is the branches that a branch consists of: those of a union inside it,
+// and one for each of several types.
+func flat(node *Node, from *schema.Schema) []Branch {
+	form, _ := node.Settled()
+	if form.Union == nil {
+		return []Branch{{Node: node, From: from, Kinds: form.Kinds &^ Null, Joined: !node.Single()}}
+	}
+	all, together := slices.Clone(form.Union.Branches), len(form.Residues()) > 0
+	for i := range all {
+		all[i].Together = all[i].Together || together
+		if form.Union.Keyword != "type" {
+			all[i].Inside = append(slices.Clone(all[i].Inside), form.Union.Keyword)
+		} else {
+			all[i].From = from
+		}
+	}
+	return all
+}
+
+// stated reports whether a type keyword, or a union of types, says what kinds
+// there are.
+func (f *Form) stated() bool { return len(f.statedTypes()) > 0 }
+
+// statedTypes is the types of a form that a keyword names, in its order.
+func (f *Form) statedTypes() []string {
+	for _, a := range f.Atoms {
+		if len(a.Types) > 0 {
+			return a.Types
+		}
+	}
+	for _, u := range f.Node.unions() {
+		if typesOnly(u.branches()) {
+			var names []string
+			for _, b := range u.branches() {
+				names = append(names, b.Types...)
+			}
+			return names
+		}
+	}
+	return nil
+}
+
+// typesOnly reports whether branches say nothing but one type each.
+func typesOnly(branches []*schema.Schema) bool {
+	return !slices.ContainsFunc(branches, func(b *schema.Schema) bool {
+		return b.Ref != nil || b.Bool != nil || b.SaysMore("type") || len(b.Types) != 1
+	})
+}
+
+// split makes a union of a form with several types, one branch for each.
+func (f *Form) split() {
+	names := f.Kinds.Types()
+	if len(names) < 2 || f.Kinds|Null == All {
+		return
+	}
+	order := f.statedTypes()
+	slices.SortStableFunc(names, func(x, y string) int { return rank(order, x) - rank(order, y) })
+	f.Union = &Union{Keyword: "type", Of: f.Node.primary}
+	for _, name := range names {
+		kinds := KindsOfType(name) & f.Kinds
+		node := f.Node.Within(kinds)
+		if impossible(node, maxDepth) {
+			continue
+		}
+		f.Union.Branches = append(f.Union.Branches, Branch{Node: node, From: f.Node.primary, Kinds: kinds})
+	}
+	f.Union.Direct = f.Union.Branches
+	if len(f.Union.Branches) == 1 {
+		f.Same = f.Union.Branches[0].Node
+		f.Union = nil
+	}
+}
