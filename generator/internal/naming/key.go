@@ -146,6 +146,7 @@ func (w *writer) schema(s *schema.Schema) {
 	w.schemas("allOf", s.AllOf)
 	w.schemas("anyOf", s.AnyOf)
 	w.schemas("oneOf", s.OneOf)
+	w.discriminator(s)
 	for _, n := range []*schema.Number{
 		s.MinProperties, s.MaxProperties, s.MinContains, s.MaxContains, s.MinItems, s.MaxItems, s.MinLength, s.MaxLength,
 		s.Minimum, s.Maximum, s.ExclusiveMinimum, s.ExclusiveMaximum, s.MultipleOf,
@@ -156,11 +157,19 @@ func (w *writer) schema(s *schema.Schema) {
 			fmt.Fprintf(w, " %s", n.Text)
 		}
 	}
+	for _, keyword := range []string{"properties", "patternProperties", "required", "prefixItems", "items", "uniqueItems"} {
+		if _, there := s.At[keyword]; there {
+			w.WriteString(" " + keyword) // implies a type even if it lists nothing
+		}
+	}
 	if s.Pattern != nil {
 		fmt.Fprintf(w, " pattern %q", s.Pattern.Text)
 	}
 	w.value("const", s.Const)
 	w.value("default", s.Default)
+	if s.Enum != nil {
+		w.WriteString(" listed") // an empty list allows nothing
+	}
 	for _, v := range s.Enum {
 		w.value("enum", v)
 		if name := s.EnumNames[v.Canonical()]; name != "" {
@@ -171,6 +180,36 @@ func (w *writer) schema(s *schema.Schema) {
 		fmt.Fprintf(w, " dep %q %q", d.Name.Text, sortedNames(d.Required))
 	}
 	w.WriteString("}")
+}
+
+// discriminator writes what tells the branches of a union apart. A branch that no
+// value is mapped to is known by the name of its definition.
+func (w *writer) discriminator(s *schema.Schema) {
+	d := s.Discriminator
+	if d == nil {
+		return
+	}
+	fmt.Fprintf(w, " by %q", d.PropertyName.Text)
+	for i, target := range d.Targets {
+		fmt.Fprintf(w, " %q ", d.Mapping[i].Text)
+		w.schema(target)
+	}
+	w.branchNames(s, map[*schema.Schema]bool{})
+}
+
+// branchNames writes the names of the definitions that the branches of s refer to.
+func (w *writer) branchNames(s *schema.Schema, seen map[*schema.Schema]bool) {
+	if s == nil || seen[s] {
+		return
+	}
+	seen[s] = true
+	if s.Ref != nil && s.Ref.Target != nil {
+		fmt.Fprintf(w, " %q", RefName(s.Ref.Target))
+		w.branchNames(s.Ref.Target, seen)
+	}
+	for _, branch := range slices.Concat(s.OneOf, s.AnyOf) {
+		w.branchNames(branch, seen)
+	}
 }
 
 func (w *writer) schemas(name string, parts []*schema.Schema) {
