@@ -157,9 +157,15 @@ func (w *writer) schema(s *schema.Schema) {
 			fmt.Fprintf(w, " %s", n.Text)
 		}
 	}
-	for _, keyword := range []string{"properties", "patternProperties", "required", "prefixItems", "items", "uniqueItems"} {
-		if _, there := s.At[keyword]; there {
-			w.WriteString(" " + keyword) // implies a type even if it lists nothing
+	for _, list := range []struct {
+		keyword string
+		empty   bool
+	}{
+		{"properties", len(s.Properties) == 0}, {"patternProperties", len(s.PatternProperties) == 0}, {"required", len(s.Required) == 0},
+		{"uniqueItems", !s.UniqueItems},
+	} {
+		if _, there := s.At[list.keyword]; there && list.empty {
+			w.WriteString(" empty " + list.keyword) // which implies a type
 		}
 	}
 	if s.Pattern != nil {
