@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/outboxgen/outboxgen/generator/internal/ir"
-	"github.com/outboxgen/outboxgen/generator/internal/jsonvalue"
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
 
@@ -25,7 +24,7 @@ func (c *coder) literal(t *ir.Type, v *schema.Value) string {
 		return ""
 	}
 	c.imports[wirePath] = ""
-	return "wire.Default(" + raw(jsonvalue.Canonical(v)) + ", " + c.reader(t) + ")"
+	return "wire.Default(" + raw(v.Canonical()) + ", " + c.reader(t) + ")"
 }
 
 // fits reports whether the decoder of t takes a value for certain.

@@ -19,7 +19,7 @@ func constant(n *ir.Named, v *schema.Value) string {
 	for _, e := range n.Enum {
 		switch n.Base {
 		case ir.JSON:
-			if e.Literal == strconv.Quote(jsonvalue.Canonical(v)) {
+			if e.Literal == strconv.Quote(v.Canonical()) {
 				return e.Name
 			}
 		case ir.String:
@@ -38,7 +38,7 @@ func constant(n *ir.Named, v *schema.Value) string {
 // numberLiteral is a number as Go code of a type that is neither an int64 nor a
 // float64, "" where it does not fit.
 func (c *coder) numberLiteral(t *ir.Type, v *schema.Value) string {
-	text := jsonvalue.Canonical(v)
+	text := v.Canonical()
 	switch t.Kind {
 	case ir.Uint:
 		if _, err := strconv.ParseUint(text, 10, 64); err == nil {

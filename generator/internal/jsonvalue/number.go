@@ -1,5 +1,5 @@
-// Package jsonvalue knows what JSON values are equal, and what numbers are in
-// Go. Numbers are compared by value, whatever their size: nothing is rounded.
+// Package jsonvalue knows which JSON numbers are equal, and what they are in Go.
+// Numbers are compared by value, whatever their size: nothing is rounded.
 package jsonvalue
 
 import (
@@ -7,8 +7,6 @@ import (
 	"math/big"
 	"strconv"
 	"strings"
-
-	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
 
 // maxPlain is how many digits a number may have that is written without an
@@ -54,6 +52,26 @@ func IsWhole(text string) bool {
 	number := CanonicalNumber(text)
 	_, exponent, large := strings.Cut(number, "e")
 	return !strings.Contains(number, ".") && (!large || !strings.HasPrefix(exponent, "-"))
+}
+
+// maxWhole is how many zeros Whole writes at most.
+const maxWhole = 10_000
+
+// Whole is a JSON number that has no fraction, written without an exponent: 2.0
+// and 2e0 are 2. Other numbers, and those with too many digits, are none.
+func Whole(text string) (string, bool) {
+	digits, exponent, large := strings.Cut(CanonicalNumber(text), "e")
+	if strings.Contains(digits, ".") {
+		return "", false
+	}
+	if !large {
+		return digits, true
+	}
+	zeros, err := strconv.Atoi(exponent)
+	if err != nil || zeros < 0 || zeros > maxWhole {
+		return "", false
+	}
+	return digits + strings.Repeat("0", zeros), true
 }
 
 // Rational is the exact value of a JSON number, or nil if its exponent is
@@ -102,15 +120,6 @@ func Int64(text string) (string, bool) {
 	return r.Num().String(), true
 }
 
-// IsInt64 reports whether v is a number that is an int64.
-func IsInt64(v *schema.Value) bool {
-	if v.Kind != schema.NumberKind {
-		return false
-	}
-	_, ok := Int64(v.Text)
-	return ok
-}
-
 // Float64 is the Go literal of the float64 next to a JSON number, "" if it is
 // beyond every float64.
 func Float64(text string) string {
@@ -125,26 +134,6 @@ func Float64(text string) string {
 func ExactFloat64(text string) bool {
 	f, err := strconv.ParseFloat(text, 64)
 	return err == nil && CanonicalNumber(strconv.FormatFloat(f, 'g', -1, 64)) == CanonicalNumber(text)
-}
-
-// Count is a keyword that counts something; nil for none. One beyond any length
-// is as good as the largest int32: no value is that long.
-func Count(n *schema.Number) *int {
-	if n == nil {
-		return nil
-	}
-	text, ok := Int64(n.Text)
-	if !ok {
-		if r := Rational(n.Text); r != nil && !r.IsInt() || strings.HasPrefix(n.Text, "-") {
-			return nil // loading has reported it
-		}
-		text = strconv.Itoa(math.MaxInt32)
-	}
-	value, err := strconv.Atoi(text)
-	if err != nil || value > math.MaxInt32 {
-		value = math.MaxInt32
-	}
-	return &value
 }
 
 // Floor is the largest integer that is not above r.

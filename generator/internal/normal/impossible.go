@@ -3,7 +3,6 @@ package normal
 import (
 	"slices"
 
-	"github.com/outboxgen/outboxgen/generator/internal/jsonvalue"
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
 
@@ -85,7 +84,7 @@ func (f *Form) noArray(depth int) bool {
 	if crossed(least, most) {
 		return true
 	}
-	count := jsonvalue.Count(least.Number)
+	count := least.Number.Count()
 	if count == nil {
 		return false
 	}

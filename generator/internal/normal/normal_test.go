@@ -6,7 +6,6 @@ import (
 	"testing"
 	"testing/fstest"
 
-	"github.com/outboxgen/outboxgen/generator/internal/jsonvalue"
 	"github.com/outboxgen/outboxgen/generator/internal/normal"
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
@@ -62,7 +61,7 @@ func values(f *normal.Form, depth int) string {
 	case f.Listed && len(f.Values) > 0:
 		var all []string
 		for _, v := range f.Values {
-			all = append(all, jsonvalue.Document(v))
+			all = append(all, v.JSON())
 		}
 		return "one of " + strings.Join(all, " ")
 	case f.Union != nil:

@@ -98,7 +98,7 @@ func (f *Form) breaks(v *schema.Value) string {
 
 func breaksText(a *schema.Schema, text string) string {
 	length := utf8.RuneCountInString(text)
-	switch least, most := jsonvalue.Count(a.MinLength), jsonvalue.Count(a.MaxLength); {
+	switch least, most := a.MinLength.Count(), a.MaxLength.Count(); {
 	case least != nil && length < *least:
 		return "minLength " + a.MinLength.Text
 	case most != nil && length > *most:

@@ -10,7 +10,6 @@ import (
 
 	"github.com/outboxgen/outboxgen/generator/internal/diag"
 	"github.com/outboxgen/outboxgen/generator/internal/ir"
-	"github.com/outboxgen/outboxgen/generator/internal/jsonvalue"
 	"github.com/outboxgen/outboxgen/generator/internal/normal"
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
@@ -243,12 +242,12 @@ func (m *maker) rule(s *schema.Schema) *ir.Rule {
 		r.add("type", s.Types)
 	}
 	if s.Const != nil {
-		r.add("const", ir.Literal{Kind: ir.JSONLiteral, Text: []string{jsonvalue.Document(s.Const)}})
+		r.add("const", ir.Literal{Kind: ir.JSONLiteral, Text: []string{s.Const.JSON()}})
 	}
 	if s.Enum != nil {
 		var values []string
 		for _, v := range s.Enum {
-			values = append(values, jsonvalue.Document(v))
+			values = append(values, v.JSON())
 		}
 		r.add("enum", ir.Literal{Kind: ir.JSONListLiteral, Text: values})
 	}
@@ -282,8 +281,8 @@ func (m *maker) reference(r builder, s *schema.Schema) {
 
 func (m *maker) objects(r builder, s *schema.Schema) {
 	m.required(r, s)
-	r.count("minProperties", jsonvalue.Count(s.MinProperties))
-	r.limit("maxProperties", jsonvalue.Count(s.MaxProperties))
+	r.count("minProperties", s.MinProperties.Count())
+	r.limit("maxProperties", s.MaxProperties.Count())
 	r.entries("properties", m.properties(s.Properties))
 	r.entries("patternProperties", m.patterns(s))
 	m.additional(r, s)
@@ -334,8 +333,8 @@ func (m *maker) items(r builder, s *schema.Schema) {
 		r.add("prefixItems", m.all(s.PrefixItems))
 	}
 	r.part("items", m.rule(s.Items))
-	r.count("minItems", jsonvalue.Count(s.MinItems))
-	r.limit("maxItems", jsonvalue.Count(s.MaxItems))
+	r.count("minItems", s.MinItems.Count())
+	r.limit("maxItems", s.MaxItems.Count())
 	if s.UniqueItems {
 		r.add("uniqueItems", ir.Literal{Kind: ir.TrueLiteral})
 	}
@@ -347,9 +346,9 @@ func (m *maker) contains(r builder, s *schema.Schema) {
 		return
 	}
 	r.add("contains", m.rule(s.Contains))
-	r.limit("minContains", jsonvalue.Count(s.MinContains))
+	r.limit("minContains", s.MinContains.Count())
 	if s.MaxContains != nil && m.exact(s.Contains) {
-		r.limit("maxContains", jsonvalue.Count(s.MaxContains))
+		r.limit("maxContains", s.MaxContains.Count())
 	}
 }
 
@@ -372,8 +371,8 @@ func (m *maker) scalars(r builder, s *schema.Schema) {
 func (m *maker) formats(r builder, s *schema.Schema) { r.text("format", m.format(s)) }
 
 func (m *maker) lengths(r builder, s *schema.Schema) {
-	r.count("minLength", jsonvalue.Count(s.MinLength))
-	r.limit("maxLength", jsonvalue.Count(s.MaxLength))
+	r.count("minLength", s.MinLength.Count())
+	r.limit("maxLength", s.MaxLength.Count())
 	if s.Pattern != nil {
 		r.text("pattern", m.pattern(*s.Pattern))
 	}

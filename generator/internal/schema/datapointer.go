@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/outboxgen/outboxgen/generator/internal/diag"
+	"github.com/outboxgen/outboxgen/generator/internal/jsonvalue"
 )
 
 // checkPointer makes sure that a pointer into the event data s names a string,
@@ -307,7 +308,7 @@ func (s *Schema) valueTypes() []string {
 	for _, v := range values {
 		name := v.Kind.String()
 		if v.Kind == NumberKind {
-			if _, whole := wholeNumber(v.Text); whole {
+			if _, whole := jsonvalue.Whole(v.Text); whole {
 				name = "integer"
 			}
 		}

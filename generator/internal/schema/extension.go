@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/outboxgen/outboxgen/generator/internal/diag"
+	"github.com/outboxgen/outboxgen/generator/internal/jsonvalue"
 )
 
 // The widths of the outbox table's columns, in characters, and Kafka's limit
@@ -93,7 +94,7 @@ func readExtension(list *diag.List, pos diag.Pos, v *Value, where string, more [
 
 func (r *reader) version(v *Value) *Number {
 	if v.Kind == NumberKind {
-		whole, ok := wholeNumber(v.Text)
+		whole, ok := jsonvalue.Whole(v.Text)
 		if ok && !strings.HasPrefix(whole, "-") && whole != "0" && len(whole) <= len(fmt.Sprint(maxEventVersion))-1 {
 			return &Number{Text: whole, Pos: v.Pos}
 		}

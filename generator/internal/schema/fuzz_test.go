@@ -14,6 +14,7 @@ import (
 	"golang.org/x/tools/txtar"
 
 	"github.com/outboxgen/outboxgen/generator/internal/diag"
+	"github.com/outboxgen/outboxgen/generator/internal/jsonvalue"
 )
 
 // What the JSON reader takes without an error, encoding/json takes, and the
@@ -114,7 +115,7 @@ func FuzzYAML(f *testing.F) {
 		}
 		places := cmp.Transformer("place", func(p diag.Pos) [2]int { return [2]int{p.Line, p.Col} })
 		numbers := cmp.FilterPath(func(p cmp.Path) bool { return p.Last().String() == ".Text" }, cmp.Comparer(func(a, b string) bool {
-			return a == b || canonicalNumber(a) == canonicalNumber(b)
+			return a == b || jsonvalue.CanonicalNumber(a) == jsonvalue.CanonicalNumber(b)
 		}))
 		if diff := cmp.Diff(fromJSON, v, places, numbers); diff != "" {
 			t.Errorf("value (-JSON +YAML):\n%s", diff)

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/outboxgen/outboxgen/generator/internal/diag"
+	"github.com/outboxgen/outboxgen/generator/internal/jsonvalue"
 )
 
 // keyword says how one member of a schema is read, and in which dialects it
@@ -247,7 +248,7 @@ func bound(field func(*Schema) **Number) func(*builder, *Schema, Member) {
 func count(field func(*Schema) **Number) func(*builder, *Schema, Member) {
 	return func(b *builder, s *Schema, m Member) {
 		if m.Value.Kind == NumberKind {
-			if whole, ok := wholeNumber(m.Value.Text); ok && !strings.HasPrefix(whole, "-") {
+			if whole, ok := jsonvalue.Whole(m.Value.Text); ok && !strings.HasPrefix(whole, "-") {
 				*field(s) = &Number{Text: whole, Pos: m.Value.Pos}
 				return
 			}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/outboxgen/outboxgen/generator/internal/diag"
 	"github.com/outboxgen/outboxgen/generator/internal/goname"
+	"github.com/outboxgen/outboxgen/generator/internal/jsonvalue"
 )
 
 // configReader fills a Config from the file's value.
@@ -64,7 +65,7 @@ func readConfig(l *loader, c *Config, v *Value) {
 
 func (r *configReader) version(v *Value) {
 	if v.Kind == NumberKind {
-		if whole, ok := wholeNumber(v.Text); ok && whole == "1" {
+		if whole, ok := jsonvalue.Whole(v.Text); ok && whole == "1" {
 			return
 		}
 	}

@@ -142,13 +142,3 @@ func numberTooLarge(text string) string {
 	}
 	return ""
 }
-
-// wholeNumber is text without fraction and exponent where it is a whole
-// number: 2.0 and 2e0 are 2.
-func wholeNumber(text string) (string, bool) {
-	r, ok := new(big.Rat).SetString(text)
-	if !ok || !r.IsInt() {
-		return "", false
-	}
-	return r.Num().String(), true
-}

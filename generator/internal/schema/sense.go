@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/outboxgen/outboxgen/generator/internal/diag"
+	"github.com/outboxgen/outboxgen/generator/internal/jsonvalue"
 )
 
 // kinds says which types of value a keyword bears on. Beside another type it
@@ -77,7 +78,7 @@ func (v *Value) Is(types []string) bool {
 	if v.Kind != NumberKind || !slices.Contains(types, "integer") {
 		return false
 	}
-	_, whole := wholeNumber(v.Text)
+	_, whole := jsonvalue.Whole(v.Text)
 	return whole
 }
 

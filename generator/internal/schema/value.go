@@ -1,10 +1,14 @@
 package schema
 
 import (
-	"math/big"
+	"bytes"
+	"encoding/json"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/outboxgen/outboxgen/generator/internal/jsonvalue"
 )
 
 // Member is the value of the member called name, nil where there is none.
@@ -25,58 +29,101 @@ func (v *Value) member(name string) *Member {
 }
 
 // Canonical is the value as JSON without white space, in a form that is equal
-// for equal values: members by name, 1, 1.0 and 1e0 alike.
+// for equal values: members by name, 1, 1.0 and 1e0 alike. Package wire of the
+// runtime reads values into the same form.
 func (v *Value) Canonical() string {
 	var b strings.Builder
-	v.canonical(&b)
+	v.write(&b, true)
 	return b.String()
 }
 
-func (v *Value) canonical(b *strings.Builder) {
+// JSON is the value as JSON without white space, with numbers and the order of
+// members as they were written.
+func (v *Value) JSON() string {
+	var b strings.Builder
+	v.write(&b, false)
+	return b.String()
+}
+
+func (v *Value) write(b *strings.Builder, canonical bool) {
 	switch v.Kind {
 	case Null:
 		b.WriteString("null")
 	case Bool:
 		b.WriteString(strconv.FormatBool(v.Bool))
 	case NumberKind:
-		b.WriteString(canonicalNumber(v.Text))
+		if canonical {
+			b.WriteString(jsonvalue.CanonicalNumber(v.Text))
+		} else {
+			b.WriteString(v.Text)
+		}
 	case String:
-		b.WriteString(strconv.Quote(v.Text))
+		b.WriteString(jsonText(v.Text))
 	case Array:
 		b.WriteByte('[')
 		for i, item := range v.Items {
 			if i > 0 {
 				b.WriteByte(',')
 			}
-			item.canonical(b)
+			item.write(b, canonical)
 		}
 		b.WriteByte(']')
 	case Object:
-		members := slices.SortedFunc(slices.Values(v.Members), func(x, y Member) int { return strings.Compare(x.Name, y.Name) })
+		members := v.Members
+		if canonical {
+			members = slices.SortedFunc(slices.Values(members), func(x, y Member) int { return strings.Compare(x.Name, y.Name) })
+		}
 		b.WriteByte('{')
 		for i, m := range members {
 			if i > 0 {
 				b.WriteByte(',')
 			}
-			b.WriteString(strconv.Quote(m.Name) + ":")
-			m.Value.canonical(b)
+			b.WriteString(jsonText(m.Name) + ":")
+			m.Value.write(b, canonical)
 		}
 		b.WriteByte('}')
 	}
 }
 
-func canonicalNumber(text string) string {
-	if text == "-0" {
-		return "0"
+// jsonText is a string as encoding/json writes it, without the escapes that only
+// HTML needs.
+func jsonText(s string) string {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(s); err != nil {
+		return strconv.Quote(s) // a string always encodes
 	}
-	if !strings.ContainsAny(text, ".eE") {
-		return text
+	return strings.TrimSuffix(b.String(), "\n")
+}
+
+// IsInt64 reports whether v is a number that is an int64.
+func (v *Value) IsInt64() bool {
+	if v.Kind != NumberKind {
+		return false
 	}
-	r, ok := new(big.Rat).SetString(text)
+	_, ok := jsonvalue.Int64(v.Text)
+	return ok
+}
+
+// Count is a keyword that counts something; nil for none. One beyond any length
+// is as good as the largest int32: no value is that long.
+func (n *Number) Count() *int {
+	if n == nil {
+		return nil
+	}
+	text, ok := jsonvalue.Int64(n.Text)
 	if !ok {
-		return text
+		if r := jsonvalue.Rational(n.Text); r != nil && !r.IsInt() || strings.HasPrefix(n.Text, "-") {
+			return nil // loading has reported it
+		}
+		text = strconv.Itoa(math.MaxInt32)
 	}
-	return r.RatString()
+	value, err := strconv.Atoi(text)
+	if err != nil || value > math.MaxInt32 {
+		value = math.MaxInt32
+	}
+	return &value
 }
 
 // at is the value that a JSON Pointer's tokens lead to. Where they do not, it

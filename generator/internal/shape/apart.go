@@ -7,7 +7,6 @@ import (
 
 	"github.com/outboxgen/outboxgen/generator/internal/diag"
 	"github.com/outboxgen/outboxgen/generator/internal/ir"
-	"github.com/outboxgen/outboxgen/generator/internal/jsonvalue"
 	"github.com/outboxgen/outboxgen/generator/internal/naming"
 	"github.com/outboxgen/outboxgen/generator/internal/normal"
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
@@ -156,7 +155,7 @@ func tagKind(v *schema.Value) ir.Kind {
 	case schema.Bool:
 		return ir.Bool
 	case schema.NumberKind:
-		if jsonvalue.IsInt64(v) {
+		if v.IsInt64() {
 			return ir.Int
 		}
 	}

@@ -64,7 +64,7 @@ func (b *builder) constant(f *normal.Form, kind string, v *schema.Value, at nami
 		t.Kind = ir.String
 	case kind == "boolean":
 		t.Kind = ir.Bool
-	case kind == "integer" && jsonvalue.IsInt64(v) && !saysNumber(f):
+	case kind == "integer" && v.IsInt64() && !saysNumber(f):
 		t.Kind = ir.Int
 	case kind == "number" && jsonvalue.ExactFloat64(v.Text), kind == "integer" && saysNumber(f) && jsonvalue.ExactFloat64(v.Text):
 		t.Kind = ir.Float
@@ -138,7 +138,7 @@ func baseOf(kind string, values []*schema.Value) ir.Kind {
 	switch {
 	case kind == "string":
 		return ir.String
-	case every(jsonvalue.IsInt64):
+	case every((*schema.Value).IsInt64):
 		return ir.Int
 	case every(func(v *schema.Value) bool { return v.Kind == schema.NumberKind && jsonvalue.ExactFloat64(v.Text) }):
 		return ir.Float
@@ -156,12 +156,12 @@ func enumValue(base ir.Kind, v *schema.Value) ir.EnumValue {
 	case ir.Float:
 		return ir.EnumValue{Name: v.Text, Literal: jsonvalue.Float64(v.Text)}
 	case ir.JSON:
-		value := ir.EnumValue{Name: v.Text, Literal: strconv.Quote(jsonvalue.Canonical(v))}
+		value := ir.EnumValue{Name: v.Text, Literal: strconv.Quote(v.Canonical())}
 		switch v.Kind {
 		case schema.Bool:
 			value.Name = strconv.FormatBool(v.Bool)
 		case schema.Array, schema.Object:
-			value.Name = jsonvalue.Canonical(v)
+			value.Name = v.Canonical()
 			if len(v.Items)+len(v.Members) == 0 {
 				value.Name = "no " + v.Kind.String() // an empty one has no word in it
 			}

@@ -67,7 +67,7 @@ func count(l *normal.Limit) *int {
 	if l == nil {
 		return nil
 	}
-	return jsonvalue.Count(l.Number)
+	return l.Number.Count()
 }
 
 func number(l *normal.Limit) *schema.Number {

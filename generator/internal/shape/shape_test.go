@@ -11,7 +11,6 @@ import (
 
 	"github.com/outboxgen/outboxgen/generator/internal/diag"
 	"github.com/outboxgen/outboxgen/generator/internal/ir"
-	"github.com/outboxgen/outboxgen/generator/internal/jsonvalue"
 	"github.com/outboxgen/outboxgen/generator/internal/naming"
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 	"github.com/outboxgen/outboxgen/generator/internal/shape"
@@ -65,7 +64,7 @@ func (p *printer) text(t *ir.Type) string {
 		text += " /" + t.Pattern.Source + "/"
 	}
 	if t.Const != nil {
-		text += " = " + jsonvalue.Document(t.Const)
+		text += " = " + t.Const.JSON()
 	}
 	if t.Format != "" {
 		text += " " + t.Format
