@@ -27,6 +27,8 @@ type Graph struct {
 	answers map[question]bool
 	made    map[*schema.Schema]bool // by mark
 	matched map[*schema.Schema]bool // without a pattern that Go cannot match
+
+	patterns map[string]Pattern
 }
 
 // New is a graph without nodes.
@@ -34,7 +36,7 @@ func New(options Options) *Graph {
 	return &Graph{
 		options: options, nodes: map[string]*Node{}, ids: map[*schema.Schema]int{}, kinds: map[kindsKey]Kinds{},
 		marks: map[string]*schema.Schema{}, answers: map[question]bool{}, made: map[*schema.Schema]bool{},
-		matched: map[*schema.Schema]bool{},
+		matched: map[*schema.Schema]bool{}, patterns: map[string]Pattern{},
 	}
 }
 

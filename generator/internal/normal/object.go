@@ -73,6 +73,7 @@ func (o *ObjectForm) Forbids(name string) bool {
 // scope is a schema that describes members, and what it says of all others. For
 // unevaluatedProperties these are the members that no schema below it describes.
 type scope struct {
+	graph     *Graph
 	of        *schema.Schema
 	describes []*schema.Schema
 	rest      *schema.Schema
@@ -83,9 +84,9 @@ type scope struct {
 func (f *Form) scopes() []scope {
 	var all []scope
 	for _, a := range f.Atoms {
-		all = append(all, scope{of: a, describes: []*schema.Schema{a}, rest: a.AdditionalProperties})
+		all = append(all, scope{graph: f.Node.graph, of: a, describes: []*schema.Schema{a}, rest: a.AdditionalProperties})
 		if a.UnevaluatedProperties != nil && !f.dynamicProperties(a) {
-			all = append(all, scope{of: a, describes: f.Node.belowOf(a), rest: a.UnevaluatedProperties})
+			all = append(all, scope{graph: f.Node.graph, of: a, describes: f.Node.belowOf(a), rest: a.UnevaluatedProperties})
 		}
 	}
 	return all
@@ -135,7 +136,7 @@ func (s scope) describe(name string) (schemas []*schema.Schema, described bool) 
 			}
 		}
 		for _, p := range d.PatternProperties {
-			switch pattern := NewPattern(p.Name); {
+			switch pattern := s.graph.Pattern(p.Name); {
 			case !pattern.Known():
 				unsure = true
 			case pattern.Match(name):
@@ -216,7 +217,7 @@ func (n *Node) others(f *Form, o *ObjectForm, scopes []scope) {
 		for _, p := range a.PatternProperties {
 			i := slices.IndexFunc(o.Patterns, func(other MemberPattern) bool { return other.Pattern.Text == p.Name })
 			if i < 0 {
-				o.Patterns = append(o.Patterns, MemberPattern{Pattern: NewPattern(p.Name), Pos: p.Pos, Of: a})
+				o.Patterns = append(o.Patterns, MemberPattern{Pattern: n.graph.Pattern(p.Name), Pos: p.Pos, Of: a})
 				i = len(o.Patterns) - 1
 			}
 			if one := &o.Patterns[i]; !slices.Contains(one.Schemas, p.Schema) {
@@ -249,7 +250,7 @@ func (n *Node) others(f *Form, o *ObjectForm, scopes []scope) {
 // that nobody knows which members are left.
 func (s scope) unsure() bool {
 	return slices.ContainsFunc(s.describes, func(d *schema.Schema) bool {
-		return slices.ContainsFunc(d.PatternProperties, func(p schema.Property) bool { return !NewPattern(p.Name).Known() })
+		return slices.ContainsFunc(d.PatternProperties, func(p schema.Property) bool { return !s.graph.Pattern(p.Name).Known() })
 	})
 }
 

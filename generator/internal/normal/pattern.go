@@ -2,7 +2,6 @@ package normal
 
 import (
 	"errors"
-	"sync"
 
 	"github.com/outboxgen/outboxgen/generator/internal/ecma"
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
@@ -18,15 +17,18 @@ type Pattern struct {
 	matcher *ecma.Matcher
 }
 
-// patterns keeps what NewPattern has read: the same pattern is asked for once
-// for each member that it may describe.
-var patterns sync.Map
-
-// NewPattern reads the regular expression of a schema.
-func NewPattern(text string) Pattern {
-	if known, ok := patterns.Load(text); ok {
-		return known.(Pattern)
+// Pattern is the regular expression of a schema. It is read once, however many
+// members it may describe.
+func (g *Graph) Pattern(text string) Pattern {
+	p, known := g.patterns[text]
+	if !known {
+		p = readPattern(text)
+		g.patterns[text] = p
 	}
+	return p
+}
+
+func readPattern(text string) Pattern {
 	p := Pattern{Text: text}
 	translated, err := ecma.Translate(text)
 	var wrong *ecma.Error
@@ -38,7 +40,6 @@ func NewPattern(text string) Pattern {
 	default:
 		p.Source, p.matcher = translated.String(), translated.Matcher()
 	}
-	patterns.Store(text, p)
 	return p
 }
 
@@ -58,7 +59,7 @@ func (g *Graph) Unmatched(s *schema.Schema) *schema.Name {
 	seen := map[*schema.Schema]bool{s: true}
 	for open := []*schema.Schema{s}; len(open) > 0; {
 		s, open = open[len(open)-1], open[:len(open)-1]
-		if found := unmatched(s); found != nil {
+		if found := g.unmatched(s); found != nil {
 			return found
 		}
 		for _, part := range s.Parts() {
@@ -75,12 +76,12 @@ func (g *Graph) Unmatched(s *schema.Schema) *schema.Name {
 }
 
 // unmatched is a pattern of s itself that Go cannot match.
-func unmatched(s *schema.Schema) *schema.Name {
-	if s.Pattern != nil && !NewPattern(s.Pattern.Text).Known() {
+func (g *Graph) unmatched(s *schema.Schema) *schema.Name {
+	if s.Pattern != nil && !g.Pattern(s.Pattern.Text).Known() {
 		return s.Pattern
 	}
 	for _, p := range s.PatternProperties {
-		if !NewPattern(p.Name).Known() {
+		if !g.Pattern(p.Name).Known() {
 			return &schema.Name{Text: p.Name, Pos: p.Pos}
 		}
 	}

@@ -255,7 +255,7 @@ func (f *Form) neverByRest(a *schema.Schema) bool {
 func (f *Form) forbidsPattern(a *schema.Schema) bool {
 	o := f.Object()
 	return slices.ContainsFunc(a.PatternProperties, func(p schema.Property) bool {
-		pattern := NewPattern(p.Name)
+		pattern := f.Node.graph.Pattern(p.Name)
 		if !pattern.Known() {
 			return false
 		}

@@ -84,7 +84,7 @@ func (f *Form) breaks(v *schema.Value) string {
 	for _, a := range f.Atoms {
 		switch v.Kind {
 		case schema.String:
-			if broken := breaksText(a, v.Text); broken != "" {
+			if broken := f.breaksText(a, v.Text); broken != "" {
 				return broken
 			}
 		case schema.NumberKind:
@@ -96,7 +96,7 @@ func (f *Form) breaks(v *schema.Value) string {
 	return ""
 }
 
-func breaksText(a *schema.Schema, text string) string {
+func (f *Form) breaksText(a *schema.Schema, text string) string {
 	length := utf8.RuneCountInString(text)
 	switch least, most := a.MinLength.Count(), a.MaxLength.Count(); {
 	case least != nil && length < *least:
@@ -105,7 +105,7 @@ func breaksText(a *schema.Schema, text string) string {
 		return "maxLength " + a.MaxLength.Text
 	}
 	if a.Pattern != nil {
-		if p := NewPattern(a.Pattern.Text); p.Known() && !p.Match(text) {
+		if p := f.Node.graph.Pattern(a.Pattern.Text); p.Known() && !p.Match(text) {
 			return "the pattern " + diag.Quote(a.Pattern.Text)
 		}
 	}

@@ -3,7 +3,6 @@ package rules
 import (
 	"slices"
 
-	"github.com/outboxgen/outboxgen/generator/internal/normal"
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
 
@@ -13,7 +12,7 @@ import (
 func (m *maker) exact(schemas ...*schema.Schema) bool {
 	for _, s := range schemas {
 		if name := m.graph.Unmatched(s); name != nil {
-			ReportPattern(m.list, normal.NewPattern(name.Text), name.Pos)
+			ReportPattern(m.list, m.graph.Pattern(name.Text), name.Pos)
 			return false
 		}
 	}
@@ -48,7 +47,7 @@ func (m *maker) oneOf(r builder, s *schema.Schema) {
 // additional is what s says of the members that it does not describe, unless
 // nobody knows which these are.
 func (m *maker) additional(r builder, s *schema.Schema) {
-	if !slices.ContainsFunc(s.PatternProperties, func(p schema.Property) bool { return !normal.NewPattern(p.Name).Known() }) {
+	if !slices.ContainsFunc(s.PatternProperties, func(p schema.Property) bool { return !m.graph.Pattern(p.Name).Known() }) {
 		r.part("additionalProperties", m.rule(s.AdditionalProperties))
 	}
 }

@@ -405,7 +405,7 @@ func (m *maker) patterns(s *schema.Schema) []ir.Entry {
 
 // pattern is a pattern in Go's syntax, "" if Go has none.
 func (m *maker) pattern(name schema.Name) string {
-	p := normal.NewPattern(name.Text)
+	p := m.graph.Pattern(name.Text)
 	ReportPattern(m.list, p, name.Pos)
 	return p.Source
 }

@@ -37,7 +37,7 @@ func (b *builder) text(f *normal.Form) (*ir.Type, []*ir.Rule) {
 		more = append(more, rules.Only(b.graph, b.list, first(form.MinLength, form.MaxLength, f), lengths))
 	}
 	for _, p := range form.Patterns {
-		pattern := normal.NewPattern(p.Name.Text)
+		pattern := b.graph.Pattern(p.Name.Text)
 		switch {
 		case !pattern.Known():
 			rules.ReportPattern(b.list, pattern, p.Name.Pos)
