@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"github.com/outboxgen/outboxgen/runtime/rule"
 )
 
 // table is schemas with documents, some that they take and some that they do
@@ -116,6 +118,20 @@ func TestAgreement(t *testing.T) {
 	}
 	if pairs < 150 {
 		t.Errorf("only %d pairs", pairs)
+	}
+}
+
+// Before 2020-12 contains evaluated no items.
+func TestContainsThatCounts(t *testing.T) {
+	t.Parallel()
+	validator := compile(t, `{"$schema":"https://json-schema.org/draft/2019-09/schema","contains":{"type":"string"},"unevaluatedItems":{"type":"integer"}}`)
+	set := rule.Set{Rules: []*rule.Schema{{
+		Contains: &rule.Schema{Type: []string{"string"}}, ContainsCounts: true, UnevaluatedItems: &rule.Schema{Type: []string{"integer"}},
+	}}}
+	const newer = `{"contains":{"type":"string"},"unevaluatedItems":{"type":"integer"}}`
+	for _, text := range []string{`["a"]`, `["a",1]`, `[1]`, `[]`, `{}`} {
+		compare(t, validator, "2019-09", text, set.Check(decode(t, text), nil) == nil)
+		compare(t, compile(t, newer), "2020-12", text, parse(t, newer).Check(decode(t, text), nil) == nil)
 	}
 }
 

@@ -194,7 +194,9 @@ func (e *evaluation) containing(n *node, v []any, s *seen) bool {
 	for i, item := range v {
 		if e.tryBelow(n.contains, item) {
 			found++
-			s.item(i)
+			if !n.ContainsCounts {
+				s.item(i)
+			}
 		}
 	}
 	least := 1

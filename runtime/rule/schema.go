@@ -35,11 +35,15 @@ type Schema struct {
 	// name, as it does in older dialects.
 	Dependencies bool
 
-	PrefixItems      []*Schema
-	Items            *Schema
-	Contains         *Schema
-	MinContains      *int // nil: 1
-	MaxContains      *int
+	PrefixItems []*Schema
+	Items       *Schema
+	Contains    *Schema
+	MinContains *int // nil: 1
+	MaxContains *int
+	// ContainsCounts says that Contains evaluates no items for UnevaluatedItems, as
+	// before 2020-12.
+	ContainsCounts bool
+
 	UnevaluatedItems *Schema
 	MinItems         int
 	MaxItems         *int

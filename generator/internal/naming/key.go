@@ -121,7 +121,7 @@ func (w *writer) schema(s *schema.Schema) {
 		fmt.Fprint(w, *s.Bool)
 		return
 	}
-	fmt.Fprintf(w, "{%q %q %q %t %q %q %q %t", s.Title, s.Description, s.Types, s.Deprecated, s.Format, s.ContentEncoding, sortedNames(s.Required), s.UniqueItems)
+	fmt.Fprintf(w, "{%q %q %q %t %q %q %q %t %t", s.Title, s.Description, s.Types, s.Deprecated, s.Format, s.ContentEncoding, sortedNames(s.Required), s.UniqueItems, s.ContainsCounts)
 	if s.Ref != nil {
 		w.WriteString(" ref ")
 		w.schema(s.Ref.Target)

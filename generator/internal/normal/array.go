@@ -95,6 +95,6 @@ func (f *Form) itemSchemas(i int) []*schema.Schema {
 // below a evaluate.
 func (f *Form) dynamicItems(a *schema.Schema) bool {
 	return slices.ContainsFunc(f.Node.belowOf(a), func(s *schema.Schema) bool {
-		return f.Node.conditional(s) || s.Contains != nil
+		return f.Node.conditional(s) || s.Contains != nil && !s.ContainsCounts
 	})
 }

@@ -202,6 +202,9 @@ func TestForms(t *testing.T) {
 		{`{"type":"array","prefixItems":[{"type":"string"}],"items":false,"minItems":2}`, `never`},
 		{`{"type":"array","allOf":[{"prefixItems":[{"type":"string"}]}],"unevaluatedItems":{"type":"integer"}}`, `[string, integer…]`},
 		{`{"type":"array","contains":{"const":1}}`, `[] check contains`},
+		{`{"type":"array","contains":{"const":1},"unevaluatedItems":{"type":"integer"}}`, `[] check contains unevaluatedItems`},
+		{`{"$schema":"https://json-schema.org/draft/2019-09/schema","type":"array","contains":{"const":1},"unevaluatedItems":{"type":"integer"}}`,
+			`[integer…] check contains`},
 
 		// Unions: branches that no value takes are dropped, and null stands apart.
 		{`{"oneOf":[{"type":"string"},{"type":"null"}]}`, `string or null`},

@@ -56,6 +56,7 @@ func (m *maker) additional(r builder, s *schema.Schema) {
 // describes, unless nobody knows which these are.
 func (m *maker) unevaluated(r builder, s *schema.Schema, keyword string, rest *schema.Schema) {
 	if rest != nil && m.exact(s) {
+		m.evaluates = m.evaluates || keyword == "unevaluatedItems"
 		r.part(keyword, m.rule(rest))
 	}
 }

@@ -37,6 +37,11 @@ func Of(graph *normal.Graph, list *diag.List, residues []normal.Residue, more ..
 	if len(rules.Rules) == 0 {
 		return nil
 	}
+	if m.evaluates {
+		for _, r := range m.counting {
+			r.true("containsCounts")
+		}
+	}
 	for _, key := range slices.Sorted(maps.Keys(m.defs)) {
 		rules.Defs = append(rules.Defs, m.defs[key])
 	}
@@ -66,6 +71,9 @@ type maker struct {
 	graph *normal.Graph
 	list  *diag.List
 	defs  map[string]*ir.Rule
+
+	evaluates bool      // a rule asks which items others evaluate
+	counting  []builder // rules whose contains evaluates none
 }
 
 // builder adds words to a rule.
@@ -346,6 +354,9 @@ func (m *maker) contains(r builder, s *schema.Schema) {
 		return
 	}
 	r.add("contains", m.rule(s.Contains))
+	if s.ContainsCounts {
+		m.counting = append(m.counting, r)
+	}
 	r.limit("minContains", s.MinContains.Count())
 	if s.MaxContains != nil && m.exact(s.Contains) {
 		r.limit("maxContains", s.MaxContains.Count())

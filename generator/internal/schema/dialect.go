@@ -165,6 +165,7 @@ func dependencies(b *builder, s *Schema, m Member) {
 // translate finishes s in the terms of 2020-12.
 func (b *builder) translate(s *Schema) {
 	o := b.older
+	s.ContainsCounts = s.Contains != nil && b.level < level2020
 	if o.tuple {
 		s.Items = o.additionalItems
 	}

@@ -59,11 +59,14 @@ type Schema struct {
 	DependentSchemas      []Property
 
 	// Arrays.
-	PrefixItems      []*Schema
-	Items            *Schema
-	Contains         *Schema
-	MinContains      *Number
-	MaxContains      *Number
+	PrefixItems []*Schema
+	Items       *Schema
+	Contains    *Schema
+	MinContains *Number
+	MaxContains *Number
+	// ContainsCounts says that Contains only counts items: it evaluates none of
+	// them for UnevaluatedItems, as before 2020-12.
+	ContainsCounts   bool
 	UnevaluatedItems *Schema
 	MinItems         *Number
 	MaxItems         *Number

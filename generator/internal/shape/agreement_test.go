@@ -1,6 +1,7 @@
 package shape_test
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -115,11 +116,45 @@ var agreements = []agreement{
 	},
 }
 
+// containing are schemas of which the dialect says whether an item that contains
+// allows counts as evaluated.
+var containing = []agreement{
+	{
+		name:     "contains evaluates items in 2020-12",
+		schema:   `{"type":"array","contains":{"type":"string"},"unevaluatedItems":{"type":"integer"}}`,
+		valid:    []string{`["a","b",1]`, `["a"]`},
+		invalid:  []string{`["a",true]`, `[1]`, `[]`},
+		findings: []string{},
+	},
+	{
+		name:    "contains evaluates no items in 2019-09",
+		schema:  `{"$schema":"https://json-schema.org/draft/2019-09/schema","type":"array","contains":{"minLength":2},"unevaluatedItems":{"type":"string"}}`,
+		valid:   []string{`["ab","c"]`, `["ab"]`},
+		invalid: []string{`["ab",1]`, `["a"]`, `[]`},
+	},
+	{
+		name: "contains evaluates no items in 2019-09, beside a condition",
+		schema: `{"$schema":"https://json-schema.org/draft/2019-09/schema","type":"array","items":[true],"contains":{"type":"string"},
+			"if":{"items":[true,{"const":1}]},"unevaluatedItems":{"type":"integer"}}`,
+		valid:   []string{`["a",1,2]`, `["a",2]`, `["a"]`},
+		invalid: []string{`["a","b"]`, `["a",1,"b"]`, `[1,2]`, `[]`},
+	},
+	{
+		name: "contains evaluates by the dialect of its schema",
+		schema: `{"type":"object","properties":{"new":{"$ref":"#/$defs/new","unevaluatedItems":false},"old":{"$ref":"#/$defs/old","unevaluatedItems":false}},"$defs":{
+			"new":{"type":"array","prefixItems":[true],"contains":{"type":"string"}},
+			"old":{"$schema":"https://json-schema.org/draft/2019-09/schema","$id":"file:///old.json","type":"array","items":[true],"contains":{"type":"string"}}}}`,
+		valid:   []string{`{"new":[1,"a"]}`, `{"new":["b","a"]}`, `{"old":["a"]}`},
+		invalid: []string{`{"new":["a",1]}`, `{"old":["b","a"]}`, `{"old":[1,"a"]}`, `{"old":[1]}`, `{"new":[1]}`},
+	},
+}
+
 // The generated types take the valid documents of each schema, and those alone;
 // so does the validator.
 func TestAgreements(t *testing.T) {
 	t.Parallel()
 	var cases []verdict.Case
+	agreements := slices.Concat(agreements, containing)
 	for _, a := range agreements {
 		c := verdict.ForSchema(a.name, []byte(a.schema))
 		for _, document := range append(append([]string{}, a.valid...), a.invalid...) {
