@@ -396,8 +396,17 @@ func (s *sim) held(row *memRow) bool {
 		if _, ok := r.m.t.mem[row.Seq]; ok || !s.store.visible(row, s.store.snapshots[r.m.t.reader.from]) {
 			return true
 		}
+		if slices.ContainsFunc(r.pending, func(op *simOp) bool { return op.brings(row.Seq) }) {
+			return true // edited before, and read because of that
+		}
 	}
 	return false
+}
+
+// brings reports whether a page that was read, and has not arrived, has a row.
+func (op *simOp) brings(seq int64) bool {
+	return op.page != nil && slices.ContainsFunc(op.page.Rows, func(r Row) bool { return r.Seq == seq }) ||
+		slices.ContainsFunc(op.out.entries, func(e *entry) bool { return e.row.Seq == seq })
 }
 
 // settledDown reports whether a relay is not in the middle of reading something, but
