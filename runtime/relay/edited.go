@@ -12,7 +12,7 @@ import (
 // former scope is read again. So, while anything waits and once more when it no
 // longer does, a leader looks for rows that were edited:
 //
-//	idle ──wanted──▶ held ──▶ snapshot ──▶ pages ──▶ idle
+//	idle ──wanted──▶ held ──▶ snapshot ──▶ pages ──▶ topics ──▶ idle
 //
 // First the held rows are read again: a row that is no longer among them was
 // deleted, moved or released by hand, and holds its key no more. Then all edited
@@ -21,6 +21,10 @@ import (
 // with it. Only edits count that a snapshot shows which was taken after the look
 // was asked for, so that of two rows that are corrected together, no page shows
 // the second alone.
+//
+// Last, some of the paused topics are looked at for whether any row is left for them:
+// one that was corrected or deleted leaves a topic behind that nobody waits for, and
+// that would stay paused for as long as it cannot be described.
 //
 // An edited row that a finished snapshot shows has no predecessor that is still to
 // be read for the first time, so admitting it here cannot change the order of rows
@@ -36,6 +40,8 @@ type editor struct {
 	after  int64
 	upTo   int64
 	last   bool // the last read was one of these
+	topics []*topic
+	turn   int // which paused topic comes first in the next look
 }
 
 type editStage int
@@ -45,6 +51,7 @@ const (
 	editHeld
 	editSnapshot
 	editPages
+	editTopics
 )
 
 // editShare bounds the share of its time that a leader looks for edits: one in so
@@ -80,23 +87,87 @@ func (r *reader) planEdits(n *agenda) bool {
 	case editSnapshot:
 		n.do(opSnapshot{edits: true})
 	case editPages:
-		others := r.to != "" || r.ready > 0 || r.t.woken || !r.waiting && r.pollAt <= n.now
-		if others && e.last {
-			e.last = false
-			return false
-		}
 		limit, ok := r.room()
-		if !ok {
+		if r.othersFirst(n.now) || !ok {
 			return false
 		}
 		e.last = true
 		n.do(opEdited{s: e.shown, edits: e.edits, after: e.after, upTo: e.upTo, limit: limit})
+	case editTopics:
+		s := r.nextPaused(n.now)
+		if s == nil || r.othersFirst(n.now) {
+			return false
+		}
+		e.last = true
+		n.do(opAgain{
+			s: r.shown(), scope: Scope{Topic: s.topic.name}, upTo: s.skipped, limit: Limit{Rows: 1, Bytes: 1}, anyLeft: s,
+		})
 	}
 	return true
 }
 
+// othersFirst reports whether it is the turn of other reads.
+func (r *reader) othersFirst(now time.Duration) bool {
+	others := r.to != "" || r.ready > 0 || r.t.woken || !r.waiting && r.pollAt <= now
+	if others && r.edit.last {
+		r.edit.last = false
+		return true
+	}
+	return false
+}
+
+// topicsAtOnce bounds the paused topics of which one look asks whether rows are left.
+const topicsAtOnce = 10
+
+// pausedTopics picks those of the look that begins, in turn.
+func (r *reader) pausedTopics() []*topic {
+	e := &r.edit
+	var paused []*topic
+	for _, tp := range r.t.order {
+		if tp.paused != nil {
+			paused = append(paused, tp)
+		}
+	}
+	if len(paused) <= topicsAtOnce {
+		return paused
+	}
+	from := e.turn % len(paused)
+	e.turn = from + topicsAtOnce
+	return append(paused[from:], paused[:from]...)[:topicsAtOnce]
+}
+
+// nextPaused is the next topic to ask about; nil: the look is over.
+func (r *reader) nextPaused(now time.Duration) *scope {
+	e := &r.edit
+	for len(e.topics) > 0 {
+		s := e.topics[0].paused
+		switch {
+		case s == nil || s.state != waiting:
+		case s.skipped > 0:
+			return s
+		case r.t.idle(s.topic):
+			r.t.noneLeft(s)
+		}
+		e.topics = e.topics[1:]
+	}
+	r.editsDone(now)
+	return nil
+}
+
+// left takes the answer whether the topic has rows left.
+func (r *reader) left(op opAgain, rows []*entry) {
+	s, e := op.anyLeft, &r.edit
+	if len(e.topics) > 0 && e.topics[0].paused == s {
+		e.topics = e.topics[1:]
+	}
+	if len(rows) > 0 || s.state != waiting || s.skipped != op.upTo || !r.t.idle(s.topic) {
+		return
+	}
+	r.t.noneLeft(s)
+}
+
 // editsFrom begins to read the edited rows.
-func (r *reader) editsFrom(now time.Duration, edits Snapshot) {
+func (r *reader) editsFrom(edits Snapshot) {
 	e := &r.edit
 	e.stage, e.edits, e.shown = editPages, edits, r.from
 	if r.t.m.off.editsAhead {
@@ -104,25 +175,32 @@ func (r *reader) editsFrom(now time.Duration, edits Snapshot) {
 	}
 	e.after, e.upTo, e.last = 0, r.high, false
 	if e.upTo == 0 {
-		r.editsDone(now)
+		r.pagesDone()
 	}
+}
+
+// pagesDone goes on with the paused topics.
+func (r *reader) pagesDone() {
+	r.edit.stage = editTopics
+	r.edit.topics = r.pausedTopics()
 }
 
 // editsDone ends a look and sets the time of the next one.
 func (r *reader) editsDone(now time.Duration) {
 	e := &r.edit
 	e.stage = editIdle
+	r.t.forgetTopics()
 	e.at = now + max(r.t.cfg.PauseMin, editShare*(now-e.began))
 }
 
 // edited takes a page of edited rows.
-func (r *reader) edited(now time.Duration, o outcome) {
+func (r *reader) edited(o outcome) {
 	for _, e := range o.entries {
 		r.t.admit(e, nil)
 	}
 	r.edit.after = o.end
 	if !o.more {
-		r.editsDone(now)
+		r.pagesDone()
 	}
 }
 

@@ -181,3 +181,31 @@ func TestRowsThatAreEditedByHandAreFound(t *testing.T) {
 		})
 	}
 }
+
+// A topic that pauses and has no rows left, for an operator corrected or deleted them,
+// is not called paused for the rest of the term.
+func TestAPausedTopicWithoutRowsIsForgotten(t *testing.T) {
+	t.Parallel()
+	const insert = `INSERT INTO event_outbox (aggregate_id, aggregate_type, event_type, topic, event_key, event_data) VALUES ('a', 'a', 't', $1, 'k', '1')`
+	for name, edit := range map[string]string{
+		"corrected": `UPDATE event_outbox SET topic = 'here' WHERE topic = 'gone'`,
+		"deleted":   `DELETE FROM event_outbox WHERE topic = 'gone'`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			pg := services.Postgres(t)
+			migrated(t, pg)
+			if _, err := pg.Pool.Exec(t.Context(), insert, "gone"); err != nil {
+				t.Fatal(err)
+			}
+			r := start(t, relay.Config{
+				Store: postgresStore(t, pg, pgstore.Mark), Sink: newTaking(), PauseMin: 10 * time.Millisecond, PauseMax: 100 * time.Millisecond,
+			})
+			r.w.until(t, "the topic is paused", func(w *watcher) bool { return len(w.status.PausedTopics) == 1 })
+			if _, err := pg.Pool.Exec(t.Context(), edit); err != nil {
+				t.Fatal(err)
+			}
+			r.w.until(t, "no topic is paused", func(w *watcher) bool { return len(w.status.PausedTopics) == 0 })
+		})
+	}
+}

@@ -119,6 +119,7 @@ type (
 		after, upTo int64
 		limit       Limit
 		catchUp     *catchUp
+		anyLeft     *scope // not to catch up: only to see whether rows are left for this topic
 	}
 
 	opEdited struct {

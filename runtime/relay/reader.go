@@ -223,12 +223,12 @@ func (r *reader) handle(now time.Duration, o outcome) {
 		}
 	case opSnapshot:
 		if op.edits {
-			r.editsFrom(now, o.snapshot)
+			r.editsFrom(o.snapshot)
 		} else {
 			r.snapshot(now, o.snapshot)
 		}
 	case opEdited:
-		r.edited(now, o)
+		r.edited(o)
 	case opDecisions:
 		r.decide(now, op, o.decisions)
 	case opBacklog:
@@ -248,6 +248,10 @@ func (r *reader) handle(now time.Duration, o outcome) {
 			r.closeTick(now)
 		}
 	case opAgain:
+		if op.anyLeft != nil {
+			r.left(op, o.entries)
+			return
+		}
 		r.again(op, o)
 	}
 }

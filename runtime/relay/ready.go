@@ -68,7 +68,7 @@ func (m *machine) repeats(c command) bool {
 	case opTick:
 		return room && r.to != ""
 	case opAgain:
-		return room && slices.ContainsFunc(m.t.order, (*topic).readsAgain)
+		return room && (r.edit.stage == editTopics || slices.ContainsFunc(m.t.order, (*topic).readsAgain))
 	case opEdited:
 		return room && r.edit.stage == editPages
 	}

@@ -176,6 +176,29 @@ func (t *term) goesOn(tp *topic) {
 	}
 }
 
+// noneLeft ends the pause of a topic for which no row is left.
+func (t *term) noneLeft(s *scope) {
+	s.topic.describe = false
+	s.skipped = 0
+	t.readyScope(s)
+}
+
+// forgetTopics forgets topics that were never described and that no row waits for, so
+// that rows of ever new topics that do not exist take no memory for long.
+func (t *term) forgetTopics() {
+	held := map[*topic]bool{}
+	for _, s := range t.holds {
+		held[s.topic] = true
+	}
+	t.order = slices.DeleteFunc(t.order, func(tp *topic) bool {
+		kept := tp.info != nil || tp.paused != nil || tp.catchUp != nil || tp.describe || len(tp.waiting)+len(tp.ready) > 0 || held[tp]
+		if !kept {
+			delete(t.topics, tp.name)
+		}
+		return !kept
+	})
+}
+
 // idle reports whether no row of the topic is in memory.
 func (t *term) idle(tp *topic) bool {
 	for _, p := range tp.parts {
