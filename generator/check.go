@@ -24,7 +24,7 @@ type Part string
 
 // The parts of a check.
 const (
-	PartLint      Part = "lint"      // what is allowed and will be regretted
+	PartLint      Part = "lint"      // what is valid but risky
 	PartGenerated Part = "generated" // generated code that is out of date
 	PartCompat    Part = "compat"    // what was there before
 )

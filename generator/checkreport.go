@@ -110,7 +110,7 @@ func reportRule(id string) (report.Rule, bool) {
 		return report.Rule{}, false
 	}
 	return report.Rule{
-		ID: e.ID, Short: e.Short, Why: e.Why, Before: e.Before, After: e.After, Language: e.language, Mended: e.mended,
+		ID: e.ID, Short: e.Short, Why: e.Why, Before: e.Before, After: e.After, Language: e.language, Fixed: e.fixed,
 		Instead: e.Instead, Text: e.Text(),
 	}, true
 }

@@ -53,7 +53,7 @@ type CompatResult struct {
 	sources diag.Sources
 }
 
-// Compatible reports whether no change breaks anybody whom the level asks for.
+// Compatible reports whether all changes are compatible at the level that was asked for.
 func (r *CompatResult) Compatible() bool { return compat.Compatible(r.Changes) }
 
 // Compat judges a change of a JSON Schema as Confluent's schema registry does,

@@ -28,7 +28,7 @@ type FindingExplanation struct {
 
 	language string // of the example
 	change   bool   // the example is a change of a schema
-	mended   bool   // After is Before as it should be
+	fixed    bool   // After is Before as it should be
 }
 
 // Text is the explanation for a person to read.
@@ -40,7 +40,7 @@ func (e FindingExplanation) Text() string {
 	}
 	b.WriteString("\n" + e.Why + "\n")
 	if e.Before != "" {
-		from, to := report.Example(e.mended)
+		from, to := report.Example(e.fixed)
 		if e.change {
 			from = "For example, at level BACKWARD, from"
 		}
@@ -90,7 +90,7 @@ func explainLint(id string) (FindingExplanation, bool) {
 	e, ok := lint.Explain(id)
 	return FindingExplanation{
 		ID: e.ID, Verdict: e.Severity.String(), Short: e.What, Why: e.Why,
-		Before: e.Bad, After: e.Good, Instead: e.Instead, language: "yaml", mended: true,
+		Before: e.Bad, After: e.Good, Instead: e.Instead, language: "yaml", fixed: true,
 	}, ok
 }
 
@@ -98,7 +98,7 @@ func explainDiagnostic(id string) (FindingExplanation, bool) {
 	e, ok := diag.Explain(id)
 	return FindingExplanation{
 		ID: e.ID, Verdict: e.Severity.String(), Short: e.What, Why: e.Why,
-		Before: e.Bad, After: e.Good, Instead: e.Instead, language: "yaml", mended: true,
+		Before: e.Bad, After: e.Good, Instead: e.Instead, language: "yaml", fixed: true,
 	}, ok
 }
 

@@ -167,7 +167,7 @@ func TestCannotRun(t *testing.T) {
 	withoutModule := strings.Replace(graded, "-- go.mod --", "-- go.mod.old --", 1)
 	for name, test := range map[string]struct {
 		archive string
-		mend    func(*generator.Config)
+		fix     func(*generator.Config)
 		want    string
 	}{
 		"no project file": {"", nil, "outboxgen.yaml"},
@@ -177,8 +177,8 @@ func TestCannotRun(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			cfg := config(t, test.archive)
-			if test.mend != nil {
-				test.mend(&cfg)
+			if test.fix != nil {
+				test.fix(&cfg)
 			}
 			result, err := generator.Generate(t.Context(), cfg)
 			if err == nil || !strings.Contains(err.Error(), test.want) {

@@ -21,7 +21,7 @@ func newCheck(io streams, at *project) *cobra.Command {
 		Use:   "check",
 		Short: "Say whether a change may be merged",
 		Long: `check is the gate for a change of event schemas. It looks for what is wrong with
-the schemas, for what is allowed and will be regretted (lint), for generated code
+the schemas, for what is valid but risky (lint), for generated code
 that is out of date, and for changes that break those who read or write the events
 as they were before. It writes nothing.
 

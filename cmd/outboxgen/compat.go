@@ -17,7 +17,7 @@ func newCompat(io streams, at *project) *cobra.Command {
 	var all bool
 	cmd := &cobra.Command{
 		Use:   "compat OLD... NEW",
-		Short: "Say whether a changed JSON Schema breaks anybody",
+		Short: "Check whether a changed JSON Schema is compatible",
 		Long: `compat compares JSON Schema files as Confluent's schema registry does, without a
 registry and without a project: what passes here registers there.
 

@@ -8,7 +8,7 @@ Usage:
 	outboxgen generate [--check]      write the Go package, or compare it with the disk
 	outboxgen explain FILE            say what a schema becomes
 	outboxgen check                   say whether a change may be merged
-	outboxgen compat OLD NEW          say whether a changed schema breaks anybody
+	outboxgen compat OLD NEW          check whether a changed schema is compatible
 	outboxgen migration --format F    print the SQL of the outbox's tables
 	outboxgen version                 print the versions of outboxgen, sqlc and Go
 	outboxgen completion SHELL        print a completion script

@@ -10,7 +10,7 @@
 // # What it accepts
 //
 // A document is RFC 8259 JSON in UTF-8, nested at most [MaxDepth] deep. Where
-// encoding/json mends, wire reports: bytes that are not UTF-8 and escapes that
+// encoding/json repairs, wire reports: bytes that are not UTF-8 and escapes that
 // name half a surrogate pair are errors in both directions, because a Go
 // string could not give them back. A member that occurs twice counts once, the
 // last one wins, as in encoding/json.

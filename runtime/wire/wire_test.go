@@ -389,7 +389,7 @@ func TestManyRequired(t *testing.T) {
 
 // FuzzAgainstEncodingJSON holds the scanner against encoding/json: the same
 // documents are JSON, with the same values. What wire refuses on purpose,
-// encoding/json mends: bytes that are not UTF-8, and halves of surrogate pairs.
+// encoding/json repairs: bytes that are not UTF-8, and halves of surrogate pairs.
 func FuzzAgainstEncodingJSON(f *testing.F) {
 	for _, seed := range []string{
 		`{"a":[1,2.5e3,"x\u00e9\ud83d\ude00\n",null,true,false,{}],"b":{"c":[]}}`, `"\ud800"`, "\"\xff\"", ` [ 1 , 2 ] `, `1e400`, `-`, `[1,]`, `{"a":1,"a":2}`,

@@ -1,4 +1,4 @@
-// Package compat judges whether a changed JSON Schema breaks anybody, by the
+// Package compat decides whether a changed JSON Schema is compatible, by the
 // rules of Confluent's schema registry, so that what passes here registers
 // there.
 //

@@ -22,7 +22,7 @@ type Change struct {
 	// Compatible reports whether the policy allows the change.
 	Compatible bool
 	// Unseen marks a change of a keyword that no rule compares: it counts as
-	// compatible, and may break somebody all the same.
+	// compatible, but may still break a reader.
 	Unseen bool
 	// Pos and Pointer are the place in the new schema: of the keyword or name that
 	// changed, or of what held it when it is gone.
@@ -87,7 +87,7 @@ func comparePos(a, b diag.Pos) int {
 	return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Col, b.Col))
 }
 
-// Compatible reports whether none of the changes breaks anybody.
+// Compatible reports whether all of the changes are compatible.
 func Compatible(changes []Change) bool {
 	return !slices.ContainsFunc(changes, func(c Change) bool { return !c.Compatible })
 }

@@ -188,7 +188,7 @@ func beforeRules() []rule {
 			id: "EARLIER_UNREADABLE", severity: diag.Warning,
 			what: "an earlier version that cannot be judged",
 			why: "What the file was before is no sound schema, or an event that this version of outboxgen refuses. Changes against it are not judged, so " +
-				"that it can be mended.",
+				"that it can be fixed.",
 			instead: "look at the change yourself",
 		},
 		{

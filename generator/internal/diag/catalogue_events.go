@@ -27,7 +27,7 @@ func eventRules() []rule {
 			instead: "give topic in x-outbox", bad: event("version: 1, type: a.v1, topic: 'a b', aggregate: {type: a}"), good: event("version: 1, type: a.v1, topic: a-b, aggregate: {type: a}"),
 		},
 		{
-			id: "bad-choice", what: "a setting that is none of its choices", why: "It would be without effect.",
+			id: "bad-choice", what: "an invalid value of a setting", why: "It would be without effect.",
 			instead: "write one of those that the message lists", bad: event("version: 1, type: a.v1, envelope: cloudevent, aggregate: {type: a}"), good: event("version: 1, type: a.v1, envelope: cloudevents, aggregate: {type: a}"),
 		},
 		{

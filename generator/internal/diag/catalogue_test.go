@@ -58,7 +58,7 @@ var elsewhere = map[string][2]string{
 var uncased = []string{"insert-does-not-compile", "pointer-not-found", "pointer-type", "unreadable-output"}
 
 // Each example of the catalogue gives the finding that it is an example of, and
-// is without it once mended. testdata/examples.txt holds the exact text.
+// is without it once fixed. testdata/examples.txt holds the exact text.
 func TestExamples(t *testing.T) {
 	t.Parallel()
 	var got strings.Builder
@@ -91,7 +91,7 @@ func TestExamples(t *testing.T) {
 		}
 		for _, f := range findings(t, e.Good) {
 			if f.ID == id || f.Severity == diag.Error {
-				t.Errorf("%s: the mended example gives %s", id, f)
+				t.Errorf("%s: the fixed example gives %s", id, f)
 			}
 		}
 	}

@@ -15,8 +15,8 @@ type rule struct {
 	what     string        // is found, in a few words
 	why      string        // it matters, and to whom
 	bad      string        // members of an event schema in which it is found
-	good     string        // the same, mended
-	instead  string        // how to mend it
+	good     string        // the same, fixed
+	instead  string        // how to fix it
 }
 
 // Explanation is what the catalogue says about one id.
@@ -29,9 +29,9 @@ type Explanation struct {
 	// Why says why it matters, and to whom.
 	Why string
 	// Bad and Good are an example: members of an event schema, in YAML, in which
-	// this is found, and the same mended.
+	// this is found, and the same fixed.
 	Bad, Good string
-	// Instead says how to mend it.
+	// Instead says how to fix it.
 	Instead string
 }
 

@@ -33,7 +33,7 @@ func valueRules() []rule {
 			why:     "Constructors and every reader that fills in what is missing make data that fails validation. A default of null is as good as none, and passes.",
 			bad:     "properties:\n  priority: {type: integer, description: 1 is first., minimum: 1, default: 0}\n",
 			good:    "properties:\n  priority: {type: integer, description: 1 is first., minimum: 1, default: 1}\n",
-			instead: "mend the value, or the schema if the value is what producers send",
+			instead: "fix the value, or the schema if the value is what producers send",
 		},
 		{
 			id: "EXAMPLE_INVALID", severity: diag.Warning,
@@ -41,7 +41,7 @@ func valueRules() []rule {
 			why:     "Examples are what people copy into tests and producers: this one is refused by the first consumer that validates. Formats are checked as well.",
 			bad:     "properties:\n  code: {type: string, description: A code., pattern: '^[A-Z]{3}$', examples: [ab]}\n",
 			good:    "properties:\n  code: {type: string, description: A code., pattern: '^[A-Z]{3}$', examples: [ABC]}\n",
-			instead: "mend the example, or the schema if the example is what producers send",
+			instead: "fix the example, or the schema if the example is what producers send",
 		},
 		{
 			id: "REQUIRED_PROPERTY_NULLABLE", severity: diag.Warning,

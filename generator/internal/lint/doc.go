@@ -1,4 +1,4 @@
-// Package lint finds what is allowed in an event schema and will be regretted:
+// Package lint finds what is valid in an event schema but risky:
 // names in two styles, money in floats, times without a format, personal data
 // that nothing marks, examples that are not valid.
 //

@@ -43,7 +43,7 @@ func (l *linter) value(v *validator, s *schema.Schema, value *schema.Value, id, 
 		return // the loader looks at the type
 	}
 	if at, problem := v.problem(s, value); problem != "" {
-		l.found(id, s, at, fmt.Sprintf("%s %s is not valid here: %s; %s", what, value.Short(), diag.Printable(problem), why), "mend the value or the schema")
+		l.found(id, s, at, fmt.Sprintf("%s %s is not valid here: %s; %s", what, value.Short(), diag.Printable(problem), why), "fix the value or the schema")
 	}
 }
 

@@ -45,7 +45,7 @@ func options() report.Options {
 				Language: "json", Instead: "keep it", Text: "all of it",
 			}, true
 		case "bad-name":
-			return report.Rule{ID: id, Short: "a name", Why: "It is none.", Before: "a: b", After: "b: a", Language: "yaml", Mended: true}, true
+			return report.Rule{ID: id, Short: "a name", Why: "It is none.", Before: "a: b", After: "b: a", Language: "yaml", Fixed: true}, true
 		}
 		return report.Rule{}, false
 	}}

@@ -8,8 +8,8 @@ type Rule struct {
 	// Before and After are an example, in Language (json or yaml); both may be
 	// empty.
 	Before, After, Language string
-	// Mended says that After is Before as it should be, and not a later state.
-	Mended bool
+	// Fixed says that After is Before as it should be, and not a later state.
+	Fixed bool
 	// Instead says how to do it safely; may be empty.
 	Instead string
 	// Text is all of it as plain text.
@@ -19,7 +19,7 @@ type Rule struct {
 // help is a rule in Markdown.
 func (r Rule) help() string {
 	text := r.Why
-	from, to := Example(r.Mended)
+	from, to := Example(r.Fixed)
 	if r.Before != "" {
 		text += "\n\n" + from + "\n\n" + fence(r.Before, r.Language) + "\n\n" + to + "\n\n" + fence(r.After, r.Language)
 	}
@@ -30,8 +30,8 @@ func (r Rule) help() string {
 }
 
 // Example is the words before the first part of an example and between the two.
-func Example(mended bool) (from, to string) {
-	if mended {
+func Example(fixed bool) (from, to string) {
+	if fixed {
 		return "For example", "is better written"
 	}
 	return "For example, from", "to"

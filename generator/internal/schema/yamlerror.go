@@ -104,7 +104,7 @@ func (p *yamlPlace) finding(message string, line int) diag.Finding {
 			f.Pos = at
 		}
 	case has("mapping values are not allowed"):
-		f.Message, f.Hint = "a colon where no member can begin", `put a text that holds ": " in quotes, or mend the indentation`
+		f.Message, f.Hint = "a colon where no member can begin", `put a text that holds ": " in quotes, or fix the indentation`
 	case has("block sequence entries are not allowed"):
 		f.Message, f.Hint = "a list item cannot begin here", "begin the list on a line of its own"
 	case has("did not find expected key"), has("did not find expected '-' indicator"):

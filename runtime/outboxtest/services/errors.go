@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// ErrNotFound is wrapped by the error of a service that is not to be had on
+// ErrNotFound is wrapped by the error of a service that is not available on
 // this machine: nothing points at a running one, and there is nothing that could
 // be started. The message says where it was looked for and what to do.
 var ErrNotFound = errors.New("service not found")

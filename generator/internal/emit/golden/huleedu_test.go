@@ -121,7 +121,7 @@ func TestUnknownMembersSurvive(t *testing.T) {
 	}
 }
 
-// A value is written by hand, found wanting, mended and written as JSON.
+// A value is written by hand, found wanting, fixed and written as JSON.
 func TestHuleEduByHand(t *testing.T) {
 	t.Parallel()
 	v := events.NewEssayResult(events.EssayResult{

@@ -8,7 +8,7 @@
 // command's. Test binaries that "go test" runs side by side can share one Kafka
 // in this way instead of each starting one.
 //
-// A service that is not to be had is reported, and the command runs without it;
+// A service that is not available is reported, and the command runs without it;
 // with OUTBOXGEN_REQUIRE naming it, the command does not run and the exit code
 // is 1.
 package main
