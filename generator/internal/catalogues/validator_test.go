@@ -9,9 +9,10 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"unicode"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"github.com/outboxgen/outboxgen/generator/internal/verdict"
 )
 
 // base is where the files of a catalogue seem to lie.
@@ -28,7 +29,7 @@ type validators struct {
 // newValidators reads the files: each is found by its path and by its
 // identifier. It returns what they say too.
 func newValidators(l loaded) (*validators, map[string]any) {
-	v := &validators{compiler: jsonschema.NewCompiler()}
+	v := &validators{compiler: verdict.Asserting()}
 	parsed, byID := map[string]any{}, map[string]any{}
 	for _, name := range slices.Sorted(maps.Keys(l.texts)) {
 		schema, err := jsonschema.UnmarshalJSON(bytes.NewReader(l.texts[name]))
@@ -62,8 +63,6 @@ func newValidators(l loaded) (*validators, map[string]any) {
 		}
 		return nil, fmt.Errorf("no file for %s", address)
 	}))
-	v.compiler.AssertFormat()
-	v.compiler.AssertContent()
 	v.compiler.UseRegexpEngine(func(pattern string) (jsonschema.Regexp, error) {
 		compiled, err := regexp.Compile(pattern)
 		if err != nil {
@@ -94,10 +93,4 @@ func (v *validators) of(e event) (*jsonschema.Schema, error) {
 		address += "#" + (&url.URL{Path: e.pointer}).EscapedPath()
 	}
 	return v.compiler.Compile(address)
-}
-
-// mistaken reports whether the validator is known to be wrong about a valid
-// document that a type refuses: it takes letters beyond ASCII in a uri.
-func mistaken(document []byte, refusal string) bool {
-	return strings.Contains(refusal, "must have the format uri") && bytes.ContainsFunc(document, func(r rune) bool { return r > unicode.MaxASCII })
 }

@@ -7,26 +7,22 @@ import (
 	"fmt"
 	"math/big"
 	"net/url"
+	"regexp"
 	"strings"
 	"unicode"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
-// Validator compiles the schema of ForSchema with the independent validator,
-// which asserts formats and encodings, as generated types do; a media type stays
-// an annotation, and a uri is ASCII, as RFC 3986 has it. It takes a schema
-// without $schema to be of 2020-12. Options change the compiler first.
+// Validator compiles the schema of ForSchema with the independent validator, see
+// Asserting. It takes a schema without $schema to be of 2020-12. Options change
+// the compiler first.
 func Validator(schema []byte, options ...func(*jsonschema.Compiler)) (*jsonschema.Schema, error) {
 	resource, err := jsonschema.UnmarshalJSON(bytes.NewReader(schema))
 	if err != nil {
 		return nil, err
 	}
-	c := jsonschema.NewCompiler()
-	c.AssertFormat()
-	c.AssertContent()
-	c.RegisterContentMediaType(&jsonschema.MediaType{Name: "application/json", Validate: func([]byte) error { return nil }})
-	c.RegisterFormat(&jsonschema.Format{Name: "uri", Validate: asciiURI})
+	c := Asserting()
 	for _, option := range options {
 		option(c)
 	}
@@ -35,6 +31,40 @@ func Validator(schema []byte, options ...func(*jsonschema.Compiler)) (*jsonschem
 		return nil, err
 	}
 	return c.Compile(url)
+}
+
+// Asserting is the compiler of the independent validator, which asserts formats
+// and encodings, as generated types do; a media type stays an annotation. It has
+// checks of its own for two formats that it is wrong about: a uri is ASCII, as
+// RFC 3986 has it, and an expression of a uri-template may begin with a slash, as
+// RFC 6570 has it.
+func Asserting() *jsonschema.Compiler {
+	c := jsonschema.NewCompiler()
+	c.AssertFormat()
+	c.AssertContent()
+	c.RegisterContentMediaType(&jsonschema.MediaType{Name: "application/json", Validate: func([]byte) error { return nil }})
+	c.RegisterFormat(&jsonschema.Format{Name: "uri", Validate: asciiURI})
+	c.RegisterFormat(&jsonschema.Format{Name: "uri-template", Validate: uriTemplate})
+	return c
+}
+
+// template is a URI template: literal characters and expressions, which name
+// variables.
+var template = func() *regexp.Regexp {
+	const (
+		literal  = "[^\\x00-\\x20\"'%<>\\\\^`{|}\\x7f]|%[0-9A-Fa-f]{2}"
+		name     = "(?:\\w|%[0-9A-Fa-f]{2})(?:\\.?(?:\\w|%[0-9A-Fa-f]{2}))*"
+		variable = name + "(?:\\*|:[1-9][0-9]{0,3})?"
+	)
+	return regexp.MustCompile("^(?:" + literal + "|\\{[+#./;?&=,!@|]?" + variable + "(?:," + variable + ")*\\})*$")
+}()
+
+// uriTemplate refuses what is no URI template.
+func uriTemplate(value any) error {
+	if text, ok := value.(string); ok && !template.MatchString(text) {
+		return errors.New("it is no URI template")
+	}
+	return nil
 }
 
 // asciiURI refuses what is no URI in ASCII.

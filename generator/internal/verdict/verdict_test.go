@@ -1,6 +1,7 @@
 package verdict_test
 
 import (
+	"strconv"
 	"strings"
 	"testing"
 
@@ -111,6 +112,24 @@ func TestDocumentedNamesWhatGoTypesCannotHold(t *testing.T) {
 	} {
 		if got := verdict.Documented(test.direction, []byte(test.document), test.answer); got != test.want {
 			t.Errorf("%s: want %v", name, test.want)
+		}
+	}
+}
+
+func TestAURITemplateIsOneOfRFC6570(t *testing.T) {
+	t.Parallel()
+	validator, err := verdict.Validator([]byte(`{"format":"uri-template"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for text, want := range map[string]bool{
+		"https://api.github.com/users/github/gists{/gist_id}":        true,
+		"https://api.github.com/users/github/starred{/owner}{/repo}": true,
+		"/search{?q,page*}": true, "{var:30}": true, "{+path}": true, "": true, "å": true,
+		"{": false, "}": false, "{a b}": false, "{}": false, "{a": false, "<a>": false, "%4": false,
+	} {
+		if got := verdict.Valid(validator, []byte(strconv.Quote(text))); got != want {
+			t.Errorf("%q: want %v", text, want)
 		}
 	}
 }
