@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -84,3 +85,22 @@ func (s *Store) Plans(ctx context.Context, t *testing.T, l relay.Lease, snap rel
 
 // PoolerSays is poolerSays.
 func PoolerSays(err error) bool { return poolerSays(err) }
+
+// AnchorUsers counts those who use the session of the leases, or wait for it.
+func (s *Server) AnchorUsers() int {
+	a := s.run.anchor
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.users
+}
+
+// Trim closes the sessions that nobody uses now.
+func (s *Server) Trim() {
+	r := s.run
+	r.mu.Lock()
+	for _, w := range r.free {
+		w.freed = time.Now().Add(-idleFor)
+	}
+	r.mu.Unlock()
+	r.trim()
+}

@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/multitracer"
 
 	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
 	"github.com/outboxgen/outboxgen/runtime/relay"
@@ -226,4 +228,74 @@ func TestATermDoesNotOutliveTheServer(t *testing.T) {
 	must(t, s.Release(t.Context(), lease))
 	lead(t, s)
 	snapshot(t, s)
+}
+
+// Sessions that join a term at the same time are all named in the lease row, and those
+// that were closed for want of use are not.
+func TestSessionsThatRegisterAtOnce(t *testing.T) {
+	t.Parallel()
+	pg := services.Postgres(t)
+	migrate(t, pg)
+	const backends = `SELECT jsonb_array_length(backends) FROM event_outbox_lease`
+	reading := &gate{names: []string{"ReadRange"}, waits: make(chan string), opened: make(chan struct{})}
+	joining := &gate{
+		names: []string{"RegisterBackends", "SettleByMark", "ForgetDecisions", "Sweep"},
+		waits: make(chan string), opened: make(chan struct{}),
+	}
+	server := newServer(t, pg, func(c *pgstore.ServerConfig) {
+		c.MaxSessions, c.Conn.Tracer = 8, multitracer.New(reading, joining)
+	})
+	s, err := pgstore.New(pgstore.Config{Server: server})
+	must(t, err)
+	t.Cleanup(s.Close)
+	lease := lead(t, s)
+	seq := insert(t, pg.Pool, "k")
+	ctx := t.Context()
+	together := func(calls ...func() error) *sync.WaitGroup {
+		var all sync.WaitGroup
+		for _, call := range calls {
+			all.Go(func() {
+				if err := call(); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		return &all
+	}
+	read := func() error {
+		_, err := s.ReadAgain(ctx, "1:1:", relay.Scope{Topic: "orders"}, 0, seq, wide)
+		return err
+	}
+	all := together(read, read, read)
+	for range 3 {
+		<-reading.waits // three sessions are open; the term has begun on one of them
+	}
+	close(reading.opened)
+	all.Wait()
+	if n := ask[int](t, pg.Pool, backends); n != 2 {
+		t.Fatalf("%d sessions in the lease row, want that of the leases and one more", n)
+	}
+
+	all = together(
+		func() error { return s.Settle(ctx, lease, relay.Settlement{Published: []int64{seq}}) },
+		func() error { _, err := s.Decisions(ctx, lease, nil); return err },
+		func() error { _, err := s.Sweep(ctx, lease, time.Hour, 10); return err },
+	)
+	for range 2 {
+		<-joining.waits // one registers, one need not
+	}
+	for server.AnchorUsers() < 2 {
+		time.Sleep(time.Millisecond) // the third waits for the session on which the first registers
+	}
+	close(joining.opened)
+	all.Wait()
+	if n := ask[int](t, pg.Pool, backends); n != 4 {
+		t.Errorf("%d sessions in the lease row, want 4", n)
+	}
+
+	server.Trim()
+	must(t, s.Settle(ctx, lease, relay.Settlement{Published: []int64{seq}}))
+	if n := ask[int](t, pg.Pool, backends); n != 2 {
+		t.Errorf("%d sessions in the lease row after three were closed and one was opened, want 2", n)
+	}
 }

@@ -36,6 +36,7 @@ type serverRun struct {
 	terms    int           // that are led with these sessions
 	changed  chan struct{} // closed when a worker comes free or is gone
 	trimming *time.Timer
+	opened   map[backend]bool // workers, but for those that were closed while nobody used them
 
 	// What came of opening the latest worker.
 	refusals int       // in a row
@@ -68,7 +69,7 @@ const (
 )
 
 func newRun(s *Server, first *session, at target) *serverRun {
-	r := &serverRun{server: s, target: at, started: first.serverStarted, changed: make(chan struct{})}
+	r := &serverRun{server: s, target: at, started: first.serverStarted, changed: make(chan struct{}), opened: map[backend]bool{}}
 	r.ctx, r.cancel = context.WithCancelCause(context.Background())
 	r.done = r.ctx.Done()
 	r.anchor = newAnchor(r, first)
@@ -254,6 +255,7 @@ func (r *serverRun) open(ctx context.Context) (*session, error) {
 	defer r.mu.Unlock()
 	if err == nil {
 		r.refusals, r.refusal, r.noMore = 0, nil, time.Time{}
+		r.opened[opened.backend] = true
 		return opened, nil
 	}
 	r.workers--
@@ -269,6 +271,14 @@ func (r *serverRun) open(ctx context.Context) (*session, error) {
 	}
 	r.tell()
 	return nil, err
+}
+
+// mayLock reports whether a session may be in the middle of a statement: it is open,
+// or was lost, and then the server may not know yet.
+func (r *serverRun) mayLock(b backend) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.opened[b] || b == r.anchor.session.backend
 }
 
 // makesDo reports whether the run goes on with the workers that it has although it
@@ -307,6 +317,7 @@ func (r *serverRun) trim() {
 	for _, w := range r.free {
 		if unused(w) {
 			r.workers--
+			delete(r.opened, w.backend)
 			r.server.work.Go(w.close)
 		}
 	}

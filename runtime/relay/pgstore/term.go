@@ -79,26 +79,38 @@ func (t *term) judge(err error) error {
 func (t *term) register(ctx context.Context, s *Store, se *session) error {
 	t.mu.Lock()
 	known := slices.Contains(t.known, se.backend)
-	backends := append(slices.Clone(t.known), se.backend)
 	t.mu.Unlock()
 	if known {
 		return nil
 	}
+	// On the anchor one statement follows another: two sessions that register at once
+	// are both named in the end.
 	_, err := onAnchor(ctx, t.run.anchor, s.names, func(ctx context.Context, a *session) (struct{}, error) {
+		backends := t.mayLock(se.backend)
 		n, err := a.q.RegisterBackends(ctx, pgdb.RegisterBackendsParams{
 			Backends: marshalBackends(backends), Name: s.cfg.Name, Epoch: t.lease.Epoch, Holder: t.lease.Holder,
 		})
-		return struct{}{}, lostUnless(n > 0, err)
+		if err = lostUnless(n > 0, err); err == nil {
+			t.mu.Lock()
+			defer t.mu.Unlock()
+			t.known = backends
+		}
+		return struct{}{}, err
 	})
 	if err != nil {
 		return fmt.Errorf("register a session: %w", err)
 	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if !slices.Contains(t.known, se.backend) {
-		t.known = append(t.known, se.backend)
-	}
 	return nil
+}
+
+// mayLock lists the sessions of the term that may lock the lease row, with one more.
+// Those that were closed while nobody used them cannot.
+func (t *term) mayLock(more backend) []backend {
+	t.mu.Lock()
+	known := slices.Clone(t.known)
+	t.mu.Unlock()
+	known = slices.DeleteFunc(known, func(b backend) bool { return b == more || !t.run.mayLock(b) })
+	return append(known, more)
 }
 
 // logFilled is up to where the write-ahead log has to be on disk for what any
