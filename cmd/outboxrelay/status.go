@@ -65,12 +65,11 @@ func statusCommand(env environment, c *configuration) *cobra.Command {
 // connected runs f on a connection to the outbox's database.
 func (o outbox) connected(ctx context.Context, f func(*pgx.Conn) error) error {
 	config := o.database.Copy()
-	config.ConnectTimeout = addressTimeout(o)
 	if o.schema != "" {
 		config.RuntimeParams["search_path"] = pgx.Identifier{o.schema}.Sanitize()
 	}
 	config.RuntimeParams["application_name"] = "outboxrelay status"
-	conn, err := pgx.ConnectConfig(ctx, config)
+	conn, err := pgstore.Connect(ctx, config)
 	if err != nil {
 		return fmt.Errorf("outbox %s: %w", o.name, err)
 	}

@@ -101,11 +101,12 @@ func (m mute) Read(b []byte) (int, error) {
 	}
 }
 
-// silencer has the server fall silent to all that is connected when a check tries to
-// write for the first time.
+// silencer has the server fall silent to all that is connected when a statement is sent
+// for the first time.
 type silencer struct {
-	once sync.Once
-	here chan struct{}
+	statement string
+	once      sync.Once
+	here      chan struct{}
 
 	mu        sync.Mutex
 	connected []*atomic.Bool
@@ -121,7 +122,7 @@ func (s *silencer) dial(ctx context.Context, network, address string) (net.Conn,
 }
 
 func (s *silencer) TraceQueryStart(ctx context.Context, _ *pgx.Conn, data pgx.TraceQueryStartData) context.Context {
-	if strings.Contains(data.SQL, "-- name: TryLeaseInsert") {
+	if strings.Contains(data.SQL, "-- name: "+s.statement) {
 		s.once.Do(func() {
 			s.mu.Lock()
 			defer s.mu.Unlock()
@@ -140,7 +141,7 @@ func (*silencer) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData
 // soon as the session of the leases is given up.
 func TestACheckLeavesASilentServer(t *testing.T) {
 	each(t, func(t *testing.T, pg *services.PG) {
-		server := &silencer{here: make(chan struct{})}
+		server := &silencer{statement: "TryLeaseInsert", here: make(chan struct{})}
 		s := newStore(t, pg, func(c *pgstore.Config) { c.Conn.DialFunc, c.Conn.Tracer = server.dial, server })
 		_, err := s.Observe(t.Context()) // an error of the first connection is the caller's
 		must(t, err)
@@ -151,4 +152,41 @@ func TestACheckLeavesASilentServer(t *testing.T) {
 		must(t, err)
 		must(t, <-checked)
 	})
+}
+
+// Looking for schemas ends on a server that falls silent meanwhile, also when nobody
+// else uses it, and goes on at the next one.
+func TestASilentServerDoesNotKeepALookForSchemas(t *testing.T) {
+	t.Parallel()
+	pg := services.Postgres(t)
+	migrate(t, pg)
+	silent := &silencer{statement: "OutboxSchemas", here: make(chan struct{})}
+	server := newServer(t, pg, func(c *pgstore.ServerConfig) {
+		c.Conn.DialFunc, c.Conn.Tracer, c.StatementTimeout = silent.dial, silent, time.Second
+	})
+	var found []string
+	err := errors.New("not asked yet")
+	for tries := 0; err != nil && tries < 20; tries++ { // as who looks for schemas does
+		found, err = server.Schemas(t.Context(), "*")
+		if tries == 0 && err == nil {
+			t.Fatalf("a silent server answered: %v", found)
+		}
+	}
+	must(t, err)
+	if d := cmp.Diff([]string{"public"}, found); d != "" {
+		t.Errorf("schemas (-want +got):\n%s", d)
+	}
+}
+
+// On a slow network a tool's connection takes longer than an address may keep silent.
+func TestConnectOnASlowNetwork(t *testing.T) {
+	t.Parallel()
+	pg := services.Postgres(t)
+	config, err := pgx.ParseConfig(pg.URL)
+	must(t, err)
+	config.DialFunc = slownet.Dial(t, pgstore.DefaultConnectTimeout*2/5) // three round trips take longer
+	conn, err := pgstore.Connect(t.Context(), config)
+	must(t, err)
+	defer func() { _ = conn.Close(context.Background()) }()
+	must(t, conn.Ping(t.Context()))
 }
