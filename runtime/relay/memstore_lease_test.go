@@ -1,0 +1,101 @@
+package relay
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/google/uuid"
+)
+
+// Observe implements Store.
+func (s *memStore) Observe(context.Context) (LeaseState, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	state := s.lease
+	if s.takeUnseen {
+		state.Holder = uuid.Nil
+	}
+	return state, nil
+}
+
+// TakeOver implements Store.
+func (s *memStore) TakeOver(_ context.Context, seen LeaseState, holder uuid.UUID) (Lease, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if (s.lease.Epoch != seen.Epoch || s.lease.Beat != seen.Beat) && !s.takeAnyway {
+		return Lease{}, ErrLeaseMoved
+	}
+	if len(s.sharers) > 0 && s.noTerminate {
+		return Lease{}, errLockTimeout
+	}
+	for _, end := range s.sharers {
+		end()
+	}
+	s.sharers = nil
+	s.flush()
+	unclean := s.lease.UncleanEnds
+	if s.lease.Holder != uuid.Nil && !s.noUncleanEnds {
+		s.lease.UncleanEnds++
+	}
+	before := s.lease
+	before.UncleanEnds = unclean
+	s.lease.Epoch++
+	s.lease.Beat++
+	s.lease.Holder = holder
+	l := Lease{Epoch: s.lease.Epoch, Holder: holder, UncleanEnds: s.lease.UncleanEnds, Suspect: s.lease.Suspect}
+	if s.forgets != nil && s.forgets() {
+		s.lease = before
+	}
+	return l, nil
+}
+
+var errLockTimeout = errors.New("canceling statement due to lock timeout")
+
+func (s *memStore) holds(l Lease) bool { return s.lease.Epoch == l.Epoch && s.lease.Holder == l.Holder }
+
+// allows is the condition of every statement under a lease.
+func (s *memStore) allows(l Lease) bool {
+	return (s.lease.Epoch == l.Epoch || s.noEpoch) && (s.lease.Holder == l.Holder || s.noHolder)
+}
+
+// Renew implements Store.
+func (s *memStore) Renew(_ context.Context, l Lease, p Progress) (Renewal, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.allows(l) && !s.renewAnyway {
+		return Renewal{}, ErrLeaseLost
+	}
+	if !s.holds(l) && s.onRenew != nil {
+		s.onRenew(l)
+	}
+	s.flush()
+	if !s.noBeat {
+		s.lease.Beat++
+	}
+	if !s.noSuspect {
+		s.lease.Suspect = p.Suspect
+	}
+	if p.Settled {
+		s.progress = s.lease.Epoch
+	}
+	if p.Settled && !s.noProgress {
+		s.lease.UncleanEnds = 0
+	}
+	return Renewal{Decided: slices.ContainsFunc(s.decisions, func(d Decision) bool { return !s.done[d.ID] })}, nil
+}
+
+// Release implements Store.
+func (s *memStore) Release(_ context.Context, l Lease) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.allows(l) {
+		return ErrLeaseLost
+	}
+	if s.noRelease {
+		return nil
+	}
+	s.flush()
+	s.lease.Holder, s.lease.Suspect, s.lease.UncleanEnds = uuid.Nil, 0, 0
+	return nil
+}
