@@ -123,6 +123,9 @@ func printState(w io.Writer, name string, s operate.State) error {
 		line(label, "%s: %s%s", p.Topic, p.Reason, again(p.RetryIn))
 		label = ""
 	}
+	if more := s.Leader.State.PausedTopicCount - len(s.Leader.State.PausedTopics); more > 0 {
+		line(label, "… and %s more", several(int64(more), "topic"))
+	}
 	label = "why"
 	for _, reason := range reasons(s) {
 		line(label, "%s", reason)

@@ -193,7 +193,10 @@ func (d *driver) exec(ctx context.Context, c command, lease Lease, producer Prod
 		o.state, o.err = store.Observe(ctx)
 	case opTakeOver:
 		if o.err = d.recheck(ctx); o.err == nil {
-			o.lease, o.err = store.TakeOver(ctx, op.seen, op.holder)
+			// The look may have taken most of the time that there was. The term begins now.
+			op.sentAt = d.cfg.Clock.Now()
+			o.op = op
+			o.lease, o.err = d.takeOver(op)
 		}
 	case opRenew:
 		if op.progress.State, o.err = json.Marshal(d.r.Status()); o.err == nil {
@@ -241,6 +244,12 @@ func (d *driver) exec(ctx context.Context, c command, lease Lease, producer Prod
 	}
 	o.err = d.explain(o.err)
 	return o
+}
+
+func (d *driver) takeOver(op opTakeOver) (Lease, error) {
+	ctx, cancel := context.WithTimeout(d.root, d.cfg.Term)
+	defer cancel()
+	return d.cfg.Store.TakeOver(ctx, op.seen, op.holder)
 }
 
 // recheckAfter is how long a look at the outbox is trusted. Between two terms

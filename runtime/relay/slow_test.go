@@ -65,3 +65,39 @@ func TestTakeOverOnASlowNetwork(t *testing.T) {
 		})
 	}
 }
+
+// longCheck is a store of which each look but the first takes nearly as long as a
+// take-over may.
+type longCheck struct {
+	relay.Store
+	start  time.Time
+	passed atomic.Int64
+	checks atomic.Int64
+}
+
+func (s *longCheck) Now() time.Duration { return time.Since(s.start) + time.Duration(s.passed.Load()) }
+
+func (s *longCheck) Observe(ctx context.Context) (relay.LeaseState, error) {
+	s.passed.CompareAndSwap(0, int64(time.Hour))
+	return s.Store.Observe(ctx)
+}
+
+func (s *longCheck) Check(ctx context.Context) error {
+	if s.checks.Add(1) > 1 {
+		s.passed.Add(int64(2900 * time.Millisecond))
+	}
+	return s.Store.Check(ctx)
+}
+
+// The look at the outbox before a take-over takes nothing from the term.
+func TestATermBeginsWithTheTakeOver(t *testing.T) {
+	t.Parallel()
+	mem := relay.NewMemStore()
+	mem.Add(rows(1, "t", "k")...)
+	store := &longCheck{Store: mem, start: time.Now()}
+	r := start(t, relay.Config{Store: store, Clock: store, Sink: relay.NewStdoutSink(&lines{}), Term: 3 * time.Second})
+	r.w.publishes(t, 1)
+	if epoch := r.Status().Epoch; epoch != 1 || store.checks.Load() != 2 {
+		t.Errorf("published in term %d after %d looks, want the first term and two", epoch, store.checks.Load())
+	}
+}

@@ -27,10 +27,14 @@ type Status struct {
 	HeldKeys int `json:"held_keys"`
 	// Held lists the first of them, at most 100.
 	Held []HeldKey `json:"held,omitempty"`
-	// PausedTopics lists the topics that cannot be written now.
-	PausedTopics []Paused `json:"paused_topics,omitempty"`
-	// SetAside lists the partitions that are set aside.
-	SetAside []Paused `json:"set_aside,omitempty"`
+	// PausedTopicCount counts the topics that cannot be written now, and PausedTopics
+	// lists the first of them, at most 100.
+	PausedTopicCount int      `json:"paused_topic_count"`
+	PausedTopics     []Paused `json:"paused_topics,omitempty"`
+	// SetAsideCount counts the partitions that are set aside, and SetAside lists the
+	// first of them, at most 100.
+	SetAsideCount int      `json:"set_aside_count"`
+	SetAside      []Paused `json:"set_aside,omitempty"`
 	// Reason says why nothing moves, in words; empty when rows are moving or
 	// there are none.
 	Reason string `json:"reason"`
@@ -76,7 +80,7 @@ func (m *machine) status(now time.Duration) Status {
 	s.Queued, s.InFlight, s.Unsettled = t.queued, t.flying, t.unsettled()
 	s.HeldKeys = len(t.holds)
 	for _, k := range t.holds {
-		if len(s.Held) == maxHeldShown {
+		if len(s.Held) == maxShown {
 			break
 		}
 		s.Held = append(s.Held, k.describe(now))
@@ -84,13 +88,13 @@ func (m *machine) status(now time.Duration) Status {
 	slices.SortFunc(s.Held, func(a, b HeldKey) int { return cmp.Compare(a.Seq, b.Seq) })
 	for _, tp := range t.order {
 		if p := tp.paused; p != nil {
-			s.PausedTopics = append(s.PausedTopics, Paused{tp.name, -1, p.reason, max(0, p.until-now)})
+			s.PausedTopicCount += list(&s.PausedTopics, Paused{tp.name, -1, p.reason, max(0, p.until-now)})
 		} else if tp.trouble != "" {
-			s.PausedTopics = append(s.PausedTopics, Paused{tp.name, -1, tp.trouble, 0}) // being tried
+			s.PausedTopicCount += list(&s.PausedTopics, Paused{tp.name, -1, tp.trouble, 0}) // being tried
 		}
 		for _, p := range tp.parts {
 			if p.aside != nil {
-				s.SetAside = append(s.SetAside, Paused{tp.name, p.part, p.aside.reason, max(0, p.aside.until-now)})
+				s.SetAsideCount += list(&s.SetAside, Paused{tp.name, p.part, p.aside.reason, max(0, p.aside.until-now)})
 			}
 		}
 	}
@@ -98,8 +102,16 @@ func (m *machine) status(now time.Duration) Status {
 	return s
 }
 
-// maxHeldShown bounds Status.Held.
-const maxHeldShown = 100
+// maxShown bounds the lists of a Status, which goes into the lease row with each renewal.
+const maxShown = 100
+
+// list adds one while there is room, and counts it.
+func list(shown *[]Paused, p Paused) int {
+	if len(*shown) < maxShown {
+		*shown = append(*shown, p)
+	}
+	return 1
+}
 
 func (s *scope) describe(now time.Duration) HeldKey {
 	h := HeldKey{Topic: s.key.topic, Key: s.key.pointer(), RetryIn: max(0, s.until-now)}

@@ -46,6 +46,7 @@ type term struct {
 	settling  bool
 	settleAt  time.Duration
 	retry     *Settlement // its outcome is unknown
+	retries   int         // in a row
 
 	// The lease row's view: progress since the last renewal, the row named there
 	// as a suspect, and the one that should be.
@@ -266,10 +267,11 @@ func (t *term) outage(now time.Duration, err error) {
 func (t *term) settled(now time.Duration, op opSettle, o outcome) {
 	if o.err != nil {
 		t.retry = &op.settlement
-		t.settleAt = now + t.cfg.OutageMin
+		t.settleAt = now + backoff(t.cfg.OutageMin, t.cfg.OutageMax, t.retries)
+		t.retries++
 		return
 	}
-	t.retry = nil
+	t.retry, t.retries = nil, 0
 	t.settling = false
 	reading := t.m.busy[slotRead]
 	for _, seq := range op.settlement.Published {

@@ -153,8 +153,8 @@ func (m *Metrics) Stats(s relay.Stats) {
 func (m *Metrics) Status(s relay.Status) {
 	m.epoch.Set(float64(s.Epoch))
 	m.heldKeys.Set(float64(s.HeldKeys))
-	m.paused.Set(float64(len(s.PausedTopics)))
-	m.setAside.Set(float64(len(s.SetAside)))
+	m.paused.Set(float64(s.PausedTopicCount))
+	m.setAside.Set(float64(s.SetAsideCount))
 	m.inFlight.Set(float64(s.InFlight))
 	m.unsettled.Set(float64(s.Unsettled))
 }

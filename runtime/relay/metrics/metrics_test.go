@@ -54,7 +54,7 @@ func TestNamesThatOperatorsChart(t *testing.T) {
 	m.Stats(relay.Stats{Pending: 7, Held: 2, Dead: 1, OldestAge: 90 * time.Second})
 	m.Status(relay.Status{
 		Leader: true, Epoch: 4, HeldKeys: 2, InFlight: 8, Unsettled: 9,
-		PausedTopics: make([]relay.Paused, 1), SetAside: make([]relay.Paused, 3),
+		PausedTopicCount: 1, SetAsideCount: 3,
 	})
 	want := map[string]float64{
 		"outbox_queue_depth":                               7,

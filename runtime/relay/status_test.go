@@ -1,0 +1,32 @@
+package relay_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"testing"
+
+	"github.com/outboxgen/outboxgen/runtime/relay"
+)
+
+// However many topics do not exist, what a leader writes into the lease row stays small.
+func TestAStatusOfManyPausedTopics(t *testing.T) {
+	t.Parallel()
+	const topics = 5_000
+	mem := relay.NewMemStore()
+	for i := range topics {
+		mem.Add(rows(1, fmt.Sprintf("missing-%d", i), "k")...)
+	}
+	mem.Add(rows(1, "here", "k")...)
+	r := start(t, relay.Config{Store: mem, Sink: newTaking(), Logger: slog.New(slog.DiscardHandler)})
+	r.w.publishes(t, 1)
+	r.w.until(t, "the topics are paused", func(w *watcher) bool { return w.status.PausedTopicCount == topics })
+	s := r.Status()
+	state, err := json.Marshal(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(s.PausedTopics) != 100 || len(state) > 20_000 {
+		t.Errorf("%d of %d topics in a status of %d bytes, want 100 in at most 20,000", len(s.PausedTopics), topics, len(state))
+	}
+}
