@@ -4,6 +4,7 @@ import (
 	"encoding/base32"
 	"encoding/base64"
 	"encoding/hex"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -17,10 +18,13 @@ import (
 // as JSON that the type's own decoder reads. It is "" for a value that does not
 // fit.
 func (c *coder) literal(t *ir.Type, v *schema.Value) string {
-	if l := c.goLiteral(t, v); l != "" {
+	try := *c
+	try.imports = maps.Clone(c.imports) // attempts may come to nothing
+	if l := try.goLiteral(t, v); l != "" {
+		maps.Copy(c.imports, try.imports)
 		return l
 	}
-	if t.Indirect || !c.fits(t, v) || v.Kind == schema.Null {
+	if t.Indirect || !try.fits(t, v) || v.Kind == schema.Null {
 		return ""
 	}
 	c.imports[wirePath] = ""

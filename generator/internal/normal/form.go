@@ -78,7 +78,7 @@ func (f *Form) build() {
 	}
 	kinds := g.narrow(f.Atoms, n.open(), n.within)
 	if kinds == All {
-		if kind, keyword := g.implied(f.Atoms); kind != "" {
+		if kind, keyword := g.implied(f.Atoms, n.open()); kind != "" {
 			kinds, f.Implied = KindsOfType(kind), keyword
 		}
 	}

@@ -134,7 +134,7 @@ func (g *Graph) kindsOf(s *schema.Schema, within Kinds) Kinds {
 	n := g.Node(s)
 	k := g.narrow(n.atoms(), n.open(), within)
 	if k == All {
-		if implied, _ := g.implied(n.atoms()); implied != "" {
+		if implied, _ := g.implied(n.atoms(), n.open()); implied != "" {
 			k = KindsOfType(implied)
 		}
 	}
@@ -184,12 +184,12 @@ func (g *Graph) refuses(s *schema.Schema) Kinds {
 	return kindsOfTypes(target.Types)
 }
 
-// implied is the type that the keywords of schemas are about if none of them
-// says a type, with the keyword that tells. JSON Schema lets every other type
-// pass then, which is hardly ever meant; Options.Specification takes it at its
-// word.
-func (g *Graph) implied(atoms []*schema.Schema) (kind, keyword string) {
-	if g.options.Specification {
+// implied is the type that the keywords of schemas are about if neither these nor
+// unions say a type, with the keyword that tells. JSON Schema lets every other
+// type pass then, which is hardly ever meant; Options.Specification takes it at
+// its word.
+func (g *Graph) implied(atoms []*schema.Schema, unions []union) (kind, keyword string) {
+	if g.options.Specification || g.saysTypes(atoms, unions) {
 		return "", ""
 	}
 	for _, of := range []struct {
@@ -208,6 +208,15 @@ func (g *Graph) implied(atoms []*schema.Schema) (kind, keyword string) {
 		}
 	}
 	return "", ""
+}
+
+// saysTypes reports whether schemas or unions say which types there are, though
+// it may be every one.
+func (g *Graph) saysTypes(atoms []*schema.Schema, unions []union) bool {
+	return slices.ContainsFunc(atoms, func(a *schema.Schema) bool { return len(a.Types) > 0 }) ||
+		slices.ContainsFunc(unions, func(u union) bool {
+			return !slices.ContainsFunc(u.branches(), func(b *schema.Schema) bool { return g.kindsOf(b, All) == All })
+		})
 }
 
 // acceptsNull reports whether null is valid for a schema and what it refers to,

@@ -165,7 +165,7 @@ func (f *Form) residue(r *Residue) {
 	if array {
 		r.add("contains", a.Contains != nil)
 	}
-	r.add("format", f.Listed && f.Kinds.Has(String) && a.Format != "")
+	r.add("format", f.Listed && f.Kinds.Has(String) && (a.Format != "" || a.ContentEncoding != ""))
 	r.add("not", a.Not != nil && !f.told(a.Not))
 	r.add("if", a.If != nil && (a.Then != nil || a.Else != nil || r.Describes))
 	for _, keyword := range unionKeywords {

@@ -98,7 +98,7 @@ func (f *Form) constrains(u union, branches []*schema.Schema) bool {
 	others := slices.DeleteFunc(n.open(), func(o union) bool { return o == u })
 	kinds := g.narrow(f.Atoms, others, n.within)
 	if kinds == All {
-		kind, _ := g.implied(f.Atoms)
+		kind, _ := g.implied(f.Atoms, others)
 		kinds = KindsOfType(kind)
 	}
 	if kinds &^= Null; kinds.One() == "" {
