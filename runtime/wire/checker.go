@@ -23,6 +23,7 @@ type Checker struct {
 	path       []segment
 	marks      []mark
 	schema     place
+	texts      texts
 	violations []Violation
 }
 
@@ -30,6 +31,13 @@ type Checker struct {
 type mark struct {
 	length int // of the path
 	schema place
+	texts  texts
+}
+
+// texts is how a struct was written, and the length of the path to it.
+type texts struct {
+	of     *spelled
+	length int
 }
 
 // place is where the schema of a value stands.
@@ -104,7 +112,7 @@ func cutToken(pointer string) (token, rest string) {
 // Enter makes the value at the path the one that is being checked, until
 // Leave.
 func (c *Checker) Enter(at ...any) {
-	c.marks = append(c.marks, mark{len(c.path), c.schema})
+	c.marks = append(c.marks, mark{len(c.path), c.schema, c.texts})
 	for _, token := range at {
 		switch token := token.(type) {
 		case string:
@@ -118,7 +126,8 @@ func (c *Checker) Enter(at ...any) {
 // Leave goes back to where Enter came from.
 func (c *Checker) Leave() {
 	last := len(c.marks) - 1
-	c.path, c.schema = c.path[:c.marks[last].length], c.marks[last].schema
+	to := c.marks[last]
+	c.path, c.schema, c.texts = c.path[:to.length], to.schema, to.texts
 	c.marks = c.marks[:last]
 }
 
@@ -344,7 +353,8 @@ func UniqueItems[T comparable](c *Checker, items []T, at ...any) {
 }
 
 // UniqueDocuments checks that no two items are equal as JSON: the order of
-// members and the way that a number is written make no difference.
+// members and the way that a number is written make no difference. Strings are
+// compared as they were read, see Spelled.
 func UniqueDocuments[T any](c *Checker, items []T, write func(*Encoder, T), at ...any) {
 	if len(items) < 2 {
 		return
@@ -353,7 +363,7 @@ func UniqueDocuments[T any](c *Checker, items []T, write func(*Encoder, T), at .
 	for i, item := range items {
 		var e Encoder
 		write(&e, item)
-		documents[i] = canonicalDocument(e.buf)
+		documents[i] = canonicalDocument(c.spelled(e.buf, append(slices.Clone(at), i)))
 	}
 	slices.SortFunc(documents, bytes.Compare)
 	if len(slices.CompactFunc(documents, bytes.Equal)) < len(items) {

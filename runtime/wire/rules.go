@@ -5,8 +5,8 @@ import (
 )
 
 // Rules checks what a schema says of a value beyond its Go type: it writes the
-// value and applies the set to the document. A value that cannot be written is
-// left to Marshal, which reports it.
+// value, with the texts that were read, and applies the set to the document. A
+// value that cannot be written is left to Marshal, which reports it.
 func Rules[T any](c *Checker, value T, write func(*Encoder, T), set *rule.Set, at ...any) {
 	e := encoders.Get().(*Encoder)
 	defer e.release()
@@ -14,7 +14,7 @@ func Rules[T any](c *Checker, value T, write func(*Encoder, T), set *rule.Set, a
 	if e.err != nil {
 		return
 	}
-	d := Decoder{data: e.buf}
+	d := Decoder{data: c.spelled(e.buf, at)}
 	document := d.Any()
 	if d.dead {
 		return

@@ -106,11 +106,53 @@ func (e *Encoder) Spelled(s Spelling) {
 
 func (e *Encoder) spelled(s *spelled) {
 	start := e.open[len(e.open)-1]
-	written := Decoder{data: append(slices.Clone(e.buf[start:]), '}')}
-	again := respelling{Decoder: &written, to: Encoder{buf: e.buf[:start]}}
+	written := append(slices.Clone(e.buf[start:]), '}')
+	e.buf = respelled(e.buf[:start], written, s)
+	e.buf = e.buf[:len(e.buf)-1] // without the } again
+}
+
+// respelled appends a document to b, with the texts that s has for values that
+// have not changed.
+func respelled(b, document []byte, s *spelled) []byte {
+	again := respelling{Decoder: &Decoder{data: document}, to: Encoder{buf: b}}
 	again.value(s)
-	again.to.buf = append(again.to.buf, written.data[again.done:len(written.data)-1]...)
-	e.buf = again.to.buf
+	return append(again.to.buf, document[again.done:]...)
+}
+
+// Spelled says how the values of the struct that is being checked were written,
+// until Leave: rules are about these texts.
+func (c *Checker) Spelled(s Spelling) { c.texts = texts{s.texts, len(c.path)} }
+
+// spelled is the document of the value at the path, with the texts that were read.
+func (c *Checker) spelled(document []byte, at []any) []byte {
+	s := c.texts.of
+	if s == nil {
+		return document
+	}
+	for _, token := range c.path[c.texts.length:] {
+		s = s.part(token.name, token.index, token.item)
+	}
+	for _, token := range at {
+		index, item := token.(int)
+		name, _ := token.(string)
+		s = s.part(name, index, item)
+	}
+	if s == nil {
+		return document
+	}
+	return respelled(nil, document, s)
+}
+
+// part is a member or an item of s, nil if nothing in it is unusual.
+func (s *spelled) part(name string, index int, item bool) *spelled {
+	switch {
+	case s == nil:
+		return nil
+	case item:
+		return s.parts[strconv.Itoa(index)]
+	default:
+		return s.parts[name]
+	}
 }
 
 // respelling copies a document and puts other texts into it.

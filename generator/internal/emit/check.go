@@ -68,6 +68,9 @@ func (p *printer) needsCheck(t *ir.Type) bool {
 // checks is the body of a type's check method.
 func (c *coder) checks(n *ir.Named) []string {
 	lines := c.standing(n)
+	if n.SpellingName != "" && comparesTexts(n) {
+		lines = append(lines, "c.Spelled(v."+n.SpellingName+")")
+	}
 	for _, f := range n.Fields {
 		if n.Tuple {
 			lines = append(lines, c.checkFieldAt(f, f.JSON)...)
@@ -339,7 +342,7 @@ func (c *coder) unique(t *ir.Type, v, at string) string {
 	elem := t.Elem
 	if !elem.Nullable {
 		switch elem.Kind {
-		case ir.Bool, ir.Int, ir.Uint, ir.Float, ir.String, ir.Null, ir.UUID, ir.Enum, ir.Date, ir.TimeOfDay, ir.Duration:
+		case ir.Bool, ir.Int, ir.Uint, ir.Float, ir.String, ir.Null, ir.Enum, ir.Date, ir.TimeOfDay, ir.Duration:
 			return fmt.Sprintf("wire.UniqueItems(c, %s%s)", v, behind(at))
 		}
 	}

@@ -97,6 +97,19 @@ var agreements = []agreement{
 		findings: []string{},
 	},
 	{
+		name: "a type that is said is not concluded from keywords, though it is every one",
+		schema: `{"type":"object","properties":{"v":{"type":["null","boolean","number","string","array","object"],"properties":{"a":{"type":"string"}}},
+			"w":{"anyOf":[{"type":["null","boolean","string"]},{"type":"number"},{"type":"array"},{"type":"object"}],"minLength":2}}}`,
+		valid:   []string{`{"v":1}`, `{"v":null}`, `{"v":[]}`, `{"v":{"a":"x"}}`, `{"w":1}`, `{"w":null}`, `{"w":"ab"}`, `{"w":{}}`},
+		invalid: []string{`{"v":{"a":1}}`, `{"w":"a"}`},
+	},
+	{
+		name:    "a default that Go has no literal for",
+		schema:  `{"type":"object","properties":{"v":{"type":"array","default":[1]},"w":{"type":"object","additionalProperties":{"type":"array","items":{"type":["string","null"]}},"default":{"a":["x"]}}}}`,
+		valid:   []string{`{}`, `{"v":[2]}`, `{"w":{"b":[null]}}`},
+		invalid: []string{`{"v":1}`, `{"w":[]}`},
+	},
+	{
 		name: "what a pattern that Go cannot match may allow is not refused",
 		schema: `{"type":"object","properties":{
 			"not":{"type":"string","not":{"pattern":"(a|b)c+\\1"}},
@@ -113,6 +126,43 @@ var agreements = []agreement{
 		},
 		invalid:   []string{`{"not":1}`, `{"rest":1}`, `{"count":[1]}`, `{"one":1}`, `{"left":1}`},
 		unmatched: true,
+	},
+}
+
+// asWritten are schemas whose keywords are about the text of a string, whatever
+// Go type it has.
+var asWritten = []agreement{
+	{
+		name: "a pattern is about a UUID as it is written",
+		schema: `{"type":"object","properties":{
+			"upper":{"type":"string","format":"uuid","pattern":"^[0-9A-F-]+$"},"lower":{"type":"string","format":"uuid","pattern":"^[0-9a-f-]+$"},
+			"list":{"type":"array","items":{"type":"string","format":"uuid"},"not":{"contains":{"pattern":"^A"}}},
+			"map":{"type":"object","additionalProperties":{"type":"string","format":"uuid","pattern":"^A"}},
+			"in":{"type":"object","properties":{"id":{"type":"string","format":"uuid","pattern":"^A"}}},
+			"tuple":{"type":"array","prefixItems":[{"type":"string","format":"uuid","pattern":"^A"}]},
+			"bytes":{"type":"string","contentEncoding":"base16","pattern":"^[0-9a-f]*$"}}}`,
+		valid: []string{
+			`{"upper":"ABCDEFAB-0000-4000-8000-000000000000"}`, `{"lower":"abcdefab-0000-4000-8000-000000000000"}`,
+			`{"list":["abcdefab-0000-4000-8000-000000000000"]}`, `{"map":{"x":"ABCDEFAB-0000-4000-8000-000000000000"}}`,
+			`{"in":{"id":"ABCDEFAB-0000-4000-8000-000000000000"}}`, `{"tuple":["ABCDEFAB-0000-4000-8000-000000000000"]}`, `{"bytes":"0aff"}`,
+		},
+		invalid: []string{
+			`{"upper":"abcdefab-0000-4000-8000-000000000000"}`, `{"lower":"ABCDEFAB-0000-4000-8000-000000000000"}`,
+			`{"list":["00000000-0000-4000-8000-000000000000","ABCDEFAB-0000-4000-8000-000000000000"]}`, `{"map":{"x":"abcdefab-0000-4000-8000-000000000000"}}`,
+			`{"in":{"id":"abcdefab-0000-4000-8000-000000000000"}}`, `{"tuple":["abcdefab-0000-4000-8000-000000000000"]}`, `{"bytes":"0AFF"}`,
+		},
+	},
+	{
+		name:    "UUIDs in other letters are different strings",
+		schema:  `{"type":"object","properties":{"ids":{"type":"array","items":{"type":"string","format":"uuid"},"uniqueItems":true}}}`,
+		valid:   []string{`{"ids":["ABCDEFAB-0000-4000-8000-000000000000","abcdefab-0000-4000-8000-000000000000"]}`},
+		invalid: []string{`{"ids":["ABCDEFAB-0000-4000-8000-000000000000","ABCDEFAB-0000-4000-8000-000000000000"]}`},
+	},
+	{
+		name:    "listed strings have an encoding besides",
+		schema:  `{"type":"object","properties":{"v":{"enum":["!!!","QQ=="],"contentEncoding":"base64"},"w":{"const":"!!!","contentEncoding":"base64"}}}`,
+		valid:   []string{`{"v":"QQ=="}`},
+		invalid: []string{`{"v":"!!!"}`, `{"w":"!!!"}`},
 	},
 }
 
@@ -154,7 +204,7 @@ var containing = []agreement{
 func TestAgreements(t *testing.T) {
 	t.Parallel()
 	var cases []verdict.Case
-	agreements := slices.Concat(agreements, containing)
+	agreements := slices.Concat(agreements, asWritten, containing)
 	for _, a := range agreements {
 		c := verdict.ForSchema(a.name, []byte(a.schema))
 		for _, document := range append(append([]string{}, a.valid...), a.invalid...) {

@@ -145,6 +145,7 @@ func (v *FormatsV1) encode(e *wire.Encoder) {
 
 func (v *FormatsV1) check(c *wire.Checker) {
 	c.Schema("schemas/formats.yaml#")
+	c.Spelled(v.Spelling)
 	wire.UniqueItems(c, v.Dates, "dates")
 	wire.UniqueDocuments(c, v.Moments, (*wire.Encoder).DateTime, "moments")
 	if v.Email != nil {

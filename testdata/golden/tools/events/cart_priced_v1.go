@@ -82,6 +82,7 @@ func (v *CartPricedV1) encode(e *wire.Encoder) {
 
 func (v *CartPricedV1) check(c *wire.Checker) {
 	c.Schema("schemas/zod4.json#")
+	c.Spelled(v.Spelling)
 	wire.Rules(c, v.CartID, (*wire.Encoder).UUID, &cartPricedV1CartIDRules, "cartId")
 	c.MinItems(len(v.Items), 1, "items")
 	wire.Minimum(c, v.ItemCount, -9007199254740991, "itemCount")

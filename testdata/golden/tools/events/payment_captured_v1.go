@@ -108,6 +108,7 @@ func (v *PaymentCapturedV1) encode(e *wire.Encoder) {
 
 func (v *PaymentCapturedV1) check(c *wire.Checker) {
 	c.Schema("schemas/zod.json#/definitions/PaymentCaptured")
+	c.Spelled(v.Spelling)
 	c.In(v.Amount.check, "amount")
 	if v.Fee != nil {
 		c.In(v.Fee.check, "fee")

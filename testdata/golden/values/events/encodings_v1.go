@@ -127,6 +127,7 @@ func (v *EncodingsV1) encode(e *wire.Encoder) {
 
 func (v *EncodingsV1) check(c *wire.Checker) {
 	c.Schema("schemas/encodings.yaml#", encodingsV1Places...)
+	c.Spelled(v.Spelling)
 	if v.Base64url != nil {
 		wire.Rules(c, v.Base64url, (*wire.Encoder).Base64URL, &encodingsV1Base64urlRules, "base64url")
 	}
