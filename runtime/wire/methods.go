@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"encoding/json"
 	"reflect"
 	"sync"
 )
@@ -49,6 +50,16 @@ func DecodeBool[T ~bool](data []byte, into *T) error {
 	return Decode(data, into, func(d *Decoder) T { return T(d.Bool()) })
 }
 
+// DecodeObject is Decode for a named map of members of any type.
+func DecodeObject[T ~map[string]any](data []byte, into *T) error {
+	return Decode(data, into, func(d *Decoder) T { return T(d.AnyObject()) })
+}
+
+// DecodeKept is Decode for a union that keeps its bytes.
+func DecodeKept[R ~struct{ Raw json.RawMessage }](data []byte, into *R) error {
+	return Decode(data, into, Kept[R])
+}
+
 // Validate is the method Validate of a declared type: v is a pointer to the
 // value, which check checks. The error is a *ValidationError.
 func Validate(v any, check func(*Checker)) error {
@@ -71,5 +82,27 @@ func (c *Checker) release() {
 func (c *Checker) In(check func(*Checker), at ...any) {
 	c.Enter(at...)
 	check(c)
+	c.Leave()
+}
+
+// CheckItems checks each item of the array at the path with check.
+func CheckItems[T any](c *Checker, items []T, check func(*T, *Checker), at ...any) {
+	c.Enter(at...)
+	for i := range items {
+		c.Enter(i)
+		check(&items[i], c)
+		c.Leave()
+	}
+	c.Leave()
+}
+
+// CheckValues checks each member of the object at the path with check.
+func CheckValues[T any](c *Checker, members map[string]T, check func(*T, *Checker), at ...any) {
+	c.Enter(at...)
+	for name, member := range members {
+		c.Enter(name)
+		check(&member, c)
+		c.Leave()
+	}
 	c.Leave()
 }

@@ -71,6 +71,31 @@ func (u *Union[T]) CheckOptional(c *Checker, v T, at ...any) {
 	}
 }
 
+// CheckItems checks each item of the array at the path.
+func (u *Union[T]) CheckItems(c *Checker, items []T, at ...any) {
+	c.Enter(at...)
+	for i, item := range items {
+		u.Check(c, item, i)
+	}
+	c.Leave()
+}
+
+// CheckValues checks each member of the object at the path.
+func (u *Union[T]) CheckValues(c *Checker, members map[string]T, at ...any) {
+	c.Enter(at...)
+	for name, member := range members {
+		u.Check(c, member, name)
+	}
+	c.Leave()
+}
+
+// CheckNullable checks the value at the path if there is one, and it is not null.
+func (u *Union[T]) CheckNullable(c *Checker, v interface{ Get() (T, bool) }, at ...any) {
+	if value, ok := v.Get(); ok {
+		u.Check(c, value, at...)
+	}
+}
+
 // NoBranch notes that the value which is being checked is none of the branches.
 func (u *Union[T]) NoBranch(c *Checker, v any) {
 	c.Schema(u.place, u.parts...)
@@ -185,6 +210,11 @@ func (c *Checker) NoBranch(value any, rule, want string) {
 		return
 	}
 	c.Fail(rule, "must be "+want+", is none of them")
+}
+
+// Kept reads a value of any type but null as the union R, which keeps its bytes.
+func Kept[R ~struct{ Raw json.RawMessage }](d *Decoder) R {
+	return R{Raw: NoBranch[json.RawMessage](d)}
 }
 
 // From writes a value as the union R, which keeps its bytes. The error is an

@@ -78,3 +78,65 @@ func TestLookAheadInBrokenDocuments(t *testing.T) {
 		}
 	}
 }
+
+// number is a union with one branch, which stands for all.
+type number int64
+
+func (v number) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v number) Validate() error               { return wire.Validate(&v, v.check) }
+func (v number) encode(e *wire.Encoder)        { e.Int(int64(v)) }
+func (v number) check(c *wire.Checker)         { wire.Minimum(c, v, 1) }
+func (v *number) UnmarshalJSON(b []byte) error { return wire.DecodeInt(b, v) }
+
+type numeric interface {
+	wire.Value
+	encode(*wire.Encoder)
+	check(*wire.Checker)
+}
+
+// maybe is a value that is there, or not.
+type maybe struct {
+	value numeric
+	there bool
+}
+
+func (m maybe) Get() (numeric, bool) { return m.value, m.there }
+
+// Every item, member and value is checked where it stands.
+func TestChecksOfParts(t *testing.T) {
+	t.Parallel()
+	union := wire.NewUnion(numeric.encode, numeric.check, "s.json#/u", "oneOf", "a number")
+	check := func(checks func(c *wire.Checker)) []string {
+		var c wire.Checker
+		checks(c.Schema("s.json#"))
+		var invalid *wire.ValidationError
+		var found []string
+		if errors.As(c.Err("T"), &invalid) {
+			for _, v := range invalid.Violations {
+				found = append(found, v.Pointer+" "+v.Schema)
+			}
+		}
+		return found
+	}
+	got := map[string][]string{
+		"union, items":    check(func(c *wire.Checker) { union.CheckItems(c, []numeric{number(1), number(0), nil}, "a") }),
+		"union, values":   check(func(c *wire.Checker) { union.CheckValues(c, map[string]numeric{"x": number(0), "y": number(2)}) }),
+		"union, nullable": check(func(c *wire.Checker) { union.CheckNullable(c, maybe{number(0), true}, "a") }),
+		"union, null":     check(func(c *wire.Checker) { union.CheckNullable(c, maybe{}, "a") }),
+		"items":           check(func(c *wire.Checker) { wire.CheckItems(c, []number{0, 1, -1}, (*number).check, "a", "b") }),
+		"values":          check(func(c *wire.Checker) { wire.CheckValues(c, map[string]number{"x": 0}, (*number).check) }),
+		"none":            check(func(c *wire.Checker) { wire.CheckItems(c, nil, (*number).check); union.CheckValues(c, nil) }),
+	}
+	want := map[string][]string{
+		"union, items":    {"/a/1 s.json#/u/minimum", "/a/2 s.json#/u/oneOf"},
+		"union, values":   {"/x s.json#/u/minimum"},
+		"union, nullable": {"/a s.json#/u/minimum"},
+		"union, null":     nil,
+		"items":           {"/a/b/0 s.json#/properties/a/properties/b/items/minimum", "/a/b/2 s.json#/properties/a/properties/b/items/minimum"},
+		"values":          {"/x s.json#/properties/x/minimum"},
+		"none":            nil,
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("violations (-want +got):\n%s", diff)
+	}
+}

@@ -181,6 +181,9 @@ func (c *coder) checkFieldAt(f *ir.Field, at string) []string {
 		if f.Type.Indirect {
 			return wrapIf("x, ok := "+v+".Get(); ok && x != nil", check("*x"))
 		}
+		if f.Type.Kind == ir.UnionKind && f.Type.Rules == nil {
+			return []string{fmt.Sprintf("%s.CheckNullable(c, %s%s)", unionVar(f.Type.Named), v, behind(at))}
+		}
 		return wrapIf("x, ok := "+v+".Get(); ok", check("x"))
 	default:
 		return check(v)
@@ -351,6 +354,9 @@ func (c *coder) unique(t *ir.Type, v, at string) string {
 
 // loop checks the items of an array or the values of a map.
 func (c *coder) loop(t *ir.Type, v, at string, depth int) []string {
+	if each := c.checkEach(t, v, at); each != "" {
+		return []string{each}
+	}
 	item, key := "item", "i"
 	if t.Kind == ir.Map {
 		item, key = "value", "key"
@@ -373,6 +379,25 @@ func (c *coder) loop(t *ir.Type, v, at string, depth int) []string {
 		header = fmt.Sprintf("for %s, %s := range %s {", key, item, v)
 	}
 	return append(append([]string{header}, inner...), "}")
+}
+
+// checkEach is the call that checks each item of an array or each value of a map
+// by the method of its type, "" if there is more to check.
+func (c *coder) checkEach(t *ir.Type, v, at string) string {
+	name, elem := "CheckItems", t.Elem
+	if t.Kind == ir.Map {
+		name = "CheckValues"
+	}
+	if t.Keys != nil || elem.Nullable || elem.Rules != nil || elem.Const != nil {
+		return ""
+	}
+	switch elem.Kind {
+	case ir.UnionKind:
+		return fmt.Sprintf("%s.%s(c, %s%s)", unionVar(elem.Named), name, v, behind(at))
+	case ir.Struct, ir.Collection:
+		return fmt.Sprintf("wire.%s(c, %s, (*%s).check%s)", name, v, elem.Named.Name, behind(at))
+	}
+	return ""
 }
 
 // inside is the path to an item of the value at a path, "" for the value that

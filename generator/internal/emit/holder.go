@@ -34,7 +34,7 @@ func (c *coder) holder(n *ir.Named) (string, error) {
 	view.About = comment(strings.Join(about, " "))
 	if c.checked[n] {
 		view.Methods[1] = validate
-		view.Check = []linesView{{oneCheck(append(c.standing(n), c.checkFieldAt(f, "")...))}}
+		view.Methods, view.Check = checking(view.Methods, "NAME", n.Name, oneCheck(append(c.standing(n), c.checkFieldAt(f, "")...)))
 	}
 	return c.execute("holder.tmpl", view)
 }

@@ -1,6 +1,9 @@
 package emit
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Methods of a declared type called NAME.
 const (
@@ -40,6 +43,17 @@ func oneCheck(lines []string) []string {
 		return []string{lines[0] + "." + call}
 	}
 	return lines
+}
+
+// checking adds the method check to those of one line if its body is one statement
+// that fits, else it returns the body for a template. It stands before the last
+// method, which may be long.
+func checking(methods []string, receiver, name string, lines []string) ([]string, []linesView) {
+	method := "func (v " + receiver + ") check(c *wire.Checker) " + body(lines)
+	if len(lines) != 1 || strings.Contains(method, "\n") || len(strings.ReplaceAll(method, "NAME", name)) > maxOneLine {
+		return methods, []linesView{{lines}}
+	}
+	return slices.Insert(methods, len(methods)-1, method), nil
 }
 
 // body is the body of a function, on one line where it is one statement.

@@ -136,7 +136,7 @@ func (c *coder) read(t *ir.Type) string {
 	case ir.Map:
 		return fmt.Sprintf("wire.Map(d, %s)", c.elementReader(t.Elem))
 	case ir.Struct, ir.UnionKind, ir.Collection:
-		return "decode" + t.Named.Name + "(d)"
+		return decoder(t.Named) + "(d)"
 	case ir.Enum:
 		switch t.Named.Base {
 		case ir.Int, ir.Float:
@@ -150,6 +150,14 @@ func (c *coder) read(t *ir.Type) string {
 	default:
 		return "d." + method(t.Kind) + "()"
 	}
+}
+
+// decoder is the function that reads a declared type.
+func decoder(n *ir.Named) string {
+	if n.Union != nil && n.Union.Raw {
+		return "wire.Kept[" + n.Name + "]"
+	}
+	return "decode" + n.Name
 }
 
 // method is the name under which wire.Decoder and wire.Encoder know a kind.
@@ -201,7 +209,7 @@ func (c *coder) reader(t *ir.Type) string {
 	c.imports[wirePath] = ""
 	switch t.Kind {
 	case ir.Struct, ir.UnionKind, ir.Collection:
-		return "decode" + t.Named.Name
+		return decoder(t.Named)
 	case ir.Enum:
 		switch t.Named.Base {
 		case ir.String:

@@ -256,7 +256,6 @@ type branchView struct {
 	Doc        []string
 	Name, Type string
 	Methods    []string
-	Read       []string // the body of the function that reads it, if it has one
 	Check      []linesView
 }
 
@@ -270,21 +269,28 @@ func (c *coder) branch(n *ir.Named) (string, error) {
 	if wrapped(n.Of) {
 		view.Type, value = "struct{ Value "+base+" }", "v.Value"
 	}
-	unmarshal := unmarshal
+	written := value
+	if assignable(n.Of) {
+		written = "v"
+	}
+	unmarshal, read := unmarshal, ""
 	if text := decodeNamed(n.Of.Kind); text != "" {
 		unmarshal = "func (v *NAME) UnmarshalJSON(b []byte) error { return wire." + text + "(b, v) }"
 	} else if plainly(n.Of) {
 		unmarshal = "func (v *NAME) UnmarshalJSON(b []byte) error {\nreturn wire.Decode(b, v, func(d *wire.Decoder) NAME { return " + c.readOf(n) + " })\n}"
 	} else {
-		view.Read = []string{"return " + c.readOf(n)}
+		read = "func decodeNAME(d *wire.Decoder) NAME { return " + c.read(n.Of) + " }"
+		if !assignable(n.Of) {
+			read = "func decodeNAME(d *wire.Decoder) NAME { return " + c.readOf(n) + " }"
+		}
 	}
-	view.Methods = []string{marshal, validate, "func (v NAME) encode(e *wire.Encoder) { " + c.write(n.Of, "e", value) + " }", unmarshal}
+	view.Methods = []string{marshal, validate, "func (v NAME) encode(e *wire.Encoder) { " + c.write(n.Of, "e", written) + " }", unmarshal}
 	switch {
 	case c.checked[n]:
 		if !wrapped(n.Of) && takenAsIs(n.Of) {
 			value = "v"
 		}
-		view.Check = []linesView{{oneCheck(append(c.standing(n), c.check(n.Of, value, "", 0)...))}}
+		view.Methods, view.Check = checking(view.Methods, "NAME", n.Name, oneCheck(append(c.standing(n), c.check(n.Of, value, "", 0)...)))
 	default:
 		view.Methods[1] = alwaysValid
 		if c.branches[n] {
@@ -292,6 +298,9 @@ func (c *coder) branch(n *ir.Named) (string, error) {
 		}
 	}
 	view.Methods = c.sealing(n, view.Methods)
+	if read != "" {
+		view.Methods = append(view.Methods, read)
+	}
 	return c.execute("branch.tmpl", view)
 }
 
@@ -314,6 +323,12 @@ func (c *coder) readOf(n *ir.Named) string {
 	return n.Name + "(" + c.read(n.Of) + ")"
 }
 
+// assignable reports whether a value of a type that is declared on t can stand
+// where t is wanted, and the other way round.
+func assignable(t *ir.Type) bool {
+	return t.Kind == ir.Slice || t.Kind == ir.Map || t.Kind == ir.Object
+}
+
 // plainly reports whether a value of type t is read with one call.
 func plainly(t *ir.Type) bool { return t.Elem == nil && t.Named == nil }
 
@@ -334,6 +349,8 @@ func decodeNamed(k ir.Kind) string {
 		return "DecodeFloat"
 	case ir.Bool:
 		return "DecodeBool"
+	case ir.Object:
+		return "DecodeObject"
 	default:
 		return ""
 	}
@@ -364,7 +381,7 @@ func (c *coder) rawUnion(n *ir.Named) (string, error) {
 	c.imports[wirePath], c.imports["encoding/json"] = "", ""
 	u := n.Union
 	view := rawUnionView{Name: n.Name}
-	view.Methods = []string{marshal, validate, "func (v NAME) encode(e *wire.Encoder) { e.RawOrNull(v.Raw) }", unmarshal}
+	view.Methods = []string{marshal, validate, "func (v NAME) encode(e *wire.Encoder) { e.RawOrNull(v.Raw) }", strings.Replace(unmarshal, "wire.Decode(b, v, decodeNAME)", "wire.DecodeKept(b, v)", 1)}
 	var names, words, errs []string
 	for _, branch := range u.Branches {
 		t := branch.Type

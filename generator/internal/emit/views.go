@@ -83,7 +83,7 @@ func (c *coder) enum(n *ir.Named) (string, error) {
 			if n.Place != "" {
 				lines = append([]string{"c.Schema(" + quote(n.Place) + ")"}, lines...)
 			}
-			check := "func (v NAME) check(c *wire.Checker) {\n" + strings.Join(oneCheck(lines), "\n") + "\n}"
+			check := "func (v NAME) check(c *wire.Checker) " + body(oneCheck(lines))
 			view.Methods = append(view.Methods, check)
 		}
 		view.Methods = c.sealing(n, view.Methods)
@@ -181,6 +181,8 @@ func (c *coder) structure(n *ir.Named) (string, error) {
 	}
 	view.Loop = c.match(n, rest)
 	switch {
+	case implied && n.Extra == nil && len(cases) == 2:
+		view.Loop = wrapIf("string(o.Name) == "+quote(n.Fields[0].JSON), cases[1:])
 	case implied && n.Extra == nil:
 		view.Loop = slices.Concat([]string{"switch string(o.Name) {"}, cases, []string{"}"})
 	case len(cases) > 0:
@@ -209,7 +211,7 @@ func (c *coder) declare(n *ir.Named, view structView) (string, error) {
 	view.Methods = []string{marshal, alwaysValid, unmarshal}
 	if c.checked[n] {
 		view.Methods[1] = validate
-		view.Check = []linesView{{oneCheck(c.checks(n))}}
+		view.Methods, view.Check = checking(view.Methods, strings.Replace(view.Receiver, n.Name, "NAME", 1), n.Name, oneCheck(c.checks(n)))
 	} else if c.branches[n] {
 		view.Methods = slices.Insert(view.Methods, 2, nothingToCheck)
 	}

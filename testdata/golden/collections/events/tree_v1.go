@@ -89,9 +89,7 @@ func (v *TreeV1) encode(e *wire.Encoder) {
 func (v *TreeV1) check(c *wire.Checker) {
 	c.In(v.Root.check, "root")
 	c.In(v.Typed.check, "typed")
-	for i := range v.Categories {
-		c.In(v.Categories[i].check, "categories", i)
-	}
+	wire.CheckItems(c, v.Categories, (*TreeV1Category).check, "categories")
 }
 
 var treeV1Event = outbox.EventType[TreeV1]{
@@ -184,12 +182,8 @@ func (v *Node) check(c *wire.Checker) {
 	if x, ok := v.Right.Get(); ok && x != nil {
 		c.In(x.check, "right")
 	}
-	for i := range v.Children {
-		c.In(v.Children[i].check, "children", i)
-	}
-	for key, value := range v.Named {
-		c.In(value.check, "named", key)
-	}
+	wire.CheckItems(c, v.Children, (*Node).check, "children")
+	wire.CheckValues(c, v.Named, (*Node).check, "named")
 	if v.Other != nil {
 		c.In(v.Other.check, "other")
 	}
@@ -249,8 +243,7 @@ func (v *TreeV1Closed) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, 
 func decodeTreeV1Closed(d *wire.Decoder) (v TreeV1Closed) {
 	o := d.Closed()
 	for o.Next() {
-		switch string(o.Name) {
-		case "a":
+		if string(o.Name) == "a" {
 			v.A = wire.Optional(d, (*wire.Decoder).String)
 		}
 	}
@@ -369,8 +362,7 @@ func (v *Leaf) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeLe
 func decodeLeaf(d *wire.Decoder) (v Leaf) {
 	o := d.Open("weight")
 	for o.Next() {
-		switch string(o.Name) {
-		case "weight":
+		if string(o.Name) == "weight" {
 			v.Weight = d.Float()
 		}
 	}
@@ -419,9 +411,7 @@ func (v *TreeV1Category) encode(e *wire.Encoder) {
 }
 
 func (v *TreeV1Category) check(c *wire.Checker) {
-	for i := range v.Children {
-		c.In(v.Children[i].check, "children", i)
-	}
+	wire.CheckItems(c, v.Children, (*TreeV1CategoryChild).check, "children")
 }
 
 // TreeV1CategoryChild is the type of the items of the member "children" of
@@ -441,8 +431,7 @@ func (v *TreeV1CategoryChild) UnmarshalJSON(b []byte) error {
 func decodeTreeV1CategoryChild(d *wire.Decoder) (v TreeV1CategoryChild) {
 	o := d.Open()
 	for o.Next() {
-		switch string(o.Name) {
-		case "kind":
+		if string(o.Name) == "kind" {
 			v.Kind = wire.Optional(d, wire.Text[TreeV1CategoryChildKind])
 		}
 	}
@@ -495,8 +484,7 @@ func (v *TreeV1ByNameValue) UnmarshalJSON(b []byte) error {
 func decodeTreeV1ByNameValue(d *wire.Decoder) (v TreeV1ByNameValue) {
 	o := d.Open()
 	for o.Next() {
-		switch string(o.Name) {
-		case "size":
+		if string(o.Name) == "size" {
 			v.Size = wire.Optional(d, (*wire.Decoder).Int)
 		}
 	}
@@ -523,8 +511,7 @@ func (v *Forest) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decode
 func decodeForest(d *wire.Decoder) (v Forest) {
 	o := d.Open()
 	for o.Next() {
-		switch string(o.Name) {
-		case "area":
+		if string(o.Name) == "area" {
 			v.Area = wire.Optional(d, (*wire.Decoder).Float)
 		}
 	}
@@ -552,8 +539,7 @@ func (v *SpeciesValue) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, 
 func decodeSpeciesValue(d *wire.Decoder) (v SpeciesValue) {
 	o := d.Open()
 	for o.Next() {
-		switch string(o.Name) {
-		case "latin":
+		if string(o.Name) == "latin" {
 			v.Latin = wire.Optional(d, (*wire.Decoder).String)
 		}
 	}

@@ -199,9 +199,7 @@ func (v *ShipmentChangedV1) check(c *wire.Checker) {
 	if v.Address != nil {
 		c.In(v.Address.check, "address")
 	}
-	for i := range v.Stops {
-		c.In(v.Stops[i].check, "stops", i)
-	}
+	wire.CheckItems(c, v.Stops, (*ShipmentChangedV1Stop).check, "stops")
 	wire.Rules(c, *v, func(e *wire.Encoder, v ShipmentChangedV1) { v.encode(e) }, &shipmentChangedV1Rules)
 }
 

@@ -212,9 +212,7 @@ func (v *ConstraintsV1) check(c *wire.Checker) {
 		}
 	}
 	wire.UniqueDocuments(c, v.Parts, func(e *wire.Encoder, v ConstraintsV1Part) { v.encode(e) }, "parts")
-	for i := range v.Parts {
-		c.In(v.Parts[i].check, "parts", i)
-	}
+	wire.CheckItems(c, v.Parts, (*ConstraintsV1Part).check, "parts")
 	for i, item := range v.Grid {
 		for i2, item2 := range item {
 			wire.Minimum(c, item2, 0, "grid", i, i2)

@@ -315,8 +315,7 @@ func (v *DefaultsV1Head) UnmarshalJSON(b []byte) error {
 func decodeDefaultsV1Head(d *wire.Decoder) (v DefaultsV1Head) {
 	o := d.Open("magic")
 	for o.Next() {
-		switch string(o.Name) {
-		case "magic":
+		if string(o.Name) == "magic" {
 			v.Magic = d.String()
 		}
 	}

@@ -162,8 +162,7 @@ func (v *BareV1PartMaybe) UnmarshalJSON(b []byte) error {
 func decodeBareV1PartMaybe(d *wire.Decoder) (v BareV1PartMaybe) {
 	o := d.Open()
 	for o.Next() {
-		switch string(o.Name) {
-		case "deep":
+		if string(o.Name) == "deep" {
 			v.Deep = nullable(d, (*wire.Decoder).String)
 		}
 	}

@@ -169,8 +169,7 @@ func (v *CloudV1PartMaybe) UnmarshalJSON(b []byte) error {
 func decodeCloudV1PartMaybe(d *wire.Decoder) (v CloudV1PartMaybe) {
 	o := d.Open()
 	for o.Next() {
-		switch string(o.Name) {
-		case "deep":
+		if string(o.Name) == "deep" {
 			v.Deep = nullable(d, (*wire.Decoder).String)
 		}
 	}

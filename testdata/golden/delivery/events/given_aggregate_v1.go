@@ -172,8 +172,7 @@ func (v *GivenAggregateV1PartMaybe) UnmarshalJSON(b []byte) error {
 func decodeGivenAggregateV1PartMaybe(d *wire.Decoder) (v GivenAggregateV1PartMaybe) {
 	o := d.Open()
 	for o.Next() {
-		switch string(o.Name) {
-		case "deep":
+		if string(o.Name) == "deep" {
 			v.Deep = nullable(d, (*wire.Decoder).String)
 		}
 	}

@@ -176,8 +176,7 @@ func (v *NestedKeyV1PartMaybe) UnmarshalJSON(b []byte) error {
 func decodeNestedKeyV1PartMaybe(d *wire.Decoder) (v NestedKeyV1PartMaybe) {
 	o := d.Open()
 	for o.Next() {
-		switch string(o.Name) {
-		case "deep":
+		if string(o.Name) == "deep" {
 			v.Deep = nullable(d, (*wire.Decoder).String)
 		}
 	}

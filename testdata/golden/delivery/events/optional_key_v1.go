@@ -174,8 +174,7 @@ func (v *OptionalKeyV1PartMaybe) UnmarshalJSON(b []byte) error {
 func decodeOptionalKeyV1PartMaybe(d *wire.Decoder) (v OptionalKeyV1PartMaybe) {
 	o := d.Open()
 	for o.Next() {
-		switch string(o.Name) {
-		case "deep":
+		if string(o.Name) == "deep" {
 			v.Deep = nullable(d, (*wire.Decoder).String)
 		}
 	}

@@ -163,8 +163,7 @@ func (v *UnkeyedV1PartMaybe) UnmarshalJSON(b []byte) error {
 func decodeUnkeyedV1PartMaybe(d *wire.Decoder) (v UnkeyedV1PartMaybe) {
 	o := d.Open()
 	for o.Next() {
-		switch string(o.Name) {
-		case "deep":
+		if string(o.Name) == "deep" {
 			v.Deep = nullable(d, (*wire.Decoder).String)
 		}
 	}

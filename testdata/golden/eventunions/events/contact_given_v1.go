@@ -46,17 +46,10 @@ func (v ContactGivenV1) AsPhoneContact() (PhoneContact, error) {
 	return wire.As(v.Raw, "PhoneContact", decodePhoneContact, (*PhoneContact).check)
 }
 
-func (v ContactGivenV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
-func (v ContactGivenV1) Validate() error              { return wire.Validate(&v, v.check) }
-func (v ContactGivenV1) encode(e *wire.Encoder)       { e.RawOrNull(v.Raw) }
-
-func (v *ContactGivenV1) UnmarshalJSON(b []byte) error {
-	return wire.Decode(b, v, decodeContactGivenV1)
-}
-
-func decodeContactGivenV1(d *wire.Decoder) ContactGivenV1 {
-	return ContactGivenV1{Raw: wire.NoBranch[json.RawMessage](d)}
-}
+func (v ContactGivenV1) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v ContactGivenV1) Validate() error               { return wire.Validate(&v, v.check) }
+func (v ContactGivenV1) encode(e *wire.Encoder)        { e.RawOrNull(v.Raw) }
+func (v *ContactGivenV1) UnmarshalJSON(b []byte) error { return wire.DecodeKept(b, v) }
 
 func (v ContactGivenV1) check(c *wire.Checker) {
 	c.Schema("schemas/contact_given.yaml#").AnyOf(

@@ -27,6 +27,7 @@ type OrderChangedV1 struct {
 func (v OrderChangedV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
 func (v OrderChangedV1) Validate() error              { return wire.Validate(&v, v.check) }
 func (v OrderChangedV1) encode(e *wire.Encoder)       { unionOrderChangedV1Value.Put(e, v.Value) }
+func (v OrderChangedV1) check(c *wire.Checker)        { unionOrderChangedV1Value.Check(c, v.Value) }
 
 func (v *OrderChangedV1) UnmarshalJSON(b []byte) error {
 	return wire.Decode(b, v, decodeOrderChangedV1)
@@ -34,10 +35,6 @@ func (v *OrderChangedV1) UnmarshalJSON(b []byte) error {
 
 func decodeOrderChangedV1(d *wire.Decoder) OrderChangedV1 {
 	return OrderChangedV1{Value: decodeOrderChangedV1Value(d)}
-}
-
-func (v OrderChangedV1) check(c *wire.Checker) {
-	unionOrderChangedV1Value.Check(c, v.Value)
 }
 
 var orderChangedV1Event = outbox.EventType[OrderChangedV1]{
@@ -225,8 +222,7 @@ func (v *OrderChangedV1Customer) UnmarshalJSON(b []byte) error {
 func decodeOrderChangedV1Customer(d *wire.Decoder) (v OrderChangedV1Customer) {
 	o := d.Open("id")
 	for o.Next() {
-		switch string(o.Name) {
-		case "id":
+		if string(o.Name) == "id" {
 			v.ID = d.UUID()
 		}
 	}

@@ -23,15 +23,12 @@ type ParcelMovedV1 struct {
 func (v ParcelMovedV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
 func (v ParcelMovedV1) Validate() error              { return wire.Validate(&v, v.check) }
 func (v ParcelMovedV1) encode(e *wire.Encoder)       { unionMove.Put(e, v.Value) }
+func (v ParcelMovedV1) check(c *wire.Checker)        { unionMove.Check(c, v.Value) }
 
 func (v *ParcelMovedV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeParcelMovedV1) }
 
 func decodeParcelMovedV1(d *wire.Decoder) ParcelMovedV1 {
 	return ParcelMovedV1{Value: decodeMove(d)}
-}
-
-func (v ParcelMovedV1) check(c *wire.Checker) {
-	unionMove.Check(c, v.Value)
 }
 
 var parcelMovedV1Event = outbox.EventType[ParcelMovedV1]{

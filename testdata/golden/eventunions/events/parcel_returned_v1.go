@@ -23,6 +23,7 @@ type ParcelReturnedV1 struct {
 func (v ParcelReturnedV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
 func (v ParcelReturnedV1) Validate() error              { return wire.Validate(&v, v.check) }
 func (v ParcelReturnedV1) encode(e *wire.Encoder)       { unionMove.Put(e, v.Value) }
+func (v ParcelReturnedV1) check(c *wire.Checker)        { unionMove.Check(c, v.Value) }
 
 func (v *ParcelReturnedV1) UnmarshalJSON(b []byte) error {
 	return wire.Decode(b, v, decodeParcelReturnedV1)
@@ -30,10 +31,6 @@ func (v *ParcelReturnedV1) UnmarshalJSON(b []byte) error {
 
 func decodeParcelReturnedV1(d *wire.Decoder) ParcelReturnedV1 {
 	return ParcelReturnedV1{Value: decodeMove(d)}
-}
-
-func (v ParcelReturnedV1) check(c *wire.Checker) {
-	unionMove.Check(c, v.Value)
 }
 
 var parcelReturnedV1Event = outbox.EventType[ParcelReturnedV1]{

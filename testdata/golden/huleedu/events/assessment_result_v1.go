@@ -143,9 +143,7 @@ func (v *AssessmentResultV1) check(c *wire.Checker) {
 	if x, ok := v.AssignmentID.Get(); ok {
 		wire.MaxLength(c, x, 100, "assignment_id")
 	}
-	for i := range v.EssayResults {
-		c.In(v.EssayResults[i].check, "essay_results", i)
-	}
+	wire.CheckItems(c, v.EssayResults, (*EssayResult).check, "essay_results")
 }
 
 var assessmentResultV1Event = outbox.EventType[AssessmentResultV1]{

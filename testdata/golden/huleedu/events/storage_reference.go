@@ -24,8 +24,7 @@ func (v *StorageReference) UnmarshalJSON(b []byte) error {
 func decodeStorageReference(d *wire.Decoder) (v StorageReference) {
 	o := d.Open("references")
 	for o.Next() {
-		switch string(o.Name) {
-		case "references":
+		if string(o.Name) == "references" {
 			v.References = decodeStorageReferences(d)
 		}
 	}

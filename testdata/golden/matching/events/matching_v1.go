@@ -217,8 +217,7 @@ func (v *MatchingV1Shape) UnmarshalJSON(b []byte) error {
 func decodeMatchingV1Shape(d *wire.Decoder) (v MatchingV1Shape) {
 	o := d.Open("sides")
 	for o.Next() {
-		switch string(o.Name) {
-		case "sides":
+		if string(o.Name) == "sides" {
 			v.Sides = d.Int()
 		}
 	}

@@ -240,8 +240,7 @@ func (v *NamesV1Service) UnmarshalJSON(b []byte) error {
 func decodeNamesV1Service(d *wire.Decoder) (v NamesV1Service) {
 	o := d.Open()
 	for o.Next() {
-		switch string(o.Name) {
-		case "name":
+		if string(o.Name) == "name" {
 			v.Name = wire.Optional(d, (*wire.Decoder).String)
 		}
 	}
@@ -271,8 +270,7 @@ func (v *NamesV1InsertAll) UnmarshalJSON(b []byte) error {
 func decodeNamesV1InsertAll(d *wire.Decoder) (v NamesV1InsertAll) {
 	o := d.Open()
 	for o.Next() {
-		switch string(o.Name) {
-		case "name":
+		if string(o.Name) == "name" {
 			v.Name = wire.Optional(d, (*wire.Decoder).String)
 		}
 	}
@@ -302,8 +300,7 @@ func (v *NamesV1NewsItem) UnmarshalJSON(b []byte) error {
 func decodeNamesV1NewsItem(d *wire.Decoder) (v NamesV1NewsItem) {
 	o := d.Open()
 	for o.Next() {
-		switch string(o.Name) {
-		case "headline":
+		if string(o.Name) == "headline" {
 			v.Headline = wire.Optional(d, (*wire.Decoder).String)
 		}
 	}
@@ -333,8 +330,7 @@ func (v *NamesV1Address) UnmarshalJSON(b []byte) error {
 func decodeNamesV1Address(d *wire.Decoder) (v NamesV1Address) {
 	o := d.Open()
 	for o.Next() {
-		switch string(o.Name) {
-		case "zip":
+		if string(o.Name) == "zip" {
 			v.Zip = wire.Optional(d, (*wire.Decoder).String)
 		}
 	}
@@ -362,8 +358,7 @@ func (v *NamesV1Story) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, 
 func decodeNamesV1Story(d *wire.Decoder) (v NamesV1Story) {
 	o := d.Open()
 	for o.Next() {
-		switch string(o.Name) {
-		case "text":
+		if string(o.Name) == "text" {
 			v.Text = wire.Optional(d, (*wire.Decoder).String)
 		}
 	}
@@ -407,8 +402,7 @@ func (v *State) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeS
 func decodeState(d *wire.Decoder) (v State) {
 	o := d.Open()
 	for o.Next() {
-		switch string(o.Name) {
-		case "name":
+		if string(o.Name) == "name" {
 			v.Name = wire.Optional(d, (*wire.Decoder).String)
 		}
 	}
@@ -435,8 +429,7 @@ func (v *Address) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decod
 func decodeAddress(d *wire.Decoder) (v Address) {
 	o := d.Open()
 	for o.Next() {
-		switch string(o.Name) {
-		case "line":
+		if string(o.Name) == "line" {
 			v.Line = wire.Optional(d, (*wire.Decoder).String)
 		}
 	}

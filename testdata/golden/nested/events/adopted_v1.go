@@ -24,6 +24,7 @@ type AdoptedV1 struct {
 
 func (v AdoptedV1) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
 func (v AdoptedV1) Validate() error               { return wire.Validate(&v, v.check) }
+func (v *AdoptedV1) check(c *wire.Checker)        { unionAnimal.Check(c, v.Animal, "animal") }
 func (v *AdoptedV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeAdoptedV1) }
 
 func decodeAdoptedV1(d *wire.Decoder) (v AdoptedV1) {
@@ -44,10 +45,6 @@ func (v *AdoptedV1) encode(e *wire.Encoder) {
 	e.First("id").String(v.ID)
 	unionAnimal.Put(e.Name("animal"), v.Animal)
 	e.EndOpen(v.Unknown)
-}
-
-func (v *AdoptedV1) check(c *wire.Checker) {
-	unionAnimal.Check(c, v.Animal, "animal")
 }
 
 var adoptedV1Event = outbox.EventType[AdoptedV1]{

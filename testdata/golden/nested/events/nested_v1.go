@@ -41,7 +41,7 @@ func decodeNestedV1(d *wire.Decoder) (v NestedV1) {
 		case "both":
 			v.Both = decodeNestedV1Both(d)
 		case "loose":
-			v.Loose = wire.Optional(d, decodeNestedV1Loose)
+			v.Loose = wire.Optional(d, wire.Kept[NestedV1Loose])
 		}
 	}
 	v.Unknown = o.Kept
@@ -147,8 +147,7 @@ func (v *Rock) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeRo
 func decodeRock(d *wire.Decoder) (v Rock) {
 	o := d.Open("kind")
 	for o.Next() {
-		switch string(o.Name) {
-		case "kind":
+		if string(o.Name) == "kind" {
 			v.Kind = d.String()
 		}
 	}
@@ -417,7 +416,7 @@ func NestedV1LooseFromReachable(v Reachable) (NestedV1Loose, error) {
 
 // AsReachable is v as a valid Reachable, or an error that says why it is none.
 func (v NestedV1Loose) AsReachable() (Reachable, error) {
-	return wire.As(v.Raw, "Reachable", decodeReachable, (*Reachable).check)
+	return wire.As(v.Raw, "Reachable", wire.Kept[Reachable], (*Reachable).check)
 }
 
 // NestedV1LooseFromSilent is v as a NestedV1Loose; an error says that v cannot
@@ -429,15 +428,10 @@ func NestedV1LooseFromSilent(v Silent) (NestedV1Loose, error) {
 // AsSilent is v as a valid Silent, or an error that says why it is none.
 func (v NestedV1Loose) AsSilent() (Silent, error) { return wire.As(v.Raw, "Silent", decodeSilent, nil) }
 
-func (v NestedV1Loose) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
-func (v NestedV1Loose) Validate() error              { return wire.Validate(&v, v.check) }
-func (v NestedV1Loose) encode(e *wire.Encoder)       { e.RawOrNull(v.Raw) }
-
-func (v *NestedV1Loose) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeNestedV1Loose) }
-
-func decodeNestedV1Loose(d *wire.Decoder) NestedV1Loose {
-	return NestedV1Loose{Raw: wire.NoBranch[json.RawMessage](d)}
-}
+func (v NestedV1Loose) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v NestedV1Loose) Validate() error               { return wire.Validate(&v, v.check) }
+func (v NestedV1Loose) encode(e *wire.Encoder)        { e.RawOrNull(v.Raw) }
+func (v *NestedV1Loose) UnmarshalJSON(b []byte) error { return wire.DecodeKept(b, v) }
 
 func (v NestedV1Loose) check(c *wire.Checker) {
 	c.Schema("schemas/nested.yaml#/properties/loose").OneOf("Reachable and Silent", wire.Refusal(v.AsReachable), wire.Refusal(v.AsSilent))
@@ -471,11 +465,7 @@ func (v Reachable) AsByPhone() (ByPhone, error) { return wire.As(v.Raw, "ByPhone
 func (v Reachable) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
 func (v Reachable) Validate() error               { return wire.Validate(&v, v.check) }
 func (v Reachable) encode(e *wire.Encoder)        { e.RawOrNull(v.Raw) }
-func (v *Reachable) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeReachable) }
-
-func decodeReachable(d *wire.Decoder) Reachable {
-	return Reachable{Raw: wire.NoBranch[json.RawMessage](d)}
-}
+func (v *Reachable) UnmarshalJSON(b []byte) error { return wire.DecodeKept(b, v) }
 
 func (v Reachable) check(c *wire.Checker) {
 	c.Schema("schemas/nested.yaml#/properties/loose/oneOf/0").AnyOf("ByMail and ByPhone", wire.Refusal(v.AsByMail), wire.Refusal(v.AsByPhone))
@@ -494,8 +484,7 @@ func (v *ByMail) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decode
 func decodeByMail(d *wire.Decoder) (v ByMail) {
 	o := d.Open("mail")
 	for o.Next() {
-		switch string(o.Name) {
-		case "mail":
+		if string(o.Name) == "mail" {
 			v.Mail = d.String()
 		}
 	}
@@ -521,8 +510,7 @@ func (v *ByPhone) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decod
 func decodeByPhone(d *wire.Decoder) (v ByPhone) {
 	o := d.Open("phone")
 	for o.Next() {
-		switch string(o.Name) {
-		case "phone":
+		if string(o.Name) == "phone" {
 			v.Phone = d.String()
 		}
 	}
@@ -548,8 +536,7 @@ func (v *Silent) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decode
 func decodeSilent(d *wire.Decoder) (v Silent) {
 	o := d.Open("silent")
 	for o.Next() {
-		switch string(o.Name) {
-		case "silent":
+		if string(o.Name) == "silent" {
 			v.Silent = d.Bool()
 		}
 	}

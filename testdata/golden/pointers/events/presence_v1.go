@@ -212,8 +212,7 @@ func (v *Part) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodePa
 func decodePart(d *wire.Decoder) (v Part) {
 	o := d.Open("name")
 	for o.Next() {
-		switch string(o.Name) {
-		case "name":
+		if string(o.Name) == "name" {
 			v.Name = d.String()
 		}
 	}

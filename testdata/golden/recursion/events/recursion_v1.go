@@ -114,9 +114,7 @@ func (v *RecursionV1) check(c *wire.Checker) {
 		c.In(v.Extended.check, "extended")
 	}
 	c.MaxItems(len(v.Narrow), 2, "narrow")
-	for i, item := range v.Narrow {
-		c.In(item.check, "narrow", i)
-	}
+	wire.CheckItems(c, v.Narrow, (*Tree).check, "narrow")
 	if v.Matching != nil {
 		c.In(v.Matching.check, "matching")
 	}
@@ -162,21 +160,16 @@ type Tree []Tree
 func (v Tree) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
 func (v Tree) Validate() error               { return wire.Validate(&v, v.check) }
 func (v *Tree) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeTree) }
+func decodeTree(d *wire.Decoder) Tree        { return wire.Slice(d, decodeTree) }
 
 func (v Tree) encode(e *wire.Encoder) {
-	wire.PutSlice(e, []Tree(v), func(e *wire.Encoder, v Tree) { v.encode(e) })
-}
-
-func decodeTree(d *wire.Decoder) Tree {
-	return Tree(wire.Slice(d, decodeTree))
+	wire.PutSlice(e, v, func(e *wire.Encoder, v Tree) { v.encode(e) })
 }
 
 func (v Tree) check(c *wire.Checker) {
 	c.Schema("schemas/recursion.yaml#/$defs/tree")
 	c.MaxItems(len(v), 3)
-	for i, item := range v {
-		c.In(item.check, i)
-	}
+	wire.CheckItems(c, v, (*Tree).check)
 }
 
 // Paths is part of the event schemas.
@@ -185,21 +178,16 @@ type Paths map[string]Paths
 func (v Paths) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
 func (v Paths) Validate() error               { return wire.Validate(&v, v.check) }
 func (v *Paths) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodePaths) }
+func decodePaths(d *wire.Decoder) Paths       { return wire.Map(d, decodePaths) }
 
 func (v Paths) encode(e *wire.Encoder) {
-	wire.PutMap(e, map[string]Paths(v), func(e *wire.Encoder, v Paths) { v.encode(e) })
-}
-
-func decodePaths(d *wire.Decoder) Paths {
-	return Paths(wire.Map(d, decodePaths))
+	wire.PutMap(e, v, func(e *wire.Encoder, v Paths) { v.encode(e) })
 }
 
 func (v Paths) check(c *wire.Checker) {
 	c.Schema("schemas/recursion.yaml#/$defs/paths")
 	c.MaxProperties(len(v), 2)
-	for key, value := range v {
-		c.In(value.check, key)
-	}
+	wire.CheckValues(c, v, (*Paths).check)
 }
 
 // Maybe is part of the event schemas.
@@ -210,13 +198,13 @@ func (v Maybe) Validate() error               { return nil }
 func (v *Maybe) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeMaybe) }
 
 func (v Maybe) encode(e *wire.Encoder) {
-	wire.PutSlice(e, []Maybe(v), func(e *wire.Encoder, v Maybe) {
+	wire.PutSlice(e, v, func(e *wire.Encoder, v Maybe) {
 		wire.PutOrNull(e, v == nil, v, func(e *wire.Encoder, v Maybe) { v.encode(e) })
 	})
 }
 
 func decodeMaybe(d *wire.Decoder) Maybe {
-	return Maybe(wire.Slice(d, func(d *wire.Decoder) Maybe { return wire.OrNil(d, decodeMaybe) }))
+	return wire.Slice(d, func(d *wire.Decoder) Maybe { return wire.OrNil(d, decodeMaybe) })
 }
 
 // RecursionV1LabelledItem is one of RecursionV1LabelledItemText and Labelled,
@@ -273,22 +261,12 @@ type Labelled []RecursionV1LabelledItem
 
 func (v Labelled) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
 func (v Labelled) Validate() error               { return wire.Validate(&v, v.check) }
+func (v Labelled) encode(e *wire.Encoder)        { wire.PutSlice(e, v, unionRecursionV1LabelledItem.Put) }
+func (v Labelled) check(c *wire.Checker)         { unionRecursionV1LabelledItem.CheckItems(c, v) }
 func (Labelled) isRecursionV1LabelledItem()      {}
 func (v *Labelled) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeLabelled) }
 
-func (v Labelled) encode(e *wire.Encoder) {
-	wire.PutSlice(e, []RecursionV1LabelledItem(v), unionRecursionV1LabelledItem.Put)
-}
-
-func decodeLabelled(d *wire.Decoder) Labelled {
-	return Labelled(wire.Slice(d, decodeRecursionV1LabelledItem))
-}
-
-func (v Labelled) check(c *wire.Checker) {
-	for i, item := range v {
-		unionRecursionV1LabelledItem.Check(c, item, i)
-	}
-}
+func decodeLabelled(d *wire.Decoder) Labelled { return wire.Slice(d, decodeRecursionV1LabelledItem) }
 
 // Forest is part of the event schemas.
 type Forest map[string][]Forest
@@ -298,13 +276,13 @@ func (v Forest) Validate() error               { return nil }
 func (v *Forest) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeForest) }
 
 func (v Forest) encode(e *wire.Encoder) {
-	wire.PutMap(e, map[string][]Forest(v), func(e *wire.Encoder, v []Forest) {
+	wire.PutMap(e, v, func(e *wire.Encoder, v []Forest) {
 		wire.PutSlice(e, v, func(e *wire.Encoder, v Forest) { v.encode(e) })
 	})
 }
 
 func decodeForest(d *wire.Decoder) Forest {
-	return Forest(wire.Map(d, func(d *wire.Decoder) []Forest { return wire.Slice(d, decodeForest) }))
+	return wire.Map(d, func(d *wire.Decoder) []Forest { return wire.Slice(d, decodeForest) })
 }
 
 // Own is part of the event schemas.
@@ -313,21 +291,16 @@ type Own []Own
 func (v Own) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
 func (v Own) Validate() error               { return wire.Validate(&v, v.check) }
 func (v *Own) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeOwn) }
+func decodeOwn(d *wire.Decoder) Own         { return wire.Slice(d, decodeOwn) }
 
 func (v Own) encode(e *wire.Encoder) {
-	wire.PutSlice(e, []Own(v), func(e *wire.Encoder, v Own) { v.encode(e) })
-}
-
-func decodeOwn(d *wire.Decoder) Own {
-	return Own(wire.Slice(d, decodeOwn))
+	wire.PutSlice(e, v, func(e *wire.Encoder, v Own) { v.encode(e) })
 }
 
 func (v Own) check(c *wire.Checker) {
 	c.Schema("schemas/recursion.yaml#/properties/own")
 	wire.UniqueDocuments(c, v, func(e *wire.Encoder, v Own) { v.encode(e) })
-	for i, item := range v {
-		c.In(item.check, i)
-	}
+	wire.CheckItems(c, v, (*Own).check)
 }
 
 // Extended is part of the event schemas.
@@ -375,13 +348,10 @@ type Matching map[string]Matching
 func (v Matching) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
 func (v Matching) Validate() error               { return wire.Validate(&v, v.check) }
 func (v *Matching) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeMatching) }
+func decodeMatching(d *wire.Decoder) Matching    { return wire.Map(d, decodeMatching) }
 
 func (v Matching) encode(e *wire.Encoder) {
-	wire.PutMap(e, map[string]Matching(v), func(e *wire.Encoder, v Matching) { v.encode(e) })
-}
-
-func decodeMatching(d *wire.Decoder) Matching {
-	return Matching(wire.Map(d, decodeMatching))
+	wire.PutMap(e, v, func(e *wire.Encoder, v Matching) { v.encode(e) })
 }
 
 func (v Matching) check(c *wire.Checker) {

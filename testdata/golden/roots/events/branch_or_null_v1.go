@@ -28,8 +28,7 @@ func (v *BranchOrNullV1) UnmarshalJSON(b []byte) error {
 func decodeBranchOrNullV1(d *wire.Decoder) (v BranchOrNullV1) {
 	o := d.Open("id")
 	for o.Next() {
-		switch string(o.Name) {
-		case "id":
+		if string(o.Name) == "id" {
 			v.ID = d.String()
 		}
 	}

@@ -39,9 +39,7 @@ func decodeDeepV1(d *wire.Decoder) DeepV1 {
 
 func (v DeepV1) check(c *wire.Checker) {
 	for i, item := range v.Value {
-		for i2 := range item {
-			c.In(item[i2].check, i, i2)
-		}
+		wire.CheckItems(c, item, (*DeepV1Item).check, i)
 	}
 }
 
@@ -102,6 +100,7 @@ type DeepV1Item struct {
 
 func (v DeepV1Item) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
 func (v DeepV1Item) Validate() error               { return wire.Validate(&v, v.check) }
+func (v *DeepV1Item) check(c *wire.Checker)        { c.Gapless(0, !v.First.IsZero(), len(v.Rest) > 0) }
 func (v *DeepV1Item) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeDeepV1Item) }
 
 func decodeDeepV1Item(d *wire.Decoder) (v DeepV1Item) {
@@ -122,8 +121,4 @@ func (v *DeepV1Item) encode(e *wire.Encoder) {
 	wire.PutNullableItem(&t, v.First, (*wire.Encoder).UUID)
 	wire.PutRest(&t, v.Rest, (*wire.Encoder).Raw)
 	t.End()
-}
-
-func (v *DeepV1Item) check(c *wire.Checker) {
-	c.Gapless(0, !v.First.IsZero(), len(v.Rest) > 0)
 }

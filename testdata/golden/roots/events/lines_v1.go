@@ -36,9 +36,7 @@ func (v LinesV1) check(c *wire.Checker) {
 	c.MinItems(len(v.Value), 1)
 	c.MaxItems(len(v.Value), 3)
 	wire.UniqueDocuments(c, v.Value, func(e *wire.Encoder, v LinesV1Item) { v.encode(e) })
-	for i := range v.Value {
-		c.In(v.Value[i].check, i)
-	}
+	wire.CheckItems(c, v.Value, (*LinesV1Item).check)
 }
 
 var linesV1Event = outbox.EventType[LinesV1]{

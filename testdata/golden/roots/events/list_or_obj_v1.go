@@ -23,14 +23,11 @@ type ListOrObjV1 struct {
 func (v ListOrObjV1) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
 func (v ListOrObjV1) Validate() error               { return wire.Validate(&v, v.check) }
 func (v ListOrObjV1) encode(e *wire.Encoder)        { unionListOrObjV1Value.Put(e, v.Value) }
+func (v ListOrObjV1) check(c *wire.Checker)         { unionListOrObjV1Value.Check(c, v.Value) }
 func (v *ListOrObjV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeListOrObjV1) }
 
 func decodeListOrObjV1(d *wire.Decoder) ListOrObjV1 {
 	return ListOrObjV1{Value: decodeListOrObjV1Value(d)}
-}
-
-func (v ListOrObjV1) check(c *wire.Checker) {
-	unionListOrObjV1Value.Check(c, v.Value)
 }
 
 var listOrObjV1Event = outbox.EventType[ListOrObjV1]{
@@ -111,19 +108,16 @@ type ListOrObjV1List []string
 
 func (v ListOrObjV1List) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
 func (v ListOrObjV1List) Validate() error              { return nil }
+func (v ListOrObjV1List) encode(e *wire.Encoder)       { wire.PutSlice(e, v, (*wire.Encoder).String) }
 func (ListOrObjV1List) check(*wire.Checker)            {}
 func (ListOrObjV1List) isListOrObjV1Value()            {}
-
-func (v ListOrObjV1List) encode(e *wire.Encoder) {
-	wire.PutSlice(e, []string(v), (*wire.Encoder).String)
-}
 
 func (v *ListOrObjV1List) UnmarshalJSON(b []byte) error {
 	return wire.Decode(b, v, decodeListOrObjV1List)
 }
 
 func decodeListOrObjV1List(d *wire.Decoder) ListOrObjV1List {
-	return ListOrObjV1List(wire.Slice(d, (*wire.Decoder).String))
+	return wire.Slice(d, (*wire.Decoder).String)
 }
 
 // ListOrObjV1Object is a branch of ListOrObjV1Value.
@@ -144,8 +138,7 @@ func (v *ListOrObjV1Object) UnmarshalJSON(b []byte) error {
 func decodeListOrObjV1Object(d *wire.Decoder) (v ListOrObjV1Object) {
 	o := d.Open("0")
 	for o.Next() {
-		switch string(o.Name) {
-		case "0":
+		if string(o.Name) == "0" {
 			v.X0 = d.Int()
 		}
 	}

@@ -129,8 +129,7 @@ func (v *ManyV1Item) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, de
 func decodeManyV1Item(d *wire.Decoder) (v ManyV1Item) {
 	o := d.Open("id")
 	for o.Next() {
-		switch string(o.Name) {
-		case "id":
+		if string(o.Name) == "id" {
 			v.ID = d.UUID()
 		}
 	}

@@ -39,9 +39,7 @@ func (v MaybeListV1) check(c *wire.Checker) {
 	if v.Value != nil {
 		c.MinItems(len(v.Value), 1)
 		for i, item := range v.Value {
-			for i2 := range item {
-				c.In(item[i2].check, i, i2)
-			}
+			wire.CheckItems(c, item, (*Point).check, i)
 		}
 	}
 }
@@ -92,8 +90,7 @@ func (v *Point) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeP
 func decodePoint(d *wire.Decoder) (v Point) {
 	o := d.Open("x")
 	for o.Next() {
-		switch string(o.Name) {
-		case "x":
+		if string(o.Name) == "x" {
 			v.X = d.Float()
 		}
 	}

@@ -29,7 +29,7 @@ func (v MessagesV1) encode(e *wire.Encoder) {
 }
 
 func decodeMessagesV1(d *wire.Decoder) MessagesV1 {
-	return MessagesV1{Value: wire.Pointer(d, decodeMessagesV1Value)}
+	return MessagesV1{Value: wire.Pointer(d, wire.Kept[MessagesV1Value])}
 }
 
 func (v MessagesV1) check(c *wire.Checker) {
@@ -112,17 +112,10 @@ func (v MessagesV1Value) AsDelete() (Delete, error) {
 	return wire.As(v.Raw, "Delete", decodeDelete, (*Delete).check)
 }
 
-func (v MessagesV1Value) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
-func (v MessagesV1Value) Validate() error              { return wire.Validate(&v, v.check) }
-func (v MessagesV1Value) encode(e *wire.Encoder)       { e.RawOrNull(v.Raw) }
-
-func (v *MessagesV1Value) UnmarshalJSON(b []byte) error {
-	return wire.Decode(b, v, decodeMessagesV1Value)
-}
-
-func decodeMessagesV1Value(d *wire.Decoder) MessagesV1Value {
-	return MessagesV1Value{Raw: wire.NoBranch[json.RawMessage](d)}
-}
+func (v MessagesV1Value) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v MessagesV1Value) Validate() error               { return wire.Validate(&v, v.check) }
+func (v MessagesV1Value) encode(e *wire.Encoder)        { e.RawOrNull(v.Raw) }
+func (v *MessagesV1Value) UnmarshalJSON(b []byte) error { return wire.DecodeKept(b, v) }
 
 func (v MessagesV1Value) check(c *wire.Checker) {
 	c.Schema("schemas/messages.yaml#").OneOf("Insert and Delete", wire.Refusal(v.AsInsert), wire.Refusal(v.AsDelete))
@@ -189,8 +182,7 @@ func (v *InsertSecond) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, 
 func decodeInsertSecond(d *wire.Decoder) (v InsertSecond) {
 	o := d.Open("id")
 	for o.Next() {
-		switch string(o.Name) {
-		case "id":
+		if string(o.Name) == "id" {
 			v.ID = d.String()
 		}
 	}
@@ -264,8 +256,7 @@ func (v *DeleteSecond) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, 
 func decodeDeleteSecond(d *wire.Decoder) (v DeleteSecond) {
 	o := d.Open("id")
 	for o.Next() {
-		switch string(o.Name) {
-		case "id":
+		if string(o.Name) == "id" {
 			v.ID = d.Int()
 		}
 	}

@@ -21,6 +21,7 @@ type MixedV1 struct {
 
 func (v MixedV1) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
 func (v MixedV1) Validate() error               { return wire.Validate(&v, v.check) }
+func (v MixedV1) check(c *wire.Checker)         { unionMixedV1Value.CheckOptional(c, v.Value) }
 func (v *MixedV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeMixedV1) }
 
 func (v MixedV1) encode(e *wire.Encoder) {
@@ -29,10 +30,6 @@ func (v MixedV1) encode(e *wire.Encoder) {
 
 func decodeMixedV1(d *wire.Decoder) MixedV1 {
 	return MixedV1{Value: wire.OrNil(d, decodeMixedV1Value)}
-}
-
-func (v MixedV1) check(c *wire.Checker) {
-	unionMixedV1Value.CheckOptional(c, v.Value)
 }
 
 var mixedV1Event = outbox.EventType[MixedV1]{
@@ -115,13 +112,10 @@ type Batch []int64
 
 func (v Batch) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
 func (v Batch) Validate() error               { return wire.Validate(&v, v.check) }
-func (v Batch) encode(e *wire.Encoder)        { wire.PutSlice(e, []int64(v), (*wire.Encoder).Int) }
+func (v Batch) encode(e *wire.Encoder)        { wire.PutSlice(e, v, (*wire.Encoder).Int) }
 func (Batch) isMixedV1Value()                 {}
 func (v *Batch) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeBatch) }
-
-func decodeBatch(d *wire.Decoder) Batch {
-	return Batch(wire.Slice(d, (*wire.Decoder).Int))
-}
+func decodeBatch(d *wire.Decoder) Batch       { return wire.Slice(d, (*wire.Decoder).Int) }
 
 func (v Batch) check(c *wire.Checker) {
 	c.Schema("schemas/mixed.yaml#/oneOf/2").MinItems(len(v), 1)
@@ -142,8 +136,7 @@ func (v *Part) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodePa
 func decodePart(d *wire.Decoder) (v Part) {
 	o := d.Open("id")
 	for o.Next() {
-		switch string(o.Name) {
-		case "id":
+		if string(o.Name) == "id" {
 			v.ID = d.String()
 		}
 	}

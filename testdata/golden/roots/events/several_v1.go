@@ -25,14 +25,11 @@ type SeveralV1 struct {
 func (v SeveralV1) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
 func (v SeveralV1) Validate() error               { return wire.Validate(&v, v.check) }
 func (v SeveralV1) encode(e *wire.Encoder)        { unionSeveralV1Value.Put(e, v.Value) }
+func (v SeveralV1) check(c *wire.Checker)         { unionSeveralV1Value.Check(c, v.Value) }
 func (v *SeveralV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeSeveralV1) }
 
 func decodeSeveralV1(d *wire.Decoder) SeveralV1 {
 	return SeveralV1{Value: decodeSeveralV1Value(d)}
-}
-
-func (v SeveralV1) check(c *wire.Checker) {
-	unionSeveralV1Value.Check(c, v.Value)
 }
 
 var severalV1Event = outbox.EventType[SeveralV1]{

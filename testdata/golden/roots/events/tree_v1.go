@@ -20,14 +20,11 @@ type TreeV1 struct {
 func (v TreeV1) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
 func (v TreeV1) Validate() error               { return wire.Validate(&v, v.check) }
 func (v TreeV1) encode(e *wire.Encoder)        { v.Value.encode(e) }
+func (v TreeV1) check(c *wire.Checker)         { v.Value.check(c) }
 func (v *TreeV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeTreeV1) }
 
 func decodeTreeV1(d *wire.Decoder) TreeV1 {
 	return TreeV1{Value: decodeTreeV1Value(d)}
-}
-
-func (v TreeV1) check(c *wire.Checker) {
-	v.Value.check(c)
 }
 
 var treeV1Event = outbox.EventType[TreeV1]{
@@ -69,19 +66,14 @@ type TreeV1Value []TreeV1Value
 func (v TreeV1Value) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
 func (v TreeV1Value) Validate() error               { return wire.Validate(&v, v.check) }
 func (v *TreeV1Value) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeTreeV1Value) }
+func decodeTreeV1Value(d *wire.Decoder) TreeV1Value { return wire.Slice(d, decodeTreeV1Value) }
 
 func (v TreeV1Value) encode(e *wire.Encoder) {
-	wire.PutSlice(e, []TreeV1Value(v), func(e *wire.Encoder, v TreeV1Value) { v.encode(e) })
-}
-
-func decodeTreeV1Value(d *wire.Decoder) TreeV1Value {
-	return TreeV1Value(wire.Slice(d, decodeTreeV1Value))
+	wire.PutSlice(e, v, func(e *wire.Encoder, v TreeV1Value) { v.encode(e) })
 }
 
 func (v TreeV1Value) check(c *wire.Checker) {
 	c.Schema("schemas/tree.yaml#")
 	c.MaxItems(len(v), 2)
-	for i, item := range v {
-		c.In(item.check, i)
-	}
+	wire.CheckItems(c, v, (*TreeV1Value).check)
 }

@@ -31,8 +31,7 @@ func (v *AllOfReferencesV1) UnmarshalJSON(b []byte) error {
 func decodeAllOfReferencesV1(d *wire.Decoder) (v AllOfReferencesV1) {
 	o := d.Open()
 	for o.Next() {
-		switch string(o.Name) {
-		case "value":
+		if string(o.Name) == "value" {
 			v.Value = wire.Optional(d, decodeAllOfReferencesV1Value)
 		}
 	}

@@ -30,8 +30,7 @@ func (v *AllOfSameMemberV1) UnmarshalJSON(b []byte) error {
 func decodeAllOfSameMemberV1(d *wire.Decoder) (v AllOfSameMemberV1) {
 	o := d.Open()
 	for o.Next() {
-		switch string(o.Name) {
-		case "value":
+		if string(o.Name) == "value" {
 			v.Value = wire.Optional(d, decodeAllOfSameMemberV1Value)
 		}
 	}
@@ -103,8 +102,7 @@ func (v *AllOfSameMemberV1Value) UnmarshalJSON(b []byte) error {
 func decodeAllOfSameMemberV1Value(d *wire.Decoder) (v AllOfSameMemberV1Value) {
 	o := d.Open()
 	for o.Next() {
-		switch string(o.Name) {
-		case "n":
+		if string(o.Name) == "n" {
 			v.N = wire.Optional(d, (*wire.Decoder).String)
 		}
 	}

@@ -30,8 +30,7 @@ func (v *AnythingRequiredV1) UnmarshalJSON(b []byte) error {
 func decodeAnythingRequiredV1(d *wire.Decoder) (v AnythingRequiredV1) {
 	o := d.Open("value")
 	for o.Next() {
-		switch string(o.Name) {
-		case "value":
+		if string(o.Name) == "value" {
 			v.Value = d.Any()
 		}
 	}

@@ -27,8 +27,7 @@ func (v *AnythingV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, de
 func decodeAnythingV1(d *wire.Decoder) (v AnythingV1) {
 	o := d.Open()
 	for o.Next() {
-		switch string(o.Name) {
-		case "value":
+		if string(o.Name) == "value" {
 			v.Value = nullable(d, (*wire.Decoder).Any)
 		}
 	}

@@ -28,8 +28,7 @@ func (v *Base64BytesV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v,
 func decodeBase64BytesV1(d *wire.Decoder) (v Base64BytesV1) {
 	o := d.Open()
 	for o.Next() {
-		switch string(o.Name) {
-		case "value":
+		if string(o.Name) == "value" {
 			v.Value = d.Base64()
 		}
 	}

@@ -30,8 +30,7 @@ func (v *BigIntegerV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, 
 func decodeBigIntegerV1(d *wire.Decoder) (v BigIntegerV1) {
 	o := d.Open()
 	for o.Next() {
-		switch string(o.Name) {
-		case "value":
+		if string(o.Name) == "value" {
 			v.Value = d.BigInt()
 		}
 	}

@@ -36,8 +36,7 @@ func (v *BooleanEnumV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v,
 func decodeBooleanEnumV1(d *wire.Decoder) (v BooleanEnumV1) {
 	o := d.Open()
 	for o.Next() {
-		switch string(o.Name) {
-		case "value":
+		if string(o.Name) == "value" {
 			v.Value = wire.Optional(d, (*wire.Decoder).Bool)
 		}
 	}

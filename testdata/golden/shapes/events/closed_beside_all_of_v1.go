@@ -30,8 +30,7 @@ func (v *ClosedBesideAllOfV1) UnmarshalJSON(b []byte) error {
 func decodeClosedBesideAllOfV1(d *wire.Decoder) (v ClosedBesideAllOfV1) {
 	o := d.Open()
 	for o.Next() {
-		switch string(o.Name) {
-		case "value":
+		if string(o.Name) == "value" {
 			v.Value = wire.Optional(d, decodeClosedBesideAllOfV1Value)
 		}
 	}
@@ -96,8 +95,7 @@ func (v *ClosedBesideAllOfV1Value) UnmarshalJSON(b []byte) error {
 func decodeClosedBesideAllOfV1Value(d *wire.Decoder) (v ClosedBesideAllOfV1Value) {
 	o := d.Closed()
 	for o.Next() {
-		switch string(o.Name) {
-		case "a":
+		if string(o.Name) == "a" {
 			v.A = wire.Optional(d, (*wire.Decoder).String)
 		}
 	}

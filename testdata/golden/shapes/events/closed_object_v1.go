@@ -30,8 +30,7 @@ func (v *ClosedObjectV1) UnmarshalJSON(b []byte) error {
 func decodeClosedObjectV1(d *wire.Decoder) (v ClosedObjectV1) {
 	o := d.Open()
 	for o.Next() {
-		switch string(o.Name) {
-		case "value":
+		if string(o.Name) == "value" {
 			v.Value = wire.Optional(d, decodeClosedObjectV1Value)
 		}
 	}
@@ -93,8 +92,7 @@ func (v *ClosedObjectV1Value) UnmarshalJSON(b []byte) error {
 func decodeClosedObjectV1Value(d *wire.Decoder) (v ClosedObjectV1Value) {
 	o := d.Closed()
 	for o.Next() {
-		switch string(o.Name) {
-		case "a":
+		if string(o.Name) == "a" {
 			v.A = wire.Optional(d, (*wire.Decoder).String)
 		}
 	}

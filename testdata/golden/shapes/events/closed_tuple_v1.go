@@ -28,8 +28,7 @@ func (v *ClosedTupleV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v,
 func decodeClosedTupleV1(d *wire.Decoder) (v ClosedTupleV1) {
 	o := d.Open()
 	for o.Next() {
-		switch string(o.Name) {
-		case "value":
+		if string(o.Name) == "value" {
 			v.Value = wire.Optional(d, decodeClosedTupleV1Value)
 		}
 	}

@@ -31,8 +31,7 @@ func (v *ContainsItemsV1) UnmarshalJSON(b []byte) error {
 func decodeContainsItemsV1(d *wire.Decoder) (v ContainsItemsV1) {
 	o := d.Open()
 	for o.Next() {
-		switch string(o.Name) {
-		case "value":
+		if string(o.Name) == "value" {
 			v.Value = wire.Slice(d, (*wire.Decoder).Int)
 		}
 	}

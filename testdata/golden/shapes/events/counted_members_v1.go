@@ -30,8 +30,7 @@ func (v *CountedMembersV1) UnmarshalJSON(b []byte) error {
 func decodeCountedMembersV1(d *wire.Decoder) (v CountedMembersV1) {
 	o := d.Open()
 	for o.Next() {
-		switch string(o.Name) {
-		case "value":
+		if string(o.Name) == "value" {
 			v.Value = wire.Map(d, (*wire.Decoder).Int)
 		}
 	}

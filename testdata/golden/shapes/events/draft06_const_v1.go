@@ -38,8 +38,7 @@ func (v *Draft06ConstV1) UnmarshalJSON(b []byte) error {
 func decodeDraft06ConstV1(d *wire.Decoder) (v Draft06ConstV1) {
 	o := d.Open()
 	for o.Next() {
-		switch string(o.Name) {
-		case "value":
+		if string(o.Name) == "value" {
 			v.Value = wire.Optional(d, (*wire.Decoder).String)
 		}
 	}

@@ -30,8 +30,7 @@ func (v *Draft07TupleV1) UnmarshalJSON(b []byte) error {
 func decodeDraft07TupleV1(d *wire.Decoder) (v Draft07TupleV1) {
 	o := d.Open()
 	for o.Next() {
-		switch string(o.Name) {
-		case "value":
+		if string(o.Name) == "value" {
 			v.Value = wire.Optional(d, decodeDraft07TupleV1Value)
 		}
 	}

@@ -30,8 +30,7 @@ func (v *Draft2019RecursionV1) UnmarshalJSON(b []byte) error {
 func decodeDraft2019RecursionV1(d *wire.Decoder) (v Draft2019RecursionV1) {
 	o := d.Open()
 	for o.Next() {
-		switch string(o.Name) {
-		case "value":
+		if string(o.Name) == "value" {
 			v.Value = wire.Optional(d, decodeLeaf)
 		}
 	}
@@ -93,8 +92,7 @@ func (v *Leaf) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeLe
 func decodeLeaf(d *wire.Decoder) (v Leaf) {
 	o := d.Open()
 	for o.Next() {
-		switch string(o.Name) {
-		case "leaves":
+		if string(o.Name) == "leaves" {
 			v.Leaves = wire.Slice(d, decodeLeaf)
 		}
 	}

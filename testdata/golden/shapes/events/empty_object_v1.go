@@ -28,8 +28,7 @@ func (v *EmptyObjectV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v,
 func decodeEmptyObjectV1(d *wire.Decoder) (v EmptyObjectV1) {
 	o := d.Open()
 	for o.Next() {
-		switch string(o.Name) {
-		case "value":
+		if string(o.Name) == "value" {
 			v.Value = wire.Optional(d, decodeEmptyObjectV1Value)
 		}
 	}

@@ -32,8 +32,7 @@ func (v *ExactDecimalV1) UnmarshalJSON(b []byte) error {
 func decodeExactDecimalV1(d *wire.Decoder) (v ExactDecimalV1) {
 	o := d.Open()
 	for o.Next() {
-		switch string(o.Name) {
-		case "value":
+		if string(o.Name) == "value" {
 			v.Value = wire.Optional(d, (*wire.Decoder).Number)
 		}
 	}

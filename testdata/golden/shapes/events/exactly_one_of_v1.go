@@ -31,9 +31,8 @@ func (v *ExactlyOneOfV1) UnmarshalJSON(b []byte) error {
 func decodeExactlyOneOfV1(d *wire.Decoder) (v ExactlyOneOfV1) {
 	o := d.Open()
 	for o.Next() {
-		switch string(o.Name) {
-		case "value":
-			v.Value = wire.Optional(d, decodeExactlyOneOfV1Value)
+		if string(o.Name) == "value" {
+			v.Value = wire.Optional(d, wire.Kept[ExactlyOneOfV1Value])
 		}
 	}
 	v.Unknown = o.Kept
@@ -118,17 +117,10 @@ func (v ExactlyOneOfV1Value) AsInteger2() (int64, error) {
 	})
 }
 
-func (v ExactlyOneOfV1Value) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
-func (v ExactlyOneOfV1Value) Validate() error              { return wire.Validate(&v, v.check) }
-func (v ExactlyOneOfV1Value) encode(e *wire.Encoder)       { e.RawOrNull(v.Raw) }
-
-func (v *ExactlyOneOfV1Value) UnmarshalJSON(b []byte) error {
-	return wire.Decode(b, v, decodeExactlyOneOfV1Value)
-}
-
-func decodeExactlyOneOfV1Value(d *wire.Decoder) ExactlyOneOfV1Value {
-	return ExactlyOneOfV1Value{Raw: wire.NoBranch[json.RawMessage](d)}
-}
+func (v ExactlyOneOfV1Value) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v ExactlyOneOfV1Value) Validate() error               { return wire.Validate(&v, v.check) }
+func (v ExactlyOneOfV1Value) encode(e *wire.Encoder)        { e.RawOrNull(v.Raw) }
+func (v *ExactlyOneOfV1Value) UnmarshalJSON(b []byte) error { return wire.DecodeKept(b, v) }
 
 func (v ExactlyOneOfV1Value) check(c *wire.Checker) {
 	c.Schema("schemas/exactly_one_of.yaml#/properties/value").OneOf("Integer and Integer2", wire.Refusal(v.AsInteger), wire.Refusal(v.AsInteger2))

@@ -30,8 +30,7 @@ func (v *ExtendedObjectV1) UnmarshalJSON(b []byte) error {
 func decodeExtendedObjectV1(d *wire.Decoder) (v ExtendedObjectV1) {
 	o := d.Open()
 	for o.Next() {
-		switch string(o.Name) {
-		case "value":
+		if string(o.Name) == "value" {
 			v.Value = wire.Optional(d, decodeExtendedObjectV1Value)
 		}
 	}

@@ -31,8 +31,7 @@ func (v *ForbiddenBesidePatternV1) UnmarshalJSON(b []byte) error {
 func decodeForbiddenBesidePatternV1(d *wire.Decoder) (v ForbiddenBesidePatternV1) {
 	o := d.Open()
 	for o.Next() {
-		switch string(o.Name) {
-		case "value":
+		if string(o.Name) == "value" {
 			v.Value = wire.Optional(d, decodeForbiddenBesidePatternV1Value)
 		}
 	}

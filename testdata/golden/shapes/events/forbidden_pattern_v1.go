@@ -30,8 +30,7 @@ func (v *ForbiddenPatternV1) UnmarshalJSON(b []byte) error {
 func decodeForbiddenPatternV1(d *wire.Decoder) (v ForbiddenPatternV1) {
 	o := d.Open()
 	for o.Next() {
-		switch string(o.Name) {
-		case "value":
+		if string(o.Name) == "value" {
 			v.Value = wire.Optional(d, decodeForbiddenPatternV1Value)
 		}
 	}

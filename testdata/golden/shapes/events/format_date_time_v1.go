@@ -31,8 +31,7 @@ func (v *FormatDateTimeV1) UnmarshalJSON(b []byte) error {
 func decodeFormatDateTimeV1(d *wire.Decoder) (v FormatDateTimeV1) {
 	o := d.Open()
 	for o.Next() {
-		switch string(o.Name) {
-		case "value":
+		if string(o.Name) == "value" {
 			v.Value = wire.Optional(d, (*wire.Decoder).DateTime)
 		}
 	}

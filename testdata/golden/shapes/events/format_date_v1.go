@@ -28,8 +28,7 @@ func (v *FormatDateV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, 
 func decodeFormatDateV1(d *wire.Decoder) (v FormatDateV1) {
 	o := d.Open()
 	for o.Next() {
-		switch string(o.Name) {
-		case "value":
+		if string(o.Name) == "value" {
 			v.Value = wire.Optional(d, (*wire.Decoder).Date)
 		}
 	}

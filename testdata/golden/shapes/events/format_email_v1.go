@@ -28,8 +28,7 @@ func (v *FormatEmailV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v,
 func decodeFormatEmailV1(d *wire.Decoder) (v FormatEmailV1) {
 	o := d.Open()
 	for o.Next() {
-		switch string(o.Name) {
-		case "value":
+		if string(o.Name) == "value" {
 			v.Value = wire.Optional(d, (*wire.Decoder).String)
 		}
 	}

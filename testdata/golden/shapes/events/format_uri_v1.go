@@ -27,8 +27,7 @@ func (v *FormatURIV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, d
 func decodeFormatURIV1(d *wire.Decoder) (v FormatURIV1) {
 	o := d.Open()
 	for o.Next() {
-		switch string(o.Name) {
-		case "value":
+		if string(o.Name) == "value" {
 			v.Value = wire.Optional(d, (*wire.Decoder).String)
 		}
 	}

@@ -30,8 +30,7 @@ func (v *FormatUUIDV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, 
 func decodeFormatUUIDV1(d *wire.Decoder) (v FormatUUIDV1) {
 	o := d.Open()
 	for o.Next() {
-		switch string(o.Name) {
-		case "value":
+		if string(o.Name) == "value" {
 			v.Value = wire.Optional(d, (*wire.Decoder).UUID)
 		}
 	}

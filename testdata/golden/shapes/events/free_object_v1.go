@@ -28,8 +28,7 @@ func (v *FreeObjectV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, 
 func decodeFreeObjectV1(d *wire.Decoder) (v FreeObjectV1) {
 	o := d.Open()
 	for o.Next() {
-		switch string(o.Name) {
-		case "value":
+		if string(o.Name) == "value" {
 			v.Value = d.AnyObject()
 		}
 	}

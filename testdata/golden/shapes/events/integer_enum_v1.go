@@ -28,8 +28,7 @@ func (v *IntegerEnumV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v,
 func decodeIntegerEnumV1(d *wire.Decoder) (v IntegerEnumV1) {
 	o := d.Open()
 	for o.Next() {
-		switch string(o.Name) {
-		case "value":
+		if string(o.Name) == "value" {
 			v.Value = wire.Optional(d, func(d *wire.Decoder) IntegerEnumV1Value { return IntegerEnumV1Value(d.Int()) })
 		}
 	}

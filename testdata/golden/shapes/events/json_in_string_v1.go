@@ -30,8 +30,7 @@ func (v *JSONInStringV1) UnmarshalJSON(b []byte) error {
 func decodeJSONInStringV1(d *wire.Decoder) (v JSONInStringV1) {
 	o := d.Open()
 	for o.Next() {
-		switch string(o.Name) {
-		case "value":
+		if string(o.Name) == "value" {
 			v.Value = wire.Optional(d, (*wire.Decoder).String)
 		}
 	}

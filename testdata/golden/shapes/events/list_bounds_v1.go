@@ -28,8 +28,7 @@ func (v *ListBoundsV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, 
 func decodeListBoundsV1(d *wire.Decoder) (v ListBoundsV1) {
 	o := d.Open()
 	for o.Next() {
-		switch string(o.Name) {
-		case "value":
+		if string(o.Name) == "value" {
 			v.Value = wire.Slice(d, (*wire.Decoder).Float)
 		}
 	}

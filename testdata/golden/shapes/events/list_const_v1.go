@@ -35,8 +35,7 @@ func (v *ListConstV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, d
 func decodeListConstV1(d *wire.Decoder) (v ListConstV1) {
 	o := d.Open()
 	for o.Next() {
-		switch string(o.Name) {
-		case "value":
+		if string(o.Name) == "value" {
 			v.Value = wire.Optional(d, wire.JSON[ListConstV1Value])
 		}
 	}

@@ -30,8 +30,7 @@ func (v *ListOfAnythingV1) UnmarshalJSON(b []byte) error {
 func decodeListOfAnythingV1(d *wire.Decoder) (v ListOfAnythingV1) {
 	o := d.Open()
 	for o.Next() {
-		switch string(o.Name) {
-		case "value":
+		if string(o.Name) == "value" {
 			v.Value = wire.Slice(d, (*wire.Decoder).Any)
 		}
 	}

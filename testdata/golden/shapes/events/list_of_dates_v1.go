@@ -28,8 +28,7 @@ func (v *ListOfDatesV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v,
 func decodeListOfDatesV1(d *wire.Decoder) (v ListOfDatesV1) {
 	o := d.Open()
 	for o.Next() {
-		switch string(o.Name) {
-		case "value":
+		if string(o.Name) == "value" {
 			v.Value = wire.Slice(d, (*wire.Decoder).Date)
 		}
 	}

@@ -28,8 +28,7 @@ func (v *ListOfEnumsV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v,
 func decodeListOfEnumsV1(d *wire.Decoder) (v ListOfEnumsV1) {
 	o := d.Open()
 	for o.Next() {
-		switch string(o.Name) {
-		case "value":
+		if string(o.Name) == "value" {
 			v.Value = wire.Slice(d, wire.Text[ListOfEnumsV1ValueItem])
 		}
 	}

@@ -28,8 +28,7 @@ func (v *ListOfListsV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v,
 func decodeListOfListsV1(d *wire.Decoder) (v ListOfListsV1) {
 	o := d.Open()
 	for o.Next() {
-		switch string(o.Name) {
-		case "value":
+		if string(o.Name) == "value" {
 			v.Value = wire.Slice(d, func(d *wire.Decoder) [][]float64 {
 				return wire.Slice(d, func(d *wire.Decoder) []float64 { return wire.Slice(d, (*wire.Decoder).Float) })
 			})

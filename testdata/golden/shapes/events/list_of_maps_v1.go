@@ -28,8 +28,7 @@ func (v *ListOfMapsV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, 
 func decodeListOfMapsV1(d *wire.Decoder) (v ListOfMapsV1) {
 	o := d.Open()
 	for o.Next() {
-		switch string(o.Name) {
-		case "value":
+		if string(o.Name) == "value" {
 			v.Value = wire.Slice(d, func(d *wire.Decoder) map[string]int64 { return wire.Map(d, (*wire.Decoder).Int) })
 		}
 	}

@@ -30,8 +30,7 @@ func (v *ListOfNullablesV1) UnmarshalJSON(b []byte) error {
 func decodeListOfNullablesV1(d *wire.Decoder) (v ListOfNullablesV1) {
 	o := d.Open()
 	for o.Next() {
-		switch string(o.Name) {
-		case "value":
+		if string(o.Name) == "value" {
 			v.Value = wire.Slice(d, func(d *wire.Decoder) *int64 { return wire.Pointer(d, (*wire.Decoder).Int) })
 		}
 	}

@@ -30,8 +30,7 @@ func (v *ListOfObjectsV1) UnmarshalJSON(b []byte) error {
 func decodeListOfObjectsV1(d *wire.Decoder) (v ListOfObjectsV1) {
 	o := d.Open()
 	for o.Next() {
-		switch string(o.Name) {
-		case "value":
+		if string(o.Name) == "value" {
 			v.Value = wire.Slice(d, decodeListOfObjectsV1ValueItem)
 		}
 	}
@@ -95,8 +94,7 @@ func (v *ListOfObjectsV1ValueItem) UnmarshalJSON(b []byte) error {
 func decodeListOfObjectsV1ValueItem(d *wire.Decoder) (v ListOfObjectsV1ValueItem) {
 	o := d.Open("id")
 	for o.Next() {
-		switch string(o.Name) {
-		case "id":
+		if string(o.Name) == "id" {
 			v.ID = d.Int()
 		}
 	}

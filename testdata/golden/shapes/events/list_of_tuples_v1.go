@@ -30,8 +30,7 @@ func (v *ListOfTuplesV1) UnmarshalJSON(b []byte) error {
 func decodeListOfTuplesV1(d *wire.Decoder) (v ListOfTuplesV1) {
 	o := d.Open()
 	for o.Next() {
-		switch string(o.Name) {
-		case "value":
+		if string(o.Name) == "value" {
 			v.Value = wire.Slice(d, decodeListOfTuplesV1ValueItem)
 		}
 	}

@@ -31,8 +31,7 @@ func (v *ListOfUnionsV1) UnmarshalJSON(b []byte) error {
 func decodeListOfUnionsV1(d *wire.Decoder) (v ListOfUnionsV1) {
 	o := d.Open()
 	for o.Next() {
-		switch string(o.Name) {
-		case "value":
+		if string(o.Name) == "value" {
 			v.Value = wire.Slice(d, decodeListOfUnionsV1ValueItem)
 		}
 	}
@@ -47,9 +46,7 @@ func (v *ListOfUnionsV1) encode(e *wire.Encoder) {
 }
 
 func (v *ListOfUnionsV1) check(c *wire.Checker) {
-	for i, item := range v.Value {
-		unionListOfUnionsV1ValueItem.Check(c, item, "value", i)
-	}
+	unionListOfUnionsV1ValueItem.CheckItems(c, v.Value, "value")
 }
 
 var listOfUnionsV1Event = outbox.EventType[ListOfUnionsV1]{

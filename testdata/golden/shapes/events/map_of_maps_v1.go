@@ -27,8 +27,7 @@ func (v *MapOfMapsV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, d
 func decodeMapOfMapsV1(d *wire.Decoder) (v MapOfMapsV1) {
 	o := d.Open()
 	for o.Next() {
-		switch string(o.Name) {
-		case "value":
+		if string(o.Name) == "value" {
 			v.Value = wire.Map(d, func(d *wire.Decoder) map[string]string { return wire.Map(d, (*wire.Decoder).String) })
 		}
 	}

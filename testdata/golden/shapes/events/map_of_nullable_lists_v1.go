@@ -30,8 +30,7 @@ func (v *MapOfNullableListsV1) UnmarshalJSON(b []byte) error {
 func decodeMapOfNullableListsV1(d *wire.Decoder) (v MapOfNullableListsV1) {
 	o := d.Open()
 	for o.Next() {
-		switch string(o.Name) {
-		case "value":
+		if string(o.Name) == "value" {
 			v.Value = wire.Map(d, func(d *wire.Decoder) []string {
 				return wire.OrNil(d, func(d *wire.Decoder) []string { return wire.Slice(d, (*wire.Decoder).String) })
 			})

@@ -30,8 +30,7 @@ func (v *MapOfObjectsV1) UnmarshalJSON(b []byte) error {
 func decodeMapOfObjectsV1(d *wire.Decoder) (v MapOfObjectsV1) {
 	o := d.Open()
 	for o.Next() {
-		switch string(o.Name) {
-		case "value":
+		if string(o.Name) == "value" {
 			v.Value = wire.Map(d, decodeMapOfObjectsV1ValueValue)
 		}
 	}
@@ -95,8 +94,7 @@ func (v *MapOfObjectsV1ValueValue) UnmarshalJSON(b []byte) error {
 func decodeMapOfObjectsV1ValueValue(d *wire.Decoder) (v MapOfObjectsV1ValueValue) {
 	o := d.Open("n")
 	for o.Next() {
-		switch string(o.Name) {
-		case "n":
+		if string(o.Name) == "n" {
 			v.N = d.Int()
 		}
 	}

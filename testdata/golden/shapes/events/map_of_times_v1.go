@@ -29,8 +29,7 @@ func (v *MapOfTimesV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, 
 func decodeMapOfTimesV1(d *wire.Decoder) (v MapOfTimesV1) {
 	o := d.Open()
 	for o.Next() {
-		switch string(o.Name) {
-		case "value":
+		if string(o.Name) == "value" {
 			v.Value = wire.Map(d, func(d *wire.Decoder) *time.Time { return wire.Pointer(d, (*wire.Decoder).DateTime) })
 		}
 	}

@@ -29,8 +29,7 @@ func (v *MapOfUnionsV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v,
 func decodeMapOfUnionsV1(d *wire.Decoder) (v MapOfUnionsV1) {
 	o := d.Open()
 	for o.Next() {
-		switch string(o.Name) {
-		case "value":
+		if string(o.Name) == "value" {
 			v.Value = wire.Map(d, decodeMapOfUnionsV1ValueValue)
 		}
 	}
@@ -45,9 +44,7 @@ func (v *MapOfUnionsV1) encode(e *wire.Encoder) {
 }
 
 func (v *MapOfUnionsV1) check(c *wire.Checker) {
-	for key, value := range v.Value {
-		unionMapOfUnionsV1ValueValue.Check(c, value, "value", key)
-	}
+	unionMapOfUnionsV1ValueValue.CheckValues(c, v.Value, "value")
 }
 
 var mapOfUnionsV1Event = outbox.EventType[MapOfUnionsV1]{
@@ -139,7 +136,7 @@ func (MapOfUnionsV1ValueValueList) isMapOfUnionsV1ValueValue() {}
 func (v MapOfUnionsV1ValueValueList) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
 
 func (v MapOfUnionsV1ValueValueList) encode(e *wire.Encoder) {
-	wire.PutSlice(e, []int64(v), (*wire.Encoder).Int)
+	wire.PutSlice(e, v, (*wire.Encoder).Int)
 }
 
 func (v *MapOfUnionsV1ValueValueList) UnmarshalJSON(b []byte) error {
@@ -147,5 +144,5 @@ func (v *MapOfUnionsV1ValueValueList) UnmarshalJSON(b []byte) error {
 }
 
 func decodeMapOfUnionsV1ValueValueList(d *wire.Decoder) MapOfUnionsV1ValueValueList {
-	return MapOfUnionsV1ValueValueList(wire.Slice(d, (*wire.Decoder).Int))
+	return wire.Slice(d, (*wire.Decoder).Int)
 }

@@ -27,8 +27,7 @@ func (v *MixedEnumV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, d
 func decodeMixedEnumV1(d *wire.Decoder) (v MixedEnumV1) {
 	o := d.Open()
 	for o.Next() {
-		switch string(o.Name) {
-		case "value":
+		if string(o.Name) == "value" {
 			v.Value = nullable(d, wire.JSON[MixedEnumV1Value])
 		}
 	}

@@ -30,8 +30,7 @@ func (v *MutualRecursionV1) UnmarshalJSON(b []byte) error {
 func decodeMutualRecursionV1(d *wire.Decoder) (v MutualRecursionV1) {
 	o := d.Open()
 	for o.Next() {
-		switch string(o.Name) {
-		case "value":
+		if string(o.Name) == "value" {
 			v.Value = wire.Optional(d, decodeAuthor)
 		}
 	}
@@ -93,8 +92,7 @@ func (v *Author) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decode
 func decodeAuthor(d *wire.Decoder) (v Author) {
 	o := d.Open()
 	for o.Next() {
-		switch string(o.Name) {
-		case "books":
+		if string(o.Name) == "books" {
 			v.Books = wire.Slice(d, decodeBook)
 		}
 	}
@@ -121,8 +119,7 @@ func (v *Book) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeBo
 func decodeBook(d *wire.Decoder) (v Book) {
 	o := d.Open()
 	for o.Next() {
-		switch string(o.Name) {
-		case "author":
+		if string(o.Name) == "author" {
 			v.Author = wire.Optional(d, decodeAuthor)
 		}
 	}

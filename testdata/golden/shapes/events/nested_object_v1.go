@@ -30,8 +30,7 @@ func (v *NestedObjectV1) UnmarshalJSON(b []byte) error {
 func decodeNestedObjectV1(d *wire.Decoder) (v NestedObjectV1) {
 	o := d.Open()
 	for o.Next() {
-		switch string(o.Name) {
-		case "value":
+		if string(o.Name) == "value" {
 			v.Value = wire.Optional(d, decodeNestedObjectV1Value)
 		}
 	}
@@ -94,8 +93,7 @@ func (v *NestedObjectV1Value) UnmarshalJSON(b []byte) error {
 func decodeNestedObjectV1Value(d *wire.Decoder) (v NestedObjectV1Value) {
 	o := d.Open("inner")
 	for o.Next() {
-		switch string(o.Name) {
-		case "inner":
+		if string(o.Name) == "inner" {
 			v.Inner = decodeNestedObjectV1ValueInner(d)
 		}
 	}
@@ -125,8 +123,7 @@ func (v *NestedObjectV1ValueInner) UnmarshalJSON(b []byte) error {
 func decodeNestedObjectV1ValueInner(d *wire.Decoder) (v NestedObjectV1ValueInner) {
 	o := d.Open("core")
 	for o.Next() {
-		switch string(o.Name) {
-		case "core":
+		if string(o.Name) == "core" {
 			v.Core = d.String()
 		}
 	}

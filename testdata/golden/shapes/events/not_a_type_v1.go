@@ -28,8 +28,7 @@ func (v *NotATypeV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, de
 func decodeNotATypeV1(d *wire.Decoder) (v NotATypeV1) {
 	o := d.Open()
 	for o.Next() {
-		switch string(o.Name) {
-		case "value":
+		if string(o.Name) == "value" {
 			v.Value = nullable(d, (*wire.Decoder).Any)
 		}
 	}

@@ -27,8 +27,7 @@ func (v *NullOnlyV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, de
 func decodeNullOnlyV1(d *wire.Decoder) (v NullOnlyV1) {
 	o := d.Open()
 	for o.Next() {
-		switch string(o.Name) {
-		case "value":
+		if string(o.Name) == "value" {
 			v.Value = wire.Optional(d, (*wire.Decoder).NullValue)
 		}
 	}

@@ -30,8 +30,7 @@ func (v *NullableByConstV1) UnmarshalJSON(b []byte) error {
 func decodeNullableByConstV1(d *wire.Decoder) (v NullableByConstV1) {
 	o := d.Open()
 	for o.Next() {
-		switch string(o.Name) {
-		case "value":
+		if string(o.Name) == "value" {
 			v.Value = nullable(d, (*wire.Decoder).Int)
 		}
 	}

@@ -30,8 +30,7 @@ func (v *NullableStringEnumV1) UnmarshalJSON(b []byte) error {
 func decodeNullableStringEnumV1(d *wire.Decoder) (v NullableStringEnumV1) {
 	o := d.Open()
 	for o.Next() {
-		switch string(o.Name) {
-		case "value":
+		if string(o.Name) == "value" {
 			v.Value = nullable(d, wire.Text[NullableStringEnumV1Value])
 		}
 	}

@@ -31,8 +31,7 @@ func (v *NullableUnionV1) UnmarshalJSON(b []byte) error {
 func decodeNullableUnionV1(d *wire.Decoder) (v NullableUnionV1) {
 	o := d.Open()
 	for o.Next() {
-		switch string(o.Name) {
-		case "value":
+		if string(o.Name) == "value" {
 			v.Value = nullable(d, decodeNullableUnionV1Value)
 		}
 	}
@@ -47,9 +46,7 @@ func (v *NullableUnionV1) encode(e *wire.Encoder) {
 }
 
 func (v *NullableUnionV1) check(c *wire.Checker) {
-	if x, ok := v.Value.Get(); ok {
-		unionNullableUnionV1Value.Check(c, x, "value")
-	}
+	unionNullableUnionV1Value.CheckNullable(c, v.Value, "value")
 }
 
 var nullableUnionV1Event = outbox.EventType[NullableUnionV1]{
@@ -135,8 +132,7 @@ func (v *Cow) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeCow
 func decodeCow(d *wire.Decoder) (v Cow) {
 	o := d.Open("is")
 	for o.Next() {
-		switch string(o.Name) {
-		case "is":
+		if string(o.Name) == "is" {
 			v.Is = d.String()
 		}
 	}

@@ -28,8 +28,7 @@ func (v *NumberEnumV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, 
 func decodeNumberEnumV1(d *wire.Decoder) (v NumberEnumV1) {
 	o := d.Open()
 	for o.Next() {
-		switch string(o.Name) {
-		case "value":
+		if string(o.Name) == "value" {
 			v.Value = wire.Optional(d, func(d *wire.Decoder) NumberEnumV1Value { return NumberEnumV1Value(d.Float()) })
 		}
 	}

@@ -30,8 +30,7 @@ func (v *OpenStringEnumV1) UnmarshalJSON(b []byte) error {
 func decodeOpenStringEnumV1(d *wire.Decoder) (v OpenStringEnumV1) {
 	o := d.Open()
 	for o.Next() {
-		switch string(o.Name) {
-		case "value":
+		if string(o.Name) == "value" {
 			v.Value = wire.Optional(d, wire.Text[OpenStringEnumV1Value])
 		}
 	}

@@ -28,8 +28,7 @@ func (v *OpenTupleV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, d
 func decodeOpenTupleV1(d *wire.Decoder) (v OpenTupleV1) {
 	o := d.Open()
 	for o.Next() {
-		switch string(o.Name) {
-		case "value":
+		if string(o.Name) == "value" {
 			v.Value = wire.Optional(d, decodeOpenTupleV1Value)
 		}
 	}

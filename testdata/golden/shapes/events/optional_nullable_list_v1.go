@@ -30,8 +30,7 @@ func (v *OptionalNullableListV1) UnmarshalJSON(b []byte) error {
 func decodeOptionalNullableListV1(d *wire.Decoder) (v OptionalNullableListV1) {
 	o := d.Open()
 	for o.Next() {
-		switch string(o.Name) {
-		case "value":
+		if string(o.Name) == "value" {
 			v.Value = nullable(d, func(d *wire.Decoder) []int64 { return wire.Slice(d, (*wire.Decoder).Int) })
 		}
 	}

@@ -30,8 +30,7 @@ func (v *OptionalNullableMapV1) UnmarshalJSON(b []byte) error {
 func decodeOptionalNullableMapV1(d *wire.Decoder) (v OptionalNullableMapV1) {
 	o := d.Open()
 	for o.Next() {
-		switch string(o.Name) {
-		case "value":
+		if string(o.Name) == "value" {
 			v.Value = nullable(d, func(d *wire.Decoder) map[string]bool { return wire.Map(d, (*wire.Decoder).Bool) })
 		}
 	}

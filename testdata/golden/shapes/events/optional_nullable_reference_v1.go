@@ -32,8 +32,7 @@ func (v *OptionalNullableReferenceV1) UnmarshalJSON(b []byte) error {
 func decodeOptionalNullableReferenceV1(d *wire.Decoder) (v OptionalNullableReferenceV1) {
 	o := d.Open()
 	for o.Next() {
-		switch string(o.Name) {
-		case "value":
+		if string(o.Name) == "value" {
 			v.Value = nullable(d, decodeNamedThing)
 		}
 	}
@@ -96,8 +95,7 @@ func (v *NamedThing) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, de
 func decodeNamedThing(d *wire.Decoder) (v NamedThing) {
 	o := d.Open("name")
 	for o.Next() {
-		switch string(o.Name) {
-		case "name":
+		if string(o.Name) == "name" {
 			v.Name = d.String()
 		}
 	}

@@ -32,8 +32,7 @@ func (v *OptionalNullableUUIDV1) UnmarshalJSON(b []byte) error {
 func decodeOptionalNullableUUIDV1(d *wire.Decoder) (v OptionalNullableUUIDV1) {
 	o := d.Open()
 	for o.Next() {
-		switch string(o.Name) {
-		case "value":
+		if string(o.Name) == "value" {
 			v.Value = nullable(d, (*wire.Decoder).UUID)
 		}
 	}

@@ -30,8 +30,7 @@ func (v *OptionalObjectV1) UnmarshalJSON(b []byte) error {
 func decodeOptionalObjectV1(d *wire.Decoder) (v OptionalObjectV1) {
 	o := d.Open()
 	for o.Next() {
-		switch string(o.Name) {
-		case "value":
+		if string(o.Name) == "value" {
 			v.Value = wire.Optional(d, decodeOptionalObjectV1Value)
 		}
 	}
@@ -96,8 +95,7 @@ func (v *OptionalObjectV1Value) UnmarshalJSON(b []byte) error {
 func decodeOptionalObjectV1Value(d *wire.Decoder) (v OptionalObjectV1Value) {
 	o := d.Open("a")
 	for o.Next() {
-		switch string(o.Name) {
-		case "a":
+		if string(o.Name) == "a" {
 			v.A = d.String()
 		}
 	}

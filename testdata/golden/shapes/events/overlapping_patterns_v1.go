@@ -30,8 +30,7 @@ func (v *OverlappingPatternsV1) UnmarshalJSON(b []byte) error {
 func decodeOverlappingPatternsV1(d *wire.Decoder) (v OverlappingPatternsV1) {
 	o := d.Open()
 	for o.Next() {
-		switch string(o.Name) {
-		case "value":
+		if string(o.Name) == "value" {
 			v.Value = wire.Optional(d, decodeOverlappingPatternsV1Value)
 		}
 	}

@@ -31,9 +31,8 @@ func (v *OverlappingUnionV1) UnmarshalJSON(b []byte) error {
 func decodeOverlappingUnionV1(d *wire.Decoder) (v OverlappingUnionV1) {
 	o := d.Open()
 	for o.Next() {
-		switch string(o.Name) {
-		case "value":
-			v.Value = wire.Optional(d, decodeOverlappingUnionV1Value)
+		if string(o.Name) == "value" {
+			v.Value = wire.Optional(d, wire.Kept[OverlappingUnionV1Value])
 		}
 	}
 	v.Unknown = o.Kept
@@ -116,17 +115,10 @@ func (v OverlappingUnionV1Value) AsWithB() (WithB, error) {
 	return wire.As(v.Raw, "WithB", decodeWithB, nil)
 }
 
-func (v OverlappingUnionV1Value) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
-func (v OverlappingUnionV1Value) Validate() error              { return wire.Validate(&v, v.check) }
-func (v OverlappingUnionV1Value) encode(e *wire.Encoder)       { e.RawOrNull(v.Raw) }
-
-func (v *OverlappingUnionV1Value) UnmarshalJSON(b []byte) error {
-	return wire.Decode(b, v, decodeOverlappingUnionV1Value)
-}
-
-func decodeOverlappingUnionV1Value(d *wire.Decoder) OverlappingUnionV1Value {
-	return OverlappingUnionV1Value{Raw: wire.NoBranch[json.RawMessage](d)}
-}
+func (v OverlappingUnionV1Value) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v OverlappingUnionV1Value) Validate() error               { return wire.Validate(&v, v.check) }
+func (v OverlappingUnionV1Value) encode(e *wire.Encoder)        { e.RawOrNull(v.Raw) }
+func (v *OverlappingUnionV1Value) UnmarshalJSON(b []byte) error { return wire.DecodeKept(b, v) }
 
 func (v OverlappingUnionV1Value) check(c *wire.Checker) {
 	c.Schema("schemas/overlapping_union.yaml#/properties/value").AnyOf("WithA and WithB", wire.Refusal(v.AsWithA), wire.Refusal(v.AsWithB))
@@ -145,8 +137,7 @@ func (v *WithA) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeW
 func decodeWithA(d *wire.Decoder) (v WithA) {
 	o := d.Open()
 	for o.Next() {
-		switch string(o.Name) {
-		case "a":
+		if string(o.Name) == "a" {
 			v.A = wire.Optional(d, (*wire.Decoder).String)
 		}
 	}
@@ -173,8 +164,7 @@ func (v *WithB) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeW
 func decodeWithB(d *wire.Decoder) (v WithB) {
 	o := d.Open()
 	for o.Next() {
-		switch string(o.Name) {
-		case "b":
+		if string(o.Name) == "b" {
 			v.B = wire.Optional(d, (*wire.Decoder).Int)
 		}
 	}

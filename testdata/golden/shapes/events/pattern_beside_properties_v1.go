@@ -31,8 +31,7 @@ func (v *PatternBesidePropertiesV1) UnmarshalJSON(b []byte) error {
 func decodePatternBesidePropertiesV1(d *wire.Decoder) (v PatternBesidePropertiesV1) {
 	o := d.Open()
 	for o.Next() {
-		switch string(o.Name) {
-		case "value":
+		if string(o.Name) == "value" {
 			v.Value = wire.Optional(d, decodePatternBesidePropertiesV1Value)
 		}
 	}

@@ -28,8 +28,7 @@ func (v *PatternMapV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, 
 func decodePatternMapV1(d *wire.Decoder) (v PatternMapV1) {
 	o := d.Open()
 	for o.Next() {
-		switch string(o.Name) {
-		case "value":
+		if string(o.Name) == "value" {
 			v.Value = wire.Map(d, (*wire.Decoder).Int)
 		}
 	}

@@ -31,8 +31,7 @@ func (v *PropertyNamesV1) UnmarshalJSON(b []byte) error {
 func decodePropertyNamesV1(d *wire.Decoder) (v PropertyNamesV1) {
 	o := d.Open()
 	for o.Next() {
-		switch string(o.Name) {
-		case "value":
+		if string(o.Name) == "value" {
 			v.Value = wire.Map(d, (*wire.Decoder).Int)
 		}
 	}

@@ -30,8 +30,7 @@ func (v *RecursiveListV1) UnmarshalJSON(b []byte) error {
 func decodeRecursiveListV1(d *wire.Decoder) (v RecursiveListV1) {
 	o := d.Open()
 	for o.Next() {
-		switch string(o.Name) {
-		case "value":
+		if string(o.Name) == "value" {
 			v.Value = wire.Optional(d, decodeFolder)
 		}
 	}
@@ -91,8 +90,7 @@ func (v *Folder) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decode
 func decodeFolder(d *wire.Decoder) (v Folder) {
 	o := d.Open()
 	for o.Next() {
-		switch string(o.Name) {
-		case "folders":
+		if string(o.Name) == "folders" {
 			v.Folders = wire.Slice(d, decodeFolder)
 		}
 	}

@@ -30,8 +30,7 @@ func (v *RecursiveMapV1) UnmarshalJSON(b []byte) error {
 func decodeRecursiveMapV1(d *wire.Decoder) (v RecursiveMapV1) {
 	o := d.Open()
 	for o.Next() {
-		switch string(o.Name) {
-		case "value":
+		if string(o.Name) == "value" {
 			v.Value = decodeRoutes(d)
 		}
 	}
@@ -86,11 +85,8 @@ type Routes map[string]Routes
 func (v Routes) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
 func (v Routes) Validate() error               { return nil }
 func (v *Routes) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeRoutes) }
+func decodeRoutes(d *wire.Decoder) Routes      { return wire.Map(d, decodeRoutes) }
 
 func (v Routes) encode(e *wire.Encoder) {
-	wire.PutMap(e, map[string]Routes(v), func(e *wire.Encoder, v Routes) { v.encode(e) })
-}
-
-func decodeRoutes(d *wire.Decoder) Routes {
-	return Routes(wire.Map(d, decodeRoutes))
+	wire.PutMap(e, v, func(e *wire.Encoder, v Routes) { v.encode(e) })
 }

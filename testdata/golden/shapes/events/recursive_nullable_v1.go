@@ -30,8 +30,7 @@ func (v *RecursiveNullableV1) UnmarshalJSON(b []byte) error {
 func decodeRecursiveNullableV1(d *wire.Decoder) (v RecursiveNullableV1) {
 	o := d.Open()
 	for o.Next() {
-		switch string(o.Name) {
-		case "value":
+		if string(o.Name) == "value" {
 			v.Value = wire.Optional(d, decodeBinaryNode)
 		}
 	}

@@ -30,8 +30,7 @@ func (v *RecursiveObjectV1) UnmarshalJSON(b []byte) error {
 func decodeRecursiveObjectV1(d *wire.Decoder) (v RecursiveObjectV1) {
 	o := d.Open()
 	for o.Next() {
-		switch string(o.Name) {
-		case "value":
+		if string(o.Name) == "value" {
 			v.Value = wire.Optional(d, decodePerson)
 		}
 	}

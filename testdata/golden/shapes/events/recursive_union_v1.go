@@ -31,8 +31,7 @@ func (v *RecursiveUnionV1) UnmarshalJSON(b []byte) error {
 func decodeRecursiveUnionV1(d *wire.Decoder) (v RecursiveUnionV1) {
 	o := d.Open()
 	for o.Next() {
-		switch string(o.Name) {
-		case "value":
+		if string(o.Name) == "value" {
 			v.Value = decodeExpression(d)
 		}
 	}
@@ -158,9 +157,7 @@ func (v Operation) encode(e *wire.Encoder) {
 func (v Operation) check(c *wire.Checker) {
 	c.Schema("schemas/recursive_union.yaml#/$defs/Expression/oneOf/1")
 	wire.Enum(c, v.Op, v.Op.Valid(), `"add", "neg"`, "op")
-	for i, item := range v.Args {
-		unionExpression.Check(c, item, "args", i)
-	}
+	unionExpression.CheckItems(c, v.Args, "args")
 }
 
 // OperationOp is the type of the member "op" of Operation.

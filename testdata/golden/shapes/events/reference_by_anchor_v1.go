@@ -30,8 +30,7 @@ func (v *ReferenceByAnchorV1) UnmarshalJSON(b []byte) error {
 func decodeReferenceByAnchorV1(d *wire.Decoder) (v ReferenceByAnchorV1) {
 	o := d.Open()
 	for o.Next() {
-		switch string(o.Name) {
-		case "value":
+		if string(o.Name) == "value" {
 			v.Value = wire.Optional(d, wire.Text[Size])
 		}
 	}

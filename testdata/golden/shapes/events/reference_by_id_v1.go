@@ -30,8 +30,7 @@ func (v *ReferenceByIDV1) UnmarshalJSON(b []byte) error {
 func decodeReferenceByIDV1(d *wire.Decoder) (v ReferenceByIDV1) {
 	o := d.Open()
 	for o.Next() {
-		switch string(o.Name) {
-		case "value":
+		if string(o.Name) == "value" {
 			v.Value = wire.Optional(d, decodePlace)
 		}
 	}

@@ -116,8 +116,7 @@ func (v *ReferenceIntoPropertiesV1Other) UnmarshalJSON(b []byte) error {
 func decodeReferenceIntoPropertiesV1Other(d *wire.Decoder) (v ReferenceIntoPropertiesV1Other) {
 	o := d.Open()
 	for o.Next() {
-		switch string(o.Name) {
-		case "deep":
+		if string(o.Name) == "deep" {
 			v.Deep = wire.Optional(d, (*wire.Decoder).Int)
 		}
 	}

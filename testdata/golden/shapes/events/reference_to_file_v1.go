@@ -30,8 +30,7 @@ func (v *ReferenceToFileV1) UnmarshalJSON(b []byte) error {
 func decodeReferenceToFileV1(d *wire.Decoder) (v ReferenceToFileV1) {
 	o := d.Open()
 	for o.Next() {
-		switch string(o.Name) {
-		case "value":
+		if string(o.Name) == "value" {
 			v.Value = wire.Optional(d, decodeMoney)
 		}
 	}

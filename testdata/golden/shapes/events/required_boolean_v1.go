@@ -30,8 +30,7 @@ func (v *RequiredBooleanV1) UnmarshalJSON(b []byte) error {
 func decodeRequiredBooleanV1(d *wire.Decoder) (v RequiredBooleanV1) {
 	o := d.Open("value")
 	for o.Next() {
-		switch string(o.Name) {
-		case "value":
+		if string(o.Name) == "value" {
 			v.Value = d.Bool()
 		}
 	}

@@ -36,8 +36,7 @@ func (v *RequiredConstV1) UnmarshalJSON(b []byte) error {
 func decodeRequiredConstV1(d *wire.Decoder) (v RequiredConstV1) {
 	o := d.Open("value")
 	for o.Next() {
-		switch string(o.Name) {
-		case "value":
+		if string(o.Name) == "value" {
 			v.Value = d.String()
 		}
 	}

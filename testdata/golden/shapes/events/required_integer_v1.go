@@ -30,8 +30,7 @@ func (v *RequiredIntegerV1) UnmarshalJSON(b []byte) error {
 func decodeRequiredIntegerV1(d *wire.Decoder) (v RequiredIntegerV1) {
 	o := d.Open("value")
 	for o.Next() {
-		switch string(o.Name) {
-		case "value":
+		if string(o.Name) == "value" {
 			v.Value = d.Int()
 		}
 	}

@@ -30,8 +30,7 @@ func (v *RequiredListV1) UnmarshalJSON(b []byte) error {
 func decodeRequiredListV1(d *wire.Decoder) (v RequiredListV1) {
 	o := d.Open("value")
 	for o.Next() {
-		switch string(o.Name) {
-		case "value":
+		if string(o.Name) == "value" {
 			v.Value = wire.Slice(d, (*wire.Decoder).String)
 		}
 	}

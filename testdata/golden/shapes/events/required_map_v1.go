@@ -28,8 +28,7 @@ func (v *RequiredMapV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v,
 func decodeRequiredMapV1(d *wire.Decoder) (v RequiredMapV1) {
 	o := d.Open("value")
 	for o.Next() {
-		switch string(o.Name) {
-		case "value":
+		if string(o.Name) == "value" {
 			v.Value = wire.Map(d, (*wire.Decoder).Int)
 		}
 	}

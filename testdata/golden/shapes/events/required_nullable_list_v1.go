@@ -30,8 +30,7 @@ func (v *RequiredNullableListV1) UnmarshalJSON(b []byte) error {
 func decodeRequiredNullableListV1(d *wire.Decoder) (v RequiredNullableListV1) {
 	o := d.Open("value")
 	for o.Next() {
-		switch string(o.Name) {
-		case "value":
+		if string(o.Name) == "value" {
 			v.Value = wire.OrNil(d, func(d *wire.Decoder) []string { return wire.Slice(d, (*wire.Decoder).String) })
 		}
 	}

@@ -30,8 +30,7 @@ func (v *RequiredNullableObjectV1) UnmarshalJSON(b []byte) error {
 func decodeRequiredNullableObjectV1(d *wire.Decoder) (v RequiredNullableObjectV1) {
 	o := d.Open("value")
 	for o.Next() {
-		switch string(o.Name) {
-		case "value":
+		if string(o.Name) == "value" {
 			v.Value = wire.Pointer(d, decodeRequiredNullableObjectV1Value)
 		}
 	}
@@ -100,8 +99,7 @@ func (v *RequiredNullableObjectV1Value) UnmarshalJSON(b []byte) error {
 func decodeRequiredNullableObjectV1Value(d *wire.Decoder) (v RequiredNullableObjectV1Value) {
 	o := d.Open("a")
 	for o.Next() {
-		switch string(o.Name) {
-		case "a":
+		if string(o.Name) == "a" {
 			v.A = d.Int()
 		}
 	}

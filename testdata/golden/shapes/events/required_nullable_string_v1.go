@@ -30,8 +30,7 @@ func (v *RequiredNullableStringV1) UnmarshalJSON(b []byte) error {
 func decodeRequiredNullableStringV1(d *wire.Decoder) (v RequiredNullableStringV1) {
 	o := d.Open("value")
 	for o.Next() {
-		switch string(o.Name) {
-		case "value":
+		if string(o.Name) == "value" {
 			v.Value = wire.Pointer(d, (*wire.Decoder).String)
 		}
 	}

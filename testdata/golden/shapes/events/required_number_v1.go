@@ -30,8 +30,7 @@ func (v *RequiredNumberV1) UnmarshalJSON(b []byte) error {
 func decodeRequiredNumberV1(d *wire.Decoder) (v RequiredNumberV1) {
 	o := d.Open("value")
 	for o.Next() {
-		switch string(o.Name) {
-		case "value":
+		if string(o.Name) == "value" {
 			v.Value = d.Float()
 		}
 	}

@@ -30,8 +30,7 @@ func (v *RequiredStringV1) UnmarshalJSON(b []byte) error {
 func decodeRequiredStringV1(d *wire.Decoder) (v RequiredStringV1) {
 	o := d.Open("value")
 	for o.Next() {
-		switch string(o.Name) {
-		case "value":
+		if string(o.Name) == "value" {
 			v.Value = d.String()
 		}
 	}

@@ -36,8 +36,7 @@ func (v *StringConstV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v,
 func decodeStringConstV1(d *wire.Decoder) (v StringConstV1) {
 	o := d.Open()
 	for o.Next() {
-		switch string(o.Name) {
-		case "value":
+		if string(o.Name) == "value" {
 			v.Value = wire.Optional(d, (*wire.Decoder).String)
 		}
 	}

@@ -28,8 +28,7 @@ func (v *StringEnumV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, 
 func decodeStringEnumV1(d *wire.Decoder) (v StringEnumV1) {
 	o := d.Open()
 	for o.Next() {
-		switch string(o.Name) {
-		case "value":
+		if string(o.Name) == "value" {
 			v.Value = wire.Optional(d, wire.Text[StringEnumV1Value])
 		}
 	}

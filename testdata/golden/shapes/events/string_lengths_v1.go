@@ -30,8 +30,7 @@ func (v *StringLengthsV1) UnmarshalJSON(b []byte) error {
 func decodeStringLengthsV1(d *wire.Decoder) (v StringLengthsV1) {
 	o := d.Open()
 	for o.Next() {
-		switch string(o.Name) {
-		case "value":
+		if string(o.Name) == "value" {
 			v.Value = wire.Optional(d, (*wire.Decoder).String)
 		}
 	}

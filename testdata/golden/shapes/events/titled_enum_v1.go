@@ -28,8 +28,7 @@ func (v *TitledEnumV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, 
 func decodeTitledEnumV1(d *wire.Decoder) (v TitledEnumV1) {
 	o := d.Open()
 	for o.Next() {
-		switch string(o.Name) {
-		case "value":
+		if string(o.Name) == "value" {
 			v.Value = wire.Optional(d, wire.Text[TitledEnumV1Value])
 		}
 	}

@@ -30,8 +30,7 @@ func (v *TupleOfObjectsV1) UnmarshalJSON(b []byte) error {
 func decodeTupleOfObjectsV1(d *wire.Decoder) (v TupleOfObjectsV1) {
 	o := d.Open()
 	for o.Next() {
-		switch string(o.Name) {
-		case "value":
+		if string(o.Name) == "value" {
 			v.Value = wire.Optional(d, decodeTupleOfObjectsV1Value)
 		}
 	}
@@ -130,8 +129,7 @@ func (v *From) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeFr
 func decodeFrom(d *wire.Decoder) (v From) {
 	o := d.Open()
 	for o.Next() {
-		switch string(o.Name) {
-		case "x":
+		if string(o.Name) == "x" {
 			v.X = wire.Optional(d, (*wire.Decoder).Float)
 		}
 	}
@@ -158,8 +156,7 @@ func (v *To) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeTo) 
 func decodeTo(d *wire.Decoder) (v To) {
 	o := d.Open()
 	for o.Next() {
-		switch string(o.Name) {
-		case "y":
+		if string(o.Name) == "y" {
 			v.Y = wire.Optional(d, (*wire.Decoder).Float)
 		}
 	}

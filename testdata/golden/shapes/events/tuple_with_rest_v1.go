@@ -30,8 +30,7 @@ func (v *TupleWithRestV1) UnmarshalJSON(b []byte) error {
 func decodeTupleWithRestV1(d *wire.Decoder) (v TupleWithRestV1) {
 	o := d.Open()
 	for o.Next() {
-		switch string(o.Name) {
-		case "value":
+		if string(o.Name) == "value" {
 			v.Value = wire.Optional(d, decodeTupleWithRestV1Value)
 		}
 	}

@@ -30,8 +30,7 @@ func (v *TypedAdditionalInPartsV1) UnmarshalJSON(b []byte) error {
 func decodeTypedAdditionalInPartsV1(d *wire.Decoder) (v TypedAdditionalInPartsV1) {
 	o := d.Open()
 	for o.Next() {
-		switch string(o.Name) {
-		case "value":
+		if string(o.Name) == "value" {
 			v.Value = wire.Optional(d, decodeTypedAdditionalInPartsV1Value)
 		}
 	}

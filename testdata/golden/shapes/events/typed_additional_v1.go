@@ -30,8 +30,7 @@ func (v *TypedAdditionalV1) UnmarshalJSON(b []byte) error {
 func decodeTypedAdditionalV1(d *wire.Decoder) (v TypedAdditionalV1) {
 	o := d.Open()
 	for o.Next() {
-		switch string(o.Name) {
-		case "value":
+		if string(o.Name) == "value" {
 			v.Value = wire.Optional(d, decodeTypedAdditionalV1Value)
 		}
 	}

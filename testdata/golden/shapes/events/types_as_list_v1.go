@@ -29,8 +29,7 @@ func (v *TypesAsListV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v,
 func decodeTypesAsListV1(d *wire.Decoder) (v TypesAsListV1) {
 	o := d.Open()
 	for o.Next() {
-		switch string(o.Name) {
-		case "value":
+		if string(o.Name) == "value" {
 			v.Value = nullable(d, decodeTypesAsListV1Value)
 		}
 	}
@@ -45,9 +44,7 @@ func (v *TypesAsListV1) encode(e *wire.Encoder) {
 }
 
 func (v *TypesAsListV1) check(c *wire.Checker) {
-	if x, ok := v.Value.Get(); ok {
-		unionTypesAsListV1Value.Check(c, x, "value")
-	}
+	unionTypesAsListV1Value.CheckNullable(c, v.Value, "value")
 }
 
 var typesAsListV1Event = outbox.EventType[TypesAsListV1]{

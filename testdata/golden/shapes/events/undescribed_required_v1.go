@@ -30,8 +30,7 @@ func (v *UndescribedRequiredV1) UnmarshalJSON(b []byte) error {
 func decodeUndescribedRequiredV1(d *wire.Decoder) (v UndescribedRequiredV1) {
 	o := d.Open()
 	for o.Next() {
-		switch string(o.Name) {
-		case "value":
+		if string(o.Name) == "value" {
 			v.Value = wire.Optional(d, decodeUndescribedRequiredV1Value)
 		}
 	}

@@ -34,8 +34,7 @@ func (v *UnevaluatedBesideAdditionalV1) UnmarshalJSON(b []byte) error {
 func decodeUnevaluatedBesideAdditionalV1(d *wire.Decoder) (v UnevaluatedBesideAdditionalV1) {
 	o := d.Open()
 	for o.Next() {
-		switch string(o.Name) {
-		case "value":
+		if string(o.Name) == "value" {
 			v.Value = wire.Optional(d, decodeUnevaluatedBesideAdditionalV1Value)
 		}
 	}
@@ -106,8 +105,7 @@ func (v *UnevaluatedBesideAdditionalV1Value) UnmarshalJSON(b []byte) error {
 func decodeUnevaluatedBesideAdditionalV1Value(d *wire.Decoder) (v UnevaluatedBesideAdditionalV1Value) {
 	o := d.Open()
 	for o.Next() {
-		switch string(o.Name) {
-		case "a":
+		if string(o.Name) == "a" {
 			v.A = wire.Optional(d, (*wire.Decoder).String)
 		}
 	}

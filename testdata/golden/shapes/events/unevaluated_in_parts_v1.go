@@ -30,8 +30,7 @@ func (v *UnevaluatedInPartsV1) UnmarshalJSON(b []byte) error {
 func decodeUnevaluatedInPartsV1(d *wire.Decoder) (v UnevaluatedInPartsV1) {
 	o := d.Open()
 	for o.Next() {
-		switch string(o.Name) {
-		case "value":
+		if string(o.Name) == "value" {
 			v.Value = wire.Optional(d, decodeUnevaluatedInPartsV1Value)
 		}
 	}

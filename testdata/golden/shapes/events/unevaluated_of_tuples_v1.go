@@ -32,9 +32,8 @@ func (v *UnevaluatedOfTuplesV1) UnmarshalJSON(b []byte) error {
 func decodeUnevaluatedOfTuplesV1(d *wire.Decoder) (v UnevaluatedOfTuplesV1) {
 	o := d.Open()
 	for o.Next() {
-		switch string(o.Name) {
-		case "value":
-			v.Value = wire.Optional(d, decodeUnevaluatedOfTuplesV1Value)
+		if string(o.Name) == "value" {
+			v.Value = wire.Optional(d, wire.Kept[UnevaluatedOfTuplesV1Value])
 		}
 	}
 	v.Unknown = o.Kept
@@ -119,18 +118,11 @@ func (v UnevaluatedOfTuplesV1Value) AsList2() (UnevaluatedOfTuplesV1ValueListTyp
 	return wire.As(v.Raw, "UnevaluatedOfTuplesV1ValueListType", decodeUnevaluatedOfTuplesV1ValueListType, (*UnevaluatedOfTuplesV1ValueListType).check)
 }
 
-func (v UnevaluatedOfTuplesV1Value) Validate() error        { return wire.Validate(&v, v.check) }
-func (v UnevaluatedOfTuplesV1Value) encode(e *wire.Encoder) { e.RawOrNull(v.Raw) }
+func (v UnevaluatedOfTuplesV1Value) Validate() error               { return wire.Validate(&v, v.check) }
+func (v UnevaluatedOfTuplesV1Value) encode(e *wire.Encoder)        { e.RawOrNull(v.Raw) }
+func (v *UnevaluatedOfTuplesV1Value) UnmarshalJSON(b []byte) error { return wire.DecodeKept(b, v) }
 
 func (v UnevaluatedOfTuplesV1Value) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
-
-func (v *UnevaluatedOfTuplesV1Value) UnmarshalJSON(b []byte) error {
-	return wire.Decode(b, v, decodeUnevaluatedOfTuplesV1Value)
-}
-
-func decodeUnevaluatedOfTuplesV1Value(d *wire.Decoder) UnevaluatedOfTuplesV1Value {
-	return UnevaluatedOfTuplesV1Value{Raw: wire.NoBranch[json.RawMessage](d)}
-}
 
 func (v UnevaluatedOfTuplesV1Value) check(c *wire.Checker) {
 	c.Schema("schemas/unevaluated_of_tuples.yaml#/properties/value")

@@ -31,8 +31,7 @@ func (v *UnionBesidePropertiesV1) UnmarshalJSON(b []byte) error {
 func decodeUnionBesidePropertiesV1(d *wire.Decoder) (v UnionBesidePropertiesV1) {
 	o := d.Open()
 	for o.Next() {
-		switch string(o.Name) {
-		case "value":
+		if string(o.Name) == "value" {
 			v.Value = decodeUnionBesidePropertiesV1Value(d)
 		}
 	}

@@ -31,8 +31,7 @@ func (v *UnionByConstV1) UnmarshalJSON(b []byte) error {
 func decodeUnionByConstV1(d *wire.Decoder) (v UnionByConstV1) {
 	o := d.Open()
 	for o.Next() {
-		switch string(o.Name) {
-		case "value":
+		if string(o.Name) == "value" {
 			v.Value = decodeUnionByConstV1Value(d)
 		}
 	}
@@ -175,8 +174,7 @@ func (v *CashPaid) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, deco
 func decodeCashPaid(d *wire.Decoder) (v CashPaid) {
 	o := d.Open("kind")
 	for o.Next() {
-		switch string(o.Name) {
-		case "kind":
+		if string(o.Name) == "kind" {
 			v.Kind = d.String()
 		}
 	}

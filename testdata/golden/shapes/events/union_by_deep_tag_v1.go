@@ -31,8 +31,7 @@ func (v *UnionByDeepTagV1) UnmarshalJSON(b []byte) error {
 func decodeUnionByDeepTagV1(d *wire.Decoder) (v UnionByDeepTagV1) {
 	o := d.Open()
 	for o.Next() {
-		switch string(o.Name) {
-		case "value":
+		if string(o.Name) == "value" {
 			v.Value = decodeUnionByDeepTagV1Value(d)
 		}
 	}
@@ -132,14 +131,14 @@ func NewRunStarted(v RunStarted) RunStarted {
 
 func (v RunStarted) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
 func (v RunStarted) Validate() error               { return wire.Validate(&v, v.check) }
+func (v RunStarted) check(c *wire.Checker)         { c.In(v.Meta.check, "meta") }
 func (RunStarted) isUnionByDeepTagV1Value()        {}
 func (v *RunStarted) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeRunStarted) }
 
 func decodeRunStarted(d *wire.Decoder) (v RunStarted) {
 	o := d.Open("meta")
 	for o.Next() {
-		switch string(o.Name) {
-		case "meta":
+		if string(o.Name) == "meta" {
 			v.Meta = decodeRunStartedMeta(d)
 		}
 	}
@@ -150,10 +149,6 @@ func decodeRunStarted(d *wire.Decoder) (v RunStarted) {
 func (v RunStarted) encode(e *wire.Encoder) {
 	v.Meta.encode(e.First("meta"))
 	e.EndOpen(v.Unknown)
-}
-
-func (v RunStarted) check(c *wire.Checker) {
-	c.In(v.Meta.check, "meta")
 }
 
 // RunStartedMeta is the type of the member "meta" of RunStarted.
@@ -178,8 +173,7 @@ func (v *RunStartedMeta) UnmarshalJSON(b []byte) error {
 func decodeRunStartedMeta(d *wire.Decoder) (v RunStartedMeta) {
 	o := d.Open("type")
 	for o.Next() {
-		switch string(o.Name) {
-		case "type":
+		if string(o.Name) == "type" {
 			v.Type = d.String()
 		}
 	}
@@ -211,6 +205,7 @@ func NewRunEnded(v RunEnded) RunEnded {
 
 func (v RunEnded) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
 func (v RunEnded) Validate() error               { return wire.Validate(&v, v.check) }
+func (v RunEnded) check(c *wire.Checker)         { c.In(v.Meta.check, "meta") }
 func (RunEnded) isUnionByDeepTagV1Value()        {}
 func (v *RunEnded) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeRunEnded) }
 
@@ -234,10 +229,6 @@ func (v RunEnded) encode(e *wire.Encoder) {
 	e.EndOpen(v.Unknown)
 }
 
-func (v RunEnded) check(c *wire.Checker) {
-	c.In(v.Meta.check, "meta")
-}
-
 // RunEndedMeta is the type of the member "meta" of RunEnded.
 type RunEndedMeta struct {
 	Type    string       `json:"type"`
@@ -258,8 +249,7 @@ func (v *RunEndedMeta) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, 
 func decodeRunEndedMeta(d *wire.Decoder) (v RunEndedMeta) {
 	o := d.Open("type")
 	for o.Next() {
-		switch string(o.Name) {
-		case "type":
+		if string(o.Name) == "type" {
 			v.Type = d.String()
 		}
 	}

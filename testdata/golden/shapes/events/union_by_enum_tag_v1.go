@@ -31,8 +31,7 @@ func (v *UnionByEnumTagV1) UnmarshalJSON(b []byte) error {
 func decodeUnionByEnumTagV1(d *wire.Decoder) (v UnionByEnumTagV1) {
 	o := d.Open()
 	for o.Next() {
-		switch string(o.Name) {
-		case "value":
+		if string(o.Name) == "value" {
 			v.Value = decodeUnionByEnumTagV1Value(d)
 		}
 	}
@@ -179,8 +178,7 @@ func (v *Shut) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeSh
 func decodeShut(d *wire.Decoder) (v Shut) {
 	o := d.Open("state")
 	for o.Next() {
-		switch string(o.Name) {
-		case "state":
+		if string(o.Name) == "state" {
 			v.State = wire.Text[ShutState](d)
 		}
 	}

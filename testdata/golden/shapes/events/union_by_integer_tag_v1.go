@@ -31,8 +31,7 @@ func (v *UnionByIntegerTagV1) UnmarshalJSON(b []byte) error {
 func decodeUnionByIntegerTagV1(d *wire.Decoder) (v UnionByIntegerTagV1) {
 	o := d.Open()
 	for o.Next() {
-		switch string(o.Name) {
-		case "value":
+		if string(o.Name) == "value" {
 			v.Value = decodeUnionByIntegerTagV1Value(d)
 		}
 	}

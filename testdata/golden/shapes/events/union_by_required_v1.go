@@ -31,8 +31,7 @@ func (v *UnionByRequiredV1) UnmarshalJSON(b []byte) error {
 func decodeUnionByRequiredV1(d *wire.Decoder) (v UnionByRequiredV1) {
 	o := d.Open()
 	for o.Next() {
-		switch string(o.Name) {
-		case "value":
+		if string(o.Name) == "value" {
 			v.Value = decodeUnionByRequiredV1Value(d)
 		}
 	}
@@ -134,8 +133,7 @@ func (v *ByMail) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decode
 func decodeByMail(d *wire.Decoder) (v ByMail) {
 	o := d.Closed("mail")
 	for o.Next() {
-		switch string(o.Name) {
-		case "mail":
+		if string(o.Name) == "mail" {
 			v.Mail = d.String()
 		}
 	}
@@ -161,8 +159,7 @@ func (v *ByPhone) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decod
 func decodeByPhone(d *wire.Decoder) (v ByPhone) {
 	o := d.Closed("phone")
 	for o.Next() {
-		switch string(o.Name) {
-		case "phone":
+		if string(o.Name) == "phone" {
 			v.Phone = d.String()
 		}
 	}

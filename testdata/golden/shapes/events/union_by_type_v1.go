@@ -29,8 +29,7 @@ func (v *UnionByTypeV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v,
 func decodeUnionByTypeV1(d *wire.Decoder) (v UnionByTypeV1) {
 	o := d.Open()
 	for o.Next() {
-		switch string(o.Name) {
-		case "value":
+		if string(o.Name) == "value" {
 			v.Value = decodeUnionByTypeV1Value(d)
 		}
 	}
@@ -148,16 +147,14 @@ func (v UnionByTypeV1ValueList) Validate() error              { return nil }
 func (UnionByTypeV1ValueList) check(*wire.Checker)            {}
 func (UnionByTypeV1ValueList) isUnionByTypeV1Value()          {}
 
-func (v UnionByTypeV1ValueList) encode(e *wire.Encoder) {
-	wire.PutSlice(e, []string(v), (*wire.Encoder).String)
-}
+func (v UnionByTypeV1ValueList) encode(e *wire.Encoder) { wire.PutSlice(e, v, (*wire.Encoder).String) }
 
 func (v *UnionByTypeV1ValueList) UnmarshalJSON(b []byte) error {
 	return wire.Decode(b, v, decodeUnionByTypeV1ValueList)
 }
 
 func decodeUnionByTypeV1ValueList(d *wire.Decoder) UnionByTypeV1ValueList {
-	return UnionByTypeV1ValueList(wire.Slice(d, (*wire.Decoder).String))
+	return wire.Slice(d, (*wire.Decoder).String)
 }
 
 // UnionByTypeV1ValueObject is a branch of UnionByTypeV1Value.
@@ -165,17 +162,14 @@ type UnionByTypeV1ValueObject map[string]int64
 
 func (v UnionByTypeV1ValueObject) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
 func (v UnionByTypeV1ValueObject) Validate() error              { return nil }
+func (v UnionByTypeV1ValueObject) encode(e *wire.Encoder)       { wire.PutMap(e, v, (*wire.Encoder).Int) }
 func (UnionByTypeV1ValueObject) check(*wire.Checker)            {}
 func (UnionByTypeV1ValueObject) isUnionByTypeV1Value()          {}
-
-func (v UnionByTypeV1ValueObject) encode(e *wire.Encoder) {
-	wire.PutMap(e, map[string]int64(v), (*wire.Encoder).Int)
-}
 
 func (v *UnionByTypeV1ValueObject) UnmarshalJSON(b []byte) error {
 	return wire.Decode(b, v, decodeUnionByTypeV1ValueObject)
 }
 
 func decodeUnionByTypeV1ValueObject(d *wire.Decoder) UnionByTypeV1ValueObject {
-	return UnionByTypeV1ValueObject(wire.Map(d, (*wire.Decoder).Int))
+	return wire.Map(d, (*wire.Decoder).Int)
 }

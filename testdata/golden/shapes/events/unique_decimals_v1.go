@@ -31,8 +31,7 @@ func (v *UniqueDecimalsV1) UnmarshalJSON(b []byte) error {
 func decodeUniqueDecimalsV1(d *wire.Decoder) (v UniqueDecimalsV1) {
 	o := d.Open()
 	for o.Next() {
-		switch string(o.Name) {
-		case "value":
+		if string(o.Name) == "value" {
 			v.Value = wire.Slice(d, (*wire.Decoder).Number)
 		}
 	}

@@ -30,8 +30,7 @@ func (v *UniqueObjectsV1) UnmarshalJSON(b []byte) error {
 func decodeUniqueObjectsV1(d *wire.Decoder) (v UniqueObjectsV1) {
 	o := d.Open()
 	for o.Next() {
-		switch string(o.Name) {
-		case "value":
+		if string(o.Name) == "value" {
 			v.Value = wire.Slice(d, func(d *wire.Decoder) map[string]int64 { return wire.Map(d, (*wire.Decoder).Int) })
 		}
 	}

@@ -204,8 +204,7 @@ func (v *Address2) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, deco
 func decodeAddress2(d *wire.Decoder) (v Address2) {
 	o := d.Open()
 	for o.Next() {
-		switch string(o.Name) {
-		case "host":
+		if string(o.Name) == "host" {
 			v.Host = wire.Optional(d, (*wire.Decoder).String)
 		}
 	}
@@ -254,9 +253,7 @@ func (v *PageParcelLine) encode(e *wire.Encoder) {
 }
 
 func (v *PageParcelLine) check(c *wire.Checker) {
-	for i := range v.Content {
-		c.In(v.Content[i].check, "content", i)
-	}
+	wire.CheckItems(c, v.Content, (*ParcelLine).check, "content")
 	if x, ok := v.Last.Get(); ok {
 		c.In(x.check, "last")
 	}

@@ -166,6 +166,7 @@ type PageLine struct {
 
 func (v PageLine) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
 func (v PageLine) Validate() error               { return wire.Validate(&v, v.check) }
+func (v *PageLine) check(c *wire.Checker)        { wire.CheckItems(c, v.Items, (*Line).check, "items") }
 func (v *PageLine) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodePageLine) }
 
 func decodePageLine(d *wire.Decoder) (v PageLine) {
@@ -186,12 +187,6 @@ func (v *PageLine) encode(e *wire.Encoder) {
 	wire.PutSlice(e.First("items"), v.Items, func(e *wire.Encoder, v Line) { v.encode(e) })
 	wire.PutNullable(e, "next_cursor", v.NextCursor, (*wire.Encoder).String)
 	e.EndOpen(v.Unknown)
-}
-
-func (v *PageLine) check(c *wire.Checker) {
-	for i := range v.Items {
-		c.In(v.Items[i].check, "items", i)
-	}
 }
 
 // Line is part of the event schemas.
@@ -479,8 +474,7 @@ func (v *ShopBillingAddress) UnmarshalJSON(b []byte) error {
 func decodeShopBillingAddress(d *wire.Decoder) (v ShopBillingAddress) {
 	o := d.Open()
 	for o.Next() {
-		switch string(o.Name) {
-		case "vat_id":
+		if string(o.Name) == "vat_id" {
 			v.VATID = wire.Optional(d, (*wire.Decoder).String)
 		}
 	}
@@ -510,8 +504,7 @@ func (v *ShopShippingAddress) UnmarshalJSON(b []byte) error {
 func decodeShopShippingAddress(d *wire.Decoder) (v ShopShippingAddress) {
 	o := d.Open()
 	for o.Next() {
-		switch string(o.Name) {
-		case "street":
+		if string(o.Name) == "street" {
 			v.Street = wire.Optional(d, (*wire.Decoder).String)
 		}
 	}

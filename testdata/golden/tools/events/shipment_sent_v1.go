@@ -160,8 +160,7 @@ func (v *PageParcel) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, de
 func decodePageParcel(d *wire.Decoder) (v PageParcel) {
 	o := d.Closed("items")
 	for o.Next() {
-		switch string(o.Name) {
-		case "items":
+		if string(o.Name) == "items" {
 			v.Items = wire.Slice(d, decodeParcel)
 		}
 	}
@@ -174,9 +173,7 @@ func (v *PageParcel) encode(e *wire.Encoder) {
 }
 
 func (v *PageParcel) check(c *wire.Checker) {
-	for i := range v.Items {
-		c.In(v.Items[i].check, "items", i)
-	}
+	wire.CheckItems(c, v.Items, (*Parcel).check, "items")
 }
 
 // Parcel is part of the event schemas.
@@ -191,8 +188,7 @@ func (v *Parcel) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decode
 func decodeParcel(d *wire.Decoder) (v Parcel) {
 	o := d.Closed("trackingUrl")
 	for o.Next() {
-		switch string(o.Name) {
-		case "trackingUrl":
+		if string(o.Name) == "trackingUrl" {
 			v.TrackingURL = d.String()
 		}
 	}
@@ -224,8 +220,7 @@ func (v *ShipmentSentV1Status) UnmarshalJSON(b []byte) error {
 func decodeShipmentSentV1Status(d *wire.Decoder) (v ShipmentSentV1Status) {
 	o := d.Closed("at")
 	for o.Next() {
-		switch string(o.Name) {
-		case "at":
+		if string(o.Name) == "at" {
 			v.At = d.DateTime()
 		}
 	}

@@ -30,8 +30,7 @@ func (v *Ramp) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeRa
 func decodeRamp(d *wire.Decoder) (v Ramp) {
 	o := d.Closed()
 	for o.Next() {
-		switch string(o.Name) {
-		case "number":
+		if string(o.Name) == "number" {
 			v.Number = wire.Optional(d, (*wire.Decoder).Int)
 		}
 	}

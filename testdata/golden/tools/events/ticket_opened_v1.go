@@ -75,9 +75,7 @@ func (v *TicketOpenedV1) check(c *wire.Checker) {
 	if v.URL != nil {
 		wire.Format(c, *v.URL, "uri", "url")
 	}
-	for i := range v.Answers {
-		c.In(v.Answers[i].check, "answers", i)
-	}
+	wire.CheckItems(c, v.Answers, (*Answer).check, "answers")
 	if v.Mood != nil {
 		wire.Enum(c, *v.Mood, v.Mood.Valid(), "\"so_so\", \"great!\", \"¯\\\\_(ツ)_/¯\"", "mood")
 	}
@@ -153,13 +151,13 @@ type Answer struct {
 
 func (v Answer) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
 func (v Answer) Validate() error               { return wire.Validate(&v, v.check) }
+func (v *Answer) check(c *wire.Checker)        { unionValue.Check(c, v.Value, "value") }
 func (v *Answer) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeAnswer) }
 
 func decodeAnswer(d *wire.Decoder) (v Answer) {
 	o := d.Closed("value")
 	for o.Next() {
-		switch string(o.Name) {
-		case "value":
+		if string(o.Name) == "value" {
 			v.Value = decodeValue(d)
 		}
 	}
@@ -169,10 +167,6 @@ func decodeAnswer(d *wire.Decoder) (v Answer) {
 func (v *Answer) encode(e *wire.Encoder) {
 	unionValue.Put(e.First("value"), v.Value)
 	e.End()
-}
-
-func (v *Answer) check(c *wire.Checker) {
-	unionValue.Check(c, v.Value, "value")
 }
 
 // Value is one of ValueList, ValueBool and ValueText, told apart by their JSON
@@ -210,14 +204,11 @@ type ValueList []string
 
 func (v ValueList) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
 func (v ValueList) Validate() error               { return nil }
-func (v ValueList) encode(e *wire.Encoder)        { wire.PutSlice(e, []string(v), (*wire.Encoder).String) }
+func (v ValueList) encode(e *wire.Encoder)        { wire.PutSlice(e, v, (*wire.Encoder).String) }
 func (ValueList) check(*wire.Checker)             {}
 func (ValueList) isValue()                        {}
 func (v *ValueList) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeValueList) }
-
-func decodeValueList(d *wire.Decoder) ValueList {
-	return ValueList(wire.Slice(d, (*wire.Decoder).String))
-}
+func decodeValueList(d *wire.Decoder) ValueList   { return wire.Slice(d, (*wire.Decoder).String) }
 
 // ValueBool is a branch of Value.
 type ValueBool bool

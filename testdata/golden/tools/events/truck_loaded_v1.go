@@ -88,9 +88,7 @@ func (v *TruckLoadedV1) check(c *wire.Checker) {
 	if v.Ramp != nil {
 		c.In(v.Ramp.check, "ramp")
 	}
-	for i := range v.Ramps {
-		c.In(v.Ramps[i].check, "ramps", i)
-	}
+	wire.CheckItems(c, v.Ramps, (*Ramp).check, "ramps")
 	unionTruckLoadedV1Load.CheckOptional(c, v.Load, "load")
 	for key := range v.TruckIDMembers {
 		wire.Name(c, key, truckLoadedV1TruckIDMembersNamePattern, `^(truck_id)$`, key)

@@ -140,8 +140,7 @@ func (v *Address) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decod
 func decodeAddress(d *wire.Decoder) (v Address) {
 	o := d.Open("city")
 	for o.Next() {
-		switch string(o.Name) {
-		case "city":
+		if string(o.Name) == "city" {
 			v.City = d.String()
 		}
 	}

@@ -191,6 +191,7 @@ type OlderTuplesV1Open struct {
 
 func (v OlderTuplesV1Open) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
 func (v OlderTuplesV1Open) Validate() error              { return wire.Validate(&v, v.check) }
+func (v *OlderTuplesV1Open) check(c *wire.Checker)       { c.Gapless(0, v.First != nil, len(v.Rest) > 0) }
 
 func (v *OlderTuplesV1Open) UnmarshalJSON(b []byte) error {
 	return wire.Decode(b, v, decodeOlderTuplesV1Open)
@@ -214,10 +215,6 @@ func (v *OlderTuplesV1Open) encode(e *wire.Encoder) {
 	wire.PutOptionalItem(&t, v.First, (*wire.Encoder).String)
 	wire.PutRest(&t, v.Rest, (*wire.Encoder).Raw)
 	t.End()
-}
-
-func (v *OlderTuplesV1Open) check(c *wire.Checker) {
-	c.Gapless(0, v.First != nil, len(v.Rest) > 0)
 }
 
 // OlderTuplesV1Both is the type of the member "both" of OlderTuplesV1.

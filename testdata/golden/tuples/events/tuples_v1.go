@@ -102,9 +102,7 @@ func (v *TuplesV1) check(c *wire.Checker) {
 	if v.Line != nil {
 		c.In(v.Line.check, "line")
 	}
-	for i := range v.Path {
-		c.In(v.Path[i].check, "path", i)
-	}
+	wire.CheckItems(c, v.Path, (*Point).check, "path")
 	if v.Open != nil {
 		c.In(v.Open.check, "open")
 	}
@@ -504,8 +502,7 @@ func (v *TuplesV1PartsRestItem) UnmarshalJSON(b []byte) error {
 func decodeTuplesV1PartsRestItem(d *wire.Decoder) (v TuplesV1PartsRestItem) {
 	o := d.Open("name")
 	for o.Next() {
-		switch string(o.Name) {
-		case "name":
+		if string(o.Name) == "name" {
 			v.Name = d.String()
 		}
 	}

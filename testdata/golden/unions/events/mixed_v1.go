@@ -76,7 +76,7 @@ func decodeMixedV1(d *wire.Decoder) (v MixedV1) {
 		case "ruled":
 			v.Ruled = decodeMixedV1Ruled(d)
 		case "strict":
-			v.Strict = wire.Optional(d, decodeMixedV1Strict)
+			v.Strict = wire.Optional(d, wire.Kept[MixedV1Strict])
 		case "mixed":
 			v.Mixed = wire.Slice(d, decodeMixedV1MixedItem)
 		}
@@ -111,9 +111,7 @@ func (v *MixedV1) check(c *wire.Checker) {
 	unionMixedV1Count.CheckOptional(c, v.Count, "count")
 	unionMixedV1Listed.CheckOptional(c, v.Listed, "listed")
 	unionMixedV1Data.CheckOptional(c, v.Data, "data")
-	if x, ok := v.When.Get(); ok {
-		unionMixedV1When.Check(c, x, "when")
-	}
+	unionMixedV1When.CheckNullable(c, v.When, "when")
 	unionMixedV1Owner.CheckOptional(c, v.Owner, "owner")
 	unionMixedV1Backup.CheckOptional(c, v.Backup, "backup")
 	unionJSON.CheckOptional(c, v.Tree, "tree")
@@ -130,9 +128,7 @@ func (v *MixedV1) check(c *wire.Checker) {
 	if v.Strict != nil {
 		c.In(v.Strict.check, "strict")
 	}
-	for i, item := range v.Mixed {
-		unionMixedV1MixedItem.Check(c, item, "mixed", i)
-	}
+	unionMixedV1MixedItem.CheckItems(c, v.Mixed, "mixed")
 }
 
 var mixedV1Event = outbox.EventType[MixedV1]{
@@ -245,18 +241,15 @@ type MixedV1ValueList []string
 
 func (v MixedV1ValueList) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
 func (v MixedV1ValueList) Validate() error              { return wire.Validate(&v, v.check) }
+func (v MixedV1ValueList) encode(e *wire.Encoder)       { wire.PutSlice(e, v, (*wire.Encoder).String) }
 func (MixedV1ValueList) isMixedV1Value()                {}
-
-func (v MixedV1ValueList) encode(e *wire.Encoder) {
-	wire.PutSlice(e, []string(v), (*wire.Encoder).String)
-}
 
 func (v *MixedV1ValueList) UnmarshalJSON(b []byte) error {
 	return wire.Decode(b, v, decodeMixedV1ValueList)
 }
 
 func decodeMixedV1ValueList(d *wire.Decoder) MixedV1ValueList {
-	return MixedV1ValueList(wire.Slice(d, (*wire.Decoder).String))
+	return wire.Slice(d, (*wire.Decoder).String)
 }
 
 func (v MixedV1ValueList) check(c *wire.Checker) {
@@ -269,15 +262,12 @@ func (v MixedV1ValueList) check(c *wire.Checker) {
 // MixedV1ValueObject is a branch of MixedV1Value.
 type MixedV1ValueObject map[string]any
 
-func (v MixedV1ValueObject) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
-func (v MixedV1ValueObject) Validate() error              { return nil }
-func (v MixedV1ValueObject) encode(e *wire.Encoder)       { e.AnyObject(map[string]any(v)) }
-func (MixedV1ValueObject) check(*wire.Checker)            {}
-func (MixedV1ValueObject) isMixedV1Value()                {}
-
-func (v *MixedV1ValueObject) UnmarshalJSON(b []byte) error {
-	return wire.Decode(b, v, func(d *wire.Decoder) MixedV1ValueObject { return MixedV1ValueObject(d.AnyObject()) })
-}
+func (v MixedV1ValueObject) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v MixedV1ValueObject) Validate() error               { return nil }
+func (v MixedV1ValueObject) encode(e *wire.Encoder)        { e.AnyObject(v) }
+func (MixedV1ValueObject) check(*wire.Checker)             {}
+func (MixedV1ValueObject) isMixedV1Value()                 {}
+func (v *MixedV1ValueObject) UnmarshalJSON(b []byte) error { return wire.DecodeObject(b, v) }
 
 // MixedV1Count is one of MixedV1CountInteger and MixedV1CountText, told apart
 // by their JSON types.
@@ -440,15 +430,12 @@ var unionMixedV1Data = wire.NewUnion(MixedV1Data.encode, MixedV1Data.check, "sch
 // MixedV1DataObject is a branch of MixedV1Data.
 type MixedV1DataObject map[string]any
 
-func (v MixedV1DataObject) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
-func (v MixedV1DataObject) Validate() error              { return nil }
-func (v MixedV1DataObject) encode(e *wire.Encoder)       { e.AnyObject(map[string]any(v)) }
-func (MixedV1DataObject) check(*wire.Checker)            {}
-func (MixedV1DataObject) isMixedV1Data()                 {}
-
-func (v *MixedV1DataObject) UnmarshalJSON(b []byte) error {
-	return wire.Decode(b, v, func(d *wire.Decoder) MixedV1DataObject { return MixedV1DataObject(d.AnyObject()) })
-}
+func (v MixedV1DataObject) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v MixedV1DataObject) Validate() error               { return nil }
+func (v MixedV1DataObject) encode(e *wire.Encoder)        { e.AnyObject(v) }
+func (MixedV1DataObject) check(*wire.Checker)             {}
+func (MixedV1DataObject) isMixedV1Data()                  {}
+func (v *MixedV1DataObject) UnmarshalJSON(b []byte) error { return wire.DecodeObject(b, v) }
 
 // MixedV1DataBytes is a branch of MixedV1Data.
 type MixedV1DataBytes []byte
@@ -555,8 +542,7 @@ func (v *Person) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decode
 func decodePerson(d *wire.Decoder) (v Person) {
 	o := d.Open("name")
 	for o.Next() {
-		switch string(o.Name) {
-		case "name":
+		if string(o.Name) == "name" {
 			v.Name = d.String()
 		}
 	}
@@ -672,38 +658,22 @@ type JSONList []JSON
 
 func (v JSONList) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
 func (v JSONList) Validate() error               { return wire.Validate(&v, v.check) }
-func (v JSONList) encode(e *wire.Encoder)        { wire.PutSlice(e, []JSON(v), unionJSON.Put) }
+func (v JSONList) encode(e *wire.Encoder)        { wire.PutSlice(e, v, unionJSON.Put) }
+func (v JSONList) check(c *wire.Checker)         { unionJSON.CheckItems(c, v) }
 func (JSONList) isJSON()                         {}
 func (v *JSONList) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeJSONList) }
-
-func decodeJSONList(d *wire.Decoder) JSONList {
-	return JSONList(wire.Slice(d, decodeJSON))
-}
-
-func (v JSONList) check(c *wire.Checker) {
-	for i, item := range v {
-		unionJSON.Check(c, item, i)
-	}
-}
+func decodeJSONList(d *wire.Decoder) JSONList    { return wire.Slice(d, decodeJSON) }
 
 // JSONObject is a branch of JSON.
 type JSONObject map[string]JSON
 
 func (v JSONObject) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
 func (v JSONObject) Validate() error               { return wire.Validate(&v, v.check) }
-func (v JSONObject) encode(e *wire.Encoder)        { wire.PutMap(e, map[string]JSON(v), unionJSON.Put) }
+func (v JSONObject) encode(e *wire.Encoder)        { wire.PutMap(e, v, unionJSON.Put) }
+func (v JSONObject) check(c *wire.Checker)         { unionJSON.CheckValues(c, v) }
 func (JSONObject) isJSON()                         {}
 func (v *JSONObject) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeJSONObject) }
-
-func decodeJSONObject(d *wire.Decoder) JSONObject {
-	return JSONObject(wire.Map(d, decodeJSON))
-}
-
-func (v JSONObject) check(c *wire.Checker) {
-	for key, value := range v {
-		unionJSON.Check(c, value, key)
-	}
-}
+func decodeJSONObject(d *wire.Decoder) JSONObject  { return wire.Map(d, decodeJSON) }
 
 // MixedV1Colour is the type of the member "colour" of MixedV1.
 type MixedV1Colour string
@@ -834,18 +804,15 @@ type MixedV1RuledList []string
 
 func (v MixedV1RuledList) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
 func (v MixedV1RuledList) Validate() error              { return wire.Validate(&v, v.check) }
+func (v MixedV1RuledList) encode(e *wire.Encoder)       { wire.PutSlice(e, v, (*wire.Encoder).String) }
 func (MixedV1RuledList) isMixedV1Ruled()                {}
-
-func (v MixedV1RuledList) encode(e *wire.Encoder) {
-	wire.PutSlice(e, []string(v), (*wire.Encoder).String)
-}
 
 func (v *MixedV1RuledList) UnmarshalJSON(b []byte) error {
 	return wire.Decode(b, v, decodeMixedV1RuledList)
 }
 
 func decodeMixedV1RuledList(d *wire.Decoder) MixedV1RuledList {
-	return MixedV1RuledList(wire.Slice(d, (*wire.Decoder).String))
+	return wire.Slice(d, (*wire.Decoder).String)
 }
 
 func (v MixedV1RuledList) check(c *wire.Checker) {
@@ -868,14 +835,11 @@ func (v MixedV1RuledText) check(c *wire.Checker) {
 // MixedV1RuledObject is a branch of MixedV1Ruled.
 type MixedV1RuledObject map[string]any
 
-func (v MixedV1RuledObject) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
-func (v MixedV1RuledObject) Validate() error              { return wire.Validate(&v, v.check) }
-func (v MixedV1RuledObject) encode(e *wire.Encoder)       { e.AnyObject(map[string]any(v)) }
-func (MixedV1RuledObject) isMixedV1Ruled()                {}
-
-func (v *MixedV1RuledObject) UnmarshalJSON(b []byte) error {
-	return wire.Decode(b, v, func(d *wire.Decoder) MixedV1RuledObject { return MixedV1RuledObject(d.AnyObject()) })
-}
+func (v MixedV1RuledObject) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v MixedV1RuledObject) Validate() error               { return wire.Validate(&v, v.check) }
+func (v MixedV1RuledObject) encode(e *wire.Encoder)        { e.AnyObject(v) }
+func (MixedV1RuledObject) isMixedV1Ruled()                 {}
+func (v *MixedV1RuledObject) UnmarshalJSON(b []byte) error { return wire.DecodeObject(b, v) }
 
 func (v MixedV1RuledObject) check(c *wire.Checker) {
 	wire.Rules(c, map[string]any(v), (*wire.Encoder).AnyObject, &mixedV1RuledObjectRules)
@@ -915,15 +879,10 @@ func (v MixedV1Strict) AsNumber() (float64, error) {
 	})
 }
 
-func (v MixedV1Strict) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
-func (v MixedV1Strict) Validate() error              { return wire.Validate(&v, v.check) }
-func (v MixedV1Strict) encode(e *wire.Encoder)       { e.RawOrNull(v.Raw) }
-
-func (v *MixedV1Strict) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeMixedV1Strict) }
-
-func decodeMixedV1Strict(d *wire.Decoder) MixedV1Strict {
-	return MixedV1Strict{Raw: wire.NoBranch[json.RawMessage](d)}
-}
+func (v MixedV1Strict) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v MixedV1Strict) Validate() error               { return wire.Validate(&v, v.check) }
+func (v MixedV1Strict) encode(e *wire.Encoder)        { e.RawOrNull(v.Raw) }
+func (v *MixedV1Strict) UnmarshalJSON(b []byte) error { return wire.DecodeKept(b, v) }
 
 func (v MixedV1Strict) check(c *wire.Checker) {
 	c.Schema("schemas/mixed.yaml#/properties/strict")

@@ -41,11 +41,11 @@ func decodePaymentV1(d *wire.Decoder) (v PaymentV1) {
 		case "shape":
 			v.Shape = decodePaymentV1Shape(d)
 		case "contact":
-			v.Contact = wire.Optional(d, decodePaymentV1Contact)
+			v.Contact = wire.Optional(d, wire.Kept[PaymentV1Contact])
 		case "exactly":
-			v.Exactly = nullable(d, decodePaymentV1Exactly)
+			v.Exactly = nullable(d, wire.Kept[PaymentV1Exactly])
 		case "contacts":
-			v.Contacts = wire.Slice(d, decodePaymentV1ContactsItem)
+			v.Contacts = wire.Slice(d, wire.Kept[PaymentV1ContactsItem])
 		}
 	}
 	v.Unknown = o.Kept
@@ -71,9 +71,7 @@ func (v *PaymentV1) check(c *wire.Checker) {
 	if x, ok := v.Exactly.Get(); ok {
 		c.In(x.check, "exactly")
 	}
-	for i := range v.Contacts {
-		c.In(v.Contacts[i].check, "contacts", i)
-	}
+	wire.CheckItems(c, v.Contacts, (*PaymentV1ContactsItem).check, "contacts")
 }
 
 var paymentV1Event = outbox.EventType[PaymentV1]{
@@ -214,8 +212,7 @@ func (v *CashPayment) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, d
 func decodeCashPayment(d *wire.Decoder) (v CashPayment) {
 	o := d.Closed()
 	for o.Next() {
-		switch string(o.Name) {
-		case "holder":
+		if string(o.Name) == "holder" {
 			v.Holder = wire.Optional(d, (*wire.Decoder).String)
 		}
 	}
@@ -273,8 +270,7 @@ func (v *PaymentV1ShapeRadius) UnmarshalJSON(b []byte) error {
 func decodePaymentV1ShapeRadius(d *wire.Decoder) (v PaymentV1ShapeRadius) {
 	o := d.Closed("radius")
 	for o.Next() {
-		switch string(o.Name) {
-		case "radius":
+		if string(o.Name) == "radius" {
 			v.Radius = d.Float()
 		}
 	}
@@ -349,17 +345,10 @@ func (v PaymentV1Contact) AsPhone() (Phone, error) {
 	return wire.As(v.Raw, "Phone", decodePhone, (*Phone).check)
 }
 
-func (v PaymentV1Contact) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
-func (v PaymentV1Contact) Validate() error              { return wire.Validate(&v, v.check) }
-func (v PaymentV1Contact) encode(e *wire.Encoder)       { e.RawOrNull(v.Raw) }
-
-func (v *PaymentV1Contact) UnmarshalJSON(b []byte) error {
-	return wire.Decode(b, v, decodePaymentV1Contact)
-}
-
-func decodePaymentV1Contact(d *wire.Decoder) PaymentV1Contact {
-	return PaymentV1Contact{Raw: wire.NoBranch[json.RawMessage](d)}
-}
+func (v PaymentV1Contact) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v PaymentV1Contact) Validate() error               { return wire.Validate(&v, v.check) }
+func (v PaymentV1Contact) encode(e *wire.Encoder)        { e.RawOrNull(v.Raw) }
+func (v *PaymentV1Contact) UnmarshalJSON(b []byte) error { return wire.DecodeKept(b, v) }
 
 func (v PaymentV1Contact) check(c *wire.Checker) {
 	c.Schema("schemas/payment.yaml#/properties/contact").AnyOf("Mail and Phone", wire.Refusal(v.AsMail), wire.Refusal(v.AsPhone))
@@ -378,8 +367,7 @@ func (v *Mail) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeMa
 func decodeMail(d *wire.Decoder) (v Mail) {
 	o := d.Open("mail")
 	for o.Next() {
-		switch string(o.Name) {
-		case "mail":
+		if string(o.Name) == "mail" {
 			v.Mail = d.String()
 		}
 	}
@@ -409,8 +397,7 @@ func (v *Phone) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeP
 func decodePhone(d *wire.Decoder) (v Phone) {
 	o := d.Open("phone")
 	for o.Next() {
-		switch string(o.Name) {
-		case "phone":
+		if string(o.Name) == "phone" {
 			v.Phone = d.String()
 		}
 	}
@@ -460,17 +447,10 @@ func (v PaymentV1Exactly) AsDigits() (string, error) {
 	})
 }
 
-func (v PaymentV1Exactly) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
-func (v PaymentV1Exactly) Validate() error              { return wire.Validate(&v, v.check) }
-func (v PaymentV1Exactly) encode(e *wire.Encoder)       { e.RawOrNull(v.Raw) }
-
-func (v *PaymentV1Exactly) UnmarshalJSON(b []byte) error {
-	return wire.Decode(b, v, decodePaymentV1Exactly)
-}
-
-func decodePaymentV1Exactly(d *wire.Decoder) PaymentV1Exactly {
-	return PaymentV1Exactly{Raw: wire.NoBranch[json.RawMessage](d)}
-}
+func (v PaymentV1Exactly) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v PaymentV1Exactly) Validate() error               { return wire.Validate(&v, v.check) }
+func (v PaymentV1Exactly) encode(e *wire.Encoder)        { e.RawOrNull(v.Raw) }
+func (v *PaymentV1Exactly) UnmarshalJSON(b []byte) error { return wire.DecodeKept(b, v) }
 
 func (v PaymentV1Exactly) check(c *wire.Checker) {
 	c.Schema("schemas/payment.yaml#/properties/exactly").OneOf("Short and Digits", wire.Refusal(v.AsShort), wire.Refusal(v.AsDigits))
@@ -509,17 +489,10 @@ func (v PaymentV1ContactsItem) AsURI() (string, error) {
 	})
 }
 
-func (v PaymentV1ContactsItem) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
-func (v PaymentV1ContactsItem) Validate() error              { return wire.Validate(&v, v.check) }
-func (v PaymentV1ContactsItem) encode(e *wire.Encoder)       { e.RawOrNull(v.Raw) }
-
-func (v *PaymentV1ContactsItem) UnmarshalJSON(b []byte) error {
-	return wire.Decode(b, v, decodePaymentV1ContactsItem)
-}
-
-func decodePaymentV1ContactsItem(d *wire.Decoder) PaymentV1ContactsItem {
-	return PaymentV1ContactsItem{Raw: wire.NoBranch[json.RawMessage](d)}
-}
+func (v PaymentV1ContactsItem) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
+func (v PaymentV1ContactsItem) Validate() error               { return wire.Validate(&v, v.check) }
+func (v PaymentV1ContactsItem) encode(e *wire.Encoder)        { e.RawOrNull(v.Raw) }
+func (v *PaymentV1ContactsItem) UnmarshalJSON(b []byte) error { return wire.DecodeKept(b, v) }
 
 func (v PaymentV1ContactsItem) check(c *wire.Checker) {
 	c.Schema("schemas/payment.yaml#/properties/contacts/items").AnyOf("Email and URI", wire.Refusal(v.AsEmail), wire.Refusal(v.AsURI))

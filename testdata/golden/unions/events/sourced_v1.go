@@ -58,9 +58,7 @@ func (v *SourcedV1) encode(e *wire.Encoder) {
 func (v *SourcedV1) check(c *wire.Checker) {
 	unionSource.Check(c, v.Source, "source")
 	unionStep.CheckOptional(c, v.Step, "step")
-	if x, ok := v.Later.Get(); ok {
-		unionStep.Check(c, x, "later")
-	}
+	unionStep.CheckNullable(c, v.Later, "later")
 }
 
 var sourcedV1Event = outbox.EventType[SourcedV1]{

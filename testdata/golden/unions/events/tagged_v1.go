@@ -96,16 +96,10 @@ func (v *TaggedV1) check(c *wire.Checker) {
 	unionPet.Check(c, v.Pet, "pet")
 	if v.Pets != nil {
 		c.MinItems(len(v.Pets), 1, "pets")
-		for i, item := range v.Pets {
-			unionPet.Check(c, item, "pets", i)
-		}
+		unionPet.CheckItems(c, v.Pets, "pets")
 	}
-	for key, value := range v.ByName {
-		unionPet.Check(c, value, "by_name", key)
-	}
-	if x, ok := v.Maybe.Get(); ok {
-		unionPet.Check(c, x, "maybe")
-	}
+	unionPet.CheckValues(c, v.ByName, "by_name")
+	unionPet.CheckNullable(c, v.Maybe, "maybe")
 	for i, item := range v.Rows {
 		unionTaggedV1Row.CheckOptional(c, item, "rows", i)
 	}
@@ -275,9 +269,7 @@ func (v Dog) encode(e *wire.Encoder) {
 func (v Dog) check(c *wire.Checker) {
 	c.Schema("schemas/tagged.yaml#/$defs/Dog")
 	wire.Const(c, v.Kind, "dog", "kind")
-	for i, item := range v.Friends {
-		unionPet.Check(c, item, "friends", i)
-	}
+	unionPet.CheckItems(c, v.Friends, "friends")
 }
 
 // TaggedV1Row is one of Cat and Dog, told apart by "kind".
@@ -351,6 +343,7 @@ func NewStarted(v Started) Started {
 
 func (v Started) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
 func (v Started) Validate() error               { return wire.Validate(&v, v.check) }
+func (v Started) check(c *wire.Checker)         { c.In(v.Context.check, "context") }
 func (Started) isTaggedV1Signal()               {}
 func (v *Started) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeStarted) }
 
@@ -372,10 +365,6 @@ func (v Started) encode(e *wire.Encoder) {
 	v.Context.encode(e.First("context"))
 	wire.PutOptional(e, "by", v.By, (*wire.Encoder).String)
 	e.EndOpen(v.Unknown)
-}
-
-func (v Started) check(c *wire.Checker) {
-	c.In(v.Context.check, "context")
 }
 
 // StartedContext is the type of the member "context" of Started.
@@ -400,8 +389,7 @@ func (v *StartedContext) UnmarshalJSON(b []byte) error {
 func decodeStartedContext(d *wire.Decoder) (v StartedContext) {
 	o := d.Open("type")
 	for o.Next() {
-		switch string(o.Name) {
-		case "type":
+		if string(o.Name) == "type" {
 			v.Type = d.String()
 		}
 	}
@@ -470,8 +458,7 @@ func (v *EndedContext) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, 
 func decodeEndedContext(d *wire.Decoder) (v EndedContext) {
 	o := d.Open("type")
 	for o.Next() {
-		switch string(o.Name) {
-		case "type":
+		if string(o.Name) == "type" {
 			v.Type = wire.Text[EndedContextType](d)
 		}
 	}
