@@ -83,7 +83,7 @@ func (f *Form) build() {
 		}
 	}
 	f.Kinds = kinds
-	f.Nullable = kinds.Has(Null) && !slices.ContainsFunc(f.Atoms, func(a *schema.Schema) bool { return !acceptsNull(a) })
+	f.Nullable = kinds.Has(Null) && !slices.ContainsFunc(f.Atoms, func(a *schema.Schema) bool { return !g.acceptsNull(a) })
 	if !f.Nullable {
 		f.Kinds &^= Null
 	}

@@ -26,6 +26,24 @@ func TestManyUnionsMakeFewNodes(t *testing.T) {
 	}
 }
 
+// Definitions that each refer to the next one twice are worked out once each: there
+// are 2^64 ways to the last one.
+func TestDefinitionsThatManyWaysLeadTo(t *testing.T) {
+	t.Parallel()
+	for _, keyword := range []string{"allOf", "oneOf"} {
+		const steps = 64
+		var definitions []string
+		for i := range steps {
+			definitions = append(definitions, fmt.Sprintf(`"d%d":{%q:[{"$ref":"#/$defs/d%d"},{"not":{"$ref":"#/$defs/d%d"}}]}`, i, keyword, i+1, i+1))
+		}
+		text := `{"type":["object","null"],"not":{"$ref":"#/$defs/d0"},"$defs":{` + strings.Join(definitions, ",") + fmt.Sprintf(`,"d%d":{"type":"string"}}}`, steps)
+		g := New(Options{})
+		if f := g.Node(load(t, text)).Form(); f.Nullable != (keyword == "allOf") {
+			t.Errorf("%s: null is valid: %v", keyword, f.Nullable)
+		}
+	}
+}
+
 // load is the schema of the only event of a project.
 func load(t *testing.T, text string) *schema.Schema {
 	t.Helper()

@@ -220,34 +220,45 @@ func (g *Graph) saysTypes(atoms []*schema.Schema, unions []union) bool {
 }
 
 // acceptsNull reports whether null is valid for a schema and what it refers to,
-// exactly: most keywords say nothing of null.
-func acceptsNull(s *schema.Schema) bool {
-	switch {
-	case s == nil:
+// exactly: most keywords say nothing of null. Each schema is asked once, since many
+// ways may lead to it.
+func (g *Graph) acceptsNull(s *schema.Schema) bool {
+	if s == nil {
 		return true
+	}
+	accepts, known := g.nulls[s]
+	if !known {
+		accepts = g.nullIsValid(s)
+		g.nulls[s] = accepts
+	}
+	return accepts
+}
+
+func (g *Graph) nullIsValid(s *schema.Schema) bool {
+	switch {
 	case s.Bool != nil:
 		return *s.Bool
 	case !kindsOfTypes(s.Types).Has(Null), !kindsOfValues(s).Has(Null):
 		return false
-	case s.Ref != nil && !acceptsNull(s.Ref.Target), s.Not != nil && acceptsNull(s.Not):
+	case s.Ref != nil && !g.acceptsNull(s.Ref.Target), s.Not != nil && g.acceptsNull(s.Not):
 		return false
-	case slices.ContainsFunc(s.AllOf, func(part *schema.Schema) bool { return !acceptsNull(part) }):
+	case slices.ContainsFunc(s.AllOf, func(part *schema.Schema) bool { return !g.acceptsNull(part) }):
 		return false
-	case len(s.AnyOf) > 0 && !slices.ContainsFunc(s.AnyOf, acceptsNull), len(s.OneOf) > 0 && countNull(s.OneOf) != 1:
+	case len(s.AnyOf) > 0 && !slices.ContainsFunc(s.AnyOf, g.acceptsNull), len(s.OneOf) > 0 && g.countNull(s.OneOf) != 1:
 		return false
 	case s.If == nil:
 		return true
-	case acceptsNull(s.If):
-		return acceptsNull(s.Then)
+	case g.acceptsNull(s.If):
+		return g.acceptsNull(s.Then)
 	default:
-		return acceptsNull(s.Else)
+		return g.acceptsNull(s.Else)
 	}
 }
 
-func countNull(branches []*schema.Schema) int {
+func (g *Graph) countNull(branches []*schema.Schema) int {
 	n := 0
 	for _, branch := range branches {
-		if acceptsNull(branch) {
+		if g.acceptsNull(branch) {
 			n++
 		}
 	}

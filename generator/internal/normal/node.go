@@ -23,6 +23,7 @@ type Graph struct {
 	nodes   map[string]*Node
 	ids     map[*schema.Schema]int
 	kinds   map[kindsKey]Kinds
+	nulls   map[*schema.Schema]bool // whether null is valid
 	marks   map[string]*schema.Schema
 	answers map[question]bool
 	made    map[*schema.Schema]bool // by mark
@@ -34,7 +35,7 @@ type Graph struct {
 // New is a graph without nodes.
 func New(options Options) *Graph {
 	return &Graph{
-		options: options, nodes: map[string]*Node{}, ids: map[*schema.Schema]int{}, kinds: map[kindsKey]Kinds{},
+		options: options, nodes: map[string]*Node{}, ids: map[*schema.Schema]int{}, kinds: map[kindsKey]Kinds{}, nulls: map[*schema.Schema]bool{},
 		marks: map[string]*schema.Schema{}, answers: map[question]bool{}, made: map[*schema.Schema]bool{},
 		matched: map[*schema.Schema]bool{}, patterns: map[string]Pattern{},
 	}

@@ -80,7 +80,7 @@ func (f *Form) alive(u union) []*schema.Schema {
 	var alive []*schema.Schema
 	for _, branch := range u.branches() {
 		kinds := g.kindsOf(branch, f.Kinds|Null)
-		if kinds == None || kinds == Null && !acceptsNull(branch) || kinds != Null && impossible(n.settle(u).taking(u, branch, f.Kinds), maxDepth) {
+		if kinds == None || kinds == Null && !g.acceptsNull(branch) || kinds != Null && impossible(n.settle(u).taking(u, branch, f.Kinds), maxDepth) {
 			f.warn(branch.Pos, "branch-never-valid", "no value can take this branch of the "+u.keyword+": it contradicts itself, or what else holds here", "remove the branch, or what excludes it")
 			continue
 		}
@@ -154,7 +154,7 @@ func (n *Node) taking(u union, branch *schema.Schema, kinds Kinds) *Node {
 // union stays around it.
 func (f *Form) only(u union, branch *schema.Schema) *Node {
 	n := f.Node
-	if !f.Nullable && acceptsNull(branch) && n.graph.kindsOf(branch, All).One() == "" {
+	if !f.Nullable && n.graph.acceptsNull(branch) && n.graph.kindsOf(branch, All).One() == "" {
 		return n.choose(choice{union: u, branch: branch})
 	}
 	return n.taking(u, branch, f.Kinds)

@@ -105,6 +105,7 @@ func (b *builder) typeOf(schemas []*schema.Schema, node *normal.Node, at naming.
 // follow is the definition that a schema refers to, for a name, or the type that
 // the config gives it.
 func (b *builder) follow(s, ref *schema.Schema) (*schema.Schema, *ir.Type) {
+	var last *schema.Schema // of the chain that s is in
 	for s != nil {
 		if t := b.override(s); t != nil {
 			return nil, t
@@ -112,12 +113,15 @@ func (b *builder) follow(s, ref *schema.Schema) (*schema.Schema, *ir.Type) {
 		part := normal.Sole(s)
 		switch {
 		case s.OnlyRef():
-			if last := lastRef(s); last != nil && !naming.Anonymous(last) {
+			if last == nil {
+				last = lastRef(s)
+			}
+			if !naming.Anonymous(last) {
 				ref = last
 			}
 			s = s.Ref.Target
 		case part != nil:
-			s = part
+			s, last = part, nil
 		default:
 			return ref, nil
 		}
