@@ -1,0 +1,73 @@
+package normal_test
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/outboxgen/outboxgen/generator/internal/normal"
+	"github.com/outboxgen/outboxgen/generator/internal/schema"
+)
+
+// Schemas that lead back to themselves have the same forms and warnings, whichever
+// of them is met first.
+func TestFormsDoNotDependOnWhatIsMetFirst(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{
+		`{"$defs":{"a":{"type":"object","required":["b"],"properties":{"b":{"$ref":"#/$defs/b"}}},"b":{"type":"object","required":["a"],"properties":{"a":{"$ref":"#/$defs/a"}}}}}`,
+		`{"$defs":{"a":{"oneOf":[{"$ref":"#/$defs/b"},{"type":"string"}]},"b":{"oneOf":[{"$ref":"#/$defs/a"},{"type":"integer"}]}}}`,
+		`{"$defs":{"a":{"anyOf":[{"$ref":"#/$defs/b"},{"type":"null"}]},"b":{"type":"object","required":["a"],"properties":{"a":{"$ref":"#/$defs/a"}}}}}`,
+		`{"$defs":{"a":{"oneOf":[{"type":"object","required":["x"],"properties":{"x":{"$ref":"#/$defs/a"}}},{"type":"object","required":["y"],"properties":{"y":{"$ref":"#/$defs/b"}}}]},
+			"b":{"allOf":[{"$ref":"#/$defs/a"},{"required":["x"],"properties":{"x":{"type":"string"}}}]}}}`,
+		`{"$defs":{"a":{"type":"array","minItems":1,"items":{"$ref":"#/$defs/b"}},"b":{"anyOf":[{"$ref":"#/$defs/a"},{"type":"string","minLength":3,"maxLength":2}]},"c":{"oneOf":[{"$ref":"#/$defs/b"},{"$ref":"#/$defs/a"}]}}}`,
+		`{"$defs":{"a":{"type":"object","required":["n"],"properties":{"n":{"oneOf":[{"$ref":"#/$defs/a"},{"$ref":"#/$defs/b"}]}},"additionalProperties":false},
+			"b":{"type":"object","required":["n","m"],"properties":{"n":{"$ref":"#/$defs/a"},"m":{"oneOf":[{"$ref":"#/$defs/a"},{"type":"integer","minimum":3,"maximum":2}]}}}}}`,
+		`{"$defs":{"a":{"allOf":[{"$ref":"#/$defs/b"}],"anyOf":[{"required":["x"]},{"$ref":"#/$defs/c"}]},"b":{"type":"object","properties":{"x":{"$ref":"#/$defs/a"}}},"c":{"allOf":[{"$ref":"#/$defs/b"},{"properties":{"x":false},"required":["x"]}]}}}`,
+	} {
+		want := formsOf(t, text, nil)
+		for start := range len(want) {
+			for _, back := range []bool{false, true} {
+				order := func(all []*schema.Schema) {
+					slices.Reverse(all[:start])
+					slices.Reverse(all[start:])
+					if !back {
+						slices.Reverse(all)
+					}
+				}
+				if diff := cmp.Diff(want, formsOf(t, text, order)); diff != "" {
+					t.Errorf("%s, from %d (-in order +otherwise):\n%s", text, start, diff)
+				}
+			}
+		}
+	}
+}
+
+// formsOf is the forms of the definitions of a schema, with what is said of them,
+// by their places. They are met in an order.
+func formsOf(t *testing.T, text string, order func([]*schema.Schema)) map[string][]string {
+	t.Helper()
+	root := read(t, normal.Options{}, text).Primary()
+	graph := normal.New(normal.Options{})
+	var all []*schema.Schema
+	for _, d := range root.Defs {
+		all = append(all, d.Schema)
+	}
+	if order != nil {
+		order(all)
+	}
+	for _, s := range all {
+		graph.Node(s).Form()
+	}
+	forms := map[string][]string{}
+	for _, s := range all {
+		node := graph.Node(s)
+		said := []string{summary(node, 0)}
+		for _, f := range node.Form().Findings() {
+			said = append(said, fmt.Sprintf("%d:%d %s", f.Pos.Line, f.Pos.Col, f.ID))
+		}
+		forms[s.Pointer] = said
+	}
+	return forms
+}
