@@ -28,6 +28,8 @@ var update = flag.Bool("update", false, "write what the examples give as what is
 // schema alone gives, or none of a size to show, and a part of that text.
 var elsewhere = map[string][2]string{
 	"bad-import-path":            {"testdata/script/queries_mode.txtar", "sqlc.package \"db\" is no import path"},
+	"columns-of-query":           {"generator/internal/sqlc/broken_test.go", "outboxgen cannot tell the columns that this query gives"},
+	"migration-unreadable":       {"generator/internal/sqlc/broken_test.go", "this migration cannot be read"},
 	"column-missing":             {"generator/internal/sqlc/sqlc_test.go", "table event_outbox has no column"},
 	"column-type":                {"generator/internal/sqlc/sqlc_test.go", "has the type int8, not uuid; change its type"},
 	"foreign-file":               {"testdata/script/foreign.txtar", "but somebody else wrote it"},

@@ -27,7 +27,9 @@ func (f *follower) alter(c *sqltext.Cursor, tokens []sqltext.Token) {
 	case c.Take("domain"):
 		f.alterDomain(c)
 	case c.Take("type"):
-		f.alterType(c)
+		f.alterType(c, tokens)
+	case c.Is("function"), c.Is("procedure"), c.Is("routine"):
+		f.alterFunction(c)
 	case c.Is("database"), c.Is("role"), c.Is("user"):
 		f.alterSettings(c)
 	default:
@@ -51,47 +53,13 @@ func (f *follower) renameSchema(from, to string) {
 			t.schema = to
 		}
 	}
-	for r, kind := range f.domains {
-		if r.schema == from {
-			delete(f.domains, r)
-			f.domains[relation{to, r.name}] = kind
+	for _, k := range f.kinds {
+		if k.schema == from {
+			k.schema = to
 		}
 	}
 	delete(f.schemas, from)
 	f.schemas[to] = true
-}
-
-func (f *follower) alterDomain(c *sqltext.Cursor) {
-	n, ok := c.Name()
-	if !ok {
-		return
-	}
-	r, ok := f.domain(n)
-	if !ok {
-		return
-	}
-	to := r
-	switch {
-	case c.Take("rename", "to"):
-		to.name = c.Next().Text
-	case c.Take("set", "schema"):
-		to.schema = c.Next().Text
-	}
-	if to != r {
-		f.domains[to] = f.domains[r]
-		delete(f.domains, r)
-	}
-}
-
-// alterType follows a type with columns through its names.
-func (f *follower) alterType(c *sqltext.Cursor) {
-	n, ok := c.Name()
-	if !ok {
-		return
-	}
-	if t := f.lookup(n); t != nil {
-		f.move(t, c)
-	}
 }
 
 // move gives a table another name or schema, if that comes next.
@@ -118,12 +86,13 @@ func (f *follower) move(t *table, c *sqltext.Cursor) bool {
 // leaves remembers where the table gets another name, in case that is the end.
 func (f *follower) leaves(t *table, to sqltext.Name) {
 	if t.relation == f.want && !t.temporary {
-		f.dropped = &Place{f.file, to.At}
+		at := f.place(to.At)
+		f.dropped = &at
 	}
 }
 
 func (f *follower) alterTable(c *sqltext.Cursor, tokens []sqltext.Token) {
-	ifExists := c.Take("if", "exists")
+	ifExists := c.Take("if", "exists") || f.tolerant
 	only := c.Take("only")
 	name, ok := c.Name()
 	if !ok {
@@ -138,11 +107,16 @@ func (f *follower) alterTable(c *sqltext.Cursor, tokens []sqltext.Token) {
 		return
 	}
 	c.Take("*")
-	a := action{follower: f, table: t, start: tokens[0].Start, at: name.At, only: only}
-	if c.Done() {
-		a.keep(nil)
+	if c.Done() && !f.tolerant {
+		action{follower: f, table: t, start: tokens[0].Start, at: name.At}.keep(nil)
 	}
-	items := c.Items()
+	f.actions(t, tokens[0].Start, name.At, only, c.Items())
+}
+
+// actions follows what is done to a table whose name stands at a byte, by a
+// statement that begins at another.
+func (f *follower) actions(t *table, start, at int, only bool, items [][]sqltext.Token) {
+	a := action{follower: f, table: t, start: start, at: at, only: only}
 	slices.SortStableFunc(items, func(x, y []sqltext.Token) int { return cmp.Compare(pass(x), pass(y)) })
 	for _, item := range items {
 		a.follow(item)
@@ -171,8 +145,8 @@ type action struct {
 
 // others is how the actions begin that change no columns.
 var others = []string{
-	"enable", "disable", "owner", "cluster", "set", "reset", "replica", "force", "no", "validate", "of", "not", "options",
-	"split", "merge", "depends",
+	"enable", "disable", "owner", "cluster", "set", "reset", "replica", "force", "no", "validate", "options", "split", "merge",
+	"depends",
 }
 
 func (a action) follow(item []sqltext.Token) {
@@ -185,7 +159,7 @@ func (a action) follow(item []sqltext.Token) {
 	case first.Kind == sqltext.Placeholder, a.move(a.table, c):
 	case c.Take("rename", "constraint"):
 	case c.Take("rename"):
-		a.keepForAll(a.verbatim(item))
+		a.rename(c, item)
 	case c.Take("add"):
 		a.add(c, item)
 	case c.Take("drop"):
@@ -194,9 +168,9 @@ func (a action) follow(item []sqltext.Token) {
 		}
 	case c.Take("alter"):
 		a.alterColumn(c, item)
-	case c.Take("inherit"):
+	case c.Take("of"), c.Take("inherit"):
 		if parent, ok := a.named(c); ok {
-			parent.children = append(parent.children, a.table)
+			parent.adopt(a.table)
 		}
 	case c.Take("no", "inherit"):
 		if parent, ok := a.named(c); ok {
@@ -208,17 +182,18 @@ func (a action) follow(item []sqltext.Token) {
 		}
 	case c.Take("attach", "partition"):
 		if child, ok := a.named(c); ok {
-			a.table.children = append(a.table.children, child)
+			a.table.adopt(child)
 		}
-	case known(first, others):
+	case c.Take("not", "of"):
+		for _, parent := range a.tables {
+			if parent.isType {
+				parent.disown(a.table)
+			}
+		}
+	case known(first, others), a.tolerant:
 	default:
 		a.keep(a.verbatim(item))
 	}
-}
-
-// disown ends that a table inherits from this one.
-func (t *table) disown(child *table) {
-	t.children = slices.DeleteFunc(t.children, func(other *table) bool { return other == child })
 }
 
 // named is the table that comes next.
@@ -242,32 +217,56 @@ func (a action) add(c *sqltext.Cursor, item []sqltext.Token) {
 	if !c.Take("column") && isConstraint(c.Rest()) {
 		return
 	}
-	ifNotExists := c.Take("if", "not", "exists")
+	ifNotExists := c.Take("if", "not", "exists") || a.tolerant
 	switch definition := c.Rest(); {
 	case len(definition) == 0:
 		a.keep(a.verbatim(item))
 	case len(definition) == 1 && definition[0].Kind == sqltext.Placeholder:
 	default:
-		a.addColumn(item[0].Start, a.column(definition), ifNotExists)
+		pieces, own, _ := a.column(definition)
+		a.addColumn(item[0].Start, pieces, own, ifNotExists)
 	}
 }
 
-// addColumn adds a column to a table and to those that inherit from it, unless
-// they have it.
-func (a action) addColumn(at int, definition []piece, ifNotExists bool) {
-	words := "ADD COLUMN"
-	for i, t := range a.all() {
-		if ifNotExists || i > 0 {
+// addColumn adds a column to a table and to those that inherit from it.
+func (a action) addColumn(at int, definition []piece, own column, ifNotExists bool) {
+	if ifNotExists && a.table.has(own.name) {
+		return
+	}
+	var add func(t *table, local bool)
+	add = func(t *table, local bool) {
+		words := "ADD COLUMN"
+		if ifNotExists || !local {
 			words = "ADD COLUMN IF NOT EXISTS"
 		}
 		a.keepFor(t, append([]piece{literal(words, at)}, definition...))
+		had := t.has(own.name)
+		t.gets(own, local)
+		for _, child := range t.children {
+			if !had && !a.only {
+				add(child, false)
+			}
+		}
 	}
+	add(a.table, true)
 }
 
-// keepForAll gives an action to the table and to those that inherit from it.
-func (a action) keepForAll(does []piece) {
+// rename gives a column of a table, and of those that inherit it, another name.
+func (a action) rename(c *sqltext.Cursor, item []sqltext.Token) {
+	c.Take("column")
+	from := c.Next().Text
+	c.Take("to")
+	to := c.Next().Text
+	if a.tolerant && (!a.table.has(from) || a.table.has(to)) {
+		return
+	}
 	for _, t := range a.all() {
-		a.keepFor(t, does)
+		a.keepFor(t, a.verbatim(item))
+		for i := range t.columns {
+			if t.columns[i].name == from {
+				t.columns[i].name = to
+			}
+		}
 	}
 }
 
@@ -295,19 +294,41 @@ func (t *table) family() []*table {
 // drop drops a column of a table, and of those that inherit it.
 func (a action) drop(c *sqltext.Cursor, item []sqltext.Token) {
 	c.Take("column")
-	ifExists := c.Take("if", "exists")
+	ifExists := c.Take("if", "exists") || a.tolerant
 	column := c.Peek()
 	if column.Kind != sqltext.Word && column.Kind != sqltext.Quoted {
 		a.keep(a.verbatim(item))
 		return
 	}
-	words := "DROP COLUMN"
-	for i, t := range a.all() {
-		if ifExists || i > 0 {
+	a.dropColumn(column.Start, column.Text, ifExists)
+}
+
+// dropColumn drops a column, and that of the children that no other parent gives
+// them and that they do not define themselves.
+func (a action) dropColumn(at int, name string, ifExists bool) {
+	var drop func(t *table)
+	drop = func(t *table) {
+		words := "DROP COLUMN"
+		if ifExists || t != a.table {
 			words = "DROP COLUMN IF EXISTS"
 		}
-		a.keepFor(t, []piece{literal(words, column.Start), {text: quoted(column.Text), source: column.Start}})
+		a.keepFor(t, []piece{literal(words, at), {text: quoted(name), source: at}})
+		had := t.has(name)
+		t.columns = slices.DeleteFunc(t.columns, func(c column) bool { return c.name == name })
+		for _, child := range t.children {
+			own := child.find(name)
+			switch {
+			case own == nil || !had:
+			case a.only:
+				own.left()
+			case own.inherited <= 1 && !own.local:
+				drop(child)
+			default:
+				own.inherited--
+			}
+		}
 	}
+	drop(a.table)
 }
 
 // alterColumn keeps a new type of a column.
@@ -319,10 +340,21 @@ func (a action) alterColumn(c *sqltext.Cursor, item []sqltext.Token) {
 	column := c.Next()
 	switch {
 	case c.Take("type"), c.Take("set", "data", "type"):
-		kind, _ := splitType(c.Rest())
+		if a.tolerant && !a.table.has(column.Text) {
+			return
+		}
+		written, _ := splitType(c.Rest())
 		does := []piece{literal("ALTER COLUMN", item[0].Start), {text: quoted(column.Text), source: column.Start}, literal("TYPE", column.Start)}
-		a.keepForAll(append(does, a.typePieces(kind)...))
-	case known(c.Peek(), []string{"set", "drop", "reset", "add", "restart"}), c.Peek().Kind == sqltext.Placeholder:
+		does = append(does, a.typePieces(written)...)
+		for _, t := range a.all() {
+			a.keepFor(t, does)
+			for i := range t.columns {
+				if t.columns[i].name == column.Text {
+					t.columns[i].kind, t.columns[i].foreign = a.typeOf(written)
+				}
+			}
+		}
+	case known(c.Peek(), []string{"set", "drop", "reset", "add", "restart"}), c.Peek().Kind == sqltext.Placeholder, a.tolerant:
 	default:
 		a.keep(a.verbatim(item))
 	}

@@ -5,8 +5,11 @@
 // What it picks is written anew for sqlc, which knows less than Postgres: each
 // table under one name from beginning to end, domains as the types that they are
 // made of, and without the parts that say nothing of columns. All other statements
-// are left out, so that none of them can stop anything. Those left out that may
-// change the table still, such as ALTER TABLE in the body of a DO, are listed.
+// are left out, so that none of them can stop anything.
+//
+// The body of a DO, and of a function that is called, is followed as far as it can be
+// told what it does. What may change the table beyond that, such as ALTER TABLE in a
+// loop, is listed.
 package history
 
 import (
@@ -16,6 +19,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/outboxgen/outboxgen/generator/internal/script"
 	"github.com/outboxgen/outboxgen/generator/internal/sqltext"
 )
 
@@ -26,7 +30,10 @@ type Place struct{ File, Offset int }
 type Statement struct {
 	Place // where it begins
 	SQL   string
-	marks []mark
+	// OfQuery says that the columns which it is about come from a query. sqlc may not
+	// understand that query.
+	OfQuery bool
+	marks   []mark
 }
 
 // mark says where a part of a Statement comes from.
@@ -65,6 +72,9 @@ type Table struct {
 	// was asked for.
 	Statements []Statement
 	Unread     []Unread
+	// Opaque is where a query gives the table columns that are not known, nil where
+	// all of them are.
+	Opaque *Place
 	// Includes is where files are read that are not among these.
 	Includes []Place
 }
@@ -78,13 +88,16 @@ const UnknownType = "outboxgen_unknown"
 // Each file begins with public as its search_path. Where the table is not found
 // like that, a search_path that one file sets is in force in the next ones, too, as
 // with tools that use one session for all.
-func Of(files [][]byte, schema, name string) Table {
+func Of(files script.Files, schema, name string) Table {
 	want := relation{schema, name}
-	f := follow(files, want, false)
+	f := follow(files, want, false, nil)
 	if f.find(want) == nil {
-		if kept := follow(files, want, true); kept.find(want) != nil {
+		if kept := follow(files, want, true, nil); kept.find(want) != nil {
 			f = kept
 		}
+	}
+	if f.find(want) != nil {
+		f = follow(files, want, f.keepPath, f.kinds)
 	}
 	return f.table()
 }
@@ -94,19 +107,22 @@ type relation struct{ schema, name string }
 
 // follower is what is there after the statements read so far.
 type follower struct {
-	files    [][]byte
+	source
 	want     relation
 	keepPath bool // from file to file
+	tolerant bool // what is read may have no effect, as in a DO: it must not fail
 
-	file    int
-	path    []string        // search_path
-	pathSet bool            // by this file
-	earlier []string        // the schemas of every search_path that a file has set
-	outside []string        // the one to return to behind a transaction with SET LOCAL
-	schemas map[string]bool // that are known to be there
-	tables  []*table
-	domains map[relation]string // to the type that each is made of
-	count   int                 // of statements
+	path      []string             // search_path
+	pathSet   bool                 // by this file
+	earlier   []string             // the schemas of every search_path that a file has set
+	outside   []string             // the one to return to behind a transaction with SET LOCAL
+	schemas   map[string]bool      // that are known to be there
+	tables    []*table             // tables, views and types with columns
+	kinds     []*kind              // types of the service's own
+	later     []*kind              // those that are there in the end
+	functions map[string]*function // by name
+	calls     []string             // the functions that are being read
+	count     int                  // of statements
 
 	orphans  []*statement // that name the table while it is not there
 	dropped  *Place
@@ -118,9 +134,16 @@ type follower struct {
 type table struct {
 	relation
 	created     Place
+	at          int // where its name stands in the source that creates it
 	temporary   bool
 	untilCommit bool
+	isType      bool // it is no table, but a type with columns
+	isView      bool
+	ofQuery     bool // its columns come from a query
+	opaque      bool // not all of its columns are known, not even to sqlc
 	statements  []*statement
+	columns     []column // those that are known
+	own         [][]piece
 	needs       []*table // that its statements name
 	copies      []*table // of those whose columns it has from the beginning
 	children    []*table // that inherit its columns
@@ -129,9 +152,10 @@ type table struct {
 
 // statement is a Statement before the names for sqlc are known.
 type statement struct {
-	order  int
-	place  Place
-	pieces []piece
+	order   int
+	place   Place
+	pieces  []piece
+	ofQuery bool
 }
 
 // piece is a token, or what takes the place of some. It is the name of a table
@@ -144,19 +168,22 @@ type piece struct {
 	glued  bool // touches the piece before it
 }
 
-func follow(files [][]byte, want relation, keepPath bool) *follower {
-	f := &follower{files: files, want: want, keepPath: keepPath, path: []string{"public"}, domains: map[relation]string{}, schemas: map[string]bool{"public": true, want.schema: true}}
-	for i := range files {
-		f.file = i
-		f.readFile()
+func follow(files script.Files, want relation, keepPath bool, later []*kind) *follower {
+	f := &follower{
+		want: want, keepPath: keepPath, path: []string{"public"}, schemas: map[string]bool{"public": true, want.schema: true},
+		later: later, functions: map[string]*function{},
 	}
+	for i := range files.Count {
+		f.migration(files, i)
+	}
+	f.lookIntoFunctions()
 	return f
 }
 
 // find is the table of that name, the last one where there are several.
 func (f *follower) find(r relation) *table {
 	for _, t := range slices.Backward(f.tables) {
-		if t.relation == r && !t.temporary {
+		if t.relation == r && !t.temporary && !t.isType {
 			return t
 		}
 	}
@@ -170,11 +197,14 @@ func (f *follower) table() Table {
 	if t := f.find(f.want); t != nil {
 		result.Found, result.Created = true, t.created
 		kept = append(kept, collect(t)...)
+		if t.opaque {
+			result.Opaque = &t.created
+		}
 	} else {
 		result.Dropped = f.dropped
 	}
 	for _, t := range f.tables {
-		if t.name == f.want.name && t.schema != f.want.schema && !t.temporary {
+		if t.name == f.want.name && t.schema != f.want.schema && !t.temporary && !t.isType {
 			result.Elsewhere = append(result.Elsewhere, t.schema)
 		}
 	}
@@ -227,7 +257,7 @@ func collect(t *table) []*statement {
 // render writes a statement with a token to a line where the migration has room
 // between them, since sqlc stops reading at a line of 64 KiB.
 func (s *statement) render(want relation) Statement {
-	out := Statement{Place: s.place}
+	out := Statement{Place: s.place, OfQuery: s.ofQuery}
 	var b strings.Builder
 	for i, p := range s.pieces {
 		if i > 0 && !p.glued {
@@ -267,18 +297,23 @@ func (f *follower) verbatim(tokens []sqltext.Token) []piece {
 	return all
 }
 
-func (f *follower) written(t sqltext.Token) string { return string(f.files[f.file][t.Start:t.End]) }
-
 // literal is text of outboxgen in the place of what begins at source.
 func literal(text string, source int) piece { return piece{text: text, source: source} }
 
 // add gives a statement to a table. A statement of no table is an orphan.
 func (f *follower) add(to *table, pieces ...piece) {
+	if to == nil && f.tolerant {
+		return
+	}
 	f.count++
-	s := &statement{order: f.count, place: Place{f.file, pieces[0].source}, pieces: pieces}
+	s := &statement{order: f.count, place: f.place(pieces[0].source), pieces: slices.Clone(pieces)}
+	for i := range s.pieces {
+		s.pieces[i].source = f.origin(s.pieces[i].source)
+	}
 	if to == nil {
 		f.orphans = append(f.orphans, s)
 		return
 	}
+	s.ofQuery = to.ofQuery
 	to.statements = append(to.statements, s)
 }

@@ -9,101 +9,96 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/sqltext"
 )
 
-// look looks into the texts of a statement that is not followed: the bodies of DO
-// and of functions, and what is executed. It remembers the domains that they make,
-// and where they may change the table.
+// look looks into the texts of a statement that is not followed, since they may be
+// run. It remembers where they may change the table.
 func (f *follower) look(tokens []sqltext.Token) {
-	what, text := holder(tokens)
-	if !text {
+	if !runsText(tokens) {
 		return
 	}
 	for _, t := range tokens {
 		if t.Kind != sqltext.String && t.Kind != sqltext.Dollar {
 			continue
 		}
-		inner, offset := f.inner(t)
-		if at, ok := f.changes(inner); ok {
-			f.unread = append(f.unread, Unread{Place{f.file, offset + at}, what})
+		if f.doubtText(f.inside(t), "a string") {
 			return
 		}
 	}
 }
 
-// holder is what to call a statement that holds others as text. Some statements
-// hold texts that nobody executes.
-func holder(tokens []sqltext.Token) (what string, holds bool) {
-	switch first := tokens[0]; {
-	case first.Is("do"):
-		return "a DO block", true
-	case first.Is("create"):
-		for _, t := range tokens[:min(4, len(tokens))] {
-			if t.Is("function") || t.Is("procedure") {
-				return "a " + t.Text, true
-			}
-		}
-		return "", false
-	case known(first, []string{"copy", "comment", "insert", "update", "delete", "merge", "security", "grant", "revoke", "alter"}):
-		return "", false
-	}
-	return "a string", true
+// runsText reports whether a statement may hold text that is run.
+func runsText(tokens []sqltext.Token) bool {
+	return !known(tokens[0], []string{"create", "copy", "comment", "insert", "update", "delete", "merge", "security", "grant", "revoke", "alter"})
 }
 
-// inner is the text between the quotes of a string, as it is written, and where
-// that begins.
-func (f *follower) inner(t sqltext.Token) (text []byte, offset int) {
-	raw := f.files[f.file][t.Start:t.End]
-	open := bytes.IndexByte(raw, '\'') + 1
-	length := max(len(raw)-open-1, 0)
-	if t.Kind == sqltext.Dollar {
-		open = bytes.IndexByte(raw[1:], '$') + 2
-		length = len(t.Text)
+// doubtText remembers where a text may change the table, if it may.
+func (f *follower) doubtText(text source, what string) bool {
+	at, ok := f.changes(text)
+	if ok {
+		f.doubtPlace(at, what)
 	}
-	return raw[open : open+length], t.Start + open
+	return ok
 }
 
-// domainWord is where a domain may be made.
-var domainWord = []byte("domain")
+// doubtPlace remembers that something may change the table, once for each place.
+func (f *follower) doubtPlace(at Place, what string) {
+	if u := (Unread{at, what}); !slices.Contains(f.unread, u) {
+		f.unread = append(f.unread, u)
+	}
+}
+
+// doubt is doubtPlace for a place in the source that is read.
+func (f *follower) doubt(offset int, what string) { f.doubtPlace(f.place(offset), what) }
 
 // changes reports where a text may change the table: where it creates, alters,
 // renames or drops it, or does so with a table whose name it puts together while
 // it mentions this one.
-func (f *follower) changes(text []byte) (at int, found bool) {
-	lower := bytes.ToLower(text)
-	if !bytes.Contains(lower, []byte(strings.ToLower(f.want.name))) && !bytes.Contains(lower, domainWord) {
-		return 0, false
+func (f *follower) changes(text source) (at Place, found bool) {
+	if !bytes.Contains(bytes.ToLower(text.text), []byte(strings.ToLower(f.want.name))) {
+		return Place{}, false
 	}
-	inside := &follower{files: [][]byte{text}, want: f.want, path: f.path, domains: f.domains, schemas: f.schemas}
-	madeUp := false
-	for _, s := range sqltext.Split(text) {
-		for i, t := range s.Tokens {
-			switch {
-			case t.Kind == sqltext.String || t.Kind == sqltext.Dollar:
-				inner, offset := inside.inner(t)
-				if at, ok := inside.changes(inner); ok {
-					return offset + at, true
-				}
-				madeUp = madeUp || dynamic.Match(inner)
-			case t.Is("create"), t.Is("alter"), t.Is("drop"):
-				if n, ok := inside.target(s.Tokens[i:]); ok {
-					return n.At, true
+	f.inBody(text, func() {
+		madeUp := false
+		for _, s := range sqltext.Split(text.text) {
+			for i, t := range s.Tokens {
+				switch {
+				case t.Kind == sqltext.String || t.Kind == sqltext.Dollar:
+					inner := f.inside(t)
+					if at, found = f.changes(inner); found {
+						return
+					}
+					madeUp = madeUp || isMadeUp(inner.text)
+				case t.Is("create"), t.Is("alter"), t.Is("drop"):
+					if n, ok := f.target(s.Tokens[i:]); ok {
+						at, found = f.place(n.At), true
+						return
+					}
 				}
 			}
 		}
-	}
-	if madeUp {
-		if place := mention(f.want.name).FindIndex(text); place != nil {
-			return place[0], true
+		if offset, ok := f.mention(text.text); ok && madeUp {
+			at, found = f.place(offset), true
 		}
-	}
-	return 0, false
+	})
+	return at, found
 }
 
 // dynamic is a statement about a table whose name is still to be filled in.
 var dynamic = regexp.MustCompile(`(?i)\b(create|alter|drop)\s+((temp|temporary|unlogged|foreign)\s+)?table\s+(if\s+(not\s+)?exists\s+)?(only\s+)?([\w"]+\.)?"?(%|$)`)
 
-// mention is the name where it stands for itself.
-func mention(name string) *regexp.Regexp {
-	return regexp.MustCompile(`(?i)\b` + regexp.QuoteMeta(name) + `\b`)
+// noColumns is such a statement that changes no columns.
+var noColumns = regexp.MustCompile(`(?i)%(\d+\$)?[Is]"?\s+(owner\s+to|enable|disable|force|no\s+force|validate|cluster|replica|set\s*\(|set\s+(logged|unlogged|tablespace)|(add|drop|rename|alter)\s+constraint)\b`)
+
+// isMadeUp reports whether a text is a statement about a table whose name is still to
+// be filled in, and changes its columns.
+func isMadeUp(text []byte) bool { return dynamic.Match(text) && !noColumns.Match(text) }
+
+// mention is where a text has the name of the table, standing for itself.
+func (f *follower) mention(text []byte) (at int, ok bool) {
+	place := regexp.MustCompile(`(?i)\b` + regexp.QuoteMeta(f.want.name) + `\b`).FindIndex(text)
+	if place == nil {
+		return 0, false
+	}
+	return place[0], true
 }
 
 // target is the table of a statement in the body of another one, if it is the one
@@ -116,11 +111,7 @@ func (f *follower) target(tokens []sqltext.Token) (sqltext.Name, bool) {
 		return sqltext.Name{}, false
 	}
 	c.TakeAny("unlogged", "foreign", "recursive", "materialized")
-	switch {
-	case verb == "create" && c.Take("domain"):
-		f.createDomain(c)
-		return sqltext.Name{}, false
-	case !c.Take("table") && !c.Take("view"):
+	if !c.Take("table") && !c.Take("view") {
 		return sqltext.Name{}, false
 	}
 	rest := *c
@@ -154,7 +145,7 @@ func (f *follower) altered(c *sqltext.Cursor, tokens []sqltext.Token, n sqltext.
 	}
 	probe := &table{relation: f.want}
 	trial := *f
-	trial.tables = []*table{probe}
+	trial.tables, trial.tolerant = []*table{probe}, false
 	if n.Schema == "" { // whatever the path
 		trial.path = []string{f.want.schema}
 	}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/outboxgen/outboxgen/generator/internal/script"
 	"github.com/outboxgen/outboxgen/generator/internal/sqltext"
 )
 
@@ -34,11 +35,14 @@ type table struct{ schema, name string }
 // created. A name without a schema is taken to be in that schema. The primary key
 // counts as well, unless it is that of one of the columns in besides; so does no
 // index with one of these in its key, since it can hardly refuse a row.
-func Unique(files [][]byte, schema, name string, besides ...string) []Index {
+func Unique(files script.Files, schema, name string, besides ...string) []Index {
 	t := tracker{schema: schema}
-	for i, sql := range files {
-		t.file = i
-		t.read(sql, 0)
+	for i := range files.Count {
+		for _, s := range script.Statements(files, i) {
+			if t.file = s.File; len(s.Tokens) > 1 {
+				t.statement(newCursor(s.Tokens, files.Text(s.File), 0))
+			}
+		}
 	}
 	return slices.DeleteFunc(t.indexes, func(x Index) bool {
 		return x.table != table{schema, name} || slices.ContainsFunc(besides, func(column string) bool { return slices.Contains(x.Columns, column) })
@@ -50,15 +54,6 @@ type tracker struct {
 	schema  string
 	file    int
 	indexes []Index
-}
-
-// read follows the statements of a text that begins at an offset of the file.
-func (t *tracker) read(sql []byte, offset int) {
-	for _, s := range sqltext.Split(sql) {
-		if len(s.Tokens) > 1 {
-			t.statement(newCursor(s.Tokens, sql, offset))
-		}
-	}
 }
 
 func (t *tracker) statement(c *cursor) {

@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/outboxgen/outboxgen/generator/internal/indexes"
+	"github.com/outboxgen/outboxgen/generator/internal/script"
 	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
 )
 
@@ -118,7 +119,7 @@ func TestUnique(t *testing.T) {
 	t.Parallel()
 	for name, test := range cases {
 		var got []string
-		for _, x := range indexes.Unique([][]byte{[]byte(test.sql)}, "public", "event_outbox", "id", "seq") {
+		for _, x := range indexes.Unique(script.Only([]byte(test.sql)), "public", "event_outbox", "id", "seq") {
 			kind := "index"
 			if x.Constraint {
 				kind = "constraint"

@@ -12,7 +12,7 @@ import (
 // flywayName is a migration of Flyway, or of a tool that names its files as Flyway
 // does: V1.2__what.sql has a version, R__what.sql is repeated whenever it changes,
 // B3__what.sql stands for all up to its version, and U1.2__what.sql undoes one.
-var flywayName = regexp.MustCompile(`^([VUB])(\d+(?:[._]\d+)*)__.*\.sql$|^R__.*\.sql$`)
+var flywayName = regexp.MustCompile(`^([VUB])(\d+(?:[._]\d+)*)__.*\.(?i:sql)$|^R__.*\.(?i:sql)$`)
 
 // flywayParts is the parts of such a name, nil where a file has another one. The
 // folder that it is in says nothing.
@@ -53,6 +53,7 @@ func flyway(contents map[string][]byte) []string {
 		versioned = slices.DeleteFunc(versioned, func(name string) bool { return compareVersions(name, baseline) <= 0 })
 		versioned = slices.Insert(versioned, 0, baseline)
 	}
+	slices.SortStableFunc(repeatable, func(a, b string) int { return cmp.Compare(path.Base(a), path.Base(b)) })
 	return append(versioned, repeatable...)
 }
 

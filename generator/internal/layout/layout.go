@@ -8,6 +8,7 @@ import (
 	"cmp"
 	"errors"
 	"os"
+	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -45,6 +46,9 @@ type Folder struct {
 	Nested bool
 	// Skipped is the migrations among them that are not SQL, by name.
 	Skipped []Skipped
+
+	root     string
+	included []File // in the order in which Include found them
 }
 
 // Skipped is a migration in Go, Java or Kotlin.
@@ -56,22 +60,38 @@ type Skipped struct {
 // ErrEmpty is what Read returns for a folder without a single migration.
 var ErrEmpty = errors.New("no migrations")
 
+// UnreadableError is what Read returns for a file that it cannot read.
+type UnreadableError struct {
+	Name string // relative to the folder
+	Err  error  // of the file system
+}
+
+func (e *UnreadableError) Error() string { return "read " + e.Name + ": " + e.Err.Error() }
+
 // Read reads a folder of migrations, or one file of SQL. Where the folder holds
 // none itself, those of its folders are read, which may be a migration each. The
-// errors are those of the file system, and ErrEmpty.
-func Read(path string) (*Folder, error) {
-	folder, err := readFolder(path)
+// errors are those of the file system, UnreadableError and ErrEmpty.
+func Read(dir string) (*Folder, error) {
+	folder, err := readFolder(dir)
 	if !errors.Is(err, ErrEmpty) {
 		return folder, err
 	}
+	return readAll(dir, folder)
+}
+
+// ReadAll is Read for a folder whose files and folders are all read, as those are
+// that hold a table in each file.
+func ReadAll(dir string) (*Folder, error) { return readAll(dir, &Folder{Tool: Plain}) }
+
+func readAll(dir string, folder *Folder) (*Folder, error) {
 	contents := map[string][]byte{}
-	if err := walk(path, "", contents); err != nil {
+	if err := walk(dir, "", contents); err != nil {
 		return nil, err
 	}
+	folder.root, folder.Files, folder.Nested = dir, nil, true
 	for _, name := range order(folder.Tool, contents) {
 		folder.Files = append(folder.Files, File{Name: name, SQL: up(contents[name])})
 	}
-	folder.Nested = true
 	if len(folder.Files) == 0 {
 		return folder, ErrEmpty
 	}
@@ -90,7 +110,7 @@ func readFolder(path string) (*Folder, error) {
 		if err != nil {
 			return nil, err
 		}
-		return &Folder{Tool: Plain, Files: []File{{Name: filepath.Base(path), SQL: up(content)}}}, nil
+		return &Folder{Tool: Plain, Files: []File{{Name: filepath.Base(path), SQL: up(content)}}, root: filepath.Dir(path)}, nil
 	}
 	names, err := list(path)
 	if err != nil {
@@ -98,14 +118,14 @@ func readFolder(path string) (*Folder, error) {
 	}
 	contents := map[string][]byte{}
 	for _, name := range names {
-		if !strings.HasSuffix(name, ".sql") {
+		if !isSQL(name) {
 			continue
 		}
 		if contents[name], err = readSQL(filepath.Join(path, name)); err != nil {
-			return nil, err
+			return nil, &UnreadableError{name, err}
 		}
 	}
-	folder := &Folder{Tool: detect(names, contents)}
+	folder := &Folder{Tool: detect(names, contents), root: path}
 	if folder.Skipped, err = skippedIn(path, names); err != nil {
 		return nil, err
 	}
@@ -113,15 +133,25 @@ func readFolder(path string) (*Folder, error) {
 		folder.Files, folder.Nested = planned, true
 		return folder, err
 	}
-	if slices.Contains(names, "migration_lock.toml") { // of Prisma
+	switch {
+	case slices.Contains(names, "migration_lock.toml"): // of Prisma
 		clear(contents)
-	}
-	if isFlyway(contents) {
+	case isFlyway(contents):
 		if err := walk(path, "", contents); err != nil {
 			return nil, err
 		}
+	case isFolder(filepath.Join(path, "committed")): // of Graphile
+		if err := walk(path, "committed", contents); err != nil {
+			return nil, err
+		}
 	}
-	for _, name := range order(folder.Tool, contents) {
+	ordered := order(folder.Tool, contents)
+	if folder.Tool == Plain {
+		if ordered, err = byChangelog(path, names, ordered, contents); err != nil {
+			return nil, err
+		}
+	}
+	for _, name := range ordered {
 		folder.Files = append(folder.Files, File{Name: name, SQL: up(contents[name])})
 	}
 	if len(folder.Files) == 0 {
@@ -136,12 +166,13 @@ func readFolder(path string) (*Folder, error) {
 	return folder, nil
 }
 
-// readSQL reads a file without the byte order mark that some editors begin it
-// with, as psql does.
-func readSQL(path string) ([]byte, error) {
-	content, err := os.ReadFile(path)
-	return bytes.TrimPrefix(content, []byte("\xEF\xBB\xBF")), err
+func isFolder(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
 }
+
+// isSQL reports whether a name is that of a file of SQL.
+func isSQL(name string) bool { return strings.EqualFold(path.Ext(name), ".sql") }
 
 // ReadAlembic reads a folder of Alembic's versions, in no order that means
 // anything. The SQL of a File is Python then: good for Find and nothing else.
@@ -223,14 +254,21 @@ func order(tool Tool, contents map[string][]byte) []string {
 		compare = strings.Compare
 	case Alembic, Plain:
 	}
-	if tool == Plain && isFlyway(contents) {
+	if (tool == Plain || tool == Atlas) && isFlyway(contents) {
 		return flyway(contents)
 	}
 	var names []string
+	var included map[string]bool
+	if tool == Plain {
+		included = includedByOthers(contents)
+	}
 	for name := range contents {
-		if is(name) {
+		if is(name) && !included[name] {
 			names = append(names, name)
 		}
+	}
+	if isGraphile(contents) {
+		compare = func(a, b string) int { return cmp.Or(cmp.Compare(path.Dir(b), path.Dir(a)), natural(a, b)) }
 	}
 	slices.SortFunc(names, compare)
 	if tool == Atlas {
@@ -246,7 +284,8 @@ func leadsDown(name string, contents map[string][]byte) bool {
 		return true
 	}
 	for _, pair := range [][2]string{{"-down.sql", "-up.sql"}, {"_down.sql", "_up.sql"}, {".undo.", ".do."}, {".rollback.sql", ".sql"}} {
-		if partner := strings.Replace(name, pair[0], pair[1], 1); partner != name && contents[partner] != nil {
+		partner := strings.Replace(name, pair[0], pair[1], 1)
+		if _, ok := contents[partner]; ok && partner != name {
 			return true
 		}
 	}

@@ -24,7 +24,7 @@ func nested(dir string) ([]File, error) {
 	}
 	var folders []string
 	for _, e := range entries {
-		if e.IsDir() && !strings.HasPrefix(e.Name(), ".") {
+		if e.IsDir() && !strings.HasPrefix(e.Name(), ".") && !ofAnotherDatabase(e.Name()) {
 			folders = append(folders, e.Name())
 		}
 	}
@@ -37,7 +37,7 @@ func nested(dir string) ([]File, error) {
 			case errors.Is(err, fs.ErrNotExist):
 				continue
 			case err != nil:
-				return nil, err
+				return nil, &UnreadableError{path.Join(folder, base), err}
 			}
 			files = append(files, File{Name: path.Join(folder, base), SQL: up(content)})
 		}
@@ -56,17 +56,35 @@ func walk(root, below string, contents map[string][]byte) error {
 		name := path.Join(below, e.Name())
 		switch {
 		case strings.HasPrefix(e.Name(), "."):
+		case e.IsDir() && ofAnotherDatabase(e.Name()):
 		case e.IsDir():
 			if err := walk(root, name, contents); err != nil {
 				return err
 			}
-		case strings.HasSuffix(name, ".sql"):
+		case isSQL(name):
 			if contents[name], err = readSQL(filepath.Join(root, name)); err != nil {
-				return err
+				return &UnreadableError{name, err}
 			}
 		}
 	}
 	return nil
+}
+
+// ofAnotherDatabase reports whether a folder is for a database that is not Postgres,
+// by its name.
+func ofAnotherDatabase(name string) bool {
+	return slices.Contains([]string{"db2", "derby", "h2", "hsqldb", "mariadb", "mssql", "mysql", "oracle", "sqlite", "sqlite3", "sqlserver"}, strings.ToLower(name))
+}
+
+// isGraphile reports whether a folder has the migrations of Graphile: those that
+// are committed, and the current one.
+func isGraphile(contents map[string][]byte) bool {
+	for name := range contents {
+		if strings.HasPrefix(name, "committed/") {
+			return true
+		}
+	}
+	return false
 }
 
 // sqitch reads the migrations of Sqitch in the order of their plan: of its folder,
@@ -87,22 +105,59 @@ func sqitch(dir string, names []string) (files []File, ok bool, err error) {
 	if err != nil {
 		return nil, false, err
 	}
-	for line := range strings.Lines(string(content)) {
-		fields := strings.Fields(line)
-		if len(fields) == 0 || strings.ContainsAny(fields[0][:1], "%@#-") {
-			continue
-		}
-		name := path.Join(folder, strings.TrimPrefix(fields[0], "+")+".sql")
+	changes := planned(string(content))
+	for i, change := range changes {
+		name := path.Join(folder, fileOf(changes, i, func(name string) bool {
+			_, err := os.Stat(filepath.Join(dir, folder, name))
+			return err == nil
+		}))
 		text, err := readSQL(filepath.Join(dir, name))
 		switch {
-		case errors.Is(err, fs.ErrNotExist):
+		case change.tag, errors.Is(err, fs.ErrNotExist):
 			continue
 		case err != nil:
-			return nil, false, err
+			return nil, false, &UnreadableError{name, err}
 		}
 		files = append(files, File{Name: name, SQL: up(text)})
 	}
 	return files, len(files) > 0, nil
+}
+
+// change is a change or a tag in a plan of Sqitch.
+type change struct {
+	name string
+	tag  bool
+}
+
+func planned(plan string) []change {
+	var all []change
+	for line := range strings.Lines(plan) {
+		fields := strings.Fields(line)
+		switch {
+		case len(fields) == 0, strings.ContainsAny(fields[0][:1], "%#-"):
+		case fields[0][0] == '@':
+			all = append(all, change{fields[0], true})
+		default:
+			all = append(all, change{strings.TrimPrefix(fields[0], "+"), false})
+		}
+	}
+	return all
+}
+
+// fileOf is the file of a change. A change that comes again later, reworked, is in a
+// file with the name of a tag between the two.
+func fileOf(changes []change, index int, exists func(name string) bool) string {
+	name := changes[index].name
+	again := slices.IndexFunc(changes[index+1:], func(c change) bool { return c.name == name })
+	if again < 0 {
+		return name + ".sql"
+	}
+	for _, between := range slices.Backward(changes[index+1 : index+1+again]) {
+		if between.tag && exists(name+between.name+".sql") {
+			return name + between.name + ".sql"
+		}
+	}
+	return name + ".sql"
 }
 
 // otherLanguage is the name of a migration that is not SQL: in Go, as goose and bun

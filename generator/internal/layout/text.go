@@ -2,8 +2,10 @@ package layout
 
 import (
 	"bytes"
+	"math"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -19,12 +21,15 @@ var (
 // that the tool ends otherwise than by a semicolon. Every other line stays what and
 // where it is.
 func up(content []byte) []byte {
-	content = newLineDelimiter(content)
+	content = newLineDelimiter(ofTxtar(content))
 	lines := bytes.SplitAfter(content, []byte("\n"))
 	delimiter := atlasDelimiter(content)
 	liquibase := liquibaseMark.Match(content)
-	down, elsewhere := false, false
+	down, elsewhere, ignored := false, false, 0
 	for i, line := range lines {
+		if m := ignoreMark.FindSubmatch(line); liquibase && m != nil {
+			ignored = ignoredLines(string(m[1]))
+		}
 		switch {
 		case downMark.Match(line):
 			down = true
@@ -37,8 +42,9 @@ func up(content []byte) []byte {
 			delimiter, elsewhere = changeset(line)
 		}
 		switch {
-		case down, elsewhere:
+		case down, elsewhere, ignored > 0:
 			lines[i] = blank(line)
+			ignored--
 		case endMark.Match(line):
 			lines[i] = append([]byte(";"), blank(line)...)
 		case delimiter != "" && !delimiterMark.Match(line):
@@ -83,6 +89,30 @@ func atlasDelimiter(content []byte) string {
 	return ""
 }
 
+var (
+	txtarMark = regexp.MustCompile(`^--\s*atlas:txtar\b`)
+	txtarFile = regexp.MustCompile(`^-- (\S+) --[ \t]*\r?\n?$`)
+)
+
+// ofTxtar blanks what is not the migration in a file of Atlas that holds several:
+// checks, and the way down.
+func ofTxtar(content []byte) []byte {
+	if !txtarMark.Match(content) {
+		return content
+	}
+	lines := bytes.SplitAfter(content, []byte("\n"))
+	other := false
+	for i, line := range lines {
+		if m := txtarFile.FindSubmatch(line); m != nil {
+			other = string(m[1]) != "migration.sql"
+		}
+		if other {
+			lines[i] = blank(line)
+		}
+	}
+	return bytes.Join(lines, nil)
+}
+
 // newLineDelimiter ends the statements of a file of Atlas that empty lines end.
 func newLineDelimiter(content []byte) []byte {
 	m := delimiterMark.FindSubmatch(content)
@@ -98,6 +128,20 @@ var (
 	changesetMark = regexp.MustCompile(`(?i)^\s*--\s*changeset\s`)
 	attribute     = regexp.MustCompile(`(?i)\s(dbms|ignore|enddelimiter):("[^"]*"|'[^']*'|\S+)`)
 )
+
+// ignoreMark is where Liquibase does not read some lines: a count, or up to an end.
+var ignoreMark = regexp.MustCompile(`(?i)^\s*--\s*ignoreLines:(\w+)`)
+
+// ignoredLines is how many lines are not read from a mark on, with its own.
+func ignoredLines(said string) int {
+	if n, err := strconv.Atoi(said); err == nil {
+		return n + 1
+	}
+	if strings.EqualFold(said, "start") {
+		return math.MaxInt
+	}
+	return 0
+}
 
 // changeset reads what the head of a changeset of Liquibase says: what ends its
 // statements, "" for a semicolon, and whether it is not for Postgres.

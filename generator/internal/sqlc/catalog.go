@@ -122,7 +122,7 @@ func (r *run) check(tables []catalogTable) {
 		case !there:
 			r.noColumn(pos, c)
 			r.warnOfIncludes()
-		case is == history.UnknownType: // a placeholder
+		case is == history.UnknownType, is == "any": // of a placeholder, of an expression
 		case !slices.Contains(c.types, is):
 			r.list.Add(diag.Finding{
 				Pos: pos, Severity: c.severity(), ID: "column-type",

@@ -52,7 +52,7 @@ func (l legal) archiveText(t *testing.T) string {
 func TestLegalMigrations(t *testing.T) {
 	t.Parallel()
 	cases := map[string]legal{}
-	for _, group := range []map[string]legal{untouched, touched, syntax, more, tools} {
+	for _, group := range []map[string]legal{untouched, touched, syntax, more, tools, hostile, blocks, layouts} {
 		for name, test := range group {
 			if _, twice := cases[name]; twice {
 				t.Fatalf("two cases are called %s", name)
@@ -126,11 +126,15 @@ func apply(t *testing.T, psql, dir string, test legal) map[string]string {
 		for placeholder, value := range test.fill {
 			text = strings.ReplaceAll(text, placeholder, value)
 		}
-		file := filepath.Join(t.TempDir(), "up.sql")
+		file := filepath.Join(dir, filepath.Dir(f.Name), ".up.sql") // beside it, for \\ir
+		if len(folder.Files) == 1 && folder.Files[0].Name == filepath.Base(dir) {
+			file = filepath.Join(filepath.Dir(dir), ".up.sql")
+		}
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		cmd := exec.CommandContext(t.Context(), psql, "--no-psqlrc", "--quiet", "--set", "ON_ERROR_STOP=1", "--file", file, pg.URL)
+		cmd.Dir = filepath.Dir(file)
 		if out, err := cmd.CombinedOutput(); err != nil {
 			t.Fatalf("Postgres refuses %s: %v\n%s", f.Name, err, out)
 		}

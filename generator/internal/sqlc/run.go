@@ -19,6 +19,7 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/diag"
 	"github.com/outboxgen/outboxgen/generator/internal/history"
 	"github.com/outboxgen/outboxgen/generator/internal/layout"
+	"github.com/outboxgen/outboxgen/generator/internal/script"
 )
 
 // Names inside the temporary folder.
@@ -37,19 +38,24 @@ type run struct {
 	found  []catalogTable // what sqlc made of it
 	dir    string
 	list   *diag.List
+
+	assumed bool // the table is that of outboxgen, since that of the service is not known
 }
 
 // generate runs sqlc, once if all is well. A service's own tables are looked at
 // as well: sqlc stops at the first missing column, and knows nothing of the
 // columns that only the relay needs.
 func (r *run) generate(ctx context.Context) ([]File, error) {
-	if err := r.stage(); err != nil {
-		return nil, err
-	}
-	own := r.opts.Migrations != ""
-	if own && len(r.table.Statements) == 0 {
+	own := r.opts.Migrations != "" && !r.assumed
+	switch {
+	case own && len(r.table.Statements) == 0:
 		r.check(nil)
 		return nil, nil
+	case own && r.table.Opaque != nil:
+		return r.assume(ctx, *r.table.Opaque, "its query does not say what they are called")
+	}
+	if err := r.stage(); err != nil {
+		return nil, err
 	}
 	said, err := r.exec(ctx, QueriesFile, true, own)
 	if err != nil {
@@ -62,6 +68,9 @@ func (r *run) generate(ctx context.Context) ([]File, error) {
 		return r.collect()
 	}
 	if len(said) > 0 {
+		if at, text, ok := r.ofQuery(said); ok {
+			return r.assume(ctx, at, "sqlc: "+text)
+		}
 		return nil, r.explain(ctx, said)
 	}
 	tables, err := r.catalog()
@@ -70,6 +79,37 @@ func (r *run) generate(ctx context.Context) ([]File, error) {
 	}
 	r.check(tables)
 	return r.collect()
+}
+
+// ofQuery is what sqlc says of a query that the table is made of, if that is all
+// that it does not understand.
+func (r *run) ofQuery(said []message) (at history.Place, text string, ok bool) {
+	for _, m := range said {
+		index, staged := stagedIndex(m.file)
+		if !staged || index >= len(r.table.Statements) || !r.table.Statements[index].OfQuery {
+			return history.Place{}, "", false
+		}
+		if !ok {
+			at, text, ok = r.table.Statements[index].Place, m.text, true
+		}
+	}
+	return at, text, ok
+}
+
+// assume generates as if the table had the columns that it should have, since those
+// that a query gives it are not known.
+func (r *run) assume(ctx context.Context, at history.Place, why string) ([]File, error) {
+	r.list.Add(diag.Finding{
+		Pos: r.pos(at), Severity: diag.Warning, ID: "columns-of-query",
+		Message: fmt.Sprintf("outboxgen cannot tell the columns that this query gives to %s; %s", table, why),
+		Hint:    "compare them with those that `" + r.command() + "` prints; they are taken to be there",
+	})
+	r.assumed = true
+	r.table = history.Of(script.Only(ours(r.opts.Schema)), schemaName(r.opts.Schema), table)
+	if err := os.RemoveAll(filepath.Join(r.dir, schemaDir)); err != nil {
+		return nil, fmt.Errorf("stage the migrations: %w", err)
+	}
+	return r.generate(ctx)
 }
 
 // explain turns what sqlc said into findings.
@@ -126,7 +166,7 @@ const leaveOut = "leave sqlc.migrations out to compile against the tables of `ou
 
 // pos is a place in the migrations.
 func (r *run) pos(at history.Place) diag.Pos {
-	line, col := position(r.folder.Files[at.File].SQL, at.Offset)
+	line, col := position(r.folder.File(at.File).SQL, at.Offset)
 	return diag.Pos{File: filePath(r.opts, r.folder, at.File), Line: line, Col: col}
 }
 

@@ -11,6 +11,7 @@
 package sqlc
 
 import (
+	"bytes"
 	"context"
 	_ "embed"
 	"errors"
@@ -19,11 +20,13 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/outboxgen/outboxgen/generator/internal/diag"
 	"github.com/outboxgen/outboxgen/generator/internal/history"
 	"github.com/outboxgen/outboxgen/generator/internal/layout"
+	"github.com/outboxgen/outboxgen/generator/internal/script"
 	"github.com/outboxgen/outboxgen/migrations"
 )
 
@@ -92,13 +95,13 @@ func ServiceQueries(schema string) string {
 	return QueriesHeader + "\n" + settingsNeeded + statements
 }
 
-// texts is the text of each file.
-func texts(folder *layout.Folder) [][]byte {
-	all := make([][]byte, len(folder.Files))
-	for i, f := range folder.Files {
-		all[i] = f.SQL
+// scripts is the migrations of a folder, and the files that they include.
+func scripts(folder *layout.Folder) script.Files {
+	return script.Files{
+		Count:   len(folder.Files),
+		Text:    func(file int) []byte { return folder.File(file).SQL },
+		Include: folder.Include,
 	}
-	return all
 }
 
 // schemaName is the Postgres schema of the table.
@@ -132,7 +135,7 @@ func (r *run) all(ctx context.Context) (files []File, err error) {
 	if r.folder, err = read(r.opts, r.list); err != nil || r.list.HasErrors() {
 		return nil, err
 	}
-	r.table = history.Of(texts(r.folder), schemaName(r.opts.Schema), table)
+	r.table = history.Of(scripts(r.folder), schemaName(r.opts.Schema), table)
 	r.warn()
 	if r.dir, err = os.MkdirTemp("", "outboxgen-sqlc-"); err != nil {
 		return nil, fmt.Errorf("make a folder for sqlc: %w", err)
@@ -149,11 +152,25 @@ func read(opts Options, list *diag.List) (*layout.Folder, error) {
 	if opts.Migrations == "" {
 		return &layout.Folder{Tool: layout.Plain, Files: []layout.File{{Name: "outboxgen.sql", SQL: ours(opts.Schema)}}}, nil
 	}
-	folder, err := layout.Read(filepath.Join(opts.Dir, filepath.FromSlash(opts.Migrations)))
+	dir := filepath.Join(opts.Dir, filepath.FromSlash(opts.Migrations))
+	folder, err := layout.Read(dir)
 	if folder != nil {
 		noteSkipped(opts, folder, list)
 	}
+	if err == nil && !folder.Nested && !mentions(folder) {
+		if all, err := layout.ReadAll(dir); err == nil && mentions(all) {
+			folder = all
+		}
+	}
+	var unreadable *layout.UnreadableError
 	switch {
+	case errors.As(err, &unreadable):
+		list.Add(diag.Finding{
+			Pos: diag.Pos{File: path.Join(filepath.ToSlash(opts.Migrations), unreadable.Name), Line: 1, Col: 1}, ID: "migration-unreadable",
+			Message: fmt.Sprintf("this migration cannot be read: %v", underlying(unreadable.Err)),
+			Hint:    "make it a file that can be read, or " + leaveOut,
+		})
+		return nil, nil
 	case errors.Is(err, layout.ErrEmpty):
 		list.Add(diag.Finding{
 			Pos: opts.Pos, ID: "migrations-empty",
@@ -175,6 +192,20 @@ func read(opts Options, list *diag.List) (*layout.Folder, error) {
 	return folder, nil
 }
 
+// mentions reports whether a migration has the name of the table.
+func mentions(folder *layout.Folder) bool {
+	return slices.ContainsFunc(folder.Files, func(f layout.File) bool { return bytes.Contains(bytes.ToLower(f.SQL), []byte(table)) })
+}
+
+// underlying is an error of the file system without the path, which is of this
+// machine.
+func underlying(err error) error {
+	if of := new(fs.PathError); errors.As(err, &of) {
+		return of.Err
+	}
+	return err
+}
+
 // ours is the schema that outboxgen's own migrations create.
 func ours(schema string) []byte {
 	sql := migrations.SQL()
@@ -187,8 +218,12 @@ func ours(schema string) []byte {
 // filePath is where a migration lies, relative to the project.
 func filePath(opts Options, folder *layout.Folder, index int) string {
 	root := path.Clean(filepath.ToSlash(opts.Migrations))
-	if path.Base(root) == folder.Files[index].Name && len(folder.Files) == 1 {
+	name := folder.File(index).Name
+	switch isFile := len(folder.Files) == 1 && path.Base(root) == folder.Files[0].Name; {
+	case isFile && index == 0:
 		return root // a single file, not a folder
+	case isFile:
+		root = path.Dir(root)
 	}
-	return path.Join(root, folder.Files[index].Name)
+	return path.Join(root, name)
 }

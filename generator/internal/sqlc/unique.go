@@ -12,9 +12,8 @@ import (
 
 // warnOfUnique reports the unique indexes of the outbox beside its primary key.
 func warnOfUnique(opts Options, folder *layout.Folder, list *diag.List) {
-	files := texts(folder)
-	for _, x := range indexes.Unique(files, schemaName(opts.Schema), table, "id", "seq") {
-		line, col := position(files[x.File], x.Offset)
+	for _, x := range indexes.Unique(scripts(folder), schemaName(opts.Schema), table, "id", "seq") {
+		line, col := position(folder.File(x.File).SQL, x.Offset)
 		kind, drop := "index", "DROP INDEX "+identifier(opts.Schema, x.Name)
 		if x.Constraint {
 			kind, drop = "constraint", "ALTER TABLE "+identifier(opts.Schema, table)+" DROP CONSTRAINT "+identifier("", x.Name)

@@ -21,13 +21,13 @@ func (r *run) warn() {
 	}
 }
 
-// warnOfIncludes reports, where something is missing, the places that read other
-// files.
+// warnOfIncludes reports, where something is missing, the places that read files
+// which are not found.
 func (r *run) warnOfIncludes() {
 	for _, place := range r.table.Includes {
 		r.list.Add(diag.Finding{
 			Pos: r.pos(place), Severity: diag.Warning, ID: "migration-not-followed",
-			Message: "another file is read here; outboxgen does not follow it",
+			Message: "another file is read here, which outboxgen does not find",
 			Hint:    "where that file has " + table + ", name it or its folder as sqlc.migrations",
 		})
 	}

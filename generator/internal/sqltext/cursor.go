@@ -69,6 +69,13 @@ func (c *Cursor) TakeAny(words ...string) bool {
 	return taken
 }
 
+// Group goes over parentheses and what is in them, if they come next.
+func (c *Cursor) Group() {
+	if c.Take("(") {
+		c.Items()
+	}
+}
+
 // Rest is the tokens that are left.
 func (c *Cursor) Rest() []Token { return c.tokens[min(c.at, len(c.tokens)):] }
 

@@ -4,8 +4,8 @@
 // of its own, and something that is opened and never closed ends with the text.
 //
 // Beside SQL it knows the data behind COPY … FROM stdin, commands and variables
-// of psql, and the placeholders of migration tools: ${name} of Flyway and goose,
-// {{name}} of tern.
+// of psql, and the placeholders of migration tools: ${name} and $name of Flyway and
+// goose, {{name}} of tern, {% if %} and {# note #} of Jinja, and their like.
 package sqltext
 
 import (
@@ -26,7 +26,7 @@ const (
 	Dollar                  // a string in dollar quotes
 	Number                  // a number, or a parameter such as $1
 	Sign                    // any other single character, and ::
-	Placeholder             // ${name}, {{name}}, :name, :'name', :"name"
+	Placeholder             // ${name}, {{name}}, :name, :'name', :"name" and the like
 )
 
 // Token is a piece of a statement.
@@ -74,6 +74,7 @@ type lexer struct {
 	at         int
 	statements []Statement
 	backslash  bool // escapes in any string: standard_conforming_strings is off
+	flat       bool // no nesting any more: something was opened and never closed
 }
 
 // statement reads what comes next and says whether there was anything.
@@ -83,28 +84,32 @@ func (l *lexer) statement() bool {
 		return false
 	}
 	if l.text[l.at] == '\\' {
-		start := l.at
-		l.line()
-		l.statements = append(l.statements, Statement{Start: start, End: l.at, Psql: true})
-		if copyCommand.Match(l.text[start:l.at]) {
-			l.data()
-		}
+		l.command()
 		return true
 	}
 	var tokens []Token
 	var n nesting
-	for {
+	first := -1 // where the first semicolon inside of something stands, among the tokens
+	for ended := false; !ended; {
 		l.blanks()
-		if l.at >= len(l.text) {
-			break
-		}
-		if l.text[l.at] == '\\' { // \g and its kin end a statement, \; does in a way
-			l.line()
-			break
+		switch {
+		case l.at >= len(l.text):
+			if n.open() && first >= 0 && !l.flat {
+				l.flat = true
+				l.at, tokens = tokens[first].End, tokens[:first]
+			}
+			ended = true
+			continue
+		case l.text[l.at] == '\\':
+			ended = l.ends()
+			continue
 		}
 		t := l.token()
-		if t.Is(";") && !n.open() {
+		if t.Is(";") && (l.flat || !n.open()) {
 			break
+		}
+		if t.Is(";") && first < 0 {
+			first = len(tokens)
 		}
 		tokens = append(tokens, t)
 		n.see(t)
@@ -123,16 +128,74 @@ func (l *lexer) statement() bool {
 	return true
 }
 
-// copyCommand is a command of psql that data follows.
-var copyCommand = regexp.MustCompile(`(?i)^\\copy\s.*\sfrom\s+stdin\b`)
-
-// escapes reports whether a statement sets standard_conforming_strings, and
-// whether to off.
-func escapes(tokens []Token) (off, ok bool) {
-	if !tokens[0].Is("set") || len(tokens) < 4 || !tokens[len(tokens)-3].Is("standard_conforming_strings") {
-		return false, false
+// command reads a command of psql and the data that may follow it.
+func (l *lexer) command() {
+	start := l.at
+	l.line()
+	if end := separator.FindSubmatchIndex(l.text[start:l.at]); end != nil && !wholeLine.Match(l.text[start:l.at]) {
+		l.at = start + end[3]
 	}
-	return strings.EqualFold(tokens[len(tokens)-1].Text, "off"), true
+	l.statements = append(l.statements, Statement{Start: start, End: l.at, Psql: true})
+	if copyCommand.Match(l.text[start:l.at]) {
+		l.data()
+	}
+}
+
+// ends reads a command of psql inside of a statement and says that it ends there:
+// \; and \g do, and their kin. Any other command begins a line of its own.
+func (l *lexer) ends() bool {
+	switch {
+	case l.has(`\;`):
+		l.at += len(`\;`)
+	case sends.Match(l.text[l.at:]):
+		l.line()
+	}
+	return true
+}
+
+var (
+	// copyCommand is a command of psql that data follows.
+	copyCommand = regexp.MustCompile(`(?i)^\\copy\s.*\sfrom\s+stdin\b`)
+	// wholeLine is a command that goes to the end of its line, whatever is in it.
+	wholeLine = regexp.MustCompile(`^\\(!|copy\b|[?h]\b|help\b|[es]f\b|[es]v\b)`)
+	// separator is what ends other commands, unless it is in quotes.
+	separator = regexp.MustCompile("^\\\\(?:[^\\\\'\"`]|'[^']*'|\"[^\"]*\"|`[^`]*`|\\\\[^\\\\])*(\\\\\\\\)")
+	// sends is a command that ends a statement.
+	sends = regexp.MustCompile(`^\\(g(x|exec|set|desc)?|crosstabview|watch|bind|parse|r|reset)\b`)
+)
+
+// escapes reports whether a statement says if a backslash escapes in any string,
+// and what.
+func escapes(tokens []Token) (off, ok bool) {
+	const setting = "standard_conforming_strings"
+	c := NewCursor(tokens)
+	switch {
+	case c.Take("set"):
+		c.TakeAny("local", "session")
+		if !c.Take(setting) {
+			return false, false
+		}
+		c.TakeAny("to", "=")
+		return isOff(c.Peek()), true
+	case c.Take("reset"):
+		return false, c.Is(setting) || c.Is("all")
+	case c.Is("select"):
+		for i, t := range tokens[:max(len(tokens)-3, 0)] {
+			if t.Is("set_config") && tokens[i+2].Text == setting && tokens[i+3].Is(",") && i+4 < len(tokens) {
+				return isOff(tokens[i+4]), true
+			}
+		}
+	}
+	return false, false
+}
+
+// isOff reports whether a value of a setting means no. What is not known does not.
+func isOff(t Token) bool {
+	switch strings.ToLower(t.Text) {
+	case "off", "of", "false", "fals", "fal", "fa", "f", "no", "n", "0":
+		return true
+	}
+	return false
 }
 
 // copies reports whether data follows a statement.
@@ -227,9 +290,8 @@ func (l *lexer) token() Token {
 		kind, text = Quoted, l.quoted('"', false)
 	case c == '$':
 		kind, text = l.dollar()
-	case l.has("{{"):
+	case l.template():
 		kind = Placeholder
-		l.to("}}")
 	case l.has("::"):
 		l.at += len("::")
 	case c == ':':
@@ -271,6 +333,7 @@ func (l *lexer) quoted(quote byte, backslash bool) string {
 		case l.at < len(l.text) && l.text[l.at] == quote:
 			said = append(said, c)
 			l.at++
+		case backslash && l.goesOn():
 		default:
 			return string(said)
 		}
@@ -278,11 +341,47 @@ func (l *lexer) quoted(quote byte, backslash bool) string {
 	return string(said)
 }
 
+// goesOn goes over what stands between two parts of a string, which is blanks with
+// the end of a line among them, and over the quote that opens the second one. Only
+// where backslashes escape does it matter that both are one string.
+func (l *lexer) goesOn() bool {
+	rest := bytes.TrimLeft(l.text[l.at:], " \t\r\n\f\v")
+	gap := len(l.text) - len(rest) - l.at
+	if !bytes.HasPrefix(rest, []byte("'")) || !bytes.ContainsAny(l.text[l.at:l.at+gap], "\r\n") {
+		return false
+	}
+	l.at += gap + 1
+	return true
+}
+
+// templates are what placeholders begin and end with, beside ${ and :name.
+var templates = []struct{ open, end string }{{"{{", "}}"}, {"{%", "%}"}, {"{#", "#}"}, {"#{", "}"}, {"<%=", "%>"}}
+
+// braced is a placeholder in single braces.
+var braced = regexp.MustCompile(`^\{[A-Za-z_][\w.-]*\}`)
+
+// template goes over a placeholder, if one begins here. No SQL looks like one.
+func (l *lexer) template() bool {
+	for _, t := range templates {
+		if l.has(t.open) {
+			l.to(t.end)
+			return true
+		}
+	}
+	size := len(braced.Find(l.text[l.at:]))
+	l.at += size
+	return size > 0
+}
+
 // dollar reads a string in dollar quotes, a placeholder or a parameter.
 func (l *lexer) dollar() (Kind, string) {
 	start := l.at
-	if l.has("${") {
+	switch {
+	case l.has("${"):
 		l.to("}")
+		return Placeholder, ""
+	case l.has("$("):
+		l.to(")")
 		return Placeholder, ""
 	}
 	l.at++
@@ -290,8 +389,11 @@ func (l *lexer) dollar() (Kind, string) {
 		l.at++
 	}
 	tag := string(l.text[start:l.at])
-	if l.at == len(l.text) || l.text[l.at] != '$' || len(tag) > 1 && '0' <= tag[1] && tag[1] <= '9' {
+	switch digit := len(tag) > 1 && '0' <= tag[1] && tag[1] <= '9'; {
+	case digit || len(tag) == 1 && (l.at == len(l.text) || l.text[l.at] != '$'):
 		return Number, tag
+	case l.at == len(l.text) || l.text[l.at] != '$':
+		return Placeholder, tag // of goose
 	}
 	l.at++
 	begin := l.at
@@ -325,18 +427,29 @@ func (l *lexer) word() (Kind, string) {
 	for l.at < len(l.text) && continues(l.text[l.at]) && !l.has("${") {
 		l.at++
 	}
-	text := strings.ToLower(string(l.text[start:l.at]))
+	text := lower(l.text[start:l.at])
 	switch {
 	case l.has("'") && (text == "e" || text == "b" || text == "x" || text == "n"):
 		return String, l.quoted('\'', text == "e")
 	case text == "u" && l.has("&'"):
 		l.at++
-		return String, l.quoted('\'', false)
+		return String, l.unescaped(l.quoted('\'', false))
 	case text == "u" && l.has(`&"`):
 		l.at++
-		return Quoted, l.quoted('"', false)
+		return Quoted, l.unescaped(l.quoted('"', false))
 	}
 	return Word, text
+}
+
+// lower is a word as Postgres takes it: only letters of ASCII lose their case.
+func lower(word []byte) string {
+	small := bytes.Clone(word)
+	for i, c := range small {
+		if 'A' <= c && c <= 'Z' {
+			small[i] = c + 'a' - 'A'
+		}
+	}
+	return string(small)
 }
 
 // begins and continues say where a name may begin and go on.

@@ -66,6 +66,11 @@ func TestSplit(t *testing.T) {
 		"a comment that never ends":      {"a /* b;", []string{"a"}},
 		"a placeholder that never ends":  {"a ${b; c", []string{"a|${b; c"}},
 		"other letters":                  {"SELECT größe, «x» FROM t\x00u\xff;", []string{"SELECT|größe|,|«x»|FROM|t|u\xff"}},
+		"a string that goes on":          {"SELECT E'a'\n 'b\\';' , 'c'\n'd\\'; x", []string{"SELECT|E'a'\n 'b\\';'|,|'c'|'d\\'", "x"}},
+		"two that psql sends as one":     {"SELECT 1\\; SELECT 2 \\g\nx\n\\echo 'a\\\\b' \\\\ y;", []string{"SELECT|1", "SELECT|2", "x", "psql: \\echo 'a\\\\b' \\\\", "y"}},
+		"other placeholders":             {"a $b.c {% if 'it' %} {# it's; #} #{d} $(e) <%= f %> {g}; x", []string{"a|$b|.|c|{% if 'it' %}|{# it's; #}|#{d}|$(e)|<%= f %>|{g}", "x"}},
+		"a parenthesis that stays open":  {"a (b; c (d); e", []string{"a|(|b", "c|(|d|)", "e"}},
+		"an escape that is given":        {"SELECT U&'a!0062;' UESCAPE '!', U&\"c\" /* d */ uescape '!'; x", []string{"SELECT|U&'a!0062;' UESCAPE '!'|,|U&\"c\" /* d */ uescape '!'", "x"}},
 		"numbers":                        {"SELECT 1.5e3, 0xFF, 1_000", []string{"SELECT|1.5e3|,|0xFF|,|1_000"}},
 	} {
 		if diff := cmp.Diff(test.want, show(test.text)); diff != "" {
@@ -76,14 +81,14 @@ func TestSplit(t *testing.T) {
 
 func TestTokenText(t *testing.T) {
 	t.Parallel()
-	const text = `CREATE "Tab""le" 'it''s' E'\n''x' $a$ b $a$ ${c} $1 ,`
+	const text = `CREATE U&"\0061\+00005f\\" U&"d!0061t" UESCAPE '!' GRÖSSE "Tab""le" 'it''s' E'\n''x' $a$ b $a$ ${c} $1 ,`
 	var got []sqltext.Token
 	for _, token := range sqltext.Split([]byte(text))[0].Tokens {
 		token.Start, token.End = 0, 0
 		got = append(got, token)
 	}
 	want := []sqltext.Token{
-		{Kind: sqltext.Word, Text: "create"}, {Kind: sqltext.Quoted, Text: `Tab"le`}, {Kind: sqltext.String, Text: "it's"},
+		{Kind: sqltext.Word, Text: "create"}, {Kind: sqltext.Quoted, Text: `a_\`}, {Kind: sqltext.Quoted, Text: "dat"}, {Kind: sqltext.Word, Text: "grÖsse"}, {Kind: sqltext.Quoted, Text: `Tab"le`}, {Kind: sqltext.String, Text: "it's"},
 		{Kind: sqltext.String, Text: `\n'x`}, {Kind: sqltext.Dollar, Text: " b "}, {Kind: sqltext.Placeholder, Text: "${c}"},
 		{Kind: sqltext.Number, Text: "$1"}, {Kind: sqltext.Sign, Text: ","},
 	}

@@ -1,0 +1,333 @@
+package history
+
+import (
+	"slices"
+
+	"github.com/outboxgen/outboxgen/generator/internal/sqltext"
+)
+
+// column is a column of a table, as far as it matters beyond what sqlc reads.
+type column struct {
+	name    string
+	kind    *kind  // its type, if that is one of the service's own
+	foreign string // the name of its type, if that may be one of an extension
+	// local says that the table defines it itself, and inherited how many of its
+	// parents have it, too. It goes when neither is left.
+	local     bool
+	inherited int
+}
+
+// find is the column of a table of that name, nil where there is none.
+func (t *table) find(name string) *column {
+	for i := range t.columns {
+		if t.columns[i].name == name {
+			return &t.columns[i]
+		}
+	}
+	return nil
+}
+
+// has reports whether a table has a column of that name.
+func (t *table) has(name string) bool { return t.find(name) != nil }
+
+// gets gives a table a column, of its own or by one more parent.
+func (t *table) gets(c column, local bool) {
+	own := t.find(c.name)
+	if own == nil {
+		c.local, c.inherited = false, 0
+		t.columns = append(t.columns, c)
+		own = &t.columns[len(t.columns)-1]
+	}
+	if local {
+		own.local = true
+	} else {
+		own.inherited++
+	}
+}
+
+// adopt makes a table a child of this one that has all of its columns already.
+func (t *table) adopt(child *table) {
+	t.children = append(t.children, child)
+	for _, c := range t.columns {
+		if own := child.find(c.name); own != nil {
+			own.inherited++
+		}
+	}
+}
+
+// disown ends that a table inherits from this one. It keeps the columns.
+func (t *table) disown(child *table) {
+	at := slices.Index(t.children, child)
+	if at < 0 {
+		return
+	}
+	t.children = slices.Delete(t.children, at, at+1)
+	for _, c := range t.columns {
+		if own := child.find(c.name); own != nil {
+			own.left()
+		}
+	}
+}
+
+// left counts one parent less, and makes the column the table's own where none is
+// left.
+func (c *column) left() {
+	c.inherited--
+	c.local = c.local || c.inherited <= 0
+}
+
+// elements is what stands in the parentheses of a table, with these. Constraints
+// are replaced by one that is always there to be understood.
+func (f *follower) elements(c *sqltext.Cursor, t *table) []piece {
+	all := []piece{literal("(", c.Next().Start)}
+	items := c.Items()
+	end := c.Last()
+	for i, item := range items {
+		if i > 0 {
+			all = append(all, literal(",", all[len(all)-1].source))
+		}
+		element, isColumn := f.element(t, item)
+		if isColumn {
+			t.own = append(t.own, element)
+		}
+		all = append(all, element...)
+	}
+	if end.Is(")") {
+		all = append(all, literal(")", end.Start))
+	}
+	return all
+}
+
+// noConstraint takes the place of what says nothing of columns.
+const noConstraint = "CHECK (true)"
+
+// constraints is how an element of a table begins that is no column.
+var constraints = []string{"constraint", "unique", "primary", "check", "foreign", "not"}
+
+// isConstraint reports whether an element of a table, or what is added to it, is no
+// column. A column may be called exclude or period.
+func isConstraint(item []sqltext.Token) bool {
+	switch {
+	case len(item) > 1 && item[0].Is("exclude"):
+		return item[1].Is("(") || item[1].Is("using")
+	case len(item) > 1 && item[0].Is("period"):
+		return item[1].Is("for")
+	}
+	return len(item) > 0 && known(item[0], constraints)
+}
+
+// element is one of the elements of a table. It says whether that is a column.
+func (f *follower) element(t *table, item []sqltext.Token) (pieces []piece, isColumn bool) {
+	if len(item) == 0 {
+		return nil, false
+	}
+	c := sqltext.NewCursor(item)
+	switch first := item[0]; {
+	case isConstraint(item):
+		return []piece{literal(noConstraint, first.Start)}, false
+	case c.Take("like"):
+		n, ok := c.Name()
+		if other := f.lookup(n); ok && other != nil {
+			f.takeColumns(t, other, true)
+			return []piece{literal(noConstraint, first.Start)}, false
+		}
+		return f.verbatim(item), false
+	}
+	if _, ok := c.Name(); !ok && item[0].Kind == sqltext.Placeholder { // elements not known here
+		return []piece{literal(noConstraint, item[0].Start)}, false
+	}
+	pieces, own, ok := f.column(item)
+	if ok {
+		t.gets(own, true)
+	}
+	return pieces, ok
+}
+
+// column is the definition of a column.
+func (f *follower) column(item []sqltext.Token) ([]piece, column, bool) {
+	c := sqltext.NewCursor(item)
+	name, ok := c.Name()
+	if !ok {
+		return f.verbatim(item), column{}, false
+	}
+	written, tail := splitType(c.Rest())
+	pieces := []piece{{text: quoted(name.Name), source: name.At}}
+	pieces = append(pieces, f.typePieces(written)...)
+	own := column{name: name.Name}
+	own.kind, own.foreign = f.typeOf(written)
+	return append(pieces, f.tail(tail)...), own, true
+}
+
+// typeOf is the type that is written, if it is not one of Postgres.
+func (f *follower) typeOf(written []sqltext.Token) (k *kind, foreign string) {
+	n, ok := sqltext.NewCursor(written).Name()
+	if !ok {
+		return nil, ""
+	}
+	if k := f.kindOf(n); k != nil {
+		return k, ""
+	}
+	return nil, n.Name
+}
+
+// afterType is the words that end the type of a column.
+var afterType = []string{
+	"constraint", "not", "null", "check", "default", "generated", "unique", "primary", "references", "collate", "storage",
+	"compression", "deferrable", "initially", "options", "using", "enforced",
+}
+
+func splitType(tokens []sqltext.Token) (written, tail []sqltext.Token) {
+	for i, t := range tokens {
+		if known(t, afterType) {
+			return tokens[:i], tokens[i:]
+		}
+	}
+	return tokens, nil
+}
+
+// typePieces is a type, a domain being what it is made of.
+func (f *follower) typePieces(written []sqltext.Token) []piece {
+	if len(written) == 0 {
+		return nil
+	}
+	c := sqltext.NewCursor(written)
+	n, ok := c.Name()
+	if !ok {
+		if written[0].Kind == sqltext.Placeholder {
+			return []piece{literal(UnknownType, written[0].Start)}
+		}
+		return f.verbatim(written)
+	}
+	if made := f.madeOf(n); made != "" {
+		return append([]piece{literal(made, n.At)}, f.verbatim(c.Rest())...)
+	}
+	all := f.verbatim(written)
+	if n.AnySchema {
+		all = append([]piece{literal(quoted(n.Name), n.At)}, f.verbatim(c.Rest())...)
+	}
+	for i := range all {
+		if all[i].text == "null" { // a placeholder, as in varchar(${n})
+			all[i].text = "1"
+		}
+	}
+	return all
+}
+
+// madeOf is what a domain is made of, "" for any other type. A domain that is made
+// only later counts, too: files that are a table each come in no order that means
+// anything.
+func (f *follower) madeOf(n sqltext.Name) string {
+	if k := f.kindOf(n); k != nil {
+		return k.made
+	}
+	if slices.Contains(ofPostgres, n.Name) && n.Schema == "" {
+		return ""
+	}
+	for _, k := range f.later {
+		if k.name == n.Name && (n.Schema == "" || n.Schema == k.schema) {
+			return k.made
+		}
+	}
+	return ""
+}
+
+// tail is what says of a column whether it may be null. All else that may follow
+// its type says nothing that sqlc needs to know, and is left out; what no Postgres
+// knows is kept, for sqlc to refuse.
+func (f *follower) tail(tokens []sqltext.Token) []piece {
+	var all []piece
+	c := sqltext.NewCursor(tokens)
+	for !c.Done() {
+		rest := c.Rest()
+		switch {
+		case c.Take("not", "null"), c.Take("primary", "key"):
+			all = append(all, f.verbatim(rest[:2])...)
+			_ = c.Take("no", "inherit") || c.Take("not", "valid")
+			indexOptions(c)
+		case c.Take("null"), c.Take("unique"):
+			all = append(all, f.verbatim(rest[:1])...)
+			_ = c.Take("nulls", "distinct") || c.Take("nulls", "not", "distinct")
+			indexOptions(c)
+		case skipped(c):
+		default:
+			return append(all, f.verbatim(rest)...)
+		}
+	}
+	return all
+}
+
+// indexOptions goes over what may follow a constraint that is an index.
+func indexOptions(c *sqltext.Cursor) {
+	for c.Take("with") || c.Take("include") {
+		c.Group()
+	}
+	if c.Take("using", "index", "tablespace") {
+		c.Next()
+	}
+}
+
+// skipped goes over a part of the definition of a column that says nothing of its
+// type, if one comes next.
+func skipped(c *sqltext.Cursor) bool {
+	switch {
+	case c.Take("constraint"), c.Take("storage"), c.Take("compression"), c.Take("initially"):
+		c.Next()
+	case c.Take("check"):
+		c.Group()
+		_ = c.Take("no", "inherit") || c.Take("not", "valid")
+	case c.Take("default"):
+		return skipExpression(c)
+	case c.Take("generated"):
+		c.TakeAny("always", "by", "default", "as", "identity")
+		c.Group()
+		c.TakeAny("stored", "virtual")
+	case c.Take("references"):
+		_, _ = c.Name()
+		c.Group()
+		if c.Take("match") {
+			c.Next()
+		}
+		for c.Take("on") {
+			c.Next()
+			_ = c.Take("set", "null") || c.Take("set", "default") || c.Take("no", "action") || c.TakeAny("cascade", "restrict")
+			c.Group()
+		}
+	case c.Take("collate"):
+		_, _ = c.Name()
+	case c.Take("options"), c.Take("with", "options"):
+		c.Group()
+	case c.Take("deferrable"), c.Take("not", "deferrable"), c.Take("enforced"), c.Take("not", "enforced"):
+	default:
+		if c.Peek().Kind != sqltext.Placeholder {
+			return false
+		}
+		c.Next()
+	}
+	return true
+}
+
+// skipExpression goes over the expression of a default. There must be one.
+func skipExpression(c *sqltext.Cursor) bool {
+	cases := 0
+	for first := true; !c.Done(); first = false {
+		last, t := c.Last(), c.Peek()
+		operand := last.Kind == sqltext.Sign && !last.Is(")") && !last.Is("]") || last.Is("is") || last.Is("from")
+		switch {
+		case c.Is("("):
+			c.Group()
+			continue
+		case t.Is("case"):
+			cases++
+		case t.Is("end"):
+			cases--
+		case first, cases > 0, operand:
+		case t.Is("not"), t.Is("null"), known(t, afterType):
+			return true
+		}
+		c.Next()
+		if first && c.Done() {
+			return true
+		}
+	}
+	return !c.Last().Is("default")
+}

@@ -1,0 +1,172 @@
+package history
+
+import (
+	"bytes"
+	"strings"
+
+	"github.com/outboxgen/outboxgen/generator/internal/sqltext"
+)
+
+// constant is the text that an expression gives, if it can be told: strings and
+// variables, joined by || or by format.
+func (b *block) constant(tokens []sqltext.Token) (source, bool) {
+	c := sqltext.NewCursor(tokens)
+	all, ok := b.operand(c)
+	for ok && c.Take("|", "|") {
+		var next source
+		if next, ok = b.operand(c); ok {
+			all = joined(all, next)
+		}
+	}
+	return all, ok && c.Done()
+}
+
+// operand is one operand of ||.
+func (b *block) operand(c *sqltext.Cursor) (source, bool) {
+	t := c.Peek()
+	var value source
+	switch {
+	case t.Kind == sqltext.String, t.Kind == sqltext.Dollar:
+		c.Next()
+		value = b.inside(t)
+		for c.Peek().Kind == sqltext.String && t.Kind == sqltext.String { // that goes on in the next line
+			value = joined(value, b.inside(c.Next()))
+		}
+	case t.Is("("):
+		c.Next()
+		items := c.Items()
+		if len(items) != 1 {
+			return source{}, false
+		}
+		var ok bool
+		if value, ok = b.constant(items[0]); !ok {
+			return source{}, false
+		}
+	case t.Is("format"), t.Is("concat"), t.Is("quote_ident"), t.Is("quote_literal"), t.Is("quote_nullable"), t.Is("current_schema"):
+		var ok bool
+		if value, ok = b.function(c); !ok {
+			return source{}, false
+		}
+	case t.Kind == sqltext.Number && t.Text[0] != '$':
+		value = b.made(c.Next().Text, t)
+	case t.Kind == sqltext.Word:
+		text, ok := b.variables[t.Text]
+		if !ok {
+			return source{}, false
+		}
+		c.Next()
+		value = b.made(text, t)
+	default:
+		return source{}, false
+	}
+	for c.Take("::") {
+		_, _ = c.Name()
+	}
+	return value, true
+}
+
+// function is what a function gives that joins or quotes text.
+func (b *block) function(c *sqltext.Cursor) (source, bool) {
+	t := c.Next()
+	if !c.Take("(") {
+		return b.made(b.path[0], t), t.Is("current_schema")
+	}
+	var values []source
+	for _, item := range c.Items() {
+		value, ok := b.constant(item)
+		if !ok {
+			return source{}, false
+		}
+		values = append(values, value)
+	}
+	switch {
+	case t.Is("current_schema"):
+		return b.made(b.path[0], t), true
+	case len(values) == 0:
+		return source{}, false
+	case t.Is("quote_ident"):
+		return b.made(quoted(string(values[0].text)), t), true
+	case t.Is("quote_literal"), t.Is("quote_nullable"):
+		return b.made(literalText(string(values[0].text)), t), true
+	case t.Is("concat"):
+		all := values[0]
+		for _, next := range values[1:] {
+			all = joined(all, next)
+		}
+		return all, true
+	}
+	return b.format(values[0], values[1:])
+}
+
+// format is what the function of that name gives. It knows %s, %I, %L and %%, and
+// positions such as %1$I.
+func (b *block) format(text source, values []source) (source, bool) {
+	all := source{file: b.file}
+	add := func(said string, from int) {
+		all.text = append(all.text, said...)
+		all.at = append(all.at, repeated(text.origin(from), len(said))...)
+	}
+	next := 0
+	for i := 0; i < len(text.text); i++ {
+		if text.text[i] != '%' {
+			add(string(text.text[i:i+1]), i)
+			continue
+		}
+		spec := text.text[i+1:]
+		if d := bytes.IndexByte(spec, '$'); d > 0 && len(bytes.Trim(spec[:d], "0123456789")) == 0 {
+			next = int(spec[d-1]-'0') - 1
+			i += d + 1
+			spec = spec[d+1:]
+		}
+		i++
+		if len(spec) > 0 && spec[0] == '%' {
+			add("%", i)
+			continue
+		}
+		if len(spec) == 0 || next < 0 || next >= len(values) {
+			return source{}, false
+		}
+		value := string(values[next].text)
+		next++
+		switch spec[0] {
+		case 's':
+		case 'I':
+			value = quoted(value)
+		case 'L':
+			value = literalText(value)
+		default:
+			return source{}, false
+		}
+		add(value, i)
+	}
+	all.at = append(all.at, text.origin(len(text.text)))
+	return all, true
+}
+
+func literalText(value string) string { return "'" + strings.ReplaceAll(value, "'", "''") + "'" }
+
+// made is text that a token stands for.
+func (b *block) made(text string, t sqltext.Token) source {
+	return source{file: b.file, text: []byte(text), at: repeated(b.origin(t.Start), len(text)+1)}
+}
+
+func repeated(at, count int) []int {
+	all := make([]int, count)
+	for i := range all {
+		all[i] = at
+	}
+	return all
+}
+
+// joined is two texts in a row.
+func joined(a, b source) source {
+	all := source{file: a.file}
+	for _, part := range []source{a, b} {
+		for i, c := range part.text {
+			all.text = append(all.text, c)
+			all.at = append(all.at, part.origin(i))
+		}
+	}
+	all.at = append(all.at, b.origin(len(b.text)))
+	return all
+}

@@ -1,0 +1,101 @@
+package history
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+
+	"github.com/outboxgen/outboxgen/generator/internal/sqltext"
+)
+
+// function is a function or a procedure that the migrations create.
+type function struct {
+	body       source
+	language   string
+	what       string
+	parameters []string
+	called     bool
+}
+
+// createFunction remembers a function, in case it is called.
+func (f *follower) createFunction(tokens []sqltext.Token) {
+	c := sqltext.NewCursor(tokens)
+	for !c.Is("function") && !c.Is("procedure") {
+		c.Next()
+	}
+	fn := &function{what: "a " + c.Next().Text}
+	name, ok := c.Name()
+	body, language, hasBody := bodyOf(tokens)
+	if !ok || !hasBody {
+		return
+	}
+	fn.body, fn.language = f.inside(body), language
+	if c.Take("(") {
+		for _, item := range c.Items() {
+			p := sqltext.NewCursor(item)
+			p.TakeAny("in", "inout", "variadic")
+			fn.parameters = append(fn.parameters, p.Next().Text)
+		}
+	}
+	f.functions[name.Name] = fn
+}
+
+// alterFunction follows a function to another name.
+func (f *follower) alterFunction(c *sqltext.Cursor) {
+	c.Next()
+	name, ok := c.Name()
+	if !ok {
+		return
+	}
+	c.Group()
+	if to := c; to.Take("rename", "to") {
+		if n, ok := to.Name(); ok && f.functions[name.Name] != nil {
+			f.functions[n.Name] = f.functions[name.Name]
+			delete(f.functions, name.Name)
+		}
+	}
+}
+
+// deepest bounds how deep functions call each other.
+const deepest = 8
+
+// call follows the functions that a statement calls, if the migrations create them.
+func (f *follower) call(tokens []sqltext.Token) {
+	for i, t := range tokens[:max(len(tokens)-1, 0)] {
+		if t.Kind != sqltext.Word && t.Kind != sqltext.Quoted || !tokens[i+1].Is("(") {
+			continue
+		}
+		fn := f.functions[t.Text]
+		if fn == nil || len(f.calls) == deepest || slices.Contains(f.calls, t.Text) {
+			continue
+		}
+		c := sqltext.NewCursor(tokens[i+2:])
+		values := map[string]string{}
+		caller := block{follower: f, variables: map[string]string{}}
+		for j, item := range c.Items() {
+			if value, ok := caller.constant(item); ok && j < len(fn.parameters) {
+				values[fn.parameters[j]] = string(value.text)
+			}
+		}
+		fn.called = true
+		f.calls = append(f.calls, t.Text)
+		f.runBody(fn.body, fn.language, fn.what, values)
+		f.calls = f.calls[:len(f.calls)-1]
+	}
+}
+
+// lookIntoFunctions looks for what functions may do that no migration calls.
+func (f *follower) lookIntoFunctions() {
+	var uncalled []*function
+	for fn := range maps.Values(f.functions) {
+		if !fn.called {
+			uncalled = append(uncalled, fn)
+		}
+	}
+	slices.SortFunc(uncalled, func(a, b *function) int {
+		return cmp.Or(cmp.Compare(a.body.file, b.body.file), cmp.Compare(a.body.origin(0), b.body.origin(0)))
+	})
+	for _, fn := range uncalled {
+		f.doubtText(fn.body, fn.what)
+	}
+}

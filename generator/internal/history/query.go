@@ -1,0 +1,228 @@
+package history
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/outboxgen/outboxgen/generator/internal/sqltext"
+)
+
+// createView follows what stands behind CREATE VIEW.
+func (f *follower) createView(c *sqltext.Cursor, temporary bool, start int) {
+	if c.Take("if", "not", "exists") {
+		rest := *c
+		if n, ok := rest.Name(); ok && f.find(relation{f.schemaOf(n), n.Name}) != nil {
+			return
+		}
+	}
+	name, ok := c.Name()
+	if !ok {
+		return
+	}
+	old := f.find(relation{f.schemaOf(name), name.Name})
+	if !f.isQuery(c, name, temporary, start) {
+		return
+	}
+	f.tables[len(f.tables)-1].isView = true
+	if !temporary && old != nil && old.isView {
+		f.tables = slices.DeleteFunc(f.tables, func(t *table) bool { return t == old })
+	}
+}
+
+// isQuery reads what stands behind the name of a table or a view that is made of a
+// query, and reports whether that was it.
+func (f *follower) isQuery(c *sqltext.Cursor, name sqltext.Name, temporary bool, start int) bool {
+	_, query, ok := cut(c.Rest(), "as")
+	if !ok {
+		return false
+	}
+	var names []string
+	if c.Take("(") {
+		for _, item := range c.Items() {
+			names = append(names, sqltext.NewCursor(item).Peek().Text)
+		}
+	}
+	f.createAs(name, names, temporary, start, query)
+	return true
+}
+
+// createAs follows a statement that makes a table or a view of a query. The names
+// are those of its first columns, instead of those that the query gives them.
+func (f *follower) createAs(name sqltext.Name, names []string, temporary bool, start int, query []sqltext.Token) {
+	t := f.newTable(name, temporary)
+	t.ofQuery = true
+	query = withoutOptions(query)
+	pieces := append([]piece{literal("CREATE TABLE", start), {table: t, source: name.At}, literal("AS", name.At)}, f.queryPieces(t, query)...)
+	f.add(t, pieces...)
+	f.tables = append(f.tables, t)
+	outputs, known := f.outputs(t, query)
+	if !known || len(names) > len(outputs) {
+		t.opaque = t.opaque || len(names) > 0
+		return
+	}
+	a := action{follower: f, table: t, start: start, at: name.At}
+	given := slices.Clone(outputs)
+	copy(given, names)
+	for _, pass := range []func(i int) (from, to string){
+		func(i int) (from, to string) { return outputs[i], "outboxgen " + given[i] }, // two may change places
+		func(i int) (from, to string) { return "outboxgen " + given[i], given[i] },
+	} {
+		for i := range given {
+			if from, to := pass(i); given[i] != outputs[i] {
+				a.keep([]piece{literal("RENAME "+quoted(from)+" TO "+quoted(to), name.At)})
+			}
+		}
+	}
+	for _, name := range given {
+		t.gets(column{name: name}, true)
+	}
+}
+
+// withoutOptions is a query without what may follow it in CREATE TABLE or VIEW.
+func withoutOptions(query []sqltext.Token) []sqltext.Token {
+	last := len(query) - 1
+	switch {
+	case last > 1 && query[last].Is("data") && query[last-1].Is("with"):
+		return query[:last-1]
+	case last > 2 && query[last].Is("data") && query[last-1].Is("no"):
+		return query[:last-2]
+	case last > 2 && query[last].Is("option") && query[last-1].Is("check"):
+		for i := last; i > last-4 && i > 0; i-- {
+			if query[i].Is("with") {
+				return query[:i]
+			}
+		}
+	}
+	return query
+}
+
+// queryPieces is a query with the tables in it that are followed. The new table
+// needs these.
+func (f *follower) queryPieces(t *table, query []sqltext.Token) []piece {
+	var pieces []piece
+	for i := 0; i < len(query); i++ {
+		c := sqltext.NewCursor(query[i:])
+		if i == 0 || !query[i-1].Is(".") {
+			if n, ok := c.Name(); ok && !c.Is("(") {
+				if other := f.lookup(n); other != nil {
+					t.needs = append(t.needs, other)
+					t.opaque = t.opaque || other.opaque
+					pieces = append(pieces, piece{table: other, source: n.At})
+					i += len(query[i:]) - len(c.Rest()) - 1
+					continue
+				}
+			}
+		}
+		next := f.verbatim(query[i : i+1])
+		if i > 0 && query[i-1].End == query[i].Start && len(pieces) > 0 && pieces[len(pieces)-1].table == nil {
+			next[0].glued = query[i-1].Kind != sqltext.Placeholder && query[i].Kind != sqltext.Placeholder
+		}
+		pieces = append(pieces, next...)
+	}
+	return pieces
+}
+
+// outputs is the names of the columns that a simple query gives, if they can be
+// told from its text: those of one table, and those that it gives names to.
+func (f *follower) outputs(t *table, query []sqltext.Token) (names []string, ok bool) {
+	c := sqltext.NewCursor(query)
+	if c.Take("(") {
+		items := c.Items()
+		if len(items) == 0 || !c.Done() {
+			return nil, false
+		}
+		return f.outputs(t, query[1:len(query)-1])
+	}
+	all := func() ([]string, bool) {
+		if len(t.needs) != 1 || t.needs[0].ofQuery && len(t.needs[0].columns) == 0 {
+			return nil, false
+		}
+		var names []string
+		for _, column := range t.needs[0].columns {
+			names = append(names, column.name)
+		}
+		return names, true
+	}
+	if c.Take("table") {
+		return all()
+	}
+	if !c.Take("select") || c.Take("distinct", "on") {
+		return nil, false
+	}
+	_ = c.Take("all") || c.Take("distinct")
+	targets := c.Rest()
+	for _, end := range []string{"from", "where", "limit", "order", "union", "intersect", "except"} {
+		targets, _, _ = cut(targets, end)
+	}
+	for _, item := range sqltext.NewCursor(targets).Items() {
+		last := len(item) - 1
+		switch {
+		case last < 0:
+			return nil, false
+		case item[last].Is("*"):
+			more, ok := all()
+			if !ok {
+				return nil, false
+			}
+			names = append(names, more...)
+		case item[last].Kind != sqltext.Word && item[last].Kind != sqltext.Quoted:
+			return nil, false
+		case last == 0, item[last-1].Is("."), item[last-1].Is("as"):
+			names = append(names, item[last].Text)
+		default:
+			return nil, false
+		}
+	}
+	return names, true
+}
+
+// query follows a query: one that makes a table, sets the search_path, or calls a
+// function.
+func (f *follower) query(tokens []sqltext.Token) {
+	if value, local, ok := setConfig(tokens); ok {
+		f.setPath(strings.Split(value, ","), local)
+		return
+	}
+	depth := 0
+	for i, t := range tokens {
+		switch {
+		case t.Is("("):
+			depth++
+		case t.Is(")"):
+			depth--
+		case depth == 0 && t.Is("into"):
+			f.selectInto(tokens, i)
+			return
+		}
+	}
+	f.look(tokens)
+	f.call(tokens)
+}
+
+// selectInto follows a query that makes a table, with INTO at an index.
+func (f *follower) selectInto(tokens []sqltext.Token, at int) {
+	c := sqltext.NewCursor(tokens[at+1:])
+	temporary := false
+	for c.Is("temp") || c.Is("temporary") || c.Is("unlogged") {
+		temporary = c.Next().Text != "unlogged" || temporary
+	}
+	c.Take("table")
+	if name, ok := c.Name(); ok {
+		f.createAs(name, nil, temporary, tokens[0].Start, slices.Concat(tokens[:at], c.Rest()))
+	}
+}
+
+// setConfig is the value that SELECT set_config('search_path', …) gives to it, and
+// whether that is for the transaction only.
+func setConfig(tokens []sqltext.Token) (value string, local, ok bool) {
+	for i, t := range tokens {
+		if !t.Is("set_config") || i+5 >= len(tokens) {
+			continue
+		}
+		setting, to := tokens[i+2], tokens[i+4]
+		if setting.Kind == sqltext.String && setting.Text == "search_path" && to.Kind == sqltext.String {
+			return to.Text, i+6 < len(tokens) && tokens[i+6].Is("true"), true
+		}
+	}
+	return "", false, false
+}

@@ -1,0 +1,172 @@
+package history
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/outboxgen/outboxgen/generator/internal/sqltext"
+)
+
+// kind is a type of the service's own under its name of the moment.
+type kind struct {
+	relation
+	// made is the type of Postgres that a domain is made of; "" for any other type.
+	made string
+}
+
+// ofPostgres are the types that a name without a schema means, whatever the
+// search_path: those that a column of the outbox may have.
+var ofPostgres = []string{
+	"bigint", "bigserial", "bool", "boolean", "bpchar", "char", "character", "date", "decimal", "double", "float", "int", "int2",
+	"int4", "int8", "integer", "json", "jsonb", "nchar", "numeric", "real", "serial", "serial4", "serial8", "smallint", "text",
+	"time", "timestamp", "timestamptz", "timetz", "uuid", "varchar", "xid", "xid8",
+}
+
+// ofExtensions are types that go with their extension.
+var ofExtensions = map[string][]string{
+	"citext": {"citext"}, "hstore": {"hstore"}, "ltree": {"ltree", "lquery", "ltxtquery"}, "cube": {"cube"}, "isn": {"isbn", "issn"},
+	"postgis": {"geometry", "geography"}, "vector": {"vector", "halfvec", "sparsevec"}, "semver": {"semver"},
+}
+
+// kindOf is the type that a name means at this point, nil where it is none of the
+// service's own.
+func (f *follower) kindOf(n sqltext.Name) *kind {
+	in := func(schema string) *kind {
+		for _, k := range slices.Backward(f.kinds) {
+			if k.relation == (relation{schema, n.Name}) {
+				return k
+			}
+		}
+		return nil
+	}
+	switch {
+	case n.Schema != "":
+		return in(n.Schema)
+	case !n.AnySchema && slices.Contains(ofPostgres, n.Name):
+		return nil
+	}
+	for _, schema := range f.path {
+		if k := in(schema); k != nil {
+			return k
+		}
+	}
+	var named []*kind
+	for _, k := range f.kinds {
+		if k.name == n.Name {
+			named = append(named, k)
+		}
+	}
+	if len(named) == 1 {
+		return named[0]
+	}
+	return nil
+}
+
+// createDomain remembers what a domain is made of.
+func (f *follower) createDomain(c *sqltext.Cursor) {
+	name, ok := c.Name()
+	if !ok {
+		return
+	}
+	c.Take("as")
+	base, _ := splitType(c.Rest())
+	var all []string
+	for _, p := range f.typePieces(base) {
+		all = append(all, p.text)
+	}
+	f.kinds = append(f.kinds, &kind{relation{f.schemaOf(name), name.Name}, strings.Join(all, " ")})
+}
+
+// createType follows a type with columns, since a table may be of it.
+func (f *follower) createType(c *sqltext.Cursor, start int) {
+	name, ok := c.Name()
+	if !ok {
+		return
+	}
+	f.kinds = append(f.kinds, &kind{relation: relation{f.schemaOf(name), name.Name}})
+	if !c.Take("as") || !c.Is("(") {
+		return
+	}
+	t := f.newTable(name, false)
+	t.isType = true
+	elements := f.elements(c, t) // all of them are columns
+	f.add(t, append([]piece{literal("CREATE TABLE", start), {table: t, source: name.At}}, elements...)...)
+	f.tables = append(f.tables, t)
+}
+
+// alterDomain follows a domain through its names.
+func (f *follower) alterDomain(c *sqltext.Cursor) {
+	if n, ok := c.Name(); ok {
+		f.renameKind(f.kindOf(n), c)
+	}
+}
+
+func (f *follower) renameKind(k *kind, c *sqltext.Cursor) {
+	switch {
+	case k == nil:
+	case c.Take("rename", "to"):
+		if to, ok := c.Name(); ok {
+			k.name = to.Name
+		}
+	case c.Take("set", "schema"):
+		if to, ok := c.Name(); ok {
+			k.schema = to.Name
+		}
+	}
+}
+
+// alterType follows a type through its names, and its attributes.
+func (f *follower) alterType(c *sqltext.Cursor, tokens []sqltext.Token) {
+	n, ok := c.Name()
+	if !ok {
+		return
+	}
+	rest := *c
+	f.renameKind(f.kindOf(n), &rest)
+	t := f.lookup(n)
+	if t == nil {
+		return
+	}
+	var items [][]sqltext.Token
+	for _, item := range c.Items() {
+		items = append(items, asColumn(item))
+	}
+	f.actions(t, tokens[0].Start, n.At, false, items)
+}
+
+// asColumn is what is done to an attribute of a type, as it is said of a column.
+func asColumn(item []sqltext.Token) []sqltext.Token {
+	var all []sqltext.Token
+	for i, t := range item {
+		if i == 1 && t.Is("attribute") {
+			continue
+		}
+		all = append(all, t)
+	}
+	if last := len(all) - 1; last > 1 && (all[last].Is("cascade") || all[last].Is("restrict")) {
+		all = all[:last]
+	}
+	return all
+}
+
+// dropKinds drops types, and the columns that are of them.
+func (f *follower) dropKinds(at int, gone func(k *kind) bool) {
+	f.kinds = slices.DeleteFunc(f.kinds, gone)
+	f.dropColumns(at, func(c column) bool { return c.kind != nil && gone(c.kind) })
+}
+
+// dropColumns drops the columns that go with something else.
+func (f *follower) dropColumns(at int, gone func(c column) bool) {
+	for _, t := range f.tables {
+		for _, c := range slices.Clone(t.columns) {
+			if gone(c) {
+				action{follower: f, table: t, start: at, at: at}.dropColumn(at, c.name, true)
+			}
+		}
+	}
+}
+
+// dropExtension drops the columns that have a type of an extension.
+func (f *follower) dropExtension(at int, name string) {
+	f.dropColumns(at, func(c column) bool { return slices.Contains(ofExtensions[name], c.foreign) })
+}

@@ -1,0 +1,61 @@
+package layout
+
+import (
+	"bytes"
+	"encoding/binary"
+	"os"
+	"unicode/utf16"
+	"unicode/utf8"
+)
+
+// readSQL reads a file as UTF-8 whose lines end as on Unix or Windows, whatever
+// wrote it. It leaves out the byte order mark that some editors begin it with, as
+// psql does.
+func readSQL(path string) ([]byte, error) {
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	content = inUTF8(content)
+	if newLines := bytes.Count(content, []byte("\n")); newLines < bytes.Count(content, []byte("\r")) {
+		content = bytes.ReplaceAll(content, []byte("\r"), []byte("\n")) // as on an old Macintosh
+	}
+	return content, nil
+}
+
+// inUTF8 is a text in UTF-8. What is neither that nor UTF-16 is taken for Latin-1,
+// byte by byte.
+func inUTF8(content []byte) []byte {
+	switch {
+	case bytes.HasPrefix(content, []byte("\xFF\xFE")):
+		return fromUTF16(content[2:], binary.LittleEndian)
+	case bytes.HasPrefix(content, []byte("\xFE\xFF")):
+		return fromUTF16(content[2:], binary.BigEndian)
+	case len(content) > 3 && content[0] != 0 && content[1] == 0 && content[2] != 0 && content[3] == 0:
+		return fromUTF16(content, binary.LittleEndian)
+	case len(content) > 3 && content[0] == 0 && content[1] != 0 && content[2] == 0 && content[3] != 0:
+		return fromUTF16(content, binary.BigEndian)
+	}
+	content = bytes.TrimPrefix(content, []byte("\xEF\xBB\xBF"))
+	if utf8.Valid(content) {
+		return content
+	}
+	var all []byte
+	for len(content) > 0 {
+		r, size := utf8.DecodeRune(content)
+		if r == utf8.RuneError && size == 1 {
+			r = rune(content[0])
+		}
+		all = utf8.AppendRune(all, r)
+		content = content[size:]
+	}
+	return all
+}
+
+func fromUTF16(content []byte, order binary.ByteOrder) []byte {
+	units := make([]uint16, len(content)/2)
+	for i := range units {
+		units[i] = order.Uint16(content[2*i:])
+	}
+	return []byte(string(utf16.Decode(units)))
+}

@@ -1,0 +1,40 @@
+package sqlc_test
+
+import "strings"
+
+const notFollowed = " may change the columns of event_outbox; outboxgen does not follow it; where it does, add a migration that makes the same change in a statement of its own, with IF EXISTS or IF NOT EXISTS"
+
+// blocks are migrations that change the outbox inside of DO and of functions.
+var blocks = map[string]legal{
+	"a DO that changes it": after("DO $$\nBEGIN\n  ALTER TABLE event_outbox ADD COLUMN w text;\n  ALTER TABLE event_outbox ALTER w TYPE int USING 1, ADD x int;\n  ALTER TABLE event_outbox RENAME x TO y;\nEND $$;"),
+	"a DO in quotes":       after("DO LANGUAGE plpgsql 'BEGIN ALTER TABLE event_outbox ADD w text DEFAULT ''it''''s''; EXECUTE ''ALTER TABLE event_outbox ADD \"x\" text DEFAULT ''''a;b''''''; END';\nDO E'BEGIN\\n ALTER TABLE event_outbox ADD y text DEFAULT \\'a\\'; END' LANGUAGE 'plpgsql';"),
+	"a handler":            after("DO $$ BEGIN\n BEGIN ALTER TABLE event_outbox ADD COLUMN topic text; EXCEPTION WHEN duplicate_column THEN RAISE NOTICE 'column topic of event_outbox is there'; END;\n BEGIN\n  ALTER TABLE event_outbox ADD extra int;\n EXCEPTION\n  WHEN duplicate_column OR undefined_table THEN NULL;\n  WHEN OTHERS THEN RAISE;\n END;\nEND $$;"),
+	"what is there already": after("DO $$ BEGIN IF NOT EXISTS (SELECT 1 FROM information_schema.columns WHERE table_name = 'event_outbox' AND column_name = 'topic') THEN ALTER TABLE event_outbox ADD COLUMN topic int; END IF;\n" +
+		"IF NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = 'public.event_outbox'::regclass AND attname = 'extra' AND NOT attisdropped) THEN ALTER TABLE event_outbox ADD extra int; ELSE ALTER TABLE event_outbox ADD wrong int; END IF;\n" +
+		"IF EXISTS (SELECT * FROM information_schema.columns c WHERE c.table_schema = current_schema() AND c.table_name = 'event_outbox' AND c.column_name = 'nothing') THEN ALTER TABLE event_outbox RENAME topic TO wrong; END IF;\nEND $$;"),
+	"made if it is not there":   {archive: "-- db/1.sql --\nDO $do$ BEGIN\nIF to_regclass('public.event_outbox') IS NULL THEN\n CREATE TABLE event_outbox (" + strings.Replace(ourColumns, "topic text", "subject text", 1) + ");\nELSE\n DROP TABLE event_outbox;\nEND IF;\nIF NOT EXISTS (SELECT 1 FROM pg_tables WHERE schemaname = 'public' AND tablename = 'event_outbox') THEN CREATE TABLE event_outbox (id int);\nELSIF EXISTS (SELECT 1 FROM information_schema.columns WHERE table_name = 'event_outbox' AND column_name = 'subject') AND NOT EXISTS (SELECT 1 FROM information_schema.columns WHERE table_name = 'event_outbox' AND column_name = 'topic') THEN\n ALTER TABLE event_outbox RENAME COLUMN subject TO topic;\nEND IF;\nEND $do$;"},
+	"idempotent scripts of EF":  {archive: "-- db/1.sql --\nCREATE TABLE IF NOT EXISTS \"__EFMigrationsHistory\" (\n    \"MigrationId\" character varying(150) NOT NULL, \"ProductVersion\" character varying(32) NOT NULL,\n    CONSTRAINT \"PK___EFMigrationsHistory\" PRIMARY KEY (\"MigrationId\")\n);\n\nSTART TRANSACTION;\n\nDO $EF$\nBEGIN\n    IF NOT EXISTS(SELECT 1 FROM \"__EFMigrationsHistory\" WHERE \"MigrationId\" = '1_Init') THEN\n    CREATE TABLE event_outbox (" + ourColumns + ", old int);\n    END IF;\nEND $EF$;\n\nDO $EF$\nBEGIN\n    IF NOT EXISTS(SELECT 1 FROM \"__EFMigrationsHistory\" WHERE \"MigrationId\" = '1_Init') THEN\n    INSERT INTO \"__EFMigrationsHistory\" (\"MigrationId\", \"ProductVersion\")\n    VALUES ('1_Init', '8.0.0');\n    END IF;\nEND $EF$;\nCOMMIT;\n\nSTART TRANSACTION;\n\nDO $EF$\nBEGIN\n    IF NOT EXISTS(SELECT 1 FROM \"__EFMigrationsHistory\" WHERE \"MigrationId\" = '2_More') THEN\n    ALTER TABLE event_outbox DROP COLUMN old;\n    ALTER TABLE event_outbox ADD \"Extra\" text NOT NULL DEFAULT '';\n    END IF;\nEND $EF$;\nCOMMIT;\n"},
+	"text that is put together": after("DO $$\nDECLARE\n  t CONSTANT text := 'event_outbox';\n  s name DEFAULT current_schema();\n  c text;\nBEGIN\n  c := 'extra';\n  EXECUTE 'ALTER TABLE ' || quote_ident(t) || ' ADD COLUMN ' || c || ' int';\n  EXECUTE format('ALTER TABLE %I.%I ADD %2$I int DEFAULT %L', s, t, '3');\n  EXECUTE format($f$ALTER TABLE %s ADD more%s text DEFAULT 'a%%'$f$, t::regclass, 1) ;\n  EXECUTE concat('ALTER TABLE ', (t), ' DROP ', c);\nEND $$;"),
+	"a function that is called": after("CREATE FUNCTION up() RETURNS void LANGUAGE plpgsql AS $$\nBEGIN\n  ALTER TABLE event_outbox ADD COLUMN w text;\nEND $$;\nSELECT up();\nDROP FUNCTION up();\nCREATE OR REPLACE PROCEDURE \"Up\"() LANGUAGE sql AS 'ALTER TABLE event_outbox ADD x int; ALTER TABLE event_outbox RENAME x TO y';\nCALL \"Up\"();\nCREATE FUNCTION public.add(IN tbl text, col text DEFAULT 'z') RETURNS void AS $f$ BEGIN EXECUTE format('ALTER TABLE %I ADD COLUMN IF NOT EXISTS %I int', tbl, col); END $f$ LANGUAGE plpgsql;\nDO $$ BEGIN PERFORM add('event_outbox', 'q'); PERFORM public.add('other', 'q') WHERE false; END $$;\nDROP FUNCTION add(text, text);\nDROP PROCEDURE \"Up\";"),
+	"a search_path in a block":  {archive: "-- db/1.sql --\nCREATE SCHEMA app;\nDO $$ BEGIN PERFORM set_config('search_path', 'app', false); END $$;\nCREATE TABLE event_outbox (@columns@);\n", schema: "app"},
+	"nested blocks":             after("DO $$ <<outer>> DECLARE i int := 0; BEGIN\n CASE WHEN i = 1 THEN NULL; ELSE NULL; END CASE;\n FOR i IN 1..2 LOOP IF i = (CASE WHEN true THEN 1 ELSE 2 END) THEN CONTINUE; END IF; END LOOP;\n DECLARE j int; BEGIN j = 1; i := j; END;\n IF true THEN <<inner>> BEGIN ALTER TABLE event_outbox ADD extra int; END inner; END IF;\n IF false THEN ALTER TABLE event_outbox ADD wrong int; ELSE ALTER TABLE event_outbox ADD more int; END IF;\n WHILE false LOOP NULL; END LOOP;\nEND outer $$;"),
+	"a type made once":          {archive: "-- db/1.sql --\nDO $$ BEGIN\n CREATE TYPE kind AS ENUM ('a');\nEXCEPTION WHEN duplicate_object THEN null;\nEND $$;\nDO $$ BEGIN IF NOT EXISTS (SELECT 1 FROM pg_type WHERE typname = 'topic_name') THEN CREATE DOMAIN topic_name AS varchar(255); END IF; END $$;\nCREATE TABLE event_outbox (" + strings.Replace(ourColumns, "topic text", "topic topic_name", 1) + ", k kind);"},
+	"a loop with it": {
+		archive: "-- db/1.sql --\n@outbox@\n-- db/2.sql --\nDO $x$ DECLARE t text; BEGIN FOREACH t IN ARRAY ARRAY['event_outbox'] LOOP EXECUTE format('ALTER TABLE %I ADD COLUMN IF NOT EXISTS w text', t); END LOOP; END $x$;\n-- db/3.sql --\nALTER TABLE event_outbox ADD COLUMN IF NOT EXISTS w text;",
+		want:    []string{"db/2.sql:1:56: warning: a DO block" + notFollowed},
+	},
+	"under a condition": {
+		archive: "-- db/1.sql --\n@outbox@\n-- db/2.sql --\nDO $$ BEGIN\n  IF current_setting('server_version_num')::int > 100000 THEN\n    ALTER TABLE event_outbox ADD extra int;\n  END IF;\n  IF current_setting('server_version_num')::int < 100000 THEN\n    ALTER TABLE event_outbox DROP topic;\n  END IF;\nEND $$;",
+		want:    []string{"db/2.sql:3:17: warning: a DO block" + notFollowed},
+	},
+	"a function that changes it": {
+		archive: "-- db/1.sql --\n@outbox@\n-- db/2.sql --\nCREATE FUNCTION f() RETURNS void LANGUAGE plpgsql AS '\nBEGIN\n  EXECUTE ''ALTER TABLE event_outbox RENAME COLUMN topic TO t'';\nEND';",
+		want:    []string{"db/2.sql:3:25: warning: a function" + notFollowed},
+	},
+	"a function that is dropped": after("CREATE FUNCTION f() RETURNS void LANGUAGE plpgsql AS $$ BEGIN DROP TABLE event_outbox; END $$;\nDROP FUNCTION IF EXISTS f();"),
+	"rows of a query": {
+		archive: "-- db/1.sql --\n@outbox@\n-- db/2.sql --\nDO $$ DECLARE r record; BEGIN\nFOR r IN SELECT relname FROM pg_class WHERE relname = 'event_outbox' LOOP\n  EXECUTE 'ALTER TABLE ' || r.relname || ' ADD IF NOT EXISTS topic text';\nEND LOOP; END $$;",
+		want:    []string{"db/2.sql:2:56: warning: a DO block" + notFollowed},
+	},
+	"owners and rights in a block": after("DO $$ DECLARE r record; BEGIN\nIF EXISTS (SELECT FROM pg_roles WHERE rolname = 'event_outbox') THEN GRANT SELECT ON event_outbox TO event_outbox; END IF;\nFOR r IN SELECT tablename FROM pg_tables WHERE schemaname = 'public' LOOP\n  EXECUTE format('ALTER TABLE public.%I OWNER TO CURRENT_USER', r.tablename);\nEND LOOP;\nALTER TABLE event_outbox ENABLE ROW LEVEL SECURITY;\nCREATE INDEX IF NOT EXISTS i ON event_outbox (topic);\nEND $$;"),
+}
