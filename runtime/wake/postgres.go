@@ -82,9 +82,10 @@ type PostgresWaker struct {
 	mu   sync.Mutex
 	next *notification // one that waits for its window, and may be shared
 
-	turn chan struct{} // holds a token while nobody uses what follows
-	conn *pgx.Conn
-	last time.Time
+	turn    chan struct{} // holds a token while nobody uses what follows
+	conn    *pgx.Conn
+	dialing *dialing // under way, or done and not taken yet; nil: none
+	last    time.Time
 }
 
 // notification is one NOTIFY and its outcome.
@@ -94,7 +95,9 @@ type notification struct {
 }
 
 // Postgres returns a waker for the outbox of the service, on the database that
-// connString names; a transaction pooler will do. Close it at the end.
+// connString names; a transaction pooler will do. Of several hosts one that keeps silent
+// is left after 2 s, unless connect_timeout is set; wake-ups of that time are lost.
+// Close it at the end.
 func Postgres(connString, service string, options PostgresOptions) (*PostgresWaker, error) {
 	name, err := PostgresChannel(service)
 	if err != nil {
@@ -177,18 +180,44 @@ func (w *PostgresWaker) send(ctx context.Context) error {
 // exec notifies; on a connection that turns out to be dead, or to lead to a server
 // that is no longer the primary, once more on a new one.
 func (w *PostgresWaker) exec(ctx context.Context) error {
-	if w.conn != nil {
-		err := w.notifyOn(ctx, w.conn)
-		if err == nil || w.conn != nil || ctx.Err() != nil {
+	for {
+		fresh := false
+		if w.conn == nil {
+			var err error
+			if w.conn, fresh, err = w.connected(ctx); err != nil {
+				return fmt.Errorf("wake: connect to notify: %w", err)
+			}
+		}
+		if err := w.notifyOn(ctx, w.conn); err == nil || w.conn != nil || fresh || ctx.Err() != nil {
 			return err
 		}
 	}
-	conn, err := pgx.ConnectConfig(ctx, w.config)
-	if err != nil {
-		return fmt.Errorf("wake: connect to notify: %w", err)
+}
+
+// connected is a new connection. It goes on being made when ctx ends first, for the next
+// wake-up: one wake-up has less time than it may take to get past hosts that keep
+// silent. fresh says that this call began it.
+func (w *PostgresWaker) connected(ctx context.Context) (conn *pgx.Conn, fresh bool, err error) {
+	for {
+		d := w.dialing
+		if d == nil {
+			d = beginDialing(w.config)
+			w.dialing, fresh = d, true
+		}
+		select {
+		case <-d.done:
+		case <-ctx.Done():
+			return nil, fresh, fmt.Errorf("still connecting: %w", context.Cause(ctx))
+		}
+		w.dialing = nil
+		if d.panicked != nil {
+			panic(d.panicked)
+		}
+		if d.err == nil || fresh {
+			return d.conn, fresh, d.err
+		}
+		// What failed meanwhile is tried again.
 	}
-	w.conn = conn
-	return w.notifyOn(ctx, conn)
 }
 
 // notifyOn notifies, and forgets a connection that is of no more use. That includes
@@ -218,11 +247,17 @@ func (w *PostgresWaker) Close(ctx context.Context) error {
 		return context.Cause(ctx)
 	}
 	defer func() { w.turn <- struct{}{} }()
-	if w.conn == nil {
-		return nil
-	}
 	conn := w.conn
 	w.conn = nil
+	if d := w.dialing; d != nil {
+		w.dialing = nil
+		d.cancel()
+		<-d.done
+		conn = d.conn
+	}
+	if conn == nil {
+		return nil
+	}
 	return conn.Close(ctx)
 }
 
@@ -299,7 +334,7 @@ func (s *PostgresWaitSource) connect(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, 3*answerTime)
 	defer cancel()
-	conn, err := pgx.ConnectConfig(ctx, s.config)
+	conn, err := connect(ctx, s.config)
 	if err != nil {
 		return err
 	}
@@ -327,7 +362,7 @@ func (s *PostgresWaitSource) proves() bool { return true }
 // runs.
 func (s *PostgresWaitSource) probe(ctx context.Context) error {
 	token := "probe " + uuid.NewString()
-	other, err := pgx.ConnectConfig(ctx, s.config)
+	other, err := connect(ctx, s.config)
 	if err != nil {
 		return fmt.Errorf("connect to probe LISTEN: %w", err)
 	}
