@@ -9,6 +9,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/outboxgen/outboxgen/runtime/internal/safelog"
 )
 
 // guard keeps the relay alive when code that it was given panics: the observer, the
@@ -89,7 +91,7 @@ func (g *guard) note(p *panicked) error {
 // guarded puts a guard around everything in a config that is code of others.
 func guarded(cfg Config) (Config, *guard) {
 	g := &guard{observer: cfg.Observer, said: map[string]*silenced{}}
-	cfg.Logger = slog.New(guardedHandler{cfg.Logger.Handler()}).With(slog.String("outbox", cfg.Name))
+	cfg.Logger = safelog.New(cfg.Logger).With(slog.String("outbox", cfg.Name))
 	g.log = cfg.Logger
 	cfg.Observer = guardedObserver{g}
 	cfg.Sink = guardedSink{cfg.Sink, g}
@@ -213,38 +215,3 @@ func (w guardedWake) Wait(ctx context.Context) (err error) {
 }
 
 func (w guardedWake) Close() { _ = w.g.call("WakeSource.Close", w.w.Close) }
-
-// guardedHandler drops what the log's handler panics on.
-type guardedHandler struct{ h slog.Handler }
-
-func (h guardedHandler) Enabled(ctx context.Context, level slog.Level) (on bool) {
-	defer func() { _ = recover() }() // a panic in the log has nowhere to go
-	return h.h.Enabled(ctx, level)
-}
-
-func (h guardedHandler) Handle(ctx context.Context, r slog.Record) (err error) {
-	defer func() {
-		if v := recover(); v != nil {
-			err = &panicked{"the log's handler", v}
-		}
-	}()
-	return h.h.Handle(ctx, r)
-}
-
-func (h guardedHandler) WithAttrs(attrs []slog.Attr) (with slog.Handler) {
-	defer func() {
-		if recover() != nil {
-			with = h
-		}
-	}()
-	return guardedHandler{h.h.WithAttrs(attrs)}
-}
-
-func (h guardedHandler) WithGroup(name string) (with slog.Handler) {
-	defer func() {
-		if recover() != nil {
-			with = h
-		}
-	}()
-	return guardedHandler{h.h.WithGroup(name)}
-}

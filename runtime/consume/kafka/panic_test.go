@@ -14,6 +14,7 @@ import (
 
 	"github.com/outboxgen/outboxgen/runtime/consume"
 	"github.com/outboxgen/outboxgen/runtime/consume/kafka"
+	"github.com/outboxgen/outboxgen/runtime/internal/panicky"
 	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
 )
 
@@ -47,11 +48,11 @@ func (d dispatcher) Dispatch(ctx context.Context, m consume.Message) error { ret
 // panickyTracer panics for the record at offset 2.
 type panickyTracer struct{ noop.TracerProvider }
 
-func (panickyTracer) Tracer(string, ...trace.TracerOption) trace.Tracer { return panicky{} }
+func (panickyTracer) Tracer(string, ...trace.TracerOption) trace.Tracer { return panickyTrace{} }
 
-type panicky struct{ noop.Tracer }
+type panickyTrace struct{ noop.Tracer }
 
-func (panicky) Start(ctx context.Context, name string, opts ...trace.SpanStartOption) (context.Context, trace.Span) {
+func (panickyTrace) Start(ctx context.Context, name string, opts ...trace.SpanStartOption) (context.Context, trace.Span) {
 	config := trace.NewSpanStartConfig(opts...)
 	for _, a := range config.Attributes() {
 		if a.Key == "messaging.kafka.offset" && a.Value.AsInt64() == 2 {
@@ -275,4 +276,34 @@ func TestAPanicWithoutDeadLetter(t *testing.T) {
 			})
 		}
 	})
+}
+
+// A log that panics stops no consumer: the record that fails is dead-lettered, the
+// others are handled.
+func TestALogThatPanics(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, services.KFake(t), 1)
+	b.poison()
+	seen, log := newLog(), panicky.NewLog()
+	handle := func(ctx context.Context, m consume.Message) error {
+		if string(m.Value) == "poison" {
+			return errors.New("no")
+		}
+		return seen.handle(ctx, m)
+	}
+	stop := b.start(handle, func(cfg *kafka.Config) {
+		cfg.Logger, cfg.MaxAttempts = log.Logger(), 2
+		cfg.DeadLetter = func(_ context.Context, m consume.Message, _ error) error {
+			seen.add("dead " + string(m.Value))
+			return nil
+		}
+	})
+	want := []string{"0:0", "0:1", "dead poison", "0:0", "0:1"}
+	if diff := cmp.Diff(want, seen.wait(t, len(want))); diff != "" {
+		t.Fatal(diff)
+	}
+	b.waitCommitted(0, 5)
+	if err := stop(); err != nil || log.Lines() == 0 {
+		t.Errorf("Run returned %v, with %d lines", err, log.Lines())
+	}
 }

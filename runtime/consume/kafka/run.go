@@ -10,6 +10,8 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/outboxgen/outboxgen/runtime/internal/safelog"
 )
 
 const (
@@ -62,7 +64,7 @@ type run struct {
 }
 
 func newRun(cfg Config, stats *stats) (*run, error) {
-	log := cfg.Logger.With("group", cfg.Group)
+	log := safelog.New(cfg.Logger).With("group", cfg.Group)
 	r := &run{
 		cfg: cfg, log: log, stats: stats,
 		workers: map[partition]*worker{}, failed: make(chan error, 1), made: make(chan struct{}),

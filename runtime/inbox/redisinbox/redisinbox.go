@@ -14,6 +14,7 @@ import (
 	"github.com/redis/rueidis"
 
 	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/internal/safelog"
 )
 
 // ErrLeaseLost is the cause of the end of a handler's context when another
@@ -67,6 +68,7 @@ func (o Options) withDefaults() Options {
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
+	o.Logger = safelog.New(o.Logger)
 	return o
 }
 

@@ -21,6 +21,7 @@ import (
 
 	"github.com/outboxgen/outboxgen/runtime/consume"
 	"github.com/outboxgen/outboxgen/runtime/inbox/redisinbox"
+	"github.com/outboxgen/outboxgen/runtime/internal/panicky"
 	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
 )
 
@@ -507,5 +508,29 @@ func TestMistakes(t *testing.T) {
 		if err == nil || err.Error() != want {
 			t.Errorf("New: %v, want %s", err, want)
 		}
+	}
+}
+
+// A log that panics ends no process and hides no lost lease.
+func TestALogThatPanics(t *testing.T) {
+	t.Parallel()
+	client := connect(t, services.Redis(t).Addr)
+	log := panicky.NewLog()
+	in := newInbox(t, client, redisinbox.Options{Lease: shortLease, Logger: log.Logger()})
+	m, handling := message(uuid.New()), newBlocked()
+	result := async(testContext(t), in.Once(handling.handle), m)
+	ctx := receive(t, "it handles", handling.running)
+	id, err := m.EventID()
+	if err != nil {
+		t.Fatal(err)
+	}
+	set := client.B().Set().Key(in.Key(id)).Value("another").Px(patience).Build()
+	if err := client.Do(t.Context(), set).Error(); err != nil {
+		t.Fatal(err)
+	}
+	receive(t, "it learns that the lease is lost", ctx.Done())
+	handling.result <- errNo
+	if err := receive(t, "it returns", result); !errors.Is(err, redisinbox.ErrLeaseLost) || log.Lines() == 0 {
+		t.Errorf("it returned %v, with %d lines", err, log.Lines())
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/outboxgen/outboxgen/migrations"
+	"github.com/outboxgen/outboxgen/runtime/internal/panicky"
 	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
 	"github.com/outboxgen/outboxgen/runtime/relay"
 	"github.com/outboxgen/outboxgen/runtime/relay/pgstore"
@@ -236,5 +237,19 @@ func TestQueriesAreGenerated(t *testing.T) {
 	out, err := osexec.CommandContext(t.Context(), "go", "run", "github.com/sqlc-dev/sqlc/cmd/sqlc", "diff").CombinedOutput()
 	if err != nil {
 		t.Fatalf("run go generate in this folder:\n%s%v", out, err)
+	}
+}
+
+// A log whose handler panics harms nothing: lines are written under locks and by
+// goroutines of the store.
+func TestALogThatPanics(t *testing.T) {
+	t.Parallel()
+	pg := services.Postgres(t)
+	migrate(t, pg)
+	log := panicky.NewLog()
+	s := newStore(t, pg, func(c *pgstore.Config) { c.Logger = log.Logger() })
+	must(t, s.Check(t.Context())) // it warns that fsync is off
+	if log.Lines() == 0 {
+		t.Error("nothing was logged")
 	}
 }

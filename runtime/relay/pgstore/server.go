@@ -11,6 +11,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/outboxgen/outboxgen/runtime/internal/safelog"
 	"github.com/outboxgen/outboxgen/runtime/relay"
 )
 
@@ -57,6 +58,7 @@ func (c ServerConfig) withDefaults() ServerConfig {
 	if c.Logger == nil {
 		c.Logger = slog.Default()
 	}
+	c.Logger = safelog.New(c.Logger)
 	return c
 }
 

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/outboxgen/outboxgen/runtime/internal/safelog"
 	"github.com/outboxgen/outboxgen/runtime/relay"
 )
 
@@ -48,6 +49,7 @@ func New(cfg Config) (*Store, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
+	cfg.Logger = safelog.New(cfg.Logger)
 	server, owns := cfg.Server, false
 	if server == nil {
 		var err error
