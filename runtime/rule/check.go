@@ -2,6 +2,7 @@ package rule
 
 import (
 	"maps"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -42,6 +43,36 @@ type evaluation struct {
 	quiet      int      // above zero nothing is noted
 	violations []Violation
 	active     map[visit]bool
+	answers    map[question]answer // to references, shared with evaluations for reasons
+	cut        int                 // how many references were not followed
+	explaining int                 // how many alternatives this is the reason for
+}
+
+// question is whether an object or an array, which begins at an address, is valid
+// for what a reference leads to.
+type question struct {
+	node  *node
+	value uintptr
+	items int // of an array, -1 for an object
+}
+
+// answer is the answer to a question, and what was evaluated of the value.
+type answer struct {
+	ok   bool
+	seen seen
+	by   *evaluation // which has noted what is wrong, nil for none
+}
+
+// ask is the question for a value, which may be asked again by another branch; ok
+// is false for values that have no parts.
+func ask(n *node, v any) (q question, ok bool) {
+	switch v := v.(type) {
+	case map[string]any:
+		return question{n, reflect.ValueOf(v).Pointer(), -1}, len(v) > 0
+	case []any:
+		return question{n, reflect.ValueOf(v).Pointer(), len(v)}, len(v) > 0
+	}
+	return question{}, false
 }
 
 // visit is a reference that is being followed at a place of the value.
@@ -178,16 +209,37 @@ func (e *evaluation) reference(n *node, v any, s *seen) bool {
 	}
 	at := visit{n.ref, len(e.path)}
 	if e.active[at] {
+		e.cut++
 		return true // the same question again says nothing more
 	}
 	if e.active == nil {
 		e.active = map[visit]bool{}
 	}
+	q, again := ask(n.ref, v)
+	if known, there := e.answers[q]; again && there && (known.ok || known.by == e || e.quiet > 0) {
+		s.add(known.seen)
+		return known.ok
+	}
 	e.active[at] = true
+	cut := e.cut
 	ok, inner := e.check(n.ref, v)
 	delete(e.active, at)
+	if again && e.cut == cut {
+		e.answer(q, answer{ok: ok, seen: inner})
+	}
 	s.add(inner)
 	return ok
+}
+
+// answer notes the answer to a question.
+func (e *evaluation) answer(q question, a answer) {
+	if e.quiet == 0 {
+		a.by = e
+	}
+	if e.answers == nil {
+		e.answers = map[question]answer{}
+	}
+	e.answers[q] = a
 }
 
 func (e *evaluation) combined(n *node, v any, s *seen) bool {
@@ -241,7 +293,7 @@ func (e *evaluation) alternatives(n *node, v any, s *seen) bool {
 			}
 		}
 		if !met {
-			ok = e.fail(n, "anyOf", "must meet one of the alternatives: "+e.reasons(n.anyOf, v))
+			ok = e.fail(n, "anyOf", "must meet one of the alternatives"+e.reasons(n.anyOf, v))
 		}
 	}
 	if n.oneOf != nil {
@@ -255,7 +307,7 @@ func (e *evaluation) alternatives(n *node, v any, s *seen) bool {
 		}
 		switch {
 		case len(met) == 0:
-			ok = e.fail(n, "oneOf", "must meet one of the alternatives: "+e.reasons(n.oneOf, v))
+			ok = e.fail(n, "oneOf", "must meet one of the alternatives"+e.reasons(n.oneOf, v))
 		case len(met) > 1:
 			ok = e.fail(n, "oneOf", "must meet exactly one of the alternatives, meets numbers "+strings.Join(met, " and "))
 		}
@@ -263,17 +315,26 @@ func (e *evaluation) alternatives(n *node, v any, s *seen) bool {
 	return ok
 }
 
-// maxReasons is how many alternatives a message explains.
-const maxReasons = 4
+// maxReasons is how many alternatives a message explains, and maxExplaining how
+// many alternatives inside each other.
+const (
+	maxReasons    = 4
+	maxExplaining = 2
+)
 
 // reasons says for each alternative what stands against it, in short.
 func (e *evaluation) reasons(branches []*node, v any) string {
-	if e.quiet > 0 {
+	if e.quiet > 0 || e.explaining == maxExplaining {
 		return ""
 	}
 	var reasons []string
 	for _, branch := range branches[:min(len(branches), maxReasons)] {
-		inner := evaluation{format: e.format, annotates: e.annotates, active: maps.Clone(e.active)}
+		inner := evaluation{format: e.format, annotates: e.annotates, active: map[visit]bool{}, answers: e.answers, explaining: e.explaining + 1}
+		for at := range e.active {
+			if at.depth == len(e.path) {
+				inner.active[visit{at.node, 0}] = true
+			}
+		}
 		inner.check(branch, v)
 		if len(inner.violations) > 0 {
 			reasons = append(reasons, strings.TrimSpace(inner.violations[0].Pointer+" "+inner.violations[0].Message))
@@ -282,7 +343,7 @@ func (e *evaluation) reasons(branches []*node, v any) string {
 	if len(branches) > maxReasons {
 		reasons = append(reasons, strconv.Itoa(len(branches)-maxReasons)+" more")
 	}
-	return strings.Join(reasons, ", or ")
+	return ": " + strings.Join(reasons, ", or ")
 }
 
 func (e *evaluation) restOfObject(n *node, v map[string]any, s *seen) bool {
