@@ -35,15 +35,28 @@ func (o *Object) Spelling() Spelling {
 	if len(o.d.unusual) == 0 {
 		return Spelling{}
 	}
-	return o.spelling()
+	return o.d.spelling(o.start)
 }
 
-func (o *Object) spelling() Spelling {
-	d := o.d
+// Spelling is how the values of the array were written. Call it once, after the
+// last item.
+func (t *Tuple) Spelling() Spelling { return t.array.d.spelling(t.start) }
+
+// Spelling is how the values that read reads were written, where they stand in
+// no object.
+func (d *Decoder) Spelling(read func()) Spelling {
+	d.space()
+	start := d.pos
+	read()
+	return d.spelling(start)
+}
+
+// spelling is how what was read from start on was written.
+func (d *Decoder) spelling(start int) Spelling {
 	if d.dead {
 		return Spelling{}
 	}
-	first := slices.IndexFunc(d.unusual, func(u unusual) bool { return u.offset >= o.start })
+	first := slices.IndexFunc(d.unusual, func(u unusual) bool { return u.offset >= start })
 	if first < 0 {
 		return Spelling{}
 	}
@@ -52,7 +65,7 @@ func (o *Object) spelling() Spelling {
 		usual[u.offset] = u.usual
 	}
 	d.unusual = d.unusual[:first]
-	again := Decoder{data: d.data[:d.pos], pos: o.start, depth: d.depth}
+	again := Decoder{data: d.data[:d.pos], pos: start, depth: d.depth}
 	return Spelling{again.spelled(usual)}
 }
 
@@ -100,15 +113,33 @@ func (d *Decoder) spelled(usual map[int]string) *spelled {
 // s has for values that have not changed.
 func (e *Encoder) Spelled(s Spelling) {
 	if s.texts != nil {
-		e.spelled(s.texts)
+		e.spelled(s.texts, e.open[len(e.open)-1], "}")
 	}
 }
 
-func (e *Encoder) spelled(s *spelled) {
-	start := e.open[len(e.open)-1]
-	written := append(slices.Clone(e.buf[start:]), '}')
+// Spelled writes the items again, with the texts that s has for values that have
+// not changed.
+func (t *TupleWriter) Spelled(s Spelling) {
+	if s.texts != nil {
+		t.e.spelled(s.texts, t.start, "]")
+	}
+}
+
+// Spelling writes what write writes, with the texts that s has for values that
+// have not changed, where they stand in no object.
+func (e *Encoder) Spelling(s Spelling, write func()) {
+	start := len(e.buf)
+	write()
+	if s.texts != nil {
+		e.spelled(s.texts, start, "")
+	}
+}
+
+// spelled writes again what was written from start on, which end completes.
+func (e *Encoder) spelled(s *spelled, start int, end string) {
+	written := append(slices.Clone(e.buf[start:]), end...)
 	e.buf = respelled(e.buf[:start], written, s)
-	e.buf = e.buf[:len(e.buf)-1] // without the } again
+	e.buf = e.buf[:len(e.buf)-len(end)] // without the end again
 }
 
 // respelled appends a document to b, with the texts that s has for values that

@@ -171,3 +171,87 @@ func FuzzSpelling(f *testing.F) {
 		}
 	})
 }
+
+// labelled is what the generator makes of a tuple.
+type labelled struct {
+	ID       uuid.UUID
+	Inner    *labelled
+	Spelling wire.Spelling
+}
+
+func decodeLabelled(d *wire.Decoder) (v labelled) {
+	t := d.Tuple(1)
+	for t.Next() {
+		switch t.Index {
+		case 0:
+			v.ID = d.UUID()
+		case 1:
+			v.Inner = wire.Optional(d, decodeLabelled)
+		default:
+			t.Unexpected()
+		}
+	}
+	v.Spelling = t.Spelling()
+	return v
+}
+
+func (v labelled) encode(e *wire.Encoder) {
+	t := e.Tuple()
+	t.Item().UUID(v.ID)
+	wire.PutOptionalItem(&t, v.Inner, func(e *wire.Encoder, v labelled) { v.encode(e) })
+	t.Spelled(v.Spelling)
+	t.End()
+}
+
+// Arrays keep it as objects do: those whose positions have types of their own, and
+// whole values.
+func TestSpellingInArraysIsKept(t *testing.T) {
+	t.Parallel()
+	type ids struct {
+		Value    []uuid.UUID
+		Spelling wire.Spelling
+	}
+	read := func(d *wire.Decoder) (v ids) {
+		v.Spelling = d.Spelling(func() { v.Value = wire.Slice(d, (*wire.Decoder).UUID) })
+		return v
+	}
+	write := func(e *wire.Encoder, v ids) {
+		e.Spelling(v.Spelling, func() { wire.PutSlice(e, v.Value, (*wire.Encoder).UUID) })
+	}
+	for _, document := range []string{`[]`, `[` + lower + `]`, `[` + upper + `,` + lower + `,` + mixed + `]`} {
+		got := there(t, document, read, write, func(*ids) {})
+		if diff := cmp.Diff(document, got); diff != "" {
+			t.Errorf("(-read +written):\n%s", diff)
+		}
+	}
+	changed := there(t, `[`+upper+`,`+mixed+`]`, read, write, func(v *ids) { v.Value[0] = uuid.Nil })
+	if diff := cmp.Diff(`["00000000-0000-0000-0000-000000000000",`+mixed+`]`, changed); diff != "" {
+		t.Errorf("one is changed (-want +got):\n%s", diff)
+	}
+	tuple := func(e *wire.Encoder, v labelled) { v.encode(e) }
+	for _, document := range []string{`[` + lower + `]`, `[` + upper + `]`, `[` + upper + `,[` + mixed + `,[` + lower + `]]]`} {
+		got := there(t, document, decodeLabelled, tuple, func(*labelled) {})
+		if diff := cmp.Diff(document, got); diff != "" {
+			t.Errorf("tuple (-read +written):\n%s", diff)
+		}
+	}
+	got := there(t, `[`+upper+`,[`+mixed+`]]`, decodeLabelled, tuple, func(v *labelled) { v.Inner.ID = uuid.Nil })
+	if diff := cmp.Diff(`[`+upper+`,["00000000-0000-0000-0000-000000000000"]]`, got); diff != "" {
+		t.Errorf("one in a tuple is changed (-want +got):\n%s", diff)
+	}
+}
+
+// there is a document that was read, changed and written again.
+func there[T any](t *testing.T, document string, read func(*wire.Decoder) T, write func(*wire.Encoder, T), change func(*T)) string {
+	t.Helper()
+	var v T
+	if err := wire.Unmarshal([]byte(document), &v, "T", read); err != nil {
+		t.Fatalf("%s: %v", document, err)
+	}
+	change(&v)
+	out, err := wire.Marshal(v, "T", write)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(out)
+}

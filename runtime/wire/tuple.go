@@ -11,7 +11,7 @@ import (
 func (d *Decoder) Tuple(least int) Tuple {
 	if d.peek() != '[' {
 		d.mismatch("an array")
-		return Tuple{array: Array{d: d, done: true}}
+		return Tuple{array: Array{d: d, done: true}, start: d.pos}
 	}
 	start := d.pos
 	return Tuple{array: d.Array(), Index: -1, start: start, least: least}
@@ -52,13 +52,14 @@ func (t *Tuple) Rest(rest *[]json.RawMessage) { *rest = append(*rest, t.array.d.
 // Tuple begins an array whose positions have types of their own.
 func (e *Encoder) Tuple() TupleWriter {
 	e.buf = append(e.buf, '[')
-	return TupleWriter{e: e}
+	return TupleWriter{e: e, start: len(e.buf) - 1}
 }
 
 // A TupleWriter writes the items of an array in their order. An item that is absent
 // ends it: one that follows nevertheless is an error.
 type TupleWriter struct {
 	e     *Encoder
+	start int
 	index int
 	gap   bool
 }

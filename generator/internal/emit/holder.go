@@ -10,6 +10,7 @@ type holderView struct {
 	Doc        []string
 	Name, Type string
 	About      []string
+	Spelling   string // Go name of the field for texts; "" if none is needed
 	Methods    []string
 	Read       string
 	Check      []linesView
@@ -23,7 +24,11 @@ func (c *coder) holder(n *ir.Named) (string, error) {
 	c.imports[wirePath] = ""
 	f := held(n)
 	view := holderView{Doc: c.structDoc(n), Name: n.Name, Type: c.field(f), Read: c.readField(f)}
-	view.Methods = []string{marshal, alwaysValid, "func (v NAME) encode(e *wire.Encoder) { " + c.writeRequired(f, "e") + " }", unmarshal}
+	write := c.writeRequired(f, "e")
+	if view.Spelling = n.SpellingName; view.Spelling != "" {
+		write = "e.Spelling(v." + view.Spelling + ", func() { " + write + " })"
+	}
+	view.Methods = []string{marshal, alwaysValid, "func (v NAME) encode(e *wire.Encoder) { " + write + " }", unmarshal}
 	var about []string
 	if u := unionHeld(n); u != nil && !u.Union.Raw {
 		about = append(about, "Value is "+c.alternatives(u.Union)+".")
@@ -34,7 +39,11 @@ func (c *coder) holder(n *ir.Named) (string, error) {
 	view.About = comment(strings.Join(about, " "))
 	if c.checked[n] {
 		view.Methods[1] = validate
-		view.Methods, view.Check = checking(view.Methods, "NAME", n.Name, oneCheck(append(c.standing(n), c.checkFieldAt(f, "")...)))
+		lines := c.standing(n)
+		if view.Spelling != "" && comparesTexts(n) {
+			lines = append(lines, "c.Spelled(v."+view.Spelling+")")
+		}
+		view.Methods, view.Check = checking(view.Methods, "NAME", n.Name, oneCheck(append(lines, c.checkFieldAt(f, "")...)))
 	}
 	return c.execute("holder.tmpl", view)
 }

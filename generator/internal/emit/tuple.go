@@ -43,6 +43,11 @@ func (c *coder) tuple(n *ir.Named) (string, error) {
 		rest = "t.Rest(&v." + n.UnknownName + ")"
 		view.Encode = append(view.Encode, "wire.PutRest(&t, v."+n.UnknownName+", (*wire.Encoder).Raw)")
 	}
+	if n.SpellingName != "" {
+		view.Fields = append(view.Fields, fieldView{Name: n.SpellingName, Type: "wire.Spelling"})
+		view.Kept = append(view.Kept, "v."+n.SpellingName+" = t.Spelling()")
+		view.Encode = append(view.Encode, "t.Spelled(v."+n.SpellingName+")")
+	}
 	view.Loop = []string{rest}
 	if len(cases) > 0 {
 		view.Loop = append(append([]string{"switch t.Index {"}, cases...), "default:", rest, "}")

@@ -14,7 +14,7 @@ func spellingName(n *ir.Named, names fieldNames) string {
 
 // keepsTexts reports whether a type can have a field for texts.
 func keepsTexts(n *ir.Named) bool {
-	return !n.Tuple && n.Union == nil && n.Holds == nil && n.Of == nil && len(n.Enum) == 0
+	return n.Union == nil && n.Of == nil && len(n.Enum) == 0
 }
 
 // textSearch is the types that were looked into.

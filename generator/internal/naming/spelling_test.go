@@ -8,8 +8,9 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/ir"
 )
 
-// A struct has a field for texts if values in it lose them, in items, maps,
-// tuples and unions too, but not if they are in a struct inside it.
+// A struct has a field for texts if values in it lose them, in items, maps and
+// unions too, but not if they are in a struct or a tuple inside it. The struct of
+// other event data has one for its value.
 func TestSpellingName(t *testing.T) {
 	t.Parallel()
 	id := &ir.Type{Kind: ir.UUID}
@@ -24,12 +25,14 @@ func TestSpellingName(t *testing.T) {
 	taken := with(id)
 	taken.Fields = append(taken.Fields, &ir.Field{JSON: "spelling", Type: &ir.Type{Kind: ir.String}})
 	want, got := map[string]string{
-		"uuid": "Spelling", "base16": "Spelling", "string": "", "items": "Spelling", "struct": "", "tuple in struct": "Spelling", "tuple": "",
+		"uuid": "Spelling", "base16": "Spelling", "string": "", "items": "Spelling", "struct": "", "tuple in struct": "", "tuple": "Spelling",
+		"event data": "Spelling", "event data that is a tuple": "",
 		"union": "Spelling", "raw union": "", "recursive": "", "name is taken": "Spelling2", "no fields": "",
 	}, map[string]string{}
 	for name, n := range map[string]*ir.Named{
 		"uuid": with(id), "base16": with(&ir.Type{Kind: ir.Base16}), "string": with(&ir.Type{Kind: ir.String}),
 		"items": with(&ir.Type{Kind: ir.Slice, Elem: &ir.Type{Kind: ir.Map, Elem: id}}), "struct": holding(with(id)), "tuple in struct": holding(tuple), "tuple": tuple,
+		"event data": {Holds: &ir.Type{Kind: ir.Slice, Elem: id}}, "event data that is a tuple": {Holds: &ir.Type{Kind: ir.Struct, Named: tuple}},
 		"union": holding(union(false)), "raw union": holding(union(true)), "recursive": holding(recursive), "name is taken": taken, "no fields": {},
 	} {
 		nameFields(n)

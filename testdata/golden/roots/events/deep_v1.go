@@ -95,7 +95,8 @@ func (v DeepV1) NewRow(ctx context.Context, opts ...outbox.Option) (outbox.Row, 
 type DeepV1Item struct {
 	First outbox.Nullable[uuid.UUID]
 	// Rest keeps the items behind those, which the schema does not describe.
-	Rest []json.RawMessage
+	Rest     []json.RawMessage
+	Spelling wire.Spelling
 }
 
 func (v DeepV1Item) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
@@ -113,6 +114,7 @@ func decodeDeepV1Item(d *wire.Decoder) (v DeepV1Item) {
 			t.Rest(&v.Rest)
 		}
 	}
+	v.Spelling = t.Spelling()
 	return v
 }
 
@@ -120,5 +122,6 @@ func (v *DeepV1Item) encode(e *wire.Encoder) {
 	t := e.Tuple()
 	wire.PutNullableItem(&t, v.First, (*wire.Encoder).UUID)
 	wire.PutRest(&t, v.Rest, (*wire.Encoder).Raw)
+	t.Spelled(v.Spelling)
 	t.End()
 }

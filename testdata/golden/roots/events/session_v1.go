@@ -15,16 +15,18 @@ import (
 
 // SessionV1 is the event golden.roots.session.v1.
 type SessionV1 struct {
-	Value uuid.UUID
+	Value    uuid.UUID
+	Spelling wire.Spelling
 }
 
 func (v SessionV1) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
 func (v SessionV1) Validate() error               { return nil }
-func (v SessionV1) encode(e *wire.Encoder)        { e.UUID(v.Value) }
+func (v SessionV1) encode(e *wire.Encoder)        { e.Spelling(v.Spelling, func() { e.UUID(v.Value) }) }
 func (v *SessionV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeSessionV1) }
 
-func decodeSessionV1(d *wire.Decoder) SessionV1 {
-	return SessionV1{Value: d.UUID()}
+func decodeSessionV1(d *wire.Decoder) (v SessionV1) {
+	v.Spelling = d.Spelling(func() { v.Value = d.UUID() })
+	return v
 }
 
 var sessionV1Event = outbox.EventType[SessionV1]{
