@@ -38,6 +38,9 @@ type Form struct {
 	Text   *TextForm // what strings are, if Kinds has String
 	Number *NumberForm
 
+	depth int  // how deep it looks into what is required: see impossible
+	asked bool // whether another depth could have given another form
+
 	object   *ObjectForm
 	array    *ArrayForm
 	findings []diag.Finding
@@ -50,23 +53,39 @@ type Limit struct {
 }
 
 // Form is the form of n, worked out when it is first asked for.
-func (n *Node) Form() *Form {
-	if n.form != nil {
-		return n.form
+func (n *Node) Form() *Form { return n.formAt(maxDepth) }
+
+// formAt is the form of n whose unions lose the branches that are found to be
+// impossible at a depth. A form asks of what it requires at a smaller depth alone,
+// and so never of one that is still being built.
+func (n *Node) formAt(depth int) *Form {
+	if f := n.forms[depth]; f != nil {
+		return f
 	}
-	f := &Form{Node: n, Atoms: n.atoms()}
-	n.form = f
+	f := &Form{Node: n, Atoms: n.atoms(), depth: depth}
+	n.forms[depth] = f
 	f.build()
+	if f.asked {
+		return f
+	}
+	for i := range n.forms {
+		if n.forms[i] == nil {
+			n.forms[i] = f
+		}
+	}
 	return f
 }
 
 // Settled is the form of n, or of the node that has the same values; the second
 // result says whether null is valid for n.
-func (n *Node) Settled() (*Form, bool) {
-	f := n.Form()
+func (n *Node) Settled() (*Form, bool) { return n.settledAt(maxDepth) }
+
+// settledAt is Settled for the forms of a depth.
+func (n *Node) settledAt(depth int) (*Form, bool) {
+	f := n.formAt(depth)
 	nullable := f.Nullable
 	for f.Same != nil {
-		f = f.Same.Form()
+		f = f.Same.formAt(depth)
 	}
 	return f, nullable
 }
@@ -114,10 +133,10 @@ func (f *Form) Array() *ArrayForm {
 // Findings is what there is to say about a form.
 func (f *Form) Findings() []diag.Finding { return f.findings }
 
-// kinds is the kinds of the values of n, null left out.
-func (n *Node) kinds() Kinds {
-	form, _ := n.Settled()
-	return form.Kinds &^ Null
+// impossible reports whether no value is valid for n, as far as f looks.
+func (f *Form) impossible(n *Node) bool {
+	f.asked = true
+	return impossible(n, f.depth)
 }
 
 // rank is where a type stands among the types that a keyword names.

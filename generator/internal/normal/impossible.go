@@ -17,7 +17,9 @@ type question struct {
 }
 
 // impossible reports whether no value is valid for n, null included, as far as
-// it looks.
+// it looks: into what is required, and what that requires, to a depth. The forms
+// of a depth decide on those of the depths below it, so the answer is the same in
+// whatever order the schemas of a cycle are met.
 func impossible(n *Node, depth int) bool {
 	if slices.ContainsFunc(n.parts, isFalse) {
 		return true
@@ -31,7 +33,7 @@ func impossible(n *Node, depth int) bool {
 }
 
 func (n *Node) impossible(depth int) bool {
-	f, nullable := n.Settled()
+	f, nullable := n.settledAt(depth)
 	switch {
 	case nullable:
 		return false
@@ -43,10 +45,8 @@ func (n *Node) impossible(depth int) bool {
 		return f.noObject(depth)
 	case f.Kinds&^Null == Array:
 		return f.noArray(depth)
-	case f.Union != nil:
-		return !slices.ContainsFunc(f.Union.Branches, func(b Branch) bool { return !impossible(b.Node, depth-1) })
 	}
-	return false
+	return false // its union has branches that are possible
 }
 
 // noObject reports whether no object is valid for a form.

@@ -61,7 +61,9 @@ type Node struct {
 	choices []choice
 	within  Kinds // of which alone values are meant
 	primary *schema.Schema
-	form    *Form
+	// forms is the forms of the node by how deep they look into what is required,
+	// once they are made: see impossible.
+	forms [maxDepth + 1]*Form
 }
 
 // choice settles a union of a node.

@@ -2,6 +2,7 @@ package normal_test
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"testing"
 
@@ -41,6 +42,46 @@ func TestFormsDoNotDependOnWhatIsMetFirst(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// The same holds for schemas that nobody thought of.
+func TestRandomFormsDoNotDependOnWhatIsMetFirst(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(1000) {
+		random := rand.New(rand.NewPCG(seed, 9)) //nolint:gosec // the same each time
+		text := `{"$defs":{"a":` + recursive(random, 0) + `,"b":` + recursive(random, 0) + `,"c":` + recursive(random, 0) + `}}`
+		want := formsOf(t, text, nil)
+		for _, order := range []func([]*schema.Schema){slices.Reverse[[]*schema.Schema], func(all []*schema.Schema) { slices.Reverse(all[:2]) }, func(all []*schema.Schema) { slices.Reverse(all[1:]) }} {
+			if diff := cmp.Diff(want, formsOf(t, text, order)); diff != "" {
+				t.Errorf("seed %d: %s (-in order +otherwise):\n%s", seed, text, diff)
+			}
+		}
+	}
+}
+
+// recursive is a schema that refers to the definitions a, b and c inside members,
+// items and unions.
+func recursive(random *rand.Rand, depth int) string {
+	part := func() string { return recursive(random, depth+1) }
+	if depth > 0 && random.IntN(3) == 0 || depth > 2 {
+		return `{"$ref":"#/$defs/` + string(rune('a'+random.IntN(3))) + `"}`
+	}
+	switch random.IntN(8) {
+	case 0:
+		return `{"type":"object","required":["x"],"properties":{"x":` + part() + `}}`
+	case 1:
+		return `{"type":"object","required":["x","y"],"properties":{"x":` + part() + `,"y":` + part() + `},"additionalProperties":false}`
+	case 2:
+		return `{"type":"array","minItems":1,"items":` + part() + `}`
+	case 3, 4:
+		return `{"oneOf":[{"type":"object","required":["z"],"properties":{"z":` + part() + `}},{"type":["object","null"],"properties":{"x":` + part() + `}}]}`
+	case 5:
+		return `{"anyOf":[{"type":"array","items":` + part() + `},{"type":"string","minLength":3,"maxLength":2},{"type":"integer"}]}`
+	case 6:
+		return `{"type":"object","allOf":[{"properties":{"x":` + part() + `}},{"properties":{"x":` + part() + `},"required":["x"]}]}`
+	default:
+		return []string{`{"type":"string"}`, `{"type":"null"}`, `false`, `{"enum":[1,"a"]}`}[random.IntN(4)]
 	}
 }
 

@@ -80,7 +80,7 @@ func (f *Form) alive(u union) []*schema.Schema {
 	var alive []*schema.Schema
 	for _, branch := range u.branches() {
 		kinds := g.kindsOf(branch, f.Kinds|Null)
-		if kinds == None || kinds == Null && !g.acceptsNull(branch) || kinds != Null && impossible(n.settle(u).taking(u, branch, f.Kinds), maxDepth) {
+		if kinds == None || kinds == Null && !g.acceptsNull(branch) || kinds != Null && f.impossible(n.settle(u).taking(u, branch, f.Kinds)) {
 			f.warn(branch.Pos, "branch-never-valid", "no value can take this branch of the "+u.keyword+": it contradicts itself, or what else holds here", "remove the branch, or what excludes it")
 			continue
 		}
@@ -191,6 +191,7 @@ const maxBranches = 4096
 func (f *Form) unite(u union, branches []*schema.Schema) {
 	n := f.Node
 	rest := n.settle(u)
+	f.asked = true // the unions inside it are those of this depth
 	f.Union = &Union{Keyword: u.keyword, Of: u.schema}
 	for _, branch := range branches {
 		node := rest.taking(u, branch, f.Kinds)
@@ -199,18 +200,18 @@ func (f *Form) unite(u union, branches []*schema.Schema) {
 			node = node.named(branch)
 			direct = rest.choose(choice{union: u, branch: branch, loose: true}).named(branch)
 		}
-		f.Union.Direct = append(f.Union.Direct, Branch{Node: direct, From: branch, Kinds: node.kinds(), Joined: !node.Single()})
-		f.Union.Branches = append(f.Union.Branches, flat(node, branch)...)
+		form, _ := node.settledAt(f.depth)
+		f.Union.Direct = append(f.Union.Direct, Branch{Node: direct, From: branch, Kinds: form.Kinds &^ Null, Joined: !node.Single()})
+		f.Union.Branches = append(f.Union.Branches, flat(node, form, branch)...)
 	}
 	if len(f.Union.Branches) > maxBranches {
 		f.Union.Branches = f.Union.Direct
 	}
 }
 
-// flat is the branches that a branch consists of: those of a union inside it,
-// and one for each of several types.
-func flat(node *Node, from *schema.Schema) []Branch {
-	form, _ := node.Settled()
+// flat is the branches that a branch with a form consists of: those of a union
+// inside it, and one for each of several types.
+func flat(node *Node, form *Form, from *schema.Schema) []Branch {
 	if form.Union == nil {
 		return []Branch{{Node: node, From: from, Kinds: form.Kinds &^ Null, Joined: !node.Single()}}
 	}
@@ -268,7 +269,7 @@ func (f *Form) split() {
 	for _, name := range names {
 		kinds := KindsOfType(name) & f.Kinds
 		node := f.Node.Within(kinds)
-		if impossible(node, maxDepth) {
+		if f.impossible(node) {
 			continue
 		}
 		f.Union.Branches = append(f.Union.Branches, Branch{Node: node, From: f.Node.primary, Kinds: kinds})
