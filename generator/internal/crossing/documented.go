@@ -10,7 +10,6 @@ import (
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
-	"github.com/outboxgen/outboxgen/generator/internal/diag"
 	"github.com/outboxgen/outboxgen/generator/internal/verdict"
 )
 
@@ -154,11 +153,6 @@ func settle(ctx context.Context, dir string, failures []Failure) error {
 // inGo reports whether a document is refused because of what Go's types hold.
 func inGo(a verdict.Answer) bool {
 	return kindOf(verdict.RefusesValid, nil, a) != Kind(verdict.RefusesValid)
-}
-
-// noEvent reports whether a document is the null that a warning says is refused.
-func noEvent(document []byte, o verdict.Outcome) bool {
-	return string(document) == "null" && slices.ContainsFunc(o.Findings, func(f diag.Finding) bool { return f.ID == "event-may-be-null" })
 }
 
 // byRule is the documented rule of validation by which a schema may refuse valid

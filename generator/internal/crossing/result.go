@@ -121,7 +121,7 @@ func judge(s Schema, c verdict.Case, o verdict.Outcome, validator *jsonschema.Sc
 		}
 		if direction != verdict.Agrees {
 			kind := kindOf(direction, c.Documents[i].JSON, a)
-			if kind == Kind(verdict.RefusesValid) && noEvent(c.Documents[i].JSON, o) {
+			if kind == Kind(verdict.RefusesValid) && o.NoEvent(c.Documents[i].Event, c.Documents[i].JSON) {
 				kind = NoEvent
 			}
 			f := add(kind, detail)

@@ -84,6 +84,17 @@ func (o Outcome) Refused() []string {
 	return slices.Sorted(maps.Keys(ids))
 }
 
+// NoEvent reports whether a document is the null that a warning about an event
+// says is refused, since it is no event. The event is named as in Document.
+func (o Outcome) NoEvent(event string, document []byte) bool {
+	if event == "" && len(o.events) > 0 {
+		event = o.events[0]
+	}
+	return string(document) == "null" && slices.ContainsFunc(o.Findings, func(f diag.Finding) bool {
+		return f.ID == "event-may-be-null" && strings.Contains(f.Message, " "+event+" ")
+	})
+}
+
 // Answer is what a generated type makes of a document.
 type Answer struct {
 	// Decode is the error of decoding; Validate that of validating what was

@@ -133,3 +133,20 @@ func TestAURITemplateIsOneOfRFC6570(t *testing.T) {
 		}
 	}
 }
+
+func TestNullIsNoEventIfAWarningSaysSo(t *testing.T) {
+	t.Parallel()
+	c := verdict.ForSchema("null", []byte(`{"type":["object","null"],"properties":{"a":{"type":"string"}}}`))
+	outcomes, err := verdict.Generate([]verdict.Case{c})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		event, document string
+		want            bool
+	}{{"", "null", true}, {"ThingV1", "null", true}, {"OtherV1", "null", false}, {"ThingV1", "{}", false}} {
+		if got := outcomes[0].NoEvent(test.event, []byte(test.document)); got != test.want {
+			t.Errorf("%s as %q: want %v", test.document, test.event, test.want)
+		}
+	}
+}
