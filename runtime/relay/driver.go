@@ -38,6 +38,7 @@ type driver struct {
 	checked   atomic.Int64 // when the store was last checked
 	explained atomic.Int64 // and when because of a refused call; 0: never
 	failing   failing
+	complains complaints
 	producer  Producer
 	tracer    trace.Tracer
 
@@ -55,7 +56,7 @@ func newDriver(ctx context.Context, r *Relay) *driver {
 	d := &driver{
 		r: r, cfg: &r.cfg, m: newMachine(&r.cfg),
 		outcomes: make(chan outcome, 2*numSlots), wakes: make(chan struct{}, 1), stats: make(chan Stats, 1),
-		root: root, cancelRoot: cancel, failing: failing{},
+		root: root, cancelRoot: cancel, failing: failing{}, complains: complaints{},
 	}
 	d.m.off = r.off
 	d.idler, d.m.idles = r.cfg.Store.(Idler)
@@ -330,6 +331,7 @@ func (d *driver) take(o outcome) {
 	var setup *SetupError
 	switch {
 	case o.err == nil:
+		d.complains.succeeded(callName(o.op))
 		if slotOf(o.op) == slotLease {
 			d.r.reached.Store(int64(max(1, now)))
 		}
@@ -342,8 +344,9 @@ func (d *driver) take(o outcome) {
 	default:
 		what := [numSlots]string{"lease", "store", "topics", "open", "store", "store"}[slotOf(o.op)]
 		d.cfg.Observer.Failed(what, ClassRelay, o.err)
-		d.cfg.Logger.WarnContext(d.root, "call failed, retrying", slog.String("what", what),
-			slog.String("call", callName(o.op)), slog.Any("error", o.err))
+		if attrs, say := d.complains.failed(now, callName(o.op), o.err); say {
+			d.cfg.Logger.WarnContext(d.root, "call failed, retrying", append(attrs, slog.String("what", what))...)
+		}
 	}
 	d.m.handle(now, o)
 	d.r.stuck.Store(int64(d.failing.since(d.m.repeats)))

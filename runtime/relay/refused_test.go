@@ -129,12 +129,15 @@ func (l *logged) String() string {
 type sick struct {
 	relay.Store
 	snapshots, ticks, rereads, settles, flushes atomic.Bool
+
+	refused atomic.Int64 // snapshots
 }
 
 var errSick = errors.New("no")
 
 func (s *sick) Snapshot(ctx context.Context) (relay.Snapshot, error) {
 	if s.snapshots.Load() {
+		s.refused.Add(1)
 		return "", errSick
 	}
 	return s.Store.Snapshot(ctx)
@@ -224,6 +227,27 @@ func TestAFailedReadThatIsNotMadeAgainIsForgotten(t *testing.T) {
 	mem.Add(rows(1, "t", "other")...)
 	r.w.until(t, "the topic is paused", func(w *watcher) bool { return len(w.status.PausedTopics) > 0 })
 	becomes(t, "ready again", r.Ready)
+}
+
+// A call that goes on failing is not logged each time.
+func TestFailuresInARowAreLoggedNowAndThen(t *testing.T) {
+	t.Parallel()
+	const failures = 2_000
+	store := &sick{Store: relay.NewMemStore()}
+	store.snapshots.Store(true)
+	var log logged
+	r := start(t, relay.Config{
+		Store: store, Sink: relay.NewStdoutSink(&lines{}), Logger: slog.New(slog.NewTextHandler(&log, nil)),
+		OutageMin: time.Microsecond, OutageMax: time.Microsecond,
+	})
+	becomes(t, "snapshots failed often", func() bool { return store.refused.Load() >= failures })
+	store.snapshots.Store(false)
+	becomes(t, "ready", r.Ready)
+	r.stop()
+	said := strings.Count(log.String(), "call failed, retrying")
+	if said == 0 || said*20 > failures || !strings.Contains(log.String(), "error="+errSick.Error()) {
+		t.Errorf("%d lines about %d failures:\n%s", said, failures, &log)
+	}
 }
 
 // becomes looks again and again until ok.
