@@ -26,8 +26,11 @@ type control struct {
 // are looked for only if there are events, which a rollback to a savepoint may have
 // wait again.
 func controls(sql string, events bool) []control {
+	return sqlScanner{text: sql}.controls(events)
+}
+
+func (s sqlScanner) controls(events bool) []control {
 	var found []control
-	s := sqlScanner{text: sql}
 	for s.statement() {
 		start := s.pos
 		if c, ok := s.control(); ok {

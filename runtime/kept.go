@@ -205,7 +205,8 @@ func (k *kept) before(ctx context.Context, tx pgx.Tx, sql string) error {
 		}
 		sql = text
 	}
-	for _, c := range controls(sql, len(k.entries) > 0) {
+	scanner := sqlScanner{text: sql, backslash: tx.Conn().PgConn().ParameterStatus("standard_conforming_strings") == "off"}
+	for _, c := range scanner.controls(len(k.entries) > 0) {
 		switch c.kind {
 		case controlEnd:
 			k.misuse = ErrTransactionControl

@@ -110,15 +110,19 @@ func TestEventsKeepTheirMeaning(t *testing.T) {
 		between func(ctx context.Context, tx pgx.Tx) error
 		second  string // the event of grade 2; that of grade 1 is always in a, of the service, of no tenant
 	}{
-		"nothing":                         {exec(`select 1`), "2 a service"},
-		"SET search_path":                 {exec(`SET search_path TO b`), inB},
-		"set with =":                      {exec(`set search_path = b`), inB},
-		"SET LOCAL":                       {exec(`set local search_path to b, public`), inB},
-		"SET SESSION":                     {exec(`set session search_path to b`), inB},
-		"quoted name":                     {exec(`set "search_path" to b`), inB},
-		"SET SCHEMA":                      {exec(`set schema 'b'`), inB},
-		"comments and case":               {exec("-- tenant\n/* now /* b */ */ sEt\n/**/ LoCaL Search_Path\nto b"), inB},
-		"the second of several":           {exec(`select 1; set local search_path to b; select 2`), inB},
+		"nothing":               {exec(`select 1`), "2 a service"},
+		"SET search_path":       {exec(`SET search_path TO b`), inB},
+		"set with =":            {exec(`set search_path = b`), inB},
+		"SET LOCAL":             {exec(`set local search_path to b, public`), inB},
+		"SET SESSION":           {exec(`set session search_path to b`), inB},
+		"quoted name":           {exec(`set "search_path" to b`), inB},
+		"SET SCHEMA":            {exec(`set schema 'b'`), inB},
+		"comments and case":     {exec("-- tenant\n/* now /* b */ */ sEt\n/**/ LoCaL Search_Path\nto b"), inB},
+		"the second of several": {exec(`select 1; set local search_path to b; select 2`), inB},
+		"after a backslash that escapes": {func(ctx context.Context, tx pgx.Tx) error {
+			return errors.Join(exec(`set local standard_conforming_strings = off`)(ctx, tx), InsertGraded(ctx, tx, event(3)),
+				exec(`select '\'; '; set local search_path to b`)(ctx, tx))
+		}, "2 b service, 3 a service"},
 		"after a string with a semicolon": {exec(`select ';'; set local search_path to b`), inB},
 		"RESET":                           {exec(`reset search_path; set local search_path to b`), inB},
 		"RESET ALL":                       {exec(`reset all; set local search_path to b`), inB},

@@ -6,6 +6,9 @@ import "strings"
 type sqlScanner struct {
 	text string
 	pos  int
+	// backslash says that one escapes in every string: standard_conforming_strings is
+	// off.
+	backslash bool
 }
 
 // statement goes to the beginning of the next statement.
@@ -115,7 +118,7 @@ func (s *sqlScanner) token() {
 	c := s.text[s.pos]
 	switch {
 	case c == '\'':
-		s.quoted('\'', false)
+		s.quoted('\'', s.backslash)
 	case c == '"':
 		s.quoted('"', false)
 	case c == '$':
