@@ -186,16 +186,22 @@ func (t *term) noneLeft(s *scope) {
 // forgetTopics forgets topics that were never described and that no row waits for, so
 // that rows of ever new topics that do not exist take no memory for long.
 func (t *term) forgetTopics() {
+	unused := func(tp *topic) bool {
+		return tp.info == nil && tp.paused == nil && tp.catchUp == nil && !tp.describe && len(tp.waiting)+len(tp.ready) == 0
+	}
+	if !slices.ContainsFunc(t.order, unused) {
+		return
+	}
 	held := map[*topic]bool{}
 	for _, s := range t.holds {
 		held[s.topic] = true
 	}
 	t.order = slices.DeleteFunc(t.order, func(tp *topic) bool {
-		kept := tp.info != nil || tp.paused != nil || tp.catchUp != nil || tp.describe || len(tp.waiting)+len(tp.ready) > 0 || held[tp]
-		if !kept {
+		gone := unused(tp) && !held[tp]
+		if gone {
 			delete(t.topics, tp.name)
 		}
-		return !kept
+		return gone
 	})
 }
 
