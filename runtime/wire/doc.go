@@ -53,9 +53,8 @@
 // A UUID is written in lower case, base64url with padding and base16 in upper
 // case. A struct with such values has a [Spelling], which remembers those that a
 // document wrote otherwise; an unchanged one is written like that again, and rules
-// check the text that was read. Outside a
-// struct (event data that is a UUID, or an array or a tuple of them) they are
-// written in the usual form.
+// check the text that was read. So do tuples and event data that is no object. In a
+// branch of a union that is decoded by itself they are written in the usual form.
 //
 // # Strings
 //

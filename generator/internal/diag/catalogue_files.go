@@ -116,11 +116,11 @@ func keywordRules() []rule {
 			instead: "add the member that the message names", bad: "title: A\nx-outbox: {version: 1, type: a.v1}\ntype: object\n", good: "title: A\nx-outbox: {version: 1, type: a.v1, aggregate: {type: a}}\ntype: object\n",
 		},
 		{
-			id: "empty-list", what: "a list that needs at least one entry", why: "An empty type, enum, allOf, anyOf or oneOf allows no value, or means nothing.",
-			instead: "add an entry, or remove the keyword", bad: "x: {enum: []}", good: "x: {enum: [a]}",
+			id: "empty-list", what: "a list that needs at least one entry", why: "An empty type, allOf, anyOf or oneOf means nothing. An enum without values is a warning: no value is valid.",
+			instead: "add an entry, or remove the keyword", bad: "x: {allOf: []}", good: "x: {allOf: [{type: string}]}",
 		},
 		{
-			id: "duplicate-enum", what: "an enum that lists a value twice", why: "The second one says nothing; most often another value was meant. Numbers are compared as numbers: 1 and 1.0 are the same.",
+			id: "duplicate-enum", severity: Warning, what: "an enum that lists a value twice", why: "The second one says nothing; most often another value was meant. Numbers are compared as numbers: 1 and 1.0 are the same.",
 			instead: "remove one of them", bad: "x: {enum: [1, 1.0]}", good: "x: {enum: [1, 2]}",
 		},
 		{

@@ -95,7 +95,7 @@ func valueRules() []rule {
 			instead: "write a default that meets the schema, or fill it in where the event is made", bad: "x: {type: object, required: [a], properties: {a: {type: string}}, default: {b: c}}", good: "x: {type: object, required: [a], properties: {a: {type: string}}, default: {a: b}}",
 		},
 		{
-			id: "value-type", what: "a default, example or listed value of the wrong type", why: "It would not be valid itself.",
+			id: "value-type", severity: Warning, what: "a default, example or listed value of the wrong type", why: "It would not be valid itself.",
 			instead: "correct the value or the type", bad: "x: {type: string, default: 5}", good: "x: {type: string, default: five}",
 		},
 		{

@@ -133,6 +133,33 @@ func TestFilesThatNobodyMayEdit(t *testing.T) {
 	}
 }
 
+// What the standard allows and advises against is a warning in every file, one that
+// describes an event too.
+func TestLegalSchemasAreNoErrors(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		`{"enum": []}`:                        "empty-list",
+		`{"enum": [1, 2, 1.0]}`:               "duplicate-enum",
+		`{"type": "string", "default": 5}`:    "value-type",
+		`{"type": "string", "examples": [5]}`: "value-type",
+		`{"type": "string", "minimum": 5}`:    "ignored-keyword",
+	} {
+		t.Run(text, func(t *testing.T) {
+			t.Parallel()
+			_, list, err := schema.LoadFS(fstest.MapFS{
+				"outboxgen.yaml": {Data: []byte("version: 1\nservice: a\nout: events\nschemas: [a.json]\n")},
+				"a.json":         {Data: []byte(`{"title": "A", "x-outbox": {"version": 1, "type": "a.v1", "aggregate": {"type": "a"}}, "type": "object", "properties": {"a": ` + text + `}}`)},
+			}, "outboxgen.yaml")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff([]string{want}, found(list)); diff != "" {
+				t.Errorf("findings (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
 // What is wrong is an error where somebody here can put it right, and where
 // nothing of a file can be read.
 func TestFilesThatAreReadToTheLetter(t *testing.T) {

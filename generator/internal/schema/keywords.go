@@ -299,29 +299,21 @@ func enum(b *builder, s *Schema, m Member) {
 	}
 	s.Enum = []*Value{}
 	if len(m.Value.Items) == 0 {
-		b.discouraged(diag.Finding{Pos: m.Value.Pos, ID: "empty-list", Message: "enum needs at least one value"})
+		b.list.Add(diag.Finding{
+			Pos: m.Value.Pos, Severity: diag.Warning, ID: "empty-list", Message: "the enum lists no value, so that no value is valid", Hint: "list the values that are meant",
+		})
 		return
 	}
 	seen := map[string]diag.Pos{}
 	for _, v := range m.Value.Items {
 		key := v.Canonical()
 		if other, dup := seen[key]; dup {
-			b.discouraged(diag.Finding{Pos: v.Pos, ID: "duplicate-enum", Message: fmt.Sprintf(
-				"the enum lists %s twice; the first is at line %d, column %d", v.Describe(), other.Line, other.Col)})
+			b.list.Warnf(v.Pos, "duplicate-enum", "the enum lists %s twice; the first is at line %d, column %d", v.Describe(), other.Line, other.Col)
 			continue
 		}
 		seen[key] = v.Pos
 		s.Enum = append(s.Enum, v)
 	}
-}
-
-// discouraged reports what the standard advises against and allows: an error
-// in a file that describes an event, a warning elsewhere.
-func (b *builder) discouraged(f diag.Finding) {
-	if !b.unit.owned {
-		f.Severity = diag.Warning
-	}
-	b.list.Add(f)
 }
 
 // names reads an array of different strings.

@@ -1,7 +1,6 @@
 package schema
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
@@ -45,7 +44,7 @@ func (b *builder) sense(s *Schema) {
 		}
 	}
 	if v := s.Default; v != nil && v.Kind != Null && !v.Is(s.Types) {
-		b.discouraged(diag.Finding{Pos: v.Pos, ID: "value-type", Message: fmt.Sprintf("default %s is not %s", v.Short(), TypeText(s.Types...))})
+		b.list.Warnf(v.Pos, "value-type", "default %s is not %s; nothing fills it in", v.Short(), TypeText(s.Types...))
 	}
 	for _, v := range s.Examples {
 		if !v.Is(s.Types) {

@@ -268,7 +268,11 @@ func (b *builder) checkDefault(f *ir.Field) {
 	if f.Default == nil || kind == "" || f.Default.Is([]string{kind}) {
 		return
 	}
-	b.list.Warnf(f.Default.Pos, "value-type", "default %s is not %s; nothing fills it in", f.Default.Short(), schema.TypeText(kind))
+	types := []string{kind}
+	if f.Type.Nullable {
+		types = append(types, "null")
+	}
+	b.list.Warnf(f.Default.Pos, "value-type", "default %s is not %s; nothing fills it in", f.Default.Short(), schema.TypeText(types...))
 	f.Default = nil
 }
 
