@@ -88,11 +88,11 @@ func fileRules() []rule {
 func keywordRules() []rule {
 	return []rule{
 		{
-			id: "unknown-keyword", what: "a keyword that JSON Schema does not have", why: "Validators ignore what they do not know, so a misspelt keyword would check nothing and nobody would notice. In a file that describes no event it is a warning.",
+			id: "unknown-keyword", severity: Warning, what: "a keyword that JSON Schema does not have", why: "It is ignored, as every validator does, so a misspelt keyword checks nothing. A misspelt x-outbox is an error in a file of yours.",
 			instead: "correct the spelling; annotations of your own begin with x-", bad: "x: {type: string, maxlength: 5}", good: "x: {type: string, maxLength: 5}",
 		},
 		{
-			id: "other-dialect", what: "a keyword of another dialect than the file's", why: "Validators of this dialect ignore it.",
+			id: "other-dialect", severity: Warning, what: "a keyword of another dialect than the file's", why: "It is ignored, as every validator of this dialect does. A form of another dialect, such as an array under items in 2020-12, is an error in a file of yours.",
 			instead: "say what is meant with the keyword of this dialect, or change $schema", bad: "x: {type: array, additionalItems: false}", good: "x: {type: array, items: {type: string}}",
 		},
 		{

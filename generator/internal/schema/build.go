@@ -162,32 +162,28 @@ func (b *builder) member(s *Schema, m Member) {
 	case ok:
 		b.unknown(diag.Finding{
 			Pos: m.Pos, ID: "other-dialect",
-			Message: fmt.Sprintf("%s is not a keyword of %s", m.Name, dialects[b.level]),
+			Message: fmt.Sprintf("%s is ignored: it is not a keyword of %s", m.Name, dialects[b.level]),
 			Hint:    otherDialect(m.Name, b.level),
 		})
 	case b.unit.unknown >= maxUnknown:
 		if b.unit.unknown == maxUnknown {
 			b.unit.unknown++
-			b.unknown(diag.Finding{Pos: m.Pos, ID: "unknown-keyword", Message: "more unknown keywords from here on, which are not listed"})
+			b.unknown(diag.Finding{Pos: m.Pos, ID: "unknown-keyword", Message: "more unknown keywords from here on, which are ignored"})
 		}
 	default:
 		b.unit.unknown++
 		b.unknown(diag.Finding{
-			Pos: m.Pos, ID: "unknown-keyword", Message: "unknown keyword " + diag.Quote(m.Name),
+			Pos: m.Pos, ID: "unknown-keyword", Message: "unknown keyword " + diag.Quote(m.Name) + ", which is ignored",
 			Hint: diag.DidYouMean(m.Name, known(b.load.words, b.level)),
 		})
 	}
 }
 
-// unknown reports a keyword that the dialect does not have. It is an error in a
-// file that describes an event; any other may come from somebody else, and
-// loads as it is.
+// unknown reports a keyword that the dialect does not have. JSON Schema allows
+// it, and it says nothing.
 func (b *builder) unknown(f diag.Finding) {
-	switch {
-	case !b.unit.owned:
-		f.Severity = diag.Warning
-		f.Message += ", which is ignored"
-	case f.Hint == "":
+	f.Severity = diag.Warning
+	if f.Hint == "" && b.unit.owned {
 		f.Hint = "annotations of your own begin with x-"
 	}
 	b.list.Add(f)

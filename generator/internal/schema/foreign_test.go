@@ -236,12 +236,14 @@ func TestFilesThatNoEventUses(t *testing.T) {
 	}
 	fsys := fstest.MapFS{
 		"outboxgen.yaml":  {Data: []byte("version: 1\nservice: a\nout: events\nschemas: [\"*.yaml\"]\n")},
-		"good.yaml":       {Data: []byte(event("Good") + "properties: {a: {$ref: used.yaml}}\n")},
+		"good.yaml":       {Data: []byte(event("Good") + "properties: {a: {$ref: used.yaml}, b: {$ref: unreadable-used.yaml}}\n")},
 		"bad.yaml":        {Data: []byte(event("Bad") + "properties: {a: {type: text}}\n")},
 		"used.yaml":       {Data: []byte("type: text\n")},
 		"unused.yaml":     {Data: []byte("type: text\nproperties: {a: {$ref: gone.yaml}}\n")},
 		"misspelled.yaml": {Data: []byte("x-outbx: {version: 1}\n")},
 		"unreadable.yaml": {Data: []byte("a: [\n")},
+
+		"unreadable-event.yaml": {Data: []byte("x-outbox: {\n")}, "unreadable-used.yaml": {Data: []byte("a: [\n")},
 	}
 	p, list, err := schema.LoadFS(fsys, "outboxgen.yaml")
 	if err != nil {
@@ -254,7 +256,8 @@ func TestFilesThatNoEventUses(t *testing.T) {
 	want := map[string]diag.Severity{
 		"bad.yaml unknown-type": diag.Error, "used.yaml unknown-type": diag.Error,
 		"unused.yaml unknown-type": diag.Warning, "unused.yaml unknown-file": diag.Warning,
-		"misspelled.yaml unknown-keyword": diag.Error, "unreadable.yaml yaml-syntax": diag.Error,
+		"misspelled.yaml unknown-keyword": diag.Error, "unreadable.yaml yaml-syntax": diag.Warning,
+		"unreadable-event.yaml yaml-syntax": diag.Error, "unreadable-used.yaml yaml-syntax": diag.Error,
 	}
 	if diff := cmp.Diff(want, severities); diff != "" {
 		t.Errorf("findings (-want +got):\n%s", diff)

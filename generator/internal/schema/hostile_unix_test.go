@@ -74,7 +74,7 @@ func TestEncodings(t *testing.T) {
 	write(t, filepath.Join(dir, "mark.json"), "\xEF\xBB\xBF{\"title\": \"A\", \"x-outbox\": {\"version\": 1, \"type\": \"a.v1\", \"aggregate\": {\"type\": \"a\"}}, \"type\": \"object\"}")
 	for name, order := range map[string]binary.AppendByteOrder{"big.json": binary.BigEndian, "little.json": binary.LittleEndian} {
 		var text []byte
-		for _, unit := range utf16.Encode([]rune("\uFEFF{\"title\": \"A\"}")) {
+		for _, unit := range utf16.Encode([]rune("\uFEFF{\"x-outbox\": {}}")) {
 			text = order.AppendUint16(text, unit)
 		}
 		write(t, filepath.Join(dir, name), string(text))

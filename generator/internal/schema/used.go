@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"bytes"
 	"slices"
 
 	"github.com/outboxgen/outboxgen/generator/internal/diag"
@@ -33,7 +34,8 @@ func (l *loader) misfits(used map[*Schema]bool) {
 
 // unused makes warnings of the errors in files that no event uses, so that they
 // hide nothing about those that one does. While the project has no event, every
-// file counts.
+// file counts. So does one that cannot be read and has an x-outbox somewhere: the
+// code of its event would be removed.
 func (l *loader) unused(used map[*Schema]bool) *diag.List {
 	if len(used) == 0 {
 		return l.list
@@ -43,7 +45,7 @@ func (l *loader) unused(used map[*Schema]bool) *diag.List {
 		inUse[s.Doc.Path] = true
 	}
 	for _, u := range l.units {
-		if u.owned || u.mayDescribe || u.value == nil && u.doc.Listed {
+		if u.owned || u.mayDescribe || u.value == nil && u.doc.Listed && u.mentionsOutbox() {
 			inUse[u.doc.Path] = true
 		}
 	}
@@ -61,6 +63,12 @@ func (l *loader) unused(used map[*Schema]bool) *diag.List {
 		list.Add(f)
 	}
 	return list
+}
+
+// mentionsOutbox reports whether x-outbox stands in the text of the file, in
+// UTF-16 as well.
+func (u *unit) mentionsOutbox() bool {
+	return bytes.Contains(bytes.ReplaceAll(u.doc.Source, []byte{0}, nil), []byte("x-outbox"))
 }
 
 // leadTo is every schema that values of the events may have to meet.
