@@ -50,12 +50,19 @@ func olderWords(words map[string]keyword) {
 			b.within.recursive = m.Value.Bool
 		}
 	}, first: level2019, last: level2019, annotation: true}
-	nullable := keyword{read: func(b *builder, _ *Schema, m Member) {
-		if m.Value.Kind != Bool {
+	nullable := keyword{read: func(b *builder, s *Schema, m Member) {
+		switch {
+		case b.load.spec && !openAPI3(b.unit.value):
+			delete(s.At, m.Name)
+			b.list.Add(diag.Finding{
+				Pos: m.Pos, Severity: diag.Warning, ID: "other-dialect",
+				Message: m.Name + " is ignored: it is OpenAPI's, and validation: spec goes by JSON Schema alone", Hint: `list "null" in type`,
+			})
+		case m.Value.Kind != Bool:
 			b.wrong(m, "true or false")
-			return
+		default:
+			b.older.nullable = &m
 		}
-		b.older.nullable = &m
 	}, last: level2020}
 	words["nullable"], words["x-nullable"] = nullable, nullable // the second is Swagger 2.0's
 }

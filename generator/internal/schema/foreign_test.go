@@ -320,3 +320,33 @@ func TestSchemasToCompare(t *testing.T) {
 		}
 	}
 }
+
+// With validation: spec, OpenAPI's nullable allows no null: JSON Schema does not
+// have it. In a document of OpenAPI 3.0 it is a keyword.
+func TestNullableIsOpenAPIs(t *testing.T) {
+	t.Parallel()
+	for validation, want := range map[string]map[string][]string{
+		"strict": {"type": {"string", "null"}, "openapi": {"string", "null"}},
+		"spec":   {"type": {"string"}, "openapi": {"string", "null"}},
+	} {
+		p, list, err := schema.LoadFS(fstest.MapFS{
+			"outboxgen.yaml": {Data: []byte("version: 1\nservice: a\nout: events\nschemas: [a.yaml]\nvalidation: " + validation + "\n")},
+			"a.yaml":         {Data: []byte("properties:\n  type: {type: string, nullable: true}\n  openapi: {$ref: 'openapi.yaml#/components/schemas/e'}\n")},
+			"openapi.yaml":   {Data: []byte("openapi: 3.0.3\ncomponents: {schemas: {e: {type: string, nullable: true}}}\n")},
+		}, "outboxgen.yaml")
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := map[string][]string{}
+		for _, property := range p.Document("a.yaml").Root.Properties {
+			s := property.Schema
+			if s.Ref != nil {
+				s = s.Ref.Target
+			}
+			got[property.Name] = s.Types
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s: types (-want +got):\n%s\n%v", validation, diff, list.Sorted())
+		}
+	}
+}

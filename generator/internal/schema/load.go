@@ -80,6 +80,7 @@ func (l *loader) load(config string) (*Project, *diag.List, error) {
 	c := &Config{Path: config, At: map[string]diag.Pos{}}
 	if v, _ := readValue(config, src, l.list); v != nil {
 		readConfig(l, c, v)
+		l.spec = c.Validation == SpecValidation
 		l.describes = c.described()
 		l.configuredDialects(c)
 		l.listing = true
@@ -208,6 +209,7 @@ type loader struct {
 	list     *diag.List
 	alone    bool    // files are looked at without a config: none counts as owned
 	listing  bool    // the files at hand are those that schemas: names
+	spec     bool    // the config says validation: spec
 	dialect  Dialect // of files without $schema
 	words    map[string]keyword
 	sources  diag.Sources
@@ -344,7 +346,7 @@ func openAPI(u *unit, v *Value) bool {
 	}
 	for _, name := range []string{"openapi", "swagger", "asyncapi"} {
 		if m := v.Member(name); m != nil && m.Kind == String {
-			if name == "swagger" || strings.HasPrefix(m.Text, "3.0") && name == "openapi" {
+			if openAPI3(v) {
 				u.resources[0].level = level4
 			}
 			u.doc.Dialect = dialects[u.resources[0].level]
@@ -352,6 +354,13 @@ func openAPI(u *unit, v *Value) bool {
 		}
 	}
 	return false
+}
+
+// openAPI3 recognizes a document of OpenAPI up to 3.0, whose schemas have words
+// of their own.
+func openAPI3(v *Value) bool {
+	openapi, swagger := v.Member("openapi"), v.Member("swagger")
+	return openapi != nil && openapi.Kind == String && strings.HasPrefix(openapi.Text, "3.0") || swagger != nil && swagger.Kind == String
 }
 
 func (l *loader) builder(u *unit, within *resource) *builder {
