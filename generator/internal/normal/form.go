@@ -38,6 +38,8 @@ type Form struct {
 	Text   *TextForm // what strings are, if Kinds has String
 	Number *NumberForm
 
+	impliedType string // that Implied is about
+
 	depth int  // how deep it looks into what is required: see impossible
 	asked bool // whether another depth could have given another form
 
@@ -98,7 +100,7 @@ func (f *Form) build() {
 	kinds := g.narrow(f.Atoms, n.open(), n.within)
 	if kinds == All {
 		if kind, keyword := g.implied(f.Atoms, n.open()); kind != "" {
-			kinds, f.Implied = KindsOfType(kind), keyword
+			kinds, f.Implied, f.impliedType = KindsOfType(kind), keyword, kind
 		}
 	}
 	f.Kinds = kinds
@@ -139,6 +141,20 @@ func (f *Form) impossible(n *Node) bool {
 	return impossible(n, f.depth)
 }
 
+// TypeMissing tells of a type that was concluded from other keywords; nil if it
+// was not.
+func (f *Form) TypeMissing() *diag.Finding {
+	if f.Implied == "" {
+		return nil
+	}
+	kind := KindsOfType(f.impliedType).One()
+	return &diag.Finding{
+		Pos: f.Node.Primary().Pos, Severity: diag.Warning, ID: "type-missing",
+		Message: f.Implied + " without a type also allows every value of another type; taken as type: " + kind,
+		Hint:    "add type: " + kind,
+	}
+}
+
 // rank is where a type stands among the types that a keyword names.
 func rank(order []string, name string) int {
 	if i := slices.Index(order, name); i >= 0 {
@@ -153,10 +169,14 @@ func rank(order []string, name string) int {
 // warn notes what there is to say about a schema as it is written: not about one
 // of its types or branches alone.
 func (f *Form) warn(pos diag.Pos, id, message, hint string) {
-	if !f.Node.whole() {
-		return
+	f.add(&diag.Finding{Pos: pos, Severity: diag.Warning, ID: id, Message: message, Hint: hint})
+}
+
+// add notes a finding, nil for none, as warn does.
+func (f *Form) add(finding *diag.Finding) {
+	if finding != nil && f.Node.whole() {
+		f.findings = append(f.findings, *finding)
 	}
-	f.findings = append(f.findings, diag.Finding{Pos: pos, Severity: diag.Warning, ID: id, Message: message, Hint: hint})
 }
 
 // at is the position of a keyword under any of its spellings.

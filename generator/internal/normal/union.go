@@ -80,7 +80,14 @@ func (f *Form) alive(u union) []*schema.Schema {
 	var alive []*schema.Schema
 	for _, branch := range u.branches() {
 		kinds := g.kindsOf(branch, f.Kinds|Null)
-		if kinds == None || kinds == Null && !g.acceptsNull(branch) || kinds != Null && f.impossible(n.settle(u).taking(u, branch, f.Kinds)) {
+		never := kinds == None || kinds == Null && !g.acceptsNull(branch)
+		if !never && kinds != Null {
+			node := n.settle(u).taking(u, branch, f.Kinds)
+			if never = f.impossible(node); never {
+				f.add(node.formAt(f.depth).TypeMissing())
+			}
+		}
+		if never {
 			f.warn(branch.Pos, "branch-never-valid", "no value can take this branch of the "+u.keyword+": it contradicts itself, or what else holds here", "remove the branch, or what excludes it")
 			continue
 		}

@@ -104,6 +104,20 @@ var agreements = []agreement{
 		invalid: []string{`{"v":{"a":1}}`, `{"w":"a"}`},
 	},
 	{
+		name: "a member that a condition describes and a pattern types",
+		schema: `{"type":"object","properties":{"k":{"type":"object","patternProperties":{"b":{"type":"array"}},
+			"dependentSchemas":{"b":{"properties":{"b":{"format":"uuid"},"c":{"type":"string"}}}}}}}`,
+		valid:   []string{`{"k":{"b":[]}}`, `{"k":{"c":1}}`, `{"k":{"b":[1],"c":"x"}}`},
+		invalid: []string{`{"k":{"b":"3f2b7c1e-5d0a-4c69-8b1c-7f4f0a9b2e11"}}`, `{"k":{"b":[],"c":1}}`},
+	},
+	{
+		name:     "a branch whose type is concluded, and that no value of this type can take",
+		schema:   `{"type":"object","properties":{"v":{"anyOf":[{"required":["b"],"properties":{"b":false}},{"type":"array"},{"type":"integer"}]}}}`,
+		valid:    []string{`{"v":1}`, `{"v":[]}`},
+		invalid:  []string{`{"v":{"b":1}}`, `{"v":{}}`},
+		findings: []string{"branch-never-valid", "type-missing"},
+	},
+	{
 		name:    "a default that Go has no literal for",
 		schema:  `{"type":"object","properties":{"v":{"type":"array","default":[1]},"w":{"type":"object","additionalProperties":{"type":"array","items":{"type":["string","null"]}},"default":{"a":["x"]}}}}`,
 		valid:   []string{`{}`, `{"v":[2]}`, `{"w":{"b":[null]}}`},

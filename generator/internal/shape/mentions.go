@@ -2,6 +2,7 @@ package shape
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/outboxgen/outboxgen/generator/internal/diag"
 	"github.com/outboxgen/outboxgen/generator/internal/ir"
@@ -18,8 +19,8 @@ type mention struct {
 }
 
 // mentions is the members of a form that its conditional parts describe and its
-// properties do not, in source order. A form that types its other members, or
-// forbids them, has none.
+// properties and patterns do not, in source order. A form that types its other
+// members, or forbids them, has none.
 func (b *builder) mentions(f *normal.Form) []*mention {
 	o := f.Object()
 	if o.Rest != nil || o.Closed {
@@ -37,7 +38,9 @@ func (b *builder) mentions(f *normal.Form) []*mention {
 	for _, branch := range f.Node.Undecided() {
 		g.schema(branch)
 	}
-	return g.found
+	return slices.DeleteFunc(g.found, func(m *mention) bool { // described by a pattern
+		return slices.ContainsFunc(o.Patterns, func(p normal.MemberPattern) bool { return p.Pattern.Known() && p.Pattern.Match(m.name) })
+	})
 }
 
 type gatherer struct {

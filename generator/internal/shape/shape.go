@@ -221,15 +221,9 @@ func (b *builder) warnNeverValid(node *normal.Node) {
 
 // warnImplied tells of a type that was concluded from other keywords.
 func (b *builder) warnImplied(f *normal.Form) {
-	if f.Implied == "" {
-		return
+	if finding := f.TypeMissing(); finding != nil {
+		b.list.Add(*finding)
 	}
-	kind := f.Kinds.One()
-	b.list.Add(diag.Finding{
-		Pos: f.Node.Primary().Pos, Severity: diag.Warning, ID: "type-missing",
-		Message: f.Implied + " without a type also allows every value of another type; taken as type: " + kind,
-		Hint:    "add type: " + kind,
-	})
 }
 
 // raw is a value that is kept as it came, and checked against its whole schema.
