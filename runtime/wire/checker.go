@@ -25,6 +25,10 @@ type Checker struct {
 	schema     place
 	texts      texts
 	violations []Violation
+
+	asks     *Checker            // if it checks a branch for a union: the outermost one
+	branches int                 // that it is inside of
+	answers  map[question]answer // of the outermost one
 }
 
 // mark is what Leave goes back to.

@@ -21,6 +21,7 @@ type Decoder struct {
 	pos        int
 	depth      int
 	dead       bool // after a syntax error
+	lends      bool // Raw is a part of the document, as what is read is not kept
 	violations []Violation
 	missing    []missing
 	scratch    []byte

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
-	"strings"
 )
 
 // A Value is what the values of every union can do.
@@ -210,79 +209,4 @@ func (c *Checker) NoBranch(value any, rule, want string) {
 		return
 	}
 	c.Fail(rule, "must be "+want+", is none of them")
-}
-
-// Kept reads a value of any type but null as the union R, which keeps its bytes.
-func Kept[R ~struct{ Raw json.RawMessage }](d *Decoder) R {
-	return R{Raw: NoBranch[json.RawMessage](d)}
-}
-
-// From writes a value as the union R, which keeps its bytes. The error is an
-// *EncodeError.
-func From[R ~struct{ Raw json.RawMessage }, T any](v T, write func(*Encoder, T)) (R, error) {
-	raw, err := Marshal(v, nameOf[R](), write)
-	return R{Raw: raw}, err
-}
-
-// As reads the bytes of a union as one of its branches, called name, and
-// validates it with check, which may be nil. The error is a *DecodeError or a
-// *ValidationError.
-func As[T any](raw json.RawMessage, name string, read func(*Decoder) T, check func(*T, *Checker)) (T, error) {
-	var value, none T
-	if err := Unmarshal(raw, &value, name, read); err != nil {
-		return none, err
-	}
-	if check == nil {
-		return value, nil
-	}
-	var c Checker
-	check(&value, &c)
-	if err := c.Err(name); err != nil {
-		return none, err
-	}
-	return value, nil
-}
-
-// Refusal is why a branch of a union does not take the value: the error of as,
-// one of the methods that read it as a branch.
-func Refusal[T any](as func() (T, error)) error {
-	_, err := as()
-	return err
-}
-
-// OneOf checks that exactly one branch took the value: each error is the Refusal
-// of a branch.
-func (c *Checker) OneOf(branches string, errs ...error) {
-	switch n := taken(errs); {
-	case n == 0:
-		c.Fail("oneOf", noneOf(branches, errs))
-	case n > 1:
-		c.Fail("oneOf", fmt.Sprintf("must be exactly one of %s, is %d of them", branches, n))
-	}
-}
-
-// AnyOf checks that at least one branch took the value: each error is the Refusal
-// of a branch.
-func (c *Checker) AnyOf(branches string, errs ...error) {
-	if taken(errs) == 0 {
-		c.Fail("anyOf", noneOf(branches, errs))
-	}
-}
-
-func taken(errs []error) int {
-	n := 0
-	for _, err := range errs {
-		if err == nil {
-			n++
-		}
-	}
-	return n
-}
-
-func noneOf(branches string, errs []error) string {
-	var why []string
-	for _, err := range errs {
-		why = append(why, err.Error())
-	}
-	return "must be one of " + branches + ", is none of them: " + strings.Join(why, "; ")
 }

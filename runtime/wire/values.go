@@ -121,6 +121,9 @@ func (d *Decoder) Raw() json.RawMessage {
 	if d.dead {
 		return nil
 	}
+	if d.lends {
+		return d.data[start:d.pos:d.pos]
+	}
 	return slices.Clone(d.data[start:d.pos])
 }
 

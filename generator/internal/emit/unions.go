@@ -382,7 +382,7 @@ func (c *coder) rawUnion(n *ir.Named) (string, error) {
 	u := n.Union
 	view := rawUnionView{Name: n.Name}
 	view.Methods = []string{marshal, validate, "func (v NAME) encode(e *wire.Encoder) { e.RawOrNull(v.Raw) }", strings.Replace(unmarshal, "wire.Decode(b, v, decodeNAME)", "wire.DecodeKept(b, v)", 1)}
-	var names, words, errs []string
+	var names, words, refusals []string
 	for _, branch := range u.Branches {
 		t := branch.Type
 		b := rawBranchView{Name: branch.Name, Type: c.base(t), Read: c.reader(t), Write: c.writer(t), Check: "nil"}
@@ -401,14 +401,14 @@ func (c *coder) rawUnion(n *ir.Named) (string, error) {
 		view.Branches = append(view.Branches, b)
 		names = append(names, "As"+b.Name)
 		words = append(words, b.Name)
-		errs = append(errs, fmt.Sprintf("wire.Refusal(v.As%s)", b.Name))
+		refusals = append(refusals, fmt.Sprintf("wire.Refusal(v.as%s)", b.Name))
 	}
 	check := "OneOf"
 	if u.Keyword != "oneOf" {
 		check = "AnyOf"
 	}
-	args := append([]string{quote(enumerate(words, "and"))}, errs...)
-	checks := append(c.standing(n), fmt.Sprintf("c.%s(%s)", check, breakLine(args)))
+	args := append([]string{quote(enumerate(words, "and"))}, refusals...)
+	checks := append(c.standing(n), fmt.Sprintf("wire.%s(c, v, %s)", check, breakLine(args)))
 	if n.Rules != nil {
 		checks = append(checks, fmt.Sprintf("wire.Rules(c, v, %s, &%s)", c.writer(&ir.Type{Kind: ir.Struct, Named: n}), n.Rules.Var))
 	}

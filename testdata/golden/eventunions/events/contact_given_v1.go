@@ -22,28 +22,28 @@ type ContactGivenV1 struct {
 	Raw json.RawMessage
 }
 
-// ContactGivenV1FromMailContact is v as a ContactGivenV1; an error says that v
-// cannot be written as JSON.
+// ContactGivenV1FromMailContact writes v as JSON, or says why it cannot.
 func ContactGivenV1FromMailContact(v MailContact) (ContactGivenV1, error) {
 	return wire.From[ContactGivenV1](v, func(e *wire.Encoder, v MailContact) { v.encode(e) })
 }
 
 // AsMailContact is v as a valid MailContact, or an error that says why it is
 // none.
-func (v ContactGivenV1) AsMailContact() (MailContact, error) {
-	return wire.As(v.Raw, "MailContact", decodeMailContact, (*MailContact).check)
+func (v ContactGivenV1) AsMailContact() (MailContact, error) { return v.asMailContact(nil) }
+func (v ContactGivenV1) asMailContact(asks *wire.Checker) (MailContact, error) {
+	return wire.As(asks, v.Raw, "MailContact", decodeMailContact, (*MailContact).check)
 }
 
-// ContactGivenV1FromPhoneContact is v as a ContactGivenV1; an error says that v
-// cannot be written as JSON.
+// ContactGivenV1FromPhoneContact writes v as JSON, or says why it cannot.
 func ContactGivenV1FromPhoneContact(v PhoneContact) (ContactGivenV1, error) {
 	return wire.From[ContactGivenV1](v, func(e *wire.Encoder, v PhoneContact) { v.encode(e) })
 }
 
 // AsPhoneContact is v as a valid PhoneContact, or an error that says why it is
 // none.
-func (v ContactGivenV1) AsPhoneContact() (PhoneContact, error) {
-	return wire.As(v.Raw, "PhoneContact", decodePhoneContact, (*PhoneContact).check)
+func (v ContactGivenV1) AsPhoneContact() (PhoneContact, error) { return v.asPhoneContact(nil) }
+func (v ContactGivenV1) asPhoneContact(asks *wire.Checker) (PhoneContact, error) {
+	return wire.As(asks, v.Raw, "PhoneContact", decodePhoneContact, (*PhoneContact).check)
 }
 
 func (v ContactGivenV1) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
@@ -52,8 +52,8 @@ func (v ContactGivenV1) encode(e *wire.Encoder)        { e.RawOrNull(v.Raw) }
 func (v *ContactGivenV1) UnmarshalJSON(b []byte) error { return wire.DecodeKept(b, v) }
 
 func (v ContactGivenV1) check(c *wire.Checker) {
-	c.Schema("schemas/contact_given.yaml#").AnyOf(
-		"MailContact and PhoneContact", wire.Refusal(v.AsMailContact), wire.Refusal(v.AsPhoneContact),
+	wire.AnyOf(c.Schema("schemas/contact_given.yaml#"), v,
+		"MailContact and PhoneContact", wire.Refusal(v.asMailContact), wire.Refusal(v.asPhoneContact),
 	)
 }
 

@@ -408,25 +408,27 @@ type NestedV1Loose struct {
 	Raw json.RawMessage
 }
 
-// NestedV1LooseFromReachable is v as a NestedV1Loose; an error says that v
-// cannot be written as JSON.
+// NestedV1LooseFromReachable writes v as JSON, or says why it cannot.
 func NestedV1LooseFromReachable(v Reachable) (NestedV1Loose, error) {
 	return wire.From[NestedV1Loose](v, func(e *wire.Encoder, v Reachable) { v.encode(e) })
 }
 
 // AsReachable is v as a valid Reachable, or an error that says why it is none.
-func (v NestedV1Loose) AsReachable() (Reachable, error) {
-	return wire.As(v.Raw, "Reachable", wire.Kept[Reachable], (*Reachable).check)
+func (v NestedV1Loose) AsReachable() (Reachable, error) { return v.asReachable(nil) }
+func (v NestedV1Loose) asReachable(asks *wire.Checker) (Reachable, error) {
+	return wire.As(asks, v.Raw, "Reachable", wire.Kept[Reachable], (*Reachable).check)
 }
 
-// NestedV1LooseFromSilent is v as a NestedV1Loose; an error says that v cannot
-// be written as JSON.
+// NestedV1LooseFromSilent writes v as JSON, or says why it cannot.
 func NestedV1LooseFromSilent(v Silent) (NestedV1Loose, error) {
 	return wire.From[NestedV1Loose](v, func(e *wire.Encoder, v Silent) { v.encode(e) })
 }
 
 // AsSilent is v as a valid Silent, or an error that says why it is none.
-func (v NestedV1Loose) AsSilent() (Silent, error) { return wire.As(v.Raw, "Silent", decodeSilent, nil) }
+func (v NestedV1Loose) AsSilent() (Silent, error) { return v.asSilent(nil) }
+func (v NestedV1Loose) asSilent(asks *wire.Checker) (Silent, error) {
+	return wire.As(asks, v.Raw, "Silent", decodeSilent, nil)
+}
 
 func (v NestedV1Loose) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
 func (v NestedV1Loose) Validate() error               { return wire.Validate(&v, v.check) }
@@ -434,7 +436,7 @@ func (v NestedV1Loose) encode(e *wire.Encoder)        { e.RawOrNull(v.Raw) }
 func (v *NestedV1Loose) UnmarshalJSON(b []byte) error { return wire.DecodeKept(b, v) }
 
 func (v NestedV1Loose) check(c *wire.Checker) {
-	c.Schema("schemas/nested.yaml#/properties/loose").OneOf("Reachable and Silent", wire.Refusal(v.AsReachable), wire.Refusal(v.AsSilent))
+	wire.OneOf(c.Schema("schemas/nested.yaml#/properties/loose"), v, "Reachable and Silent", wire.Refusal(v.asReachable), wire.Refusal(v.asSilent))
 }
 
 // Reachable may be several things at once, so it is kept as it came: AsByMail
@@ -444,23 +446,27 @@ type Reachable struct {
 	Raw json.RawMessage
 }
 
-// ReachableFromByMail is v as a Reachable; an error says that v cannot be
-// written as JSON.
+// ReachableFromByMail writes v as JSON, or says why it cannot.
 func ReachableFromByMail(v ByMail) (Reachable, error) {
 	return wire.From[Reachable](v, func(e *wire.Encoder, v ByMail) { v.encode(e) })
 }
 
 // AsByMail is v as a valid ByMail, or an error that says why it is none.
-func (v Reachable) AsByMail() (ByMail, error) { return wire.As(v.Raw, "ByMail", decodeByMail, nil) }
+func (v Reachable) AsByMail() (ByMail, error) { return v.asByMail(nil) }
+func (v Reachable) asByMail(asks *wire.Checker) (ByMail, error) {
+	return wire.As(asks, v.Raw, "ByMail", decodeByMail, nil)
+}
 
-// ReachableFromByPhone is v as a Reachable; an error says that v cannot be
-// written as JSON.
+// ReachableFromByPhone writes v as JSON, or says why it cannot.
 func ReachableFromByPhone(v ByPhone) (Reachable, error) {
 	return wire.From[Reachable](v, func(e *wire.Encoder, v ByPhone) { v.encode(e) })
 }
 
 // AsByPhone is v as a valid ByPhone, or an error that says why it is none.
-func (v Reachable) AsByPhone() (ByPhone, error) { return wire.As(v.Raw, "ByPhone", decodeByPhone, nil) }
+func (v Reachable) AsByPhone() (ByPhone, error) { return v.asByPhone(nil) }
+func (v Reachable) asByPhone(asks *wire.Checker) (ByPhone, error) {
+	return wire.As(asks, v.Raw, "ByPhone", decodeByPhone, nil)
+}
 
 func (v Reachable) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
 func (v Reachable) Validate() error               { return wire.Validate(&v, v.check) }
@@ -468,7 +474,7 @@ func (v Reachable) encode(e *wire.Encoder)        { e.RawOrNull(v.Raw) }
 func (v *Reachable) UnmarshalJSON(b []byte) error { return wire.DecodeKept(b, v) }
 
 func (v Reachable) check(c *wire.Checker) {
-	c.Schema("schemas/nested.yaml#/properties/loose/oneOf/0").AnyOf("ByMail and ByPhone", wire.Refusal(v.AsByMail), wire.Refusal(v.AsByPhone))
+	wire.AnyOf(c.Schema("schemas/nested.yaml#/properties/loose/oneOf/0"), v, "ByMail and ByPhone", wire.Refusal(v.asByMail), wire.Refusal(v.asByPhone))
 }
 
 // ByMail is part of the event schemas.

@@ -90,26 +90,26 @@ type MessagesV1Value struct {
 	Raw json.RawMessage
 }
 
-// MessagesV1ValueFromInsert is v as a MessagesV1Value; an error says that v
-// cannot be written as JSON.
+// MessagesV1ValueFromInsert writes v as JSON, or says why it cannot.
 func MessagesV1ValueFromInsert(v Insert) (MessagesV1Value, error) {
 	return wire.From[MessagesV1Value](v, func(e *wire.Encoder, v Insert) { v.encode(e) })
 }
 
 // AsInsert is v as a valid Insert, or an error that says why it is none.
-func (v MessagesV1Value) AsInsert() (Insert, error) {
-	return wire.As(v.Raw, "Insert", decodeInsert, (*Insert).check)
+func (v MessagesV1Value) AsInsert() (Insert, error) { return v.asInsert(nil) }
+func (v MessagesV1Value) asInsert(asks *wire.Checker) (Insert, error) {
+	return wire.As(asks, v.Raw, "Insert", decodeInsert, (*Insert).check)
 }
 
-// MessagesV1ValueFromDelete is v as a MessagesV1Value; an error says that v
-// cannot be written as JSON.
+// MessagesV1ValueFromDelete writes v as JSON, or says why it cannot.
 func MessagesV1ValueFromDelete(v Delete) (MessagesV1Value, error) {
 	return wire.From[MessagesV1Value](v, func(e *wire.Encoder, v Delete) { v.encode(e) })
 }
 
 // AsDelete is v as a valid Delete, or an error that says why it is none.
-func (v MessagesV1Value) AsDelete() (Delete, error) {
-	return wire.As(v.Raw, "Delete", decodeDelete, (*Delete).check)
+func (v MessagesV1Value) AsDelete() (Delete, error) { return v.asDelete(nil) }
+func (v MessagesV1Value) asDelete(asks *wire.Checker) (Delete, error) {
+	return wire.As(asks, v.Raw, "Delete", decodeDelete, (*Delete).check)
 }
 
 func (v MessagesV1Value) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
@@ -118,7 +118,7 @@ func (v MessagesV1Value) encode(e *wire.Encoder)        { e.RawOrNull(v.Raw) }
 func (v *MessagesV1Value) UnmarshalJSON(b []byte) error { return wire.DecodeKept(b, v) }
 
 func (v MessagesV1Value) check(c *wire.Checker) {
-	c.Schema("schemas/messages.yaml#").OneOf("Insert and Delete", wire.Refusal(v.AsInsert), wire.Refusal(v.AsDelete))
+	wire.OneOf(c.Schema("schemas/messages.yaml#"), v, "Insert and Delete", wire.Refusal(v.asInsert), wire.Refusal(v.asDelete))
 }
 
 // Insert is part of the event schemas.

@@ -91,28 +91,28 @@ type ExactlyOneOfV1Value struct {
 	Raw json.RawMessage
 }
 
-// ExactlyOneOfV1ValueFromInteger is v as a ExactlyOneOfV1Value; an error says
-// that v cannot be written as JSON.
+// ExactlyOneOfV1ValueFromInteger writes v as JSON, or says why it cannot.
 func ExactlyOneOfV1ValueFromInteger(v int64) (ExactlyOneOfV1Value, error) {
 	return wire.From[ExactlyOneOfV1Value](v, (*wire.Encoder).Int)
 }
 
 // AsInteger is v as a valid int64, or an error that says why it is none.
-func (v ExactlyOneOfV1Value) AsInteger() (int64, error) {
-	return wire.As(v.Raw, "int64", (*wire.Decoder).Int, func(v *int64, c *wire.Checker) {
+func (v ExactlyOneOfV1Value) AsInteger() (int64, error) { return v.asInteger(nil) }
+func (v ExactlyOneOfV1Value) asInteger(asks *wire.Checker) (int64, error) {
+	return wire.As(asks, v.Raw, "int64", (*wire.Decoder).Int, func(v *int64, c *wire.Checker) {
 		wire.MultipleOf(c, *v, 2)
 	})
 }
 
-// ExactlyOneOfV1ValueFromInteger2 is v as a ExactlyOneOfV1Value; an error says
-// that v cannot be written as JSON.
+// ExactlyOneOfV1ValueFromInteger2 writes v as JSON, or says why it cannot.
 func ExactlyOneOfV1ValueFromInteger2(v int64) (ExactlyOneOfV1Value, error) {
 	return wire.From[ExactlyOneOfV1Value](v, (*wire.Encoder).Int)
 }
 
 // AsInteger2 is v as a valid int64, or an error that says why it is none.
-func (v ExactlyOneOfV1Value) AsInteger2() (int64, error) {
-	return wire.As(v.Raw, "int64", (*wire.Decoder).Int, func(v *int64, c *wire.Checker) {
+func (v ExactlyOneOfV1Value) AsInteger2() (int64, error) { return v.asInteger2(nil) }
+func (v ExactlyOneOfV1Value) asInteger2(asks *wire.Checker) (int64, error) {
+	return wire.As(asks, v.Raw, "int64", (*wire.Decoder).Int, func(v *int64, c *wire.Checker) {
 		wire.MultipleOf(c, *v, 3)
 	})
 }
@@ -123,5 +123,5 @@ func (v ExactlyOneOfV1Value) encode(e *wire.Encoder)        { e.RawOrNull(v.Raw)
 func (v *ExactlyOneOfV1Value) UnmarshalJSON(b []byte) error { return wire.DecodeKept(b, v) }
 
 func (v ExactlyOneOfV1Value) check(c *wire.Checker) {
-	c.Schema("schemas/exactly_one_of.yaml#/properties/value").OneOf("Integer and Integer2", wire.Refusal(v.AsInteger), wire.Refusal(v.AsInteger2))
+	wire.OneOf(c.Schema("schemas/exactly_one_of.yaml#/properties/value"), v, "Integer and Integer2", wire.Refusal(v.asInteger), wire.Refusal(v.asInteger2))
 }

@@ -93,26 +93,26 @@ type OverlappingUnionV1Value struct {
 	Raw json.RawMessage
 }
 
-// OverlappingUnionV1ValueFromWithA is v as a OverlappingUnionV1Value; an error
-// says that v cannot be written as JSON.
+// OverlappingUnionV1ValueFromWithA writes v as JSON, or says why it cannot.
 func OverlappingUnionV1ValueFromWithA(v WithA) (OverlappingUnionV1Value, error) {
 	return wire.From[OverlappingUnionV1Value](v, func(e *wire.Encoder, v WithA) { v.encode(e) })
 }
 
 // AsWithA is v as a valid WithA, or an error that says why it is none.
-func (v OverlappingUnionV1Value) AsWithA() (WithA, error) {
-	return wire.As(v.Raw, "WithA", decodeWithA, nil)
+func (v OverlappingUnionV1Value) AsWithA() (WithA, error) { return v.asWithA(nil) }
+func (v OverlappingUnionV1Value) asWithA(asks *wire.Checker) (WithA, error) {
+	return wire.As(asks, v.Raw, "WithA", decodeWithA, nil)
 }
 
-// OverlappingUnionV1ValueFromWithB is v as a OverlappingUnionV1Value; an error
-// says that v cannot be written as JSON.
+// OverlappingUnionV1ValueFromWithB writes v as JSON, or says why it cannot.
 func OverlappingUnionV1ValueFromWithB(v WithB) (OverlappingUnionV1Value, error) {
 	return wire.From[OverlappingUnionV1Value](v, func(e *wire.Encoder, v WithB) { v.encode(e) })
 }
 
 // AsWithB is v as a valid WithB, or an error that says why it is none.
-func (v OverlappingUnionV1Value) AsWithB() (WithB, error) {
-	return wire.As(v.Raw, "WithB", decodeWithB, nil)
+func (v OverlappingUnionV1Value) AsWithB() (WithB, error) { return v.asWithB(nil) }
+func (v OverlappingUnionV1Value) asWithB(asks *wire.Checker) (WithB, error) {
+	return wire.As(asks, v.Raw, "WithB", decodeWithB, nil)
 }
 
 func (v OverlappingUnionV1Value) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
@@ -121,7 +121,7 @@ func (v OverlappingUnionV1Value) encode(e *wire.Encoder)        { e.RawOrNull(v.
 func (v *OverlappingUnionV1Value) UnmarshalJSON(b []byte) error { return wire.DecodeKept(b, v) }
 
 func (v OverlappingUnionV1Value) check(c *wire.Checker) {
-	c.Schema("schemas/overlapping_union.yaml#/properties/value").AnyOf("WithA and WithB", wire.Refusal(v.AsWithA), wire.Refusal(v.AsWithB))
+	wire.AnyOf(c.Schema("schemas/overlapping_union.yaml#/properties/value"), v, "WithA and WithB", wire.Refusal(v.asWithA), wire.Refusal(v.asWithB))
 }
 
 // WithA is part of the event schemas.

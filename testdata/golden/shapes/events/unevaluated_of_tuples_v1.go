@@ -94,8 +94,7 @@ type UnevaluatedOfTuplesV1Value struct {
 	Raw json.RawMessage
 }
 
-// UnevaluatedOfTuplesV1ValueFromList is v as a UnevaluatedOfTuplesV1Value; an
-// error says that v cannot be written as JSON.
+// UnevaluatedOfTuplesV1ValueFromList writes v as JSON, or says why it cannot.
 func UnevaluatedOfTuplesV1ValueFromList(v UnevaluatedOfTuplesV1ValueList) (UnevaluatedOfTuplesV1Value, error) {
 	return wire.From[UnevaluatedOfTuplesV1Value](v, func(e *wire.Encoder, v UnevaluatedOfTuplesV1ValueList) { v.encode(e) })
 }
@@ -103,11 +102,13 @@ func UnevaluatedOfTuplesV1ValueFromList(v UnevaluatedOfTuplesV1ValueList) (Uneva
 // AsList is v as a valid UnevaluatedOfTuplesV1ValueList, or an error that says
 // why it is none.
 func (v UnevaluatedOfTuplesV1Value) AsList() (UnevaluatedOfTuplesV1ValueList, error) {
-	return wire.As(v.Raw, "UnevaluatedOfTuplesV1ValueList", decodeUnevaluatedOfTuplesV1ValueList, (*UnevaluatedOfTuplesV1ValueList).check)
+	return v.asList(nil)
+}
+func (v UnevaluatedOfTuplesV1Value) asList(asks *wire.Checker) (UnevaluatedOfTuplesV1ValueList, error) {
+	return wire.As(asks, v.Raw, "UnevaluatedOfTuplesV1ValueList", decodeUnevaluatedOfTuplesV1ValueList, (*UnevaluatedOfTuplesV1ValueList).check)
 }
 
-// UnevaluatedOfTuplesV1ValueFromList2 is v as a UnevaluatedOfTuplesV1Value; an
-// error says that v cannot be written as JSON.
+// UnevaluatedOfTuplesV1ValueFromList2 writes v as JSON, or says why it cannot.
 func UnevaluatedOfTuplesV1ValueFromList2(v UnevaluatedOfTuplesV1ValueListType) (UnevaluatedOfTuplesV1Value, error) {
 	return wire.From[UnevaluatedOfTuplesV1Value](v, func(e *wire.Encoder, v UnevaluatedOfTuplesV1ValueListType) { v.encode(e) })
 }
@@ -115,7 +116,10 @@ func UnevaluatedOfTuplesV1ValueFromList2(v UnevaluatedOfTuplesV1ValueListType) (
 // AsList2 is v as a valid UnevaluatedOfTuplesV1ValueListType, or an error that
 // says why it is none.
 func (v UnevaluatedOfTuplesV1Value) AsList2() (UnevaluatedOfTuplesV1ValueListType, error) {
-	return wire.As(v.Raw, "UnevaluatedOfTuplesV1ValueListType", decodeUnevaluatedOfTuplesV1ValueListType, (*UnevaluatedOfTuplesV1ValueListType).check)
+	return v.asList2(nil)
+}
+func (v UnevaluatedOfTuplesV1Value) asList2(asks *wire.Checker) (UnevaluatedOfTuplesV1ValueListType, error) {
+	return wire.As(asks, v.Raw, "UnevaluatedOfTuplesV1ValueListType", decodeUnevaluatedOfTuplesV1ValueListType, (*UnevaluatedOfTuplesV1ValueListType).check)
 }
 
 func (v UnevaluatedOfTuplesV1Value) Validate() error               { return wire.Validate(&v, v.check) }
@@ -126,7 +130,7 @@ func (v UnevaluatedOfTuplesV1Value) MarshalJSON() ([]byte, error) { return wire.
 
 func (v UnevaluatedOfTuplesV1Value) check(c *wire.Checker) {
 	c.Schema("schemas/unevaluated_of_tuples.yaml#/properties/value")
-	c.OneOf("List and List2", wire.Refusal(v.AsList), wire.Refusal(v.AsList2))
+	wire.OneOf(c, v, "List and List2", wire.Refusal(v.asList), wire.Refusal(v.asList2))
 	wire.Rules(c, v, func(e *wire.Encoder, v UnevaluatedOfTuplesV1Value) { v.encode(e) }, &unevaluatedOfTuplesV1ValueRules)
 }
 

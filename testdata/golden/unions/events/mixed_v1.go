@@ -852,28 +852,28 @@ type MixedV1Strict struct {
 	Raw json.RawMessage
 }
 
-// MixedV1StrictFromInteger is v as a MixedV1Strict; an error says that v cannot
-// be written as JSON.
+// MixedV1StrictFromInteger writes v as JSON, or says why it cannot.
 func MixedV1StrictFromInteger(v int64) (MixedV1Strict, error) {
 	return wire.From[MixedV1Strict](v, (*wire.Encoder).Int)
 }
 
 // AsInteger is v as a valid int64, or an error that says why it is none.
-func (v MixedV1Strict) AsInteger() (int64, error) {
-	return wire.As(v.Raw, "int64", (*wire.Decoder).Int, func(v *int64, c *wire.Checker) {
+func (v MixedV1Strict) AsInteger() (int64, error) { return v.asInteger(nil) }
+func (v MixedV1Strict) asInteger(asks *wire.Checker) (int64, error) {
+	return wire.As(asks, v.Raw, "int64", (*wire.Decoder).Int, func(v *int64, c *wire.Checker) {
 		wire.Minimum(c, *v, 1)
 	})
 }
 
-// MixedV1StrictFromNumber is v as a MixedV1Strict; an error says that v cannot
-// be written as JSON.
+// MixedV1StrictFromNumber writes v as JSON, or says why it cannot.
 func MixedV1StrictFromNumber(v float64) (MixedV1Strict, error) {
 	return wire.From[MixedV1Strict](v, (*wire.Encoder).Float)
 }
 
 // AsNumber is v as a valid float64, or an error that says why it is none.
-func (v MixedV1Strict) AsNumber() (float64, error) {
-	return wire.As(v.Raw, "float64", (*wire.Decoder).Float, func(v *float64, c *wire.Checker) {
+func (v MixedV1Strict) AsNumber() (float64, error) { return v.asNumber(nil) }
+func (v MixedV1Strict) asNumber(asks *wire.Checker) (float64, error) {
+	return wire.As(asks, v.Raw, "float64", (*wire.Decoder).Float, func(v *float64, c *wire.Checker) {
 		wire.Rules(c, *v, (*wire.Encoder).Float, &mixedV1StrictNumberRules)
 		wire.Maximum(c, *v, 5)
 	})
@@ -886,7 +886,7 @@ func (v *MixedV1Strict) UnmarshalJSON(b []byte) error { return wire.DecodeKept(b
 
 func (v MixedV1Strict) check(c *wire.Checker) {
 	c.Schema("schemas/mixed.yaml#/properties/strict")
-	c.OneOf("Integer and Number", wire.Refusal(v.AsInteger), wire.Refusal(v.AsNumber))
+	wire.OneOf(c, v, "Integer and Number", wire.Refusal(v.asInteger), wire.Refusal(v.asNumber))
 	wire.Rules(c, v, func(e *wire.Encoder, v MixedV1Strict) { v.encode(e) }, &mixedV1StrictRules)
 }
 

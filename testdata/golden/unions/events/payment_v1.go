@@ -323,26 +323,26 @@ type PaymentV1Contact struct {
 	Raw json.RawMessage
 }
 
-// PaymentV1ContactFromMail is v as a PaymentV1Contact; an error says that v
-// cannot be written as JSON.
+// PaymentV1ContactFromMail writes v as JSON, or says why it cannot.
 func PaymentV1ContactFromMail(v Mail) (PaymentV1Contact, error) {
 	return wire.From[PaymentV1Contact](v, func(e *wire.Encoder, v Mail) { v.encode(e) })
 }
 
 // AsMail is v as a valid Mail, or an error that says why it is none.
-func (v PaymentV1Contact) AsMail() (Mail, error) {
-	return wire.As(v.Raw, "Mail", decodeMail, (*Mail).check)
+func (v PaymentV1Contact) AsMail() (Mail, error) { return v.asMail(nil) }
+func (v PaymentV1Contact) asMail(asks *wire.Checker) (Mail, error) {
+	return wire.As(asks, v.Raw, "Mail", decodeMail, (*Mail).check)
 }
 
-// PaymentV1ContactFromPhone is v as a PaymentV1Contact; an error says that v
-// cannot be written as JSON.
+// PaymentV1ContactFromPhone writes v as JSON, or says why it cannot.
 func PaymentV1ContactFromPhone(v Phone) (PaymentV1Contact, error) {
 	return wire.From[PaymentV1Contact](v, func(e *wire.Encoder, v Phone) { v.encode(e) })
 }
 
 // AsPhone is v as a valid Phone, or an error that says why it is none.
-func (v PaymentV1Contact) AsPhone() (Phone, error) {
-	return wire.As(v.Raw, "Phone", decodePhone, (*Phone).check)
+func (v PaymentV1Contact) AsPhone() (Phone, error) { return v.asPhone(nil) }
+func (v PaymentV1Contact) asPhone(asks *wire.Checker) (Phone, error) {
+	return wire.As(asks, v.Raw, "Phone", decodePhone, (*Phone).check)
 }
 
 func (v PaymentV1Contact) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
@@ -351,7 +351,7 @@ func (v PaymentV1Contact) encode(e *wire.Encoder)        { e.RawOrNull(v.Raw) }
 func (v *PaymentV1Contact) UnmarshalJSON(b []byte) error { return wire.DecodeKept(b, v) }
 
 func (v PaymentV1Contact) check(c *wire.Checker) {
-	c.Schema("schemas/payment.yaml#/properties/contact").AnyOf("Mail and Phone", wire.Refusal(v.AsMail), wire.Refusal(v.AsPhone))
+	wire.AnyOf(c.Schema("schemas/payment.yaml#/properties/contact"), v, "Mail and Phone", wire.Refusal(v.asMail), wire.Refusal(v.asPhone))
 }
 
 // Mail is part of the event schemas.
@@ -421,28 +421,28 @@ type PaymentV1Exactly struct {
 	Raw json.RawMessage
 }
 
-// PaymentV1ExactlyFromShort is v as a PaymentV1Exactly; an error says that v
-// cannot be written as JSON.
+// PaymentV1ExactlyFromShort writes v as JSON, or says why it cannot.
 func PaymentV1ExactlyFromShort(v string) (PaymentV1Exactly, error) {
 	return wire.From[PaymentV1Exactly](v, (*wire.Encoder).String)
 }
 
 // AsShort is v as a valid string, or an error that says why it is none.
-func (v PaymentV1Exactly) AsShort() (string, error) {
-	return wire.As(v.Raw, "string", (*wire.Decoder).String, func(v *string, c *wire.Checker) {
+func (v PaymentV1Exactly) AsShort() (string, error) { return v.asShort(nil) }
+func (v PaymentV1Exactly) asShort(asks *wire.Checker) (string, error) {
+	return wire.As(asks, v.Raw, "string", (*wire.Decoder).String, func(v *string, c *wire.Checker) {
 		wire.MaxLength(c, *v, 3)
 	})
 }
 
-// PaymentV1ExactlyFromDigits is v as a PaymentV1Exactly; an error says that v
-// cannot be written as JSON.
+// PaymentV1ExactlyFromDigits writes v as JSON, or says why it cannot.
 func PaymentV1ExactlyFromDigits(v string) (PaymentV1Exactly, error) {
 	return wire.From[PaymentV1Exactly](v, (*wire.Encoder).String)
 }
 
 // AsDigits is v as a valid string, or an error that says why it is none.
-func (v PaymentV1Exactly) AsDigits() (string, error) {
-	return wire.As(v.Raw, "string", (*wire.Decoder).String, func(v *string, c *wire.Checker) {
+func (v PaymentV1Exactly) AsDigits() (string, error) { return v.asDigits(nil) }
+func (v PaymentV1Exactly) asDigits(asks *wire.Checker) (string, error) {
+	return wire.As(asks, v.Raw, "string", (*wire.Decoder).String, func(v *string, c *wire.Checker) {
 		wire.Matches(c, *v, paymentV1ExactlyDigitsPattern)
 	})
 }
@@ -453,7 +453,7 @@ func (v PaymentV1Exactly) encode(e *wire.Encoder)        { e.RawOrNull(v.Raw) }
 func (v *PaymentV1Exactly) UnmarshalJSON(b []byte) error { return wire.DecodeKept(b, v) }
 
 func (v PaymentV1Exactly) check(c *wire.Checker) {
-	c.Schema("schemas/payment.yaml#/properties/exactly").OneOf("Short and Digits", wire.Refusal(v.AsShort), wire.Refusal(v.AsDigits))
+	wire.OneOf(c.Schema("schemas/payment.yaml#/properties/exactly"), v, "Short and Digits", wire.Refusal(v.asShort), wire.Refusal(v.asDigits))
 }
 
 // PaymentV1ContactsItem may be several things at once, so it is kept as it
@@ -463,28 +463,28 @@ type PaymentV1ContactsItem struct {
 	Raw json.RawMessage
 }
 
-// PaymentV1ContactsItemFromEmail is v as a PaymentV1ContactsItem; an error says
-// that v cannot be written as JSON.
+// PaymentV1ContactsItemFromEmail writes v as JSON, or says why it cannot.
 func PaymentV1ContactsItemFromEmail(v string) (PaymentV1ContactsItem, error) {
 	return wire.From[PaymentV1ContactsItem](v, (*wire.Encoder).String)
 }
 
 // AsEmail is v as a valid string, or an error that says why it is none.
-func (v PaymentV1ContactsItem) AsEmail() (string, error) {
-	return wire.As(v.Raw, "string", (*wire.Decoder).String, func(v *string, c *wire.Checker) {
+func (v PaymentV1ContactsItem) AsEmail() (string, error) { return v.asEmail(nil) }
+func (v PaymentV1ContactsItem) asEmail(asks *wire.Checker) (string, error) {
+	return wire.As(asks, v.Raw, "string", (*wire.Decoder).String, func(v *string, c *wire.Checker) {
 		wire.Format(c, *v, "email")
 	})
 }
 
-// PaymentV1ContactsItemFromURI is v as a PaymentV1ContactsItem; an error says
-// that v cannot be written as JSON.
+// PaymentV1ContactsItemFromURI writes v as JSON, or says why it cannot.
 func PaymentV1ContactsItemFromURI(v string) (PaymentV1ContactsItem, error) {
 	return wire.From[PaymentV1ContactsItem](v, (*wire.Encoder).String)
 }
 
 // AsURI is v as a valid string, or an error that says why it is none.
-func (v PaymentV1ContactsItem) AsURI() (string, error) {
-	return wire.As(v.Raw, "string", (*wire.Decoder).String, func(v *string, c *wire.Checker) {
+func (v PaymentV1ContactsItem) AsURI() (string, error) { return v.asURI(nil) }
+func (v PaymentV1ContactsItem) asURI(asks *wire.Checker) (string, error) {
+	return wire.As(asks, v.Raw, "string", (*wire.Decoder).String, func(v *string, c *wire.Checker) {
 		wire.Format(c, *v, "uri")
 	})
 }
@@ -495,7 +495,7 @@ func (v PaymentV1ContactsItem) encode(e *wire.Encoder)        { e.RawOrNull(v.Ra
 func (v *PaymentV1ContactsItem) UnmarshalJSON(b []byte) error { return wire.DecodeKept(b, v) }
 
 func (v PaymentV1ContactsItem) check(c *wire.Checker) {
-	c.Schema("schemas/payment.yaml#/properties/contacts/items").AnyOf("Email and URI", wire.Refusal(v.AsEmail), wire.Refusal(v.AsURI))
+	wire.AnyOf(c.Schema("schemas/payment.yaml#/properties/contacts/items"), v, "Email and URI", wire.Refusal(v.asEmail), wire.Refusal(v.asURI))
 }
 
 var phonePhonePattern = wire.NewPattern(`^[0-9]+$`)

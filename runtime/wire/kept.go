@@ -1,0 +1,137 @@
+package wire
+
+import (
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"strings"
+)
+
+// Kept reads a value of any type but null as the union R, which keeps its bytes.
+func Kept[R ~struct{ Raw json.RawMessage }](d *Decoder) R {
+	return R{Raw: NoBranch[json.RawMessage](d)}
+}
+
+// From writes a value as the union R, which keeps its bytes. The error is an
+// *EncodeError.
+func From[R ~struct{ Raw json.RawMessage }, T any](v T, write func(*Encoder, T)) (R, error) {
+	raw, err := Marshal(v, nameOf[R](), write)
+	return R{Raw: raw}, err
+}
+
+// As reads the bytes of a union as one of its branches, called name, and
+// validates it with check, which may be nil. asks is the checker of a union that
+// wants to know only whether the branch takes the value, and nil if the value is
+// used. The error is a *DecodeError or a *ValidationError.
+func As[T any](asks *Checker, raw json.RawMessage, name string, read func(*Decoder) T, check func(*T, *Checker)) (T, error) {
+	var none T
+	d := Decoder{data: raw, lends: asks != nil}
+	value := read(&d)
+	if err := d.finish(func() string { return name }); err != nil {
+		return none, err
+	}
+	if check == nil {
+		return value, nil
+	}
+	c := checkers.Get().(*Checker)
+	defer c.release()
+	if asks != nil {
+		c.asks, c.branches = asks.outermost(), asks.branches+1
+	}
+	check(&value, c)
+	if err := c.Err(name); err != nil {
+		return none, err
+	}
+	return value, nil
+}
+
+// outermost is the checker of the value that is validated, in which c checks a
+// branch of a union or the value itself.
+func (c *Checker) outermost() *Checker {
+	if c.asks != nil {
+		return c.asks
+	}
+	return c
+}
+
+// Refusal says why a branch of a union does not take the value: the error of as, a
+// method that reads the value as the branch.
+func Refusal[T any](as func(*Checker) (T, error)) func(*Checker) error {
+	return func(c *Checker) error {
+		_, err := as(c)
+		return err
+	}
+}
+
+// OneOf checks that exactly one branch takes the value of a union that keeps its
+// bytes: each of refusals is the Refusal of a branch.
+func OneOf[R ~struct{ Raw json.RawMessage }](c *Checker, v R, branches string, refusals ...func(*Checker) error) {
+	switch found := ask(c, v, refusals); {
+	case found.taken == 0:
+		c.Fail("oneOf", "must be one of "+branches+", is none of them"+found.why)
+	case found.taken > 1:
+		c.Fail("oneOf", fmt.Sprintf("must be exactly one of %s, is %d of them", branches, found.taken))
+	}
+}
+
+// AnyOf checks that at least one branch takes the value of a union that keeps its
+// bytes: each of refusals is the Refusal of a branch.
+func AnyOf[R ~struct{ Raw json.RawMessage }](c *Checker, v R, branches string, refusals ...func(*Checker) error) {
+	if found := ask(c, v, refusals); found.taken == 0 {
+		c.Fail("anyOf", "must be one of "+branches+", is none of them"+found.why)
+	}
+}
+
+// question is which branches of a union take the value that begins at a byte.
+type question struct {
+	union reflect.Type
+	first *byte
+	size  int
+}
+
+// answer is how many branches take the value, and why those that do not refuse it.
+type answer struct {
+	taken int
+	why   string
+}
+
+// maxExplained is in how many branches of other unions reasons are given. Further
+// inside, what is wrong is that the branch around it is refused.
+const maxExplained = 2
+
+// ask asks each branch of a union once for each value inside other unions: each
+// branch around it looks at the same bytes, so a recursive union would ask again
+// for each way that leads to the value.
+func ask[R ~struct{ Raw json.RawMessage }](c *Checker, v R, refusals []func(*Checker) error) answer {
+	raw := struct{ Raw json.RawMessage }(v).Raw
+	if c.branches == 0 || len(raw) == 0 {
+		return askEach(c, refusals)
+	}
+	q, first := question{reflect.TypeFor[R](), &raw[0], len(raw)}, c.outermost()
+	found, known := first.answers[q]
+	if !known {
+		found = askEach(c, refusals)
+		if first.answers == nil {
+			first.answers = map[question]answer{}
+		}
+		first.answers[q] = found
+	}
+	return found
+}
+
+func askEach(c *Checker, refusals []func(*Checker) error) answer {
+	var found answer
+	var why []string
+	for _, refusal := range refusals {
+		switch err := refusal(c); {
+		case err == nil:
+			found.taken++
+		case found.taken == 0 && c.branches < maxExplained:
+			why = append(why, err.Error())
+		}
+	}
+	if found.taken == 0 && len(why) > 0 {
+		found.why = ": " + strings.Join(why, "; ")
+	}
+	return found
+}
