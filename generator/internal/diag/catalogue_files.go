@@ -3,7 +3,7 @@ package diag
 func fileRules() []rule {
 	return []rule{
 		{
-			id: "yaml-syntax", what: "a file that is not YAML", why: "Nothing of the file can be read. YAML is read as its version 1.2 has it: no tabs for indentation, no merge keys, and a key is a string.",
+			id: "yaml-syntax", what: "a file that is not YAML", why: "Nothing of the file can be read. YAML is read as its version 1.2 has it: no tabs for indentation.",
 			instead: "fix the file at the place that is named", bad: "title: A\nproperties: [\n", good: "title: A\nproperties: {}\n",
 		},
 		{
@@ -19,11 +19,11 @@ func fileRules() []rule {
 			instead: "refer to the schema with $ref, which may lead back to itself", bad: "properties:\n  a: &a\n    items: *a\n", good: "properties:\n  a: {items: {$ref: '#/properties/a'}}\n",
 		},
 		{
-			id: "yaml-key", what: "a key that is no string", why: "JSON has no other keys, and readers of YAML disagree how to write them.",
+			id: "yaml-key", severity: Warning, what: "a key that is no string", why: "JSON has no other keys. A number, a boolean or null is read as it is written; a list or a mapping as a key is an error.",
 			instead: "write the key in quotes", bad: "properties: {1: true}\n", good: "properties: {\"1\": true}\n",
 		},
 		{
-			id: "yaml-merge-key", what: "a merge key (<<)", why: "YAML 1.2 does not have it, so readers disagree on what the object holds.",
+			id: "yaml-merge-key", severity: Warning, what: "a merge key (<<)", why: "YAML 1.2 does not have it. The members are merged as in YAML 1.1: what the mapping says itself counts. A merge key that takes no mapping is an error.",
 			instead: "use allOf with a $ref, or write the members out", bad: "$defs:\n  a: &a {type: string}\n  b: {<<: *a}\n", good: "$defs:\n  a: {type: string}\n  b: {allOf: [{$ref: '#/$defs/a'}]}\n",
 		},
 		{

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"slices"
 	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
@@ -134,6 +135,13 @@ func (y *yamlReader) complain(pos diag.Pos, id, format string, args ...any) {
 	}
 }
 
+// warn reports what is read as its author means it.
+func (y *yamlReader) warn(pos diag.Pos, id, format string, args ...any) {
+	if y.reported++; y.reported <= maxSyntaxErrors {
+		y.list.Warnf(pos, id, format, args...)
+	}
+}
+
 // node is the value of n; nil when it was reported and nothing is left of it.
 func (y *yamlReader) node(n *yaml.Node, depth int) *Value {
 	pos := y.pos(n)
@@ -230,7 +238,12 @@ func (y *yamlReader) scalar(n *yaml.Node, v *Value) bool {
 
 func (y *yamlReader) mapping(n *yaml.Node, v *Value, depth int) {
 	seen := make(map[string]seenMember, len(n.Content)/2)
+	var merged []Member
 	for i := 0; i+1 < len(n.Content); i += 2 {
+		if key := n.Content[i]; key.Kind == yaml.ScalarNode && key.Style == 0 && key.Value == "<<" {
+			merged = append(merged, y.merge(key, n.Content[i+1], depth)...)
+			continue
+		}
 		name, ok := y.key(n.Content[i])
 		value := y.node(n.Content[i+1], depth+1)
 		if y.failed {
@@ -250,20 +263,49 @@ func (y *yamlReader) mapping(n *yaml.Node, v *Value, depth int) {
 		seen[name] = seenMember{first: m.Pos, index: len(v.Members)}
 		v.Members = append(v.Members, m)
 	}
+	if len(merged) > 0 {
+		// What the mapping says itself counts, and of what is merged the first.
+		merged = slices.DeleteFunc(merged, func(m Member) bool {
+			_, has := seen[m.Name]
+			seen[m.Name] = seenMember{}
+			return has
+		})
+		v.Members = append(merged, v.Members...)
+	}
 }
 
-// key is the name that a mapping key gives a member.
+// merge is what a merge key of YAML 1.1 puts into a mapping: the members of a
+// mapping, or of several.
+func (y *yamlReader) merge(key, n *yaml.Node, depth int) []Member {
+	value := y.node(n, depth)
+	if y.failed || value == nil {
+		return nil
+	}
+	from := []*Value{value}
+	if value.Kind == Array {
+		from = value.Items
+	}
+	var members []Member
+	for _, v := range from {
+		if v.Kind != Object {
+			y.complain(v.Pos, "yaml-merge-key", "a merge key (<<) takes a mapping or a list of mappings, this is %s", v.Describe())
+			continue
+		}
+		members = append(members, v.Members...)
+	}
+	y.warn(y.pos(key), "yaml-merge-key", "YAML 1.2 has no merge keys (<<): the members are merged as in YAML 1.1; allOf with a $ref says the same in every reader")
+	return members
+}
+
+// key is the name that a mapping key gives a member. A number, a boolean or null
+// is its text.
 func (y *yamlReader) key(n *yaml.Node) (string, bool) {
 	pos := y.pos(n)
 	if n.Kind == yaml.AliasNode {
 		n = n.Alias
 	}
 	if n.Kind != yaml.ScalarNode {
-		y.complain(pos, "yaml-key", "a member name must be a string, this is a collection")
-		return "", false
-	}
-	if n.Style == 0 && n.Value == "<<" {
-		y.complain(pos, "yaml-merge-key", "merge keys (<<) are not part of YAML 1.2; use allOf with a $ref, or write the members out")
+		y.complain(pos, "yaml-key", "a member name must be a string, this is a collection; write its name as a string")
 		return "", false
 	}
 	v := Value{Pos: pos}
@@ -272,8 +314,7 @@ func (y *yamlReader) key(n *yaml.Node) (string, bool) {
 		y.done[n] = converted{value: &v, size: 1, depth: 1}
 	}
 	if ok && v.Kind != String {
-		y.complain(pos, "yaml-key", "a member name must be a string, this is %s; write it in quotes", v.Describe())
-		return "", false
+		y.warn(pos, "yaml-key", "a member name is a string, this is %s: it is read as %s; write it in quotes", v.Describe(), diag.Quote(n.Value))
 	}
-	return v.Text, ok
+	return n.Value, ok
 }
