@@ -169,8 +169,8 @@ func referenceRules() []rule {
 			instead: "correct the name, or add the definition", bad: "x: {$ref: '#/$defs/money'}", good: "x: {$ref: '#/properties/id'}",
 		},
 		{
-			id: "not-a-schema", what: "a reference to something that is no schema", why: "It leads into an example, an enum, an annotation or an array.",
-			instead: "refer to the schema itself", bad: "x: {$ref: '#/required'}", good: "x: {$ref: '#/properties/id'}",
+			id: "not-a-schema", what: "a reference to something that is no schema", why: "It leads to a value that is no object, to a map of schemas, or into x-outbox. One to an object or a boolean where JSON Schema has no schema, such as an item of an array under $defs, is read as that schema, with a warning.",
+			instead: "refer to the schema itself, or move it into $defs", bad: "x: {$ref: '#/required'}", good: "x: {$ref: '#/properties/id'}",
 		},
 		{
 			id: "unknown-anchor", what: "a reference to an anchor that is not there", why: "Most often it is misspelt, or a definition is meant: #/$defs/name.",

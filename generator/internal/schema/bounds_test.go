@@ -161,11 +161,11 @@ func TestNothingOutsideTheProjectIsRead(t *testing.T) {
 		got.WriteString(f.String() + "\n")
 	}
 	want := `outboxgen.yaml:4:52: "schemas/folder/*.yaml": no file matches
-schemas/good.yaml:3:13: "schemas/link-outside.yaml": it leads outside the project
-schemas/good.yaml:4:13: "schemas/folder/inside.yaml": it leads outside the project
+schemas/good.yaml:3:13: "schemas/link-outside.yaml": it leads outside the project; copy the file into the project
+schemas/good.yaml:4:13: "schemas/folder/inside.yaml": it leads outside the project; copy the file into the project
 schemas/good.yaml:5:13: "../../secret.yaml" leads outside the project; copy the file into the project
-schemas/good.yaml:6:13: "schemas/loop.yaml": too many levels of symbolic links
-schemas/good.yaml:7:13: "schemas/absolute.yaml": it leads outside the project
+schemas/good.yaml:6:13: "schemas/loop.yaml": too many levels of symbolic links; name a file of the project that can be read
+schemas/good.yaml:7:13: "schemas/absolute.yaml": it leads outside the project; copy the file into the project
 `
 	if diff := cmp.Diff(want, got.String()); diff != "" {
 		t.Errorf("diagnostics (-want +got):\n%s", diff)

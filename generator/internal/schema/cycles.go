@@ -72,7 +72,20 @@ func (w *cycleWalker) report(s *Schema) {
 	w.load.misfit = append(w.load.misfit, misfit{at: s, finding: diag.Finding{
 		Pos: closing.Pos, ID: "reference-circle",
 		Message: fmt.Sprintf("this reference leads back to itself (%s): no value could be checked against it", strings.Join(texts, " → ")),
+		Hint:    circleHint(chain),
 	}})
+}
+
+// circleHint names the references that could be another schema instead.
+func circleHint(chain []*Ref) string {
+	if len(chain) == 1 {
+		return "remove it, or write the schema that is meant in its place"
+	}
+	var at []string
+	for _, r := range chain[:min(len(chain), maxListed)] {
+		at = append(at, r.Pos.String())
+	}
+	return "write the schema that is meant in place of one of the references: " + strings.Join(at, ", ")
 }
 
 // inPlace lists the subschemas of s that apply to the same value as s.

@@ -10,8 +10,9 @@
 // # Reading
 //
 // YAML is 1.2 with the core schema: no, on and 2020-01-02 are strings, 0o17 is
-// fifteen. Names are strings, given once; merge keys, a second document, tags
-// that JSON has no word for, infinities and numbers beyond reason are errors.
+// fifteen. Names are given once; one that is a number, a boolean or null is its
+// text, and merge keys are merged as in YAML 1.1, with a warning. A second
+// document, tags that JSON has no word for and infinities are errors.
 // Anchors and aliases are allowed, and count as often as they are used. The
 // characters that end a line in YAML 1.1 and not in 1.2 are refused, because
 // two readers of the file would not agree. JSON is RFC 8259, and in addition

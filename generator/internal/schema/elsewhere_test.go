@@ -243,14 +243,14 @@ func TestMetaSchemasOfTheProject(t *testing.T) {
 	}
 }
 
-// In a file that you cannot edit, a reference may lead to a value that a
-// keyword holds: it is read as a schema.
+// A reference may lead to a value that a keyword holds: it is read as a schema,
+// with a warning.
 func TestReferencesToValues(t *testing.T) {
 	t.Parallel()
 	for pointer, want := range map[string][]string{
-		"/default": nil, "/examples/0": nil, "/enum/1": nil, "/const/a": nil, "/x-own/b": nil,
-		"/examples":   {`vendor/a.json:1:121: "#/examples" leads to an array, not to a schema`},
-		"/properties": {`vendor/a.json:1:121: "#/properties" is not a schema; name one of its members`},
+		"/default": {"not-a-schema"}, "/examples/0": {"not-a-schema"}, "/enum/1": {"not-a-schema"}, "/const/a": {"not-a-schema"}, "/x-own/b": nil,
+		"/examples":   {`vendor/a.json:1:121: "#/examples" leads to an array, not to a schema; name one of its items, such as "#/examples/0"`},
+		"/properties": {`vendor/a.json:1:121: "#/properties" is not a schema; name one of its members: "#/properties/a"`},
 	} {
 		_, got := vendored(t, `{"default": {}, "examples": [{}], "enum": [1, {}], "const": {"a": {}}, "x-own": {"b": {}}, "properties": {"a": {"$ref": "#`+pointer+`"}}}`, nil)
 		if diff := cmp.Diff(want, got); diff != "" {

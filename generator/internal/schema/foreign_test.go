@@ -204,9 +204,9 @@ func TestReferencesThatNoEventUses(t *testing.T) {
 		want []string
 	}{
 		"in use": {`{"properties": {"a": {"$ref": "#/definitions/gone"}}}`,
-			[]string{`vendor/a.json:1:31: "vendor/a.json" has nothing at "#/definitions"`}},
+			[]string{`vendor/a.json:1:31: "vendor/a.json" has nothing at "#/definitions"; add the schema that is meant at "#/definitions/gone"`}},
 		"in use, by way of a definition": {`{"items": {"$ref": "#/$defs/a"}, "$defs": {"a": {"$ref": "gone.json"}}}`,
-			[]string{`vendor/a.json:1:58: "vendor/gone.json": there is no such file`}},
+			[]string{`vendor/a.json:1:58: "vendor/gone.json": there is no such file; the schema files in that folder are: "a.json", "broken.json"`}},
 		"in a definition that nothing uses": {`{"$defs": {"a": {"properties": {"b": {"$ref": "https://example.com/gone"}}}}}`, []string{"unknown-id"}},
 		"in a circle that nothing uses":     {`{"$defs": {"a": {"$ref": "#/$defs/b"}, "b": {"$ref": "#/$defs/a"}}}`, []string{"reference-circle"}},
 		"to a file that cannot be read, in a definition that nothing uses": {`{"$defs": {"a": {"$ref": "broken.json"}}}`,
@@ -214,7 +214,7 @@ func TestReferencesThatNoEventUses(t *testing.T) {
 		"to a file that cannot be read": {`{"properties": {"a": {"$ref": "broken.json"}}}`,
 			[]string{`vendor/broken.json:1:2: the file ends where a member name in double quotes should be`}},
 		"to a definition that is no schema": {`{"properties": {"a": {"$ref": "#/$defs/v"}}, "$defs": {"v": "1.0"}}`,
-			[]string{`vendor/a.json:1:31: "#/$defs/v" leads to the string "1.0", not to a schema`, "wrong-type"}},
+			[]string{`vendor/a.json:1:31: "#/$defs/v" leads to the string "1.0", not to a schema; refer to a schema, such as one under $defs`, "wrong-type"}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

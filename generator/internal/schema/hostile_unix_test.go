@@ -53,10 +53,10 @@ func TestFilesThatAreNone(t *testing.T) {
 	for _, f := range list.Sorted() {
 		got.WriteString(f.String() + "\n")
 	}
-	const want = `good.yaml:2:13: "fifo.v1.json": it is not a regular file
-good.yaml:3:13: "sparse.v1.json": it has more than 8388608 bytes
-good.yaml:4:13: "device.yaml": it leads outside the project
-good.yaml:5:13: "folder.yaml": it is a folder
+	const want = `good.yaml:2:13: "fifo.v1.json": it is not a regular file; name a file of the project that can be read
+good.yaml:3:13: "sparse.v1.json": it has more than 8388608 bytes; name a file of the project that can be read
+good.yaml:4:13: "device.yaml": it leads outside the project; copy the file into the project
+good.yaml:5:13: "folder.yaml": it is a folder; name a file in it
 outboxgen.yaml:4:22: "fifo.v1.json" cannot be read: it is not a regular file
 outboxgen.yaml:4:22: "sparse.v1.json" cannot be read: it has more than 8388608 bytes
 `

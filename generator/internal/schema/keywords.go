@@ -220,9 +220,14 @@ func named(field func(*Schema) *[]Property) func(*builder, *Schema, Member) {
 			return
 		}
 		at := join(s.Pointer, m.Name)
+		definitions := m.Name == "$defs" || m.Name == "definitions"
 		for _, p := range m.Value.Members {
+			if definitions && p.Value.Kind != Object && p.Value.Kind != Bool {
+				b.list.Warnf(p.Value.Pos, "wrong-type", "a schema must be an object, true or false; this is %s; it is ignored", p.Value.Describe())
+				continue
+			}
 			sub := b.schema(p.Value, join(at, p.Name))
-			if sub == nil && b.unit.foreign && m.Name != "$defs" && m.Name != "definitions" {
+			if sub == nil && b.unit.foreign && !definitions {
 				sub = b.schema(&Value{Pos: p.Value.Pos, Kind: Bool, Bool: true}, join(at, p.Name)) // the property is there all the same
 			}
 			if sub != nil {

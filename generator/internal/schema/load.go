@@ -367,7 +367,10 @@ func (l *loader) builder(u *unit, within *resource) *builder {
 	return &builder{load: l, list: u.found, unit: u, level: within.level, within: within, ignored: map[diag.Pos]bool{}}
 }
 
-const noSuchFile = "there is no such file"
+const (
+	noSuchFile   = "there is no such file"
+	leadsOutside = "it leads outside the project"
+)
 
 // readProblem says in a few words why a file could not be read.
 func readProblem(err error) string {
@@ -381,7 +384,7 @@ func readProblem(err error) string {
 	case errors.Is(err, errFolder), errors.Is(err, errNotRegular), errors.Is(err, errTooLarge):
 		return err.Error()
 	case strings.Contains(err.Error(), "escapes"):
-		return "it leads outside the project"
+		return leadsOutside
 	}
 	var pathError *fs.PathError
 	if errors.As(err, &pathError) {

@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"fmt"
 	"net/url"
 	"path"
 	"strings"
@@ -64,22 +65,25 @@ func (l *loader) configuredDialects(c *Config) {
 			})
 		}
 		for _, file := range files {
-			l.dialectFor(file, setting.Dialect, setting.Match.Pos, said)
+			l.dialectFor(file, setting.Dialect, setting.Match.Pos, said, "remove one of the lines, or write patterns of which only one matches the file")
 		}
 	}
 	said = map[string]diag.Pos{} // an event says it more exactly than a pattern
 	for _, e := range c.Events {
 		if file := e.file(); e.Dialect != "" && file != "" {
-			l.dialectFor(file, e.Dialect, e.At["dialect"], said)
+			l.dialectFor(file, e.Dialect, e.At["dialect"], said, "write the same dialect: in both entries")
 		}
 	}
 }
 
 // dialectFor sets the dialect of a file. One that the same kind of setting gives
 // another dialect is reported.
-func (l *loader) dialectFor(file string, d Dialect, pos diag.Pos, said map[string]diag.Pos) {
+func (l *loader) dialectFor(file string, d Dialect, pos diag.Pos, said map[string]diag.Pos, hint string) {
 	if other, twice := said[file]; twice && l.dialects.files[file] != d {
-		l.list.Errorf(pos, "bad-choice", "the dialect of %s is %s here, and %s at line %d", diag.Quote(file), d, l.dialects.files[file], other.Line)
+		l.list.Add(diag.Finding{
+			Pos: pos, ID: "bad-choice", Hint: hint,
+			Message: fmt.Sprintf("the dialect of %s is %s here, and %s at line %d", diag.Quote(file), d, l.dialects.files[file], other.Line),
+		})
 		return
 	}
 	said[file] = pos

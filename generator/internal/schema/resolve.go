@@ -2,8 +2,6 @@ package schema
 
 import (
 	"fmt"
-	"io/fs"
-	"maps"
 	"net/url"
 	"path"
 	"slices"
@@ -78,7 +76,7 @@ func (l *loader) follow(p pendingRef) *failure {
 		}
 		if isAnchor(p.ref.Text) && path.Ext(p.ref.Text) == "" {
 			return &failure{id: "dangling-reference", message: fmt.Sprintf("%s defines no schema %s", diag.Quote(p.from.unit.doc.Path), diag.Quote(p.ref.Text)),
-				hint: l.didYouMean(p.ref.Text, p.from.unit.definitions)}
+				hint: l.nameHint(p.ref.Text, p.from.unit.definitions, "the file defines", "add it under $defs")}
 		}
 	}
 	u, err := url.Parse(p.ref.Text)
@@ -101,27 +99,14 @@ func (l *loader) follow(p pendingRef) *failure {
 	return nil
 }
 
-// didYouMean is diag.DidYouMean for the first failures that are reported; many
-// more of them would cost more than they help.
-func (l *loader) didYouMean(name string, candidates func() []string) string {
-	if !l.hints {
-		return ""
-	}
-	return diag.DidYouMean(name, candidates())
-}
-
 // definitionsAt is where files keep schemas to refer to.
 func definitionsAt() []string { return []string{"/components/schemas/", "/$defs/", "/definitions/"} }
 
 // definitions lists the names that a discriminator may use without a path.
 func (u *unit) definitions() []string {
-	var names []string
-	for pointer := range u.byPointer {
-		for _, at := range definitionsAt() {
-			if name, ok := strings.CutPrefix(pointer, at); ok && !strings.Contains(name, "/") {
-				names = append(names, name)
-			}
-		}
+	names := u.definitionPointers()
+	for i, pointer := range names {
+		names[i] = pointer[strings.LastIndexByte(pointer, '/')+1:]
 	}
 	return names
 }
@@ -218,50 +203,10 @@ func (l *loader) localFile(name string) (*resource, *failure) {
 	}
 	if problem != "" {
 		f := &failure{id: "unknown-file", message: fmt.Sprintf("%s: %s", diag.Quote(name), problem)}
-		if problem == noSuchFile {
-			f.hint = l.didYouMean(path.Base(name), func() []string { return l.neighbors(name) })
-		}
+		f.hint = l.fileHint(name, problem)
 		return nil, f
 	}
 	return u.resources[0], nil
-}
-
-// neighbors lists what stands in the folder of the file called name.
-func (l *loader) neighbors(name string) []string {
-	entries, err := fs.ReadDir(l.fsys, path.Dir(name))
-	if err != nil {
-		return nil
-	}
-	names := make([]string, len(entries))
-	for i, e := range entries {
-		names[i] = e.Name()
-	}
-	return names
-}
-
-// idHint names the id that is spelled like id, by its last part when the rest
-// is the same.
-func (l *loader) idHint(id string) string {
-	const otherwise = "copy the file that has it into the project"
-	if !l.hints {
-		return otherwise
-	}
-	cut := strings.LastIndexByte(id, '/') + 1
-	last := map[string]string{}
-	ids := slices.Collect(maps.Keys(l.index()))
-	for _, other := range slices.AppendSeq(ids, maps.Keys(l.ids)) {
-		if len(other) >= cut && other[:cut] == id[:cut] {
-			last[other[cut:]] = other
-		}
-	}
-	var names []string
-	for name := range last {
-		names = append(names, name)
-	}
-	if near := diag.Closest(id[cut:], names); near != "" {
-		return "did you mean " + diag.Quote(last[near]) + "?"
-	}
-	return otherwise
 }
 
 // fragment finds what a fragment names inside a resource: nothing is its root,
@@ -287,19 +232,8 @@ func (l *loader) fragment(r *resource, fragment string) (*Schema, *failure) {
 		return s, nil
 	}
 	f := &failure{id: "unknown-anchor", message: fmt.Sprintf("%s has no anchor %s", diag.Quote(u.doc.Path), diag.Quote(fragment)),
-		hint: l.didYouMean(fragment, func() []string { return slices.Collect(maps.Keys(r.anchors)) })}
-	if f.hint == "" && l.hints && r.root != nil && slices.ContainsFunc(r.root.Defs, func(p Property) bool { return p.Name == fragment }) {
-		f.hint = "did you mean " + diag.Quote(r.root.defsPointer()+"/"+fragment) + "?"
-	}
+		hint: l.anchorHint(r, fragment)}
 	return nil, f
-}
-
-// defsPointer is how a fragment reaches the definitions of s.
-func (s *Schema) defsPointer() string {
-	if _, ok := s.At["$defs"]; ok {
-		return "#/$defs"
-	}
-	return "#/definitions"
 }
 
 // lazy is the schema at a JSON Pointer inside a resource. A place that no
@@ -320,18 +254,17 @@ func (l *loader) lazy(r *resource, tokens []string) (*Schema, *failure) {
 	if v == nil {
 		f := &failure{id: "dangling-reference", message: fmt.Sprintf("%s has nothing at %s",
 			diag.Quote(u.doc.Path), diag.Quote("#"+joinTokens(all[:followed+1])))}
-		if !l.hints {
-			return nil, f
-		}
-		if near := diag.Closest(all[followed], reached.names()); near != "" {
-			f.hint = "did you mean " + diag.Quote("#"+joinTokens(append(slices.Clone(all[:followed]), near))) + "?"
-		}
+		f.hint = l.pointerHint(u, all, followed, reached)
 		return nil, f
 	}
 	if v.Kind != Object && v.Kind != Bool {
-		return nil, &failure{id: "not-a-schema", message: fmt.Sprintf("%s leads to %s, not to a schema", diag.Quote("#"+pointer), v.Describe())}
+		return nil, &failure{
+			id: "not-a-schema", message: fmt.Sprintf("%s leads to %s, not to a schema", diag.Quote("#"+pointer), v.Describe()),
+			hint: u.schemaHint(all, v),
+		}
 	}
-	if f := l.insideKeyword(u, all); f != nil {
+	keyword, at := l.insideKeyword(u, all)
+	if f := l.refused(all, keyword, at, v); f != nil {
 		return nil, f
 	}
 	b := l.builder(u, u.enclosing(pointer))
@@ -339,39 +272,56 @@ func (l *loader) lazy(r *resource, tokens []string) (*Schema, *failure) {
 	if s == nil {
 		return nil, &failure{}
 	}
+	if keyword != "" {
+		f := diag.Finding{
+			Pos: v.Pos, Severity: diag.Warning, ID: "not-a-schema",
+			Message: fmt.Sprintf("a reference leads here, to %s; %s has no schema there, and this is read as one", diag.Quote("#"+pointer), keyword),
+		}
+		if !u.foreign {
+			f.Hint = "move it into a definition of its own"
+		}
+		u.found.Add(f)
+	}
 	return s, nil
 }
 
-// insideKeyword refuses places that a keyword gives another meaning: the
-// object of all properties, and in a file that somebody here may edit a default
-// or an example.
-func (l *loader) insideKeyword(u *unit, tokens []string) *failure {
+// insideKeyword is the keyword that gives the place another meaning than that of
+// a schema, and which of the tokens it is. It is "" if there is none.
+func (l *loader) insideKeyword(u *unit, tokens []string) (keyword string, at int) {
 	for i := len(tokens) - 1; i >= 0; i-- {
-		parent := u.byPointer[joinTokens(tokens[:i])]
-		if parent == nil {
+		if u.byPointer[joinTokens(tokens[:i])] == nil {
 			continue
 		}
-		if _, ok := l.words[tokens[i]]; !ok || u.foreign && holdsValues(tokens[i]) {
-			return nil
+		if _, ok := l.words[tokens[i]]; ok {
+			return tokens[i], i
 		}
-		f := &failure{id: "not-a-schema", message: fmt.Sprintf("%s is part of %s, not a schema", diag.Quote("#"+joinTokens(tokens)), tokens[i])}
-		if len(tokens) == i+1 {
-			f.message = fmt.Sprintf("%s is not a schema", diag.Quote("#"+joinTokens(tokens)))
-			f.hint = "name one of its members"
-		}
-		return f
+		return "", 0
 	}
-	return nil
+	return "", 0
 }
 
-// holdsValues reports whether a keyword holds values, which may be read as
-// schemas all the same.
-func holdsValues(keyword string) bool {
+// refused says why the object or boolean v at a place that keyword gives another
+// meaning is not read as a schema: it holds schemas by name, or settings. The
+// specification leaves open what a reference there means; anything else is read
+// as the schema that it looks like.
+func (l *loader) refused(tokens []string, keyword string, at int, v *Value) *failure {
+	here := diag.Quote("#" + joinTokens(tokens))
 	switch keyword {
-	case "default", "examples", "example", "enum", "const":
-		return true
+	case "x-outbox", "discriminator", "$vocabulary", "externalDocs", "xml":
+		return &failure{
+			id: "not-a-schema", message: fmt.Sprintf("%s is part of %s, not a schema", here, keyword),
+			hint: fmt.Sprintf("refer to the schema around %s, %s", keyword, diag.Quote("#"+joinTokens(tokens[:at]))),
+		}
+	case "properties", "patternProperties", "$defs", "definitions", "dependentSchemas", "dependentRequired", "dependencies":
+		if len(tokens) == at+1 {
+			f := &failure{id: "not-a-schema", message: here + " is not a schema"}
+			if l.hints {
+				f.hint = listing("name one of its members", v.names(), func(name string) string { return "#" + joinTokens(append(slices.Clone(tokens), name)) })
+			}
+			return f
+		}
 	}
-	return false
+	return nil
 }
 
 // enclosing is the innermost resource that pointer lies in.

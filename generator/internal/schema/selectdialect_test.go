@@ -85,7 +85,7 @@ func TestDialectsOfOnesOwn(t *testing.T) {
 		"no such dialect": {config: "dialects: {vendor/*.json: draft-08, '" + own + "': draft-07}", dialect: schema.Draft7,
 			want: []string{`outboxgen.yaml:6:27: the dialect of "vendor/*.json" must be one of draft-04, draft-06, draft-07, 2019-09, 2020-12; this is the string "draft-08"; did you mean "draft-04"?`}},
 		"patterns that contradict": {config: "dialects: {vendor/*.json: draft-06, vendor/**: draft-07}", dialect: schema.Draft6,
-			want: []string{`outboxgen.yaml:6:37: the dialect of "vendor/a.json" is draft-07 here, and draft-06 at line 6`}},
+			want: []string{`outboxgen.yaml:6:37: the dialect of "vendor/a.json" is draft-07 here, and draft-06 at line 6; remove one of the lines, or write patterns of which only one matches the file`}},
 
 		"as its meta-schema's own": {others: map[string]string{"meta/x.json": meta(`"$schema": "http://json-schema.org/draft-06/schema#"`)},
 			dialect: schema.Draft6, want: []string{"custom-dialect"}},

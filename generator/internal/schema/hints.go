@@ -1,0 +1,196 @@
+package schema
+
+import (
+	"fmt"
+	"io/fs"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/outboxgen/outboxgen/generator/internal/diag"
+)
+
+// maxListed is how many names a hint lists.
+const maxListed = 6
+
+// listing is a hint that lists names after what it says, as far as it fits.
+func listing(says string, names []string, text func(name string) string) string {
+	if len(names) == 0 {
+		return says
+	}
+	names = slices.Sorted(slices.Values(names))
+	listed := make([]string, 0, maxListed)
+	for _, name := range names[:min(len(names), maxListed)] {
+		listed = append(listed, diag.Quote(text(name)))
+	}
+	more := ""
+	if n := len(names) - len(listed); n > 0 {
+		more = fmt.Sprintf(" and %d more", n)
+	}
+	return says + ": " + strings.Join(listed, ", ") + more
+}
+
+func itself(name string) string { return name }
+
+// nameHint is what to write for a name that is not among those that there are:
+// one that is spelled like it, else what there is, introduced by has, or what to
+// do if there is nothing. Only the first failures get one; many more would
+// cost more than they help.
+func (l *loader) nameHint(name string, candidates func() []string, has, otherwise string) string {
+	if !l.hints {
+		return ""
+	}
+	names := candidates()
+	if len(names) == 0 {
+		return otherwise
+	}
+	if near := diag.DidYouMean(name, names); near != "" {
+		return near
+	}
+	return listing(has, names, itself)
+}
+
+// pointerHint is what to write for a JSON Pointer of which only the first tokens
+// lead somewhere, to the value reached.
+func (l *loader) pointerHint(u *unit, tokens []string, followed int, reached *Value) string {
+	if !l.hints {
+		return ""
+	}
+	at := func(name string) string { return "#" + joinTokens(append(slices.Clone(tokens[:followed]), name)) }
+	if near := diag.Closest(tokens[followed], reached.names()); near != "" {
+		return "did you mean " + diag.Quote(at(near)) + "?"
+	}
+	switch {
+	case u.byPointer[joinTokens(tokens[:followed])] != nil: // a keyword is missing, and the others are no schemas
+		if definitions := u.definitionPointers(); len(definitions) > 0 {
+			return listing("the definitions of the file are", definitions, itself)
+		}
+	case reached.Kind == Object && len(reached.Members) > 0:
+		return listing("there are", reached.names(), at)
+	case reached.Kind == Array && len(reached.Items) > 0:
+		return fmt.Sprintf("its items are %s to %s", diag.Quote(at("0")), diag.Quote(at(fmt.Sprint(len(reached.Items)-1))))
+	}
+	return "add the schema that is meant at " + diag.Quote("#"+joinTokens(tokens))
+}
+
+// definitionPointers lists where the definitions of the file are.
+func (u *unit) definitionPointers() []string {
+	var pointers []string
+	for pointer := range u.byPointer {
+		for _, at := range definitionsAt() {
+			if name, ok := strings.CutPrefix(pointer, at); ok && !strings.Contains(name, "/") {
+				pointers = append(pointers, "#"+pointer)
+			}
+		}
+	}
+	return pointers
+}
+
+// schemaHint names a schema for a reference that leads to v, which is none: an
+// item of it, or the schema around it.
+func (u *unit) schemaHint(tokens []string, v *Value) string {
+	for i, item := range v.Items {
+		if item.Kind == Object {
+			return "name one of its items, such as " + diag.Quote("#"+joinTokens(append(slices.Clone(tokens), fmt.Sprint(i))))
+		}
+	}
+	for i := len(tokens) - 1; i > 0; i-- {
+		if pointer := joinTokens(tokens[:i]); u.byPointer[pointer] != nil {
+			return "the schema around it is " + diag.Quote("#"+pointer)
+		}
+	}
+	return "refer to a schema, such as one under $defs"
+}
+
+// anchorHint is what to write for an anchor that is not there.
+func (l *loader) anchorHint(r *resource, name string) string {
+	if !l.hints {
+		return ""
+	}
+	anchors := slices.Collect(maps.Keys(r.anchors))
+	if diag.Closest(name, anchors) == "" && r.root != nil && slices.ContainsFunc(r.root.Defs, func(p Property) bool { return p.Name == name }) {
+		return "did you mean " + diag.Quote(r.root.defsPointer()+"/"+name) + "?"
+	}
+	otherwise := "refer to the schema by its place, as in " + diag.Quote("#/$defs/"+name)
+	if isAnchor(name) {
+		otherwise = "write $anchor: " + name + " at the schema that is meant, or " + otherwise
+	}
+	return l.nameHint(name, func() []string { return anchors }, "its anchors are", otherwise)
+}
+
+// defsPointer is how a fragment reaches the definitions of s.
+func (s *Schema) defsPointer() string {
+	if _, ok := s.At["$defs"]; ok {
+		return "#/$defs"
+	}
+	return "#/definitions"
+}
+
+// fileHint is what to write for a file that cannot be read.
+func (l *loader) fileHint(name, problem string) string {
+	schemas := func(names []string) []string {
+		return slices.DeleteFunc(names, func(n string) bool { return !isSchemaFile(n) || n == l.configFile })
+	}
+	switch {
+	case !l.hints:
+		return ""
+	case problem == errFolder.Error():
+		return listing("name a file in it", schemas(l.neighbors(path.Join(name, "_"))), func(n string) string { return path.Base(name) + "/" + n })
+	case problem == leadsOutside:
+		return "copy the file into the project"
+	case problem != noSuchFile:
+		return "name a file of the project that can be read"
+	}
+	names := l.neighbors(name)
+	if near := diag.DidYouMean(path.Base(name), names); near != "" {
+		return near
+	}
+	for _, other := range slices.Sorted(maps.Keys(l.units)) {
+		if path.Base(other) == path.Base(name) {
+			return fmt.Sprintf("did you mean %s, by its path from the folder of this file?", diag.Quote(other))
+		}
+	}
+	if names = schemas(names); len(names) > 0 {
+		return listing("the schema files in that folder are", names, itself)
+	}
+	return "add the file, or correct the path: it goes from the folder of this file"
+}
+
+// neighbors lists what stands in the folder of the file called name.
+func (l *loader) neighbors(name string) []string {
+	entries, err := fs.ReadDir(l.fsys, path.Dir(name))
+	if err != nil {
+		return nil
+	}
+	names := make([]string, len(entries))
+	for i, e := range entries {
+		names[i] = e.Name()
+	}
+	return names
+}
+
+// idHint names the id that is spelled like id, by its last part when the rest
+// is the same.
+func (l *loader) idHint(id string) string {
+	const otherwise = "copy the file that has it into the project"
+	if !l.hints {
+		return otherwise
+	}
+	cut := strings.LastIndexByte(id, '/') + 1
+	last := map[string]string{}
+	ids := slices.Collect(maps.Keys(l.index()))
+	for _, other := range slices.AppendSeq(ids, maps.Keys(l.ids)) {
+		if len(other) >= cut && other[:cut] == id[:cut] {
+			last[other[cut:]] = other
+		}
+	}
+	var names []string
+	for name := range last {
+		names = append(names, name)
+	}
+	if near := diag.Closest(id[cut:], names); near != "" {
+		return "did you mean " + diag.Quote(last[near]) + "?"
+	}
+	return otherwise
+}
