@@ -6,9 +6,10 @@ import (
 	"net/mail"
 	"net/netip"
 	"net/url"
-	"regexp"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/outboxgen/outboxgen/runtime/ecma"
 )
 
 // Format checks that s has the format, one of those that stay strings in Go:
@@ -62,8 +63,7 @@ func hasFormat(s, format string) bool {
 		digits := s[:len(s)-len(rest)]
 		return digits != "" && (digits == "0" || digits[0] != '0') && (rest == "#" || isPointer(rest))
 	case "regex":
-		_, err := regexp.Compile(s)
-		return err == nil
+		return ecma.Valid(s)
 	}
 	return true
 }

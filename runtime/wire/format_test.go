@@ -76,3 +76,26 @@ func TestRulesCheckEncodings(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
+
+// The format regex is that of ECMA-262, not of package regexp.
+func TestRegexFormat(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]bool{
+		"":                     true,
+		`^(?!-)[a-z-]+(?<!-)$`: true,
+		`(?<a>.)\k<a>\1`:       true,
+		`\cA\u{1F600}\p{L}`:    true,
+		`\a`:                   false,
+		`^\S(|(.|\n)*\S)\Z`:    false,
+		"(?i)a":                false,
+		"(?P<a>b)":             false,
+		"^(abc]":               false,
+		"a**":                  false,
+	} {
+		var c wire.Checker
+		wire.Format(&c, text, "regex")
+		if got := c.Err("T") == nil; got != want {
+			t.Errorf("%q: got %v, want %v", text, got, want)
+		}
+	}
+}

@@ -27,7 +27,6 @@ var otherRules = map[string]string{
 	"draft2020-12/optional/format-assertion":           "validation: strict asserts formats, whatever the vocabularies of a dialect say",
 	"draft4/optional/zeroTerminatedFloats":             "1.0 is an integer in every draft, as in the later ones",
 	"draft7/optional/content":                          "contentEncoding and contentMediaType are annotations",
-	"draft2020-12/optional/format/ecmascript-regex":    "the format regex takes what Go's regular expressions take",
 }
 
 // Every schema of the suite, as rules alone, takes the documents that are valid

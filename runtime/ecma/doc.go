@@ -1,0 +1,7 @@
+// Package ecma knows the regular expressions of ECMA-262, which JSON Schema
+// uses: [Valid] checks their syntax, and an [Expr] matches those that package
+// regexp cannot say, because they look ahead or behind or repeat too often.
+//
+// Both take time that grows with the length of what they read alone. Generated
+// code and package rule use them; services seldom need them.
+package ecma

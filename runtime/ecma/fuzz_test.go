@@ -1,0 +1,35 @@
+package ecma_test
+
+import (
+	"regexp"
+	"testing"
+
+	"github.com/outboxgen/outboxgen/runtime/ecma"
+)
+
+// No pattern panics, and one that both take is found where package regexp finds
+// it.
+func FuzzExpr(f *testing.F) {
+	for _, line := range table(f, "syntax.txt") {
+		f.Add(line[1], "ab")
+	}
+	for i, line := range table(f, "match.txt") {
+		if i%41 == 0 {
+			f.Add(line[1], line[2])
+		}
+	}
+	f.Fuzz(func(t *testing.T, pattern, text string) {
+		if len(pattern) > 200 || len(text) > 200 {
+			t.Skip("longer ones are slow to compare and say no more")
+		}
+		ecma.Valid(pattern)
+		x, err := ecma.Compile(pattern)
+		if err != nil {
+			return
+		}
+		got := x.MatchString(text)
+		if re, err := regexp.Compile(pattern); err == nil && got != re.MatchString(text) {
+			t.Errorf("%q in %q: got %v", pattern, text, got)
+		}
+	})
+}

@@ -1,0 +1,107 @@
+package ecma_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/outboxgen/outboxgen/runtime/ecma"
+)
+
+func compile(t testing.TB, source string) *ecma.Expr {
+	t.Helper()
+	x, err := ecma.Compile(source)
+	if err != nil {
+		t.Fatalf("%s: %v", source, err)
+	}
+	return x
+}
+
+// An expression finds what an engine of ECMA-262 finds with the flag u; the table
+// keeps its answers.
+func TestMatchString(t *testing.T) {
+	t.Parallel()
+	for _, line := range table(t, "match.txt") {
+		source, text, want := line[1], line[2], line[0] == "found"
+		if got := compile(t, source).MatchString(text); got != want {
+			t.Errorf("%q in %q: got %v, want %v", source, text, got, want)
+		}
+	}
+}
+
+// With the flag i, case counts for nothing, up to the end of the group.
+func TestFlagOfCase(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		source, text string
+		want         bool
+	}{
+		{"(?i)a(?=B)", "Ab", true},
+		{"(?i)[k-l]", "\u212a", true},
+		{"(?i)k", "\u212a", true},
+		{"(?i:a)(?=B)", "Ab", false},
+		{"(?i:a)(?=B)", "AB", true},
+		{"(?:(?i)a)(?=b)", "AB", false},
+		{"(?i)a(?-i)(?=b)", "Ab", true},
+		{"(?i)a(?-i)(?=b)", "AB", false},
+		{"(?i)a(?-i:b)(?=C)", "Abc", true},
+		{"(?i)a(?-i:b)(?=C)", "ABc", false},
+	} {
+		if got := compile(t, c.source).MatchString(c.text); got != c.want {
+			t.Errorf("%q in %q: got %v, want %v", c.source, c.text, got, c.want)
+		}
+	}
+}
+
+// What keeps an engine that tries one way after another busy for ever is found
+// in time that grows with the text alone.
+func TestMatchStringOfLongTexts(t *testing.T) {
+	t.Parallel()
+	const n = 50_000
+	for _, c := range []struct {
+		source, text string
+		want         bool
+	}{
+		{"(?:a|a|aa)+(?=c)", strings.Repeat("a", n), false},
+		{"(?:(?:a*)*)*(?=b)c", strings.Repeat("a", n), false},
+		{"(?=[^b]*b)[^c]*c", strings.Repeat("a", n), false},
+		{"^(?=(?:a+)+$)(?:a+)+b", strings.Repeat("a", n), false},
+		{"(?<=b[^c]*)c", strings.Repeat("a", n), false},
+		{"^[a-z]{1,65535}$", strings.Repeat("a", n), true},
+		{"[a-z]{1,40000}$", strings.Repeat("a", n), true},
+		{"[a-z]{40000}b", strings.Repeat("a", n), false},
+		{"^[a-z]{1,40000}$", strings.Repeat("a", n), false},
+		{"[a-z]{20000}(?=b)", strings.Repeat("a", n) + "b", true},
+	} {
+		if got := compile(t, c.source).MatchString(c.text); got != c.want {
+			t.Errorf("%q: got %v, want %v", c.source, got, c.want)
+		}
+	}
+}
+
+// What an expression cannot be is an error.
+func TestCompileErrors(t *testing.T) {
+	t.Parallel()
+	for source, want := range map[string]string{
+		"(a":                               "ecma: a ( is not closed, at offset 2",
+		"a)":                               "ecma: a ) closes nothing, at offset 1",
+		"*a":                               "ecma: there is nothing to repeat, at offset 0",
+		"a{2,1}":                           "ecma: a repeat that cannot be read, at offset 2",
+		"[a":                               "error parsing regexp: missing closing ]: `[a`",
+		`a\1`:                              "ecma: a back reference or an octal number, at offset 1",
+		"(?:ab){30000}":                    "ecma: the expression is too large",
+		"(?:(?:ab){1000}){1000}":           "ecma: the expression is too large",
+		"(?:a|){1000000000}":               "ecma: the expression is too large",
+		strings.Repeat("(", 501):           "ecma: groups that are nested too deep, at offset 500",
+		strings.Repeat("(?=", 1001) + "a)": "ecma: groups that are nested too deep, at offset 1500",
+	} {
+		_, err := ecma.Compile(source)
+		if err == nil || err.Error() != want {
+			t.Errorf("%.40s: got %v, want %s", source, err, want)
+		}
+	}
+	for _, source := range []string{"(?:){1000000000}", "(?:(?:){5,1000000000}){5,}", "[a-z]{1000000000}", "^{20}"} {
+		if _, err := ecma.Compile(source); err != nil {
+			t.Errorf("%s: %v", source, err)
+		}
+	}
+}

@@ -1,0 +1,73 @@
+package ecma_test
+
+import (
+	"bufio"
+	"encoding/json"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/outboxgen/outboxgen/runtime/ecma"
+)
+
+// table reads the lines of a file of testdata as words and JSON texts.
+func table(t testing.TB, name string) [][]string {
+	t.Helper()
+	file, err := os.Open("testdata/" + name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	var lines [][]string
+	for scanner := bufio.NewScanner(file); scanner.Scan(); {
+		word, rest, _ := strings.Cut(scanner.Text(), " ")
+		line := []string{word}
+		for d := json.NewDecoder(strings.NewReader(rest)); d.More(); {
+			var text string
+			if err := d.Decode(&text); err != nil {
+				t.Fatalf("%s: %v", scanner.Text(), err)
+			}
+			line = append(line, text)
+		}
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+// Valid agrees with what an engine of ECMA-262 said of each pattern with the
+// flag u; the table keeps its answers.
+func TestValid(t *testing.T) {
+	t.Parallel()
+	for _, line := range table(t, "syntax.txt") {
+		pattern, want := line[1], line[0] == "valid"
+		if got := ecma.Valid(pattern); got != want {
+			t.Errorf("%q: got %v, want %v", pattern, got, want)
+		}
+	}
+}
+
+// A long pattern takes no deep stack, and each part of it is read once.
+func TestValidOfLongPatterns(t *testing.T) {
+	t.Parallel()
+	const n = 200_000
+	for name, c := range map[string]struct {
+		pattern string
+		want    bool
+	}{
+		"groups":          {strings.Repeat("(", n) + strings.Repeat(")", n), true},
+		"open groups":     {strings.Repeat("(", n), false},
+		"look-aheads":     {strings.Repeat("(?=", n) + strings.Repeat(")", n), true},
+		"alternatives":    {strings.Repeat("|", n), true},
+		"open classes":    {strings.Repeat("[", n), false},
+		"properties":      {strings.Repeat(`\p{Alphabetic}`, n), true},
+		"open properties": {strings.Repeat(`\p{`, n), false},
+		"braces":          {strings.Repeat("a{", n), false},
+		"references":      {strings.Repeat(`\k<a>`, n) + "(?<a>)", true},
+		"number":          {"a{" + strings.Repeat("9", n) + "}", true},
+		"reference":       {`\` + strings.Repeat("9", n), false},
+	} {
+		if got := ecma.Valid(c.pattern); got != c.want {
+			t.Errorf("%s: got %v, want %v", name, got, c.want)
+		}
+	}
+}
