@@ -4,13 +4,16 @@ import (
 	"errors"
 	"regexp"
 	"strings"
+
+	"github.com/outboxgen/outboxgen/runtime/ecma"
 )
 
 // A Pattern is a compiled pattern of a schema: one expression in Go's syntax, or
 // several where the schema's pattern looks ahead or behind, which Go's
-// expressions cannot. It is safe for concurrent use.
+// expressions cannot; or one of package ecma. It is safe for concurrent use.
 type Pattern struct {
 	alternatives [][]search
+	whole        *ecma.Expr // if there are no alternatives
 }
 
 // search is an expression that must be found in a text, or must not.
@@ -28,7 +31,13 @@ type search struct {
 // Each is searched in the whole text: (?!^foo)^[a-z]+$ takes what ^[a-z]+$ takes
 // and ^foo does not. Alternatives have | between them and consist of such
 // expressions only: (?!^foo)(?=^[a-z]+$)|(?=^[0-9]+$).
+//
+// What begins with (?u) is an expression of package ecma.
 func CompilePattern(source string) (*Pattern, error) {
+	if expr, is := strings.CutPrefix(source, "(?u)"); is {
+		whole, err := ecma.Compile(expr)
+		return &Pattern{whole: whole}, err
+	}
 	p := &Pattern{}
 	for rest := source; ; rest = rest[1:] {
 		var all []search
@@ -108,11 +117,17 @@ func groupLength(text string) int {
 
 // MatchString reports whether the pattern is found in text.
 func (p *Pattern) MatchString(text string) bool {
+	if p.whole != nil {
+		return p.whole.MatchString(text)
+	}
 	return p.matches(func(expr *regexp.Regexp) bool { return expr.MatchString(text) })
 }
 
 // Match reports whether the pattern is found in text.
 func (p *Pattern) Match(text []byte) bool {
+	if p.whole != nil {
+		return p.whole.MatchString(string(text))
+	}
 	return p.matches(func(expr *regexp.Regexp) bool { return expr.Match(text) })
 }
 

@@ -24,6 +24,7 @@ func TestPattern(t *testing.T) {
 		`(?!foo)|(?=bar)`:                  {"", "bar", "foobar", "7", "(", "]"},
 		`(?![)(|]|\]|[^]a-z7]|[])])^.*$`:   {"", "foo", "bar", "foobar", "7"},
 		`(?!(?:f(o|x)o|\(|\]))b?`:          {"", "bar", "7"},
+		`(?u)o(?=b)|(?<!.)[(7]`:            {"foobar", "7", "("},
 	} {
 		p, err := rule.CompilePattern(source)
 		if err != nil {
@@ -46,7 +47,7 @@ func TestPattern(t *testing.T) {
 
 func TestPatternThatDoesNotCompile(t *testing.T) {
 	t.Parallel()
-	for _, source := range []string{`(`, `(?=`, `(?!a`, `(?!()`, `(?=a)(`, `a(?=b)`, `(?=a)|(?!`, `(?=[a)`, `(?=a)b|(?=c)`, `\`, `(?=\`} {
+	for _, source := range []string{`(`, `(?=`, `(?!a`, `(?!()`, `(?=a)(`, `a(?=b)`, `(?=a)|(?!`, `(?=[a)`, `(?=a)b|(?=c)`, `\`, `(?=\`, `(?u)(`, `(?u)(?`} {
 		if _, err := rule.CompilePattern(source); err == nil {
 			t.Errorf("%s compiles", source)
 		}

@@ -8,19 +8,27 @@
 // Go has no look-around. Most patterns with look-ahead or look-behind can be
 // told apart into several expressions that Go has: ^(?!foo)[a-z]+$ holds for a
 // text in which ^[a-z]+$ is found and ^foo is not. [Translate] does that where
-// the result is exact, and reports an [Error] where it is not possible.
+// the result is exact. Other patterns with look-arounds, and those with repeats
+// that are too large for Go, stay whole, for package ecma of the runtime, which
+// takes more time. It reports an [Error] for what neither can check: a back
+// reference, as nobody knows how to find one in time that grows with the text
+// alone.
 package ecma
 
 import (
 	"fmt"
 	"regexp"
 	"strings"
+
+	"github.com/outboxgen/outboxgen/runtime/ecma"
 )
 
 // A Pattern is a translated pattern: a text matches if it meets all checks of at
-// least one alternative.
+// least one alternative; or, if there are none, the expression Whole of package
+// ecma of the runtime.
 type Pattern struct {
 	Alternatives [][]Check
+	Whole        string
 }
 
 // A Check is an expression in Go's syntax that must be found in a text, or with
@@ -50,22 +58,28 @@ func Translate(pattern string) (Pattern, error) {
 	if err != nil {
 		return Pattern{}, err
 	}
+	alternatives, err := split(root, p.flagged)
+	if err != nil {
+		if whole, ok := writeWhole(root); ok {
+			return Pattern{Whole: whole}, nil
+		}
+		return Pattern{}, err
+	}
+	return Pattern{Alternatives: alternatives}, nil
+}
+
+// split is the pattern as expressions of Go.
+func split(root *node, flagged bool) ([][]Check, error) {
 	if !root.looks() {
 		expr, err := write(root)
-		if err != nil {
-			return Pattern{}, err
-		}
-		return Pattern{[][]Check{{{Expr: expr}}}}, nil
+		return [][]Check{{{Expr: expr}}}, err
 	}
-	if p.flagged {
-		return Pattern{}, &Error{Reason: "a look-around beside flags", Offset: root.firstLook()}
+	if flagged {
+		return nil, &Error{Reason: "a look-around beside flags", Offset: root.firstLook()}
 	}
 	s := solver{}
 	alternatives, err := s.solve(root)
-	if err != nil {
-		return Pattern{}, err
-	}
-	return Pattern{simplify(alternatives)}, nil
+	return simplify(alternatives), err
 }
 
 // Expr is the pattern as one expression of Go. It is false where the pattern is
@@ -80,8 +94,12 @@ func (p Pattern) Expr() (string, bool) {
 // String is the pattern as package rule of the runtime reads it: one expression
 // of Go; or (?=…) for each expression that must be found and (?!…) for each that
 // must not, the last of which may stand without brackets if it must be found; or
-// several of these alternatives with | between them, all in brackets.
+// several of these alternatives with | between them, all in brackets; or (?u) and
+// the whole expression.
 func (p Pattern) String() string {
+	if p.Alternatives == nil {
+		return "(?u)" + p.Whole
+	}
 	var parts []string
 	for _, checks := range p.Alternatives {
 		var b strings.Builder
@@ -102,6 +120,13 @@ func (p Pattern) String() string {
 
 // Matcher compiles the pattern.
 func (p Pattern) Matcher() *Matcher {
+	if p.Alternatives == nil {
+		whole, err := ecma.Compile(p.Whole)
+		if err != nil {
+			panic(err) // Translate has compiled it
+		}
+		return &Matcher{whole: whole}
+	}
 	m := &Matcher{}
 	for _, checks := range p.Alternatives {
 		var compiled []compiledCheck
@@ -116,6 +141,7 @@ func (p Pattern) Matcher() *Matcher {
 // A Matcher is a compiled pattern.
 type Matcher struct {
 	alternatives [][]compiledCheck
+	whole        *ecma.Expr // if there are no alternatives
 }
 
 type compiledCheck struct {
@@ -125,6 +151,9 @@ type compiledCheck struct {
 
 // MatchString reports whether the pattern is found in text.
 func (m *Matcher) MatchString(text string) bool {
+	if m.whole != nil {
+		return m.whole.MatchString(text)
+	}
 	for _, checks := range m.alternatives {
 		if meets(checks, text) {
 			return true

@@ -2,6 +2,7 @@ package shape_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -122,6 +123,26 @@ var agreements = []agreement{
 		schema:  `{"type":"object","properties":{"v":{"type":"array","default":[1]},"w":{"type":"object","additionalProperties":{"type":"array","items":{"type":["string","null"]}},"default":{"a":["x"]}}}}`,
 		valid:   []string{`{}`, `{"v":[2]}`, `{"w":{"b":[null]}}`},
 		invalid: []string{`{"v":1}`, `{"w":[]}`},
+	},
+	{
+		name: "patterns that only package ecma of the runtime can match are checked everywhere",
+		schema: `{"type":"object","properties":{
+			"password":{"type":"string","pattern":"(?=.*[A-Z])(?=.*[0-9]).{4,}"},
+			"text":{"type":"string","pattern":"^.{1,65535}$"},
+			"not":{"type":"string","not":{"pattern":"a.*(?=b.*c).*d"}},
+			"one":{"type":"string","oneOf":[{"pattern":"a.*(?=b.*c).*d"},{"pattern":"e"}]},
+			"members":{"type":"object","patternProperties":{"a.*(?=b.*c).*d":{"type":"integer"}},"additionalProperties":false}
+		}}`,
+		valid: []string{
+			`{"password":"xAb1y"}`, `{"text":"x"}`, `{"text":"` + strings.Repeat("x", 65535) + `"}`, `{"not":"abd"}`, `{"one":"abcd"}`, `{"one":"e"}`,
+			`{"members":{"abcd":1}}`,
+		},
+		invalid: []string{
+			`{"password":"xab1y"}`, `{"password":"A1b"}`, `{"text":""}`, `{"text":"` + strings.Repeat("x", 65536) + `"}`, `{"text":"a\nb"}`, `{"not":"xabcd"}`,
+			`{"one":"abcde"}`, `{"one":"abd"}`, `{"members":{"abcd":"x"}}`, `{"members":{"abd":1}}`,
+		},
+		unmatched: true,
+		findings:  []string{},
 	},
 	{
 		name: "what a pattern that Go cannot match may allow is not refused",
