@@ -1,7 +1,6 @@
 package emit
 
 import (
-	"cmp"
 	"fmt"
 	"strings"
 
@@ -11,25 +10,15 @@ import (
 
 const rulePath = "github.com/outboxgen/outboxgen/runtime/rule"
 
-// rules declares the rules of the file's types.
+// rules declares the rules of the file's types, and the definitions that they share.
 func (c *coder) rules() string {
 	var b strings.Builder
-	seen := map[string]bool{}
-	add := func(r *ir.Rules) {
-		if r == nil || seen[r.Var] {
-			return
-		}
-		seen[r.Var] = true
+	for _, r := range c.file.Rules() {
 		c.imports[rulePath] = ""
 		fmt.Fprintf(&b, "var %s = %s\n\n", r.Var, ruleSet(r))
 	}
-	for _, n := range c.file.Types {
-		add(n.Rules)
-		for _, t := range n.Parts() {
-			for ; t != nil; t = t.Elem {
-				add(t.Rules)
-			}
-		}
+	for _, d := range c.file.Defs {
+		fmt.Fprintf(&b, "var %s = %s\n\n", d.Var, ruleDefs(d.Defs))
 	}
 	return b.String()
 }
@@ -41,13 +30,21 @@ func ruleSet(r *ir.Rules) string {
 		b.WriteString(ruleLiteral(rule, "") + ",\n")
 	}
 	b.WriteString("},\n")
-	if len(r.Defs) > 0 {
-		b.WriteString("Defs: map[string]*rule.Schema{\n")
-		for _, def := range r.Defs {
-			key := cmp.Or(def.Key, def.Place)
-			fmt.Fprintf(&b, "%s: %s,\n", quote(key), ruleLiteral(def, key))
-		}
-		b.WriteString("},\n")
+	switch {
+	case r.DefsVar != "":
+		b.WriteString("Defs: " + r.DefsVar + ",\n")
+	case len(r.Defs) > 0:
+		b.WriteString("Defs: " + ruleDefs(r.Defs) + ",\n")
+	}
+	b.WriteString("}")
+	return b.String()
+}
+
+func ruleDefs(defs []*ir.Rule) string {
+	var b strings.Builder
+	b.WriteString("map[string]*rule.Schema{\n")
+	for _, def := range defs {
+		fmt.Fprintf(&b, "%s: %s,\n", quote(def.DefKey()), ruleLiteral(def, def.DefKey()))
 	}
 	b.WriteString("}")
 	return b.String()

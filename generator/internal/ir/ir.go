@@ -26,6 +26,28 @@ type File struct {
 	Source string // the schema file it comes from, relative to the project
 	Event  *Event // nil in a file of shared types
 	Types  []*Named
+	Defs   []*Definitions // that its rules share
+}
+
+// Rules is the rules of the file's types, each variable once.
+func (f *File) Rules() []*Rules {
+	var all []*Rules
+	seen := map[string]bool{}
+	add := func(r *Rules) {
+		if r != nil && !seen[r.Var] {
+			seen[r.Var] = true
+			all = append(all, r)
+		}
+	}
+	for _, n := range f.Types {
+		add(n.Rules)
+		for _, t := range n.Parts() {
+			for ; t != nil; t = t.Elem {
+				add(t.Rules)
+			}
+		}
+	}
+	return all
 }
 
 // Event is one event version.

@@ -1,12 +1,26 @@
 package ir
 
+import "cmp"
+
 // Rules is what a schema says of a value and no Go type can: a set of package
 // rule.
 type Rules struct {
 	Var   string  // Go name of the variable that holds them
 	Rules []*Rule // each holds for the value
 	Defs  []*Rule // that references lead to, by key
+	// DefsVar is the Go name of the variable that holds Defs among the Definitions
+	// of the file; "" if no other rules need any.
+	DefsVar string
 }
+
+// Definitions is what references of several rules in a file lead to.
+type Definitions struct {
+	Var  string
+	Defs []*Rule // by key
+}
+
+// DefKey is the name of a definition in references.
+func (r *Rule) DefKey() string { return cmp.Or(r.Key, r.Place) }
 
 // Rule is one schema of package rule.
 type Rule struct {

@@ -17,8 +17,11 @@ import (
 func Assign(scheme *Scheme, pkg *ir.Package, claims []*Claim, taken Declared, list *diag.List) {
 	a := &assigner{scheme: scheme, claims: claims, list: list}
 	a.checkNames(pkg)
-	a.names(pkg)
+	names := a.names(pkg)
 	a.assignFiles(pkg)
+	for _, f := range pkg.Files {
+		shareRules(names, f)
+	}
 	a.checkDeclared(pkg, taken)
 }
 
@@ -30,8 +33,9 @@ type assigner struct {
 	home   map[*ir.Named]*ir.File
 }
 
-// names gives every type its name, the strongest claim first.
-func (a *assigner) names(pkg *ir.Package) {
+// names gives every type its name, the strongest claim first. It returns all names
+// that are taken.
+func (a *assigner) names(pkg *ir.Package) names {
 	a.reach(pkg)
 	names := newNames(pkg)
 	claims := slices.Clone(a.claims)
@@ -97,6 +101,7 @@ func (a *assigner) names(pkg *ir.Package) {
 		}
 		names[r.Named.PlacesVar] = true
 	}
+	return names
 }
 
 // contested finds the types whose short name goes to another type, each with

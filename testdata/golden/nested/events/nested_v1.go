@@ -396,7 +396,7 @@ func (v NestedV1BothB) encode(e *wire.Encoder) {
 func (v NestedV1BothB) check(c *wire.Checker) {
 	c.Schema("schemas/nested.yaml#/properties/both/allOf/0/oneOf/1")
 	wire.Const(c, v.Kind, "b", "kind")
-	wire.Rules(c, v, func(e *wire.Encoder, v NestedV1BothB) { v.encode(e) }, &nestedV1BothBRules)
+	wire.Rules(c, v, func(e *wire.Encoder, v NestedV1BothB) { v.encode(e) }, &nestedV1BothARules)
 }
 
 // NestedV1Loose may be several things at once, so it is kept as it came:
@@ -560,26 +560,6 @@ var nestedV1BothPlaces = wire.Places{
 }
 
 var nestedV1BothARules = rule.Set{
-	Rules: []*rule.Schema{
-		{
-			At: "schemas/nested.yaml#/properties/both/allOf/1",
-			OneOf: []*rule.Schema{
-				{
-					Type:       []string{"object"},
-					Required:   []string{"mode"},
-					Properties: map[string]*rule.Schema{"mode": {Const: `"p"`}, "z": {Type: []string{"string"}}},
-				},
-				{
-					Type:       []string{"object"},
-					Required:   []string{"mode"},
-					Properties: map[string]*rule.Schema{"mode": {Const: `"q"`}, "w": {Type: []string{"string"}}},
-				},
-			},
-		},
-	},
-}
-
-var nestedV1BothBRules = rule.Set{
 	Rules: []*rule.Schema{
 		{
 			At: "schemas/nested.yaml#/properties/both/allOf/1",

@@ -1104,7 +1104,7 @@ func (v Daily) encode(e *wire.Encoder) {
 func (v Daily) check(c *wire.Checker) {
 	c.Schema("schemas/tagged.yaml#/properties/limited/oneOf/1")
 	wire.Const(c, v.Kind, "daily", "kind")
-	wire.Rules(c, v, func(e *wire.Encoder, v Daily) { v.encode(e) }, &dailyRules)
+	wire.Rules(c, v, func(e *wire.Encoder, v Daily) { v.encode(e) }, &onceRules)
 }
 
 var carPlaces = wire.Places{
@@ -1120,15 +1120,6 @@ var taggedV1OwnedPlaces = wire.Places{
 }
 
 var onceRules = rule.Set{
-	Rules: []*rule.Schema{
-		{
-			At:    "schemas/tagged.yaml#/properties/limited",
-			AnyOf: []*rule.Schema{{Required: []string{"from"}}, {Required: []string{"to"}}},
-		},
-	},
-}
-
-var dailyRules = rule.Set{
 	Rules: []*rule.Schema{
 		{
 			At:    "schemas/tagged.yaml#/properties/limited",
