@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/outboxgen/outboxgen/generator/internal/jsonvalue"
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
 
@@ -32,7 +33,7 @@ func (c *comparison) fingerprint(s *schema.Schema) fingerprint {
 		if n == nil {
 			fmt.Fprint(h, "- ")
 		} else {
-			fmt.Fprint(h, value(n).RatString(), " ")
+			fmt.Fprint(h, jsonvalue.CanonicalNumber(n.Text), " ")
 		}
 	}
 	for _, v := range []*schema.Value{s.Default, s.Const} {

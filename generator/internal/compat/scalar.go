@@ -4,6 +4,7 @@ import (
 	"math/big"
 	"strings"
 
+	"github.com/outboxgen/outboxgen/generator/internal/jsonvalue"
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
 
@@ -17,22 +18,13 @@ func (c *comparison) limit(p *pair, subject, keyword string, before, after *sche
 	case after == nil:
 		p.add(subject+"_REMOVED", w, r, before.Text)
 	default:
-		switch value(before).Cmp(value(after)) {
+		switch jsonvalue.Compare(before.Text, after.Text) {
 		case -1:
 			p.add(subject+"_INCREASED", w, r, before.Text, after.Text)
 		case 1:
 			p.add(subject+"_DECREASED", w, r, before.Text, after.Text)
 		}
 	}
-}
-
-// value is n, which loading made sure is a number of a reasonable size.
-func value(n *schema.Number) *big.Rat {
-	r, ok := new(big.Rat).SetString(n.Text)
-	if !ok {
-		return new(big.Rat)
-	}
-	return r
 }
 
 func (c *comparison) strings(p *pair) {
@@ -114,9 +106,16 @@ func (c *comparison) multiple(p *pair) {
 	case after == nil:
 		p.add("MULTIPLE_OF_REMOVED", w, r, before.Text)
 	default:
-		ratio := new(big.Rat).Quo(value(after), value(before))
+		from, to := jsonvalue.Rational(before.Text), jsonvalue.Rational(after.Text)
+		if jsonvalue.Compare(before.Text, after.Text) == 0 {
+			return
+		}
+		if from == nil || to == nil || from.Sign() == 0 || to.Sign() == 0 {
+			p.add("MULTIPLE_OF_CHANGED", w, r, before.Text, after.Text) // an exponent beyond those of a float64
+			return
+		}
+		ratio := new(big.Rat).Quo(to, from)
 		switch {
-		case ratio.Cmp(big.NewRat(1, 1)) == 0:
 		case ratio.IsInt():
 			p.add("MULTIPLE_OF_INCREASED", w, r, before.Text, after.Text)
 		case ratio.Inv(ratio).IsInt():

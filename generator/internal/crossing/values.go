@@ -290,7 +290,8 @@ func number(r *big.Rat) json.Number {
 	if r.IsInt() {
 		return json.Number(r.Num().String())
 	}
-	return json.Number(strings.TrimRight(r.FloatString(40), "0"))
+	digits, _ := r.FloatPrec()
+	return json.Number(r.FloatString(digits))
 }
 
 func numbersFor(s map[string]any, whole bool) []any {

@@ -27,7 +27,7 @@ func fileRules() []rule {
 			instead: "use allOf with a $ref, or write the members out", bad: "$defs:\n  a: &a {type: string}\n  b: {<<: *a}\n", good: "$defs:\n  a: {type: string}\n  b: {allOf: [{$ref: '#/$defs/a'}]}\n",
 		},
 		{
-			id: "yaml-number", what: "a number that JSON does not have", why: "JSON has neither infinity nor NaN, and numbers of an endless exponent are bounded.",
+			id: "yaml-number", what: "a number that JSON does not have", why: "JSON has neither infinity nor NaN, and a number has at most 10,000 characters. An exponent may be of any size.",
 			instead: "leave the bound out, or write text in quotes", bad: "x: {type: number, maximum: .inf}", good: "x: {type: number}",
 		},
 		{

@@ -3,6 +3,7 @@
 package jsonvalue
 
 import (
+	"cmp"
 	"math"
 	"math/big"
 	"strconv"
@@ -13,46 +14,87 @@ import (
 // exponent.
 const maxPlain = 40
 
-// CanonicalNumber is a JSON number in the one form of all that equal it: plain
-// if it is an integer of few digits, else digits with an exponent.
-func CanonicalNumber(text string) string {
-	text, negative := strings.CutPrefix(text, "-")
-	exp := 0
+// farthest is where exponents end: numbers beyond are taken as if they had this
+// one, here and in package rule of the runtime.
+const farthest = 1 << 60
+
+// decimal is a number: digits times ten to the power exp. The digits begin and
+// end with another one than 0; they are "" for zero. An exponent, however large,
+// costs nothing.
+type decimal struct {
+	negative bool
+	digits   string
+	exp      int64
+}
+
+func parse(text string) decimal {
+	var d decimal
+	text, d.negative = strings.CutPrefix(text, "-")
 	if i := strings.IndexAny(text, "eE"); i >= 0 {
-		exp, _ = strconv.Atoi(strings.TrimPrefix(text[i+1:], "+")) // clamped if it overflows
-		exp = max(min(exp, math.MaxInt32), math.MinInt32)
+		exp, _ := strconv.ParseInt(strings.TrimPrefix(text[i+1:], "+"), 10, 64) // clamped if it overflows
+		d.exp = max(min(exp, farthest), -farthest)
 		text = text[:i]
 	}
 	whole, fraction, _ := strings.Cut(text, ".")
 	digits := strings.TrimLeft(whole+fraction, "0")
-	exp -= len(fraction)
-	trimmed := strings.TrimRight(digits, "0")
-	exp += len(digits) - len(trimmed)
-	if trimmed == "" {
+	d.digits = strings.TrimRight(digits, "0")
+	d.exp += int64(len(digits) - len(d.digits) - len(fraction))
+	if d.digits == "" {
+		return decimal{}
+	}
+	return d
+}
+
+// Compare is negative if the JSON number x is less than y, positive if it is
+// greater, and 0 if they are equal.
+func Compare(x, y string) int {
+	a, b := parse(x), parse(y)
+	if order := cmp.Compare(a.sign(), b.sign()); order != 0 {
+		return order
+	}
+	// The number is 0.digits times ten to this power; no digits end in 0.
+	order := cmp.Or(cmp.Compare(a.exp+int64(len(a.digits)), b.exp+int64(len(b.digits))), strings.Compare(a.digits, b.digits))
+	if a.negative {
+		return -order
+	}
+	return order
+}
+
+func (d decimal) sign() int {
+	switch {
+	case d.digits == "":
+		return 0
+	case d.negative:
+		return -1
+	}
+	return 1
+}
+
+// CanonicalNumber is a JSON number in the one form of all that equal it: plain
+// if it is an integer of few digits, else digits with an exponent.
+func CanonicalNumber(text string) string {
+	d := parse(text)
+	if d.digits == "" {
 		return "0"
 	}
 	sign := ""
-	if negative {
+	if d.negative {
 		sign = "-"
 	}
-	switch point := len(trimmed) + exp; {
-	case exp >= 0 && point <= maxPlain:
-		return sign + trimmed + strings.Repeat("0", exp)
-	case exp < 0 && point > 0:
-		return sign + trimmed[:point] + "." + trimmed[point:]
-	case exp < 0 && point > -6:
-		return sign + "0." + strings.Repeat("0", -point) + trimmed
+	switch point := int64(len(d.digits)) + d.exp; {
+	case d.exp >= 0 && point <= maxPlain:
+		return sign + d.digits + strings.Repeat("0", int(d.exp))
+	case d.exp < 0 && point > 0:
+		return sign + d.digits[:point] + "." + d.digits[point:]
+	case d.exp < 0 && point > -6:
+		return sign + "0." + strings.Repeat("0", int(-point)) + d.digits
 	default:
-		return sign + trimmed + "e" + strconv.Itoa(exp)
+		return sign + d.digits + "e" + strconv.FormatInt(d.exp, 10)
 	}
 }
 
 // IsWhole reports whether a JSON number has no fraction, however large it is.
-func IsWhole(text string) bool {
-	number := CanonicalNumber(text)
-	_, exponent, large := strings.Cut(number, "e")
-	return !strings.Contains(number, ".") && (!large || !strings.HasPrefix(exponent, "-"))
-}
+func IsWhole(text string) bool { return parse(text).exp >= 0 }
 
 // maxWhole is how many zeros Whole writes at most.
 const maxWhole = 10_000
@@ -110,6 +152,27 @@ func Stand(text string) *big.Rat {
 	}
 	return stand
 }
+
+// Bounded is a JSON number as it is written, or one of its sign with a smaller
+// exponent, for whoever would write out its zeros.
+func Bounded(text string) string {
+	if r := Rational(text); r != nil {
+		if r.Sign() == 0 {
+			return "0"
+		}
+		return text
+	}
+	d := parse(text)
+	d.exp = max(min(d.exp, maxBounded), -maxBounded)
+	sign := ""
+	if d.negative {
+		sign = "-"
+	}
+	return sign + d.digits + "e" + strconv.FormatInt(d.exp, 10)
+}
+
+// maxBounded is the exponent of numbers that stand for others.
+const maxBounded = 1000
 
 // Int64 is the Go literal of a JSON number that is an int64.
 func Int64(text string) (string, bool) {

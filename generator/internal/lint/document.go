@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"github.com/outboxgen/outboxgen/generator/internal/jsonvalue"
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
 
@@ -60,7 +61,7 @@ func (d *documents) scalars(out map[string]any, s *schema.Schema) {
 		"multipleOf": s.MultipleOf,
 	} {
 		if n != nil {
-			out[keyword] = json.Number(n.Text)
+			out[keyword] = json.Number(jsonvalue.Bounded(n.Text))
 		}
 	}
 	if s.UniqueItems {
@@ -142,13 +143,14 @@ func instances(values []*schema.Value) []any {
 	return out
 }
 
-// instance is v as encoding/json has it, with numbers as they were written.
+// instance is v as encoding/json has it. A number whose exponent a validator
+// would write out in zeros has another one.
 func instance(v *schema.Value) any {
 	switch v.Kind {
 	case schema.Bool:
 		return v.Bool
 	case schema.NumberKind:
-		return json.Number(v.Text)
+		return json.Number(jsonvalue.Bounded(v.Text))
 	case schema.String:
 		return v.Text
 	case schema.Array:

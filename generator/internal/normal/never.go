@@ -102,15 +102,11 @@ func (f *Form) empty(low string, x *Limit, high string, y *Limit) bool {
 	for _, a := range f.Atoms {
 		kinds &= kindsOfTypes(a.Types)
 	}
-	r, s := jsonvalue.Rational(x.Number.Text), jsonvalue.Rational(y.Number.Text)
-	if r == nil || s == nil {
-		return false
-	}
 	open := low == "exclusiveMinimum" || high == "exclusiveMaximum"
-	if order := r.Cmp(s); order > 0 || order == 0 && open {
+	if order := jsonvalue.Compare(x.Number.Text, y.Number.Text); order > 0 || order == 0 && open {
 		return true
 	}
-	return kinds&Number == Integer && Lowest(r, low == "exclusiveMinimum").Cmp(Highest(s, high == "exclusiveMaximum")) > 0
+	return kinds&Number == Integer && noneBetween(x.Number.Text, low == "exclusiveMinimum", y.Number.Text, high == "exclusiveMaximum")
 }
 
 // limits is the strictest bounds of a form, by keyword.

@@ -85,7 +85,7 @@ func tighter(limit *Limit, bound *schema.Number, a *schema.Schema, lower bool) *
 	if limit == nil {
 		return &Limit{bound, a}
 	}
-	if order := jsonvalue.Stand(limit.Number.Text).Cmp(jsonvalue.Stand(bound.Text)); order == 0 || (order > 0) == lower {
+	if order := jsonvalue.Compare(limit.Number.Text, bound.Text); order == 0 || (order > 0) == lower {
 		return limit
 	}
 	return &Limit{bound, a}
@@ -105,20 +105,25 @@ func (f *Form) emptyRange(kind Kinds) bool {
 			if low.Limit == nil || high.Limit == nil {
 				continue
 			}
-			x, y := jsonvalue.Rational(low.Number.Text), jsonvalue.Rational(high.Number.Text)
-			if x == nil || y == nil {
-				continue
-			}
-			order := x.Cmp(y)
-			if order > 0 || order == 0 && (low.open || high.open || kind == Fraction && x.IsInt()) {
+			order := jsonvalue.Compare(low.Number.Text, high.Number.Text)
+			if order > 0 || order == 0 && (low.open || high.open || kind == Fraction && jsonvalue.IsWhole(low.Number.Text)) {
 				return true
 			}
-			if kind == Integer && Lowest(x, low.open).Cmp(Highest(y, high.open)) > 0 {
+			if kind == Integer && noneBetween(low.Number.Text, low.open, high.Number.Text, high.open) {
 				return true
 			}
 		}
 	}
 	return false
+}
+
+// noneBetween reports whether it is certain that there is no whole number between
+// two bounds.
+func noneBetween(low string, openLow bool, high string, openHigh bool) bool {
+	if jsonvalue.Rational(low) == nil && jsonvalue.Rational(high) == nil {
+		return false // one number stands for both
+	}
+	return Lowest(jsonvalue.Stand(low), openLow).Cmp(Highest(jsonvalue.Stand(high), openHigh)) > 0
 }
 
 // Lowest is the first whole number from x on.
@@ -185,6 +190,5 @@ func crossed(low, high *Limit) bool {
 	if low == nil || high == nil {
 		return false
 	}
-	x, y := jsonvalue.Rational(low.Number.Text), jsonvalue.Rational(high.Number.Text)
-	return x != nil && y != nil && x.Cmp(y) > 0
+	return jsonvalue.Compare(low.Number.Text, high.Number.Text) > 0
 }

@@ -112,34 +112,33 @@ func (f *Form) breaksText(a *schema.Schema, text string) string {
 	return ""
 }
 
-// beyondBounds reports whether a value is a number that breaksNumber compares
-// with no bound: its exponent is beyond what a float64 has.
+// beyondBounds reports whether a value is a number that breaksNumber holds to no
+// multipleOf: its exponent is beyond what a float64 has.
 func beyondBounds(v *schema.Value) bool {
 	return v.Kind == schema.NumberKind && jsonvalue.Rational(v.Text) == nil
 }
 
 func breaksNumber(a *schema.Schema, text string) string {
-	x := jsonvalue.Rational(text)
-	if x == nil {
-		return ""
-	}
 	for _, bound := range []struct {
 		keyword string
 		limit   *schema.Number
-		meets   func(y *big.Rat) bool
+		meets   func(order int) bool
 	}{
-		{"minimum", a.Minimum, func(y *big.Rat) bool { return x.Cmp(y) >= 0 }},
-		{"maximum", a.Maximum, func(y *big.Rat) bool { return x.Cmp(y) <= 0 }},
-		{"exclusiveMinimum", a.ExclusiveMinimum, func(y *big.Rat) bool { return x.Cmp(y) > 0 }},
-		{"exclusiveMaximum", a.ExclusiveMaximum, func(y *big.Rat) bool { return x.Cmp(y) < 0 }},
-		{"multipleOf", a.MultipleOf, func(y *big.Rat) bool { return y.Sign() == 0 || new(big.Rat).Quo(x, y).IsInt() }},
+		{"minimum", a.Minimum, func(order int) bool { return order >= 0 }},
+		{"maximum", a.Maximum, func(order int) bool { return order <= 0 }},
+		{"exclusiveMinimum", a.ExclusiveMinimum, func(order int) bool { return order > 0 }},
+		{"exclusiveMaximum", a.ExclusiveMaximum, func(order int) bool { return order < 0 }},
 	} {
-		if bound.limit == nil {
-			continue
-		}
-		if y := jsonvalue.Rational(bound.limit.Text); y != nil && !bound.meets(y) {
+		if bound.limit != nil && !bound.meets(jsonvalue.Compare(text, bound.limit.Text)) {
 			return bound.keyword + " " + bound.limit.Text
 		}
+	}
+	if a.MultipleOf == nil {
+		return ""
+	}
+	x, step := jsonvalue.Rational(text), jsonvalue.Rational(a.MultipleOf.Text)
+	if x != nil && step != nil && step.Sign() != 0 && !new(big.Rat).Quo(x, step).IsInt() {
+		return "multipleOf " + a.MultipleOf.Text
 	}
 	return ""
 }

@@ -308,7 +308,7 @@ func (s *Schema) valueTypes() []string {
 	for _, v := range values {
 		name := v.Kind.String()
 		if v.Kind == NumberKind {
-			if _, whole := jsonvalue.Whole(v.Text); whole {
+			if jsonvalue.IsWhole(v.Text) {
 				name = "integer"
 			}
 		}

@@ -2,7 +2,9 @@ package schema
 
 import (
 	"fmt"
+	"math"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/outboxgen/outboxgen/generator/internal/diag"
@@ -253,7 +255,11 @@ func bound(field func(*Schema) **Number) func(*builder, *Schema, Member) {
 func count(field func(*Schema) **Number) func(*builder, *Schema, Member) {
 	return func(b *builder, s *Schema, m Member) {
 		if m.Value.Kind == NumberKind {
-			if whole, ok := jsonvalue.Whole(m.Value.Text); ok && !strings.HasPrefix(whole, "-") {
+			whole, ok := jsonvalue.Whole(m.Value.Text)
+			if !ok && jsonvalue.IsWhole(m.Value.Text) && !strings.HasPrefix(m.Value.Text, "-") {
+				whole, ok = strconv.Itoa(math.MaxInt), true // nothing is as long as either
+			}
+			if ok && !strings.HasPrefix(whole, "-") {
 				*field(s) = &Number{Text: whole, Pos: m.Value.Pos}
 				return
 			}

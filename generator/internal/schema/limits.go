@@ -17,9 +17,8 @@ const (
 	maxSchemas = 200_000
 	// maxPointer bounds the JSON Pointer of one schema, in bytes.
 	maxPointer = 2048
-	// maxNumberLen and maxExponent bound how numbers are written.
-	maxNumberLen = 400
-	maxExponent  = 400
+	// maxNumberLen bounds how many characters a number has.
+	maxNumberLen = 10_000
 	// maxFiles bounds the files of one run.
 	maxFiles = 20_000
 	// maxWalked bounds the folder entries that one glob looks at.

@@ -3,7 +3,6 @@ package schema
 import (
 	"fmt"
 	"math/big"
-	"strconv"
 	"strings"
 )
 
@@ -129,16 +128,11 @@ func isJSONNumber(text string) bool {
 	return ok && canonical == unsigned
 }
 
-// numberTooLarge says why a number is refused: its digits or its exponent
-// would cost whoever computes with it more than any event needs.
+// numberTooLarge says why a number is refused: its digits would cost whoever
+// computes with it more than any event needs. An exponent costs nothing.
 func numberTooLarge(text string) string {
 	if len(text) > maxNumberLen {
 		return fmt.Sprintf("the number has %d characters; at most %d are read", len(text), maxNumberLen)
-	}
-	if i := strings.IndexAny(text, "eE"); i >= 0 {
-		if e, err := strconv.Atoi(text[i+1:]); err != nil || e > maxExponent || e < -maxExponent {
-			return fmt.Sprintf("the exponent of %s is beyond ±%d", text, maxExponent)
-		}
 	}
 	return ""
 }

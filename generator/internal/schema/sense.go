@@ -74,11 +74,7 @@ func (v *Value) Is(types []string) bool {
 	if slices.Contains(types, v.Kind.String()) {
 		return true
 	}
-	if v.Kind != NumberKind || !slices.Contains(types, "integer") {
-		return false
-	}
-	_, whole := jsonvalue.Whole(v.Text)
-	return whole
+	return v.Kind == NumberKind && slices.Contains(types, "integer") && jsonvalue.IsWhole(v.Text)
 }
 
 // Short is the value itself, as far as it fits into a message.
