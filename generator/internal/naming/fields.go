@@ -1,17 +1,34 @@
 package naming
 
 import (
+	"slices"
 	"strconv"
 
 	"github.com/outboxgen/outboxgen/generator/internal/goname"
 	"github.com/outboxgen/outboxgen/generator/internal/ir"
 )
 
-// fieldNames are the names of one struct's fields and methods.
-type fieldNames map[string]bool
+// methodNames are the names of a struct's methods, and of fields that are no members.
+var methodNames = []string{"MarshalJSON", "UnmarshalJSON", "Validate", "NewRow", "Unknown", "Additional"}
 
-func newFieldNames() fieldNames {
-	return fieldNames{"MarshalJSON": true, "UnmarshalJSON": true, "Validate": true, "NewRow": true, "Unknown": true, "Additional": true}
+// fieldNames are the names of one struct's fields and methods.
+type fieldNames struct {
+	taken map[string]bool
+	next  map[numbered]int // the number from which on there may be a free name
+}
+
+// numbered is a name that is to get a number.
+type numbered struct {
+	base       string
+	hasDefault bool
+}
+
+func newFieldNames(taken ...string) fieldNames {
+	n := fieldNames{taken: map[string]bool{}, next: map[numbered]int{}}
+	for _, name := range taken {
+		n.taken[name] = true
+	}
+	return n
 }
 
 // field is the Go name of a member: by the rules of goname, followed by Field
@@ -22,16 +39,18 @@ func (n fieldNames) field(name string, hasDefault bool) string {
 	if name == "" {
 		base = "Empty"
 	}
-	if newFieldNames()[base] {
+	if slices.Contains(methodNames, base) {
 		base += "Field"
 	}
-	result := base
-	for i := 2; n[result] || hasDefault && n[result+"OrDefault"]; i++ {
+	result, of := base, numbered{base, hasDefault}
+	i := max(n.next[of], 2)
+	for ; n.taken[result] || hasDefault && n.taken[result+"OrDefault"]; i++ {
 		result = base + strconv.Itoa(i)
 	}
-	n[result] = true
+	n.next[of] = i
+	n.taken[result] = true
 	if hasDefault {
-		n[result+"OrDefault"] = true
+		n.taken[result+"OrDefault"] = true
 	}
 	return result
 }
@@ -39,9 +58,9 @@ func (n fieldNames) field(name string, hasDefault bool) string {
 // nameFields names the fields of a struct, and says where the members go that
 // have none.
 func nameFields(n *ir.Named) {
-	names := newFieldNames()
+	names := newFieldNames(methodNames...)
 	if n.Tuple {
-		names["Rest"] = true
+		names.taken["Rest"] = true
 	}
 	for _, f := range n.Fields {
 		word := f.JSON
@@ -73,7 +92,7 @@ func nameBranches(n *ir.Named) {
 	if n.Union == nil || !n.Union.Raw {
 		return
 	}
-	names := fieldNames{}
+	names := newFieldNames()
 	for _, branch := range n.Union.Branches {
 		branch.Name = names.field(branch.Word, false)
 	}

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"testing/fstest"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
 
@@ -41,6 +43,36 @@ func TestDefinitionsThatManyWaysLeadTo(t *testing.T) {
 		if f := g.Node(load(t, text)).Form(); f.Nullable != (keyword == "allOf") {
 			t.Errorf("%s: null is valid: %v", keyword, f.Nullable)
 		}
+	}
+}
+
+// An anyOf has each branch once, however many ways lead to it; the ways to a branch
+// of a oneOf count.
+func TestBranchesThatManyWaysLeadTo(t *testing.T) {
+	t.Parallel()
+	ladder := func(keyword, other string, steps int) string {
+		var definitions []string
+		for i := range steps {
+			definitions = append(definitions, fmt.Sprintf(`"d%d":{%q:[{"$ref":"#/$defs/d%d"},%s]}`, i, keyword, i+1, strings.ReplaceAll(other, "NEXT", fmt.Sprint(i+1))))
+		}
+		return `{"$ref":"#/$defs/d0","$defs":{` + strings.Join(definitions, ",") + fmt.Sprintf(`,"d%d":{%q:[{"type":"string"},{"type":"integer"}]}}}`, steps, keyword)
+	}
+	branches := func(text string) int {
+		f := New(Options{}).Node(load(t, text)).Form()
+		for f.Same != nil {
+			f = f.Same.Form()
+		}
+		return len(f.Union.Branches)
+	}
+	same, inside := `{"$ref":"#/$defs/dNEXT"}`, `{"anyOf":[{"$ref":"#/$defs/dNEXT"},{"type":"boolean"}]}`
+	got := map[string]int{
+		"the next one twice":              branches(ladder("anyOf", same, 24)),
+		"the next one inside another one": branches(ladder("anyOf", inside, 24)),
+		"twice in a oneOf":                branches(ladder("oneOf", same, 3)),
+	}
+	want := map[string]int{"the next one twice": 2, "the next one inside another one": 26, "twice in a oneOf": 16}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("branches (-want +got):\n%s", diff)
 	}
 }
 

@@ -42,6 +42,9 @@ func (f *Form) alternatives() {
 	for _, u := range n.unresolved() {
 		alive := f.alive(u)
 		shapes := slices.DeleteFunc(slices.Clone(alive), func(b *schema.Schema) bool { return g.kindsOf(b, f.Kinds|Null) == Null })
+		if u.keyword == "anyOf" {
+			shapes = g.distinct(shapes)
+		}
 		switch {
 		case u.keyword == "anyOf" && slices.ContainsFunc(alive, g.anything):
 			f.Same = n.choose(choice{union: u})
@@ -71,6 +74,18 @@ func (f *Form) alternatives() {
 	if f.stated() {
 		f.split()
 	}
+}
+
+// distinct is the branches of an anyOf without those that lead to the same schema as
+// one before them.
+func (g *Graph) distinct(branches []*schema.Schema) []*schema.Schema {
+	seen := map[*schema.Schema]bool{}
+	return slices.DeleteFunc(branches, func(b *schema.Schema) bool {
+		target := g.resolve(b)
+		again := seen[target]
+		seen[target] = true
+		return again
+	})
 }
 
 // alive is the branches of a union that some value can take here, null among
@@ -211,9 +226,31 @@ func (f *Form) unite(u union, branches []*schema.Schema) {
 		f.Union.Direct = append(f.Union.Direct, Branch{Node: direct, From: branch, Kinds: form.Kinds &^ Null, Joined: !node.Single()})
 		f.Union.Branches = append(f.Union.Branches, flat(node, form, branch)...)
 	}
+	if u.keyword == "anyOf" {
+		f.Union.Branches = once(f.Union.Branches)
+	}
 	if len(f.Union.Branches) > maxBranches {
 		f.Union.Branches = f.Union.Direct
 	}
+}
+
+// once is the branches of an anyOf without those that are the same as one before
+// them. How many branches of a oneOf inside it take a value counts, so they stay.
+func once(branches []Branch) []Branch {
+	type same struct {
+		node     *Node
+		together bool
+	}
+	seen := map[same]bool{}
+	return slices.DeleteFunc(branches, func(b Branch) bool {
+		if slices.Contains(b.Inside, "oneOf") {
+			return false
+		}
+		key := same{b.Node, b.Together}
+		again := seen[key]
+		seen[key] = true
+		return again
+	})
 }
 
 // flat is the branches that a branch with a form consists of: those of a union
