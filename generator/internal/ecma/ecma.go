@@ -58,7 +58,11 @@ func Translate(pattern string) (Pattern, error) {
 	if err != nil {
 		return Pattern{}, err
 	}
-	alternatives, err := split(root, p.flagged)
+	return translate(root, p.flagged)
+}
+
+func translate(root *node, flagged bool) (Pattern, error) {
+	alternatives, err := split(root, flagged)
 	if err != nil {
 		if whole, ok := writeWhole(root); ok {
 			return Pattern{Whole: whole}, nil

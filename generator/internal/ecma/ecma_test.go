@@ -104,3 +104,37 @@ func TestUnchecked(t *testing.T) {
 		}
 	}
 }
+
+// A back reference is read as any text of its group, if that allows more.
+func TestLoosely(t *testing.T) {
+	t.Parallel()
+	for pattern, want := range map[string]string{
+		`^(["']).*\1$`:                `^(["'])[^\n\r\x{2028}\x{2029}]*(?:(["'])?)$`,
+		`^(?<q>a|b\b)\k<q>+`:          `^(a|b\b)(?:(a|b(?:))?)+`,
+		`(a)(?:b)(?<c>c)\2\k<c>`:      `(a)(?:b)(c)(?:(c)?)(?:(c)?)`,
+		`(a(?=b)[a-c])\1`:             `a[b](?:(a(?:)[a-c])?)`,
+		`(?=(a))\1`:                   `a`,
+		`(a)(?!\1)`:                   "none",
+		`(?!(a)\1)b`:                  "none",
+		`(?<!\1(a))b`:                 "none",
+		`\1(a)`:                       "none",
+		`(a\1)`:                       "none",
+		`(?i)(a)\1`:                   "none",
+		`(?i:(a))\1`:                  "none",
+		`(a)\2`:                       "none",
+		`(a)\k<b>`:                    "none",
+		`(a)\k`:                       "none",
+		`(a)`:                         "none",
+		`(a)\1)`:                      "none",
+		strings.Repeat(`(a)\1`, 1500): "none",
+		`(a)(\1\1)(\2\2)(\3\3)(\4\4)(\5\5)(\6\6)(\7\7)(\8\8)(\9\9)(\10\10)`: "none",
+	} {
+		got := "none"
+		if p, ok := ecma.Loosely(pattern); ok {
+			got = p.String()
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%.60s (-want +got):\n%s", pattern, diff)
+		}
+	}
+}

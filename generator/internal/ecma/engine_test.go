@@ -509,6 +509,46 @@ func randomPart(rng *rand.Rand, depth int) string {
 	}
 }
 
+// What a pattern with back references finds, it finds when it is read loosely.
+func TestRandomBackReferences(t *testing.T) {
+	t.Parallel()
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	rng := rand.New(rand.NewPCG(seed, 0))
+	var questions []question
+	var loose []*Matcher
+	for len(loose) < 300 {
+		pattern := "^(" + randomPattern(rng, 1) + ")(?:" + randomPattern(rng, 2) + `\1|` + randomPattern(rng, 1) + `)*` + randomPattern(rng, 1) + `\1$`
+		if p, ok := Loosely(pattern); ok {
+			loose = append(loose, p.Matcher())
+			var texts []string
+			for range 60 {
+				var b strings.Builder
+				for range rng.IntN(9) {
+					b.WriteByte("abc-"[rng.IntN(4)])
+				}
+				texts = append(texts, b.String(), b.String()+b.String())
+			}
+			questions = append(questions, question{pattern, texts})
+		}
+	}
+	found := 0
+	for i, a := range ask(t, questions) {
+		for k, text := range questions[i].Texts {
+			if a.Found == nil || a.Found[k] == nil || !*a.Found[k] {
+				continue
+			}
+			found++
+			if !loose[i].MatchString(text) {
+				t.Errorf("%s in %q: not found", questions[i].Pattern, text)
+			}
+		}
+	}
+	if found < 300 {
+		t.Errorf("only %d texts have their pattern", found)
+	}
+}
+
 // No pattern makes Translate panic, and what it returns compiles.
 func FuzzTranslate(f *testing.F) {
 	for _, pattern := range table {
@@ -517,6 +557,9 @@ func FuzzTranslate(f *testing.F) {
 	f.Fuzz(func(t *testing.T, pattern, text string) {
 		if len(pattern) > 200 {
 			t.Skip()
+		}
+		if p, ok := Loosely(pattern); ok {
+			p.Matcher()
 		}
 		p, err := Translate(pattern)
 		if err != nil {

@@ -22,7 +22,7 @@ type character struct {
 func (p *parser) outsideEscape() (*node, error) {
 	start := p.pos
 	if strings.HasPrefix(p.rest(), `\k<`) || len(p.rest()) > 1 && '1' <= p.source[p.pos+1] && p.source[p.pos+1] <= '9' {
-		return nil, p.lacks(start, "a back reference")
+		return p.reference()
 	}
 	switch {
 	case p.take(`\b`), p.take(`\B`):

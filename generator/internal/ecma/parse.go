@@ -14,6 +14,12 @@ type parser struct {
 	depth   int
 	dotAll  bool // the flag s
 	flagged bool // the pattern sets flags
+
+	loosely   bool // back references are read, see Loosely
+	captures  []*node
+	names     map[string]int // of captures
+	forbidden int            // how many negative look-arounds are open
+	copied    int            // nodes
 }
 
 // maxDepth is how deep groups may stand in each other.
@@ -211,7 +217,7 @@ var (
 )
 
 func (p *parser) group() (*node, error) {
-	n := &node{kind: group, offset: p.pos, text: "("}
+	n, capture := &node{kind: group, offset: p.pos, text: "("}, false
 	switch {
 	case p.take("(?:"):
 		n.text = "(?:"
@@ -221,6 +227,8 @@ func (p *parser) group() (*node, error) {
 	case strings.HasPrefix(p.rest(), "(?"):
 		if name := named.FindString(p.rest()); name != "" {
 			p.pos += len(name)
+			p.named(name)
+			capture = true
 			break
 		}
 		found := modified.FindStringSubmatch(p.rest())
@@ -233,8 +241,20 @@ func (p *parser) group() (*node, error) {
 		return p.modifiers(found)
 	default:
 		p.pos++
+		capture = true
 	}
-	return p.close(n)
+	if n.not {
+		p.forbidden++
+		defer func() { p.forbidden-- }()
+	}
+	if !capture {
+		return p.close(n)
+	}
+	index := len(p.captures)
+	p.captures = append(p.captures, nil)
+	closed, err := p.close(n)
+	p.captures[index] = closed
+	return closed, err
 }
 
 // close reads the rest of a group.

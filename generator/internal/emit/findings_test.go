@@ -114,7 +114,7 @@ func TestWarnings(t *testing.T) {
 		`{type: string, pattern: '\p{Emoji}[(]'}`:                                              "11:30: warning: Go's regular expressions cannot say this pattern (the property \\p{Emoji}); Validate does not check it",
 		`{type: object, properties: {line1: true}, required: [line1, line2]}`:                  "11:66: warning: \"line2\" is required, and no property describes it, so it is a value of any type; describe it under properties",
 		`{type: object, required: [a], additionalProperties: {type: string}}`:                  "",
-		`{type: string, pattern: '(a)b\1'}`:                                                    "11:30: warning: Go's regular expressions cannot say this pattern (a back reference); Validate does not check it",
+		`{type: string, pattern: '(a)b\1'}`:                                                    "11:30: warning: Go's regular expressions cannot say this pattern (a back reference); Validate checks it as if a back reference could be any text that its group could be",
 		`{type: string, format: date-time, maxLength: 30}`:                                     "",
 		`{type: string, contentEncoding: uuencode}`:                                            `11:21: warning: contentEncoding "uuencode" is not decoded; the value is the encoded string`,
 		`{type: string, contentMediaType: application/json, contentSchema: {type: object}}`:    "11:57: warning: contentSchema describes the document inside this string, which is not decoded; the Go value is the string, and what is in it is not checked",

@@ -12,6 +12,7 @@ type Pattern struct {
 	Text    string // as the schema has it
 	Source  string // as package rule of the runtime reads it, "" if it has none
 	Missing string // what Go lacks
+	Loose   string // of a pattern without Source, one that is found wherever it is, and maybe elsewhere; "" for none
 	Broken  string // why it is no regular expression at all
 
 	matcher *ecma.Matcher
@@ -37,6 +38,9 @@ func readPattern(text string) Pattern {
 		p.Broken = wrong.Reason
 	case errors.As(err, &wrong):
 		p.Missing = wrong.Reason
+		if loose, ok := ecma.Loosely(text); ok {
+			p.Loose = loose.String()
+		}
 	default:
 		p.Source, p.matcher = translated.String(), translated.Matcher()
 	}

@@ -385,7 +385,7 @@ func (m *maker) lengths(r builder, s *schema.Schema) {
 	r.count("minLength", s.MinLength.Count())
 	r.limit("maxLength", s.MaxLength.Count())
 	if s.Pattern != nil {
-		r.text("pattern", m.pattern(*s.Pattern))
+		r.text("pattern", m.textPattern(*s.Pattern))
 	}
 }
 
@@ -419,6 +419,16 @@ func (m *maker) pattern(name schema.Name) string {
 	p := m.graph.Pattern(name.Text)
 	ReportPattern(m.list, p, name.Pos)
 	return p.Source
+}
+
+// textPattern is the pattern of a string, or one that allows more strings.
+func (m *maker) textPattern(name schema.Name) string {
+	p := m.graph.Pattern(name.Text)
+	if p.Known() || p.Loose == "" {
+		return m.pattern(name)
+	}
+	m.list.Warnf(name.Pos, "pattern-not-checked", "Go's regular expressions cannot say this pattern (%s); Validate checks it as if a back reference could be any text that its group could be", p.Missing)
+	return p.Loose
 }
 
 // ReportPattern says what is wrong with a pattern that Go cannot match.

@@ -145,6 +145,15 @@ var agreements = []agreement{
 		findings:  []string{},
 	},
 	{
+		name: "a pattern with a back reference is checked but for what the reference repeats",
+		schema: `{"type":"object","properties":{
+			"v":{"type":"string","pattern":"^(a|b)c+\\1$"},"w":{"type":["string","null"],"minLength":2,"allOf":[{"pattern":"^(a|b)c+\\1$"},{"pattern":"^a"}]}}}`,
+		valid:     []string{`{"v":"aca"}`, `{"v":"bccb","w":"aca"}`, `{"v":"acb"}`, `{"w":null}`},
+		invalid:   []string{`{"v":"aa"}`, `{"v":"acx"}`, `{"w":"bcb"}`, `{"w":"ab"}`},
+		unmatched: true,
+		findings:  []string{"pattern-not-checked", "pattern-not-checked"},
+	},
+	{
 		name: "what a pattern that Go cannot match may allow is not refused",
 		schema: `{"type":"object","properties":{
 			"not":{"type":"string","not":{"pattern":"(a|b)c+\\1"}},

@@ -39,9 +39,9 @@ func (b *builder) text(f *normal.Form) (*ir.Type, []*ir.Rule) {
 	for _, p := range form.Patterns {
 		pattern := b.graph.Pattern(p.Name.Text)
 		switch {
-		case !pattern.Known():
+		case !pattern.Known() && pattern.Loose == "":
 			rules.ReportPattern(b.list, pattern, p.Name.Pos)
-		case t.Kind == ir.String && t.Pattern == nil:
+		case pattern.Known() && t.Kind == ir.String && t.Pattern == nil:
 			t.Pattern = &ir.Pattern{Source: pattern.Source}
 			o.note("pattern", p.Of)
 		default:
