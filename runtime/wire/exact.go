@@ -81,19 +81,24 @@ func canonicalNumber(text string) string {
 // canonicalDocument is a JSON document in the one form of all that equal it.
 func canonicalDocument(text []byte) []byte {
 	d := Decoder{data: text}
+	return d.canonical()
+}
+
+// canonical is the next value in the one form of all that equal it.
+func (d *Decoder) canonical() []byte {
 	var e Encoder
-	writeCanonical(&e, d.Any())
+	e.canonical(d.Any())
 	return e.buf
 }
 
-func writeCanonical(e *Encoder, v any) {
+func (e *Encoder) canonical(v any) {
 	switch v := v.(type) {
 	case json.Number:
 		e.buf = append(e.buf, canonicalNumber(string(v))...)
 	case []any:
-		PutSlice(e, v, writeCanonical)
+		PutSlice(e, v, (*Encoder).canonical)
 	case map[string]any:
-		PutMap(e, v, writeCanonical)
+		PutMap(e, v, (*Encoder).canonical)
 	default:
 		e.Any(v)
 	}
@@ -190,24 +195,7 @@ func (e *Encoder) NullValue(Null) { e.Null() }
 // JSON reads a value of any type into a string that holds it as JSON: without
 // spaces, members in the order of their names, and numbers in one form, so that
 // equal values are equal strings.
-func JSON[T ~string](d *Decoder) T {
-	var e Encoder
-	e.canonical(d.Any())
-	return T(e.buf)
-}
-
-func (e *Encoder) canonical(v any) {
-	switch v := v.(type) {
-	case json.Number:
-		e.buf = append(e.buf, canonicalNumber(string(v))...)
-	case []any:
-		PutSlice(e, v, (*Encoder).canonical)
-	case map[string]any:
-		PutMap(e, v, (*Encoder).canonical)
-	default:
-		e.Any(v)
-	}
-}
+func JSON[T ~string](d *Decoder) T { return T(d.canonical()) }
 
 // PutJSON writes a value that is JSON already.
 func PutJSON[T ~string](e *Encoder, v T) { e.Raw(json.RawMessage(v)) }
