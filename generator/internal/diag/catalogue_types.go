@@ -39,8 +39,8 @@ func typeRules() []rule {
 			instead: "remove the branch, or what excludes it", bad: "x: {type: array, anyOf: [{type: array, items: {type: string}}, {type: string}]}", good: "x: {type: array, anyOf: [{type: array, items: {type: string}}]}",
 		},
 		{
-			id: "value-kept-raw", severity: Warning, what: "a value of several types that no keyword names", why: "Go has no type for it, so it is kept as it came, and Validate checks it against its schema.",
-			instead: "name the types that are meant", bad: "x: {not: {type: [object, array]}}", good: "x: {type: [string, number, boolean, \"null\"]}",
+			id: "value-kept-raw", severity: Warning, what: "a value of several types that no keyword names, or lists and maps that nest more than 16 deep", why: "Go has no type for it, so it is kept as it came, and Validate checks it against its schema.",
+			instead: "name the types that are meant, or put an object in between", bad: "x: {not: {type: [object, array]}}", good: "x: {type: [string, number, boolean, \"null\"]}",
 		},
 		{
 			id: "union-kept-raw", severity: Warning, what: "a union whose branches cannot be told apart", why: "One value may be valid for several branches, so it is kept as it came, with a method for each branch.",

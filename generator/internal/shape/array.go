@@ -42,7 +42,7 @@ func (b *builder) slice(f *normal.Form, at naming.Context) *ir.Type {
 		}
 		o.all["maxItems"] = rules.Place(form.ClosedBy)
 	default:
-		t.Elem = b.typeOf(restSchemas(form), form.Rest, at.Inside("item"))
+		t.Elem = b.shallow(b.typeOf(restSchemas(form), form.Rest, at.Inside("item")), form.Rest)
 	}
 	t.Origins = o.all
 	return t

@@ -61,7 +61,7 @@ func (b *builder) matchingMap(f *normal.Form, at naming.Context) *ir.Type {
 	p := form.Patterns[0]
 	t := &ir.Type{
 		Kind: ir.Map, MinProperties: count(form.MinProperties), MaxProperties: count(form.MaxProperties),
-		Elem: b.typeOf(p.Schemas, p.Node, at.Inside("value")),
+		Elem: b.shallow(b.typeOf(p.Schemas, p.Node, at.Inside("value")), p.Node),
 	}
 	o.limit("minProperties", form.MinProperties)
 	o.limit("maxProperties", form.MaxProperties)

@@ -34,7 +34,7 @@ func (b *builder) mapOf(f *normal.Form, at naming.Context) *ir.Type {
 	o.limit("maxProperties", form.MaxProperties)
 	b.warnPatterns(form)
 	if form.Rest != nil {
-		if elem := b.typeOf(form.RestSchemas, form.Rest, at.Inside("value")); elem.Kind != ir.Any || elem.Rules != nil {
+		if elem := b.shallow(b.typeOf(form.RestSchemas, form.Rest, at.Inside("value")), form.Rest); elem.Kind != ir.Any || elem.Rules != nil {
 			t.Kind, t.Elem = ir.Map, elem
 		}
 	}

@@ -1,0 +1,37 @@
+package shape
+
+import (
+	"fmt"
+
+	"github.com/outboxgen/outboxgen/generator/internal/diag"
+	"github.com/outboxgen/outboxgen/generator/internal/ir"
+	"github.com/outboxgen/outboxgen/generator/internal/normal"
+)
+
+// maxNesting is how deep lists and maps nest in each other without a declared
+// type in between. Go's compiler ends at type arguments that nest about 50 deep,
+// and null adds one of its own at each level.
+const maxNesting = 16
+
+// shallow is t, the type of the items or the values of node, or the value as it
+// came if lists and maps nest too deep in it.
+func (b *builder) shallow(t *ir.Type, node *normal.Node) *ir.Type {
+	if nesting(t) < maxNesting {
+		return t
+	}
+	b.list.Add(diag.Finding{
+		Pos: node.Primary().Pos, Severity: diag.Warning, ID: "value-kept-raw",
+		Message: fmt.Sprintf("lists and maps nest more than %d deep here; the Go type takes any value, and Validate checks it", maxNesting),
+		Hint:    "put an object in between",
+	})
+	return b.raw(node)
+}
+
+// nesting is how many lists and maps are in each other at t.
+func nesting(t *ir.Type) int {
+	n := 0
+	for ; t != nil && (t.Kind == ir.Slice || t.Kind == ir.Map); t = t.Elem {
+		n++
+	}
+	return n
+}
