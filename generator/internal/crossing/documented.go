@@ -117,17 +117,18 @@ func round(value any) any {
 // specification is the setting that takes schemas at their word.
 const specification = "validation: spec"
 
-// settle finds the refusals that the setting turns off: their schemas are
-// generated once more with it, and those documents that are accepted then were
-// refused by a rule that is documented.
+// settle finds the verdicts that the setting changes: their schemas are generated
+// once more with it, and documents that are judged rightly then were judged by a
+// rule that is documented. A rule that refuses more can accept more, too: a value
+// that two branches of oneOf allow, if the rule takes one of them away.
 func settle(ctx context.Context, dir string, failures []Failure) error {
 	var cases []verdict.Case
 	var open []int
 	for i, f := range failures {
-		if f.Kind == Kind(verdict.RefusesValid) && f.byRule != "" {
-			c := verdict.ForSchema(f.Schema.Name(), f.Schema.Text, specification)
-			for _, r := range f.refused {
-				c.Documents = append(c.Documents, r.document)
+		if len(f.wrong) > 0 && f.byRule != "" {
+			c := verdict.ForSchema(f.Schema.Name()+": "+string(f.Kind), f.Schema.Text, specification)
+			for _, w := range f.wrong {
+				c.Documents = append(c.Documents, w.document)
 			}
 			cases, open = append(cases, c), append(open, i)
 		}
@@ -138,13 +139,18 @@ func settle(ctx context.Context, dir string, failures []Failure) error {
 	}
 	for k, o := range outcomes {
 		f := &failures[open[k]]
-		still := slices.IndexFunc(o.Answers, func(a verdict.Answer) bool { return a.Refusal() != "" && !inGo(a) })
+		still := slices.IndexFunc(o.Answers, func(a verdict.Answer) bool {
+			if f.Kind == Kind(verdict.AcceptsInvalid) {
+				return a.Refusal() == ""
+			}
+			return a.Refusal() != "" && !inGo(a)
+		})
 		switch {
-		case len(o.Answers) < len(f.refused): // it does not generate or compile
+		case len(o.Answers) < len(f.wrong): // it does not generate or compile
 		case still < 0:
 			f.Kind = f.byRule
 		default:
-			f.Detail = f.refused[still].detail
+			f.Detail = f.wrong[still].detail
 		}
 	}
 	return nil
@@ -155,8 +161,8 @@ func inGo(a verdict.Answer) bool {
 	return kindOf(verdict.RefusesValid, nil, a) != Kind(verdict.RefusesValid)
 }
 
-// byRule is the documented rule of validation by which a schema may refuse valid
-// documents, "" for none.
+// byRule is the documented rule of validation by which a schema may judge
+// documents otherwise than the validator, "" for none.
 func byRule(s Schema, o verdict.Outcome) Kind {
 	for _, f := range o.Findings {
 		if f.ID == "type-missing" {

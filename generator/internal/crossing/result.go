@@ -32,12 +32,12 @@ type Failure struct {
 	// Detail is the first message or document that shows it.
 	Detail string
 
-	refused []refused // valid documents, if that is the Kind
-	byRule  Kind      // the rule that may refuse them
+	wrong  []judged // documents that are refused or accepted, if that is the Kind
+	byRule Kind     // the rule that may be why
 }
 
-// refused is a document that is refused, and who said what of it.
-type refused struct {
+// judged is a document, and who said what of it.
+type judged struct {
 	document verdict.Document
 	detail   string
 }
@@ -125,8 +125,8 @@ func judge(s Schema, c verdict.Case, o verdict.Outcome, validator *jsonschema.Sc
 				kind = NoEvent
 			}
 			f := add(kind, detail)
-			if f.Kind == Kind(verdict.RefusesValid) {
-				f.refused, f.byRule = append(f.refused, refused{c.Documents[i], detail}), byRule(s, o)
+			if f.Kind == Kind(verdict.RefusesValid) || f.Kind == Kind(verdict.AcceptsInvalid) {
+				f.wrong, f.byRule = append(f.wrong, judged{c.Documents[i], detail}), byRule(s, o)
 			}
 		}
 		if a.Refusal() == "" && direction != verdict.AcceptsInvalid || direction == verdict.RefusesValid {
