@@ -1,7 +1,6 @@
 package ecma_test
 
 import (
-	"bufio"
 	"encoding/json"
 	"os"
 	"strings"
@@ -13,19 +12,18 @@ import (
 // table reads the lines of a file of testdata as words and JSON texts.
 func table(t testing.TB, name string) [][]string {
 	t.Helper()
-	file, err := os.Open("testdata/" + name)
+	content, err := os.ReadFile("testdata/" + name)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer file.Close()
 	var lines [][]string
-	for scanner := bufio.NewScanner(file); scanner.Scan(); {
-		word, rest, _ := strings.Cut(scanner.Text(), " ")
+	for row := range strings.Lines(string(content)) {
+		word, rest, _ := strings.Cut(strings.TrimSuffix(row, "\n"), " ")
 		line := []string{word}
 		for d := json.NewDecoder(strings.NewReader(rest)); d.More(); {
 			var text string
 			if err := d.Decode(&text); err != nil {
-				t.Fatalf("%s: %v", scanner.Text(), err)
+				t.Fatalf("%s%v", line, err)
 			}
 			line = append(line, text)
 		}
