@@ -131,7 +131,7 @@ func TestGenerateIsDeterministic(t *testing.T) {
 
 func TestReport(t *testing.T) {
 	t.Parallel()
-	cfg := config(t, strings.Replace(graded, "title:", "titel:", 1))
+	cfg := config(t, strings.Replace(graded, "title: BatchGraded", "title: [BatchGraded]", 1))
 	result, err := generator.Generate(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)
@@ -143,8 +143,8 @@ func TestReport(t *testing.T) {
 		opts generator.ReportOptions
 		want []string
 	}{
-		"plain":  {generator.ReportOptions{}, []string{"schemas/batch_graded.v1.yaml:1:1: "}},
-		"carets": {generator.ReportOptions{Carets: true}, []string{"\n  1 | titel: BatchGraded\n    | ^\n"}},
+		"plain":  {generator.ReportOptions{}, []string{"schemas/batch_graded.v1.yaml:1:8: "}},
+		"carets": {generator.ReportOptions{Carets: true}, []string{"\n  1 | title: [BatchGraded]\n    |        ^\n"}},
 		"color":  {generator.ReportOptions{Carets: true, Color: true}, []string{"\x1b[31m^"}},
 	} {
 		t.Run(name, func(t *testing.T) {

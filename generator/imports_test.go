@@ -96,18 +96,21 @@ func TestWhoImportsWhom(t *testing.T) {
 	for _, rule := range []struct {
 		packages string
 		never    []string
+		but      string // a package that is allowed
 	}{
-		{"./generator/...", []string{"runtime", "cmd"}},
-		{"./templates/...", []string{"runtime", "cmd", "generator"}},
-		{"./schemas/...", []string{"runtime", "cmd", "generator"}},
-		{"./migrations/...", []string{"runtime", "cmd", "generator"}},
-		{"./runtime/...", []string{"cmd", "generator", "templates", "schemas"}},
-		{"./runtime/consume", []string{"runtime/relay", "runtime/wake", "runtime/inbox", "runtime/consume/kafka"}},
-		{"./runtime/outboxtest", []string{"runtime/outboxtest/services", "runtime/relay", "migrations"}},
+		// Both the generator and the services match the patterns of schemas.
+		{"./generator/...", []string{"runtime", "cmd"}, "runtime/ecma"},
+		{"./templates/...", []string{"runtime", "cmd", "generator"}, ""},
+		{"./schemas/...", []string{"runtime", "cmd", "generator"}, ""},
+		{"./migrations/...", []string{"runtime", "cmd", "generator"}, ""},
+		{"./runtime/...", []string{"cmd", "generator", "templates", "schemas"}, ""},
+		{"./runtime/ecma", []string{"runtime"}, "runtime/ecma"},
+		{"./runtime/consume", []string{"runtime/relay", "runtime/wake", "runtime/inbox", "runtime/consume/kafka"}, ""},
+		{"./runtime/outboxtest", []string{"runtime/outboxtest/services", "runtime/relay", "migrations"}, ""},
 	} {
 		for _, pkg := range goList(t, "-deps", rule.packages) {
 			for _, never := range rule.never {
-				if below(pkg, module+"/"+never) {
+				if below(pkg, module+"/"+never) && pkg != module+"/"+rule.but {
 					t.Errorf("%s depends on %s", rule.packages, pkg)
 				}
 			}
