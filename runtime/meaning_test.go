@@ -106,6 +106,7 @@ func TestEventsKeepTheirMeaning(t *testing.T) {
 	inB, otherRole, tenantTwo := "2 b service", "2 a other", "2 a service two"
 	const declare = `declare c cursor for select set_config('search_path', 'b', true)`
 	const prepare = `prepare p as select set_config('search_path', 'b', true)`
+	const escapes = "after a backslash that escapes"
 	for name, test := range map[string]struct {
 		between func(ctx context.Context, tx pgx.Tx) error
 		second  string // the event of grade 2; that of grade 1 is always in a, of the service, of no tenant
@@ -119,7 +120,7 @@ func TestEventsKeepTheirMeaning(t *testing.T) {
 		"SET SCHEMA":            {exec(`set schema 'b'`), inB},
 		"comments and case":     {exec("-- tenant\n/* now /* b */ */ sEt\n/**/ LoCaL Search_Path\nto b"), inB},
 		"the second of several": {exec(`select 1; set local search_path to b; select 2`), inB},
-		"after a backslash that escapes": {func(ctx context.Context, tx pgx.Tx) error {
+		escapes: {func(ctx context.Context, tx pgx.Tx) error {
 			return errors.Join(exec(`set local standard_conforming_strings = off`)(ctx, tx), InsertGraded(ctx, tx, event(3)),
 				exec(`select '\'; '; set local search_path to b`)(ctx, tx))
 		}, "2 b service, 3 a service"},
@@ -275,6 +276,8 @@ func TestEventsKeepTheirMeaning(t *testing.T) {
 				want = "1 a service"
 			case test.second == "fails":
 				want = ""
+			case name == escapes && db.Pool.Config().ConnConfig.DefaultQueryExecMode == pgx.QueryExecModeSimpleProtocol:
+				want = "" // pgx sends no arguments then
 			case strings.HasPrefix(test.second, "1 "):
 				want = test.second
 			}
