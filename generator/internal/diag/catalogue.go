@@ -13,7 +13,7 @@ type rule struct {
 	what     string // is wrong, in a few words
 	why      string // it is a problem, or what becomes of it
 	instead  string // what to write
-	// bad is an example in which this is found, and good the same fixed: a
+	// bad is an example in which this is found, and good the same corrected: a
 	// property of an event, a whole schema, or a project as a txtar archive.
 	bad, good string
 }
@@ -30,7 +30,7 @@ type Explanation struct {
 	Why string
 	// Instead says what to write.
 	Instead string
-	// Bad and Good are an example in YAML, and the same fixed: a property of an
+	// Bad and Good are an example in YAML, and the same corrected: a property of an
 	// event where it begins with "x:", else whole files, each after its name as
 	// in "-- a.yaml --" where there are several. Both are empty where no schema
 	// alone shows it.

@@ -75,7 +75,7 @@ func typeRules() []rule {
 func valueRules() []rule {
 	return []rule{
 		{
-			id: "pattern-not-checked", severity: Warning, what: "a pattern that cannot be checked", why: "A pattern is matched in time that grows with the text alone, which nobody knows how to do with back references: a string is checked as if one could be any text that its group could be. Escapes and groups of other dialects, and groups that repeat thousands of times, are not checked either.",
+			id: "pattern-not-checked", severity: Warning, what: "a pattern that cannot be checked", why: "Patterns are matched in time that grows only with the text. No way is known to do that for back references, so one is checked as if it could be any text that its group could match. Escapes and groups of other dialects, and groups that repeat thousands of times, are not checked either.",
 			instead: "write it without those, or check it where the event is made", bad: `x: {type: string, pattern: '^(a|b)\1'}`, good: "x: {type: string, pattern: '^(aa|bb)'}",
 		},
 		{

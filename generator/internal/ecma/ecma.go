@@ -11,7 +11,7 @@
 // the result is exact. Other patterns with look-arounds, and those with repeats
 // that are too large for Go, stay whole, for package ecma of the runtime, which
 // takes more time. It reports an [Error] for what neither can check: a back
-// reference, as nobody knows how to find one in time that grows with the text
+// reference, since no way is known to find one in time that grows with the text
 // alone.
 package ecma
 

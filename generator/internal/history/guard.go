@@ -115,9 +115,15 @@ func (b *block) isThere(name string) answer {
 	}
 	c := sqltext.NewCursor(said[0].Tokens)
 	n, ok := c.Name()
-	switch {
-	case !ok || !c.Done():
+	if !ok || !c.Done() {
 		return likely
+	}
+	return b.isTable(n)
+}
+
+// isTable says whether there is a table of a name.
+func (b *block) isTable(n sqltext.Name) answer {
+	switch {
 	case b.lookup(n) != nil:
 		return yes
 	case b.wanted(n):
@@ -200,16 +206,10 @@ func (b *block) equalities(where []sqltext.Token) (map[string]string, bool) {
 }
 
 func (b *block) hasTable(schema, name string) answer {
-	n := sqltext.Name{Schema: schema, Name: name}
-	switch {
-	case name == "":
+	if name == "" {
 		return likely
-	case b.lookup(n) != nil:
-		return yes
-	case b.wanted(n):
-		return never
 	}
-	return likely
+	return b.isTable(sqltext.Name{Schema: schema, Name: name})
 }
 
 func (b *block) hasColumn(schema, name, column string) answer {

@@ -15,7 +15,7 @@ type rule struct {
 	what     string        // is found, in a few words
 	why      string        // it matters, and to whom
 	bad      string        // members of an event schema in which it is found
-	good     string        // the same, fixed
+	good     string        // the same, corrected
 	instead  string        // how to fix it
 }
 
@@ -29,7 +29,7 @@ type Explanation struct {
 	// Why says why it matters, and to whom.
 	Why string
 	// Bad and Good are an example: members of an event schema, in YAML, in which
-	// this is found, and the same fixed.
+	// this is found, and the same corrected.
 	Bad, Good string
 	// Instead says how to fix it.
 	Instead string

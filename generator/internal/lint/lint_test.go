@@ -56,7 +56,7 @@ func event(members string) string {
 	return b.String()
 }
 
-// The example of every rule is found under its id alone, and fixed it is
+// The example of every rule is found under its id alone, and corrected it is
 // clean.
 func TestExamples(t *testing.T) {
 	t.Parallel()
