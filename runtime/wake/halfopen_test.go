@@ -29,6 +29,13 @@ type gate struct {
 
 func newGate(t *testing.T, network, server string) *gate {
 	t.Helper()
+	return newHoldingGate(t, network, server, func([]byte) {})
+}
+
+// newHoldingGate returns a gate that passes on what a client sends when hold has
+// returned, even if the client is gone by then.
+func newHoldingGate(t *testing.T, network, server string, hold func([]byte)) *gate {
+	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -50,8 +57,8 @@ func newGate(t *testing.T, network, server string) *gate {
 			g.conns = append(g.conns, client, upstream)
 			frozen := g.frozen
 			g.mu.Unlock()
-			serving.Go(func() { pass(upstream, client, frozen) })
-			serving.Go(func() { pass(client, upstream, frozen) })
+			serving.Go(func() { pass(upstream, client, hold, frozen) })
+			serving.Go(func() { pass(client, upstream, func([]byte) {}, frozen) })
 		}
 	})
 	t.Cleanup(func() {
@@ -75,10 +82,11 @@ func (g *gate) freeze() {
 }
 
 // pass copies until frozen; from then on it swallows.
-func pass(to, from net.Conn, frozen <-chan struct{}) {
+func pass(to, from net.Conn, hold func([]byte), frozen <-chan struct{}) {
 	buffer := make([]byte, 4096)
 	for {
 		n, err := from.Read(buffer)
+		hold(buffer[:n])
 		select {
 		case <-frozen:
 			_, _ = io.Copy(io.Discard, from)

@@ -3,7 +3,6 @@ package wake
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -286,16 +285,32 @@ func (s *RedisWaitSource) receive(ctx context.Context) (bool, error) {
 	case err != nil:
 		return false, s.failed("wait on the list "+s.key, err)
 	}
-	// What has piled up is covered by the read that follows. A failure is no
-	// matter: the worst is a read for nothing.
-	deleting, cancel := context.WithTimeout(ctx, redisGrace)
-	defer cancel()
-	if err := s.client.Do(deleting, b.Del().Key(s.key).Build()).Error(); err != nil && !errors.Is(err, context.Canceled) && !s.spared {
-		_, s.spared = rueidis.IsRedisErr(err) // it will be the same each time
-		s.source.options.Logger.Warn("wake-up taken, the rest of the list not deleted: a read for nothing may follow",
-			"error", fmt.Errorf("%w%s", err, redisRemedy(err, s.options.Username, s.key, relayCommands)))
-	}
+	s.empty(ctx)
 	return true, nil
+}
+
+// empty deletes what has piled up: the read that follows covers it. Redis may
+// refuse: the worst is a read for nothing. When no answer comes, Redis may still
+// delete later, and with it a wake-up of a row that the read did not see. So the
+// next Wait connects anew, and a new connection is a wake-up.
+func (s *RedisWaitSource) empty(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, redisGrace)
+	defer cancel()
+	err := s.client.Do(ctx, s.client.B().Del().Key(s.key).Build()).Error()
+	if err == nil {
+		return
+	}
+	if _, answered := rueidis.IsRedisErr(err); answered {
+		if !s.spared {
+			s.spared = true // it will be the same each time
+			s.source.options.Logger.Warn("wake-up taken, the rest of the list not deleted: a read for nothing may follow",
+				"error", fmt.Errorf("%w%s", err, redisRemedy(err, s.options.Username, s.key, relayCommands)))
+		}
+		return
+	}
+	go s.client.Close() // it waits for a silent server, for a second at most
+	s.client = nil
+	s.source.connected = false
 }
 
 // disconnect keeps a client whose server answered.
