@@ -37,7 +37,7 @@ chaos: services ## Try to break the relay's promise (DURATION=30m, SEED=1)
 	@OUTBOXGEN_SERVICES="$${OUTBOXGEN_SERVICES:-$(CURDIR)/.services}" \
 		go run ./cmd/outboxchaos -duration $(or $(DURATION),30m) $(if $(SEED),-seed $(SEED)) $(ARGS)
 
-crossing: ## Generate, compile and run every kind of constraint in every place (ARGS=-update lists what fails)
+crossing: ## Generate, compile and run every kind of constraint in every place (ARGS=-update lists what fails, ARGS="-from 4000" goes on from there)
 	@.ci/notice
 	go test ./generator/internal/crossing -count=1 -timeout 0 -v -run '^TestCrossing$$' -full $(ARGS)
 
