@@ -16,18 +16,19 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
 )
 
-// page is a page of the folder docs, but for those that are generated.
+// page is the README or a page of the folder docs.
 type page struct{ name, text string }
 
+// pages are the README and the pages that are written by hand.
 func pages(t *testing.T, root string) []page {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(root, "docs", "*.md"))
 	if err != nil || len(files) == 0 {
 		t.Fatalf("docs has no pages (%v)", err)
 	}
-	var list []page
+	list := []page{{"README.md", read(t, filepath.Join(root, "README.md"))}}
 	for _, file := range files {
-		if filepath.Base(file) != "findings.md" { // printed from the catalogue
+		if filepath.Base(file) != "findings.md" { // printed by a test
 			list = append(list, page{"docs/" + filepath.Base(file), read(t, file)})
 		}
 	}
@@ -49,9 +50,11 @@ var (
 	ourFlag   = regexp.MustCompile(`^--[a-z][a-z-]*$`)
 	snakeCase = regexp.MustCompile(`^[a-z]+(_[a-z0-9]+)+$`)
 	goName    = regexp.MustCompile(`^\*?(?:[a-z]+\.)?[A-Z]\w*[a-z]\w*(?:\.\w+)*(?:\(.*\))?$`)
-	pageLink  = regexp.MustCompile(`\]\(([^)\s]+)\)`)
-	heading   = regexp.MustCompile(`(?m)^#+ (.*)$`)
 	word      = regexp.MustCompile(`\w+`)
+
+	ourPath    = regexp.MustCompile(`^(?:cmd|generator|migrations|runtime|testdata)/[\w./*-]+$`)
+	selector   = regexp.MustCompile(`\b[a-z]+\.([A-Z]\w+)`)
+	makeTarget = regexp.MustCompile(`(?m)^([a-z-]+):`)
 )
 
 // blocks are the contents of the fenced blocks of one language.
@@ -136,9 +139,12 @@ func TestDocsNameWhatIsThere(t *testing.T) {
 	for _, subcommand := range []string{"migration", "generate", "check", "compat"} {
 		ours.helpOf(t, "outboxgen", subcommand)
 	}
-	members := readSettings(t, ours)
-	sql := words(read(t, filepath.Join(root, "migrations", "create.up.sql")))
 	source := sourceWords(t, root)
+	names := readSettings(t, ours)
+	for _, file := range []string{"migrations/create.up.sql", "schemas/outboxgen.schema.json", "schemas/outboxgen.config.schema.json"} {
+		maps.Copy(names, words(read(t, filepath.Join(root, file))))
+	}
+	targets := makeTargets(t, root)
 	flagged := strings.Join(slices.Collect(maps.Values(ours.help)), "\n")
 	for _, p := range pages(t, root) {
 		for _, code := range p.code() {
@@ -150,30 +156,49 @@ func TestDocsNameWhatIsThere(t *testing.T) {
 			switch {
 			case ourFlag.MatchString(code) && !strings.Contains(flagged, code):
 				t.Errorf("%s: no command has the flag %s", p.name, code)
-			case snakeCase.MatchString(name) && !members[name] && !sql[name] && !foreign[name]:
-				t.Errorf("%s: %s is neither a setting nor a name in the tables", p.name, name)
+			case snakeCase.MatchString(name) && !names[name] && !source[name] && !foreign[name]:
+				t.Errorf("%s: %s is no setting, and no name in the tables or in the Go code", p.name, name)
+			case strings.HasPrefix(code, "make ") && !targets[strings.Fields(code)[1]]:
+				t.Errorf("%s: the Makefile has no target %s", p.name, strings.Fields(code)[1])
 			case goName.MatchString(code):
 				identifier, _, _ := strings.Cut(code, "(")
 				for part := range strings.SplitSeq(strings.TrimPrefix(identifier, "*"), ".") {
-					if !source[part] && !foreign[code] {
+					if !source[part] && !foreign[part] {
 						t.Errorf("%s: nothing in the Go code is called %s, of %s", p.name, part, code)
 					}
 				}
-			case strings.HasPrefix(code, "runtime/") && !exists(filepath.Join(root, code)):
-				t.Errorf("%s: there is no %s", p.name, code)
+			case ourPath.MatchString(code):
+				if found, err := filepath.Glob(filepath.Join(root, code)); err != nil || len(found) == 0 {
+					t.Errorf("%s: there is no %s", p.name, code)
+				}
 			}
 		}
-		p.checkLinks(t, root)
+		for _, code := range p.blocks("go") {
+			for _, m := range selector.FindAllStringSubmatch(code, -1) {
+				if !source[m[1]] && !foreign[m[1]] {
+					t.Errorf("%s: nothing in the Go code is called %s, of %s", p.name, m[1], m[0])
+				}
+			}
+		}
 	}
-	readme := page{"README.md", read(t, filepath.Join(root, "README.md"))}
-	readme.checkLinks(t, root)
+}
+
+// makeTargets are the targets of the Makefile.
+func makeTargets(t *testing.T, root string) map[string]bool {
+	t.Helper()
+	targets := map[string]bool{}
+	for _, m := range makeTarget.FindAllStringSubmatch(read(t, filepath.Join(root, "Makefile")), -1) {
+		targets[m[1]] = true
+	}
+	return targets
 }
 
 // checkCall checks a call of one of our commands.
 func (p *programs) checkCall(t *testing.T, at page, fields []string) {
 	t.Helper()
 	if len(fields) > 2 && fields[0] == "go" && fields[1] == "run" {
-		fields = append([]string{filepath.Base(fields[2])}, fields[3:]...)
+		program, _, _ := strings.Cut(filepath.Base(fields[2]), "@")
+		fields = append([]string{program}, fields[3:]...)
 	}
 	if len(fields) < 2 || !exists(filepath.Join(p.dir, fields[0])) {
 		return
@@ -195,13 +220,14 @@ func (p *programs) checkCall(t *testing.T, at page, fields []string) {
 	}
 }
 
-// foreign are names of Postgres, Go and pgx that the pages use.
+// foreign are names of Postgres, Go, pgx and the package of the page about getting started that the pages use.
 var foreign = setOf(
 	"target_session_attrs", "connect_timeout", "search_path", "set_config", "synchronous_commit", "synchronous_standby_names",
 	"log_min_duration_statement", "log_min_duration_sample", "pg_stat_activity", "pg_read_all_stats", "pg_signal_backend",
 	"client_encoding", "quote_all_identifiers", "row_security", "default_transaction_read_only", "DateStyle", "PgSleep",
 	"default_query_exec_mode", "cache_statement", "cache_describe", "describe_exec", "simple_protocol", "event_outbox_seq_seq",
 	"query_to_xml", "cursor_to_xml", "ts_stat", "ts_rewrite",
+	"InsertOrderPlacedV1", "QueueOrderPlacedV1", "OnOrderPlacedV1", "OrderPlacedV1", "OrderLine", "OrderID",
 )
 
 func setOf(names ...string) map[string]bool {
@@ -214,11 +240,11 @@ func setOf(names ...string) map[string]bool {
 
 func words(text string) map[string]bool { return setOf(word.FindAllString(text, -1)...) }
 
-// sourceWords are the words of the Go code of the runtime and the commands.
+// sourceWords are the words of the Go code.
 func sourceWords(t *testing.T, root string) map[string]bool {
 	t.Helper()
 	all := map[string]bool{}
-	for _, folder := range []string{"runtime", "cmd/outboxrelay"} {
+	for _, folder := range []string{"runtime", "cmd", "generator", "migrations"} {
 		err := filepath.WalkDir(filepath.Join(root, folder), func(path string, _ os.DirEntry, err error) error {
 			if err != nil || filepath.Ext(path) != ".go" {
 				return err
@@ -250,45 +276,6 @@ func readSettings(t *testing.T, p *programs) map[string]bool {
 		t.Fatalf("no settings in\n%s", table)
 	}
 	return members
-}
-
-// checkLinks checks the links to pages and headings of the repository.
-func (p page) checkLinks(t *testing.T, root string) {
-	t.Helper()
-	for _, m := range pageLink.FindAllStringSubmatch(fence.ReplaceAllString(p.text, ""), -1) {
-		target, anchor, _ := strings.Cut(m[1], "#")
-		if strings.Contains(target, ":") {
-			continue // elsewhere
-		}
-		file := filepath.Join(root, filepath.Dir(p.name), target)
-		if target == "" {
-			file = filepath.Join(root, p.name)
-		}
-		switch {
-		case !exists(file):
-			t.Errorf("%s: the link %s leads nowhere", p.name, m[1])
-		case anchor != "" && !anchors(read(t, file))[anchor]:
-			t.Errorf("%s: %s has no heading for #%s", p.name, filepath.Base(file), anchor)
-		}
-	}
-}
-
-// anchors are those that GitHub makes of headings.
-func anchors(text string) map[string]bool {
-	set := map[string]bool{}
-	for _, m := range heading.FindAllStringSubmatch(text, -1) {
-		var b strings.Builder
-		for _, r := range strings.ToLower(m[1]) {
-			switch {
-			case r == ' ':
-				b.WriteRune('-')
-			case r == '-' || r == '_' || r >= 'a' && r <= 'z' || r >= '0' && r <= '9':
-				b.WriteRune(r)
-			}
-		}
-		set[b.String()] = true
-	}
-	return set
 }
 
 // The blocks of YAML with the short name of the language, yml, are parts of outboxgen.yaml: it takes each member in them.
@@ -350,7 +337,7 @@ func TestDocsOfSchemas(t *testing.T) {
 }
 
 // TestDocsRun runs the shell blocks of each page in order, on a database of its own, and reads its YAML as settings of
-// outboxrelay.
+// outboxrelay. TestDocsGettingStarted runs that page.
 func TestDocsRun(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it builds the commands")
@@ -360,7 +347,7 @@ func TestDocsRun(t *testing.T) {
 	ours := buildPrograms(t, root, "outboxgen", "outboxrelay")
 	for _, p := range pages(t, root) {
 		shell := strings.Join(p.blocks("sh"), "\n")
-		if shell == "" && len(p.blocks("yaml")) == 0 {
+		if p.name == gettingStarted || shell == "" && len(p.blocks("yaml")) == 0 {
 			continue
 		}
 		t.Run(p.name, func(t *testing.T) {

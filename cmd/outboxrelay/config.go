@@ -20,7 +20,7 @@ func configCommand(env environment, c *configuration) *cobra.Command {
 		Use:   "config",
 		Short: "Print every setting, where it can be set, and its value now",
 		Example: "  outboxrelay config --config outboxrelay.yaml\n" +
-			"  outboxrelay config --markdown    # the table of the README",
+			"  outboxrelay config --markdown    # the table in docs/running.md",
 		Args: noArguments,
 		RunE: func(*cobra.Command, []string) error {
 			if markdown {

@@ -17,7 +17,7 @@ import (
 
 // A setting is one thing that can be configured. The table of them is the one
 // place where a flag, its environment variable, its member in the file and its
-// default are written down: --help, the file, the environment and the README's
+// default are written down: --help, the file, the environment and the docs'
 // table all come from it.
 type setting struct {
 	name   string // flag --name, variable OUTBOXRELAY_NAME, file member name (with _)

@@ -2,7 +2,6 @@ package lint_test
 
 import (
 	"encoding/json"
-	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -41,29 +40,6 @@ func TestSamplesAreClean(t *testing.T) {
 		for _, f := range lint.Lint(p) {
 			t.Errorf("%s: %s: %s", name, f.ID, f)
 		}
-	}
-}
-
-// The table in the README is the catalogue.
-func TestReadme(t *testing.T) {
-	t.Parallel()
-	readme, err := os.ReadFile(root + "README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	const head = "| rule | level | finds |\n| --- | --- | --- |\n"
-	_, table, ok := strings.Cut(string(readme), head)
-	if !ok {
-		t.Fatalf("README.md has no table %s", head)
-	}
-	table, _, _ = strings.Cut(table, "\n\n")
-	var want []string
-	for _, id := range lint.IDs() {
-		e, _ := lint.Explain(id)
-		want = append(want, fmt.Sprintf("| `%s` | %s | %s |", id, e.Severity, e.What))
-	}
-	if diff := cmp.Diff(want, strings.Split(table, "\n")); diff != "" {
-		t.Errorf("the table of rules in README.md (-want +got):\n%s\nas it should be:\n%s", diff, strings.Join(want, "\n"))
 	}
 }
 

@@ -51,35 +51,35 @@ func New(outbox string) *Metrics {
 		return prometheus.NewCounter(prometheus.CounterOpts{Name: name, Help: help, ConstLabels: labels})
 	}
 	m := &Metrics{
-		queueDepth: gauge("outbox_queue_depth", "Rows that are committed and not yet settled, as far as the store counts (100,001: more)."),
+		queueDepth: gauge("outbox_queue_depth", "Committed rows that are not published yet. The count stops at 100,001, which means more."),
 		added:      counter("outbox_events_added_total", "Rows that this relay has read for the first time in a term."),
-		published:  counter("outbox_events_published_total", "Rows settled as published."),
-		failed:     counter("outbox_events_failed_total", "Failures counted against rows."),
+		published:  counter("outbox_events_published_total", "Rows recorded as published."),
+		failed:     counter("outbox_events_failed_total", "Failed attempts that count against a row."),
 		errors: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "outbox_relay_errors_total", ConstLabels: labels,
-			Help: "Failures that the relay met, by where (store, lease, send, topics, open, wake, panic) and by whom they concern.",
+			Help: "Failures by where they happened (store, lease, send, topics, open, wake, panic) and by class (what they concern).",
 		}, []string{"where", "class"}),
 		age: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "outbox_event_age_seconds", ConstLabels: labels,
-			Help:    "Time from a row's created_at to its acknowledgement, by the relay's wall clock.",
+			Help:    "Time from a row's created_at to Kafka's acknowledgement, by the relay's wall clock.",
 			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600},
 		}),
 		processing: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "outbox_relay_processing_seconds", ConstLabels: labels,
-			Help:    "Time that a wave took, from handing it to the client until all of it was resolved.",
+			Help:    "Time from sending a wave until each of its rows was acknowledged or had failed.",
 			Buckets: prometheus.ExponentialBuckets(0.0005, 2, 16),
 		}),
-		oldest:      gauge("outbox_oldest_event_age_seconds", "Age of the oldest unsettled row."),
+		oldest:      gauge("outbox_oldest_event_age_seconds", "Age of the oldest row that is not published yet."),
 		leader:      gauge("outbox_relay_leader", "1 while this instance leads the outbox."),
-		epoch:       gauge("outbox_relay_epoch", "Epoch of the current term, or of the last one seen."),
+		epoch:       gauge("outbox_relay_epoch", "Epoch of the lease: it rises with each take-over."),
 		heldKeys:    gauge("outbox_held_keys", "Keys whose rows wait for an earlier one that failed."),
 		heldRows:    gauge("outbox_retrying_rows", "Rows that wait for their next attempt."),
 		paused:      gauge("outbox_paused_topics", "Topics that cannot be written now."),
 		setAside:    gauge("outbox_partitions_set_aside", "Partitions that cannot be written now."),
 		dead:        gauge("outbox_dead_letters", "Dead rows that nobody has replayed or discarded."),
-		deadLetters: counter("outbox_events_dead_total", "Rows that the relay gave up on."),
-		inFlight:    gauge("outbox_relay_in_flight_rows", "Rows in the wave that is under way."),
-		unsettled:   gauge("outbox_relay_unsettled_rows", "Rows that were sent and are not yet settled."),
+		deadLetters: counter("outbox_events_dead_total", "Rows that became dead."),
+		inFlight:    gauge("outbox_relay_in_flight_rows", "Rows that are being sent."),
+		unsettled:   gauge("outbox_relay_unsettled_rows", "Rows that were sent and whose outcome is not recorded yet."),
 	}
 	return m
 }

@@ -23,23 +23,23 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
 )
 
-// TestReadme does what the README's ten minutes say, as they are written: each
-// shell block in order, each Go file where its first line says. The module comes
-// from a proxy made of this checkout.
-func TestReadme(t *testing.T) {
+// gettingStarted is the page whose steps build a service.
+const gettingStarted = "docs/getting-started.md"
+
+// TestDocsGettingStarted does what the page says, as it is written: each shell
+// block in order, each Go file where its first line says. The module comes from a
+// proxy made of this checkout.
+func TestDocsGettingStarted(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it builds a service, the generator and the relay as a user would")
 	}
-	services.Program(t, "postgres", "psql") // the README's steps use it
+	services.Program(t, "postgres", "psql") // the steps use it
 	root := repositoryRoot(t)
-	source, err := os.ReadFile(filepath.Join(root, "README.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	source := read(t, filepath.Join(root, gettingStarted))
 	pg, kafka := services.Postgres(t), services.KFake(t)
 	kafka.CreateTopic(t, "shop.order_placed.v1", 3)
 	dir := t.TempDir()
-	run := exec.CommandContext(t.Context(), "bash", "-c", readmeScript(t, string(source), dir))
+	run := exec.CommandContext(t.Context(), "bash", "-c", stepsScript(t, source, dir))
 	run.Dir = dir
 	run.Env = append(os.Environ(),
 		"DATABASE_URL="+pg.URL,
@@ -69,17 +69,12 @@ func TestReadme(t *testing.T) {
 	}
 }
 
-// readmeScript turns the README's ten minutes into one shell script.
-func readmeScript(t *testing.T, readme, dir string) string {
+// stepsScript turns the steps of a page into one shell script.
+func stepsScript(t *testing.T, text, dir string) string {
 	t.Helper()
-	_, section, found := strings.Cut(readme, "\n## Ten minutes")
-	if !found {
-		t.Fatal("the README has no section that begins with Ten minutes")
-	}
-	section, _, _ = strings.Cut(section, "\n## ")
 	script := "set -euo pipefail\n"
 	background := 0
-	for part := range strings.SplitSeq(section, "\n```") {
+	for part := range strings.SplitSeq(text, "\n```") {
 		info, body, _ := strings.Cut(part, "\n")
 		switch info {
 		case "sh":
@@ -94,7 +89,7 @@ func readmeScript(t *testing.T, readme, dir string) string {
 		}
 	}
 	if background == 0 {
-		t.Fatal("the README starts neither a relay nor a consumer")
+		t.Fatal("the page starts neither a relay nor a consumer")
 	}
 	return script
 }
