@@ -116,7 +116,7 @@ func (d *Decoder) Uint() uint64 {
 	case n.Sign() < 0:
 		d.failAt(start, "minimum", "must be at least 0")
 	case !n.IsUint64():
-		d.failAt(start, "type", "is an integer beyond 64 bits")
+		d.failAt(start, "type", beyondInt)
 	}
 	return n.Uint64()
 }

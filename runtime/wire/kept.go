@@ -64,13 +64,16 @@ func Refusal[T any](as func(*Checker) (T, error)) func(*Checker) error {
 }
 
 // OneOf checks that exactly one branch takes the value of a union that keeps its
-// bytes: each of refusals is the Refusal of a branch.
+// bytes: each of refusals is the Refusal of a branch. A branch whose Go type is too
+// small for a number in the value might take it, and counts.
 func OneOf[R ~struct{ Raw json.RawMessage }](c *Checker, v R, branches string, refusals ...func(*Checker) error) {
 	switch found := ask(c, v, refusals); {
 	case found.taken == 0:
 		c.Fail("oneOf", "must be one of "+branches+", is none of them"+found.why)
 	case found.taken > 1:
 		c.Fail("oneOf", fmt.Sprintf("must be exactly one of %s, is %d of them", branches, found.taken))
+	case found.limited > 0:
+		c.Fail("oneOf", fmt.Sprintf("must be exactly one of %s, may be %d of them%s", branches, found.taken+found.limited, found.why))
 	}
 }
 
@@ -89,10 +92,11 @@ type question struct {
 	size  int
 }
 
-// answer is how many branches take the value, and why those that do not refuse it.
+// answer is how many branches take the value, and why the others refuse it: if none
+// takes it, all of them; else those whose Go type is too small for it.
 type answer struct {
-	taken int
-	why   string
+	taken, limited int
+	why            string
 }
 
 // maxExplained is in how many branches of other unions reasons are given. Further
@@ -121,16 +125,27 @@ func ask[R ~struct{ Raw json.RawMessage }](c *Checker, v R, refusals []func(*Che
 
 func askEach(c *Checker, refusals []func(*Checker) error) answer {
 	var found answer
-	var why []string
+	var refused, small []error
 	for _, refusal := range refusals {
 		switch err := refusal(c); {
 		case err == nil:
 			found.taken++
-		case found.taken == 0 && c.branches < maxExplained:
-			why = append(why, err.Error())
+		case limited(err):
+			found.limited++
+			small = append(small, err)
+			fallthrough
+		default:
+			refused = append(refused, err)
 		}
 	}
-	if found.taken == 0 && len(why) > 0 {
+	if found.taken > 0 {
+		refused = small
+	}
+	if len(refused) > 0 && c.branches < maxExplained {
+		why := make([]string, len(refused))
+		for i, err := range refused {
+			why[i] = err.Error()
+		}
 		found.why = ": " + strings.Join(why, "; ")
 	}
 	return found

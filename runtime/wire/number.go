@@ -90,7 +90,7 @@ func (d *Decoder) Int() int64 {
 	case !whole:
 		d.failAt(start, "type", "must be an integer, is a number with a fraction")
 	case !fits:
-		d.failAt(start, "type", "is an integer beyond 64 bits")
+		d.failAt(start, "type", beyondInt)
 	}
 	return value
 }
@@ -162,11 +162,11 @@ func (d *Decoder) Float() float64 {
 	}
 	value, err := strconv.ParseFloat(string(text), 64)
 	if err != nil {
-		d.failAt(start, "type", "is a number beyond 64 bits")
+		d.failAt(start, "type", beyondFloat)
 		return 0
 	}
 	if (len(text) > 15 || value == 0) && !keeps(value, text) {
-		d.failAt(start, "type", "has more digits than a float64 holds")
+		d.failAt(start, "type", beyondDigits)
 	}
 	return value
 }
