@@ -1,12 +1,12 @@
 // Package migrations holds the SQL of the outbox's tables, and gives it out in
 // the form that each migration tool wants.
 //
-// There are three migrations, each with its way back: [KindCreate] makes the
-// tables where there are none, [KindUpgrade] turns an event_outbox of an older
-// shape, without seq, into the current one with its rows in it, and [KindGrants]
-// gives roles the least privileges that they need. [Files] writes
-// them for a migration tool; [Up], [Down], [Upgrade] and [Downgrade] run them
-// for tests and small services; [SQL] is what sqlc compiles queries against.
+// There are three migrations, each with its way back: [KindCreate] creates the
+// tables, [KindUpgrade] changes an event_outbox of an older shape, without seq, into
+// the current one and keeps its rows, and [KindGrants] grants roles the least
+// privileges that they need. [Files] returns them for a migration tool; [Up], [Down],
+// [Upgrade] and [Downgrade] run them for tests and small services; sqlc compiles
+// queries against [SQL].
 //
 // # The tables
 //
@@ -20,13 +20,13 @@
 //
 // # What differs after an upgrade
 //
-// Where the older table had no column topic, the new column may be null. A
-// writer that has not changed yet leaves it out and names the topic inside
-// event_data, and the relay looks there. Rows that were there get their topic
-// from event_data, or their event_type where event_data names none. When the
-// last such writer is gone, SET NOT NULL closes the column. Columns also stand
-// in another order, and indexes that only the older table had stay; each costs
-// an insertion whenever a row is settled, so drop those that nobody uses.
+// If the older table had no column topic, the new column can be null. An old writer
+// leaves it out and names the topic inside event_data, and the relay looks there.
+// Existing rows get their topic from event_data, or their event_type if event_data
+// names none. After the last such writer is gone, SET NOT NULL closes the column. The
+// columns are in another order. Indexes that only the older table had stay; each
+// costs an insertion when a row is marked as published, so drop those that nobody
+// uses.
 //
 // Rows that were there have no tx; the relay reads them first, in the order of
 // seq, which was filled by (created_at, id).
@@ -37,12 +37,11 @@
 //
 // # Locks
 //
-// KindCreate locks nothing that exists. KindUpgrade holds an ACCESS EXCLUSIVE
-// lock on event_outbox while it writes every row once more: 25 to 45 s for a
-// million rows of 500 bytes, measured on Postgres 15 and two cores that had other
-// work too. Inserts wait that long; delete old published rows beforehand, in
-// batches, where it is too long. The way back takes the same lock for one index
-// over the unpublished rows: 2 s. Neither waits longer than 5 s for its lock,
-// because every insert waits behind it; it gives up, changes nothing, and can be
-// run again.
+// KindCreate locks no existing table. KindUpgrade holds an ACCESS EXCLUSIVE lock on
+// event_outbox while it writes every row once more: 25 to 45 s for a million rows of
+// 500 bytes, measured on Postgres 15 and two cores that had other work too. Inserts
+// wait that long. If that is too long, delete old published rows before, in batches.
+// The way back takes the same lock for one index over the unpublished rows: 2 s. Both
+// wait at most 5 s for the lock, because every insert waits behind it. If they do not
+// get it, they change nothing and can be run again.
 package migrations

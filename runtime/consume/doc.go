@@ -1,36 +1,32 @@
 // Package consume hands event records to the handlers of a service.
 //
-// A [Router] knows one handler per event type. The generated package of an
-// event's owner registers typed handlers with it (its On… functions call [On]);
-// [Router.Handle] takes a handler for raw messages. Whatever reads the records
-// calls [Router.Dispatch] for each of them: the loop in package
-// consume/kafka does, and a test can do so by hand, since nothing in here knows
-// about Kafka.
+// A [Router] has one handler for each event type. The generated package registers
+// typed handlers (its On… functions call [On]); [Router.Handle] registers a handler
+// for raw messages. The code that reads records calls [Router.Dispatch] for each of
+// them: the loop in package consume/kafka does, and so can a test, because this
+// package does not depend on Kafka.
 //
-// # What a handler may rely on
+// # What a handler can rely on
 //
-// Records are delivered at least once. A repeat has the same event id and the
-// same bytes, so a handler is either idempotent or wrapped by package inbox,
-// which remembers the ids. Records of one topic and key arrive in the order of
-// their commits when the reader keeps the order within a partition, as
-// consume/kafka does.
+// Records are delivered at least once. A repeat has the same event id and the same
+// bytes. So make a handler idempotent, or wrap it with package inbox, which
+// remembers the ids. Records of one topic and key arrive in commit order if the
+// reader keeps the order within a partition, as consume/kafka does.
 //
 // # Errors
 //
-// Dispatch tells three kinds of failure apart, since they want different
-// answers. A [DecodeError] and an [UnknownTypeError] come back the same however
-// often the record is tried ([Permanent] reports so); a [HandlerError] wraps
-// what the service's own handler returned, and trying again may help. Each names the
-// record: topic, partition, offset, event id and event type.
+// Dispatch returns three kinds of error. A [DecodeError] and an [UnknownTypeError]
+// stay the same however often the record is tried ([Permanent] is true for them). A
+// [HandlerError] wraps the error of the service's handler; trying again may help.
+// Each names the record: topic, partition, offset, event id and event type.
 //
-// A panic is an error like any other: Dispatch recovers it and returns it, with
-// its stack, as a [PanicError] inside of a HandlerError, or inside of a
-// DecodeError when it was the decoder that panicked.
+// Dispatch recovers a panic and returns it, with its stack, as a [PanicError] inside
+// a HandlerError, or inside a DecodeError if the decoder panicked.
 //
 // # Tombstones
 //
-// A record whose value is null is a tombstone: what was published under its key
-// is deleted. It carries no event, whatever its headers say. A handler is
-// registered with [OnTombstone], for a topic; without one the tombstone is
-// skipped and counted ([Router.Counts]), under [Fail] too.
+// A record whose value is null is a tombstone: what was published under its key is
+// deleted. It has no event, whatever its headers say. [OnTombstone] registers a
+// handler for a topic. Without one the tombstone is skipped and counted
+// ([Router.Counts]), under [Fail] too.
 package consume

@@ -1,4 +1,4 @@
-// Package relay moves the rows of an outbox table to Kafka.
+// Package relay sends the rows of an outbox table to Kafka.
 //
 //	r, err := relay.New(relay.Config{
 //		Store: store, // package pgstore
@@ -9,8 +9,8 @@
 //	err = r.Run(ctx) // until ctx ends: then it finishes the wave and ends its term
 //
 // One Relay serves one outbox. Run as many instances of it as you like: one leads,
-// the others stand by. A process may run relays for several outboxes; they share
-// nothing but database sessions, if their stores do.
+// the others stand by. A process can run relays for several outboxes. They share
+// nothing but database sessions, if their stores share them.
 //
 // # What is promised
 //
@@ -24,7 +24,7 @@
 //
 // No order is promised between keys or topics, for rows without a key, across a
 // change of a topic's partition count, and around a row that was parked, replayed
-// or discarded. Consumers see some records twice: package inbox is for that.
+// or discarded. Consumers see some records twice: use package inbox.
 //
 // # The term
 //
@@ -43,38 +43,40 @@
 //	  │ release ◀──────┘                                  │
 //	  └──── stopped ◀── release ◀─────────────────────────┘
 //
-// The leader knows the end of its term without asking: the time at which it sent
-// its last successful renewal, plus Term, less TermMargin, on a clock that goes on
-// while the machine is suspended. It looks at that before it sends and before it
-// settles. A leader that slept through it settles nothing in any case: settling
-// takes the lease row, in the same statement, under the epoch it believes in.
+// To settle a row is to record its outcome: published, failed or dead.
 //
-// What it had handed to the client may still be appended. That cannot change the
-// order of first deliveries, because every leader sends, for each key, its rows in
-// seq order without a gap, beginning no later than the first unsettled one, and
-// sends none before its predecessor is acknowledged or in the same batch: late
-// batches only repeat.
+// The leader knows the end of its term without asking: the time at which it sent
+// its last successful renewal, plus Term, minus TermMargin, on a clock that goes on
+// while the machine is suspended. It checks that before it sends and before it
+// settles. A leader that was frozen past the end settles nothing either, because the
+// settling statement first locks the lease row under the leader's epoch.
+//
+// Records that a former leader passed to the client may still be appended. They
+// cannot change the order of first deliveries. Every leader sends, for each key, its
+// rows in seq order without a gap, beginning no later than the first unsettled one,
+// and sends none before its predecessor is acknowledged or in the same batch. So late
+// batches only repeat rows.
 //
 // # Reading
 //
-// A lower seq may become visible after a higher one, so progress is not a seq but a
-// snapshot. A term begins with one and reads all unsettled rows that it shows (the
-// backlog). From then on a tick takes the next snapshot and reads what it shows
-// and the one before did not, in seq order. If a committed before b drew its seq,
-// every snapshot that shows b shows a, so a is read before b. Nothing about
-// progress outlives the term.
+// A lower seq can become visible after a higher one, so progress is not a seq but a
+// snapshot. A term begins with a snapshot and reads all unsettled rows that it shows
+// (the backlog). After that, a tick takes the next snapshot and reads, in seq order,
+// what it shows and the one before did not. If a committed before b drew its seq,
+// every snapshot that shows b shows a, so a is read before b. Nothing about progress
+// outlives the term.
 //
 // # Sending
 //
-// A wave is at most one batch for each partition. Nothing is handed to the client
-// while anything of the last wave is unresolved: a client that fails a batch
-// accepts later rows of the partition at once, and they would overtake those that
-// failed. Reading ahead and settling overlap with waves.
+// A wave is at most one batch for each partition. Nothing is passed to the client
+// while anything of the last wave is unresolved: a client that fails a batch accepts
+// later rows of the partition at once, and they would overtake the failed ones.
+// Reading ahead and settling overlap with waves.
 //
-// Rows that failed go out again before any later row of their partition, except if
-// they have to wait. Then their key, partition or topic waits with them: its rows
-// are skipped as they are read, not kept, so an outage of weeks costs no memory,
-// and when it is over they are read again, before any later one.
+// Rows that failed go out again before any later row of their partition, unless they
+// have to wait. Then their key, partition or topic waits with them. Its rows are
+// skipped when they are read, not kept, so an outage of weeks costs no memory. When
+// the wait is over they are read again, before any later row.
 //
 // # A row
 //
@@ -128,9 +130,9 @@
 //
 // # What may be edited by hand
 //
-// A relay that runs finds what an operator changes in rows that wait (for a paused
-// topic, a partition that is set aside, or a row of their key that failed) without
-// a restart: within the pause of the topic, and at the latest within PauseMax (30 s).
+// A running relay finds what an operator changes in rows that wait (for a paused
+// topic, a partition that is set aside, or a failed row of their key), without a
+// restart: within the pause of the topic, at the latest within PauseMax (30 s).
 //
 //	edit of an unpublished row that waits        what happens
 //	-------------------------------------------  --------------------------------------------
@@ -142,16 +144,16 @@
 //	UPDATE event_key or topic of a dead row      its former key goes on; under Block the dead row
 //	                                             holds the new one
 //
-// What a row that does not wait is changed to may come too late: the relay may have
-// read it already, sends what it has read and marks the row as published. No order is
-// promised between an edited row and the rows of its new key that nobody edited.
+// A change of a row that does not wait may come too late: the relay may have read the
+// row already; then it sends what it read and marks the row as published. No order is
+// promised between an edited row and rows of its new key that nobody edited.
 //
-// Do not edit seq, tx, id or published_at, nor clear dead_at (replay and discard dead
-// rows with package operate or "outboxrelay dead", which tell the leader); do not
-// touch event_outbox_lease while a relay runs.
+// Do not edit seq, tx, id or published_at. Do not clear dead_at: replay and discard
+// dead rows with package operate or the commands of outboxrelay, which tell the
+// leader. Do not change event_outbox_lease while a relay runs.
 //
 // next_attempt_at belongs to the relay: on a row that never failed (retry_count 0) it
-// means nothing. An event_key that is the empty string means that the row has no key.
+// has no effect. An empty event_key means that the row has no key.
 //
 // # Why these defaults
 //

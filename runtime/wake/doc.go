@@ -1,10 +1,10 @@
 // Package wake carries wake-ups from the services that write events to the relay
 // that moves them: by Redis, or by Postgres itself.
 //
-// A wake-up is a hint that rows may be waiting. It is sent after the commit, it
-// may get lost, it may come for nothing; the relay polls as well and is correct
-// without one. What it buys is latency, a millisecond instead of the poll
-// interval.
+// A wake-up is a hint that rows may be waiting. It is sent after the commit. It may
+// get lost, and it may come for nothing: the relay also polls, and finds every row
+// without it. A wake-up shortens the latency from the poll interval to about a
+// millisecond.
 //
 // # The writer's end
 //
@@ -14,16 +14,15 @@
 //
 // # The relay's end
 //
-// [RedisSource] and [PostgresSource] are what a relay waits on. Only the leader
-// waits. A source consumes the wake-up before Wait returns, and the relay reads
-// after that; so a commit that comes while the relay reads wakes it again. A
-// source connects when it is first waited on, and connects again with back-off
-// whenever it must. Each new connection counts as a wake-up, for there may have
-// been one while nobody listened.
+// A relay waits on a [RedisSource] or a [PostgresSource]. Only the leader waits. A
+// source consumes the wake-up before Wait returns, and the relay reads after that. So
+// a commit during the read wakes the relay again. A source connects in the first
+// Wait, and connects again with back-off when needed. Each new connection counts as a
+// wake-up, because one may have been sent while nobody listened.
 //
-// A leader that is frozen, or cut off from Redis with its connection half open,
-// can swallow the wake-up that its successor needs. Nothing here prevents that:
-// the poll interval alone must meet the latency that is promised.
+// A leader that is frozen, or whose connection to Redis is half open, can consume the
+// wake-up that its successor needs. Nothing here prevents that: choose a poll interval
+// that meets your latency without wake-ups.
 //
 // # Redis
 //
@@ -33,16 +32,17 @@
 // writer. A writer's Redis user needs LPUSH, LTRIM and EXPIRE on that key, the
 // relay's PING, BLPOP and DEL.
 //
-// Neither end depends on Redis to answer. Wake returns when its context ends, which
-// an outbox.Outbox bounds by Options.WakeTimeout (250 ms) and which no transaction
-// waits for. The source gives up a connection attempt and an answer after 2 s, and a
-// wait after 7 s; it then tries again with pauses from 100 ms to 5 s.
+// Neither end waits for a silent Redis. Wake returns when its context ends; an
+// outbox.Outbox limits it to Options.WakeTimeout (250 ms), and no transaction waits for
+// it. The source waits 2 s for a connection or an answer, and 7 s for a wake-up; then
+// it tries again with pauses from 100 ms to 5 s.
 //
 // # Postgres
 //
-// The writer sends NOTIFY on a connection of its own, never within a business
-// transaction (that would serialise all commits of the cluster), and at most one
-// in a window of a millisecond ([DefaultWindow]). The relay LISTENs on a session of its own. A
-// pooler in transaction mode accepts LISTEN and never delivers; the source finds
-// out with a probe from a second connection, and says so with a [PoolerError].
+// The writer sends NOTIFY on a connection of its own, and at most one in a window of
+// a millisecond ([DefaultWindow]). It never sends it within a business transaction,
+// because that would serialise all commits of the cluster. The relay LISTENs on a
+// session of its own. A pooler in transaction mode accepts LISTEN and never delivers;
+// the source detects that with a probe from a second connection, and returns a
+// [PoolerError].
 package wake

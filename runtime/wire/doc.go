@@ -1,26 +1,25 @@
 // Package wire reads and writes the JSON of generated event types. Generated
 // code calls it; nobody else needs to.
 //
-// It exists because encoding/json cannot say what an event schema asks for:
-// that a required member is missing, that null stands where it may not, that
-// an integer does not fit, and where in the document that is. It reads in one
-// pass without reflection and goes on after a mismatch, so that one decoding
-// reports all of them, each with its JSON Pointer and byte offset.
+// Package encoding/json cannot check what an event schema asks for: that no required
+// property is missing, that null is allowed, that an integer fits, and where in the
+// document a value is wrong. This package reads in one pass without reflection and
+// goes on after a mismatch, so one decoding reports all of them, each with its JSON
+// Pointer and byte offset.
 //
 // # What it accepts
 //
-// A document is RFC 8259 JSON in UTF-8, nested at most [MaxDepth] deep. Where
-// encoding/json repairs, wire reports: bytes that are not UTF-8 and escapes that
-// name half a surrogate pair are errors in both directions, because a Go
-// string could not give them back. A member that occurs twice counts once, the
-// last one wins, as in encoding/json.
+// A document is RFC 8259 JSON in UTF-8, nested at most [MaxDepth] deep. Bytes that
+// are not UTF-8 and escapes that name half a surrogate pair are errors in both
+// directions, because a Go string cannot keep them (encoding/json replaces them). Of
+// a member that occurs twice the last one counts, as in encoding/json.
 //
 // # Numbers
 //
-// An integer is what JSON Schema calls one: 1, 1.0 and 1e3 are, 1.5 is not.
-// One that does not fit an int64, and a number that overflows a float64 or has
-// more digits than it holds, is an error, never cut. Numbers in free-form values
-// stay json.Number. A float64 is written as encoding/json writes it.
+// 1, 1.0 and 1e3 are integers, 1.5 is not, as in JSON Schema. An integer that does
+// not fit an int64 is an error, and so is a number that overflows a float64 or has
+// more digits than it holds. Numbers in free-form values stay json.Number. A float64
+// is written as encoding/json writes it.
 //
 // # Bytes
 //
@@ -44,9 +43,9 @@
 // in a TimeOfDay. Go holds nine digits of a second; further ones are in the text
 // alone.
 //
-// A date-time has a T between its parts; a space is an error. A duration may
-// leave out units between others, as ISO 8601 has it and the grammar of RFC 3339
-// has not; validators that are stricter there refuse what is accepted here.
+// A date-time has a T between its parts; a space is an error. A duration can leave
+// out units between others. ISO 8601 allows that and the grammar of RFC 3339 does not,
+// so stricter validators refuse some durations that are accepted here.
 //
 // # Texts that Go values do not keep
 //

@@ -4,51 +4,52 @@
 // # Order and offsets
 //
 // Each partition has one goroutine that handles its records one after the other,
-// so records of one key are handled in order. A record's offset is marked once
-// its handler has returned without an error, and only marked offsets are ever
-// committed: in the background, when a partition is revoked, and at the end. A
-// process that dies is therefore handed again what it had handled and not yet
-// committed, never less than what is left to do. Package inbox makes such a
-// repeat harmless.
+// so records of one key are handled in order. A record's offset is marked after its
+// handler returned without an error, and only marked offsets are committed: in the
+// background, when a partition is revoked, and at the end. After a crash the group
+// gets the records again that were handled and not yet committed; none is skipped.
+// Package inbox makes such a repeat harmless.
 //
 // # Failures
 //
-// A handler's error, or panic, is answered by trying the record again after a
-// pause, for as long as it takes or up to Config.MaxAttempts. Only the record's
-// partition waits meanwhile; its fetching is paused once enough records wait behind,
-// the others go on, and the membership in the group is kept up however long it
-// lasts. A record that cannot be decoded is not tried again. What is given up goes to
-// Config.DeadLetter, or, without that, Config.GiveUp says whether to stop or to
-// skip it. A handler that ends its goroutine (runtime.Goexit) has failed with
+// If a handler returns an error or panics, the record is tried again after a pause,
+// without limit or up to Config.MaxAttempts. Only the record's partition waits; the
+// others go on. The consumer stops fetching the partition when enough records wait,
+// and stays a member of the group however long it takes. A record that cannot be
+// decoded is not tried again. After the last attempt the record goes to
+// Config.DeadLetter; without that, Config.GiveUp says whether to stop or to skip the
+// record. A handler that ends its goroutine (runtime.Goexit) has failed with
 // ErrHandlerExited. Each line in the log names the record, and has the stack of a
 // panic.
 //
 // # What keeps it from reading
 //
-// A topic that does not exist or may not be read, a group that cannot be joined, a
-// member whose kgo.InstanceID another process took over, brokers that do not answer:
-// the consumer warns once, then after one, two, four and at most 15 minutes with a
-// count, says when it is over, and meanwhile tries again with growing pauses. A
-// partition whose fetches fail is paused by itself; the others are read.
-// [Consumer.Ready] has the reasons, for a readiness probe, and
-// Config.StopWhenUnready makes Run end when they last. A topic that was deleted and
-// created again is taken up from its beginning, once what was in memory of the former
-// one is handled. Each commit has the topic's id in its metadata: an offset that
-// belongs to a former topic of the same name is not believed. Only an offset without
-// an id, set by another client before the consumer began, is.
+// Examples are a topic that does not exist or cannot be read, a group that cannot be
+// joined, a member whose kgo.InstanceID another process took over, and brokers that
+// do not answer. The consumer warns once, then after one, two, four and at most 15
+// minutes with a count, and logs when the problem is over. Meanwhile it tries again
+// with growing pauses. A partition whose fetches fail is paused alone; the others are
+// read. [Consumer.Ready] returns the reasons, for a readiness probe, and
+// Config.StopWhenUnready makes Run end if they last.
 //
-// Records that the topic's retention, or a delete, removed before the group read
-// them are reported with their offsets; see Config.OnLoss.
+// A topic that was deleted and created again is read from its beginning, after the
+// records of the former topic that are in memory are handled. Each commit has the
+// topic's id in its metadata, and an offset of a former topic of the same name is not
+// used. An offset without an id is used if another client set it before the consumer
+// began.
+//
+// Records that the topic's retention or a delete removed before the group read them
+// are reported with their offsets; see Config.OnLoss.
 //
 // # Memory
 //
-// What is fetched and not handled is bounded over all partitions, by
-// Config.BufferBytes.
+// Config.BufferBytes limits the records that are fetched and not handled, over all
+// partitions.
 //
 // # Rebalances
 //
-// When a partition is revoked, the handler that runs is let finish, within
-// Config.DrainTimeout, and its offset is committed before the partition goes to
-// somebody else. When it was lost already (the member was thrown out of the
+// When a partition is revoked, the running handler can finish within
+// Config.DrainTimeout, and its offset is committed before another member gets the
+// partition. If the partition is lost already (the member was removed from the
 // group), the handler's context is cancelled.
 package kafka

@@ -1,8 +1,8 @@
 // Package redisinbox makes a consumer skip events that it has handled, with
 // Redis as its memory. It is for effects that are not rows of the consumer's own
-// Postgres: a mail, a call of another service, a row in another database. Where
-// the effects are such rows, package inbox is the better choice: there the memory
-// and the effects are committed together.
+// Postgres: a mail, a call of another service, a row in another database. If the
+// effects are such rows, use package inbox: it commits the memory and the effects
+// together.
 //
 // [Inbox.Once] wraps handlers of package consume, one or all of a router:
 //
@@ -16,18 +16,18 @@
 //	leased   a consumer handles it now; the key expires unless it is renewed
 //	done     it was handled; the key stays for the TTL of its event type
 //
-// A delivery takes the lease, which is renewed while the handler runs. When the
-// handler succeeds the key becomes done, when it fails the key is removed. A
-// delivery that finds the key done is skipped: the event's id and type come from
-// the record's headers, and the body is not looked at. One that finds it leased
-// waits for what becomes of it, since to pass over an event that another consumer
-// may yet fail to handle would lose it. A consumer that dies is waited for until
-// its lease has run out. Every command touches one key, so a Redis cluster will do.
+// A delivery takes the lease, which is renewed while the handler runs. If the handler
+// succeeds, the key becomes done; if it fails, the key is removed. A delivery that
+// finds the key done is skipped: the event's id and type come from the record's
+// headers, and the body is not read. A delivery that finds the key leased waits for
+// the outcome, because the other consumer may fail to handle the event. If that
+// consumer dies, the wait ends when its lease expires. Every command uses one key, so
+// a Redis cluster works.
 //
 // # What can be handled twice
 //
-// The effects and the mark are not one transaction, so no setting makes this
-// once and only once. An event is handled again when it is delivered again and
+// The effects and the mark are not one transaction, so no setting makes this exactly
+// once. An event is handled again if it is delivered again and
 //
 //   - the consumer died, or was ended by its caller, after the effect and before
 //     the mark: a window of one round trip to Redis;

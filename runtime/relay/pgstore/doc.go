@@ -15,45 +15,46 @@
 //	                                      is not settled comes twice if the relay dies
 //
 // A standby has one session (two in its first minute), an idle leader three, a busy
-// one four, and each eight further stores add one, up to ten; see [ServerConfig]. When the server refuses a
-// further session, the store goes on with those it has (two are enough) and asks
-// again after a growing pause, once for all its stores.
+// one four, and each eight further stores add one, up to ten; see [ServerConfig]. If
+// the server refuses a further session, the stores go on with those they have (two are
+// enough) and ask again after a growing pause, once for all of them.
 //
 // The lease row names the sessions that may lock it by their backend pids and start
-// times, so that a successor can end those that stand in its way and never hits a
-// later session that was given the same pid.
+// times. So a successor can end those that are in its way, and never ends a later
+// session with the same pid.
 //
-// Connecting is not bounded by the call that needs it: a call about the lease has
-// less time than it may take to get past a host that accepts connections and never
-// answers. It goes on, and the next call finds the connection made. Each address may keep
-// silent for [DefaultConnectTimeout], unless the configuration says otherwise, and one
-// that lately did not answer is tried last. A check goes on without its caller too.
+// Connecting is not limited by the call that needs it, because a call about the lease
+// has less time than it can take to get past a host that accepts connections and never
+// answers. The attempt goes on, and the next call uses its result. Each address can
+// stay silent for [DefaultConnectTimeout], unless the configuration says otherwise. An
+// address that did not answer lately is tried last. A check goes on without its caller
+// too.
 //
-// What a term knows about its progress is a database snapshot, which is worth
-// something only on the server run that made it: a crash, a fail-over or a
-// restore may hand out transaction ids, and even seqs, a second time. So a
-// session that is lost is replaced only while the session of the leases still
-// answers, on a server with the same start time; else the term ends, and the
-// calls return [relay.ErrLeaseLost]. A new term begins from the unsettled rows.
+// What a term knows about its progress is a database snapshot. It means something
+// only on the server run that made it: after a crash, a fail-over or a restore,
+// transaction ids and even seqs can be given out a second time. So a lost session is
+// replaced only while the session of the leases still answers, on a server with the
+// same start time. Otherwise the term ends, and the calls return
+// [relay.ErrLeaseLost]. A new term begins with the unsettled rows.
 //
 // # Waiting
 //
-// An idle outbox costs no polling: one statement looks on the server, every 25 ms,
+// An idle outbox is not polled: one statement on the server checks every 25 ms
 // whether the sequence of seq has moved or one of the transactions that had locked
 // the table has ended. sql/idle.sql says why that misses nothing.
 //
 // # Renewing
 //
-// What a renewal costs is its commit, so leases that are due together are renewed in
-// one transaction. It waits for no lock: a lease row that somebody else has locked is
-// left out, and tried again. Statements about leases have a time limit of the store's
-// own; a caller that gives up does not end them.
+// A renewal costs one commit, so leases that are due together are renewed in one
+// transaction. It waits for no lock: a lease row that is locked is left out and tried
+// again. The store limits the time of statements about leases; a caller that stops
+// waiting does not end them.
 //
 // # Reading
 //
-// The statements are in sql/read.sql, with the reasons for their shape. Every
-// plan is an index scan whatever the statistics say; the settings that see to it
-// hold for the store's own sessions.
+// The statements are in sql/read.sql, with the reasons for their shape. Every plan is
+// an index scan whatever the statistics say; settings of the store's own sessions
+// ensure that.
 //
 // Rows whose transaction id belongs to another cluster (a dump was restored) are
 // found at the first snapshot of a term, and their tx is cleared: they are part of
@@ -61,29 +62,28 @@
 //
 // # Write-ahead log
 //
-// Postgres shows a commit with synchronous_commit off before it is on disk, but
-// never before its record is in the log. So every snapshot is followed by a look at
-// how far the log is filled: whatever the snapshot shows was committed before
-// there, and one wait for that position does for all pages that are read under it,
-// however late. (A row without a tx is older than the column, or was made one by
-// the store itself before the term's first snapshot.) A page carries the position
-// of the latest snapshot, which is no earlier than that of its own, and
-// [Store.Flushed] returns once the log is on disk up to there. When it is not
-// already, waiting for the WAL writer would take up to three times wal_writer_delay
-// (200 ms each); instead the store commits a transaction that holds nothing but a
-// logical message, which flushes the log up to its own commit record and shares
-// the fsync with whoever commits at the same moment.
+// Postgres shows a commit with synchronous_commit off before it is on disk, but never
+// before its record is in the log. So after every snapshot the store reads the
+// position at the end of the log: whatever the snapshot shows was committed before
+// that position, and one wait for it is enough for all pages that are read under the
+// snapshot. (A row without a tx is older than the column, or the store removed its tx
+// before the term's first snapshot.) A page has the position of the latest snapshot,
+// which is no earlier than that of its own, and [Store.Flushed] returns when the log
+// is on disk up to there. Waiting for the WAL writer would take up to three times
+// wal_writer_delay (200 ms each). Instead the store commits a transaction with
+// nothing but a logical message. That flushes the log up to its own commit record, and
+// shares the fsync with other commits at the same moment.
 //
 // Some managed servers refuse to tell positions of their log (Amazon Aurora, without
-// rds.logical_replication). [Store.Check] finds that out and warns; then, for each
-// page, the store commits an update of the lease row that changes nothing. What a
-// snapshot shows is in the log before that commit, so it is on disk once the
-// commit is, on every server whose log reaches the disk in its order. It costs one
-// commit for each page of rows, and nothing while there are none.
+// rds.logical_replication). [Store.Check] detects that and warns. Then the store
+// commits, for each page, an update of the lease row that changes nothing. What a
+// snapshot shows is in the log before that commit. So it is on disk when the commit
+// is, on every server whose log reaches the disk in order. This costs one commit for
+// each page of rows, and nothing while there are none.
 //
 // # Settling
 //
-// See sql/settle.sql: one autocommit statement that takes the lease row first.
+// See sql/settle.sql: one autocommit statement that locks the lease row first.
 // [Mark] keeps the rows for [Store.Sweep], [Delete] removes them at once.
 package pgstore
 
