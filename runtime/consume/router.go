@@ -7,19 +7,18 @@ import (
 	"sync/atomic"
 )
 
-// Handler handles one message. A nil error means that the message is done with
-// for good: its offset may be committed.
+// Handler handles one message. A nil error means that the message is handled: its
+// offset can be committed.
 type Handler func(ctx context.Context, m Message) error
 
 // Middleware wraps a handler, for metrics, logging, timeouts and the like.
 type Middleware func(next Handler) Handler
 
-// Unknown says what becomes of a record whose event type has no handler.
+// Unknown says what happens to a record whose event type has no handler.
 type Unknown int
 
 const (
-	// Skip lets the record pass as handled. It is what a consumer of a topic
-	// shared by several event types wants.
+	// Skip counts the record as handled. Use it if a topic has several event types.
 	Skip Unknown = iota
 	// Fail makes Dispatch return an [UnknownTypeError].
 	Fail
@@ -28,7 +27,7 @@ const (
 // Option configures a [Router].
 type Option func(*Router)
 
-// OnUnknown sets what becomes of records without a handler. Default: [Skip].
+// OnUnknown sets what happens to records without a handler. Default: [Skip].
 func OnUnknown(u Unknown) Option { return func(r *Router) { r.unknown = u } }
 
 // Use wraps every handler, those registered later too; the first middleware is
@@ -37,9 +36,9 @@ func Use(middleware ...Middleware) Option {
 	return func(r *Router) { r.middleware = append(r.middleware, middleware...) }
 }
 
-// Router knows the handler of each event type. Register every handler before
-// the first Dispatch; from then on the router does not change and Dispatch may
-// be called by any number of goroutines.
+// Router has the handler of each event type. Register every handler before the first
+// Dispatch. After that the router does not change, and any number of goroutines can
+// call Dispatch.
 type Router struct {
 	handlers   map[string]Handler // by event type
 	tombstones map[string]Handler // by topic
@@ -49,8 +48,7 @@ type Router struct {
 	skippedUnknown, skippedTombstones atomic.Uint64
 }
 
-// Counts are the records that a [Router] let pass without calling a handler,
-// since it was made.
+// Counts are the records that a [Router] skipped since it was created.
 type Counts struct {
 	SkippedUnknown    uint64 // their event type has no handler
 	SkippedTombstones uint64 // their topic has no handler for tombstones

@@ -14,10 +14,10 @@ import (
 // forgetWindow is how many ids one statement looks at.
 const forgetWindow = 1_000
 
-// Forget deletes the ids that the consumer handled longer ago than keep, and
-// reports how many. Run it now and then, say daily, on a pool: it goes through
-// the consumer's ids by primary key in small statements, each committed by
-// itself. Several may run at once.
+// Forget deletes the ids that the consumer handled longer ago than keep, and returns
+// how many. Run it regularly, for instance daily, on a pool. It goes through the
+// consumer's ids by primary key in small statements, and commits each one. Several
+// can run at the same time.
 func Forget(ctx context.Context, db outbox.DBTX, consumer string, keep time.Duration) (int64, error) {
 	q := inboxdb.New(db)
 	var total int64

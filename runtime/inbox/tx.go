@@ -19,26 +19,25 @@ type Beginner interface {
 	Begin(ctx context.Context) (pgx.Tx, error)
 }
 
-// Tx returns a handler that runs h once for each event, in a transaction which
-// also records the event's id under the consumer's name, and commits it. When h
-// fails or panics, the transaction is rolled back, its connection goes back to the
-// pool and the id is free again: the next delivery is handled as the first. A panic
-// then goes on to the caller; consume.Router turns it into an error.
+// Tx returns a handler that runs h once for each event, in a transaction that also
+// records the event's id under the consumer's name. If h returns an error, panics or
+// calls runtime.Goexit, the transaction is rolled back, its connection goes back to
+// the pool, and the next delivery handles the event. A panic goes on to the caller;
+// consume.Router turns it into an error.
 //
-// For an event that was handled before, h is not called and the result is nil.
-// While two deliveries of one event are handled at the same time, the second
-// waits for the first transaction to end.
+// For an event that was handled before, h is not called and the result is nil. If
+// two deliveries of one event are handled at the same time, the second waits for the
+// first transaction to end.
 //
-// The consumer's name (at most 255 characters) stands for one effect: two handlers
-// of one service that both want the same event need two names. Changing it
+// The consumer's name (at most 255 characters) identifies one effect: two handlers of
+// one service that both handle the same event need two names. Changing the name
 // forgets what was handled.
 //
-// A handler that inserts events of its own in tx inserts them at once, where
-// outbox.Tx sends them along with COMMIT; see [InOutbox] for that.
+// An event that h inserts in tx is inserted at once. To send it with COMMIT, use
+// [InOutbox].
 //
-// When h panics or calls runtime.Goexit, the transaction is rolled back and the
-// panic goes on. A connection of a pool that leads to a server which takes no
-// writes (see [outbox.IsReadOnly]) is closed and does not go back.
+// A connection to a server that accepts no writes (see [outbox.IsReadOnly]) is closed
+// instead of returned to the pool.
 func Tx[T any](db Beginner, consumer string, h func(ctx context.Context, tx pgx.Tx, e outbox.Envelope[T]) error) func(ctx context.Context, e outbox.Envelope[T]) error {
 	checkConsumer(consumer)
 	return func(ctx context.Context, e outbox.Envelope[T]) error {
@@ -66,8 +65,8 @@ func giveUp(ctx context.Context, tx pgx.Tx) {
 	_ = tx.Conn().Close(ctx) // the rollback that follows finds it closed
 }
 
-// InOutbox is [Tx] with a transaction of an outbox, for handlers that insert
-// events: those go with COMMIT, and the relay is woken.
+// InOutbox is [Tx] with a transaction of an outbox, for handlers that insert events:
+// they are sent with COMMIT, and the relay is woken.
 func InOutbox[T any](ob *outbox.Outbox, consumer string, h func(ctx context.Context, tx *outbox.Tx, e outbox.Envelope[T]) error) func(ctx context.Context, e outbox.Envelope[T]) error {
 	checkConsumer(consumer)
 	return func(ctx context.Context, e outbox.Envelope[T]) error {
@@ -77,10 +76,9 @@ func InOutbox[T any](ob *outbox.Outbox, consumer string, h func(ctx context.Cont
 	}
 }
 
-// Claim records the event's id in a transaction of the caller's, and reports
-// whether this is the first time: false means that the event was handled before,
-// and the transaction has nothing to do. It is what Tx is made of, for handlers
-// that need another shape.
+// Claim records the event's id in the caller's transaction, and reports whether this
+// is the first time. False means that the event was handled before: then end the
+// transaction. Use Claim if [Tx] does not fit your handler.
 func Claim(ctx context.Context, tx outbox.Transaction, consumer string, eventID uuid.UUID) (bool, error) {
 	if eventID == uuid.Nil {
 		return false, errors.New("inbox: the event has no id, by which a repeat could be told")

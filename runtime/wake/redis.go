@@ -38,20 +38,18 @@ type RedisWaker struct {
 	closed bool
 }
 
-// Redis returns a waker for the outbox of the service. The client stays the
-// caller's, to share and to close. A service that has to start while Redis is
-// away, when no client can be made, uses RedisLazy.
+// Redis returns a waker for the outbox of the service. The caller shares and closes
+// the client. If the service must start while Redis is unavailable, use RedisLazy.
 func Redis(client rueidis.Client, service string) *RedisWaker {
 	w := newRedisWaker(service)
 	w.client = client
 	return w
 }
 
-// RedisLazy is Redis with a client of the waker's own, which it makes at the
-// first wake-up that finds Redis there; so Redis may be away when the service
-// starts. A connection may take Dialer.Timeout (2 s where it is zero) to be made,
-// and goes on being made after the wake-up that began it has given up. Close the
-// waker at the end.
+// RedisLazy is Redis with a client of its own, which it creates at the first wake-up
+// that reaches Redis. So Redis can be unavailable when the service starts. Connecting
+// takes at most Dialer.Timeout (2 s if it is zero), and goes on after the wake-up that
+// began it has ended. Close the waker at the end.
 func RedisLazy(redis rueidis.ClientOption, service string) *RedisWaker {
 	w := newRedisWaker(service)
 	w.options, w.own = bounded(redis), true
@@ -196,10 +194,10 @@ type RedisWaitSource struct {
 }
 
 // RedisSource returns the relay's end of the wake-ups of the service's outbox. It
-// connects with a client of its own when it is first waited on, so Redis need not
-// be there yet. Dialling and each answer may take 2 s, unless the options set
-// Dialer.Timeout and ConnWriteTimeout; a connection that goes silent while the
-// relay waits is given up after 7 s. The Redis user needs PING, BLPOP and DEL.
+// connects with a client of its own in the first Wait, so Redis can be unavailable
+// before. Connecting and each answer take at most 2 s, unless the options set
+// Dialer.Timeout and ConnWriteTimeout. A connection that becomes silent while the
+// relay waits is closed after 7 s. The Redis user needs PING, BLPOP and DEL.
 func RedisSource(redis rueidis.ClientOption, service string, options SourceOptions) *RedisWaitSource {
 	return &RedisWaitSource{options: bounded(redis), key: RedisKey(service), source: newSource(options, "Redis")}
 }

@@ -15,15 +15,15 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/consume"
 )
 
-// Action says what happens to a record that is given up, or that was lost.
+// Action says what happens to a record that cannot be handled, or that was lost.
 type Action string
 
 const (
-	// Stop makes Run return the error. The record's offset is not committed: it is
-	// the first to be read again.
+	// Stop makes Run return the error. The record's offset is not committed: the next
+	// Run reads the record first.
 	Stop Action = "stop"
-	// Skip logs the error and goes on behind the record, which this group will not
-	// see again.
+	// Skip logs the error and goes on after the record. This group does not read the
+	// record again.
 	Skip Action = "skip"
 )
 
@@ -32,13 +32,12 @@ type Dispatcher interface {
 	Dispatch(ctx context.Context, m consume.Message) error
 }
 
-// DeadLetter takes over a record that is given up: it writes it to a topic or a
-// table for people to look at. Once it returns nil, the record counts as handled;
-// an error or a panic is answered like one of a handler, by trying again without
-// limit.
+// DeadLetter stores a record that cannot be handled, for instance in a topic or a
+// table. When it returns nil, the record counts as handled. After an error or a panic
+// it is called again, without limit.
 type DeadLetter func(ctx context.Context, m consume.Message, cause error) error
 
-// Config is what New and Run need to know. Brokers, Group, Topics and Router are
+// Config configures New and Run. Brokers, Group, Topics and Router are
 // required; the zero value of every other field means its default.
 type Config struct {
 	// Brokers are the addresses to begin with, host:port.
@@ -50,14 +49,14 @@ type Config struct {
 	// Router handles the messages.
 	Router Dispatcher
 
-	// MaxAttempts is how often a record's handler is tried before the record is
-	// given up. A panic counts as a failed attempt. Default 0: without limit.
+	// MaxAttempts is how often a record's handler is called before the record goes to
+	// DeadLetter. A panic counts as a failed attempt. Default 0: without limit.
 	MaxAttempts int
 	// RetryMin and RetryMax bound the pause between two attempts, which doubles
 	// from one to the other. Defaults 100ms and 30s.
 	RetryMin, RetryMax time.Duration
-	// DeadLetter takes records that are given up: after MaxAttempts, and at once
-	// when they cannot be decoded or nobody handles their type. Default nil: see
+	// DeadLetter gets records that cannot be handled: after MaxAttempts, and at once if
+	// they cannot be decoded or have no handler. Default nil: see
 	// GiveUp.
 	DeadLetter DeadLetter
 	// GiveUp is what happens to such a record without a DeadLetter. Default Stop.

@@ -40,11 +40,12 @@ func Run(ctx context.Context, cfg Config) error {
 }
 
 // Run reads records and handles them until ctx ends or something stops it. It
-// returns nil when ctx ended: then running handlers have finished, what was
-// handled is committed, and the group was left. Otherwise the error is that of the
-// record which was given up (a *consume.HandlerError, *consume.DecodeError or
-// *consume.UnknownTypeError), a *[LostRecordsError] under Config.OnLoss, or a
-// *[NotReadyError] under Config.StopWhenUnready.
+// returns nil when ctx ended: then running handlers have finished, the offsets of
+// handled records are committed, and the consumer has left the group. Otherwise it
+// returns the error of the record that could not be handled (a
+// *consume.HandlerError, *consume.DecodeError or *consume.UnknownTypeError), a
+// *[LostRecordsError] under Config.OnLoss, or a *[NotReadyError] under
+// Config.StopWhenUnready.
 //
 // It may be called again after it returned, but not while it runs.
 func (c *Consumer) Run(ctx context.Context) error {
@@ -78,13 +79,12 @@ func (c *Consumer) begin() (*run, error) {
 
 // Ready returns nil while the consumer is a member of its group and can read all
 // of its topics. Otherwise it returns a *[NotReadyError] with every reason: a topic
-// that does not exist or may not be read, a group that it cannot join, brokers that
-// do not answer. It asks nobody and returns at once, so that it can stand behind a
-// readiness probe.
+// that does not exist or cannot be read, a group that it cannot join, brokers that
+// do not answer. It asks no server and returns at once: use it for a readiness probe.
 //
-// A member without partitions is ready: the group may have more members than
-// partitions. So is one whose handlers fail: to send its partitions elsewhere
-// would not help.
+// A member without partitions is ready, because a group can have more members than
+// partitions. A member whose handlers fail is ready too, because another member could
+// not do better.
 func (c *Consumer) Ready() error {
 	c.mu.Lock()
 	r, runs, ended := c.running, c.runs, c.ended

@@ -22,39 +22,38 @@ import (
 // returns one then, wraps it.
 var ErrLeaseLost = errors.New("redisinbox: the lease on the event ran out while it was handled, and another consumer has taken it over")
 
-// Away says what becomes of an event while Redis cannot be asked about it.
+// Away says what happens to an event while Redis is unavailable.
 type Away int
 
 const (
-	// HandleAnyway handles the event: a repeat may then be handled a second time.
-	// The consumer goes on as one without an inbox would.
+	// HandleAnyway handles the event, as without an inbox: a repeat may be handled a
+	// second time.
 	HandleAnyway Away = iota
 	// Fail returns an error without calling the handler, so that the event is
-	// delivered again. The consumer stands still until Redis is back.
+	// delivered again. The consumer waits until Redis is available.
 	Fail
 )
 
-// Options configure an [Inbox]. The zero value is a good start.
+// Options configure an [Inbox]. The zero value has the defaults.
 type Options struct {
-	// TTL is how long a handled event is remembered. It should be no shorter than a
-	// repeat can be away: the retention of the topic covers a group that is set back
-	// to the beginning. Each event costs about 150 bytes of Redis for so long.
-	// Default 168h (7 days, Kafka's default retention).
+	// TTL is how long a handled event is remembered. Use at least the retention of the
+	// topic: then a group that is set back to the beginning skips what it handled. Each
+	// event uses about 150 bytes of Redis during this time. Default 168h (7 days,
+	// Kafka's default retention).
 	TTL time.Duration
 	// TTLByType are the event types with another TTL.
 	TTLByType map[string]time.Duration
-	// Lease is how long a consumer that died keeps its event from the others. It
-	// is renewed every third of it while the handler runs, so a handler may take
-	// longer. Default 10s; at least 100ms.
+	// Lease is how long an event stays leased after its consumer died. While the
+	// handler runs, the lease is renewed after each third of this time, so a handler can
+	// take longer. Default 10s; at least 100ms.
 	Lease time.Duration
-	// Timeout bounds each question to Redis. A Redis that is silent, rather than
-	// gone, costs every event up to two of them. Default 1s; more than Lease/3 is
-	// taken as Lease/3.
+	// Timeout limits each command to Redis. A Redis that does not answer delays every
+	// event by up to two timeouts. Default 1s; at most Lease/3.
 	Timeout time.Duration
-	// Away says what becomes of an event while Redis is away. Default HandleAnyway:
-	// a service does not stand still for the sake of its memory.
+	// Away says what happens to an event while Redis is unavailable. Default
+	// HandleAnyway: the service goes on.
 	Away Away
-	// Logger gets a warning when Redis is away and when a lease is lost. Default
+	// Logger gets a warning when Redis is unavailable and when a lease is lost. Default
 	// slog.Default().
 	Logger *slog.Logger
 }
@@ -105,10 +104,10 @@ type Inbox struct {
 	outage   outage
 }
 
-// New returns the inbox of a consumer. The client stays the caller's, to share
-// and to close. The consumer's name (1 to 255 bytes) stands for one effect: two
-// handlers that both want the same event need an inbox each. Changing it forgets
-// what was handled.
+// New returns the inbox of a consumer. The caller shares and closes the client. The
+// consumer's name (1 to 255 bytes) identifies one effect: two handlers that both
+// handle the same event need an inbox each. Changing the name forgets what was
+// handled.
 func New(client rueidis.Client, consumer string, options Options) (*Inbox, error) {
 	const limit = 255
 	if client == nil {
@@ -124,22 +123,20 @@ func New(client rueidis.Client, consumer string, options Options) (*Inbox, error
 	return &Inbox{client: client, consumer: consumer, options: options}, nil
 }
 
-// Key is the Redis key of an event, for people who want to look at it or to make
-// the consumer forget the event.
+// Key is the Redis key of an event. Deleting it makes the consumer forget the event.
 func (i *Inbox) Key(event uuid.UUID) string { return "inbox:" + i.consumer + ":" + event.String() }
 
 // Once returns a handler that calls next for each event that this consumer has
-// not handled before; it is a [consume.Middleware]. For one that was handled, the
-// result is nil. While another delivery of the event is being handled, it waits
-// for what becomes of that, or for ctx to end.
+// not handled before; it is a [consume.Middleware]. For an event that was handled it
+// returns nil. While another delivery of the event is being handled, it waits for the
+// outcome, or for ctx to end.
 //
-// An error of next is returned as it is, and the event is free to be handled by
-// its next delivery. Under [Fail], an error of Redis is returned before next is
-// called. After next has succeeded the result is nil whatever Redis says: the
-// event has been handled. When next panics, the event is free in the same way and
-// the panic goes on to the caller. A record that carries no event id, neither in
-// its headers nor in its body, is a [consume.DecodeError]; a tombstone without one
-// goes to next each time that it is delivered.
+// An error of next is returned as it is, and the next delivery handles the event
+// again. Under [Fail], an error of Redis is returned before next is called. After next
+// succeeded the result is nil, whatever Redis answers. If next panics, the next
+// delivery handles the event again, and the panic goes on to the caller. A record
+// without an event id in its headers or body is a [consume.DecodeError]; a tombstone
+// without one goes to next at every delivery.
 func (i *Inbox) Once(next consume.Handler) consume.Handler {
 	return func(ctx context.Context, m consume.Message) error {
 		id, err := m.EventID()

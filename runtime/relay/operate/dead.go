@@ -13,7 +13,7 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/relay/operate/internal/operatedb"
 )
 
-// DeadLetter is a row that the relay has given up.
+// DeadLetter is a dead row.
 type DeadLetter struct {
 	Seq           int64     `json:"seq"`
 	EventID       uuid.UUID `json:"event_id"`
