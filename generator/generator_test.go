@@ -38,11 +38,21 @@ func config(t *testing.T, archive string) generator.Config {
 			t.Fatal(err)
 		}
 	}
+	return generator.Config{Dir: dir, SQLCCommand: sqlcCommand(t)}
+}
+
+// sqlcCommand is the command that behaves as sqlc: an outboxgen that is built
+// without the race detector, which is several times faster, or this test binary.
+func sqlcCommand(t *testing.T) []string {
+	t.Helper()
+	if plain := os.Getenv("OUTBOXGEN_TEST_PLAIN"); plain != "" {
+		return []string{plain, "sqlc"}
+	}
 	exe, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return generator.Config{Dir: dir, SQLCCommand: []string{exe, asSQLC}}
+	return []string{exe, asSQLC}
 }
 
 const graded = `-- go.mod --

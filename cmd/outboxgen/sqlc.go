@@ -27,9 +27,12 @@ func newSQLC() *cobra.Command {
 	}
 }
 
+// ownFile is the file of this program. Tests replace it.
+var ownFile = os.Executable
+
 // self is the command that runs sqlc.
 func self() ([]string, error) {
-	exe, err := os.Executable()
+	exe, err := ownFile()
 	if err != nil {
 		return nil, fmt.Errorf("find outboxgen's own file, to run sqlc: %w", err)
 	}

@@ -26,8 +26,13 @@ func TestMain(m *testing.M) {
 	services.Main(m)
 }
 
+// command is the command that behaves as sqlc: an outboxgen that is built without
+// the race detector, which is several times faster, or this test binary.
 func command(t *testing.T) []string {
 	t.Helper()
+	if plain := os.Getenv("OUTBOXGEN_TEST_PLAIN"); plain != "" {
+		return []string{plain, "sqlc"}
+	}
 	exe, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
