@@ -133,7 +133,7 @@ func settle(ctx context.Context, dir string, failures []Failure) error {
 			cases, open = append(cases, c), append(open, i)
 		}
 	}
-	outcomes, err := verdict.Run(ctx, dir, cases)
+	outcomes, err := verdict.RunSchemas(ctx, dir, cases)
 	if err != nil {
 		return err
 	}

@@ -73,7 +73,7 @@ func Run(ctx context.Context, dir string, schemas []Schema) ([]Failure, Count, e
 			cases[i].Documents = append(cases[i].Documents, verdict.Document{JSON: d})
 		}
 	}
-	outcomes, err := verdict.Run(ctx, dir, cases)
+	outcomes, err := verdict.RunSchemas(ctx, dir, cases)
 	if err != nil {
 		return nil, count, err
 	}
@@ -121,7 +121,7 @@ func judge(s Schema, c verdict.Case, o verdict.Outcome, validator *jsonschema.Sc
 		}
 		if direction != verdict.Agrees {
 			kind := kindOf(direction, c.Documents[i].JSON, a)
-			if kind == Kind(verdict.RefusesValid) && o.NoEvent(c.Documents[i].Event, c.Documents[i].JSON) {
+			if kind == Kind(verdict.RefusesValid) && o.NoEvent("", c.Documents[i].JSON) {
 				kind = NoEvent
 			}
 			f := add(kind, detail)

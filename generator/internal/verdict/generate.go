@@ -44,7 +44,7 @@ func generateOne(c Case) (o Outcome, err error) {
 			o.Internal = fmt.Sprintf("panic: %v\n%s", problem, debug.Stack())
 		}
 	}()
-	project, list, err := schema.LoadFS(c.fsys(), "outboxgen.yaml")
+	project, list, err := schema.LoadFS(c.fsys(), projectFile)
 	if err != nil {
 		return o, err
 	}

@@ -32,16 +32,27 @@ type Document struct {
 	JSON []byte
 }
 
-// SchemaFile is where ForSchema puts the schema.
-const SchemaFile = "thing.json"
+// SchemaFile is where ForSchema puts the schema, in the project of projectFile.
+const (
+	SchemaFile  = "thing.json"
+	projectFile = "outboxgen.yaml"
+)
 
 // ForSchema is a case with one schema, which is the event ThingV1 by an entry
 // under events: of the project file. The lines of settings are added to that
 // file.
 func ForSchema(name string, schema []byte, settings ...string) Case {
 	config := "version: 1\nservice: verdicts\nschemas: []\nout: events\nenvelope: none\n" + strings.Join(append(settings, ""), "\n") +
-		"events:\n  - schema: " + SchemaFile + "\n    name: Thing\n    version: 1\n    type: verdicts.thing.v1\n    aggregate: {type: thing}\n"
-	return Case{Name: name, Files: map[string][]byte{"outboxgen.yaml": []byte(config), SchemaFile: schema}}
+		eventsLine + eventEntry(SchemaFile, "Thing")
+	return Case{Name: name, Files: map[string][]byte{projectFile: []byte(config), SchemaFile: schema}}
+}
+
+// eventsLine begins the events of a project file.
+const eventsLine = "events:\n"
+
+// eventEntry is the entry of an event under events:.
+func eventEntry(file, name string) string {
+	return fmt.Sprintf("  - {schema: %s, name: %s, version: 1, type: verdicts.%s.v1, aggregate: {type: thing}}\n", file, name, strings.ToLower(name))
 }
 
 // fsys is the project as a file system.
