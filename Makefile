@@ -1,19 +1,22 @@
 # Every target does its own set-up and says what it is doing.
 .DEFAULT_GOAL := help
-.PHONY: help build demo test suite lint bench chaos crossing random-schemas catalogues services
+.PHONY: help build demo unit test suite lint modules tidy release-check bench chaos crossing random-schemas catalogues services
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\): .*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
 build: ## Build the commands into bin/
 	@.ci/notice
-	go build -o bin/ ./cmd/...
+	go build -o bin/ ./cmd/outbox...
 
 demo: ## Generate the sample, then run service, relay and consumer on it (needs Go only)
 	@.ci/services postgres redis
 	@.ci/notice
 	go run ./cmd/outboxgen -C testdata/service generate
 	@OUTBOXGEN_SERVICES="$${OUTBOXGEN_SERVICES:-$(CURDIR)/.services}" go run ./cmd/outboxdemo $(ARGS)
+
+unit: ## Run the tests that need no server (about a minute, once everything is compiled)
+	@.ci/unit $(ARGS)
 
 test: services ## Run every test (ARGS="-run TestName -v" for some)
 	@.ci/test $(ARGS)
@@ -23,6 +26,15 @@ suite: ## Run the official JSON Schema Test Suite against generated code (ARGS="
 	@.ci/notice
 	@OUTBOXGEN_SERVICES="$${OUTBOXGEN_SERVICES:-$(CURDIR)/.services}" OUTBOXGEN_REQUIRE=suite \
 		go test ./generator/internal/suite -run TestOfficialSuite -count=1 -v -timeout 20m $(ARGS)
+
+modules: ## Build and vet each Go module as its users have it, without go.work (ARGS=-short: test it too)
+	@.ci/modules $(ARGS)
+
+tidy: ## Tidy the go.mod and go.sum of each module
+	@go run ./cmd/internal/modules tidy
+
+release-check: ## Say what keeps the modules from being released together (VERSION=v1.2.3)
+	@go run ./cmd/internal/modules release $(VERSION)
 
 lint: ## Run go vet and the pinned golangci-lint, on the golden packages too
 	@.ci/lint

@@ -10,13 +10,11 @@ import (
 	"strings"
 	"time"
 
+	"github.com/outboxgen/outboxgen/internal/modules"
 	"github.com/outboxgen/outboxgen/testdata/manyevents"
 )
 
-const (
-	repository = "github.com/outboxgen/outboxgen"
-	megabyte   = 1 << 20
-)
+const megabyte = 1 << 20
 
 // generated is a module whose package is generated from many schemas.
 type generated struct {
@@ -29,7 +27,7 @@ type generated struct {
 // vet of what it wrote. It asks for a checkout of this repository, which holds
 // the module that the generated package imports.
 func generateVariants(ctx context.Context, l *lab) (_ []variant, err error) {
-	root, err := goOutput(ctx, "", "list", "-m", "-f", "{{.Dir}}", repository)
+	root, err := goOutput(ctx, "", "list", "-m", "-f", "{{.Dir}}", modules.Path)
 	if err != nil {
 		return nil, fmt.Errorf("find the repository, in which this scenario has to run: %w", err)
 	}
@@ -66,18 +64,11 @@ func generateVariants(ctx context.Context, l *lab) (_ []variant, err error) {
 // write writes the project and its go.mod, which takes the versions of the
 // repository's own.
 func (g *generated) write(root string, schemas int) error {
-	mod, err := os.ReadFile(filepath.Join(root, "go.mod"))
-	if err != nil {
-		return err
-	}
-	sum, err := os.ReadFile(filepath.Join(root, "go.sum"))
-	if err != nil {
-		return err
-	}
 	files := manyevents.Project(schemas)
-	files["go.sum"] = sum
-	files["go.mod"] = fmt.Appendf(nil, "%s\nrequire %s v0.0.0\n\nreplace %[2]s => %s\n",
-		strings.Replace(string(mod), "module "+repository, "module example.com/service", 1), repository, root)
+	var err error
+	if files["go.mod"], files["go.sum"], err = modules.Scratch(root, "example.com/service"); err != nil {
+		return err
+	}
 	for name, content := range files {
 		name = filepath.Join(g.dir, filepath.FromSlash(name))
 		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {

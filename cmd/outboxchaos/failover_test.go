@@ -13,7 +13,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
-	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/outboxgen/outboxgen/cmd/outboxchaos/internal/chaos"
@@ -107,7 +106,7 @@ func TestFailOver(t *testing.T) {
 			}
 			result, err := chaos.Run(t.Context(), chaos.Options{
 				Seed: 1, Duration: 16 * time.Second, Only: []string{"none"}, Dir: t.TempDir(), Command: self, Say: t.Logf,
-				Servers: lab.Servers{Postgres: primary, Kafka: services.KFake(t, kfake.NumBrokers(1)), Redis: services.Redis(t)},
+				Servers: lab.Servers{Postgres: primary, Kafka: services.KFake(t, services.FakeBrokers(1)), Redis: services.Redis(t)},
 				Midway: func(ctx context.Context, l *lab.Lab) error {
 					if mode == "asynchronous" {
 						if err := fallBehind(ctx, primary, standby); err != nil {

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/twmb/franz-go/pkg/kfake"
 
 	"github.com/outboxgen/outboxgen/cmd/outboxchaos/internal/instance"
 	"github.com/outboxgen/outboxgen/cmd/outboxchaos/internal/lab"
@@ -23,7 +22,7 @@ func newLab(t *testing.T, maxAttempts int) *lab.Lab {
 	l, err := lab.New(t.Context(), lab.Config{
 		Servers: lab.Servers{
 			Postgres: services.Postgres(t).PostgresServer, Redis: services.Redis(t),
-			Kafka: services.KFake(t, kfake.NumBrokers(1)), // the instances' proxies lead to one
+			Kafka: services.KFake(t, services.FakeBrokers(1)), // the instances' proxies lead to one
 		},
 		Command: self, Dir: t.TempDir(), ClockRates: [lab.Relays]float64{1, 1, 1}, MaxAttempts: maxAttempts,
 	})

@@ -26,7 +26,7 @@ func parseOptions(args []string, stderr io.Writer) (options, error) {
 	flags.IntVar(&o.writers, "writers", 8, "goroutines that write")
 	flags.DurationVar(&o.outage, "outage", 4*time.Second, "how long Kafka is away in the middle; 0: it stays")
 	flags.StringVar(&o.kafka, "kafka", "kfake",
-		"kfake: franz-go's in-process broker; kafka: the real one of 'make services', or the one that KAFKA_BROKERS names")
+		"kfake: franz-go's fake broker; kafka: the real one of 'make services', or the one that KAFKA_BROKERS names")
 	if err := flags.Parse(args); err != nil {
 		return o, err
 	}

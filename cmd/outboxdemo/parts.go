@@ -54,7 +54,7 @@ func (p *parts) start(ctx context.Context, o options, say func(string, ...any)) 
 	if o.kafka == "kafka" {
 		say("Kafka is ready at %v", p.kafka.Brokers)
 	} else {
-		say("Kafka is ready: franz-go's in-process kfake (-kafka kafka for the real one)")
+		say("Kafka is ready: franz-go's fake, kfake (-kafka kafka for the real one)")
 	}
 
 	redis, err := services.StartRedis(ctx)

@@ -3,12 +3,8 @@ package main
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,9 +13,7 @@ import (
 	"testing"
 	"time"
 
-	gomodule "golang.org/x/mod/module"
-	modzip "golang.org/x/mod/zip"
-
+	"github.com/outboxgen/outboxgen/internal/modules"
 	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
 )
 
@@ -41,12 +35,8 @@ func TestDocsGettingStarted(t *testing.T) {
 	dir := t.TempDir()
 	run := exec.CommandContext(t.Context(), "bash", "-c", stepsScript(t, source, dir))
 	run.Dir = dir
-	run.Env = append(os.Environ(),
-		"DATABASE_URL="+pg.URL,
-		"KAFKA_BROKERS="+strings.Join(kafka.Brokers, ","),
-		"GOPROXY=file://"+moduleProxy(t, root)+","+goEnv(t, "GOPROXY"),
-		"GONOSUMDB="+modulePath, "GONOSUMCHECK="+modulePath, "GOFLAGS=", "GOWORK=off",
-	)
+	run.Env = append(os.Environ(), moduleProxy(t, root)...)
+	run.Env = append(run.Env, "DATABASE_URL="+pg.URL, "KAFKA_BROKERS="+strings.Join(kafka.Brokers, ","))
 	run.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	var output bytes.Buffer
 	run.Stdout, run.Stderr = &output, &output
@@ -121,92 +111,25 @@ func waitFor(t *testing.T, limit time.Duration, done func() bool) {
 	}
 }
 
-// moduleProxy serves this checkout as the latest version of the module. The
-// version is named after the content, so that a cached one is never stale.
-func moduleProxy(t *testing.T, root string) string {
+// moduleProxy serves this checkout as the latest version of its modules. It
+// returns the environment in which go takes them from there.
+func moduleProxy(t *testing.T, root string) []string {
 	t.Helper()
-	version, files := checkout(t, root)
-	proxy := t.TempDir()
-	dir := filepath.Join(proxy, modulePath, "@v")
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		t.Fatal(err)
+	served, err := modules.Proxy(t.Context(), root, t.TempDir())
+	if errors.Is(err, modules.ErrNoWorkTree) {
+		t.Skip(err)
 	}
-	info, err := json.Marshal(map[string]string{"Version": version, "Time": "2026-01-02T03:04:05Z"})
 	if err != nil {
 		t.Fatal(err)
-	}
-	mod, err := os.ReadFile(filepath.Join(root, "go.mod"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var archive bytes.Buffer
-	if err := modzip.Create(&archive, gomodule.Version{Path: modulePath, Version: version}, files); err != nil {
-		t.Fatal(err)
-	}
-	for name, content := range map[string][]byte{
-		"list": []byte(version + "\n"), version + ".info": info, version + ".mod": mod, version + ".zip": archive.Bytes(),
-	} {
-		if err := os.WriteFile(filepath.Join(dir, name), content, 0o600); err != nil {
-			t.Fatal(err)
-		}
 	}
 	cache := goEnv(t, "GOMODCACHE")
 	t.Cleanup(func() {
-		extracted := filepath.Join(cache, modulePath+"@"+version)
-		makeWritable(extracted)
-		downloads, _ := filepath.Glob(filepath.Join(cache, "cache", "download", modulePath, "@v", version+".*"))
-		for _, path := range append(downloads, extracted) {
-			if err := os.RemoveAll(path); err != nil {
-				t.Errorf("left in the module cache: %v", err)
-			}
+		if err := served.Forget(cache); err != nil {
+			t.Errorf("left in the module cache: %v", err)
 		}
 	})
-	return proxy
+	return served.Env(goEnv(t, "GOPROXY"))
 }
-
-// makeWritable lets the read-only folders of the module cache be removed.
-func makeWritable(dir string) {
-	_ = filepath.WalkDir(dir, func(path string, entry os.DirEntry, err error) error {
-		if err == nil && entry.IsDir() {
-			_ = os.Chmod(path, 0o755) // what cannot be changed is told when it is removed
-		}
-		return nil
-	})
-}
-
-// checkout is the files that a commit of the work tree would hold.
-func checkout(t *testing.T, root string) (version string, files []modzip.File) {
-	t.Helper()
-	if _, err := os.Stat(filepath.Join(root, ".git")); err != nil {
-		t.Skipf("the module is made of what git lists, and this is no work tree: %v", err)
-	}
-	list := exec.CommandContext(t.Context(), "git", "-C", root, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
-	names, err := list.Output()
-	if err != nil {
-		t.Fatalf("the module is made of what git lists: %v", err)
-	}
-	hash := sha256.New()
-	for name := range strings.SplitSeq(strings.Trim(string(names), "\x00"), "\x00") {
-		content, err := os.ReadFile(filepath.Join(root, name))
-		if errors.Is(err, os.ErrNotExist) {
-			continue
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		fmt.Fprintf(hash, "%s %d\n", name, len(content))
-		hash.Write(content)
-		files = append(files, sourceFile{root, name})
-	}
-	return "v0.1.0-test." + hex.EncodeToString(hash.Sum(nil))[:12], files
-}
-
-// sourceFile is a file of the checkout, as a module's archive wants it.
-type sourceFile struct{ root, name string }
-
-func (f sourceFile) Path() string                 { return f.name }
-func (f sourceFile) Lstat() (os.FileInfo, error)  { return os.Lstat(filepath.Join(f.root, f.name)) }
-func (f sourceFile) Open() (io.ReadCloser, error) { return os.Open(filepath.Join(f.root, f.name)) }
 
 func goEnv(t *testing.T, name string) string {
 	t.Helper()
@@ -219,9 +142,9 @@ func goEnv(t *testing.T, name string) string {
 
 func repositoryRoot(t *testing.T) string {
 	t.Helper()
-	out, err := exec.CommandContext(t.Context(), "go", "env", "GOMOD").Output()
+	root, err := modules.FindRoot(".")
 	if err != nil {
 		t.Fatal(err)
 	}
-	return filepath.Dir(strings.TrimSpace(string(out)))
+	return root
 }

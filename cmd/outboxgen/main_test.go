@@ -17,6 +17,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/testscript"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/outboxgen/outboxgen/internal/modules"
 )
 
 var update = flag.Bool("update", false, "rewrite the expected output in the scripts")
@@ -103,13 +105,9 @@ func module(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("usage: module PATH")
 	}
 	repo := ts.Getenv("REPO")
-	mod, err := os.ReadFile(filepath.Join(repo, "go.mod"))
+	mod, sum, err := modules.Scratch(repo, args[0])
 	ts.Check(err)
-	text := strings.Replace(string(mod), "module github.com/outboxgen/outboxgen", "module "+args[0], 1)
-	text += fmt.Sprintf("\nrequire github.com/outboxgen/outboxgen v0.0.0\n\nreplace github.com/outboxgen/outboxgen => %s\n", repo)
-	ts.Check(os.WriteFile(ts.MkAbs("go.mod"), []byte(text), 0o644))
-	sum, err := os.ReadFile(filepath.Join(repo, "go.sum"))
-	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs("go.mod"), mod, 0o644))
 	ts.Check(os.WriteFile(ts.MkAbs("go.sum"), sum, 0o644))
 }
 

@@ -16,9 +16,11 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/spf13/pflag"
+	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/outboxgen/outboxgen/cmd/outboxrelay/internal/secret"
+	"github.com/outboxgen/outboxgen/internal/fakekafka"
 	"github.com/outboxgen/outboxgen/migrations"
 	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
 	"github.com/outboxgen/outboxgen/runtime/relay"
@@ -259,16 +261,20 @@ func TestASchemaThatComesBackWhileItsRelayEnds(t *testing.T) {
 	t.Parallel()
 	pg := services.Postgres(t)
 	createTenants(t, pg, 0, 1)
-	k := services.KFake(t)
-	topic := k.NewTopic(t, "orders", 1)
+	const topic = "orders"
+	k, err := fakekafka.Start(kfake.SeedTopics(1, topic))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = k.Close() })
 	sent, release := make(chan struct{}, 100), make(chan struct{})
-	k.Fake.ControlKey(int16(kmsg.Produce), func(kmsg.Request) (kmsg.Response, error, bool) {
-		k.Fake.KeepControl()
+	k.ControlKey(int16(kmsg.Produce), func(kmsg.Request) (kmsg.Response, error, bool) {
+		k.KeepControl()
 		select {
 		case sent <- struct{}{}:
 		default:
 		}
-		k.Fake.SleepControl(func() { <-release })
+		k.SleepControl(func() { <-release })
 		return nil, nil, false
 	})
 	f := startFleet(t, fmt.Sprintf(`

@@ -11,7 +11,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 	"github.com/twmb/franz-go/pkg/kerr"
-	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -94,7 +93,7 @@ func TestNoRowOvertakesAFailedBatch(t *testing.T) {
 	k := services.KFake(t)
 	topic := k.NewTopic(t, "t", 1)
 	for _, e := range []*kerr.Error{kerr.UnknownServerError, kerr.OutOfOrderSequenceNumber, kerr.InvalidRecord} {
-		k.Fake.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: topic, Err: e})
+		k.Fake.Fault(t, services.Fault{Request: kmsg.Produce, Topic: topic, Err: e})
 	}
 	store := relay.NewMemStore()
 	all := rows(3000, topic, "k")

@@ -13,13 +13,12 @@ import (
 	"regexp"
 	"runtime"
 	"strings"
+
+	"github.com/outboxgen/outboxgen/internal/modules"
 )
 
-// module is the module under test, and inner the one that is compiled.
-const (
-	module = "github.com/outboxgen/outboxgen"
-	inner  = "verdicts"
-)
+// inner is the module that is compiled.
+const inner = "verdicts"
 
 //go:embed program.txt
 var program string
@@ -84,23 +83,14 @@ func (b *build) write(cases []Case, outcomes []Outcome) error {
 	return nil
 }
 
-// writeModule writes go.mod and go.sum: those of the module under test, which
-// is replaced by its folder.
+// writeModule writes go.mod and go.sum, with the repository's modules from their
+// folders.
 func (b *build) writeModule() error {
 	root, err := Root()
 	if err != nil {
 		return err
 	}
-	text, err := os.ReadFile(filepath.Join(root, "go.mod"))
-	if err != nil {
-		return err
-	}
-	_, rest, ok := strings.Cut(string(text), "module "+module+"\n")
-	if !ok {
-		return errors.New("go.mod does not begin with the module's name")
-	}
-	text = []byte("module " + inner + "\n" + rest + "\nrequire " + module + " v0.0.0\n\nreplace " + module + " => " + root + "\n")
-	sums, err := os.ReadFile(filepath.Join(root, "go.sum"))
+	text, sums, err := modules.Scratch(root, inner)
 	if err != nil {
 		return err
 	}

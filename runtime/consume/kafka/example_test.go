@@ -5,17 +5,20 @@ import (
 	"fmt"
 	"net/http"
 
-	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/outboxgen/outboxgen/runtime/consume"
 	"github.com/outboxgen/outboxgen/runtime/consume/kafka"
+	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
 )
 
 func ExampleRun() {
-	cluster := kfake.MustCluster(kfake.SeedTopics(1, "orders")) // a service names its brokers
-	defer cluster.Close()
-	publish(cluster.ListenAddrs())
+	cluster, err := services.StartKFake(services.FakeTopic("orders", 1)) // a service names its brokers
+	if err != nil {
+		panic(err)
+	}
+	defer func() { _ = cluster.Close() }()
+	publish(cluster.Brokers)
 
 	ctx, stop := context.WithCancel(context.Background())
 	r := consume.NewRouter()
@@ -24,8 +27,8 @@ func ExampleRun() {
 		stop() // a service stops on SIGTERM: signal.NotifyContext
 		return nil
 	})
-	err := kafka.Run(ctx, kafka.Config{
-		Brokers: cluster.ListenAddrs(),
+	err = kafka.Run(ctx, kafka.Config{
+		Brokers: cluster.Brokers,
 		Group:   "billing",
 		Topics:  []string{"orders"},
 		Router:  r,

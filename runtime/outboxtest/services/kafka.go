@@ -12,25 +12,24 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
-	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// KafkaCluster is a running Kafka: the real one or franz-go's in-process fake.
+// KafkaCluster is a running Kafka: the real one or franz-go's fake.
 // One of Stop, Kill, Start and Close may run at a time.
 type KafkaCluster struct {
 	// Brokers are the addresses to give to a client. They stay the same over Stop,
 	// Kill and Start.
 	Brokers []string
-	// Fake is the fake cluster, for injecting faults; nil for a real one.
-	Fake *kfake.Cluster
+	// Fake makes a fake Kafka fail; nil for a real one.
+	Fake *FakeKafka
 
 	own     kafkaServer // nil for the one that KAFKA_BROKERS names
 	control bool        // whether Stop, Kill and Start are allowed
 	down    bool        // between Stop or Kill and Start
 }
 
-// kafkaServer is one of our own: a JVM, or kfake behind a gate.
+// kafkaServer is one of our own: a JVM, or kfake.
 type kafkaServer interface {
 	io.Closer
 	start(ctx context.Context) error
@@ -127,6 +126,7 @@ func RealKafka(t testing.TB) *KafkaCluster {
 
 func sharedReal(t testing.TB) (*KafkaCluster, error) {
 	t.Helper()
+	skipShort(t)
 	return use(t, "kafka", func() (*KafkaCluster, error) {
 		ctx, cancel := context.WithTimeout(context.Background(), startLimit)
 		defer cancel()
@@ -142,23 +142,12 @@ func sharedReal(t testing.TB) (*KafkaCluster, error) {
 // and Start. It takes some seconds to start. It does not look at KAFKA_BROKERS.
 func PrivateKafka(t testing.TB) *KafkaCluster {
 	t.Helper()
+	skipShort(t)
 	ctx, cancel := context.WithTimeout(context.Background(), startLimit)
 	defer cancel()
 	k, err := startBroker(ctx)
 	if err != nil {
 		giveUp(t, "kafka", err)
-	}
-	closeAfter(t, k)
-	return k
-}
-
-// KFake gives the test a fake Kafka of its own, with three brokers unless an
-// option says otherwise. Do not use kfake.Ports and kfake.ListenFn.
-func KFake(t testing.TB, opts ...kfake.Opt) *KafkaCluster {
-	t.Helper()
-	k, err := StartKFake(opts...)
-	if err != nil {
-		t.Fatalf("services: kfake does not start: %v", err)
 	}
 	closeAfter(t, k)
 	return k

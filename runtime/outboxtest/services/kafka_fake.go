@@ -3,209 +3,141 @@ package services
 import (
 	"context"
 	"errors"
-	"net"
-	"strconv"
-	"sync"
+	"io"
+	"testing"
 
-	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/outboxgen/outboxgen/runtime/outboxtest/services/fakeproto"
 )
 
-// StartKFake starts a fake Kafka in this process, with three brokers unless an
-// option says otherwise. The caller closes it. It keeps everything in memory,
-// over Stop and Start too. Do not use kfake.Ports and kfake.ListenFn.
-func StartKFake(opts ...kfake.Opt) (*KafkaCluster, error) {
-	gate := &fakeGate{}
-	opts = append([]kfake.Opt{kfake.NumBrokers(3)}, opts...)
-	fake, err := kfake.NewCluster(append(opts, kfake.ListenFn(gate.listen))...)
+// KFakeOption changes a fake Kafka.
+type KFakeOption func(*fakeproto.Request)
+
+// FakeBrokers sets the number of the fake's brokers. Default: 3.
+func FakeBrokers(n int) KFakeOption {
+	return func(r *fakeproto.Request) { r.Brokers = n }
+}
+
+// FakeTopic adds a topic to the fake that is there from the start.
+func FakeTopic(name string, partitions int32) KFakeOption {
+	return func(r *fakeproto.Request) {
+		if r.Topics == nil {
+			r.Topics = map[string]int32{}
+		}
+		r.Topics[name] = partitions
+	}
+}
+
+// KFake gives the test a fake Kafka of its own: franz-go's kfake, in a process
+// that the tests of this binary share.
+func KFake(t testing.TB, opts ...KFakeOption) *KafkaCluster {
+	t.Helper()
+	skipShort(t)
+	source, err := findFakeSource()
+	var host *fakeHost
+	if err == nil {
+		host, err = use(t, string(choiceFake), source.start)
+	}
+	if err != nil {
+		giveUp(t, string(choiceFake), err)
+	}
+	k, err := host.cluster(opts)
+	if err != nil {
+		t.Fatalf("services: kfake does not start: %v", err)
+	}
+	closeAfter(t, k)
+	return k
+}
+
+// StartKFake starts a fake Kafka in a process of its own. The caller closes it.
+// It keeps everything in memory, over Stop and Start too. The error wraps
+// [ErrNotFound] outside outboxgen's repository: the fake is built there.
+func StartKFake(opts ...KFakeOption) (*KafkaCluster, error) {
+	source, err := findFakeSource()
 	if err != nil {
 		return nil, err
 	}
-	return &KafkaCluster{
-		Brokers: fake.ListenAddrs(), Fake: fake, control: true,
-		own: &fakeServer{gate: gate, cluster: fake},
-	}, nil
-}
-
-// fakeServer makes the fake go away and come back by way of its listeners.
-type fakeServer struct {
-	gate    *fakeGate
-	cluster *kfake.Cluster
-}
-
-func (s *fakeServer) start(context.Context) error { return s.gate.open() }
-func (s *fakeServer) stop() error                 { return s.gate.shut() }
-func (s *fakeServer) kill() error                 { return s.gate.shut() }
-func (s *fakeServer) pid() int                    { return 0 }
-
-func (s *fakeServer) Close() error {
-	s.cluster.Close()
-	return nil
-}
-
-// fakeGate holds the listeners of a fake cluster. While it is shut nobody
-// listens at their addresses, and all connections are gone.
-type fakeGate struct {
-	mu        sync.Mutex
-	listeners []*gateListener
-}
-
-// listen is a kfake.ListenFn. It picks the ports, so that they stay free while
-// the gate is shut.
-func (g *fakeGate) listen(network, _ string) (net.Listener, error) {
-	const tries = 5 // another process may take the port first
-	var err error
-	for range tries {
-		var port int
-		if port, err = freePort(); err != nil {
-			break
-		}
-		l := &gateListener{network: network, address: net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), conns: map[net.Conn]struct{}{}}
-		l.changed = sync.NewCond(&l.mu)
-		if err = l.open(); err == nil {
-			g.mu.Lock()
-			defer g.mu.Unlock()
-			g.listeners = append(g.listeners, l)
-			return l, nil
-		}
-	}
-	return nil, err
-}
-
-func (g *fakeGate) open() error { return g.each((*gateListener).open) }
-
-func (g *fakeGate) shut() error { return g.each((*gateListener).shut) }
-
-func (g *fakeGate) each(do func(*gateListener) error) error {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	var errs []error
-	for _, l := range g.listeners {
-		errs = append(errs, do(l))
-	}
-	return errors.Join(errs...)
-}
-
-// gateListener is a listener that can be taken away and put back.
-type gateListener struct {
-	network, address string
-
-	mu      sync.Mutex
-	changed *sync.Cond
-	inner   net.Listener // nil while shut
-	closed  bool
-	conns   map[net.Conn]struct{}
-}
-
-func (l *gateListener) open() error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.inner != nil || l.closed {
-		return nil
-	}
-	inner, err := net.Listen(l.network, l.address)
+	host, err := source.start()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	l.inner = inner
-	l.changed.Broadcast()
-	return nil
-}
-
-func (l *gateListener) shut() error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.inner == nil {
-		return nil
-	}
-	err := l.inner.Close()
-	l.inner = nil
-	for conn := range l.conns {
-		_ = conn.Close() // an error means that it was closed already
-	}
-	clear(l.conns)
-	return err
-}
-
-// Accept waits while the gate is shut.
-func (l *gateListener) Accept() (net.Conn, error) {
-	for {
-		inner, err := l.wait()
-		if err != nil {
-			return nil, err
-		}
-		conn, err := inner.Accept()
-		if err != nil {
-			if l.gone(inner) {
-				continue
-			}
-			return nil, err
-		}
-		if l.admit(inner, conn) {
-			return &gateConn{Conn: conn, listener: l}, nil
-		}
-	}
-}
-
-// wait returns the open listener.
-func (l *gateListener) wait() (net.Listener, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for l.inner == nil && !l.closed {
-		l.changed.Wait()
-	}
-	if l.closed {
-		return nil, net.ErrClosed
-	}
-	return l.inner, nil
-}
-
-// gone says whether the listener is no longer the open one.
-func (l *gateListener) gone(inner net.Listener) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.inner != inner
-}
-
-// admit keeps the connection, unless the gate was shut since it came.
-func (l *gateListener) admit(inner net.Listener, conn net.Conn) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.inner != inner {
-		_ = conn.Close()
-		return false
-	}
-	l.conns[conn] = struct{}{}
-	return true
-}
-
-// Close ends the listener for good.
-func (l *gateListener) Close() error {
-	err := l.shut()
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.closed = true
-	l.changed.Broadcast()
-	return err
-}
-
-// Addr is the address at which the listener is, or will be again.
-func (l *gateListener) Addr() net.Addr {
-	addr, err := net.ResolveTCPAddr(l.network, l.address)
+	k, err := host.cluster(opts)
 	if err != nil {
-		return &net.TCPAddr{}
+		return nil, errors.Join(err, host.Close())
 	}
-	return addr
+	k.own = ownHost{k.own, host}
+	return k, nil
 }
 
-// gateConn forgets itself when it is closed.
-type gateConn struct {
-	net.Conn
-	listener *gateListener
+// ownHost is a server with a process that is its alone.
+type ownHost struct {
+	kafkaServer
+	host io.Closer
 }
 
-func (c *gateConn) Close() error {
-	c.listener.mu.Lock()
-	delete(c.listener.conns, c.Conn)
-	c.listener.mu.Unlock()
-	return c.Conn.Close()
+func (o ownHost) Close() error { return errors.Join(o.kafkaServer.Close(), o.host.Close()) }
+
+// FakeKafka is what only a fake Kafka can do: fail on demand.
+type FakeKafka struct {
+	host *fakeHost
+	id   int64
+}
+
+// Fault is an error that a fake Kafka answers requests with.
+type Fault struct {
+	Request    kmsg.Key
+	Topic      string  // "" means every topic
+	Partitions []int32 // nil means all of the topic
+	Err        *kerr.Error
+	Lasting    bool // until it is repaired; otherwise one request gets the error
+}
+
+// Fault makes requests fail. The function that it returns repairs it.
+func (f *FakeKafka) Fault(t testing.TB, fault Fault) (repair func()) {
+	t.Helper()
+	count := 1
+	if fault.Lasting {
+		count = -1
+	}
+	reply, err := f.host.do(fakeproto.Request{Do: fakeproto.Break, Cluster: f.id, Fault: fakeproto.Fault{
+		Key: int16(fault.Request), Topic: fault.Topic, Partitions: fault.Partitions, Code: fault.Err.Code, Count: count,
+	}})
+	if err != nil {
+		t.Fatalf("services: %v", err)
+	}
+	return func() {
+		t.Helper()
+		_, err := f.host.do(fakeproto.Request{Do: fakeproto.Repair, Cluster: f.id, Fault: fakeproto.Fault{ID: reply.Fault}})
+		if err != nil {
+			t.Fatalf("services: %v", err)
+		}
+	}
+}
+
+// Control calls the function for each request of a kind, before the fake looks at
+// it. The fake answers what the function returns; nil lets the fake answer by
+// itself. It does nothing else meanwhile.
+func (f *FakeKafka) Control(t testing.TB, key kmsg.Key, answer func(kmsg.Request) kmsg.Response) {
+	t.Helper()
+	f.host.controls.Store(control{f.id, int16(key)}, answer)
+	if _, err := f.host.do(fakeproto.Request{Do: fakeproto.Control, Cluster: f.id, Key: int16(key)}); err != nil {
+		t.Fatalf("services: %v", err)
+	}
+}
+
+// The methods of a kafkaServer.
+
+func (f *FakeKafka) start(context.Context) error { return f.tell(fakeproto.Open) }
+func (f *FakeKafka) stop() error                 { return f.tell(fakeproto.Shut) }
+func (f *FakeKafka) kill() error                 { return f.tell(fakeproto.Shut) }
+func (f *FakeKafka) pid() int                    { return 0 }
+
+// Close ends the fake.
+func (f *FakeKafka) Close() error { return f.tell(fakeproto.Close) }
+
+func (f *FakeKafka) tell(what fakeproto.Action) error {
+	_, err := f.host.do(fakeproto.Request{Do: what, Cluster: f.id})
+	return err
 }

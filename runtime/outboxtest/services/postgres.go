@@ -37,6 +37,7 @@ const startLimit = 2 * time.Minute
 // the package documentation says where it comes from.
 func Postgres(t testing.TB, opts ...Option) *PG {
 	t.Helper()
+	skipShort(t)
 	ctx, cancel := context.WithTimeout(context.Background(), startLimit)
 	defer cancel()
 	o := optionsOf(opts)
@@ -131,6 +132,7 @@ func Postgres18(t testing.TB) *PG {
 // not there: then its subtest fails.
 func EachPostgres(t *testing.T, test func(t *testing.T, pg *PG)) {
 	t.Helper()
+	skipShort(t)
 	ctx, cancel := context.WithTimeout(context.Background(), startLimit)
 	defer cancel()
 	var majors []int

@@ -157,6 +157,7 @@ func PrivateRedis(t testing.TB) *RedisServer {
 
 func redisFor(t testing.TB, start func(context.Context) (*RedisServer, error)) *RedisServer {
 	t.Helper()
+	skipShort(t)
 	ctx, cancel := context.WithTimeout(context.Background(), startLimit)
 	defer cancel()
 	s, err := start(ctx)

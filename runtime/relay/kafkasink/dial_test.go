@@ -13,7 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
@@ -244,6 +243,24 @@ func late(broker string) func(net.Conn) {
 	}
 }
 
+// secure speaks TLS, and passes on to a broker that does not.
+func secure(config *tls.Config, broker string) func(net.Conn) {
+	return func(c net.Conn) {
+		b, err := net.Dial("tcp", broker)
+		if err != nil {
+			return
+		}
+		defer b.Close() //nolint:errcheck // nothing depends on the goodbye
+		secured := tls.Server(c, config)
+		go func() {
+			_, _ = io.Copy(b, secured)
+			_ = b.Close()
+		}()
+		_, _ = io.Copy(secured, b)
+		_ = secured.Close()
+	}
+}
+
 // The only broker has so much to do that each connection gets its first answer late,
 // that of the TLS handshake or that of Kafka. It is used nevertheless.
 func TestTheOnlyBrokerAnswersLate(t *testing.T) {
@@ -251,22 +268,16 @@ func TestTheOnlyBrokerAnswersLate(t *testing.T) {
 	for name, secured := range map[string]bool{"TLS": true, "no TLS": false} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			var opts []kfake.Opt
-			var config *tls.Config
+			k := services.KFake(t, services.FakeBrokers(1), services.FakeTopic("t", 2))
+			broker, config := k.Brokers[0], (*tls.Config)(nil)
 			if secured {
 				server := httptest.NewUnstartedServer(nil)
 				server.StartTLS()
-				opts = append(opts, kfake.TLS(server.TLS.Clone()))
+				broker = listen(t, "127.0.0.1:0", secure(server.TLS.Clone(), broker)).Addr().String()
 				config = server.Client().Transport.(*http.Transport).TLSClientConfig.Clone() //nolint:forcetypeassert // it is one
 				config.ServerName = "example.com"
 				server.Close()
 			}
-			k, err := kfake.NewCluster(append(opts, kfake.NumBrokers(1), kfake.SeedTopics(2, "t"))...)
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(k.Close)
-			broker := k.ListenAddrs()[0]
 			h := listen(t, "127.0.0.1:0", late(broker))
 			d := newDialer(config, h.Addr().String())
 			through := kgo.Dialer(func(ctx context.Context, network, _ string) (net.Conn, error) {

@@ -12,7 +12,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
-	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -67,11 +66,10 @@ func same(n int, c relay.Class) []relay.Class {
 }
 
 // batches counts the batches that arrive, per partition.
-func batches(k *services.KafkaCluster) func() map[int32]int {
+func batches(t *testing.T, k *services.KafkaCluster) func() map[int32]int {
 	var mu sync.Mutex
 	count := map[int32]int{}
-	k.Fake.ControlKey(int16(kmsg.Produce), func(req kmsg.Request) (kmsg.Response, error, bool) {
-		k.Fake.KeepControl()
+	k.Fake.Control(t, kmsg.Produce, func(req kmsg.Request) kmsg.Response {
 		mu.Lock()
 		defer mu.Unlock()
 		for _, t := range req.(*kmsg.ProduceRequest).Topics {
@@ -79,7 +77,7 @@ func batches(k *services.KafkaCluster) func() map[int32]int {
 				count[p.Partition]++
 			}
 		}
-		return nil, nil, false
+		return nil
 	})
 	return func() map[int32]int {
 		mu.Lock()
@@ -96,7 +94,7 @@ func TestWaveIsOneBatchForEachPartition(t *testing.T) {
 	t.Parallel()
 	k := services.KFake(t)
 	topic := k.NewTopic(t, "t", 3)
-	count := batches(k)
+	count := batches(t, k)
 	p := open(t, k)
 	if d := cmp.Diff(same(3000, relay.ClassOK), send(t, p, wave(topic, 3000, 3), time.Minute)); d != "" {
 		t.Fatal(d)
@@ -122,14 +120,14 @@ func TestWaveThatPassesItsDeadline(t *testing.T) {
 	topic := k.NewTopic(t, "t", 2)
 	p := open(t, k)
 	send(t, p, wave(topic, 2, 2), time.Minute)
-	fault := k.Fake.Fault(kfake.Fault{
-		Keys: []kmsg.Key{kmsg.Produce}, Topic: topic, Partitions: []int32{1}, Err: kerr.NotEnoughReplicas, Count: -1,
+	repair := k.Fake.Fault(t, services.Fault{
+		Request: kmsg.Produce, Topic: topic, Partitions: []int32{1}, Err: kerr.NotEnoughReplicas, Lasting: true,
 	})
 	want := []relay.Class{relay.ClassOK, relay.ClassPartition, relay.ClassOK, relay.ClassPartition}
 	if d := cmp.Diff(want, send(t, p, wave(topic, 4, 2), 10*time.Second)); d != "" {
 		t.Errorf("(-want +got):\n%s", d)
 	}
-	fault.Remove()
+	repair()
 	if d := cmp.Diff(same(4, relay.ClassOK), send(t, p, wave(topic, 4, 2), time.Minute)); d != "" {
 		t.Errorf("after it (-want +got):\n%s", d)
 	}
@@ -196,7 +194,7 @@ func TestClientAcceptsLaterRecordsAfterAFailedBatch(t *testing.T) {
 	t.Parallel()
 	k := services.KFake(t)
 	topic := k.NewTopic(t, "t", 1)
-	k.Fake.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: topic, Err: kerr.UnknownServerError})
+	k.Fake.Fault(t, services.Fault{Request: kmsg.Produce, Topic: topic, Err: kerr.UnknownServerError})
 	cl, err := kgo.NewClient(kgo.SeedBrokers(k.Brokers...), kgo.DefaultProduceTopic(topic))
 	if err != nil {
 		t.Fatal(err)

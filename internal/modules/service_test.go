@@ -1,4 +1,4 @@
-package outbox_test
+package modules_test
 
 import (
 	"os/exec"
@@ -8,9 +8,11 @@ import (
 	"testing"
 
 	"golang.org/x/tools/go/packages"
+
+	"github.com/outboxgen/outboxgen/internal/modules"
 )
 
-const module = "github.com/outboxgen/outboxgen/"
+const module = modules.Path + "/"
 
 // dependencies lists the packages outside the standard library that are linked
 // with a package.
@@ -73,7 +75,7 @@ func compile(ctx context.Context, pool *pgxpool.Pool, pooled *pgxpool.Conn, conn
 	_ = Insert(ctx, own, nil, e)
 }
 `
-	dir, err := filepath.Abs(".")
+	dir, err := filepath.Abs("../../runtime")
 	if err != nil {
 		t.Fatal(err)
 	}

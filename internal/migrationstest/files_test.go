@@ -1,4 +1,4 @@
-package migrations_test
+package migrationstest_test
 
 import (
 	"context"

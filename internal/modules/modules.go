@@ -1,0 +1,146 @@
+// Package modules knows the Go modules of this repository: migrations, runtime
+// and the root. go.work joins them for development. What a user gets is built
+// without it, from a module proxy, and so [Proxy] makes one of a checkout.
+//
+// A module requires the released version of the others. [Release] compares the
+// versions that the go.mod files name.
+package modules
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/mod/modfile"
+)
+
+// Path is the path of the root module. The paths of the others begin with it.
+const Path = "github.com/outboxgen/outboxgen"
+
+// Module is one of the repository's modules.
+type Module struct {
+	Path   string
+	Folder string // below the repository's root; "." for the root module
+}
+
+// TagPrefix is what stands before the version in the module's tags.
+func (m Module) TagPrefix() string {
+	if m.Folder == "." {
+		return ""
+	}
+	return m.Folder + "/"
+}
+
+// All is every module. A module requires only those before it.
+func All() []Module {
+	return []Module{
+		{Path: Path + "/migrations", Folder: "migrations"},
+		{Path: Path + "/runtime", Folder: "runtime"},
+		{Path: Path, Folder: "."},
+	}
+}
+
+// owner is the module that a file of the repository belongs to, by its path with
+// slashes below the root, and the file's path in it. ok is false for a file of a
+// module that is not published.
+func owner(name string, nested map[string]bool) (m Module, within string, ok bool) {
+	for _, m := range All() {
+		if m.Folder != "." && strings.HasPrefix(name, m.Folder+"/") {
+			return m, strings.TrimPrefix(name, m.Folder+"/"), true
+		}
+	}
+	for dir := path.Dir(name); dir != "."; dir = path.Dir(dir) {
+		if nested[dir] {
+			return Module{}, "", false
+		}
+	}
+	return Module{Path: Path, Folder: "."}, name, true
+}
+
+// FindRoot is the root of the repository that a folder is in.
+func FindRoot(dir string) (string, error) {
+	start, err := filepath.Abs(dir)
+	if err != nil {
+		return "", err
+	}
+	for at := start; ; at = filepath.Dir(at) {
+		if _, err := os.Stat(filepath.Join(at, "go.work")); err == nil {
+			return at, nil
+		}
+		if at == filepath.Dir(at) {
+			return "", fmt.Errorf("modules: no go.work in %s or above it", start)
+		}
+	}
+}
+
+// read reads the go.mod of a module.
+func read(root string, m Module) (*modfile.File, error) {
+	name := filepath.Join(root, m.Folder, "go.mod")
+	text, err := os.ReadFile(name)
+	if err != nil {
+		return nil, err
+	}
+	f, err := modfile.Parse(name, text, nil)
+	if err != nil {
+		return nil, err
+	}
+	if f.Module == nil || f.Module.Mod.Path != m.Path {
+		return nil, fmt.Errorf("modules: %s is not the go.mod of %s", name, m.Path)
+	}
+	return f, nil
+}
+
+// siblings are the versions of the repository's other modules that a go.mod
+// requires.
+func siblings(f *modfile.File) map[string]string {
+	found := map[string]string{}
+	for _, r := range f.Require {
+		for _, m := range All() {
+			if r.Mod.Path == m.Path {
+				found[m.Path] = r.Mod.Version
+			}
+		}
+	}
+	return found
+}
+
+// withSiblings is the go.mod of a module that requires the others at a version.
+func withSiblings(root string, m Module, version string) ([]byte, error) {
+	f, err := read(root, m)
+	if err != nil {
+		return nil, err
+	}
+	for sibling := range siblings(f) {
+		if err := f.AddRequire(sibling, version); err != nil {
+			return nil, err
+		}
+	}
+	f.Cleanup()
+	return f.Format()
+}
+
+// Scratch is a go.mod, with its go.sum, for a module that a test makes: it has
+// the repository's modules from their folders, and requires the versions that
+// they do.
+func Scratch(root, modulePath string) (mod, sum []byte, err error) {
+	f, err := read(root, Module{Path: Path, Folder: "."})
+	if err != nil {
+		return nil, nil, err
+	}
+	err = errors.Join(f.AddModuleStmt(modulePath), f.AddRequire(Path, "v0.0.0"))
+	for _, m := range All() {
+		err = errors.Join(err, f.AddReplace(m.Path, "", filepath.Join(root, m.Folder), ""))
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	f.Cleanup()
+	if mod, err = f.Format(); err != nil {
+		return nil, nil, err
+	}
+	sum, err = os.ReadFile(filepath.Join(root, "go.sum"))
+	return mod, sum, err
+}

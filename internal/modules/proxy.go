@@ -1,0 +1,213 @@
+package modules
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/mod/module"
+	"golang.org/x/mod/sumdb/dirhash"
+	modzip "golang.org/x/mod/zip"
+)
+
+// ErrNoWorkTree is wrapped by the error of [Proxy] where there is no git work
+// tree: the modules are made of what git lists.
+var ErrNoWorkTree = errors.New("modules: not a git work tree")
+
+// Served is the modules of a checkout in a folder that go takes for a proxy. They
+// have one version, which is named after the content, so that a cached one is
+// never stale. They require each other at that version.
+type Served struct {
+	Dir     string
+	Version string
+	// Sums are the lines that a go.sum has for the modules.
+	Sums map[string]string
+}
+
+// Proxy serves the checkout's modules from a folder.
+func Proxy(ctx context.Context, root, dir string) (*Served, error) {
+	version, files, err := checkout(ctx, root)
+	if err != nil {
+		return nil, err
+	}
+	s := &Served{Dir: dir, Version: version, Sums: map[string]string{}}
+	for _, m := range All() {
+		if err := s.serve(root, m, files[m.Path]); err != nil {
+			return nil, fmt.Errorf("serve %s: %w", m.Path, err)
+		}
+	}
+	return s, nil
+}
+
+func (s *Served) serve(root string, m Module, files []modzip.File) error {
+	mod, err := withSiblings(root, m, s.Version)
+	if err != nil {
+		return err
+	}
+	for i, f := range files {
+		if f.Path() == "go.mod" {
+			files[i] = goMod{f, mod}
+		}
+	}
+	info, err := json.Marshal(map[string]string{"Version": s.Version, "Time": "2026-01-02T03:04:05Z"})
+	if err != nil {
+		return err
+	}
+	var archive bytes.Buffer
+	if err := modzip.Create(&archive, module.Version{Path: m.Path, Version: s.Version}, files); err != nil {
+		return err
+	}
+	dir := filepath.Join(s.Dir, m.Path, "@v")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	for name, content := range map[string][]byte{
+		"list": []byte(s.Version + "\n"), s.Version + ".info": info, s.Version + ".mod": mod, s.Version + ".zip": archive.Bytes(),
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), content, 0o600); err != nil {
+			return err
+		}
+	}
+	whole, err := dirhash.HashZip(filepath.Join(dir, s.Version+".zip"), dirhash.Hash1)
+	if err != nil {
+		return err
+	}
+	alone, err := dirhash.Hash1([]string{"go.mod"}, func(string) (io.ReadCloser, error) {
+		return io.NopCloser(bytes.NewReader(mod)), nil
+	})
+	s.Sums[m.Path] = fmt.Sprintf("%s %s %s\n%[1]s %[2]s/go.mod %[4]s\n", m.Path, s.Version, whole, alone)
+	return err
+}
+
+// Env is what a command of go needs to take the modules from the proxy, and
+// everything else from where it does now: proxy is the value of GOPROXY.
+func (s *Served) Env(proxy string) []string {
+	return []string{
+		"GOPROXY=file://" + filepath.ToSlash(s.Dir) + "," + proxy,
+		"GONOSUMDB=" + Path, "GONOSUMCHECK=" + Path, "GOFLAGS=", "GOWORK=off",
+	}
+}
+
+// Unpack writes a module as it is served to a folder, with a go.sum that knows
+// the other modules.
+func (s *Served) Unpack(m Module, dir string) error {
+	archive := filepath.Join(s.Dir, m.Path, "@v", s.Version+".zip")
+	if err := modzip.Unzip(dir, module.Version{Path: m.Path, Version: s.Version}, archive); err != nil {
+		return err
+	}
+	name := filepath.Join(dir, "go.sum")
+	sums, err := os.ReadFile(name)
+	if err != nil {
+		return err
+	}
+	makeWritable(dir)
+	f, err := read(filepath.Dir(dir), Module{Path: m.Path, Folder: filepath.Base(dir)})
+	if err != nil {
+		return err
+	}
+	for sibling := range siblings(f) {
+		sums = append(sums, s.Sums[sibling]...)
+	}
+	return os.WriteFile(name, sums, 0o600)
+}
+
+// Forget removes the modules from the module cache.
+func (s *Served) Forget(cache string) error {
+	var errs []error
+	for _, m := range All() {
+		extracted := filepath.Join(cache, m.Path+"@"+s.Version)
+		makeWritable(extracted)
+		downloads, _ := filepath.Glob(filepath.Join(cache, "cache", "download", m.Path, "@v", s.Version+".*"))
+		for _, name := range append(downloads, extracted) {
+			errs = append(errs, os.RemoveAll(name))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// makeWritable lets the read-only files of a module be changed and removed.
+func makeWritable(dir string) {
+	_ = filepath.WalkDir(dir, func(path string, entry os.DirEntry, err error) error {
+		if err == nil && entry.IsDir() {
+			_ = os.Chmod(path, 0o755) // what cannot be changed is told when it is removed
+		} else if err == nil {
+			_ = os.Chmod(path, 0o644)
+		}
+		return nil
+	})
+}
+
+// checkout is the files that a commit of the work tree would hold, by the path of
+// their module.
+func checkout(ctx context.Context, root string) (version string, files map[string][]modzip.File, err error) {
+	if _, err := os.Stat(filepath.Join(root, ".git")); err != nil {
+		return "", nil, fmt.Errorf("%w: %w", ErrNoWorkTree, err)
+	}
+	list := exec.CommandContext(ctx, "git", "-C", root, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
+	out, err := list.Output()
+	if err != nil {
+		return "", nil, fmt.Errorf("modules: list the files of the work tree: %w", err)
+	}
+	names := strings.Split(strings.Trim(string(out), "\x00"), "\x00")
+	nested := map[string]bool{}
+	for _, name := range names {
+		if folder, ok := strings.CutSuffix(name, "/go.mod"); ok {
+			nested[folder] = true
+		}
+	}
+	hash := sha256.New()
+	files = map[string][]modzip.File{}
+	for _, name := range names {
+		m, within, ok := owner(name, nested)
+		if !ok {
+			continue
+		}
+		content, err := os.ReadFile(filepath.Join(root, name))
+		if errors.Is(err, os.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return "", nil, err
+		}
+		fmt.Fprintf(hash, "%s %d\n", name, len(content))
+		hash.Write(content)
+		files[m.Path] = append(files[m.Path], file{within, filepath.Join(root, name)})
+	}
+	return "v0.1.0-test." + hex.EncodeToString(hash.Sum(nil))[:12], files, nil
+}
+
+// file is a file of the checkout, as a module's archive wants it.
+type file struct{ within, name string }
+
+func (f file) Path() string                 { return f.within }
+func (f file) Lstat() (os.FileInfo, error)  { return os.Lstat(f.name) }
+func (f file) Open() (io.ReadCloser, error) { return os.Open(f.name) }
+
+// goMod is a go.mod with another content.
+type goMod struct {
+	modzip.File
+	content []byte
+}
+
+func (f goMod) Open() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(f.content)), nil }
+
+func (f goMod) Lstat() (os.FileInfo, error) {
+	info, err := f.File.Lstat()
+	return sized{info, int64(len(f.content))}, err
+}
+
+type sized struct {
+	os.FileInfo
+	size int64
+}
+
+func (s sized) Size() int64 { return s.size }
