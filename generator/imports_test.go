@@ -9,9 +9,16 @@ import (
 
 const module = "github.com/outboxgen/outboxgen"
 
-// goList runs go list in the root of the repository.
+// goList runs go list in the root of the repository. "./" before a package means
+// the root; with modules of its own there, a path says it, with or without go.work.
 func goList(t *testing.T, args ...string) []string {
 	t.Helper()
+	args = slices.Clone(args)
+	for i, arg := range args {
+		if within, ok := strings.CutPrefix(arg, "./"); ok {
+			args[i] = module + "/" + within
+		}
+	}
 	cmd := exec.Command("go", append([]string{"list"}, args...)...)
 	cmd.Dir = ".."
 	var stderr strings.Builder

@@ -256,7 +256,7 @@ func TestEveryKindInEveryPlace(t *testing.T) {
 // which takes a fraction of the time that the compiler needs.
 func typeCheck(t *testing.T, files []emit.File) {
 	t.Helper()
-	list := exec.CommandContext(t.Context(), "go", "list", "-export", "-deps", "-f", "{{.ImportPath}} {{.Export}}", "./runtime/wire", "./runtime", "net/netip")
+	list := exec.CommandContext(t.Context(), "go", "list", "-export", "-deps", "-f", "{{.ImportPath}} {{.Export}}", "github.com/outboxgen/outboxgen/runtime/wire", "github.com/outboxgen/outboxgen/runtime", "net/netip")
 	list.Dir = root
 	out, err := list.Output()
 	if err != nil {
