@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"golang.org/x/mod/module"
@@ -115,9 +116,22 @@ func (s *Served) Unpack(m Module, dir string) error {
 		return err
 	}
 	for sibling := range siblings(f) {
-		sums = append(sums, s.Sums[sibling]...)
+		sums = withSums(sums, sibling, s.Sums[sibling])
 	}
 	return os.WriteFile(name, sums, 0o600)
+}
+
+// withSums is a go.sum with lines for a module, where go puts them: a go.sum is
+// sorted by the paths.
+func withSums(sums []byte, modulePath, lines string) []byte {
+	at := 0
+	for line := range bytes.Lines(sums) {
+		if name, _, _ := strings.Cut(string(line), " "); name > modulePath {
+			break
+		}
+		at += len(line)
+	}
+	return slices.Concat(sums[:at], []byte(lines), sums[at:])
 }
 
 // Forget removes the modules from the module cache.
