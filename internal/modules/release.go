@@ -168,14 +168,11 @@ func Require(root, version string) error {
 	if err != nil {
 		return err
 	}
-	for _, r := range slices.Clone(work.Replace) {
-		replacement := r.New.Path
-		if err := errors.Join(work.DropReplace(r.Old.Path, r.Old.Version), work.AddReplace(r.Old.Path, version, replacement, "")); err != nil {
-			return err
-		}
+	text := string(modfile.Format(work.Syntax))
+	for _, r := range work.Replace {
+		text = strings.ReplaceAll(text, r.Old.Path+" "+r.Old.Version+" =>", r.Old.Path+" "+version+" =>")
 	}
-	work.Cleanup()
-	files := map[string][]byte{"go.work": modfile.Format(work.Syntax)}
+	files := map[string][]byte{"go.work": []byte(text)}
 	for _, m := range All() {
 		if files[path.Join(m.Folder, "go.mod")], err = withSiblings(root, m, version); err != nil {
 			return err
