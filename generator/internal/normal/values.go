@@ -3,6 +3,7 @@ package normal
 import (
 	"math/big"
 	"slices"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/outboxgen/outboxgen/generator/internal/diag"
@@ -56,15 +57,15 @@ func (f *Form) values() {
 			return true
 		case v.Kind == schema.Null:
 			if null = true; !f.Nullable {
-				f.warn(v.Pos, "value-type", "null is listed, and is never valid here: its type is not allowed", "remove it, or add null to the types")
+				f.unfit(v, "value-type", "null is listed, and is never valid here: its type is not allowed", "remove it, or add null to the types")
 			}
 			return true
 		case !f.Kinds.Has(KindOf(v)):
-			f.warn(v.Pos, "value-type", v.Describe()+" is listed, and is never valid here: its type is not allowed", "remove it")
+			f.unfit(v, "value-type", v.Describe()+" is listed, and is never valid here: its type is not allowed", "remove it")
 			return true
 		}
-		if broken := f.breaks(v); broken != "" {
-			f.warn(v.Pos, "value-constraint", v.Describe()+" is listed, but breaks "+broken+", so it is never valid", "remove it")
+		if broken := f.Node.graph.breaks(f.Atoms, v); broken != "" {
+			f.unfit(v, "value-constraint", v.Describe()+" is listed, but breaks "+broken+", so it is never valid", "remove it")
 			return true
 		}
 		seen[key] = true
@@ -78,13 +79,60 @@ func (f *Form) values() {
 	}
 }
 
+// unfit warns of a listed value that is never valid here. It says nothing of one
+// that another definition excludes from a place of its own: where the value is
+// listed, it is right.
+func (f *Form) unfit(v *schema.Value, id, message, hint string) {
+	if !f.narrowed(v) {
+		f.warn(v.Pos, id, message, hint)
+	}
+}
+
+// narrowed reports whether a value that is listed, and not valid here, is valid
+// for the schema that lists it, and schemas of other definitions hold here.
+func (f *Form) narrowed(v *schema.Value) bool {
+	g := f.Node.graph
+	i := slices.IndexFunc(f.Atoms, func(a *schema.Schema) bool {
+		listed, _ := listedBy(a)
+		return slices.Contains(listed, v)
+	})
+	if i < 0 {
+		return false
+	}
+	of := f.Atoms[i]
+	elsewhere := func(a *schema.Schema) bool {
+		return a.SaysMore() && (a.Doc != of.Doc || definition(a.Pointer) != definition(of.Pointer))
+	}
+	if !slices.ContainsFunc(f.Atoms, elsewhere) {
+		return false
+	}
+	alone := g.Node(of)
+	if !g.narrow(alone.atoms(), alone.open(), All).Has(KindOf(v)) {
+		return false
+	}
+	return v.Kind == schema.Null && g.acceptsNull(of) || v.Kind != schema.Null && g.breaks(alone.atoms(), v) == ""
+}
+
+// definition is the part of a schema's pointer that leads to the definition that it
+// stands in, "" if it stands in none.
+func definition(pointer string) string {
+	tokens := strings.Split(pointer, "/")
+	for i := len(tokens) - 2; i > 0; i-- {
+		switch tokens[i] {
+		case "definitions", "$defs", "schemas":
+			return strings.Join(tokens[:i+2], "/")
+		}
+	}
+	return ""
+}
+
 // breaks names the keyword of an atom that a value breaks, "" if none of those
 // that are looked at here.
-func (f *Form) breaks(v *schema.Value) string {
-	for _, a := range f.Atoms {
+func (g *Graph) breaks(atoms []*schema.Schema, v *schema.Value) string {
+	for _, a := range atoms {
 		switch v.Kind {
 		case schema.String:
-			if broken := f.breaksText(a, v.Text); broken != "" {
+			if broken := g.breaksText(a, v.Text); broken != "" {
 				return broken
 			}
 		case schema.NumberKind:
@@ -96,7 +144,7 @@ func (f *Form) breaks(v *schema.Value) string {
 	return ""
 }
 
-func (f *Form) breaksText(a *schema.Schema, text string) string {
+func (g *Graph) breaksText(a *schema.Schema, text string) string {
 	length := utf8.RuneCountInString(text)
 	switch least, most := a.MinLength.Count(), a.MaxLength.Count(); {
 	case least != nil && length < *least:
@@ -105,7 +153,7 @@ func (f *Form) breaksText(a *schema.Schema, text string) string {
 		return "maxLength " + a.MaxLength.Text
 	}
 	if a.Pattern != nil {
-		if p := f.Node.graph.Pattern(a.Pattern.Text); p.Known() && !p.Match(text) {
+		if p := g.Pattern(a.Pattern.Text); p.Known() && !p.Match(text) {
 			return "the pattern " + diag.Quote(a.Pattern.Text)
 		}
 	}
