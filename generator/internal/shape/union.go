@@ -87,7 +87,7 @@ func (b *builder) union(f *normal.Form, at naming.Context) *ir.Type {
 		b.list.Add(diag.Finding{
 			Pos: position(f.Union.Of, f.Union.Keyword), Severity: diag.Warning, ID: "union-kept-raw",
 			Message: "the branches of this " + f.Union.Keyword + " cannot be told apart: " + why + "; the value is kept as it came, with a method for each branch",
-			Hint:    "give every branch a required property with a const of its own, such as kind",
+			Hint:    apartHint(u.branches),
 		})
 		for _, br := range u.branches {
 			if br.Word = br.titled(); br.Word == "" {
@@ -99,6 +99,26 @@ func (b *builder) union(f *normal.Form, at naming.Context) *ir.Type {
 		}
 	}
 	return t
+}
+
+// apartHint says how to write a union so that its branches can be told apart.
+func apartHint(branches []*branch) string {
+	const objects = "a required property with a const of its own, such as kind"
+	seen := map[string]bool{}
+	for _, br := range branches {
+		kind := br.JSON
+		if kind == "integer" {
+			kind = "number"
+		}
+		switch {
+		case kind == "":
+			return "name the type of every branch, or make them objects, each with " + objects
+		case kind != "object" && seen[kind]:
+			return "write the branches of one type as one, or make them objects, each with " + objects
+		}
+		seen[kind] = true
+	}
+	return "give every branch " + objects
 }
 
 // numbersDiffer reports whether two branches are numbers of different Go types:
