@@ -113,13 +113,16 @@ func Check(ctx context.Context, cfg CheckConfig) (*CheckResult, error) {
 			return nil, err
 		}
 	}
-	for _, f := range l.list.Sorted() {
+	for _, f := range l.findings() {
 		if c.skips(PartLint) || !lint.Covers(l.project, f) {
 			c.add(report.Finding{Finding: f})
 		}
 	}
 	if !c.skips(PartLint) {
 		for _, f := range lint.Lint(l.project) {
+			if ofStandard(f.Finding) {
+				continue
+			}
 			c.add(report.Finding{Finding: f.Finding, Pointer: f.Pointer, HasPointer: f.HasPointer})
 		}
 	}

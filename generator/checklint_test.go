@@ -50,3 +50,33 @@ func TestCheckSaysOnceWhatLintFinds(t *testing.T) {
 		}
 	}
 }
+
+// Nobody here writes the standard's own schemas, so that nothing is said of them.
+func TestCheckSaysNothingOfTheStandard(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"go.mod": "module example.com/shop\n",
+		"outboxgen.yaml": "version: 1\nservice: shop\nschemas: []\nout: events\nenvelope: none\nsqlc: {mode: queries, package: example.com/shop/db, queries: q.sql}\n" +
+			"events: [{schema: a.json, name: A, version: 1, type: shop.a.v1, aggregate: {type: a}}]\n",
+		"a.json": `{"$id": "https://example.com/a.v1", "$schema": "http://json-schema.org/draft-07/schema#", "description": "d", "type": "object", "properties": {
+			"new": {"description": "d", "$ref": "http://json-schema.org/draft-07/schema#"}, "old": {"description": "d", "$ref": "http://json-schema.org/draft-04/schema#"}}}`,
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	result, err := generator.Check(t.Context(), generator.CheckConfig{Config: generator.Config{Dir: dir}, Against: generator.AgainstNothing})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, f := range result.Findings() {
+		if f.Severity != generator.Error { // those are files that are not there yet
+			got = append(got, f.Pos.File+": "+f.ID)
+		}
+	}
+	if diff := cmp.Diff([]string(nil), got); diff != "" {
+		t.Errorf("findings (-want +got):\n%s", diff)
+	}
+}

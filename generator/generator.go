@@ -168,13 +168,12 @@ func (l *loaded) result() *Result {
 	}
 }
 
-// findings is what was found, sorted, but for what can only be said to those who
-// wrote the standard's own schemas.
-func (l *loaded) findings() []Finding {
-	return slices.DeleteFunc(l.list.Sorted(), func(f Finding) bool {
-		return f.Severity != Error && schema.IsMetaSchema(f.Pos.File)
-	})
-}
+// findings is what was found, sorted, but for what nobody can act on.
+func (l *loaded) findings() []Finding { return slices.DeleteFunc(l.list.Sorted(), ofStandard) }
+
+// ofStandard reports whether a finding is for those who wrote the standard's own
+// schemas.
+func ofStandard(f Finding) bool { return f.Severity != Error && schema.IsMetaSchema(f.Pos.File) }
 
 // generate runs the parts that write files. The migrations are looked at even
 // where the schemas are wrong, so that everything is said at once.
