@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"regexp"
 	"slices"
 	"unicode/utf8"
 
@@ -19,6 +20,7 @@ func readYAML(file string, src []byte, list *diag.List) (*Value, int) {
 	if !yamlCharacters(file, src, list) {
 		return nil, 0
 	}
+	src = withoutVersion(src)
 	decoder := yaml.NewDecoder(bytes.NewReader(src))
 	root, err := decodeNode(decoder)
 	switch {
@@ -41,6 +43,20 @@ func readYAML(file string, src []byte, list *diag.List) (*Value, int) {
 	}
 	y := &yamlReader{file: file, list: list, done: map[*yaml.Node]converted{}, open: map[*yaml.Node]bool{}}
 	return y.convert(root.Content[0], 1)
+}
+
+var yamlVersion = regexp.MustCompile(`\A(?:[ \t]*(?:#.*)?\r?\n)*(%)YAML[ \t]+1\.[0-9]+[ \t]*(?:#.*)?\r?\n`)
+
+// withoutVersion makes a comment of the directive that says the version of YAML,
+// since the library refuses all but 1.1.
+func withoutVersion(src []byte) []byte {
+	at := yamlVersion.FindSubmatchIndex(src)
+	if at == nil {
+		return src
+	}
+	src = bytes.Clone(src)
+	src[at[2]] = '#'
+	return src
 }
 
 func emptyDocument(root *yaml.Node) bool {
