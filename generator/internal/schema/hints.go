@@ -108,6 +108,9 @@ func (l *loader) anchorHint(r *resource, name string) string {
 	if !l.hints {
 		return ""
 	}
+	if own := r.unit.ownPlace(name); own != "" {
+		return "did you mean " + diag.Quote(own) + "?"
+	}
 	anchors := slices.Collect(maps.Keys(r.anchors))
 	if diag.Closest(name, anchors) == "" && r.root != nil && slices.ContainsFunc(r.root.Defs, func(p Property) bool { return p.Name == name }) {
 		return "did you mean " + diag.Quote(r.root.defsPointer()+"/"+name) + "?"
@@ -117,6 +120,16 @@ func (l *loader) anchorHint(r *resource, name string) string {
 		otherwise = "write $anchor: " + name + " at the schema that is meant, or " + otherwise
 	}
 	return l.nameHint(name, func() []string { return anchors }, "its anchors are", otherwise)
+}
+
+// ownPlace is the reference to a schema of the file that was written without its
+// "#/", as definitions/x, "" if there is none.
+func (u *unit) ownPlace(written string) string {
+	pointer := "/" + strings.TrimPrefix(written, "/")
+	if !strings.Contains(pointer[1:], "/") || u.byPointer[pointer] == nil {
+		return ""
+	}
+	return "#" + pointer
 }
 
 // defsPointer is how a fragment reaches the definitions of s.

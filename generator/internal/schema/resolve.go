@@ -167,6 +167,9 @@ func (l *loader) resource(from *resource, u *url.URL) (*resource, *failure) {
 		if !byFile {
 			f.message += fmt.Sprintf(", nor has anything in the project the $id %s", diag.Quote(id))
 		}
+		if own := from.unit.ownPlace(u.Path); own != "" && l.hints {
+			f.hint = "did you mean " + diag.Quote(own) + "?"
+		}
 		return r, f
 	case strings.EqualFold(u.Scheme, "file"):
 		return l.fileURI(from, u)
