@@ -154,28 +154,34 @@ func (r *reader) include(from, at int, name string) {
 func inForce(statements []Statement) []Statement {
 	undone := map[int]bool{}
 	begin := -1
-	savepoints := map[string]int{}
+	var savepoints []savepoint
 	for i, s := range statements {
 		c := sqltext.NewCursor(s.Tokens)
 		from := -1
 		switch {
 		case c.Take("begin"), c.Take("start", "transaction"):
-			begin = i
+			if begin < 0 { // inside of a transaction it is only warned of
+				begin = i
+			}
 		case c.Take("commit"), c.Take("end"):
-			begin = chained(c, i)
-			clear(savepoints)
+			begin, savepoints = chained(c, i), nil
 		case c.Take("savepoint"):
-			savepoints[c.Peek().Text] = i
+			savepoints = append(savepoints, savepoint{c.Peek().Text, i})
+		case c.Take("release"):
+			c.Take("savepoint")
+			if at := lastOf(savepoints, c.Peek().Text); at >= 0 {
+				savepoints = savepoints[:at]
+			}
 		case c.Take("rollback"), c.Take("abort"):
 			c.TakeAny("work", "transaction")
 			if c.Take("to") {
 				c.Take("savepoint")
-				if at, ok := savepoints[c.Peek().Text]; ok {
-					from = at
+				if at := lastOf(savepoints, c.Peek().Text); at >= 0 {
+					from, savepoints = savepoints[at].at, savepoints[:at+1]
 				}
 				break
 			}
-			from, begin = begin, chained(c, i)
+			from, begin, savepoints = begin, chained(c, i), nil
 		}
 		for j := from + 1; from >= 0 && j < i; j++ {
 			undone[j] = true
@@ -188,6 +194,22 @@ func inForce(statements []Statement) []Statement {
 		}
 	}
 	return all
+}
+
+// savepoint is a point of a transaction that it can return to.
+type savepoint struct {
+	name string
+	at   int // the index of the statement
+}
+
+// lastOf is the index of the last savepoint of a name, -1 if there is none.
+func lastOf(savepoints []savepoint, name string) int {
+	for i := len(savepoints) - 1; i >= 0; i-- {
+		if savepoints[i].name == name {
+			return i
+		}
+	}
+	return -1
 }
 
 // chained is where the next transaction begins: here, with AND CHAIN.

@@ -51,7 +51,12 @@ func TestStatements(t *testing.T) {
 		"a name in parts": {[]string{"\\set f b\n\\i :f\n", "x"}, []string{"b x"}},
 		"left":            {[]string{"x;\n\\i b\ny;\n\\quit\nx;", "z;\n\\q\nx;"}, []string{"a x", "b z", "a y"}},
 		"taken back":      {[]string{"begin;\n\\i b\nrollback; y", "x"}, []string{"a begin", "a rollback", "a y"}},
-		"chains":          {[]string{"begin; x; commit and chain; y; rollback and chain; z; rollback; w"}, []string{"a begin", "a x", "a commit and chain", "a rollback and chain", "a rollback", "a w"}},
+		"begun twice":     {[]string{"begin; x; begin; y; rollback; z; rollback"}, []string{"a begin", "a rollback", "a z", "a rollback"}},
+		"savepoints": {
+			[]string{"begin; savepoint s; x; savepoint s; y; rollback to s; release s; z; rollback work to savepoint s; w; savepoint t; release savepoint s; rollback to t; commit"},
+			[]string{"a begin", "a savepoint s", "a rollback work to savepoint s", "a w", "a savepoint t", "a release savepoint s", "a rollback to t", "a commit"},
+		},
+		"chains": {[]string{"begin; x; commit and chain; y; rollback and chain; z; rollback; w"}, []string{"a begin", "a x", "a commit and chain", "a rollback and chain", "a rollback", "a w"}},
 	} {
 		if diff := cmp.Diff(test.want, run(test.files...)); diff != "" {
 			t.Errorf("%s: (-want +got):\n%s", name, diff)
