@@ -172,7 +172,9 @@ func isFolder(path string) bool {
 }
 
 // isSQL reports whether a name is that of a file of SQL.
-func isSQL(name string) bool { return strings.EqualFold(path.Ext(name), ".sql") }
+func isSQL(name string) bool {
+	return slices.Contains([]string{".sql", ".psql", ".pgsql", ".ddl"}, strings.ToLower(path.Ext(name)))
+}
 
 // ReadAlembic reads a folder of Alembic's versions, in no order that means
 // anything. The SQL of a File is Python then: good for Find and nothing else.
@@ -216,7 +218,8 @@ var (
 	ternMark    = regexp.MustCompile(`(?im)^---- create above / drop below ----`)
 	alembicMark = regexp.MustCompile(`(?m)^\s*(from alembic import|import alembic)\b`)
 	numbered    = regexp.MustCompile(`^(\d+)_.*\.sql$`)
-	migrateUp   = regexp.MustCompile(`^(\d+)_.*\.up\.sql$`)
+	migrateUp   = regexp.MustCompile(`^(\d+)_.*\.up\.(sql|psql|pgsql|ddl)$`)
+	downName    = regexp.MustCompile(`[./]down\.(sql|psql|pgsql|ddl)$`)
 )
 
 // detect tells from the shapes of files which tool a folder belongs to.
@@ -280,7 +283,7 @@ func order(tool Tool, contents map[string][]byte) []string {
 // leadsDown reports whether a file takes another one back, by the names that both
 // have: a.down.sql, a-down.sql, a.rollback.sql, 1.undo.a.sql.
 func leadsDown(name string, contents map[string][]byte) bool {
-	if strings.HasSuffix(name, ".down.sql") || strings.HasSuffix(name, "/down.sql") {
+	if downName.MatchString(name) {
 		return true
 	}
 	for _, pair := range [][2]string{{"-down.sql", "-up.sql"}, {"_down.sql", "_up.sql"}, {".undo.", ".do."}, {".rollback.sql", ".sql"}} {

@@ -43,6 +43,10 @@ func TestOrder(t *testing.T) {
 			"-- 10_c.up.sql --\n-- 10_c.down.sql --\n-- 2_a.up.sql --\n-- 2_a.down.sql --\n-- notes.sql --\n",
 			layout.Migrate, []string{"2_a.up.sql", "10_c.up.sql"},
 		},
+		"golang-migrate with another ending": {
+			"-- 1_a.up.pgsql --\n-- 1_a.down.pgsql --\n-- 2_b.up.pgsql --\n", layout.Migrate, []string{"1_a.up.pgsql", "2_b.up.pgsql"},
+		},
+		"other endings of SQL": {"-- 1_a.psql --\n-- 2_b.ddl --\n-- 2_b.down.ddl --\n-- 3.txt --\n", layout.Plain, []string{"1_a.psql", "2_b.ddl"}},
 		"tern": {
 			"-- 010_c.sql --\n---- create above / drop below ----\n-- 9_b.sql --\n-- shared.sql --\n",
 			layout.Tern, []string{"9_b.sql", "010_c.sql"},
