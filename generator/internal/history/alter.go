@@ -221,11 +221,23 @@ func (a action) add(c *sqltext.Cursor, item []sqltext.Token) {
 	switch definition := c.Rest(); {
 	case len(definition) == 0:
 		a.keep(a.verbatim(item))
-	case len(definition) == 1 && definition[0].Kind == sqltext.Placeholder:
+	case isPlaceholder(definition[0]) && !hasName(definition):
 	default:
 		pieces, own, _ := a.column(definition)
 		a.addColumn(item[0].Start, pieces, own, ifNotExists)
 	}
+}
+
+// namedByPlaceholder is what a change of a column is that only the migration tool
+// knows the name of.
+const namedByPlaceholder = "a statement with a placeholder"
+
+func isPlaceholder(t sqltext.Token) bool { return t.Kind == sqltext.Placeholder }
+
+// hasName reports whether tokens begin with a name of which something is known.
+func hasName(tokens []sqltext.Token) bool {
+	_, ok := sqltext.NewCursor(tokens).Name()
+	return ok
 }
 
 // addColumn adds a column to a table and to those that inherit from it.
@@ -257,6 +269,10 @@ func (a action) rename(c *sqltext.Cursor, item []sqltext.Token) {
 	from := c.Next().Text
 	c.Take("to")
 	to := c.Next().Text
+	if slices.ContainsFunc(item, isPlaceholder) {
+		a.doubt(item[0].Start, namedByPlaceholder)
+		return
+	}
 	if a.tolerant && (!a.table.has(from) || a.table.has(to)) {
 		return
 	}
@@ -296,7 +312,11 @@ func (a action) drop(c *sqltext.Cursor, item []sqltext.Token) {
 	c.Take("column")
 	ifExists := c.Take("if", "exists") || a.tolerant
 	column := c.Peek()
-	if column.Kind != sqltext.Word && column.Kind != sqltext.Quoted {
+	switch {
+	case isPlaceholder(column):
+		a.doubt(column.Start, namedByPlaceholder)
+		return
+	case column.Kind != sqltext.Word && column.Kind != sqltext.Quoted:
 		a.keep(a.verbatim(item))
 		return
 	}
@@ -340,6 +360,10 @@ func (a action) alterColumn(c *sqltext.Cursor, item []sqltext.Token) {
 	column := c.Next()
 	switch {
 	case c.Take("type"), c.Take("set", "data", "type"):
+		if isPlaceholder(column) {
+			a.doubt(column.Start, namedByPlaceholder)
+			return
+		}
 		if a.tolerant && !a.table.has(column.Text) {
 			return
 		}

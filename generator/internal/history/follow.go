@@ -45,6 +45,8 @@ func (f *follower) statement(tokens []sqltext.Token) {
 		if c.Is("search_path") || c.Is("all") {
 			f.path = []string{"public"}
 		}
+	case c.Take("discard", "all"):
+		f.path = []string{"public"}
 	case c.Is("commit"), c.Is("end"), c.Is("rollback"), c.Is("abort"):
 		f.endTransaction()
 	case c.Is("select"), c.Is("with"):

@@ -27,7 +27,7 @@ func (f *follower) look(tokens []sqltext.Token) {
 
 // runsText reports whether a statement may hold text that is run.
 func runsText(tokens []sqltext.Token) bool {
-	return !known(tokens[0], []string{"create", "copy", "comment", "insert", "update", "delete", "merge", "security", "grant", "revoke", "alter"})
+	return !known(tokens[0], []string{"create", "copy", "comment", "insert", "update", "delete", "merge", "security", "grant", "revoke", "alter", "notify"})
 }
 
 // doubtText remembers where a text may change the table, if it may.
