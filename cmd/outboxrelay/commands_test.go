@@ -17,6 +17,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"go.uber.org/goleak"
 
+	"github.com/outboxgen/outboxgen/cmd/internal/exitcode"
 	"github.com/outboxgen/outboxgen/migrations"
 	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
 	"github.com/outboxgen/outboxgen/runtime/relay/pgstore"
@@ -163,7 +164,7 @@ func TestRunDrainsWithoutRedis(t *testing.T) {
 	for _, address := range []string{"127.0.0.1:1", silent, resets} {
 		env["REDIS_URL"] = "redis://" + address
 		got := call(env, "run", "--sink", "stdout", "--drain", "--listen", "", "--service", "s", "--log-level", "error")
-		if got.Code != exitOK {
+		if got.Code != exitcode.OK {
 			t.Errorf("with Redis at %s: exit %d:\n%s", address, got.Code, got.Stderr)
 		}
 	}
@@ -247,7 +248,7 @@ func TestMisuseIsToldAtOnce(t *testing.T) {
 	}{
 		{"unknown command", []string{"rnu"}, "unknown command \"rnu\": did you mean run?"},
 		{"unknown command that may be a part of a password", []string{"run", "--sasl-password", "pa", "ss"},
-			"outboxrelay run takes no argument, and got one: a value with spaces needs quotes"},
+			"outboxrelay run takes no argument, and got one: put quotes around a value with spaces, and write --flag=false for a flag that is true or false"},
 		{"TLS settings without tls", []string{"run", "--database-url", "postgres://h/d", "--tls-ca", "ca.pem", "--tls-key", "key.pem", "--sasl", "plain",
 			"--sasl-user", "u", "--sasl-password", "p"},
 			"setting tls-ca: it is set and tls is not, so it would not be used: set tls to true, or remove tls-ca\n" +
@@ -259,12 +260,19 @@ func TestMisuseIsToldAtOnce(t *testing.T) {
 		{"discard without a terminal", []string{"discard", "--all", "--reason", "test data"},
 			"nothing was done: discard asks for a confirmation, and this is no terminal. Look with --dry-run, then add --yes"},
 		{"unknown flag", []string{"run", "--brokres", "x"}, "unknown flag: --brokres: see outboxrelay run --help"},
-		{"several settings", []string{"run", "--settle", "drop", "--retention", "7", "--wake", "redis"},
-			"setting database-url: it is not set: give --database-url, OUTBOXRELAY_DATABASE_URL, DATABASE_URL or database_url in the file\n" +
-				"setting settle: it is \"drop\": use mark, delete\n" +
-				"setting wake: it is redis, and redis-url is not set\n" +
-				"setting wake: it is redis, and service is not set: wake-ups are told apart by the service's name\n" +
-				"setting retention: it is \"7\": use a duration such as 500ms, 10s or 168h"},
+		{"several settings", []string{"run", "--settle", "drop", "--retention", "7", "--wake", "redis", "--max-attempts", "0"},
+			"setting settle: it is \"drop\": use mark or delete\n" +
+				"setting retention: it is \"7\": use a duration such as 500ms, 10s or 168h\n" +
+				"setting max-attempts: it is \"0\": use a whole number, at least 1\n" +
+				"the database address is missing: give --database-url, OUTBOXRELAY_DATABASE_URL, DATABASE_URL, or database_url in the settings file (--config)\n" +
+				"the address of Redis (wake is redis) is missing: give --redis-url, OUTBOXRELAY_REDIS_URL, REDIS_URL, or redis_url in the settings file (--config)\n" +
+				"the service's name, which tells wake-ups apart (wake is redis), is missing: give --service, OUTBOXRELAY_SERVICE, or service in the settings file (--config)"},
+		{"values that go together", []string{"run", "--database-url", "postgres://h/d", "--tls", "--tls-key", "key.pem", "--sasl", "plain", "--brokers", ""},
+			"the user for SASL (sasl is plain) is missing: give --sasl-user, OUTBOXRELAY_SASL_USER, or sasl_user in the settings file (--config)\n" +
+				"the password for SASL (sasl is plain) is missing: give --sasl-password, OUTBOXRELAY_SASL_PASSWORD, or sasl_password in the settings file (--config)\n" +
+				"the address of a Kafka broker, host:port, is missing: give --brokers, OUTBOXRELAY_BROKERS, KAFKA_BROKERS, or brokers in the settings file (--config)\n" +
+				"the client certificate (tls-key is set) is missing: give --tls-cert, OUTBOXRELAY_TLS_CERT, or tls_cert in the settings file (--config)"},
+		{"an operator's command has no Kafka settings", []string{"status", "--brokers", "h:1"}, "unknown flag: --brokers: see outboxrelay status --help"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

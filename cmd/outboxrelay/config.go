@@ -14,7 +14,8 @@ import (
 	"github.com/outboxgen/outboxgen/cmd/outboxrelay/internal/terminal"
 )
 
-func configCommand(env environment, c *configuration) *cobra.Command {
+func configCommand(env environment) *cobra.Command {
+	var c *configuration
 	var markdown, asJSON bool
 	cmd := &cobra.Command{
 		Use:   "config",
@@ -55,6 +56,7 @@ func configCommand(env environment, c *configuration) *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&markdown, "markdown", false, "print names and defaults as a Markdown table")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object an outbox, each setting with its value")
+	c = env.declare(cmd, table)
 	return cmd
 }
 
@@ -76,7 +78,7 @@ func shownValues(v values) map[string]string {
 func noArguments(cmd *cobra.Command, args []string) error {
 	if len(args) > 0 {
 		// The argument may be the rest of a password.
-		return misuse{fmt.Errorf("%s takes no argument, and got one: a value with spaces needs quotes", cmd.CommandPath())}
+		return misuse{fmt.Errorf("%s takes no argument, and got one: put quotes around a value with spaces, and write --flag=false for a flag that is true or false", cmd.CommandPath())}
 	}
 	return nil
 }
@@ -97,7 +99,7 @@ func (s setting) shown(value string) string {
 	switch {
 	case value == "":
 		return ""
-	case s.secret:
+	case s.kind.secret:
 		return "(set)"
 	case s.name == "brokers":
 		for broker := range strings.SplitSeq(value, ",") {
@@ -105,7 +107,7 @@ func (s setting) shown(value string) string {
 				return "(set, and not host:port)"
 			}
 		}
-	case s.file:
+	case s.kind.endings != nil:
 		if _, err := os.Stat(value); err != nil { // perhaps a key itself, set by mistake
 			return "(set, and no such file)"
 		}
@@ -128,12 +130,4 @@ func printMarkdown(w io.Writer) error {
 		}
 	}
 	return nil
-}
-
-// variables are the environment variables that are looked at, first things first.
-func (s setting) variables(separator string) string {
-	if s.alias == "" {
-		return s.env()
-	}
-	return s.env() + separator + s.alias
 }

@@ -22,6 +22,7 @@ import (
 // takes its metrics back.
 func (f *fleet) newRelay(o outbox) (_ *relay.Relay, forget func(), err error) {
 	config := o.relay
+	config.Name = o.name
 	config.Logger = f.log // the relay adds the outbox's name itself
 	log := f.log.With("outbox", o.name)
 	observer := metrics.New(o.name)

@@ -23,6 +23,7 @@ type selection struct {
 	topic     string
 	key       string
 	cmd       *cobra.Command
+	*configuration
 }
 
 func selectionFlags(cmd *cobra.Command) *selection {
@@ -32,7 +33,22 @@ func selectionFlags(cmd *cobra.Command) *selection {
 	cmd.Flags().StringVar(&s.eventType, "event-type", "", "event type")
 	cmd.Flags().StringVar(&s.topic, "topic", "", "topic")
 	cmd.Flags().StringVar(&s.key, "key", "", "key")
+	for _, name := range []string{"event-id", "event-type", "topic", "key"} {
+		complete(cmd, name, cobra.NoFileCompletions)
+	}
+	complete(cmd, "outbox", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+		outboxes, _ := s.outboxes(readPlace) // a shell has no place for an error
+		return namesOf(outboxes), cobra.ShellCompDirectiveNoFileComp
+	})
 	return s
+}
+
+func namesOf(outboxes []outbox) []string {
+	var names []string
+	for _, o := range outboxes {
+		names = append(names, o.name)
+	}
+	return names
 }
 
 func (s *selection) filter() (operate.Filter, error) {
@@ -51,28 +67,27 @@ func (s *selection) filter() (operate.Filter, error) {
 }
 
 // one is the outbox that is meant.
-func (s *selection) one(ctx context.Context, c *configuration) (outbox, error) {
-	outboxes, err := c.outboxesNow(ctx)
+func (s *selection) one(ctx context.Context) (outbox, error) {
+	outboxes, err := s.outboxesNow(ctx)
 	if err != nil {
 		return outbox{}, err
 	}
 	if s.outbox == "" && len(outboxes) == 1 {
 		return outboxes[0], nil
 	}
-	var names []string
 	for _, o := range outboxes {
 		if o.name == s.outbox {
 			return o, nil
 		}
-		names = append(names, o.name)
 	}
+	names := namesOf(outboxes)
 	if s.outbox == "" {
 		return outbox{}, misuse{fmt.Errorf("which outbox? Give --outbox: %s", strings.Join(names, ", "))}
 	}
 	return outbox{}, misuse{fmt.Errorf("there is no outbox %q: --outbox is one of %s", s.outbox, strings.Join(names, ", "))}
 }
 
-func deadCommand(env environment, c *configuration) *cobra.Command {
+func deadCommand(env environment) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:     "dead",
@@ -82,8 +97,9 @@ func deadCommand(env environment, c *configuration) *cobra.Command {
 	}
 	chosen := selectionFlags(cmd)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object a row")
+	chosen.configuration = env.declarePlace(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		o, err := chosen.one(cmd.Context(), c)
+		o, err := chosen.one(cmd.Context())
 		if err != nil {
 			return err
 		}
@@ -91,7 +107,7 @@ func deadCommand(env environment, c *configuration) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return o.connected(cmd.Context(), func(conn *pgx.Conn) error {
+		return chosen.connected(cmd.Context(), o, func(conn *pgx.Conn) error {
 			found := false
 			err := eachPage(cmd.Context(), conn, filter, func(letters []operate.DeadLetter) error {
 				found = true

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -32,9 +33,9 @@ type decision struct {
 	yes    bool
 }
 
-func replayCommand(env environment, c *configuration) *cobra.Command {
+func replayCommand(env environment) *cobra.Command {
 	d := &decision{act: operate.Replay, verb: "replay", done: "replayed"}
-	return d.command(env, c, &cobra.Command{
+	return d.command(env, &cobra.Command{
 		Use:   "replay",
 		Short: "Give dead letters another chance",
 		Long: "replay makes dead letters pending again, with their failures forgotten. The leading relay sends them within a\n" +
@@ -45,9 +46,9 @@ func replayCommand(env environment, c *configuration) *cobra.Command {
 	})
 }
 
-func discardCommand(env environment, c *configuration) *cobra.Command {
+func discardCommand(env environment) *cobra.Command {
 	d := &decision{act: operate.Discard, verb: "discard", done: "discarded", final: true}
-	return d.command(env, c, &cobra.Command{
+	return d.command(env, &cobra.Command{
 		Use:   "discard",
 		Short: "Delete dead letters",
 		Long: "discard deletes dead letters. Their payloads are gone; that there were such rows, who discarded them and why is kept in\n" +
@@ -61,11 +62,11 @@ func discardCommand(env environment, c *configuration) *cobra.Command {
 	})
 }
 
-func (d *decision) command(env environment, c *configuration, cmd *cobra.Command) *cobra.Command {
+func (d *decision) command(env environment, cmd *cobra.Command) *cobra.Command {
 	d.chosen = selectionFlags(cmd)
 	flags := cmd.Flags()
 	flags.BoolVar(&d.all, "all", false, "every dead letter")
-	flags.StringVar(&d.by.Actor, "actor", currentUser(), "who decides, for the audit")
+	flags.StringVar(&d.by.Actor, "actor", "", "who decides, for the audit (default: the current user)")
 	reason := "why, for the audit"
 	if d.final {
 		reason += "; required"
@@ -74,6 +75,9 @@ func (d *decision) command(env environment, c *configuration, cmd *cobra.Command
 	flags.StringVar(&d.by.Reason, "reason", "", reason)
 	flags.BoolVar(&d.dryRun, "dry-run", false, "list the dead letters and change nothing")
 	flags.BoolVar(&d.asJSON, "json", false, "with --dry-run: print one JSON object a row")
+	complete(cmd, "actor", cobra.NoFileCompletions)
+	complete(cmd, "reason", cobra.NoFileCompletions)
+	d.chosen.configuration = env.declarePlace(cmd)
 	cmd.Args = noArguments
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		filter, err := d.filter()
@@ -83,11 +87,11 @@ func (d *decision) command(env environment, c *configuration, cmd *cobra.Command
 		if err := d.permitted(env); err != nil {
 			return err
 		}
-		o, err := d.chosen.one(cmd.Context(), c)
+		o, err := d.chosen.one(cmd.Context())
 		if err != nil {
 			return err
 		}
-		return o.connected(cmd.Context(), func(conn *pgx.Conn) error {
+		return d.chosen.connected(cmd.Context(), o, func(conn *pgx.Conn) error {
 			return d.run(cmd.Context(), env, o, conn, filter)
 		})
 	}
@@ -108,6 +112,7 @@ func (d *decision) filter() (operate.Filter, error) {
 
 // permitted says what is missing from the call.
 func (d *decision) permitted(env environment) error {
+	d.by.Actor = cmp.Or(d.by.Actor, currentUser())
 	d.by.Reason = strings.TrimSpace(d.by.Reason)
 	switch {
 	case d.asJSON && !d.dryRun:

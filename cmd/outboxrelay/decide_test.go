@@ -10,6 +10,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
+
+	"github.com/outboxgen/outboxgen/cmd/internal/exitcode"
 )
 
 // converse calls a command on a terminal at which somebody types.
@@ -59,7 +61,7 @@ func TestDiscardAsksOnATerminal(t *testing.T) {
 	const question = letter1 + "This deletes 1 dead letter for good. Type the number to go on: "
 	discard := []string{"discard", "--all", "--actor", "ann", "--reason", "sent by hand"}
 	for _, typed := range []string{"", "\n", "y\n", "2\n", "11\n"} {
-		want := answer{Code: exitFailed, Stdout: question, Stderr: "outboxrelay: outbox event_outbox: not confirmed: nothing was changed\n"}
+		want := answer{Code: exitcode.Failed, Stdout: question, Stderr: "outboxrelay: outbox event_outbox: not confirmed: nothing was changed\n"}
 		if diff := cmp.Diff(want, steady(converse(env, strings.NewReader(typed), discard...))); diff != "" {
 			t.Errorf("after typing %q (-want +got):\n%s", typed, diff)
 		}

@@ -15,10 +15,11 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/spf13/pflag"
+	"github.com/spf13/cobra"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/outboxgen/outboxgen/cmd/internal/exitcode"
 	"github.com/outboxgen/outboxgen/cmd/outboxrelay/internal/secret"
 	"github.com/outboxgen/outboxgen/internal/fakekafka"
 	"github.com/outboxgen/outboxgen/migrations"
@@ -36,13 +37,19 @@ type runningFleet struct {
 	err  error         // of the run
 }
 
+// configured is the configuration of a command that reads every setting, from a file.
+func configured(t *testing.T, file string) *configuration {
+	t.Helper()
+	env := environment{getenv: func(string) string { return "" }, secrets: &secret.Redactor{}}
+	c := env.declare(&cobra.Command{}, table)
+	c.path = writeFile(t, file)
+	return c
+}
+
 // readOutboxes reads a configuration file.
 func readOutboxes(t *testing.T, config string) []outbox {
 	t.Helper()
-	flags := pflag.NewFlagSet("test", pflag.ContinueOnError)
-	c := registerSettings(flags, func(string) string { return "" }, &secret.Redactor{})
-	*c.path = writeFile(t, config)
-	outboxes, err := c.outboxes()
+	outboxes, err := configured(t, config).outboxes(readOutbox)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -247,7 +254,7 @@ outboxes:
 `, pg.URL, newDatabase(t, pg, "empty")))
 	mustExec(t, pg.URL, `INSERT INTO event_outbox (aggregate_id, aggregate_type, event_type, topic, event_data) VALUES ('a', 'b', 'c', 't', '{}')`)
 	got := call(nil, "run", "--drain", "--listen", "", "--config", config)
-	if got.Code != exitFailed || !strings.Contains(got.Stderr, "\noutboxrelay: outbox empty: ") {
+	if got.Code != exitcode.Failed || !strings.Contains(got.Stderr, "\noutboxrelay: outbox empty: ") {
 		t.Errorf("exit %d: %s", got.Code, got.Stderr)
 	}
 	if !strings.Contains(got.Stdout, `"topic":"t"`) {

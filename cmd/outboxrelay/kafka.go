@@ -46,7 +46,7 @@ func readKafka(r *reader) kafkaSettings {
 		sasl:     readSASL(r),
 	}
 	if len(k.brokers) == 0 {
-		r.problem("brokers", "it is empty: name at least one host:port")
+		r.missing("brokers", "the address of a Kafka broker, host:port,")
 	}
 	for _, broker := range k.brokers {
 		if err := r.secrets.Broker(broker); err != nil {
@@ -55,7 +55,13 @@ func readKafka(r *reader) kafkaSettings {
 		}
 	}
 	secured := r.boolean("tls")
-	if secured {
+	switch cert, key := r.text("tls-cert"), r.text("tls-key"); {
+	case !secured:
+	case cert == "" && key != "":
+		r.missing("tls-cert", "the client certificate (tls-key is set)")
+	case cert != "" && key == "":
+		r.missing("tls-key", "the key of the client certificate (tls-cert is set)")
+	default:
 		config, err := readTLS(r)
 		if err != nil {
 			r.problem("tls", "%w", err)
@@ -91,8 +97,7 @@ func readCompression(r *reader) []kgo.CompressionCodec {
 		"none": kgo.NoCompression(), "gzip": kgo.GzipCompression(), "snappy": kgo.SnappyCompression(),
 		"lz4": kgo.Lz4Compression(), "zstd": kgo.ZstdCompression(),
 	}
-	name := r.oneOf("compression", "", "none", "gzip", "snappy", "lz4", "zstd")
-	codec, ok := codecs[name]
+	codec, ok := codecs[r.text("compression")]
 	if !ok {
 		return nil
 	}
@@ -101,7 +106,7 @@ func readCompression(r *reader) []kgo.CompressionCodec {
 
 func readTLS(r *reader) (*tls.Config, error) {
 	config := &tls.Config{MinVersion: tls.VersionTLS12}
-	caFile, certFile, keyFile := r.text("tls-ca"), r.text("tls-cert"), r.text("tls-key")
+	caFile, certFile := r.text("tls-ca"), r.text("tls-cert")
 	if caFile != "" {
 		pem, err := r.file("tls-ca")
 		if err != nil {
@@ -111,9 +116,6 @@ func readTLS(r *reader) (*tls.Config, error) {
 		if !config.RootCAs.AppendCertsFromPEM(pem) {
 			return nil, fmt.Errorf("the file of tls-ca, %s, holds no PEM certificate", caFile)
 		}
-	}
-	if (certFile == "") != (keyFile == "") {
-		return nil, errors.New("tls-cert and tls-key go together: set both or none")
 	}
 	if certFile != "" {
 		cert, err := r.file("tls-cert")
@@ -156,11 +158,14 @@ func looksLikeContent(path string) bool {
 }
 
 func readSASL(r *reader) sasl.Mechanism {
-	user, password := r.text("sasl-user"), r.text("sasl-password")
+	mechanism, user, password := r.text("sasl"), r.text("sasl-user"), r.text("sasl-password")
+	r.secrets.Public(user)
 	r.secrets.Add(password)
-	mechanism := r.oneOf("sasl", "", "plain", "scram-sha-256", "scram-sha-512")
-	if mechanism != "" && (user == "" || password == "") {
-		r.problem("sasl", "it is %s, and sasl-user or sasl-password is not set", mechanism)
+	if mechanism != "" && user == "" {
+		r.missing("sasl-user", "the user for SASL (sasl is "+mechanism+")")
+	}
+	if mechanism != "" && password == "" {
+		r.missing("sasl-password", "the password for SASL (sasl is "+mechanism+")")
 	}
 	switch mechanism {
 	case "plain":

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strconv"
@@ -23,58 +24,61 @@ type reader struct {
 	secrets  *secret.Redactor // learns the secrets that are read
 }
 
+// newReader checks the text of each setting.
+func newReader(settings []setting, v values, secrets *secret.Redactor) *reader {
+	r := &reader{values: v, secrets: secrets}
+	for _, s := range settings {
+		if text := r.text(s.name); !s.takes(text) {
+			r.problem(s.name, "it is %q: use %s", text, s.kind.instead)
+		}
+	}
+	return r
+}
+
 func (r *reader) problem(name, format string, args ...any) {
 	r.problems = append(r.problems, fmt.Errorf("setting %s: "+format, append([]any{name}, args...)...))
 }
 
-func (r *reader) text(name string) string { return r.values[name] }
+// missing is the problem of a setting without a value: what it is, and where to give it.
+func (r *reader) missing(name, what string) {
+	r.problems = append(r.problems, fmt.Errorf("%s is missing: give %s", what, only(name)[0].places()))
+}
 
-func (r *reader) required(name, remedy string) string {
-	text := r.values[name]
-	if text == "" {
-		r.problem(name, "it is not set: %s", remedy)
+func (r *reader) misuse() error {
+	if err := errors.Join(r.problems...); err != nil {
+		return misuse{err}
+	}
+	return nil
+}
+
+func (r *reader) text(name string) string {
+	text, declared := r.values[name]
+	if !declared {
+		panic("setting " + name + " is read by a command that does not declare it")
 	}
 	return text
 }
 
-func (r *reader) oneOf(name string, allowed ...string) string {
-	text := r.values[name]
-	for _, a := range allowed {
-		if text == a {
-			return text
-		}
-	}
-	r.problem(name, "it is %q: use %s", text, strings.Join(allowed, ", "))
-	return text
-}
+// An empty text is 0 or false, and so is one that newReader has reported.
 
 func (r *reader) duration(name string) time.Duration {
-	d, err := time.ParseDuration(r.values[name])
-	if err != nil {
-		r.problem(name, "it is %q: use a duration such as 500ms, 10s or 168h", r.values[name])
-	}
+	d, _ := time.ParseDuration(r.text(name))
 	return d
 }
 
 func (r *reader) number(name string) int {
-	n, err := strconv.Atoi(r.values[name])
-	if err != nil || n < 1 {
-		r.problem(name, "it is %q: use a whole number above zero", r.values[name])
-	}
+	n, _ := strconv.Atoi(r.text(name))
 	return n
 }
 
 func (r *reader) boolean(name string) bool {
-	b, err := strconv.ParseBool(r.values[name])
-	if err != nil {
-		r.problem(name, "it is %q: use true or false", r.values[name])
-	}
+	b, _ := strconv.ParseBool(r.text(name))
 	return b
 }
 
 func (r *reader) list(name string) []string {
 	var out []string
-	for item := range strings.SplitSeq(r.values[name], ",") {
+	for item := range strings.SplitSeq(r.text(name), ",") {
 		if item = strings.TrimSpace(item); item != "" {
 			out = append(out, item)
 		}
@@ -98,43 +102,41 @@ type outbox struct {
 	wake        string // redis, postgres or none
 	redis       rueidis.ClientOption
 	unheard     bool         // there is a Redis, and no service whose wake-ups it could bring
-	relay       relay.Config // without Store, Sink and Wake
+	relay       relay.Config // without Name, Store, Sink and Wake
 	secrets     *secret.Redactor
 }
 
-// readOutbox reads the settings of one outbox. The error lists every one that
-// cannot be used.
-func readOutbox(v values, secrets *secret.Redactor) (outbox, error) {
-	r := &reader{values: v, secrets: secrets}
+// readPlace reads where an outbox is: what the settings of the variable place say.
+func readPlace(r *reader) outbox {
 	o := outbox{
-		name:     r.text("name"),
+		name:     cmp.Or(r.text("name"), r.text("service"), "event_outbox"),
+		unnamed:  r.text("name") == "" && r.text("service") == "",
 		database: readDatabase(r),
-		secrets:  secrets,
 		schema:   r.text("schema"),
-		mode:     pgstore.Mode(r.oneOf("settle", "mark", "delete")),
-		toStdout: r.oneOf("sink", "kafka", "stdout") == "stdout",
 		service:  r.text("service"),
-		redis:    readRedis(r),
+		secrets:  r.secrets,
 	}
-	secrets.Public(o.name, o.service, o.schema, r.text("sasl-user"))
+	r.secrets.Public(r.text("name"), o.service, o.schema)
+	return o
+}
+
+// readOutbox reads the settings of one outbox.
+func readOutbox(r *reader) outbox {
+	o := readPlace(r)
+	o.maxSessions = r.number("max-sessions")
+	o.mode = pgstore.Mode(r.text("settle"))
+	o.toStdout = r.text("sink") == "stdout"
+	o.redis = readRedis(r)
 	if !o.toStdout {
 		o.kafka = readKafka(r)
 	}
-	if o.name == "" {
-		o.name = o.service
-	}
-	if o.name == "" {
-		o.name, o.unnamed = "event_outbox", true
-	}
-	o.maxSessions = readSessions(r)
 	o.wake = readWake(r)
 	o.unheard = r.text("wake") == "auto" && r.text("redis-url") != "" && o.service == ""
 	o.relay = relay.Config{
-		Name:          o.name,
 		Keep:          r.duration("retention"),
 		PollMax:       r.duration("poll-max"),
 		MaxAttempts:   r.number("max-attempts"),
-		OnDead:        relay.Policy(r.oneOf("on-dead", string(relay.Park), string(relay.Block))),
+		OnDead:        relay.Policy(r.text("on-dead")),
 		OnDeadByType:  policies(r),
 		BufferRows:    r.number("buffer-rows"),
 		BufferBytes:   int64(r.number("buffer-mib")) << 20,
@@ -146,19 +148,7 @@ func readOutbox(v values, secrets *secret.Redactor) (outbox, error) {
 	if o.relay.Keep <= 0 {
 		o.relay.Keep = -1
 	}
-	return o, errors.Join(r.problems...)
-}
-
-// readSessions is 0 for the default.
-func readSessions(r *reader) int {
-	if r.text("max-sessions") == "" {
-		return 0
-	}
-	n, err := strconv.Atoi(r.text("max-sessions"))
-	if err != nil || n < 2 {
-		r.problem("max-sessions", "it is %q: use a whole number from 2 on", r.text("max-sessions"))
-	}
-	return n
+	return o
 }
 
 // schemaPlace is what stands for the schema in the name of a service.
@@ -172,16 +162,15 @@ func (o outbox) forSchema(schema string) outbox {
 	} else {
 		o.name += "/" + schema
 	}
-	o.relay.Name = o.name
 	o.service = strings.ReplaceAll(o.service, schemaPlace, schema)
 	return o
 }
 
 // readDatabase reads the address of the database; nil when there is a problem.
 func readDatabase(r *reader) *pgx.ConnConfig {
-	address := r.required("database-url",
-		"give --database-url, OUTBOXRELAY_DATABASE_URL, DATABASE_URL or database_url in the file")
+	address := r.text("database-url")
 	if address == "" {
+		r.missing("database-url", "the database address")
 		return nil
 	}
 	conn, err := r.secrets.Postgres(address)
@@ -204,7 +193,7 @@ func readRedis(r *reader) rueidis.ClientOption {
 }
 
 func readWake(r *reader) string {
-	wake := r.oneOf("wake", "auto", "redis", "postgres", "none")
+	wake := r.text("wake")
 	service, redis := r.text("service"), r.text("redis-url")
 	if service != "" && pgstore.IsPattern(r.text("schema")) && !strings.Contains(service, schemaPlace) {
 		if wake == "auto" {
@@ -226,10 +215,10 @@ func readWake(r *reader) string {
 		}
 	}
 	if wake == "redis" && redis == "" {
-		r.problem("wake", "it is redis, and redis-url is not set")
+		r.missing("redis-url", "the address of Redis (wake is redis)")
 	}
 	if wake != "none" && service == "" {
-		r.problem("wake", "it is %s, and service is not set: wake-ups are told apart by the service's name", wake)
+		r.missing("service", "the service's name, which tells wake-ups apart (wake is "+wake+"),")
 	}
 	return wake
 }

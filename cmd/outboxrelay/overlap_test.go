@@ -5,9 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/outboxgen/outboxgen/cmd/outboxrelay/internal/secret"
 	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
-	"github.com/spf13/pflag"
 )
 
 // A schema is served once, whoever names it first.
@@ -57,9 +55,8 @@ func TestOverlaps(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			c2 := registerSettings(pflag.NewFlagSet("test", pflag.ContinueOnError), func(string) string { return "" }, &secret.Redactor{})
-			*c2.path = writeFile(t, fmt.Sprintf("outboxes: [{name: a, database_url: %q}, {name: b, database_url: %q}]", c.a, c.b))
-			_, err := c2.outboxes()
+			file := fmt.Sprintf("outboxes: [{name: a, database_url: %q}, {name: b, database_url: %q}]", c.a, c.b)
+			_, err := configured(t, file).outboxes(readPlace)
 			if (err != nil) != c.same {
 				t.Errorf("got %v", err)
 			}

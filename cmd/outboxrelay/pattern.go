@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"time"
 
 	"github.com/outboxgen/outboxgen/runtime/relay/pgstore"
 )
@@ -12,7 +11,10 @@ import (
 // outboxesNow is outboxes with each schema that a pattern matches as one of its
 // own. A schema that an earlier outbox serves is left to that one.
 func (c *configuration) outboxesNow(ctx context.Context) ([]outbox, error) {
-	outboxes, err := c.outboxes()
+	if c.timeout <= 0 {
+		return nil, misuse{fmt.Errorf("--timeout is %s: use a duration above zero", c.timeout)}
+	}
+	outboxes, err := c.outboxes(readPlace)
 	if err != nil {
 		return nil, err
 	}
@@ -26,8 +28,7 @@ func (c *configuration) outboxesNow(ctx context.Context) ([]outbox, error) {
 		if err != nil {
 			return nil, err
 		}
-		hosts := 1 + len(o.database.Fallbacks)
-		ctx, cancel := context.WithTimeout(ctx, connectTimeout+time.Duration(hosts)*addressTimeout(o))
+		ctx, cancel := context.WithTimeout(ctx, c.patience(o))
 		schemas, err := server.Schemas(ctx, o.schema)
 		cancel()
 		server.Close()
@@ -45,7 +46,3 @@ func (c *configuration) outboxesNow(ctx context.Context) ([]outbox, error) {
 	}
 	return now, nil
 }
-
-// connectTimeout bounds how long a command waits for a list of schemas, beside what
-// its addresses may take to answer.
-const connectTimeout = 10 * time.Second

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
 
+	"github.com/outboxgen/outboxgen/cmd/internal/exitcode"
 	"github.com/outboxgen/outboxgen/migrations"
 	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
 )
@@ -69,7 +70,7 @@ func TestHeldKeysSurviveAKilledLeader(t *testing.T) {
 			return cmp.Equal(map[string]int{"parked": 1, "blocked": 11}, waiting())
 		})
 		answer := call(map[string]string{"DATABASE_URL": pg.URL}, "discard", "--key", "blocked", "--actor", "ann", "--reason", "unreadable headers", "--yes")
-		if answer.Code != exitOK {
+		if answer.Code != exitcode.OK {
 			t.Fatal(answer.Stderr)
 		}
 		until(t, "the key is free", func() bool { return waiting()["blocked"] == 0 })

@@ -19,6 +19,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/outboxgen/outboxgen/cmd/internal/exitcode"
 	"github.com/outboxgen/outboxgen/migrations"
 	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
 	"github.com/outboxgen/outboxgen/runtime/relay"
@@ -238,7 +239,7 @@ func TestHandOver(t *testing.T) {
 			continue
 		}
 		<-standby.ended
-		if code := standby.cmd.ProcessState.ExitCode(); tt.signal == syscall.SIGTERM && code != exitOK {
+		if code := standby.cmd.ProcessState.ExitCode(); tt.signal == syscall.SIGTERM && code != exitcode.OK {
 			t.Errorf("a relay that was told to end exits with %d", code)
 		}
 		standby = startProcess(t, pg.URL, k)

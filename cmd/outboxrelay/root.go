@@ -6,21 +6,17 @@ import (
 	"fmt"
 	"io"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/outboxgen/outboxgen/cmd/internal/exitcode"
 	"github.com/outboxgen/outboxgen/cmd/outboxrelay/internal/secret"
 	"github.com/outboxgen/outboxgen/cmd/outboxrelay/internal/terminal"
-)
-
-// Exit codes.
-const (
-	exitOK     = 0
-	exitFailed = 1 // it could not do its work
-	exitMisuse = 2 // it was called in a way that makes no sense
 )
 
 // environment is what the process gives the commands.
@@ -29,6 +25,8 @@ type environment struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	interactive    bool // somebody can answer a question
+	// secrets learns every secret that is read and keeps it out of what is printed.
+	secrets *secret.Redactor
 }
 
 // misuse is an error of the caller's.
@@ -44,28 +42,29 @@ func execute(args []string, env environment) int {
 
 // executeUntil runs a command until it is done or ctx ends.
 func executeUntil(ctx context.Context, args []string, env environment) int {
-	secrets := &secret.Redactor{}
-	root := rootCommand(env, secrets)
+	env.secrets = &secret.Redactor{}
+	root := rootCommand(env)
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
 	if err == nil {
-		return exitOK
+		return exitcode.OK
 	}
-	_, _ = fmt.Fprintf(env.stderr, "outboxrelay: %s\n", terminal.Lines(secrets.Text(err.Error()))) // nowhere left to say it
+	_, _ = fmt.Fprintf(env.stderr, "outboxrelay: %s\n", terminal.Lines(env.secrets.Text(err.Error()))) // nowhere left to say it
 	if errors.As(err, new(misuse)) {
-		return exitMisuse
+		return exitcode.Misuse
 	}
-	return exitFailed
+	return exitcode.Failed
 }
 
-func rootCommand(env environment, secrets *secret.Redactor) *cobra.Command {
+func rootCommand(env environment) *cobra.Command {
 	root := &cobra.Command{
 		Use: "outboxrelay",
 
 		SuggestionsMinimumDistance: 2,
 		Short:                      "Move the rows of outbox tables to Kafka",
 		Long: "outboxrelay moves the rows of outbox tables to Kafka, and shows and fixes what stands in their way.\n\n" +
-			"Settings come from flags, the environment, a file (--config) and defaults, in that order.",
+			"Settings come from flags, the environment, a file (--config) and defaults, in that order.\n\n" +
+			strings.TrimSpace(exitcode.Help),
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args: func(cmd *cobra.Command, args []string) error {
@@ -87,40 +86,43 @@ func rootCommand(env environment, secrets *secret.Redactor) *cobra.Command {
 		}
 		return misuse{fmt.Errorf("%w: see %s --help", err, cmd.CommandPath())}
 	})
-	settings := registerSettings(root.PersistentFlags(), env.getenv, secrets)
 	root.AddCommand(
-		runCommand(env, settings),
-		statusCommand(env, settings),
-		deadCommand(env, settings),
-		replayCommand(env, settings),
-		discardCommand(env, settings),
-		configCommand(env, settings),
+		runCommand(env),
+		statusCommand(env),
+		deadCommand(env),
+		replayCommand(env),
+		discardCommand(env),
+		configCommand(env),
 		versionCommand(env),
 	)
 	return root
 }
 
-// configuration is the settings as they were given; it is complete once flags
-// are parsed.
+// configuration is the settings that a command declared, as they were given. It is
+// complete once flags are parsed.
 type configuration struct {
-	flags  *pflag.FlagSet
-	path   *string
-	getenv func(string) string
-	// secrets learns every secret that is read and keeps it out of what is printed.
-	secrets *secret.Redactor
+	environment
+	declared []setting
+	flags    *pflag.FlagSet
+	path     string
+	timeout  time.Duration // of the commands for operators
 }
 
-// registerSettings makes a flag of each setting.
-func registerSettings(flags *pflag.FlagSet, getenv func(string) string, secrets *secret.Redactor) *configuration {
-	path := flags.String("config", "", "file of settings (variable OUTBOXRELAY_CONFIG)")
-	for _, s := range table {
-		flags.String(s.name, s.def, s.help)
+// declare makes flags of the settings that a command reads, and of --config. A command
+// that reads another setting panics: its --help would not show it.
+func (env environment) declare(cmd *cobra.Command, settings []setting) *configuration {
+	c := &configuration{environment: env, declared: settings, flags: cmd.Flags()}
+	c.flags.SortFlags = false
+	c.flags.StringVar(&c.path, "config", "", "`file` of settings (variable OUTBOXRELAY_CONFIG)")
+	completeFiles(cmd, "config", "yaml", "yml")
+	for _, s := range settings {
+		s.flag(cmd)
 	}
-	return &configuration{flags: flags, path: path, getenv: getenv, secrets: secrets}
+	return c
 }
 
 func (c *configuration) layers() (layers, error) {
-	path := *c.path
+	path := c.path
 	if path == "" {
 		path = c.getenv("OUTBOXRELAY_CONFIG")
 	}
@@ -129,33 +131,34 @@ func (c *configuration) layers() (layers, error) {
 		return layers{}, misuse{err}
 	}
 	given := values{}
-	// A subcommand parses into a set of its own that shares these flags: they know
-	// that they were changed, their set does not.
-	c.flags.VisitAll(func(flag *pflag.Flag) {
-		if flag.Changed && flag.Name != "config" {
-			given[flag.Name] = flag.Value.String()
+	c.flags.Visit(func(flag *pflag.Flag) {
+		if s, ok := flag.Value.(*settingFlag); ok {
+			given[flag.Name] = s.text
 		}
 	})
 	return layers{flags: given, getenv: c.getenv, file: f}, nil
 }
 
 // process reads the settings of the process.
-func (c *configuration) process() (values, error) {
+func (c *configuration) process() (*reader, error) {
 	l, err := c.layers()
 	if err != nil {
 		return nil, err
 	}
-	return l.process(table), nil
+	own := slices.DeleteFunc(slices.Clone(c.declared), func(s setting) bool { return !s.process })
+	r := newReader(own, l.resolve(own, nil), c.secrets)
+	return r, r.misuse()
 }
 
 // outboxes reads the settings of every outbox. The error lists all that cannot
 // be used.
-func (c *configuration) outboxes() ([]outbox, error) {
+func (c *configuration) outboxes(read func(*reader) outbox) ([]outbox, error) {
 	l, err := c.layers()
 	if err != nil {
 		return nil, err
 	}
-	resolved, err := l.outboxes(table)
+	theirs := slices.DeleteFunc(slices.Clone(c.declared), func(s setting) bool { return s.process })
+	resolved, err := l.outboxes(theirs)
 	if err != nil {
 		return nil, misuse{err}
 	}
@@ -165,16 +168,16 @@ func (c *configuration) outboxes() ([]outbox, error) {
 		names    = map[string]bool{}
 	)
 	for _, v := range resolved {
-		o, err := readOutbox(v, c.secrets)
-		if err == nil && names[o.name] {
-			err = fmt.Errorf("setting name: two outboxes are called %s: give each a name or a service of its own", o.name)
+		r := newReader(theirs, v, c.secrets)
+		o := read(r)
+		if len(r.problems) == 0 && names[o.name] {
+			r.problem("name", "two outboxes are called %s: give each a name or a service of its own", o.name)
 		}
 		names[o.name] = true
 		out = append(out, o)
-		problems = append(problems, err)
+		problems = append(problems, r.problems...)
 	}
-	err = errors.Join(problems...)
-	if err == nil {
+	if err = errors.Join(problems...); err == nil {
 		err = duplicate(out)
 	}
 	if err != nil {

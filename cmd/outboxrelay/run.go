@@ -16,7 +16,8 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/relay"
 )
 
-func runCommand(env environment, c *configuration) *cobra.Command {
+func runCommand(env environment) *cobra.Command {
+	var c *configuration
 	var drain bool
 	cmd := &cobra.Command{
 		Use:   "run",
@@ -34,15 +35,12 @@ func runCommand(env environment, c *configuration) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			outboxes, err := c.outboxes()
+			outboxes, err := c.outboxes(readOutbox)
 			if err != nil {
 				return err
 			}
-			log, err := newLogger(env.stderr, process["log-level"], process["log-format"], c.secrets)
-			if err != nil {
-				return err
-			}
-			relays, err := newFleet(outboxes, log, terminal.JSON(env.stdout), c.secrets)
+			log := newLogger(env.stderr, process.text("log-level"), process.text("log-format"), env.secrets)
+			relays, err := newFleet(outboxes, log, terminal.JSON(env.stdout), env.secrets)
 			if err != nil {
 				return err
 			}
@@ -60,7 +58,7 @@ func runCommand(env environment, c *configuration) *cobra.Command {
 			if drain {
 				beside.Go(func() { undrained = stopWhenDrained(ctx, relays, stop) })
 			}
-			if listen := process["listen"]; listen != "" {
+			if listen := process.text("listen"); listen != "" {
 				closeServer, err := serve(ctx, listen, handler(relays), log)
 				if err != nil {
 					return err
@@ -74,6 +72,7 @@ func runCommand(env environment, c *configuration) *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&drain, "drain", false, "end when every outbox is empty; a standby waits until it leads; fails if an outbox needs operator action")
+	c = env.declare(cmd, table)
 	return cmd
 }
 
@@ -111,17 +110,12 @@ func drained(s relay.Status) bool {
 	return s.Leader && s.CaughtUp && s.Queued+s.InFlight+s.Unsettled+s.HeldKeys+s.PausedTopicCount+s.SetAsideCount == 0
 }
 
-func newLogger(w io.Writer, level, format string, secrets *secret.Redactor) (*slog.Logger, error) {
+func newLogger(w io.Writer, level, format string, secrets *secret.Redactor) *slog.Logger {
 	var l slog.Level
-	if err := l.UnmarshalText([]byte(level)); err != nil {
-		return nil, misuse{fmt.Errorf("setting log-level: it is %q: use debug, info, warn or error", level)}
-	}
+	_ = l.UnmarshalText([]byte(level)) // it was checked when it was read
 	options := &slog.HandlerOptions{Level: l}
-	switch format {
-	case "json":
-		return slog.New(secrets.Handler(slog.NewJSONHandler(terminal.JSON(w), options))), nil
-	case "text":
-		return slog.New(secrets.Handler(slog.NewTextHandler(w, options))), nil
+	if format == "text" {
+		return slog.New(secrets.Handler(slog.NewTextHandler(w, options)))
 	}
-	return nil, misuse{fmt.Errorf("setting log-format: it is %q: use json or text", format)}
+	return slog.New(secrets.Handler(slog.NewJSONHandler(terminal.JSON(w), options)))
 }

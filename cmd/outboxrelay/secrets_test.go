@@ -20,6 +20,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kfake"
 
+	"github.com/outboxgen/outboxgen/cmd/internal/exitcode"
 	"github.com/outboxgen/outboxgen/cmd/outboxrelay/internal/secret"
 	"github.com/outboxgen/outboxgen/runtime/relay"
 )
@@ -150,7 +151,7 @@ func TestNoCommandShowsAPassword(t *testing.T) {
 				// The same in a file, quoted and as people write it, and in flags that a
 				// shell has split at spaces.
 				var asFile, quoted strings.Builder
-				flags := []string{"status"}
+				flags := []string{"run", "--drain", "--listen", "127.0.0.1:-1"}
 				for variable, value := range env {
 					member := map[string]string{"DATABASE_URL": "database_url", "REDIS_URL": "redis_url", "KAFKA_BROKERS": "brokers"}[variable]
 					if member == "" {
@@ -162,7 +163,10 @@ func TestNoCommandShowsAPassword(t *testing.T) {
 					}
 					fmt.Fprintf(&asFile, "%s: %s\n", member, value)
 					fmt.Fprintf(&quoted, "%s: %s\n", member, inJSON)
-					flags = append(append(flags, "--"+strings.ReplaceAll(member, "_", "-")), strings.Split(value, " ")...)
+					flags = append(flags, "--"+strings.ReplaceAll(member, "_", "-"))
+					if value != "true" {
+						flags = append(flags, strings.Split(value, " ")...)
+					}
 				}
 				for _, text := range []string{asFile.String(), quoted.String()} {
 					if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
@@ -353,7 +357,7 @@ func TestNoRelayShowsAPassword(t *testing.T) {
 				for _, args := range [][]string{{"status"}, {"dead"}} {
 					got := call(env, args...)
 					noLeak(t, fmt.Sprint(args, " at ", address), p, got.Stdout+got.Stderr)
-					if got.Code != exitFailed {
+					if got.Code != exitcode.Failed {
 						t.Errorf("%v at %s exits with %d: %s", args, address, got.Code, got.Stderr)
 					}
 				}
@@ -364,7 +368,7 @@ func TestNoRelayShowsAPassword(t *testing.T) {
 			said := runUntil(t, env, []string{`"msg":"no wake-ups`}, "--sink", "stdout", "--service", "s")
 			noLeak(t, "run with Redis", p, said)
 			said = runUntil(t, map[string]string{"DATABASE_URL": "postgres://u@127.0.0.1:1/d"}, []string{"Kafka cannot be reached now"},
-				"--brokers", kafka.ListenAddrs()[0], "--sasl", "plain", "--sasl-user", "u", "--sasl-password", p, "--sasl-without-tls", "true")
+				"--brokers", kafka.ListenAddrs()[0], "--sasl", "plain", "--sasl-user", "u", "--sasl-password", p, "--sasl-without-tls")
 			noLeak(t, "run with Kafka", p, said)
 		})
 	}

@@ -20,11 +20,10 @@ import (
 // default are written down: --help, the file, the environment and the docs'
 // table all come from it.
 type setting struct {
-	name   string // flag --name, variable OUTBOXRELAY_NAME, file member name (with _)
-	def    string
-	help   string
-	secret bool // never printed
-	file   bool // names a file
+	name string // flag --name, variable OUTBOXRELAY_NAME, file member name (with _)
+	kind kind
+	def  string
+	help string
 	// alias is a second environment variable that is read when the first is not
 	// set: the one that other tools already use.
 	alias string
@@ -39,6 +38,19 @@ func (s setting) env() string {
 
 func (s setting) member() string { return strings.ReplaceAll(s.name, "-", "_") }
 
+// variables are the environment variables that are looked at, first things first.
+func (s setting) variables(separator string) string {
+	if s.alias == "" {
+		return s.env()
+	}
+	return s.env() + separator + s.alias
+}
+
+// places say where the setting can be given.
+func (s setting) places() string {
+	return fmt.Sprintf("--%s, %s, or %s in the settings file (--config)", s.name, s.variables(", "), s.member())
+}
+
 // values maps the name of a setting to its text.
 type values map[string]string
 
@@ -49,11 +61,6 @@ type layers struct {
 	flags  values
 	getenv func(string) string
 	file   *file
-}
-
-// process resolves the settings of the process.
-func (l layers) process(table []setting) values {
-	return l.resolve(table, nil)
 }
 
 // outboxes resolves the settings of each outbox: one, unless the file lists

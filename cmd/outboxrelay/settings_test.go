@@ -7,12 +7,14 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/outboxgen/outboxgen/cmd/internal/exitcode"
 )
 
 var sampleTable = []setting{
-	{name: "listen", def: ":9464", process: true},
-	{name: "database-url", alias: "DATABASE_URL"},
-	{name: "brokers", def: "localhost:9092"},
+	{name: "listen", kind: anyText, def: ":9464", process: true},
+	{name: "database-url", kind: secretText, alias: "DATABASE_URL"},
+	{name: "brokers", kind: list, def: "localhost:9092"},
 }
 
 func writeFile(t *testing.T, text string) string {
@@ -124,7 +126,7 @@ func TestAnAddressOfServersWithoutWrites(t *testing.T) {
 	for _, schema := range []string{"", "tenant_*"} {
 		got := call(nil, "run", "--listen", "", "--sink", "stdout", "--name", "shop", "--schema", schema,
 			"--database-url", "postgres://127.0.0.1:1/d?target_session_attrs=standby")
-		want := answer{Code: exitMisuse, Stderr: "outboxrelay: outbox shop: setting database-url: " +
+		want := answer{Code: exitcode.Misuse, Stderr: "outboxrelay: outbox shop: setting database-url: " +
 			"target_session_attrs is standby (in the address, or in PGTARGETSESSIONATTRS): that asks for a server that accepts no writes, " +
 			"and the relay writes its lease and what became of each row: write target_session_attrs=read-write\n"}
 		if diff := cmp.Diff(want, got); diff != "" {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -16,10 +15,10 @@ import (
 	"github.com/outboxgen/outboxgen/cmd/outboxrelay/internal/secret"
 	"github.com/outboxgen/outboxgen/cmd/outboxrelay/internal/terminal"
 	"github.com/outboxgen/outboxgen/runtime/relay/operate"
-	"github.com/outboxgen/outboxgen/runtime/relay/pgstore"
 )
 
-func statusCommand(env environment, c *configuration) *cobra.Command {
+func statusCommand(env environment) *cobra.Command {
+	var c *configuration
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "status",
@@ -34,7 +33,7 @@ func statusCommand(env environment, c *configuration) *cobra.Command {
 			}
 			var problems []error
 			for _, o := range outboxes {
-				err := o.connected(cmd.Context(), func(conn *pgx.Conn) error {
+				err := c.connected(cmd.Context(), o, func(conn *pgx.Conn) error {
 					state, err := operate.Inspect(cmd.Context(), conn, "")
 					if err != nil {
 						return err
@@ -59,34 +58,8 @@ func statusCommand(env environment, c *configuration) *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object an outbox")
+	c = env.declarePlace(cmd)
 	return cmd
-}
-
-// connected runs f on a connection to the outbox's database.
-func (o outbox) connected(ctx context.Context, f func(*pgx.Conn) error) error {
-	config := o.database.Copy()
-	if o.schema != "" {
-		config.RuntimeParams["search_path"] = pgx.Identifier{o.schema}.Sanitize()
-	}
-	config.RuntimeParams["application_name"] = "outboxrelay status"
-	conn, err := pgstore.Connect(ctx, config)
-	if err != nil {
-		return fmt.Errorf("outbox %s: %w", o.name, err)
-	}
-	defer conn.Close(context.WithoutCancel(ctx)) //nolint:errcheck // nothing is at stake on a connection that is done
-	if err := f(conn); err != nil {
-		return fmt.Errorf("outbox %s: %w", o.name, err)
-	}
-	return nil
-}
-
-// addressTimeout is how long each address of the outbox's database may take to
-// answer, as for the relay.
-func addressTimeout(o outbox) time.Duration {
-	if o.database.ConnectTimeout > 0 {
-		return o.database.ConnectTimeout
-	}
-	return pgstore.DefaultConnectTimeout
 }
 
 // redactState is the state without secrets: what the leader wrote into the lease

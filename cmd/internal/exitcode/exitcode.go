@@ -1,0 +1,19 @@
+// Package exitcode holds the exit codes, which are the same for all commands.
+package exitcode
+
+const (
+	OK     = 0
+	Failed = 1
+	Misuse = 2
+)
+
+// Help is the list as --help and docs/exit-codes.md print it.
+const Help = `Exit codes:
+  0  success
+  1  the command did its work and the result is bad (outboxgen: findings, files
+     out of date, an incompatible change; outboxchaos and outboxdemo: lost
+     events), or the work failed (outboxrelay: no connection to the database, an
+     outbox that needs operator action, no dead letter that matches)
+  2  the command did not begin its work: unknown command or flag, wrong argument
+     or setting; outboxgen also: no project file, or nothing to compare with
+`
