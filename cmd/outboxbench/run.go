@@ -14,6 +14,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/outboxgen/outboxgen/cmd/internal/exitcode"
 )
 
 // options are the flags.
@@ -45,35 +47,28 @@ type effort struct {
 var usual = effort{writing: time.Second, bulk: 20, bulkBatch: 1_000, latency: 500, warmUp: 100, schemas: 1_000,
 	outboxes: 40, idle: 30 * time.Second, idleRest: 15 * time.Second, kills: 3}
 
-// Exit codes.
-const (
-	exitOK      = 0
-	exitFailed  = 1
-	exitMisused = 2
-)
-
 func run(args []string, stdout, stderr io.Writer) int {
 	o, err := parse(args, stderr)
 	if errors.Is(err, flag.ErrHelp) {
-		return exitOK
+		return exitcode.OK
 	}
 	if err != nil {
 		fmt.Fprintf(stderr, "outboxbench: %v\n", err)
-		return exitMisused
+		return exitcode.Misuse
 	}
 	if o.list {
 		for _, s := range scenarios() {
 			fmt.Fprintf(stdout, "%-14s %s\n", s.name, s.about)
 		}
-		return exitOK
+		return exitcode.OK
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := measure(ctx, o, stdout, stderr); err != nil {
 		fmt.Fprintf(stderr, "outboxbench: %v\n", err)
-		return exitFailed
+		return exitcode.Failed
 	}
-	return exitOK
+	return exitcode.OK
 }
 
 func parse(args []string, stderr io.Writer) (options, error) {

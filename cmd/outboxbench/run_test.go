@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 
+	"github.com/outboxgen/outboxgen/cmd/internal/exitcode"
 	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
 )
 
@@ -81,7 +82,7 @@ func TestExitCodesAndList(t *testing.T) {
 		return answer{code, stdout.String(), stderr.String()}
 	}
 	want := map[string]answer{
-		"list": {exitOK, `generate       1,000 event schemas
+		"list": {exitcode.OK, `generate       1,000 event schemas
 drain-mark     rows wait; settle by UPDATE
 drain-delete   rows wait; settle by DELETE
 drain-held     as drain-mark, behind dead rows, a transaction held open
@@ -91,7 +92,7 @@ bulk           1,000 events in a transaction
 latency        commit to consumer at 200 transactions/s
 idle           nothing to do; a second, for each outbox, and sessions in all
 `, ""},
-		"misused": {exitMisused, "", "outboxbench: -rows and -rounds must be at least 1\n"},
+		"misused": {exitcode.Misuse, "", "outboxbench: -rows and -rounds must be at least 1\n"},
 	}
 	got := map[string]answer{"list": ask("-list"), "misused": ask("-rows", "-1")}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -213,8 +214,8 @@ func masked(tables string) string {
 func TestAServerThatIsNotThere(t *testing.T) {
 	t.Setenv("DATABASE_URL", "postgres://nobody@127.0.0.1:1/nothing?connect_timeout=1")
 	var stderr strings.Builder
-	if code := run([]string{"-scenario", "write"}, io.Discard, &stderr); code != exitFailed {
-		t.Errorf("the exit code is %d, want %d", code, exitFailed)
+	if code := run([]string{"-scenario", "write"}, io.Discard, &stderr); code != exitcode.Failed {
+		t.Errorf("the exit code is %d, want %d", code, exitcode.Failed)
 	}
 	if !strings.HasPrefix(stderr.String(), "outboxbench: ") || !strings.Contains(stderr.String(), "DATABASE_URL") {
 		t.Errorf("the message names no DATABASE_URL: %s", stderr.String())

@@ -11,6 +11,8 @@ import (
 	"os/signal"
 	"syscall"
 	"time"
+
+	"github.com/outboxgen/outboxgen/cmd/internal/exitcode"
 )
 
 // run is the demo; it returns the exit code.
@@ -19,11 +21,11 @@ func run(args []string, getenv func(string) string, stdout *os.File, stderr io.W
 	defer stop()
 	o, err := parseOptions(args, stderr)
 	if errors.Is(err, flag.ErrHelp) {
-		return 0
+		return exitcode.OK
 	}
 	if err != nil {
 		_, _ = fmt.Fprintf(stderr, "outboxdemo: %v\n", err)
-		return 2
+		return exitcode.Misuse
 	}
 	level := slog.LevelError
 	if getenv("OUTBOXDEMO_LOG") != "" {
@@ -38,7 +40,7 @@ func run(args []string, getenv func(string) string, stdout *os.File, stderr io.W
 	v, err := d.run(ctx)
 	if err != nil {
 		_, _ = fmt.Fprintf(stderr, "outboxdemo: %v\n", err)
-		return 1
+		return exitcode.Failed
 	}
 	for _, p := range v.Problems {
 		_, _ = fmt.Fprintln(stdout, "  "+p)
@@ -46,9 +48,9 @@ func run(args []string, getenv func(string) string, stdout *os.File, stderr io.W
 	_, _ = fmt.Fprintf(stdout, "demo: inserted=%d published=%d consumed=%d lost=%d duplicated=%d out_of_order=%d\n",
 		v.Inserted, d.published(), v.Consumed, v.Lost+v.Invented, v.Duplicated, v.OutOfOrder)
 	if !v.OK() {
-		return 1
+		return exitcode.Failed
 	}
-	return 0
+	return exitcode.OK
 }
 
 // say prints a step of the demo.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -74,23 +73,18 @@ what to do about it.`,
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&cfg.Against, "against", "", "what was before: a commit, REF..., a folder, the URL of a registry, or none")
-	flags.StringVar(&format, "format", "text", "how findings are written: "+strings.Join(generator.CheckFormats(), ", "))
-	flags.StringSliceVar(&skip, "skip", nil, "parts to leave out: "+strings.Join(parts, ", "))
+	choiceFlag(cmd, &format, "format", "text", "how findings are written", generator.CheckFormats()...)
+	flags.StringSliceVar(&skip, "skip", nil, "`parts` to leave out: "+strings.Join(parts, ", "))
 	flags.BoolVar(&strict, "strict", false, "warnings count as errors do")
 	flags.BoolVar(&cfg.All, "all", false, "list the compatible changes as well")
-	flags.StringVar(&explain, "explain", "", "explain the ID of a finding instead")
-	for name, values := range map[string][]string{"format": generator.CheckFormats(), "skip": parts, "explain": generator.FindingIDs()} {
-		if err := cmd.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)); err != nil {
-			panic(err) // the flag is defined above
-		}
-	}
+	flags.StringVar(&explain, "explain", "", "explain the `ID` of a finding instead")
+	complete(cmd, "skip", parts)
+	complete(cmd, "explain", generator.FindingIDs())
+	completeFolders(cmd, "against")
 	return cmd
 }
 
 func runGate(ctx context.Context, io streams, cfg generator.CheckConfig, format string, strict bool) error {
-	if !slices.Contains(generator.CheckFormats(), format) {
-		return fmt.Errorf("there is no format %q; the formats are %s", format, strings.Join(generator.CheckFormats(), ", "))
-	}
 	command, err := self()
 	if err != nil {
 		return err

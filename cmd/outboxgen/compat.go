@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -39,6 +38,7 @@ verdict. --explain tells what an ID means and how to make the change safely.`,
   outboxgen compat --level BACKWARD_TRANSITIVE v1.json v2.json v3.json
   outboxgen compat --format json old.json new.json
   outboxgen compat --explain PROPERTY_ADDED_TO_OPEN_MODEL`,
+		ValidArgsFunction: schemaFiles,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if cmd.Flags().Changed("explain") {
 				return runExplainChange(io, explain, args)
@@ -51,28 +51,17 @@ verdict. --explain tells what an ID means and how to make the change safely.`,
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&cfg.Level, "level", "BACKWARD", "who has to read whose data: NONE, BACKWARD, FORWARD, FULL, or with _TRANSITIVE")
-	flags.StringVar(&cfg.Policy, "policy", "strict", "how open objects count: strict or lenient")
-	flags.StringVar(&format, "format", "text", "how the verdict is written: "+strings.Join(generator.CompatFormats(), " or "))
+	choiceFlag(cmd, &cfg.Level, "level", "BACKWARD", "the `level`, which says who has to read whose data: NONE, BACKWARD, FORWARD, FULL, or with _TRANSITIVE",
+		"NONE", "BACKWARD", "BACKWARD_TRANSITIVE", "FORWARD", "FORWARD_TRANSITIVE", "FULL", "FULL_TRANSITIVE")
+	choiceFlag(cmd, &cfg.Policy, "policy", "strict", "how open objects count", "strict", "lenient")
+	choiceFlag(cmd, &format, "format", "text", "how the verdict is written", generator.CompatFormats()...)
 	flags.BoolVar(&all, "all", false, "list the changes that are compatible as well")
-	flags.StringVar(&explain, "explain", "", "explain the ID of a change instead")
-	for name, values := range map[string][]string{
-		"level":   {"NONE", "BACKWARD", "BACKWARD_TRANSITIVE", "FORWARD", "FORWARD_TRANSITIVE", "FULL", "FULL_TRANSITIVE"},
-		"policy":  {"strict", "lenient"},
-		"format":  generator.CompatFormats(),
-		"explain": generator.ChangeIDs(),
-	} {
-		if err := cmd.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)); err != nil {
-			panic(err) // the flag is defined above
-		}
-	}
+	flags.StringVar(&explain, "explain", "", "explain the `ID` of a change instead")
+	complete(cmd, "explain", generator.ChangeIDs())
 	return cmd
 }
 
 func runCompat(io streams, cfg generator.CompatConfig, format string, all bool) error {
-	if !slices.Contains(generator.CompatFormats(), format) {
-		return fmt.Errorf("there is no format %q; the formats are %s", format, strings.Join(generator.CompatFormats(), " and "))
-	}
 	result, err := generator.Compat(cfg)
 	if err != nil {
 		return err

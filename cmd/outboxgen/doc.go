@@ -61,11 +61,6 @@ NO_COLOR is set or TERM is dumb.
 
 # Exit codes
 
-	0  done, or nothing to do
-	1  findings: a schema, the project file or a migration is wrong, the output
-	   cannot be written, --check found a difference, check an error (or, with
-	   --strict, a warning), or compat a change that breaks somebody
-	2  misuse (unknown command or flag, wrong arguments), or it could not run
-	   (no project file, no go.mod, nothing to compare)
+The exit codes are the same for all commands: outboxgen --help lists them.
 */
 package main

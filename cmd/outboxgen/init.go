@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -35,14 +34,12 @@ migration that does, for you to review. It never replaces a file.`,
 		},
 	}
 	cmd.Flags().StringVar(&service, "service", "", "name of the service (default: from the module path)")
-	cmd.Flags().StringVar(&out, "out", "events", "folder of the generated package")
+	cmd.Flags().StringVar(&out, "out", "events", "`folder` of the generated package")
+	completeFolders(cmd, "out")
 	return cmd
 }
 
 func runInit(ctx context.Context, io streams, at project, cfg generator.InitConfig) error {
-	if at.config != generator.DefaultFile {
-		return errors.New("init writes " + generator.DefaultFile + " and takes no --config; use -C for another folder")
-	}
 	begun, err := generator.Init(cfg)
 	if err != nil {
 		return err

@@ -46,7 +46,7 @@ Without --format, the tool is the one whose migrations are found in the project.
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&cfg.Format, "format", "", "migration tool: "+strings.Join(generator.Formats(), ", "))
+	choiceFlag(cmd, &cfg.Format, "format", "", "migration tool", generator.Formats()...)
 	flags.BoolVar(&cfg.Upgrade, "upgrade", false, "upgrade an older event_outbox in place")
 	flags.BoolVar(&cfg.Grants, "grants", false, "print the least privileges of the roles, not the tables")
 	roles := migrations.DefaultRoles()
@@ -55,13 +55,11 @@ Without --format, the tool is the one whose migrations are found in the project.
 	flags.StringVar(&cfg.Roles.Operator, "operator-role", roles.Operator, "with --grants: role of operators")
 	flags.StringVar(&cfg.Roles.Consumer, "consumer-role", roles.Consumer, "with --grants: role of consumers")
 	flags.StringVar(&cfg.Schema, "schema", "", "Postgres schema of the tables (default: left to the search_path)")
-	flags.StringVar(&to.folder, "out", "", "folder to write the files into")
+	flags.StringVar(&to.folder, "out", "", "`folder` to write the files into")
+	completeFolders(cmd, "out")
 	flags.BoolVar(&to.down, "down", false, "print the way down")
 	flags.StringVar(&cfg.Revision, "revision", "", "Alembic's revision (default: derived)")
 	flags.StringVar(&cfg.DownRevision, "down-revision", "", "Alembic's revision before this one")
-	if err := cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(generator.Formats(), cobra.ShellCompDirectiveNoFileComp)); err != nil {
-		panic(err) // the flag is declared above
-	}
 	cmd.MarkFlagsMutuallyExclusive("out", "down")
 	cmd.MarkFlagsMutuallyExclusive("grants", "upgrade")
 	return cmd
@@ -87,9 +85,6 @@ func runMigration(io streams, at project, cfg generator.MigrationConfig, to dest
 		default:
 			return fmt.Errorf("no migrations are here to tell the tool from; say --format %s", strings.Join(generator.Formats(), "|"))
 		}
-	}
-	if !slices.Contains(generator.Formats(), cfg.Format) {
-		return fmt.Errorf("unknown format %q; it is one of %s", cfg.Format, strings.Join(generator.Formats(), ", "))
 	}
 	if to.folder != "" {
 		cfg.Dir = joinDir(at.dir, to.folder)

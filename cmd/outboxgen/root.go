@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/outboxgen/outboxgen/cmd/internal/exitcode"
 	"github.com/outboxgen/outboxgen/generator"
 )
 
@@ -22,13 +23,6 @@ type streams struct {
 	Out, Err io.Writer
 	Env      func(string) string
 }
-
-// Exit codes.
-const (
-	exitDone     = 0
-	exitFindings = 1
-	exitMisuse   = 2
-)
 
 // errFindings ends a command whose findings are already written.
 var errFindings = errors.New("there are findings")
@@ -48,14 +42,14 @@ func run(args []string, io streams) int {
 	var exit exitError
 	switch {
 	case err == nil:
-		return exitDone
+		return exitcode.OK
 	case errors.As(err, &exit):
 		return int(exit)
 	case errors.Is(err, errFindings):
-		return exitFindings
+		return exitcode.Failed
 	default:
 		fmt.Fprintf(io.Err, "outboxgen: %s\n", strings.TrimRight(err.Error(), "\n"))
-		return exitMisuse
+		return exitcode.Misuse
 	}
 }
 
@@ -71,7 +65,9 @@ func newRoot(io streams) *cobra.Command {
 		Short: "Event schemas in, a Go package with an outbox out",
 		Long: `outboxgen turns event schemas (JSON Schema with the keyword x-outbox) into a Go
 package: typed event data, envelopes, and insert functions that write an event to
-the outbox in the transaction of the business rows.`,
+the outbox in the transaction of the business rows.
+
+` + strings.TrimSpace(exitcode.Help),
 		Example: `  outboxgen init                      # begin in a module
   outboxgen generate                  # after each change of a schema
   outboxgen check                     # in CI: may this be merged?
@@ -88,13 +84,21 @@ the outbox in the transaction of the business rows.`,
 	root.SetOut(io.Out)
 	root.SetErr(io.Err)
 	root.SetFlagErrorFunc(flagError)
+	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveNoFileComp)
 	var at project
-	root.PersistentFlags().StringVarP(&at.dir, "directory", "C", ".", "run as if started in this folder")
-	root.PersistentFlags().StringVar(&at.config, "config", generator.DefaultFile, "the project file, relative to the folder")
-	root.AddCommand(
-		newInit(io, &at), newGenerate(io, &at), newExplain(io, &at), newCheck(io, &at), newCompat(io, &at),
-		newMigration(io, &at), newVersion(io), newSQLC(),
-	)
+	generate, explain, check := newGenerate(io, &at), newExplain(io, &at), newCheck(io, &at)
+	initialize, compat, migration := newInit(io, &at), newCompat(io, &at), newMigration(io, &at)
+	for _, cmd := range []*cobra.Command{initialize, generate, explain, check, compat, migration} {
+		cmd.Flags().StringVarP(&at.dir, "directory", "C", ".", "run as if started in this `folder`")
+		completeFolders(cmd, "directory")
+	}
+	for _, cmd := range []*cobra.Command{generate, explain, check} {
+		cmd.Flags().StringVar(&at.config, "config", generator.DefaultFile, "the project `file`, relative to the folder")
+		if err := cmd.MarkFlagFilename("config", "yaml", "yml"); err != nil {
+			panic(err) // the flag is defined above
+		}
+	}
+	root.AddCommand(initialize, generate, explain, check, compat, migration, newVersion(io), newSQLC())
 	return root
 }
 

@@ -15,6 +15,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/outboxgen/outboxgen/cmd/internal/exitcode"
 	"github.com/outboxgen/outboxgen/cmd/outboxchaos/internal/chaos"
 	"github.com/outboxgen/outboxgen/cmd/outboxchaos/internal/consumer"
 	"github.com/outboxgen/outboxgen/cmd/outboxchaos/internal/failover"
@@ -22,13 +23,6 @@ import (
 	"github.com/outboxgen/outboxgen/cmd/outboxchaos/internal/instance"
 	"github.com/outboxgen/outboxgen/cmd/outboxchaos/internal/lab"
 	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
-)
-
-// Exit codes.
-const (
-	exitKept   = 0
-	exitBroken = 1 // the promise was broken, or the run could not be finished
-	exitMisuse = 2
 )
 
 // Main runs the command and returns its exit code.
@@ -44,9 +38,9 @@ func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	o, err := parse(args, stderr)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
-		return exitKept
+		return exitcode.OK
 	case err != nil:
-		return exitMisuse
+		return exitcode.Misuse
 	}
 	return harness(o, stdout, stderr)
 }
@@ -63,9 +57,9 @@ func roles(stdin io.Reader, stdout, stderr io.Writer) map[string]func() error {
 func code(err error, stderr io.Writer) int {
 	if err != nil {
 		_, _ = fmt.Fprintln(stderr, "outboxchaos:", err)
-		return exitBroken
+		return exitcode.Failed
 	}
-	return exitKept
+	return exitcode.OK
 }
 
 func parse(args []string, stderr io.Writer) (chaos.Options, error) {
@@ -132,12 +126,12 @@ func harness(o chaos.Options, stdout, stderr io.Writer) int {
 	}
 	_, _ = fmt.Fprintln(stdout, result.Line())
 	if !result.OK() {
-		return exitBroken
+		return exitcode.Failed
 	}
 	if made {
 		return code(os.RemoveAll(o.Dir), stderr)
 	}
-	return exitKept
+	return exitcode.OK
 }
 
 func withServers(ctx context.Context, o *chaos.Options) (_ *chaos.Result, err error) {

@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/outboxgen/outboxgen/cmd/internal/exitcode"
 	"github.com/outboxgen/outboxgen/cmd/outboxchaos/internal/failover"
 )
 
@@ -24,9 +25,9 @@ func failOver(args []string, stdout, stderr io.Writer) int {
 	o, err := parseFailOver(args, stderr)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
-		return exitKept
+		return exitcode.OK
 	case err != nil:
-		return exitMisuse
+		return exitcode.Misuse
 	}
 	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer cancel()
@@ -49,12 +50,12 @@ func failOver(args []string, stdout, stderr io.Writer) int {
 	}
 	if slices.ContainsFunc(results, func(r failover.Result) bool { return !r.OK(failover.Promised) }) {
 		_, _ = fmt.Fprintf(stderr, "outboxchaos: a row took longer than %s, or lost its order; the relays' logs are in %s\n", failover.Promised, o.Dir)
-		return exitBroken
+		return exitcode.Failed
 	}
 	if made {
 		return code(os.RemoveAll(o.Dir), stderr)
 	}
-	return exitKept
+	return exitcode.OK
 }
 
 func parseFailOver(args []string, stderr io.Writer) (failover.Options, error) {

@@ -1,0 +1,54 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// choice is the type of a flag with a few values. Case does not matter, nor - or _.
+type choice struct {
+	value *string
+	of    []string
+}
+
+func (c *choice) String() string { return *c.value }
+func (c *choice) Type() string   { return strings.Join(c.of, "|") }
+
+func (c *choice) Set(text string) error {
+	at := slices.IndexFunc(c.of, func(s string) bool { return strings.EqualFold(s, strings.ReplaceAll(text, "-", "_")) })
+	if at < 0 {
+		last := len(c.of) - 1
+		return fmt.Errorf("use %s or %s", strings.Join(c.of[:last], ", "), c.of[last])
+	}
+	*c.value = c.of[at]
+	return nil
+}
+
+// choiceFlag adds a flag with a few values, which the shell completes.
+func choiceFlag(cmd *cobra.Command, value *string, name, def, usage string, of ...string) {
+	*value = def
+	cmd.Flags().Var(&choice{value, of}, name, usage)
+	complete(cmd, name, of)
+}
+
+// complete has the shell offer values for a flag.
+func complete(cmd *cobra.Command, flag string, values []string) {
+	if err := cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)); err != nil {
+		panic(err) // the command has no such flag
+	}
+}
+
+// completeFolders has the shell offer folders for a flag.
+func completeFolders(cmd *cobra.Command, flag string) {
+	if err := cmd.MarkFlagDirname(flag); err != nil {
+		panic(err) // the command has no such flag
+	}
+}
+
+// schemaFiles has the shell offer the files that may hold a schema.
+func schemaFiles(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	return []string{"json", "yaml", "yml"}, cobra.ShellCompDirectiveFilterFileExt
+}
