@@ -33,9 +33,6 @@ func selectionFlags(cmd *cobra.Command) *selection {
 	cmd.Flags().StringVar(&s.eventType, "event-type", "", "event type")
 	cmd.Flags().StringVar(&s.topic, "topic", "", "topic")
 	cmd.Flags().StringVar(&s.key, "key", "", "key")
-	for _, name := range []string{"event-id", "event-type", "topic", "key"} {
-		complete(cmd, name, cobra.NoFileCompletions)
-	}
 	complete(cmd, "outbox", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 		outboxes, _ := s.outboxes(readPlace) // a shell has no place for an error
 		return namesOf(outboxes), cobra.ShellCompDirectiveNoFileComp

@@ -75,8 +75,6 @@ func (d *decision) command(env environment, cmd *cobra.Command) *cobra.Command {
 	flags.StringVar(&d.by.Reason, "reason", "", reason)
 	flags.BoolVar(&d.dryRun, "dry-run", false, "list the dead letters and change nothing")
 	flags.BoolVar(&d.asJSON, "json", false, "with --dry-run: print one JSON object a row")
-	complete(cmd, "actor", cobra.NoFileCompletions)
-	complete(cmd, "reason", cobra.NoFileCompletions)
 	d.chosen.configuration = env.declarePlace(cmd)
 	cmd.Args = noArguments
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {

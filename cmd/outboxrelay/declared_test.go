@@ -1,7 +1,6 @@
 package main
 
 import (
-	"flag"
 	"maps"
 	"os"
 	"path/filepath"
@@ -14,8 +13,6 @@ import (
 	"github.com/outboxgen/outboxgen/cmd/internal/exitcode"
 	"github.com/outboxgen/outboxgen/cmd/outboxrelay/internal/secret"
 )
-
-var update = flag.Bool("update", false, "rewrite testdata/help")
 
 // Each command shows the settings that it reads, with their types and defaults.
 func TestHelp(t *testing.T) {

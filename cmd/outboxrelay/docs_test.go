@@ -17,7 +17,7 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/relay/metrics"
 )
 
-var update = flag.Bool("update", false, "write the generated tables of docs/running.md")
+var update = flag.Bool("update", false, "write testdata/help and the generated tables of docs/running.md")
 
 // The page about running the relay has the tables of settings and metrics as the code knows them.
 func TestDocsHaveTheGeneratedTables(t *testing.T) {

@@ -93,7 +93,8 @@ func (s setting) flag(cmd *cobra.Command) {
 	cmd.Flags().AddFlag(flag)
 	if s.kind.endings != nil {
 		completeFiles(cmd, s.name, s.kind.endings...)
-	} else {
+	}
+	if s.kind.choices != nil {
 		complete(cmd, s.name, cobra.FixedCompletions(s.kind.choices, cobra.ShellCompDirectiveNoFileComp))
 	}
 }

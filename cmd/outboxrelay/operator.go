@@ -18,7 +18,6 @@ func (env environment) declarePlace(cmd *cobra.Command) *configuration {
 	c := env.declare(cmd, place)
 	cmd.Flags().DurationVar(&c.timeout, "timeout", 10*time.Second,
 		"how long to wait for a connection to the database, and then for its first answer")
-	complete(cmd, "timeout", cobra.NoFileCompletions)
 	return c
 }
 
