@@ -47,7 +47,7 @@ type acquaintance struct {
 // meet takes a look at the lease of a relay that stands by.
 func (d *driver) meet(ctx context.Context, s LeaseState) {
 	a := &d.leader
-	if s.Holder == uuid.Nil || s.Holder == d.m.lease.Holder {
+	if s.Holder == uuid.Nil || s.Holder == d.m.own.lease.Holder {
 		return
 	}
 	if a.holder != s.Holder {

@@ -191,10 +191,10 @@
 //
 // # How it is built
 //
-// The protocol is a state machine without I/O (machine.go, term.go, reader.go,
-// scope.go, wave.go): it is told what happened and says what to do. Run drives it
-// with goroutines (driver.go). The tests drive the same code, several instances at
-// once, with a virtual clock, random interleavings and every fault above, and
-// check each record as it is appended; with each rule switched off they find the
-// violation that it prevents.
+// The protocol is a state machine without I/O (machine.go has a map of its parts): it
+// is told what happened and says what to do. Run drives it with goroutines
+// (driver.go). The tests drive the same code, several instances at once, with a
+// virtual clock, random interleavings and every fault above, and check each record as
+// it is appended; with each rule switched off they find the violation that it
+// prevents.
 package relay

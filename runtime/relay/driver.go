@@ -58,7 +58,6 @@ func newDriver(ctx context.Context, r *Relay) *driver {
 		outcomes: make(chan outcome, 2*numSlots), wakes: make(chan struct{}, 1), stats: make(chan Stats, 1),
 		root: root, cancelRoot: cancel, failing: failing{}, complains: complaints{},
 	}
-	d.m.off = r.off
 	d.idler, d.m.idles = r.cfg.Store.(Idler)
 	if hints, ok := r.cfg.Store.(ReleaseHints); ok {
 		d.released = hints.Released()
@@ -82,7 +81,7 @@ func (d *driver) run(ctx context.Context) error {
 	var drain <-chan time.Time
 	for {
 		now := d.cfg.Clock.Now()
-		cmds, at := d.m.next(now)
+		cmds, at := d.next(now)
 		d.follow(cmds)
 		d.report(now)
 		if d.m.phase == phaseDone {
@@ -119,7 +118,7 @@ func (d *driver) run(ctx context.Context) error {
 // follow starts commands and keeps the term's context, fence and producer in step
 // with the machine.
 func (d *driver) follow(cmds []command) {
-	d.fence.Store(int64(d.m.deadline))
+	d.fence.Store(int64(d.m.own.deadline))
 	switch {
 	case d.m.leads() && d.term == nil:
 		d.beginTerm()
@@ -128,7 +127,7 @@ func (d *driver) follow(cmds []command) {
 		d.term = nil
 		clear(d.failing)
 		d.r.stuck.Store(0)
-		d.cfg.Observer.Term(false, d.m.lease.Epoch)
+		d.cfg.Observer.Term(false, d.m.own.lease.Epoch)
 	}
 	if d.m.t == nil && d.producer != nil {
 		p := d.producer
@@ -142,13 +141,13 @@ func (d *driver) follow(cmds []command) {
 
 func (d *driver) beginTerm() {
 	d.term, d.endTerm = context.WithCancel(d.root)
-	d.cfg.Observer.Term(true, d.m.lease.Epoch)
+	d.cfg.Observer.Term(true, d.m.own.lease.Epoch)
 	d.led = d.introduce()
 	d.succeed(d.root)
 	ctx := d.term
 	d.workers.Go(func() { d.keepStats(ctx) })
 	if d.cfg.Keep > 0 {
-		lease := d.m.lease
+		lease := d.m.own.lease
 		d.workers.Go(func() { d.sweep(ctx, lease) })
 	}
 	if d.cfg.Wake != nil {
@@ -158,7 +157,7 @@ func (d *driver) beginTerm() {
 
 // start runs a command. What it needs of the machine is read here, in the loop.
 func (d *driver) start(c command) {
-	lease, producer := d.m.lease, d.producer
+	lease, producer := d.m.own.lease, d.producer
 	ctx, limit := d.term, d.cfg.StoreTimeout
 	switch op := c.(type) {
 	case opObserve, opTakeOver, opRelease:
@@ -183,7 +182,7 @@ func (d *driver) start(c command) {
 
 // expired is the workers' own look at the deadline.
 func (d *driver) expired() bool {
-	return d.cfg.Clock.Now() >= time.Duration(d.fence.Load()) && !d.m.off.noDeadline
+	return d.cfg.Clock.Now() >= time.Duration(d.fence.Load())
 }
 
 func (d *driver) exec(ctx context.Context, c command, lease Lease, producer Producer) outcome {
@@ -350,7 +349,7 @@ func (d *driver) take(o outcome) {
 	}
 	d.m.handle(now, o)
 	d.r.stuck.Store(int64(d.failing.since(d.m.repeats)))
-	if _, ok := o.op.(opObserve); ok && o.err == nil && !d.m.take {
+	if _, ok := o.op.(opObserve); ok && o.err == nil && !d.m.seen.take {
 		d.meet(d.root, o.state)
 	}
 }
@@ -379,8 +378,7 @@ const statusEvery = 250 * time.Millisecond
 
 // report writes the log and refreshes the status.
 func (d *driver) report(now time.Duration) {
-	notes := d.m.notes
-	d.m.notes = nil
+	notes := d.m.log.take()
 	for _, n := range notes {
 		d.cfg.Logger.LogAttrs(d.root, n.level, n.text, n.attrs...)
 	}

@@ -1,10 +1,6 @@
 package relay
 
-import (
-	"maps"
-	"slices"
-	"time"
-)
+import "time"
 
 // editor finds what an operator changed by hand in rows that wait. Rows that are
 // skipped are not kept, only the scope that they wait for. A row that is corrected
@@ -32,6 +28,7 @@ import (
 type editor struct {
 	stage  editStage
 	wanted bool          // something waits, or has ceased to
+	seen   int           // of waits.changes
 	at     time.Duration // the next look, if it is wanted
 	again  time.Duration // the next look while something goes on waiting; 0: nothing does
 	began  time.Duration
@@ -58,19 +55,19 @@ const (
 // many.
 const editShare = 20
 
-// wantEdits asks for a look.
-func (r *reader) wantEdits() { r.edit.wanted = true }
-
 // planEdits starts the next read of a look, if one is due, and reports whether it
 // did. Pages take turns with other reads.
 func (r *reader) planEdits(n *agenda) bool {
-	e := &r.edit
-	if !r.backlogDone || r.t.m.off.noEdits {
+	e, waits := &r.edit, &r.f.waits
+	if !r.backlogDone {
 		return false
 	}
-	if e.stage == editIdle && r.t.scopes > 0 {
+	if e.stage == editIdle && e.seen != waits.changes {
+		e.wanted, e.seen = true, waits.changes
+	}
+	if e.stage == editIdle && waits.count > 0 {
 		if e.again == 0 {
-			e.again = n.now + r.t.cfg.PauseMax
+			e.again = n.now + r.cfg.PauseMax
 		}
 		e.wanted = e.wanted || n.due(e.again)
 	}
@@ -108,7 +105,7 @@ func (r *reader) planEdits(n *agenda) bool {
 
 // othersFirst reports whether it is the turn of other reads.
 func (r *reader) othersFirst(now time.Duration) bool {
-	others := r.to != "" || r.ready > 0 || r.t.woken || !r.waiting && r.pollAt <= now
+	others := r.to != "" || r.f.waits.toRead > 0 || r.woken || !r.poller.waiting && r.poller.at <= now
 	if others && r.edit.last {
 		r.edit.last = false
 		return true
@@ -122,12 +119,7 @@ const topicsAtOnce = 10
 // pausedTopics picks those of the look that begins, in turn.
 func (r *reader) pausedTopics() []*topic {
 	e := &r.edit
-	var paused []*topic
-	for _, tp := range r.t.order {
-		if tp.paused != nil {
-			paused = append(paused, tp)
-		}
-	}
+	paused := r.f.targets.paused()
 	if len(paused) <= topicsAtOnce {
 		return paused
 	}
@@ -145,8 +137,8 @@ func (r *reader) nextPaused(now time.Duration) *scope {
 		case s == nil || s.state != waiting:
 		case s.skipped > 0:
 			return s
-		case r.t.idle(s.topic):
-			r.t.noneLeft(s)
+		case r.f.queue.idle(s.topic):
+			r.f.targets.noneLeft(s)
 		}
 		e.topics = e.topics[1:]
 	}
@@ -160,20 +152,17 @@ func (r *reader) left(op opAgain, rows []*entry) {
 	if len(e.topics) > 0 && e.topics[0].paused == s {
 		e.topics = e.topics[1:]
 	}
-	if len(rows) > 0 || s.state != waiting || s.skipped != op.upTo || !r.t.idle(s.topic) {
+	if len(rows) > 0 || s.state != waiting || s.skipped != op.upTo || !r.f.queue.idle(s.topic) {
 		return
 	}
-	r.t.noneLeft(s)
+	r.f.targets.noneLeft(s)
 }
 
 // editsFrom begins to read the edited rows.
 func (r *reader) editsFrom(edits Snapshot) {
 	e := &r.edit
 	e.stage, e.edits, e.shown = editPages, edits, r.from
-	if r.t.m.off.editsAhead {
-		e.shown = r.shown()
-	}
-	e.after, e.upTo, e.last = 0, r.high, false
+	e.after, e.upTo, e.last = 0, r.f.queue.high, false
 	if e.upTo == 0 {
 		r.pagesDone()
 	}
@@ -189,55 +178,17 @@ func (r *reader) pagesDone() {
 func (r *reader) editsDone(now time.Duration) {
 	e := &r.edit
 	e.stage = editIdle
-	r.t.forgetTopics()
-	e.at = now + max(r.t.cfg.PauseMin, editShare*(now-e.began))
+	r.f.targets.forgetUnused()
+	e.at = now + max(r.cfg.PauseMin, editShare*(now-e.began))
 }
 
 // edited takes a page of edited rows.
 func (r *reader) edited(o outcome) {
 	for _, e := range o.entries {
-		r.t.admit(e, nil)
+		r.f.admit(e, nil)
 	}
 	r.edit.after = o.end
 	if !o.more {
 		r.pagesDone()
-	}
-}
-
-// refreshHeld compares the rows that hold keys with those that the outbox lists.
-// What was settled while the list was read is left for the next time.
-func (r *reader) refreshHeld(listed []HeldRow) {
-	t := r.t
-	r.edit.stage = editSnapshot
-	found := make(map[int64]*HeldRow, len(listed))
-	for i := range listed {
-		found[listed[i].Seq] = &listed[i]
-	}
-	for _, seq := range slices.Sorted(maps.Keys(t.heldBy)) {
-		s := t.heldBy[seq]
-		held := s.rows[seq]
-		if !held.settled {
-			continue
-		}
-		if held.fresh && !t.m.off.noFresh {
-			held.fresh = false
-			continue
-		}
-		h := found[seq]
-		if h == nil || keyOf(h.Topic, h.Key, h.Seq) != s.key || h.Dead != held.blocked {
-			t.letGo(s, seq)
-			t.schedule(s)
-		}
-	}
-	for i := range listed {
-		h := &listed[i]
-		_, known := t.mem[h.Seq]
-		_, settled := t.recent[h.Seq]
-		if !h.Dead || known || settled || t.heldBy[h.Seq] != nil {
-			continue
-		}
-		s := t.holdKey(keyOf(h.Topic, h.Key, h.Seq))
-		t.holdRow(s, h.Seq, &heldRow{settled: true, dead: true, blocked: true})
-		s.note(h.Seq)
 	}
 }

@@ -17,7 +17,6 @@ type entry struct {
 	headers []Header
 	invalid error // the row cannot be sent as it is; it fails alone
 	size    int64 // an upper bound of its size in a batch
-	order   int64 // of arrival in this term
 	part    int32
 }
 

@@ -21,7 +21,7 @@ func newQuiet(t *testing.T, idles bool) *quiet {
 	cfg := Config{Store: newMemStore(nil), Sink: simSink{}, Logger: simLogger}.WithDefaults()
 	q := &quiet{t: t, m: newMachine(&cfg)}
 	q.m.idles = idles
-	q.until(func() bool { return q.m.t != nil && q.m.t.reader.poll == cfg.PollMax })
+	q.until(func() bool { return q.m.t != nil && q.m.t.reader.poller.pause == cfg.PollMax })
 	return q
 }
 

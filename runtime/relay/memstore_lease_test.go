@@ -13,7 +13,7 @@ func (s *memStore) Observe(context.Context) (LeaseState, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	state := s.lease
-	if s.takeUnseen {
+	if s.off("a standby waits until the lease stands still") {
 		state.Holder = uuid.Nil
 	}
 	return state, nil
@@ -23,10 +23,10 @@ func (s *memStore) Observe(context.Context) (LeaseState, error) {
 func (s *memStore) TakeOver(_ context.Context, seen LeaseState, holder uuid.UUID) (Lease, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if (s.lease.Epoch != seen.Epoch || s.lease.Beat != seen.Beat) && !s.takeAnyway {
+	if (s.lease.Epoch != seen.Epoch || s.lease.Beat != seen.Beat) && !s.off("a take-over is of the lease that was seen") {
 		return Lease{}, ErrLeaseMoved
 	}
-	if len(s.sharers) > 0 && s.noTerminate {
+	if len(s.sharers) > 0 && s.off("a take-over ends the sessions in its way") {
 		return Lease{}, errLockTimeout
 	}
 	for _, end := range s.sharers {
@@ -35,7 +35,7 @@ func (s *memStore) TakeOver(_ context.Context, seen LeaseState, holder uuid.UUID
 	s.sharers = nil
 	s.flush()
 	unclean := s.lease.UncleanEnds
-	if s.lease.Holder != uuid.Nil && !s.noUncleanEnds {
+	if s.lease.Holder != uuid.Nil && !s.off("unclean ends raise a suspicion") {
 		s.lease.UncleanEnds++
 	}
 	before := s.lease
@@ -56,30 +56,31 @@ func (s *memStore) holds(l Lease) bool { return s.lease.Epoch == l.Epoch && s.le
 
 // allows is the condition of every statement under a lease.
 func (s *memStore) allows(l Lease) bool {
-	return (s.lease.Epoch == l.Epoch || s.noEpoch) && (s.lease.Holder == l.Holder || s.noHolder)
+	return (s.lease.Epoch == l.Epoch || s.off("the epoch is in the lease's conditions") || s.off("epoch or holder are in the lease's conditions")) &&
+		(s.lease.Holder == l.Holder || s.off("the holder is in the lease's conditions") || s.off("epoch or holder are in the lease's conditions"))
 }
 
 // Renew implements Store.
 func (s *memStore) Renew(_ context.Context, l Lease, p Progress) (Renewal, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.allows(l) && !s.renewAnyway {
+	if !s.allows(l) && !s.off("only the holder renews") {
 		return Renewal{}, ErrLeaseLost
 	}
 	if !s.holds(l) && s.onRenew != nil {
 		s.onRenew(l)
 	}
 	s.flush()
-	if !s.noBeat {
+	if !s.off("a renewal raises the beat") {
 		s.lease.Beat++
 	}
-	if !s.noSuspect {
+	if !s.off("a suspect is named before it is sent") {
 		s.lease.Suspect = p.Suspect
 	}
 	if p.Settled {
 		s.progress = s.lease.Epoch
 	}
-	if p.Settled && !s.noProgress {
+	if p.Settled && !s.off("progress ends a suspicion") {
 		s.lease.UncleanEnds = 0
 	}
 	return Renewal{Decided: slices.ContainsFunc(s.decisions, func(d Decision) bool { return !s.done[d.ID] })}, nil
@@ -92,7 +93,7 @@ func (s *memStore) Release(_ context.Context, l Lease) error {
 	if !s.allows(l) {
 		return ErrLeaseLost
 	}
-	if s.noRelease {
+	if s.off("a clean end releases the lease") {
 		return nil
 	}
 	s.flush()

@@ -30,35 +30,8 @@ type memStore struct {
 	decisions []Decision
 	done      map[int64]bool
 
-	// Rules that may be switched off.
-	settleUnfenced bool // settling does not look at the lease
-	readBySeq      bool // a tick is what lies above the highest seq read
-	readByXmin     bool // a tick is what lies above the snapshot's xmin
-	pageByTx       bool // pages are cut by transaction
-	stampSub       bool // a row carries the id of its subtransaction
-	noBacklog      bool // a term reads only what is new to it
-	noHeld         bool // a term does not load the rows that hold their key
-	noDecisions    bool // what operators decide is not read
-	takeUnseen     bool // a standby does not wait until the lease stands still
-	takeAnyway     bool // a take-over does not look whether the lease has moved
-	renewAnyway    bool // nor does a renewal
-	noEpoch        bool // the lease's conditions do not name the epoch
-	noHolder       bool // nor the holder
-	noUncleanEnds  bool // unclean ends are not counted
-	noSuspect      bool // a suspect is not named
-	noRelease      bool // after a clean end the lease expires
-	noTerminate    bool // a take-over gives up when a statement holds the lease row
-	noBeat         bool // a renewal does not raise the beat
-	noProgress     bool // progress does not end a suspicion
-	noCheck        bool // whatever the identity is like is put up with
-	noPageBytes    bool // pages are bounded by rows alone
-	noOldRows      bool // rows from before an upgrade, without a tx, are not read
-	readDead       bool // dead rows are read like others
-	sweepUnsettled bool // retention looks at the age alone
-	sweepYoung     bool // retention does not look at the age
-	sweepAll       bool // retention deletes everything at once
-	anyEdit        bool // an edit counts whatever snapshot shows it
-	savepoints     bool // some rows are inserted under a savepoint, and so look edited
+	without    string // the rule that is off
+	savepoints bool   // some rows are inserted under a savepoint, and so look edited
 
 	// The write-ahead log: where it ends, how far it is on disk, and where each
 	// transaction committed.
@@ -108,6 +81,9 @@ func newMemStore(now func() time.Duration) *memStore {
 	}
 }
 
+// off reports whether a rule is switched off.
+func (s *memStore) off(rule string) bool { return s.without == rule }
+
 // begin gives a transaction its id.
 func (s *memStore) begin() int64 {
 	s.lastTx++
@@ -156,7 +132,7 @@ func (s *memStore) moved(read Snapshot, i *memIdle) bool {
 // insert adds a row whose seq was drawn before; it stays invisible until commit.
 func (s *memStore) insert(tx int64, r Row) *memRow {
 	m := &memRow{Row: r, tx: tx, stamp: tx, created: s.now()}
-	if s.stampSub && r.Seq%3 == 0 {
+	if s.off("a row carries its top-level transaction") && r.Seq%3 == 0 {
 		s.lastTx++
 		m.stamp = s.lastTx
 	}
@@ -228,7 +204,7 @@ func (s *memStore) visible(r *memRow, sn *memSnapshot) bool {
 
 // Check implements Store.
 func (s *memStore) Check(context.Context) error {
-	if s.noCheck {
+	if strings.HasPrefix(s.without, "an identity ") {
 		return nil
 	}
 	return s.checkErr
@@ -260,16 +236,16 @@ func (s *memStore) page(sn *memSnapshot, after int64, limit Limit, want func(*me
 	var size int64
 	i, _ := slices.BinarySearchFunc(s.rows, after+1, func(m *memRow, seq int64) int { return int(m.Seq - seq) })
 	rows := s.rows[i:]
-	if s.pageByTx {
+	if s.off("pages are cut by seq") {
 		rows = slices.Clone(rows)
 		slices.SortStableFunc(rows, func(a, b *memRow) int { return int(a.tx - b.tx) })
 	}
 	for _, r := range rows {
-		if r.published || r.gone || r.dead && !s.readDead || !s.committed(r) || !want(r) {
+		if r.published || r.gone || r.dead && !s.off("a dead row is read no more") || !s.committed(r) || !want(r) {
 			continue
 		}
 		size += int64(len(r.Data) + len(r.Headers))
-		if len(p.Rows) > 0 && (len(p.Rows) >= limit.Rows || size > limit.Bytes && !s.noPageBytes) {
+		if len(p.Rows) > 0 && (len(p.Rows) >= limit.Rows || size > limit.Bytes && !s.off("a page is bounded by bytes")) {
 			p.More = true
 			break
 		}
@@ -283,7 +259,9 @@ func (s *memStore) ReadBacklog(_ context.Context, sn Snapshot, after int64, limi
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	at := s.snapshots[sn]
-	return s.page(at, after, limit, func(r *memRow) bool { return s.visible(r, at) && !s.noBacklog && (r.stamp != 0 || !s.noOldRows) }), nil
+	return s.page(at, after, limit, func(r *memRow) bool {
+		return s.visible(r, at) && !s.off("a term begins with everything unsettled") && (r.stamp != 0 || !s.off("rows without a tx belong to the backlog"))
+	}), nil
 }
 
 // ReadTick implements Store.
@@ -292,7 +270,7 @@ func (s *memStore) ReadTick(_ context.Context, from, to Snapshot, after int64, l
 	defer s.mu.Unlock()
 	a, b := s.snapshots[from], s.snapshots[to]
 	switch {
-	case s.readBySeq:
+	case s.off("a tick is what one snapshot shows over another"):
 		var high int64
 		for _, r := range s.rows {
 			if s.visible(r, a) {
@@ -300,7 +278,7 @@ func (s *memStore) ReadTick(_ context.Context, from, to Snapshot, after int64, l
 			}
 		}
 		return s.page(b, max(after, high), limit, func(r *memRow) bool { return s.visible(r, b) }), nil
-	case s.readByXmin:
+	case s.off("open transactions are part of a snapshot"):
 		return s.page(b, after, limit, func(r *memRow) bool { return r.tx >= a.xmax && r.tx < b.xmin && s.visible(r, b) }), nil
 	}
 	return s.page(b, after, limit, func(r *memRow) bool { return s.visible(r, b) && !s.visible(r, a) }), nil
@@ -324,7 +302,7 @@ func (s *memStore) ReadEdited(_ context.Context, sn, edits Snapshot, after, upTo
 	at, edited := s.snapshots[sn], s.snapshots[edits]
 	bounded := min(upTo, after+memRange)
 	p := s.page(at, after, limit, func(r *memRow) bool {
-		return r.Seq <= bounded && s.visible(r, at) && r.edit != 0 && (r.edit < edited.xmax && !slices.Contains(edited.open, r.edit) || s.anyEdit)
+		return r.Seq <= bounded && s.visible(r, at) && r.edit != 0 && (r.edit < edited.xmax && !slices.Contains(edited.open, r.edit) || s.off("only edits from before a look count"))
 	})
 	if p.More {
 		return p, p.Rows[len(p.Rows)-1].Seq, nil
@@ -364,7 +342,7 @@ func (s *memStore) ReadHeld(_ context.Context, b Blocking) ([]HeldRow, error) {
 	var out []HeldRow
 	for _, r := range s.rows {
 		blocks := r.dead && b.ByDefault != slices.Contains(b.Except, r.EventType)
-		if s.noHeld || r.published || r.gone || !s.committed(r) || (r.dead && !blocks) || (!r.dead && (r.nextAttempt == 0 || r.RetryCount == 0)) {
+		if s.off("a new leader loads the held rows") || r.published || r.gone || !s.committed(r) || (r.dead && !blocks) || (!r.dead && (r.nextAttempt == 0 || r.RetryCount == 0)) {
 			continue
 		}
 		out = append(out, HeldRow{
@@ -387,7 +365,7 @@ func (s *memStore) Decisions(_ context.Context, l Lease, done []int64) ([]Decisi
 	}
 	var out []Decision
 	for _, d := range s.decisions {
-		if !s.done[d.ID] && !s.noDecisions {
+		if !s.done[d.ID] && !s.off("a leader reads what operators decide") {
 			out = append(out, d)
 		}
 	}
@@ -430,7 +408,7 @@ func (s *memStore) Flushed(_ context.Context, p Page) error {
 func (s *memStore) Settle(_ context.Context, l Lease, st Settlement) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.allows(l) && !s.settleUnfenced {
+	if !s.allows(l) && !s.off("the lease is taken before settling") {
 		return ErrLeaseLost
 	}
 	s.settle(l, st)
@@ -497,12 +475,12 @@ func (s *memStore) Sweep(_ context.Context, l Lease, keep time.Duration, limit i
 	for _, r := range s.rows {
 		old := r.published && r.publishedAt <= s.now()-keep
 		switch {
-		case s.sweepUnsettled:
+		case s.off("retention spares what is not settled"):
 			old = s.committed(r) && r.created <= s.now()-keep
-		case s.sweepYoung:
+		case s.off("retention spares what is young"):
 			old = r.published
 		}
-		if old && !r.gone && (len(doomed) < limit || s.sweepAll) {
+		if old && !r.gone && (len(doomed) < limit || s.off("retention goes in small batches")) {
 			doomed = append(doomed, r)
 		}
 	}

@@ -28,7 +28,7 @@ func TestARefusedLeaseWaits(t *testing.T) {
 			t.Run(fmt.Sprintf("%s %T", c.name, o.op), func(t *testing.T) {
 				t.Parallel()
 				m := newMachine(&cfg)
-				m.release = &Lease{Epoch: 1}
+				m.own.giveBack = &Lease{Epoch: 1}
 				const now = time.Hour
 				m.handle(now, o)
 				if cmds, _ := m.next(now + c.want - 1); len(cmds) > 0 {

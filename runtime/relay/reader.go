@@ -11,8 +11,8 @@ import (
 // before did not; and in turn with these, what was skipped and is to be read
 // again. One read is under way at a time.
 type reader struct {
-	t     *term
-	ready int // scopes that are ready and topics that are catching up
+	f   *flow
+	cfg *Config
 
 	pastRead    bool // decisions from before the term
 	heldLoaded  bool
@@ -25,39 +25,35 @@ type reader struct {
 
 	againLast bool // the last page was one of reading again
 	round     int  // which topic's turn it is to read again
-	poll      time.Duration
-	pollAt    time.Duration
-	soon      int           // looks left that follow a wake-up closely
-	waiting   bool          // the store is to say when to look again
-	noIdle    time.Duration // it could not lately: poll until then
-	failures  int
-	retryAt   time.Duration
-	err       error
+	poller    poller
+	woken     bool
+	edit      editor
 
-	edit editor
-	high int64 // the highest seq read
+	failures int
+	retryAt  time.Duration
+	err      error
 
 	decisionsAt time.Duration
-	decided     []int64
+	marked      []int64        // decisions acted on that the store may mark with the next look
 	known       map[int64]bool // decisions acted on and not yet marked
 }
 
-func newReader(t *term, now time.Duration) reader {
-	return reader{
-		t: t, poll: t.cfg.PollMin, pollAt: now, decisionsAt: now + t.cfg.DecisionsEvery,
-		known: map[int64]bool{},
+func newReader(f *flow, idles bool, now time.Duration) *reader {
+	return &reader{
+		f: f, cfg: f.cfg, poller: newPoller(f.cfg, idles, now),
+		decisionsAt: now + f.cfg.DecisionsEvery, known: map[int64]bool{},
 	}
 }
 
 // plan starts the next read.
 func (r *reader) plan(n *agenda) {
-	t := r.t
+	suspect := &r.f.suspect
 	if !n.due(r.retryAt) {
 		return
 	}
 	switch {
 	case !r.pastRead:
-		n.do(opDecisions{r.decided})
+		n.do(opDecisions{r.marked})
 		return
 	case !r.heldLoaded:
 		n.do(opReadHeld{})
@@ -65,11 +61,11 @@ func (r *reader) plan(n *agenda) {
 	case r.from == "":
 		n.do(opSnapshot{})
 		return
-	case !r.suspectRead && t.m.lease.Suspect != 0:
-		n.do(opBacklog{s: r.from, after: t.m.lease.Suspect - 1, limit: Limit{Rows: 1, Bytes: 1}, suspect: true})
+	case !r.suspectRead && suspect.inherited != 0:
+		n.do(opBacklog{s: r.from, after: suspect.inherited - 1, limit: Limit{Rows: 1, Bytes: 1}, suspect: true})
 		return
 	case n.due(r.decisionsAt):
-		n.do(opDecisions{r.decided})
+		n.do(opDecisions{r.marked})
 		return
 	}
 	if r.planEdits(n) {
@@ -79,7 +75,7 @@ func (r *reader) plan(n *agenda) {
 	if !ok {
 		return
 	}
-	if r.ready > 0 && !r.againLast && r.planAgain(n, limit) {
+	if !r.againLast && r.planAgain(n, limit) {
 		r.againLast = true
 		return
 	}
@@ -89,33 +85,31 @@ func (r *reader) plan(n *agenda) {
 		n.do(opBacklog{s: r.from, after: r.after, limit: limit})
 	case r.to != "":
 		n.do(opTick{from: r.from, to: r.to, after: r.after, limit: limit})
-	case t.woken:
-		t.woken = false
-		r.soon = len(afterWake)
-		r.waiting = false
+	case r.woken:
+		r.woken = false
+		r.poller.woken()
 		n.do(opSnapshot{})
-	case !r.waiting && n.due(r.pollAt):
+	case r.poller.due(n):
 		n.do(opSnapshot{})
 	default:
-		if r.ready > 0 && r.planAgain(n, limit) {
-			r.againLast = true
-		}
+		r.againLast = r.planAgain(n, limit)
+	}
+}
+
+// planIdle has the store wait.
+func (r *reader) planIdle(n *agenda) {
+	if r.poller.waiting {
+		n.do(opIdle{read: r.from, limit: r.cfg.IdleWait})
 	}
 }
 
 // room is what the next page may hold: nothing until a good part of a page fits.
 func (r *reader) room() (Limit, bool) {
-	t := r.t
-	rows := t.cfg.BufferRows - t.queued - t.flying
-	size := t.cfg.BufferBytes - t.bytes
-	if t.queued+t.flying > 0 && (rows < min(t.cfg.PageRows, t.cfg.BufferRows/4) || size < min(t.cfg.PageBytes, t.cfg.BufferBytes/4)) {
-		return Limit{}, false
+	limit, ok := r.f.queue.pageRoom()
+	if r.f.suspect.searching() {
+		limit.Rows = min(limit.Rows, 100)
 	}
-	l := Limit{Rows: max(1, min(rows, t.cfg.PageRows)), Bytes: max(1, min(size, t.cfg.PageBytes))}
-	if t.singles > 0 {
-		l.Rows = min(l.Rows, 100)
-	}
-	return l, true
+	return limit, ok
 }
 
 // shown is the newest snapshot of which rows have been read.
@@ -128,11 +122,14 @@ func (r *reader) shown() Snapshot {
 
 // planAgain reads the next page of a topic that catches up, the topics in turn.
 func (r *reader) planAgain(n *agenda, limit Limit) bool {
-	topics := r.t.order
+	if r.f.waits.toRead == 0 {
+		return false
+	}
+	topics := r.f.queue.topics.order
 	for i := range topics {
 		tp := topics[(r.round+i)%len(topics)]
 		if tp.catchUp == nil {
-			r.begin(tp)
+			r.f.waits.catchUp(tp, r.shown())
 		}
 		c := tp.catchUp
 		if c == nil {
@@ -154,61 +151,10 @@ func (r *reader) planAgain(n *agenda, limit Limit) bool {
 	return false
 }
 
-// begin starts reading again for a topic: the topic itself if it was paused, else
-// its partitions together, else its keys together (a row without a key by itself):
-// one reading passes all that waits, however few of its rows it wants. Everything unsettled that
-// the newest snapshot shows is read, from the lowest seq: a row of the open tick
-// may precede one that was skipped.
-func (r *reader) begin(tp *topic) {
-	var scopes []*scope
-	for _, s := range tp.ready {
-		switch {
-		case tp.paused != nil:
-			if s == tp.paused {
-				scopes = append(scopes, s)
-			}
-		case s.kind == scopePartition:
-			scopes = append(scopes, s)
-		}
-	}
-	if len(scopes) == 0 && tp.paused == nil && len(tp.ready) > 0 {
-		scopes = keysTogether(tp.ready)
-	}
-	if len(scopes) == 0 {
-		return
-	}
-	c := &catchUp{topic: tp, scopes: scopes, snapshot: r.shown()}
-	for _, s := range scopes {
-		tp.unready(s)
-		s.state, s.catchUp = catching, c
-		c.upTo = max(c.upTo, s.skipped)
-		s.skipped = 0
-	}
-	tp.catchUp = c
-	r.ready += 1 - len(scopes)
-}
-
-// keysAtOnce bounds the keys that one reading asks for.
-const keysAtOnce = 1000
-
-// keysTogether picks the keys that are read again at once.
-func keysTogether(ready []*scope) []*scope {
-	if ready[0].key.seq != 0 {
-		return []*scope{ready[0]}
-	}
-	var keys []*scope
-	for _, s := range ready {
-		if s.key.seq == 0 && len(keys) < keysAtOnce {
-			keys = append(keys, s)
-		}
-	}
-	return keys
-}
-
 // handle takes the outcome of a read.
 func (r *reader) handle(now time.Duration, o outcome) {
 	if o.err != nil {
-		r.retryAt = now + backoff(r.t.cfg.OutageMin, r.t.cfg.OutageMax, r.failures)
+		r.retryAt = now + backoff(r.cfg.OutageMin, r.cfg.OutageMax, r.failures)
 		r.failures++
 		r.err = o.err
 		return
@@ -217,9 +163,11 @@ func (r *reader) handle(now time.Duration, o outcome) {
 	switch op := o.op.(type) {
 	case opReadHeld:
 		if r.heldLoaded {
-			r.refreshHeld(o.held)
+			r.edit.stage = editSnapshot
+			r.f.waits.compare(o.held)
 		} else {
-			r.loadHeld(now, o.held)
+			r.heldLoaded = true
+			r.f.waits.load(now, o.held)
 		}
 	case opSnapshot:
 		if op.edits {
@@ -239,7 +187,7 @@ func (r *reader) handle(now time.Duration, o outcome) {
 		r.page(o.entries, o.more)
 		if !o.more {
 			r.backlogDone = true
-			r.pollAt = now
+			r.poller.lookAt(now)
 		}
 	case opTick:
 		r.tickRows += len(o.entries)
@@ -258,7 +206,7 @@ func (r *reader) handle(now time.Duration, o outcome) {
 
 func (r *reader) page(rows []*entry, more bool) {
 	for _, e := range rows {
-		r.t.admit(e, nil)
+		r.f.admit(e, nil)
 	}
 	if len(rows) > 0 {
 		r.after = rows[len(rows)-1].row.Seq
@@ -273,7 +221,7 @@ func (r *reader) snapshot(now time.Duration, s Snapshot) {
 	case "":
 		r.from = s
 	case s:
-		r.idle(now)
+		r.poller.foundNothing(now)
 	default:
 		r.to = s
 		r.after, r.tickRows = 0, 0
@@ -283,59 +231,19 @@ func (r *reader) snapshot(now time.Duration, s Snapshot) {
 func (r *reader) closeTick(now time.Duration) {
 	r.from, r.to = r.to, ""
 	if r.tickRows == 0 {
-		r.idle(now)
+		r.poller.foundNothing(now)
 		return
 	}
-	r.poll = r.t.cfg.PollMin
-	r.pollAt = now
-	r.soon = 0
+	r.poller.found(now)
 }
 
-// afterWake are the pauses after a wake-up that found nothing: it may have been
-// sent before its COMMIT.
-var afterWake = [...]time.Duration{2 * time.Millisecond, 10 * time.Millisecond, 50 * time.Millisecond}
+// wake notes that rows may be waiting, and decisions that operators may have decided
+// something.
+func (r *reader) wake()                       { r.woken = true }
+func (r *reader) decisions(now time.Duration) { r.decisionsAt = now }
 
-// idle waits for the next look: soon after a wake-up, else longer each time, and
-// in the end for the store.
-func (r *reader) idle(now time.Duration) {
-	cfg := r.t.cfg
-	if r.soon > 0 {
-		r.pollAt = now + afterWake[len(afterWake)-r.soon]
-		r.soon--
-		return
-	}
-	r.pollAt = now + r.poll
-	if r.poll < cfg.PollMax {
-		r.poll = min(2*r.poll, cfg.PollMax)
-		return
-	}
-	if r.t.m.idles && cfg.IdleWait > 0 && now >= r.noIdle {
-		r.waiting = true
-	}
-}
-
-// planIdle has the store wait.
-func (r *reader) planIdle(n *agenda) {
-	if r.waiting {
-		n.do(opIdle{read: r.from, limit: r.t.cfg.IdleWait})
-	}
-}
-
-// waited takes what the store says. Also when nothing has moved the relay looks
-// itself: a row whose seq was not drawn from the sequence, as a restore of single rows
-// may bring, moves nothing that the store looks at.
-func (r *reader) waited(now time.Duration, o outcome) {
-	if o.err != nil {
-		r.noIdle = now + r.t.cfg.OutageMax
-	}
-	if o.moved {
-		r.poll = r.t.cfg.PollMin // what has moved may not be committed yet
-	}
-	if r.waiting || o.moved {
-		r.waiting = false
-		r.pollAt = now
-	}
-}
+// waited takes what the store says.
+func (r *reader) waited(now time.Duration, o outcome) { r.poller.waited(now, o.moved, o.err) }
 
 func (r *reader) again(op opAgain, o outcome) {
 	c := op.catchUp
@@ -343,8 +251,8 @@ func (r *reader) again(op opAgain, o outcome) {
 		return // broken off meanwhile; what it stood for is skipped again
 	}
 	for _, e := range o.entries {
-		if c.wants(r.t, e) {
-			r.t.admit(e, c)
+		if r.f.waits.wants(c, e) {
+			r.f.admit(e, c)
 		}
 		// Admitting a row may fail it, which may break the reading off.
 		if c.topic.catchUp != c {
@@ -357,42 +265,7 @@ func (r *reader) again(op opAgain, o outcome) {
 	if o.more {
 		return
 	}
-	c.topic.catchUp = nil
-	r.ready--
-	for _, s := range c.scopes {
-		s.catchUp = nil
-		s.state = waiting
-		r.t.readyScope(s) // forgets it unless rows were skipped since
-	}
-}
-
-// wants reports whether a row read for c belongs to what c catches up on.
-func (c *catchUp) wants(t *term, e *entry) bool {
-	switch c.scopes[0].kind {
-	case scopeKey:
-		return t.holds[keyOf(e.row.Topic, e.row.Key, e.row.Seq)].in(c)
-	case scopeTopic:
-		return true
-	case scopePartition:
-	}
-	return e.row.Key != nil && c.topic.parts[t.partitionOf(e, c.topic)].aside.in(c)
-}
-
-func (s *scope) in(c *catchUp) bool { return s != nil && s.catchUp == c }
-
-func (r *reader) loadHeld(now time.Duration, held []HeldRow) {
-	r.heldLoaded = true
-	t := r.t
-	var scopes []*scope
-	for _, h := range held {
-		s := t.holdKey(keyOf(h.Topic, h.Key, h.Seq))
-		t.holdRow(s, h.Seq, &heldRow{settled: true, dead: h.Dead, blocked: h.Dead, until: now + h.RetryIn})
-		s.note(h.Seq)
-		scopes = append(scopes, s)
-	}
-	for _, s := range scopes {
-		t.schedule(s) // a second time changes nothing
-	}
+	r.f.waits.caughtUp(c)
 }
 
 var errSuspectDied = suspectError{}
@@ -407,12 +280,11 @@ func (suspectError) Error() string {
 // named.
 func (r *reader) judgeSuspect(rows []*entry) {
 	r.suspectRead = true
-	t := r.t
-	if len(rows) == 0 || rows[0].row.Seq != t.m.lease.Suspect {
-		t.suspectJudged() // settled meanwhile
+	if len(rows) == 0 || rows[0].row.Seq != r.f.suspect.inherited {
+		r.f.suspect.judge() // settled meanwhile
 		return
 	}
-	t.fail(rows[0], errSuspectDied)
+	r.f.fail(rows[0], errSuspectDied)
 }
 
 // acted lists the decisions that were acted on and may not be marked yet.
@@ -422,45 +294,40 @@ func (r *reader) acted() []int64 { return slices.Sorted(maps.Keys(r.known)) }
 // needs no action: the held rows and the backlog, read afterwards, show it; acting
 // on it later would release a row that has died again.
 func (r *reader) decide(now time.Duration, op opDecisions, decisions []Decision) {
-	t := r.t
 	for _, id := range op.done {
 		delete(r.known, id)
 	}
-	r.decided = nil
-	r.decisionsAt = now + t.cfg.DecisionsEvery
+	r.marked = nil
+	r.decisionsAt = now + r.cfg.DecisionsEvery
 	for _, d := range decisions {
-		if r.known[d.ID] {
-			continue
-		}
-		id := keyOf(d.Topic, d.Key, d.Seq)
-		s := t.holds[id]
-		holder := t.heldBy[d.Seq] // not s, if the row's key was edited
-		if holder != nil && !holder.rows[d.Seq].settled {
-			continue // its death is recorded, and the answer is on its way
+		if r.known[d.ID] || r.f.waits.recording(d.Seq) {
+			continue // or its death is recorded, and the answer is on its way
 		}
 		r.known[d.ID] = true
-		r.decided = append(r.decided, d.ID)
-		if !r.pastRead {
-			continue
+		r.marked = append(r.marked, d.ID)
+		if r.pastRead {
+			r.f.waits.decided(d)
 		}
-		if holder != nil {
-			t.letGo(holder, d.Seq)
-			if holder != s {
-				t.schedule(holder)
-			}
-		}
-		if s == nil {
-			if d.Discarded {
-				continue
-			}
-			s = t.holdKey(id)
-		}
-		if !d.Discarded {
-			s.note(d.Seq)
-		}
-		t.schedule(s)
 	}
 	if len(decisions) == 0 {
 		r.pastRead = true
 	}
+}
+
+// repeats reports whether a read that failed, or one of its kind, is still to be made.
+func (r *reader) repeats(c command) bool {
+	_, room := r.room() // none: Kafka is behind
+	switch c.(type) {
+	case opReadHeld:
+		return !r.heldLoaded || r.edit.stage == editHeld
+	case opBacklog:
+		return room && !r.backlogDone
+	case opTick:
+		return room && r.to != ""
+	case opAgain:
+		return room && (r.edit.stage == editTopics || slices.ContainsFunc(r.f.queue.topics.order, (*topic).readsAgain))
+	case opEdited:
+		return room && r.edit.stage == editPages
+	}
+	return true
 }

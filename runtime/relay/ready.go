@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
 	"time"
 )
 
@@ -53,38 +52,9 @@ func (f failing) since(repeats func(command) bool) time.Duration {
 // repeats reports whether a call that failed, or one of its kind, is still to be made.
 func (m *machine) repeats(c command) bool {
 	if _, ok := c.(opTakeOver); ok { // not when another relay leads meanwhile
-		return m.take || m.release != nil || !m.haveSeen
+		return m.seen.take || m.own.giveBack != nil || !m.seen.known
 	}
-	if !m.leads() {
-		return false
-	}
-	r := &m.t.reader
-	_, room := r.room() // none: Kafka is behind
-	switch c.(type) {
-	case opReadHeld:
-		return !r.heldLoaded || r.edit.stage == editHeld
-	case opBacklog:
-		return room && !r.backlogDone
-	case opTick:
-		return room && r.to != ""
-	case opAgain:
-		return room && (r.edit.stage == editTopics || slices.ContainsFunc(m.t.order, (*topic).readsAgain))
-	case opEdited:
-		return room && r.edit.stage == editPages
-	}
-	return true
-}
-
-// refusedPause is how long the lease waits after a call that the store refused:
-// somebody has to change something first.
-const refusedPause = 10 * time.Second
-
-// pauseAfter is how long to wait until the lease row is looked at again.
-func (m *machine) pauseAfter(err error) time.Duration {
-	if errors.Is(err, ErrRefused) {
-		return max(refusedPause, m.cfg.ObserveEvery)
-	}
-	return m.cfg.ObserveEvery
+	return m.leads() && m.t.reader.repeats(c)
 }
 
 // explain finds the reason for a refused call: Check names it, and what to do.

@@ -14,7 +14,6 @@ import (
 type Relay struct {
 	cfg     Config
 	guard   *guard
-	off     switches
 	status  atomic.Pointer[Status]
 	reached atomic.Int64 // when the store last answered about the lease; 0: never
 	stuck   atomic.Int64 // since when a leader fails to read or to settle; 0: it does not
@@ -28,7 +27,7 @@ func New(cfg Config) (*Relay, error) {
 		return nil, err
 	}
 	cfg, g := guarded(cfg)
-	r := &Relay{cfg: cfg, guard: g, off: rulesOff()}
+	r := &Relay{cfg: cfg, guard: g}
 	r.status.Store(&Status{Reason: "not running"})
 	return r, nil
 }

@@ -2,5 +2,7 @@
 
 package relay
 
-// rulesOff says which rules of the protocol are off: none.
-func rulesOff() switches { return switches{} }
+import "time"
+
+// next asks the machine what to do.
+func (d *driver) next(now time.Duration) ([]command, time.Duration) { return d.m.next(now) }

@@ -5,15 +5,18 @@ package relay
 import (
 	"os"
 	"strings"
+	"time"
 )
 
-// rulesOff reads which rules of the protocol are off. It exists in builds that are
-// made to show what a rule is for: command outboxchaos then finds the fault that
+// next asks the machine what to do. In this build, which is made to show what a rule is
+// for, OUTBOXGEN_RULES_OFF may name rules that are off: without bounded-waves another
+// wave may begin while one is unresolved. Command outboxchaos then finds the fault that
 // the rule prevents.
-func rulesOff() switches {
-	off := os.Getenv("OUTBOXGEN_RULES_OFF")
-	return switches{
-		unboundedProduce: strings.Contains(off, "bounded-waves"),
-		noDeadline:       strings.Contains(off, "deadline"),
+func (d *driver) next(now time.Duration) ([]command, time.Duration) {
+	m := d.m
+	if strings.Contains(os.Getenv("OUTBOXGEN_RULES_OFF"), "bounded-waves") && m.leads() && m.t.sender.open {
+		m.busy[slotSend] = false
+		defer func() { m.busy[slotSend] = m.busy[slotSend] || m.t != nil && len(m.t.queue.inflight) > 0 }()
 	}
+	return m.next(now)
 }

@@ -13,18 +13,16 @@ import (
 func TestPausesBetweenSettlementsGrow(t *testing.T) {
 	t.Parallel()
 	cfg := Config{}.WithDefaults()
-	m := newMachine(&cfg)
-	m.t = newTerm(m, 0)
-	op := opSettle{Settlement{Published: []int64{1}}}
-	failed := outcome{op: op, err: errors.New("no")}
+	s := settler{cfg: &cfg}
+	what, no := Settlement{Published: []int64{1}}, errors.New("no")
 	var pauses []time.Duration
-	for now := time.Duration(0); len(pauses) < 8; now = m.t.settleAt {
-		m.t.settled(now, op, failed)
-		pauses = append(pauses, m.t.settleAt-now)
+	for now := time.Duration(0); len(pauses) < 8; now = s.retryAt {
+		s.answered(now, what, no)
+		pauses = append(pauses, s.retryAt-now)
 	}
-	m.t.settled(time.Minute, op, outcome{op: op})
-	m.t.settled(time.Hour, op, failed)
-	pauses = append(pauses, m.t.settleAt-time.Hour)
+	s.answered(time.Minute, what, nil)
+	s.answered(time.Hour, what, no)
+	pauses = append(pauses, s.retryAt-time.Hour)
 	const ms = time.Millisecond
 	want := []time.Duration{100 * ms, 200 * ms, 400 * ms, 800 * ms, 1600 * ms, 3200 * ms, 5000 * ms, 5000 * ms, 100 * ms}
 	if d := cmp.Diff(want, pauses); d != "" {

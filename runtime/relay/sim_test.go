@@ -38,8 +38,7 @@ type sim struct {
 // simOptions is what a test chooses.
 type simOptions struct {
 	seed    uint64
-	off     switches
-	store   func(*memStore)
+	without string // the rule that is off; "": none
 	policy  Policy
 	killer  bool // one row kills whoever sends it
 	grow    bool // topics get more partitions, which voids the promise of order
@@ -55,35 +54,14 @@ type simOptions struct {
 	names   bool // some rows have a topic that cannot be
 	edits   bool // an operator edits and deletes rows that wait
 	pairs   bool // two at a time
-	clocks  func(r *simRelay, frozen time.Duration) time.Duration
-	table   func(*sim) // what the outbox is like at first
-	config  func(*Config)
-	without simRules
-	verbose bool
+	// some rows are inserted under a savepoint, and so look edited
+	savepoints bool
+	table      func(*sim) // what the outbox is like at first
+	verbose    bool
 }
 
-// simRules are rules that the simulation's own part keeps; set, one is off.
-type simRules struct {
-	flushed      bool // rows are sent before they are known to be on disk
-	lock         bool // settling looks at the lease and does not lock it
-	askedFirst   bool // the own deadline counts from the answer to a renewal
-	waveTime     bool // a wave waits for its results for ever
-	acked        bool // rows are settled whatever became of them
-	asking       bool // a settlement without an answer counts as done
-	settingAside bool // a partition that does not answer is treated as an outage
-	pausing      bool // so is a topic that cannot be written
-	uncounted    bool // topics and partitions count against rows
-	fencing      bool // a producer that was fenced goes on
-	promises     bool // what a closed client had is taken as sent
-	parsing      bool // headers are not looked at
-	limits       bool // nobody asks how large a topic's batches may be
-	timestamps   bool // records have the time of the event, and are too old to be sent
-	ownClient    bool // a term goes on with the client of the one before
-	closing      bool // a client is kept when a wave's time is over
-	topics       bool // every topic is taken for one that can be written
-	naming       bool // names of topics are not looked at
-	lastLook     bool // nobody looks at the deadline again right before sending
-}
+// off reports whether a rule is switched off.
+func (o *simOptions) off(rule string) bool { return o.without == rule }
 
 type violation struct{ kind, detail string }
 
@@ -105,9 +83,7 @@ func newSim(o simOptions) *sim {
 		keyRows:    map[string][]*memRow{},
 	}
 	s.store = newMemStore(func() time.Duration { return s.now })
-	if o.store != nil {
-		o.store(s.store)
-	}
+	s.store.without, s.store.savepoints = o.without, o.savepoints
 	s.store.onSettle = func(l Lease, current bool, st Settlement) {
 		if !current {
 			s.violate("unfenced", "epoch %d settled %v after its term", l.Epoch, st)
@@ -393,7 +369,7 @@ func (s *sim) held(row *memRow) bool {
 		if r.m.t == nil {
 			continue
 		}
-		if _, ok := r.m.t.mem[row.Seq]; ok || !s.store.visible(row, s.store.snapshots[r.m.t.reader.from]) {
+		if _, ok := r.m.t.flow.queue.mem[row.Seq]; ok || !s.store.visible(row, s.store.snapshots[r.m.t.reader.from]) {
 			return true
 		}
 		if slices.ContainsFunc(r.pending, func(op *simOp) bool { return op.brings(row.Seq) }) {
@@ -416,7 +392,7 @@ func (r *simRelay) settledDown() bool {
 	if t == nil {
 		return true
 	}
-	for _, tp := range t.order {
+	for _, tp := range t.flow.queue.topics.order {
 		if tp.catchUp != nil {
 			return false
 		}

@@ -42,17 +42,20 @@ const simBatchRows = 3 // the broker's limit
 func (b *simBroker) describe(name string) TopicInfo {
 	info := TopicInfo{Name: name, Partitions: b.parts[name]}
 	info.MaxBatchBytes = b.limit()
-	if b.s.without.limits {
+	if b.s.off("batches follow what the topic takes") {
 		info.MaxBatchBytes = 0
 	}
-	if b.s.without.topics {
+	if b.s.off("a wave has one batch for each partition") {
+		info.MaxBatchBytes = 2*info.MaxBatchBytes - batchOverhead
+	}
+	if b.s.off("rows of a missing topic stay off the client") {
 		return info
 	}
-	if b.missing[name] && !b.s.without.pausing {
+	if b.missing[name] && !b.s.off("a topic that cannot be written pauses") {
 		info.Problem = Result{ClassTopic, errSimLost}
 	}
 	for p := range int32(simParts) {
-		if b.down[simPart{name, p}] && !b.s.without.settingAside && b.s.chance(0.5) {
+		if b.down[simPart{name, p}] && !b.s.off("a partition that does not answer is set aside") && b.s.chance(0.5) {
 			info.Unavailable = append(info.Unavailable, p)
 		}
 	}
@@ -193,7 +196,7 @@ func (c *simClient) step() {
 		// The client retries.
 	case c.fenced:
 		c.fail(at, ClassLeadership)
-	case s.without.timestamps && s.outdated(batch):
+	case s.off("records have the time of sending") && s.outdated(batch):
 		c.fail(at, ClassRelay)
 	case broker.missing[at.topic]:
 		c.fail(at, ClassTopic)
@@ -283,12 +286,12 @@ func (c *simClient) ghosts() {
 func (c *simClient) close() {
 	c.ghosts()
 	class := ClassPartition
-	if c.s.without.promises {
+	if c.s.off("a closed client's records are not sent") {
 		class = ClassOK
 	} else if c.s.broker.outage {
 		class = ClassRelay
 	}
-	if c.s.without.closing {
+	if c.s.off("the end of a wave's time closes the client") {
 		c.abandon(class)
 		return
 	}

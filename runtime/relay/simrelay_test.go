@@ -71,11 +71,8 @@ func (s *sim) newRelay(id int) *simRelay {
 	if s.wide {
 		cfg.BufferBytes, cfg.PageBytes = simWideBuffer, simWideBuffer/2
 	}
-	if s.config != nil {
-		s.config(&cfg)
-	}
+	s.loosen(&cfg)
 	r := &simRelay{s: s, id: id, cfg: &cfg, m: newMachine(&cfg), origin: time.Duration(s.rng.IntN(3_600)) * time.Second}
-	r.m.off = s.off
 	r.m.idles = s.seed%2 == 0
 	if s.drift {
 		r.drift = []float64{-simDrift, simDrift}[(id+int(s.seed%2))%2]
@@ -88,24 +85,23 @@ func (r *simRelay) pump() {
 	if r.frozen {
 		return
 	}
-	cmds, at := r.m.next(r.now())
+	cmds, at := r.next()
 	r.checkMemory()
-	for _, n := range r.m.notes {
+	for _, n := range r.m.log.take() {
 		if r.s.verbose {
 			r.s.say("relay %d: %s %v", r.id, n.text, n.attrs)
 		}
 	}
-	r.m.notes = nil
 	r.wakeAt = r.s.now + r.during(at-r.now())
 	for _, c := range cmds {
-		op := &simOp{cmd: c, issued: r.s.now, lease: r.m.lease, out: outcome{op: c}}
+		op := &simOp{cmd: c, issued: r.s.now, lease: r.m.own.lease, out: outcome{op: c}}
 		if _, renews := c.(opRenew); renews && !r.s.calm && r.s.chance(0.1) {
 			op.notBefore = r.s.now + time.Duration(r.s.rng.IntN(3_000))*time.Millisecond // on its way for long
 		}
 		r.pending = append(r.pending, op)
 	}
 	if r.m.phase == phaseDone { // stopped cleanly; started again
-		if r.leaving && r.s.store.lease.Epoch == r.m.lease.Epoch {
+		if r.leaving && r.s.store.lease.Epoch == r.m.own.lease.Epoch {
 			r.s.leftAt = r.s.now
 		}
 		*r = *r.s.newRelay(r.id)
@@ -158,23 +154,23 @@ func (r *simRelay) deliver(op *simOp) {
 	s := r.s
 	switch c := op.cmd.(type) {
 	case opTakeOver:
-		if s.without.askedFirst {
+		if s.off("the own deadline counts from before the asking") {
 			c.sentAt = r.now()
 			op.out.op = c
 		}
 	case opRenew:
-		if s.without.askedFirst {
+		if s.off("the own deadline counts from before the asking") {
 			c.sentAt = r.now()
 			op.out.op = c
 		}
 	case opSend:
-		s.without.reclass(op.out.results)
+		s.reclass(op.out.results)
 	case opSettle:
-		if s.without.asking && errors.Is(op.out.err, errSimLost) {
+		if s.off("a settlement without an answer is repeated") && errors.Is(op.out.err, errSimLost) {
 			op.out.err = nil
 		}
 	}
-	r.m.handle(r.now(), op.out)
+	r.handle(op.out)
 	if op.out.err == nil {
 		switch op.cmd.(type) {
 		case opTakeOver, opRenew:
@@ -185,19 +181,33 @@ func (r *simRelay) deliver(op *simOp) {
 }
 
 // reclass blurs what results tell apart.
-func (w simRules) reclass(results []Result) {
+func (s *sim) reclass(results []Result) {
 	for i := range results {
 		r := &results[i]
-		switch {
-		case r.Class == ClassOK:
-		case w.fencing && r.Class == ClassLeadership:
-			r.Class = ClassRelay
-		case w.acked:
+		class := r.Class
+		switch s.without {
+		case "a fenced producer ends the term":
+			if class == ClassLeadership {
+				r.Class = ClassRelay
+			}
+		case "only acknowledged rows are settled":
 			*r = Result{}
-		case w.settingAside && r.Class == ClassPartition, w.pausing && r.Class == ClassTopic:
-			r.Class = ClassRelay
-		case w.uncounted && (r.Class == ClassPartition || r.Class == ClassTopic):
-			r.Class = ClassRecord
+		case "a partition that does not answer is set aside":
+			if class == ClassPartition {
+				r.Class = ClassRelay
+			}
+		case "a topic that cannot be written pauses":
+			if class == ClassTopic {
+				r.Class = ClassRelay
+			}
+		case "topics and partitions count against no row":
+			if class == ClassPartition || class == ClassTopic {
+				r.Class = ClassRecord
+			}
+		case "outages count against no row":
+			if class == ClassRelay {
+				r.Class = ClassRecord
+			}
 		}
 	}
 }
@@ -229,7 +239,7 @@ func (r *simRelay) execute(op *simOp) {
 		r.flushed(op, *op.page)
 		return
 	}
-	if c, ok := op.cmd.(opSettle); ok && s.without.lock {
+	if c, ok := op.cmd.(opSettle); ok && s.off("the lease is locked while settling") {
 		if !op.looked {
 			op.looked, op.done = true, !s.store.holds(op.lease)
 			if op.done {
@@ -299,7 +309,7 @@ func (r *simRelay) execute(op *simOp) {
 		o.err = s.store.Settle(ctx, op.lease, c.settlement)
 		s.say("relay %d settles %v %v: %v", r.id, c.settlement.Published, c.settlement.Failed, o.err)
 	case opOpen:
-		r.client.fenced = r.client.fenced && s.without.ownClient
+		r.client.fenced = r.client.fenced && s.off("a term has a client of its own")
 	}
 	if s.verbose && len(page.Rows) > 0 {
 		var seqs []int64
@@ -317,19 +327,19 @@ func (r *simRelay) execute(op *simOp) {
 
 // flushed ends a call once what it read is on disk.
 func (r *simRelay) flushed(op *simOp, page Page) {
-	if len(page.Rows) > 0 && !r.s.without.flushed {
+	if len(page.Rows) > 0 && !r.s.off("a row is on disk before it is sent") {
 		if err := r.s.store.Flushed(context.Background(), page); errors.Is(err, errNotFlushed) {
 			op.page = &page
 			return
 		}
 	}
 	op.out.entries, op.out.more = prepare(page.Rows), page.More
-	if r.s.without.parsing {
+	if r.s.off("headers that do not parse fail here") {
 		for _, e := range op.out.entries {
 			e.invalid = nil
 		}
 	}
-	if r.s.without.naming {
+	if r.s.off("rows with a topic that cannot be fail here") {
 		for _, e := range op.out.entries {
 			if !validTopic(e.row.Topic) {
 				e.invalid = nil
@@ -344,7 +354,7 @@ func (r *simRelay) send(op *simOp, c opSend) {
 	s := r.s
 	records := c.wave.records()
 	op.out.results = make([]Result, len(records))
-	if (r.m.expired(r.now()) || !r.m.leads()) && !s.without.lastLook {
+	if (r.m.own.expired(r.now()) || !r.m.leads()) && !s.off("the deadline is looked at right before sending") {
 		for i := range op.out.results {
 			op.out.results[i] = Result{ClassRelay, errExpired}
 		}
@@ -354,8 +364,8 @@ func (r *simRelay) send(op *simOp, c opSend) {
 	if s.now >= r.deadline {
 		s.violate("deadline", "relay %d sends %v past its own deadline", r.id, s.now-r.deadline)
 	}
-	if !s.store.holds(r.m.lease) && !s.forget {
-		s.violate("overlap", "relay %d sends in epoch %d, and epoch %d has begun", r.id, r.m.lease.Epoch, s.store.lease.Epoch)
+	if !s.store.holds(r.m.own.lease) && !s.forget {
+		s.violate("overlap", "relay %d sends in epoch %d, and epoch %d has begun", r.id, r.m.own.lease.Epoch, s.store.lease.Epoch)
 	}
 	for i := range records {
 		if string(records[i].Value) == "killer" {
@@ -367,7 +377,7 @@ func (r *simRelay) send(op *simOp, c opSend) {
 	}
 	op.started = true
 	op.deadline = s.now + c.timeout
-	if s.without.waveTime {
+	if s.off("a wave has a deadline") {
 		op.deadline += 1000 * time.Hour
 	}
 	r.client.hand(op, records)

@@ -77,8 +77,11 @@ func (r *simRelay) freeze(on bool) {
 	s := r.s
 	r.frozen = on
 	if !on {
-		if s.clocks != nil {
-			r.lost += s.clocks(r, s.now-r.frozenAt)
+		switch s.without {
+		case "the clock counts suspension":
+			r.lost += s.now - r.frozenAt
+		case "the clock is never set":
+			r.lost += 10 * time.Second
 		}
 		return
 	}
@@ -107,7 +110,7 @@ func (r *simRelay) hangs() bool {
 func (r *simRelay) sweep() {
 	s := r.s
 	if r.m.leads() && !r.frozen && s.chance(0.02) {
-		_, _ = s.store.Sweep(nil, r.m.lease, r.cfg.Keep, simSweepRows) //nolint:staticcheck // not used
+		_, _ = s.store.Sweep(nil, r.m.own.lease, r.cfg.Keep, simSweepRows) //nolint:staticcheck // not used
 	}
 }
 
@@ -129,7 +132,7 @@ func (s *sim) handOver() {
 		return
 	}
 	for _, r := range s.relays {
-		if r.m.phase == phaseLeading && !r.frozen && s.store.holds(r.m.lease) && s.chance(0.05) {
+		if r.m.phase == phaseLeading && !r.frozen && s.store.holds(r.m.own.lease) && s.chance(0.05) {
 			s.left, r.leaving = true, true
 			s.say("relay %d is asked to stop", r.id)
 			r.m.stop()
@@ -155,16 +158,16 @@ func (s *sim) unsettledRows() int { return []int{5, 100, 100}[s.seed/3%3] }
 // checkMemory looks at what a leader holds. A row larger than the buffer is held
 // alone.
 func (r *simRelay) checkMemory() {
-	t := r.m.t
-	if t == nil || r.s.off.unboundedProduce {
+	if r.m.t == nil || r.s.off("one wave is resolved before the next is sent") {
 		return
 	}
+	q := &r.m.t.flow.queue
 	rows := []int{3, 6, 12}[r.s.seed%3]
-	if n, limit := t.flying+t.unsettled(), r.s.unsettledRows(); n > limit && !r.s.off.keepSkipped {
+	if n, limit := q.flying+q.unsettled(), r.s.unsettledRows(); n > limit && !r.s.off("rows of what waits are not kept") {
 		r.s.violate("repeats", "relay %d has sent %d rows that are not settled, and may have %d", r.id, n, limit)
 	}
-	if len(t.mem) > 3*rows {
-		r.s.violate("memory", "relay %d holds %d rows; its buffer is %d", r.id, len(t.mem), rows)
+	if len(q.mem) > 3*rows {
+		r.s.violate("memory", "relay %d holds %d rows; its buffer is %d", r.id, len(q.mem), rows)
 	}
 	if !r.s.wide {
 		return
@@ -175,13 +178,13 @@ func (r *simRelay) checkMemory() {
 			size += len(e.row.Data)
 		}
 	}
-	for _, tp := range t.order {
+	for _, tp := range q.topics.order {
 		add(tp.waiting)
 		for _, p := range tp.parts {
 			add(p.queue)
 		}
 	}
-	for _, w := range t.inflight {
+	for _, w := range q.inflight {
 		for _, b := range w.batches {
 			add(b.rows)
 		}
@@ -194,7 +197,7 @@ func (r *simRelay) checkMemory() {
 // checkSuspect looks at whom the death of a leader will be put down to.
 func (r *simRelay) checkSuspect(killer int64) {
 	s := r.s
-	if named := s.store.lease.Suspect; named != 0 && named != killer && s.store.holds(r.m.lease) {
+	if named := s.store.lease.Suspect; named != 0 && named != killer && s.store.holds(r.m.own.lease) {
 		s.violate("buried", "relay %d dies of row %d, and has named row %d", r.id, killer, named)
 	}
 }
@@ -234,7 +237,7 @@ func (c *simClient) checkBuffered() {
 			buffered += len(b.records)
 		}
 	}
-	if rows := c.r.cfg.BufferRows; buffered > rows && !c.s.off.unboundedProduce {
+	if rows := c.r.cfg.BufferRows; buffered > rows && !c.s.off("one wave is resolved before the next is sent") {
 		c.s.violate("memory", "relay %d: its client holds %d records; its buffer is %d rows", c.r.id, buffered, rows)
 	}
 }

@@ -70,23 +70,23 @@ type Paused struct {
 
 // status describes the machine.
 func (m *machine) status(now time.Duration) Status {
-	s := Status{Name: m.cfg.Name, Leader: m.leads(), Epoch: max(m.lease.Epoch, m.seen.Epoch)}
+	s := Status{Name: m.cfg.Name, Leader: m.leads(), Epoch: max(m.own.lease.Epoch, m.seen.state.Epoch)}
 	if !m.leads() {
 		s.Reason = m.whyStandby()
 		return s
 	}
-	t := m.t
-	s.CaughtUp = t.reader.backlogDone
-	s.Queued, s.InFlight, s.Unsettled = t.queued, t.flying, t.unsettled()
-	s.HeldKeys = len(t.holds)
-	for _, k := range t.holds {
+	f := m.t.flow
+	s.CaughtUp = m.t.reader.backlogDone
+	s.Queued, s.InFlight, s.Unsettled = f.queue.queued, f.queue.flying, f.queue.unsettled()
+	s.HeldKeys = len(f.waits.keys.byKey)
+	for _, k := range f.waits.keys.byKey {
 		if len(s.Held) == maxShown {
 			break
 		}
 		s.Held = append(s.Held, k.describe(now))
 	}
 	slices.SortFunc(s.Held, func(a, b HeldKey) int { return cmp.Compare(a.Seq, b.Seq) })
-	for _, tp := range t.order {
+	for _, tp := range f.queue.topics.order {
 		if p := tp.paused; p != nil {
 			s.PausedTopicCount += list(&s.PausedTopics, Paused{tp.name, -1, p.reason, max(0, p.until-now)})
 		} else if tp.trouble != "" {
@@ -98,7 +98,7 @@ func (m *machine) status(now time.Duration) Status {
 			}
 		}
 	}
-	s.Reason = t.whyStill(now, &s)
+	s.Reason = m.t.whyStill(now, &s)
 	return s
 }
 
@@ -130,12 +130,12 @@ func (m *machine) whyStandby() string {
 		return "stopped"
 	case m.phase == phaseEnding:
 		return "the lease is being given back"
-	case !m.reached:
+	case !m.seen.reached:
 		return "the lease has not been read yet"
-	case m.release != nil:
+	case m.own.giveBack != nil:
 		return "the store does not answer: the lease cannot be given back"
 	}
-	return fmt.Sprintf("standing by: epoch %d is led by %s", m.seen.Epoch, m.seen.Holder)
+	return fmt.Sprintf("standing by: epoch %d is led by %s", m.seen.state.Epoch, m.seen.state.Holder)
 }
 
 // whyStill says why a leader does not move rows, or nothing.
@@ -143,13 +143,13 @@ func (t *term) whyStill(now time.Duration, s *Status) string {
 	switch {
 	case t.reader.err != nil:
 		return "the outbox cannot be read: " + t.reader.err.Error()
-	case t.retry != nil:
+	case t.flow.settler.retry != nil:
 		return "the outcomes of what was sent cannot be recorded: the store does not answer"
-	case t.outageErr != nil && now < t.outageUntil+t.cfg.OutageMax:
-		return "Kafka unavailable, retrying: " + t.outageErr.Error()
-	case !t.open:
+	case t.sender.err != nil && now < t.sender.until+t.sender.cfg.OutageMax:
+		return "Kafka unavailable, retrying: " + t.sender.err.Error()
+	case !t.sender.open:
 		return "the sink is being opened"
-	case t.suspectPending:
+	case !t.flow.suspect.judged:
 		return "a row that may have killed the relay is being judged"
 	case s.Queued+s.InFlight+s.Unsettled > 0:
 		return ""

@@ -1,0 +1,147 @@
+package relay
+
+import (
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// slot is what a command occupies until its outcome: at most one runs in each.
+type slot int
+
+const (
+	slotLease slot = iota
+	slotRead
+	slotTopics
+	slotSend
+	slotSettle
+	slotIdle
+	numSlots
+)
+
+// slots says which are occupied.
+type slots [numSlots]bool
+
+func (s *slots) any() bool { return *s != slots{} }
+
+// A command is one of the op types; outcome carries it back.
+type command any
+
+type (
+	opObserve  struct{}
+	opTakeOver struct {
+		seen   LeaseState
+		holder uuid.UUID
+		sentAt time.Duration
+	}
+	opRenew struct {
+		lease    Lease
+		progress Progress
+		sentAt   time.Duration
+	}
+	opRelease struct{ lease Lease }
+
+	opReadHeld  struct{}
+	opDecisions struct{ done []int64 }
+	opSnapshot  struct{ edits bool } // edits: to look for rows that were edited
+	opBacklog   struct {
+		s       Snapshot
+		after   int64
+		limit   Limit
+		suspect bool // one row, to be judged before anything is sent
+	}
+	opTick struct {
+		from, to Snapshot
+		after    int64
+		limit    Limit
+	}
+	opAgain struct {
+		s           Snapshot
+		scope       Scope
+		after, upTo int64
+		limit       Limit
+		catchUp     *catchUp
+		anyLeft     *scope // not to catch up: only to see whether rows are left for this topic
+	}
+
+	opEdited struct {
+		s, edits    Snapshot
+		after, upTo int64
+		limit       Limit
+	}
+	// opIdle waits until there may be rows to read. It has a slot of its own: a
+	// wake-up is followed beside it.
+	opIdle struct {
+		read  Snapshot
+		limit time.Duration
+	}
+
+	opTopics struct{ names []string }
+	opOpen   struct{}
+	opSend   struct {
+		wave    *wave
+		timeout time.Duration
+	}
+	opSettle struct{ settlement Settlement }
+)
+
+// outcome is what became of a command. Only the fields that belong to its op are
+// set.
+type outcome struct {
+	op  command
+	err error
+
+	state     LeaseState  // opObserve
+	lease     Lease       // opTakeOver
+	renewal   Renewal     // opRenew
+	moved     bool        // opIdle
+	snapshot  Snapshot    // opSnapshot
+	entries   []*entry    // opBacklog, opTick, opAgain
+	more      bool        // the same
+	end       int64       // opEdited: the seq up to which it has looked
+	held      []HeldRow   // opReadHeld
+	decisions []Decision  // opDecisions
+	topics    []TopicInfo // opTopics
+	results   []Result    // opSend
+	producer  Producer    // opOpen
+}
+
+// slotOf says which slot a command occupies.
+func slotOf(c command) slot {
+	switch c.(type) {
+	case opObserve, opTakeOver, opRenew, opRelease:
+		return slotLease
+	case opTopics:
+		return slotTopics
+	case opOpen, opSend:
+		return slotSend
+	case opSettle:
+		return slotSettle
+	case opIdle:
+		return slotIdle
+	default:
+		return slotRead
+	}
+}
+
+// agenda collects the commands to start now, and when to ask again at the latest.
+type agenda struct {
+	busy *slots
+	now  time.Duration
+	at   time.Duration
+	cmds []command
+}
+
+func (n *agenda) do(c command) {
+	n.busy[slotOf(c)] = true
+	n.cmds = append(n.cmds, c)
+}
+
+// due reports whether a time has come; if not, next is called again then.
+func (n *agenda) due(at time.Duration) bool {
+	if at <= n.now {
+		return true
+	}
+	n.at = min(n.at, at)
+	return false
+}

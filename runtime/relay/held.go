@@ -1,0 +1,85 @@
+package relay
+
+import "time"
+
+// heldKeys are the keys that wait because a row of theirs failed, and the rows that
+// hold them.
+type heldKeys struct {
+	byKey map[keyID]*scope
+	byRow map[int64]*scope
+}
+
+func newHeldKeys() heldKeys {
+	return heldKeys{byKey: map[keyID]*scope{}, byRow: map[int64]*scope{}}
+}
+
+// keyID names a key; a row without one is held by itself, under its seq.
+type keyID struct {
+	topic, key string
+	seq        int64
+}
+
+func keyOf(topic string, key *string, seq int64) keyID {
+	if key == nil {
+		return keyID{topic: topic, seq: seq}
+	}
+	return keyID{topic: topic, key: *key}
+}
+
+func (k keyID) pointer() *string {
+	if k.seq != 0 {
+		return nil
+	}
+	return &k.key
+}
+
+// heldRow is a row that holds its key.
+type heldRow struct {
+	settled bool // the failure is recorded
+	fresh   bool // recorded while a read was under way, which may not show it
+	dead    bool
+	blocked bool // dead, and only an operator can release it
+	until   time.Duration
+}
+
+// of is the scope of a row's key, if it is held.
+func (h *heldKeys) of(e *entry) *scope {
+	if len(h.byKey) == 0 {
+		return nil
+	}
+	return h.byKey[keyOf(e.row.Topic, e.row.Key, e.row.Seq)]
+}
+
+// hold makes a row hold a key. It returns the key that it held before, if that is
+// another: the row was edited.
+func (h *heldKeys) hold(s *scope, seq int64, r *heldRow) (former *scope) {
+	if former = h.byRow[seq]; former == s {
+		former = nil
+	} else if former != nil {
+		delete(former.rows, seq)
+	}
+	s.rows[seq] = r
+	h.byRow[seq] = s
+	return former
+}
+
+// letGo ends that.
+func (h *heldKeys) letGo(s *scope, seq int64) {
+	delete(s.rows, seq)
+	delete(h.byRow, seq)
+}
+
+// free forgets a key.
+func (h *heldKeys) free(s *scope) { delete(h.byKey, s.key) }
+
+// due is when a key may go on: when every row that holds it is settled and due, and
+// none blocks it. never says that something else has to happen first.
+func (s *scope) due() (at time.Duration, never bool) {
+	for _, r := range s.rows {
+		if !r.settled || r.blocked {
+			return 0, true
+		}
+		at = max(at, r.until)
+	}
+	return at, false
+}

@@ -1,0 +1,247 @@
+package relay
+
+import "slices"
+
+// queue has the rows in memory: those that wait for a wave, by topic and partition,
+// those that are in flight, and those that were sent and are not settled.
+type queue struct {
+	cfg    *Config
+	topics topics
+
+	// mem is all of them. recent has those settled while a read is under way, whose page
+	// may still show them.
+	mem    map[int64]struct{}
+	recent map[int64]struct{}
+	queued int
+	bytes  int64 // of queued and in-flight rows
+	high   int64 // the highest seq that was admitted or skipped
+
+	ready    []*partition // with rows queued, in turn
+	inflight []*wave
+	flying   int // rows in flight
+}
+
+func newQueue(cfg *Config) queue {
+	return queue{
+		cfg: cfg, topics: topics{byName: map[string]*topic{}},
+		mem: map[int64]struct{}{}, recent: map[int64]struct{}{},
+	}
+}
+
+// waveRows bounds a wave, so that reading ahead has room while it is under way, and
+// that one can be sent while the former is settled.
+func (q *queue) waveRows() int { return max(1, min(q.cfg.BufferRows, q.cfg.UnsettledRows)/2) }
+
+// waveRoom is how many rows the next wave may have: with those that are not settled they
+// must not be more than UnsettledRows. It is 0 while only a small wave would fit,
+// and more rows wait.
+func (q *queue) waveRoom() int {
+	room := min(q.waveRows(), q.cfg.UnsettledRows-q.unsettled())
+	if room < q.waveRows() && room < q.queued {
+		return 0
+	}
+	return room
+}
+
+// unsettled counts the rows that were sent and not settled.
+func (q *queue) unsettled() int { return len(q.mem) - q.queued - q.flying }
+
+// pageRoom is what the next page may hold: nothing until a good part of a page fits.
+func (q *queue) pageRoom() (Limit, bool) {
+	cfg := q.cfg
+	rows := cfg.BufferRows - q.queued - q.flying
+	size := cfg.BufferBytes - q.bytes
+	if q.queued+q.flying > 0 && (rows < min(cfg.PageRows, cfg.BufferRows/4) || size < min(cfg.PageBytes, cfg.BufferBytes/4)) {
+		return Limit{}, false
+	}
+	return Limit{Rows: max(1, min(rows, cfg.PageRows)), Bytes: max(1, min(size, cfg.PageBytes))}, true
+}
+
+// has reports whether a row is in memory, or was until after the read that shows it
+// began.
+func (q *queue) has(seq int64) bool {
+	_, known := q.mem[seq]
+	_, settled := q.recent[seq]
+	return known || settled
+}
+
+// met notes that a row was read.
+func (q *queue) met(seq int64) { q.high = max(q.high, seq) }
+
+// add puts an entry behind the others of its topic.
+func (q *queue) add(e *entry, tp *topic) {
+	q.mem[e.row.Seq] = struct{}{}
+	q.queued++
+	q.bytes += e.size
+	tp.used = true
+	if tp.info == nil {
+		tp.waiting = append(tp.waiting, e)
+		return
+	}
+	q.enqueue(e, tp)
+}
+
+// enqueue puts an entry behind the others of its partition.
+func (q *queue) enqueue(e *entry, tp *topic) { q.push(e, tp.parts[q.partitionOf(e, tp)]) }
+
+func (q *queue) push(e *entry, p *partition) {
+	e.part = p.part
+	p.queue = append(p.queue, e)
+	q.activate(p)
+}
+
+// requeue puts rows back where they came from: before all others of their
+// partition.
+func (q *queue) requeue(p *partition, rows []*entry) {
+	p.queue = append(rows, p.queue...)
+	q.queued += len(rows)
+	q.activate(p)
+}
+
+func (q *queue) activate(p *partition) {
+	if !p.active && len(p.queue) > 0 {
+		p.active = true
+		q.ready = append(q.ready, p)
+	}
+}
+
+// shift takes the first partition out of the turn, and unshift puts others before all.
+func (q *queue) shift() { q.ready = q.ready[1:] }
+
+func (q *queue) unshift(ps []*partition) {
+	if len(ps) > 0 {
+		q.ready = append(ps, q.ready...)
+	}
+}
+
+// partitionOf is the partition of a row: by its key, else the next in turn that
+// is not set aside.
+func (q *queue) partitionOf(e *entry, tp *topic) int32 {
+	if e.row.Key != nil {
+		return q.cfg.Sink.Partition([]byte(*e.row.Key), len(tp.parts))
+	}
+	return tp.unkeyed(nil).part
+}
+
+// pop takes the first row of a partition.
+func (q *queue) pop(p *partition) *entry {
+	e := p.queue[0]
+	p.queue[0] = nil
+	p.queue = p.queue[1:]
+	q.queued--
+	return e
+}
+
+// drop takes a row that is queued out of memory.
+func (q *queue) drop(e *entry) {
+	delete(q.mem, e.row.Seq)
+	q.queued--
+	q.bytes -= e.size
+}
+
+// dropPartition empties a partition's queue and returns the highest seq of what
+// has to be read again. Unless all is set, rows without a key move elsewhere.
+func (q *queue) dropPartition(p *partition, all bool) int64 {
+	var high int64
+	rows := p.queue
+	p.queue = nil
+	for _, e := range rows {
+		if e.row.Key == nil && !all {
+			q.push(e, p.topic.unkeyed(p))
+			continue
+		}
+		q.drop(e)
+		high = max(high, e.row.Seq)
+	}
+	return high
+}
+
+// dropWaiting is the same for rows that came before their topic was described.
+func (q *queue) dropWaiting(tp *topic) int64 {
+	var high int64
+	for _, e := range tp.waiting {
+		q.drop(e)
+		high = max(high, e.row.Seq)
+	}
+	tp.waiting = nil
+	return high
+}
+
+// dropKey is the same for the rows of a row's key.
+func (q *queue) dropKey(of *entry) int64 {
+	if of.row.Key == nil {
+		return 0
+	}
+	var high int64
+	drop := func(rows []*entry) []*entry {
+		kept := rows[:0]
+		for _, e := range rows {
+			if e.row.Key == nil || *e.row.Key != *of.row.Key {
+				kept = append(kept, e)
+				continue
+			}
+			q.drop(e)
+			high = max(high, e.row.Seq)
+		}
+		clear(rows[len(kept):])
+		return kept
+	}
+	tp := q.topics.get(of.row.Topic)
+	tp.waiting = drop(tp.waiting)
+	if tp.info != nil {
+		p := tp.parts[q.partitionOf(of, tp)]
+		p.queue = drop(p.queue)
+	}
+	return high
+}
+
+// deactivate takes a topic's partitions, which are empty, out of the turn.
+func (q *queue) deactivate(tp *topic) {
+	for _, p := range tp.parts {
+		p.active = false
+	}
+	q.ready = slices.DeleteFunc(q.ready, func(p *partition) bool { return p.topic == tp })
+}
+
+// depart notes that a wave is under way, and landed that it is resolved.
+func (q *queue) depart(w *wave) {
+	q.inflight = append(q.inflight, w)
+	q.flying += w.rows
+}
+
+func (q *queue) landed(w *wave) {
+	q.inflight = slices.DeleteFunc(q.inflight, func(o *wave) bool { return o == w })
+	q.flying -= w.rows
+}
+
+// forget takes a row that was sent, or has failed, out of memory.
+func (q *queue) forget(seq int64) { delete(q.mem, seq) }
+
+// mayShow notes that the read under way may show a row as it was before it was settled;
+// readEnded ends that.
+func (q *queue) mayShow(seq int64) { q.recent[seq] = struct{}{} }
+func (q *queue) readEnded()        { clear(q.recent) }
+
+// free notes that a row in flight needs no room any more: it was acknowledged, or failed.
+func (q *queue) free(e *entry) { q.bytes -= e.size }
+
+// idle reports whether no row of the topic is queued or in flight.
+func (q *queue) idle(tp *topic) bool {
+	for _, p := range tp.parts {
+		if len(p.queue) > 0 {
+			return false
+		}
+	}
+	return len(tp.waiting) == 0 && !q.flyingTo(tp)
+}
+
+func (q *queue) flyingTo(tp *topic) bool {
+	for _, w := range q.inflight {
+		for i := range w.batches {
+			if w.batches[i].p.topic == tp {
+				return true
+			}
+		}
+	}
+	return false
+}

@@ -1,0 +1,179 @@
+package relay
+
+import (
+	"strings"
+	"testing"
+)
+
+// rules are those of the protocol. Each is there for something: without it, the
+// simulation finds the violation. Where the simulation plays the rule's part, or the
+// outbox and the broker in memory do, they ask whether it is off; the relay's own code
+// has no switches, and what is done to it instead is in simbreak_test.go.
+//
+// What depends on the database's own behaviour has a test against the database
+// that fails without it. In package pgstore: FOR KEY SHARE rather than EXISTS
+// (TestSettleWithExistsWouldCommitAfterTheTerm, TestSettleNeverCommitsAfterTheTerm,
+// TestSettleWaitsForATakeOver), and that it does not hold up a renewal
+// (TestRenewingDoesNotWaitForSettling); FOR UPDATE and lock_timeout in a take-over
+// (TestTakeOverEndsAFrozenHolder) and which sessions it ends
+// (TestTakeOverSparesAStranger); prepared transactions
+// (TestAPreparedTransactionIsAnOpenOne); transaction ids of another cluster
+// (TestRowsOfAnotherCluster); pages cut by seq (TestHistory); the write-ahead log
+// on disk (TestFlushed); index plans whatever the statistics say
+// (TestPlansAreIndexScans, TestATickDoesNotTouchDeadRows); what Check refuses
+// (TestCheckNamesTheRemedy). Here: no transaction across a publish
+// (TestNoTransactionIsOpenWhileRecordsAreSent); a topic that is missing stalls no
+// other (TestMissingTopicStallsNoOther). In package kafkasink: every error's class
+// (TestClassifyEveryKafkaError); nothing of a wave that was given up goes out with
+// the next (TestWaveThatPassesItsDeadline).
+//
+// Epoch and holder stand in for each other as long as every term has both of its
+// own. The holder alone tells terms apart when a fail-over forgets a take-over, so
+// that the next gets the same epoch; the epoch alone does when an instance is
+// configured to use one holder for all of its terms. What a client appends after it
+// was given up only repeats rows, by the lemma of the package's documentation; it is
+// closed because it would keep them, and a batch that failed would take down rows of
+// the next wave.
+var rules = []struct {
+	rule    string     // also the name of its switch
+	setting simOptions // what the schedules are like
+	want    string     // the kinds of violation that may be found
+}{
+	// The lease.
+	{"the lease is taken before settling", simOptions{}, "unfenced"},
+	{"the lease is locked while settling", simOptions{}, "unfenced"},
+	{"the own deadline is obeyed", simOptions{}, "deadline or overlap"},
+	{"the own deadline counts from before the asking", simOptions{}, "deadline or overlap"},
+	{"a standby waits until the lease stands still", simOptions{}, "overlap"},
+	{"a take-over is of the lease that was seen", simOptions{}, "overlap"},
+	{"a renewal raises the beat", simOptions{}, "overlap"},
+	{"the deadline is looked at right before sending", simOptions{}, "deadline or overlap"},
+	{"the clock counts suspension", simOptions{}, "deadline or overlap"},
+	{"the clock is never set", simOptions{}, "deadline or overlap"},
+	{"a fenced producer ends the term", simOptions{}, "lost"},
+	{"a clean end releases the lease", simOptions{}, "hand-over"},
+	{"a take-over ends the sessions in its way", simOptions{hang: true}, "lost"},
+	{"only the holder renews", simOptions{}, "unfenced"},
+
+	{"the holder is in the lease's conditions", simOptions{forget: true}, "unfenced"},
+	{"the epoch is in the lease's conditions", simOptions{named: true}, "unfenced"},
+	{"epoch or holder are in the lease's conditions", simOptions{}, "unfenced or overlap"},
+	{"the own deadline has a margin for clocks that err", simOptions{drift: true}, "overlap"},
+
+	// Reading.
+	{"a tick is what one snapshot shows over another", simOptions{}, "lost or reordered"},
+	{"open transactions are part of a snapshot", simOptions{}, "lost or reordered"},
+	{"pages are cut by seq", simOptions{}, "lost or reordered"},
+	{"a row carries its top-level transaction", simOptions{}, "lost or reordered"},
+	{"a term begins with everything unsettled", simOptions{}, "lost or reordered"},
+	{"a row is on disk before it is sent", simOptions{async: true}, "invented"},
+
+	{"rows without a tx belong to the backlog", simOptions{upgrade: true}, "lost"},
+	{"memory is bounded by rows", simOptions{}, "memory"},
+	{"memory is bounded by bytes", simOptions{wide: true}, "memory"},
+	{"what a kill repeats is bounded", simOptions{}, "repeats"},
+	{"a page is bounded by bytes", simOptions{wide: true}, "memory"},
+	{"an identity hands out one number at a time", simOptions{table: cached}, "reordered"},
+	{"an identity does not start over", simOptions{table: cycling}, "reordered"},
+	{"an identity stands at the highest seq", simOptions{table: setBack}, "reordered"},
+
+	// Waves.
+	{"one wave is resolved before the next is sent", simOptions{}, "reordered or counted"},
+	{"a wave has one batch for each partition", simOptions{}, "reordered"},
+	{"a wave has a deadline", simOptions{sick: true}, "stalled"},
+	{"batches follow what the topic takes", simOptions{wide: true}, "oversize"},
+	{"a closed client's records are not sent", simOptions{}, "lost or reordered"},
+	{"records have the time of sending", simOptions{}, "lost"},
+	{"rows that failed go before those that wait", simOptions{}, "reordered"},
+	{"a partition that does not answer is set aside", simOptions{sick: true}, "stalled"},
+	{"a topic that cannot be written pauses", simOptions{sick: true}, "stalled"},
+	{"a topic without a usable partition pauses", simOptions{sick: true}, "stalled"},
+
+	{"a term has a client of its own", simOptions{}, "lost"},
+	{"the end of a wave's time closes the client", simOptions{sick: true}, "memory or counted"},
+	{"rows of a missing topic stay off the client", simOptions{sick: true, stall: true}, "stalled or lost"},
+
+	// Failures.
+	{"the key of a failed row is held", simOptions{}, "reordered"},
+	{"a dead row blocks its key where that is asked for", simOptions{policy: Block}, "reordered"},
+	{"a new leader loads the held rows", simOptions{policy: Block}, "reordered"},
+	{"a leader reads what operators decide", simOptions{}, "lost"},
+	{"skipped rows are read again", simOptions{}, "lost or reordered"},
+	{"skipped rows are read before later ones", simOptions{}, "reordered"},
+	{"outages count against no row", simOptions{}, "counted"},
+	{"topics and partitions count against no row", simOptions{}, "counted"},
+	{"a row fails alone", simOptions{}, "counted"},
+	{"a row that goes on failing is dead in the end", simOptions{}, "lost"},
+	{"unclean ends raise a suspicion", simOptions{killer: true}, "lost"},
+	{"a suspect is named before it is sent", simOptions{killer: true}, "lost"},
+
+	{"rows with a topic that cannot be fail here", simOptions{names: true}, "lost"},
+	{"rows that were edited are looked for", simOptions{edits: true}, "lost"},
+	{"also while their topic waits", simOptions{sick: true, edits: true}, "lost or stalled"},
+	{"only edits from before a look count", simOptions{edits: true, pairs: true}, "reordered"},
+	{"what was settled meanwhile stays held", simOptions{policy: Block, edits: true}, "reordered"},
+	{"a look shows what was read from the log", simOptions{edits: true, savepoints: true}, "reordered"},
+	{"headers that do not parse fail here", simOptions{}, "corrupted"},
+	{"rows of what waits are not kept", simOptions{}, "memory or lost"},
+	{"a dead row releases its key where that is asked for", simOptions{}, "lost"},
+	{"a suspect is sent alone", simOptions{killer: true}, "buried"},
+	{"progress ends a suspicion", simOptions{killer: true}, "suspicion"},
+
+	// Settling.
+	{"a dead row is read no more", simOptions{}, "counted or lost or reordered"},
+	{"retention spares what is not settled", simOptions{}, "lost"},
+	{"retention spares what is young", simOptions{}, "swept"},
+	{"retention goes in small batches", simOptions{}, "swept"},
+	{"only acknowledged rows are settled", simOptions{}, "lost or reordered"},
+	{"a settlement without an answer is repeated", simOptions{}, "lost"},
+}
+
+func TestSimulationFindsWhatEachRulePrevents(t *testing.T) {
+	for _, c := range rules {
+		t.Run(c.rule, func(t *testing.T) {
+			t.Parallel()
+			o := c.setting
+			o.without, o.seed = c.rule, *simSeed
+			seed, v := simulate(o, 20_000)
+			if v == nil {
+				t.Fatalf("nothing found in 20,000 schedules; want %s", c.want)
+			}
+			t.Logf("found with schedule %d: %.200s", seed, v)
+			if !strings.Contains(c.want, v.kind) {
+				t.Errorf("found %s, want %s", v.kind, c.want)
+			}
+		})
+	}
+}
+
+// Identities that cannot order rows; Check refuses them.
+func cached(s *sim) {
+	s.store.cache = 5
+	s.store.checkErr = errIdentity
+}
+
+func cycling(s *sim) {
+	s.store.lastSeq, s.store.highest = 1_000, 1_006
+	s.store.checkErr = errIdentity
+}
+
+func setBack(s *sim) {
+	tx := s.store.begin()
+	key := "k0"
+	row := s.store.insert(tx, Row{Seq: 1_000, Topic: "a", Key: &key, EventType: "t", Data: []byte("x")})
+	s.store.end(tx, true)
+	s.keyRows[rowKey(row)] = append(s.keyRows[rowKey(row)], row)
+	s.store.checkErr = errIdentity
+}
+
+var errIdentity = &SetupError{Problem: "the identity cannot order rows", Remedy: "fix it"}
+
+// What Check refuses is not relayed at all.
+func TestSimulationRefusesWhatCannotOrder(t *testing.T) {
+	for _, table := range []func(*sim){cached, cycling, setBack} {
+		s := newSim(simOptions{seed: *simSeed, table: table})
+		if v := s.run(); v != nil || !s.refused || s.store.lease.Epoch != 0 {
+			t.Errorf("found %v, refused %v, epoch %d; want a refusal before the first term", v, s.refused, s.store.lease.Epoch)
+		}
+	}
+}

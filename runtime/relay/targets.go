@@ -1,0 +1,236 @@
+package relay
+
+import (
+	"fmt"
+	"log/slog"
+	"slices"
+	"time"
+)
+
+// targets keeps what the broker says of topics and partitions, and has those wait that
+// cannot be written.
+type targets struct {
+	cfg   *Config
+	q     *queue
+	waits *waits
+	log   *journal
+
+	describeAt time.Duration
+}
+
+// toDescribe lists the topics to look at now.
+func (ts *targets) toDescribe(n *agenda) []string {
+	if !n.due(ts.describeAt) {
+		return nil
+	}
+	var names []string
+	for _, tp := range ts.q.topics.order {
+		if tp.invalid {
+			continue
+		}
+		idle := tp.info != nil && !tp.describe
+		if idle && tp.used && n.due(tp.infoAt+ts.cfg.TopicsEvery) {
+			idle = false
+		}
+		if !idle && (tp.info != nil || tp.describe || len(tp.waiting) > 0) {
+			names = append(names, tp.name)
+			tp.used = false
+		}
+	}
+	return names
+}
+
+// pauseAll notes that nothing could be learned; topics are not looked at before.
+func (ts *targets) pauseAll(until time.Duration) { ts.describeAt = until }
+
+// learned takes a description of a topic.
+func (ts *targets) learned(now time.Duration, info TopicInfo) {
+	tp := ts.q.topics.get(info.Name)
+	tp.describe = false
+	tp.infoAt = now
+	tp.next = nil
+	if tp.paused != nil {
+		ts.waits.changed() // an operator may have corrected the rows instead of the topic
+	}
+	switch {
+	case info.Problem.Class != ClassOK:
+		ts.pause(now, tp, info.Problem.Err.Error())
+	case info.Partitions <= 0:
+		ts.pause(now, tp, "the topic has no partitions")
+	case len(info.Unavailable) >= info.Partitions:
+		ts.pause(now, tp, "no partition of the topic has a leader")
+	case len(tp.parts) != info.Partitions && ts.q.flyingTo(tp):
+		tp.next = &info // once its rows in flight are resolved
+	default:
+		ts.apply(now, tp, &info)
+	}
+}
+
+// landed applies what was learned of a topic while rows of it were in flight.
+func (ts *targets) landed(now time.Duration, tp *topic) {
+	if info := tp.next; info != nil && !ts.q.flyingTo(tp) {
+		tp.next = nil
+		ts.apply(now, tp, info)
+	}
+}
+
+// apply makes a description the current one and lets go what it allows.
+func (ts *targets) apply(now time.Duration, tp *topic, info *TopicInfo) {
+	if tp.info != nil && len(tp.parts) != info.Partitions {
+		ts.repartition(tp)
+	}
+	if len(tp.parts) != info.Partitions {
+		tp.parts = make([]*partition, info.Partitions)
+		for i := range tp.parts {
+			tp.parts[i] = &partition{topic: tp, part: int32(i)} //nolint:gosec // a partition count is an int32 in Kafka
+		}
+	}
+	tp.info = info
+	if s := tp.paused; s != nil && s.state == waiting && s.until <= now {
+		ts.waits.goOn(s)
+	}
+	for _, p := range tp.parts {
+		unavailable := slices.Contains(info.Unavailable, p.part)
+		switch s := p.aside; {
+		case s != nil && s.state != waiting:
+		case s == nil && unavailable, s != nil && unavailable && s.until <= now:
+			ts.setAside(now, p, fmt.Sprintf("partition %d has no leader", p.part))
+		case s != nil && s.until <= now:
+			ts.waits.goOn(s)
+		}
+	}
+	rows := tp.waiting
+	tp.waiting = nil
+	for _, e := range rows {
+		ts.q.enqueue(e, tp)
+	}
+	for _, p := range tp.parts {
+		ts.keepOut(p)
+	}
+}
+
+// repartition takes everything of a topic out of its queues because the number of
+// its partitions changed; it is read again and finds its new partitions.
+func (ts *targets) repartition(tp *topic) {
+	s := tp.paused
+	if s == nil {
+		s = ts.waits.add(&scope{kind: scopeTopic, topic: tp, reason: "the number of partitions changed"})
+		tp.paused = s
+	}
+	ts.waits.wait(s)
+	ts.fold(tp, s)
+	ts.q.deactivate(tp)
+}
+
+// setAside makes a partition wait. Its rows without a key move to the others;
+// when there is no other, the topic pauses.
+func (ts *targets) setAside(now time.Duration, p *partition, reason string) {
+	tp := p.topic
+	if tp.paused != nil && tp.paused.state == waiting {
+		return // it waits as a whole
+	}
+	if !slices.ContainsFunc(tp.parts, func(o *partition) bool { return o != p && o.aside == nil }) {
+		tp.tries = max(tp.tries, p.tries)
+		ts.pause(now, tp, reason)
+		return
+	}
+	s := p.aside
+	if s == nil {
+		s = ts.waits.add(&scope{kind: scopePartition, topic: tp, part: p.part})
+		p.aside = s
+	}
+	ts.waits.wait(s)
+	s.reason = reason
+	level := slog.LevelWarn
+	if p.tries > 0 {
+		level = slog.LevelDebug // said before; it has taken nothing since
+	}
+	ts.log.say(level, "partition set aside, retrying; its rows wait, attempts are not counted",
+		slog.String("topic", tp.name), slog.Int("partition", int(p.part)), slog.String("reason", reason))
+	s.note(ts.q.dropPartition(p, false))
+	ts.waits.alarm(s, now+backoff(ts.cfg.PauseMin, ts.cfg.PauseMax, p.tries))
+	p.tries++
+}
+
+// pause makes a whole topic wait.
+func (ts *targets) pause(now time.Duration, tp *topic, reason string) {
+	s := tp.paused
+	if s == nil {
+		s = ts.waits.add(&scope{kind: scopeTopic, topic: tp})
+		tp.paused = s
+	}
+	ts.waits.wait(s)
+	s.reason = reason
+	if reason != tp.trouble {
+		ts.log.say(slog.LevelWarn, "topic paused, retrying; its rows wait, attempts are not counted",
+			slog.String("topic", tp.name), slog.String("reason", reason))
+		tp.trouble = reason
+	}
+	ts.fold(tp, s)
+	ts.waits.alarm(s, now+backoff(ts.cfg.PauseMin, ts.cfg.PauseMax, tp.tries))
+	tp.tries++
+}
+
+// fold drops everything that is queued for a topic and makes its scope stand for
+// those of its partitions; a key that was catching up has to begin again.
+func (ts *targets) fold(tp *topic, s *scope) {
+	for _, p := range tp.parts {
+		s.note(ts.q.dropPartition(p, true))
+		if a := p.aside; a != nil {
+			ts.waits.wait(a)
+			s.note(a.skipped)
+			ts.waits.forget(a)
+		}
+	}
+	s.note(ts.q.dropWaiting(tp))
+	if c := tp.catchUp; c != nil && c != s.catchUp {
+		for _, k := range slices.Clone(c.scopes) {
+			ts.waits.wait(k)
+			ts.waits.goOn(k)
+		}
+	}
+}
+
+// keepOut drops what has come back to a partition that has begun to wait while
+// its rows were in flight.
+func (ts *targets) keepOut(p *partition) {
+	if s := p.topic.paused; s != nil && s.state != catching {
+		s.note(ts.q.dropPartition(p, true))
+	} else if s := p.aside; s != nil && s.state != catching {
+		s.note(ts.q.dropPartition(p, false))
+	}
+}
+
+// took notes that a partition took a whole batch.
+func (ts *targets) took(p *partition) {
+	p.tries, p.topic.tries = 0, 0
+	p.topic.resumed(ts.log)
+	if p.limit *= 2; p.limit > ts.q.waveRows() {
+		p.limit = 0
+	}
+}
+
+// noneLeft ends the pause of a topic for which no row is left.
+func (ts *targets) noneLeft(s *scope) {
+	s.topic.describe = false
+	s.skipped = 0
+	ts.waits.goOn(s)
+}
+
+// paused lists the topics that are paused.
+func (ts *targets) paused() []*topic {
+	return slices.DeleteFunc(slices.Clone(ts.q.topics.order), func(tp *topic) bool { return tp.paused == nil })
+}
+
+// forgetUnused forgets topics that were never described and that no row waits for, so
+// that rows of ever new topics that do not exist take no memory for long.
+func (ts *targets) forgetUnused() {
+	if !slices.ContainsFunc(ts.q.topics.order, (*topic).unused) {
+		return
+	}
+	held := map[*topic]bool{}
+	for _, s := range ts.waits.keys.byKey {
+		held[s.topic] = true
+	}
+	ts.q.topics.forgetUnused(held)
+}

@@ -1,0 +1,326 @@
+package relay
+
+import (
+	"maps"
+	"slices"
+	"time"
+)
+
+// waits is everything that waits: the scopes and, of those that are keys, the rows
+// that hold them.
+type waits struct {
+	q   *queue
+	log *journal
+
+	keys   heldKeys
+	count  int // scopes
+	timers timers
+	toRead int // scopes that are ready, and topics that are catching up
+	// changes counts what no longer waits, or perhaps need not because of an operator: rows
+	// that were edited are to be looked for.
+	changes int
+}
+
+// add counts a new scope.
+func (w *waits) add(s *scope) *scope {
+	w.count++
+	return s
+}
+
+func (w *waits) changed() { w.changes++ }
+
+// blocker is the scope because of which a row has to be skipped, if there is one.
+// src is the reading again that brought it, or nil.
+func (w *waits) blocker(e *entry, tp *topic, src *catchUp) *scope {
+	if tp.paused.blocks(src) {
+		return tp.paused
+	}
+	if s := w.keys.of(e); s.blocks(src) {
+		return s
+	}
+	if e.row.Key != nil && tp.info != nil {
+		if s := tp.parts[w.q.partitionOf(e, tp)].aside; s.blocks(src) {
+			return s
+		}
+	}
+	return nil
+}
+
+// wait takes a scope back to waiting from wherever it is.
+func (w *waits) wait(s *scope) {
+	switch s.state {
+	case ready:
+		s.topic.unready(s)
+		w.toRead--
+	case catching:
+		w.leave(s)
+	case waiting, gone:
+	}
+	s.state = waiting
+	s.until = -1 // an alarm that is already set means nothing any more
+}
+
+// leave takes a scope out of its reading again; what that has not brought yet
+// stays skipped.
+func (w *waits) leave(s *scope) {
+	c := s.catchUp
+	s.note(c.upTo)
+	s.catchUp = nil
+	c.scopes = slices.DeleteFunc(c.scopes, func(o *scope) bool { return o == s })
+	if len(c.scopes) == 0 && c.topic.catchUp == c {
+		c.topic.catchUp = nil
+		w.toRead--
+	}
+}
+
+func (w *waits) alarm(s *scope, until time.Duration) {
+	s.until = until
+	w.timers.push(s, until)
+}
+
+// release looks at everything whose time to wait is over.
+func (w *waits) release(n *agenda) {
+	for {
+		s, at, ok := w.timers.first()
+		if !ok || !n.due(at) {
+			return
+		}
+		w.timers.pop()
+		switch {
+		case s.state != waiting || s.until != at:
+		case s.kind == scopeKey:
+			w.goOn(s)
+		default:
+			s.topic.describe = true
+		}
+	}
+}
+
+// goOn hands a scope to the reader, or drops it when nothing was skipped.
+func (w *waits) goOn(s *scope) {
+	for seq := range s.rows {
+		w.keys.letGo(s, seq)
+	}
+	if s.skipped == 0 {
+		w.forget(s)
+		return
+	}
+	s.state = ready
+	s.topic.ready = append(s.topic.ready, s)
+	w.toRead++
+}
+
+// forget ends a scope. An alarm of it may still be set, and its key, partition or
+// topic may have another scope by then.
+func (w *waits) forget(s *scope) {
+	s.state = gone
+	w.count--
+	w.changed()
+	switch s.kind {
+	case scopeKey:
+		w.keys.free(s)
+	case scopePartition:
+		s.topic.parts[s.part].aside = nil
+	case scopeTopic:
+		s.topic.paused = nil
+		if w.q.idle(s.topic) {
+			s.topic.resumed(w.log)
+		}
+	}
+}
+
+// hold returns the scope of a key, waiting.
+func (w *waits) hold(id keyID) *scope {
+	s := w.keys.byKey[id]
+	if s == nil {
+		s = w.add(&scope{kind: scopeKey, topic: w.q.topics.get(id.topic), key: id, rows: map[int64]*heldRow{}})
+		w.keys.byKey[id] = s
+	}
+	w.wait(s)
+	return s
+}
+
+// holdRow makes a row hold a key.
+func (w *waits) holdRow(s *scope, seq int64, r *heldRow) {
+	if former := w.keys.hold(s, seq, r); former != nil {
+		w.schedule(former)
+	}
+}
+
+// schedule decides when a key goes on.
+func (w *waits) schedule(s *scope) {
+	if s.state != waiting {
+		return
+	}
+	if len(s.rows) == 0 {
+		w.goOn(s)
+	} else if at, never := s.due(); !never {
+		w.alarm(s, at)
+	}
+}
+
+// failureSettled starts the wait of a failed row, or releases the key of a dead
+// one.
+func (w *waits) failureSettled(now time.Duration, f Failure, reading bool) {
+	s := w.keys.byRow[f.Seq]
+	if s == nil {
+		return
+	}
+	r := s.rows[f.Seq]
+	r.settled, r.fresh = true, reading
+	r.until = now + f.RetryIn
+	if r.dead && !r.blocked {
+		w.keys.letGo(s, f.Seq)
+	}
+	w.schedule(s)
+}
+
+// load takes the rows that hold their keys when a term begins.
+func (w *waits) load(now time.Duration, held []HeldRow) {
+	var scopes []*scope
+	for _, h := range held {
+		s := w.hold(keyOf(h.Topic, h.Key, h.Seq))
+		w.holdRow(s, h.Seq, &heldRow{settled: true, dead: h.Dead, blocked: h.Dead, until: now + h.RetryIn})
+		s.note(h.Seq)
+		scopes = append(scopes, s)
+	}
+	for _, s := range scopes {
+		w.schedule(s) // a second time changes nothing
+	}
+}
+
+// compare looks which rows the outbox still lists as holding their keys.
+// What was settled while the list was read is left for the next time.
+func (w *waits) compare(listed []HeldRow) {
+	found := make(map[int64]*HeldRow, len(listed))
+	for i := range listed {
+		found[listed[i].Seq] = &listed[i]
+	}
+	for _, seq := range slices.Sorted(maps.Keys(w.keys.byRow)) {
+		s := w.keys.byRow[seq]
+		held := s.rows[seq]
+		if !held.settled {
+			continue
+		}
+		if held.fresh {
+			held.fresh = false
+			continue
+		}
+		h := found[seq]
+		if h == nil || keyOf(h.Topic, h.Key, h.Seq) != s.key || h.Dead != held.blocked {
+			w.keys.letGo(s, seq)
+			w.schedule(s)
+		}
+	}
+	for i := range listed {
+		h := &listed[i]
+		if !h.Dead || w.q.has(h.Seq) || w.keys.byRow[h.Seq] != nil {
+			continue
+		}
+		s := w.hold(keyOf(h.Topic, h.Key, h.Seq))
+		w.holdRow(s, h.Seq, &heldRow{settled: true, dead: true, blocked: true})
+		s.note(h.Seq)
+	}
+}
+
+// recording reports whether the death of a row is on its way to the outbox.
+func (w *waits) recording(seq int64) bool {
+	s := w.keys.byRow[seq]
+	return s != nil && !s.rows[seq].settled
+}
+
+// decided acts on what an operator did to a dead row.
+func (w *waits) decided(d Decision) {
+	id := keyOf(d.Topic, d.Key, d.Seq)
+	s, holder := w.keys.byKey[id], w.keys.byRow[d.Seq] // two, if the row's key was edited
+	if holder != nil {
+		w.keys.letGo(holder, d.Seq)
+		if holder != s {
+			w.schedule(holder)
+		}
+	}
+	if s == nil {
+		if d.Discarded {
+			return
+		}
+		s = w.hold(id)
+	}
+	if !d.Discarded {
+		s.note(d.Seq)
+	}
+	w.schedule(s)
+}
+
+// keysAtOnce bounds the keys that one reading asks for.
+const keysAtOnce = 1000
+
+// catchUp begins to read again for a topic: the topic itself if it was paused, else
+// its partitions together, else its keys together (a row without a key by itself):
+// one reading passes all that waits, however few of its rows it wants. Everything unsettled that
+// the newest snapshot shows is read, from the lowest seq: a row of the open tick
+// may precede one that was skipped.
+func (w *waits) catchUp(tp *topic, shown Snapshot) {
+	var scopes []*scope
+	for _, s := range tp.ready {
+		switch {
+		case tp.paused != nil:
+			if s == tp.paused {
+				scopes = append(scopes, s)
+			}
+		case s.kind == scopePartition:
+			scopes = append(scopes, s)
+		}
+	}
+	if len(scopes) == 0 && tp.paused == nil && len(tp.ready) > 0 {
+		scopes = keysTogether(tp.ready)
+	}
+	if len(scopes) == 0 {
+		return
+	}
+	c := &catchUp{topic: tp, scopes: scopes, snapshot: shown}
+	for _, s := range scopes {
+		tp.unready(s)
+		s.state, s.catchUp = catching, c
+		c.upTo = max(c.upTo, s.skipped)
+		s.skipped = 0
+	}
+	tp.catchUp = c
+	w.toRead += 1 - len(scopes)
+}
+
+// keysTogether picks the keys that are read again at once.
+func keysTogether(ready []*scope) []*scope {
+	if ready[0].key.seq != 0 {
+		return []*scope{ready[0]}
+	}
+	var keys []*scope
+	for _, s := range ready {
+		if s.key.seq == 0 && len(keys) < keysAtOnce {
+			keys = append(keys, s)
+		}
+	}
+	return keys
+}
+
+// caughtUp ends a reading again.
+func (w *waits) caughtUp(c *catchUp) {
+	c.topic.catchUp = nil
+	w.toRead--
+	for _, s := range c.scopes {
+		s.catchUp = nil
+		s.state = waiting
+		w.goOn(s) // forgets it unless rows were skipped since
+	}
+}
+
+// wants reports whether a row read for c belongs to what c catches up on.
+func (w *waits) wants(c *catchUp, e *entry) bool {
+	switch c.scopes[0].kind {
+	case scopeKey:
+		return w.keys.of(e).in(c)
+	case scopeTopic:
+		return true
+	case scopePartition:
+	}
+	return e.row.Key != nil && c.topic.parts[w.q.partitionOf(e, c.topic)].aside.in(c)
+}
