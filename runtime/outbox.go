@@ -5,12 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/outboxgen/outboxgen/runtime/internal/backoff"
 )
 
 // Waker tells the relay that rows may be waiting. It is a hint: a wake-up that is
@@ -140,17 +141,17 @@ func (o *Outbox) InTxOptions(ctx context.Context, txOptions pgx.TxOptions, fn fu
 		select {
 		case <-ctx.Done():
 			return err
-		case <-time.After(retryPause(try)):
+		case <-time.After(backoff.Jittered(shortestRetryPause, longestRetryPause, try+1)):
 		}
 	}
 }
 
-// retryPause grows from about 5 ms to about 300 ms, and is never the same for
-// two transactions that ran into each other.
-func retryPause(try int) time.Duration {
-	base := 5 * time.Millisecond << min(try, 6)
-	return base/2 + rand.N(base)
-}
+// A transaction runs again after pauses that grow, and that are never the same for two
+// that ran into each other.
+const (
+	shortestRetryPause = 7 * time.Millisecond
+	longestRetryPause  = 450 * time.Millisecond
+)
 
 func (o *Outbox) runOnce(ctx context.Context, txOptions pgx.TxOptions, fn func(ctx context.Context, tx *Tx) error) error {
 	conn, err := o.pool.Acquire(ctx)

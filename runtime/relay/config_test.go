@@ -49,15 +49,3 @@ func TestPolicyByType(t *testing.T) {
 		t.Errorf("(-want +got): %s", d)
 	}
 }
-
-func TestBackoff(t *testing.T) {
-	t.Parallel()
-	var got []time.Duration
-	for _, tries := range []int{0, 1, 5, 8, 9, 40, 100} {
-		got = append(got, backoff(time.Second, 5*time.Minute, tries))
-	}
-	want := []time.Duration{1e9, 2e9, 32e9, 256e9, 300e9, 300e9, 300e9}
-	if d := cmp.Diff(want, got); d != "" {
-		t.Errorf("(-want +got): %s", d)
-	}
-}

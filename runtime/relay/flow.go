@@ -3,6 +3,8 @@ package relay
 import (
 	"log/slog"
 	"time"
+
+	"github.com/outboxgen/outboxgen/runtime/internal/backoff"
 )
 
 // flow takes rows in and leads them to an end: to a wave and to settlement, or to wait,
@@ -54,7 +56,7 @@ func (f *flow) fail(e *entry, err error) {
 	f.queue.forget(e.row.Seq)
 	f.settler.failed(Failure{
 		Seq: e.row.Seq, Err: shorten(err.Error()), RetryCount: attempt, Dead: dead,
-		RetryIn: backoff(f.cfg.RetryMin, f.cfg.RetryMax, attempt-1),
+		RetryIn: backoff.Pause(f.cfg.RetryMin, f.cfg.RetryMax, attempt),
 	})
 	f.sayFailed(e, attempt, dead, err)
 	s := f.waits.hold(keyOf(e.row.Topic, e.row.Key, e.row.Seq))
@@ -126,12 +128,4 @@ func shorten(s string) string {
 		return s
 	}
 	return s[:maxErrorLength] + "…"
-}
-
-// backoff doubles from low to high.
-func backoff(low, high time.Duration, tries int) time.Duration {
-	if tries > 40 || low<<tries <= 0 || low<<tries > high {
-		return high
-	}
-	return low << tries
 }

@@ -9,6 +9,8 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/trace"
+
+	"github.com/outboxgen/outboxgen/runtime/internal/backoff"
 )
 
 // pause waits, or returns false when ctx ends first.
@@ -91,10 +93,10 @@ func (d *driver) listen(ctx context.Context) {
 				d.cfg.Logger.WarnContext(ctx, "no wake-ups, retrying; the outbox is polled",
 					slog.Duration("poll", d.cfg.PollMax), slog.Any("error", err))
 			}
-			if !pause(ctx, backoff(d.cfg.OutageMin, d.cfg.OutageMax, tries)) {
+			tries++
+			if !pause(ctx, backoff.Jittered(d.cfg.OutageMin, d.cfg.OutageMax, tries)) {
 				return
 			}
-			tries++
 			continue
 		}
 		tries = 0

@@ -4,6 +4,8 @@ import (
 	"maps"
 	"slices"
 	"time"
+
+	"github.com/outboxgen/outboxgen/runtime/internal/backoff"
 )
 
 // reader decides what a leader reads next: held rows, the backlog that its first
@@ -154,8 +156,8 @@ func (r *reader) planAgain(n *agenda, limit Limit) bool {
 // handle takes the outcome of a read.
 func (r *reader) handle(now time.Duration, o outcome) {
 	if o.err != nil {
-		r.retryAt = now + backoff(r.cfg.OutageMin, r.cfg.OutageMax, r.failures)
 		r.failures++
+		r.retryAt = now + backoff.Pause(r.cfg.OutageMin, r.cfg.OutageMax, r.failures)
 		r.err = o.err
 		return
 	}

@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"sync/atomic"
 	"time"
+
+	"github.com/outboxgen/outboxgen/runtime/internal/backoff"
 )
 
 // Relay moves the rows of one outbox to its sink while it leads, and stands by
@@ -51,7 +53,7 @@ func (r *Relay) Run(ctx context.Context) error {
 
 // check waits until the store has been looked at.
 func (r *Relay) check(ctx context.Context) error {
-	for tries := 0; ; tries++ {
+	for tries := 1; ; tries++ {
 		callCtx, cancel := context.WithTimeout(ctx, r.cfg.StoreTimeout)
 		var err error
 		if failed := r.guard.call("Store.Check", func() { err = r.cfg.Store.Check(callCtx) }); failed != nil {
@@ -67,12 +69,8 @@ func (r *Relay) check(ctx context.Context) error {
 		}
 		r.cfg.Logger.WarnContext(ctx, "outbox not reached, retrying", slog.Any("error", err))
 		r.status.Store(&Status{Reason: "the outbox cannot be reached: " + err.Error()})
-		pause := time.NewTimer(backoff(r.cfg.OutageMin, r.cfg.OutageMax, tries))
-		select {
-		case <-ctx.Done():
-			pause.Stop()
+		if !pause(ctx, backoff.Jittered(r.cfg.OutageMin, r.cfg.OutageMax, tries)) {
 			return nil
-		case <-pause.C:
 		}
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"log/slog"
 	"time"
+
+	"github.com/outboxgen/outboxgen/runtime/internal/backoff"
 )
 
 // sender makes waves of what is queued, and decides what their results mean.
@@ -55,8 +57,8 @@ func (s *sender) opened(now time.Duration, err error) {
 
 // outage notes that Kafka is unavailable, and returns until when it is left alone.
 func (s *sender) outage(now time.Duration, err error) time.Duration {
-	s.until = now + backoff(s.cfg.OutageMin, s.cfg.OutageMax, s.tries)
 	s.tries++
+	s.until = now + backoff.Pause(s.cfg.OutageMin, s.cfg.OutageMax, s.tries)
 	s.err = err
 	return s.until
 }

@@ -1,6 +1,10 @@
 package relay
 
-import "time"
+import (
+	"time"
+
+	"github.com/outboxgen/outboxgen/runtime/internal/backoff"
+)
 
 // settler has the outcomes that the outbox has not recorded yet.
 type settler struct {
@@ -45,8 +49,8 @@ func (s *settler) plan(n *agenda, acted func() []int64) {
 func (s *settler) answered(now time.Duration, what Settlement, err error) bool {
 	if err != nil {
 		s.retry = &what
-		s.retryAt = now + backoff(s.cfg.OutageMin, s.cfg.OutageMax, s.retries)
 		s.retries++
+		s.retryAt = now + backoff.Pause(s.cfg.OutageMin, s.cfg.OutageMax, s.retries)
 		return false
 	}
 	s.retry, s.retries, s.busy = nil, 0, false

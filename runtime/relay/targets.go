@@ -5,6 +5,8 @@ import (
 	"log/slog"
 	"slices"
 	"time"
+
+	"github.com/outboxgen/outboxgen/runtime/internal/backoff"
 )
 
 // targets keeps what the broker says of topics and partitions, and has those wait that
@@ -148,8 +150,8 @@ func (ts *targets) setAside(now time.Duration, p *partition, reason string) {
 	ts.log.say(level, "partition set aside, retrying; its rows wait, attempts are not counted",
 		slog.String("topic", tp.name), slog.Int("partition", int(p.part)), slog.String("reason", reason))
 	s.note(ts.q.dropPartition(p, false))
-	ts.waits.alarm(s, now+backoff(ts.cfg.PauseMin, ts.cfg.PauseMax, p.tries))
 	p.tries++
+	ts.waits.alarm(s, now+backoff.Pause(ts.cfg.PauseMin, ts.cfg.PauseMax, p.tries))
 }
 
 // pause makes a whole topic wait.
@@ -167,8 +169,8 @@ func (ts *targets) pause(now time.Duration, tp *topic, reason string) {
 		tp.trouble = reason
 	}
 	ts.fold(tp, s)
-	ts.waits.alarm(s, now+backoff(ts.cfg.PauseMin, ts.cfg.PauseMax, tp.tries))
 	tp.tries++
+	ts.waits.alarm(s, now+backoff.Pause(ts.cfg.PauseMin, ts.cfg.PauseMax, tp.tries))
 }
 
 // fold drops everything that is queued for a topic and makes its scope stand for

@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"sync"
 	"time"
+
+	"github.com/outboxgen/outboxgen/runtime/internal/backoff"
 )
 
 // ErrClosed is returned after Close: by Wait of a source, and by Wake of a waker
@@ -13,8 +15,8 @@ import (
 var ErrClosed = errors.New("wake: it is closed")
 
 const (
-	minBackOff = 100 * time.Millisecond
-	maxBackOff = 5 * time.Second
+	shortestPause = 100 * time.Millisecond
+	longestPause  = 5 * time.Second
 	// quietFor is how long the same trouble is not complained about again, at
 	// first; each time it doubles, up to maxQuiet.
 	quietFor = time.Minute
@@ -55,7 +57,7 @@ type source struct {
 
 	mu        sync.Mutex // held by Wait
 	connected bool
-	backOff   time.Duration
+	failures  int           // in a row
 	troubled  bool          // it complained, and wake-ups have not worked since
 	complains time.Time     // when it complained last
 	quiet     time.Duration // how long it is quiet after that
@@ -105,7 +107,7 @@ func (s *source) step(ctx context.Context, c channel) (bool, error) {
 	if s.connected {
 		woken, err := c.receive(ctx)
 		if err == nil {
-			s.backOff = 0
+			s.failures = 0
 			s.works()
 		}
 		return woken, err
@@ -147,10 +149,10 @@ func (s *source) complain(err error) {
 }
 
 func (s *source) pause(ctx context.Context) {
-	s.backOff = min(max(2*s.backOff, minBackOff), maxBackOff)
+	s.failures++
 	select {
 	case <-ctx.Done():
-	case <-time.After(s.backOff):
+	case <-time.After(backoff.Jittered(shortestPause, longestPause, s.failures)):
 	}
 }
 

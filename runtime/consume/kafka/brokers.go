@@ -9,6 +9,8 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/outboxgen/outboxgen/runtime/internal/backoff"
 )
 
 // brokers sees, as a hook of the client, how the brokers answer. The client says
@@ -149,7 +151,7 @@ func (b *brokers) OnBrokerE2E(meta kgo.BrokerMetadata, key int16, e2e kgo.Broker
 	case barren > 0:
 		b.notices.report(ctx, about, -1, true, "broker answers fetches at once and without records, retrying; look at its log", nil,
 			"broker", meta.NodeID, "host", meta.Host, "port", meta.Port)
-		time.Sleep(backoff(barren, barrenLow, barrenHigh))
+		time.Sleep(backoff.Pause(barrenLow, barrenHigh, barren))
 	case broken == 0 && barren == -barrenLimit:
 		b.notices.over(ctx, about, "broker answers fetches again", "broker", meta.NodeID)
 	}

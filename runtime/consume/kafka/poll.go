@@ -8,6 +8,8 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/outboxgen/outboxgen/runtime/internal/backoff"
 )
 
 // poll hands records to the workers until ctx ends (nil) or something fails the
@@ -68,7 +70,7 @@ func (r *run) brake(ctx context.Context, barren int) {
 	if barren == 0 {
 		return
 	}
-	timer := time.NewTimer(backoff(barren, min(shortest, r.cfg.timing.brake), r.cfg.timing.brake))
+	timer := time.NewTimer(backoff.Pause(shortest, r.cfg.timing.brake, barren))
 	defer timer.Stop()
 	select {
 	case <-timer.C:
@@ -231,7 +233,7 @@ func (s *resting) add(p partition, t timing, open func()) int {
 		at.timer.Stop()
 	}
 	at.failures++
-	pause := backoff(at.failures, t.failMin, t.failMax)
+	pause := backoff.Pause(t.failMin, t.failMax, at.failures)
 	at.until = time.Now().Add(pause)
 	at.timer = time.AfterFunc(pause, open)
 	return at.failures

@@ -11,6 +11,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/outboxgen/outboxgen/runtime/internal/backoff"
 )
 
 // watch looks at the cluster now and then, for what the client is silent about:
@@ -235,7 +237,7 @@ func (w *watch) topic(ctx context.Context, name string, t *kmsg.MetadataResponse
 // on to the topic that it knew, and has to be told to forget it.
 func (w *watch) readopt(ctx context.Context, name string, known *watched) {
 	t := w.r.cfg.timing
-	if known.tries > 0 && time.Since(known.readopted) < backoff(known.tries, t.readoptAgain, t.failMax) {
+	if known.tries > 0 && time.Since(known.readopted) < backoff.Pause(t.readoptAgain, t.failMax, known.tries) {
 		return
 	}
 	known.readopted = time.Now()

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/outboxgen/outboxgen/runtime/internal/backoff"
 )
 
 // worker handles the records of one partition in order.
@@ -205,20 +207,8 @@ func (w *worker) end() {
 // pause doubles from attempt to attempt, with some jitter so that the members of
 // a group do not come back all at once.
 func (w *worker) pause(attempt int) time.Duration {
-	pause := backoff(attempt, w.run.cfg.RetryMin, w.run.cfg.RetryMax)
+	pause := backoff.Pause(w.run.cfg.RetryMin, w.run.cfg.RetryMax, attempt)
 	return pause - time.Duration(rand.Int64N(int64(pause)/10+1))
-}
-
-// backoff is the pause after the n-th failure in a row.
-func backoff(n int, shortest, longest time.Duration) time.Duration {
-	pause := shortest
-	for range n - 1 {
-		if pause >= longest/2 {
-			return longest
-		}
-		pause *= 2
-	}
-	return pause
 }
 
 // wait reports whether the worker may go on after the pause.

@@ -9,6 +9,7 @@ import (
 	"github.com/redis/rueidis"
 
 	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/internal/backoff"
 )
 
 // done is the value of the key of an event that was handled; that of one which is
@@ -45,9 +46,15 @@ type lease struct {
 	message consume.Message // for its type and for logs
 }
 
+// A delivery looks again at an event that another one handles after pauses that grow.
+const (
+	shortestWait = 15 * time.Millisecond
+	longestWait  = 480 * time.Millisecond
+)
+
 // take waits until the event is this delivery's to handle, or has been handled.
 func (l *lease) take(ctx context.Context) (alreadyHandled bool, err error) {
-	for tries := 0; ; tries++ {
+	for tries := 1; ; tries++ {
 		state, err := l.hold(ctx)
 		switch {
 		case err != nil:
@@ -57,7 +64,7 @@ func (l *lease) take(ctx context.Context) (alreadyHandled bool, err error) {
 		case state == held:
 			return false, nil
 		}
-		timer := time.NewTimer(pause(tries))
+		timer := time.NewTimer(backoff.Jittered(shortestWait, longestWait, tries))
 		select {
 		case <-timer.C:
 		case <-ctx.Done():

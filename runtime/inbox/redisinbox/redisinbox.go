@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
-	"math/rand/v2"
 	"time"
 
 	"github.com/google/uuid"
@@ -169,12 +168,4 @@ func (i *Inbox) ttl(m consume.Message) time.Duration {
 		return i.options.TTL
 	}
 	return cmp.Or(i.options.TTLByType[eventType], i.options.TTL)
-}
-
-// pause is how long a delivery waits before it looks again at an event that
-// another one handles: longer each time, and not in step with others.
-func pause(tries int) time.Duration {
-	const shortest, doublings = 10 * time.Millisecond, 5
-	d := shortest << min(tries, doublings)
-	return d/2 + rand.N(d)
 }

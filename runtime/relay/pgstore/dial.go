@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"net"
 	"slices"
 	"strconv"
@@ -15,6 +14,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/outboxgen/outboxgen/runtime/internal/backoff"
 )
 
 // DefaultConnectTimeout is how long one address of a database may keep silent while
@@ -82,8 +83,8 @@ func (d *dialer) any(ctx context.Context) (*session, target, error) {
 		return opened, at, nil
 	}
 	d.last = err
-	d.next = time.Now().Add(pauseAfter(err, d.failures))
 	d.failures++
+	d.next = time.Now().Add(pauseAfter(err, d.failures))
 	return nil, target{}, err
 }
 
@@ -94,9 +95,7 @@ func pauseAfter(err error, failures int) time.Duration {
 	if refused(err) {
 		limit = maxRefusPause
 	}
-	pause := minDialPause << min(failures, 10)
-	pause = min(pause, limit)
-	return pause/2 + rand.N(pause/2+1)
+	return backoff.Jittered(minDialPause, limit, failures)
 }
 
 // full reports whether the server has no session left.
