@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/outboxgen/outboxgen/runtime/internal/backoff"
+	"github.com/outboxgen/outboxgen/runtime/internal/safelog"
 )
 
 // Waker tells the relay that rows may be waiting. It is a hint: a wake-up that is
@@ -70,7 +71,7 @@ func (o Options) withDefaults() Options {
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
-	o.Logger = safeLogger(o.Logger)
+	o.Logger = safelog.New(o.Logger)
 	if o.Now == nil {
 		o.Now = time.Now
 	}

@@ -1,13 +1,10 @@
 package outbox
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"runtime/debug"
-	"sync"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -35,53 +32,6 @@ func stackOf(err error) slog.Attr {
 		return slog.String("stack", string(p.stack))
 	}
 	return slog.Attr{}
-}
-
-// safeHandler is a slog.Handler whose panics end with it: most lines are written
-// after COMMIT, when a panic would make a committed transaction look like one that
-// was rolled back, or while another panic is on its way.
-type safeHandler struct {
-	slog.Handler
-	report func(error) // is told of a panic
-}
-
-// safeLogger is the logger behind a safeHandler. The first panic is reported on
-// stderr, for it cannot be logged.
-func safeLogger(logger *slog.Logger) *slog.Logger {
-	var once sync.Once
-	return slog.New(safeHandler{logger.Handler(), func(err error) {
-		once.Do(func() {
-			slog.New(slog.NewTextHandler(os.Stderr, nil)).Error("outbox: the handler of Options.Logger panicked; "+
-				"its log lines are lost, transactions are not affected; later panics are not reported", "error", err, stackOf(err))
-		})
-	}})
-}
-
-func (h safeHandler) Enabled(ctx context.Context, level slog.Level) (enabled bool) {
-	defer func() {
-		if err := recovered(recover()); err != nil {
-			h.report(err)
-		}
-	}()
-	return h.Handler.Enabled(ctx, level)
-}
-
-func (h safeHandler) Handle(ctx context.Context, record slog.Record) error {
-	defer func() {
-		if err := recovered(recover()); err != nil {
-			h.report(err)
-		}
-	}()
-	return h.Handler.Handle(ctx, record)
-}
-
-// WithAttrs and WithGroup are not used by this package.
-func (h safeHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
-	return safeHandler{h.Handler.WithAttrs(attrs), h.report}
-}
-
-func (h safeHandler) WithGroup(name string) slog.Handler {
-	return safeHandler{h.Handler.WithGroup(name), h.report}
 }
 
 // copySource carries a panic of a CopyFromSource out of the goroutine in which pgx

@@ -1,52 +1,71 @@
-// Package safelog keeps a program alive when the handler of its log panics: lines are
-// written in goroutines and under locks of ours, where nobody could recover the panic.
+// Package safelog keeps a program alive when the handler of its log panics. Lines are
+// written in goroutines and under locks of ours, where nobody could recover the panic;
+// after COMMIT, when it would make a committed transaction look like one that was rolled
+// back; and while another panic is on its way.
 package safelog
 
 import (
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
+	"os"
+	"runtime/debug"
+	"sync"
 )
 
 // New returns logger without the panics of its handler. A line on which it panics is
-// dropped: a panic in the log has nowhere to go.
+// dropped. The first panic is reported on stderr, for it cannot be logged.
 func New(logger *slog.Logger) *slog.Logger {
 	if _, safe := logger.Handler().(handler); safe {
 		return logger
 	}
-	return slog.New(handler{logger.Handler()})
+	return slog.New(handler{logger.Handler(), &sync.Once{}})
 }
 
-type handler struct{ h slog.Handler }
+type handler struct {
+	h     slog.Handler
+	first *sync.Once
+}
+
+var stderr io.Writer = os.Stderr
+
+// report takes what recover returned, and reports whether that was a panic.
+func (h handler) report(value any) bool {
+	if value == nil {
+		return false
+	}
+	h.first.Do(func() {
+		slog.New(slog.NewTextHandler(stderr, nil)).Error("the handler of the log panicked; the line is lost, and nothing else; later panics are not reported",
+			"panic", fmt.Sprint(value), "stack", string(debug.Stack()))
+	})
+	return true
+}
 
 func (h handler) Enabled(ctx context.Context, level slog.Level) (on bool) {
-	defer func() { _ = recover() }()
+	defer func() { h.report(recover()) }()
 	return h.h.Enabled(ctx, level)
 }
 
 func (h handler) Handle(ctx context.Context, r slog.Record) (err error) {
-	defer func() {
-		if v := recover(); v != nil {
-			err = fmt.Errorf("the log's handler panicked: %v", v)
-		}
-	}()
+	defer func() { h.report(recover()) }()
 	return h.h.Handle(ctx, r)
 }
 
 func (h handler) WithAttrs(attrs []slog.Attr) (with slog.Handler) {
 	defer func() {
-		if recover() != nil {
+		if h.report(recover()) {
 			with = h
 		}
 	}()
-	return handler{h.h.WithAttrs(attrs)}
+	return handler{h.h.WithAttrs(attrs), h.first}
 }
 
 func (h handler) WithGroup(name string) (with slog.Handler) {
 	defer func() {
-		if recover() != nil {
+		if h.report(recover()) {
 			with = h
 		}
 	}()
-	return handler{h.h.WithGroup(name)}
+	return handler{h.h.WithGroup(name), h.first}
 }
