@@ -16,7 +16,7 @@ func (d *driver) next(now time.Duration) ([]command, time.Duration) {
 	m := d.m
 	if strings.Contains(os.Getenv("OUTBOXGEN_RULES_OFF"), "bounded-waves") && m.leads() && m.t.sender.open {
 		m.busy[slotSend] = false
-		defer func() { m.busy[slotSend] = m.busy[slotSend] || m.t != nil && len(m.t.queue.inflight) > 0 }()
+		defer func() { m.busy[slotSend] = m.busy[slotSend] || m.t != nil && len(m.t.flow.queue.inflight) > 0 }()
 	}
 	return m.next(now)
 }
