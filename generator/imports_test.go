@@ -103,7 +103,7 @@ func TestWhoImportsWhom(t *testing.T) {
 	for _, rule := range []struct {
 		packages string
 		never    []string
-		but      string // a package that is allowed
+		but      string // a folder that is allowed
 	}{
 		// Both the generator and the services match the patterns of schemas.
 		{"./generator/...", []string{"runtime", "cmd"}, "runtime/ecma"},
@@ -111,13 +111,13 @@ func TestWhoImportsWhom(t *testing.T) {
 		{"./schemas/...", []string{"runtime", "cmd", "generator"}, ""},
 		{"./migrations/...", []string{"runtime", "cmd", "generator"}, ""},
 		{"./runtime/...", []string{"cmd", "generator", "templates", "schemas"}, ""},
-		{"./runtime/ecma", []string{"runtime"}, "runtime/ecma"},
+		{"./runtime/ecma/...", []string{"runtime"}, "runtime/ecma"},
 		{"./runtime/consume", []string{"runtime/relay", "runtime/wake", "runtime/inbox", "runtime/consume/kafka"}, ""},
 		{"./runtime/outboxtest", []string{"runtime/outboxtest/services", "runtime/relay", "migrations"}, ""},
 	} {
 		for _, pkg := range goList(t, "-deps", rule.packages) {
 			for _, never := range rule.never {
-				if below(pkg, module+"/"+never) && pkg != module+"/"+rule.but {
+				if below(pkg, module+"/"+never) && !below(pkg, module+"/"+rule.but) {
 					t.Errorf("%s depends on %s", rule.packages, pkg)
 				}
 			}

@@ -31,7 +31,7 @@ func dependencies(t *testing.T, pkg string) []string {
 func TestDependencies(t *testing.T) {
 	t.Parallel()
 	allowed := []string{
-		module + "runtime", module + "runtime/wire", module + "runtime/rule", module + "runtime/ecma",
+		module + "runtime", module + "runtime/wire", module + "runtime/rule", module + "runtime/ecma", module + "runtime/ecma/syntax",
 		"github.com/jackc/pgx/v5", "github.com/google/uuid", "go.opentelemetry.io/otel",
 		"github.com/jackc/pgpassfile", "github.com/jackc/pgservicefile", "github.com/jackc/puddle/v2", // pgx's own
 		"golang.org/x/text", "golang.org/x/sync", // pgx's own

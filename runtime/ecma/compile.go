@@ -2,7 +2,10 @@ package ecma
 
 import (
 	"errors"
+	"fmt"
 	"slices"
+
+	"github.com/outboxgen/outboxgen/runtime/ecma/syntax"
 )
 
 type op int
@@ -13,8 +16,7 @@ const (
 	opFork            // goes on at next and at other
 	opBegin           // at the begin of the text
 	opEnd
-	opWord
-	opNotWord
+	opWord // where a word begins or ends, or with not where none does
 	opLook // where a look-around holds
 	opFound
 )
@@ -54,29 +56,46 @@ const (
 
 var errSteps = errors.New("ecma: the expression is too large")
 
-// Compile compiles an expression: one in the syntax of package regexp, as far as
-// it takes one character or is ^, $, \b, \B, a group or a repeat, with
-// look-aheads (?=…), (?!…) and look-behinds (?<=…), (?<!…) anywhere. There is no
-// flag but i.
-func Compile(source string) (*Expr, error) {
-	p := parser{source: source}
-	root, err := p.parse()
+// Valid reports whether pattern is a regular expression of ECMA-262 with the flag
+// u, in the editions from 2018 to 2024. Its time grows with the length of the
+// pattern alone.
+func Valid(pattern string) bool { return syntax.Check(pattern) == nil }
+
+// Compile compiles a pattern that [syntax.Parse] reads and that has no back
+// references.
+func Compile(pattern string) (*Expr, error) {
+	tree, err := syntax.Parse(pattern)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("ecma: %w", err)
 	}
-	c := compiler{expr: &Expr{}}
-	c.expr.main, err = c.program(root, false)
+	if len(tree.References) > 0 {
+		return nil, errors.New("ecma: no way is known to find a back reference in time that grows with the text alone")
+	}
+	c := compiler{expr: &Expr{}, sets: map[*syntax.Node]chars{}}
+	c.expr.main, err = c.program(tree.Root, false)
 	return c.expr, err
 }
 
 type compiler struct {
 	expr  *Expr
 	total int // steps so far
+	sets  map[*syntax.Node]chars
+}
+
+// chars is the characters of a set. They are read once, however often the set is
+// repeated.
+func (c *compiler) chars(n *syntax.Node) chars {
+	set, known := c.sets[n]
+	if !known {
+		set = newChars(syntax.Ranges(n.Text, n.Fold))
+		c.sets[n] = set
+	}
+	return set
 }
 
 // program compiles the steps for n. They are added from the last to the first, as
 // each knows the one after it.
-func (c *compiler) program(n *node, backward bool) (*program, error) {
+func (c *compiler) program(n *syntax.Node, backward bool) (*program, error) {
 	p := &program{backward: backward}
 	found, err := c.add(p, step{op: opFound})
 	if err != nil {
@@ -95,34 +114,32 @@ func (c *compiler) add(p *program, s step) (int, error) {
 }
 
 // node adds the steps for n, after which next follows, and returns the first.
-func (c *compiler) node(p *program, n *node, next int) (int, error) {
-	switch n.kind {
-	case set:
-		return c.add(p, step{op: opChar, chars: n.chars, next: next})
-	case begin:
+func (c *compiler) node(p *program, n *syntax.Node, next int) (int, error) {
+	switch n.Op {
+	case syntax.Set:
+		return c.add(p, step{op: opChar, chars: c.chars(n), next: next})
+	case syntax.Begin:
 		return c.add(p, step{op: opBegin, next: next})
-	case end:
+	case syntax.End:
 		return c.add(p, step{op: opEnd, next: next})
-	case word:
-		return c.add(p, step{op: opWord, next: next})
-	case notWord:
-		return c.add(p, step{op: opNotWord, next: next})
-	case repeat:
+	case syntax.Word:
+		return c.add(p, step{op: opWord, not: n.Not, next: next})
+	case syntax.Repeat:
 		return c.repeat(p, n, next)
-	case oneOf:
-		return c.oneOf(p, n.subs, next)
-	case ahead, behind:
+	case syntax.Alternatives:
+		return c.oneOf(p, n.Subs, next)
+	case syntax.Look:
 		// What a look-ahead looks for begins where it stands: it is found by
 		// reading from where it ends.
-		body, err := c.program(n.subs[0], n.kind == ahead)
+		body, err := c.program(n.Subs[0], !n.Behind)
 		if err != nil {
 			return 0, err
 		}
 		c.expr.looks = append(c.expr.looks, body)
-		return c.add(p, step{op: opLook, index: len(c.expr.looks) - 1, not: n.not, next: next})
-	case sequence:
+		return c.add(p, step{op: opLook, index: len(c.expr.looks) - 1, not: n.Not, next: next})
+	case syntax.Sequence, syntax.Group, syntax.Flags, syntax.Reference:
 	}
-	subs := n.subs
+	subs := n.Subs
 	if !p.backward {
 		subs = slices.Clone(subs)
 		slices.Reverse(subs)
@@ -136,7 +153,7 @@ func (c *compiler) node(p *program, n *node, next int) (int, error) {
 	return next, nil
 }
 
-func (c *compiler) oneOf(p *program, subs []*node, next int) (int, error) {
+func (c *compiler) oneOf(p *program, subs []*syntax.Node, next int) (int, error) {
 	last := -1
 	for _, sub := range slices.Backward(subs) {
 		one, err := c.node(p, sub, next)
@@ -151,13 +168,13 @@ func (c *compiler) oneOf(p *program, subs []*node, next int) (int, error) {
 	return last, nil
 }
 
-func (c *compiler) repeat(p *program, n *node, next int) (int, error) {
-	sub := single(n.subs[0])
-	if sub.kind == set && max(n.low, n.high) >= minRun {
+func (c *compiler) repeat(p *program, n *syntax.Node, next int) (int, error) {
+	sub := single(n.Subs[0])
+	if sub.Op == syntax.Set && max(n.Min, n.Max) >= minRun {
 		p.runs = append(p.runs, len(p.steps))
-		return c.add(p, step{op: opRun, chars: sub.chars, low: n.low, high: n.high, index: len(p.runs) - 1, next: next})
+		return c.add(p, step{op: opRun, chars: c.chars(sub), low: n.Min, high: n.Max, index: len(p.runs) - 1, next: next})
 	}
-	if n.high < 0 {
+	if n.Max < 0 {
 		loop, err := c.add(p, step{op: opFork, other: next})
 		if err != nil {
 			return 0, err
@@ -170,7 +187,7 @@ func (c *compiler) repeat(p *program, n *node, next int) (int, error) {
 		next = loop
 	}
 	after := next
-	for range max(0, n.high-n.low) {
+	for range max(0, n.Max-n.Min) {
 		one, err := c.node(p, sub, next)
 		if err != nil {
 			return 0, err
@@ -182,7 +199,7 @@ func (c *compiler) repeat(p *program, n *node, next int) (int, error) {
 			return 0, err
 		}
 	}
-	for range n.low {
+	for range n.Min {
 		one, err := c.node(p, sub, next)
 		if err != nil {
 			return 0, err
@@ -196,9 +213,9 @@ func (c *compiler) repeat(p *program, n *node, next int) (int, error) {
 }
 
 // single is n without the groups around it.
-func single(n *node) *node {
-	for (n.kind == sequence || n.kind == oneOf) && len(n.subs) == 1 {
-		n = n.subs[0]
+func single(n *syntax.Node) *syntax.Node {
+	for (n.Op == syntax.Sequence || n.Op == syntax.Group) && len(n.Subs) == 1 {
+		n = n.Subs[0]
 	}
 	return n
 }

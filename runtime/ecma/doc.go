@@ -3,5 +3,6 @@
 // regexp cannot say, because they look ahead or behind or repeat too often.
 //
 // Both take time that grows with the length of what they read alone. Generated
-// code and package rule use them; services seldom need them.
+// code and package rule use them; services seldom need them. Package syntax reads
+// the expressions for this package and for the generator.
 package ecma

@@ -7,8 +7,12 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/ecma"
 )
 
-// No pattern panics, and one that both take is found where package regexp finds
-// it.
+// differs finds what means something else to package regexp: a dot, escapes, a
+// class that begins with a ], [:alpha:], and counts that begin with a 0.
+var differs = regexp.MustCompile(`\.|\\[^bBdDwWtnrvf]|\[\^?\]|\[:|[{,]0\d`)
+
+// No pattern panics, and one that means the same to package regexp is found where
+// that finds it.
 func FuzzExpr(f *testing.F) {
 	for _, line := range table(f, "syntax.txt") {
 		f.Add(line[1], "ab")
@@ -28,7 +32,7 @@ func FuzzExpr(f *testing.F) {
 			return
 		}
 		got := x.MatchString(text)
-		if re, err := regexp.Compile(pattern); err == nil && got != re.MatchString(text) {
+		if re, err := regexp.Compile(pattern); err == nil && !differs.MatchString(pattern) && got != re.MatchString(text) {
 			t.Errorf("%q in %q: got %v", pattern, text, got)
 		}
 	})

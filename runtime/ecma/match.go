@@ -113,9 +113,7 @@ func (w *walk) passes(s *step) bool {
 	case opEnd:
 		return w.at == len(w.text)
 	case opWord:
-		return w.border()
-	case opNotWord:
-		return !w.border()
+		return w.border() != s.not
 	default:
 		return w.holds[s.index][w.at] != s.not
 	}

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"slices"
 	"strings"
+
+	"github.com/outboxgen/outboxgen/runtime/ecma/syntax"
 )
 
 // The rules by which look-arounds become checks of their own. Each keeps the
@@ -58,18 +60,18 @@ func (s *solver) solve(n *node) (dnf, error) {
 }
 
 func tooMany(n *node) error {
-	return &Error{Reason: "look-arounds with too many alternatives", Offset: n.firstLook()}
+	return &Error{Reason: "look-arounds with too many alternatives", Offset: firstLook(n)}
 }
 
 func cannot(n *node) error {
 	what := "ahead"
-	if n.behind {
+	if n.Behind {
 		what = "behind"
 	}
-	if n.not {
-		return &Error{Reason: "a negative look-" + what + " in the middle", Offset: n.offset}
+	if n.Not {
+		return &Error{Reason: "a negative look-" + what + " in the middle", Offset: n.Pos}
 	}
-	return &Error{Reason: "a look-" + what + " in the middle", Offset: n.offset}
+	return &Error{Reason: "a look-" + what + " in the middle", Offset: n.Pos}
 }
 
 // expand is n as alternatives of sequences in which no group holds a look-around,
@@ -78,15 +80,15 @@ func (s *solver) expand(n *node) ([][]*node, error) {
 	if s.steps++; s.steps > maxSteps {
 		return nil, tooMany(n)
 	}
-	if !n.looks() {
+	if !looks(n) {
 		return [][]*node{flat(n)}, nil
 	}
-	switch n.kind {
-	case group:
-		return s.expand(n.subs[0])
-	case seq:
+	switch n.Op {
+	case syntax.Group:
+		return s.expand(n.Subs[0])
+	case syntax.Sequence:
 		ways := [][]*node{nil}
-		for _, sub := range n.subs {
+		for _, sub := range n.Subs {
 			next, err := s.expand(sub)
 			if err != nil {
 				return nil, err
@@ -96,11 +98,11 @@ func (s *solver) expand(n *node) ([][]*node, error) {
 			}
 		}
 		return ways, nil
-	case alt:
+	case syntax.Alternatives:
 		var ways [][]*node
 		var plain []*node
-		for _, sub := range n.subs {
-			if !sub.looks() {
+		for _, sub := range n.Subs {
+			if !looks(sub) {
 				plain = append(plain, sub)
 				continue
 			}
@@ -117,16 +119,16 @@ func (s *solver) expand(n *node) ([][]*node, error) {
 			return nil, tooMany(n)
 		}
 		return ways, nil
-	case repeat:
+	case syntax.Repeat:
 		if inner, ok := s.inside(n); ok {
 			return [][]*node{{inner}}, nil
 		}
-		if n.max < 0 || n.max > maxUnroll {
+		if n.Max < 0 || n.Max > maxUnroll {
 			return [][]*node{{n}}, nil
 		}
 		var ways [][]*node
-		for times := n.min; times <= n.max; times++ {
-			next, err := s.expand(sequence(slices.Repeat(n.subs, times)...))
+		for times := n.Min; times <= n.Max; times++ {
+			next, err := s.expand(sequence(slices.Repeat(n.Subs, times)...))
 			if err != nil {
 				return nil, err
 			}
@@ -150,18 +152,18 @@ func product(ways, next [][]*node) [][]*node {
 
 // flat is n as a sequence, without groups that change nothing.
 func flat(n *node) []*node {
-	if n.kind == group && !strings.HasPrefix(n.text, "(?:") && n.text != "(" {
+	if n.Op == syntax.Group && !strings.HasPrefix(n.Text, "(?:") && n.Text != "(" {
 		return []*node{n}
 	}
 	inner := n
-	for inner.kind == group {
-		inner = inner.subs[0]
+	for inner.Op == syntax.Group {
+		inner = inner.Subs[0]
 	}
-	if inner.kind != seq {
+	if inner.Op != syntax.Sequence {
 		return []*node{n}
 	}
 	var all []*node
-	for _, sub := range inner.subs {
+	for _, sub := range inner.Subs {
 		all = append(all, flat(sub)...)
 	}
 	return all
@@ -170,7 +172,7 @@ func flat(n *node) []*node {
 // inside is a repeat without the look-arounds that it holds, where they can be
 // pushed into what stands beside them in the repeat.
 func (s *solver) inside(n *node) (*node, bool) {
-	ways, err := s.expand(n.subs[0])
+	ways, err := s.expand(n.Subs[0])
 	if err != nil {
 		return nil, false
 	}
@@ -187,12 +189,12 @@ func (s *solver) inside(n *node) (*node, bool) {
 	m := *n
 	switch len(alternatives) {
 	case 0:
-		alternatives = []*node{setOf(never)}
+		alternatives = []*node{setOf(syntax.Never)}
 		fallthrough
 	case 1:
-		m.subs = []*node{{kind: group, text: "(?:", subs: alternatives}}
+		m.Subs = []*node{{Op: syntax.Group, Text: "(?:", Subs: alternatives}}
 	default:
-		m.subs = []*node{oneOf(alternatives...)}
+		m.Subs = []*node{oneOf(alternatives...)}
 	}
 	return &m, true
 }
@@ -202,9 +204,9 @@ func (s *solver) pushAll(way []*node) ([][]*node, error) {
 	if s.steps++; s.steps > maxSteps {
 		return nil, errStuck
 	}
-	i := slices.IndexFunc(way, func(n *node) bool { return n.kind == look })
+	i := slices.IndexFunc(way, func(n *node) bool { return n.Op == syntax.Look })
 	if i < 0 {
-		if sequence(way...).looks() {
+		if looks(sequence(way...)) {
 			return nil, errStuck
 		}
 		return [][]*node{way}, nil
@@ -229,10 +231,10 @@ func (s *solver) pushAll(way []*node) ([][]*node, error) {
 // pushEither pushes one of the look-arounds of a sequence by one step.
 func (s *solver) pushEither(way []*node) ([][]*node, error) {
 	for i, n := range way {
-		if n.kind != look {
+		if n.Op != syntax.Look {
 			continue
 		}
-		if !n.behind {
+		if !n.Behind {
 			if next, ok := push(way, i); ok {
 				return next, nil
 			}
@@ -253,7 +255,7 @@ func (s *solver) sequence(way []*node) (dnf, error) {
 	if s.steps++; s.steps > maxSteps {
 		return nil, tooMany(sequence(way...))
 	}
-	if !sequence(way...).looks() {
+	if !looks(sequence(way...)) {
 		text, err := write(sequence(way...))
 		if err != nil {
 			return nil, err
@@ -289,8 +291,8 @@ func (s *solver) sequence(way []*node) (dnf, error) {
 
 // find is the first look-around in n.
 func find(n *node) *node {
-	for n.kind != look {
-		n = n.subs[slices.IndexFunc(n.subs, (*node).looks)]
+	for n.Op != syntax.Look {
+		n = n.Subs[slices.IndexFunc(n.Subs, looks)]
 	}
 	return n
 }
@@ -311,7 +313,7 @@ func (s *solver) either(way []*node, try step) (dnf, bool, error) {
 func (s *solver) ask(backward bool, way ...*node) (dnf, error) {
 	n := sequence(way...)
 	if backward {
-		n = n.mirror()
+		n = mirror(n)
 	}
 	return s.solve(n)
 }
@@ -319,7 +321,7 @@ func (s *solver) ask(backward bool, way ...*node) (dnf, error) {
 // together is a look-around as a check of its own, and the rest of its sequence.
 func (s *solver) together(check dnf, at *node, backward bool, rest []*node) (dnf, bool, error) {
 	var err error
-	if at.not {
+	if at.Not {
 		if check, err = negation(check, at); err != nil {
 			return nil, false, err
 		}
@@ -388,7 +390,7 @@ func simplify(d dnf) [][]Check {
 		all = append(all, []Check{{Expr: strings.Join(plain, "|")}})
 	}
 	if all == nil {
-		return [][]Check{{{Expr: never}}}
+		return [][]Check{{{Expr: syntax.Never}}}
 	}
 	return all
 }

@@ -2,8 +2,8 @@
 // those of ECMA-262, into Go's. It reads one pattern and knows nothing of
 // schemas.
 //
-// A pattern means what ECMA-262 says with the flag u. Escapes that the flag
-// forbids, such as \- or \_, mean the character that they escape.
+// A pattern means what ECMA-262 says with the flag u. Package syntax of the
+// runtime reads it, and says what it takes beyond that.
 //
 // Go has no look-around. Most patterns with look-ahead or look-behind can be
 // told apart into several expressions that Go has: ^(?!foo)[a-z]+$ holds for a
@@ -16,16 +16,16 @@
 package ecma
 
 import (
-	"fmt"
 	"regexp"
 	"strings"
 
 	"github.com/outboxgen/outboxgen/runtime/ecma"
+	"github.com/outboxgen/outboxgen/runtime/ecma/syntax"
 )
 
 // A Pattern is a translated pattern: a text matches if it meets all checks of at
-// least one alternative; or, if there are none, the expression Whole of package
-// ecma of the runtime.
+// least one alternative; or, if there are none, package ecma of the runtime
+// matches it Whole.
 type Pattern struct {
 	Alternatives [][]Check
 	Whole        string
@@ -39,50 +39,38 @@ type Check struct {
 }
 
 // An Error says why a pattern cannot be checked.
-type Error struct {
-	// Reason is what stands in the way, as the object of "has" or after a colon:
-	// "a back reference".
-	Reason string
-	// Offset is where in the pattern, in bytes.
-	Offset int
-	// Broken is set for a text that is a regular expression in no dialect.
-	Broken bool
-}
-
-func (e *Error) Error() string { return fmt.Sprintf("%s, at offset %d", e.Reason, e.Offset) }
+type Error = syntax.Error
 
 // Translate translates a pattern. The error is an *Error.
 func Translate(pattern string) (Pattern, error) {
-	p := parser{source: pattern}
-	root, err := p.parse()
+	tree, err := syntax.Parse(pattern)
 	if err != nil {
 		return Pattern{}, err
 	}
-	return translate(root, p.flagged)
-}
-
-func translate(root *node, flagged bool) (Pattern, error) {
-	alternatives, err := split(root, flagged)
-	if err != nil {
-		if whole, ok := writeWhole(root); ok {
-			return Pattern{Whole: whole}, nil
-		}
+	if len(tree.References) > 0 {
+		return Pattern{}, &Error{Reason: "a back reference", Offset: tree.References[0].Pos}
+	}
+	alternatives, err := split(tree)
+	if err == nil {
+		return Pattern{Alternatives: alternatives}, nil
+	}
+	if _, large := ecma.Compile(pattern); large != nil || len(pattern) > maxText {
 		return Pattern{}, err
 	}
-	return Pattern{Alternatives: alternatives}, nil
+	return Pattern{Whole: pattern}, nil
 }
 
 // split is the pattern as expressions of Go.
-func split(root *node, flagged bool) ([][]Check, error) {
-	if !root.looks() {
-		expr, err := write(root)
+func split(tree *syntax.Tree) ([][]Check, error) {
+	if !looks(tree.Root) {
+		expr, err := write(tree.Root)
 		return [][]Check{{{Expr: expr}}}, err
 	}
-	if flagged {
-		return nil, &Error{Reason: "a look-around beside flags", Offset: root.firstLook()}
+	if tree.Flagged {
+		return nil, &Error{Reason: "a look-around beside flags", Offset: firstLook(tree.Root)}
 	}
 	s := solver{}
-	alternatives, err := s.solve(root)
+	alternatives, err := s.solve(tree.Root)
 	return simplify(alternatives), err
 }
 
@@ -99,7 +87,7 @@ func (p Pattern) Expr() (string, bool) {
 // of Go; or (?=…) for each expression that must be found and (?!…) for each that
 // must not, the last of which may stand without brackets if it must be found; or
 // several of these alternatives with | between them, all in brackets; or (?u) and
-// the whole expression.
+// the whole pattern.
 func (p Pattern) String() string {
 	if p.Alternatives == nil {
 		return "(?u)" + p.Whole

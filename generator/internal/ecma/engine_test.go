@@ -12,6 +12,9 @@ import (
 	"testing"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/outboxgen/outboxgen/runtime/ecma"
+	"github.com/outboxgen/outboxgen/runtime/ecma/syntax"
 )
 
 // question is a pattern with texts for an engine of ECMA-262.
@@ -102,23 +105,16 @@ func compare(t *testing.T, questions []question) (compared, unchecked, pairs int
 // wholeOf is a pattern for package ecma of the runtime, which takes all that are
 // not too large, also those that Go could say.
 func wholeOf(pattern string) *Matcher {
-	p := parser{source: pattern}
-	root, err := p.parse()
-	if err != nil {
+	if _, err := ecma.Compile(pattern); err != nil {
 		return nil
 	}
-	whole, ok := writeWhole(root)
-	if !ok {
-		return nil
-	}
-	return Pattern{Whole: whole}.Matcher()
+	return Pattern{Whole: pattern}.Matcher()
 }
 
 // textsFor makes texts that a pattern may match and that it may just miss.
 func textsFor(pattern string, rng *rand.Rand, n, longest int) []string {
 	texts := []string{"", "a", "\n", "\u2028", "é", "😀", " \u00a0", "_", "0", "٣", "a\n", "Ω", "ſ"}
-	p := parser{source: pattern}
-	root, err := p.parse()
+	tree, err := syntax.Parse(pattern)
 	if err != nil {
 		return texts
 	}
@@ -129,7 +125,7 @@ func textsFor(pattern string, rng *rand.Rand, n, longest int) []string {
 		}
 	}
 	for range n {
-		text := []rune(sample(root, rng))
+		text := []rune(sample(tree.Root, rng))
 		for range rng.IntN(3) {
 			at, r := rng.IntN(len(text)+1), alphabet[rng.IntN(len(alphabet))]
 			switch {
@@ -151,9 +147,9 @@ func textsFor(pattern string, rng *rand.Rand, n, longest int) []string {
 // sample is a text that n takes; it does not know of look-arounds, but puts what
 // they look for into the text now and then.
 func sample(n *node, rng *rand.Rand) string {
-	switch n.kind {
-	case set:
-		ranges := rangesOf(n.text)
+	switch n.Op {
+	case syntax.Set:
+		ranges := rangesOf(n.Text)
 		if len(ranges) == 0 {
 			return ""
 		}
@@ -163,22 +159,22 @@ func sample(n *node, rng *rand.Rand) string {
 			return "a"
 		}
 		return string(r)
-	case seq:
+	case syntax.Sequence:
 		var b strings.Builder
-		for _, sub := range n.subs {
+		for _, sub := range n.Subs {
 			b.WriteString(sample(sub, rng))
 		}
 		return b.String()
-	case alt:
-		return sample(n.subs[rng.IntN(len(n.subs))], rng)
-	case group:
-		return sample(n.subs[0], rng)
-	case repeat:
-		most := n.min + rng.IntN(4)
-		if n.max >= 0 {
-			most = min(n.max, most)
-			if rng.IntN(4) == 0 && n.max < 3000 {
-				most = n.max
+	case syntax.Alternatives:
+		return sample(n.Subs[rng.IntN(len(n.Subs))], rng)
+	case syntax.Group:
+		return sample(n.Subs[0], rng)
+	case syntax.Repeat:
+		most := n.Min + rng.IntN(4)
+		if n.Max >= 0 {
+			most = min(n.Max, most)
+			if rng.IntN(4) == 0 && n.Max < 3000 {
+				most = n.Max
 			}
 		}
 		var b strings.Builder
@@ -186,14 +182,14 @@ func sample(n *node, rng *rand.Rand) string {
 			if b.Len() > 3000 {
 				break
 			}
-			b.WriteString(sample(n.subs[0], rng))
+			b.WriteString(sample(n.Subs[0], rng))
 		}
 		return b.String()
-	case look:
+	case syntax.Look:
 		if rng.IntN(4) == 0 {
-			return sample(n.subs[0], rng)
+			return sample(n.Subs[0], rng)
 		}
-	case begin, end, word, flags:
+	case syntax.Begin, syntax.End, syntax.Word, syntax.Flags, syntax.Reference:
 	}
 	return ""
 }
@@ -228,6 +224,9 @@ var table = strings.Split(strings.TrimSpace(`
 foo(?=bar)
 foo(?!bar)
 foo(?!bar|baz)
+(?!a)[^\n]c
+\p{Any}\P{Any}?
+[\P{Any}a]
 foo(?!bar|ba$)
 foo(?!$)
 foo(?=$)

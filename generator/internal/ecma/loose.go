@@ -1,9 +1,9 @@
 package ecma
 
 import (
-	"regexp"
-	"strconv"
 	"strings"
+
+	"github.com/outboxgen/outboxgen/runtime/ecma/syntax"
 )
 
 // Loosely translates a pattern with back references into one that is found
@@ -11,68 +11,84 @@ import (
 // text that its group could be. It is false for a pattern without back references,
 // and for one that cannot be read so.
 func Loosely(pattern string) (Pattern, bool) {
-	p := parser{source: pattern, loosely: true}
-	root, err := p.parse()
-	if err != nil || p.copied == 0 || p.flagged { // the flags of a group may not be those of a reference to it
+	tree, err := syntax.Parse(pattern)
+	if err != nil || len(tree.References) == 0 || tree.Flagged { // the flags of a group may not be those of a reference to it
 		return Pattern{}, false
 	}
-	found, err := translate(root, false)
+	l := loosener{pattern: pattern, captures: tree.Captures}
+	if !l.write(tree.Root, false) {
+		return Pattern{}, false
+	}
+	found, err := Translate(l.out.String())
 	return found, err == nil
 }
 
-// maxCopied is how many nodes are read once more for back references.
+// maxCopied is how many nodes are written once more for back references.
 const maxCopied = 2000
 
-// named notes the name of the group that begins next, from how it opens.
-func (p *parser) named(opened string) {
-	if p.names == nil {
-		p.names = map[string]int{}
-	}
-	p.names[opened[strings.IndexByte(opened, '<'):]] = len(p.captures)
+// loosener writes a pattern without its back references.
+type loosener struct {
+	pattern  string
+	captures []*node
+	copied   int
+	out      strings.Builder
 }
 
-var reference = regexp.MustCompile(`^\\(?:([1-9]\d*)|k(<[^>]*>))`)
-
-// reference reads a back reference. One into a negative look-around cannot be
-// taken loosely, as that would forbid more; one to a group that is not closed may
-// mean nothing or, in a look-behind, something.
-func (p *parser) reference() (*node, error) {
-	start := p.pos
-	lacks := p.lacks(start, "a back reference")
-	found := reference.FindStringSubmatch(p.rest())
-	if !p.loosely || p.forbidden > 0 || found == nil {
-		return nil, lacks
+// write writes n, in a copy without what it says of the text around it: that was
+// true where n was found, and need not be where it is found again.
+func (l *loosener) write(n *node, isCopy bool) bool {
+	if isCopy {
+		l.copied++
 	}
-	index, known := p.names[found[2]]
-	if n, err := strconv.Atoi(found[1]); err == nil {
-		index, known = n-1, true
+	switch n.Op {
+	case syntax.Reference:
+		return l.reference(n)
+	case syntax.Begin, syntax.End, syntax.Word, syntax.Look:
+		if isCopy {
+			l.out.WriteString("(?:)")
+			return true
+		}
+		// One into a negative look-around cannot be taken loosely, as that would
+		// forbid more.
+		if n.Not && refers(n) {
+			return false
+		}
+	case syntax.Set, syntax.Flags, syntax.Sequence, syntax.Alternatives, syntax.Group, syntax.Repeat:
 	}
-	if !known || index >= len(p.captures) || p.captures[index] == nil {
-		return nil, lacks
+	at := n.Pos
+	for _, sub := range n.Subs {
+		l.out.WriteString(l.pattern[at:sub.Pos])
+		if !l.write(sub, isCopy) {
+			return false
+		}
+		at = sub.End
 	}
-	p.pos += len(found[0])
-	body := p.text(p.captures[index])
-	if p.copied > maxCopied {
-		return nil, lacks
-	}
-	return &node{kind: group, offset: start, text: "(?:", subs: []*node{{kind: repeat, offset: start, min: 0, max: 1, subs: []*node{body}}}}, nil
+	l.out.WriteString(l.pattern[at:n.End])
+	return l.copied <= maxCopied
 }
 
-// text is n without what it says of the text around it: that was true where n was
-// found, and need not be where it is found again.
-func (p *parser) text(n *node) *node {
-	if p.copied++; p.copied > maxCopied {
-		return n
+// reference writes what the group of a reference could be, or nothing. One to a
+// group that is not closed may mean nothing or, in a look-behind, something: it is
+// false.
+func (l *loosener) reference(n *node) bool {
+	if n.Index >= len(l.captures) || l.captures[n.Index].End > n.Pos || l.copied > maxCopied {
+		return false
 	}
-	switch n.kind {
-	case begin, end, word, look:
-		return &node{kind: group, offset: n.offset, text: "(?:", subs: []*node{sequence()}}
-	case set, flags, seq, alt, group, repeat:
+	l.out.WriteString("(?:")
+	written := l.write(l.captures[n.Index], true)
+	l.out.WriteString("?)")
+	return written
+}
+
+// refers reports whether there is a back reference in n.
+func refers(n *node) bool {
+	if n.Op == syntax.Reference {
+		return true
 	}
-	m := *n
-	m.subs = nil
-	for _, sub := range n.subs {
-		m.subs = append(m.subs, p.text(sub))
+	for _, sub := range n.Subs {
+		if refers(sub) {
+			return true
+		}
 	}
-	return &m
+	return false
 }

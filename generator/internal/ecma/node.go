@@ -2,108 +2,80 @@ package ecma
 
 import (
 	"slices"
-)
 
-type kind int
-
-const (
-	set    kind = iota // one character, text is the expression for it
-	begin              // ^
-	end                // $
-	word               // \b, \B
-	flags              // (?i) up to the end of the group
-	seq                // one after the other
-	alt                // one of them
-	group              // in brackets
-	repeat             // from min to max times, max < 0 for no limit
-	look               // look-ahead or look-behind
+	"github.com/outboxgen/outboxgen/runtime/ecma/syntax"
 )
 
 // node is a part of a pattern. Nodes are never changed once they are made.
-type node struct {
-	kind     kind
-	offset   int
-	text     string // set, word, flags: in Go's syntax; group: how it opens
-	subs     []*node
-	min, max int
-	lazy     bool
-	behind   bool // look
-	not      bool // look
-}
+type node = syntax.Node
 
-// never is a character that does not exist.
-const never = `[^\x00-\x{10FFFF}]`
+func setOf(text string) *node { return &node{Op: syntax.Set, Text: text} }
 
-// anything is any character.
-const anything = `(?s:.)`
-
-func setOf(text string) *node { return &node{kind: set, text: text} }
-
-func sequence(nodes ...*node) *node { return &node{kind: seq, subs: nodes} }
+func sequence(nodes ...*node) *node { return &node{Op: syntax.Sequence, Subs: nodes} }
 
 // oneOf is the alternatives as a group.
 func oneOf(nodes ...*node) *node {
 	if len(nodes) == 1 {
 		return nodes[0]
 	}
-	return &node{kind: group, text: "(?:", subs: []*node{{kind: alt, subs: nodes}}}
+	return &node{Op: syntax.Group, Text: "(?:", Subs: []*node{{Op: syntax.Alternatives, Subs: nodes}}}
 }
 
 // anyTimes is so many characters of any kind.
 func anyTimes(low, high int) *node {
-	return &node{kind: repeat, min: low, max: high, subs: []*node{setOf(anything)}}
+	return &node{Op: syntax.Repeat, Min: low, Max: high, Subs: []*node{setOf(syntax.Any)}}
 }
 
 // looks reports whether there is a look-around in n.
-func (n *node) looks() bool {
-	return n.kind == look || slices.ContainsFunc(n.subs, (*node).looks)
+func looks(n *node) bool {
+	return n.Op == syntax.Look || slices.ContainsFunc(n.Subs, looks)
 }
 
 // firstLook is where the first look-around stands.
-func (n *node) firstLook() int {
-	if n.kind == look {
-		return n.offset
+func firstLook(n *node) int {
+	if n.Op == syntax.Look {
+		return n.Pos
 	}
-	for _, sub := range n.subs {
-		if sub.looks() {
-			return sub.firstLook()
+	for _, sub := range n.Subs {
+		if looks(sub) {
+			return firstLook(sub)
 		}
 	}
-	return n.offset
+	return n.Pos
 }
 
 // width is the least and the greatest number of characters that n takes, -1 for
 // no limit.
-func (n *node) width() (low, high int) {
-	switch n.kind {
-	case set:
+func width(n *node) (low, high int) {
+	switch n.Op {
+	case syntax.Set:
 		return 1, 1
-	case seq, group:
-		for _, sub := range n.subs {
-			l, h := sub.width()
+	case syntax.Sequence, syntax.Group:
+		for _, sub := range n.Subs {
+			l, h := width(sub)
 			low, high = low+l, plus(high, h)
 		}
-	case alt:
-		low, high = n.subs[0].width()
-		for _, sub := range n.subs[1:] {
-			l, h := sub.width()
+	case syntax.Alternatives:
+		low, high = width(n.Subs[0])
+		for _, sub := range n.Subs[1:] {
+			l, h := width(sub)
 			low = min(low, l)
 			if high >= 0 && (h < 0 || h > high) {
 				high = h
 			}
 		}
-	case repeat:
-		low, high = n.subs[0].width()
-		low *= n.min
+	case syntax.Repeat:
+		low, high = width(n.Subs[0])
+		low *= n.Min
 		switch {
-		case high == 0 || n.max == 0:
+		case high == 0 || n.Max == 0:
 			high = 0
-		case high < 0 || n.max < 0:
+		case high < 0 || n.Max < 0:
 			high = -1
 		default:
-			high *= n.max
+			high *= n.Max
 		}
-	case begin, end, word, flags, look:
+	case syntax.Begin, syntax.End, syntax.Word, syntax.Flags, syntax.Look, syntax.Reference:
 	}
 	return low, high
 }
@@ -118,29 +90,29 @@ func plus(a, b int) int {
 // fixedWidth is how many characters the nodes take together, where that does not
 // depend on the text.
 func fixedWidth(nodes ...*node) (int, bool) {
-	low, high := sequence(nodes...).width()
+	low, high := width(sequence(nodes...))
 	return low, low == high
 }
 
 // mirror is n read from right to left.
-func (n *node) mirror() *node {
+func mirror(n *node) *node {
 	m := *n
-	m.subs = make([]*node, len(n.subs))
-	for i, sub := range n.subs {
-		m.subs[i] = sub.mirror()
+	m.Subs = make([]*node, len(n.Subs))
+	for i, sub := range n.Subs {
+		m.Subs[i] = mirror(sub)
 	}
-	switch n.kind {
-	case seq:
-		slices.Reverse(m.subs)
-	case begin:
-		m.kind = end
-	case end:
-		m.kind = begin
-	case look:
-		m.behind = !n.behind
-	case set, word, flags, alt, group, repeat:
+	switch n.Op {
+	case syntax.Sequence:
+		slices.Reverse(m.Subs)
+	case syntax.Begin:
+		m.Op = syntax.End
+	case syntax.End:
+		m.Op = syntax.Begin
+	case syntax.Look:
+		m.Behind = !n.Behind
+	case syntax.Set, syntax.Word, syntax.Flags, syntax.Alternatives, syntax.Group, syntax.Repeat:
 	}
 	return &m
 }
 
-func mirrored(nodes []*node) []*node { return sequence(nodes...).mirror().subs }
+func mirrored(nodes []*node) []*node { return mirror(sequence(nodes...)).Subs }

@@ -3,9 +3,11 @@ package ecma
 import (
 	"errors"
 	"regexp"
-	"regexp/syntax"
+	gosyntax "regexp/syntax"
 	"strconv"
 	"strings"
+
+	"github.com/outboxgen/outboxgen/runtime/ecma/syntax"
 )
 
 const (
@@ -23,7 +25,7 @@ var errSize = errors.New("too large")
 
 // write is n in Go's syntax. There is no look-around in n.
 func write(n *node) (string, error) {
-	tooLarge := &Error{Reason: "repeats that are too large together", Offset: n.offset}
+	tooLarge := &Error{Reason: "repeats that are too large together", Offset: n.Pos}
 	if size(n) > maxSize {
 		return "", tooLarge
 	}
@@ -34,11 +36,11 @@ func write(n *node) (string, error) {
 	text := p.out.String()
 	if _, err := regexp.Compile(text); err != nil {
 		reason := err.Error()
-		var wrong *syntax.Error
+		var wrong *gosyntax.Error
 		if errors.As(err, &wrong) {
 			reason = wrong.Code.String() + " " + wrong.Expr
 		}
-		return "", &Error{Reason: reason, Offset: n.offset}
+		return "", &Error{Reason: reason, Offset: n.Pos}
 	}
 	return text, nil
 }
@@ -47,11 +49,11 @@ func write(n *node) (string, error) {
 // maxSize.
 func size(n *node) int {
 	total := 1
-	for _, sub := range n.subs {
+	for _, sub := range n.Subs {
 		total = min(total+size(sub), maxSize+1)
 	}
-	if n.kind == repeat {
-		times := max(n.min, n.max, 1)
+	if n.Op == syntax.Repeat {
+		times := max(n.Min, n.Max, 1)
 		if times > maxSize {
 			return maxSize + 1
 		}
@@ -70,26 +72,26 @@ func (p *printer) node(n *node) (int, error) {
 	if p.out.Len() > maxText {
 		return 0, errSize
 	}
-	switch n.kind {
-	case begin:
+	switch n.Op {
+	case syntax.Begin:
 		p.out.WriteByte('^')
-	case end:
+	case syntax.End:
 		p.out.WriteByte('$')
-	case set, word, flags:
-		p.out.WriteString(n.text)
-	case seq:
-		return p.list(n.subs, "")
-	case alt:
-		return p.list(n.subs, "|")
-	case group:
-		p.out.WriteString(n.text)
-		product, err := p.node(n.subs[0])
+	case syntax.Set, syntax.Word, syntax.Flags:
+		p.out.WriteString(n.Text)
+	case syntax.Sequence:
+		return p.list(n.Subs, "")
+	case syntax.Alternatives:
+		return p.list(n.Subs, "|")
+	case syntax.Group:
+		p.out.WriteString(n.Text)
+		product, err := p.node(n.Subs[0])
 		p.out.WriteByte(')')
 		return product, err
-	case repeat:
+	case syntax.Repeat:
 		return p.repeat(n)
-	case look:
-		panic("ecma: a look-around has no form in Go")
+	case syntax.Look, syntax.Reference:
+		panic("ecma: a look-around or a back reference has no form in Go")
 	}
 	return 1, nil
 }
@@ -100,8 +102,8 @@ func (p *printer) list(nodes []*node, between string) (int, error) {
 		if i > 0 {
 			p.out.WriteString(between)
 		}
-		if n.kind == alt && between == "" {
-			n = oneOf(n.subs...)
+		if n.Op == syntax.Alternatives && between == "" {
+			n = oneOf(n.Subs...)
 		}
 		inner, err := p.node(n)
 		if err != nil {
@@ -114,9 +116,9 @@ func (p *printer) list(nodes []*node, between string) (int, error) {
 
 // repeat writes a repeat, in pieces where Go does not take its count.
 func (p *printer) repeat(n *node) (int, error) {
-	sub := n.subs[0]
-	if sub.kind != set && sub.kind != group && sub.kind != begin && sub.kind != end && sub.kind != word {
-		sub = &node{kind: group, text: "(?:", subs: []*node{sub}}
+	sub := n.Subs[0]
+	if sub.Op != syntax.Set && sub.Op != syntax.Group && sub.Op != syntax.Begin && sub.Op != syntax.End && sub.Op != syntax.Word {
+		sub = &node{Op: syntax.Group, Text: "(?:", Subs: []*node{sub}}
 	}
 	var inner printer
 	product, err := inner.node(sub)
@@ -124,13 +126,13 @@ func (p *printer) repeat(n *node) (int, error) {
 		return 0, err
 	}
 	r := repeater{p: p, text: inner.out.String(), most: max(1, maxRepeat/product)}
-	if n.lazy {
+	if n.Lazy {
 		r.suffix = "?"
 	}
-	if err := r.write(n.min, n.max); err != nil {
+	if err := r.write(n.Min, n.Max); err != nil {
 		return 0, err
 	}
-	if times := max(n.min, n.max); times > 1 {
+	if times := max(n.Min, n.Max); times > 1 {
 		return product * min(times, r.most), nil
 	}
 	return product, nil

@@ -3,26 +3,28 @@ package ecma
 import (
 	"slices"
 	"unicode"
+
+	"github.com/outboxgen/outboxgen/runtime/ecma/syntax"
 )
 
 // pinned solves a look-ahead whose place is known from the begin or the end.
 func (s *solver) pinned(way []*node, backward bool) (dnf, bool, error) {
 	last := len(way) - 1
 	for i, n := range way {
-		if n.kind != look || n.behind {
+		if n.Op != syntax.Look || n.Behind {
 			continue
 		}
 		rest := slices.Delete(slices.Clone(way), i, i+1)
-		if way[0].kind == begin {
+		if way[0].Op == syntax.Begin {
 			if before, fixed := fixedWidth(way[1:i]...); fixed {
-				check, err := s.ask(backward, begun(before, n.subs[0])...)
+				check, err := s.ask(backward, begun(before, n.Subs[0])...)
 				if err != nil {
 					return nil, false, err
 				}
 				return s.together(check, n, backward, rest)
 			}
 		}
-		if way[last].kind != end || i == last {
+		if way[last].Op != syntax.End || i == last {
 			continue
 		}
 		after, fixed := fixedWidth(way[i+1 : last]...)
@@ -30,7 +32,7 @@ func (s *solver) pinned(way []*node, backward bool) (dnf, bool, error) {
 			continue
 		}
 		var check dnf
-		bodies := alternativesOf(n.subs[0])
+		bodies := alternativesOf(n.Subs[0])
 		if slices.ContainsFunc(bodies, func(n *node) bool { _, fixed := fixedWidth(n); return !fixed }) {
 			continue
 		}
@@ -52,7 +54,7 @@ func (s *solver) pinned(way []*node, backward bool) (dnf, bool, error) {
 
 // begun is body after so many characters of the text.
 func begun(before int, body *node) []*node {
-	return slices.Concat([]*node{{kind: begin}}, exactly(before), []*node{body})
+	return slices.Concat([]*node{{Op: syntax.Begin}}, exactly(before), []*node{body})
 }
 
 func exactly(n int) []*node {
@@ -64,11 +66,11 @@ func exactly(n int) []*node {
 
 // alternativesOf is n as alternatives.
 func alternativesOf(n *node) []*node {
-	for n.kind == group || n.kind == seq && len(n.subs) == 1 {
-		n = n.subs[0]
+	for n.Op == syntax.Group || n.Op == syntax.Sequence && len(n.Subs) == 1 {
+		n = n.Subs[0]
 	}
-	if n.kind == alt {
-		return n.subs
+	if n.Op == syntax.Alternatives {
+		return n.Subs
 	}
 	return []*node{n}
 }
@@ -77,7 +79,7 @@ func alternativesOf(n *node) []*node {
 // nothing is known of what follows.
 func push(way []*node, i int) ([][]*node, bool) {
 	n := way[i]
-	wanted, ok := charsOf(n.subs[0], true)
+	wanted, ok := charsOf(n.Subs[0], true)
 	if !ok {
 		return nil, false
 	}
@@ -86,7 +88,7 @@ func push(way []*node, i int) ([][]*node, bool) {
 	}
 	list := wanted[0]
 	j := i + 1
-	for j < len(way) && (way[j].kind == look || way[j].kind == word || way[j].kind == begin) {
+	for j < len(way) && (way[j].Op == syntax.Look || way[j].Op == syntax.Word || way[j].Op == syntax.Begin) {
 		j++
 	}
 	if j == len(way) && len(list) > 0 {
@@ -95,7 +97,7 @@ func push(way []*node, i int) ([][]*node, bool) {
 	before := slices.Concat(way[:i], way[i+1:j])
 	unchanged := [][]*node{slices.Concat(before, way[j:])}
 	held := func(holds bool) ([][]*node, bool) {
-		if holds == n.not {
+		if holds == n.Not {
 			return nil, true
 		}
 		return unchanged, true
@@ -104,26 +106,26 @@ func push(way []*node, i int) ([][]*node, bool) {
 		return held(true)
 	}
 	next, rest := way[j], way[j+1:]
-	switch next.kind {
-	case end:
-		return held(list[0].kind == end)
-	case set:
-		if list[0].kind == end {
+	switch next.Op {
+	case syntax.End:
+		return held(list[0].Op == syntax.End)
+	case syntax.Set:
+		if list[0].Op == syntax.End {
 			return held(false)
 		}
 		return through(before, n, list, next, rest), true
-	case repeat:
+	case syntax.Repeat:
 		return unfold(way[:j], next, rest)
-	case group:
-		if next.text != "(" && next.text != "(?:" {
+	case syntax.Group:
+		if next.Text != "(" && next.Text != "(?:" {
 			return nil, false
 		}
-		return [][]*node{slices.Concat(way[:j], flatten(next.subs[0]), rest)}, true
-	case seq:
-		return [][]*node{slices.Concat(way[:j], next.subs, rest)}, true
-	case alt:
+		return [][]*node{slices.Concat(way[:j], flatten(next.Subs[0]), rest)}, true
+	case syntax.Sequence:
+		return [][]*node{slices.Concat(way[:j], next.Subs, rest)}, true
+	case syntax.Alternatives:
 		var all [][]*node
-		for _, sub := range next.subs {
+		for _, sub := range next.Subs {
 			all = append(all, slices.Concat(way[:j], []*node{sub}, rest))
 		}
 		return all, true
@@ -133,8 +135,8 @@ func push(way []*node, i int) ([][]*node, bool) {
 }
 
 func flatten(n *node) []*node {
-	if n.kind == seq {
-		return n.subs
+	if n.Op == syntax.Sequence {
+		return n.Subs
 	}
 	return []*node{n}
 }
@@ -144,10 +146,10 @@ func pushEach(way []*node, i int, wanted [][]*node) [][]*node {
 	var each []*node
 	for _, list := range wanted {
 		one := *way[i]
-		one.subs = []*node{sequence(list...)}
+		one.Subs = []*node{sequence(list...)}
 		each = append(each, &one)
 	}
-	if way[i].not {
+	if way[i].Not {
 		return [][]*node{slices.Concat(way[:i], each, way[i+1:])}
 	}
 	var all [][]*node
@@ -160,7 +162,7 @@ func pushEach(way []*node, i int, wanted [][]*node) [][]*node {
 // through is what is left of a look-ahead n for the characters in list after the
 // first of them has met the character next.
 func through(before []*node, n *node, list []*node, next *node, rest []*node) [][]*node {
-	have, want := rangesOf(next.text), rangesOf(list[0].text)
+	have, want := rangesOf(next.Text), rangesOf(list[0].Text)
 	common, others := intersection(have, want), without(have, want)
 	taking := func(ranges []rune) *node {
 		if slices.Equal(ranges, have) {
@@ -171,14 +173,14 @@ func through(before []*node, n *node, list []*node, next *node, rest []*node) []
 	var after []*node
 	if len(list) > 1 {
 		left := *n
-		left.subs = []*node{sequence(list[1:]...)}
+		left.Subs = []*node{sequence(list[1:]...)}
 		after = []*node{&left}
 	}
 	var all [][]*node
-	if n.not && len(others) > 0 {
+	if n.Not && len(others) > 0 {
 		all = append(all, slices.Concat(before, []*node{taking(others)}, rest))
 	}
-	if len(common) > 0 && (!n.not || after != nil) {
+	if len(common) > 0 && (!n.Not || after != nil) {
 		all = append(all, slices.Concat(before, []*node{taking(common)}, after, rest))
 	}
 	return all
@@ -186,20 +188,20 @@ func through(before []*node, n *node, list []*node, next *node, rest []*node) []
 
 // unfold is a repeat as alternatives: none, or one and the rest of the repeat.
 func unfold(before []*node, n *node, rest []*node) ([][]*node, bool) {
-	sub := n.subs[0]
-	if low, _ := sub.width(); low == 0 || sub.looks() {
+	sub := n.Subs[0]
+	if low, _ := width(sub); low == 0 || looks(sub) {
 		return nil, false
 	}
 	var all [][]*node
-	if n.max != 0 {
+	if n.Max != 0 {
 		fewer := *n
-		fewer.min = max(0, n.min-1)
-		if n.max > 0 {
-			fewer.max = n.max - 1
+		fewer.Min = max(0, n.Min-1)
+		if n.Max > 0 {
+			fewer.Max = n.Max - 1
 		}
 		all = append(all, slices.Concat(before, []*node{sub, &fewer}, rest))
 	}
-	if n.min == 0 {
+	if n.Min == 0 {
 		all = append(all, slices.Concat(before, rest))
 	}
 	return all, true
@@ -208,18 +210,18 @@ func unfold(before []*node, n *node, rest []*node) ([][]*node, bool) {
 // charsOf is the texts that n takes, each as its characters and, it may be, the
 // end. Of a repeat that ends a look-ahead the least is enough.
 func charsOf(n *node, last bool) ([][]*node, bool) {
-	switch n.kind {
-	case set, end:
-		return [][]*node{{n}}, n.kind == set || last
-	case group:
-		if n.text != "(" && n.text != "(?:" {
+	switch n.Op {
+	case syntax.Set, syntax.End:
+		return [][]*node{{n}}, n.Op == syntax.Set || last
+	case syntax.Group:
+		if n.Text != "(" && n.Text != "(?:" {
 			return nil, false
 		}
-		return charsOf(n.subs[0], last)
-	case seq:
+		return charsOf(n.Subs[0], last)
+	case syntax.Sequence:
 		all := [][]*node{nil}
-		for i, sub := range n.subs {
-			next, ok := charsOf(sub, last && i == len(n.subs)-1)
+		for i, sub := range n.Subs {
+			next, ok := charsOf(sub, last && i == len(n.Subs)-1)
 			if !ok {
 				return nil, false
 			}
@@ -228,9 +230,9 @@ func charsOf(n *node, last bool) ([][]*node, bool) {
 			}
 		}
 		return all, true
-	case alt:
+	case syntax.Alternatives:
 		var all [][]*node
-		for _, sub := range n.subs {
+		for _, sub := range n.Subs {
 			next, ok := charsOf(sub, last)
 			if !ok {
 				return nil, false
@@ -238,7 +240,7 @@ func charsOf(n *node, last bool) ([][]*node, bool) {
 			all = append(all, next...)
 		}
 		return all, len(all) <= maxAlternatives
-	case repeat:
+	case syntax.Repeat:
 		return charsOfRepeat(n, last)
 	default:
 		return nil, false
@@ -249,16 +251,16 @@ func charsOf(n *node, last bool) ([][]*node, bool) {
 const maxChars = 32
 
 func charsOfRepeat(n *node, last bool) ([][]*node, bool) {
-	most := n.max
+	most := n.Max
 	if last {
-		most = n.min
+		most = n.Min
 	}
 	if most < 0 || most > maxChars {
 		return nil, false
 	}
 	var all [][]*node
-	for times := n.min; times <= most; times++ {
-		next, ok := charsOf(sequence(slices.Repeat(n.subs, times)...), last)
+	for times := n.Min; times <= most; times++ {
+		next, ok := charsOf(sequence(slices.Repeat(n.Subs, times)...), last)
 		if !ok {
 			return nil, false
 		}
@@ -273,11 +275,11 @@ func charsOfRepeat(n *node, last bool) ([][]*node, bool) {
 func (s *solver) edge(way []*node, backward bool) (dnf, bool, error) {
 	last := len(way) - 1
 	n := way[last]
-	if n.kind != look || n.behind {
+	if n.Op != syntax.Look || n.Behind {
 		return nil, false, nil
 	}
-	body := n.subs[0]
-	if n.not {
+	body := n.Subs[0]
+	if n.Not {
 		lists, ok := charsOf(body, true)
 		if !ok {
 			return nil, false, nil
@@ -298,13 +300,13 @@ func otherThan(lists [][]*node) *node {
 	atEnd := true
 	for _, list := range lists {
 		if len(list) == 0 {
-			return setOf(never) // the text is there whatever follows
+			return setOf(syntax.Never) // the text is there whatever follows
 		}
-		if list[0].kind == end {
+		if list[0].Op == syntax.End {
 			atEnd = false
 			continue
 		}
-		want := rangesOf(list[0].text)
+		want := rangesOf(list[0].Text)
 		var next []region
 		for _, r := range regions {
 			if common := intersection(r.ranges, want); len(common) > 0 {
@@ -318,7 +320,7 @@ func otherThan(lists [][]*node) *node {
 	}
 	var ways []*node
 	if atEnd {
-		ways = append(ways, &node{kind: end})
+		ways = append(ways, &node{Op: syntax.End})
 	}
 	for _, r := range regions {
 		switch {
@@ -330,7 +332,7 @@ func otherThan(lists [][]*node) *node {
 		}
 	}
 	if len(ways) == 0 {
-		return setOf(never)
+		return setOf(syntax.Never)
 	}
 	return oneOf(ways...)
 }
@@ -339,21 +341,21 @@ func otherThan(lists [][]*node) *node {
 // repeat.
 func (s *solver) tempered(way []*node, backward bool) (dnf, bool, error) {
 	last := len(way) - 1
-	if way[0].kind != begin || way[last].kind != end {
+	if way[0].Op != syntax.Begin || way[last].Op != syntax.End {
 		return nil, false, nil
 	}
 	for i, n := range way {
-		if n.kind != repeat || !n.looks() {
+		if n.Op != syntax.Repeat || !looks(n) {
 			continue
 		}
-		inner := flat(n.subs[0])
+		inner := flat(n.Subs[0])
 		before, fixedBefore := fixedWidth(way[1:i]...)
 		after, fixedAfter := fixedWidth(way[i+1 : last]...)
-		if len(inner) != 2 || inner[0].kind != look || inner[0].behind || !inner[0].not || inner[1].kind != set || !fixedBefore || !fixedAfter {
+		if len(inner) != 2 || inner[0].Op != syntax.Look || inner[0].Behind || !inner[0].Not || inner[1].Op != syntax.Set || !fixedBefore || !fixedAfter {
 			continue
 		}
-		body := inner[0].subs[0]
-		width, high := body.width()
+		body := inner[0].Subs[0]
+		width, high := width(body)
 		if width == 0 || after > 0 && width != high {
 			continue
 		}
@@ -369,7 +371,7 @@ func (s *solver) tempered(way []*node, backward bool) (dnf, bool, error) {
 			return nil, false, err
 		}
 		plain := *n
-		plain.subs = inner[1:]
+		plain.Subs = inner[1:]
 		rest := slices.Clone(way)
 		rest[i] = &plain
 		return s.together(check, inner[0], backward, rest)
@@ -380,7 +382,7 @@ func (s *solver) tempered(way []*node, backward bool) (dnf, bool, error) {
 // everywhere solves a look-ahead that follows a character which no other part of
 // a pattern for the whole text takes.
 func (s *solver) everywhere(way []*node, backward bool) (dnf, bool, error) {
-	if way[0].kind != begin || way[len(way)-1].kind != end {
+	if way[0].Op != syntax.Begin || way[len(way)-1].Op != syntax.End {
 		return nil, false, nil
 	}
 	root := sequence(way...)
@@ -389,30 +391,30 @@ func (s *solver) everywhere(way []*node, backward bool) (dnf, bool, error) {
 		return nil, false, nil
 	}
 	opposite := *n
-	opposite.not = !n.not
+	opposite.Not = !n.Not
 	check, err := s.ask(backward, char, &opposite)
 	if err != nil {
 		return nil, false, nil //nolint:nilerr // it is solved in no other way
 	}
 	forbidden := *n
-	forbidden.not = true
-	return s.together(check, &forbidden, backward, rest.subs)
+	forbidden.Not = true
+	return s.together(check, &forbidden, backward, rest.Subs)
 }
 
 // takeAfterChar is root without the first look-ahead that follows a character.
 func takeAfterChar(root *node) (rest, char, taken *node) {
-	if root.kind == look {
+	if root.Op == syntax.Look {
 		return root, nil, nil
 	}
 	m := *root
-	for i, sub := range root.subs {
-		if root.kind == seq && i > 0 && root.subs[i-1].kind == set && sub.kind == look && !sub.behind {
-			m.subs = slices.Delete(slices.Clone(root.subs), i, i+1)
-			return &m, root.subs[i-1], sub
+	for i, sub := range root.Subs {
+		if root.Op == syntax.Sequence && i > 0 && root.Subs[i-1].Op == syntax.Set && sub.Op == syntax.Look && !sub.Behind {
+			m.Subs = slices.Delete(slices.Clone(root.Subs), i, i+1)
+			return &m, root.Subs[i-1], sub
 		}
 		if inner, char, taken := takeAfterChar(sub); taken != nil {
-			m.subs = slices.Clone(root.subs)
-			m.subs[i] = inner
+			m.Subs = slices.Clone(root.Subs)
+			m.Subs[i] = inner
 			return &m, char, taken
 		}
 	}
@@ -422,14 +424,14 @@ func takeAfterChar(root *node) (rest, char, taken *node) {
 // takers is how many parts of root take a character that char takes; char itself
 // is one.
 func takers(root, char *node) int {
-	if root.kind == look {
+	if root.Op == syntax.Look {
 		return 0
 	}
-	if root.kind == set && len(intersection(rangesOf(root.text), rangesOf(char.text))) > 0 {
+	if root.Op == syntax.Set && len(intersection(rangesOf(root.Text), rangesOf(char.Text))) > 0 {
 		return 1
 	}
 	n := 0
-	for _, sub := range root.subs {
+	for _, sub := range root.Subs {
 		n += takers(sub, char)
 	}
 	return n

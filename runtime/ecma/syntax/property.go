@@ -1,36 +1,90 @@
-package ecma
+package syntax
 
 import (
 	"strings"
 	"unicode"
 )
 
+// property reads the rest of \p{…} or \P{…}.
+func (p *parser) property(start int, negated bool) (character, error) {
+	inside, _, closed := strings.Cut(p.rest(), "}")
+	name, braced := strings.CutPrefix(inside, "{")
+	if !braced || !closed {
+		return character{}, lacks(start, `\p without a property in braces`)
+	}
+	p.pos += len(inside) + 1
+	letter := "p"
+	if negated {
+		letter = "P"
+	}
+	if p.strict && isProperty(name) {
+		return character{set: `\` + letter}, nil // no tree is kept, and some of them are long
+	}
+	if known := goProperty(name); known != "" && !p.strict {
+		text := `\` + letter + "{" + known + "}"
+		return character{text: text, set: text}, nil
+	}
+	set := binaryProperty(name)
+	if set == "" || p.strict {
+		return character{}, lacks(start, `the property \`+letter+"{"+name+"}")
+	}
+	if negated {
+		set = "^" + set
+	}
+	if set = classOf(Ranges("["+set+"]", false)); set == "" {
+		set = `\x{d800}` // no text has half a surrogate pair
+	}
+	return character{set: set}, nil
+}
+
 // isProperty reports whether ECMA-262 has the property of Unicode that \p{…}
 // names.
-func isProperty(text string) bool {
-	key, value, keyed := strings.Cut(text, "=")
+func isProperty(name string) bool {
+	key, value, keyed := strings.Cut(name, "=")
 	switch {
 	case !keyed:
-		return isCategory(text) || strings.Contains(binaryProperties, " "+text+" ") && text != "" && !strings.Contains(text, " ")
+		return isBinary(name) || category(name) != ""
 	case key == "General_Category", key == "gc":
-		return isCategory(value)
+		return category(value) != ""
 	case key == "Script", key == "sc", key == "Script_Extensions", key == "scx":
-		return Script(value) != "" || value == "Zzzz" || value == "Unknown"
+		return script(value) != "" || value == "Zzzz" || value == "Unknown"
 	}
 	return false
 }
 
-// isCategory reports whether there is a general category of a name.
-func isCategory(name string) bool {
-	if name == "LC" || name == "Cased_Letter" || name == "Cn" || name == "Unassigned" {
-		return true
+// goProperty is what Go calls a general category or a script, "" if it has none.
+// Scripts need their key, as in ECMA-262; other dialects leave it out.
+func goProperty(name string) string {
+	key, value, keyed := strings.Cut(name, "=")
+	switch {
+	case !keyed && unicode.Scripts[name] != nil:
+		return name
+	case !keyed:
+		return category(name)
+	case key == "General_Category", key == "gc":
+		return category(value)
+	case key == "Script", key == "sc":
+		return script(value)
 	}
-	return unicode.Categories[name] != nil || unicode.CategoryAliases[name] != ""
+	return ""
 }
 
-// Script is what package unicode calls the script of a name or of a code of four
+// category is what package unicode calls a general category, "" if it has none.
+func category(name string) string {
+	if unicode.Categories[name] != nil {
+		return name
+	}
+	return unicode.CategoryAliases[name]
+}
+
+// isBinary reports whether there is a property of one word.
+func isBinary(name string) bool {
+	return strings.Contains(binaryProperties, " "+name+" ") && name != "" && !strings.Contains(name, " ")
+}
+
+// script is what package unicode calls the script of a name or of a code of four
 // letters; "" if it has none.
-func Script(name string) string {
+func script(name string) string {
 	if long := scriptCodes[name]; long != "" {
 		name = long
 	}
@@ -38,6 +92,84 @@ func Script(name string) string {
 		return ""
 	}
 	return name
+}
+
+// derived are the properties that Unicode derives from others.
+var derived = map[string][]string{
+	"Alphabetic":  {"L", "Nl", "Other_Alphabetic"},
+	"Lowercase":   {"Ll", "Other_Lowercase"},
+	"Uppercase":   {"Lu", "Other_Uppercase"},
+	"Math":        {"Sm", "Other_Math"},
+	"ID_Start":    {"L", "Nl", "Other_ID_Start"},
+	"ID_Continue": {"L", "Nl", "Other_ID_Start", "Mn", "Mc", "Nd", "Pc", "Other_ID_Continue"},
+}
+
+// shortProperties are short names of properties.
+var shortProperties = map[string]string{
+	"Alpha": "Alphabetic", "Lower": "Lowercase", "Upper": "Uppercase", "IDS": "ID_Start", "IDC": "ID_Continue",
+	"AHex": "ASCII_Hex_Digit", "Hex": "Hex_Digit", "space": "White_Space", "Dia": "Diacritic", "Ext": "Extender",
+	"Ideo": "Ideographic", "Join_C": "Join_Control", "Pat_Syn": "Pattern_Syntax", "Pat_WS": "Pattern_White_Space",
+	"QMark": "Quotation_Mark", "RI": "Regional_Indicator", "SD": "Soft_Dotted", "STerm": "Sentence_Terminal",
+	"Term": "Terminal_Punctuation", "UIdeo": "Unified_Ideograph", "VS": "Variation_Selector", "NChar": "Noncharacter_Code_Point",
+}
+
+// binaryProperty is the characters that have a property, inside a class; "" for
+// one that package unicode does not know.
+func binaryProperty(name string) string {
+	switch name {
+	case "Any":
+		return `\x00-\x{10FFFF}`
+	case "ASCII":
+		return `\x00-\x7f`
+	case "Assigned":
+		return `\P{Cn}`
+	}
+	if !isBinary(name) {
+		return ""
+	}
+	if long := shortProperties[name]; long != "" {
+		name = long
+	}
+	if parts := derived[name]; parts != nil {
+		set := tables(parts...)
+		if strings.HasPrefix(name, "ID_") {
+			outside := classOf(Ranges("[^"+set+"]", false))
+			set = "^" + outside + tables("Pattern_Syntax", "Pattern_White_Space")
+			return classOf(Ranges("["+set+"]", false))
+		}
+		return set
+	}
+	if unicode.Properties[name] == nil {
+		return ""
+	}
+	return tables(name)
+}
+
+// tables is the characters of some tables of package unicode, inside a class.
+func tables(names ...string) string {
+	var ranges []rune
+	add := func(low, high, stride rune) {
+		if stride == 1 {
+			ranges = append(ranges, low, high)
+			return
+		}
+		for r := low; r <= high; r += stride {
+			ranges = append(ranges, r, r)
+		}
+	}
+	for _, name := range names {
+		table := unicode.Categories[name]
+		if table == nil {
+			table = unicode.Properties[name]
+		}
+		for _, r := range table.R16 {
+			add(rune(r.Lo), rune(r.Hi), rune(r.Stride))
+		}
+		for _, r := range table.R32 {
+			add(rune(r.Lo), rune(r.Hi), rune(r.Stride))
+		}
+	}
+	return classOf(ranges)
 }
 
 // binaryProperties are the properties of one word, and their short names.
