@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/outboxgen/outboxgen/runtime/ecma"
 )
 
 // compiler makes the nodes of a set; each schema has one, so that a schema may
@@ -70,7 +72,7 @@ func (c *compiler) values(n *node) {
 		n.constant = n.Const.canonical()
 	}
 	if n.Pattern != "" {
-		n.pattern = MustCompilePattern(n.Pattern)
+		n.pattern = ecma.MustCompilePattern(n.Pattern)
 	}
 	for _, bound := range []struct {
 		into **number
@@ -94,7 +96,7 @@ func (c *compiler) members(n *node) {
 	}
 	for _, source := range slices.Sorted(maps.Keys(n.PatternProperties)) {
 		n.patterns = append(n.patterns, pattern{
-			source: source, expr: MustCompilePattern(source),
+			source: source, expr: ecma.MustCompilePattern(source),
 			node: c.node(n.PatternProperties[source], n.at+"/patternProperties/"+escape(source)),
 		})
 	}

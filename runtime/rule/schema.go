@@ -2,6 +2,8 @@ package rule
 
 import (
 	"sync"
+
+	"github.com/outboxgen/outboxgen/runtime/ecma"
 )
 
 // A Schema is one JSON Schema. The zero value takes every value. Each field is
@@ -22,7 +24,7 @@ type Schema struct {
 	Const JSON
 
 	Properties            map[string]*Schema
-	PatternProperties     map[string]*Schema // the names are patterns, see CompilePattern
+	PatternProperties     map[string]*Schema // the names are patterns, see ecma.CompilePattern
 	AdditionalProperties  *Schema
 	UnevaluatedProperties *Schema
 	PropertyNames         *Schema
@@ -51,7 +53,7 @@ type Schema struct {
 
 	MinLength int
 	MaxLength *int
-	Pattern   string // see CompilePattern
+	Pattern   string // see ecma.CompilePattern
 	Format    string
 
 	// Bounds are JSON numbers.
@@ -96,7 +98,7 @@ type node struct {
 	minimum, maximum    *number
 	above, below        *number
 	step                *number
-	pattern             *Pattern
+	pattern             *ecma.Pattern
 	allOf, anyOf, oneOf []*node
 	not, when           *node
 	then, otherwise     *node
@@ -110,6 +112,6 @@ type member struct {
 
 type pattern struct {
 	source string
-	expr   *Pattern
+	expr   *ecma.Pattern
 	node   *node
 }

@@ -13,7 +13,7 @@ import (
 	"sync"
 	"unicode/utf8"
 
-	"github.com/outboxgen/outboxgen/runtime/rule"
+	"github.com/outboxgen/outboxgen/runtime/ecma"
 )
 
 // A Checker collects the violations of a value. Every check takes, last, the
@@ -185,13 +185,13 @@ func count(n int, what string) string {
 // A Pattern is a regular expression that is compiled when it is first used.
 type Pattern struct {
 	source string
-	once   func() *rule.Pattern
+	once   func() *ecma.Pattern
 }
 
-// NewPattern is a pattern as rule.CompilePattern reads it. The generator has
+// NewPattern is a pattern as ecma.CompilePattern reads it. The generator has
 // checked that it compiles.
 func NewPattern(source string) *Pattern {
-	return &Pattern{source: source, once: sync.OnceValue(func() *rule.Pattern { return rule.MustCompilePattern(source) })}
+	return &Pattern{source: source, once: sync.OnceValue(func() *ecma.Pattern { return ecma.MustCompilePattern(source) })}
 }
 
 // Matches checks that a part of s matches the pattern.

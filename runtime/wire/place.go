@@ -5,7 +5,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/outboxgen/outboxgen/runtime/rule"
+	"github.com/outboxgen/outboxgen/runtime/ecma"
 )
 
 // place is where the keyword rule stands in the schema of the value at a path,
@@ -65,7 +65,7 @@ func (s segment) fits(token string) bool {
 	case s.item:
 		return token == strconv.Itoa(s.index)
 	case wild:
-		p, err := rule.CompilePattern(pattern)
+		p, err := ecma.CompilePattern(pattern)
 		return err == nil && p.MatchString(s.name)
 	default:
 		return token == s.name

@@ -16,7 +16,6 @@
 package ecma
 
 import (
-	"regexp"
 	"strings"
 
 	"github.com/outboxgen/outboxgen/runtime/ecma"
@@ -83,7 +82,7 @@ func (p Pattern) Expr() (string, bool) {
 	return "", false
 }
 
-// String is the pattern as package rule of the runtime reads it: one expression
+// String is the pattern as package ecma of the runtime reads it: one expression
 // of Go; or (?=…) for each expression that must be found and (?!…) for each that
 // must not, the last of which may stand without brackets if it must be found; or
 // several of these alternatives with | between them, all in brackets; or (?u) and
@@ -111,54 +110,7 @@ func (p Pattern) String() string {
 }
 
 // Matcher compiles the pattern.
-func (p Pattern) Matcher() *Matcher {
-	if p.Alternatives == nil {
-		whole, err := ecma.Compile(p.Whole)
-		if err != nil {
-			panic(err) // Translate has compiled it
-		}
-		return &Matcher{whole: whole}
-	}
-	m := &Matcher{}
-	for _, checks := range p.Alternatives {
-		var compiled []compiledCheck
-		for _, c := range checks {
-			compiled = append(compiled, compiledCheck{regexp.MustCompile(c.Expr), c.Not})
-		}
-		m.alternatives = append(m.alternatives, compiled)
-	}
-	return m
-}
+func (p Pattern) Matcher() *Matcher { return ecma.MustCompilePattern(p.String()) }
 
 // A Matcher is a compiled pattern.
-type Matcher struct {
-	alternatives [][]compiledCheck
-	whole        *ecma.Expr // if there are no alternatives
-}
-
-type compiledCheck struct {
-	expr *regexp.Regexp
-	not  bool
-}
-
-// MatchString reports whether the pattern is found in text.
-func (m *Matcher) MatchString(text string) bool {
-	if m.whole != nil {
-		return m.whole.MatchString(text)
-	}
-	for _, checks := range m.alternatives {
-		if meets(checks, text) {
-			return true
-		}
-	}
-	return false
-}
-
-func meets(checks []compiledCheck, text string) bool {
-	for _, c := range checks {
-		if c.expr.MatchString(text) == c.not {
-			return false
-		}
-	}
-	return true
-}
+type Matcher = ecma.Pattern

@@ -10,7 +10,7 @@ import (
 // Pattern is a regular expression of a schema, which Go may be able to match.
 type Pattern struct {
 	Text    string // as the schema has it
-	Source  string // as package rule of the runtime reads it, "" if it has none
+	Source  string // as package ecma of the runtime reads it, "" if it has none
 	Missing string // what Go lacks
 	Loose   string // of a pattern without Source, one that is found wherever it is, and maybe elsewhere; "" for none
 	Broken  string // why it is no regular expression at all

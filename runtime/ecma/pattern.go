@@ -1,19 +1,17 @@
-package rule
+package ecma
 
 import (
 	"errors"
 	"regexp"
 	"strings"
-
-	"github.com/outboxgen/outboxgen/runtime/ecma"
 )
 
 // A Pattern is a compiled pattern of a schema: one expression in Go's syntax, or
 // several where the schema's pattern looks ahead or behind, which Go's
-// expressions cannot; or one of package ecma. It is safe for concurrent use.
+// expressions cannot; or an [Expr]. It is safe for concurrent use.
 type Pattern struct {
 	alternatives [][]search
-	whole        *ecma.Expr // if there are no alternatives
+	whole        *Expr // if there are no alternatives
 }
 
 // search is an expression that must be found in a text, or must not.
@@ -32,10 +30,10 @@ type search struct {
 // and ^foo does not. Alternatives have | between them and consist of such
 // expressions only: (?!^foo)(?=^[a-z]+$)|(?=^[0-9]+$).
 //
-// What begins with (?u) is an expression of package ecma.
+// What begins with (?u) is a pattern for [Compile].
 func CompilePattern(source string) (*Pattern, error) {
 	if expr, is := strings.CutPrefix(source, "(?u)"); is {
-		whole, err := ecma.Compile(expr)
+		whole, err := Compile(expr)
 		return &Pattern{whole: whole}, err
 	}
 	p := &Pattern{}
@@ -73,7 +71,7 @@ func CompilePattern(source string) (*Pattern, error) {
 func MustCompilePattern(source string) *Pattern {
 	p, err := CompilePattern(source)
 	if err != nil {
-		panic("rule: " + err.Error())
+		panic("ecma: " + err.Error())
 	}
 	return p
 }

@@ -1,11 +1,11 @@
-package rule_test
+package ecma_test
 
 import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/outboxgen/outboxgen/runtime/rule"
+	"github.com/outboxgen/outboxgen/runtime/ecma"
 )
 
 // A pattern is an expression with others in front of it, and which texts it takes.
@@ -26,7 +26,7 @@ func TestPattern(t *testing.T) {
 		`(?!(?:f(o|x)o|\(|\]))b?`:          {"", "bar", "7"},
 		`(?u)o(?=b)|(?<!.)[(7]`:            {"foobar", "7", "("},
 	} {
-		p, err := rule.CompilePattern(source)
+		p, err := ecma.CompilePattern(source)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -48,7 +48,7 @@ func TestPattern(t *testing.T) {
 func TestPatternThatDoesNotCompile(t *testing.T) {
 	t.Parallel()
 	for _, source := range []string{`(`, `(?=`, `(?!a`, `(?!()`, `(?=a)(`, `a(?=b)`, `(?=a)|(?!`, `(?=[a)`, `(?=a)b|(?=c)`, `\`, `(?=\`, `(?u)(`, `(?u)(?`} {
-		if _, err := rule.CompilePattern(source); err == nil {
+		if _, err := ecma.CompilePattern(source); err == nil {
 			t.Errorf("%s compiles", source)
 		}
 	}
