@@ -1,6 +1,7 @@
 package ecma
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/outboxgen/outboxgen/runtime/ecma/syntax"
@@ -82,13 +83,5 @@ func (l *loosener) reference(n *node) bool {
 
 // refers reports whether there is a back reference in n.
 func refers(n *node) bool {
-	if n.Op == syntax.Reference {
-		return true
-	}
-	for _, sub := range n.Subs {
-		if refers(sub) {
-			return true
-		}
-	}
-	return false
+	return n.Op == syntax.Reference || slices.ContainsFunc(n.Subs, refers)
 }

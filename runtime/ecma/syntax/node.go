@@ -43,8 +43,8 @@ type Node struct {
 	Op Op
 	// Pos and End are where it stands: it is the text from Pos up to End, in bytes.
 	Pos, End int
-	// Text is a Set, Word or Flags in the syntax of package regexp, and of a Group
-	// how it begins there.
+	// Text is a Set, Word or Flags in the syntax of package regexp, how a Group
+	// begins there, and the name of a Reference that has one.
 	Text string
 	Subs []*Node
 	// Fold is set for a Set in which case counts for nothing.

@@ -40,7 +40,6 @@ type parser struct {
 	tree     Tree
 	captures int
 	names    map[string]int // of captures, by their index
-	unknown  map[*Node]string
 }
 
 // flags are those that change what is read.
@@ -74,7 +73,7 @@ func (p *parser) take(prefix string) bool {
 }
 
 func (p *parser) parse() (*Tree, error) {
-	p.names, p.unknown = map[string]int{}, map[*Node]string{}
+	p.names = map[string]int{}
 	p.begin(nil, -1, flags{})
 	for !p.done() {
 		if err := p.part(); err != nil {
@@ -359,11 +358,13 @@ func (p *parser) name() (string, bool) {
 		r, size := utf8.DecodeRuneInString(p.rest())
 		p.pos += size
 		if r == '\\' {
-			c, err := p.nameEscape(start)
-			if err != nil {
+			if !p.take("u") {
 				return "", false
 			}
-			r = c.r
+			c, err := p.unicode(start)
+			if r = c.r; err != nil {
+				return "", false
+			}
 		}
 		if size == 0 || !isNameRune(r, name.Len() == 0) {
 			return "", false
@@ -371,13 +372,6 @@ func (p *parser) name() (string, bool) {
 		name.WriteRune(r)
 	}
 	return name.String(), name.Len() > 0
-}
-
-func (p *parser) nameEscape(start int) (character, error) {
-	if !p.take("u") {
-		return character{}, lacks(start, "an escape in a name")
-	}
-	return p.unicode(start)
 }
 
 func isNameRune(r rune, first bool) bool {
@@ -410,11 +404,10 @@ func (p *parser) reference() (*Node, error) {
 	if !ok {
 		return nil, lacks(start, "a back reference")
 	}
-	n := p.leaf(Reference, start, "")
+	n := p.leaf(Reference, start, name)
+	n.Index = -1
 	if index, known := p.names[name]; known {
 		n.Index = index
-	} else {
-		p.unknown[n] = name
 	}
 	p.tree.References = append(p.tree.References, n)
 	return n, nil
@@ -423,12 +416,11 @@ func (p *parser) reference() (*Node, error) {
 // resolve finds the groups of all references.
 func (p *parser) resolve() error {
 	for _, n := range p.tree.References {
-		if name, later := p.unknown[n]; later {
-			index, known := p.names[name]
-			if !known {
-				index = maxCount
+		if n.Index < 0 {
+			n.Index = p.captures
+			if index, known := p.names[n.Text]; known {
+				n.Index = index
 			}
-			n.Index = index
 		}
 		if p.strict && n.Index >= p.captures {
 			return lacks(n.Pos, "a back reference to a group that is not there")
