@@ -303,7 +303,7 @@ func (p *parser) group() (*Node, error) {
 		return nil, lacks(p.pos, "groups that are nested too deep")
 	}
 	p.begin(n, index, outer)
-	return nil, nil //nolint:nilnil // the group is a part when it is closed
+	return nil, nil // the group is a part when it is closed
 }
 
 // closed is the group that a bracket has just closed.
@@ -398,7 +398,7 @@ func (p *parser) reference() (*Node, error) {
 		return n, nil
 	}
 	if !p.take(`\k<`) {
-		return nil, nil //nolint:nilnil // it is another escape
+		return nil, nil // it is another escape
 	}
 	name, ok := p.name()
 	if !ok {
