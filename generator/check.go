@@ -10,11 +10,10 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/outboxgen/outboxgen/generator/internal/contract"
-	"github.com/outboxgen/outboxgen/generator/internal/diag"
-	"github.com/outboxgen/outboxgen/generator/internal/gitfs"
-	"github.com/outboxgen/outboxgen/generator/internal/lint"
-	"github.com/outboxgen/outboxgen/generator/internal/report"
+	"github.com/outboxgen/outboxgen/generator/internal/check/contract"
+	"github.com/outboxgen/outboxgen/generator/internal/check/gitfs"
+	"github.com/outboxgen/outboxgen/generator/internal/check/lint"
+	"github.com/outboxgen/outboxgen/generator/internal/finding"
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
 
@@ -64,24 +63,20 @@ type CheckResult struct {
 	// Events is the number of events in the project.
 	Events int
 
-	findings []report.Finding
-	sources  diag.Sources
+	findings []finding.Finding
+	sources  finding.Sources
 	prefix   string // from the top of the repository to the project
 }
 
 // Findings is everything there is to say, sorted by place.
 func (r *CheckResult) Findings() []Finding {
-	all := make([]Finding, len(r.findings))
-	for i, f := range r.findings {
-		all[i] = f.Finding
-	}
-	return all
+	return slices.Clone(r.findings)
 }
 
 // Failed reports whether there is an error among the findings or, when strict,
 // a warning.
 func (r *CheckResult) Failed(strict bool) bool {
-	return slices.ContainsFunc(r.findings, func(f report.Finding) bool {
+	return slices.ContainsFunc(r.findings, func(f finding.Finding) bool {
 		return f.Severity == Error || strict && f.Severity == Warning
 	})
 }
@@ -115,15 +110,14 @@ func Check(ctx context.Context, cfg CheckConfig) (*CheckResult, error) {
 	}
 	for _, f := range l.findings() {
 		if c.skips(PartLint) || !lint.Covers(l.project, f) {
-			c.add(report.Finding{Finding: f})
+			c.add(f)
 		}
 	}
 	if !c.skips(PartLint) {
 		for _, f := range lint.Lint(l.project) {
-			if ofStandard(f.Finding) {
-				continue
+			if !ofStandard(f) {
+				c.add(f)
 			}
-			c.add(report.Finding{Finding: f.Finding, Pointer: f.Pointer, HasPointer: f.HasPointer})
 		}
 	}
 	if !c.skips(PartCompat) && cfg.Against != AgainstNothing {
@@ -148,7 +142,7 @@ type check struct {
 
 func (c *check) skips(part Part) bool { return slices.Contains(c.cfg.Skip, part) }
 
-func (c *check) add(f ...report.Finding) { c.result.findings = append(c.result.findings, f...) }
+func (c *check) add(f ...finding.Finding) { c.result.findings = append(c.result.findings, f...) }
 
 // prefix is the path from the top of the git repository to the project, for
 // programs that show findings in the repository; "" where there is none.
@@ -184,17 +178,17 @@ func (c *check) generated(ctx context.Context) error {
 }
 
 // outOfDate is a difference as a finding.
-func outOfDate(d Difference) report.Finding {
-	pos := diag.Pos{File: d.Path, Line: 1, Col: 1}
+func outOfDate(d Difference) finding.Finding {
+	pos := finding.Pos{File: d.Path, Line: 1, Col: 1}
 	switch d.Kind {
 	case Stale:
 		pos.Line = firstDifference(d.Diff())
-		return contract.Found("GENERATED_FILE_STALE", "", pos, "the file is not what its schema makes")
+		return contract.Found("generated-file-stale", "", pos, "the file is not what its schema makes")
 	case Orphaned:
-		return contract.Found("GENERATED_FILE_ORPHANED", "", pos, "the file belongs to no event any more")
+		return contract.Found("generated-file-orphaned", "", pos, "the file belongs to no event any more")
 	case Missing:
 	}
-	return contract.Found("GENERATED_FILE_MISSING", "", diag.Pos{File: d.Path}, "the file is not there")
+	return contract.Found("generated-file-missing", "", finding.Pos{File: d.Path}, "the file is not there")
 }
 
 // firstDifference is the line of the file on disk at which a unified diff
@@ -220,37 +214,40 @@ func firstDifference(diff string) int {
 func (c *check) finish() {
 	findings := c.result.findings
 	for _, a := range c.project.Config.Compat.Accept {
-		used := false
+		used, id := false, finding.Canonical(a.ID.Text)
 		for i := range findings {
 			f := &findings[i]
-			if f.ID == a.ID.Text && f.Details["event"] == a.Event.Text {
+			if f.ID == id && f.Event == a.Event.Text {
 				used = true
-				f.Severity, f.Hint = diag.Note, ""
+				f.Severity, f.Hint = finding.Note, ""
 				f.Message += "; accepted: " + a.Reason.Text
 			}
 		}
 		if !used && c.result.Against != "" {
-			findings = append(findings, contract.Found("ACCEPTANCE_UNUSED", "", a.Pos,
-				fmt.Sprintf("nothing is found that this accepts: no %s of the event %s", a.ID.Text, diag.Quote(a.Event.Text))))
+			findings = append(findings, contract.Found("acceptance-unused", "", a.Pos,
+				fmt.Sprintf("nothing is found that this accepts: no %s of the event %s", id, finding.Quote(a.Event.Text))))
 		}
 	}
-	slices.SortStableFunc(findings, func(a, b report.Finding) int {
+	slices.SortStableFunc(findings, func(a, b finding.Finding) int {
 		return cmp.Or(
-			cmp.Compare(a.Pos.File, b.Pos.File), cmp.Compare(a.Pos.Line, b.Pos.Line), cmp.Compare(a.Pos.Col, b.Pos.Col),
-			cmp.Compare(a.Severity, b.Severity), cmp.Compare(a.ID, b.ID), cmp.Compare(a.Message, b.Message),
+			a.Pos.Compare(b.Pos), cmp.Compare(a.Severity, b.Severity), cmp.Compare(a.ID, b.ID), cmp.Compare(a.Message, b.Message),
 		)
 	})
-	c.result.findings = slices.CompactFunc(findings, func(a, b report.Finding) bool { return a.Finding == b.Finding && a.Old == b.Old })
+	// A change in a file that several events share is one finding.
+	c.result.findings = slices.CompactFunc(findings, func(a, b finding.Finding) bool {
+		a.Event, a.Change = b.Event, b.Change
+		return a == b
+	})
 }
 
 // configPos is where the project file says which events there are.
-func (c *check) configPos() diag.Pos {
+func (c *check) configPos() finding.Pos {
 	for _, member := range []string{"schemas", "events"} {
 		if pos, ok := c.project.Config.At[member]; ok {
 			return pos
 		}
 	}
-	return diag.Pos{File: path.Base(filepath.ToSlash(c.project.Config.Path)), Line: 1, Col: 1}
+	return finding.Pos{File: path.Base(filepath.ToSlash(c.project.Config.Path)), Line: 1, Col: 1}
 }
 
 // join3 lists names for a message.

@@ -11,9 +11,9 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/outboxgen/outboxgen/generator/internal/baseline"
-	"github.com/outboxgen/outboxgen/generator/internal/contract"
-	"github.com/outboxgen/outboxgen/generator/internal/gitfs"
+	"github.com/outboxgen/outboxgen/generator/internal/check/baseline"
+	"github.com/outboxgen/outboxgen/generator/internal/check/contract"
+	"github.com/outboxgen/outboxgen/generator/internal/check/gitfs"
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
 

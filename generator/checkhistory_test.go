@@ -23,18 +23,18 @@ func history(t testing.TB) *repo {
 		{"PASS", func() { r.write("outboxgen.yaml", project); r.write(v1, placed) }},
 		{"PASS", func() { r.replace(v1, "A customer placed an order.", "A customer confirmed an order.") }},
 		{"PASS", func() { r.replace(v1, "  note:", "  coupon: {type: string, description: A code.}\n  note:") }},
-		{"REQUIRED_PROPERTY_ADDED_TO_CLOSED_MODEL", func() {
+		{"required-property-added-to-closed-model", func() {
 			r.replace(v1, "required: [order_id, state]", "required: [order_id, state, total]")
 			r.replace(v1, "  note:", "  total: {type: integer, description: In cents.}\n  note:")
 		}},
 		{"PASS", func() { r.replace(v1, "[new, paid]", "[new, paid, sent]") }},
-		{"ENUM_VALUE_REMOVED", func() { r.replace(v1, "[new, paid, sent]", "[new, sent]") }},
+		{"enum-value-removed", func() { r.replace(v1, "[new, paid, sent]", "[new, sent]") }},
 		{"PASS", func() { r.replace(v1, "total: {type: integer", "total: {type: number") }},
-		{"TYPE_NARROWED", func() { r.replace(v1, "total: {type: number", "total: {type: integer") }},
-		{"TOPIC_CHANGED", func() { r.replace(v1, "  aggregate:", "  topic: shop.orders\n  aggregate:") }},
-		{"KEY_CHANGED", func() { r.replace(v1, "  aggregate:", "  key: /state\n  aggregate:") }},
-		{"AGGREGATE_ID_CHANGED", func() { r.replace(v1, "id: /order_id}", "id: /state}") }},
-		{"AGGREGATE_TYPE_CHANGED", func() { r.replace(v1, "{type: order,", "{type: purchase,") }},
+		{"type-narrowed", func() { r.replace(v1, "total: {type: number", "total: {type: integer") }},
+		{"topic-changed", func() { r.replace(v1, "  aggregate:", "  topic: shop.orders\n  aggregate:") }},
+		{"key-changed", func() { r.replace(v1, "  aggregate:", "  key: /state\n  aggregate:") }},
+		{"aggregate-id-changed", func() { r.replace(v1, "id: /order_id}", "id: /state}") }},
+		{"aggregate-type-changed", func() { r.replace(v1, "{type: order,", "{type: purchase,") }},
 		{"PASS", func() { r.git("mv", v1, "schemas/placed.yaml") }},
 		{"PASS", func() {
 			r.git("mv", "schemas/placed.yaml", v1)
@@ -43,9 +43,9 @@ func history(t testing.TB) *repo {
 		{"PASS", func() {
 			r.write(v2, strings.ReplaceAll(strings.ReplaceAll(r.read(v2), "additionalProperties: false\n", ""), "maxLength: 36", "maxLength: 40"))
 		}},
-		{"MAX_LENGTH_DECREASED", func() { r.replace(v2, "maxLength: 40", "maxLength: 30") }},
-		{"EVENT_REMOVED", func() { r.git("rm", "-q", v1) }},
-		{"ENVELOPE_CHANGED", func() { r.write("outboxgen.yaml", project+"envelope: cloudevents\n") }},
+		{"max-length-decreased", func() { r.replace(v2, "maxLength: 40", "maxLength: 30") }},
+		{"event-removed", func() { r.git("rm", "-q", v1) }},
+		{"envelope-changed", func() { r.write("outboxgen.yaml", project+"envelope: cloudevents\n") }},
 		{"PASS", func() {
 			r.write("schemas/lib.yaml", "$defs:\n  cents: {type: integer, minimum: 0}\n")
 			r.write(pay, `title: PaymentTaken
@@ -54,14 +54,14 @@ type: object
 properties: {amount: {$ref: "lib.yaml#/$defs/cents"}}
 `)
 		}},
-		{"MINIMUM_INCREASED", func() { r.replace("schemas/lib.yaml", "minimum: 0", "minimum: 1") }},
-		{"EVENT_TYPE_CHANGED", func() { r.replace(pay, "shop.payment_taken.v1", "shop.payments.taken.v1") }},
-		{"CORRELATION_ADDED PROPERTY_ADDED_TO_OPEN_MODEL", func() {
+		{"minimum-increased", func() { r.replace("schemas/lib.yaml", "minimum: 0", "minimum: 1") }},
+		{"event-type-changed", func() { r.replace(pay, "shop.payment_taken.v1", "shop.payments.taken.v1") }},
+		{"correlation-added property-added-to-open-model", func() {
 			r.replace(pay, "aggregate: {type: payment}", "aggregate: {type: payment}, correlation: /request")
 			r.replace(pay, "properties: {", "properties: {request: {type: string}, ")
 		}},
 		{"PASS", func() { r.replace("outboxgen.yaml", "schemas/*.yaml", "schemas/**/*.yaml") }},
-		{"EVENT_REMOVED EVENT_REMOVED no-events unlisted-event unlisted-event", func() { r.replace("outboxgen.yaml", "schemas/**/*.yaml", "schemas/l*.yaml") }},
+		{"event-removed event-removed no-events unlisted-event unlisted-event", func() { r.replace("outboxgen.yaml", "schemas/**/*.yaml", "schemas/l*.yaml") }},
 	} {
 		change.make()
 		r.commit(change.verdict)

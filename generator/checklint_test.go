@@ -30,7 +30,7 @@ func TestCheckSaysOnceWhatLintFinds(t *testing.T) {
 		skip []generator.Part
 		want []string
 	}{
-		{nil, []string{"KEY_MISSABLE", "REQUIRED_PROPERTY_UNDECLARED"}},
+		{nil, []string{"key-missable", "required-property-undeclared"}},
 		{[]generator.Part{generator.PartLint}, []string{"pointer-optional", "required-undescribed"}},
 	} {
 		result, err := generator.Check(t.Context(), generator.CheckConfig{

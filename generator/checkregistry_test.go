@@ -45,24 +45,24 @@ func TestCheckAgainstARegistry(t *testing.T) {
 		},
 		{
 			"every version counts", "{level: BACKWARD_TRANSITIVE}", "shop.order_placed.v1-value",
-			[]sr.Schema{{Schema: strings.Replace(registered, "36", "99", 1), Type: sr.TypeJSON}, {Schema: registered, Type: sr.TypeJSON}}, "MAX_LENGTH_DECREASED",
+			[]sr.Schema{{Schema: strings.Replace(registered, "36", "99", 1), Type: sr.TypeJSON}, {Schema: registered, Type: sr.TypeJSON}}, "max-length-decreased",
 		},
 		{
 			"subjects named by record", "{subjects: record}", "OrderPlaced",
-			[]sr.Schema{{Schema: strings.Replace(registered, `"paid"`, `"paid", "lost"`, 1), Type: sr.TypeJSON}}, "ENUM_VALUE_REMOVED",
+			[]sr.Schema{{Schema: strings.Replace(registered, `"paid"`, `"paid", "lost"`, 1), Type: sr.TypeJSON}}, "enum-value-removed",
 		},
 		{
 			"subjects named by topic and record", "{subjects: topic-record}", "shop.order_placed.v1-OrderPlaced",
-			[]sr.Schema{{Schema: strings.Replace(registered, `"paid"`, `"paid", "lost"`, 1), Type: sr.TypeJSON}}, "ENUM_VALUE_REMOVED",
+			[]sr.Schema{{Schema: strings.Replace(registered, `"paid"`, `"paid", "lost"`, 1), Type: sr.TypeJSON}}, "enum-value-removed",
 		},
-		{"Avro there", "{}", "shop.order_placed.v1-value", []sr.Schema{{Schema: `"string"`}}, "SCHEMA_TYPE_CHANGED"},
-		{"no schema there", "{}", "shop.order_placed.v1-value", []sr.Schema{{Schema: `{"type": "text"}`, Type: sr.TypeJSON}}, "EARLIER_UNREADABLE"},
+		{"Avro there", "{}", "shop.order_placed.v1-value", []sr.Schema{{Schema: `"string"`}}, "schema-type-changed"},
+		{"no schema there", "{}", "shop.order_placed.v1-value", []sr.Schema{{Schema: `{"type": "text"}`, Type: sr.TypeJSON}}, "earlier-unreadable"},
 		{
 			"a reference", "{}", "shop.order_placed.v1-value",
 			[]sr.Schema{{
 				Schema: strings.Replace(registered, `{"type": "string", "maxLength": 36}`, `{"$ref": "https://schemas.example.com/id.json"}`, 1),
 				Type:   sr.TypeJSON, References: []sr.SchemaReference{{Name: "https://schemas.example.com/id.json", Subject: "ids", Version: 1}},
-			}}, "MAX_LENGTH_DECREASED",
+			}}, "max-length-decreased",
 		},
 		{"no level", "{level: NONE}", "shop.order_placed.v1-value", []sr.Schema{{Schema: `{"type": "string"}`, Type: sr.TypeJSON}}, "PASS"},
 	} {
@@ -107,9 +107,9 @@ func TestCheckNamesWhatIsRegistered(t *testing.T) {
 		if err := result.Write(&b, "text", generator.CheckReportOptions{}); err != nil {
 			t.Fatal(err)
 		}
-		want := "schemas/order_placed.v1.yaml:12:53: MAX_LENGTH_DECREASED: breaks readers with the new schema: the new schema lowers maxLength from 99 to 36: " +
+		want := "schemas/order_placed.v1.yaml:12:53: breaks readers with the new schema: the new schema lowers maxLength from 99 to 36: " +
 			"data of the old schema may be beyond that (subjects/shop.order_placed.v1-value/versions/1:7:36); leave maxLength where it is and check the tighter " +
-			"bound where the event is made; or release it as a new event version\n1 error (1 event, against http://" + host + ")\n"
+			"bound where the event is made; or release it as a new event version [max-length-decreased]\n1 error (1 event, against http://" + host + ")\n"
 		if diff := cmp.Diff(want, b.String()); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}

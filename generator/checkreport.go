@@ -1,18 +1,18 @@
 package generator
 
 import (
+	"cmp"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 
-	"github.com/outboxgen/outboxgen/generator/internal/report"
+	"github.com/outboxgen/outboxgen/generator/internal/finding"
 )
 
 // CheckFormats is the formats that CheckResult.Write knows: text for people,
 // json and sarif (2.1.0) for programs, github for annotations of a pull request
 // by GitHub Actions.
-func CheckFormats() []string { return []string{"text", "json", "sarif", "github"} }
+func CheckFormats() []string { return finding.Formats() }
 
 // CheckReportOptions says how findings are written.
 type CheckReportOptions struct {
@@ -26,23 +26,10 @@ type CheckReportOptions struct {
 // the project by text and json, and relative to the top of the git repository by
 // sarif and github. The error is the writer's, or names an unknown format.
 func (r *CheckResult) Write(w io.Writer, format string, opts CheckReportOptions) error {
-	options := report.Options{Prefix: r.prefix, Version: opts.Version, Rule: reportRule}
-	switch format {
-	case "text":
-		text := report.TextOptions{Sources: r.sources, Carets: opts.Carets, Color: opts.Color}
-		if err := report.Text(w, r.findings, text); err != nil {
-			return fmt.Errorf("text: %w", err)
-		}
-		_, err := fmt.Fprintln(w, r.summary())
-		return err //nolint:wrapcheck // the writer's
-	case "json":
-		return report.JSON(w, r.head(), r.findings) //nolint:wrapcheck // the writer's
-	case "sarif":
-		return report.SARIF(w, r.head(), r.findings, options) //nolint:wrapcheck // the writer's
-	case "github":
-		return report.GitHub(w, r.findings, options) //nolint:wrapcheck // the writer's
-	}
-	return fmt.Errorf("there is no format %q; the formats are %s", format, join3(CheckFormats()))
+	return finding.Report{ //nolint:wrapcheck // the writer's
+		Findings: r.findings, Summary: r.summary(), Head: r.head(), Sources: r.sources, Carets: opts.Carets, Color: opts.Color,
+		Prefix: r.prefix, Version: opts.Version,
+	}.Write(w, format)
 }
 
 // head is what JSON says beside the findings.
@@ -54,10 +41,10 @@ func (r *CheckResult) head() map[string]any {
 	return map[string]any{"against": against, "events": r.Events, "errors": r.count(Error), "warnings": r.count(Warning)}
 }
 
-func (r *CheckResult) count(severity any) int {
+func (r *CheckResult) count(severity finding.Severity) int {
 	n := 0
 	for _, f := range r.findings {
-		if any(f.Severity) == severity {
+		if f.Severity == severity {
 			n++
 		}
 	}
@@ -92,35 +79,16 @@ func plural(n int, what string) string {
 	return fmt.Sprintf("%d %ss", n, what)
 }
 
-// ExplainFinding looks up the id of a finding, of a change between two versions
-// as well; false when there is none of that name.
-func ExplainFinding(id string) (FindingExplanation, bool) {
-	for _, look := range []func(string) (FindingExplanation, bool){explainChange, explainContract, explainLint, explainDiagnostic} {
-		if e, ok := look(id); ok {
-			return e, true
-		}
+// ExplainFinding says what a finding means, why it matters and what to do about
+// it, for a person to read. An id is taken in any case and with - or _ between
+// its words. The error says that no finding has that id, and which may be meant.
+func ExplainFinding(id string) (string, error) {
+	if r, ok := finding.Lookup(id); ok {
+		return r.Text(), nil
 	}
-	return FindingExplanation{}, false
-}
-
-// reportRule is ExplainFinding for a report.
-func reportRule(id string) (report.Rule, bool) {
-	e, ok := ExplainFinding(id)
-	if !ok {
-		return report.Rule{}, false
-	}
-	return report.Rule{
-		ID: e.ID, Short: e.Short, Why: e.Why, Before: e.Before, After: e.After, Language: e.language, Fixed: e.fixed,
-		Instead: e.Instead, Text: e.Text(),
-	}, true
+	hint := cmp.Or(finding.DidYouMean(finding.Canonical(id), finding.IDs()), "the ID of a finding stands in brackets behind its message")
+	return "", fmt.Errorf("no finding called %s; %s", finding.Quote(id), hint)
 }
 
 // FindingIDs is the id of everything that can be found, sorted.
-func FindingIDs() []string {
-	var all []string
-	for _, ids := range findingIDs() {
-		all = append(all, ids...)
-	}
-	slices.Sort(all)
-	return all
-}
+func FindingIDs() []string { return finding.IDs() }

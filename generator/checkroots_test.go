@@ -17,16 +17,16 @@ func TestCheckEventDataThatIsNoObject(t *testing.T) {
 	)
 	for name, test := range map[string]struct{ old, now, want string }{
 		"the same list":        {list, list, "PASS"},
-		"a shorter item":       {list, strings.Replace(list, "9", "8", 1), "MAX_LENGTH_DECREASED"},
-		"a shorter position":   {message, strings.Replace(message, "9", "8", 1), "MAX_LENGTH_DECREASED"},
-		"a position less":      {message, strings.Replace(message, ", {type: string, description: d, maxLength: 9}", "", 1), "ITEM_REMOVED_FROM_CLOSED_MODEL"},
-		"a shorter string":     {text, strings.Replace(text, "9", "8", 1), "MAX_LENGTH_DECREASED"},
+		"a shorter item":       {list, strings.Replace(list, "9", "8", 1), "max-length-decreased"},
+		"a shorter position":   {message, strings.Replace(message, "9", "8", 1), "max-length-decreased"},
+		"a position less":      {message, strings.Replace(message, ", {type: string, description: d, maxLength: 9}", "", 1), "item-removed-from-closed-model"},
+		"a shorter string":     {text, strings.Replace(text, "9", "8", 1), "max-length-decreased"},
 		"a longer string":      {text, strings.Replace(text, "9", "10", 1), "PASS"},
-		"an object, a list":    {object, list, "TYPE_CHANGED"},
-		"a string, an integer": {text, "type: integer\n", "TYPE_CHANGED"},
+		"an object, a list":    {object, list, "type-changed"},
+		"a string, an integer": {text, "type: integer\n", "type-changed"},
 		"null as well":         {list, strings.Replace(list, "array", "[array, 'null']", 1), "PASS"},
-		"null no longer":       {strings.Replace(list, "array", "[array, 'null']", 1), list, "TYPE_NARROWED"},
-		"anything":             {"", text, "TYPE_NARROWED"},
+		"null no longer":       {strings.Replace(list, "array", "[array, 'null']", 1), list, "type-narrowed"},
+		"anything":             {"", text, "type-narrowed"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -47,7 +47,7 @@ func TestCheckEventDataThatIsNoObject(t *testing.T) {
 		r.write(v1, head+text)
 		r.commit("first")
 		r.replace(v1, "{type: order}", "{type: order, id: ''}")
-		if got := r.verdict("HEAD"); got != "AGGREGATE_ID_CHANGED" {
+		if got := r.verdict("HEAD"); got != "aggregate-id-changed" {
 			t.Errorf("check says %s", got)
 		}
 	})

@@ -14,7 +14,7 @@ import (
 
 	"github.com/pmezard/go-difflib/difflib"
 
-	"github.com/outboxgen/outboxgen/generator/internal/diag"
+	"github.com/outboxgen/outboxgen/generator/internal/finding"
 	"github.com/outboxgen/outboxgen/generator/internal/sqlc"
 )
 
@@ -151,8 +151,8 @@ func (l *loaded) claimFile(f File) error {
 	var pathErr *fs.PathError
 	switch {
 	case err == nil && !isOurs(f.Path, old):
-		l.list.Add(diag.Finding{
-			Pos: diag.Pos{File: f.Path, Line: 1, Col: 1}, ID: "foreign-file",
+		l.list.Add(finding.Finding{
+			Pos: finding.Pos{File: f.Path, Line: 1, Col: 1}, ID: "foreign-file",
 			Message: "outboxgen has to write this file, but somebody else wrote it",
 			Hint:    "rename it, or give the package a folder of its own with out:",
 		})

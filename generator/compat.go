@@ -6,23 +6,13 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
-	"github.com/outboxgen/outboxgen/generator/internal/compat"
-	"github.com/outboxgen/outboxgen/generator/internal/diag"
-	"github.com/outboxgen/outboxgen/generator/internal/report"
+	"github.com/outboxgen/outboxgen/generator/internal/check/compat"
+	"github.com/outboxgen/outboxgen/generator/internal/finding"
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
-
-// CompatChange is one difference between two versions of a schema that the
-// rules of compatibility know.
-type CompatChange = compat.Change
-
-// ExplainChange is ExplainFinding for a CompatChange.
-func ExplainChange(id string) (FindingExplanation, bool) { return explainChange(id) }
-
-// ChangeIDs is the ID of every CompatChange that there can be, sorted.
-func ChangeIDs() []string { return compat.IDs() }
 
 // CompatConfig says what Compat compares.
 type CompatConfig struct {
@@ -46,11 +36,12 @@ type CompatConfig struct {
 type CompatResult struct {
 	// Level and Policy are those judged by.
 	Level, Policy string
-	// Changes is every difference that a rule knows, compatible or not, by place
-	// in the new schema.
-	Changes []CompatChange
+	// Changes is every difference that a rule knows, by place in the new schema: an
+	// error if it is incompatible, a warning if no rule compares what changed, else a
+	// note.
+	Changes []Finding
 
-	sources diag.Sources
+	sources finding.Sources
 }
 
 // Compatible reports whether all changes are compatible at the level that was asked for.
@@ -74,7 +65,7 @@ func Compat(cfg CompatConfig) (*CompatResult, error) {
 	if err != nil {
 		return nil, err
 	}
-	result := &CompatResult{Level: string(level), Policy: string(policy), sources: diag.Sources{}}
+	result := &CompatResult{Level: string(level), Policy: string(policy), sources: finding.Sources{}}
 	now, err := result.load(cfg.Dir, cfg.New)
 	if err != nil {
 		return nil, err
@@ -88,7 +79,7 @@ func Compat(cfg CompatConfig) (*CompatResult, error) {
 			continue
 		}
 		for _, c := range compat.Check(now.root, []*schema.Schema{old.root}, level, policy) {
-			c.Pos.File, c.OldPos.File = now.path(c.Pos.File), old.path(c.OldPos.File)
+			c.Pos.File, c.Old.Pos.File = now.path(c.Pos.File), old.path(c.Old.Pos.File)
 			result.Changes = append(result.Changes, c)
 		}
 	}
@@ -126,7 +117,7 @@ func (r *CompatResult) load(dir, name string) (compared, error) {
 	}
 	defer root.Close() //nolint:errcheck // nothing was written
 	file = filepath.ToSlash(file)
-	project, list, err := schema.LoadGuessing(func(dialect schema.Dialect) (*schema.Project, *diag.List, error) {
+	project, list, err := schema.LoadGuessing(func(dialect schema.Dialect) (*schema.Project, *finding.List, error) {
 		return schema.LoadFileAs(root.FS(), file, dialect)
 	})
 	if err != nil {
@@ -145,12 +136,12 @@ func (r *CompatResult) load(dir, name string) (compared, error) {
 }
 
 // unsound is why a file that was read is no schema to compare.
-func unsound(name string, c compared, list *diag.List) error {
+func unsound(name string, c compared, list *finding.List) error {
 	var lines []string
 	for _, f := range list.Sorted() {
-		if f.Severity == diag.Error {
+		if f.Severity == finding.Error {
 			f.Pos.File = c.path(f.Pos.File)
-			lines = append(lines, "  "+diag.Printable(f.String()))
+			lines = append(lines, "  "+f.Line())
 		}
 	}
 	const most = 20
@@ -167,26 +158,22 @@ func unsound(name string, c compared, list *diag.List) error {
 func CompatFormats() []string { return []string{"text", "json"} }
 
 // Write writes the verdict and the changes in one of CompatFormats; those that
-// are compatible only with all, or where no rule looks at what changed. opts bears on text. The error is the writer's,
-// or names an unknown format.
+// are compatible only with all, or if no rule looks at what changed. opts bears
+// on text. The error is the writer's, or names an unknown format.
 func (r *CompatResult) Write(w io.Writer, format string, all bool, opts ReportOptions) error {
-	var findings []report.Finding
+	if !slices.Contains(CompatFormats(), format) {
+		return fmt.Errorf("there is no format %q; the formats are %s", format, strings.Join(CompatFormats(), " and "))
+	}
+	var findings []Finding
 	for _, c := range r.Changes {
-		if !c.Compatible || c.Unseen || all {
-			findings = append(findings, changeFinding(c))
+		if c.Severity != Note || all {
+			findings = append(findings, c)
 		}
 	}
-	switch format {
-	case "text":
-		if err := report.Text(w, findings, report.TextOptions{Sources: r.sources, Carets: opts.Carets, Color: opts.Color}); err != nil {
-			return err
-		}
-		_, err := fmt.Fprintln(w, r.verdict())
-		return err
-	case "json":
-		return report.JSON(w, map[string]any{"compatible": r.Compatible(), "level": r.Level, "policy": r.Policy}, findings)
-	}
-	return fmt.Errorf("there is no format %q; the formats are %s", format, strings.Join(CompatFormats(), " and "))
+	return finding.Report{
+		Findings: findings, Summary: r.verdict(), Head: map[string]any{"compatible": r.Compatible(), "level": r.Level, "policy": r.Policy},
+		Sources: r.sources, Carets: opts.Carets, Color: opts.Color,
+	}.Write(w, format)
 }
 
 // verdict is the result in one line.
@@ -194,7 +181,7 @@ func (r *CompatResult) verdict() string {
 	by := fmt.Sprintf("(%s, %s)", r.Level, r.Policy)
 	breaking := 0
 	for _, c := range r.Changes {
-		if !c.Compatible {
+		if c.Severity == Error {
 			breaking++
 		}
 	}
@@ -205,13 +192,4 @@ func (r *CompatResult) verdict() string {
 		return "incompatible: 1 change " + by
 	}
 	return fmt.Sprintf("incompatible: %d changes %s", breaking, by)
-}
-
-// changeFinding is c as a report has it.
-func changeFinding(c CompatChange) report.Finding {
-	return report.Finding{
-		Finding: c.Finding(), Pointer: c.Pointer, HasPointer: true,
-		Old:     report.Place{Pos: c.OldPos, Pointer: c.OldPointer},
-		Details: map[string]any{"compatible": c.Compatible, "direction": c.Direction},
-	}
 }

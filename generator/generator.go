@@ -8,8 +8,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/outboxgen/outboxgen/generator/internal/diag"
 	"github.com/outboxgen/outboxgen/generator/internal/emit"
+	"github.com/outboxgen/outboxgen/generator/internal/finding"
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 	"github.com/outboxgen/outboxgen/generator/internal/sqlc"
 )
@@ -52,17 +52,17 @@ func (c Config) withDefaults() Config {
 }
 
 // Finding is one problem at one place of a schema, the config or a migration.
-// Its String is file:line:col: message.
-type Finding = diag.Finding
+// Its String is file:line:col: message, and its Line has the id behind that.
+type Finding = finding.Finding
 
 // Pos is the place of a Finding.
-type Pos = diag.Pos
+type Pos = finding.Pos
 
 // The severities of a Finding.
 const (
-	Error   = diag.Error   // nothing is generated
-	Warning = diag.Warning // the run goes on
-	Note    = diag.Note    // nothing is wrong
+	Error   = finding.Error   // nothing is generated
+	Warning = finding.Warning // the run goes on
+	Note    = finding.Note    // nothing is wrong
 )
 
 // File is one generated file.
@@ -90,7 +90,7 @@ type Result struct {
 	// Findings is everything there is to say, sorted by place.
 	Findings []Finding
 
-	sources diag.Sources
+	sources finding.Sources
 }
 
 // Failed says whether a finding kept the run from generating anything.
@@ -131,7 +131,7 @@ func Generate(ctx context.Context, cfg Config) (*Result, error) {
 type loaded struct {
 	project *schema.Project
 	dir     string // the project's folder, for the file system
-	list    *diag.List
+	list    *finding.List
 	from    map[string]string // the schema file that each emitted file comes from
 }
 
@@ -231,7 +231,7 @@ func (l *loaded) emit() ([]File, error) {
 	db := out + "/" + sqlc.Package
 	switch {
 	case c.SQLC.Mode == "queries" && c.SQLC.Package == out:
-		l.list.Add(diag.Finding{
+		l.list.Add(finding.Finding{
 			Pos: c.SQLC.At["package"], ID: "import-cycle",
 			Message: "sqlc.package is the generated package itself, which would import itself",
 			Hint:    "have sqlc write into a package of its own",
@@ -273,7 +273,7 @@ func (l *loaded) typesElsewhere(out string) bool {
 	for _, m := range l.project.Config.Types {
 		if dot := strings.LastIndexByte(m.Type, '.'); dot >= 0 && m.Type[:dot] == out {
 			elsewhere = false
-			l.list.Add(diag.Finding{
+			l.list.Add(finding.Finding{
 				Pos: m.Pos, ID: "import-cycle",
 				Message: m.Type + " stands in the generated package itself, which would import itself",
 				Hint:    "declare the type in a package of its own",
@@ -283,7 +283,7 @@ func (l *loaded) typesElsewhere(out string) bool {
 	return elsewhere
 }
 
-func (l *loaded) add(list *diag.List) {
+func (l *loaded) add(list *finding.List) {
 	if list == nil {
 		return
 	}

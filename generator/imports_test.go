@@ -100,6 +100,10 @@ func TestWhatGeneratedPackagesImport(t *testing.T) {
 // Imports run one way.
 func TestWhoImportsWhom(t *testing.T) {
 	t.Parallel()
+	const (
+		finding = "./generator/internal/finding"
+		checks  = "./generator/internal/check"
+	)
 	for _, rule := range []struct {
 		packages string
 		never    []string
@@ -107,6 +111,16 @@ func TestWhoImportsWhom(t *testing.T) {
 	}{
 		// Both the generator and the services match the patterns of schemas.
 		{"./generator/...", []string{"runtime", "cmd"}, "runtime/ecma"},
+		// Findings know nothing of who reports them, and what checks a project is
+		// known to package generator alone.
+		{finding, []string{"generator"}, finding[2:]},
+		{"./generator/internal/emit", []string{checks[2:]}, ""},
+		{"./generator/internal/sqlc", []string{checks[2:]}, ""},
+		{checks + "/gitfs", []string{"generator"}, checks[2:] + "/gitfs"},
+		{checks + "/lint", []string{checks[2:]}, checks[2:] + "/lint"},
+		{checks + "/compat", []string{checks[2:]}, checks[2:] + "/compat"},
+		{checks + "/contract", []string{checks[2:] + "/baseline", checks[2:] + "/gitfs", checks[2:] + "/lint"}, ""},
+		{checks + "/baseline", []string{checks[2:] + "/lint"}, ""},
 		{"./templates/...", []string{"runtime", "cmd", "generator"}, ""},
 		{"./schemas/...", []string{"runtime", "cmd", "generator"}, ""},
 		{"./migrations/...", []string{"runtime", "cmd", "generator"}, ""},

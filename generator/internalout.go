@@ -8,7 +8,7 @@ import (
 
 	"golang.org/x/mod/modfile"
 
-	"github.com/outboxgen/outboxgen/generator/internal/diag"
+	"github.com/outboxgen/outboxgen/generator/internal/finding"
 )
 
 // outImportable warns of an output below a folder called internal, where another
@@ -35,8 +35,8 @@ func (l *loaded) outImportable() {
 		if user == within || strings.HasPrefix(user, within+"/") {
 			continue
 		}
-		l.list.Add(diag.Finding{
-			Pos: l.project.Config.At["out"], Severity: diag.Warning, ID: "out-internal",
+		l.list.Add(finding.Finding{
+			Pos: l.project.Config.At["out"], Severity: finding.Warning, ID: "out-internal",
 			Message: fmt.Sprintf("only packages of %s can import %s; the module %s of this workspace requires this one, and cannot", within, out, user),
 			Hint:    "name a folder outside internal/ if it consumes the events",
 		})

@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/outboxgen/outboxgen/generator/internal/diag"
+	"github.com/outboxgen/outboxgen/generator/internal/finding"
 	"github.com/outboxgen/outboxgen/generator/internal/sqlc"
 )
 
@@ -30,9 +30,9 @@ func (l *loaded) inside(name string, pos Pos) bool {
 	if link == "" {
 		return true
 	}
-	l.list.Add(diag.Finding{
+	l.list.Add(finding.Finding{
 		Pos: pos, ID: "output-link",
-		Message: fmt.Sprintf("the output %s goes through the symbolic link %s, which %s", diag.Quote(name), diag.Quote(link), problem),
+		Message: fmt.Sprintf("the output %s goes through the symbolic link %s, which %s", finding.Quote(name), finding.Quote(link), problem),
 		Hint:    "replace the link with a folder or a file of the project, or write another path here",
 	})
 	return false

@@ -12,7 +12,7 @@ import (
 
 	"golang.org/x/mod/modfile"
 
-	"github.com/outboxgen/outboxgen/generator/internal/diag"
+	"github.com/outboxgen/outboxgen/generator/internal/finding"
 )
 
 // importPath is the import path of the package in a folder, from the go.mod
@@ -85,9 +85,9 @@ func (l *loaded) importable(name string) bool {
 			folder = filepath.ToSlash(rel)
 		}
 	}
-	l.list.Add(diag.Finding{
+	l.list.Add(finding.Finding{
 		Pos: l.project.Config.SQLC.At["package"], ID: "bad-import-path",
-		Message: fmt.Sprintf("sqlc.package %s is no import path: it is neither in this module, %s, nor in one that it requires", diag.Quote(name), mod.Module.Mod.Path),
+		Message: fmt.Sprintf("sqlc.package %s is no import path: it is neither in this module, %s, nor in one that it requires", finding.Quote(name), mod.Module.Mod.Path),
 		Hint:    "write " + path.Join(mod.Module.Mod.Path, folder),
 	})
 	return false

@@ -6,7 +6,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/outboxgen/outboxgen/generator/internal/diag"
+	"github.com/outboxgen/outboxgen/generator/internal/finding"
 )
 
 // ReportOptions says how findings are written. The zero value is for logs,
@@ -20,20 +20,17 @@ type ReportOptions struct {
 
 // Report writes the findings, in order. The error is the writer's.
 func (r *Result) Report(w io.Writer, opts ReportOptions) error {
-	if !opts.Carets {
-		return diag.Plain(w, r.Findings)
-	}
-	return diag.Render(w, r.Findings, r.sources, opts.Color)
+	return finding.Report{Findings: r.Findings, Sources: r.sources, Carets: opts.Carets, Color: opts.Color}.Write(w, "text") //nolint:wrapcheck // the writer's
 }
 
 // sources holds the files that findings point into: those that the loader read,
 // and those that only sqlc or the comparison with the disk looked at. What
 // cannot be read is left out: the finding is still written, without its source
 // line.
-func (l *loaded) sources() diag.Sources {
+func (l *loaded) sources() finding.Sources {
 	sources := maps.Clone(l.project.Sources)
 	if sources == nil {
-		sources = diag.Sources{}
+		sources = finding.Sources{}
 	}
 	for _, f := range l.list.Sorted() {
 		if _, ok := sources[f.Pos.File]; ok || f.Pos.File == "" {

@@ -63,7 +63,7 @@ func TestMetaSchemasFindMistakes(t *testing.T) {
 		{"an unknown envelope", complete + ", envelope: avro}", event, false},
 
 		{"marks of a library", "x-outbox: {silence: {EVENT_UNDESCRIBED: it is none}}", event, true},
-		{"an event with marks", complete + ", personal: true, silence: {KEY_UNBOUNDED: ids are short}}", event, true},
+		{"an event with marks", complete + ", personal: true, silence: {key-unbounded: ids are short}}", event, true},
 		{"marks inside", "properties: {a: {x-outbox: {personal: true}, items: {x-outbox: {grows: false}}}}", event, true},
 		{"a misspelled mark inside", "properties: {a: {x-outbox: {personl: true}}}", event, false},
 		{"a mark inside that is no boolean", "$defs: {a: {items: {x-outbox: {grows: maybe}}}}", event, false},
@@ -71,7 +71,8 @@ func TestMetaSchemasFindMistakes(t *testing.T) {
 		{"a silence of no rule", "properties: {a: {x-outbox: {silence: {ENUM_CLOSD: x}}}}", event, false},
 		{"nothing in x-outbox", "title: A\nx-outbox: {}", event, false},
 
-		{"levels", "version: 1\nservice: s\nout: events\nlint: {rules: {ENUM_CLOSED: off}, property_names: snake_case}", config, true},
+		{"the spelling of earlier versions", "version: 1\nservice: s\nout: events\nlint: {rules: {ENUM_CLOSED: off}}", config, true},
+		{"levels", "version: 1\nservice: s\nout: events\nlint: {rules: {enum-closed: off}, property_names: snake_case}", config, true},
 		{"a level that is none", "version: 1\nservice: s\nout: events\nlint: {rules: {ENUM_CLOSED: fatal}}", config, false},
 		{"a rule that is none", "version: 1\nservice: s\nout: events\nlint: {rules: {ENUM_CLOSD: off}}", config, false},
 		{"a style that is none", "version: 1\nservice: s\nout: events\nlint: {enum_values: lower}", config, false},

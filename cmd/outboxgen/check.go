@@ -52,7 +52,7 @@ what to do about it.`,
   outboxgen check --against https://registry.example.com --skip generated
   outboxgen check --format github                # annotations in GitHub Actions
   outboxgen check --format sarif > outboxgen.sarif
-  outboxgen check --explain TOPIC_CHANGED`,
+  outboxgen check --explain topic-changed`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if cmd.Flags().Changed("explain") {
 				return explainID(io, explain, args)
@@ -104,14 +104,14 @@ func runGate(ctx context.Context, io streams, cfg generator.CheckConfig, format 
 	return nil
 }
 
-// explainID prints what the catalogues say about one ID.
+// explainID prints what there is to say about one ID.
 func explainID(io streams, id string, args []string) error {
 	if len(args) > 0 {
 		return errors.New("--explain takes no files")
 	}
-	e, ok := generator.ExplainFinding(id)
-	if !ok {
+	text, err := generator.ExplainFinding(id)
+	if err != nil {
 		return fmt.Errorf("there is no finding %q; the IDs are\n  %s", id, strings.Join(generator.FindingIDs(), "\n  "))
 	}
-	return printf(io.Out, "%s", e.Text())
+	return printf(io.Out, "%s", text)
 }

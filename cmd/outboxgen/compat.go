@@ -1,9 +1,7 @@
 package main
 
 import (
-	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -37,11 +35,11 @@ verdict. --explain tells what an ID means and how to make the change safely.`,
   outboxgen compat --level FULL --policy lenient old.yaml new.yaml
   outboxgen compat --level BACKWARD_TRANSITIVE v1.json v2.json v3.json
   outboxgen compat --format json old.json new.json
-  outboxgen compat --explain PROPERTY_ADDED_TO_OPEN_MODEL`,
+  outboxgen compat --explain property-added-to-open-model`,
 		ValidArgsFunction: schemaFiles,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if cmd.Flags().Changed("explain") {
-				return runExplainChange(io, explain, args)
+				return explainID(io, explain, args)
 			}
 			if len(args) < 2 {
 				return fmt.Errorf("two files are needed, the old version and the new one; usage: %s", cmd.UseLine())
@@ -57,7 +55,7 @@ verdict. --explain tells what an ID means and how to make the change safely.`,
 	choiceFlag(cmd, &format, "format", "text", "how the verdict is written", generator.CompatFormats()...)
 	flags.BoolVar(&all, "all", false, "list the changes that are compatible as well")
 	flags.StringVar(&explain, "explain", "", "explain the `ID` of a change instead")
-	complete(cmd, "explain", generator.ChangeIDs())
+	complete(cmd, "explain", generator.FindingIDs())
 	return cmd
 }
 
@@ -73,16 +71,4 @@ func runCompat(io streams, cfg generator.CompatConfig, format string, all bool) 
 		return errFindings
 	}
 	return nil
-}
-
-// runExplainChange prints what the catalogue says about one ID.
-func runExplainChange(io streams, id string, args []string) error {
-	if len(args) > 0 {
-		return errors.New("--explain takes no files")
-	}
-	e, ok := generator.ExplainChange(id)
-	if !ok {
-		return fmt.Errorf("there is no change %q; the IDs are\n  %s", id, strings.Join(generator.ChangeIDs(), "\n  "))
-	}
-	return printf(io.Out, "%s", e.Text())
 }

@@ -7,6 +7,7 @@ Usage:
 	outboxgen init                    begin: project file, example schema, go:generate line
 	outboxgen generate [--check]      write the Go package, or compare it with the disk
 	outboxgen explain FILE            say what a schema becomes
+	outboxgen explain ID              say what a finding means
 	outboxgen check                   say whether a change may be merged
 	outboxgen compat OLD NEW          check whether a changed schema is compatible
 	outboxgen migration --format F    print the SQL of the outbox's tables
@@ -53,7 +54,7 @@ the line for CI.
 
 What is wrong with a schema, the project file or a migration is reported as
 
-	file:line:col: message
+	file:line:col: message [id]
 
 with paths relative to the folder of the project file: all of it at once, sorted.
 On a terminal the line of the file follows, with a caret; in color unless

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -11,15 +12,30 @@ import (
 
 func newExplain(io streams, at *project) *cobra.Command {
 	return &cobra.Command{
-		Use:   "explain FILE",
-		Short: "Say what a schema becomes",
+		Use:   "explain FILE | ID",
+		Short: "Say what a schema becomes, or what a finding means",
 		Long: `explain shows what one schema file of the project becomes: type, topic, envelope,
 aggregate and key on the wire, the Go types and functions, and everything that
-there is to say about the file.`,
+there is to say about the file.
+
+With the ID of a finding, which stands in brackets behind every message, it says
+what the finding means, why it matters, and what to write instead.`,
 		Example: `  outboxgen explain schemas/order_placed.v1.yaml
+  outboxgen explain enum-closed
   outboxgen explain -C services/orders schemas/order_placed.v1.yaml`,
 		Args: oneArgument,
-		RunE: func(_ *cobra.Command, args []string) error { return runExplain(io, *at, args[0]) },
+		RunE: func(_ *cobra.Command, args []string) error {
+			switch text, err := generator.ExplainFinding(args[0]); {
+			case err == nil && !exists(joinDir(at.dir, args[0])):
+				return printf(io.Out, "%s", text)
+			case err != nil && !exists(joinDir(at.dir, args[0])) && !strings.ContainsAny(args[0], `./\`):
+				return fmt.Errorf("there is no file and %w", err)
+			}
+			return runExplain(io, *at, args[0])
+		},
+		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+			return generator.FindingIDs(), cobra.ShellCompDirectiveDefault
+		},
 	}
 }
 

@@ -144,7 +144,7 @@ func runCheck(ctx context.Context, io streams, at project) error {
 		}
 	}
 	for _, d := range differences {
-		if err := printf(io.Err, "%s: %s\n", d.Path, d.Kind); err != nil {
+		if err := printf(io.Err, "%s: %s [generated-file-%[2]s]\n", d.Path, d.Kind); err != nil {
 			return err
 		}
 	}

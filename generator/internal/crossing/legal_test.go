@@ -13,8 +13,8 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"github.com/outboxgen/outboxgen/generator/internal/crossing"
-	"github.com/outboxgen/outboxgen/generator/internal/diag"
 	"github.com/outboxgen/outboxgen/generator/internal/emit"
+	"github.com/outboxgen/outboxgen/generator/internal/finding"
 	"github.com/outboxgen/outboxgen/generator/internal/verdict"
 )
 
@@ -120,7 +120,7 @@ func (l legal) check(t *testing.T, c verdict.Case, o verdict.Outcome, validator 
 	}
 	var missing []string
 	for _, id := range l.Warnings {
-		if !slices.ContainsFunc(o.Findings, func(f diag.Finding) bool { return f.ID == id }) {
+		if !slices.ContainsFunc(o.Findings, func(f finding.Finding) bool { return f.ID == id }) {
 			missing = append(missing, id)
 		}
 	}

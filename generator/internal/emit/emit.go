@@ -17,7 +17,7 @@ import (
 	"sync/atomic"
 	"text/template"
 
-	"github.com/outboxgen/outboxgen/generator/internal/diag"
+	"github.com/outboxgen/outboxgen/generator/internal/finding"
 	"github.com/outboxgen/outboxgen/generator/internal/ir"
 	"github.com/outboxgen/outboxgen/generator/internal/naming"
 	"github.com/outboxgen/outboxgen/generator/internal/plan"
@@ -49,8 +49,8 @@ type File struct {
 // sqlc package. Findings are about the schemas; with an error among them there
 // are no files. An error is returned when Dir cannot be read, or when the
 // generator is at fault.
-func Package(p *schema.Project, opts Options) ([]File, *diag.List, error) {
-	list := new(diag.List)
+func Package(p *schema.Project, opts Options) ([]File, *finding.List, error) {
+	list := new(finding.List)
 	var declared naming.Declared
 	if opts.Dir != "" {
 		var err error
@@ -85,8 +85,8 @@ const outboxDB = "outboxdb"
 
 // Findings is what Package would have to say about p, whose hand-written files
 // are not looked at.
-func Findings(p *schema.Project) *diag.List {
-	list := new(diag.List)
+func Findings(p *schema.Project) *finding.List {
+	list := new(finding.List)
 	plan.Of(p, nil, list)
 	return list
 }
@@ -97,7 +97,7 @@ type printer struct {
 	templates *template.Template
 	pointers  bool // absent and null are one
 	embedded  bool // the package of sqlc is outboxgen's
-	list      *diag.List
+	list      *finding.List
 	checked   map[*ir.Named]bool        // has something to check
 	filled    map[*ir.Named]bool        // has a constructor
 	branches  map[*ir.Named]bool        // is a branch of an interface

@@ -3,7 +3,7 @@ package emit
 import (
 	"text/template"
 
-	"github.com/outboxgen/outboxgen/generator/internal/diag"
+	"github.com/outboxgen/outboxgen/generator/internal/finding"
 	"github.com/outboxgen/outboxgen/generator/internal/ir"
 	"github.com/outboxgen/outboxgen/templates"
 )
@@ -14,6 +14,6 @@ func Print(pkg *ir.Package, outboxDB string, pointers bool) ([]File, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &printer{pkg: pkg, opts: Options{OutboxDB: outboxDB}, templates: all, list: new(diag.List), pointers: pointers, embedded: true}
+	p := &printer{pkg: pkg, opts: Options{OutboxDB: outboxDB}, templates: all, list: new(finding.List), pointers: pointers, embedded: true}
 	return p.files()
 }

@@ -10,8 +10,8 @@ import (
 	"testing"
 	"testing/fstest"
 
-	"github.com/outboxgen/outboxgen/generator/internal/diag"
 	"github.com/outboxgen/outboxgen/generator/internal/emit"
+	"github.com/outboxgen/outboxgen/generator/internal/finding"
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
 
@@ -57,7 +57,7 @@ func FuzzGenerate(f *testing.F) {
 			t.Fatal(err)
 		}
 		for _, f := range list.Sorted() {
-			if f.ID == "" || f.Message != diag.Printable(f.Message) || f.Hint != diag.Printable(f.Hint) || f.Pos.Line < 1 {
+			if f.ID == "" || f.Message != finding.Printable(f.Message) || f.Hint != finding.Printable(f.Hint) || f.Pos.Line < 1 {
 				t.Errorf("a finding that does not print: %#v", f)
 			}
 		}

@@ -10,8 +10,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/outboxgen/outboxgen/generator/internal/diag"
 	"github.com/outboxgen/outboxgen/generator/internal/emit"
+	"github.com/outboxgen/outboxgen/generator/internal/finding"
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
 
@@ -44,7 +44,7 @@ func goldens(t *testing.T) []golden {
 }
 
 // generate runs the generator over a project of the repository.
-func generate(t *testing.T, g golden) ([]emit.File, *diag.List) {
+func generate(t *testing.T, g golden) ([]emit.File, *finding.List) {
 	t.Helper()
 	project, findings, err := schema.Load(filepath.Join(root, g.project), "outboxgen.yaml")
 	if err != nil {

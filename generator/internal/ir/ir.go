@@ -7,7 +7,7 @@ package ir
 import (
 	"iter"
 
-	"github.com/outboxgen/outboxgen/generator/internal/diag"
+	"github.com/outboxgen/outboxgen/generator/internal/finding"
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
 
@@ -190,7 +190,7 @@ type Field struct {
 	Doc         string
 	Deprecated  bool
 	Default     *schema.Value // nil: none, or null
-	Pos         diag.Pos
+	Pos         finding.Pos
 }
 
 // Kind tells the types apart.

@@ -7,14 +7,14 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/outboxgen/outboxgen/generator/internal/diag"
+	"github.com/outboxgen/outboxgen/generator/internal/finding"
 	"github.com/outboxgen/outboxgen/generator/internal/ir"
 )
 
 // Assign names everything in pkg that has a name in Go, and puts its types into
 // files. claims is every type, in the order in which they were found; taken is
 // what hand-written files of the package declare already.
-func Assign(scheme *Scheme, pkg *ir.Package, claims []*Claim, taken Declared, list *diag.List) {
+func Assign(scheme *Scheme, pkg *ir.Package, claims []*Claim, taken Declared, list *finding.List) {
 	a := &assigner{scheme: scheme, claims: claims, list: list}
 	a.checkNames(pkg)
 	names := a.names(pkg)
@@ -29,7 +29,7 @@ func Assign(scheme *Scheme, pkg *ir.Package, claims []*Claim, taken Declared, li
 type assigner struct {
 	scheme *Scheme
 	claims []*Claim
-	list   *diag.List
+	list   *finding.List
 	home   map[*ir.Named]*ir.File
 }
 
@@ -175,8 +175,8 @@ func (a *assigner) warnContested(r, keeper *Claim) {
 	if r.Named.Schema.Title != "" {
 		pos = r.Named.Schema.At["title"]
 	}
-	a.list.Add(diag.Finding{
-		Pos: pos, Severity: diag.Warning, ID: "name-contested",
+	a.list.Add(finding.Finding{
+		Pos: pos, Severity: finding.Warning, ID: "name-contested",
 		Message: fmt.Sprintf("the Go name %s goes to another schema, at %s, so this type is called %s", r.wanted[0], keeper.Named.Schema.Pos, r.Named.Name),
 		Hint:    fmt.Sprintf("write title: %s here to settle that for good, or let both files refer to one definition", r.Named.Name),
 	})

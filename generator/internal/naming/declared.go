@@ -16,7 +16,7 @@ import (
 
 	"golang.org/x/tools/go/packages"
 
-	"github.com/outboxgen/outboxgen/generator/internal/diag"
+	"github.com/outboxgen/outboxgen/generator/internal/finding"
 	"github.com/outboxgen/outboxgen/generator/internal/ir"
 )
 
@@ -143,17 +143,17 @@ func (a *assigner) checkDeclared(pkg *ir.Package, taken Declared) {
 		return
 	}
 	config := a.scheme.project.Config
-	configPos := diag.Pos{File: config.Path, Line: 1, Col: 1}
+	configPos := finding.Pos{File: config.Path, Line: 1, Col: 1}
 	if pos, ok := config.At["out"]; ok {
 		configPos = pos
 	}
 	if name, file, ok := strings.Cut(taken["package"], " "); ok && name != pkg.Name {
 		a.list.Errorf(configPos, "package-mismatch", "%s/%s is package %s, the generated package is called %s", config.Out, file, name, pkg.Name)
 	}
-	check := func(pos diag.Pos, names ...string) {
+	check := func(pos finding.Pos, names ...string) {
 		for _, name := range names {
 			if file, ok := taken[name]; ok {
-				a.list.Add(diag.Finding{
+				a.list.Add(finding.Finding{
 					Pos: pos, ID: "name-taken",
 					Message: fmt.Sprintf("the Go name %s is declared in %s/%s already", name, config.Out, file),
 					Hint:    "rename it there, or give the schema another title",

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strconv"
 
-	"github.com/outboxgen/outboxgen/generator/internal/diag"
+	"github.com/outboxgen/outboxgen/generator/internal/finding"
 	"github.com/outboxgen/outboxgen/generator/internal/ir"
 )
 
@@ -35,7 +35,7 @@ func (a *assigner) checkNames(pkg *ir.Package) {
 		events[e.GoName] = e
 		file := eventFile(e.Event)
 		if other := files[file]; other != nil {
-			a.list.Add(diag.Finding{
+			a.list.Add(finding.Finding{
 				Pos: e.Pos, ID: "file-shared",
 				Message: fmt.Sprintf("the Go names %s and %s, of the event at %s, want one file, %s", e.GoName, other.GoName, other.Pos, file),
 				Hint:    "give one of them another title",
@@ -46,7 +46,7 @@ func (a *assigner) checkNames(pkg *ir.Package) {
 	for _, e := range pkg.Events {
 		for _, prefix := range functions {
 			if other := events[prefix+e.GoName]; other != nil {
-				a.list.Add(diag.Finding{
+				a.list.Add(finding.Finding{
 					Pos: other.Pos, ID: "name-taken",
 					Message: fmt.Sprintf("the Go name %s is also that of a function for the event at %s", other.GoName, e.Pos),
 					Hint:    "give one of them another title",

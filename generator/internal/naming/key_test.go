@@ -4,7 +4,7 @@ import (
 	"reflect"
 	"testing"
 
-	"github.com/outboxgen/outboxgen/generator/internal/diag"
+	"github.com/outboxgen/outboxgen/generator/internal/finding"
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
 
@@ -76,7 +76,7 @@ func TestSmallDifferencesTellTypesApart(t *testing.T) {
 		"no enum": {}, "an empty enum": {Enum: []*schema.Value{}},
 		"an enum":   {Enum: []*schema.Value{{Text: "1", Kind: schema.NumberKind}}},
 		"names":     {Enum: []*schema.Value{{Text: "1", Kind: schema.NumberKind}}, EnumNames: map[string]string{"1": "One"}},
-		"an object": {At: map[string]diag.Pos{"properties": {}}}, "an array": {At: map[string]diag.Pos{"uniqueItems": {}}},
+		"an object": {At: map[string]finding.Pos{"properties": {}}}, "an array": {At: map[string]finding.Pos{"uniqueItems": {}}},
 		"no discriminator": {OneOf: []*schema.Schema{cat, dog}},
 		"a cat by kind":    mapped("kind", "x", cat), "a dog by kind": mapped("kind", "x", dog),
 		"a cat by type": mapped("type", "x", cat), "another cat by kind": mapped("kind", "y", cat),

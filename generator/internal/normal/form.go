@@ -3,7 +3,7 @@ package normal
 import (
 	"slices"
 
-	"github.com/outboxgen/outboxgen/generator/internal/diag"
+	"github.com/outboxgen/outboxgen/generator/internal/finding"
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
 
@@ -45,7 +45,7 @@ type Form struct {
 
 	object   *ObjectForm
 	array    *ArrayForm
-	findings []diag.Finding
+	findings []finding.Finding
 }
 
 // Limit is a bound and the schema that sets it.
@@ -133,7 +133,7 @@ func (f *Form) Array() *ArrayForm {
 }
 
 // Findings is what there is to say about a form.
-func (f *Form) Findings() []diag.Finding { return f.findings }
+func (f *Form) Findings() []finding.Finding { return f.findings }
 
 // impossible reports whether no value is valid for n, as far as f looks.
 func (f *Form) impossible(n *Node) bool {
@@ -143,13 +143,13 @@ func (f *Form) impossible(n *Node) bool {
 
 // TypeMissing tells of a type that was concluded from other keywords; nil if it
 // was not.
-func (f *Form) TypeMissing() *diag.Finding {
+func (f *Form) TypeMissing() *finding.Finding {
 	if f.Implied == "" {
 		return nil
 	}
 	kind := KindsOfType(f.impliedType).One()
-	return &diag.Finding{
-		Pos: f.Node.Primary().Pos, Severity: diag.Warning, ID: "type-missing",
+	return &finding.Finding{
+		Pos: f.Node.Primary().Pos, Severity: finding.Warning, ID: "type-missing",
 		Message: f.Implied + " without a type also allows every value of another type; taken as type: " + kind,
 		Hint:    "add type: " + kind,
 	}
@@ -168,19 +168,19 @@ func rank(order []string, name string) int {
 
 // warn notes what there is to say about a schema as it is written: not about one
 // of its types or branches alone.
-func (f *Form) warn(pos diag.Pos, id, message, hint string) {
-	f.add(&diag.Finding{Pos: pos, Severity: diag.Warning, ID: id, Message: message, Hint: hint})
+func (f *Form) warn(pos finding.Pos, id, message, hint string) {
+	f.add(&finding.Finding{Pos: pos, Severity: finding.Warning, ID: id, Message: message, Hint: hint})
 }
 
 // add notes a finding, nil for none, as warn does.
-func (f *Form) add(finding *diag.Finding) {
-	if finding != nil && f.Node.whole() {
-		f.findings = append(f.findings, *finding)
+func (f *Form) add(found *finding.Finding) {
+	if found != nil && f.Node.whole() {
+		f.findings = append(f.findings, *found)
 	}
 }
 
 // at is the position of a keyword under any of its spellings.
-func at(s *schema.Schema, keyword string) diag.Pos {
+func at(s *schema.Schema, keyword string) finding.Pos {
 	for _, name := range append([]string{keyword}, spellings[keyword]...) {
 		if pos, ok := s.At[name]; ok {
 			return pos

@@ -4,14 +4,14 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/outboxgen/outboxgen/generator/internal/diag"
+	"github.com/outboxgen/outboxgen/generator/internal/finding"
 	"github.com/outboxgen/outboxgen/generator/internal/jsonvalue"
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
 
 // Never says why no value is valid.
 type Never struct {
-	Pos     diag.Pos
+	Pos     finding.Pos
 	Message string
 }
 
@@ -140,7 +140,7 @@ func (f *Form) memberNever() *Never {
 		}
 		for _, a := range f.Atoms {
 			if i := slices.IndexFunc(a.Required, func(r schema.Name) bool { return r.Text == m.Name }); i >= 0 {
-				return &Never{a.Required[i].Pos, diag.Quote(m.Name) + " is required, and no value of it is valid"}
+				return &Never{a.Required[i].Pos, finding.Quote(m.Name) + " is required, and no value of it is valid"}
 			}
 		}
 	}

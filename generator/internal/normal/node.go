@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/outboxgen/outboxgen/generator/internal/diag"
+	"github.com/outboxgen/outboxgen/generator/internal/finding"
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
 
@@ -349,12 +349,12 @@ func (g *Graph) mark(name string, write func() *schema.Schema) *schema.Schema {
 
 // Require is n with a member that its schemas leave out: required, and one of
 // the values. pos is where that is said.
-func (n *Node) Require(name schema.Name, values []*schema.Value, pos diag.Pos) *Node {
+func (n *Node) Require(name schema.Name, values []*schema.Value, pos finding.Pos) *Node {
 	home := n.primary
 	s := n.graph.mark(fmt.Sprintf("tag %s %q %p", n.key, name.Text, values[0]), func() *schema.Schema {
 		tag := &schema.Schema{
 			Pos: pos, Doc: home.Doc, Pointer: home.Pointer + "/properties/" + name.Text, Types: []string{"string"}, Enum: values,
-			At: map[string]diag.Pos{"type": pos, "enum": pos},
+			At: map[string]finding.Pos{"type": pos, "enum": pos},
 		}
 		if len(values) == 1 {
 			tag.Const, tag.Enum = values[0], nil
@@ -363,7 +363,7 @@ func (n *Node) Require(name schema.Name, values []*schema.Value, pos diag.Pos) *
 		}
 		return &schema.Schema{
 			Pos: pos, Doc: home.Doc, Pointer: home.Pointer, Types: []string{"object"}, Required: []schema.Name{name},
-			Properties: []schema.Property{{Name: name.Text, Pos: pos, Schema: tag}}, At: map[string]diag.Pos{"type": pos, "properties": pos, "required": pos},
+			Properties: []schema.Property{{Name: name.Text, Pos: pos, Schema: tag}}, At: map[string]finding.Pos{"type": pos, "properties": pos, "required": pos},
 		}
 	})
 	return n.graph.node(append(slices.Clone(n.parts), s), n.choices, n.within, n.primary)

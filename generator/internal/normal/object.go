@@ -3,7 +3,7 @@ package normal
 import (
 	"slices"
 
-	"github.com/outboxgen/outboxgen/generator/internal/diag"
+	"github.com/outboxgen/outboxgen/generator/internal/finding"
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
 
@@ -27,7 +27,7 @@ type ObjectForm struct {
 // Member is a member of objects.
 type Member struct {
 	Name      string
-	Pos       diag.Pos
+	Pos       finding.Pos
 	Node      *Node            // what all schemas say of it
 	Schemas   []*schema.Schema // as they are written; more than one if several describe it
 	Of        *schema.Schema   // whose member it is: the first that describes it
@@ -39,7 +39,7 @@ type Member struct {
 // MemberPattern describes the members whose names match a pattern.
 type MemberPattern struct {
 	Pattern Pattern
-	Pos     diag.Pos
+	Pos     finding.Pos
 	Node    *Node
 	Schemas []*schema.Schema // as they are written; more than one if several say it
 	Of      *schema.Schema
@@ -174,7 +174,7 @@ func describe(scopes []scope, name string) (schemas []*schema.Schema, described 
 func (n *Node) objectForm(f *Form) *ObjectForm {
 	o := &ObjectForm{}
 	scopes := f.scopes()
-	required := map[string]diag.Pos{}
+	required := map[string]finding.Pos{}
 	for _, a := range f.Atoms {
 		o.MinProperties = tighter(o.MinProperties, a.MinProperties, a, true)
 		o.MaxProperties = tighter(o.MaxProperties, a.MaxProperties, a, false)
@@ -185,7 +185,7 @@ func (n *Node) objectForm(f *Form) *ObjectForm {
 		}
 	}
 	seen := map[string]bool{}
-	add := func(name string, pos diag.Pos, of *schema.Schema) {
+	add := func(name string, pos finding.Pos, of *schema.Schema) {
 		if seen[name] {
 			return
 		}

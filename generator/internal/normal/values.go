@@ -6,7 +6,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/outboxgen/outboxgen/generator/internal/diag"
+	"github.com/outboxgen/outboxgen/generator/internal/finding"
 	"github.com/outboxgen/outboxgen/generator/internal/jsonvalue"
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
@@ -154,7 +154,7 @@ func (g *Graph) breaksText(a *schema.Schema, text string) string {
 	}
 	if a.Pattern != nil {
 		if p := g.Pattern(a.Pattern.Text); p.Known() && !p.Match(text) {
-			return "the pattern " + diag.Quote(a.Pattern.Text)
+			return "the pattern " + finding.Quote(a.Pattern.Text)
 		}
 	}
 	return ""

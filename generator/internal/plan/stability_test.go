@@ -11,7 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/outboxgen/outboxgen/generator/internal/diag"
+	"github.com/outboxgen/outboxgen/generator/internal/finding"
 	"github.com/outboxgen/outboxgen/generator/internal/plan"
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
@@ -62,7 +62,7 @@ func goNames(t *testing.T, files map[string]string) (names map[string]string, wa
 	if err != nil || list.HasErrors() {
 		t.Fatal(err, list.Sorted())
 	}
-	list = &diag.List{}
+	list = &finding.List{}
 	pkg := plan.Of(p, nil, list)
 	if list.HasErrors() {
 		t.Fatal(list.Sorted())

@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/outboxgen/outboxgen/generator/internal/diag"
+	"github.com/outboxgen/outboxgen/generator/internal/finding"
 	"github.com/outboxgen/outboxgen/generator/internal/ir"
 	"github.com/outboxgen/outboxgen/generator/internal/normal"
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
@@ -16,7 +16,7 @@ import (
 
 // Of is the rules for residues, nil if there are none. more is what a Go type
 // leaves unchecked besides. What Go cannot check goes to list.
-func Of(graph *normal.Graph, list *diag.List, residues []normal.Residue, more ...*ir.Rule) *ir.Rules {
+func Of(graph *normal.Graph, list *finding.List, residues []normal.Residue, more ...*ir.Rule) *ir.Rules {
 	m := &maker{graph: graph, list: list, defs: map[string]*ir.Rule{}}
 	rules := &ir.Rules{}
 	for _, r := range residues {
@@ -57,7 +57,7 @@ func sharesWord(x, y *ir.Rule) bool {
 
 // Only is a rule of the keywords of s that only gives, which are those of
 // numbers and strings.
-func Only(graph *normal.Graph, list *diag.List, s *schema.Schema, only schema.Schema) *ir.Rule {
+func Only(graph *normal.Graph, list *finding.List, s *schema.Schema, only schema.Schema) *ir.Rule {
 	r := builder{&ir.Rule{Place: Place(s)}}
 	(&maker{graph: graph, list: list}).scalars(r, &only)
 	return r.Rule
@@ -69,7 +69,7 @@ func Place(s *schema.Schema) string { return s.Doc.Path + "#" + s.Pointer }
 // maker makes rules that share what they refer to.
 type maker struct {
 	graph *normal.Graph
-	list  *diag.List
+	list  *finding.List
 	defs  map[string]*ir.Rule
 
 	evaluates bool      // a rule asks which items others evaluate
@@ -432,13 +432,13 @@ func (m *maker) textPattern(name schema.Name) string {
 }
 
 // ReportPattern says what is wrong with a pattern that Go cannot match.
-func ReportPattern(list *diag.List, p normal.Pattern, pos diag.Pos) {
+func ReportPattern(list *finding.List, p normal.Pattern, pos finding.Pos) {
 	switch {
 	case p.Known():
 	case p.Broken != "":
-		list.Add(diag.Finding{
-			Pos: pos, Severity: diag.Warning, ID: "bad-pattern",
-			Message: "the pattern " + diag.Quote(p.Text) + " is no regular expression: " + p.Broken + "; Validate does not check it",
+		list.Add(finding.Finding{
+			Pos: pos, Severity: finding.Warning, ID: "bad-pattern",
+			Message: "the pattern " + finding.Quote(p.Text) + " is no regular expression: " + p.Broken + "; Validate does not check it",
 			Hint:    "correct the pattern",
 		})
 	default:

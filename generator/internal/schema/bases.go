@@ -5,7 +5,7 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/outboxgen/outboxgen/generator/internal/diag"
+	"github.com/outboxgen/outboxgen/generator/internal/finding"
 )
 
 // bases takes OpenAPI's base types as they are meant: a schema with a
@@ -34,8 +34,8 @@ func (l *loader) bases() {
 				}
 				if bare[base] == nil {
 					bare[base] = withoutBranches(base)
-					l.list.Add(diag.Finding{
-						Pos: base.Pos, Severity: diag.Warning, ID: "discriminator-base",
+					l.list.Add(finding.Finding{
+						Pos: base.Pos, Severity: finding.Warning, ID: "discriminator-base",
 						Message: fmt.Sprintf("what this discriminator chooses from refers back to it, at %s: it is taken as OpenAPI means it, as the members that they share, and no validator of JSON Schema comes to an end here", part.Ref.Pos),
 						Hint:    "move what they share into a definition of its own",
 					})

@@ -5,7 +5,7 @@ import (
 	"net/url"
 	"strings"
 
-	"github.com/outboxgen/outboxgen/generator/internal/diag"
+	"github.com/outboxgen/outboxgen/generator/internal/finding"
 )
 
 // resource is a schema with a base URI of its own: a file, or a schema with an
@@ -23,7 +23,7 @@ type resource struct {
 // builder turns the values of one file into schemas.
 type builder struct {
 	load   *loader
-	list   *diag.List
+	list   *finding.List
 	unit   *unit
 	level  int // of the dialect
 	within *resource
@@ -33,7 +33,7 @@ type builder struct {
 	unvalidated bool
 	// ignored are the keywords, by the places of their names, that say nothing in
 	// a file that you cannot edit, because their values are of the wrong type.
-	ignored map[diag.Pos]bool
+	ignored map[finding.Pos]bool
 }
 
 // schema reads the schema v, which stands at pointer. nil: it was reported.
@@ -68,7 +68,7 @@ func (b *builder) schema(v *Value, pointer string) *Schema {
 	b.open(s, v)
 
 	refOnly := b.level <= level7 && v.member("$ref") != nil
-	s.At = make(map[string]diag.Pos, len(v.Members))
+	s.At = make(map[string]finding.Pos, len(v.Members))
 	for _, m := range v.Members {
 		if refOnly && !besideRef(m.Name) {
 			b.list.Warnf(m.Pos, "ignored-keyword", "%s says nothing: %s ignores what stands beside $ref", m.Name, dialects[b.level])
@@ -152,15 +152,15 @@ func (b *builder) member(s *Schema, m Member) {
 		}
 	case strings.HasPrefix(m.Name, "x-"):
 		s.At[m.Name] = m.Pos
-		if m.Name != "x-outbox" && diag.Closest(m.Name, []string{"x-outbox"}) != "" {
+		if m.Name != "x-outbox" && finding.Closest(m.Name, []string{"x-outbox"}) != "" {
 			b.unit.mayDescribe = true
-			b.list.Add(diag.Finding{
-				Pos: m.Pos, ID: "unknown-keyword", Message: "unknown keyword " + diag.Quote(m.Name),
-				Hint: diag.DidYouMean(m.Name, []string{"x-outbox"}),
+			b.list.Add(finding.Finding{
+				Pos: m.Pos, ID: "unknown-keyword", Message: "unknown keyword " + finding.Quote(m.Name),
+				Hint: finding.DidYouMean(m.Name, []string{"x-outbox"}),
 			})
 		}
 	case ok:
-		b.unknown(diag.Finding{
+		b.unknown(finding.Finding{
 			Pos: m.Pos, ID: "other-dialect",
 			Message: fmt.Sprintf("%s is ignored: it is not a keyword of %s", m.Name, dialects[b.level]),
 			Hint:    otherDialect(m.Name, b.level),
@@ -168,21 +168,21 @@ func (b *builder) member(s *Schema, m Member) {
 	case b.unit.unknown >= maxUnknown:
 		if b.unit.unknown == maxUnknown {
 			b.unit.unknown++
-			b.unknown(diag.Finding{Pos: m.Pos, ID: "unknown-keyword", Message: "more unknown keywords from here on, which are ignored"})
+			b.unknown(finding.Finding{Pos: m.Pos, ID: "unknown-keyword", Message: "more unknown keywords from here on, which are ignored"})
 		}
 	default:
 		b.unit.unknown++
-		b.unknown(diag.Finding{
-			Pos: m.Pos, ID: "unknown-keyword", Message: "unknown keyword " + diag.Quote(m.Name) + ", which is ignored",
-			Hint: diag.DidYouMean(m.Name, known(b.load.words, b.level)),
+		b.unknown(finding.Finding{
+			Pos: m.Pos, ID: "unknown-keyword", Message: "unknown keyword " + finding.Quote(m.Name) + ", which is ignored",
+			Hint: finding.DidYouMean(m.Name, known(b.load.words, b.level)),
 		})
 	}
 }
 
 // unknown reports a keyword that the dialect does not have. JSON Schema allows
 // it, and it says nothing.
-func (b *builder) unknown(f diag.Finding) {
-	f.Severity = diag.Warning
+func (b *builder) unknown(f finding.Finding) {
+	f.Severity = finding.Warning
 	if f.Hint == "" && b.unit.owned {
 		f.Hint = "annotations of your own begin with x-"
 	}
@@ -197,12 +197,12 @@ func (b *builder) id(s *Schema, m Member) {
 	text := m.Value.Text
 	u, err := url.Parse(text)
 	if err != nil {
-		b.list.Errorf(m.Value.Pos, "bad-id", "%s %s is not a URI reference", m.Name, diag.Quote(text))
+		b.list.Errorf(m.Value.Pos, "bad-id", "%s %s is not a URI reference", m.Name, finding.Quote(text))
 		return
 	}
 	if u.Fragment != "" && b.level >= level2019 {
-		b.list.Add(diag.Finding{
-			Pos: m.Value.Pos, ID: "bad-id", Message: fmt.Sprintf("%s %s has a fragment", m.Name, diag.Quote(text)),
+		b.list.Add(finding.Finding{
+			Pos: m.Value.Pos, ID: "bad-id", Message: fmt.Sprintf("%s %s has a fragment", m.Name, finding.Quote(text)),
 			Hint: "write $anchor for a name inside the file",
 		})
 		return
@@ -228,10 +228,10 @@ func (b *builder) anchor(s *Schema, m Member) {
 	b.addAnchor(s, m.Value.Text, m.Value.Pos)
 }
 
-func (b *builder) addAnchor(s *Schema, name string, pos diag.Pos) {
+func (b *builder) addAnchor(s *Schema, name string, pos finding.Pos) {
 	other, dup := b.within.anchors[name]
 	if dup && other != s {
-		b.list.Errorf(pos, "duplicate-anchor", "the anchor %s is also at line %d, column %d", diag.Quote(name), other.Pos.Line, other.Pos.Col)
+		b.list.Errorf(pos, "duplicate-anchor", "the anchor %s is also at line %d, column %d", finding.Quote(name), other.Pos.Line, other.Pos.Col)
 		return
 	}
 	b.within.anchors[name] = s

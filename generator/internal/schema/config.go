@@ -3,7 +3,7 @@ package schema
 import (
 	"cmp"
 
-	"github.com/outboxgen/outboxgen/generator/internal/diag"
+	"github.com/outboxgen/outboxgen/generator/internal/finding"
 )
 
 // Config is outboxgen.yaml with its defaults filled in.
@@ -24,7 +24,7 @@ type Config struct {
 	Dialects   []DialectConfig // in source order
 	Lint       LintConfig
 	Compat     CompatConfig
-	At         map[string]diag.Pos // top-level member -> position
+	At         map[string]finding.Pos // top-level member -> position
 
 	schemas []Name // Schemas with positions
 }
@@ -46,8 +46,8 @@ const (
 
 // member is the top-level member of the config that pos lies in, "" where there
 // is none.
-func (c *Config) member(pos diag.Pos) string {
-	name, last := "", diag.Pos{}
+func (c *Config) member(pos finding.Pos) string {
+	name, last := "", finding.Pos{}
 	for member, at := range c.At {
 		if !before(pos, at) && before(last, at) {
 			name, last = member, at
@@ -57,8 +57,8 @@ func (c *Config) member(pos diag.Pos) string {
 }
 
 // entry is where the entry of events: begins that pos lies in.
-func (c *Config) entry(pos diag.Pos) diag.Pos {
-	var last diag.Pos
+func (c *Config) entry(pos finding.Pos) finding.Pos {
+	var last finding.Pos
 	for _, e := range c.Events {
 		if !before(pos, e.Pos) && before(last, e.Pos) {
 			last = e.Pos
@@ -68,7 +68,7 @@ func (c *Config) entry(pos diag.Pos) diag.Pos {
 }
 
 // before reports whether a stands before b in one file.
-func before(a, b diag.Pos) bool {
+func before(a, b finding.Pos) bool {
 	return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Col, b.Col)) < 0
 }
 
@@ -79,16 +79,16 @@ type SQLCConfig struct {
 	Schema     string // Postgres schema that holds event_outbox; default public
 	Package    string // mode queries: import path of the service's own sqlc package
 	Queries    string // mode queries: the .sql file to write, relative to Dir
-	Pos        diag.Pos
+	Pos        finding.Pos
 	// At holds the position of each member present.
-	At map[string]diag.Pos
+	At map[string]finding.Pos
 }
 
 // TypeMapping overrides the Go type of a format or of a $ref target.
 type TypeMapping struct {
 	Match string // a format name, or a reference as it is written
 	Type  string // import/path.Name, or a type of Go's own
-	Pos   diag.Pos
+	Pos   finding.Pos
 }
 
 // EventConfig describes an event whose schema you cannot edit.
@@ -141,7 +141,7 @@ type CompatConfig struct {
 	Frozen   bool   // released versions may not change at all, other than in annotations
 	Subjects string // topic | record | topic-record: how subjects of a registry are named; default topic
 	Accept   []Acceptance
-	Pos      diag.Pos
+	Pos      finding.Pos
 }
 
 // CompatRule is how changes of one event are judged. Empty members take the config's.
@@ -155,5 +155,5 @@ type Acceptance struct {
 	ID     Name // of the finding
 	Event  Name // its type
 	Reason Name
-	Pos    diag.Pos
+	Pos    finding.Pos
 }

@@ -15,7 +15,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/outboxgen/outboxgen/generator/internal/diag"
+	"github.com/outboxgen/outboxgen/generator/internal/finding"
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
 
@@ -72,7 +72,7 @@ func TestCDEvents(t *testing.T) {
 
 	// The glossary in _defs has members of its own, one of them close to a keyword.
 	for _, f := range list.Sorted() {
-		if f.Severity != diag.Warning || f.ID != "unknown-keyword" || !strings.HasPrefix(f.Pos.File, "vendor/schemas/_defs/") {
+		if f.Severity != finding.Warning || f.ID != "unknown-keyword" || !strings.HasPrefix(f.Pos.File, "vendor/schemas/_defs/") {
 			t.Errorf("unexpected: %s", f)
 		}
 	}
@@ -128,7 +128,7 @@ func TestCompatibilityCorpus(t *testing.T) {
 			}
 			loaded++
 			for _, f := range list.Sorted() {
-				if f.Severity == diag.Error {
+				if f.Severity == finding.Error {
 					got = append(got, fmt.Sprintf("%s, %s: %s", pair.ID, side, f))
 				}
 			}

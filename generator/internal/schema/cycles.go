@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/outboxgen/outboxgen/generator/internal/diag"
+	"github.com/outboxgen/outboxgen/generator/internal/finding"
 )
 
 // cycles reports references that lead back to where they stand without
@@ -67,9 +67,9 @@ func (w *cycleWalker) report(s *Schema) {
 	}
 	var texts []string
 	for _, r := range chain[max(0, len(chain)-most):] {
-		texts = append(texts, diag.Quote(r.Text))
+		texts = append(texts, finding.Quote(r.Text))
 	}
-	w.load.misfit = append(w.load.misfit, misfit{at: s, finding: diag.Finding{
+	w.load.misfit = append(w.load.misfit, misfit{at: s, finding: finding.Finding{
 		Pos: closing.Pos, ID: "reference-circle",
 		Message: fmt.Sprintf("this reference leads back to itself (%s): no value could be checked against it", strings.Join(texts, " → ")),
 		Hint:    circleHint(chain),

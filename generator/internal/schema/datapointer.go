@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/outboxgen/outboxgen/generator/internal/diag"
+	"github.com/outboxgen/outboxgen/generator/internal/finding"
 	"github.com/outboxgen/outboxgen/generator/internal/jsonvalue"
 )
 
@@ -28,7 +28,7 @@ func (l *loader) checkPointer(c *Config, s *Schema, what string, pointer *Name) 
 
 // checkPlace is checkPointer for one of the cases of event data.
 func (l *loader) checkPlace(c *Config, set *place, what string, pointer *Name, tokens []string) {
-	f := diag.Finding{Pos: pointer.Pos, ID: "bad-pointer"}
+	f := finding.Finding{Pos: pointer.Pos, ID: "bad-pointer"}
 	data := "the event data"
 	if set.branch != nil {
 		f.Pos, data = set.branch.Pos, "this branch of the event data"
@@ -41,13 +41,13 @@ func (l *loader) checkPlace(c *Config, set *place, what string, pointer *Name, t
 		if len(next.schemas) == 0 {
 			whole := data
 			if i > 0 {
-				whole = diag.Quote(joinTokens(tokens[:i]))
+				whole = finding.Quote(joinTokens(tokens[:i]))
 			}
-			part := "property " + diag.Quote(token)
+			part := "property " + finding.Quote(token)
 			if set.isArray() {
-				part = "item " + diag.Quote(token)
+				part = "item " + finding.Quote(token)
 			}
-			f.Message = fmt.Sprintf("%s %s: %s has no %s", what, diag.Quote(pointer.Text), whole, part)
+			f.Message = fmt.Sprintf("%s %s: %s has no %s", what, finding.Quote(pointer.Text), whole, part)
 			f.Hint = set.hint(token)
 			l.list.Add(f)
 			return
@@ -59,7 +59,7 @@ func (l *loader) checkPlace(c *Config, set *place, what string, pointer *Name, t
 		return
 	}
 	f.Message = fmt.Sprintf("%s %s names %s at %s; it must name a string, an integer or a uuid",
-		what, diag.Quote(pointer.Text), kind, set.schemas[0].Pos)
+		what, finding.Quote(pointer.Text), kind, set.schemas[0].Pos)
 	l.list.Add(f)
 }
 
@@ -211,7 +211,7 @@ func (p *place) hint(name string) string {
 			names = append(names, property.Name)
 		}
 	}
-	switch near := diag.DidYouMean(name, names); {
+	switch near := finding.DidYouMean(name, names); {
 	case near != "":
 		return near
 	case p.isArray():
@@ -258,7 +258,7 @@ func (p *place) scalar(mappings []TypeMapping) string {
 	case len(types) > 1:
 		return "a value of several types (" + strings.Join(types, ", ") + ")"
 	case types[0] == "string" && notText(format):
-		return "a string of the format " + diag.Quote(format) + ", which is no text in Go"
+		return "a string of the format " + finding.Quote(format) + ", which is no text in Go"
 	case types[0] == "string", types[0] == "integer":
 		return types[0]
 	case types[0] == "array", types[0] == "object":

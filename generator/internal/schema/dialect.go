@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/outboxgen/outboxgen/generator/internal/diag"
+	"github.com/outboxgen/outboxgen/generator/internal/finding"
 )
 
 // The dialects in the order of their age; 0 in a keyword's first and last
@@ -54,8 +54,8 @@ func olderWords(words map[string]keyword) {
 		switch {
 		case b.load.spec && !openAPI3(b.unit.value):
 			delete(s.At, m.Name)
-			b.list.Add(diag.Finding{
-				Pos: m.Pos, Severity: diag.Warning, ID: "other-dialect",
+			b.list.Add(finding.Finding{
+				Pos: m.Pos, Severity: finding.Warning, ID: "other-dialect",
 				Message: m.Name + " is ignored: it is OpenAPI's, and validation: spec goes by JSON Schema alone", Hint: `list "null" in type`,
 			})
 		case m.Value.Kind != Bool:
@@ -105,7 +105,7 @@ func items(b *builder, s *Schema, m Member) {
 		}
 	case b.level == level2020:
 		b.ignore(m)
-		b.list.Add(diag.Finding{
+		b.list.Add(finding.Finding{
 			Pos: m.Value.Pos, ID: "other-dialect",
 			Message: "items must be a schema, this is an array, the tuple of older drafts",
 			Hint:    "write prefixItems",
@@ -133,7 +133,7 @@ func exclusive(field func(*Schema) **Number) func(*builder, *Schema, Member) {
 		case b.level == level4:
 			b.wrong(m, "true or false in draft-04")
 		case m.Value.Kind == Bool:
-			f := diag.Finding{
+			f := finding.Finding{
 				Pos: m.Value.Pos, ID: "other-dialect",
 				Message: fmt.Sprintf("%s must be a number, this is %s, the form of draft-04", m.Name, m.Value.Describe()),
 				Hint:    "leave it out",
@@ -186,7 +186,7 @@ func (b *builder) translate(s *Schema) {
 		s.At["allOf"] = o.second.Pos
 		s.AllOf = append(s.AllOf, &Schema{
 			Pos: s.Pos, Doc: s.Doc, Pointer: join(s.Pointer, o.second.Name), Ref: o.secondRef,
-			At: map[string]diag.Pos{o.second.Name: o.second.Pos},
+			At: map[string]finding.Pos{o.second.Name: o.second.Pos},
 		})
 	}
 	if o.nullable != nil && o.nullable.Value.Bool {
@@ -208,8 +208,8 @@ func (b *builder) nullable(s *Schema, m *Member) {
 	case s.Enum != nil || s.Const != nil:
 		b.nullableValues(s, m)
 	case s.Ref != nil || len(s.AllOf) > 0 || len(s.AnyOf)+len(s.OneOf) > 0 && !slices.ContainsFunc(slices.Concat(s.AnyOf, s.OneOf), isNull):
-		b.list.Add(diag.Finding{
-			Pos: m.Pos, Severity: diag.Warning, ID: "nullable-without-type",
+		b.list.Add(finding.Finding{
+			Pos: m.Pos, Severity: finding.Warning, ID: "nullable-without-type",
 			Message: m.Name + " has no type beside it, where OpenAPI gives it no meaning; it is taken as meant: null is valid here",
 			Hint:    `write anyOf with {type: "null"} as one branch`,
 		})
@@ -224,8 +224,8 @@ func (b *builder) nullableValues(s *Schema, m *Member) {
 		keyword, values = "const", []*Value{s.Const}
 	}
 	if len(values) > 0 && !slices.ContainsFunc(values, func(v *Value) bool { return v.Kind == Null }) {
-		f := diag.Finding{
-			Pos: m.Pos, Severity: diag.Warning, ID: "nullable-enum",
+		f := finding.Finding{
+			Pos: m.Pos, Severity: finding.Warning, ID: "nullable-enum",
 			Message: fmt.Sprintf("%s says nothing here: %s does not list null", m.Name, keyword), Hint: "add null to enum",
 		}
 		if keyword == "const" {
@@ -239,12 +239,12 @@ func (b *builder) nullableValues(s *Schema, m *Member) {
 func orNull(s *Schema, m *Member) {
 	inner := *s
 	inner.ID, inner.Anchor, inner.DynamicAnchor, inner.Outbox, inner.Defs = "", "", "", nil, nil
-	inner.At = map[string]diag.Pos{}
+	inner.At = map[string]finding.Pos{}
 	outer := Schema{
 		Pos: s.Pos, Doc: s.Doc, Pointer: s.Pointer, ID: s.ID, Anchor: s.Anchor, DynamicAnchor: s.DynamicAnchor,
 		Title: s.Title, Description: s.Description, Deprecated: s.Deprecated, ReadOnly: s.ReadOnly, WriteOnly: s.WriteOnly,
 		Default: s.Default, Examples: s.Examples, Defs: s.Defs, Outbox: s.Outbox,
-		At: map[string]diag.Pos{"anyOf": m.Pos},
+		At: map[string]finding.Pos{"anyOf": m.Pos},
 	}
 	inner.Description, inner.Default, inner.Examples = "", nil, nil
 	for name, pos := range s.At {
@@ -258,7 +258,7 @@ func orNull(s *Schema, m *Member) {
 			inner.At[name] = pos
 		}
 	}
-	null := &Schema{Pos: m.Pos, Doc: s.Doc, Pointer: s.Pointer, Types: []string{"null"}, At: map[string]diag.Pos{"type": m.Pos}}
+	null := &Schema{Pos: m.Pos, Doc: s.Doc, Pointer: s.Pointer, Types: []string{"null"}, At: map[string]finding.Pos{"type": m.Pos}}
 	outer.AnyOf = []*Schema{&inner, null}
 	*s = outer
 }

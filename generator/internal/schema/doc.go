@@ -3,7 +3,7 @@
 // to. It turns every dialect of JSON Schema, in YAML or JSON, into one model in
 // the terms of 2020-12, in which each part knows its place in the source.
 //
-// Nothing stops at the first problem. Each goes to a diag.List with the place
+// Nothing stops at the first problem. Each goes to a finding.List with the place
 // of the value or the name that is wrong, and reading goes on; only a syntax
 // error ends its own file.
 //

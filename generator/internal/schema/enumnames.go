@@ -3,7 +3,7 @@ package schema
 import (
 	"fmt"
 
-	"github.com/outboxgen/outboxgen/generator/internal/diag"
+	"github.com/outboxgen/outboxgen/generator/internal/finding"
 )
 
 // enumNameWords are the annotations with which tools name the values of an
@@ -20,16 +20,16 @@ func (b *builder) enumNames(s *Schema, v *Value) {
 			continue
 		case m.Value.Kind != Array, enum == nil, enum.Value.Kind != Array, len(enum.Value.Items) != len(m.Value.Items):
 			what := fmt.Sprintf("%s is not an array with one name for each value of the enum", word)
-			b.list.Add(diag.Finding{
-				Pos: m.Pos, Severity: diag.Warning, ID: "enum-names", Message: what + ", so the constants are named after the values",
+			b.list.Add(finding.Finding{
+				Pos: m.Pos, Severity: finding.Warning, ID: "enum-names", Message: what + ", so the constants are named after the values",
 				Hint: "list a name for each value, in their order",
 			})
 			continue
 		}
 		for i, name := range m.Value.Items {
 			if name.Kind != String {
-				b.list.Add(diag.Finding{
-					Pos: name.Pos, Severity: diag.Warning, ID: "enum-names", Message: fmt.Sprintf("%s lists names, this is %s; the constant is named after the value", word, name.Describe()),
+				b.list.Add(finding.Finding{
+					Pos: name.Pos, Severity: finding.Warning, ID: "enum-names", Message: fmt.Sprintf("%s lists names, this is %s; the constant is named after the value", word, name.Describe()),
 					Hint: "write the name in quotes",
 				})
 				continue

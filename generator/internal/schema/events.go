@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/outboxgen/outboxgen/generator/internal/diag"
+	"github.com/outboxgen/outboxgen/generator/internal/finding"
 	"github.com/outboxgen/outboxgen/generator/internal/goname"
 )
 
@@ -27,7 +27,7 @@ func (l *loader) described(c *Config) {
 		config := &unit{doc: &Document{Path: path.Base(c.Path)}, byPointer: map[string]*Schema{}}
 		from := &resource{unit: config, base: projectBase(config.doc.Path), anchors: map[string]*Schema{}}
 		if strings.HasPrefix(e.Schema.Text, "#") {
-			l.list.Errorf(e.Schema.Pos, "bad-reference", "schema %s names no file", diag.Quote(e.Schema.Text))
+			l.list.Errorf(e.Schema.Pos, "bad-reference", "schema %s names no file", finding.Quote(e.Schema.Text))
 			continue
 		}
 		l.pending = append(l.pending, pendingRef{ref: ref, from: from})
@@ -50,7 +50,7 @@ func (l *loader) events(c *Config) []*Event {
 			continue
 		}
 		if other := ref.Target.Outbox; other != nil {
-			l.list.Add(diag.Finding{
+			l.list.Add(finding.Finding{
 				Pos: ec.Pos, ID: "event-described-twice",
 				Message: fmt.Sprintf("this event is described in its file as well, at %s", other.Pos),
 				Hint:    "keep x-outbox there or this entry, not both",
@@ -62,17 +62,17 @@ func (l *loader) events(c *Config) []*Event {
 		}
 	}
 	l.unique(events, "duplicate-type", func(e *Event) string { return e.Type },
-		func(e *Event) diag.Pos { return e.typePos },
-		func(e *Event) string { return "the type " + diag.Quote(e.Type) })
+		func(e *Event) finding.Pos { return e.typePos },
+		func(e *Event) string { return "the type " + finding.Quote(e.Type) })
 	l.unique(events, "duplicate-name", func(e *Event) string { return e.GoName },
-		func(e *Event) diag.Pos { return e.namePos },
+		func(e *Event) finding.Pos { return e.namePos },
 		func(e *Event) string { return "the Go name " + e.GoName })
 	slices.SortStableFunc(events, func(a, b *Event) int { return strings.Compare(a.GoName, b.GoName) })
 	return events
 }
 
 // unique reports events that share what must differ, at each but the first.
-func (l *loader) unique(events []*Event, id string, key func(*Event) string, pos func(*Event) diag.Pos, what func(*Event) string) {
+func (l *loader) unique(events []*Event, id string, key func(*Event) string, pos func(*Event) finding.Pos, what func(*Event) string) {
 	first := map[string]*Event{}
 	for _, e := range events {
 		other, dup := first[key(e)]
@@ -110,7 +110,7 @@ func (l *loader) event(c *Config, s *Schema, x *Extension, name Name) *Event {
 	}
 	e.GoName, e.namePos = eventName(s, x, name, version)
 	if len(e.GoName) > maxGoName {
-		l.list.Add(diag.Finding{
+		l.list.Add(finding.Finding{
 			Pos: e.namePos, ID: "bad-name", Message: fmt.Sprintf("the Go name of the event has %d bytes; at most %d are taken", len(e.GoName), maxGoName),
 			Hint: "give a shorter title, or a name under events:",
 		})
@@ -132,7 +132,7 @@ func (l *loader) event(c *Config, s *Schema, x *Extension, name Name) *Event {
 //
 // Tools write the schema of a type as a mere reference to its definition, whose
 // name it is then.
-func eventName(s *Schema, x *Extension, given Name, version int) (string, diag.Pos) {
+func eventName(s *Schema, x *Extension, given Name, version int) (string, finding.Pos) {
 	suffix := "V" + strconv.Itoa(version)
 	name, pos := given.Text, given.Pos
 	for root := s; s.Title == "" && s.OnlyRef() && s.Ref.Target != nil && s.Ref.Target.Doc == root.Doc; {

@@ -8,7 +8,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/outboxgen/outboxgen/generator/internal/diag"
+	"github.com/outboxgen/outboxgen/generator/internal/finding"
 	"github.com/outboxgen/outboxgen/generator/internal/jsonvalue"
 )
 
@@ -32,13 +32,13 @@ var envelopes = []string{"outbox", "cloudevents", "none"}
 // extension reads the x-outbox keyword.
 func (b *builder) extension(s *Schema, m Member) {
 	marks := &Marks{Pos: m.Pos}
-	r := &reader{list: b.list, at: map[string]diag.Pos{}}
+	r := &reader{list: b.list, at: map[string]finding.Pos{}}
 	switch {
 	case marksAlone(m.Value, s.Pointer == ""):
 		r.object(m.Pos, m.Value, "x-outbox inside a schema", r.markFields(marks))
 	case s.Pointer != "":
 		b.unit.mayDescribe = true
-		b.list.Add(diag.Finding{
+		b.list.Add(finding.Finding{
 			Pos: m.Pos, ID: "misplaced-x-outbox", Message: "x-outbox belongs at the root of a file, one event version a file",
 			Hint: "describe this schema under events: in the config, or give it a file of its own",
 		})
@@ -51,8 +51,8 @@ func (b *builder) extension(s *Schema, m Member) {
 
 // readExtension reads the members that describe an event, in x-outbox or in an
 // entry of events:, where more says what else may stand.
-func readExtension(list *diag.List, pos diag.Pos, v *Value, where string, more []field) *Extension {
-	e := &Extension{Pos: pos, At: map[string]diag.Pos{}}
+func readExtension(list *finding.List, pos finding.Pos, v *Value, where string, more []field) *Extension {
+	e := &Extension{Pos: pos, At: map[string]finding.Pos{}}
 	r := &reader{list: list, at: e.At}
 	fields := append([]field{
 		{name: "version", required: true, read: func(v *Value) { e.Version = r.version(v) }},
@@ -74,8 +74,8 @@ func readExtension(list *diag.List, pos diag.Pos, v *Value, where string, more [
 	}
 	if e.Type != nil && e.Version != nil {
 		if named := versionSuffix.FindStringSubmatch(e.Type.Text); named != nil && named[1] != e.Version.Text {
-			list.Add(diag.Finding{
-				Pos: e.Type.Pos, Severity: diag.Warning, ID: "version-mismatch",
+			list.Add(finding.Finding{
+				Pos: e.Type.Pos, Severity: finding.Warning, ID: "version-mismatch",
 				Message: fmt.Sprintf("the type ends in .v%s, and the version is %s", named[1], e.Version.Text),
 				Hint:    "let both name the same version",
 			})
@@ -83,7 +83,7 @@ func readExtension(list *diag.List, pos diag.Pos, v *Value, where string, more [
 	}
 	if e.Topic == nil && e.Type != nil && !r.seen("topic") {
 		if problem := topicProblem(e.Type.Text); problem != "" {
-			list.Add(diag.Finding{
+			list.Add(finding.Finding{
 				Pos: e.Type.Pos, ID: "bad-topic", Message: "the type is the topic as well, and " + problem,
 				Hint: "give a topic beside it",
 			})
@@ -104,7 +104,7 @@ func (r *reader) version(v *Value) *Number {
 }
 
 func (r *reader) aggregate(e *Extension, v *Value) {
-	sub := &reader{list: r.list, at: map[string]diag.Pos{}}
+	sub := &reader{list: r.list, at: map[string]finding.Pos{}}
 	sub.object(v.Pos, v, "aggregate", []field{
 		{name: "type", required: true, read: func(v *Value) { e.AggregateType = r.label(v, "aggregate.type", maxAggregateType) }},
 		{name: "id", read: func(v *Value) { e.AggregateID = r.pointer(v, "aggregate.id") }},
@@ -157,13 +157,13 @@ func topicProblem(topic string) string {
 	case topic == "":
 		return "the topic is empty"
 	case topic == "." || topic == "..":
-		return "Kafka has no topic " + diag.Quote(topic)
+		return "Kafka has no topic " + finding.Quote(topic)
 	case len(topic) > maxTopic:
 		return fmt.Sprintf("the topic has %d characters; Kafka takes %d", utf8.RuneCountInString(topic), maxTopic)
 	}
 	for _, c := range topic {
 		if c > unicode.MaxASCII || !unicode.IsLetter(c) && !unicode.IsDigit(c) && !strings.ContainsRune("._-", c) {
-			return fmt.Sprintf("%s has no place in a topic; Kafka takes ASCII letters, digits, . _ and -", diag.Quote(string(c)))
+			return fmt.Sprintf("%s has no place in a topic; Kafka takes ASCII letters, digits, . _ and -", finding.Quote(string(c)))
 		}
 	}
 	return ""
@@ -181,9 +181,9 @@ func (r *reader) pointer(v *Value, name string) *Name {
 	}
 	_, problem := pointerTokens(v.Text)
 	if problem != "" {
-		f := diag.Finding{Pos: v.Pos, ID: "bad-pointer", Message: fmt.Sprintf("%s %s: %s", name, diag.Quote(v.Text), problem)}
+		f := finding.Finding{Pos: v.Pos, ID: "bad-pointer", Message: fmt.Sprintf("%s %s: %s", name, finding.Quote(v.Text), problem)}
 		if text := strings.TrimLeft(v.Text, "#$./"); text != "" && !strings.HasPrefix(v.Text, "/") {
-			f.Hint = "write " + diag.Quote("/"+strings.ReplaceAll(text, ".", "/"))
+			f.Hint = "write " + finding.Quote("/"+strings.ReplaceAll(text, ".", "/"))
 		}
 		r.list.Add(f)
 		return nil
@@ -195,10 +195,10 @@ func (r *reader) oneOf(v *Value, name string, choices []string) *Name {
 	if v.Kind == String && slices.Contains(choices, v.Text) {
 		return &Name{Text: v.Text, Pos: v.Pos}
 	}
-	f := diag.Finding{Pos: v.Pos, ID: "bad-choice", Message: fmt.Sprintf("%s must be one of %s; this is %s",
+	f := finding.Finding{Pos: v.Pos, ID: "bad-choice", Message: fmt.Sprintf("%s must be one of %s; this is %s",
 		name, strings.Join(choices, ", "), v.Describe())}
 	if v.Kind == String {
-		f.Hint = diag.DidYouMean(v.Text, choices)
+		f.Hint = finding.DidYouMean(v.Text, choices)
 	}
 	r.list.Add(f)
 	return nil

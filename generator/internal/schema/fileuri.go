@@ -5,7 +5,7 @@ import (
 	"path"
 	"strings"
 
-	"github.com/outboxgen/outboxgen/generator/internal/diag"
+	"github.com/outboxgen/outboxgen/generator/internal/finding"
 )
 
 // fileURI finds the file that a file: reference means. Such references are
@@ -46,7 +46,7 @@ func (l *loader) fileURI(from *resource, u *url.URL) (*resource, *failure) {
 		}
 	}
 	return nil, &failure{
-		id: "unknown-file", message: diag.Quote(u.String()) + " leads to no file of the project, nor does an end of its path",
+		id: "unknown-file", message: finding.Quote(u.String()) + " leads to no file of the project, nor does an end of its path",
 		hint: "copy the file into the project, and write its path relative to this file",
 	}
 }

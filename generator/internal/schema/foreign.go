@@ -3,7 +3,7 @@ package schema
 import (
 	"strings"
 
-	"github.com/outboxgen/outboxgen/generator/internal/diag"
+	"github.com/outboxgen/outboxgen/generator/internal/finding"
 )
 
 // described are the files that entries of events: name. You cannot edit
@@ -19,7 +19,7 @@ func (c *Config) described() map[string]bool {
 }
 
 // add notes what was found while u was read.
-func (u *unit) add(list *diag.List) {
+func (u *unit) add(list *finding.List) {
 	for _, f := range list.Sorted() {
 		u.found.Add(f)
 	}
@@ -33,8 +33,8 @@ func (l *loader) foreignFindings() {
 			continue
 		}
 		for _, f := range u.found.Sorted() {
-			if f.Severity == diag.Error && u.value != nil && !hard(f.ID) && (!l.alone || u.annotates(f)) {
-				f.Severity = diag.Warning
+			if f.Severity == finding.Error && u.value != nil && !hard(f.ID) && (!l.alone || u.annotates(f)) {
+				f.Severity = finding.Warning
 				f.Hint = ""
 				if consequence := consequences[f.ID]; consequence != "" {
 					f.Message += consequence
@@ -48,7 +48,7 @@ func (l *loader) foreignFindings() {
 // annotates reports whether a finding bears on no value: it is about an
 // annotation, or about how the file is written. A comparison of two schemas goes
 // by the others.
-func (u *unit) annotates(f diag.Finding) bool {
+func (u *unit) annotates(f finding.Finding) bool {
 	return u.annotations[f.Pos] || f.ID == "duplicate-member" || f.ID == "json-syntax"
 }
 

@@ -8,7 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/outboxgen/outboxgen/generator/internal/diag"
+	"github.com/outboxgen/outboxgen/generator/internal/finding"
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
 
@@ -32,10 +32,10 @@ func vendored(t *testing.T, text string, others map[string]string) (*schema.Proj
 }
 
 // found is the findings of a list, the ids of warnings alone.
-func found(list *diag.List) []string {
+func found(list *finding.List) []string {
 	var all []string
 	for _, f := range list.Sorted() {
-		if f.Severity == diag.Warning {
+		if f.Severity == finding.Warning {
 			all = append(all, f.ID)
 		} else {
 			all = append(all, f.String())
@@ -182,7 +182,7 @@ func TestFilesThatAreReadToTheLetter(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if all := list.Sorted(); len(all) != 1 || all[0].ID != want || all[0].Severity != diag.Error {
+			if all := list.Sorted(); len(all) != 1 || all[0].ID != want || all[0].Severity != finding.Error {
 				t.Errorf("%s: found %v, want one error %s", text, all, want)
 			}
 		})
@@ -249,15 +249,15 @@ func TestFilesThatNoEventUses(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	severities := map[string]diag.Severity{}
+	severities := map[string]finding.Severity{}
 	for _, f := range list.Sorted() {
 		severities[f.Pos.File+" "+f.ID] = f.Severity
 	}
-	want := map[string]diag.Severity{
-		"bad.yaml unknown-type": diag.Error, "used.yaml unknown-type": diag.Error,
-		"unused.yaml unknown-type": diag.Warning, "unused.yaml unknown-file": diag.Warning,
-		"misspelled.yaml unknown-keyword": diag.Error, "unreadable.yaml yaml-syntax": diag.Warning,
-		"unreadable-event.yaml yaml-syntax": diag.Error, "unreadable-used.yaml yaml-syntax": diag.Error,
+	want := map[string]finding.Severity{
+		"bad.yaml unknown-type": finding.Error, "used.yaml unknown-type": finding.Error,
+		"unused.yaml unknown-type": finding.Warning, "unused.yaml unknown-file": finding.Warning,
+		"misspelled.yaml unknown-keyword": finding.Error, "unreadable.yaml yaml-syntax": finding.Warning,
+		"unreadable-event.yaml yaml-syntax": finding.Error, "unreadable-used.yaml yaml-syntax": finding.Error,
 	}
 	if diff := cmp.Diff(want, severities); diff != "" {
 		t.Errorf("findings (-want +got):\n%s", diff)

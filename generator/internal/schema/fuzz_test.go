@@ -13,7 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/tools/txtar"
 
-	"github.com/outboxgen/outboxgen/generator/internal/diag"
+	"github.com/outboxgen/outboxgen/generator/internal/finding"
 	"github.com/outboxgen/outboxgen/generator/internal/jsonvalue"
 )
 
@@ -25,7 +25,7 @@ func FuzzJSON(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, src []byte) {
-		list := &diag.List{}
+		list := &finding.List{}
 		v, _ := readValue("a.json", src, list)
 		checkPlaces(t, map[string][]byte{"a.json": src}, list)
 		text := bytes.TrimPrefix(src, []byte("\xEF\xBB\xBF"))
@@ -44,7 +44,7 @@ func FuzzJSON(f *testing.F) {
 	})
 }
 
-func refusedOnPurpose(list *diag.List) bool {
+func refusedOnPurpose(list *finding.List) bool {
 	return regexp.MustCompile(`half a surrogate|nest more than|holds more than|at most|exponent`).MatchString(list.Sorted()[0].Message)
 }
 
@@ -96,7 +96,7 @@ func FuzzYAML(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, src []byte) {
-		list := &diag.List{}
+		list := &finding.List{}
 		v, _ := readValue("a.yaml", src, list)
 		checkPlaces(t, map[string][]byte{"a.yaml": src}, list)
 		if v == nil && !list.HasErrors() {
@@ -105,7 +105,7 @@ func FuzzYAML(f *testing.F) {
 		if v != nil && depth(v) > maxDepth {
 			t.Errorf("a value %d deep", depth(v))
 		}
-		jsonList := &diag.List{}
+		jsonList := &finding.List{}
 		fromJSON, _ := readValue("a.json", src, jsonList)
 		if fromJSON == nil || jsonList.HasErrors() || !alikeInYAML(src) {
 			return
@@ -113,7 +113,7 @@ func FuzzYAML(f *testing.F) {
 		if v == nil {
 			t.Fatalf("%q is JSON, and was refused as YAML: %v", src, list.Sorted())
 		}
-		places := cmp.Transformer("place", func(p diag.Pos) [2]int { return [2]int{p.Line, p.Col} })
+		places := cmp.Transformer("place", func(p finding.Pos) [2]int { return [2]int{p.Line, p.Col} })
 		numbers := cmp.FilterPath(func(p cmp.Path) bool { return p.Last().String() == ".Text" }, cmp.Comparer(func(a, b string) bool {
 			return a == b || jsonvalue.CanonicalNumber(a) == jsonvalue.CanonicalNumber(b)
 		}))
@@ -181,7 +181,7 @@ func FuzzLoad(f *testing.F) {
 
 // checkPlaces makes sure that every finding points into a file, and that what
 // it says is one line that a terminal shows as it is.
-func checkPlaces(t *testing.T, sources map[string][]byte, list *diag.List) {
+func checkPlaces(t *testing.T, sources map[string][]byte, list *finding.List) {
 	t.Helper()
 	for _, f := range list.Sorted() {
 		source, ok := sources[f.Pos.File]
@@ -189,7 +189,7 @@ func checkPlaces(t *testing.T, sources map[string][]byte, list *diag.List) {
 		if !ok || f.Pos.Line < 1 || f.Pos.Line > lines || f.Pos.Col < 1 || f.Pos.Col > len(source)+1 {
 			t.Errorf("%v: there is no such place", f)
 		}
-		if f.ID == "" || f.Message == "" || f.Message != diag.Printable(f.Message) || f.Hint != diag.Printable(f.Hint) {
+		if f.ID == "" || f.Message == "" || f.Message != finding.Printable(f.Message) || f.Hint != finding.Printable(f.Hint) {
 			t.Errorf("a finding that does not print: %#v", f)
 		}
 	}

@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/outboxgen/outboxgen/generator/internal/diag"
+	"github.com/outboxgen/outboxgen/generator/internal/finding"
 )
 
 // maxListed is how many names a hint lists.
@@ -22,7 +22,7 @@ func listing(says string, names []string, text func(name string) string) string 
 	names = slices.Sorted(slices.Values(names))
 	listed := make([]string, 0, maxListed)
 	for _, name := range names[:min(len(names), maxListed)] {
-		listed = append(listed, diag.Quote(text(name)))
+		listed = append(listed, finding.Quote(text(name)))
 	}
 	more := ""
 	if n := len(names) - len(listed); n > 0 {
@@ -45,7 +45,7 @@ func (l *loader) nameHint(name string, candidates func() []string, has, otherwis
 	if len(names) == 0 {
 		return otherwise
 	}
-	if near := diag.DidYouMean(name, names); near != "" {
+	if near := finding.DidYouMean(name, names); near != "" {
 		return near
 	}
 	return listing(has, names, itself)
@@ -58,8 +58,8 @@ func (l *loader) pointerHint(u *unit, tokens []string, followed int, reached *Va
 		return ""
 	}
 	at := func(name string) string { return "#" + joinTokens(append(slices.Clone(tokens[:followed]), name)) }
-	if near := diag.Closest(tokens[followed], reached.names()); near != "" {
-		return "did you mean " + diag.Quote(at(near)) + "?"
+	if near := finding.Closest(tokens[followed], reached.names()); near != "" {
+		return "did you mean " + finding.Quote(at(near)) + "?"
 	}
 	switch {
 	case u.byPointer[joinTokens(tokens[:followed])] != nil: // a keyword is missing, and the others are no schemas
@@ -69,9 +69,9 @@ func (l *loader) pointerHint(u *unit, tokens []string, followed int, reached *Va
 	case reached.Kind == Object && len(reached.Members) > 0:
 		return listing("there are", reached.names(), at)
 	case reached.Kind == Array && len(reached.Items) > 0:
-		return fmt.Sprintf("its items are %s to %s", diag.Quote(at("0")), diag.Quote(at(fmt.Sprint(len(reached.Items)-1))))
+		return fmt.Sprintf("its items are %s to %s", finding.Quote(at("0")), finding.Quote(at(fmt.Sprint(len(reached.Items)-1))))
 	}
-	return "add the schema that is meant at " + diag.Quote("#"+joinTokens(tokens))
+	return "add the schema that is meant at " + finding.Quote("#"+joinTokens(tokens))
 }
 
 // definitionPointers lists where the definitions of the file are.
@@ -92,12 +92,12 @@ func (u *unit) definitionPointers() []string {
 func (u *unit) schemaHint(tokens []string, v *Value) string {
 	for i, item := range v.Items {
 		if item.Kind == Object {
-			return "name one of its items, such as " + diag.Quote("#"+joinTokens(append(slices.Clone(tokens), fmt.Sprint(i))))
+			return "name one of its items, such as " + finding.Quote("#"+joinTokens(append(slices.Clone(tokens), fmt.Sprint(i))))
 		}
 	}
 	for i := len(tokens) - 1; i > 0; i-- {
 		if pointer := joinTokens(tokens[:i]); u.byPointer[pointer] != nil {
-			return "the schema around it is " + diag.Quote("#"+pointer)
+			return "the schema around it is " + finding.Quote("#"+pointer)
 		}
 	}
 	return "refer to a schema, such as one under $defs"
@@ -109,13 +109,13 @@ func (l *loader) anchorHint(r *resource, name string) string {
 		return ""
 	}
 	if own := r.unit.ownPlace(name); own != "" {
-		return "did you mean " + diag.Quote(own) + "?"
+		return "did you mean " + finding.Quote(own) + "?"
 	}
 	anchors := slices.Collect(maps.Keys(r.anchors))
-	if diag.Closest(name, anchors) == "" && r.root != nil && slices.ContainsFunc(r.root.Defs, func(p Property) bool { return p.Name == name }) {
-		return "did you mean " + diag.Quote(r.root.defsPointer()+"/"+name) + "?"
+	if finding.Closest(name, anchors) == "" && r.root != nil && slices.ContainsFunc(r.root.Defs, func(p Property) bool { return p.Name == name }) {
+		return "did you mean " + finding.Quote(r.root.defsPointer()+"/"+name) + "?"
 	}
-	otherwise := "refer to the schema by its place, as in " + diag.Quote("#/$defs/"+name)
+	otherwise := "refer to the schema by its place, as in " + finding.Quote("#/$defs/"+name)
 	if isAnchor(name) {
 		otherwise = "write $anchor: " + name + " at the schema that is meant, or " + otherwise
 	}
@@ -156,12 +156,12 @@ func (l *loader) fileHint(name, problem string) string {
 		return "name a file of the project that can be read"
 	}
 	names := l.neighbors(name)
-	if near := diag.DidYouMean(path.Base(name), names); near != "" {
+	if near := finding.DidYouMean(path.Base(name), names); near != "" {
 		return near
 	}
 	for _, other := range slices.Sorted(maps.Keys(l.units)) {
 		if path.Base(other) == path.Base(name) {
-			return fmt.Sprintf("did you mean %s, by its path from the folder of this file?", diag.Quote(other))
+			return fmt.Sprintf("did you mean %s, by its path from the folder of this file?", finding.Quote(other))
 		}
 	}
 	if names = schemas(names); len(names) > 0 {
@@ -202,8 +202,8 @@ func (l *loader) idHint(id string) string {
 	for name := range last {
 		names = append(names, name)
 	}
-	if near := diag.Closest(id[cut:], names); near != "" {
-		return "did you mean " + diag.Quote(last[near]) + "?"
+	if near := finding.Closest(id[cut:], names); near != "" {
+		return "did you mean " + finding.Quote(last[near]) + "?"
 	}
 	return otherwise
 }

@@ -7,7 +7,7 @@ import (
 	"path"
 	"strings"
 
-	"github.com/outboxgen/outboxgen/generator/internal/diag"
+	"github.com/outboxgen/outboxgen/generator/internal/finding"
 )
 
 // index is the ids of the schemas in files that are not loaded, with the first
@@ -33,7 +33,7 @@ func (l *loader) index() map[string]string {
 		if err != nil || !bytes.Contains(src, []byte("id")) {
 			continue
 		}
-		v, n := readValue(name, src, &diag.List{})
+		v, n := readValue(name, src, &finding.List{})
 		values += n
 		if v != nil {
 			l.indexValue(v, name, projectBase(name), 0)

@@ -8,7 +8,7 @@ import (
 	"unicode/utf16"
 	"unicode/utf8"
 
-	"github.com/outboxgen/outboxgen/generator/internal/diag"
+	"github.com/outboxgen/outboxgen/generator/internal/finding"
 )
 
 // jsonReader reads RFC 8259 with the position of every value and name. Numbers
@@ -16,7 +16,7 @@ import (
 type jsonReader struct {
 	tracker
 
-	list     *diag.List
+	list     *finding.List
 	next     int // offset of the next unread byte
 	values   int
 	reported int
@@ -26,7 +26,7 @@ type jsonReader struct {
 // readJSON parses src, UTF-8 without a byte order mark. Comments, commas before
 // a closing bracket, halves of surrogate pairs and repeated members are reported
 // and read past: the last of the members counts, as for every other reader.
-func readJSON(file string, src []byte, list *diag.List) (*Value, int) {
+func readJSON(file string, src []byte, list *finding.List) (*Value, int) {
 	r := &jsonReader{tracker: tracker{file: file, src: src, line: 1, col: 1}, list: list, said: map[string]bool{}}
 	r.space()
 	if r.next == len(src) {
@@ -151,7 +151,7 @@ func (r *jsonReader) literal(v *Value) bool {
 	case "":
 		return r.unexpected("a value")
 	default:
-		return r.fail(r.next, "%s is not a JSON value%s", diag.Quote(word), literalHint(word))
+		return r.fail(r.next, "%s is not a JSON value%s", finding.Quote(word), literalHint(word))
 	}
 	r.next = end
 	return true
@@ -185,13 +185,13 @@ func (r *jsonReader) unexpected(wanted string) bool {
 	if c == '"' {
 		return r.fail(r.next, "a string where %s should be", wanted)
 	}
-	return r.fail(r.next, "%s where %s should be", diag.Quote(string(c)), wanted)
+	return r.fail(r.next, "%s where %s should be", finding.Quote(string(c)), wanted)
 }
 
 // seenMember is where the members of one name began, and which of an object's
 // members they are.
 type seenMember struct {
-	first diag.Pos
+	first finding.Pos
 	index int
 }
 
@@ -243,19 +243,19 @@ func (r *jsonReader) object(v *Value, depth int) bool {
 	}
 }
 
-func (r *jsonReader) duplicate(m Member, other diag.Pos) {
+func (r *jsonReader) duplicate(m Member, other finding.Pos) {
 	if r.reported++; r.reported <= maxSyntaxErrors {
 		duplicateMember(r.list, m, other)
 	}
 }
 
-func duplicateMember(list *diag.List, m Member, other diag.Pos) {
+func duplicateMember(list *finding.List, m Member, other finding.Pos) {
 	list.Errorf(m.Pos, "duplicate-member", "%s is here twice; the first is at line %d, column %d",
-		diag.Quote(m.Name), other.Line, other.Col)
+		finding.Quote(m.Name), other.Line, other.Col)
 }
 
 // unclosed reports that neither a comma nor the closing bracket follows.
-func (r *jsonReader) unclosed(what string, from diag.Pos) bool {
+func (r *jsonReader) unclosed(what string, from finding.Pos) bool {
 	closing := map[string]string{"object": "}", "array": "]"}[what]
 	if r.next >= len(r.src) {
 		return r.fail(r.next, "the file ends inside the %s that begins at line %d, column %d", what, from.Line, from.Col)
@@ -307,7 +307,7 @@ func (r *jsonReader) number(v *Value) bool {
 		if digits := strings.TrimPrefix(text, "-"); len(digits) > 1 && digits[0] == '0' && digits[1] >= '0' && digits[1] <= '9' {
 			hint = ": no leading zeros"
 		}
-		return r.fail(r.next, "%s is not a JSON number%s", diag.Quote(text), hint)
+		return r.fail(r.next, "%s is not a JSON number%s", finding.Quote(text), hint)
 	}
 	if problem := numberTooLarge(text); problem != "" {
 		return r.fail(r.next, "%s", problem)
@@ -358,7 +358,7 @@ func (r *jsonReader) escape(b *strings.Builder) bool {
 	}
 	i := strings.IndexByte(`"\/bfnrt`, c)
 	if i < 0 {
-		return r.fail(at, "JSON has no escape %s; write \\\\ for a backslash", diag.Quote(string(r.src[at:at+2])))
+		return r.fail(at, "JSON has no escape %s; write \\\\ for a backslash", finding.Quote(string(r.src[at:at+2])))
 	}
 	b.WriteByte("\"\\/\b\f\n\r\t"[i])
 	r.next += 2

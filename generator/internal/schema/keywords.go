@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/outboxgen/outboxgen/generator/internal/diag"
+	"github.com/outboxgen/outboxgen/generator/internal/finding"
 	"github.com/outboxgen/outboxgen/generator/internal/jsonvalue"
 )
 
@@ -145,7 +145,7 @@ func (v *Value) Describe() string {
 	case NumberKind:
 		return "the number " + v.Text
 	case String:
-		return "the string " + diag.Quote(v.Text)
+		return "the string " + finding.Quote(v.Text)
 	case Array:
 		return "an array"
 	}
@@ -310,12 +310,12 @@ func enum(b *builder, s *Schema, m Member) {
 	}
 	s.Enum = []*Value{}
 	if len(m.Value.Items) == 0 {
-		b.list.Add(diag.Finding{
-			Pos: m.Value.Pos, Severity: diag.Warning, ID: "empty-list", Message: "the enum lists no value, so that no value is valid", Hint: "list the values that are meant",
+		b.list.Add(finding.Finding{
+			Pos: m.Value.Pos, Severity: finding.Warning, ID: "empty-list", Message: "the enum lists no value, so that no value is valid", Hint: "list the values that are meant",
 		})
 		return
 	}
-	seen := map[string]diag.Pos{}
+	seen := map[string]finding.Pos{}
 	for _, v := range m.Value.Items {
 		key := v.Canonical()
 		if other, dup := seen[key]; dup {
@@ -340,7 +340,7 @@ func (b *builder) names(m Member) []Name {
 		case v.Kind != String:
 			b.list.Errorf(v.Pos, "wrong-type", "%s lists names, this is %s", m.Name, v.Describe())
 		case seen[v.Text]:
-			b.list.Errorf(v.Pos, "duplicate-name", "%s is listed twice", diag.Quote(v.Text))
+			b.list.Errorf(v.Pos, "duplicate-name", "%s is listed twice", finding.Quote(v.Text))
 		default:
 			seen[v.Text] = true
 			out = append(out, Name{Text: v.Text, Pos: v.Pos})
@@ -351,14 +351,14 @@ func (b *builder) names(m Member) []Name {
 
 // quoted is m with a name from the file made fit for messages.
 func quoted(m Member) Member {
-	m.Name = diag.Quote(m.Name)
+	m.Name = finding.Quote(m.Name)
 	return m
 }
 
 func required(b *builder, s *Schema, m Member) {
 	if m.Value.Kind == Bool {
 		b.ignore(m)
-		b.list.Add(diag.Finding{
+		b.list.Add(finding.Finding{
 			Pos: m.Value.Pos, ID: "wrong-type", Message: "required must be an array of names, this is " + m.Value.Describe(),
 			Hint: "list the property in the required array of the object around it",
 		})
@@ -410,12 +410,12 @@ func (b *builder) typeName(m Member, v *Value) (string, bool) {
 	if v.Kind == String && slices.Contains(typeNames, v.Text) {
 		return v.Text, true
 	}
-	f := diag.Finding{Pos: v.Pos, ID: "unknown-type"}
+	f := finding.Finding{Pos: v.Pos, ID: "unknown-type"}
 	switch v.Kind {
 	case Null:
 		f.Message, f.Hint = "this is the value null, not the name of the type", `write it in quotes: "null"`
 	case String:
-		f.Message = fmt.Sprintf("%s is not a type of JSON Schema", diag.Quote(v.Text))
+		f.Message = fmt.Sprintf("%s is not a type of JSON Schema", finding.Quote(v.Text))
 		f.Hint = typeHint(v.Text)
 	default:
 		b.wrong(Member{Name: m.Name, Pos: m.Pos, Value: v}, "the name of a type, or an array of them")
@@ -444,7 +444,7 @@ func typeHint(text string) string {
 	case "none", "nil":
 		return "write null in quotes"
 	}
-	if hint := diag.DidYouMean(text, typeNames); hint != "" {
+	if hint := finding.DidYouMean(text, typeNames); hint != "" {
 		return hint
 	}
 	return "the types are " + strings.Join(typeNames, ", ")
@@ -468,9 +468,9 @@ func discriminator(b *builder, s *Schema, m Member) {
 			b.wrong(p, "an object from values to references")
 		case strings.HasPrefix(p.Name, "x-"):
 		default:
-			b.list.Add(diag.Finding{
-				Pos: p.Pos, ID: "unknown-member", Message: "discriminator has no member " + diag.Quote(p.Name),
-				Hint: diag.DidYouMean(p.Name, []string{"propertyName", "mapping"}),
+			b.list.Add(finding.Finding{
+				Pos: p.Pos, ID: "unknown-member", Message: "discriminator has no member " + finding.Quote(p.Name),
+				Hint: finding.DidYouMean(p.Name, []string{"propertyName", "mapping"}),
 			})
 		}
 	}

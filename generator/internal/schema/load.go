@@ -13,7 +13,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/outboxgen/outboxgen/generator/internal/diag"
+	"github.com/outboxgen/outboxgen/generator/internal/finding"
 )
 
 // Load reads the config at configPath, relative to dir unless it is absolute,
@@ -24,7 +24,7 @@ import (
 // reported, and always Sources.
 //
 // Nothing outside the folder of the config is read, symbolic links included.
-func Load(dir, configPath string) (*Project, *diag.List, error) {
+func Load(dir, configPath string) (*Project, *finding.List, error) {
 	file := configPath
 	if !filepath.IsAbs(file) {
 		file = filepath.Join(dir, file)
@@ -45,14 +45,14 @@ func Load(dir, configPath string) (*Project, *diag.List, error) {
 
 // LoadFS is Load on a file system whose root is the project, such as one
 // commit of a repository. Config.Dir is empty then.
-func LoadFS(fsys fs.FS, config string) (*Project, *diag.List, error) {
+func LoadFS(fsys fs.FS, config string) (*Project, *finding.List, error) {
 	return LoadPart(fsys, config, nil)
 }
 
 // LoadPart is LoadFS for those of the files that schemas: matches that want
 // asks for, and what they refer to; the others are in LeftOut, and their events
 // nowhere, unless a reference leads to them. A nil want asks for all.
-func LoadPart(fsys fs.FS, config string, want func(file string) bool) (*Project, *diag.List, error) {
+func LoadPart(fsys fs.FS, config string, want func(file string) bool) (*Project, *finding.List, error) {
 	l := newLoader(fsys)
 	l.want = want
 	project, list, err := l.load(config)
@@ -70,14 +70,14 @@ func unreadable(config string, err error) error {
 	return fmt.Errorf("reading the project file %s: %w", config, err)
 }
 
-func (l *loader) load(config string) (*Project, *diag.List, error) {
+func (l *loader) load(config string) (*Project, *finding.List, error) {
 	src, err := l.readFile(config)
 	if err != nil {
 		return nil, nil, err
 	}
 	l.sources[config] = src
 	l.configFile = config
-	c := &Config{Path: config, At: map[string]diag.Pos{}}
+	c := &Config{Path: config, At: map[string]finding.Pos{}}
 	if v, _ := readValue(config, src, l.list); v != nil {
 		readConfig(l, c, v)
 		l.spec = c.Validation == SpecValidation
@@ -95,8 +95,8 @@ func (l *loader) load(config string) (*Project, *diag.List, error) {
 	l.misfits(used)
 	l.list = l.unused(used)
 	if len(project.Events) == 0 && !l.list.HasErrors() {
-		l.list.Add(diag.Finding{
-			Pos: c.At["schemas"], Severity: diag.Warning, ID: "no-events", Message: "none of the schema files describes an event",
+		l.list.Add(finding.Finding{
+			Pos: c.At["schemas"], Severity: finding.Warning, ID: "no-events", Message: "none of the schema files describes an event",
 			Hint: "add x-outbox to one, or describe it under events:",
 		})
 	}
@@ -106,14 +106,14 @@ func (l *loader) load(config string) (*Project, *diag.List, error) {
 // LoadFile loads one schema file and what it refers to, without a config, to
 // look at and compare: keywords that nobody knows are warnings. fsys bounds
 // what references can reach. The schema is Project.Document(file).Root.
-func LoadFile(fsys fs.FS, file string) (*Project, *diag.List, error) {
+func LoadFile(fsys fs.FS, file string) (*Project, *finding.List, error) {
 	return LoadFileAs(fsys, file, Draft202012)
 }
 
 // LoadGuessing loads a schema that may come from anywhere by load, which takes
 // the dialect of files that do not say theirs: 2020-12, unless there are words
 // that only an older one knows.
-func LoadGuessing(load func(Dialect) (*Project, *diag.List, error)) (*Project, *diag.List, error) {
+func LoadGuessing(load func(Dialect) (*Project, *finding.List, error)) (*Project, *finding.List, error) {
 	project, list, err := load(Draft202012)
 	for _, dialect := range []Dialect{Draft7, Draft4} {
 		if err != nil || foreignWords(list) == 0 {
@@ -131,7 +131,7 @@ func LoadGuessing(load func(Dialect) (*Project, *diag.List, error)) (*Project, *
 }
 
 // foreignWords is how many words of another dialect were found.
-func foreignWords(list *diag.List) int {
+func foreignWords(list *finding.List) int {
 	n := 0
 	for _, f := range list.Sorted() {
 		if f.ID == "other-dialect" {
@@ -143,7 +143,7 @@ func foreignWords(list *diag.List) int {
 
 // LoadRegistered is LoadFile for a schema that stands in a registry: libraries
 // are the URIs by which it refers to others, with the files that hold those.
-func LoadRegistered(fsys fs.FS, file string, dialect Dialect, libraries map[string]string) (*Project, *diag.List, error) {
+func LoadRegistered(fsys fs.FS, file string, dialect Dialect, libraries map[string]string) (*Project, *finding.List, error) {
 	l := newLoader(fsys)
 	for _, uri := range slices.Sorted(maps.Keys(libraries)) {
 		u, err := url.Parse(uri)
@@ -164,11 +164,11 @@ func LoadRegistered(fsys fs.FS, file string, dialect Dialect, libraries map[stri
 
 // LoadFileAs is LoadFile that takes files without $schema to be of another
 // dialect than 2020-12.
-func LoadFileAs(fsys fs.FS, file string, dialect Dialect) (*Project, *diag.List, error) {
+func LoadFileAs(fsys fs.FS, file string, dialect Dialect) (*Project, *finding.List, error) {
 	return newLoader(fsys).loadFile(file, dialect)
 }
 
-func (l *loader) loadFile(file string, dialect Dialect) (*Project, *diag.List, error) {
+func (l *loader) loadFile(file string, dialect Dialect) (*Project, *finding.List, error) {
 	l.dialect = dialect
 	l.alone = true
 	if _, err := fs.Stat(l.fsys, file); err != nil {
@@ -197,26 +197,26 @@ type unit struct {
 	// it, or an entry of events: describes what it holds, and it describes no
 	// event itself. What is wrong with it is a warning, as far as it can be read.
 	foreign     bool
-	annotations map[diag.Pos]bool // values of annotations that are of the wrong type
+	annotations map[finding.Pos]bool // values of annotations that are of the wrong type
 	// mayDescribe is a file whose x-outbox seems to be misspelled.
 	mayDescribe bool
 
-	found *diag.List // what is wrong with it; the loader's own list where it is not foreign
+	found *finding.List // what is wrong with it; the loader's own list where it is not foreign
 }
 
 type loader struct {
 	fsys     fs.FS
-	list     *diag.List
+	list     *finding.List
 	alone    bool    // files are looked at without a config: none counts as owned
 	listing  bool    // the files at hand are those that schemas: names
 	spec     bool    // the config says validation: spec
 	dialect  Dialect // of files without $schema
 	words    map[string]keyword
-	sources  diag.Sources
+	sources  finding.Sources
 	units    map[string]*unit  // by path
 	missing  map[string]string // path -> why it cannot be read
 	ids      map[string]*resource
-	idPos    map[string]diag.Pos
+	idPos    map[string]finding.Pos
 	pending  []pendingRef
 	dynamic  []dynamicRef
 	variants []*Schema // that unroll made
@@ -242,9 +242,9 @@ type loader struct {
 
 func newLoader(fsys fs.FS) *loader {
 	return &loader{
-		fsys: fsys, list: &diag.List{}, dialect: Draft202012, words: vocabulary(), sources: diag.Sources{},
+		fsys: fsys, list: &finding.List{}, dialect: Draft202012, words: vocabulary(), sources: finding.Sources{},
 		units: map[string]*unit{}, missing: map[string]string{},
-		ids: map[string]*resource{}, idPos: map[string]diag.Pos{},
+		ids: map[string]*resource{}, idPos: map[string]finding.Pos{},
 	}
 }
 
@@ -306,7 +306,7 @@ func (l *loader) file(name string) (u *unit, problem string) {
 
 // newUnit is a file that is about to be read.
 func (l *loader) newUnit(name string, src []byte, base *url.URL) *unit {
-	u := &unit{doc: &Document{Path: name, Dialect: l.dialect, Source: src}, byPointer: map[string]*Schema{}, found: &diag.List{}, annotations: map[diag.Pos]bool{}}
+	u := &unit{doc: &Document{Path: name, Dialect: l.dialect, Source: src}, byPointer: map[string]*Schema{}, found: &finding.List{}, annotations: map[finding.Pos]bool{}}
 	u.resources = []*resource{{unit: u, base: base, level: l.dialect.level(), anchors: map[string]*Schema{}}}
 	l.sources[name] = src
 	l.units[name] = u
@@ -316,7 +316,7 @@ func (l *loader) newUnit(name string, src []byte, base *url.URL) *unit {
 // read turns the text of u into schemas.
 func (l *loader) read(u *unit) {
 	name := u.doc.Path
-	reading := &diag.List{}
+	reading := &finding.List{}
 	v, values := readValue(name, u.doc.Source, reading)
 	if v != nil {
 		x := v.Member("x-outbox")
@@ -364,7 +364,7 @@ func openAPI3(v *Value) bool {
 }
 
 func (l *loader) builder(u *unit, within *resource) *builder {
-	return &builder{load: l, list: u.found, unit: u, level: within.level, within: within, ignored: map[diag.Pos]bool{}}
+	return &builder{load: l, list: u.found, unit: u, level: within.level, within: within, ignored: map[finding.Pos]bool{}}
 }
 
 const (
@@ -393,17 +393,17 @@ func readProblem(err error) string {
 	return err.Error()
 }
 
-func (l *loader) countValues(n int, pos diag.Pos) bool {
+func (l *loader) countValues(n int, pos finding.Pos) bool {
 	l.values += n
 	return l.bounded(l.values <= maxProjectValues, pos, "too-many-values", "the project holds more than %d values", maxProjectValues)
 }
 
-func (l *loader) countSchema(pos diag.Pos) bool {
+func (l *loader) countSchema(pos finding.Pos) bool {
 	l.schemas++
 	return l.bounded(l.schemas <= maxSchemas, pos, "too-many-schemas", "the project holds more than %d schemas", maxSchemas)
 }
 
-func (l *loader) bounded(ok bool, pos diag.Pos, id, format string, most int) bool {
+func (l *loader) bounded(ok bool, pos finding.Pos, id, format string, most int) bool {
 	if !ok && !l.full {
 		l.full = true
 		l.list.Errorf(pos, id, format, most)
@@ -416,7 +416,7 @@ func (l *loader) identify(r *resource, v *Value) {
 	id := r.base.String()
 	if pos, dup := l.idPos[id]; dup {
 		if pos != v.Pos {
-			r.unit.found.Errorf(v.Pos, "duplicate-id", "%s is also the id at %s", diag.Quote(v.Text), pos)
+			r.unit.found.Errorf(v.Pos, "duplicate-id", "%s is also the id at %s", finding.Quote(v.Text), pos)
 		}
 		return
 	}
@@ -448,15 +448,15 @@ func (l *loader) globs(c *Config) {
 			problem = "no file matches"
 		}
 		if problem != "" {
-			l.list.Errorf(pattern.Pos, "bad-glob", "%s: %s", diag.Quote(pattern.Text), problem)
+			l.list.Errorf(pattern.Pos, "bad-glob", "%s: %s", finding.Quote(pattern.Text), problem)
 		}
 		for _, name := range matches {
 			if name == path.Base(c.Path) {
 				continue // the config itself
 			}
 			if !isSchemaFile(name) {
-				l.list.Add(diag.Finding{
-					Pos: pattern.Pos, ID: "bad-glob", Message: fmt.Sprintf("%s matches %s, which is neither YAML nor JSON", diag.Quote(pattern.Text), diag.Quote(name)),
+				l.list.Add(finding.Finding{
+					Pos: pattern.Pos, ID: "bad-glob", Message: fmt.Sprintf("%s matches %s, which is neither YAML nor JSON", finding.Quote(pattern.Text), finding.Quote(name)),
 					Hint: "schema files end in .yaml, .yml or .json",
 				})
 				continue
@@ -467,7 +467,7 @@ func (l *loader) globs(c *Config) {
 			}
 			u, problem := l.file(name)
 			if problem != "" {
-				l.list.Errorf(pattern.Pos, "unreadable", "%s cannot be read: %s", diag.Quote(name), problem)
+				l.list.Errorf(pattern.Pos, "unreadable", "%s cannot be read: %s", finding.Quote(name), problem)
 				continue
 			}
 			u.doc.Listed = true

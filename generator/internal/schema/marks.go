@@ -3,14 +3,14 @@ package schema
 import (
 	"slices"
 
-	"github.com/outboxgen/outboxgen/generator/internal/diag"
+	"github.com/outboxgen/outboxgen/generator/internal/finding"
 )
 
 // Marks is what x-outbox says about a schema beside the event, or where there
 // is none: it may stand at any schema. Nothing in it bears on which values are
 // valid.
 type Marks struct {
-	Pos diag.Pos
+	Pos finding.Pos
 	// Personal is whether the values tell something about a person; nil where
 	// that is not said. It holds for everything inside as well.
 	Personal *bool

@@ -3,7 +3,7 @@ package schema
 import (
 	"fmt"
 
-	"github.com/outboxgen/outboxgen/generator/internal/diag"
+	"github.com/outboxgen/outboxgen/generator/internal/finding"
 )
 
 // field is one member that an object of the config or of x-outbox may have.
@@ -15,13 +15,13 @@ type field struct {
 
 // reader reads objects whose members are fixed.
 type reader struct {
-	list *diag.List
-	at   map[string]diag.Pos // of each member read
+	list *finding.List
+	at   map[string]finding.Pos // of each member read
 }
 
 // object reads the members of v, which stands at pos, in source order. It is
 // false when v is no object.
-func (r *reader) object(pos diag.Pos, v *Value, where string, fields []field) bool {
+func (r *reader) object(pos finding.Pos, v *Value, where string, fields []field) bool {
 	if v.Kind != Object {
 		r.wrong(v, where, "an object")
 		return false
@@ -35,9 +35,9 @@ func (r *reader) object(pos diag.Pos, v *Value, where string, fields []field) bo
 	for _, m := range v.Members {
 		f, ok := byName[m.Name]
 		if !ok {
-			r.list.Add(diag.Finding{
-				Pos: m.Pos, ID: "unknown-member", Message: fmt.Sprintf("%s has no member %s", where, diag.Quote(m.Name)),
-				Hint: diag.DidYouMean(m.Name, names),
+			r.list.Add(finding.Finding{
+				Pos: m.Pos, ID: "unknown-member", Message: fmt.Sprintf("%s has no member %s", where, finding.Quote(m.Name)),
+				Hint: finding.DidYouMean(m.Name, names),
 			})
 			continue
 		}

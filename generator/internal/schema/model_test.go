@@ -8,14 +8,14 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
-	"github.com/outboxgen/outboxgen/generator/internal/diag"
+	"github.com/outboxgen/outboxgen/generator/internal/finding"
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
 
 // meaning compares schemas by what they say, not by where and how they are
 // written.
 var meaning = cmp.Options{
-	cmpopts.IgnoreTypes(diag.Pos{}),
+	cmpopts.IgnoreTypes(finding.Pos{}),
 	cmpopts.IgnoreFields(schema.Schema{}, "Doc", "Pointer", "At", "ID"),
 	cmpopts.IgnoreFields(schema.Ref{}, "Text"),
 	cmpopts.IgnoreFields(schema.Extension{}, "At"),
@@ -138,11 +138,11 @@ func TestPlacesInYAMLAndJSON(t *testing.T) {
 	inJSON := loadSchema(t, "a.json", text)
 	inYAML := loadSchema(t, "a.yaml", text)
 
-	places := cmp.Transformer("place", func(p diag.Pos) [2]int { return [2]int{p.Line, p.Col} })
+	places := cmp.Transformer("place", func(p finding.Pos) [2]int { return [2]int{p.Line, p.Col} })
 	if diff := cmp.Diff(inJSON, inYAML, places, cmpopts.IgnoreFields(schema.Schema{}, "Doc")); diff != "" {
 		t.Errorf("model (-JSON +YAML):\n%s", diff)
 	}
-	at := func(line, col int) diag.Pos { return diag.Pos{File: "a.json", Line: line, Col: col} }
+	at := func(line, col int) finding.Pos { return finding.Pos{File: "a.json", Line: line, Col: col} }
 	want := &schema.Value{Pos: at(2, 28), Kind: schema.Object, Members: []schema.Member{{
 		Name: "b", Pos: at(2, 29), Value: &schema.Value{Pos: at(2, 34), Kind: schema.Array, Items: []*schema.Value{
 			{Pos: at(2, 35), Kind: schema.Bool, Bool: true},
@@ -210,7 +210,7 @@ func TestBytesThatAreNoText(t *testing.T) {
 // A config with every member, and one with none but the needed.
 func TestConfig(t *testing.T) {
 	t.Parallel()
-	at := func(line, col int) diag.Pos { return diag.Pos{File: "outboxgen.yaml", Line: line, Col: col} }
+	at := func(line, col int) finding.Pos { return finding.Pos{File: "outboxgen.yaml", Line: line, Col: col} }
 	tests := map[string]struct {
 		text string
 		want *schema.Config
@@ -219,9 +219,9 @@ func TestConfig(t *testing.T) {
 			"version: 1\nservice: cj\nschemas: [a.yaml]\nout: ./internal/events/\n",
 			&schema.Config{
 				Path: "outboxgen.yaml", Service: "cj", Schemas: []string{"a.yaml"}, Out: "internal/events", Package: "events",
-				Envelope: "outbox", Nullable: "strict", Validation: schema.StrictValidation, SQLC: schema.SQLCConfig{Mode: "embedded", Schema: "public", At: map[string]diag.Pos{}},
+				Envelope: "outbox", Nullable: "strict", Validation: schema.StrictValidation, SQLC: schema.SQLCConfig{Mode: "embedded", Schema: "public", At: map[string]finding.Pos{}},
 				Compat: schema.CompatConfig{CompatRule: schema.CompatRule{Level: "BACKWARD", Policy: "strict"}, Versions: "apart", Subjects: "topic"},
-				At:     map[string]diag.Pos{"version": at(1, 1), "service": at(2, 1), "schemas": at(3, 1), "out": at(4, 1)},
+				At:     map[string]finding.Pos{"version": at(1, 1), "service": at(2, 1), "schemas": at(3, 1), "out": at(4, 1)},
 			},
 		},
 		"everything": {
@@ -249,7 +249,7 @@ validation: spec
 				Path: "outboxgen.yaml", Service: "cj", Out: "api", Package: "cjevents", Envelope: "cloudevents", Nullable: "pointer", Validation: schema.SpecValidation,
 				SQLC: schema.SQLCConfig{
 					Mode: "queries", Migrations: "db", Schema: "outbox", Package: "example.com/cj/db", Queries: "db/q.sql", Pos: at(7, 7),
-					At: map[string]diag.Pos{"mode": at(7, 8), "migrations": at(7, 23), "schema": at(7, 39), "package": at(7, 55), "queries": at(7, 83)},
+					At: map[string]finding.Pos{"mode": at(7, 8), "migrations": at(7, 23), "schema": at(7, 39), "package": at(7, 55), "queries": at(7, 83)},
 				},
 				Types: []schema.TypeMapping{
 					{Match: "date-time", Type: "example.com/civil.DateTime", Pos: at(8, 9)},
@@ -262,7 +262,7 @@ validation: spec
 						Pos: at(10, 5), Version: &schema.Number{Text: "3", Pos: at(10, 51)}, Type: &schema.Name{Text: "x", Pos: at(10, 60)},
 						Topic: &schema.Name{Text: "y", Pos: at(10, 70)}, Envelope: &schema.Name{Text: "none", Pos: at(10, 83)},
 						AggregateType: &schema.Name{Text: "t", Pos: at(10, 107)}, NoKey: true, KeyPos: at(10, 116),
-						At: map[string]diag.Pos{
+						At: map[string]finding.Pos{
 							"schema": at(10, 6), "name": at(10, 33), "version": at(10, 42), "type": at(10, 54), "topic": at(10, 63), "envelope": at(10, 73),
 							"aggregate": at(10, 89), "aggregate.type": at(10, 101), "key": at(10, 111),
 						},
@@ -276,7 +276,7 @@ validation: spec
 						Reason: schema.Name{Text: "nobody reads it", Pos: at(18, 56)}, Pos: at(18, 12),
 					}},
 				},
-				At: map[string]diag.Pos{
+				At: map[string]finding.Pos{
 					"compat": at(11, 1), "validation": at(19, 1),
 					"version": at(1, 1), "service": at(2, 1), "out": at(3, 1), "package": at(4, 1), "envelope": at(5, 1),
 					"nullable": at(6, 1), "sqlc": at(7, 1), "types": at(8, 1), "events": at(9, 1),
@@ -335,20 +335,20 @@ properties: {entity_id: {type: string}, kind: {enum: [a, b]}, cid: {type: string
 		t.Errorf("unexpected: %s", f)
 	}
 	name := func(text string, line, col int) *schema.Name {
-		return &schema.Name{Text: text, Pos: diag.Pos{File: "schemas/one.yaml", Line: line, Col: col}}
+		return &schema.Name{Text: text, Pos: finding.Pos{File: "schemas/one.yaml", Line: line, Col: col}}
 	}
 	want := []*schema.Event{
 		{
-			Pos: diag.Pos{File: "outboxgen.yaml", Line: 8, Col: 5}, GoName: "BuildFinishedV2", Version: 2, Type: "ci.finished", Topic: "ci.finished",
+			Pos: finding.Pos{File: "outboxgen.yaml", Line: 8, Col: 5}, GoName: "BuildFinishedV2", Version: 2, Type: "ci.finished", Topic: "ci.finished",
 			Envelope: "cloudevents", AggregateType: "build", Compat: schema.CompatRule{Level: "BACKWARD", Policy: "strict"},
 		},
 		{
-			Pos: diag.Pos{File: "schemas/one.yaml", Line: 3, Col: 1}, GoName: "CJAssessmentCompletedV1", Version: 1, Type: "cj.completed.v1", Topic: "cj",
+			Pos: finding.Pos{File: "schemas/one.yaml", Line: 3, Col: 1}, GoName: "CJAssessmentCompletedV1", Version: 1, Type: "cj.completed.v1", Topic: "cj",
 			Envelope: "none", AggregateType: "batch", AggregateID: name("/entity_id", 3, 103), Key: name("/kind", 3, 121), Keyed: true,
 			Correlation: name("/cid", 3, 141), Compat: schema.CompatRule{Level: "FULL", Policy: "strict"},
 		},
 		{
-			Pos: diag.Pos{File: "schemas/deep/er/thing_happened.v3.json", Line: 1, Col: 2}, GoName: "ThingHappenedV3", Version: 3, Type: "t", Topic: "t",
+			Pos: finding.Pos{File: "schemas/deep/er/thing_happened.v3.json", Line: 1, Col: 2}, GoName: "ThingHappenedV3", Version: 3, Type: "t", Topic: "t",
 			Envelope: "cloudevents", AggregateType: "thing", Keyed: true, Compat: schema.CompatRule{Level: "BACKWARD", Policy: "strict"},
 		},
 	}

@@ -4,7 +4,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/outboxgen/outboxgen/generator/internal/diag"
+	"github.com/outboxgen/outboxgen/generator/internal/finding"
 )
 
 // ownMetaSchema is a meta-schema of the project, which describes a dialect of
@@ -22,7 +22,7 @@ func (l *loader) projectMetaSchema(address string) *ownMetaSchema {
 	if err != nil {
 		return nil
 	}
-	v, _ := readValue(file, src, &diag.List{})
+	v, _ := readValue(file, src, &finding.List{})
 	if v == nil {
 		return nil
 	}

@@ -7,14 +7,14 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/outboxgen/outboxgen/generator/internal/diag"
+	"github.com/outboxgen/outboxgen/generator/internal/finding"
 )
 
 // readValue parses src, the content of file, as YAML or JSON. It reports what
 // is wrong and returns nil when nothing usable came out; duplicate members and
 // the like are reported and reading goes on. The number of values read, with
 // aliases counted at each use, is the second result.
-func readValue(file string, src []byte, list *diag.List) (*Value, int) {
+func readValue(file string, src []byte, list *finding.List) (*Value, int) {
 	src, ok := plainText(file, src, list)
 	if !ok {
 		return nil, 0
@@ -38,11 +38,11 @@ func isJSON(file string, src []byte) bool {
 }
 
 // plainText strips a byte order mark and makes sure that src is UTF-8.
-func plainText(file string, src []byte, list *diag.List) ([]byte, bool) {
+func plainText(file string, src []byte, list *finding.List) ([]byte, bool) {
 	for _, mark := range []string{"\xFF\xFE", "\xFE\xFF", "\x00"} {
 		if bytes.HasPrefix(src, []byte(mark)) {
-			list.Add(diag.Finding{
-				Pos: diag.Pos{File: file, Line: 1, Col: 1}, ID: "not-utf8",
+			list.Add(finding.Finding{
+				Pos: finding.Pos{File: file, Line: 1, Col: 1}, ID: "not-utf8",
 				Message: "the file is not UTF-8 (it begins like UTF-16 or UTF-32)", Hint: "save it as UTF-8",
 			})
 			return nil, false
@@ -55,7 +55,7 @@ func plainText(file string, src []byte, list *diag.List) ([]byte, bool) {
 	for i := 0; i < len(src); {
 		r, size := utf8.DecodeRune(src[i:])
 		if r == utf8.RuneError && size <= 1 {
-			list.Add(diag.Finding{
+			list.Add(finding.Finding{
 				Pos: positionAt(file, src, i), ID: "not-utf8",
 				Message: fmt.Sprintf("byte 0x%02X is not UTF-8", src[i]), Hint: "save the file as UTF-8",
 			})
@@ -67,7 +67,7 @@ func plainText(file string, src []byte, list *diag.List) ([]byte, bool) {
 }
 
 // positionAt is the place of the byte at offset in src.
-func positionAt(file string, src []byte, offset int) diag.Pos {
+func positionAt(file string, src []byte, offset int) finding.Pos {
 	t := tracker{file: file, src: src, line: 1, col: 1}
 	return t.at(offset)
 }
@@ -81,7 +81,7 @@ type tracker struct {
 	line, col int
 }
 
-func (t *tracker) at(offset int) diag.Pos {
+func (t *tracker) at(offset int) finding.Pos {
 	if offset < t.off {
 		t.off, t.line, t.col = 0, 1, 1
 	}
@@ -97,5 +97,5 @@ func (t *tracker) at(offset int) diag.Pos {
 		}
 		t.off += size
 	}
-	return diag.Pos{File: t.file, Line: t.line, Col: t.col}
+	return finding.Pos{File: t.file, Line: t.line, Col: t.col}
 }

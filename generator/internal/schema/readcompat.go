@@ -3,7 +3,7 @@ package schema
 import (
 	"strings"
 
-	"github.com/outboxgen/outboxgen/generator/internal/diag"
+	"github.com/outboxgen/outboxgen/generator/internal/finding"
 )
 
 var (
@@ -15,7 +15,7 @@ var (
 func (r *configReader) compat(v *Value) {
 	c := &r.c.Compat
 	c.Pos = v.Pos
-	sub := &reader{list: r.list, at: map[string]diag.Pos{}}
+	sub := &reader{list: r.list, at: map[string]finding.Pos{}}
 	fields := append(r.rule(&c.CompatRule, "compat."), []field{
 		{name: "versions", read: func(v *Value) { r.choice(&c.Versions, v, "compat.versions", []string{"apart", "together"}) }},
 		{name: "subjects", read: func(v *Value) {
@@ -58,7 +58,7 @@ func (r *reader) rule(to *CompatRule, prefix string) []field {
 
 // compat reads the member compat of what describes an event.
 func (r *reader) compat(to *CompatRule, v *Value) {
-	sub := &reader{list: r.list, at: map[string]diag.Pos{}}
+	sub := &reader{list: r.list, at: map[string]finding.Pos{}}
 	sub.object(v.Pos, v, "compat", r.rule(to, "compat."))
 }
 
@@ -69,7 +69,7 @@ func (r *configReader) accept(v *Value) {
 	}
 	for _, item := range v.Items {
 		a := Acceptance{Pos: item.Pos}
-		sub := &reader{list: r.list, at: map[string]diag.Pos{}}
+		sub := &reader{list: r.list, at: map[string]finding.Pos{}}
 		read := func(to *Name, name, what string) field {
 			return field{name: name, required: true, read: func(v *Value) {
 				if v.Kind != String || strings.TrimSpace(v.Text) == "" {
@@ -80,7 +80,7 @@ func (r *configReader) accept(v *Value) {
 			}}
 		}
 		sub.object(item.Pos, item, "the accepted change", []field{
-			read(&a.ID, "id", "the id of a finding, such as EVENT_REMOVED"),
+			read(&a.ID, "id", "the id of a finding, such as event-removed"),
 			read(&a.Event, "event", "the type of the event"),
 			read(&a.Reason, "reason", "a sentence that says why nobody breaks"),
 		})

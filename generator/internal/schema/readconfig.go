@@ -8,7 +8,7 @@ import (
 	"regexp"
 	"strings"
 
-	"github.com/outboxgen/outboxgen/generator/internal/diag"
+	"github.com/outboxgen/outboxgen/generator/internal/finding"
 	"github.com/outboxgen/outboxgen/generator/internal/goname"
 	"github.com/outboxgen/outboxgen/generator/internal/jsonvalue"
 )
@@ -26,7 +26,7 @@ func readConfig(l *loader, c *Config, v *Value) {
 	r := &configReader{reader: reader{list: l.list, at: c.At}, load: l, c: c}
 	c.Envelope, c.Nullable, c.Validation = "outbox", "strict", StrictValidation
 	c.Compat = CompatConfig{CompatRule: CompatRule{Level: "BACKWARD", Policy: "strict"}, Versions: "apart", Subjects: "topic"}
-	c.SQLC = SQLCConfig{Mode: "embedded", Schema: "public", At: map[string]diag.Pos{}}
+	c.SQLC = SQLCConfig{Mode: "embedded", Schema: "public", At: map[string]finding.Pos{}}
 	ok := r.object(v.Pos, v, "the config", []field{
 		{name: "version", required: true, read: r.version},
 		{name: "service", required: true, read: func(v *Value) {
@@ -102,11 +102,11 @@ func (r *reader) path(v *Value, name string) string {
 	clean := path.Clean(v.Text)
 	switch {
 	case strings.Contains(v.Text, `\`):
-		r.list.Errorf(v.Pos, "bad-path", "%s %s: a backslash in a path; write forward slashes", name, diag.Quote(v.Text))
+		r.list.Errorf(v.Pos, "bad-path", "%s %s: a backslash in a path; write forward slashes", name, finding.Quote(v.Text))
 		return ""
 	case path.IsAbs(clean), !fs.ValidPath(clean), strings.Contains(strings.SplitN(clean, "/", 2)[0], ":"),
 		strings.ContainsFunc(clean, func(c rune) bool { return c < ' ' || c == 0x7F }):
-		r.list.Errorf(v.Pos, "outside-project", "%s %s is no path inside the project, the folder of the config", name, diag.Quote(v.Text))
+		r.list.Errorf(v.Pos, "outside-project", "%s %s is no path inside the project, the folder of the config", name, finding.Quote(v.Text))
 		return ""
 	}
 	return clean
@@ -118,8 +118,8 @@ func (r *reader) goPackage(v *Value, name string) string {
 		r.wrong(v, name, "the name of a Go package")
 		return ""
 	case !token.IsIdentifier(v.Text) || goname.Reserved(v.Text) && v.Text != "main":
-		r.list.Add(diag.Finding{
-			Pos: v.Pos, ID: "bad-package", Message: fmt.Sprintf("%s %s is no name for a Go package", name, diag.Quote(v.Text)),
+		r.list.Add(finding.Finding{
+			Pos: v.Pos, ID: "bad-package", Message: fmt.Sprintf("%s %s is no name for a Go package", name, finding.Quote(v.Text)),
 			Hint: "write " + goname.Package(v.Text),
 		})
 		return ""
@@ -136,8 +136,8 @@ func (r *configReader) defaultPackage(v *Value) {
 		r.c.Package = base
 		return
 	}
-	r.list.Add(diag.Finding{
-		Pos: v.Member("out").Pos, ID: "bad-package", Message: fmt.Sprintf("the folder %s is no name for a Go package", diag.Quote(base)),
+	r.list.Add(finding.Finding{
+		Pos: v.Member("out").Pos, ID: "bad-package", Message: fmt.Sprintf("the folder %s is no name for a Go package", finding.Quote(base)),
 		Hint: "add package: " + goname.Package(base),
 	})
 }
@@ -189,8 +189,8 @@ func (r *configReader) migrations(v *Value) string {
 		return ""
 	}
 	if _, err := fs.Stat(r.load.fsys, name); err != nil {
-		r.list.Add(diag.Finding{
-			Pos: v.Pos, ID: "unknown-file", Message: fmt.Sprintf("sqlc.migrations %s: %s", diag.Quote(v.Text), readProblem(err)),
+		r.list.Add(finding.Finding{
+			Pos: v.Pos, ID: "unknown-file", Message: fmt.Sprintf("sqlc.migrations %s: %s", finding.Quote(v.Text), readProblem(err)),
 			Hint: "name the folder or file relative to the config, or leave sqlc.migrations out",
 		})
 		return ""
@@ -246,7 +246,7 @@ func (r *configReader) events(v *Value) {
 					if v.Kind == String {
 						hint = goname.Title(v.Text)
 					}
-					r.list.Add(diag.Finding{
+					r.list.Add(finding.Finding{
 						Pos: v.Pos, ID: "bad-name", Message: "name must be an exported Go identifier, this is " + v.Describe(),
 						Hint: strings.TrimSuffix("write "+hint, "write "),
 					})

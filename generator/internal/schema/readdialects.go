@@ -6,7 +6,7 @@ import (
 	"path"
 	"strings"
 
-	"github.com/outboxgen/outboxgen/generator/internal/diag"
+	"github.com/outboxgen/outboxgen/generator/internal/finding"
 )
 
 // dialectSettings is what the config says about dialects.
@@ -22,7 +22,7 @@ func (r *configReader) dialects(v *Value) {
 		return
 	}
 	for _, m := range v.Members {
-		if d := r.dialect(m.Value, "the dialect of "+diag.Quote(m.Name)); d != "" {
+		if d := r.dialect(m.Value, "the dialect of "+finding.Quote(m.Name)); d != "" {
 			r.c.Dialects = append(r.c.Dialects, DialectConfig{Match: Name{Text: m.Name, Pos: m.Pos}, Dialect: d})
 		}
 	}
@@ -48,7 +48,7 @@ func (r *configReader) dialect(v *Value, what string) Dialect {
 // configuredDialects looks up which files the settings are for.
 func (l *loader) configuredDialects(c *Config) {
 	l.dialects = dialectSettings{files: map[string]Dialect{}, addresses: map[string]Dialect{}}
-	said := map[string]diag.Pos{} // where the dialect of a file is set
+	said := map[string]finding.Pos{} // where the dialect of a file is set
 	for _, setting := range c.Dialects {
 		if strings.Contains(setting.Match.Text, ":") || strings.HasPrefix(setting.Match.Text, "//") {
 			l.dialects.addresses[plainAddress(setting.Match.Text)] = setting.Dialect
@@ -59,8 +59,8 @@ func (l *loader) configuredDialects(c *Config) {
 			problem = "no file matches"
 		}
 		if problem != "" {
-			l.list.Add(diag.Finding{
-				Pos: setting.Match.Pos, ID: "bad-glob", Message: diag.Quote(setting.Match.Text) + ": " + problem,
+			l.list.Add(finding.Finding{
+				Pos: setting.Match.Pos, ID: "bad-glob", Message: finding.Quote(setting.Match.Text) + ": " + problem,
 				Hint: "dialects: takes patterns of files, and what $schema says",
 			})
 		}
@@ -68,7 +68,7 @@ func (l *loader) configuredDialects(c *Config) {
 			l.dialectFor(file, setting.Dialect, setting.Match.Pos, said, "remove one of the lines, or write patterns of which only one matches the file")
 		}
 	}
-	said = map[string]diag.Pos{} // an event says it more exactly than a pattern
+	said = map[string]finding.Pos{} // an event says it more exactly than a pattern
 	for _, e := range c.Events {
 		if file := e.file(); e.Dialect != "" && file != "" {
 			l.dialectFor(file, e.Dialect, e.At["dialect"], said, "write the same dialect: in both entries")
@@ -78,11 +78,11 @@ func (l *loader) configuredDialects(c *Config) {
 
 // dialectFor sets the dialect of a file. One that the same kind of setting gives
 // another dialect is reported.
-func (l *loader) dialectFor(file string, d Dialect, pos diag.Pos, said map[string]diag.Pos, hint string) {
+func (l *loader) dialectFor(file string, d Dialect, pos finding.Pos, said map[string]finding.Pos, hint string) {
 	if other, twice := said[file]; twice && l.dialects.files[file] != d {
-		l.list.Add(diag.Finding{
+		l.list.Add(finding.Finding{
 			Pos: pos, ID: "bad-choice", Hint: hint,
-			Message: fmt.Sprintf("the dialect of %s is %s here, and %s at line %d", diag.Quote(file), d, l.dialects.files[file], other.Line),
+			Message: fmt.Sprintf("the dialect of %s is %s here, and %s at line %d", finding.Quote(file), d, l.dialects.files[file], other.Line),
 		})
 		return
 	}

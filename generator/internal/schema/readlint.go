@@ -3,14 +3,14 @@ package schema
 import (
 	"regexp"
 
-	"github.com/outboxgen/outboxgen/generator/internal/diag"
+	"github.com/outboxgen/outboxgen/generator/internal/finding"
 )
 
 // lint reads how schemas are looked over. Which rules there are is not known
 // here.
 func (r *configReader) lint(v *Value) {
 	c := &r.c.Lint
-	sub := &reader{list: r.list, at: map[string]diag.Pos{}}
+	sub := &reader{list: r.list, at: map[string]finding.Pos{}}
 	sub.object(v.Pos, v, "lint", []field{
 		{name: "rules", read: func(v *Value) {
 			if v.Kind != Object {
@@ -18,7 +18,7 @@ func (r *configReader) lint(v *Value) {
 				return
 			}
 			for _, m := range v.Members {
-				if level := r.oneOf(m.Value, "the level of "+diag.Quote(m.Name), []string{"error", "warning", "note", "off"}); level != nil {
+				if level := r.oneOf(m.Value, "the level of "+finding.Quote(m.Name), []string{"error", "warning", "note", "off"}); level != nil {
 					c.Rules = append(c.Rules, LintRule{ID: Name{Text: m.Name, Pos: m.Pos}, Level: level.Text})
 				}
 			}
@@ -31,7 +31,7 @@ func (r *configReader) lint(v *Value) {
 				return
 			}
 			if _, err := regexp.Compile(v.Text); err != nil {
-				r.list.Errorf(v.Pos, "bad-pattern", "lint.event_types is no regular expression of Go's: %s", diag.Printable(err.Error()))
+				r.list.Errorf(v.Pos, "bad-pattern", "lint.event_types is no regular expression of Go's: %s", finding.Printable(err.Error()))
 				return
 			}
 			c.EventTypes = &Name{Text: v.Text, Pos: v.Pos}

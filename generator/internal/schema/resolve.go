@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/outboxgen/outboxgen/generator/internal/diag"
+	"github.com/outboxgen/outboxgen/generator/internal/finding"
 )
 
 // projectScheme is the scheme of the base URI of a file without $id: its path
@@ -58,11 +58,11 @@ func (l *loader) dangling(open []pendingRef) {
 		if f == nil || f.message == "" && f.file == nil {
 			continue
 		}
-		finding := diag.Finding{Pos: p.ref.Pos, ID: f.id, Message: f.message, Hint: f.hint}
+		found := finding.Finding{Pos: p.ref.Pos, ID: f.id, Message: f.message, Hint: f.hint}
 		if p.byName && p.from.unit.foreign {
-			finding.Severity = diag.Warning // a discriminator checks nothing
+			found.Severity = finding.Warning // a discriminator checks nothing
 		}
-		l.misfit = append(l.misfit, misfit{finding: finding, at: p.at, file: f.file})
+		l.misfit = append(l.misfit, misfit{finding: found, at: p.at, file: f.file})
 	}
 }
 
@@ -75,13 +75,13 @@ func (l *loader) follow(p pendingRef) *failure {
 			return nil
 		}
 		if isAnchor(p.ref.Text) && path.Ext(p.ref.Text) == "" {
-			return &failure{id: "dangling-reference", message: fmt.Sprintf("%s defines no schema %s", diag.Quote(p.from.unit.doc.Path), diag.Quote(p.ref.Text)),
+			return &failure{id: "dangling-reference", message: fmt.Sprintf("%s defines no schema %s", finding.Quote(p.from.unit.doc.Path), finding.Quote(p.ref.Text)),
 				hint: l.nameHint(p.ref.Text, p.from.unit.definitions, "the file defines", "add it under $defs")}
 		}
 	}
 	u, err := url.Parse(p.ref.Text)
 	if err != nil {
-		return &failure{id: "bad-reference", message: diag.Quote(p.ref.Text) + " is not a URI reference",
+		return &failure{id: "bad-reference", message: finding.Quote(p.ref.Text) + " is not a URI reference",
 			hint: "percent-encode what a URI does not allow"}
 	}
 	to, f := l.resource(p.from, u)
@@ -165,10 +165,10 @@ func (l *loader) resource(from *resource, u *url.URL) (*resource, *failure) {
 			return other, nil
 		}
 		if !byFile {
-			f.message += fmt.Sprintf(", nor has anything in the project the $id %s", diag.Quote(id))
+			f.message += fmt.Sprintf(", nor has anything in the project the $id %s", finding.Quote(id))
 		}
 		if own := from.unit.ownPlace(u.Path); own != "" && l.hints {
-			f.hint = "did you mean " + diag.Quote(own) + "?"
+			f.hint = "did you mean " + finding.Quote(own) + "?"
 		}
 		return r, f
 	case strings.EqualFold(u.Scheme, "file"):
@@ -182,13 +182,13 @@ func (l *loader) resource(from *resource, u *url.URL) (*resource, *failure) {
 	}
 	return nil, &failure{
 		id:      "unknown-id",
-		message: fmt.Sprintf("nothing in the project has the $id %s, and references are never fetched", diag.Quote(id)),
+		message: fmt.Sprintf("nothing in the project has the $id %s, and references are never fetched", finding.Quote(id)),
 		hint:    l.idHint(id),
 	}
 }
 
 func outsideFailure(u *url.URL) *failure {
-	return &failure{id: "outside-project", message: diag.Quote(u.Path) + " leads outside the project",
+	return &failure{id: "outside-project", message: finding.Quote(u.Path) + " leads outside the project",
 		hint: "copy the file into the project"}
 }
 
@@ -205,7 +205,7 @@ func (l *loader) localFile(name string) (*resource, *failure) {
 		}
 	}
 	if problem != "" {
-		f := &failure{id: "unknown-file", message: fmt.Sprintf("%s: %s", diag.Quote(name), problem)}
+		f := &failure{id: "unknown-file", message: fmt.Sprintf("%s: %s", finding.Quote(name), problem)}
 		f.hint = l.fileHint(name, problem)
 		return nil, f
 	}
@@ -227,14 +227,14 @@ func (l *loader) fragment(r *resource, fragment string) (*Schema, *failure) {
 	case strings.HasPrefix(fragment, "/"):
 		tokens, problem := pointerTokens(fragment)
 		if problem != "" {
-			return nil, &failure{id: "bad-reference", message: diag.Quote("#"+fragment) + ": " + problem}
+			return nil, &failure{id: "bad-reference", message: finding.Quote("#"+fragment) + ": " + problem}
 		}
 		return l.lazy(r, tokens)
 	}
 	if s := r.anchors[fragment]; s != nil {
 		return s, nil
 	}
-	f := &failure{id: "unknown-anchor", message: fmt.Sprintf("%s has no anchor %s", diag.Quote(u.doc.Path), diag.Quote(fragment)),
+	f := &failure{id: "unknown-anchor", message: fmt.Sprintf("%s has no anchor %s", finding.Quote(u.doc.Path), finding.Quote(fragment)),
 		hint: l.anchorHint(r, fragment)}
 	return nil, f
 }
@@ -256,13 +256,13 @@ func (l *loader) lazy(r *resource, tokens []string) (*Schema, *failure) {
 	v, followed, reached := u.value.at(all)
 	if v == nil {
 		f := &failure{id: "dangling-reference", message: fmt.Sprintf("%s has nothing at %s",
-			diag.Quote(u.doc.Path), diag.Quote("#"+joinTokens(all[:followed+1])))}
+			finding.Quote(u.doc.Path), finding.Quote("#"+joinTokens(all[:followed+1])))}
 		f.hint = l.pointerHint(u, all, followed, reached)
 		return nil, f
 	}
 	if v.Kind != Object && v.Kind != Bool {
 		return nil, &failure{
-			id: "not-a-schema", message: fmt.Sprintf("%s leads to %s, not to a schema", diag.Quote("#"+pointer), v.Describe()),
+			id: "not-a-schema", message: fmt.Sprintf("%s leads to %s, not to a schema", finding.Quote("#"+pointer), v.Describe()),
 			hint: u.schemaHint(all, v),
 		}
 	}
@@ -276,9 +276,9 @@ func (l *loader) lazy(r *resource, tokens []string) (*Schema, *failure) {
 		return nil, &failure{}
 	}
 	if keyword != "" {
-		f := diag.Finding{
-			Pos: v.Pos, Severity: diag.Warning, ID: "not-a-schema",
-			Message: fmt.Sprintf("a reference leads here, to %s; %s has no schema there, and this is read as one", diag.Quote("#"+pointer), keyword),
+		f := finding.Finding{
+			Pos: v.Pos, Severity: finding.Warning, ID: "not-a-schema",
+			Message: fmt.Sprintf("a reference leads here, to %s; %s has no schema there, and this is read as one", finding.Quote("#"+pointer), keyword),
 		}
 		if !u.foreign {
 			f.Hint = "move it into a definition of its own"
@@ -308,12 +308,12 @@ func (l *loader) insideKeyword(u *unit, tokens []string) (keyword string, at int
 // specification leaves open what a reference there means; anything else is read
 // as the schema that it looks like.
 func (l *loader) refused(tokens []string, keyword string, at int, v *Value) *failure {
-	here := diag.Quote("#" + joinTokens(tokens))
+	here := finding.Quote("#" + joinTokens(tokens))
 	switch keyword {
 	case "x-outbox", "discriminator", "$vocabulary", "externalDocs", "xml":
 		return &failure{
 			id: "not-a-schema", message: fmt.Sprintf("%s is part of %s, not a schema", here, keyword),
-			hint: fmt.Sprintf("refer to the schema around %s, %s", keyword, diag.Quote("#"+joinTokens(tokens[:at]))),
+			hint: fmt.Sprintf("refer to the schema around %s, %s", keyword, finding.Quote("#"+joinTokens(tokens[:at]))),
 		}
 	case "properties", "patternProperties", "$defs", "definitions", "dependentSchemas", "dependentRequired", "dependencies":
 		if len(tokens) == at+1 {

@@ -4,7 +4,7 @@ import (
 	"path/filepath"
 	"slices"
 
-	"github.com/outboxgen/outboxgen/generator/internal/diag"
+	"github.com/outboxgen/outboxgen/generator/internal/finding"
 )
 
 // Schema is one JSON Schema, whatever dialect it was written in, in the terms
@@ -12,9 +12,9 @@ import (
 // exclusiveMinimum, dependencies, nullable) are already translated. Every part
 // knows its position. A Schema is read-only once it is loaded.
 type Schema struct {
-	Pos     diag.Pos  // where the schema begins
-	Doc     *Document // the file it stands in
-	Pointer string    // JSON Pointer from the root of that file, "" for the root
+	Pos     finding.Pos // where the schema begins
+	Doc     *Document   // the file it stands in
+	Pointer string      // JSON Pointer from the root of that file, "" for the root
 	// Variant tells schemas apart that stand in one place: there are several of
 	// those whose dynamic references lead elsewhere by another way. The first is 0.
 	Variant int
@@ -103,26 +103,26 @@ type Schema struct {
 
 	// At holds the position of each keyword present, by its name as written:
 	// a draft-07 schema has "definitions" here, not "$defs".
-	At map[string]diag.Pos
+	At map[string]finding.Pos
 }
 
 // Property is a named subschema.
 type Property struct {
 	Name   string
-	Pos    diag.Pos // of the name
+	Pos    finding.Pos // of the name
 	Schema *Schema
 }
 
 // Name is a string with its position.
 type Name struct {
 	Text string
-	Pos  diag.Pos
+	Pos  finding.Pos
 }
 
 // Number is a number as it was written, so that nothing is lost.
 type Number struct {
 	Text string // a JSON number
-	Pos  diag.Pos
+	Pos  finding.Pos
 }
 
 // Dependent is one entry of dependentRequired.
@@ -143,13 +143,13 @@ type Discriminator struct {
 // Ref is a resolved reference.
 type Ref struct {
 	Text   string // as written
-	Pos    diag.Pos
+	Pos    finding.Pos
 	Target *Schema // nil only when the loader reported the reference as an error
 }
 
 // Extension is the x-outbox keyword.
 type Extension struct {
-	Pos           diag.Pos
+	Pos           finding.Pos
 	Version       *Number
 	Type          *Name
 	Topic         *Name
@@ -158,11 +158,11 @@ type Extension struct {
 	AggregateID   *Name // JSON Pointer; nil: the insert function takes it
 	Key           *Name // JSON Pointer; nil and !NoKey: the aggregate id
 	NoKey         bool  // key: null
-	KeyPos        diag.Pos
+	KeyPos        finding.Pos
 	Correlation   *Name // JSON Pointer
 	Compat        CompatRule
 	// At holds the position of each member present.
-	At map[string]diag.Pos
+	At map[string]finding.Pos
 }
 
 // ValueKind tells the JSON types apart.
@@ -185,7 +185,7 @@ func (k ValueKind) String() string {
 
 // Value is a JSON value with its position, as YAML or JSON source gave it.
 type Value struct {
-	Pos     diag.Pos
+	Pos     finding.Pos
 	Kind    ValueKind
 	Bool    bool
 	Text    string // String: the text; NumberKind: a JSON number as written
@@ -196,7 +196,7 @@ type Value struct {
 // Member is one member of an object value.
 type Member struct {
 	Name  string
-	Pos   diag.Pos
+	Pos   finding.Pos
 	Value *Value
 }
 
@@ -229,7 +229,7 @@ const (
 // under events: in the config.
 type Event struct {
 	Schema *Schema
-	Pos    diag.Pos // where the event is described
+	Pos    finding.Pos // where the event is described
 	// GoName is the Go name of the event data, version included, derived from
 	// the title (or name: in the config): CJAssessmentCompletedV1.
 	GoName        string
@@ -244,13 +244,13 @@ type Event struct {
 	Correlation   *Name      // nil: none in the data
 	Compat        CompatRule // with the config's where the event says nothing
 
-	at               map[string]diag.Pos
-	typePos, namePos diag.Pos
+	at               map[string]finding.Pos
+	typePos, namePos finding.Pos
 }
 
 // Place is where a member of x-outbox (or of the entry under events:) stands,
 // such as "topic" or "aggregate.id"; where it is left out, that of the event.
-func (e *Event) Place(member string) diag.Pos {
+func (e *Event) Place(member string) finding.Pos {
 	if pos, ok := e.at[member]; ok {
 		return pos
 	}
@@ -264,7 +264,7 @@ type Project struct {
 	Documents []*Document // sorted by path; those reached by $ref alone are here too
 	Events    []*Event    // sorted by GoName
 	LeftOut   []string    // what LoadPart left out, sorted
-	Sources   diag.Sources
+	Sources   finding.Sources
 }
 
 // Document is the loaded file at path, nil where there is none.
@@ -281,14 +281,14 @@ func (p *Project) Document(path string) *Document {
 // their files, nor in what these refer to, nor in their entries of the config,
 // nor in what the config says for all of them. What is found about them holds
 // whatever else is wrong.
-func (p *Project) Sound(list *diag.List) *Project {
-	broken, entries := map[string]bool{}, map[diag.Pos]bool{}
+func (p *Project) Sound(list *finding.List) *Project {
+	broken, entries := map[string]bool{}, map[finding.Pos]bool{}
 	sound := *p
 	sound.Events = nil
 	config := filepath.Base(p.Config.Path)
 	for _, f := range list.Sorted() {
 		switch {
-		case f.Severity != diag.Error:
+		case f.Severity != finding.Error:
 		case f.Pos.File != config:
 			broken[f.Pos.File] = true
 		default:

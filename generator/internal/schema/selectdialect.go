@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/outboxgen/outboxgen/generator/internal/diag"
+	"github.com/outboxgen/outboxgen/generator/internal/finding"
 )
 
 // standardDialect is the dialect that an address of the standard names. latest
@@ -55,7 +55,7 @@ func (b *builder) dialectOf(v *Value, root bool) (Dialect, bool) {
 	}
 	if d, latest, ok := standardDialect(address); ok {
 		if latest {
-			b.list.Warnf(m.Value.Pos, "dialect-latest", "$schema %s names no version: it is read as %s", diag.Quote(address), d)
+			b.list.Warnf(m.Value.Pos, "dialect-latest", "$schema %s names no version: it is read as %s", finding.Quote(address), d)
 		}
 		b.unvalidated = false
 		return d, true
@@ -63,7 +63,7 @@ func (b *builder) dialectOf(v *Value, root bool) (Dialect, bool) {
 	if meta := b.load.projectMetaSchema(address); meta != nil {
 		if d, ok := meta.dialect(); ok {
 			b.unvalidated = !meta.validates()
-			b.list.Warnf(m.Value.Pos, "custom-dialect", "$schema %s is a dialect of your own, and is read as %s, which its meta-schema builds on; %s", diag.Quote(address), d, meta.unknown())
+			b.list.Warnf(m.Value.Pos, "custom-dialect", "$schema %s is a dialect of your own, and is read as %s, which its meta-schema builds on; %s", finding.Quote(address), d, meta.unknown())
 			return d, true
 		}
 	}
@@ -72,7 +72,7 @@ func (b *builder) dialectOf(v *Value, root bool) (Dialect, bool) {
 		if root {
 			d = guessDialect(v)
 		}
-		b.list.Warnf(m.Value.Pos, "custom-dialect", "$schema %s is no dialect of the standard: going by the keywords, it is read as %s; dialect: under events:, or dialects: in the config, can say another one", diag.Quote(address), d)
+		b.list.Warnf(m.Value.Pos, "custom-dialect", "$schema %s is no dialect of the standard: going by the keywords, it is read as %s; dialect: under events:, or dialects: in the config, can say another one", finding.Quote(address), d)
 		return d, true
 	}
 	b.load.strange = append(b.load.strange, m.Value) // its meta-schema may come with a later file
@@ -158,11 +158,11 @@ func strangers(v *Value, words map[string]keyword, count []int) {
 // strangeDialects reports each $schema that names no dialect that is known.
 func (l *loader) strangeDialects() {
 	for _, v := range l.strange {
-		l.list.Add(diag.Finding{
+		l.list.Add(finding.Finding{
 			Pos: v.Pos, ID: "unknown-dialect",
-			Message: fmt.Sprintf("$schema %s names no dialect that loads", diag.Quote(v.Text)),
+			Message: fmt.Sprintf("$schema %s names no dialect that loads", finding.Quote(v.Text)),
 			Hint: "write https://json-schema.org/draft/2020-12/schema, draft/2019-09/schema, or http://json-schema.org/draft-07/schema#, draft-06, draft-04; " +
-				"or say in outboxgen.yaml what it builds on, as in dialects: {" + diag.Quote(v.Text) + ": draft-07}",
+				"or say in outboxgen.yaml what it builds on, as in dialects: {" + finding.Quote(v.Text) + ": draft-07}",
 		})
 	}
 }

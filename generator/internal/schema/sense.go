@@ -4,7 +4,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/outboxgen/outboxgen/generator/internal/diag"
+	"github.com/outboxgen/outboxgen/generator/internal/finding"
 	"github.com/outboxgen/outboxgen/generator/internal/jsonvalue"
 )
 
@@ -83,7 +83,7 @@ func (v *Value) Short() string {
 	case NumberKind:
 		return v.Text
 	case String:
-		return diag.Quote(v.Text)
+		return finding.Quote(v.Text)
 	case Array:
 		return "[…]"
 	case Object:

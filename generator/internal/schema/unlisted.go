@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/outboxgen/outboxgen/generator/internal/diag"
+	"github.com/outboxgen/outboxgen/generator/internal/finding"
 )
 
 // maxLooked bounds the files that Unlisted looks into, and their bytes.
@@ -22,7 +22,7 @@ const (
 // Schema that nothing leads to. Not looked into are hidden folders, vendor,
 // testdata, the output, other modules, and whole projects that share their
 // folder with another one, whose schemas these may be.
-func Unlisted(fsys fs.FS, p *Project) []diag.Finding {
+func Unlisted(fsys fs.FS, p *Project) []finding.Finding {
 	l := newLoader(fsys)
 	l.configFile = path.Base(p.Config.Path)
 	if l.sharesFolder() {
@@ -34,7 +34,7 @@ func Unlisted(fsys fs.FS, p *Project) []diag.Finding {
 		loaded[d.Path] = d
 		listed[string(d.Source)] = listed[string(d.Source)] || d.Listed
 	}
-	var findings []diag.Finding
+	var findings []finding.Finding
 	var plain []string
 	looked := 0
 	for _, name := range l.projectFiles() {
@@ -47,10 +47,10 @@ func Unlisted(fsys fs.FS, p *Project) []diag.Finding {
 		}
 		switch pos, event, schema := l.look(name, listed); {
 		case event && !p.describes(document):
-			findings = append(findings, diag.Finding{
-				Pos: pos, Severity: diag.Warning, ID: "unlisted-event",
+			findings = append(findings, finding.Finding{
+				Pos: pos, Severity: finding.Warning, ID: "unlisted-event",
 				Message: "this file describes an event, and no pattern of schemas: matches it, so there is none",
-				Hint:    "add " + diag.Quote(name) + ", or a pattern that matches it, to schemas:",
+				Hint:    "add " + finding.Quote(name) + ", or a pattern that matches it, to schemas:",
 			})
 		case schema && document == nil:
 			plain = append(plain, name)
@@ -63,11 +63,11 @@ func Unlisted(fsys fs.FS, p *Project) []diag.Finding {
 }
 
 // unlistedSchemas is the note about schemas that nothing leads to.
-func unlistedSchemas(p *Project, names []string) diag.Finding {
+func unlistedSchemas(p *Project, names []string) finding.Finding {
 	const most = 3
 	shown := make([]string, 0, most)
 	for _, name := range names[:min(most, len(names))] {
-		shown = append(shown, diag.Quote(name))
+		shown = append(shown, finding.Quote(name))
 	}
 	list := strings.Join(shown, ", ")
 	if more := len(names) - len(shown); more > 0 {
@@ -79,10 +79,10 @@ func unlistedSchemas(p *Project, names []string) diag.Finding {
 	}
 	at, ok := p.Config.At["schemas"]
 	if !ok {
-		at = diag.Pos{File: path.Base(p.Config.Path), Line: 1, Col: 1}
+		at = finding.Pos{File: path.Base(p.Config.Path), Line: 1, Col: 1}
 	}
-	return diag.Finding{
-		Pos: at, Severity: diag.Note, ID: "unlisted-schemas",
+	return finding.Finding{
+		Pos: at, Severity: finding.Note, ID: "unlisted-schemas",
 		Message: fmt.Sprintf("%s not used: no pattern of schemas: matches, no entry of events: names, and no reference leads to %s", what, list),
 	}
 }
@@ -94,7 +94,7 @@ func (p *Project) describes(document *Document) bool {
 
 // look says what the file called name is: one that describes an event, with the
 // place of that, or a schema. One whose text is listed is neither.
-func (l *loader) look(name string, listed map[string]bool) (pos diag.Pos, event, schema bool) {
+func (l *loader) look(name string, listed map[string]bool) (pos finding.Pos, event, schema bool) {
 	info, err := fs.Stat(l.fsys, name)
 	if err != nil || info.Size() > maxLookedBytes {
 		return pos, false, false
@@ -103,7 +103,7 @@ func (l *loader) look(name string, listed map[string]bool) (pos diag.Pos, event,
 	if err != nil || listed[string(src)] || !strings.Contains(string(src), "x-outbox") && !strings.Contains(string(src), "json-schema.org/") {
 		return pos, false, false
 	}
-	v, _ := readValue(name, src, &diag.List{})
+	v, _ := readValue(name, src, &finding.List{})
 	if v == nil || v.Kind != Object {
 		return pos, false, false
 	}
@@ -151,7 +151,7 @@ func (l *loader) sharesFolder() bool {
 		if err != nil || len(src) > maxLookedBytes || !strings.Contains(string(src), "service") {
 			continue
 		}
-		v, _ := readValue(e.Name(), src, &diag.List{})
+		v, _ := readValue(e.Name(), src, &finding.List{})
 		if v != nil && v.Member("service") != nil && v.Member("out") != nil && v.Member("version") != nil {
 			return true
 		}

@@ -4,13 +4,13 @@ import (
 	"bytes"
 	"slices"
 
-	"github.com/outboxgen/outboxgen/generator/internal/diag"
+	"github.com/outboxgen/outboxgen/generator/internal/finding"
 )
 
 // misfit is something wrong with a reference, which matters where an event
 // comes by.
 type misfit struct {
-	finding diag.Finding
+	finding finding.Finding
 	at      *Schema // that the reference stands at; nil in the config
 	file    *unit   // that cannot be read, nil where the reference itself is wrong
 }
@@ -24,7 +24,7 @@ func (l *loader) misfits(used map[*Schema]bool) {
 			continue
 		}
 		if used != nil && m.at != nil && !used[m.at] && l.units[m.at.Doc.Path].foreign {
-			m.finding.Severity = diag.Warning
+			m.finding.Severity = finding.Warning
 			m.finding.Message += "; no event uses it"
 			m.finding.Hint = ""
 		}
@@ -36,7 +36,7 @@ func (l *loader) misfits(used map[*Schema]bool) {
 // hide nothing about those that one does. While the project has no event, every
 // file counts. So does one that cannot be read and has an x-outbox somewhere: the
 // code of its event would be removed.
-func (l *loader) unused(used map[*Schema]bool) *diag.List {
+func (l *loader) unused(used map[*Schema]bool) *finding.List {
 	if len(used) == 0 {
 		return l.list
 	}
@@ -54,10 +54,10 @@ func (l *loader) unused(used map[*Schema]bool) *diag.List {
 			inUse[m.file.doc.Path] = true
 		}
 	}
-	list := &diag.List{}
+	list := &finding.List{}
 	for _, f := range l.list.Sorted() {
-		if u := l.units[f.Pos.File]; u != nil && !inUse[f.Pos.File] && f.Severity == diag.Error {
-			f.Severity = diag.Warning
+		if u := l.units[f.Pos.File]; u != nil && !inUse[f.Pos.File] && f.Severity == finding.Error {
+			f.Severity = finding.Warning
 			f.Message += "; no event uses this file"
 		}
 		list.Add(f)

@@ -5,7 +5,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/outboxgen/outboxgen/generator/internal/diag"
+	"github.com/outboxgen/outboxgen/generator/internal/finding"
 )
 
 // A value has one canonical form, however it is written, and as JSON keeps the
@@ -18,7 +18,7 @@ func TestValuesAsJSON(t *testing.T) {
 		`{"b": true, "a": {"d": 2, "c": []}}`: {`{"a":{"c":[],"d":2},"b":true}`, `{"b":true,"a":{"d":2,"c":[]}}`},
 		`"<a href=\"\u00e9\">\n"`:             {`"<a href=\"é\">\n"`, `"<a href=\"é\">\n"`},
 	} {
-		list := &diag.List{}
+		list := &finding.List{}
 		v, _ := readValue("a.json", []byte(text), list)
 		if v == nil {
 			t.Fatal(text, list.Sorted())

@@ -10,13 +10,13 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
-	"github.com/outboxgen/outboxgen/generator/internal/diag"
+	"github.com/outboxgen/outboxgen/generator/internal/finding"
 )
 
 // readYAML parses src, UTF-8 without a byte order mark, as YAML 1.2 with the
 // core schema. The library gives nodes and their places; what scalars mean is
 // decided here, since it resolves them by the rules of YAML 1.1.
-func readYAML(file string, src []byte, list *diag.List) (*Value, int) {
+func readYAML(file string, src []byte, list *finding.List) (*Value, int) {
 	if !yamlCharacters(file, src, list) {
 		return nil, 0
 	}
@@ -25,7 +25,7 @@ func readYAML(file string, src []byte, list *diag.List) (*Value, int) {
 	root, err := decodeNode(decoder)
 	switch {
 	case errors.Is(err, io.EOF) || err == nil && emptyDocument(root):
-		list.Errorf(diag.Pos{File: file, Line: 1, Col: 1}, "yaml-syntax", "the file is empty")
+		list.Errorf(finding.Pos{File: file, Line: 1, Col: 1}, "yaml-syntax", "the file is empty")
 		return nil, 0
 	case err != nil:
 		list.Add(yamlError(file, src, err))
@@ -34,7 +34,7 @@ func readYAML(file string, src []byte, list *diag.List) (*Value, int) {
 	second, err := decodeNode(decoder)
 	switch {
 	case err == nil:
-		list.Errorf(diag.Pos{File: file, Line: second.Line, Col: second.Column}, "yaml-documents",
+		list.Errorf(finding.Pos{File: file, Line: second.Line, Col: second.Column}, "yaml-documents",
 			"a second document begins here; a file holds one")
 		return nil, 0
 	case !errors.Is(err, io.EOF):
@@ -85,7 +85,7 @@ func decodeNode(decoder *yaml.Decoder) (node *yaml.Node, err error) {
 // yamlCharacters reports what a YAML stream may not contain, and the three
 // line breaks of YAML 1.1 that 1.2 takes for ordinary characters: two readers
 // would disagree about lines and text.
-func yamlCharacters(file string, src []byte, list *diag.List) bool {
+func yamlCharacters(file string, src []byte, list *finding.List) bool {
 	for i := 0; i < len(src); {
 		r, size := utf8.DecodeRune(src[i:])
 		switch {
@@ -112,7 +112,7 @@ type converted struct {
 
 type yamlReader struct {
 	file     string
-	list     *diag.List
+	list     *finding.List
 	done     map[*yaml.Node]converted // anchored nodes that are complete
 	open     map[*yaml.Node]bool      // anchored nodes being read
 	total    int
@@ -121,8 +121,8 @@ type yamlReader struct {
 	failed   bool
 }
 
-func (y *yamlReader) pos(n *yaml.Node) diag.Pos {
-	return diag.Pos{File: y.file, Line: n.Line, Col: n.Column}
+func (y *yamlReader) pos(n *yaml.Node) finding.Pos {
+	return finding.Pos{File: y.file, Line: n.Line, Col: n.Column}
 }
 
 // convert turns a node into a value and counts the values in it. nil means
@@ -136,7 +136,7 @@ func (y *yamlReader) convert(root *yaml.Node, depth int) (*Value, int) {
 }
 
 // stop reports what ends the reading of the file.
-func (y *yamlReader) stop(pos diag.Pos, id, format string, args ...any) *Value {
+func (y *yamlReader) stop(pos finding.Pos, id, format string, args ...any) *Value {
 	if !y.failed {
 		y.list.Errorf(pos, id, format, args...)
 	}
@@ -145,14 +145,14 @@ func (y *yamlReader) stop(pos diag.Pos, id, format string, args ...any) *Value {
 }
 
 // complain reports what can be read past.
-func (y *yamlReader) complain(pos diag.Pos, id, format string, args ...any) {
+func (y *yamlReader) complain(pos finding.Pos, id, format string, args ...any) {
 	if y.reported++; y.reported <= maxSyntaxErrors {
 		y.list.Errorf(pos, id, format, args...)
 	}
 }
 
 // warn reports what is read as its author means it.
-func (y *yamlReader) warn(pos diag.Pos, id, format string, args ...any) {
+func (y *yamlReader) warn(pos finding.Pos, id, format string, args ...any) {
 	if y.reported++; y.reported <= maxSyntaxErrors {
 		y.list.Warnf(pos, id, format, args...)
 	}
@@ -185,7 +185,7 @@ func (y *yamlReader) node(n *yaml.Node, depth int) *Value {
 	return v
 }
 
-func (y *yamlReader) alias(n *yaml.Node, pos diag.Pos, depth int) *Value {
+func (y *yamlReader) alias(n *yaml.Node, pos finding.Pos, depth int) *Value {
 	if y.open[n.Alias] {
 		return y.stop(pos, "yaml-alias", "*%s stands inside the value that it repeats", n.Value)
 	}
@@ -201,7 +201,7 @@ func (y *yamlReader) alias(n *yaml.Node, pos diag.Pos, depth int) *Value {
 	return target.value
 }
 
-func (y *yamlReader) content(n *yaml.Node, pos diag.Pos, depth int) *Value {
+func (y *yamlReader) content(n *yaml.Node, pos finding.Pos, depth int) *Value {
 	v := &Value{Pos: pos}
 	switch n.Kind {
 	case yaml.MappingNode:
@@ -220,7 +220,7 @@ func (y *yamlReader) content(n *yaml.Node, pos diag.Pos, depth int) *Value {
 		}
 	}
 	if tag := n.Tag; n.Style&yaml.TaggedStyle != 0 && n.Kind != yaml.ScalarNode && tag != "!!map" && tag != "!!seq" {
-		y.complain(pos, "yaml-tag", "the tag %s has no meaning in JSON", diag.Quote(tag))
+		y.complain(pos, "yaml-tag", "the tag %s has no meaning in JSON", finding.Quote(tag))
 	}
 	return v
 }
@@ -243,9 +243,9 @@ func (y *yamlReader) scalar(n *yaml.Node, v *Value) bool {
 	want, known := map[string]ValueKind{"!!null": Null, "!!bool": Bool, "!!int": NumberKind, "!!float": NumberKind}[n.Tag]
 	switch {
 	case !known:
-		y.complain(v.Pos, "yaml-tag", "the tag %s has no meaning in JSON", diag.Quote(n.Tag))
+		y.complain(v.Pos, "yaml-tag", "the tag %s has no meaning in JSON", finding.Quote(n.Tag))
 	case want != v.Kind:
-		y.complain(v.Pos, "yaml-tag", "%s does not fit the tag %s", diag.Quote(n.Value), n.Tag)
+		y.complain(v.Pos, "yaml-tag", "%s does not fit the tag %s", finding.Quote(n.Value), n.Tag)
 	default:
 		return true
 	}
@@ -330,7 +330,7 @@ func (y *yamlReader) key(n *yaml.Node) (string, bool) {
 		y.done[n] = converted{value: &v, size: 1, depth: 1}
 	}
 	if ok && v.Kind != String {
-		y.warn(pos, "yaml-key", "a member name is a string, this is %s: it is read as %s; write it in quotes", v.Describe(), diag.Quote(n.Value))
+		y.warn(pos, "yaml-key", "a member name is a string, this is %s: it is read as %s; write it in quotes", v.Describe(), finding.Quote(n.Value))
 	}
 	return n.Value, ok
 }

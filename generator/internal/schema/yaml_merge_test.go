@@ -6,7 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/outboxgen/outboxgen/generator/internal/diag"
+	"github.com/outboxgen/outboxgen/generator/internal/finding"
 )
 
 // A merge key puts members into a mapping as YAML 1.1 has it: what the mapping
@@ -24,7 +24,7 @@ func TestMergeKeys(t *testing.T) {
 		"in quotes it is a name":     {`a: {"<<": {x: 1}}`, `{"a":{"<<":{"x":1}}}`},
 		"keys that are no strings":   {"1: a\n0x1F: b\ntrue: c\n~: d\nno: e", `{"1":"a","0x1F":"b","true":"c","~":"d","no":"e"}`},
 	} {
-		list := &diag.List{}
+		list := &finding.List{}
 		v, _ := readValue("a.yaml", []byte(test.yaml), list)
 		if v == nil || list.HasErrors() {
 			t.Errorf("%s: %v", name, list.Sorted())
@@ -51,11 +51,11 @@ func TestMergeKeysAreBounded(t *testing.T) {
 		doubling.String():      "too-many-values",
 		"a: &a {<<: *a, x: 1}": "yaml-alias",
 	} {
-		list := &diag.List{}
+		list := &finding.List{}
 		readValue("a.yaml", []byte(text), list)
 		var errors []string
 		for _, f := range list.Sorted() {
-			if f.Severity == diag.Error {
+			if f.Severity == finding.Error {
 				errors = append(errors, f.ID)
 			}
 		}

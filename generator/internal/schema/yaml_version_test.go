@@ -5,7 +5,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/outboxgen/outboxgen/generator/internal/diag"
+	"github.com/outboxgen/outboxgen/generator/internal/finding"
 )
 
 // A file may say which version of YAML it is written in; what is wrong with it
@@ -17,7 +17,7 @@ func TestYAMLThatSaysItsVersion(t *testing.T) {
 		"# of Ann\r\n\r\n%YAML 1.2 # v\r\n---\r\na: 1": `{"a":1}`,
 		"%YAML 1.1\n--- {a: no}\n...\n":                `{"a":"no"}`,
 	} {
-		list := &diag.List{}
+		list := &finding.List{}
 		v, _ := readValue("a.yaml", []byte(text), list)
 		if v == nil || list.HasErrors() {
 			t.Errorf("%q: %v", text, list.Sorted())
@@ -27,7 +27,7 @@ func TestYAMLThatSaysItsVersion(t *testing.T) {
 			t.Errorf("%q (-want +got):\n%s", text, diff)
 		}
 	}
-	list := &diag.List{}
+	list := &finding.List{}
 	readValue("a.yaml", []byte("%YAML 1.2\n---\na: [\n"), list)
 	var got []string
 	for _, f := range list.Sorted() {

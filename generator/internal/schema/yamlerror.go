@@ -10,7 +10,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
-	"github.com/outboxgen/outboxgen/generator/internal/diag"
+	"github.com/outboxgen/outboxgen/generator/internal/finding"
 )
 
 // The library reports a syntax error with a line at best, and for some errors
@@ -28,7 +28,7 @@ var (
 )
 
 // yamlError turns an error of the library into a finding.
-func yamlError(file string, src []byte, err error) diag.Finding {
+func yamlError(file string, src []byte, err error) finding.Finding {
 	match := yamlMessage.FindStringSubmatch(err.Error())
 	line, _ := strconv.Atoi(match[1]) // 0 where there is none
 	p := newYAMLPlace(file, src)
@@ -42,8 +42,8 @@ type yamlPlace struct {
 	file  string
 	src   []byte
 	lines [][]byte
-	read  int      // bytes that the scanner had asked for
-	stand diag.Pos // of the character that it stood at
+	read  int         // bytes that the scanner had asked for
+	stand finding.Pos // of the character that it stood at
 }
 
 func newYAMLPlace(file string, src []byte) *yamlPlace {
@@ -92,9 +92,9 @@ func (r *byteReader) Read(p []byte) (int, error) {
 
 // finding says what message, which the library gave with line, means and
 // where.
-func (p *yamlPlace) finding(message string, line int) diag.Finding {
+func (p *yamlPlace) finding(message string, line int) finding.Finding {
 	has := func(text string) bool { return strings.Contains(message, text) }
-	f := diag.Finding{Pos: p.stand, Message: message}
+	f := finding.Finding{Pos: p.stand, Message: message}
 	switch {
 	case has("cannot start any token") && p.char() != '\t':
 		f.Message, f.Hint = "a plain string cannot begin with this character", "put the string in quotes"
@@ -124,7 +124,7 @@ func (p *yamlPlace) finding(message string, line int) diag.Finding {
 		f.Pos = p.last(`\`)
 	case has("unknown anchor"):
 		name := strings.Split(message, "'")
-		f.Message = "nothing has the anchor " + diag.Quote(name[min(1, len(name)-1)])
+		f.Message = "nothing has the anchor " + finding.Quote(name[min(1, len(name)-1)])
 		f.Pos = p.last("*" + name[min(1, len(name)-1)])
 	case has("did not find expected node content"):
 		f.Message = "a value is missing here"
@@ -153,7 +153,7 @@ func (p *yamlPlace) char() byte {
 
 // bracket points at the bracket that does not close. The library counts the
 // line of its beginning from zero.
-func (p *yamlPlace) bracket(f *diag.Finding, message string, line int) {
+func (p *yamlPlace) bracket(f *finding.Finding, message string, line int) {
 	open := byte('[')
 	if strings.Contains(message, "'}'") {
 		open = '{'
@@ -164,7 +164,7 @@ func (p *yamlPlace) bracket(f *diag.Finding, message string, line int) {
 
 // first is the first place that find finds on one of the lines; where the
 // scanner stood when there is none.
-func (p *yamlPlace) first(find func([]byte) int, lines ...int) diag.Pos {
+func (p *yamlPlace) first(find func([]byte) int, lines ...int) finding.Pos {
 	for _, line := range lines {
 		if at, ok := p.find(line, find); ok {
 			return at
@@ -174,27 +174,27 @@ func (p *yamlPlace) first(find func([]byte) int, lines ...int) diag.Pos {
 }
 
 // find is the place that find gives as an offset into one line.
-func (p *yamlPlace) find(line int, find func([]byte) int) (diag.Pos, bool) {
+func (p *yamlPlace) find(line int, find func([]byte) int) (finding.Pos, bool) {
 	if line < 1 || line > len(p.lines) {
-		return diag.Pos{}, false
+		return finding.Pos{}, false
 	}
 	text := p.lines[line-1]
 	offset := find(text)
 	if offset < 0 {
-		return diag.Pos{}, false
+		return finding.Pos{}, false
 	}
-	return diag.Pos{File: p.file, Line: line, Col: utf8.RuneCount(text[:offset]) + 1}, true
+	return finding.Pos{File: p.file, Line: line, Col: utf8.RuneCount(text[:offset]) + 1}, true
 }
 
 // lineStart is the first character of a line that is no space.
-func (p *yamlPlace) lineStart(line int) diag.Pos {
+func (p *yamlPlace) lineStart(line int) finding.Pos {
 	return p.first(func(text []byte) int {
 		return len(text) - len(bytes.TrimLeft(text, " \t"))
 	}, line)
 }
 
 // last is the last place before the scanner's at which text stands.
-func (p *yamlPlace) last(text string) diag.Pos {
+func (p *yamlPlace) last(text string) finding.Pos {
 	if i := bytes.LastIndex(p.src[:p.read], []byte(text)); i >= 0 {
 		return positionAt(p.file, p.src, i)
 	}

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strconv"
 
-	"github.com/outboxgen/outboxgen/generator/internal/diag"
+	"github.com/outboxgen/outboxgen/generator/internal/finding"
 	"github.com/outboxgen/outboxgen/generator/internal/ir"
 	"github.com/outboxgen/outboxgen/generator/internal/naming"
 	"github.com/outboxgen/outboxgen/generator/internal/normal"
@@ -85,8 +85,8 @@ func (b *builder) byDiscriminator(u *union, objects []*branch) bool {
 	}
 	u.ir.Tag, u.ir.Base = path, ir.String
 	if trusted {
-		b.list.Add(diag.Finding{
-			Pos: d.PropertyName.Pos, Severity: diag.Warning, ID: "discriminator-trusted",
+		b.list.Add(finding.Finding{
+			Pos: d.PropertyName.Pos, Severity: finding.Warning, ID: "discriminator-trusted",
 			Message: fmt.Sprintf("%s alone decides the branch, because discriminator says so; a validator that does not know discriminator may find another", strconv.Quote(path[0])),
 			Hint:    "in every branch, require it and give it a const",
 		})

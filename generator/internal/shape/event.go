@@ -1,7 +1,7 @@
 package shape
 
 import (
-	"github.com/outboxgen/outboxgen/generator/internal/diag"
+	"github.com/outboxgen/outboxgen/generator/internal/finding"
 	"github.com/outboxgen/outboxgen/generator/internal/ir"
 	"github.com/outboxgen/outboxgen/generator/internal/naming"
 	"github.com/outboxgen/outboxgen/generator/internal/normal"
@@ -23,8 +23,8 @@ func (b *builder) event(e *schema.Event) *ir.Named {
 	b.report(node.Form())
 	b.report(form)
 	if nullable {
-		b.list.Add(diag.Finding{
-			Pos: e.Schema.Pos, Severity: diag.Warning, ID: "event-may-be-null",
+		b.list.Add(finding.Finding{
+			Pos: e.Schema.Pos, Severity: finding.Warning, ID: "event-may-be-null",
 			Message: "the schema allows null, which is no event: the Go type of " + e.GoName + " is that of the object, and null is refused",
 			Hint:    "leave null out of the schema",
 		})

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/outboxgen/outboxgen/generator/internal/diag"
+	"github.com/outboxgen/outboxgen/generator/internal/finding"
 	"github.com/outboxgen/outboxgen/generator/internal/goname"
 	"github.com/outboxgen/outboxgen/generator/internal/ir"
 	"github.com/outboxgen/outboxgen/generator/internal/naming"
@@ -27,15 +27,15 @@ func (b *builder) warnPatterns(o *normal.ObjectForm) bool {
 		}
 		found = true
 		if p.Pattern.Broken != "" {
-			b.list.Add(diag.Finding{
-				Pos: p.Pos, Severity: diag.Warning, ID: "bad-pattern",
-				Message: "the pattern " + diag.Quote(p.Pattern.Text) + " is no regular expression: " + p.Pattern.Broken + "; members that it may describe are kept as they come, unchecked",
+			b.list.Add(finding.Finding{
+				Pos: p.Pos, Severity: finding.Warning, ID: "bad-pattern",
+				Message: "the pattern " + finding.Quote(p.Pattern.Text) + " is no regular expression: " + p.Pattern.Broken + "; members that it may describe are kept as they come, unchecked",
 				Hint:    "correct the pattern",
 			})
 			continue
 		}
-		b.list.Add(diag.Finding{
-			Pos: p.Pos, Severity: diag.Warning, ID: "pattern-not-checked",
+		b.list.Add(finding.Finding{
+			Pos: p.Pos, Severity: finding.Warning, ID: "pattern-not-checked",
 			Message: "Go's regular expressions cannot say this pattern (" + p.Pattern.Missing + "); members that it may describe are kept as they come, unchecked",
 			Hint:    "write it without " + p.Pattern.Missing + " if it can be",
 		})

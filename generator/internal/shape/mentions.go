@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/outboxgen/outboxgen/generator/internal/diag"
+	"github.com/outboxgen/outboxgen/generator/internal/finding"
 	"github.com/outboxgen/outboxgen/generator/internal/ir"
 	"github.com/outboxgen/outboxgen/generator/internal/naming"
 	"github.com/outboxgen/outboxgen/generator/internal/normal"
@@ -14,7 +14,7 @@ import (
 // mention is a member that only conditional parts of a schema describe.
 type mention struct {
 	name    string
-	pos     diag.Pos
+	pos     finding.Pos
 	schemas []*schema.Schema // what they say of it
 }
 
@@ -98,9 +98,9 @@ func (b *builder) mentioned(n *ir.Named, m *mention) *ir.Type {
 		case first == nil:
 			first, kind = s, k
 		case k != kind:
-			b.list.Add(diag.Finding{
-				Pos: m.pos, Severity: diag.Warning, ID: "conditional-member",
-				Message: fmt.Sprintf("the conditions disagree on the type of %s, so it is a value of any type", diag.Quote(m.name)),
+			b.list.Add(finding.Finding{
+				Pos: m.pos, Severity: finding.Warning, ID: "conditional-member",
+				Message: fmt.Sprintf("the conditions disagree on the type of %s, so it is a value of any type", finding.Quote(m.name)),
 				Hint:    "describe it under properties",
 			})
 			return anything()
@@ -109,9 +109,9 @@ func (b *builder) mentioned(n *ir.Named, m *mention) *ir.Type {
 	if first == nil {
 		return anything()
 	}
-	b.list.Add(diag.Finding{
-		Pos: m.pos, Severity: diag.Warning, ID: "conditional-member",
-		Message: fmt.Sprintf("only a condition describes %s; where it is not %s, the value is kept among the unknown members", diag.Quote(m.name), kind),
+	b.list.Add(finding.Finding{
+		Pos: m.pos, Severity: finding.Warning, ID: "conditional-member",
+		Message: fmt.Sprintf("only a condition describes %s; where it is not %s, the value is kept among the unknown members", finding.Quote(m.name), kind),
 		Hint:    "give its type under properties",
 	})
 	bare := b.bare(first)
@@ -121,9 +121,9 @@ func (b *builder) mentioned(n *ir.Named, m *mention) *ir.Type {
 // anyMember is the type of a member that is required, and that only conditions
 // describe: it is there whether they are met or not, so its type is any.
 func (b *builder) anyMember(m *mention) *ir.Type {
-	b.list.Add(diag.Finding{
-		Pos: m.pos, Severity: diag.Warning, ID: "conditional-member",
-		Message: fmt.Sprintf("only a condition describes %s, which is always required, so it is a value of any type", diag.Quote(m.name)),
+	b.list.Add(finding.Finding{
+		Pos: m.pos, Severity: finding.Warning, ID: "conditional-member",
+		Message: fmt.Sprintf("only a condition describes %s, which is always required, so it is a value of any type", finding.Quote(m.name)),
 		Hint:    "give its type under properties",
 	})
 	return anything()
@@ -163,7 +163,7 @@ func (b *builder) bare(s *schema.Schema) *schema.Schema {
 	kind := form.Kinds.One()
 	bare := &schema.Schema{
 		Pos: r.Pos, Doc: r.Doc, Pointer: r.Pointer, Types: []string{kind}, Format: r.Format, ContentEncoding: r.ContentEncoding,
-		At: map[string]diag.Pos{"type": r.Pos},
+		At: map[string]finding.Pos{"type": r.Pos},
 	}
 	if form.Nullable {
 		bare.Types = append(bare.Types, "null")

@@ -3,7 +3,7 @@ package shape
 import (
 	"fmt"
 
-	"github.com/outboxgen/outboxgen/generator/internal/diag"
+	"github.com/outboxgen/outboxgen/generator/internal/finding"
 	"github.com/outboxgen/outboxgen/generator/internal/ir"
 	"github.com/outboxgen/outboxgen/generator/internal/normal"
 )
@@ -19,8 +19,8 @@ func (b *builder) shallow(t *ir.Type, node *normal.Node) *ir.Type {
 	if nesting(t) < maxNesting {
 		return t
 	}
-	b.list.Add(diag.Finding{
-		Pos: node.Primary().Pos, Severity: diag.Warning, ID: "value-kept-raw",
+	b.list.Add(finding.Finding{
+		Pos: node.Primary().Pos, Severity: finding.Warning, ID: "value-kept-raw",
 		Message: fmt.Sprintf("lists and maps nest more than %d deep here; the Go type takes any value, and Validate checks it", maxNesting),
 		Hint:    "put an object in between",
 	})

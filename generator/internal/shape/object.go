@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/outboxgen/outboxgen/generator/internal/diag"
+	"github.com/outboxgen/outboxgen/generator/internal/finding"
 	"github.com/outboxgen/outboxgen/generator/internal/ir"
 	"github.com/outboxgen/outboxgen/generator/internal/naming"
 	"github.com/outboxgen/outboxgen/generator/internal/normal"
@@ -167,9 +167,9 @@ func (b *builder) warnNever(f *normal.Form, m normal.Member) {
 	for _, a := range f.Atoms {
 		pos, written := a.At["additionalProperties"]
 		if written && a.AdditionalProperties != nil && a.AdditionalProperties.Bool != nil && slices.Contains(m.Schemas, a.AdditionalProperties) {
-			b.list.Add(diag.Finding{
-				Pos: pos, Severity: diag.Warning, ID: "part-not-seen",
-				Message: "additionalProperties: false forbids " + diag.Quote(m.Name) + ", which another part of this combination describes",
+			b.list.Add(finding.Finding{
+				Pos: pos, Severity: finding.Warning, ID: "part-not-seen",
+				Message: "additionalProperties: false forbids " + finding.Quote(m.Name) + ", which another part of this combination describes",
 				Hint:    "write unevaluatedProperties: false, which sees the properties of all parts",
 			})
 			return
@@ -191,18 +191,18 @@ func (b *builder) undescribed(n *ir.Named, f *normal.Form, m normal.Member) *ir.
 			near = append(near, o.Name)
 		}
 	}
-	finding := diag.Finding{
-		Pos: m.Pos, Severity: diag.Warning, ID: "required-undescribed",
-		Message: fmt.Sprintf("%s is required, and no property describes it, so it is a value of any type", diag.Quote(m.Name)),
-		Hint:    diag.DidYouMean(m.Name, near),
+	missing := finding.Finding{
+		Pos: m.Pos, Severity: finding.Warning, ID: "required-undescribed",
+		Message: fmt.Sprintf("%s is required, and no property describes it, so it is a value of any type", finding.Quote(m.Name)),
+		Hint:    finding.DidYouMean(m.Name, near),
 	}
-	if finding.Hint == "" {
+	if missing.Hint == "" {
 		if len(m.Schemas) > 0 {
 			return b.typeOf(m.Schemas, m.Node, naming.Context{Parent: n, Property: naming.Additional})
 		}
-		finding.Hint = "describe it under properties"
+		missing.Hint = "describe it under properties"
 	}
-	b.list.Add(finding)
+	b.list.Add(missing)
 	return b.typeOf(m.Schemas, m.Node, naming.Context{Parent: n, Property: naming.Additional})
 }
 

@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/outboxgen/outboxgen/generator/internal/diag"
+	"github.com/outboxgen/outboxgen/generator/internal/finding"
 	"github.com/outboxgen/outboxgen/generator/internal/ir"
 	"github.com/outboxgen/outboxgen/generator/internal/naming"
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
@@ -56,7 +56,7 @@ type pointing struct {
 
 	pointer *schema.Name
 	what    string // that the pointer is
-	pos     diag.Pos
+	pos     finding.Pos
 }
 
 // steps is the way of the pointer from a value of type t, which start leads to,
@@ -90,8 +90,8 @@ func (p pointing) steps(t *ir.Type, start []ir.Step) []ir.Step {
 func (p pointing) warn(steps []ir.Step) {
 	for _, s := range steps {
 		if name, lack, hint := mayLack(s); lack != "" {
-			p.list.Add(diag.Finding{
-				Pos: p.pos, Severity: diag.Warning, ID: "pointer-optional",
+			p.list.Add(finding.Finding{
+				Pos: p.pos, Severity: finding.Warning, ID: "pointer-optional",
 				Message: fmt.Sprintf("%s points to %s, and %s %s: an event without it cannot be inserted", p.what, pointed(p.pointer), name, lack),
 				Hint:    hint,
 			})
@@ -145,11 +145,11 @@ func mayLack(s ir.Step) (name, lack, hint string) {
 	name = "the event data"
 	switch s.Kind {
 	case ir.FieldStep:
-		name, hint = diag.Quote(s.Field.JSON), "require it"
+		name, hint = finding.Quote(s.Field.JSON), "require it"
 	case ir.ItemStep:
 		name, hint = "an item on the way", "give its array enough minItems"
 	case ir.MemberStep:
-		name, hint = diag.Quote(s.Key), "describe it under properties and add it to required"
+		name, hint = finding.Quote(s.Key), "describe it under properties and add it to required"
 	case ir.WholeStep:
 	}
 	switch {

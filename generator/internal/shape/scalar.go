@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/outboxgen/outboxgen/generator/internal/diag"
+	"github.com/outboxgen/outboxgen/generator/internal/finding"
 	"github.com/outboxgen/outboxgen/generator/internal/ir"
 	"github.com/outboxgen/outboxgen/generator/internal/jsonvalue"
 	"github.com/outboxgen/outboxgen/generator/internal/normal"
@@ -147,7 +147,7 @@ func (b *builder) warnContent(s *schema.Schema) {
 }
 
 // position is the position of a keyword.
-func position(s *schema.Schema, keyword string) diag.Pos {
+func position(s *schema.Schema, keyword string) finding.Pos {
 	if pos, ok := s.At[keyword]; ok {
 		return pos
 	}

@@ -9,7 +9,7 @@ package shape
 import (
 	"slices"
 
-	"github.com/outboxgen/outboxgen/generator/internal/diag"
+	"github.com/outboxgen/outboxgen/generator/internal/finding"
 	"github.com/outboxgen/outboxgen/generator/internal/ir"
 	"github.com/outboxgen/outboxgen/generator/internal/naming"
 	"github.com/outboxgen/outboxgen/generator/internal/normal"
@@ -24,7 +24,7 @@ type Types struct {
 }
 
 // Of decides the types of a project. What Go cannot say goes to list.
-func Of(p *schema.Project, scheme *naming.Scheme, list *diag.List) *Types {
+func Of(p *schema.Project, scheme *naming.Scheme, list *finding.List) *Types {
 	options := normal.Options{Specification: p.Config.Validation == schema.SpecValidation}
 	b := &builder{
 		project: p, graph: normal.New(options), scheme: scheme, list: list,
@@ -48,7 +48,7 @@ type builder struct {
 	project *schema.Project
 	graph   *normal.Graph
 	scheme  *naming.Scheme
-	list    *diag.List
+	list    *finding.List
 
 	named   map[*normal.Node]*ir.Named
 	unions  map[*normal.Node]*ir.Type
@@ -79,8 +79,8 @@ func (b *builder) report(f *normal.Form) {
 		return
 	}
 	b.reported[f] = true
-	for _, finding := range f.Findings() {
-		b.list.Add(finding)
+	for _, found := range f.Findings() {
+		b.list.Add(found)
 	}
 }
 
@@ -180,8 +180,8 @@ func (b *builder) ofForm(f *normal.Form, at naming.Context) *ir.Type {
 	b.warnImplied(f)
 	switch {
 	case b.combined > tooDeep || b.graph.Full():
-		b.list.Add(diag.Finding{
-			Pos: node.Primary().Pos, Severity: diag.Warning, ID: "too-many-combinations",
+		b.list.Add(finding.Finding{
+			Pos: node.Primary().Pos, Severity: finding.Warning, ID: "too-many-combinations",
 			Message: "the parts of an allOf describe the same recursive properties, and combine in more ways than there can be Go types; the value is kept as it came",
 			Hint:    "describe each of these properties in one part only",
 		})
@@ -195,8 +195,8 @@ func (b *builder) ofForm(f *normal.Form, at naming.Context) *ir.Type {
 	case f.Kinds|normal.Null == normal.All:
 		return &ir.Type{Kind: ir.Any, Nullable: true, Rules: b.rulesOf(f.Residues()), Place: b.place(node)}
 	case f.Kinds.One() == "":
-		b.list.Add(diag.Finding{
-			Pos: node.Primary().Pos, Severity: diag.Warning, ID: "value-kept-raw",
+		b.list.Add(finding.Finding{
+			Pos: node.Primary().Pos, Severity: finding.Warning, ID: "value-kept-raw",
 			Message: "the value may be of several types, which no type keyword names; the Go type takes any, and Validate checks it",
 			Hint:    "name the types that are meant",
 		})
@@ -212,8 +212,8 @@ func (b *builder) warnNeverValid(node *normal.Node) {
 	if never == nil || slices.ContainsFunc(node.Parts(), func(s *schema.Schema) bool { return s.Bool != nil }) {
 		return
 	}
-	b.list.Add(diag.Finding{
-		Pos: never.Pos, Severity: diag.Warning, ID: "never-valid",
+	b.list.Add(finding.Finding{
+		Pos: never.Pos, Severity: finding.Warning, ID: "never-valid",
 		Message: "no value is valid here: " + never.Message + "; Validate refuses all",
 		Hint:    "correct the part that was not meant",
 	})
@@ -221,8 +221,8 @@ func (b *builder) warnNeverValid(node *normal.Node) {
 
 // warnImplied tells of a type that was concluded from other keywords.
 func (b *builder) warnImplied(f *normal.Form) {
-	if finding := f.TypeMissing(); finding != nil {
-		b.list.Add(*finding)
+	if missing := f.TypeMissing(); missing != nil {
+		b.list.Add(*missing)
 	}
 }
 
@@ -346,8 +346,8 @@ func (b *builder) endless() {
 	}
 	for _, c := range b.claims {
 		if n := c.Named; !finite[n] {
-			b.list.Add(diag.Finding{
-				Pos: n.Schema.Pos, Severity: diag.Warning, ID: "endless-type",
+			b.list.Add(finding.Finding{
+				Pos: n.Schema.Pos, Severity: finding.Warning, ID: "endless-type",
 				Message: "no value is valid: each would have to hold another one like it, without an end",
 				Hint:    "let the member that leads back be absent or null",
 			})

@@ -9,7 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/outboxgen/outboxgen/generator/internal/diag"
+	"github.com/outboxgen/outboxgen/generator/internal/finding"
 	"github.com/outboxgen/outboxgen/generator/internal/ir"
 	"github.com/outboxgen/outboxgen/generator/internal/naming"
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
@@ -18,7 +18,7 @@ import (
 
 // typesOf is the type of the member v of an event, nil if it has no field, with
 // what was found. Lines of settings go to the project file.
-func typesOf(t *testing.T, text string, settings ...string) (*ir.Type, []diag.Finding) {
+func typesOf(t *testing.T, text string, settings ...string) (*ir.Type, []finding.Finding) {
 	t.Helper()
 	whole := `{"type":"object","properties":{"v":` + text + `}}`
 	if inner, defs, ok := strings.Cut(text, ` with `); ok {
@@ -32,7 +32,7 @@ func typesOf(t *testing.T, text string, settings ...string) (*ir.Type, []diag.Fi
 	if err != nil || findings.HasErrors() {
 		t.Fatalf("%s: %v %v", text, err, findings.Sorted())
 	}
-	list := &diag.List{}
+	list := &finding.List{}
 	types := shape.Of(project, naming.NewScheme(project), list)
 	for _, f := range types.Package.Events[0].Data.Fields {
 		return f.Type, list.Sorted()
@@ -321,7 +321,7 @@ func TestWhatIsWarnedOf(t *testing.T) {
 		_, findings := typesOf(t, text)
 		var ids []string
 		for _, f := range findings {
-			if f.Severity != diag.Warning {
+			if f.Severity != finding.Warning {
 				t.Errorf("%s: %v", text, f)
 			}
 			ids = append(ids, f.ID)

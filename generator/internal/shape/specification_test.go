@@ -6,7 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/outboxgen/outboxgen/generator/internal/diag"
+	"github.com/outboxgen/outboxgen/generator/internal/finding"
 	"github.com/outboxgen/outboxgen/generator/internal/ir"
 	"github.com/outboxgen/outboxgen/generator/internal/naming"
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
@@ -56,6 +56,6 @@ func kindOf(t *testing.T, validation, text string) ir.Kind {
 	if err != nil || list.HasErrors() {
 		t.Fatal(text, err, list.Sorted())
 	}
-	types := shape.Of(p, naming.NewScheme(p), &diag.List{})
+	types := shape.Of(p, naming.NewScheme(p), &finding.List{})
 	return types.Package.Events[0].Data.Fields[0].Type.Kind
 }

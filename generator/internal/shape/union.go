@@ -3,7 +3,7 @@ package shape
 import (
 	"slices"
 
-	"github.com/outboxgen/outboxgen/generator/internal/diag"
+	"github.com/outboxgen/outboxgen/generator/internal/finding"
 	"github.com/outboxgen/outboxgen/generator/internal/ir"
 	"github.com/outboxgen/outboxgen/generator/internal/naming"
 	"github.com/outboxgen/outboxgen/generator/internal/normal"
@@ -84,8 +84,8 @@ func (b *builder) union(f *normal.Form, at naming.Context) *ir.Type {
 		b.branchType(n, u, br)
 	}
 	if n.Union.Raw {
-		b.list.Add(diag.Finding{
-			Pos: position(f.Union.Of, f.Union.Keyword), Severity: diag.Warning, ID: "union-kept-raw",
+		b.list.Add(finding.Finding{
+			Pos: position(f.Union.Of, f.Union.Keyword), Severity: finding.Warning, ID: "union-kept-raw",
 			Message: "the branches of this " + f.Union.Keyword + " cannot be told apart: " + why + "; the value is kept as it came, with a method for each branch",
 			Hint:    apartHint(u.branches),
 		})

@@ -9,7 +9,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/outboxgen/outboxgen/generator/internal/diag"
+	"github.com/outboxgen/outboxgen/generator/internal/finding"
 	"github.com/outboxgen/outboxgen/generator/internal/history"
 	"github.com/outboxgen/outboxgen/generator/internal/layout"
 )
@@ -124,14 +124,14 @@ func (r *run) check(tables []catalogTable) {
 			r.warnOfIncludes()
 		case is == history.UnknownType, is == "any": // of a placeholder, of an expression
 		case !slices.Contains(c.types, is):
-			r.list.Add(diag.Finding{
+			r.list.Add(finding.Finding{
 				Pos: pos, Severity: c.severity(), ID: "column-type",
 				Message: fmt.Sprintf("column %q of %s has the type %s, not %s", c.name, table, is, c.types[0]),
 				Hint:    "change its type in a migration",
 			})
 		case c.name == "event_data" && is == "jsonb":
-			r.list.Add(diag.Finding{
-				Pos: pos, Severity: diag.Warning, ID: "column-type",
+			r.list.Add(finding.Finding{
+				Pos: pos, Severity: finding.Warning, ID: "column-type",
 				Message: fmt.Sprintf("column %q of %s has the type jsonb, which rewrites what is stored; a record's bytes differ from the event's", c.name, table),
 				Hint:    "make it json",
 			})
@@ -140,19 +140,19 @@ func (r *run) check(tables []catalogTable) {
 }
 
 // severity: what only the relay needs does not keep a service from inserting.
-func (c column) severity() diag.Severity {
+func (c column) severity() finding.Severity {
 	if c.relay {
-		return diag.Warning
+		return finding.Warning
 	}
-	return diag.Error
+	return finding.Error
 }
 
-func (r *run) noColumn(pos diag.Pos, c column) {
+func (r *run) noColumn(pos finding.Pos, c column) {
 	why := "which the insert functions write"
 	if c.relay {
 		why = "which the relay needs"
 	}
-	r.list.Add(diag.Finding{
+	r.list.Add(finding.Finding{
 		Pos: pos, Severity: c.severity(), ID: "column-missing",
 		Message: fmt.Sprintf("table %s has no column %q, %s", table, c.name, why),
 		Hint:    "add the migration that `" + r.command() + " --upgrade` prints",
@@ -163,19 +163,19 @@ func (r *run) noTable(schema string) {
 	folder := strings.TrimSuffix(r.opts.Migrations, "/")
 	switch {
 	case len(r.table.Elsewhere) > 0:
-		r.list.Add(diag.Finding{
+		r.list.Add(finding.Finding{
 			Pos: r.opts.Pos, ID: "table-schema",
 			Message: fmt.Sprintf("%s creates %s in the schema %q, not in %q", r.opts.Migrations, table, r.table.Elsewhere[0], schema),
 			Hint:    "set sqlc.schema to it",
 		})
 	case r.table.Dropped != nil:
-		r.list.Add(diag.Finding{
+		r.list.Add(finding.Finding{
 			Pos: r.pos(*r.table.Dropped), ID: "table-missing",
 			Message: fmt.Sprintf("no table %s is left after this statement, and no later migration in %s creates it", table, folder),
 			Hint:    "add the one that `" + r.command() + "` prints, or " + leaveOut,
 		})
 	default:
-		r.list.Add(diag.Finding{
+		r.list.Add(finding.Finding{
 			Pos: r.opts.Pos, ID: "table-missing",
 			Message: fmt.Sprintf("no migration in %s creates the table %s", folder, table),
 			Hint:    "add the one that `" + r.command() + "` prints, or " + leaveOut,

@@ -12,7 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
 
-	"github.com/outboxgen/outboxgen/generator/internal/diag"
+	"github.com/outboxgen/outboxgen/generator/internal/finding"
 	"github.com/outboxgen/outboxgen/generator/internal/layout"
 	"github.com/outboxgen/outboxgen/generator/internal/sqlc"
 	"github.com/outboxgen/outboxgen/migrations"
@@ -68,7 +68,7 @@ func TestLegalMigrations(t *testing.T) {
 			t.Parallel()
 			opts := sqlc.Options{
 				Dir: project(t, test.archiveText(t)), Migrations: "db", Schema: test.schema,
-				Command: command(t), Pos: diag.Pos{File: "outboxgen.yaml", Line: 9, Col: 1},
+				Command: command(t), Pos: finding.Pos{File: "outboxgen.yaml", Line: 9, Col: 1},
 			}
 			files, list, got, err := sqlc.GenerateColumns(t.Context(), opts)
 			if err != nil {

@@ -16,7 +16,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/outboxgen/outboxgen/generator/internal/diag"
+	"github.com/outboxgen/outboxgen/generator/internal/finding"
 	"github.com/outboxgen/outboxgen/generator/internal/history"
 	"github.com/outboxgen/outboxgen/generator/internal/layout"
 	"github.com/outboxgen/outboxgen/generator/internal/script"
@@ -37,7 +37,7 @@ type run struct {
 	table  history.Table
 	found  []catalogTable // what sqlc made of it
 	dir    string
-	list   *diag.List
+	list   *finding.List
 
 	assumed bool // the table is that of outboxgen, since that of the service is not known
 }
@@ -99,8 +99,8 @@ func (r *run) ofQuery(said []message) (at history.Place, text string, ok bool) {
 // assume generates as if the table had the columns that it should have, since those
 // that a query gives it are not known.
 func (r *run) assume(ctx context.Context, at history.Place, why string) ([]File, error) {
-	r.list.Add(diag.Finding{
-		Pos: r.pos(at), Severity: diag.Warning, ID: "columns-of-query",
+	r.list.Add(finding.Finding{
+		Pos: r.pos(at), Severity: finding.Warning, ID: "columns-of-query",
 		Message: fmt.Sprintf("outboxgen cannot tell the columns that this query gives to %s; %s", table, why),
 		Hint:    "compare them with those that `" + r.command() + "` prints; they are taken to be there",
 	})
@@ -132,7 +132,7 @@ func (r *run) explain(ctx context.Context, said []message) error {
 	r.check(tables)
 	if !r.list.HasErrors() {
 		for _, m := range said {
-			r.list.Add(diag.Finding{
+			r.list.Add(finding.Finding{
 				Pos: r.opts.Pos, ID: "insert-does-not-compile", Message: fmt.Sprintf("sqlc does not compile the insert statements against %s: %s", r.opts.Migrations, m.text),
 				Hint: "compare event_outbox with what `" + r.command() + "` prints, or " + leaveOut,
 			})
@@ -153,7 +153,7 @@ func (r *run) report(said []message) bool {
 		found = true
 		s := r.table.Statements[index]
 		at := history.Place{File: s.File, Offset: s.Source(place([]byte(s.SQL), m))}
-		r.list.Add(diag.Finding{
+		r.list.Add(finding.Finding{
 			Pos: r.pos(at), ID: "migration-does-not-compile", Message: "sqlc: " + m.text,
 			Hint: "correct the statement, or " + leaveOut,
 		})
@@ -165,9 +165,9 @@ func (r *run) report(said []message) bool {
 const leaveOut = "leave sqlc.migrations out to compile against the tables of `outboxgen migration`"
 
 // pos is a place in the migrations.
-func (r *run) pos(at history.Place) diag.Pos {
+func (r *run) pos(at history.Place) finding.Pos {
 	line, col := position(r.folder.File(at.File).SQL, at.Offset)
-	return diag.Pos{File: filePath(r.opts, r.folder, at.File), Line: line, Col: col}
+	return finding.Pos{File: filePath(r.opts, r.folder, at.File), Line: line, Col: col}
 }
 
 // stage writes sqlc's input, each statement into a file of its own.

@@ -23,7 +23,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/outboxgen/outboxgen/generator/internal/diag"
+	"github.com/outboxgen/outboxgen/generator/internal/finding"
 	"github.com/outboxgen/outboxgen/generator/internal/history"
 	"github.com/outboxgen/outboxgen/generator/internal/layout"
 	"github.com/outboxgen/outboxgen/generator/internal/script"
@@ -54,11 +54,11 @@ var queries string
 
 // Options says what to compile against what.
 type Options struct {
-	Dir        string   // the project
-	Migrations string   // folder or file, relative to Dir; "": the migrations of outboxgen
-	Schema     string   // Postgres schema of the table; "": public
-	Pos        diag.Pos // where the config speaks of it; for findings without a better place
-	Command    []string // runs sqlc: program and leading arguments
+	Dir        string      // the project
+	Migrations string      // folder or file, relative to Dir; "": the migrations of outboxgen
+	Schema     string      // Postgres schema of the table; "": public
+	Pos        finding.Pos // where the config speaks of it; for findings without a better place
+	Command    []string    // runs sqlc: program and leading arguments
 }
 
 // File is one generated file.
@@ -121,8 +121,8 @@ func quote(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`
 // sorted by name. Findings are about the service's migrations; with an error
 // among them there are no files. An error is returned when sqlc could not be
 // run at all.
-func Generate(ctx context.Context, opts Options) ([]File, *diag.List, error) {
-	r := &run{opts: opts, list: new(diag.List)}
+func Generate(ctx context.Context, opts Options) ([]File, *finding.List, error) {
+	r := &run{opts: opts, list: new(finding.List)}
 	files, err := r.all(ctx)
 	if err != nil || r.list.HasErrors() {
 		return nil, r.list, err
@@ -148,7 +148,7 @@ func (r *run) all(ctx context.Context) (files []File, err error) {
 }
 
 // read reads the migrations and reports what is wrong with their files.
-func read(opts Options, list *diag.List) (*layout.Folder, error) {
+func read(opts Options, list *finding.List) (*layout.Folder, error) {
 	if opts.Migrations == "" {
 		return &layout.Folder{Tool: layout.Plain, Files: []layout.File{{Name: "outboxgen.sql", SQL: ours(opts.Schema)}}}, nil
 	}
@@ -165,21 +165,21 @@ func read(opts Options, list *diag.List) (*layout.Folder, error) {
 	var unreadable *layout.UnreadableError
 	switch {
 	case errors.As(err, &unreadable):
-		list.Add(diag.Finding{
-			Pos: diag.Pos{File: path.Join(filepath.ToSlash(opts.Migrations), unreadable.Name), Line: 1, Col: 1}, ID: "migration-unreadable",
+		list.Add(finding.Finding{
+			Pos: finding.Pos{File: path.Join(filepath.ToSlash(opts.Migrations), unreadable.Name), Line: 1, Col: 1}, ID: "migration-unreadable",
 			Message: fmt.Sprintf("this migration cannot be read: %v", underlying(unreadable.Err)),
 			Hint:    "make it a file that can be read, or " + leaveOut,
 		})
 		return nil, nil
 	case errors.Is(err, layout.ErrEmpty):
-		list.Add(diag.Finding{
+		list.Add(finding.Finding{
 			Pos: opts.Pos, ID: "migrations-empty",
 			Message: fmt.Sprintf("%s holds no SQL migration", opts.Migrations),
 			Hint:    "sqlc reads SQL alone; leave sqlc.migrations out to compile against the tables of `outboxgen migration`",
 		})
 		return folder, nil
 	case errors.Is(err, fs.ErrNotExist):
-		list.Add(diag.Finding{
+		list.Add(finding.Finding{
 			Pos: opts.Pos, ID: "migrations-missing",
 			Message: fmt.Sprintf("%s does not exist", opts.Migrations),
 			Hint:    "name the folder or file relative to the config, or leave sqlc.migrations out",

@@ -11,7 +11,7 @@ import (
 	"github.com/sqlc-dev/sqlc/pkg/cli"
 	"golang.org/x/tools/txtar"
 
-	"github.com/outboxgen/outboxgen/generator/internal/diag"
+	"github.com/outboxgen/outboxgen/generator/internal/finding"
 	"github.com/outboxgen/outboxgen/generator/internal/sqlc"
 	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
 )
@@ -61,7 +61,7 @@ func generate(t *testing.T, archive string, opts sqlc.Options) ([]sqlc.File, []s
 	t.Helper()
 	opts.Dir = project(t, archive)
 	opts.Command = command(t)
-	opts.Pos = diag.Pos{File: "outboxgen.yaml", Line: 9, Col: 1}
+	opts.Pos = finding.Pos{File: "outboxgen.yaml", Line: 9, Col: 1}
 	files, list, err := sqlc.Generate(t.Context(), opts)
 	if err != nil {
 		t.Fatal(err)

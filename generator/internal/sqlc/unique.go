@@ -5,24 +5,24 @@ import (
 	"regexp"
 	"strings"
 
-	"github.com/outboxgen/outboxgen/generator/internal/diag"
+	"github.com/outboxgen/outboxgen/generator/internal/finding"
 	"github.com/outboxgen/outboxgen/generator/internal/indexes"
 	"github.com/outboxgen/outboxgen/generator/internal/layout"
 )
 
 // warnOfUnique reports the unique indexes of the outbox beside its primary key.
-func warnOfUnique(opts Options, folder *layout.Folder, list *diag.List) {
+func warnOfUnique(opts Options, folder *layout.Folder, list *finding.List) {
 	for _, x := range indexes.Unique(scripts(folder), schemaName(opts.Schema), table, "id", "seq") {
 		line, col := position(folder.File(x.File).SQL, x.Offset)
 		kind, drop := "index", "DROP INDEX "+identifier(opts.Schema, x.Name)
 		if x.Constraint {
 			kind, drop = "constraint", "ALTER TABLE "+identifier(opts.Schema, table)+" DROP CONSTRAINT "+identifier("", x.Name)
 		}
-		list.Add(diag.Finding{
-			Pos: diag.Pos{File: filePath(opts, folder, x.File), Line: line, Col: col}, Severity: diag.Warning, ID: "unique-index",
+		list.Add(finding.Finding{
+			Pos: finding.Pos{File: filePath(opts, folder, x.File), Line: line, Col: col}, Severity: finding.Warning, ID: "unique-index",
 			Message: fmt.Sprintf("the unique %s %s of %s fails inserts with 23505 while an earlier row has the same (%s); "+
 				"once that row is dead, it fails every later business transaction that inserts these values",
-				kind, diag.Quote(x.Name), table, keyText(x.Columns)),
+				kind, finding.Quote(x.Name), table, keyText(x.Columns)),
 			Hint: "add a migration with " + drop + "; to keep an event from being inserted twice, give it an id made with outbox.DeterministicID",
 		})
 	}

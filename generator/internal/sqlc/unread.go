@@ -6,15 +6,15 @@ import (
 	"path"
 	"path/filepath"
 
-	"github.com/outboxgen/outboxgen/generator/internal/diag"
+	"github.com/outboxgen/outboxgen/generator/internal/finding"
 	"github.com/outboxgen/outboxgen/generator/internal/layout"
 )
 
 // warn reports the statements that may change the table and are not followed.
 func (r *run) warn() {
 	for _, u := range r.table.Unread {
-		r.list.Add(diag.Finding{
-			Pos: r.pos(u.Place), Severity: diag.Warning, ID: "migration-not-followed",
+		r.list.Add(finding.Finding{
+			Pos: r.pos(u.Place), Severity: finding.Warning, ID: "migration-not-followed",
 			Message: fmt.Sprintf("%s may change the columns of %s; outboxgen does not follow it", u.What, table),
 			Hint:    "where it does, add a migration that makes the same change in a statement of its own, with IF EXISTS or IF NOT EXISTS",
 		})
@@ -25,8 +25,8 @@ func (r *run) warn() {
 // which are not found.
 func (r *run) warnOfIncludes() {
 	for _, place := range r.table.Includes {
-		r.list.Add(diag.Finding{
-			Pos: r.pos(place), Severity: diag.Warning, ID: "migration-not-followed",
+		r.list.Add(finding.Finding{
+			Pos: r.pos(place), Severity: finding.Warning, ID: "migration-not-followed",
 			Message: "another file is read here, which outboxgen does not find",
 			Hint:    "where that file has " + table + ", name it or its folder as sqlc.migrations",
 		})
@@ -35,16 +35,16 @@ func (r *run) warnOfIncludes() {
 
 // noteSkipped reports the migrations that are not SQL. It is a warning where they
 // mention the table.
-func noteSkipped(opts Options, folder *layout.Folder, list *diag.List) {
+func noteSkipped(opts Options, folder *layout.Folder, list *finding.List) {
 	for _, s := range folder.Skipped {
 		file := path.Join(filepath.ToSlash(opts.Migrations), s.Name)
-		found := diag.Finding{
-			Pos: diag.Pos{File: file, Line: 1, Col: 1}, Severity: diag.Note, ID: "migration-skipped",
+		found := finding.Finding{
+			Pos: finding.Pos{File: file, Line: 1, Col: 1}, Severity: finding.Note, ID: "migration-skipped",
 			Message: s.Name + " is not SQL; outboxgen does not read it",
 		}
 		if at := bytes.Index(s.Content, []byte(table)); at >= 0 {
 			found.Pos.Line, found.Pos.Col = position(s.Content, at)
-			found.Severity = diag.Warning
+			found.Severity = finding.Warning
 			found.Message = fmt.Sprintf("%s mentions %s and is not SQL; outboxgen does not read it", s.Name, table)
 			found.Hint = "where it changes the columns of the table, add a SQL migration that does the same, with IF EXISTS or IF NOT EXISTS"
 		}

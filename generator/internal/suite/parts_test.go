@@ -6,7 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/outboxgen/outboxgen/generator/internal/diag"
+	"github.com/outboxgen/outboxgen/generator/internal/finding"
 )
 
 // A file that the suite expects at an address can be referred to by it, whatever
@@ -95,14 +95,14 @@ func TestRefuse(t *testing.T) {
 	t.Parallel()
 	groups := []*group{{title: "1"}, {title: "2"}, {title: "3"}, {title: "4"}}
 	p := projectsOf("draft7", []*remote{{name: "a.json", text: []byte("{}")}, {name: "b.json", text: []byte("{}")}}, groups)[0]
-	at := func(file string, line int) diag.Pos { return diag.Pos{File: file, Line: line, Col: 1} }
-	err := p.refuse([]diag.Finding{
+	at := func(file string, line int) finding.Pos { return finding.Pos{File: file, Line: line, Col: 1} }
+	err := p.refuse([]finding.Finding{
 		{Pos: at("groups/g001.json", 1), ID: "a", Message: "x"},
 		{Pos: at("groups/g001.json", 2), ID: "b", Message: "y"},
 		{Pos: at("outboxgen.yaml", 9), ID: "c", Message: "z"},
 		{Pos: at("remotes/a.json", 1), ID: "d", Message: "the data of event G003V1"},
 		{Pos: at("remotes/b.json", 1), ID: "e", Message: "w"},
-		{Pos: at("groups/g004.json", 1), Severity: diag.Warning, ID: "f"},
+		{Pos: at("groups/g004.json", 1), Severity: finding.Warning, ID: "f"},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -125,7 +125,7 @@ func TestRefuse(t *testing.T) {
 	if len(p.groups) != 1 || p.groups[0].title != "4" {
 		t.Errorf("left: %v", p.groups)
 	}
-	if err := p.refuse([]diag.Finding{{Pos: at("elsewhere.json", 1), ID: "a", Message: "x"}}); err == nil {
+	if err := p.refuse([]finding.Finding{{Pos: at("elsewhere.json", 1), ID: "a", Message: "x"}}); err == nil {
 		t.Error("a finding that stands nowhere in the project is laid on somebody")
 	}
 }

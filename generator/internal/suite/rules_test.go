@@ -10,7 +10,7 @@ import (
 	"testing"
 	"testing/fstest"
 
-	"github.com/outboxgen/outboxgen/generator/internal/diag"
+	"github.com/outboxgen/outboxgen/generator/internal/finding"
 	"github.com/outboxgen/outboxgen/generator/internal/goname"
 	"github.com/outboxgen/outboxgen/generator/internal/ir"
 	"github.com/outboxgen/outboxgen/generator/internal/normal"
@@ -63,7 +63,7 @@ func checkAsRules(t *testing.T, p *project, differs map[string]bool) {
 		t.Fatalf("%s: %v", p.name, err)
 	}
 	for _, f := range list.Sorted() {
-		if f.Severity == diag.Error {
+		if f.Severity == finding.Error {
 			t.Errorf("%s: %s", p.name, f)
 		}
 	}
@@ -74,7 +74,7 @@ func checkAsRules(t *testing.T, p *project, differs map[string]bool) {
 			continue
 		}
 		g := p.groups[i]
-		set := ruleSet(rules.Of(graph, &diag.List{}, graph.Node(e.Schema).Whole()))
+		set := ruleSet(rules.Of(graph, &finding.List{}, graph.Node(e.Schema).Whole()))
 		for _, test := range g.tests {
 			var c wire.Checker
 			wire.Rules(&c, test.Data, (*wire.Encoder).Raw, set)

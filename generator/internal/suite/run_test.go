@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/outboxgen/outboxgen/generator/internal/diag"
+	"github.com/outboxgen/outboxgen/generator/internal/finding"
 	"github.com/outboxgen/outboxgen/generator/internal/verdict"
 )
 
@@ -153,14 +153,14 @@ var eventName = regexp.MustCompile(`\bG\d{3}V1\b`)
 
 // refuse takes out what findings say cannot be generated: groups, and remotes,
 // without which groups that refer to them are refused the next time.
-func (p *project) refuse(findings []diag.Finding) error {
+func (p *project) refuse(findings []finding.Finding) error {
 	byName := map[string]*group{}
 	for _, g := range p.groups {
 		byName[p.schema(g)], byName[p.goType(g)] = g, g
 	}
 	groups, found := slices.Clone(p.groups), false
 	for _, f := range findings {
-		if f.Severity != diag.Error {
+		if f.Severity != finding.Error {
 			continue
 		}
 		g := byName[f.Pos.File]

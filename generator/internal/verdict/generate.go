@@ -7,8 +7,8 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"github.com/outboxgen/outboxgen/generator/internal/diag"
 	"github.com/outboxgen/outboxgen/generator/internal/emit"
+	"github.com/outboxgen/outboxgen/generator/internal/finding"
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 	"github.com/outboxgen/outboxgen/internal/modules"
 )
@@ -76,9 +76,9 @@ func generateOne(c Case) (o Outcome, err error) {
 	return o, nil
 }
 
-func hasErrors(findings []diag.Finding) bool {
+func hasErrors(findings []finding.Finding) bool {
 	for _, f := range findings {
-		if f.Severity == diag.Error {
+		if f.Severity == finding.Error {
 			return true
 		}
 	}

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/outboxgen/outboxgen/generator/internal/diag"
+	"github.com/outboxgen/outboxgen/generator/internal/finding"
 )
 
 // together is how many schemas share a package in RunSchemas: the compiler reads
@@ -103,7 +103,7 @@ func (o Outcome) member(k int) Outcome {
 	m := Outcome{events: []string{eventOf(k)}}
 	for _, f := range o.Findings {
 		if file, ok := strings.CutPrefix(f.Pos.File, folderOf(k)+"/"); ok {
-			f.Pos = diag.Pos{File: file, Line: f.Pos.Line, Col: f.Pos.Col}
+			f.Pos = finding.Pos{File: file, Line: f.Pos.Line, Col: f.Pos.Col}
 		} else if f.Pos.File != projectFile || !strings.Contains(f.Message, " "+eventOf(k)+" ") {
 			continue
 		}

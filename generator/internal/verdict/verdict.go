@@ -9,8 +9,8 @@ import (
 	"strings"
 	"testing/fstest"
 
-	"github.com/outboxgen/outboxgen/generator/internal/diag"
 	"github.com/outboxgen/outboxgen/generator/internal/emit"
+	"github.com/outboxgen/outboxgen/generator/internal/finding"
 )
 
 // Case is a project, and documents for its events.
@@ -67,7 +67,7 @@ func (c Case) fsys() fstest.MapFS {
 // Outcome is what became of a case.
 type Outcome struct {
 	// Findings is everything that generating reported, sorted by place.
-	Findings []diag.Finding
+	Findings []finding.Finding
 	// Internal is an error or a panic that is the generator's own fault.
 	Internal string
 	// Files is the generated package; empty when an error was found.
@@ -88,7 +88,7 @@ type Outcome struct {
 func (o Outcome) Refused() []string {
 	ids := map[string]bool{}
 	for _, f := range o.Findings {
-		if f.Severity == diag.Error {
+		if f.Severity == finding.Error {
 			ids[f.ID] = true
 		}
 	}
@@ -101,7 +101,7 @@ func (o Outcome) NoEvent(event string, document []byte) bool {
 	if event == "" && len(o.events) > 0 {
 		event = o.events[0]
 	}
-	return string(document) == "null" && slices.ContainsFunc(o.Findings, func(f diag.Finding) bool {
+	return string(document) == "null" && slices.ContainsFunc(o.Findings, func(f finding.Finding) bool {
 		return f.ID == "event-may-be-null" && strings.Contains(f.Message, " "+event+" ")
 	})
 }

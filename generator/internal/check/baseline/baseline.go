@@ -1,0 +1,106 @@
+package baseline
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/outboxgen/outboxgen/generator/internal/check/contract"
+	"github.com/outboxgen/outboxgen/generator/internal/finding"
+	"github.com/outboxgen/outboxgen/generator/internal/schema"
+)
+
+// Baseline is what the events of a project are held against.
+type Baseline struct {
+	// Name is what a report calls it: a commit, a folder, the address of a
+	// registry without its user.
+	Name string
+	// Unchanged holds the events of the project that are what they were, without a
+	// look at their schemas.
+	Unchanged map[*schema.Event]bool
+	// Before is the other events that there were.
+	Before []contract.Before
+	// Registered holds what a registry knows of each event, the oldest first; nil
+	// where events come from elsewhere.
+	Registered map[*schema.Event][]contract.Before
+	// Findings is what there is to say about reading it.
+	Findings []finding.Finding
+
+	earlier map[string][]contract.Before // by type, the oldest first; without the one in Before
+}
+
+// Earlier lists the versions of an event before the one that was called by its
+// type, the oldest first; only what a transitive level needs was read.
+func (b *Baseline) Earlier(was *schema.Event) []contract.Before { return b.earlier[was.Type] }
+
+// Folder reads the project in another folder. config is its project file.
+func Folder(now *schema.Project, dir, config string) (*Baseline, error) {
+	name := filepath.ToSlash(filepath.Clean(dir))
+	if _, err := os.Stat(filepath.Join(dir, config)); errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("the folder %s has no project file %s to compare with; name the folder of a project as it was", name, config)
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, fmt.Errorf("compare with %s: %w", name, err)
+	}
+	defer root.Close() //nolint:errcheck // nothing was written
+	old, list, err := schema.LoadFS(root.FS(), config)
+	if err != nil {
+		return nil, fmt.Errorf("compare with %s: %w", name, err)
+	}
+	b := &Baseline{Name: name}
+	in := func(file string) string { return path.Join(name, file) }
+	broken := unreadable(old, list)
+	b.Findings = tell(now, broken, in)
+	b.Before = sound(old, broken, in)
+	return b, nil
+}
+
+// unreadable is the first error in each file that says something about schemas.
+func unreadable(old *schema.Project, list *finding.List) map[string]finding.Finding {
+	broken := map[string]finding.Finding{}
+	for _, f := range list.Sorted() {
+		// What the project file names and is not there was no event.
+		missing := f.Pos.File == path.Base(filepath.ToSlash(old.Config.Path)) && slices.Contains([]string{"bad-glob", "unknown-file", "outside-project", "empty-list"}, f.ID)
+		if _, told := broken[f.Pos.File]; f.Severity == finding.Error && !told && !missing {
+			broken[f.Pos.File] = f
+		}
+	}
+	return broken
+}
+
+// sound lists the events that no error bears on, by Go name.
+func sound(old *schema.Project, broken map[string]finding.Finding, name func(string) string) []contract.Before {
+	var events []contract.Before
+	for _, e := range old.Events {
+		if e == nil || e.Schema == nil || slices.ContainsFunc(e.Schema.Doc.Reached(), func(d *schema.Document) bool {
+			_, bad := broken[d.Path]
+			return bad
+		}) {
+			continue
+		}
+		events = append(events, contract.Before{Schema: e.Schema, Event: e, Name: name})
+	}
+	return events
+}
+
+// tell warns of what cannot be judged, at the files that are there now.
+func tell(now *schema.Project, broken map[string]finding.Finding, name func(string) string) []finding.Finding {
+	var findings []finding.Finding
+	for file, f := range broken {
+		pos := finding.Pos{File: path.Base(filepath.ToSlash(now.Config.Path)), Line: 1, Col: 1}
+		if now.Document(file) != nil {
+			pos.File = file
+		}
+		f.Pos.File = name(f.Pos.File)
+		findings = append(findings, contract.Found("earlier-unreadable", "", pos,
+			"what was there before cannot be read, so that changes against it are not judged: "+f.String()))
+	}
+	slices.SortFunc(findings, func(a, b finding.Finding) int { return strings.Compare(a.Message, b.Message) })
+	return findings
+}

@@ -1,0 +1,308 @@
+package baseline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/outboxgen/outboxgen/generator/internal/check/contract"
+	"github.com/outboxgen/outboxgen/generator/internal/check/gitfs"
+	"github.com/outboxgen/outboxgen/generator/internal/finding"
+	"github.com/outboxgen/outboxgen/generator/internal/schema"
+)
+
+// Git reads a project as it was at a commit. ref names the commit; "REF..."
+// means the merge base of REF with HEAD, and "" that with the default branch,
+// for which the branch that a CI system says to merge into goes first. env
+// reads the environment.
+func Git(ctx context.Context, now *schema.Project, ref string, env func(string) string) (_ *Baseline, err error) {
+	repo, err := gitfs.Open(ctx, now.Config.Dir)
+	if err != nil {
+		return nil, explainOpen(ref, err)
+	}
+	defer func() { err = errors.Join(err, repo.Close()) }()
+	commit, name, err := base(repo, ref, env)
+	if err != nil {
+		return nil, err
+	}
+	r := newReader(repo, now)
+	releases, err := r.releases(commit)
+	if err != nil {
+		return nil, err
+	}
+	if releases != nil {
+		if len(releases) == 0 {
+			return &Baseline{Name: name, Findings: []finding.Finding{contract.Found("nothing-released", "", now.Config.Compat.Pos,
+				fmt.Sprintf("no tag that matches %s is in the history of %s: every event may still change", finding.Quote(now.Config.Compat.Released), name))}}, nil
+		}
+		commit, name = releases[0].commit, releases[0].name
+		releases = releases[1:]
+	}
+	s, err := r.state(commit, name, r.changed)
+	if err != nil {
+		return nil, err
+	}
+	b := &Baseline{Name: name, Unchanged: map[*schema.Event]bool{}, Before: s.events, Findings: s.findings}
+	for _, file := range s.leftOut {
+		if e := r.eventAt[file]; e != nil {
+			b.Unchanged[e] = true
+		}
+	}
+	if b.earlier, err = r.earlier(b, s, releases); err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+func explainOpen(ref string, err error) error {
+	const instead = "name a folder or a registry with --against, or --against none to compare with nothing"
+	switch {
+	case errors.Is(err, gitfs.ErrNoRepository) && ref == "":
+		return fmt.Errorf("there is nothing to compare with, because the project is in no git repository; %s", instead)
+	case errors.Is(err, gitfs.ErrNoRepository):
+		return fmt.Errorf("cannot compare with %q: the project is in no git repository, and there is no such folder; %s", ref, instead)
+	case errors.Is(err, gitfs.ErrNoGit):
+		return fmt.Errorf("cannot compare with a commit: %w; install it, or %s", err, instead)
+	}
+	return fmt.Errorf("cannot compare with a commit: %w", err)
+}
+
+// targets are the variables in which CI systems name the branch that a change
+// is to be merged into.
+func targets() []string {
+	return []string{"GITHUB_BASE_REF", "CI_MERGE_REQUEST_TARGET_BRANCH_NAME"}
+}
+
+// base finds the commit to compare with, and what to call it.
+func base(repo *gitfs.Repo, ref string, env func(string) string) (commit, name string, err error) {
+	if explicit, ok := strings.CutSuffix(ref, "..."); !ok && ref != "" {
+		commit, err := repo.Resolve(ref)
+		return commit, ref, unknownRef(err)
+	} else if ok {
+		ref = explicit
+	}
+	head, err := repo.Resolve("HEAD")
+	if err != nil {
+		return "", "", errors.New("there is nothing to compare with, because the repository has no commit yet; commit, or pass --against none")
+	}
+	if ref == "" {
+		if ref, err = target(repo, env); err != nil {
+			return "", "", err
+		}
+	}
+	other, err := repo.Resolve(ref)
+	if err != nil {
+		return "", "", unknownRef(err)
+	}
+	commit, err = repo.MergeBase("HEAD", other)
+	switch {
+	case err != nil:
+		return "", "", fmt.Errorf("find where this branch left %s: %w", ref, err)
+	case commit == "" && repo.Shallow():
+		return "", "", fmt.Errorf("this clone is shallow and does not reach back to where HEAD left %s; %s", ref, deepen)
+	case commit == "":
+		return "", "", fmt.Errorf("HEAD and %s have no common ancestor; name the commit to compare with: --against %s", ref, ref)
+	case commit == head:
+		return commit, "HEAD", nil
+	}
+	return commit, commit[:12], nil
+}
+
+// deepen is what to do about a shallow clone.
+const deepen = "fetch more of it (git fetch --unshallow, or git fetch --deepen=100; fetch-depth: 0 for actions/checkout, GIT_DEPTH: 0 on GitLab)"
+
+// target is the branch that this one is to be merged into.
+func target(repo *gitfs.Repo, env func(string) string) (string, error) {
+	for _, name := range targets() {
+		branch := env(name)
+		if branch == "" {
+			continue
+		}
+		for _, ref := range []string{"refs/remotes/origin/" + branch, "refs/heads/" + branch} {
+			if repo.Has(ref) {
+				return strings.TrimPrefix(strings.TrimPrefix(ref, "refs/remotes/"), "refs/heads/"), nil
+			}
+		}
+		return "", fmt.Errorf("the branch %s, which %s names, is not in this clone; fetch it (git fetch origin %s; fetch-depth: 0 for actions/checkout), or name the commit to compare with: --against REF", branch, name, branch)
+	}
+	if ref := repo.Default(); ref != "" {
+		return ref, nil
+	}
+	return "", errors.New("there is no default branch to compare with (origin/HEAD, main or master); name the commit to compare with: --against REF")
+}
+
+func unknownRef(err error) error {
+	var unknown *gitfs.UnknownRefError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &unknown) && unknown.Shallow:
+		return fmt.Errorf("%w; %s, or fetch the commit itself", err, deepen)
+	case errors.As(err, &unknown):
+		return fmt.Errorf("%w, and there is no such folder; fetch it (git fetch origin), or look at git log for its name", err)
+	}
+	return err
+}
+
+// reader reads states of one project from its repository.
+type reader struct {
+	repo    *gitfs.Repo
+	now     *schema.Project
+	config  string                   // base name of the project file
+	eventAt map[string]*schema.Event // the events that files of their own describe
+	hashes  map[string]string        // of the files of now
+	seen    map[string][]closure     // the states of event files that were read, by path
+}
+
+// closure is a file and those that it refers to, with their ids.
+type closure map[string]string
+
+func newReader(repo *gitfs.Repo, now *schema.Project) *reader {
+	r := &reader{
+		repo: repo, now: now, config: path.Base(filepath.ToSlash(now.Config.Path)),
+		eventAt: map[string]*schema.Event{}, hashes: map[string]string{}, seen: map[string][]closure{},
+	}
+	for _, e := range now.Events {
+		if e != nil && e.Schema != nil && e.Schema.Outbox != nil && e.Schema.Pointer == "" {
+			r.eventAt[e.Schema.Doc.Path] = e
+		}
+	}
+	return r
+}
+
+// same reports whether a file and all that it refers to are at a commit what
+// they are now.
+func (r *reader) same(t *gitfs.Tree, d *schema.Document) bool {
+	for _, of := range d.Reached() {
+		hash := t.Hash(of.Path)
+		if hash == "" {
+			return false
+		}
+		if r.hashes[of.Path] == "" {
+			r.hashes[of.Path] = r.repo.Hash(of.Source)
+		}
+		// A checkout may have turned line ends into CR LF.
+		if r.hashes[of.Path] != hash && (!strings.Contains(string(of.Source), "\r\n") ||
+			r.repo.Hash([]byte(strings.ReplaceAll(string(of.Source), "\r\n", "\n"))) != hash) {
+			return false
+		}
+	}
+	return true
+}
+
+// changed reports whether an event file has to be read at a commit.
+func (r *reader) changed(t *gitfs.Tree, file string) bool {
+	e := r.eventAt[file]
+	return e == nil || !r.same(t, e.Schema.Doc)
+}
+
+// unseen is changed for a file that was not read in this state before.
+func (r *reader) unseen(t *gitfs.Tree, file string) bool {
+	return r.changed(t, file) && !slices.ContainsFunc(r.seen[file], func(c closure) bool {
+		for name, hash := range c {
+			if t.Hash(name) != hash {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+// state is what of a project was read at one commit.
+type state struct {
+	commit   string
+	dir      string // of the project, from the top; "" where there was none
+	events   []contract.Before
+	leftOut  []string
+	findings []finding.Finding
+}
+
+// state reads those files of the project at a commit that want asks for.
+func (r *reader) state(commit, name string, want func(*gitfs.Tree, string) bool) (*state, error) {
+	tree, dir, config, err := r.locate(commit)
+	if err != nil {
+		return nil, err
+	}
+	s := &state{commit: commit, dir: dir}
+	if dir == "" {
+		s.findings = []finding.Finding{contract.Found("project-added", "", finding.Pos{File: r.config, Line: 1, Col: 1},
+			fmt.Sprintf("%s has no project file for the service %s: every event is new", name, finding.Quote(r.now.Config.Service)))}
+		return s, nil
+	}
+	old, list, err := schema.LoadPart(tree, config, func(file string) bool { return want(tree, file) })
+	// What is left out may be missed after all: by a reference to its $id, or
+	// because the project's envelope was another one for every event.
+	if err == nil && len(old.LeftOut) > 0 && (list.HasErrors() || old.Config.Envelope != r.now.Config.Envelope) {
+		old, list, err = schema.LoadFS(tree, config)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("compare with %s: %w", name, err)
+	}
+	if refused := tree.Refused(); len(refused) > 0 {
+		return nil, fmt.Errorf("at %s, %s is a symbolic link or a submodule, and what it leads to is not in the commit; "+
+			"check that commit out and compare with the folder: git worktree add ../before %s, and --against ../before", name, refused[0], commit[:12])
+	}
+	prefix := ""
+	if dir != r.repo.Prefix {
+		prefix = dir
+	}
+	in := func(file string) string { return name + ":" + path.Join(prefix, file) }
+	broken := unreadable(old, list)
+	s.findings = tell(r.now, broken, in)
+	s.events = sound(old, broken, in)
+	s.leftOut = old.LeftOut
+	for _, b := range s.events {
+		c := closure{}
+		for _, d := range b.Schema.Doc.Reached() {
+			c[d.Path] = tree.Hash(d.Path)
+		}
+		if b.Schema.Outbox != nil {
+			r.seen[b.Schema.Doc.Path] = append(r.seen[b.Schema.Doc.Path], c)
+		}
+	}
+	return s, nil
+}
+
+// locate finds the project at a commit: where it is now, else by its service.
+// dir is "" where it was not there.
+func (r *reader) locate(commit string) (tree *gitfs.Tree, dir, config string, err error) {
+	tree, err = r.repo.Tree(commit, r.repo.Prefix)
+	if err != nil {
+		return nil, "", "", fmt.Errorf("list the files at %s: %w", commit, err)
+	}
+	if _, err := fs.Stat(tree, r.config); err == nil || len(tree.Refused()) > 0 {
+		return tree, r.repo.Prefix, r.config, nil
+	}
+	whole, err := r.repo.Tree(commit, ".")
+	if err != nil {
+		return nil, "", "", fmt.Errorf("list the files at %s: %w", commit, err)
+	}
+	var found []string
+	for _, file := range whole.Files() {
+		if base := path.Base(file); base != r.config && base != "outboxgen.yaml" {
+			continue
+		}
+		sub, err := fs.Sub(whole, path.Dir(file))
+		if err != nil {
+			continue // no such folder after all
+		}
+		old, _, err := schema.LoadPart(sub, path.Base(file), func(string) bool { return false })
+		if err == nil && old.Config.Service == r.now.Config.Service {
+			found = append(found, file)
+		}
+	}
+	if len(found) != 1 {
+		return nil, "", "", nil
+	}
+	dir, config = path.Dir(found[0]), path.Base(found[0])
+	tree, err = r.repo.Tree(commit, dir)
+	if err != nil {
+		return nil, "", "", fmt.Errorf("list the files at %s: %w", commit, err)
+	}
+	return tree, dir, config, nil
+}

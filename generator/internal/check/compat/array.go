@@ -1,0 +1,155 @@
+package compat
+
+import (
+	"strconv"
+
+	"github.com/outboxgen/outboxgen/generator/internal/finding"
+	"github.com/outboxgen/outboxgen/generator/internal/schema"
+)
+
+// item is the place of the entry i of an array that a keyword of s holds.
+func item(s *schema.Schema, keyword string, i int, pos finding.Pos) place {
+	return under(s, keyword, strconv.Itoa(i), pos)
+}
+
+// items is what a schema says about the items of an array: about all of them,
+// or about the first ones and the rest.
+type items struct {
+	all   *schema.Schema
+	first []*schema.Schema
+	rest  *schema.Schema
+	at    place // of rest
+}
+
+func itemsOf(s *schema.Schema) items {
+	keyword := "items"
+	if _, ok := s.At["additionalItems"]; ok {
+		keyword = "additionalItems"
+	}
+	switch {
+	case len(s.PrefixItems) > 0:
+		return items{first: s.PrefixItems, rest: s.Items, at: at(s, keyword)}
+	case s.Items != nil && modern(s) && s.Items.Bool != nil:
+		// The registry's parser for newer drafts takes true and false for a word
+		// about additional items, the older one for a schema of all.
+		return items{rest: s.Items, at: at(s, keyword)}
+	}
+	return items{all: s.Items, at: at(s, keyword)}
+}
+
+func (c *comparison) arrays(p *pair) {
+	w, r := p.writer.s, p.reader.s
+	before, after := itemsOf(w), itemsOf(r)
+	switch {
+	case before.all == nil && after.all == nil:
+	case before.all == nil:
+		p.add("items-added", at(w, "items"), at(r, "items"))
+	case after.all == nil:
+		p.add("items-removed", at(w, "items"), at(r, "items"))
+	default:
+		c.sub(p, before.all, after.all)
+	}
+	c.tuples(p, before, after)
+	c.remainder(p, "additional-items", before.at, after.at, before.rest, after.rest)
+	c.unevaluated(p, "unevaluated-items", "unevaluatedItems", w.UnevaluatedItems, r.UnevaluatedItems)
+	c.limit(p, "max-items", "maxItems", w.MaxItems, r.MaxItems)
+	c.limit(p, "min-items", "minItems", w.MinItems, r.MinItems)
+	switch {
+	case w.UniqueItems && !r.UniqueItems:
+		p.add("unique-items-removed", at(w, "uniqueItems"), at(r, "uniqueItems"))
+	case !w.UniqueItems && r.UniqueItems:
+		p.add("unique-items-added", at(w, "uniqueItems"), at(r, "uniqueItems"))
+	}
+	c.contains(p)
+}
+
+// contains judges how many items have to match contains. The schema there is
+// not compared, and before 2019-09 nothing is.
+func (c *comparison) contains(p *pair) {
+	count := func(s *schema.Schema) (least, most *schema.Number) {
+		if s.Contains == nil || !modern(s) {
+			return nil, nil
+		}
+		if least = s.MinContains; least == nil {
+			least = &schema.Number{Text: "1", Pos: s.At["contains"]}
+		}
+		return least, s.MaxContains
+	}
+	leastBefore, mostBefore := count(p.writer.s)
+	leastAfter, mostAfter := count(p.reader.s)
+	c.limit(p, "max-contains", "maxContains", mostBefore, mostAfter)
+	keyword := "minContains"
+	if p.reader.s.MinContains == nil && p.writer.s.MinContains == nil {
+		keyword = "contains"
+	}
+	c.limit(p, "min-contains", keyword, leastBefore, leastAfter)
+}
+
+// openItems reports whether an array allows anything behind its first items.
+func (c *comparison) openItems(s *schema.Schema, i items) bool {
+	allowed, restricted := rest(i.rest)
+	return allowed && restricted == nil && (s.UnevaluatedItems == nil || c.empty(s.UnevaluatedItems))
+}
+
+// coveringItems is the schema that an array has for items behind the first
+// ones; nil where it allows none, as the rules see it.
+func (c *comparison) coveringItems(s *schema.Schema, i items) *schema.Schema {
+	allowed, restricted := rest(i.rest)
+	if restricted != nil {
+		return restricted
+	}
+	if u := s.UnevaluatedItems; allowed && u != nil && !isFalse(u) && !c.empty(u) {
+		return u
+	}
+	return nil
+}
+
+func (c *comparison) tuples(p *pair, before, after items) {
+	w, r := p.writer.s, p.reader.s
+	both := min(len(before.first), len(after.first))
+	for i := range both {
+		c.sub(p, before.first[i], after.first[i])
+	}
+	for i, gone := range before.first[both:] {
+		p.add(c.itemRemoved(p, gone, after), whole(gone), whole(r), both+i)
+	}
+	for i, more := range after.first[both:] {
+		p.add(c.itemAdded(p, more, before), whole(w), whole(more), both+i)
+	}
+}
+
+func (c *comparison) itemRemoved(p *pair, gone *schema.Schema, after items) string {
+	if c.openItems(p.reader.s, after) {
+		return "item-removed-from-open-model"
+	}
+	if there := c.coveringItems(p.reader.s, after); there != nil {
+		q := c.pair(c.shape(gone), c.shape(there))
+		p.include(q)
+		if c.holds(p, q) {
+			return "covered-item-removed-from-partially-open-model"
+		}
+		return "uncovered-item-removed-from-partially-open-model"
+	}
+	if isFalse(gone) {
+		return "false-item-removed-from-closed-model"
+	}
+	return "item-removed-from-closed-model"
+}
+
+func (c *comparison) itemAdded(p *pair, more *schema.Schema, before items) string {
+	if c.openItems(p.writer.s, before) {
+		if c.empty(more) {
+			return "empty-item-added-to-open-model"
+		}
+		return "item-added-to-open-model"
+	}
+	if there := c.coveringItems(p.writer.s, before); there != nil {
+		q := c.pair(c.shape(there), c.shape(more))
+		p.include(q)
+		if c.holds(p, q) {
+			return "covered-item-added-to-partially-open-model"
+		}
+		return "uncovered-item-added-to-partially-open-model"
+	}
+	return "item-added-to-closed-model"
+}

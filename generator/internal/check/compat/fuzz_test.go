@@ -1,0 +1,96 @@
+package compat_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/outboxgen/outboxgen/generator/internal/check/compat"
+	"github.com/outboxgen/outboxgen/generator/internal/finding"
+	"github.com/outboxgen/outboxgen/generator/internal/schema"
+)
+
+// FuzzCheck judges any two schemas that load: it comes to an end, a schema is
+// compatible with itself, one that only says more in words is so both ways,
+// FORWARD is BACKWARD with the two exchanged, and the lenient policy allows what
+// the strict one does.
+func FuzzCheck(f *testing.F) {
+	files, err := filepath.Glob("testdata/*.cases")
+	if err != nil || len(files) == 0 {
+		f.Fatal("no cases to begin with", err)
+	}
+	for _, file := range files {
+		src, err := os.ReadFile(file)
+		if err != nil {
+			f.Fatal(err)
+		}
+		for text := range strings.SplitSeq(string(src), "\n\n") {
+			if lines := strings.Split(text, "\n"); len(lines) > 2 {
+				f.Add(lines[1], lines[2])
+			}
+		}
+	}
+	f.Fuzz(func(t *testing.T, oldText, newText string) {
+		old, now := sound(oldText), sound(newText)
+		if old == nil || now == nil {
+			return
+		}
+		for _, policy := range []compat.Policy{compat.Strict, compat.Lenient} {
+			for _, s := range []*schema.Schema{old, now} {
+				if changes := compat.Check(s, []*schema.Schema{s}, compat.Full, policy); len(changes) > 0 {
+					t.Errorf("a schema against itself: %v", changes)
+				}
+			}
+			if again := sound(newText); again != nil {
+				described := sound(describe(newText))
+				if described == nil {
+					continue
+				}
+				for _, c := range compat.Check(described, []*schema.Schema{again}, compat.Full, policy) {
+					t.Errorf("with a description: %s %s", c.ID, c.Message)
+				}
+			}
+		}
+		strict := compat.Check(now, []*schema.Schema{old}, compat.Backward, compat.Strict)
+		lenient := compat.Check(now, []*schema.Schema{old}, compat.Backward, compat.Lenient)
+		if compat.Compatible(strict) && !compat.Compatible(lenient) {
+			t.Errorf("the strict policy allows what the lenient one does not: %v", lenient)
+		}
+		forward := compat.Check(old, []*schema.Schema{now}, compat.Forward, compat.Strict)
+		if diff := cmp.Diff(verdictsByID(strict), verdictsByID(forward)); diff != "" {
+			t.Errorf("forward is not backward with the two exchanged (-backward +forward):\n%s", diff)
+		}
+	})
+}
+
+func sound(text string) *schema.Schema {
+	p, list, err := schema.LoadFile(fstest.MapFS{"a.json": {Data: []byte(text)}}, "a.json")
+	if err != nil || list.HasErrors() {
+		return nil
+	}
+	return p.Document("a.json").Root
+}
+
+var opening = regexp.MustCompile(`^\s*\{\s*"`)
+
+// describe adds a description at the root.
+func describe(text string) string {
+	if !opening.MatchString(text) || strings.Contains(text, "description") {
+		return text
+	}
+	return `{"description": "for the fuzzer", ` + strings.TrimPrefix(strings.TrimSpace(text), "{")
+}
+
+func verdictsByID(changes []finding.Finding) map[string]int {
+	out := map[string]int{}
+	for _, c := range changes {
+		out[fmt.Sprint(c.ID, c.Change.Compatible)]++
+	}
+	return out
+}

@@ -1,0 +1,309 @@
+package compat
+
+import (
+	"slices"
+
+	"github.com/outboxgen/outboxgen/generator/internal/ecma"
+	"github.com/outboxgen/outboxgen/generator/internal/finding"
+	"github.com/outboxgen/outboxgen/generator/internal/schema"
+)
+
+// quote is a name or a pattern in a message.
+func quote(text string) string { return finding.Quote(text) }
+
+func (c *comparison) objects(p *pair) {
+	w, r := p.writer.s, p.reader.s
+	c.properties(p)
+	c.additionalProperties(p)
+	c.dependencies(p)
+	c.unevaluated(p, "unevaluated-properties", "unevaluatedProperties", w.UnevaluatedProperties, r.UnevaluatedProperties)
+	c.limit(p, "max-properties", "maxProperties", w.MaxProperties, r.MaxProperties)
+	c.limit(p, "min-properties", "minProperties", w.MinProperties, r.MinProperties)
+}
+
+// others says what an object allows under names that it does not declare.
+func others(s *schema.Schema) (allowed bool, restricted *schema.Schema) {
+	return rest(s.AdditionalProperties)
+}
+
+// rest reads additionalProperties, or what stands for additionalItems: absent
+// and true are one, and so is {} in neither.
+func rest(s *schema.Schema) (allowed bool, restricted *schema.Schema) {
+	switch {
+	case s == nil, isTrue(s):
+		return true, nil
+	case isFalse(s):
+		return false, nil
+	}
+	return true, s
+}
+
+// open reports whether an object allows anything under names that it does not
+// declare.
+func (c *comparison) open(s *schema.Schema) bool {
+	allowed, restricted := others(s)
+	return allowed && restricted == nil && len(s.PatternProperties) == 0 &&
+		(s.UnevaluatedProperties == nil || c.empty(s.UnevaluatedProperties))
+}
+
+// covering is the schema that an object has for an undeclared property of that
+// name; nil where it allows none, as the rules see it.
+func (c *comparison) covering(s *schema.Schema, name string) *schema.Schema {
+	for _, p := range s.PatternProperties {
+		if c.matches(p.Name, name) {
+			return p.Schema
+		}
+	}
+	allowed, restricted := others(s)
+	if restricted != nil {
+		return restricted
+	}
+	if u := s.UnevaluatedProperties; allowed && u != nil && !isFalse(u) && !c.empty(u) {
+		return u
+	}
+	return nil
+}
+
+// matches reports whether the pattern is found in name. A pattern that Go
+// cannot run counts as found, so that the schema for it is looked at.
+func (c *comparison) matches(pattern, name string) bool {
+	c.work++
+	re, known := c.patterns[pattern]
+	if !known {
+		if p, err := ecma.Translate(pattern); err == nil {
+			re = p.Matcher()
+		}
+		c.patterns[pattern] = re
+	}
+	return re == nil || re.MatchString(name)
+}
+
+func (c *comparison) properties(p *pair) {
+	w, r := p.writer.s, p.reader.s
+	before, after := byName(w.Properties), byName(r.Properties)
+	neededBefore, neededAfter := names(w.Required), names(r.Required)
+	for _, property := range r.Properties {
+		old, ok := before[property.Name]
+		if !ok {
+			_, needed := neededAfter[property.Name]
+			c.propertyAdded(p, property, needed)
+			continue
+		}
+		c.sub(p, old.Schema, property.Schema)
+		i, was := neededBefore[property.Name]
+		j, is := neededAfter[property.Name]
+		from, to := at(w, "required"), at(r, "required")
+		if was {
+			from = item(w, "required", i, w.Required[i].Pos)
+		}
+		if is {
+			to = item(r, "required", j, r.Required[j].Pos)
+		}
+		switch {
+		case was && !is:
+			p.add("property-became-optional", from, to, quote(property.Name))
+		case !was && is && property.Schema.Default != nil:
+			p.add("property-with-default-became-required", from, to, quote(property.Name))
+		case !was && is:
+			p.add("property-became-required", from, to, quote(property.Name))
+		}
+	}
+	for _, property := range w.Properties {
+		if _, ok := after[property.Name]; !ok {
+			c.propertyRemoved(p, property)
+		}
+	}
+}
+
+// propertyAdded reports a property that only the reader declares: what the
+// writer allows under its name decides.
+func (c *comparison) propertyAdded(p *pair, property schema.Property, needed bool) {
+	w, r := p.writer.s, p.reader.s
+	from, to := at(w, "properties"), under(r, "properties", property.Name, property.Pos)
+	add := func(id string) { p.add(id, from, to, quote(property.Name)) }
+	model := "closed"
+	if c.open(w) {
+		switch {
+		case c.empty(property.Schema):
+			add("empty-property-added-to-open-model")
+			return
+		case !needed:
+			add("property-added-to-open-model")
+			return
+		}
+		model = "open"
+	} else if schemaThere := c.covering(w, property.Name); schemaThere != nil {
+		model = "partially-open"
+		q := c.pair(c.shape(schemaThere), c.shape(property.Schema))
+		p.include(q)
+		if c.holds(p, q) {
+			add("covered-property-added-to-partially-open-model")
+		} else {
+			add("uncovered-property-added-to-partially-open-model")
+		}
+	}
+	switch {
+	case needed && property.Schema.Default != nil:
+		add("required-property-with-default-added-to-" + model + "-model")
+	case needed:
+		add("required-property-added-to-" + model + "-model")
+	case model == "closed":
+		add("property-added-to-closed-model")
+	}
+}
+
+// propertyRemoved reports a property that only the writer declares: what the
+// reader allows under its name decides.
+func (c *comparison) propertyRemoved(p *pair, property schema.Property) {
+	w, r := p.writer.s, p.reader.s
+	from, to := under(w, "properties", property.Name, property.Pos), at(r, "properties")
+	add := func(id string) { p.add(id, from, to, quote(property.Name)) }
+	if c.open(r) {
+		add("property-removed-from-open-model")
+		return
+	}
+	schemaThere := c.covering(r, property.Name)
+	switch {
+	case schemaThere != nil:
+		q := c.pair(c.shape(property.Schema), c.shape(schemaThere))
+		p.include(q)
+		if c.holds(p, q) {
+			add("covered-property-removed-from-partially-open-model")
+		} else {
+			add("uncovered-property-removed-from-partially-open-model")
+		}
+	case isFalse(property.Schema):
+		add("false-property-removed-from-closed-model")
+	default:
+		add("property-removed-from-closed-model")
+	}
+}
+
+func (c *comparison) additionalProperties(p *pair) {
+	before, after := p.writer.s, p.reader.s
+	c.remainder(p, "additional-properties", at(before, "additionalProperties"), at(after, "additionalProperties"),
+		before.AdditionalProperties, after.AdditionalProperties)
+}
+
+// remainder judges what is allowed beyond the declared properties or items.
+func (c *comparison) remainder(p *pair, subject string, from, to place, before, after *schema.Schema) {
+	allowedBefore, restrictedBefore := rest(before)
+	allowedAfter, restrictedAfter := rest(after)
+	switch {
+	case allowedBefore && !allowedAfter:
+		p.add(subject+"-forbidden", from, to)
+	case !allowedBefore && allowedAfter:
+		p.add(subject+"-allowed", from, to)
+	case restrictedBefore == nil && restrictedAfter != nil:
+		p.add(subject+"-narrowed", from, to)
+	case restrictedBefore != nil && restrictedAfter == nil:
+		p.add(subject+"-widened", from, to)
+	case restrictedBefore != nil:
+		c.sub(p, restrictedBefore, restrictedAfter)
+	}
+}
+
+// unevaluated judges unevaluatedProperties or unevaluatedItems.
+func (c *comparison) unevaluated(p *pair, subject, keyword string, before, after *schema.Schema) {
+	from, to := at(p.writer.s, keyword), at(p.reader.s, keyword)
+	closed := func(s *schema.Schema) bool { return s != nil && isFalse(s) }
+	free := func(s *schema.Schema) bool { return s != nil && c.empty(s) }
+	switch {
+	case before == nil && after == nil:
+	case closed(before) && !closed(after):
+		p.add(subject+"-allowed", from, to)
+	case !closed(before) && closed(after):
+		p.add(subject+"-forbidden", from, to)
+	case before == nil, after != nil && free(before) && !free(after):
+		p.add(subject+"-narrowed", from, to)
+	case after == nil, !free(before) && free(after):
+		p.add(subject+"-widened", from, to)
+	default:
+		c.sub(p, before, after)
+	}
+}
+
+func (c *comparison) dependencies(p *pair) {
+	w, r := p.writer.s, p.reader.s
+	c.dependentNames(p)
+	before, after := byName(w.DependentSchemas), byName(r.DependentSchemas)
+	for _, d := range r.DependentSchemas {
+		if old, ok := before[d.Name]; ok {
+			c.sub(p, old.Schema, d.Schema)
+		} else {
+			p.add("dependent-schema-added", whole(w), place{d.Pos, d.Schema.Pointer}, quote(d.Name))
+		}
+	}
+	for _, d := range w.DependentSchemas {
+		if _, ok := after[d.Name]; !ok {
+			p.add("dependent-schema-removed", place{d.Pos, d.Schema.Pointer}, whole(r), quote(d.Name))
+		}
+	}
+}
+
+func (c *comparison) dependentNames(p *pair) {
+	w, r := p.writer.s, p.reader.s
+	find := func(s *schema.Schema, name string) *schema.Dependent {
+		i := slices.IndexFunc(s.DependentRequired, func(d schema.Dependent) bool { return d.Name.Text == name })
+		if i < 0 {
+			return nil
+		}
+		return &s.DependentRequired[i]
+	}
+	for _, after := range r.DependentRequired {
+		to := dependentPlace(r, after)
+		before := find(w, after.Name.Text)
+		if before == nil {
+			p.add("dependent-required-added", whole(w), to, quote(after.Name.Text))
+			continue
+		}
+		from := dependentPlace(w, *before)
+		more, fewer := lacks(names(before.Required), after.Required), lacks(names(after.Required), before.Required)
+		switch {
+		case more && fewer:
+			p.add("dependent-required-changed", from, to, quote(after.Name.Text))
+		case more:
+			p.add("dependent-required-extended", from, to, quote(after.Name.Text))
+		case fewer:
+			p.add("dependent-required-narrowed", from, to, quote(after.Name.Text))
+		}
+	}
+	for _, before := range w.DependentRequired {
+		if find(r, before.Name.Text) == nil {
+			p.add("dependent-required-removed", dependentPlace(w, before), whole(r), quote(before.Name.Text))
+		}
+	}
+}
+
+func dependentPlace(s *schema.Schema, d schema.Dependent) place {
+	keyword := "dependentRequired"
+	if _, ok := s.At[keyword]; !ok {
+		keyword = "dependencies"
+	}
+	return under(s, keyword, d.Name.Text, d.Name.Pos)
+}
+
+func byName(properties []schema.Property) map[string]schema.Property {
+	out := make(map[string]schema.Property, len(properties))
+	for _, p := range properties {
+		out[p.Name] = p
+	}
+	return out
+}
+
+// names is the index of each name.
+func names(list []schema.Name) map[string]int {
+	out := make(map[string]int, len(list))
+	for i, n := range list {
+		out[n.Text] = i
+	}
+	return out
+}
+
+// lacks reports whether set does not have all the names.
+func lacks(set map[string]int, all []schema.Name) bool {
+	return slices.ContainsFunc(all, func(n schema.Name) bool {
+		_, ok := set[n.Text]
+		return !ok
+	})
+}

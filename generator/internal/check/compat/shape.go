@@ -1,0 +1,277 @@
+package compat
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/outboxgen/outboxgen/generator/internal/finding"
+	"github.com/outboxgen/outboxgen/generator/internal/schema"
+)
+
+// kind is what the registry's rules tell apart: one group of keywords each.
+type kind int
+
+const (
+	anything kind = iota // restricts nothing: true, {}, annotations alone
+	nothing              // false
+	stringKind
+	numberKind // integers as well
+	booleanKind
+	nullKind
+	objectKind
+	arrayKind
+	enumKind
+	constKind
+	notKind
+	conditionKind
+	combined
+)
+
+// What a combination combines with.
+const (
+	allOf = "allOf"
+	anyOf = "anyOf"
+	oneOf = "oneOf"
+)
+
+// shape is a schema as the rules see it. A schema that says several things at
+// once (a type and an enum, a reference and more) is an allOf of them, and a
+// list of types is an anyOf: both are made up, and marked as such.
+type shape struct {
+	kind    kind
+	s       *schema.Schema
+	at      place
+	integer bool
+
+	op     string // of a combination
+	madeUp bool   // nobody wrote it as a combination
+	subs   []*schema.Schema
+	parts  []*shape // of a made-up one at once, else when first asked for
+
+	constants map[tag]string // of an object, when first asked for
+}
+
+// place is a part of a schema file.
+type place struct {
+	pos     finding.Pos
+	pointer string
+}
+
+func whole(s *schema.Schema) place { return place{pos: s.Pos, pointer: s.Pointer} }
+
+// at is the place of a keyword of s, or of s where that is not there.
+func at(s *schema.Schema, keyword string) place {
+	if pos, ok := s.At[keyword]; ok {
+		return place{pos: pos, pointer: s.Pointer + "/" + escape(keyword)}
+	}
+	return whole(s)
+}
+
+// under is the place of a name inside a keyword of s.
+func under(s *schema.Schema, keyword, name string, pos finding.Pos) place {
+	return place{pos: pos, pointer: s.Pointer + "/" + escape(keyword) + "/" + escape(name)}
+}
+
+func escape(name string) string {
+	if !strings.ContainsAny(name, "~/") {
+		return name
+	}
+	return strings.NewReplacer("~", "~0", "/", "~1").Replace(name)
+}
+
+// modern reports whether s is of a dialect that the registry reads with its
+// newer parser, which differs from the older one in details.
+func modern(s *schema.Schema) bool {
+	return s.Doc.Dialect == schema.Draft202012 || s.Doc.Dialect == schema.Draft201909
+}
+
+// group is the keywords that say something about one type of value.
+type group struct {
+	kind     kind
+	keywords []string
+}
+
+var groups = []group{
+	{stringKind, []string{"minLength", "maxLength", "pattern"}},
+	{numberKind, []string{"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"}},
+	{arrayKind, []string{
+		"items", "prefixItems", "additionalItems", "unevaluatedItems", "contains", "minItems", "maxItems", "uniqueItems",
+	}},
+	{objectKind, []string{
+		"properties", "patternProperties", "additionalProperties", "unevaluatedProperties", "propertyNames", "required",
+		"minProperties", "maxProperties", "dependencies", "dependentRequired", "dependentSchemas",
+	}},
+}
+
+// shape is s as the rules see it, the same one each time. References are
+// followed.
+func (c *comparison) shape(s *schema.Schema) *shape {
+	s = s.Resolved()
+	if known, ok := c.shapes[s]; ok {
+		return known
+	}
+	made := c.build(s)
+	c.shapes[s] = made
+	return made
+}
+
+func (c *comparison) build(s *schema.Schema) *shape {
+	if s.Bool != nil {
+		k := nothing
+		if *s.Bool {
+			k = anything
+		}
+		return &shape{kind: k, s: s, at: whole(s)}
+	}
+	parts := c.parts(s)
+	switch len(parts) {
+	case 0:
+		return &shape{kind: anything, s: s, at: whole(s)}
+	case 1:
+		return parts[0]
+	}
+	return &shape{kind: combined, s: s, at: whole(s), op: allOf, madeUp: true, parts: parts}
+}
+
+// parts is everything that s says about values.
+func (c *comparison) parts(s *schema.Schema) []*shape {
+	var parts []*shape
+	add := func(k kind, keyword string) *shape {
+		p := &shape{kind: k, s: s, at: at(s, keyword)}
+		parts = append(parts, p)
+		return p
+	}
+	if s.Ref != nil {
+		parts = append(parts, c.shape(s.Ref.Target))
+	}
+	parts = append(parts, typed(s)...)
+	if s.Enum != nil {
+		add(enumKind, "enum")
+	}
+	if s.Const != nil {
+		add(constKind, "const")
+	}
+	if s.Not != nil {
+		add(notKind, "not")
+	}
+	if s.If != nil {
+		add(conditionKind, "if")
+	}
+	for _, combination := range []struct {
+		op   string
+		subs []*schema.Schema
+	}{{allOf, s.AllOf}, {anyOf, s.AnyOf}, {oneOf, s.OneOf}} {
+		if len(combination.subs) > 0 {
+			p := add(combined, combination.op)
+			p.op, p.subs = combination.op, combination.subs
+		}
+	}
+	return parts
+}
+
+// typed is what s says about single types: by type, and by keywords that bear
+// on one type without naming it.
+func typed(s *schema.Schema) []*shape {
+	var parts []*shape
+	var said []kind
+	for _, name := range s.Types {
+		p := &shape{kind: kindOf(name), s: s, at: at(s, "type"), integer: name == "integer"}
+		parts = append(parts, p)
+		said = append(said, p.kind)
+	}
+	if len(parts) > 1 {
+		parts = []*shape{{kind: combined, s: s, at: at(s, "type"), op: anyOf, madeUp: true, parts: parts}}
+	}
+	for _, g := range groups {
+		if slices.Contains(said, g.kind) {
+			continue
+		}
+		i := slices.IndexFunc(g.keywords, func(keyword string) bool {
+			_, ok := s.At[keyword]
+			return ok
+		})
+		switch {
+		case i >= 0:
+			parts = append(parts, &shape{kind: g.kind, s: s, at: at(s, g.keywords[i])})
+		case g.kind == stringKind && s.Format != "" && !modern(s):
+			parts = append(parts, &shape{kind: g.kind, s: s, at: at(s, "format")})
+		}
+	}
+	return parts
+}
+
+func kindOf(name string) kind {
+	return map[string]kind{
+		"string": stringKind, "integer": numberKind, "number": numberKind, "boolean": booleanKind,
+		"null": nullKind, "object": objectKind, "array": arrayKind,
+	}[name]
+}
+
+// branches is the schemas that a combination combines, each once.
+func (c *comparison) branches(s *shape) []*shape {
+	if s.parts == nil {
+		s.subs = c.distinct(s.subs)
+		for _, sub := range s.subs {
+			s.parts = append(s.parts, c.shape(sub))
+		}
+	}
+	return s.parts
+}
+
+// branchPlace is where the branch i of a combination stands: the reference to
+// it rather than what that leads to.
+func branchPlace(s *shape, i int) place {
+	if s.subs != nil {
+		return whole(s.subs[i])
+	}
+	return s.parts[i].at
+}
+
+// empty reports whether s itself, not what it refers to, restricts nothing.
+func (c *comparison) empty(s *schema.Schema) bool {
+	return s.Ref == nil && c.shape(s).kind == anything
+}
+
+func isFalse(s *schema.Schema) bool { return s.Bool != nil && !*s.Bool }
+func isTrue(s *schema.Schema) bool  { return s.Bool != nil && *s.Bool }
+
+// describe is a shape in a sentence.
+func (c *comparison) describe(s *shape) string {
+	switch s.kind {
+	case anything:
+		return "any value"
+	case nothing:
+		return "no value"
+	case numberKind:
+		if s.integer {
+			return "an integer"
+		}
+		return "a number"
+	case enumKind:
+		return "an enum"
+	case constKind:
+		return "a const"
+	case notKind:
+		return "a not"
+	case conditionKind:
+		return "an if"
+	case combined:
+		if !s.madeUp {
+			return "a combination by " + s.op
+		}
+		if s.op == anyOf {
+			return schema.TypeText(s.s.Types...)
+		}
+		if len(s.parts) > 3 {
+			return "a schema of several keywords"
+		}
+		var names []string
+		for _, part := range s.parts {
+			names = append(names, c.describe(part))
+		}
+		return strings.Join(names, " with ")
+	}
+	return schema.TypeText(map[kind]string{
+		stringKind: "string", booleanKind: "boolean", nullKind: "null", objectKind: "object", arrayKind: "array",
+	}[s.kind])
+}

@@ -1,0 +1,167 @@
+package compat
+
+// types judges what p's two shapes say about types, and goes on to what they
+// say beyond that where these are the same.
+func (c *comparison) types(p *pair) {
+	w, r := p.writer, p.reader
+	switch {
+	case w.kind != combined && r.kind == combined && c.widened(p):
+		return
+	case w.kind == combined && r.kind != combined && c.narrowed(p):
+		return
+	}
+	if w.kind != r.kind {
+		c.otherKind(p)
+		return
+	}
+	switch w.kind {
+	case stringKind:
+		c.strings(p)
+		c.noticeStrings(p)
+	case numberKind:
+		c.numbers(p)
+	case enumKind:
+		c.enums(p)
+	case constKind:
+		if w.s.Const.Canonical() != r.s.Const.Canonical() {
+			p.add("const-changed", at(w.s, "const"), at(r.s, "const"), w.s.Const.Short(), r.s.Const.Short())
+		}
+	case notKind:
+		c.not(p)
+	case objectKind:
+		c.objects(p)
+		c.noticeObjects(p)
+	case arrayKind:
+		c.arrays(p)
+		c.noticeArrays(p)
+	case combined:
+		c.combinations(p)
+	case conditionKind:
+		c.noticeCondition(p)
+	case anything, nothing, booleanKind, nullKind:
+	}
+}
+
+// widened handles a reader that has a combination where the writer has none:
+// the only branch, or one variant of several, may take the data.
+func (c *comparison) widened(p *pair) bool {
+	branches := c.branches(p.reader)
+	switch {
+	case len(branches) == 1:
+		if q, ok := c.readable(p, p.writer, branches[0]); ok {
+			p.include(q)
+			return true
+		}
+	case p.reader.op != allOf:
+		for _, branch := range branches {
+			if q, ok := c.readable(p, p.writer, branch); ok {
+				p.include(q)
+				if p.reader.madeUp {
+					p.add("type-widened", p.writer.at, p.reader.at, c.describe(p.writer), c.describe(p.reader))
+				} else {
+					p.add("variant-added", p.writer.at, p.reader.at, p.reader.op)
+				}
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// narrowed handles a writer that has a combination where the reader has none:
+// data that fits all of several branches fits each of them.
+func (c *comparison) narrowed(p *pair) bool {
+	branches := c.branches(p.writer)
+	switch {
+	case len(branches) == 1:
+		if q, ok := c.readable(p, branches[0], p.reader); ok {
+			p.include(q)
+			return true
+		}
+	case p.writer.op == allOf:
+		for i, branch := range branches {
+			q, ok := c.readable(p, branch, p.reader)
+			if !ok {
+				continue
+			}
+			p.include(q)
+			for j := range branches {
+				if j != i {
+					c.branchRemoved(p, j)
+				}
+			}
+			return true
+		}
+	}
+	return false
+}
+
+// otherKind reports two shapes of different kinds, in the words that tell most
+// about what happened.
+func (c *comparison) otherKind(p *pair) {
+	w, r := p.writer, p.reader
+	says := []any{c.describe(w), c.describe(r)}
+	switch {
+	case r.kind == anything || w.kind == nothing:
+		p.add("type-widened", w.at, r.at, says...)
+		return
+	case w.kind == anything || r.kind == nothing:
+		p.add("type-narrowed", w.at, r.at, says...)
+		return
+	case r.kind == combined && (r.madeUp || len(c.branches(r)) == 1):
+		if i := c.alike(c.branches(r), w); i >= 0 {
+			p.include(c.pair(w, r.parts[i]))
+			if r.op == allOf {
+				for j := range r.parts {
+					if j != i {
+						c.branchAdded(p, j)
+					}
+				}
+			}
+			return
+		}
+	case w.kind == combined && (w.madeUp || len(c.branches(w)) == 1):
+		if i := c.alike(c.branches(w), r); i >= 0 {
+			p.include(c.pair(w.parts[i], r))
+			if w.op == anyOf && len(w.parts) > 1 {
+				p.add("type-narrowed", w.at, r.at, says...)
+			}
+			return
+		}
+	case w.kind == combined && w.op != allOf:
+		for _, branch := range c.branches(w) {
+			if _, ok := c.readable(p, branch, r); ok {
+				p.add("type-narrowed", w.at, r.at, says...)
+				return
+			}
+		}
+	}
+	p.add("type-changed", w.at, r.at, says...)
+}
+
+// alike is the first of the parts that a shape would be compared with, -1 when
+// there is none: of its kind, or the only one.
+func (c *comparison) alike(parts []*shape, s *shape) int {
+	if len(parts) == 1 {
+		return 0
+	}
+	for i, part := range parts {
+		if part.kind == s.kind {
+			return i
+		}
+	}
+	return -1
+}
+
+// not turns the two around: what must not match may only become less.
+func (c *comparison) not(p *pair) {
+	w, r := p.writer.s, p.reader.s
+	q := c.pair(c.shape(r.Not), c.shape(w.Not))
+	if !c.holds(p, q) {
+		p.add("not-widened", at(w, "not"), at(r, "not"))
+		return
+	}
+	if back := c.pair(c.shape(w.Not), c.shape(r.Not)); !c.holds(p, back) {
+		p.add("not-narrowed", at(w, "not"), at(r, "not"))
+	}
+}

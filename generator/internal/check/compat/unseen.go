@@ -1,0 +1,56 @@
+package compat
+
+import (
+	"slices"
+
+	"github.com/outboxgen/outboxgen/generator/internal/finding"
+	"github.com/outboxgen/outboxgen/generator/internal/schema"
+)
+
+// notice mentions a keyword that the rules do not compare, where it changed and
+// the reader has it.
+func (c *comparison) notice(p *pair, keyword string, same bool) {
+	if _, ok := p.reader.s.At[keyword]; ok && !same {
+		p.add(finding.Uncompared, at(p.writer.s, keyword), at(p.reader.s, keyword), keyword)
+	}
+}
+
+// sameWords reports whether two schemas say the same, or are both not there.
+func (c *comparison) sameWords(a, b *schema.Schema) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return c.fingerprint(a) == c.fingerprint(b)
+}
+
+func (c *comparison) noticeStrings(p *pair) {
+	w, r := p.writer.s, p.reader.s
+	c.notice(p, "format", w.Format == r.Format)
+	c.notice(p, "contentEncoding", w.ContentEncoding == r.ContentEncoding)
+	c.notice(p, "contentMediaType", w.ContentMediaType == r.ContentMediaType)
+}
+
+func (c *comparison) noticeObjects(p *pair) {
+	w, r := p.writer.s, p.reader.s
+	c.notice(p, "propertyNames", c.sameWords(w.PropertyNames, r.PropertyNames))
+	before := byName(w.PatternProperties)
+	c.notice(p, "patternProperties", !slices.ContainsFunc(r.PatternProperties, func(property schema.Property) bool {
+		return !c.sameWords(before[property.Name].Schema, property.Schema)
+	}))
+	needed, declared := names(w.Required), byName(r.Properties)
+	for i, name := range r.Required {
+		_, was := needed[name.Text]
+		if _, ok := declared[name.Text]; !was && !ok {
+			p.add(finding.Uncompared, at(w, "required"), item(r, "required", i, name.Pos), "required of the undeclared "+quote(name.Text))
+		}
+	}
+}
+
+func (c *comparison) noticeArrays(p *pair) {
+	c.notice(p, "contains", p.writer.s.Contains == nil && modern(p.reader.s) || c.sameWords(p.writer.s.Contains, p.reader.s.Contains))
+}
+
+func (c *comparison) noticeCondition(p *pair) {
+	w, r := p.writer.s, p.reader.s
+	c.notice(p, "if", c.sameWords(w.If, r.If) && c.sameWords(w.Then, r.Then) && c.sameWords(w.Else, r.Else))
+}

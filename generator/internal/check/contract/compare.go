@@ -1,0 +1,213 @@
+package contract
+
+import (
+	"fmt"
+
+	"github.com/outboxgen/outboxgen/generator/internal/check/compat"
+	"github.com/outboxgen/outboxgen/generator/internal/finding"
+	"github.com/outboxgen/outboxgen/generator/internal/schema"
+)
+
+// Compare says what changed between an event as it was and as it is, other than
+// in its schema.
+func Compare(now *schema.Event, before Before) []finding.Finding {
+	old := before.Event
+	c := &comparison{now: now, before: before}
+	if old.Type != now.Type {
+		c.found("event-type-changed", "type", fmt.Sprintf("the type of the event was %s and is %s: consumers that know the one do not know the other",
+			finding.Quote(old.Type), finding.Quote(now.Type)))
+	}
+	if old.Version != now.Version {
+		c.found("event-version-changed", "version", fmt.Sprintf("the version under the type %s was %d and is %d: consumers cannot tell the two apart",
+			finding.Quote(now.Type), old.Version, now.Version))
+	}
+	// A topic that is the type is another one with it, and is not told twice.
+	if old.Topic != now.Topic && (old.Type == now.Type || old.Topic != old.Type || now.Topic != now.Type) {
+		member := "topic"
+		if c.now.Place(member) == c.now.Pos {
+			member = "type"
+		}
+		c.found("topic-changed", member, fmt.Sprintf("the topic was %s and is %s: consumers of the old one get nothing any more",
+			finding.Quote(old.Topic), finding.Quote(now.Topic)))
+	}
+	if old.Envelope != now.Envelope {
+		c.found("envelope-changed", "envelope", fmt.Sprintf("the envelope was %s and is %s: consumers that decode the one cannot decode the other", old.Envelope, now.Envelope))
+	}
+	if old.AggregateType != now.AggregateType {
+		c.found("aggregate-type-changed", "aggregate.type", fmt.Sprintf("the aggregate type was %s and is %s: who selects by it finds half of the events",
+			finding.Quote(old.AggregateType), finding.Quote(now.AggregateType)))
+	}
+	c.ids()
+	if old.Schema.ID != now.Schema.ID {
+		pos := now.Schema.Pos
+		for _, name := range []string{"$id", "id"} {
+			if at, ok := now.Schema.At[name]; ok {
+				pos = at
+			}
+		}
+		c.foundAt("schema-uri-changed", pos, old.Schema.Pos, fmt.Sprintf("the $id was %s and is %s, so that the envelope's data_schema_uri is another",
+			orNone(old.Schema.ID), orNone(now.Schema.ID)))
+	}
+	if old.GoName != now.GoName && old.Version == now.Version {
+		c.foundAt("go-name-changed", titlePlace(now), titlePlace(old), fmt.Sprintf("the Go name was %s and is %s: code that uses it no longer compiles", old.GoName, now.GoName))
+	}
+	return c.findings
+}
+
+type comparison struct {
+	now      *schema.Event
+	before   Before
+	findings []finding.Finding
+}
+
+// found adds a finding about a member of x-outbox.
+func (c *comparison) found(id, member, message string) {
+	c.foundAt(id, c.now.Place(member), c.before.Event.Place(member), message)
+}
+
+func (c *comparison) foundAt(id string, pos, old finding.Pos, message string) {
+	c.findings = append(c.findings, found(id, c.now.Type, pos, c.before.pos(old), message))
+}
+
+// found is a finding of a rule about events.
+func found(id, event string, pos, old finding.Pos, message string) finding.Finding {
+	r, _ := finding.Lookup(id)
+	return finding.Finding{
+		Pos: pos, Severity: r.Severity, ID: id, Message: message, Hint: r.Fix,
+		Old: finding.Place{Pos: old}, Event: event,
+	}
+}
+
+// ids compares where the aggregate id, the key and the correlation id come
+// from. A key that is the aggregate id changes with it, and is not told twice.
+func (c *comparison) ids() {
+	old, now := c.before.Event, c.now
+	if !same(old.AggregateID, now.AggregateID) {
+		c.found("aggregate-id-changed", "aggregate.id", fmt.Sprintf("the aggregate id was %s and is %s: the same thing has another id than before",
+			idSource(old.AggregateID), idSource(now.AggregateID)))
+	}
+	before, after := key(old), key(now)
+	if before != after && (old.Key != nil || now.Key != nil || old.Keyed != now.Keyed) {
+		c.found("key-changed", "key", fmt.Sprintf("the key was %s and is %s: events about the same thing go to another partition and may overtake earlier ones", before, after))
+	}
+	switch {
+	case same(old.Correlation, now.Correlation):
+	case old.Correlation == nil:
+		c.found("correlation-added", "correlation", fmt.Sprintf("the correlation id comes from %s now, where nobody gives another", pointed(now.Correlation)))
+	case now.Correlation == nil:
+		c.found("correlation-changed", "correlation", fmt.Sprintf("the correlation id came from %s, and no longer does", pointed(old.Correlation)))
+	default:
+		c.found("correlation-changed", "correlation", fmt.Sprintf("the correlation id came from %s and comes from %s", pointed(old.Correlation), pointed(now.Correlation)))
+	}
+}
+
+// same reports whether two pointers, either of which may be left out, are one.
+func same(old, now *schema.Name) bool {
+	return (old == nil) == (now == nil) && (old == nil || old.Text == now.Text)
+}
+
+// pointed says what a pointer leads to. "" is the whole value.
+func pointed(pointer *schema.Name) string {
+	if pointer.Text == "" {
+		return "the event data itself"
+	}
+	return pointer.Text + " of the data"
+}
+
+func idSource(pointer *schema.Name) string {
+	switch {
+	case pointer == nil:
+		return "a parameter of the insert function"
+	case pointer.Text == "":
+		return "the event data itself"
+	}
+	return "at " + pointer.Text
+}
+
+// key says where the key of an event comes from.
+func key(e *schema.Event) string {
+	switch {
+	case !e.Keyed:
+		return "none"
+	case e.Key != nil:
+		return idSource(e.Key)
+	case e.AggregateID != nil:
+		return idSource(e.AggregateID)
+	}
+	return "the aggregate id, a parameter of the insert function"
+}
+
+func orNone(id string) string {
+	if id == "" {
+		return "not there"
+	}
+	return finding.Quote(id)
+}
+
+func titlePlace(e *schema.Event) finding.Pos {
+	if pos, ok := e.Schema.At["title"]; ok {
+		return pos
+	}
+	return e.Pos
+}
+
+// Options say how schemas are compared.
+type Options struct {
+	All    bool // tell of compatible changes as well
+	Frozen bool // any change beyond annotations is a finding
+}
+
+// Schemas holds the schema of an event against earlier ones, the oldest first,
+// by the event's own level and policy. What is found against several of them is
+// told of the latest alone.
+func Schemas(now *schema.Event, earlier []Before, opts Options) []finding.Finding {
+	level, policy := compat.Level(now.Compat.Level), compat.Policy(now.Compat.Policy)
+	if !level.Transitive() && len(earlier) > 1 {
+		earlier = earlier[len(earlier)-1:]
+	}
+	type key struct {
+		pos                    finding.Pos
+		id, message, direction string
+	}
+	told := map[key]bool{}
+	var findings []finding.Finding
+	for i := len(earlier) - 1; i >= 0; i-- {
+		before := earlier[i]
+		for _, change := range compat.Check(now.Schema, []*schema.Schema{before.Schema}, level, policy) {
+			k := key{change.Pos, change.ID, change.Message, change.Change.Direction}
+			if told[k] || change.Severity == finding.Note && !opts.All {
+				continue
+			}
+			told[k] = true
+			change.Old.Pos = before.pos(change.Old.Pos)
+			change.Event, change.Change.Level, change.Change.Policy = now.Type, now.Compat.Level, now.Compat.Policy
+			findings = append(findings, change)
+		}
+	}
+	return findings
+}
+
+// Frozen finds that the schema of a released version changed, compatibly or not.
+func Frozen(now *schema.Event, before Before) []finding.Finding {
+	changes := compat.Check(now.Schema, []*schema.Schema{before.Schema}, compat.Full, compat.Strict)
+	if len(changes) == 0 {
+		return nil
+	}
+	c := changes[0]
+	return []finding.Finding{found("released-version-changed", now.Type, c.Pos, before.pos(c.Old.Pos),
+		"the event version is released and frozen, and its schema changed: "+c.ID)}
+}
+
+// Removed is the finding about an event that is gone; pos is where it could be
+// named.
+func Removed(before Before, pos finding.Pos) finding.Finding {
+	e := before.Event
+	return found("event-removed", e.Type, pos, before.pos(e.Pos),
+		fmt.Sprintf("the event %s (%s, version %d) is gone: its consumers wait in vain, and rows and records that are left have no schema", finding.Quote(e.Type), e.GoName, e.Version))
+}
+
+// Found is a finding of one of this package's rules about what surrounds the
+// events.
+func Found(id, event string, pos finding.Pos, message string) finding.Finding {
+	return found(id, event, pos, finding.Pos{}, message)
+}

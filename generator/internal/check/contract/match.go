@@ -1,0 +1,78 @@
+package contract
+
+import (
+	"cmp"
+	"regexp"
+	"slices"
+
+	"github.com/outboxgen/outboxgen/generator/internal/finding"
+	"github.com/outboxgen/outboxgen/generator/internal/schema"
+)
+
+// Before is an event as it once was.
+type Before struct {
+	// Schema is that of the event data.
+	Schema *schema.Schema
+	// Event is the rest; nil where only the schema is known, as from a registry.
+	Event *schema.Event
+	// Name is what a report calls a file of that time. Nil: its path.
+	Name func(file string) string
+}
+
+func (b Before) pos(pos finding.Pos) finding.Pos {
+	if b.Name != nil && pos.File != "" {
+		pos.File = b.Name(pos.File)
+	}
+	return pos
+}
+
+// Match finds for each event the one that it was before; events that are new
+// have none. gone is what was there and is not now, in its order.
+func Match(now []*schema.Event, before []Before) (was map[*schema.Event]Before, gone []Before) {
+	was = map[*schema.Event]Before{}
+	taken := make([]bool, len(before))
+	for _, same := range []func(a, b *schema.Event) bool{
+		func(a, b *schema.Event) bool { return a.Type == b.Type },
+		func(a, b *schema.Event) bool { return a.GoName == b.GoName && a.Version == b.Version },
+		func(a, b *schema.Event) bool {
+			return a.Version == b.Version && a.Schema.Doc.Path == b.Schema.Doc.Path && a.Schema.Pointer == b.Schema.Pointer
+		},
+	} {
+		for _, e := range now {
+			if _, ok := was[e]; ok {
+				continue
+			}
+			for i, b := range before {
+				if !taken[i] && same(e, b.Event) {
+					was[e], taken[i] = b, true
+					break
+				}
+			}
+		}
+	}
+	for i, b := range before {
+		if !taken[i] {
+			gone = append(gone, b)
+		}
+	}
+	return was, gone
+}
+
+var versionSuffix = regexp.MustCompile(`\.v[1-9][0-9]*$`)
+
+// Predecessors lists the lower versions of an event, the lowest first: those
+// whose types differ from e's in the version at the end alone.
+func Predecessors(e *schema.Event, all []Before) []Before {
+	stem := versionSuffix.ReplaceAllString(e.Type, "")
+	if stem == e.Type {
+		return nil
+	}
+	var lower []Before
+	for _, b := range all {
+		if b.Event.Version < e.Version && b.Event.Type != stem && versionSuffix.ReplaceAllString(b.Event.Type, "") == stem {
+			lower = append(lower, b)
+		}
+	}
+	slices.SortStableFunc(lower, func(a, b Before) int { return cmp.Compare(a.Event.Version, b.Event.Version) })
+	return lower
+}

@@ -1,0 +1,243 @@
+package lint
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/outboxgen/outboxgen/generator/internal/finding"
+	"github.com/outboxgen/outboxgen/generator/internal/schema"
+)
+
+// closed finds objects that take no properties but their own.
+func (l *linter) closed(sp *spot) {
+	s := sp.schema
+	if len(s.Properties) == 0 {
+		return
+	}
+	for keyword, sub := range map[string]*schema.Schema{
+		"additionalProperties": s.AdditionalProperties, "unevaluatedProperties": s.UnevaluatedProperties,
+	} {
+		if sub != nil && sub.Bool != nil && !*sub.Bool {
+			l.found("object-closed", s, at(s, keyword),
+				keyword+": false closes the object: consumers refuse events with a property that a later schema adds",
+				"leave "+keyword+" out, unless every consumer is deployed before every producer")
+		}
+	}
+}
+
+// required finds names that are required and that no properties declare.
+func (l *linter) required(sp *spot) {
+	s := sp.schema
+	for _, name := range s.Required {
+		if !l.named(sp, name.Text) {
+			l.found("required-property-undeclared", s, name.Pos,
+				fmt.Sprintf("%s is required and no properties declare it: nobody knows what it is", finding.Quote(name.Text)),
+				hint(finding.DidYouMean(name.Text, l.names(sp)), "declare it under properties, or take it out of required"))
+		}
+	}
+}
+
+func hint(near, otherwise string) string {
+	if near != "" {
+		return near
+	}
+	return otherwise
+}
+
+// named reports whether something declares a property that sp requires. Of a
+// part that declares nothing itself and is meant for several objects, that is
+// not known, and taken as given.
+func (l *linter) named(sp *spot, name string) bool {
+	s := sp.schema
+	loose := len(s.PatternProperties) > 0 || s.AdditionalProperties != nil && s.AdditionalProperties.Bool == nil
+	mixin := len(s.Properties) == 0 && len(s.Types) == 0 && !sp.inPlace
+	if loose || mixin || l.declared(sp, name) {
+		return true
+	}
+	for ; ; sp = &l.spots[sp.outer] { // a branch beside it may
+		if slices.ContainsFunc(unions(sp.schema), func(b *schema.Schema) bool {
+			return slices.ContainsFunc(place(b), func(part *schema.Schema) bool { return declares(part, name) })
+		}) {
+			return true
+		}
+		if !sp.inPlace || sp.outer < 0 {
+			return false
+		}
+	}
+}
+
+// unions is the branches of the unions in the place of s.
+func unions(s *schema.Schema) []*schema.Schema {
+	var out []*schema.Schema
+	for _, part := range place(s) {
+		for _, branches := range [][]*schema.Schema{part.AnyOf, part.OneOf, {part.Then, part.Else}} {
+			for _, b := range branches {
+				if b != nil {
+					out = append(out, b)
+				}
+			}
+		}
+	}
+	return out
+}
+
+// names is the properties that the object at sp declares.
+func (l *linter) names(sp *spot) []string {
+	var out []string
+	for _, part := range place(sp.schema) {
+		for _, p := range part.Properties {
+			out = append(out, p.Name)
+		}
+	}
+	return out
+}
+
+// escapes is how a value of an enum begins or ends that stands for those which
+// the list does not have yet.
+var escapes = []string{"unknown", "other", "others", "unspecified", "undefined", "unrecognized", "unrecognised", "unlisted", "misc", "custom", "default"}
+
+// enum applies the rules about lists of values.
+func (l *linter) enum(sp *spot) {
+	s := sp.schema
+	var texts []string
+	var places []finding.Pos
+	for _, v := range s.Enum {
+		switch v.Kind {
+		case schema.String:
+			texts = append(texts, v.Text)
+			places = append(places, v.Pos)
+		case schema.Null:
+		default:
+			return // numbers: no names
+		}
+	}
+	if len(texts) < 2 {
+		return
+	}
+	if !slices.ContainsFunc(texts, isEscape) && !slices.ContainsFunc(place(s), func(part *schema.Schema) bool {
+		return part.Marks != nil && part.Marks.Grows != nil
+	}) {
+		l.found("enum-closed", s, at(s, "enum"),
+			fmt.Sprintf("the enum of %d values has none for what is not listed, and does not say whether it will grow: consumers that handle these alone fail on the next one", len(texts)),
+			"say x-outbox: {grows: true} to have consumers expect more, {grows: false} where the list is complete for good, or add a value such as "+
+				finding.Quote(styled("unknown", like(texts))))
+	}
+	l.enumStyle(s, texts, places)
+}
+
+func isEscape(value string) bool {
+	parts := words(value)
+	return len(parts) > 0 && (slices.Contains(escapes, parts[0]) || slices.Contains(escapes, parts[len(parts)-1]))
+}
+
+// like is the style that most of the values have.
+func like(values []string) string {
+	if style := common(values, enumStyles); style != "" {
+		return style
+	}
+	return "snake_case"
+}
+
+// enumStyles is schema.NameStyles in the order that single words are taken to
+// be of.
+var enumStyles = []string{"snake_case", "UPPER_CASE", "camelCase", "kebab-case", "PascalCase"}
+
+func (l *linter) enumStyle(s *schema.Schema, texts []string, places []finding.Pos) {
+	if slices.ContainsFunc(texts, func(text string) bool { return !plain(text) }) {
+		return // not names: A+, 1-day, text/plain
+	}
+	style, why := l.config.EnumValues, "that lint.enum_values asks for"
+	if style == "" {
+		if style = common(texts, enumStyles); style == "" {
+			return
+		}
+		why = "of most values beside it"
+	}
+	for i, text := range texts {
+		if !fits(text, style) {
+			l.found("enum-value-style-differs", s, places[i],
+				fmt.Sprintf("the value %s is not written in %s, the style %s: who writes the value from memory gets it wrong", finding.Quote(text), style, why),
+				"write "+finding.Quote(styled(text, style))+", at the latest in the next event version")
+		}
+	}
+}
+
+// towards is words of a description that says what to use instead.
+var towards = []string{"use ", "instead", "replace", "supersede", "in favor of", "in favour of", "moved to", "renamed", "see ", "without replacement"}
+
+func (l *linter) deprecated(sp *spot) {
+	s := sp.schema
+	if !s.Deprecated {
+		return
+	}
+	text := strings.ToLower(traitsOf(s).description)
+	if slices.ContainsFunc(towards, func(word string) bool { return strings.Contains(text, word) }) {
+		return
+	}
+	l.found("deprecated-without-replacement", s, at(s, "deprecated"),
+		"it is deprecated, and the description does not say what to use instead: consumers stay with it",
+		"write into the description: Use … instead, or: Without replacement")
+}
+
+// unused finds definitions of event files that nothing refers to.
+func (l *linter) unused() {
+	const id = "definition-unused"
+	if l.off(id) {
+		return
+	}
+	// used holds, by file, the pointers on the way to what is referred to from
+	// outside of there.
+	used := map[*schema.Document]map[string]bool{}
+	refer := func(from *schema.Schema, to *schema.Schema) {
+		if to == nil {
+			return
+		}
+		pointers := used[to.Doc]
+		if pointers == nil {
+			pointers = map[string]bool{}
+			used[to.Doc] = pointers
+		}
+		for i := range to.Pointer {
+			if i > 0 && to.Pointer[i] == '/' {
+				mark(pointers, from, to, to.Pointer[:i])
+			}
+		}
+		mark(pointers, from, to, to.Pointer)
+	}
+	for i := range l.spots {
+		s := l.spots[i].schema
+		if s.Ref != nil {
+			refer(s, s.Ref.Target)
+		}
+		if s.Discriminator != nil {
+			for _, target := range s.Discriminator.Targets {
+				refer(s, target)
+			}
+		}
+	}
+	for _, e := range l.project.Events {
+		if e != nil && e.Schema != nil {
+			refer(nil, e.Schema)
+		}
+	}
+	for i := range l.spots {
+		s := l.spots[i].schema
+		if s.Doc.Root == nil || s.Doc.Root.Outbox == nil {
+			continue // a library is there for others
+		}
+		for _, d := range s.Defs {
+			if d.Schema != nil && !used[s.Doc][d.Schema.Pointer] {
+				l.found(id, d.Schema, d.Pos, "nothing refers to the definition "+finding.Quote(d.Name)+": it says nothing about the event", "refer to it with $ref, or remove it")
+			}
+		}
+	}
+}
+
+// mark notes that pointer leads to something used, unless what refers to it is
+// inside as well.
+func mark(pointers map[string]bool, from, to *schema.Schema, pointer string) {
+	if from == nil || from.Doc != to.Doc || !within(from.Pointer, pointer) {
+		pointers[pointer] = true
+	}
+}

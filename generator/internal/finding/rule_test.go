@@ -1,0 +1,346 @@
+package finding_test
+
+import (
+	"flag"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/tools/txtar"
+
+	"github.com/outboxgen/outboxgen/generator/internal/emit"
+	"github.com/outboxgen/outboxgen/generator/internal/finding"
+	"github.com/outboxgen/outboxgen/generator/internal/schema"
+)
+
+var update = flag.Bool("update", false, "write what the examples give as what is wanted")
+
+// elsewhere says which file of tests holds the exact text of a finding that no
+// schema alone gives, or none of a size to show, and a part of that text.
+var elsewhere = map[string][2]string{
+	"bad-import-path":            {"testdata/script/queries_mode.txtar", "sqlc.package \"db\" is no import path"},
+	"columns-of-query":           {"generator/internal/sqlc/broken_test.go", "outboxgen cannot tell the columns that this query gives"},
+	"migration-unreadable":       {"generator/internal/sqlc/broken_test.go", "this migration cannot be read"},
+	"column-missing":             {"generator/internal/sqlc/sqlc_test.go", "table event_outbox has no column"},
+	"column-type":                {"generator/internal/sqlc/sqlc_test.go", "has the type int8, not uuid; change its type"},
+	"foreign-file":               {"testdata/script/foreign.txtar", "but somebody else wrote it"},
+	"import-cycle":               {"testdata/script/types_cycle.txtar", "which would import itself"},
+	"migration-does-not-compile": {"generator/internal/sqlc/broken_test.go", "sqlc: syntax error at or near"},
+	"migration-not-followed":     {"generator/internal/sqlc/broken_test.go", "may change the columns of event_outbox"},
+	"migration-skipped":          {"generator/internal/sqlc/legaltools_test.go", "is not SQL; outboxgen does not read it"},
+	"migrations-empty":           {"generator/internal/sqlc/sqlc_test.go", "db holds no SQL migration"},
+	"migrations-missing":         {"generator/internal/sqlc/sqlc_test.go", "db does not exist; name the folder"},
+	"output-link":                {"testdata/script/output_link.txtar", "which leads outside the project"},
+	"out-internal":               {"testdata/script/out_internal.txtar", "the module example.com/reader of this workspace"},
+	"package-mismatch":           {"generator/internal/emit/findings_test.go", "the generated package is called events"},
+	"table-missing":              {"generator/internal/sqlc/sqlc_test.go", "creates the table event_outbox; add the one"},
+	"table-schema":               {"generator/internal/sqlc/sqlc_test.go", "creates event_outbox in the schema"},
+	"too-deep":                   {"generator/internal/schema/bounds_test.go", "values nest more than 200 deep"},
+	"too-many-combinations":      {"generator/internal/emit/bounds_test.go", "combine in more ways than there can be Go types"},
+	"too-many-schemas":           {"generator/internal/schema/bounds_test.go", "the project holds more than 200000 schemas"},
+	"too-many-values":            {"generator/internal/schema/bounds_test.go", "the file holds more than 500000 values"},
+	"unique-index":               {"testdata/script/unique_index.txtar", "fails inserts with 23505 while an earlier row"},
+	"unlisted-event":             {"testdata/script/generate_says.txtar", "this file describes an event, and no pattern"},
+	"unlisted-schemas":           {"testdata/script/generate_says.txtar", "this schema file is not used"},
+	"unwritable-output":          {"testdata/script/bad_output.txtar", "cannot write events/outboxdb/db.go"},
+	"unreadable":                 {"generator/internal/schema/bounds_test.go", "cannot be read: it has more than 8388608 bytes"},
+}
+
+// uncased are the findings that nobody has seen yet: they stand where a program
+// or a file system may fail in a way that is not known how to bring about, and
+// where what was checked before leaves nothing to find.
+var uncased = []string{"insert-does-not-compile", "pointer-not-found", "pointer-type", "unreadable-output"}
+
+// Each example of a rule gives the finding that it is an example of, and
+// is without it once fixed. testdata/examples.txt holds the exact text.
+func TestExamples(t *testing.T) {
+	t.Parallel()
+	var got strings.Builder
+	for _, id := range finding.IDs(finding.Generate) {
+		e, _ := finding.Lookup(id)
+		if e.Before == "" {
+			at := elsewhere[id]
+			content, err := os.ReadFile(filepath.Join("../../..", at[0]))
+			switch {
+			case slices.Contains(uncased, id):
+			case at[0] == "":
+				t.Errorf("%s: no example, and no test that holds its text", id)
+			case err != nil || !strings.Contains(strings.ReplaceAll(string(content), `\"`, `"`), at[1]):
+				t.Errorf("%s: %s does not hold its text (%v)", id, at[0], err)
+			}
+			continue
+		}
+		if elsewhere[id] != [2]string{} {
+			t.Errorf("%s: the example holds the text already", id)
+		}
+		found := slices.DeleteFunc(findings(t, e.Before), func(f finding.Finding) bool { return f.ID != id })
+		if len(found) == 0 || found[0].Severity != e.Severity {
+			t.Errorf("%s: the example gives %v", id, findings(t, e.Before))
+		}
+		for _, f := range found {
+			got.WriteString(id + ": " + f.String() + "\n")
+		}
+		for _, f := range findings(t, e.After) {
+			if f.ID == id || f.Severity == finding.Error {
+				t.Errorf("%s: the fixed example gives %s", id, f)
+			}
+		}
+	}
+	const file = "testdata/examples.txt"
+	if *update {
+		if err := os.WriteFile(file, []byte(got.String()), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got.String()); diff != "" {
+		t.Errorf("findings (-want +got):\n%s", diff)
+	}
+}
+
+// findings is what a run has to say about an example.
+func findings(t *testing.T, example string) []finding.Finding {
+	t.Helper()
+	switch {
+	case strings.HasPrefix(example, "x: "):
+		property, rest, _ := strings.Cut(example, "\n")
+		example = "-- a.yaml --\ntitle: A\nx-outbox: {version: 1, type: a.v1, aggregate: {type: a, id: /id}}\ntype: object\nrequired: [id]\nproperties:\n  id: {type: string}\n  " + property + "\n" + rest + "\n"
+	case !strings.HasPrefix(example, "-- "):
+		example = "-- a.yaml --\n" + example
+	}
+	project := fstest.MapFS{"outboxgen.yaml": {}}
+	patterns := ""
+	for _, f := range txtar.Parse([]byte(example)).Files {
+		project[f.Name] = &fstest.MapFile{Data: f.Data}
+		if patterns += ", "; f.Name != "outboxgen.yaml" {
+			patterns += f.Name
+		}
+	}
+	if len(project["outboxgen.yaml"].Data) == 0 {
+		project["outboxgen.yaml"].Data = []byte("version: 1\nservice: s\nschemas: [" + strings.TrimPrefix(patterns, ", ") + "]\nout: events\n")
+	}
+	loaded, list, err := schema.LoadFS(project, "outboxgen.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !list.HasErrors() {
+		_, more, err := emit.Package(loaded, emit.Options{OutboxDB: "example.com/events/outboxdb"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range more.Sorted() {
+			list.Add(f)
+		}
+	}
+	return list.Sorted()
+}
+
+// Every id that is reported has a rule, and every rule is reported.
+func TestEveryIDHasARule(t *testing.T) {
+	t.Parallel()
+	used := map[string]token.Position{}
+	fset := token.NewFileSet()
+	var files []*ast.File
+	for _, root := range []string{"../..", "../../../cmd/outboxgen"} {
+		err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+				return err
+			}
+			f, err := parser.ParseFile(fset, path, nil, parser.SkipObjectResolution)
+			files = append(files, f)
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	takes := map[string]int{} // functions that are given an id, with its place among their parameters
+	for _, f := range files {
+		for _, decl := range f.Decls {
+			fn, ok := decl.(*ast.FuncDecl)
+			if !ok {
+				continue
+			}
+			i, id, positioned := 0, -1, false
+			for _, p := range fn.Type.Params.List {
+				for _, name := range p.Names {
+					if name.Name == "id" {
+						id = i
+					}
+					positioned = positioned || name.Name == "pos"
+					i++
+				}
+			}
+			if id >= 0 && positioned {
+				takes[fn.Name.Name] = id
+			}
+		}
+	}
+	use := func(e ast.Expr) {
+		if lit, ok := e.(*ast.BasicLit); ok && lit.Kind == token.STRING {
+			if id, err := strconv.Unquote(lit.Value); err == nil && id != "" && id == strings.ToLower(id) {
+				used[id] = fset.Position(lit.Pos())
+			}
+		}
+	}
+	for _, f := range files {
+		switch f.Name.Name {
+		case "compat":
+			continue // it puts ids together; TestTable there finds every rule
+		case "contract", "lint":
+			ast.Inspect(f, func(n ast.Node) bool {
+				if lit, ok := n.(*ast.BasicLit); ok && strings.Contains(lit.Value, "-") {
+					if _, ok := finding.Lookup(strings.Trim(lit.Value, `"`)); ok {
+						use(lit)
+					}
+				}
+				return true
+			})
+			continue
+		}
+		inCatalogue := strings.Contains(fset.Position(f.Pos()).Filename, "rules_")
+		ast.Inspect(f, func(n ast.Node) bool {
+			switch n := n.(type) {
+			case *ast.KeyValueExpr:
+				if key, ok := n.Key.(*ast.Ident); ok && (key.Name == "ID" || key.Name == "id") && !inCatalogue {
+					use(n.Value)
+				}
+			case *ast.AssignStmt:
+				if sel, ok := n.Lhs[0].(*ast.SelectorExpr); ok && sel.Sel.Name == "ID" {
+					use(n.Rhs[0])
+				}
+			case *ast.CallExpr:
+				sel, ok := n.Fun.(*ast.SelectorExpr)
+				if !ok {
+					return true
+				}
+				if i, ok := takes[sel.Sel.Name]; ok && i < len(n.Args) {
+					use(n.Args[i])
+				}
+			}
+			return true
+		})
+	}
+	ids := finding.IDs(finding.Generate, finding.Lint, finding.Contract)
+	for id, at := range used {
+		if _, ok := finding.Lookup(id); !ok {
+			t.Errorf("%s: there is no rule %s", at, id)
+		}
+	}
+	for _, id := range ids {
+		if _, ok := used[id]; !ok {
+			t.Errorf("nothing reports %s", id)
+		}
+	}
+	if len(used) < 150 {
+		t.Errorf("only %d ids found", len(used))
+	}
+}
+
+// Every rule is whole, once there, and found under its own spelling and that of
+// earlier versions.
+func TestRules(t *testing.T) {
+	t.Parallel()
+	id := regexp.MustCompile(`^[a-z]+(-[a-z0-9]+)*$`)
+	n := 0
+	for _, g := range finding.Groups() {
+		for _, r := range g.Rules {
+			n++
+			switch {
+			case !id.MatchString(r.ID), r.What == "", r.Why == "", r.Fix == "" && r.Allowed != finding.Always,
+				strings.HasSuffix(r.What, "."), !strings.HasSuffix(r.Why, "."), strings.HasSuffix(r.Fix, "."),
+				(r.Area == finding.Compat) != (r.Message != ""), (r.Before == "") != (r.After == "") && r.ID != "not-utf8":
+				t.Errorf("incomplete: %+v", r)
+			}
+			for _, spelling := range []string{r.ID, strings.ToUpper(strings.ReplaceAll(r.ID, "-", "_"))} {
+				if found, ok := finding.Lookup(spelling); !ok || found != r {
+					t.Errorf("%s is found as %+v, want %+v", spelling, found, r)
+				}
+			}
+		}
+	}
+	if ids := finding.IDs(); len(ids) != n {
+		t.Errorf("%d rules have %d ids", n, len(ids))
+	}
+	if r, ok := finding.Lookup("no-such-rule"); ok {
+		t.Errorf("no-such-rule is %+v", r)
+	}
+}
+
+// What is said about a rule, for people.
+func TestText(t *testing.T) {
+	t.Parallel()
+	for id, want := range map[string]string{
+		"ENUM_VALUE_REMOVED": "enum-value-removed: incompatible\n\nAn enum that lost a value.\n\n" +
+			"Data with the value exists: readers with the new schema refuse it.\n\n" +
+			"For example, at level BACKWARD, from\n\n  {\"enum\": [\"a\", \"b\"]}\n\nto\n\n  {\"enum\": [\"a\"]}\n\n" +
+			"Instead: keep the value, say in the description that it is no longer written, and stop writing it; or release it as a new event version.\n",
+		"yaml-documents": "yaml-documents: error\n\nA second YAML document in one file.\n\n" +
+			"A reference names a file and a place in it; with several documents it would not be known which is meant.\n\n" +
+			"For example\n\n  title: A\n  ---\n  title: B\n\nis better written\n\n  title: A\n\nInstead: give each schema a file of its own.\n",
+		"enum-removed": "enum-removed: compatible\n\nAn enum that is gone.\n\nEvery listed value is still valid: nobody breaks.\n\n" +
+			"For example, at level BACKWARD, from\n\n  {\"type\": \"string\", \"enum\": [\"a\"]}\n\nto\n\n  {\"type\": \"string\"}\n",
+	} {
+		r, ok := finding.Lookup(id)
+		if diff := cmp.Diff(want, r.Text()); diff != "" || !ok {
+			t.Errorf("%s (-want +got):\n%s", id, diff)
+		}
+	}
+}
+
+// docs/findings.md lists the rules.
+func TestDocumentation(t *testing.T) {
+	t.Parallel()
+	var b strings.Builder
+	b.WriteString("# Findings\n\nWhat `outboxgen` reports, by id. Each message names its place, `file:line:col`, and ends in its id. " +
+		"`outboxgen explain ID` says the same as this page, with an example.\n\n" +
+		"An error stops the run and nothing is written; after a warning the run goes on; a note needs no action. " +
+		"Earlier versions spelled some ids in capitals (`ENUM_CLOSED`); files that name them so still work.\n")
+	areas := map[finding.Area]string{
+		finding.Generate: "Schemas, the project file and migrations\n\nReported by every command that reads them.",
+		finding.Lint: "Lint\n\nWhat is valid but risky, reported by `outboxgen check`. `lint.rules` in the project file sets the level of a rule, " +
+			"and `silence` in `x-outbox` keeps one quiet.",
+		finding.Contract: "Changes of events\n\nReported by `outboxgen check`, which compares the events with what they were. " +
+			"A change that is meant is accepted under `compat.accept` in the project file.",
+		finding.Compat: "Changes of schemas\n\nReported by `outboxgen check` and `outboxgen compat`. The names are those of a change from the schema of the data to " +
+			"that of its reader: at level FORWARD, from new to old. At the default level, BACKWARD, a compatible change is a note, listed with `--all` only.",
+	}
+	cell := strings.NewReplacer("|", "\\|", "\n", " ")
+	area := finding.Area(-1)
+	for _, g := range finding.Groups() {
+		if g.Area != area {
+			area = g.Area
+			b.WriteString("\n## " + areas[area] + "\n")
+		}
+		b.WriteString("\n### " + g.Title + "\n\n| id | | finds | why | instead |\n| --- | --- | --- | --- | --- |\n")
+		for _, r := range g.Rules {
+			b.WriteString("| `" + r.ID + "` | " + r.Verdict() + " | " + cell.Replace(r.What) + " | " + cell.Replace(r.Why) + " | " + cell.Replace(r.Fix) + " |\n")
+		}
+	}
+	const file = "../../../docs/findings.md"
+	if *update {
+		if err := os.WriteFile(file, []byte(b.String()), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), b.String()); diff != "" {
+		t.Errorf("docs/findings.md (-want +got):\n%s", diff)
+	}
+}
