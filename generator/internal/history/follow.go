@@ -91,7 +91,8 @@ func (f *follower) set(c *sqltext.Cursor) {
 	switch {
 	case c.Take("schema"):
 		f.setPath([]string{c.Next().Text}, local)
-	case c.Take("search_path"):
+	case c.Peek().Text == "search_path": // in quotes too
+		c.Next()
 		if !c.Take("to") {
 			c.Take("=")
 		}
