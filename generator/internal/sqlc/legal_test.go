@@ -52,7 +52,7 @@ func (l legal) archiveText(t *testing.T) string {
 func TestLegalMigrations(t *testing.T) {
 	t.Parallel()
 	cases := map[string]legal{}
-	for _, group := range []map[string]legal{untouched, touched, syntax, more, tools, hostile, blocks, layouts} {
+	for _, group := range []map[string]legal{untouched, touched, syntax, more, tools, hostile, blocks, layouts, odd} {
 		for name, test := range group {
 			if _, twice := cases[name]; twice {
 				t.Fatalf("two cases are called %s", name)
