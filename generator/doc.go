@@ -45,9 +45,5 @@
 // With sqlc mode "queries" only the statements are written, and the service's
 // sqlc compiles them. For the generated package to compile, that sqlc.yaml needs
 //
-//	sql_package: pgx/v5
-//	emit_pointers_for_null_types: true
-//	rename: {ids: IDs, aggregate_ids: AggregateIDs}
-//	overrides:
-//	  - {db_type: uuid, go_type: github.com/google/uuid.UUID}
+//	emit_exported_queries: true
 package generator

@@ -16,6 +16,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	outbox "github.com/outboxgen/outboxgen/runtime"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/outboxtest"
 	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
 )
@@ -197,12 +198,9 @@ func TestInsertThatCannotBeSent(t *testing.T) {
 	t.Parallel()
 	pg := newDatabase(t)
 	ob := newOutbox(t, pg.Pool, outbox.Options{})
-	broken := func(ctx context.Context, db outbox.DBTX, _ []outbox.Row) (int64, error) {
-		_, err := db.Exec(ctx, `insert into essay values ($1, $2)`, "e9", struct{}{})
-		return 0, err
-	}
+	broken := gen.SQL{One: strings.Replace(insertEvent, "$1::uuid", "md5($1::int::text)::uuid", 1)}
 	err := ob.InTx(t.Context(), func(ctx context.Context, tx *outbox.Tx) error {
-		return outbox.Insert(ctx, tx, broken, event(1))
+		return gen.Insert(ctx, tx, broken, event(1))
 	})
 	if err == nil || outbox.IsCommitUnknown(err) {
 		t.Errorf("InTx = %v, want an error that is certain", err)
@@ -308,14 +306,14 @@ func TestWakeUps(t *testing.T) {
 		}, 0},
 		"in a batch of the caller's": {func(ctx context.Context, tx *outbox.Tx) error {
 			var batch pgx.Batch
-			if err := outbox.Queue(ctx, &batch, insertRows, event(1)); err != nil {
+			if err := gen.Queue(ctx, &batch, insertRows, event(1)); err != nil {
 				return err
 			}
 			return tx.SendBatch(ctx, &batch).Close()
 		}, 1},
 		"in a batch whose results are read by hand": {func(ctx context.Context, tx *outbox.Tx) error {
 			var batch pgx.Batch
-			if err := outbox.Queue(ctx, &batch, insertRows, event(1)); err != nil {
+			if err := gen.Queue(ctx, &batch, insertRows, event(1)); err != nil {
 				return err
 			}
 			results := tx.SendBatch(ctx, &batch)
@@ -453,13 +451,13 @@ func TestDeterministicIDs(t *testing.T) {
 		"batch": func(outcome *outbox.Outcome) error {
 			return pgx.BeginFunc(t.Context(), pg.Pool, func(tx pgx.Tx) error {
 				var batch pgx.Batch
-				err := outbox.Queue(t.Context(), &batch, insertRows, event(1), outbox.WithID(id), outbox.WithOutcome(outcome))
+				err := gen.Queue(t.Context(), &batch, insertRows, event(1), outbox.WithID(id), outbox.WithOutcome(outcome))
 				return errors.Join(err, tx.SendBatch(t.Context(), &batch).Close())
 			})
 		},
 		"mixed": func(outcome *outbox.Outcome) error {
 			return ob.InTx(t.Context(), func(ctx context.Context, tx *outbox.Tx) error {
-				return outbox.InsertAll(ctx, tx, insertRows, event(2),
+				return gen.InsertAll(ctx, tx, insertRows, event(2),
 					outbox.With(event(1), outbox.WithID(id), outbox.WithOutcome(outcome)), event(3))
 			})
 		},

@@ -2,7 +2,6 @@ package outbox
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -12,40 +11,32 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
-// Decode reads a record's value as this event. The envelope's own fields must be
-// there and well formed; fields that it does not know are kept in Extra. The data
-// is decoded by the generated type, and not validated: call Validate for that.
-//
-// Where the event has no envelope, what there is to know comes from the record's
-// headers; without headers only Kind, EventType, SchemaVersion and Data are set.
-// For the other kinds the headers are not looked at.
-//
-// Every error is a *DecodeError.
-func (t EventType[T]) Decode(value []byte, headers ...Header) (Envelope[T], error) {
-	e := Envelope[T]{Kind: t.Envelope, EventType: t.Type, SchemaVersion: envelopeVersion}
+// decode reads the envelope of an event; its data stays as it is.
+func decode(kind EnvelopeKind, eventType string, value []byte, headers []Header) (*Envelope[json.RawMessage], error) {
+	e := &Envelope[json.RawMessage]{Kind: kind, EventType: eventType, SchemaVersion: envelopeVersion}
 	read := parsed{data: value}
 	var err error
-	switch t.Envelope {
+	switch kind {
 	case EnvelopeNone:
-		err = e.readHeaders(headers)
+		err = readHeaders(e, headers)
 	case EnvelopeCloudEvents:
-		if err = wire.Unmarshal(value, &read, "CloudEvent", e.readCloudEvent); err == nil && read.version != "1.0" {
+		readEvent := func(d *wire.Decoder) parsed { return readCloudEvent(e, d) }
+		if err = wire.Unmarshal(value, &read, "CloudEvent", readEvent); err == nil && read.version != "1.0" {
 			err = fmt.Errorf("the record is a CloudEvent of version %q; this package reads 1.0", read.version)
 		}
 	default:
-		if err = wire.Unmarshal(value, &read, "envelope", e.readOutbox); err == nil && e.SchemaVersion != envelopeVersion {
+		readEnvelope := func(d *wire.Decoder) parsed { return readOutbox(e, d) }
+		if err = wire.Unmarshal(value, &read, "envelope", readEnvelope); err == nil && e.SchemaVersion != envelopeVersion {
 			err = fmt.Errorf("the envelope has version %d; this package reads %d", e.SchemaVersion, envelopeVersion)
 		}
 	}
-	if err == nil && e.EventType != t.Type {
+	if err == nil && e.EventType != eventType {
 		err = fmt.Errorf("the record is a %q", e.EventType)
 	}
 	if err != nil {
-		return Envelope[T]{}, &DecodeError{EventType: t.Type, Err: err}
+		return nil, &DecodeError{EventType: eventType, Err: err}
 	}
-	if err := unmarshalData(read.data, &e.Data); err != nil {
-		return Envelope[T]{}, &DecodeError{EventType: t.Type, EventID: e.EventID, InData: true, Err: err}
-	}
+	e.Data = read.data
 	return e, nil
 }
 
@@ -55,7 +46,7 @@ type parsed struct {
 	version string // of CloudEvents
 }
 
-func (e *Envelope[T]) readOutbox(d *wire.Decoder) (read parsed) {
+func readOutbox(e *Envelope[json.RawMessage], d *wire.Decoder) (read parsed) {
 	o := d.Object("event_id", "event_type", "event_timestamp", "source_service", "schema_version", "correlation_id", "data")
 	for o.Next() {
 		switch string(o.Name) {
@@ -81,13 +72,13 @@ func (e *Envelope[T]) readOutbox(d *wire.Decoder) (read parsed) {
 				e.Metadata = wire.Map(d, (*wire.Decoder).Raw)
 			}
 		default:
-			e.keep(&o)
+			keepField(e, &o)
 		}
 	}
 	return read
 }
 
-func (e *Envelope[T]) readCloudEvent(d *wire.Decoder) (read parsed) {
+func readCloudEvent(e *Envelope[json.RawMessage], d *wire.Decoder) (read parsed) {
 	o := d.Object("specversion", "id", "source", "type", "data")
 	for o.Next() {
 		switch string(o.Name) {
@@ -110,7 +101,7 @@ func (e *Envelope[T]) readCloudEvent(d *wire.Decoder) (read parsed) {
 		case "data":
 			read.data = d.Raw()
 		default:
-			e.keep(&o)
+			keepField(e, &o)
 		}
 	}
 	// The metadata is an object as text; what is not stays an extra attribute.
@@ -121,13 +112,13 @@ func (e *Envelope[T]) readCloudEvent(d *wire.Decoder) (read parsed) {
 	return read
 }
 
-// keep keeps a field that this package does not know.
-func (e *Envelope[T]) keep(o *wire.Object) {
+// keepField keeps a field that this package does not know.
+func keepField(e *Envelope[json.RawMessage], o *wire.Object) {
 	e.Extra = wire.Member(o, e.Extra, (*wire.Decoder).Raw)
 }
 
 // readHeaders takes the place of an envelope.
-func (e *Envelope[T]) readHeaders(headers []Header) error {
+func readHeaders(e *Envelope[json.RawMessage], headers []Header) error {
 	for _, h := range headers {
 		var err error
 		text := string(h.Value)
@@ -153,16 +144,4 @@ func (e *Envelope[T]) readHeaders(headers []Header) error {
 		}
 	}
 	return nil
-}
-
-// unmarshalData prefers the data's own method, which is what generated types
-// have.
-func unmarshalData[T any](raw json.RawMessage, data *T) error {
-	if len(raw) == 0 {
-		return errors.New("the record's value is empty")
-	}
-	if u, ok := any(data).(json.Unmarshaler); ok {
-		return u.UnmarshalJSON(raw)
-	}
-	return json.Unmarshal(raw, data)
 }

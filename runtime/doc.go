@@ -1,7 +1,11 @@
 // Package outbox inserts events into the table event_outbox, in the transaction
-// that changes the business rows, and decodes them in consumers. Code that
-// outboxgen generates from event schemas uses it. A relay (package relay) sends the
-// rows to Kafka.
+// that changes the business rows, and decodes them in consumers. Services use it with
+// the package that outboxgen generates from their event schemas. A relay (package
+// relay) sends the rows to Kafka. Packages gen and wire have what only generated code
+// calls.
+//
+// In this module a Config has fields that are required. Options have none: their
+// zero value works.
 //
 // # Writing
 //

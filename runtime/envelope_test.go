@@ -9,13 +9,14 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	outbox "github.com/outboxgen/outboxgen/runtime"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 )
 
 // kinds are the three forms of one event.
-func kinds() map[string]outbox.EventType[Graded] {
+func kinds() map[string]*gen.EventType[Graded] {
 	cloud, bareType := graded, graded
 	cloud.Envelope, bareType.Envelope = outbox.EnvelopeCloudEvents, outbox.EnvelopeNone
-	return map[string]outbox.EventType[Graded]{"outbox": graded, "cloudevents": cloud, "none": bareType}
+	return map[string]*gen.EventType[Graded]{"outbox": &graded, "cloudevents": &cloud, "none": &bareType}
 }
 
 // What was written is read again, and written again the same.

@@ -119,8 +119,9 @@ var ErrTransactionControl = errors.New("outbox: a transaction that InTx runs is 
 // holds.
 var ErrTxClosed = fmt.Errorf("outbox: %w: use it only inside the function given to InTx", pgx.ErrTxClosed)
 
-// DecodeError is returned by Decode when a record's value is not the event that
-// it should be. The same bytes will never decode, so it is not worth a retry.
+// DecodeError is returned by the Decode functions of generated packages when a
+// record's value is not the event that it should be. The same bytes will never decode,
+// so it is not worth a retry.
 type DecodeError struct {
 	// EventType is the type that was expected.
 	EventType string

@@ -2,11 +2,6 @@ package outbox
 
 import "context"
 
-// SupportsGenerator1 is true while this package can serve code that generator
-// version 1 wrote. Generated code refers to it, so that a mismatch is an error
-// of the compiler; the comment there says how to fix it.
-const SupportsGenerator1 = true
-
 // EnvelopeKind is how an event is wrapped on the wire.
 type EnvelopeKind uint8
 
@@ -45,38 +40,12 @@ type Data interface {
 // Event is event data that knows how to become a row. Generated data types are
 // events by value; With adds options.
 type Event interface {
-	// NewRow validates the data and builds the row.
+	// NewRow validates the data and builds the row. Generated types do it.
 	NewRow(ctx context.Context, opts ...Option) (Row, error)
 }
 
-// EventType describes one version of one event. Generated code declares one for
-// each; it is a value that nobody changes.
-type EventType[T Data] struct {
-	// Type is the event's type on the wire.
-	Type string
-	// Topic is the Kafka topic.
-	Topic string
-	// Source is the service that publishes.
-	Source string
-	// SchemaURI is the schema's $id; "": none.
-	SchemaURI string
-	// Envelope is how the event is wrapped; the zero value is EnvelopeOutbox.
-	Envelope EnvelopeKind
-	// AggregateType names the kind of aggregate.
-	AggregateType string
-	// AggregateID reads the aggregate's id from the data; nil: the caller gives
-	// it with WithAggregateID.
-	AggregateID func(*T) (string, error)
-	// Key reads the record's key from the data; nil: the aggregate id.
-	Key func(*T) (string, error)
-	// Unkeyed is true for events without key and order.
-	Unkeyed bool
-	// CorrelationID reads the correlation id from the data; nil: the data has
-	// none, as when it returns "".
-	CorrelationID func(*T) string
-}
-
-// With gives an event options of its own, for InsertAll. Later options win.
+// With gives an event options of its own, for the InsertAll of a generated package.
+// Later options win.
 func With(event Event, opts ...Option) Event {
 	if len(opts) == 0 {
 		return event
@@ -97,9 +66,9 @@ func (w withOptions) NewRow(ctx context.Context, opts ...Option) (Row, error) {
 }
 
 // unwrap takes the options off again.
-func unwrap(e Event) Event {
+func unwrap(e Event) (Event, []Option) {
 	if w, ok := e.(withOptions); ok {
-		return w.Event
+		return w.Event, w.opts
 	}
-	return e
+	return e, nil
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	outbox "github.com/outboxgen/outboxgen/runtime"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/outboxtest"
 )
 
@@ -29,7 +30,7 @@ func ExampleInsert() {
 
 func ExampleInsertAll() {
 	recorder := &outboxtest.Recorder{}
-	err := outbox.InsertAll(context.Background(), recorder, insertRows,
+	err := gen.InsertAll(context.Background(), recorder, insertRows,
 		Graded{EssayID: "e1", Grade: 5},
 		outbox.With(Moved{To: "9B"}, outbox.WithAggregateID("9A")),
 	)
@@ -52,7 +53,7 @@ func ExampleDeterministicID() {
 	// false <nil>
 }
 
-func ExampleEventType_Decode() {
+func ExampleDecodeError() {
 	envelope, err := graded.Decode([]byte(`{
 		"event_id": "018f3f6e-0000-7000-8000-000000000001", "event_type": "school.essay.graded.v1",
 		"event_timestamp": "2026-05-01T12:00:00Z", "source_service": "grading", "schema_version": 1,
@@ -73,7 +74,7 @@ func ExampleContextWithCorrelationID() {
 	handle := func(ctx context.Context, tx outbox.Transaction, e outbox.Envelope[Graded]) error {
 		ctx = outbox.ContextWithCorrelationID(ctx, e.CorrelationID)
 		ctx = outbox.ContextWithCausationID(ctx, e.EventID.String())
-		return outbox.Insert(ctx, tx, insertRows, Moved{To: "9B"}, outbox.WithAggregateID("9A"))
+		return gen.Insert(ctx, tx, insertRows, Moved{To: "9B"}, outbox.WithAggregateID("9A"))
 	}
 
 	recorder := &outboxtest.Recorder{}

@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	outbox "github.com/outboxgen/outboxgen/runtime"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/internal/pgroles"
 	"github.com/outboxgen/outboxgen/runtime/outboxtest"
 	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
@@ -37,7 +38,7 @@ func TestTheServiceRoleMayInsert(t *testing.T) {
 			},
 			"many": func() error {
 				return ob.InTx(t.Context(), func(ctx context.Context, tx *outbox.Tx) error {
-					return outbox.InsertAll(ctx, tx, insertRows, Graded{EssayID: "b"}, Graded{EssayID: "c"})
+					return gen.InsertAll(ctx, tx, insertRows, Graded{EssayID: "b"}, Graded{EssayID: "c"})
 				})
 			},
 			"plain": func() error {
@@ -46,7 +47,7 @@ func TestTheServiceRoleMayInsert(t *testing.T) {
 			"queued": func() error {
 				return pgx.BeginFunc(t.Context(), pool, func(tx pgx.Tx) error {
 					var batch pgx.Batch
-					if err := outbox.Queue(t.Context(), &batch, insertRows, Graded{EssayID: "e"}); err != nil {
+					if err := gen.Queue(t.Context(), &batch, insertRows, Graded{EssayID: "e"}); err != nil {
 						return err
 					}
 					return tx.SendBatch(t.Context(), &batch).Close()

@@ -9,6 +9,8 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/outboxgen/outboxgen/runtime/internal/link"
 )
 
 // DBTX is what sqlc's code for pgx runs on.
@@ -46,11 +48,6 @@ type Row struct {
 
 	// CorrelationID is for logs; the table has no such column.
 	CorrelationID string
-	// IDGiven is true when the caller chose ID: inserting it again is then a
-	// no-op rather than a mistake.
-	IDGiven bool
-	// Outcome, when not nil, is told what became of the insert.
-	Outcome *Outcome
 }
 
 // Outcome says what became of an insert; see WithOutcome.
@@ -65,30 +62,27 @@ type Outcome struct {
 	Inserted bool
 }
 
-// InsertRows is how generated code reaches the table: it runs one statement on
-// db that inserts all the rows, in their order, skips ids that exist already,
-// and reports how many it inserted. Insert calls it with one row, InsertAll
-// with many.
-type InsertRows func(ctx context.Context, db DBTX, rows []Row) (int64, error)
+// built is an event with the row that was made of it.
+type built = link.Built[Event, Row, Outcome]
 
-// Built is an event with the row that was made of it.
-type Built struct {
-	// Event is the event as the caller gave it, without the options of With.
-	Event Event
-	// Row is what goes into the table.
-	Row Row
-}
+// recorder is a Transaction that keeps events and has no database, as
+// outboxtest.Recorder.
+type recorder = link.Recorder[Option, Event, Row, Outcome]
 
-// Keeper is a Transaction that keeps events until it commits, as *Tx and
-// outboxtest.Recorder do. Insert and InsertAll hand over to it; nothing else
-// needs it.
-type Keeper interface {
-	Transaction
-	// RowOptions come before the caller's options when rows are built: the
-	// clock and the ids.
-	RowOptions() []Option
-	// Keep takes over the events, in their order. It does not keep the slice.
-	Keep(ctx context.Context, insert InsertRows, events []Built) error
+func init() {
+	link.NewRow = func(ctx context.Context, event link.Event, opts any) (any, error) {
+		row, err := newRow(ctx, event, opts.([]Option))
+		return row, err
+	}
+	link.Decode = func(kind any, eventType string, value []byte, headers any) (any, error) {
+		return decode(kind.(EnvelopeKind), eventType, value, headers.([]Header))
+	}
+	link.InsertAll = func(ctx context.Context, tx any, sql link.SQL, events any) error {
+		return insertAll(ctx, tx.(Transaction), sql, events.([]Event))
+	}
+	link.Queue = func(ctx context.Context, batch *pgx.Batch, sql link.SQL, event any) error {
+		return queue(ctx, batch, sql, event.(Event))
+	}
 }
 
 // maxChunkRows and maxChunkBytes bound one INSERT of InsertAll. Larger chunks
@@ -98,60 +92,28 @@ const (
 	maxChunkBytes = 4 << 20
 )
 
-// Insert builds the event's row and inserts it on tx. On a *Tx it rides with
-// COMMIT; on any other transaction it is a round trip of its own. Generated
-// code calls it, with its own insert.
-//
-// It returns the data's *ValidationError, or an *InsertError. After an error on
-// a plain pgx.Tx the transaction is aborted if the error came from the
-// database, as after any failed statement.
-func Insert(ctx context.Context, tx Transaction, insert InsertRows, event Event, opts ...Option) error {
-	return InsertAll(ctx, tx, insert, With(event, opts...))
+// insertAll is gen.InsertAll.
+func insertAll(ctx context.Context, tx Transaction, sql link.SQL, events []Event) error {
+	switch tx := tx.(type) {
+	case *Tx:
+		return tx.keep(ctx, sql, events)
+	case recorder:
+		return tx.Record(func(options []Option) ([]built, error) { return build(ctx, options, events) })
+	}
+	list, err := build(ctx, nil, events)
+	if err != nil {
+		return err
+	}
+	return execute(ctx, tx, plan(sql, list))
 }
 
-// InsertAll inserts events of any types on tx, in their order, as few
-// statements as may be: one for every thousand rows, and one for every event
-// whose id the caller chose, so that its outcome can be told. Options of an
-// event are given by With. Nothing is inserted when one of the events cannot be
-// built. Errors are those of Insert.
-func InsertAll(ctx context.Context, tx Transaction, insert InsertRows, events ...Event) error {
-	keeper, keeps := tx.(Keeper)
-	var defaults []Option
-	if keeps {
-		defaults = keeper.RowOptions()
-	}
-	built, err := build(ctx, defaults, events)
+// queue is gen.Queue.
+func queue(ctx context.Context, batch *pgx.Batch, sql link.SQL, event Event) error {
+	list, err := build(ctx, nil, []Event{event})
 	if err != nil {
 		return err
 	}
-	if keeps {
-		return keeper.Keep(ctx, insert, built)
-	}
-	statements, err := plan(ctx, insert, built)
-	if err != nil {
-		return err
-	}
-	return execute(ctx, tx, statements)
-}
-
-// Queue puts the insert of an event on a batch that the caller sends, within a
-// transaction, together with statements of its own. The outcome is known when
-// Close reads the batch's results. Sent on a *Tx, the event is logged and the relay
-// is woken after the commit, as with Insert; its seq is drawn when the batch
-// runs, so put it behind the statement that takes the lock covering its key.
-//
-// A batch belongs to no Outbox: Now and NewID of its Options do not apply, and
-// WithClock and WithNewID take their place.
-func Queue(ctx context.Context, batch *pgx.Batch, insert InsertRows, event Event, opts ...Option) error {
-	built, err := build(ctx, nil, []Event{With(event, opts...)})
-	if err != nil {
-		return err
-	}
-	statements, err := plan(ctx, insert, built)
-	if err != nil {
-		return err
-	}
-	for _, s := range statements {
+	for _, s := range plan(sql, list) {
 		queued := &queuedEvents{built: s.built}
 		batch.Queue(s.sql, append([]any{queued}, s.args...)...).Exec(func(tag pgconn.CommandTag) error {
 			return queued.resolve(tag.RowsAffected())
@@ -160,133 +122,99 @@ func Queue(ctx context.Context, batch *pgx.Batch, insert InsertRows, event Event
 	return nil
 }
 
-// build makes the rows.
-func build(ctx context.Context, defaults []Option, events []Event) ([]Built, error) {
-	built := make([]Built, 0, len(events))
+// build makes the rows. The options stand before those of each event.
+func build(ctx context.Context, options []Option, events []Event) ([]built, error) {
+	list := make([]built, 0, len(events))
 	for i, e := range events {
 		if e == nil {
 			return nil, fmt.Errorf("outbox: event %d of %d is nil", i+1, len(events))
 		}
-		row, err := e.NewRow(ctx, defaults...)
+		row, err := e.NewRow(ctx, options...)
 		if err != nil {
 			if len(events) > 1 {
 				return nil, fmt.Errorf("outbox: event %d of %d: %w", i+1, len(events), err)
 			}
 			return nil, err
 		}
-		if row.Outcome != nil {
-			*row.Outcome = Outcome{EventID: row.ID}
+		b := built{Row: row}
+		var own []Option
+		b.Event, own = unwrap(e)
+		o := optionsOf(append(options[:len(options):len(options)], own...))
+		b.IDGiven, b.Outcome = o.idGiven, o.outcome
+		if b.Outcome != nil {
+			*b.Outcome = Outcome{EventID: row.ID}
 		}
-		built = append(built, Built{Event: unwrap(e), Row: row})
+		list = append(list, b)
 	}
-	return built, nil
+	return list, nil
 }
 
 // statement is one INSERT and the events that it inserts.
 type statement struct {
 	sql   string
 	args  []any
-	built []Built
+	built []built
 }
 
-// plan asks the generated code for the statements without running them.
-func plan(ctx context.Context, insert InsertRows, built []Built) ([]statement, error) {
+// plan distributes the events over statements.
+func plan(sql link.SQL, list []built) []statement {
 	var statements []statement
-	for len(built) > 0 {
-		n := chunk(built)
-		s, err := capture(ctx, insert, built[:n])
-		if err != nil {
-			return nil, err
+	for len(list) > 0 {
+		n := chunk(list)
+		s := statement{built: list[:n]}
+		if n == 1 {
+			s.sql, s.args = sql.One, one(list[0].Row)
+		} else {
+			s.sql, s.args = sql.Many, many(list[:n])
 		}
 		statements = append(statements, s)
-		built = built[n:]
+		list = list[n:]
 	}
-	return statements, nil
+	return statements
 }
 
 // chunk is how many of the events the next statement takes.
-func chunk(built []Built) int {
-	if built[0].Row.IDGiven {
+func chunk(list []built) int {
+	if list[0].IDGiven {
 		return 1
 	}
 	bytes := 0
-	for i, b := range built {
+	for i, b := range list {
 		bytes += len(b.Row.Data) + len(b.Row.Headers)
-		if i > 0 && (b.Row.IDGiven || i == maxChunkRows || bytes > maxChunkBytes) {
+		if i > 0 && (b.IDGiven || i == maxChunkRows || bytes > maxChunkBytes) {
 			return i
 		}
 	}
-	return len(built)
+	return len(list)
 }
 
-// capture runs insert on a database that only remembers.
-func capture(ctx context.Context, insert InsertRows, built []Built) (statement, error) {
-	rows := make([]Row, len(built))
-	for i, b := range built {
-		rows[i] = b.Row
-	}
-	var c capturing
-	_, err := insert(ctx, &c, rows)
-	if err == nil && c.calls != 1 {
-		err = fmt.Errorf("the generated insert ran %d statements instead of one; generate the package again with the outboxgen of this module's version", c.calls)
-	}
-	if err != nil {
-		return statement{}, insertError(built, err)
-	}
-	return statement{sql: c.sql, args: c.args, built: built}, nil
+// The arguments of a statement have Go types from which pgx knows the SQL type in
+// every mode. In the modes that poolers need (exec, simple protocol) it goes by the Go
+// type alone: []byte would be bytea, and []uuid.UUID nothing at all.
+
+// one is the arguments of the statement that inserts one row.
+func one(r Row) []any {
+	return []any{r.ID, r.AggregateType, r.AggregateID, r.EventType, r.Topic, r.Key, json.RawMessage(r.Data), json.RawMessage(r.Headers)}
 }
 
-// capturing is a DBTX that keeps the statement instead of running it.
-type capturing struct {
-	sql   string
-	args  []any
-	calls int
-}
-
-func (c *capturing) Exec(_ context.Context, sql string, args ...any) (pgconn.CommandTag, error) {
-	c.sql, c.args = sql, make([]any, len(args))
-	for i, arg := range args {
-		c.args[i] = portable(arg)
-	}
-	c.calls++
-	return pgconn.NewCommandTag("INSERT 0 0"), nil
-}
-
-// portable gives an argument a Go type from which pgx knows the SQL type in every
-// mode. In the modes that poolers need (exec, simple protocol) it goes by the Go
-// type alone, where []byte is bytea and []uuid.UUID nothing at all. The only
-// bytes of an event are JSON.
-func portable(arg any) any {
-	switch arg := arg.(type) {
-	case []byte:
-		return json.RawMessage(arg)
-	case [][]byte:
-		documents := make([]json.RawMessage, len(arg))
-		for i, document := range arg {
-			documents[i] = document
+// many is the arguments of the statement that inserts several rows.
+func many(list []built) []any {
+	n := len(list)
+	ids, types, aggregates := make([]string, n), make([]string, n), make([]string, n)
+	events, topics, keys := make([]string, n), make([]string, n), make([]string, n)
+	keyed, data, headers := make([]bool, n), make([]json.RawMessage, n), make([]json.RawMessage, n)
+	for i, b := range list {
+		r := b.Row
+		ids[i], types[i], aggregates[i], events[i], topics[i] = r.ID.String(), r.AggregateType, r.AggregateID, r.EventType, r.Topic
+		if r.Key != nil {
+			keyed[i], keys[i] = true, *r.Key
 		}
-		return documents
-	case []uuid.UUID:
-		ids := make([]string, len(arg))
-		for i, id := range arg {
-			ids[i] = id.String()
-		}
-		return ids
+		data[i], headers[i] = r.Data, r.Headers
 	}
-	return arg
-}
-
-func (c *capturing) Query(context.Context, string, ...any) (pgx.Rows, error) {
-	return nil, errNotAnInsert
-}
-
-func (c *capturing) QueryRow(context.Context, string, ...any) pgx.Row {
-	return failedRow{errNotAnInsert}
+	return []any{ids, types, aggregates, events, topics, keyed, keys, data, headers}
 }
 
 var errIDRepeats = errors.New("NewID must never repeat itself")
-
-var errNotAnInsert = errors.New("the generated insert asked for rows; it must be a plain INSERT")
 
 // batcher is what every pgx.Tx has beyond Transaction.
 type batcher interface {
@@ -337,28 +265,28 @@ func executeBatch(ctx context.Context, tx batcher, statements []statement) (err 
 // resolve tells the outcomes of one statement, which inserted so many rows. A
 // row that is missing is a repetition when its id was given; such an event is
 // alone in its statement. Otherwise the generated id was in the table before.
-func resolve(built []Built, inserted int64) error {
-	for _, b := range built {
-		if b.Row.Outcome != nil {
-			*b.Row.Outcome = Outcome{EventID: b.Row.ID, Known: true, Inserted: inserted > 0}
+func resolve(list []built, inserted int64) error {
+	for _, b := range list {
+		if b.Outcome != nil {
+			*b.Outcome = Outcome{EventID: b.Row.ID, Known: true, Inserted: inserted > 0}
 		}
 	}
-	if missing := int64(len(built)) - inserted; missing > 0 && !built[0].Row.IDGiven {
-		return insertError(built, fmt.Errorf("%d of the generated ids were in the table already: %w", missing, errIDRepeats))
+	if missing := int64(len(list)) - inserted; missing > 0 && !list[0].IDGiven {
+		return insertError(list, fmt.Errorf("%d of the generated ids were in the table already: %w", missing, errIDRepeats))
 	}
 	return nil
 }
 
 // insertError names the event, or the first of the events, that err befell.
-func insertError(built []Built, err error) error {
-	return refused(built, err, nil)
+func insertError(list []built, err error) error {
+	return refused(list, err, nil)
 }
 
 // queuedEvents travels in a batch as the first argument of its statement, where
 // pgx allows a QueryRewriter, so that a Tx which sends the batch finds the
 // events in it.
 type queuedEvents struct {
-	built []Built
+	built []built
 	// inserted is the row count once known. It stays unknown when the caller reads
 	// the results by hand.
 	inserted int64

@@ -87,13 +87,13 @@ func (k *kept) unsent() []*entry {
 // fresh checks the ids of events that are to be kept. A generated one that was
 // there before is a fault of NewID which the table could only swallow, and which
 // would show only after the commit.
-func (k *kept) fresh(events []Built) error {
+func (k *kept) fresh(events []built) error {
 	if k.ids == nil {
 		k.ids = make(map[uuid.UUID]struct{}, len(events))
 	}
 	for _, e := range events {
-		if _, twice := k.ids[e.Row.ID]; twice && !e.Row.IDGiven {
-			return insertError([]Built{e}, fmt.Errorf("the id was generated for an earlier event of the transaction: %w", errIDRepeats))
+		if _, twice := k.ids[e.Row.ID]; twice && !e.IDGiven {
+			return insertError([]built{e}, fmt.Errorf("the id was generated for an earlier event of the transaction: %w", errIDRepeats))
 		}
 		k.ids[e.Row.ID] = struct{}{}
 	}

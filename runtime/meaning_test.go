@@ -14,6 +14,7 @@ import (
 
 	"github.com/outboxgen/outboxgen/migrations"
 	outbox "github.com/outboxgen/outboxgen/runtime"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/internal/querymode"
 	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
 )
@@ -146,7 +147,7 @@ func TestEventsKeepTheirMeaning(t *testing.T) {
 		"in a batch, before an event of the batch": {func(ctx context.Context, tx pgx.Tx) error {
 			var b pgx.Batch
 			b.Queue(`set local search_path to b`)
-			if err := outbox.Queue(ctx, &b, insertRows, event(3)); err != nil {
+			if err := gen.Queue(ctx, &b, insertRows, event(3)); err != nil {
 				return err
 			}
 			return tx.SendBatch(ctx, &b).Close()

@@ -233,11 +233,11 @@ func (o *Outbox) committed(ctx context.Context, k *kept, known bool) {
 	}
 }
 
-func (o *Outbox) log(ctx context.Context, built []Built, inserted int64) {
+func (o *Outbox) log(ctx context.Context, list []built, inserted int64) {
 	level, message := slog.LevelInfo, "event committed"
 	switch {
-	case inserted == int64(len(built)):
-	case built[0].Row.IDGiven:
+	case inserted == int64(len(list)):
+	case list[0].IDGiven:
 		message = "event was in the outbox already, nothing inserted"
 	default:
 		level, message = slog.LevelError, "event lost: its generated id was in the outbox already; Options.NewID must never repeat one"
@@ -245,7 +245,7 @@ func (o *Outbox) log(ctx context.Context, built []Built, inserted int64) {
 	if !o.options.Logger.Enabled(ctx, level) {
 		return
 	}
-	for _, b := range built {
+	for _, b := range list {
 		o.options.Logger.LogAttrs(ctx, level, message,
 			slog.String("event_type", b.Row.EventType),
 			slog.String("event_id", b.Row.ID.String()),

@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	outbox "github.com/outboxgen/outboxgen/runtime"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/inbox"
 	"github.com/outboxgen/outboxgen/runtime/outboxtest"
 	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
@@ -62,11 +63,11 @@ func writePaths(ob *outbox.Outbox, pool *pgxpool.Pool) map[string]func(ctx conte
 	}
 	many := func(ctx context.Context, tx outbox.Transaction) error {
 		events, _ := mixed(1200)
-		return outbox.InsertAll(ctx, tx, insertRows, events...)
+		return gen.InsertAll(ctx, tx, insertRows, events...)
 	}
 	queue := func(ctx context.Context, tx pgx.Tx) error {
 		var batch pgx.Batch
-		err := outbox.Queue(ctx, &batch, insertRows, event(1))
+		err := gen.Queue(ctx, &batch, insertRows, event(1))
 		return errors.Join(err, tx.SendBatch(ctx, &batch).Close())
 	}
 	return map[string]func(ctx context.Context) error{

@@ -65,8 +65,8 @@ func deniedObject(e *pgconn.PgError) string {
 }
 
 // refused is insertError with the role that the database refused, if conn is known.
-func refused(built []Built, err error, conn *pgx.Conn) error {
-	e := &InsertError{EventType: built[0].Row.EventType, EventID: built[0].Row.ID, Events: len(built), Err: err}
+func refused(list []built, err error, conn *pgx.Conn) error {
+	e := &InsertError{EventType: list[0].Row.EventType, EventID: list[0].Row.ID, Events: len(list), Err: err}
 	if conn != nil {
 		e.role = conn.Config().User
 	}

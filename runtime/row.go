@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/outboxgen/outboxgen/runtime/internal/link"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -36,39 +37,36 @@ const metadataCausationID = "causation_id"
 // envelopeVersion is the version of the envelopes that this package writes.
 const envelopeVersion = 1
 
-// NewRow validates the data and builds the event's row: ids, envelope, headers.
-// It returns the data's *ValidationError, or an *InsertError when an id is
-// missing or does not fit its column, a header is reserved, or the data cannot be
-// written. Nothing is ever cut to fit.
-func (t EventType[T]) NewRow(ctx context.Context, data T, opts ...Option) (Row, error) {
-	if err := data.Validate(); err != nil {
-		return Row{}, err
-	}
-	o := rowOptions{now: time.Now, newID: uuid.NewV7}
-	for _, opt := range opts {
-		opt(&o)
-	}
-	row := Row{
-		AggregateType: t.AggregateType, EventType: t.Type, Topic: t.Topic,
-		IDGiven: o.idGiven, Outcome: o.outcome,
-	}
-	if err := t.fill(ctx, &row, &data, &o); err != nil {
-		return Row{}, &InsertError{EventType: t.Type, EventID: row.ID, Err: err}
+// newRow builds the row of an event whose data is valid.
+func newRow(ctx context.Context, e link.Event, opts []Option) (Row, error) {
+	o := optionsOf(opts)
+	row := Row{AggregateType: e.AggregateType, EventType: e.Type, Topic: e.Topic}
+	if err := fill(ctx, &row, e, &o); err != nil {
+		return Row{}, &InsertError{EventType: e.Type, EventID: row.ID, Err: err}
 	}
 	return row, nil
 }
 
-func (t EventType[T]) fill(ctx context.Context, row *Row, data *T, o *rowOptions) (err error) {
+// optionsOf applies options, later ones over earlier ones.
+func optionsOf(opts []Option) rowOptions {
+	o := rowOptions{now: time.Now, newID: uuid.NewV7}
+	for _, opt := range opts {
+		opt(&o)
+	}
+	return o
+}
+
+func fill(ctx context.Context, row *Row, e link.Event, o *rowOptions) (err error) {
 	if row.ID, err = o.eventID(); err != nil {
 		return err
 	}
-	if row.AggregateID, err = t.aggregateID(data, o); err != nil {
+	if row.AggregateID, err = aggregateID(e, o); err != nil {
 		return err
 	}
-	if row.Key, err = t.key(data, row.AggregateID, o); err != nil {
+	if row.Key, err = key(e, row.AggregateID, o); err != nil {
 		return err
 	}
-	row.CorrelationID = t.correlationID(ctx, data, o)
+	row.CorrelationID = correlationID(ctx, e, o)
 	if row.CorrelationID == "" {
 		row.CorrelationID = row.ID.String()
 	}
@@ -83,23 +81,28 @@ func (t EventType[T]) fill(ctx context.Context, row *Row, data *T, o *rowOptions
 	if err != nil {
 		return err
 	}
+	data, err := e.Data.MarshalJSON()
+	if err != nil {
+		return err
+	}
 	// Microseconds are what Postgres and most readers keep.
 	occurred := o.occurred().UTC().Truncate(time.Microsecond)
-	envelope := Envelope[T]{
-		Kind:           t.Envelope,
+	kind, _ := e.Envelope.(EnvelopeKind)
+	envelope := Envelope[json.RawMessage]{
+		Kind:           kind,
 		EventID:        row.ID,
-		EventType:      t.Type,
+		EventType:      e.Type,
 		EventTimestamp: occurred,
-		SourceService:  t.Source,
+		SourceService:  e.Source,
 		SchemaVersion:  envelopeVersion,
 		CorrelationID:  row.CorrelationID,
-		Data:           *data,
+		Data:           data,
 		Metadata:       metadata,
 	}
-	if t.SchemaURI != "" {
-		envelope.DataSchemaURI = &t.SchemaURI
+	if e.SchemaURI != "" {
+		envelope.DataSchemaURI = &e.SchemaURI
 	}
-	if t.Envelope == EnvelopeCloudEvents {
+	if kind == EnvelopeCloudEvents {
 		subject, err := json.Marshal(row.AggregateID)
 		if err != nil {
 			return err
@@ -109,7 +112,7 @@ func (t EventType[T]) fill(ctx context.Context, row *Row, data *T, o *rowOptions
 	if row.Data, err = envelope.MarshalJSON(); err != nil {
 		return err
 	}
-	if row.Headers, err = o.recordHeaders(ctx, row, t.Source, occurred, t.Envelope); err != nil {
+	if row.Headers, err = o.recordHeaders(ctx, row, e.Source, occurred, kind); err != nil {
 		return err
 	}
 	return o.checkSize(row)
@@ -147,47 +150,45 @@ func (o *rowOptions) occurred() time.Time {
 	return o.time
 }
 
-func (t EventType[T]) aggregateID(data *T, o *rowOptions) (string, error) {
+func aggregateID(e link.Event, o *rowOptions) (string, error) {
 	if o.aggregateID != nil {
 		return *o.aggregateID, nil
 	}
-	if t.AggregateID == nil {
-		return "", errors.New("the event data carries no aggregate id: give one with WithAggregateID")
-	}
-	id, err := t.AggregateID(data)
-	if err != nil {
+	switch id, given, err := e.Values.AggregateID(); {
+	case err != nil:
 		return "", fmt.Errorf("aggregate id: %w", err)
+	case !given:
+		return "", errors.New("the event data carries no aggregate id: give one with WithAggregateID")
+	default:
+		return id, nil
 	}
-	return id, nil
 }
 
-func (t EventType[T]) key(data *T, aggregateID string, o *rowOptions) (*string, error) {
+func key(e link.Event, aggregateID string, o *rowOptions) (*string, error) {
 	switch {
 	case o.key != nil:
 		return o.key, nil
-	case t.Unkeyed:
+	case e.Unkeyed:
 		return nil, nil
-	case t.Key == nil:
-		return &aggregateID, nil
 	}
-	key, err := t.Key(data)
-	if err != nil {
+	switch key, given, err := e.Values.Key(); {
+	case err != nil:
 		return nil, fmt.Errorf("key: %w", err)
+	case !given:
+		return &aggregateID, nil
+	default:
+		return &key, nil
 	}
-	return &key, nil
 }
 
-func (t EventType[T]) correlationID(ctx context.Context, data *T, o *rowOptions) string {
+func correlationID(ctx context.Context, e link.Event, o *rowOptions) string {
 	if o.correlationID != "" {
 		return o.correlationID
 	}
 	if id := CorrelationIDFromContext(ctx); id != "" {
 		return id
 	}
-	if t.CorrelationID != nil {
-		return t.CorrelationID(data)
-	}
-	return ""
+	return e.Values.CorrelationID()
 }
 
 // checkRow holds the row against the table's columns and Kafka's rules.

@@ -12,6 +12,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	outbox "github.com/outboxgen/outboxgen/runtime"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 )
 
 var fixedID = uuid.MustParse("018f3f6e-0000-7000-8000-000000000001")
@@ -61,7 +62,7 @@ func TestNewRow(t *testing.T) {
 	}
 
 	for name, test := range map[string]struct {
-		event outbox.EventType[Graded]
+		event gen.EventType[Graded]
 		ctx   context.Context
 		opts  []outbox.Option
 		want  outbox.Row
@@ -75,7 +76,7 @@ func TestNewRow(t *testing.T) {
 				outbox.WithMetadata("a", nil), outbox.WithCorrelationID("corr"), outbox.WithCausationID("cause"),
 			},
 			want: outbox.Row{
-				ID: uuid.NameSpaceDNS, IDGiven: true, AggregateType: "essay", AggregateID: "a1", EventType: graded.Type, Topic: graded.Topic,
+				ID: uuid.NameSpaceDNS, AggregateType: "essay", AggregateID: "a1", EventType: graded.Type, Topic: graded.Topic,
 				Key: ptr("k-e1"), CorrelationID: "corr",
 				Data: []byte(`{"event_id":"6ba7b810-9dad-11d1-80b4-00c04fd430c8","event_type":"school.essay.graded.v1",` +
 					`"event_timestamp":"2026-05-01T13:00:00.123456Z","source_service":"grading","schema_version":1,` +
@@ -132,7 +133,7 @@ func printable(r outbox.Row) any {
 		Data, Headers string
 	}{outbox.Row{
 		ID: r.ID, AggregateType: r.AggregateType, AggregateID: r.AggregateID, EventType: r.EventType, Topic: r.Topic, Key: r.Key,
-		CorrelationID: r.CorrelationID, IDGiven: r.IDGiven,
+		CorrelationID: r.CorrelationID,
 	}, string(r.Data), string(r.Headers)}
 }
 
@@ -170,7 +171,7 @@ func TestOptionsOfWith(t *testing.T) {
 func TestUnkeyed(t *testing.T) {
 	t.Parallel()
 	row, err := moved.NewRow(t.Context(), Moved{To: "x"}, outbox.WithAggregateID("c1"))
-	if err != nil || row.Key != nil || row.IDGiven || row.ID.Version() != 7 {
+	if err != nil || row.Key != nil || row.ID.Version() != 7 {
 		t.Errorf("%+v, %v", row, err)
 	}
 }
@@ -179,13 +180,13 @@ func TestUnkeyed(t *testing.T) {
 func TestNewRowRefuses(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("å", 256)
-	topic := func(name string) outbox.EventType[Graded] { e := graded; e.Topic = name; return e }
+	topic := func(name string) gen.EventType[Graded] { e := graded; e.Topic = name; return e }
 	keyed := graded
 	keyed.Key = func(*Graded) (string, error) { return "", errors.New("is null") }
 	typed := graded
 	typed.Type = long
 	for want, test := range map[string]struct {
-		event outbox.EventType[Graded]
+		event gen.EventType[Graded]
 		essay string
 		opts  []outbox.Option
 	}{

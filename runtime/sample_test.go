@@ -9,12 +9,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/outboxgen/outboxgen/migrations"
 	outbox "github.com/outboxgen/outboxgen/runtime"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/internal/querymode"
 	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
 )
@@ -46,7 +46,7 @@ func (g Graded) NewRow(ctx context.Context, opts ...outbox.Option) (outbox.Row, 
 	return graded.NewRow(ctx, g, opts...)
 }
 
-var graded = outbox.EventType[Graded]{
+var graded = gen.EventType[Graded]{
 	Type: "school.essay.graded.v1", Topic: "school.essay.graded.v1", Source: "grading",
 	SchemaURI: "https://school.example/graded.v1", AggregateType: "essay",
 	AggregateID:   func(g *Graded) (string, error) { return g.EssayID, nil },
@@ -54,7 +54,7 @@ var graded = outbox.EventType[Graded]{
 }
 
 func InsertGraded(ctx context.Context, tx outbox.Transaction, data Graded, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, data, opts...)
+	return gen.Insert(ctx, tx, insertRows, data, opts...)
 }
 
 // Moved has no key and no aggregate id of its own.
@@ -72,7 +72,7 @@ func (m Moved) NewRow(ctx context.Context, opts ...outbox.Option) (outbox.Row, e
 	return moved.NewRow(ctx, m, opts...)
 }
 
-var moved = outbox.EventType[Moved]{
+var moved = gen.EventType[Moved]{
 	Type: "school.class.moved.v1", Topic: "school.class.v1", Source: "grading",
 	AggregateType: "class", Unkeyed: true,
 }
@@ -87,25 +87,7 @@ FROM ROWS FROM (unnest($1::uuid[]), unnest($2::text[]), unnest($3::text[]), unne
 WITH ORDINALITY AS e (id, aggregate_type, aggregate_id, event_type, topic, keyed, event_key, event_data, headers, ordinality)
 ORDER BY e.ordinality ON CONFLICT (id) DO NOTHING`
 
-func insertRows(ctx context.Context, db outbox.DBTX, rows []outbox.Row) (int64, error) {
-	if len(rows) == 1 {
-		r := rows[0]
-		tag, err := db.Exec(ctx, insertEvent, r.ID, r.AggregateType, r.AggregateID, r.EventType, r.Topic, r.Key, r.Data, r.Headers)
-		return tag.RowsAffected(), err
-	}
-	n := len(rows)
-	ids, texts := make([]uuid.UUID, n), [5][]string{make([]string, n), make([]string, n), make([]string, n), make([]string, n), make([]string, n)}
-	keyed, data, headers := make([]bool, n), make([][]byte, n), make([][]byte, n)
-	for i, r := range rows {
-		ids[i], data[i], headers[i], keyed[i] = r.ID, r.Data, r.Headers, r.Key != nil
-		texts[0][i], texts[1][i], texts[2][i], texts[3][i] = r.AggregateType, r.AggregateID, r.EventType, r.Topic
-		if r.Key != nil {
-			texts[4][i] = *r.Key
-		}
-	}
-	tag, err := db.Exec(ctx, insertEvents, ids, texts[0], texts[1], texts[2], texts[3], keyed, texts[4], data, headers)
-	return tag.RowsAffected(), err
-}
+var insertRows = gen.SQL{One: insertEvent, Many: insertEvents}
 
 // newDatabase is an empty outbox beside a business table with one essay, "e1", at
 // grade 0.

@@ -13,6 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	outbox "github.com/outboxgen/outboxgen/runtime"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/outboxtest"
 	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
 )
@@ -37,7 +38,7 @@ func TestMaxRecordBytes(t *testing.T) {
 		}, false},
 		"InsertAll": {func() error {
 			return inTx(func(ctx context.Context, tx *outbox.Tx) error {
-				return outbox.InsertAll(ctx, tx, insertRows, event(1), outbox.With(event(2), large(limit)))
+				return gen.InsertAll(ctx, tx, insertRows, event(1), outbox.With(event(2), large(limit)))
 			})
 		}, false},
 		"in a nested transaction": {func() error {
@@ -56,7 +57,7 @@ func TestMaxRecordBytes(t *testing.T) {
 			})
 		}, true},
 		"Queue": {func() error {
-			return outbox.Queue(t.Context(), &pgx.Batch{}, insertRows, event(1), large(limit), outbox.WithMaxRecordBytes(limit))
+			return gen.Queue(t.Context(), &pgx.Batch{}, insertRows, event(1), large(limit), outbox.WithMaxRecordBytes(limit))
 		}, false},
 		"a Recorder": {func() error {
 			recorder := outboxtest.NewRecorder(t)

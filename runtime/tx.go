@@ -6,6 +6,8 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgtype"
+
+	"github.com/outboxgen/outboxgen/runtime/internal/link"
 )
 
 // Tx is a transaction on which events ride: it is a pgx.Tx for the business
@@ -31,29 +33,21 @@ type Tx struct {
 	done  bool
 }
 
-var (
-	_ pgx.Tx = (*Tx)(nil)
-	_ Keeper = (*Tx)(nil)
-)
+var _ pgx.Tx = (*Tx)(nil)
 
-// RowOptions are the clock, the ids and the limit of the Outbox.
-func (t *Tx) RowOptions() []Option {
-	return []Option{WithClock(t.kept.now), WithNewID(t.kept.newID), WithMaxRecordBytes(t.kept.maxRecordBytes)}
-}
-
-// Keep keeps events for COMMIT, or inserts them at once after a raw SAVEPOINT.
-func (t *Tx) Keep(ctx context.Context, insert InsertRows, events []Built) error {
-	if t.closed() {
+// keep keeps events for COMMIT, or inserts them at once after a raw SAVEPOINT.
+func (t *Tx) keep(ctx context.Context, sql link.SQL, events []Event) error {
+	list, err := build(ctx, []Option{WithClock(t.kept.now), WithNewID(t.kept.newID), WithMaxRecordBytes(t.kept.maxRecordBytes)}, events)
+	switch {
+	case err != nil:
+		return err
+	case t.closed():
 		return ErrTxClosed
 	}
-	if err := t.kept.fresh(events); err != nil {
+	if err := t.kept.fresh(list); err != nil {
 		return err
 	}
-	statements, err := plan(ctx, insert, events)
-	if err != nil {
-		return err
-	}
-	t.kept.add(statements, t.Conn())
+	t.kept.add(plan(sql, list), t.Conn())
 	if t.kept.eager {
 		return t.kept.flush(ctx, t.inner)
 	}

@@ -31,7 +31,8 @@ func dependencies(t *testing.T, pkg string) []string {
 func TestDependencies(t *testing.T) {
 	t.Parallel()
 	allowed := []string{
-		module + "runtime", module + "runtime/wire", module + "runtime/rule", module + "runtime/ecma", module + "runtime/ecma/syntax",
+		module + "runtime", module + "runtime/internal/link", module + "runtime/wire", module + "runtime/rule",
+		module + "runtime/ecma", module + "runtime/ecma/syntax",
 		"github.com/jackc/pgx/v5", "github.com/google/uuid", "go.opentelemetry.io/otel",
 		"github.com/jackc/pgpassfile", "github.com/jackc/pgservicefile", "github.com/jackc/puddle/v2", // pgx's own
 		"golang.org/x/text", "golang.org/x/sync", // pgx's own
@@ -39,6 +40,7 @@ func TestDependencies(t *testing.T) {
 	}
 	for pkg, more := range map[string][]string{
 		module + "runtime":            nil,
+		module + "runtime/gen":        {module + "runtime/gen"},
 		module + "runtime/outboxtest": {module + "runtime/outboxtest"},
 	} {
 		for _, dep := range dependencies(t, pkg) {
@@ -58,24 +60,25 @@ func TestDependencies(t *testing.T) {
 // An event outside a transaction does not compile; on any transaction it does.
 func TestInsertWantsATransaction(t *testing.T) {
 	t.Parallel()
-	const source = `package outbox
+	const source = `package gen
 
 import (
 	"context"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+	outbox "github.com/outboxgen/outboxgen/runtime"
 )
 
-func compile(ctx context.Context, pool *pgxpool.Pool, pooled *pgxpool.Conn, conn *pgx.Conn, tx pgx.Tx, own *Tx, e Event) {
-	_ = Insert(ctx, pool, nil, e)
-	_ = Insert(ctx, pooled, nil, e)
-	_ = Insert(ctx, conn, nil, e)
-	_ = Insert(ctx, tx, nil, e)
-	_ = Insert(ctx, own, nil, e)
+func compile(ctx context.Context, pool *pgxpool.Pool, pooled *pgxpool.Conn, conn *pgx.Conn, tx pgx.Tx, own *outbox.Tx, e outbox.Event) {
+	_ = Insert(ctx, pool, SQL{}, e)
+	_ = Insert(ctx, pooled, SQL{}, e)
+	_ = Insert(ctx, conn, SQL{}, e)
+	_ = Insert(ctx, tx, SQL{}, e)
+	_ = Insert(ctx, own, SQL{}, e)
 }
 `
-	dir, err := filepath.Abs("../../runtime")
+	dir, err := filepath.Abs("../../runtime/gen")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -97,9 +100,9 @@ func compile(ctx context.Context, pool *pgxpool.Pool, pooled *pgxpool.Conn, conn
 	}
 	slices.Sort(got)
 	want := []string{
-		"compile_overlay.go:11:18 cannot use pool (variable of type *pgxpool.Pool) as Transaction value in argument to Insert",
-		"compile_overlay.go:12:18 cannot use pooled (variable of type *pgxpool.Conn) as Transaction value in argument to Insert",
-		"compile_overlay.go:13:18 cannot use conn (variable of type *pgx.Conn) as Transaction value in argument to Insert",
+		"compile_overlay.go:12:18 cannot use pool (variable of type *pgxpool.Pool) as outbox.Transaction value in argument to Insert",
+		"compile_overlay.go:13:18 cannot use pooled (variable of type *pgxpool.Conn) as outbox.Transaction value in argument to Insert",
+		"compile_overlay.go:14:18 cannot use conn (variable of type *pgx.Conn) as outbox.Transaction value in argument to Insert",
 	}
 	if !slices.Equal(want, got) {
 		t.Errorf("errors of the compiler:\n%s\nwant:\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))

@@ -13,6 +13,7 @@ import (
 
 	outbox "github.com/outboxgen/outboxgen/runtime"
 	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 )
 
 // orderPaid is what the generator would write for a small schema.
@@ -42,8 +43,8 @@ func (o *orderPaid) UnmarshalJSON(text []byte) error {
 
 func (orderPaid) Validate() error { return nil }
 
-func orderPaidType(kind outbox.EnvelopeKind) outbox.EventType[orderPaid] {
-	return outbox.EventType[orderPaid]{
+func orderPaidType(kind outbox.EnvelopeKind) *gen.EventType[orderPaid] {
+	return &gen.EventType[orderPaid]{
 		Type: "order.paid.v1", Topic: "orders", Source: "shop", AggregateType: "order", Envelope: kind,
 		AggregateID: func(o *orderPaid) (string, error) { return o.Order, nil },
 	}
@@ -64,7 +65,7 @@ func paid(t *testing.T, kind outbox.EnvelopeKind, id uuid.UUID) consume.Message 
 	m := consume.Message{Topic: row.Topic, Partition: 2, Offset: 41, Key: []byte(*row.Key), Value: row.Data}
 	headers["event_id"], headers["event_type"] = row.ID.String(), row.EventType // the relay takes them from the row
 	for name, value := range headers {
-		m.Headers = append(m.Headers, consume.Header{Key: name, Value: []byte(value)})
+		m.Headers = append(m.Headers, outbox.Header{Key: name, Value: []byte(value)})
 	}
 	return m
 }
@@ -89,7 +90,7 @@ func TestTypedHandlers(t *testing.T) {
 			}
 			var got []seen
 			r := consume.NewRouter()
-			consume.On(r, orderPaidType(kind), func(ctx context.Context, e outbox.Envelope[orderPaid]) error {
+			gen.On(r, orderPaidType(kind), func(ctx context.Context, e outbox.Envelope[orderPaid]) error {
 				got = append(got, seen{e.EventID, e.EventType, e.Data,
 					outbox.CorrelationIDFromContext(ctx), outbox.CausationIDFromContext(ctx)})
 				return nil
@@ -140,7 +141,7 @@ func TestErrorsNameTheRecord(t *testing.T) {
 	t.Parallel()
 	broken := errors.New("the database is away")
 	r := consume.NewRouter(consume.OnUnknown(consume.Fail))
-	consume.On(r, orderPaidType(outbox.EnvelopeOutbox), func(context.Context, outbox.Envelope[orderPaid]) error { return broken })
+	gen.On(r, orderPaidType(outbox.EnvelopeOutbox), func(context.Context, outbox.Envelope[orderPaid]) error { return broken })
 
 	good := paid(t, outbox.EnvelopeOutbox, eventID)
 	unfit := good
@@ -243,7 +244,7 @@ func TestMistakesInTheWiring(t *testing.T) {
 		"no type":      func(r *consume.Router) { r.Handle("", handler) },
 		"no handler":   func(r *consume.Router) { r.Handle("a", nil) },
 		"no typed handler": func(r *consume.Router) {
-			consume.On[orderPaid](r, orderPaidType(outbox.EnvelopeOutbox), nil)
+			gen.On[orderPaid](r, orderPaidType(outbox.EnvelopeOutbox), nil)
 		},
 		"two tombstone handlers": func(r *consume.Router) { r.HandleTombstone("a", handler); r.HandleTombstone("a", handler) },
 		"no tombstone topic":     func(r *consume.Router) { r.HandleTombstone("", handler) },

@@ -1,10 +1,10 @@
 // Package consume hands event records to the handlers of a service.
 //
 // A [Router] has one handler for each event type. The generated package registers
-// typed handlers (its On… functions call [On]); [Router.Handle] registers a handler
-// for raw messages. The code that reads records calls [Router.Dispatch] for each of
-// them: the loop in package consume/kafka does, and so can a test, because this
-// package does not depend on Kafka.
+// typed handlers (its On… functions call [Router.HandleEvent]); [Router.Handle]
+// registers a handler for raw messages. The code that reads records calls
+// [Router.Dispatch] for each of them: the loop in package consume/kafka does, and so
+// can a test, because this package does not depend on Kafka.
 //
 // # What a handler can rely on
 //

@@ -6,13 +6,14 @@ import (
 
 	outbox "github.com/outboxgen/outboxgen/runtime"
 	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 )
 
 // Generated packages have an On… function for each event, which calls On; here
 // orderPaidType stands in for what such a package declares.
 func ExampleRouter() {
 	r := consume.NewRouter(consume.OnUnknown(consume.Skip))
-	consume.On(r, orderPaidType(outbox.EnvelopeOutbox), func(_ context.Context, e outbox.Envelope[orderPaid]) error {
+	gen.On(r, orderPaidType(outbox.EnvelopeOutbox), func(_ context.Context, e outbox.Envelope[orderPaid]) error {
 		fmt.Printf("order %s: %d cents\n", e.Data.Order, e.Data.Cents)
 		return nil
 	})

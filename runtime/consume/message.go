@@ -26,12 +26,9 @@ type Message struct {
 	Offset    int64
 	Key       []byte // nil: the event has no key
 	Value     []byte // nil: a tombstone
-	Headers   []Header
+	Headers   []outbox.Header
 	Timestamp time.Time // of the record, not of the event
 }
-
-// Header is one record header.
-type Header = outbox.Header
 
 // Header returns the value of the first header of that name.
 func (m Message) Header(name string) (value string, ok bool) {

@@ -11,6 +11,7 @@ import (
 
 	outbox "github.com/outboxgen/outboxgen/runtime"
 	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 )
 
 // moody is data whose hand-written decoder panics.
@@ -75,7 +76,7 @@ func TestPanicsBecomeErrors(t *testing.T) {
 		},
 		"typed handler": {
 			wire: func(r *consume.Router) {
-				consume.On(r, orderPaidType(outbox.EnvelopeOutbox), func(context.Context, outbox.Envelope[orderPaid]) error {
+				gen.On(r, orderPaidType(outbox.EnvelopeOutbox), func(context.Context, outbox.Envelope[orderPaid]) error {
 					dereferenceNil()
 					return nil
 				})
@@ -84,7 +85,7 @@ func TestPanicsBecomeErrors(t *testing.T) {
 		},
 		"decoder": {
 			wire: func(r *consume.Router) {
-				consume.On(r, outbox.EventType[moody]{
+				gen.On(r, &gen.EventType[moody]{
 					Type: "order.paid.v1", Topic: "orders", Source: "shop", Envelope: outbox.EnvelopeOutbox,
 				}, func(context.Context, outbox.Envelope[moody]) error { return nil })
 			},
@@ -160,7 +161,7 @@ func TestAnErrorNamesARecordWithoutHeaders(t *testing.T) {
 
 func TestTombstones(t *testing.T) {
 	t.Parallel()
-	header := func(name, value string) consume.Header { return consume.Header{Key: name, Value: []byte(value)} }
+	header := func(name, value string) outbox.Header { return outbox.Header{Key: name, Value: []byte(value)} }
 	key := []byte("7")
 	type outcome struct {
 		Keys    []string
@@ -172,12 +173,12 @@ func TestTombstones(t *testing.T) {
 		want outcome
 	}{
 		"bare":                      {consume.Message{Topic: "orders", Key: key}, outcome{Keys: []string{"7"}}},
-		"with an unknown header":    {consume.Message{Topic: "orders", Key: key, Headers: []consume.Header{header("x", "y")}}, outcome{Keys: []string{"7"}}},
-		"with an event type":        {consume.Message{Topic: "orders", Key: key, Headers: []consume.Header{header("event_type", "order.paid.v1")}}, outcome{Keys: []string{"7"}}},
-		"with an unhandled type":    {consume.Message{Topic: "orders", Key: key, Headers: []consume.Header{header("event_type", "order.gone.v1")}}, outcome{Keys: []string{"7"}}},
-		"with an id":                {consume.Message{Topic: "orders", Key: key, Headers: []consume.Header{header("event_id", eventID.String())}}, outcome{Keys: []string{"7"}}},
+		"with an unknown header":    {consume.Message{Topic: "orders", Key: key, Headers: []outbox.Header{header("x", "y")}}, outcome{Keys: []string{"7"}}},
+		"with an event type":        {consume.Message{Topic: "orders", Key: key, Headers: []outbox.Header{header("event_type", "order.paid.v1")}}, outcome{Keys: []string{"7"}}},
+		"with an unhandled type":    {consume.Message{Topic: "orders", Key: key, Headers: []outbox.Header{header("event_type", "order.gone.v1")}}, outcome{Keys: []string{"7"}}},
+		"with an id":                {consume.Message{Topic: "orders", Key: key, Headers: []outbox.Header{header("event_id", eventID.String())}}, outcome{Keys: []string{"7"}}},
 		"without a key":             {consume.Message{Topic: "orders"}, outcome{Keys: []string{""}}},
-		"of a topic nobody handles": {consume.Message{Topic: "other", Key: key, Headers: []consume.Header{header("x", "y")}}, outcome{Skipped: 1}},
+		"of a topic nobody handles": {consume.Message{Topic: "other", Key: key, Headers: []outbox.Header{header("x", "y")}}, outcome{Skipped: 1}},
 		"an empty value is no tombstone": {
 			consume.Message{Topic: "orders", Key: key, Value: []byte{}},
 			outcome{Err: "*consume.DecodeError"},

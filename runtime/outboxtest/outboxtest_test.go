@@ -16,6 +16,7 @@ import (
 
 	"github.com/outboxgen/outboxgen/migrations"
 	outbox "github.com/outboxgen/outboxgen/runtime"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/internal/querymode"
 	"github.com/outboxgen/outboxgen/runtime/outboxtest"
 	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
@@ -35,36 +36,31 @@ func (r Refused) MarshalJSON() ([]byte, error) {
 	return json.Marshal(map[string]string{"order": r.Order})
 }
 
+var paidType = gen.EventType[Paid]{
+	Type: "shop.paid.v1", Topic: "shop.paid.v1", Source: "shop", AggregateType: "order",
+	AggregateID: func(p *Paid) (string, error) { return p.Order, nil },
+}
+
 func (p Paid) NewRow(ctx context.Context, opts ...outbox.Option) (outbox.Row, error) {
-	return outbox.EventType[Paid]{
-		Type: "shop.paid.v1", Topic: "shop.paid.v1", Source: "shop", AggregateType: "order",
-		AggregateID: func(p *Paid) (string, error) { return p.Order, nil },
-	}.NewRow(ctx, p, opts...)
+	return paidType.NewRow(ctx, p, opts...)
+}
+
+var refusedType = gen.EventType[Refused]{
+	Type: "shop.refused.v1", Topic: "shop.refused.v1", Source: "shop", AggregateType: "order",
+	AggregateID: func(r *Refused) (string, error) { return r.Order, nil },
 }
 
 func (r Refused) NewRow(ctx context.Context, opts ...outbox.Option) (outbox.Row, error) {
-	return outbox.EventType[Refused]{
-		Type: "shop.refused.v1", Topic: "shop.refused.v1", Source: "shop", AggregateType: "order",
-		AggregateID: func(r *Refused) (string, error) { return r.Order, nil },
-	}.NewRow(ctx, r, opts...)
+	return refusedType.NewRow(ctx, r, opts...)
 }
 
-func insertRows(ctx context.Context, db outbox.DBTX, rows []outbox.Row) (n int64, err error) {
-	for _, r := range rows {
-		tag, err := db.Exec(ctx, `insert into event_outbox (id, aggregate_type, aggregate_id, event_type, topic, event_key, event_data, headers)
-			values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict (id) do nothing`,
-			r.ID, r.AggregateType, r.AggregateID, r.EventType, r.Topic, r.Key, r.Data, r.Headers)
-		if err != nil {
-			return n, err
-		}
-		n += tag.RowsAffected()
-	}
-	return n, nil
-}
+const columns = `insert into event_outbox (id, aggregate_type, aggregate_id, event_type, topic, event_key, event_data, headers) `
+
+var insertRows = gen.SQL{One: columns + `values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict (id) do nothing`}
 
 func insert(tx outbox.Transaction, events ...outbox.Event) error {
 	for _, e := range events {
-		if err := outbox.Insert(context.Background(), tx, insertRows, e); err != nil {
+		if err := gen.Insert(context.Background(), tx, insertRows, e); err != nil {
 			return err
 		}
 	}

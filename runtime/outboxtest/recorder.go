@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	outbox "github.com/outboxgen/outboxgen/runtime"
+	"github.com/outboxgen/outboxgen/runtime/internal/link"
 )
 
 // Recorded is an event that was inserted on a Recorder.
@@ -36,11 +37,14 @@ type Recorder struct {
 	Options []outbox.Option
 
 	mu         sync.Mutex
-	events     []outbox.Built
+	events     []built
 	rolledBack bool
 }
 
-var _ outbox.Keeper = (*Recorder)(nil)
+// built is what package outbox hands to a Recorder.
+type built = link.Built[outbox.Event, outbox.Row, outbox.Outcome]
+
+var _ link.Recorder[outbox.Option, outbox.Event, outbox.Row, outbox.Outcome] = (*Recorder)(nil)
 
 // NewRecorder returns an empty Recorder. When the test fails, what was recorded is
 // logged.
@@ -54,12 +58,13 @@ func NewRecorder(t testing.TB) *Recorder {
 	return r
 }
 
-// RowOptions are Options.
-func (r *Recorder) RowOptions() []outbox.Option { return r.Options }
-
-// Keep keeps events. An event whose id was given and is there already is not
-// kept again, as in the table.
-func (r *Recorder) Keep(_ context.Context, _ outbox.InsertRows, events []outbox.Built) error {
+// Record keeps events. Package outbox calls it when events are inserted. An event
+// whose id was given and is there already is not kept again, as in the table.
+func (r *Recorder) Record(build func([]outbox.Option) ([]built, error)) error {
+	events, err := build(r.Options)
+	if err != nil {
+		return err
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.rolledBack {
@@ -67,15 +72,15 @@ func (r *Recorder) Keep(_ context.Context, _ outbox.InsertRows, events []outbox.
 	}
 	for _, e := range events {
 		repeated := r.has(e.Row.ID)
-		if repeated && !e.Row.IDGiven {
+		if repeated && !e.IDGiven {
 			return &outbox.InsertError{EventType: e.Row.EventType, EventID: e.Row.ID,
 				Err: errors.New("an event with this generated id was inserted before; ids must never repeat")}
 		}
 		if !repeated {
 			r.events = append(r.events, e)
 		}
-		if e.Row.Outcome != nil {
-			*e.Row.Outcome = outbox.Outcome{EventID: e.Row.ID, Known: true, Inserted: !repeated}
+		if e.Outcome != nil {
+			*e.Outcome = outbox.Outcome{EventID: e.Row.ID, Known: true, Inserted: !repeated}
 		}
 	}
 	return nil

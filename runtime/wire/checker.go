@@ -300,10 +300,16 @@ func (c *Checker) MaxProperties(n, bound int, at ...any) {
 	}
 }
 
-// Enum checks that value is one of those that the schema lists; listed says
-// whether it is, and choices names the values in the message.
-func Enum[T ~string | ~int64 | ~float64](c *Checker, value T, listed bool, choices string, at ...any) {
-	if !listed {
+// Listed is an enum: Valid reports whether the schema lists the value.
+type Listed interface {
+	~string | ~int64 | ~float64
+	Valid() bool
+}
+
+// Enum checks that value is one of those that the schema lists; choices names them
+// in the message.
+func Enum[T Listed](c *Checker, value T, choices string, at ...any) {
+	if !value.Valid() {
 		c.Fail("enum", shown(value)+" is not one of "+choices, at...)
 	}
 }

@@ -1,5 +1,6 @@
 // Package wire reads and writes the JSON of generated event types. Generated
-// code calls it; nobody else needs to.
+// code calls it; nobody else needs to. Package gen, beside it, has what generated code
+// calls to insert, decode and handle events.
 //
 // Package encoding/json cannot check what an event schema asks for: that no required
 // property is missing, that null is allowed, that an integer fits, and where in the

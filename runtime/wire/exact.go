@@ -201,8 +201,11 @@ func JSON[T ~string](d *Decoder) T { return T(d.canonical()) }
 func PutJSON[T ~string](e *Encoder, v T) { e.Raw(json.RawMessage(v)) }
 
 // JSONEnum checks that a value, as JSON, is one of those that the schema lists.
-func JSONEnum[T ~string](c *Checker, value T, listed bool, choices string, at ...any) {
-	if listed {
+func JSONEnum[T interface {
+	~string
+	Valid() bool
+}](c *Checker, value T, choices string, at ...any) {
+	if value.Valid() {
 		return
 	}
 	text := []rune(string(value))

@@ -301,7 +301,7 @@ func (c *coder) checkEnum(t *ir.Type, v, at string, depth int) []string {
 	if t.Named.Base == ir.JSON {
 		check = "JSONEnum"
 	}
-	return []string{fmt.Sprintf("wire.%s(c, %s, %s, %s%s)", check, v, call(v, "Valid()"), raw(choices(t.Named)), behind(at))}
+	return []string{fmt.Sprintf("wire.%s(c, %s, %s%s)", check, v, raw(choices(t.Named)), behind(at))}
 }
 
 // behind is a path as the last arguments of a call.

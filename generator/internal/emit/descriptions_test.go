@@ -24,7 +24,7 @@ func TestDescriptions(t *testing.T) {
 		`{anyOf: [{$ref: '#/$defs/text'}, {type: 'null'}]}`:                   "\t// About text.\n\tX outbox.Nullable[string] ",
 		`{oneOf: [{type: 'null'}, {$ref: '#/$defs/chain', maxLength: 3}]}`:    "\t// About text.\n\tX outbox.Nullable[string] ",
 		`{type: array, description: About x., items: {$ref: '#/$defs/text'}}`: "\t// About x.\n\tX []string ",
-		`{$ref: '#/$defs/part'}`:                                              "// Part: About a part.\ntype Part struct {\n\t// About n.\n\tN *int64 ",
+		`{$ref: '#/$defs/part'}`:                                              "// Part is part of the event schemas.\n//\n// About a part.\ntype Part struct {\n\t// About n.\n\tN *int64 ",
 		`{$ref: '#/$defs/part', description: About x.}`:                       "\t// About x.\n\tX *Part ",
 		`{type: object, properties: {n: true}}`:                               "// ThingV1X is the type of the member \"x\" of ThingV1.\ntype ThingV1X struct {",
 		`{type: array, items: {type: object, properties: {n: true}}}`:         "// ThingV1XItem is the type of the items of the member \"x\" of ThingV1.\ntype ThingV1XItem struct {",

@@ -206,7 +206,7 @@ func (p *printer) file(f *ir.File) ([]byte, error) {
 
 func (p *printer) packageFile() ([]byte, error) {
 	// A package of the service's own sqlc may have any name, whatever its path.
-	set := importSet{"context": "", outboxPath: "outbox", p.opts.OutboxDB: outboxDB}
+	set := importSet{"context": "", outboxPath: "outbox", genPath: "", p.opts.OutboxDB: outboxDB}
 	if p.embedded {
 		set[p.opts.OutboxDB] = ""
 	}
@@ -228,7 +228,7 @@ func (p *printer) packageFile() ([]byte, error) {
 		helpers = append(helpers, helper)
 	}
 	part, err := p.execute("package.tmpl", map[string]any{
-		"Handshake": "outbox.SupportsGenerator1",
+		"Handshake": "gen.SupportsGenerator2",
 		"Service":   quote(p.pkg.Service),
 		"DB":        outboxDB,
 		"Helpers":   helpers,

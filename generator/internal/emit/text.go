@@ -13,11 +13,11 @@ import (
 )
 
 const (
-	outboxPath  = "github.com/outboxgen/outboxgen/runtime"
-	consumePath = "github.com/outboxgen/outboxgen/runtime/consume"
-	wirePath    = "github.com/outboxgen/outboxgen/runtime/wire"
-	pgxPath     = "github.com/jackc/pgx/v5"
-	uuidPath    = "github.com/google/uuid"
+	outboxPath = "github.com/outboxgen/outboxgen/runtime"
+	genPath    = "github.com/outboxgen/outboxgen/runtime/gen"
+	wirePath   = "github.com/outboxgen/outboxgen/runtime/wire"
+	pgxPath    = "github.com/jackc/pgx/v5"
+	uuidPath   = "github.com/google/uuid"
 )
 
 // importSet maps an import path to the name it is given, "" for its own.
@@ -73,7 +73,7 @@ func (s importSet) external(importPath string) string {
 		return -1
 	}, strings.TrimPrefix(base, "go-"))
 	switch importPath {
-	case "time", uuidPath, wirePath, rulePath, pgxPath, "context", consumePath, "encoding/json", "math/big", "strconv":
+	case "time", uuidPath, wirePath, rulePath, pgxPath, "context", genPath, "encoding/json", "math/big", "strconv":
 		s[importPath] = ""
 		return base
 	case outboxPath:
@@ -98,7 +98,7 @@ func (s importSet) used(name string) bool {
 		return true
 	}
 	switch name {
-	case "", "outbox", "wire", "rule", "time", "uuid", "context", "pgx", "consume", "json", "big", "strconv", outboxDB, "nullable",
+	case "", "outbox", "wire", "rule", "time", "uuid", "context", "pgx", "gen", "json", "big", "strconv", outboxDB, "nullable",
 		"v", "e", "d", "o", "c", "i", "n", "x", "ok", "item", "key", "value", "data":
 		return true
 	}
@@ -179,20 +179,22 @@ func doc(format string, names ...any) string {
 	return "// " + strings.Join(comment(fmt.Sprintf(format, names...)), "\n// ")
 }
 
-// typeDoc documents a type.
+// typeDoc documents a type, in a comment that begins with its name.
 func typeDoc(n *ir.Named) []string {
 	text := strings.TrimSpace(n.Doc)
+	doc, ok := aboutType(n.Name, text)
 	switch {
-	case text == "" && n.Parent != nil:
-		text = n.Name + " is the type of " + n.Role + " of " + n.Parent.Name + "."
-	case text == "" && len(n.Unions) > 0:
-		text = n.Name + " is a branch of " + unionNames(n) + "."
-	case text == "":
-		text = n.Name + " is part of the event schemas."
-	case !strings.HasPrefix(text, n.Name+" "):
-		text = n.Name + ": " + text
+	case strings.HasPrefix(text, n.Name+" "):
+		doc = text
+	case ok:
+	case n.Parent != nil:
+		doc = n.Name + " is the type of " + n.Role + " of " + n.Parent.Name + ".\n\n" + text
+	case len(n.Unions) > 0:
+		doc = n.Name + " is a branch of " + unionNames(n) + ".\n\n" + text
+	default:
+		doc = n.Name + " is part of the event schemas.\n\n" + text
 	}
-	return append(comment(text), deprecation(n.Deprecated)...)
+	return append(comment(doc), deprecation(n.Deprecated)...)
 }
 
 // unionNames names the unions that a type is a branch of.

@@ -149,7 +149,8 @@ func (c *coder) structure(n *ir.Named) (string, error) {
 	var rest string
 	end := "e.End()"
 	conditional := slices.ContainsFunc(n.Fields, func(f *ir.Field) bool { return f.Conditional })
-	implied := len(cases) > 0 && len(n.Matching) == 0 && !conditional // no statement reads the rest
+	dropped := !n.Closed && n.Extra == nil && n.UnknownName == ""
+	implied := len(cases) > 0 && len(n.Matching) == 0 && !conditional && !dropped // no statement reads the rest
 	switch {
 	case n.Closed:
 		rest = "o.Unexpected()"
@@ -163,6 +164,8 @@ func (c *coder) structure(n *ir.Named) (string, error) {
 		})
 		rest = fmt.Sprintf("v.%s = wire.Member(&o, v.%s, %s)", n.ExtraName, n.ExtraName, c.elementReader(n.Extra))
 		view.Encode = append(view.Encode, fmt.Sprintf("wire.PutMembers(e, v.%s, %s)", n.ExtraName, c.elementWriter(n.Extra)))
+	case n.UnknownName == "":
+		rest = "d.Skip()"
 	default:
 		view.Fields = append(view.Fields, fieldView{
 			Name: n.UnknownName, Type: "wire.Unknown", Tag: " `json:\"-\"`",
@@ -342,7 +345,7 @@ type memberView struct{ Name, Value string }
 
 // event prints the description of an event and the functions around it.
 func (c *coder) event(e *ir.Event) (string, error) {
-	for _, p := range []string{"context", pgxPath, consumePath} {
+	for _, p := range []string{"context", pgxPath, genPath} {
 		c.imports[p] = ""
 	}
 	c.imports[outboxPath] = "outbox"

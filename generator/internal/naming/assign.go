@@ -22,6 +22,9 @@ func Assign(scheme *Scheme, pkg *ir.Package, claims []*Claim, taken Declared, li
 	for _, f := range pkg.Files {
 		shareRules(names, f)
 	}
+	if c := scheme.project.Config; c != nil && c.Unknown == "drop" {
+		dropUnknown(pkg)
+	}
 	a.checkDeclared(pkg, taken)
 }
 

@@ -16,6 +16,7 @@ type Config struct {
 	Package  string   // default: base name of Out
 	Envelope string   // outbox | cloudevents | none; default outbox
 	Nullable string   // strict | pointer; default strict
+	Unknown  string   // keep | drop; default keep: what becomes of unknown properties
 	// Validation is what generated types hold documents to; default strict.
 	Validation Validation
 	SQLC       SQLCConfig

@@ -257,6 +257,7 @@ func settings(queries string, code, catalog bool) []byte {
 			"package":                      Package,
 			"out":                          Package,
 			"sql_package":                  "pgx/v5",
+			"emit_exported_queries":        true,
 			"emit_pointers_for_null_types": true,
 			"omit_unused_structs":          true,
 			"rename":                       object{"ids": "IDs", "aggregate_ids": "AggregateIDs"},

@@ -78,14 +78,11 @@ func Queries(schema string) string {
 
 // settingsNeeded is what the generated package needs of a service's own sqlc.
 const settingsNeeded = `--
--- For the sqlc of the service. The package with the insert functions calls what
--- sqlc writes, which compiles with these settings in sqlc.yaml, under gen: go:
+-- For the sqlc of the service. The package with the insert functions uses the
+-- constants InsertEvent and InsertEvents, which sqlc writes with this setting in
+-- sqlc.yaml, under gen: go:
 --
---   sql_package: pgx/v5
---   emit_pointers_for_null_types: true
---   rename: {ids: IDs, aggregate_ids: AggregateIDs}
---   overrides:
---     - {db_type: uuid, go_type: github.com/google/uuid.UUID}
+--   emit_exported_queries: true
 `
 
 // ServiceQueries is Queries for a service's own sqlc, with what its settings

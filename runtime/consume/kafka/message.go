@@ -9,6 +9,7 @@ import (
 	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/trace"
 
+	outbox "github.com/outboxgen/outboxgen/runtime"
 	"github.com/outboxgen/outboxgen/runtime/consume"
 )
 
@@ -23,9 +24,9 @@ func message(r *kgo.Record) consume.Message {
 		Key: r.Key, Value: r.Value, Timestamp: r.Timestamp,
 	}
 	if len(r.Headers) > 0 {
-		m.Headers = make([]consume.Header, len(r.Headers))
+		m.Headers = make([]outbox.Header, len(r.Headers))
 		for i, h := range r.Headers {
-			m.Headers[i] = consume.Header{Key: h.Key, Value: h.Value}
+			m.Headers[i] = outbox.Header{Key: h.Key, Value: h.Value}
 		}
 	}
 	return m

@@ -7,6 +7,7 @@ import (
 
 	"github.com/redis/rueidis"
 
+	outbox "github.com/outboxgen/outboxgen/runtime"
 	"github.com/outboxgen/outboxgen/runtime/consume"
 	"github.com/outboxgen/outboxgen/runtime/inbox/redisinbox"
 	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
@@ -43,7 +44,7 @@ func ExampleInbox_Once() {
 
 	message := consume.Message{
 		Topic: "essays", Value: []byte("your essay is graded"),
-		Headers: []consume.Header{
+		Headers: []outbox.Header{
 			{Key: "event_id", Value: []byte("018fd0a0-0000-7000-8000-000000000001")},
 			{Key: "event_type", Value: []byte("essay.graded.v1")},
 		},

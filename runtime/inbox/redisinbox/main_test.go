@@ -13,6 +13,7 @@ import (
 	"github.com/redis/rueidis"
 	"go.uber.org/goleak"
 
+	outbox "github.com/outboxgen/outboxgen/runtime"
 	"github.com/outboxgen/outboxgen/runtime/consume"
 	"github.com/outboxgen/outboxgen/runtime/inbox/redisinbox"
 	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
@@ -62,7 +63,7 @@ var errNo = errors.New("no")
 func message(event uuid.UUID) consume.Message {
 	return consume.Message{
 		Topic: "essays", Value: []byte(`{not JSON`),
-		Headers: []consume.Header{{Key: "event_id", Value: []byte(event.String())}, {Key: "event_type", Value: []byte(eventType)}},
+		Headers: []outbox.Header{{Key: "event_id", Value: []byte(event.String())}, {Key: "event_type", Value: []byte(eventType)}},
 	}
 }
 

@@ -10,7 +10,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -84,13 +84,13 @@ func (v *EssayGradedV1) check(c *wire.Checker) {
 	wire.Minimum(c, v.Number, 1, "number")
 	wire.Minimum(c, v.Score, 0, "score")
 	wire.Maximum(c, v.Score, 1, "score")
-	wire.Enum(c, v.Grade, v.Grade.Valid(), `"A", "B", "C", "D", "E", "F"`, "grade")
+	wire.Enum(c, v.Grade, `"A", "B", "C", "D", "E", "F"`, "grade")
 	if v.Comment != nil {
 		wire.MaxLength(c, *v.Comment, 2000, "comment")
 	}
 }
 
-var essayGradedV1Event = outbox.EventType[EssayGradedV1]{
+var essayGradedV1Event = gen.EventType[EssayGradedV1]{
 	Type:          "grading.essay.graded.v1",
 	Topic:         "grading.essay.graded.v1",
 	Source:        Service,
@@ -102,17 +102,17 @@ var essayGradedV1Event = outbox.EventType[EssayGradedV1]{
 // InsertEssayGradedV1 inserts the event on tx: it is published if and only if
 // tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertEssayGradedV1(ctx context.Context, tx outbox.Transaction, data EssayGradedV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, data, opts...)
+	return gen.Insert(ctx, tx, insertRows, data, opts...)
 }
 
 // QueueEssayGradedV1 adds the insert to a batch, to be sent in a transaction.
 func QueueEssayGradedV1(ctx context.Context, batch *pgx.Batch, data EssayGradedV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, data, opts...)
+	return gen.Queue(ctx, batch, insertRows, data, opts...)
 }
 
-// OnEssayGradedV1 has r call handle for every event of this type.
-func OnEssayGradedV1(r *consume.Router, handle func(context.Context, outbox.Envelope[EssayGradedV1]) error) {
-	consume.On(r, essayGradedV1Event, handle)
+// OnEssayGradedV1 registers handle for this event on a *consume.Router.
+func OnEssayGradedV1(r gen.Router, handle func(context.Context, outbox.Envelope[EssayGradedV1]) error) {
+	gen.On(r, &essayGradedV1Event, handle)
 }
 
 // DecodeEssayGradedV1 reads a record, with its headers if it has no envelope.
@@ -125,7 +125,7 @@ func (v EssayGradedV1) NewRow(ctx context.Context, opts ...outbox.Option) (outbo
 	return essayGradedV1Event.NewRow(ctx, v, opts...)
 }
 
-// Grade: The score as a letter.
+// Grade is the score as a letter.
 type Grade string
 
 // The values of Grade.

@@ -26,6 +26,7 @@ import (
 	outbox "github.com/outboxgen/outboxgen/runtime"
 	"github.com/outboxgen/outboxgen/runtime/consume"
 	"github.com/outboxgen/outboxgen/runtime/consume/kafka"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/inbox"
 )
 
@@ -68,7 +69,7 @@ func Run(stdin io.Reader, stdout, stderr io.Writer) error {
 	h := &handler{stdout: stdout}
 	for _, topic := range cfg.Topics {
 		for _, keyed := range []bool{true, false} {
-			consume.On(router, workload.EventType(topic, keyed), inbox.Tx(pool, "chaos", h.effect))
+			gen.On(router, workload.EventType(topic, keyed), inbox.Tx(pool, "chaos", h.effect))
 		}
 	}
 	dialer := net.Dialer{}

@@ -6,7 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 
-	outbox "github.com/outboxgen/outboxgen/runtime"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 )
 
 // Service is the name under which the relay is woken.
@@ -51,8 +51,8 @@ func (c Change) Validate() error {
 
 // EventType is the event of a topic; events without a key have a type of their
 // own.
-func EventType(topic string, keyed bool) outbox.EventType[Change] {
-	t := outbox.EventType[Change]{
+func EventType(topic string, keyed bool) *gen.EventType[Change] {
+	t := &gen.EventType[Change]{
 		Type: topic + ".changed.v1", Topic: topic, Source: Service, AggregateType: "chaos",
 		AggregateID: func(c *Change) (string, error) { return c.Key, nil },
 	}

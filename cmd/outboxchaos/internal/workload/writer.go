@@ -16,6 +16,7 @@ import (
 
 	"github.com/outboxgen/outboxgen/cmd/outboxchaos/internal/history"
 	outbox "github.com/outboxgen/outboxgen/runtime"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/testdata/service/events"
 )
 
@@ -427,7 +428,7 @@ func (w *Writer) performBatch(ctx context.Context, tx pgx.Tx, p *plan) error {
 	}
 	batch := &pgx.Batch{}
 	for _, e := range all {
-		if err := outbox.Queue(ctx, batch, insertRow, e); err != nil {
+		if err := gen.Queue(ctx, batch, insert, e); err != nil {
 			return err
 		}
 	}

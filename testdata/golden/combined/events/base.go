@@ -7,7 +7,9 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
-// Address: A postal address.
+// Address is part of the event schemas.
+//
+// A postal address.
 type Address struct {
 	Street  string       `json:"street"`
 	Zip     *string      `json:"zip,omitzero"`

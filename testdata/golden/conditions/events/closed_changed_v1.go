@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/rule"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
@@ -91,7 +91,7 @@ func (v *ClosedChangedV1) check(c *wire.Checker) {
 	wire.Rules(c, *v, func(e *wire.Encoder, v ClosedChangedV1) { v.encode(e) }, &closedChangedV1Rules)
 }
 
-var closedChangedV1Event = outbox.EventType[ClosedChangedV1]{
+var closedChangedV1Event = gen.EventType[ClosedChangedV1]{
 	Type:          "golden.closed.changed.v1",
 	Topic:         "golden.closed.changed.v1",
 	Source:        Service,
@@ -102,17 +102,17 @@ var closedChangedV1Event = outbox.EventType[ClosedChangedV1]{
 // InsertClosedChangedV1 inserts the event on tx: it is published if and only if
 // tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertClosedChangedV1(ctx context.Context, tx outbox.Transaction, data ClosedChangedV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, data, opts...)
+	return gen.Insert(ctx, tx, insertRows, data, opts...)
 }
 
 // QueueClosedChangedV1 adds the insert to a batch, to be sent in a transaction.
 func QueueClosedChangedV1(ctx context.Context, batch *pgx.Batch, data ClosedChangedV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, data, opts...)
+	return gen.Queue(ctx, batch, insertRows, data, opts...)
 }
 
-// OnClosedChangedV1 has r call handle for every event of this type.
-func OnClosedChangedV1(r *consume.Router, handle func(context.Context, outbox.Envelope[ClosedChangedV1]) error) {
-	consume.On(r, closedChangedV1Event, handle)
+// OnClosedChangedV1 registers handle for this event on a *consume.Router.
+func OnClosedChangedV1(r gen.Router, handle func(context.Context, outbox.Envelope[ClosedChangedV1]) error) {
+	gen.On(r, &closedChangedV1Event, handle)
 }
 
 // DecodeClosedChangedV1 reads a record, with its headers if it has no envelope.

@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/rule"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
@@ -69,7 +69,7 @@ func (v *OlderChangedV1) check(c *wire.Checker) {
 	wire.Rules(c, *v, func(e *wire.Encoder, v OlderChangedV1) { v.encode(e) }, &olderChangedV1Rules)
 }
 
-var olderChangedV1Event = outbox.EventType[OlderChangedV1]{
+var olderChangedV1Event = gen.EventType[OlderChangedV1]{
 	Type:          "golden.older.changed.v1",
 	Topic:         "golden.older.changed.v1",
 	Source:        Service,
@@ -80,17 +80,17 @@ var olderChangedV1Event = outbox.EventType[OlderChangedV1]{
 // InsertOlderChangedV1 inserts the event on tx: it is published if and only if
 // tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertOlderChangedV1(ctx context.Context, tx outbox.Transaction, data OlderChangedV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, data, opts...)
+	return gen.Insert(ctx, tx, insertRows, data, opts...)
 }
 
 // QueueOlderChangedV1 adds the insert to a batch, to be sent in a transaction.
 func QueueOlderChangedV1(ctx context.Context, batch *pgx.Batch, data OlderChangedV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, data, opts...)
+	return gen.Queue(ctx, batch, insertRows, data, opts...)
 }
 
-// OnOlderChangedV1 has r call handle for every event of this type.
-func OnOlderChangedV1(r *consume.Router, handle func(context.Context, outbox.Envelope[OlderChangedV1]) error) {
-	consume.On(r, olderChangedV1Event, handle)
+// OnOlderChangedV1 registers handle for this event on a *consume.Router.
+func OnOlderChangedV1(r gen.Router, handle func(context.Context, outbox.Envelope[OlderChangedV1]) error) {
+	gen.On(r, &olderChangedV1Event, handle)
 }
 
 // DecodeOlderChangedV1 reads a record, with its headers if it has no envelope.

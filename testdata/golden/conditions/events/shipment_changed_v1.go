@@ -9,7 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/rule"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
@@ -156,7 +156,7 @@ func (v *ShipmentChangedV1) encode(e *wire.Encoder) {
 func (v *ShipmentChangedV1) check(c *wire.Checker) {
 	c.Schema("schemas/shipment.yaml#", shipmentChangedV1Places...)
 	wire.Rules(c, v.ID, (*wire.Encoder).String, &shipmentChangedV1IDRules, "id")
-	wire.Enum(c, v.Status, v.Status.Valid(), `"packed", "shipped", "lost"`, "status")
+	wire.Enum(c, v.Status, `"packed", "shipped", "lost"`, "status")
 	if v.Weight != nil {
 		wire.Minimum(c, *v.Weight, 0, "weight")
 	}
@@ -188,7 +188,7 @@ func (v *ShipmentChangedV1) check(c *wire.Checker) {
 		wire.Rules(c, x, (*wire.Encoder).Any, &shipmentChangedV1AnythingRules, "anything")
 	}
 	if v.Level != nil {
-		wire.Enum(c, *v.Level, v.Level.Valid(), `"low", "high"`, "level")
+		wire.Enum(c, *v.Level, `"low", "high"`, "level")
 	}
 	if v.Grade != nil {
 		wire.Const(c, *v.Grade, 2, "grade")
@@ -203,7 +203,7 @@ func (v *ShipmentChangedV1) check(c *wire.Checker) {
 	wire.Rules(c, *v, func(e *wire.Encoder, v ShipmentChangedV1) { v.encode(e) }, &shipmentChangedV1Rules)
 }
 
-var shipmentChangedV1Event = outbox.EventType[ShipmentChangedV1]{
+var shipmentChangedV1Event = gen.EventType[ShipmentChangedV1]{
 	Type:          "golden.shipment.changed.v1",
 	Topic:         "golden.shipment.changed.v1",
 	Source:        Service,
@@ -214,18 +214,18 @@ var shipmentChangedV1Event = outbox.EventType[ShipmentChangedV1]{
 // InsertShipmentChangedV1 inserts the event on tx: it is published if and only
 // if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertShipmentChangedV1(ctx context.Context, tx outbox.Transaction, data ShipmentChangedV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, data, opts...)
+	return gen.Insert(ctx, tx, insertRows, data, opts...)
 }
 
 // QueueShipmentChangedV1 adds the insert to a batch, to be sent in a
 // transaction.
 func QueueShipmentChangedV1(ctx context.Context, batch *pgx.Batch, data ShipmentChangedV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, data, opts...)
+	return gen.Queue(ctx, batch, insertRows, data, opts...)
 }
 
-// OnShipmentChangedV1 has r call handle for every event of this type.
-func OnShipmentChangedV1(r *consume.Router, handle func(context.Context, outbox.Envelope[ShipmentChangedV1]) error) {
-	consume.On(r, shipmentChangedV1Event, handle)
+// OnShipmentChangedV1 registers handle for this event on a *consume.Router.
+func OnShipmentChangedV1(r gen.Router, handle func(context.Context, outbox.Envelope[ShipmentChangedV1]) error) {
+	gen.On(r, &shipmentChangedV1Event, handle)
 }
 
 // DecodeShipmentChangedV1 reads a record, with its headers if it has no

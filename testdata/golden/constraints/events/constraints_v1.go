@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/rule"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
@@ -226,13 +226,13 @@ func (v *ConstraintsV1) check(c *wire.Checker) {
 		}
 	}
 	if v.Level != nil {
-		wire.Enum(c, *v.Level, v.Level.Valid(), `1, 2, 3`, "level")
+		wire.Enum(c, *v.Level, `1, 2, 3`, "level")
 	}
 	if v.Colour != nil {
-		wire.Enum(c, *v.Colour, v.Colour.Valid(), "\"red\", \"green\", \"Grün\", \"\", \"1st\", \"re\\\"d\", \"two words\"", "colour")
+		wire.Enum(c, *v.Colour, "\"red\", \"green\", \"Grün\", \"\", \"1st\", \"re\\\"d\", \"two words\"", "colour")
 	}
 	for i, item := range v.Colours {
-		wire.Enum(c, item, item.Valid(), `"cyan", "magenta"`, "colours", i)
+		wire.Enum(c, item, `"cyan", "magenta"`, "colours", i)
 	}
 	if v.Mail != nil {
 		wire.Format(c, *v.Mail, "email", "mail")
@@ -262,7 +262,7 @@ func (v *ConstraintsV1) check(c *wire.Checker) {
 		wire.MaxLength(c, x, 3, "limited")
 	}
 	if v.Listed != nil {
-		wire.Enum(c, *v.Listed, v.Listed.Valid(), `"a", "b"`, "listed")
+		wire.Enum(c, *v.Listed, `"a", "b"`, "listed")
 	}
 	if x, ok := v.Maybe.Get(); ok {
 		wire.Const(c, x, "a", "maybe")
@@ -282,7 +282,7 @@ func (v *ConstraintsV1) check(c *wire.Checker) {
 	c.MaxProperties(n, 40)
 }
 
-var constraintsV1Event = outbox.EventType[ConstraintsV1]{
+var constraintsV1Event = gen.EventType[ConstraintsV1]{
 	Type:          "golden.constraints.v1",
 	Topic:         "golden.constraints.v1",
 	Source:        Service,
@@ -293,17 +293,17 @@ var constraintsV1Event = outbox.EventType[ConstraintsV1]{
 // InsertConstraintsV1 inserts the event on tx: it is published if and only if
 // tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertConstraintsV1(ctx context.Context, tx outbox.Transaction, data ConstraintsV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, data, opts...)
+	return gen.Insert(ctx, tx, insertRows, data, opts...)
 }
 
 // QueueConstraintsV1 adds the insert to a batch, to be sent in a transaction.
 func QueueConstraintsV1(ctx context.Context, batch *pgx.Batch, data ConstraintsV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, data, opts...)
+	return gen.Queue(ctx, batch, insertRows, data, opts...)
 }
 
-// OnConstraintsV1 has r call handle for every event of this type.
-func OnConstraintsV1(r *consume.Router, handle func(context.Context, outbox.Envelope[ConstraintsV1]) error) {
-	consume.On(r, constraintsV1Event, handle)
+// OnConstraintsV1 registers handle for this event on a *consume.Router.
+func OnConstraintsV1(r gen.Router, handle func(context.Context, outbox.Envelope[ConstraintsV1]) error) {
+	gen.On(r, &constraintsV1Event, handle)
 }
 
 // DecodeConstraintsV1 reads a record, with its headers if it has no envelope.

@@ -12,6 +12,7 @@ import (
 	"context"
 
 	outbox "github.com/outboxgen/outboxgen/runtime"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 	"github.com/outboxgen/outboxgen/testdata/golden/huleedu/events/outboxdb"
 )
@@ -19,7 +20,7 @@ import (
 // If the next line does not compile, this package and the outbox module that it
 // is built with do not fit. Install the outboxgen of the module's version and
 // generate again, or upgrade the module: go get github.com/outboxgen/outboxgen
-const _ = outbox.SupportsGenerator1
+const _ = gen.SupportsGenerator2
 
 // Service is the service that publishes these events: their source_service, and
 // the name under which the relay is woken.
@@ -28,43 +29,11 @@ const Service = "golden_service"
 // InsertAll inserts events of any types, in their order, in the transaction of
 // the business rows. outbox.With gives an event options of its own.
 func InsertAll(ctx context.Context, tx outbox.Transaction, events ...outbox.Event) error {
-	return outbox.InsertAll(ctx, tx, insertRows, events...)
+	return gen.InsertAll(ctx, tx, insertRows, events...)
 }
 
-// insertRows inserts rows with one statement of sqlc.
-func insertRows(ctx context.Context, db outbox.DBTX, rows []outbox.Row) (int64, error) {
-	q := outboxdb.New(db)
-	if len(rows) == 1 {
-		r := rows[0]
-		return q.InsertEvent(ctx, outboxdb.InsertEventParams{
-			ID:            r.ID,
-			AggregateType: r.AggregateType,
-			AggregateID:   r.AggregateID,
-			EventType:     r.EventType,
-			Topic:         r.Topic,
-			EventKey:      r.Key,
-			EventData:     r.Data,
-			Headers:       r.Headers,
-		})
-	}
-	var p outboxdb.InsertEventsParams
-	for _, r := range rows {
-		key := ""
-		if r.Key != nil {
-			key = *r.Key
-		}
-		p.IDs = append(p.IDs, r.ID)
-		p.AggregateTypes = append(p.AggregateTypes, r.AggregateType)
-		p.AggregateIDs = append(p.AggregateIDs, r.AggregateID)
-		p.EventTypes = append(p.EventTypes, r.EventType)
-		p.Topics = append(p.Topics, r.Topic)
-		p.Keyed = append(p.Keyed, r.Key != nil)
-		p.EventKeys = append(p.EventKeys, key)
-		p.EventData = append(p.EventData, r.Data)
-		p.Headers = append(p.Headers, r.Headers)
-	}
-	return q.InsertEvents(ctx, p)
-}
+// insertRows is the statements that sqlc has checked.
+var insertRows = gen.SQL{One: outboxdb.InsertEvent, Many: outboxdb.InsertEvents}
 
 // nullable reads a value or null.
 func nullable[T any](d *wire.Decoder, read func(*wire.Decoder) T) outbox.Nullable[T] {

@@ -10,7 +10,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -226,14 +226,14 @@ func (v *DefaultsV1) check(c *wire.Checker) {
 	if v.Version != nil {
 		wire.Const(c, *v.Version, 3, "version")
 	}
-	wire.Enum(c, v.Mode, v.Mode.Valid(), `"fast", "slow"`, "mode")
+	wire.Enum(c, v.Mode, `"fast", "slow"`, "mode")
 	if v.OtherMode != nil {
-		wire.Enum(c, *v.OtherMode, v.OtherMode.Valid(), `"fast", "slow"`, "other_mode")
+		wire.Enum(c, *v.OtherMode, `"fast", "slow"`, "other_mode")
 	}
 	c.In(v.Head.check, "head")
 }
 
-var defaultsV1Event = outbox.EventType[DefaultsV1]{
+var defaultsV1Event = gen.EventType[DefaultsV1]{
 	Type:          "golden.defaults.v1",
 	Topic:         "golden.defaults.v1",
 	Source:        Service,
@@ -244,17 +244,17 @@ var defaultsV1Event = outbox.EventType[DefaultsV1]{
 // InsertDefaultsV1 inserts the event on tx: it is published if and only if tx
 // commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertDefaultsV1(ctx context.Context, tx outbox.Transaction, data DefaultsV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, data, opts...)
+	return gen.Insert(ctx, tx, insertRows, data, opts...)
 }
 
 // QueueDefaultsV1 adds the insert to a batch, to be sent in a transaction.
 func QueueDefaultsV1(ctx context.Context, batch *pgx.Batch, data DefaultsV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, data, opts...)
+	return gen.Queue(ctx, batch, insertRows, data, opts...)
 }
 
-// OnDefaultsV1 has r call handle for every event of this type.
-func OnDefaultsV1(r *consume.Router, handle func(context.Context, outbox.Envelope[DefaultsV1]) error) {
-	consume.On(r, defaultsV1Event, handle)
+// OnDefaultsV1 registers handle for this event on a *consume.Router.
+func OnDefaultsV1(r gen.Router, handle func(context.Context, outbox.Envelope[DefaultsV1]) error) {
+	gen.On(r, &defaultsV1Event, handle)
 }
 
 // DecodeDefaultsV1 reads a record, with its headers if it has no envelope.

@@ -9,7 +9,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -64,10 +64,10 @@ func (v *BareV1) encode(e *wire.Encoder) {
 }
 
 func (v *BareV1) check(c *wire.Checker) {
-	wire.Enum(c.Schema("schemas/bare.yaml#"), v.Kind, v.Kind.Valid(), `"one", "two"`, "kind")
+	wire.Enum(c.Schema("schemas/bare.yaml#"), v.Kind, `"one", "two"`, "kind")
 }
 
-var bareV1Event = outbox.EventType[BareV1]{
+var bareV1Event = gen.EventType[BareV1]{
 	Type:          "golden.bare.v1",
 	Topic:         "golden.bare.v1",
 	Source:        Service,
@@ -80,17 +80,17 @@ var bareV1Event = outbox.EventType[BareV1]{
 // InsertBareV1 inserts the event on tx: it is published if and only if tx
 // commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertBareV1(ctx context.Context, tx outbox.Transaction, data BareV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, data, opts...)
+	return gen.Insert(ctx, tx, insertRows, data, opts...)
 }
 
 // QueueBareV1 adds the insert to a batch, to be sent in a transaction.
 func QueueBareV1(ctx context.Context, batch *pgx.Batch, data BareV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, data, opts...)
+	return gen.Queue(ctx, batch, insertRows, data, opts...)
 }
 
-// OnBareV1 has r call handle for every event of this type.
-func OnBareV1(r *consume.Router, handle func(context.Context, outbox.Envelope[BareV1]) error) {
-	consume.On(r, bareV1Event, handle)
+// OnBareV1 registers handle for this event on a *consume.Router.
+func OnBareV1(r gen.Router, handle func(context.Context, outbox.Envelope[BareV1]) error) {
+	gen.On(r, &bareV1Event, handle)
 }
 
 // DecodeBareV1 reads a record, with its headers if it has no envelope.

@@ -9,7 +9,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -64,10 +64,10 @@ func (v *CloudV1) encode(e *wire.Encoder) {
 }
 
 func (v *CloudV1) check(c *wire.Checker) {
-	wire.Enum(c.Schema("schemas/cloud.yaml#"), v.Kind, v.Kind.Valid(), `"one", "two"`, "kind")
+	wire.Enum(c.Schema("schemas/cloud.yaml#"), v.Kind, `"one", "two"`, "kind")
 }
 
-var cloudV1Event = outbox.EventType[CloudV1]{
+var cloudV1Event = gen.EventType[CloudV1]{
 	Type:          "golden.cloud.v1",
 	Topic:         "golden.cloud.v1",
 	Source:        Service,
@@ -87,17 +87,17 @@ var cloudV1Event = outbox.EventType[CloudV1]{
 // InsertCloudV1 inserts the event on tx: it is published if and only if tx
 // commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertCloudV1(ctx context.Context, tx outbox.Transaction, data CloudV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, data, opts...)
+	return gen.Insert(ctx, tx, insertRows, data, opts...)
 }
 
 // QueueCloudV1 adds the insert to a batch, to be sent in a transaction.
 func QueueCloudV1(ctx context.Context, batch *pgx.Batch, data CloudV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, data, opts...)
+	return gen.Queue(ctx, batch, insertRows, data, opts...)
 }
 
-// OnCloudV1 has r call handle for every event of this type.
-func OnCloudV1(r *consume.Router, handle func(context.Context, outbox.Envelope[CloudV1]) error) {
-	consume.On(r, cloudV1Event, handle)
+// OnCloudV1 registers handle for this event on a *consume.Router.
+func OnCloudV1(r gen.Router, handle func(context.Context, outbox.Envelope[CloudV1]) error) {
+	gen.On(r, &cloudV1Event, handle)
 }
 
 // DecodeCloudV1 reads a record, with its headers if it has no envelope.

@@ -10,7 +10,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -65,10 +65,10 @@ func (v *NestedKeyV1) encode(e *wire.Encoder) {
 }
 
 func (v *NestedKeyV1) check(c *wire.Checker) {
-	wire.Enum(c.Schema("schemas/nested.yaml#"), v.Kind, v.Kind.Valid(), `"one", "two"`, "kind")
+	wire.Enum(c.Schema("schemas/nested.yaml#"), v.Kind, `"one", "two"`, "kind")
 }
 
-var nestedKeyV1Event = outbox.EventType[NestedKeyV1]{
+var nestedKeyV1Event = gen.EventType[NestedKeyV1]{
 	Type:          "golden.nested.v1",
 	Topic:         "golden.nested.v1",
 	Source:        Service,
@@ -91,17 +91,17 @@ var nestedKeyV1Event = outbox.EventType[NestedKeyV1]{
 // InsertNestedKeyV1 inserts the event on tx: it is published if and only if tx
 // commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertNestedKeyV1(ctx context.Context, tx outbox.Transaction, data NestedKeyV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, data, opts...)
+	return gen.Insert(ctx, tx, insertRows, data, opts...)
 }
 
 // QueueNestedKeyV1 adds the insert to a batch, to be sent in a transaction.
 func QueueNestedKeyV1(ctx context.Context, batch *pgx.Batch, data NestedKeyV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, data, opts...)
+	return gen.Queue(ctx, batch, insertRows, data, opts...)
 }
 
-// OnNestedKeyV1 has r call handle for every event of this type.
-func OnNestedKeyV1(r *consume.Router, handle func(context.Context, outbox.Envelope[NestedKeyV1]) error) {
-	consume.On(r, nestedKeyV1Event, handle)
+// OnNestedKeyV1 registers handle for this event on a *consume.Router.
+func OnNestedKeyV1(r gen.Router, handle func(context.Context, outbox.Envelope[NestedKeyV1]) error) {
+	gen.On(r, &nestedKeyV1Event, handle)
 }
 
 // DecodeNestedKeyV1 reads a record, with its headers if it has no envelope.

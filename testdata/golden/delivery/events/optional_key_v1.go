@@ -9,7 +9,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -65,10 +65,10 @@ func (v *OptionalKeyV1) encode(e *wire.Encoder) {
 }
 
 func (v *OptionalKeyV1) check(c *wire.Checker) {
-	wire.Enum(c.Schema("schemas/optional.yaml#"), v.Kind, v.Kind.Valid(), `"one", "two"`, "kind")
+	wire.Enum(c.Schema("schemas/optional.yaml#"), v.Kind, `"one", "two"`, "kind")
 }
 
-var optionalKeyV1Event = outbox.EventType[OptionalKeyV1]{
+var optionalKeyV1Event = gen.EventType[OptionalKeyV1]{
 	Type:          "golden.optional.v1",
 	Topic:         "golden.topic",
 	Source:        Service,
@@ -86,17 +86,17 @@ var optionalKeyV1Event = outbox.EventType[OptionalKeyV1]{
 // InsertOptionalKeyV1 inserts the event on tx: it is published if and only if
 // tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertOptionalKeyV1(ctx context.Context, tx outbox.Transaction, data OptionalKeyV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, data, opts...)
+	return gen.Insert(ctx, tx, insertRows, data, opts...)
 }
 
 // QueueOptionalKeyV1 adds the insert to a batch, to be sent in a transaction.
 func QueueOptionalKeyV1(ctx context.Context, batch *pgx.Batch, data OptionalKeyV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, data, opts...)
+	return gen.Queue(ctx, batch, insertRows, data, opts...)
 }
 
-// OnOptionalKeyV1 has r call handle for every event of this type.
-func OnOptionalKeyV1(r *consume.Router, handle func(context.Context, outbox.Envelope[OptionalKeyV1]) error) {
-	consume.On(r, optionalKeyV1Event, handle)
+// OnOptionalKeyV1 registers handle for this event on a *consume.Router.
+func OnOptionalKeyV1(r gen.Router, handle func(context.Context, outbox.Envelope[OptionalKeyV1]) error) {
+	gen.On(r, &optionalKeyV1Event, handle)
 }
 
 // DecodeOptionalKeyV1 reads a record, with its headers if it has no envelope.

@@ -9,7 +9,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -64,10 +64,10 @@ func (v *UnkeyedV1) encode(e *wire.Encoder) {
 }
 
 func (v *UnkeyedV1) check(c *wire.Checker) {
-	wire.Enum(c.Schema("schemas/unkeyed.yaml#"), v.Kind, v.Kind.Valid(), `"one", "two"`, "kind")
+	wire.Enum(c.Schema("schemas/unkeyed.yaml#"), v.Kind, `"one", "two"`, "kind")
 }
 
-var unkeyedV1Event = outbox.EventType[UnkeyedV1]{
+var unkeyedV1Event = gen.EventType[UnkeyedV1]{
 	Type:          "golden.unkeyed.v1",
 	Topic:         "golden.unkeyed.v1",
 	Source:        Service,
@@ -80,17 +80,17 @@ var unkeyedV1Event = outbox.EventType[UnkeyedV1]{
 // InsertUnkeyedV1 inserts the event on tx: it is published if and only if tx
 // commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertUnkeyedV1(ctx context.Context, tx outbox.Transaction, data UnkeyedV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, data, opts...)
+	return gen.Insert(ctx, tx, insertRows, data, opts...)
 }
 
 // QueueUnkeyedV1 adds the insert to a batch, to be sent in a transaction.
 func QueueUnkeyedV1(ctx context.Context, batch *pgx.Batch, data UnkeyedV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, data, opts...)
+	return gen.Queue(ctx, batch, insertRows, data, opts...)
 }
 
-// OnUnkeyedV1 has r call handle for every event of this type.
-func OnUnkeyedV1(r *consume.Router, handle func(context.Context, outbox.Envelope[UnkeyedV1]) error) {
-	consume.On(r, unkeyedV1Event, handle)
+// OnUnkeyedV1 registers handle for this event on a *consume.Router.
+func OnUnkeyedV1(r gen.Router, handle func(context.Context, outbox.Envelope[UnkeyedV1]) error) {
+	gen.On(r, &unkeyedV1Event, handle)
 }
 
 // DecodeUnkeyedV1 reads a record, with its headers if it has no envelope.

@@ -9,7 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -57,7 +57,7 @@ func (v ContactGivenV1) check(c *wire.Checker) {
 	)
 }
 
-var contactGivenV1Event = outbox.EventType[ContactGivenV1]{
+var contactGivenV1Event = gen.EventType[ContactGivenV1]{
 	Type:          "golden.contact_given.v1",
 	Topic:         "golden.contact_given.v1",
 	Source:        Service,
@@ -76,17 +76,17 @@ var contactGivenV1Event = outbox.EventType[ContactGivenV1]{
 // InsertContactGivenV1 inserts the event on tx: it is published if and only if
 // tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertContactGivenV1(ctx context.Context, tx outbox.Transaction, data ContactGivenV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, data, opts...)
+	return gen.Insert(ctx, tx, insertRows, data, opts...)
 }
 
 // QueueContactGivenV1 adds the insert to a batch, to be sent in a transaction.
 func QueueContactGivenV1(ctx context.Context, batch *pgx.Batch, data ContactGivenV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, data, opts...)
+	return gen.Queue(ctx, batch, insertRows, data, opts...)
 }
 
-// OnContactGivenV1 has r call handle for every event of this type.
-func OnContactGivenV1(r *consume.Router, handle func(context.Context, outbox.Envelope[ContactGivenV1]) error) {
-	consume.On(r, contactGivenV1Event, handle)
+// OnContactGivenV1 registers handle for this event on a *consume.Router.
+func OnContactGivenV1(r gen.Router, handle func(context.Context, outbox.Envelope[ContactGivenV1]) error) {
+	gen.On(r, &contactGivenV1Event, handle)
 }
 
 // DecodeContactGivenV1 reads a record, with its headers if it has no envelope.

@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -31,7 +31,7 @@ func decodeParcelMovedV1(d *wire.Decoder) ParcelMovedV1 {
 	return ParcelMovedV1{Value: decodeMove(d)}
 }
 
-var parcelMovedV1Event = outbox.EventType[ParcelMovedV1]{
+var parcelMovedV1Event = gen.EventType[ParcelMovedV1]{
 	Type:          "golden.parcel_moved.v1",
 	Topic:         "golden.parcel_moved.v1",
 	Source:        Service,
@@ -50,17 +50,17 @@ var parcelMovedV1Event = outbox.EventType[ParcelMovedV1]{
 // InsertParcelMovedV1 inserts the event on tx: it is published if and only if
 // tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertParcelMovedV1(ctx context.Context, tx outbox.Transaction, data ParcelMovedV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, data, opts...)
+	return gen.Insert(ctx, tx, insertRows, data, opts...)
 }
 
 // QueueParcelMovedV1 adds the insert to a batch, to be sent in a transaction.
 func QueueParcelMovedV1(ctx context.Context, batch *pgx.Batch, data ParcelMovedV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, data, opts...)
+	return gen.Queue(ctx, batch, insertRows, data, opts...)
 }
 
-// OnParcelMovedV1 has r call handle for every event of this type.
-func OnParcelMovedV1(r *consume.Router, handle func(context.Context, outbox.Envelope[ParcelMovedV1]) error) {
-	consume.On(r, parcelMovedV1Event, handle)
+// OnParcelMovedV1 registers handle for this event on a *consume.Router.
+func OnParcelMovedV1(r gen.Router, handle func(context.Context, outbox.Envelope[ParcelMovedV1]) error) {
+	gen.On(r, &parcelMovedV1Event, handle)
 }
 
 // DecodeParcelMovedV1 reads a record, with its headers if it has no envelope.

@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -33,7 +33,7 @@ func decodeParcelReturnedV1(d *wire.Decoder) ParcelReturnedV1 {
 	return ParcelReturnedV1{Value: decodeMove(d)}
 }
 
-var parcelReturnedV1Event = outbox.EventType[ParcelReturnedV1]{
+var parcelReturnedV1Event = gen.EventType[ParcelReturnedV1]{
 	Type:          "golden.parcel_returned.v1",
 	Topic:         "golden.parcel_returned.v1",
 	Source:        Service,
@@ -52,18 +52,18 @@ var parcelReturnedV1Event = outbox.EventType[ParcelReturnedV1]{
 // InsertParcelReturnedV1 inserts the event on tx: it is published if and only
 // if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertParcelReturnedV1(ctx context.Context, tx outbox.Transaction, data ParcelReturnedV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, data, opts...)
+	return gen.Insert(ctx, tx, insertRows, data, opts...)
 }
 
 // QueueParcelReturnedV1 adds the insert to a batch, to be sent in a
 // transaction.
 func QueueParcelReturnedV1(ctx context.Context, batch *pgx.Batch, data ParcelReturnedV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, data, opts...)
+	return gen.Queue(ctx, batch, insertRows, data, opts...)
 }
 
-// OnParcelReturnedV1 has r call handle for every event of this type.
-func OnParcelReturnedV1(r *consume.Router, handle func(context.Context, outbox.Envelope[ParcelReturnedV1]) error) {
-	consume.On(r, parcelReturnedV1Event, handle)
+// OnParcelReturnedV1 registers handle for this event on a *consume.Router.
+func OnParcelReturnedV1(r gen.Router, handle func(context.Context, outbox.Envelope[ParcelReturnedV1]) error) {
+	gen.On(r, &parcelReturnedV1Event, handle)
 }
 
 // DecodeParcelReturnedV1 reads a record, with its headers if it has no

@@ -11,7 +11,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 	money "github.com/outboxgen/outboxgen/testdata/golden/formats/money"
 )
@@ -184,7 +184,7 @@ func (v *FormatsV1) check(c *wire.Checker) {
 	}
 }
 
-var formatsV1Event = outbox.EventType[FormatsV1]{
+var formatsV1Event = gen.EventType[FormatsV1]{
 	Type:          "golden.formats.v1",
 	Topic:         "golden.formats.v1",
 	Source:        Service,
@@ -195,17 +195,17 @@ var formatsV1Event = outbox.EventType[FormatsV1]{
 // InsertFormatsV1 inserts the event on tx: it is published if and only if tx
 // commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertFormatsV1(ctx context.Context, tx outbox.Transaction, data FormatsV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, data, opts...)
+	return gen.Insert(ctx, tx, insertRows, data, opts...)
 }
 
 // QueueFormatsV1 adds the insert to a batch, to be sent in a transaction.
 func QueueFormatsV1(ctx context.Context, batch *pgx.Batch, data FormatsV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, data, opts...)
+	return gen.Queue(ctx, batch, insertRows, data, opts...)
 }
 
-// OnFormatsV1 has r call handle for every event of this type.
-func OnFormatsV1(r *consume.Router, handle func(context.Context, outbox.Envelope[FormatsV1]) error) {
-	consume.On(r, formatsV1Event, handle)
+// OnFormatsV1 registers handle for this event on a *consume.Router.
+func OnFormatsV1(r gen.Router, handle func(context.Context, outbox.Envelope[FormatsV1]) error) {
+	gen.On(r, &formatsV1Event, handle)
 }
 
 // DecodeFormatsV1 reads a record, with its headers if it has no envelope.

@@ -9,7 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -146,7 +146,7 @@ func (v *AssessmentResultV1) check(c *wire.Checker) {
 	wire.CheckItems(c, v.EssayResults, (*EssayResult).check, "essay_results")
 }
 
-var assessmentResultV1Event = outbox.EventType[AssessmentResultV1]{
+var assessmentResultV1Event = gen.EventType[AssessmentResultV1]{
 	Type:          "huleedu.assessment.result.published.v1",
 	Topic:         "huleedu.assessment.result.published.v1",
 	Source:        Service,
@@ -158,18 +158,18 @@ var assessmentResultV1Event = outbox.EventType[AssessmentResultV1]{
 // InsertAssessmentResultV1 inserts the event on tx: it is published if and only
 // if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertAssessmentResultV1(ctx context.Context, tx outbox.Transaction, data AssessmentResultV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, data, opts...)
+	return gen.Insert(ctx, tx, insertRows, data, opts...)
 }
 
 // QueueAssessmentResultV1 adds the insert to a batch, to be sent in a
 // transaction.
 func QueueAssessmentResultV1(ctx context.Context, batch *pgx.Batch, data AssessmentResultV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, data, opts...)
+	return gen.Queue(ctx, batch, insertRows, data, opts...)
 }
 
-// OnAssessmentResultV1 has r call handle for every event of this type.
-func OnAssessmentResultV1(r *consume.Router, handle func(context.Context, outbox.Envelope[AssessmentResultV1]) error) {
-	consume.On(r, assessmentResultV1Event, handle)
+// OnAssessmentResultV1 registers handle for this event on a *consume.Router.
+func OnAssessmentResultV1(r gen.Router, handle func(context.Context, outbox.Envelope[AssessmentResultV1]) error) {
+	gen.On(r, &assessmentResultV1Event, handle)
 }
 
 // DecodeAssessmentResultV1 reads a record, with its headers if it has no
@@ -183,7 +183,7 @@ func (v AssessmentResultV1) NewRow(ctx context.Context, opts ...outbox.Option) (
 	return assessmentResultV1Event.NewRow(ctx, v, opts...)
 }
 
-// EssayResult: The grade of one essay and how sure it is.
+// EssayResult is the grade of one essay and how sure it is.
 type EssayResult struct {
 	// The essay.
 	EssayID string `json:"essay_id"`
@@ -283,11 +283,11 @@ func (v *EssayResult) check(c *wire.Checker) {
 	wire.Matches(c, v.LetterGrade, essayResultLetterGradePattern, "letter_grade")
 	wire.Minimum(c, v.ConfidenceScore, 0, "confidence_score")
 	wire.Maximum(c, v.ConfidenceScore, 1, "confidence_score")
-	wire.Enum(c, v.ConfidenceLabel, v.ConfidenceLabel.Valid(), `"HIGH", "MID", "LOW"`, "confidence_label")
+	wire.Enum(c, v.ConfidenceLabel, `"HIGH", "MID", "LOW"`, "confidence_label")
 	wire.ExclusiveMinimum(c, v.Rank, 0, "rank")
 }
 
-// ConfidenceLabel: How sure the grade is, in a word.
+// ConfidenceLabel is how sure the grade is, in a word.
 type ConfidenceLabel string
 
 // The values of ConfidenceLabel.

@@ -9,7 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -96,11 +96,11 @@ func (v *CJAssessmentCompletedV1) encode(e *wire.Encoder) {
 
 func (v *CJAssessmentCompletedV1) check(c *wire.Checker) {
 	c.Schema("cj_assessment_completed.v1.yaml#", cjAssessmentCompletedV1Places...)
-	wire.Enum(c, v.Status, v.Status.Valid(), `the 12 values that the schema lists`, "status")
+	wire.Enum(c, v.Status, `the 12 values that the schema lists`, "status")
 	c.In(v.SystemMetadata.check, "system_metadata")
 }
 
-var cjAssessmentCompletedV1Event = outbox.EventType[CJAssessmentCompletedV1]{
+var cjAssessmentCompletedV1Event = gen.EventType[CJAssessmentCompletedV1]{
 	Type:          "huleedu.cj_assessment.completed.v1",
 	Topic:         "huleedu.cj_assessment.completed.v1",
 	Source:        Service,
@@ -118,18 +118,19 @@ var cjAssessmentCompletedV1Event = outbox.EventType[CJAssessmentCompletedV1]{
 // InsertCJAssessmentCompletedV1 inserts the event on tx: it is published if and
 // only if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertCJAssessmentCompletedV1(ctx context.Context, tx outbox.Transaction, data CJAssessmentCompletedV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, data, opts...)
+	return gen.Insert(ctx, tx, insertRows, data, opts...)
 }
 
 // QueueCJAssessmentCompletedV1 adds the insert to a batch, to be sent in a
 // transaction.
 func QueueCJAssessmentCompletedV1(ctx context.Context, batch *pgx.Batch, data CJAssessmentCompletedV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, data, opts...)
+	return gen.Queue(ctx, batch, insertRows, data, opts...)
 }
 
-// OnCJAssessmentCompletedV1 has r call handle for every event of this type.
-func OnCJAssessmentCompletedV1(r *consume.Router, handle func(context.Context, outbox.Envelope[CJAssessmentCompletedV1]) error) {
-	consume.On(r, cjAssessmentCompletedV1Event, handle)
+// OnCJAssessmentCompletedV1 registers handle for this event on a
+// *consume.Router.
+func OnCJAssessmentCompletedV1(r gen.Router, handle func(context.Context, outbox.Envelope[CJAssessmentCompletedV1]) error) {
+	gen.On(r, &cjAssessmentCompletedV1Event, handle)
 }
 
 // DecodeCJAssessmentCompletedV1 reads a record, with its headers if it has no
@@ -143,7 +144,7 @@ func (v CJAssessmentCompletedV1) NewRow(ctx context.Context, opts ...outbox.Opti
 	return cjAssessmentCompletedV1Event.NewRow(ctx, v, opts...)
 }
 
-// ProcessingSummary: How the batch went. Services may add to it.
+// ProcessingSummary is how the batch went. Services may add to it.
 type ProcessingSummary struct {
 	// Essays in the batch.
 	TotalEssays *int64 `json:"total_essays,omitzero"`

@@ -9,7 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -88,11 +88,11 @@ func (v *CJAssessmentFailedV1) encode(e *wire.Encoder) {
 
 func (v *CJAssessmentFailedV1) check(c *wire.Checker) {
 	c.Schema("cj_assessment_failed.v1.yaml#", cjAssessmentFailedV1Places...)
-	wire.Enum(c, v.Status, v.Status.Valid(), `the 12 values that the schema lists`, "status")
+	wire.Enum(c, v.Status, `the 12 values that the schema lists`, "status")
 	c.In(v.SystemMetadata.check, "system_metadata")
 }
 
-var cjAssessmentFailedV1Event = outbox.EventType[CJAssessmentFailedV1]{
+var cjAssessmentFailedV1Event = gen.EventType[CJAssessmentFailedV1]{
 	Type:          "huleedu.cj_assessment.failed.v1",
 	Topic:         "huleedu.cj_assessment.failed.v1",
 	Source:        Service,
@@ -110,18 +110,18 @@ var cjAssessmentFailedV1Event = outbox.EventType[CJAssessmentFailedV1]{
 // InsertCJAssessmentFailedV1 inserts the event on tx: it is published if and
 // only if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertCJAssessmentFailedV1(ctx context.Context, tx outbox.Transaction, data CJAssessmentFailedV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, data, opts...)
+	return gen.Insert(ctx, tx, insertRows, data, opts...)
 }
 
 // QueueCJAssessmentFailedV1 adds the insert to a batch, to be sent in a
 // transaction.
 func QueueCJAssessmentFailedV1(ctx context.Context, batch *pgx.Batch, data CJAssessmentFailedV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, data, opts...)
+	return gen.Queue(ctx, batch, insertRows, data, opts...)
 }
 
-// OnCJAssessmentFailedV1 has r call handle for every event of this type.
-func OnCJAssessmentFailedV1(r *consume.Router, handle func(context.Context, outbox.Envelope[CJAssessmentFailedV1]) error) {
-	consume.On(r, cjAssessmentFailedV1Event, handle)
+// OnCJAssessmentFailedV1 registers handle for this event on a *consume.Router.
+func OnCJAssessmentFailedV1(r gen.Router, handle func(context.Context, outbox.Envelope[CJAssessmentFailedV1]) error) {
+	gen.On(r, &cjAssessmentFailedV1Event, handle)
 }
 
 // DecodeCJAssessmentFailedV1 reads a record, with its headers if it has no

@@ -9,7 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -123,7 +123,7 @@ func (v *CJAssessmentRequestedV1) encode(e *wire.Encoder) {
 func (v *CJAssessmentRequestedV1) check(c *wire.Checker) {
 	c.Schema("cj_assessment_requested.v1.yaml#", cjAssessmentRequestedV1Places...)
 	c.In(v.SystemMetadata.check, "system_metadata")
-	wire.Enum(c, v.CourseCode, v.CourseCode.Valid(), `"ENG5", "ENG6", "ENG7", "SV1", "SV2", "SV3"`, "course_code")
+	wire.Enum(c, v.CourseCode, `"ENG5", "ENG6", "ENG7", "SV1", "SV2", "SV3"`, "course_code")
 	if x, ok := v.LLMConfigOverrides.Get(); ok {
 		c.In(x.check, "llm_config_overrides")
 	}
@@ -132,7 +132,7 @@ func (v *CJAssessmentRequestedV1) check(c *wire.Checker) {
 	}
 }
 
-var cjAssessmentRequestedV1Event = outbox.EventType[CJAssessmentRequestedV1]{
+var cjAssessmentRequestedV1Event = gen.EventType[CJAssessmentRequestedV1]{
 	Type:          "huleedu.els.cj_assessment.requested.v1",
 	Topic:         "huleedu.els.cj_assessment.requested.v1",
 	Source:        Service,
@@ -150,18 +150,19 @@ var cjAssessmentRequestedV1Event = outbox.EventType[CJAssessmentRequestedV1]{
 // InsertCJAssessmentRequestedV1 inserts the event on tx: it is published if and
 // only if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertCJAssessmentRequestedV1(ctx context.Context, tx outbox.Transaction, data CJAssessmentRequestedV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, data, opts...)
+	return gen.Insert(ctx, tx, insertRows, data, opts...)
 }
 
 // QueueCJAssessmentRequestedV1 adds the insert to a batch, to be sent in a
 // transaction.
 func QueueCJAssessmentRequestedV1(ctx context.Context, batch *pgx.Batch, data CJAssessmentRequestedV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, data, opts...)
+	return gen.Queue(ctx, batch, insertRows, data, opts...)
 }
 
-// OnCJAssessmentRequestedV1 has r call handle for every event of this type.
-func OnCJAssessmentRequestedV1(r *consume.Router, handle func(context.Context, outbox.Envelope[CJAssessmentRequestedV1]) error) {
-	consume.On(r, cjAssessmentRequestedV1Event, handle)
+// OnCJAssessmentRequestedV1 registers handle for this event on a
+// *consume.Router.
+func OnCJAssessmentRequestedV1(r gen.Router, handle func(context.Context, outbox.Envelope[CJAssessmentRequestedV1]) error) {
+	gen.On(r, &cjAssessmentRequestedV1Event, handle)
 }
 
 // DecodeCJAssessmentRequestedV1 reads a record, with its headers if it has no
@@ -175,7 +176,9 @@ func (v CJAssessmentRequestedV1) NewRow(ctx context.Context, opts ...outbox.Opti
 	return cjAssessmentRequestedV1Event.NewRow(ctx, v, opts...)
 }
 
-// EssayForCJ: One essay to assess.
+// EssayForCJ is part of the event schemas.
+//
+// One essay to assess.
 type EssayForCJ struct {
 	// The essay.
 	EssayID string `json:"essay_id"`

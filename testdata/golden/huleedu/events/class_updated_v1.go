@@ -10,7 +10,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -91,12 +91,12 @@ func (v *ClassUpdatedV1) check(c *wire.Checker) {
 	wire.Const(c, v.Event, "class.updated", "event")
 	if x, ok := v.CourseCodes.Get(); ok {
 		for i, item := range x {
-			wire.Enum(c, item, item.Valid(), `"ENG5", "ENG6", "ENG7", "SV1", "SV2", "SV3"`, "course_codes", i)
+			wire.Enum(c, item, `"ENG5", "ENG6", "ENG7", "SV1", "SV2", "SV3"`, "course_codes", i)
 		}
 	}
 }
 
-var classUpdatedV1Event = outbox.EventType[ClassUpdatedV1]{
+var classUpdatedV1Event = gen.EventType[ClassUpdatedV1]{
 	Type:          "huleedu.class.updated.v1",
 	Topic:         "huleedu.class.updated.v1",
 	Source:        Service,
@@ -109,17 +109,17 @@ var classUpdatedV1Event = outbox.EventType[ClassUpdatedV1]{
 // InsertClassUpdatedV1 inserts the event on tx: it is published if and only if
 // tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertClassUpdatedV1(ctx context.Context, tx outbox.Transaction, data ClassUpdatedV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, data, opts...)
+	return gen.Insert(ctx, tx, insertRows, data, opts...)
 }
 
 // QueueClassUpdatedV1 adds the insert to a batch, to be sent in a transaction.
 func QueueClassUpdatedV1(ctx context.Context, batch *pgx.Batch, data ClassUpdatedV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, data, opts...)
+	return gen.Queue(ctx, batch, insertRows, data, opts...)
 }
 
-// OnClassUpdatedV1 has r call handle for every event of this type.
-func OnClassUpdatedV1(r *consume.Router, handle func(context.Context, outbox.Envelope[ClassUpdatedV1]) error) {
-	consume.On(r, classUpdatedV1Event, handle)
+// OnClassUpdatedV1 registers handle for this event on a *consume.Router.
+func OnClassUpdatedV1(r gen.Router, handle func(context.Context, outbox.Envelope[ClassUpdatedV1]) error) {
+	gen.On(r, &classUpdatedV1Event, handle)
 }
 
 // DecodeClassUpdatedV1 reads a record, with its headers if it has no envelope.

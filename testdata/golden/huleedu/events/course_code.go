@@ -3,8 +3,10 @@
 
 package events
 
-// CourseCode: A course in the Swedish curriculum, English (ENG) or Swedish
-// (SV), with its level.
+// CourseCode is part of the event schemas.
+//
+// A course in the Swedish curriculum, English (ENG) or Swedish (SV), with its
+// level.
 type CourseCode string
 
 // The values of CourseCode.

@@ -10,7 +10,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -111,7 +111,7 @@ func (v *EssayContentProvisionedV1) check(c *wire.Checker) {
 	wire.Const(c.Schema("essay_content_provisioned.v1.yaml#"), v.Event, "essay.content.provisioned", "event")
 }
 
-var essayContentProvisionedV1Event = outbox.EventType[EssayContentProvisionedV1]{
+var essayContentProvisionedV1Event = gen.EventType[EssayContentProvisionedV1]{
 	Type:          "huleedu.file.essay.content.provisioned.v1",
 	Topic:         "huleedu.file.essay.content.provisioned.v1",
 	Source:        Service,
@@ -125,18 +125,19 @@ var essayContentProvisionedV1Event = outbox.EventType[EssayContentProvisionedV1]
 // and only if tx commits. Data that breaks the schema is a
 // *outbox.ValidationError.
 func InsertEssayContentProvisionedV1(ctx context.Context, tx outbox.Transaction, data EssayContentProvisionedV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, data, opts...)
+	return gen.Insert(ctx, tx, insertRows, data, opts...)
 }
 
 // QueueEssayContentProvisionedV1 adds the insert to a batch, to be sent in a
 // transaction.
 func QueueEssayContentProvisionedV1(ctx context.Context, batch *pgx.Batch, data EssayContentProvisionedV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, data, opts...)
+	return gen.Queue(ctx, batch, insertRows, data, opts...)
 }
 
-// OnEssayContentProvisionedV1 has r call handle for every event of this type.
-func OnEssayContentProvisionedV1(r *consume.Router, handle func(context.Context, outbox.Envelope[EssayContentProvisionedV1]) error) {
-	consume.On(r, essayContentProvisionedV1Event, handle)
+// OnEssayContentProvisionedV1 registers handle for this event on a
+// *consume.Router.
+func OnEssayContentProvisionedV1(r gen.Router, handle func(context.Context, outbox.Envelope[EssayContentProvisionedV1]) error) {
+	gen.On(r, &essayContentProvisionedV1Event, handle)
 }
 
 // DecodeEssayContentProvisionedV1 reads a record, with its headers if it has no

@@ -8,8 +8,10 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
-// LLMConfig: Settings of the language model for one request; what is null stays
-// as the service has it.
+// LLMConfig is part of the event schemas.
+//
+// Settings of the language model for one request; what is null stays as the
+// service has it.
 type LLMConfig struct {
 	// The model to use.
 	ModelOverride outbox.Nullable[string] `json:"model_override,omitzero"`

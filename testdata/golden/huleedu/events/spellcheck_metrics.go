@@ -7,7 +7,7 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
-// SpellcheckMetrics: What the spelling check found in one essay.
+// SpellcheckMetrics is what the spelling check found in one essay.
 type SpellcheckMetrics struct {
 	// All corrections made.
 	TotalCorrections int64 `json:"total_corrections"`

@@ -9,7 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -84,10 +84,10 @@ func (v *SpellcheckPhaseCompletedV1) encode(e *wire.Encoder) {
 }
 
 func (v *SpellcheckPhaseCompletedV1) check(c *wire.Checker) {
-	wire.Enum(c.Schema("spellcheck_phase_completed.v1.yaml#"), v.Status, v.Status.Valid(), `"pending", "in_progress", "completed", "failed"`, "status")
+	wire.Enum(c.Schema("spellcheck_phase_completed.v1.yaml#"), v.Status, `"pending", "in_progress", "completed", "failed"`, "status")
 }
 
-var spellcheckPhaseCompletedV1Event = outbox.EventType[SpellcheckPhaseCompletedV1]{
+var spellcheckPhaseCompletedV1Event = gen.EventType[SpellcheckPhaseCompletedV1]{
 	Type:          "huleedu.batch.spellcheck.phase.completed.v1",
 	Topic:         "huleedu.batch.spellcheck.phase.completed.v1",
 	Source:        Service,
@@ -101,18 +101,19 @@ var spellcheckPhaseCompletedV1Event = outbox.EventType[SpellcheckPhaseCompletedV
 // and only if tx commits. Data that breaks the schema is a
 // *outbox.ValidationError.
 func InsertSpellcheckPhaseCompletedV1(ctx context.Context, tx outbox.Transaction, data SpellcheckPhaseCompletedV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, data, opts...)
+	return gen.Insert(ctx, tx, insertRows, data, opts...)
 }
 
 // QueueSpellcheckPhaseCompletedV1 adds the insert to a batch, to be sent in a
 // transaction.
 func QueueSpellcheckPhaseCompletedV1(ctx context.Context, batch *pgx.Batch, data SpellcheckPhaseCompletedV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, data, opts...)
+	return gen.Queue(ctx, batch, insertRows, data, opts...)
 }
 
-// OnSpellcheckPhaseCompletedV1 has r call handle for every event of this type.
-func OnSpellcheckPhaseCompletedV1(r *consume.Router, handle func(context.Context, outbox.Envelope[SpellcheckPhaseCompletedV1]) error) {
-	consume.On(r, spellcheckPhaseCompletedV1Event, handle)
+// OnSpellcheckPhaseCompletedV1 registers handle for this event on a
+// *consume.Router.
+func OnSpellcheckPhaseCompletedV1(r gen.Router, handle func(context.Context, outbox.Envelope[SpellcheckPhaseCompletedV1]) error) {
+	gen.On(r, &spellcheckPhaseCompletedV1Event, handle)
 }
 
 // DecodeSpellcheckPhaseCompletedV1 reads a record, with its headers if it has
@@ -126,7 +127,7 @@ func (v SpellcheckPhaseCompletedV1) NewRow(ctx context.Context, opts ...outbox.O
 	return spellcheckPhaseCompletedV1Event.NewRow(ctx, v, opts...)
 }
 
-// SpellcheckStatus: How the spelling check ended.
+// SpellcheckStatus is how the spelling check ended.
 type SpellcheckStatus string
 
 // The values of SpellcheckStatus.

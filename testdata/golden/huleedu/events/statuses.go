@@ -3,7 +3,7 @@
 
 package events
 
-// BatchStatus: Where a batch of essays stands.
+// BatchStatus is where a batch of essays stands.
 type BatchStatus string
 
 // The values of BatchStatus.
@@ -42,7 +42,7 @@ func (v BatchStatus) Valid() bool {
 	return false
 }
 
-// ProcessingStage: How far one step of processing has come.
+// ProcessingStage is how far one step of processing has come.
 type ProcessingStage string
 
 // The values of ProcessingStage.

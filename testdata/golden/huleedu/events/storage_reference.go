@@ -7,7 +7,7 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
-// StorageReference: Where the contents that belong to an entity are stored.
+// StorageReference is where the contents that belong to an entity are stored.
 type StorageReference struct {
 	// By type of content, where it is stored.
 	References StorageReferences `json:"references"`
@@ -37,7 +37,9 @@ func (v *StorageReference) encode(e *wire.Encoder) {
 	e.EndOpen(v.Unknown)
 }
 
-// StorageReferences: By type of content, where it is stored.
+// StorageReferences is part of the event schemas.
+//
+// By type of content, where it is stored.
 type StorageReferences struct {
 	// The essay as the student wrote it.
 	OriginalEssay map[string]string `json:"original_essay,omitzero"`

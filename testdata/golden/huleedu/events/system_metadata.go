@@ -10,8 +10,8 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
-// SystemMetadata: Where an entity stands in its processing, and what went wrong
-// if something did.
+// SystemMetadata is where an entity stands in its processing, and what went
+// wrong if something did.
 type SystemMetadata struct {
 	// The entity being processed.
 	EntityID string `json:"entity_id"`
@@ -104,7 +104,7 @@ func (v *SystemMetadata) encode(e *wire.Encoder) {
 func (v *SystemMetadata) check(c *wire.Checker) {
 	c.Schema("common/system_metadata.yaml#", systemMetadataPlaces...)
 	if x, ok := v.ProcessingStage.Get(); ok {
-		wire.Enum(c, x, x.Valid(), `"pending", "initialized", "processing", "completed", "failed", "cancelled"`, "processing_stage")
+		wire.Enum(c, x, `"pending", "initialized", "processing", "completed", "failed", "cancelled"`, "processing_stage")
 	}
 }
 

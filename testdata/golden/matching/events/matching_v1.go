@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -129,7 +129,7 @@ func (v *MatchingV1) check(c *wire.Checker) {
 	}
 }
 
-var matchingV1Event = outbox.EventType[MatchingV1]{
+var matchingV1Event = gen.EventType[MatchingV1]{
 	Type:          "golden.matching.v1",
 	Topic:         "golden.matching.v1",
 	Source:        Service,
@@ -140,17 +140,17 @@ var matchingV1Event = outbox.EventType[MatchingV1]{
 // InsertMatchingV1 inserts the event on tx: it is published if and only if tx
 // commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertMatchingV1(ctx context.Context, tx outbox.Transaction, data MatchingV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, data, opts...)
+	return gen.Insert(ctx, tx, insertRows, data, opts...)
 }
 
 // QueueMatchingV1 adds the insert to a batch, to be sent in a transaction.
 func QueueMatchingV1(ctx context.Context, batch *pgx.Batch, data MatchingV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, data, opts...)
+	return gen.Queue(ctx, batch, insertRows, data, opts...)
 }
 
-// OnMatchingV1 has r call handle for every event of this type.
-func OnMatchingV1(r *consume.Router, handle func(context.Context, outbox.Envelope[MatchingV1]) error) {
-	consume.On(r, matchingV1Event, handle)
+// OnMatchingV1 registers handle for this event on a *consume.Router.
+func OnMatchingV1(r gen.Router, handle func(context.Context, outbox.Envelope[MatchingV1]) error) {
+	gen.On(r, &matchingV1Event, handle)
 }
 
 // DecodeMatchingV1 reads a record, with its headers if it has no envelope.

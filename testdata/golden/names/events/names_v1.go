@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -183,14 +183,14 @@ func (v *NamesV1) encode(e *wire.Encoder) {
 func (v *NamesV1) check(c *wire.Checker) {
 	c.Schema("schemas/names.yaml#", namesV1Places...)
 	if v.Status != nil {
-		wire.Enum(c, *v.Status, v.Status.Valid(), `"a", "A", "a b", "a-b", "type"`, "status")
+		wire.Enum(c, *v.Status, `"a", "A", "a b", "a-b", "type"`, "status")
 	}
 	if v.StatusType != nil {
 		wire.Const(c, *v.StatusType, "x", "status_type")
 	}
 }
 
-var namesV1Event = outbox.EventType[NamesV1]{
+var namesV1Event = gen.EventType[NamesV1]{
 	Type:          "golden.names.v1",
 	Topic:         "golden.names.v1",
 	Source:        Service,
@@ -201,17 +201,17 @@ var namesV1Event = outbox.EventType[NamesV1]{
 // InsertNamesV1 inserts the event on tx: it is published if and only if tx
 // commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertNamesV1(ctx context.Context, tx outbox.Transaction, data NamesV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, data, opts...)
+	return gen.Insert(ctx, tx, insertRows, data, opts...)
 }
 
 // QueueNamesV1 adds the insert to a batch, to be sent in a transaction.
 func QueueNamesV1(ctx context.Context, batch *pgx.Batch, data NamesV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, data, opts...)
+	return gen.Queue(ctx, batch, insertRows, data, opts...)
 }
 
-// OnNamesV1 has r call handle for every event of this type.
-func OnNamesV1(r *consume.Router, handle func(context.Context, outbox.Envelope[NamesV1]) error) {
-	consume.On(r, namesV1Event, handle)
+// OnNamesV1 registers handle for this event on a *consume.Router.
+func OnNamesV1(r gen.Router, handle func(context.Context, outbox.Envelope[NamesV1]) error) {
+	gen.On(r, &namesV1Event, handle)
 }
 
 // DecodeNamesV1 reads a record, with its headers if it has no envelope.

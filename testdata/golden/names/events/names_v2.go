@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -47,7 +47,7 @@ func (v *NamesV2) encode(e *wire.Encoder) {
 	e.EndOpen(v.Unknown)
 }
 
-var namesV2Event = outbox.EventType[NamesV2]{
+var namesV2Event = gen.EventType[NamesV2]{
 	Type:          "golden.names.v2",
 	Topic:         "golden.names.v2",
 	Source:        Service,
@@ -58,17 +58,17 @@ var namesV2Event = outbox.EventType[NamesV2]{
 // InsertNamesV2 inserts the event on tx: it is published if and only if tx
 // commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertNamesV2(ctx context.Context, tx outbox.Transaction, data NamesV2, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, data, opts...)
+	return gen.Insert(ctx, tx, insertRows, data, opts...)
 }
 
 // QueueNamesV2 adds the insert to a batch, to be sent in a transaction.
 func QueueNamesV2(ctx context.Context, batch *pgx.Batch, data NamesV2, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, data, opts...)
+	return gen.Queue(ctx, batch, insertRows, data, opts...)
 }
 
-// OnNamesV2 has r call handle for every event of this type.
-func OnNamesV2(r *consume.Router, handle func(context.Context, outbox.Envelope[NamesV2]) error) {
-	consume.On(r, namesV2Event, handle)
+// OnNamesV2 registers handle for this event on a *consume.Router.
+func OnNamesV2(r gen.Router, handle func(context.Context, outbox.Envelope[NamesV2]) error) {
+	gen.On(r, &namesV2Event, handle)
 }
 
 // DecodeNamesV2 reads a record, with its headers if it has no envelope.

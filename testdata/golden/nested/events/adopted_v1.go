@@ -9,7 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -47,7 +47,7 @@ func (v *AdoptedV1) encode(e *wire.Encoder) {
 	e.EndOpen(v.Unknown)
 }
 
-var adoptedV1Event = outbox.EventType[AdoptedV1]{
+var adoptedV1Event = gen.EventType[AdoptedV1]{
 	Type:          "golden.adopted.v1",
 	Topic:         "golden.adopted.v1",
 	Source:        Service,
@@ -58,17 +58,17 @@ var adoptedV1Event = outbox.EventType[AdoptedV1]{
 // InsertAdoptedV1 inserts the event on tx: it is published if and only if tx
 // commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertAdoptedV1(ctx context.Context, tx outbox.Transaction, data AdoptedV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, data, opts...)
+	return gen.Insert(ctx, tx, insertRows, data, opts...)
 }
 
 // QueueAdoptedV1 adds the insert to a batch, to be sent in a transaction.
 func QueueAdoptedV1(ctx context.Context, batch *pgx.Batch, data AdoptedV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, data, opts...)
+	return gen.Queue(ctx, batch, insertRows, data, opts...)
 }
 
-// OnAdoptedV1 has r call handle for every event of this type.
-func OnAdoptedV1(r *consume.Router, handle func(context.Context, outbox.Envelope[AdoptedV1]) error) {
-	consume.On(r, adoptedV1Event, handle)
+// OnAdoptedV1 registers handle for this event on a *consume.Router.
+func OnAdoptedV1(r gen.Router, handle func(context.Context, outbox.Envelope[AdoptedV1]) error) {
+	gen.On(r, &adoptedV1Event, handle)
 }
 
 // DecodeAdoptedV1 reads a record, with its headers if it has no envelope.

@@ -9,7 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/rule"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
@@ -64,7 +64,7 @@ func (v *NestedV1) check(c *wire.Checker) {
 	}
 }
 
-var nestedV1Event = outbox.EventType[NestedV1]{
+var nestedV1Event = gen.EventType[NestedV1]{
 	Type:          "golden.nested.v1",
 	Topic:         "golden.nested.v1",
 	Source:        Service,
@@ -75,17 +75,17 @@ var nestedV1Event = outbox.EventType[NestedV1]{
 // InsertNestedV1 inserts the event on tx: it is published if and only if tx
 // commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertNestedV1(ctx context.Context, tx outbox.Transaction, data NestedV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, data, opts...)
+	return gen.Insert(ctx, tx, insertRows, data, opts...)
 }
 
 // QueueNestedV1 adds the insert to a batch, to be sent in a transaction.
 func QueueNestedV1(ctx context.Context, batch *pgx.Batch, data NestedV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, data, opts...)
+	return gen.Queue(ctx, batch, insertRows, data, opts...)
 }
 
-// OnNestedV1 has r call handle for every event of this type.
-func OnNestedV1(r *consume.Router, handle func(context.Context, outbox.Envelope[NestedV1]) error) {
-	consume.On(r, nestedV1Event, handle)
+// OnNestedV1 registers handle for this event on a *consume.Router.
+func OnNestedV1(r gen.Router, handle func(context.Context, outbox.Envelope[NestedV1]) error) {
+	gen.On(r, &nestedV1Event, handle)
 }
 
 // DecodeNestedV1 reads a record, with its headers if it has no envelope.

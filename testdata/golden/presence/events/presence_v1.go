@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -163,7 +163,7 @@ func (v *PresenceV1) check(c *wire.Checker) {
 	}
 }
 
-var presenceV1Event = outbox.EventType[PresenceV1]{
+var presenceV1Event = gen.EventType[PresenceV1]{
 	Type:          "golden.presence.v1",
 	Topic:         "golden.presence.v1",
 	Source:        Service,
@@ -174,17 +174,17 @@ var presenceV1Event = outbox.EventType[PresenceV1]{
 // InsertPresenceV1 inserts the event on tx: it is published if and only if tx
 // commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertPresenceV1(ctx context.Context, tx outbox.Transaction, data PresenceV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, data, opts...)
+	return gen.Insert(ctx, tx, insertRows, data, opts...)
 }
 
 // QueuePresenceV1 adds the insert to a batch, to be sent in a transaction.
 func QueuePresenceV1(ctx context.Context, batch *pgx.Batch, data PresenceV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, data, opts...)
+	return gen.Queue(ctx, batch, insertRows, data, opts...)
 }
 
-// OnPresenceV1 has r call handle for every event of this type.
-func OnPresenceV1(r *consume.Router, handle func(context.Context, outbox.Envelope[PresenceV1]) error) {
-	consume.On(r, presenceV1Event, handle)
+// OnPresenceV1 registers handle for this event on a *consume.Router.
+func OnPresenceV1(r gen.Router, handle func(context.Context, outbox.Envelope[PresenceV1]) error) {
+	gen.On(r, &presenceV1Event, handle)
 }
 
 // DecodePresenceV1 reads a record, with its headers if it has no envelope.
@@ -197,7 +197,7 @@ func (v PresenceV1) NewRow(ctx context.Context, opts ...outbox.Option) (outbox.R
 	return presenceV1Event.NewRow(ctx, v, opts...)
 }
 
-// Part: A part of the whole.
+// Part is a part of the whole.
 type Part struct {
 	Name    string       `json:"name"`
 	Unknown wire.Unknown `json:"-"`

@@ -9,7 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -120,7 +120,7 @@ func (v *RecursionV1) check(c *wire.Checker) {
 	}
 }
 
-var recursionV1Event = outbox.EventType[RecursionV1]{
+var recursionV1Event = gen.EventType[RecursionV1]{
 	Type:          "golden.recursion.v1",
 	Topic:         "golden.recursion.v1",
 	Source:        Service,
@@ -131,17 +131,17 @@ var recursionV1Event = outbox.EventType[RecursionV1]{
 // InsertRecursionV1 inserts the event on tx: it is published if and only if tx
 // commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertRecursionV1(ctx context.Context, tx outbox.Transaction, data RecursionV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, data, opts...)
+	return gen.Insert(ctx, tx, insertRows, data, opts...)
 }
 
 // QueueRecursionV1 adds the insert to a batch, to be sent in a transaction.
 func QueueRecursionV1(ctx context.Context, batch *pgx.Batch, data RecursionV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, data, opts...)
+	return gen.Queue(ctx, batch, insertRows, data, opts...)
 }
 
-// OnRecursionV1 has r call handle for every event of this type.
-func OnRecursionV1(r *consume.Router, handle func(context.Context, outbox.Envelope[RecursionV1]) error) {
-	consume.On(r, recursionV1Event, handle)
+// OnRecursionV1 registers handle for this event on a *consume.Router.
+func OnRecursionV1(r gen.Router, handle func(context.Context, outbox.Envelope[RecursionV1]) error) {
+	gen.On(r, &recursionV1Event, handle)
 }
 
 // DecodeRecursionV1 reads a record, with its headers if it has no envelope.
@@ -154,7 +154,7 @@ func (v RecursionV1) NewRow(ctx context.Context, opts ...outbox.Option) (outbox.
 	return recursionV1Event.NewRow(ctx, v, opts...)
 }
 
-// Tree: A tree without anything in it.
+// Tree is a tree without anything in it.
 type Tree []Tree
 
 func (v Tree) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }

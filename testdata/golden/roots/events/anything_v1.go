@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -28,7 +28,7 @@ func decodeAnythingV1(d *wire.Decoder) AnythingV1 {
 	return AnythingV1{Value: d.Any()}
 }
 
-var anythingV1Event = outbox.EventType[AnythingV1]{
+var anythingV1Event = gen.EventType[AnythingV1]{
 	Type:          "golden.roots.anything.v1",
 	Topic:         "golden.roots.anything.v1",
 	Source:        Service,
@@ -38,17 +38,17 @@ var anythingV1Event = outbox.EventType[AnythingV1]{
 // InsertAnythingV1 inserts the event on tx: it is published if and only if tx
 // commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertAnythingV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data AnythingV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueAnythingV1 adds the insert to a batch, to be sent in a transaction.
 func QueueAnythingV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data AnythingV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnAnythingV1 has r call handle for every event of this type.
-func OnAnythingV1(r *consume.Router, handle func(context.Context, outbox.Envelope[AnythingV1]) error) {
-	consume.On(r, anythingV1Event, handle)
+// OnAnythingV1 registers handle for this event on a *consume.Router.
+func OnAnythingV1(r gen.Router, handle func(context.Context, outbox.Envelope[AnythingV1]) error) {
+	gen.On(r, &anythingV1Event, handle)
 }
 
 // DecodeAnythingV1 reads a record, with its headers if it has no envelope.

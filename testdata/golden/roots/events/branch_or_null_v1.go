@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -45,7 +45,7 @@ func (v *BranchOrNullV1) check(c *wire.Checker) {
 	wire.MinLength(c.Schema("schemas/branch_or_null.yaml#/$defs/thing"), v.ID, 1, "id")
 }
 
-var branchOrNullV1Event = outbox.EventType[BranchOrNullV1]{
+var branchOrNullV1Event = gen.EventType[BranchOrNullV1]{
 	Type:          "golden.roots.branch_or_null.v1",
 	Topic:         "golden.roots.branch_or_null.v1",
 	Source:        Service,
@@ -56,17 +56,17 @@ var branchOrNullV1Event = outbox.EventType[BranchOrNullV1]{
 // InsertBranchOrNullV1 inserts the event on tx: it is published if and only if
 // tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertBranchOrNullV1(ctx context.Context, tx outbox.Transaction, data BranchOrNullV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, data, opts...)
+	return gen.Insert(ctx, tx, insertRows, data, opts...)
 }
 
 // QueueBranchOrNullV1 adds the insert to a batch, to be sent in a transaction.
 func QueueBranchOrNullV1(ctx context.Context, batch *pgx.Batch, data BranchOrNullV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, data, opts...)
+	return gen.Queue(ctx, batch, insertRows, data, opts...)
 }
 
-// OnBranchOrNullV1 has r call handle for every event of this type.
-func OnBranchOrNullV1(r *consume.Router, handle func(context.Context, outbox.Envelope[BranchOrNullV1]) error) {
-	consume.On(r, branchOrNullV1Event, handle)
+// OnBranchOrNullV1 registers handle for this event on a *consume.Router.
+func OnBranchOrNullV1(r gen.Router, handle func(context.Context, outbox.Envelope[BranchOrNullV1]) error) {
+	gen.On(r, &branchOrNullV1Event, handle)
 }
 
 // DecodeBranchOrNullV1 reads a record, with its headers if it has no envelope.

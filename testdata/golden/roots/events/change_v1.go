@@ -9,7 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -65,14 +65,14 @@ func (v *ChangeV1) encode(e *wire.Encoder) {
 func (v *ChangeV1) check(c *wire.Checker) {
 	c.Schema("schemas/change.yaml#", changeV1Places...)
 	wire.Const(c, v.Format, 2, 0)
-	wire.Enum(c, v.Operation, v.Operation.Valid(), `"insert", "update", "delete"`, 1)
+	wire.Enum(c, v.Operation, `"insert", "update", "delete"`, 1)
 	c.In(v.Row.check, 2)
 	for i, item := range v.Rest {
 		wire.MaxLength(c, item, 5, 3+i)
 	}
 }
 
-var changeV1Event = outbox.EventType[ChangeV1]{
+var changeV1Event = gen.EventType[ChangeV1]{
 	Type:          "golden.roots.change.v1",
 	Topic:         "golden.roots.change.v1",
 	Source:        Service,
@@ -84,17 +84,17 @@ var changeV1Event = outbox.EventType[ChangeV1]{
 // InsertChangeV1 inserts the event on tx: it is published if and only if tx
 // commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertChangeV1(ctx context.Context, tx outbox.Transaction, data ChangeV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, data, opts...)
+	return gen.Insert(ctx, tx, insertRows, data, opts...)
 }
 
 // QueueChangeV1 adds the insert to a batch, to be sent in a transaction.
 func QueueChangeV1(ctx context.Context, batch *pgx.Batch, data ChangeV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, data, opts...)
+	return gen.Queue(ctx, batch, insertRows, data, opts...)
 }
 
-// OnChangeV1 has r call handle for every event of this type.
-func OnChangeV1(r *consume.Router, handle func(context.Context, outbox.Envelope[ChangeV1]) error) {
-	consume.On(r, changeV1Event, handle)
+// OnChangeV1 registers handle for this event on a *consume.Router.
+func OnChangeV1(r gen.Router, handle func(context.Context, outbox.Envelope[ChangeV1]) error) {
+	gen.On(r, &changeV1Event, handle)
 }
 
 // DecodeChangeV1 reads a record, with its headers if it has no envelope.

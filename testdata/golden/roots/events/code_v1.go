@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -35,7 +35,7 @@ func (v CodeV1) check(c *wire.Checker) {
 	wire.Matches(c, v.Value, codeV1Pattern)
 }
 
-var codeV1Event = outbox.EventType[CodeV1]{
+var codeV1Event = gen.EventType[CodeV1]{
 	Type:          "golden.roots.code.v1",
 	Topic:         "golden.roots.code.v1",
 	Source:        Service,
@@ -48,17 +48,17 @@ var codeV1Event = outbox.EventType[CodeV1]{
 // InsertCodeV1 inserts the event on tx: it is published if and only if tx
 // commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertCodeV1(ctx context.Context, tx outbox.Transaction, data CodeV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, data, opts...)
+	return gen.Insert(ctx, tx, insertRows, data, opts...)
 }
 
 // QueueCodeV1 adds the insert to a batch, to be sent in a transaction.
 func QueueCodeV1(ctx context.Context, batch *pgx.Batch, data CodeV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, data, opts...)
+	return gen.Queue(ctx, batch, insertRows, data, opts...)
 }
 
-// OnCodeV1 has r call handle for every event of this type.
-func OnCodeV1(r *consume.Router, handle func(context.Context, outbox.Envelope[CodeV1]) error) {
-	consume.On(r, codeV1Event, handle)
+// OnCodeV1 registers handle for this event on a *consume.Router.
+func OnCodeV1(r gen.Router, handle func(context.Context, outbox.Envelope[CodeV1]) error) {
+	gen.On(r, &codeV1Event, handle)
 }
 
 // DecodeCodeV1 reads a record, with its headers if it has no envelope.

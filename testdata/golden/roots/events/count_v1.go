@@ -9,7 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -27,7 +27,7 @@ func decodeCountV1(d *wire.Decoder) CountV1 {
 	return CountV1{Value: d.Uint()}
 }
 
-var countV1Event = outbox.EventType[CountV1]{
+var countV1Event = gen.EventType[CountV1]{
 	Type:          "golden.roots.count.v1",
 	Topic:         "golden.roots.count.v1",
 	Source:        Service,
@@ -38,17 +38,17 @@ var countV1Event = outbox.EventType[CountV1]{
 // InsertCountV1 inserts the event on tx: it is published if and only if tx
 // commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertCountV1(ctx context.Context, tx outbox.Transaction, data CountV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, data, opts...)
+	return gen.Insert(ctx, tx, insertRows, data, opts...)
 }
 
 // QueueCountV1 adds the insert to a batch, to be sent in a transaction.
 func QueueCountV1(ctx context.Context, batch *pgx.Batch, data CountV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, data, opts...)
+	return gen.Queue(ctx, batch, insertRows, data, opts...)
 }
 
-// OnCountV1 has r call handle for every event of this type.
-func OnCountV1(r *consume.Router, handle func(context.Context, outbox.Envelope[CountV1]) error) {
-	consume.On(r, countV1Event, handle)
+// OnCountV1 registers handle for this event on a *consume.Router.
+func OnCountV1(r gen.Router, handle func(context.Context, outbox.Envelope[CountV1]) error) {
+	gen.On(r, &countV1Event, handle)
 }
 
 // DecodeCountV1 reads a record, with its headers if it has no envelope.

@@ -10,7 +10,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -43,7 +43,7 @@ func (v DeepV1) check(c *wire.Checker) {
 	}
 }
 
-var deepV1Event = outbox.EventType[DeepV1]{
+var deepV1Event = gen.EventType[DeepV1]{
 	Type:          "golden.roots.deep.v1",
 	Topic:         "golden.roots.deep.v1",
 	Source:        Service,
@@ -66,17 +66,17 @@ var deepV1Event = outbox.EventType[DeepV1]{
 // InsertDeepV1 inserts the event on tx: it is published if and only if tx
 // commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertDeepV1(ctx context.Context, tx outbox.Transaction, data DeepV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, data, opts...)
+	return gen.Insert(ctx, tx, insertRows, data, opts...)
 }
 
 // QueueDeepV1 adds the insert to a batch, to be sent in a transaction.
 func QueueDeepV1(ctx context.Context, batch *pgx.Batch, data DeepV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, data, opts...)
+	return gen.Queue(ctx, batch, insertRows, data, opts...)
 }
 
-// OnDeepV1 has r call handle for every event of this type.
-func OnDeepV1(r *consume.Router, handle func(context.Context, outbox.Envelope[DeepV1]) error) {
-	consume.On(r, deepV1Event, handle)
+// OnDeepV1 registers handle for this event on a *consume.Router.
+func OnDeepV1(r gen.Router, handle func(context.Context, outbox.Envelope[DeepV1]) error) {
+	gen.On(r, &deepV1Event, handle)
 }
 
 // DecodeDeepV1 reads a record, with its headers if it has no envelope.

@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -30,7 +30,7 @@ func (v FixedV1) check(c *wire.Checker) {
 	wire.Const(c.Schema("schemas/fixed.yaml#"), v.Value, "ping")
 }
 
-var fixedV1Event = outbox.EventType[FixedV1]{
+var fixedV1Event = gen.EventType[FixedV1]{
 	Type:          "golden.roots.fixed.v1",
 	Topic:         "golden.roots.fixed.v1",
 	Source:        Service,
@@ -40,17 +40,17 @@ var fixedV1Event = outbox.EventType[FixedV1]{
 // InsertFixedV1 inserts the event on tx: it is published if and only if tx
 // commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertFixedV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data FixedV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueFixedV1 adds the insert to a batch, to be sent in a transaction.
 func QueueFixedV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data FixedV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnFixedV1 has r call handle for every event of this type.
-func OnFixedV1(r *consume.Router, handle func(context.Context, outbox.Envelope[FixedV1]) error) {
-	consume.On(r, fixedV1Event, handle)
+// OnFixedV1 registers handle for this event on a *consume.Router.
+func OnFixedV1(r gen.Router, handle func(context.Context, outbox.Envelope[FixedV1]) error) {
+	gen.On(r, &fixedV1Event, handle)
 }
 
 // DecodeFixedV1 reads a record, with its headers if it has no envelope.

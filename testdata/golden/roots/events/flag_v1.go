@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -26,7 +26,7 @@ func decodeFlagV1(d *wire.Decoder) FlagV1 {
 	return FlagV1{Value: d.Bool()}
 }
 
-var flagV1Event = outbox.EventType[FlagV1]{
+var flagV1Event = gen.EventType[FlagV1]{
 	Type:          "golden.roots.flag.v1",
 	Topic:         "golden.roots.flag.v1",
 	Source:        Service,
@@ -36,17 +36,17 @@ var flagV1Event = outbox.EventType[FlagV1]{
 // InsertFlagV1 inserts the event on tx: it is published if and only if tx
 // commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertFlagV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data FlagV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueFlagV1 adds the insert to a batch, to be sent in a transaction.
 func QueueFlagV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data FlagV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnFlagV1 has r call handle for every event of this type.
-func OnFlagV1(r *consume.Router, handle func(context.Context, outbox.Envelope[FlagV1]) error) {
-	consume.On(r, flagV1Event, handle)
+// OnFlagV1 registers handle for this event on a *consume.Router.
+func OnFlagV1(r gen.Router, handle func(context.Context, outbox.Envelope[FlagV1]) error) {
+	gen.On(r, &flagV1Event, handle)
 }
 
 // DecodeFlagV1 reads a record, with its headers if it has no envelope.

@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -29,10 +29,10 @@ func decodeGradedV1(d *wire.Decoder) GradedV1 {
 }
 
 func (v GradedV1) check(c *wire.Checker) {
-	wire.Enum(c.Schema("schemas/shared.lib.yaml#/$defs/level"), v.Value, v.Value.Valid(), `"good", "bad"`)
+	wire.Enum(c.Schema("schemas/shared.lib.yaml#/$defs/level"), v.Value, `"good", "bad"`)
 }
 
-var gradedV1Event = outbox.EventType[GradedV1]{
+var gradedV1Event = gen.EventType[GradedV1]{
 	Type:          "golden.roots.graded.v1",
 	Topic:         "golden.roots.graded.v1",
 	Source:        Service,
@@ -43,17 +43,17 @@ var gradedV1Event = outbox.EventType[GradedV1]{
 // InsertGradedV1 inserts the event on tx: it is published if and only if tx
 // commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertGradedV1(ctx context.Context, tx outbox.Transaction, data GradedV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, data, opts...)
+	return gen.Insert(ctx, tx, insertRows, data, opts...)
 }
 
 // QueueGradedV1 adds the insert to a batch, to be sent in a transaction.
 func QueueGradedV1(ctx context.Context, batch *pgx.Batch, data GradedV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, data, opts...)
+	return gen.Queue(ctx, batch, insertRows, data, opts...)
 }
 
-// OnGradedV1 has r call handle for every event of this type.
-func OnGradedV1(r *consume.Router, handle func(context.Context, outbox.Envelope[GradedV1]) error) {
-	consume.On(r, gradedV1Event, handle)
+// OnGradedV1 registers handle for this event on a *consume.Router.
+func OnGradedV1(r gen.Router, handle func(context.Context, outbox.Envelope[GradedV1]) error) {
+	gen.On(r, &gradedV1Event, handle)
 }
 
 // DecodeGradedV1 reads a record, with its headers if it has no envelope.
@@ -66,7 +66,7 @@ func (v GradedV1) NewRow(ctx context.Context, opts ...outbox.Option) (outbox.Row
 	return gradedV1Event.NewRow(ctx, v, opts...)
 }
 
-// Grade: How good it is.
+// Grade is how good it is.
 type Grade string
 
 // The values of Grade.

@@ -9,7 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/rule"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
@@ -32,7 +32,7 @@ func (v HugeV1) check(c *wire.Checker) {
 	wire.Rules(c, v.Value, (*wire.Encoder).BigInt, &hugeV1Rules)
 }
 
-var hugeV1Event = outbox.EventType[HugeV1]{
+var hugeV1Event = gen.EventType[HugeV1]{
 	Type:          "golden.roots.huge.v1",
 	Topic:         "golden.roots.huge.v1",
 	Source:        Service,
@@ -42,17 +42,17 @@ var hugeV1Event = outbox.EventType[HugeV1]{
 // InsertHugeV1 inserts the event on tx: it is published if and only if tx
 // commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertHugeV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data HugeV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueHugeV1 adds the insert to a batch, to be sent in a transaction.
 func QueueHugeV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data HugeV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnHugeV1 has r call handle for every event of this type.
-func OnHugeV1(r *consume.Router, handle func(context.Context, outbox.Envelope[HugeV1]) error) {
-	consume.On(r, hugeV1Event, handle)
+// OnHugeV1 registers handle for this event on a *consume.Router.
+func OnHugeV1(r gen.Router, handle func(context.Context, outbox.Envelope[HugeV1]) error) {
+	gen.On(r, &hugeV1Event, handle)
 }
 
 // DecodeHugeV1 reads a record, with its headers if it has no envelope.

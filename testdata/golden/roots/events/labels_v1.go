@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -48,7 +48,7 @@ func (v *LabelsV1) check(c *wire.Checker) {
 	c.MaxProperties(n, 4)
 }
 
-var labelsV1Event = outbox.EventType[LabelsV1]{
+var labelsV1Event = gen.EventType[LabelsV1]{
 	Type:          "golden.roots.labels.v1",
 	Topic:         "golden.roots.labels.v1",
 	Source:        Service,
@@ -58,17 +58,17 @@ var labelsV1Event = outbox.EventType[LabelsV1]{
 // InsertLabelsV1 inserts the event on tx: it is published if and only if tx
 // commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertLabelsV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data LabelsV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueLabelsV1 adds the insert to a batch, to be sent in a transaction.
 func QueueLabelsV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data LabelsV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnLabelsV1 has r call handle for every event of this type.
-func OnLabelsV1(r *consume.Router, handle func(context.Context, outbox.Envelope[LabelsV1]) error) {
-	consume.On(r, labelsV1Event, handle)
+// OnLabelsV1 registers handle for this event on a *consume.Router.
+func OnLabelsV1(r gen.Router, handle func(context.Context, outbox.Envelope[LabelsV1]) error) {
+	gen.On(r, &labelsV1Event, handle)
 }
 
 // DecodeLabelsV1 reads a record, with its headers if it has no envelope.

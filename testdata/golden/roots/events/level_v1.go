@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -29,10 +29,10 @@ func decodeLevelV1(d *wire.Decoder) LevelV1 {
 }
 
 func (v LevelV1) check(c *wire.Checker) {
-	wire.Enum(c.Schema("schemas/level.yaml#"), v.Value, v.Value.Valid(), `"low", "high"`)
+	wire.Enum(c.Schema("schemas/level.yaml#"), v.Value, `"low", "high"`)
 }
 
-var levelV1Event = outbox.EventType[LevelV1]{
+var levelV1Event = gen.EventType[LevelV1]{
 	Type:          "golden.roots.level.v1",
 	Topic:         "golden.roots.level.v1",
 	Source:        Service,
@@ -43,17 +43,17 @@ var levelV1Event = outbox.EventType[LevelV1]{
 // InsertLevelV1 inserts the event on tx: it is published if and only if tx
 // commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertLevelV1(ctx context.Context, tx outbox.Transaction, data LevelV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, data, opts...)
+	return gen.Insert(ctx, tx, insertRows, data, opts...)
 }
 
 // QueueLevelV1 adds the insert to a batch, to be sent in a transaction.
 func QueueLevelV1(ctx context.Context, batch *pgx.Batch, data LevelV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, data, opts...)
+	return gen.Queue(ctx, batch, insertRows, data, opts...)
 }
 
-// OnLevelV1 has r call handle for every event of this type.
-func OnLevelV1(r *consume.Router, handle func(context.Context, outbox.Envelope[LevelV1]) error) {
-	consume.On(r, levelV1Event, handle)
+// OnLevelV1 registers handle for this event on a *consume.Router.
+func OnLevelV1(r gen.Router, handle func(context.Context, outbox.Envelope[LevelV1]) error) {
+	gen.On(r, &levelV1Event, handle)
 }
 
 // DecodeLevelV1 reads a record, with its headers if it has no envelope.

@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -39,7 +39,7 @@ func (v LinesV1) check(c *wire.Checker) {
 	wire.CheckItems(c, v.Value, (*LinesV1Item).check)
 }
 
-var linesV1Event = outbox.EventType[LinesV1]{
+var linesV1Event = gen.EventType[LinesV1]{
 	Type:          "golden.roots.lines.v1",
 	Topic:         "golden.roots.lines.v1",
 	Source:        Service,
@@ -56,17 +56,17 @@ var linesV1Event = outbox.EventType[LinesV1]{
 // InsertLinesV1 inserts the event on tx: it is published if and only if tx
 // commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertLinesV1(ctx context.Context, tx outbox.Transaction, data LinesV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, data, opts...)
+	return gen.Insert(ctx, tx, insertRows, data, opts...)
 }
 
 // QueueLinesV1 adds the insert to a batch, to be sent in a transaction.
 func QueueLinesV1(ctx context.Context, batch *pgx.Batch, data LinesV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, data, opts...)
+	return gen.Queue(ctx, batch, insertRows, data, opts...)
 }
 
-// OnLinesV1 has r call handle for every event of this type.
-func OnLinesV1(r *consume.Router, handle func(context.Context, outbox.Envelope[LinesV1]) error) {
-	consume.On(r, linesV1Event, handle)
+// OnLinesV1 registers handle for this event on a *consume.Router.
+func OnLinesV1(r gen.Router, handle func(context.Context, outbox.Envelope[LinesV1]) error) {
+	gen.On(r, &linesV1Event, handle)
 }
 
 // DecodeLinesV1 reads a record, with its headers if it has no envelope.

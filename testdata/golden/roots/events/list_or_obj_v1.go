@@ -10,7 +10,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -30,7 +30,7 @@ func decodeListOrObjV1(d *wire.Decoder) ListOrObjV1 {
 	return ListOrObjV1{Value: decodeListOrObjV1Value(d)}
 }
 
-var listOrObjV1Event = outbox.EventType[ListOrObjV1]{
+var listOrObjV1Event = gen.EventType[ListOrObjV1]{
 	Type:          "golden.roots.listorobj.v1",
 	Topic:         "golden.roots.listorobj.v1",
 	Source:        Service,
@@ -52,17 +52,17 @@ var listOrObjV1Event = outbox.EventType[ListOrObjV1]{
 // InsertListOrObjV1 inserts the event on tx: it is published if and only if tx
 // commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertListOrObjV1(ctx context.Context, tx outbox.Transaction, data ListOrObjV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, data, opts...)
+	return gen.Insert(ctx, tx, insertRows, data, opts...)
 }
 
 // QueueListOrObjV1 adds the insert to a batch, to be sent in a transaction.
 func QueueListOrObjV1(ctx context.Context, batch *pgx.Batch, data ListOrObjV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, data, opts...)
+	return gen.Queue(ctx, batch, insertRows, data, opts...)
 }
 
-// OnListOrObjV1 has r call handle for every event of this type.
-func OnListOrObjV1(r *consume.Router, handle func(context.Context, outbox.Envelope[ListOrObjV1]) error) {
-	consume.On(r, listOrObjV1Event, handle)
+// OnListOrObjV1 registers handle for this event on a *consume.Router.
+func OnListOrObjV1(r gen.Router, handle func(context.Context, outbox.Envelope[ListOrObjV1]) error) {
+	gen.On(r, &listOrObjV1Event, handle)
 }
 
 // DecodeListOrObjV1 reads a record, with its headers if it has no envelope.

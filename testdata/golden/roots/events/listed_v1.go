@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -27,10 +27,10 @@ func decodeListedV1(d *wire.Decoder) ListedV1 {
 }
 
 func (v ListedV1) check(c *wire.Checker) {
-	wire.JSONEnum(c.Schema("schemas/listed.yaml#"), v.Value, v.Value.Valid(), `{"a":1}, {"a":2}`)
+	wire.JSONEnum(c.Schema("schemas/listed.yaml#"), v.Value, `{"a":1}, {"a":2}`)
 }
 
-var listedV1Event = outbox.EventType[ListedV1]{
+var listedV1Event = gen.EventType[ListedV1]{
 	Type:          "golden.roots.listed.v1",
 	Topic:         "golden.roots.listed.v1",
 	Source:        Service,
@@ -40,17 +40,17 @@ var listedV1Event = outbox.EventType[ListedV1]{
 // InsertListedV1 inserts the event on tx: it is published if and only if tx
 // commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertListedV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data ListedV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueListedV1 adds the insert to a batch, to be sent in a transaction.
 func QueueListedV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data ListedV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnListedV1 has r call handle for every event of this type.
-func OnListedV1(r *consume.Router, handle func(context.Context, outbox.Envelope[ListedV1]) error) {
-	consume.On(r, listedV1Event, handle)
+// OnListedV1 registers handle for this event on a *consume.Router.
+func OnListedV1(r gen.Router, handle func(context.Context, outbox.Envelope[ListedV1]) error) {
+	gen.On(r, &listedV1Event, handle)
 }
 
 // DecodeListedV1 reads a record, with its headers if it has no envelope.

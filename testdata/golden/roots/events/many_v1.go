@@ -10,7 +10,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -57,7 +57,7 @@ func (v *ManyV1) check(c *wire.Checker) {
 	c.Schema("schemas/many.yaml#").MinItems(len(v.Items), 2, "items")
 }
 
-var manyV1Event = outbox.EventType[ManyV1]{
+var manyV1Event = gen.EventType[ManyV1]{
 	Type:          "golden.roots.many.v1",
 	Topic:         "golden.roots.many.v1",
 	Source:        Service,
@@ -92,17 +92,17 @@ var manyV1Event = outbox.EventType[ManyV1]{
 // InsertManyV1 inserts the event on tx: it is published if and only if tx
 // commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertManyV1(ctx context.Context, tx outbox.Transaction, data ManyV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, data, opts...)
+	return gen.Insert(ctx, tx, insertRows, data, opts...)
 }
 
 // QueueManyV1 adds the insert to a batch, to be sent in a transaction.
 func QueueManyV1(ctx context.Context, batch *pgx.Batch, data ManyV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, data, opts...)
+	return gen.Queue(ctx, batch, insertRows, data, opts...)
 }
 
-// OnManyV1 has r call handle for every event of this type.
-func OnManyV1(r *consume.Router, handle func(context.Context, outbox.Envelope[ManyV1]) error) {
-	consume.On(r, manyV1Event, handle)
+// OnManyV1 registers handle for this event on a *consume.Router.
+func OnManyV1(r gen.Router, handle func(context.Context, outbox.Envelope[ManyV1]) error) {
+	gen.On(r, &manyV1Event, handle)
 }
 
 // DecodeManyV1 reads a record, with its headers if it has no envelope.

@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -36,7 +36,7 @@ func (v MaybeCountV1) check(c *wire.Checker) {
 	}
 }
 
-var maybeCountV1Event = outbox.EventType[MaybeCountV1]{
+var maybeCountV1Event = gen.EventType[MaybeCountV1]{
 	Type:          "golden.roots.maybe_count.v1",
 	Topic:         "golden.roots.maybe_count.v1",
 	Source:        Service,
@@ -47,17 +47,17 @@ var maybeCountV1Event = outbox.EventType[MaybeCountV1]{
 // InsertMaybeCountV1 inserts the event on tx: it is published if and only if tx
 // commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertMaybeCountV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data MaybeCountV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueMaybeCountV1 adds the insert to a batch, to be sent in a transaction.
 func QueueMaybeCountV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data MaybeCountV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnMaybeCountV1 has r call handle for every event of this type.
-func OnMaybeCountV1(r *consume.Router, handle func(context.Context, outbox.Envelope[MaybeCountV1]) error) {
-	consume.On(r, maybeCountV1Event, handle)
+// OnMaybeCountV1 registers handle for this event on a *consume.Router.
+func OnMaybeCountV1(r gen.Router, handle func(context.Context, outbox.Envelope[MaybeCountV1]) error) {
+	gen.On(r, &maybeCountV1Event, handle)
 }
 
 // DecodeMaybeCountV1 reads a record, with its headers if it has no envelope.

@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -44,7 +44,7 @@ func (v MaybeListV1) check(c *wire.Checker) {
 	}
 }
 
-var maybeListV1Event = outbox.EventType[MaybeListV1]{
+var maybeListV1Event = gen.EventType[MaybeListV1]{
 	Type:          "golden.roots.maybe_list.v1",
 	Topic:         "golden.roots.maybe_list.v1",
 	Source:        Service,
@@ -54,17 +54,17 @@ var maybeListV1Event = outbox.EventType[MaybeListV1]{
 // InsertMaybeListV1 inserts the event on tx: it is published if and only if tx
 // commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertMaybeListV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data MaybeListV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueMaybeListV1 adds the insert to a batch, to be sent in a transaction.
 func QueueMaybeListV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data MaybeListV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnMaybeListV1 has r call handle for every event of this type.
-func OnMaybeListV1(r *consume.Router, handle func(context.Context, outbox.Envelope[MaybeListV1]) error) {
-	consume.On(r, maybeListV1Event, handle)
+// OnMaybeListV1 registers handle for this event on a *consume.Router.
+func OnMaybeListV1(r gen.Router, handle func(context.Context, outbox.Envelope[MaybeListV1]) error) {
+	gen.On(r, &maybeListV1Event, handle)
 }
 
 // DecodeMaybeListV1 reads a record, with its headers if it has no envelope.

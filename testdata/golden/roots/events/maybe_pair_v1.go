@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -36,7 +36,7 @@ func (v MaybePairV1) check(c *wire.Checker) {
 	}
 }
 
-var maybePairV1Event = outbox.EventType[MaybePairV1]{
+var maybePairV1Event = gen.EventType[MaybePairV1]{
 	Type:          "golden.roots.maybe_pair.v1",
 	Topic:         "golden.roots.maybe_pair.v1",
 	Source:        Service,
@@ -46,17 +46,17 @@ var maybePairV1Event = outbox.EventType[MaybePairV1]{
 // InsertMaybePairV1 inserts the event on tx: it is published if and only if tx
 // commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertMaybePairV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data MaybePairV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueMaybePairV1 adds the insert to a batch, to be sent in a transaction.
 func QueueMaybePairV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data MaybePairV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnMaybePairV1 has r call handle for every event of this type.
-func OnMaybePairV1(r *consume.Router, handle func(context.Context, outbox.Envelope[MaybePairV1]) error) {
-	consume.On(r, maybePairV1Event, handle)
+// OnMaybePairV1 registers handle for this event on a *consume.Router.
+func OnMaybePairV1(r gen.Router, handle func(context.Context, outbox.Envelope[MaybePairV1]) error) {
+	gen.On(r, &maybePairV1Event, handle)
 }
 
 // DecodeMaybePairV1 reads a record, with its headers if it has no envelope.

@@ -10,7 +10,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -38,7 +38,7 @@ func (v MessagesV1) check(c *wire.Checker) {
 	}
 }
 
-var messagesV1Event = outbox.EventType[MessagesV1]{
+var messagesV1Event = gen.EventType[MessagesV1]{
 	Type:          "golden.roots.messages.v1",
 	Topic:         "golden.roots.messages.v1",
 	Source:        Service,
@@ -60,17 +60,17 @@ var messagesV1Event = outbox.EventType[MessagesV1]{
 // InsertMessagesV1 inserts the event on tx: it is published if and only if tx
 // commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertMessagesV1(ctx context.Context, tx outbox.Transaction, data MessagesV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, data, opts...)
+	return gen.Insert(ctx, tx, insertRows, data, opts...)
 }
 
 // QueueMessagesV1 adds the insert to a batch, to be sent in a transaction.
 func QueueMessagesV1(ctx context.Context, batch *pgx.Batch, data MessagesV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, data, opts...)
+	return gen.Queue(ctx, batch, insertRows, data, opts...)
 }
 
-// OnMessagesV1 has r call handle for every event of this type.
-func OnMessagesV1(r *consume.Router, handle func(context.Context, outbox.Envelope[MessagesV1]) error) {
-	consume.On(r, messagesV1Event, handle)
+// OnMessagesV1 registers handle for this event on a *consume.Router.
+func OnMessagesV1(r gen.Router, handle func(context.Context, outbox.Envelope[MessagesV1]) error) {
+	gen.On(r, &messagesV1Event, handle)
 }
 
 // DecodeMessagesV1 reads a record, with its headers if it has no envelope.

@@ -9,7 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -32,7 +32,7 @@ func decodeMixedV1(d *wire.Decoder) MixedV1 {
 	return MixedV1{Value: wire.OrNil(d, decodeMixedV1Value)}
 }
 
-var mixedV1Event = outbox.EventType[MixedV1]{
+var mixedV1Event = gen.EventType[MixedV1]{
 	Type:          "golden.roots.mixed.v1",
 	Topic:         "golden.roots.mixed.v1",
 	Source:        Service,
@@ -42,17 +42,17 @@ var mixedV1Event = outbox.EventType[MixedV1]{
 // InsertMixedV1 inserts the event on tx: it is published if and only if tx
 // commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertMixedV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data MixedV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueMixedV1 adds the insert to a batch, to be sent in a transaction.
 func QueueMixedV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data MixedV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnMixedV1 has r call handle for every event of this type.
-func OnMixedV1(r *consume.Router, handle func(context.Context, outbox.Envelope[MixedV1]) error) {
-	consume.On(r, mixedV1Event, handle)
+// OnMixedV1 registers handle for this event on a *consume.Router.
+func OnMixedV1(r gen.Router, handle func(context.Context, outbox.Envelope[MixedV1]) error) {
+	gen.On(r, &mixedV1Event, handle)
 }
 
 // DecodeMixedV1 reads a record, with its headers if it has no envelope.

@@ -9,7 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -28,7 +28,7 @@ func decodeMomentV1(d *wire.Decoder) MomentV1 {
 	return MomentV1{Value: wire.Pointer(d, (*wire.Decoder).DateTime)}
 }
 
-var momentV1Event = outbox.EventType[MomentV1]{
+var momentV1Event = gen.EventType[MomentV1]{
 	Type:          "golden.roots.moment.v1",
 	Topic:         "golden.roots.moment.v1",
 	Source:        Service,
@@ -38,17 +38,17 @@ var momentV1Event = outbox.EventType[MomentV1]{
 // InsertMomentV1 inserts the event on tx: it is published if and only if tx
 // commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertMomentV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data MomentV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueMomentV1 adds the insert to a batch, to be sent in a transaction.
 func QueueMomentV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data MomentV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnMomentV1 has r call handle for every event of this type.
-func OnMomentV1(r *consume.Router, handle func(context.Context, outbox.Envelope[MomentV1]) error) {
-	consume.On(r, momentV1Event, handle)
+// OnMomentV1 registers handle for this event on a *consume.Router.
+func OnMomentV1(r gen.Router, handle func(context.Context, outbox.Envelope[MomentV1]) error) {
+	gen.On(r, &momentV1Event, handle)
 }
 
 // DecodeMomentV1 reads a record, with its headers if it has no envelope.

@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/rule"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
@@ -31,7 +31,7 @@ func (v NotTextV1) check(c *wire.Checker) {
 	wire.Rules(c, v.Value, (*wire.Encoder).Any, &notTextV1Rules)
 }
 
-var notTextV1Event = outbox.EventType[NotTextV1]{
+var notTextV1Event = gen.EventType[NotTextV1]{
 	Type:          "golden.roots.not_text.v1",
 	Topic:         "golden.roots.not_text.v1",
 	Source:        Service,
@@ -41,17 +41,17 @@ var notTextV1Event = outbox.EventType[NotTextV1]{
 // InsertNotTextV1 inserts the event on tx: it is published if and only if tx
 // commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertNotTextV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data NotTextV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueNotTextV1 adds the insert to a batch, to be sent in a transaction.
 func QueueNotTextV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data NotTextV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnNotTextV1 has r call handle for every event of this type.
-func OnNotTextV1(r *consume.Router, handle func(context.Context, outbox.Envelope[NotTextV1]) error) {
-	consume.On(r, notTextV1Event, handle)
+// OnNotTextV1 registers handle for this event on a *consume.Router.
+func OnNotTextV1(r gen.Router, handle func(context.Context, outbox.Envelope[NotTextV1]) error) {
+	gen.On(r, &notTextV1Event, handle)
 }
 
 // DecodeNotTextV1 reads a record, with its headers if it has no envelope.

@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -26,7 +26,7 @@ func decodeNothingV1(d *wire.Decoder) NothingV1 {
 	return NothingV1{Value: d.NullValue()}
 }
 
-var nothingV1Event = outbox.EventType[NothingV1]{
+var nothingV1Event = gen.EventType[NothingV1]{
 	Type:          "golden.roots.nothing.v1",
 	Topic:         "golden.roots.nothing.v1",
 	Source:        Service,
@@ -36,17 +36,17 @@ var nothingV1Event = outbox.EventType[NothingV1]{
 // InsertNothingV1 inserts the event on tx: it is published if and only if tx
 // commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertNothingV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data NothingV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueNothingV1 adds the insert to a batch, to be sent in a transaction.
 func QueueNothingV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data NothingV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnNothingV1 has r call handle for every event of this type.
-func OnNothingV1(r *consume.Router, handle func(context.Context, outbox.Envelope[NothingV1]) error) {
-	consume.On(r, nothingV1Event, handle)
+// OnNothingV1 registers handle for this event on a *consume.Router.
+func OnNothingV1(r gen.Router, handle func(context.Context, outbox.Envelope[NothingV1]) error) {
+	gen.On(r, &nothingV1Event, handle)
 }
 
 // DecodeNothingV1 reads a record, with its headers if it has no envelope.

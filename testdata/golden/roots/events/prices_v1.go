@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -43,7 +43,7 @@ func (v *PricesV1) check(c *wire.Checker) {
 	}
 }
 
-var pricesV1Event = outbox.EventType[PricesV1]{
+var pricesV1Event = gen.EventType[PricesV1]{
 	Type:          "golden.roots.prices.v1",
 	Topic:         "golden.roots.prices.v1",
 	Source:        Service,
@@ -53,17 +53,17 @@ var pricesV1Event = outbox.EventType[PricesV1]{
 // InsertPricesV1 inserts the event on tx: it is published if and only if tx
 // commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertPricesV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data PricesV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueuePricesV1 adds the insert to a batch, to be sent in a transaction.
 func QueuePricesV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data PricesV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnPricesV1 has r call handle for every event of this type.
-func OnPricesV1(r *consume.Router, handle func(context.Context, outbox.Envelope[PricesV1]) error) {
-	consume.On(r, pricesV1Event, handle)
+// OnPricesV1 registers handle for this event on a *consume.Router.
+func OnPricesV1(r gen.Router, handle func(context.Context, outbox.Envelope[PricesV1]) error) {
+	gen.On(r, &pricesV1Event, handle)
 }
 
 // DecodePricesV1 reads a record, with its headers if it has no envelope.

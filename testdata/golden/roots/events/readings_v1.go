@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/rule"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
@@ -42,7 +42,7 @@ func (v ReadingsV1) check(c *wire.Checker) {
 	}
 }
 
-var readingsV1Event = outbox.EventType[ReadingsV1]{
+var readingsV1Event = gen.EventType[ReadingsV1]{
 	Type:          "golden.roots.readings.v1",
 	Topic:         "golden.roots.readings.v1",
 	Source:        Service,
@@ -52,17 +52,17 @@ var readingsV1Event = outbox.EventType[ReadingsV1]{
 // InsertReadingsV1 inserts the event on tx: it is published if and only if tx
 // commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertReadingsV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data ReadingsV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueReadingsV1 adds the insert to a batch, to be sent in a transaction.
 func QueueReadingsV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data ReadingsV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnReadingsV1 has r call handle for every event of this type.
-func OnReadingsV1(r *consume.Router, handle func(context.Context, outbox.Envelope[ReadingsV1]) error) {
-	consume.On(r, readingsV1Event, handle)
+// OnReadingsV1 registers handle for this event on a *consume.Router.
+func OnReadingsV1(r gen.Router, handle func(context.Context, outbox.Envelope[ReadingsV1]) error) {
+	gen.On(r, &readingsV1Event, handle)
 }
 
 // DecodeReadingsV1 reads a record, with its headers if it has no envelope.

@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -29,10 +29,10 @@ func decodeRegradedV1(d *wire.Decoder) RegradedV1 {
 }
 
 func (v RegradedV1) check(c *wire.Checker) {
-	wire.Enum(c.Schema("schemas/shared.lib.yaml#/$defs/level"), v.Value, v.Value.Valid(), `"good", "bad"`)
+	wire.Enum(c.Schema("schemas/shared.lib.yaml#/$defs/level"), v.Value, `"good", "bad"`)
 }
 
-var regradedV1Event = outbox.EventType[RegradedV1]{
+var regradedV1Event = gen.EventType[RegradedV1]{
 	Type:          "golden.roots.regraded.v1",
 	Topic:         "golden.roots.regraded.v1",
 	Source:        Service,
@@ -43,17 +43,17 @@ var regradedV1Event = outbox.EventType[RegradedV1]{
 // InsertRegradedV1 inserts the event on tx: it is published if and only if tx
 // commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertRegradedV1(ctx context.Context, tx outbox.Transaction, data RegradedV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, data, opts...)
+	return gen.Insert(ctx, tx, insertRows, data, opts...)
 }
 
 // QueueRegradedV1 adds the insert to a batch, to be sent in a transaction.
 func QueueRegradedV1(ctx context.Context, batch *pgx.Batch, data RegradedV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, data, opts...)
+	return gen.Queue(ctx, batch, insertRows, data, opts...)
 }
 
-// OnRegradedV1 has r call handle for every event of this type.
-func OnRegradedV1(r *consume.Router, handle func(context.Context, outbox.Envelope[RegradedV1]) error) {
-	consume.On(r, regradedV1Event, handle)
+// OnRegradedV1 registers handle for this event on a *consume.Router.
+func OnRegradedV1(r gen.Router, handle func(context.Context, outbox.Envelope[RegradedV1]) error) {
+	gen.On(r, &regradedV1Event, handle)
 }
 
 // DecodeRegradedV1 reads a record, with its headers if it has no envelope.

@@ -9,7 +9,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -29,7 +29,7 @@ func decodeSessionV1(d *wire.Decoder) (v SessionV1) {
 	return v
 }
 
-var sessionV1Event = outbox.EventType[SessionV1]{
+var sessionV1Event = gen.EventType[SessionV1]{
 	Type:          "golden.roots.session.v1",
 	Topic:         "golden.roots.session.v1",
 	Source:        Service,
@@ -40,17 +40,17 @@ var sessionV1Event = outbox.EventType[SessionV1]{
 // InsertSessionV1 inserts the event on tx: it is published if and only if tx
 // commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertSessionV1(ctx context.Context, tx outbox.Transaction, data SessionV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, data, opts...)
+	return gen.Insert(ctx, tx, insertRows, data, opts...)
 }
 
 // QueueSessionV1 adds the insert to a batch, to be sent in a transaction.
 func QueueSessionV1(ctx context.Context, batch *pgx.Batch, data SessionV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, data, opts...)
+	return gen.Queue(ctx, batch, insertRows, data, opts...)
 }
 
-// OnSessionV1 has r call handle for every event of this type.
-func OnSessionV1(r *consume.Router, handle func(context.Context, outbox.Envelope[SessionV1]) error) {
-	consume.On(r, sessionV1Event, handle)
+// OnSessionV1 registers handle for this event on a *consume.Router.
+func OnSessionV1(r gen.Router, handle func(context.Context, outbox.Envelope[SessionV1]) error) {
+	gen.On(r, &sessionV1Event, handle)
 }
 
 // DecodeSessionV1 reads a record, with its headers if it has no envelope.

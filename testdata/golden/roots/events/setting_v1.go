@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -31,11 +31,11 @@ func decodeSettingV1(d *wire.Decoder) SettingV1 {
 func (v SettingV1) check(c *wire.Checker) {
 	c.Schema("schemas/setting.yaml#")
 	if v.Value != nil {
-		wire.JSONEnum(c, *v.Value, v.Value.Valid(), `1, "a", {"b":[1]}`)
+		wire.JSONEnum(c, *v.Value, `1, "a", {"b":[1]}`)
 	}
 }
 
-var settingV1Event = outbox.EventType[SettingV1]{
+var settingV1Event = gen.EventType[SettingV1]{
 	Type:          "golden.roots.setting.v1",
 	Topic:         "golden.roots.setting.v1",
 	Source:        Service,
@@ -45,17 +45,17 @@ var settingV1Event = outbox.EventType[SettingV1]{
 // InsertSettingV1 inserts the event on tx: it is published if and only if tx
 // commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertSettingV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data SettingV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueSettingV1 adds the insert to a batch, to be sent in a transaction.
 func QueueSettingV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data SettingV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnSettingV1 has r call handle for every event of this type.
-func OnSettingV1(r *consume.Router, handle func(context.Context, outbox.Envelope[SettingV1]) error) {
-	consume.On(r, settingV1Event, handle)
+// OnSettingV1 registers handle for this event on a *consume.Router.
+func OnSettingV1(r gen.Router, handle func(context.Context, outbox.Envelope[SettingV1]) error) {
+	gen.On(r, &settingV1Event, handle)
 }
 
 // DecodeSettingV1 reads a record, with its headers if it has no envelope.

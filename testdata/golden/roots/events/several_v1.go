@@ -10,7 +10,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -32,7 +32,7 @@ func decodeSeveralV1(d *wire.Decoder) SeveralV1 {
 	return SeveralV1{Value: decodeSeveralV1Value(d)}
 }
 
-var severalV1Event = outbox.EventType[SeveralV1]{
+var severalV1Event = gen.EventType[SeveralV1]{
 	Type:          "golden.roots.several.v1",
 	Topic:         "golden.roots.several.v1",
 	Source:        Service,
@@ -51,17 +51,17 @@ var severalV1Event = outbox.EventType[SeveralV1]{
 // InsertSeveralV1 inserts the event on tx: it is published if and only if tx
 // commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertSeveralV1(ctx context.Context, tx outbox.Transaction, data SeveralV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, data, opts...)
+	return gen.Insert(ctx, tx, insertRows, data, opts...)
 }
 
 // QueueSeveralV1 adds the insert to a batch, to be sent in a transaction.
 func QueueSeveralV1(ctx context.Context, batch *pgx.Batch, data SeveralV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, data, opts...)
+	return gen.Queue(ctx, batch, insertRows, data, opts...)
 }
 
-// OnSeveralV1 has r call handle for every event of this type.
-func OnSeveralV1(r *consume.Router, handle func(context.Context, outbox.Envelope[SeveralV1]) error) {
-	consume.On(r, severalV1Event, handle)
+// OnSeveralV1 registers handle for this event on a *consume.Router.
+func OnSeveralV1(r gen.Router, handle func(context.Context, outbox.Envelope[SeveralV1]) error) {
+	gen.On(r, &severalV1Event, handle)
 }
 
 // DecodeSeveralV1 reads a record, with its headers if it has no envelope.

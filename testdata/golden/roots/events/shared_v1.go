@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -45,7 +45,7 @@ func (v *SharedV1) check(c *wire.Checker) {
 	}
 }
 
-var sharedV1Event = outbox.EventType[SharedV1]{
+var sharedV1Event = gen.EventType[SharedV1]{
 	Type:          "golden.roots.shared.v1",
 	Topic:         "golden.roots.shared.v1",
 	Source:        Service,
@@ -55,17 +55,17 @@ var sharedV1Event = outbox.EventType[SharedV1]{
 // InsertSharedV1 inserts the event on tx: it is published if and only if tx
 // commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertSharedV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data SharedV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueSharedV1 adds the insert to a batch, to be sent in a transaction.
 func QueueSharedV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data SharedV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnSharedV1 has r call handle for every event of this type.
-func OnSharedV1(r *consume.Router, handle func(context.Context, outbox.Envelope[SharedV1]) error) {
-	consume.On(r, sharedV1Event, handle)
+// OnSharedV1 registers handle for this event on a *consume.Router.
+func OnSharedV1(r gen.Router, handle func(context.Context, outbox.Envelope[SharedV1]) error) {
+	gen.On(r, &sharedV1Event, handle)
 }
 
 // DecodeSharedV1 reads a record, with its headers if it has no envelope.

@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -54,7 +54,7 @@ func (v *ThingOrNullV1) check(c *wire.Checker) {
 	}
 }
 
-var thingOrNullV1Event = outbox.EventType[ThingOrNullV1]{
+var thingOrNullV1Event = gen.EventType[ThingOrNullV1]{
 	Type:          "golden.roots.thing_or_null.v1",
 	Topic:         "golden.roots.thing_or_null.v1",
 	Source:        Service,
@@ -65,17 +65,17 @@ var thingOrNullV1Event = outbox.EventType[ThingOrNullV1]{
 // InsertThingOrNullV1 inserts the event on tx: it is published if and only if
 // tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertThingOrNullV1(ctx context.Context, tx outbox.Transaction, data ThingOrNullV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, data, opts...)
+	return gen.Insert(ctx, tx, insertRows, data, opts...)
 }
 
 // QueueThingOrNullV1 adds the insert to a batch, to be sent in a transaction.
 func QueueThingOrNullV1(ctx context.Context, batch *pgx.Batch, data ThingOrNullV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, data, opts...)
+	return gen.Queue(ctx, batch, insertRows, data, opts...)
 }
 
-// OnThingOrNullV1 has r call handle for every event of this type.
-func OnThingOrNullV1(r *consume.Router, handle func(context.Context, outbox.Envelope[ThingOrNullV1]) error) {
-	consume.On(r, thingOrNullV1Event, handle)
+// OnThingOrNullV1 registers handle for this event on a *consume.Router.
+func OnThingOrNullV1(r gen.Router, handle func(context.Context, outbox.Envelope[ThingOrNullV1]) error) {
+	gen.On(r, &thingOrNullV1Event, handle)
 }
 
 // DecodeThingOrNullV1 reads a record, with its headers if it has no envelope.

@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -27,7 +27,7 @@ func decodeTreeV1(d *wire.Decoder) TreeV1 {
 	return TreeV1{Value: decodeTreeV1Value(d)}
 }
 
-var treeV1Event = outbox.EventType[TreeV1]{
+var treeV1Event = gen.EventType[TreeV1]{
 	Type:          "golden.roots.tree.v1",
 	Topic:         "golden.roots.tree.v1",
 	Source:        Service,
@@ -37,17 +37,17 @@ var treeV1Event = outbox.EventType[TreeV1]{
 // InsertTreeV1 inserts the event on tx: it is published if and only if tx
 // commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertTreeV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data TreeV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueTreeV1 adds the insert to a batch, to be sent in a transaction.
 func QueueTreeV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data TreeV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnTreeV1 has r call handle for every event of this type.
-func OnTreeV1(r *consume.Router, handle func(context.Context, outbox.Envelope[TreeV1]) error) {
-	consume.On(r, treeV1Event, handle)
+// OnTreeV1 registers handle for this event on a *consume.Router.
+func OnTreeV1(r gen.Router, handle func(context.Context, outbox.Envelope[TreeV1]) error) {
+	gen.On(r, &treeV1Event, handle)
 }
 
 // DecodeTreeV1 reads a record, with its headers if it has no envelope.

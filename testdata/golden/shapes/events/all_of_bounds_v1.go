@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -50,7 +50,7 @@ func (v *AllOfBoundsV1) check(c *wire.Checker) {
 	}
 }
 
-var allOfBoundsV1Event = outbox.EventType[AllOfBoundsV1]{
+var allOfBoundsV1Event = gen.EventType[AllOfBoundsV1]{
 	Type:          "golden.all_of_bounds.v1",
 	Topic:         "golden.all_of_bounds.v1",
 	Source:        Service,
@@ -60,17 +60,17 @@ var allOfBoundsV1Event = outbox.EventType[AllOfBoundsV1]{
 // InsertAllOfBoundsV1 inserts the event on tx: it is published if and only if
 // tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertAllOfBoundsV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data AllOfBoundsV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueAllOfBoundsV1 adds the insert to a batch, to be sent in a transaction.
 func QueueAllOfBoundsV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data AllOfBoundsV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnAllOfBoundsV1 has r call handle for every event of this type.
-func OnAllOfBoundsV1(r *consume.Router, handle func(context.Context, outbox.Envelope[AllOfBoundsV1]) error) {
-	consume.On(r, allOfBoundsV1Event, handle)
+// OnAllOfBoundsV1 registers handle for this event on a *consume.Router.
+func OnAllOfBoundsV1(r gen.Router, handle func(context.Context, outbox.Envelope[AllOfBoundsV1]) error) {
+	gen.On(r, &allOfBoundsV1Event, handle)
 }
 
 // DecodeAllOfBoundsV1 reads a record, with its headers if it has no envelope.

@@ -9,7 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -45,7 +45,7 @@ func (v *AllOfReferencesV1) encode(e *wire.Encoder) {
 	e.EndOpen(v.Unknown)
 }
 
-var allOfReferencesV1Event = outbox.EventType[AllOfReferencesV1]{
+var allOfReferencesV1Event = gen.EventType[AllOfReferencesV1]{
 	Type:          "golden.all_of_references.v1",
 	Topic:         "golden.all_of_references.v1",
 	Source:        Service,
@@ -55,18 +55,18 @@ var allOfReferencesV1Event = outbox.EventType[AllOfReferencesV1]{
 // InsertAllOfReferencesV1 inserts the event on tx: it is published if and only
 // if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertAllOfReferencesV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data AllOfReferencesV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueAllOfReferencesV1 adds the insert to a batch, to be sent in a
 // transaction.
 func QueueAllOfReferencesV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data AllOfReferencesV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnAllOfReferencesV1 has r call handle for every event of this type.
-func OnAllOfReferencesV1(r *consume.Router, handle func(context.Context, outbox.Envelope[AllOfReferencesV1]) error) {
-	consume.On(r, allOfReferencesV1Event, handle)
+// OnAllOfReferencesV1 registers handle for this event on a *consume.Router.
+func OnAllOfReferencesV1(r gen.Router, handle func(context.Context, outbox.Envelope[AllOfReferencesV1]) error) {
+	gen.On(r, &allOfReferencesV1Event, handle)
 }
 
 // DecodeAllOfReferencesV1 reads a record, with its headers if it has no

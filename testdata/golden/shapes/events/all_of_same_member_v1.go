@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -50,7 +50,7 @@ func (v *AllOfSameMemberV1) check(c *wire.Checker) {
 	}
 }
 
-var allOfSameMemberV1Event = outbox.EventType[AllOfSameMemberV1]{
+var allOfSameMemberV1Event = gen.EventType[AllOfSameMemberV1]{
 	Type:          "golden.all_of_same_member.v1",
 	Topic:         "golden.all_of_same_member.v1",
 	Source:        Service,
@@ -60,18 +60,18 @@ var allOfSameMemberV1Event = outbox.EventType[AllOfSameMemberV1]{
 // InsertAllOfSameMemberV1 inserts the event on tx: it is published if and only
 // if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertAllOfSameMemberV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data AllOfSameMemberV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueAllOfSameMemberV1 adds the insert to a batch, to be sent in a
 // transaction.
 func QueueAllOfSameMemberV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data AllOfSameMemberV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnAllOfSameMemberV1 has r call handle for every event of this type.
-func OnAllOfSameMemberV1(r *consume.Router, handle func(context.Context, outbox.Envelope[AllOfSameMemberV1]) error) {
-	consume.On(r, allOfSameMemberV1Event, handle)
+// OnAllOfSameMemberV1 registers handle for this event on a *consume.Router.
+func OnAllOfSameMemberV1(r gen.Router, handle func(context.Context, outbox.Envelope[AllOfSameMemberV1]) error) {
+	gen.On(r, &allOfSameMemberV1Event, handle)
 }
 
 // DecodeAllOfSameMemberV1 reads a record, with its headers if it has no

@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -43,7 +43,7 @@ func (v *AnythingRequiredV1) encode(e *wire.Encoder) {
 	e.EndOpen(v.Unknown)
 }
 
-var anythingRequiredV1Event = outbox.EventType[AnythingRequiredV1]{
+var anythingRequiredV1Event = gen.EventType[AnythingRequiredV1]{
 	Type:          "golden.anything_required.v1",
 	Topic:         "golden.anything_required.v1",
 	Source:        Service,
@@ -53,18 +53,18 @@ var anythingRequiredV1Event = outbox.EventType[AnythingRequiredV1]{
 // InsertAnythingRequiredV1 inserts the event on tx: it is published if and only
 // if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertAnythingRequiredV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data AnythingRequiredV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueAnythingRequiredV1 adds the insert to a batch, to be sent in a
 // transaction.
 func QueueAnythingRequiredV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data AnythingRequiredV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnAnythingRequiredV1 has r call handle for every event of this type.
-func OnAnythingRequiredV1(r *consume.Router, handle func(context.Context, outbox.Envelope[AnythingRequiredV1]) error) {
-	consume.On(r, anythingRequiredV1Event, handle)
+// OnAnythingRequiredV1 registers handle for this event on a *consume.Router.
+func OnAnythingRequiredV1(r gen.Router, handle func(context.Context, outbox.Envelope[AnythingRequiredV1]) error) {
+	gen.On(r, &anythingRequiredV1Event, handle)
 }
 
 // DecodeAnythingRequiredV1 reads a record, with its headers if it has no

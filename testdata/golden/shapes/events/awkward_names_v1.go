@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -69,7 +69,7 @@ func (v *AwkwardNamesV1) encode(e *wire.Encoder) {
 	e.EndOpen(v.Unknown)
 }
 
-var awkwardNamesV1Event = outbox.EventType[AwkwardNamesV1]{
+var awkwardNamesV1Event = gen.EventType[AwkwardNamesV1]{
 	Type:          "golden.awkward_names.v1",
 	Topic:         "golden.awkward_names.v1",
 	Source:        Service,
@@ -79,17 +79,17 @@ var awkwardNamesV1Event = outbox.EventType[AwkwardNamesV1]{
 // InsertAwkwardNamesV1 inserts the event on tx: it is published if and only if
 // tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertAwkwardNamesV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data AwkwardNamesV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueAwkwardNamesV1 adds the insert to a batch, to be sent in a transaction.
 func QueueAwkwardNamesV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data AwkwardNamesV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnAwkwardNamesV1 has r call handle for every event of this type.
-func OnAwkwardNamesV1(r *consume.Router, handle func(context.Context, outbox.Envelope[AwkwardNamesV1]) error) {
-	consume.On(r, awkwardNamesV1Event, handle)
+// OnAwkwardNamesV1 registers handle for this event on a *consume.Router.
+func OnAwkwardNamesV1(r gen.Router, handle func(context.Context, outbox.Envelope[AwkwardNamesV1]) error) {
+	gen.On(r, &awkwardNamesV1Event, handle)
 }
 
 // DecodeAwkwardNamesV1 reads a record, with its headers if it has no envelope.

@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -44,7 +44,7 @@ func (v *Base64BytesV1) encode(e *wire.Encoder) {
 	e.EndOpen(v.Unknown)
 }
 
-var base64BytesV1Event = outbox.EventType[Base64BytesV1]{
+var base64BytesV1Event = gen.EventType[Base64BytesV1]{
 	Type:          "golden.base64_bytes.v1",
 	Topic:         "golden.base64_bytes.v1",
 	Source:        Service,
@@ -54,17 +54,17 @@ var base64BytesV1Event = outbox.EventType[Base64BytesV1]{
 // InsertBase64BytesV1 inserts the event on tx: it is published if and only if
 // tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertBase64BytesV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data Base64BytesV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueBase64BytesV1 adds the insert to a batch, to be sent in a transaction.
 func QueueBase64BytesV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data Base64BytesV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnBase64BytesV1 has r call handle for every event of this type.
-func OnBase64BytesV1(r *consume.Router, handle func(context.Context, outbox.Envelope[Base64BytesV1]) error) {
-	consume.On(r, base64BytesV1Event, handle)
+// OnBase64BytesV1 registers handle for this event on a *consume.Router.
+func OnBase64BytesV1(r gen.Router, handle func(context.Context, outbox.Envelope[Base64BytesV1]) error) {
+	gen.On(r, &base64BytesV1Event, handle)
 }
 
 // DecodeBase64BytesV1 reads a record, with its headers if it has no envelope.

@@ -9,7 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/rule"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
@@ -52,7 +52,7 @@ func (v *BigIntegerV1) check(c *wire.Checker) {
 	}
 }
 
-var bigIntegerV1Event = outbox.EventType[BigIntegerV1]{
+var bigIntegerV1Event = gen.EventType[BigIntegerV1]{
 	Type:          "golden.big_integer.v1",
 	Topic:         "golden.big_integer.v1",
 	Source:        Service,
@@ -62,17 +62,17 @@ var bigIntegerV1Event = outbox.EventType[BigIntegerV1]{
 // InsertBigIntegerV1 inserts the event on tx: it is published if and only if tx
 // commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertBigIntegerV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data BigIntegerV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueBigIntegerV1 adds the insert to a batch, to be sent in a transaction.
 func QueueBigIntegerV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data BigIntegerV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnBigIntegerV1 has r call handle for every event of this type.
-func OnBigIntegerV1(r *consume.Router, handle func(context.Context, outbox.Envelope[BigIntegerV1]) error) {
-	consume.On(r, bigIntegerV1Event, handle)
+// OnBigIntegerV1 registers handle for this event on a *consume.Router.
+func OnBigIntegerV1(r gen.Router, handle func(context.Context, outbox.Envelope[BigIntegerV1]) error) {
+	gen.On(r, &bigIntegerV1Event, handle)
 }
 
 // DecodeBigIntegerV1 reads a record, with its headers if it has no envelope.

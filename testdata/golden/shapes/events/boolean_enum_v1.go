@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -57,7 +57,7 @@ func (v *BooleanEnumV1) check(c *wire.Checker) {
 	}
 }
 
-var booleanEnumV1Event = outbox.EventType[BooleanEnumV1]{
+var booleanEnumV1Event = gen.EventType[BooleanEnumV1]{
 	Type:          "golden.boolean_enum.v1",
 	Topic:         "golden.boolean_enum.v1",
 	Source:        Service,
@@ -67,17 +67,17 @@ var booleanEnumV1Event = outbox.EventType[BooleanEnumV1]{
 // InsertBooleanEnumV1 inserts the event on tx: it is published if and only if
 // tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertBooleanEnumV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data BooleanEnumV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueBooleanEnumV1 adds the insert to a batch, to be sent in a transaction.
 func QueueBooleanEnumV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data BooleanEnumV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnBooleanEnumV1 has r call handle for every event of this type.
-func OnBooleanEnumV1(r *consume.Router, handle func(context.Context, outbox.Envelope[BooleanEnumV1]) error) {
-	consume.On(r, booleanEnumV1Event, handle)
+// OnBooleanEnumV1 registers handle for this event on a *consume.Router.
+func OnBooleanEnumV1(r gen.Router, handle func(context.Context, outbox.Envelope[BooleanEnumV1]) error) {
+	gen.On(r, &booleanEnumV1Event, handle)
 }
 
 // DecodeBooleanEnumV1 reads a record, with its headers if it has no envelope.

@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -53,7 +53,7 @@ func (v *BoundedNumberV1) check(c *wire.Checker) {
 	}
 }
 
-var boundedNumberV1Event = outbox.EventType[BoundedNumberV1]{
+var boundedNumberV1Event = gen.EventType[BoundedNumberV1]{
 	Type:          "golden.bounded_number.v1",
 	Topic:         "golden.bounded_number.v1",
 	Source:        Service,
@@ -63,17 +63,17 @@ var boundedNumberV1Event = outbox.EventType[BoundedNumberV1]{
 // InsertBoundedNumberV1 inserts the event on tx: it is published if and only if
 // tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertBoundedNumberV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data BoundedNumberV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueBoundedNumberV1 adds the insert to a batch, to be sent in a transaction.
 func QueueBoundedNumberV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data BoundedNumberV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnBoundedNumberV1 has r call handle for every event of this type.
-func OnBoundedNumberV1(r *consume.Router, handle func(context.Context, outbox.Envelope[BoundedNumberV1]) error) {
-	consume.On(r, boundedNumberV1Event, handle)
+// OnBoundedNumberV1 registers handle for this event on a *consume.Router.
+func OnBoundedNumberV1(r gen.Router, handle func(context.Context, outbox.Envelope[BoundedNumberV1]) error) {
+	gen.On(r, &boundedNumberV1Event, handle)
 }
 
 // DecodeBoundedNumberV1 reads a record, with its headers if it has no envelope.

@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -44,7 +44,7 @@ func (v *ClosedBesideAllOfV1) encode(e *wire.Encoder) {
 	e.EndOpen(v.Unknown)
 }
 
-var closedBesideAllOfV1Event = outbox.EventType[ClosedBesideAllOfV1]{
+var closedBesideAllOfV1Event = gen.EventType[ClosedBesideAllOfV1]{
 	Type:          "golden.closed_beside_all_of.v1",
 	Topic:         "golden.closed_beside_all_of.v1",
 	Source:        Service,
@@ -54,18 +54,18 @@ var closedBesideAllOfV1Event = outbox.EventType[ClosedBesideAllOfV1]{
 // InsertClosedBesideAllOfV1 inserts the event on tx: it is published if and
 // only if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertClosedBesideAllOfV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data ClosedBesideAllOfV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueClosedBesideAllOfV1 adds the insert to a batch, to be sent in a
 // transaction.
 func QueueClosedBesideAllOfV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data ClosedBesideAllOfV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnClosedBesideAllOfV1 has r call handle for every event of this type.
-func OnClosedBesideAllOfV1(r *consume.Router, handle func(context.Context, outbox.Envelope[ClosedBesideAllOfV1]) error) {
-	consume.On(r, closedBesideAllOfV1Event, handle)
+// OnClosedBesideAllOfV1 registers handle for this event on a *consume.Router.
+func OnClosedBesideAllOfV1(r gen.Router, handle func(context.Context, outbox.Envelope[ClosedBesideAllOfV1]) error) {
+	gen.On(r, &closedBesideAllOfV1Event, handle)
 }
 
 // DecodeClosedBesideAllOfV1 reads a record, with its headers if it has no

@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -44,7 +44,7 @@ func (v *ClosedObjectV1) encode(e *wire.Encoder) {
 	e.EndOpen(v.Unknown)
 }
 
-var closedObjectV1Event = outbox.EventType[ClosedObjectV1]{
+var closedObjectV1Event = gen.EventType[ClosedObjectV1]{
 	Type:          "golden.closed_object.v1",
 	Topic:         "golden.closed_object.v1",
 	Source:        Service,
@@ -54,17 +54,17 @@ var closedObjectV1Event = outbox.EventType[ClosedObjectV1]{
 // InsertClosedObjectV1 inserts the event on tx: it is published if and only if
 // tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertClosedObjectV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data ClosedObjectV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueClosedObjectV1 adds the insert to a batch, to be sent in a transaction.
 func QueueClosedObjectV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data ClosedObjectV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnClosedObjectV1 has r call handle for every event of this type.
-func OnClosedObjectV1(r *consume.Router, handle func(context.Context, outbox.Envelope[ClosedObjectV1]) error) {
-	consume.On(r, closedObjectV1Event, handle)
+// OnClosedObjectV1 registers handle for this event on a *consume.Router.
+func OnClosedObjectV1(r gen.Router, handle func(context.Context, outbox.Envelope[ClosedObjectV1]) error) {
+	gen.On(r, &closedObjectV1Event, handle)
 }
 
 // DecodeClosedObjectV1 reads a record, with its headers if it has no envelope.

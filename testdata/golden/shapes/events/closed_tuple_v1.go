@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -42,7 +42,7 @@ func (v *ClosedTupleV1) encode(e *wire.Encoder) {
 	e.EndOpen(v.Unknown)
 }
 
-var closedTupleV1Event = outbox.EventType[ClosedTupleV1]{
+var closedTupleV1Event = gen.EventType[ClosedTupleV1]{
 	Type:          "golden.closed_tuple.v1",
 	Topic:         "golden.closed_tuple.v1",
 	Source:        Service,
@@ -52,17 +52,17 @@ var closedTupleV1Event = outbox.EventType[ClosedTupleV1]{
 // InsertClosedTupleV1 inserts the event on tx: it is published if and only if
 // tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertClosedTupleV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data ClosedTupleV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueClosedTupleV1 adds the insert to a batch, to be sent in a transaction.
 func QueueClosedTupleV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data ClosedTupleV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnClosedTupleV1 has r call handle for every event of this type.
-func OnClosedTupleV1(r *consume.Router, handle func(context.Context, outbox.Envelope[ClosedTupleV1]) error) {
-	consume.On(r, closedTupleV1Event, handle)
+// OnClosedTupleV1 registers handle for this event on a *consume.Router.
+func OnClosedTupleV1(r gen.Router, handle func(context.Context, outbox.Envelope[ClosedTupleV1]) error) {
+	gen.On(r, &closedTupleV1Event, handle)
 }
 
 // DecodeClosedTupleV1 reads a record, with its headers if it has no envelope.

@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/rule"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
@@ -55,7 +55,7 @@ func (v *ConditionalMemberV1) check(c *wire.Checker) {
 	wire.Rules(c, *v, func(e *wire.Encoder, v ConditionalMemberV1) { v.encode(e) }, &conditionalMemberV1Rules)
 }
 
-var conditionalMemberV1Event = outbox.EventType[ConditionalMemberV1]{
+var conditionalMemberV1Event = gen.EventType[ConditionalMemberV1]{
 	Type:          "golden.conditional_member.v1",
 	Topic:         "golden.conditional_member.v1",
 	Source:        Service,
@@ -65,18 +65,18 @@ var conditionalMemberV1Event = outbox.EventType[ConditionalMemberV1]{
 // InsertConditionalMemberV1 inserts the event on tx: it is published if and
 // only if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertConditionalMemberV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data ConditionalMemberV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueConditionalMemberV1 adds the insert to a batch, to be sent in a
 // transaction.
 func QueueConditionalMemberV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data ConditionalMemberV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnConditionalMemberV1 has r call handle for every event of this type.
-func OnConditionalMemberV1(r *consume.Router, handle func(context.Context, outbox.Envelope[ConditionalMemberV1]) error) {
-	consume.On(r, conditionalMemberV1Event, handle)
+// OnConditionalMemberV1 registers handle for this event on a *consume.Router.
+func OnConditionalMemberV1(r gen.Router, handle func(context.Context, outbox.Envelope[ConditionalMemberV1]) error) {
+	gen.On(r, &conditionalMemberV1Event, handle)
 }
 
 // DecodeConditionalMemberV1 reads a record, with its headers if it has no

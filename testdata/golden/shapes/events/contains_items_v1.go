@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/rule"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
@@ -51,7 +51,7 @@ func (v *ContainsItemsV1) check(c *wire.Checker) {
 	}
 }
 
-var containsItemsV1Event = outbox.EventType[ContainsItemsV1]{
+var containsItemsV1Event = gen.EventType[ContainsItemsV1]{
 	Type:          "golden.contains_items.v1",
 	Topic:         "golden.contains_items.v1",
 	Source:        Service,
@@ -61,17 +61,17 @@ var containsItemsV1Event = outbox.EventType[ContainsItemsV1]{
 // InsertContainsItemsV1 inserts the event on tx: it is published if and only if
 // tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertContainsItemsV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data ContainsItemsV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueContainsItemsV1 adds the insert to a batch, to be sent in a transaction.
 func QueueContainsItemsV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data ContainsItemsV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnContainsItemsV1 has r call handle for every event of this type.
-func OnContainsItemsV1(r *consume.Router, handle func(context.Context, outbox.Envelope[ContainsItemsV1]) error) {
-	consume.On(r, containsItemsV1Event, handle)
+// OnContainsItemsV1 registers handle for this event on a *consume.Router.
+func OnContainsItemsV1(r gen.Router, handle func(context.Context, outbox.Envelope[ContainsItemsV1]) error) {
+	gen.On(r, &containsItemsV1Event, handle)
 }
 
 // DecodeContainsItemsV1 reads a record, with its headers if it has no envelope.

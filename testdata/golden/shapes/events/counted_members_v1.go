@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -52,7 +52,7 @@ func (v *CountedMembersV1) check(c *wire.Checker) {
 	}
 }
 
-var countedMembersV1Event = outbox.EventType[CountedMembersV1]{
+var countedMembersV1Event = gen.EventType[CountedMembersV1]{
 	Type:          "golden.counted_members.v1",
 	Topic:         "golden.counted_members.v1",
 	Source:        Service,
@@ -62,18 +62,18 @@ var countedMembersV1Event = outbox.EventType[CountedMembersV1]{
 // InsertCountedMembersV1 inserts the event on tx: it is published if and only
 // if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertCountedMembersV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data CountedMembersV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueCountedMembersV1 adds the insert to a batch, to be sent in a
 // transaction.
 func QueueCountedMembersV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data CountedMembersV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnCountedMembersV1 has r call handle for every event of this type.
-func OnCountedMembersV1(r *consume.Router, handle func(context.Context, outbox.Envelope[CountedMembersV1]) error) {
-	consume.On(r, countedMembersV1Event, handle)
+// OnCountedMembersV1 registers handle for this event on a *consume.Router.
+func OnCountedMembersV1(r gen.Router, handle func(context.Context, outbox.Envelope[CountedMembersV1]) error) {
+	gen.On(r, &countedMembersV1Event, handle)
 }
 
 // DecodeCountedMembersV1 reads a record, with its headers if it has no

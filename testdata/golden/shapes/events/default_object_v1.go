@@ -9,7 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -117,7 +117,7 @@ func (v *DefaultObjectV1) encode(e *wire.Encoder) {
 	e.EndOpen(v.Unknown)
 }
 
-var defaultObjectV1Event = outbox.EventType[DefaultObjectV1]{
+var defaultObjectV1Event = gen.EventType[DefaultObjectV1]{
 	Type:          "golden.default_object.v1",
 	Topic:         "golden.default_object.v1",
 	Source:        Service,
@@ -127,17 +127,17 @@ var defaultObjectV1Event = outbox.EventType[DefaultObjectV1]{
 // InsertDefaultObjectV1 inserts the event on tx: it is published if and only if
 // tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertDefaultObjectV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data DefaultObjectV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueDefaultObjectV1 adds the insert to a batch, to be sent in a transaction.
 func QueueDefaultObjectV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data DefaultObjectV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnDefaultObjectV1 has r call handle for every event of this type.
-func OnDefaultObjectV1(r *consume.Router, handle func(context.Context, outbox.Envelope[DefaultObjectV1]) error) {
-	consume.On(r, defaultObjectV1Event, handle)
+// OnDefaultObjectV1 registers handle for this event on a *consume.Router.
+func OnDefaultObjectV1(r gen.Router, handle func(context.Context, outbox.Envelope[DefaultObjectV1]) error) {
+	gen.On(r, &defaultObjectV1Event, handle)
 }
 
 // DecodeDefaultObjectV1 reads a record, with its headers if it has no envelope.

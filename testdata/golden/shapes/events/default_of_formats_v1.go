@@ -10,7 +10,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -155,7 +155,7 @@ func (v *DefaultOfFormatsV1) encode(e *wire.Encoder) {
 	e.EndOpen(v.Unknown)
 }
 
-var defaultOfFormatsV1Event = outbox.EventType[DefaultOfFormatsV1]{
+var defaultOfFormatsV1Event = gen.EventType[DefaultOfFormatsV1]{
 	Type:          "golden.default_of_formats.v1",
 	Topic:         "golden.default_of_formats.v1",
 	Source:        Service,
@@ -165,18 +165,18 @@ var defaultOfFormatsV1Event = outbox.EventType[DefaultOfFormatsV1]{
 // InsertDefaultOfFormatsV1 inserts the event on tx: it is published if and only
 // if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertDefaultOfFormatsV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data DefaultOfFormatsV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueDefaultOfFormatsV1 adds the insert to a batch, to be sent in a
 // transaction.
 func QueueDefaultOfFormatsV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data DefaultOfFormatsV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnDefaultOfFormatsV1 has r call handle for every event of this type.
-func OnDefaultOfFormatsV1(r *consume.Router, handle func(context.Context, outbox.Envelope[DefaultOfFormatsV1]) error) {
-	consume.On(r, defaultOfFormatsV1Event, handle)
+// OnDefaultOfFormatsV1 registers handle for this event on a *consume.Router.
+func OnDefaultOfFormatsV1(r gen.Router, handle func(context.Context, outbox.Envelope[DefaultOfFormatsV1]) error) {
+	gen.On(r, &defaultOfFormatsV1Event, handle)
 }
 
 // DecodeDefaultOfFormatsV1 reads a record, with its headers if it has no

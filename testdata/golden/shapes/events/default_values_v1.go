@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -120,11 +120,11 @@ func (v *DefaultValuesV1) encode(e *wire.Encoder) {
 func (v *DefaultValuesV1) check(c *wire.Checker) {
 	c.Schema("schemas/default_values.yaml#")
 	if v.Level != nil {
-		wire.Enum(c, *v.Level, v.Level.Valid(), `"low", "high"`, "level")
+		wire.Enum(c, *v.Level, `"low", "high"`, "level")
 	}
 }
 
-var defaultValuesV1Event = outbox.EventType[DefaultValuesV1]{
+var defaultValuesV1Event = gen.EventType[DefaultValuesV1]{
 	Type:          "golden.default_values.v1",
 	Topic:         "golden.default_values.v1",
 	Source:        Service,
@@ -134,17 +134,17 @@ var defaultValuesV1Event = outbox.EventType[DefaultValuesV1]{
 // InsertDefaultValuesV1 inserts the event on tx: it is published if and only if
 // tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertDefaultValuesV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data DefaultValuesV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueDefaultValuesV1 adds the insert to a batch, to be sent in a transaction.
 func QueueDefaultValuesV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data DefaultValuesV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnDefaultValuesV1 has r call handle for every event of this type.
-func OnDefaultValuesV1(r *consume.Router, handle func(context.Context, outbox.Envelope[DefaultValuesV1]) error) {
-	consume.On(r, defaultValuesV1Event, handle)
+// OnDefaultValuesV1 registers handle for this event on a *consume.Router.
+func OnDefaultValuesV1(r gen.Router, handle func(context.Context, outbox.Envelope[DefaultValuesV1]) error) {
+	gen.On(r, &defaultValuesV1Event, handle)
 }
 
 // DecodeDefaultValuesV1 reads a record, with its headers if it has no envelope.

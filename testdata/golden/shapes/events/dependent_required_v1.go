@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/rule"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
@@ -54,7 +54,7 @@ func (v *DependentRequiredV1) check(c *wire.Checker) {
 	wire.Rules(c, *v, func(e *wire.Encoder, v DependentRequiredV1) { v.encode(e) }, &dependentRequiredV1Rules)
 }
 
-var dependentRequiredV1Event = outbox.EventType[DependentRequiredV1]{
+var dependentRequiredV1Event = gen.EventType[DependentRequiredV1]{
 	Type:          "golden.dependent_required.v1",
 	Topic:         "golden.dependent_required.v1",
 	Source:        Service,
@@ -64,18 +64,18 @@ var dependentRequiredV1Event = outbox.EventType[DependentRequiredV1]{
 // InsertDependentRequiredV1 inserts the event on tx: it is published if and
 // only if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertDependentRequiredV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data DependentRequiredV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueDependentRequiredV1 adds the insert to a batch, to be sent in a
 // transaction.
 func QueueDependentRequiredV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data DependentRequiredV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnDependentRequiredV1 has r call handle for every event of this type.
-func OnDependentRequiredV1(r *consume.Router, handle func(context.Context, outbox.Envelope[DependentRequiredV1]) error) {
-	consume.On(r, dependentRequiredV1Event, handle)
+// OnDependentRequiredV1 registers handle for this event on a *consume.Router.
+func OnDependentRequiredV1(r gen.Router, handle func(context.Context, outbox.Envelope[DependentRequiredV1]) error) {
+	gen.On(r, &dependentRequiredV1Event, handle)
 }
 
 // DecodeDependentRequiredV1 reads a record, with its headers if it has no

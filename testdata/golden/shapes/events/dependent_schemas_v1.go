@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/rule"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
@@ -54,7 +54,7 @@ func (v *DependentSchemasV1) check(c *wire.Checker) {
 	wire.Rules(c, *v, func(e *wire.Encoder, v DependentSchemasV1) { v.encode(e) }, &dependentSchemasV1Rules)
 }
 
-var dependentSchemasV1Event = outbox.EventType[DependentSchemasV1]{
+var dependentSchemasV1Event = gen.EventType[DependentSchemasV1]{
 	Type:          "golden.dependent_schemas.v1",
 	Topic:         "golden.dependent_schemas.v1",
 	Source:        Service,
@@ -64,18 +64,18 @@ var dependentSchemasV1Event = outbox.EventType[DependentSchemasV1]{
 // InsertDependentSchemasV1 inserts the event on tx: it is published if and only
 // if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertDependentSchemasV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data DependentSchemasV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueDependentSchemasV1 adds the insert to a batch, to be sent in a
 // transaction.
 func QueueDependentSchemasV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data DependentSchemasV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnDependentSchemasV1 has r call handle for every event of this type.
-func OnDependentSchemasV1(r *consume.Router, handle func(context.Context, outbox.Envelope[DependentSchemasV1]) error) {
-	consume.On(r, dependentSchemasV1Event, handle)
+// OnDependentSchemasV1 registers handle for this event on a *consume.Router.
+func OnDependentSchemasV1(r gen.Router, handle func(context.Context, outbox.Envelope[DependentSchemasV1]) error) {
+	gen.On(r, &dependentSchemasV1Event, handle)
 }
 
 // DecodeDependentSchemasV1 reads a record, with its headers if it has no

@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -52,7 +52,7 @@ func (v *DeprecatedMemberV1) encode(e *wire.Encoder) {
 	e.EndOpen(v.Unknown)
 }
 
-var deprecatedMemberV1Event = outbox.EventType[DeprecatedMemberV1]{
+var deprecatedMemberV1Event = gen.EventType[DeprecatedMemberV1]{
 	Type:          "golden.deprecated_member.v1",
 	Topic:         "golden.deprecated_member.v1",
 	Source:        Service,
@@ -62,18 +62,18 @@ var deprecatedMemberV1Event = outbox.EventType[DeprecatedMemberV1]{
 // InsertDeprecatedMemberV1 inserts the event on tx: it is published if and only
 // if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertDeprecatedMemberV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data DeprecatedMemberV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueDeprecatedMemberV1 adds the insert to a batch, to be sent in a
 // transaction.
 func QueueDeprecatedMemberV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data DeprecatedMemberV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnDeprecatedMemberV1 has r call handle for every event of this type.
-func OnDeprecatedMemberV1(r *consume.Router, handle func(context.Context, outbox.Envelope[DeprecatedMemberV1]) error) {
-	consume.On(r, deprecatedMemberV1Event, handle)
+// OnDeprecatedMemberV1 registers handle for this event on a *consume.Router.
+func OnDeprecatedMemberV1(r gen.Router, handle func(context.Context, outbox.Envelope[DeprecatedMemberV1]) error) {
+	gen.On(r, &deprecatedMemberV1Event, handle)
 }
 
 // DecodeDeprecatedMemberV1 reads a record, with its headers if it has no

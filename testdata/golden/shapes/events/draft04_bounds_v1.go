@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -51,7 +51,7 @@ func (v *Draft04BoundsV1) check(c *wire.Checker) {
 	}
 }
 
-var draft04BoundsV1Event = outbox.EventType[Draft04BoundsV1]{
+var draft04BoundsV1Event = gen.EventType[Draft04BoundsV1]{
 	Type:          "golden.draft_04_bounds.v1",
 	Topic:         "golden.draft_04_bounds.v1",
 	Source:        Service,
@@ -61,17 +61,17 @@ var draft04BoundsV1Event = outbox.EventType[Draft04BoundsV1]{
 // InsertDraft04BoundsV1 inserts the event on tx: it is published if and only if
 // tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertDraft04BoundsV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data Draft04BoundsV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueDraft04BoundsV1 adds the insert to a batch, to be sent in a transaction.
 func QueueDraft04BoundsV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data Draft04BoundsV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnDraft04BoundsV1 has r call handle for every event of this type.
-func OnDraft04BoundsV1(r *consume.Router, handle func(context.Context, outbox.Envelope[Draft04BoundsV1]) error) {
-	consume.On(r, draft04BoundsV1Event, handle)
+// OnDraft04BoundsV1 registers handle for this event on a *consume.Router.
+func OnDraft04BoundsV1(r gen.Router, handle func(context.Context, outbox.Envelope[Draft04BoundsV1]) error) {
+	gen.On(r, &draft04BoundsV1Event, handle)
 }
 
 // DecodeDraft04BoundsV1 reads a record, with its headers if it has no envelope.

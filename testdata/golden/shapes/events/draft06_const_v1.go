@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -59,7 +59,7 @@ func (v *Draft06ConstV1) check(c *wire.Checker) {
 	}
 }
 
-var draft06ConstV1Event = outbox.EventType[Draft06ConstV1]{
+var draft06ConstV1Event = gen.EventType[Draft06ConstV1]{
 	Type:          "golden.draft_06_const.v1",
 	Topic:         "golden.draft_06_const.v1",
 	Source:        Service,
@@ -69,17 +69,17 @@ var draft06ConstV1Event = outbox.EventType[Draft06ConstV1]{
 // InsertDraft06ConstV1 inserts the event on tx: it is published if and only if
 // tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertDraft06ConstV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data Draft06ConstV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueDraft06ConstV1 adds the insert to a batch, to be sent in a transaction.
 func QueueDraft06ConstV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data Draft06ConstV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnDraft06ConstV1 has r call handle for every event of this type.
-func OnDraft06ConstV1(r *consume.Router, handle func(context.Context, outbox.Envelope[Draft06ConstV1]) error) {
-	consume.On(r, draft06ConstV1Event, handle)
+// OnDraft06ConstV1 registers handle for this event on a *consume.Router.
+func OnDraft06ConstV1(r gen.Router, handle func(context.Context, outbox.Envelope[Draft06ConstV1]) error) {
+	gen.On(r, &draft06ConstV1Event, handle)
 }
 
 // DecodeDraft06ConstV1 reads a record, with its headers if it has no envelope.

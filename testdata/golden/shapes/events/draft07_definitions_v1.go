@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -51,7 +51,7 @@ func (v *Draft07DefinitionsV1) check(c *wire.Checker) {
 	}
 }
 
-var draft07DefinitionsV1Event = outbox.EventType[Draft07DefinitionsV1]{
+var draft07DefinitionsV1Event = gen.EventType[Draft07DefinitionsV1]{
 	Type:          "golden.draft_07_definitions.v1",
 	Topic:         "golden.draft_07_definitions.v1",
 	Source:        Service,
@@ -61,18 +61,18 @@ var draft07DefinitionsV1Event = outbox.EventType[Draft07DefinitionsV1]{
 // InsertDraft07DefinitionsV1 inserts the event on tx: it is published if and
 // only if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertDraft07DefinitionsV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data Draft07DefinitionsV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueDraft07DefinitionsV1 adds the insert to a batch, to be sent in a
 // transaction.
 func QueueDraft07DefinitionsV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data Draft07DefinitionsV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnDraft07DefinitionsV1 has r call handle for every event of this type.
-func OnDraft07DefinitionsV1(r *consume.Router, handle func(context.Context, outbox.Envelope[Draft07DefinitionsV1]) error) {
-	consume.On(r, draft07DefinitionsV1Event, handle)
+// OnDraft07DefinitionsV1 registers handle for this event on a *consume.Router.
+func OnDraft07DefinitionsV1(r gen.Router, handle func(context.Context, outbox.Envelope[Draft07DefinitionsV1]) error) {
+	gen.On(r, &draft07DefinitionsV1Event, handle)
 }
 
 // DecodeDraft07DefinitionsV1 reads a record, with its headers if it has no

@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/rule"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
@@ -58,7 +58,7 @@ func (v *Draft07DependenciesV1) check(c *wire.Checker) {
 	wire.Rules(c, *v, func(e *wire.Encoder, v Draft07DependenciesV1) { v.encode(e) }, &draft07DependenciesV1Rules)
 }
 
-var draft07DependenciesV1Event = outbox.EventType[Draft07DependenciesV1]{
+var draft07DependenciesV1Event = gen.EventType[Draft07DependenciesV1]{
 	Type:          "golden.draft_07_dependencies.v1",
 	Topic:         "golden.draft_07_dependencies.v1",
 	Source:        Service,
@@ -68,18 +68,18 @@ var draft07DependenciesV1Event = outbox.EventType[Draft07DependenciesV1]{
 // InsertDraft07DependenciesV1 inserts the event on tx: it is published if and
 // only if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertDraft07DependenciesV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data Draft07DependenciesV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueDraft07DependenciesV1 adds the insert to a batch, to be sent in a
 // transaction.
 func QueueDraft07DependenciesV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data Draft07DependenciesV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnDraft07DependenciesV1 has r call handle for every event of this type.
-func OnDraft07DependenciesV1(r *consume.Router, handle func(context.Context, outbox.Envelope[Draft07DependenciesV1]) error) {
-	consume.On(r, draft07DependenciesV1Event, handle)
+// OnDraft07DependenciesV1 registers handle for this event on a *consume.Router.
+func OnDraft07DependenciesV1(r gen.Router, handle func(context.Context, outbox.Envelope[Draft07DependenciesV1]) error) {
+	gen.On(r, &draft07DependenciesV1Event, handle)
 }
 
 // DecodeDraft07DependenciesV1 reads a record, with its headers if it has no

@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -44,7 +44,7 @@ func (v *Draft07TupleV1) encode(e *wire.Encoder) {
 	e.EndOpen(v.Unknown)
 }
 
-var draft07TupleV1Event = outbox.EventType[Draft07TupleV1]{
+var draft07TupleV1Event = gen.EventType[Draft07TupleV1]{
 	Type:          "golden.draft_07_tuple.v1",
 	Topic:         "golden.draft_07_tuple.v1",
 	Source:        Service,
@@ -54,17 +54,17 @@ var draft07TupleV1Event = outbox.EventType[Draft07TupleV1]{
 // InsertDraft07TupleV1 inserts the event on tx: it is published if and only if
 // tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertDraft07TupleV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data Draft07TupleV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueDraft07TupleV1 adds the insert to a batch, to be sent in a transaction.
 func QueueDraft07TupleV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data Draft07TupleV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnDraft07TupleV1 has r call handle for every event of this type.
-func OnDraft07TupleV1(r *consume.Router, handle func(context.Context, outbox.Envelope[Draft07TupleV1]) error) {
-	consume.On(r, draft07TupleV1Event, handle)
+// OnDraft07TupleV1 registers handle for this event on a *consume.Router.
+func OnDraft07TupleV1(r gen.Router, handle func(context.Context, outbox.Envelope[Draft07TupleV1]) error) {
+	gen.On(r, &draft07TupleV1Event, handle)
 }
 
 // DecodeDraft07TupleV1 reads a record, with its headers if it has no envelope.

@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -50,7 +50,7 @@ func (v *Draft07TupleWithRestV1) check(c *wire.Checker) {
 	}
 }
 
-var draft07TupleWithRestV1Event = outbox.EventType[Draft07TupleWithRestV1]{
+var draft07TupleWithRestV1Event = gen.EventType[Draft07TupleWithRestV1]{
 	Type:          "golden.draft_07_tuple_with_rest.v1",
 	Topic:         "golden.draft_07_tuple_with_rest.v1",
 	Source:        Service,
@@ -60,18 +60,19 @@ var draft07TupleWithRestV1Event = outbox.EventType[Draft07TupleWithRestV1]{
 // InsertDraft07TupleWithRestV1 inserts the event on tx: it is published if and
 // only if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertDraft07TupleWithRestV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data Draft07TupleWithRestV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueDraft07TupleWithRestV1 adds the insert to a batch, to be sent in a
 // transaction.
 func QueueDraft07TupleWithRestV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data Draft07TupleWithRestV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnDraft07TupleWithRestV1 has r call handle for every event of this type.
-func OnDraft07TupleWithRestV1(r *consume.Router, handle func(context.Context, outbox.Envelope[Draft07TupleWithRestV1]) error) {
-	consume.On(r, draft07TupleWithRestV1Event, handle)
+// OnDraft07TupleWithRestV1 registers handle for this event on a
+// *consume.Router.
+func OnDraft07TupleWithRestV1(r gen.Router, handle func(context.Context, outbox.Envelope[Draft07TupleWithRestV1]) error) {
+	gen.On(r, &draft07TupleWithRestV1Event, handle)
 }
 
 // DecodeDraft07TupleWithRestV1 reads a record, with its headers if it has no

@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -44,7 +44,7 @@ func (v *Draft2019RecursionV1) encode(e *wire.Encoder) {
 	e.EndOpen(v.Unknown)
 }
 
-var draft2019RecursionV1Event = outbox.EventType[Draft2019RecursionV1]{
+var draft2019RecursionV1Event = gen.EventType[Draft2019RecursionV1]{
 	Type:          "golden.draft_2019_recursion.v1",
 	Topic:         "golden.draft_2019_recursion.v1",
 	Source:        Service,
@@ -54,18 +54,18 @@ var draft2019RecursionV1Event = outbox.EventType[Draft2019RecursionV1]{
 // InsertDraft2019RecursionV1 inserts the event on tx: it is published if and
 // only if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertDraft2019RecursionV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data Draft2019RecursionV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueDraft2019RecursionV1 adds the insert to a batch, to be sent in a
 // transaction.
 func QueueDraft2019RecursionV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data Draft2019RecursionV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnDraft2019RecursionV1 has r call handle for every event of this type.
-func OnDraft2019RecursionV1(r *consume.Router, handle func(context.Context, outbox.Envelope[Draft2019RecursionV1]) error) {
-	consume.On(r, draft2019RecursionV1Event, handle)
+// OnDraft2019RecursionV1 registers handle for this event on a *consume.Router.
+func OnDraft2019RecursionV1(r gen.Router, handle func(context.Context, outbox.Envelope[Draft2019RecursionV1]) error) {
+	gen.On(r, &draft2019RecursionV1Event, handle)
 }
 
 // DecodeDraft2019RecursionV1 reads a record, with its headers if it has no

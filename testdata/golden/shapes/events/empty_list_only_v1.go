@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -48,7 +48,7 @@ func (v *EmptyListOnlyV1) check(c *wire.Checker) {
 	c.Schema("schemas/empty_list_only.yaml#").MaxItems(len(v.Value), 0, "value")
 }
 
-var emptyListOnlyV1Event = outbox.EventType[EmptyListOnlyV1]{
+var emptyListOnlyV1Event = gen.EventType[EmptyListOnlyV1]{
 	Type:          "golden.empty_list_only.v1",
 	Topic:         "golden.empty_list_only.v1",
 	Source:        Service,
@@ -58,17 +58,17 @@ var emptyListOnlyV1Event = outbox.EventType[EmptyListOnlyV1]{
 // InsertEmptyListOnlyV1 inserts the event on tx: it is published if and only if
 // tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertEmptyListOnlyV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data EmptyListOnlyV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueEmptyListOnlyV1 adds the insert to a batch, to be sent in a transaction.
 func QueueEmptyListOnlyV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data EmptyListOnlyV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnEmptyListOnlyV1 has r call handle for every event of this type.
-func OnEmptyListOnlyV1(r *consume.Router, handle func(context.Context, outbox.Envelope[EmptyListOnlyV1]) error) {
-	consume.On(r, emptyListOnlyV1Event, handle)
+// OnEmptyListOnlyV1 registers handle for this event on a *consume.Router.
+func OnEmptyListOnlyV1(r gen.Router, handle func(context.Context, outbox.Envelope[EmptyListOnlyV1]) error) {
+	gen.On(r, &emptyListOnlyV1Event, handle)
 }
 
 // DecodeEmptyListOnlyV1 reads a record, with its headers if it has no envelope.

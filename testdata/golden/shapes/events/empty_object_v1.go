@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -42,7 +42,7 @@ func (v *EmptyObjectV1) encode(e *wire.Encoder) {
 	e.EndOpen(v.Unknown)
 }
 
-var emptyObjectV1Event = outbox.EventType[EmptyObjectV1]{
+var emptyObjectV1Event = gen.EventType[EmptyObjectV1]{
 	Type:          "golden.empty_object.v1",
 	Topic:         "golden.empty_object.v1",
 	Source:        Service,
@@ -52,17 +52,17 @@ var emptyObjectV1Event = outbox.EventType[EmptyObjectV1]{
 // InsertEmptyObjectV1 inserts the event on tx: it is published if and only if
 // tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertEmptyObjectV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data EmptyObjectV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueEmptyObjectV1 adds the insert to a batch, to be sent in a transaction.
 func QueueEmptyObjectV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data EmptyObjectV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnEmptyObjectV1 has r call handle for every event of this type.
-func OnEmptyObjectV1(r *consume.Router, handle func(context.Context, outbox.Envelope[EmptyObjectV1]) error) {
-	consume.On(r, emptyObjectV1Event, handle)
+// OnEmptyObjectV1 registers handle for this event on a *consume.Router.
+func OnEmptyObjectV1(r gen.Router, handle func(context.Context, outbox.Envelope[EmptyObjectV1]) error) {
+	gen.On(r, &emptyObjectV1Event, handle)
 }
 
 // DecodeEmptyObjectV1 reads a record, with its headers if it has no envelope.

@@ -9,7 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/rule"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
@@ -52,7 +52,7 @@ func (v *ExactDecimalV1) check(c *wire.Checker) {
 	}
 }
 
-var exactDecimalV1Event = outbox.EventType[ExactDecimalV1]{
+var exactDecimalV1Event = gen.EventType[ExactDecimalV1]{
 	Type:          "golden.exact_decimal.v1",
 	Topic:         "golden.exact_decimal.v1",
 	Source:        Service,
@@ -62,17 +62,17 @@ var exactDecimalV1Event = outbox.EventType[ExactDecimalV1]{
 // InsertExactDecimalV1 inserts the event on tx: it is published if and only if
 // tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertExactDecimalV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data ExactDecimalV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueExactDecimalV1 adds the insert to a batch, to be sent in a transaction.
 func QueueExactDecimalV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data ExactDecimalV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnExactDecimalV1 has r call handle for every event of this type.
-func OnExactDecimalV1(r *consume.Router, handle func(context.Context, outbox.Envelope[ExactDecimalV1]) error) {
-	consume.On(r, exactDecimalV1Event, handle)
+// OnExactDecimalV1 registers handle for this event on a *consume.Router.
+func OnExactDecimalV1(r gen.Router, handle func(context.Context, outbox.Envelope[ExactDecimalV1]) error) {
+	gen.On(r, &exactDecimalV1Event, handle)
 }
 
 // DecodeExactDecimalV1 reads a record, with its headers if it has no envelope.

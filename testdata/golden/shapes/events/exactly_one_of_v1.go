@@ -9,7 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -51,7 +51,7 @@ func (v *ExactlyOneOfV1) check(c *wire.Checker) {
 	}
 }
 
-var exactlyOneOfV1Event = outbox.EventType[ExactlyOneOfV1]{
+var exactlyOneOfV1Event = gen.EventType[ExactlyOneOfV1]{
 	Type:          "golden.exactly_one_of.v1",
 	Topic:         "golden.exactly_one_of.v1",
 	Source:        Service,
@@ -61,17 +61,17 @@ var exactlyOneOfV1Event = outbox.EventType[ExactlyOneOfV1]{
 // InsertExactlyOneOfV1 inserts the event on tx: it is published if and only if
 // tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertExactlyOneOfV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data ExactlyOneOfV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueExactlyOneOfV1 adds the insert to a batch, to be sent in a transaction.
 func QueueExactlyOneOfV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data ExactlyOneOfV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnExactlyOneOfV1 has r call handle for every event of this type.
-func OnExactlyOneOfV1(r *consume.Router, handle func(context.Context, outbox.Envelope[ExactlyOneOfV1]) error) {
-	consume.On(r, exactlyOneOfV1Event, handle)
+// OnExactlyOneOfV1 registers handle for this event on a *consume.Router.
+func OnExactlyOneOfV1(r gen.Router, handle func(context.Context, outbox.Envelope[ExactlyOneOfV1]) error) {
+	gen.On(r, &exactlyOneOfV1Event, handle)
 }
 
 // DecodeExactlyOneOfV1 reads a record, with its headers if it has no envelope.

@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -44,7 +44,7 @@ func (v *ExtendedObjectV1) encode(e *wire.Encoder) {
 	e.EndOpen(v.Unknown)
 }
 
-var extendedObjectV1Event = outbox.EventType[ExtendedObjectV1]{
+var extendedObjectV1Event = gen.EventType[ExtendedObjectV1]{
 	Type:          "golden.extended_object.v1",
 	Topic:         "golden.extended_object.v1",
 	Source:        Service,
@@ -54,18 +54,18 @@ var extendedObjectV1Event = outbox.EventType[ExtendedObjectV1]{
 // InsertExtendedObjectV1 inserts the event on tx: it is published if and only
 // if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertExtendedObjectV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data ExtendedObjectV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueExtendedObjectV1 adds the insert to a batch, to be sent in a
 // transaction.
 func QueueExtendedObjectV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data ExtendedObjectV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnExtendedObjectV1 has r call handle for every event of this type.
-func OnExtendedObjectV1(r *consume.Router, handle func(context.Context, outbox.Envelope[ExtendedObjectV1]) error) {
-	consume.On(r, extendedObjectV1Event, handle)
+// OnExtendedObjectV1 registers handle for this event on a *consume.Router.
+func OnExtendedObjectV1(r gen.Router, handle func(context.Context, outbox.Envelope[ExtendedObjectV1]) error) {
+	gen.On(r, &extendedObjectV1Event, handle)
 }
 
 // DecodeExtendedObjectV1 reads a record, with its headers if it has no

@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -54,7 +54,7 @@ func (v *FlatObjectV1) encode(e *wire.Encoder) {
 	e.EndOpen(v.Unknown)
 }
 
-var flatObjectV1Event = outbox.EventType[FlatObjectV1]{
+var flatObjectV1Event = gen.EventType[FlatObjectV1]{
 	Type:          "golden.flat_object.v1",
 	Topic:         "golden.flat_object.v1",
 	Source:        Service,
@@ -64,17 +64,17 @@ var flatObjectV1Event = outbox.EventType[FlatObjectV1]{
 // InsertFlatObjectV1 inserts the event on tx: it is published if and only if tx
 // commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertFlatObjectV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data FlatObjectV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueFlatObjectV1 adds the insert to a batch, to be sent in a transaction.
 func QueueFlatObjectV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data FlatObjectV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnFlatObjectV1 has r call handle for every event of this type.
-func OnFlatObjectV1(r *consume.Router, handle func(context.Context, outbox.Envelope[FlatObjectV1]) error) {
-	consume.On(r, flatObjectV1Event, handle)
+// OnFlatObjectV1 registers handle for this event on a *consume.Router.
+func OnFlatObjectV1(r gen.Router, handle func(context.Context, outbox.Envelope[FlatObjectV1]) error) {
+	gen.On(r, &flatObjectV1Event, handle)
 }
 
 // DecodeFlatObjectV1 reads a record, with its headers if it has no envelope.

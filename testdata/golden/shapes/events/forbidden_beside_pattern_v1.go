@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/rule"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
@@ -51,7 +51,7 @@ func (v *ForbiddenBesidePatternV1) check(c *wire.Checker) {
 	}
 }
 
-var forbiddenBesidePatternV1Event = outbox.EventType[ForbiddenBesidePatternV1]{
+var forbiddenBesidePatternV1Event = gen.EventType[ForbiddenBesidePatternV1]{
 	Type:          "golden.forbidden_beside_pattern.v1",
 	Topic:         "golden.forbidden_beside_pattern.v1",
 	Source:        Service,
@@ -62,18 +62,19 @@ var forbiddenBesidePatternV1Event = outbox.EventType[ForbiddenBesidePatternV1]{
 // and only if tx commits. Data that breaks the schema is a
 // *outbox.ValidationError.
 func InsertForbiddenBesidePatternV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data ForbiddenBesidePatternV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueForbiddenBesidePatternV1 adds the insert to a batch, to be sent in a
 // transaction.
 func QueueForbiddenBesidePatternV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data ForbiddenBesidePatternV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnForbiddenBesidePatternV1 has r call handle for every event of this type.
-func OnForbiddenBesidePatternV1(r *consume.Router, handle func(context.Context, outbox.Envelope[ForbiddenBesidePatternV1]) error) {
-	consume.On(r, forbiddenBesidePatternV1Event, handle)
+// OnForbiddenBesidePatternV1 registers handle for this event on a
+// *consume.Router.
+func OnForbiddenBesidePatternV1(r gen.Router, handle func(context.Context, outbox.Envelope[ForbiddenBesidePatternV1]) error) {
+	gen.On(r, &forbiddenBesidePatternV1Event, handle)
 }
 
 // DecodeForbiddenBesidePatternV1 reads a record, with its headers if it has no

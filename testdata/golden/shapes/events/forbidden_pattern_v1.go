@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -44,7 +44,7 @@ func (v *ForbiddenPatternV1) encode(e *wire.Encoder) {
 	e.EndOpen(v.Unknown)
 }
 
-var forbiddenPatternV1Event = outbox.EventType[ForbiddenPatternV1]{
+var forbiddenPatternV1Event = gen.EventType[ForbiddenPatternV1]{
 	Type:          "golden.forbidden_pattern.v1",
 	Topic:         "golden.forbidden_pattern.v1",
 	Source:        Service,
@@ -54,18 +54,18 @@ var forbiddenPatternV1Event = outbox.EventType[ForbiddenPatternV1]{
 // InsertForbiddenPatternV1 inserts the event on tx: it is published if and only
 // if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertForbiddenPatternV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data ForbiddenPatternV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueForbiddenPatternV1 adds the insert to a batch, to be sent in a
 // transaction.
 func QueueForbiddenPatternV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data ForbiddenPatternV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnForbiddenPatternV1 has r call handle for every event of this type.
-func OnForbiddenPatternV1(r *consume.Router, handle func(context.Context, outbox.Envelope[ForbiddenPatternV1]) error) {
-	consume.On(r, forbiddenPatternV1Event, handle)
+// OnForbiddenPatternV1 registers handle for this event on a *consume.Router.
+func OnForbiddenPatternV1(r gen.Router, handle func(context.Context, outbox.Envelope[ForbiddenPatternV1]) error) {
+	gen.On(r, &forbiddenPatternV1Event, handle)
 }
 
 // DecodeForbiddenPatternV1 reads a record, with its headers if it has no

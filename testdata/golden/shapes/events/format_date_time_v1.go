@@ -9,7 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -45,7 +45,7 @@ func (v *FormatDateTimeV1) encode(e *wire.Encoder) {
 	e.EndOpen(v.Unknown)
 }
 
-var formatDateTimeV1Event = outbox.EventType[FormatDateTimeV1]{
+var formatDateTimeV1Event = gen.EventType[FormatDateTimeV1]{
 	Type:          "golden.format_date_time.v1",
 	Topic:         "golden.format_date_time.v1",
 	Source:        Service,
@@ -55,18 +55,18 @@ var formatDateTimeV1Event = outbox.EventType[FormatDateTimeV1]{
 // InsertFormatDateTimeV1 inserts the event on tx: it is published if and only
 // if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertFormatDateTimeV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data FormatDateTimeV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueFormatDateTimeV1 adds the insert to a batch, to be sent in a
 // transaction.
 func QueueFormatDateTimeV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data FormatDateTimeV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnFormatDateTimeV1 has r call handle for every event of this type.
-func OnFormatDateTimeV1(r *consume.Router, handle func(context.Context, outbox.Envelope[FormatDateTimeV1]) error) {
-	consume.On(r, formatDateTimeV1Event, handle)
+// OnFormatDateTimeV1 registers handle for this event on a *consume.Router.
+func OnFormatDateTimeV1(r gen.Router, handle func(context.Context, outbox.Envelope[FormatDateTimeV1]) error) {
+	gen.On(r, &formatDateTimeV1Event, handle)
 }
 
 // DecodeFormatDateTimeV1 reads a record, with its headers if it has no

@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -42,7 +42,7 @@ func (v *FormatDateV1) encode(e *wire.Encoder) {
 	e.EndOpen(v.Unknown)
 }
 
-var formatDateV1Event = outbox.EventType[FormatDateV1]{
+var formatDateV1Event = gen.EventType[FormatDateV1]{
 	Type:          "golden.format_date.v1",
 	Topic:         "golden.format_date.v1",
 	Source:        Service,
@@ -52,17 +52,17 @@ var formatDateV1Event = outbox.EventType[FormatDateV1]{
 // InsertFormatDateV1 inserts the event on tx: it is published if and only if tx
 // commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertFormatDateV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data FormatDateV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueFormatDateV1 adds the insert to a batch, to be sent in a transaction.
 func QueueFormatDateV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data FormatDateV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnFormatDateV1 has r call handle for every event of this type.
-func OnFormatDateV1(r *consume.Router, handle func(context.Context, outbox.Envelope[FormatDateV1]) error) {
-	consume.On(r, formatDateV1Event, handle)
+// OnFormatDateV1 registers handle for this event on a *consume.Router.
+func OnFormatDateV1(r gen.Router, handle func(context.Context, outbox.Envelope[FormatDateV1]) error) {
+	gen.On(r, &formatDateV1Event, handle)
 }
 
 // DecodeFormatDateV1 reads a record, with its headers if it has no envelope.

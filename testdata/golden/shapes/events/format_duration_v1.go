@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -44,7 +44,7 @@ func (v *FormatDurationV1) encode(e *wire.Encoder) {
 	e.EndOpen(v.Unknown)
 }
 
-var formatDurationV1Event = outbox.EventType[FormatDurationV1]{
+var formatDurationV1Event = gen.EventType[FormatDurationV1]{
 	Type:          "golden.format_duration.v1",
 	Topic:         "golden.format_duration.v1",
 	Source:        Service,
@@ -54,18 +54,18 @@ var formatDurationV1Event = outbox.EventType[FormatDurationV1]{
 // InsertFormatDurationV1 inserts the event on tx: it is published if and only
 // if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertFormatDurationV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data FormatDurationV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueFormatDurationV1 adds the insert to a batch, to be sent in a
 // transaction.
 func QueueFormatDurationV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data FormatDurationV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnFormatDurationV1 has r call handle for every event of this type.
-func OnFormatDurationV1(r *consume.Router, handle func(context.Context, outbox.Envelope[FormatDurationV1]) error) {
-	consume.On(r, formatDurationV1Event, handle)
+// OnFormatDurationV1 registers handle for this event on a *consume.Router.
+func OnFormatDurationV1(r gen.Router, handle func(context.Context, outbox.Envelope[FormatDurationV1]) error) {
+	gen.On(r, &formatDurationV1Event, handle)
 }
 
 // DecodeFormatDurationV1 reads a record, with its headers if it has no

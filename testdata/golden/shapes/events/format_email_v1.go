@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -49,7 +49,7 @@ func (v *FormatEmailV1) check(c *wire.Checker) {
 	}
 }
 
-var formatEmailV1Event = outbox.EventType[FormatEmailV1]{
+var formatEmailV1Event = gen.EventType[FormatEmailV1]{
 	Type:          "golden.format_email.v1",
 	Topic:         "golden.format_email.v1",
 	Source:        Service,
@@ -59,17 +59,17 @@ var formatEmailV1Event = outbox.EventType[FormatEmailV1]{
 // InsertFormatEmailV1 inserts the event on tx: it is published if and only if
 // tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertFormatEmailV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data FormatEmailV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueFormatEmailV1 adds the insert to a batch, to be sent in a transaction.
 func QueueFormatEmailV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data FormatEmailV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnFormatEmailV1 has r call handle for every event of this type.
-func OnFormatEmailV1(r *consume.Router, handle func(context.Context, outbox.Envelope[FormatEmailV1]) error) {
-	consume.On(r, formatEmailV1Event, handle)
+// OnFormatEmailV1 registers handle for this event on a *consume.Router.
+func OnFormatEmailV1(r gen.Router, handle func(context.Context, outbox.Envelope[FormatEmailV1]) error) {
+	gen.On(r, &formatEmailV1Event, handle)
 }
 
 // DecodeFormatEmailV1 reads a record, with its headers if it has no envelope.

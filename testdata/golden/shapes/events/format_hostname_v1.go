@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -51,7 +51,7 @@ func (v *FormatHostnameV1) check(c *wire.Checker) {
 	}
 }
 
-var formatHostnameV1Event = outbox.EventType[FormatHostnameV1]{
+var formatHostnameV1Event = gen.EventType[FormatHostnameV1]{
 	Type:          "golden.format_hostname.v1",
 	Topic:         "golden.format_hostname.v1",
 	Source:        Service,
@@ -61,18 +61,18 @@ var formatHostnameV1Event = outbox.EventType[FormatHostnameV1]{
 // InsertFormatHostnameV1 inserts the event on tx: it is published if and only
 // if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertFormatHostnameV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data FormatHostnameV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueFormatHostnameV1 adds the insert to a batch, to be sent in a
 // transaction.
 func QueueFormatHostnameV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data FormatHostnameV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnFormatHostnameV1 has r call handle for every event of this type.
-func OnFormatHostnameV1(r *consume.Router, handle func(context.Context, outbox.Envelope[FormatHostnameV1]) error) {
-	consume.On(r, formatHostnameV1Event, handle)
+// OnFormatHostnameV1 registers handle for this event on a *consume.Router.
+func OnFormatHostnameV1(r gen.Router, handle func(context.Context, outbox.Envelope[FormatHostnameV1]) error) {
+	gen.On(r, &formatHostnameV1Event, handle)
 }
 
 // DecodeFormatHostnameV1 reads a record, with its headers if it has no

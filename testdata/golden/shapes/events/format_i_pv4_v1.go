@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -49,7 +49,7 @@ func (v *FormatIPv4V1) check(c *wire.Checker) {
 	}
 }
 
-var formatIPv4V1Event = outbox.EventType[FormatIPv4V1]{
+var formatIPv4V1Event = gen.EventType[FormatIPv4V1]{
 	Type:          "golden.format_ipv4.v1",
 	Topic:         "golden.format_ipv4.v1",
 	Source:        Service,
@@ -59,17 +59,17 @@ var formatIPv4V1Event = outbox.EventType[FormatIPv4V1]{
 // InsertFormatIPv4V1 inserts the event on tx: it is published if and only if tx
 // commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertFormatIPv4V1(ctx context.Context, tx outbox.Transaction, aggregateID string, data FormatIPv4V1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueFormatIPv4V1 adds the insert to a batch, to be sent in a transaction.
 func QueueFormatIPv4V1(ctx context.Context, batch *pgx.Batch, aggregateID string, data FormatIPv4V1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnFormatIPv4V1 has r call handle for every event of this type.
-func OnFormatIPv4V1(r *consume.Router, handle func(context.Context, outbox.Envelope[FormatIPv4V1]) error) {
-	consume.On(r, formatIPv4V1Event, handle)
+// OnFormatIPv4V1 registers handle for this event on a *consume.Router.
+func OnFormatIPv4V1(r gen.Router, handle func(context.Context, outbox.Envelope[FormatIPv4V1]) error) {
+	gen.On(r, &formatIPv4V1Event, handle)
 }
 
 // DecodeFormatIPv4V1 reads a record, with its headers if it has no envelope.

@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -42,7 +42,7 @@ func (v *FormatTimeV1) encode(e *wire.Encoder) {
 	e.EndOpen(v.Unknown)
 }
 
-var formatTimeV1Event = outbox.EventType[FormatTimeV1]{
+var formatTimeV1Event = gen.EventType[FormatTimeV1]{
 	Type:          "golden.format_time.v1",
 	Topic:         "golden.format_time.v1",
 	Source:        Service,
@@ -52,17 +52,17 @@ var formatTimeV1Event = outbox.EventType[FormatTimeV1]{
 // InsertFormatTimeV1 inserts the event on tx: it is published if and only if tx
 // commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertFormatTimeV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data FormatTimeV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueFormatTimeV1 adds the insert to a batch, to be sent in a transaction.
 func QueueFormatTimeV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data FormatTimeV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnFormatTimeV1 has r call handle for every event of this type.
-func OnFormatTimeV1(r *consume.Router, handle func(context.Context, outbox.Envelope[FormatTimeV1]) error) {
-	consume.On(r, formatTimeV1Event, handle)
+// OnFormatTimeV1 registers handle for this event on a *consume.Router.
+func OnFormatTimeV1(r gen.Router, handle func(context.Context, outbox.Envelope[FormatTimeV1]) error) {
+	gen.On(r, &formatTimeV1Event, handle)
 }
 
 // DecodeFormatTimeV1 reads a record, with its headers if it has no envelope.

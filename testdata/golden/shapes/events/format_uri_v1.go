@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -48,7 +48,7 @@ func (v *FormatURIV1) check(c *wire.Checker) {
 	}
 }
 
-var formatURIV1Event = outbox.EventType[FormatURIV1]{
+var formatURIV1Event = gen.EventType[FormatURIV1]{
 	Type:          "golden.format_uri.v1",
 	Topic:         "golden.format_uri.v1",
 	Source:        Service,
@@ -58,17 +58,17 @@ var formatURIV1Event = outbox.EventType[FormatURIV1]{
 // InsertFormatURIV1 inserts the event on tx: it is published if and only if tx
 // commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertFormatURIV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data FormatURIV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueFormatURIV1 adds the insert to a batch, to be sent in a transaction.
 func QueueFormatURIV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data FormatURIV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnFormatURIV1 has r call handle for every event of this type.
-func OnFormatURIV1(r *consume.Router, handle func(context.Context, outbox.Envelope[FormatURIV1]) error) {
-	consume.On(r, formatURIV1Event, handle)
+// OnFormatURIV1 registers handle for this event on a *consume.Router.
+func OnFormatURIV1(r gen.Router, handle func(context.Context, outbox.Envelope[FormatURIV1]) error) {
+	gen.On(r, &formatURIV1Event, handle)
 }
 
 // DecodeFormatURIV1 reads a record, with its headers if it has no envelope.

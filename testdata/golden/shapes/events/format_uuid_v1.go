@@ -9,7 +9,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -46,7 +46,7 @@ func (v *FormatUUIDV1) encode(e *wire.Encoder) {
 	e.EndOpen(v.Unknown)
 }
 
-var formatUUIDV1Event = outbox.EventType[FormatUUIDV1]{
+var formatUUIDV1Event = gen.EventType[FormatUUIDV1]{
 	Type:          "golden.format_uuid.v1",
 	Topic:         "golden.format_uuid.v1",
 	Source:        Service,
@@ -56,17 +56,17 @@ var formatUUIDV1Event = outbox.EventType[FormatUUIDV1]{
 // InsertFormatUUIDV1 inserts the event on tx: it is published if and only if tx
 // commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertFormatUUIDV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data FormatUUIDV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueFormatUUIDV1 adds the insert to a batch, to be sent in a transaction.
 func QueueFormatUUIDV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data FormatUUIDV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnFormatUUIDV1 has r call handle for every event of this type.
-func OnFormatUUIDV1(r *consume.Router, handle func(context.Context, outbox.Envelope[FormatUUIDV1]) error) {
-	consume.On(r, formatUUIDV1Event, handle)
+// OnFormatUUIDV1 registers handle for this event on a *consume.Router.
+func OnFormatUUIDV1(r gen.Router, handle func(context.Context, outbox.Envelope[FormatUUIDV1]) error) {
+	gen.On(r, &formatUUIDV1Event, handle)
 }
 
 // DecodeFormatUUIDV1 reads a record, with its headers if it has no envelope.

@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -44,7 +44,7 @@ func (v *FreeObjectV1) encode(e *wire.Encoder) {
 	e.EndOpen(v.Unknown)
 }
 
-var freeObjectV1Event = outbox.EventType[FreeObjectV1]{
+var freeObjectV1Event = gen.EventType[FreeObjectV1]{
 	Type:          "golden.free_object.v1",
 	Topic:         "golden.free_object.v1",
 	Source:        Service,
@@ -54,17 +54,17 @@ var freeObjectV1Event = outbox.EventType[FreeObjectV1]{
 // InsertFreeObjectV1 inserts the event on tx: it is published if and only if tx
 // commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertFreeObjectV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data FreeObjectV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueFreeObjectV1 adds the insert to a batch, to be sent in a transaction.
 func QueueFreeObjectV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data FreeObjectV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnFreeObjectV1 has r call handle for every event of this type.
-func OnFreeObjectV1(r *consume.Router, handle func(context.Context, outbox.Envelope[FreeObjectV1]) error) {
-	consume.On(r, freeObjectV1Event, handle)
+// OnFreeObjectV1 registers handle for this event on a *consume.Router.
+func OnFreeObjectV1(r gen.Router, handle func(context.Context, outbox.Envelope[FreeObjectV1]) error) {
+	gen.On(r, &freeObjectV1Event, handle)
 }
 
 // DecodeFreeObjectV1 reads a record, with its headers if it has no envelope.

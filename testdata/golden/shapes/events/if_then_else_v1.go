@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/rule"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
@@ -51,12 +51,12 @@ func (v *IfThenElseV1) encode(e *wire.Encoder) {
 func (v *IfThenElseV1) check(c *wire.Checker) {
 	c.Schema("schemas/if_then_else.yaml#")
 	if v.Unit != nil {
-		wire.Enum(c, *v.Unit, v.Unit.Valid(), `"c", "f"`, "unit")
+		wire.Enum(c, *v.Unit, `"c", "f"`, "unit")
 	}
 	wire.Rules(c, *v, func(e *wire.Encoder, v IfThenElseV1) { v.encode(e) }, &ifThenElseV1Rules)
 }
 
-var ifThenElseV1Event = outbox.EventType[IfThenElseV1]{
+var ifThenElseV1Event = gen.EventType[IfThenElseV1]{
 	Type:          "golden.if_then_else.v1",
 	Topic:         "golden.if_then_else.v1",
 	Source:        Service,
@@ -66,17 +66,17 @@ var ifThenElseV1Event = outbox.EventType[IfThenElseV1]{
 // InsertIfThenElseV1 inserts the event on tx: it is published if and only if tx
 // commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertIfThenElseV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data IfThenElseV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueIfThenElseV1 adds the insert to a batch, to be sent in a transaction.
 func QueueIfThenElseV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data IfThenElseV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnIfThenElseV1 has r call handle for every event of this type.
-func OnIfThenElseV1(r *consume.Router, handle func(context.Context, outbox.Envelope[IfThenElseV1]) error) {
-	consume.On(r, ifThenElseV1Event, handle)
+// OnIfThenElseV1 registers handle for this event on a *consume.Router.
+func OnIfThenElseV1(r gen.Router, handle func(context.Context, outbox.Envelope[IfThenElseV1]) error) {
+	gen.On(r, &ifThenElseV1Event, handle)
 }
 
 // DecodeIfThenElseV1 reads a record, with its headers if it has no envelope.

@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/rule"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
@@ -51,11 +51,11 @@ func (v *IfThenRequiredV1) encode(e *wire.Encoder) {
 
 func (v *IfThenRequiredV1) check(c *wire.Checker) {
 	c.Schema("schemas/if_then_required.yaml#")
-	wire.Enum(c, v.Status, v.Status.Valid(), `"open", "shipped"`, "status")
+	wire.Enum(c, v.Status, `"open", "shipped"`, "status")
 	wire.Rules(c, *v, func(e *wire.Encoder, v IfThenRequiredV1) { v.encode(e) }, &ifThenRequiredV1Rules)
 }
 
-var ifThenRequiredV1Event = outbox.EventType[IfThenRequiredV1]{
+var ifThenRequiredV1Event = gen.EventType[IfThenRequiredV1]{
 	Type:          "golden.if_then_required.v1",
 	Topic:         "golden.if_then_required.v1",
 	Source:        Service,
@@ -65,18 +65,18 @@ var ifThenRequiredV1Event = outbox.EventType[IfThenRequiredV1]{
 // InsertIfThenRequiredV1 inserts the event on tx: it is published if and only
 // if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertIfThenRequiredV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data IfThenRequiredV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueIfThenRequiredV1 adds the insert to a batch, to be sent in a
 // transaction.
 func QueueIfThenRequiredV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data IfThenRequiredV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnIfThenRequiredV1 has r call handle for every event of this type.
-func OnIfThenRequiredV1(r *consume.Router, handle func(context.Context, outbox.Envelope[IfThenRequiredV1]) error) {
-	consume.On(r, ifThenRequiredV1Event, handle)
+// OnIfThenRequiredV1 registers handle for this event on a *consume.Router.
+func OnIfThenRequiredV1(r gen.Router, handle func(context.Context, outbox.Envelope[IfThenRequiredV1]) error) {
+	gen.On(r, &ifThenRequiredV1Event, handle)
 }
 
 // DecodeIfThenRequiredV1 reads a record, with its headers if it has no

@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -45,11 +45,11 @@ func (v *IntegerEnumV1) encode(e *wire.Encoder) {
 func (v *IntegerEnumV1) check(c *wire.Checker) {
 	c.Schema("schemas/integer_enum.yaml#")
 	if v.Value != nil {
-		wire.Enum(c, *v.Value, v.Value.Valid(), `-1, 0, 10`, "value")
+		wire.Enum(c, *v.Value, `-1, 0, 10`, "value")
 	}
 }
 
-var integerEnumV1Event = outbox.EventType[IntegerEnumV1]{
+var integerEnumV1Event = gen.EventType[IntegerEnumV1]{
 	Type:          "golden.integer_enum.v1",
 	Topic:         "golden.integer_enum.v1",
 	Source:        Service,
@@ -59,17 +59,17 @@ var integerEnumV1Event = outbox.EventType[IntegerEnumV1]{
 // InsertIntegerEnumV1 inserts the event on tx: it is published if and only if
 // tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertIntegerEnumV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data IntegerEnumV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueIntegerEnumV1 adds the insert to a batch, to be sent in a transaction.
 func QueueIntegerEnumV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data IntegerEnumV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnIntegerEnumV1 has r call handle for every event of this type.
-func OnIntegerEnumV1(r *consume.Router, handle func(context.Context, outbox.Envelope[IntegerEnumV1]) error) {
-	consume.On(r, integerEnumV1Event, handle)
+// OnIntegerEnumV1 registers handle for this event on a *consume.Router.
+func OnIntegerEnumV1(r gen.Router, handle func(context.Context, outbox.Envelope[IntegerEnumV1]) error) {
+	gen.On(r, &integerEnumV1Event, handle)
 }
 
 // DecodeIntegerEnumV1 reads a record, with its headers if it has no envelope.

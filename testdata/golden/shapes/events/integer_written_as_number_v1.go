@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -44,7 +44,7 @@ func (v *IntegerWrittenAsNumberV1) encode(e *wire.Encoder) {
 	e.EndOpen(v.Unknown)
 }
 
-var integerWrittenAsNumberV1Event = outbox.EventType[IntegerWrittenAsNumberV1]{
+var integerWrittenAsNumberV1Event = gen.EventType[IntegerWrittenAsNumberV1]{
 	Type:          "golden.integer_written_as_number.v1",
 	Topic:         "golden.integer_written_as_number.v1",
 	Source:        Service,
@@ -55,18 +55,19 @@ var integerWrittenAsNumberV1Event = outbox.EventType[IntegerWrittenAsNumberV1]{
 // and only if tx commits. Data that breaks the schema is a
 // *outbox.ValidationError.
 func InsertIntegerWrittenAsNumberV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data IntegerWrittenAsNumberV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueIntegerWrittenAsNumberV1 adds the insert to a batch, to be sent in a
 // transaction.
 func QueueIntegerWrittenAsNumberV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data IntegerWrittenAsNumberV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnIntegerWrittenAsNumberV1 has r call handle for every event of this type.
-func OnIntegerWrittenAsNumberV1(r *consume.Router, handle func(context.Context, outbox.Envelope[IntegerWrittenAsNumberV1]) error) {
-	consume.On(r, integerWrittenAsNumberV1Event, handle)
+// OnIntegerWrittenAsNumberV1 registers handle for this event on a
+// *consume.Router.
+func OnIntegerWrittenAsNumberV1(r gen.Router, handle func(context.Context, outbox.Envelope[IntegerWrittenAsNumberV1]) error) {
+	gen.On(r, &integerWrittenAsNumberV1Event, handle)
 }
 
 // DecodeIntegerWrittenAsNumberV1 reads a record, with its headers if it has no

@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -44,7 +44,7 @@ func (v *JSONInStringV1) encode(e *wire.Encoder) {
 	e.EndOpen(v.Unknown)
 }
 
-var jsonInStringV1Event = outbox.EventType[JSONInStringV1]{
+var jsonInStringV1Event = gen.EventType[JSONInStringV1]{
 	Type:          "golden.json_in_string.v1",
 	Topic:         "golden.json_in_string.v1",
 	Source:        Service,
@@ -54,17 +54,17 @@ var jsonInStringV1Event = outbox.EventType[JSONInStringV1]{
 // InsertJSONInStringV1 inserts the event on tx: it is published if and only if
 // tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertJSONInStringV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data JSONInStringV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueJSONInStringV1 adds the insert to a batch, to be sent in a transaction.
 func QueueJSONInStringV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data JSONInStringV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnJSONInStringV1 has r call handle for every event of this type.
-func OnJSONInStringV1(r *consume.Router, handle func(context.Context, outbox.Envelope[JSONInStringV1]) error) {
-	consume.On(r, jsonInStringV1Event, handle)
+// OnJSONInStringV1 registers handle for this event on a *consume.Router.
+func OnJSONInStringV1(r gen.Router, handle func(context.Context, outbox.Envelope[JSONInStringV1]) error) {
+	gen.On(r, &jsonInStringV1Event, handle)
 }
 
 // DecodeJSONInStringV1 reads a record, with its headers if it has no envelope.

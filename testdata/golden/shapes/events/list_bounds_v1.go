@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -51,7 +51,7 @@ func (v *ListBoundsV1) check(c *wire.Checker) {
 	}
 }
 
-var listBoundsV1Event = outbox.EventType[ListBoundsV1]{
+var listBoundsV1Event = gen.EventType[ListBoundsV1]{
 	Type:          "golden.list_bounds.v1",
 	Topic:         "golden.list_bounds.v1",
 	Source:        Service,
@@ -61,17 +61,17 @@ var listBoundsV1Event = outbox.EventType[ListBoundsV1]{
 // InsertListBoundsV1 inserts the event on tx: it is published if and only if tx
 // commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertListBoundsV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data ListBoundsV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueListBoundsV1 adds the insert to a batch, to be sent in a transaction.
 func QueueListBoundsV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data ListBoundsV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnListBoundsV1 has r call handle for every event of this type.
-func OnListBoundsV1(r *consume.Router, handle func(context.Context, outbox.Envelope[ListBoundsV1]) error) {
-	consume.On(r, listBoundsV1Event, handle)
+// OnListBoundsV1 registers handle for this event on a *consume.Router.
+func OnListBoundsV1(r gen.Router, handle func(context.Context, outbox.Envelope[ListBoundsV1]) error) {
+	gen.On(r, &listBoundsV1Event, handle)
 }
 
 // DecodeListBoundsV1 reads a record, with its headers if it has no envelope.

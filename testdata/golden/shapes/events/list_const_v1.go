@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -56,7 +56,7 @@ func (v *ListConstV1) check(c *wire.Checker) {
 	}
 }
 
-var listConstV1Event = outbox.EventType[ListConstV1]{
+var listConstV1Event = gen.EventType[ListConstV1]{
 	Type:          "golden.list_const.v1",
 	Topic:         "golden.list_const.v1",
 	Source:        Service,
@@ -66,17 +66,17 @@ var listConstV1Event = outbox.EventType[ListConstV1]{
 // InsertListConstV1 inserts the event on tx: it is published if and only if tx
 // commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertListConstV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data ListConstV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueListConstV1 adds the insert to a batch, to be sent in a transaction.
 func QueueListConstV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data ListConstV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnListConstV1 has r call handle for every event of this type.
-func OnListConstV1(r *consume.Router, handle func(context.Context, outbox.Envelope[ListConstV1]) error) {
-	consume.On(r, listConstV1Event, handle)
+// OnListConstV1 registers handle for this event on a *consume.Router.
+func OnListConstV1(r gen.Router, handle func(context.Context, outbox.Envelope[ListConstV1]) error) {
+	gen.On(r, &listConstV1Event, handle)
 }
 
 // DecodeListConstV1 reads a record, with its headers if it has no envelope.

@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -44,7 +44,7 @@ func (v *ListOfAnythingV1) encode(e *wire.Encoder) {
 	e.EndOpen(v.Unknown)
 }
 
-var listOfAnythingV1Event = outbox.EventType[ListOfAnythingV1]{
+var listOfAnythingV1Event = gen.EventType[ListOfAnythingV1]{
 	Type:          "golden.list_of_anything.v1",
 	Topic:         "golden.list_of_anything.v1",
 	Source:        Service,
@@ -54,18 +54,18 @@ var listOfAnythingV1Event = outbox.EventType[ListOfAnythingV1]{
 // InsertListOfAnythingV1 inserts the event on tx: it is published if and only
 // if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertListOfAnythingV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data ListOfAnythingV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueListOfAnythingV1 adds the insert to a batch, to be sent in a
 // transaction.
 func QueueListOfAnythingV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data ListOfAnythingV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnListOfAnythingV1 has r call handle for every event of this type.
-func OnListOfAnythingV1(r *consume.Router, handle func(context.Context, outbox.Envelope[ListOfAnythingV1]) error) {
-	consume.On(r, listOfAnythingV1Event, handle)
+// OnListOfAnythingV1 registers handle for this event on a *consume.Router.
+func OnListOfAnythingV1(r gen.Router, handle func(context.Context, outbox.Envelope[ListOfAnythingV1]) error) {
+	gen.On(r, &listOfAnythingV1Event, handle)
 }
 
 // DecodeListOfAnythingV1 reads a record, with its headers if it has no

@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -42,7 +42,7 @@ func (v *ListOfDatesV1) encode(e *wire.Encoder) {
 	e.EndOpen(v.Unknown)
 }
 
-var listOfDatesV1Event = outbox.EventType[ListOfDatesV1]{
+var listOfDatesV1Event = gen.EventType[ListOfDatesV1]{
 	Type:          "golden.list_of_dates.v1",
 	Topic:         "golden.list_of_dates.v1",
 	Source:        Service,
@@ -52,17 +52,17 @@ var listOfDatesV1Event = outbox.EventType[ListOfDatesV1]{
 // InsertListOfDatesV1 inserts the event on tx: it is published if and only if
 // tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertListOfDatesV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data ListOfDatesV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueListOfDatesV1 adds the insert to a batch, to be sent in a transaction.
 func QueueListOfDatesV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data ListOfDatesV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnListOfDatesV1 has r call handle for every event of this type.
-func OnListOfDatesV1(r *consume.Router, handle func(context.Context, outbox.Envelope[ListOfDatesV1]) error) {
-	consume.On(r, listOfDatesV1Event, handle)
+// OnListOfDatesV1 registers handle for this event on a *consume.Router.
+func OnListOfDatesV1(r gen.Router, handle func(context.Context, outbox.Envelope[ListOfDatesV1]) error) {
+	gen.On(r, &listOfDatesV1Event, handle)
 }
 
 // DecodeListOfDatesV1 reads a record, with its headers if it has no envelope.

@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -46,11 +46,11 @@ func (v *ListOfEnumsV1) check(c *wire.Checker) {
 	c.Schema("schemas/list_of_enums.yaml#")
 	wire.UniqueItems(c, v.Value, "value")
 	for i, item := range v.Value {
-		wire.Enum(c, item, item.Valid(), `"mon", "tue"`, "value", i)
+		wire.Enum(c, item, `"mon", "tue"`, "value", i)
 	}
 }
 
-var listOfEnumsV1Event = outbox.EventType[ListOfEnumsV1]{
+var listOfEnumsV1Event = gen.EventType[ListOfEnumsV1]{
 	Type:          "golden.list_of_enums.v1",
 	Topic:         "golden.list_of_enums.v1",
 	Source:        Service,
@@ -60,17 +60,17 @@ var listOfEnumsV1Event = outbox.EventType[ListOfEnumsV1]{
 // InsertListOfEnumsV1 inserts the event on tx: it is published if and only if
 // tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertListOfEnumsV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data ListOfEnumsV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueListOfEnumsV1 adds the insert to a batch, to be sent in a transaction.
 func QueueListOfEnumsV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data ListOfEnumsV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnListOfEnumsV1 has r call handle for every event of this type.
-func OnListOfEnumsV1(r *consume.Router, handle func(context.Context, outbox.Envelope[ListOfEnumsV1]) error) {
-	consume.On(r, listOfEnumsV1Event, handle)
+// OnListOfEnumsV1 registers handle for this event on a *consume.Router.
+func OnListOfEnumsV1(r gen.Router, handle func(context.Context, outbox.Envelope[ListOfEnumsV1]) error) {
+	gen.On(r, &listOfEnumsV1Event, handle)
 }
 
 // DecodeListOfEnumsV1 reads a record, with its headers if it has no envelope.

@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -46,7 +46,7 @@ func (v *ListOfListsV1) encode(e *wire.Encoder) {
 	e.EndOpen(v.Unknown)
 }
 
-var listOfListsV1Event = outbox.EventType[ListOfListsV1]{
+var listOfListsV1Event = gen.EventType[ListOfListsV1]{
 	Type:          "golden.list_of_lists.v1",
 	Topic:         "golden.list_of_lists.v1",
 	Source:        Service,
@@ -56,17 +56,17 @@ var listOfListsV1Event = outbox.EventType[ListOfListsV1]{
 // InsertListOfListsV1 inserts the event on tx: it is published if and only if
 // tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertListOfListsV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data ListOfListsV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueListOfListsV1 adds the insert to a batch, to be sent in a transaction.
 func QueueListOfListsV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data ListOfListsV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnListOfListsV1 has r call handle for every event of this type.
-func OnListOfListsV1(r *consume.Router, handle func(context.Context, outbox.Envelope[ListOfListsV1]) error) {
-	consume.On(r, listOfListsV1Event, handle)
+// OnListOfListsV1 registers handle for this event on a *consume.Router.
+func OnListOfListsV1(r gen.Router, handle func(context.Context, outbox.Envelope[ListOfListsV1]) error) {
+	gen.On(r, &listOfListsV1Event, handle)
 }
 
 // DecodeListOfListsV1 reads a record, with its headers if it has no envelope.

@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -42,7 +42,7 @@ func (v *ListOfMapsV1) encode(e *wire.Encoder) {
 	e.EndOpen(v.Unknown)
 }
 
-var listOfMapsV1Event = outbox.EventType[ListOfMapsV1]{
+var listOfMapsV1Event = gen.EventType[ListOfMapsV1]{
 	Type:          "golden.list_of_maps.v1",
 	Topic:         "golden.list_of_maps.v1",
 	Source:        Service,
@@ -52,17 +52,17 @@ var listOfMapsV1Event = outbox.EventType[ListOfMapsV1]{
 // InsertListOfMapsV1 inserts the event on tx: it is published if and only if tx
 // commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertListOfMapsV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data ListOfMapsV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueListOfMapsV1 adds the insert to a batch, to be sent in a transaction.
 func QueueListOfMapsV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data ListOfMapsV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnListOfMapsV1 has r call handle for every event of this type.
-func OnListOfMapsV1(r *consume.Router, handle func(context.Context, outbox.Envelope[ListOfMapsV1]) error) {
-	consume.On(r, listOfMapsV1Event, handle)
+// OnListOfMapsV1 registers handle for this event on a *consume.Router.
+func OnListOfMapsV1(r gen.Router, handle func(context.Context, outbox.Envelope[ListOfMapsV1]) error) {
+	gen.On(r, &listOfMapsV1Event, handle)
 }
 
 // DecodeListOfMapsV1 reads a record, with its headers if it has no envelope.

@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -44,7 +44,7 @@ func (v *ListOfNullablesV1) encode(e *wire.Encoder) {
 	e.EndOpen(v.Unknown)
 }
 
-var listOfNullablesV1Event = outbox.EventType[ListOfNullablesV1]{
+var listOfNullablesV1Event = gen.EventType[ListOfNullablesV1]{
 	Type:          "golden.list_of_nullables.v1",
 	Topic:         "golden.list_of_nullables.v1",
 	Source:        Service,
@@ -54,18 +54,18 @@ var listOfNullablesV1Event = outbox.EventType[ListOfNullablesV1]{
 // InsertListOfNullablesV1 inserts the event on tx: it is published if and only
 // if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertListOfNullablesV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data ListOfNullablesV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueListOfNullablesV1 adds the insert to a batch, to be sent in a
 // transaction.
 func QueueListOfNullablesV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data ListOfNullablesV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnListOfNullablesV1 has r call handle for every event of this type.
-func OnListOfNullablesV1(r *consume.Router, handle func(context.Context, outbox.Envelope[ListOfNullablesV1]) error) {
-	consume.On(r, listOfNullablesV1Event, handle)
+// OnListOfNullablesV1 registers handle for this event on a *consume.Router.
+func OnListOfNullablesV1(r gen.Router, handle func(context.Context, outbox.Envelope[ListOfNullablesV1]) error) {
+	gen.On(r, &listOfNullablesV1Event, handle)
 }
 
 // DecodeListOfNullablesV1 reads a record, with its headers if it has no

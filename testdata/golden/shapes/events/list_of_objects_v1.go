@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -44,7 +44,7 @@ func (v *ListOfObjectsV1) encode(e *wire.Encoder) {
 	e.EndOpen(v.Unknown)
 }
 
-var listOfObjectsV1Event = outbox.EventType[ListOfObjectsV1]{
+var listOfObjectsV1Event = gen.EventType[ListOfObjectsV1]{
 	Type:          "golden.list_of_objects.v1",
 	Topic:         "golden.list_of_objects.v1",
 	Source:        Service,
@@ -54,17 +54,17 @@ var listOfObjectsV1Event = outbox.EventType[ListOfObjectsV1]{
 // InsertListOfObjectsV1 inserts the event on tx: it is published if and only if
 // tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertListOfObjectsV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data ListOfObjectsV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueListOfObjectsV1 adds the insert to a batch, to be sent in a transaction.
 func QueueListOfObjectsV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data ListOfObjectsV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnListOfObjectsV1 has r call handle for every event of this type.
-func OnListOfObjectsV1(r *consume.Router, handle func(context.Context, outbox.Envelope[ListOfObjectsV1]) error) {
-	consume.On(r, listOfObjectsV1Event, handle)
+// OnListOfObjectsV1 registers handle for this event on a *consume.Router.
+func OnListOfObjectsV1(r gen.Router, handle func(context.Context, outbox.Envelope[ListOfObjectsV1]) error) {
+	gen.On(r, &listOfObjectsV1Event, handle)
 }
 
 // DecodeListOfObjectsV1 reads a record, with its headers if it has no envelope.

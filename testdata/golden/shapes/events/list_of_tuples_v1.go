@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -44,7 +44,7 @@ func (v *ListOfTuplesV1) encode(e *wire.Encoder) {
 	e.EndOpen(v.Unknown)
 }
 
-var listOfTuplesV1Event = outbox.EventType[ListOfTuplesV1]{
+var listOfTuplesV1Event = gen.EventType[ListOfTuplesV1]{
 	Type:          "golden.list_of_tuples.v1",
 	Topic:         "golden.list_of_tuples.v1",
 	Source:        Service,
@@ -54,17 +54,17 @@ var listOfTuplesV1Event = outbox.EventType[ListOfTuplesV1]{
 // InsertListOfTuplesV1 inserts the event on tx: it is published if and only if
 // tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertListOfTuplesV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data ListOfTuplesV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueListOfTuplesV1 adds the insert to a batch, to be sent in a transaction.
 func QueueListOfTuplesV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data ListOfTuplesV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnListOfTuplesV1 has r call handle for every event of this type.
-func OnListOfTuplesV1(r *consume.Router, handle func(context.Context, outbox.Envelope[ListOfTuplesV1]) error) {
-	consume.On(r, listOfTuplesV1Event, handle)
+// OnListOfTuplesV1 registers handle for this event on a *consume.Router.
+func OnListOfTuplesV1(r gen.Router, handle func(context.Context, outbox.Envelope[ListOfTuplesV1]) error) {
+	gen.On(r, &listOfTuplesV1Event, handle)
 }
 
 // DecodeListOfTuplesV1 reads a record, with its headers if it has no envelope.

@@ -9,7 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -49,7 +49,7 @@ func (v *ListOfUnionsV1) check(c *wire.Checker) {
 	unionListOfUnionsV1ValueItem.CheckItems(c, v.Value, "value")
 }
 
-var listOfUnionsV1Event = outbox.EventType[ListOfUnionsV1]{
+var listOfUnionsV1Event = gen.EventType[ListOfUnionsV1]{
 	Type:          "golden.list_of_unions.v1",
 	Topic:         "golden.list_of_unions.v1",
 	Source:        Service,
@@ -59,17 +59,17 @@ var listOfUnionsV1Event = outbox.EventType[ListOfUnionsV1]{
 // InsertListOfUnionsV1 inserts the event on tx: it is published if and only if
 // tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertListOfUnionsV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data ListOfUnionsV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueListOfUnionsV1 adds the insert to a batch, to be sent in a transaction.
 func QueueListOfUnionsV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data ListOfUnionsV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnListOfUnionsV1 has r call handle for every event of this type.
-func OnListOfUnionsV1(r *consume.Router, handle func(context.Context, outbox.Envelope[ListOfUnionsV1]) error) {
-	consume.On(r, listOfUnionsV1Event, handle)
+// OnListOfUnionsV1 registers handle for this event on a *consume.Router.
+func OnListOfUnionsV1(r gen.Router, handle func(context.Context, outbox.Envelope[ListOfUnionsV1]) error) {
+	gen.On(r, &listOfUnionsV1Event, handle)
 }
 
 // DecodeListOfUnionsV1 reads a record, with its headers if it has no envelope.

@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -41,7 +41,7 @@ func (v *MapOfMapsV1) encode(e *wire.Encoder) {
 	e.EndOpen(v.Unknown)
 }
 
-var mapOfMapsV1Event = outbox.EventType[MapOfMapsV1]{
+var mapOfMapsV1Event = gen.EventType[MapOfMapsV1]{
 	Type:          "golden.map_of_maps.v1",
 	Topic:         "golden.map_of_maps.v1",
 	Source:        Service,
@@ -51,17 +51,17 @@ var mapOfMapsV1Event = outbox.EventType[MapOfMapsV1]{
 // InsertMapOfMapsV1 inserts the event on tx: it is published if and only if tx
 // commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertMapOfMapsV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data MapOfMapsV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueMapOfMapsV1 adds the insert to a batch, to be sent in a transaction.
 func QueueMapOfMapsV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data MapOfMapsV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnMapOfMapsV1 has r call handle for every event of this type.
-func OnMapOfMapsV1(r *consume.Router, handle func(context.Context, outbox.Envelope[MapOfMapsV1]) error) {
-	consume.On(r, mapOfMapsV1Event, handle)
+// OnMapOfMapsV1 registers handle for this event on a *consume.Router.
+func OnMapOfMapsV1(r gen.Router, handle func(context.Context, outbox.Envelope[MapOfMapsV1]) error) {
+	gen.On(r, &mapOfMapsV1Event, handle)
 }
 
 // DecodeMapOfMapsV1 reads a record, with its headers if it has no envelope.

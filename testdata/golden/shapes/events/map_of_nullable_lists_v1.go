@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -48,7 +48,7 @@ func (v *MapOfNullableListsV1) encode(e *wire.Encoder) {
 	e.EndOpen(v.Unknown)
 }
 
-var mapOfNullableListsV1Event = outbox.EventType[MapOfNullableListsV1]{
+var mapOfNullableListsV1Event = gen.EventType[MapOfNullableListsV1]{
 	Type:          "golden.map_of_nullable_lists.v1",
 	Topic:         "golden.map_of_nullable_lists.v1",
 	Source:        Service,
@@ -58,18 +58,18 @@ var mapOfNullableListsV1Event = outbox.EventType[MapOfNullableListsV1]{
 // InsertMapOfNullableListsV1 inserts the event on tx: it is published if and
 // only if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertMapOfNullableListsV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data MapOfNullableListsV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueMapOfNullableListsV1 adds the insert to a batch, to be sent in a
 // transaction.
 func QueueMapOfNullableListsV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data MapOfNullableListsV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnMapOfNullableListsV1 has r call handle for every event of this type.
-func OnMapOfNullableListsV1(r *consume.Router, handle func(context.Context, outbox.Envelope[MapOfNullableListsV1]) error) {
-	consume.On(r, mapOfNullableListsV1Event, handle)
+// OnMapOfNullableListsV1 registers handle for this event on a *consume.Router.
+func OnMapOfNullableListsV1(r gen.Router, handle func(context.Context, outbox.Envelope[MapOfNullableListsV1]) error) {
+	gen.On(r, &mapOfNullableListsV1Event, handle)
 }
 
 // DecodeMapOfNullableListsV1 reads a record, with its headers if it has no

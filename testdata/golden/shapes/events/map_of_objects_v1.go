@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -44,7 +44,7 @@ func (v *MapOfObjectsV1) encode(e *wire.Encoder) {
 	e.EndOpen(v.Unknown)
 }
 
-var mapOfObjectsV1Event = outbox.EventType[MapOfObjectsV1]{
+var mapOfObjectsV1Event = gen.EventType[MapOfObjectsV1]{
 	Type:          "golden.map_of_objects.v1",
 	Topic:         "golden.map_of_objects.v1",
 	Source:        Service,
@@ -54,17 +54,17 @@ var mapOfObjectsV1Event = outbox.EventType[MapOfObjectsV1]{
 // InsertMapOfObjectsV1 inserts the event on tx: it is published if and only if
 // tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertMapOfObjectsV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data MapOfObjectsV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueMapOfObjectsV1 adds the insert to a batch, to be sent in a transaction.
 func QueueMapOfObjectsV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data MapOfObjectsV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnMapOfObjectsV1 has r call handle for every event of this type.
-func OnMapOfObjectsV1(r *consume.Router, handle func(context.Context, outbox.Envelope[MapOfObjectsV1]) error) {
-	consume.On(r, mapOfObjectsV1Event, handle)
+// OnMapOfObjectsV1 registers handle for this event on a *consume.Router.
+func OnMapOfObjectsV1(r gen.Router, handle func(context.Context, outbox.Envelope[MapOfObjectsV1]) error) {
+	gen.On(r, &mapOfObjectsV1Event, handle)
 }
 
 // DecodeMapOfObjectsV1 reads a record, with its headers if it has no envelope.

@@ -9,7 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -43,7 +43,7 @@ func (v *MapOfTimesV1) encode(e *wire.Encoder) {
 	e.EndOpen(v.Unknown)
 }
 
-var mapOfTimesV1Event = outbox.EventType[MapOfTimesV1]{
+var mapOfTimesV1Event = gen.EventType[MapOfTimesV1]{
 	Type:          "golden.map_of_times.v1",
 	Topic:         "golden.map_of_times.v1",
 	Source:        Service,
@@ -53,17 +53,17 @@ var mapOfTimesV1Event = outbox.EventType[MapOfTimesV1]{
 // InsertMapOfTimesV1 inserts the event on tx: it is published if and only if tx
 // commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertMapOfTimesV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data MapOfTimesV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueMapOfTimesV1 adds the insert to a batch, to be sent in a transaction.
 func QueueMapOfTimesV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data MapOfTimesV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnMapOfTimesV1 has r call handle for every event of this type.
-func OnMapOfTimesV1(r *consume.Router, handle func(context.Context, outbox.Envelope[MapOfTimesV1]) error) {
-	consume.On(r, mapOfTimesV1Event, handle)
+// OnMapOfTimesV1 registers handle for this event on a *consume.Router.
+func OnMapOfTimesV1(r gen.Router, handle func(context.Context, outbox.Envelope[MapOfTimesV1]) error) {
+	gen.On(r, &mapOfTimesV1Event, handle)
 }
 
 // DecodeMapOfTimesV1 reads a record, with its headers if it has no envelope.

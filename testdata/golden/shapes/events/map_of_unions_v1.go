@@ -9,7 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -47,7 +47,7 @@ func (v *MapOfUnionsV1) check(c *wire.Checker) {
 	unionMapOfUnionsV1ValueValue.CheckValues(c, v.Value, "value")
 }
 
-var mapOfUnionsV1Event = outbox.EventType[MapOfUnionsV1]{
+var mapOfUnionsV1Event = gen.EventType[MapOfUnionsV1]{
 	Type:          "golden.map_of_unions.v1",
 	Topic:         "golden.map_of_unions.v1",
 	Source:        Service,
@@ -57,17 +57,17 @@ var mapOfUnionsV1Event = outbox.EventType[MapOfUnionsV1]{
 // InsertMapOfUnionsV1 inserts the event on tx: it is published if and only if
 // tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertMapOfUnionsV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data MapOfUnionsV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueMapOfUnionsV1 adds the insert to a batch, to be sent in a transaction.
 func QueueMapOfUnionsV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data MapOfUnionsV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnMapOfUnionsV1 has r call handle for every event of this type.
-func OnMapOfUnionsV1(r *consume.Router, handle func(context.Context, outbox.Envelope[MapOfUnionsV1]) error) {
-	consume.On(r, mapOfUnionsV1Event, handle)
+// OnMapOfUnionsV1 registers handle for this event on a *consume.Router.
+func OnMapOfUnionsV1(r gen.Router, handle func(context.Context, outbox.Envelope[MapOfUnionsV1]) error) {
+	gen.On(r, &mapOfUnionsV1Event, handle)
 }
 
 // DecodeMapOfUnionsV1 reads a record, with its headers if it has no envelope.

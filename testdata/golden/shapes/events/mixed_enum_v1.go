@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -44,11 +44,11 @@ func (v *MixedEnumV1) encode(e *wire.Encoder) {
 func (v *MixedEnumV1) check(c *wire.Checker) {
 	c.Schema("schemas/mixed_enum.yaml#")
 	if x, ok := v.Value.Get(); ok {
-		wire.JSONEnum(c, x, x.Valid(), `"auto", 3, true, {"a":[1]}, ["x"]`, "value")
+		wire.JSONEnum(c, x, `"auto", 3, true, {"a":[1]}, ["x"]`, "value")
 	}
 }
 
-var mixedEnumV1Event = outbox.EventType[MixedEnumV1]{
+var mixedEnumV1Event = gen.EventType[MixedEnumV1]{
 	Type:          "golden.mixed_enum.v1",
 	Topic:         "golden.mixed_enum.v1",
 	Source:        Service,
@@ -58,17 +58,17 @@ var mixedEnumV1Event = outbox.EventType[MixedEnumV1]{
 // InsertMixedEnumV1 inserts the event on tx: it is published if and only if tx
 // commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertMixedEnumV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data MixedEnumV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueMixedEnumV1 adds the insert to a batch, to be sent in a transaction.
 func QueueMixedEnumV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data MixedEnumV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnMixedEnumV1 has r call handle for every event of this type.
-func OnMixedEnumV1(r *consume.Router, handle func(context.Context, outbox.Envelope[MixedEnumV1]) error) {
-	consume.On(r, mixedEnumV1Event, handle)
+// OnMixedEnumV1 registers handle for this event on a *consume.Router.
+func OnMixedEnumV1(r gen.Router, handle func(context.Context, outbox.Envelope[MixedEnumV1]) error) {
+	gen.On(r, &mixedEnumV1Event, handle)
 }
 
 // DecodeMixedEnumV1 reads a record, with its headers if it has no envelope.

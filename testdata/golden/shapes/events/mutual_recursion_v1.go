@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -44,7 +44,7 @@ func (v *MutualRecursionV1) encode(e *wire.Encoder) {
 	e.EndOpen(v.Unknown)
 }
 
-var mutualRecursionV1Event = outbox.EventType[MutualRecursionV1]{
+var mutualRecursionV1Event = gen.EventType[MutualRecursionV1]{
 	Type:          "golden.mutual_recursion.v1",
 	Topic:         "golden.mutual_recursion.v1",
 	Source:        Service,
@@ -54,18 +54,18 @@ var mutualRecursionV1Event = outbox.EventType[MutualRecursionV1]{
 // InsertMutualRecursionV1 inserts the event on tx: it is published if and only
 // if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertMutualRecursionV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data MutualRecursionV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueMutualRecursionV1 adds the insert to a batch, to be sent in a
 // transaction.
 func QueueMutualRecursionV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data MutualRecursionV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnMutualRecursionV1 has r call handle for every event of this type.
-func OnMutualRecursionV1(r *consume.Router, handle func(context.Context, outbox.Envelope[MutualRecursionV1]) error) {
-	consume.On(r, mutualRecursionV1Event, handle)
+// OnMutualRecursionV1 registers handle for this event on a *consume.Router.
+func OnMutualRecursionV1(r gen.Router, handle func(context.Context, outbox.Envelope[MutualRecursionV1]) error) {
+	gen.On(r, &mutualRecursionV1Event, handle)
 }
 
 // DecodeMutualRecursionV1 reads a record, with its headers if it has no

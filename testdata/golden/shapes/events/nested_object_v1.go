@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -44,7 +44,7 @@ func (v *NestedObjectV1) encode(e *wire.Encoder) {
 	e.EndOpen(v.Unknown)
 }
 
-var nestedObjectV1Event = outbox.EventType[NestedObjectV1]{
+var nestedObjectV1Event = gen.EventType[NestedObjectV1]{
 	Type:          "golden.nested_object.v1",
 	Topic:         "golden.nested_object.v1",
 	Source:        Service,
@@ -54,17 +54,17 @@ var nestedObjectV1Event = outbox.EventType[NestedObjectV1]{
 // InsertNestedObjectV1 inserts the event on tx: it is published if and only if
 // tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertNestedObjectV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data NestedObjectV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueNestedObjectV1 adds the insert to a batch, to be sent in a transaction.
 func QueueNestedObjectV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data NestedObjectV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnNestedObjectV1 has r call handle for every event of this type.
-func OnNestedObjectV1(r *consume.Router, handle func(context.Context, outbox.Envelope[NestedObjectV1]) error) {
-	consume.On(r, nestedObjectV1Event, handle)
+// OnNestedObjectV1 registers handle for this event on a *consume.Router.
+func OnNestedObjectV1(r gen.Router, handle func(context.Context, outbox.Envelope[NestedObjectV1]) error) {
+	gen.On(r, &nestedObjectV1Event, handle)
 }
 
 // DecodeNestedObjectV1 reads a record, with its headers if it has no envelope.

@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/rule"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
@@ -41,7 +41,7 @@ func (v *NeverV1) check(c *wire.Checker) {
 	wire.Rules(c, *v, func(e *wire.Encoder, v NeverV1) { v.encode(e) }, &neverV1Rules)
 }
 
-var neverV1Event = outbox.EventType[NeverV1]{
+var neverV1Event = gen.EventType[NeverV1]{
 	Type:          "golden.never.v1",
 	Topic:         "golden.never.v1",
 	Source:        Service,
@@ -51,17 +51,17 @@ var neverV1Event = outbox.EventType[NeverV1]{
 // InsertNeverV1 inserts the event on tx: it is published if and only if tx
 // commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertNeverV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data NeverV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueNeverV1 adds the insert to a batch, to be sent in a transaction.
 func QueueNeverV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data NeverV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnNeverV1 has r call handle for every event of this type.
-func OnNeverV1(r *consume.Router, handle func(context.Context, outbox.Envelope[NeverV1]) error) {
-	consume.On(r, neverV1Event, handle)
+// OnNeverV1 registers handle for this event on a *consume.Router.
+func OnNeverV1(r gen.Router, handle func(context.Context, outbox.Envelope[NeverV1]) error) {
+	gen.On(r, &neverV1Event, handle)
 }
 
 // DecodeNeverV1 reads a record, with its headers if it has no envelope.

@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/rule"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
@@ -49,7 +49,7 @@ func (v *NotATypeV1) check(c *wire.Checker) {
 	}
 }
 
-var notATypeV1Event = outbox.EventType[NotATypeV1]{
+var notATypeV1Event = gen.EventType[NotATypeV1]{
 	Type:          "golden.not_a_type.v1",
 	Topic:         "golden.not_a_type.v1",
 	Source:        Service,
@@ -59,17 +59,17 @@ var notATypeV1Event = outbox.EventType[NotATypeV1]{
 // InsertNotATypeV1 inserts the event on tx: it is published if and only if tx
 // commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertNotATypeV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data NotATypeV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueNotATypeV1 adds the insert to a batch, to be sent in a transaction.
 func QueueNotATypeV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data NotATypeV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnNotATypeV1 has r call handle for every event of this type.
-func OnNotATypeV1(r *consume.Router, handle func(context.Context, outbox.Envelope[NotATypeV1]) error) {
-	consume.On(r, notATypeV1Event, handle)
+// OnNotATypeV1 registers handle for this event on a *consume.Router.
+func OnNotATypeV1(r gen.Router, handle func(context.Context, outbox.Envelope[NotATypeV1]) error) {
+	gen.On(r, &notATypeV1Event, handle)
 }
 
 // DecodeNotATypeV1 reads a record, with its headers if it has no envelope.

@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/rule"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
@@ -48,7 +48,7 @@ func (v *NotConstV1) check(c *wire.Checker) {
 	}
 }
 
-var notConstV1Event = outbox.EventType[NotConstV1]{
+var notConstV1Event = gen.EventType[NotConstV1]{
 	Type:          "golden.not_const.v1",
 	Topic:         "golden.not_const.v1",
 	Source:        Service,
@@ -58,17 +58,17 @@ var notConstV1Event = outbox.EventType[NotConstV1]{
 // InsertNotConstV1 inserts the event on tx: it is published if and only if tx
 // commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertNotConstV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data NotConstV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueNotConstV1 adds the insert to a batch, to be sent in a transaction.
 func QueueNotConstV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data NotConstV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnNotConstV1 has r call handle for every event of this type.
-func OnNotConstV1(r *consume.Router, handle func(context.Context, outbox.Envelope[NotConstV1]) error) {
-	consume.On(r, notConstV1Event, handle)
+// OnNotConstV1 registers handle for this event on a *consume.Router.
+func OnNotConstV1(r gen.Router, handle func(context.Context, outbox.Envelope[NotConstV1]) error) {
+	gen.On(r, &notConstV1Event, handle)
 }
 
 // DecodeNotConstV1 reads a record, with its headers if it has no envelope.

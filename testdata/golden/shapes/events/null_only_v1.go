@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -41,7 +41,7 @@ func (v *NullOnlyV1) encode(e *wire.Encoder) {
 	e.EndOpen(v.Unknown)
 }
 
-var nullOnlyV1Event = outbox.EventType[NullOnlyV1]{
+var nullOnlyV1Event = gen.EventType[NullOnlyV1]{
 	Type:          "golden.null_only.v1",
 	Topic:         "golden.null_only.v1",
 	Source:        Service,
@@ -51,17 +51,17 @@ var nullOnlyV1Event = outbox.EventType[NullOnlyV1]{
 // InsertNullOnlyV1 inserts the event on tx: it is published if and only if tx
 // commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertNullOnlyV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data NullOnlyV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueNullOnlyV1 adds the insert to a batch, to be sent in a transaction.
 func QueueNullOnlyV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data NullOnlyV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnNullOnlyV1 has r call handle for every event of this type.
-func OnNullOnlyV1(r *consume.Router, handle func(context.Context, outbox.Envelope[NullOnlyV1]) error) {
-	consume.On(r, nullOnlyV1Event, handle)
+// OnNullOnlyV1 registers handle for this event on a *consume.Router.
+func OnNullOnlyV1(r gen.Router, handle func(context.Context, outbox.Envelope[NullOnlyV1]) error) {
+	gen.On(r, &nullOnlyV1Event, handle)
 }
 
 // DecodeNullOnlyV1 reads a record, with its headers if it has no envelope.

@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -44,7 +44,7 @@ func (v *NullableByConstV1) encode(e *wire.Encoder) {
 	e.EndOpen(v.Unknown)
 }
 
-var nullableByConstV1Event = outbox.EventType[NullableByConstV1]{
+var nullableByConstV1Event = gen.EventType[NullableByConstV1]{
 	Type:          "golden.nullable_by_const.v1",
 	Topic:         "golden.nullable_by_const.v1",
 	Source:        Service,
@@ -54,18 +54,18 @@ var nullableByConstV1Event = outbox.EventType[NullableByConstV1]{
 // InsertNullableByConstV1 inserts the event on tx: it is published if and only
 // if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertNullableByConstV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data NullableByConstV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueNullableByConstV1 adds the insert to a batch, to be sent in a
 // transaction.
 func QueueNullableByConstV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data NullableByConstV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnNullableByConstV1 has r call handle for every event of this type.
-func OnNullableByConstV1(r *consume.Router, handle func(context.Context, outbox.Envelope[NullableByConstV1]) error) {
-	consume.On(r, nullableByConstV1Event, handle)
+// OnNullableByConstV1 registers handle for this event on a *consume.Router.
+func OnNullableByConstV1(r gen.Router, handle func(context.Context, outbox.Envelope[NullableByConstV1]) error) {
+	gen.On(r, &nullableByConstV1Event, handle)
 }
 
 // DecodeNullableByConstV1 reads a record, with its headers if it has no

@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -47,11 +47,11 @@ func (v *NullableStringEnumV1) encode(e *wire.Encoder) {
 func (v *NullableStringEnumV1) check(c *wire.Checker) {
 	c.Schema("schemas/nullable_string_enum.yaml#")
 	if x, ok := v.Value.Get(); ok {
-		wire.Enum(c, x, x.Valid(), `"low", "high"`, "value")
+		wire.Enum(c, x, `"low", "high"`, "value")
 	}
 }
 
-var nullableStringEnumV1Event = outbox.EventType[NullableStringEnumV1]{
+var nullableStringEnumV1Event = gen.EventType[NullableStringEnumV1]{
 	Type:          "golden.nullable_string_enum.v1",
 	Topic:         "golden.nullable_string_enum.v1",
 	Source:        Service,
@@ -61,18 +61,18 @@ var nullableStringEnumV1Event = outbox.EventType[NullableStringEnumV1]{
 // InsertNullableStringEnumV1 inserts the event on tx: it is published if and
 // only if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertNullableStringEnumV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data NullableStringEnumV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueNullableStringEnumV1 adds the insert to a batch, to be sent in a
 // transaction.
 func QueueNullableStringEnumV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data NullableStringEnumV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnNullableStringEnumV1 has r call handle for every event of this type.
-func OnNullableStringEnumV1(r *consume.Router, handle func(context.Context, outbox.Envelope[NullableStringEnumV1]) error) {
-	consume.On(r, nullableStringEnumV1Event, handle)
+// OnNullableStringEnumV1 registers handle for this event on a *consume.Router.
+func OnNullableStringEnumV1(r gen.Router, handle func(context.Context, outbox.Envelope[NullableStringEnumV1]) error) {
+	gen.On(r, &nullableStringEnumV1Event, handle)
 }
 
 // DecodeNullableStringEnumV1 reads a record, with its headers if it has no

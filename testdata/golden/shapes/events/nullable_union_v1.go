@@ -9,7 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -49,7 +49,7 @@ func (v *NullableUnionV1) check(c *wire.Checker) {
 	unionNullableUnionV1Value.CheckNullable(c, v.Value, "value")
 }
 
-var nullableUnionV1Event = outbox.EventType[NullableUnionV1]{
+var nullableUnionV1Event = gen.EventType[NullableUnionV1]{
 	Type:          "golden.nullable_union.v1",
 	Topic:         "golden.nullable_union.v1",
 	Source:        Service,
@@ -59,17 +59,17 @@ var nullableUnionV1Event = outbox.EventType[NullableUnionV1]{
 // InsertNullableUnionV1 inserts the event on tx: it is published if and only if
 // tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertNullableUnionV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data NullableUnionV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueNullableUnionV1 adds the insert to a batch, to be sent in a transaction.
 func QueueNullableUnionV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data NullableUnionV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnNullableUnionV1 has r call handle for every event of this type.
-func OnNullableUnionV1(r *consume.Router, handle func(context.Context, outbox.Envelope[NullableUnionV1]) error) {
-	consume.On(r, nullableUnionV1Event, handle)
+// OnNullableUnionV1 registers handle for this event on a *consume.Router.
+func OnNullableUnionV1(r gen.Router, handle func(context.Context, outbox.Envelope[NullableUnionV1]) error) {
+	gen.On(r, &nullableUnionV1Event, handle)
 }
 
 // DecodeNullableUnionV1 reads a record, with its headers if it has no envelope.

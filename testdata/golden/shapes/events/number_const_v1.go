@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -57,7 +57,7 @@ func (v *NumberConstV1) check(c *wire.Checker) {
 	}
 }
 
-var numberConstV1Event = outbox.EventType[NumberConstV1]{
+var numberConstV1Event = gen.EventType[NumberConstV1]{
 	Type:          "golden.number_const.v1",
 	Topic:         "golden.number_const.v1",
 	Source:        Service,
@@ -67,17 +67,17 @@ var numberConstV1Event = outbox.EventType[NumberConstV1]{
 // InsertNumberConstV1 inserts the event on tx: it is published if and only if
 // tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertNumberConstV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data NumberConstV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueNumberConstV1 adds the insert to a batch, to be sent in a transaction.
 func QueueNumberConstV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data NumberConstV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnNumberConstV1 has r call handle for every event of this type.
-func OnNumberConstV1(r *consume.Router, handle func(context.Context, outbox.Envelope[NumberConstV1]) error) {
-	consume.On(r, numberConstV1Event, handle)
+// OnNumberConstV1 registers handle for this event on a *consume.Router.
+func OnNumberConstV1(r gen.Router, handle func(context.Context, outbox.Envelope[NumberConstV1]) error) {
+	gen.On(r, &numberConstV1Event, handle)
 }
 
 // DecodeNumberConstV1 reads a record, with its headers if it has no envelope.

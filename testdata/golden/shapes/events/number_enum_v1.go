@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -45,11 +45,11 @@ func (v *NumberEnumV1) encode(e *wire.Encoder) {
 func (v *NumberEnumV1) check(c *wire.Checker) {
 	c.Schema("schemas/number_enum.yaml#")
 	if v.Value != nil {
-		wire.Enum(c, *v.Value, v.Value.Valid(), `0.5, 1, 2.25`, "value")
+		wire.Enum(c, *v.Value, `0.5, 1, 2.25`, "value")
 	}
 }
 
-var numberEnumV1Event = outbox.EventType[NumberEnumV1]{
+var numberEnumV1Event = gen.EventType[NumberEnumV1]{
 	Type:          "golden.number_enum.v1",
 	Topic:         "golden.number_enum.v1",
 	Source:        Service,
@@ -59,17 +59,17 @@ var numberEnumV1Event = outbox.EventType[NumberEnumV1]{
 // InsertNumberEnumV1 inserts the event on tx: it is published if and only if tx
 // commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertNumberEnumV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data NumberEnumV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueNumberEnumV1 adds the insert to a batch, to be sent in a transaction.
 func QueueNumberEnumV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data NumberEnumV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnNumberEnumV1 has r call handle for every event of this type.
-func OnNumberEnumV1(r *consume.Router, handle func(context.Context, outbox.Envelope[NumberEnumV1]) error) {
-	consume.On(r, numberEnumV1Event, handle)
+// OnNumberEnumV1 registers handle for this event on a *consume.Router.
+func OnNumberEnumV1(r gen.Router, handle func(context.Context, outbox.Envelope[NumberEnumV1]) error) {
+	gen.On(r, &numberEnumV1Event, handle)
 }
 
 // DecodeNumberEnumV1 reads a record, with its headers if it has no envelope.

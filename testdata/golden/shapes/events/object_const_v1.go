@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -57,7 +57,7 @@ func (v *ObjectConstV1) check(c *wire.Checker) {
 	}
 }
 
-var objectConstV1Event = outbox.EventType[ObjectConstV1]{
+var objectConstV1Event = gen.EventType[ObjectConstV1]{
 	Type:          "golden.object_const.v1",
 	Topic:         "golden.object_const.v1",
 	Source:        Service,
@@ -67,17 +67,17 @@ var objectConstV1Event = outbox.EventType[ObjectConstV1]{
 // InsertObjectConstV1 inserts the event on tx: it is published if and only if
 // tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertObjectConstV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data ObjectConstV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueObjectConstV1 adds the insert to a batch, to be sent in a transaction.
 func QueueObjectConstV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data ObjectConstV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnObjectConstV1 has r call handle for every event of this type.
-func OnObjectConstV1(r *consume.Router, handle func(context.Context, outbox.Envelope[ObjectConstV1]) error) {
-	consume.On(r, objectConstV1Event, handle)
+// OnObjectConstV1 registers handle for this event on a *consume.Router.
+func OnObjectConstV1(r gen.Router, handle func(context.Context, outbox.Envelope[ObjectConstV1]) error) {
+	gen.On(r, &objectConstV1Event, handle)
 }
 
 // DecodeObjectConstV1 reads a record, with its headers if it has no envelope.

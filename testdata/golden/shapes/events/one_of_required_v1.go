@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/rule"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
@@ -54,7 +54,7 @@ func (v *OneOfRequiredV1) check(c *wire.Checker) {
 	wire.Rules(c, *v, func(e *wire.Encoder, v OneOfRequiredV1) { v.encode(e) }, &oneOfRequiredV1Rules)
 }
 
-var oneOfRequiredV1Event = outbox.EventType[OneOfRequiredV1]{
+var oneOfRequiredV1Event = gen.EventType[OneOfRequiredV1]{
 	Type:          "golden.one_of_required.v1",
 	Topic:         "golden.one_of_required.v1",
 	Source:        Service,
@@ -64,17 +64,17 @@ var oneOfRequiredV1Event = outbox.EventType[OneOfRequiredV1]{
 // InsertOneOfRequiredV1 inserts the event on tx: it is published if and only if
 // tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertOneOfRequiredV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data OneOfRequiredV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueOneOfRequiredV1 adds the insert to a batch, to be sent in a transaction.
 func QueueOneOfRequiredV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data OneOfRequiredV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnOneOfRequiredV1 has r call handle for every event of this type.
-func OnOneOfRequiredV1(r *consume.Router, handle func(context.Context, outbox.Envelope[OneOfRequiredV1]) error) {
-	consume.On(r, oneOfRequiredV1Event, handle)
+// OnOneOfRequiredV1 registers handle for this event on a *consume.Router.
+func OnOneOfRequiredV1(r gen.Router, handle func(context.Context, outbox.Envelope[OneOfRequiredV1]) error) {
+	gen.On(r, &oneOfRequiredV1Event, handle)
 }
 
 // DecodeOneOfRequiredV1 reads a record, with its headers if it has no envelope.

@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -53,7 +53,7 @@ func (v *OpenStringEnumV1) check(c *wire.Checker) {
 	}
 }
 
-var openStringEnumV1Event = outbox.EventType[OpenStringEnumV1]{
+var openStringEnumV1Event = gen.EventType[OpenStringEnumV1]{
 	Type:          "golden.open_string_enum.v1",
 	Topic:         "golden.open_string_enum.v1",
 	Source:        Service,
@@ -63,18 +63,18 @@ var openStringEnumV1Event = outbox.EventType[OpenStringEnumV1]{
 // InsertOpenStringEnumV1 inserts the event on tx: it is published if and only
 // if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertOpenStringEnumV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data OpenStringEnumV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueOpenStringEnumV1 adds the insert to a batch, to be sent in a
 // transaction.
 func QueueOpenStringEnumV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data OpenStringEnumV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnOpenStringEnumV1 has r call handle for every event of this type.
-func OnOpenStringEnumV1(r *consume.Router, handle func(context.Context, outbox.Envelope[OpenStringEnumV1]) error) {
-	consume.On(r, openStringEnumV1Event, handle)
+// OnOpenStringEnumV1 registers handle for this event on a *consume.Router.
+func OnOpenStringEnumV1(r gen.Router, handle func(context.Context, outbox.Envelope[OpenStringEnumV1]) error) {
+	gen.On(r, &openStringEnumV1Event, handle)
 }
 
 // DecodeOpenStringEnumV1 reads a record, with its headers if it has no

@@ -9,7 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -48,7 +48,7 @@ func (v *OpenTupleV1) check(c *wire.Checker) {
 	}
 }
 
-var openTupleV1Event = outbox.EventType[OpenTupleV1]{
+var openTupleV1Event = gen.EventType[OpenTupleV1]{
 	Type:          "golden.open_tuple.v1",
 	Topic:         "golden.open_tuple.v1",
 	Source:        Service,
@@ -58,17 +58,17 @@ var openTupleV1Event = outbox.EventType[OpenTupleV1]{
 // InsertOpenTupleV1 inserts the event on tx: it is published if and only if tx
 // commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertOpenTupleV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data OpenTupleV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueOpenTupleV1 adds the insert to a batch, to be sent in a transaction.
 func QueueOpenTupleV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data OpenTupleV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnOpenTupleV1 has r call handle for every event of this type.
-func OnOpenTupleV1(r *consume.Router, handle func(context.Context, outbox.Envelope[OpenTupleV1]) error) {
-	consume.On(r, openTupleV1Event, handle)
+// OnOpenTupleV1 registers handle for this event on a *consume.Router.
+func OnOpenTupleV1(r gen.Router, handle func(context.Context, outbox.Envelope[OpenTupleV1]) error) {
+	gen.On(r, &openTupleV1Event, handle)
 }
 
 // DecodeOpenTupleV1 reads a record, with its headers if it has no envelope.

@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -44,7 +44,7 @@ func (v *OptionalListV1) encode(e *wire.Encoder) {
 	e.EndOpen(v.Unknown)
 }
 
-var optionalListV1Event = outbox.EventType[OptionalListV1]{
+var optionalListV1Event = gen.EventType[OptionalListV1]{
 	Type:          "golden.optional_list.v1",
 	Topic:         "golden.optional_list.v1",
 	Source:        Service,
@@ -54,17 +54,17 @@ var optionalListV1Event = outbox.EventType[OptionalListV1]{
 // InsertOptionalListV1 inserts the event on tx: it is published if and only if
 // tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertOptionalListV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data OptionalListV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueOptionalListV1 adds the insert to a batch, to be sent in a transaction.
 func QueueOptionalListV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data OptionalListV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnOptionalListV1 has r call handle for every event of this type.
-func OnOptionalListV1(r *consume.Router, handle func(context.Context, outbox.Envelope[OptionalListV1]) error) {
-	consume.On(r, optionalListV1Event, handle)
+// OnOptionalListV1 registers handle for this event on a *consume.Router.
+func OnOptionalListV1(r gen.Router, handle func(context.Context, outbox.Envelope[OptionalListV1]) error) {
+	gen.On(r, &optionalListV1Event, handle)
 }
 
 // DecodeOptionalListV1 reads a record, with its headers if it has no envelope.

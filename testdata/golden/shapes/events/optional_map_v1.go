@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -42,7 +42,7 @@ func (v *OptionalMapV1) encode(e *wire.Encoder) {
 	e.EndOpen(v.Unknown)
 }
 
-var optionalMapV1Event = outbox.EventType[OptionalMapV1]{
+var optionalMapV1Event = gen.EventType[OptionalMapV1]{
 	Type:          "golden.optional_map.v1",
 	Topic:         "golden.optional_map.v1",
 	Source:        Service,
@@ -52,17 +52,17 @@ var optionalMapV1Event = outbox.EventType[OptionalMapV1]{
 // InsertOptionalMapV1 inserts the event on tx: it is published if and only if
 // tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertOptionalMapV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data OptionalMapV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueOptionalMapV1 adds the insert to a batch, to be sent in a transaction.
 func QueueOptionalMapV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data OptionalMapV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnOptionalMapV1 has r call handle for every event of this type.
-func OnOptionalMapV1(r *consume.Router, handle func(context.Context, outbox.Envelope[OptionalMapV1]) error) {
-	consume.On(r, optionalMapV1Event, handle)
+// OnOptionalMapV1 registers handle for this event on a *consume.Router.
+func OnOptionalMapV1(r gen.Router, handle func(context.Context, outbox.Envelope[OptionalMapV1]) error) {
+	gen.On(r, &optionalMapV1Event, handle)
 }
 
 // DecodeOptionalMapV1 reads a record, with its headers if it has no envelope.

@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -44,7 +44,7 @@ func (v *OptionalNullableListV1) encode(e *wire.Encoder) {
 	e.EndOpen(v.Unknown)
 }
 
-var optionalNullableListV1Event = outbox.EventType[OptionalNullableListV1]{
+var optionalNullableListV1Event = gen.EventType[OptionalNullableListV1]{
 	Type:          "golden.optional_nullable_list.v1",
 	Topic:         "golden.optional_nullable_list.v1",
 	Source:        Service,
@@ -54,18 +54,19 @@ var optionalNullableListV1Event = outbox.EventType[OptionalNullableListV1]{
 // InsertOptionalNullableListV1 inserts the event on tx: it is published if and
 // only if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertOptionalNullableListV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data OptionalNullableListV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueOptionalNullableListV1 adds the insert to a batch, to be sent in a
 // transaction.
 func QueueOptionalNullableListV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data OptionalNullableListV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnOptionalNullableListV1 has r call handle for every event of this type.
-func OnOptionalNullableListV1(r *consume.Router, handle func(context.Context, outbox.Envelope[OptionalNullableListV1]) error) {
-	consume.On(r, optionalNullableListV1Event, handle)
+// OnOptionalNullableListV1 registers handle for this event on a
+// *consume.Router.
+func OnOptionalNullableListV1(r gen.Router, handle func(context.Context, outbox.Envelope[OptionalNullableListV1]) error) {
+	gen.On(r, &optionalNullableListV1Event, handle)
 }
 
 // DecodeOptionalNullableListV1 reads a record, with its headers if it has no

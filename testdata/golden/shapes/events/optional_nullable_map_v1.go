@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -44,7 +44,7 @@ func (v *OptionalNullableMapV1) encode(e *wire.Encoder) {
 	e.EndOpen(v.Unknown)
 }
 
-var optionalNullableMapV1Event = outbox.EventType[OptionalNullableMapV1]{
+var optionalNullableMapV1Event = gen.EventType[OptionalNullableMapV1]{
 	Type:          "golden.optional_nullable_map.v1",
 	Topic:         "golden.optional_nullable_map.v1",
 	Source:        Service,
@@ -54,18 +54,18 @@ var optionalNullableMapV1Event = outbox.EventType[OptionalNullableMapV1]{
 // InsertOptionalNullableMapV1 inserts the event on tx: it is published if and
 // only if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertOptionalNullableMapV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data OptionalNullableMapV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueOptionalNullableMapV1 adds the insert to a batch, to be sent in a
 // transaction.
 func QueueOptionalNullableMapV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data OptionalNullableMapV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnOptionalNullableMapV1 has r call handle for every event of this type.
-func OnOptionalNullableMapV1(r *consume.Router, handle func(context.Context, outbox.Envelope[OptionalNullableMapV1]) error) {
-	consume.On(r, optionalNullableMapV1Event, handle)
+// OnOptionalNullableMapV1 registers handle for this event on a *consume.Router.
+func OnOptionalNullableMapV1(r gen.Router, handle func(context.Context, outbox.Envelope[OptionalNullableMapV1]) error) {
+	gen.On(r, &optionalNullableMapV1Event, handle)
 }
 
 // DecodeOptionalNullableMapV1 reads a record, with its headers if it has no

@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -46,7 +46,7 @@ func (v *OptionalNullableReferenceV1) encode(e *wire.Encoder) {
 	e.EndOpen(v.Unknown)
 }
 
-var optionalNullableReferenceV1Event = outbox.EventType[OptionalNullableReferenceV1]{
+var optionalNullableReferenceV1Event = gen.EventType[OptionalNullableReferenceV1]{
 	Type:          "golden.optional_nullable_reference.v1",
 	Topic:         "golden.optional_nullable_reference.v1",
 	Source:        Service,
@@ -57,18 +57,19 @@ var optionalNullableReferenceV1Event = outbox.EventType[OptionalNullableReferenc
 // and only if tx commits. Data that breaks the schema is a
 // *outbox.ValidationError.
 func InsertOptionalNullableReferenceV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data OptionalNullableReferenceV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueOptionalNullableReferenceV1 adds the insert to a batch, to be sent in a
 // transaction.
 func QueueOptionalNullableReferenceV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data OptionalNullableReferenceV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnOptionalNullableReferenceV1 has r call handle for every event of this type.
-func OnOptionalNullableReferenceV1(r *consume.Router, handle func(context.Context, outbox.Envelope[OptionalNullableReferenceV1]) error) {
-	consume.On(r, optionalNullableReferenceV1Event, handle)
+// OnOptionalNullableReferenceV1 registers handle for this event on a
+// *consume.Router.
+func OnOptionalNullableReferenceV1(r gen.Router, handle func(context.Context, outbox.Envelope[OptionalNullableReferenceV1]) error) {
+	gen.On(r, &optionalNullableReferenceV1Event, handle)
 }
 
 // DecodeOptionalNullableReferenceV1 reads a record, with its headers if it has

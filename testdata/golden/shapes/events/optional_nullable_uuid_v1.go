@@ -9,7 +9,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -48,7 +48,7 @@ func (v *OptionalNullableUUIDV1) encode(e *wire.Encoder) {
 	e.EndOpen(v.Unknown)
 }
 
-var optionalNullableUUIDV1Event = outbox.EventType[OptionalNullableUUIDV1]{
+var optionalNullableUUIDV1Event = gen.EventType[OptionalNullableUUIDV1]{
 	Type:          "golden.optional_nullable_uuid.v1",
 	Topic:         "golden.optional_nullable_uuid.v1",
 	Source:        Service,
@@ -58,18 +58,19 @@ var optionalNullableUUIDV1Event = outbox.EventType[OptionalNullableUUIDV1]{
 // InsertOptionalNullableUUIDV1 inserts the event on tx: it is published if and
 // only if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertOptionalNullableUUIDV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data OptionalNullableUUIDV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueOptionalNullableUUIDV1 adds the insert to a batch, to be sent in a
 // transaction.
 func QueueOptionalNullableUUIDV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data OptionalNullableUUIDV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnOptionalNullableUUIDV1 has r call handle for every event of this type.
-func OnOptionalNullableUUIDV1(r *consume.Router, handle func(context.Context, outbox.Envelope[OptionalNullableUUIDV1]) error) {
-	consume.On(r, optionalNullableUUIDV1Event, handle)
+// OnOptionalNullableUUIDV1 registers handle for this event on a
+// *consume.Router.
+func OnOptionalNullableUUIDV1(r gen.Router, handle func(context.Context, outbox.Envelope[OptionalNullableUUIDV1]) error) {
+	gen.On(r, &optionalNullableUUIDV1Event, handle)
 }
 
 // DecodeOptionalNullableUUIDV1 reads a record, with its headers if it has no

@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -44,7 +44,7 @@ func (v *OptionalObjectV1) encode(e *wire.Encoder) {
 	e.EndOpen(v.Unknown)
 }
 
-var optionalObjectV1Event = outbox.EventType[OptionalObjectV1]{
+var optionalObjectV1Event = gen.EventType[OptionalObjectV1]{
 	Type:          "golden.optional_object.v1",
 	Topic:         "golden.optional_object.v1",
 	Source:        Service,
@@ -54,18 +54,18 @@ var optionalObjectV1Event = outbox.EventType[OptionalObjectV1]{
 // InsertOptionalObjectV1 inserts the event on tx: it is published if and only
 // if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertOptionalObjectV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data OptionalObjectV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueOptionalObjectV1 adds the insert to a batch, to be sent in a
 // transaction.
 func QueueOptionalObjectV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data OptionalObjectV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnOptionalObjectV1 has r call handle for every event of this type.
-func OnOptionalObjectV1(r *consume.Router, handle func(context.Context, outbox.Envelope[OptionalObjectV1]) error) {
-	consume.On(r, optionalObjectV1Event, handle)
+// OnOptionalObjectV1 registers handle for this event on a *consume.Router.
+func OnOptionalObjectV1(r gen.Router, handle func(context.Context, outbox.Envelope[OptionalObjectV1]) error) {
+	gen.On(r, &optionalObjectV1Event, handle)
 }
 
 // DecodeOptionalObjectV1 reads a record, with its headers if it has no

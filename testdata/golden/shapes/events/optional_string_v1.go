@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -44,7 +44,7 @@ func (v *OptionalStringV1) encode(e *wire.Encoder) {
 	e.EndOpen(v.Unknown)
 }
 
-var optionalStringV1Event = outbox.EventType[OptionalStringV1]{
+var optionalStringV1Event = gen.EventType[OptionalStringV1]{
 	Type:          "golden.optional_string.v1",
 	Topic:         "golden.optional_string.v1",
 	Source:        Service,
@@ -54,18 +54,18 @@ var optionalStringV1Event = outbox.EventType[OptionalStringV1]{
 // InsertOptionalStringV1 inserts the event on tx: it is published if and only
 // if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertOptionalStringV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data OptionalStringV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueOptionalStringV1 adds the insert to a batch, to be sent in a
 // transaction.
 func QueueOptionalStringV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data OptionalStringV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnOptionalStringV1 has r call handle for every event of this type.
-func OnOptionalStringV1(r *consume.Router, handle func(context.Context, outbox.Envelope[OptionalStringV1]) error) {
-	consume.On(r, optionalStringV1Event, handle)
+// OnOptionalStringV1 registers handle for this event on a *consume.Router.
+func OnOptionalStringV1(r gen.Router, handle func(context.Context, outbox.Envelope[OptionalStringV1]) error) {
+	gen.On(r, &optionalStringV1Event, handle)
 }
 
 // DecodeOptionalStringV1 reads a record, with its headers if it has no

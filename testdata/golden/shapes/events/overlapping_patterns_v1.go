@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -50,7 +50,7 @@ func (v *OverlappingPatternsV1) check(c *wire.Checker) {
 	}
 }
 
-var overlappingPatternsV1Event = outbox.EventType[OverlappingPatternsV1]{
+var overlappingPatternsV1Event = gen.EventType[OverlappingPatternsV1]{
 	Type:          "golden.overlapping_patterns.v1",
 	Topic:         "golden.overlapping_patterns.v1",
 	Source:        Service,
@@ -60,18 +60,18 @@ var overlappingPatternsV1Event = outbox.EventType[OverlappingPatternsV1]{
 // InsertOverlappingPatternsV1 inserts the event on tx: it is published if and
 // only if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertOverlappingPatternsV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data OverlappingPatternsV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueOverlappingPatternsV1 adds the insert to a batch, to be sent in a
 // transaction.
 func QueueOverlappingPatternsV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data OverlappingPatternsV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnOverlappingPatternsV1 has r call handle for every event of this type.
-func OnOverlappingPatternsV1(r *consume.Router, handle func(context.Context, outbox.Envelope[OverlappingPatternsV1]) error) {
-	consume.On(r, overlappingPatternsV1Event, handle)
+// OnOverlappingPatternsV1 registers handle for this event on a *consume.Router.
+func OnOverlappingPatternsV1(r gen.Router, handle func(context.Context, outbox.Envelope[OverlappingPatternsV1]) error) {
+	gen.On(r, &overlappingPatternsV1Event, handle)
 }
 
 // DecodeOverlappingPatternsV1 reads a record, with its headers if it has no

@@ -9,7 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -51,7 +51,7 @@ func (v *OverlappingUnionV1) check(c *wire.Checker) {
 	}
 }
 
-var overlappingUnionV1Event = outbox.EventType[OverlappingUnionV1]{
+var overlappingUnionV1Event = gen.EventType[OverlappingUnionV1]{
 	Type:          "golden.overlapping_union.v1",
 	Topic:         "golden.overlapping_union.v1",
 	Source:        Service,
@@ -61,18 +61,18 @@ var overlappingUnionV1Event = outbox.EventType[OverlappingUnionV1]{
 // InsertOverlappingUnionV1 inserts the event on tx: it is published if and only
 // if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertOverlappingUnionV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data OverlappingUnionV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueOverlappingUnionV1 adds the insert to a batch, to be sent in a
 // transaction.
 func QueueOverlappingUnionV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data OverlappingUnionV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnOverlappingUnionV1 has r call handle for every event of this type.
-func OnOverlappingUnionV1(r *consume.Router, handle func(context.Context, outbox.Envelope[OverlappingUnionV1]) error) {
-	consume.On(r, overlappingUnionV1Event, handle)
+// OnOverlappingUnionV1 registers handle for this event on a *consume.Router.
+func OnOverlappingUnionV1(r gen.Router, handle func(context.Context, outbox.Envelope[OverlappingUnionV1]) error) {
+	gen.On(r, &overlappingUnionV1Event, handle)
 }
 
 // DecodeOverlappingUnionV1 reads a record, with its headers if it has no

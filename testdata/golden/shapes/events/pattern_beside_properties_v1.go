@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -51,7 +51,7 @@ func (v *PatternBesidePropertiesV1) check(c *wire.Checker) {
 	}
 }
 
-var patternBesidePropertiesV1Event = outbox.EventType[PatternBesidePropertiesV1]{
+var patternBesidePropertiesV1Event = gen.EventType[PatternBesidePropertiesV1]{
 	Type:          "golden.pattern_beside_properties.v1",
 	Topic:         "golden.pattern_beside_properties.v1",
 	Source:        Service,
@@ -62,18 +62,19 @@ var patternBesidePropertiesV1Event = outbox.EventType[PatternBesidePropertiesV1]
 // and only if tx commits. Data that breaks the schema is a
 // *outbox.ValidationError.
 func InsertPatternBesidePropertiesV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data PatternBesidePropertiesV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueuePatternBesidePropertiesV1 adds the insert to a batch, to be sent in a
 // transaction.
 func QueuePatternBesidePropertiesV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data PatternBesidePropertiesV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnPatternBesidePropertiesV1 has r call handle for every event of this type.
-func OnPatternBesidePropertiesV1(r *consume.Router, handle func(context.Context, outbox.Envelope[PatternBesidePropertiesV1]) error) {
-	consume.On(r, patternBesidePropertiesV1Event, handle)
+// OnPatternBesidePropertiesV1 registers handle for this event on a
+// *consume.Router.
+func OnPatternBesidePropertiesV1(r gen.Router, handle func(context.Context, outbox.Envelope[PatternBesidePropertiesV1]) error) {
+	gen.On(r, &patternBesidePropertiesV1Event, handle)
 }
 
 // DecodePatternBesidePropertiesV1 reads a record, with its headers if it has no

@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -49,7 +49,7 @@ func (v *PatternMapV1) check(c *wire.Checker) {
 	}
 }
 
-var patternMapV1Event = outbox.EventType[PatternMapV1]{
+var patternMapV1Event = gen.EventType[PatternMapV1]{
 	Type:          "golden.pattern_map.v1",
 	Topic:         "golden.pattern_map.v1",
 	Source:        Service,
@@ -59,17 +59,17 @@ var patternMapV1Event = outbox.EventType[PatternMapV1]{
 // InsertPatternMapV1 inserts the event on tx: it is published if and only if tx
 // commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertPatternMapV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data PatternMapV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueuePatternMapV1 adds the insert to a batch, to be sent in a transaction.
 func QueuePatternMapV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data PatternMapV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnPatternMapV1 has r call handle for every event of this type.
-func OnPatternMapV1(r *consume.Router, handle func(context.Context, outbox.Envelope[PatternMapV1]) error) {
-	consume.On(r, patternMapV1Event, handle)
+// OnPatternMapV1 registers handle for this event on a *consume.Router.
+func OnPatternMapV1(r gen.Router, handle func(context.Context, outbox.Envelope[PatternMapV1]) error) {
+	gen.On(r, &patternMapV1Event, handle)
 }
 
 // DecodePatternMapV1 reads a record, with its headers if it has no envelope.

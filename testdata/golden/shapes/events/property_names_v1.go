@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/rule"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
@@ -51,7 +51,7 @@ func (v *PropertyNamesV1) check(c *wire.Checker) {
 	}
 }
 
-var propertyNamesV1Event = outbox.EventType[PropertyNamesV1]{
+var propertyNamesV1Event = gen.EventType[PropertyNamesV1]{
 	Type:          "golden.property_names.v1",
 	Topic:         "golden.property_names.v1",
 	Source:        Service,
@@ -61,17 +61,17 @@ var propertyNamesV1Event = outbox.EventType[PropertyNamesV1]{
 // InsertPropertyNamesV1 inserts the event on tx: it is published if and only if
 // tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertPropertyNamesV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data PropertyNamesV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueuePropertyNamesV1 adds the insert to a batch, to be sent in a transaction.
 func QueuePropertyNamesV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data PropertyNamesV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnPropertyNamesV1 has r call handle for every event of this type.
-func OnPropertyNamesV1(r *consume.Router, handle func(context.Context, outbox.Envelope[PropertyNamesV1]) error) {
-	consume.On(r, propertyNamesV1Event, handle)
+// OnPropertyNamesV1 registers handle for this event on a *consume.Router.
+func OnPropertyNamesV1(r gen.Router, handle func(context.Context, outbox.Envelope[PropertyNamesV1]) error) {
+	gen.On(r, &propertyNamesV1Event, handle)
 }
 
 // DecodePropertyNamesV1 reads a record, with its headers if it has no envelope.

@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -44,7 +44,7 @@ func (v *RecursiveListV1) encode(e *wire.Encoder) {
 	e.EndOpen(v.Unknown)
 }
 
-var recursiveListV1Event = outbox.EventType[RecursiveListV1]{
+var recursiveListV1Event = gen.EventType[RecursiveListV1]{
 	Type:          "golden.recursive_list.v1",
 	Topic:         "golden.recursive_list.v1",
 	Source:        Service,
@@ -54,17 +54,17 @@ var recursiveListV1Event = outbox.EventType[RecursiveListV1]{
 // InsertRecursiveListV1 inserts the event on tx: it is published if and only if
 // tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertRecursiveListV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data RecursiveListV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueRecursiveListV1 adds the insert to a batch, to be sent in a transaction.
 func QueueRecursiveListV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data RecursiveListV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnRecursiveListV1 has r call handle for every event of this type.
-func OnRecursiveListV1(r *consume.Router, handle func(context.Context, outbox.Envelope[RecursiveListV1]) error) {
-	consume.On(r, recursiveListV1Event, handle)
+// OnRecursiveListV1 registers handle for this event on a *consume.Router.
+func OnRecursiveListV1(r gen.Router, handle func(context.Context, outbox.Envelope[RecursiveListV1]) error) {
+	gen.On(r, &recursiveListV1Event, handle)
 }
 
 // DecodeRecursiveListV1 reads a record, with its headers if it has no envelope.

@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -46,7 +46,7 @@ func (v *RecursiveMapV1) encode(e *wire.Encoder) {
 	e.EndOpen(v.Unknown)
 }
 
-var recursiveMapV1Event = outbox.EventType[RecursiveMapV1]{
+var recursiveMapV1Event = gen.EventType[RecursiveMapV1]{
 	Type:          "golden.recursive_map.v1",
 	Topic:         "golden.recursive_map.v1",
 	Source:        Service,
@@ -56,17 +56,17 @@ var recursiveMapV1Event = outbox.EventType[RecursiveMapV1]{
 // InsertRecursiveMapV1 inserts the event on tx: it is published if and only if
 // tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertRecursiveMapV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data RecursiveMapV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueRecursiveMapV1 adds the insert to a batch, to be sent in a transaction.
 func QueueRecursiveMapV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data RecursiveMapV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnRecursiveMapV1 has r call handle for every event of this type.
-func OnRecursiveMapV1(r *consume.Router, handle func(context.Context, outbox.Envelope[RecursiveMapV1]) error) {
-	consume.On(r, recursiveMapV1Event, handle)
+// OnRecursiveMapV1 registers handle for this event on a *consume.Router.
+func OnRecursiveMapV1(r gen.Router, handle func(context.Context, outbox.Envelope[RecursiveMapV1]) error) {
+	gen.On(r, &recursiveMapV1Event, handle)
 }
 
 // DecodeRecursiveMapV1 reads a record, with its headers if it has no envelope.

@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -44,7 +44,7 @@ func (v *RecursiveNullableV1) encode(e *wire.Encoder) {
 	e.EndOpen(v.Unknown)
 }
 
-var recursiveNullableV1Event = outbox.EventType[RecursiveNullableV1]{
+var recursiveNullableV1Event = gen.EventType[RecursiveNullableV1]{
 	Type:          "golden.recursive_nullable.v1",
 	Topic:         "golden.recursive_nullable.v1",
 	Source:        Service,
@@ -54,18 +54,18 @@ var recursiveNullableV1Event = outbox.EventType[RecursiveNullableV1]{
 // InsertRecursiveNullableV1 inserts the event on tx: it is published if and
 // only if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertRecursiveNullableV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data RecursiveNullableV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueRecursiveNullableV1 adds the insert to a batch, to be sent in a
 // transaction.
 func QueueRecursiveNullableV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data RecursiveNullableV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnRecursiveNullableV1 has r call handle for every event of this type.
-func OnRecursiveNullableV1(r *consume.Router, handle func(context.Context, outbox.Envelope[RecursiveNullableV1]) error) {
-	consume.On(r, recursiveNullableV1Event, handle)
+// OnRecursiveNullableV1 registers handle for this event on a *consume.Router.
+func OnRecursiveNullableV1(r gen.Router, handle func(context.Context, outbox.Envelope[RecursiveNullableV1]) error) {
+	gen.On(r, &recursiveNullableV1Event, handle)
 }
 
 // DecodeRecursiveNullableV1 reads a record, with its headers if it has no

@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -44,7 +44,7 @@ func (v *RecursiveObjectV1) encode(e *wire.Encoder) {
 	e.EndOpen(v.Unknown)
 }
 
-var recursiveObjectV1Event = outbox.EventType[RecursiveObjectV1]{
+var recursiveObjectV1Event = gen.EventType[RecursiveObjectV1]{
 	Type:          "golden.recursive_object.v1",
 	Topic:         "golden.recursive_object.v1",
 	Source:        Service,
@@ -54,18 +54,18 @@ var recursiveObjectV1Event = outbox.EventType[RecursiveObjectV1]{
 // InsertRecursiveObjectV1 inserts the event on tx: it is published if and only
 // if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertRecursiveObjectV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data RecursiveObjectV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueRecursiveObjectV1 adds the insert to a batch, to be sent in a
 // transaction.
 func QueueRecursiveObjectV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data RecursiveObjectV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnRecursiveObjectV1 has r call handle for every event of this type.
-func OnRecursiveObjectV1(r *consume.Router, handle func(context.Context, outbox.Envelope[RecursiveObjectV1]) error) {
-	consume.On(r, recursiveObjectV1Event, handle)
+// OnRecursiveObjectV1 registers handle for this event on a *consume.Router.
+func OnRecursiveObjectV1(r gen.Router, handle func(context.Context, outbox.Envelope[RecursiveObjectV1]) error) {
+	gen.On(r, &recursiveObjectV1Event, handle)
 }
 
 // DecodeRecursiveObjectV1 reads a record, with its headers if it has no

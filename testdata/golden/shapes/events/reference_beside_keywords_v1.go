@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -53,7 +53,7 @@ func (v *ReferenceBesideKeywordsV1) check(c *wire.Checker) {
 	}
 }
 
-var referenceBesideKeywordsV1Event = outbox.EventType[ReferenceBesideKeywordsV1]{
+var referenceBesideKeywordsV1Event = gen.EventType[ReferenceBesideKeywordsV1]{
 	Type:          "golden.reference_beside_keywords.v1",
 	Topic:         "golden.reference_beside_keywords.v1",
 	Source:        Service,
@@ -64,18 +64,19 @@ var referenceBesideKeywordsV1Event = outbox.EventType[ReferenceBesideKeywordsV1]
 // and only if tx commits. Data that breaks the schema is a
 // *outbox.ValidationError.
 func InsertReferenceBesideKeywordsV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data ReferenceBesideKeywordsV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueReferenceBesideKeywordsV1 adds the insert to a batch, to be sent in a
 // transaction.
 func QueueReferenceBesideKeywordsV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data ReferenceBesideKeywordsV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnReferenceBesideKeywordsV1 has r call handle for every event of this type.
-func OnReferenceBesideKeywordsV1(r *consume.Router, handle func(context.Context, outbox.Envelope[ReferenceBesideKeywordsV1]) error) {
-	consume.On(r, referenceBesideKeywordsV1Event, handle)
+// OnReferenceBesideKeywordsV1 registers handle for this event on a
+// *consume.Router.
+func OnReferenceBesideKeywordsV1(r gen.Router, handle func(context.Context, outbox.Envelope[ReferenceBesideKeywordsV1]) error) {
+	gen.On(r, &referenceBesideKeywordsV1Event, handle)
 }
 
 // DecodeReferenceBesideKeywordsV1 reads a record, with its headers if it has no

@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -47,11 +47,11 @@ func (v *ReferenceByAnchorV1) encode(e *wire.Encoder) {
 func (v *ReferenceByAnchorV1) check(c *wire.Checker) {
 	c.Schema("schemas/reference_by_anchor.yaml#", referenceByAnchorV1Places...)
 	if v.Value != nil {
-		wire.Enum(c, *v.Value, v.Value.Valid(), `"s", "m", "l"`, "value")
+		wire.Enum(c, *v.Value, `"s", "m", "l"`, "value")
 	}
 }
 
-var referenceByAnchorV1Event = outbox.EventType[ReferenceByAnchorV1]{
+var referenceByAnchorV1Event = gen.EventType[ReferenceByAnchorV1]{
 	Type:          "golden.reference_by_anchor.v1",
 	Topic:         "golden.reference_by_anchor.v1",
 	Source:        Service,
@@ -61,18 +61,18 @@ var referenceByAnchorV1Event = outbox.EventType[ReferenceByAnchorV1]{
 // InsertReferenceByAnchorV1 inserts the event on tx: it is published if and
 // only if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertReferenceByAnchorV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data ReferenceByAnchorV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueReferenceByAnchorV1 adds the insert to a batch, to be sent in a
 // transaction.
 func QueueReferenceByAnchorV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data ReferenceByAnchorV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnReferenceByAnchorV1 has r call handle for every event of this type.
-func OnReferenceByAnchorV1(r *consume.Router, handle func(context.Context, outbox.Envelope[ReferenceByAnchorV1]) error) {
-	consume.On(r, referenceByAnchorV1Event, handle)
+// OnReferenceByAnchorV1 registers handle for this event on a *consume.Router.
+func OnReferenceByAnchorV1(r gen.Router, handle func(context.Context, outbox.Envelope[ReferenceByAnchorV1]) error) {
+	gen.On(r, &referenceByAnchorV1Event, handle)
 }
 
 // DecodeReferenceByAnchorV1 reads a record, with its headers if it has no

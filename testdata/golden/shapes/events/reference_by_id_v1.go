@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -44,7 +44,7 @@ func (v *ReferenceByIDV1) encode(e *wire.Encoder) {
 	e.EndOpen(v.Unknown)
 }
 
-var referenceByIDV1Event = outbox.EventType[ReferenceByIDV1]{
+var referenceByIDV1Event = gen.EventType[ReferenceByIDV1]{
 	Type:          "golden.reference_by_id.v1",
 	Topic:         "golden.reference_by_id.v1",
 	Source:        Service,
@@ -54,17 +54,17 @@ var referenceByIDV1Event = outbox.EventType[ReferenceByIDV1]{
 // InsertReferenceByIDV1 inserts the event on tx: it is published if and only if
 // tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertReferenceByIDV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data ReferenceByIDV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueReferenceByIDV1 adds the insert to a batch, to be sent in a transaction.
 func QueueReferenceByIDV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data ReferenceByIDV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnReferenceByIDV1 has r call handle for every event of this type.
-func OnReferenceByIDV1(r *consume.Router, handle func(context.Context, outbox.Envelope[ReferenceByIDV1]) error) {
-	consume.On(r, referenceByIDV1Event, handle)
+// OnReferenceByIDV1 registers handle for this event on a *consume.Router.
+func OnReferenceByIDV1(r gen.Router, handle func(context.Context, outbox.Envelope[ReferenceByIDV1]) error) {
+	gen.On(r, &referenceByIDV1Event, handle)
 }
 
 // DecodeReferenceByIDV1 reads a record, with its headers if it has no envelope.

@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -51,7 +51,7 @@ func (v *ReferenceChainV1) check(c *wire.Checker) {
 	}
 }
 
-var referenceChainV1Event = outbox.EventType[ReferenceChainV1]{
+var referenceChainV1Event = gen.EventType[ReferenceChainV1]{
 	Type:          "golden.reference_chain.v1",
 	Topic:         "golden.reference_chain.v1",
 	Source:        Service,
@@ -61,18 +61,18 @@ var referenceChainV1Event = outbox.EventType[ReferenceChainV1]{
 // InsertReferenceChainV1 inserts the event on tx: it is published if and only
 // if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertReferenceChainV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data ReferenceChainV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueReferenceChainV1 adds the insert to a batch, to be sent in a
 // transaction.
 func QueueReferenceChainV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data ReferenceChainV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnReferenceChainV1 has r call handle for every event of this type.
-func OnReferenceChainV1(r *consume.Router, handle func(context.Context, outbox.Envelope[ReferenceChainV1]) error) {
-	consume.On(r, referenceChainV1Event, handle)
+// OnReferenceChainV1 registers handle for this event on a *consume.Router.
+func OnReferenceChainV1(r gen.Router, handle func(context.Context, outbox.Envelope[ReferenceChainV1]) error) {
+	gen.On(r, &referenceChainV1Event, handle)
 }
 
 // DecodeReferenceChainV1 reads a record, with its headers if it has no

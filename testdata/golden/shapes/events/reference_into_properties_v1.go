@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -60,7 +60,7 @@ func (v *ReferenceIntoPropertiesV1) check(c *wire.Checker) {
 	}
 }
 
-var referenceIntoPropertiesV1Event = outbox.EventType[ReferenceIntoPropertiesV1]{
+var referenceIntoPropertiesV1Event = gen.EventType[ReferenceIntoPropertiesV1]{
 	Type:          "golden.reference_into_properties.v1",
 	Topic:         "golden.reference_into_properties.v1",
 	Source:        Service,
@@ -71,18 +71,19 @@ var referenceIntoPropertiesV1Event = outbox.EventType[ReferenceIntoPropertiesV1]
 // and only if tx commits. Data that breaks the schema is a
 // *outbox.ValidationError.
 func InsertReferenceIntoPropertiesV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data ReferenceIntoPropertiesV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueReferenceIntoPropertiesV1 adds the insert to a batch, to be sent in a
 // transaction.
 func QueueReferenceIntoPropertiesV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data ReferenceIntoPropertiesV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnReferenceIntoPropertiesV1 has r call handle for every event of this type.
-func OnReferenceIntoPropertiesV1(r *consume.Router, handle func(context.Context, outbox.Envelope[ReferenceIntoPropertiesV1]) error) {
-	consume.On(r, referenceIntoPropertiesV1Event, handle)
+// OnReferenceIntoPropertiesV1 registers handle for this event on a
+// *consume.Router.
+func OnReferenceIntoPropertiesV1(r gen.Router, handle func(context.Context, outbox.Envelope[ReferenceIntoPropertiesV1]) error) {
+	gen.On(r, &referenceIntoPropertiesV1Event, handle)
 }
 
 // DecodeReferenceIntoPropertiesV1 reads a record, with its headers if it has no

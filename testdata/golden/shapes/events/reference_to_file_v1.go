@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -44,7 +44,7 @@ func (v *ReferenceToFileV1) encode(e *wire.Encoder) {
 	e.EndOpen(v.Unknown)
 }
 
-var referenceToFileV1Event = outbox.EventType[ReferenceToFileV1]{
+var referenceToFileV1Event = gen.EventType[ReferenceToFileV1]{
 	Type:          "golden.reference_to_file.v1",
 	Topic:         "golden.reference_to_file.v1",
 	Source:        Service,
@@ -54,18 +54,18 @@ var referenceToFileV1Event = outbox.EventType[ReferenceToFileV1]{
 // InsertReferenceToFileV1 inserts the event on tx: it is published if and only
 // if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertReferenceToFileV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data ReferenceToFileV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueReferenceToFileV1 adds the insert to a batch, to be sent in a
 // transaction.
 func QueueReferenceToFileV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data ReferenceToFileV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnReferenceToFileV1 has r call handle for every event of this type.
-func OnReferenceToFileV1(r *consume.Router, handle func(context.Context, outbox.Envelope[ReferenceToFileV1]) error) {
-	consume.On(r, referenceToFileV1Event, handle)
+// OnReferenceToFileV1 registers handle for this event on a *consume.Router.
+func OnReferenceToFileV1(r gen.Router, handle func(context.Context, outbox.Envelope[ReferenceToFileV1]) error) {
+	gen.On(r, &referenceToFileV1Event, handle)
 }
 
 // DecodeReferenceToFileV1 reads a record, with its headers if it has no

@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -43,7 +43,7 @@ func (v *RequiredBooleanV1) encode(e *wire.Encoder) {
 	e.EndOpen(v.Unknown)
 }
 
-var requiredBooleanV1Event = outbox.EventType[RequiredBooleanV1]{
+var requiredBooleanV1Event = gen.EventType[RequiredBooleanV1]{
 	Type:          "golden.required_boolean.v1",
 	Topic:         "golden.required_boolean.v1",
 	Source:        Service,
@@ -53,18 +53,18 @@ var requiredBooleanV1Event = outbox.EventType[RequiredBooleanV1]{
 // InsertRequiredBooleanV1 inserts the event on tx: it is published if and only
 // if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertRequiredBooleanV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data RequiredBooleanV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueRequiredBooleanV1 adds the insert to a batch, to be sent in a
 // transaction.
 func QueueRequiredBooleanV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data RequiredBooleanV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnRequiredBooleanV1 has r call handle for every event of this type.
-func OnRequiredBooleanV1(r *consume.Router, handle func(context.Context, outbox.Envelope[RequiredBooleanV1]) error) {
-	consume.On(r, requiredBooleanV1Event, handle)
+// OnRequiredBooleanV1 registers handle for this event on a *consume.Router.
+func OnRequiredBooleanV1(r gen.Router, handle func(context.Context, outbox.Envelope[RequiredBooleanV1]) error) {
+	gen.On(r, &requiredBooleanV1Event, handle)
 }
 
 // DecodeRequiredBooleanV1 reads a record, with its headers if it has no

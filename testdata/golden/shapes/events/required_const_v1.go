@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -53,7 +53,7 @@ func (v *RequiredConstV1) check(c *wire.Checker) {
 	wire.Const(c.Schema("schemas/required_const.yaml#"), v.Value, "v1", "value")
 }
 
-var requiredConstV1Event = outbox.EventType[RequiredConstV1]{
+var requiredConstV1Event = gen.EventType[RequiredConstV1]{
 	Type:          "golden.required_const.v1",
 	Topic:         "golden.required_const.v1",
 	Source:        Service,
@@ -63,17 +63,17 @@ var requiredConstV1Event = outbox.EventType[RequiredConstV1]{
 // InsertRequiredConstV1 inserts the event on tx: it is published if and only if
 // tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertRequiredConstV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data RequiredConstV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueRequiredConstV1 adds the insert to a batch, to be sent in a transaction.
 func QueueRequiredConstV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data RequiredConstV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnRequiredConstV1 has r call handle for every event of this type.
-func OnRequiredConstV1(r *consume.Router, handle func(context.Context, outbox.Envelope[RequiredConstV1]) error) {
-	consume.On(r, requiredConstV1Event, handle)
+// OnRequiredConstV1 registers handle for this event on a *consume.Router.
+func OnRequiredConstV1(r gen.Router, handle func(context.Context, outbox.Envelope[RequiredConstV1]) error) {
+	gen.On(r, &requiredConstV1Event, handle)
 }
 
 // DecodeRequiredConstV1 reads a record, with its headers if it has no envelope.

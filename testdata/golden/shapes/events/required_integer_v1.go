@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -43,7 +43,7 @@ func (v *RequiredIntegerV1) encode(e *wire.Encoder) {
 	e.EndOpen(v.Unknown)
 }
 
-var requiredIntegerV1Event = outbox.EventType[RequiredIntegerV1]{
+var requiredIntegerV1Event = gen.EventType[RequiredIntegerV1]{
 	Type:          "golden.required_integer.v1",
 	Topic:         "golden.required_integer.v1",
 	Source:        Service,
@@ -53,18 +53,18 @@ var requiredIntegerV1Event = outbox.EventType[RequiredIntegerV1]{
 // InsertRequiredIntegerV1 inserts the event on tx: it is published if and only
 // if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertRequiredIntegerV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data RequiredIntegerV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueRequiredIntegerV1 adds the insert to a batch, to be sent in a
 // transaction.
 func QueueRequiredIntegerV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data RequiredIntegerV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnRequiredIntegerV1 has r call handle for every event of this type.
-func OnRequiredIntegerV1(r *consume.Router, handle func(context.Context, outbox.Envelope[RequiredIntegerV1]) error) {
-	consume.On(r, requiredIntegerV1Event, handle)
+// OnRequiredIntegerV1 registers handle for this event on a *consume.Router.
+func OnRequiredIntegerV1(r gen.Router, handle func(context.Context, outbox.Envelope[RequiredIntegerV1]) error) {
+	gen.On(r, &requiredIntegerV1Event, handle)
 }
 
 // DecodeRequiredIntegerV1 reads a record, with its headers if it has no

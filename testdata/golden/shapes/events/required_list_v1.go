@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -43,7 +43,7 @@ func (v *RequiredListV1) encode(e *wire.Encoder) {
 	e.EndOpen(v.Unknown)
 }
 
-var requiredListV1Event = outbox.EventType[RequiredListV1]{
+var requiredListV1Event = gen.EventType[RequiredListV1]{
 	Type:          "golden.required_list.v1",
 	Topic:         "golden.required_list.v1",
 	Source:        Service,
@@ -53,17 +53,17 @@ var requiredListV1Event = outbox.EventType[RequiredListV1]{
 // InsertRequiredListV1 inserts the event on tx: it is published if and only if
 // tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertRequiredListV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data RequiredListV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueRequiredListV1 adds the insert to a batch, to be sent in a transaction.
 func QueueRequiredListV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data RequiredListV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnRequiredListV1 has r call handle for every event of this type.
-func OnRequiredListV1(r *consume.Router, handle func(context.Context, outbox.Envelope[RequiredListV1]) error) {
-	consume.On(r, requiredListV1Event, handle)
+// OnRequiredListV1 registers handle for this event on a *consume.Router.
+func OnRequiredListV1(r gen.Router, handle func(context.Context, outbox.Envelope[RequiredListV1]) error) {
+	gen.On(r, &requiredListV1Event, handle)
 }
 
 // DecodeRequiredListV1 reads a record, with its headers if it has no envelope.

@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -41,7 +41,7 @@ func (v *RequiredMapV1) encode(e *wire.Encoder) {
 	e.EndOpen(v.Unknown)
 }
 
-var requiredMapV1Event = outbox.EventType[RequiredMapV1]{
+var requiredMapV1Event = gen.EventType[RequiredMapV1]{
 	Type:          "golden.required_map.v1",
 	Topic:         "golden.required_map.v1",
 	Source:        Service,
@@ -51,17 +51,17 @@ var requiredMapV1Event = outbox.EventType[RequiredMapV1]{
 // InsertRequiredMapV1 inserts the event on tx: it is published if and only if
 // tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertRequiredMapV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data RequiredMapV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueRequiredMapV1 adds the insert to a batch, to be sent in a transaction.
 func QueueRequiredMapV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data RequiredMapV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnRequiredMapV1 has r call handle for every event of this type.
-func OnRequiredMapV1(r *consume.Router, handle func(context.Context, outbox.Envelope[RequiredMapV1]) error) {
-	consume.On(r, requiredMapV1Event, handle)
+// OnRequiredMapV1 registers handle for this event on a *consume.Router.
+func OnRequiredMapV1(r gen.Router, handle func(context.Context, outbox.Envelope[RequiredMapV1]) error) {
+	gen.On(r, &requiredMapV1Event, handle)
 }
 
 // DecodeRequiredMapV1 reads a record, with its headers if it has no envelope.

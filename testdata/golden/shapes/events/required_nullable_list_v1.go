@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -43,7 +43,7 @@ func (v *RequiredNullableListV1) encode(e *wire.Encoder) {
 	e.EndOpen(v.Unknown)
 }
 
-var requiredNullableListV1Event = outbox.EventType[RequiredNullableListV1]{
+var requiredNullableListV1Event = gen.EventType[RequiredNullableListV1]{
 	Type:          "golden.required_nullable_list.v1",
 	Topic:         "golden.required_nullable_list.v1",
 	Source:        Service,
@@ -53,18 +53,19 @@ var requiredNullableListV1Event = outbox.EventType[RequiredNullableListV1]{
 // InsertRequiredNullableListV1 inserts the event on tx: it is published if and
 // only if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertRequiredNullableListV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data RequiredNullableListV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueRequiredNullableListV1 adds the insert to a batch, to be sent in a
 // transaction.
 func QueueRequiredNullableListV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data RequiredNullableListV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnRequiredNullableListV1 has r call handle for every event of this type.
-func OnRequiredNullableListV1(r *consume.Router, handle func(context.Context, outbox.Envelope[RequiredNullableListV1]) error) {
-	consume.On(r, requiredNullableListV1Event, handle)
+// OnRequiredNullableListV1 registers handle for this event on a
+// *consume.Router.
+func OnRequiredNullableListV1(r gen.Router, handle func(context.Context, outbox.Envelope[RequiredNullableListV1]) error) {
+	gen.On(r, &requiredNullableListV1Event, handle)
 }
 
 // DecodeRequiredNullableListV1 reads a record, with its headers if it has no

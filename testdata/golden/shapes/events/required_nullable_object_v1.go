@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -43,7 +43,7 @@ func (v *RequiredNullableObjectV1) encode(e *wire.Encoder) {
 	e.EndOpen(v.Unknown)
 }
 
-var requiredNullableObjectV1Event = outbox.EventType[RequiredNullableObjectV1]{
+var requiredNullableObjectV1Event = gen.EventType[RequiredNullableObjectV1]{
 	Type:          "golden.required_nullable_object.v1",
 	Topic:         "golden.required_nullable_object.v1",
 	Source:        Service,
@@ -54,18 +54,19 @@ var requiredNullableObjectV1Event = outbox.EventType[RequiredNullableObjectV1]{
 // and only if tx commits. Data that breaks the schema is a
 // *outbox.ValidationError.
 func InsertRequiredNullableObjectV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data RequiredNullableObjectV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueRequiredNullableObjectV1 adds the insert to a batch, to be sent in a
 // transaction.
 func QueueRequiredNullableObjectV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data RequiredNullableObjectV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnRequiredNullableObjectV1 has r call handle for every event of this type.
-func OnRequiredNullableObjectV1(r *consume.Router, handle func(context.Context, outbox.Envelope[RequiredNullableObjectV1]) error) {
-	consume.On(r, requiredNullableObjectV1Event, handle)
+// OnRequiredNullableObjectV1 registers handle for this event on a
+// *consume.Router.
+func OnRequiredNullableObjectV1(r gen.Router, handle func(context.Context, outbox.Envelope[RequiredNullableObjectV1]) error) {
+	gen.On(r, &requiredNullableObjectV1Event, handle)
 }
 
 // DecodeRequiredNullableObjectV1 reads a record, with its headers if it has no

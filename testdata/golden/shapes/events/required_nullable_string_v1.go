@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -43,7 +43,7 @@ func (v *RequiredNullableStringV1) encode(e *wire.Encoder) {
 	e.EndOpen(v.Unknown)
 }
 
-var requiredNullableStringV1Event = outbox.EventType[RequiredNullableStringV1]{
+var requiredNullableStringV1Event = gen.EventType[RequiredNullableStringV1]{
 	Type:          "golden.required_nullable_string.v1",
 	Topic:         "golden.required_nullable_string.v1",
 	Source:        Service,
@@ -54,18 +54,19 @@ var requiredNullableStringV1Event = outbox.EventType[RequiredNullableStringV1]{
 // and only if tx commits. Data that breaks the schema is a
 // *outbox.ValidationError.
 func InsertRequiredNullableStringV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data RequiredNullableStringV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueRequiredNullableStringV1 adds the insert to a batch, to be sent in a
 // transaction.
 func QueueRequiredNullableStringV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data RequiredNullableStringV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnRequiredNullableStringV1 has r call handle for every event of this type.
-func OnRequiredNullableStringV1(r *consume.Router, handle func(context.Context, outbox.Envelope[RequiredNullableStringV1]) error) {
-	consume.On(r, requiredNullableStringV1Event, handle)
+// OnRequiredNullableStringV1 registers handle for this event on a
+// *consume.Router.
+func OnRequiredNullableStringV1(r gen.Router, handle func(context.Context, outbox.Envelope[RequiredNullableStringV1]) error) {
+	gen.On(r, &requiredNullableStringV1Event, handle)
 }
 
 // DecodeRequiredNullableStringV1 reads a record, with its headers if it has no

@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -43,7 +43,7 @@ func (v *RequiredNumberV1) encode(e *wire.Encoder) {
 	e.EndOpen(v.Unknown)
 }
 
-var requiredNumberV1Event = outbox.EventType[RequiredNumberV1]{
+var requiredNumberV1Event = gen.EventType[RequiredNumberV1]{
 	Type:          "golden.required_number.v1",
 	Topic:         "golden.required_number.v1",
 	Source:        Service,
@@ -53,18 +53,18 @@ var requiredNumberV1Event = outbox.EventType[RequiredNumberV1]{
 // InsertRequiredNumberV1 inserts the event on tx: it is published if and only
 // if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertRequiredNumberV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data RequiredNumberV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueRequiredNumberV1 adds the insert to a batch, to be sent in a
 // transaction.
 func QueueRequiredNumberV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data RequiredNumberV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnRequiredNumberV1 has r call handle for every event of this type.
-func OnRequiredNumberV1(r *consume.Router, handle func(context.Context, outbox.Envelope[RequiredNumberV1]) error) {
-	consume.On(r, requiredNumberV1Event, handle)
+// OnRequiredNumberV1 registers handle for this event on a *consume.Router.
+func OnRequiredNumberV1(r gen.Router, handle func(context.Context, outbox.Envelope[RequiredNumberV1]) error) {
+	gen.On(r, &requiredNumberV1Event, handle)
 }
 
 // DecodeRequiredNumberV1 reads a record, with its headers if it has no

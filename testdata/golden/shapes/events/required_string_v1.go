@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -43,7 +43,7 @@ func (v *RequiredStringV1) encode(e *wire.Encoder) {
 	e.EndOpen(v.Unknown)
 }
 
-var requiredStringV1Event = outbox.EventType[RequiredStringV1]{
+var requiredStringV1Event = gen.EventType[RequiredStringV1]{
 	Type:          "golden.required_string.v1",
 	Topic:         "golden.required_string.v1",
 	Source:        Service,
@@ -53,18 +53,18 @@ var requiredStringV1Event = outbox.EventType[RequiredStringV1]{
 // InsertRequiredStringV1 inserts the event on tx: it is published if and only
 // if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertRequiredStringV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data RequiredStringV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueRequiredStringV1 adds the insert to a batch, to be sent in a
 // transaction.
 func QueueRequiredStringV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data RequiredStringV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnRequiredStringV1 has r call handle for every event of this type.
-func OnRequiredStringV1(r *consume.Router, handle func(context.Context, outbox.Envelope[RequiredStringV1]) error) {
-	consume.On(r, requiredStringV1Event, handle)
+// OnRequiredStringV1 registers handle for this event on a *consume.Router.
+func OnRequiredStringV1(r gen.Router, handle func(context.Context, outbox.Envelope[RequiredStringV1]) error) {
+	gen.On(r, &requiredStringV1Event, handle)
 }
 
 // DecodeRequiredStringV1 reads a record, with its headers if it has no

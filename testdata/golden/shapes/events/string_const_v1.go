@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -57,7 +57,7 @@ func (v *StringConstV1) check(c *wire.Checker) {
 	}
 }
 
-var stringConstV1Event = outbox.EventType[StringConstV1]{
+var stringConstV1Event = gen.EventType[StringConstV1]{
 	Type:          "golden.string_const.v1",
 	Topic:         "golden.string_const.v1",
 	Source:        Service,
@@ -67,17 +67,17 @@ var stringConstV1Event = outbox.EventType[StringConstV1]{
 // InsertStringConstV1 inserts the event on tx: it is published if and only if
 // tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertStringConstV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data StringConstV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueStringConstV1 adds the insert to a batch, to be sent in a transaction.
 func QueueStringConstV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data StringConstV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnStringConstV1 has r call handle for every event of this type.
-func OnStringConstV1(r *consume.Router, handle func(context.Context, outbox.Envelope[StringConstV1]) error) {
-	consume.On(r, stringConstV1Event, handle)
+// OnStringConstV1 registers handle for this event on a *consume.Router.
+func OnStringConstV1(r gen.Router, handle func(context.Context, outbox.Envelope[StringConstV1]) error) {
+	gen.On(r, &stringConstV1Event, handle)
 }
 
 // DecodeStringConstV1 reads a record, with its headers if it has no envelope.

@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -45,11 +45,11 @@ func (v *StringEnumV1) encode(e *wire.Encoder) {
 func (v *StringEnumV1) check(c *wire.Checker) {
 	c.Schema("schemas/string_enum.yaml#")
 	if v.Value != nil {
-		wire.Enum(c, *v.Value, v.Value.Valid(), `"new", "in-progress", "done", ""`, "value")
+		wire.Enum(c, *v.Value, `"new", "in-progress", "done", ""`, "value")
 	}
 }
 
-var stringEnumV1Event = outbox.EventType[StringEnumV1]{
+var stringEnumV1Event = gen.EventType[StringEnumV1]{
 	Type:          "golden.string_enum.v1",
 	Topic:         "golden.string_enum.v1",
 	Source:        Service,
@@ -59,17 +59,17 @@ var stringEnumV1Event = outbox.EventType[StringEnumV1]{
 // InsertStringEnumV1 inserts the event on tx: it is published if and only if tx
 // commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertStringEnumV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data StringEnumV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueStringEnumV1 adds the insert to a batch, to be sent in a transaction.
 func QueueStringEnumV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data StringEnumV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnStringEnumV1 has r call handle for every event of this type.
-func OnStringEnumV1(r *consume.Router, handle func(context.Context, outbox.Envelope[StringEnumV1]) error) {
-	consume.On(r, stringEnumV1Event, handle)
+// OnStringEnumV1 registers handle for this event on a *consume.Router.
+func OnStringEnumV1(r gen.Router, handle func(context.Context, outbox.Envelope[StringEnumV1]) error) {
+	gen.On(r, &stringEnumV1Event, handle)
 }
 
 // DecodeStringEnumV1 reads a record, with its headers if it has no envelope.

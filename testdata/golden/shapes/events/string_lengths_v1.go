@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -52,7 +52,7 @@ func (v *StringLengthsV1) check(c *wire.Checker) {
 	}
 }
 
-var stringLengthsV1Event = outbox.EventType[StringLengthsV1]{
+var stringLengthsV1Event = gen.EventType[StringLengthsV1]{
 	Type:          "golden.string_lengths.v1",
 	Topic:         "golden.string_lengths.v1",
 	Source:        Service,
@@ -62,17 +62,17 @@ var stringLengthsV1Event = outbox.EventType[StringLengthsV1]{
 // InsertStringLengthsV1 inserts the event on tx: it is published if and only if
 // tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertStringLengthsV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data StringLengthsV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueStringLengthsV1 adds the insert to a batch, to be sent in a transaction.
 func QueueStringLengthsV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data StringLengthsV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnStringLengthsV1 has r call handle for every event of this type.
-func OnStringLengthsV1(r *consume.Router, handle func(context.Context, outbox.Envelope[StringLengthsV1]) error) {
-	consume.On(r, stringLengthsV1Event, handle)
+// OnStringLengthsV1 registers handle for this event on a *consume.Router.
+func OnStringLengthsV1(r gen.Router, handle func(context.Context, outbox.Envelope[StringLengthsV1]) error) {
+	gen.On(r, &stringLengthsV1Event, handle)
 }
 
 // DecodeStringLengthsV1 reads a record, with its headers if it has no envelope.

@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -51,7 +51,7 @@ func (v *StringPatternV1) check(c *wire.Checker) {
 	}
 }
 
-var stringPatternV1Event = outbox.EventType[StringPatternV1]{
+var stringPatternV1Event = gen.EventType[StringPatternV1]{
 	Type:          "golden.string_pattern.v1",
 	Topic:         "golden.string_pattern.v1",
 	Source:        Service,
@@ -61,17 +61,17 @@ var stringPatternV1Event = outbox.EventType[StringPatternV1]{
 // InsertStringPatternV1 inserts the event on tx: it is published if and only if
 // tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertStringPatternV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data StringPatternV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueStringPatternV1 adds the insert to a batch, to be sent in a transaction.
 func QueueStringPatternV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data StringPatternV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnStringPatternV1 has r call handle for every event of this type.
-func OnStringPatternV1(r *consume.Router, handle func(context.Context, outbox.Envelope[StringPatternV1]) error) {
-	consume.On(r, stringPatternV1Event, handle)
+// OnStringPatternV1 registers handle for this event on a *consume.Router.
+func OnStringPatternV1(r gen.Router, handle func(context.Context, outbox.Envelope[StringPatternV1]) error) {
+	gen.On(r, &stringPatternV1Event, handle)
 }
 
 // DecodeStringPatternV1 reads a record, with its headers if it has no envelope.

@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -45,11 +45,11 @@ func (v *TitledEnumV1) encode(e *wire.Encoder) {
 func (v *TitledEnumV1) check(c *wire.Checker) {
 	c.Schema("schemas/titled_enum.yaml#", titledEnumV1Places...)
 	if v.Value != nil {
-		wire.Enum(c, *v.Value, v.Value.Valid(), `"r", "g"`, "value")
+		wire.Enum(c, *v.Value, `"r", "g"`, "value")
 	}
 }
 
-var titledEnumV1Event = outbox.EventType[TitledEnumV1]{
+var titledEnumV1Event = gen.EventType[TitledEnumV1]{
 	Type:          "golden.titled_enum.v1",
 	Topic:         "golden.titled_enum.v1",
 	Source:        Service,
@@ -59,17 +59,17 @@ var titledEnumV1Event = outbox.EventType[TitledEnumV1]{
 // InsertTitledEnumV1 inserts the event on tx: it is published if and only if tx
 // commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertTitledEnumV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data TitledEnumV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueTitledEnumV1 adds the insert to a batch, to be sent in a transaction.
 func QueueTitledEnumV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data TitledEnumV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnTitledEnumV1 has r call handle for every event of this type.
-func OnTitledEnumV1(r *consume.Router, handle func(context.Context, outbox.Envelope[TitledEnumV1]) error) {
-	consume.On(r, titledEnumV1Event, handle)
+// OnTitledEnumV1 registers handle for this event on a *consume.Router.
+func OnTitledEnumV1(r gen.Router, handle func(context.Context, outbox.Envelope[TitledEnumV1]) error) {
+	gen.On(r, &titledEnumV1Event, handle)
 }
 
 // DecodeTitledEnumV1 reads a record, with its headers if it has no envelope.

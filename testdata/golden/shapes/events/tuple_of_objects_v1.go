@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -44,7 +44,7 @@ func (v *TupleOfObjectsV1) encode(e *wire.Encoder) {
 	e.EndOpen(v.Unknown)
 }
 
-var tupleOfObjectsV1Event = outbox.EventType[TupleOfObjectsV1]{
+var tupleOfObjectsV1Event = gen.EventType[TupleOfObjectsV1]{
 	Type:          "golden.tuple_of_objects.v1",
 	Topic:         "golden.tuple_of_objects.v1",
 	Source:        Service,
@@ -54,18 +54,18 @@ var tupleOfObjectsV1Event = outbox.EventType[TupleOfObjectsV1]{
 // InsertTupleOfObjectsV1 inserts the event on tx: it is published if and only
 // if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertTupleOfObjectsV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data TupleOfObjectsV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueTupleOfObjectsV1 adds the insert to a batch, to be sent in a
 // transaction.
 func QueueTupleOfObjectsV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data TupleOfObjectsV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnTupleOfObjectsV1 has r call handle for every event of this type.
-func OnTupleOfObjectsV1(r *consume.Router, handle func(context.Context, outbox.Envelope[TupleOfObjectsV1]) error) {
-	consume.On(r, tupleOfObjectsV1Event, handle)
+// OnTupleOfObjectsV1 registers handle for this event on a *consume.Router.
+func OnTupleOfObjectsV1(r gen.Router, handle func(context.Context, outbox.Envelope[TupleOfObjectsV1]) error) {
+	gen.On(r, &tupleOfObjectsV1Event, handle)
 }
 
 // DecodeTupleOfObjectsV1 reads a record, with its headers if it has no

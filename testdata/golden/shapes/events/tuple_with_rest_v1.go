@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -50,7 +50,7 @@ func (v *TupleWithRestV1) check(c *wire.Checker) {
 	}
 }
 
-var tupleWithRestV1Event = outbox.EventType[TupleWithRestV1]{
+var tupleWithRestV1Event = gen.EventType[TupleWithRestV1]{
 	Type:          "golden.tuple_with_rest.v1",
 	Topic:         "golden.tuple_with_rest.v1",
 	Source:        Service,
@@ -60,17 +60,17 @@ var tupleWithRestV1Event = outbox.EventType[TupleWithRestV1]{
 // InsertTupleWithRestV1 inserts the event on tx: it is published if and only if
 // tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertTupleWithRestV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data TupleWithRestV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueTupleWithRestV1 adds the insert to a batch, to be sent in a transaction.
 func QueueTupleWithRestV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data TupleWithRestV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnTupleWithRestV1 has r call handle for every event of this type.
-func OnTupleWithRestV1(r *consume.Router, handle func(context.Context, outbox.Envelope[TupleWithRestV1]) error) {
-	consume.On(r, tupleWithRestV1Event, handle)
+// OnTupleWithRestV1 registers handle for this event on a *consume.Router.
+func OnTupleWithRestV1(r gen.Router, handle func(context.Context, outbox.Envelope[TupleWithRestV1]) error) {
+	gen.On(r, &tupleWithRestV1Event, handle)
 }
 
 // DecodeTupleWithRestV1 reads a record, with its headers if it has no envelope.

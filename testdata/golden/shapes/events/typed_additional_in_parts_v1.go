@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -50,7 +50,7 @@ func (v *TypedAdditionalInPartsV1) check(c *wire.Checker) {
 	}
 }
 
-var typedAdditionalInPartsV1Event = outbox.EventType[TypedAdditionalInPartsV1]{
+var typedAdditionalInPartsV1Event = gen.EventType[TypedAdditionalInPartsV1]{
 	Type:          "golden.typed_additional_in_parts.v1",
 	Topic:         "golden.typed_additional_in_parts.v1",
 	Source:        Service,
@@ -61,18 +61,19 @@ var typedAdditionalInPartsV1Event = outbox.EventType[TypedAdditionalInPartsV1]{
 // and only if tx commits. Data that breaks the schema is a
 // *outbox.ValidationError.
 func InsertTypedAdditionalInPartsV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data TypedAdditionalInPartsV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueTypedAdditionalInPartsV1 adds the insert to a batch, to be sent in a
 // transaction.
 func QueueTypedAdditionalInPartsV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data TypedAdditionalInPartsV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnTypedAdditionalInPartsV1 has r call handle for every event of this type.
-func OnTypedAdditionalInPartsV1(r *consume.Router, handle func(context.Context, outbox.Envelope[TypedAdditionalInPartsV1]) error) {
-	consume.On(r, typedAdditionalInPartsV1Event, handle)
+// OnTypedAdditionalInPartsV1 registers handle for this event on a
+// *consume.Router.
+func OnTypedAdditionalInPartsV1(r gen.Router, handle func(context.Context, outbox.Envelope[TypedAdditionalInPartsV1]) error) {
+	gen.On(r, &typedAdditionalInPartsV1Event, handle)
 }
 
 // DecodeTypedAdditionalInPartsV1 reads a record, with its headers if it has no

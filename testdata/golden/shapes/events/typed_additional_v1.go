@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -44,7 +44,7 @@ func (v *TypedAdditionalV1) encode(e *wire.Encoder) {
 	e.EndOpen(v.Unknown)
 }
 
-var typedAdditionalV1Event = outbox.EventType[TypedAdditionalV1]{
+var typedAdditionalV1Event = gen.EventType[TypedAdditionalV1]{
 	Type:          "golden.typed_additional.v1",
 	Topic:         "golden.typed_additional.v1",
 	Source:        Service,
@@ -54,18 +54,18 @@ var typedAdditionalV1Event = outbox.EventType[TypedAdditionalV1]{
 // InsertTypedAdditionalV1 inserts the event on tx: it is published if and only
 // if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertTypedAdditionalV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data TypedAdditionalV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueTypedAdditionalV1 adds the insert to a batch, to be sent in a
 // transaction.
 func QueueTypedAdditionalV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data TypedAdditionalV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnTypedAdditionalV1 has r call handle for every event of this type.
-func OnTypedAdditionalV1(r *consume.Router, handle func(context.Context, outbox.Envelope[TypedAdditionalV1]) error) {
-	consume.On(r, typedAdditionalV1Event, handle)
+// OnTypedAdditionalV1 registers handle for this event on a *consume.Router.
+func OnTypedAdditionalV1(r gen.Router, handle func(context.Context, outbox.Envelope[TypedAdditionalV1]) error) {
+	gen.On(r, &typedAdditionalV1Event, handle)
 }
 
 // DecodeTypedAdditionalV1 reads a record, with its headers if it has no

@@ -9,7 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -47,7 +47,7 @@ func (v *TypesAsListV1) check(c *wire.Checker) {
 	unionTypesAsListV1Value.CheckNullable(c, v.Value, "value")
 }
 
-var typesAsListV1Event = outbox.EventType[TypesAsListV1]{
+var typesAsListV1Event = gen.EventType[TypesAsListV1]{
 	Type:          "golden.types_as_list.v1",
 	Topic:         "golden.types_as_list.v1",
 	Source:        Service,
@@ -57,17 +57,17 @@ var typesAsListV1Event = outbox.EventType[TypesAsListV1]{
 // InsertTypesAsListV1 inserts the event on tx: it is published if and only if
 // tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertTypesAsListV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data TypesAsListV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueTypesAsListV1 adds the insert to a batch, to be sent in a transaction.
 func QueueTypesAsListV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data TypesAsListV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnTypesAsListV1 has r call handle for every event of this type.
-func OnTypesAsListV1(r *consume.Router, handle func(context.Context, outbox.Envelope[TypesAsListV1]) error) {
-	consume.On(r, typesAsListV1Event, handle)
+// OnTypesAsListV1 registers handle for this event on a *consume.Router.
+func OnTypesAsListV1(r gen.Router, handle func(context.Context, outbox.Envelope[TypesAsListV1]) error) {
+	gen.On(r, &typesAsListV1Event, handle)
 }
 
 // DecodeTypesAsListV1 reads a record, with its headers if it has no envelope.

@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -44,7 +44,7 @@ func (v *UndescribedRequiredV1) encode(e *wire.Encoder) {
 	e.EndOpen(v.Unknown)
 }
 
-var undescribedRequiredV1Event = outbox.EventType[UndescribedRequiredV1]{
+var undescribedRequiredV1Event = gen.EventType[UndescribedRequiredV1]{
 	Type:          "golden.undescribed_required.v1",
 	Topic:         "golden.undescribed_required.v1",
 	Source:        Service,
@@ -54,18 +54,18 @@ var undescribedRequiredV1Event = outbox.EventType[UndescribedRequiredV1]{
 // InsertUndescribedRequiredV1 inserts the event on tx: it is published if and
 // only if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertUndescribedRequiredV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data UndescribedRequiredV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueUndescribedRequiredV1 adds the insert to a batch, to be sent in a
 // transaction.
 func QueueUndescribedRequiredV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data UndescribedRequiredV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnUndescribedRequiredV1 has r call handle for every event of this type.
-func OnUndescribedRequiredV1(r *consume.Router, handle func(context.Context, outbox.Envelope[UndescribedRequiredV1]) error) {
-	consume.On(r, undescribedRequiredV1Event, handle)
+// OnUndescribedRequiredV1 registers handle for this event on a *consume.Router.
+func OnUndescribedRequiredV1(r gen.Router, handle func(context.Context, outbox.Envelope[UndescribedRequiredV1]) error) {
+	gen.On(r, &undescribedRequiredV1Event, handle)
 }
 
 // DecodeUndescribedRequiredV1 reads a record, with its headers if it has no

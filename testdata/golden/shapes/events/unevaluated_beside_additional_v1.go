@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -48,7 +48,7 @@ func (v *UnevaluatedBesideAdditionalV1) encode(e *wire.Encoder) {
 	e.EndOpen(v.Unknown)
 }
 
-var unevaluatedBesideAdditionalV1Event = outbox.EventType[UnevaluatedBesideAdditionalV1]{
+var unevaluatedBesideAdditionalV1Event = gen.EventType[UnevaluatedBesideAdditionalV1]{
 	Type:          "golden.unevaluated_beside_additional.v1",
 	Topic:         "golden.unevaluated_beside_additional.v1",
 	Source:        Service,
@@ -59,19 +59,19 @@ var unevaluatedBesideAdditionalV1Event = outbox.EventType[UnevaluatedBesideAddit
 // if and only if tx commits. Data that breaks the schema is a
 // *outbox.ValidationError.
 func InsertUnevaluatedBesideAdditionalV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data UnevaluatedBesideAdditionalV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueUnevaluatedBesideAdditionalV1 adds the insert to a batch, to be sent in
 // a transaction.
 func QueueUnevaluatedBesideAdditionalV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data UnevaluatedBesideAdditionalV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnUnevaluatedBesideAdditionalV1 has r call handle for every event of this
-// type.
-func OnUnevaluatedBesideAdditionalV1(r *consume.Router, handle func(context.Context, outbox.Envelope[UnevaluatedBesideAdditionalV1]) error) {
-	consume.On(r, unevaluatedBesideAdditionalV1Event, handle)
+// OnUnevaluatedBesideAdditionalV1 registers handle for this event on a
+// *consume.Router.
+func OnUnevaluatedBesideAdditionalV1(r gen.Router, handle func(context.Context, outbox.Envelope[UnevaluatedBesideAdditionalV1]) error) {
+	gen.On(r, &unevaluatedBesideAdditionalV1Event, handle)
 }
 
 // DecodeUnevaluatedBesideAdditionalV1 reads a record, with its headers if it

@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -44,7 +44,7 @@ func (v *UnevaluatedInPartsV1) encode(e *wire.Encoder) {
 	e.EndOpen(v.Unknown)
 }
 
-var unevaluatedInPartsV1Event = outbox.EventType[UnevaluatedInPartsV1]{
+var unevaluatedInPartsV1Event = gen.EventType[UnevaluatedInPartsV1]{
 	Type:          "golden.unevaluated_in_parts.v1",
 	Topic:         "golden.unevaluated_in_parts.v1",
 	Source:        Service,
@@ -54,18 +54,18 @@ var unevaluatedInPartsV1Event = outbox.EventType[UnevaluatedInPartsV1]{
 // InsertUnevaluatedInPartsV1 inserts the event on tx: it is published if and
 // only if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertUnevaluatedInPartsV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data UnevaluatedInPartsV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueUnevaluatedInPartsV1 adds the insert to a batch, to be sent in a
 // transaction.
 func QueueUnevaluatedInPartsV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data UnevaluatedInPartsV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnUnevaluatedInPartsV1 has r call handle for every event of this type.
-func OnUnevaluatedInPartsV1(r *consume.Router, handle func(context.Context, outbox.Envelope[UnevaluatedInPartsV1]) error) {
-	consume.On(r, unevaluatedInPartsV1Event, handle)
+// OnUnevaluatedInPartsV1 registers handle for this event on a *consume.Router.
+func OnUnevaluatedInPartsV1(r gen.Router, handle func(context.Context, outbox.Envelope[UnevaluatedInPartsV1]) error) {
+	gen.On(r, &unevaluatedInPartsV1Event, handle)
 }
 
 // DecodeUnevaluatedInPartsV1 reads a record, with its headers if it has no

@@ -9,7 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/rule"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
@@ -52,7 +52,7 @@ func (v *UnevaluatedOfTuplesV1) check(c *wire.Checker) {
 	}
 }
 
-var unevaluatedOfTuplesV1Event = outbox.EventType[UnevaluatedOfTuplesV1]{
+var unevaluatedOfTuplesV1Event = gen.EventType[UnevaluatedOfTuplesV1]{
 	Type:          "golden.unevaluated_of_tuples.v1",
 	Topic:         "golden.unevaluated_of_tuples.v1",
 	Source:        Service,
@@ -62,18 +62,18 @@ var unevaluatedOfTuplesV1Event = outbox.EventType[UnevaluatedOfTuplesV1]{
 // InsertUnevaluatedOfTuplesV1 inserts the event on tx: it is published if and
 // only if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertUnevaluatedOfTuplesV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data UnevaluatedOfTuplesV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueUnevaluatedOfTuplesV1 adds the insert to a batch, to be sent in a
 // transaction.
 func QueueUnevaluatedOfTuplesV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data UnevaluatedOfTuplesV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnUnevaluatedOfTuplesV1 has r call handle for every event of this type.
-func OnUnevaluatedOfTuplesV1(r *consume.Router, handle func(context.Context, outbox.Envelope[UnevaluatedOfTuplesV1]) error) {
-	consume.On(r, unevaluatedOfTuplesV1Event, handle)
+// OnUnevaluatedOfTuplesV1 registers handle for this event on a *consume.Router.
+func OnUnevaluatedOfTuplesV1(r gen.Router, handle func(context.Context, outbox.Envelope[UnevaluatedOfTuplesV1]) error) {
+	gen.On(r, &unevaluatedOfTuplesV1Event, handle)
 }
 
 // DecodeUnevaluatedOfTuplesV1 reads a record, with its headers if it has no

@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/rule"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
@@ -53,7 +53,7 @@ func (v *UnevaluatedV1) check(c *wire.Checker) {
 	wire.Rules(c, *v, func(e *wire.Encoder, v UnevaluatedV1) { v.encode(e) }, &unevaluatedV1Rules)
 }
 
-var unevaluatedV1Event = outbox.EventType[UnevaluatedV1]{
+var unevaluatedV1Event = gen.EventType[UnevaluatedV1]{
 	Type:          "golden.unevaluated.v1",
 	Topic:         "golden.unevaluated.v1",
 	Source:        Service,
@@ -63,17 +63,17 @@ var unevaluatedV1Event = outbox.EventType[UnevaluatedV1]{
 // InsertUnevaluatedV1 inserts the event on tx: it is published if and only if
 // tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertUnevaluatedV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data UnevaluatedV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueUnevaluatedV1 adds the insert to a batch, to be sent in a transaction.
 func QueueUnevaluatedV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data UnevaluatedV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnUnevaluatedV1 has r call handle for every event of this type.
-func OnUnevaluatedV1(r *consume.Router, handle func(context.Context, outbox.Envelope[UnevaluatedV1]) error) {
-	consume.On(r, unevaluatedV1Event, handle)
+// OnUnevaluatedV1 registers handle for this event on a *consume.Router.
+func OnUnevaluatedV1(r gen.Router, handle func(context.Context, outbox.Envelope[UnevaluatedV1]) error) {
+	gen.On(r, &unevaluatedV1Event, handle)
 }
 
 // DecodeUnevaluatedV1 reads a record, with its headers if it has no envelope.

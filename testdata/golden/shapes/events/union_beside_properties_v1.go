@@ -9,7 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -49,7 +49,7 @@ func (v *UnionBesidePropertiesV1) check(c *wire.Checker) {
 	unionUnionBesidePropertiesV1Value.CheckOptional(c, v.Value, "value")
 }
 
-var unionBesidePropertiesV1Event = outbox.EventType[UnionBesidePropertiesV1]{
+var unionBesidePropertiesV1Event = gen.EventType[UnionBesidePropertiesV1]{
 	Type:          "golden.union_beside_properties.v1",
 	Topic:         "golden.union_beside_properties.v1",
 	Source:        Service,
@@ -59,18 +59,19 @@ var unionBesidePropertiesV1Event = outbox.EventType[UnionBesidePropertiesV1]{
 // InsertUnionBesidePropertiesV1 inserts the event on tx: it is published if and
 // only if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertUnionBesidePropertiesV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data UnionBesidePropertiesV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueUnionBesidePropertiesV1 adds the insert to a batch, to be sent in a
 // transaction.
 func QueueUnionBesidePropertiesV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data UnionBesidePropertiesV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnUnionBesidePropertiesV1 has r call handle for every event of this type.
-func OnUnionBesidePropertiesV1(r *consume.Router, handle func(context.Context, outbox.Envelope[UnionBesidePropertiesV1]) error) {
-	consume.On(r, unionBesidePropertiesV1Event, handle)
+// OnUnionBesidePropertiesV1 registers handle for this event on a
+// *consume.Router.
+func OnUnionBesidePropertiesV1(r gen.Router, handle func(context.Context, outbox.Envelope[UnionBesidePropertiesV1]) error) {
+	gen.On(r, &unionBesidePropertiesV1Event, handle)
 }
 
 // DecodeUnionBesidePropertiesV1 reads a record, with its headers if it has no

@@ -9,7 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -49,7 +49,7 @@ func (v *UnionByConstV1) check(c *wire.Checker) {
 	unionUnionByConstV1Value.CheckOptional(c, v.Value, "value")
 }
 
-var unionByConstV1Event = outbox.EventType[UnionByConstV1]{
+var unionByConstV1Event = gen.EventType[UnionByConstV1]{
 	Type:          "golden.union_by_const.v1",
 	Topic:         "golden.union_by_const.v1",
 	Source:        Service,
@@ -59,17 +59,17 @@ var unionByConstV1Event = outbox.EventType[UnionByConstV1]{
 // InsertUnionByConstV1 inserts the event on tx: it is published if and only if
 // tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertUnionByConstV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data UnionByConstV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueUnionByConstV1 adds the insert to a batch, to be sent in a transaction.
 func QueueUnionByConstV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data UnionByConstV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnUnionByConstV1 has r call handle for every event of this type.
-func OnUnionByConstV1(r *consume.Router, handle func(context.Context, outbox.Envelope[UnionByConstV1]) error) {
-	consume.On(r, unionByConstV1Event, handle)
+// OnUnionByConstV1 registers handle for this event on a *consume.Router.
+func OnUnionByConstV1(r gen.Router, handle func(context.Context, outbox.Envelope[UnionByConstV1]) error) {
+	gen.On(r, &unionByConstV1Event, handle)
 }
 
 // DecodeUnionByConstV1 reads a record, with its headers if it has no envelope.

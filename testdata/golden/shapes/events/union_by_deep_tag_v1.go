@@ -9,7 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -49,7 +49,7 @@ func (v *UnionByDeepTagV1) check(c *wire.Checker) {
 	unionUnionByDeepTagV1Value.CheckOptional(c, v.Value, "value")
 }
 
-var unionByDeepTagV1Event = outbox.EventType[UnionByDeepTagV1]{
+var unionByDeepTagV1Event = gen.EventType[UnionByDeepTagV1]{
 	Type:          "golden.union_by_deep_tag.v1",
 	Topic:         "golden.union_by_deep_tag.v1",
 	Source:        Service,
@@ -59,18 +59,18 @@ var unionByDeepTagV1Event = outbox.EventType[UnionByDeepTagV1]{
 // InsertUnionByDeepTagV1 inserts the event on tx: it is published if and only
 // if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertUnionByDeepTagV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data UnionByDeepTagV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueUnionByDeepTagV1 adds the insert to a batch, to be sent in a
 // transaction.
 func QueueUnionByDeepTagV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data UnionByDeepTagV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnUnionByDeepTagV1 has r call handle for every event of this type.
-func OnUnionByDeepTagV1(r *consume.Router, handle func(context.Context, outbox.Envelope[UnionByDeepTagV1]) error) {
-	consume.On(r, unionByDeepTagV1Event, handle)
+// OnUnionByDeepTagV1 registers handle for this event on a *consume.Router.
+func OnUnionByDeepTagV1(r gen.Router, handle func(context.Context, outbox.Envelope[UnionByDeepTagV1]) error) {
+	gen.On(r, &unionByDeepTagV1Event, handle)
 }
 
 // DecodeUnionByDeepTagV1 reads a record, with its headers if it has no

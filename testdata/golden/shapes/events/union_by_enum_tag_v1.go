@@ -9,7 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -49,7 +49,7 @@ func (v *UnionByEnumTagV1) check(c *wire.Checker) {
 	unionUnionByEnumTagV1Value.CheckOptional(c, v.Value, "value")
 }
 
-var unionByEnumTagV1Event = outbox.EventType[UnionByEnumTagV1]{
+var unionByEnumTagV1Event = gen.EventType[UnionByEnumTagV1]{
 	Type:          "golden.union_by_enum_tag.v1",
 	Topic:         "golden.union_by_enum_tag.v1",
 	Source:        Service,
@@ -59,18 +59,18 @@ var unionByEnumTagV1Event = outbox.EventType[UnionByEnumTagV1]{
 // InsertUnionByEnumTagV1 inserts the event on tx: it is published if and only
 // if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertUnionByEnumTagV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data UnionByEnumTagV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueUnionByEnumTagV1 adds the insert to a batch, to be sent in a
 // transaction.
 func QueueUnionByEnumTagV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data UnionByEnumTagV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnUnionByEnumTagV1 has r call handle for every event of this type.
-func OnUnionByEnumTagV1(r *consume.Router, handle func(context.Context, outbox.Envelope[UnionByEnumTagV1]) error) {
-	consume.On(r, unionByEnumTagV1Event, handle)
+// OnUnionByEnumTagV1 registers handle for this event on a *consume.Router.
+func OnUnionByEnumTagV1(r gen.Router, handle func(context.Context, outbox.Envelope[UnionByEnumTagV1]) error) {
+	gen.On(r, &unionByEnumTagV1Event, handle)
 }
 
 // DecodeUnionByEnumTagV1 reads a record, with its headers if it has no
@@ -149,7 +149,7 @@ func (v Opened) encode(e *wire.Encoder) {
 }
 
 func (v Opened) check(c *wire.Checker) {
-	wire.Enum(c.Schema("schemas/union_by_enum_tag.yaml#/properties/value/oneOf/0"), v.State, v.State.Valid(), `"open", "reopened"`, "state")
+	wire.Enum(c.Schema("schemas/union_by_enum_tag.yaml#/properties/value/oneOf/0"), v.State, `"open", "reopened"`, "state")
 }
 
 // OpenedState is the type of the member "state" of Opened.
@@ -192,7 +192,7 @@ func (v Shut) encode(e *wire.Encoder) {
 }
 
 func (v Shut) check(c *wire.Checker) {
-	wire.Enum(c.Schema("schemas/union_by_enum_tag.yaml#/properties/value/oneOf/1"), v.State, v.State.Valid(), `"closed", "merged"`, "state")
+	wire.Enum(c.Schema("schemas/union_by_enum_tag.yaml#/properties/value/oneOf/1"), v.State, `"closed", "merged"`, "state")
 }
 
 // ShutState is the type of the member "state" of Shut.

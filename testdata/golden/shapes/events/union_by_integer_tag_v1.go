@@ -9,7 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -49,7 +49,7 @@ func (v *UnionByIntegerTagV1) check(c *wire.Checker) {
 	unionUnionByIntegerTagV1Value.CheckOptional(c, v.Value, "value")
 }
 
-var unionByIntegerTagV1Event = outbox.EventType[UnionByIntegerTagV1]{
+var unionByIntegerTagV1Event = gen.EventType[UnionByIntegerTagV1]{
 	Type:          "golden.union_by_integer_tag.v1",
 	Topic:         "golden.union_by_integer_tag.v1",
 	Source:        Service,
@@ -59,18 +59,18 @@ var unionByIntegerTagV1Event = outbox.EventType[UnionByIntegerTagV1]{
 // InsertUnionByIntegerTagV1 inserts the event on tx: it is published if and
 // only if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertUnionByIntegerTagV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data UnionByIntegerTagV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueUnionByIntegerTagV1 adds the insert to a batch, to be sent in a
 // transaction.
 func QueueUnionByIntegerTagV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data UnionByIntegerTagV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnUnionByIntegerTagV1 has r call handle for every event of this type.
-func OnUnionByIntegerTagV1(r *consume.Router, handle func(context.Context, outbox.Envelope[UnionByIntegerTagV1]) error) {
-	consume.On(r, unionByIntegerTagV1Event, handle)
+// OnUnionByIntegerTagV1 registers handle for this event on a *consume.Router.
+func OnUnionByIntegerTagV1(r gen.Router, handle func(context.Context, outbox.Envelope[UnionByIntegerTagV1]) error) {
+	gen.On(r, &unionByIntegerTagV1Event, handle)
 }
 
 // DecodeUnionByIntegerTagV1 reads a record, with its headers if it has no

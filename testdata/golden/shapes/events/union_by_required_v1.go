@@ -9,7 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -49,7 +49,7 @@ func (v *UnionByRequiredV1) check(c *wire.Checker) {
 	unionUnionByRequiredV1Value.CheckOptional(c, v.Value, "value")
 }
 
-var unionByRequiredV1Event = outbox.EventType[UnionByRequiredV1]{
+var unionByRequiredV1Event = gen.EventType[UnionByRequiredV1]{
 	Type:          "golden.union_by_required.v1",
 	Topic:         "golden.union_by_required.v1",
 	Source:        Service,
@@ -59,18 +59,18 @@ var unionByRequiredV1Event = outbox.EventType[UnionByRequiredV1]{
 // InsertUnionByRequiredV1 inserts the event on tx: it is published if and only
 // if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertUnionByRequiredV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data UnionByRequiredV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueUnionByRequiredV1 adds the insert to a batch, to be sent in a
 // transaction.
 func QueueUnionByRequiredV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data UnionByRequiredV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnUnionByRequiredV1 has r call handle for every event of this type.
-func OnUnionByRequiredV1(r *consume.Router, handle func(context.Context, outbox.Envelope[UnionByRequiredV1]) error) {
-	consume.On(r, unionByRequiredV1Event, handle)
+// OnUnionByRequiredV1 registers handle for this event on a *consume.Router.
+func OnUnionByRequiredV1(r gen.Router, handle func(context.Context, outbox.Envelope[UnionByRequiredV1]) error) {
+	gen.On(r, &unionByRequiredV1Event, handle)
 }
 
 // DecodeUnionByRequiredV1 reads a record, with its headers if it has no

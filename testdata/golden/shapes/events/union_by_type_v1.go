@@ -9,7 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -47,7 +47,7 @@ func (v *UnionByTypeV1) check(c *wire.Checker) {
 	unionUnionByTypeV1Value.CheckOptional(c, v.Value, "value")
 }
 
-var unionByTypeV1Event = outbox.EventType[UnionByTypeV1]{
+var unionByTypeV1Event = gen.EventType[UnionByTypeV1]{
 	Type:          "golden.union_by_type.v1",
 	Topic:         "golden.union_by_type.v1",
 	Source:        Service,
@@ -57,17 +57,17 @@ var unionByTypeV1Event = outbox.EventType[UnionByTypeV1]{
 // InsertUnionByTypeV1 inserts the event on tx: it is published if and only if
 // tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertUnionByTypeV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data UnionByTypeV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueUnionByTypeV1 adds the insert to a batch, to be sent in a transaction.
 func QueueUnionByTypeV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data UnionByTypeV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnUnionByTypeV1 has r call handle for every event of this type.
-func OnUnionByTypeV1(r *consume.Router, handle func(context.Context, outbox.Envelope[UnionByTypeV1]) error) {
-	consume.On(r, unionByTypeV1Event, handle)
+// OnUnionByTypeV1 registers handle for this event on a *consume.Router.
+func OnUnionByTypeV1(r gen.Router, handle func(context.Context, outbox.Envelope[UnionByTypeV1]) error) {
+	gen.On(r, &unionByTypeV1Event, handle)
 }
 
 // DecodeUnionByTypeV1 reads a record, with its headers if it has no envelope.

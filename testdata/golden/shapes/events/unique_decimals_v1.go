@@ -9,7 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -49,7 +49,7 @@ func (v *UniqueDecimalsV1) check(c *wire.Checker) {
 	wire.UniqueDocuments(c.Schema("schemas/unique_decimals.yaml#"), v.Value, (*wire.Encoder).Number, "value")
 }
 
-var uniqueDecimalsV1Event = outbox.EventType[UniqueDecimalsV1]{
+var uniqueDecimalsV1Event = gen.EventType[UniqueDecimalsV1]{
 	Type:          "golden.unique_decimals.v1",
 	Topic:         "golden.unique_decimals.v1",
 	Source:        Service,
@@ -59,18 +59,18 @@ var uniqueDecimalsV1Event = outbox.EventType[UniqueDecimalsV1]{
 // InsertUniqueDecimalsV1 inserts the event on tx: it is published if and only
 // if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertUniqueDecimalsV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data UniqueDecimalsV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueUniqueDecimalsV1 adds the insert to a batch, to be sent in a
 // transaction.
 func QueueUniqueDecimalsV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data UniqueDecimalsV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnUniqueDecimalsV1 has r call handle for every event of this type.
-func OnUniqueDecimalsV1(r *consume.Router, handle func(context.Context, outbox.Envelope[UniqueDecimalsV1]) error) {
-	consume.On(r, uniqueDecimalsV1Event, handle)
+// OnUniqueDecimalsV1 registers handle for this event on a *consume.Router.
+func OnUniqueDecimalsV1(r gen.Router, handle func(context.Context, outbox.Envelope[UniqueDecimalsV1]) error) {
+	gen.On(r, &uniqueDecimalsV1Event, handle)
 }
 
 // DecodeUniqueDecimalsV1 reads a record, with its headers if it has no

@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -48,7 +48,7 @@ func (v *UniqueObjectsV1) check(c *wire.Checker) {
 	wire.UniqueDocuments(c.Schema("schemas/unique_objects.yaml#"), v.Value, func(e *wire.Encoder, v map[string]int64) { wire.PutMap(e, v, (*wire.Encoder).Int) }, "value")
 }
 
-var uniqueObjectsV1Event = outbox.EventType[UniqueObjectsV1]{
+var uniqueObjectsV1Event = gen.EventType[UniqueObjectsV1]{
 	Type:          "golden.unique_objects.v1",
 	Topic:         "golden.unique_objects.v1",
 	Source:        Service,
@@ -58,17 +58,17 @@ var uniqueObjectsV1Event = outbox.EventType[UniqueObjectsV1]{
 // InsertUniqueObjectsV1 inserts the event on tx: it is published if and only if
 // tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertUniqueObjectsV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data UniqueObjectsV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueUniqueObjectsV1 adds the insert to a batch, to be sent in a transaction.
 func QueueUniqueObjectsV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data UniqueObjectsV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnUniqueObjectsV1 has r call handle for every event of this type.
-func OnUniqueObjectsV1(r *consume.Router, handle func(context.Context, outbox.Envelope[UniqueObjectsV1]) error) {
-	consume.On(r, uniqueObjectsV1Event, handle)
+// OnUniqueObjectsV1 registers handle for this event on a *consume.Router.
+func OnUniqueObjectsV1(r gen.Router, handle func(context.Context, outbox.Envelope[UniqueObjectsV1]) error) {
+	gen.On(r, &uniqueObjectsV1Event, handle)
 }
 
 // DecodeUniqueObjectsV1 reads a record, with its headers if it has no envelope.

@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -44,7 +44,7 @@ func (v *UnsignedIntegerV1) encode(e *wire.Encoder) {
 	e.EndOpen(v.Unknown)
 }
 
-var unsignedIntegerV1Event = outbox.EventType[UnsignedIntegerV1]{
+var unsignedIntegerV1Event = gen.EventType[UnsignedIntegerV1]{
 	Type:          "golden.unsigned_integer.v1",
 	Topic:         "golden.unsigned_integer.v1",
 	Source:        Service,
@@ -54,18 +54,18 @@ var unsignedIntegerV1Event = outbox.EventType[UnsignedIntegerV1]{
 // InsertUnsignedIntegerV1 inserts the event on tx: it is published if and only
 // if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertUnsignedIntegerV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data UnsignedIntegerV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueUnsignedIntegerV1 adds the insert to a batch, to be sent in a
 // transaction.
 func QueueUnsignedIntegerV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data UnsignedIntegerV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnUnsignedIntegerV1 has r call handle for every event of this type.
-func OnUnsignedIntegerV1(r *consume.Router, handle func(context.Context, outbox.Envelope[UnsignedIntegerV1]) error) {
-	consume.On(r, unsignedIntegerV1Event, handle)
+// OnUnsignedIntegerV1 registers handle for this event on a *consume.Router.
+func OnUnsignedIntegerV1(r gen.Router, handle func(context.Context, outbox.Envelope[UnsignedIntegerV1]) error) {
+	gen.On(r, &unsignedIntegerV1Event, handle)
 }
 
 // DecodeUnsignedIntegerV1 reads a record, with its headers if it has no

@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -49,7 +49,7 @@ func (v *WholeRecursionV1) encode(e *wire.Encoder) {
 	e.EndOpen(v.Unknown)
 }
 
-var wholeRecursionV1Event = outbox.EventType[WholeRecursionV1]{
+var wholeRecursionV1Event = gen.EventType[WholeRecursionV1]{
 	Type:          "golden.whole_recursion.v1",
 	Topic:         "golden.whole_recursion.v1",
 	Source:        Service,
@@ -59,18 +59,18 @@ var wholeRecursionV1Event = outbox.EventType[WholeRecursionV1]{
 // InsertWholeRecursionV1 inserts the event on tx: it is published if and only
 // if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertWholeRecursionV1(ctx context.Context, tx outbox.Transaction, aggregateID string, data WholeRecursionV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Insert(ctx, tx, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
 // QueueWholeRecursionV1 adds the insert to a batch, to be sent in a
 // transaction.
 func QueueWholeRecursionV1(ctx context.Context, batch *pgx.Batch, aggregateID string, data WholeRecursionV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
+	return gen.Queue(ctx, batch, insertRows, outbox.With(data, outbox.WithAggregateID(aggregateID)), opts...)
 }
 
-// OnWholeRecursionV1 has r call handle for every event of this type.
-func OnWholeRecursionV1(r *consume.Router, handle func(context.Context, outbox.Envelope[WholeRecursionV1]) error) {
-	consume.On(r, wholeRecursionV1Event, handle)
+// OnWholeRecursionV1 registers handle for this event on a *consume.Router.
+func OnWholeRecursionV1(r gen.Router, handle func(context.Context, outbox.Envelope[WholeRecursionV1]) error) {
+	gen.On(r, &wholeRecursionV1Event, handle)
 }
 
 // DecodeWholeRecursionV1 reads a record, with its headers if it has no

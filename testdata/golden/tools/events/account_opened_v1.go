@@ -10,7 +10,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -103,17 +103,17 @@ func (v *AccountOpenedV1) check(c *wire.Checker) {
 	if x, ok := v.CoOwner.Get(); ok {
 		c.In(x.check, "coOwner")
 	}
-	wire.Enum(c, v.Product, v.Product.Valid(), `1, 2, 3`, "product")
+	wire.Enum(c, v.Product, `1, 2, 3`, "product")
 	if x, ok := v.Limit.Get(); ok {
 		wire.ExclusiveMinimum(c, x, 0, "limit")
 	}
 	if x, ok := v.Branch.Get(); ok {
-		wire.Enum(c, x, x.Valid(), `"north", "south"`, "branch")
+		wire.Enum(c, x, `"north", "south"`, "branch")
 	}
 	unionAccountOpenedV1Funding.CheckOptional(c, v.Funding, "funding")
 }
 
-var accountOpenedV1Event = outbox.EventType[AccountOpenedV1]{
+var accountOpenedV1Event = gen.EventType[AccountOpenedV1]{
 	Type:          "tools.openapi.v1",
 	Topic:         "tools.openapi.v1",
 	Source:        Service,
@@ -124,17 +124,17 @@ var accountOpenedV1Event = outbox.EventType[AccountOpenedV1]{
 // InsertAccountOpenedV1 inserts the event on tx: it is published if and only if
 // tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertAccountOpenedV1(ctx context.Context, tx outbox.Transaction, data AccountOpenedV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, data, opts...)
+	return gen.Insert(ctx, tx, insertRows, data, opts...)
 }
 
 // QueueAccountOpenedV1 adds the insert to a batch, to be sent in a transaction.
 func QueueAccountOpenedV1(ctx context.Context, batch *pgx.Batch, data AccountOpenedV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, data, opts...)
+	return gen.Queue(ctx, batch, insertRows, data, opts...)
 }
 
-// OnAccountOpenedV1 has r call handle for every event of this type.
-func OnAccountOpenedV1(r *consume.Router, handle func(context.Context, outbox.Envelope[AccountOpenedV1]) error) {
-	consume.On(r, accountOpenedV1Event, handle)
+// OnAccountOpenedV1 registers handle for this event on a *consume.Router.
+func OnAccountOpenedV1(r gen.Router, handle func(context.Context, outbox.Envelope[AccountOpenedV1]) error) {
+	gen.On(r, &accountOpenedV1Event, handle)
 }
 
 // DecodeAccountOpenedV1 reads a record, with its headers if it has no envelope.

@@ -10,7 +10,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -95,11 +95,11 @@ func (v *CartAbandonedV1) check(c *wire.Checker) {
 	}
 	unionCartAbandonedV1Score.CheckOptional(c, v.Score, "score")
 	if v.Reason != nil {
-		wire.Enum(c, *v.Reason, v.Reason.Valid(), `"timeout", "closed"`, "reason")
+		wire.Enum(c, *v.Reason, `"timeout", "closed"`, "reason")
 	}
 }
 
-var cartAbandonedV1Event = outbox.EventType[CartAbandonedV1]{
+var cartAbandonedV1Event = gen.EventType[CartAbandonedV1]{
 	Type:          "tools.invopop.v1",
 	Topic:         "tools.invopop.v1",
 	Source:        Service,
@@ -111,17 +111,17 @@ var cartAbandonedV1Event = outbox.EventType[CartAbandonedV1]{
 // InsertCartAbandonedV1 inserts the event on tx: it is published if and only if
 // tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertCartAbandonedV1(ctx context.Context, tx outbox.Transaction, data CartAbandonedV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, data, opts...)
+	return gen.Insert(ctx, tx, insertRows, data, opts...)
 }
 
 // QueueCartAbandonedV1 adds the insert to a batch, to be sent in a transaction.
 func QueueCartAbandonedV1(ctx context.Context, batch *pgx.Batch, data CartAbandonedV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, data, opts...)
+	return gen.Queue(ctx, batch, insertRows, data, opts...)
 }
 
-// OnCartAbandonedV1 has r call handle for every event of this type.
-func OnCartAbandonedV1(r *consume.Router, handle func(context.Context, outbox.Envelope[CartAbandonedV1]) error) {
-	consume.On(r, cartAbandonedV1Event, handle)
+// OnCartAbandonedV1 registers handle for this event on a *consume.Router.
+func OnCartAbandonedV1(r gen.Router, handle func(context.Context, outbox.Envelope[CartAbandonedV1]) error) {
+	gen.On(r, &cartAbandonedV1Event, handle)
 }
 
 // DecodeCartAbandonedV1 reads a record, with its headers if it has no envelope.
@@ -256,7 +256,7 @@ func (v *CartAbandonedV1ScoreNumber) UnmarshalJSON(b []byte) error { return wire
 
 func (v CartAbandonedV1ScoreNumber) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
 
-// WhyItWasLeft: What made us give up on it.
+// WhyItWasLeft is what made us give up on it.
 type WhyItWasLeft string
 
 // The values of WhyItWasLeft.

@@ -10,7 +10,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/rule"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
@@ -94,10 +94,10 @@ func (v *CartPricedV1) check(c *wire.Checker) {
 	if v.Pair != nil {
 		c.In(v.Pair.check, "pair")
 	}
-	wire.Enum(c, v.Channel, v.Channel.Valid(), `"web", "ios", "android"`, "channel")
+	wire.Enum(c, v.Channel, `"web", "ios", "android"`, "channel")
 }
 
-var cartPricedV1Event = outbox.EventType[CartPricedV1]{
+var cartPricedV1Event = gen.EventType[CartPricedV1]{
 	Type:          "tools.zod4.v1",
 	Topic:         "tools.zod4.v1",
 	Source:        Service,
@@ -108,17 +108,17 @@ var cartPricedV1Event = outbox.EventType[CartPricedV1]{
 // InsertCartPricedV1 inserts the event on tx: it is published if and only if tx
 // commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertCartPricedV1(ctx context.Context, tx outbox.Transaction, data CartPricedV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, data, opts...)
+	return gen.Insert(ctx, tx, insertRows, data, opts...)
 }
 
 // QueueCartPricedV1 adds the insert to a batch, to be sent in a transaction.
 func QueueCartPricedV1(ctx context.Context, batch *pgx.Batch, data CartPricedV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, data, opts...)
+	return gen.Queue(ctx, batch, insertRows, data, opts...)
 }
 
-// OnCartPricedV1 has r call handle for every event of this type.
-func OnCartPricedV1(r *consume.Router, handle func(context.Context, outbox.Envelope[CartPricedV1]) error) {
-	consume.On(r, cartPricedV1Event, handle)
+// OnCartPricedV1 registers handle for this event on a *consume.Router.
+func OnCartPricedV1(r gen.Router, handle func(context.Context, outbox.Envelope[CartPricedV1]) error) {
+	gen.On(r, &cartPricedV1Event, handle)
 }
 
 // DecodeCartPricedV1 reads a record, with its headers if it has no envelope.

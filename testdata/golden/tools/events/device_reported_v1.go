@@ -11,7 +11,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -69,10 +69,10 @@ func (v *DeviceReportedV1) encode(e *wire.Encoder) {
 }
 
 func (v *DeviceReportedV1) check(c *wire.Checker) {
-	wire.Enum(c.Schema("schemas/njsonschema.json#", deviceReportedV1Places...), v.Level, v.Level.Valid(), `0, 1`, "level")
+	wire.Enum(c.Schema("schemas/njsonschema.json#", deviceReportedV1Places...), v.Level, `0, 1`, "level")
 }
 
-var deviceReportedV1Event = outbox.EventType[DeviceReportedV1]{
+var deviceReportedV1Event = gen.EventType[DeviceReportedV1]{
 	Type:          "tools.njsonschema.v1",
 	Topic:         "tools.njsonschema.v1",
 	Source:        Service,
@@ -83,18 +83,18 @@ var deviceReportedV1Event = outbox.EventType[DeviceReportedV1]{
 // InsertDeviceReportedV1 inserts the event on tx: it is published if and only
 // if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertDeviceReportedV1(ctx context.Context, tx outbox.Transaction, data DeviceReportedV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, data, opts...)
+	return gen.Insert(ctx, tx, insertRows, data, opts...)
 }
 
 // QueueDeviceReportedV1 adds the insert to a batch, to be sent in a
 // transaction.
 func QueueDeviceReportedV1(ctx context.Context, batch *pgx.Batch, data DeviceReportedV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, data, opts...)
+	return gen.Queue(ctx, batch, insertRows, data, opts...)
 }
 
-// OnDeviceReportedV1 has r call handle for every event of this type.
-func OnDeviceReportedV1(r *consume.Router, handle func(context.Context, outbox.Envelope[DeviceReportedV1]) error) {
-	consume.On(r, deviceReportedV1Event, handle)
+// OnDeviceReportedV1 registers handle for this event on a *consume.Router.
+func OnDeviceReportedV1(r gen.Router, handle func(context.Context, outbox.Envelope[DeviceReportedV1]) error) {
+	gen.On(r, &deviceReportedV1Event, handle)
 }
 
 // DecodeDeviceReportedV1 reads a record, with its headers if it has no
@@ -108,7 +108,9 @@ func (v DeviceReportedV1) NewRow(ctx context.Context, opts ...outbox.Option) (ou
 	return deviceReportedV1Event.NewRow(ctx, v, opts...)
 }
 
-// Level: 0 = Low
+// Level is part of the event schemas.
+//
+// 0 = Low
 // 1 = High
 type Level int64
 

@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -63,11 +63,11 @@ func (v *InvoicePaidV1) check(c *wire.Checker) {
 		wire.ExclusiveMinimum(c, *v.AmountCents, 0, "amountCents")
 	}
 	if v.Kind != nil {
-		wire.Enum(c, *v.Kind, v.Kind.Valid(), `"FULL", "PARTIAL"`, "kind")
+		wire.Enum(c, *v.Kind, `"FULL", "PARTIAL"`, "kind")
 	}
 }
 
-var invoicePaidV1Event = outbox.EventType[InvoicePaidV1]{
+var invoicePaidV1Event = gen.EventType[InvoicePaidV1]{
 	Type:          "tools.jackson.v1",
 	Topic:         "tools.jackson.v1",
 	Source:        Service,
@@ -84,17 +84,17 @@ var invoicePaidV1Event = outbox.EventType[InvoicePaidV1]{
 // InsertInvoicePaidV1 inserts the event on tx: it is published if and only if
 // tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertInvoicePaidV1(ctx context.Context, tx outbox.Transaction, data InvoicePaidV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, data, opts...)
+	return gen.Insert(ctx, tx, insertRows, data, opts...)
 }
 
 // QueueInvoicePaidV1 adds the insert to a batch, to be sent in a transaction.
 func QueueInvoicePaidV1(ctx context.Context, batch *pgx.Batch, data InvoicePaidV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, data, opts...)
+	return gen.Queue(ctx, batch, insertRows, data, opts...)
 }
 
-// OnInvoicePaidV1 has r call handle for every event of this type.
-func OnInvoicePaidV1(r *consume.Router, handle func(context.Context, outbox.Envelope[InvoicePaidV1]) error) {
-	consume.On(r, invoicePaidV1Event, handle)
+// OnInvoicePaidV1 registers handle for this event on a *consume.Router.
+func OnInvoicePaidV1(r gen.Router, handle func(context.Context, outbox.Envelope[InvoicePaidV1]) error) {
+	gen.On(r, &invoicePaidV1Event, handle)
 }
 
 // DecodeInvoicePaidV1 reads a record, with its headers if it has no envelope.

@@ -9,7 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -97,14 +97,14 @@ func (v *OrderDeliveredV1) check(c *wire.Checker) {
 	c.In(v.Lines.check, "lines")
 	wire.MinLength(c, v.OrderNumber, 1, "orderNumber")
 	if x, ok := v.State.Get(); ok {
-		wire.Enum(c, x, x.Valid(), `"DELIVERED", "LOST"`, "state")
+		wire.Enum(c, x, `"DELIVERED", "LOST"`, "state")
 	}
 	if v.Kind != nil {
 		wire.Const(c, *v.Kind, "ORDER", "kind")
 	}
 }
 
-var orderDeliveredV1Event = outbox.EventType[OrderDeliveredV1]{
+var orderDeliveredV1Event = gen.EventType[OrderDeliveredV1]{
 	Type:          "tools.victools.v1",
 	Topic:         "tools.victools.v1",
 	Source:        Service,
@@ -115,18 +115,18 @@ var orderDeliveredV1Event = outbox.EventType[OrderDeliveredV1]{
 // InsertOrderDeliveredV1 inserts the event on tx: it is published if and only
 // if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertOrderDeliveredV1(ctx context.Context, tx outbox.Transaction, data OrderDeliveredV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, data, opts...)
+	return gen.Insert(ctx, tx, insertRows, data, opts...)
 }
 
 // QueueOrderDeliveredV1 adds the insert to a batch, to be sent in a
 // transaction.
 func QueueOrderDeliveredV1(ctx context.Context, batch *pgx.Batch, data OrderDeliveredV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, data, opts...)
+	return gen.Queue(ctx, batch, insertRows, data, opts...)
 }
 
-// OnOrderDeliveredV1 has r call handle for every event of this type.
-func OnOrderDeliveredV1(r *consume.Router, handle func(context.Context, outbox.Envelope[OrderDeliveredV1]) error) {
-	consume.On(r, orderDeliveredV1Event, handle)
+// OnOrderDeliveredV1 registers handle for this event on a *consume.Router.
+func OnOrderDeliveredV1(r gen.Router, handle func(context.Context, outbox.Envelope[OrderDeliveredV1]) error) {
+	gen.On(r, &orderDeliveredV1Event, handle)
 }
 
 // DecodeOrderDeliveredV1 reads a record, with its headers if it has no
@@ -174,7 +174,7 @@ func (v *Address1) encode(e *wire.Encoder) {
 func (v *Address1) check(c *wire.Checker) {
 	c.Schema("schemas/victools.json#/$defs/Address-1", address1Places...)
 	if v.Country != nil {
-		wire.Enum(c, *v.Country, v.Country.Valid(), `"SE", "DE", "FR"`, "country")
+		wire.Enum(c, *v.Country, `"SE", "DE", "FR"`, "country")
 	}
 }
 

@@ -11,7 +11,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -100,7 +100,7 @@ func (v *OrderPlacedV1) encode(e *wire.Encoder) {
 func (v *OrderPlacedV1) check(c *wire.Checker) {
 	c.Schema("schemas/pydantic.json#")
 	if v.Channel != nil {
-		wire.Enum(c, *v.Channel, v.Channel.Valid(), `"web", "app"`, "channel")
+		wire.Enum(c, *v.Channel, `"web", "app"`, "channel")
 	}
 	c.In(v.Lines.check, "lines")
 	if x, ok := v.Total.Get(); ok {
@@ -109,7 +109,7 @@ func (v *OrderPlacedV1) check(c *wire.Checker) {
 	unionOrderPlacedV1Payment.Check(c, v.Payment, "payment")
 }
 
-var orderPlacedV1Event = outbox.EventType[OrderPlacedV1]{
+var orderPlacedV1Event = gen.EventType[OrderPlacedV1]{
 	Type:          "tools.pydantic.v1",
 	Topic:         "tools.pydantic.v1",
 	Source:        Service,
@@ -120,17 +120,17 @@ var orderPlacedV1Event = outbox.EventType[OrderPlacedV1]{
 // InsertOrderPlacedV1 inserts the event on tx: it is published if and only if
 // tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertOrderPlacedV1(ctx context.Context, tx outbox.Transaction, data OrderPlacedV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, data, opts...)
+	return gen.Insert(ctx, tx, insertRows, data, opts...)
 }
 
 // QueueOrderPlacedV1 adds the insert to a batch, to be sent in a transaction.
 func QueueOrderPlacedV1(ctx context.Context, batch *pgx.Batch, data OrderPlacedV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, data, opts...)
+	return gen.Queue(ctx, batch, insertRows, data, opts...)
 }
 
-// OnOrderPlacedV1 has r call handle for every event of this type.
-func OnOrderPlacedV1(r *consume.Router, handle func(context.Context, outbox.Envelope[OrderPlacedV1]) error) {
-	consume.On(r, orderPlacedV1Event, handle)
+// OnOrderPlacedV1 registers handle for this event on a *consume.Router.
+func OnOrderPlacedV1(r gen.Router, handle func(context.Context, outbox.Envelope[OrderPlacedV1]) error) {
+	gen.On(r, &orderPlacedV1Event, handle)
 }
 
 // DecodeOrderPlacedV1 reads a record, with its headers if it has no envelope.

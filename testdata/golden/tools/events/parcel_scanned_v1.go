@@ -10,7 +10,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -93,11 +93,11 @@ func (v *ParcelScannedV1) check(c *wire.Checker) {
 	c.Schema("schemas/protoc.json#/definitions/ParcelScanned")
 	unionScanStatus.CheckOptional(c, v.Status, "status")
 	if v.Direction != nil {
-		wire.Enum(c, *v.Direction, v.Direction.Valid(), `"DIRECTION_IN", "DIRECTION_OUT"`, "direction")
+		wire.Enum(c, *v.Direction, `"DIRECTION_IN", "DIRECTION_OUT"`, "direction")
 	}
 }
 
-var parcelScannedV1Event = outbox.EventType[ParcelScannedV1]{
+var parcelScannedV1Event = gen.EventType[ParcelScannedV1]{
 	Type:          "tools.protoc.v1",
 	Topic:         "tools.protoc.v1",
 	Source:        Service,
@@ -113,17 +113,17 @@ var parcelScannedV1Event = outbox.EventType[ParcelScannedV1]{
 // InsertParcelScannedV1 inserts the event on tx: it is published if and only if
 // tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertParcelScannedV1(ctx context.Context, tx outbox.Transaction, data ParcelScannedV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, data, opts...)
+	return gen.Insert(ctx, tx, insertRows, data, opts...)
 }
 
 // QueueParcelScannedV1 adds the insert to a batch, to be sent in a transaction.
 func QueueParcelScannedV1(ctx context.Context, batch *pgx.Batch, data ParcelScannedV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, data, opts...)
+	return gen.Queue(ctx, batch, insertRows, data, opts...)
 }
 
-// OnParcelScannedV1 has r call handle for every event of this type.
-func OnParcelScannedV1(r *consume.Router, handle func(context.Context, outbox.Envelope[ParcelScannedV1]) error) {
-	consume.On(r, parcelScannedV1Event, handle)
+// OnParcelScannedV1 registers handle for this event on a *consume.Router.
+func OnParcelScannedV1(r gen.Router, handle func(context.Context, outbox.Envelope[ParcelScannedV1]) error) {
+	gen.On(r, &parcelScannedV1Event, handle)
 }
 
 // DecodeParcelScannedV1 reads a record, with its headers if it has no envelope.
@@ -185,7 +185,7 @@ func (v ScanStatusText) encode(e *wire.Encoder)       { e.String(string(v)) }
 func (ScanStatusText) isScanStatus()                  {}
 
 func (v ScanStatusText) check(c *wire.Checker) {
-	wire.Enum(c.Schema("schemas/protoc.json#/definitions/ParcelScanned/properties/status"), v, v.Valid(), `"SCAN_STATUS_UNSPECIFIED", "SCAN_STATUS_OK", "SCAN_STATUS_DAMAGED"`)
+	wire.Enum(c.Schema("schemas/protoc.json#/definitions/ParcelScanned/properties/status"), v, `"SCAN_STATUS_UNSPECIFIED", "SCAN_STATUS_OK", "SCAN_STATUS_DAMAGED"`)
 }
 
 // ScanStatusInteger is a branch of ScanStatus.
@@ -209,7 +209,7 @@ func (v ScanStatusInteger) encode(e *wire.Encoder)       { e.Int(int64(v)) }
 func (ScanStatusInteger) isScanStatus()                  {}
 
 func (v ScanStatusInteger) check(c *wire.Checker) {
-	wire.Enum(c.Schema("schemas/protoc.json#/definitions/ParcelScanned/properties/status"), v, v.Valid(), `0, 1, 2`)
+	wire.Enum(c.Schema("schemas/protoc.json#/definitions/ParcelScanned/properties/status"), v, `0, 1, 2`)
 }
 
 // Direction is part of the event schemas.

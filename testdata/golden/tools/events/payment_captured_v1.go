@@ -11,7 +11,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -120,14 +120,14 @@ func (v *PaymentCapturedV1) check(c *wire.Checker) {
 	unionPaymentCapturedV1Reference.CheckOptional(c, v.Reference, "reference")
 	wire.UniqueItems(c, v.Tags, "tags")
 	if v.Risk != nil {
-		wire.Enum(c, *v.Risk, v.Risk.Valid(), `0, 1, 2`, "risk")
+		wire.Enum(c, *v.Risk, `0, 1, 2`, "risk")
 	}
 	if v.Receipt != nil {
 		c.In(v.Receipt.check, "receipt")
 	}
 }
 
-var paymentCapturedV1Event = outbox.EventType[PaymentCapturedV1]{
+var paymentCapturedV1Event = gen.EventType[PaymentCapturedV1]{
 	Type:          "tools.zod.v1",
 	Topic:         "tools.zod.v1",
 	Source:        Service,
@@ -138,18 +138,18 @@ var paymentCapturedV1Event = outbox.EventType[PaymentCapturedV1]{
 // InsertPaymentCapturedV1 inserts the event on tx: it is published if and only
 // if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertPaymentCapturedV1(ctx context.Context, tx outbox.Transaction, data PaymentCapturedV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, data, opts...)
+	return gen.Insert(ctx, tx, insertRows, data, opts...)
 }
 
 // QueuePaymentCapturedV1 adds the insert to a batch, to be sent in a
 // transaction.
 func QueuePaymentCapturedV1(ctx context.Context, batch *pgx.Batch, data PaymentCapturedV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, data, opts...)
+	return gen.Queue(ctx, batch, insertRows, data, opts...)
 }
 
-// OnPaymentCapturedV1 has r call handle for every event of this type.
-func OnPaymentCapturedV1(r *consume.Router, handle func(context.Context, outbox.Envelope[PaymentCapturedV1]) error) {
-	consume.On(r, paymentCapturedV1Event, handle)
+// OnPaymentCapturedV1 registers handle for this event on a *consume.Router.
+func OnPaymentCapturedV1(r gen.Router, handle func(context.Context, outbox.Envelope[PaymentCapturedV1]) error) {
+	gen.On(r, &paymentCapturedV1Event, handle)
 }
 
 // DecodePaymentCapturedV1 reads a record, with its headers if it has no
@@ -282,7 +282,7 @@ func (v PaymentCapturedV1SourceCard) encode(e *wire.Encoder) {
 func (v PaymentCapturedV1SourceCard) check(c *wire.Checker) {
 	c.Schema("schemas/zod.json#/definitions/PaymentCaptured/properties/source/anyOf/0")
 	wire.Const(c, v.Type, "card", "type")
-	wire.Enum(c, v.Network, v.Network.Valid(), `"visa", "mastercard"`, "network")
+	wire.Enum(c, v.Network, `"visa", "mastercard"`, "network")
 }
 
 // PaymentCapturedV1SourceCardNetwork is the type of the member "network" of

@@ -10,7 +10,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -103,7 +103,7 @@ func (v *SeatBookedV1) encode(e *wire.Encoder) {
 func (v *SeatBookedV1) check(c *wire.Checker) {
 	c.Schema("schemas/typescript_json_schema.json#", seatBookedV1Places...)
 	if v.SeatClass != nil {
-		wire.Enum(c, *v.SeatClass, v.SeatClass.Valid(), `"business", "economy", "first"`, "seatClass")
+		wire.Enum(c, *v.SeatClass, `"business", "economy", "first"`, "seatClass")
 	}
 	if x, ok := v.Gate.Get(); ok {
 		c.In(x.check, "gate")
@@ -115,7 +115,7 @@ func (v *SeatBookedV1) check(c *wire.Checker) {
 	}
 }
 
-var seatBookedV1Event = outbox.EventType[SeatBookedV1]{
+var seatBookedV1Event = gen.EventType[SeatBookedV1]{
 	Type:          "tools.typescript-json-schema.v1",
 	Topic:         "tools.typescript-json-schema.v1",
 	Source:        Service,
@@ -126,17 +126,17 @@ var seatBookedV1Event = outbox.EventType[SeatBookedV1]{
 // InsertSeatBookedV1 inserts the event on tx: it is published if and only if tx
 // commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertSeatBookedV1(ctx context.Context, tx outbox.Transaction, data SeatBookedV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, data, opts...)
+	return gen.Insert(ctx, tx, insertRows, data, opts...)
 }
 
 // QueueSeatBookedV1 adds the insert to a batch, to be sent in a transaction.
 func QueueSeatBookedV1(ctx context.Context, batch *pgx.Batch, data SeatBookedV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, data, opts...)
+	return gen.Queue(ctx, batch, insertRows, data, opts...)
 }
 
-// OnSeatBookedV1 has r call handle for every event of this type.
-func OnSeatBookedV1(r *consume.Router, handle func(context.Context, outbox.Envelope[SeatBookedV1]) error) {
-	consume.On(r, seatBookedV1Event, handle)
+// OnSeatBookedV1 registers handle for this event on a *consume.Router.
+func OnSeatBookedV1(r gen.Router, handle func(context.Context, outbox.Envelope[SeatBookedV1]) error) {
+	gen.On(r, &seatBookedV1Event, handle)
 }
 
 // DecodeSeatBookedV1 reads a record, with its headers if it has no envelope.
@@ -198,7 +198,7 @@ func (v SeatClass) Valid() bool {
 	return v == SeatClassBusiness || v == SeatClassEconomy || v == SeatClassFirst
 }
 
-// Gate: Where passengers board.
+// Gate is where passengers board.
 type Gate struct {
 	// The gate's number.
 	Number   int64        `json:"number"`

@@ -9,7 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -65,13 +65,13 @@ func (v *ShipmentSentV1) encode(e *wire.Encoder) {
 
 func (v *ShipmentSentV1) check(c *wire.Checker) {
 	c.Schema("schemas/typescript.json#/definitions/ShipmentSent", shipmentSentV1Places...)
-	wire.Enum(c, v.Carrier, v.Carrier.Valid(), `"dhl", "ups"`, "carrier")
+	wire.Enum(c, v.Carrier, `"dhl", "ups"`, "carrier")
 	if v.Parcels != nil {
 		c.In(v.Parcels.check, "parcels")
 	}
 }
 
-var shipmentSentV1Event = outbox.EventType[ShipmentSentV1]{
+var shipmentSentV1Event = gen.EventType[ShipmentSentV1]{
 	Type:          "tools.typescript.v1",
 	Topic:         "tools.typescript.v1",
 	Source:        Service,
@@ -82,17 +82,17 @@ var shipmentSentV1Event = outbox.EventType[ShipmentSentV1]{
 // InsertShipmentSentV1 inserts the event on tx: it is published if and only if
 // tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertShipmentSentV1(ctx context.Context, tx outbox.Transaction, data ShipmentSentV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, data, opts...)
+	return gen.Insert(ctx, tx, insertRows, data, opts...)
 }
 
 // QueueShipmentSentV1 adds the insert to a batch, to be sent in a transaction.
 func QueueShipmentSentV1(ctx context.Context, batch *pgx.Batch, data ShipmentSentV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, data, opts...)
+	return gen.Queue(ctx, batch, insertRows, data, opts...)
 }
 
-// OnShipmentSentV1 has r call handle for every event of this type.
-func OnShipmentSentV1(r *consume.Router, handle func(context.Context, outbox.Envelope[ShipmentSentV1]) error) {
-	consume.On(r, shipmentSentV1Event, handle)
+// OnShipmentSentV1 registers handle for this event on a *consume.Router.
+func OnShipmentSentV1(r gen.Router, handle func(context.Context, outbox.Envelope[ShipmentSentV1]) error) {
+	gen.On(r, &shipmentSentV1Event, handle)
 }
 
 // DecodeShipmentSentV1 reads a record, with its headers if it has no envelope.

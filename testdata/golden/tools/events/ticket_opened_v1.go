@@ -10,7 +10,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -77,11 +77,11 @@ func (v *TicketOpenedV1) check(c *wire.Checker) {
 	}
 	wire.CheckItems(c, v.Answers, (*Answer).check, "answers")
 	if v.Mood != nil {
-		wire.Enum(c, *v.Mood, v.Mood.Valid(), "\"so_so\", \"great!\", \"¯\\\\_(ツ)_/¯\"", "mood")
+		wire.Enum(c, *v.Mood, "\"so_so\", \"great!\", \"¯\\\\_(ツ)_/¯\"", "mood")
 	}
 }
 
-var ticketOpenedV1Event = outbox.EventType[TicketOpenedV1]{
+var ticketOpenedV1Event = gen.EventType[TicketOpenedV1]{
 	Type:          "tools.quicktype.v1",
 	Topic:         "tools.quicktype.v1",
 	Source:        Service,
@@ -92,17 +92,17 @@ var ticketOpenedV1Event = outbox.EventType[TicketOpenedV1]{
 // InsertTicketOpenedV1 inserts the event on tx: it is published if and only if
 // tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertTicketOpenedV1(ctx context.Context, tx outbox.Transaction, data TicketOpenedV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, data, opts...)
+	return gen.Insert(ctx, tx, insertRows, data, opts...)
 }
 
 // QueueTicketOpenedV1 adds the insert to a batch, to be sent in a transaction.
 func QueueTicketOpenedV1(ctx context.Context, batch *pgx.Batch, data TicketOpenedV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, data, opts...)
+	return gen.Queue(ctx, batch, insertRows, data, opts...)
 }
 
-// OnTicketOpenedV1 has r call handle for every event of this type.
-func OnTicketOpenedV1(r *consume.Router, handle func(context.Context, outbox.Envelope[TicketOpenedV1]) error) {
-	consume.On(r, ticketOpenedV1Event, handle)
+// OnTicketOpenedV1 registers handle for this event on a *consume.Router.
+func OnTicketOpenedV1(r gen.Router, handle func(context.Context, outbox.Envelope[TicketOpenedV1]) error) {
+	gen.On(r, &ticketOpenedV1Event, handle)
 }
 
 // DecodeTicketOpenedV1 reads a record, with its headers if it has no envelope.

@@ -10,7 +10,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -99,7 +99,7 @@ func (v *TruckLoadedV1) check(c *wire.Checker) {
 	}
 }
 
-var truckLoadedV1Event = outbox.EventType[TruckLoadedV1]{
+var truckLoadedV1Event = gen.EventType[TruckLoadedV1]{
 	Type:          "tools.buf.v1",
 	Topic:         "tools.buf.v1",
 	Source:        Service,
@@ -116,17 +116,17 @@ var truckLoadedV1Event = outbox.EventType[TruckLoadedV1]{
 // InsertTruckLoadedV1 inserts the event on tx: it is published if and only if
 // tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertTruckLoadedV1(ctx context.Context, tx outbox.Transaction, data TruckLoadedV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, data, opts...)
+	return gen.Insert(ctx, tx, insertRows, data, opts...)
 }
 
 // QueueTruckLoadedV1 adds the insert to a batch, to be sent in a transaction.
 func QueueTruckLoadedV1(ctx context.Context, batch *pgx.Batch, data TruckLoadedV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, data, opts...)
+	return gen.Queue(ctx, batch, insertRows, data, opts...)
 }
 
-// OnTruckLoadedV1 has r call handle for every event of this type.
-func OnTruckLoadedV1(r *consume.Router, handle func(context.Context, outbox.Envelope[TruckLoadedV1]) error) {
-	consume.On(r, truckLoadedV1Event, handle)
+// OnTruckLoadedV1 registers handle for this event on a *consume.Router.
+func OnTruckLoadedV1(r gen.Router, handle func(context.Context, outbox.Envelope[TruckLoadedV1]) error) {
+	gen.On(r, &truckLoadedV1Event, handle)
 }
 
 // DecodeTruckLoadedV1 reads a record, with its headers if it has no envelope.
@@ -248,7 +248,7 @@ func (v TruckSizeText) encode(e *wire.Encoder)       { e.String(string(v)) }
 func (TruckSizeText) isTruckSize()                   {}
 
 func (v TruckSizeText) check(c *wire.Checker) {
-	wire.Enum(c.Schema("schemas/buf/shop.v1.TruckLoaded.schema.json#/properties/size/anyOf/0"), v, v.Valid(), `"TRUCK_SIZE_UNSPECIFIED", "TRUCK_SIZE_SMALL"`)
+	wire.Enum(c.Schema("schemas/buf/shop.v1.TruckLoaded.schema.json#/properties/size/anyOf/0"), v, `"TRUCK_SIZE_UNSPECIFIED", "TRUCK_SIZE_SMALL"`)
 }
 
 // TruckSizeInteger is a branch of TruckSize.

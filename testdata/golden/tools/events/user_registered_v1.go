@@ -9,7 +9,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -75,11 +75,11 @@ func (v *UserRegisteredV1) encode(e *wire.Encoder) {
 func (v *UserRegisteredV1) check(c *wire.Checker) {
 	c.Schema("schemas/pydantic1.json#", userRegisteredV1Places...)
 	if v.Role != nil {
-		wire.Enum(c, *v.Role, v.Role.Valid(), `"reader", "writer"`, "role")
+		wire.Enum(c, *v.Role, `"reader", "writer"`, "role")
 	}
 }
 
-var userRegisteredV1Event = outbox.EventType[UserRegisteredV1]{
+var userRegisteredV1Event = gen.EventType[UserRegisteredV1]{
 	Type:          "tools.pydantic1.v1",
 	Topic:         "tools.pydantic1.v1",
 	Source:        Service,
@@ -90,18 +90,18 @@ var userRegisteredV1Event = outbox.EventType[UserRegisteredV1]{
 // InsertUserRegisteredV1 inserts the event on tx: it is published if and only
 // if tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertUserRegisteredV1(ctx context.Context, tx outbox.Transaction, data UserRegisteredV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, data, opts...)
+	return gen.Insert(ctx, tx, insertRows, data, opts...)
 }
 
 // QueueUserRegisteredV1 adds the insert to a batch, to be sent in a
 // transaction.
 func QueueUserRegisteredV1(ctx context.Context, batch *pgx.Batch, data UserRegisteredV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, data, opts...)
+	return gen.Queue(ctx, batch, insertRows, data, opts...)
 }
 
-// OnUserRegisteredV1 has r call handle for every event of this type.
-func OnUserRegisteredV1(r *consume.Router, handle func(context.Context, outbox.Envelope[UserRegisteredV1]) error) {
-	consume.On(r, userRegisteredV1Event, handle)
+// OnUserRegisteredV1 registers handle for this event on a *consume.Router.
+func OnUserRegisteredV1(r gen.Router, handle func(context.Context, outbox.Envelope[UserRegisteredV1]) error) {
+	gen.On(r, &userRegisteredV1Event, handle)
 }
 
 // DecodeUserRegisteredV1 reads a record, with its headers if it has no

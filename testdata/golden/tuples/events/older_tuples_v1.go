@@ -9,7 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -69,7 +69,7 @@ func (v *OlderTuplesV1) check(c *wire.Checker) {
 	}
 }
 
-var olderTuplesV1Event = outbox.EventType[OlderTuplesV1]{
+var olderTuplesV1Event = gen.EventType[OlderTuplesV1]{
 	Type:          "golden.older_tuples.v1",
 	Topic:         "golden.older_tuples.v1",
 	Source:        Service,
@@ -80,17 +80,17 @@ var olderTuplesV1Event = outbox.EventType[OlderTuplesV1]{
 // InsertOlderTuplesV1 inserts the event on tx: it is published if and only if
 // tx commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertOlderTuplesV1(ctx context.Context, tx outbox.Transaction, data OlderTuplesV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, data, opts...)
+	return gen.Insert(ctx, tx, insertRows, data, opts...)
 }
 
 // QueueOlderTuplesV1 adds the insert to a batch, to be sent in a transaction.
 func QueueOlderTuplesV1(ctx context.Context, batch *pgx.Batch, data OlderTuplesV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, data, opts...)
+	return gen.Queue(ctx, batch, insertRows, data, opts...)
 }
 
-// OnOlderTuplesV1 has r call handle for every event of this type.
-func OnOlderTuplesV1(r *consume.Router, handle func(context.Context, outbox.Envelope[OlderTuplesV1]) error) {
-	consume.On(r, olderTuplesV1Event, handle)
+// OnOlderTuplesV1 registers handle for this event on a *consume.Router.
+func OnOlderTuplesV1(r gen.Router, handle func(context.Context, outbox.Envelope[OlderTuplesV1]) error) {
+	gen.On(r, &olderTuplesV1Event, handle)
 }
 
 // DecodeOlderTuplesV1 reads a record, with its headers if it has no envelope.

@@ -9,7 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -118,7 +118,7 @@ func (v *TuplesV1) check(c *wire.Checker) {
 	c.MaxItems(len(v.Nothing), 0, "nothing")
 }
 
-var tuplesV1Event = outbox.EventType[TuplesV1]{
+var tuplesV1Event = gen.EventType[TuplesV1]{
 	Type:          "golden.tuples.v1",
 	Topic:         "golden.tuples.v1",
 	Source:        Service,
@@ -129,17 +129,17 @@ var tuplesV1Event = outbox.EventType[TuplesV1]{
 // InsertTuplesV1 inserts the event on tx: it is published if and only if tx
 // commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertTuplesV1(ctx context.Context, tx outbox.Transaction, data TuplesV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, data, opts...)
+	return gen.Insert(ctx, tx, insertRows, data, opts...)
 }
 
 // QueueTuplesV1 adds the insert to a batch, to be sent in a transaction.
 func QueueTuplesV1(ctx context.Context, batch *pgx.Batch, data TuplesV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, data, opts...)
+	return gen.Queue(ctx, batch, insertRows, data, opts...)
 }
 
-// OnTuplesV1 has r call handle for every event of this type.
-func OnTuplesV1(r *consume.Router, handle func(context.Context, outbox.Envelope[TuplesV1]) error) {
-	consume.On(r, tuplesV1Event, handle)
+// OnTuplesV1 registers handle for this event on a *consume.Router.
+func OnTuplesV1(r gen.Router, handle func(context.Context, outbox.Envelope[TuplesV1]) error) {
+	gen.On(r, &tuplesV1Event, handle)
 }
 
 // DecodeTuplesV1 reads a record, with its headers if it has no envelope.
@@ -152,7 +152,7 @@ func (v TuplesV1) NewRow(ctx context.Context, opts ...outbox.Option) (outbox.Row
 	return tuplesV1Event.NewRow(ctx, v, opts...)
 }
 
-// TuplesV1Reference: Where the thing is known, and by what id.
+// TuplesV1Reference is where the thing is known, and by what id.
 //
 // It is a JSON array: the fields are its items, in their order.
 type TuplesV1Reference struct {
@@ -195,7 +195,7 @@ func (v *TuplesV1Reference) check(c *wire.Checker) {
 	wire.Minimum(c, v.ID, 1, 1)
 }
 
-// Point: A position on the map.
+// Point is a position on the map.
 //
 // It is a JSON array: the fields are its items, in their order.
 type Point struct {

@@ -10,7 +10,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/rule"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
@@ -116,7 +116,7 @@ func (v *MixedV1) check(c *wire.Checker) {
 	unionMixedV1Backup.CheckOptional(c, v.Backup, "backup")
 	unionJSON.CheckOptional(c, v.Tree, "tree")
 	if v.Colour != nil {
-		wire.Enum(c, *v.Colour, v.Colour.Valid(), `"red", "green"`, "colour")
+		wire.Enum(c, *v.Colour, `"red", "green"`, "colour")
 	}
 	if v.Mood != nil {
 		if !v.Mood.Known() {
@@ -131,7 +131,7 @@ func (v *MixedV1) check(c *wire.Checker) {
 	unionMixedV1MixedItem.CheckItems(c, v.Mixed, "mixed")
 }
 
-var mixedV1Event = outbox.EventType[MixedV1]{
+var mixedV1Event = gen.EventType[MixedV1]{
 	Type:          "golden.mixed.v1",
 	Topic:         "golden.mixed.v1",
 	Source:        Service,
@@ -142,17 +142,17 @@ var mixedV1Event = outbox.EventType[MixedV1]{
 // InsertMixedV1 inserts the event on tx: it is published if and only if tx
 // commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertMixedV1(ctx context.Context, tx outbox.Transaction, data MixedV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, data, opts...)
+	return gen.Insert(ctx, tx, insertRows, data, opts...)
 }
 
 // QueueMixedV1 adds the insert to a batch, to be sent in a transaction.
 func QueueMixedV1(ctx context.Context, batch *pgx.Batch, data MixedV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, data, opts...)
+	return gen.Queue(ctx, batch, insertRows, data, opts...)
 }
 
-// OnMixedV1 has r call handle for every event of this type.
-func OnMixedV1(r *consume.Router, handle func(context.Context, outbox.Envelope[MixedV1]) error) {
-	consume.On(r, mixedV1Event, handle)
+// OnMixedV1 registers handle for this event on a *consume.Router.
+func OnMixedV1(r gen.Router, handle func(context.Context, outbox.Envelope[MixedV1]) error) {
+	gen.On(r, &mixedV1Event, handle)
 }
 
 // DecodeMixedV1 reads a record, with its headers if it has no envelope.
@@ -371,7 +371,7 @@ func (v MixedV1ListedText) encode(e *wire.Encoder)       { e.String(string(v)) }
 func (MixedV1ListedText) isMixedV1Listed()               {}
 
 func (v MixedV1ListedText) check(c *wire.Checker) {
-	wire.Enum(c.Schema("schemas/mixed.yaml#/properties/listed"), v, v.Valid(), `"low", "high"`)
+	wire.Enum(c.Schema("schemas/mixed.yaml#/properties/listed"), v, `"low", "high"`)
 }
 
 // MixedV1ListedInteger is a branch of MixedV1Listed.
@@ -394,7 +394,7 @@ func (v MixedV1ListedInteger) encode(e *wire.Encoder)       { e.Int(int64(v)) }
 func (MixedV1ListedInteger) isMixedV1Listed()               {}
 
 func (v MixedV1ListedInteger) check(c *wire.Checker) {
-	wire.Enum(c.Schema("schemas/mixed.yaml#/properties/listed"), v, v.Valid(), `1, 2`)
+	wire.Enum(c.Schema("schemas/mixed.yaml#/properties/listed"), v, `1, 2`)
 }
 
 // MixedV1Data is one of MixedV1DataObject and MixedV1DataBytes, told apart by
@@ -756,7 +756,7 @@ func (v MixedV1LevelText) encode(e *wire.Encoder)       { e.String(string(v)) }
 func (MixedV1LevelText) isMixedV1Level()                {}
 
 func (v MixedV1LevelText) check(c *wire.Checker) {
-	wire.Enum(c.Schema("schemas/mixed.yaml#/properties/level/anyOf/0"), v, v.Valid(), `"low", "high"`)
+	wire.Enum(c.Schema("schemas/mixed.yaml#/properties/level/anyOf/0"), v, `"low", "high"`)
 }
 
 // MixedV1LevelInteger is a branch of MixedV1Level.

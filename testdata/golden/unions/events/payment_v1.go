@@ -9,7 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -74,7 +74,7 @@ func (v *PaymentV1) check(c *wire.Checker) {
 	wire.CheckItems(c, v.Contacts, (*PaymentV1ContactsItem).check, "contacts")
 }
 
-var paymentV1Event = outbox.EventType[PaymentV1]{
+var paymentV1Event = gen.EventType[PaymentV1]{
 	Type:          "golden.payment.v1",
 	Topic:         "golden.payment.v1",
 	Source:        Service,
@@ -85,17 +85,17 @@ var paymentV1Event = outbox.EventType[PaymentV1]{
 // InsertPaymentV1 inserts the event on tx: it is published if and only if tx
 // commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertPaymentV1(ctx context.Context, tx outbox.Transaction, data PaymentV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, data, opts...)
+	return gen.Insert(ctx, tx, insertRows, data, opts...)
 }
 
 // QueuePaymentV1 adds the insert to a batch, to be sent in a transaction.
 func QueuePaymentV1(ctx context.Context, batch *pgx.Batch, data PaymentV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, data, opts...)
+	return gen.Queue(ctx, batch, insertRows, data, opts...)
 }
 
-// OnPaymentV1 has r call handle for every event of this type.
-func OnPaymentV1(r *consume.Router, handle func(context.Context, outbox.Envelope[PaymentV1]) error) {
-	consume.On(r, paymentV1Event, handle)
+// OnPaymentV1 registers handle for this event on a *consume.Router.
+func OnPaymentV1(r gen.Router, handle func(context.Context, outbox.Envelope[PaymentV1]) error) {
+	gen.On(r, &paymentV1Event, handle)
 }
 
 // DecodePaymentV1 reads a record, with its headers if it has no envelope.

@@ -9,7 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -61,7 +61,7 @@ func (v *SourcedV1) check(c *wire.Checker) {
 	unionStep.CheckNullable(c, v.Later, "later")
 }
 
-var sourcedV1Event = outbox.EventType[SourcedV1]{
+var sourcedV1Event = gen.EventType[SourcedV1]{
 	Type:          "golden.sourced.v1",
 	Topic:         "golden.sourced.v1",
 	Source:        Service,
@@ -72,17 +72,17 @@ var sourcedV1Event = outbox.EventType[SourcedV1]{
 // InsertSourcedV1 inserts the event on tx: it is published if and only if tx
 // commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertSourcedV1(ctx context.Context, tx outbox.Transaction, data SourcedV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, data, opts...)
+	return gen.Insert(ctx, tx, insertRows, data, opts...)
 }
 
 // QueueSourcedV1 adds the insert to a batch, to be sent in a transaction.
 func QueueSourcedV1(ctx context.Context, batch *pgx.Batch, data SourcedV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, data, opts...)
+	return gen.Queue(ctx, batch, insertRows, data, opts...)
 }
 
-// OnSourcedV1 has r call handle for every event of this type.
-func OnSourcedV1(r *consume.Router, handle func(context.Context, outbox.Envelope[SourcedV1]) error) {
-	consume.On(r, sourcedV1Event, handle)
+// OnSourcedV1 registers handle for this event on a *consume.Router.
+func OnSourcedV1(r gen.Router, handle func(context.Context, outbox.Envelope[SourcedV1]) error) {
+	gen.On(r, &sourcedV1Event, handle)
 }
 
 // DecodeSourcedV1 reads a record, with its headers if it has no envelope.
@@ -197,7 +197,7 @@ func (v WebSource) encode(e *wire.Encoder) {
 }
 
 func (v WebSource) check(c *wire.Checker) {
-	wire.Enum(c.Schema("schemas/sourced.yaml#/$defs/WebSource"), v.Kind, v.Kind.Valid(), `"web", "app"`, "kind")
+	wire.Enum(c.Schema("schemas/sourced.yaml#/$defs/WebSource"), v.Kind, `"web", "app"`, "kind")
 }
 
 // WebSourceKind is the type of the member "kind" of WebSource.

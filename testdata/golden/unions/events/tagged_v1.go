@@ -9,7 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/rule"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
@@ -111,7 +111,7 @@ func (v *TaggedV1) check(c *wire.Checker) {
 	unionTaggedV1Limited.CheckOptional(c, v.Limited, "limited")
 }
 
-var taggedV1Event = outbox.EventType[TaggedV1]{
+var taggedV1Event = gen.EventType[TaggedV1]{
 	Type:          "golden.tagged.v1",
 	Topic:         "golden.tagged.v1",
 	Source:        Service,
@@ -122,17 +122,17 @@ var taggedV1Event = outbox.EventType[TaggedV1]{
 // InsertTaggedV1 inserts the event on tx: it is published if and only if tx
 // commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertTaggedV1(ctx context.Context, tx outbox.Transaction, data TaggedV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, data, opts...)
+	return gen.Insert(ctx, tx, insertRows, data, opts...)
 }
 
 // QueueTaggedV1 adds the insert to a batch, to be sent in a transaction.
 func QueueTaggedV1(ctx context.Context, batch *pgx.Batch, data TaggedV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, data, opts...)
+	return gen.Queue(ctx, batch, insertRows, data, opts...)
 }
 
-// OnTaggedV1 has r call handle for every event of this type.
-func OnTaggedV1(r *consume.Router, handle func(context.Context, outbox.Envelope[TaggedV1]) error) {
-	consume.On(r, taggedV1Event, handle)
+// OnTaggedV1 registers handle for this event on a *consume.Router.
+func OnTaggedV1(r gen.Router, handle func(context.Context, outbox.Envelope[TaggedV1]) error) {
+	gen.On(r, &taggedV1Event, handle)
 }
 
 // DecodeTaggedV1 reads a record, with its headers if it has no envelope.
@@ -472,7 +472,7 @@ func (v *EndedContext) encode(e *wire.Encoder) {
 }
 
 func (v *EndedContext) check(c *wire.Checker) {
-	wire.Enum(c.Schema("schemas/tagged.yaml#/properties/signal/oneOf/1/properties/context"), v.Type, v.Type.Valid(), `"run.ended", "run.failed"`, "type")
+	wire.Enum(c.Schema("schemas/tagged.yaml#/properties/signal/oneOf/1/properties/context"), v.Type, `"run.ended", "run.failed"`, "type")
 }
 
 // EndedContextType is the type of the member "type" of EndedContext.

@@ -9,7 +9,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/rule"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
@@ -139,7 +139,7 @@ func (v *EncodingsV1) check(c *wire.Checker) {
 	}
 }
 
-var encodingsV1Event = outbox.EventType[EncodingsV1]{
+var encodingsV1Event = gen.EventType[EncodingsV1]{
 	Type:          "golden.encodings.v1",
 	Topic:         "golden.encodings.v1",
 	Source:        Service,
@@ -150,17 +150,17 @@ var encodingsV1Event = outbox.EventType[EncodingsV1]{
 // InsertEncodingsV1 inserts the event on tx: it is published if and only if tx
 // commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertEncodingsV1(ctx context.Context, tx outbox.Transaction, data EncodingsV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, data, opts...)
+	return gen.Insert(ctx, tx, insertRows, data, opts...)
 }
 
 // QueueEncodingsV1 adds the insert to a batch, to be sent in a transaction.
 func QueueEncodingsV1(ctx context.Context, batch *pgx.Batch, data EncodingsV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, data, opts...)
+	return gen.Queue(ctx, batch, insertRows, data, opts...)
 }
 
-// OnEncodingsV1 has r call handle for every event of this type.
-func OnEncodingsV1(r *consume.Router, handle func(context.Context, outbox.Envelope[EncodingsV1]) error) {
-	consume.On(r, encodingsV1Event, handle)
+// OnEncodingsV1 registers handle for this event on a *consume.Router.
+func OnEncodingsV1(r gen.Router, handle func(context.Context, outbox.Envelope[EncodingsV1]) error) {
+	gen.On(r, &encodingsV1Event, handle)
 }
 
 // DecodeEncodingsV1 reads a record, with its headers if it has no envelope.

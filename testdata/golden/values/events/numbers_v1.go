@@ -11,7 +11,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/rule"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
@@ -156,7 +156,7 @@ func (v *NumbersV1) check(c *wire.Checker) {
 	}
 }
 
-var numbersV1Event = outbox.EventType[NumbersV1]{
+var numbersV1Event = gen.EventType[NumbersV1]{
 	Type:          "golden.numbers.v1",
 	Topic:         "golden.numbers.v1",
 	Source:        Service,
@@ -167,17 +167,17 @@ var numbersV1Event = outbox.EventType[NumbersV1]{
 // InsertNumbersV1 inserts the event on tx: it is published if and only if tx
 // commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertNumbersV1(ctx context.Context, tx outbox.Transaction, data NumbersV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, data, opts...)
+	return gen.Insert(ctx, tx, insertRows, data, opts...)
 }
 
 // QueueNumbersV1 adds the insert to a batch, to be sent in a transaction.
 func QueueNumbersV1(ctx context.Context, batch *pgx.Batch, data NumbersV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, data, opts...)
+	return gen.Queue(ctx, batch, insertRows, data, opts...)
 }
 
-// OnNumbersV1 has r call handle for every event of this type.
-func OnNumbersV1(r *consume.Router, handle func(context.Context, outbox.Envelope[NumbersV1]) error) {
-	consume.On(r, numbersV1Event, handle)
+// OnNumbersV1 registers handle for this event on a *consume.Router.
+func OnNumbersV1(r gen.Router, handle func(context.Context, outbox.Envelope[NumbersV1]) error) {
+	gen.On(r, &numbersV1Event, handle)
 }
 
 // DecodeNumbersV1 reads a record, with its headers if it has no envelope.

@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -122,18 +122,18 @@ func (v *ValuesV1) encode(e *wire.Encoder) {
 
 func (v *ValuesV1) check(c *wire.Checker) {
 	c.Schema("schemas/values.yaml#", valuesV1Places...)
-	wire.JSONEnum(c, v.Setting, v.Setting.Valid(), `"auto", 3, 1.5, true, {"a":[1,"b"]}, [], ""`, "setting")
+	wire.JSONEnum(c, v.Setting, `"auto", 3, 1.5, true, {"a":[1,"b"]}, [], ""`, "setting")
 	if v.Ratio != nil {
-		wire.Enum(c, *v.Ratio, v.Ratio.Valid(), `0.5, 1, -2.25`, "ratio")
+		wire.Enum(c, *v.Ratio, `0.5, 1, -2.25`, "ratio")
 	}
 	if v.Off != nil {
 		wire.Const(c, *v.Off, false, "off")
 	}
 	if x, ok := v.Either.Get(); ok {
-		wire.JSONEnum(c, x, x.Valid(), `"a", 1`, "either")
+		wire.JSONEnum(c, x, `"a", 1`, "either")
 	}
 	if v.Huge != nil {
-		wire.JSONEnum(c, *v.Huge, v.Huge.Valid(), `1, 123456789012345678901234567890`, "huge")
+		wire.JSONEnum(c, *v.Huge, `1, 123456789012345678901234567890`, "huge")
 	}
 	if v.Origin != nil {
 		wire.Const(c, *v.Origin, ValuesV1OriginValue, "origin")
@@ -148,11 +148,11 @@ func (v *ValuesV1) check(c *wire.Checker) {
 		wire.Const(c, *v.Precise, ValuesV1Precise0Point12345678901234567890, "precise")
 	}
 	for i, item := range v.Shapes {
-		wire.JSONEnum(c, item, item.Valid(), `{"a":1}, [1], "x"`, "shapes", i)
+		wire.JSONEnum(c, item, `{"a":1}, [1], "x"`, "shapes", i)
 	}
 }
 
-var valuesV1Event = outbox.EventType[ValuesV1]{
+var valuesV1Event = gen.EventType[ValuesV1]{
 	Type:          "golden.values.v1",
 	Topic:         "golden.values.v1",
 	Source:        Service,
@@ -163,17 +163,17 @@ var valuesV1Event = outbox.EventType[ValuesV1]{
 // InsertValuesV1 inserts the event on tx: it is published if and only if tx
 // commits. Data that breaks the schema is a *outbox.ValidationError.
 func InsertValuesV1(ctx context.Context, tx outbox.Transaction, data ValuesV1, opts ...outbox.Option) error {
-	return outbox.Insert(ctx, tx, insertRows, data, opts...)
+	return gen.Insert(ctx, tx, insertRows, data, opts...)
 }
 
 // QueueValuesV1 adds the insert to a batch, to be sent in a transaction.
 func QueueValuesV1(ctx context.Context, batch *pgx.Batch, data ValuesV1, opts ...outbox.Option) error {
-	return outbox.Queue(ctx, batch, insertRows, data, opts...)
+	return gen.Queue(ctx, batch, insertRows, data, opts...)
 }
 
-// OnValuesV1 has r call handle for every event of this type.
-func OnValuesV1(r *consume.Router, handle func(context.Context, outbox.Envelope[ValuesV1]) error) {
-	consume.On(r, valuesV1Event, handle)
+// OnValuesV1 registers handle for this event on a *consume.Router.
+func OnValuesV1(r gen.Router, handle func(context.Context, outbox.Envelope[ValuesV1]) error) {
+	gen.On(r, &valuesV1Event, handle)
 }
 
 // DecodeValuesV1 reads a record, with its headers if it has no envelope.
@@ -186,7 +186,7 @@ func (v ValuesV1) NewRow(ctx context.Context, opts ...outbox.Option) (outbox.Row
 	return valuesV1Event.NewRow(ctx, v, opts...)
 }
 
-// ValuesV1Setting: How much of it there is.
+// ValuesV1Setting is how much of it there is.
 //
 // It holds the value as JSON, without spaces: a string has its quotes.
 type ValuesV1Setting string

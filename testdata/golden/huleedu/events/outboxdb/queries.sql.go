@@ -11,7 +11,7 @@ import (
 	"github.com/google/uuid"
 )
 
-const insertEvent = `-- name: InsertEvent :execrows
+const InsertEvent = `-- name: InsertEvent :execrows
 INSERT INTO event_outbox (
     id, aggregate_type, aggregate_id, event_type, topic, event_key, event_data, headers
 ) VALUES (
@@ -35,7 +35,7 @@ type InsertEventParams struct {
 // InsertEvent inserts one event. It inserts nothing, and says 0, where an event
 // with that id is there already.
 func (q *Queries) InsertEvent(ctx context.Context, arg InsertEventParams) (int64, error) {
-	result, err := q.db.Exec(ctx, insertEvent,
+	result, err := q.db.Exec(ctx, InsertEvent,
 		arg.ID,
 		arg.AggregateType,
 		arg.AggregateID,
@@ -51,7 +51,7 @@ func (q *Queries) InsertEvent(ctx context.Context, arg InsertEventParams) (int64
 	return result.RowsAffected(), nil
 }
 
-const insertEvents = `-- name: InsertEvents :execrows
+const InsertEvents = `-- name: InsertEvents :execrows
 INSERT INTO event_outbox (
     id, aggregate_type, aggregate_id, event_type, topic, event_key, event_data, headers
 )
@@ -91,7 +91,7 @@ type InsertEventsParams struct {
 // are equally long; an event has a key where keyed says so, and headers where
 // they are not null.
 func (q *Queries) InsertEvents(ctx context.Context, arg InsertEventsParams) (int64, error) {
-	result, err := q.db.Exec(ctx, insertEvents,
+	result, err := q.db.Exec(ctx, InsertEvents,
 		arg.IDs,
 		arg.AggregateTypes,
 		arg.AggregateIDs,

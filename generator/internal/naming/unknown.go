@@ -1,0 +1,64 @@
+package naming
+
+import "github.com/outboxgen/outboxgen/generator/internal/ir"
+
+// dropUnknown takes the fields for unknown properties out of the structs whose
+// validation does not depend on these properties.
+func dropUnknown(pkg *ir.Package) {
+	needed := map[*ir.Named]bool{}
+	for _, f := range pkg.Files {
+		for _, n := range f.Types {
+			if n.Rules != nil || n.UniqueItems {
+				needsUnknown(needed, n)
+			}
+			for _, t := range n.Parts() {
+				for ; t != nil; t = t.Elem {
+					if t.Rules != nil || t.UniqueItems {
+						needsUnknownOf(needed, t)
+					}
+				}
+			}
+		}
+	}
+	for _, f := range pkg.Files {
+		for _, n := range f.Types {
+			if !n.Tuple && !needed[n] && !countsOrSorts(n) {
+				n.UnknownName = ""
+			}
+		}
+	}
+}
+
+// countsOrSorts reports whether the type itself looks at its unknown properties.
+func countsOrSorts(n *ir.Named) bool {
+	for _, f := range n.Fields {
+		if f.Conditional {
+			return true
+		}
+	}
+	return n.MinProperties != nil || n.MaxProperties != nil || len(n.Matching) > 0
+}
+
+// needsUnknown marks a type, and all types that its values are made of: a rule sees
+// the whole value.
+func needsUnknown(needed map[*ir.Named]bool, n *ir.Named) {
+	if n == nil || needed[n] {
+		return
+	}
+	needed[n] = true
+	for _, t := range n.Parts() {
+		needsUnknownOf(needed, t)
+	}
+	if n.Union != nil {
+		for _, branch := range n.Union.Branches {
+			needsUnknown(needed, branch.Named)
+			needsUnknownOf(needed, branch.Type)
+		}
+	}
+}
+
+func needsUnknownOf(needed map[*ir.Named]bool, t *ir.Type) {
+	for ; t != nil; t = t.Elem {
+		needsUnknown(needed, t.Named)
+	}
+}

@@ -1,0 +1,10 @@
+// Package gen holds what generated code calls to insert, decode and handle
+// events. Nobody else needs it: services call the functions of their generated
+// package, and package outbox. Package wire, beside it, holds what generated code
+// calls to read, write and check JSON.
+package gen
+
+// SupportsGenerator2 is true while this package can serve code that generator
+// version 2 wrote. Generated code refers to it, so that a mismatch is an error of
+// the compiler; the comment there says how to fix it.
+const SupportsGenerator2 = true

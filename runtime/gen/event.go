@@ -1,0 +1,121 @@
+package gen
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+
+	outbox "github.com/outboxgen/outboxgen/runtime"
+	"github.com/outboxgen/outboxgen/runtime/internal/link"
+)
+
+// EventType describes one version of one event. Generated code declares one for
+// each; it is a value that nobody changes.
+type EventType[T outbox.Data] struct {
+	// Type is the event's type on the wire.
+	Type string
+	// Topic is the Kafka topic.
+	Topic string
+	// Source is the service that publishes.
+	Source string
+	// SchemaURI is the schema's $id; "": none.
+	SchemaURI string
+	// Envelope is how the event is wrapped; the zero value is EnvelopeOutbox.
+	Envelope outbox.EnvelopeKind
+	// AggregateType names the kind of aggregate.
+	AggregateType string
+	// AggregateID reads the aggregate's id from the data; nil: the caller gives
+	// it with outbox.WithAggregateID.
+	AggregateID func(*T) (string, error)
+	// Key reads the record's key from the data; nil: the aggregate id.
+	Key func(*T) (string, error)
+	// Unkeyed is true for events without key and order.
+	Unkeyed bool
+	// CorrelationID reads the correlation id from the data; nil: the data has
+	// none, as when it returns "".
+	CorrelationID func(*T) string
+}
+
+// NewRow validates the data and builds the event's row: ids, envelope, headers.
+// It returns the data's *outbox.ValidationError, or an *outbox.InsertError when an
+// id is missing or does not fit its column, a header is reserved, or the data
+// cannot be written. Nothing is ever cut to fit.
+func (t *EventType[T]) NewRow(ctx context.Context, data T, opts ...outbox.Option) (outbox.Row, error) {
+	if err := data.Validate(); err != nil {
+		return outbox.Row{}, err
+	}
+	row, err := link.NewRow(ctx, link.Event{
+		Type: t.Type, Topic: t.Topic, Source: t.Source, SchemaURI: t.SchemaURI, AggregateType: t.AggregateType,
+		Envelope: t.Envelope, Unkeyed: t.Unkeyed, Data: data, Values: values[T]{t, &data},
+	}, opts)
+	if err != nil {
+		return outbox.Row{}, err
+	}
+	return row.(outbox.Row), nil
+}
+
+// values reads what the row needs from the data.
+type values[T outbox.Data] struct {
+	of   *EventType[T]
+	data *T
+}
+
+func (v values[T]) AggregateID() (string, bool, error) {
+	if v.of.AggregateID == nil {
+		return "", false, nil
+	}
+	id, err := v.of.AggregateID(v.data)
+	return id, true, err
+}
+
+func (v values[T]) Key() (string, bool, error) {
+	if v.of.Key == nil {
+		return "", false, nil
+	}
+	key, err := v.of.Key(v.data)
+	return key, true, err
+}
+
+func (v values[T]) CorrelationID() string {
+	if v.of.CorrelationID == nil {
+		return ""
+	}
+	return v.of.CorrelationID(v.data)
+}
+
+// Decode reads a record's value as this event. The envelope's own fields must be
+// there and well formed; fields that it does not know are kept in Extra. The data
+// is decoded by the generated type, and not validated: call Validate for that.
+//
+// If the event has no envelope, what there is to know comes from the record's
+// headers; without headers only Kind, EventType, SchemaVersion and Data are set.
+// For the other kinds the headers are not looked at.
+//
+// Every error is an *outbox.DecodeError.
+func (t *EventType[T]) Decode(value []byte, headers ...outbox.Header) (outbox.Envelope[T], error) {
+	decoded, err := link.Decode(t.Envelope, t.Type, value, headers)
+	if err != nil {
+		return outbox.Envelope[T]{}, err
+	}
+	raw := decoded.(*outbox.Envelope[json.RawMessage])
+	e := outbox.Envelope[T]{
+		Kind: raw.Kind, EventID: raw.EventID, EventType: raw.EventType, EventTimestamp: raw.EventTimestamp,
+		SourceService: raw.SourceService, SchemaVersion: raw.SchemaVersion, CorrelationID: raw.CorrelationID,
+		DataSchemaURI: raw.DataSchemaURI, Metadata: raw.Metadata, Extra: raw.Extra,
+	}
+	if err := unmarshal(raw.Data, &e.Data); err != nil {
+		return outbox.Envelope[T]{}, &outbox.DecodeError{EventType: t.Type, EventID: e.EventID, InData: true, Err: err}
+	}
+	return e, nil
+}
+
+// unmarshal prefers the data's own method, which generated types have.
+func unmarshal[T any](raw json.RawMessage, data *T) error {
+	if len(raw) == 0 {
+		return errors.New("the record's value is empty")
+	}
+	if u, ok := any(data).(json.Unmarshaler); ok {
+		return u.UnmarshalJSON(raw)
+	}
+	return json.Unmarshal(raw, data)
+}

@@ -1,0 +1,48 @@
+package gen
+
+import (
+	"context"
+	"errors"
+
+	"github.com/google/uuid"
+
+	outbox "github.com/outboxgen/outboxgen/runtime"
+)
+
+// Router takes the handlers of events: a *consume.Router. It is an interface so
+// that a service which only inserts events does not import package consume.
+type Router interface {
+	// HandleEvent registers a handler for an event type. decode reads a record and
+	// returns the call of the handler with what it has read.
+	HandleEvent(eventType string, decode func(value []byte, headers []outbox.Header) (handle func(context.Context) error, err error))
+}
+
+// On registers a typed handler for one event.
+//
+// The handler's context carries the event's correlation id, and the event's id
+// as the cause, so that events which it inserts are linked to this one. A record
+// that does not fit T is a decode error and does not reach the handler. One that
+// fits but breaks a constraint of the schema reaches it: call Data.Validate if
+// that matters. Tombstones (records without a value) do not reach it: see
+// consume.OnTombstone.
+func On[T outbox.Data](r Router, t *EventType[T], handle func(ctx context.Context, e outbox.Envelope[T]) error) {
+	if handle == nil {
+		panic("gen: On: the handler of event type " + t.Type + " is nil")
+	}
+	r.HandleEvent(t.Type, func(value []byte, headers []outbox.Header) (func(context.Context) error, error) {
+		e, err := t.Decode(value, headers...)
+		if err == nil && e.EventID == uuid.Nil {
+			err = errors.New("the event has no id, neither in its envelope nor in its headers")
+		}
+		if err != nil {
+			return nil, err
+		}
+		return func(ctx context.Context) error {
+			if e.CorrelationID != "" {
+				ctx = outbox.ContextWithCorrelationID(ctx, e.CorrelationID)
+			}
+			ctx = outbox.ContextWithCausationID(ctx, e.EventID.String())
+			return handle(ctx, e)
+		}, nil
+	})
+}
