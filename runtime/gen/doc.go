@@ -4,7 +4,7 @@
 // calls to read, write and check JSON.
 package gen
 
-// SupportsGenerator2 is true while this package can serve code that generator
-// version 2 wrote. Generated code refers to it, so that a mismatch is an error of
+// SupportsGenerator1 is true while this package can serve code that generator
+// version 1 wrote. Generated code refers to it, so that a mismatch is an error of
 // the compiler; the comment there says how to fix it.
-const SupportsGenerator2 = true
+const SupportsGenerator1 = true

@@ -228,7 +228,7 @@ func (p *printer) packageFile() ([]byte, error) {
 		helpers = append(helpers, helper)
 	}
 	part, err := p.execute("package.tmpl", map[string]any{
-		"Handshake": "gen.SupportsGenerator2",
+		"Handshake": "gen.SupportsGenerator1",
 		"Service":   quote(p.pkg.Service),
 		"DB":        outboxDB,
 		"Helpers":   helpers,

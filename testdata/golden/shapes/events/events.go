@@ -18,9 +18,9 @@ import (
 )
 
 // If the next line does not compile, this package and the outbox module that it
-// is built with do not fit. Install the outboxgen of the module's version and
-// generate again, or upgrade the module: go get github.com/outboxgen/outboxgen
-const _ = gen.SupportsGenerator2
+// is built with do not fit. Run go generate with the outboxgen of the module's
+// version, or upgrade the module: go get github.com/outboxgen/outboxgen
+const _ = gen.SupportsGenerator1
 
 // Service is the service that publishes these events: their source_service, and
 // the name under which the relay is woken.
