@@ -42,6 +42,9 @@ func TestMain(m *testing.M) {
 // exact messages, exit codes, files.
 func TestScript(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("the scripts run the command as a user does")
+	}
 	repo, err := filepath.Abs("../..")
 	if err != nil {
 		t.Fatal(err)

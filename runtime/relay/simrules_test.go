@@ -129,6 +129,9 @@ var rules = []struct {
 }
 
 func TestSimulationFindsWhatEachRulePrevents(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it plays the simulation once for each rule")
+	}
 	for _, c := range rules {
 		t.Run(c.rule, func(t *testing.T) {
 			t.Parallel()

@@ -448,6 +448,9 @@ func TestEngine(t *testing.T) {
 // So do random patterns, most of them with look-arounds.
 func TestRandomPatterns(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("it plays many random patterns")
+	}
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	rng := rand.New(rand.NewPCG(seed, 0))

@@ -224,6 +224,9 @@ func standings() map[string]func(s *shelf, t *ir.Type) {
 // and with rules.
 func TestEveryKindInEveryPlace(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("it type-checks hundreds of packages")
+	}
 	s := &shelf{names: map[string]int{}}
 	for _, stand := range standings() {
 		for _, made := range madeTypes() {

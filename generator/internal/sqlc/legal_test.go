@@ -51,6 +51,9 @@ func (l legal) archiveText(t *testing.T) string {
 // that Postgres has then.
 func TestLegalMigrations(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("it compiles hundreds of migrations")
+	}
 	cases := map[string]legal{}
 	for _, group := range []map[string]legal{untouched, touched, syntax, more, tools, hostile, blocks, layouts, odd} {
 		for name, test := range group {

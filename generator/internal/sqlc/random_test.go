@@ -26,6 +26,9 @@ var (
 // sees.
 func TestRandomMigrations(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("it compiles hundreds of migrations")
+	}
 	seed := *randomSeed
 	switch {
 	case seed == 0 && *randomFor == 0:
