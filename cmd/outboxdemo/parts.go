@@ -84,7 +84,7 @@ func (p *parts) stop() error {
 // waker is the service's end of the wake-ups; nil without Redis.
 func (p *parts) waker() (outbox.Waker, error) {
 	if p.redisURL == "" {
-		return nil, nil //nolint:nilnil // an Outbox without a waker wakes nobody
+		return nil, nil // an Outbox without a waker wakes nobody
 	}
 	option, err := rueidis.ParseURL(p.redisURL)
 	if err != nil {
@@ -98,7 +98,7 @@ func (p *parts) waker() (outbox.Waker, error) {
 // wakeSource is the relay's end; nil without Redis.
 func (p *parts) wakeSource() (relay.WakeSource, error) {
 	if p.redisURL == "" {
-		return nil, nil //nolint:nilnil // a relay without a source polls
+		return nil, nil // a relay without a source polls
 	}
 	option, err := rueidis.ParseURL(p.redisURL)
 	if err != nil {

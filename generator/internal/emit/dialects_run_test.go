@@ -159,7 +159,7 @@ func TestOlderDialectsTakeEveryExample(t *testing.T) {
 	if err := os.WriteFile(file, overlay, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	command := exec.CommandContext(t.Context(), "go", "run", "-overlay", file, "./"+parent, examples) //nolint:gosec // the paths are ours
+	command := exec.CommandContext(t.Context(), "go", "run", "-overlay", file, "./"+parent, examples)
 	command.Dir = top
 	out, err := command.CombinedOutput()
 	lines := strings.Split(strings.TrimSpace(string(out)), "\n")

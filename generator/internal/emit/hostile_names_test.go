@@ -129,7 +129,7 @@ func compile(t *testing.T, generated map[string]string) {
 	if err := os.WriteFile(file, overlay, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	command := exec.CommandContext(t.Context(), "go", "build", "-overlay", file, "./testdata/overlay/"+pkg) //nolint:gosec // the paths are ours
+	command := exec.CommandContext(t.Context(), "go", "build", "-overlay", file, "./testdata/overlay/"+pkg)
 	command.Dir = top
 	if out, err := command.CombinedOutput(); err != nil {
 		t.Errorf("go build: %v\n%s", err, out)

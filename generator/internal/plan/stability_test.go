@@ -110,7 +110,7 @@ func TestUnrelatedSchemasChangeNoName(t *testing.T) {
 	t.Parallel()
 	files := shop()
 	before, _ := goNames(t, files)
-	random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // the same each time
+	random := rand.New(rand.NewPCG(1, 2)) // the same each time
 	words := strings.Fields("batch cart crate depot driver fleet grade invoice label parcel ranking refund route score seat shift ticket tour truck warehouse")
 	kinds := []string{
 		"{type: object, properties: {a: {type: string}, item: {type: object, properties: {b: {type: integer}}}}}", "{enum: [open, closed, lost]}",

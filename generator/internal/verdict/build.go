@@ -177,7 +177,7 @@ func (b *build) tool(ctx context.Context, note func(i int, line string), verb st
 
 // run runs go in the module, and returns all that it prints.
 func (b *build) run(ctx context.Context, args ...string) (string, error) {
-	command := exec.CommandContext(ctx, "go", args...) //nolint:gosec // the arguments are ours
+	command := exec.CommandContext(ctx, "go", args...)
 	command.Dir = b.dir
 	command.Env = append(os.Environ(), "GOFLAGS=", "GOWORK=off")
 	out, err := command.CombinedOutput()

@@ -45,7 +45,7 @@ type run struct {
 	client    *kgo.Client
 	stats     *stats
 	made      chan struct{}   // closed when the fields above and below are set: the client calls back early
-	handling  context.Context //nolint:containedctx // the parent of every handler's context
+	handling  context.Context // the parent of every handler's context
 	failed    chan error      // the first error that stops the run
 	ended     atomic.Bool     // there is one
 	gate      *gate

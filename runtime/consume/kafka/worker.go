@@ -22,7 +22,7 @@ type worker struct {
 	done  chan struct{}   // closed when it has ended
 	after <-chan struct{} // closed when it may begin; nil: at once
 
-	ctx      context.Context    //nolint:containedctx // that of its handlers
+	ctx      context.Context    // that of its handlers
 	cancel   context.CancelFunc // ends the handler that runs
 	stopping chan struct{}      // closed when no further record is to be begun
 	once     sync.Once

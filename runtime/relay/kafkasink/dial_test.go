@@ -274,7 +274,7 @@ func TestTheOnlyBrokerAnswersLate(t *testing.T) {
 				server := httptest.NewUnstartedServer(nil)
 				server.StartTLS()
 				broker = listen(t, "127.0.0.1:0", secure(server.TLS.Clone(), broker)).Addr().String()
-				config = server.Client().Transport.(*http.Transport).TLSClientConfig.Clone() //nolint:forcetypeassert // it is one
+				config = server.Client().Transport.(*http.Transport).TLSClientConfig.Clone()
 				config.ServerName = "example.com"
 				server.Close()
 			}

@@ -154,7 +154,7 @@ func (s *Sink) Partition(key []byte, n int) int32 {
 	p := s.hash.Partition(r, n)
 	r.Key = nil
 	s.records.Put(r)
-	return int32(p) //nolint:gosec // below n, which Kafka holds in an int32
+	return int32(p) // below n, which Kafka holds in an int32
 }
 
 // Open starts the clients of a term. It succeeds without a broker; Send and Topics

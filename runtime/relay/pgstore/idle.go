@@ -67,7 +67,7 @@ func (t *term) waitFor(ctx context.Context, se *session, read pgSnapshot) (*wait
 	}
 	w := &waiter{sequence: seen.sequence, known: standing, window: seen.window}
 	for _, id := range writers {
-		if id := now.withEpoch(uint32(id)); !now.ended(id) { //nolint:gosec // an id without its epoch has 32 bits
+		if id := now.withEpoch(uint32(id)); !now.ended(id) { // an id without its epoch has 32 bits
 			w.open = append(w.open, id)
 		}
 	}

@@ -24,7 +24,7 @@ type serverRun struct {
 	anchor       *anchor
 	inserts      inserts
 	surroundings surroundings
-	ctx          context.Context //nolint:containedctx // ends with the run; what it ends was begun by calls that are gone
+	ctx          context.Context // ends with the run; what it ends was begun by calls that are gone
 	cancel       context.CancelCauseFunc
 	done         <-chan struct{} // of ctx
 

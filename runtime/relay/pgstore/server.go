@@ -87,7 +87,7 @@ type Server struct {
 	dialing *dialing   // under way; nil: none
 	closed  bool
 
-	ctx    context.Context //nolint:containedctx // ends with Close; dialling outlives the call that asked for it
+	ctx    context.Context // ends with Close; dialling outlives the call that asked for it
 	cancel context.CancelFunc
 	work   jobs
 }

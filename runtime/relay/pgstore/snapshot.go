@@ -61,6 +61,6 @@ func (p pgSnapshot) ended(id uint64) bool {
 
 // withEpoch is the full id of a transaction of the time of p.
 func (p pgSnapshot) withEpoch(id uint32) uint64 {
-	distance := int32(id - uint32(p.xmax))  //nolint:gosec // ids are compared in a circle
-	return p.xmax + uint64(int64(distance)) //nolint:gosec // the same
+	distance := int32(id - uint32(p.xmax)) // ids are compared in a circle
+	return p.xmax + uint64(int64(distance))
 }

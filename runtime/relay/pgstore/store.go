@@ -26,7 +26,7 @@ type Store struct {
 	hearing  *serverRun    // where the store listens for that; nil: nowhere yet
 	unhear   func()
 
-	ctx      context.Context //nolint:containedctx // ends with Close; a check outlives the call that asked for it
+	ctx      context.Context // ends with Close; a check outlives the call that asked for it
 	cancel   context.CancelFunc
 	checking errand
 

@@ -35,7 +35,7 @@ func (n *tableNames) statement(sql string) string {
 		return sql
 	}
 	if done, ok := n.qualified.Load(sql); ok {
-		return done.(string) //nolint:forcetypeassert // only strings are stored
+		return done.(string)
 	}
 	done := outboxTables.ReplaceAllStringFunc(sql, func(name string) string {
 		if text, ok := strings.CutPrefix(name, "'"); ok {

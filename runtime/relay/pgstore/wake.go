@@ -21,7 +21,7 @@ type wakeSource struct {
 	server  *Server
 	channel string
 	told    chan struct{}   // holds one
-	closed  context.Context //nolint:containedctx // ends with Close
+	closed  context.Context // ends with Close
 	cancel  context.CancelFunc
 
 	mu     sync.Mutex // held by Wait

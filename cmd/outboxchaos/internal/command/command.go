@@ -117,7 +117,7 @@ func harness(o chaos.Options, stdout, stderr io.Writer) int {
 		if o.Dir, err = os.MkdirTemp("", "outboxchaos"); err != nil {
 			return code(err, stderr)
 		}
-	} else if err := os.MkdirAll(o.Dir, 0o755); err != nil { //nolint:gosec // logs for whoever looks into the run
+	} else if err := os.MkdirAll(o.Dir, 0o755); err != nil { // logs for whoever looks into the run
 		return code(err, stderr)
 	}
 	result, err := withServers(ctx, &o)

@@ -38,7 +38,7 @@ func failOver(args []string, stdout, stderr io.Writer) int {
 		if o.Dir, err = os.MkdirTemp("", "failover"); err != nil {
 			return code(err, stderr)
 		}
-	} else if err := os.MkdirAll(o.Dir, 0o755); err != nil { //nolint:gosec // logs for whoever looks into the run
+	} else if err := os.MkdirAll(o.Dir, 0o755); err != nil { // logs for whoever looks into the run
 		return code(err, stderr)
 	}
 	results, err := failover.Run(ctx, o)

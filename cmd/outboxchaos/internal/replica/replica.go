@@ -74,7 +74,7 @@ func giveAway(path string) (*syscall.Credential, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, os.Chown(path, uid, gid) //nolint:gosec // ids are small
+	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, os.Chown(path, uid, gid)
 }
 
 // ask returns the one text that a query gives.

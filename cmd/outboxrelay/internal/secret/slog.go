@@ -22,7 +22,7 @@ func (h handler) Handle(ctx context.Context, record slog.Record) error {
 		clean.AddAttrs(h.redactor.attr(a))
 		return true
 	})
-	return h.Handler.Handle(ctx, clean) //nolint:wrapcheck // a handler passes errors on
+	return h.Handler.Handle(ctx, clean)
 }
 
 func (h handler) WithAttrs(attrs []slog.Attr) slog.Handler {

@@ -66,7 +66,7 @@ type jsonWriter struct{ w io.Writer }
 
 func (j jsonWriter) Write(p []byte) (int, error) {
 	if !needsEscape(p) {
-		return j.w.Write(p) //nolint:wrapcheck // a writer passes errors on
+		return j.w.Write(p)
 	}
 	var b strings.Builder
 	for _, r := range string(p) {
@@ -81,7 +81,7 @@ func (j jsonWriter) Write(p []byte) (int, error) {
 		}
 	}
 	if _, err := io.WriteString(j.w, b.String()); err != nil {
-		return 0, err //nolint:wrapcheck // a writer passes errors on
+		return 0, err
 	}
 	return len(p), nil
 }
