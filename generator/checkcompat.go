@@ -119,7 +119,7 @@ func (c *check) baseline(ctx context.Context) (*baseline.Baseline, error) {
 	scheme := strings.ToLower(against)
 	switch {
 	case strings.HasPrefix(scheme, "http:"), strings.HasPrefix(scheme, "https:"):
-		return baseline.Registry(ctx, c.sound, against, c.cfg.Env) //nolint:wrapcheck // says all there is
+		return baseline.Registry(ctx, c.sound, against, c.cfg.Env)
 	case isURL.MatchString(against) && !isDrive.MatchString(against), inside.MatchString(against):
 		// It may hold a password, so it is not repeated.
 		return nil, errors.New("--against takes a commit, a folder, or the URL of a schema registry, which begins with http:// or https://")
@@ -147,9 +147,9 @@ func (c *check) baseline(ctx context.Context) (*baseline.Baseline, error) {
 }
 
 func (c *check) folder(dir string) (*baseline.Baseline, error) {
-	return baseline.Folder(c.sound, dir, filepath.Base(c.project.Config.Path)) //nolint:wrapcheck // says all there is
+	return baseline.Folder(c.sound, dir, filepath.Base(c.project.Config.Path))
 }
 
 func (c *check) git(ctx context.Context, ref string) (*baseline.Baseline, error) {
-	return baseline.Git(ctx, c.sound, ref, c.cfg.Env) //nolint:wrapcheck // says all there is
+	return baseline.Git(ctx, c.sound, ref, c.cfg.Env)
 }

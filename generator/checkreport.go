@@ -26,7 +26,7 @@ type CheckReportOptions struct {
 // the project by text and json, and relative to the top of the git repository by
 // sarif and github. The error is the writer's, or names an unknown format.
 func (r *CheckResult) Write(w io.Writer, format string, opts CheckReportOptions) error {
-	return finding.Report{ //nolint:wrapcheck // the writer's
+	return finding.Report{
 		Findings: r.findings, Summary: r.summary(), Head: r.head(), Sources: r.sources, Carets: opts.Carets, Color: opts.Color,
 		Prefix: r.prefix, Version: opts.Version,
 	}.Write(w, format)

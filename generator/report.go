@@ -20,7 +20,7 @@ type ReportOptions struct {
 
 // Report writes the findings, in order. The error is the writer's.
 func (r *Result) Report(w io.Writer, opts ReportOptions) error {
-	return finding.Report{Findings: r.Findings, Sources: r.sources, Carets: opts.Carets, Color: opts.Color}.Write(w, "text") //nolint:wrapcheck // the writer's
+	return finding.Report{Findings: r.Findings, Sources: r.sources, Carets: opts.Carets, Color: opts.Color}.Write(w, "text")
 }
 
 // sources holds the files that findings point into: those that the loader read,

@@ -71,7 +71,7 @@ func (f *fleet) newWake(o outbox, log *slog.Logger) (relay.WakeSource, error) {
 		}
 		return f.server(o).WakeSource(channel), nil
 	}
-	return nil, nil //nolint:nilnil // no source is a choice, not a failure: the relay then polls
+	return nil, nil // no source is a choice, not a failure: the relay then polls
 }
 
 // lookForKafka says in the log when Kafka cannot be reached now. The relay itself
@@ -103,7 +103,7 @@ type discreet struct {
 
 func (d discreet) Renew(ctx context.Context, l relay.Lease, p relay.Progress) (relay.Renewal, error) {
 	p.State = stateWithoutSecrets(p.State, d.secrets)
-	return d.Store.Renew(ctx, l, p) //nolint:wrapcheck // the store says all there is
+	return d.Store.Renew(ctx, l, p)
 }
 
 func stateWithoutSecrets(state []byte, secrets *secret.Redactor) []byte {

@@ -27,9 +27,9 @@ type driver struct {
 	stats    chan Stats
 	workers  sync.WaitGroup
 
-	root       context.Context //nolint:containedctx // outlives Run's context: the clean end still needs the store
+	root       context.Context // outlives Run's context: the clean end still needs the store
 	cancelRoot context.CancelFunc
-	term       context.Context //nolint:containedctx // of the current term's commands
+	term       context.Context // of the current term's commands
 	endTerm    context.CancelFunc
 
 	// fence is the machine's deadline, for the workers: they ask once more right

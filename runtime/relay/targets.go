@@ -84,7 +84,7 @@ func (ts *targets) apply(now time.Duration, tp *topic, info *TopicInfo) {
 	if len(tp.parts) != info.Partitions {
 		tp.parts = make([]*partition, info.Partitions)
 		for i := range tp.parts {
-			tp.parts[i] = &partition{topic: tp, part: int32(i)} //nolint:gosec // a partition count is an int32 in Kafka
+			tp.parts[i] = &partition{topic: tp, part: int32(i)} // a partition count is an int32 in Kafka
 		}
 	}
 	tp.info = info

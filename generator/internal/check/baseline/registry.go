@@ -185,7 +185,7 @@ func (b bounded) RoundTrip(request *http.Request) (*http.Response, error) {
 	if err == nil {
 		response.Body = http.MaxBytesReader(nil, response.Body, maxResponse)
 	}
-	return response, err //nolint:wrapcheck // a transport passes errors on
+	return response, err // a transport passes errors on
 }
 
 // subject is where the registry keeps the schema of an event.

@@ -3,7 +3,7 @@ package gitfs
 import (
 	"bytes"
 	"context"
-	"crypto/sha1" //nolint:gosec // what git names objects by
+	"crypto/sha1"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -40,7 +40,7 @@ type Repo struct {
 	// given, with forward slashes; "." at the top.
 	Prefix string
 
-	ctx     context.Context //nolint:containedctx // a Repo lives as long as the call that opened it
+	ctx     context.Context // a Repo lives as long as the call that opened it
 	dir     string
 	shallow bool
 	sha256  bool
@@ -197,7 +197,7 @@ func (r *Repo) Hash(content []byte) string {
 		h.Write(content)
 		return hex.EncodeToString(h.Sum(nil))
 	}
-	h := sha1.New() //nolint:gosec // what git names objects by
+	h := sha1.New()
 	h.Write(header)
 	h.Write(content)
 	return hex.EncodeToString(h.Sum(nil))
