@@ -31,7 +31,8 @@ func dependencies(t *testing.T, pkg string) []string {
 func TestDependencies(t *testing.T) {
 	t.Parallel()
 	allowed := []string{
-		module + "runtime", module + "runtime/internal/link", module + "runtime/wire", module + "runtime/rule",
+		module + "runtime", module + "runtime/internal/backoff", module + "runtime/internal/link", module + "runtime/internal/safelog",
+		module + "runtime/wire", module + "runtime/rule",
 		module + "runtime/ecma", module + "runtime/ecma/syntax",
 		"github.com/jackc/pgx/v5", "github.com/google/uuid", "go.opentelemetry.io/otel",
 		"github.com/jackc/pgpassfile", "github.com/jackc/pgservicefile", "github.com/jackc/puddle/v2", // pgx's own
