@@ -15,25 +15,27 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/relay"
 )
 
-// Config is how to reach Kafka.
+// Config says how to connect to Kafka.
 type Config struct {
-	// Opts are handed to franz-go: kgo.SeedBrokers is required; kgo.DialTLSConfig,
-	// kgo.SASL, kgo.ClientID and the like as needed. What the relay's guarantees
-	// rest on (acks, partitioning, flushing, batch sizes) is set by the sink and
-	// cannot be changed. Dialling, and the time that a request may take, are the sink's
-	// own unless kgo.Dialer, kgo.DialTimeout or kgo.RequestTimeoutOverhead are here.
-	// kgo.DialTimeout bounds the connection and the TLS handshake, one each. New refuses
-	// kgo.DisableIdempotentWrite, with which a retry of the client may write a batch
-	// twice or out of order; kgo.AllowAutoTopicCreation, with which a look at a topic makes it, with the broker's number of partitions;
-	// and kgo.TransactionalID, with which every record fails.
+	// Opts are options of franz-go: kgo.SeedBrokers is required; kgo.DialTLSConfig,
+	// kgo.SASL, kgo.ClientID and others as needed. The sink sets the options that the
+	// relay's guarantees rest on (acks, partitioning, flushing, batch sizes); they
+	// cannot be changed. The sink also sets how brokers are dialled and how long a
+	// request can take, unless kgo.Dialer, kgo.DialTimeout or
+	// kgo.RequestTimeoutOverhead are here. kgo.DialTimeout limits the connection and the
+	// TLS handshake, one each.
+	//
+	// New refuses three options: kgo.DisableIdempotentWrite, because a retry of the
+	// client could write a batch twice or out of order; kgo.AllowAutoTopicCreation,
+	// because reading a topic would create it, with the broker's number of partitions;
+	// and kgo.TransactionalID, because every record would fail.
 	Opts []kgo.Opt
-	// Compression lists codecs by preference. Default: snappy, else none; it costs
-	// little, and every client can read it. Zstandard makes smaller batches for
-	// more processor time, and needs brokers from 2.1 and consumers that know it.
+	// Compression lists codecs by preference. Default: snappy, else none. Snappy costs
+	// little, and every client can read it. Zstandard makes smaller batches for more
+	// processor time, and needs brokers from 2.1 and consumers that know it.
 	Compression []kgo.CompressionCodec
-	// MaxRecordBytes bounds a single record before compression; a larger one fails
-	// as too large without being sent. Default 32 MiB; the broker's limits apply
-	// as well.
+	// MaxRecordBytes limits a single record before compression; a larger one fails as
+	// too large without being sent. Default 32 MiB; the broker's limits apply as well.
 	MaxRecordBytes int32
 }
 

@@ -1,12 +1,11 @@
-// Package metrics exports what a relay does to Prometheus, under the names that
-// operators of such outboxes already chart.
+// Package metrics exports metrics of a relay to Prometheus.
 //
 //	reg := prometheus.NewRegistry()
 //	m := metrics.New("orders")
 //	reg.MustRegister(m)
 //	r, err := relay.New(relay.Config{Observer: m, …})
 //
-// Every series carries the label outbox.
+// Every metric has the label outbox.
 package metrics
 
 import (
@@ -17,8 +16,8 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/relay"
 )
 
-// Metrics is a relay.Observer and a prometheus.Collector. It may be shared by no
-// two relays. Its methods may be called from several goroutines.
+// Metrics is a relay.Observer and a prometheus.Collector. Use one for each relay. Its
+// methods can be called from several goroutines.
 type Metrics struct {
 	queueDepth prometheus.Gauge
 	added      prometheus.Counter
@@ -128,8 +127,8 @@ func (m *Metrics) Failed(what string, class relay.Class, _ error) {
 	m.errors.WithLabelValues(what, class.String()).Inc()
 }
 
-// Term implements relay.Observer. Only the leader knows the numbers of the store
-// and of the machine; a standby exports zeros rather than what it knew once.
+// Term implements relay.Observer. Only the leader knows the numbers of the outbox; a
+// standby exports zeros.
 func (m *Metrics) Term(leader bool, epoch int64) {
 	m.epoch.Set(float64(epoch))
 	if leader {
