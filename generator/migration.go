@@ -12,7 +12,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/outboxgen/outboxgen/generator/internal/layout"
+	"github.com/outboxgen/outboxgen/generator/internal/migrationfolder"
 	"github.com/outboxgen/outboxgen/generator/internal/sqlc"
 	"github.com/outboxgen/outboxgen/migrations"
 )
@@ -155,7 +155,7 @@ type Migrations struct {
 // migrations of a service, and tells the tool from the shapes of the files. ok
 // is false where there are none.
 func FindMigrations(dir string) (found Migrations, ok bool, err error) {
-	f, ok, err := layout.Search(dir)
+	f, ok, err := migrationfolder.Search(dir)
 	if err != nil {
 		return Migrations{}, false, fmt.Errorf("look for migrations: %w", err)
 	}
@@ -175,12 +175,12 @@ type Outbox struct {
 // at path, a folder or a file of SQL or a folder of Alembic's. ok is false
 // where nothing does, and where path does not exist.
 func FindOutbox(path string) (found Outbox, ok bool, err error) {
-	folder, err := layout.Read(path)
+	folder, err := migrationfolder.Read(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return Outbox{}, false, nil
-	case errors.Is(err, layout.ErrEmpty):
-		if folder, err = layout.ReadAlembic(path); err != nil {
+	case errors.Is(err, migrationfolder.ErrEmpty):
+		if folder, err = migrationfolder.ReadAlembic(path); err != nil {
 			return Outbox{}, false, fmt.Errorf("read the migrations: %w", err)
 		}
 	case err != nil:

@@ -11,7 +11,7 @@ import (
 
 	"github.com/outboxgen/outboxgen/generator/internal/finding"
 	"github.com/outboxgen/outboxgen/generator/internal/history"
-	"github.com/outboxgen/outboxgen/generator/internal/layout"
+	"github.com/outboxgen/outboxgen/generator/internal/migrationfolder"
 )
 
 // column is a column that the outbox needs.
@@ -50,10 +50,10 @@ var aliases = map[string]string{"serial": "int4", "serial4": "int4", "bigserial"
 // LacksColumns guesses, from the text of migrations that create the outbox's
 // table, whether they leave out one of its columns. Reading them with sqlc
 // tells for sure; this does without.
-func LacksColumns(folder *layout.Folder) bool {
+func LacksColumns(folder *migrationfolder.Folder) bool {
 	return slices.ContainsFunc(columns, func(c column) bool {
 		word := regexp.MustCompile(`(?i)\b` + regexp.QuoteMeta(c.name) + `\b`)
-		return !slices.ContainsFunc(folder.Files, func(f layout.File) bool { return word.Match(f.SQL) })
+		return !slices.ContainsFunc(folder.Files, func(f migrationfolder.File) bool { return word.Match(f.SQL) })
 	})
 }
 
@@ -188,7 +188,7 @@ func (r *run) noTable(schema string) {
 func (r *run) command() string {
 	tool := r.folder.Tool
 	if tool == "" {
-		tool = layout.Plain
+		tool = migrationfolder.Plain
 	}
 	return "outboxgen migration --format " + string(tool)
 }

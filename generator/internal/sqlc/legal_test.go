@@ -13,7 +13,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/outboxgen/outboxgen/generator/internal/finding"
-	"github.com/outboxgen/outboxgen/generator/internal/layout"
+	"github.com/outboxgen/outboxgen/generator/internal/migrationfolder"
 	"github.com/outboxgen/outboxgen/generator/internal/sqlc"
 	"github.com/outboxgen/outboxgen/migrations"
 	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
@@ -120,7 +120,7 @@ func kinds(got, want map[string]string) map[string]string {
 func apply(t *testing.T, psql, dir string, test legal) map[string]string {
 	t.Helper()
 	pg := services.Postgres(t)
-	folder, err := layout.Read(dir)
+	folder, err := migrationfolder.Read(dir)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,7 +18,7 @@ import (
 
 	"github.com/outboxgen/outboxgen/generator/internal/finding"
 	"github.com/outboxgen/outboxgen/generator/internal/history"
-	"github.com/outboxgen/outboxgen/generator/internal/layout"
+	"github.com/outboxgen/outboxgen/generator/internal/migrationfolder"
 	"github.com/outboxgen/outboxgen/generator/internal/script"
 )
 
@@ -33,7 +33,7 @@ const (
 // run is one use of sqlc in one temporary folder.
 type run struct {
 	opts   Options
-	folder *layout.Folder
+	folder *migrationfolder.Folder
 	table  history.Table
 	found  []catalogTable // what sqlc made of it
 	dir    string

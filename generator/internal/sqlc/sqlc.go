@@ -25,7 +25,7 @@ import (
 
 	"github.com/outboxgen/outboxgen/generator/internal/finding"
 	"github.com/outboxgen/outboxgen/generator/internal/history"
-	"github.com/outboxgen/outboxgen/generator/internal/layout"
+	"github.com/outboxgen/outboxgen/generator/internal/migrationfolder"
 	"github.com/outboxgen/outboxgen/generator/internal/script"
 	"github.com/outboxgen/outboxgen/migrations"
 )
@@ -93,7 +93,7 @@ func ServiceQueries(schema string) string {
 }
 
 // scripts is the migrations of a folder, and the files that they include.
-func scripts(folder *layout.Folder) script.Files {
+func scripts(folder *migrationfolder.Folder) script.Files {
 	return script.Files{
 		Count:   len(folder.Files),
 		Text:    func(file int) []byte { return folder.File(file).SQL },
@@ -145,21 +145,21 @@ func (r *run) all(ctx context.Context) (files []File, err error) {
 }
 
 // read reads the migrations and reports what is wrong with their files.
-func read(opts Options, list *finding.List) (*layout.Folder, error) {
+func read(opts Options, list *finding.List) (*migrationfolder.Folder, error) {
 	if opts.Migrations == "" {
-		return &layout.Folder{Tool: layout.Plain, Files: []layout.File{{Name: "outboxgen.sql", SQL: ours(opts.Schema)}}}, nil
+		return &migrationfolder.Folder{Tool: migrationfolder.Plain, Files: []migrationfolder.File{{Name: "outboxgen.sql", SQL: ours(opts.Schema)}}}, nil
 	}
 	dir := filepath.Join(opts.Dir, filepath.FromSlash(opts.Migrations))
-	folder, err := layout.Read(dir)
+	folder, err := migrationfolder.Read(dir)
 	if folder != nil {
 		noteSkipped(opts, folder, list)
 	}
 	if err == nil && !folder.Nested && !mentions(folder) {
-		if all, err := layout.ReadAll(dir); err == nil && mentions(all) {
+		if all, err := migrationfolder.ReadAll(dir); err == nil && mentions(all) {
 			folder = all
 		}
 	}
-	var unreadable *layout.UnreadableError
+	var unreadable *migrationfolder.UnreadableError
 	switch {
 	case errors.As(err, &unreadable):
 		list.Add(finding.Finding{
@@ -168,7 +168,7 @@ func read(opts Options, list *finding.List) (*layout.Folder, error) {
 			Hint:    "make it a file that can be read, or " + leaveOut,
 		})
 		return nil, nil
-	case errors.Is(err, layout.ErrEmpty):
+	case errors.Is(err, migrationfolder.ErrEmpty):
 		list.Add(finding.Finding{
 			Pos: opts.Pos, ID: "migrations-empty",
 			Message: fmt.Sprintf("%s holds no SQL migration", opts.Migrations),
@@ -190,8 +190,8 @@ func read(opts Options, list *finding.List) (*layout.Folder, error) {
 }
 
 // mentions reports whether a migration has the name of the table.
-func mentions(folder *layout.Folder) bool {
-	return slices.ContainsFunc(folder.Files, func(f layout.File) bool { return bytes.Contains(bytes.ToLower(f.SQL), []byte(table)) })
+func mentions(folder *migrationfolder.Folder) bool {
+	return slices.ContainsFunc(folder.Files, func(f migrationfolder.File) bool { return bytes.Contains(bytes.ToLower(f.SQL), []byte(table)) })
 }
 
 // underlying is an error of the file system without the path, which is of this
@@ -213,7 +213,7 @@ func ours(schema string) []byte {
 }
 
 // filePath is where a migration lies, relative to the project.
-func filePath(opts Options, folder *layout.Folder, index int) string {
+func filePath(opts Options, folder *migrationfolder.Folder, index int) string {
 	root := path.Clean(filepath.ToSlash(opts.Migrations))
 	name := folder.File(index).Name
 	switch isFile := len(folder.Files) == 1 && path.Base(root) == folder.Files[0].Name; {

@@ -7,11 +7,11 @@ import (
 
 	"github.com/outboxgen/outboxgen/generator/internal/finding"
 	"github.com/outboxgen/outboxgen/generator/internal/indexes"
-	"github.com/outboxgen/outboxgen/generator/internal/layout"
+	"github.com/outboxgen/outboxgen/generator/internal/migrationfolder"
 )
 
 // warnOfUnique reports the unique indexes of the outbox beside its primary key.
-func warnOfUnique(opts Options, folder *layout.Folder, list *finding.List) {
+func warnOfUnique(opts Options, folder *migrationfolder.Folder, list *finding.List) {
 	for _, x := range indexes.Unique(scripts(folder), schemaName(opts.Schema), table, "id", "seq") {
 		line, col := position(folder.File(x.File).SQL, x.Offset)
 		kind, drop := "index", "DROP INDEX "+identifier(opts.Schema, x.Name)

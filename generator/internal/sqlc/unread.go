@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 
 	"github.com/outboxgen/outboxgen/generator/internal/finding"
-	"github.com/outboxgen/outboxgen/generator/internal/layout"
+	"github.com/outboxgen/outboxgen/generator/internal/migrationfolder"
 )
 
 // warn reports the statements that may change the table and are not followed.
@@ -35,7 +35,7 @@ func (r *run) warnOfIncludes() {
 
 // noteSkipped reports the migrations that are not SQL. It is a warning where they
 // mention the table.
-func noteSkipped(opts Options, folder *layout.Folder, list *finding.List) {
+func noteSkipped(opts Options, folder *migrationfolder.Folder, list *finding.List) {
 	for _, s := range folder.Skipped {
 		file := path.Join(filepath.ToSlash(opts.Migrations), s.Name)
 		found := finding.Finding{

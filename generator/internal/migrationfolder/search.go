@@ -1,4 +1,4 @@
-package layout
+package migrationfolder
 
 import (
 	"errors"

@@ -1,7 +1,7 @@
-// Package layout knows how each migration tool lays out its folder: which
+// Package migrationfolder knows how each migration tool lays out its folder: which
 // files are migrations, in what order they apply, and which part of each one
 // leads up.
-package layout
+package migrationfolder
 
 import (
 	"bytes"

@@ -1,4 +1,4 @@
-package layout_test
+package migrationfolder_test
 
 import (
 	"errors"
@@ -9,7 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/tools/txtar"
 
-	"github.com/outboxgen/outboxgen/generator/internal/layout"
+	"github.com/outboxgen/outboxgen/generator/internal/migrationfolder"
 )
 
 // project writes a txtar archive into a folder.
@@ -32,81 +32,81 @@ func TestOrder(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		archive string
-		tool    layout.Tool
+		tool    migrationfolder.Tool
 		want    []string
 	}{
 		"goose": {
 			"-- 10_c.sql --\n-- +goose Up\n-- 9_b.sql --\n-- 0002_a.sql --\n-- seed.sql --\n-- 11_go.go --\n-- .hidden.sql --\n",
-			layout.Goose, []string{"0002_a.sql", "9_b.sql", "10_c.sql"},
+			migrationfolder.Goose, []string{"0002_a.sql", "9_b.sql", "10_c.sql"},
 		},
 		"golang-migrate": {
 			"-- 10_c.up.sql --\n-- 10_c.down.sql --\n-- 2_a.up.sql --\n-- 2_a.down.sql --\n-- notes.sql --\n",
-			layout.Migrate, []string{"2_a.up.sql", "10_c.up.sql"},
+			migrationfolder.Migrate, []string{"2_a.up.sql", "10_c.up.sql"},
 		},
 		"golang-migrate with another ending": {
-			"-- 1_a.up.pgsql --\n-- 1_a.down.pgsql --\n-- 2_b.up.pgsql --\n", layout.Migrate, []string{"1_a.up.pgsql", "2_b.up.pgsql"},
+			"-- 1_a.up.pgsql --\n-- 1_a.down.pgsql --\n-- 2_b.up.pgsql --\n", migrationfolder.Migrate, []string{"1_a.up.pgsql", "2_b.up.pgsql"},
 		},
-		"other endings of SQL": {"-- 1_a.psql --\n-- 2_b.ddl --\n-- 2_b.down.ddl --\n-- 3.txt --\n", layout.Plain, []string{"1_a.psql", "2_b.ddl"}},
+		"other endings of SQL": {"-- 1_a.psql --\n-- 2_b.ddl --\n-- 2_b.down.ddl --\n-- 3.txt --\n", migrationfolder.Plain, []string{"1_a.psql", "2_b.ddl"}},
 		"tern": {
 			"-- 010_c.sql --\n---- create above / drop below ----\n-- 9_b.sql --\n-- shared.sql --\n",
-			layout.Tern, []string{"9_b.sql", "010_c.sql"},
+			migrationfolder.Tern, []string{"9_b.sql", "010_c.sql"},
 		},
-		"tern by its config": {"-- tern.conf --\n-- 1_a.sql --\n", layout.Tern, []string{"1_a.sql"}},
+		"tern by its config": {"-- tern.conf --\n-- 1_a.sql --\n", migrationfolder.Tern, []string{"1_a.sql"}},
 		"atlas compares names": {
 			"-- atlas.sum --\n-- 9.sql --\n-- 10.sql --\n",
-			layout.Atlas, []string{"10.sql", "9.sql"},
+			migrationfolder.Atlas, []string{"10.sql", "9.sql"},
 		},
 		"Flyway": {
 			"-- V10__d.sql --\n-- V2__c.sql --\n-- V1.10__b.sql --\n-- V1_9_1__a.sql --\n-- U2__c.sql --\n-- R__z.sql --\n-- R__views.sql --\n-- afterMigrate.sql --\n-- V1__first.sql --\n",
-			layout.Plain, []string{"V1__first.sql", "V1_9_1__a.sql", "V1.10__b.sql", "V2__c.sql", "V10__d.sql", "R__views.sql", "R__z.sql"},
+			migrationfolder.Plain, []string{"V1__first.sql", "V1_9_1__a.sql", "V1.10__b.sql", "V2__c.sql", "V10__d.sql", "R__views.sql", "R__z.sql"},
 		},
 		"Flyway from a baseline": {
 			"-- V1__a.sql --\n-- V2__b.sql --\n-- B1__x.sql --\n-- B2.0__y.sql --\n-- V3__c.sql --\n-- R__r.sql --\n",
-			layout.Plain, []string{"B2.0__y.sql", "V3__c.sql", "R__r.sql"},
+			migrationfolder.Plain, []string{"B2.0__y.sql", "V3__c.sql", "R__r.sql"},
 		},
 		"Prisma": {
 			"-- 20240102_b/migration.sql --\n-- 20240101_a/migration.sql --\n-- migration_lock.toml --\n-- empty/README.md --\n",
-			layout.Plain, []string{"20240101_a/migration.sql", "20240102_b/migration.sql"},
+			migrationfolder.Plain, []string{"20240101_a/migration.sql", "20240102_b/migration.sql"},
 		},
 		"Diesel": {
 			"-- 2024-01-02-000000_b/up.sql --\n-- 2024-01-02-000000_b/down.sql --\n-- 00000000000000_diesel/up.sql --\n-- .keep --\n",
-			layout.Plain, []string{"00000000000000_diesel/up.sql", "2024-01-02-000000_b/up.sql"},
+			migrationfolder.Plain, []string{"00000000000000_diesel/up.sql", "2024-01-02-000000_b/up.sql"},
 		},
 		"Prisma with notes beside it": {
 			"-- 1_a/migration.sql --\n-- migration_lock.toml --\n-- notes.sql --\n",
-			layout.Plain, []string{"1_a/migration.sql"},
+			migrationfolder.Plain, []string{"1_a/migration.sql"},
 		},
 		"Hasura": {
 			"-- default/10_b/up.sql --\n-- default/10_b/down.sql --\n-- default/9_a/up.sql --\n",
-			layout.Plain, []string{"default/9_a/up.sql", "default/10_b/up.sql"},
+			migrationfolder.Plain, []string{"default/9_a/up.sql", "default/10_b/up.sql"},
 		},
 		"Flyway's folders": {
 			"-- V2__b.sql --\n-- 2024/V1.1__a.sql --\n-- 2024/U1.1__a.sql --\n-- views/R__v.sql --\n-- seed/x.sql --\n",
-			layout.Plain, []string{"2024/V1.1__a.sql", "V2__b.sql", "views/R__v.sql"},
+			migrationfolder.Plain, []string{"2024/V1.1__a.sql", "V2__b.sql", "views/R__v.sql"},
 		},
 		"folders of files": {
 			"-- b/1.sql --\n-- a/10.sql --\n-- a/9.sql --\n-- .git/x.sql --\n-- README.md --\n",
-			layout.Plain, []string{"a/9.sql", "a/10.sql", "b/1.sql"},
+			migrationfolder.Plain, []string{"a/9.sql", "a/10.sql", "b/1.sql"},
 		},
 		"Sqitch": {
 			"-- sqitch.plan --\n%project=x\n\nb 2024-01-01T00:00:00Z A <a@x> # note\n@v1 2024-01-01T00:00:00Z A <a@x>\na [b] 2024-01-01T00:00:00Z A <a@x>\ngone 2024-01-01T00:00:00Z A <a@x>\n-- deploy/a.sql --\n-- deploy/b.sql --\n-- deploy/c.sql --\n-- revert/a.sql --\n",
-			layout.Plain, []string{"deploy/b.sql", "deploy/a.sql"},
+			migrationfolder.Plain, []string{"deploy/b.sql", "deploy/a.sql"},
 		},
 		"what leads down, by its partner": {
 			"-- 1-a-up.sql --\n-- 1-a-down.sql --\n-- 2_b_up.sql --\n-- 2_b_down.sql --\n-- 3.do.c.sql --\n-- 3.undo.c.sql --\n-- 4.sql --\n-- 4.rollback.sql --\n-- 5_cool_down.sql --\n",
-			layout.Plain, []string{"1-a-up.sql", "2_b_up.sql", "3.do.c.sql", "4.sql", "5_cool_down.sql"},
+			migrationfolder.Plain, []string{"1-a-up.sql", "2_b_up.sql", "3.do.c.sql", "4.sql", "5_cool_down.sql"},
 		},
 		"a byte order mark before the mark of a tool": {
-			"-- 1_a.sql --\n\xEF\xBB\xBF-- +goose Up\n-- notes.sql --\n", layout.Goose, []string{"1_a.sql"},
+			"-- 1_a.sql --\n\xEF\xBB\xBF-- +goose Up\n-- notes.sql --\n", migrationfolder.Goose, []string{"1_a.sql"},
 		},
 		"plain, as people sort": {
 			"-- v10/x.sql --\n-- b.sql --\n-- a10.sql --\n-- a9.sql --\n-- a09.sql --\n-- a.down.sql --\n-- a.sql --\n",
-			layout.Plain, []string{"a.sql", "a09.sql", "a9.sql", "a10.sql", "b.sql"},
+			migrationfolder.Plain, []string{"a.sql", "a09.sql", "a9.sql", "a10.sql", "b.sql"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			folder, err := layout.Read(project(t, test.archive))
+			folder, err := migrationfolder.Read(project(t, test.archive))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -126,7 +126,7 @@ func TestOrder(t *testing.T) {
 
 func TestEmpty(t *testing.T) {
 	t.Parallel()
-	if _, err := layout.Read(project(t, "-- env.py --\n")); !errors.Is(err, layout.ErrEmpty) {
+	if _, err := migrationfolder.Read(project(t, "-- env.py --\n")); !errors.Is(err, migrationfolder.ErrEmpty) {
 		t.Errorf("error %v, want ErrEmpty", err)
 	}
 }
@@ -164,7 +164,7 @@ func TestTheWayDownIsBlank(t *testing.T) {
 			if err := os.WriteFile(name, []byte(test.content), 0o644); err != nil {
 				t.Fatal(err)
 			}
-			folder, err := layout.Read(name)
+			folder, err := migrationfolder.Read(name)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -178,11 +178,11 @@ func TestTheWayDownIsBlank(t *testing.T) {
 // Go and Java are left out, and named.
 func TestSkipped(t *testing.T) {
 	t.Parallel()
-	folder, err := layout.Read(project(t, "-- 1_a.sql --\n-- +goose Up\n-- 2_b.go --\npackage b\n-- 2_b_test.go --\n-- db.go --\n-- V3__c.java --\n-- V3_1__d.kt --\n-- Other.java --\n"))
+	folder, err := migrationfolder.Read(project(t, "-- 1_a.sql --\n-- +goose Up\n-- 2_b.go --\npackage b\n-- 2_b_test.go --\n-- db.go --\n-- V3__c.java --\n-- V3_1__d.kt --\n-- Other.java --\n"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []layout.Skipped{{Name: "2_b.go", Content: []byte("package b\n")}, {Name: "V3_1__d.kt", Content: []byte{}}, {Name: "V3__c.java", Content: []byte{}}}
+	want := []migrationfolder.Skipped{{Name: "2_b.go", Content: []byte("package b\n")}, {Name: "V3_1__d.kt", Content: []byte{}}, {Name: "V3__c.java", Content: []byte{}}}
 	if diff := cmp.Diff(want, folder.Skipped); diff != "" {
 		t.Errorf("skipped (-want +got):\n%s", diff)
 	}
@@ -190,7 +190,7 @@ func TestSkipped(t *testing.T) {
 
 func TestFind(t *testing.T) {
 	t.Parallel()
-	folder, err := layout.Read(project(t, "-- 1_a.sql --\nCREATE TABLE event_outbox_lease (id int);\nCREATE TABLE event_outbox();\n-- 2_b.sql --\n\n/* ö */ create unlogged table if not exists app . \"event_outbox\" (id int);\n-- 3_c.sql --\nDROP TABLE event_outbox;\n"))
+	folder, err := migrationfolder.Read(project(t, "-- 1_a.sql --\nCREATE TABLE event_outbox_lease (id int);\nCREATE TABLE event_outbox();\n-- 2_b.sql --\n\n/* ö */ create unlogged table if not exists app . \"event_outbox\" (id int);\n-- 3_c.sql --\nDROP TABLE event_outbox;\n"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -207,25 +207,25 @@ func TestSearch(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		archive string
-		want    layout.Found
+		want    migrationfolder.Found
 		none    bool
 	}{
 		"nothing":                {archive: "-- main.go --\n-- db/queries/users.sql --\nSELECT 1;\n-- vendor/x/migrations/1_a.sql --\n", none: true},
-		"goose":                  {archive: "-- a/b/c/1_a.sql --\n-- +goose Up\n", want: layout.Found{Tool: layout.Goose, Path: "a/b/c"}},
-		"golang-migrate":         {archive: "-- db/1_a.up.sql --\n", want: layout.Found{Tool: layout.Migrate, Path: "db"}},
-		"tern without a file":    {archive: "-- db/tern.conf --\n", want: layout.Found{Tool: layout.Tern, Path: "db"}},
-		"atlas without a file":   {archive: "-- migrations/atlas.sum --\n", want: layout.Found{Tool: layout.Atlas, Path: "migrations"}},
-		"Alembic":                {archive: "-- migrations/versions/1_a.py --\n\"\"\"doc\"\"\"\nfrom alembic import op\n", want: layout.Found{Tool: layout.Alembic, Path: "migrations/versions"}},
-		"Alembic's config":       {archive: "-- alembic.ini --\n-- alembic/versions/a.py --\nfrom alembic import op\n", want: layout.Found{Tool: layout.Alembic, Path: "."}},
+		"goose":                  {archive: "-- a/b/c/1_a.sql --\n-- +goose Up\n", want: migrationfolder.Found{Tool: migrationfolder.Goose, Path: "a/b/c"}},
+		"golang-migrate":         {archive: "-- db/1_a.up.sql --\n", want: migrationfolder.Found{Tool: migrationfolder.Migrate, Path: "db"}},
+		"tern without a file":    {archive: "-- db/tern.conf --\n", want: migrationfolder.Found{Tool: migrationfolder.Tern, Path: "db"}},
+		"atlas without a file":   {archive: "-- migrations/atlas.sum --\n", want: migrationfolder.Found{Tool: migrationfolder.Atlas, Path: "migrations"}},
+		"Alembic":                {archive: "-- migrations/versions/1_a.py --\n\"\"\"doc\"\"\"\nfrom alembic import op\n", want: migrationfolder.Found{Tool: migrationfolder.Alembic, Path: "migrations/versions"}},
+		"Alembic's config":       {archive: "-- alembic.ini --\n-- alembic/versions/a.py --\nfrom alembic import op\n", want: migrationfolder.Found{Tool: migrationfolder.Alembic, Path: "."}},
 		"folders that are none":  {archive: "-- db/queries/users.sql --\nSELECT 1;\n-- x/default/1_a/up.sql --\n", none: true},
-		"a folder by its name":   {archive: "-- db/migrations/a.sql --\n", want: layout.Found{Tool: layout.Plain, Path: "db/migrations"}},
-		"a schema file":          {archive: "-- schema.sql --\n", want: layout.Found{Tool: layout.Plain, Path: "schema.sql", File: true}},
-		"a tool before a folder": {archive: "-- migrations/a.sql --\n-- x/y/1_a.up.sql --\n-- schema.sql --\n", want: layout.Found{Tool: layout.Migrate, Path: "x/y"}},
-		"the nearer one":         {archive: "-- a/b/1_a.up.sql --\n-- z/1_a.sql --\n-- +goose Up\n", want: layout.Found{Tool: layout.Goose, Path: "z"}},
+		"a folder by its name":   {archive: "-- db/migrations/a.sql --\n", want: migrationfolder.Found{Tool: migrationfolder.Plain, Path: "db/migrations"}},
+		"a schema file":          {archive: "-- schema.sql --\n", want: migrationfolder.Found{Tool: migrationfolder.Plain, Path: "schema.sql", File: true}},
+		"a tool before a folder": {archive: "-- migrations/a.sql --\n-- x/y/1_a.up.sql --\n-- schema.sql --\n", want: migrationfolder.Found{Tool: migrationfolder.Migrate, Path: "x/y"}},
+		"the nearer one":         {archive: "-- a/b/1_a.up.sql --\n-- z/1_a.sql --\n-- +goose Up\n", want: migrationfolder.Found{Tool: migrationfolder.Goose, Path: "z"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got, ok, err := layout.Search(project(t, test.archive))
+			got, ok, err := migrationfolder.Search(project(t, test.archive))
 			if err != nil {
 				t.Fatal(err)
 			}
