@@ -10,7 +10,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"github.com/outboxgen/outboxgen/internal/fakekafka"
+	"github.com/outboxgen/outboxgen/cmd/internal/fakekafka/broker"
 	"github.com/outboxgen/outboxgen/runtime/relay/pgstore"
 )
 
@@ -128,7 +128,7 @@ func (l *lab) hold(ctx context.Context) (_ *pgx.Conn, err error) {
 
 // verify makes sure that the measurement was of what it claims: every row is in
 // Kafka, and none waits any more.
-func (l *lab) verify(ctx context.Context, kafka *fakekafka.Cluster) error {
+func (l *lab) verify(ctx context.Context, kafka *broker.Cluster) error {
 	client, err := kgo.NewClient(kgo.SeedBrokers(kafka.Brokers...))
 	if err != nil {
 		return err

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/outboxgen/outboxgen/internal/modules"
+	"github.com/outboxgen/outboxgen/cmd/internal/gomod"
 	"github.com/outboxgen/outboxgen/testdata/manyevents"
 )
 
@@ -27,7 +27,7 @@ type generated struct {
 // vet of what it wrote. It asks for a checkout of this repository, which holds
 // the module that the generated package imports.
 func generateVariants(ctx context.Context, l *lab) (_ []variant, err error) {
-	root, err := goOutput(ctx, "", "list", "-m", "-f", "{{.Dir}}", modules.Path)
+	root, err := goOutput(ctx, "", "list", "-m", "-f", "{{.Dir}}", gomod.Path)
 	if err != nil {
 		return nil, fmt.Errorf("find the repository, in which this scenario has to run: %w", err)
 	}
@@ -66,7 +66,7 @@ func generateVariants(ctx context.Context, l *lab) (_ []variant, err error) {
 func (g *generated) write(root string, schemas int) error {
 	files := manyevents.Project(schemas)
 	var err error
-	if files["go.mod"], files["go.sum"], err = modules.Scratch(root, "example.com/service"); err != nil {
+	if files["go.mod"], files["go.sum"], err = gomod.Scratch(root, "example.com/service"); err != nil {
 		return err
 	}
 	for name, content := range files {

@@ -14,7 +14,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/outboxgen/outboxgen/internal/modules"
+	"github.com/outboxgen/outboxgen/cmd/internal/gomod"
 	"github.com/outboxgen/outboxgen/migrations"
 )
 
@@ -33,7 +33,7 @@ const idlePoll = 200 * time.Millisecond
 // idleVariants measures processes: outboxrelay as people run it. It asks for a
 // checkout of this repository.
 func idleVariants(ctx context.Context, l *lab) (_ []variant, err error) {
-	root, err := goOutput(ctx, "", "list", "-m", "-f", "{{.Dir}}", modules.Path)
+	root, err := goOutput(ctx, "", "list", "-m", "-f", "{{.Dir}}", gomod.Path)
 	if err != nil {
 		return nil, fmt.Errorf("find the repository, in which this scenario has to run: %w", err)
 	}

@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/outboxgen/outboxgen/internal/modules"
+	"github.com/outboxgen/outboxgen/cmd/internal/gomod"
 	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
 )
 
@@ -115,8 +115,8 @@ func waitFor(t *testing.T, limit time.Duration, done func() bool) {
 // returns the environment in which go takes them from there.
 func moduleProxy(t *testing.T, root string) []string {
 	t.Helper()
-	served, err := modules.Proxy(t.Context(), root, t.TempDir())
-	if errors.Is(err, modules.ErrNoWorkTree) {
+	served, err := gomod.Proxy(t.Context(), root, t.TempDir())
+	if errors.Is(err, gomod.ErrNoWorkTree) {
 		t.Skip(err)
 	}
 	if err != nil {
@@ -142,7 +142,7 @@ func goEnv(t *testing.T, name string) string {
 
 func repositoryRoot(t *testing.T) string {
 	t.Helper()
-	root, err := modules.FindRoot(".")
+	root, err := gomod.FindRoot(".")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,7 +18,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 	"go.yaml.in/yaml/v3"
 
-	"github.com/outboxgen/outboxgen/internal/modules"
+	"github.com/outboxgen/outboxgen/cmd/internal/gomod"
 )
 
 var update = flag.Bool("update", false, "rewrite the expected output in the scripts")
@@ -108,7 +108,7 @@ func module(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("usage: module PATH")
 	}
 	repo := ts.Getenv("REPO")
-	mod, sum, err := modules.Scratch(repo, args[0])
+	mod, sum, err := gomod.Scratch(repo, args[0])
 	ts.Check(err)
 	ts.Check(os.WriteFile(ts.MkAbs("go.mod"), mod, 0o644))
 	ts.Check(os.WriteFile(ts.MkAbs("go.sum"), sum, 0o644))

@@ -20,8 +20,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/outboxgen/outboxgen/cmd/internal/exitcode"
+	"github.com/outboxgen/outboxgen/cmd/internal/fakekafka/broker"
 	"github.com/outboxgen/outboxgen/cmd/outboxrelay/internal/secret"
-	"github.com/outboxgen/outboxgen/internal/fakekafka"
 	"github.com/outboxgen/outboxgen/migrations"
 	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
 	"github.com/outboxgen/outboxgen/runtime/relay"
@@ -269,7 +269,7 @@ func TestASchemaThatComesBackWhileItsRelayEnds(t *testing.T) {
 	pg := services.Postgres(t)
 	createTenants(t, pg, 0, 1)
 	const topic = "orders"
-	k, err := fakekafka.Start(kfake.SeedTopics(1, topic))
+	k, err := broker.Start(kfake.SeedTopics(1, topic))
 	if err != nil {
 		t.Fatal(err)
 	}

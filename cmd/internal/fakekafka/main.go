@@ -6,11 +6,11 @@ import (
 	"fmt"
 	"os"
 
-	"github.com/outboxgen/outboxgen/internal/fakekafka"
+	"github.com/outboxgen/outboxgen/cmd/internal/fakekafka/broker"
 )
 
 func main() {
-	if err := fakekafka.Serve(os.Stdin, os.Stdout); err != nil {
+	if err := broker.Serve(os.Stdin, os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}

@@ -17,7 +17,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/outboxgen/outboxgen/internal/modules"
+	"github.com/outboxgen/outboxgen/cmd/internal/gomod"
 )
 
 func main() {
@@ -33,7 +33,7 @@ func main() {
 var errUsage = errors.New("usage: modules check [GO TEST FLAG…] | tidy | require VERSION | release [VERSION] | proxy FOLDER")
 
 func run(ctx context.Context, args []string, out io.Writer) (err error) {
-	root, err := modules.FindRoot(".")
+	root, err := gomod.FindRoot(".")
 	if err != nil {
 		return err
 	}
@@ -42,7 +42,7 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 	}
 	switch name, args := args[0], args[1:]; {
 	case name == "check" || name == "tidy" && len(args) == 0:
-		alone, err := modules.NewAlone(ctx, root, out)
+		alone, err := gomod.NewAlone(ctx, root, out)
 		if err != nil {
 			return err
 		}
@@ -51,7 +51,7 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 		}
 		return errors.Join(alone.Check(ctx, args...), alone.Close())
 	case name == "require" && len(args) == 1:
-		return modules.Require(root, args[0])
+		return gomod.Require(root, args[0])
 	case name == "release" && len(args) <= 1:
 		return release(ctx, root, strings.Join(args, ""), out)
 	case name == "proxy" && len(args) == 1:
@@ -61,7 +61,7 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 }
 
 func release(ctx context.Context, root, version string, out io.Writer) error {
-	if err := modules.CheckRelease(ctx, root, version); err != nil {
+	if err := gomod.CheckRelease(ctx, root, version); err != nil {
 		return err
 	}
 	if version == "" {
@@ -69,7 +69,7 @@ func release(ctx context.Context, root, version string, out io.Writer) error {
 		return nil
 	}
 	fmt.Fprintf(out, "release: %s is ready; tag the commit for each module, and push the tags together:\n", version)
-	tags := modules.Tags(version)
+	tags := gomod.Tags(version)
 	for _, tag := range tags {
 		fmt.Fprintf(out, "  git tag %s\n", tag)
 	}
@@ -82,7 +82,7 @@ func proxy(ctx context.Context, root, dir string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	served, err := modules.Proxy(ctx, root, dir)
+	served, err := gomod.Proxy(ctx, root, dir)
 	if err != nil {
 		return err
 	}

@@ -14,7 +14,7 @@ import (
 	"runtime"
 	"strings"
 
-	"github.com/outboxgen/outboxgen/internal/modules"
+	"golang.org/x/mod/modfile"
 )
 
 // inner is the module that is compiled.
@@ -83,21 +83,42 @@ func (b *build) write(cases []Case, outcomes []Outcome) error {
 	return nil
 }
 
-// writeModule writes go.mod and go.sum, with the repository's modules from their
-// folders.
+// writeModule writes a module, and a workspace that joins it with the repository's
+// modules: so it has what they require.
 func (b *build) writeModule() error {
 	root, err := Root()
 	if err != nil {
 		return err
 	}
-	text, sums, err := modules.Scratch(root, inner)
+	workspace, err := os.ReadFile(filepath.Join(root, "go.work"))
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(filepath.Join(b.dir, "go.mod"), text, 0o600); err != nil {
+	work, err := modfile.ParseWork("go.work", workspace, nil)
+	if err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(b.dir, "go.sum"), sums, 0o600)
+	joined := fmt.Sprintf("go %s\n\nuse %s\n", work.Go.Version, b.dir)
+	for _, m := range work.Use {
+		joined += fmt.Sprintf("use %s\n", filepath.Join(root, m.Path))
+	}
+	for _, r := range work.Replace {
+		joined += fmt.Sprintf("replace %s %s => %s\n", r.Old.Path, r.Old.Version, filepath.Join(root, r.New.Path))
+	}
+	sums, err := os.ReadFile(filepath.Join(root, "go.work.sum"))
+	if err != nil {
+		return err
+	}
+	for name, text := range map[string][]byte{
+		"go.mod":      fmt.Appendf(nil, "module %s\n\ngo %s\n", inner, work.Go.Version),
+		"go.work":     []byte(joined),
+		"go.work.sum": sums,
+	} {
+		if err := os.WriteFile(filepath.Join(b.dir, name), text, 0o600); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Root is the folder of the module under test.
@@ -145,7 +166,7 @@ func (b *build) tool(ctx context.Context, note func(i int, line string), verb st
 	if len(packages) == 0 {
 		return nil
 	}
-	flags := []string{verb, "-mod=mod", "-trimpath"}
+	flags := []string{verb, "-trimpath"}
 	if verb == "build" {
 		flags = append(flags, allErrors)
 	}
@@ -179,7 +200,7 @@ func (b *build) tool(ctx context.Context, note func(i int, line string), verb st
 func (b *build) run(ctx context.Context, args ...string) (string, error) {
 	command := exec.CommandContext(ctx, "go", args...)
 	command.Dir = b.dir
-	command.Env = append(os.Environ(), "GOFLAGS=", "GOWORK=off")
+	command.Env = append(os.Environ(), "GOFLAGS=", "GOWORK="+filepath.Join(b.dir, "go.work"))
 	out, err := command.CombinedOutput()
 	return string(bytes.ReplaceAll(out, []byte("./"), nil)), err
 }
@@ -208,7 +229,7 @@ func (b *build) link(ctx context.Context, cases []Case, outcomes []Outcome) (str
 		return "", err
 	}
 	binary := filepath.Join(b.dir, "ask", "ask.exe")
-	if out, err := b.run(ctx, "build", "-mod=mod", "-trimpath", allErrors, "-ldflags=-s -w", "-o", binary, "./ask"); err != nil {
+	if out, err := b.run(ctx, "build", "-trimpath", allErrors, "-ldflags=-s -w", "-o", binary, "./ask"); err != nil {
 		return "", fmt.Errorf("the program does not build: %w\n%s", err, out)
 	}
 	return binary, nil

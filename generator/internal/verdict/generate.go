@@ -10,11 +10,10 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/emit"
 	"github.com/outboxgen/outboxgen/generator/internal/finding"
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
-	"github.com/outboxgen/outboxgen/internal/modules"
 )
 
 // outboxDB is the package of sqlc's code that all generated packages share.
-const outboxDB = modules.Path + "/testdata/golden/huleedu/events/outboxdb"
+const outboxDB = "github.com/outboxgen/outboxgen/testdata/golden/huleedu/events/outboxdb"
 
 // generate generates the packages of cases, on all processors.
 func generate(cases []Case) ([]Outcome, error) {

@@ -15,7 +15,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kfake"
 
-	"github.com/outboxgen/outboxgen/internal/fakekafka"
+	"github.com/outboxgen/outboxgen/cmd/internal/fakekafka/broker"
 )
 
 // Promised is how long the next record may take in each row that promises anything.
@@ -141,7 +141,7 @@ func (m *measurement) run(ctx context.Context) (_ Result, err error) {
 	}
 	defer func() { err = errors.Join(err, s.close()) }()
 	const topic = "order.changed.v1"
-	kafka, err := fakekafka.Start(kfake.NumBrokers(1), kfake.SeedTopics(1, topic))
+	kafka, err := broker.Start(kfake.NumBrokers(1), kfake.SeedTopics(1, topic))
 	if err != nil {
 		return result, err
 	}

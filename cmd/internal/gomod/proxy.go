@@ -1,4 +1,4 @@
-package modules
+package gomod
 
 import (
 	"bytes"
@@ -22,7 +22,7 @@ import (
 
 // ErrNoWorkTree is wrapped by the error of [Proxy] where there is no git work
 // tree: the modules are made of what git lists.
-var ErrNoWorkTree = errors.New("modules: not a git work tree")
+var ErrNoWorkTree = errors.New("gomod: not a git work tree")
 
 // Served is the modules of a checkout in a folder that go takes for a proxy. They
 // have one version, which is named after the content, so that a cached one is
@@ -169,7 +169,7 @@ func checkout(ctx context.Context, root string) (version string, files map[strin
 	list := exec.CommandContext(ctx, "git", "-C", root, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
 	out, err := list.Output()
 	if err != nil {
-		return "", nil, fmt.Errorf("modules: list the files of the work tree: %w", err)
+		return "", nil, fmt.Errorf("gomod: list the files of the work tree: %w", err)
 	}
 	names := strings.Split(strings.Trim(string(out), "\x00"), "\x00")
 	nested := map[string]bool{}

@@ -1,4 +1,4 @@
-package modules_test
+package gomod_test
 
 import (
 	"os"
@@ -8,20 +8,20 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/outboxgen/outboxgen/internal/modules"
+	"github.com/outboxgen/outboxgen/cmd/internal/gomod"
 )
 
 // The repository itself can be released at any time.
 func TestTheModulesAgree(t *testing.T) {
 	t.Parallel()
-	root, err := modules.FindRoot(".")
+	root, err := gomod.FindRoot(".")
 	if err != nil {
 		t.Fatal(err)
 	}
 	if _, err := os.Stat(filepath.Join(root, ".git")); err != nil {
 		t.Skip("not a git work tree")
 	}
-	if err := modules.CheckRelease(t.Context(), root, ""); err != nil {
+	if err := gomod.CheckRelease(t.Context(), root, ""); err != nil {
 		t.Error(err)
 	}
 }
@@ -108,7 +108,7 @@ func TestCheckRelease(t *testing.T) {
 			}
 			root := repository(t, files, c.tags...)
 			got := ""
-			if err := modules.CheckRelease(t.Context(), root, c.version); err != nil {
+			if err := gomod.CheckRelease(t.Context(), root, c.version); err != nil {
 				got = err.Error()
 			}
 			if diff := cmp.Diff(c.want, got); diff != "" {
@@ -123,10 +123,10 @@ func TestCheckRelease(t *testing.T) {
 func TestRequire(t *testing.T) {
 	t.Parallel()
 	root := repository(t, sound())
-	if err := modules.Require(root, "v0.3.0"); err != nil {
+	if err := gomod.Require(root, "v0.3.0"); err != nil {
 		t.Fatal(err)
 	}
-	err := modules.CheckRelease(t.Context(), root, "v0.3.0")
+	err := gomod.CheckRelease(t.Context(), root, "v0.3.0")
 	if want := "release: CHANGELOG.md has no heading ## [0.3.0]"; err == nil || err.Error() != want {
 		t.Errorf("got %v\nwant %s", err, want)
 	}

@@ -1,4 +1,4 @@
-package fakekafka
+package broker
 
 import (
 	"encoding/json"

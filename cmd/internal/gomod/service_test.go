@@ -1,4 +1,4 @@
-package modules_test
+package gomod_test
 
 import (
 	"os/exec"
@@ -9,10 +9,10 @@ import (
 
 	"golang.org/x/tools/go/packages"
 
-	"github.com/outboxgen/outboxgen/internal/modules"
+	"github.com/outboxgen/outboxgen/cmd/internal/gomod"
 )
 
-const module = modules.Path + "/"
+const module = gomod.Path + "/"
 
 // dependencies lists the packages outside the standard library that are linked
 // with a package.
@@ -79,7 +79,7 @@ func compile(ctx context.Context, pool *pgxpool.Pool, pooled *pgxpool.Conn, conn
 	_ = Insert(ctx, own, SQL{}, e)
 }
 `
-	dir, err := filepath.Abs("../../runtime/gen")
+	dir, err := filepath.Abs("../../../runtime/gen")
 	if err != nil {
 		t.Fatal(err)
 	}

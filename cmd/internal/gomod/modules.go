@@ -1,10 +1,10 @@
-// Package modules knows the Go modules of this repository: migrations, runtime
+// Package gomod knows the Go modules of this repository: migrations, runtime
 // and the root. go.work joins them for development. What a user gets is built
 // without it, from a module proxy, and so [Proxy] makes one of a checkout.
 //
 // A module requires the released version of the others. [Release] compares the
 // versions that the go.mod files name.
-package modules
+package gomod
 
 import (
 	"errors"
@@ -71,7 +71,7 @@ func FindRoot(dir string) (string, error) {
 			return at, nil
 		}
 		if at == filepath.Dir(at) {
-			return "", fmt.Errorf("modules: no go.work in %s or above it", start)
+			return "", fmt.Errorf("gomod: no go.work in %s or above it", start)
 		}
 	}
 }
@@ -88,7 +88,7 @@ func read(root string, m Module) (*modfile.File, error) {
 		return nil, err
 	}
 	if f.Module == nil || f.Module.Mod.Path != m.Path {
-		return nil, fmt.Errorf("modules: %s is not the go.mod of %s", name, m.Path)
+		return nil, fmt.Errorf("gomod: %s is not the go.mod of %s", name, m.Path)
 	}
 	return f, nil
 }

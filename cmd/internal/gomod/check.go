@@ -1,4 +1,4 @@
-package modules
+package gomod
 
 import (
 	"bytes"
@@ -74,9 +74,9 @@ func (a *Alone) Check(ctx context.Context, testFlags ...string) error {
 	}
 	for _, m := range All() {
 		for _, args := range commands {
-			fmt.Fprintf(a.out, "modules: %s: go %s\n", m.Path, strings.Join(args, " "))
+			fmt.Fprintf(a.out, "gomod: %s: go %s\n", m.Path, strings.Join(args, " "))
 			if err := a.run(ctx, m, args...); err != nil {
-				return fmt.Errorf("modules: %s, without go.work: go %s: %w", m.Path, strings.Join(args, " "), err)
+				return fmt.Errorf("gomod: %s, without go.work: go %s: %w", m.Path, strings.Join(args, " "), err)
 			}
 		}
 	}
@@ -94,9 +94,9 @@ func (a *Alone) run(ctx context.Context, m Module, args ...string) error {
 // has no sum.
 func (a *Alone) Tidy(ctx context.Context) error {
 	for _, m := range All() {
-		fmt.Fprintf(a.out, "modules: %s: go mod tidy\n", m.Path)
+		fmt.Fprintf(a.out, "gomod: %s: go mod tidy\n", m.Path)
 		if err := a.run(ctx, m, "mod", "tidy"); err != nil {
-			return fmt.Errorf("modules: %s: go mod tidy: %w", m.Path, err)
+			return fmt.Errorf("gomod: %s: go mod tidy: %w", m.Path, err)
 		}
 		before, err := read(a.root, m)
 		if err != nil {
@@ -109,7 +109,7 @@ func (a *Alone) Tidy(ctx context.Context) error {
 		released := siblings(before)
 		for sibling := range siblings(after) {
 			if err := after.AddRequire(sibling, released[sibling]); err != nil {
-				return fmt.Errorf("modules: %s needs %s: add the requirement to its go.mod: %w", m.Path, sibling, err)
+				return fmt.Errorf("gomod: %s needs %s: add the requirement to its go.mod: %w", m.Path, sibling, err)
 			}
 		}
 		after.Cleanup()

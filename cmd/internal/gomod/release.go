@@ -1,4 +1,4 @@
-package modules
+package gomod
 
 import (
 	"context"
@@ -162,7 +162,7 @@ func checkTags(ctx context.Context, root string) error {
 // replace that version.
 func Require(root, version string) error {
 	if !semver.IsValid(version) || semver.Canonical(version) != version {
-		return fmt.Errorf("modules: the version %q is not like v1.2.3", version)
+		return fmt.Errorf("gomod: the version %q is not like v1.2.3", version)
 	}
 	work, err := readWork(root)
 	if err != nil {

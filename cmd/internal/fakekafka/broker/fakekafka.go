@@ -1,10 +1,10 @@
-// Package fakekafka runs franz-go's fake Kafka, kfake, for tests, the demo and
+// Package broker runs franz-go's fake Kafka, kfake, for tests, the demo and
 // the benchmarks. Its brokers can go away and come back at the same addresses.
 //
 // [Start] runs one in this process. The runtime's module does not require kfake,
 // which has no release yet; its tests have their fake Kafkas in a process that
 // runs [Serve].
-package fakekafka
+package broker
 
 import "github.com/twmb/franz-go/pkg/kfake"
 

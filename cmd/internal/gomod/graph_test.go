@@ -1,4 +1,4 @@
-package modules_test
+package gomod_test
 
 import (
 	"errors"
@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/outboxgen/outboxgen/internal/modules"
+	"github.com/outboxgen/outboxgen/cmd/internal/gomod"
 )
 
 // service is a module that has a generated package, as a user has it: outboxgen's
@@ -22,12 +22,12 @@ type service struct {
 
 func newService(t *testing.T) *service {
 	t.Helper()
-	root, err := modules.FindRoot(".")
+	root, err := gomod.FindRoot(".")
 	if err != nil {
 		t.Fatal(err)
 	}
-	served, err := modules.Proxy(t.Context(), root, t.TempDir())
-	if errors.Is(err, modules.ErrNoWorkTree) {
+	served, err := gomod.Proxy(t.Context(), root, t.TempDir())
+	if errors.Is(err, gomod.ErrNoWorkTree) {
 		t.Skip(err)
 	}
 	if err != nil {
@@ -52,7 +52,7 @@ func newService(t *testing.T) *service {
 			return err
 		}
 		name, err := filepath.Rel(filepath.Dir(generated), path)
-		s.write(name, strings.ReplaceAll(string(text), modules.Path+"/testdata/service", "example.com/grading"))
+		s.write(name, strings.ReplaceAll(string(text), gomod.Path+"/testdata/service", "example.com/grading"))
 		return err
 	})
 	if err != nil {
@@ -107,11 +107,11 @@ func TestModulesOfAService(t *testing.T) {
 				t.Errorf("the module graph has %s", line)
 			}
 		}
-		if path == modules.Path {
+		if path == gomod.Path {
 			t.Errorf("the module graph has the root module: %s", line)
 		}
 	}
-	if !slices.ContainsFunc(list, func(line string) bool { return strings.HasPrefix(line, modules.Path+"/runtime ") }) {
+	if !slices.ContainsFunc(list, func(line string) bool { return strings.HasPrefix(line, gomod.Path+"/runtime ") }) {
 		t.Errorf("the module graph has no runtime:\n%s", strings.Join(list, "\n"))
 	}
 }
@@ -124,7 +124,7 @@ func TestAnOlderGRPCStays(t *testing.T) {
 	s := newService(t)
 	const grpc, pinned = "google.golang.org/grpc", "v1.75.1"
 	s.run("mod", "edit", "-require="+grpc+"@"+pinned)
-	s.run("get", modules.Path+"/runtime@latest")
+	s.run("get", gomod.Path+"/runtime@latest")
 	if got, want := s.run("list", "-m", grpc), grpc+" "+pinned; got != want {
 		t.Errorf("the service has %s, want %s", got, want)
 	}
