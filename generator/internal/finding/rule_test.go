@@ -180,7 +180,7 @@ func TestEveryIDHasARule(t *testing.T) {
 					if name.Name == "id" {
 						id = i
 					}
-					positioned = positioned || name.Name == "pos"
+					positioned = positioned || name.Name == "pos" || name.Name == "message"
 					i++
 				}
 			}
