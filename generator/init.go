@@ -126,7 +126,7 @@ func Init(cfg InitConfig) (*Project, error) {
 		p.Next = append(p.Next, "keep in mind that only packages of "+within+" can import "+cfg.Out+"; where other modules consume the events, give out: a folder outside internal/")
 	}
 	p.Next = append(p.Next,
-		"go get github.com/outboxgen/outboxgen@"+cfg.Version+" for the package that the generated code imports",
+		"go get github.com/outboxgen/outboxgen/runtime@"+cfg.Version+" for the package that the generated code imports",
 		"describe your own events in schemas/, then go generate ./"+cfg.Out,
 		"go mod tidy once your code uses the package")
 	return p, nil

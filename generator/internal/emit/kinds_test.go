@@ -280,7 +280,7 @@ func typeCheck(t *testing.T, files []emit.File) {
 	for _, f := range files {
 		source := string(f.Content)
 		if f.Path == "events.go" {
-			_, helpers, found := strings.Cut(source, "return q.InsertEvents(ctx, p)\n}\n")
+			_, helpers, found := strings.Cut(source, "Many: outboxdb.InsertEvents}\n")
 			if !found {
 				t.Fatal("the package's file has another end")
 			}

@@ -19,7 +19,7 @@ import (
 
 // If the next line does not compile, this package and the outbox module that it
 // is built with do not fit. Run go generate with the outboxgen of the module's
-// version, or upgrade the module: go get github.com/outboxgen/outboxgen
+// version, or upgrade the module: go get github.com/outboxgen/outboxgen/runtime
 const _ = gen.SupportsGenerator1
 
 // Service is the service that publishes these events: their source_service, and
