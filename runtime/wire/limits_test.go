@@ -2,6 +2,7 @@ package wire_test
 
 import (
 	"encoding/json"
+	"errors"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -52,8 +53,9 @@ func TestOneOfCountsBranchesOfTooSmallAType(t *testing.T) {
 			t.Parallel()
 			err := wire.Validate(&tt, func(c *wire.Checker) { tt.check(integerOrAny{Raw: json.RawMessage(tt.raw)}, c) })
 			got := ""
-			if violations, ok := err.(*wire.ValidationError); ok {
-				got = violations.Violations[0].Message
+			var invalid *wire.ValidationError
+			if errors.As(err, &invalid) {
+				got = invalid.Violations[0].Message
 			}
 			if diff := cmp.Diff(tt.want, got); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)

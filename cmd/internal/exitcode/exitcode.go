@@ -1,6 +1,7 @@
 // Package exitcode holds the exit codes, which are the same for all commands.
 package exitcode
 
+// The exit codes; Help says when a command ends with which.
 const (
 	OK     = 0
 	Failed = 1

@@ -39,10 +39,10 @@ func report(findings []finding.Finding) finding.Report {
 func TestFormats(t *testing.T) {
 	t.Parallel()
 	all, none := report(reported()), finding.Report{Head: map[string]any{"against": "main", "errors": 1}}
-	text, carets, color := all, all, all
+	text, carets := all, all
 	text.Summary = "1 error and 2 warnings"
 	carets.Carets, carets.Sources = true, finding.Sources{"schemas/order 100%,a:b.yaml": []byte("type: string\nenum: [found]\n")}
-	color = carets
+	color := carets
 	color.Color = true
 	for name, report := range map[string]finding.Report{
 		"text": text, "carets.text": carets, "color.text": color,

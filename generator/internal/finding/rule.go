@@ -39,6 +39,7 @@ type Rule struct {
 // Area is a part of outboxgen that finds something.
 type Area int
 
+// The parts, in the order of docs/findings.md.
 const (
 	Generate Area = iota // loading, generating, and comparing with what is on disk
 	Lint                 // what is valid but risky
@@ -49,6 +50,7 @@ const (
 // Allowance says which policies call a change compatible.
 type Allowance int
 
+// From no policy to all.
 const (
 	Never     Allowance = iota // no policy
 	Leniently                  // the lenient policy
