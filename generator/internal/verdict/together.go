@@ -16,9 +16,10 @@ const together = 25
 
 // RunSchemas is Run for cases of ForSchema, several times as fast: many schemas are
 // the events of one package. Cases of a package with which anything is wrong run
-// once more, each by itself, so that every outcome is that of its case alone. Only
+// once more, each by itself, so what is wrong is told of the case that has it. Only
 // the paths of files in what is said of a document begin with the number of the
-// case in its package.
+// case in its package. A fault that only a package of one schema has, such as an
+// import that nothing uses there, stays hidden.
 func RunSchemas(ctx context.Context, dir string, cases []Case) ([]Outcome, error) {
 	if name, twice := repeated(cases); twice {
 		return nil, fmt.Errorf("two cases are called %q", name)
