@@ -3,8 +3,11 @@ package consume
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"slices"
 	"sync/atomic"
+
+	"github.com/outboxgen/outboxgen/runtime/internal/safelog"
 )
 
 // Handler handles one message. A nil error means that the message is handled: its
@@ -18,7 +21,8 @@ type Middleware func(next Handler) Handler
 type Unknown int
 
 const (
-	// Skip counts the record as handled. Use it if a topic has several event types.
+	// Skip counts the record as handled. Use it if a topic has several event types. The
+	// first record of each type is logged, and [Router.Counts] has the numbers.
 	Skip Unknown = iota
 	// Fail makes Dispatch return an [UnknownTypeError].
 	Fail
@@ -36,6 +40,10 @@ func Use(middleware ...Middleware) Option {
 	return func(r *Router) { r.middleware = append(r.middleware, middleware...) }
 }
 
+// Logger sets where a router logs the event types that it skips. Default:
+// slog.Default().
+func Logger(l *slog.Logger) Option { return func(r *Router) { r.log = l } }
+
 // Router has the handler of each event type. Register every handler before the first
 // Dispatch. After that the router does not change, and any number of goroutines can
 // call Dispatch.
@@ -44,14 +52,18 @@ type Router struct {
 	tombstones map[string]Handler // by topic
 	unknown    Unknown
 	middleware []Middleware
+	log        *slog.Logger
 
-	skippedUnknown, skippedTombstones atomic.Uint64
+	skipped           skipped
+	skippedTombstones atomic.Uint64
 }
 
 // Counts are the records that a [Router] skipped since it was created.
 type Counts struct {
 	SkippedUnknown    uint64 // their event type has no handler
 	SkippedTombstones uint64 // their topic has no handler for tombstones
+	// SkippedByType is SkippedUnknown by event type. It has the first 1,000 types.
+	SkippedByType map[string]uint64
 }
 
 // NewRouter returns a router without handlers.
@@ -60,6 +72,10 @@ func NewRouter(opts ...Option) *Router {
 	for _, opt := range opts {
 		opt(r)
 	}
+	if r.log == nil {
+		r.log = slog.Default()
+	}
+	r.log = safelog.New(r.log)
 	return r
 }
 
@@ -107,7 +123,8 @@ func (r *Router) wrap(h Handler) Handler {
 // Counts returns how many records were skipped so far. It may be called at any
 // time.
 func (r *Router) Counts() Counts {
-	return Counts{SkippedUnknown: r.skippedUnknown.Load(), SkippedTombstones: r.skippedTombstones.Load()}
+	unknown, byType := r.skipped.counts()
+	return Counts{SkippedUnknown: unknown, SkippedByType: byType, SkippedTombstones: r.skippedTombstones.Load()}
 }
 
 // EventTypes lists the event types that have a handler, sorted.
@@ -121,7 +138,8 @@ func (r *Router) EventTypes() []string {
 }
 
 // Dispatch calls the handler of the message's event type, or, for a tombstone,
-// that of its topic. Its error is a [DecodeError], an [UnknownTypeError] or a
+// that of its topic. If the type in the header event_type has no handler, or there is
+// no such header, the type in the envelope counts. Its error is a [DecodeError], an [UnknownTypeError] or a
 // [HandlerError]. A panic of a handler or a decoder does not get past it: it is
 // returned as a [PanicError] inside of one of these.
 func (r *Router) Dispatch(ctx context.Context, m Message) error {
@@ -133,19 +151,36 @@ func (r *Router) Dispatch(ctx context.Context, m Message) error {
 		}
 		return call(ctx, h, m, m.Record().EventType)
 	}
-	eventType, err := m.EventType()
-	if err != nil {
+	eventType, h, err := r.find(m)
+	switch {
+	case err != nil:
 		return &DecodeError{Record: m.Record(), Err: err}
+	case h != nil:
+		return call(ctx, h, m, eventType)
+	case r.unknown == Skip:
+		r.skip(ctx, m, eventType)
+		return nil
 	}
-	h, ok := r.handlers[eventType]
-	if !ok {
-		if r.unknown == Skip {
-			r.skippedUnknown.Add(1)
-			return nil
+	return &UnknownTypeError{Record: named(m, eventType)}
+}
+
+// find returns the handler of a message, nil if there is none, and the event type that
+// chose it. Some relays write another name into the header than the writer of the event
+// into the envelope.
+func (r *Router) find(m Message) (eventType string, h Handler, err error) {
+	eventType, err = m.EventType()
+	if err != nil {
+		return "", nil, err
+	}
+	if h = r.handlers[eventType]; h != nil {
+		return eventType, h, nil
+	}
+	if id, err := m.identity(); err == nil {
+		if h = r.handlers[id.eventType]; h != nil {
+			return id.eventType, h, nil
 		}
-		return &UnknownTypeError{Record: named(m, eventType)}
 	}
-	return call(ctx, h, m, eventType)
+	return eventType, nil, nil
 }
 
 func call(ctx context.Context, h Handler, m Message, eventType string) error {
