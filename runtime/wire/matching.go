@@ -1,7 +1,9 @@
 package wire
 
 import (
+	"encoding/json"
 	"fmt"
+	"reflect"
 	"slices"
 
 	"github.com/outboxgen/outboxgen/runtime/rule"
@@ -61,10 +63,22 @@ func PutMatching[M ~map[string]T, T any](e *Encoder, members M, write func(*Enco
 		}
 		var again Encoder
 		write(&again, members[name])
-		if again.err != nil || !rule.JSON(old).Equal(rule.JSON(again.buf)) {
+		if again.err != nil || !sameMember(old, again.buf) {
 			e.fail(fmt.Sprintf("the member %q matches two patterns and has two values", name))
 		}
 	}
+}
+
+// sameMember reports whether two maps have the same value for a member. One of them
+// may hold a float64 and so fewer digits of a number than the other: values are also
+// the same if all their numbers are the same float64.
+func sameMember(a, b []byte) bool {
+	if rule.JSON(a).Equal(rule.JSON(b)) {
+		return true
+	}
+	var rounded [2]any
+	return json.Unmarshal(a, &rounded[0]) == nil && json.Unmarshal(b, &rounded[1]) == nil &&
+		reflect.DeepEqual(rounded[0], rounded[1])
 }
 
 // Name checks that a map's key is a name that its pattern, which the schema has

@@ -39,3 +39,25 @@ func TestPutMatchingTakesOneValueForAMember(t *testing.T) {
 		t.Errorf("want the two values to be an error, got %v", err)
 	}
 }
+
+// A float64 has fewer digits than the text that the other map keeps. What was decoded
+// from one number still encodes.
+func TestPutMatchingTakesTheDigitsOfAFloat(t *testing.T) {
+	t.Parallel()
+	encode := func(raw string, number float64) (string, error) {
+		out, err := wire.Marshal(number, "Pair", func(e *wire.Encoder, number float64) {
+			e.Begin()
+			wire.PutMatching(e, map[string]json.RawMessage{"n": json.RawMessage(raw)}, (*wire.Encoder).Raw)
+			wire.PutMatching(e, map[string]float64{"n": number}, (*wire.Encoder).Float)
+			e.End()
+		})
+		return string(out), err
+	}
+	const exact = `9007199254740993` // 2^53+1
+	if got, err := encode(exact, 9007199254740992); err != nil || got != `{"n":`+exact+`}` {
+		t.Errorf("want the exact digits, got %s %v", got, err)
+	}
+	if got, err := encode(exact, 9007199254740994); err == nil {
+		t.Errorf("want two values to be an error, got %s", got)
+	}
+}
