@@ -1,12 +1,12 @@
-// Package finding holds what outboxgen has to say about a schema, the config, or
-// a change of them: a Finding is one problem at one place, and a Rule is what
-// there is to say about its kind. Every package of the generator reports findings
-// of this type, every rule stands in this package, and a Report prints them, so
-// that all commands say the same in the same form.
+// Package finding defines what outboxgen reports about a schema, the project file,
+// or a change of them. A Finding is one problem at one place, and a Rule describes
+// its kind. Every package of the generator reports findings of this type, this
+// package holds all rules, and a Report prints the findings in the same form for
+// all commands.
 //
-// To add a finding, add its rule to the group in the file rules_*.go where it
-// belongs, and report it with the id of the rule; the tests of this package then
-// ask for its example.
+// To add a finding, add its rule to the right group in a file rules_*.go, and
+// report the finding with the id of the rule. The tests of this package then
+// require an example.
 package finding
 
 import (
@@ -42,13 +42,13 @@ type Severity int
 const (
 	// Error stops the run: nothing is written, exit code 1.
 	Error Severity = iota
-	// Warning tells what a schema says and Go cannot; the run goes on.
+	// Warning is a problem that does not stop the run.
 	Warning
-	// Note tells what is in order and worth knowing.
+	// Note needs no action.
 	Note
 )
 
-// String is the severity as a report names it.
+// String is the name of the severity in a report.
 func (s Severity) String() string {
 	return [...]string{"error", "warning", "note"}[s]
 }
@@ -57,24 +57,22 @@ func (s Severity) String() string {
 type Finding struct {
 	Pos      Pos
 	Severity Severity
-	// ID is that of a Rule.
+	// ID is the id of a Rule.
 	ID string
 	// Message says what is wrong and why, in one line, without a full stop.
 	Message string
-	// Hint says what to write instead; may be empty.
+	// Hint says how to fix it; may be empty.
 	Hint string
 
-	// Pointer is the JSON Pointer of the place; HasPointer tells the root, whose
-	// pointer is empty, from a finding without one.
+	// Pointer is the JSON Pointer of the place. The pointer of the root is empty;
+	// HasPointer is false for a finding without a pointer.
 	Pointer    string
 	HasPointer bool
-	// Old is the place in the earlier version that a finding compares with; zero
-	// if there is none.
+	// Old is the place in the earlier version of the schema; zero if there is none.
 	Old Place
-	// Event is the type of the event that a finding of Contract or Compat is
-	// about; "" for none.
+	// Event is the type of the event, for Contract and Compat; else "".
 	Event string
-	// Change is how a change of a schema was judged; zero for other findings.
+	// Change is the verdict about a change of a schema; zero for other findings.
 	Change Change
 }
 
@@ -84,19 +82,19 @@ type Place struct {
 	Pointer string
 }
 
-// Change is how a change of a schema was judged.
+// Change is the verdict about a change of a schema.
 type Change struct {
-	// Direction says who reads whose data: backward or forward. The words of the
-	// id are those of a change from the schema of the data to the schema of its
-	// reader: if forward, from new to old.
+	// Direction is backward or forward. The rule describes the change from the
+	// writer's schema to the reader's: backward from old to new, forward from new
+	// to old.
 	Direction string
 	// Compatible reports whether the policy allows the change.
 	Compatible bool
-	// Level and Policy are those of the event; "" without a project.
+	// Level and Policy are those of the event; "" without a project file.
 	Level, Policy string
 }
 
-// String is the finding in one line: file:line:col: message, without its id.
+// String is the finding in one line: file:line:col: message [id].
 func (f Finding) String() string {
 	text := f.Message
 	if f.Severity != Error {
@@ -105,14 +103,14 @@ func (f Finding) String() string {
 	if f.Hint != "" {
 		text += "; " + f.Hint
 	}
-	return f.Pos.String() + ": " + text
+	return f.Pos.String() + ": " + text + f.tag()
 }
 
-// Line is the finding in one line as a report prints it: String with the id
-// behind it, and nothing that a terminal would act on.
-func (f Finding) Line() string { return Printable(f.withOld().String() + f.tag()) }
+// Line is String as a report prints it: with the earlier place, and without
+// control characters.
+func (f Finding) Line() string { return Printable(f.withOld().String()) }
 
-// tag is the id as it stands behind a message.
+// tag is the id as it follows a message.
 func (f Finding) tag() string { return " [" + f.ID + "]" }
 
 // withOld is f with the earlier place in its message.
@@ -147,7 +145,8 @@ func (l *List) HasErrors() bool {
 	return slices.ContainsFunc(l.findings, func(f Finding) bool { return f.Severity == Error })
 }
 
-// Sorted is all findings by file, line, column and message, each once.
+// Sorted returns all findings without duplicates, ordered by file, line, column,
+// severity and message.
 func (l *List) Sorted() []Finding {
 	out := slices.Clone(l.findings)
 	slices.SortFunc(out, func(a, b Finding) int {

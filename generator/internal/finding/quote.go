@@ -5,12 +5,11 @@ import (
 	"unicode/utf8"
 )
 
-// maxQuote is how many characters of a name from a file a message repeats.
+// maxQuote is the maximum length of quoted text in a message.
 const maxQuote = 80
 
-// Quote puts s into double quotes for a message: control characters and
-// anything else that a terminal would act on are escaped, and what is longer
-// than a message can bear is cut with an ellipsis.
+// Quote puts s into double quotes for a message. It escapes control characters
+// and cuts long text with an ellipsis.
 func Quote(s string) string {
 	if utf8.RuneCountInString(s) > maxQuote {
 		s = string([]rune(s[:min(len(s), maxQuote*utf8.UTFMax)])[:maxQuote-1]) + "…"

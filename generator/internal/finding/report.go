@@ -8,34 +8,33 @@ import (
 	"strings"
 )
 
-// Report is what a command found, ready to be written.
+// Report holds the findings of a command and prints them.
 type Report struct {
 	Findings []Finding
 	// Summary is the last line of the text; "" for none.
 	Summary string
-	// Head is what the formats for programs say beside the findings.
+	// Head holds further members for the formats json and sarif.
 	Head map[string]any
 
-	// Sources holds the lines above the carets of the text.
+	// Sources holds the source lines for Carets.
 	Sources Sources
 	// Carets adds to the text the source line of each place, and Color uses ANSI
 	// colors; Color only with Carets.
 	Carets, Color bool
 
-	// Prefix is the path from the top of the repository to the project. It stands
-	// before the names of files in the formats sarif and github.
+	// Prefix is the path from the root of the repository to the project. The formats
+	// sarif and github put it before file names.
 	Prefix string
 	// Version is that of outboxgen, for sarif.
 	Version string
 }
 
-// Formats is the formats that Write knows: text for people, json and sarif
-// (2.1.0) for programs, github for annotations of a pull request by GitHub
-// Actions.
+// Formats returns the formats of Write: text for people, json and sarif (2.1.0)
+// for programs, and github for annotations by GitHub Actions.
 func Formats() []string { return []string{"text", "json", "sarif", "github"} }
 
-// Write writes the report in one of Formats. The error is the writer's, or
-// says that there is no such format.
+// Write writes the report in one of Formats. It fails if the writer fails or the
+// format is unknown.
 func (r Report) Write(w io.Writer, format string) error {
 	var b bytes.Buffer
 	switch format {
@@ -48,7 +47,7 @@ func (r Report) Write(w io.Writer, format string) error {
 	case "github":
 		r.github(&b)
 	default:
-		return fmt.Errorf("there is no format %q; the formats are %s", format, strings.Join(Formats(), ", "))
+		return fmt.Errorf("unknown format %q; the formats are %s", format, strings.Join(Formats(), ", "))
 	}
 	if _, err := w.Write(b.Bytes()); err != nil {
 		return fmt.Errorf("write the findings: %w", err)
@@ -84,7 +83,7 @@ type jsonPlace struct {
 	Pointer *string `json:"pointer,omitempty"`
 }
 
-// MarshalJSON is f as an object whose members are stable across releases.
+// MarshalJSON encodes f as an object whose members are stable across releases.
 func (f Finding) MarshalJSON() ([]byte, error) {
 	out := f.details()
 	out["id"], out["severity"], out["message"] = f.ID, f.Severity.String(), f.Message
@@ -95,7 +94,7 @@ func (f Finding) MarshalJSON() ([]byte, error) {
 	return json.Marshal(out)
 }
 
-// details is what some findings have and others have not.
+// details returns the members that only some findings have.
 func (f Finding) details() map[string]any {
 	all := map[string]any{}
 	if f.Old.Pos.File != "" {

@@ -77,7 +77,7 @@ func TestFormats(t *testing.T) {
 func TestUnknownFormat(t *testing.T) {
 	t.Parallel()
 	err := finding.Report{}.Write(io.Discard, "xml")
-	if want := `there is no format "xml"; the formats are text, json, sarif, github`; err == nil || err.Error() != want {
+	if want := `unknown format "xml"; the formats are text, json, sarif, github`; err == nil || err.Error() != want {
 		t.Errorf("error %v, want %s", err, want)
 	}
 }

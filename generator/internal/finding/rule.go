@@ -6,48 +6,48 @@ import (
 	"strings"
 )
 
-// Rule is what there is to say about one kind of finding.
+// Rule describes one kind of finding.
 type Rule struct {
 	// ID names the rule, in lower-case words joined by hyphens. It is stable across
 	// releases.
 	ID string
-	// Severity is that of most of its findings. The level of a lint rule can be set
-	// in the config, and what is an error in the schema of an event may be a warning
-	// in a file that describes none.
+	// Severity is the usual severity of its findings. The project file can set the
+	// level of a lint rule, and an error in the schema of an event may be a warning
+	// in a file without an event.
 	Severity Severity
-	// What is found, in a few words.
+	// What the rule finds, in a few words.
 	What string
-	// Why says why that matters, or what becomes of the schema.
+	// Why it matters, or what outboxgen does with the schema.
 	Why string
-	// Before and After are an example: what is wrong and how it is right, or, for
-	// Contract and Compat, the two versions. Both are empty if no example shows it.
-	// An example of Generate is a property of an event if it begins with "x:", else
-	// whole files, each after its name as in "-- a.yaml --" if there are several.
+	// Before and After are an example: the wrong form and the right one, or, for
+	// Contract and Compat, the two versions. Both are empty if there is no example.
+	// An example of Generate that begins with "x:" is a property of an event.
+	// Otherwise it is a whole file, or several files in txtar form ("-- a.yaml --").
 	Before, After string
-	// Fix says what to write or do; empty if nothing has to be done.
+	// Fix says what to do; empty if there is nothing to do.
 	Fix string
 
-	// Area says who finds it.
+	// Area is the part of outboxgen that reports the finding.
 	Area Area
-	// Allowed says which policies call the change compatible; of Compat.
+	// Allowed says which policies allow the change. Only for Compat.
 	Allowed Allowance
-	// Message is the format of a message; READER and WRITER in it stand for the
-	// two schemas. Of Compat.
+	// Message is the format of the message. READER and WRITER in it stand for the
+	// two schemas. Only for Compat.
 	Message string
 }
 
-// Area is a part of outboxgen that finds something.
+// Area is a part of outboxgen that reports findings.
 type Area int
 
 // The parts, in the order of docs/findings.md.
 const (
-	Generate Area = iota // loading, generating, and comparing with what is on disk
-	Lint                 // what is valid but risky
-	Contract             // what became of an event since an earlier version
-	Compat               // what changed in a schema since an earlier version
+	Generate Area = iota // loading schemas and generating files
+	Lint                 // valid but risky schemas
+	Contract             // how an event changed since an earlier version
+	Compat               // how a schema changed since an earlier version
 )
 
-// Allowance says which policies call a change compatible.
+// Allowance says which policies allow a change.
 type Allowance int
 
 // From no policy to all.
@@ -57,8 +57,8 @@ const (
 	Always                     // both policies
 )
 
-// Uncompared is the id of the change that no rule of compatibility judges: it
-// counts as compatible and may still break a reader.
+// Uncompared is the id of a change that no compatibility rule covers. It counts as
+// compatible but may still break a reader.
 const Uncompared = "uncompared-keyword-changed"
 
 // Group is a heading in the list of rules, with the rules under it.
@@ -68,7 +68,7 @@ type Group struct {
 	Rules []Rule
 }
 
-// Groups is every rule, in the order of the documentation.
+// Groups returns all rules, in the order of the documentation.
 func Groups() []Group {
 	all := []Group{
 		{Generate, "Files", fileRules()},
@@ -86,9 +86,9 @@ func Groups() []Group {
 		{Lint, "Times", lintTimeRules()},
 		{Lint, "Keys", lintKeyRules()},
 		{Lint, "Growth", lintGrowthRules()},
-		{Lint, "Silences", lintSilenceRules()},
+		{Lint, "Silenced rules", lintSilenceRules()},
 		{Contract, "Events", contractEventRules()},
-		{Contract, "On the wire", contractWireRules()},
+		{Contract, "Records", contractWireRules()},
 		{Contract, "Earlier versions", contractBeforeRules()},
 		{Contract, "Generated files", contractOutputRules()},
 		{Compat, "Types", compatTypeRules()},
@@ -121,25 +121,25 @@ var rules = func() map[string]Rule {
 	return all
 }()
 
-// Canonical is the spelling of an id in this release. Earlier versions had
-// ENUM_CLOSED for what is enum-closed now, and files may still say that.
+// Canonical returns the current spelling of an id. Earlier releases wrote
+// ENUM_CLOSED instead of enum-closed, and files may still use the old spelling.
 func Canonical(id string) string { return strings.ReplaceAll(strings.ToLower(id), "_", "-") }
 
-// Lookup finds a rule by its id in any spelling that Canonical takes.
+// Lookup finds a rule by its id, in any spelling that Canonical accepts.
 func Lookup(id string) (Rule, bool) {
 	r, ok := rules[Canonical(id)]
 	return r, ok
 }
 
-// IDs is the id of every rule of some areas, or of all areas if none is given,
-// sorted.
+// IDs returns the sorted ids of the rules of some areas, or of all areas if none is
+// given.
 func IDs(areas ...Area) []string {
 	ids := slices.Sorted(maps.Keys(rules))
 	return slices.DeleteFunc(ids, func(id string) bool { return len(areas) > 0 && !slices.Contains(areas, rules[id].Area) })
 }
 
-// Verdict says how the findings of the rule count: a severity, or whether a
-// change of a schema is compatible.
+// Verdict is the severity of the rule's findings or, for Compat, whether the change
+// is compatible.
 func (r Rule) Verdict() string {
 	switch {
 	case r.Area != Compat:
@@ -147,12 +147,12 @@ func (r Rule) Verdict() string {
 	case r.Allowed == Always:
 		return "compatible"
 	case r.Allowed == Leniently:
-		return "incompatible under the strict policy, compatible under the lenient one"
+		return "incompatible; compatible under the lenient policy"
 	}
 	return "incompatible"
 }
 
-// Text is all that there is to say, for a person to read.
+// Text describes the rule for a terminal.
 func (r Rule) Text() string {
 	return r.ID + ": " + r.Verdict() + "\n\n" + strings.ToUpper(r.What[:1]) + r.What[1:] + ".\n\n" + r.explain(indented) + "\n"
 }
@@ -166,22 +166,22 @@ func (r Rule) markdown() string {
 	return r.explain(func(example string) string { return "```" + language + "\n" + example + "\n```" })
 }
 
-// explain is the reason, the example and the fix; code sets an example apart.
+// explain returns the reason, the example and the fix. code formats an example.
 func (r Rule) explain(code func(example string) string) string {
 	parts := []string{r.Why}
 	if r.Before != "" {
-		from, to := "For example, from", "to"
+		from, to := "Example, from", "to"
 		switch r.Area {
 		case Generate, Lint:
-			from, to = "For example", "is better written"
+			from, to = "Example", "Better"
 		case Compat:
-			from = "For example, at level BACKWARD, from"
+			from = "Example at level BACKWARD, from"
 		case Contract:
 		}
-		parts = append(parts, from, code(strings.TrimRight(r.Before, "\n")), to, code(strings.TrimRight(r.After, "\n")))
+		parts = append(parts, from+":", code(strings.TrimRight(r.Before, "\n")), to+":", code(strings.TrimRight(r.After, "\n")))
 	}
 	if r.Fix != "" {
-		parts = append(parts, "Instead: "+r.Fix+".")
+		parts = append(parts, "Fix: "+r.Fix+".")
 	}
 	return strings.Join(parts, "\n\n")
 }

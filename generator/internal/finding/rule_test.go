@@ -25,8 +25,8 @@ import (
 
 var update = flag.Bool("update", false, "write what the examples give as what is wanted")
 
-// elsewhere says which file of tests holds the exact text of a finding that no
-// schema alone gives, or none of a size to show, and a part of that text.
+// elsewhere names, for a finding without an example, the test file with its exact
+// text, and a part of that text.
 var elsewhere = map[string][2]string{
 	"bad-import-path":            {"testdata/script/queries_mode.txtar", "sqlc.package \"db\" is no import path"},
 	"columns-of-query":           {"generator/internal/sqlc/broken_test.go", "outboxgen cannot tell the columns that this query gives"},
@@ -56,13 +56,13 @@ var elsewhere = map[string][2]string{
 	"unreadable":                 {"generator/internal/schema/bounds_test.go", "cannot be read: it has more than 8388608 bytes"},
 }
 
-// uncased are the findings that nobody has seen yet: they stand where a program
-// or a file system may fail in a way that is not known how to bring about, and
-// where what was checked before leaves nothing to find.
+// uncased are the findings that no test can cause: a program or a file system
+// would have to fail in an unknown way, or an earlier check already reports the
+// problem.
 var uncased = []string{"insert-does-not-compile", "pointer-not-found", "pointer-type", "unreadable-output"}
 
-// Each example of a rule gives the finding that it is an example of, and
-// is without it once fixed. testdata/examples.txt holds the exact text.
+// The example of each rule reports its finding, and the fixed example does not.
+// testdata/examples.txt holds the exact text.
 func TestExamples(t *testing.T) {
 	t.Parallel()
 	var got strings.Builder
@@ -88,7 +88,7 @@ func TestExamples(t *testing.T) {
 			t.Errorf("%s: the example gives %v", id, findings(t, e.Before))
 		}
 		for _, f := range found {
-			got.WriteString(id + ": " + f.String() + "\n")
+			got.WriteString(f.String() + "\n")
 		}
 		for _, f := range findings(t, e.After) {
 			if f.ID == id || f.Severity == finding.Error {
@@ -111,7 +111,7 @@ func TestExamples(t *testing.T) {
 	}
 }
 
-// findings is what a run has to say about an example.
+// findings returns the findings of an example.
 func findings(t *testing.T, example string) []finding.Finding {
 	t.Helper()
 	switch {
@@ -250,8 +250,7 @@ func TestEveryIDHasARule(t *testing.T) {
 	}
 }
 
-// Every rule is whole, once there, and found under its own spelling and that of
-// earlier versions.
+// Every rule is complete and unique, and Lookup finds it in both spellings.
 func TestRules(t *testing.T) {
 	t.Parallel()
 	id := regexp.MustCompile(`^[a-z]+(-[a-z0-9]+)*$`)
@@ -280,19 +279,19 @@ func TestRules(t *testing.T) {
 	}
 }
 
-// What is said about a rule, for people.
+// The text of a rule for a terminal.
 func TestText(t *testing.T) {
 	t.Parallel()
 	for id, want := range map[string]string{
-		"ENUM_VALUE_REMOVED": "enum-value-removed: incompatible\n\nAn enum that lost a value.\n\n" +
-			"Data with the value exists: readers with the new schema refuse it.\n\n" +
-			"For example, at level BACKWARD, from\n\n  {\"enum\": [\"a\", \"b\"]}\n\nto\n\n  {\"enum\": [\"a\"]}\n\n" +
-			"Instead: keep the value, say in the description that it is no longer written, and stop writing it; or release it as a new event version.\n",
+		"ENUM_VALUE_REMOVED": "enum-value-removed: incompatible\n\nA removed enum value.\n\n" +
+			"Readers with the new schema reject old data with this value.\n\n" +
+			"Example at level BACKWARD, from:\n\n  {\"enum\": [\"a\", \"b\"]}\n\nto:\n\n  {\"enum\": [\"a\"]}\n\n" +
+			"Fix: keep the value, stop writing it, and say so in the description; or release the change as a new event version.\n",
 		"yaml-documents": "yaml-documents: error\n\nA second YAML document in one file.\n\n" +
-			"A reference names a file and a place in it; with several documents it would not be known which is meant.\n\n" +
-			"For example\n\n  title: A\n  ---\n  title: B\n\nis better written\n\n  title: A\n\nInstead: give each schema a file of its own.\n",
-		"enum-removed": "enum-removed: compatible\n\nAn enum that is gone.\n\nEvery listed value is still valid: nobody breaks.\n\n" +
-			"For example, at level BACKWARD, from\n\n  {\"type\": \"string\", \"enum\": [\"a\"]}\n\nto\n\n  {\"type\": \"string\"}\n",
+			"A reference names a file and a place in it. With two documents in the file, that place is ambiguous.\n\n" +
+			"Example:\n\n  title: A\n  ---\n  title: B\n\nBetter:\n\n  title: A\n\nFix: put each schema into its own file.\n",
+		"enum-removed": "enum-removed: compatible\n\nA removed enum.\n\nEvery value of the enum stays valid.\n\n" +
+			"Example at level BACKWARD, from:\n\n  {\"type\": \"string\", \"enum\": [\"a\"]}\n\nto:\n\n  {\"type\": \"string\"}\n",
 	} {
 		r, ok := finding.Lookup(id)
 		if diff := cmp.Diff(want, r.Text()); diff != "" || !ok {
@@ -305,18 +304,19 @@ func TestText(t *testing.T) {
 func TestDocumentation(t *testing.T) {
 	t.Parallel()
 	var b strings.Builder
-	b.WriteString("# Findings\n\nWhat `outboxgen` reports, by id. Each message names its place, `file:line:col`, and ends in its id. " +
-		"`outboxgen explain ID` says the same as this page, with an example.\n\n" +
-		"An error stops the run and nothing is written; after a warning the run goes on; a note needs no action. " +
-		"Earlier versions spelled some ids in capitals (`ENUM_CLOSED`); files that name them so still work.\n")
+	b.WriteString("# Findings\n\nThis page lists everything that `outboxgen` can report. Each message starts with its place, `file:line:col`, and ends with its id in brackets. " +
+		"`outboxgen explain ID` prints the rule with an example.\n\n" +
+		"After an error nothing is written. After a warning the run continues. A note needs no action. " +
+		"Earlier releases wrote some ids in capitals (`ENUM_CLOSED`); files may still use that spelling.\n")
 	areas := map[finding.Area]string{
 		finding.Generate: "Schemas, the project file and migrations\n\nReported by every command that reads them.",
-		finding.Lint: "Lint\n\nWhat is valid but risky, reported by `outboxgen check`. `lint.rules` in the project file sets the level of a rule, " +
-			"and `silence` in `x-outbox` keeps one quiet.",
-		finding.Contract: "Changes of events\n\nReported by `outboxgen check`, which compares the events with what they were. " +
-			"A change that is meant is accepted under `compat.accept` in the project file.",
-		finding.Compat: "Changes of schemas\n\nReported by `outboxgen check` and `outboxgen compat`. The names are those of a change from the schema of the data to " +
-			"that of its reader: at level FORWARD, from new to old. At the default level, BACKWARD, a compatible change is a note, listed with `--all` only.",
+		finding.Lint: "Lint\n\nValid but risky schemas, reported by `outboxgen check`. `lint.rules` in the project file sets the level of a rule, " +
+			"and `silence` in `x-outbox` suppresses a rule in one schema.",
+		finding.Contract: "Changes of events\n\nReported by `outboxgen check`, which compares the events with an earlier version. " +
+			"To accept an intended change, list it under `compat.accept` in the project file.",
+		finding.Compat: "Changes of schemas\n\nReported by `outboxgen check` and `outboxgen compat`. A rule describes the change from the writer's " +
+			"schema to the reader's. At the default level, BACKWARD, the old schema writes and the new one reads, as in the texts below. At level FORWARD " +
+			"it is the other way round. A compatible change is a note, which only `--all` lists.",
 	}
 	cell := strings.NewReplacer("|", "\\|", "\n", " ")
 	area := finding.Area(-1)
@@ -325,7 +325,7 @@ func TestDocumentation(t *testing.T) {
 			area = g.Area
 			b.WriteString("\n## " + areas[area] + "\n")
 		}
-		b.WriteString("\n### " + g.Title + "\n\n| id | | finds | why | instead |\n| --- | --- | --- | --- | --- |\n")
+		b.WriteString("\n### " + g.Title + "\n\n| id | | finds | why | fix |\n| --- | --- | --- | --- | --- |\n")
 		for _, r := range g.Rules {
 			b.WriteString("| `" + r.ID + "` | " + r.Verdict() + " | " + cell.Replace(r.What) + " | " + cell.Replace(r.Why) + " | " + cell.Replace(r.Fix) + " |\n")
 		}

@@ -3,8 +3,8 @@ package finding
 import "fmt"
 
 func compatItemRules() []Rule {
-	rules := remainderRules("additional-items", "items", "items behind the first ones", Never, `{"type": "array", "prefixItems": [{"type": "string"}]`)
-	rules = append(rules, remainderRules("unevaluated-items", "unevaluatedItems", "items that no part of the schema looks at", Never, `{"type": "array"`)...)
+	rules := remainderRules("additional-items", "items", "items after the first positions", Never, `{"type": "array", "prefixItems": [{"type": "string"}]`)
+	rules = append(rules, remainderRules("unevaluated-items", "unevaluatedItems", "unevaluated items", Never, `{"type": "array"`)...)
 	tuple := func(first, rest string) string {
 		if rest == "" {
 			return fmt.Sprintf(`{"type": "array", "prefixItems": [%s]}`, first)
@@ -12,100 +12,99 @@ func compatItemRules() []Rule {
 		return fmt.Sprintf(`{"type": "array", "prefixItems": [%s], "items": %s}`, first, rest)
 	}
 	const (
-		text    = `{"type": "string"}`
-		number  = `{"type": "number"}`
-		texts   = text + ", " + text
-		keep    = "keep the schema of the item; or " + newVersion
-		refused = "readers with the new schema refuse it."
+		text   = `{"type": "string"}`
+		number = `{"type": "number"}`
+		texts  = text + ", " + text
+		keep   = "keep the schema of the item; or " + newVersion
 	)
 	return append(rules, []Rule{
 		{
-			ID: "items-added", What: "a schema for all items that was not there",
+			ID: "items-added", What: "a new schema for all items",
 			Message: "READER has a schema for all items (items), which WRITER does not have",
-			Why:     "Old data may hold anything in the array: readers with the new schema refuse items that do not fit.",
+			Why:     "Old data may have any items. Readers with the new schema reject items that are not valid.",
 			Before:  `{"type": "array"}`, After: `{"type": "array", "items": {"type": "string"}}`,
-			Fix: "check the items where the event is made; or " + newVersion,
+			Fix: "check the items where the event is created; or " + newVersion,
 		},
 		{
-			ID: "items-removed", What: "a schema for all items that is gone",
-			Allowed: Always, Message: "READER has no schema for all items, as WRITER has",
-			Why:    "Whatever the items were, they are allowed: nobody breaks.",
+			ID: "items-removed", What: "a removed schema for all items",
+			Allowed: Always, Message: "READER has no schema for all items; WRITER has one",
+			Why:    "All old items stay valid.",
 			Before: `{"type": "array", "items": {"type": "string"}}`, After: `{"type": "array"}`,
 		},
 		{
-			ID: "unique-items-added", What: "uniqueItems that was not there",
-			Message: "READER asks for unique items, which WRITER does not",
-			Why:     "Old data may hold an item twice: " + refused,
+			ID: "unique-items-added", What: "a new uniqueItems",
+			Message: "READER requires unique items; WRITER does not",
+			Why:     "Old data may have the same item twice. Readers with the new schema reject it.",
 			Before:  `{"type": "array"}`, After: `{"type": "array", "uniqueItems": true}`,
-			Fix: "remove duplicates where the event is made; or " + newVersion,
+			Fix: "remove duplicates where the event is created; or " + newVersion,
 		},
 		{
-			ID: "unique-items-removed", What: "uniqueItems that is gone",
-			Allowed: Always, Message: "READER does not ask for unique items, as WRITER does",
-			Why:    "Unique items are still valid: nobody breaks.",
+			ID: "unique-items-removed", What: "a removed uniqueItems",
+			Allowed: Always, Message: "READER does not require unique items; WRITER does",
+			Why:    "Unique items stay valid.",
 			Before: `{"type": "array", "uniqueItems": true}`, After: `{"type": "array"}`,
 		},
 		{
-			ID: "item-added-to-open-model", What: "a new schema of one position, of an array that allowed any further items",
-			Message: "READER has a schema for item %d, where WRITER allows anything",
-			Why:     "Old data may hold anything in that place: " + refused,
+			ID: "item-added-to-open-model", What: "a new item position in an array that allows any further items",
+			Message: "READER has a schema for item %d, where WRITER allows any value",
+			Why:     "Old data may have any item at this position. Readers with the new schema reject it.",
 			Before:  tuple(text, ""), After: tuple(texts, ""),
-			Fix: "give the item no schema ({}); or " + newVersion,
+			Fix: "give the item an empty schema ({}); or " + newVersion,
 		},
 		{
-			ID: "empty-item-added-to-open-model", What: "a new, empty schema of one position, of an array that allowed any further items",
+			ID: "empty-item-added-to-open-model", What: "a new item position with an empty schema in an array that allows any further items",
 			Allowed: Always, Message: "READER has a schema for item %d that restricts nothing",
-			Why:    "An empty schema takes whatever old data holds in that place: nobody breaks.",
+			Why:    "An empty schema allows every item that old data may have at this position.",
 			Before: tuple(text, ""), After: tuple(text+", {}", ""),
 		},
 		{
-			ID: "item-added-to-closed-model", What: "a new schema of one position, of an array that allowed no further items",
-			Allowed: Always, Message: "READER has a schema for item %d, which WRITER does not allow",
-			Why:    "No old data has an item in that place: nobody breaks.",
+			ID: "item-added-to-closed-model", What: "a new item position in an array that forbids further items",
+			Allowed: Always, Message: "READER has a schema for item %d, which WRITER forbids",
+			Why:    "No old data has an item at this position.",
 			Before: tuple(text, "false"), After: tuple(texts, "false"),
 		},
 		{
-			ID: "covered-item-added-to-partially-open-model", What: "a new schema of one position that takes what further items could be",
-			Allowed: Always, Message: "READER has a schema for item %d, and takes there what WRITER allows",
-			Why:    "What the old schema allows in that place is valid: nobody breaks.",
+			ID: "covered-item-added-to-partially-open-model", What: "a new item position that allows all values that further items could have",
+			Allowed: Always, Message: "READER has a schema for item %d and allows every value that WRITER allows there",
+			Why:    "All items that the old schema allows at this position stay valid.",
 			Before: tuple(text, text), After: tuple(texts, text),
 		},
 		{
-			ID: "uncovered-item-added-to-partially-open-model", What: "a new schema of one position that does not take all that further items could be",
-			Message: "READER has a schema for item %d, and does not take all that WRITER allows there",
-			Why:     "Old data may hold, in that place, what the old schema allows there: " + refused,
+			ID: "uncovered-item-added-to-partially-open-model", What: "a new item position that forbids some values that further items could have",
+			Message: "READER has a schema for item %d and does not allow every value that WRITER allows there",
+			Why:     "Old data may have such an item at this position. Readers with the new schema reject it.",
 			Before:  tuple(text, text), After: tuple(text+", "+number, text),
-			Fix: "give the item the schema that it had among the rest; or " + newVersion,
+			Fix: "give the item the schema of the further items; or " + newVersion,
 		},
 		{
-			ID: "item-removed-from-open-model", What: "a schema of one position that is gone, of an array that allows any further items",
-			Allowed: Always, Message: "READER has no schema for item %d, and takes anything there",
-			Why:    "The new schema allows anything in that place: nobody breaks.",
+			ID: "item-removed-from-open-model", What: "a removed item position in an array that allows any further items",
+			Allowed: Always, Message: "READER has no schema for item %d and allows any value there",
+			Why:    "The new schema allows any item at this position.",
 			Before: tuple(texts, ""), After: tuple(text, ""),
 		},
 		{
-			ID: "item-removed-from-closed-model", What: "a schema of one position that is gone, of an array that allows no further items",
-			Message: "READER does not allow item %d, which data of WRITER may have",
-			Why:     "Old data has an item in that place, and the new schema allows none: " + refused,
+			ID: "item-removed-from-closed-model", What: "a removed item position in an array that forbids further items",
+			Message: "READER forbids item %d, which data of WRITER may have",
+			Why:     "Old data has an item at this position. Readers with the new schema reject it.",
 			Before:  tuple(texts, "false"), After: tuple(text, "false"),
 			Fix: keep,
 		},
 		{
-			ID: "false-item-removed-from-closed-model", What: "a forbidden position that is gone, of an array that allows no further items",
+			ID: "false-item-removed-from-closed-model", What: "a removed forbidden item position in an array that forbids further items",
 			Allowed: Always, Message: "READER has no schema for item %d, which WRITER forbids",
-			Why:    "No data could have an item in that place: nobody breaks.",
+			Why:    "No old data has an item at this position.",
 			Before: tuple(text+", false", "false"), After: tuple(text, "false"),
 		},
 		{
-			ID: "covered-item-removed-from-partially-open-model", What: "a schema of one position that is gone, and further items may be what it was",
-			Allowed: Always, Message: "READER has no schema for item %d, and takes what WRITER has there",
-			Why:    "What the new schema allows there includes what the item held: nobody breaks.",
+			ID: "covered-item-removed-from-partially-open-model", What: "a removed item position whose values further items may have",
+			Allowed: Always, Message: "READER has no schema for item %d and allows every value that WRITER allows there",
+			Why:    "The new schema allows all old items at this position.",
 			Before: tuple(texts, text), After: tuple(text, text),
 		},
 		{
-			ID: "uncovered-item-removed-from-partially-open-model", What: "a schema of one position that is gone, and further items may not be all that it was",
-			Message: "READER has no schema for item %d, and does not take all that WRITER has there",
-			Why:     "Old data has an item in that place that the new schema refuses there: " + refused,
+			ID: "uncovered-item-removed-from-partially-open-model", What: "a removed item position with values that further items may not have",
+			Message: "READER has no schema for item %d and does not allow every value that WRITER allows there",
+			Why:     "Old data may have an item at this position that the new schema does not allow there. Readers with the new schema reject it.",
 			Before:  tuple(text+", "+number, text), After: tuple(text, text),
 			Fix: keep,
 		},

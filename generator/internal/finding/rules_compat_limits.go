@@ -2,8 +2,8 @@ package finding
 
 import "fmt"
 
-// newVersion is the advice that always works: two versions side by side.
-const newVersion = "release it as a new event version"
+// newVersion is the fix that always works: two versions side by side.
+const newVersion = "release the change as a new event version"
 
 func compatLimitRules() []Rule {
 	var all []Rule
@@ -47,23 +47,23 @@ func limits(subject, keyword, noun string, upper bool, base, small, large string
 		relaxed, tightened = &down, &up
 	}
 	relaxed.Allowed = Always
-	relaxed.Why = "Every value that was within the old " + keyword + " is within the new one: nobody breaks."
-	tightened.Why = "Data that was valid may be beyond the new " + keyword + ": readers with the new schema refuse " + noun + " that were written before."
-	tightened.Message += ": data of WRITER may be beyond that"
-	tightened.Fix = "leave " + keyword + " where it is and check the tighter bound where the event is made; or " + newVersion
+	relaxed.Why = "Every value within the old " + keyword + " is within the new one."
+	tightened.Why = "Old data may violate the new " + keyword + ". Readers with the new schema reject such " + noun + "."
+	tightened.Message += ": data of WRITER may violate it"
+	tightened.Fix = "keep " + keyword + " and check the tighter bound where the event is created; or " + newVersion
 	return []Rule{
 		up, down,
 		{
-			ID: subject + "-added", What: "a " + keyword + " that was not there",
-			Message: "READER adds " + keyword + " %s, which WRITER does not have: its data may be beyond that",
-			Why:     "Data was written without that bound: readers with the new schema refuse " + noun + " beyond it.",
+			ID: subject + "-added", What: "a new " + keyword,
+			Message: "READER adds " + keyword + " %s, which WRITER does not have: its data may violate it",
+			Why:     "Old data may violate the new bound. Readers with the new schema reject such " + noun + ".",
 			Before:  without, After: with(large),
-			Fix: "check the bound where the event is made, and leave it out of the schema; or " + newVersion,
+			Fix: "check the bound where the event is created, without it in the schema; or " + newVersion,
 		},
 		{
-			ID: subject + "-removed", What: "a " + keyword + " that is gone",
+			ID: subject + "-removed", What: "a removed " + keyword,
 			Allowed: Always, Message: "READER has no " + keyword + "; WRITER has %s",
-			Why:    "Whatever was within the bound is still valid: nobody breaks.",
+			Why:    "Every value within the bound stays valid.",
 			Before: with(large), After: without,
 		},
 	}

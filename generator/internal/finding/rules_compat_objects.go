@@ -1,253 +1,253 @@
 package finding
 
 const (
-	declareAny = "declare the property without a schema ({}), which is compatible; or judge by the lenient policy when nobody writes undeclared names; or " + newVersion
+	declareAny = "give the property an empty schema ({}), which is compatible; or use the lenient policy if no data has undeclared properties; or " + newVersion
 	optional   = "make the property optional, or give it a default"
 )
 
 func compatPropertyRules() []Rule {
 	return []Rule{
 		{
-			ID: "property-added-to-open-model", What: "a new property of an object that allowed undeclared ones",
+			ID: "property-added-to-open-model", What: "a new property in an object that allows undeclared properties",
 			Allowed: Leniently,
-			Message: "READER declares the property %s, under which WRITER allows anything",
-			Why: "The old schema is open: it allows properties that it does not declare, so data may hold another value under that name, which readers with the new schema refuse. " +
-				"The lenient policy trusts that nobody used the name.",
+			Message: "READER declares the property %s, and WRITER allows any value under that name",
+			Why: "Old data may already have an undeclared property with this name and another value. Readers with the new schema reject it. The lenient " +
+				"policy assumes that no data has one.",
 			Before: `{"type": "object"}`, After: `{"type": "object", "properties": {"note": {"type": "string"}}}`,
 			Fix: declareAny,
 		},
 		{
-			ID: "empty-property-added-to-open-model", What: "a new property without a schema, of an object that allowed undeclared ones",
+			ID: "empty-property-added-to-open-model", What: "a new property with an empty schema in an object that allows undeclared properties",
 			Allowed: Always,
 			Message: "READER declares the property %s without restricting it",
-			Why:     "An empty schema takes whatever old data holds under the name: nobody breaks.",
+			Why:     "An empty schema allows every value that old data may have under this name.",
 			Before:  `{"type": "object"}`, After: `{"type": "object", "properties": {"note": {}}}`,
 		},
 		{
-			ID: "required-property-added-to-open-model", What: "a new required property of an object that allowed undeclared ones",
-			Message: "READER requires the property %s, which data of WRITER need not have",
-			Why:     "Old data does not have the property: readers with the new schema refuse it.",
+			ID: "required-property-added-to-open-model", What: "a new required property in an object that allows undeclared properties",
+			Message: "READER requires the property %s, which data of WRITER may lack",
+			Why:     "Old data lacks the property. Readers with the new schema reject it.",
 			Before:  `{"type": "object"}`, After: `{"type": "object", "properties": {"note": {"type": "string"}}, "required": ["note"]}`,
-			Fix: optional + " and judge by the lenient policy; or " + newVersion,
+			Fix: optional + " and use the lenient policy; or " + newVersion,
 		},
 		{
-			ID: "required-property-with-default-added-to-open-model", What: "a new required property with a default, of an object that allowed undeclared ones",
+			ID: "required-property-with-default-added-to-open-model", What: "a new required property with a default in an object that allows undeclared properties",
 			Allowed: Leniently,
-			Message: "READER requires the property %s, which has a default; WRITER allows anything under that name",
-			Why: "The default stands in where old data lacks the property. But the old schema is open, so data may hold another value under that name, " +
-				"which readers with the new schema refuse. The lenient policy trusts that nobody used it.",
+			Message: "READER requires the property %s, which has a default; WRITER allows any value under that name",
+			Why: "Readers use the default if old data lacks the property. But old data may already have an undeclared property with this name and another " +
+				"value, which readers with the new schema reject. The lenient policy assumes that no data has one.",
 			Before: `{"type": "object"}`, After: `{"type": "object", "properties": {"note": {"type": "string", "default": ""}}, "required": ["note"]}`,
 			Fix: declareAny,
 		},
 		{
-			ID: "property-added-to-closed-model", What: "a new property of an object that allowed no undeclared ones",
+			ID: "property-added-to-closed-model", What: "a new property in an object that forbids undeclared properties",
 			Allowed: Always,
 			Message: "READER declares the property %s, which WRITER does not allow",
-			Why:     "The old schema allows no undeclared names, so no old data has the property: nobody breaks.",
+			Why:     "The old schema forbids undeclared properties, so no old data has this one.",
 			Before:  `{"type": "object", "additionalProperties": false}`,
 			After:   `{"type": "object", "properties": {"note": {"type": "string"}}, "additionalProperties": false}`,
 		},
 		{
-			ID: "required-property-added-to-closed-model", What: "a new required property of an object that allowed no undeclared ones",
+			ID: "required-property-added-to-closed-model", What: "a new required property in an object that forbids undeclared properties",
 			Message: "READER requires the property %s, which data of WRITER cannot have",
-			Why:     "No old data has the property: readers with the new schema refuse every old event.",
+			Why:     "No old data has the property. Readers with the new schema reject every old event.",
 			Before:  `{"type": "object", "additionalProperties": false}`,
 			After:   `{"type": "object", "properties": {"note": {"type": "string"}}, "required": ["note"], "additionalProperties": false}`,
 			Fix:     optional + "; or " + newVersion,
 		},
 		{
-			ID: "required-property-with-default-added-to-closed-model", What: "a new required property with a default, of an object that allowed no undeclared ones",
+			ID: "required-property-with-default-added-to-closed-model", What: "a new required property with a default in an object that forbids undeclared properties",
 			Allowed: Always,
 			Message: "READER requires the property %s, which has a default; WRITER does not allow it",
-			Why:     "The default stands in for what old data lacks, and no old data has another value there: nobody breaks.",
+			Why:     "No old data has the property, and readers use the default.",
 			Before:  `{"type": "object", "additionalProperties": false}`,
 			After:   `{"type": "object", "properties": {"note": {"type": "string", "default": ""}}, "required": ["note"], "additionalProperties": false}`,
 		},
 		{
-			ID: "covered-property-added-to-partially-open-model", What: "a new property that takes what undeclared ones could hold",
+			ID: "covered-property-added-to-partially-open-model", What: "a new property that allows all values that undeclared properties could have",
 			Allowed: Always,
-			Message: "READER declares the property %s, and takes there what WRITER allows",
-			Why:     "What the old schema allows under undeclared names is valid for the new property: nobody breaks.",
+			Message: "READER declares the property %s and allows every value that WRITER allows there",
+			Why:     "All values that the old schema allows under undeclared names are valid for the new property.",
 			Before:  `{"type": "object", "additionalProperties": {"type": "string"}}`,
 			After:   `{"type": "object", "properties": {"note": {"type": "string"}}, "additionalProperties": {"type": "string"}}`,
 		},
 		{
-			ID: "uncovered-property-added-to-partially-open-model", What: "a new property that does not take all that undeclared ones could hold",
+			ID: "uncovered-property-added-to-partially-open-model", What: "a new property that forbids some values that undeclared properties could have",
 			Allowed: Leniently,
-			Message: "READER declares the property %s, and does not take all that WRITER allows there",
-			Why: "Data may hold, under that name, what the old schema allows under undeclared names; readers with the new schema refuse it. " +
-				"The difference itself is reported as well, which is why the lenient policy does not help.",
+			Message: "READER declares the property %s and does not allow every value that WRITER allows there",
+			Why: "Old data may have such a value under this name. Readers with the new schema reject it. The difference is also reported by its own rule, so " +
+				"the lenient policy does not help.",
 			Before: `{"type": "object", "additionalProperties": {"type": "string"}}`,
 			After:  `{"type": "object", "properties": {"note": {"type": "number"}}, "additionalProperties": {"type": "string"}}`,
-			Fix:    "give the property the schema that undeclared names had; or " + newVersion,
+			Fix:    "give the property the schema of the undeclared properties; or " + newVersion,
 		},
 		{
-			ID: "required-property-added-to-partially-open-model", What: "a new required property of an object that restricted undeclared ones",
-			Message: "READER requires the property %s, which data of WRITER need not have",
-			Why:     "Old data does not have the property: readers with the new schema refuse it.",
+			ID: "required-property-added-to-partially-open-model", What: "a new required property in an object that restricts undeclared properties",
+			Message: "READER requires the property %s, which data of WRITER may lack",
+			Why:     "Old data lacks the property. Readers with the new schema reject it.",
 			Before:  `{"type": "object", "additionalProperties": {"type": "string"}}`,
 			After:   `{"type": "object", "properties": {"note": {"type": "string"}}, "required": ["note"], "additionalProperties": {"type": "string"}}`,
 			Fix:     optional + "; or " + newVersion,
 		},
 		{
-			ID: "required-property-with-default-added-to-partially-open-model", What: "a new required property with a default, of an object that restricted undeclared ones",
+			ID: "required-property-with-default-added-to-partially-open-model", What: "a new required property with a default in an object that restricts undeclared properties",
 			Allowed: Always,
 			Message: "READER requires the property %s, which has a default",
-			Why:     "The default stands in where old data lacks the property: that it is required breaks nobody.",
+			Why:     "Readers use the default if old data lacks the property.",
 			Before:  `{"type": "object", "additionalProperties": {"type": "string"}}`,
 			After:   `{"type": "object", "properties": {"note": {"type": "string", "default": ""}}, "required": ["note"], "additionalProperties": {"type": "string"}}`,
 		},
 		{
-			ID: "property-removed-from-open-model", What: "a property that is gone, of an object that allows undeclared ones",
+			ID: "property-removed-from-open-model", What: "a removed property in an object that allows undeclared properties",
 			Allowed: Always,
-			Message: "READER does not declare the property %s of WRITER, and takes anything there",
-			Why:     "The new schema is open: readers with it take the property, and ignore it.",
+			Message: "READER does not declare the property %s of WRITER and allows any value there",
+			Why:     "Readers with the new schema accept the property and ignore it.",
 			Before:  `{"type": "object", "properties": {"note": {"type": "string"}}}`, After: `{"type": "object"}`,
 		},
 		{
-			ID: "property-removed-from-closed-model", What: "a property that is gone, of an object that allows no undeclared ones",
+			ID: "property-removed-from-closed-model", What: "a removed property in an object that forbids undeclared properties",
 			Allowed: Leniently,
-			Message: "READER does not allow the property %s, which data of WRITER may have",
-			Why:     "The new schema refuses undeclared names, and old data has the property. The lenient policy trusts that readers skip what they do not know.",
+			Message: "READER forbids the property %s, which data of WRITER may have",
+			Why:     "Old data has the property, and the new schema forbids undeclared properties. The lenient policy assumes that readers ignore unknown properties.",
 			Before:  `{"type": "object", "properties": {"note": {"type": "string"}}, "additionalProperties": false}`,
 			After:   `{"type": "object", "additionalProperties": false}`,
 			Fix:     "keep the property, mark it deprecated and stop writing it; or " + newVersion,
 		},
 		{
-			ID: "false-property-removed-from-closed-model", What: "a forbidden property that is gone, of an object that allows no undeclared ones",
+			ID: "false-property-removed-from-closed-model", What: "a removed forbidden property in an object that forbids undeclared properties",
 			Allowed: Always,
 			Message: "READER does not declare the property %s, which WRITER forbids",
-			Why:     "No data could have the property: nobody breaks.",
+			Why:     "No old data has the property.",
 			Before:  `{"type": "object", "properties": {"note": false}, "additionalProperties": false}`,
 			After:   `{"type": "object", "additionalProperties": false}`,
 		},
 		{
-			ID: "covered-property-removed-from-partially-open-model", What: "a property that is gone, and undeclared ones may hold what it held",
+			ID: "covered-property-removed-from-partially-open-model", What: "a removed property whose values undeclared properties may have",
 			Allowed: Always,
-			Message: "READER does not declare the property %s, and takes what WRITER has there",
-			Why:     "What the new schema allows under undeclared names includes what the property held: nobody breaks.",
+			Message: "READER does not declare the property %s and allows every value that WRITER allows there",
+			Why:     "The new schema allows all values of the property under an undeclared name.",
 			Before:  `{"type": "object", "properties": {"note": {"type": "string"}}, "additionalProperties": {"type": "string"}}`,
 			After:   `{"type": "object", "additionalProperties": {"type": "string"}}`,
 		},
 		{
-			ID: "uncovered-property-removed-from-partially-open-model", What: "a property that is gone, and undeclared ones may not hold all that it held",
+			ID: "uncovered-property-removed-from-partially-open-model", What: "a removed property with values that undeclared properties may not have",
 			Allowed: Leniently,
-			Message: "READER does not declare the property %s, and does not take all that WRITER has there",
-			Why: "Old data has the property, and the new schema refuses its value under an undeclared name. " +
-				"The difference itself is reported as well, which is why the lenient policy does not help.",
+			Message: "READER does not declare the property %s and does not allow every value that WRITER allows there",
+			Why: "Old data has the property, and the new schema rejects some of its values under an undeclared name. The difference is also reported by its " +
+				"own rule, so the lenient policy does not help.",
 			Before: `{"type": "object", "properties": {"note": {"type": "number"}}, "additionalProperties": {"type": "string"}}`,
 			After:  `{"type": "object", "additionalProperties": {"type": "string"}}`,
 			Fix:    "keep the property, mark it deprecated and stop writing it; or " + newVersion,
 		},
 		{
-			ID: "property-became-required", What: "a property that is required now",
-			Message: "READER requires the property %s, which data of WRITER need not have",
-			Why:     "Old data may lack the property: readers with the new schema refuse it.",
+			ID: "property-became-required", What: "an optional property that became required",
+			Message: "READER requires the property %s, which data of WRITER may lack",
+			Why:     "Old data may lack the property. Readers with the new schema reject it.",
 			Before:  `{"type": "object", "properties": {"note": {"type": "string"}}}`,
 			After:   `{"type": "object", "properties": {"note": {"type": "string"}}, "required": ["note"]}`,
-			Fix:     "leave it optional and always write it, or give it a default; or " + newVersion,
+			Fix:     "keep it optional and always write it, or give it a default; or " + newVersion,
 		},
 		{
-			ID: "property-with-default-became-required", What: "a property with a default that is required now",
+			ID: "property-with-default-became-required", What: "a property with a default that became required",
 			Allowed: Always,
 			Message: "READER requires the property %s, which has a default",
-			Why:     "The default stands in where old data lacks the property: nobody breaks.",
+			Why:     "Readers use the default if old data lacks the property.",
 			Before:  `{"type": "object", "properties": {"note": {"type": "string"}}}`,
 			After:   `{"type": "object", "properties": {"note": {"type": "string", "default": ""}}, "required": ["note"]}`,
 		},
 		{
-			ID: "property-became-optional", What: "a property that is no longer required",
+			ID: "property-became-optional", What: "a required property that became optional",
 			Allowed: Always,
-			Message: "READER does not require the property %s, as WRITER does",
-			Why:     "Old data always has the property: nobody breaks. Readers with the old schema miss it where new data lacks it: under FORWARD this is property-became-required.",
-			Before:  `{"type": "object", "properties": {"note": {"type": "string"}}, "required": ["note"]}`,
-			After:   `{"type": "object", "properties": {"note": {"type": "string"}}}`,
+			Message: "READER does not require the property %s, but WRITER does",
+			Why: "Old data always has the property. At level FORWARD the same change is property-became-required, because readers with the old schema reject " +
+				"new data without it.",
+			Before: `{"type": "object", "properties": {"note": {"type": "string"}}, "required": ["note"]}`,
+			After:  `{"type": "object", "properties": {"note": {"type": "string"}}}`,
 		},
 	}
 }
 
 func compatObjectRules() []Rule {
 	rules := remainderRules("additional-properties", "additionalProperties", "undeclared properties", Leniently, `{"type": "object"`)
-	rules = append(rules, remainderRules("unevaluated-properties", "unevaluatedProperties", "properties that no part of the schema looks at", Leniently, `{"type": "object"`)...)
+	rules = append(rules, remainderRules("unevaluated-properties", "unevaluatedProperties", "unevaluated properties", Leniently, `{"type": "object"`)...)
 	return append(rules, []Rule{
 		{
-			ID: "dependent-required-added", What: "properties that are required beside another one now",
-			Message: "READER requires other properties beside %s, which WRITER does not",
-			Why:     "Old data may have the one without the others: readers with the new schema refuse it.",
+			ID: "dependent-required-added", What: "properties that another property now requires",
+			Message: "READER requires other properties beside %s; WRITER does not",
+			Why:     "Old data may have one property without the others. Readers with the new schema reject it.",
 			Before:  `{"type": "object"}`, After: `{"type": "object", "dependentRequired": {"a": ["b"]}}`,
-			Fix: "write them together, and leave that out of the schema; or " + newVersion,
+			Fix: "write the properties together, without this rule in the schema; or " + newVersion,
 		},
 		{
-			ID: "dependent-required-removed", What: "properties that are no longer required beside another one",
-			Allowed: Always, Message: "READER does not require other properties beside %s, as WRITER does",
-			Why:    "What satisfied more satisfies less: nobody breaks.",
+			ID: "dependent-required-removed", What: "properties that another property no longer requires",
+			Allowed: Always, Message: "READER does not require other properties beside %s; WRITER does",
+			Why:    "Old data satisfies the remaining constraints.",
 			Before: `{"type": "object", "dependentRequired": {"a": ["b"]}}`, After: `{"type": "object"}`,
 		},
 		{
-			ID: "dependent-required-extended", What: "more properties that are required beside another one",
+			ID: "dependent-required-extended", What: "a property that requires more other properties",
 			Message: "READER requires more properties beside %s than WRITER does",
-			Why:     "Old data may lack the additional ones: readers with the new schema refuse it.",
+			Why:     "Old data may lack the additional properties. Readers with the new schema reject it.",
 			Before:  `{"type": "object", "dependentRequired": {"a": ["b"]}}`, After: `{"type": "object", "dependentRequired": {"a": ["b", "c"]}}`,
-			Fix: "write them together, and leave that out of the schema; or " + newVersion,
+			Fix: "write the properties together, without this rule in the schema; or " + newVersion,
 		},
 		{
-			ID: "dependent-required-narrowed", What: "fewer properties that are required beside another one",
+			ID: "dependent-required-narrowed", What: "a property that requires fewer other properties",
 			Allowed: Always, Message: "READER requires fewer properties beside %s than WRITER does",
-			Why:    "What satisfied more satisfies less: nobody breaks.",
+			Why:    "Old data satisfies the remaining constraints.",
 			Before: `{"type": "object", "dependentRequired": {"a": ["b", "c"]}}`, After: `{"type": "object", "dependentRequired": {"a": ["b"]}}`,
 		},
 		{
-			ID: "dependent-required-changed", What: "other properties that are required beside another one",
+			ID: "dependent-required-changed", What: "a property that requires different other properties",
 			Message: "READER requires other properties beside %s than WRITER does",
-			Why:     "Old data may lack the new ones: readers with the new schema refuse it.",
+			Why:     "Old data may lack the new ones. Readers with the new schema reject it.",
 			Before:  `{"type": "object", "dependentRequired": {"a": ["b"]}}`, After: `{"type": "object", "dependentRequired": {"a": ["c"]}}`,
-			Fix: "write them together, and leave that out of the schema; or " + newVersion,
+			Fix: "write the properties together, without this rule in the schema; or " + newVersion,
 		},
 		{
-			ID: "dependent-schema-added", What: "a schema for objects that have a property, which was not there",
+			ID: "dependent-schema-added", What: "a new schema for objects that have a certain property",
 			Message: "READER adds a schema for objects that have %s, which WRITER does not have",
-			Why:     "Old data may have the property without satisfying the schema: readers with the new schema refuse it.",
+			Why:     "Old data may have the property but violate the schema. Readers with the new schema reject it.",
 			Before:  `{"type": "object"}`, After: `{"type": "object", "dependentSchemas": {"a": {"minProperties": 2}}}`,
-			Fix: "check it where the event is made; or " + newVersion,
+			Fix: "check it where the event is created; or " + newVersion,
 		},
 		{
-			ID: "dependent-schema-removed", What: "a schema for objects that have a property, which is gone",
-			Allowed: Always, Message: "READER has no schema for objects that have %s, as WRITER has",
-			Why:    "What satisfied more satisfies less: nobody breaks.",
+			ID: "dependent-schema-removed", What: "a removed schema for objects that have a certain property",
+			Allowed: Always, Message: "READER has no schema for objects that have %s; WRITER has one",
+			Why:    "Old data satisfies the remaining constraints.",
 			Before: `{"type": "object", "dependentSchemas": {"a": {"minProperties": 2}}}`, After: `{"type": "object"}`,
 		},
 	}...)
 }
 
-// remainderRules is the four rules about what is allowed beyond what a schema
-// declares.
+// remainderRules returns the four rules about values beyond those that a schema declares.
 func remainderRules(subject, keyword, noun string, tighter Allowance, base string) []Rule {
 	with := func(schema string) string { return base + `, "` + keyword + `": ` + schema + `}` }
 	lenient := ""
 	if tighter == Leniently {
-		lenient = " The lenient policy trusts that nobody writes them."
+		lenient = " The lenient policy assumes that no data has any."
 	}
 	return []Rule{
 		{
-			ID: subject + "-allowed", What: noun + " that are allowed now", Allowed: Always, Message: "READER allows " + noun + ", which WRITER forbids",
-			Why: "Old data has none: nobody breaks.", Before: with("false"), After: with("true"),
+			ID: subject + "-allowed", What: noun + " that became allowed", Allowed: Always, Message: "READER allows " + noun + ", which WRITER forbids",
+			Why: "Old data has none.", Before: with("false"), After: with("true"),
 		},
 		{
-			ID: subject + "-forbidden", What: noun + " that are forbidden now", Allowed: tighter, Message: "READER forbids " + noun + " (" + keyword + "), which WRITER allows",
-			Why:    "Old data may have " + noun + ": readers with the new schema refuse it." + lenient,
+			ID: subject + "-forbidden", What: noun + " that became forbidden", Allowed: tighter, Message: "READER forbids " + noun + " (" + keyword + "), which WRITER allows",
+			Why:    "Old data may have " + noun + ". Readers with the new schema reject it." + lenient,
 			Before: base + "}", After: with("false"),
-			Fix: "leave it open; or " + newVersion,
+			Fix: "keep them allowed; or " + newVersion,
 		},
 		{
-			ID: subject + "-widened", What: noun + " that may hold anything now", Allowed: Always, Message: "READER allows any " + noun + "; WRITER restricts them",
-			Why:    "What was allowed under a restriction is allowed without: nobody breaks.",
+			ID: subject + "-widened", What: noun + " that may now have any value", Allowed: Always, Message: "READER allows any " + noun + "; WRITER restricts them",
+			Why:    "Values that satisfy the old restriction stay valid.",
 			Before: with(`{"type": "string"}`), After: base + "}",
 		},
 		{
-			ID: subject + "-narrowed", What: noun + " that are restricted now", Allowed: tighter, Message: "READER restricts " + noun + " (" + keyword + "), which WRITER does not",
-			Why:    "Old data may hold anything there: readers with the new schema refuse what does not fit." + lenient,
+			ID: subject + "-narrowed", What: noun + " that became restricted", Allowed: tighter, Message: "READER restricts " + noun + " (" + keyword + "); WRITER does not",
+			Why:    "Old data may have any value there. Readers with the new schema reject some of them." + lenient,
 			Before: base + "}", After: with(`{"type": "string"}`),
-			Fix: "leave it open; or " + newVersion,
+			Fix: "keep them allowed; or " + newVersion,
 		},
 	}
 }

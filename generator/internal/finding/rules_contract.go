@@ -1,47 +1,45 @@
 package finding
 
-// newEvent is the advice that always works.
-const newEvent = "leave this version as it is and release the change as a new event version, with a type and a topic of its own"
+// newEvent is the fix that always works.
+const newEvent = "keep this version and release the change as a new event version with its own type and topic"
 
 func contractEventRules() []Rule {
 	return []Rule{
 		{
 			ID:   "event-removed",
-			What: "an event that is gone",
-			Why: "Its consumers wait for events that nobody can write any more, the handlers generated for it no longer compile, " +
-				"and rows that are still in the outbox, or records that are still in the topic, have no schema.",
-			Fix: "keep the schema, mark it deprecated and stop inserting the event; once nobody consumes it and the topic is empty, " +
-				"accept the removal with a reason under compat.accept in the project file",
+			What: "a removed event",
+			Why: "Producers can no longer write the event, but its consumers still wait for it. Their generated handlers no longer compile. Rows in the " +
+				"outbox and records in the topic have no schema any more.",
+			Fix: "keep the schema, mark it deprecated and stop inserting the event; once there are no consumers and the topic is empty, accept the removal " +
+				"with a reason under compat.accept in the project file",
 		},
 		{
-			ID:   "event-type-changed",
-			What: "an event whose type is another",
-			Why: "event_type is what consumers tell events apart by: those who know the old one take the event for one that they do not know, " +
-				"and skip it or stop.",
+			ID:     "event-type-changed",
+			What:   "an event with another type",
+			Why:    "Consumers identify events by event_type. Those that know the old type skip the event or stop.",
 			Before: "x-outbox: {version: 1, type: shop.order_placed.v1, …}", After: "x-outbox: {version: 1, type: shop.orders.placed.v1, …}",
 			Fix: newEvent,
 		},
 		{
-			ID:   "event-version-changed",
-			What: "an event whose version changed under the same type",
-			Why: "Under one type there is one event version: consumers cannot tell the two apart, and Go code that uses the type of the old version " +
-				"no longer compiles.",
+			ID:     "event-version-changed",
+			What:   "an event with another version under the same type",
+			Why:    "A type has one event version. Consumers cannot tell the two versions apart, and Go code that uses the type of the old version no longer compiles.",
 			Before: "x-outbox: {version: 1, type: shop.order_placed, …}", After: "x-outbox: {version: 2, type: shop.order_placed, …}",
-			Fix: "leave the old version in its file, and give the new one a file and a type of its own",
+			Fix: "keep the old version in its file, and put the new version into its own file with its own type",
 		},
 		{
 			ID: "go-name-changed", Severity: Warning,
-			What:   "an event whose Go name is another",
-			Why:    "Nothing changes on the wire. Go code in this and other repositories that uses the generated names no longer compiles.",
+			What:   "an event with another Go name",
+			Why:    "Nothing changes in the records. Go code in this and other repositories that uses the generated names no longer compiles.",
 			Before: "title: OrderPlaced",
 			After:  "title: PlacedOrder",
-			Fix:    "keep the title, or give the old name under events: in the project file; else rename in all repositories that import the package",
+			Fix:    "keep the title, or set the old name under events: in the project file; otherwise update all repositories that import the package",
 		},
 		{
 			ID:   "released-version-changed",
-			What: "a released event version that changed although compat.frozen is set",
-			Why: "The project says that released versions are frozen: others may have copied, generated or registered them, and a second " +
-				"meaning under the same name and version is one that they do not hear of. Even a compatible change counts.",
+			What: "a change to a released event version although compat.frozen is set",
+			Why: "The project freezes released versions: others may have copied, generated or registered them, and would not notice a second meaning of the " +
+				"same version. Even a compatible change is reported.",
 			Fix: newEvent,
 		},
 	}
@@ -51,65 +49,63 @@ func contractWireRules() []Rule {
 	return []Rule{
 		{
 			ID:   "topic-changed",
-			What: "an event that goes to another topic",
-			Why: "Consumers read the old topic and get nothing any more, without an error. Who reads both has no order between the last events " +
-				"there and the first ones here.",
+			What: "an event with another topic",
+			Why: "Consumers of the old topic receive nothing more, without an error. Consumers of both topics see no order between the last events of the old " +
+				"one and the first of the new one.",
 			Before: "x-outbox: {type: shop.order_placed.v1, topic: shop.orders, …}", After: "x-outbox: {type: shop.order_placed.v1, topic: shop.orders.v2, …}",
 			Fix: "keep the topic; or " + newEvent,
 		},
 		{
 			ID:   "key-changed",
 			What: "an event with another key",
-			Why: "The key decides about the partition and the order: events about the same thing land in another partition than before and may " +
-				"overtake earlier ones, and a compacted topic keeps both.",
+			Why: "The key decides the partition and the order. Events with the new key go to another partition and can overtake earlier ones, and a compacted " +
+				"topic keeps both.",
 			Before: "x-outbox: {aggregate: {type: order, id: /order_id}, …}", After: "x-outbox: {aggregate: {type: order, id: /order_id}, key: /customer_id, …}",
 			Fix: newEvent,
 		},
 		{
-			ID:   "aggregate-type-changed",
-			What: "an event about another kind of thing",
-			Why: "Consumers, dashboards and replays that select by aggregate_type no longer find it beside the other events about the same thing, " +
-				"and a CloudEvents subject has another prefix.",
+			ID:     "aggregate-type-changed",
+			What:   "an event with another aggregate type",
+			Why:    "Consumers, dashboards and replays that filter by aggregate_type miss the event, and the CloudEvents subject has another prefix.",
 			Before: "x-outbox: {aggregate: {type: order, id: /order_id}, …}", After: "x-outbox: {aggregate: {type: purchase, id: /order_id}, …}",
 			Fix: newEvent,
 		},
 		{
 			ID:   "aggregate-id-changed",
-			What: "an event with its aggregate id elsewhere",
-			Why: "The same thing has another id in the outbox than before, and so another key where none is given: its events may overtake each other, " +
-				"and who selects by the id finds half of them. Insert functions change their parameters where the id comes or goes.",
+			What: "an event whose aggregate id comes from another place",
+			Why: "The same aggregate gets another id in the outbox, and another key if no key is set. Its events can overtake each other, and a filter by the " +
+				"id finds only some of them. If the pointer was added or removed, the parameters of the insert function change.",
 			Before: "x-outbox: {aggregate: {type: order, id: /order_id}, …}", After: "x-outbox: {aggregate: {type: order, id: /number}, …}",
 			Fix: newEvent,
 		},
 		{
 			ID:     "correlation-changed",
-			What:   "an event whose correlation id comes from elsewhere, or no longer from its data",
-			Why:    "Traces and logs of one business process break in two: the header trace_id and correlation_id hold another value than before.",
+			What:   "an event whose correlation id comes from another place, or no longer from its data",
+			Why:    "Traces and logs of one business process break apart: the header trace_id and the field correlation_id have another value than before.",
 			Before: "x-outbox: {correlation: /correlation_id, …}", After: "x-outbox: {correlation: /request_id, …}",
-			Fix: "keep the pointer; where both are there, pass the correlation id when inserting",
+			Fix: "keep the pointer; if the data has both ids, pass the correlation id to the insert function",
 		},
 		{
 			ID: "correlation-added", Severity: Warning,
-			What: "an event whose correlation id comes from its data now",
-			Why: "Where neither the caller nor the context gives a correlation id, it is now that of the data and no longer the event's own id. " +
-				"Consumers that took the two to be equal are surprised.",
+			What:   "an event whose correlation id now comes from its data",
+			Why:    "If neither the caller nor the context sets a correlation id, it was the event's own id until now. Consumers that assume that the two are equal break.",
 			Before: "x-outbox: {…}", After: "x-outbox: {correlation: /correlation_id, …}",
-			Fix: "see that no consumer takes the correlation id for the event id",
+			Fix: "check that no consumer uses the correlation id as the event id",
 		},
 		{
 			ID:     "envelope-changed",
-			What:   "an event in another envelope",
-			Why:    "The record's value has another form: no consumer that was built for the old one can decode it.",
+			What:   "an event with another envelope",
+			Why:    "The record's value has another format. Consumers built for the old one cannot decode it.",
 			Before: "envelope: outbox", After: "envelope: cloudevents",
-			Fix: newEvent + "; where the project's envelope changes, keep the old one with envelope: in x-outbox of the events that exist",
+			Fix: newEvent + "; if the project's envelope changes, set envelope: in x-outbox of existing events to the old one",
 		},
 		{
 			ID: "schema-uri-changed", Severity: Warning,
 			What:   "an event whose schema has another $id",
-			Why:    "The envelope's data_schema_uri changes. Consumers that choose or fetch a schema by it no longer know the event.",
+			Why:    "The envelope's data_schema_uri changes. Consumers that select or fetch a schema by it no longer recognize the event.",
 			Before: "$id: https://schemas.example.com/order_placed.v1",
 			After:  "$id: https://schemas.example.com/orders/placed.v1",
-			Fix:    "keep the $id: it is a name, and need not be where the file is",
+			Fix:    "keep the $id: it is a name and need not be the address of the file",
 		},
 	}
 }
@@ -118,58 +114,58 @@ func contractBeforeRules() []Rule {
 	return []Rule{
 		{
 			ID:   "schema-type-changed",
-			What: "a subject of the registry that holds no JSON Schema",
-			Why: "The registry has Avro or Protobuf under that subject: it refuses a JSON Schema there, and consumers that decode the old format " +
-				"cannot read the new one.",
-			Fix: "use another topic, or another naming of subjects (compat.subjects in the project file)",
+			What: "a registry subject that does not hold JSON Schema",
+			Why:  "The subject holds Avro or Protobuf. The registry rejects a JSON Schema there, and consumers that decode the old format cannot read the new one.",
+			Fix:  "use another topic, or another subject naming (compat.subjects in the project file)",
 		},
 		{
 			ID: "earlier-unreadable", Severity: Warning,
-			What: "an earlier version that cannot be judged",
-			Why: "What the file was before is no sound schema, or an event that this version of outboxgen refuses. Changes against it are not judged, so " +
-				"that it can be fixed.",
-			Fix: "look at the change yourself",
+			What: "an earlier version that cannot be compared",
+			Why: "The old file is not a valid schema, or it contains an event that this release of outboxgen rejects. Changes against it are not checked, so " +
+				"that you can fix the file.",
+			Fix: "review the change yourself",
 		},
 		{
 			ID: "project-added", Severity: Note,
-			What: "a project that was not there before",
-			Why:  "There was no project file, or none of that service: every event is new, and nothing can break.",
-			Fix:  "where the project came from elsewhere, compare with a copy: --against FOLDER",
+			What: "a project that did not exist before",
+			Why:  "There was no project file, or none of that service. Every event is new, so nothing can break.",
+			Fix:  "if the project came from elsewhere, compare with a copy: --against FOLDER",
 		},
 		{
 			ID: "nothing-released", Severity: Note,
 			What: "a project without a release",
-			Why:  "compat.released in the project file names the tags that mark releases, and there is none yet: every event may still change.",
-			Fix:  "if there are tags, see that the pattern matches them and that they are fetched (git fetch --tags)",
+			Why:  "compat.released in the project file selects the tags that mark releases. No tag matches, so every event may still change.",
+			Fix:  "if there are tags, check the pattern and fetch them (git fetch --tags)",
 		},
 		{
 			ID: "acceptance-unused", Severity: Note,
-			What: "an accepted change that is not there",
-			Why:  "The entry under compat.accept accepts nothing: the change is merged by now, or its id or event is misspelled. Left there, it accepts the same change the next time.",
-			Fix:  "remove the entry",
+			What: "an accepted change that does not exist",
+			Why: "The entry under compat.accept has no effect: the change is already merged, or its id or event is misspelled. Left in place, it would accept " +
+				"the same change the next time.",
+			Fix: "remove the entry",
 		},
 	}
 }
 
 func contractOutputRules() []Rule {
-	const run = "run outboxgen generate and commit what it writes"
+	const run = "run outboxgen generate and commit the result"
 	return []Rule{
 		{
 			ID:   "generated-file-stale",
-			What: "a generated file that is not what its schema makes",
-			Why:  "A schema, the project file or outboxgen itself changed, and the Go package was not generated again; or somebody edited it. What is compiled is not what was reviewed.",
+			What: "a generated file that does not match its schema",
+			Why:  "A schema, the project file or outboxgen itself changed without a new generate, or the file was edited. The compiled code is not the reviewed one.",
 			Fix:  run,
 		},
 		{
 			ID:   "generated-file-missing",
-			What: "a generated file that is not there",
-			Why:  "An event has no Go code yet: it was not generated, or not committed.",
+			What: "a missing generated file",
+			Why:  "An event has no Go code: it was not generated or not committed.",
 			Fix:  run,
 		},
 		{
 			ID:   "generated-file-orphaned",
-			What: "a generated file that belongs to no event",
-			Why:  "Its event is gone, and so the package offers to insert what no schema describes.",
+			What: "a generated file without an event",
+			Why:  "The event was removed, but the package can still insert it.",
 			Fix:  run,
 		},
 	}

@@ -11,7 +11,7 @@ import (
 	"strings"
 )
 
-// home is where outboxgen is described.
+// home is the home page of outboxgen.
 const home = "https://github.com/outboxgen/outboxgen"
 
 // The parts of SARIF 2.1.0 that are used.
@@ -79,12 +79,10 @@ type (
 	}
 )
 
-// sarif writes the findings as a log of SARIF 2.1.0, with the rules that they
-// come from. Head becomes the properties of the run.
+// sarif writes the findings as a SARIF 2.1.0 log with their rules. Head becomes the properties of the run.
 //
-// Fingerprints hold as long as the finding itself, whatever moves above it in
-// the file: they are made of the id, the file, the place in the schema and the
-// message, and not of lines.
+// Fingerprints do not change if lines move: they consist of the id, the file, the
+// place in the schema and the message.
 func (r Report) sarif(b *bytes.Buffer) {
 	ids := make([]string, 0, len(r.Findings))
 	severity := map[string]Severity{}
@@ -131,7 +129,7 @@ func (r Report) sarif(b *bytes.Buffer) {
 	})
 }
 
-// message is all that a finding says, without its place and its id.
+// message is the message with the hint, without the place and the id.
 func message(f Finding) string {
 	text := f.withOld().Message
 	if f.Hint != "" {
@@ -140,7 +138,7 @@ func message(f Finding) string {
 	return Printable(text)
 }
 
-// properties is what JSON has of a finding and SARIF has no member for.
+// properties returns the members of the JSON format that SARIF lacks.
 func (f Finding) properties() map[string]any {
 	all := f.details()
 	if f.HasPointer {

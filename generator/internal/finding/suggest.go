@@ -6,13 +6,12 @@ import (
 	"unicode/utf8"
 )
 
-// maxSuggestLen bounds the names that are compared: a longer one is not a
-// spelling mistake of anything.
+// maxSuggestLen limits the names that are compared: a longer name is never a suggestion.
 const maxSuggestLen = 64
 
-// Closest is the candidate that name is most likely a misspelling of, or ""
-// when none is near: within one edit for every three characters, ignoring
-// case, hyphens and underscores. Of equals the first in byte order wins.
+// Closest returns the candidate that is most similar to name, or "" if none is
+// similar: at most one edit for every three characters, ignoring case, hyphens and
+// underscores. Of equals the first in byte order wins.
 func Closest(name string, candidates []string) string {
 	folded := fold(name)
 	if folded == "" || len(name) > maxSuggestLen {
@@ -30,7 +29,7 @@ func Closest(name string, candidates []string) string {
 	return best
 }
 
-// DidYouMean is `did you mean "x"?` for the closest candidate, or "".
+// DidYouMean returns `did you mean "x"?` for the closest candidate, or "".
 func DidYouMean(name string, candidates []string) string {
 	if c := Closest(name, candidates); c != "" {
 		return "did you mean " + Quote(c) + "?"
@@ -43,7 +42,7 @@ func fold(s string) string {
 }
 
 // distance is the number of insertions, deletions, substitutions and swaps of
-// neighbors between a and b; limit when it is at least that.
+// neighbors between a and b, but at most limit.
 func distance(a, b string, limit int) int {
 	x, y := []rune(a), []rune(b)
 	if len(x)-len(y) >= limit || len(y)-len(x) >= limit {

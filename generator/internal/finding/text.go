@@ -9,21 +9,21 @@ import (
 	"unicode/utf8"
 )
 
-// MaxShown is how many findings the format text shows before it only counts.
+// MaxShown is the number of findings that the format text shows; it only counts
+// the rest.
 const MaxShown = 100
 
-// maxSnippet is how many characters of a source line are shown.
+// maxSnippet is the number of characters shown of a source line.
 const maxSnippet = 160
 
-// Sources gives the content of the files that findings point into, by the
-// name in Pos.File.
+// Sources is the content of the source files, by the name in Pos.File.
 type Sources map[string][]byte
 
 // ANSI sequences; all of them empty without color.
 type palette struct{ bold, red, yellow, blue, reset string }
 
-// text writes at most MaxShown findings, errors before warnings are cut off, and
-// says how many more there are. Without Carets each is one line, for logs and
+// text writes at most MaxShown findings and the number of the rest; it drops
+// warnings before errors. Without Carets each finding is one line, for logs and
 // editors: file:line:col: message [id]. With Carets the source line follows, with
 // a caret under the column, if Sources has the file.
 func (r Report) text(b *bytes.Buffer) {
@@ -59,8 +59,8 @@ func (r Report) text(b *bytes.Buffer) {
 	}
 }
 
-// limit keeps the first MaxShown findings, warnings giving way to errors, and
-// says how many it left out.
+// limit returns the first MaxShown findings, errors preferred, and a line with the
+// number of the rest.
 func limit(findings []Finding) (shown []Finding, more string) {
 	if len(findings) <= MaxShown {
 		return findings, ""
@@ -131,14 +131,14 @@ func indent(text []rune) string {
 	return b.String()
 }
 
-// wide reports whether terminals give r two columns.
+// wide reports whether r takes two columns of a terminal.
 func wide(r rune) bool {
 	return unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Hangul) ||
 		r >= 0xFF01 && r <= 0xFF60 || r >= 0x1F300 && r <= 0x1FAFF
 }
 
-// Printable replaces what a terminal would act on, control and format
-// characters other than tabs, so that a file cannot paint over a report.
+// Printable replaces control and format characters other than tabs, so that text
+// from a file cannot manipulate the terminal.
 func Printable(s string) string {
 	return strings.Map(func(r rune) rune {
 		if r != '\t' && (unicode.IsControl(r) || unicode.Is(unicode.Cf, r)) {
@@ -148,7 +148,8 @@ func Printable(s string) string {
 	}, s)
 }
 
-// splitLines cuts source as positions count: a line ends with LF, CR LF or CR.
+// splitLines splits source into lines as positions count them: a line ends with
+// LF, CR LF or CR.
 func splitLines(source []byte) []string {
 	text := strings.TrimPrefix(string(source), "\uFEFF")
 	text = strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(text)
