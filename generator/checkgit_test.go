@@ -4,8 +4,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/outboxgen/outboxgen/generator"
 )
@@ -162,7 +165,7 @@ func TestCheckRefusesLinksInCommits(t *testing.T) {
 	}
 	r.commit("a link")
 	_, err := r.check("HEAD")
-	want := "at HEAD, schemas is a symbolic link or a submodule, and what it leads to is not in the commit; check that commit out and compare with the folder: " +
+	want := "at HEAD, schemas is a symbolic link or a submodule, and its target is not in the commit; check that commit out and compare with the folder: " +
 		"git worktree add ../before " + r.git("rev-parse", "HEAD")[:12] + ", and --against ../before"
 	if fmt.Sprint(err) != want {
 		t.Errorf("check: %v\nwant: %s", err, want)
@@ -184,7 +187,7 @@ func TestExplainFinding(t *testing.T) {
 		}
 	}
 	for id, want := range map[string]string{
-		"NOTHING":     `no finding called "NOTHING"; the ID of a finding stands in brackets behind its message`,
+		"NOTHING":     `no finding called "NOTHING"; outboxgen explain --list lists all`,
 		"ENUM_CLOSD":  `no finding called "ENUM_CLOSD"; did you mean "enum-closed"?`,
 		"enum-close":  `no finding called "enum-close"; did you mean "enum-closed"?`,
 		"KEY_MISABLE": `no finding called "KEY_MISABLE"; did you mean "key-missable"?`,
@@ -192,5 +195,20 @@ func TestExplainFinding(t *testing.T) {
 		if _, err := generator.ExplainFinding(id); err == nil || err.Error() != want {
 			t.Errorf("%s: %v, want %s", id, err, want)
 		}
+	}
+}
+
+// The list has every finding on a line of its own.
+func TestFindingList(t *testing.T) {
+	t.Parallel()
+	var ids []string
+	for line := range strings.Lines(generator.FindingList()) {
+		if id, _, ok := strings.Cut(strings.TrimSpace(line), " "); ok && strings.HasPrefix(line, "  ") {
+			ids = append(ids, id)
+		}
+	}
+	slices.Sort(ids)
+	if diff := cmp.Diff(generator.FindingIDs(), ids); diff != "" {
+		t.Errorf("listed findings (-want +got):\n%s", diff)
 	}
 }

@@ -86,9 +86,13 @@ func ExplainFinding(id string) (string, error) {
 	if r, ok := finding.Lookup(id); ok {
 		return r.Text(), nil
 	}
-	hint := cmp.Or(finding.DidYouMean(finding.Canonical(id), finding.IDs()), "the ID of a finding stands in brackets behind its message")
+	hint := cmp.Or(finding.DidYouMean(finding.Canonical(id), finding.IDs()), "outboxgen explain --list lists all")
 	return "", fmt.Errorf("no finding called %s; %s", finding.Quote(id), hint)
 }
 
-// FindingIDs is the id of everything that can be found, sorted.
+// FindingIDs returns the ids of all findings, sorted.
 func FindingIDs() []string { return finding.IDs() }
+
+// FindingList returns one line for each finding, grouped: its id and what it
+// reports.
+func FindingList() string { return finding.Index() }

@@ -104,14 +104,14 @@ func runGate(ctx context.Context, io streams, cfg generator.CheckConfig, format 
 	return nil
 }
 
-// explainID prints what there is to say about one ID.
+// explainID explains the finding with one ID.
 func explainID(io streams, id string, args []string) error {
 	if len(args) > 0 {
 		return errors.New("--explain takes no files")
 	}
 	text, err := generator.ExplainFinding(id)
 	if err != nil {
-		return fmt.Errorf("there is no finding %q; the IDs are\n  %s", id, strings.Join(generator.FindingIDs(), "\n  "))
+		return err
 	}
 	return printf(io.Out, "%s", text)
 }

@@ -11,25 +11,34 @@ import (
 )
 
 func newExplain(io streams, at *project) *cobra.Command {
-	return &cobra.Command{
+	var list bool
+	cmd := &cobra.Command{
 		Use:   "explain FILE | ID",
-		Short: "Say what a schema becomes, or what a finding means",
-		Long: `explain shows what one schema file of the project becomes: type, topic, envelope,
-aggregate and key on the wire, the Go types and functions, and everything that
-there is to say about the file.
+		Short: "Show what outboxgen makes of a schema, or explain a finding",
+		Long: `explain shows what outboxgen makes of one schema file of the project: the event's
+type, topic, envelope, aggregate and key, the Go types and functions, and all
+findings in the file.
 
-With the ID of a finding, which stands in brackets behind every message, it says
-what the finding means, why it matters, and what to write instead.`,
+With the ID of a finding, which every message has at its end in brackets, it shows
+what the finding means, why it matters, and how to fix it.`,
 		Example: `  outboxgen explain schemas/order_placed.v1.yaml
   outboxgen explain enum-closed
   outboxgen explain -C services/orders schemas/order_placed.v1.yaml`,
-		Args: oneArgument,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if list {
+				return noArguments(cmd, args)
+			}
+			return oneArgument(cmd, args)
+		},
 		RunE: func(_ *cobra.Command, args []string) error {
+			if list {
+				return printf(io.Out, "%s", generator.FindingList())
+			}
 			switch text, err := generator.ExplainFinding(args[0]); {
 			case err == nil && !exists(joinDir(at.dir, args[0])):
 				return printf(io.Out, "%s", text)
 			case err != nil && !exists(joinDir(at.dir, args[0])) && !strings.ContainsAny(args[0], `./\`):
-				return fmt.Errorf("there is no file and %w", err)
+				return fmt.Errorf("no such file, and %w", err)
 			}
 			return runExplain(io, *at, args[0])
 		},
@@ -37,6 +46,8 @@ what the finding means, why it matters, and what to write instead.`,
 			return generator.FindingIDs(), cobra.ShellCompDirectiveDefault
 		},
 	}
+	cmd.Flags().BoolVar(&list, "list", false, "list the IDs of all findings instead")
+	return cmd
 }
 
 func runExplain(io streams, at project, name string) error {
@@ -55,7 +66,7 @@ func runExplain(io streams, at project, name string) error {
 		return err
 	}
 	if n := explanation.Elsewhere; n > 0 {
-		if err := printf(io.Err, "outboxgen: no Go is known because of errors elsewhere (%d); run outboxgen generate to see them\n", n); err != nil {
+		if err := printf(io.Err, "outboxgen: no Go code is shown because other files have errors (%d); run outboxgen generate to see them\n", n); err != nil {
 			return err
 		}
 	}
@@ -65,8 +76,8 @@ func runExplain(io streams, at project, name string) error {
 	return nil
 }
 
-// inProject makes a name that was given on the command line relative to the
-// folder of the project file.
+// inProject makes a name from the command line relative to the folder of the
+// project file.
 func inProject(at project, name string) (string, error) {
 	if !filepath.IsAbs(name) {
 		name = filepath.Join(at.dir, name)

@@ -28,11 +28,11 @@ func TestSortedByPlaceEachOnce(t *testing.T) {
 	}
 
 	want := []string{
-		"A.yaml: a file without a line",
-		"a.yaml:1:5: first",
-		"a.yaml:1:5: warning: a warning",
-		"a.yaml:2:1: second",
-		"a.yaml:10:1: last",
+		"A.yaml: a file without a line [x]",
+		"a.yaml:1:5: first [x]",
+		"a.yaml:1:5: warning: a warning [x]",
+		"a.yaml:2:1: second [x]",
+		"a.yaml:10:1: last [x]",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("findings (-want +got):\n%s", diff)

@@ -138,6 +138,23 @@ func IDs(areas ...Area) []string {
 	return slices.DeleteFunc(ids, func(id string) bool { return len(areas) > 0 && !slices.Contains(areas, rules[id].Area) })
 }
 
+// Index returns one line for each rule, under the headings of the documentation:
+// its id and what it finds.
+func Index() string {
+	var b strings.Builder
+	areas := [...]string{Generate: "Schemas", Lint: "Lint", Contract: "Changes of events", Compat: "Changes of schemas"}
+	for i, g := range Groups() {
+		if i > 0 {
+			b.WriteByte('\n')
+		}
+		b.WriteString(areas[g.Area] + ": " + g.Title + "\n")
+		for _, r := range g.Rules {
+			b.WriteString("  " + r.ID + "  " + r.What + "\n")
+		}
+	}
+	return b.String()
+}
+
 // Verdict is the severity of the rule's findings or, for Compat, whether the change
 // is compatible.
 func (r Rule) Verdict() string {

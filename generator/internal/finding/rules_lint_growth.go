@@ -52,7 +52,7 @@ func lintSilenceRules() []Rule {
 			Before: "properties:\n  note:\n    type: string\n    description: A remark.\n" +
 				"    x-outbox: {silence: {PROPERTY_UNDESCRIBD: described in the handbook}}\n",
 			After: "properties:\n  note:\n    type: string\n    description: A remark.\n",
-			Fix:   "look up the id: outboxgen check --explain lists all rules of check",
+			Fix:   "look up the id: outboxgen explain --list lists all rules",
 		},
 	}
 }

@@ -42,7 +42,7 @@ func (b *Baseline) Earlier(was *schema.Event) []contract.Before { return b.earli
 func Folder(now *schema.Project, dir, config string) (*Baseline, error) {
 	name := filepath.ToSlash(filepath.Clean(dir))
 	if _, err := os.Stat(filepath.Join(dir, config)); errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("the folder %s has no project file %s to compare with; name the folder of a project as it was", name, config)
+		return nil, fmt.Errorf("the folder %s has no project file %s to compare with; name a folder with an earlier version of the project", name, config)
 	}
 	root, err := os.OpenRoot(dir)
 	if err != nil {
@@ -99,7 +99,7 @@ func tell(now *schema.Project, broken map[string]finding.Finding, name func(stri
 		}
 		f.Pos.File = name(f.Pos.File)
 		findings = append(findings, contract.Found("earlier-unreadable", "", pos,
-			"what was there before cannot be read, so that changes against it are not judged: "+f.String()))
+			"the earlier version cannot be read, so changes against it are not checked: "+f.String()))
 	}
 	slices.SortFunc(findings, func(a, b finding.Finding) int { return strings.Compare(a.Message, b.Message) })
 	return findings

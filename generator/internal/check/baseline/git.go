@@ -60,12 +60,12 @@ func Git(ctx context.Context, now *schema.Project, ref string, env func(string) 
 }
 
 func explainOpen(ref string, err error) error {
-	const instead = "name a folder or a registry with --against, or --against none to compare with nothing"
+	const instead = "name a folder or a registry with --against, or use --against none to skip the comparison"
 	switch {
 	case errors.Is(err, gitfs.ErrNoRepository) && ref == "":
-		return fmt.Errorf("there is nothing to compare with, because the project is in no git repository; %s", instead)
+		return fmt.Errorf("nothing to compare with: the project is not in a git repository; %s", instead)
 	case errors.Is(err, gitfs.ErrNoRepository):
-		return fmt.Errorf("cannot compare with %q: the project is in no git repository, and there is no such folder; %s", ref, instead)
+		return fmt.Errorf("cannot compare with %q: the project is not in a git repository, and there is no such folder; %s", ref, instead)
 	case errors.Is(err, gitfs.ErrNoGit):
 		return fmt.Errorf("cannot compare with a commit: %w; install it, or %s", err, instead)
 	}
@@ -88,7 +88,7 @@ func base(repo *gitfs.Repo, ref string, env func(string) string) (commit, name s
 	}
 	head, err := repo.Resolve("HEAD")
 	if err != nil {
-		return "", "", errors.New("there is nothing to compare with, because the repository has no commit yet; commit, or pass --against none")
+		return "", "", errors.New("nothing to compare with: the repository has no commits; commit, or use --against none")
 	}
 	if ref == "" {
 		if ref, err = target(repo, env); err != nil {
@@ -104,7 +104,7 @@ func base(repo *gitfs.Repo, ref string, env func(string) string) (commit, name s
 	case err != nil:
 		return "", "", fmt.Errorf("find where this branch left %s: %w", ref, err)
 	case commit == "" && repo.Shallow():
-		return "", "", fmt.Errorf("this clone is shallow and does not reach back to where HEAD left %s; %s", ref, deepen)
+		return "", "", fmt.Errorf("this clone is shallow and does not contain the common ancestor of HEAD and %s; %s", ref, deepen)
 	case commit == "":
 		return "", "", fmt.Errorf("HEAD and %s have no common ancestor; name the commit to compare with: --against %s", ref, ref)
 	case commit == head:
@@ -114,7 +114,7 @@ func base(repo *gitfs.Repo, ref string, env func(string) string) (commit, name s
 }
 
 // deepen is what to do about a shallow clone.
-const deepen = "fetch more of it (git fetch --unshallow, or git fetch --deepen=100; fetch-depth: 0 for actions/checkout, GIT_DEPTH: 0 on GitLab)"
+const deepen = "fetch more history (git fetch --unshallow, or git fetch --deepen=100; fetch-depth: 0 for actions/checkout, GIT_DEPTH: 0 on GitLab)"
 
 // target is the branch that this one is to be merged into.
 func target(repo *gitfs.Repo, env func(string) string) (string, error) {
@@ -144,7 +144,7 @@ func unknownRef(err error) error {
 	case errors.As(err, &unknown) && unknown.Shallow:
 		return fmt.Errorf("%w; %s, or fetch the commit itself", err, deepen)
 	case errors.As(err, &unknown):
-		return fmt.Errorf("%w, and there is no such folder; fetch it (git fetch origin), or look at git log for its name", err)
+		return fmt.Errorf("%w, and there is no such folder; fetch it (git fetch origin), or look up its name with git log", err)
 	}
 	return err
 }
@@ -244,8 +244,8 @@ func (r *reader) state(commit, name string, want func(*gitfs.Tree, string) bool)
 		return nil, fmt.Errorf("compare with %s: %w", name, err)
 	}
 	if refused := tree.Refused(); len(refused) > 0 {
-		return nil, fmt.Errorf("at %s, %s is a symbolic link or a submodule, and what it leads to is not in the commit; "+
-			"check that commit out and compare with the folder: git worktree add ../before %s, and --against ../before", name, refused[0], commit[:12])
+		return nil, fmt.Errorf("at %s, %s is a symbolic link or a submodule, and its target is not in the commit; "+
+			"check out that commit and compare with the folder: git worktree add ../before %s, and --against ../before", name, refused[0], commit[:12])
 	}
 	prefix := ""
 	if dir != r.repo.Prefix {

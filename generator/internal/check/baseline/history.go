@@ -20,7 +20,7 @@ func (r *reader) releases(commit string) ([]point, error) {
 		return nil, nil
 	}
 	if r.repo.Shallow() {
-		return nil, fmt.Errorf("compat.released asks for the tags in the history, and this clone is shallow; %s", deepen)
+		return nil, fmt.Errorf("compat.released needs the tags in the history, but this clone is shallow; %s", deepen)
 	}
 	tags, err := r.repo.Tags(commit, pattern)
 	if err != nil {
@@ -56,7 +56,7 @@ func (r *reader) earlier(b *Baseline, s *state, releases []point) (map[string][]
 	}
 	if releases == nil && r.now.Config.Compat.Released == "" {
 		if r.repo.Shallow() {
-			return nil, fmt.Errorf("the transitive level of %s asks for the history, and this clone is shallow; %s", changed[0].Type, deepen)
+			return nil, fmt.Errorf("the transitive level of %s needs the history, but this clone is shallow; %s", changed[0].Type, deepen)
 		}
 		return r.walk(s, types)
 	}

@@ -77,8 +77,8 @@ func connect(now *schema.Project, address string, env func(string) string) (*reg
 	u, err := url.Parse(address)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || cutShort(address) {
 		// The address itself, and so the parser's error, may hold a password.
-		return nil, errors.New("the address of the registry is not of the form https://host:port; " +
-			"in a user or a password, characters such as / : @ # % are percent-encoded, or both are given in " + UserInfo)
+		return nil, errors.New("the address of the registry must have the form https://host:port; " +
+			"percent-encode characters such as / : @ # % in the user and the password, or set both in " + UserInfo)
 	}
 	r := &registry{name: (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: strings.TrimSuffix(u.Path, "/")}).String(), naming: now.Config.Compat.Subjects}
 	opts := []sr.ClientOpt{sr.URLs(r.name), sr.UserAgent("outboxgen"), sr.HTTPClient(&http.Client{
@@ -92,7 +92,7 @@ func connect(now *schema.Project, address string, env func(string) string) (*reg
 	} else if info := env(UserInfo); info != "" {
 		user, password, ok = strings.Cut(info, ":")
 		if !ok {
-			return nil, fmt.Errorf("%s is not of the form user:password", UserInfo)
+			return nil, fmt.Errorf("%s must have the form user:password", UserInfo)
 		}
 	}
 	if ok {
@@ -144,7 +144,7 @@ func (r *registry) redacted(err error) error {
 		}))
 		for _, secret := range r.secrets {
 			if holdsPart(plain, secret) || holdsPart(strings.ReplaceAll(plain, "+", " "), secret) {
-				return fmt.Errorf("the registry %s fails, and what it says holds the password, so that it is left out", r.name)
+				return fmt.Errorf("the registry %s failed; its message contains the password and is not shown", r.name)
 			}
 		}
 	}
@@ -172,7 +172,7 @@ var percent = regexp.MustCompile(`%[0-9A-Fa-f]{2}`)
 func stay(next *http.Request, via []*http.Request) error {
 	first := via[0].URL
 	if len(via) > 3 || next.URL.Host != first.Host || first.Scheme == "https" && next.URL.Scheme != "https" {
-		return errors.New("the registry redirects elsewhere, which is not followed")
+		return errors.New("the registry redirects to another address; redirects are not followed")
 	}
 	return nil
 }
@@ -194,7 +194,7 @@ func (r *registry) subject(e *schema.Event) (string, error) {
 		return e.Topic + "-value", nil
 	}
 	if e.Schema.Title == "" {
-		return "", fmt.Errorf("compat.subjects says %s, which names a subject by the title of the schema, and that of %s has none", r.naming, e.Type)
+		return "", fmt.Errorf("compat.subjects is %s, which names a subject by the title of the schema, but the schema of %s has no title", r.naming, e.Type)
 	}
 	if r.naming == "topic-record" {
 		return e.Topic + "-" + e.Schema.Title, nil
@@ -289,7 +289,7 @@ func (r *registry) load(ctx context.Context, e *schema.Event, s sr.SubjectSchema
 	}
 	d := project.Document(main)
 	if list.HasErrors() || d == nil || d.Root == nil {
-		message := "it is no schema"
+		message := "it is not a schema"
 		for _, f := range list.Sorted() {
 			if f.Severity == finding.Error {
 				f.Pos.File = name(f.Pos.File)
@@ -297,7 +297,7 @@ func (r *registry) load(ctx context.Context, e *schema.Event, s sr.SubjectSchema
 				break
 			}
 		}
-		f := contract.Found("earlier-unreadable", e.Type, e.Schema.Pos, "what the registry has cannot be read, so that changes against it are not judged: "+message)
+		f := contract.Found("earlier-unreadable", e.Type, e.Schema.Pos, "the schema in the registry cannot be read, so changes against it are not checked: "+message)
 		return contract.Before{}, &f, nil
 	}
 	return contract.Before{Schema: d.Root, Name: name}, nil, nil
@@ -310,7 +310,7 @@ func (r *registry) failed(what string, err error) error {
 	case !errors.As(err, &failed):
 		return fmt.Errorf("ask the registry %s for %s: %w", r.name, what, cause(err))
 	case failed.StatusCode == http.StatusUnauthorized || failed.StatusCode == http.StatusForbidden:
-		return fmt.Errorf("the registry %s does not let this user read %s (%d); give user:password in %s", r.name, what, failed.StatusCode, UserInfo)
+		return fmt.Errorf("the registry %s does not allow this user to read %s (%d); set user:password in %s", r.name, what, failed.StatusCode, UserInfo)
 	}
 	message := strings.Join(strings.Fields(r.redacted(failed).Error()), " ") // before it is cut
 	const most = 200
@@ -327,7 +327,7 @@ func cause(err error) error {
 		return inURL.Err
 	}
 	if errors.Is(err, io.ErrUnexpectedEOF) {
-		return errors.New("the answer ends too early")
+		return errors.New("the response is incomplete")
 	}
 	return err
 }

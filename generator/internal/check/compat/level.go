@@ -33,7 +33,7 @@ func ParseLevel(text string) (Level, error) {
 	if slices.Contains(Levels(), level) {
 		return level, nil
 	}
-	return "", fmt.Errorf("there is no compatibility level %q; the levels are NONE, BACKWARD, FORWARD and FULL, and with _TRANSITIVE behind the last three", text)
+	return "", fmt.Errorf("unknown compatibility level %q; the levels are NONE, BACKWARD, FORWARD and FULL; the last three may end in _TRANSITIVE", text)
 }
 
 // Transitive reports whether every earlier version counts.
@@ -70,7 +70,7 @@ func ParsePolicy(text string) (Policy, error) {
 	case Strict, Lenient:
 		return p, nil
 	}
-	return "", fmt.Errorf("there is no compatibility policy %q; the policies are strict and lenient", text)
+	return "", fmt.Errorf("unknown compatibility policy %q; the policies are strict and lenient", text)
 }
 
 // Direction says who reads whose data.

@@ -41,7 +41,7 @@ func (c *comparison) noticeObjects(p *pair) {
 	for i, name := range r.Required {
 		_, was := needed[name.Text]
 		if _, ok := declared[name.Text]; !was && !ok {
-			p.add(finding.Uncompared, at(w, "required"), item(r, "required", i, name.Pos), "required of the undeclared "+quote(name.Text))
+			p.add(finding.Uncompared, at(w, "required"), item(r, "required", i, name.Pos), "required entry for the undeclared "+quote(name.Text))
 		}
 	}
 }

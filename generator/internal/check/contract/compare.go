@@ -14,11 +14,11 @@ func Compare(now *schema.Event, before Before) []finding.Finding {
 	old := before.Event
 	c := &comparison{now: now, before: before}
 	if old.Type != now.Type {
-		c.found("event-type-changed", "type", fmt.Sprintf("the type of the event was %s and is %s: consumers that know the one do not know the other",
+		c.found("event-type-changed", "type", fmt.Sprintf("the type of the event changed from %s to %s: consumers of the old type do not know the new one",
 			finding.Quote(old.Type), finding.Quote(now.Type)))
 	}
 	if old.Version != now.Version {
-		c.found("event-version-changed", "version", fmt.Sprintf("the version under the type %s was %d and is %d: consumers cannot tell the two apart",
+		c.found("event-version-changed", "version", fmt.Sprintf("the version under the type %s changed from %d to %d: consumers cannot tell the two apart",
 			finding.Quote(now.Type), old.Version, now.Version))
 	}
 	// A topic that is the type is another one with it, and is not told twice.
@@ -27,14 +27,14 @@ func Compare(now *schema.Event, before Before) []finding.Finding {
 		if c.now.Place(member) == c.now.Pos {
 			member = "type"
 		}
-		c.found("topic-changed", member, fmt.Sprintf("the topic was %s and is %s: consumers of the old one get nothing any more",
+		c.found("topic-changed", member, fmt.Sprintf("the topic changed from %s to %s: consumers of the old one receive nothing more",
 			finding.Quote(old.Topic), finding.Quote(now.Topic)))
 	}
 	if old.Envelope != now.Envelope {
-		c.found("envelope-changed", "envelope", fmt.Sprintf("the envelope was %s and is %s: consumers that decode the one cannot decode the other", old.Envelope, now.Envelope))
+		c.found("envelope-changed", "envelope", fmt.Sprintf("the envelope changed from %s to %s: consumers of the old one cannot decode the new one", old.Envelope, now.Envelope))
 	}
 	if old.AggregateType != now.AggregateType {
-		c.found("aggregate-type-changed", "aggregate.type", fmt.Sprintf("the aggregate type was %s and is %s: who selects by it finds half of the events",
+		c.found("aggregate-type-changed", "aggregate.type", fmt.Sprintf("the aggregate type changed from %s to %s: a filter by it finds only some of the events",
 			finding.Quote(old.AggregateType), finding.Quote(now.AggregateType)))
 	}
 	c.ids()
@@ -45,11 +45,11 @@ func Compare(now *schema.Event, before Before) []finding.Finding {
 				pos = at
 			}
 		}
-		c.foundAt("schema-uri-changed", pos, old.Schema.Pos, fmt.Sprintf("the $id was %s and is %s, so that the envelope's data_schema_uri is another",
+		c.foundAt("schema-uri-changed", pos, old.Schema.Pos, fmt.Sprintf("the $id changed from %s to %s, and with it the envelope's data_schema_uri",
 			orNone(old.Schema.ID), orNone(now.Schema.ID)))
 	}
 	if old.GoName != now.GoName && old.Version == now.Version {
-		c.foundAt("go-name-changed", titlePlace(now), titlePlace(old), fmt.Sprintf("the Go name was %s and is %s: code that uses it no longer compiles", old.GoName, now.GoName))
+		c.foundAt("go-name-changed", titlePlace(now), titlePlace(old), fmt.Sprintf("the Go name changed from %s to %s: code that uses the old name no longer compiles", old.GoName, now.GoName))
 	}
 	return c.findings
 }
@@ -83,21 +83,21 @@ func found(id, event string, pos, old finding.Pos, message string) finding.Findi
 func (c *comparison) ids() {
 	old, now := c.before.Event, c.now
 	if !same(old.AggregateID, now.AggregateID) {
-		c.found("aggregate-id-changed", "aggregate.id", fmt.Sprintf("the aggregate id was %s and is %s: the same thing has another id than before",
+		c.found("aggregate-id-changed", "aggregate.id", fmt.Sprintf("the aggregate id changed from %s to %s: the same aggregate has another id than before",
 			idSource(old.AggregateID), idSource(now.AggregateID)))
 	}
 	before, after := key(old), key(now)
 	if before != after && (old.Key != nil || now.Key != nil || old.Keyed != now.Keyed) {
-		c.found("key-changed", "key", fmt.Sprintf("the key was %s and is %s: events about the same thing go to another partition and may overtake earlier ones", before, after))
+		c.found("key-changed", "key", fmt.Sprintf("the key changed from %s to %s: events with the new key go to another partition and can overtake earlier ones", before, after))
 	}
 	switch {
 	case same(old.Correlation, now.Correlation):
 	case old.Correlation == nil:
-		c.found("correlation-added", "correlation", fmt.Sprintf("the correlation id comes from %s now, where nobody gives another", pointed(now.Correlation)))
+		c.found("correlation-added", "correlation", fmt.Sprintf("the correlation id now comes from %s unless the caller sets one", pointed(now.Correlation)))
 	case now.Correlation == nil:
-		c.found("correlation-changed", "correlation", fmt.Sprintf("the correlation id came from %s, and no longer does", pointed(old.Correlation)))
+		c.found("correlation-changed", "correlation", fmt.Sprintf("the correlation id no longer comes from %s", pointed(old.Correlation)))
 	default:
-		c.found("correlation-changed", "correlation", fmt.Sprintf("the correlation id came from %s and comes from %s", pointed(old.Correlation), pointed(now.Correlation)))
+		c.found("correlation-changed", "correlation", fmt.Sprintf("the correlation id came from %s and now comes from %s", pointed(old.Correlation), pointed(now.Correlation)))
 	}
 }
 
@@ -139,7 +139,7 @@ func key(e *schema.Event) string {
 
 func orNone(id string) string {
 	if id == "" {
-		return "not there"
+		return "nothing"
 	}
 	return finding.Quote(id)
 }
@@ -195,7 +195,7 @@ func Frozen(now *schema.Event, before Before) []finding.Finding {
 	}
 	c := changes[0]
 	return []finding.Finding{found("released-version-changed", now.Type, c.Pos, before.pos(c.Old.Pos),
-		"the event version is released and frozen, and its schema changed: "+c.ID)}
+		"the event version is released and frozen, but its schema changed: "+c.ID)}
 }
 
 // Removed is the finding about an event that is gone; pos is where it could be
@@ -203,7 +203,7 @@ func Frozen(now *schema.Event, before Before) []finding.Finding {
 func Removed(before Before, pos finding.Pos) finding.Finding {
 	e := before.Event
 	return found("event-removed", e.Type, pos, before.pos(e.Pos),
-		fmt.Sprintf("the event %s (%s, version %d) is gone: its consumers wait in vain, and rows and records that are left have no schema", finding.Quote(e.Type), e.GoName, e.Version))
+		fmt.Sprintf("the event %s (%s, version %d) was removed: its consumers receive nothing more, and the remaining rows and records have no schema", finding.Quote(e.Type), e.GoName, e.Version))
 }
 
 // Found is a finding of one of this package's rules about what surrounds the

@@ -16,7 +16,7 @@ import (
 )
 
 // ErrNoRepository says that a folder is in no git repository.
-var ErrNoRepository = errors.New("it is in no git repository")
+var ErrNoRepository = errors.New("it is not in a git repository")
 
 // ErrNoGit says that there is no git command.
 var ErrNoGit = errors.New("the command git is not installed")
@@ -29,9 +29,9 @@ type UnknownRefError struct {
 
 func (e *UnknownRefError) Error() string {
 	if e.Shallow {
-		return fmt.Sprintf("git knows no commit %q, and the clone is shallow", e.Ref)
+		return fmt.Sprintf("there is no commit %q, and the clone is shallow", e.Ref)
 	}
-	return fmt.Sprintf("git knows no commit %q", e.Ref)
+	return fmt.Sprintf("there is no commit %q", e.Ref)
 }
 
 // Repo is a git repository. Close it. It is not safe for concurrent use.

@@ -36,16 +36,16 @@ func (l *linter) keys(e *schema.Event) {
 		if gap != "" {
 			l.found("key-missable", about, k.pointer.Pos,
 				fmt.Sprintf("the %s %s may be missing: %s, and inserting such an event fails", k.what, name, gap),
-				"require it without null, or name another property")
+				"require it and do not allow null, or use another property")
 		}
 		switch longest := longest(target); {
 		case longest < 0:
 			l.found("key-unbounded", about, k.pointer.Pos,
-				fmt.Sprintf("the %s %s is a string of any length, and the column holds %d characters: inserting a longer one fails", k.what, name, columnWidth),
+				fmt.Sprintf("the %s %s is a string without a maximum length, but the column holds %d characters: inserting a longer one fails", k.what, name, columnWidth),
 				fmt.Sprintf("add maxLength: %d or less", columnWidth))
 		case longest > columnWidth:
 			l.found("key-too-long", about, k.pointer.Pos,
-				fmt.Sprintf("the %s %s may have %d characters, and the column holds %d: inserting a longer one fails", k.what, name, longest, columnWidth),
+				fmt.Sprintf("the %s %s may have %d characters, but the column holds %d: inserting a longer one fails", k.what, name, longest, columnWidth),
 				fmt.Sprintf("lower maxLength to %d or less", columnWidth))
 		}
 	}

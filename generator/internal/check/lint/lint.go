@@ -76,8 +76,8 @@ func lookup(id schema.Name) (finding.Rule, bool) {
 }
 
 func (l *linter) unknownRule(id schema.Name, s *schema.Schema) {
-	l.found("rule-unknown", s, id.Pos, "there is no rule "+finding.Quote(id.Text)+": nothing comes of this line", cmp.Or(
-		finding.DidYouMean(finding.Canonical(id.Text), finding.IDs(finding.Lint)), "outboxgen check --explain lists the rules"))
+	l.found("rule-unknown", s, id.Pos, "there is no rule "+finding.Quote(id.Text)+": this entry has no effect", cmp.Or(
+		finding.DidYouMean(finding.Canonical(id.Text), finding.IDs(finding.Lint)), "outboxgen explain --list lists the rules"))
 }
 
 // off reports whether the config switches a rule off.

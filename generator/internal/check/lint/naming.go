@@ -18,7 +18,7 @@ func (l *linter) naming() {
 	if l.off(id) {
 		return
 	}
-	style, why := l.config.PropertyNames, "that lint.property_names asks for"
+	style, why := l.config.PropertyNames, "that lint.property_names sets"
 	if style == "" {
 		var names []string
 		for i := range l.spots {
@@ -38,8 +38,8 @@ func (l *linter) naming() {
 		}
 		name := sp.property.Name
 		l.found(id, sp.schema, sp.property.Pos,
-			fmt.Sprintf("the property %s is not written in %s, the style %s: who writes the name from memory gets it wrong", finding.Quote(name), style, why),
-			"write "+finding.Quote(styled(name, style))+", at the latest in the next event version")
+			fmt.Sprintf("the property %s is not in %s, the style %s: consumers who type the name from memory get it wrong", finding.Quote(name), style, why),
+			"rename it to "+finding.Quote(styled(name, style))+" before the event is released or in its next version")
 	}
 }
 
@@ -65,19 +65,19 @@ func (l *linter) eventType(e *schema.Event) {
 	if wanted := l.config.EventTypes; wanted != nil {
 		if re, err := regexp.Compile(wanted.Text); err == nil && !re.MatchString(e.Type) {
 			l.found("event-type-unusual", s, pos, fmt.Sprintf("the type %s does not match lint.event_types, %s", finding.Quote(e.Type), finding.Quote(wanted.Text)),
-				"choose another type before the event is released")
+				"change the type before the event is released")
 		}
 		return
 	}
 	if usualType.MatchString(e.Type) {
 		return
 	}
-	problem := "is not words with dots between them: tools that sort and filter by its parts find none"
+	problem := "is not dot-separated words: tools cannot sort and filter by its parts"
 	if !endsInVersion.MatchString(e.Type) {
 		problem = "does not end in the event version: the next version cannot run beside this one"
 	}
 	l.found("event-type-unusual", s, pos, fmt.Sprintf("the type %s %s", finding.Quote(e.Type), problem),
-		fmt.Sprintf("write a type such as shop.order_placed.v%d, or set lint.event_types in the config", e.Version))
+		fmt.Sprintf("write a type such as shop.order_placed.v%d, or set lint.event_types in the project file", e.Version))
 }
 
 // id checks that an event has an $id that names its version.
@@ -88,7 +88,7 @@ func (l *linter) id(e *schema.Event) {
 	}
 	if s.ID == "" {
 		l.found("schema-id-missing", s, s.Pos,
-			"the event "+e.GoName+" has no $id: its envelopes carry no data_schema_uri, and a consumer cannot look up what the data means",
+			"the event "+e.GoName+" has no $id: its envelopes have no data_schema_uri, and a consumer cannot look up the meaning of the data",
 			fmt.Sprintf("add $id, a URI that ends in .v%d", e.Version))
 		return
 	}
@@ -98,7 +98,7 @@ func (l *linter) id(e *schema.Event) {
 			pos = at(s, "id")
 		}
 		l.found("schema-id-unversioned", s, pos,
-			fmt.Sprintf("$id %s does not name event version %d: two versions would have one address", finding.Quote(s.ID), e.Version),
+			fmt.Sprintf("$id %s does not contain event version %d: two versions would share an $id", finding.Quote(s.ID), e.Version),
 			"write "+finding.Quote(versioned(s.ID, e.Version)))
 	}
 }

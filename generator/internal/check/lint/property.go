@@ -15,12 +15,12 @@ func (l *linter) property(sp *spot, t traits) {
 	name := finding.Quote(p.Name)
 	if t.description == "" && !t.fixed && !l.restates(owner, p.Name) {
 		l.found("property-undescribed", sp.schema, p.Pos,
-			"the property "+name+" has no description: consumers have to guess what it means", "add description, here or where its $ref leads")
+			"the property "+name+" has no description: consumers have to guess what it means", "add description, here or in the schema that $ref refers to")
 	}
 	if t.null && slices.ContainsFunc(owner.schema.Required, func(n schema.Name) bool { return n.Text == p.Name }) {
 		l.found("required-property-nullable", sp.schema, p.Pos,
-			"the property "+name+" is required and may be null: every consumer has to handle a value that says nothing",
-			"take it out of required and leave it out where there is none, or do not allow null; silence this where null says something of its own")
+			"the property "+name+" is required and may be null: every consumer has to handle null",
+			"make it optional and omit it when there is no value, or do not allow null; silence this if null has its own meaning")
 	}
 	parts := words(p.Name)
 	if len(parts) == 0 {
@@ -55,13 +55,13 @@ func (l *linter) money(sp *spot, t traits, parts []string) {
 	if !anyOf(parts, moneyWords) && (!beside || !anyOf(parts, sumWords)) {
 		return
 	}
-	instead := "write it as an integer of the smallest unit, such as " + finding.Quote(styled(sp.property.Name+" cents", l.style(sp.property.Name))) +
+	instead := "use an integer of the smallest unit, such as " + finding.Quote(styled(sp.property.Name+" cents", l.style(sp.property.Name))) +
 		", or as a decimal in a string"
 	if !beside {
-		instead += ", and its currency beside it"
+		instead += ", and add its currency"
 	}
 	l.found("money-as-float", sp.schema, sp.property.Pos,
-		fmt.Sprintf("the property %s looks like money and is a number: readers hold it in binary floats, in which 0.1 + 0.2 is not 0.3", finding.Quote(sp.property.Name)), instead)
+		fmt.Sprintf("the property %s looks like money and is a number: readers use binary floating point, where 0.1 + 0.2 is not 0.3", finding.Quote(sp.property.Name)), instead)
 }
 
 // style is how a name is written.
@@ -103,20 +103,20 @@ func (l *linter) time(sp *spot, t traits, parts []string) {
 			format = "date"
 		}
 		l.found("timestamp-format-missing", sp.schema, sp.property.Pos,
-			"the property "+name+" looks like a time and is any string: each producer writes it in its own way", "add format: "+format)
+			"the property "+name+" looks like a time and may be any string: each producer can write another form", "add format: "+format)
 	case t.only("integer", "number"):
 		if anyOf(parts, unitWords) || anyOf(words(t.description), unitWords) {
 			return
 		}
 		l.found("time-unit-unsaid", sp.schema, sp.property.Pos,
-			"the property "+name+" looks like a time and is a number without a unit: seconds and milliseconds differ by a thousand",
+			"the property "+name+" looks like a time and is a number without a unit: seconds and milliseconds differ by a factor of 1,000",
 			unitHint(instant, sp.property.Name, l.style(sp.property.Name)))
 	}
 }
 
 func unitHint(instant bool, name, style string) string {
 	if instant {
-		return "write a string with format: date-time; or put the unit into the name or the description"
+		return "use a string with format: date-time; or put the unit into the name or the description"
 	}
 	return "put the unit into the name, such as " + finding.Quote(styled(name+" ms", style)) + ", or into the description"
 }
@@ -170,8 +170,8 @@ func (l *linter) person(sp *spot, t traits, parts []string) {
 		}
 	}
 	l.found("personal-data-unmarked", sp.schema, sp.property.Pos,
-		fmt.Sprintf("the property %s looks like personal data and nothing says so: it is copied into the outbox, Kafka and every consumer's store, where it cannot be taken back", finding.Quote(sp.property.Name)),
-		"leave it out and send the id; or say x-outbox: {personal: true}, or {personal: false} where it is none")
+		fmt.Sprintf("the property %s looks like personal data and has no mark: it is copied to the outbox, to Kafka and to the store of every consumer, and cannot be deleted there", finding.Quote(sp.property.Name)),
+		"remove it and send the id; or set x-outbox: {personal: true}, or {personal: false} if it is not personal")
 }
 
 // numbered is personal data that a number may hold.

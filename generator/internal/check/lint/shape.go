@@ -20,8 +20,8 @@ func (l *linter) closed(sp *spot) {
 	} {
 		if sub != nil && sub.Bool != nil && !*sub.Bool {
 			l.found("object-closed", s, at(s, keyword),
-				keyword+": false closes the object: consumers refuse events with a property that a later schema adds",
-				"leave "+keyword+" out, unless every consumer is deployed before every producer")
+				keyword+": false closes the object: consumers reject events with a property that a later schema adds",
+				"leave "+keyword+", unless every consumer is always deployed before every producer")
 		}
 	}
 }
@@ -32,8 +32,8 @@ func (l *linter) required(sp *spot) {
 	for _, name := range s.Required {
 		if !l.named(sp, name.Text) {
 			l.found("required-property-undeclared", s, name.Pos,
-				fmt.Sprintf("%s is required and no properties declare it: nobody knows what it is", finding.Quote(name.Text)),
-				hint(finding.DidYouMean(name.Text, l.names(sp)), "declare it under properties, or take it out of required"))
+				fmt.Sprintf("%s is required, but no properties declare it: its meaning is undefined", finding.Quote(name.Text)),
+				hint(finding.DidYouMean(name.Text, l.names(sp)), "declare it under properties, or remove it from required"))
 		}
 	}
 }
@@ -119,8 +119,8 @@ func (l *linter) enum(sp *spot) {
 		return part.Marks != nil && part.Marks.Grows != nil
 	}) {
 		l.found("enum-closed", s, at(s, "enum"),
-			fmt.Sprintf("the enum of %d values has none for what is not listed, and does not say whether it will grow: consumers that handle these alone fail on the next one", len(texts)),
-			"say x-outbox: {grows: true} to have consumers expect more, {grows: false} where the list is complete for good, or add a value such as "+
+			fmt.Sprintf("the enum of %d values has no fallback value and does not say whether it will grow: consumers that handle only these values fail on a new one", len(texts)),
+			"set x-outbox: {grows: true} to make consumers expect new values, or {grows: false} if the list is final; or add a value such as "+
 				finding.Quote(styled("unknown", like(texts))))
 	}
 	l.enumStyle(s, texts, places)
@@ -147,7 +147,7 @@ func (l *linter) enumStyle(s *schema.Schema, texts []string, places []finding.Po
 	if slices.ContainsFunc(texts, func(text string) bool { return !plain(text) }) {
 		return // not names: A+, 1-day, text/plain
 	}
-	style, why := l.config.EnumValues, "that lint.enum_values asks for"
+	style, why := l.config.EnumValues, "that lint.enum_values sets"
 	if style == "" {
 		if style = common(texts, enumStyles); style == "" {
 			return
@@ -157,8 +157,8 @@ func (l *linter) enumStyle(s *schema.Schema, texts []string, places []finding.Po
 	for i, text := range texts {
 		if !fits(text, style) {
 			l.found("enum-value-style-differs", s, places[i],
-				fmt.Sprintf("the value %s is not written in %s, the style %s: who writes the value from memory gets it wrong", finding.Quote(text), style, why),
-				"write "+finding.Quote(styled(text, style))+", at the latest in the next event version")
+				fmt.Sprintf("the value %s is not in %s, the style %s: consumers who type the value from memory get it wrong", finding.Quote(text), style, why),
+				"rename it to "+finding.Quote(styled(text, style))+" before the event is released or in its next version")
 		}
 	}
 }
@@ -176,8 +176,8 @@ func (l *linter) deprecated(sp *spot) {
 		return
 	}
 	l.found("deprecated-without-replacement", s, at(s, "deprecated"),
-		"it is deprecated, and the description does not say what to use instead: consumers stay with it",
-		"write into the description: Use … instead, or: Without replacement")
+		"it is deprecated, but the description does not say what to use instead: consumers keep using it",
+		"add “Use … instead” or “Without replacement” to the description")
 }
 
 // unused finds definitions of event files that nothing refers to.
@@ -228,7 +228,7 @@ func (l *linter) unused() {
 		}
 		for _, d := range s.Defs {
 			if d.Schema != nil && !used[s.Doc][d.Schema.Pointer] {
-				l.found(id, d.Schema, d.Pos, "nothing refers to the definition "+finding.Quote(d.Name)+": it says nothing about the event", "refer to it with $ref, or remove it")
+				l.found(id, d.Schema, d.Pos, "the definition "+finding.Quote(d.Name)+" is not used: it is not part of the event", "refer to it with $ref, or remove it")
 			}
 		}
 	}

@@ -76,11 +76,11 @@ func (l *linter) judge(q *quiet) {
 		id := rule.ID
 		if strings.TrimSpace(one.Reason) == "" {
 			l.found("silence-without-reason", one.at, one.ID.Pos,
-				id+" is silenced without a reason: nobody can tell whether it still holds", "write "+id+": and why it is right here")
+				id+" is silenced without a reason: later readers cannot tell whether the exception still applies", "write a reason after "+id+":")
 		}
 		if !one.used && !l.off(id) {
 			l.found("silence-unused", one.at, one.ID.Pos,
-				id+" finds nothing here: the silence would hide what comes later", "remove "+finding.Quote(one.ID.Text)+" from silence")
+				id+" finds nothing here: the entry would hide a later problem", "remove "+finding.Quote(one.ID.Text)+" from silence")
 		}
 	}
 }

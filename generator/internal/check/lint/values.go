@@ -27,13 +27,13 @@ func (l *linter) values() {
 		s := l.spots[i].schema
 		// A default of null is as good as none, wherever it stands.
 		if s.Default != nil && s.Default.Kind != schema.Null && !l.off("default-invalid") {
-			l.value(v, s, s.Default, "default-invalid", "the default", "every reader that fills it in makes data that is not valid")
+			l.value(v, s, s.Default, "default-invalid", "the default", "readers that apply it produce invalid data")
 		}
 		if l.off("example-invalid") {
 			continue
 		}
 		for _, example := range s.Examples {
-			l.value(v, s, example, "example-invalid", "the example", "who copies it publishes what consumers refuse")
+			l.value(v, s, example, "example-invalid", "the example", "data copied from it is rejected by consumers")
 		}
 	}
 }
@@ -146,16 +146,16 @@ func (v *validator) first(invalid *jsonschema.ValidationError, value *schema.Val
 func (v *validator) say(e *jsonschema.ValidationError) string {
 	switch k := e.ErrorKind.(type) {
 	case *kind.AnyOf:
-		return "it fits no branch of anyOf"
+		return "it matches no branch of anyOf"
 	case *kind.OneOf:
 		if len(k.Subschemas) > 0 {
-			return "it fits several branches of oneOf"
+			return "it matches several branches of oneOf"
 		}
-		return "it fits no branch of oneOf"
+		return "it matches no branch of oneOf"
 	case *kind.FalseSchema:
-		return "nothing is valid there"
+		return "no value is valid here"
 	case *kind.Not:
-		return "it is what not excludes"
+		return "not excludes it"
 	case *kind.Required:
 		slices.Sort(k.Missing)
 	case *kind.AdditionalProperties:
@@ -169,9 +169,9 @@ func (v *validator) say(e *jsonschema.ValidationError) string {
 	case *kind.ExclusiveMaximum:
 		return "it is not below exclusiveMaximum " + number(k.Want)
 	case *kind.MultipleOf:
-		return "it is no multiple of " + number(k.Want)
+		return "it is not a multiple of " + number(k.Want)
 	case *kind.Format:
-		return fmt.Sprintf("it is no %s", k.Want)
+		return fmt.Sprintf("it is not a valid %s", k.Want)
 	}
 	return e.ErrorKind.LocalizedString(v.printer)
 }

@@ -232,7 +232,7 @@ func (l *linter) events() {
 		}
 		if t := traitsOf(e.Schema); t.description == "" {
 			l.found("event-undescribed", e.Schema, e.Schema.Pos,
-				"the event "+e.GoName+" has no description: nobody learns from the schema when it happens", "add description, a sentence that says what happened")
+				"the event "+e.GoName+" has no description: the schema does not say when it happens", "add description, a sentence that says what happened")
 		}
 		l.id(e)
 	}
