@@ -8,13 +8,12 @@ import (
 	"time"
 )
 
-// quietFor is how long a failing waker is not complained about again.
+// quietFor is how long repeated wake-up failures are not logged.
 const quietFor = time.Minute
 
-// alarm sends the wake-ups of an Outbox, one at a time. Commits that happen while
-// one is under way share the next: a relay that read after the first may have
-// missed them, so one more is needed, and no more than one. Nobody waits for it,
-// so a hanging waker delays no transaction.
+// alarm sends the wake-ups of an Outbox, one at a time. Commits that happen during a
+// wake-up share the next one: the relay may have read before their rows were visible.
+// No transaction waits for a wake-up, so a waker that hangs delays none.
 type alarm struct {
 	waker   Waker
 	logger  *slog.Logger
@@ -26,12 +25,12 @@ type alarm struct {
 	closed  bool
 	done    sync.WaitGroup
 
-	// Only the goroutine that rings touches these.
+	// Only the goroutine in run uses these.
 	failures  int
-	complains time.Time // when it complained last
+	complains time.Time // when the last failure was logged
 }
 
-// ring sends a wake-up, or has the one under way followed by another.
+// ring sends a wake-up. If one is under way, another follows it.
 func (a *alarm) ring() {
 	if a.waker == nil {
 		return
@@ -48,12 +47,12 @@ func (a *alarm) ring() {
 	}
 }
 
-// run ends when no commit has come since its last wake-up began.
+// run sends wake-ups until no commit has happened since the last one began.
 func (a *alarm) run() {
 	returned := false
 	defer func() {
 		if !returned { // the waker called runtime.Goexit
-			a.logger.Warn("wake-up failed: the waker ended its goroutine by runtime.Goexit")
+			a.logger.Warn("wake-up failed: the waker ended its goroutine with runtime.Goexit")
 			a.mu.Lock()
 			defer a.mu.Unlock()
 			if a.ringing = a.again; a.again {
@@ -74,7 +73,7 @@ func (a *alarm) run() {
 }
 
 func (a *alarm) wake() {
-	// The caller's context does not matter: its transaction is committed.
+	// The caller's context does not apply: its transaction is committed.
 	ctx, cancel := context.WithTimeout(context.Background(), a.timeout)
 	defer cancel()
 	err := a.call(ctx)
@@ -93,7 +92,7 @@ func (a *alarm) wake() {
 	}
 }
 
-// call calls the waker; a panic of it is an error like any other.
+// call calls the waker and returns its panic as an error.
 func (a *alarm) call(ctx context.Context) (err error) {
 	defer func() {
 		if p := recovered(recover()); p != nil {
@@ -103,7 +102,7 @@ func (a *alarm) call(ctx context.Context) (err error) {
 	return a.waker.Wake(ctx)
 }
 
-// close waits for the wake-up under way and allows no other.
+// close waits for the wake-up under way and allows no others.
 func (a *alarm) close() {
 	a.mu.Lock()
 	a.closed = true

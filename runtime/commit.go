@@ -10,24 +10,23 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// commit sends the events that are still to be inserted, and COMMIT behind them,
-// in one round trip. seq is thus drawn at the last moment, under every lock that
-// the transaction holds.
+// commit sends the remaining inserts and COMMIT in one round trip. So seq is drawn
+// last, under every lock that the transaction holds.
 //
-// The server works through the statements one after the other and skips the rest
-// after one that fails, so COMMIT runs only if every insert has run. That makes
-// the outcome plain except when the connection breaks on the way.
+// The server runs the statements in order and skips the rest after one fails, so COMMIT
+// runs only if every insert succeeded. The outcome is therefore known unless the
+// connection breaks.
 func (o *Outbox) commit(ctx context.Context, conn *pgx.Conn, txOptions pgx.TxOptions, k *kept) error {
 	unsent := k.unsent()
 	if conn.IsClosed() {
-		return errors.New("outbox: not committed, the connection was lost before COMMIT was sent")
+		return errors.New("outbox: not committed: the connection was lost before COMMIT was sent")
 	}
 	switch conn.PgConn().TxStatus() {
 	case 'T':
 	case 'E':
-		unsent = nil // they would be refused; COMMIT alone ends the transaction
+		unsent = nil // the server would refuse them; COMMIT alone ends the transaction
 	default:
-		return fmt.Errorf("outbox: %d events not inserted, for the transaction had ended before its function returned: %w", k.events(), ErrTransactionControl)
+		return fmt.Errorf("outbox: %d events not inserted: the transaction ended before its function returned: %w", k.events(), ErrTransactionControl)
 	}
 
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), o.options.CommitTimeout)
@@ -59,14 +58,14 @@ func (o *Outbox) commit(ctx context.Context, conn *pgx.Conn, txOptions pgx.TxOpt
 			"%q answered %q and left the connection in transaction status %q", query, tag, conn.PgConn().TxStatus())}
 	}
 	for _, e := range unsent {
-		// After the commit nothing but the log can complain about an id.
+		// After the commit, a wrong id can only be logged.
 		_ = resolve(e.built, e.inserted)
 	}
 	return nil
 }
 
-// readResults reads the answers to the inserts, and the one to COMMIT. failed is
-// the insert that the error belongs to; nil: to COMMIT, or to none.
+// readResults reads the answers to the inserts and to COMMIT. failed is the insert that
+// err belongs to. It is nil if err belongs to COMMIT or if there is no error.
 func readResults(results pgx.BatchResults, steps []*entry) (tag pgconn.CommandTag, failed *entry, err error) {
 	for _, e := range steps {
 		tag, err := results.Exec()
@@ -74,7 +73,7 @@ func readResults(results pgx.BatchResults, steps []*entry) (tag pgconn.CommandTa
 			return tag, e, err
 		}
 		if e == nil {
-			continue // the search_path is set
+			continue // this statement sets the search_path
 		}
 		e.inserted = tag.RowsAffected()
 	}
@@ -82,21 +81,20 @@ func readResults(results pgx.BatchResults, steps []*entry) (tag pgconn.CommandTa
 	return tag, nil, err
 }
 
-// unknown reports whether err leaves it open what the server did with COMMIT. A
-// connection that still stands within the transaction is an answer, and so is
-// an error that the server reports and survives: the statement failed, so COMMIT
-// did not run, or failed itself. Anything else is none. That
-// includes a fatal error, which a server that shuts down sends even after it has
-// committed (while it waits for a standby), and which a pooler sends when it has
-// lost its server.
+// unknown reports whether err leaves the outcome of COMMIT unknown. The outcome is
+// known if the connection is still inside the transaction, or if the server reported an
+// error and the session survived: then COMMIT did not run, or it failed. Every other
+// error leaves it unknown. A fatal error does too: a server that shuts down sends one
+// even after it has committed (while it waits for a standby), and a pooler sends one
+// when it has lost its server.
 func unknown(conn *pgx.Conn, err error) bool {
 	if status := conn.PgConn().TxStatus(); !conn.IsClosed() && (status == 'T' || status == 'E') {
 		return false
 	}
 	pgErr, ok := errors.AsType[*pgconn.PgError](err)
 	if !ok {
-		// pgconn.SafeToRetry is of no use here: a connection that breaks while the
-		// answer is read may come back as "conn closed", which it calls safe.
+		// pgconn.SafeToRetry does not help here: a connection that breaks during the
+		// answer may return "conn closed", which it calls safe.
 		return true
 	}
 	severity := pgErr.SeverityUnlocalized

@@ -500,7 +500,7 @@ func TestGeneratedIDThatRepeats(t *testing.T) {
 	if err := plain(); err != nil {
 		t.Fatal(err)
 	}
-	if err := plain(); !strings.Contains(isError[*outbox.InsertError](t, err).Error(), "NewID must never repeat") {
+	if err := plain(); !strings.Contains(isError[*outbox.InsertError](t, err).Error(), "NewID must never return the same id twice") {
 		t.Errorf("plain: %v", err)
 	}
 	if err := ob.InTx(t.Context(), raiseAndInsert(1)); err != nil || !strings.Contains(log.String(), "level=ERROR") {

@@ -2,7 +2,7 @@ package outbox
 
 import "strings"
 
-// controlKind is what a statement does to the transaction it runs in.
+// controlKind says what a statement does to its transaction.
 type controlKind uint8
 
 const (
@@ -10,21 +10,20 @@ const (
 	controlRelease
 	controlRollbackTo
 	controlEnd // commits, rolls back, or prepares the whole transaction
-	// controlMeaning is a statement after which the insert of an event may mean
-	// something else: another schema, another role, another table.
+	// controlMeaning is a statement that can change what an insert means: another
+	// schema, another role, another table.
 	controlMeaning
 )
 
-// control is a statement that controls the transaction.
+// control is one statement that controls the transaction.
 type control struct {
 	kind controlKind
 	name string // of the savepoint
 }
 
-// controls finds the statements in sql that control the transaction, in their
-// order; nearly always there are none. Those that change the meaning of an insert
-// are looked for only if there are events, which a rollback to a savepoint may have
-// wait again.
+// controls lists the statements in sql that control the transaction, in order; usually
+// there are none. It looks for statements that change the meaning of an insert only if
+// there are events, because a rollback to a savepoint can make events wait again.
 func controls(sql string, events bool) []control {
 	return sqlScanner{text: sql}.controls(events)
 }
@@ -73,7 +72,7 @@ func (s *sqlScanner) control() (control, bool) {
 	return control{}, false
 }
 
-// wordAfter is the next word, or the one behind it when that is the given noise.
+// wordAfter returns the next word, or the one after it if the next word is noise.
 func (s *sqlScanner) wordAfter(noise string) string {
 	word := s.word()
 	if word == noise {
@@ -82,12 +81,11 @@ func (s *sqlScanner) wordAfter(noise string) string {
 	return word
 }
 
-// outboxTable is the table that events are inserted into.
+// outboxTable is the table that the events go to.
 const outboxTable = "event_outbox"
 
-// changesMeaning reports whether the insert of an event may mean something else
-// after the statement. It errs on the side of yes: the price of that is a round
-// trip.
+// changesMeaning reports whether the statement may change what the insert of an event
+// means. If in doubt it says yes, which costs a round trip.
 func (s *sqlScanner) changesMeaning() bool {
 	switch s.word() {
 	case "set":
@@ -96,16 +94,16 @@ func (s *sqlScanner) changesMeaning() bool {
 		return !harmlessSetting(s.setting())
 	case "alter", "drop", "grant", "revoke", "reassign", "security", "import", // DDL
 		"discard", "load",
-		"do", "call", "execute", "fetch", "move", "explain": // what they run cannot be seen
+		"do", "call", "execute", "fetch", "move", "explain": // what they run is not visible
 		return true
-	case "begin", "start": // within a transaction they still set its mode
+	case "begin", "start": // inside a transaction they still set its mode
 		return s.names("only")
 	case "create":
 		if scope := s.word(); scope == "temp" || scope == "temporary" {
 			start := s.pos
 			executes := s.names("execute")
 			s.pos = start
-			return executes || s.touchesOutbox() // a table to work in, unless it hides ours
+			return executes || s.touchesOutbox() // for a temporary table, unless it hides event_outbox
 		}
 		return true
 	case "lock", "copy", "truncate", "delete", "update", "insert", "merge":
@@ -114,8 +112,8 @@ func (s *sqlScanner) changesMeaning() bool {
 	return s.callsSetConfig()
 }
 
-// setsMore reads SET behind its first word, and reports whether it sets
-// something that an insert may depend on.
+// setsMore reads the rest of SET and reports whether it changes something that an
+// insert may depend on.
 func (s *sqlScanner) setsMore() bool {
 	name := s.setting()
 	if name == "local" || name == "session" {
@@ -125,7 +123,7 @@ func (s *sqlScanner) setsMore() bool {
 	}
 	switch name {
 	case "constraints", "characteristics":
-		return false // when constraints are checked; later transactions
+		return false // affects when constraints are checked, or later transactions
 	case "transaction":
 		return s.names("only") // READ ONLY
 	}
@@ -142,8 +140,8 @@ func (s *sqlScanner) setting() string {
 	return strings.ToLower(name)
 }
 
-// touchesOutbox reports whether a statement that writes or locks may do so to
-// the outbox, or calls set_config on the way.
+// touchesOutbox reports whether a statement that writes or locks may write to or lock
+// the outbox, or calls set_config.
 func (s *sqlScanner) touchesOutbox() bool {
 	start := s.pos
 	if s.names(outboxTable, "pg_settings", "cascade") {
@@ -153,8 +151,7 @@ func (s *sqlScanner) touchesOutbox() bool {
 	return s.callsSetConfig()
 }
 
-// runsItsArgument are the functions that run a query or a cursor which they are
-// given as text.
+// runsItsArgument has the functions that run a query or cursor which they get as text.
 var runsItsArgument = map[string]bool{
 	"query_to_xml": true, "query_to_xmlschema": true, "query_to_xml_and_xmlschema": true,
 	"cursor_to_xml": true, "cursor_to_xmlschema": true,
@@ -162,9 +159,9 @@ var runsItsArgument = map[string]bool{
 	"crosstab": true, "crosstab2": true, "crosstab3": true, "crosstab4": true, // of the extension tablefunc
 }
 
-// callsSetConfig reports whether the rest of a query changes a setting by
-// set_config or by an UPDATE of pg_settings, has a function run a query that it
-// hides in a text, or writes to the outbox in a WITH.
+// callsSetConfig reports whether the rest of a query changes a setting (set_config,
+// UPDATE of pg_settings), calls a function that runs a query given as text, or writes
+// to the outbox in a WITH.
 func (s *sqlScanner) callsSetConfig() bool {
 	writes, outbox, settings := false, false, false
 	for !s.ended() {
@@ -187,8 +184,8 @@ func (s *sqlScanner) callsSetConfig() bool {
 	return writes && (outbox || settings)
 }
 
-// harmlessArgument reads the argument list of set_config as far as the name of
-// the setting, and reports whether it is one that no insert depends on.
+// harmlessArgument reads the arguments of set_config up to the name of the setting, and
+// reports whether no insert depends on that setting.
 func (s *sqlScanner) harmlessArgument() bool {
 	s.skipBlank()
 	if s.pos == len(s.text) || s.text[s.pos] != '(' {
@@ -209,13 +206,13 @@ func (s *sqlScanner) harmlessArgument() bool {
 	return harmlessSetting(strings.ToLower(strings.Trim(name, "'")))
 }
 
-// names reports whether the rest of the statement may have one of the words, as a
+// names reports whether the rest of the statement may contain one of the words, as a
 // keyword or a name.
 func (s *sqlScanner) names(words ...string) bool {
 	for !s.ended() {
 		word := s.name()
 		if word == unicodeName {
-			return true // it may be any
+			return true // it may be any name
 		}
 		for _, w := range words {
 			if strings.EqualFold(word, w) {
@@ -226,19 +223,19 @@ func (s *sqlScanner) names(words ...string) bool {
 	return false
 }
 
-// harmlessSetting reports whether no insert of an event can mean something else
-// when the setting changes: times, memory, the planner, what is logged. Any other
-// may be read by a policy, a default or a trigger.
+// harmlessSetting reports whether a change of the setting cannot affect an insert:
+// times, memory, the planner, logging. A policy, a default or a trigger may read any
+// other setting.
 func harmlessSetting(name string) bool {
 	if strings.Contains(name, ".") {
-		return false // one of the service's own
+		return false // a setting of the service
 	}
 	switch name {
 	case "statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout", "transaction_timeout", "deadlock_timeout",
 		"synchronous_commit", "commit_delay", "commit_siblings",
 		"work_mem", "maintenance_work_mem", "hash_mem_multiplier", "temp_buffers",
 		"client_min_messages", "plan_cache_mode", "random_page_cost", "seq_page_cost",
-		"transaction_isolation", "transaction_deferrable": // they have to come first
+		"transaction_isolation", "transaction_deferrable": // they must come before the first query
 		return true
 	}
 	return strings.HasPrefix(name, "enable_") || strings.HasPrefix(name, "log_") || strings.HasPrefix(name, "jit")

@@ -11,7 +11,7 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
-// decode reads the envelope of an event; its data stays as it is.
+// decode reads the envelope of an event. It keeps the data as raw JSON.
 func decode(kind EnvelopeKind, eventType string, value []byte, headers []Header) (*Envelope[json.RawMessage], error) {
 	e := &Envelope[json.RawMessage]{Kind: kind, EventType: eventType, SchemaVersion: envelopeVersion}
 	read := parsed{data: value}
@@ -40,7 +40,7 @@ func decode(kind EnvelopeKind, eventType string, value []byte, headers []Header)
 	return e, nil
 }
 
-// parsed is what reading an envelope gives beyond the envelope.
+// parsed holds what was read besides the envelope's fields.
 type parsed struct {
 	data    json.RawMessage
 	version string // of CloudEvents
@@ -93,7 +93,7 @@ func readCloudEvent(e *Envelope[json.RawMessage], d *wire.Decoder) (read parsed)
 		case "time":
 			e.EventTimestamp = inUTC(d.DateTime())
 		case "datacontenttype":
-			d.Skip() // data is JSON here, or it does not decode
+			d.Skip() // data is valid JSON here; otherwise decoding has failed already
 		case "dataschema":
 			e.DataSchemaURI = wire.Pointer(d, (*wire.Decoder).String)
 		case "correlationid":
@@ -104,7 +104,7 @@ func readCloudEvent(e *Envelope[json.RawMessage], d *wire.Decoder) (read parsed)
 			keepField(e, &o)
 		}
 	}
-	// The metadata is an object as text; what is not stays an extra attribute.
+	// The metadata is a JSON object as text. Anything else stays an extra attribute.
 	var text string
 	if json.Unmarshal(e.Extra["metadata"], &text) == nil && json.Unmarshal([]byte(text), &e.Metadata) == nil {
 		delete(e.Extra, "metadata")
@@ -117,7 +117,7 @@ func keepField(e *Envelope[json.RawMessage], o *wire.Object) {
 	e.Extra = wire.Member(o, e.Extra, (*wire.Decoder).Raw)
 }
 
-// readHeaders takes the place of an envelope.
+// readHeaders reads from the headers what an envelope would say.
 func readHeaders(e *Envelope[json.RawMessage], headers []Header) error {
 	for _, h := range headers {
 		var err error

@@ -24,9 +24,9 @@
 // UPDATE of the aggregate's row takes such a lock. If a key spans several
 // aggregates, call pg_advisory_xact_lock.
 //
-// The insert functions take any other pgx.Tx too. Then each insert is a statement
-// of its own, which costs a round trip and draws seq early: take the lock first.
-// Nobody wakes the relay then, and the event is not logged; see [Outbox.Wake]. The
+// The insert functions take any other pgx.Tx too. Then each insert is a statement of
+// its own, which costs a round trip and draws seq early: take the lock first. Such a
+// commit does not wake the relay, and the event is not logged; see [Outbox.Wake]. The
 // insert functions take no pool and no connection: that does not compile.
 //
 // # How a transaction ends

@@ -9,8 +9,8 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
-// Envelope is event data with what the wire says about it. Decode makes one;
-// writing it again gives an equal document.
+// Envelope is an event with its data and the envelope's fields. The Decode functions of
+// generated packages return one. Encoding it again gives an equal document.
 type Envelope[T any] struct {
 	// Kind is how the event is wrapped.
 	Kind EnvelopeKind
@@ -24,22 +24,22 @@ type Envelope[T any] struct {
 	SourceService string
 	// SchemaVersion is the envelope version, 1.
 	SchemaVersion int
-	// CorrelationID ties together what belongs together.
+	// CorrelationID is the same for all events of one business operation.
 	CorrelationID string
 	// DataSchemaURI is the $id of the data's schema; nil: none.
 	DataSchemaURI *string
-	// Data is the event data.
+	// Data is the event data, decoded.
 	Data T
-	// Metadata is free; nil is null. The values are kept as they were written,
-	// so that no number loses a digit.
+	// Metadata is free-form; nil encodes as null. Each value keeps its original JSON
+	// text, so numbers lose no digits.
 	Metadata map[string]json.RawMessage
-	// Extra holds fields of the envelope that this package does not know, as
-	// they were written; in a CloudEvent also the subject.
+	// Extra has the unknown properties of the envelope as JSON text. For a CloudEvent
+	// it also has the subject.
 	Extra map[string]json.RawMessage
 }
 
-// CausationID is the id of what caused the event, or "" when the envelope does
-// not say.
+// CausationID returns the id of the event or command that caused this one, or "" if the
+// envelope has none.
 func (e Envelope[T]) CausationID() string {
 	var id string
 	if raw, ok := e.Metadata[metadataCausationID]; ok && json.Unmarshal(raw, &id) == nil {
@@ -48,8 +48,8 @@ func (e Envelope[T]) CausationID() string {
 	return ""
 }
 
-// MarshalJSON writes the envelope in the form of its Kind; without an envelope,
-// the bare data.
+// MarshalJSON encodes the envelope in the form of its Kind. For EnvelopeNone it encodes
+// the data alone.
 func (e Envelope[T]) MarshalJSON() ([]byte, error) {
 	data, err := marshalData(e.Data)
 	if err != nil || e.Kind == EnvelopeNone {
@@ -85,8 +85,8 @@ func (e Envelope[T]) putOutbox(to *wire.Encoder, data json.RawMessage) {
 	to.Unknown(e.Extra)
 }
 
-// putCloudEvent writes a CloudEvent. An attribute cannot be an object, so the
-// metadata is one as text.
+// putCloudEvent writes a CloudEvent. Its attributes cannot be objects, so the metadata
+// is written as JSON text.
 func (e Envelope[T]) putCloudEvent(to *wire.Encoder, data json.RawMessage) {
 	to.Name("specversion").String("1.0")
 	to.Name("id").UUID(e.EventID)
@@ -107,7 +107,7 @@ func (e Envelope[T]) putCloudEvent(to *wire.Encoder, data json.RawMessage) {
 			wire.PutMap(to, m, (*wire.Encoder).Raw)
 		})
 		if err != nil {
-			text = []byte{0xff} // not UTF-8: String reports it
+			text = []byte{0xff} // not UTF-8, so that String reports it
 		}
 		to.Name("metadata").String(string(text))
 	}
@@ -115,7 +115,7 @@ func (e Envelope[T]) putCloudEvent(to *wire.Encoder, data json.RawMessage) {
 	to.Name("data").Raw(data)
 }
 
-// marshalData prefers the data's own method, which is what generated types have.
+// marshalData uses the data's own MarshalJSON if it has one, as generated types do.
 func marshalData[T any](data T) (json.RawMessage, error) {
 	if m, ok := any(data).(json.Marshaler); ok {
 		return m.MarshalJSON()
@@ -123,9 +123,8 @@ func marshalData[T any](data T) (json.RawMessage, error) {
 	return json.Marshal(data)
 }
 
-// inUTC is t in UTC. A time whose offset is zero stays as it is: one that was
-// decoded remembers how it was written (Z or +00:00, and how many digits), and
-// is encoded that way again.
+// inUTC returns t in UTC. A decoded time with offset zero stays as it is, so that it is
+// encoded as it was written (Z or +00:00, and the number of digits).
 func inUTC(t time.Time) time.Time {
 	if _, offset := t.Zone(); offset == 0 {
 		return t

@@ -11,29 +11,29 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
-// Violation is one place where event data breaks its schema.
+// Violation is one place where event data violates its schema.
 type Violation = wire.Violation
 
-// ValidationError is returned by Validate of generated types, and by every
-// insert before it touches the database, when event data breaks its schema. It
-// holds every violation with its JSON Pointer and its place in the schemas.
+// ValidationError is returned by Validate of generated types when the data violates its
+// schema, and by every insert before anything is sent to the database. It lists every
+// violation with its JSON Pointer and its place in the schema.
 type ValidationError = wire.ValidationError
 
-// InsertError is returned when an event could not be inserted: by the insert
-// itself when the row cannot be built (an id that is missing or too long, a
-// reserved header) or the database refuses it, by InTx when the database
-// refuses it at commit. The transaction is not committed.
+// InsertError is returned when an event could not be inserted. The insert returns it if
+// the row cannot be built (an id is missing or too long, a header is reserved) or the
+// database refuses it. InTx returns it if the database refuses it at commit. The
+// transaction is not committed.
 type InsertError struct {
-	// EventType and EventID name the event; the first one where a statement
+	// EventType and EventID identify the event, or the first event if the statement
 	// inserts several.
 	EventType string
-	EventID   uuid.UUID // uuid.Nil when it has none yet
-	// Events is how many events the refused statement inserts; 0 and 1 are one.
+	EventID   uuid.UUID // uuid.Nil if the event has none yet
+	// Events is the number of events in the refused statement; 0 and 1 both mean one.
 	Events int
 	// Err is the cause, often a *pgconn.PgError.
 	Err error
 
-	role string // of the connection; "" where there is none
+	role string // of the connection; "" if unknown
 }
 
 func (e *InsertError) Error() string {
@@ -51,33 +51,31 @@ func (e *InsertError) Error() string {
 // Unwrap returns the cause.
 func (e *InsertError) Unwrap() error { return e.Err }
 
-// RecordTooLargeError is the cause of an InsertError when the event's record would
-// be larger than Options.MaxRecordBytes or WithMaxRecordBytes allow. The same event
-// will never fit, so it is not worth a retry.
+// RecordTooLargeError is the cause of an InsertError when the event's record would be
+// larger than Options.MaxRecordBytes or WithMaxRecordBytes allows. A retry fails again.
 type RecordTooLargeError struct {
 	// EventType is the event's type.
 	EventType string
-	// Size is how large its record would be, in bytes, as WithMaxRecordBytes counts.
+	// Size is the size of the record in bytes, counted as WithMaxRecordBytes says.
 	Size int
-	// Limit is what is allowed.
+	// Limit is the allowed size in bytes.
 	Limit int
 }
 
 func (e *RecordTooLargeError) Error() string {
-	return fmt.Sprintf("the record of the %s has %d bytes, and MaxRecordBytes allows %d: "+
-		"put less into the event (a link to what is large), or raise max.message.bytes of the topic and then the limit",
+	return fmt.Sprintf("the record of the %s has %d bytes, MaxRecordBytes allows %d: "+
+		"put less into the event (for example a link to large data), or raise max.message.bytes of the topic and then the limit",
 		e.EventType, e.Size, e.Limit)
 }
 
-// CommitUnknownError is returned by InTx when the connection broke, or the
-// commit timed out, after COMMIT was sent: the transaction may be committed or
-// not, and only the database knows. InTx never tries again by itself. The
-// relay is woken. With deterministic event ids and an idempotent
-// function it is safe to run the whole again.
+// CommitUnknownError is returned by InTx when the connection broke, or the commit timed
+// out, after COMMIT was sent. The transaction may be committed or not; only the
+// database knows. InTx does not retry it. It wakes the relay. Running the function
+// again is safe if it is idempotent and its event ids are deterministic.
 type CommitUnknownError struct {
-	// Events is how many events were to be committed.
+	// Events is the number of events in the transaction.
 	Events int
-	// Err is what became of the connection.
+	// Err is the error of the connection.
 	Err error
 }
 
@@ -85,15 +83,14 @@ func (e *CommitUnknownError) Error() string {
 	return fmt.Sprintf("outbox: it is unknown whether the transaction (%d events) was committed: %v", e.Events, e.Err)
 }
 
-// Unwrap returns what became of the connection.
+// Unwrap returns the error of the connection.
 func (e *CommitUnknownError) Unwrap() error { return e.Err }
 
-// RolledBackError is returned by InTx when COMMIT answered ROLLBACK: a statement
-// in the function failed, the function still returned nil, and Postgres
-// ended the aborted transaction without an error. Nothing is committed.
-// errors.Is(err, pgx.ErrTxCommitRollback) holds.
+// RolledBackError is returned by InTx when the server answered COMMIT with ROLLBACK: a
+// statement failed and the function still returned nil. Nothing is committed.
+// errors.Is(err, pgx.ErrTxCommitRollback) is true.
 type RolledBackError struct {
-	// Events is how many events were dropped with it.
+	// Events is the number of events that were dropped.
 	Events int
 }
 
@@ -102,35 +99,32 @@ func (e *RolledBackError) Error() string {
 		"a statement in the function failed and its error was not returned", e.Events)
 }
 
-// Unwrap returns pgx's error for the same.
+// Unwrap returns pgx.ErrTxCommitRollback.
 func (e *RolledBackError) Unwrap() error { return pgx.ErrTxCommitRollback }
 
-// ErrTransactionControl is returned when the function given to InTx ends the
-// transaction by itself: Commit or Rollback on the outermost Tx, or COMMIT,
-// ROLLBACK and the like as SQL. Such a call does nothing but doom the
-// transaction: InTx rolls it back and returns this error even if the function
-// does not. Return nil to commit, an error to roll back; Begin on the Tx gives a
-// nested one that may be committed and rolled back.
-var ErrTransactionControl = errors.New("outbox: a transaction that InTx runs is ended by InTx alone: " +
+// ErrTransactionControl is returned by InTx when its function ended the transaction:
+// Commit or Rollback on the outermost Tx, or COMMIT, ROLLBACK and the like as SQL. The
+// call itself does nothing. InTx then rolls the transaction back and returns this error
+// even if the function ignored it. Return nil to commit and an error to roll back. For
+// a part that can be rolled back alone, call Begin on the Tx.
+var ErrTransactionControl = errors.New("outbox: only InTx may end its transaction: " +
 	"return nil to commit and an error to roll back")
 
-// ErrTxClosed is returned when a Tx is used after its function has returned, or
-// a nested one after its Commit or Rollback. errors.Is(err, pgx.ErrTxClosed)
-// holds.
+// ErrTxClosed is returned when a Tx is used after its function has returned, or a
+// nested Tx after its Commit or Rollback. errors.Is(err, pgx.ErrTxClosed) is true.
 var ErrTxClosed = fmt.Errorf("outbox: %w: use it only inside the function given to InTx", pgx.ErrTxClosed)
 
-// DecodeError is returned by the Decode functions of generated packages when a
-// record's value is not the event that it should be. The same bytes will never decode,
-// so it is not worth a retry.
+// DecodeError is returned by the Decode functions of generated packages when a record
+// is not the expected event. The same bytes never decode, so do not retry.
 type DecodeError struct {
-	// EventType is the type that was expected.
+	// EventType is the expected type.
 	EventType string
-	// EventID is the event's id; uuid.Nil when the envelope did not decode.
+	// EventID is the event's id; uuid.Nil if the envelope did not decode.
 	EventID uuid.UUID
-	// InData is true when the envelope is in order and the data is not. JSON
-	// Pointers in Err then begin at the data.
+	// InData is true if the envelope decoded and the data did not. The JSON Pointers in
+	// Err are then relative to the data.
 	InData bool
-	// Err is the cause; a *wire.DecodeError lists every fault with its place.
+	// Err is the cause. A *wire.DecodeError lists every fault with its place.
 	Err error
 }
 
@@ -144,17 +138,17 @@ func (e *DecodeError) Error() string {
 // Unwrap returns the cause.
 func (e *DecodeError) Unwrap() error { return e.Err }
 
-// IsCommitUnknown reports whether err leaves it open if the transaction was
-// committed. For every other error of InTx it was not.
+// IsCommitUnknown reports whether err leaves it open if the transaction was committed.
+// If it is false, InTx committed nothing.
 func IsCommitUnknown(err error) bool {
 	_, ok := errors.AsType[*CommitUnknownError](err)
 	return ok
 }
 
-// SafeToRetry reports whether the transaction is certainly not committed, and
-// the same function may well succeed when it runs again: a serialization
-// failure, a deadlock, a connection that broke before anything was sent, a server
-// that is no longer the primary (IsReadOnly).
+// SafeToRetry reports whether the transaction is certainly not committed and the same
+// function may succeed if it runs again. Examples are a serialization failure, a
+// deadlock, a connection that broke before anything was sent, and a server that is no
+// longer the primary (IsReadOnly).
 func SafeToRetry(err error) bool {
 	if err == nil || IsCommitUnknown(err) {
 		return false

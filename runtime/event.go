@@ -2,20 +2,20 @@ package outbox
 
 import "context"
 
-// EnvelopeKind is how an event is wrapped on the wire.
+// EnvelopeKind says how an event is wrapped in its record.
 type EnvelopeKind uint8
 
 const (
-	// EnvelopeOutbox is the envelope of this project, and the default.
+	// EnvelopeOutbox is the envelope of outboxgen, and the default.
 	EnvelopeOutbox EnvelopeKind = iota
-	// EnvelopeCloudEvents is CloudEvents 1.0 in its structured JSON form.
+	// EnvelopeCloudEvents is CloudEvents 1.0 in structured JSON mode.
 	EnvelopeCloudEvents
-	// EnvelopeNone is the bare event data; what an envelope would say is in the
-	// record's headers only.
+	// EnvelopeNone is the event data alone. The envelope's fields are only in the
+	// record's headers.
 	EnvelopeNone
 )
 
-// String returns the name that the project file uses.
+// String returns the name that the configuration file uses.
 func (k EnvelopeKind) String() string {
 	switch k {
 	case EnvelopeOutbox:
@@ -28,24 +28,24 @@ func (k EnvelopeKind) String() string {
 	return "unknown"
 }
 
-// Data is event data: a struct that outboxgen generated from a schema. Its
-// pointer is a json.Unmarshaler.
+// Data is event data: a struct that outboxgen generated from a schema. Its pointer
+// implements json.Unmarshaler.
 type Data interface {
-	// MarshalJSON writes the data as compact JSON.
+	// MarshalJSON encodes the data as compact JSON.
 	MarshalJSON() ([]byte, error)
 	// Validate returns a *ValidationError with every violation of the schema.
 	Validate() error
 }
 
-// Event is event data that knows how to become a row. Generated data types are
-// events by value; With adds options.
+// Event is event data that can build its row. Values of generated data types implement
+// it. With adds options.
 type Event interface {
-	// NewRow validates the data and builds the row. Generated types do it.
+	// NewRow validates the data and builds the row.
 	NewRow(ctx context.Context, opts ...Option) (Row, error)
 }
 
-// With gives an event options of its own, for the InsertAll of a generated package.
-// Later options win.
+// With returns the event with its own options, for the InsertAll functions of generated
+// packages. Later options win.
 func With(event Event, opts ...Option) Event {
 	if len(opts) == 0 {
 		return event
@@ -65,7 +65,7 @@ func (w withOptions) NewRow(ctx context.Context, opts ...Option) (Row, error) {
 	return w.Event.NewRow(ctx, append(opts[:len(opts):len(opts)], w.opts...)...)
 }
 
-// unwrap takes the options off again.
+// unwrap returns the event without its options, and the options.
 func unwrap(e Event) (Event, []Option) {
 	if w, ok := e.(withOptions); ok {
 		return w.Event, w.opts

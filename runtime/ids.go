@@ -6,11 +6,10 @@ import (
 	"github.com/google/uuid"
 )
 
-// DeterministicID returns the UUIDv5 of the parts within the namespace: the same
-// parts give the same id, always, so that an event which follows from business
-// data is inserted once however often its cause is handled. Each part is hashed
-// with its length in bytes and a colon before it, so ("ab", "c") and ("a", "bc")
-// differ.
+// DeterministicID returns the UUIDv5 of the parts within the namespace. The same parts
+// always give the same id, so an event that is derived from business data is inserted
+// once even if its cause is handled again. Before hashing, each part is prefixed with
+// its length in bytes and a colon, so ("ab", "c") and ("a", "bc") differ.
 func DeterministicID(namespace uuid.UUID, parts ...string) uuid.UUID {
 	var name []byte
 	for _, p := range parts {

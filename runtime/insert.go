@@ -13,59 +13,58 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/internal/link"
 )
 
-// DBTX is what sqlc's code for pgx runs on.
+// DBTX is the interface that sqlc's code for pgx uses.
 type DBTX interface {
 	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
 	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
 	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
 }
 
-// Transaction is what an event can be inserted on: any pgx.Tx, a *Tx, an
-// outboxtest.Recorder. It wants Rollback so that neither a pool nor a
-// connection fits: an event that is inserted outside the transaction of its
-// business rows does not compile.
+// Transaction is what an event is inserted on: a pgx.Tx, a *Tx or an
+// outboxtest.Recorder. Rollback is part of it so that a pool or a connection does not
+// fit: code that inserts an event outside a transaction does not compile.
 type Transaction interface {
 	DBTX
 	Rollback(ctx context.Context) error
 }
 
-// Row is one event on its way into the table event_outbox.
+// Row is one row of the table event_outbox, before it is inserted.
 type Row struct {
 	// ID is the event id and the table's primary key.
 	ID uuid.UUID
-	// AggregateType and AggregateID name what the event happened to.
+	// AggregateType and AggregateID identify the aggregate that the event belongs to.
 	AggregateType, AggregateID string
-	// EventType is the event's type on the wire.
+	// EventType is the event's type, as in the record.
 	EventType string
 	// Topic is the Kafka topic.
 	Topic string
-	// Key is the record's key; nil: no key, and so no order.
+	// Key is the record's key. nil means no key, and so no order.
 	Key *string
 	// Data is the record's value, byte for byte.
 	Data []byte
-	// Headers is a JSON object of strings.
+	// Headers is a JSON object whose values are strings.
 	Headers []byte
 
-	// CorrelationID is for logs; the table has no such column.
+	// CorrelationID is for logs. The table has no such column.
 	CorrelationID string
 }
 
-// Outcome says what became of an insert; see WithOutcome.
+// Outcome is the result of an insert; see WithOutcome.
 type Outcome struct {
 	// EventID is the event's id.
 	EventID uuid.UUID
-	// Known is true once the insert's result is there: at once on a plain
-	// pgx.Tx, after the commit on a *Tx, when the results are read on a batch.
+	// Known is true when the result is known: at once on a plain pgx.Tx, after the
+	// commit on a *Tx, after the results are read on a batch.
 	Known bool
-	// Inserted is false when an event with this id was there before, and
-	// nothing was inserted.
+	// Inserted is false if the table already had an event with this id. Then nothing
+	// was inserted.
 	Inserted bool
 }
 
-// built is an event with the row that was made of it.
+// built is an event with the row that was built for it.
 type built = link.Built[Event, Row, Outcome]
 
-// recorder is a Transaction that keeps events and has no database, as
+// recorder is a Transaction that keeps events and has no database, such as
 // outboxtest.Recorder.
 type recorder = link.Recorder[Option, Event, Row, Outcome]
 
@@ -92,7 +91,7 @@ const (
 	maxChunkBytes = 4 << 20
 )
 
-// insertAll is gen.InsertAll.
+// insertAll implements gen.InsertAll.
 func insertAll(ctx context.Context, tx Transaction, sql link.SQL, events []Event) error {
 	switch tx := tx.(type) {
 	case *Tx:
@@ -107,7 +106,7 @@ func insertAll(ctx context.Context, tx Transaction, sql link.SQL, events []Event
 	return execute(ctx, tx, plan(sql, list))
 }
 
-// queue is gen.Queue.
+// queue implements gen.Queue.
 func queue(ctx context.Context, batch *pgx.Batch, sql link.SQL, event Event) error {
 	list, err := build(ctx, nil, []Event{event})
 	if err != nil {
@@ -122,7 +121,7 @@ func queue(ctx context.Context, batch *pgx.Batch, sql link.SQL, event Event) err
 	return nil
 }
 
-// build makes the rows. The options stand before those of each event.
+// build builds the rows. options apply before the options of each event.
 func build(ctx context.Context, options []Option, events []Event) ([]built, error) {
 	list := make([]built, 0, len(events))
 	for i, e := range events {
@@ -156,7 +155,7 @@ type statement struct {
 	built []built
 }
 
-// plan distributes the events over statements.
+// plan splits the events into statements.
 func plan(sql link.SQL, list []built) []statement {
 	var statements []statement
 	for len(list) > 0 {
@@ -173,7 +172,7 @@ func plan(sql link.SQL, list []built) []statement {
 	return statements
 }
 
-// chunk is how many of the events the next statement takes.
+// chunk returns how many of the events the next statement inserts.
 func chunk(list []built) int {
 	if list[0].IDGiven {
 		return 1
@@ -188,16 +187,16 @@ func chunk(list []built) int {
 	return len(list)
 }
 
-// The arguments of a statement have Go types from which pgx knows the SQL type in
-// every mode. In the modes that poolers need (exec, simple protocol) it goes by the Go
-// type alone: []byte would be bytea, and []uuid.UUID nothing at all.
+// The arguments of a statement have Go types whose SQL type pgx knows in every query
+// mode. The modes for poolers (exec, simple protocol) use the Go type alone: []byte
+// would become bytea, and []uuid.UUID fails.
 
-// one is the arguments of the statement that inserts one row.
+// one returns the arguments of the statement that inserts one row.
 func one(r Row) []any {
 	return []any{r.ID, r.AggregateType, r.AggregateID, r.EventType, r.Topic, r.Key, json.RawMessage(r.Data), json.RawMessage(r.Headers)}
 }
 
-// many is the arguments of the statement that inserts several rows.
+// many returns the arguments of the statement that inserts several rows.
 func many(list []built) []any {
 	n := len(list)
 	ids, types, aggregates := make([]string, n), make([]string, n), make([]string, n)
@@ -214,15 +213,14 @@ func many(list []built) []any {
 	return []any{ids, types, aggregates, events, topics, keyed, keys, data, headers}
 }
 
-var errIDRepeats = errors.New("NewID must never repeat itself")
+var errIDRepeats = errors.New("NewID must never return the same id twice")
 
-// batcher is what every pgx.Tx has beyond Transaction.
+// batcher is the part of pgx.Tx that Transaction does not have.
 type batcher interface {
 	SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults
 }
 
-// execute runs the statements now, several of them in one round trip where tx
-// can do that.
+// execute runs the statements now, in one round trip if tx can send batches.
 func execute(ctx context.Context, tx Transaction, statements []statement) error {
 	if b, ok := tx.(batcher); ok && len(statements) > 1 {
 		return executeBatch(ctx, b, statements)
@@ -262,9 +260,10 @@ func executeBatch(ctx context.Context, tx batcher, statements []statement) (err 
 	return nil
 }
 
-// resolve tells the outcomes of one statement, which inserted so many rows. A
-// row that is missing is a repetition when its id was given; such an event is
-// alone in its statement. Otherwise the generated id was in the table before.
+// resolve sets the outcomes of one statement, which inserted the given number of rows.
+// If a row is missing and its id was given by the caller, the event is a repeat; such
+// an event is alone in its statement. If the id was generated, the table already had
+// it.
 func resolve(list []built, inserted int64) error {
 	for _, b := range list {
 		if b.Outcome != nil {
@@ -277,23 +276,23 @@ func resolve(list []built, inserted int64) error {
 	return nil
 }
 
-// insertError names the event, or the first of the events, that err befell.
+// insertError returns an InsertError for the event, or the first of the events, that
+// failed.
 func insertError(list []built, err error) error {
 	return refused(list, err, nil)
 }
 
-// queuedEvents travels in a batch as the first argument of its statement, where
-// pgx allows a QueryRewriter, so that a Tx which sends the batch finds the
-// events in it.
+// queuedEvents is the first argument of its statement in a batch. pgx allows a
+// QueryRewriter there, so a Tx that sends the batch can find the events.
 type queuedEvents struct {
 	built []built
-	// inserted is the row count once known. It stays unknown when the caller reads
-	// the results by hand.
+	// inserted is the row count. It stays unknown if the caller reads the results
+	// without the outbox.
 	inserted int64
 	known    bool
 }
 
-// RewriteQuery changes nothing.
+// RewriteQuery returns the query unchanged.
 func (*queuedEvents) RewriteQuery(_ context.Context, _ *pgx.Conn, sql string, args []any) (string, []any, error) {
 	return sql, args, nil
 }
@@ -303,7 +302,7 @@ func (q *queuedEvents) resolve(inserted int64) error {
 	return resolve(q.built, inserted)
 }
 
-// failedRow is a pgx.Row that only has an error.
+// failedRow is a pgx.Row that only returns an error.
 type failedRow struct{ err error }
 
 func (r failedRow) Scan(...any) error { return r.err }

@@ -10,50 +10,49 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// kept is what a transaction remembers about its events. A Tx and the nested
-// ones within it share one, because they share the connection: an event belongs
-// to the innermost savepoint that is open when it is inserted, whichever Tx it
-// is inserted on.
+// kept holds the events of a transaction. A Tx and its nested ones share one, because
+// they share the connection: an event belongs to the innermost open savepoint,
+// whichever Tx it is inserted on.
 type kept struct {
 	now   func() time.Time
 	newID func() (uuid.UUID, error)
-	// maxRecordBytes is that of the Outbox.
+	// maxRecordBytes is Options.MaxRecordBytes.
 	maxRecordBytes int
 
 	entries []entry
 	ids     map[uuid.UUID]struct{} // of all events so far
 	marks   []mark                 // open savepoints, outermost first
-	// eager is set by the first raw SAVEPOINT. From then on the database alone
-	// keeps the books: events are inserted at once.
+	// eager is set by the first raw SAVEPOINT. From then on events are inserted at
+	// once, and the database keeps track of them.
 	eager bool
 	// misuse is set when the function tried to end the transaction.
 	misuse error
 	closed bool
 }
 
-// entry is one statement of the transaction's events.
+// entry is one statement that inserts events of the transaction.
 type entry struct {
 	statement
-	// queued is set for events that came in a batch of the caller's.
+	// queued is set for events in a batch of the caller.
 	queued *queuedEvents
-	// sent is true once the statement has run; inserted is then its row count.
+	// sent is true once the statement has run. Then inserted is its row count.
 	sent     bool
 	inserted int64
-	// level is how many savepoints were open when the statement ran.
+	// level is the number of savepoints that were open when the statement ran.
 	level int
-	// path is the search_path when the event was inserted, as the server reports
-	// it; "" when it does not.
+	// path is the search_path that the server reported when the event was inserted; ""
+	// if it reports none.
 	path string
 }
 
 // mark is an open savepoint.
 type mark struct {
 	name string // of a raw SAVEPOINT; "" for a nested Tx
-	at   int    // how many entries came before it
+	at   int    // number of entries before it
 }
 
-// rowCount is how many of the entry's events were inserted; all of them, where
-// nobody has looked.
+// rowCount is the number of events of the entry that were inserted. It is all of them
+// if the result was not read.
 func (e *entry) rowCount() int64 {
 	switch {
 	case e.queued == nil:
@@ -64,7 +63,7 @@ func (e *entry) rowCount() int64 {
 	return int64(len(e.built))
 }
 
-// events counts the events that are kept.
+// events counts the kept events.
 func (k *kept) events() int {
 	n := 0
 	for _, e := range k.entries {
@@ -73,7 +72,7 @@ func (k *kept) events() int {
 	return n
 }
 
-// unsent lists the entries whose statements have still to run.
+// unsent lists the entries whose statements have not run yet.
 func (k *kept) unsent() []*entry {
 	var list []*entry
 	for i := range k.entries {
@@ -84,9 +83,9 @@ func (k *kept) unsent() []*entry {
 	return list
 }
 
-// fresh checks the ids of events that are to be kept. A generated one that was
-// there before is a fault of NewID which the table could only swallow, and which
-// would show only after the commit.
+// fresh checks the ids of new events. A generated id that was used before is a fault of
+// NewID. The table would ignore the second row, and the fault would show only after the
+// commit.
 func (k *kept) fresh(events []built) error {
 	if k.ids == nil {
 		k.ids = make(map[uuid.UUID]struct{}, len(events))
@@ -107,7 +106,7 @@ func (k *kept) add(statements []statement, conn *pgx.Conn) {
 	}
 }
 
-// flush runs what is still to run, in one round trip.
+// flush runs the remaining statements in one round trip.
 func (k *kept) flush(ctx context.Context, tx pgx.Tx) error {
 	unsent := k.unsent()
 	if len(unsent) == 0 {
@@ -124,13 +123,13 @@ func (k *kept) flush(ctx context.Context, tx pgx.Tx) error {
 	for _, e := range steps {
 		tag, err := results.Exec()
 		if e == nil && err == nil {
-			continue // the search_path is set
+			continue // this statement sets the search_path
 		}
 		if e == nil {
 			e = unsent[0]
 		}
 		if err := k.ran(e, tag, err, tx.Conn()); err != nil {
-			_ = results.Close() // it has no other error to tell
+			_ = results.Close() // the error was read already
 			return err
 		}
 	}
@@ -140,7 +139,7 @@ func (k *kept) flush(ctx context.Context, tx pgx.Tx) error {
 	return nil
 }
 
-// ran notes what became of an entry's statement.
+// ran records the result of an entry's statement.
 func (k *kept) ran(e *entry, tag pgconn.CommandTag, err error, conn *pgx.Conn) error {
 	if err != nil {
 		return refused(e.built, err, conn)
@@ -149,14 +148,14 @@ func (k *kept) ran(e *entry, tag pgconn.CommandTag, err error, conn *pgx.Conn) e
 	return resolve(e.built, e.inserted)
 }
 
-// open notes a savepoint and returns how many are open with it.
+// open adds a savepoint and returns how many are open now.
 func (k *kept) open(name string) int {
 	k.marks = append(k.marks, mark{name: name, at: len(k.entries)})
 	return len(k.marks)
 }
 
-// release merges the savepoint at the level, and those within it, into what is
-// around it.
+// release merges the savepoint at the level, and those inside it, into the one around
+// it.
 func (k *kept) release(level int) {
 	if level > len(k.marks) {
 		return
@@ -167,9 +166,9 @@ func (k *kept) release(level int) {
 	}
 }
 
-// rollback drops the events since the savepoint at the level. Events from before
-// it whose statements ran only behind it (a raw SAVEPOINT sent them) have still
-// to run.
+// rollback drops the events since the savepoint at the level. Events from before the
+// savepoint whose statements ran after it (a raw SAVEPOINT sent them) have to run
+// again.
 func (k *kept) rollback(level int) {
 	if level > len(k.marks) {
 		return
@@ -185,7 +184,7 @@ func (k *kept) rollback(level int) {
 	}
 }
 
-// named is the level of the innermost raw savepoint of that name, or 0.
+// named returns the level of the innermost raw savepoint of that name, or 0.
 func (k *kept) named(name string) int {
 	for i := len(k.marks) - 1; i >= 0; i-- {
 		if k.marks[i].name == name {
@@ -195,7 +194,7 @@ func (k *kept) named(name string) int {
 	return 0
 }
 
-// before looks at SQL that is about to run.
+// before handles SQL that is about to run.
 func (k *kept) before(ctx context.Context, tx pgx.Tx, sql string) error {
 	_, known := preparedOn(tx.Conn())[sql]
 	if (known || mayBePrepared(sql)) && len(k.unsent()) > 0 {

@@ -5,22 +5,21 @@ import (
 	"fmt"
 )
 
-// Nullable is a field that may be absent, null, or have a value; the three
-// survive a round trip. The zero value is absent. In a struct it is used with
-// the tag omitzero.
+// Nullable is a field that is absent, null, or has a value. All three survive encoding
+// and decoding. The zero value is absent. In a struct, use it with the tag omitzero.
 //
-// The fields are exported so that cmp.Diff and reflection see into it; set it
-// with Value and Null.
+// The fields are exported so that cmp.Diff and reflection can read them. Set them with
+// Value and Null.
 type Nullable[T any] struct {
-	// V is the value; meaningful only while Valid.
+	// V is the value if Valid is true.
 	V T
-	// Set is false for an absent field.
+	// Set is false if the field is absent.
 	Set bool
-	// Valid is false for an absent field and for null.
+	// Valid is false if the field is absent or null.
 	Valid bool
 }
 
-// Value returns a field that has the value v.
+// Value returns a field with the value v.
 func Value[T any](v T) Nullable[T] { return Nullable[T]{V: v, Set: true, Valid: true} }
 
 // Null returns a field that is null.
@@ -29,13 +28,14 @@ func Null[T any]() Nullable[T] { return Nullable[T]{Set: true} }
 // IsZero reports whether the field is absent.
 func (n Nullable[T]) IsZero() bool { return !n.Set }
 
-// IsNull reports whether the field is there and null.
+// IsNull reports whether the field is present and null.
 func (n Nullable[T]) IsNull() bool { return n.Set && !n.Valid }
 
-// Get returns the value, and false when the field is absent or null.
+// Get returns the value and true, or the zero value and false if the field is absent or
+// null.
 func (n Nullable[T]) Get() (T, bool) { return n.V, n.Set && n.Valid }
 
-// OrElse returns the value, or other when the field is absent or null.
+// OrElse returns the value, or other if the field is absent or null.
 func (n Nullable[T]) OrElse(other T) T {
 	if v, ok := n.Get(); ok {
 		return v
@@ -43,7 +43,7 @@ func (n Nullable[T]) OrElse(other T) T {
 	return other
 }
 
-// String returns the value as fmt prints it, "null", or "absent".
+// String returns the value as fmt prints it, or "null" or "absent".
 func (n Nullable[T]) String() string {
 	switch v, ok := n.Get(); {
 	case ok:
@@ -55,8 +55,8 @@ func (n Nullable[T]) String() string {
 	}
 }
 
-// MarshalJSON writes the value or null. An absent field is left out by the tag
-// omitzero, or else written as null.
+// MarshalJSON encodes the value or null. An absent field encodes as null unless its tag
+// has omitzero.
 func (n Nullable[T]) MarshalJSON() ([]byte, error) {
 	v, ok := n.Get()
 	if !ok {
@@ -65,7 +65,7 @@ func (n Nullable[T]) MarshalJSON() ([]byte, error) {
 	return json.Marshal(v)
 }
 
-// UnmarshalJSON reads a value or null; it is not called for an absent field.
+// UnmarshalJSON decodes a value or null. It is not called for an absent field.
 func (n *Nullable[T]) UnmarshalJSON(b []byte) error {
 	if string(b) == "null" {
 		*n = Null[T]()

@@ -7,7 +7,7 @@ import (
 	"github.com/google/uuid"
 )
 
-// Option says something about one event.
+// Option sets a property of one event. Later options win.
 type Option func(*rowOptions)
 
 type rowOptions struct {
@@ -32,90 +32,88 @@ type metadataEntry struct {
 	value any
 }
 
-// Header is a record header.
+// Header is one header of a Kafka record.
 type Header struct {
 	Key   string
 	Value []byte
 }
 
-// WithID sets the event's id. With one that follows from business data (see
-// DeterministicID) inserting the event again is a no-op, which is logged and
-// reported by WithOutcome. Default: a fresh UUIDv7.
+// WithID sets the event's id. If the table already has the id, the insert does nothing;
+// the log and WithOutcome say so. Use an id that is derived from business data (see
+// DeterministicID). Default: a new UUIDv7.
 func WithID(id uuid.UUID) Option {
 	return func(o *rowOptions) { o.id, o.idGiven = id, true }
 }
 
-// WithTime sets the time at which the event occurred. Default: now.
+// WithTime sets when the event occurred. Default: now.
 func WithTime(t time.Time) Option {
 	return func(o *rowOptions) { o.time = t }
 }
 
-// WithAggregateID sets the aggregate's id, for events whose data does not carry
-// it; it wins over the one in the data.
+// WithAggregateID sets the aggregate id. Use it for events whose data has none. It wins
+// over the id in the data.
 func WithAggregateID(id string) Option {
 	return func(o *rowOptions) { o.aggregateID = &id }
 }
 
-// WithKey sets the record's key instead of the one that the schema names.
+// WithKey sets the record's key. Default: the key that the schema defines.
 func WithKey(key string) Option {
 	return func(o *rowOptions) { o.key = &key }
 }
 
-// WithHeader adds a record header. A name given twice is an error, as is one
-// that this package sets itself: event_id, event_type, trace_id, causation_id,
-// source_service, schema_version, occurred_at, content_type, traceparent,
-// tracestate.
+// WithHeader adds a record header. The insert returns an error if the name is empty, is
+// given twice, or belongs to outboxgen: event_id, event_type, trace_id, causation_id,
+// source_service, schema_version, occurred_at, content_type, traceparent, tracestate.
 func WithHeader(name, value string) Option {
 	return func(o *rowOptions) { o.headers = append(o.headers, Header{name, []byte(value)}) }
 }
 
-// WithMetadata adds an entry to the envelope's metadata, as encoding/json
-// writes it; a later entry of the same name wins.
+// WithMetadata adds an entry to the envelope's metadata. encoding/json encodes the
+// value. A later entry with the same name wins.
 func WithMetadata(name string, value any) Option {
 	return func(o *rowOptions) { o.metadata = append(o.metadata, metadataEntry{name, value}) }
 }
 
-// WithCorrelationID sets the correlation id. Default: the context's (see
-// ContextWithCorrelationID), else the data's, else the event id.
+// WithCorrelationID sets the correlation id. Default: the one in the context (see
+// ContextWithCorrelationID), else the one in the data, else the event id.
 func WithCorrelationID(id string) Option {
 	return func(o *rowOptions) { o.correlationID = id }
 }
 
-// WithCausationID names the event or command that caused this one. It goes into
-// the header causation_id and the envelope's metadata entry of that name. Default: the context's (see
-// ContextWithCausationID), else none.
+// WithCausationID sets the id of the event or command that caused this event. It goes
+// into the header causation_id and the metadata entry causation_id. Default: the one in
+// the context (see ContextWithCausationID), else none.
 func WithCausationID(id string) Option {
 	return func(o *rowOptions) { o.causationID = id }
 }
 
-// WithOutcome has the outcome of the insert written to *outcome: whether the
-// event was inserted, or was there already under an id that the caller gave.
+// WithOutcome writes the outcome of the insert to *outcome: whether the event was
+// inserted, or the table already had its id. See Outcome for when it is known.
 func WithOutcome(outcome *Outcome) Option {
 	return func(o *rowOptions) { o.outcome = outcome }
 }
 
-// WithClock sets the clock that dates the event. Options.Now does it for a whole
+// WithClock sets the clock for the event's time. Options.Now sets it for a whole
 // Outbox.
 func WithClock(now func() time.Time) Option {
 	return func(o *rowOptions) { o.now = now }
 }
 
-// WithNewID sets where ids come from when WithID gives none. Options.NewID does
-// it for a whole Outbox.
+// WithNewID sets the function that makes the event's id when WithID gives none.
+// Options.NewID sets it for a whole Outbox.
 func WithNewID(newID func() (uuid.UUID, error)) Option {
 	return func(o *rowOptions) { o.newID = newID }
 }
 
-// recordOverhead is what WithMaxRecordBytes counts for a batch of one record
-// beside what is in the row: Kafka's own fields, and the headers that the relay
-// adds.
+// recordOverhead is what WithMaxRecordBytes adds to the row's size: Kafka's own fields
+// of a batch with one record, and the headers that the relay adds.
 const recordOverhead = 160
 
-// WithMaxRecordBytes refuses the event with a *RecordTooLargeError when its record
-// is larger than so many bytes. Counted are the key, the value, the headers as
-// JSON, the event type and 160 bytes for the rest: a little more than what Kafka
-// compares with max.message.bytes when nothing is compressed. 0 or less: no limit.
-// Options.MaxRecordBytes does it for a whole Outbox.
+// WithMaxRecordBytes refuses the event with a *RecordTooLargeError if its record is
+// larger than limit bytes. The size is key, value, headers as JSON, event type, and 160
+// bytes for the rest. That is a little more than what Kafka compares with
+// max.message.bytes without compression. 0 or less: no limit. Options.MaxRecordBytes
+// sets it for a whole Outbox.
 func WithMaxRecordBytes(limit int) Option {
 	return func(o *rowOptions) { o.maxRecordBytes = limit }
 }
@@ -125,9 +123,9 @@ type (
 	causationKey   struct{}
 )
 
-// ContextWithCorrelationID returns a context whose events carry the correlation
-// id, unless an option says otherwise. A consumer sets it from the envelope that
-// it handles, so that what it inserts in turn belongs together.
+// ContextWithCorrelationID returns a context whose events have the correlation id,
+// unless an option sets another one. A consumer sets it from the envelope that it
+// handles, so that the events which it inserts have the same correlation id.
 func ContextWithCorrelationID(ctx context.Context, id string) context.Context {
 	return context.WithValue(ctx, correlationKey{}, id)
 }
@@ -138,8 +136,8 @@ func CorrelationIDFromContext(ctx context.Context) string {
 	return id
 }
 
-// ContextWithCausationID returns a context whose events name id as their cause,
-// unless an option says otherwise.
+// ContextWithCausationID returns a context whose events name id as their cause, unless
+// an option sets another one.
 func ContextWithCausationID(ctx context.Context, id string) context.Context {
 	return context.WithValue(ctx, causationKey{}, id)
 }

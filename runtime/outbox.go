@@ -15,15 +15,14 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/internal/safelog"
 )
 
-// Waker tells the relay that rows may be waiting. It is a hint: a wake-up that is
-// lost costs latency, never an event. Package wake has wakers.
+// Waker tells the relay that rows may be waiting. A lost wake-up costs latency, never
+// an event. Package wake has implementations.
 type Waker interface {
-	// Wake sends the hint. It is never called twice at the same time by one
-	// Outbox.
+	// Wake sends the wake-up. An Outbox makes one call at a time.
 	Wake(ctx context.Context) error
 }
 
-// Pool is what an Outbox takes its connections from: a *pgxpool.Pool.
+// Pool is the connection pool of an Outbox: a *pgxpool.Pool.
 type Pool interface {
 	Acquire(ctx context.Context) (*pgxpool.Conn, error)
 }
@@ -36,34 +35,35 @@ const (
 
 // Options configure an Outbox. The zero value is usable.
 type Options struct {
-	// Waker wakes the relay after a commit. nil: nobody is woken, and the relay
-	// finds the rows at its next poll.
+	// Waker wakes the relay after a commit. nil: no wake-ups; the relay finds the rows
+	// at its next poll.
 	Waker Waker
-	// Logger gets one line at level info for every committed event, and a
-	// warning when a wake-up fails. nil: slog.Default(). A panic of its handler
-	// costs the line and nothing else; the first one is reported on stderr.
+	// Logger gets a line at level info for each committed event, and a warning when a
+	// wake-up fails. nil: slog.Default(). If its handler panics, the line is lost and
+	// nothing else happens; the first such panic is reported on stderr.
 	Logger *slog.Logger
-	// Now dates events. nil: time.Now.
+	// Now is the clock for event times. nil: time.Now.
 	Now func() time.Time
-	// NewID makes event ids, and must never repeat one: a row whose id is in the
-	// table is not inserted. nil: UUIDv7. Called from several goroutines at once.
+	// NewID makes event ids. It must never return the same id twice: a row whose id is
+	// in the table is not inserted. Several goroutines may call it at once. nil:
+	// UUIDv7.
 	NewID func() (uuid.UUID, error)
-	// MaxRetries is how often InTx runs the function again, with a fresh
-	// transaction and no events, after an error for which SafeToRetry holds (a
-	// serialization failure, a deadlock). 0: never; the function must bear being
-	// run again. Between tries it waits for a few milliseconds, then longer.
+	// MaxRetries is how often InTx runs the function again after an error for which
+	// SafeToRetry is true, such as a serialization failure or a deadlock. Each run has
+	// a new transaction and starts without events, so the function must be repeatable.
+	// The pauses between runs begin at a few milliseconds and grow. 0: no retry.
 	MaxRetries int
-	// CommitTimeout bounds the last round trip, the one with the events and
-	// COMMIT, which the caller's context does not cancel. Past it the outcome is
-	// a CommitUnknownError. 0: DefaultCommitTimeout.
+	// CommitTimeout limits the last round trip, which sends the events and COMMIT. The
+	// caller's context does not cancel it. After the timeout InTx returns a
+	// CommitUnknownError. 0: DefaultCommitTimeout.
 	CommitTimeout time.Duration
-	// WakeTimeout bounds one wake-up; InTx does not wait for it. 0:
-	// DefaultWakeTimeout.
+	// WakeTimeout limits one wake-up. InTx does not wait for it. 0: DefaultWakeTimeout.
 	WakeTimeout time.Duration
-	// MaxRecordBytes refuses an event whose record would be larger, in bytes, with a
-	// *RecordTooLargeError before anything is sent to the database. Set it to the
-	// max.message.bytes of the topics (Kafka's default is 1048588): else the relay
-	// is the first to notice, and the event becomes a dead letter. 0: no limit.
+	// MaxRecordBytes is the largest record, in bytes, that an insert accepts. A larger
+	// one is refused with a *RecordTooLargeError before anything is sent to the
+	// database. Set it to max.message.bytes of the topics (Kafka's default is 1048588).
+	// Without it, the relay is the first to notice, and the event becomes a dead
+	// letter. 0: no limit.
 	MaxRecordBytes int
 }
 
@@ -87,50 +87,49 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// Outbox runs transactions whose events ride with COMMIT. A service has one, for
-// as long as it lives; it is safe for concurrent use.
+// Outbox runs transactions and sends their events with COMMIT. A service has one. It is
+// safe for concurrent use.
 type Outbox struct {
 	pool    Pool
 	options Options
 	alarm   alarm
 }
 
-// New returns an Outbox that takes its connections from the pool.
+// New returns an Outbox that takes its connections from pool.
 func New(pool Pool, options Options) *Outbox {
 	o := &Outbox{pool: pool, options: options.withDefaults()}
 	o.alarm = alarm{waker: o.options.Waker, logger: o.options.Logger, timeout: o.options.WakeTimeout}
 	return o
 }
 
-// Close waits until the wake-up under way, if any, has ended, which takes no
-// longer than twice WakeTimeout. Transactions after it still commit, and wake
-// nobody. It does not close the pool.
+// Close waits for the wake-up under way, at most twice WakeTimeout. Transactions can
+// still commit after Close, but no longer wake the relay. Close does not close the
+// pool.
 func (o *Outbox) Close() { o.alarm.close() }
 
-// Wake wakes the relay, as InTx does after a commit. It is for events that were
-// committed on a transaction of the caller's own. It returns at once.
+// Wake wakes the relay, as InTx does after a commit. Call it after you committed events
+// on your own transaction. It returns at once.
 func (o *Outbox) Wake() { o.alarm.ring() }
 
-// InTx runs fn in a transaction. When fn returns nil the transaction commits, and
-// its events go with COMMIT in one round trip; when fn returns an error or
-// panics, or ctx has ended, it is rolled back and nothing is left of either. The
-// error of fn is returned as it is.
+// InTx runs fn in a transaction. If fn returns nil, InTx sends the events and COMMIT in
+// one round trip. If fn returns an error or panics, or ctx has ended, InTx rolls back.
+// It returns the error of fn unchanged.
 //
-// Once COMMIT is on its way, ctx cannot cancel it. For every error but a
-// *CommitUnknownError nothing is committed; other errors of its own are
-// *InsertError, *RolledBackError and ErrTransactionControl.
+// After COMMIT was sent, ctx cannot cancel it. If the error is not a
+// *CommitUnknownError, nothing is committed. InTx's other errors are *InsertError,
+// *RolledBackError and ErrTransactionControl.
 //
-// A connection to a server that takes no writes (see IsReadOnly) is closed and
-// does not go back to the pool.
+// A connection to a server that accepts no writes (see IsReadOnly) is closed and does
+// not go back to the pool.
 //
-// When fn panics or calls runtime.Goexit, the transaction is rolled back, the
-// connection goes back to the pool, and the panic goes on with its value.
+// If fn panics or calls runtime.Goexit, InTx rolls back, returns the connection to the
+// pool, and lets the panic continue with its value.
 func (o *Outbox) InTx(ctx context.Context, fn func(ctx context.Context, tx *Tx) error) error {
 	return o.InTxOptions(ctx, pgx.TxOptions{}, fn)
 }
 
-// InTxOptions is InTx with an isolation level, an access mode and the like. A
-// CommitQuery must answer with the tag COMMIT.
+// InTxOptions is InTx with transaction options such as the isolation level. If
+// txOptions has a CommitQuery, the server must answer it with the tag COMMIT.
 func (o *Outbox) InTxOptions(ctx context.Context, txOptions pgx.TxOptions, fn func(ctx context.Context, tx *Tx) error) error {
 	for try := 0; ; try++ {
 		err := o.runOnce(ctx, txOptions, fn)
@@ -147,8 +146,8 @@ func (o *Outbox) InTxOptions(ctx context.Context, txOptions pgx.TxOptions, fn fu
 	}
 }
 
-// A transaction runs again after pauses that grow, and that are never the same for two
-// that ran into each other.
+// Pauses before a transaction runs again. They grow, and jitter keeps two transactions
+// that conflicted from conflicting again.
 const (
 	shortestRetryPause = 7 * time.Millisecond
 	longestRetryPause  = 450 * time.Millisecond
@@ -204,8 +203,8 @@ func (o *Outbox) runOnce(ctx context.Context, txOptions pgx.TxOptions, fn func(c
 	return err
 }
 
-// rollback ends the transaction whatever became of ctx. A connection on which
-// that fails is closed by its release, which ends the transaction too.
+// rollback ends the transaction even if ctx has ended. If that fails, releasing the
+// connection closes it, which ends the transaction too.
 func (o *Outbox) rollback(ctx context.Context, inner pgx.Tx) {
 	if inner.Conn().IsClosed() || inner.Conn().PgConn().TxStatus() == 'I' {
 		return
@@ -217,8 +216,8 @@ func (o *Outbox) rollback(ctx context.Context, inner pgx.Tx) {
 	}
 }
 
-// committed logs the events and wakes the relay. Unless known, the commit may
-// not have happened: then nothing is logged, and the relay looks for itself.
+// committed logs the events and wakes the relay. If known is false, the commit may not
+// have happened, so it only wakes the relay.
 func (o *Outbox) committed(ctx context.Context, k *kept, known bool) {
 	inserted := !known && len(k.entries) > 0
 	for _, e := range k.entries {
@@ -240,7 +239,7 @@ func (o *Outbox) log(ctx context.Context, list []built, inserted int64) {
 	case list[0].IDGiven:
 		message = "event was in the outbox already, nothing inserted"
 	default:
-		level, message = slog.LevelError, "event lost: its generated id was in the outbox already; Options.NewID must never repeat one"
+		level, message = slog.LevelError, "event lost: its generated id was in the outbox already; Options.NewID must never return the same id twice"
 	}
 	if !o.options.Logger.Enabled(ctx, level) {
 		return

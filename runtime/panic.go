@@ -9,7 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// panicError is a panic that was recovered, with where it came from.
+// panicError is a recovered panic with its stack.
 type panicError struct {
 	value any
 	stack []byte
@@ -17,8 +17,8 @@ type panicError struct {
 
 func (e *panicError) Error() string { return fmt.Sprintf("panic: %v", e.value) }
 
-// recovered is the panic under way as an error, or nil. It is called by a deferred
-// function, with what recover returned.
+// recovered returns a panic as an error, or nil. A deferred function calls it with the
+// result of recover.
 func recovered(value any) error {
 	if value == nil {
 		return nil
@@ -26,7 +26,7 @@ func recovered(value any) error {
 	return &panicError{value: value, stack: debug.Stack()}
 }
 
-// stackOf is the attribute for a log line about err: the stack of a panic.
+// stackOf is the log attribute with the stack of the panic in err.
 func stackOf(err error) slog.Attr {
 	if p, ok := errors.AsType[*panicError](err); ok {
 		return slog.String("stack", string(p.stack))
@@ -34,8 +34,8 @@ func stackOf(err error) slog.Attr {
 	return slog.Attr{}
 }
 
-// copySource carries a panic of a CopyFromSource out of the goroutine in which pgx
-// reads it, where nobody could recover it.
+// copySource brings a panic of a CopyFromSource to the caller's goroutine. pgx reads
+// the source in another goroutine, where the caller could not recover it.
 type copySource struct {
 	pgx.CopyFromSource
 	panicked bool
@@ -44,7 +44,7 @@ type copySource struct {
 
 var errSourcePanicked = errors.New("outbox: the source of the rows panicked")
 
-// guard runs f unless there was a panic, and keeps a panic of f.
+// guard runs f unless the source has panicked, and stores a panic of f.
 func (s *copySource) guard(f func()) {
 	if s.panicked {
 		return
@@ -76,9 +76,9 @@ func (s *copySource) Err() (err error) {
 	return err
 }
 
-// panicAgain lets the panic go on, in the goroutine of the caller.
+// panicAgain repeats the panic in the caller's goroutine.
 func (s *copySource) panicAgain() {
 	if s.panicked {
-		panic(s.value) // as it was, so that those who recover it know it
+		panic(s.value) // with the original value
 	}
 }

@@ -9,12 +9,12 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// preparedKey is where a connection keeps the text of the prepared statements
-// that were asked for, by name.
+// preparedKey is the key under which a connection stores the text of its prepared
+// statements, by name.
 const preparedKey = "github.com/outboxgen/outboxgen/runtime: prepared statements"
 
-// mayBePrepared reports whether sql may be the name of a prepared statement, which
-// pgx takes in the place of SQL: a name may have blanks and parentheses.
+// mayBePrepared reports whether sql may be the name of a prepared statement. pgx
+// accepts a name in place of SQL, and names may contain blanks and parentheses.
 func mayBePrepared(sql string) bool {
 	if !strings.ContainsAny(sql, " \t\r\n;('") {
 		return sql != ""
@@ -27,7 +27,7 @@ func mayBePrepared(sql string) bool {
 	return quoted || !commands[s.word()]
 }
 
-// commands are the words with which statements begin.
+// commands are the first words of SQL statements.
 var commands = map[string]bool{
 	"abort": true, "alter": true, "analyze": true, "analyse": true, "begin": true, "call": true, "checkpoint": true, "close": true,
 	"cluster": true, "comment": true, "commit": true, "copy": true, "create": true, "deallocate": true, "declare": true, "delete": true,
@@ -38,8 +38,8 @@ var commands = map[string]bool{
 	"unlisten": true, "update": true, "vacuum": true, "values": true, "with": true,
 }
 
-// preparedText is the SQL of the prepared statement of that name, from wherever it
-// was prepared; the name itself if there is none.
+// preparedText returns the SQL of the prepared statement with that name, however it was
+// prepared. It returns the name if there is none.
 func preparedText(ctx context.Context, tx pgx.Tx, name string) (string, error) {
 	known := preparedOn(tx.Conn())
 	if text, ok := known[name]; ok && stillPrepared(ctx, tx.Conn(), name, text) {
@@ -56,20 +56,20 @@ func preparedText(ctx context.Context, tx pgx.Tx, name string) (string, error) {
 	case errors.Is(err, pgx.ErrNoRows):
 		return name, nil
 	case err != nil:
-		return "", fmt.Errorf("outbox: read what the prepared statement %q does, for events wait to be inserted: %w", name, err)
+		return "", fmt.Errorf("outbox: read the text of the prepared statement %q (events are waiting to be inserted): %w", name, err)
 	}
 	known[name] = text
 	return text, nil
 }
 
-// stillPrepared reports, without a round trip, whether the name still stands for
-// the text: since it was looked up, it may have been prepared anew on the
-// connection. pgx answers that by itself where it prepared the same text under that
-// name, and sends nothing to the server in a context that is done.
+// stillPrepared reports, without a round trip, whether name still stands for text: the
+// statement may have been prepared again since it was looked up. pgx knows the answer
+// if it prepared the same text under that name. The context is cancelled, so pgx sends
+// nothing to the server.
 //
-// A pgx.PrepareTracer of the application sees the question as a Prepare: one that was
-// prepared already, or, if the name no longer stands for the text, one that failed with
-// context.Canceled. pgx has no quieter way to ask.
+// A pgx.PrepareTracer of the application sees this as a Prepare: one that was already
+// prepared, or one that failed with context.Canceled if name no longer stands for text.
+// pgx has no quieter way to ask.
 func stillPrepared(ctx context.Context, conn *pgx.Conn, name, text string) bool {
 	done, cancel := context.WithCancel(ctx)
 	cancel()
@@ -77,7 +77,7 @@ func stillPrepared(ctx context.Context, conn *pgx.Conn, name, text string) bool 
 	return err == nil
 }
 
-// preparedOn is what is known of the connection's prepared statements.
+// preparedOn returns the known prepared statements of the connection.
 func preparedOn(conn *pgx.Conn) map[string]string {
 	data := conn.PgConn().CustomData()
 	known, ok := data[preparedKey].(map[string]string)

@@ -151,7 +151,7 @@ func TestMissingPrivilegesNameTheRemedy(t *testing.T) {
 		"INSERT only":    {`grant insert on event_outbox to ROLE`, `SELECT on the column id because of its ON CONFLICT (id): GRANT INSERT, SELECT (id) ON event_outbox TO `, true},
 		"SELECT only":    {`grant select on event_outbox to ROLE`, `GRANT INSERT, SELECT (id) ON event_outbox TO `, true},
 		"no USAGE": {service + `create schema own; alter table event_outbox set schema own; alter role ROLE set search_path = own, public`,
-			`A schema on which the role has no USAGE is passed over: GRANT USAGE ON SCHEMA <its schema> TO `, false},
+			`Postgres skips a schema on which the role has no USAGE: GRANT USAGE ON SCHEMA <its schema> TO `, false},
 		"no USAGE, named":   {service + hidden("insert into hidden.audit values (1)"), `GRANT USAGE ON SCHEMA hidden TO `, false},
 		"a trigger's table": {service + hidden("insert into hidden.audit values (1)") + `; grant usage on schema hidden to ROLE`, `a trigger or a rule of event_outbox uses the table audit`, false},
 		"a sequence": {service + `create sequence numbers; alter table event_outbox add n bigint default nextval('numbers')`,

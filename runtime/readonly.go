@@ -12,24 +12,23 @@ import (
 // readOnlyTransaction is the SQLSTATE of a write in a read-only transaction.
 const readOnlyTransaction = "25006"
 
-// closeTime bounds the good-bye to a connection that is of no use.
+// closeTime limits the time for closing a connection.
 const closeTime = time.Second
 
-// IsReadOnly reports whether the server refused to write because the transaction
-// is read-only (SQLSTATE 25006). Unless the caller asked for that, the connection
-// leads to a server that is no primary, or no longer, and will never write again:
-// InTx, inbox.Tx and wake.Postgres close it, so that the next one is made to
-// whatever server the address leads to now. With several hosts in the DSN,
-// target_session_attrs=read-write finds the primary.
+// IsReadOnly reports whether the server refused a write because the transaction is
+// read-only (SQLSTATE 25006). Unless the caller asked for a read-only transaction, the
+// server is not the primary, or no longer. InTx, inbox.Tx and wake.Postgres close such
+// a connection, so that the next one goes to the current primary. With several hosts in
+// the DSN, target_session_attrs=read-write finds it.
 func IsReadOnly(err error) bool {
 	pgErr, ok := errors.AsType[*pgconn.PgError](err)
 	return ok && pgErr.Code == readOnlyTransaction
 }
 
-// closeReadOnly closes a connection that takes no writes, unless the transaction
-// was not to write. err is what its transaction failed with; the function may have
-// hidden the cause, so what the server has told about itself counts as well (from
-// Postgres 14 on it does).
+// closeReadOnly closes a connection that accepts no writes, unless the transaction was
+// meant to be read-only. err is the error of the transaction. Because the function may
+// have hidden the cause, closeReadOnly also checks what the server reported about
+// itself (from Postgres 14 on).
 func closeReadOnly(ctx context.Context, conn *pgx.Conn, txOptions pgx.TxOptions, err error) {
 	if conn.IsClosed() || txOptions.AccessMode == pgx.ReadOnly {
 		return
@@ -43,6 +42,6 @@ func closeReadOnly(ctx context.Context, conn *pgx.Conn, txOptions pgx.TxOptions,
 	if IsReadOnly(err) || failed && refuses {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTime)
 		defer cancel()
-		_ = conn.Close(ctx) // nobody needs it any more
+		_ = conn.Close(ctx) // the connection is not used any more
 	}
 }

@@ -9,8 +9,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// remedy says what to do about the database's refusal of an insert that ran as the
-// role.
+// remedy returns what to do when the database refused an insert that ran as role.
 func remedy(err error, role string) string {
 	pgErr, ok := errors.AsType[*pgconn.PgError](err)
 	if !ok {
@@ -23,9 +22,9 @@ func remedy(err error, role string) string {
 	switch pgErr.Code {
 	case "42P01":
 		return fmt.Sprintf(" (is the outbox table migrated? `outboxgen migration` prints it. Is search_path the schema it lives in? "+
-			"A schema on which the role has no USAGE is passed over: GRANT USAGE ON SCHEMA <its schema> TO %s)", to)
+			"Postgres skips a schema on which the role has no USAGE: GRANT USAGE ON SCHEMA <its schema> TO %s)", to)
 	case "42703":
-		return " (the outbox table is of an older shape: apply the upgrade that `outboxgen migration` prints)"
+		return " (the outbox table has an older shape: apply the upgrade that `outboxgen migration` prints)"
 	case "42501":
 		return denied(pgErr, to)
 	case "25P02":
@@ -37,8 +36,8 @@ func remedy(err error, role string) string {
 	return ""
 }
 
-// denied is the remedy for a missing privilege. The server says in its message, and
-// nowhere else, on what it is missing.
+// denied is the remedy for a missing privilege. Only the server's message says on which
+// object it is missing.
 func denied(e *pgconn.PgError, role string) string {
 	const afterSetRole = "; after SET ROLE, to the role that was set"
 	switch {
@@ -52,19 +51,19 @@ func denied(e *pgconn.PgError, role string) string {
 		return fmt.Sprintf(" (a default or a trigger of event_outbox calls the function: GRANT EXECUTE ON FUNCTION %s TO %s%s)",
 			deniedObject(e), role, afterSetRole)
 	case !strings.Contains(e.Message, outboxTable) && strings.Contains(e.Message, "for table"):
-		return fmt.Sprintf(" (a trigger or a rule of event_outbox uses the table %s: grant the role what it does there, or make the "+
+		return fmt.Sprintf(" (a trigger or a rule of event_outbox uses the table %s: grant the role the privileges that this needs, or make the "+
 			"trigger's function SECURITY DEFINER)", deniedObject(e))
 	}
 	return fmt.Sprintf(" (the insert needs INSERT, and SELECT on the column id because of its ON CONFLICT (id): "+
 		"GRANT INSERT, SELECT (id) ON event_outbox TO %s%s)", role, afterSetRole)
 }
 
-// deniedObject is the name that ends the message of a missing privilege.
+// deniedObject is the object's name at the end of the message.
 func deniedObject(e *pgconn.PgError) string {
 	return e.Message[strings.LastIndexByte(e.Message, ' ')+1:]
 }
 
-// refused is insertError with the role that the database refused, if conn is known.
+// refused is insertError with the role that was refused, if conn is known.
 func refused(list []built, err error, conn *pgx.Conn) error {
 	e := &InsertError{EventType: list[0].Row.EventType, EventID: list[0].Row.ID, Events: len(list), Err: err}
 	if conn != nil {
@@ -73,7 +72,7 @@ func refused(list []built, err error, conn *pgx.Conn) error {
 	return e
 }
 
-// connOf is the connection of a transaction that has one.
+// connOf returns the connection of a transaction if it has one.
 func connOf(tx any) *pgx.Conn {
 	if c, ok := tx.(interface{ Conn() *pgx.Conn }); ok {
 		return c.Conn()

@@ -16,7 +16,7 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
-// Names of the record headers that come from here. The relay adds event_id and
+// Names of the record headers that this package sets. The relay adds event_id and
 // event_type from the columns.
 const (
 	headerEventID       = "event_id"
@@ -31,7 +31,7 @@ const (
 	headerTraceState    = "tracestate"
 )
 
-// metadataCausationID is where the envelope names the event's cause.
+// metadataCausationID is the metadata entry for the causation id.
 const metadataCausationID = "causation_id"
 
 // envelopeVersion is the version of the envelopes that this package writes.
@@ -47,7 +47,7 @@ func newRow(ctx context.Context, e link.Event, opts []Option) (Row, error) {
 	return row, nil
 }
 
-// optionsOf applies options, later ones over earlier ones.
+// optionsOf applies the options in order, so later ones win.
 func optionsOf(opts []Option) rowOptions {
 	o := rowOptions{now: time.Now, newID: uuid.NewV7}
 	for _, opt := range opts {
@@ -85,7 +85,7 @@ func fill(ctx context.Context, row *Row, e link.Event, o *rowOptions) (err error
 	if err != nil {
 		return err
 	}
-	// Microseconds are what Postgres and most readers keep.
+	// Postgres and most readers keep microseconds.
 	occurred := o.occurred().UTC().Truncate(time.Microsecond)
 	kind, _ := e.Envelope.(EnvelopeKind)
 	envelope := Envelope[json.RawMessage]{
@@ -158,7 +158,7 @@ func aggregateID(e link.Event, o *rowOptions) (string, error) {
 	case err != nil:
 		return "", fmt.Errorf("aggregate id: %w", err)
 	case !given:
-		return "", errors.New("the event data carries no aggregate id: give one with WithAggregateID")
+		return "", errors.New("the event data has no aggregate id: set one with WithAggregateID")
 	default:
 		return id, nil
 	}
@@ -191,7 +191,7 @@ func correlationID(ctx context.Context, e link.Event, o *rowOptions) string {
 	return e.Values.CorrelationID()
 }
 
-// checkRow holds the row against the table's columns and Kafka's rules.
+// checkRow checks the row against the table's columns and Kafka's rules.
 func checkRow(row *Row) error {
 	if err := checkText("aggregate id", row.AggregateID, 255); err != nil {
 		return err
@@ -210,25 +210,25 @@ func checkRow(row *Row) error {
 	return checkTopic(row.Topic)
 }
 
-// checkText holds a value against a varchar column. limit is in characters.
+// checkText checks a value for a varchar column. limit is in characters.
 func checkText(what, s string, limit int) error {
 	switch n := utf8.RuneCountInString(s); {
 	case s == "":
 		return fmt.Errorf("the %s is empty", what)
 	case n > limit:
-		return fmt.Errorf("the %s has %d characters, the column holds %d, and nothing is truncated", what, n, limit)
+		return fmt.Errorf("the %s has %d characters; the column holds at most %d", what, n, limit)
 	case strings.IndexByte(s, 0) >= 0:
-		return fmt.Errorf("the %s holds a NUL character, which Postgres cannot store", what)
+		return fmt.Errorf("the %s contains a NUL character, which Postgres cannot store", what)
 	case !utf8.ValidString(s):
 		return fmt.Errorf("the %s is not UTF-8", what)
 	}
 	return nil
 }
 
-// checkTopic asks what every broker asks of a topic's name.
+// checkTopic checks that brokers accept the topic's name.
 func checkTopic(topic string) error {
 	if topic == "" || topic == "." || topic == ".." {
-		return fmt.Errorf("%q cannot be a Kafka topic", topic)
+		return fmt.Errorf("%q is not a valid Kafka topic name", topic)
 	}
 	if len(topic) > 249 {
 		return fmt.Errorf("the topic's name has %d characters; Kafka allows 249", len(topic))
@@ -236,13 +236,13 @@ func checkTopic(topic string) error {
 	for _, c := range []byte(topic) {
 		letter := 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || isDigit(c)
 		if !letter && c != '.' && c != '_' && c != '-' {
-			return fmt.Errorf("%q cannot be a Kafka topic: only letters, digits, '.', '_' and '-' are allowed", topic)
+			return fmt.Errorf("%q is not a valid Kafka topic name: only letters, digits, '.', '_' and '-' are allowed", topic)
 		}
 	}
 	return nil
 }
 
-// metadataObject is nil when there is no metadata.
+// metadataObject returns the metadata, or nil if there is none.
 func (o *rowOptions) metadataObject() (map[string]json.RawMessage, error) {
 	if o.causationID == "" && len(o.metadata) == 0 {
 		return nil, nil
@@ -262,7 +262,7 @@ func (o *rowOptions) metadataObject() (map[string]json.RawMessage, error) {
 	return object, nil
 }
 
-// recordHeaders writes the JSON object of the record's headers.
+// recordHeaders encodes the record's headers as a JSON object.
 func (o *rowOptions) recordHeaders(ctx context.Context, row *Row, source string, occurred time.Time, kind EnvelopeKind) ([]byte, error) {
 	own := map[string]bool{}
 	for _, h := range o.headers {
@@ -309,7 +309,7 @@ func reservedHeader(name string) bool {
 	return false
 }
 
-// traceParent is the header of W3C Trace Context, version 00.
+// traceParent is the header traceparent of W3C Trace Context, version 00.
 func traceParent(span trace.SpanContext) string {
 	return fmt.Sprintf("00-%s-%s-%s", span.TraceID(), span.SpanID(), span.TraceFlags()&(trace.FlagsSampled))
 }

@@ -176,7 +176,7 @@ func TestUnkeyed(t *testing.T) {
 	}
 }
 
-// What does not fit is an error that says which and why; nothing is truncated.
+// A value that does not fit is an error that says which value and why. Nothing is truncated.
 func TestNewRowRefuses(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("å", 256)
@@ -190,16 +190,16 @@ func TestNewRowRefuses(t *testing.T) {
 		essay string
 		opts  []outbox.Option
 	}{
-		"the aggregate id has 256 characters, the column holds 255, and nothing is truncated": {event: graded, essay: long},
+		"the aggregate id has 256 characters; the column holds at most 255": {event: graded, essay: long},
 		"the aggregate id is empty": {event: graded},
-		"the aggregate id holds a NUL character, which Postgres cannot store": {event: graded, essay: "a\x00"},
+		"the aggregate id contains a NUL character, which Postgres cannot store": {event: graded, essay: "a\x00"},
 		"the aggregate id is not UTF-8":                                       {event: graded, essay: "a\xff"},
 		"the key is empty":                                                    {event: graded, essay: "e", opts: []outbox.Option{outbox.WithKey("")}},
 		"key: is null":                                                        {event: keyed, essay: "e"},
-		"the event type has 256 characters, the column holds 255, and nothing is truncated": {event: typed, essay: "e"},
-		`"" cannot be a Kafka topic`:   {event: topic(""), essay: "e"},
-		`".." cannot be a Kafka topic`: {event: topic(".."), essay: "e"},
-		`"a b" cannot be a Kafka topic: only letters, digits, '.', '_' and '-' are allowed`: {event: topic("a b"), essay: "e"},
+		"the event type has 256 characters; the column holds at most 255": {event: typed, essay: "e"},
+		`"" is not a valid Kafka topic name`:   {event: topic(""), essay: "e"},
+		`".." is not a valid Kafka topic name`: {event: topic(".."), essay: "e"},
+		`"a b" is not a valid Kafka topic name: only letters, digits, '.', '_' and '-' are allowed`: {event: topic("a b"), essay: "e"},
 		"the topic's name has 250 characters; Kafka allows 249":                             {event: topic(strings.Repeat("t", 250)), essay: "e"},
 		`the header "Trace_ID" is set by outboxgen and cannot be given`:                     {event: graded, essay: "e", opts: []outbox.Option{outbox.WithHeader("Trace_ID", "x")}},
 		`the header "a" is given twice`:                                                     {event: graded, essay: "e", opts: []outbox.Option{outbox.WithHeader("a", "1"), outbox.WithHeader("a", "2")}},

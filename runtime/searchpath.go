@@ -2,18 +2,18 @@ package outbox
 
 import "github.com/jackc/pgx/v5"
 
-// searchPath is the search_path of the session as the server has reported it, which
-// Postgres does from version 18 on. It follows what functions do.
+// searchPath returns the session's search_path as the server last reported it (Postgres
+// 18 and later). It includes changes that functions made.
 func searchPath(conn *pgx.Conn) string { return conn.PgConn().ParameterStatus("search_path") }
 
-// setSearchPath sets the search_path until the transaction ends. What SET LOCAL
-// hides of a SET before it comes back with COMMIT.
+// setSearchPath sets the search_path until the transaction ends. After COMMIT, the
+// value that an earlier SET gave is back.
 const setSearchPath = `select pg_catalog.set_config('search_path', $1, true)`
 
-// queueInserts puts the statements of the entries on the batch, each under the
-// search_path under which its events were inserted, and leaves the search_path as
-// it is now. It returns the entry of each statement; nil for one that sets the
-// search_path, as only a function that did so makes necessary.
+// queueInserts adds the statements of the entries to the batch, each with the
+// search_path of its events, and restores the current search_path at the end. It
+// returns the entry of each statement; nil stands for a statement that sets the
+// search_path, which is only needed if a function changed it.
 func queueInserts(batch *pgx.Batch, entries []*entry, now string) []*entry {
 	steps := make([]*entry, 0, len(entries))
 	path := now

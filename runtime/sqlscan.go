@@ -2,16 +2,16 @@ package outbox
 
 import "strings"
 
-// sqlScanner walks over SQL as far as is needed to tell where statements begin.
+// sqlScanner reads SQL as far as is needed to find where statements begin.
 type sqlScanner struct {
 	text string
 	pos  int
-	// backslash says that one escapes in every string: standard_conforming_strings is
-	// off.
+	// backslash is true if a backslash escapes in every string, because
+	// standard_conforming_strings is off.
 	backslash bool
 }
 
-// statement goes to the beginning of the next statement.
+// statement moves to the beginning of the next statement.
 func (s *sqlScanner) statement() bool {
 	for s.skipBlank(); s.pos < len(s.text); s.skipBlank() {
 		if s.text[s.pos] != ';' {
@@ -22,14 +22,14 @@ func (s *sqlScanner) statement() bool {
 	return false
 }
 
-// ended reports whether nothing of the statement is left.
+// ended reports whether the statement has no more tokens.
 func (s *sqlScanner) ended() bool {
 	s.skipBlank()
 	return s.pos == len(s.text) || s.text[s.pos] == ';'
 }
 
-// word reads a keyword or name, folded as Postgres does. Within a statement it
-// returns "" where something else stands.
+// word reads a keyword or name, in lower case as Postgres folds it. Inside a statement
+// it returns "" for anything else.
 func (s *sqlScanner) word() string {
 	s.skipBlank()
 	if s.pos == len(s.text) {
@@ -47,8 +47,8 @@ func (s *sqlScanner) word() string {
 	return ""
 }
 
-// skipStatement goes from the beginning of a statement to its end. The body of a
-// function, between BEGIN ATOMIC and END, holds statements of its own.
+// skipStatement moves from the beginning of a statement to its end. A function body
+// between BEGIN ATOMIC and END contains statements.
 func (s *sqlScanner) skipStatement() {
 	start := s.pos
 	routine := s.createsRoutine()
@@ -88,10 +88,10 @@ func (s *sqlScanner) createsRoutine() bool {
 	return what == "function" || what == "procedure"
 }
 
-// unicodeName stands for a name that is written as U&"…" and may be any.
+// unicodeName stands for a name in the form U&"…", which may be any name.
 const unicodeName = `U&""`
 
-// name skips one token, and returns it without its quotes if it is a keyword or a
+// name skips one token. It returns the token without quotes if it is a keyword or a
 // name; else "".
 func (s *sqlScanner) name() string {
 	start := s.pos
@@ -111,8 +111,7 @@ func (s *sqlScanner) name() string {
 	return ""
 }
 
-// token skips one token: a string or name with its quotes, a word, or a single
-// character.
+// token skips one token: a string or name with its quotes, a word, or one character.
 func (s *sqlScanner) token() {
 	start := s.pos
 	c := s.text[s.pos]
@@ -142,7 +141,7 @@ func (s *sqlScanner) quoted(quote byte, backslash bool) {
 		case backslash && c == '\\':
 			s.pos++
 		case c == quote && strings.HasPrefix(s.text[s.pos+1:], string(quote)):
-			s.pos++ // doubled, it stands for itself
+			s.pos++ // a doubled quote stands for one
 		case c == quote:
 			s.pos++
 			return
@@ -191,7 +190,7 @@ func (s *sqlScanner) skipBlank() {
 	}
 }
 
-// blockComment skips a comment; Postgres nests them.
+// blockComment skips a comment. Comments nest in Postgres.
 func (s *sqlScanner) blockComment() {
 	depth := 0
 	for s.pos < len(s.text) {

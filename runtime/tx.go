@@ -10,32 +10,30 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/internal/link"
 )
 
-// Tx is a transaction on which events ride: it is a pgx.Tx for the business
-// statements, and keeps the events that are inserted on it until InTx sends them
-// together with COMMIT. It is valid only inside the function given to InTx and,
-// as any pgx.Tx, not for concurrent use.
+// Tx is a pgx.Tx that keeps the events inserted on it until InTx sends them with
+// COMMIT. It is valid only inside the function given to InTx. Like any pgx.Tx, it is
+// not safe for concurrent use.
 //
-// Begin opens a savepoint. Its events are merged into those around it by its
-// Commit, and dropped by its Rollback. A raw SAVEPOINT works as well, at the
-// price of the ride: events before it are inserted first, and events after it at
-// once.
+// Begin opens a savepoint, a nested Tx. Its Commit keeps its events; its Rollback drops
+// them. A SAVEPOINT as SQL works too, but costs round trips: the events before it are
+// inserted first, and later events at once.
 //
-// A statement after which the insert might mean something else (SET, RESET and
-// set_config of search_path, of the role or of any setting that a policy may read;
-// DDL; DO, CALL, EXECUTE, FETCH; what writes to event_outbox) has the events before it
-// inserted first. Of what a function, view, trigger or operator does only a change of
-// search_path is noticed, and only from Postgres 18 on: call Flush before one that
-// changes it, the role or a setting.
+// Before a statement that may change what an insert means, the Tx inserts the events
+// that wait. Such statements are SET, RESET and set_config of search_path, of the role
+// or of any setting that a policy may read; DDL; DO, CALL, EXECUTE, FETCH; and writes
+// to event_outbox. Of changes that a function, view, trigger or operator makes, the Tx
+// notices only search_path, and only from Postgres 18 on. Call Flush before a statement
+// that changes search_path, the role or a setting in this way.
 type Tx struct {
 	inner pgx.Tx
 	kept  *kept
-	level int // 0: the outermost; else the savepoint's
+	level int // 0: the outermost Tx; else the number of its savepoint
 	done  bool
 }
 
 var _ pgx.Tx = (*Tx)(nil)
 
-// keep keeps events for COMMIT, or inserts them at once after a raw SAVEPOINT.
+// keep keeps events for COMMIT. After a raw SAVEPOINT it inserts them at once.
 func (t *Tx) keep(ctx context.Context, sql link.SQL, events []Event) error {
 	list, err := build(ctx, []Option{WithClock(t.kept.now), WithNewID(t.kept.newID), WithMaxRecordBytes(t.kept.maxRecordBytes)}, events)
 	switch {
@@ -56,7 +54,7 @@ func (t *Tx) keep(ctx context.Context, sql link.SQL, events []Event) error {
 
 func (t *Tx) closed() bool { return t.done || t.kept.closed }
 
-// check is asked before SQL runs.
+// check handles SQL before it runs.
 func (t *Tx) check(ctx context.Context, sql string) error {
 	if t.closed() {
 		return ErrTxClosed
@@ -76,8 +74,8 @@ func (t *Tx) Begin(ctx context.Context) (pgx.Tx, error) {
 	return &Tx{inner: inner, kept: t.kept, level: t.kept.open("")}, nil
 }
 
-// Commit releases the savepoint of a nested Tx. On the outermost one it is an
-// error, ErrTransactionControl, and dooms the transaction.
+// Commit releases the savepoint of a nested Tx. On the outermost Tx it returns
+// ErrTransactionControl, and InTx rolls the transaction back.
 func (t *Tx) Commit(ctx context.Context) error {
 	if t.closed() {
 		return ErrTxClosed
@@ -88,17 +86,17 @@ func (t *Tx) Commit(ctx context.Context) error {
 	}
 	t.done = true
 	if err := t.inner.Commit(ctx); err != nil {
-		// Only a rollback to a savepoint further out, or of the whole, can
-		// follow, and that drops the events.
+		// After this, only a rollback to an outer savepoint or of the transaction
+		// works, and that drops the events.
 		return err
 	}
 	t.kept.release(t.level)
 	return nil
 }
 
-// Rollback rolls a nested Tx back to its savepoint and drops the events since.
-// On the outermost one it is an error, ErrTransactionControl, and dooms the
-// transaction: return an error from the function instead.
+// Rollback rolls a nested Tx back to its savepoint and drops its events. On the
+// outermost Tx it returns ErrTransactionControl, and InTx rolls the transaction back.
+// Return an error from the function instead.
 func (t *Tx) Rollback(ctx context.Context) error {
 	if t.closed() {
 		return ErrTxClosed
@@ -112,13 +110,13 @@ func (t *Tx) Rollback(ctx context.Context) error {
 	t.kept.rollback(t.level)
 	t.kept.release(t.level)
 	if err == nil && t.kept.eager {
-		// On the connection, for t.inner is closed.
+		// On the connection, because t.inner is closed.
 		err = t.kept.flush(ctx, connTx{t.inner})
 	}
 	return err
 }
 
-// Exec runs a statement.
+// Exec runs a statement; see Tx for statements that send the waiting events first.
 func (t *Tx) Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error) {
 	if err := t.check(ctx, sql); err != nil {
 		return pgconn.CommandTag{}, err
@@ -126,7 +124,7 @@ func (t *Tx) Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandT
 	return t.inner.Exec(ctx, sql, args...)
 }
 
-// Query runs a query.
+// Query runs a query; see Tx for statements that send the waiting events first.
 func (t *Tx) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
 	if err := t.check(ctx, sql); err != nil {
 		return failedRows{err}, err
@@ -134,7 +132,7 @@ func (t *Tx) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, erro
 	return t.inner.Query(ctx, sql, args...)
 }
 
-// QueryRow runs a query for one row.
+// QueryRow runs a query that returns at most one row. Errors are returned by Scan.
 func (t *Tx) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
 	if err := t.check(ctx, sql); err != nil {
 		return failedRow{err}
@@ -142,11 +140,11 @@ func (t *Tx) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
 	return t.inner.QueryRow(ctx, sql, args...)
 }
 
-// Flush inserts the events that wait for COMMIT now, in one round trip of its own.
-// Call it before a statement after which they would mean something else and which
-// a Tx cannot see through, as a function that switches the tenant. Their seq is
-// then drawn now: hold the lock that covers their key. Without events it does
-// nothing. Its error is an *InsertError; the transaction is aborted then.
+// Flush inserts the waiting events now, in one extra round trip. Call it before a
+// statement that changes what an insert means in a way that the Tx cannot see, for
+// example a function that switches the tenant. The events draw their seq now, so hold
+// the lock that covers their key. Without waiting events, Flush does nothing. On
+// failure it returns an *InsertError, and the transaction is aborted.
 func (t *Tx) Flush(ctx context.Context) error {
 	if t.closed() {
 		return ErrTxClosed
@@ -154,8 +152,8 @@ func (t *Tx) Flush(ctx context.Context) error {
 	return t.kept.flush(ctx, t.inner)
 }
 
-// Prepare prepares a statement on the connection. Statements that control the
-// transaction cannot be prepared: under their name they would pass unseen.
+// Prepare prepares a statement on the connection. It refuses statements that control
+// the transaction, because the Tx would not recognise them by their name.
 func (t *Tx) Prepare(ctx context.Context, name, sql string) (*pgconn.StatementDescription, error) {
 	if t.closed() {
 		return nil, ErrTxClosed
@@ -171,8 +169,8 @@ func (t *Tx) Prepare(ctx context.Context, name, sql string) (*pgconn.StatementDe
 	return description, err
 }
 
-// SendBatch sends a batch. Events that Queue put into it count as the
-// transaction's: they are logged after the commit, and the relay is woken.
+// SendBatch sends a batch. Events that Queue put into the batch belong to the
+// transaction: they are logged after the commit, and the relay is woken.
 func (t *Tx) SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults {
 	if t.closed() {
 		return pgx.FailedBatchResults(b, ErrTxClosed)
@@ -193,8 +191,8 @@ func (t *Tx) SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults {
 	return t.inner.SendBatch(ctx, b)
 }
 
-// CopyFrom copies rows into a table. A panic in rows, which pgx reads in another
-// goroutine, goes on in the caller's.
+// CopyFrom copies rows into a table. If rows panics, the panic continues in the
+// caller's goroutine.
 func (t *Tx) CopyFrom(ctx context.Context, table pgx.Identifier, columns []string, rows pgx.CopyFromSource) (int64, error) {
 	if t.closed() {
 		return 0, ErrTxClosed
@@ -210,17 +208,17 @@ func (t *Tx) CopyFrom(ctx context.Context, table pgx.Identifier, columns []strin
 	return n, err
 }
 
-// LargeObjects gives access to large objects within the transaction.
+// LargeObjects returns access to large objects within the transaction.
 func (t *Tx) LargeObjects() pgx.LargeObjects { return t.inner.LargeObjects() }
 
-// Conn returns the connection itself. Statements that run on it pass the Tx
-// unseen: a savepoint made there and rolled back again would leave the events
-// that were inserted in between, and a COMMIT there fails InTx after the fact.
-// Use it for types and settings, not for transaction control.
+// Conn returns the connection. The Tx does not see statements that run on it. If you
+// roll back to a savepoint there, the Tx still counts the events that the rollback
+// removed. If you commit there, InTx returns an error afterwards. Use Conn for types
+// and settings, not for transaction control.
 func (t *Tx) Conn() *pgx.Conn { return t.inner.Conn() }
 
-// connTx runs statements on a closed nested transaction's connection, still
-// within the transaction around it.
+// connTx runs statements on the connection of a closed nested transaction, inside the
+// outer transaction.
 type connTx struct{ pgx.Tx }
 
 func (c connTx) Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error) {
@@ -231,7 +229,7 @@ func (c connTx) SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults {
 	return c.Conn().SendBatch(ctx, b)
 }
 
-// failedRows is a pgx.Rows that only has an error.
+// failedRows is a pgx.Rows that only returns an error.
 type failedRows struct{ err error }
 
 func (failedRows) Close()                                       {}

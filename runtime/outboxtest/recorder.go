@@ -74,7 +74,7 @@ func (r *Recorder) Record(build func([]outbox.Option) ([]built, error)) error {
 		repeated := r.has(e.Row.ID)
 		if repeated && !e.IDGiven {
 			return &outbox.InsertError{EventType: e.Row.EventType, EventID: e.Row.ID,
-				Err: errors.New("an event with this generated id was inserted before; ids must never repeat")}
+				Err: errors.New("an event with this generated id was inserted before: the function for ids must never return the same one twice")}
 		}
 		if !repeated {
 			r.events = append(r.events, e)
