@@ -11,19 +11,20 @@ import (
 	"github.com/google/uuid"
 )
 
-// Led is what a leader says of itself in the lease row.
+// Led describes the leader of an outbox, as it wrote itself into the lease row.
 type Led struct {
-	// Host and PID are the leader's process.
+	// Host and PID identify the leader's process.
 	Host string `json:"host"`
 	PID  int    `json:"pid"`
 	// Since is when its term began, by its wall clock.
 	Since time.Time `json:"since"`
-	// Settings are those that every relay of the outbox must have alike.
+	// Settings are the settings that all relays of the outbox must share.
 	Settings map[string]string `json:"settings"`
 }
 
-// agreed lists the settings that all relays of an outbox must have alike: with
-// another term they disagree on who leads, with others on what a row's end is.
+// agreed lists the settings that all relays of an outbox must share. With different
+// terms they disagree about who leads; with the others they disagree about what happens
+// to a row.
 func (c *Config) agreed() map[string]string {
 	out := map[string]string{"term": c.Term.String(), "on_dead": string(c.OnDead)}
 	for typ, p := range c.OnDeadByType {
@@ -37,14 +38,14 @@ func (c *Config) agreed() map[string]string {
 	return out
 }
 
-// acquaintance is what a relay knows of the leader, to say each thing once.
+// acquaintance is what a relay knows about the leader, so that it logs each fact once.
 type acquaintance struct {
-	holder   uuid.UUID // the leader that the log named
+	holder   uuid.UUID // the leader that was logged
 	compared uuid.UUID // the leader whose settings were compared
-	led      *Led      // of the last leader that was another
+	led      *Led      // of the last leader that was not this relay
 }
 
-// meet takes a look at the lease of a relay that stands by.
+// meet handles the state of the lease while this relay stands by.
 func (d *driver) meet(ctx context.Context, s LeaseState) {
 	a := &d.leader
 	if s.Holder == uuid.Nil || s.Holder == d.m.own.lease.Holder {
@@ -65,7 +66,7 @@ func (d *driver) meet(ctx context.Context, s LeaseState) {
 	d.compare(ctx, "a setting differs from the leader's; every relay of an outbox needs the same", s.Led)
 }
 
-// succeed compares with the former leader, when a term begins.
+// succeed compares the settings with those of the former leader when a term begins.
 func (d *driver) succeed(ctx context.Context) {
 	if d.leader.led != nil {
 		d.compare(ctx, "a setting differs from the former leader's; every relay of an outbox needs the same", d.leader.led)
@@ -74,7 +75,7 @@ func (d *driver) succeed(ctx context.Context) {
 
 func (d *driver) compare(ctx context.Context, text string, with *Led) {
 	if len(with.Settings) == 0 {
-		return // of a version that did not say
+		return // its version did not write it
 	}
 	own := d.cfg.agreed()
 	names := map[string]bool{}
@@ -92,7 +93,7 @@ func (d *driver) compare(ctx context.Context, text string, with *Led) {
 	}
 }
 
-// introduce is what this relay says of itself when it leads.
+// introduce is what this relay writes about itself when it leads.
 func (d *driver) introduce() *Led {
 	host, _ := os.Hostname() // without a name there is still the pid
 	return &Led{Host: host, PID: os.Getpid(), Since: time.Now().UTC().Truncate(time.Second), Settings: d.cfg.agreed()}

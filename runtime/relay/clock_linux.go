@@ -6,8 +6,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// bootTime reads the clock that Go's own monotonic reading is not: the one that
-// keeps counting while the machine is suspended.
+// bootTime reads the clock that counts while the machine is suspended. Go's monotonic
+// clock does not.
 func bootTime() time.Duration {
 	var ts unix.Timespec
 	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &ts); err != nil {

@@ -6,7 +6,8 @@ import (
 	"github.com/google/uuid"
 )
 
-// slot is what a command occupies until its outcome: at most one runs in each.
+// slot is the place of a command until its outcome arrives. Each slot has at most one
+// command.
 type slot int
 
 const (
@@ -19,12 +20,12 @@ const (
 	numSlots
 )
 
-// slots says which are occupied.
+// slots says which slots are in use.
 type slots [numSlots]bool
 
 func (s *slots) any() bool { return *s != slots{} }
 
-// A command is one of the op types; outcome carries it back.
+// A command is one of the op types below. The outcome has it too.
 type command any
 
 type (
@@ -43,7 +44,7 @@ type (
 
 	opReadHeld  struct{}
 	opDecisions struct{ done []int64 }
-	opSnapshot  struct{ edits bool } // edits: to look for rows that were edited
+	opSnapshot  struct{ edits bool } // edits: to look for edited rows
 	opBacklog   struct {
 		s       Snapshot
 		after   int64
@@ -61,7 +62,7 @@ type (
 		after, upTo int64
 		limit       Limit
 		catchUp     *catchUp
-		anyLeft     *scope // not to catch up: only to see whether rows are left for this topic
+		anyLeft     *scope // only report whether this topic has rows left
 	}
 
 	opEdited struct {
@@ -69,8 +70,8 @@ type (
 		after, upTo int64
 		limit       Limit
 	}
-	// opIdle waits until there may be rows to read. It has a slot of its own: a
-	// wake-up is followed beside it.
+	// opIdle waits until there may be rows to read. It has its own slot, so that a
+	// wake-up is handled meanwhile.
 	opIdle struct {
 		read  Snapshot
 		limit time.Duration
@@ -85,8 +86,7 @@ type (
 	opSettle struct{ settlement Settlement }
 )
 
-// outcome is what became of a command. Only the fields that belong to its op are
-// set.
+// outcome is the result of a command. Only the fields of its op are set.
 type outcome struct {
 	op  command
 	err error
@@ -98,7 +98,7 @@ type outcome struct {
 	snapshot  Snapshot    // opSnapshot
 	entries   []*entry    // opBacklog, opTick, opAgain
 	more      bool        // the same
-	end       int64       // opEdited: the seq up to which it has looked
+	end       int64       // opEdited: the last seq that was looked at
 	held      []HeldRow   // opReadHeld
 	decisions []Decision  // opDecisions
 	topics    []TopicInfo // opTopics
@@ -106,7 +106,7 @@ type outcome struct {
 	producer  Producer    // opOpen
 }
 
-// slotOf says which slot a command occupies.
+// slotOf returns the slot of a command.
 func slotOf(c command) slot {
 	switch c.(type) {
 	case opObserve, opTakeOver, opRenew, opRelease:
@@ -124,7 +124,7 @@ func slotOf(c command) slot {
 	}
 }
 
-// agenda collects the commands to start now, and when to ask again at the latest.
+// agenda collects the commands to start now and the latest time for the next call.
 type agenda struct {
 	busy *slots
 	now  time.Duration
@@ -137,7 +137,7 @@ func (n *agenda) do(c command) {
 	n.cmds = append(n.cmds, c)
 }
 
-// due reports whether a time has come; if not, next is called again then.
+// due reports whether a time has come. If not, next is called again then.
 func (n *agenda) due(at time.Duration) bool {
 	if at <= n.now {
 		return true

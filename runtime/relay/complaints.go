@@ -6,16 +6,16 @@ import (
 	"time"
 )
 
-// complaints are the calls that fail, by name. The first failure is logged, and the
-// next ones after pauses that grow, with a count: a database that is away makes every
-// outbox of a process fail every second or two. The driver's loop owns it.
+// complaints are the calls that fail, by name. The first failure is logged, later ones
+// after growing pauses and with a count: while a database is unavailable, every outbox
+// of a process fails every second or two. The driver's loop owns it.
 type complaints map[string]*complaint
 
 type complaint struct {
 	failures int // in a row
 	refused  bool
 	pause    time.Duration
-	next     time.Duration // no line before
+	next     time.Duration // no log line before this time
 }
 
 const (
@@ -23,8 +23,8 @@ const (
 	longestSilence  = time.Minute
 )
 
-// failed notes a failure. It returns the attributes that a line about it has, and
-// whether there is to be one. A call that is refused, and was not before, is worth one.
+// failed records a failure. It returns the attributes of its log line, and whether to
+// log it. The first refusal after other failures is always logged.
 func (c complaints) failed(now time.Duration, call string, err error) (attrs []any, say bool) {
 	refused := errors.Is(err, ErrRefused)
 	of := c[call]
@@ -46,5 +46,5 @@ func (c complaints) failed(now time.Duration, call string, err error) (attrs []a
 	return attrs, true
 }
 
-// succeeded ends the failures of a call.
+// succeeded forgets the failures of a call.
 func (c complaints) succeeded(call string) { delete(c, call) }

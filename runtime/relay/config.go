@@ -14,134 +14,133 @@ import (
 type Policy string
 
 const (
-	// Park sets the dead row aside and releases its key.
+	// Park skips the dead row and lets its key continue.
 	Park Policy = "park"
-	// Block keeps the key's later rows waiting until someone replays or discards
-	// the dead row.
+	// Block makes the key's later rows wait until an operator replays or discards the
+	// dead row.
 	Block Policy = "block"
 )
 
-// Config is everything that a Relay can be told. Store and Sink are required;
-// the zero value of every other field means its default. Package documentation
-// gives the reason for each default.
+// Config configures a Relay. Store and Sink are required; the zero value of any other
+// field means its default. The package documentation explains the defaults.
 type Config struct {
-	// Name names the outbox in logs, metrics and spans. Default "event_outbox".
+	// Name is the outbox's name in logs, metrics and spans. Default "event_outbox".
 	Name string
-	// Store is the outbox to read. The relay closes it when Run returns.
+	// Store reads and writes the outbox. The relay closes it when Run returns.
 	Store Store
 	// Sink is where the records go.
 	Sink Sink
-	// Wake shortens the wait when the outbox was idle. Default nil: polling only.
-	// The relay closes it when Run returns.
+	// Wake ends the pauses of an idle relay early. Default nil: polling only. The relay
+	// closes it when Run returns.
 	Wake WakeSource
 
-	// Term is how long a leader that falls silent keeps the lease. A standby
-	// takes over after the lease stood still for this long on its own clock.
-	// Default 3s; at least 500ms. Every instance of an outbox must use the same.
+	// Term is how long a leader that does not renew its lease keeps it. A standby takes
+	// over when the lease row has not changed for this long on the standby's clock. All
+	// instances of an outbox must have the same Term. Default 3s; at least 500ms.
 	Term time.Duration
-	// TermMargin is how long before the end of its term a leader that could not
-	// renew stops producing and settling. It covers clocks that run at different
-	// speeds. Default Term/6 (500ms).
+	// TermMargin is how long before the end of its term a leader without a renewal
+	// stops sending and settling. It allows for clocks that run at different speeds.
+	// Default Term/6 (500ms).
 	TermMargin time.Duration
-	// RenewEvery is how often the leader renews. Default 5/12 of Term (1.25s).
+	// RenewEvery is how often the leader renews its lease. Default 5/12 of Term
+	// (1.25s).
 	RenewEvery time.Duration
-	// ObserveEvery is how often a standby looks at the lease. A clean end of a term
-	// is noticed at once if the store is a [ReleaseHints], as pgstore is, else within
-	// this. Default 7/12 of Term (1.75s).
+	// ObserveEvery is how often a standby looks at the lease. If the store implements
+	// [ReleaseHints], as pgstore does, a standby notices a clean end of a term at once.
+	// Default 7/12 of Term (1.75s).
 	ObserveEvery time.Duration
 
-	// BufferRows bounds the rows in memory, queued and being sent. Default 20,000, at
+	// BufferRows limits the rows in memory, queued and being sent. Default 20,000, at
 	// most 500,000.
 	BufferRows int
-	// UnsettledRows bounds the rows that are being sent, or are sent and not yet
-	// marked as published: those that come twice when the relay is killed. A wave has
-	// at most half of them, so that one is sent while the former is settled. Less
-	// costs throughput; see the package documentation. Default 5,000.
+	// UnsettledRows limits the rows that are being sent, or are sent and not yet marked
+	// as published. These rows are sent twice if the relay is killed. A wave has at
+	// most half of them, so that the next wave is sent while the last one is settled. A
+	// lower value costs throughput; see the package documentation. Default 5,000.
 	UnsettledRows int
-	// BufferBytes bounds the bytes of those rows (data, headers, key). One row
-	// larger than that is still read, alone. Default 64 MiB.
+	// BufferBytes limits the bytes of the rows in memory (data, headers, key). A larger
+	// row is still read, alone. Default 64 MiB.
 	BufferBytes int64
-	// PageRows bounds one read. Default 4,000.
+	// PageRows limits the rows of one read. Default 4,000.
 	PageRows int
-	// PageBytes bounds one read. Default 8 MiB.
+	// PageBytes limits the bytes of one read. Default 8 MiB.
 	PageBytes int64
-	// SettleRows bounds one settling statement. Default 5,000.
+	// SettleRows limits the rows of one settlement. Default 5,000.
 	SettleRows int
 
-	// WaveTimeout is how long a wave may take, in which the client itself retries
-	// what can be retried. Past it, what is unresolved is set aside or backed off
-	// from, and sent again. Default 10s.
+	// WaveTimeout is how long sending a wave may take, retries of the Kafka client
+	// included. After it, the relay sets the unresolved partitions aside or backs off,
+	// and sends the rows again. Default 10s.
 	WaveTimeout time.Duration
-	// StoreTimeout bounds one call of the store, except the lease's, which end with
-	// the term. Default 30s.
+	// StoreTimeout limits one call of the store. Calls for the lease are limited by the
+	// term instead. Default 30s.
 	StoreTimeout time.Duration
-	// DrainTimeout bounds the clean end: finishing the wave, settling it, ending
-	// the term. Past it the lease is not given back and expires. Default 15s.
+	// DrainTimeout limits a clean end: finish the wave, settle it, release the lease.
+	// After it, the relay does not release the lease, which then expires. Default 15s.
 	DrainTimeout time.Duration
 
-	// PollMin and PollMax bound the pause between two looks at an idle outbox; it
-	// doubles from one to the other and starts again when rows were found. A
-	// wake-up ends the pause. PollMax is the latency that is promised without wake-ups.
-	// Defaults 10ms and 200ms.
+	// PollMin and PollMax limit the pause between two reads of an idle outbox. The
+	// pause doubles from PollMin to PollMax, and starts again when rows are found. A
+	// wake-up ends it. PollMax is the latency without wake-ups. Defaults 10ms and
+	// 200ms.
 	PollMin, PollMax time.Duration
-	// IdleWait is how long one call of an [Idler] lasts at most; then the relay looks
-	// itself, to be sure. Once the pauses have grown to PollMax, the relay lets the
-	// store wait; a row is then found within PollMax too, and an idle outbox costs a
-	// statement now and then rather than five a second. Default 30s; -1: no, poll.
+	// IdleWait is the longest call of an [Idler]. After it, the relay reads once
+	// itself. When the pauses have grown to PollMax, the relay lets the store wait for
+	// rows. Rows are still found within PollMax, and an idle outbox costs fewer
+	// statements than the five a second of polling. Default 30s; -1: poll instead.
 	IdleWait time.Duration
 	// DecisionsEvery is how often the leader looks for dead rows that an operator
-	// replayed or discarded, apart from when a renewal says that there are some.
-	// Default 1m.
+	// replayed or discarded. A renewal that reports some makes it look at once. Default
+	// 1m.
 	DecisionsEvery time.Duration
 
 	// MaxAttempts is the number of attempts before a row is dead-lettered. Outages
 	// are not counted. Default 10.
 	MaxAttempts int
-	// RetryMin and RetryMax bound the pause between two attempts of a row that
-	// failed alone; it doubles from one to the other. Defaults 1s and 5m: with
-	// 10 attempts a row is dead after about 9 minutes.
+	// RetryMin and RetryMax limit the pause between two attempts of a row that failed
+	// alone. The pause doubles from RetryMin to RetryMax. Defaults 1s and 5m: with 10
+	// attempts a row is dead after about 9 minutes.
 	RetryMin, RetryMax time.Duration
-	// PauseMin and PauseMax bound the back-off of a paused topic and of a
-	// partition that is set aside. Defaults 500ms and 30s.
+	// PauseMin and PauseMax limit the back-off of a paused topic and of a partition
+	// that is set aside. Defaults 500ms and 30s.
 	PauseMin, PauseMax time.Duration
-	// OutageMin and OutageMax bound the back-off while Kafka is unavailable.
-	// Defaults 100ms and 5s.
+	// OutageMin and OutageMax limit the back-off while Kafka is unavailable. Defaults
+	// 100ms and 5s.
 	OutageMin, OutageMax time.Duration
-	// TopicsEvery is how often topics in use are looked at again (partitions,
+	// TopicsEvery is how often the relay describes the topics in use again (partitions,
 	// max.message.bytes). Default 1m.
 	TopicsEvery time.Duration
 
-	// OnDead is the policy for event types that OnDeadByType does not name.
-	// Default Park.
+	// OnDead is the policy for event types that are not in OnDeadByType. Default Park.
 	OnDead Policy
-	// OnDeadByType is the policy of single event types.
+	// OnDeadByType is the policy by event type. Default nil: OnDead for all.
 	OnDeadByType map[string]Policy
 
-	// Keep is how long settled rows stay before they are swept; -1 keeps them for
-	// ever. Default 168h (7 days). A store that deletes as it settles has
-	// nothing to sweep.
+	// Keep is how long settled rows stay in the table before they are deleted; -1:
+	// forever. It has no effect on a store that deletes rows when it settles them.
+	// Default 168h (7 days).
 	Keep time.Duration
-	// SweepEvery is how often a batch is swept, and SweepRows its size: the two
-	// bound the load. While a full batch was found, the next follows after a
-	// tenth of it. Defaults 1m and 5,000.
+	// SweepEvery is how often settled rows are deleted, and SweepRows is how many at a
+	// time. Together they limit the load. After a full batch the next one follows in a
+	// tenth of SweepEvery. Defaults 1m and 5,000.
 	SweepEvery time.Duration
 	SweepRows  int
-	// StatsEvery is how often the store is asked for its numbers. Default 15s.
+	// StatsEvery is how often the store is asked for its statistics. Default 15s.
 	StatsEvery time.Duration
 
-	// Clock tells the time. Default: a clock that counts suspension, where the
-	// system has one.
+	// Clock is the relay's clock. Default: a clock that counts while the machine is
+	// suspended, if the system has one.
 	Clock Clock
-	// NewHolder makes the id of a term, for tests that want to know it. It never
-	// gives one twice, to no instance: with a repeated one, a take-over whose
-	// answer was lost can end another's term. Default uuid.New.
+	// NewHolder makes the id of a term. Tests may set it. It must never return the same
+	// id twice, in any instance: otherwise a take-over whose answer was lost can end
+	// another instance's term. Default uuid.New.
 	NewHolder func() uuid.UUID
-	// Observer is told what happens, for metrics. Default: nothing.
+	// Observer is called for events in the relay, for metrics. Default nil: none.
 	Observer Observer
-	// TracerProvider makes a span per wave, linked to the spans that inserted its
+	// TracerProvider makes a span for each wave, linked to the spans that inserted its
 	// rows. Default nil: no tracing.
 	TracerProvider trace.TracerProvider
-	// Logger. Default slog.Default().
+	// Logger gets the log. Default slog.Default().
 	Logger *slog.Logger
 }
 
@@ -150,8 +149,7 @@ const (
 	minTerm       = 500 * time.Millisecond
 )
 
-// WithDefaults returns a copy in which every field that was left zero has its
-// default.
+// WithDefaults returns a copy in which every zero field has its default.
 func (c Config) WithDefaults() Config {
 	def(&c.Name, "event_outbox")
 	def(&c.Term, 3*time.Second)
@@ -206,7 +204,7 @@ func def[T comparable](field *T, value T) {
 	}
 }
 
-// validate reports every field that cannot be used, by its name.
+// validate reports every invalid field by its name.
 func (c *Config) validate() error {
 	var errs []error
 	bad := func(format string, args ...any) {
@@ -266,7 +264,7 @@ func (c *Config) validate() error {
 
 func (p Policy) valid() bool { return p == Park || p == Block }
 
-// policy is the policy of an event type.
+// policy returns the policy of an event type.
 func (c *Config) policy(eventType string) Policy {
 	if p, ok := c.OnDeadByType[eventType]; ok {
 		return p
@@ -274,7 +272,7 @@ func (c *Config) policy(eventType string) Policy {
 	return c.OnDead
 }
 
-// blocking is the policy in the form that the store asks for.
+// blocking returns the policies in the store's form.
 func (c *Config) blocking() Blocking {
 	b := Blocking{ByDefault: c.OnDead == Block}
 	for typ, p := range c.OnDeadByType {

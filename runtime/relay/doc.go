@@ -14,7 +14,7 @@
 //
 // # What is promised
 //
-//   - Every committed row is delivered at least once, while anyone keeps a relay
+//   - Every committed row is delivered at least once, as long as a relay is
 //     running. A row that was rolled back is never delivered.
 //   - Of two rows with one topic and one key, where the first committed before the
 //     second drew its seq, the first delivery of the first precedes the first
@@ -31,8 +31,8 @@
 // The lease is a row in the database. Each take-over raises its epoch, each
 // renewal its beat; no wall clock takes part.
 //
-//	           nobody holds it, or (epoch, beat) stood
-//	           still for Term on this instance's clock
+//	           no holder, or (epoch, beat) unchanged
+//	           for Term on this instance's clock
 //	standing by ────────────────────────────────────▶ leading
 //	  ▲   ▲                                            │  │ context ends
 //	  │   │  not renewed in time, or the store says    │  ▼
@@ -146,7 +146,7 @@
 //
 // A change of a row that does not wait may come too late: the relay may have read the
 // row already; then it sends what it read and marks the row as published. No order is
-// promised between an edited row and rows of its new key that nobody edited.
+// promised between an edited row and unedited rows of its new key.
 //
 // Do not edit seq, tx, id or published_at. Do not clear dead_at: replay and discard
 // dead rows with package operate or the commands of outboxrelay, which tell the

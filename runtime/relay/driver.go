@@ -13,8 +13,8 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// driver runs a machine against the real store, sink and clock. Its loop owns the
-// machine; every command runs in a goroutine of its own and reports back.
+// driver runs a machine with the real store, sink and clock. Its loop owns the machine.
+// Every command runs in its own goroutine and sends its outcome to the loop.
 type driver struct {
 	r   *Relay
 	cfg *Config
@@ -32,11 +32,11 @@ type driver struct {
 	term       context.Context // of the current term's commands
 	endTerm    context.CancelFunc
 
-	// fence is the machine's deadline, for the workers: they ask once more right
-	// before they send or settle, since any goroutine may have been suspended.
+	// fence is the machine's deadline for the goroutines of commands. They check it
+	// right before they send or settle, because a goroutine may have been suspended.
 	fence     atomic.Int64
 	checked   atomic.Int64 // when the store was last checked
-	explained atomic.Int64 // and when because of a refused call; 0: never
+	explained atomic.Int64 // when it was last checked because of a refused call; 0: never
 	failing   failing
 	complains complaints
 	producer  Producer
@@ -115,8 +115,8 @@ func (d *driver) run(ctx context.Context) error {
 	}
 }
 
-// follow starts commands and keeps the term's context, fence and producer in step
-// with the machine.
+// follow starts commands and keeps the term's context, fence and producer in line with
+// the machine.
 func (d *driver) follow(cmds []command) {
 	d.fence.Store(int64(d.m.own.deadline))
 	switch {
@@ -155,7 +155,8 @@ func (d *driver) beginTerm() {
 	}
 }
 
-// start runs a command. What it needs of the machine is read here, in the loop.
+// start runs a command. It reads what the command needs of the machine here, in the
+// loop.
 func (d *driver) start(c command) {
 	lease, producer := d.m.own.lease, d.producer
 	ctx, limit := d.term, d.cfg.StoreTimeout
@@ -180,7 +181,7 @@ func (d *driver) start(c command) {
 	})
 }
 
-// expired is the workers' own look at the deadline.
+// expired reports whether the fence has passed. Goroutines of commands call it.
 func (d *driver) expired() bool {
 	return d.cfg.Clock.Now() >= time.Duration(d.fence.Load())
 }
@@ -193,7 +194,7 @@ func (d *driver) exec(ctx context.Context, c command, lease Lease, producer Prod
 		o.state, o.err = store.Observe(ctx)
 	case opTakeOver:
 		if o.err = d.recheck(ctx); o.err == nil {
-			// The look may have taken most of the time that there was. The term begins now.
+			// The check may have taken most of the term, so the term begins now.
 			op.sentAt = d.cfg.Clock.Now()
 			o.op = op
 			o.lease, o.err = d.takeOver(op)
@@ -252,8 +253,8 @@ func (d *driver) takeOver(op opTakeOver) (Lease, error) {
 	return d.cfg.Store.TakeOver(ctx, op.seen, op.holder)
 }
 
-// recheckAfter is how long a look at the outbox is trusted. Between two terms
-// somebody may have restored the database, or set a sequence back.
+// recheckAfter is how long a check of the outbox is trusted. Between two terms somebody
+// may restore the database or set a sequence back.
 const recheckAfter = 10 * time.Second
 
 func (d *driver) recheck(ctx context.Context) error {
@@ -267,7 +268,7 @@ func (d *driver) recheck(ctx context.Context) error {
 	return err
 }
 
-// page waits until what a page shows is on disk, and makes its rows ready.
+// page waits until the rows of a page are on disk, and prepares them for the sink.
 func (d *driver) page(ctx context.Context, o *outcome, page Page, err error) {
 	if err == nil && len(page.Rows) > 0 {
 		err = d.cfg.Store.Flushed(ctx, page)
@@ -279,7 +280,7 @@ func (d *driver) page(ctx context.Context, o *outcome, page Page, err error) {
 	o.entries, o.more = prepare(page.Rows), page.More
 }
 
-// send hands a wave to the producer and reports on it.
+// send hands a wave to the producer and reports the result to the observer.
 func (d *driver) send(ctx context.Context, w *wave, producer Producer) []Result {
 	records := w.records()
 	results := make([]Result, len(records))
@@ -317,7 +318,7 @@ func (d *driver) send(ctx context.Context, w *wave, producer Producer) []Result 
 	return results
 }
 
-// take hands an outcome to the machine, and to those who watch.
+// take hands an outcome to the machine and to the observer.
 func (d *driver) take(o outcome) {
 	now := d.cfg.Clock.Now()
 	cancelled := !d.m.leads() && slotOf(o.op) != slotLease
@@ -339,7 +340,7 @@ func (d *driver) take(o outcome) {
 		d.fatal = o.err
 		d.m.stop()
 	case errors.Is(o.err, ErrLeaseLost), errors.Is(o.err, ErrLeaseMoved), cancelled:
-	case slotOf(o.op) == slotIdle: // the relay polls
+	case slotOf(o.op) == slotIdle: // the relay polls instead
 	default:
 		what := [numSlots]string{"lease", "store", "topics", "open", "store", "store"}[slotOf(o.op)]
 		d.cfg.Observer.Failed(what, ClassRelay, o.err)
@@ -354,7 +355,7 @@ func (d *driver) take(o outcome) {
 	}
 }
 
-// callName is how a call is named in the log.
+// callName is the name of a call in the log.
 func callName(c command) string { return fmt.Sprintf("%T", c)[len("relay.op"):] }
 
 func (d *driver) observe(o outcome) {
@@ -373,10 +374,10 @@ func (d *driver) observe(o outcome) {
 	}
 }
 
-// statusEvery bounds how often the status is built.
+// statusEvery limits how often the status is built.
 const statusEvery = 250 * time.Millisecond
 
-// report writes the log and refreshes the status.
+// report writes the log and updates the status.
 func (d *driver) report(now time.Duration) {
 	notes := d.m.log.take()
 	for _, n := range notes {

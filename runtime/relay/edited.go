@@ -2,43 +2,41 @@ package relay
 
 import "time"
 
-// editor finds what an operator changed by hand in rows that wait. Rows that are
-// skipped are not kept, only the scope that they wait for. A row that is corrected
-// so that it belongs to another scope, or to none, would not be found when its
-// former scope is read again. So, while anything waits and once more when it no
-// longer does, a leader looks for rows that were edited:
+// editor finds rows that wait and that an operator edited. The relay does not keep
+// skipped rows in memory, only the scope that they wait for. If an edit moves a row to
+// another scope, or out of any, reading its former scope again does not find it. So
+// while anything waits, and once more after that, the leader looks for edited rows:
 //
 //	idle ──wanted──▶ held ──▶ snapshot ──▶ pages ──▶ topics ──▶ idle
 //
-// First the held rows are read again: a row that is no longer among them was
-// deleted, moved or released by hand, and holds its key no more. Then all edited
-// rows are read that the newest finished snapshot shows, in seq order, and are
-// admitted like any others: those in memory are known, those of a scope are noted
-// with it. Only edits count that a snapshot shows which was taken after the look
-// was asked for, so that of two rows that are corrected together, no page shows
-// the second alone.
+// First it reads the held rows again. A row that is no longer among them was deleted,
+// moved or released by an operator, and no longer holds its key. Then it reads all
+// edited rows that the newest finished snapshot shows, in seq order, and admits them
+// like other rows: rows in memory are known already, and rows of a scope are skipped
+// with it. An edit counts only if it is in a snapshot that was taken after the look
+// began. So if two rows are edited together, no page has the second one alone.
 //
-// Last, some of the paused topics are looked at for whether any row is left for them:
-// one that was corrected or deleted leaves a topic behind that nobody waits for, and
-// that would stay paused for as long as it cannot be described.
+// Last, it checks for some of the paused topics whether rows are left for them. If the
+// rows were corrected or deleted, no row waits for the topic, and it would stay paused
+// as long as it cannot be described.
 //
-// An edited row that a finished snapshot shows has no predecessor that is still to
-// be read for the first time, so admitting it here cannot change the order of rows
-// that nobody edited.
+// An edited row in a finished snapshot has no predecessor that has yet to be read for
+// the first time. So admitting it here does not change the order of rows that were not
+// edited.
 type editor struct {
 	stage  editStage
-	wanted bool          // something waits, or has ceased to
+	wanted bool          // something waits, or no longer does
 	seen   int           // of waits.changes
-	at     time.Duration // the next look, if it is wanted
-	again  time.Duration // the next look while something goes on waiting; 0: nothing does
+	at     time.Duration // time of the next look, if it is wanted
+	again  time.Duration // pause before the next look while something waits; 0: nothing waits
 	began  time.Duration
 	edits  Snapshot // shows the edits that count
 	shown  Snapshot // shows the rows
 	after  int64
 	upTo   int64
-	last   bool // the last read was one of these
+	last   bool // the last read was for this
 	topics []*topic
-	turn   int // which paused topic comes first in the next look
+	turn   int // first paused topic of the next look
 }
 
 type editStage int
@@ -51,12 +49,11 @@ const (
 	editTopics
 )
 
-// editShare bounds the share of its time that a leader looks for edits: one in so
-// many.
+// editShare limits the share of the leader's time for edited rows: one in editShare.
 const editShare = 20
 
-// planEdits starts the next read of a look, if one is due, and reports whether it
-// did. Pages take turns with other reads.
+// planEdits starts the next read of a look, if one is due, and reports whether it did.
+// It takes turns with other reads.
 func (r *reader) planEdits(n *agenda) bool {
 	e, waits := &r.edit, &r.f.waits
 	if !r.backlogDone {
@@ -103,7 +100,7 @@ func (r *reader) planEdits(n *agenda) bool {
 	return true
 }
 
-// othersFirst reports whether it is the turn of other reads.
+// othersFirst reports whether other reads come first.
 func (r *reader) othersFirst(now time.Duration) bool {
 	others := r.to != "" || r.f.waits.toRead > 0 || r.woken || !r.poller.waiting && r.poller.at <= now
 	if others && r.edit.last {
@@ -113,10 +110,10 @@ func (r *reader) othersFirst(now time.Duration) bool {
 	return false
 }
 
-// topicsAtOnce bounds the paused topics of which one look asks whether rows are left.
+// topicsAtOnce limits the paused topics that one look checks.
 const topicsAtOnce = 10
 
-// pausedTopics picks those of the look that begins, in turn.
+// pausedTopics picks the topics for the look that begins, in turn.
 func (r *reader) pausedTopics() []*topic {
 	e := &r.edit
 	paused := r.f.targets.paused()
@@ -128,7 +125,7 @@ func (r *reader) pausedTopics() []*topic {
 	return append(paused[from:], paused[:from]...)[:topicsAtOnce]
 }
 
-// nextPaused is the next topic to ask about; nil: the look is over.
+// nextPaused is the next topic to check; nil: the look is over.
 func (r *reader) nextPaused(now time.Duration) *scope {
 	e := &r.edit
 	for len(e.topics) > 0 {
@@ -146,7 +143,7 @@ func (r *reader) nextPaused(now time.Duration) *scope {
 	return nil
 }
 
-// left takes the answer whether the topic has rows left.
+// left handles the answer whether the topic has rows left.
 func (r *reader) left(op opAgain, rows []*entry) {
 	s, e := op.anyLeft, &r.edit
 	if len(e.topics) > 0 && e.topics[0].paused == s {
@@ -168,7 +165,7 @@ func (r *reader) editsFrom(edits Snapshot) {
 	}
 }
 
-// pagesDone goes on with the paused topics.
+// pagesDone continues with the paused topics.
 func (r *reader) pagesDone() {
 	r.edit.stage = editTopics
 	r.edit.topics = r.pausedTopics()
@@ -182,7 +179,7 @@ func (r *reader) editsDone(now time.Duration) {
 	e.at = now + max(r.cfg.PauseMin, editShare*(now-e.began))
 }
 
-// edited takes a page of edited rows.
+// edited handles a page of edited rows.
 func (r *reader) edited(o outcome) {
 	for _, e := range o.entries {
 		r.f.admit(e, nil)

@@ -10,25 +10,24 @@ import (
 	"github.com/google/uuid"
 )
 
-// entry is a row in memory, made ready for the sink by the goroutine that read
-// it.
+// entry is a row in memory, prepared for the sink by the goroutine that read it.
 type entry struct {
 	row     Row
 	headers []Header
 	invalid error // the row cannot be sent as it is; it fails alone
-	size    int64 // an upper bound of its size in a batch
+	size    int64 // upper limit of its size in a batch
 	part    int32
 }
 
-// recordOverhead bounds what a record adds to its key, value and headers in a
-// batch of any format, and headerOverhead what one header adds.
+// recordOverhead is the most that a record adds to its key, value and headers in a
+// batch of any format. headerOverhead is the most that one header adds.
 const (
 	recordOverhead = 48
 	headerOverhead = 10
 	batchOverhead  = 128
 )
 
-// prepare turns a page into entries.
+// prepare makes entries of a page.
 func prepare(rows []Row) []*entry {
 	slab := make([]entry, len(rows))
 	out := make([]*entry, len(rows))
@@ -72,8 +71,8 @@ func (e *entry) record() Record {
 	return r
 }
 
-// headerMaker makes the records' headers. It allocates for several rows at a time,
-// and rows of one event type share its name.
+// headerMaker makes the records' headers. It allocates for several rows at once, and
+// rows of one event type share its name.
 type headerMaker struct {
 	headers   []Header
 	ids       []byte
@@ -81,17 +80,16 @@ type headerMaker struct {
 }
 
 const (
-	// headersAtATime is how many headers are allocated at once, and usualHeaders
-	// bounds what a row mostly has.
+	// headersAtATime is how many headers are allocated at once. usualHeaders is the
+	// most that a usual row has.
 	headersAtATime = 512
 	usualHeaders   = 16
 	idsAtATime     = 64
 	idLength       = 36
 )
 
-// parse makes the headers of a row: event_id and event_type from the columns, then
-// those of the row in their order, without repeating these two. The values that
-// come from the row's document are parts of it.
+// parse makes the headers of a row: event_id and event_type from the columns, then the
+// headers of the row in order, without these two. Values point into the row's JSON.
 func (h *headerMaker) parse(r *Row) ([]Header, error) {
 	if cap(h.headers)-len(h.headers) < usualHeaders {
 		h.headers = make([]Header, 0, headersAtATime)
@@ -137,8 +135,8 @@ func (h *headerMaker) typ(name string) []byte {
 	return h.eventType
 }
 
-// headerName is key as a string. The names that outbox gives its headers, which
-// every row has, are not allocated anew.
+// headerName returns key as a string. It does not allocate for the names that package
+// outbox uses in every row.
 func headerName(key []byte) string {
 	for _, name := range [...]string{
 		"event_id", "event_type", "trace_id", "causation_id", "source_service", "schema_version",
@@ -151,8 +149,8 @@ func headerName(key []byte) string {
 	return string(key)
 }
 
-// scanner reads a JSON object of strings in order. encoding/json would lose the
-// order of a map and costs several times as much for each row.
+// scanner reads a JSON object of strings in order. encoding/json would lose the order
+// and is several times slower.
 type scanner struct {
 	b []byte
 	i int
@@ -216,8 +214,7 @@ func (s *scanner) next(c byte) bool {
 	return false
 }
 
-// str reads a string; what it returns is part of the document where that is
-// possible.
+// str reads a string. If possible the result points into the document.
 func (s *scanner) str() ([]byte, error) {
 	s.space()
 	start := s.i
@@ -239,7 +236,7 @@ func (s *scanner) str() ([]byte, error) {
 	return nil, errHeaders
 }
 
-// escaped reads a string that has escapes, which is rare, the slow way.
+// escaped reads a string with escapes, which is rare and slow.
 func (s *scanner) escaped(start int) ([]byte, error) {
 	for s.i < len(s.b) && s.b[s.i] != '"' {
 		if s.b[s.i] == '\\' {
@@ -258,7 +255,7 @@ func (s *scanner) escaped(start int) ([]byte, error) {
 	return []byte(v), nil
 }
 
-// validTopic applies Kafka's rule for topic names.
+// validTopic checks Kafka's rule for topic names.
 func validTopic(name string) bool {
 	if name == "" || len(name) > 249 || name == "." || name == ".." {
 		return false

@@ -7,8 +7,8 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/internal/backoff"
 )
 
-// flow takes rows in and leads them to an end: to a wave and to settlement, or to wait,
-// or to fail.
+// flow takes each row from reading to its outcome: it is sent in a wave and settled, it
+// waits, or it fails.
 type flow struct {
 	cfg *Config
 	log *journal
@@ -18,7 +18,7 @@ type flow struct {
 	targets targets
 	settler settler
 	suspect suspect
-	settled bool // rows were settled, and no renewal has said so
+	settled bool // rows were settled and no renewal has reported it yet
 }
 
 func newFlow(cfg *Config, log *journal, lease Lease) *flow {
@@ -29,8 +29,8 @@ func newFlow(cfg *Config, log *journal, lease Lease) *flow {
 	return f
 }
 
-// admit takes an entry into memory, or has it skipped. src is the reading again
-// that brought it, or nil.
+// admit takes an entry into memory or skips it. src is the catch-up that read it, or
+// nil.
 func (f *flow) admit(e *entry, src *catchUp) {
 	seq := e.row.Seq
 	if f.queue.has(seq) {
@@ -49,7 +49,7 @@ func (f *flow) admit(e *entry, src *catchUp) {
 	f.queue.add(e, tp)
 }
 
-// fail counts a failure against one row, which is not queued, and holds its key.
+// fail counts a failure of one row, which is not queued, and holds its key.
 func (f *flow) fail(e *entry, err error) {
 	attempt := e.row.RetryCount + 1
 	dead := attempt >= f.cfg.MaxAttempts
@@ -86,8 +86,8 @@ func (f *flow) sayFailed(e *entry, attempt int, dead bool, err error) {
 	f.log.say(level, what, attrs...)
 }
 
-// settlement takes the answer to a settlement. reading says that a read is under way,
-// which may show the rows as they were before.
+// settlement handles the result of a settlement. reading is true if a read is under
+// way, which may still show the rows as they were before.
 func (f *flow) settlement(now time.Duration, what Settlement, err error, reading bool) {
 	if !f.settler.answered(now, what, err) {
 		return
@@ -108,7 +108,7 @@ func (f *flow) settlement(now time.Duration, what Settlement, err error, reading
 	}
 }
 
-// progress is what the next renewal says, and told takes its answer.
+// progress is what the next renewal reports, and told handles its result.
 func (f *flow) progress() Progress {
 	return Progress{Settled: f.settled, Suspect: f.suspect.naming()}
 }
@@ -120,7 +120,7 @@ func (f *flow) told(p Progress) {
 	}
 }
 
-// maxErrorLength bounds last_error.
+// maxErrorLength limits last_error, in bytes.
 const maxErrorLength = 2_000
 
 func shorten(s string) string {

@@ -13,11 +13,11 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/internal/safelog"
 )
 
-// guard keeps the relay alive when code that it was given panics: the observer, the
-// wake source, the sink, the store, the tracer, the log's handler. A panic is logged
-// with its stack, at most once a minute for each place, and counted.
+// guard keeps the relay running when code that it was given panics: the observer, the
+// wake source, the sink, the store, the tracer, the log's handler. A panic is counted,
+// and logged with its stack, at most once a minute for each place.
 type guard struct {
-	log      *slog.Logger // guarded itself
+	log      *slog.Logger // itself guarded
 	observer Observer     // as it was given
 	count    atomic.Int64
 
@@ -25,13 +25,13 @@ type guard struct {
 	said map[string]*silenced
 }
 
-// silenced is what is known of the panics of one place.
+// silenced has the panics of one place that were not logged.
 type silenced struct {
 	at    time.Time // of the last log line
 	since int       // panics since then
 }
 
-// sayPanicEvery bounds the log lines about panics of one place.
+// sayPanicEvery limits the log lines about panics of one place.
 const sayPanicEvery = time.Minute
 
 // panicked is a panic as an error.
@@ -44,13 +44,13 @@ func (p *panicked) Error() string {
 	return fmt.Sprintf("relay: %s panicked: %v", p.where, p.value)
 }
 
-// Unwrap gives the error that the code panicked with, if it was one.
+// Unwrap returns the panic's value if that is an error.
 func (p *panicked) Unwrap() error {
 	err, _ := p.value.(error)
 	return err
 }
 
-// call runs f and returns its panic, if there was one, as an error.
+// call runs f and returns its panic, if any, as an error.
 func (g *guard) call(where string, f func()) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
@@ -61,8 +61,8 @@ func (g *guard) call(where string, f func()) (err error) {
 	return nil
 }
 
-// note logs and counts a panic. It is called while the panic unwinds, so that the
-// stack is that of the panic.
+// note logs and counts a panic. It runs while the panic unwinds, so that the stack is
+// the panic's.
 func (g *guard) note(p *panicked) error {
 	g.count.Add(1)
 	g.mu.Lock()
@@ -88,7 +88,7 @@ func (g *guard) note(p *panicked) error {
 	return p
 }
 
-// guarded puts a guard around everything in a config that is code of others.
+// guarded puts a guard around all code in a config that is not the relay's.
 func guarded(cfg Config) (Config, *guard) {
 	g := &guard{observer: cfg.Observer, said: map[string]*silenced{}}
 	cfg.Logger = safelog.New(cfg.Logger).With(slog.String("outbox", cfg.Name))
@@ -151,8 +151,7 @@ func (s guardedSink) Open(ctx context.Context) (p Producer, err error) {
 	return guardedProducer{p, s.g}, nil
 }
 
-// Partition gives 0 where the sink gives no partition: the same key goes to the same
-// one then too.
+// Partition returns 0 if the sink fails, so rows of one key still go to one partition.
 func (s guardedSink) Partition(key []byte, n int) (part int32) {
 	defer func() {
 		if v := recover(); v != nil {
@@ -179,7 +178,7 @@ func (p guardedProducer) Topics(ctx context.Context, names []string) (infos []To
 	return infos, err
 }
 
-// Send leaves it open what became of a wave in which the producer panicked.
+// Send reports an unknown result for each record if the producer panics.
 func (p guardedProducer) Send(ctx context.Context, wave []Record, results []Result) {
 	if failed := p.g.call("Producer.Send", func() { p.p.Send(ctx, wave, results) }); failed != nil {
 		for i := range results {
@@ -190,7 +189,7 @@ func (p guardedProducer) Send(ctx context.Context, wave []Record, results []Resu
 
 func (p guardedProducer) Close() { _ = p.g.call("Producer.Close", p.p.Close) }
 
-// panicOf is the panic that ended a wave, or nil.
+// panicOf returns the panic that ended a wave, or nil.
 func panicOf(results []Result) error {
 	if len(results) == 0 {
 		return nil

@@ -2,7 +2,7 @@ package relay
 
 import "time"
 
-// heldKeys are the keys that wait because a row of theirs failed, and the rows that
+// heldKeys are the keys that wait because one of their rows failed, and the rows that
 // hold them.
 type heldKeys struct {
 	byKey map[keyID]*scope
@@ -13,7 +13,7 @@ func newHeldKeys() heldKeys {
 	return heldKeys{byKey: map[keyID]*scope{}, byRow: map[int64]*scope{}}
 }
 
-// keyID names a key; a row without one is held by itself, under its seq.
+// keyID identifies a key. A row without a key is held alone, by its seq.
 type keyID struct {
 	topic, key string
 	seq        int64
@@ -38,11 +38,11 @@ type heldRow struct {
 	settled bool // the failure is recorded
 	fresh   bool // recorded while a read was under way, which may not show it
 	dead    bool
-	blocked bool // dead, and only an operator can release it
+	blocked bool // dead; only an operator can release it
 	until   time.Duration
 }
 
-// of is the scope of a row's key, if it is held.
+// of returns the scope of a row's key, if the key is held.
 func (h *heldKeys) of(e *entry) *scope {
 	if len(h.byKey) == 0 {
 		return nil
@@ -50,8 +50,8 @@ func (h *heldKeys) of(e *entry) *scope {
 	return h.byKey[keyOf(e.row.Topic, e.row.Key, e.row.Seq)]
 }
 
-// hold makes a row hold a key. It returns the key that it held before, if that is
-// another: the row was edited.
+// hold makes a row hold a key. If the row was edited and held another key before, hold
+// returns that key's scope.
 func (h *heldKeys) hold(s *scope, seq int64, r *heldRow) (former *scope) {
 	if former = h.byRow[seq]; former == s {
 		former = nil
@@ -63,7 +63,7 @@ func (h *heldKeys) hold(s *scope, seq int64, r *heldRow) (former *scope) {
 	return former
 }
 
-// letGo ends that.
+// letGo makes a row hold its key no longer.
 func (h *heldKeys) letGo(s *scope, seq int64) {
 	delete(s.rows, seq)
 	delete(h.byRow, seq)
@@ -72,8 +72,8 @@ func (h *heldKeys) letGo(s *scope, seq int64) {
 // free forgets a key.
 func (h *heldKeys) free(s *scope) { delete(h.byKey, s.key) }
 
-// due is when a key may go on: when every row that holds it is settled and due, and
-// none blocks it. never says that something else has to happen first.
+// due is when a key may continue: when every row that holds it is settled and due, and
+// none blocks it. never is true if something else has to happen first.
 func (s *scope) due() (at time.Duration, never bool) {
 	for _, r := range s.rows {
 		if !r.settled || r.blocked {

@@ -25,7 +25,7 @@ func pause(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// keepStats asks the store for its numbers, for as long as a term lasts.
+// keepStats asks the store for its statistics as long as the term lasts.
 func (d *driver) keepStats(ctx context.Context) {
 	for {
 		callCtx, cancel := context.WithTimeout(ctx, d.cfg.StoreTimeout)
@@ -54,7 +54,7 @@ func (d *driver) keepStats(ctx context.Context) {
 	}
 }
 
-// sweep deletes settled rows that were kept for long enough, a batch at a time.
+// sweep deletes old settled rows, a batch at a time.
 func (d *driver) sweep(ctx context.Context, lease Lease) {
 	for {
 		callCtx, cancel := context.WithTimeout(ctx, d.cfg.StoreTimeout)
@@ -80,7 +80,7 @@ func (d *driver) sweep(ctx context.Context, lease Lease) {
 	}
 }
 
-// listen passes wake-ups on for as long as a term lasts.
+// listen passes wake-ups on as long as the term lasts.
 func (d *driver) listen(ctx context.Context) {
 	for tries := 0; ; {
 		err := d.cfg.Wake.Wait(ctx)
@@ -107,7 +107,7 @@ func (d *driver) listen(ctx context.Context) {
 	}
 }
 
-// maxLinks bounds the links of a span; exporters cut off about there.
+// maxLinks limits the links of a span, as exporters do.
 const maxLinks = 128
 
 // trace starts the span of a wave, linked to the spans that inserted its rows.
@@ -146,8 +146,8 @@ func (d *driver) trace(ctx context.Context, records []Record) func(WaveReport, e
 	}
 }
 
-// inserter reads the span that inserted a row from its traceparent header
-// (version 00: "00-<32 hex>-<16 hex>-<2 hex>").
+// inserter reads the span that inserted a row from its header traceparent (version 00:
+// "00-<32 hex>-<16 hex>-<2 hex>").
 func inserter(r *Record) (trace.SpanContext, bool) {
 	for _, h := range r.Headers {
 		if h.Key != "traceparent" {

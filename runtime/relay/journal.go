@@ -2,10 +2,10 @@ package relay
 
 import "log/slog"
 
-// journal collects lines for the log until whoever drives the machine takes them.
+// journal collects log lines until the driver of the machine takes them.
 type journal struct{ notes []note }
 
-// note is a line for the log.
+// note is one log line.
 type note struct {
 	level slog.Level
 	text  string

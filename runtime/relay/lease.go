@@ -7,18 +7,18 @@ import (
 	"github.com/google/uuid"
 )
 
-// seenLease is the lease as a relay that stands by sees it.
+// seenLease is the lease as a standby sees it.
 type seenLease struct {
 	cfg     *Config
 	state   LeaseState
 	known   bool
-	since   time.Duration // when the state was first seen, by the own clock
+	since   time.Duration // when the state was first seen, on this relay's clock
 	take    bool          // take over from the state
 	lookAt  time.Duration
-	reached bool // the store answered once
+	reached bool // the store has answered once
 }
 
-// forget begins anew: whoever holds the lease has the whole term from now on.
+// forget starts again: whoever holds the lease has a whole term from now on.
 func (l *seenLease) forget(lookAt time.Duration) { l.known, l.lookAt = false, lookAt }
 
 func (l *seenLease) observed(now time.Duration, state LeaseState, err error) {
@@ -43,11 +43,11 @@ func (l *seenLease) observed(now time.Duration, state LeaseState, err error) {
 	}
 }
 
-// refusedPause is how long the lease waits after a call that the store refused:
-// somebody has to change something first.
+// refusedPause is how long the lease waits after the store was refused something: an
+// operator has to change that first.
 const refusedPause = 10 * time.Second
 
-// pauseAfter is how long to wait until the lease row is looked at again.
+// pauseAfter is how long to wait before the next look at the lease row.
 func (l *seenLease) pauseAfter(err error) time.Duration {
 	if errors.Is(err, ErrRefused) {
 		return max(refusedPause, l.cfg.ObserveEvery)
@@ -55,25 +55,25 @@ func (l *seenLease) pauseAfter(err error) time.Duration {
 	return l.cfg.ObserveEvery
 }
 
-// ownLease is the lease of the relay's own term.
+// ownLease is the lease of this relay's term.
 type ownLease struct {
 	cfg      *Config
 	lease    Lease
-	deadline time.Duration // past it, nothing is produced or settled any more
+	deadline time.Duration // after it, nothing is sent or settled
 	renewAt  time.Duration
-	// The last renewal failed: the next one waits until renewAt, even one that
-	// has a row to name.
+	// renewFailed says that the last renewal failed. The next one waits until renewAt,
+	// even if it has a row to name.
 	renewFailed bool
-	giveBack    *Lease // of a term that is over
+	giveBack    *Lease // lease of a term that is over
 }
 
-// begin takes a lease that was asked for at a time.
+// begin starts a term with a lease that was requested at sentAt.
 func (l *ownLease) begin(lease Lease, sentAt time.Duration) {
 	l.lease = lease
 	l.renewed(0, sentAt, nil)
 }
 
-// renewed takes the answer to a renewal.
+// renewed handles the result of a renewal.
 func (l *ownLease) renewed(now, sentAt time.Duration, err error) {
 	l.renewFailed = err != nil
 	if l.renewFailed {
@@ -84,11 +84,11 @@ func (l *ownLease) renewed(now, sentAt time.Duration, err error) {
 	l.renewAt = sentAt + l.cfg.RenewEvery
 }
 
-// expired reports whether the own deadline has passed. Workers ask as well,
+// expired reports whether the deadline has passed. Goroutines of commands check it too,
 // right before they send or settle.
 func (l *ownLease) expired(now time.Duration) bool { return now >= l.deadline }
 
-// toRenew reports whether it is time. A row that is to be named does not wait.
+// toRenew reports whether to renew now. A row that has to be named does not wait.
 func (l *ownLease) toRenew(n *agenda, name bool) bool {
 	return name && !l.renewFailed || n.due(l.renewAt)
 }

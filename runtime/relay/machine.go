@@ -6,13 +6,12 @@ import (
 	"time"
 )
 
-// machine is the protocol of one relay without any I/O: next says what to do
-// now, handle takes what became of it. It is deterministic, is owned by one
-// goroutine, and knows no clock but the times it is given. Relay.Run drives it
-// with goroutines; the simulation in the tests drives the same code from a
-// random schedule.
+// machine is the protocol of one relay without any I/O: next says what to do now, and
+// handle takes the outcome. It is deterministic, is owned by one goroutine, and has no
+// clock but the times it is given. Relay.Run drives it with goroutines; the simulation
+// in the tests drives the same code from a random schedule.
 //
-// What it has refers to what stands below, never up:
+// Each part refers only to parts below it:
 //
 //	machine      who leads: seenLease, ownLease
 //	   ▼
@@ -20,7 +19,7 @@ import (
 //	   ▼
 //	reader       what is read: poller, editor      sender    what is sent
 //	   ▼                                             ▼
-//	flow         what becomes of a row: settler, suspect
+//	flow         outcomes of rows: settler, suspect
 //	   ▼
 //	targets      which topics and partitions can be written
 //	   ▼
@@ -46,9 +45,9 @@ type phase int
 const (
 	phaseStandby phase = iota
 	phaseLeading
-	// phaseDraining: asked to stop; the wave and its settlement are finished.
+	// phaseDraining: asked to stop; finishes the wave and its settlement.
 	phaseDraining
-	// phaseEnding: the term is over; what is under way is cancelled and awaited.
+	// phaseEnding: the term is over; cancels commands and waits for them.
 	phaseEnding
 	// phaseDone: stopped.
 	phaseDone
@@ -66,28 +65,28 @@ func (m *machine) stop() {
 	}
 }
 
-// abandon ends without draining: the time for a clean end is over.
+// abandon ends without draining, because the time for a clean end is over.
 func (m *machine) abandon() {
 	m.stopping = true
 	m.endTerm(nil, false)
 }
 
-// wake notes that rows may be waiting.
+// wake records that rows may be waiting.
 func (m *machine) wake() {
 	if m.t != nil {
 		m.t.reader.wake()
 	}
 }
 
-// look notes that the lease may have been given back.
+// look records that the lease may have been released.
 func (m *machine) look() {
 	if m.phase == phaseStandby {
 		m.seen.lookAt = 0
 	}
 }
 
-// next returns the commands to start now, and when to be called again at the
-// latest if nothing happens before.
+// next returns the commands to start now, and the time of the next call if nothing
+// happens before.
 func (m *machine) next(now time.Duration) ([]command, time.Duration) {
 	n := &agenda{busy: &m.busy, now: now, at: now + time.Hour}
 	if m.leads() && m.own.expired(now) {
@@ -111,8 +110,8 @@ func (m *machine) leads() bool { return m.phase == phaseLeading || m.phase == ph
 
 var errExpired = errors.New("relay: the lease could not be renewed in time")
 
-// endTerm ends the term, if there is one. giveBack says whether the lease may
-// still be ours and is to be released.
+// endTerm ends the term, if there is one. giveBack says whether the lease may still be
+// ours and has to be released.
 func (m *machine) endTerm(cause error, giveBack bool) {
 	if !m.leads() {
 		return
@@ -130,10 +129,10 @@ func (m *machine) endTerm(cause error, giveBack bool) {
 	}
 }
 
-// planLease fills the lease slot.
+// planLease plans the command for the lease.
 func (m *machine) planLease(n *agenda) {
 	if m.leads() && n.due(m.own.deadline) {
-		n.at = n.now // expired while planning; next sees to it
+		n.at = n.now // expired while planning; next handles it
 	}
 	if m.busy[slotLease] {
 		return
@@ -187,8 +186,8 @@ func (m *machine) handle(now time.Duration, o outcome) {
 	}
 }
 
-// released takes the answer to giving the lease back. Whoever stops does not ask
-// twice: the term runs out by itself.
+// released handles the result of releasing the lease. A relay that stops does not try
+// twice; the lease then expires.
 func (m *machine) released(now time.Duration, err error) {
 	m.seen.lookAt = now
 	if err == nil || errors.Is(err, ErrLeaseLost) || m.stopping {
@@ -204,7 +203,8 @@ func (m *machine) tookOver(now time.Duration, op opTakeOver, o outcome) {
 		return
 	}
 	if o.err != nil {
-		// It may have taken effect, unknown to us: then give it back.
+		// The take-over may have succeeded although its answer was lost, so release the
+		// lease.
 		m.own.giveBack = &Lease{Epoch: op.seen.Epoch + 1, Holder: op.holder}
 		return
 	}

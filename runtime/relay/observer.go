@@ -2,28 +2,27 @@ package relay
 
 import "time"
 
-// Observer is told what happens in a relay, for metrics (package relay/metrics)
-// and for programs that embed one. Methods must return quickly, must not keep
-// their arguments' slices, and are called from several goroutines. A panic of one
-// is logged and counted, and changes nothing else.
+// Observer gets reports of what a relay does, for metrics (package relay/metrics) and
+// for programs that embed a relay. Methods must return quickly and must not keep the
+// slices of their arguments. Several goroutines call them. A panic of a method is
+// logged and counted, and has no other effect.
 type Observer interface {
-	// Read is called with the number of rows that a page of the backlog or of a
-	// tick brought.
+	// Read reports the number of rows in a page of the backlog or of a tick.
 	Read(rows int)
-	// Wave is called after each wave.
+	// Wave reports a wave after it was sent.
 	Wave(w WaveReport)
-	// Settled is called after each settlement that took effect.
+	// Settled reports a settlement that succeeded.
 	Settled(s Settled)
-	// Failed is called for every failure that the relay met, classified; what is
-	// where it happened: "store", "lease", "send", "topics", "open", "wake", or
-	// "panic" when code that the relay was given panicked.
+	// Failed reports a failure and its class. what is where it happened: "store",
+	// "lease", "send", "topics", "open", "wake", or "panic" for a panic of code that
+	// the relay was given.
 	Failed(what string, class Class, err error)
-	// Term is called when a term begins and when it ends.
+	// Term reports that a term begins (leader is true) or ends.
 	Term(leader bool, epoch int64)
-	// Stats is called with the store's numbers.
+	// Stats reports the store's statistics.
 	Stats(s Stats)
-	// Status is called whenever held keys, paused topics or partitions set aside
-	// changed, and with the numbers every few seconds.
+	// Status reports the status when held keys, paused topics or partitions set aside
+	// have changed, and every few seconds.
 	Status(s Status)
 }
 
@@ -32,17 +31,18 @@ type WaveReport struct {
 	Rows, Acked int
 	Bytes       int64
 	Took        time.Duration
-	// Ages has the time since each acknowledged row was inserted, by this
+	// Ages has, for each acknowledged row, the time since it was inserted, by this
 	// machine's wall clock.
 	Ages []time.Duration
 }
 
-// Settled counts what a settlement recorded.
+// Settled counts the rows of a settlement by outcome.
 type Settled struct {
 	Published, Failed, Dead int
 }
 
-// NopObserver ignores everything; embed it to implement a part of Observer.
+// NopObserver is an Observer that does nothing. Embed it to implement only some
+// methods.
 type NopObserver struct{}
 
 // Read does nothing.

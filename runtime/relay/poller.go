@@ -2,26 +2,26 @@ package relay
 
 import "time"
 
-// poller decides when to look whether rows have come.
+// poller decides when to look for new rows.
 type poller struct {
 	cfg     *Config
 	idles   bool // the store can wait for rows
 	pause   time.Duration
 	at      time.Duration // the next look
-	soon    int           // looks left that follow a wake-up closely
-	waiting bool          // the store is to say when to look again
-	noIdle  time.Duration // it could not lately: poll until then
+	soon    int           // remaining looks soon after a wake-up
+	waiting bool          // the store will say when to look again
+	noIdle  time.Duration // the store failed to wait: poll until then
 }
 
 func newPoller(cfg *Config, idles bool, now time.Duration) poller {
 	return poller{cfg: cfg, idles: idles, pause: cfg.PollMin, at: now}
 }
 
-// afterWake are the pauses after a wake-up that found nothing: it may have been
-// sent before its COMMIT.
+// afterWake are the pauses after a wake-up that found nothing: it may have been sent
+// before its COMMIT.
 var afterWake = [...]time.Duration{2 * time.Millisecond, 10 * time.Millisecond, 50 * time.Millisecond}
 
-// woken notes that a look follows a wake-up.
+// woken records that the next look follows a wake-up.
 func (p *poller) woken() {
 	p.soon = len(afterWake)
 	p.waiting = false
@@ -33,13 +33,13 @@ func (p *poller) due(n *agenda) bool { return !p.waiting && n.due(p.at) }
 // lookAt sets the time of the next look.
 func (p *poller) lookAt(at time.Duration) { p.at = at }
 
-// found notes that a look brought rows: the next one follows at once.
+// found records that a look found rows: the next one follows at once.
 func (p *poller) found(now time.Duration) {
 	p.pause, p.at, p.soon = p.cfg.PollMin, now, 0
 }
 
-// foundNothing waits for the next look: soon after a wake-up, else longer each time, and
-// in the end for the store.
+// foundNothing sets the next look: soon after a wake-up, otherwise after a growing
+// pause, and in the end when the store says so.
 func (p *poller) foundNothing(now time.Duration) {
 	if p.soon > 0 {
 		p.at = now + afterWake[len(afterWake)-p.soon]
@@ -56,15 +56,15 @@ func (p *poller) foundNothing(now time.Duration) {
 	}
 }
 
-// waited takes what the store says. Also when nothing has moved the relay looks
-// itself: a row whose seq was not drawn from the sequence, as a restore of single rows
-// may bring, moves nothing that the store looks at.
+// waited handles the store's answer. The relay looks even if nothing has moved: a row
+// whose seq was not drawn from the sequence, for example a restored row, moves nothing
+// that the store watches.
 func (p *poller) waited(now time.Duration, moved bool, err error) {
 	if err != nil {
 		p.noIdle = now + p.cfg.OutageMax
 	}
 	if moved {
-		p.pause = p.cfg.PollMin // what has moved may not be committed yet
+		p.pause = p.cfg.PollMin // the rows may not be committed yet
 	}
 	if p.waiting || moved {
 		p.waiting = false

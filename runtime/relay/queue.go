@@ -2,21 +2,21 @@ package relay
 
 import "slices"
 
-// queue has the rows in memory: those that wait for a wave, by topic and partition,
-// those that are in flight, and those that were sent and are not settled.
+// queue has the rows in memory: rows that wait for a wave, by topic and partition; rows
+// in flight; and rows that were sent and are not settled.
 type queue struct {
 	cfg    *Config
 	topics topics
 
-	// mem is all of them. recent has those settled while a read is under way, whose page
-	// may still show them.
+	// mem is all of them. recent has the rows that were settled while a read is under
+	// way, whose page may still show them.
 	mem    map[int64]struct{}
 	recent map[int64]struct{}
 	queued int
 	bytes  int64 // of queued and in-flight rows
-	high   int64 // the highest seq that was admitted or skipped
+	high   int64 // highest seq that was admitted or skipped
 
-	ready    []*partition // with rows queued, in turn
+	ready    []*partition // with queued rows, in turn
 	inflight []*wave
 	flying   int // rows in flight
 }
@@ -28,13 +28,12 @@ func newQueue(cfg *Config) queue {
 	}
 }
 
-// waveRows bounds a wave, so that reading ahead has room while it is under way, and
-// that one can be sent while the former is settled.
+// waveRows limits a wave, so that there is room for reading ahead, and one wave can be
+// sent while the one before is settled.
 func (q *queue) waveRows() int { return max(1, min(q.cfg.BufferRows, q.cfg.UnsettledRows)/2) }
 
-// waveRoom is how many rows the next wave may have: with those that are not settled they
-// must not be more than UnsettledRows. It is 0 while only a small wave would fit,
-// and more rows wait.
+// waveRoom is how many rows the next wave may have: with the unsettled rows at most
+// UnsettledRows. It is 0 while only a small wave would fit and more rows wait.
 func (q *queue) waveRoom() int {
 	room := min(q.waveRows(), q.cfg.UnsettledRows-q.unsettled())
 	if room < q.waveRows() && room < q.queued {
@@ -43,10 +42,11 @@ func (q *queue) waveRoom() int {
 	return room
 }
 
-// unsettled counts the rows that were sent and not settled.
+// unsettled counts the rows that were sent and are not settled.
 func (q *queue) unsettled() int { return len(q.mem) - q.queued - q.flying }
 
-// pageRoom is what the next page may hold: nothing until a good part of a page fits.
+// pageRoom is the limit of the next page. It is nothing until a good part of a page
+// fits.
 func (q *queue) pageRoom() (Limit, bool) {
 	cfg := q.cfg
 	rows := cfg.BufferRows - q.queued - q.flying
@@ -57,18 +57,17 @@ func (q *queue) pageRoom() (Limit, bool) {
 	return Limit{Rows: max(1, min(rows, cfg.PageRows)), Bytes: max(1, min(size, cfg.PageBytes))}, true
 }
 
-// has reports whether a row is in memory, or was until after the read that shows it
-// began.
+// has reports whether a row is in memory, or was when the read that shows it began.
 func (q *queue) has(seq int64) bool {
 	_, known := q.mem[seq]
 	_, settled := q.recent[seq]
 	return known || settled
 }
 
-// met notes that a row was read.
+// met records that a row was read.
 func (q *queue) met(seq int64) { q.high = max(q.high, seq) }
 
-// add puts an entry behind the others of its topic.
+// add appends an entry to its topic.
 func (q *queue) add(e *entry, tp *topic) {
 	q.mem[e.row.Seq] = struct{}{}
 	q.queued++
@@ -81,7 +80,7 @@ func (q *queue) add(e *entry, tp *topic) {
 	q.enqueue(e, tp)
 }
 
-// enqueue puts an entry behind the others of its partition.
+// enqueue appends an entry to its partition.
 func (q *queue) enqueue(e *entry, tp *topic) { q.push(e, tp.parts[q.partitionOf(e, tp)]) }
 
 func (q *queue) push(e *entry, p *partition) {
@@ -90,8 +89,7 @@ func (q *queue) push(e *entry, p *partition) {
 	q.activate(p)
 }
 
-// requeue puts rows back where they came from: before all others of their
-// partition.
+// requeue puts rows back at the head of their partition.
 func (q *queue) requeue(p *partition, rows []*entry) {
 	p.queue = append(rows, p.queue...)
 	q.queued += len(rows)
@@ -105,7 +103,7 @@ func (q *queue) activate(p *partition) {
 	}
 }
 
-// shift takes the first partition out of the turn, and unshift puts others before all.
+// shift removes the first partition from the turn; unshift adds partitions at its head.
 func (q *queue) shift() { q.ready = q.ready[1:] }
 
 func (q *queue) unshift(ps []*partition) {
@@ -114,8 +112,8 @@ func (q *queue) unshift(ps []*partition) {
 	}
 }
 
-// partitionOf is the partition of a row: by its key, else the next in turn that
-// is not set aside.
+// partitionOf is the partition of a row: by its key; without a key, the next partition
+// in turn that is not set aside.
 func (q *queue) partitionOf(e *entry, tp *topic) int32 {
 	if e.row.Key != nil {
 		return q.cfg.Sink.Partition([]byte(*e.row.Key), len(tp.parts))
@@ -123,7 +121,7 @@ func (q *queue) partitionOf(e *entry, tp *topic) int32 {
 	return tp.unkeyed(nil).part
 }
 
-// pop takes the first row of a partition.
+// pop removes the first row of a partition.
 func (q *queue) pop(p *partition) *entry {
 	e := p.queue[0]
 	p.queue[0] = nil
@@ -132,15 +130,15 @@ func (q *queue) pop(p *partition) *entry {
 	return e
 }
 
-// drop takes a row that is queued out of memory.
+// drop removes a queued row from memory.
 func (q *queue) drop(e *entry) {
 	delete(q.mem, e.row.Seq)
 	q.queued--
 	q.bytes -= e.size
 }
 
-// dropPartition empties a partition's queue and returns the highest seq of what
-// has to be read again. Unless all is set, rows without a key move elsewhere.
+// dropPartition empties a partition's queue and returns the highest seq that has to be
+// read again. Unless all is set, rows without a key move to other partitions.
 func (q *queue) dropPartition(p *partition, all bool) int64 {
 	var high int64
 	rows := p.queue
@@ -156,7 +154,7 @@ func (q *queue) dropPartition(p *partition, all bool) int64 {
 	return high
 }
 
-// dropWaiting is the same for rows that came before their topic was described.
+// dropWaiting does the same for rows that came before their topic was described.
 func (q *queue) dropWaiting(tp *topic) int64 {
 	var high int64
 	for _, e := range tp.waiting {
@@ -167,7 +165,7 @@ func (q *queue) dropWaiting(tp *topic) int64 {
 	return high
 }
 
-// dropKey is the same for the rows of a row's key.
+// dropKey does the same for the rows of a row's key.
 func (q *queue) dropKey(of *entry) int64 {
 	if of.row.Key == nil {
 		return 0
@@ -195,7 +193,7 @@ func (q *queue) dropKey(of *entry) int64 {
 	return high
 }
 
-// deactivate takes a topic's partitions, which are empty, out of the turn.
+// deactivate removes a topic's partitions, which are empty, from the turn.
 func (q *queue) deactivate(tp *topic) {
 	for _, p := range tp.parts {
 		p.active = false
@@ -203,7 +201,7 @@ func (q *queue) deactivate(tp *topic) {
 	q.ready = slices.DeleteFunc(q.ready, func(p *partition) bool { return p.topic == tp })
 }
 
-// depart notes that a wave is under way, and landed that it is resolved.
+// depart records that a wave is under way, and landed that it is resolved.
 func (q *queue) depart(w *wave) {
 	q.inflight = append(q.inflight, w)
 	q.flying += w.rows
@@ -214,18 +212,19 @@ func (q *queue) landed(w *wave) {
 	q.flying -= w.rows
 }
 
-// forget takes a row that was sent, or has failed, out of memory.
+// forget removes a row from memory that was sent or has failed.
 func (q *queue) forget(seq int64) { delete(q.mem, seq) }
 
-// mayShow notes that the read under way may show a row as it was before it was settled;
-// readEnded ends that.
+// mayShow records that the read under way may show the row as it was before it was
+// settled. readEnded ends that.
 func (q *queue) mayShow(seq int64) { q.recent[seq] = struct{}{} }
 func (q *queue) readEnded()        { clear(q.recent) }
 
-// free notes that a row in flight needs no room any more: it was acknowledged, or failed.
+// free records that a row in flight needs no room any more: it was acknowledged or
+// failed.
 func (q *queue) free(e *entry) { q.bytes -= e.size }
 
-// idle reports whether no row of the topic is queued or in flight.
+// idle reports whether the topic has no row queued or in flight.
 func (q *queue) idle(tp *topic) bool {
 	for _, p := range tp.parts {
 		if len(p.queue) > 0 {

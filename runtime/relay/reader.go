@@ -8,25 +8,24 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/internal/backoff"
 )
 
-// reader decides what a leader reads next: held rows, the backlog that its first
-// snapshot shows, then tick after tick what the next snapshot shows and the one
-// before did not; and in turn with these, what was skipped and is to be read
-// again. One read is under way at a time.
+// reader decides what the leader reads next: the held rows; the backlog, which is what
+// its first snapshot shows; then tick after tick. In turn with these it reads skipped
+// rows again. One read is under way at a time.
 type reader struct {
 	f   *flow
 	cfg *Config
 
-	pastRead    bool // decisions from before the term
+	pastRead    bool // decisions from before the term were read
 	heldLoaded  bool
 	suspectRead bool
 	backlogDone bool
-	from        Snapshot // everything it shows is read, or, until backlogDone, being read
-	to          Snapshot // of the tick that is open; "": none
+	from        Snapshot // every row that it shows is read or, until backlogDone, being read
+	to          Snapshot // of the open tick; "": none
 	after       int64
 	tickRows    int
 
-	againLast bool // the last page was one of reading again
-	round     int  // which topic's turn it is to read again
+	againLast bool // the last page read skipped rows again
+	round     int  // whose turn it is to be read again
 	poller    poller
 	woken     bool
 	edit      editor
@@ -36,7 +35,7 @@ type reader struct {
 	err      error
 
 	decisionsAt time.Duration
-	marked      []int64        // decisions acted on that the store may mark with the next look
+	marked      []int64        // decisions acted on, which the store may mark with the next look
 	known       map[int64]bool // decisions acted on and not yet marked
 }
 
@@ -98,14 +97,14 @@ func (r *reader) plan(n *agenda) {
 	}
 }
 
-// planIdle has the store wait.
+// planIdle makes the store wait for rows.
 func (r *reader) planIdle(n *agenda) {
 	if r.poller.waiting {
 		n.do(opIdle{read: r.from, limit: r.cfg.IdleWait})
 	}
 }
 
-// room is what the next page may hold: nothing until a good part of a page fits.
+// room is the limit of the next page. It is nothing until a good part of a page fits.
 func (r *reader) room() (Limit, bool) {
 	limit, ok := r.f.queue.pageRoom()
 	if r.f.suspect.searching() {
@@ -114,7 +113,7 @@ func (r *reader) room() (Limit, bool) {
 	return limit, ok
 }
 
-// shown is the newest snapshot of which rows have been read.
+// shown is the newest snapshot whose rows have been read.
 func (r *reader) shown() Snapshot {
 	if r.to != "" {
 		return r.to
@@ -122,7 +121,7 @@ func (r *reader) shown() Snapshot {
 	return r.from
 }
 
-// planAgain reads the next page of a topic that catches up, the topics in turn.
+// planAgain reads the next page of a topic that catches up. The topics take turns.
 func (r *reader) planAgain(n *agenda, limit Limit) bool {
 	if r.f.waits.toRead == 0 {
 		return false
@@ -141,7 +140,7 @@ func (r *reader) planAgain(n *agenda, limit Limit) bool {
 		scope := Scope{Topic: tp.name}
 		after := c.after
 		if s := c.scopes[0]; s.kind == scopeKey && s.key.seq != 0 {
-			after = s.key.seq - 1 // by itself
+			after = s.key.seq - 1 // a row without a key
 		} else if s.kind == scopeKey {
 			for _, s := range c.scopes {
 				scope.Keys = append(scope.Keys, s.key.key)
@@ -239,24 +238,24 @@ func (r *reader) closeTick(now time.Duration) {
 	r.poller.found(now)
 }
 
-// wake notes that rows may be waiting, and decisions that operators may have decided
-// something.
+// wake records that rows may be waiting; decisions records that operators may have
+// decided something.
 func (r *reader) wake()                       { r.woken = true }
 func (r *reader) decisions(now time.Duration) { r.decisionsAt = now }
 
-// waited takes what the store says.
+// waited handles the store's answer.
 func (r *reader) waited(now time.Duration, o outcome) { r.poller.waited(now, o.moved, o.err) }
 
 func (r *reader) again(op opAgain, o outcome) {
 	c := op.catchUp
 	if c.topic.catchUp != c {
-		return // broken off meanwhile; what it stood for is skipped again
+		return // it was ended meanwhile; its rows count as skipped again
 	}
 	for _, e := range o.entries {
 		if r.f.waits.wants(c, e) {
 			r.f.admit(e, c)
 		}
-		// Admitting a row may fail it, which may break the reading off.
+		// Admitting a row may fail it, which may end the catch-up.
 		if c.topic.catchUp != c {
 			return
 		}
@@ -278,8 +277,8 @@ func (suspectError) Error() string {
 	return "the relay died while it sent this row alone"
 }
 
-// judgeSuspect counts the death of the last leader against the row that it had
-// named.
+// judgeSuspect counts the death of the last leader as a failed attempt of the row that
+// it had named.
 func (r *reader) judgeSuspect(rows []*entry) {
 	r.suspectRead = true
 	if len(rows) == 0 || rows[0].row.Seq != r.f.suspect.inherited {
@@ -292,9 +291,9 @@ func (r *reader) judgeSuspect(rows []*entry) {
 // acted lists the decisions that were acted on and may not be marked yet.
 func (r *reader) acted() []int64 { return slices.Sorted(maps.Keys(r.known)) }
 
-// decide acts on what operators did to dead rows. What they did before the term
-// needs no action: the held rows and the backlog, read afterwards, show it; acting
-// on it later would release a row that has died again.
+// decide acts on what operators did to dead rows. Decisions from before the term need
+// no action, because the held rows and the backlog, which are read later, show their
+// effect. Acting on them later would release a row that has died again.
 func (r *reader) decide(now time.Duration, op opDecisions, decisions []Decision) {
 	for _, id := range op.done {
 		delete(r.known, id)
@@ -303,7 +302,7 @@ func (r *reader) decide(now time.Duration, op opDecisions, decisions []Decision)
 	r.decisionsAt = now + r.cfg.DecisionsEvery
 	for _, d := range decisions {
 		if r.known[d.ID] || r.f.waits.recording(d.Seq) {
-			continue // or its death is recorded, and the answer is on its way
+			continue // or its death is being recorded
 		}
 		r.known[d.ID] = true
 		r.marked = append(r.marked, d.ID)
@@ -316,9 +315,10 @@ func (r *reader) decide(now time.Duration, op opDecisions, decisions []Decision)
 	}
 }
 
-// repeats reports whether a read that failed, or one of its kind, is still to be made.
+// repeats reports whether a read that failed, or another one of its kind, is still to
+// be made.
 func (r *reader) repeats(c command) bool {
-	_, room := r.room() // none: Kafka is behind
+	_, room := r.room() // no room: Kafka is slow
 	switch c.(type) {
 	case opReadHeld:
 		return !r.heldLoaded || r.edit.stage == editHeld

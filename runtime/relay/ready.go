@@ -8,11 +8,11 @@ import (
 	"time"
 )
 
-// failing notes since when calls of one kind fail without a success in between:
-// those of a leader, and those that would make one. The driver's loop owns it.
+// failing has the time since when calls of one kind have failed without a success in
+// between: calls of a leader, and take-overs. The driver's loop owns it.
 type failing map[string]failure
 
-// failure is the first of several in a row.
+// failure is the first of several failures in a row.
 type failure struct {
 	op command
 	at time.Duration
@@ -22,7 +22,7 @@ type failure struct {
 func (f failing) note(now time.Duration, o outcome) {
 	_, takesOver := o.op.(opTakeOver)
 	if !takesOver && slotOf(o.op) != slotRead && slotOf(o.op) != slotSettle {
-		return // the lease has Relay.reached, and Kafka may be away
+		return // the lease has Relay.reached; Kafka may be unavailable
 	}
 	kind := fmt.Sprintf("%T", o.op)
 	if o.err == nil || errors.Is(o.err, ErrLeaseMoved) || errors.Is(o.err, errExpired) {
@@ -34,8 +34,8 @@ func (f failing) note(now time.Duration, o outcome) {
 	}
 }
 
-// since gives the time since when some kind of call has been failing; 0: none is. It
-// forgets calls that are not made again: no success of theirs will follow.
+// since returns the time since when some kind of call has been failing; 0: none. It
+// forgets calls that are not made again, because they cannot succeed.
 func (f failing) since(repeats func(command) bool) time.Duration {
 	var first time.Duration
 	for kind, failed := range f {
@@ -49,16 +49,17 @@ func (f failing) since(repeats func(command) bool) time.Duration {
 	return first
 }
 
-// repeats reports whether a call that failed, or one of its kind, is still to be made.
+// repeats reports whether a call that failed, or another one of its kind, is still to
+// be made.
 func (m *machine) repeats(c command) bool {
-	if _, ok := c.(opTakeOver); ok { // not when another relay leads meanwhile
+	if _, ok := c.(opTakeOver); ok { // not if another relay leads meanwhile
 		return m.seen.take || m.own.giveBack != nil || !m.seen.known
 	}
 	return m.leads() && m.t.reader.repeats(c)
 }
 
-// explain finds the reason for a refused call: Check names it, and what to do.
-// When Check finds nothing wrong, the error stays as it is.
+// explain finds the reason for a refused call: Check returns it, with what to do. If
+// Check finds nothing wrong, explain returns err.
 func (d *driver) explain(err error) error {
 	if !errors.Is(err, ErrRefused) {
 		return err

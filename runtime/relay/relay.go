@@ -10,19 +10,19 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/internal/backoff"
 )
 
-// Relay moves the rows of one outbox to its sink while it leads, and stands by
-// while another instance does. A process may run several, one for each outbox.
-// Relays share nothing, except that their stores may share database sessions.
+// Relay moves the rows of one outbox to its sink while it leads, and stands by while
+// another instance leads. A process may run several, one for each outbox. Relays share
+// nothing, except that their stores may share database sessions.
 type Relay struct {
 	cfg     Config
 	guard   *guard
 	status  atomic.Pointer[Status]
 	reached atomic.Int64 // when the store last answered about the lease; 0: never
-	stuck   atomic.Int64 // since when a leader fails to read or to settle; 0: it does not
+	stuck   atomic.Int64 // since when a leader has failed to read or to settle; 0: it works
 }
 
-// New returns a relay that is not running yet. The error names every field of
-// the config that cannot be used.
+// New returns a relay that is not running yet. The error names every invalid field of
+// the config.
 func New(cfg Config) (*Relay, error) {
 	cfg = cfg.WithDefaults()
 	if err := cfg.validate(); err != nil {
@@ -35,10 +35,10 @@ func New(cfg Config) (*Relay, error) {
 }
 
 // Run leads or stands by until ctx ends. Then it finishes the wave, settles it,
-// ends the term and returns nil. It returns a *SetupError when the store finds
-// something that needs operator action, at the start or later. Everything else it
-// waits out; so it does with transient setup errors, once it has found the outbox in
-// order. Run may be called once.
+// releases the lease and returns nil. If the store finds a problem that needs operator
+// action, Run returns a *SetupError, at the start or later. It retries after every
+// other error, also after a transient SetupError once it has found the outbox in order.
+// Call Run once.
 func (r *Relay) Run(ctx context.Context) error {
 	defer func() { _ = r.guard.call("Store.Close", r.cfg.Store.Close) }()
 	if r.cfg.Wake != nil {
@@ -51,7 +51,7 @@ func (r *Relay) Run(ctx context.Context) error {
 	return d.run(ctx)
 }
 
-// check waits until the store has been looked at.
+// check repeats the check of the store until it succeeds or is final.
 func (r *Relay) check(ctx context.Context) error {
 	for tries := 1; ; tries++ {
 		callCtx, cancel := context.WithTimeout(ctx, r.cfg.StoreTimeout)
@@ -75,18 +75,18 @@ func (r *Relay) check(ctx context.Context) error {
 	}
 }
 
-// Status returns the latest snapshot, at most half a second old while the relay
-// runs. It may be called at any time, from any goroutine.
+// Status returns the latest status. While the relay runs, it is at most half a second
+// old. Any goroutine may call it at any time.
 func (r *Relay) Status() Status {
 	s := *r.status.Load()
 	s.Panics = r.guard.count.Load()
 	return s
 }
 
-// Ready reports whether this instance does its part: it has reached the store
-// within the last two terms and stands by, or leads and has not failed for two
-// terms to read or to settle rows. Status().Reason says what is wrong. Kafka may
-// be away: the rows then wait.
+// Ready reports whether this instance works: it has reached the store within the last
+// two terms, and it stands by, or it leads and can read and settle rows. It turns false
+// after two terms of failing to read or settle. Status().Reason says what is wrong. An
+// outage of Kafka does not matter: the rows wait.
 func (r *Relay) Ready() bool {
 	now, at, stuck := r.cfg.Clock.Now(), r.reached.Load(), r.stuck.Load()
 	recent := func(since int64) bool { return now-time.Duration(since) < 2*r.cfg.Term }

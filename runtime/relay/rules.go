@@ -4,5 +4,5 @@ package relay
 
 import "time"
 
-// next asks the machine what to do.
+// next asks the machine for the next commands.
 func (d *driver) next(now time.Duration) ([]command, time.Duration) { return d.m.next(now) }

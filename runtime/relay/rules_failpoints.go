@@ -8,10 +8,10 @@ import (
 	"time"
 )
 
-// next asks the machine what to do. In this build, which is made to show what a rule is
-// for, OUTBOXGEN_RULES_OFF may name rules that are off: without bounded-waves another
-// wave may begin while one is unresolved. Command outboxchaos then finds the fault that
-// the rule prevents.
+// next asks the machine for the next commands. This build shows what each rule is for.
+// OUTBOXGEN_RULES_OFF can name rules to switch off: without bounded-waves, another wave
+// may begin while one is unresolved. Command outboxchaos then finds the fault that the
+// rule prevents.
 func (d *driver) next(now time.Duration) ([]command, time.Duration) {
 	m := d.m
 	if strings.Contains(os.Getenv("OUTBOXGEN_RULES_OFF"), "bounded-waves") && m.leads() && m.t.sender.open {

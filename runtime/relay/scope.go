@@ -5,11 +5,11 @@ import (
 	"time"
 )
 
-// scope is something whose rows wait: a key whose row failed, a partition that
-// is set aside, a topic that is paused. Rows that are read meanwhile are skipped,
-// not kept, so a scope costs the same however long it lasts. Once its time has
-// come the skipped rows are read again, in seq order, and until that is done its
-// other rows go on being skipped:
+// scope is something whose rows wait: a key whose row failed, a partition that is set
+// aside, or a topic that is paused. Its rows are skipped when they are read and not
+// kept, so a scope costs the same however long it lasts. When the wait is over, the
+// skipped rows are read again in seq order (the scope catches up). Until that is done,
+// its other rows are skipped:
 //
 //	waiting ──time over, failure settled──▶ ready ──reader──▶ catching ──nothing skipped since──▶ gone
 //	   ▲                                     ▲                 │  │
@@ -22,8 +22,8 @@ type scope struct {
 	part  int32 // scopePartition
 
 	state   scopeState
-	until   time.Duration // waiting: when to go on
-	skipped int64         // the highest seq skipped since the current reading again began; 0: none
+	until   time.Duration // waiting: when it ends
+	skipped int64         // highest seq skipped since the current catch-up began; 0: none
 	catchUp *catchUp      // catching
 	rows    map[int64]*heldRow
 	reason  string
@@ -46,8 +46,8 @@ const (
 	gone
 )
 
-// catchUp is one reading again of what a topic's scopes skipped: of the topic as
-// a whole, of several partitions together, or of keys.
+// catchUp is one reading of the rows that a topic's scopes skipped: of the whole topic,
+// of several partitions together, or of keys.
 type catchUp struct {
 	topic       *topic
 	scopes      []*scope
@@ -57,15 +57,15 @@ type catchUp struct {
 
 func (s *scope) note(seq int64) { s.skipped = max(s.skipped, seq) }
 
-// blocks reports whether rows that come from src have to be skipped.
+// blocks reports whether rows that src read have to be skipped.
 func (s *scope) blocks(src *catchUp) bool {
 	return s != nil && (s.state != catching || s.catchUp != src)
 }
 
 func (s *scope) in(c *catchUp) bool { return s != nil && s.catchUp == c }
 
-// timers orders scopes by when their wait is over. An entry whose scope has moved
-// on since is ignored when it comes up.
+// timers orders scopes by the end of their wait. An entry whose scope has changed since
+// is ignored.
 type timers struct{ h timerHeap }
 
 type timer struct {

@@ -8,16 +8,16 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/internal/backoff"
 )
 
-// sender makes waves of what is queued, and decides what their results mean.
+// sender makes waves of the queued rows, and decides what their results mean.
 type sender struct {
 	cfg *Config
 	log *journal
 	f   *flow
 
 	open  bool          // there is a producer
-	until time.Duration // Kafka is not asked before
-	tries int           // in a row at which it was unavailable
-	err   error         // of the last one
+	until time.Duration // Kafka is left alone until then
+	tries int           // outages in a row
+	err   error         // of the last outage
 }
 
 // plan starts the next wave.
@@ -31,7 +31,7 @@ func (s *sender) plan(n *agenda) {
 	}
 	room := s.f.queue.waveRoom()
 	if room <= 0 {
-		return // settling has fallen behind
+		return // settling is too far behind
 	}
 	if w := s.assemble(room); w != nil {
 		s.f.queue.depart(w)
@@ -43,8 +43,8 @@ func (s *sender) plan(n *agenda) {
 	}
 }
 
-// probeShare divides the wave timeout for partitions that failed before and have
-// taken nothing since: while they do not answer, everything waits.
+// probeShare divides WaveTimeout for partitions that failed before and have accepted
+// nothing since: all others wait for their answer.
 const probeShare = 5
 
 func (s *sender) opened(now time.Duration, err error) {
@@ -55,7 +55,7 @@ func (s *sender) opened(now time.Duration, err error) {
 	s.open = true
 }
 
-// outage notes that Kafka is unavailable, and returns until when it is left alone.
+// outage records that Kafka is unavailable, and returns until when it is left alone.
 func (s *sender) outage(now time.Duration, err error) time.Duration {
 	s.tries++
 	s.until = now + backoff.Pause(s.cfg.OutageMin, s.cfg.OutageMax, s.tries)
@@ -63,7 +63,7 @@ func (s *sender) outage(now time.Duration, err error) time.Duration {
 	return s.until
 }
 
-// assemble takes the next wave of at most maxRows from the queues, or nil.
+// assemble takes the next wave of at most maxRows from the queues, or returns nil.
 func (s *sender) assemble(maxRows int) *wave {
 	q, suspect := &s.f.queue, &s.f.suspect
 	if !suspect.judged {
@@ -107,9 +107,9 @@ func (s *sender) assemble(maxRows int) *wave {
 	return w
 }
 
-// failInvalid fails the rows at the head of a queue that can never be sent; what
-// preceded them is resolved. It comes before the look at which row has to be named:
-// the one that is named is the one that is sent.
+// failInvalid fails the rows at the head of a queue that can never be sent. Their
+// predecessors are resolved. It runs before the check of which row has to be named,
+// because the named row must be the one that is sent.
 func (s *sender) failInvalid(p *partition) {
 	for len(p.queue) > 0 && p.queue[0].invalid != nil {
 		e := s.f.queue.pop(p)
@@ -118,8 +118,8 @@ func (s *sender) failInvalid(p *partition) {
 	}
 }
 
-// take adds a partition's batch to the wave: as many of its first rows as the
-// topic's limit, a search for a bad row, and the wave allow.
+// take adds a partition's batch to the wave: as many rows as the topic's limit, the
+// search for a bad row, and the wave allow.
 func (s *sender) take(w *wave, p *partition, maxRows int, maxBytes int64) {
 	limit := int64(p.topic.info.MaxBatchBytes) - batchOverhead
 	var rows []*entry
@@ -127,7 +127,7 @@ func (s *sender) take(w *wave, p *partition, maxRows int, maxBytes int64) {
 	full := func(e *entry) bool {
 		return e.invalid != nil ||
 			p.limit > 0 && len(rows) >= p.limit ||
-			p.topic.tries > 0 || // one row is enough to see whether it can be written
+			p.topic.tries > 0 || // one row shows whether it can be written
 			p.topic.info.MaxBatchBytes > 0 && size+e.size > limit ||
 			w.bytes+size+e.size > maxBytes ||
 			e.row.RetryCount > 0 || rows[len(rows)-1].row.RetryCount > 0 || // a row that failed goes alone
@@ -143,7 +143,7 @@ func (s *sender) take(w *wave, p *partition, maxRows int, maxBytes int64) {
 
 var errNoResult = errors.New("relay: the sink gave no result for the record")
 
-// resolved takes a wave's results. An error ends the term.
+// resolved handles the results of a wave. An error ends the term.
 func (s *sender) resolved(now time.Duration, w *wave, results []Result) error {
 	f := s.f
 	f.queue.landed(w)
@@ -159,7 +159,7 @@ func (s *sender) resolved(now time.Duration, w *wave, results []Result) error {
 		case ClassLeadership:
 			return cause.Err
 		case ClassRecord:
-			b.p.topic.resumed(s.log) // it can be written, but not with this
+			b.p.topic.resumed(s.log) // the topic can be written, but not with this record
 			if len(b.rows) == 1 {
 				f.fail(failed[0], cause.Err)
 				break
@@ -178,7 +178,7 @@ func (s *sender) resolved(now time.Duration, w *wave, results []Result) error {
 			f.targets.setAside(now, b.p, cause.Err.Error())
 		default:
 			outage = cause.Err
-			b.p.topic.describe = true // it may have other partitions by now
+			b.p.topic.describe = true // its number of partitions may have changed
 			f.queue.requeue(b.p, failed)
 		}
 		f.targets.keepOut(b.p)
@@ -196,8 +196,8 @@ func (s *sender) resolved(now time.Duration, w *wave, results []Result) error {
 	return nil
 }
 
-// ack takes a batch's results from the front of the wave's. It returns the rows
-// that were not acknowledged, and why the first of them was not.
+// ack takes the results of a batch from the front of the wave's results. It returns the
+// rows that were not acknowledged, and the result of the first of them.
 func (s *sender) ack(b *batch, results *[]Result) (failed []*entry, cause Result) {
 	for _, e := range b.rows {
 		r := Result{ClassRelay, errNoResult}

@@ -6,7 +6,7 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/internal/backoff"
 )
 
-// settler has the outcomes that the outbox has not recorded yet.
+// settler has the outcomes that are not recorded in the outbox yet.
 type settler struct {
 	cfg       *Config
 	published []int64
@@ -18,7 +18,7 @@ type settler struct {
 	retries int // in a row
 }
 
-// sent notes that a row was acknowledged, and failed that one failed by itself.
+// sent records that a row was acknowledged; failed records that a row failed alone.
 func (s *settler) sent(seq int64)   { s.published = append(s.published, seq) }
 func (s *settler) failed(f Failure) { s.failures = append(s.failures, f) }
 
@@ -45,7 +45,7 @@ func (s *settler) plan(n *agenda, acted func() []int64) {
 	n.do(opSettle{next})
 }
 
-// answered takes the answer to a settlement, and reports whether it took effect.
+// answered handles the result of a settlement, and reports whether it succeeded.
 func (s *settler) answered(now time.Duration, what Settlement, err error) bool {
 	if err != nil {
 		s.retry = &what

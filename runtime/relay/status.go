@@ -7,10 +7,10 @@ import (
 	"time"
 )
 
-// Status is a snapshot of a relay. As JSON, which the leader also leaves in the
-// lease row, its durations are nanoseconds.
+// Status is the state of a relay at one moment. In JSON, which the leader also writes
+// into the lease row, durations are in nanoseconds.
 type Status struct {
-	// Name is the outbox's, as Config has it.
+	// Name is Config.Name.
 	Name string `json:"name"`
 	// Leader is true while this instance leads the outbox.
 	Leader bool `json:"leader"`
@@ -18,44 +18,43 @@ type Status struct {
 	Epoch int64 `json:"epoch"`
 	// CaughtUp is true once a leader has read its whole backlog.
 	CaughtUp bool `json:"caught_up"`
-	// Queued, InFlight and Unsettled count rows in memory: read and waiting, in
-	// the current wave, sent and not yet settled.
+	// Queued, InFlight and Unsettled count rows in memory: waiting to be sent, in the
+	// current wave, and sent but not yet settled.
 	Queued    int `json:"queued"`
 	InFlight  int `json:"in_flight"`
 	Unsettled int `json:"unsettled"`
-	// HeldKeys counts the keys that wait for a row that failed.
+	// HeldKeys counts the keys that wait for a failed row.
 	HeldKeys int `json:"held_keys"`
-	// Held lists the first of them, at most 100.
+	// Held lists the first of these keys, at most 100.
 	Held []HeldKey `json:"held,omitempty"`
-	// PausedTopicCount counts the topics that cannot be written now, and PausedTopics
-	// lists the first of them, at most 100.
+	// PausedTopicCount counts the topics that cannot be written now. PausedTopics lists
+	// the first of them, at most 100.
 	PausedTopicCount int      `json:"paused_topic_count"`
 	PausedTopics     []Paused `json:"paused_topics,omitempty"`
-	// SetAsideCount counts the partitions that are set aside, and SetAside lists the
-	// first of them, at most 100.
+	// SetAsideCount counts the partitions that are set aside. SetAside lists the first
+	// of them, at most 100.
 	SetAsideCount int      `json:"set_aside_count"`
 	SetAside      []Paused `json:"set_aside,omitempty"`
-	// Reason says why nothing moves, in words; empty when rows are moving or
-	// there are none.
+	// Reason says why no rows are moving. It is empty if rows are moving or there are
+	// none.
 	Reason string `json:"reason"`
-	// Led says who leads and with which settings; nil while standing by.
+	// Led describes the leader and its settings; nil while standing by.
 	Led *Led `json:"led,omitempty"`
 	// Panics counts the panics of code that the relay was given (Observer, Sink,
-	// WakeSource, Store, tracer) since it was made. They are in its log.
+	// WakeSource, Store, tracer) since New. The log has them.
 	Panics int64 `json:"panics"`
-	// Stats are the store's numbers, as of StatsAt (zero: not known yet).
+	// Stats are the store's statistics at StatsAt; a zero StatsAt means not known yet.
 	Stats   Stats     `json:"stats"`
 	StatsAt time.Time `json:"stats_at,omitzero"`
 }
 
-// HeldKey is a key whose rows wait because an earlier one failed.
+// HeldKey is a key whose rows wait because an earlier row failed.
 type HeldKey struct {
 	Topic string  `json:"topic"`
-	Key   *string `json:"key"` // nil: a row without a key, which holds up nothing but itself
+	Key   *string `json:"key"` // nil: a row without a key, for which no other row waits
 	Seq   int64   `json:"seq"` // of the row that holds it
-	// Blocked is true when the row is dead and its policy is to block: the key
-	// waits for a replay or a discard. RetryIn is the pause until the next
-	// attempt otherwise.
+	// Blocked is true if the row is dead and its policy is Block: the key waits for a
+	// replay or a discard. Otherwise RetryIn is the pause until the next attempt.
 	Blocked bool          `json:"blocked"`
 	RetryIn time.Duration `json:"retry_in_ns"`
 }
@@ -63,12 +62,12 @@ type HeldKey struct {
 // Paused is a topic or partition that waits.
 type Paused struct {
 	Topic     string        `json:"topic"`
-	Partition int32         `json:"partition"` // -1: the topic as a whole
+	Partition int32         `json:"partition"` // -1: the whole topic
 	Reason    string        `json:"reason"`
 	RetryIn   time.Duration `json:"retry_in_ns"`
 }
 
-// status describes the machine.
+// status returns the machine's status.
 func (m *machine) status(now time.Duration) Status {
 	s := Status{Name: m.cfg.Name, Leader: m.leads(), Epoch: max(m.own.lease.Epoch, m.seen.state.Epoch)}
 	if !m.leads() {
@@ -102,10 +101,11 @@ func (m *machine) status(now time.Duration) Status {
 	return s
 }
 
-// maxShown bounds the lists of a Status, which goes into the lease row with each renewal.
+// maxShown limits the lists of a Status, because each renewal writes it into the lease
+// row.
 const maxShown = 100
 
-// list adds one while there is room, and counts it.
+// list adds p if there is room, and returns 1 for the count.
 func list(shown *[]Paused, p Paused) int {
 	if len(*shown) < maxShown {
 		*shown = append(*shown, p)
@@ -138,7 +138,7 @@ func (m *machine) whyStandby() string {
 	return fmt.Sprintf("standing by: epoch %d is led by %s", m.seen.state.Epoch, m.seen.state.Holder)
 }
 
-// whyStill says why a leader does not move rows, or nothing.
+// whyStill says why a leader does not move rows, or returns "".
 func (t *term) whyStill(now time.Duration, s *Status) string {
 	switch {
 	case t.reader.err != nil:

@@ -8,18 +8,18 @@ import (
 	"time"
 )
 
-// NewStdoutSink returns a sink that writes each record as a line of JSON: for a
-// first look at what would reach Kafka. Every topic exists and has one
-// partition. Rows count as sent when the line is written.
+// NewStdoutSink returns a sink that writes each record to w as a line of JSON, to see
+// what would reach Kafka. Every topic exists and has one partition. A row counts as
+// sent when its line is written.
 func NewStdoutSink(w io.Writer) Sink { return &lineSink{w: w, turn: make(chan struct{}, 1)} }
 
 type lineSink struct {
 	w    io.Writer
-	turn chan struct{} // full while somebody writes
+	turn chan struct{} // full while a goroutine writes
 }
 
-// line is what is written; a value that is not JSON goes as a base64 string
-// under value_bytes.
+// line is the JSON of a record. A value that is not JSON is a base64 string under
+// value_bytes.
 type line struct {
 	Topic   string            `json:"topic"`
 	Key     *string           `json:"key"`
@@ -42,9 +42,9 @@ func (s *lineSink) Topics(_ context.Context, names []string) ([]TopicInfo, error
 	return out, nil
 }
 
-// Send writes line after line. A write that blocks cannot be called off: when ctx
-// ends first its goroutine stays until the reader takes that one line, and the
-// next wave waits for it, for as long as its own context lasts.
+// Send writes the records line by line. A write that blocks cannot be cancelled. If ctx
+// ends first, its goroutine stays until the reader takes that line. The next wave waits
+// for it, at most as long as its own context lasts.
 func (s *lineSink) Send(ctx context.Context, wave []Record, results []Result) {
 	fail := func(from int, err error) {
 		for i := from; i < len(results); i++ {

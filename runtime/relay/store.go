@@ -7,84 +7,81 @@ import (
 	"github.com/google/uuid"
 )
 
-// Store is the SQL side of a relay: the lease, reading and settling of one
-// outbox. pgstore has the one for Postgres; the relay's own tests have one in
-// memory. Methods may be called from several goroutines at once, except that
-// the relay never runs two of the same name at the same time.
+// Store is the database side of a relay: it holds the lease, reads rows and settles
+// them for one outbox. pgstore implements it for Postgres. Several goroutines may call
+// its methods at once, but the relay never runs two calls of one method at once.
 //
-// A method that takes a Lease returns ErrLeaseLost (wrapped) when that lease is
-// no longer the current one, and then has changed nothing. Any other error
-// means that the outcome is unknown: the call may or may not have taken effect,
-// and the relay asks again; one that wraps ErrRefused makes it ask Check why.
+// A method with a Lease argument returns ErrLeaseLost (wrapped) if that lease is not
+// the current one, and then has changed nothing. After any other error the outcome is
+// unknown: the call may or may not have succeeded, and the relay repeats it. If the
+// error wraps ErrRefused, the relay calls Check for the reason.
 type Store interface {
-	// Check looks at the outbox before the first term: tables of the expected
-	// shape, an identity that can order rows (CACHE 1, no cycle, not below
-	// max(seq)), privileges, a session that survives (no transaction pooler).
-	// What needs operator action comes back as a *SetupError and ends
-	// Relay.Run (a transient one only as it starts); after any other error the
-	// relay checks again.
+	// Check examines the outbox before the first term: tables of the expected shape, an
+	// identity column that can order rows (CACHE 1, no cycle, not below max(seq)),
+	// privileges, and sessions that last (no transaction pooler). A problem that needs
+	// operator action is a *SetupError and ends Relay.Run; a transient one ends it only
+	// at the start. After any other error the relay checks again.
 	Check(ctx context.Context) error
 
-	// Observe reads the lease row, creating it when there is none.
+	// Observe reads the lease row, and creates it if there is none.
 	Observe(ctx context.Context) (LeaseState, error)
-	// TakeOver begins a term: it raises the epoch by one if the row still has
-	// the epoch and beat that were seen, and returns ErrLeaseMoved when it has
-	// not. When the row still named a holder, the term before ended uncleanly
-	// and UncleanEnds grows by one. It may end the old holder's sessions where
-	// they stand in the way.
+	// TakeOver begins a term: it raises the epoch by one if the row still has the epoch
+	// and beat of seen. Otherwise it returns ErrLeaseMoved. If the row still names a
+	// holder, the last term ended uncleanly and UncleanEnds grows by one. TakeOver may
+	// end sessions of the former holder that block it.
 	TakeOver(ctx context.Context, seen LeaseState, holder uuid.UUID) (Lease, error)
 	// Renew raises the beat and records the progress.
 	Renew(ctx context.Context, l Lease, progress Progress) (Renewal, error)
-	// Release ends the term at once, so that a standby need not wait: no
-	// holder, no suspect, UncleanEnds 0.
+	// Release ends the term at once, so that a standby need not wait. It clears the
+	// holder, the suspect and UncleanEnds.
 	Release(ctx context.Context, l Lease) error
 
-	// Snapshot is the database's snapshot now.
+	// Snapshot returns the current snapshot of the database.
 	Snapshot(ctx context.Context) (Snapshot, error)
-	// ReadBacklog reads the unsettled rows (not published, not dead) that s
-	// shows, in seq order, after the given seq. Rows that wait for a retry are
-	// among them.
+	// ReadBacklog reads the unsettled rows (not published, not dead) that s shows, in
+	// seq order, after the given seq. Rows that wait for a retry are included.
 	ReadBacklog(ctx context.Context, s Snapshot, after int64, limit Limit) (Page, error)
-	// ReadTick reads the unsettled rows that to shows and from does not, in
-	// seq order, after the given seq.
+	// ReadTick reads the unsettled rows that to shows and from does not, in seq order,
+	// after the given seq.
 	ReadTick(ctx context.Context, from, to Snapshot, after int64, limit Limit) (Page, error)
-	// ReadAgain reads the unsettled rows of one scope that s shows, in seq
-	// order, with after < seq <= upTo: the rows that were skipped while a key
-	// was held, a topic paused or a partition set aside.
+	// ReadAgain reads the unsettled rows of one scope that s shows, in seq order, with
+	// after < seq <= upTo. The relay skipped these rows while a key was held, a topic
+	// paused or a partition set aside.
 	ReadAgain(ctx context.Context, s Snapshot, scope Scope, after, upTo int64, limit Limit) (Page, error)
-	// ReadEdited reads the unsettled rows that s shows, in seq order, with
-	// after < seq <= upTo, that were changed after they were inserted, by
-	// transactions that edits shows. It may give others that were inserted in
-	// transactions that s shows, but none of whose changes edits does not show. It
-	// looks at a bounded number of rows, and returns the seq up to which it has
-	// looked; Page.More is true when there is something behind it.
+	// ReadEdited reads the unsettled rows that s shows, in seq order, with after < seq
+	// <= upTo, that were changed after they were inserted, by transactions that edits
+	// shows. It may also return other rows of transactions that s shows, but never a
+	// row with a change that edits does not show. It looks at a limited number of rows,
+	// and returns the last seq that it looked at. Page.More is true if there are rows
+	// after it.
 	ReadEdited(ctx context.Context, s, edits Snapshot, after, upTo int64, limit Limit) (Page, int64, error)
-	// ReadHeld lists, in seq order and without data, the rows that hold their
-	// key: failed (RetryCount above 0) and waiting for a retry, or dead and blocking.
+	// ReadHeld lists, in seq order and without data, the rows that hold their key: rows
+	// that failed (RetryCount above 0) and wait for a retry, and dead rows that block.
 	ReadHeld(ctx context.Context, blocking Blocking) ([]HeldRow, error)
-	// Decisions lists what operators did to dead rows (replayed or discarded
-	// them) and this or an earlier leader has not acted on, oldest first, at
-	// most 1,000. It first marks those in done, ids of earlier answers, as acted
-	// on. A replayed row is unsettled again, but its tx is old, so no tick shows it.
+	// Decisions lists what operators did to dead rows (replayed or discarded them) and
+	// no leader has acted on yet: oldest first, at most 1,000. First it marks those in
+	// done, ids of earlier answers, as acted on. A replayed row is unsettled again, but
+	// its tx is old, so no tick shows it.
 	Decisions(ctx context.Context, l Lease, done []int64) ([]Decision, error)
 
-	// Flushed waits until everything that was in the write-ahead log when the
-	// snapshot of the given page was taken is on disk. The relay sends no row before that: with
-	// synchronous_commit off a crash could otherwise forget a row whose record
-	// is already out.
+	// Flushed waits until everything that was in the write-ahead log when the page's
+	// snapshot was taken is on disk. The relay sends no row before that: with
+	// synchronous_commit off, a crash could otherwise lose a row whose record is
+	// already sent.
 	Flushed(ctx context.Context, p Page) error
 
-	// Settle records what became of rows, in one autocommit statement that
-	// takes the lease row first.
+	// Settle records the outcomes of rows, in one autocommit statement that locks the
+	// lease row first.
 	Settle(ctx context.Context, l Lease, s Settlement) error
 
-	// Stats is what operators chart; cheap enough for every few seconds.
+	// Stats returns the statistics for charts. It must be cheap enough to call every
+	// few seconds.
 	Stats(ctx context.Context) (Stats, error)
-	// Sweep deletes settled rows older than keep, at most limit of them, and
-	// reports how many went.
+	// Sweep deletes settled rows older than keep, at most limit of them, and returns
+	// how many it deleted.
 	Sweep(ctx context.Context, l Lease, keep time.Duration, limit int) (int, error)
 
-	// Close releases the connections. It does not end a term.
+	// Close closes the connections. It does not end a term.
 	Close()
 }
 
@@ -92,70 +89,69 @@ type Store interface {
 type LeaseState struct {
 	Epoch  int64
 	Beat   int64
-	Holder uuid.UUID // uuid.Nil: nobody leads (never led, or ended cleanly)
-	// Suspect is set by a leader before it sends a row that may have killed its
-	// predecessors; 0: none.
+	Holder uuid.UUID // uuid.Nil: no leader (there was none yet, or it ended cleanly)
+	// Suspect is the seq of a row that may have killed earlier leaders. The leader sets
+	// it before it sends the row; 0: none.
 	Suspect int64
-	// UncleanEnds counts take-overs after an unclean end, in a row, with no
-	// progress between them.
+	// UncleanEnds counts the take-overs after an unclean end, in a row, without
+	// progress in between.
 	UncleanEnds int
-	// Led is what the leader left in the row with its last renewal; nil: nothing yet.
+	// Led is what the leader wrote with its last renewal; nil: nothing yet.
 	Led *Led
 }
 
-// Lease is a term: the right to produce and settle while it is current.
+// Lease is a term: the right to send and settle while it is current.
 type Lease struct {
 	Epoch  int64
 	Holder uuid.UUID
-	// UncleanEnds and Suspect are carried over from the row taken over.
+	// UncleanEnds and Suspect are those of the lease row before the take-over.
 	UncleanEnds int
 	Suspect     int64
 }
 
-// Progress is what a renewal tells the lease row.
+// Progress is what a renewal writes into the lease row.
 type Progress struct {
-	// Settled is true when rows were settled since the last renewal; it sets
-	// UncleanEnds back to 0.
+	// Settled is true if rows were settled since the last renewal. It resets
+	// UncleanEnds to 0.
 	Settled bool
-	// Suspect names the row about to be sent alone; 0: none.
+	// Suspect is the seq of the row that will be sent alone; 0: none.
 	Suspect int64
-	// State is the leader's Status as JSON, for people who look at the lease row;
-	// nil: none.
+	// State is the leader's Status as JSON, for operators who read the lease row; nil:
+	// none.
 	State []byte
 }
 
-// Renewal is what a renewal learns on the way.
+// Renewal is what a renewal finds out.
 type Renewal struct {
-	// Decided is true when Store.Decisions has something to tell.
+	// Decided is true if Store.Decisions has something to return.
 	Decided bool
 }
 
-// Idler is a Store that can wait for rows by itself. The relay then waits once an
-// outbox has been idle for a while, instead of taking one snapshot after the other.
+// Idler is a Store that can wait for rows. The relay uses it when an outbox has been
+// idle for a while, instead of taking snapshots.
 type Idler interface {
-	// Idle returns true as soon as a row may have been committed that the snapshot
-	// read does not show, and false when none was within limit. It may be called
-	// beside all other methods. An error says nothing about the outbox: the relay then
-	// polls.
+	// Idle returns true as soon as a row may have been committed that the snapshot read
+	// does not show, and false if there was none within limit. It may run beside all
+	// other methods. After an error the relay polls.
 	Idle(ctx context.Context, read Snapshot, limit time.Duration) (bool, error)
 }
 
-// ReleaseHints is a Store that tells standbys when a term ended cleanly, so that
-// they need not look often. A hint may be missing, or come for nothing.
+// ReleaseHints is a Store that tells standbys when a term ended cleanly, so that they
+// need not look often. A hint may be missing or false.
 type ReleaseHints interface {
 	Released() <-chan struct{}
 }
 
-// Scope names rows that are read again: those of some keys of a topic, or, when
-// Keys is nil, all of the topic (null keys too).
+// Scope selects rows to read again: those of some keys of a topic or, if Keys is nil,
+// all rows of the topic (those without a key too).
 type Scope struct {
 	Topic string
 	Keys  []string
 }
 
-// Blocking says which event types block their key when a row of theirs is dead.
+// Blocking says for which event types a dead row blocks its key.
 type Blocking struct {
-	// ByDefault is the answer for every type that is not in Except.
+	// ByDefault is the answer for event types that are not in Except.
 	ByDefault bool
 	// Except lists the event types with the opposite answer.
 	Except []string
@@ -163,7 +159,7 @@ type Blocking struct {
 
 // Decision is what an operator did to a dead row.
 type Decision struct {
-	// ID identifies the decision to Store.Decisions.
+	// ID identifies the decision for Store.Decisions.
 	ID        int64
 	Seq       int64
 	Topic     string
@@ -171,24 +167,24 @@ type Decision struct {
 	Discarded bool // false: replayed
 }
 
-// Snapshot is a database snapshot, opaque to the relay. Equal snapshots show
-// the same rows.
+// Snapshot is a snapshot of the database. The relay does not interpret it. Equal
+// snapshots show the same rows.
 type Snapshot string
 
-// Limit bounds a page; both bounds are inclusive, and a page always holds at
-// least one row when there is one.
+// Limit limits a page. Both limits are inclusive. A page has at least one row if there
+// is one.
 type Limit struct {
 	Rows  int
 	Bytes int64
 }
 
-// Page is a run of rows in seq order.
+// Page is a list of rows in seq order.
 type Page struct {
 	Rows []Row
-	// More is true when rows beyond the limit remain.
+	// More is true if there are rows beyond the limit.
 	More bool
-	// InsertLSN is the end of the write-ahead log just after a snapshot was taken,
-	// the page's own or a later one.
+	// InsertLSN is the end of the write-ahead log just after a snapshot was taken, the
+	// page's or a later one.
 	InsertLSN string
 }
 
@@ -215,38 +211,37 @@ type HeldRow struct {
 	EventType   string
 	RetryCount  int
 	NextAttempt time.Time     // zero for a dead row
-	RetryIn     time.Duration // NextAttempt as a distance from now, by the database's clock
+	RetryIn     time.Duration // time until NextAttempt, by the database's clock
 	Dead        bool
 }
 
-// Settlement is what became of rows.
+// Settlement has the outcomes of rows.
 type Settlement struct {
 	Published []int64
 	Failed    []Failure
-	// Decided lists the decisions that the relay has acted on and not yet seen
-	// marked. A failed row that was replayed by any other is left alone: it failed
-	// before the operator replayed it, and the settlement is one that is made again
-	// because its outcome was unknown. The relay meets that decision later, and
-	// reads the row again.
+	// Decided lists the decisions that the relay has acted on and not yet seen marked.
+	// A failed row with any other replay is left alone: it failed before the operator
+	// replayed it, and this settlement repeats one whose outcome was unknown. The relay
+	// sees that decision later and reads the row again.
 	Decided []int64
 }
 
-// Failure is one row's failed attempt, counted against the row.
+// Failure is a failed attempt of one row.
 type Failure struct {
 	Seq int64
 	Err string
-	// RetryCount is the row's count with this failure in it; setting it, rather
-	// than adding one, makes it safe to settle again after an unknown outcome.
+	// RetryCount is the row's count with this failure. Because it is set and not
+	// incremented, the settlement can be repeated after an unknown outcome.
 	RetryCount int
 	RetryIn    time.Duration // until the next attempt
-	Dead       bool          // given up: a dead letter
+	Dead       bool          // out of attempts: a dead letter
 }
 
-// Stats is the state of one outbox.
+// Stats are the statistics of one outbox.
 type Stats struct {
-	Pending   int64         `json:"pending"` // unsettled rows, capped at 100,001 so that it stays cheap
+	Pending   int64         `json:"pending"` // unsettled rows, at most 100,001 to keep it cheap
 	Held      int64         `json:"held"`    // rows waiting for a retry
 	Dead      int64         `json:"dead"`
-	OldestAge time.Duration `json:"oldest_age_ns"` // of the oldest unsettled row; 0 when there is none
+	OldestAge time.Duration `json:"oldest_age_ns"` // age of the oldest unsettled row; 0 if there is none
 	LastSeq   int64         `json:"last_seq"`
 }

@@ -1,23 +1,22 @@
 package relay
 
-// suspect knows which row the lease row names as the one that may kill the relay, and
-// which one it should name.
+// suspect knows which row the lease row names as one that may kill the relay, and which
+// row it should name.
 type suspect struct {
 	inherited int64 // the row that the last leader had named; 0: none
-	unclean   bool  // the last leader did not end in order
-	judged    bool  // what became of the inherited row is recorded
+	unclean   bool  // the last leader did not end cleanly
+	judged    bool  // the outcome of the inherited row is recorded
 
 	named   int64 // in the lease row
 	want    int64
 	singles int // rows still to be named and sent alone
 }
 
-// uncleanEndsBeforeSuspicion is how many take-overs after an unclean end, with no
-// progress between them, make a leader suspect that a row kills it.
+// uncleanEndsBeforeSuspicion is how many take-overs after an unclean end, without
+// progress in between, make a leader suspect that a row kills it.
 const uncleanEndsBeforeSuspicion = 3
 
-// unknownName stands for the row that the lease row names until a renewal that
-// changes it is answered.
+// unknownName stands for the named row until a renewal that changes it is answered.
 const unknownName = -1
 
 func newSuspect(lease Lease, waveRows int) suspect {
@@ -34,18 +33,18 @@ func newSuspect(lease Lease, waveRows int) suspect {
 // searching reports whether rows are sent one by one to find the one that kills.
 func (s *suspect) searching() bool { return s.singles > 0 }
 
-// alone reports whether a row is to be named in the lease row and sent by itself,
-// because it may be what killed an earlier leader.
+// alone reports whether a row has to be named in the lease row and sent alone, because
+// it may have killed an earlier leader.
 func (s *suspect) alone(e *entry) bool { return s.searching() || s.unclean && e.row.RetryCount > 0 }
 
-// mayGo reports whether the lease row names what it has to name before a wave that
-// begins with e is sent: e, if it is to be alone, else nothing.
+// mayGo reports whether the lease row names the right row for a wave that begins with
+// e: e if it has to be alone, else none.
 func (s *suspect) mayGo(e *entry) bool {
 	if !s.alone(e) {
 		if s.named == 0 {
 			return true
 		}
-		s.want = 0 // or a death would be put down to the row that is still named
+		s.want = 0 // or a death would be counted against the row that is still named
 		return false
 	}
 	if s.named == e.row.Seq {
@@ -55,10 +54,10 @@ func (s *suspect) mayGo(e *entry) bool {
 	return false
 }
 
-// toName reports whether the lease row is to name another row.
+// toName reports whether the lease row has to name another row.
 func (s *suspect) toName() bool { return s.want != s.named }
 
-// naming notes that a renewal is sent, and told that it took effect.
+// naming records that a renewal is sent; told records that it succeeded.
 func (s *suspect) naming() int64 {
 	if s.toName() {
 		s.named = unknownName
@@ -68,7 +67,7 @@ func (s *suspect) naming() int64 {
 
 func (s *suspect) told(named int64) { s.named = named }
 
-// landed notes that a wave is resolved.
+// landed records that a wave is resolved.
 func (s *suspect) landed(w *wave) {
 	if s.searching() {
 		s.singles--
@@ -78,14 +77,14 @@ func (s *suspect) landed(w *wave) {
 	}
 }
 
-// failureSettled notes that a failure is recorded.
+// failureSettled records that a failure is settled.
 func (s *suspect) failureSettled(seq int64) {
 	if !s.judged && seq == s.inherited {
 		s.judge()
 	}
 }
 
-// judge notes that the death of the last leader needs no more looking into.
+// judge records that the death of the last leader is dealt with.
 func (s *suspect) judge() {
 	s.judged = true
 	if s.want == s.inherited {

@@ -9,8 +9,8 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/internal/backoff"
 )
 
-// targets keeps what the broker says of topics and partitions, and has those wait that
-// cannot be written.
+// targets keeps what the broker says about topics and partitions. Those that cannot be
+// written wait.
 type targets struct {
 	cfg   *Config
 	q     *queue
@@ -20,7 +20,7 @@ type targets struct {
 	describeAt time.Duration
 }
 
-// toDescribe lists the topics to look at now.
+// toDescribe lists the topics to describe now.
 func (ts *targets) toDescribe(n *agenda) []string {
 	if !n.due(ts.describeAt) {
 		return nil
@@ -42,10 +42,10 @@ func (ts *targets) toDescribe(n *agenda) []string {
 	return names
 }
 
-// pauseAll notes that nothing could be learned; topics are not looked at before.
+// pauseAll records that no topic could be described. The next try is not before until.
 func (ts *targets) pauseAll(until time.Duration) { ts.describeAt = until }
 
-// learned takes a description of a topic.
+// learned handles a description of a topic.
 func (ts *targets) learned(now time.Duration, info TopicInfo) {
 	tp := ts.q.topics.get(info.Name)
 	tp.describe = false
@@ -62,13 +62,13 @@ func (ts *targets) learned(now time.Duration, info TopicInfo) {
 	case len(info.Unavailable) >= info.Partitions:
 		ts.pause(now, tp, "no partition of the topic has a leader")
 	case len(tp.parts) != info.Partitions && ts.q.flyingTo(tp):
-		tp.next = &info // once its rows in flight are resolved
+		tp.next = &info // applied when its rows in flight are resolved
 	default:
 		ts.apply(now, tp, &info)
 	}
 }
 
-// landed applies what was learned of a topic while rows of it were in flight.
+// landed applies a description that came while rows of the topic were in flight.
 func (ts *targets) landed(now time.Duration, tp *topic) {
 	if info := tp.next; info != nil && !ts.q.flyingTo(tp) {
 		tp.next = nil
@@ -76,7 +76,7 @@ func (ts *targets) landed(now time.Duration, tp *topic) {
 	}
 }
 
-// apply makes a description the current one and lets go what it allows.
+// apply makes a description the current one and releases what it allows.
 func (ts *targets) apply(now time.Duration, tp *topic, info *TopicInfo) {
 	if tp.info != nil && len(tp.parts) != info.Partitions {
 		ts.repartition(tp)
@@ -111,8 +111,8 @@ func (ts *targets) apply(now time.Duration, tp *topic, info *TopicInfo) {
 	}
 }
 
-// repartition takes everything of a topic out of its queues because the number of
-// its partitions changed; it is read again and finds its new partitions.
+// repartition removes all rows of a topic from its queues because its number of
+// partitions changed. They are read again and get their new partitions.
 func (ts *targets) repartition(tp *topic) {
 	s := tp.paused
 	if s == nil {
@@ -124,12 +124,12 @@ func (ts *targets) repartition(tp *topic) {
 	ts.q.deactivate(tp)
 }
 
-// setAside makes a partition wait. Its rows without a key move to the others;
-// when there is no other, the topic pauses.
+// setAside makes a partition wait. Its rows without a key move to other partitions. If
+// there is none, the topic pauses.
 func (ts *targets) setAside(now time.Duration, p *partition, reason string) {
 	tp := p.topic
 	if tp.paused != nil && tp.paused.state == waiting {
-		return // it waits as a whole
+		return // the whole topic waits
 	}
 	if !slices.ContainsFunc(tp.parts, func(o *partition) bool { return o != p && o.aside == nil }) {
 		tp.tries = max(tp.tries, p.tries)
@@ -145,7 +145,7 @@ func (ts *targets) setAside(now time.Duration, p *partition, reason string) {
 	s.reason = reason
 	level := slog.LevelWarn
 	if p.tries > 0 {
-		level = slog.LevelDebug // said before; it has taken nothing since
+		level = slog.LevelDebug // logged before; it has accepted nothing since
 	}
 	ts.log.say(level, "partition set aside, retrying; its rows wait, attempts are not counted",
 		slog.String("topic", tp.name), slog.Int("partition", int(p.part)), slog.String("reason", reason))
@@ -173,8 +173,8 @@ func (ts *targets) pause(now time.Duration, tp *topic, reason string) {
 	ts.waits.alarm(s, now+backoff.Pause(ts.cfg.PauseMin, ts.cfg.PauseMax, tp.tries))
 }
 
-// fold drops everything that is queued for a topic and makes its scope stand for
-// those of its partitions; a key that was catching up has to begin again.
+// fold drops all queued rows of a topic and replaces the scopes of its partitions by
+// the topic's. A key that was catching up starts again.
 func (ts *targets) fold(tp *topic, s *scope) {
 	for _, p := range tp.parts {
 		s.note(ts.q.dropPartition(p, true))
@@ -193,8 +193,8 @@ func (ts *targets) fold(tp *topic, s *scope) {
 	}
 }
 
-// keepOut drops what has come back to a partition that has begun to wait while
-// its rows were in flight.
+// keepOut drops the rows that came back to a partition which began to wait while they
+// were in flight.
 func (ts *targets) keepOut(p *partition) {
 	if s := p.topic.paused; s != nil && s.state != catching {
 		s.note(ts.q.dropPartition(p, true))
@@ -203,7 +203,7 @@ func (ts *targets) keepOut(p *partition) {
 	}
 }
 
-// took notes that a partition took a whole batch.
+// took records that a partition accepted a whole batch.
 func (ts *targets) took(p *partition) {
 	p.tries, p.topic.tries = 0, 0
 	p.topic.resumed(ts.log)
@@ -212,7 +212,7 @@ func (ts *targets) took(p *partition) {
 	}
 }
 
-// noneLeft ends the pause of a topic for which no row is left.
+// noneLeft ends the pause of a topic that has no rows left.
 func (ts *targets) noneLeft(s *scope) {
 	s.topic.describe = false
 	s.skipped = 0
@@ -224,8 +224,8 @@ func (ts *targets) paused() []*topic {
 	return slices.DeleteFunc(slices.Clone(ts.q.topics.order), func(tp *topic) bool { return tp.paused == nil })
 }
 
-// forgetUnused forgets topics that were never described and that no row waits for, so
-// that rows of ever new topics that do not exist take no memory for long.
+// forgetUnused forgets topics that were never described and for which no row waits.
+// Otherwise rows with many topics that do not exist would fill the memory.
 func (ts *targets) forgetUnused() {
 	if !slices.ContainsFunc(ts.q.topics.order, (*topic).unused) {
 		return

@@ -2,8 +2,8 @@ package relay
 
 import "time"
 
-// term is what a leader knows between taking the lease and losing it. Nothing of
-// it outlives the term: the next leader begins again from the unsettled rows.
+// term is what a leader knows between taking the lease and losing it. Nothing outlives
+// the term: the next leader starts again from the unsettled rows.
 type term struct {
 	flow   *flow
 	reader *reader
@@ -15,7 +15,7 @@ func newTerm(cfg *Config, log *journal, lease Lease, idles bool, now time.Durati
 	return &term{flow: f, reader: newReader(f, idles, now), sender: &sender{cfg: cfg, log: log, f: f}}
 }
 
-// plan fills the slots of a leader. One that drains begins nothing but to settle.
+// plan plans the commands of a leader. A leader that drains only settles.
 func (t *term) plan(n *agenda, draining bool) {
 	t.flow.waits.release(n)
 	if !n.busy[slotSettle] {
@@ -44,14 +44,14 @@ func (t *term) drained() bool {
 	return len(t.flow.queue.inflight) == 0 && t.flow.settler.drained()
 }
 
-// ending says that a term is over: why, and whether the lease may still be given back.
+// ending says why a term is over, and whether the lease may have to be released.
 type ending struct {
 	cause    error
 	giveBack bool
 }
 
-// handle takes the outcome of a term's command; reading says that a read is under way.
-// It returns how the term ends because of it, or nil.
+// handle takes the outcome of a term's command. reading is true if a read is under way.
+// It returns an ending if the outcome ends the term, or nil.
 func (t *term) handle(now time.Duration, o outcome, reading bool) *ending {
 	switch op := o.op.(type) {
 	case opSettle:
@@ -68,8 +68,9 @@ func (t *term) handle(now time.Duration, o outcome, reading bool) *ending {
 		}
 	case opSend:
 		if o.err != nil {
-			// The sink panicked. That is treated as the relay's death: what became of the
-			// wave is unknown, and if it happens again the row that is to blame is found.
+			// The sink panicked. This is treated as the relay's death: the outcome of
+			// the wave is unknown. If it happens again, the row that causes it is
+			// found.
 			return &ending{cause: o.err}
 		}
 		if err := t.sender.resolved(now, op.wave, o.results); err != nil {

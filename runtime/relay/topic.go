@@ -7,25 +7,25 @@ import (
 	"time"
 )
 
-// topic is what a term knows of a topic: its partitions and their queues.
+// topic is what a term knows about a topic: its partitions and their queues.
 type topic struct {
 	name    string
-	invalid bool // no broker can have a topic of that name
+	invalid bool // not a valid Kafka topic name
 	info    *TopicInfo
 	infoAt  time.Duration
 	parts   []*partition
 	waiting []*entry // read before the topic was described
 	turn    int      // round robin for rows without a key
 
-	describe bool // to be looked at again
+	describe bool // to be described again
 	used     bool // rows came since it was described
 	next     *TopicInfo
 
 	paused  *scope
 	ready   []*scope // scopes whose rows are to be read again, oldest first
 	catchUp *catchUp
-	tries   int    // pauses since it last took a record
-	trouble string // why it paused, until it takes a record; "": it did
+	tries   int    // pauses since it last accepted a record
+	trouble string // why it paused, until it accepts a record; "": it has accepted one
 }
 
 // partition is the queue of one partition: rows in seq order within each key.
@@ -34,16 +34,16 @@ type partition struct {
 	part   int32
 	queue  []*entry
 	active bool // in queue.ready
-	limit  int  // rows of the next batch while a bad one is looked for; 0: none
+	limit  int  // rows of the next batch while looking for a bad row; 0: no limit
 	aside  *scope
-	tries  int // times set aside since it last took a record
+	tries  int // times set aside since it last accepted a record
 }
 
-// probing reports whether the partition has taken nothing since it, or its topic
-// as a whole, had to wait.
+// probing reports whether the partition has accepted nothing since it, or its whole
+// topic, had to wait.
 func (p *partition) probing() bool { return p.tries > 0 || p.topic.tries > 0 }
 
-// topics are those that rows of a term have.
+// topics are the topics of the rows in a term.
 type topics struct {
 	byName map[string]*topic
 	order  []*topic // by name: no decision may depend on the order of a map
@@ -60,13 +60,13 @@ func (ts *topics) get(name string) *topic {
 	return tp
 }
 
-// unused reports whether a topic was never described and nothing of it waits, but
+// unused reports whether a topic was never described and nothing of it waits, except
 // perhaps a key.
 func (tp *topic) unused() bool {
 	return tp.info == nil && tp.paused == nil && tp.catchUp == nil && !tp.describe && len(tp.waiting)+len(tp.ready) == 0
 }
 
-// forgetUnused forgets the unused topics, but for those that are needed.
+// forgetUnused forgets the unused topics that are not in needed.
 func (ts *topics) forgetUnused(needed map[*topic]bool) {
 	ts.order = slices.DeleteFunc(ts.order, func(tp *topic) bool {
 		gone := tp.unused() && !needed[tp]
@@ -81,14 +81,14 @@ func (tp *topic) unready(s *scope) {
 	tp.ready = slices.DeleteFunc(tp.ready, func(o *scope) bool { return o == s })
 }
 
-// readsAgain reports whether rows of the topic are being read again, or can be. Those of
-// its keys have to wait while it is paused.
+// readsAgain reports whether rows of the topic are being read again, or can be. The
+// rows of its keys wait while it is paused.
 func (tp *topic) readsAgain() bool {
 	return tp.catchUp != nil || len(tp.ready) > 0 && (tp.paused == nil || tp.paused.state == ready)
 }
 
-// resumed notes that the topic can be written again: it took a record, or none is left
-// for it. That it can be described says nothing yet.
+// resumed records that the topic can be written again: it accepted a record, or has no
+// rows left. That it can be described does not show it.
 func (tp *topic) resumed(log *journal) {
 	if tp.trouble != "" {
 		log.say(slog.LevelInfo, "topic resumed", slog.String("topic", tp.name))
@@ -96,8 +96,8 @@ func (tp *topic) resumed(log *journal) {
 	}
 }
 
-// unkeyed is the partition of a row without a key: the next in turn that is not set
-// aside, and is not the one to be avoided.
+// unkeyed is the partition for a row without a key: the next in turn that is not set
+// aside and is not but.
 func (tp *topic) unkeyed(but *partition) *partition {
 	for range tp.parts {
 		p := tp.parts[tp.turn%len(tp.parts)]

@@ -6,8 +6,7 @@ import (
 	"time"
 )
 
-// waits is everything that waits: the scopes and, of those that are keys, the rows
-// that hold them.
+// waits is everything that waits: the scopes and, for keys, the rows that hold them.
 type waits struct {
 	q   *queue
 	log *journal
@@ -16,8 +15,8 @@ type waits struct {
 	count  int // scopes
 	timers timers
 	toRead int // scopes that are ready, and topics that are catching up
-	// changes counts what no longer waits, or perhaps need not because of an operator: rows
-	// that were edited are to be looked for.
+	// changes counts what no longer waits, or may not have to because of an operator. A
+	// change starts a look for edited rows.
 	changes int
 }
 
@@ -29,8 +28,8 @@ func (w *waits) add(s *scope) *scope {
 
 func (w *waits) changed() { w.changes++ }
 
-// blocker is the scope because of which a row has to be skipped, if there is one.
-// src is the reading again that brought it, or nil.
+// blocker is the scope because of which a row has to be skipped, or nil. src is the
+// catch-up that read the row, or nil.
 func (w *waits) blocker(e *entry, tp *topic, src *catchUp) *scope {
 	if tp.paused.blocks(src) {
 		return tp.paused
@@ -46,7 +45,7 @@ func (w *waits) blocker(e *entry, tp *topic, src *catchUp) *scope {
 	return nil
 }
 
-// wait takes a scope back to waiting from wherever it is.
+// wait takes a scope back to waiting, whatever its state.
 func (w *waits) wait(s *scope) {
 	switch s.state {
 	case ready:
@@ -57,11 +56,11 @@ func (w *waits) wait(s *scope) {
 	case waiting, gone:
 	}
 	s.state = waiting
-	s.until = -1 // an alarm that is already set means nothing any more
+	s.until = -1 // cancels an alarm that is set
 }
 
-// leave takes a scope out of its reading again; what that has not brought yet
-// stays skipped.
+// leave takes a scope out of its catch-up. Its rows that were not read yet stay
+// skipped.
 func (w *waits) leave(s *scope) {
 	c := s.catchUp
 	s.note(c.upTo)
@@ -78,7 +77,7 @@ func (w *waits) alarm(s *scope, until time.Duration) {
 	w.timers.push(s, until)
 }
 
-// release looks at everything whose time to wait is over.
+// release handles everything whose wait is over.
 func (w *waits) release(n *agenda) {
 	for {
 		s, at, ok := w.timers.first()
@@ -96,7 +95,7 @@ func (w *waits) release(n *agenda) {
 	}
 }
 
-// goOn hands a scope to the reader, or drops it when nothing was skipped.
+// goOn hands a scope to the reader, or forgets it if nothing was skipped.
 func (w *waits) goOn(s *scope) {
 	for seq := range s.rows {
 		w.keys.letGo(s, seq)
@@ -110,8 +109,8 @@ func (w *waits) goOn(s *scope) {
 	w.toRead++
 }
 
-// forget ends a scope. An alarm of it may still be set, and its key, partition or
-// topic may have another scope by then.
+// forget ends a scope. Its alarm may still be set, and its key, partition or topic may
+// have another scope by then.
 func (w *waits) forget(s *scope) {
 	s.state = gone
 	w.count--
@@ -129,7 +128,7 @@ func (w *waits) forget(s *scope) {
 	}
 }
 
-// hold returns the scope of a key, waiting.
+// hold returns the waiting scope of a key.
 func (w *waits) hold(id keyID) *scope {
 	s := w.keys.byKey[id]
 	if s == nil {
@@ -147,7 +146,7 @@ func (w *waits) holdRow(s *scope, seq int64, r *heldRow) {
 	}
 }
 
-// schedule decides when a key goes on.
+// schedule decides when a key may continue.
 func (w *waits) schedule(s *scope) {
 	if s.state != waiting {
 		return
@@ -159,8 +158,7 @@ func (w *waits) schedule(s *scope) {
 	}
 }
 
-// failureSettled starts the wait of a failed row, or releases the key of a dead
-// one.
+// failureSettled starts the wait of a failed row, or releases the key of a dead one.
 func (w *waits) failureSettled(now time.Duration, f Failure, reading bool) {
 	s := w.keys.byRow[f.Seq]
 	if s == nil {
@@ -185,12 +183,12 @@ func (w *waits) load(now time.Duration, held []HeldRow) {
 		scopes = append(scopes, s)
 	}
 	for _, s := range scopes {
-		w.schedule(s) // a second time changes nothing
+		w.schedule(s) // again for a key with several rows, which changes nothing
 	}
 }
 
-// compare looks which rows the outbox still lists as holding their keys.
-// What was settled while the list was read is left for the next time.
+// compare releases the rows that the outbox no longer lists as holding their keys. Rows
+// that were settled while the list was read wait for the next time.
 func (w *waits) compare(listed []HeldRow) {
 	found := make(map[int64]*HeldRow, len(listed))
 	for i := range listed {
@@ -223,7 +221,7 @@ func (w *waits) compare(listed []HeldRow) {
 	}
 }
 
-// recording reports whether the death of a row is on its way to the outbox.
+// recording reports whether the death of a row is being recorded.
 func (w *waits) recording(seq int64) bool {
 	s := w.keys.byRow[seq]
 	return s != nil && !s.rows[seq].settled
@@ -232,7 +230,7 @@ func (w *waits) recording(seq int64) bool {
 // decided acts on what an operator did to a dead row.
 func (w *waits) decided(d Decision) {
 	id := keyOf(d.Topic, d.Key, d.Seq)
-	s, holder := w.keys.byKey[id], w.keys.byRow[d.Seq] // two, if the row's key was edited
+	s, holder := w.keys.byKey[id], w.keys.byRow[d.Seq] // two if the row's key was edited
 	if holder != nil {
 		w.keys.letGo(holder, d.Seq)
 		if holder != s {
@@ -251,14 +249,14 @@ func (w *waits) decided(d Decision) {
 	w.schedule(s)
 }
 
-// keysAtOnce bounds the keys that one reading asks for.
+// keysAtOnce limits the keys of one catch-up.
 const keysAtOnce = 1000
 
-// catchUp begins to read again for a topic: the topic itself if it was paused, else
-// its partitions together, else its keys together (a row without a key by itself):
-// one reading passes all that waits, however few of its rows it wants. Everything unsettled that
-// the newest snapshot shows is read, from the lowest seq: a row of the open tick
-// may precede one that was skipped.
+// catchUp starts a catch-up for a topic: of the topic itself if it was paused, else of
+// its partitions together, else of its keys together (a row without a key alone). One
+// reading goes through all rows that wait, even if it wants few of them. It reads every
+// unsettled row that the newest snapshot shows, from the lowest seq, because a row of
+// the open tick may precede a skipped one.
 func (w *waits) catchUp(tp *topic, shown Snapshot) {
 	var scopes []*scope
 	for _, s := range tp.ready {
@@ -288,7 +286,7 @@ func (w *waits) catchUp(tp *topic, shown Snapshot) {
 	w.toRead += 1 - len(scopes)
 }
 
-// keysTogether picks the keys that are read again at once.
+// keysTogether picks the keys for one catch-up.
 func keysTogether(ready []*scope) []*scope {
 	if ready[0].key.seq != 0 {
 		return []*scope{ready[0]}
@@ -302,7 +300,7 @@ func keysTogether(ready []*scope) []*scope {
 	return keys
 }
 
-// caughtUp ends a reading again.
+// caughtUp ends a catch-up.
 func (w *waits) caughtUp(c *catchUp) {
 	c.topic.catchUp = nil
 	w.toRead--
@@ -313,7 +311,7 @@ func (w *waits) caughtUp(c *catchUp) {
 	}
 }
 
-// wants reports whether a row read for c belongs to what c catches up on.
+// wants reports whether a row that was read for c belongs to the scopes of c.
 func (w *waits) wants(c *catchUp, e *entry) bool {
 	switch c.scopes[0].kind {
 	case scopeKey:

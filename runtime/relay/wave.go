@@ -1,8 +1,8 @@
 package relay
 
-// wave is what is handed to the producer at once: at most one batch for each
-// partition. Nothing more is handed over before all of it is resolved, so no
-// later row of a key can overtake one that fails.
+// wave is the batches that are handed to the producer at once, at most one for each
+// partition. Nothing more is handed over until all of it is resolved, so no later row
+// of a key can overtake a failed one.
 type wave struct {
 	batches []batch
 	rows    int
@@ -15,7 +15,7 @@ type batch struct {
 	rows []*entry
 }
 
-// records lays a wave out for the producer, batch after batch.
+// records lists the records of a wave, batch after batch.
 func (w *wave) records() []Record {
 	out := make([]Record, 0, w.rows)
 	for _, b := range w.batches {
