@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"os"
 	"sync"
 	"time"
 
@@ -95,8 +96,11 @@ func (b *brokers) OnBrokerConnect(meta kgo.BrokerMetadata, _ time.Duration, _ ne
 		b.dialErr = err
 	}
 	s := b.of(meta.NodeID)
-	if s.unreached++; err == nil {
+	switch s.unreached++; {
+	case err == nil:
 		s.unreached = 0
+	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded): // it took long enough
+		s.unreached = max(s.unreached, brokerLimit)
 	}
 	unreached := s.unreached
 	b.mu.Unlock()
@@ -108,8 +112,11 @@ func (b *brokers) OnBrokerConnect(meta kgo.BrokerMetadata, _ time.Duration, _ ne
 	case err == nil:
 		b.notices.over(context.Background(), about, "broker can be reached again", "broker", meta.NodeID)
 	case unreached >= brokerLimit:
-		b.notices.report(context.Background(), about, -1, true,
-			"broker cannot be reached, retrying; if it runs, check the address that it advertises", err,
+		hint := connectionHint(err)
+		if hint == "" {
+			hint = "broker cannot be reached, retrying; if it runs, check the address that it advertises"
+		}
+		b.notices.report(context.Background(), about, -1, true, hint, err,
 			"broker", meta.NodeID, "host", meta.Host, "port", meta.Port)
 	}
 }
@@ -130,8 +137,11 @@ func (b *brokers) OnBrokerE2E(meta kgo.BrokerMetadata, key int16, e2e kgo.Broker
 	}
 	b.mu.Lock()
 	s := b.of(meta.NodeID)
-	if s.broken++; e2e.Err() == nil {
+	switch s.broken++; {
+	case e2e.Err() == nil:
 		s.broken = 0
+	case tooLarge(e2e.Err()): // it will be so again
+		s.broken = max(s.broken, brokerLimit)
 	}
 	switch took := e2e.DurationE2E(); {
 	case e2e.Err() != nil || took >= b.waited:
@@ -146,7 +156,7 @@ func (b *brokers) OnBrokerE2E(meta kgo.BrokerMetadata, key int16, e2e kgo.Broker
 	ctx, about := context.Background(), subject{kind: kindFetching, partition: meta.NodeID}
 	switch {
 	case broken >= brokerLimit:
-		b.notices.report(ctx, about, -1, true, "broker does not answer fetches, retrying", e2e.Err(),
+		b.notices.report(ctx, about, -1, true, answerHint(e2e.Err()), e2e.Err(),
 			"broker", meta.NodeID, "host", meta.Host, "port", meta.Port)
 	case barren > 0:
 		b.notices.report(ctx, about, -1, true, "broker answers fetches at once and without records, retrying; look at its log", nil,

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -104,6 +105,9 @@ type Config struct {
 	// TracerProvider makes a span per attempt, linked to the span that inserted the
 	// event. Default nil: no tracing.
 	TracerProvider trace.TracerProvider
+	// Observer is told what happens, for metrics: see package consume/kafka/metrics.
+	// Default nil: nobody is told.
+	Observer Observer
 	// Logger. Default slog.Default().
 	Logger *slog.Logger
 
@@ -140,11 +144,29 @@ func (c Config) validate() error {
 	if len(c.Brokers) == 0 {
 		errs = append(errs, bad("Brokers is empty: name at least one host:port"))
 	}
+	for i, broker := range c.Brokers {
+		switch {
+		case strings.TrimSpace(broker) == "":
+			errs = append(errs, bad("Brokers[%d] is empty: name a host:port", i))
+		case strings.ContainsAny(broker, ", \t\r\n"):
+			errs = append(errs, bad("Brokers[%d] has a comma or a space: give one host:port to each element", i))
+		case strings.Contains(broker, "://"):
+			errs = append(errs, bad("Brokers[%d] is a URL: write host:port, without a scheme", i))
+		}
+	}
 	if c.Group == "" {
 		errs = append(errs, bad("Group is empty: name the consumer group, for instance after the service"))
 	}
+	if strings.TrimSpace(c.Group) != c.Group {
+		errs = append(errs, bad("Group is %q: remove the space around the name", c.Group))
+	}
 	if len(c.Topics) == 0 {
 		errs = append(errs, bad("Topics is empty: name the topics to read"))
+	}
+	for i, topic := range c.Topics {
+		if topic == "" || strings.ContainsAny(topic, ", \t\r\n") {
+			errs = append(errs, bad("Topics[%d] is %q: give one name to each element", i, topic))
+		}
 	}
 	if c.Router == nil {
 		errs = append(errs, bad("Router is nil: give it a consume.Router"))

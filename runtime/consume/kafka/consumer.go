@@ -62,11 +62,17 @@ func (c *Consumer) Run(ctx context.Context) error {
 
 var errRunning = errors.New("consume/kafka: Run was called while the consumer runs: make a second consumer with New")
 
+var errNoHandlers = errors.New("consume/kafka: Config.Router has no handlers, so that every record would be skipped for good: " +
+	"register the handlers, with the On… functions of the generated package, before Run")
+
 func (c *Consumer) begin() (*run, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.running != nil {
 		return nil, errRunning
+	}
+	if router, ok := c.cfg.Router.(interface{ Empty() bool }); ok && router.Empty() {
+		return nil, errNoHandlers
 	}
 	r, err := newRun(c.cfg, &c.stats)
 	if err != nil {
@@ -125,18 +131,23 @@ type stats struct {
 
 // Stats returns the counts of this moment.
 func (c *Consumer) Stats() Stats {
-	s := Stats{
-		Handled: c.stats.handled.Load(), Failed: c.stats.failed.Load(), Panics: c.stats.panics.Load(),
-		Skipped: c.stats.skipped.Load(), DeadLettered: c.stats.deadLettered.Load(), LostRecords: c.stats.lost.Load(),
-		Polls: c.stats.polls.Load(), FetchErrors: c.stats.fetchErrors.Load(),
-	}
 	c.mu.Lock()
 	r := c.running
 	c.mu.Unlock()
-	if r != nil {
-		s.BufferedRecords, s.BufferedBytes = r.buffered()
+	return c.stats.read(r)
+}
+
+// read returns the counts, and what the run holds; r may be nil.
+func (s *stats) read(r *run) Stats {
+	now := Stats{
+		Handled: s.handled.Load(), Failed: s.failed.Load(), Panics: s.panics.Load(),
+		Skipped: s.skipped.Load(), DeadLettered: s.deadLettered.Load(), LostRecords: s.lost.Load(),
+		Polls: s.polls.Load(), FetchErrors: s.fetchErrors.Load(),
 	}
-	return s
+	if r != nil {
+		now.BufferedRecords, now.BufferedBytes = r.buffered()
+	}
+	return now
 }
 
 // timing is how long things take that nobody needs to set; tests do.
@@ -144,7 +155,9 @@ type timing struct {
 	watch        time.Duration // from one look at the cluster to the next
 	answer       time.Duration // how long a look may take
 	joining      time.Duration // how long joining the group may take before it is worth a warning
+	coordinator  time.Duration // how long before the group's coordinator is asked for
 	idle         time.Duration // how long a member may be without partitions before it is worth a warning
+	crowded      time.Duration // how long nothing may be fetched for want of room before it is worth a warning
 	repeatMin    time.Duration // from the first line about a problem to the second; it doubles
 	repeatMax    time.Duration
 	failMin      time.Duration // how long a partition rests whose fetch failed; it doubles
@@ -163,7 +176,9 @@ func (t timing) withDefaults() timing {
 	set(&t.watch, 10*time.Second)
 	set(&t.answer, 15*time.Second)
 	set(&t.joining, 30*time.Second)
-	set(&t.idle, time.Minute)
+	set(&t.coordinator, 2*time.Second)
+	set(&t.idle, 3*time.Second)
+	set(&t.crowded, time.Minute)
 	set(&t.repeatMin, time.Minute)
 	set(&t.repeatMax, 15*time.Minute)
 	set(&t.failMin, 250*time.Millisecond)

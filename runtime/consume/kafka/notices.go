@@ -22,6 +22,7 @@ const (
 	kindStuck    = "stuck"    // a partition stands still for good
 	kindFull     = "full"     // no room for records
 	kindLost     = "lost"     // records are gone
+	kindObserver = "observer" // the observer panics
 )
 
 const textReadsAgain = "reading from Kafka works again"

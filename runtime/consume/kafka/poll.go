@@ -157,28 +157,6 @@ func (r *run) fetchFailed(ctx context.Context, topic string, id int32, err error
 	}
 }
 
-func fetchHint(err error) string {
-	switch {
-	case errors.Is(err, kerr.TopicAuthorizationFailed):
-		return "reading from Kafka is not allowed; give this client READ and DESCRIBE on the topic"
-	case errors.Is(err, kerr.UnknownTopicID), errors.Is(err, kerr.InconsistentTopicID):
-		return "the topic was deleted, and perhaps created again; it is taken up as soon as it is there"
-	}
-	return "reading from Kafka failed, retrying"
-}
-
-func groupHint(err error) string {
-	switch {
-	case errors.Is(err, kerr.FencedInstanceID):
-		return "another member of the group has the same kgo.InstanceID and took this one's place; give each process its own"
-	case errors.Is(err, kerr.GroupAuthorizationFailed):
-		return "joining the group is not allowed; give this client READ on the group"
-	case errors.Is(err, kerr.TopicAuthorizationFailed):
-		return "the group may not read its topics; give this client READ and DESCRIBE on them"
-	}
-	return "membership in the group failed, joining again"
-}
-
 // resting are the partitions whose fetches fail at once. Such a partition is
 // paused, longer each time, so that it takes neither the processor nor the log,
 // and the others go on.

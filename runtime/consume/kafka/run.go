@@ -52,11 +52,13 @@ type run struct {
 	budget    *budget
 	notices   *notices
 	positions *positions
+	progress  *progress
 	origins   *origins
 	watch     *watch
 	brokers   *brokers
 	abort     func() // ends every request of the client
 	resting   resting
+	begun     map[string]bool // topics of which the group had no offsets; belongs to offsetsFetched
 
 	mu       sync.Mutex
 	workers  map[partition]*worker
@@ -69,8 +71,9 @@ func newRun(cfg Config, stats *stats) (*run, error) {
 		cfg: cfg, log: log, stats: stats,
 		workers: map[partition]*worker{}, failed: make(chan error, 1), made: make(chan struct{}),
 		budget:    &budget{limit: cfg.BufferBytes},
+		begun:     map[string]bool{},
 		notices:   newNotices(log, cfg.timing),
-		positions: newPositions(), origins: newOrigins(),
+		positions: newPositions(), progress: &progress{next: map[partition]int64{}}, origins: newOrigins(),
 	}
 	r.watch, r.brokers = newWatch(r), newBrokers(r.notices)
 	var ctx context.Context
@@ -138,6 +141,9 @@ func (r *run) all(ctx context.Context) error {
 		// The records will come again; whoever runs next bears that.
 		r.log.WarnContext(ctx, "last offsets not committed; their records will be delivered again", "error", commitErr)
 	}
+	r.observe(ctx, func(o Observer) {
+		o.Status(Status{Reasons: []string{"Run has ended"}, Lag: []Lag{}, Stats: r.stats.read(nil)})
+	})
 	return err
 }
 
@@ -263,13 +269,33 @@ func (r *run) offsetsAnswered(_ context.Context, _ *kgo.Client, resp *kmsg.Offse
 // offsetsFetched takes the group's offsets of the partitions that were assigned.
 func (r *run) offsetsFetched(ctx context.Context, offsets map[string]map[int32]kgo.Offset) (map[string]map[int32]kgo.Offset, error) {
 	<-r.made
+	r.newOffsets(ctx, offsets)
 	for topic, n := range r.origins.adjust(offsets) {
 		r.log.WarnContext(ctx, "the group's offsets belong to a topic of this name that was deleted, or do not say to which one; the new one is read from its beginning",
 			"topic", topic, "partitions", n)
 	}
 	r.positions.begin(offsets)
+	r.progress.begin(offsets)
 	r.watch.look()
 	return offsets, nil
+}
+
+// newOffsets says of which topics the group has no offsets: the group is new, or its
+// name is not the one that was meant.
+func (r *run) newOffsets(ctx context.Context, offsets map[string]map[int32]kgo.Offset) {
+	for topic, ids := range offsets {
+		without := 0
+		for _, offset := range ids {
+			if offset.EpochOffset().Offset < 0 {
+				without++
+			}
+		}
+		if without > 0 && !r.begun[topic] {
+			r.begun[topic] = true
+			r.log.InfoContext(ctx, "the group has no offsets of these partitions and reads them from their beginning; if it should have some, check Config.Group",
+				"topic", topic, "partitions", without)
+		}
+	}
 }
 
 // revoked runs before partitions go to another member: what is being handled is
@@ -310,6 +336,7 @@ func (r *run) left(partitions map[string][]int32) {
 	r.resting.forget(partitions)
 	r.gate.forget(partitions)
 	r.positions.forget(partitions)
+	r.progress.forget(partitions)
 	r.origins.forget(partitions)
 	r.watch.unassigned(partitions)
 }

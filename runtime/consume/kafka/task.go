@@ -3,6 +3,7 @@ package kafka
 import (
 	"errors"
 	"log/slog"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -30,11 +31,11 @@ func (w *worker) handle(t *task) bool {
 		switch {
 		case err == nil && t.cause == nil:
 			w.logger(t, nil).DebugContext(w.ctx, "event handled", "attempt", t.attempt)
-			w.run.stats.handled.Add(1)
+			w.finished(t, w.outcome(t.m), t.attempt)
 			return true
 		case err == nil:
 			w.logger(t, t.cause).ErrorContext(w.ctx, "event dead-lettered", "attempts", t.tries, "error", t.cause)
-			w.run.stats.deadLettered.Add(1)
+			w.finished(t, DeadLettered, t.tries)
 			return true
 		case w.ctx.Err() != nil:
 			return false // cancelled: nobody can say what became of it
@@ -75,7 +76,9 @@ func (w *worker) call(t *task) error {
 	t.called = true
 	var err error
 	if t.cause == nil {
+		began := time.Now()
 		err = w.attempt(t.m, t.attempt)
+		w.attempted(t, time.Since(began), err)
 	} else {
 		err = w.deadLetter(t)
 	}
@@ -96,7 +99,7 @@ func (w *worker) giveUp(t *task, cause error) bool {
 	log := w.logger(t, cause)
 	if w.run.cfg.GiveUp == Skip {
 		log.ErrorContext(w.ctx, "event skipped", "attempts", t.attempt, "error", cause)
-		w.run.stats.skipped.Add(1)
+		w.finished(t, SkippedFailed, t.attempt)
 		return true
 	}
 	log.ErrorContext(w.ctx, "event stops this consumer", "attempts", t.attempt, "error", cause)

@@ -71,11 +71,7 @@ func (w *watch) run(ctx context.Context) {
 	defer func() { <-probed }()
 	for {
 		w.all(ctx)
-		pause := w.r.cfg.timing.watch
-		if w.r.ready() != nil {
-			pause /= 10
-		}
-		timer := time.NewTimer(pause)
+		timer := time.NewTimer(w.pause())
 		select {
 		case <-ctx.Done():
 			timer.Stop()
@@ -87,13 +83,28 @@ func (w *watch) run(ctx context.Context) {
 	}
 }
 
+// pause is the time until the next look.
+func (w *watch) pause() time.Duration {
+	t := w.r.cfg.timing
+	if w.r.ready() != nil {
+		return t.watch / 10
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.idle.IsZero() {
+		return min(t.watch, t.idle)
+	}
+	return t.watch
+}
+
 func (w *watch) all(ctx context.Context) {
-	w.cluster(ctx)
+	answered := w.cluster(ctx)
 	w.removed(ctx)
 	w.membership(ctx)
+	w.status(ctx, answered)
 	w.r.settled(ctx)
 	t := w.r.cfg.timing
-	if w.r.budget.crowdedFor() >= t.idle {
+	if w.r.budget.crowdedFor() >= t.crowded {
 		w.r.notices.report(ctx, subject{kind: kindFull}, -1, false,
 			"records whose handlers do not go on fill the memory; nothing is fetched until they do, or Config.BufferBytes is raised", nil,
 			"buffered_bytes", w.r.budget.waiting.Load())
@@ -109,8 +120,8 @@ func (w *watch) all(ctx context.Context) {
 	}
 }
 
-// cluster asks for the topics.
-func (w *watch) cluster(ctx context.Context) {
+// cluster asks for the topics, and reports whether a broker answered.
+func (w *watch) cluster(ctx context.Context) bool {
 	asking, cancel := context.WithTimeout(ctx, w.r.cfg.timing.answer)
 	defer cancel()
 	req := kmsg.NewPtrMetadataRequest()
@@ -125,12 +136,13 @@ func (w *watch) cluster(ctx context.Context) {
 	}
 	resp, err := w.ask(asking, req)
 	if ctx.Err() != nil {
-		return
+		return false
 	}
 	if err != nil {
 		w.seeds.restore(w.r.client)
-		w.r.notices.report(ctx, subject{kind: kindBrokers}, -1, true, "no Kafka broker answers, retrying", w.r.brokers.whyNot(err), "brokers", w.r.cfg.Brokers)
-		return
+		why := w.r.brokers.whyNot(err)
+		w.r.notices.report(ctx, subject{kind: kindBrokers}, -1, true, brokersHint(why), why, "brokers", w.r.cfg.Brokers)
+		return false
 	}
 	w.r.notices.over(ctx, subject{kind: kindBrokers}, "Kafka brokers answer again")
 	w.r.brokers.answer()
@@ -146,6 +158,7 @@ func (w *watch) cluster(ctx context.Context) {
 	if w.regex {
 		w.unknownOfRegex(ctx)
 	}
+	return true
 }
 
 // ask asks several times: the client picks a broker at random, which may be the
@@ -153,14 +166,21 @@ func (w *watch) cluster(ctx context.Context) {
 func (w *watch) ask(ctx context.Context, req *kmsg.MetadataRequest) (*kmsg.MetadataResponse, error) {
 	const (
 		tries  = 6
+		first  = time.Second // for the first try
 		answer = 2 * time.Second
+		enough = 3 * time.Second // after so long no further try is made
 		pause  = 100 * time.Millisecond
 	)
+	began := time.Now()
 	for try := 1; ; try++ {
-		once, cancel := context.WithTimeout(ctx, answer)
+		limit := answer
+		if try == 1 {
+			limit = first
+		}
+		once, cancel := context.WithTimeout(ctx, limit)
 		resp, err := req.RequestWith(once, w.r.client)
 		cancel()
-		if err == nil || try == tries {
+		if err == nil || try == tries || time.Since(began) >= enough || connectionHint(err) != "" {
 			return resp, err
 		}
 		timer := time.NewTimer(pause)
@@ -184,13 +204,10 @@ func (w *watch) topic(ctx context.Context, name string, t *kmsg.MetadataResponse
 	case err == nil:
 	case errors.Is(err, kerr.UnknownTopicOrPartition):
 		known.missing = true
-		w.r.notices.report(ctx, about, -1, true, "topic does not exist; create it, or correct Config.Topics", nil)
-		return
-	case errors.Is(err, kerr.TopicAuthorizationFailed):
-		w.r.notices.report(ctx, about, -1, true, "topic may not be seen; give this client READ and DESCRIBE on it", err)
+		w.r.notices.report(ctx, about, -1, true, topicHint(err), nil)
 		return
 	default:
-		w.r.notices.report(ctx, about, -1, true, "topic cannot be read", err)
+		w.r.notices.report(ctx, about, -1, true, topicHint(err), err)
 		return
 	}
 	leaderless := 0
@@ -255,6 +272,7 @@ func (w *watch) readopt(ctx context.Context, name string, known *watched) {
 	w.r.notices.over(ctx, subject{kind: kindReading, topic: name}, "topic is taken up again") // no partition rests that could end it
 	w.r.gate.forget(resting)
 	w.r.positions.forgetTopic(name)
+	w.r.progress.forgetTopic(name)
 	// Not before the purge: a poll that it waits for may still bring records that begin
 	// at an offset of the former topic, and has to be told so.
 	w.r.origins.readopt(name)
@@ -331,12 +349,32 @@ func (w *watch) membership(ctx context.Context) {
 	joined, left, idle := w.joined, w.left, w.idle
 	w.mu.Unlock()
 	t := w.r.cfg.timing
+	if !joined && time.Since(left) >= t.coordinator && len(w.r.notices.blocking()) == 0 {
+		w.coordinator(ctx)
+	}
+	if !joined && w.regex && time.Since(left) >= t.coordinator && len(w.r.client.GetConsumeTopics()) == 0 {
+		w.r.notices.report(ctx, subject{kind: kindIdle}, -1, true,
+			"no topic matches Config.Topics; create one, correct the patterns, or give this client DESCRIBE on the topics", nil, "patterns", w.r.cfg.Topics)
+	}
 	if !joined && time.Since(left) >= t.joining && len(w.r.notices.blocking()) == 0 {
 		w.r.notices.report(ctx, subject{kind: kindGroup}, -1, true, "the group was not joined yet; a rebalance may wait for another member", nil)
 	}
 	if joined && !idle.IsZero() && time.Since(idle) >= t.idle {
 		w.r.notices.report(ctx, subject{kind: kindIdle}, -1, false,
-			"no partitions are assigned to this member; the group has more members than its topics have partitions", nil)
+			"no partitions are assigned to this member; the group has more members than its topics have partitions: run fewer, or add partitions", nil)
+	}
+}
+
+// coordinator asks who coordinates the group: the client says nothing while that
+// fails with an error that may pass by itself.
+func (w *watch) coordinator(ctx context.Context) {
+	const answer = 2 * time.Second
+	asking, cancel := context.WithTimeout(ctx, answer)
+	defer cancel()
+	group := w.r.cfg.Group
+	found := kadm.NewClient(w.r.client).FindGroupCoordinators(asking, group)[group]
+	if _, known := errors.AsType[*kerr.Error](found.Err); known {
+		w.r.notices.report(ctx, subject{kind: kindGroup}, -1, true, groupHint(found.Err), found.Err)
 	}
 }
 

@@ -75,6 +75,7 @@ func (w *worker) mark(record *kgo.Record) {
 	defer w.marking.Unlock()
 	if !w.detached.Load() {
 		w.run.client.MarkCommitRecords(record)
+		w.run.progress.handled(w.p, record.Offset)
 	}
 }
 

@@ -1,0 +1,118 @@
+package kafka
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"net"
+	"strings"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+const noBroker = "no Kafka broker answers, retrying"
+
+// brokersHint says why no broker can be used, and what to do.
+func brokersHint(err error) string {
+	if hint := connectionHint(err); hint != "" {
+		return hint
+	}
+	if name, ok := errors.AsType[*net.DNSError](err); ok && name.IsNotFound {
+		return noBroker + "; the name of a broker is unknown: correct Config.Brokers, or look at the DNS"
+	}
+	return noBroker + "; check that Kafka runs, and Config.Brokers"
+}
+
+// connectionHint says what is wrong with TLS or SASL. It is empty for other errors.
+func connectionHint(err error) string {
+	_, notTLS := errors.AsType[tls.RecordHeaderError](err)
+	_, untrusted := errors.AsType[*tls.CertificateVerificationError](err)
+	_, authority := errors.AsType[x509.UnknownAuthorityError](err)
+	_, alert := errors.AsType[tls.AlertError](err)
+	_, closed := errors.AsType[*kgo.ErrFirstReadEOF](err)
+	switch {
+	case err == nil:
+		return ""
+	case errors.Is(err, kerr.SaslAuthenticationFailed):
+		return "Kafka refuses the user or the password; correct kgo.SASL in Config.Options"
+	case errors.Is(err, kerr.UnsupportedSaslMechanism):
+		return "Kafka does not offer this SASL mechanism; use one that the brokers enable (sasl.enabled.mechanisms) in kgo.SASL in Config.Options"
+	case errors.Is(err, kerr.IllegalSaslState):
+		return "Kafka does not expect SASL at this address, or requires it; compare kgo.SASL in Config.Options with the brokers' listeners"
+	case notTLS:
+		return "the address in Config.Brokers does not speak TLS; use that of a TLS listener, or leave kgo.DialTLSConfig out of Config.Options"
+	case untrusted, authority:
+		return "the broker's certificate is not trusted; give kgo.DialTLSConfig in Config.Options the right RootCAs, and brokers the names of their certificates"
+	case alert:
+		return "Kafka refuses the TLS connection; give kgo.DialTLSConfig in Config.Options the client certificate that the brokers ask for"
+	case closed, strings.Contains(err.Error(), "speaking to a tls endpoint"):
+		return "Kafka closes the connection at once; compare TLS and SASL in Config.Options with the brokers' listeners: one of both sides expects them and the other does not"
+	}
+	return ""
+}
+
+// tooLarge reports whether an answer of a broker was larger than the client reads. The
+// client has no error of its own for it.
+func tooLarge(err error) bool {
+	return err != nil && strings.Contains(err.Error(), "exceeds BrokerMaxReadBytes")
+}
+
+// answerHint says why a broker's answers to fetches cannot be used.
+func answerHint(err error) string {
+	if tooLarge(err) {
+		return "a record is larger than this client reads, so its partitions stand still; raise kgo.BrokerMaxReadBytes in Config.Options"
+	}
+	return "broker does not answer fetches, retrying"
+}
+
+func topicHint(err error) string {
+	switch {
+	case errors.Is(err, kerr.UnknownTopicOrPartition):
+		return "topic does not exist; create it, or correct Config.Topics"
+	case errors.Is(err, kerr.TopicAuthorizationFailed):
+		return "topic may not be seen; give this client READ and DESCRIBE on it"
+	case errors.Is(err, kerr.InvalidTopicException):
+		return "topic cannot be read: Kafka has no topics with such a name; correct Config.Topics"
+	}
+	return "topic cannot be read"
+}
+
+func fetchHint(err error) string {
+	if hint := connectionHint(err); hint != "" {
+		return hint
+	}
+	switch {
+	case errors.Is(err, kerr.TopicAuthorizationFailed):
+		return "reading from Kafka is not allowed; give this client READ and DESCRIBE on the topic"
+	case errors.Is(err, kerr.UnknownTopicID), errors.Is(err, kerr.InconsistentTopicID):
+		return "the topic was deleted, and perhaps created again; it is taken up as soon as it is there"
+	}
+	return "reading from Kafka failed, retrying"
+}
+
+func groupHint(err error) string {
+	const again = "membership in the group failed, joining again"
+	if hint := connectionHint(err); hint != "" {
+		return hint
+	}
+	switch {
+	case errors.Is(err, kerr.FencedInstanceID):
+		return "another member of the group has the same kgo.InstanceID and took this one's place; give each process its own"
+	case errors.Is(err, kerr.GroupAuthorizationFailed):
+		return "joining the group is not allowed; give this client READ on the group, or correct Config.Group"
+	case errors.Is(err, kerr.TopicAuthorizationFailed):
+		return "the group may not read its topics; give this client READ and DESCRIBE on them"
+	case errors.Is(err, kerr.InconsistentGroupProtocol):
+		return again + "; its other members use another kind of client or other balancers: give this service a group of its own in Config.Group, or all members the same kgo.Balancers"
+	case errors.Is(err, kerr.InvalidGroupID):
+		return again + "; the brokers do not take the name of the group: correct Config.Group"
+	case errors.Is(err, kerr.GroupMaxSizeReached):
+		return again + "; the group has as many members as the brokers allow (group.max.size): run fewer, or raise it"
+	case errors.Is(err, kerr.InvalidSessionTimeout):
+		return again + "; the brokers do not take kgo.SessionTimeout: keep it between group.min.session.timeout.ms and group.max.session.timeout.ms"
+	case errors.Is(err, kerr.CoordinatorNotAvailable):
+		return again + "; the group has no coordinator: look at the log of the brokers, which may not be able to create the topic __consumer_offsets"
+	}
+	return again
+}

@@ -1,0 +1,162 @@
+// Package metrics exports metrics of a consumer to Prometheus.
+//
+//	reg := prometheus.NewRegistry()
+//	m := metrics.New("mailer")
+//	reg.MustRegister(m)
+//	err := kafka.Run(ctx, kafka.Config{Group: "mailer", Observer: m, …})
+//
+// Every metric has the label group.
+package metrics
+
+import (
+	"strconv"
+	"sync"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/outboxgen/outboxgen/runtime/consume/kafka"
+)
+
+// Metrics is a kafka.Observer and a prometheus.Collector. Use one for each consumer.
+// Its methods can be called from several goroutines.
+type Metrics struct {
+	handled      *prometheus.CounterVec
+	failed       *prometheus.CounterVec
+	retried      *prometheus.CounterVec
+	skipped      *prometheus.CounterVec
+	deadLettered *prometheus.CounterVec
+	duration     *prometheus.HistogramVec
+	age          *prometheus.HistogramVec
+
+	lag             *prometheus.GaugeVec
+	ready           prometheus.Gauge
+	partitions      prometheus.Gauge
+	bufferedRecords prometheus.Gauge
+	bufferedBytes   prometheus.Gauge
+	lost            prometheus.Counter
+	panics          prometheus.Counter
+	fetchErrors     prometheus.Counter
+
+	mu   sync.Mutex
+	last kafka.Stats // of which the counters have been told
+}
+
+// New returns the metrics of a consumer of a group.
+func New(group string) *Metrics {
+	own := prometheus.Labels{"group": group}
+	gauge := func(name, help string) prometheus.Gauge {
+		return prometheus.NewGauge(prometheus.GaugeOpts{Name: name, Help: help, ConstLabels: own})
+	}
+	counter := func(name, help string) prometheus.Counter {
+		return prometheus.NewCounter(prometheus.CounterOpts{Name: name, Help: help, ConstLabels: own})
+	}
+	counters := func(name, help string, labels ...string) *prometheus.CounterVec {
+		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help, ConstLabels: own}, append([]string{"topic"}, labels...))
+	}
+	return &Metrics{
+		handled:      counters("outbox_consumer_events_handled_total", "Records whose handler succeeded."),
+		failed:       counters("outbox_consumer_events_failed_total", "Attempts that failed, panics included."),
+		retried:      counters("outbox_consumer_events_retried_total", "Attempts after the first one of a record."),
+		skipped:      counters("outbox_consumer_events_skipped_total", "Records that were skipped: no handler is registered (no_handler), or the handler failed and GiveUp is Skip (failed).", "reason"),
+		deadLettered: counters("outbox_consumer_events_dead_lettered_total", "Records that could not be handled and were stored as dead letters."),
+		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "outbox_consumer_handler_seconds", ConstLabels: own,
+			Help:    "Duration of an attempt: decoding, middleware and handler.",
+			Buckets: prometheus.ExponentialBuckets(0.0005, 2, 18),
+		}, []string{"topic"}),
+		age: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "outbox_consumer_event_age_seconds", ConstLabels: own,
+			Help:    "Time from a record's timestamp until the consumer was done with it, by this machine's wall clock.",
+			Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 14400, 86400},
+		}, []string{"topic"}),
+		lag: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "outbox_consumer_lag", ConstLabels: own,
+			Help: "Offsets from the next record to handle to the end of the partition. Only partitions of this member; read every 10 s.",
+		}, []string{"topic", "partition"}),
+		ready:           gauge("outbox_consumer_ready", "1 while the consumer is a member of its group and can read all topics."),
+		partitions:      gauge("outbox_consumer_partitions", "Partitions of this member whose lag is known."),
+		bufferedRecords: gauge("outbox_consumer_buffered_records", "Records in memory that are not handled yet."),
+		bufferedBytes:   gauge("outbox_consumer_buffered_bytes", "Bytes of these records, as BufferBytes counts them."),
+		lost:            counter("outbox_consumer_lost_records_total", "Offsets that were removed from the log before this group read them."),
+		panics:          counter("outbox_consumer_panics_total", "Panics of handlers, decoders, the dead-letter function and the observer."),
+		fetchErrors:     counter("outbox_consumer_fetch_errors_total", "Errors of fetching records."),
+	}
+}
+
+func (m *Metrics) collectors() []prometheus.Collector {
+	return []prometheus.Collector{
+		m.handled, m.failed, m.retried, m.skipped, m.deadLettered, m.duration, m.age, m.lag,
+		m.ready, m.partitions, m.bufferedRecords, m.bufferedBytes, m.lost, m.panics, m.fetchErrors,
+	}
+}
+
+// Describe implements prometheus.Collector.
+func (m *Metrics) Describe(ch chan<- *prometheus.Desc) {
+	for _, c := range m.collectors() {
+		c.Describe(ch)
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (m *Metrics) Collect(ch chan<- prometheus.Metric) {
+	for _, c := range m.collectors() {
+		c.Collect(ch)
+	}
+}
+
+// Attempted implements kafka.Observer.
+func (m *Metrics) Attempted(a kafka.Attempt) {
+	topic := a.Record.Topic
+	m.duration.WithLabelValues(topic).Observe(a.Took.Seconds())
+	if a.Number > 1 {
+		m.retried.WithLabelValues(topic).Inc()
+	}
+	if a.Err != nil {
+		m.failed.WithLabelValues(topic).Inc()
+	}
+}
+
+// Finished implements kafka.Observer.
+func (m *Metrics) Finished(f kafka.Finished) {
+	topic := f.Record.Topic
+	m.age.WithLabelValues(topic).Observe(f.Age.Seconds())
+	switch f.Outcome {
+	case kafka.Handled:
+		m.handled.WithLabelValues(topic).Inc()
+	case kafka.SkippedNoHandler:
+		m.skipped.WithLabelValues(topic, "no_handler").Inc()
+	case kafka.SkippedFailed:
+		m.skipped.WithLabelValues(topic, "failed").Inc()
+	case kafka.DeadLettered:
+		m.deadLettered.WithLabelValues(topic).Inc()
+	}
+}
+
+// Status implements kafka.Observer. Partitions that went to another member have no lag
+// here any more.
+func (m *Metrics) Status(s kafka.Status) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.ready.Set(0)
+	if s.Ready {
+		m.ready.Set(1)
+	}
+	if s.Lag != nil {
+		m.lag.Reset()
+		m.partitions.Set(float64(len(s.Lag)))
+		for _, l := range s.Lag {
+			m.lag.WithLabelValues(l.Topic, strconv.Itoa(int(l.Partition))).Set(float64(l.Records))
+		}
+	}
+	m.bufferedRecords.Set(float64(s.Stats.BufferedRecords))
+	m.bufferedBytes.Set(float64(s.Stats.BufferedBytes))
+	m.lost.Add(float64(s.Stats.LostRecords - m.last.LostRecords))
+	m.panics.Add(float64(s.Stats.Panics - m.last.Panics))
+	m.fetchErrors.Add(float64(s.Stats.FetchErrors - m.last.FetchErrors))
+	m.last = s.Stats
+}
+
+var (
+	_ kafka.Observer       = (*Metrics)(nil)
+	_ prometheus.Collector = (*Metrics)(nil)
+)

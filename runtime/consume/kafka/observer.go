@@ -1,0 +1,114 @@
+package kafka
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/outboxgen/outboxgen/runtime/consume"
+)
+
+// Observer is told what happens in a consumer, for metrics (package
+// consume/kafka/metrics). Methods must return quickly, must not keep their
+// arguments' slices, and are called from several goroutines. A panic of one is logged
+// and counted in Stats.Panics, and changes nothing else.
+type Observer interface {
+	// Attempted is called after each call of the router with a record.
+	Attempted(a Attempt)
+	// Finished is called once for each record when the consumer is done with it: its
+	// offset can be committed.
+	Finished(f Finished)
+	// Status is called after each look at the cluster: every 10 s, and more often
+	// while the consumer is not ready.
+	Status(s Status)
+}
+
+// Attempt is one call of the router with a record.
+type Attempt struct {
+	Record consume.Record
+	Number int           // 1 for the first
+	Took   time.Duration // with middleware and inbox
+	Err    error         // nil: it succeeded
+}
+
+// Outcome is what became of a record.
+type Outcome string
+
+// Outcomes.
+const (
+	Handled          Outcome = "handled"            // its handler succeeded
+	SkippedNoHandler Outcome = "skipped_no_handler" // the router has no handler for it
+	SkippedFailed    Outcome = "skipped_failed"     // it could not be handled, and Config.GiveUp is Skip
+	DeadLettered     Outcome = "dead_lettered"      // it could not be handled, and the dead letter is stored
+)
+
+// Finished says what became of a record.
+type Finished struct {
+	Record   consume.Record
+	Outcome  Outcome
+	Attempts int           // calls of the router
+	Age      time.Duration // since the record's timestamp, by this machine's clock
+}
+
+// Status is the state of a consumer.
+type Status struct {
+	Ready   bool
+	Reasons []string // why it is not ready
+	Lag     []Lag    // of each partition that is assigned to this member; nil: not known now
+	Stats   Stats
+}
+
+// Lag is how far a member is behind in a partition.
+type Lag struct {
+	Topic     string
+	Partition int32
+	Records   int64 // offsets from the next record to handle to the end of the partition
+}
+
+// observe calls the observer, if there is one.
+func (r *run) observe(ctx context.Context, tell func(Observer)) {
+	if r.cfg.Observer == nil {
+		return
+	}
+	err := func() (err error) {
+		defer consume.RecoverTo(&err)
+		tell(r.cfg.Observer)
+		return nil
+	}()
+	if caught, ok := err.(*consume.PanicError); ok { //nolint:errorlint // RecoverTo gives this or nil
+		r.stats.panics.Add(1)
+		r.notices.report(ctx, subject{kind: kindObserver}, -1, false, "Config.Observer panicked; its metrics may be wrong", err, "stack", string(caught.Stack))
+	}
+}
+
+func (w *worker) attempted(t *task, took time.Duration, err error) {
+	w.run.observe(w.ctx, func(o Observer) {
+		o.Attempted(Attempt{Record: t.m.Record(), Number: t.attempt, Took: took, Err: err})
+	})
+}
+
+// finished counts a record that is done with.
+func (w *worker) finished(t *task, outcome Outcome, attempts int) {
+	stats := w.run.stats
+	switch outcome {
+	case Handled, SkippedNoHandler:
+		stats.handled.Add(1)
+	case SkippedFailed:
+		stats.skipped.Add(1)
+	case DeadLettered:
+		stats.deadLettered.Add(1)
+	default:
+		panic(fmt.Sprintf("consume/kafka: outcome %q", outcome))
+	}
+	w.run.observe(w.ctx, func(o Observer) {
+		o.Finished(Finished{Record: t.m.Record(), Outcome: outcome, Attempts: attempts, Age: max(0, time.Since(t.m.Timestamp))})
+	})
+}
+
+// outcome is that of a record whose dispatch succeeded.
+func (w *worker) outcome(m consume.Message) Outcome {
+	if router, ok := w.run.cfg.Router.(interface{ Handles(m consume.Message) bool }); ok && !router.Handles(m) {
+		return SkippedNoHandler
+	}
+	return Handled
+}
