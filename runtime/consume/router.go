@@ -143,25 +143,32 @@ func (r *Router) EventTypes() []string {
 // [HandlerError]. A panic of a handler or a decoder does not get past it: it is
 // returned as a [PanicError] inside of one of these.
 func (r *Router) Dispatch(ctx context.Context, m Message) error {
+	_, err := r.Route(ctx, m)
+	return err
+}
+
+// Route does what [Router.Dispatch] does. It also reports whether it called a handler:
+// without an error, false means that the message was skipped.
+func (r *Router) Route(ctx context.Context, m Message) (called bool, err error) {
 	if m.Tombstone() {
 		h, ok := r.tombstones[m.Topic]
 		if !ok {
 			r.skippedTombstones.Add(1)
-			return nil
+			return false, nil
 		}
-		return call(ctx, h, m, m.Record().EventType)
+		return true, call(ctx, h, m, m.Record().EventType)
 	}
 	eventType, h, err := r.find(m)
 	switch {
 	case err != nil:
-		return &DecodeError{Record: m.Record(), Err: err}
+		return false, &DecodeError{Record: m.Record(), Err: err}
 	case h != nil:
-		return call(ctx, h, m, eventType)
+		return true, call(ctx, h, m, eventType)
 	case r.unknown == Skip:
 		r.skip(ctx, m, eventType)
-		return nil
+		return false, nil
 	}
-	return &UnknownTypeError{Record: named(m, eventType)}
+	return false, &UnknownTypeError{Record: named(m, eventType)}
 }
 
 // find returns the handler of a message, nil if there is none, and the event type that

@@ -6,17 +6,24 @@ import (
 	"errors"
 	"net"
 	"strings"
+	"syscall"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-const noBroker = "no Kafka broker answers, retrying"
+const (
+	noBroker = "no Kafka broker answers, retrying"
+	hangsUp  = "Kafka closes the connection at once; compare TLS and SASL in Config.Options with the brokers' listeners: one of both sides expects them and the other does not"
+)
 
 // brokersHint says why no broker can be used, and what to do.
 func brokersHint(err error) string {
 	if hint := connectionHint(err); hint != "" {
 		return hint
+	}
+	if errors.Is(err, syscall.ECONNRESET) { // each time
+		return hangsUp
 	}
 	if name, ok := errors.AsType[*net.DNSError](err); ok && name.IsNotFound {
 		return noBroker + "; the name of a broker is unknown: correct Config.Brokers, or look at the DNS"
@@ -47,7 +54,7 @@ func connectionHint(err error) string {
 	case alert:
 		return "Kafka refuses the TLS connection; give kgo.DialTLSConfig in Config.Options the client certificate that the brokers ask for"
 	case closed, strings.Contains(err.Error(), "speaking to a tls endpoint"):
-		return "Kafka closes the connection at once; compare TLS and SASL in Config.Options with the brokers' listeners: one of both sides expects them and the other does not"
+		return hangsUp
 	}
 	return ""
 }

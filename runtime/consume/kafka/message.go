@@ -34,13 +34,13 @@ func message(r *kgo.Record) consume.Message {
 
 // attempt calls the router, and turns a panic that gets past it (of another
 // dispatcher than consume.Router, of a tracer) into the record's error.
-func (w *worker) attempt(m consume.Message, attempt int) error {
+func (w *worker) attempt(t *task) error {
 	err := func() (err error) {
 		defer consume.RecoverTo(&err)
-		return w.traced(m, attempt)
+		return w.traced(t)
 	}()
 	if caught, ok := err.(*consume.PanicError); ok { //nolint:errorlint // one that is wrapped names its record already
-		return &consume.HandlerError{Record: m.Record(), Err: caught}
+		return &consume.HandlerError{Record: t.m.Record(), Err: caught}
 	}
 	return err
 }
@@ -48,8 +48,8 @@ func (w *worker) attempt(m consume.Message, attempt int) error {
 // traced dispatches the message in a span of its own. The span that inserted
 // the event is linked rather than made the parent: it ended long ago, and an event
 // may be handled by many groups, and by each more than once.
-func (w *worker) traced(m consume.Message, attempt int) error {
-	at := m.Record()
+func (w *worker) traced(t *task) error {
+	at := t.m.Record()
 	opts := []trace.SpanStartOption{
 		trace.WithSpanKind(trace.SpanKindConsumer),
 		trace.WithAttributes(
@@ -61,19 +61,35 @@ func (w *worker) traced(m consume.Message, attempt int) error {
 			attribute.String("messaging.consumer.group.name", w.run.cfg.Group),
 			attribute.String("messaging.message.id", at.EventID),
 			attribute.String("outbox.event_type", at.EventType),
-			attribute.Int("outbox.attempt", attempt),
+			attribute.Int("outbox.attempt", t.attempt),
 		),
 	}
-	producer := trace.SpanContextFromContext(propagation.TraceContext{}.Extract(context.Background(), carrier{m}))
+	producer := trace.SpanContextFromContext(propagation.TraceContext{}.Extract(context.Background(), carrier{t.m}))
 	if producer.IsValid() {
 		opts = append(opts, trace.WithLinks(trace.Link{SpanContext: producer}))
 	}
 	ctx, span := w.run.cfg.TracerProvider.Tracer(tracerName).Start(w.ctx, "process "+at.Topic, opts...)
 	defer span.End()
-	err := w.run.cfg.Router.Dispatch(ctx, m)
+	err := w.dispatch(ctx, t)
 	if err != nil {
 		span.RecordError(err)
 		span.SetStatus(codes.Error, "handling the event failed")
+	}
+	return err
+}
+
+// dispatch notes, too, whether a handler was called, if the dispatcher tells.
+func (w *worker) dispatch(ctx context.Context, t *task) error {
+	router, ok := w.run.cfg.Router.(interface {
+		Route(ctx context.Context, m consume.Message) (bool, error)
+	})
+	t.outcome = Handled
+	if !ok {
+		return w.run.cfg.Router.Dispatch(ctx, t.m)
+	}
+	called, err := router.Route(ctx, t.m)
+	if !called {
+		t.outcome = SkippedNoHandler
 	}
 	return err
 }

@@ -104,11 +104,3 @@ func (w *worker) finished(t *task, outcome Outcome, attempts int) {
 		o.Finished(Finished{Record: t.m.Record(), Outcome: outcome, Attempts: attempts, Age: max(0, time.Since(t.m.Timestamp))})
 	})
 }
-
-// outcome is that of a record whose dispatch succeeded.
-func (w *worker) outcome(m consume.Message) Outcome {
-	if router, ok := w.run.cfg.Router.(interface{ Handles(m consume.Message) bool }); ok && !router.Handles(m) {
-		return SkippedNoHandler
-	}
-	return Handled
-}

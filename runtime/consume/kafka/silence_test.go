@@ -292,6 +292,7 @@ func TestAMemberWithoutPartitions(t *testing.T) {
 		var consumers []*kafka.Consumer
 		for range 2 {
 			router := consume.NewRouter()
+			router.Handle("paid", newLog().handle)
 			cfg := kafka.Impatient(b.config(router), func(i *kafka.Timing) { i.Idle = 300 * time.Millisecond })
 			cfg.Logger = log.logger()
 			cfg.Options = append(cfg.Options, kgo.HeartbeatInterval(100*time.Millisecond))

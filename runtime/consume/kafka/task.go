@@ -15,10 +15,11 @@ import (
 type task struct {
 	record  *kgo.Record
 	m       consume.Message
-	attempt int   // of the handler, or of DeadLetter once there is a cause
-	tries   int   // of the handler, once there is a cause
-	cause   error // why it was given up
-	called  bool  // code of the service is running
+	attempt int     // of the handler, or of DeadLetter once there is a cause
+	tries   int     // of the handler, once there is a cause
+	cause   error   // why it was given up
+	called  bool    // code of the service is running
+	outcome Outcome // of the attempt that succeeded
 }
 
 func newTask(record *kgo.Record) *task { return &task{record: record, m: message(record)} }
@@ -31,7 +32,7 @@ func (w *worker) handle(t *task) bool {
 		switch {
 		case err == nil && t.cause == nil:
 			w.logger(t, nil).DebugContext(w.ctx, "event handled", "attempt", t.attempt)
-			w.finished(t, w.outcome(t.m), t.attempt)
+			w.finished(t, t.outcome, t.attempt)
 			return true
 		case err == nil:
 			w.logger(t, t.cause).ErrorContext(w.ctx, "event dead-lettered", "attempts", t.tries, "error", t.cause)
@@ -77,7 +78,7 @@ func (w *worker) call(t *task) error {
 	var err error
 	if t.cause == nil {
 		began := time.Now()
-		err = w.attempt(t.m, t.attempt)
+		err = w.attempt(t)
 		w.attempted(t, time.Since(began), err)
 	} else {
 		err = w.deadLetter(t)

@@ -134,7 +134,7 @@ func TestAConsumerThatWasStartedWrongly(t *testing.T) {
 			},
 			tells: told{By: "WARN", Text: "Kafka closes the connection at once; compare TLS and SASL in Config.Options with the brokers' listeners: " +
 				"one of both sides expects them and the other does not", Where: "brokers group=GROUP"},
-			why: "is TLS misconfigured",
+			why: "connection reset by peer",
 		},
 		"a certificate of an unknown authority": {
 			wrong: func(f *fault) {
