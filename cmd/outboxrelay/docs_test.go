@@ -7,39 +7,57 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/outboxgen/outboxgen/cmd/outboxrelay/internal/secret"
+	"github.com/outboxgen/outboxgen/runtime/consume/kafka"
+	consumermetrics "github.com/outboxgen/outboxgen/runtime/consume/kafka/metrics"
 	"github.com/outboxgen/outboxgen/runtime/relay"
 	"github.com/outboxgen/outboxgen/runtime/relay/metrics"
 )
 
-var update = flag.Bool("update", false, "write testdata/help and the generated tables of docs/running.md")
+var update = flag.Bool("update", false, "write testdata/help and the generated tables of docs")
 
-// The page about running the relay has the tables of settings and metrics as the code knows them.
+// The pages about running the relay and about consuming have the tables of settings and
+// metrics as the code knows them.
 func TestDocsHaveTheGeneratedTables(t *testing.T) {
 	t.Parallel()
-	const file = "../../docs/running.md"
-	page, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
 	var settings bytes.Buffer
 	if err := printMarkdown(&settings); err != nil {
 		t.Fatal(err)
 	}
-	want := string(page)
-	for _, table := range []struct{ begin, text string }{
-		{"<!-- outboxrelay config --markdown -->\n", settings.String()},
-		{"<!-- metrics -->\n", metricsTable(t)},
+	for page, tables := range map[string][]generatedTable{
+		"running.md": {
+			{"<!-- outboxrelay config --markdown -->\n", settings.String()},
+			{"<!-- metrics -->\n", relayMetrics(t)},
+		},
+		"consuming.md": {{"<!-- metrics -->\n", consumerMetrics(t)}},
 	} {
+		compareTables(t, page, tables)
+	}
+}
+
+type generatedTable struct{ begin, text string }
+
+// compareTables compares the tables of a page with what they should be, or writes them.
+func compareTables(t *testing.T, name string, tables []generatedTable) {
+	t.Helper()
+	file := filepath.Join("../../docs", name)
+	page, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := string(page)
+	for _, table := range tables {
 		before, rest, begins := strings.Cut(want, table.begin)
 		_, after, ends := strings.Cut(rest, "<!-- end -->")
 		if !begins || !ends {
-			t.Fatalf("docs/running.md has no table between %s and <!-- end -->", strings.TrimSpace(table.begin))
+			t.Fatalf("docs/%s has no table between %s and <!-- end -->", name, strings.TrimSpace(table.begin))
 		}
 		want = before + table.begin + table.text + "<!-- end -->" + after
 	}
@@ -50,12 +68,12 @@ func TestDocsHaveTheGeneratedTables(t *testing.T) {
 		return
 	}
 	if diff := cmp.Diff(want, string(page)); diff != "" {
-		t.Errorf("docs/running.md, whose tables -update writes (-want +got):\n%s", diff)
+		t.Errorf("docs/%s, whose tables -update writes (-want +got):\n%s", name, diff)
 	}
 }
 
-// metricsTable lists what /metrics exports for each outbox.
-func metricsTable(t *testing.T) string {
+// relayMetrics lists what /metrics exports for each outbox.
+func relayMetrics(t *testing.T) string {
 	t.Helper()
 	f, err := newFleet(nil, slog.New(slog.DiscardHandler), io.Discard, &secret.Redactor{})
 	if err != nil {
@@ -65,7 +83,26 @@ func metricsTable(t *testing.T) string {
 	m := metrics.New("shop")
 	m.Failed("send", relay.ClassRelay, nil) // a metric with labels is there once it has a value
 	f.metrics.MustRegister(m)
-	families, err := f.metrics.Gather()
+	return metricsTable(t, f.metrics)
+}
+
+// consumerMetrics lists what package consume/kafka/metrics exports.
+func consumerMetrics(t *testing.T) string {
+	t.Helper()
+	m := consumermetrics.New("mailer")
+	m.Attempted(kafka.Attempt{Number: 2, Err: io.EOF}) // metrics with labels are there once they have a value
+	for _, outcome := range []kafka.Outcome{kafka.Handled, kafka.SkippedNoHandler, kafka.DeadLettered} {
+		m.Finished(kafka.Finished{Outcome: outcome})
+	}
+	m.Status(kafka.Status{Lag: []kafka.Lag{{}}})
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(m)
+	return metricsTable(t, registry)
+}
+
+func metricsTable(t *testing.T, from prometheus.Gatherer) string {
+	t.Helper()
+	families, err := from.Gather()
 	if err != nil {
 		t.Fatal(err)
 	}
