@@ -63,13 +63,13 @@ func (d *driver) meet(ctx context.Context, s LeaseState) {
 		return
 	}
 	a.compared, a.led = s.Holder, s.Led
-	d.compare(ctx, "a setting differs from the leader's; every relay of an outbox needs the same", s.Led)
+	d.compare(ctx, "setting differs from the leader's; all relays of an outbox must have the same", s.Led)
 }
 
 // succeed compares the settings with those of the former leader when a term begins.
 func (d *driver) succeed(ctx context.Context) {
 	if d.leader.led != nil {
-		d.compare(ctx, "a setting differs from the former leader's; every relay of an outbox needs the same", d.leader.led)
+		d.compare(ctx, "setting differs from the former leader's; all relays of an outbox must have the same", d.leader.led)
 	}
 }
 

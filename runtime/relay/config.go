@@ -211,10 +211,10 @@ func (c *Config) validate() error {
 		errs = append(errs, fmt.Errorf("relay: config: "+format, args...))
 	}
 	if c.Store == nil {
-		bad("Store is nil: the outbox to read is required")
+		bad("Store is nil: set the outbox to read")
 	}
 	if c.Sink == nil {
-		bad("Sink is nil: where records go is required")
+		bad("Sink is nil: set where the records go")
 	}
 	if c.Term < minTerm {
 		bad("Term is %s: at least %s is needed", c.Term, minTerm)
@@ -226,7 +226,7 @@ func (c *Config) validate() error {
 		bad("RenewEvery is %s: it must be at most half of Term (%s)", c.RenewEvery, c.Term)
 	}
 	if c.RenewEvery+c.TermMargin >= c.Term {
-		bad("RenewEvery is %s and TermMargin %s: together they must be less than Term (%s), or no renewal comes in time", c.RenewEvery, c.TermMargin, c.Term)
+		bad("RenewEvery is %s and TermMargin %s: together they must be less than Term (%s), otherwise no renewal arrives in time", c.RenewEvery, c.TermMargin, c.Term)
 	}
 	if c.BufferRows > maxBufferRows {
 		bad("BufferRows is %d: at most %d are possible", c.BufferRows, maxBufferRows)

@@ -49,7 +49,7 @@ func (e *entry) make(h *headerMaker) {
 	case err != nil:
 		e.invalid = fmt.Errorf("headers of the row: %w", err)
 	case !validTopic(r.Topic):
-		e.invalid = fmt.Errorf("topic name %q: it must have 1 to 249 characters of a-z A-Z 0-9 . _ - and be neither \".\" nor \"..\", or Kafka takes no topic of that name", r.Topic)
+		e.invalid = fmt.Errorf("topic name %q: Kafka allows 1 to 249 characters of a-z A-Z 0-9 . _ - and neither \".\" nor \"..\"", r.Topic)
 	}
 	e.size = recordOverhead + int64(len(r.Data))
 	if r.Key != nil {

@@ -11,12 +11,12 @@ var (
 	ErrLeaseLost = errors.New("relay: the lease is lost: another instance leads this outbox")
 	// ErrLeaseMoved is returned by Store.TakeOver when the lease row has changed since
 	// it was observed: its leader is alive, or another standby was faster.
-	ErrLeaseMoved = errors.New("relay: the lease moved while taking it over")
+	ErrLeaseMoved = errors.New("relay: the lease changed during the take-over")
 	// ErrRefused is wrapped by a Store's error when the store was refused something
 	// that waiting does not change: a privilege, a table, a function. The relay calls
 	// Store.Check for the reason. If that returns a SetupError, the relay stops;
 	// otherwise it retries at long intervals.
-	ErrRefused = errors.New("relay: the store was refused what the relay needs")
+	ErrRefused = errors.New("relay: the database refused what the relay needs")
 )
 
 // SetupError is returned by Store.Check and Relay.Run for problems that need operator

@@ -79,7 +79,7 @@ func (g *guard) note(p *panicked) error {
 	}
 	g.mu.Unlock()
 	if say {
-		g.log.Error("code given to the relay panicked; the relay goes on", slog.String("where", p.where),
+		g.log.Error("code given to the relay panicked; the relay continues", slog.String("where", p.where),
 			slog.Any("error", p), slog.Int("not_logged", unsaid), slog.String("stack", string(debug.Stack())))
 	}
 	if p.where != "Observer.Failed" {

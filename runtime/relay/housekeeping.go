@@ -90,7 +90,7 @@ func (d *driver) listen(ctx context.Context) {
 		if err != nil {
 			d.cfg.Observer.Failed("wake", ClassRelay, err)
 			if tries == 0 {
-				d.cfg.Logger.WarnContext(ctx, "no wake-ups, retrying; the outbox is polled",
+				d.cfg.Logger.WarnContext(ctx, "wake-ups unavailable, retrying; the outbox is polled",
 					slog.Duration("poll", d.cfg.PollMax), slog.Any("error", err))
 			}
 			tries++

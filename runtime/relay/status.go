@@ -129,11 +129,11 @@ func (m *machine) whyStandby() string {
 	case m.phase == phaseDone:
 		return "stopped"
 	case m.phase == phaseEnding:
-		return "the lease is being given back"
+		return "the lease is being released"
 	case !m.seen.reached:
 		return "the lease has not been read yet"
 	case m.own.giveBack != nil:
-		return "the store does not answer: the lease cannot be given back"
+		return "the store does not answer: the lease cannot be released"
 	}
 	return fmt.Sprintf("standing by: epoch %d is led by %s", m.seen.state.Epoch, m.seen.state.Holder)
 }
@@ -144,13 +144,13 @@ func (t *term) whyStill(now time.Duration, s *Status) string {
 	case t.reader.err != nil:
 		return "the outbox cannot be read: " + t.reader.err.Error()
 	case t.flow.settler.retry != nil:
-		return "the outcomes of what was sent cannot be recorded: the store does not answer"
+		return "the store does not answer: the outcomes of sent rows cannot be recorded"
 	case t.sender.err != nil && now < t.sender.until+t.sender.cfg.OutageMax:
 		return "Kafka unavailable, retrying: " + t.sender.err.Error()
 	case !t.sender.open:
 		return "the sink is being opened"
 	case !t.flow.suspect.judged:
-		return "a row that may have killed the relay is being judged"
+		return "a row that may have killed the relay is being checked"
 	case s.Queued+s.InFlight+s.Unsettled > 0:
 		return ""
 	case len(s.PausedTopics) > 0:
@@ -158,7 +158,7 @@ func (t *term) whyStill(now time.Duration, s *Status) string {
 	case len(s.SetAside) > 0:
 		return fmt.Sprintf("partition %d of %s is set aside: %s", s.SetAside[0].Partition, s.SetAside[0].Topic, s.SetAside[0].Reason)
 	case s.HeldKeys > 0:
-		return fmt.Sprintf("%d keys are held by rows that failed", s.HeldKeys)
+		return fmt.Sprintf("%d keys are held by failed rows", s.HeldKeys)
 	}
 	return ""
 }

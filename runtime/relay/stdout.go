@@ -54,7 +54,7 @@ func (s *lineSink) Send(ctx context.Context, wave []Record, results []Result) {
 	select {
 	case s.turn <- struct{}{}:
 	case <-ctx.Done():
-		fail(0, fmt.Errorf("nobody reads what was written before: %w", context.Cause(ctx)))
+		fail(0, fmt.Errorf("the output is blocked by an earlier write: %w", context.Cause(ctx)))
 		return
 	}
 	written := make(chan error)
@@ -82,7 +82,7 @@ func (s *lineSink) Send(ctx context.Context, wave []Record, results []Result) {
 				return
 			}
 		case <-ctx.Done():
-			fail(i, fmt.Errorf("nobody reads it, and it may be written yet: %w", context.Cause(ctx)))
+			fail(i, fmt.Errorf("the output is blocked, and the record may still be written: %w", context.Cause(ctx)))
 			return
 		}
 	}
