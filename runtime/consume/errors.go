@@ -6,8 +6,7 @@ import (
 	"runtime/debug"
 )
 
-// Record says which record an error is about. Fields that could not be found
-// out are empty.
+// Record identifies the record that an error is about. Unknown fields are empty.
 type Record struct {
 	Topic     string
 	Partition int32
@@ -16,8 +15,8 @@ type Record struct {
 	EventType string
 }
 
-// String gives the record in the form that kafka-console-consumer and friends
-// can be pointed at.
+// String returns the record as topic/partition@offset, with the event's type and id if
+// they are known.
 func (r Record) String() string {
 	s := fmt.Sprintf("%s/%d@%d", r.Topic, r.Partition, r.Offset)
 	if r.EventType != "" {
@@ -29,11 +28,11 @@ func (r Record) String() string {
 	return s
 }
 
-// DecodeError is returned by [Router.Dispatch] when a record is not what its
-// type says: its body is not JSON, lacks the envelope's fields, or does not fit
-// the generated Go type. It wraps a [PanicError] when the decoder panicked.
-// Trying again cannot help; the usual causes are a producer that is ahead of
-// this service's generated package, and a foreign record in the topic.
+// DecodeError is returned by [Router.Dispatch] when a record is not the event that its
+// type says: its body is not JSON, lacks the envelope's fields, or does not fit the
+// generated Go type. It wraps a [PanicError] if the decoder panicked. A retry fails
+// again. Usual causes are a producer with a newer schema than this service's generated
+// package, and a foreign record in the topic.
 type DecodeError struct {
 	Record Record
 	Err    error
@@ -47,8 +46,8 @@ func (e *DecodeError) Error() string {
 // Unwrap returns the decoder's error.
 func (e *DecodeError) Unwrap() error { return e.Err }
 
-// UnknownTypeError is returned by [Router.Dispatch] under [Fail] for a record
-// whose event type has no handler.
+// UnknownTypeError is returned by [Router.Dispatch] under [Fail] for a record whose
+// event type has no handler.
 type UnknownTypeError struct {
 	Record Record
 }
@@ -58,9 +57,9 @@ func (e *UnknownTypeError) Error() string {
 		"register one, or make the router with OnUnknown(Skip)", e.Record, e.Record.EventType)
 }
 
-// HandlerError is returned by [Router.Dispatch] when a handler, or middleware
-// around it, returned an error or panicked. The handler's own error is found with
-// errors.Is and errors.As; a panic is a [PanicError].
+// HandlerError is returned by [Router.Dispatch] when a handler, or middleware around
+// it, returned an error or panicked. errors.Is and errors.As find the handler's own
+// error; a panic is a [PanicError].
 type HandlerError struct {
 	Record Record
 	Err    error
@@ -73,8 +72,8 @@ func (e *HandlerError) Error() string {
 // Unwrap returns the handler's error.
 func (e *HandlerError) Unwrap() error { return e.Err }
 
-// Permanent reports whether dispatching the same record again must fail in the
-// same way: it could not be decoded, or nobody handles its type.
+// Permanent reports whether a retry of the same record must fail again: the record does
+// not decode, or no handler is registered for its type.
 func Permanent(err error) bool {
 	_, undecodable := errors.AsType[*DecodeError](err)
 	_, unknown := errors.AsType[*UnknownTypeError](err)
@@ -82,14 +81,14 @@ func Permanent(err error) bool {
 }
 
 // PanicError is a panic of a handler, of middleware or of a decoder that
-// [Router.Dispatch] recovered. It is wrapped by the [HandlerError] or
-// [DecodeError] that names the record.
+// [Router.Dispatch] recovered. A [HandlerError] or [DecodeError] wraps it and names the
+// record.
 type PanicError struct {
-	Value any    // what was passed to panic; never nil
+	Value any    // passed to panic; never nil
 	Stack []byte // of the goroutine that panicked, as debug.Stack gives it
 }
 
-// Error gives the value that was passed to panic, without the stack.
+// Error returns the value that was passed to panic, without the stack.
 func (e *PanicError) Error() string { return fmt.Sprintf("panic: %v", e.Value) }
 
 // Unwrap returns the value that was passed to panic if that is an error.
@@ -98,8 +97,8 @@ func (e *PanicError) Unwrap() error {
 	return err
 }
 
-// RecoverTo is deferred by code that calls functions of a service. A panic of
-// such a function ends there, and *err becomes a [PanicError]:
+// RecoverTo recovers a panic and sets *err to a [PanicError]. Defer it in code that
+// calls functions of a service:
 //
 //	func call(f func() error) (err error) {
 //		defer consume.RecoverTo(&err)

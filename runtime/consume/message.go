@@ -18,8 +18,7 @@ const (
 	headerCorrelationID = "trace_id"
 )
 
-// Message is one record as it was read. It is a plain value: its byte slices
-// belong to the reader and must not be changed.
+// Message is one record. Its byte slices belong to the reader and must not be changed.
 type Message struct {
 	Topic     string
 	Partition int32
@@ -30,7 +29,7 @@ type Message struct {
 	Timestamp time.Time // of the record, not of the event
 }
 
-// Header returns the value of the first header of that name.
+// Header returns the value of the first header with that name.
 func (m Message) Header(name string) (value string, ok bool) {
 	for _, h := range m.Headers {
 		if h.Key == name {
@@ -40,12 +39,12 @@ func (m Message) Header(name string) (value string, ok bool) {
 	return "", false
 }
 
-// Tombstone reports whether the record has no value (null, as distinct from
-// empty). It carries no event, whatever its headers say: see [OnTombstone].
+// Tombstone reports whether the record's value is null (an empty value is not null). A
+// tombstone has no event, whatever its headers say: see [OnTombstone].
 func (m Message) Tombstone() bool { return m.Value == nil }
 
-// EventType is the event's type: the header event_type, or, when the record has
-// none, what its envelope says.
+// EventType returns the event's type: the header event_type or, if there is none, the
+// type in the envelope. It returns an error if the record has neither.
 func (m Message) EventType() (string, error) {
 	if t, ok := m.Header(headerEventType); ok && t != "" {
 		return t, nil
@@ -60,9 +59,10 @@ func (m Message) EventType() (string, error) {
 	return id.eventType, nil
 }
 
-// EventID is the event's id, the same on every delivery of one event: the
-// header event_id, or, when the record has none, what its envelope says. The
-// header comes first so that a duplicate costs no parsing.
+// EventID returns the event's id, which is the same on every delivery of the event: the
+// header event_id or, if there is none, the id in the envelope. It returns an error if
+// the record has neither, or the id is not a UUID. The header comes first so that a
+// duplicate is found without parsing the body.
 func (m Message) EventID() (uuid.UUID, error) {
 	text, ok := m.Header(headerEventID)
 	if !ok || text == "" {
@@ -82,7 +82,7 @@ func (m Message) EventID() (uuid.UUID, error) {
 	return id, nil
 }
 
-// CorrelationID is the correlation id that the record carries for logs, or "".
+// CorrelationID returns the correlation id of the record, or "".
 func (m Message) CorrelationID() string {
 	if v, ok := m.Header(headerCorrelationID); ok {
 		return v
@@ -94,8 +94,7 @@ func (m Message) CorrelationID() string {
 	return id.correlationID
 }
 
-// Record says where the message came from, for errors and logs. It never
-// fails, and looks at the headers only.
+// Record identifies the message for errors and logs. It reads only the headers.
 func (m Message) Record() Record {
 	r := Record{Topic: m.Topic, Partition: m.Partition, Offset: m.Offset}
 	r.EventID, _ = m.Header(headerEventID)
@@ -107,8 +106,8 @@ type identity struct {
 	eventID, eventType, correlationID string
 }
 
-// identity reads the envelope's own fields: those of the outbox envelope, or
-// those of CloudEvents in its structured JSON form.
+// identity reads the fields of an outbox envelope or of a CloudEvent in structured JSON
+// mode.
 func (m Message) identity() (identity, error) {
 	var body struct {
 		EventID       string `json:"event_id"`

@@ -7,12 +7,10 @@ import (
 )
 
 // HandleEvent registers a typed handler for an event type. The On… functions of
-// generated packages call it; services call those. What [Router.Handle] says of its
-// panics holds here too.
+// generated packages call it; services call those. It panics like [Router.Handle].
 //
-// A record that decode does not take is a [DecodeError] and does not reach the
-// handler. Tombstones (records without a value) do not reach it either: see
-// [OnTombstone].
+// If decode returns an error, Dispatch returns a [DecodeError] and does not call the
+// handler. The handler gets no tombstones (records without a value): see [OnTombstone].
 func (r *Router) HandleEvent(eventType string, decode func(value []byte, headers []outbox.Header) (handle func(context.Context) error, err error)) {
 	r.Handle(eventType, func(ctx context.Context, m Message) error {
 		handle, err := decoded(decode, m)
@@ -25,21 +23,21 @@ func (r *Router) HandleEvent(eventType string, decode func(value []byte, headers
 	})
 }
 
-// decoded runs the decoder, which may be code of the service: a type that the
-// generator was told to use, or a hand-written UnmarshalJSON.
+// decoded runs the decoder. It may run code of the service: a custom Go type, or a
+// hand-written UnmarshalJSON.
 func decoded(decode func([]byte, []outbox.Header) (func(context.Context) error, error), m Message) (handle func(context.Context) error, err error) {
 	defer RecoverTo(&err)
 	return decode(m.Value, m.Headers)
 }
 
-// OnTombstone registers a handler for the tombstones of a topic: records with a
-// key and a null value, by which a producer says that what it published under
-// this key is deleted, and which log compaction removes in the end. The handler
-// gets the record's key; a tombstone without a key reaches it as an empty one.
-// Every group should expect a tombstone more than once.
+// OnTombstone registers a handler for the tombstones of a topic. A tombstone is a
+// record with a key and a null value: the producer has deleted what it published under
+// the key, and log compaction will remove it. The handler gets the record's key; it is
+// empty if the record has none. A tombstone can be delivered more than once.
 //
-// A tombstone has no body, so other handlers never see one. Without a
-// handler for its topic it is skipped and counted: see [Router.Counts].
+// Other handlers get no tombstones. Without a handler for its topic a tombstone is
+// skipped and counted: see [Router.Counts]. OnTombstone panics like
+// [Router.HandleTombstone].
 func OnTombstone[K ~string | ~[]byte](r *Router, topic string, h func(ctx context.Context, key K) error) {
 	if h == nil {
 		panic("consume: OnTombstone: the handler of topic " + topic + " is nil")

@@ -10,11 +10,11 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/internal/safelog"
 )
 
-// Handler handles one message. A nil error means that the message is handled: its
-// offset can be committed.
+// Handler handles one message. If it returns nil, the message is handled and its offset
+// can be committed.
 type Handler func(ctx context.Context, m Message) error
 
-// Middleware wraps a handler, for metrics, logging, timeouts and the like.
+// Middleware wraps a handler, for example with metrics, logging or timeouts.
 type Middleware func(next Handler) Handler
 
 // Unknown says what happens to a record whose event type has no handler.
@@ -22,7 +22,7 @@ type Unknown int
 
 const (
 	// Skip counts the record as handled. Use it if a topic has several event types. The
-	// first record of each type is logged, and [Router.Counts] has the numbers.
+	// router logs the first record of each type, and [Router.Counts] has the numbers.
 	Skip Unknown = iota
 	// Fail makes Dispatch return an [UnknownTypeError].
 	Fail
@@ -34,17 +34,18 @@ type Option func(*Router)
 // OnUnknown sets what happens to records without a handler. Default: [Skip].
 func OnUnknown(u Unknown) Option { return func(r *Router) { r.unknown = u } }
 
-// Use wraps every handler, those registered later too; the first middleware is
-// the outermost. It runs for messages that have a handler.
+// Use wraps every handler in the middleware, including handlers that are registered
+// later. The first middleware is the outermost. It runs only for messages that have a
+// handler.
 func Use(middleware ...Middleware) Option {
 	return func(r *Router) { r.middleware = append(r.middleware, middleware...) }
 }
 
-// Logger sets where a router logs the event types that it skips. Default:
+// Logger sets where the router logs the event types that it skips. Default:
 // slog.Default().
 func Logger(l *slog.Logger) Option { return func(r *Router) { r.log = l } }
 
-// Router has the handler of each event type. Register every handler before the first
+// Router holds the handler of each event type. Register every handler before the first
 // Dispatch. After that the router does not change, and any number of goroutines can
 // call Dispatch.
 type Router struct {
@@ -58,7 +59,7 @@ type Router struct {
 	skippedTombstones atomic.Uint64
 }
 
-// Counts are the records that a [Router] skipped since it was created.
+// Counts are the numbers of records that a [Router] skipped since it was created.
 type Counts struct {
 	SkippedUnknown    uint64 // their event type has no handler
 	SkippedTombstones uint64 // their topic has no handler for tombstones
@@ -79,9 +80,9 @@ func NewRouter(opts ...Option) *Router {
 	return r
 }
 
-// Handle registers a handler for the raw messages of an event type. It panics
-// when the type is empty or has a handler already, as http.ServeMux does: both
-// are mistakes in the wiring that no run should get past.
+// Handle registers a handler for the raw messages of an event type. It panics if the
+// type is empty, h is nil, or the type has a handler already: these are programming
+// errors, as in http.ServeMux.
 func (r *Router) Handle(eventType string, h func(ctx context.Context, m Message) error) {
 	if eventType == "" {
 		panic("consume: Router.Handle: the event type is empty")
@@ -96,9 +97,9 @@ func (r *Router) Handle(eventType string, h func(ctx context.Context, m Message)
 	r.handlers[eventType] = r.wrap(h)
 }
 
-// HandleTombstone registers a handler for the tombstones of a topic; see
-// [OnTombstone], which is the typed form. It panics when the topic is empty or
-// has such a handler already.
+// HandleTombstone registers a handler for the tombstones of a topic; [OnTombstone] is
+// the typed form. It panics if the topic is empty, h is nil, or the topic has such a
+// handler already.
 func (r *Router) HandleTombstone(topic string, h func(ctx context.Context, m Message) error) {
 	if topic == "" {
 		panic("consume: Router.HandleTombstone: the topic is empty")
@@ -120,14 +121,13 @@ func (r *Router) wrap(h Handler) Handler {
 	return h
 }
 
-// Counts returns how many records were skipped so far. It may be called at any
-// time.
+// Counts returns how many records were skipped so far. It is safe for concurrent use.
 func (r *Router) Counts() Counts {
 	unknown, byType := r.skipped.counts()
 	return Counts{SkippedUnknown: unknown, SkippedByType: byType, SkippedTombstones: r.skippedTombstones.Load()}
 }
 
-// EventTypes lists the event types that have a handler, sorted.
+// EventTypes returns the event types that have a handler, sorted.
 func (r *Router) EventTypes() []string {
 	types := make([]string, 0, len(r.handlers))
 	for t := range r.handlers {
@@ -137,11 +137,11 @@ func (r *Router) EventTypes() []string {
 	return types
 }
 
-// Dispatch calls the handler of the message's event type, or, for a tombstone,
-// that of its topic. If the type in the header event_type has no handler, or there is
-// no such header, the type in the envelope counts. Its error is a [DecodeError], an [UnknownTypeError] or a
-// [HandlerError]. A panic of a handler or a decoder does not get past it: it is
-// returned as a [PanicError] inside of one of these.
+// Dispatch calls the handler of the message's event type or, for a tombstone, of its
+// topic. The type is the one in the header event_type. If there is no such header, or
+// no handler for that type, it is the type in the envelope. Dispatch returns a
+// [DecodeError], an [UnknownTypeError] or a [HandlerError]. It recovers panics of
+// handlers and decoders and returns each as a [PanicError] inside one of these.
 func (r *Router) Dispatch(ctx context.Context, m Message) error {
 	_, err := r.Route(ctx, m)
 	return err
@@ -171,8 +171,8 @@ func (r *Router) Route(ctx context.Context, m Message) (called bool, err error) 
 	return false, &UnknownTypeError{Record: named(m, eventType)}
 }
 
-// find returns the handler of a message, nil if there is none, and the event type that
-// chose it. Some relays write another name into the header than the writer of the event
+// find returns the handler of a message, or nil, and the event type that selected it.
+// Some relays write another type into the header than the writer of the event wrote
 // into the envelope.
 func (r *Router) find(m Message) (eventType string, h Handler, err error) {
 	eventType, err = m.EventType()
@@ -203,8 +203,8 @@ func protected(ctx context.Context, h Handler, m Message) (err error) {
 	return h(ctx, m)
 }
 
-// named is the message's record for an error: what the headers do not say of it
-// is taken from the body.
+// named returns the message's record for an error. What the headers do not say is read
+// from the body.
 func named(m Message, eventType string) Record {
 	record := m.Record()
 	record.EventType = eventType

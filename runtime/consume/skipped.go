@@ -7,8 +7,8 @@ import (
 	"sync"
 )
 
-// rememberedTypes bounds the event types of skipped records that are counted by type and
-// logged: a producer could write a new one into each record.
+// rememberedTypes limits the event types that are counted and logged one by one,
+// because a producer could write a new type into each record.
 const rememberedTypes = 1_000
 
 // skipped counts the records whose event type has no handler.

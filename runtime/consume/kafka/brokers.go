@@ -14,33 +14,33 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/internal/backoff"
 )
 
-// brokers sees, as a hook of the client, how the brokers answer. The client says
-// nothing of a broker that it cannot reach, and of answers that are errors as a
-// whole; and some errors it answers by asking again at once.
+// brokers watches, as a hook of the client, how the brokers answer. The client does not
+// report a broker that it cannot reach, nor fetches that fail as a whole; after some
+// errors it asks again at once.
 type brokers struct {
 	notices *notices
 
 	mu      sync.Mutex
-	atOnce  time.Duration // a fetch that took less was not waited for
-	waited  time.Duration // one that took as much was
+	atOnce  time.Duration // a faster answer to a fetch did not wait for records
+	waited  time.Duration // a slower one did
 	dialErr error         // of the last connection that failed, since a request was answered
 	state   map[int32]*brokerState
 }
 
-// brokerState counts what went wrong with a broker, each in a row.
+// brokerState counts the failures of a broker, each kind in a row.
 type brokerState struct {
 	unreached int // connections
-	broken    int // fetches that ended in an error of the connection
-	barren    int // fetches answered at once and without records, since one was waited for
+	broken    int // fetches that ended in a connection error
+	barren    int // fetches answered at once and without records
 }
 
 const (
-	brokerLimit = 3 // failures in a row before they are worth a warning
+	brokerLimit = 3 // failures in a row before a warning
 
-	// A broker waits for records before it answers with none, so that a barren
-	// answer that comes at once is an error.
+	// A broker waits for records before it answers without any, so an answer without
+	// records that comes at once is an error.
 	atOnceMost  = 5 * time.Millisecond
-	barrenLimit = 20 // answers in a row that are left alone
+	barrenLimit = 20 // such answers in a row before a warning
 	barrenLow   = 10 * time.Millisecond
 	barrenHigh  = 250 * time.Millisecond
 )
@@ -49,7 +49,7 @@ func newBrokers(n *notices) *brokers {
 	return &brokers{notices: n, state: map[int32]*brokerState{}}
 }
 
-// begin learns how long the client lets a broker wait for records.
+// begin reads from the client how long it lets a broker wait for records.
 func (b *brokers) begin(client *kgo.Client) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -58,7 +58,7 @@ func (b *brokers) begin(client *kgo.Client) {
 	}
 }
 
-// of is called with the lock held.
+// of requires the lock.
 func (b *brokers) of(id int32) *brokerState {
 	s := b.state[id]
 	if s == nil {
@@ -68,8 +68,8 @@ func (b *brokers) of(id int32) *brokerState {
 	return s
 }
 
-// whyNot is the error of a request, or that of the last connection where the
-// request itself only ran out of time.
+// whyNot returns the error of a request. If the request only timed out, it returns the
+// error of the last connection.
 func (b *brokers) whyNot(err error) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -79,7 +79,7 @@ func (b *brokers) whyNot(err error) error {
 	return err
 }
 
-// answer says that a request was answered.
+// answer records that a request was answered.
 func (b *brokers) answer() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -105,7 +105,7 @@ func (b *brokers) OnBrokerConnect(meta kgo.BrokerMetadata, _ time.Duration, _ ne
 	unreached := s.unreached
 	b.mu.Unlock()
 	if meta.NodeID < 0 {
-		return // one of Config.Brokers, of which another may answer
+		return // an address of Config.Brokers; another one may answer
 	}
 	about := subject{kind: kindBroker, partition: meta.NodeID}
 	switch {
@@ -121,16 +121,16 @@ func (b *brokers) OnBrokerConnect(meta kgo.BrokerMetadata, _ time.Duration, _ ne
 	}
 }
 
-// OnFetchBatchRead is a hook of the client: there are records.
+// OnFetchBatchRead is a hook of the client: records have arrived.
 func (b *brokers) OnFetchBatchRead(meta kgo.BrokerMetadata, _ string, _ int32, _ kgo.FetchBatchMetrics) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.of(meta.NodeID).barren = 0
 }
 
-// OnBrokerE2E is a hook of the client, called by the goroutine that reads the
-// answers of one connection. Fetches have connections of their own, so that
-// waiting here slows down nothing else.
+// OnBrokerE2E is a hook of the client. The goroutine that reads the answers of one
+// connection calls it. Fetches have their own connections, so waiting here delays
+// nothing else.
 func (b *brokers) OnBrokerE2E(meta kgo.BrokerMetadata, key int16, e2e kgo.BrokerE2E) {
 	if key != int16(kmsg.Fetch) || errors.Is(e2e.Err(), context.Canceled) {
 		return
@@ -148,7 +148,7 @@ func (b *brokers) OnBrokerE2E(meta kgo.BrokerMetadata, key int16, e2e kgo.Broker
 		s.barren = 0
 	case took <= b.atOnce:
 		s.barren++
-	default: // a busy machine answers late too: that says nothing
+	default: // a busy machine answers late too: that proves nothing
 	}
 	broken, barren := s.broken, s.barren-barrenLimit
 	b.mu.Unlock()

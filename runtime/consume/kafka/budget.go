@@ -8,19 +8,19 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// The client's memory is bounded by what it asks the brokers for, and it asks
-// for compressed bytes. So a quarter of the budget is for what the client has
-// fetched and not given out, the rest for what waits for handlers:
+// The client's memory is limited by what it requests from the brokers, and it requests
+// compressed bytes. So a quarter of the budget is for records that the client has
+// fetched and not delivered, and the rest for records that wait for handlers:
 //
 //	fetch, per broker       1/4, divided by the brokers and by the compression ratio
 //	fetch, per partition    1/4, divided by the partitions and by the compression ratio
-//	waiting, per partition  1/4, divided by the partitions; more while less than 1/4 waits in all
-//	waiting, in all         3/4; then nothing is fetched until it is 5/8
+//	waiting, per partition  1/4, divided by the partitions; more while less than 1/4 waits in total
+//	waiting, in total       3/4; then nothing is fetched until it is 5/8
 //
-// The shares keep a partition whose handler stands still from taking the room of
-// the others; the last line holds whatever the batches look like. A broker sends at
-// least one batch, so a record that is larger than all of this gets through, and
-// one batch of each broker may come on top.
+// The shares keep a partition with a blocked handler from taking the memory of the
+// others. The last line holds for batches of any shape. A broker sends at least one
+// batch, so a record that is larger than the budget gets through, and one batch of each
+// broker may exceed it.
 const (
 	minBuffer         = 1 << 20
 	minFetch          = 4 << 10
@@ -28,21 +28,21 @@ const (
 	maxBrokerFetch    = 50 << 20
 )
 
-// The client's own defaults, off by one: who sets FetchMaxBytes or
-// FetchMaxPartitionBytes is recognised by another value, and left alone.
+// The client's own defaults, off by one. A different value shows that the user set
+// FetchMaxBytes or FetchMaxPartitionBytes, which is then left alone.
 const (
 	fetchMark          = minFetch + 2
 	partitionFetchMark = minFetch + 1
 )
 
-// budget bounds the bytes of records that are in memory.
+// budget limits the bytes of records in memory.
 type budget struct {
 	limit   int64
 	waiting atomic.Int64 // bytes that workers have not handled
 	records atomic.Int64
 	crowded atomic.Bool
 
-	crowd sync.Mutex // for crowded to change
+	crowd sync.Mutex // held while crowded changes
 	gate  *gate
 	since time.Time // since when it is crowded
 
@@ -53,17 +53,17 @@ type budget struct {
 	partitions  int64
 	compressed  int64 // of the recent batches
 	expanded    int64
-	last        int64 // by how much the last batch was compressed
+	last        int64 // compression ratio of the last batch
 	fetchBytes  int32
 	fetchByPart int32
 }
 
-// OnFetchBatchRead learns how well batches are compressed; it is a hook of the
-// client.
+// OnFetchBatchRead is a hook of the client. It measures how well batches are
+// compressed.
 func (b *budget) OnFetchBatchRead(_ kgo.BrokerMetadata, _ string, _ int32, m kgo.FetchBatchMetrics) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	const window = 16 << 20 // older batches count half each time this is reached
+	const window = 16 << 20 // when reached, the older batches count half
 	b.last = int64(m.UncompressedBytes) / max(1, int64(m.CompressedBytes))
 	b.compressed += int64(m.CompressedBytes)
 	b.expanded += int64(m.UncompressedBytes)
@@ -73,7 +73,7 @@ func (b *budget) OnFetchBatchRead(_ kgo.BrokerMetadata, _ string, _ int32, m kgo
 	b.adapt()
 }
 
-// begin takes the client, and notices whether its user has set sizes.
+// begin takes the client, and detects whether the user has set sizes.
 func (b *budget) begin(client *kgo.Client, gate *gate) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -83,8 +83,8 @@ func (b *budget) begin(client *kgo.Client, gate *gate) {
 	b.adapt()
 }
 
-// share tells among how many brokers and partitions the budget is divided; what
-// is below one stays as it was.
+// share sets the numbers of brokers and partitions that share the budget. A number
+// below one leaves the old one.
 func (b *budget) share(brokers, partitions int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -97,12 +97,12 @@ func (b *budget) share(brokers, partitions int) {
 	b.adapt()
 }
 
-// adapt is called with the lock held.
+// adapt requires the lock.
 func (b *budget) adapt() {
 	if b.client == nil || !b.adaptive {
 		return
 	}
-	if b.expanded == 0 { // nobody knows yet what the batches are like
+	if b.expanded == 0 { // nothing is known about the batches yet
 		b.set(minFetch, minFetch)
 		return
 	}
@@ -113,7 +113,7 @@ func (b *budget) adapt() {
 	b.set(fetch, byPart)
 }
 
-// set is called with the lock held.
+// set requires the lock.
 func (b *budget) set(fetch, byPart int32) {
 	if fetch != b.fetchBytes || byPart != b.fetchByPart {
 		b.fetchBytes, b.fetchByPart = fetch, byPart
@@ -121,13 +121,13 @@ func (b *budget) set(fetch, byPart int32) {
 	}
 }
 
-// full reports whether a partition with so many waiting bytes is to be paused: it
-// has its share, and there is no room left beyond the shares of the others.
+// full reports whether to pause a partition with this many waiting bytes: it has used
+// its share, and there is no room left beyond the shares of the others.
 func (b *budget) full(waiting int64) bool {
 	return waiting > b.ofPartition() && b.waiting.Load() > b.limit/4
 }
 
-// roomy reports whether a paused partition may be fetched again.
+// roomy reports whether to fetch a paused partition again.
 func (b *budget) roomy(waiting int64) bool {
 	return waiting <= b.ofPartition()/2 || b.waiting.Load() <= b.limit/8
 }
@@ -165,7 +165,7 @@ func (b *budget) stillCrowded() bool {
 	return b.waiting.Load() >= b.limit/4*3
 }
 
-// crowdedFor is since when nothing was fetched for want of room.
+// crowdedFor returns for how long nothing was fetched because the memory was full.
 func (b *budget) crowdedFor() time.Duration {
 	b.crowd.Lock()
 	defer b.crowd.Unlock()
@@ -175,10 +175,10 @@ func (b *budget) crowdedFor() time.Duration {
 	return time.Since(b.since)
 }
 
-// recordOverhead is about what a record takes beside its bytes.
+// recordOverhead is roughly what a record needs besides its bytes.
 const recordOverhead = 250
 
-// size is what a record takes.
+// size returns the memory of a record.
 func size(r *kgo.Record) int64 {
 	n := recordOverhead + len(r.Key) + len(r.Value)
 	for _, h := range r.Headers {

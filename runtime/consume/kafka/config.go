@@ -16,7 +16,8 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/consume"
 )
 
-// Action says what happens to a record that cannot be handled, or that was lost.
+// Action says what to do with a record that cannot be handled, or after records were
+// lost.
 type Action string
 
 const (
@@ -28,22 +29,23 @@ const (
 	Skip Action = "skip"
 )
 
-// Dispatcher handles messages; *consume.Router is one.
+// Dispatcher handles messages. *consume.Router implements it.
 type Dispatcher interface {
 	Dispatch(ctx context.Context, m consume.Message) error
 }
 
-// DeadLetter stores a record that cannot be handled, for instance in a topic or a
-// table. When it returns nil, the record counts as handled. After an error or a panic
-// it is called again, without limit.
+// DeadLetter stores a record that cannot be handled, for example in a topic or a table.
+// When it returns nil, the record counts as handled. After an error or a panic it is
+// called again, without limit.
 type DeadLetter func(ctx context.Context, m consume.Message, cause error) error
 
-// Config configures New and Run. Brokers, Group, Topics and Router are
-// required; the zero value of every other field means its default.
+// Config configures New and Run. Brokers, Group, Topics and Router are required; the
+// zero value of any other field means its default.
 type Config struct {
-	// Brokers are the addresses to begin with, host:port.
+	// Brokers are the addresses of some brokers, host:port. The client learns the
+	// others from them.
 	Brokers []string
-	// Group is the consumer group. Members of one group share the partitions.
+	// Group is the consumer group. Its members share the partitions.
 	Group string
 	// Topics are the topics to read.
 	Topics []string
@@ -51,71 +53,69 @@ type Config struct {
 	Router Dispatcher
 
 	// MaxAttempts is how often a record's handler is called before the record goes to
-	// DeadLetter. A panic counts as a failed attempt. Default 0: without limit.
+	// DeadLetter. A panic counts as a failed attempt. Default 0: no limit.
 	MaxAttempts int
-	// RetryMin and RetryMax bound the pause between two attempts, which doubles
-	// from one to the other. Defaults 100ms and 30s.
+	// RetryMin and RetryMax limit the pause between two attempts. It doubles from
+	// RetryMin to RetryMax. Defaults 100ms and 30s.
 	RetryMin, RetryMax time.Duration
-	// DeadLetter gets records that cannot be handled: after MaxAttempts, and at once if
-	// they cannot be decoded or have no handler. Default nil: see
-	// GiveUp.
+	// DeadLetter gets records that cannot be handled: after MaxAttempts, or at once if
+	// they do not decode or have no handler. Default nil: see GiveUp.
 	DeadLetter DeadLetter
-	// GiveUp is what happens to such a record without a DeadLetter. Default Stop.
+	// GiveUp says what to do with such a record if DeadLetter is nil. Default Stop.
 	GiveUp Action
 
-	// CommitEvery is how often marked offsets are committed; it bounds how much is
-	// delivered again after a crash. Default 1s, at least 100ms.
+	// CommitEvery is how often the offsets of handled records are committed. After a
+	// crash, records since the last commit are delivered again. Default 1s, at least
+	// 100ms.
 	CommitEvery time.Duration
-	// BufferRecords is how many records of a partition may wait in memory before
-	// fetching it pauses; it goes on at half of it. What is in memory is bounded by
-	// BufferBytes as well. Default 10,000.
+	// BufferRecords is how many records of a partition may wait in memory. The consumer
+	// then pauses the partition until half of them are left. BufferBytes limits the
+	// memory too. Default 10,000.
 	BufferRecords int
-	// BufferBytes bounds the keys, values and headers that are in memory over all
-	// partitions, and 250 bytes for each record: what the client has fetched and what
-	// waits for a handler. It is
-	// kept by asking the brokers for less, by pausing partitions that have more than
-	// their share, and, at three quarters, by fetching nothing until handlers have
-	// gone on. A broker sends at least one batch, so a batch of each broker may come
-	// on top, and a record that is larger than the bound gets through. Garbage that is
-	// not yet collected comes on top as well; allow for about twice the bound. Setting
-	// kgo.FetchMaxBytes or kgo.FetchMaxPartitionBytes in Options takes what the client
-	// fetches out of the bound. Default 64 MiB, at least 1 MiB.
+	// BufferBytes limits the memory for records that are fetched and not handled: the
+	// keys, values and headers of all partitions, and 250 bytes for each record. The
+	// consumer requests less from the brokers, pauses partitions that exceed their
+	// share and, at three quarters, fetches nothing until handlers have made progress.
+	// A broker sends at least one batch, so one batch of each broker may exceed the
+	// limit, and a record that is larger than the limit is still read. Garbage that is
+	// not collected yet comes on top: allow for about twice the limit. With
+	// kgo.FetchMaxBytes or kgo.FetchMaxPartitionBytes in Options, the limit does not
+	// include what the client has fetched. Default 64 MiB, at least 1 MiB.
 	BufferBytes int64
-	// DrainTimeout is how long running handlers are waited for when Run ends or a
-	// partition is revoked; past it their context is cancelled. Default 30s.
+	// DrainTimeout is how long running handlers may take when Run ends or a partition
+	// is revoked. After it their context is cancelled. Default 30s.
 	DrainTimeout time.Duration
 
-	// OnLoss is what happens when records were lost before this group read them:
-	// the topic's retention removed them, or the brokers lost them. Default Skip: a
-	// warning with topic, partition and offsets, and it goes on with the oldest
-	// record that is there. Stop makes Run return a *LostRecordsError before it
-	// handles a record behind the gap.
+	// OnLoss says what to do when records were lost before this group read them: the
+	// topic's retention removed them, or the brokers lost them. Default Skip: log a
+	// warning with topic, partition and offsets, and continue with the oldest record in
+	// the log. Stop makes Run return a *LostRecordsError before it handles a record
+	// after the gap.
 	OnLoss Action
-	// StopWhenUnready makes Run return a *NotReadyError once the consumer was not
-	// ready for so long; see Consumer.Ready. It is for services that a supervisor
-	// restarts. Default 0: it goes on trying, with a warning now and then.
+	// StopWhenUnready makes Run return a *NotReadyError when the consumer has not been
+	// ready for this long; see Consumer.Ready. Use it for services that a supervisor
+	// restarts. Default 0: keep trying, and log warnings.
 	StopWhenUnready time.Duration
 
-	// Options are further options for the client: TLS, SASL, a client id. Those
-	// that concern the group, its topics and offsets belong to Run. The client gives
-	// a broker 3s to accept a connection (kgo.DialTimeout) and 5s to answer
-	// (kgo.RequestTimeoutOverhead), so that it soon asks another one, and lets it wait
-	// 500ms for records (kgo.FetchMaxWait); Options may say otherwise.
+	// Options are more options for the Kafka client: TLS, SASL, a client id. Do not set
+	// options for the group, its topics and its offsets; Run does. By default, a broker
+	// has 3s to accept a connection (kgo.DialTimeout), 5s to answer
+	// (kgo.RequestTimeoutOverhead), so that another broker is tried soon, and waits
+	// 500ms for records (kgo.FetchMaxWait). Options can change these.
 	Options []kgo.Opt
-	// TracerProvider makes a span per attempt, linked to the span that inserted the
-	// event. Default nil: no tracing.
+	// TracerProvider makes a span for each attempt, linked to the span that inserted
+	// the event. Default nil: no tracing.
 	TracerProvider trace.TracerProvider
 	// Observer is told what happens, for metrics: see package consume/kafka/metrics.
 	// Default nil: nobody is told.
 	Observer Observer
-	// Logger. Default slog.Default().
+	// Logger gets the log. Default slog.Default().
 	Logger *slog.Logger
 
 	timing timing
 }
 
-// WithDefaults returns a copy in which every field that was left zero has its
-// default.
+// WithDefaults returns a copy in which every zero field has its default.
 func (c Config) WithDefaults() Config {
 	c.RetryMin = cmp.Or(c.RetryMin, 100*time.Millisecond)
 	c.RetryMax = cmp.Or(c.RetryMax, max(30*time.Second, c.RetryMin))
@@ -135,7 +135,7 @@ func (c Config) WithDefaults() Config {
 	return c
 }
 
-// minCommitEvery is franz-go's.
+// minCommitEvery is the minimum of franz-go.
 const minCommitEvery = 100 * time.Millisecond
 
 func (c Config) validate() error {
@@ -175,7 +175,7 @@ func (c Config) validate() error {
 		errs = append(errs, bad("MaxAttempts is %d: use 0 for no limit", c.MaxAttempts))
 	}
 	if c.RetryMin < 0 || c.RetryMax < c.RetryMin {
-		errs = append(errs, bad("RetryMin and RetryMax are %v and %v: the pause must not be negative, nor shrink", c.RetryMin, c.RetryMax))
+		errs = append(errs, bad("RetryMin and RetryMax are %v and %v: use 0 <= RetryMin <= RetryMax", c.RetryMin, c.RetryMax))
 	}
 	if c.GiveUp != Stop && c.GiveUp != Skip {
 		errs = append(errs, bad("GiveUp is %q: use %q or %q", c.GiveUp, Stop, Skip))
@@ -190,7 +190,7 @@ func (c Config) validate() error {
 		errs = append(errs, bad("BufferBytes is %d: use %d (1 MiB) or more", c.BufferBytes, minBuffer))
 	}
 	if c.CommitEvery < minCommitEvery {
-		errs = append(errs, bad("CommitEvery is %v: the client commits every %v at most", c.CommitEvery, minCommitEvery))
+		errs = append(errs, bad("CommitEvery is %v: use %v or more", c.CommitEvery, minCommitEvery))
 	}
 	if c.BufferRecords < 0 || c.DrainTimeout < 0 {
 		errs = append(errs, bad("BufferRecords and DrainTimeout must not be negative"))

@@ -8,20 +8,20 @@ import (
 	"time"
 )
 
-// Consumer reads the topics of a group. Make one with [New]; its methods may be
-// called by any goroutine.
+// Consumer reads the topics of a group. Create one with [New]. Any goroutine may call
+// its methods.
 type Consumer struct {
 	cfg   Config
 	stats stats
 
 	mu      sync.Mutex
 	running *run
-	ended   error // why the last Run ended; nil: it was told to
+	ended   error // why the last Run ended; nil: its context ended
 	runs    int
 }
 
-// New returns a consumer. It connects to nothing: its error says what is wrong
-// with the configuration.
+// New returns a consumer that is not running yet. It does not connect. The error names
+// every invalid field of the configuration.
 func New(cfg Config) (*Consumer, error) {
 	cfg = cfg.WithDefaults()
 	if err := cfg.validate(); err != nil {
@@ -30,7 +30,7 @@ func New(cfg Config) (*Consumer, error) {
 	return &Consumer{cfg: cfg}, nil
 }
 
-// Run makes a [Consumer] and runs it; see [Consumer.Run].
+// Run creates a [Consumer] and runs it; see [Consumer.Run].
 func Run(ctx context.Context, cfg Config) error {
 	c, err := New(cfg)
 	if err != nil {
@@ -39,15 +39,14 @@ func Run(ctx context.Context, cfg Config) error {
 	return c.Run(ctx)
 }
 
-// Run reads records and handles them until ctx ends or something stops it. It
-// returns nil when ctx ended: then running handlers have finished, the offsets of
-// handled records are committed, and the consumer has left the group. Otherwise it
-// returns the error of the record that could not be handled (a
-// *consume.HandlerError, *consume.DecodeError or *consume.UnknownTypeError), a
-// *[LostRecordsError] under Config.OnLoss, or a *[NotReadyError] under
-// Config.StopWhenUnready.
+// Run reads records and handles them until ctx ends or an error stops it. If ctx ends
+// it returns nil: running handlers have finished, the offsets of handled records are
+// committed, and the consumer has left the group. Otherwise it returns the error of the
+// record that could not be handled (a *consume.HandlerError, *consume.DecodeError or
+// *consume.UnknownTypeError), a *[LostRecordsError] under Config.OnLoss, or a
+// *[NotReadyError] under Config.StopWhenUnready.
 //
-// It may be called again after it returned, but not while it runs.
+// Run may be called again after it has returned, but not while it runs.
 func (c *Consumer) Run(ctx context.Context) error {
 	r, err := c.begin()
 	if err != nil {
@@ -83,14 +82,14 @@ func (c *Consumer) begin() (*run, error) {
 	return r, nil
 }
 
-// Ready returns nil while the consumer is a member of its group and can read all
-// of its topics. Otherwise it returns a *[NotReadyError] with every reason: a topic
-// that does not exist or cannot be read, a group that it cannot join, brokers that
-// do not answer. It asks no server and returns at once: use it for a readiness probe.
+// Ready returns nil if the consumer is a member of its group and can read all of its
+// topics. Otherwise it returns a *[NotReadyError] with every reason: a topic that does
+// not exist or cannot be read, a group that it cannot join, brokers that do not answer.
+// It makes no network call, so a readiness probe can call it.
 //
 // A member without partitions is ready, because a group can have more members than
-// partitions. A member whose handlers fail is ready too, because another member could
-// not do better.
+// partitions. A member whose handlers fail is ready too, because another member would
+// fail as well.
 func (c *Consumer) Ready() error {
 	c.mu.Lock()
 	r, runs, ended := c.running, c.runs, c.ended
@@ -106,22 +105,23 @@ func (c *Consumer) Ready() error {
 	case ended != nil:
 		return &NotReadyError{Group: c.cfg.Group, Reasons: []string{"Run has ended: " + ended.Error()}}
 	}
-	return &NotReadyError{Group: c.cfg.Group, Reasons: []string{"Run has ended because its context did"}}
+	return &NotReadyError{Group: c.cfg.Group, Reasons: []string{"Run has ended because its context ended"}}
 }
 
-// Stats are counts since the consumer was made, and what it holds now.
+// Stats are counts since New, and the current numbers of records in memory.
 type Stats struct {
 	Handled      uint64 // records whose handler succeeded, or that the router skipped
 	Failed       uint64 // attempts that failed, panics included
 	Panics       uint64 // panics of handlers, decoders and DeadLetter, and handlers that ended their goroutine
-	Skipped      uint64 // records given up under GiveUp: Skip
-	DeadLettered uint64 // records that DeadLetter took
+	Skipped      uint64 // records skipped after their last attempt (GiveUp: Skip)
+	DeadLettered uint64 // records that DeadLetter stored
 	LostRecords  uint64 // offsets that were removed from the log before they were read
-	Polls        uint64 // rounds of the loop that takes records from the client
-	FetchErrors  uint64 // errors that these rounds brought
+	Polls        uint64 // polls of the client
+	FetchErrors  uint64 // errors in these polls
 
-	// BufferedRecords and BufferedBytes are what is in memory and not handled: what
-	// the client has fetched and what waits, as Config.BufferBytes counts it.
+	// BufferedRecords and BufferedBytes are the records in memory that are not handled:
+	// fetched by the client, or waiting for a handler. Bytes are counted as in
+	// Config.BufferBytes.
 	BufferedRecords, BufferedBytes int64
 }
 
@@ -129,7 +129,7 @@ type stats struct {
 	handled, failed, panics, skipped, deadLettered, lost, polls, fetchErrors atomic.Uint64
 }
 
-// Stats returns the counts of this moment.
+// Stats returns the current counts.
 func (c *Consumer) Stats() Stats {
 	c.mu.Lock()
 	r := c.running
@@ -150,21 +150,21 @@ func (s *stats) read(r *run) Stats {
 	return now
 }
 
-// timing is how long things take that nobody needs to set; tests do.
+// timing has the times that users cannot set; tests change them.
 type timing struct {
-	watch        time.Duration // from one look at the cluster to the next
-	answer       time.Duration // how long a look may take
-	joining      time.Duration // how long joining the group may take before it is worth a warning
+	watch        time.Duration // between two checks of the cluster
+	answer       time.Duration // limit for one check
+	joining      time.Duration // how long joining the group may take before a warning
 	coordinator  time.Duration // how long before the group's coordinator is asked for
-	idle         time.Duration // how long a member may be without partitions before it is worth a warning
+	idle         time.Duration // how long a member may be without partitions before a warning
 	crowded      time.Duration // how long nothing may be fetched for want of room before it is worth a warning
-	repeatMin    time.Duration // from the first line about a problem to the second; it doubles
+	repeatMin    time.Duration // between the first and the second log line about a problem; it doubles
 	repeatMax    time.Duration
-	failMin      time.Duration // how long a partition rests whose fetch failed; it doubles
+	failMin      time.Duration // how long a partition pauses after its fetch failed; it doubles
 	failMax      time.Duration
-	settle       time.Duration // how long after such a rest it counts as well again
-	brake        time.Duration // the longest pause between polls that bring nothing but errors
-	readoptAgain time.Duration // from taking up a recreated topic to trying again; it doubles
+	settle       time.Duration // how long after such a pause the partition counts as working
+	brake        time.Duration // longest pause between polls that return only errors
+	readoptAgain time.Duration // between two tries to read a recreated topic; it doubles
 }
 
 func (t timing) withDefaults() timing {

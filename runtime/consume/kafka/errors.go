@@ -7,17 +7,17 @@ import (
 	"time"
 )
 
-// ErrHandlerExited is the error of a record whose handler ended its goroutine
-// with runtime.Goexit instead of returning, as t.FailNow does. It is wrapped in a
-// *consume.HandlerError.
-var ErrHandlerExited = errors.New("the handler ended its goroutine instead of returning (runtime.Goexit; t.FailNow does that, too)")
+// ErrHandlerExited is the error of a record whose handler ended its goroutine with
+// runtime.Goexit instead of returning, as t.FailNow does. A *consume.HandlerError wraps
+// it.
+var ErrHandlerExited = errors.New("the handler ended its goroutine instead of returning (runtime.Goexit, as t.FailNow does)")
 
-// NotReadyError is returned by [Consumer.Ready] while the consumer cannot read
-// all of its topics, and by Run when that lasted for Config.StopWhenUnready.
+// NotReadyError is returned by [Consumer.Ready] while the consumer cannot read all of
+// its topics, and by Run when that lasted for Config.StopWhenUnready.
 type NotReadyError struct {
 	Group   string
 	Reasons []string      // each says what is wrong and what to do; never empty
-	For     time.Duration // for how long; 0 while nothing runs
+	For     time.Duration // how long it has lasted; 0 while Run is not running
 }
 
 func (e *NotReadyError) Error() string {
@@ -34,11 +34,12 @@ type LostRecordsError struct {
 	Group     string
 	Topic     string
 	Partition int32
-	// From is the first offset that was lost, To the first behind it that is there.
+	// From is the first lost offset. To is the first offset after the gap that is in
+	// the log.
 	From, To int64
-	// Truncated tells that the brokers lost records which this consumer had read
-	// (an unclean leader election). Otherwise the retention of the topic, or a
-	// delete, removed records that it had not read.
+	// Truncated is true if the brokers lost records that this consumer had read (an
+	// unclean leader election). Otherwise the retention of the topic, or a delete,
+	// removed records that it had not read.
 	Truncated bool
 }
 

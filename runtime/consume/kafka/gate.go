@@ -13,24 +13,24 @@ type hold uint8
 
 const (
 	holdFull    hold = 1 << iota // enough of its records wait in memory
-	holdFailing                  // its fetches fail at once; it is tried again after a pause
+	holdFailing                  // its fetches fail at once; tried again after a pause
 )
 
-// gate pauses fetching a partition, or all of them, while there is a reason to.
+// gate pauses fetching a partition, or all partitions, while there is a reason.
 type gate struct {
 	client *kgo.Client
 
 	mu     sync.Mutex
 	holds  map[partition]hold
 	topics map[string]bool
-	closed bool // all of them
+	closed bool // all partitions are paused
 }
 
 func newGate(client *kgo.Client) *gate {
 	return &gate{client: client, holds: map[partition]hold{}, topics: map[string]bool{}}
 }
 
-// know tells of a topic, for shutAll.
+// know adds a topic for shutAll.
 func (g *gate) know(topic string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -42,7 +42,7 @@ func (g *gate) know(topic string) {
 	}
 }
 
-// shutAll pauses every partition, beside the reasons that each may have.
+// shutAll pauses every partition, in addition to each one's own reasons.
 func (g *gate) shutAll() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -57,7 +57,7 @@ func (g *gate) openAll() {
 	g.client.ResumeFetchTopics(g.list()...)
 }
 
-// list is called with the lock held.
+// list requires the lock.
 func (g *gate) list() []string { return slices.Collect(maps.Keys(g.topics)) }
 
 func (g *gate) shut(p partition, why hold) {
@@ -82,8 +82,8 @@ func (g *gate) open(p partition, why hold) {
 	}
 }
 
-// forget opens partitions that went to another member: one that comes back must
-// not be paused.
+// forget removes the pauses of partitions that went to another member, so that a
+// partition is not paused when it comes back.
 func (g *gate) forget(partitions map[string][]int32) {
 	for topic, ids := range partitions {
 		for _, id := range ids {

@@ -78,7 +78,7 @@ func topicHint(err error) string {
 	case errors.Is(err, kerr.UnknownTopicOrPartition):
 		return "topic does not exist; create it, or correct Config.Topics"
 	case errors.Is(err, kerr.TopicAuthorizationFailed):
-		return "topic may not be seen; give this client READ and DESCRIBE on it"
+		return "topic access denied; grant this client READ and DESCRIBE on it"
 	case errors.Is(err, kerr.InvalidTopicException):
 		return "topic cannot be read: Kafka has no topics with such a name; correct Config.Topics"
 	}
@@ -91,9 +91,9 @@ func fetchHint(err error) string {
 	}
 	switch {
 	case errors.Is(err, kerr.TopicAuthorizationFailed):
-		return "reading from Kafka is not allowed; give this client READ and DESCRIBE on the topic"
+		return "reading from Kafka is not allowed; grant this client READ and DESCRIBE on the topic"
 	case errors.Is(err, kerr.UnknownTopicID), errors.Is(err, kerr.InconsistentTopicID):
-		return "the topic was deleted, and perhaps created again; it is taken up as soon as it is there"
+		return "the topic was deleted, and perhaps created again; it is read as soon as it exists"
 	}
 	return "reading from Kafka failed, retrying"
 }
@@ -107,9 +107,9 @@ func groupHint(err error) string {
 	case errors.Is(err, kerr.FencedInstanceID):
 		return "another member of the group has the same kgo.InstanceID and took this one's place; give each process its own"
 	case errors.Is(err, kerr.GroupAuthorizationFailed):
-		return "joining the group is not allowed; give this client READ on the group, or correct Config.Group"
+		return "joining the group is not allowed; grant this client READ on the group, or correct Config.Group"
 	case errors.Is(err, kerr.TopicAuthorizationFailed):
-		return "the group may not read its topics; give this client READ and DESCRIBE on them"
+		return "the group may not read its topics; grant this client READ and DESCRIBE on them"
 	case errors.Is(err, kerr.InconsistentGroupProtocol):
 		return again + "; its other members use another kind of client or other balancers: give this service a group of its own in Config.Group, or all members the same kgo.Balancers"
 	case errors.Is(err, kerr.InvalidGroupID):

@@ -473,12 +473,12 @@ consume/kafka: Config.Group is empty: name the consumer group, for instance afte
 consume/kafka: Config.Topics is empty: name the topics to read
 consume/kafka: Config.Router is nil: give it a consume.Router
 consume/kafka: Config.MaxAttempts is -1: use 0 for no limit
-consume/kafka: Config.RetryMin and RetryMax are 2s and 1s: the pause must not be negative, nor shrink
+consume/kafka: Config.RetryMin and RetryMax are 2s and 1s: use 0 <= RetryMin <= RetryMax
 consume/kafka: Config.GiveUp is "shrug": use "stop" or "skip"
 consume/kafka: Config.OnLoss is "cry": use "stop" or "skip"
 consume/kafka: Config.StopWhenUnready is -1ns: use 0 for never
 consume/kafka: Config.BufferBytes is 5: use 1048576 (1 MiB) or more
-consume/kafka: Config.CommitEvery is 1ms: the client commits every 100ms at most`
+consume/kafka: Config.CommitEvery is 1ms: use 100ms or more`
 	if diff := cmp.Diff(want, err.Error()); diff != "" {
 		t.Fatal(diff)
 	}

@@ -32,8 +32,8 @@ func message(r *kgo.Record) consume.Message {
 	return m
 }
 
-// attempt calls the router, and turns a panic that gets past it (of another
-// dispatcher than consume.Router, of a tracer) into the record's error.
+// attempt calls the router. It turns a panic that the router did not recover (of
+// another dispatcher, of a tracer) into the record's error.
 func (w *worker) attempt(t *task) error {
 	err := func() (err error) {
 		defer consume.RecoverTo(&err)
@@ -45,9 +45,9 @@ func (w *worker) attempt(t *task) error {
 	return err
 }
 
-// traced dispatches the message in a span of its own. The span that inserted
-// the event is linked rather than made the parent: it ended long ago, and an event
-// may be handled by many groups, and by each more than once.
+// traced dispatches the message in its own span. The span that inserted the event is
+// linked and not the parent: it ended long ago, and several groups may handle the
+// event, each more than once.
 func (w *worker) traced(t *task) error {
 	at := t.m.Record()
 	opts := []trace.SpanStartOption{

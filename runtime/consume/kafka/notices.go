@@ -12,28 +12,28 @@ import (
 
 // The kinds of problems.
 const (
-	kindBrokers  = "brokers"  // nobody answers
+	kindBrokers  = "brokers"  // no broker answers
 	kindBroker   = "broker"   // one cannot be reached
-	kindFetching = "fetching" // one does not answer fetches as it should
+	kindFetching = "fetching" // one does not answer fetches correctly
 	kindGroup    = "group"    // this member is not in the group
 	kindIdle     = "idle"     // it has no partitions
-	kindTopic    = "topic"    // the topic is not there, or not to be seen
+	kindTopic    = "topic"    // the topic does not exist, or is not visible
 	kindReading  = "reading"  // fetches fail
-	kindStuck    = "stuck"    // a partition stands still for good
-	kindFull     = "full"     // no room for records
-	kindLost     = "lost"     // records are gone
+	kindStuck    = "stuck"    // a partition cannot be read until a restart
+	kindFull     = "full"     // the memory is full
+	kindLost     = "lost"     // records were lost
 	kindObserver = "observer" // the observer panics
 )
 
 const textReadsAgain = "reading from Kafka works again"
 
-// subject says what a problem is about. One problem stands for all partitions of
-// a topic, so that a thousand of them make no thousand log lines; only where
-// each has facts of its own, the partition is part of the subject.
+// subject identifies a problem. All partitions of a topic share one problem, so that a
+// thousand partitions do not write a thousand log lines. The partition is part of the
+// subject only if each one has its own facts.
 type subject struct {
 	kind      string
-	topic     string // empty: it is not about one topic
-	partition int32  // or the broker
+	topic     string // empty: not about one topic
+	partition int32  // or the id of the broker
 }
 
 // problem is something that keeps the consumer from reading.
@@ -42,18 +42,18 @@ type problem struct {
 	err        error
 	blocking   bool // the consumer is not ready while it lasts
 	since      time.Time
-	seen       time.Time // the last time that it was reported
+	seen       time.Time // when it was last reported
 	times      int
-	logged     int           // times, when it was last logged
-	next       time.Time     // when it may be logged again
-	pause      time.Duration // from one line to the next
+	logged     int           // reports up to the last log line
+	next       time.Time     // earliest time of the next log line
+	pause      time.Duration // between two log lines
 	told       bool          // it was logged since it began
 	ended      time.Time     // zero: it lasts
 	partitions map[int32]time.Time
 }
 
-// notices remembers the problems that last. Each is logged when it begins, then
-// ever more slowly, with a count, and once more when it is over.
+// notices remembers the current problems. Each is logged when it begins, then after
+// growing pauses with a count, and once more when it is over.
 type notices struct {
 	log    *slog.Logger
 	timing timing
@@ -66,8 +66,8 @@ func newNotices(log *slog.Logger, t timing) *notices {
 	return &notices{log: log, timing: t, problems: map[subject]*problem{}}
 }
 
-// report says that there is a problem. A partition below zero means that it is
-// not about one partition.
+// report records that there is a problem. A partition below zero means that it is not
+// about one partition.
 func (n *notices) report(ctx context.Context, s subject, partition int32, blocking bool, text string, err error, attrs ...any) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -111,7 +111,7 @@ func (n *notices) report(ctx context.Context, s subject, partition int32, blocki
 	n.log.WarnContext(ctx, text, attrs...)
 }
 
-// over says that the problem, if there was one, has ended.
+// over records that the problem, if there was one, has ended.
 func (n *notices) over(ctx context.Context, s subject, text string, attrs ...any) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -120,8 +120,8 @@ func (n *notices) over(ctx context.Context, s subject, text string, attrs ...any
 	}
 }
 
-// end is called with the lock held. One that comes back soon is remembered: a
-// problem that comes and goes is worth no more lines than one that stays.
+// end requires the lock. It remembers the problem for a while, so that one which comes
+// and goes is not logged more often than one that stays.
 func (n *notices) end(ctx context.Context, s subject, text string, attrs ...any) {
 	p := n.problems[s]
 	p.ended = time.Now()
@@ -141,8 +141,8 @@ func (n *notices) end(ctx context.Context, s subject, text string, attrs ...any)
 	n.log.InfoContext(ctx, text, attrs...)
 }
 
-// overFor is [notices.over] for one partition: the problem ends with the last of
-// its partitions.
+// overFor is [notices.over] for one partition. The problem ends when none of its
+// partitions has it any more.
 func (n *notices) overFor(ctx context.Context, s subject, partition int32, text string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -156,7 +156,7 @@ func (n *notices) overFor(ctx context.Context, s subject, partition int32, text 
 	}
 }
 
-// expire ends the problems of a kind that were not reported for so long.
+// expire ends the problems of a kind that were not reported for the given time.
 func (n *notices) expire(ctx context.Context, kind string, quiet time.Duration, text string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -171,7 +171,7 @@ func (n *notices) expire(ctx context.Context, kind string, quiet time.Duration, 
 	}
 }
 
-// blocking lists the problems for which the consumer is not ready.
+// blocking lists the problems because of which the consumer is not ready.
 func (n *notices) blocking() []string {
 	n.mu.Lock()
 	defer n.mu.Unlock()

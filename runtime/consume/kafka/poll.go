@@ -12,8 +12,8 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/internal/backoff"
 )
 
-// poll hands records to the workers until ctx ends (nil) or something fails the
-// run.
+// poll hands records to the workers until ctx ends (it returns nil) or an error stops
+// the run.
 func (r *run) poll(ctx context.Context) error {
 	polling, stop := context.WithCancel(ctx)
 	defer stop()
@@ -44,8 +44,8 @@ func (r *run) poll(ctx context.Context) error {
 				}
 			}
 		})
-		// Only now may partitions be taken away: each record that was polled has
-		// a worker, which the callbacks know of.
+		// Partitions may be revoked only now: every polled record has a worker, which
+		// the callbacks know.
 		r.client.AllowRebalance()
 		if barren++; errs == 0 || records > 0 {
 			barren = 0
@@ -63,8 +63,8 @@ func (r *run) poll(ctx context.Context) error {
 	return failure
 }
 
-// brake waits after polls that brought nothing but errors: some come back at
-// once, and as often as they are asked for.
+// brake pauses after polls that returned only errors: some errors come back at once, as
+// often as the client is polled.
 func (r *run) brake(ctx context.Context, barren int) {
 	const shortest = 10 * time.Millisecond
 	if barren == 0 {
@@ -78,8 +78,7 @@ func (r *run) brake(ctx context.Context, barren int) {
 	}
 }
 
-// deliver gives the records of one partition to its worker, and reports whether it
-// did.
+// deliver gives the records of one partition to its worker, and reports whether it did.
 func (r *run) deliver(ctx context.Context, t kgo.FetchTopic, f kgo.FetchPartition) bool {
 	p := partition{t.Topic, f.Partition}
 	r.recovered(ctx, p)
@@ -101,7 +100,7 @@ func (r *run) deliver(ctx context.Context, t kgo.FetchTopic, f kgo.FetchPartitio
 	return true
 }
 
-// lostRecords reports a loss, and whether it goes on.
+// lostRecords reports a loss, and returns whether to continue.
 func (r *run) lostRecords(ctx context.Context, lost *LostRecordsError) bool {
 	if r.cfg.OnLoss == Stop {
 		if r.fail(lost) {
@@ -112,10 +111,10 @@ func (r *run) lostRecords(ctx context.Context, lost *LostRecordsError) bool {
 		return false
 	}
 	r.stats.lost.Add(uint64(max(0, lost.To-lost.From)))
-	text := "records were removed before this group read them (retention or a delete); it goes on with the oldest that is there"
+	text := "records were removed before this group read them (retention or a delete); continuing with the oldest record that is left"
 	at := lost.To
 	if lost.Truncated {
-		text = "a partition was truncated: the brokers lost records that this group had read; it goes on where the log ends"
+		text = "a partition was truncated: the brokers lost records that this group had read; continuing at the end of the log"
 		at = lost.From
 	}
 	r.notices.report(ctx, subject{kind: kindLost, topic: lost.Topic, partition: lost.Partition}, lost.Partition, false, text, nil,
@@ -123,7 +122,7 @@ func (r *run) lostRecords(ctx context.Context, lost *LostRecordsError) bool {
 	return true
 }
 
-// fetchFailed answers an error that a poll brought.
+// fetchFailed handles an error of a poll.
 func (r *run) fetchFailed(ctx context.Context, topic string, id int32, err error) {
 	r.stats.fetchErrors.Add(1)
 	session, isSession := errors.AsType[*kgo.ErrGroupSession](err)
@@ -136,17 +135,17 @@ func (r *run) fetchFailed(ctx context.Context, topic string, id int32, err error
 		r.watch.lost()
 		r.notices.report(ctx, subject{kind: kindGroup}, -1, true, groupHint(session.Err), session.Err)
 	case isLoss && !r.positions.known(partition{loss.Topic, loss.Partition}):
-		// The offset is one of a former topic, which this run has left already.
-	case isLoss && r.recreatedTopic(ctx, loss.Topic): // nothing was lost: that is another log
+		// The offset belongs to a former topic, which this run no longer reads.
+	case isLoss && r.recreatedTopic(ctx, loss.Topic): // nothing was lost: it is another log
 		r.watch.unknownTopic(loss.Topic, true)
 	case isLoss:
 		r.lostRecords(ctx, &LostRecordsError{
 			Group: r.cfg.Group, Topic: loss.Topic, Partition: loss.Partition,
 			From: min(loss.ResetTo, loss.ConsumedTo), To: max(loss.ResetTo, loss.ConsumedTo), Truncated: loss.ResetTo <= loss.ConsumedTo,
 		})
-	case isTooLarge: // the client has given the partition up
+	case isTooLarge: // the client no longer fetches the partition
 		r.notices.report(ctx, subject{kind: kindStuck, topic: topic, partition: id}, id, true,
-			"a batch is too large to decompress; its partition stands still until the consumer is restarted with a larger kgo.MaxDecompressBatchBytes in Config.Options",
+			"a batch is too large to decompress; its partition is not read until the consumer is restarted with a larger kgo.MaxDecompressBatchBytes in Config.Options",
 			err, "offset", tooLarge.Offset)
 	case topic != "" && id < 0 && kerr.IsRetriable(err):
 		r.watch.look() // it knows more about topics
@@ -157,9 +156,8 @@ func (r *run) fetchFailed(ctx context.Context, topic string, id int32, err error
 	}
 }
 
-// resting are the partitions whose fetches fail at once. Such a partition is
-// paused, longer each time, so that it takes neither the processor nor the log,
-// and the others go on.
+// resting has the partitions whose fetches fail at once. Such a partition is paused,
+// longer each time, so that it uses no CPU and fills no log. The others continue.
 type resting struct {
 	mu      sync.Mutex
 	stopped bool
@@ -172,8 +170,8 @@ type rest struct {
 	timer    *time.Timer
 }
 
-// patientWith is how often in a row a fetch may fail with an error that passes by
-// itself, as when a partition's leader moves, before it is worth a warning.
+// patientWith is how many fetches in a row may fail before a warning, if the error
+// usually passes by itself, for example when a partition's leader moves.
 const patientWith = 5
 
 // rest pauses a partition whose fetch failed.
@@ -192,8 +190,8 @@ func (r *run) rest(ctx context.Context, p partition, err error) {
 	}
 }
 
-// add counts a failure, and calls open when the partition has rested. It returns
-// how many failures came in a row; 0 means that the run has ended.
+// add counts a failure, and calls open when the partition's pause is over. It returns
+// the number of failures in a row; 0 means that the run has ended.
 func (s *resting) add(p partition, t timing, open func()) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -217,7 +215,7 @@ func (s *resting) add(p partition, t timing, open func()) int {
 	return at.failures
 }
 
-// recovered is called with a partition that brings records.
+// recovered handles a partition that returns records again.
 func (r *run) recovered(ctx context.Context, p partition) {
 	s := &r.resting
 	s.mu.Lock()
@@ -232,8 +230,8 @@ func (r *run) recovered(ctx context.Context, p partition) {
 	r.notices.overFor(ctx, subject{kind: kindReading, topic: p.topic}, p.id, textReadsAgain)
 }
 
-// settled ends the rests of partitions that are fetched again and bring no error:
-// there is nothing new in them.
+// settled ends the problem for partitions that are fetched again without an error: they
+// have no new records.
 func (r *run) settled(ctx context.Context) {
 	s := &r.resting
 	var well []partition
@@ -250,7 +248,7 @@ func (r *run) settled(ctx context.Context) {
 	}
 }
 
-// forget is for partitions that this member has no longer, or whose topic was
+// forget removes partitions that this member no longer has, or whose topic was
 // recreated.
 func (s *resting) forget(partitions map[string][]int32) {
 	s.mu.Lock()
@@ -265,7 +263,7 @@ func (s *resting) forget(partitions map[string][]int32) {
 	}
 }
 
-// ofTopic lists the partitions of a topic that rest.
+// ofTopic lists the resting partitions of a topic.
 func (s *resting) ofTopic(topic string) []int32 {
 	s.mu.Lock()
 	defer s.mu.Unlock()

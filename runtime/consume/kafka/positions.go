@@ -6,20 +6,20 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// positions are the offsets that are to be read next, by which records are
-// noticed that were removed before they were read.
+// positions has the next offset of each partition. It finds records that were removed
+// before they were read.
 type positions struct {
 	mu        sync.Mutex
 	next      map[partition]int64
-	unchecked map[partition]int64 // committed offsets that were not yet compared with the log
+	unchecked map[partition]int64 // committed offsets that were not compared with the log yet
 }
 
 func newPositions() *positions {
 	return &positions{next: map[partition]int64{}, unchecked: map[partition]int64{}}
 }
 
-// begin takes the offsets at which partitions are read from; below zero is
-// somewhere else than where the group left off.
+// begin sets the first offsets of partitions. An offset below zero means that the group
+// has no committed offset.
 func (s *positions) begin(offsets map[string]map[int32]kgo.Offset) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -35,10 +35,10 @@ func (s *positions) begin(offsets map[string]map[int32]kgo.Offset) {
 	}
 }
 
-// read notes records that were read, and returns the first offset that was
-// removed before it was read: all from there up to the start of the log. Gaps
-// behind the start are no loss: compaction and transactions make some. Where a loss
-// stops the consumer, it stays one for all that follows.
+// read records that records were read. It returns the first offset that was removed
+// before it was read: everything from there to the start of the log is lost. Gaps after
+// the start are no loss: compaction and transactions make them. If a loss stops the
+// consumer, later calls report it again.
 func (s *positions) read(p partition, records []*kgo.Record, logStart int64, stop bool) (from int64, lost bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -52,8 +52,7 @@ func (s *positions) read(p partition, records []*kgo.Record, logStart int64, sto
 	return from, lost
 }
 
-// toCheck returns the partitions of which nothing was read since they were
-// assigned.
+// toCheck returns the partitions that were not read since they were assigned.
 func (s *positions) toCheck() map[partition]int64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -64,8 +63,8 @@ func (s *positions) toCheck() map[partition]int64 {
 	return check
 }
 
-// checked compares a partition with the start of its log, and returns the first
-// offset that was removed before it was read.
+// checked compares a partition with the start of its log, and returns the first offset
+// that was removed before it was read.
 func (s *positions) checked(p partition, logStart int64, stop bool) (from int64, lost bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -80,8 +79,8 @@ func (s *positions) checked(p partition, logStart int64, stop bool) (from int64,
 	return from, true
 }
 
-// known reports whether an offset of the partition was read or committed. Where none
-// was, nothing can be lost.
+// known reports whether an offset of the partition was read or committed. Otherwise
+// nothing can be lost.
 func (s *positions) known(p partition) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -100,7 +99,7 @@ func (s *positions) forget(partitions map[string][]int32) {
 	}
 }
 
-// forgetTopic is for a topic whose offsets begin anew.
+// forgetTopic removes a topic whose offsets start again.
 func (s *positions) forgetTopic(topic string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -11,12 +11,12 @@ import (
 )
 
 // A topic that was deleted and created again has its former name and a new id. The
-// group's offsets are stored by name, so an offset of the former topic can be taken
-// for one of the new topic: a commit that is under way when the topic is deleted, or
-// an offset that the brokers have not deleted yet. The group would go on there,
-// behind records of the new topic that it never read. Therefore each commit says in
-// its metadata which topic it belongs to, and a partition whose offset belongs to
-// another topic is read from its beginning.
+// group's offsets are stored by name, so an offset of the former topic can be taken for
+// one of the new topic: a commit that is under way when the topic is deleted, or an
+// offset that the brokers have not deleted yet. The group would continue at that offset
+// and miss the records of the new topic before it. Therefore each commit has the
+// topic's id in its metadata, and a partition whose offset belongs to another topic is
+// read from its beginning.
 
 type topicID [16]byte
 
@@ -25,7 +25,7 @@ const (
 	tagUnknown = "unknown"
 )
 
-// tag is what a commit says about its topic.
+// tag returns the metadata of a commit, with the topic's id.
 func tag(id topicID, member string) string {
 	text := tagUnknown
 	if id != (topicID{}) {
@@ -34,7 +34,7 @@ func tag(id topicID, member string) string {
 	return tagPrefix + text + " member=" + member
 }
 
-// tagged returns the topic that a commit belongs to; zero is an unknown one.
+// tagged returns the id of the topic that a commit belongs to; zero: unknown.
 func tagged(metadata string) (id topicID, ok bool) {
 	text, ok := strings.CutPrefix(metadata, tagPrefix)
 	if !ok {
@@ -47,8 +47,8 @@ func tagged(metadata string) (id topicID, ok bool) {
 	return id, true
 }
 
-// origins knows the ids of topics, and to which of them the offsets belong at which
-// partitions begin.
+// origins has the ids of topics, and the ids of the topics that the start offsets
+// belong to.
 type origins struct {
 	mu     sync.Mutex
 	topics map[string]*origin
@@ -56,16 +56,16 @@ type origins struct {
 
 type origin struct {
 	current  topicID          // zero: not known, or the brokers have no ids
-	former   map[topicID]bool // this run has seen the topic with these ids
-	insisted int              // how often in a row a former id was called the current one
-	fetched  topicID          // the client asked for offsets by this id; zero: by name
+	former   map[topicID]bool // ids that the topic had earlier in this run
+	insisted int              // how often in a row a former id was reported as the current one
+	fetched  topicID          // the client requested offsets by this id; zero: by name
 	metadata map[int32]string // of the offsets that were fetched last
 	starts   map[int32]topicID
 }
 
 func newOrigins() *origins { return &origins{topics: map[string]*origin{}} }
 
-// of is called with the lock held.
+// of requires the lock.
 func (o *origins) of(topic string) *origin {
 	t := o.topics[topic]
 	if t == nil {
@@ -75,8 +75,8 @@ func (o *origins) of(topic string) *origin {
 	return t
 }
 
-// see takes the id that a broker gives for a topic, and reports whether it is the
-// current one. A broker that is behind gives a former one.
+// see takes the id that a broker reports for a topic, and returns whether it is the
+// current one. A broker that is behind reports a former one.
 func (t *origin) see(id topicID) bool {
 	if id == (topicID{}) || id == t.current {
 		return true
@@ -91,13 +91,13 @@ func (t *origin) see(id topicID) bool {
 	return true
 }
 
-// insistent is how often in a row the brokers have to give a former id until it is
-// believed: then a broker that was behind was asked first.
+// insistent is how often in a row the brokers have to report a former id until it is
+// believed: then the first answer came from a broker that was behind.
 const insistent = 3
 
-// look takes the id of a topic from the cluster's metadata. It reports whether
-// that is current, and whether the client reads the topic under another id or from
-// an offset of another topic.
+// look takes a topic's id from the cluster metadata. It returns whether the id is
+// current, and whether the client reads the topic under another id or from an offset of
+// another topic.
 func (o *origins) look(topic string, id topicID) (current, misplaced bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -128,8 +128,8 @@ func (t *origin) misplaced() bool {
 	return false
 }
 
-// replaced takes the id of a topic, and reports whether that is another one than
-// before, or than that of the offsets at which the topic is read.
+// replaced takes a topic's id, and returns whether it differs from the last one or from
+// that of the start offsets.
 func (o *origins) replaced(topic string, id topicID) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -138,7 +138,7 @@ func (o *origins) replaced(topic string, id topicID) bool {
 	return t.see(id) && (before != topicID{} && t.current != before || t.misplaced())
 }
 
-// readopt is for a topic that is read anew.
+// readopt resets a topic that is read from its beginning again.
 func (o *origins) readopt(topic string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -148,7 +148,7 @@ func (o *origins) readopt(topic string) {
 	clear(t.metadata)
 }
 
-// commit writes into each commit which topic it belongs to.
+// commit writes the topic's id into each commit.
 func (o *origins) commit(req *kmsg.OffsetCommitRequest) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -166,7 +166,7 @@ func (o *origins) commit(req *kmsg.OffsetCommitRequest) error {
 	return nil
 }
 
-// offsets takes what the group coordinator answers.
+// offsets takes the answer of the group coordinator.
 func (o *origins) offsets(resp *kmsg.OffsetFetchResponse) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -178,7 +178,7 @@ func (o *origins) offsets(resp *kmsg.OffsetFetchResponse) {
 			t := o.of(topic.Topic)
 			t.fetched = topic.TopicID
 			for _, p := range topic.Partitions {
-				if p.ErrorCode == 0 { // the coordinator knows that id
+				if p.ErrorCode == 0 { // the coordinator knows the id
 					t.see(topic.TopicID)
 				}
 				delete(t.metadata, p.Partition)
@@ -190,9 +190,9 @@ func (o *origins) offsets(resp *kmsg.OffsetFetchResponse) {
 	}
 }
 
-// adjust lets partitions whose offset belongs to a former topic begin at the start,
-// and counts these by topic. An offset that does not say to which topic it belongs
-// is believed unless this run has seen the topic being recreated.
+// adjust moves partitions whose offset belongs to a former topic to the start, and
+// counts them by topic. An offset without a topic id is used unless this run has seen
+// the topic being recreated.
 func (o *origins) adjust(offsets map[string]map[int32]kgo.Offset) (former map[string]int) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -217,7 +217,7 @@ func (o *origins) adjust(offsets map[string]map[int32]kgo.Offset) (former map[st
 	return former
 }
 
-// delivery says what records of a topic with an id are.
+// delivery classifies records of a topic with an id.
 type delivery int
 
 const (
@@ -254,12 +254,13 @@ func (o *origins) forget(partitions map[string][]int32) {
 	}
 }
 
-// committing returns a context whose commits say which topic they belong to.
+// committing returns a context whose commits have the topic's id.
 func (r *run) committing(ctx context.Context) context.Context {
 	return kgo.PreCommitFnContext(ctx, r.origins.commit)
 }
 
-// recreatedTopic asks whether a topic was recreated since its id was last seen.
+// recreatedTopic asks the brokers whether a topic was recreated since its id was last
+// seen.
 func (r *run) recreatedTopic(ctx context.Context, topic string) bool {
 	req := kmsg.NewPtrMetadataRequest()
 	t := kmsg.NewMetadataRequestTopic()
@@ -271,8 +272,8 @@ func (r *run) recreatedTopic(ctx context.Context, topic string) bool {
 	return err == nil && len(resp.Topics) == 1 && resp.Topics[0].ErrorCode == 0 && r.origins.replaced(topic, resp.Topics[0].TopicID)
 }
 
-// orphan gives records of a deleted topic to a worker that handles them and marks
-// no offsets.
+// orphan gives records of a deleted topic to a worker that handles them and marks no
+// offsets.
 func (r *run) orphan(p partition, topic topicID, records []*kgo.Record) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -288,8 +289,8 @@ func (r *run) orphan(p partition, topic topicID, records []*kgo.Record) {
 	go w.work()
 }
 
-// former is called with the lock held. It returns what is closed when the last
-// detached worker of a partition has ended.
+// former requires the lock. It returns a channel that is closed when the last detached
+// worker of a partition has ended.
 func (r *run) former(p partition) <-chan struct{} {
 	var done <-chan struct{}
 	for _, w := range r.detached {
@@ -300,8 +301,7 @@ func (r *run) former(p partition) <-chan struct{} {
 	return done
 }
 
-// keep is called with the lock held. It adds a detached worker to those that have
-// not ended.
+// keep requires the lock. It adds a detached worker to those that have not ended.
 func (r *run) keep(w *worker) {
 	alive := []*worker{w}
 	for _, former := range r.detached {

@@ -15,19 +15,20 @@ import (
 )
 
 const (
-	// pollRecords bounds one poll, so that a rebalance need not wait for long.
+	// pollRecords limits the records of one poll, so that a rebalance does not wait
+	// long.
 	pollRecords = 1_000
 
-	// A broker that accepts connections and never answers is left for another one
-	// after these.
+	// After these times the client tries another broker if one accepts connections and
+	// does not answer.
 	dialTimeout   = 3 * time.Second
 	answerTimeout = 5 * time.Second
 
-	// fetchWait is how long a broker waits for records. A partition that was paused
-	// is fetched again when the fetch of the others has come back.
+	// fetchWait is how long a broker waits for records. A partition that was paused is
+	// fetched again only when the fetch of the others has returned.
 	fetchWait = 500 * time.Millisecond
 
-	// leaveTimeout is how long leaving the group may take.
+	// leaveTimeout limits leaving the group.
 	leaveTimeout = 5 * time.Second
 )
 
@@ -44,10 +45,10 @@ type run struct {
 	log       *slog.Logger
 	client    *kgo.Client
 	stats     *stats
-	made      chan struct{}   // closed when the fields above and below are set: the client calls back early
+	made      chan struct{}   // closed when the other fields are set: the client calls hooks early
 	handling  context.Context // the parent of every handler's context
 	failed    chan error      // the first error that stops the run
-	ended     atomic.Bool     // there is one
+	ended     atomic.Bool     // an error stops the run
 	gate      *gate
 	budget    *budget
 	notices   *notices
@@ -77,7 +78,7 @@ func newRun(cfg Config, stats *stats) (*run, error) {
 	}
 	r.watch, r.brokers = newWatch(r), newBrokers(r.notices)
 	var ctx context.Context
-	ctx, r.abort = context.WithCancel(context.Background()) // the client's own life
+	ctx, r.abort = context.WithCancel(context.Background()) // the client's own context
 	opts := append([]kgo.Opt{
 		kgo.SeedBrokers(cfg.Brokers...),
 		kgo.DialTimeout(dialTimeout),
@@ -93,7 +94,7 @@ func newRun(cfg Config, stats *stats) (*run, error) {
 		kgo.WithContext(r.committing(ctx)),
 		kgo.ConsumerGroup(cfg.Group),
 		kgo.ConsumeTopics(cfg.Topics...),
-		kgo.KeepRetryableFetchErrors(), // or partitions that fail for long are fetched in a loop
+		kgo.KeepRetryableFetchErrors(), // otherwise the client fetches failing partitions in a loop
 		kgo.AutoCommitMarks(),
 		kgo.AutoCommitInterval(cfg.CommitEvery),
 		kgo.BlockRebalanceOnPoll(),
@@ -115,11 +116,11 @@ func newRun(cfg Config, stats *stats) (*run, error) {
 	return r, nil
 }
 
-// all is the whole run.
+// all runs everything.
 func (r *run) all(ctx context.Context) error {
 	defer r.close()
 
-	// Handlers outlive ctx by as long as it takes to finish what they began.
+	// Handlers may run longer than ctx, to finish their records.
 	handling, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	r.handling = handling
@@ -138,7 +139,7 @@ func (r *run) all(ctx context.Context) error {
 	commit, cancelCommit := context.WithTimeout(context.WithoutCancel(ctx), r.cfg.DrainTimeout)
 	defer cancelCommit()
 	if commitErr := r.client.CommitMarkedOffsets(r.committing(commit)); commitErr != nil {
-		// The records will come again; whoever runs next bears that.
+		// The records are delivered again, which is allowed.
 		r.log.WarnContext(ctx, "last offsets not committed; their records will be delivered again", "error", commitErr)
 	}
 	r.observe(ctx, func(o Observer) {
@@ -147,8 +148,8 @@ func (r *run) all(ctx context.Context) error {
 	return err
 }
 
-// close leaves the group. A client that is joining it would wait for that first,
-// up to the session timeout, so that is cut short.
+// close leaves the group. A client that is joining would wait for the join first, up to
+// the session timeout, so its requests are cancelled.
 func (r *run) close() {
 	timer := time.AfterFunc(leaveTimeout, r.abort)
 	defer timer.Stop()
@@ -162,8 +163,8 @@ func (r *run) buffered() (records, bytes int64) {
 		r.budget.waiting.Load() + r.client.BufferedFetchBytes() + fetched*recordOverhead
 }
 
-// worker returns the one that handles a partition's records. After a topic was
-// recreated that is another one, which begins when the former has ended.
+// worker returns the worker of a partition. After a topic was recreated it is a new
+// one, which starts when the former has ended.
 func (r *run) worker(p partition, topic topicID) *worker {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -180,7 +181,7 @@ func (r *run) worker(p partition, topic topicID) *worker {
 	return w
 }
 
-// detach is called with the lock held.
+// detach requires the lock.
 func (r *run) detach(w *worker) {
 	delete(r.workers, w.p)
 	r.keep(w)
@@ -188,8 +189,8 @@ func (r *run) detach(w *worker) {
 	r.gate.open(w.p, holdFull|holdFailing)
 }
 
-// detachTopic is for a topic that was deleted: what its workers have is all that
-// is left of it, so they handle it.
+// detachTopic detaches the workers of a deleted topic. They handle the records that
+// they have, because these cannot be read again.
 func (r *run) detachTopic(topic string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -229,8 +230,8 @@ func (r *run) takeAll() []*worker {
 	return taken
 }
 
-// drain lets the workers finish the record that they are at, and cancels
-// handlers that take longer than wait.
+// drain lets the workers finish their current record, and cancels handlers that take
+// longer than wait.
 func drain(workers []*worker, wait time.Duration) {
 	for _, w := range workers {
 		w.stop()
@@ -251,7 +252,7 @@ func drain(workers []*worker, wait time.Duration) {
 
 func (r *run) stopAll() { drain(r.takeAll(), r.cfg.DrainTimeout) }
 
-// assigned runs after each rebalance, also one that brings no partition.
+// assigned runs after each rebalance, even without new partitions.
 func (r *run) assigned(ctx context.Context, _ *kgo.Client, partitions map[string][]int32) {
 	<-r.made
 	for topic := range partitions {
@@ -266,12 +267,12 @@ func (r *run) offsetsAnswered(_ context.Context, _ *kgo.Client, resp *kmsg.Offse
 	return nil
 }
 
-// offsetsFetched takes the group's offsets of the partitions that were assigned.
+// offsetsFetched takes the group's offsets of the assigned partitions.
 func (r *run) offsetsFetched(ctx context.Context, offsets map[string]map[int32]kgo.Offset) (map[string]map[int32]kgo.Offset, error) {
 	<-r.made
 	r.newOffsets(ctx, offsets)
 	for topic, n := range r.origins.adjust(offsets) {
-		r.log.WarnContext(ctx, "the group's offsets belong to a topic of this name that was deleted, or do not say to which one; the new one is read from its beginning",
+		r.log.WarnContext(ctx, "offsets belong to a deleted topic of this name, or have no topic id; the topic is read from its beginning",
 			"topic", topic, "partitions", n)
 	}
 	r.positions.begin(offsets)
@@ -298,8 +299,9 @@ func (r *run) newOffsets(ctx context.Context, offsets map[string]map[int32]kgo.O
 	}
 }
 
-// revoked runs before partitions go to another member: what is being handled is
-// finished and committed, what waits is dropped, for the other to read.
+// revoked runs before partitions go to another member. It finishes and commits the
+// records that are being handled, and drops the waiting ones, which the other member
+// reads.
 func (r *run) revoked(ctx context.Context, client *kgo.Client, partitions map[string][]int32) {
 	<-r.made
 	workers := r.take(partitions)
@@ -314,13 +316,13 @@ func (r *run) revoked(ctx context.Context, client *kgo.Client, partitions map[st
 	}
 }
 
-// lost runs when partitions are gone already: another member may be handling
-// them, so what is being handled here is cancelled, and nothing is committed.
+// lost runs when partitions are gone already. Another member may be handling them, so
+// their handlers are cancelled and nothing is committed.
 func (r *run) lost(ctx context.Context, _ *kgo.Client, partitions map[string][]int32) {
 	<-r.made
 	workers := r.take(partitions)
 	if len(workers) > 0 {
-		r.log.WarnContext(ctx, "partitions lost: this member was not heard of for too long, or another one took its place",
+		r.log.WarnContext(ctx, "partitions lost: this member sent no heartbeat for too long, or another process took its place",
 			"partitions", partitions)
 	}
 	for _, w := range workers {
@@ -331,7 +333,7 @@ func (r *run) lost(ctx context.Context, _ *kgo.Client, partitions map[string][]i
 	r.watch.lost()
 }
 
-// left forgets partitions that this member has no longer.
+// left removes partitions that this member no longer has.
 func (r *run) left(partitions map[string][]int32) {
 	r.resting.forget(partitions)
 	r.gate.forget(partitions)
@@ -341,8 +343,8 @@ func (r *run) left(partitions map[string][]int32) {
 	r.watch.unassigned(partitions)
 }
 
-// fail ends the run with err; the first failure counts. It reports whether this is
-// the first.
+// fail stops the run with err. Only the first failure counts; fail returns whether this
+// is the first.
 func (r *run) fail(err error) bool {
 	if r.ended.Swap(true) {
 		return false

@@ -17,17 +17,17 @@ import (
 // silentAfter is how long a seed broker may take for its first answer.
 const silentAfter = 2 * time.Second
 
-// seeds are the brokers to begin with. One that accepts connections and never
-// answers, as a hung machine does, is left out while another one answers: the
+// seeds are the brokers in Config.Brokers. One that accepts connections and never
+// answers, as a hung machine does, is left out while another one answers. Otherwise the
 // client would wait for it at the start, and again now and then.
 type seeds struct {
 	addresses []string
 
 	mu      sync.Mutex
-	without bool // the client has not all of them
+	without bool // some are left out
 }
 
-// probe asks each of them at the same time, in the way in which the client dials.
+// probe asks all of them at the same time, with the client's dialer.
 func (s *seeds) probe(ctx context.Context, client *kgo.Client, log *slog.Logger) {
 	dial, ok := client.OptValue(kgo.Dialer).(func(context.Context, string, string) (net.Conn, error))
 	if !ok || len(s.addresses) < 2 {
@@ -58,7 +58,7 @@ func (s *seeds) probe(ctx context.Context, client *kgo.Client, log *slog.Logger)
 	s.without = client.UpdateSeedBrokers(others...) == nil
 }
 
-// restore gives the client all of them again, when nobody answers any more.
+// restore gives the client all of them again when no broker answers.
 func (s *seeds) restore(client *kgo.Client) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -67,8 +67,8 @@ func (s *seeds) restore(client *kgo.Client) {
 	}
 }
 
-// ask asks a broker for what every client asks first, and waits for the first
-// bytes of an answer.
+// ask sends a broker the first request of every client, and waits for the first bytes
+// of the answer.
 func ask(ctx context.Context, dial func(context.Context, string, string) (net.Conn, error), address string) error {
 	dialing, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
@@ -76,7 +76,7 @@ func ask(ctx context.Context, dial func(context.Context, string, string) (net.Co
 	if err != nil {
 		return err
 	}
-	shut := func() { _ = conn.Close() } // nobody needs it any more
+	shut := func() { _ = conn.Close() } // the connection is not used any more
 	defer shut()
 	defer context.AfterFunc(ctx, shut)()
 	if err := conn.SetDeadline(time.Now().Add(silentAfter)); err != nil {
@@ -92,7 +92,7 @@ func ask(ctx context.Context, dial func(context.Context, string, string) (net.Co
 	return err
 }
 
-// withPort is the address as the client has it.
+// withPort returns the address with a port.
 func withPort(address string) string {
 	if _, _, err := net.SplitHostPort(address); err != nil {
 		return net.JoinHostPort(address, "9092")

@@ -157,16 +157,16 @@ func TestWhatKeepsAConsumerFromReading(t *testing.T) {
 			f.bench.deleteTopic()
 			f.repair = func() { f.bench.createAgain(2) }
 		}, says: "topic does not exist", again: "topic can be read again"},
-		"topic not to be seen":      {fault: topicAnswer(kerr.TopicAuthorizationFailed), says: "topic may not be seen", again: "topic can be read again"},
+		"topic not to be seen":      {fault: topicAnswer(kerr.TopicAuthorizationFailed), says: "topic access denied", again: "topic can be read again"},
 		"topic invalid":             {fault: topicAnswer(kerr.InvalidTopicException), says: "topic cannot be read", again: "topic can be read again"},
-		"group not allowed":         {fault: answerWith(kmsg.JoinGroup, kerr.GroupAuthorizationFailed), says: "joining the group is not allowed", again: "member of the group again"},
-		"coordinator not allowed":   {fault: answerWith(kmsg.FindCoordinator, kerr.GroupAuthorizationFailed), says: "joining the group is not allowed", again: "member of the group again"},
-		"group full":                {fault: answerWith(kmsg.JoinGroup, kerr.GroupMaxSizeReached), says: "membership in the group failed", again: "member of the group again"},
-		"another protocol":          {fault: answerWith(kmsg.JoinGroup, kerr.InconsistentGroupProtocol), says: "membership in the group failed", again: "member of the group again"},
-		"fenced when joining":       {fault: answerWith(kmsg.JoinGroup, kerr.FencedInstanceID), says: "another member of the group has the same kgo.InstanceID", again: "member of the group again"},
-		"fenced when syncing":       {fault: answerWith(kmsg.SyncGroup, kerr.FencedInstanceID), says: "another member of the group has the same kgo.InstanceID", again: "member of the group again"},
-		"no coordinator":            {fault: answerWith(kmsg.JoinGroup, kerr.CoordinatorNotAvailable), says: "the group was not joined yet", again: "member of the group again"},
-		"offsets not allowed":       {fault: answerWith(kmsg.OffsetFetch, kerr.GroupAuthorizationFailed), says: "joining the group is not allowed", again: "member of the group again"},
+		"group not allowed":         {fault: answerWith(kmsg.JoinGroup, kerr.GroupAuthorizationFailed), says: "joining the group is not allowed", again: "joined the group again"},
+		"coordinator not allowed":   {fault: answerWith(kmsg.FindCoordinator, kerr.GroupAuthorizationFailed), says: "joining the group is not allowed", again: "joined the group again"},
+		"group full":                {fault: answerWith(kmsg.JoinGroup, kerr.GroupMaxSizeReached), says: "membership in the group failed", again: "joined the group again"},
+		"another protocol":          {fault: answerWith(kmsg.JoinGroup, kerr.InconsistentGroupProtocol), says: "membership in the group failed", again: "joined the group again"},
+		"fenced when joining":       {fault: answerWith(kmsg.JoinGroup, kerr.FencedInstanceID), says: "another member of the group has the same kgo.InstanceID", again: "joined the group again"},
+		"fenced when syncing":       {fault: answerWith(kmsg.SyncGroup, kerr.FencedInstanceID), says: "another member of the group has the same kgo.InstanceID", again: "joined the group again"},
+		"no coordinator":            {fault: answerWith(kmsg.JoinGroup, kerr.CoordinatorNotAvailable), says: "the group was not joined yet", again: "joined the group again"},
+		"offsets not allowed":       {fault: answerWith(kmsg.OffsetFetch, kerr.GroupAuthorizationFailed), says: "joining the group is not allowed", again: "joined the group again"},
 		"fetches broken as a whole": {fault: answerWith(kmsg.Fetch, kerr.InconsistentTopicID), says: "broker answers fetches at once and without records", again: "broker answers fetches again"},
 		"no broker listens": {fault: func(f *fault) {
 			if err := f.bench.k.Stop(); err != nil {

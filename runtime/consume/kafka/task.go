@@ -10,22 +10,22 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/consume"
 )
 
-// task is a record that a worker is at. It outlives the goroutine of the worker
-// when a handler ends that.
+// task is the record that a worker handles. It outlives the worker's goroutine if a
+// handler ends that.
 type task struct {
 	record  *kgo.Record
 	m       consume.Message
 	attempt int     // of the handler, or of DeadLetter once there is a cause
-	tries   int     // of the handler, once there is a cause
-	cause   error   // why it was given up
+	tries   int     // attempts of the handler, once there is a cause
+	cause   error   // why the handler is not called again
 	called  bool    // code of the service is running
 	outcome Outcome // of the attempt that succeeded
 }
 
 func newTask(record *kgo.Record) *task { return &task{record: record, m: message(record)} }
 
-// handle sees to one record until it is done with for good, and reports whether
-// it is. False means that the worker stops here.
+// handle handles one record until it is done, and reports whether it is. False means
+// that the worker stops.
 func (w *worker) handle(t *task) bool {
 	for {
 		err := w.call(t)
@@ -39,7 +39,7 @@ func (w *worker) handle(t *task) bool {
 			w.finished(t, DeadLettered, t.tries)
 			return true
 		case w.ctx.Err() != nil:
-			return false // cancelled: nobody can say what became of it
+			return false // cancelled: the outcome is unknown
 		case t.cause != nil:
 			pause := w.pause(t.attempt)
 			w.logger(t, err).ErrorContext(w.ctx, "DeadLetter failed, retrying; the event's partition waits",
@@ -65,8 +65,8 @@ func (w *worker) handle(t *task) bool {
 	}
 }
 
-// call calls the handler, or DeadLetter for a record that was given up. The error
-// of one that ended its goroutine is found by the goroutine that goes on.
+// call calls the handler, or DeadLetter once there is a cause. If the handler ends its
+// goroutine, the next goroutine finds the error.
 func (w *worker) call(t *task) error {
 	if t.called {
 		t.called = false
@@ -95,7 +95,7 @@ func (w *worker) deadLetter(t *task) (err error) {
 	return w.run.cfg.DeadLetter(w.ctx, t.m, t.cause)
 }
 
-// giveUp skips the record, or fails the run.
+// giveUp skips the record, or stops the run.
 func (w *worker) giveUp(t *task, cause error) bool {
 	log := w.logger(t, cause)
 	if w.run.cfg.GiveUp == Skip {
@@ -103,12 +103,12 @@ func (w *worker) giveUp(t *task, cause error) bool {
 		w.finished(t, SkippedFailed, t.attempt)
 		return true
 	}
-	log.ErrorContext(w.ctx, "event stops this consumer", "attempts", t.attempt, "error", cause)
+	log.ErrorContext(w.ctx, "event failed, the consumer stops", "attempts", t.attempt, "error", cause)
 	w.run.fail(cause)
 	return false
 }
 
-// logger names the record, and gives the stack of a panic.
+// logger adds the record to the log lines, and the stack of a panic.
 func (w *worker) logger(t *task, err error) *slog.Logger {
 	record := t.m.Record()
 	if handler, ok := errors.AsType[*consume.HandlerError](err); ok && handler.Record.EventType != "" {

@@ -15,14 +15,14 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/internal/backoff"
 )
 
-// watch looks at the cluster now and then, for what the client is silent about:
-// brokers that do not answer, topics that are not there or were recreated,
-// records that were removed, a group that cannot be joined.
+// watch checks the cluster now and then for problems that the client does not report:
+// brokers that do not answer, topics that do not exist or were recreated, records that
+// were removed, a group that cannot be joined.
 type watch struct {
 	r     *run
 	regex bool
-	poke  chan struct{} // holds a token when it is to look at once
-	// These belong to the goroutine of run.
+	poke  chan struct{} // holds a token when it should check at once
+	// Only the goroutine of run uses these.
 	topics map[string]*watched
 	seeds  *seeds
 
@@ -35,14 +35,14 @@ type watch struct {
 	unready    time.Time       // zero: it is ready
 }
 
-// watched is what is known of a topic.
+// watched is what is known about a topic.
 type watched struct {
 	id         [16]byte
 	missing    bool
 	partitions int
-	leaderless int // looks in a row in which partitions had no leader
+	leaderless int // checks in a row in which partitions had no leader
 	readopted  time.Time
-	tries      int // of readopting it, in a row
+	tries      int // tries in a row to read it after it was recreated
 }
 
 func newWatch(r *run) *watch {
@@ -53,7 +53,7 @@ func newWatch(r *run) *watch {
 	}
 }
 
-// look makes it look soon.
+// look makes it check soon.
 func (w *watch) look() {
 	select {
 	case w.poke <- struct{}{}:
@@ -106,7 +106,7 @@ func (w *watch) all(ctx context.Context) {
 	t := w.r.cfg.timing
 	if w.r.budget.crowdedFor() >= t.crowded {
 		w.r.notices.report(ctx, subject{kind: kindFull}, -1, false,
-			"records whose handlers do not go on fill the memory; nothing is fetched until they do, or Config.BufferBytes is raised", nil,
+			"memory is full of records that wait for their handlers; nothing is fetched until handlers finish, or Config.BufferBytes is raised", nil,
 			"buffered_bytes", w.r.budget.waiting.Load())
 	} else {
 		w.r.notices.over(ctx, subject{kind: kindFull}, "there is memory for records again")
@@ -161,8 +161,8 @@ func (w *watch) cluster(ctx context.Context) bool {
 	return true
 }
 
-// ask asks several times: the client picks a broker at random, which may be the
-// one that is gone.
+// ask tries several times: the client picks a broker at random, which may be the one
+// that does not answer.
 func (w *watch) ask(ctx context.Context, req *kmsg.MetadataRequest) (*kmsg.MetadataResponse, error) {
 	const (
 		tries  = 6
@@ -227,14 +227,14 @@ func (w *watch) topic(ctx context.Context, name string, t *kmsg.MetadataResponse
 		w.r.notices.over(ctx, about, "topic can be read again")
 	}
 	if known.missing || known.partitions != len(t.Partitions) || known.id != t.TopicID {
-		// The client may know the former topic, and the leader of the group would assign
-		// that one's partitions until the client asks again by itself, after minutes.
+		// The client may know the former topic. The leader of the group would then
+		// assign that one's partitions until the client asks again, after minutes.
 		known.missing, known.partitions = false, len(t.Partitions)
 		w.r.client.ForceMetadataRefresh()
 	}
 	current, misplaced := w.r.origins.look(name, t.TopicID)
 	if !current {
-		return // that broker is behind
+		return // the broker is behind
 	}
 	former := known.id
 	known.id = t.TopicID
@@ -250,8 +250,8 @@ func (w *watch) topic(ctx context.Context, name string, t *kmsg.MetadataResponse
 	}
 }
 
-// readopt takes up a topic that was deleted and created again. The client holds
-// on to the topic that it knew, and has to be told to forget it.
+// readopt starts to read a topic that was deleted and created again. The client still
+// knows the former topic, and must be told to forget it.
 func (w *watch) readopt(ctx context.Context, name string, known *watched) {
 	t := w.r.cfg.timing
 	if known.tries > 0 && time.Since(known.readopted) < backoff.Pause(t.readoptAgain, t.failMax, known.tries) {
@@ -262,25 +262,25 @@ func (w *watch) readopt(ctx context.Context, name string, known *watched) {
 	w.mu.Lock()
 	delete(w.unknown, name)
 	w.mu.Unlock()
-	w.r.log.WarnContext(ctx, "topic was deleted and created again; it is read from its new beginning", "topic", name, "try", known.tries)
-	w.r.positions.forgetTopic(name) // before its id: a truncation that is reported now is the former topic's
-	w.r.detachTopic(name)           // before: or the rebalance takes their records
+	w.r.log.WarnContext(ctx, "topic was deleted and created again; it is read from its beginning", "topic", name, "try", known.tries)
+	w.r.positions.forgetTopic(name) // before its id: a truncation that is reported now belongs to the former topic
+	w.r.detachTopic(name)           // before the purge, or the rebalance drops their records
 	w.r.client.PurgeTopicsFromClient(name)
-	w.r.detachTopic(name) // what a poll had in hand meanwhile
+	w.r.detachTopic(name) // what a poll has brought meanwhile
 	resting := map[string][]int32{name: w.r.resting.ofTopic(name)}
 	w.r.resting.forget(resting)
-	w.r.notices.over(ctx, subject{kind: kindReading, topic: name}, "topic is taken up again") // no partition rests that could end it
+	w.r.notices.over(ctx, subject{kind: kindReading, topic: name}, "topic is read again") // no partition rests that could end it
 	w.r.gate.forget(resting)
 	w.r.positions.forgetTopic(name)
 	w.r.progress.forgetTopic(name)
-	// Not before the purge: a poll that it waits for may still bring records that begin
-	// at an offset of the former topic, and has to be told so.
+	// After the purge: a poll that it waits for may still bring records that begin at
+	// an offset of the former topic, and has to be told so.
 	w.r.origins.readopt(name)
 	w.r.client.AddConsumeTopics(name)
 }
 
-// unknownOfRegex takes up the recreated topics of a consumer whose topics are
-// patterns: it cannot ask for them by name.
+// unknownOfRegex reads the recreated topics of a consumer with topic patterns, which
+// cannot ask for them by name.
 func (w *watch) unknownOfRegex(ctx context.Context) {
 	w.mu.Lock()
 	var names []string
@@ -299,8 +299,8 @@ func (w *watch) unknownOfRegex(ctx context.Context) {
 	}
 }
 
-// unknownTopic is told of a topic whose id a broker does not know. For a moment
-// that is so with one that was created just now.
+// unknownTopic handles a topic whose id a broker does not know. A topic that was just
+// created is unknown for a moment.
 func (w *watch) unknownTopic(name string, lasts bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -310,8 +310,8 @@ func (w *watch) unknownTopic(name string, lasts bool) {
 	w.look()
 }
 
-// removed compares the group's offsets with what is there, for partitions of
-// which nothing was read yet: nothing may be left to be read.
+// removed compares the group's offsets with the log, for partitions that were not read
+// yet: they may have nothing left to read.
 func (w *watch) removed(ctx context.Context) {
 	check := w.r.positions.toCheck()
 	if len(check) == 0 {
@@ -329,7 +329,7 @@ func (w *watch) removed(ctx context.Context) {
 	}
 	starts, err := kadm.NewClient(w.r.client).ListStartOffsets(asking, topics...)
 	if err != nil {
-		return // the brokers are asked again at the next look
+		return // the next check asks the brokers again
 	}
 	for p := range check {
 		start, ok := starts.Lookup(p.topic, p.id)
@@ -342,8 +342,7 @@ func (w *watch) removed(ctx context.Context) {
 	}
 }
 
-// membership warns of a group that cannot be joined and of a member without
-// partitions.
+// membership warns of a group that cannot be joined and of a member without partitions.
 func (w *watch) membership(ctx context.Context) {
 	w.mu.Lock()
 	joined, left, idle := w.joined, w.left, w.idle
@@ -378,7 +377,7 @@ func (w *watch) coordinator(ctx context.Context) {
 	}
 }
 
-// assigned is told of each rebalance that has ended.
+// assigned handles the end of a rebalance.
 func (w *watch) assigned(ctx context.Context, partitions map[string][]int32) {
 	w.mu.Lock()
 	w.joined = true
@@ -396,7 +395,7 @@ func (w *watch) assigned(ctx context.Context, partitions map[string][]int32) {
 	}
 	w.mu.Unlock()
 	w.r.budget.share(0, n)
-	w.r.notices.over(ctx, subject{kind: kindGroup}, "member of the group again")
+	w.r.notices.over(ctx, subject{kind: kindGroup}, "joined the group again")
 	if n > 0 {
 		w.r.notices.over(ctx, subject{kind: kindIdle}, "partitions are assigned again")
 	}
@@ -415,7 +414,7 @@ func (w *watch) unassigned(partitions map[string][]int32) {
 	w.r.budget.share(0, n)
 }
 
-// lost is told that this member is not in the group any more.
+// lost records that this member is no longer in the group.
 func (w *watch) lost() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -424,7 +423,7 @@ func (w *watch) lost() {
 	}
 }
 
-// ready returns nil while the run can read all of its topics.
+// ready returns nil if the run can read all of its topics.
 func (r *run) ready() *NotReadyError {
 	reasons := r.notices.blocking()
 	w := r.watch

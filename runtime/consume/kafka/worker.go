@@ -17,28 +17,28 @@ import (
 type worker struct {
 	run   *run
 	p     partition
-	topic topicID // the topic's id; zero when the brokers do not tell
+	topic topicID // zero if the brokers have no ids
 	log   *slog.Logger
-	done  chan struct{}   // closed when it has ended
-	after <-chan struct{} // closed when it may begin; nil: at once
+	done  chan struct{}   // closed when the worker has ended
+	after <-chan struct{} // closed when it may start; nil: at once
 
-	ctx      context.Context    // that of its handlers
-	cancel   context.CancelFunc // ends the handler that runs
-	stopping chan struct{}      // closed when no further record is to be begun
+	ctx      context.Context    // the context of its handlers
+	cancel   context.CancelFunc // ends the running handler
+	stopping chan struct{}      // closed when it must not start another record
 	once     sync.Once
 	detached atomic.Bool // its topic was deleted: it handles what it has and ends
-	marking  sync.Mutex  // held while an offset is marked: none is marked once it is detached
+	marking  sync.Mutex  // held while an offset is marked: a detached worker marks none
 
-	task *task // what it is at; belongs to its goroutine
+	task *task // the current record; only its goroutine uses it
 
 	mu      sync.Mutex
 	waiting []*kgo.Record
-	bytes   int64 // of what waits and what is being handled
+	bytes   int64 // of the waiting records and the current one
 	paused  bool
 	wake    chan struct{} // holds a token when there is something new
 }
 
-// newWorker makes one; the caller starts its work in a goroutine.
+// newWorker returns a worker. The caller starts it.
 func newWorker(r *run, p partition, topic topicID, after <-chan struct{}) *worker {
 	ctx, cancel := context.WithCancel(r.handling)
 	return &worker{
@@ -61,8 +61,8 @@ func (w *worker) stopped() bool {
 	}
 }
 
-// detach lets it handle what it has without marking offsets, which would be
-// those of another topic of the same name, and then end.
+// detach lets it handle what it has without marking offsets, because these would belong
+// to another topic with the same name. Then it ends.
 func (w *worker) detach() {
 	w.marking.Lock()
 	w.detached.Store(true)
@@ -86,8 +86,8 @@ func (w *worker) notify() {
 	}
 }
 
-// add queues records, and pauses the partition when enough of them wait. The
-// client drops what it had buffered beyond and fetches it again later.
+// add queues records, and pauses the partition when enough of them wait. The client
+// drops the records that it has fetched beyond these and fetches them again later.
 func (w *worker) add(records []*kgo.Record) {
 	var bytes int64
 	for _, r := range records {
@@ -120,7 +120,7 @@ func (w *worker) next() *kgo.Record {
 	return record
 }
 
-// release gives back the bytes of a record that is done with.
+// release gives back the memory of a finished record.
 func (w *worker) release(r *kgo.Record) {
 	n := size(r)
 	w.run.budget.add(-1, -n)
@@ -136,7 +136,7 @@ func (w *worker) resume() {
 	}
 }
 
-// work goes on in another goroutine when a handler ends this one.
+// work runs the worker. If a handler ends the goroutine, it continues in another one.
 func (w *worker) work() {
 	returned := false
 	defer func() {
@@ -184,8 +184,8 @@ func (w *worker) loop() {
 	}
 }
 
-// end drops what is left: another member reads it, or this one does when it comes
-// back.
+// end drops the remaining records. Another member reads them, or this one when the
+// partition comes back.
 func (w *worker) end() {
 	defer close(w.done)
 	w.cancel()
@@ -201,18 +201,18 @@ func (w *worker) end() {
 		w.resume()
 	}
 	if left > 0 && w.detached.Load() {
-		w.log.WarnContext(w.ctx, "events of a deleted topic were not handled: the consumer ended first, and nobody can read them again", "events", left)
+		w.log.WarnContext(w.ctx, "events of a deleted topic were not handled: the consumer ended first, and they cannot be read again", "events", left)
 	}
 }
 
-// pause doubles from attempt to attempt, with some jitter so that the members of
-// a group do not come back all at once.
+// pause doubles from attempt to attempt, with jitter so that the members of a group do
+// not retry at the same time.
 func (w *worker) pause(attempt int) time.Duration {
 	pause := backoff.Pause(w.run.cfg.RetryMin, w.run.cfg.RetryMax, attempt)
 	return pause - time.Duration(rand.Int64N(int64(pause)/10+1))
 }
 
-// wait reports whether the worker may go on after the pause.
+// wait waits, and reports whether the worker may continue.
 func (w *worker) wait(pause time.Duration) bool {
 	timer := time.NewTimer(pause)
 	defer timer.Stop()

@@ -163,12 +163,12 @@ func TestAConsumerThatWasStartedWrongly(t *testing.T) {
 		},
 		"a topic that may not be read": {
 			wrong: topicAnswer(kerr.TopicAuthorizationFailed),
-			tells: told{By: "WARN", Text: "topic may not be seen; give this client READ and DESCRIBE on it", Where: "group=GROUP topic=TOPIC"},
+			tells: told{By: "WARN", Text: "topic access denied; grant this client READ and DESCRIBE on it", Where: "group=GROUP topic=TOPIC"},
 			why:   "TOPIC_AUTHORIZATION_FAILED",
 		},
 		"a group that may not be joined": {
 			wrong: answerWith(kmsg.JoinGroup, kerr.GroupAuthorizationFailed),
-			tells: told{By: "WARN", Text: "joining the group is not allowed; give this client READ on the group, or correct Config.Group", Where: "group=GROUP"},
+			tells: told{By: "WARN", Text: "joining the group is not allowed; grant this client READ on the group, or correct Config.Group", Where: "group=GROUP"},
 			why:   "GROUP_AUTHORIZATION_FAILED",
 		},
 		"a group that other clients use": {
