@@ -8,9 +8,8 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/relay"
 )
 
-// Classify says whom an error of Kafka, or of the client, concerns. What is not
-// known to concern something smaller concerns the relay as a whole, so that an
-// error nobody thought of never counts against a row.
+// Classify returns what an error of Kafka, or of the client, affects. An unknown error
+// is ClassRelay, so it never counts against a row.
 func Classify(err error) relay.Class {
 	if err == nil {
 		return relay.ClassOK

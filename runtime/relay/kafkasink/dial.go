@@ -12,39 +12,38 @@ import (
 )
 
 const (
-	// dialTimeout bounds the connection to one address of a broker, unless
-	// kgo.DialTimeout says something else than clientDialTimeout, the client's default.
+	// dialTimeout limits the connection to one address of a broker, unless
+	// kgo.DialTimeout differs from clientDialTimeout, the client's default.
 	dialTimeout       = 2 * time.Second
 	clientDialTimeout = 10 * time.Second
-	// firstAnswer bounds the TLS handshake, and the wait for the first bytes of a
-	// broker on a new connection. They answer a request that costs a broker nothing;
-	// one that keeps silent is hung, or a host that takes connections for it, or has
-	// too much to do: so an address that kept silent gets slowAnswer from then on,
-	// until it answers soon. What a broker that has answered may take for a request
-	// is bounded by the client, and not here.
+	// firstAnswer limits the TLS handshake, and the wait for the first bytes of a
+	// broker on a new connection. They answer a request that is cheap for the broker. A
+	// broker that does not answer it hangs, or is overloaded, or a proxy accepted the
+	// connection. So an address that did not answer gets slowAnswer from then on, until
+	// it answers quickly. After the first answer, the client's own limits apply.
 	firstAnswer = 2 * time.Second
 	slowAnswer  = 5 * time.Second
-	// quietFor is how long an address is passed over at which somebody kept silent, so
-	// that the clients of a sink, and their retries, do not each wait for it. It is
-	// tried if there is no other.
+	// quietFor is how long an address that did not answer is avoided, so that the
+	// clients of a sink, and their retries, do not each wait for it. It is used if
+	// there is no other.
 	quietFor = 3 * time.Second
 )
 
-// dialer dials brokers. A name may have several addresses: they are tried in turn,
-// beginning behind the last one that failed; those that kept silent lately are left
-// out while another address is known.
+// dialer dials brokers. A name may have several addresses. They are tried in turn,
+// starting after the last one that failed. Addresses that did not answer lately are
+// left out while another one is known.
 type dialer struct {
-	tls     *tls.Config // nil: none
+	tls     *tls.Config // nil: no TLS
 	lookup  func(ctx context.Context, host string) ([]string, error)
 	timeout time.Duration
-	chosen  bool // the caller's options say the timeout: it bounds the TLS handshake too
+	chosen  bool // the caller's options set the timeout, which limits the TLS handshake too
 
 	mu    sync.Mutex
-	start map[string]int       // by host and port: which address comes first
-	known map[string][]string  // by host and port: its addresses; none: not looked up yet
-	quiet map[string]time.Time // by address and port: when it kept silent
-	fails map[string]time.Time // by address and port: when it failed in any way
-	slow  map[string]bool      // by address and port: it has not answered in time
+	start map[string]int       // by host and port: index of the first address
+	known map[string][]string  // by host and port: its addresses; missing: not looked up yet
+	quiet map[string]time.Time // by address and port: when it last did not answer
+	fails map[string]time.Time // by address and port: when it last failed
+	slow  map[string]bool      // by address and port: it did not answer in time
 }
 
 func newDialer(config *tls.Config, seeds ...string) *dialer {
@@ -120,13 +119,13 @@ func (d *dialer) dialOne(ctx context.Context, network, address, host string, lim
 	defer stop()
 	secured := tls.Client(conn, config)
 	if err := secured.HandshakeContext(shakeCtx); err != nil {
-		_ = conn.Close() // the handshake's error says why
+		_ = conn.Close() // the handshake's error has the reason
 		return nil, fmt.Errorf("kafkasink: TLS handshake with %s (limit %s): %w", address, limit, err)
 	}
 	return secured, nil
 }
 
-// learn notes a broker's addresses, and says which of them comes first.
+// learn stores a broker's addresses, and returns the index of the first one to try.
 func (d *dialer) learn(hostport, port string, addresses []string) (first int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -138,8 +137,8 @@ func (d *dialer) learn(hostport, port string, addresses []string) (first int) {
 	return d.start[hostport]
 }
 
-// anyAnswers reports whether there is a broker whose addresses are not known yet, or
-// an address that has not failed lately.
+// anyAnswers reports whether there is a broker with unknown addresses, or an address
+// that has not failed lately.
 func (d *dialer) anyAnswers() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -166,7 +165,7 @@ func (d *dialer) patience(address string) time.Duration {
 	return firstAnswer
 }
 
-// answered notes how long an address took to answer.
+// answered records how long an address took to answer.
 func (d *dialer) answered(address string, took time.Duration) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -177,7 +176,7 @@ func (d *dialer) answered(address string, took time.Duration) {
 	}
 }
 
-// next has the next dialling of a broker begin behind an address.
+// next makes the next dial of a broker start after the address.
 func (d *dialer) next(hostport string, at int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -205,8 +204,8 @@ func (d *dialer) isQuiet(address string) bool {
 	return ok
 }
 
-// watched is a connection. Until its other side has said something, reading ends
-// after the limit at the latest.
+// watched is a connection whose reads time out after the limit until the other side has
+// answered once.
 type watched struct {
 	net.Conn
 	limit   time.Duration
@@ -218,8 +217,8 @@ type watched struct {
 	answered bool
 }
 
-// SetReadDeadline sets the deadline of the first read to the limit, unless the client
-// asks for less than an answer may ever take.
+// SetReadDeadline sets the deadline of the first read to the limit, unless the client's
+// deadline is earlier than an answer may ever take.
 func (c *watched) SetReadDeadline(t time.Time) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -232,7 +231,7 @@ func (c *watched) SetReadDeadline(t time.Time) error {
 	return c.Conn.SetReadDeadline(t)
 }
 
-// Read notes the first answer, and silence.
+// Read records the first answer, or that there was none in time.
 func (c *watched) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
 	c.mu.Lock()

@@ -15,7 +15,7 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/relay"
 )
 
-// Config says how to connect to Kafka.
+// Config says how to connect to Kafka. Opts is required.
 type Config struct {
 	// Opts are options of franz-go: kgo.SeedBrokers is required; kgo.DialTLSConfig,
 	// kgo.SASL, kgo.ClientID and others as needed. The sink sets the options that the
@@ -41,27 +41,30 @@ type Config struct {
 
 const (
 	defaultMaxRecordBytes = 32 << 20
-	// maxBuffered is above what a relay can put in a wave.
+	// maxBuffered is more than a relay can put into a wave.
 	maxBuffered = 1 << 20
-	// requestOverhead bounds requests that name no time, as those for metadata do.
+	// requestOverhead limits requests without their own timeout, such as those for
+	// metadata.
 	requestOverhead = 3 * time.Second
-	// topicsTimeout bounds a look at topics: a broker that returns is found soon.
+	// topicsTimeout limits one call of Topics, so that a broker that returns is found
+	// soon.
 	topicsTimeout = 5 * time.Second
-	// probeTimeout bounds the question whether Kafka answers at all.
+	// probeTimeout limits the check whether Kafka answers at all.
 	probeTimeout = time.Second
-	// abortTimeout bounds the wait for a closed client to fail its records.
+	// abortTimeout limits the wait for a closed client to fail its records.
 	abortTimeout = 5 * time.Second
 )
 
-// Sink is a relay.Sink for Kafka.
+// Sink is a relay.Sink for Kafka. Create it with New.
 type Sink struct {
 	opts    []kgo.Opt // of both clients
-	produce []kgo.Opt // of the producing client, on top
+	produce []kgo.Opt // more options of the producing client
 	hash    kgo.TopicPartitioner
 	records sync.Pool
 }
 
-// New checks the configuration; it connects to nothing.
+// New returns a Sink. It does not connect. The error names the options that cannot be
+// used.
 func New(cfg Config) (*Sink, error) {
 	if cfg.MaxRecordBytes == 0 {
 		cfg.MaxRecordBytes = defaultMaxRecordBytes
@@ -70,14 +73,15 @@ func New(cfg Config) (*Sink, error) {
 		cfg.Compression = []kgo.CompressionCodec{kgo.SnappyCompression(), kgo.NoCompression()}
 	}
 	s := &Sink{
-		hash:    kgo.StickyKeyPartitioner(nil).ForTopic(""), // murmur2 over the key, as Kafka's own clients do
+		hash:    kgo.StickyKeyPartitioner(nil).ForTopic(""), // murmur2 of the key, as in Kafka's own clients
 		records: sync.Pool{New: func() any { return new(kgo.Record) }},
 	}
 	s.opts = append(s.opts,
 		kgo.ClientID("outboxrelay"),
 		kgo.RetryBackoffFn(func(tries int) time.Duration { return min(time.Second, 50*time.Millisecond<<min(tries, 10)) }),
 		kgo.MetadataMinAge(250*time.Millisecond),
-		// Beyond the time that a request itself allows: ten seconds for a produce request.
+		// On top of the time that a request itself allows: ten seconds for a produce
+		// request.
 		kgo.RequestTimeoutOverhead(requestOverhead),
 		kgo.DisableClientMetrics(),
 	)
@@ -94,7 +98,7 @@ func New(cfg Config) (*Sink, error) {
 		// The relay cuts the batches; the client must not cut them again.
 		kgo.ProducerBatchMaxBytes(cfg.MaxRecordBytes),
 		kgo.ProducerBatchCompression(cfg.Compression...),
-		kgo.UnknownTopicRetries(1), // the relay looks at topics itself
+		kgo.UnknownTopicRetries(1), // the relay describes topics itself
 	}
 	if err := kgo.ValidateOpts(append(append([]kgo.Opt(nil), s.opts...), s.produce...)...); err != nil {
 		return nil, fmt.Errorf("kafkasink: the client's options do not fit together: %w", err)
@@ -105,8 +109,8 @@ func New(cfg Config) (*Sink, error) {
 	return s, nil
 }
 
-// dialling adds to a client's options how to dial brokers. kgo.Dialer among them stays
-// in force; kgo.DialTLSConfig does as a part of the sink's own.
+// dialling adds the sink's dialer to a client's options. kgo.Dialer, if set, stays in
+// effect; the sink's dialer uses kgo.DialTLSConfig.
 func dialling(opts []kgo.Opt) ([]kgo.Opt, error) {
 	client, err := kgo.NewClient(opts...)
 	if err != nil {
@@ -126,8 +130,8 @@ func dialling(opts []kgo.Opt) ([]kgo.Opt, error) {
 	return out, nil
 }
 
-// refuse looks for options that break what the relay promises. Only a client can
-// be asked what its options say; it connects to nothing before it is used.
+// refuse returns an error for options that break the relay's guarantees. It asks a
+// client for their values, which does not connect before it is used.
 func (s *Sink) refuse() error {
 	client, err := kgo.NewClient(append(append([]kgo.Opt(nil), s.opts...), s.produce...)...)
 	if err != nil {
@@ -156,11 +160,11 @@ func (s *Sink) Partition(key []byte, n int) int32 {
 	p := s.hash.Partition(r, n)
 	r.Key = nil
 	s.records.Put(r)
-	return int32(p) // below n, which Kafka holds in an int32
+	return int32(p) // less than n, which is an int32 in Kafka
 }
 
-// Open starts the clients of a term. It succeeds without a broker; Send and Topics
-// then say what is wrong.
+// Open creates the clients of a term. It succeeds without a broker; Send and Topics
+// then return the errors.
 func (s *Sink) Open(context.Context) (relay.Producer, error) {
 	admin, err := kgo.NewClient(s.opts...)
 	if err != nil {
@@ -178,7 +182,7 @@ func (s *Sink) Open(context.Context) (relay.Producer, error) {
 type producer struct {
 	sink   *Sink
 	admin  *kgo.Client
-	client *kgo.Client // nil: the last wave's was closed
+	client *kgo.Client // nil: the last wave's client was closed
 	warm   map[string]bool
 }
 
@@ -212,7 +216,7 @@ func (p *producer) Send(ctx context.Context, wave []relay.Record, results []rela
 	if len(first) > 0 {
 		p.flush(ctx, f, first)
 	}
-	// A partition whose first record failed gets nothing more in this wave.
+	// A partition whose first record failed gets no more records in this wave.
 	type where struct {
 		topic string
 		part  int32
@@ -250,7 +254,8 @@ func (p *producer) Send(ctx context.Context, wave []relay.Record, results []rela
 		p.forgetTopicIDs(f.errs)
 		return
 	}
-	// The time was up. If Kafka answers, the partitions are to blame that did not.
+	// The time is over. If Kafka answers, the failure belongs to the partitions that
+	// did not answer.
 	class := relay.ClassRelay
 	if ctx.Err() == nil || errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		probe, cancel := context.WithTimeout(context.WithoutCancel(ctx), probeTimeout)
@@ -266,9 +271,9 @@ func (p *producer) Send(ctx context.Context, wave []relay.Record, results []rela
 	}
 }
 
-// forgetTopicIDs closes the client when it holds on to the id of a topic that was
-// deleted and made again: it never takes the new one. Nothing is under way, and the
-// next wave opens another, with a producer id of its own.
+// forgetTopicIDs closes the client if it uses the id of a topic that was deleted and
+// created again: the client never learns the new id. Nothing is under way, and the next
+// wave opens a new client with its own producer id.
 func (p *producer) forgetTopicIDs(errs []error) {
 	for _, err := range errs {
 		if errors.Is(err, kerr.UnknownTopicID) || errors.Is(err, kerr.InconsistentTopicID) {
@@ -285,7 +290,8 @@ func fill(results []relay.Result, r relay.Result) {
 	}
 }
 
-// firsts picks the first record of each topic that the client has not sent to.
+// firsts returns the index of the first record for each topic that is new to the
+// client.
 func (p *producer) firsts(wave []relay.Record) []int {
 	var first []int
 	seen := map[string]bool{}
@@ -298,8 +304,8 @@ func (p *producer) firsts(wave []relay.Record) []int {
 	return first
 }
 
-// flush hands records over and waits until they are resolved. When ctx ends first
-// the client is closed.
+// flush hands records to the client and waits until they are resolved. If ctx ends
+// first, it closes the client.
 func (p *producer) flush(ctx context.Context, f *flight, which []int) {
 	if f.unresolved != nil {
 		for _, i := range which {
@@ -315,8 +321,8 @@ func (p *producer) flush(ctx context.Context, f *flight, which []int) {
 	headers := make([]kgo.RecordHeader, 0, n)
 	now := time.Now()
 	f.start(which)
-	// The records' context does not end: the client would not cancel what is in
-	// flight, and fail the rest out of order.
+	// The context of the records does not end: otherwise the client would fail queued
+	// records out of order while others are in flight.
 	steady := context.WithoutCancel(ctx)
 	for n, i := range which {
 		r := &f.wave[i]
@@ -336,18 +342,19 @@ func (p *producer) flush(ctx context.Context, f *flight, which []int) {
 	}
 }
 
-// errUnresolved marks what was under way when a wave's time was up.
+// errUnresolved is the error of records that were in flight when the wave's time was
+// over.
 var errUnresolved = errors.New("kafkasink: the broker did not answer within the wave's time; the record may be written nevertheless")
 
-// flight collects what became of a wave's records. Promises come from the
-// client's goroutines, even after a wave was given up.
+// flight collects the results of a wave's records. The client's goroutines call its
+// promises, even after the wave was aborted.
 type flight struct {
 	wave       []relay.Record
 	mu         sync.Mutex
 	errs       []error
 	state      []recordState
 	pending    int
-	done       chan struct{} // closed when nothing is pending
+	done       chan struct{} // closed when no record is pending
 	over       bool
 	unresolved error
 }
@@ -380,7 +387,7 @@ func (f *flight) promise(i int, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.over {
-		return // given up; results were reported
+		return // aborted; results were reported
 	}
 	f.errs[i] = err
 	f.state[i] = resolved
@@ -395,7 +402,8 @@ func (f *flight) settle(i int, err error) {
 	f.state[i] = resolved
 }
 
-// abort waits for the closed client to fail what it had, and marks the rest.
+// abort waits for the closed client to fail its records, and marks the rest as
+// unresolved.
 func (f *flight) abort(err error) {
 	limit := time.NewTimer(abortTimeout)
 	defer limit.Stop()

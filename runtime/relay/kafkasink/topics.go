@@ -13,8 +13,8 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/relay"
 )
 
-// defaultMaxMessageBytes is what brokers use unless told otherwise; it is assumed
-// where the relay may not read a topic's configuration.
+// defaultMaxMessageBytes is the default of brokers. It is assumed if the relay may not
+// read a topic's configuration.
 const defaultMaxMessageBytes = 1_048_588
 
 // Topics implements relay.Producer.
@@ -67,7 +67,7 @@ func describe(t *kmsg.MetadataResponseTopic, limit int) relay.TopicInfo {
 	return info
 }
 
-// remedy says what to do about the two problems of topics that people meet.
+// remedy adds what to do for the two usual problems with topics.
 func remedy(err error) error {
 	switch {
 	case errors.Is(err, kerr.UnknownTopicOrPartition):
@@ -78,7 +78,7 @@ func remedy(err error) error {
 	return err
 }
 
-// limits reads max.message.bytes of topics, as far as that is permitted.
+// limits reads max.message.bytes of topics, where that is allowed.
 func (p *producer) limits(ctx context.Context, names []string) map[string]int {
 	out := make(map[string]int, len(names))
 	for _, name := range names {

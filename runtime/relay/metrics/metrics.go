@@ -16,8 +16,8 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/relay"
 )
 
-// Metrics is a relay.Observer and a prometheus.Collector. Use one for each relay. Its
-// methods can be called from several goroutines.
+// Metrics is a relay.Observer and a prometheus.Collector. Create one for each relay. It
+// is safe for concurrent use.
 type Metrics struct {
 	queueDepth prometheus.Gauge
 	added      prometheus.Counter
@@ -40,7 +40,7 @@ type Metrics struct {
 	unsettled   prometheus.Gauge
 }
 
-// New returns the metrics of one outbox.
+// New returns the metrics of one outbox. outbox is the value of the label.
 func New(outbox string) *Metrics {
 	labels := prometheus.Labels{"outbox": outbox}
 	gauge := func(name, help string) prometheus.Gauge {
@@ -127,8 +127,8 @@ func (m *Metrics) Failed(what string, class relay.Class, _ error) {
 	m.errors.WithLabelValues(what, class.String()).Inc()
 }
 
-// Term implements relay.Observer. Only the leader knows the numbers of the outbox; a
-// standby exports zeros.
+// Term implements relay.Observer. A standby exports zeros, because only the leader
+// knows the numbers of the outbox.
 func (m *Metrics) Term(leader bool, epoch int64) {
 	m.epoch.Set(float64(epoch))
 	if leader {

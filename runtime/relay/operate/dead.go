@@ -28,8 +28,8 @@ type DeadLetter struct {
 	LastError     string    `json:"last_error"`
 }
 
-// Filter chooses dead letters; what is set must all hold. The zero value chooses
-// every one.
+// Filter selects dead letters. All set fields must match. The zero value selects all
+// dead letters.
 type Filter struct {
 	EventIDs  []uuid.UUID
 	EventType string
@@ -37,20 +37,20 @@ type Filter struct {
 	Key       *string
 }
 
-// Decision says who decides, and why; it goes into event_outbox_audit.
+// Decision says who decided and why. It is recorded in event_outbox_audit.
 type Decision struct {
 	Actor string // required, at most 255 characters
-	// Reason says why. Discard requires it: what it deletes cannot be looked at
+	// Reason says why. Discard requires it, because a deleted row cannot be looked at
 	// later.
 	Reason string
 }
 
-// pageRows bounds one page of dead letters, and one transaction that replays or
+// pageRows limits one page of dead letters, and one transaction that replays or
 // discards them.
 const pageRows = 1000
 
-// DeadLetters lists the dead letters that f chooses, in the order of their seq,
-// after the given one; 1,000 at most. Call it again with the last seq for more.
+// DeadLetters returns the dead letters that f selects, in seq order, after the given
+// seq: at most 1,000. For the next page, call it with the last seq.
 func DeadLetters(ctx context.Context, db DB, f Filter, after int64) ([]DeadLetter, error) {
 	if err := refuseHidden(ctx, db); err != nil {
 		return nil, err
@@ -78,19 +78,18 @@ func DeadLetters(ctx context.Context, db DB, f Filter, after int64) ([]DeadLette
 	return out, nil
 }
 
-// Replay gives the dead letters that f chooses another chance, with their
-// failures forgotten, and reports how many there were. It goes in transactions
-// of 1,000: after an error, those counted are done.
+// Replay makes the dead letters that f selects pending again, with no attempts counted,
+// and returns how many there were. It runs transactions of 1,000 rows. After an error,
+// the returned number of rows is done.
 func Replay(ctx context.Context, conn Beginner, f Filter, d Decision) (int, error) {
 	return decide(ctx, conn, f, d, func(q *operatedb.Queries, seqs []int64) (operatedb.ReplayRow, error) {
 		return q.Replay(ctx, operatedb.ReplayParams{Actor: d.Actor, Reason: optional(d.Reason), Seqs: seqs})
 	})
 }
 
-// Discard deletes the dead letters that f chooses and reports how many there
-// were. Their payloads are gone; that there were such rows is in
-// event_outbox_audit, with the reason, which is required. It goes in transactions
-// of 1,000, as Replay does.
+// Discard deletes the dead letters that f selects and returns how many there were.
+// Their data is lost. event_outbox_audit records each row and the reason, which is
+// required. Like Replay, it runs transactions of 1,000 rows.
 func Discard(ctx context.Context, conn Beginner, f Filter, d Decision) (int, error) {
 	if strings.TrimSpace(d.Reason) == "" {
 		return 0, errors.New("operate: Decision.Reason is empty: a discard cannot be taken back, so the audit needs to know why")
@@ -115,7 +114,7 @@ func decide(ctx context.Context, conn Beginner, f Filter, d Decision, act func(*
 		var page []DeadLetter
 		var acted operatedb.ReplayRow
 		err := pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
-			// Whatever the database sets for its sessions.
+			// Overrides the defaults of the database.
 			if _, err := tx.Exec(ctx, "SET TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE"); err != nil {
 				return fmt.Errorf("operate: begin: %w", err)
 			}
@@ -143,8 +142,8 @@ func decide(ctx context.Context, conn Beginner, f Filter, d Decision, act func(*
 	}
 }
 
-// verify makes sure that a decision was carried out and that the relay will learn of
-// it. A trigger may have kept either from happening without an error.
+// verify checks that a decision was carried out and that the relay will see it. A
+// trigger may have prevented either without an error.
 func verify(ctx context.Context, tx pgx.Tx, seqs []int64, acted operatedb.ReplayRow) error {
 	if acted.Audited != acted.Changed {
 		return fmt.Errorf("operate: event_outbox_audit took %d of %d entries, without which the relay does not learn of the decision; "+
@@ -161,7 +160,7 @@ func verify(ctx context.Context, tx pgx.Tx, seqs []int64, acted operatedb.Replay
 	return nil
 }
 
-// optional is nil for the empty text.
+// optional returns nil for the empty text.
 func optional(text string) *string {
 	if text == "" {
 		return nil
@@ -169,8 +168,8 @@ func optional(text string) *string {
 	return &text
 }
 
-// texts are the ids as text, which pgx can send in every mode. nil stays nil, which
-// chooses every row, and an empty list stays one, which chooses none.
+// texts returns the ids as text, which pgx can send in every mode. nil stays nil, which
+// selects every row. An empty list stays an empty list, which selects none.
 func texts(ids []uuid.UUID) []string {
 	if ids == nil {
 		return nil

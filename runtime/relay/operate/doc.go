@@ -1,5 +1,5 @@
-// Package operate has the calls of an operator: the state of an outbox, its dead rows,
-// and decisions about them. The commands status, dead, replay and discard of
+// Package operate is for operators: it reads the state of an outbox and its dead rows,
+// and replays or discards dead rows. The commands status, dead, replay and discard of
 // outboxrelay use it; a service can offer the same in its own tools.
 //
 // A row is dead after Kafka refused this single row as often as the relay's settings

@@ -16,53 +16,54 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/relay/operate/internal/operatedb"
 )
 
-// PendingCap is where counting pending rows stops, so that asking stays cheap: a
-// State with this many has at least as many.
+// PendingCap is where counting pending rows stops, to keep it cheap. A State with this
+// number has at least as many.
 const PendingCap = 100_001
 
-// heldShown bounds State.Held.
+// heldShown limits State.Held.
 const heldShown = 20
 
-// DB runs the queries: a connection, a pool or a transaction, whose search_path
-// leads to the outbox's tables.
+// DB runs the queries: a connection, a pool or a transaction whose search_path has the
+// outbox's tables.
 type DB interface {
 	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
 	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
 	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
 }
 
-// State is how an outbox stands. As JSON its durations are nanoseconds.
+// State is the state of an outbox. In JSON, durations are in nanoseconds.
 type State struct {
 	Leader  Leader `json:"leader"`
-	Pending int64  `json:"pending"` // rows that are neither published nor dead, PendingCap at most
-	Waiting int64  `json:"waiting"` // of those, rows that failed and wait for their next attempt
-	Dead    int64  `json:"dead"`    // rows that were given up
-	// Oldest is the pending row that waits longest; nil: none is pending.
+	Pending int64  `json:"pending"` // rows that are neither published nor dead, at most PendingCap
+	Waiting int64  `json:"waiting"` // of the pending rows, those that failed and wait for their next attempt
+	Dead    int64  `json:"dead"`    // rows that used up their attempts
+	// Oldest is the pending row that has waited longest; nil if none is pending.
 	Oldest *Row `json:"oldest"`
-	// Held lists the first rows that failed and wait, 20 at most.
+	// Held lists the first rows that failed and wait, at most 20.
 	Held []Row `json:"held,omitempty"`
 }
 
 // Leader is the lease row.
 type Leader struct {
-	// Known is false while no relay has ever run on this outbox.
+	// Known is false if no relay has ever run on this outbox.
 	Known bool `json:"known"`
-	// Holder is the term's id; uuid.Nil: nobody leads.
+	// Holder is the id of the term; uuid.Nil: no leader.
 	Holder uuid.UUID `json:"holder"`
 	Epoch  int64     `json:"epoch"`
-	// Silent is how long ago the leader last renewed. A healthy one renews every
-	// second; after its term, 3s by default, a standby takes over.
+	// Silent is the time since the leader last renewed its lease. A healthy leader
+	// renews about every second. After its term, 3s by default, a standby takes over.
 	Silent time.Duration `json:"silent_ns"`
-	// UncleanEnds counts terms in a row that ended by a crash without progress.
+	// UncleanEnds counts the terms in a row that ended with a crash and made no
+	// progress.
 	UncleanEnds int `json:"unclean_ends"`
 	// Suspect is the seq of the row that is suspected of crashing relays; 0: none.
 	Suspect int64 `json:"suspect_seq"`
-	// State is how the leader saw itself when it last renewed: held keys, paused
-	// topics, why nothing moves. It is zero while nobody leads.
+	// State is the leader's status at its last renewal: held keys, paused topics, why
+	// nothing moves. It is zero if there is no leader.
 	State relay.Status `json:"state"`
 }
 
-// Row is one row that waits.
+// Row is a row that waits.
 type Row struct {
 	Seq         int64         `json:"seq"`
 	EventID     uuid.UUID     `json:"event_id"`
@@ -72,11 +73,11 @@ type Row struct {
 	Age         time.Duration `json:"age_ns"` // since it was inserted; 0 in State.Held
 	RetryCount  int           `json:"retry_count"`
 	LastError   string        `json:"last_error"`
-	NextAttempt time.Time     `json:"next_attempt,omitzero"` // zero: it is not waiting for a retry
+	NextAttempt time.Time     `json:"next_attempt,omitzero"` // zero: not waiting for a retry
 }
 
-// Inspect reads how the outbox stands. leaseName is the name that its relays
-// contend for; "" means "event_outbox".
+// Inspect reads the state of the outbox. leaseName is the name of its lease; "" means
+// "event_outbox". The error says what to do if a table or a privilege is missing.
 func Inspect(ctx context.Context, db DB, leaseName string) (State, error) {
 	if leaseName == "" {
 		leaseName = "event_outbox"
@@ -135,7 +136,7 @@ func Inspect(ctx context.Context, db DB, leaseName string) (State, error) {
 	return s, nil
 }
 
-// missing adds the remedy to an error about a table or column that is not there.
+// missing adds the remedy to an error about a missing table or column.
 func missing(err error) error {
 	const undefinedTable, undefinedColumn, insufficientPrivilege = "42P01", "42703", "42501"
 	pg := (*pgconn.PgError)(nil)
@@ -148,8 +149,8 @@ func missing(err error) error {
 	return err
 }
 
-// refuseHidden is an error when row security hides rows from the role: what it
-// would be told, and what it would decide, would leave some out.
+// refuseHidden returns an error if row security hides rows from the role, because the
+// results and decisions would be incomplete.
 func refuseHidden(ctx context.Context, db DB) error {
 	hidden, err := operatedb.New(db).HiddenTables(ctx)
 	if err != nil {
@@ -162,7 +163,7 @@ func refuseHidden(ctx context.Context, db DB) error {
 	return nil
 }
 
-// value is what p points to, or the zero value.
+// value returns what p points to, or the zero value.
 func value[T any](p *T) T {
 	if p == nil {
 		var zero T

@@ -8,8 +8,8 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// readOnlyTargets are the values of target_session_attrs that can lead to a server
-// that accepts no writes, and what pgx makes of each.
+// readOnlyTargets are the values of target_session_attrs that can lead to a server that
+// accepts no writes, with pgx's function for each.
 var readOnlyTargets = []struct {
 	value    string
 	validate pgconn.ValidateConnectFunc
@@ -19,9 +19,9 @@ var readOnlyTargets = []struct {
 	{"prefer-standby", pgconn.ValidateConnectTargetSessionAttrsPreferStandby},
 }
 
-// CheckAddress returns an error if target_session_attrs asks for a server that
-// accepts no writes: no relay can work there. [New] calls it. A program that makes
-// its stores later calls it at its start.
+// CheckAddress returns an error if target_session_attrs asks for a server that accepts
+// no writes, because a relay cannot work there. [New] calls it. A program that creates
+// its stores later can call it at its start.
 func (s *Server) CheckAddress() error { return checkAddress(s.cfg.Conn) }
 
 func checkAddress(conn *pgx.ConnConfig) error {

@@ -12,17 +12,17 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// anchor is the session of the leases: it observes and renews them, and while
-// nobody does, it listens for what standbys and leaders are told. Statements on it
-// are short, so that no lease waits for anything but another lease.
+// anchor is the session of the leases. It observes and renews them; in between it
+// listens for notifications to standbys and leaders. Its statements are short, so that
+// a lease waits only for other leases.
 type anchor struct {
 	run     *serverRun
 	session *session
-	turn    chan struct{} // holds a token while nobody uses the session
+	turn    chan struct{} // holds a token while the session is free
 
 	mu        sync.Mutex
-	interrupt context.CancelFunc   // ends the wait for notifications; nil: none
-	users     int                  // who have the turn or wait for it
+	interrupt context.CancelFunc   // ends the wait for notifications; nil: not waiting
+	users     int                  // calls that have the turn or wait for it
 	idle      chan struct{}        // closed when users falls to 0
 	hearers   map[string][]*hearer // by channel
 	renewals  renewals
@@ -30,7 +30,7 @@ type anchor struct {
 
 var errConnectionClosed = errors.New("the connection was closed")
 
-// noNames are the tables as the search_path finds them.
+// noNames leaves the tables to the search_path.
 var noNames = &tableNames{}
 
 func newAnchor(r *serverRun, s *session) *anchor {
@@ -40,13 +40,13 @@ func newAnchor(r *serverRun, s *session) *anchor {
 	return a
 }
 
-// statementLimit bounds a statement on the anchor. It is the server's, not that of the
-// caller: pgx closes a connection whose statement is given up, and with this one the
-// terms of all stores would end.
+// statementLimit limits a statement on the anchor. The server enforces it and not the
+// caller's context: pgx closes a connection whose statement is cancelled, which would
+// end the terms of all stores.
 const statementLimit = 3 * time.Second
 
-// onAnchor runs fn with the anchor's session. A caller whose ctx ends gets its cause;
-// the statement is finished without it. Losing the session ends the run.
+// onAnchor runs fn with the anchor's session. If ctx ends, the caller gets its cause,
+// and the statement is finished anyway. If the session is lost, the run ends.
 func onAnchor[T any](ctx context.Context, a *anchor, names *tableNames, fn func(context.Context, *session) (T, error)) (T, error) {
 	type result struct {
 		value T
@@ -114,17 +114,17 @@ func (a *anchor) leave() {
 	}
 }
 
-// lose ends the run, and has its address tried last if it fell silent.
+// lose ends the run. If the server did not answer, its address is tried last from now
+// on.
 func (a *anchor) lose(err error) {
-	if err == nil { // the statement was done, and then the connection was closed
+	if err == nil { // the statement was done, then the connection was closed
 		err = errConnectionClosed
 	}
 	a.run.server.dial.judge(a.run.target, err)
 	a.run.end(fmt.Errorf("the session of the leases was lost: %w", err))
 }
 
-// listen waits for notifications while nobody else needs the session, until the
-// run ends.
+// listen waits for notifications whenever the session is free, until the run ends.
 func (a *anchor) listen() {
 	for {
 		ctx, cancel := context.WithCancel(context.Background())
@@ -159,8 +159,8 @@ func (a *anchor) listen() {
 	}
 }
 
-// wait waits for one notification, or for ctx to end. It reports whether the run
-// is over.
+// wait waits for one notification, or for ctx to end. It reports whether the run is
+// over.
 func (a *anchor) wait(ctx context.Context) bool {
 	select {
 	case <-a.turn:
@@ -173,7 +173,7 @@ func (a *anchor) wait(ctx context.Context) bool {
 	if a.run.reason() != nil {
 		return true
 	}
-	err := a.session.conn.PgConn().WaitForNotification(ctx) // told by OnNotification
+	err := a.session.conn.PgConn().WaitForNotification(ctx) // OnNotification handles it
 	if a.session.lost() {
 		a.lose(err)
 		return true
@@ -181,7 +181,7 @@ func (a *anchor) wait(ctx context.Context) bool {
 	return false
 }
 
-// close closes the session once the run has ended.
+// close closes the session after the run has ended.
 func (a *anchor) close() {
 	a.mu.Lock()
 	if a.interrupt != nil {
@@ -193,10 +193,10 @@ func (a *anchor) close() {
 	a.turn <- struct{}{}
 }
 
-// hearer is told of the notifications on a channel. It must not block.
+// hearer gets the notifications on a channel. It must not block.
 type hearer struct{ tell func(payload string) }
 
-// hear listens on a channel until forget is called. An error is one of LISTEN.
+// hear listens on a channel until forget is called. It returns the error of LISTEN.
 func (a *anchor) hear(ctx context.Context, channel string, tell func(payload string)) (forget func(), err error) {
 	h := &hearer{tell}
 	a.mu.Lock()
@@ -207,7 +207,7 @@ func (a *anchor) hear(ctx context.Context, channel string, tell func(payload str
 		defer a.mu.Unlock()
 		a.hearers[channel] = slices.DeleteFunc(a.hearers[channel], func(o *hearer) bool { return o == h })
 	}
-	// Listening twice does no harm.
+	// Listening twice is harmless.
 	_, err = onAnchor(ctx, a, noNames, func(ctx context.Context, s *session) (struct{}, error) {
 		_, err := s.conn.Exec(ctx, "LISTEN "+pgx.Identifier{channel}.Sanitize())
 		return struct{}{}, err

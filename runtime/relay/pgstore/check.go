@@ -17,7 +17,7 @@ import (
 // minVersion is the first Postgres with xid8 and pg_visible_in_snapshot.
 const minVersion = 130000
 
-// What a remedy tells people to run.
+// Statements in remedies.
 const (
 	createRemedy  = "apply what `outboxgen migration` prints"
 	upgradeRemedy = "apply what `outboxgen migration --upgrade` prints"
@@ -39,18 +39,18 @@ type checked struct {
 	tables pgdb.FindTablesRow
 }
 
-// role is the role that a remedy grants something to.
+// role is the role for GRANT statements in remedies.
 func (c *checked) role() string { return pgx.Identifier{c.server.RoleName}.Sanitize() }
 
-// checkLimit bounds one check, which takes some sixty round trips.
+// checkLimit limits one check, which takes about sixty round trips.
 const checkLimit = time.Minute
 
-// Check looks at the server and the tables, and calls what the relay will call.
-// What needs an operator is a *relay.SetupError.
+// Check checks the server and the tables, and tries the calls that the relay will make.
+// A problem that needs an operator is a *relay.SetupError.
 //
-// On a slow network a check takes longer than a take-over may. It goes on when ctx ends
-// first: calls that come meanwhile wait for its answer, and when nobody waited for it,
-// the next call of the next ten seconds gets it.
+// On a slow network a check takes longer than a take-over may. It continues when ctx
+// ends: calls in the meantime wait for its result. If no call waits, the next call
+// within ten seconds gets it.
 func (s *Store) Check(ctx context.Context) error {
 	err := s.open()
 	if err == nil {
@@ -62,7 +62,7 @@ func (s *Store) Check(ctx context.Context) error {
 	return s.wrap("check the outbox", err)
 }
 
-// check is one check. It ends with the store.
+// check runs one check. It ends with the store.
 func (s *Store) check() error {
 	ctx, cancel := context.WithTimeout(s.ctx, checkLimit)
 	defer cancel()
@@ -70,7 +70,7 @@ func (s *Store) check() error {
 		if err := r.surroundings.check(ctx); err != nil {
 			return err
 		}
-		// A server that has fallen silent must not hold up the check of the next one.
+		// A server that no longer answers must not delay the check of the next one.
 		ctx, cancel := r.during(ctx)
 		defer cancel()
 		err := s.watchOn(ctx, r, func(se *session) error { return s.checkAll(ctx, se.unprepared()) })
@@ -89,7 +89,7 @@ func (s *Store) check() error {
 	return err
 }
 
-// checkAll looks at the server and the tables with one session.
+// checkAll checks the server and the tables with one session.
 func (s *Store) checkAll(ctx context.Context, se *session) error {
 	server, err := se.q.DescribeServer(ctx)
 	if err != nil {
@@ -109,8 +109,8 @@ func (s *Store) checkAll(ctx context.Context, se *session) error {
 	return nil
 }
 
-// foreignServers are products that look like Postgres to a client and have other
-// transactions, with what their version() contains.
+// foreignServers are products that look like Postgres to a client but have other
+// transactions, with a part of their version().
 var foreignServers = []struct{ name, version string }{
 	{"CockroachDB", "CockroachDB"},
 	{"YugabyteDB", "-YB-"},
@@ -151,22 +151,22 @@ func (s *Store) checkServer(ctx context.Context, se *session, c *checked) error 
 	return nil
 }
 
-// checkLog comes last: it writes a message to the log.
+// checkLog comes last because it writes a message to the log.
 func (s *Store) checkLog(ctx context.Context, se *session, _ *checked) error {
 	return s.probeLog(ctx, se)
 }
 
-// relation is the name of a table as SQL has it.
+// relation returns the name of a table as SQL.
 func (s *Store) relation(table string) string { return s.names.table(table) }
 
-// warnOnce writes a warning that a later check need not repeat.
+// warnOnce logs a warning that later checks do not repeat.
 func (s *Store) warnOnce(ctx context.Context, text string, attrs ...any) {
 	if _, again := s.warned.LoadOrStore(text+fmt.Sprint(attrs...), true); !again {
 		s.cfg.Logger.WarnContext(ctx, text, append([]any{slog.String("store", s.where)}, attrs...)...)
 	}
 }
 
-// warnDurability says what the server's settings take from the promise.
+// warnDurability warns of server settings that weaken the guarantees.
 func (s *Store) warnDurability(ctx context.Context, server pgdb.DescribeServerRow) {
 	if server.SynchronousCommit == "off" {
 		s.warnOnce(ctx, "synchronous_commit is off by default on the server: a crash can forget a commit "+

@@ -12,7 +12,7 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/relay/pgstore/pgdb"
 )
 
-// privilege is one that a table use needs; column "" is the table as a whole.
+// privilege is one that a table use needs; column "" means the whole table.
 type privilege struct{ name, column string }
 
 func (u tableUse) privileges() []privilege {
@@ -32,7 +32,7 @@ func (u tableUse) privileges() []privilege {
 	return needed
 }
 
-// grant is the statement that gives a role what a table use needs.
+// grant returns the statement that grants a role what a table use needs.
 func (s *Store) grant(u tableUse, role string) string {
 	var list []string
 	for _, p := range u.privileges() {
@@ -78,8 +78,8 @@ func (s *Store) checkPrivileges(ctx context.Context, se *session, c *checked) er
 	}
 }
 
-// checkWrites makes and changes a lease row in a transaction that it rolls back:
-// privileges do not tell whether a trigger lets the change through.
+// checkWrites inserts and updates a lease row in a transaction that it rolls back:
+// privileges do not show whether a trigger allows the change.
 func (s *Store) checkWrites(ctx context.Context, se *session, _ *checked) error {
 	if _, err := se.conn.Exec(ctx, "BEGIN"); err != nil {
 		return err

@@ -12,8 +12,8 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/relay/pgstore/pgdb"
 )
 
-// checkSchema looks whether the role may look into the schema at all: what it may
-// not look into seems to be empty.
+// checkSchema checks whether the role may use the schema. Otherwise the schema looks
+// empty.
 func (s *Store) checkSchema(ctx context.Context, se *session, c *checked) error {
 	if s.cfg.Schema == "" {
 		return nil
@@ -40,7 +40,7 @@ func (s *Store) schemaError(c *checked, schema string) error {
 	}
 }
 
-// place says where the tables were looked for.
+// place says where the tables were searched.
 func (s *Store) place(c *checked) string {
 	if s.cfg.Schema != "" {
 		return "schema " + s.cfg.Schema
@@ -89,7 +89,7 @@ func (s *Store) checkTables(ctx context.Context, se *session, c *checked) error 
 	return nil
 }
 
-// noOutbox says why no event_outbox was found.
+// noOutbox returns the reason why no event_outbox was found.
 func (s *Store) noOutbox(ctx context.Context, se *session, c *checked) error {
 	remedy := createRemedy
 	if s.cfg.Schema == "" {
@@ -116,14 +116,13 @@ func (s *Store) noOutbox(ctx context.Context, se *session, c *checked) error {
 	}
 }
 
-// tableUse is one of the store's tables and what the store does to it, beside
-// reading.
+// tableUse is one of the store's tables and what the store does to it, besides reading.
 type tableUse struct {
 	table                     string
 	inserts, updates, deletes bool
-	columns                   []string // that it updates; nil: any
-	hidden                    string   // what it means that a row is hidden
-	swallowed                 string   // and that a change is not made
+	columns                   []string // columns that it updates; nil: any
+	hidden                    string   // what a hidden row would mean
+	swallowed                 string   // what a change that is not made would mean
 }
 
 var tableUses = []tableUse{
@@ -192,7 +191,7 @@ func (s *Store) checkTable(ctx context.Context, se *session, c *checked, use tab
 	return nil
 }
 
-// leaseColumns and auditColumns are those that the store's statements name.
+// leaseColumns and auditColumns are the columns in the store's statements.
 var (
 	leaseColumns = []string{
 		"name", "epoch", "beat", "holder", "backends", "suspect_seq", "unclean_ends", "state", "updated_at",
@@ -200,7 +199,7 @@ var (
 	auditColumns = []string{"id", "action", "seq", "event_type", "topic", "event_key", "applied_at"}
 )
 
-// lacking lists the columns that are not there.
+// lacking returns the missing columns.
 func lacking(columns []pgdb.DescribeColumnsRow, want []string) (missing []string) {
 	for _, name := range want {
 		if !slices.ContainsFunc(columns, func(c pgdb.DescribeColumnsRow) bool { return c.Name == name }) {
@@ -210,7 +209,7 @@ func lacking(columns []pgdb.DescribeColumnsRow, want []string) (missing []string
 	return missing
 }
 
-// checkBeside looks for the columns of a table beside event_outbox.
+// checkBeside checks the columns of a table other than event_outbox.
 func (s *Store) checkBeside(ctx context.Context, se *session, table string, oid uint32, want []string) error {
 	columns, err := se.q.DescribeColumns(ctx, oid)
 	if err != nil {
@@ -225,11 +224,11 @@ func (s *Store) checkBeside(ctx context.Context, se *session, table string, oid 
 	return nil
 }
 
-// addedColumns are those that an outbox of the older shape lacks.
+// addedColumns are the columns that an outbox of the older shape lacks.
 var addedColumns = []string{"tx", "seq", "topic", "headers", "next_attempt_at", "dead_at"}
 
-// columnTypes are the types that the store's statements count on; a varchar may
-// be a text.
+// columnTypes are the types that the store's statements need. A varchar may also be a
+// text.
 var columnTypes = map[string]string{
 	"id": "uuid", "aggregate_id": "character varying", "aggregate_type": "character varying",
 	"event_type": "character varying", "event_data": "json", "event_key": "character varying",
@@ -280,7 +279,7 @@ func (s *Store) checkColumns(ctx context.Context, se *session, c *checked) error
 	return nil
 }
 
-// neededIndexes are those that the store's statements walk.
+// neededIndexes are the indexes that the store's statements use.
 var neededIndexes = []struct{ column, predicate, definition string }{
 	{
 		"seq", "((published_at IS NULL) AND (dead_at IS NULL))",
@@ -317,7 +316,7 @@ func (s *Store) checkIndexes(ctx context.Context, se *session, c *checked) error
 	return nil
 }
 
-// warnUnique names the unique indexes that can refuse an event.
+// warnUnique warns of unique indexes that can refuse an event.
 func (s *Store) warnUnique(ctx context.Context, indexes []pgdb.DescribeIndexesRow) {
 	for _, i := range indexes {
 		if !i.IsUnique || i.IsPrimary || slices.Contains(i.KeyColumns, "id") || slices.Contains(i.KeyColumns, "seq") {
@@ -335,8 +334,8 @@ func (s *Store) warnUnique(ctx context.Context, indexes []pgdb.DescribeIndexesRo
 }
 
 func (s *Store) checkIdentity(ctx context.Context, se *session, c *checked) error {
-	// First the rows, then the sequence: the other way round an insert in between
-	// would look like a sequence that was set back.
+	// First the rows, then the sequence: in the other order, an insert in between would
+	// look like a sequence that was set back.
 	highest, err := se.q.HighestSeq(ctx)
 	if err != nil {
 		return err

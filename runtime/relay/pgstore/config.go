@@ -10,51 +10,51 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Mode says what becomes of a row that was published.
+// Mode says what happens to a row after it was published.
 type Mode string
 
 const (
-	// Mark sets published_at. The row stays until it is swept, for people to look
-	// at; every row costs an update that touches each index.
+	// Mark sets published_at. The row stays until it is swept, so that people can look
+	// at it. Each row costs an update that touches every index.
 	Mark Mode = "mark"
-	// Delete removes the row: several times faster, and nothing is left to look
-	// at but Kafka.
+	// Delete deletes the row. It is several times faster than Mark, and leaves the
+	// event only in Kafka.
 	Delete Mode = "delete"
 )
 
-// Config is what a [Store] needs to know. Conn or Server is required; the zero
-// value of every other field means its default.
+// Config configures a [Store]. Conn or Server is required; the zero value of any other
+// field means its default.
 type Config struct {
-	// Server holds the sessions, which the store shares with the other stores of
-	// the same database. The caller closes it, after its stores. Default nil: the
-	// store has a server of its own, made from Conn, MaxSessions, StatementTimeout
-	// and ApplicationName, which say nothing otherwise.
+	// Server holds the sessions, which the store shares with other stores of the same
+	// database. The caller closes it after its stores. With a Server, Conn,
+	// MaxSessions, StatementTimeout and ApplicationName have no effect. Default nil:
+	// the store creates its own Server from these fields.
 	Server *Server
-	// Conn says where the database is; see [ServerConfig].
+	// Conn says how to connect to the database; see [ServerConfig].
 	Conn *pgx.ConnConfig
-	// MaxSessions bounds the sessions; see [ServerConfig].
+	// MaxSessions limits the sessions; see [ServerConfig].
 	MaxSessions int
-	// Schema is the Postgres schema of the tables. Default "": the search_path
-	// that the server gives the role.
+	// Schema is the Postgres schema of the tables. Default "": the search_path of the
+	// role.
 	Schema string
-	// Name is the row of event_outbox_lease that the relays of this outbox contend
-	// for. Default "event_outbox". All of them must use the same.
+	// Name is the name of the lease in event_outbox_lease. All relays of this outbox
+	// must have the same. Default "event_outbox".
 	Name string
-	// Mode is what becomes of published rows. Default Mark.
+	// Mode says what happens to published rows. All relays of this outbox must have the
+	// same. Default Mark.
 	Mode Mode
-	// StatementTimeout bounds one statement on the server. Default 30s.
+	// StatementTimeout limits one statement on the server. Default 30s.
 	StatementTimeout time.Duration
-	// LockTimeout is how long a take-over waits for a statement of the term
-	// before; past it, the sessions of that term are ended. Default 250ms.
+	// LockTimeout is how long a take-over waits for a statement of the former term.
+	// After it, the sessions of that term are ended. Default 250ms.
 	LockTimeout time.Duration
-	// ApplicationName is what pg_stat_activity shows. Default "outboxrelay".
+	// ApplicationName is shown in pg_stat_activity. Default "outboxrelay".
 	ApplicationName string
-	// Logger gets the warnings of Check. Default slog.Default().
+	// Logger gets the log, for example the warnings of Check. Default slog.Default().
 	Logger *slog.Logger
 }
 
-// WithDefaults returns a copy in which every field that was left zero has its
-// default.
+// WithDefaults returns a copy in which every zero field has its default.
 func (c Config) WithDefaults() Config {
 	c.Name = cmp.Or(c.Name, "event_outbox")
 	c.Mode = cmp.Or(c.Mode, Mark)
@@ -86,7 +86,8 @@ func (c Config) validate() error {
 	return nil
 }
 
-// settings are those of a server's sessions. A take-over sets its own lock timeout.
+// settings returns the settings of a server's sessions. A take-over sets its own lock
+// timeout.
 func (c ServerConfig) settings(lockTimeout time.Duration) (names, values []string) {
 	set := func(name, value string) { names, values = append(names, name), append(values, value) }
 
@@ -95,8 +96,8 @@ func (c ServerConfig) settings(lockTimeout time.Duration) (names, values []strin
 	set("statement_timeout", milliseconds(c.StatementTimeout))
 	set("lock_timeout", milliseconds(lockTimeout))
 	set("synchronous_commit", "on")
-	// Statistics that were taken when the table was empty, or full, must not
-	// change a plan: each statement has one index that fits, and is to use it.
+	// Old statistics of an empty or full table must not change a plan: each statement
+	// has one index that fits, and must use it.
 	set("plan_cache_mode", "force_generic_plan")
 	for _, strategy := range []string{"seqscan", "bitmapscan", "hashjoin", "mergejoin"} {
 		set("enable_"+strategy, "off")

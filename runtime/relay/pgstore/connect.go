@@ -7,8 +7,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Connect opens a connection for a tool beside the relay: as pgx.ConnectConfig does, but
-// with the patience of a [Server] with addresses that are slow or keep silent.
+// Connect opens a connection for a tool next to the relay. It is pgx.ConnectConfig with
+// the time limits of a [Server] for addresses that are slow or do not answer.
 func Connect(ctx context.Context, config *pgx.ConnConfig) (*pgx.Conn, error) {
 	d := newDialer(ServerConfig{Conn: config})
 	targets, err := d.targets(ctx)

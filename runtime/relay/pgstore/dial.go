@@ -18,20 +18,19 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/internal/backoff"
 )
 
-// DefaultConnectTimeout is how long one address of a database may keep silent while
-// a session is opened, when the configuration has no connect_timeout. A host that
-// accepts connections and never answers costs this much, once; the next is tried then.
-// One that answers may take five times as long in all: on a slow network each of a
-// dozen round trips has its time.
+// DefaultConnectTimeout is how long one address of a database may go without an answer
+// while a session is opened, if the configuration has no connect_timeout. A host that
+// accepts connections and never answers costs this time once; then the next address is
+// tried. A host that answers may take five times as long in total, because on a slow
+// network each of a dozen round trips takes its time.
 const DefaultConnectTimeout = 2 * time.Second
 
 const (
-	// longestAttempt is how many times DefaultConnectTimeout an address that answers
-	// may take in all.
+	// longestAttempt is the limit for opening a session on an address that answers, in
+	// multiples of DefaultConnectTimeout.
 	longestAttempt = 5
-	// Pauses between two rounds over all addresses. A server that is full or
-	// refuses the role will do so for a while, and asking it often harms whoever
-	// else wants to connect.
+	// Pauses between two rounds over all addresses. A server that is full or refuses
+	// the role will do so for a while, and frequent tries disturb other clients.
 	minDialPause  = 100 * time.Millisecond
 	maxDialPause  = 2 * time.Second
 	maxRefusPause = 10 * time.Second
@@ -41,8 +40,8 @@ const (
 
 // target is one address of the database.
 type target struct {
-	config  *pgx.ConnConfig // for this address alone
-	address string          // for messages and as its name
+	config  *pgx.ConnConfig // for this address only
+	address string          // for messages, and to identify the address
 }
 
 // dialer opens sessions, one address after the other.
@@ -50,7 +49,7 @@ type dialer struct {
 	cfg ServerConfig
 
 	mu       sync.Mutex
-	suspects map[string]time.Time // addresses that did not answer, and when that was
+	suspects map[string]time.Time // addresses that did not answer, and when
 	failures int                  // rounds in a row
 	next     time.Time            // no round before
 	last     error                // of the latest round
@@ -60,8 +59,8 @@ func newDialer(cfg ServerConfig) *dialer {
 	return &dialer{cfg: cfg, suspects: map[string]time.Time{}}
 }
 
-// any opens a session on the first address that takes one. It waits out the pause
-// that earlier failures have earned.
+// any opens a session on the first address that accepts one. It waits for the pause
+// after earlier failures.
 func (d *dialer) any(ctx context.Context) (*session, target, error) {
 	d.mu.Lock()
 	wait := time.Until(d.next)
@@ -88,8 +87,8 @@ func (d *dialer) any(ctx context.Context) (*session, target, error) {
 	return nil, target{}, err
 }
 
-// pauseAfter is the pause after a round that failed, longer each time. Relays that
-// were refused together do not come back together.
+// pauseAfter is the pause after a failed round. It grows, with jitter so that relays
+// that were refused together do not come back together.
 func pauseAfter(err error, failures int) time.Duration {
 	limit := maxDialPause
 	if refused(err) {
@@ -98,17 +97,17 @@ func pauseAfter(err error, failures int) time.Duration {
 	return backoff.Jittered(minDialPause, limit, failures)
 }
 
-// full reports whether the server has no session left.
+// full reports whether the server has no free session.
 func full(err error) bool { return strings.HasPrefix(sqlState(err), "53") }
 
-// refused reports whether the server is there and will not have us: it is full, or
+// refused reports whether the server answered and refused the session: it is full, or
 // the credentials are wrong.
 func refused(err error) bool {
 	code := sqlState(err)
 	return strings.HasPrefix(code, "53") || strings.HasPrefix(code, "28") || code == "3D000" || code == "42501"
 }
 
-// why adds the latest failure to connect to what ended a wait for a connection.
+// why adds the last failure to connect to the error that ended a wait for a connection.
 func (d *dialer) why(cause error) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -135,13 +134,12 @@ func (d *dialer) round(ctx context.Context) (*session, target, error) {
 	return nil, target{}, errors.Join(errs...)
 }
 
-// probeTimeout is how long each of the other hosts may keep silent when it is looked
-// at.
+// probeTimeout is how long each of the other hosts may take to answer a probe.
 const probeTimeout = time.Second
 
-// newest is the session on the server that was promoted last, of those that take
-// writes: after a fail-over the former primary may come back without having been
-// told. Hosts that lately did not answer are not asked.
+// newest returns the session on the server that was promoted last, of those that accept
+// writes: after a fail-over the former primary may come back without knowing about it.
+// Hosts that lately did not answer are not asked.
 func (d *dialer) newest(ctx context.Context, opened *session, at target, others []target) (*session, target) {
 	type found struct {
 		session *session
@@ -155,7 +153,7 @@ func (d *dialer) newest(ctx context.Context, opened *session, at target, others 
 		}
 		asked++
 		go func() {
-			s, _ := d.probe(ctx, other) // one that does not take part is no trouble
+			s, _ := d.probe(ctx, other) // a host that cannot be probed is left out
 			answers <- found{s, other}
 		}()
 	}
@@ -181,10 +179,10 @@ func (d *dialer) newest(ctx context.Context, opened *session, at target, others 
 	return opened, at
 }
 
-// superseded reports whether another host takes writes and was promoted later than
-// the one at hand.
+// superseded reports whether another host accepts writes and was promoted later than
+// the current one.
 func (d *dialer) superseded(ctx context.Context, at target, timeline int64) (string, bool) {
-	targets, _ := d.targets(ctx) // a name that cannot be resolved now supersedes nothing
+	targets, _ := d.targets(ctx) // a name that cannot be resolved now is left out
 	if len(targets) < 2 || timeline == 0 {
 		return "", false
 	}
@@ -204,7 +202,7 @@ func (d *dialer) superseded(ctx context.Context, at target, timeline int64) (str
 	return "", false
 }
 
-// suspected reports whether an address lately did not answer.
+// suspected reports whether an address did not answer lately.
 func (d *dialer) suspected(t target) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -212,17 +210,17 @@ func (d *dialer) suspected(t target) bool {
 	return ok && time.Since(at) < suspectFor
 }
 
-// open opens a session on one address. A lockTimeout of 0 is none.
+// open opens a session on one address. A lockTimeout of 0 means none.
 func (d *dialer) open(ctx context.Context, at target, lockTimeout time.Duration) (*session, error) {
 	opened, err := d.try(ctx, at, d.timeout(), lockTimeout)
-	if err == nil || ctx.Err() == nil { // else it was the caller who had no more time
+	if err == nil || ctx.Err() == nil { // otherwise the caller had no more time
 		d.judge(at, err)
 	}
 	return opened, err
 }
 
-// probe opens a session on one of the other addresses. One that keeps silent for a
-// short while is not suspected yet.
+// probe opens a session on one of the other addresses. A short silence does not make it
+// suspected.
 func (d *dialer) probe(ctx context.Context, at target) (*session, error) {
 	opened, err := d.try(ctx, at, min(probeTimeout, d.timeout()), leaseLockTimeout)
 	if _, silent := errors.AsType[*silentError](err); !silent && ctx.Err() == nil {
@@ -239,7 +237,7 @@ func (d *dialer) try(ctx context.Context, at target, silence, lockTimeout time.D
 	return opened, err
 }
 
-// connect connects to one address without setting a session up.
+// connect connects to one address without setting up a session.
 func (d *dialer) connect(ctx context.Context, at target) (conn *pgx.Conn, err error) {
 	err = patiently(ctx, at, d.timeout(), d.longest(), func(ctx context.Context, config *pgx.ConnConfig) error {
 		conn, err = pgx.ConnectConfig(ctx, config)
@@ -248,7 +246,7 @@ func (d *dialer) connect(ctx context.Context, at target) (conn *pgx.Conn, err er
 	return conn, err
 }
 
-// judge notes whether an address answered. One that says no has answered.
+// judge records whether an address answered. A refusal is an answer.
 func (d *dialer) judge(at target, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -259,7 +257,7 @@ func (d *dialer) judge(at target, err error) {
 	delete(d.suspects, at.address)
 }
 
-// unanswered reports whether an error is one of the network, or of waiting.
+// unanswered reports whether an error came from the network or from a timeout.
 func unanswered(err error) bool {
 	if sqlState(err) != "" {
 		return false
@@ -268,9 +266,9 @@ func unanswered(err error) bool {
 	return network || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
 }
 
-// targets are the addresses in the order in which to try them: that of the
-// configuration, with those that lately did not answer at the end. err tells which
-// names could not be resolved.
+// targets returns the addresses in the order in which to try them: the order of the
+// configuration, with those that lately did not answer at the end. err has the names
+// that could not be resolved.
 func (d *dialer) targets(ctx context.Context) ([]target, error) {
 	conn := d.cfg.Conn
 	hosts := []*pgconn.FallbackConfig{{Host: conn.Host, Port: conn.Port, TLSConfig: conn.TLSConfig}}
@@ -280,8 +278,8 @@ func (d *dialer) targets(ctx context.Context) ([]target, error) {
 	for _, h := range hosts {
 		for _, address := range d.addresses(ctx, h.Host, &errs) {
 			at := d.target(h, address)
-			// sslmode=prefer and allow list a host twice, with and without TLS: one
-			// target, whose second try is a fallback within it.
+			// sslmode=prefer and allow list a host twice, with and without TLS. That is
+			// one target, with the second as its fallback.
 			if i := slices.IndexFunc(found, func(t target) bool { return t.address == at.address }); i >= 0 {
 				found[i].config.Fallbacks = append(found[i].config.Fallbacks, &pgconn.FallbackConfig{Host: h.Host, Port: h.Port, TLSConfig: h.TLSConfig})
 				continue
@@ -306,7 +304,7 @@ func (d *dialer) targets(ctx context.Context) ([]target, error) {
 	return found, errors.Join(errs...)
 }
 
-// addresses resolves a host; a socket's folder is its own address.
+// addresses resolves a host. The folder of a socket is its own address.
 func (d *dialer) addresses(ctx context.Context, host string, errs *[]error) []string {
 	if strings.HasPrefix(host, "/") || strings.HasPrefix(host, "@") || d.cfg.Conn.LookupFunc == nil {
 		return []string{host}
@@ -320,7 +318,7 @@ func (d *dialer) addresses(ctx context.Context, host string, errs *[]error) []st
 	return found
 }
 
-// timeout is how long an address may keep silent.
+// timeout is how long an address may go without an answer.
 func (d *dialer) timeout() time.Duration {
 	if d.cfg.Conn.ConnectTimeout > 0 {
 		return d.cfg.Conn.ConnectTimeout
@@ -328,7 +326,7 @@ func (d *dialer) timeout() time.Duration {
 	return DefaultConnectTimeout
 }
 
-// longest is how long it may take in all to open a session on an address.
+// longest is how long opening a session on an address may take in total.
 func (d *dialer) longest() time.Duration {
 	if d.cfg.Conn.ConnectTimeout > 0 {
 		return d.cfg.Conn.ConnectTimeout
@@ -349,7 +347,7 @@ func (d *dialer) target(h *pgconn.FallbackConfig, address string) target {
 	return target{config: config, address: name}
 }
 
-// sqlState is the code of a server's error, or "".
+// sqlState returns the code of a server's error, or "".
 func sqlState(err error) string {
 	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return pgErr.Code

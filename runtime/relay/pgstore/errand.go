@@ -9,28 +9,29 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/relay"
 )
 
-// errand is something that may take longer than a caller has: it goes on without its
-// callers, and all who come meanwhile wait for the same answer.
+// errand is work that may take longer than its caller can wait. It continues without
+// its callers, and all callers in the meantime wait for the same result.
 type errand struct {
 	mu     sync.Mutex
-	latest *trip // under way, or over and nobody has heard of it yet; nil: none
+	latest *trip // under way, or finished with a result that no caller has seen; nil: none
 }
 
-// trip is one time that an errand is run.
+// trip is one run of an errand.
 type trip struct {
 	done chan struct{}
-	// once done
+	// set when done
 	err      error
 	panicked any
 	ended    time.Time
 }
 
-// keptFor is how long an answer that nobody waited for is kept for the next caller. What
-// failed only for the moment is not kept.
+// keptFor is how long a result that no caller has seen is kept for the next caller. A
+// temporary failure is not kept.
 const keptFor = 10 * time.Second
 
-// run waits for what do returns, or for ctx to end. When ctx ends first, do goes on as
-// one of work, and the next caller gets its answer. A panic of do is the callers'.
+// run waits for the result of do, or for ctx to end. If ctx ends first, do continues as
+// one of work, and the next caller gets its result. A panic of do is returned to the
+// callers as an error.
 func (e *errand) run(ctx context.Context, work *jobs, do func() error) error {
 	e.mu.Lock()
 	t := e.latest
@@ -69,7 +70,7 @@ func (t *trip) make(do func() error) {
 	t.err = do()
 }
 
-// stale reports whether nobody who comes now is to get the answer.
+// stale reports whether the result must not be given to new callers.
 func (t *trip) stale() bool {
 	select {
 	case <-t.done:

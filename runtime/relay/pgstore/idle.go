@@ -39,8 +39,8 @@ func (s *Store) Idle(ctx context.Context, read relay.Snapshot, limit time.Durati
 	return moved, s.wrap(what, t.judge(err))
 }
 
-// waitFor says what to wait for; nil means that there are rows to be read. The order
-// of its statements matters, see sql/idle.sql.
+// waitFor returns what to wait for; nil means that there are rows to read. The order of
+// its statements matters, see sql/idle.sql.
 func (t *term) waitFor(ctx context.Context, se *session, read pgSnapshot) (*waiter, error) {
 	seen, err := t.watched(ctx, se)
 	if err != nil {
@@ -67,21 +67,21 @@ func (t *term) waitFor(ctx context.Context, se *session, read pgSnapshot) (*wait
 	}
 	w := &waiter{sequence: seen.sequence, known: standing, window: seen.window}
 	for _, id := range writers {
-		if id := now.withEpoch(uint32(id)); !now.ended(id) { // an id without its epoch has 32 bits
+		if id := now.withEpoch(uint32(id)); !now.ended(id) { // without its epoch an id has 32 bits
 			w.open = append(w.open, id)
 		}
 	}
 	return w, nil
 }
 
-// errSeqFirst says that a writer may draw its seq before it has a transaction id, so
-// that waiting could miss it: a table that was made by hand.
+// errSeqFirst is the error for a table, created by hand, in which a writer may draw its
+// seq before it has a transaction id, so that waiting could miss the row.
 var errSeqFirst = errors.New("pgstore: the column tx does not stand before seq in event_outbox")
 
-// watched is what waiting looks at; it stays the same for a term.
+// watched is what a term waits for. It does not change during the term.
 type watched struct {
 	outbox, sequence uint32        // oids
-	window           time.Duration // how long a statement may take, so that the server does not log it as slow
+	window           time.Duration // longest statement that the server does not log as slow
 }
 
 func (t *term) watched(ctx context.Context, se *session) (watched, error) {

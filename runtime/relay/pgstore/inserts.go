@@ -12,20 +12,20 @@ import (
 )
 
 const (
-	// lookEvery is how often the server looks whether a sequence has moved, in one
-	// statement: what an event waits at most in an outbox that was idle.
+	// lookEvery is how often the server checks, within one statement, whether a
+	// sequence has moved. It is the longest wait of an event in an idle outbox.
 	lookEvery = 25 * time.Millisecond
-	// sharedWindow bounds one such statement while several outboxes share it, since
-	// another one can only join the next.
+	// sharedWindow limits such a statement while several outboxes share it, because
+	// another outbox can only join the next one.
 	sharedWindow = 200 * time.Millisecond
 )
 
-// longestWindow bounds any such statement: vacuum keeps what was deleted since it
-// began.
+// longestWindow limits every such statement: while it runs, vacuum keeps the rows that
+// were deleted after it began.
 const longestWindow = 4 * time.Second
 
-// windowBelow is how long a statement may take so that a server that logs statements
-// from slow on as slow does not log it.
+// windowBelow returns how long a statement may take if the server logs statements from
+// slow on.
 func windowBelow(slow time.Duration) time.Duration {
 	if slow <= 0 {
 		return math.MaxInt64
@@ -33,48 +33,48 @@ func windowBelow(slow time.Duration) time.Duration {
 	return slow * 3 / 4
 }
 
-// leastWindow is the shortest statement that is worth waiting in: below it, polling
-// costs less.
+// leastWindow is the shortest statement that is worth waiting in; below it, polling is
+// cheaper.
 const leastWindow = 200 * time.Millisecond
 
-// errNoSpare says that no session can be spared for waiting.
+// errNoSpare means that no session is free for waiting.
 var errNoSpare = errors.New("pgstore: no session can be spared to wait for inserts")
 
-// errSequenceLocked says that somebody has locked the sequence.
+// errSequenceLocked means that another session has locked the sequence.
 var errSequenceLocked = errors.New("pgstore: the sequence of seq is locked by another session")
 
-// errLogged says that the server logs every wait that is worth while.
+// errLogged means that the server would log every wait that is long enough.
 var errLogged = errors.New("pgstore: the server logs statements as slow that take less than it is worth waiting for inserts")
 
-// mostLooks is how many statements wait at once: one for those who wait, and one for
-// those who came after it began.
+// mostLooks is how many statements wait at once: one for the current waiters, and one
+// for those who came after it began.
 const mostLooks = 2
 
-// inserts waits for inserts into the idle outboxes of a database, for all of them
-// in one statement. See sql/idle.sql for why that misses none.
+// inserts waits for inserts into all idle outboxes of a database in one statement.
+// sql/idle.sql says why it misses none.
 type inserts struct {
 	run *serverRun
 
 	mu      sync.Mutex
 	waiters map[*waiter]struct{}
-	looks   int // goroutines at it
+	looks   int // running goroutines
 }
 
 // waiter is one idle outbox.
 type waiter struct {
 	sequence uint32        // its oid
-	known    int64         // where it stood
-	open     []uint64      // transactions that may have inserted and are not over
-	window   time.Duration // a statement must not take longer, or the server logs it as slow
+	known    int64         // its last known value
+	open     []uint64      // transactions that may have inserted and have not ended
+	window   time.Duration // longest statement that the server does not log as slow
 	until    time.Time
-	look     *look       // is under way for it; nil: none
+	look     *look       // under way for it; nil: none
 	answer   chan answer // holds one
 }
 
-// look is one statement under way.
+// look is one statement that runs.
 type look struct {
 	cancel  context.CancelFunc
-	waiters int // that have not left; the last one ends the look
+	waiters int // waiters that have not left; the last one ends the look
 }
 
 type answer struct {
@@ -82,7 +82,7 @@ type answer struct {
 	err   error
 }
 
-// wait returns true when rows may be there to be read, false when none are after
+// wait returns true when there may be rows to read, and false if there were none within
 // about limit.
 func (i *inserts) wait(ctx context.Context, w *waiter, limit time.Duration) (bool, error) {
 	if w.window < leastWindow {
@@ -112,8 +112,8 @@ func (i *inserts) wait(ctx context.Context, w *waiter, limit time.Duration) (boo
 	}
 }
 
-// leave takes out a waiter that gave up. A look for nobody ends at once, for it keeps
-// others from theirs and the server from vacuuming.
+// leave removes a waiter that gave up. A look without waiters ends at once, because it
+// delays other looks and vacuum.
 func (i *inserts) leave(w *waiter) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -128,13 +128,13 @@ func (i *inserts) leave(w *waiter) {
 	w.look = nil
 }
 
-// lookOn looks for as long as somebody waits for whom no other look is under way.
+// lookOn runs looks as long as there are waiters that no other look serves.
 func (i *inserts) lookOn() {
 	for i.lookOnce() {
 	}
 }
 
-// lookOnce looks once, and reports whether to look again.
+// lookOnce runs one look, and reports whether to run another.
 func (i *inserts) lookOnce() bool {
 	ctx, cancel := context.WithCancel(i.run.server.ctx)
 	defer cancel()
@@ -153,8 +153,8 @@ func (i *inserts) lookOnce() bool {
 		i.mu.Unlock()
 		return false
 	}
-	// Another outbox that becomes idle has to wait for the end of the statement,
-	// unless there is none.
+	// Another outbox that becomes idle would have to wait for the end of the statement,
+	// unless there is no other.
 	alone := len(waiting) == i.run.leading()
 	i.mu.Unlock()
 
@@ -164,14 +164,14 @@ func (i *inserts) lookOnce() bool {
 		blocked, err = i.blocked(ctx, waiting)
 		row = pgdb.WaitForInsertsRow{} // nothing is known
 	} else if err != nil && len(waiting) > 1 && i.run.reason() == nil && ctx.Err() == nil {
-		row, err = i.ask(ctx, waiting, false) // a schema that went meanwhile is passed over
+		row, err = i.ask(ctx, waiting, false) // a schema that was dropped meanwhile is left out
 	}
 	i.answer(waiting, row, blocked, err)
 	return true
 }
 
-// answer tells those for whom something has moved, and those whose time is nearly
-// over: so they come back together.
+// answer tells the waiters whose sequence or transactions have moved, and those whose
+// time is nearly over, so that they come back together.
 func (i *inserts) answer(waiting []*waiter, row pgdb.WaitForInsertsRow, blocked []uint32, err error) {
 	soon := time.Now().Add(sharedWindow)
 	i.mu.Lock()
@@ -194,7 +194,7 @@ func (i *inserts) answer(waiting []*waiter, row pgdb.WaitForInsertsRow, blocked 
 	}
 }
 
-// blocked lists the sequences that cannot be looked at because somebody has locked
+// blocked returns the sequences that cannot be read because another session has locked
 // them.
 func (i *inserts) blocked(ctx context.Context, waiting []*waiter) (sequences []uint32, err error) {
 	for _, w := range waiting {
@@ -209,8 +209,8 @@ func (i *inserts) blocked(ctx context.Context, waiting []*waiter) (sequences []u
 	return sequences, err
 }
 
-// ask has the server look until something has moved or the first of the waiters
-// has waited for long enough.
+// ask makes the server check until something has moved or the first waiter has waited
+// long enough.
 func (i *inserts) ask(ctx context.Context, waiting []*waiter, alone bool) (row pgdb.WaitForInsertsRow, err error) {
 	limit := i.run.server.cfg.StatementTimeout
 	window := min(longestWindow, limit*3/4)

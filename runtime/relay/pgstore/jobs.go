@@ -2,13 +2,13 @@ package pgstore
 
 import "sync"
 
-// jobs are goroutines and calls that are waited for. Unlike with a sync.WaitGroup,
-// more may begin while somebody waits, and after that: whoever gives back a session of
-// a server that was closed meanwhile still has it closed.
+// jobs are goroutines and calls that can be waited for. Unlike with a sync.WaitGroup,
+// more may start during Wait and after it: a caller that returns a session of a closed
+// server still has to close it.
 type jobs struct {
 	mu      sync.Mutex
 	running int
-	none    chan struct{} // closed when running falls to 0; nil: nobody waits
+	none    chan struct{} // closed when running falls to 0; nil: no waiter
 }
 
 // begin counts a job, until end.

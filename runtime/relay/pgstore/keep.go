@@ -10,13 +10,13 @@ import (
 )
 
 const (
-	// pendingCap keeps counting what waits cheap.
+	// pendingCap keeps counting the pending rows cheap.
 	pendingCap = 100_001
-	// withoutTxEvery is how often rows of before an upgrade are looked at.
+	// withoutTxEvery is how often rows from before an upgrade are looked for.
 	withoutTxEvery = time.Hour
 )
 
-// Stats is what operators chart.
+// Stats returns the statistics of the outbox.
 func (s *Store) Stats(ctx context.Context) (relay.Stats, error) {
 	var stats relay.Stats
 	err := s.anywhere(ctx, "count the rows", func(se *session) error {
@@ -33,12 +33,12 @@ func (s *Store) Stats(ctx context.Context) (relay.Stats, error) {
 	return stats, nil
 }
 
-// sweepState is where the sweep has got to. It lives in memory only: a new term
-// begins at the oldest transaction again.
+// sweepState is the progress of the sweep. It is only in memory: a new term starts at
+// the oldest transaction.
 type sweepState struct {
 	mu            sync.Mutex
-	from          uint64    // the transaction to go on from
-	nextWithoutTx time.Time // when to look at rows without a tx again
+	from          uint64    // the transaction to continue from
+	nextWithoutTx time.Time // when to look for rows without a tx again
 }
 
 func (st *sweepState) reset() {
@@ -47,10 +47,10 @@ func (st *sweepState) reset() {
 	st.from, st.nextWithoutTx = 0, time.Time{}
 }
 
-// Sweep deletes at most limit rows that were published longer ago than keep. It
-// goes through the table in windows of limit rows by transaction, from where the
-// last call stopped, until it has deleted that many or meets rows that are too
-// young; after that the next call begins at the oldest transaction.
+// Sweep deletes at most limit rows that were published longer ago than keep. It goes
+// through the table by transaction, limit rows at a time, from where the last call
+// stopped, until it has deleted limit rows or reaches rows that are too young. Then the
+// next call starts at the oldest transaction.
 func (s *Store) Sweep(ctx context.Context, l relay.Lease, keep time.Duration, limit int) (int, error) {
 	s.sweep.mu.Lock()
 	defer s.sweep.mu.Unlock()
@@ -68,7 +68,7 @@ func (s *Store) Sweep(ctx context.Context, l relay.Lease, keep time.Duration, li
 			swept += int(row.Swept)
 			switch {
 			case int(row.Swept) == room:
-				return row.Leases, nil // the window may hold more
+				return row.Leases, nil // there may be more in this window
 			case !row.EdgeOld:
 				s.sweep.from = 0
 				return s.sweepWithoutTx(ctx, se, l, keep, limit, &swept)
@@ -80,9 +80,8 @@ func (s *Store) Sweep(ctx context.Context, l relay.Lease, keep time.Duration, li
 	return swept, err
 }
 
-// sweepWithoutTx sweeps what is left from before an upgrade. No index tells the
-// old ones of these rows from the young, so it looks rarely, and no more once
-// it is done with them.
+// sweepWithoutTx sweeps rows from before an upgrade. No index tells which of them are
+// old, so it looks rarely, and stops when none are left.
 func (s *Store) sweepWithoutTx(ctx context.Context, se *session, l relay.Lease, keep time.Duration, limit int, swept *int) (int64, error) {
 	if time.Now().Before(s.sweep.nextWithoutTx) {
 		return 1, nil

@@ -13,19 +13,19 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/relay/pgstore/pgdb"
 )
 
-// takeOverAttempts is how often a take-over meets a locked lease row before it
-// gives up; each meeting ends the sessions of the term before.
+// takeOverAttempts is how often a take-over tries to lock the lease row. After each
+// failure it ends the sessions of the former term.
 const takeOverAttempts = 5
 
-// leaseChannel carries what standbys are told of leases that were given back: the
-// oid of the lease table and the lease's name.
+// leaseChannel is the channel that tells standbys about released leases: the oid of the
+// lease table and the lease's name.
 const leaseChannel = "outbox_lease"
 
-// leaseLockTimeout bounds how long a statement on the anchor waits for a lock:
-// other leases wait behind it.
+// leaseLockTimeout limits how long a statement on the anchor waits for a lock, because
+// other leases wait for it.
 const leaseLockTimeout = 25 * time.Millisecond
 
-// Observe reads the lease row, creating it when there is none.
+// Observe reads the lease row, and creates it if there is none.
 func (s *Store) Observe(ctx context.Context) (relay.LeaseState, error) {
 	state, err := withAnchor(ctx, s, s.observe)
 	if err == nil {
@@ -63,11 +63,11 @@ func withAnchor[T any](ctx context.Context, s *Store, fn func(context.Context, *
 	return value, err
 }
 
-// Released tells a standby that the lease was given back, so that it need not look
-// often. A hint may be missing, or come for nothing.
+// Released tells a standby that the lease was released, so that it need not look often.
+// A hint may be missing or false.
 func (s *Store) Released() <-chan struct{} { return s.released }
 
-// hear listens for leases that are given back, once in a run of the server.
+// hear starts listening for released leases, once for each run of the server.
 func (s *Store) hear(ctx context.Context) {
 	run, _, err := s.server.current(ctx)
 	if err != nil {
@@ -168,8 +168,8 @@ func (s *Store) takeOver(ctx context.Context, se *session, known []backend, seen
 			return relay.Lease{}, fmt.Errorf("the lease row stayed locked for %s; "+
 				"look in pg_locks for who locks event_outbox_lease: %w", takeOverAttempts*s.cfg.LockTimeout, err)
 		}
-		// A statement of the former term holds the row and does not end: its
-		// client was frozen half-way, or cut off. Its rows stay unsettled.
+		// A statement of the former term holds the row and does not end: its client was
+		// suspended in the middle, or lost its connection. Its rows stay unsettled.
 		ended, err := se.q.TerminateBackends(ctx, pgdb.TerminateBackendsParams{Name: s.cfg.Name, Epoch: seen.Epoch})
 		if err != nil {
 			return relay.Lease{}, fmt.Errorf("end the sessions of the former term: %w", err)
@@ -181,14 +181,14 @@ func (s *Store) takeOver(ctx context.Context, se *session, known []backend, seen
 	}
 }
 
-// tryTakeOver waits for the lease row no longer than the lock timeout, which holds
-// for this statement alone.
+// tryTakeOver waits for the lease row at most for the lock timeout, which it sets for
+// this statement only.
 func (s *Store) tryTakeOver(ctx context.Context, se *session, arg pgdb.TakeOverLeaseParams) (pgdb.TakeOverLeaseRow, error) {
 	tx, err := se.conn.Begin(ctx)
 	if err != nil {
 		return pgdb.TakeOverLeaseRow{}, err
 	}
-	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }() // after a commit it does nothing
+	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }() // does nothing after a commit
 	if err := pgdb.New(unpreparedDB{tx}).SetLockTimeout(ctx, milliseconds(s.cfg.LockTimeout)); err != nil {
 		return pgdb.TakeOverLeaseRow{}, err
 	}
@@ -199,7 +199,7 @@ func (s *Store) tryTakeOver(ctx context.Context, se *session, arg pgdb.TakeOverL
 	return row, tx.Commit(ctx)
 }
 
-// Renew raises the beat, and reports whether an operator has decided something.
+// Renew raises the beat, and returns whether an operator has made a decision.
 func (s *Store) Renew(ctx context.Context, l relay.Lease, progress relay.Progress) (relay.Renewal, error) {
 	const what = "renew the lease"
 	var renewal relay.Renewal
@@ -222,8 +222,8 @@ func (s *Store) Renew(ctx context.Context, l relay.Lease, progress relay.Progres
 	return renewal, s.wrap(what, t.judge(err))
 }
 
-// Release ends the term. It works after the term's sessions were lost too: the
-// lease is still this holder's until another takes it over.
+// Release ends the term. It works after the term's sessions were lost too: the lease
+// belongs to this holder until another takes it over.
 func (s *Store) Release(ctx context.Context, l relay.Lease) error {
 	s.mu.Lock()
 	t := s.term
@@ -252,7 +252,7 @@ func lostUnless(found bool, err error) error {
 	return err
 }
 
-// orZero is what a nullable column holds, or the zero value for NULL.
+// orZero returns the value of a nullable column, or the zero value for NULL.
 func orZero[T any](v *T) T {
 	if v == nil {
 		var zero T
@@ -263,5 +263,5 @@ func orZero[T any](v *T) T {
 
 func isLockTimeout(err error) bool { return sqlState(err) == lockNotAvailable }
 
-// lockNotAvailable is the SQLSTATE of a lock_timeout that ran out.
+// lockNotAvailable is the SQLSTATE after lock_timeout.
 const lockNotAvailable = "55P03"

@@ -12,9 +12,9 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/relay/pgstore/pgdb"
 )
 
-// takeSnapshot takes a snapshot and reads how far the write-ahead log is filled,
-// and whether it is on disk up to there. Where the server does not say that, the
-// snapshot stands for the position: see flush.
+// takeSnapshot takes a snapshot and reads the end of the write-ahead log, and whether
+// the log is on disk up to there. If the server does not report the position, the
+// snapshot stands for it: see flush.
 func (s *Store) takeSnapshot(ctx context.Context, se *session) (taken relay.Snapshot, filled string, flushed bool, err error) {
 	if !s.withoutLog.Load() {
 		row, err := se.q.TakeSnapshot(ctx)
@@ -30,11 +30,11 @@ func (s *Store) takeSnapshot(ctx context.Context, se *session) (taken relay.Snap
 // withoutPosition marks a snapshot that stands for a position of the log.
 const withoutPosition = "snapshot "
 
-// flush waits until the log is on disk up to filled, which takeSnapshot gave.
+// flush waits until the log is on disk up to filled, a value from takeSnapshot.
 //
-// Without positions it commits a change of its own with synchronous_commit on. What
-// the snapshot shows has its commit record in the log before that of this change,
-// and the log reaches the disk in its order.
+// Without positions it commits its own change with synchronous_commit on. The log has
+// the commit records of the snapshot's transactions before that of this change, and
+// reaches the disk in this order.
 func (s *Store) flush(ctx context.Context, t *term, se *session, filled string) error {
 	if !s.withoutLog.Load() && !strings.HasPrefix(filled, withoutPosition) {
 		flushed, err := se.q.IsFlushed(ctx, filled)
@@ -55,7 +55,7 @@ func (s *Store) flush(ctx context.Context, t *term, se *session, filled string) 
 	return lostUnless(leases > 0, err)
 }
 
-// goWithoutLog notes that the server does not tell positions of its write-ahead
+// goWithoutLog records that the server does not report positions of its write-ahead
 // log, and warns the first time.
 func (s *Store) goWithoutLog(ctx context.Context, cause error) {
 	if s.withoutLog.Swap(true) {
@@ -70,8 +70,8 @@ func (s *Store) goWithoutLog(ctx context.Context, cause error) {
 		"store", s.where, "error", cause)
 }
 
-// probeLog calls what the relay will call of the write-ahead log: that such a
-// function is there does not say that the server lets it run.
+// probeLog tries the functions of the write-ahead log: a server can have them and
+// refuse to run them.
 func (s *Store) probeLog(ctx context.Context, se *session) error {
 	_, err := se.q.TryFunctions(ctx)
 	if unsupported(err) {
@@ -102,15 +102,15 @@ func (s *Store) probeLog(ctx context.Context, se *session) error {
 	return nil
 }
 
-// logUnavailable reports whether a server answered that it does not let functions
-// of the write-ahead log run. (That the role may not is another thing: checkServer
-// says what to grant.)
+// logUnavailable reports whether a server refused to run functions of the write-ahead
+// log. (A missing privilege of the role is another problem: checkServer says what to
+// grant.)
 func logUnavailable(err error) bool {
 	pgErr, ok := errors.AsType[*pgconn.PgError](err)
 	if !ok {
 		return false
 	}
-	const objectNotInPrerequisiteState = "55000" // Aurora, as long as wal_level is not logical
+	const objectNotInPrerequisiteState = "55000" // Aurora, unless wal_level is logical
 	return pgErr.Code == objectNotInPrerequisiteState || unsupported(err)
 }
 

@@ -10,9 +10,9 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// patience ends an attempt to reach an address that keeps silent. One that answers may
-// take as many round trips as it needs, on a network however slow: what tells that a
-// host is gone is not how long it takes until a session can be used.
+// patience ends an attempt to reach an address that does not answer. An address that
+// answers may take as many round trips as it needs, even on a slow network: the total
+// time does not show whether a host is gone.
 type patience struct {
 	limit time.Duration
 	end   context.CancelFunc
@@ -20,11 +20,11 @@ type patience struct {
 	mu    sync.Mutex
 	timer *time.Timer
 	over  bool // the attempt has ended
-	spent bool // because of silence
+	spent bool // because it did not answer
 }
 
-// patiently runs attempt, which connects to an address by config under ctx. The
-// address must not keep silent for longer than limit, nor take longer than most in all.
+// patiently runs attempt, which connects to an address with config and ctx. Without an
+// answer for limit, or after most in total, it ends the attempt.
 func patiently(ctx context.Context, at target, limit, most time.Duration, attempt func(context.Context, *pgx.ConnConfig) error) error {
 	limited, cancel := context.WithTimeout(ctx, most)
 	defer cancel()
@@ -61,7 +61,7 @@ func (p *patience) begin() {
 	})
 }
 
-// answered begins the wait for the next answer.
+// answered starts the wait for the next answer.
 func (p *patience) answered() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -70,7 +70,7 @@ func (p *patience) answered() {
 	}
 }
 
-// stop ends the attempt, and reports whether the address was silent for too long.
+// stop ends the attempt, and reports whether the address did not answer in time.
 func (p *patience) stop() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -79,7 +79,7 @@ func (p *patience) stop() bool {
 	return p.spent
 }
 
-// heard is a connection whose answers are noticed while it is set up.
+// heard is a connection that reports answers while a session is set up.
 type heard struct {
 	net.Conn
 	patience *patience
@@ -93,19 +93,19 @@ func (h heard) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// NetConn is the connection below, as that of a [crypto/tls.Conn] is.
+// NetConn returns the underlying connection, like [crypto/tls.Conn].
 func (h heard) NetConn() net.Conn { return h.Conn }
 
-// silentError is an attempt that ended because the address kept silent.
+// silentError means that an attempt ended because the address did not answer.
 type silentError struct {
 	address string
 	limit   time.Duration
-	problem string // what the driver said of it
+	problem string // what the driver reported
 }
 
 func (e *silentError) Error() string {
 	return fmt.Sprintf("%s gave no answer for %s: %s", e.address, e.limit, e.problem)
 }
 
-// Is makes it one of the errors of waiting.
+// Is makes it match context.DeadlineExceeded.
 func (*silentError) Is(target error) bool { return target == context.DeadlineExceeded }

@@ -12,18 +12,17 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/relay"
 )
 
-// poolerRounds is how often lookForPooler tries to be caught by a pooler.
+// poolerRounds is how often lookForPooler tries to detect a pooler.
 const poolerRounds = 5
 
-// lookForPooler finds a pooler that hands a session's statements to whichever
-// server session is free. One client sets something for its session; another
-// opens a transaction and keeps it, which takes a server session away; then the
-// first looks whether it is still where it was. Other clients of the pooler may
-// spoil one round of this by chance, hardly all of them.
+// lookForPooler detects a pooler that runs a session's statements on any free server
+// session. One client sets a value in its session. A second client opens a transaction
+// and keeps it open, which occupies a server session. Then the first client checks
+// whether it is still in its old session. Other clients of the pooler may hide the
+// switch in one round, but hardly in all of them.
 //
-// A question that fails proves nothing: the server may be restarting, or somebody
-// ended the session. Such an error is returned as it is, so that Check is made
-// again.
+// A query that fails proves nothing: the server may be restarting, or somebody ended
+// the session. Such an error is returned unchanged, so that Check runs again.
 func (d *dialer) lookForPooler(ctx context.Context, at target) error {
 	var pair [2]*pgx.Conn
 	for i := range pair {
@@ -39,7 +38,8 @@ func (d *dialer) lookForPooler(ctx context.Context, at target) error {
 		if err != nil {
 			return err
 		}
-		// In one message: the server may end a session that is idle in a transaction.
+		// In one message, because the server may end a session that is idle in a
+		// transaction.
 		if _, err := pair[1].Exec(ctx, "BEGIN; SET LOCAL idle_in_transaction_session_timeout = 0"); err != nil {
 			return err
 		}
@@ -70,11 +70,11 @@ func (d *dialer) lookForPooler(ctx context.Context, at target) error {
 type place struct {
 	mark   string
 	pid    int32
-	server string // when it started: with several hosts, two servers may have given the same pid
+	server string // its start time: with several hosts, two servers may have given out the same pid
 }
 
-// whereabouts asks for it, and for a mark. It prepares no statement: a pooler may
-// not know them, and that is not what is asked here.
+// whereabouts returns the place of a session and its mark. It prepares no statement: a
+// pooler may not support them, and that is not the question here.
 func whereabouts(ctx context.Context, q interface {
 	QueryRow(context.Context, string, ...any) pgx.Row
 }, mark string) (p place, err error) {
@@ -83,11 +83,11 @@ func whereabouts(ctx context.Context, q interface {
 	return p, err
 }
 
-// poolerSays reports whether an error is one that only a pooler gives: PgBouncer's
-// own complaints about how it is used (it gives its transient ones, such as
-// query_wait_timeout, the same code, so the text decides), and a prepared statement
-// that is gone or there already, because its session is another one. Nothing but
-// the store itself prepares or forgets statements of its sessions.
+// poolerSays reports whether only a pooler returns this error: PgBouncer's complaints
+// about its use (its temporary errors, such as query_wait_timeout, have the same code,
+// so the text decides), or a prepared statement that is missing or exists already
+// because the server session is another one. Only the store itself prepares or drops
+// statements of its sessions.
 func poolerSays(err error) bool {
 	pgErr, ok := errors.AsType[*pgconn.PgError](err)
 	if !ok {

@@ -11,16 +11,16 @@ import (
 )
 
 const (
-	// adoptRows bounds one statement that adopts rows of another cluster.
+	// adoptRows limits the rows of one statement that adopts rows of another cluster.
 	adoptRows = 5_000
 	// assumedRowBytes is the size of a row before any was read.
 	assumedRowBytes = 2_048
-	// leastRows is what a page asks for however large the rows have been.
+	// leastRows is the smallest row limit of a page, however large the rows have been.
 	leastRows = 2
 )
 
-// Snapshot takes the database's snapshot. The first one of a term first makes
-// rows that came from another cluster part of the backlog.
+// Snapshot takes a snapshot of the database. The first one of a term also makes rows
+// from another cluster part of the backlog.
 func (s *Store) Snapshot(ctx context.Context) (relay.Snapshot, error) {
 	var taken relay.Snapshot
 	err := s.inTerm(ctx, "take a snapshot", func(t *term, se *session) error {
@@ -42,9 +42,8 @@ func (s *Store) Snapshot(ctx context.Context) (relay.Snapshot, error) {
 	return taken, err
 }
 
-// advance notes a snapshot, and how far the write-ahead log was filled just after
-// it was taken. Transaction ids only move back when the server behind the
-// connection is no longer the same one.
+// advance stores a snapshot, and the end of the write-ahead log just after it was
+// taken. Transaction ids move back only if the connection now leads to another server.
 func (t *term) advance(taken pgSnapshot, filled string, flushed bool) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -92,14 +91,14 @@ func (s *Store) adoptForeign(ctx context.Context, t *term, se *session) error {
 	return nil
 }
 
-// ReadBacklog reads unsettled rows that the snapshot shows.
+// ReadBacklog reads the unsettled rows that the snapshot shows.
 func (s *Store) ReadBacklog(ctx context.Context, snap relay.Snapshot, after int64, limit relay.Limit) (relay.Page, error) {
 	return s.readRange(ctx, "read the backlog", limit, pgdb.ReadRangeParams{
 		VisibleIn: string(snap), After: after, UpTo: math.MaxInt64,
 	})
 }
 
-// ReadAgain reads unsettled rows of one topic, or of some keys of it.
+// ReadAgain reads the unsettled rows of one topic, or of some of its keys.
 func (s *Store) ReadAgain(ctx context.Context, snap relay.Snapshot, scope relay.Scope, after, upTo int64, limit relay.Limit) (relay.Page, error) {
 	return s.readRange(ctx, "read rows of topic "+scope.Topic+" again", limit, pgdb.ReadRangeParams{
 		VisibleIn: string(snap), After: after, UpTo: upTo, Topic: &scope.Topic, Keys: scope.Keys,
@@ -132,8 +131,8 @@ func (s *Store) ReadTick(ctx context.Context, from, to relay.Snapshot, after int
 		earlier.xmax, later.xmax, string(to), closed, after, rows+1)
 }
 
-// editedRangeRows bounds the unsettled rows that one call of ReadEdited looks at, so
-// that it holds up no other read for long.
+// editedRangeRows limits the unsettled rows that one call of ReadEdited looks at, so
+// that it does not delay other reads.
 const editedRangeRows = 20_000
 
 // ReadEdited reads rows that were changed after they were inserted.
@@ -163,9 +162,9 @@ func (s *Store) readRange(ctx context.Context, what string, limit relay.Limit, p
 		p.After, p.UpTo, p.VisibleIn, p.HiddenIn, p.Topic, p.Keys, rows+1)
 }
 
-// rowLimit is how many rows a page asks for: as many as fit into the byte limit,
-// going by what rows have been like. The server stops there, so that it does not
-// send what the page has no room for.
+// rowLimit returns how many rows a page asks for: as many as probably fit into the byte
+// limit, given the size of earlier rows. The server stops there, so that it does not
+// send rows that do not fit.
 func (s *Store) rowLimit(limit relay.Limit) int32 {
 	perRow := s.rowBytes.Load()
 	if perRow == 0 {
@@ -175,13 +174,13 @@ func (s *Store) rowLimit(limit relay.Limit) int32 {
 	return int32(min(rows, int64(max(limit.Rows, 1)), math.MaxInt32-1))
 }
 
-// readPage runs one of the page queries, which is asked for one row more than
-// limit. It reads the columns from the wire itself: through Scan and a struct per
-// row this step would be the slowest of the relay.
+// readPage runs one of the page queries, asking for one row more than limit. It decodes
+// the columns itself: Scan into a struct for each row would be the slowest step of the
+// relay.
 func (s *Store) readPage(ctx context.Context, what string, limit relay.Limit, query string, args ...any) (relay.Page, error) {
 	var page relay.Page
 	err := s.inTerm(ctx, what, func(t *term, se *session) error {
-		// Ending this context before all rows were read closes the session.
+		// Cancelling this context before all rows were read closes the session.
 		queryCtx, breakOff := context.WithCancel(ctx)
 		defer breakOff()
 		rows, err := se.db.Query(queryCtx, query, args...)
@@ -208,7 +207,7 @@ func (s *Store) learnRowBytes(page relay.Page) {
 		total += size(&page.Rows[i])
 	}
 	mean := max(total/int64(len(page.Rows)), 1)
-	// Growth counts at once, since it is what costs; decline by and by.
+	// A larger size counts at once, because it costs memory; a smaller one gradually.
 	s.rowBytes.Store(max(mean, (s.rowBytes.Load()+mean)/2))
 }
 
@@ -241,7 +240,7 @@ func (s *Store) ReadHeld(ctx context.Context, blocking relay.Blocking) ([]relay.
 	return held, err
 }
 
-// Decisions marks what was done and lists what is to do.
+// Decisions marks the decisions in done and returns the open ones.
 func (s *Store) Decisions(ctx context.Context, l relay.Lease, done []int64) ([]relay.Decision, error) {
 	var decisions []relay.Decision
 	err := s.underLease(ctx, "read the operators' decisions", useForReading, l, func(_ *term, se *session) (int64, error) {
@@ -268,8 +267,8 @@ func (s *Store) Decisions(ctx context.Context, l relay.Lease, done []int64) ([]r
 	return decisions, err
 }
 
-// Flushed waits until the log is on disk up to where it was filled after the
-// latest snapshot was taken; see the package documentation.
+// Flushed waits until the log is on disk up to its end at the time of the latest
+// snapshot; see the package documentation.
 func (s *Store) Flushed(ctx context.Context, p relay.Page) error {
 	if len(p.Rows) == 0 {
 		return nil

@@ -10,8 +10,8 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/relay"
 )
 
-// asRefused adds relay.ErrRefused to an error that comes again until somebody
-// changes something: a privilege, a policy, a table, the server.
+// asRefused adds relay.ErrRefused to an error that stays until somebody changes
+// something: a privilege, a policy, a table, the server.
 func asRefused(err error) error {
 	pgErr, ok := errors.AsType[*pgconn.PgError](err)
 	if !ok || poolerSays(err) || !lasting(pgErr) {
@@ -25,7 +25,7 @@ func asRefused(err error) error {
 
 func lasting(err *pgconn.PgError) bool {
 	const (
-		accessRuleViolation = "42" // the class: privileges, and whatever is not there
+		accessRuleViolation = "42" // the class: privileges, and missing objects
 		featureNotSupported = "0A000"
 		invalidSchemaName   = "3F000"
 		notInState          = "55000"

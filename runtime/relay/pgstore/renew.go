@@ -10,26 +10,26 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/relay/pgstore/pgdb"
 )
 
-// mostRenewals bounds the renewals of one transaction.
+// mostRenewals limits the renewals of one transaction.
 const mostRenewals = 100
 
-// errLeaseLocked says that somebody else has locked the lease row, so that it could
+// errLeaseLocked means that another session has locked the lease row, so that it could
 // not be renewed now.
 var errLeaseLocked = errors.New("the lease row is locked by another session; look in pg_locks for who locks event_outbox_lease")
 
-// renewals are leases that wait to be renewed. Those that come while a transaction is
-// under way share the next one: what a renewal costs is its commit.
+// renewals are leases that wait to be renewed. Those that come during a transaction
+// share the next one, because the cost of a renewal is its commit.
 type renewals struct {
 	mu      sync.Mutex
 	waiting []*renewal
-	busy    bool // a goroutine renews
+	busy    bool // a goroutine is renewing
 }
 
 type renewal struct {
 	sql  string
 	args pgdb.RenewLeaseParams
 	done chan struct{}
-	row  pgdb.RenewLeaseRow // once done
+	row  pgdb.RenewLeaseRow // set when done
 	err  error
 }
 
@@ -52,7 +52,7 @@ func (a *anchor) renew(ctx context.Context, names *tableNames, args pgdb.RenewLe
 	}
 }
 
-// renewAll renews what waits until nothing does.
+// renewAll renews the waiting leases until there are none.
 func (a *anchor) renewAll() {
 	for {
 		a.renewals.mu.Lock()
@@ -70,8 +70,8 @@ func (a *anchor) renewAll() {
 	}
 }
 
-// renewHalves renews leases together. One that fails, for its schema is gone, fails
-// those that share its transaction, so halves are tried until it is alone.
+// renewHalves renews leases together. If one fails, for example because its schema was
+// dropped, all in its transaction fail, so it tries halves until the bad one is alone.
 func (a *anchor) renewHalves(now []*renewal) {
 	if err := a.renewTogether(now); err == nil || len(now) == 1 || a.run.reason() != nil {
 		return
@@ -81,7 +81,7 @@ func (a *anchor) renewHalves(now []*renewal) {
 	a.renewHalves(now[half:])
 }
 
-// renewTogether renews leases in one transaction, and notes what became of each.
+// renewTogether renews leases in one transaction, and stores the results.
 func (a *anchor) renewTogether(now []*renewal) error {
 	rows, err := onAnchor(a.run.server.ctx, a, noNames, func(ctx context.Context, s *session) ([]pgdb.RenewLeaseRow, error) {
 		batch := &pgx.Batch{}

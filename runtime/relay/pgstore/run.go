@@ -11,60 +11,60 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/relay"
 )
 
-// serverRun is one run of one server, from a start to a stop or crash, and the
-// sessions on it. What a term knows (its snapshots, the meaning of a seq) holds for
-// one run only. The anchor's session proves that the run goes on, for no session
-// outlives a crash: when it is lost, the run ends for all stores, and they begin
-// again on the next one. Every other session is a worker: it is opened when it is
-// needed, closed when it is not, and replaced when it is lost.
+// serverRun is one run of one server, from a start to a stop or crash, and the sessions
+// on it. A term's snapshots, and the meaning of a seq, are valid for one run only. The
+// anchor's session proves that the run continues, because no session survives a crash.
+// When that session is lost, the run ends for all stores, and they start again on the
+// next one. Every other session is a worker: opened when needed, closed when unused,
+// replaced when lost.
 type serverRun struct {
 	server       *Server
 	target       target
-	started      string // when the server did
+	started      string // when the server started
 	anchor       *anchor
 	inserts      inserts
 	surroundings surroundings
-	ctx          context.Context // ends with the run; what it ends was begun by calls that are gone
+	ctx          context.Context // ends with the run; cancels what the callers of the run left behind
 	cancel       context.CancelCauseFunc
 	done         <-chan struct{} // of ctx
 
 	mu       sync.Mutex
-	ended    error // nil while the run lasts
+	ended    error // nil while the run continues
 	free     []*session
 	workers  int           // open or being opened
-	readers  int           // uses that are not settling
-	terms    int           // that are led with these sessions
-	changed  chan struct{} // closed when a worker comes free or is gone
+	readers  int           // uses that are not for settling
+	terms    int           // terms that these sessions lead
+	changed  chan struct{} // closed when a worker becomes free or is closed
 	trimming *time.Timer
-	opened   map[backend]bool // workers, but for those that were closed while nobody used them
+	opened   map[backend]bool // workers, except those that were closed while unused
 
-	// What came of opening the latest worker.
+	// Results of opening the latest worker.
 	refusals int       // in a row
-	refusal  error     // the latest
-	noMore   time.Time // no further one before
+	refusal  error     // the last error
+	noMore   time.Time // open no more before then
 }
 
-// use says what a session is wanted for.
+// use says what a session is needed for.
 type use int
 
 const (
-	// useForReading reads rows and whatever else a leader needs to go on.
+	// useForReading reads rows and does whatever else a leader needs to continue.
 	useForReading use = iota
-	// useForSettling records outcomes. One session is kept for it: otherwise what
-	// was sent would have to wait for a slow read, and would come twice if the
-	// relay died meanwhile.
+	// useForSettling records outcomes. One session is reserved for it. Otherwise sent
+	// rows would have to wait for a slow read, and would be sent twice if the relay
+	// died meanwhile.
 	useForSettling
-	// useForKeeping counts and sweeps. It waits for a session rather than open one.
+	// useForKeeping counts and sweeps. It waits for a session instead of opening one.
 	useForKeeping
-	// useForWaiting waits for inserts, and may take as long as it likes.
+	// useForWaiting waits for inserts, which may take long.
 	useForWaiting
 )
 
 const (
-	// idleFor is how long a worker stays open without being used.
+	// idleFor is how long an unused worker stays open.
 	idleFor = time.Minute
-	// waitingSessions is how many sessions it takes until one can be spared for
-	// waiting: with fewer a read would have to wait for it.
+	// waitingSessions is how many sessions are needed before one is used for waiting:
+	// with fewer, a read would have to wait for it.
 	waitingSessions = 4
 )
 
@@ -78,18 +78,18 @@ func newRun(s *Server, first *session, at target) *serverRun {
 	return r
 }
 
-// start begins what goes on by itself.
+// start starts the run's goroutine.
 func (r *serverRun) start() { r.server.work.Go(r.anchor.listen) }
 
-// reason is why the run ended, or nil while it lasts.
+// reason is why the run ended, or nil while it continues.
 func (r *serverRun) reason() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.ended
 }
 
-// end ends the run: from now on every call gets the reason. Sessions in use are
-// closed when they are given back.
+// end ends the run: from now on every call gets the reason. Sessions in use are closed
+// when they are returned.
 func (r *serverRun) end(reason error) {
 	r.mu.Lock()
 	if r.ended != nil {
@@ -111,7 +111,7 @@ func (r *serverRun) end(reason error) {
 	r.server.work.Go(r.anchor.close)
 }
 
-// during is ctx as long as the run lasts.
+// during returns a context that ends with ctx or with the run.
 func (r *serverRun) during(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	stop := context.AfterFunc(r.ctx, func() { cancel(context.Cause(r.ctx)) })
@@ -121,7 +121,7 @@ func (r *serverRun) during(ctx context.Context) (context.Context, context.Cancel
 	}
 }
 
-// work runs fn with a worker's session, seen as a store with these names does.
+// work runs fn with a worker's session, with the table names of a store.
 func (r *serverRun) work(ctx context.Context, what use, names *tableNames, fn func(*session) error) error {
 	r.server.work.begin()
 	defer r.server.work.end()
@@ -133,7 +133,7 @@ func (r *serverRun) work(ctx context.Context, what use, names *tableNames, fn fu
 	return fn(w.seen(names))
 }
 
-// acquire takes a free worker, opens one, or waits.
+// acquire returns a free worker, opens one, or waits.
 func (r *serverRun) acquire(ctx context.Context, what use) (*session, error) {
 	counted := false
 	for {
@@ -144,7 +144,7 @@ func (r *serverRun) acquire(ctx context.Context, what use) (*session, error) {
 			defer r.mu.Unlock()
 			return nil, r.ended
 		case !counted && what != useForSettling && r.readers >= max(1, most-1):
-			// One is left for settling.
+			// One is reserved for settling.
 		case len(r.free) > 0:
 			defer r.mu.Unlock()
 			last := len(r.free) - 1
@@ -199,7 +199,7 @@ func (r *serverRun) acquire(ctx context.Context, what use) (*session, error) {
 	}
 }
 
-// uncount ends a use; the caller holds r.mu.
+// uncount ends a use. It requires r.mu.
 func (r *serverRun) uncount(what use) {
 	if what != useForSettling {
 		r.readers--
@@ -207,13 +207,13 @@ func (r *serverRun) uncount(what use) {
 	r.tell()
 }
 
-// tell wakes those who wait for a worker; the caller holds r.mu.
+// tell wakes the calls that wait for a worker. It requires r.mu.
 func (r *serverRun) tell() {
 	close(r.changed)
 	r.changed = make(chan struct{})
 }
 
-// lead counts the terms that are led with the run's sessions.
+// lead counts the terms that the run's sessions lead.
 func (r *serverRun) lead(n int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -226,7 +226,7 @@ func (r *serverRun) leading() int {
 	return r.terms
 }
 
-// maySpare reports whether a session can be given away for waiting.
+// maySpare reports whether a session is free for waiting.
 func (r *serverRun) maySpare() bool {
 	most := r.server.maxSessions()
 	r.mu.Lock()
@@ -234,8 +234,8 @@ func (r *serverRun) maySpare() bool {
 	return most >= waitingSessions && !time.Now().Before(r.noMore)
 }
 
-// open opens a worker's session. It must be on the same run of the same server, and
-// the anchor must still answer after it was opened.
+// open opens a worker's session. It must be on the same run of the same server, and the
+// anchor must still answer after it was opened.
 func (r *serverRun) open(ctx context.Context) (*session, error) {
 	opened, err := r.server.dial.open(ctx, r.target, 0)
 	if err == nil && opened.serverStarted != r.started {
@@ -273,16 +273,16 @@ func (r *serverRun) open(ctx context.Context) (*session, error) {
 	return nil, err
 }
 
-// mayLock reports whether a session may be in the middle of a statement: it is open,
-// or was lost, and then the server may not know yet.
+// mayLock reports whether a session may be running a statement: it is open, or it was
+// lost and the server may not know yet.
 func (r *serverRun) mayLock(b backend) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.opened[b] || b == r.anchor.session.backend
 }
 
-// makesDo reports whether the run goes on with the workers that it has although it
-// could not open one more.
+// makesDo reports whether the run continues with its workers although it could not open
+// another.
 func (r *serverRun) makesDo(ctx context.Context) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -305,7 +305,7 @@ func (r *serverRun) giveBack(w *session, what use) {
 	}
 }
 
-// trim closes workers that nobody has used for a while.
+// trim closes workers that were not used for a while.
 func (r *serverRun) trim() {
 	r.mu.Lock()
 	defer r.mu.Unlock()

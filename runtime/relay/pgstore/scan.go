@@ -29,21 +29,21 @@ const (
 	columns
 )
 
-// slabBytes is how much is allocated at a time for the rows' data.
+// slabBytes is how much is allocated at once for the rows' data.
 const slabBytes = 64 << 10
 
-// fewRows is what a page mostly has that is not full. After that many there is room
-// made for a full one.
+// fewRows is the usual size of a page that is not full. After that many rows, room for
+// a full page is allocated.
 const fewRows = 256
 
-// leastDropped is how much of what a page has no room for is read and dropped,
-// however small the page.
+// leastDropped is how many bytes beyond the page's limit are read and dropped, even for
+// a small page.
 const leastDropped = 4 << 20
 
-// scanPage reads a page. A row beyond the limit says that there is more, and is
-// dropped with those that follow: usually a few, since no more rows were asked for
-// than should fit. When they are much larger than those before, breakOff is called
-// before they have all come, which costs the session.
+// scanPage reads a page. A row beyond the limit means that there are more. It is
+// dropped with the following ones: usually a few, because the query asks only for as
+// many rows as should fit. If they are much larger than expected, scanPage calls
+// breakOff before all have arrived, which costs the session.
 func scanPage(rows pgx.Rows, limit relay.Limit, breakOff func()) (relay.Page, error) {
 	defer rows.Close()
 	if err := checkFormats(rows); err != nil {
@@ -73,11 +73,11 @@ func scanPage(rows pgx.Rows, limit relay.Limit, breakOff func()) (relay.Page, er
 	return page, rows.Err()
 }
 
-// checkFormats makes sure that pgx asked for the formats that row expects.
+// checkFormats checks that pgx asked for the formats that row expects.
 func checkFormats(rows pgx.Rows) error {
 	fields := rows.FieldDescriptions()
 	if len(fields) == 0 {
-		rows.Close() // which tells why there is no answer
+		rows.Close() // sets the error if there is no answer
 		if err := rows.Err(); err != nil {
 			return err
 		}
@@ -93,8 +93,8 @@ func checkFormats(rows pgx.Rows) error {
 	return nil
 }
 
-// scanner turns wire rows into rows with few allocations: data is cut from
-// slabs, and names that repeat are one string.
+// scanner decodes rows with few allocations: it cuts the data from slabs, and repeated
+// names share one string.
 type scanner struct {
 	names map[string]string
 	slab  []byte
@@ -127,8 +127,8 @@ func (s *scanner) name(raw []byte) string {
 	return name
 }
 
-// key is the key as a string of its own, or the aggregate's id where they are
-// the same, which is the rule. An empty string means no key, as in keyOrNil.
+// key returns the key as its own string, or the aggregate's id if they are equal, as
+// they usually are. An empty string means no key, as in keyOrNil.
 func (s *scanner) key(raw []byte, aggregateID string) *string {
 	if len(raw) == 0 {
 		return nil
@@ -144,8 +144,8 @@ func (s *scanner) key(raw []byte, aggregateID string) *string {
 	return &s.keys[len(s.keys)-1]
 }
 
-// keyOrNil is the key of a row: an empty string, which old writers store where a
-// row has no key, is none.
+// keyOrNil returns the key of a row. An empty string, which older writers store for a
+// row without a key, means no key.
 func keyOrNil(key *string) *string {
 	if key == nil || *key == "" {
 		return nil
@@ -168,7 +168,7 @@ func (s *scanner) bytes(raw []byte) []byte {
 	return s.slab[from:len(s.slab):len(s.slab)]
 }
 
-// timestamp reads a timestamptz: microseconds since 2000.
+// timestamp decodes a timestamptz: microseconds since 2000.
 func timestamp(raw []byte) time.Time {
 	const epoch = 946_684_800_000_000
 	return time.UnixMicro(int64(binary.BigEndian.Uint64(raw)) + epoch).UTC()

@@ -6,14 +6,14 @@ import (
 	"strings"
 )
 
-// Schemas lists the schemas that have an event_outbox and whose names match a
-// pattern, in which * stands for any characters and ? for one, by name. Schemas
-// that the role may not look into are left out. A server that does not answer within
-// [ServerConfig.StatementTimeout] is an error.
+// Schemas returns the schemas that have an event_outbox and whose names match the
+// pattern, sorted by name. In the pattern * stands for any characters and ? for one.
+// Schemas that the role may not use are left out. It returns an error if the server
+// does not answer within [ServerConfig.StatementTimeout].
 func (s *Server) Schemas(ctx context.Context, pattern string) ([]string, error) {
 	var found []string
 	err := s.with(ctx, func(r *serverRun) error {
-		// The server ends the statement by then; one that has fallen silent ends nothing.
+		// The server ends the statement by then, unless it no longer answers.
 		ctx, cancel := context.WithTimeout(ctx, s.cfg.StatementTimeout)
 		defer cancel()
 		ctx, leave := r.during(ctx)
@@ -29,8 +29,9 @@ func (s *Server) Schemas(ctx context.Context, pattern string) ([]string, error) 
 	return found, nil
 }
 
-// IsPattern reports whether the name of a schema is a pattern for [Server.Schemas].
+// IsPattern reports whether schema is a pattern for [Server.Schemas]: it contains * or
+// ?.
 func IsPattern(schema string) bool { return strings.ContainsAny(schema, "*?") }
 
-// likePattern turns a pattern into one of LIKE.
+// likePattern turns a pattern into a pattern for LIKE.
 var likePattern = strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`, `*`, `%`, `?`, `_`)

@@ -15,40 +15,38 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/relay"
 )
 
-// ServerConfig is what a [Server] needs to know. Conn is required; the zero value
-// of every other field means its default.
+// ServerConfig configures a [Server]. Conn is required; the zero value of any other
+// field means its default.
 type ServerConfig struct {
-	// Conn says where the database is and who connects, as pgx.ParseConfig or
-	// pgxpool.ParseConfig gives it. The server must be the primary, and sessions
-	// must be the server's own: no pooler in transaction or statement mode. Of
-	// several hosts that accept writes the one that was promoted last is used. Without
-	// connect_timeout, each address may keep silent for [DefaultConnectTimeout] while a
-	// session is opened; connect_timeout bounds the opening of a session in all.
-	// Settings that concern how pgx sends statements (default_query_exec_mode,
-	// statement_cache_capacity) are ignored: the store needs its own.
+	// Conn says how to connect, as pgx.ParseConfig or pgxpool.ParseConfig returns it.
+	// The server must be the primary, without a pooler in transaction or statement
+	// mode. Of several hosts that accept writes, the one that was promoted last is
+	// used. connect_timeout limits opening a session; without it, each address may go
+	// without an answer for [DefaultConnectTimeout]. Settings for how pgx sends
+	// statements (default_query_exec_mode, statement_cache_capacity) are ignored,
+	// because the store needs its own.
 	Conn *pgx.ConnConfig
-	// MaxSessions bounds the sessions that are open at once. Default 4, plus one
-	// for every eight stores beyond the first, at most 10; at least 2. See the
-	// package documentation for what each of them does.
+	// MaxSessions limits the sessions that are open at once. At least 2. Default 4,
+	// plus one for every eight stores beyond the first, at most 10. The package
+	// documentation says what each session does.
 	MaxSessions int
-	// StatementTimeout bounds one statement on the server. Default 30s.
+	// StatementTimeout limits one statement on the server. Default 30s.
 	StatementTimeout time.Duration
-	// ApplicationName is what pg_stat_activity shows. Default "outboxrelay".
+	// ApplicationName is shown in pg_stat_activity. Default "outboxrelay".
 	ApplicationName string
-	// Logger gets what is worth knowing about connections. Default
-	// slog.Default().
+	// Logger gets log lines about connections. Default slog.Default().
 	Logger *slog.Logger
 }
 
 const (
 	// leastSessions are one for the leases and one for everything else.
 	leastSessions = 2
-	// ownSessions is what one outbox uses at most: leases, waiting for inserts,
+	// ownSessions is the most that one outbox uses: leases, waiting for inserts,
 	// reading, settling.
 	ownSessions = 4
-	// mostSessions is the default for any number of outboxes.
+	// mostSessions is the largest default, for any number of outboxes.
 	mostSessions = 10
-	// storesPerSession is how many more stores it takes for one more session.
+	// storesPerSession is how many more stores add one session.
 	storesPerSession = 8
 )
 
@@ -75,8 +73,8 @@ func (c ServerConfig) validate() error {
 	return nil
 }
 
-// Server holds the sessions in one database that its stores share. It connects
-// when a store first needs it, and is safe for concurrent use.
+// Server holds the sessions in one database that its stores share. It connects when a
+// store first needs it. It is safe for concurrent use.
 type Server struct {
 	cfg  ServerConfig
 	dial *dialer
@@ -87,13 +85,13 @@ type Server struct {
 	dialing *dialing   // under way; nil: none
 	closed  bool
 
-	ctx    context.Context // ends with Close; dialling outlives the call that asked for it
+	ctx    context.Context // ends with Close; dialling continues after the call that asked for it
 	cancel context.CancelFunc
 	work   jobs
 }
 
-// NewServer returns a server for several stores; it does not connect yet. The
-// error names the field of the configuration that cannot be used.
+// NewServer returns a server for several stores. It does not connect. The error names
+// the invalid field of the configuration.
 func NewServer(cfg ServerConfig) (*Server, error) {
 	cfg = cfg.withDefaults()
 	if err := cfg.validate(); err != nil {
@@ -105,8 +103,8 @@ func NewServer(cfg ServerConfig) (*Server, error) {
 	return s, nil
 }
 
-// Close closes all sessions and waits until nobody uses them any more. Stores
-// that are still open get errors from then on.
+// Close closes all sessions and waits until none is in use. After that, calls of open
+// stores return errors.
 func (s *Server) Close() {
 	s.mu.Lock()
 	s.closed = true
@@ -137,17 +135,18 @@ func (s *Server) join(n int) {
 	s.stores += n
 }
 
-// dialing is one attempt to reach the server, shared by all who wait for it.
+// dialing is one attempt to reach the server. All calls that need the server wait for
+// it.
 type dialing struct {
 	done chan struct{}
 	run  *serverRun
 	err  error
 }
 
-// current is the run of the server that the sessions are on, connecting if need
-// be. Connecting goes on when ctx ends first: a call about the lease has less time
-// than it may take to get past hosts that do not answer, and the next call finds
-// the connection made. fresh says that this call waited for a new connection.
+// current returns the current run of the server, and connects if needed. Connecting
+// continues when ctx ends: a call about the lease has less time than it may take to try
+// hosts that do not answer, and the next call finds the connection. fresh is true if
+// this call waited for a new connection.
 func (s *Server) current(ctx context.Context) (run *serverRun, fresh bool, err error) {
 	s.mu.Lock()
 	if s.closed {
@@ -173,7 +172,7 @@ func (s *Server) current(ctx context.Context) (run *serverRun, fresh bool, err e
 	}
 }
 
-// connect makes a run, waiting out the back-off first.
+// connect starts a run, after the back-off.
 func (s *Server) connect(d *dialing) {
 	first, target, err := s.dial.any(s.ctx)
 	if err == nil {
@@ -200,10 +199,9 @@ func (s *Server) connect(d *dialing) {
 	close(d.done)
 }
 
-// with runs fn on the server. The sessions may have died while nobody used them:
-// then fn runs once more on new ones, so it must bear being repeated after an
-// unknown outcome. A server that refuses writes is left: the next call looks where
-// the address leads by then.
+// with runs fn on the server. If the sessions have died while they were unused, fn runs
+// again on new ones, so fn must be repeatable after an unknown outcome. If the server
+// refuses writes, the run ends, and the next call connects again to find the primary.
 func (s *Server) with(ctx context.Context, fn func(*serverRun) error) error {
 	for {
 		run, fresh, err := s.current(ctx)
@@ -221,7 +219,7 @@ func (s *Server) with(ctx context.Context, fn func(*serverRun) error) error {
 	}
 }
 
-// refusesWrites reports whether an error says that the server takes no writes.
+// refusesWrites reports whether an error says that the server accepts no writes.
 func refusesWrites(err error) bool {
 	if setup, ok := errors.AsType[*relay.SetupError](err); ok {
 		return setup.Transient
@@ -230,8 +228,8 @@ func refusesWrites(err error) bool {
 	return sqlState(err) == readOnlyTransaction
 }
 
-// writesError is such an error with its remedy. It is transient: in a switchover
-// the address may lead to the former primary for a while.
+// writesError adds the remedy to such an error. It is transient: in a switchover the
+// address may lead to the former primary for a while.
 func writesError(err error) error {
 	if setup, ok := errors.AsType[*relay.SetupError](err); ok {
 		return setup

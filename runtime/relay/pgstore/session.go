@@ -15,23 +15,23 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/relay/pgstore/pgdb"
 )
 
-// closeTimeout bounds the polite goodbye to the server.
+// closeTimeout limits closing a connection.
 const closeTimeout = time.Second
 
-// session is one connection with the store's settings. What a store gets to use
-// is a view of it, in which the tables have the store's schema.
+// session is one connection with the store's settings. A store uses a view of it, in
+// which the tables have the store's schema.
 type session struct {
 	conn *pgx.Conn
-	db   pgdb.DBTX // conn, with the tables qualified
+	db   pgdb.DBTX // conn, with qualified table names
 	q    *pgdb.Queries
-	// what the server says about it
+	// reported by the server
 	backend       backend
 	serverStarted string
-	timeline      int64 // how often it was promoted; 0: it does not say
-	// notified gets the notifications that arrive, whatever the session does.
+	timeline      int64 // how often it was promoted; 0: not reported
+	// notified gets the notifications that arrive during any call.
 	notified func(*pgconn.Notification)
 
-	freed time.Time // when it was last given back
+	freed time.Time // when it was last returned
 }
 
 // backend is one entry of event_outbox_lease.backends.
@@ -43,12 +43,12 @@ type backend struct {
 // preparedStatements is how many statements a session keeps prepared.
 const preparedStatements = 512
 
-// openSession connects to one address and sets the session up.
+// openSession connects to one address and sets up the session.
 func openSession(ctx context.Context, config *pgx.ConnConfig, cfg ServerConfig, lockTimeout time.Duration) (_ *session, err error) {
 	opened := &session{}
 	config = config.Copy()
-	// Pages are read in binary format, and a plan must not be made again for each
-	// of them. Sessions are the server's own, so prepared statements work.
+	// Pages are read in binary format, and are not planned again each time. Sessions
+	// are the server's own, so prepared statements work.
 	config.DefaultQueryExecMode = pgx.QueryExecModeCacheStatement
 	config.StatementCacheCapacity, config.DescriptionCacheCapacity = preparedStatements, preparedStatements
 	config.OnNotification = func(_ *pgconn.PgConn, n *pgconn.Notification) {
@@ -92,8 +92,8 @@ func openSession(ctx context.Context, config *pgx.ConnConfig, cfg ServerConfig, 
 	return opened, nil
 }
 
-// readTimeline is how often the server, or those it descends from, were promoted; 0:
-// it does not say.
+// readTimeline returns how often the server, or its ancestors, were promoted; 0: not
+// reported.
 func readTimeline(ctx context.Context, conn *pgx.Conn) int64 {
 	var hex string
 	err := conn.QueryRow(ctx, "SELECT substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8)", pgx.QueryExecModeExec).Scan(&hex)
@@ -107,7 +107,7 @@ func readTimeline(ctx context.Context, conn *pgx.Conn) int64 {
 	return n
 }
 
-// seen is the session as a store with those table names uses it.
+// seen returns the session for a store with these table names.
 func (s *session) seen(names *tableNames) *session {
 	view := *s
 	view.db = names.qualify(s.conn)
@@ -115,8 +115,8 @@ func (s *session) seen(names *tableNames) *session {
 	return &view
 }
 
-// unprepared is the session for statements that it makes once: to prepare one costs a
-// round trip.
+// unprepared returns the session for statements that run once, because preparing one
+// costs a round trip.
 func (s *session) unprepared() *session {
 	view := *s
 	view.db = unpreparedDB{s.db}
@@ -144,11 +144,11 @@ func (s *session) lost() bool { return s.conn.IsClosed() }
 func (s *session) close() {
 	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
 	defer cancel()
-	_ = s.conn.Close(ctx) // the socket is closed whatever it says
+	_ = s.conn.Close(ctx) // the socket is closed in any case
 }
 
-// How soon the kernel gives up on a peer that is gone without a word, in a
-// session that waits for an answer.
+// How soon the kernel gives up on a peer that vanished, in a session that waits for an
+// answer.
 const (
 	keepAliveIdle     = 10 * time.Second
 	keepAliveInterval = 5 * time.Second
@@ -156,8 +156,8 @@ const (
 	sentUnanswered    = 15 * time.Second
 )
 
-// noticeSilence has the kernel notice that the other end is gone. Every call has a
-// time limit of its own; this is for those that may take long.
+// noticeSilence makes the kernel notice that the other end is gone. Every call has its
+// own time limit; this is for calls that may take long.
 func noticeSilence(conn net.Conn) {
 	for {
 		wrapped, ok := conn.(interface{ NetConn() net.Conn }) // TLS, patience
@@ -170,7 +170,7 @@ func noticeSilence(conn net.Conn) {
 	if !ok {
 		return
 	}
-	// Where a system does not know these, it keeps its own.
+	// A system that does not know these keeps its own.
 	_ = tcp.SetKeepAliveConfig(net.KeepAliveConfig{
 		Enable: true, Idle: keepAliveIdle, Interval: keepAliveInterval, Count: keepAliveProbes,
 	})

@@ -1,9 +1,9 @@
 package pgstore
 
-// serverDefaults are settings that a database or a role may have changed and that
-// the store's statements count on. Sessions of the store set them back.
+// serverDefaults are settings that a database or a role may have changed and that the
+// store's statements depend on. Sessions of the store set them to these values.
 var serverDefaults = []struct{ name, value string }{
-	// What text means, on the way in and on the way out.
+	// Encoding and formats of values, in both directions.
 	{"client_encoding", "UTF8"},
 	{"standard_conforming_strings", "on"},
 	{"backslash_quote", "safe_encoding"},
@@ -14,24 +14,24 @@ var serverDefaults = []struct{ name, value string }{
 	{"extra_float_digits", "1"},
 	{"array_nulls", "on"},
 	{"xmloption", "content"},
-	// x = NULL is not x IS NULL.
+	// x = NULL must not mean x IS NULL.
 	{"transform_null_equals", "off"},
 
-	// What a statement sees and may do. With row_security off a policy that would
-	// hide a row is an error instead: a hidden row would never be delivered.
+	// What a statement sees and may do. With row_security off, a policy that would hide
+	// a row is an error instead: a hidden row would never be delivered.
 	{"row_security", "off"},
 	{"default_transaction_isolation", "read committed"},
 	{"default_transaction_read_only", "off"},
 	{"default_transaction_deferrable", "off"},
 
-	// When the server ends a session or a transaction by itself. Sessions may be
-	// idle for as long as there are no events.
+	// When the server ends a session or a transaction. Sessions may be idle as long as
+	// there are no events.
 	{"exit_on_error", "off"},
 	{"idle_in_transaction_session_timeout", "0"},
 	{"idle_session_timeout", "0"}, // since Postgres 14
 	{"transaction_timeout", "0"},  // since Postgres 17
 
-	// Plans: those that the statements are written for must be possible.
+	// Plans: those that the statements are written for must be allowed.
 	{"enable_indexscan", "on"},
 	{"enable_indexonlyscan", "on"},
 	{"enable_nestloop", "on"},

@@ -9,10 +9,10 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/relay/pgstore/pgdb"
 )
 
-// maxLastError bounds what a row keeps of an error.
+// maxLastError limits last_error, in bytes.
 const maxLastError = 2_000
 
-// Settle records what became of rows, under the lease.
+// Settle records the outcomes of rows, under the lease.
 func (s *Store) Settle(ctx context.Context, l relay.Lease, settlement relay.Settlement) error {
 	if len(settlement.Published) == 0 && len(settlement.Failed) == 0 {
 		return nil
@@ -51,8 +51,7 @@ func (s *Store) settleFailures(ctx context.Context, se *session, l relay.Lease, 
 	return se.q.SettleByMarkWithFailures(ctx, p)
 }
 
-// shorten cuts an error to what the row keeps, and drops what a Postgres text
-// cannot hold.
+// shorten cuts an error to maxLastError, and drops what a Postgres text cannot store.
 func shorten(text string) string {
 	text = strings.ToValidUTF8(strings.ReplaceAll(text, "\x00", ""), "\uFFFD")
 	if len(text) <= maxLastError {
@@ -61,13 +60,13 @@ func shorten(text string) string {
 	return strings.ToValidUTF8(text[:maxLastError], "") + "…"
 }
 
-// Settings are those that all relays of an outbox must agree on.
+// Settings returns the settings that all relays of an outbox must share.
 func (s *Store) Settings() map[string]string {
 	return map[string]string{"settle": string(s.cfg.Mode)}
 }
 
-// readLed reads what a leader says of itself in the lease row. A relay of another
-// version may have written something else; that says nothing.
+// readLed reads what a leader wrote about itself into the lease row. It returns nil if
+// a relay of another version wrote something else.
 func readLed(text string) *relay.Led {
 	var led relay.Led
 	if text == "" || json.Unmarshal([]byte(text), &led) != nil {

@@ -7,7 +7,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// limitUnanswered bounds how long what was sent may go without the other end's
+// limitUnanswered limits how long sent data may go without the other end's
 // acknowledgement (TCP_USER_TIMEOUT).
 func limitUnanswered(conn *net.TCPConn, limit time.Duration) {
 	raw, err := conn.SyscallConn()

@@ -9,8 +9,8 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/relay"
 )
 
-// pgSnapshot is a pg_snapshot taken apart. A transaction is visible in it when
-// it has ended and its id is below xmin, or below xmax and not among open.
+// pgSnapshot is a parsed pg_snapshot. A transaction is visible in it if it has ended
+// and its id is below xmin, or below xmax and not in open.
 type pgSnapshot struct {
 	xmin, xmax uint64
 	open       []uint64 // ascending
@@ -38,8 +38,7 @@ func parseSnapshot(s relay.Snapshot) (pgSnapshot, error) {
 	return p, nil
 }
 
-// closedBy lists the transactions that were open in p and no longer are in
-// later.
+// closedBy returns the transactions that are open in p and not in later.
 func (p pgSnapshot) closedBy(later pgSnapshot) []uint64 {
 	closed := make([]uint64, 0, len(p.open)) // not nil, which would be a NULL array
 	for _, id := range p.open {
@@ -59,8 +58,8 @@ func (p pgSnapshot) ended(id uint64) bool {
 	return !open
 }
 
-// withEpoch is the full id of a transaction of the time of p.
+// withEpoch returns the full id of a transaction from the time of p.
 func (p pgSnapshot) withEpoch(id uint32) uint64 {
-	distance := int32(id - uint32(p.xmax)) // ids are compared in a circle
+	distance := int32(id - uint32(p.xmax)) // ids wrap around
 	return p.xmax + uint64(int64(distance))
 }

@@ -10,29 +10,29 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/relay"
 )
 
-// Store is one outbox in Postgres. It connects when it is first used, and is
-// safe for concurrent use.
+// Store is one outbox in Postgres. It connects when it is first used. It is safe for
+// concurrent use.
 type Store struct {
 	cfg    Config
 	server *Server
-	owns   bool // the server is this store's alone
+	owns   bool // the server belongs to this store alone
 	names  *tableNames
 	where  string // for messages
 
 	mu       sync.Mutex
-	term     *term // the current or latest one; nil: none yet
+	term     *term // the current or last one; nil: none yet
 	closed   bool
-	released chan struct{} // holds one when the lease was given back by somebody
+	released chan struct{} // holds a token when another relay released the lease
 	hearing  *serverRun    // where the store listens for that; nil: nowhere yet
 	unhear   func()
 
-	ctx      context.Context // ends with Close; a check outlives the call that asked for it
+	ctx      context.Context // ends with Close; a check continues after the call that asked for it
 	cancel   context.CancelFunc
 	checking errand
 
-	rowBytes   atomic.Int64 // what a row has had on average lately
-	warned     sync.Map     // warnings of Check that were written
-	withoutLog atomic.Bool  // the server does not tell positions of its write-ahead log
+	rowBytes   atomic.Int64 // recent average size of a row
+	warned     sync.Map     // warnings of Check that were logged
+	withoutLog atomic.Bool  // the server does not report positions of its write-ahead log
 	sweep      sweepState
 }
 
@@ -42,8 +42,8 @@ var (
 	_ relay.ReleaseHints = (*Store)(nil)
 )
 
-// New returns a store; it does not connect yet. The error names the field of
-// the configuration that cannot be used.
+// New returns a store. It does not connect. The error names the invalid field of the
+// configuration.
 func New(cfg Config) (*Store, error) {
 	cfg = cfg.WithDefaults()
 	if err := cfg.validate(); err != nil {
@@ -81,9 +81,9 @@ func New(cfg Config) (*Store, error) {
 	return s, nil
 }
 
-// Close ends what the store does; with a [Server] of its own it closes the
-// sessions, and waits for the calls that use them. It does not release a lease: a
-// term that was not released runs out.
+// Close ends the store's work. If it has its own [Server], Close closes the sessions
+// and waits for the calls that use them. It does not release a lease; a lease that was
+// not released expires.
 func (s *Store) Close() {
 	s.swapTerm(nil, errClosed)
 	s.mu.Lock()
@@ -104,7 +104,7 @@ func (s *Store) Close() {
 	}
 }
 
-// swapTerm puts a term in the place of the former, which it ends.
+// swapTerm replaces the current term by t, and ends the old one.
 func (s *Store) swapTerm(t *term, reason error) {
 	s.mu.Lock()
 	former := s.term
@@ -121,7 +121,7 @@ func (s *Store) currentTerm() *term {
 	return s.term
 }
 
-// ofLease is the current term, if it is that of the lease.
+// ofLease returns the current term if it belongs to the lease.
 func (s *Store) ofLease(l relay.Lease) (*term, error) {
 	t := s.currentTerm()
 	if !t.is(l) {
@@ -142,8 +142,8 @@ func (s *Store) inTerm(ctx context.Context, what string, fn func(*term, *session
 	return s.wrap(what, t.judge(t.run.work(ctx, useForReading, s.names, func(se *session) error { return fn(t, se) })))
 }
 
-// underLease is inTerm for a statement that takes the lease row. fn returns how
-// many lease rows it found: none means that l is no longer current.
+// underLease is inTerm for a statement that locks the lease row. fn returns how many
+// lease rows it found; none means that l is no longer current.
 func (s *Store) underLease(ctx context.Context, what string, use use, l relay.Lease, fn func(*term, *session) (int64, error)) error {
 	t, err := s.ofLease(l)
 	if err != nil {
@@ -158,13 +158,12 @@ func (s *Store) underLease(ctx context.Context, what string, use use, l relay.Le
 	})))
 }
 
-// anywhere runs fn with any session: for what anybody may look at.
+// anywhere runs fn with any session, for reads that need no lease.
 func (s *Store) anywhere(ctx context.Context, what string, fn func(*session) error) error {
 	return s.wrap(what, s.watch(ctx, fn))
 }
 
-// watch runs fn with a session that needs no term; a second time if the first one
-// was lost.
+// watch runs fn with a session that needs no term, and again if that session was lost.
 func (s *Store) watch(ctx context.Context, fn func(*session) error) error {
 	if err := s.open(); err != nil {
 		return err

@@ -7,29 +7,29 @@ import (
 	"time"
 )
 
-// surroundings are what one look finds out for all stores of a run: that no pooler
-// stands in between, and that no other host of the configuration was promoted while
-// this one, the former primary, went on taking writes.
+// surroundings are the results of checks for all stores of a run: that there is no
+// pooler, and that no other host of the configuration was promoted while this one, the
+// former primary, still accepts writes.
 type surroundings struct {
 	run  *serverRun
 	look errand
 
 	mu       sync.Mutex
-	unpooled bool      // no pooler is in between
-	newestAt time.Time // when no other host was found that was promoted later
+	unpooled bool      // there is no pooler
+	newestAt time.Time // when no host was found that was promoted later
 }
 
-// newestFor is how long one look at the other hosts does for all stores.
+// newestFor is how long one check of the other hosts is valid for all stores.
 const newestFor = 5 * time.Second
 
-// known tells what need not be looked for.
+// known returns which results are still valid.
 func (v *surroundings) known() (newest, unpooled bool) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	return time.Since(v.newestAt) < newestFor, v.unpooled
 }
 
-// check waits for what a look finds, unless it is known. It takes no worker.
+// check waits for the results, unless they are known. It uses no worker.
 func (v *surroundings) check(ctx context.Context) error {
 	if newest, unpooled := v.known(); newest && unpooled {
 		return nil
@@ -52,8 +52,8 @@ func (v *surroundings) lookAround() error {
 	}
 	if !unpooled {
 		err := v.run.server.dial.lookForPooler(ctx, v.run.target)
-		// A server that has no session left is looked at again by the next check; the
-		// sessions that there are work.
+		// A server without a free session is checked again by the next check; the
+		// existing sessions work.
 		unpooled = err == nil
 		if err != nil && ctx.Err() != nil {
 			return context.Cause(ctx)
@@ -68,7 +68,7 @@ func (v *surroundings) lookAround() error {
 	return nil
 }
 
-// lookForOthers ends the run when another host was promoted later.
+// lookForOthers ends the run if another host was promoted later.
 func (v *surroundings) lookForOthers(ctx context.Context) error {
 	target := v.run.target
 	other, yes := v.run.server.dial.superseded(ctx, target, v.run.anchor.session.timeline)

@@ -12,17 +12,17 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/relay/pgstore/pgdb"
 )
 
-// tableNames puts a schema before the outbox's tables in the statements that sqlc
-// compiled, so that outboxes in several schemas can share sessions.
+// tableNames adds a schema to the outbox's tables in the statements that sqlc compiled,
+// so that outboxes in several schemas can share sessions.
 type tableNames struct {
-	schema    string   // "": as the search_path finds them
+	schema    string   // "": use the search_path
 	qualified sync.Map // statement -> statement
 }
 
-// outboxTables finds the tables, also as the text of a regclass.
+// outboxTables finds the tables, also in the text of a regclass.
 var outboxTables = regexp.MustCompile(`'?\bevent_outbox(?:_lease|_audit)?\b`)
 
-// table is the name of one of the tables as a statement would have it.
+// table returns the name of a table for a statement.
 func (n *tableNames) table(name string) string {
 	if n.schema == "" {
 		return name

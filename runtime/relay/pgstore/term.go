@@ -11,19 +11,19 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/relay/pgstore/pgdb"
 )
 
-// term is the store's side of a relay.Lease, and what is known only as long as the
-// server's run lasts.
+// term is the store's state for a relay.Lease, valid as long as the server's run
+// continues.
 type term struct {
 	lease relay.Lease
 	run   *serverRun
 
 	mu       sync.Mutex
-	ended    error      // nil while the term lasts
-	known    []backend  // the sessions that the lease row names
+	ended    error      // nil while the term continues
+	known    []backend  // the sessions in the lease row
 	adopted  bool       // rows of another cluster were looked for
 	last     pgSnapshot // the latest snapshot taken
-	filled   string     // up to where the write-ahead log was filled then; "": no snapshot yet
-	flushed  string     // the latest value of filled known to be on disk
+	filled   string     // end of the write-ahead log after that; "": no snapshot yet
+	flushed  string     // the last value of filled that is known to be on disk
 	watching watched    // zero: not looked up yet
 }
 
@@ -32,17 +32,17 @@ func newTerm(lease relay.Lease, run *serverRun, known ...backend) *term {
 	return &term{lease: lease, run: run, known: known}
 }
 
-// is reports whether this is the term of a lease.
+// is reports whether this is the term of the lease.
 func (t *term) is(l relay.Lease) bool {
 	return t != nil && t.lease.Epoch == l.Epoch && t.lease.Holder == l.Holder
 }
 
-// reason is why the term ended, or nil while it lasts.
+// reason is why the term ended, or nil while it continues.
 func (t *term) reason() error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.ended == nil {
-		if err := t.run.reason(); err != nil { // nobody counts its terms any more
+		if err := t.run.reason(); err != nil { // the run no longer counts its terms
 			t.ended = fmt.Errorf("%w: %w", relay.ErrLeaseLost, err)
 		}
 	}
@@ -59,8 +59,8 @@ func (t *term) end(reason error) {
 	}
 }
 
-// judge is what an error means for the term: the lease is lost when the answer
-// says so, and when the run of the server has ended.
+// judge returns what an error means for the term: the lease is lost if the answer says
+// so, or if the run of the server has ended.
 func (t *term) judge(err error) error {
 	if errors.Is(err, relay.ErrLeaseLost) {
 		t.end(err)
@@ -74,8 +74,8 @@ func (t *term) judge(err error) error {
 	return err
 }
 
-// register has the lease row name a session before it takes the row's lock for the
-// first time, so that a successor can end it.
+// register writes a session into the lease row before it locks the row for the first
+// time, so that a successor can end it.
 func (t *term) register(ctx context.Context, s *Store, se *session) error {
 	t.mu.Lock()
 	known := slices.Contains(t.known, se.backend)
@@ -83,8 +83,8 @@ func (t *term) register(ctx context.Context, s *Store, se *session) error {
 	if known {
 		return nil
 	}
-	// On the anchor one statement follows another: two sessions that register at once
-	// are both named in the end.
+	// The anchor runs one statement at a time, so two sessions that register at once
+	// are both in the row in the end.
 	_, err := onAnchor(ctx, t.run.anchor, s.names, func(ctx context.Context, a *session) (struct{}, error) {
 		backends := t.mayLock(se.backend)
 		n, err := a.q.RegisterBackends(ctx, pgdb.RegisterBackendsParams{
@@ -103,8 +103,8 @@ func (t *term) register(ctx context.Context, s *Store, se *session) error {
 	return nil
 }
 
-// mayLock lists the sessions of the term that may lock the lease row, with one more.
-// Those that were closed while nobody used them cannot.
+// mayLock returns the sessions of the term that may lock the lease row, and one more.
+// Sessions that were closed while unused cannot.
 func (t *term) mayLock(more backend) []backend {
 	t.mu.Lock()
 	known := slices.Clone(t.known)
@@ -113,8 +113,8 @@ func (t *term) mayLock(more backend) []backend {
 	return append(known, more)
 }
 
-// logFilled is up to where the write-ahead log has to be on disk for what any
-// snapshot of the term shows: where the latest one found it.
+// logFilled returns up to where the write-ahead log has to be on disk for all snapshots
+// of the term: the end at the latest one.
 func (t *term) logFilled() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -7,20 +7,20 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/relay"
 )
 
-// WakeSource returns the relay's end of wake-ups that services send by NOTIFY on a
-// channel; wake.PostgresChannel names the one of a service. It listens on the
-// session of the leases, so it costs no session of its own. Each new connection
-// counts as a wake-up.
+// WakeSource returns the relay's end of wake-ups that services send with NOTIFY on a
+// channel; wake.PostgresChannel returns the name for a service. It listens on the
+// session of the leases, so it needs no session of its own. Each new connection counts
+// as a wake-up.
 func (s *Server) WakeSource(channel string) relay.WakeSource {
 	ctx, cancel := context.WithCancel(context.Background())
 	return &wakeSource{server: s, channel: channel, told: make(chan struct{}, 1), closed: ctx, cancel: cancel}
 }
 
-// wakeSource is one channel. Wait is called by one goroutine at a time.
+// wakeSource is one channel. One goroutine at a time calls Wait.
 type wakeSource struct {
 	server  *Server
 	channel string
-	told    chan struct{}   // holds one
+	told    chan struct{}   // holds a token
 	closed  context.Context // ends with Close
 	cancel  context.CancelFunc
 
