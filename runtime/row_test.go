@@ -190,23 +190,23 @@ func TestNewRowRefuses(t *testing.T) {
 		essay string
 		opts  []outbox.Option
 	}{
-		"the aggregate id has 256 characters; the column holds at most 255": {event: graded, essay: long},
-		"the aggregate id is empty": {event: graded},
+		"the aggregate id has 256 characters; the column holds at most 255":      {event: graded, essay: long},
+		"the aggregate id is empty":                                              {event: graded},
 		"the aggregate id contains a NUL character, which Postgres cannot store": {event: graded, essay: "a\x00"},
-		"the aggregate id is not UTF-8":                                       {event: graded, essay: "a\xff"},
-		"the key is empty":                                                    {event: graded, essay: "e", opts: []outbox.Option{outbox.WithKey("")}},
-		"key: is null":                                                        {event: keyed, essay: "e"},
-		"the event type has 256 characters; the column holds at most 255": {event: typed, essay: "e"},
-		`"" is not a valid Kafka topic name`:   {event: topic(""), essay: "e"},
-		`".." is not a valid Kafka topic name`: {event: topic(".."), essay: "e"},
+		"the aggregate id is not UTF-8":                                          {event: graded, essay: "a\xff"},
+		"the key is empty":                                                       {event: graded, essay: "e", opts: []outbox.Option{outbox.WithKey("")}},
+		"key: is null":                                                           {event: keyed, essay: "e"},
+		"the event type has 256 characters; the column holds at most 255":        {event: typed, essay: "e"},
+		`"" is not a valid Kafka topic name`:                                     {event: topic(""), essay: "e"},
+		`".." is not a valid Kafka topic name`:                                   {event: topic(".."), essay: "e"},
 		`"a b" is not a valid Kafka topic name: only letters, digits, '.', '_' and '-' are allowed`: {event: topic("a b"), essay: "e"},
-		"the topic's name has 250 characters; Kafka allows 249":                             {event: topic(strings.Repeat("t", 250)), essay: "e"},
-		`the header "Trace_ID" is set by outboxgen and cannot be given`:                     {event: graded, essay: "e", opts: []outbox.Option{outbox.WithHeader("Trace_ID", "x")}},
-		`the header "a" is given twice`:                                                     {event: graded, essay: "e", opts: []outbox.Option{outbox.WithHeader("a", "1"), outbox.WithHeader("a", "2")}},
-		"a header has no name":                                                              {event: graded, essay: "e", opts: []outbox.Option{outbox.WithHeader("", "x")}},
-		`metadata "f": json: unsupported type: func()`:                                      {event: graded, essay: "e", opts: []outbox.Option{outbox.WithMetadata("f", func() {})}},
-		"the id given by WithID is the nil UUID":                                            {event: graded, essay: "e", opts: []outbox.Option{outbox.WithID(uuid.Nil)}},
-		"make an event id: no entropy":                                                      {event: graded, essay: "e", opts: []outbox.Option{outbox.WithNewID(func() (uuid.UUID, error) { return uuid.Nil, errors.New("no entropy") })}},
+		"the topic's name has 250 characters; Kafka allows 249":                                     {event: topic(strings.Repeat("t", 250)), essay: "e"},
+		`the header "Trace_ID" is set by outboxgen and cannot be given`:                             {event: graded, essay: "e", opts: []outbox.Option{outbox.WithHeader("Trace_ID", "x")}},
+		`the header "a" is given twice`:                                                             {event: graded, essay: "e", opts: []outbox.Option{outbox.WithHeader("a", "1"), outbox.WithHeader("a", "2")}},
+		"a header has no name":                                                                      {event: graded, essay: "e", opts: []outbox.Option{outbox.WithHeader("", "x")}},
+		`metadata "f": json: unsupported type: func()`:                                              {event: graded, essay: "e", opts: []outbox.Option{outbox.WithMetadata("f", func() {})}},
+		"the id given by WithID is the nil UUID":                                                    {event: graded, essay: "e", opts: []outbox.Option{outbox.WithID(uuid.Nil)}},
+		"make an event id: no entropy":                                                              {event: graded, essay: "e", opts: []outbox.Option{outbox.WithNewID(func() (uuid.UUID, error) { return uuid.Nil, errors.New("no entropy") })}},
 	} {
 		_, err := test.event.NewRow(t.Context(), Graded{EssayID: test.essay}, test.opts...)
 		insert := isError[*outbox.InsertError](t, err)
