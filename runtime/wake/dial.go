@@ -12,15 +12,15 @@ import (
 )
 
 const (
-	// silentFor is how long an address of the database may keep silent while a
-	// connection is made, unless connect_timeout is set; then the next one is tried.
+	// silentFor is how long an address of the database may go without an answer while a
+	// connection is opened, unless connect_timeout is set. Then the next one is tried.
 	silentFor = 2 * time.Second
-	// longestDial is how long one that answers may take in all.
+	// longestDial is how long an address that answers may take in total.
 	longestDial = 10 * time.Second
 )
 
-// connect connects as pgx does, and gets past addresses that keep silent: a host that
-// hangs accepts connections and never answers.
+// connect connects like pgx, but leaves addresses that do not answer: a host that hangs
+// accepts connections and never answers.
 func connect(ctx context.Context, config *pgx.ConnConfig) (*pgx.Conn, error) {
 	if config.ConnectTimeout > 0 {
 		return pgx.ConnectConfig(ctx, config)
@@ -44,7 +44,7 @@ func connect(ctx context.Context, config *pgx.ConnConfig) (*pgx.Conn, error) {
 	return pgx.ConnectConfig(ctx, config)
 }
 
-// watched is a connection that is closed when nothing comes for too long, until it is
+// watched is a connection that is closed if no data arrives for too long, until it is
 // set up.
 type watched struct {
 	net.Conn
@@ -77,11 +77,11 @@ func (w *watched) Close() error {
 	return w.Conn.Close()
 }
 
-// dialing is a connection that is being made, whoever waits for it.
+// dialing is a connection that is being opened; several calls may wait for it.
 type dialing struct {
 	cancel context.CancelFunc
 	done   chan struct{}
-	// once done
+	// set when done
 	conn     *pgx.Conn
 	err      error
 	panicked any
@@ -93,7 +93,7 @@ func beginDialing(config *pgx.ConnConfig) *dialing {
 	go func() {
 		defer close(d.done)
 		defer cancel()
-		defer func() { d.panicked = recover() }() // of a tracer; it goes on in a caller
+		defer func() { d.panicked = recover() }() // of a tracer; it continues in a caller
 		d.conn, d.err = connect(ctx, config)
 	}()
 	return d

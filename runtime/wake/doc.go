@@ -1,5 +1,5 @@
-// Package wake carries wake-ups from the services that write events to the relay
-// that moves them: by Redis, or by Postgres itself.
+// Package wake sends wake-ups from the services that write events to the relay, through
+// Redis or Postgres.
 //
 // A wake-up is a hint that rows may be waiting. It is sent after the commit. It may
 // get lost, and it may come for nothing: the relay also polls, and finds every row
@@ -15,14 +15,14 @@
 // # The relay's end
 //
 // A relay waits on a [RedisSource] or a [PostgresSource]. Only the leader waits. A
-// source consumes the wake-up before Wait returns, and the relay reads after that. So
-// a commit during the read wakes the relay again. A source connects in the first
-// Wait, and connects again with back-off when needed. Each new connection counts as a
-// wake-up, because one may have been sent while nobody listened.
+// source consumes the wake-up before Wait returns, and the relay reads after that. So a
+// commit during the read wakes the relay again. A source connects in the first Wait,
+// and connects again with back-off when needed. Each new connection counts as a
+// wake-up, because one may have been sent while no connection was open.
 //
-// A leader that is frozen, or whose connection to Redis is half open, can consume the
-// wake-up that its successor needs. Nothing here prevents that: choose a poll interval
-// that meets your latency without wake-ups.
+// A leader that is suspended, or whose connection to Redis is half open, can consume
+// the wake-up that its successor needs. So choose a poll interval that meets your
+// latency without wake-ups.
 //
 // # Redis
 //

@@ -14,26 +14,26 @@ import (
 	outbox "github.com/outboxgen/outboxgen/runtime"
 )
 
-// DefaultWindow is the default of PostgresOptions.Window. It bounds a process at
-// 1,000 NOTIFYs a second; with 5 ms, which was tried, half the events of 200
-// transactions/s waited some milliseconds more.
+// DefaultWindow is the default of PostgresOptions.Window. It limits a process to 1,000
+// NOTIFYs a second. (With 5 ms, half the events at 200 transactions/s waited some
+// milliseconds longer.)
 const DefaultWindow = time.Millisecond
 
 const (
-	// keepAlive is how often a quiet listening connection is tried.
+	// keepAlive is how often a quiet listening connection is checked.
 	keepAlive = 30 * time.Second
-	// answerTime is how long a connection may take to answer before it counts as
-	// dead, and a probe before LISTEN counts as swallowed.
+	// answerTime is how long a connection may take to answer before it counts as dead,
+	// and a notification before LISTEN counts as not delivered.
 	answerTime = 3 * time.Second
 )
 
-// errBadConnString says nothing about the connection string itself: the parser's
-// own error may repeat a part of a password.
+// errBadConnString does not repeat the connection string: the parser's own error may
+// contain a part of a password.
 var errBadConnString = errors.New("wake: the connection string is neither a valid URL such as postgres://user:password@host:5432/database " +
 	"nor valid keyword=value pairs; in a URL, characters such as @ : / ? # % of a password are percent-encoded")
 
-// parseConnString refuses a URL that can be split in more than one way: a part of
-// the password would become a host or a database, and be named in errors.
+// parseConnString refuses a URL that can be split in more than one way. Otherwise a
+// part of the password would become a host or a database, and appear in errors.
 func parseConnString(connString string) (*pgx.ConnConfig, error) {
 	if strings.HasPrefix(connString, "postgres://") || strings.HasPrefix(connString, "postgresql://") {
 		_, rest, _ := strings.Cut(connString, "@")
@@ -55,8 +55,8 @@ func parseConnString(connString string) (*pgx.ConnConfig, error) {
 	return config, nil
 }
 
-// PostgresChannel is the channel that carries the wake-ups of a service's outbox.
-// It fails when the name is too long for Postgres.
+// PostgresChannel returns the channel for the wake-ups of a service's outbox. It
+// returns an error if the name is too long for Postgres.
 func PostgresChannel(service string) (string, error) {
 	name := "outbox_wake:" + service
 	if len(name) > 63 {
@@ -67,37 +67,37 @@ func PostgresChannel(service string) (string, error) {
 
 // PostgresOptions configure a PostgresWaker. The zero value is usable.
 type PostgresOptions struct {
-	// Window is the least time between two NOTIFYs. Commits within it share one,
-	// and their wake-up comes up to a window later. 0: DefaultWindow.
+	// Window is the shortest time between two NOTIFYs. Commits within it share one, so
+	// a wake-up may come up to a window later. 0: DefaultWindow.
 	Window time.Duration
 }
 
-// PostgresWaker sends wake-ups by NOTIFY, on a connection of its own which it
-// makes at the first wake-up. It is safe for concurrent use.
+// PostgresWaker sends wake-ups with NOTIFY, on its own connection, which it opens at
+// the first wake-up. It is safe for concurrent use.
 type PostgresWaker struct {
 	config *pgx.ConnConfig
 	notify string // the statement
 	window time.Duration
 
 	mu   sync.Mutex
-	next *notification // one that waits for its window, and may be shared
+	next *notification // waits for its window, and may be shared
 
-	turn    chan struct{} // holds a token while nobody uses what follows
+	turn    chan struct{} // holds a token while the fields below are free
 	conn    *pgx.Conn
-	dialing *dialing // under way, or done and not taken yet; nil: none
+	dialing *dialing // under way, or done and not used yet; nil: none
 	last    time.Time
 }
 
-// notification is one NOTIFY and its outcome.
+// notification is one NOTIFY and its result.
 type notification struct {
 	done chan struct{}
 	err  error
 }
 
-// Postgres returns a waker for the outbox of the service, on the database that
-// connString names; a transaction pooler will do. Of several hosts one that keeps silent
-// is left after 2 s, unless connect_timeout is set; wake-ups of that time are lost.
-// Close it at the end.
+// Postgres returns a waker for the outbox of the service, on the database of
+// connString. A transaction pooler works. Unless connect_timeout is set, a host that
+// does not answer is left after 2 s and the next one is tried; wake-ups during that
+// time are lost. Close the waker when it is no longer needed.
 func Postgres(connString, service string, options PostgresOptions) (*PostgresWaker, error) {
 	name, err := PostgresChannel(service)
 	if err != nil {
@@ -112,7 +112,7 @@ func Postgres(connString, service string, options PostgresOptions) (*PostgresWak
 	}
 	w := &PostgresWaker{
 		config: config,
-		// A wake-up need not survive a crash, so nobody waits for the disk.
+		// A wake-up need not survive a crash, so do not wait for the disk.
 		notify: "set local synchronous_commit = off; notify " + pgx.Identifier{name}.Sanitize(),
 		window: options.Window,
 		turn:   make(chan struct{}, 1),
@@ -121,8 +121,8 @@ func Postgres(connString, service string, options PostgresOptions) (*PostgresWak
 	return w, nil
 }
 
-// Wake sends one NOTIFY, no sooner than a window after the last. A call that
-// comes while another waits for its window shares that one's NOTIFY and error.
+// Wake sends one NOTIFY, at least a window after the last one. A call during the wait
+// of another call shares its NOTIFY and its error.
 func (w *PostgresWaker) Wake(ctx context.Context) error {
 	w.mu.Lock()
 	n := w.next
@@ -140,16 +140,15 @@ func (w *PostgresWaker) Wake(ctx context.Context) error {
 	w.mu.Unlock()
 
 	n.err = errPanicked
-	defer close(n.done) // also when send panics: others may wait for it
+	defer close(n.done) // also if send panics: others may wait for it
 	n.err = w.send(ctx)
 	return n.err
 }
 
-// errPanicked is for those who share a wake-up whose caller panicked.
+// errPanicked is the error of calls that shared a wake-up whose caller panicked.
 var errPanicked = errors.New("wake: the call that notifies panicked")
 
-// send waits for the turn and the window, lets nobody else share from then on,
-// and notifies.
+// send waits for the turn and the window, then stops sharing and notifies.
 func (w *PostgresWaker) send(ctx context.Context) error {
 	sealed := false
 	seal := func() {
@@ -177,8 +176,8 @@ func (w *PostgresWaker) send(ctx context.Context) error {
 	return w.exec(ctx)
 }
 
-// exec notifies; on a connection that turns out to be dead, or to lead to a server
-// that is no longer the primary, once more on a new one.
+// exec notifies. If the connection is dead, or its server is no longer the primary, it
+// tries once more on a new one.
 func (w *PostgresWaker) exec(ctx context.Context) error {
 	for {
 		fresh := false
@@ -194,9 +193,9 @@ func (w *PostgresWaker) exec(ctx context.Context) error {
 	}
 }
 
-// connected is a new connection. It goes on being made when ctx ends first, for the next
-// wake-up: one wake-up has less time than it may take to get past hosts that keep
-// silent. fresh says that this call began it.
+// connected returns a new connection. Connecting continues after ctx has ended, for the
+// next wake-up: a wake-up has less time than it may take to try hosts that do not
+// answer. fresh is true if this call started it.
 func (w *PostgresWaker) connected(ctx context.Context) (conn *pgx.Conn, fresh bool, err error) {
 	for {
 		d := w.dialing
@@ -216,11 +215,11 @@ func (w *PostgresWaker) connected(ctx context.Context) (conn *pgx.Conn, fresh bo
 		if d.err == nil || fresh {
 			return d.conn, fresh, d.err
 		}
-		// What failed meanwhile is tried again.
+		// A failure in the meantime is tried again.
 	}
 }
 
-// notifyOn notifies, and forgets a connection that is of no more use. That includes
+// notifyOn notifies, and drops a connection that can no longer be used. That includes
 // one on which pgx panicked, as its tracers may.
 func (w *PostgresWaker) notifyOn(ctx context.Context, conn *pgx.Conn) (err error) {
 	usable := false
@@ -229,7 +228,7 @@ func (w *PostgresWaker) notifyOn(ctx context.Context, conn *pgx.Conn) (err error
 			w.conn = nil
 			closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 			defer cancel()
-			_ = conn.Close(closing) // there is nothing to lose
+			_ = conn.Close(closing) // its error does not matter
 		}
 	}()
 	if _, err = conn.Exec(ctx, w.notify); err != nil {
@@ -239,7 +238,7 @@ func (w *PostgresWaker) notifyOn(ctx context.Context, conn *pgx.Conn) (err error
 	return err
 }
 
-// Close closes the connection. It waits for a wake-up under way.
+// Close closes the connection. It waits for the wake-up under way.
 func (w *PostgresWaker) Close(ctx context.Context) error {
 	select {
 	case <-w.turn:
@@ -261,14 +260,13 @@ func (w *PostgresWaker) Close(ctx context.Context) error {
 	return conn.Close(ctx)
 }
 
-// PoolerError is returned by PostgresWaitSource.Check, and logged by Wait, when
-// LISTEN is accepted and notifications do not come: a pooler in transaction mode
-// stands between.
+// PoolerError is returned by PostgresWaitSource.Check, and logged by Wait, if LISTEN
+// succeeds and notifications do not arrive: there is a pooler in transaction mode.
 type PoolerError struct {
-	// Host is where the connection goes.
+	// Host is the host of the connection.
 	Host string
-	// PID is the backend's process id as it was told when the connection was
-	// made, Backend the one that statements ran in. Poolers make up the former.
+	// PID is the backend's process id that was reported when the connection was opened.
+	// Backend is the one in which statements ran. A pooler makes up the first.
 	PID, Backend uint32
 }
 
@@ -279,19 +277,20 @@ func (e *PoolerError) Error() string {
 		e.Host, answerTime, e.PID, e.Backend)
 }
 
-// PostgresWaitSource is the relay's end of Postgres wake-ups.
+// PostgresWaitSource receives a service's wake-ups from Postgres, for the relay. Any
+// goroutine may call Close; call Wait from one goroutine at a time.
 type PostgresWaitSource struct {
 	config *pgx.ConnConfig
 	name   string
 	source source
 	conn   *pgx.Conn
 
-	keepAlive time.Duration // tests are in more of a hurry
+	keepAlive time.Duration // tests use a shorter time
 }
 
-// PostgresSource returns the relay's end of the wake-ups of the service's outbox.
-// It needs a session of its own: a direct connection, or a pool in session mode.
-// It connects when it is first waited on.
+// PostgresSource returns the source of wake-ups for the outbox of the service. It needs
+// its own session: a direct connection, or a pooler in session mode. It connects in the
+// first Wait.
 func PostgresSource(connString, service string, options SourceOptions) (*PostgresWaitSource, error) {
 	name, err := PostgresChannel(service)
 	if err != nil {
@@ -304,9 +303,9 @@ func PostgresSource(connString, service string, options SourceOptions) (*Postgre
 	return &PostgresWaitSource{config: config, name: name, source: newSource(options, "Postgres"), keepAlive: keepAlive}, nil
 }
 
-// Check connects, listens, and has a notification sent from a second connection.
-// It returns a *PoolerError when that does not arrive. It is for start-up; Wait
-// does the same by itself.
+// Check connects, listens, and sends a notification from a second connection. It
+// returns a *PoolerError if that does not arrive. Use it at start-up; Wait does the
+// same.
 func (s *PostgresWaitSource) Check(ctx context.Context) error {
 	s.source.mu.Lock()
 	defer s.source.mu.Unlock()
@@ -320,16 +319,16 @@ func (s *PostgresWaitSource) Check(ctx context.Context) error {
 	return err
 }
 
-// Wait returns nil when there is a wake-up, and an error only when ctx ends or
-// the source is closed: while the database is away it tries again, with back-off.
-// It must not be called twice at the same time.
+// Wait returns nil when there is a wake-up, and an error only if ctx ends or the source
+// is closed. While the database is unavailable it retries with back-off. Do not call it
+// twice at the same time.
 func (s *PostgresWaitSource) Wait(ctx context.Context) error { return s.source.wait(ctx, s) }
 
 // Close ends a Wait under way and closes the connection.
 func (s *PostgresWaitSource) Close() { s.source.close(s) }
 
 func (s *PostgresWaitSource) connect(ctx context.Context) error {
-	if s.conn != nil { // Check was here
+	if s.conn != nil { // Check has used it
 		return s.conn.Ping(ctx)
 	}
 	ctx, cancel := context.WithTimeout(ctx, 3*answerTime)
@@ -345,8 +344,8 @@ func (s *PostgresWaitSource) connect(ctx context.Context) error {
 	if err := s.probe(ctx); err != nil {
 		return err
 	}
-	// Not before the probe: a pooler would give the setting to others. Postgres 13
-	// does not have it.
+	// After the probe, because a pooler would give the setting to other clients.
+	// Postgres 13 does not have it.
 	const noIdleTimeout = "select set_config('idle_session_timeout', '0', false) where current_setting('idle_session_timeout', true) is not null"
 	if _, err := conn.Exec(ctx, noIdleTimeout); err != nil {
 		return fmt.Errorf("set up the session: %w", err)
@@ -354,12 +353,11 @@ func (s *PostgresWaitSource) connect(ctx context.Context) error {
 	return nil
 }
 
-// proves says that a connection is one: a notification has come through it.
+// proves returns true: a notification came through the connection.
 func (s *PostgresWaitSource) proves() bool { return true }
 
-// probe has a notification sent from a second connection. One from the same
-// connection would prove nothing: a pooler passes it on while the statement
-// runs.
+// probe sends a notification from a second connection. One from the same connection
+// would prove nothing, because a pooler delivers it while the statement runs.
 func (s *PostgresWaitSource) probe(ctx context.Context) error {
 	token := "probe " + uuid.NewString()
 	other, err := connect(ctx, s.config)
@@ -377,7 +375,7 @@ func (s *PostgresWaitSource) probe(ctx context.Context) error {
 		switch {
 		case err == nil && n.Payload == token:
 			return nil
-		case err == nil: // another's; the connection counts as a wake-up anyway
+		case err == nil: // from another sender; the connection counts as a wake-up anyway
 		case answer.Err() != nil && ctx.Err() == nil:
 			return s.poolerError(ctx)
 		default:
@@ -411,7 +409,7 @@ func (s *PostgresWaitSource) receive(ctx context.Context) (bool, error) {
 	return false, s.conn.Ping(pinging)
 }
 
-// drain forgets what else has arrived: the read that follows covers it.
+// drain drops other notifications that have arrived: the next read covers them.
 func (s *PostgresWaitSource) drain() {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()

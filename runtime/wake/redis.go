@@ -11,29 +11,29 @@ import (
 )
 
 const (
-	// redisExpiry is how long a wake-up that nobody takes stays in Redis.
+	// redisExpiry is how long an unused wake-up stays in Redis.
 	redisExpiry = time.Minute
 	// redisBlock is how long the relay blocks in one BLPOP. The client gives up
-	// redisGrace later: then the connection is half open.
+	// redisGrace later, because the connection is then half open.
 	redisBlock = 5 * time.Second
 	redisGrace = 2 * time.Second
-	// redisPushes bounds the pushes of a waker that are under way, and with them
-	// the goroutines that a silent Redis keeps.
+	// redisPushes limits the pushes of a waker that are under way, and so the
+	// goroutines that wait for a Redis which does not answer.
 	redisPushes = 8
 )
 
-// RedisKey is the list that carries the wake-ups of a service's outbox.
+// RedisKey returns the list for the wake-ups of a service's outbox.
 func RedisKey(service string) string { return "outbox:wake:" + service }
 
-// RedisWaker sends wake-ups by Redis. It is safe for concurrent use.
+// RedisWaker sends wake-ups through Redis. It is safe for concurrent use.
 type RedisWaker struct {
 	key     string
-	options rueidis.ClientOption // of its own client, if it makes one
+	options rueidis.ClientOption // of its own client, if it creates one
 	pushes  chan struct{}        // holds a token for each push under way
-	dialing chan struct{}        // holds a token while a client is being made
+	dialing chan struct{}        // holds a token while a client is being created
 
 	mu     sync.Mutex
-	client rueidis.Client // nil: not made yet
+	client rueidis.Client // nil: not created yet
 	own    bool           // the client is the waker's own
 	closed bool
 }
@@ -60,17 +60,17 @@ func newRedisWaker(service string) *RedisWaker {
 	return &RedisWaker{key: RedisKey(service), pushes: make(chan struct{}, redisPushes), dialing: make(chan struct{}, 1)}
 }
 
-// bounded is the options with bounds that a silent server cannot exceed, where
-// they set none.
+// bounded returns the options with time limits for a server that does not answer,
+// unless they are set.
 func bounded(options rueidis.ClientOption) rueidis.ClientOption {
-	options.DisableCache = true // nothing is cached, so older servers and proxies will do
+	options.DisableCache = true // nothing is cached, so older servers and proxies work
 	options.Dialer.Timeout = cmp.Or(options.Dialer.Timeout, redisGrace)
 	options.ConnWriteTimeout = cmp.Or(options.ConnWriteTimeout, redisGrace)
 	return options
 }
 
-// Close closes the client of RedisLazy; after it, Wake returns ErrClosed. It does
-// nothing to the client that was given to Redis.
+// Close closes the client of RedisLazy; after it, Wake returns ErrClosed. It does not
+// close the client that was given to Redis.
 func (w *RedisWaker) Close() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -83,7 +83,7 @@ func (w *RedisWaker) Close() {
 	}
 }
 
-// existing is the client, nil when it has not been made yet.
+// existing returns the client, or nil if it was not created yet.
 func (w *RedisWaker) existing() (rueidis.Client, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -93,7 +93,7 @@ func (w *RedisWaker) existing() (rueidis.Client, error) {
 	return w.client, nil
 }
 
-// connected is the client, made now if need be.
+// connected returns the client, and creates it if needed.
 func (w *RedisWaker) connected(ctx context.Context) (rueidis.Client, error) {
 	select {
 	case w.dialing <- struct{}{}:
@@ -118,18 +118,17 @@ func (w *RedisWaker) connected(ctx context.Context) (rueidis.Client, error) {
 	return client, nil
 }
 
-// Wake leaves one wake-up in the list, or hands it to the relay that waits there,
-// in one round trip. It tries once more on a connection that turns out to be
-// dead: pushing twice does no harm. It returns when ctx ends at the latest,
-// whatever Redis does.
+// Wake puts one wake-up into the list, or hands it to the relay that waits there, in
+// one round trip. If the connection is dead it tries once more; pushing twice is
+// harmless. It returns when ctx ends, even if Redis does not answer.
 func (w *RedisWaker) Wake(ctx context.Context) error {
 	select {
 	case w.pushes <- struct{}{}:
 	case <-ctx.Done():
 		return fmt.Errorf("wake: Redis does not answer: %w", context.Cause(ctx))
 	}
-	// The client heeds ctx, except while it waits for a connection that somebody
-	// else is making. A panic, of a client with hooks, belongs to the caller.
+	// The client respects ctx, except while it waits for a connection that another
+	// goroutine is opening. A panic of a client with hooks continues in the caller.
 	type outcome struct {
 		err      error
 		panicked any
@@ -184,7 +183,8 @@ func (w *RedisWaker) push(ctx context.Context, client rueidis.Client) error {
 	return nil
 }
 
-// RedisWaitSource is the relay's end of Redis wake-ups.
+// RedisWaitSource receives a service's wake-ups from Redis, for the relay. Any
+// goroutine may call Close; call Wait from one goroutine at a time.
 type RedisWaitSource struct {
 	options rueidis.ClientOption
 	key     string
@@ -193,11 +193,11 @@ type RedisWaitSource struct {
 	spared  bool           // it was logged that the list cannot be deleted
 }
 
-// RedisSource returns the relay's end of the wake-ups of the service's outbox. It
-// connects with a client of its own in the first Wait, so Redis can be unavailable
-// before. Connecting and each answer take at most 2 s, unless the options set
-// Dialer.Timeout and ConnWriteTimeout. A connection that becomes silent while the
-// relay waits is closed after 7 s. The Redis user needs PING, BLPOP and DEL.
+// RedisSource returns the source of wake-ups for the outbox of the service. It creates
+// its own client in the first Wait, so Redis can be unavailable before. Connecting and
+// each answer take at most 2 s, unless the options set Dialer.Timeout and
+// ConnWriteTimeout. A connection that no longer answers while the relay waits is closed
+// after 7 s. The Redis user needs PING, BLPOP and DEL.
 func RedisSource(redis rueidis.ClientOption, service string, options SourceOptions) *RedisWaitSource {
 	return &RedisWaitSource{options: bounded(redis), key: RedisKey(service), source: newSource(options, "Redis")}
 }
@@ -226,8 +226,8 @@ func (s *RedisWaitSource) connect(ctx context.Context) error {
 	return nil
 }
 
-// newRedisClient makes a client. When ctx ends first, the client is closed as soon
-// as it is made.
+// newRedisClient creates a client. If ctx ends first, the client is closed as soon as
+// it is created.
 func newRedisClient(ctx context.Context, options rueidis.ClientOption) (rueidis.Client, error) {
 	type made struct {
 		client rueidis.Client
@@ -251,18 +251,17 @@ func newRedisClient(ctx context.Context, options rueidis.ClientOption) (rueidis.
 	}
 }
 
-// failed is err with its remedy. A client whose connection broke is closed: the
-// next one begins afresh, whatever state this one is in.
+// failed adds the remedy to err. If the connection broke, the client is closed, and the
+// next one starts fresh.
 func (s *RedisWaitSource) failed(what string, err error) error {
 	if _, answered := rueidis.IsRedisErr(err); !answered && s.client != nil {
-		go s.client.Close() // it waits for a silent server, for a second at most
+		go s.client.Close() // waits up to a second for a server that does not answer
 		s.client = nil
 	}
 	return fmt.Errorf("%s: %w%s", what, err, redisRemedy(err, s.options.Username, s.key, relayCommands))
 }
 
-// proves says that a connection is no proof: the user may be allowed to connect
-// and not to wait.
+// proves returns false: the user may be allowed to connect and not to wait.
 func (s *RedisWaitSource) proves() bool { return false }
 
 func (s *RedisWaitSource) receive(ctx context.Context) (bool, error) {
@@ -275,7 +274,7 @@ func (s *RedisWaitSource) receive(ctx context.Context) (bool, error) {
 	case rueidis.IsRedisNil(err):
 		return false, nil // nothing came, and the connection works
 	case ctx.Err() != nil:
-		// Redis still waits for this connection, and the next wake-up would go to it.
+		// Redis still waits for this connection, and would give it the next wake-up.
 		s.client.Close()
 		s.client = nil
 		s.source.connected = false
@@ -287,10 +286,10 @@ func (s *RedisWaitSource) receive(ctx context.Context) (bool, error) {
 	return true, nil
 }
 
-// empty deletes what has piled up: the read that follows covers it. Redis may
-// refuse: the worst is a read for nothing. When no answer comes, Redis may still
-// delete later, and with it a wake-up of a row that the read did not see. So the
-// next Wait connects anew, and a new connection is a wake-up.
+// empty deletes other wake-ups in the list: the next read covers them. If Redis
+// refuses, the worst result is an unneeded read. If no answer comes, Redis may still
+// delete the list later, with the wake-up of a row that the read did not see. So the
+// next Wait connects again, and a new connection counts as a wake-up.
 func (s *RedisWaitSource) empty(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, redisGrace)
 	defer cancel()
@@ -300,13 +299,13 @@ func (s *RedisWaitSource) empty(ctx context.Context) {
 	}
 	if _, answered := rueidis.IsRedisErr(err); answered {
 		if !s.spared {
-			s.spared = true // it will be the same each time
+			s.spared = true // it is the same each time
 			s.source.options.Logger.Warn("wake-up taken, the rest of the list not deleted: a read for nothing may follow",
 				"error", fmt.Errorf("%w%s", err, redisRemedy(err, s.options.Username, s.key, relayCommands)))
 		}
 		return
 	}
-	go s.client.Close() // it waits for a silent server, for a second at most
+	go s.client.Close() // waits up to a second for a server that does not answer
 	s.client = nil
 	s.source.connected = false
 }

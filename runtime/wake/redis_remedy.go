@@ -8,14 +8,14 @@ import (
 	"github.com/redis/rueidis"
 )
 
-// The commands that each end sends, as an ACL grants them.
+// The commands of each end, as an ACL grants them.
 const (
 	writerCommands = "+lpush +ltrim +expire"
 	relayCommands  = "+ping +blpop +del"
 )
 
-// redisRemedy says what to do about an answer of the server that trying again will
-// not change; it begins with a semicolon. Nothing for other errors.
+// redisRemedy returns what to do about an answer of the server that a retry does not
+// change. It begins with a semicolon. It is "" for other errors.
 func redisRemedy(err error, user, key, commands string) string {
 	answer, ok := rueidis.IsRedisErr(err)
 	if !ok {

@@ -10,44 +10,44 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/internal/backoff"
 )
 
-// ErrClosed is returned after Close: by Wait of a source, and by Wake of a waker
-// that has a client of its own.
+// ErrClosed is returned after Close: by Wait of a source, and by Wake of a waker with
+// its own client.
 var ErrClosed = errors.New("wake: it is closed")
 
 const (
 	shortestPause = 100 * time.Millisecond
 	longestPause  = 5 * time.Second
-	// quietFor is how long the same trouble is not complained about again, at
-	// first; each time it doubles, up to maxQuiet.
+	// quietFor is how long a repeated failure is not logged at first. It doubles each
+	// time, up to maxQuiet.
 	quietFor = time.Minute
 	maxQuiet = time.Hour
 )
 
-// SourceOptions configure the relay's end. The zero value is usable.
+// SourceOptions configure a source. The zero value is usable.
 type SourceOptions struct {
-	// Logger gets a warning when no wake-up can come: at once, then after a minute,
-	// two, four, up to an hour. It gets a line when waiting has worked again. nil:
-	// slog.Default().
+	// Logger gets a warning when no wake-ups can arrive: at once, then after one, two,
+	// four minutes and so on, up to an hour. It also gets a line when they work again.
+	// nil: slog.Default().
 	Logger *slog.Logger
 }
 
-// channel is what carries wake-ups.
+// channel transports wake-ups.
 type channel interface {
-	// connect makes the connection, or checks the one that there is.
+	// connect opens the connection, or checks the existing one.
 	connect(ctx context.Context) error
-	// proves says whether a connection proves that wake-ups come. Otherwise only a
-	// receive without an error does.
+	// proves reports whether a connection proves that wake-ups arrive. Otherwise only a
+	// receive without an error proves it.
 	proves() bool
-	// receive waits for a wake-up; false without an error: for too long.
+	// receive waits for a wake-up. It returns false without an error after its time
+	// limit.
 	receive(ctx context.Context) (bool, error)
-	// disconnect drops a connection that has failed.
+	// disconnect closes a connection that has failed.
 	disconnect()
-	// shutdown drops everything.
+	// shutdown closes everything.
 	shutdown()
 }
 
-// source is what the sources have in common: one connection that is made again
-// whenever it must be.
+// source is what all sources share: one connection that is reopened when needed.
 type source struct {
 	options SourceOptions
 	what    string
@@ -58,9 +58,9 @@ type source struct {
 	mu        sync.Mutex // held by Wait
 	connected bool
 	failures  int           // in a row
-	troubled  bool          // it complained, and wake-ups have not worked since
-	complains time.Time     // when it complained last
-	quiet     time.Duration // how long it is quiet after that
+	troubled  bool          // a failure was logged, and wake-ups have not worked since
+	complains time.Time     // when the last failure was logged
+	quiet     time.Duration // how long failures are not logged after that
 }
 
 func newSource(options SourceOptions, what string) source {
@@ -94,7 +94,7 @@ func (s *source) wait(ctx context.Context, c channel) error {
 	}
 }
 
-// ended says why there is nothing more to wait for, if so.
+// ended returns why waiting is over, or nil.
 func (s *source) ended(ctx context.Context) error {
 	if s.closed.Err() != nil {
 		return ErrClosed
@@ -122,9 +122,9 @@ func (s *source) step(ctx context.Context, c channel) (bool, error) {
 	return true, nil
 }
 
-// works notes that wake-ups can come. The pauses between tries go on growing until
-// a wait has worked: a connection that can be made and a wait that fails at once
-// must not be tried again and again.
+// works records that wake-ups can arrive. The pauses between tries keep growing until a
+// wait has worked: otherwise a connection that opens, with a wait that fails at once,
+// would be tried without pause.
 func (s *source) works() {
 	s.quiet = 0
 	if s.troubled {
@@ -133,8 +133,8 @@ func (s *source) works() {
 	}
 }
 
-// complain logs the trouble, unless it has just done so, also when wake-ups worked
-// for a moment in between.
+// complain logs the failure, unless it was logged lately, even if wake-ups worked for a
+// moment in between.
 func (s *source) complain(err error) {
 	quiet := max(s.quiet, quietFor)
 	if !s.complains.IsZero() && time.Since(s.complains) < quiet {
