@@ -15,9 +15,9 @@ import (
 const forgetWindow = 1_000
 
 // Forget deletes the ids that the consumer handled longer ago than keep, and returns
-// how many. Run it regularly, for instance daily, on a pool. It goes through the
-// consumer's ids by primary key in small statements, and commits each one. Several
-// can run at the same time.
+// how many. Run it regularly, for example daily, on a pool. It goes through the
+// consumer's ids in small statements, each its own transaction. Several calls can run
+// at the same time. After an error, the returned number of ids is deleted.
 func Forget(ctx context.Context, db outbox.DBTX, consumer string, keep time.Duration) (int64, error) {
 	q := inboxdb.New(db)
 	var total int64

@@ -15,8 +15,8 @@ const (
 	forgetPrivileges = "SELECT, DELETE"
 )
 
-// remedy says what to do about the database's refusal of a statement that needs
-// the privileges and ran on db.
+// remedy returns what to do when the database refused a statement that needs the
+// privileges and ran on db.
 func remedy(err error, db any, privileges string) string {
 	pgErr, ok := errors.AsType[*pgconn.PgError](err)
 	if !ok {
@@ -38,7 +38,7 @@ func remedy(err error, db any, privileges string) string {
 	return ""
 }
 
-// roleOf is the quoted name of the role that db connects as.
+// roleOf returns the quoted name of the role that db connects as.
 func roleOf(db any) string {
 	var config *pgx.ConnConfig
 	switch db := db.(type) {

@@ -14,15 +14,15 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/inbox/inboxdb"
 )
 
-// Beginner begins transactions; *pgxpool.Pool and *pgx.Conn do.
+// Beginner begins transactions. *pgxpool.Pool and *pgx.Conn implement it.
 type Beginner interface {
 	Begin(ctx context.Context) (pgx.Tx, error)
 }
 
 // Tx returns a handler that runs h once for each event, in a transaction that also
 // records the event's id under the consumer's name. If h returns an error, panics or
-// calls runtime.Goexit, the transaction is rolled back, its connection goes back to
-// the pool, and the next delivery handles the event. A panic goes on to the caller;
+// calls runtime.Goexit, the transaction is rolled back, its connection goes back to the
+// pool, and the next delivery handles the event. A panic continues in the caller;
 // consume.Router turns it into an error.
 //
 // For an event that was handled before, h is not called and the result is nil. If
@@ -51,11 +51,11 @@ func Tx[T any](db Beginner, consumer string, h func(ctx context.Context, tx pgx.
 	}
 }
 
-// closeTime bounds the good-bye to a connection that is of no use.
+// closeTime limits closing a connection that is of no use.
 const closeTime = time.Second
 
-// giveUp closes the connection of a transaction if it belongs to a pool, which
-// would give it to others: it leads to a server that takes no writes.
+// giveUp closes the connection of a transaction that belongs to a pool, so that the
+// pool does not give it to others: its server accepts no writes.
 func giveUp(ctx context.Context, tx pgx.Tx) {
 	if _, pooled := tx.(*pgxpool.Tx); !pooled {
 		return
@@ -98,7 +98,7 @@ func once(ctx context.Context, tx outbox.Transaction, consumer string, id uuid.U
 	return h()
 }
 
-// checkConsumer panics, since the name is written in code.
+// checkConsumer panics, because the name is a constant in the code.
 func checkConsumer(consumer string) {
 	const limit = 255
 	if consumer == "" || len(consumer) > limit {

@@ -12,7 +12,7 @@
 // Each event has one key, inbox:<consumer>:<event id>, which is in one of three
 // states:
 //
-//	none     nobody handles the event, and nobody is known to have handled it
+//	none     the event is not being handled, and is not known to have been handled
 //	leased   a consumer handles it now; the key expires unless it is renewed
 //	done     it was handled; the key stays for the TTL of its event type
 //
@@ -37,7 +37,7 @@
 //     its cause, as soon as it finds out;
 //   - Redis lost the key: it was restarted without persistence, failed over to a
 //     replica that lagged behind, or evicted the key (use the policy noeviction);
-//   - Redis was away when the event was delivered ([HandleAnyway]), or when it was
+//   - Redis was unavailable when the event was delivered ([HandleAnyway]), or when it was
 //     to be marked;
 //   - the mark had expired: the repeat came later than the TTL.
 //

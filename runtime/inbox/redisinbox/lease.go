@@ -12,20 +12,20 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/internal/backoff"
 )
 
-// done is the value of the key of an event that was handled; that of one which is
-// being handled is its lease's token, a uuid.
+// done is the value of the key of a handled event. While an event is being handled, the
+// value is its lease's token, a UUID.
 const done = "done"
 
-// The answers of hold.
+// The results of the script hold.
 const (
 	heldByOther = iota
 	held
 	handled
 )
 
-// hold takes the lease or renews it. Doing it twice is doing it once, so it may be
-// tried again when its outcome is unknown. It also takes up again a lease that
-// Redis has forgotten, if nobody else has done so before.
+// hold takes the lease or renews it. It is idempotent, so it may be retried when its
+// outcome is unknown. It also takes a lease again that Redis has lost, unless another
+// delivery has taken it.
 var hold = rueidis.NewLuaScript(`
 local value = redis.call('GET', KEYS[1])
 if value == 'done' then return 2 end
@@ -33,7 +33,7 @@ if value and value ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return 1`)
 
-// release removes the lease if it is still this one.
+// release removes the lease if it still has this token.
 var release = rueidis.NewLuaScript(`
 if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
 return 0`)
@@ -46,13 +46,13 @@ type lease struct {
 	message consume.Message // for its type and for logs
 }
 
-// A delivery looks again at an event that another one handles after pauses that grow.
+// Growing pauses before a delivery checks again an event that another one handles.
 const (
 	shortestWait = 15 * time.Millisecond
 	longestWait  = 480 * time.Millisecond
 )
 
-// take waits until the event is this delivery's to handle, or has been handled.
+// take waits until this delivery may handle the event, or until it has been handled.
 func (l *lease) take(ctx context.Context) (alreadyHandled bool, err error) {
 	for tries := 1; ; tries++ {
 		state, err := l.hold(ctx)
@@ -83,10 +83,9 @@ func (l *lease) hold(ctx context.Context) (state int64, err error) {
 	return state, err
 }
 
-// twice runs a command within Options.Timeout, and once more if it failed on a
-// connection that turned out to be dead. The client's own way is to try for as
-// long as it is allowed to, which would cost every event that long while Redis is
-// away.
+// twice runs a command within Options.Timeout, and once more if its connection was
+// dead. The client's own retries would last as long as allowed, which would delay every
+// event while Redis is unavailable.
 func (l *lease) twice(ctx context.Context, command func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, l.inbox.options.Timeout)
 	defer cancel()
@@ -109,7 +108,7 @@ func (l *lease) run(ctx context.Context, next consume.Handler) error {
 		l.renew(handling, end)
 	}()
 	succeeded := false
-	defer func() { // also when next panics
+	defer func() { // also if next panics
 		end(nil)
 		<-renewing
 		l.settle(context.WithoutCancel(ctx), succeeded)
@@ -125,8 +124,9 @@ func (l *lease) run(ctx context.Context, next consume.Handler) error {
 	return err
 }
 
-// renew keeps the lease until ctx ends, and ends it when another delivery has the
-// event. While Redis is away it goes on: the handler is running anyway.
+// renew renews the lease until ctx ends. It calls end if another delivery has the
+// event. While Redis is unavailable it keeps trying, because the handler is running
+// anyway.
 func (l *lease) renew(ctx context.Context, end context.CancelCauseFunc) {
 	ticker := time.NewTicker(l.inbox.options.Lease / renewals)
 	defer ticker.Stop()
@@ -145,8 +145,7 @@ func (l *lease) renew(ctx context.Context, end context.CancelCauseFunc) {
 	}
 }
 
-// settle records what became of the event, also when the caller's context has
-// ended.
+// settle records the outcome of the event, even if the caller's context has ended.
 func (l *lease) settle(ctx context.Context, succeeded bool) {
 	end, problem := l.release, "the lease on an event whose handler failed could not be released: its next delivery waits until the lease runs out"
 	if succeeded {
@@ -157,7 +156,7 @@ func (l *lease) settle(ctx context.Context, succeeded bool) {
 	}
 }
 
-// mark is unconditional: the event was handled, whoever has the lease now.
+// mark sets the key unconditionally: the event was handled, whoever has the lease now.
 func (l *lease) mark(ctx context.Context) error {
 	set := l.inbox.client.B().Set().Key(l.key).Value(done).PxMilliseconds(l.inbox.ttl(l.message).Milliseconds()).Build()
 	return l.inbox.client.Do(ctx, set).Error()

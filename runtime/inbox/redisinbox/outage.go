@@ -6,15 +6,15 @@ import (
 	"time"
 )
 
-// outage is what an inbox remembers of Redis being away, so that it says so once
-// and not once for each event.
+// outage records that Redis is unavailable, so that it is logged once and not for each
+// event.
 type outage struct {
 	mu     sync.Mutex
 	since  time.Time // zero: Redis answers
-	missed int       // what could not be asked or recorded since
+	missed int       // commands that failed since
 }
 
-// missed says what Redis's absence means for the event, if it is the first one.
+// missed logs what the outage means for the event, unless it was logged already.
 func (l *lease) missed(ctx context.Context, text string, err error) {
 	o := &l.inbox.outage
 	o.mu.Lock()

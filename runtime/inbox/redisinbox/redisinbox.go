@@ -16,9 +16,9 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/internal/safelog"
 )
 
-// ErrLeaseLost is the cause of the end of a handler's context when another
-// consumer has taken the event over; see context.Cause. The handler's error, if it
-// returns one then, wraps it.
+// ErrLeaseLost is the cause of a handler's cancelled context if another consumer has
+// taken over the event; see context.Cause. If the handler then returns an error, the
+// result wraps it.
 var ErrLeaseLost = errors.New("redisinbox: the lease on the event ran out while it was handled, and another consumer has taken it over")
 
 // Away says what happens to an event while Redis is unavailable.
@@ -40,7 +40,7 @@ type Options struct {
 	// event uses about 150 bytes of Redis during this time. Default 168h (7 days,
 	// Kafka's default retention).
 	TTL time.Duration
-	// TTLByType are the event types with another TTL.
+	// TTLByType is the TTL of single event types. Default nil: TTL for all.
 	TTLByType map[string]time.Duration
 	// Lease is how long an event stays leased after its consumer died. While the
 	// handler runs, the lease is renewed after each third of this time, so a handler can
@@ -49,8 +49,8 @@ type Options struct {
 	// Timeout limits each command to Redis. A Redis that does not answer delays every
 	// event by up to two timeouts. Default 1s; at most Lease/3.
 	Timeout time.Duration
-	// Away says what happens to an event while Redis is unavailable. Default
-	// HandleAnyway: the service goes on.
+	// Away says what to do with an event while Redis is unavailable. Default
+	// HandleAnyway.
 	Away Away
 	// Logger gets a warning when Redis is unavailable and when a lease is lost. Default
 	// slog.Default().
@@ -92,7 +92,7 @@ func (o Options) validate() error {
 	return nil
 }
 
-// renewals is how many times a lease is renewed before it would run out.
+// renewals is how many times a lease is renewed in its lifetime.
 const renewals = 3
 
 // Inbox is one consumer's memory of handled events. It is safe for concurrent use.
@@ -122,20 +122,21 @@ func New(client rueidis.Client, consumer string, options Options) (*Inbox, error
 	return &Inbox{client: client, consumer: consumer, options: options}, nil
 }
 
-// Key is the Redis key of an event. Deleting it makes the consumer forget the event.
+// Key returns the Redis key of an event. Deleting the key makes the consumer forget the
+// event.
 func (i *Inbox) Key(event uuid.UUID) string { return "inbox:" + i.consumer + ":" + event.String() }
 
-// Once returns a handler that calls next for each event that this consumer has
-// not handled before; it is a [consume.Middleware]. For an event that was handled it
-// returns nil. While another delivery of the event is being handled, it waits for the
-// outcome, or for ctx to end.
+// Once returns a handler that calls next for each event that this consumer has not
+// handled before. It is a [consume.Middleware]. For a handled event it returns nil.
+// While another delivery of the event is being handled, it waits for the outcome, or
+// for ctx to end.
 //
-// An error of next is returned as it is, and the next delivery handles the event
-// again. Under [Fail], an error of Redis is returned before next is called. After next
-// succeeded the result is nil, whatever Redis answers. If next panics, the next
-// delivery handles the event again, and the panic goes on to the caller. A record
-// without an event id in its headers or body is a [consume.DecodeError]; a tombstone
-// without one goes to next at every delivery.
+// It returns an error of next unchanged, and the next delivery handles the event again.
+// Under [Fail] it returns an error of Redis before it calls next. After next succeeded
+// it returns nil, even if Redis fails. If next panics, the next delivery handles the
+// event again, and the panic continues in the caller. A record without an event id in
+// its headers or body is a [consume.DecodeError]; a tombstone without one goes to next
+// at every delivery.
 func (i *Inbox) Once(next consume.Handler) consume.Handler {
 	return func(ctx context.Context, m consume.Message) error {
 		id, err := m.EventID()
