@@ -9,37 +9,37 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/internal/link"
 )
 
-// EventType describes one version of one event. Generated code declares one for
-// each; it is a value that nobody changes.
+// EventType describes one version of one event. Generated code declares one for each
+// event and never changes it.
 type EventType[T outbox.Data] struct {
-	// Type is the event's type on the wire.
+	// Type is the event's type, as in the record.
 	Type string
 	// Topic is the Kafka topic.
 	Topic string
 	// Source is the service that publishes.
 	Source string
-	// SchemaURI is the schema's $id; "": none.
+	// SchemaURI is the $id of the schema; "": none.
 	SchemaURI string
-	// Envelope is how the event is wrapped; the zero value is EnvelopeOutbox.
+	// Envelope says how the event is wrapped. The zero value is EnvelopeOutbox.
 	Envelope outbox.EnvelopeKind
-	// AggregateType names the kind of aggregate.
+	// AggregateType is the kind of aggregate.
 	AggregateType string
-	// AggregateID reads the aggregate's id from the data; nil: the caller gives
-	// it with outbox.WithAggregateID.
+	// AggregateID returns the aggregate's id from the data. nil: the caller sets it
+	// with outbox.WithAggregateID.
 	AggregateID func(*T) (string, error)
-	// Key reads the record's key from the data; nil: the aggregate id.
+	// Key returns the record's key from the data. nil: the aggregate id.
 	Key func(*T) (string, error)
-	// Unkeyed is true for events without key and order.
+	// Unkeyed is true for events without a key, and so without order.
 	Unkeyed bool
-	// CorrelationID reads the correlation id from the data; nil: the data has
-	// none, as when it returns "".
+	// CorrelationID returns the correlation id from the data, or "". nil: the data has
+	// none.
 	CorrelationID func(*T) string
 }
 
-// NewRow validates the data and builds the event's row: ids, envelope, headers.
-// It returns the data's *outbox.ValidationError, or an *outbox.InsertError when an
-// id is missing or does not fit its column, a header is reserved, or the data
-// cannot be written. Nothing is ever cut to fit.
+// NewRow validates the data and builds the event's row: ids, envelope, headers. It
+// returns the data's *outbox.ValidationError, or an *outbox.InsertError if an id is
+// missing or too long for its column, a header is reserved, or the data cannot be
+// encoded. It never truncates a value.
 func (t *EventType[T]) NewRow(ctx context.Context, data T, opts ...outbox.Option) (outbox.Row, error) {
 	if err := data.Validate(); err != nil {
 		return outbox.Row{}, err
@@ -54,7 +54,7 @@ func (t *EventType[T]) NewRow(ctx context.Context, data T, opts ...outbox.Option
 	return row.(outbox.Row), nil
 }
 
-// values reads what the row needs from the data.
+// values reads from the data what the row needs.
 type values[T outbox.Data] struct {
 	of   *EventType[T]
 	data *T
@@ -83,13 +83,13 @@ func (v values[T]) CorrelationID() string {
 	return v.of.CorrelationID(v.data)
 }
 
-// Decode reads a record's value as this event. The envelope's own fields must be
-// there and well formed; fields that it does not know are kept in Extra. The data
-// is decoded by the generated type, and not validated: call Validate for that.
+// Decode decodes a record's value as this event. The envelope's own fields must be
+// present and valid; unknown properties are kept in Extra. The data is decoded but not
+// validated: call Validate for that.
 //
-// If the event has no envelope, what there is to know comes from the record's
-// headers; without headers only Kind, EventType, SchemaVersion and Data are set.
-// For the other kinds the headers are not looked at.
+// If the event has no envelope, the envelope's fields come from the record's headers.
+// Without headers only Kind, EventType, SchemaVersion and Data are set. For other
+// envelopes the headers are ignored.
 //
 // Every error is an *outbox.DecodeError.
 func (t *EventType[T]) Decode(value []byte, headers ...outbox.Header) (outbox.Envelope[T], error) {
@@ -109,7 +109,7 @@ func (t *EventType[T]) Decode(value []byte, headers ...outbox.Header) (outbox.En
 	return e, nil
 }
 
-// unmarshal prefers the data's own method, which generated types have.
+// unmarshal uses the data's own UnmarshalJSON if it has one, as generated types do.
 func unmarshal[T any](raw json.RawMessage, data *T) error {
 	if len(raw) == 0 {
 		return errors.New("the record's value is empty")

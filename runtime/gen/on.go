@@ -9,22 +9,22 @@ import (
 	outbox "github.com/outboxgen/outboxgen/runtime"
 )
 
-// Router takes the handlers of events: a *consume.Router. It is an interface so
-// that a service which only inserts events does not import package consume.
+// Router registers handlers of events: a *consume.Router. It is an interface so that a
+// service which only inserts events does not import package consume.
 type Router interface {
 	// HandleEvent registers a handler for an event type. decode reads a record and
-	// returns the call of the handler with what it has read.
+	// returns a function that calls the handler with the decoded event.
 	HandleEvent(eventType string, decode func(value []byte, headers []outbox.Header) (handle func(context.Context) error, err error))
 }
 
 // On registers a typed handler for one event.
 //
-// The handler's context carries the event's correlation id, and the event's id
-// as the cause, so that events which it inserts are linked to this one. A record
-// that does not fit T is a decode error and does not reach the handler. One that
-// fits but breaks a constraint of the schema reaches it: call Data.Validate if
-// that matters. Tombstones (records without a value) do not reach it: see
-// consume.OnTombstone.
+// The handler's context has the event's correlation id, and the event's id as the
+// causation id, so that events which the handler inserts are linked to this one. A
+// record that does not fit T is a decode error, and handle is not called. A record that
+// fits T but violates a constraint of the schema reaches the handler; call
+// Data.Validate to check it. The handler gets no tombstones (records without a value):
+// see consume.OnTombstone.
 func On[T outbox.Data](r Router, t *EventType[T], handle func(ctx context.Context, e outbox.Envelope[T]) error) {
 	if handle == nil {
 		panic("gen: On: the handler of event type " + t.Type + " is nil")

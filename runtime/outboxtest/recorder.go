@@ -18,22 +18,21 @@ import (
 
 // Recorded is an event that was inserted on a Recorder.
 type Recorded[T any] struct {
-	// Data is the event data as the code gave it.
+	// Data is the event data that the code inserted.
 	Data T
-	// Row is the row that the table would have got: ids, key, headers, and the
-	// envelope's bytes.
+	// Row is the row for the table: ids, key, headers, and the encoded envelope.
 	Row outbox.Row
 }
 
-// Recorder is a transaction that keeps the events inserted on it and has no
-// database. Events are built, validated and encoded as on a real one. It is safe
-// for concurrent use.
+// Recorder is a transaction for tests that keeps the events inserted on it and needs no
+// database. Events are built, validated and encoded as usual. It is safe for concurrent
+// use. Create it with NewRecorder.
 type Recorder struct {
-	// DB answers the SQL that is not an event: a fake, or a real transaction. nil:
-	// such SQL fails with an error that says so.
+	// DB answers SQL other than the inserts of events: a fake, or a real transaction.
+	// nil: such SQL returns an error that says so.
 	DB outbox.DBTX
-	// Options come before those of every event; a clock and ids that make a test
-	// repeatable, for example.
+	// Options apply before those of every event. Use them for a clock and ids that make
+	// a test repeatable.
 	Options []outbox.Option
 
 	mu         sync.Mutex
@@ -46,8 +45,8 @@ type built = link.Built[outbox.Event, outbox.Row, outbox.Outcome]
 
 var _ link.Recorder[outbox.Option, outbox.Event, outbox.Row, outbox.Outcome] = (*Recorder)(nil)
 
-// NewRecorder returns an empty Recorder. When the test fails, what was recorded is
-// logged.
+// NewRecorder returns an empty Recorder. If the test fails, it logs the recorded
+// events.
 func NewRecorder(t testing.TB) *Recorder {
 	r := &Recorder{}
 	t.Cleanup(func() {
@@ -58,8 +57,8 @@ func NewRecorder(t testing.TB) *Recorder {
 	return r
 }
 
-// Record keeps events. Package outbox calls it when events are inserted. An event
-// whose id was given and is there already is not kept again, as in the table.
+// Record keeps events. Package outbox calls it when events are inserted. Like the
+// table, it ignores an event whose id the caller gave and that it has already.
 func (r *Recorder) Record(build func([]outbox.Option) ([]built, error)) error {
 	events, err := build(r.Options)
 	if err != nil {
@@ -95,8 +94,7 @@ func (r *Recorder) has(id uuid.UUID) bool {
 	return false
 }
 
-// Rollback drops the events, as a transaction does. After it the Recorder takes
-// no more.
+// Rollback drops the events. After it the Recorder accepts no more, until Reset.
 func (r *Recorder) Rollback(context.Context) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -104,7 +102,7 @@ func (r *Recorder) Rollback(context.Context) error {
 	return nil
 }
 
-// Rows are the rows of all events, in the order of their inserts.
+// Rows returns the rows of all events, in the order of their inserts.
 func (r *Recorder) Rows() []outbox.Row {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -115,14 +113,14 @@ func (r *Recorder) Rows() []outbox.Row {
 	return rows
 }
 
-// Reset forgets everything, also that it was rolled back.
+// Reset drops the events and makes the Recorder usable again after Rollback.
 func (r *Recorder) Reset() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.events, r.rolledBack = nil, false
 }
 
-// Exec passes SQL on to DB.
+// Exec runs SQL on DB.
 func (r *Recorder) Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error) {
 	if err := r.refuse(sql); err != nil {
 		return pgconn.CommandTag{}, err
@@ -130,7 +128,7 @@ func (r *Recorder) Exec(ctx context.Context, sql string, args ...any) (pgconn.Co
 	return r.DB.Exec(ctx, sql, args...)
 }
 
-// Query passes SQL on to DB.
+// Query runs SQL on DB.
 func (r *Recorder) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
 	if err := r.refuse(sql); err != nil {
 		return nil, err
@@ -138,7 +136,7 @@ func (r *Recorder) Query(ctx context.Context, sql string, args ...any) (pgx.Rows
 	return r.DB.Query(ctx, sql, args...)
 }
 
-// QueryRow passes SQL on to DB.
+// QueryRow runs SQL on DB.
 func (r *Recorder) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
 	if err := r.refuse(sql); err != nil {
 		return failedRow{err}
@@ -173,7 +171,7 @@ type failedRow struct{ err error }
 
 func (r failedRow) Scan(...any) error { return r.err }
 
-// list names the events.
+// list returns the events for a message.
 func (r *Recorder) list() string {
 	rows := r.Rows()
 	if len(rows) == 0 {
@@ -205,8 +203,8 @@ func All[T outbox.Event](r *Recorder) []Recorded[T] {
 	return found
 }
 
-// One returns the only event whose data is a T, and ends the test when there is
-// none or more than one. Events of other types do not matter.
+// One returns the only event whose data is a T. It ends the test if there is none or
+// more than one. It ignores events of other types.
 func One[T outbox.Event](t testing.TB, r *Recorder) Recorded[T] {
 	t.Helper()
 	found := All[T](r)

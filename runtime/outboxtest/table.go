@@ -35,20 +35,20 @@ type StoredRow struct {
 const selectRows = `select seq, id, aggregate_type, aggregate_id, event_type, coalesce(topic, ''), event_key, event_data::text, headers::text,
 	created_at, published_at, dead_at, retry_count, last_error from event_outbox`
 
-// queryTime bounds a look at the table.
+// queryTime limits a query of the table.
 const queryTime = time.Minute
 
-// Pending returns the rows that a relay has still to publish, in the order in
-// which it would: db is a pool, a connection, or a transaction that sees them.
-// Rows that are dead are not among them.
+// Pending returns the rows that the relay has yet to publish, in that order. Dead rows
+// are not included. db is a pool, a connection, or a transaction that sees the rows. An
+// error ends the test.
 func Pending(t testing.TB, db outbox.DBTX) []StoredRow {
 	t.Helper()
 	return rows(t, db, selectRows+` where published_at is null and dead_at is null order by seq`)
 }
 
-// RequireInserted returns the only row of the event type, published or not, and
-// ends the test when there is none or more than one. Events that ride on a
-// *outbox.Tx are in the table only after its commit, so look from outside.
+// RequireInserted returns the only row of the event type, published or not. It ends the
+// test if there is none or more than one. Events on a *outbox.Tx are in the table only
+// after its commit, so call it outside the transaction.
 func RequireInserted(t testing.TB, db outbox.DBTX, eventType string) StoredRow {
 	t.Helper()
 	found := rows(t, db, selectRows+` where event_type = $1 order by seq`, eventType)
@@ -87,7 +87,7 @@ func rows(t testing.TB, db outbox.DBTX, sql string, args ...any) []StoredRow {
 	return found
 }
 
-// remedy says what to do about a missing privilege.
+// remedy returns what to do about a missing privilege.
 func remedy(err error) string {
 	const denied = "42501"
 	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok && pgErr.Code == denied {

@@ -8,24 +8,24 @@ import (
 	"strings"
 )
 
-// A Violation is one place where a value breaks a schema.
+// Violation is one place where a value violates a schema.
 type Violation struct {
-	// Pointer is the JSON Pointer of the value, from the one that was checked. A
-	// member that is missing is pointed at as if it were there.
+	// Pointer is the JSON Pointer of the value, relative to the checked value. For a
+	// missing property it points to where the property would be.
 	Pointer string
-	// Keyword is the keyword that is broken; "false" where nothing is allowed.
+	// Keyword is the violated keyword; "false" where no value is allowed.
 	Keyword string
-	// Schema is the place of the keyword: the path of its file, # and a JSON
-	// Pointer.
+	// Schema is the place of the keyword: the path of its file, # and a JSON Pointer.
 	Schema string
-	// Message says what is wrong. It holds no part of the value but names of
-	// members.
+	// Message says what is wrong. It contains no part of the value except property
+	// names.
 	Message string
 }
 
-// Check reports where a value breaks the rules of the set. The value is nil, a
-// bool, a string, a json.Number, a []any or a map[string]any of such values.
-// format says whether a string has a format; nil lets every string have each.
+// Check returns where a value violates the rules of the set; nil if it is valid. The
+// value is nil, a bool, a string, a json.Number, a []any or a map[string]any of such
+// values. format reports whether a string has a format; with nil, every string has
+// every format.
 func (s *Set) Check(value any, format func(text, format string) bool) []Violation {
 	s.once.Do(s.prepare)
 	e := evaluation{format: format, annotates: s.annotates}
@@ -40,31 +40,31 @@ type evaluation struct {
 	format     func(text, format string) bool
 	annotates  bool
 	path       []string // reference tokens, escaped
-	quiet      int      // above zero nothing is noted
+	quiet      int      // above zero, violations are not recorded
 	violations []Violation
 	active     map[visit]bool
-	answers    map[question]answer // to references, shared with evaluations for reasons
-	cut        int                 // how many references were not followed
-	explaining int                 // how many alternatives this is the reason for
+	answers    map[question]answer // for references, shared with evaluations for reasons
+	cut        int                 // number of references that were not followed
+	explaining int                 // nesting depth of explained alternatives
 }
 
-// question is whether an object or an array, which begins at an address, is valid
-// for what a reference leads to.
+// question asks whether the object or array at an address is valid for the target of a
+// reference.
 type question struct {
 	node  *node
 	value uintptr
-	items int // of an array, -1 for an object
+	items int // length of an array, -1 for an object
 }
 
 // answer is the answer to a question, and what was evaluated of the value.
 type answer struct {
 	ok   bool
 	seen seen
-	by   *evaluation // which has noted what is wrong, nil for none
+	by   *evaluation // it has recorded the violations; nil: none
 }
 
-// ask is the question for a value, which may be asked again by another branch; ok
-// is false for values that have no parts.
+// ask returns the question for a value, which another branch may ask again. ok is false
+// for values without parts.
 func ask(n *node, v any) (q question, ok bool) {
 	switch v := v.(type) {
 	case map[string]any:
@@ -75,7 +75,7 @@ func ask(n *node, v any) (q question, ok bool) {
 	return question{}, false
 }
 
-// visit is a reference that is being followed at a place of the value.
+// visit is a reference that is being followed at a place in the value.
 type visit struct {
 	node  *node
 	depth int
@@ -85,7 +85,7 @@ type visit struct {
 type seen struct {
 	everything bool
 	names      map[string]bool
-	first      int // as many of the first items
+	first      int // number of the first items
 	items      map[int]bool
 }
 
@@ -114,8 +114,8 @@ func (s *seen) item(i int) {
 	s.items[i] = true
 }
 
-// fail notes that a keyword of n is broken, at the value or at one of its
-// parts. It is false, as the verdict is.
+// fail records that a keyword of n is violated, at the value or at one of its parts. It
+// returns false.
 //
 //nolint:unparam // so that every check can say ok = e.fail(…)
 func (e *evaluation) fail(n *node, keyword, message string, at ...string) bool {
@@ -138,7 +138,7 @@ func (e *evaluation) fail(n *node, keyword, message string, at ...string) bool {
 	return false
 }
 
-// within is a keyword of which one entry is broken.
+// within is a keyword of which one entry is violated.
 func within(keyword, entry string) string { return keyword + "\x00" + entry }
 
 // below checks a part of the value.
@@ -149,21 +149,22 @@ func (e *evaluation) below(token string, n *node, v any) bool {
 	return ok
 }
 
-// try checks without a trace.
+// try checks without recording violations.
 func (e *evaluation) try(n *node, v any) (bool, seen) {
 	e.quiet++
 	defer func() { e.quiet-- }()
 	return e.check(n, v)
 }
 
-// tryBelow checks a part of the value, or the name of one, without a trace.
+// tryBelow checks a part of the value, or the name of one, without recording
+// violations.
 func (e *evaluation) tryBelow(n *node, v any) bool {
 	e.quiet++
 	defer func() { e.quiet-- }()
 	return e.below("", n, v)
 }
 
-// check reports whether v is valid, and what has been evaluated of it.
+// check reports whether v is valid, and what was evaluated of it.
 func (e *evaluation) check(n *node, v any) (bool, seen) {
 	var s seen
 	if n.Never {
@@ -195,7 +196,7 @@ func (e *evaluation) check(n *node, v any) (bool, seen) {
 	return true, s
 }
 
-// violation notes that the schema false was met: at the keyword that holds it.
+// violation records that the schema false was reached: at the keyword that contains it.
 func (e *evaluation) violation(n *node) {
 	e.fail(n, "false", "must not be there")
 	if e.quiet == 0 {
@@ -210,7 +211,7 @@ func (e *evaluation) reference(n *node, v any, s *seen) bool {
 	at := visit{n.ref, len(e.path)}
 	if e.active[at] {
 		e.cut++
-		return true // the same question again says nothing more
+		return true // the same question again adds nothing
 	}
 	if e.active == nil {
 		e.active = map[visit]bool{}
@@ -231,7 +232,7 @@ func (e *evaluation) reference(n *node, v any, s *seen) bool {
 	return ok
 }
 
-// answer notes the answer to a question.
+// answer stores the answer to a question.
 func (e *evaluation) answer(q question, a answer) {
 	if e.quiet == 0 {
 		a.by = e
@@ -315,14 +316,14 @@ func (e *evaluation) alternatives(n *node, v any, s *seen) bool {
 	return ok
 }
 
-// maxReasons is how many alternatives a message explains, and maxExplaining how
-// many alternatives inside each other.
+// maxReasons is how many alternatives a message explains. maxExplaining is how deeply
+// alternatives within alternatives are explained.
 const (
 	maxReasons    = 4
 	maxExplaining = 2
 )
 
-// reasons says for each alternative what stands against it, in short.
+// reasons returns, for each alternative, a short reason why it does not match.
 func (e *evaluation) reasons(branches []*node, v any) string {
 	if e.quiet > 0 || e.explaining == maxExplaining {
 		return ""

@@ -9,15 +9,15 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/ecma"
 )
 
-// compiler makes the nodes of a set; each schema has one, so that a schema may
-// refer to itself.
+// compiler makes the nodes of a set, one for each schema, so that a schema may refer to
+// itself.
 type compiler struct {
 	set   *Set
 	nodes map[*Schema]*node
 }
 
-// prepare makes the set ready. A mistake in a schema is the generator's, which
-// tests the sets that it prints, so it panics.
+// prepare compiles the set. It panics on an invalid schema, because that is a bug of
+// the generator, which tests the sets that it prints.
 func (s *Set) prepare() {
 	c := &compiler{set: s, nodes: map[*Schema]*node{}}
 	for _, schema := range s.Rules {
@@ -118,5 +118,5 @@ func (c *compiler) list(schemas []*Schema, at string) []*node {
 
 var escaper = strings.NewReplacer("~", "~0", "/", "~1")
 
-// escape is a name as a reference token of a JSON Pointer.
+// escape returns a name as a reference token of a JSON Pointer.
 func escape(name string) string { return escaper.Replace(name) }

@@ -9,7 +9,7 @@ import (
 	"unicode/utf8"
 )
 
-// value checks the keywords that hold for every type.
+// value checks the keywords that apply to every type.
 func (e *evaluation) value(n *node, v any) bool {
 	ok := true
 	if n.Type != nil && !slices.ContainsFunc(n.Type, func(name string) bool { return isType(v, name) }) {
@@ -121,7 +121,7 @@ func (e *evaluation) dependentRequired(n *node, v map[string]any) bool {
 	return ok
 }
 
-// member checks one member of an object.
+// member checks one property of an object.
 func (e *evaluation) member(n *node, name string, v any, s *seen) bool {
 	ok := true
 	if n.names != nil {

@@ -6,20 +6,19 @@ import (
 	"strings"
 )
 
-// number is a decimal number, exactly: 0.digits times ten to the power exp.
-// digits begins and ends with another digit than 0; it is "" for zero. An
-// exponent, however large, costs nothing.
+// number is an exact decimal number: 0.digits times ten to the power exp. digits does
+// not begin or end with 0, and is "" for zero. A large exponent costs nothing.
 type number struct {
 	negative bool
 	digits   string
 	exp      int64
 }
 
-// farthest is where exponents end: numbers beyond are taken as if they had this
-// one.
+// farthest limits exponents: numbers beyond it are treated as if they had this
+// exponent.
 const farthest = 1 << 60
 
-// parseNumber reads a JSON number.
+// parseNumber parses a JSON number.
 func parseNumber(text string) (number, bool) {
 	var n number
 	text, n.negative = strings.CutPrefix(text, "-")
@@ -89,7 +88,7 @@ func (n number) magnitude(m number) int {
 	return strings.Compare(n.digits, m.digits) // none ends in 0
 }
 
-// multiple reports whether n is a whole multiple of step.
+// multiple reports whether n is an integer multiple of step.
 func (n number) multiple(step number) bool {
 	if n.digits == "" {
 		return true
@@ -113,7 +112,7 @@ func integer(digits string) *big.Int {
 	return n
 }
 
-// canonical is a text that is the same for equal numbers.
+// canonical returns a text that is the same for equal numbers.
 func (n number) canonical() string {
 	if n.digits == "" {
 		return "0"

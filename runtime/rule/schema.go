@@ -6,17 +6,17 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/ecma"
 )
 
-// A Schema is one JSON Schema. The zero value takes every value. Each field is
-// the keyword of its name; a field that is zero says nothing.
+// Schema is one JSON Schema. The zero value accepts every value. Each field is the
+// keyword of its name; a zero field means that the keyword is absent.
 type Schema struct {
-	// At is the place of the schema, as Violation.Schema begins: the path of its
-	// file, # and a JSON Pointer. Where it is "" the place follows from the schema
-	// around it and the keyword.
+	// At is the place of the schema, as in Violation.Schema: the path of its file, #
+	// and a JSON Pointer. If it is "", the place is that of the outer schema plus the
+	// keyword.
 	At string
 
-	// Never is the schema false: no value is valid.
+	// Never means the schema false: no value is valid.
 	Never bool
-	// Ref is the key of another schema, among Set.Defs.
+	// Ref is the key of another schema in Set.Defs.
 	Ref string
 
 	Type  []string
@@ -33,8 +33,8 @@ type Schema struct {
 	MaxProperties         *int
 	DependentRequired     map[string][]string
 	DependentSchemas      map[string]*Schema
-	// Dependencies says that DependentRequired stands under the keyword of that
-	// name, as it does in older dialects.
+	// Dependencies means that DependentRequired is under the keyword dependencies, as
+	// in older dialects.
 	Dependencies bool
 
 	PrefixItems []*Schema
@@ -42,8 +42,8 @@ type Schema struct {
 	Contains    *Schema
 	MinContains *int // nil: 1
 	MaxContains *int
-	// ContainsCounts says that Contains evaluates no items for UnevaluatedItems, as
-	// before 2020-12.
+	// ContainsCounts means that Contains does not evaluate items for UnevaluatedItems,
+	// as before 2020-12.
 	ContainsCounts bool
 
 	UnevaluatedItems *Schema
@@ -63,23 +63,24 @@ type Schema struct {
 	Not, If, Then, Else *Schema
 }
 
-// JSON is a JSON document; "" is none.
+// JSON is a JSON document; "" means none.
 type JSON string
 
-// A Set is schemas that a value is checked against, each of them, and those that
-// they refer to. It must not be changed or copied once it is used.
+// Set is the schemas that a value is checked against, all of them, and the schemas that
+// they refer to. Do not change or copy it after its first use. After that it is safe
+// for concurrent use.
 type Set struct {
-	// Rules are the schemas that hold for the value.
+	// Rules are the schemas that the value must satisfy.
 	Rules []*Schema
-	// Defs are the schemas that a Ref may name.
+	// Defs are the schemas that a Ref may refer to.
 	Defs map[string]*Schema
 
 	once      sync.Once
 	ready     []*node
-	annotates bool // some schema asks what others have evaluated
+	annotates bool // a schema depends on what others have evaluated
 }
 
-// node is a schema that is ready to be used.
+// node is a compiled schema.
 type node struct {
 	*Schema
 
@@ -104,7 +105,7 @@ type node struct {
 	then, otherwise     *node
 }
 
-// member is a schema that belongs to a name.
+// member is a schema with a property name.
 type member struct {
 	name string
 	node *node

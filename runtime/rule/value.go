@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// canonical is a text that is the same for equal documents.
+// canonical returns a text that is the same for equal documents.
 func (j JSON) canonical() string {
 	d := json.NewDecoder(strings.NewReader(string(j)))
 	d.UseNumber()
@@ -19,8 +19,8 @@ func (j JSON) canonical() string {
 	return canonical(v)
 }
 
-// Equal reports whether two documents are the same JSON value: 1e2 is 100, and
-// the order of members does not matter.
+// Equal reports whether two documents are the same JSON value: 1e2 equals 100, and the
+// order of properties does not matter.
 func (j JSON) Equal(other JSON) bool { return j == other || j.canonical() == other.canonical() }
 
 func canonical(v any) string {
@@ -58,7 +58,7 @@ func writeCanonical(b *strings.Builder, v any) {
 	}
 }
 
-// isType reports whether a value is of a JSON type.
+// isType reports whether a value has a JSON type.
 func isType(v any, name string) bool {
 	switch v := v.(type) {
 	case nil:

@@ -1,4 +1,4 @@
-// Package backoff has the pauses between one try and the next.
+// Package backoff has the pauses between retries.
 package backoff
 
 import (
@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// Pause is how long to wait after failures in a row: the shortest pause after the first
-// (failures is 1, or 0), twice as long after each further one, and never longer than
+// Pause returns how long to wait after a number of failures in a row: shortest after
+// the first (failures is 1, or 0), twice as long after each further one, and at most
 // longest.
 func Pause(shortest, longest time.Duration, failures int) time.Duration {
 	pause := min(shortest, longest)
@@ -20,8 +20,8 @@ func Pause(shortest, longest time.Duration, failures int) time.Duration {
 	return pause
 }
 
-// Jittered is between half of [Pause] and all of it, so that many who failed together do
-// not come back together.
+// Jittered returns between half of [Pause] and all of it, so that clients which failed
+// together do not retry together.
 func Jittered(shortest, longest time.Duration, failures int) time.Duration {
 	pause := Pause(shortest, longest, failures)
 	return pause/2 + rand.N(pause/2+1)

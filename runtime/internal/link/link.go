@@ -1,6 +1,6 @@
-// Package link lets packages gen and outboxtest call unexported functions of
-// package outbox, as log/internal does for log/slog. It knows no type of package
-// outbox, which imports it: where one is meant, the comment names it.
+// Package link lets packages gen and outboxtest call unexported functions of package
+// outbox, as log/internal does for log/slog. It knows no type of package outbox, which
+// imports it; the comments name the types.
 package link
 
 import (
@@ -12,16 +12,15 @@ import (
 
 // Package outbox sets these functions when it is initialized.
 var (
-	// NewRow builds the row of an event. opts is a []outbox.Option, the result an
-	// outbox.Row.
+	// NewRow builds the row of an event. opts is a []outbox.Option, row an outbox.Row.
 	NewRow func(ctx context.Context, event Event, opts any) (row any, err error)
-	// Decode reads an envelope of the kind, an outbox.EnvelopeKind, and checks that
-	// it is of the event type. headers is a []outbox.Header, the result an
+	// Decode decodes an envelope of the kind, an outbox.EnvelopeKind, and checks the
+	// event type. headers is a []outbox.Header, envelope an
 	// *outbox.Envelope[json.RawMessage].
 	Decode func(kind any, eventType string, value []byte, headers any) (envelope any, err error)
-	// InsertAll inserts events, an []outbox.Event, on tx, an outbox.Transaction.
+	// InsertAll inserts events, a []outbox.Event, on tx, an outbox.Transaction.
 	InsertAll func(ctx context.Context, tx any, sql SQL, events any) error
-	// Queue puts the insert of an event, an outbox.Event, on the batch.
+	// Queue adds the insert of an event, an outbox.Event, to the batch.
 	Queue func(ctx context.Context, batch *pgx.Batch, sql SQL, event any) error
 )
 
@@ -30,8 +29,8 @@ type SQL struct {
 	// One inserts one event. Its arguments are the columns id, aggregate_type,
 	// aggregate_id, event_type, topic, event_key, event_data and headers.
 	One string
-	// Many inserts several events in their order. Its arguments are arrays: the
-	// columns as for One, with a boolean before event_key that is false for an event
+	// Many inserts several events in order. Its arguments are arrays: the columns as
+	// for One, with an array of booleans before event_key that is false for an event
 	// without a key.
 	Many string
 }
@@ -46,32 +45,32 @@ type Event struct {
 	Values   Values
 }
 
-// Values reads what the row needs from the data of an event. given is false for a
-// value that the data does not have.
+// Values reads from the data of an event what the row needs. given is false for a value
+// that the data does not have.
 type Values interface {
 	AggregateID() (id string, given bool, err error)
 	Key() (key string, given bool, err error)
 	CorrelationID() string
 }
 
-// Built is an event with the row that was made of it. E is outbox.Event, R is
-// outbox.Row, and O is outbox.Outcome.
+// Built is an event with its row. E is outbox.Event, R is outbox.Row, and O is
+// outbox.Outcome.
 type Built[E, R, O any] struct {
 	// Event is the event as the caller gave it, without the options of outbox.With.
 	Event E
-	// Row is what goes into the table.
+	// Row is the row for the table.
 	Row R
-	// IDGiven is true when the caller chose the id: inserting the event again is then
-	// a no-op rather than a mistake.
+	// IDGiven is true if the caller chose the id. Inserting the event again then does
+	// nothing; otherwise a repeated id is an error.
 	IDGiven bool
-	// Outcome, when not nil, is told what became of the insert.
+	// Outcome, if not nil, gets the outcome of the insert.
 	Outcome *O
 }
 
-// Recorder is a transaction without a database, as outboxtest.Recorder is. P is
+// Recorder is a transaction without a database, such as outboxtest.Recorder. P is
 // outbox.Option.
 type Recorder[P, E, R, O any] interface {
-	// Record keeps the events that build returns. build puts the options before those
-	// of each event.
+	// Record keeps the events that build returns. build applies options before those of
+	// each event.
 	Record(build func(options []P) ([]Built[E, R, O], error)) error
 }

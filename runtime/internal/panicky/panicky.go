@@ -1,4 +1,4 @@
-// Package panicky has a log that panics, for tests.
+// Package panicky has a log handler that panics, for tests.
 package panicky
 
 import (
@@ -7,16 +7,16 @@ import (
 	"sync/atomic"
 )
 
-// Log is a handler of a log that panics at each line.
+// Log is a log handler that panics at each line.
 type Log struct{ lines *atomic.Int64 }
 
-// NewLog returns one.
+// NewLog returns a Log.
 func NewLog() Log { return Log{new(atomic.Int64)} }
 
-// Logger is a logger with this handler.
+// Logger returns a logger with this handler.
 func (l Log) Logger() *slog.Logger { return slog.New(l) }
 
-// Lines counts the lines at which it panicked.
+// Lines returns the number of lines at which it panicked.
 func (l Log) Lines() int64 { return l.lines.Load() }
 
 // Enabled implements [slog.Handler].

@@ -1,5 +1,5 @@
-// Package pgroles gives tests the database roles that `outboxgen migration
-// --grants` prints the privileges of, so that they run with no more than those.
+// Package pgroles creates roles with the privileges that `outboxgen migration --grants`
+// prints, so that tests run with no more than those.
 package pgroles
 
 import (
@@ -14,23 +14,23 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
 )
 
-// Login is a role that may log in.
+// Login is a role that can log in.
 type Login struct {
 	Name     string
 	Password string
 	URL      string // of the test's database
 }
 
-// As makes a connection's configuration one of this role.
+// As makes a connection's configuration use this role.
 func (l Login) As(conn *pgx.ConnConfig) { conn.User, conn.Password = l.Name, l.Password }
 
-// Roles has one of each.
+// Roles has one role of each kind.
 type Roles struct {
 	Relay, Service, Operator, Consumer Login
 }
 
-// Statements are the grants for these roles in a schema ("": the search_path), as
-// they are printed.
+// Statements returns the GRANT statements for these roles in a schema ("": the
+// search_path), as they are printed.
 func (r Roles) Statements(t testing.TB, schema string) []string {
 	t.Helper()
 	files, err := migrations.Files(migrations.Migrate, migrations.Options{
@@ -62,14 +62,14 @@ func (r Roles) Statements(t testing.TB, schema string) []string {
 	return statements
 }
 
-// Create makes the roles of a database that has the tables, by name of the
-// database, and drops them when the test ends.
+// Create creates the roles for a database that has the tables, and drops them when the
+// test ends. Their names contain the database's name.
 func Create(t testing.TB, pg *services.PG) Roles {
 	t.Helper()
 	login := func(name string) Login {
 		const longest = 63
 		l := Login{Name: (name + "_" + pg.Database), Password: "p"}
-		if len(l.Name) > longest { // the end tells databases apart
+		if len(l.Name) > longest { // the end of the name differs between databases
 			l.Name = name + l.Name[len(l.Name)-longest+len(name):]
 		}
 		run(t, pg, "CREATE ROLE "+quote(l.Name)+" LOGIN PASSWORD 'p'")
@@ -87,7 +87,7 @@ func Create(t testing.TB, pg *services.PG) Roles {
 	return r
 }
 
-// as is the address with another user.
+// as returns the URL with another user.
 func as(t testing.TB, address string, l Login) string {
 	t.Helper()
 	u, err := url.Parse(address)

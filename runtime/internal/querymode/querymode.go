@@ -1,7 +1,6 @@
-// Package querymode has a package's tests run under each of the ways in which pgx
-// runs statements. Services choose one by default_query_exec_mode in their DSN,
-// often because of a pooler, and whatever takes a connection or a pool of theirs
-// has to work in all of them.
+// Package querymode runs a package's tests in each of pgx's query modes. A service
+// chooses one with default_query_exec_mode in its DSN, often because of a pooler. Code
+// that uses the service's connections or pool has to work in all of them.
 package querymode
 
 import (
@@ -19,14 +18,14 @@ import (
 // Setting is the name of the mode in a DSN.
 const Setting = "default_query_exec_mode"
 
-// variable tells a test process which mode to use.
+// variable tells a test process its mode.
 const variable = "OUTBOXGEN_TEST_QUERY_EXEC_MODE"
 
-// Others are the modes beside cache_statement, which is pgx's default.
+// Others are all modes except cache_statement, which is pgx's default.
 var Others = []string{"cache_describe", "describe_exec", "exec", "simple_protocol"}
 
-// Use has the URL and the pool of the test's database use the mode of this test
-// process. Call it before anything is done with the pool.
+// Use sets the mode of this test process in the URL and the pool of the test's
+// database. Call it before the pool is used.
 func Use(t testing.TB, pg *services.PG) {
 	t.Helper()
 	mode := os.Getenv(variable)
@@ -47,7 +46,7 @@ func Use(t testing.TB, pg *services.PG) {
 	pg.Pool = pool // closed with the database
 }
 
-// In is the DSN with the mode.
+// In returns the DSN with the mode.
 func In(t testing.TB, dsn, mode string) string {
 	t.Helper()
 	u, err := url.Parse(dsn)
@@ -60,8 +59,8 @@ func In(t testing.TB, dsn, mode string) string {
 	return u.String()
 }
 
-// Repeat runs the tests that match the pattern again under each of the other modes,
-// in a process of its own. The tests have their databases by way of Use.
+// Repeat runs the tests that match the pattern again in each of the other modes, each
+// in its own process. The tests get their databases from Use.
 func Repeat(t *testing.T, pattern string) {
 	t.Helper()
 	if os.Getenv(variable) != "" {

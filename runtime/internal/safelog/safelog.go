@@ -1,7 +1,7 @@
-// Package safelog keeps a program alive when the handler of its log panics. Lines are
-// written in goroutines and under locks of ours, where nobody could recover the panic;
-// after COMMIT, when it would make a committed transaction look like one that was rolled
-// back; and while another panic is on its way.
+// Package safelog keeps a program running when the handler of its log panics. The
+// library logs in its own goroutines and under its own locks, where no caller could
+// recover the panic; after COMMIT, where a panic would make a committed transaction
+// look like a failed one; and during other panics.
 package safelog
 
 import (
@@ -14,8 +14,9 @@ import (
 	"sync"
 )
 
-// New returns logger without the panics of its handler. A line on which it panics is
-// dropped. The first panic is reported on stderr, for it cannot be logged.
+// New returns a logger that recovers the panics of logger's handler. A line on which it
+// panics is dropped. The first panic is reported on stderr, because it cannot be
+// logged.
 func New(logger *slog.Logger) *slog.Logger {
 	if _, safe := logger.Handler().(handler); safe {
 		return logger
@@ -30,7 +31,7 @@ type handler struct {
 
 var stderr io.Writer = os.Stderr
 
-// report takes what recover returned, and reports whether that was a panic.
+// report takes the result of recover, and returns whether there was a panic.
 func (h handler) report(value any) bool {
 	if value == nil {
 		return false

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// Dial gives connections on which each round trip takes that long, the one that opens
-// the connection too. All of them must be closed by the end of the test.
+// Dial returns a dialer whose connections delay each round trip by roundTrip, including
+// the one that opens the connection. Close all connections before the test ends.
 func Dial(t testing.TB, roundTrip time.Duration) func(ctx context.Context, network, address string) (net.Conn, error) {
 	t.Helper()
 	var copying sync.WaitGroup
@@ -34,14 +34,13 @@ func Dial(t testing.TB, roundTrip time.Duration) func(ctx context.Context, netwo
 	}
 }
 
-// piece is what was read at once, and when it arrives.
+// piece is data that was read at once, and when it arrives.
 type piece struct {
 	data []byte
 	at   time.Time
 }
 
-// carry writes to one end what it reads from the other, a while later, until that is
-// closed.
+// carry copies data from one end to the other with a delay, until one is closed.
 func carry(to io.WriteCloser, from io.Reader, delay time.Duration, copying *sync.WaitGroup) {
 	underWay := make(chan piece, 1024)
 	copying.Go(func() {
@@ -60,6 +59,6 @@ func carry(to io.WriteCloser, from io.Reader, delay time.Duration, copying *sync
 	defer func() { _ = to.Close() }()
 	for p := range underWay {
 		time.Sleep(time.Until(p.at))
-		_, _ = to.Write(p.data) // it fails when that end was closed; then the other is closed soon
+		_, _ = to.Write(p.data) // fails if that end was closed; then the other is closed soon
 	}
 }
