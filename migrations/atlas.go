@@ -10,10 +10,10 @@ import (
 	"strings"
 )
 
-// sumName is Atlas's file of checksums.
+// sumName is Atlas's checksum file.
 const sumName = "atlas.sum"
 
-// leftOut is the directive by which a file's contents stay out of it.
+// leftOut is the directive that excludes a file's contents from the checksums.
 var leftOut = regexp.MustCompile(`^[ -~]*atlas:sum +ignore *(?:\n|$)`)
 
 func atlas(m migration, o Options) ([]File, error) {

@@ -1,12 +1,12 @@
-// Package migrations holds the SQL of the outbox's tables, and gives it out in
-// the form that each migration tool wants.
+// Package migrations has the SQL of the outbox's tables, in the format of each
+// migration tool.
 //
-// There are three migrations, each with its way back: [KindCreate] creates the
-// tables, [KindUpgrade] changes an event_outbox of an older shape, without seq, into
-// the current one and keeps its rows, and [KindGrants] grants roles the least
-// privileges that they need. [Files] returns them for a migration tool; [Up], [Down],
-// [Upgrade] and [Downgrade] run them for tests and small services; sqlc compiles
-// queries against [SQL].
+// There are three migrations, each with its way back: [KindCreate] creates the tables,
+// [KindUpgrade] changes an event_outbox of an older shape, without seq, into the
+// current one and keeps its rows, and [KindGrants] grants roles the least privileges
+// that they need. [Files] returns them for a migration tool; [Up], [Down], [Upgrade]
+// and [Downgrade] run them for tests and small services; sqlc compiles queries against
+// [SQL].
 //
 // # The tables
 //
@@ -24,9 +24,8 @@
 // leaves it out and names the topic inside event_data, and the relay looks there.
 // Existing rows get their topic from event_data, or their event_type if event_data
 // names none. After the last such writer is gone, SET NOT NULL closes the column. The
-// columns are in another order. Indexes that only the older table had stay; each
-// costs an insertion when a row is marked as published, so drop those that nobody
-// uses.
+// columns are in another order. Indexes that only the older table had stay; each costs
+// an insertion when a row is marked as published, so drop the unused ones.
 //
 // Rows that were there have no tx; the relay reads them first, in the order of
 // seq, which was filled by (created_at, id).

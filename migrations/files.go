@@ -11,68 +11,68 @@ import (
 	"time"
 )
 
-// Format names a migration tool.
+// Format is the format of a migration tool.
 type Format string
 
-// The formats that Files knows.
+// The formats that Files can write.
 const (
 	Goose   Format = "goose"   // one file with annotations
 	Migrate Format = "migrate" // golang-migrate: an up and a down file
 	Tern    Format = "tern"    // one file, up above the line and down below it
-	Atlas   Format = "atlas"   // one versioned file, up only: Atlas plans its own way back
+	Atlas   Format = "atlas"   // one versioned file, up only: Atlas plans the way back
 	Alembic Format = "alembic" // a Python module
 	Plain   Format = "sql"     // an up and a down script for psql, each one transaction
 )
 
-// Formats lists all formats, in the order of their documentation.
+// Formats returns all formats, in the order of the documentation.
 func Formats() []Format { return []Format{Goose, Migrate, Tern, Atlas, Alembic, Plain} }
 
-// Kind says what a migration starts from.
+// Kind says what a migration does.
 type Kind string
 
 // The kinds of migration.
 const (
-	KindCreate  Kind = "create"  // the tables are not there yet
-	KindUpgrade Kind = "upgrade" // an event_outbox of an older shape is there
-	KindGrants  Kind = "grants"  // the tables are there, and roles are to use them
+	KindCreate  Kind = "create"  // creates the tables
+	KindUpgrade Kind = "upgrade" // upgrades an event_outbox of an older shape
+	KindGrants  Kind = "grants"  // grants roles their privileges on the tables
 )
 
-// Options says which migration Files writes and how it is numbered. The same
-// options give the same bytes.
+// Options say which migration Files writes and how it is numbered. The same options
+// give the same bytes.
 type Options struct {
-	// Kind is what the migration starts from. "" is KindCreate.
+	// Kind is the kind of migration. "": KindCreate.
 	Kind Kind
-	// Schema is the Postgres schema of the tables, which must exist. "" leaves
-	// the names unqualified, so that the tool's search_path decides.
+	// Schema is the Postgres schema of the tables, which must exist. "": names are
+	// unqualified, and the tool's search_path decides.
 	Schema string
-	// Roles are those of KindGrants.
+	// Roles are the roles of KindGrants. The zero value is DefaultRoles.
 	Roles Roles
-	// Time is the version of goose, golang-migrate, Atlas and Alembic files, in
-	// UTC. Those formats need it, except goose and golang-migrate with a Number.
+	// Time is the version of goose, golang-migrate, Atlas and Alembic files, in UTC. It
+	// is required for these formats, except for goose and golang-migrate with a Number.
 	Time time.Time
-	// Number is the version of tern files; 0 is 1. Goose and golang-migrate files
-	// are numbered by it instead of Time when it is above 0.
+	// Number is the version of tern files; 0 means 1. If it is above 0, goose and
+	// golang-migrate files have it as version instead of Time.
 	Number int
-	// Revision is Alembic's name of the migration. "" is derived from the
-	// contents, Time and DownRevision.
+	// Revision is the Alembic revision of the migration. "": derived from the contents,
+	// Time and DownRevision.
 	Revision string
-	// DownRevision is the Alembic revision before this one. "" is None: the
-	// first migration.
+	// DownRevision is the Alembic revision before this one. "": None, for the first
+	// migration.
 	DownRevision string
-	// Dir holds the migrations that are there already. Only Atlas needs them: its
-	// atlas.sum covers the whole folder, and Files writes it when Dir is set. When
-	// Dir is nil, run "atlas migrate hash" after adding the file.
+	// Dir has the existing migrations. Only Atlas needs it: its atlas.sum covers the
+	// whole folder, and Files returns it if Dir is set. Otherwise run "atlas migrate
+	// hash" after adding the file.
 	Dir fs.FS
 }
 
-// File is one file to write.
+// File is one file of a migration.
 type File struct {
 	Name    string // without a folder
 	Content []byte
 }
 
-// Files gives the files of one migration in the form of one tool, sorted by
-// name. An error names the option that does not fit.
+// Files returns the files of one migration in a format, sorted by name. The error names
+// the invalid option.
 func Files(format Format, o Options) ([]File, error) {
 	m, err := o.migration()
 	if err != nil {
@@ -92,7 +92,7 @@ func Files(format Format, o Options) ([]File, error) {
 	return files, nil
 }
 
-// migration is one kind of migration with its names qualified.
+// migration is one kind of migration with qualified names.
 type migration struct {
 	name, title string
 	up, down    string
@@ -107,7 +107,7 @@ func (o Options) migration() (migration, error) {
 		m = migration{"event_outbox_upgrade", "Upgrade event_outbox to the current shape.", upgradeUp, upgradeDown}
 	case KindGrants:
 		if o.Schema != "" && !schemaName.MatchString(o.Schema) {
-			break // the error is below
+			break // reported below
 		}
 		up, down, err := o.Roles.sql(o.Schema)
 		if err != nil {
@@ -127,7 +127,7 @@ func (o Options) migration() (migration, error) {
 	return m, nil
 }
 
-// numbered is Number in as many digits as the tool writes, or else Time.
+// numbered returns Number with the given digits, or Time if there is no Number.
 func (o Options) numbered(digits int) (string, error) {
 	if o.Number > 0 {
 		return fmt.Sprintf("%0*d", digits, o.Number), nil
@@ -208,7 +208,7 @@ func alembic(m migration, o Options) ([]File, error) {
 	fmt.Fprintf(&b, "from alembic import op\n\nrevision = %q\ndown_revision = %s\nbranch_labels = None\ndepends_on = None\n", revision, down)
 	for _, part := range []struct{ name, sql string }{{"upgrade", m.up}, {"downgrade", m.down}} {
 		fmt.Fprintf(&b, "\n\ndef %s() -> None:\n", part.name)
-		// One statement each: asyncpg takes no more at a time.
+		// One statement each, because asyncpg accepts only one at a time.
 		for i, statement := range split(part.sql) {
 			if i > 0 {
 				b.WriteByte('\n')
@@ -228,5 +228,5 @@ var (
 	revisionName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,32}$`)
 )
 
-// text ends with exactly one newline.
+// text returns s with exactly one newline at the end.
 func text(s string) []byte { return []byte(strings.TrimRight(s, "\n") + "\n") }

@@ -13,20 +13,20 @@ var grantsUp string
 //go:embed grants.down.sql
 var grantsDown string
 
-// Roles names the database roles of [KindGrants]. The zero value is
-// [DefaultRoles]; when any is named, the empty ones get nothing.
+// Roles are the database roles for [KindGrants]. The zero value means [DefaultRoles].
+// If one is set, the empty ones get no privileges.
 type Roles struct {
 	// Relay runs outboxrelay.
 	Relay string
 	// Service inserts events.
 	Service string
-	// Operator looks at outboxes, and replays or discards dead letters.
+	// Operator reads outboxes, and replays or discards dead letters.
 	Operator string
 	// Consumer handles events with package inbox.
 	Consumer string
 }
 
-// DefaultRoles are the names that the SQL has when none are given.
+// DefaultRoles returns the roles in the SQL if none are given.
 func DefaultRoles() Roles {
 	return Roles{Relay: "outbox_relay", Service: "outbox_service", Operator: "outbox_operator", Consumer: "outbox_consumer"}
 }
@@ -37,7 +37,7 @@ var (
 	writtenFor = regexp.MustCompile(`\boutbox_(?:relay|service|operator|consumer)\b`)
 )
 
-// sql gives the grants for these roles, and the way back.
+// sql returns the grants for these roles, and the SQL that revokes them.
 func (r Roles) sql(schema string) (up, down string, err error) {
 	if r == (Roles{}) {
 		r = DefaultRoles()
@@ -67,7 +67,7 @@ func (r Roles) sql(schema string) (up, down string, err error) {
 	return up, down, nil
 }
 
-// grantTo puts the names in, and leaves out what is for a role without a name.
+// grantTo inserts the names, and leaves out the statements for roles without a name.
 func grantTo(sql string, names map[string]string) string {
 	var kept []string
 	for _, statement := range split(sql) {

@@ -24,28 +24,27 @@ var upgradeOutbox string
 //go:embed upgrade.down.sql
 var upgradeDown string
 
-// upgradeUp changes event_outbox and then makes the other tables, as create.up.sql
-// makes them: they are written down there only.
+// upgradeUp changes event_outbox and then creates the other tables with the statements
+// of create.up.sql.
 var upgradeUp = upgradeOutbox + "\n" + from(createUp, "CREATE TABLE event_outbox_lease")
 
-// SQL is the complete current schema as plain SQL, with unqualified names: what
-// sqlc compiles queries against when a service has no migrations of its own.
+// SQL returns the complete current schema as plain SQL with unqualified names. sqlc
+// compiles queries against it if a service has no migrations of its own.
 func SQL() string { return createUp }
 
-// The reasons why a migration does not fit the database. Errors of this package
-// wrap them.
+// Reasons why a migration does not fit the database. Errors of this package wrap them.
 var (
-	// ErrOlderShape is returned by Up when there is an event_outbox from before
-	// seq: Upgrade is what it needs.
+	// ErrOlderShape is returned by Up if there is an event_outbox from before seq. Run
+	// Upgrade instead.
 	ErrOlderShape = errors.New("event_outbox has an older shape, without seq: run Upgrade, or the files of kind upgrade")
-	// ErrNoOutbox is returned by Upgrade and Downgrade when the search_path shows
-	// no event_outbox.
+	// ErrNoOutbox is returned by Upgrade and Downgrade if there is no event_outbox in
+	// the search_path.
 	ErrNoOutbox = errors.New("there is no event_outbox in the search_path: run Up, or look at the search_path")
 )
 
-// Up creates the tables in the first schema of the search_path. When they are
-// there already it does nothing, so a service may call it at every start, in
-// several instances at once.
+// Up creates the tables in the first schema of the search_path. If they exist, it does
+// nothing, so every instance of a service may call it at every start. It returns
+// ErrOlderShape if event_outbox has an older shape.
 func Up(ctx context.Context, conn *pgx.Conn) error {
 	return migrate(ctx, conn, "create the tables", func(s shape) (string, error) {
 		switch s {
@@ -58,15 +57,15 @@ func Up(ctx context.Context, conn *pgx.Conn) error {
 	})
 }
 
-// Down drops the tables, with every event in them, published or not. Tables that
-// are not there are no error.
+// Down drops the tables and every event in them, published or not. Missing tables are
+// no error.
 func Down(ctx context.Context, conn *pgx.Conn) error {
 	return migrate(ctx, conn, "drop the tables", func(shape) (string, error) { return createDown, nil })
 }
 
-// Upgrade turns an event_outbox of an older shape into the current one, in
-// place; the package documentation says what becomes of the rows and what is
-// locked. It does nothing when the shape is the current one.
+// Upgrade turns an event_outbox of an older shape into the current one, in place. The
+// package documentation says what happens to the rows and which locks it takes. If the
+// shape is current, it does nothing.
 func Upgrade(ctx context.Context, conn *pgx.Conn) error {
 	return migrate(ctx, conn, "upgrade event_outbox", func(s shape) (string, error) {
 		switch s {
@@ -79,9 +78,9 @@ func Upgrade(ctx context.Context, conn *pgx.Conn) error {
 	})
 }
 
-// Downgrade undoes Upgrade. Rows stay, with what the older shape has columns
-// for; dead rows become unpublished ones, and the lease, the audit and the inbox
-// are dropped. It does nothing when the shape is the older one.
+// Downgrade undoes Upgrade. It keeps the rows, without the values for which the older
+// shape has no columns. Dead rows become unpublished, and the lease, the audit and the
+// inbox are dropped. If the shape is the older one, it does nothing.
 func Downgrade(ctx context.Context, conn *pgx.Conn) error {
 	return migrate(ctx, conn, "downgrade event_outbox", func(s shape) (string, error) {
 		switch s {
@@ -94,21 +93,20 @@ func Downgrade(ctx context.Context, conn *pgx.Conn) error {
 	})
 }
 
-// shape is what event_outbox looks like.
+// shape is the shape of event_outbox.
 type shape int
 
 const (
 	absent  shape = iota // no such table
-	older                // none of the columns that an upgrade adds, but for topic
+	older                // none of the columns that an upgrade adds, except perhaps topic
 	current              // all of them
 )
 
-// added are the columns that tell the current shape from an older one.
+// added are the columns that distinguish the current shape from an older one.
 var added = [...]string{"tx", "seq", "headers", "next_attempt_at", "dead_at"}
 
-// ownSettings replace what a database or a role sets for its sessions, for the
-// length of a transaction. An upgrade takes as long as it takes; the caller's
-// context bounds it.
+// ownSettings override the defaults of a database or a role for one transaction. Only
+// the caller's context limits how long an upgrade takes.
 const ownSettings = `
 	SET TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE;
 	SELECT set_config(name, value, true)
@@ -117,8 +115,8 @@ const ownSettings = `
 	             ('transform_null_equals', 'off'), ('row_security', 'off')) AS own (name, value)
 	WHERE current_setting(name, true) IS NOT NULL`
 
-// migrate runs the SQL that choose picks for the shape found, if any, in one
-// transaction. Migrations of one database run one after the other.
+// migrate runs the SQL that choose returns for the found shape, if any, in one
+// transaction. Migrations of one database run one at a time.
 func migrate(ctx context.Context, conn *pgx.Conn, what string, choose func(shape) (string, error)) error {
 	err := pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, ownSettings); err != nil {
@@ -147,8 +145,8 @@ func migrate(ctx context.Context, conn *pgx.Conn, what string, choose func(shape
 	return nil
 }
 
-// look finds out the shape of event_outbox. A table that has some of the columns
-// and not others is an error: no migration of ours left it so.
+// look returns the shape of event_outbox. A table with only some of the columns is an
+// error: no migration of this package makes one.
 func look(ctx context.Context, tx pgx.Tx) (shape, error) {
 	var exists bool
 	var columns []string

@@ -6,11 +6,11 @@ import (
 	"strings"
 )
 
-// The functions here know the SQL files of this package, not SQL: a statement
-// ends with a semicolon at the end of a line, except between lines with $$;
+// The functions below work for the SQL files of this package, not for any SQL: a
+// statement ends with a semicolon at the end of a line, except between lines with $$;
 // comments stand on lines of their own; names are not quoted.
 
-// split gives the statements, each with the comment before it.
+// split returns the statements, each with the comment before it.
 func split(sql string) []string {
 	var statements []string
 	var b strings.Builder
@@ -34,8 +34,8 @@ func split(sql string) []string {
 	return statements
 }
 
-// from is the rest of the SQL from the statement on that begins so, with the
-// comment before it.
+// from returns the SQL from the statement that starts with begins, with the comment
+// before it.
 func from(sql, begins string) string {
 	statements := split(sql)
 	i := slices.IndexFunc(statements, func(statement string) bool {
@@ -45,10 +45,10 @@ func from(sql, begins string) string {
 	return strings.Join(statements[i:], "\n\n") + "\n"
 }
 
-// compound says whether a statement has semicolons inside.
+// compound reports whether a statement contains semicolons.
 func compound(statement string) bool { return strings.Contains(statement, "$$") }
 
-// cutComment cuts the comment before a statement off it.
+// cutComment separates the comment before a statement from it.
 func cutComment(statement string) (comment, sql string) {
 	for strings.HasPrefix(statement, "--") || strings.HasPrefix(statement, "\n") {
 		line, rest, _ := strings.Cut(statement, "\n")
@@ -70,12 +70,11 @@ func indent(s, by string) string {
 	return b.String()
 }
 
-// names are the places where Postgres looks up a table or, in DROP INDEX, an
-// index. A default that happens to be a table's name is matched to be passed
-// over.
+// names finds the places where Postgres looks up a table or, in DROP INDEX, an index.
+// It also matches a default with a table's name, which is left unchanged.
 var names = regexp.MustCompile(`DEFAULT '\w+'|\bevent_(?:outbox(?:_lease|_audit|_seq_seq)?|inbox)\b|DROP INDEX (?:IF EXISTS )?\w+`)
 
-// qualify puts the schema before each of these names.
+// qualify adds the schema to each of these names.
 func qualify(sql, schema string) string {
 	var b strings.Builder
 	for line := range strings.Lines(sql) {
