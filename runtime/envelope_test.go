@@ -12,7 +12,7 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/gen"
 )
 
-// kinds are the three forms of one event.
+// kinds returns the three forms of one event.
 func kinds() map[string]*gen.EventType[Graded] {
 	cloud, bareType := graded, graded
 	cloud.Envelope, bareType.Envelope = outbox.EnvelopeCloudEvents, outbox.EnvelopeNone
@@ -62,7 +62,7 @@ func TestEnvelopeRoundTrip(t *testing.T) {
 	}
 }
 
-// headersOf is what the relay makes of a row.
+// headersOf returns what the relay makes of a row.
 func headersOf(t *testing.T, row outbox.Row) []outbox.Header {
 	t.Helper()
 	var object map[string]string

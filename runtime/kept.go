@@ -51,8 +51,8 @@ type mark struct {
 	at   int    // number of entries before it
 }
 
-// rowCount is the number of events of the entry that were inserted. It is all of them
-// if the result was not read.
+// rowCount returns the number of events of the entry that were inserted. It is all of
+// them if the result was not read.
 func (e *entry) rowCount() int64 {
 	switch {
 	case e.queued == nil:

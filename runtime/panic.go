@@ -26,7 +26,7 @@ func recovered(value any) error {
 	return &panicError{value: value, stack: debug.Stack()}
 }
 
-// stackOf is the log attribute with the stack of the panic in err.
+// stackOf returns the log attribute with the stack of the panic in err.
 func stackOf(err error) slog.Attr {
 	if p, ok := errors.AsType[*panicError](err); ok {
 		return slog.String("stack", string(p.stack))

@@ -18,7 +18,7 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
 )
 
-// singlePool is a pool with one connection: one that leaked would be missed.
+// singlePool returns a pool with one connection: one that leaked would be missed.
 func singlePool(t *testing.T, pg *services.PG) *pgxpool.Pool {
 	t.Helper()
 	config, err := pgxpool.ParseConfig(pg.URL)

@@ -47,7 +47,7 @@ func serviceRole(t *testing.T, pg *services.PG, grants string) (string, *pgxpool
 	return role, pool
 }
 
-// writePaths are the ways to insert events.
+// writePaths returns the ways to insert events.
 func writePaths(ob *outbox.Outbox, pool *pgxpool.Pool) map[string]func(ctx context.Context) error {
 	id := uuid.New()
 	inTx := func(f func(ctx context.Context, tx *outbox.Tx) error) func(ctx context.Context) error {

@@ -20,7 +20,7 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/wake"
 )
 
-// demoted is a database whose server was a primary and came back as a standby.
+// demoted returns a database whose server was a primary and came back as a standby.
 func demoted(t *testing.T) *services.PG {
 	t.Helper()
 	pg := services.Postgres(t, services.Private())
@@ -41,7 +41,7 @@ func demoted(t *testing.T) *services.PG {
 	return pg
 }
 
-// readOnly is a database that its owner has closed for writes: sessions that began
+// readOnly returns a database that its owner has closed for writes: sessions that began
 // then stay so.
 func readOnly(t *testing.T) *services.PG {
 	t.Helper()

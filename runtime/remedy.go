@@ -36,8 +36,8 @@ func remedy(err error, role string) string {
 	return ""
 }
 
-// denied is the remedy for a missing privilege. Only the server's message says on which
-// object it is missing.
+// denied returns the remedy for a missing privilege. Only the server's message says on
+// which object it is missing.
 func denied(e *pgconn.PgError, role string) string {
 	const afterSetRole = "; after SET ROLE, to the role that was set"
 	switch {
@@ -58,7 +58,7 @@ func denied(e *pgconn.PgError, role string) string {
 		"GRANT INSERT, SELECT (id) ON event_outbox TO %s%s)", role, afterSetRole)
 }
 
-// deniedObject is the object's name at the end of the message.
+// deniedObject returns the object's name at the end of the message.
 func deniedObject(e *pgconn.PgError) string {
 	return e.Message[strings.LastIndexByte(e.Message, ' ')+1:]
 }

@@ -309,7 +309,7 @@ func reservedHeader(name string) bool {
 	return false
 }
 
-// traceParent is the header traceparent of W3C Trace Context, version 00.
+// traceParent returns the header traceparent of W3C Trace Context, version 00.
 func traceParent(span trace.SpanContext) string {
 	return fmt.Sprintf("00-%s-%s-%s", span.TraceID(), span.SpanID(), span.TraceFlags()&(trace.FlagsSampled))
 }

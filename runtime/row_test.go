@@ -126,7 +126,7 @@ func TestNewRow(t *testing.T) {
 	}
 }
 
-// printable is a row whose bytes a diff shows as text.
+// printable returns a row whose bytes a diff shows as text.
 func printable(r outbox.Row) any {
 	return struct {
 		Row           outbox.Row

@@ -89,7 +89,7 @@ ORDER BY e.ordinality ON CONFLICT (id) DO NOTHING`
 
 var insertRows = gen.SQL{One: insertEvent, Many: insertEvents}
 
-// newDatabase is an empty outbox beside a business table with one essay, "e1", at
+// newDatabase returns an empty outbox beside a business table with one essay, "e1", at
 // grade 0.
 func newDatabase(t testing.TB) *services.PG {
 	t.Helper()
@@ -136,7 +136,7 @@ func newOutbox(t testing.TB, pool *pgxpool.Pool, options outbox.Options) *outbox
 	return ob
 }
 
-// raise is the business statement: it takes the row's lock and returns the new
+// raise returns the business statement: it takes the row's lock and returns the new
 // grade.
 func raise(ctx context.Context, tx outbox.DBTX, essay string) (grade int, err error) {
 	err = tx.QueryRow(ctx, `update essay set grade = grade + 1 where id = $1 returning grade`, essay).Scan(&grade)

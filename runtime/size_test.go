@@ -138,7 +138,7 @@ func TestMaxRecordBytesIsEnoughForKafka(t *testing.T) {
 	}
 }
 
-// recordOf is the record that a relay makes of the row.
+// recordOf returns the record that a relay makes of the row.
 func recordOf(t *testing.T, topic string, row outbox.Row) *kgo.Record {
 	t.Helper()
 	var headers map[string]string

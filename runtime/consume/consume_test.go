@@ -50,7 +50,7 @@ func orderPaidType(kind outbox.EnvelopeKind) *gen.EventType[orderPaid] {
 	}
 }
 
-// paid is an order.paid.v1 as the relay would send it.
+// paid returns an order.paid.v1 as the relay would send it.
 func paid(t *testing.T, kind outbox.EnvelopeKind, id uuid.UUID) consume.Message {
 	t.Helper()
 	row, err := orderPaidType(kind).NewRow(t.Context(), orderPaid{Order: "7", Cents: 995},

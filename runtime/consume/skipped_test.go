@@ -15,7 +15,7 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/gen"
 )
 
-// textLog is a logger without times, and what it wrote.
+// textLog returns a logger without times, and what it wrote.
 func textLog() (*slog.Logger, *bytes.Buffer) {
 	var text bytes.Buffer
 	return slog.New(slog.NewTextHandler(&text, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {

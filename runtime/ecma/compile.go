@@ -82,7 +82,7 @@ type compiler struct {
 	sets  map[*syntax.Node]chars
 }
 
-// chars is the characters of a set. They are read once, however often the set is
+// chars returns the characters of a set. They are read once, however often the set is
 // repeated.
 func (c *compiler) chars(n *syntax.Node) chars {
 	set, known := c.sets[n]

@@ -85,7 +85,7 @@ func newSearch(source string, not bool) (search, error) {
 	return search{expr, not}, err
 }
 
-// groupLength is how long the group is that text begins with, 0 where it is not
+// groupLength returns how long the group is that text begins with, 0 where it is not
 // closed.
 func groupLength(text string) int {
 	depth, class := 0, false

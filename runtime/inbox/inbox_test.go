@@ -70,7 +70,7 @@ func count(t *testing.T, pg *services.PG, sql string) int {
 
 func event() outbox.Envelope[grade] { return outbox.Envelope[grade]{EventID: uuid.New()} }
 
-// insertEffect is a handler whose effect would be seen twice if it ran twice.
+// insertEffect returns a handler whose effect would be seen twice if it ran twice.
 func insertEffect(ctx context.Context, tx pgx.Tx, e outbox.Envelope[grade]) error {
 	_, err := tx.Exec(ctx, `INSERT INTO effect (id) VALUES ($1)`, e.EventID)
 	return err

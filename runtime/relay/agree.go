@@ -93,7 +93,7 @@ func (d *driver) compare(ctx context.Context, text string, with *Led) {
 	}
 }
 
-// introduce is what this relay writes about itself when it leads.
+// introduce returns what this relay writes about itself when it leads.
 func (d *driver) introduce() *Led {
 	host, _ := os.Hostname() // without a name there is still the pid
 	return &Led{Host: host, PID: os.Getpid(), Since: time.Now().UTC().Truncate(time.Second), Settings: d.cfg.agreed()}

@@ -71,7 +71,7 @@ func newDriver(ctx context.Context, r *Relay) *driver {
 	return d
 }
 
-// run is the loop.
+// run returns the loop.
 func (d *driver) run(ctx context.Context) error {
 	defer d.workers.Wait()
 	defer d.cancelRoot()
@@ -355,7 +355,7 @@ func (d *driver) take(o outcome) {
 	}
 }
 
-// callName is the name of a call in the log.
+// callName returns the name of a call in the log.
 func callName(c command) string { return fmt.Sprintf("%T", c)[len("relay.op"):] }
 
 func (d *driver) observe(o outcome) {

@@ -125,7 +125,7 @@ func (r *reader) pausedTopics() []*topic {
 	return append(paused[from:], paused[:from]...)[:topicsAtOnce]
 }
 
-// nextPaused is the next topic to check; nil: the look is over.
+// nextPaused returns the next topic to check; nil: the look is over.
 func (r *reader) nextPaused(now time.Duration) *scope {
 	e := &r.edit
 	for len(e.topics) > 0 {

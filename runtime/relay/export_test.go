@@ -2,7 +2,7 @@ package relay
 
 import "time"
 
-// NewMemStore is an outbox in memory for tests from outside.
+// NewMemStore returns an outbox in memory for tests from outside.
 func NewMemStore() *memStore {
 	start := time.Now()
 	return newMemStore(func() time.Duration { return time.Since(start) })

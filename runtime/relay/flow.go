@@ -108,7 +108,7 @@ func (f *flow) settlement(now time.Duration, what Settlement, err error, reading
 	}
 }
 
-// progress is what the next renewal reports, and told handles its result.
+// progress returns what the next renewal reports, and told handles its result.
 func (f *flow) progress() Progress {
 	return Progress{Settled: f.settled, Suspect: f.suspect.naming()}
 }

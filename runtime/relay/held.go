@@ -72,8 +72,8 @@ func (h *heldKeys) letGo(s *scope, seq int64) {
 // free forgets a key.
 func (h *heldKeys) free(s *scope) { delete(h.byKey, s.key) }
 
-// due is when a key may continue: when every row that holds it is settled and due, and
-// none blocks it. never is true if something else has to happen first.
+// due returns when a key may continue: when every row that holds it is settled and due,
+// and none blocks it. never is true if something else has to happen first.
 func (s *scope) due() (at time.Duration, never bool) {
 	for _, r := range s.rows {
 		if !r.settled || r.blocked {

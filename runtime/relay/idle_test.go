@@ -62,7 +62,7 @@ func (q *quiet) until(done func() bool) {
 	q.t.Fatal("it does not come to rest")
 }
 
-// looks are the times, after now, of the next n snapshots.
+// looks returns the times, after now, of the next n snapshots.
 func (q *quiet) looks(n int) []time.Duration {
 	q.t.Helper()
 	from := q.now

@@ -47,7 +47,7 @@ func (l *seenLease) observed(now time.Duration, state LeaseState, err error) {
 // operator has to change that first.
 const refusedPause = 10 * time.Second
 
-// pauseAfter is how long to wait before the next look at the lease row.
+// pauseAfter returns how long to wait before the next look at the lease row.
 func (l *seenLease) pauseAfter(err error) time.Duration {
 	if errors.Is(err, ErrRefused) {
 		return max(refusedPause, l.cfg.ObserveEvery)

@@ -193,7 +193,7 @@ func eventID(t *testing.T, r *kgo.Record) uuid.UUID {
 	return uuid.Nil
 }
 
-// recordCount is how many records a topic has.
+// recordCount returns how many records a topic has.
 func recordCount(t *testing.T, brokers []string, topic string) int {
 	t.Helper()
 	client, err := kgo.NewClient(kgo.SeedBrokers(brokers...))

@@ -54,7 +54,7 @@ var errLockTimeout = errors.New("canceling statement due to lock timeout")
 
 func (s *memStore) holds(l Lease) bool { return s.lease.Epoch == l.Epoch && s.lease.Holder == l.Holder }
 
-// allows is the condition of every statement under a lease.
+// allows returns the condition of every statement under a lease.
 func (s *memStore) allows(l Lease) bool {
 	return (s.lease.Epoch == l.Epoch || s.off("the epoch is in the lease's conditions") || s.off("epoch or holder are in the lease's conditions")) &&
 		(s.lease.Holder == l.Holder || s.off("the holder is in the lease's conditions") || s.off("epoch or holder are in the lease's conditions"))

@@ -32,7 +32,7 @@ func newQueue(cfg *Config) queue {
 // sent while the one before is settled.
 func (q *queue) waveRows() int { return max(1, min(q.cfg.BufferRows, q.cfg.UnsettledRows)/2) }
 
-// waveRoom is how many rows the next wave may have: with the unsettled rows at most
+// waveRoom returns how many rows the next wave may have: with the unsettled rows at most
 // UnsettledRows. It is 0 while only a small wave would fit and more rows wait.
 func (q *queue) waveRoom() int {
 	room := min(q.waveRows(), q.cfg.UnsettledRows-q.unsettled())
@@ -45,7 +45,7 @@ func (q *queue) waveRoom() int {
 // unsettled counts the rows that were sent and are not settled.
 func (q *queue) unsettled() int { return len(q.mem) - q.queued - q.flying }
 
-// pageRoom is the limit of the next page. It is nothing until a good part of a page
+// pageRoom returns the limit of the next page. It is nothing until a good part of a page
 // fits.
 func (q *queue) pageRoom() (Limit, bool) {
 	cfg := q.cfg
@@ -112,8 +112,8 @@ func (q *queue) unshift(ps []*partition) {
 	}
 }
 
-// partitionOf is the partition of a row: by its key; without a key, the next partition
-// in turn that is not set aside.
+// partitionOf returns the partition of a row: by its key; without a key, the next
+// partition in turn that is not set aside.
 func (q *queue) partitionOf(e *entry, tp *topic) int32 {
 	if e.row.Key != nil {
 		return q.cfg.Sink.Partition([]byte(*e.row.Key), len(tp.parts))

@@ -104,7 +104,8 @@ func (r *reader) planIdle(n *agenda) {
 	}
 }
 
-// room is the limit of the next page. It is nothing until a good part of a page fits.
+// room returns the limit of the next page. It is nothing until a good part of a page
+// fits.
 func (r *reader) room() (Limit, bool) {
 	limit, ok := r.f.queue.pageRoom()
 	if r.f.suspect.searching() {
@@ -113,7 +114,7 @@ func (r *reader) room() (Limit, bool) {
 	return limit, ok
 }
 
-// shown is the newest snapshot whose rows have been read.
+// shown returns the newest snapshot whose rows have been read.
 func (r *reader) shown() Snapshot {
 	if r.to != "" {
 		return r.to

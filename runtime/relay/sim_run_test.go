@@ -46,7 +46,7 @@ func simulate(o simOptions, n int) (seed uint64, v *violation) {
 	return foundAt.Load(), v
 }
 
-// variants are the settings that schedules are played with.
+// variants returns the settings that schedules are played with.
 func variants() map[string]simOptions {
 	return map[string]simOptions{
 		"park":                  {policy: Park},

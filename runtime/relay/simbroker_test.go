@@ -62,7 +62,7 @@ func (b *simBroker) describe(name string) TopicInfo {
 	return info
 }
 
-// limit is what a batch may have.
+// limit returns what a batch may have.
 func (b *simBroker) limit() int {
 	if b.s.wide {
 		return batchOverhead + simWideRow/2

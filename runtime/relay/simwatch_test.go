@@ -58,12 +58,12 @@ func (s *sim) watch() {
 	}
 }
 
-// now is the relay's own clock.
+// now returns the relay's own clock.
 func (r *simRelay) now() time.Duration {
 	return r.s.now + r.origin - r.lost + time.Duration(r.drift*float64(r.s.now))
 }
 
-// during is how long a time by the relay's clock takes.
+// during returns how long a time by the relay's clock takes.
 func (r *simRelay) during(own time.Duration) time.Duration {
 	if r.drift == 0 {
 		return own

@@ -27,7 +27,7 @@ type server struct {
 	owner     *syscall.SysProcAttr
 }
 
-// newServer is a cluster of the test's own, whose programs for dumps and backups
+// newServer returns a cluster of the test's own, whose programs for dumps and backups
 // are there.
 func newServer(t *testing.T) *server {
 	t.Helper()
@@ -51,10 +51,10 @@ func newServer(t *testing.T) *server {
 	return s
 }
 
-// socket is the folder of the server's socket.
+// socket returns the folder of the server's socket.
 func (s *server) socket() string { return filepath.Dir(s.data) }
 
-// command is one of Postgres's programs, run by the owner of the cluster.
+// command returns one of Postgres's programs, run by the owner of the cluster.
 func (s *server) command(ctx context.Context, name string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, filepath.Join(s.bin, name), args...)
 	cmd.Dir = s.socket()

@@ -96,7 +96,7 @@ func (tp *topic) resumed(log *journal) {
 	}
 }
 
-// unkeyed is the partition for a row without a key: the next in turn that is not set
+// unkeyed returns the partition for a row without a key: the next in turn that is not set
 // aside and is not but.
 func (tp *topic) unkeyed(but *partition) *partition {
 	for range tp.parts {

@@ -86,7 +86,7 @@ func TestTraps(t *testing.T) {
 	}
 }
 
-// testsIn are the names of the tests of a package.
+// testsIn returns the names of the tests of a package.
 func testsIn(t *testing.T, folder string) map[string]bool {
 	t.Helper()
 	paths, err := filepath.Glob(filepath.Join(folder, "*_test.go"))

@@ -28,7 +28,7 @@ func (w *waits) add(s *scope) *scope {
 
 func (w *waits) changed() { w.changes++ }
 
-// blocker is the scope because of which a row has to be skipped, or nil. src is the
+// blocker returns the scope because of which a row has to be skipped, or nil. src is the
 // catch-up that read the row, or nil.
 func (w *waits) blocker(e *entry, tp *topic, src *catchUp) *scope {
 	if tp.paused.blocks(src) {

@@ -138,7 +138,7 @@ func (e *evaluation) fail(n *node, keyword, message string, at ...string) bool {
 	return false
 }
 
-// within is a keyword of which one entry is violated.
+// within returns a keyword of which one entry is violated.
 func within(keyword, entry string) string { return keyword + "\x00" + entry }
 
 // below checks a part of the value.

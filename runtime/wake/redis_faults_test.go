@@ -24,7 +24,7 @@ const (
 	again   = `msg="wake-ups work again"`
 )
 
-// logged is a source's log.
+// logged returns a source's log.
 func logged() (*lines, wake.SourceOptions) {
 	var log lines
 	return &log, wake.SourceOptions{Logger: slog.New(slog.NewTextHandler(&log, nil))}
@@ -295,7 +295,7 @@ func silentAfter(n int) func(client, server net.Conn) {
 	}
 }
 
-// faults are what can be wrong between a client and Redis.
+// faults returns what can be wrong between a client and Redis.
 func faults() map[string]func(client, server net.Conn) {
 	return map[string]func(client, server net.Conn){
 		"silent from the start":        silent,

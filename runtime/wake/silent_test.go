@@ -37,7 +37,8 @@ func silentHost(t *testing.T) string {
 	return listener.Addr().String()
 }
 
-// behindASilentHost is the address of a database of which the first host keeps silent.
+// behindASilentHost returns the address of a database of which the first host keeps
+// silent.
 func behindASilentHost(t *testing.T, pg *services.PG) string {
 	t.Helper()
 	config, err := pgx.ParseConfig(pg.URL)

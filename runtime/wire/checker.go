@@ -74,7 +74,7 @@ type segment struct {
 	item  bool
 }
 
-// Err is what was found, a *ValidationError that names the type, or nil. The
+// Err returns what was found, a *ValidationError that names the type, or nil. The
 // violations are sorted by pointer.
 func (c *Checker) Err(name string) error { return c.err(func() string { return name }) }
 
@@ -135,12 +135,12 @@ func (c *Checker) Leave() {
 	c.marks = c.marks[:last]
 }
 
-// Fail notes a violation of the keyword rule at the path.
+// Fail records a violation of the keyword rule at the path.
 func (c *Checker) Fail(rule, message string, at ...any) {
 	c.violations = append(c.violations, Violation{Pointer: c.pointer(at), Rule: rule, Schema: c.place(rule, at), Message: message})
 }
 
-// pointer is the JSON Pointer of a path from the value that is being checked.
+// pointer returns the JSON Pointer of a path from the value that is being checked.
 func (c *Checker) pointer(at []any) string {
 	var pointer []byte
 	for _, s := range c.path {
@@ -188,7 +188,7 @@ type Pattern struct {
 	once   func() *ecma.Pattern
 }
 
-// NewPattern is a pattern as ecma.CompilePattern reads it. The generator has
+// NewPattern returns a pattern as ecma.CompilePattern reads it. The generator has
 // checked that it compiles.
 func NewPattern(source string) *Pattern {
 	return &Pattern{source: source, once: sync.OnceValue(func() *ecma.Pattern { return ecma.MustCompilePattern(source) })}
@@ -275,7 +275,7 @@ func (c *Checker) MaxItems(n, bound int, at ...any) {
 	}
 }
 
-// Count is how many of its arguments are true: the members that are there.
+// Count returns how many of its arguments are true: the members that are there.
 func Count(there ...bool) int {
 	n := 0
 	for _, t := range there {
@@ -317,7 +317,7 @@ func Enum[T Listed](c *Checker, value T, choices string, at ...any) {
 // maxShown is how many characters of a value a message shows.
 const maxShown = 32
 
-// shown is a value in a message, in quotes where it is a string.
+// shown returns a value in a message, in quotes where it is a string.
 func shown[T ~string | ~int64 | ~float64](value T) string {
 	switch v := reflect.ValueOf(value); v.Kind() {
 	case reflect.String:

@@ -39,13 +39,13 @@ func ParseDate(text string) (Date, error) {
 	return date, nil
 }
 
-// DateOf is the day of t in t's own location: what its calendar shows.
+// DateOf returns the day of t in t's own location: what its calendar shows.
 func DateOf(t time.Time) Date {
 	year, month, day := t.Date()
 	return Date{year, month, day}
 }
 
-// Time is the beginning of the day in loc: midnight, or the first time there is
+// Time returns the beginning of the day in loc: midnight, or the first time there is
 // on a day whose midnight the clocks skip. A date that does not exist, such as
 // the zero Date, is normalized as [time.Date] does it. It panics when loc is
 // nil.
@@ -62,7 +62,7 @@ func (d Date) Time(loc *time.Location) time.Time {
 	}
 }
 
-// String is the date as RFC 3339 has it.
+// String returns the date as RFC 3339 has it.
 func (d Date) String() string { return string(d.appendTo(nil)) }
 
 // MarshalText is String.
@@ -123,7 +123,7 @@ func daysIn(year, month int) int {
 	}
 }
 
-// number is the value of b, which must be digits, few enough for an int.
+// number returns the value of b, which must be digits, few enough for an int.
 func number(b []byte) (int, bool) {
 	n := 0
 	for _, c := range b {

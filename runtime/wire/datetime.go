@@ -62,7 +62,7 @@ var written = func() (zones [2][10]*time.Location) {
 	return zones
 }()
 
-// howWritten is what written remembers of a zone.
+// howWritten returns what written remembers of a zone.
 func howWritten(zone *time.Location) (digits int, plus, ok bool) {
 	for i := range written {
 		for digits, z := range written[i] {
@@ -80,7 +80,7 @@ var withDigits sync.Map
 
 type offsetDigits struct{ offset, digits int }
 
-// zoneOfDigits is the zone of an offset other than zero that remembers the number
+// zoneOfDigits returns the zone of an offset other than zero that remembers the number
 // of fractional digits: its name is the zeros with their point.
 func zoneOfDigits(digits, offset int) *time.Location {
 	key := offsetDigits{offset, digits}
@@ -91,7 +91,7 @@ func zoneOfDigits(digits, offset int) *time.Location {
 	return zone.(*time.Location)
 }
 
-// markedZone is a zone that is like any other of its offset, and that also has a
+// markedZone returns a zone that is like any other of its offset, and that also has a
 // name. Only Location.String shows the name: a time is formatted without it.
 func markedZone(name string, offset int) *time.Location {
 	abbreviation := "\x00"
@@ -112,7 +112,7 @@ func markedZone(name string, offset int) *time.Location {
 	return zone
 }
 
-// keptText is the text that a location remembers, if it is still one of t.
+// keptText returns the text that a location remembers, if it is still one of t.
 func keptText(t time.Time, offset int) (text string, ok bool) {
 	text = t.Location().String()
 	if len(text) < len("2006-01-02T15:04:05Z") || text[4] != '-' {
@@ -126,7 +126,7 @@ func keptText(t time.Time, offset int) (text string, ok bool) {
 	return text, at.Equal(t)
 }
 
-// shortest is how many fractional digits a number of nanoseconds needs.
+// shortest returns how many fractional digits a number of nanoseconds needs.
 func shortest(nanoseconds int) int {
 	if nanoseconds == 0 {
 		return 0

@@ -67,7 +67,7 @@ func (d *Decoder) finish(name func() string) error {
 	return &DecodeError{Type: name(), Violations: d.violations}
 }
 
-// Fail notes a violation at the value that comes next, and skips the value.
+// Fail records a violation at the value that comes next, and skips the value.
 func (d *Decoder) Fail(rule, message string) {
 	d.space()
 	d.failAt(d.pos, rule, message)
@@ -84,7 +84,7 @@ func (d *Decoder) failAt(offset int, rule, message string) {
 	}
 }
 
-// syntax notes that the document is not JSON and ends the decoding.
+// syntax records that the document is not JSON and ends the decoding.
 func (d *Decoder) syntax(message string) {
 	if d.dead {
 		return
@@ -98,7 +98,7 @@ func (d *Decoder) kill() {
 	d.pos = len(d.data)
 }
 
-// mismatch notes that the next value is not of the wanted type, and skips it.
+// mismatch records that the next value is not of the wanted type, and skips it.
 func (d *Decoder) mismatch(want string) {
 	d.space()
 	if d.pos >= len(d.data) {
@@ -137,7 +137,7 @@ func (d *Decoder) space() {
 	}
 }
 
-// peek is the first byte of the next value, 0 at the end of the document.
+// peek returns the first byte of the next value, 0 at the end of the document.
 func (d *Decoder) peek() byte {
 	if d.pos < len(d.data) && d.data[d.pos] > ' ' {
 		return d.data[d.pos]
@@ -149,7 +149,7 @@ func (d *Decoder) peek() byte {
 	return 0
 }
 
-// Kind is the first byte of the next value: '{', '[', '"', 't' or 'f', 'n', and
+// Kind returns the first byte of the next value: '{', '[', '"', 't' or 'f', 'n', and
 // '0' for every number. It is 0 where no value begins. Nothing is consumed.
 func (d *Decoder) Kind() byte {
 	switch c := d.peek(); c {
@@ -363,7 +363,7 @@ func (o *Object) checkRequired() {
 	}
 }
 
-// Unexpected notes that the schema closes the object and does not know the
+// Unexpected records that the schema closes the object and does not know the
 // current member, and skips the value.
 func (o *Object) Unexpected() {
 	o.d.Fail("additionalProperties", "is not a member that the schema allows")
@@ -454,7 +454,7 @@ func (d *Decoder) text() []byte {
 // skipString consumes a string without unescaping it.
 func (d *Decoder) skipString() { d.text() }
 
-// pointerAt is the JSON Pointer of the value, or of the member whose name,
+// pointerAt returns the JSON Pointer of the value, or of the member whose name,
 // begins at offset. It reads the document again from the start, which happens
 // only when there is an error to report.
 func pointerAt(data []byte, offset int) string {

@@ -35,7 +35,7 @@ func ParseDuration(text string) (Duration, error) {
 	return d, nil
 }
 
-// String is the duration as ISO 8601 has it.
+// String returns the duration as ISO 8601 has it.
 func (d Duration) String() string { return string(d.appendTo(nil)) }
 
 func (d Duration) appendTo(b []byte) []byte {

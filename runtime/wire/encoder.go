@@ -30,7 +30,7 @@ type EncodeError struct {
 // Error says what could not be written.
 func (e *EncodeError) Error() string { return "cannot encode " + e.Type + ": " + e.Message }
 
-// Unwrap is Err.
+// Unwrap returns Err.
 func (e *EncodeError) Unwrap() error { return e.Err }
 
 // Marshal encodes value with write. The error is an *EncodeError that names
@@ -42,7 +42,7 @@ func Marshal[T any](value T, name string, write func(*Encoder, T)) ([]byte, erro
 	return e.result(func() string { return name })
 }
 
-// result is what was written, or the error of the type that name names.
+// result returns what was written, or the error of the type that name names.
 func (e *Encoder) result(name func() string) ([]byte, error) {
 	if e.err != nil {
 		failed := &EncodeError{Type: name(), Message: e.err.Error()}

@@ -24,7 +24,7 @@ func keeps(f float64, text []byte) bool {
 	return digits > 0 && digits <= exactDigits && want == canonicalNumber(strconv.FormatFloat(f, 'e', digits-1, 64))
 }
 
-// significant is how many digits a number is written with, leading zeros left
+// significant returns how many digits a number is written with, leading zeros left
 // out.
 func significant(text []byte) int {
 	if i := bytes.IndexAny(text, "eE"); i >= 0 {
@@ -43,7 +43,7 @@ func significant(text []byte) int {
 // exponent.
 const maxPlain = 40
 
-// canonicalNumber is a JSON number in the one form of all that equal it: plain
+// canonicalNumber returns a JSON number in the one form of all that equal it: plain
 // where it has few digits, else digits with an exponent. The effort does not
 // depend on the exponent.
 func canonicalNumber(text string) string {
@@ -78,13 +78,13 @@ func canonicalNumber(text string) string {
 	}
 }
 
-// canonicalDocument is a JSON document in the one form of all that equal it.
+// canonicalDocument returns a JSON document in the one form of all that equal it.
 func canonicalDocument(text []byte) []byte {
 	d := Decoder{data: text}
 	return d.canonical()
 }
 
-// canonical is the next value in the one form of all that equal it.
+// canonical returns the next value in the one form of all that equal it.
 func (d *Decoder) canonical() []byte {
 	var e Encoder
 	e.canonical(d.Any())
@@ -166,7 +166,7 @@ func (e *Encoder) BigInt(v *big.Int) {
 	e.buf = v.Append(e.buf, 10)
 }
 
-// NewBigInt is an integer from its digits, which the generator has checked.
+// NewBigInt returns an integer from its digits, which the generator has checked.
 func NewBigInt(digits string) *big.Int {
 	d := Decoder{data: []byte(digits)}
 	if n := d.BigInt(); n != nil {

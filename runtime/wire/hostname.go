@@ -56,7 +56,7 @@ func isInternationalHostname(s string) bool {
 	return true
 }
 
-// internationalLabel is a label in ASCII, and whether it is one.
+// internationalLabel returns a label in ASCII, and whether it is one.
 func internationalLabel(s string) (ascii string, ok bool) {
 	const prefix = "xn--"
 	if !isASCII(s) {

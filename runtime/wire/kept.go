@@ -45,7 +45,7 @@ func As[T any](asks *Checker, raw json.RawMessage, name string, read func(*Decod
 	return value, nil
 }
 
-// outermost is the checker of the value that is validated, in which c checks a
+// outermost returns the checker of the value that is validated, in which c checks a
 // branch of a union or the value itself.
 func (c *Checker) outermost() *Checker {
 	if c.asks != nil {

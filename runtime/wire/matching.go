@@ -28,7 +28,7 @@ func Match[T any](o *Object, p *Pattern, members *map[string]T, read func(*Decod
 	return true
 }
 
-// Forbid notes that no member whose name matches the pattern is valid, skips
+// Forbid records that no member whose name matches the pattern is valid, skips
 // the current one if its name does, and reports whether it does.
 func (o *Object) Forbid(p *Pattern) bool {
 	if !p.once().Match(o.Name) {
@@ -103,7 +103,7 @@ func MatchesToo[T any](c *Checker, key string, p *Pattern, source string, member
 	}
 }
 
-// CountMembers is how many members an object has.
+// CountMembers returns how many members an object has.
 func CountMembers[T any](v T, write func(*Encoder, T)) int {
 	var e Encoder
 	write(&e, v)

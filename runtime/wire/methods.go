@@ -6,7 +6,7 @@ import (
 	"sync"
 )
 
-// nameOf is the name of a declared type.
+// nameOf returns the name of a declared type.
 func nameOf[T any]() string { return reflect.TypeFor[T]().Name() }
 
 // Encode is MarshalJSON of a declared type: v is a pointer to the value, which
@@ -60,7 +60,7 @@ func DecodeKept[R ~struct{ Raw json.RawMessage }](data []byte, into *R) error {
 	return Decode(data, into, Kept[R])
 }
 
-// Validate is the method Validate of a declared type: v is a pointer to the
+// Validate returns the method Validate of a declared type: v is a pointer to the
 // value, which check checks. The error is a *ValidationError.
 func Validate(v any, check func(*Checker)) error {
 	c := checkers.Get().(*Checker)

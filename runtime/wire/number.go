@@ -95,7 +95,7 @@ func (d *Decoder) Int() int64 {
 	return value
 }
 
-// smallInt is the value of text, which has at most 18 characters.
+// smallInt returns the value of text, which has at most 18 characters.
 func smallInt(text []byte) int64 {
 	negative := text[0] == '-'
 	if negative {
@@ -111,7 +111,7 @@ func smallInt(text []byte) int64 {
 	return n
 }
 
-// integer is the value of the JSON number text. whole says that it has no
+// integer returns the value of the JSON number text. whole says that it has no
 // fraction, fits that it fits an int64. The effort does not depend on the size
 // of the exponent.
 func integer(text string) (value int64, whole, fits bool) {

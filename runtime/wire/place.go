@@ -8,7 +8,7 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/ecma"
 )
 
-// place is where the keyword rule stands in the schema of the value at a path,
+// place returns where the keyword rule stands in the schema of the value at a path,
 // "" where nobody said where schemas are.
 func (c *Checker) place(rule string, at []any) string {
 	if c.schema.schema == "" {
@@ -44,7 +44,7 @@ func (c *Checker) place(rule string, at []any) string {
 	return string(appendSegment(place, rule))
 }
 
-// keyword is where a keyword of the part at a path stands, or with "" the schema
+// keyword returns where a keyword of the part at a path stands, or with "" the schema
 // of that part; "" where it follows from the schema around it.
 func (p place) keyword(path []segment, rule string) string {
 	for _, part := range p.parts {

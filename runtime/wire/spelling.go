@@ -12,7 +12,7 @@ type Spelling struct {
 	texts *spelled // nil: everything was in the usual form
 }
 
-// Equal is true, so that cmp.Diff compares structs without their spellings.
+// Equal returns true, so that cmp.Diff compares structs without their spellings.
 func (Spelling) Equal(Spelling) bool { return true }
 
 // spelled is what Spelling knows of one value: its own text, or its members or
@@ -29,7 +29,7 @@ type unusual struct {
 	usual  string
 }
 
-// Spelling is how the values of the object were written, those of objects inside
+// Spelling returns how the values of the object were written, those of objects inside
 // it that have a Spelling of their own aside. Call it once, after the last member.
 func (o *Object) Spelling() Spelling {
 	if len(o.d.unusual) == 0 {
@@ -38,11 +38,11 @@ func (o *Object) Spelling() Spelling {
 	return o.d.spelling(o.start)
 }
 
-// Spelling is how the values of the array were written. Call it once, after the
+// Spelling returns how the values of the array were written. Call it once, after the
 // last item.
 func (t *Tuple) Spelling() Spelling { return t.array.d.spelling(t.start) }
 
-// Spelling is how the values that read reads were written, where they stand in
+// Spelling returns how the values that read reads were written, where they stand in
 // no object.
 func (d *Decoder) Spelling(read func()) Spelling {
 	d.space()
@@ -51,7 +51,7 @@ func (d *Decoder) Spelling(read func()) Spelling {
 	return d.spelling(start)
 }
 
-// spelling is how what was read from start on was written.
+// spelling returns how what was read from start on was written.
 func (d *Decoder) spelling(start int) Spelling {
 	if d.dead {
 		return Spelling{}
@@ -154,7 +154,7 @@ func respelled(b, document []byte, s *spelled) []byte {
 // until Leave: rules are about these texts.
 func (c *Checker) Spelled(s Spelling) { c.texts = texts{s.texts, len(c.path)} }
 
-// spelled is the document of the value at the path, with the texts that were read.
+// spelled returns the document of the value at the path, with the texts that were read.
 func (c *Checker) spelled(document []byte, at []any) []byte {
 	s := c.texts.of
 	if s == nil {
@@ -174,7 +174,7 @@ func (c *Checker) spelled(document []byte, at []any) []byte {
 	return respelled(nil, document, s)
 }
 
-// part is a member or an item of s, nil if nothing in it is unusual.
+// part returns a member or an item of s, nil if nothing in it is unusual.
 func (s *spelled) part(name string, index int, item bool) *spelled {
 	switch {
 	case s == nil:

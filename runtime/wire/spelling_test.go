@@ -241,7 +241,7 @@ func TestSpellingInArraysIsKept(t *testing.T) {
 	}
 }
 
-// there is a document that was read, changed and written again.
+// there returns a document that was read, changed and written again.
 func there[T any](t *testing.T, document string, read func(*wire.Decoder) T, write func(*wire.Encoder, T), change func(*T)) string {
 	t.Helper()
 	var v T

@@ -33,7 +33,7 @@ func (t TimeOfDay) Equal(other TimeOfDay) bool {
 	return t == other
 }
 
-// String is the time as RFC 3339 has it.
+// String returns the time as RFC 3339 has it.
 func (t TimeOfDay) String() string { return string(t.appendTo(nil)) }
 
 // MarshalText is String.

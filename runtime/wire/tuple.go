@@ -40,7 +40,7 @@ func (t *Tuple) Next() bool {
 	return false
 }
 
-// Unexpected notes that the schema allows no item at this position, and skips
+// Unexpected records that the schema allows no item at this position, and skips
 // the item.
 func (t *Tuple) Unexpected() {
 	t.array.d.Fail("items", "is an item more than the schema allows")

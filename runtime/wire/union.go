@@ -22,7 +22,7 @@ type Union[T any] struct {
 	check           func(T, *Checker)
 }
 
-// NewUnion is the union whose schema stands at place, under keyword. wanted names
+// NewUnion returns the union whose schema stands at place, under keyword. wanted names
 // its branches in a message; write and check are methods of T.
 func NewUnion[T any](write func(T, *Encoder), check func(T, *Checker), place, keyword, wanted string, parts ...[3]string) *Union[T] {
 	return &Union[T]{place: place, parts: parts, keyword: keyword, wanted: wanted, write: write, check: check}
@@ -95,13 +95,13 @@ func (u *Union[T]) CheckNullable(c *Checker, v interface{ Get() (T, bool) }, at 
 	}
 }
 
-// NoBranch notes that the value which is being checked is none of the branches.
+// NoBranch records that the value which is being checked is none of the branches.
 func (u *Union[T]) NoBranch(c *Checker, v any) {
 	c.Schema(u.place, u.parts...)
 	c.NoBranch(v, u.keyword, u.wanted)
 }
 
-// lookAt is a decoder of the member at path inside the next value; ok is false
+// lookAt returns a decoder of the member at path inside the next value; ok is false
 // where there is none. Nothing is consumed, and nothing noted: whoever reads
 // the value afterwards finds what is wrong with it. Of a member that occurs
 // twice the last one counts, as everywhere, so each object is read to its end.
@@ -127,7 +127,7 @@ func (d *Decoder) lookAt(path []string) (_ Decoder, ok bool) {
 	return look, !look.dead
 }
 
-// StringAt is the string at path inside the next value, which is not consumed;
+// StringAt returns the string at path inside the next value, which is not consumed;
 // "" where there is none.
 func (d *Decoder) StringAt(path ...string) string {
 	look, ok := d.lookAt(path)
@@ -137,7 +137,7 @@ func (d *Decoder) StringAt(path ...string) string {
 	return look.String()
 }
 
-// IntAt is the integer at path inside the next value, which is not consumed.
+// IntAt returns the integer at path inside the next value, which is not consumed.
 func (d *Decoder) IntAt(path ...string) (n int64, ok bool) {
 	look, ok := d.lookAt(path)
 	if !ok || look.Kind() != '0' {
@@ -147,7 +147,7 @@ func (d *Decoder) IntAt(path ...string) (n int64, ok bool) {
 	return n, len(look.violations) == 0
 }
 
-// BoolAt is the boolean at path inside the next value, which is not consumed.
+// BoolAt returns the boolean at path inside the next value, which is not consumed.
 func (d *Decoder) BoolAt(path ...string) (v, ok bool) {
 	look, ok := d.lookAt(path)
 	if kind := look.Kind(); !ok || kind != 't' && kind != 'f' {
@@ -157,7 +157,7 @@ func (d *Decoder) BoolAt(path ...string) (v, ok bool) {
 	return v, len(look.violations) == 0
 }
 
-// FirstOf is the first of names that is a member of the next value, which is
+// FirstOf returns the first of names that is a member of the next value, which is
 // not consumed; "" where none is, or it is not an object.
 func (d *Decoder) FirstOf(names ...string) string {
 	look := Decoder{data: d.data, pos: d.pos, depth: d.depth, dead: d.dead}
@@ -191,7 +191,7 @@ func NoBranch[T ~[]byte](d *Decoder) T {
 	return T(d.Raw())
 }
 
-// NoBranch notes that the value to write is not a branch of the union called
+// NoBranch records that the value to write is not a branch of the union called
 // name: a branch is stored as a value, not as a pointer to one. An interface
 // that holds nothing is written as null.
 func (e *Encoder) NoBranch(name string, value any) {
@@ -201,7 +201,7 @@ func (e *Encoder) NoBranch(name string, value any) {
 	e.Null()
 }
 
-// NoBranch notes that a value is none of the branches of a union, which stands
+// NoBranch records that a value is none of the branches of a union, which stands
 // under the keyword rule. want names them.
 func (c *Checker) NoBranch(value any, rule, want string) {
 	if value == nil {

@@ -6,7 +6,7 @@ import (
 	"unicode/utf8"
 )
 
-// escapeIRI is an IRI of RFC 3987 as a URI; ok is false if it has characters
+// escapeIRI returns an IRI of RFC 3987 as a URI; ok is false if it has characters
 // beyond ASCII that it may not have.
 func escapeIRI(s string) (uri string, ok bool) {
 	var b strings.Builder

@@ -102,7 +102,7 @@ func OptionalOrUnknown[T any](o *Object, unknown *Unknown, read func(*Decoder) T
 	return OrUnknown(o, unknown, func(d *Decoder) *T { return Optional(d, read) })
 }
 
-// Default is a value that a schema gives as the default, and that Go has no
+// Default returns a value that a schema gives as the default, and that Go has no
 // literal for: the JSON document, as read has it. It panics where the document
 // does not fit, which the generator makes sure of.
 func Default[T any](document string, read func(*Decoder) T) T {
@@ -170,7 +170,7 @@ func External[T any](d *Decoder) T {
 	return value
 }
 
-// NoValue is the error that a required value of event data, such as the
+// NoValue returns the error that a required value of event data, such as the
 // aggregate's id, is absent or null. pointer says which; "" is all of the data.
 func NoValue(pointer string) error {
 	if pointer == "" {
@@ -179,7 +179,7 @@ func NoValue(pointer string) error {
 	return fmt.Errorf("there is no value at %s", pointer)
 }
 
-// Or is the value that v points to, or otherwise.
+// Or returns the value that v points to, or otherwise.
 func Or[T any](v *T, otherwise T) T {
 	if v == nil {
 		return otherwise

@@ -26,7 +26,7 @@ type Violation struct {
 	Offset int
 }
 
-// String is the violation on one line.
+// String returns the violation on one line.
 func (v Violation) String() string {
 	pointer := v.Pointer
 	if pointer == "" {

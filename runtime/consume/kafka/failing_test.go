@@ -21,7 +21,7 @@ import (
 // against it, and only from above: a slow machine makes fewer.
 const window = 1500 * time.Millisecond
 
-// codes are the error codes that the client knows.
+// codes returns the error codes that the client knows.
 func codes() []int16 {
 	codes := []int16{-1}
 	for code := int16(1); code < 200; code++ {

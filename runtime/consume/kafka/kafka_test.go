@@ -78,7 +78,7 @@ func (b *bench) produce(partition int32, eventType string, n int) {
 	}
 }
 
-// committed is the group's offset of a partition, or -1.
+// committed returns the group's offset of a partition, or -1.
 func (b *bench) committed(partition int32) int64 {
 	b.t.Helper()
 	offsets, err := kadm.NewClient(b.client).FetchOffsets(b.t.Context(), b.group)

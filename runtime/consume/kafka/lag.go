@@ -82,7 +82,7 @@ func (w *watch) status(ctx context.Context, answered bool) {
 	}
 }
 
-// have is what this member has, sorted.
+// have returns what this member has, sorted.
 func (w *watch) have() []partition {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -91,7 +91,7 @@ func (w *watch) have() []partition {
 	})
 }
 
-// behind is the lag of the partitions of this member. Those whose end is not to be
+// behind returns the lag of the partitions of this member. Those whose end is not to be
 // had are left out.
 func (w *watch) behind(ctx context.Context) []Lag {
 	assigned := w.have()

@@ -9,7 +9,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// answered is the coordinator's answer for two partitions of the topic: one with
+// answered returns the coordinator's answer for two partitions of the topic: one with
 // an offset and this metadata, one without an offset.
 func answered(id topicID, metadata string) *kmsg.OffsetFetchResponse {
 	return &kmsg.OffsetFetchResponse{Groups: []kmsg.OffsetFetchResponseGroup{{

@@ -83,7 +83,7 @@ func (w *watch) run(ctx context.Context) {
 	}
 }
 
-// pause is the time until the next look.
+// pause returns the time until the next look.
 func (w *watch) pause() time.Duration {
 	t := w.r.cfg.timing
 	if w.r.ready() != nil {

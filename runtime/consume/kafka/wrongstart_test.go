@@ -302,7 +302,7 @@ func (f *fault) answerSASL(handshake, authenticate *kerr.Error) {
 	})
 }
 
-// nobody is an address at which nobody listens.
+// nobody returns an address at which nobody listens.
 func nobody(t *testing.T) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -339,7 +339,7 @@ func serve(t *testing.T, l net.Listener, with func(net.Conn)) string {
 	return l.Addr().String()
 }
 
-// greeting is the address of a server that speaks first, as SSH does.
+// greeting returns the address of a server that speaks first, as SSH does.
 func greeting(t *testing.T, text string) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -352,7 +352,7 @@ func greeting(t *testing.T, text string) string {
 	})
 }
 
-// secured is the address of a TLS listener with a certificate that nobody knows.
+// secured returns the address of a TLS listener with a certificate that nobody knows.
 func secured(t *testing.T) string {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

@@ -90,7 +90,7 @@ func (p *parser) classItem() (string, error) {
 	return from.item() + "-" + to.item(), nil
 }
 
-// item is the character as it stands in a class; "" for half a surrogate pair,
+// item returns the character as it stands in a class; "" for half a surrogate pair,
 // which no text has.
 func (c character) item() string {
 	switch {

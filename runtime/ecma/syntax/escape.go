@@ -94,7 +94,7 @@ func (p *parser) escape() (character, error) {
 // special are the characters that an expression has a use for.
 const special = `\.+*?()|[]{}^$`
 
-// quoted is a character outside a class.
+// quoted returns a character outside a class.
 func quoted(r rune) string {
 	if strings.ContainsRune(special, r) {
 		return `\` + string(r)
@@ -115,7 +115,7 @@ func isHex(s string) bool {
 	return s != "" && strings.Trim(s, "0123456789abcdefABCDEF") == ""
 }
 
-// hexRune is the character of a number in hexadecimal digits, or greater than any.
+// hexRune returns the character of a number in hexadecimal digits, or greater than any.
 func hexRune(digits string) rune {
 	r, err := strconv.ParseUint(digits, 16, 32)
 	if err != nil || r > utf8.MaxRune {

@@ -106,7 +106,7 @@ func (p *parser) alternative() {
 	}
 }
 
-// body is what was read of a level that ends.
+// body returns what was read of a level that ends.
 func (l *level) body(end int) *Node {
 	l.part.End = end
 	if len(l.all) == 1 {
@@ -256,7 +256,7 @@ func (p *parser) atom() (*Node, error) {
 	return p.leaf(Set, start, text), nil
 }
 
-// leaf is a node without others in it that has just been read.
+// leaf returns a node without others in it that has just been read.
 func (p *parser) leaf(op Op, start int, text string) *Node {
 	return &Node{Op: op, Pos: start, End: p.pos, Text: text, Fold: p.fold && op == Set}
 }
@@ -306,7 +306,7 @@ func (p *parser) group() (*Node, error) {
 	return nil, nil // the group is a part when it is closed
 }
 
-// closed is the group that a bracket has just closed.
+// closed returns the group that a bracket has just closed.
 func (p *parser) closed() (*Node, error) {
 	last := len(p.levels) - 1
 	l := p.levels[last]

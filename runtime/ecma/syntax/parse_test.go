@@ -15,7 +15,7 @@ var names = map[syntax.Op]string{
 	syntax.Sequence: "seq", syntax.Alternatives: "alt", syntax.Group: "group", syntax.Repeat: "repeat", syntax.Look: "look",
 }
 
-// printed is a tree in one line: what each node is, where it stands, and what it
+// printed returns a tree in one line: what each node is, where it stands, and what it
 // says.
 func printed(n *syntax.Node) string {
 	var b strings.Builder

@@ -52,7 +52,7 @@ func isProperty(name string) bool {
 	return false
 }
 
-// goProperty is what Go calls a general category or a script, "" if it has none.
+// goProperty returns what Go calls a general category or a script, "" if it has none.
 // Scripts need their key, as in ECMA-262; other dialects leave it out.
 func goProperty(name string) string {
 	key, value, keyed := strings.Cut(name, "=")
@@ -69,7 +69,7 @@ func goProperty(name string) string {
 	return ""
 }
 
-// category is what package unicode calls a general category, "" if it has none.
+// category returns what package unicode calls a general category, "" if it has none.
 func category(name string) string {
 	if unicode.Categories[name] != nil {
 		return name
@@ -82,7 +82,7 @@ func isBinary(name string) bool {
 	return strings.Contains(binaryProperties, " "+name+" ") && name != "" && !strings.Contains(name, " ")
 }
 
-// script is what package unicode calls the script of a name or of a code of four
+// script returns what package unicode calls the script of a name or of a code of four
 // letters; "" if it has none.
 func script(name string) string {
 	if long := scriptCodes[name]; long != "" {
@@ -113,7 +113,7 @@ var shortProperties = map[string]string{
 	"Term": "Terminal_Punctuation", "UIdeo": "Unified_Ideograph", "VS": "Variation_Selector", "NChar": "Noncharacter_Code_Point",
 }
 
-// binaryProperty is the characters that have a property, inside a class; "" for
+// binaryProperty returns the characters that have a property, inside a class; "" for
 // one that package unicode does not know.
 func binaryProperty(name string) string {
 	switch name {
@@ -145,7 +145,7 @@ func binaryProperty(name string) string {
 	return tables(name)
 }
 
-// tables is the characters of some tables of package unicode, inside a class.
+// tables returns the characters of some tables of package unicode, inside a class.
 func tables(names ...string) string {
 	var ranges []rune
 	add := func(low, high, stride rune) {

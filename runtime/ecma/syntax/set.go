@@ -19,7 +19,7 @@ const whiteSpace = `\t\n\v\f\r \x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x
 
 var noWhiteSpace = classOf(Ranges("[^"+whiteSpace+"]", false))
 
-// Ranges is the characters of the text of a Set, as pairs of the first and the
+// Ranges returns the characters of the text of a Set, as pairs of the first and the
 // last of a range. With fold, case counts for nothing.
 func Ranges(text string, fold bool) []rune {
 	flags := syntax.Perl

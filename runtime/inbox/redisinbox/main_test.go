@@ -59,7 +59,7 @@ const (
 
 var errNo = errors.New("no")
 
-// message is a delivery of the event that costs an error to parse.
+// message returns a delivery of the event that costs an error to parse.
 func message(event uuid.UUID) consume.Message {
 	return consume.Message{
 		Topic: "essays", Value: []byte(`{not JSON`),
@@ -96,7 +96,7 @@ func testContext(t *testing.T) context.Context {
 	return ctx
 }
 
-// value is what Redis has under the event's key, "" for nothing.
+// value returns what Redis has under the event's key, "" for nothing.
 func value(t *testing.T, client rueidis.Client, key string) string {
 	t.Helper()
 	v, err := client.Do(t.Context(), client.B().Get().Key(key).Build()).ToString()

@@ -16,13 +16,13 @@ import (
 // be started. The message says where it was looked for and what to do.
 var ErrNotFound = errors.New("service not found")
 
-// errShared is what control methods return for a server that others use too.
+// errShared returns what control methods return for a server that others use too.
 func errShared(service, private string) error {
 	return fmt.Errorf("services: this %s server is not the test's own, so it cannot be stopped or started: ask for one with %s",
 		service, private)
 }
 
-// demanded are the names in OUTBOXGEN_REQUIRE.
+// demanded returns the names in OUTBOXGEN_REQUIRE.
 func demanded() []string {
 	names := strings.Split(os.Getenv("OUTBOXGEN_REQUIRE"), ",")
 	for i, name := range names {
@@ -37,7 +37,7 @@ func required(service string) bool {
 	return slices.Contains(demanded(), service) || service == "postgres" && len(requiredPostgres()) > 0
 }
 
-// requiredPostgres are the major versions in OUTBOXGEN_REQUIRE, such as 18 for
+// requiredPostgres returns the major versions in OUTBOXGEN_REQUIRE, such as 18 for
 // postgres18.
 func requiredPostgres() (majors []int) {
 	for _, name := range demanded() {

@@ -53,7 +53,7 @@ func (f *folder) remove() error {
 	return errors.Join(os.RemoveAll(f.path), f.lock.Close())
 }
 
-// baseFolder is where temporary folders go: a place that the account can reach,
+// baseFolder returns where temporary folders go: a place that the account can reach,
 // with a path short enough for a Unix socket below it.
 func baseFolder(owner *account) (string, error) {
 	const longest = 60 // of some 104 bytes for the whole path of a socket
@@ -96,7 +96,7 @@ func removeAbandoned(base string) {
 	}
 }
 
-// servicesFolder is where "make services" puts what it fetches: the folder that
+// servicesFolder returns where "make services" puts what it fetches: the folder that
 // OUTBOXGEN_SERVICES names, else the nearest .services folder in the working
 // directory or above it; "" when there is none.
 func servicesFolder() string {

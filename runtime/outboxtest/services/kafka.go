@@ -77,7 +77,7 @@ const (
 	choiceFake kafkaKind = "kfake"
 )
 
-// kafkaChoice is what OUTBOXGEN_KAFKA says.
+// kafkaChoice returns what OUTBOXGEN_KAFKA says.
 func kafkaChoice() (kafkaKind, error) {
 	switch choice := kafkaKind(os.Getenv("OUTBOXGEN_KAFKA")); choice {
 	case choiceFake:
@@ -229,7 +229,7 @@ func (k *KafkaCluster) Close() error {
 	return k.own.Close()
 }
 
-// PID is the process id of the broker's JVM, or 0 when it is not one of ours.
+// PID returns the process id of the broker's JVM, or 0 when it is not one of ours.
 func (k *KafkaCluster) PID() int {
 	if k.own == nil {
 		return 0

@@ -128,7 +128,7 @@ func (b *broker) format(ctx context.Context) error {
 
 func (b *broker) settingsFile() string { return filepath.Join(b.folder.path, "server.properties") }
 
-// jvm are the arguments that come before the main class. Compiling in one tier
+// jvm returns the arguments that come before the main class. Compiling in one tier
 // and collecting with one thread is what a short life on few cores asks for.
 func (b *broker) jvm(args ...string) []string {
 	return append(args,

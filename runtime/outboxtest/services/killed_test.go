@@ -66,7 +66,7 @@ func waitForEnd(t *testing.T, pid int) {
 // alive says whether there is a process of that id.
 func alive(pid int) bool { return syscall.Kill(pid, 0) == nil }
 
-// reachableFolder is a temporary folder that every user may enter, with a short
+// reachableFolder returns a temporary folder that every user may enter, with a short
 // path.
 func reachableFolder(t *testing.T) string {
 	t.Helper()

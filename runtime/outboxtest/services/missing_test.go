@@ -34,7 +34,7 @@ func (r *recorder) end(how, format string, args []any) {
 	runtime.Goexit()
 }
 
-// outcome is how a test that does this ends.
+// outcome returns how a test that does this ends.
 func outcome(t *testing.T, do func(testing.TB)) string {
 	t.Helper()
 	r := &recorder{TB: t, outcome: "runs"}

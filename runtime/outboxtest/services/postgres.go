@@ -189,10 +189,10 @@ func (p *PG) Restart(ctx context.Context, mode StopMode) error {
 	return p.Start(ctx)
 }
 
-// databaseName is a fresh name that tells which test it belongs to.
+// databaseName returns a fresh name that tells which test it belongs to.
 func databaseName(t testing.TB) string { return uniqueName(t, "_", 63) }
 
-// uniqueName is a fresh name made from the test's, at most so long.
+// uniqueName returns a fresh name made from the test's, at most so long.
 func uniqueName(t testing.TB, separator string, longest int) string {
 	name := strings.Map(func(r rune) rune {
 		switch {

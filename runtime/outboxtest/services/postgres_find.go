@@ -40,7 +40,7 @@ func installations(ctx context.Context) iter.Seq[installation] {
 	}
 }
 
-// binFolders are the folders that may hold server binaries, best first.
+// binFolders returns the folders that may hold server binaries, best first.
 func binFolders() []string {
 	var bins []string
 	if path, err := exec.LookPath("initdb"); err == nil {

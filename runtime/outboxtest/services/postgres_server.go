@@ -72,7 +72,7 @@ func optionsOf(opts []Option) postgresOptions {
 	return o
 }
 
-// serverSettings are the settings of a test cluster, before the caller's own.
+// serverSettings returns the settings of a test cluster, before the caller's own.
 func (o postgresOptions) serverSettings(socket string) map[string]string {
 	settings := map[string]string{
 		"listen_addresses":        "",
@@ -210,7 +210,7 @@ func (c *cluster) init(ctx context.Context) error {
 	return nil
 }
 
-// URL is the address of a database of this server.
+// URL returns the address of a database of this server.
 func (s *PostgresServer) URL(database string) string {
 	address := s.url
 	address.Path = "/" + database
@@ -250,7 +250,7 @@ func (s *PostgresServer) DropDatabase(ctx context.Context, name string) error {
 	return nil
 }
 
-// PID is the process id of the server, or 0 when it does not run or is not ours.
+// PID returns the process id of the server, or 0 when it does not run or is not ours.
 func (s *PostgresServer) PID() int {
 	if s.own == nil || !s.own.process.running() {
 		return 0

@@ -109,7 +109,7 @@ func (p *process) kill() error {
 	return nil
 }
 
-// tail is the end of the process's output, for an error message.
+// tail returns the end of the process's output, for an error message.
 func (p *process) tail() string { return tail(p.log) }
 
 func tail(path string) string {

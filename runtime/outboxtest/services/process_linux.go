@@ -10,7 +10,7 @@ import (
 // account is a user other than the current one.
 type account struct{ uid, gid int }
 
-// unprivileged is the account to run Postgres as: nil (the current user) unless
+// unprivileged returns the account to run Postgres as: nil (the current user) unless
 // that is root, which Postgres refuses.
 func unprivileged() (*account, error) {
 	if os.Geteuid() != 0 {

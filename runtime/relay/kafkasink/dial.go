@@ -155,7 +155,7 @@ func (d *dialer) anyAnswers() bool {
 	return false
 }
 
-// patience is how long an address may take to answer.
+// patience returns how long an address may take to answer.
 func (d *dialer) patience(address string) time.Duration {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -39,7 +39,7 @@ type checked struct {
 	tables pgdb.FindTablesRow
 }
 
-// role is the role for GRANT statements in remedies.
+// role returns the role for GRANT statements in remedies.
 func (c *checked) role() string { return pgx.Identifier{c.server.RoleName}.Sanitize() }
 
 // checkLimit limits one check, which takes about sixty round trips.

@@ -21,7 +21,7 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/relay/pgstore"
 )
 
-// checkError is the remedy and problem that Check finds, or fails the test.
+// checkError returns the remedy and problem that Check finds, or fails the test.
 func checkError(t *testing.T, s *pgstore.Store) *relay.SetupError {
 	t.Helper()
 	err := s.Check(t.Context())

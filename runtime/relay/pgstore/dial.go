@@ -87,7 +87,7 @@ func (d *dialer) any(ctx context.Context) (*session, target, error) {
 	return nil, target{}, err
 }
 
-// pauseAfter is the pause after a failed round. It grows, with jitter so that relays
+// pauseAfter returns the pause after a failed round. It grows, with jitter so that relays
 // that were refused together do not come back together.
 func pauseAfter(err error, failures int) time.Duration {
 	limit := maxDialPause
@@ -318,7 +318,7 @@ func (d *dialer) addresses(ctx context.Context, host string, errs *[]error) []st
 	return found
 }
 
-// timeout is how long an address may go without an answer.
+// timeout returns how long an address may go without an answer.
 func (d *dialer) timeout() time.Duration {
 	if d.cfg.Conn.ConnectTimeout > 0 {
 		return d.cfg.Conn.ConnectTimeout
@@ -326,7 +326,7 @@ func (d *dialer) timeout() time.Duration {
 	return DefaultConnectTimeout
 }
 
-// longest is how long opening a session on an address may take in total.
+// longest returns how long opening a session on an address may take in total.
 func (d *dialer) longest() time.Duration {
 	if d.cfg.Conn.ConnectTimeout > 0 {
 		return d.cfg.Conn.ConnectTimeout

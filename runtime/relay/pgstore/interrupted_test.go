@@ -33,7 +33,8 @@ func (i *interrupter) TraceQueryStart(ctx context.Context, conn *pgx.Conn, _ pgx
 	return ctx
 }
 
-// statements is how many there were. What Check began may go on after it has returned.
+// statements returns how many there were. What Check began may go on after it has
+// returned.
 func (i *interrupter) statements() int {
 	i.mu.Lock()
 	defer i.mu.Unlock()

@@ -35,7 +35,7 @@ func each(t *testing.T, test func(t *testing.T, pg *services.PG)) {
 	})
 }
 
-// relayOf is the role of the relay, or none where each did not make it.
+// relayOf returns the role of the relay, or none where each did not make it.
 func relayOf(pg *services.PG) pgroles.Login {
 	role, _ := relays.Load(pg.Database)
 	login, _ := role.(pgroles.Login)

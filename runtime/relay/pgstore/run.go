@@ -81,7 +81,7 @@ func newRun(s *Server, first *session, at target) *serverRun {
 // start starts the run's goroutine.
 func (r *serverRun) start() { r.server.work.Go(r.anchor.listen) }
 
-// reason is why the run ended, or nil while it continues.
+// reason returns why the run ended, or nil while it continues.
 func (r *serverRun) reason() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()

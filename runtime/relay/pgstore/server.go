@@ -119,7 +119,7 @@ func (s *Server) Close() {
 
 var errClosed = errors.New("pgstore: the store is closed")
 
-// maxSessions is how many sessions may be open now.
+// maxSessions returns how many sessions may be open now.
 func (s *Server) maxSessions() int {
 	if s.cfg.MaxSessions > 0 {
 		return s.cfg.MaxSessions

@@ -37,7 +37,7 @@ func (t *term) is(l relay.Lease) bool {
 	return t != nil && t.lease.Epoch == l.Epoch && t.lease.Holder == l.Holder
 }
 
-// reason is why the term ended, or nil while it continues.
+// reason returns why the term ended, or nil while it continues.
 func (t *term) reason() error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
