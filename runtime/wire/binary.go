@@ -36,8 +36,8 @@ func parseUUID(b []byte) (uuid.UUID, bool) {
 	return id, err == nil
 }
 
-// hasUpper reports whether a UUID has letters in upper case: bytes with the bit
-// of letters and without that of lower case.
+// hasUpper reports whether a UUID has upper-case letters: bytes with the bit of letters
+// and without that of lower case.
 func hasUpper(text []byte) bool {
 	const letter, lower = 0x4040404040404040, 0x2020202020202020
 	found := uint64(0)
@@ -62,27 +62,28 @@ func (e *Encoder) UUID(id uuid.UUID) {
 	e.buf = append(e.buf, '"')
 }
 
-// Base64 reads bytes in padded base64. An empty string gives an empty slice,
-// never nil.
+// Base64 reads bytes in padded base64. The result is never nil, except after a
+// violation.
 func (d *Decoder) Base64() []byte { return d.encoded("base64", nil) }
 
-// Base64URL reads bytes in the base64 of URLs, padded or not. An empty string
-// gives an empty slice, never nil.
+// Base64URL reads bytes in URL-safe base64, with or without padding. The result is
+// never nil, except after a violation.
 func (d *Decoder) Base64URL() []byte {
 	return d.encoded("base64url", base64.URLEncoding.EncodeToString)
 }
 
-// Base32 reads bytes in padded base32. An empty string gives an empty slice,
-// never nil.
+// Base32 reads bytes in padded base32. The result is never nil, except after a
+// violation.
 func (d *Decoder) Base32() []byte { return d.encoded("base32", nil) }
 
-// Base16 reads bytes as hexadecimal digits in either case. An empty string gives
-// an empty slice, never nil.
+// Base16 reads bytes as hexadecimal digits in either case. The result is never nil,
+// except after a violation.
 func (d *Decoder) Base16() []byte { return d.encoded("base16", upperHex) }
 
 func upperHex(b []byte) string { return strings.ToUpper(hex.EncodeToString(b)) }
 
-// encoded reads bytes; usual is how they are written, nil if there is one form only.
+// encoded reads bytes. usual returns how they are written; nil if there is only one
+// form.
 func (d *Decoder) encoded(encoding string, usual func([]byte) string) []byte {
 	if d.peek() != '"' {
 		d.mismatch("a string")
@@ -101,10 +102,10 @@ func (d *Decoder) encoded(encoding string, usual func([]byte) string) []byte {
 	return append([]byte{}, out...)
 }
 
-// decodeBytes decodes text that could come back as it was.
+// decodeBytes decodes text if encoding it again gives the same text.
 func decodeBytes(text, encoding string) (b []byte, ok bool) {
 	if strings.ContainsAny(text, "\r\n") {
-		return nil, false // which the decoders skip
+		return nil, false // which the decoders ignore
 	}
 	var err error
 	switch {
@@ -117,7 +118,7 @@ func decodeBytes(text, encoding string) (b []byte, ok bool) {
 	case encoding == "base32":
 		b, err = base32.StdEncoding.DecodeString(text)
 		if base32.StdEncoding.EncodeToString(b) != text {
-			return nil, false // bits that say nothing
+			return nil, false // unused bits that are not zero
 		}
 	default:
 		b, err = hex.DecodeString(text)

@@ -16,9 +16,8 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/ecma"
 )
 
-// A Checker collects the violations of a value. Every check takes, last, the
-// path from the value that is being checked: member names (string) and
-// positions in arrays (int).
+// Checker collects the violations of a value. The last argument of every check is the
+// path from the current value: property names (string) and positions in arrays (int).
 type Checker struct {
 	path       []segment
 	marks      []mark
@@ -26,43 +25,42 @@ type Checker struct {
 	texts      texts
 	violations []Violation
 
-	asks     *Checker            // if it checks a branch for a union: the outermost one
-	branches int                 // that it is inside of
-	answers  map[question]answer // of the outermost one
+	asks     *Checker            // the outermost checker, if this one checks a branch of a union
+	branches int                 // number of branches around this one
+	answers  map[question]answer // of the outermost checker
 }
 
-// mark is what Leave goes back to.
+// mark is the state that Leave restores.
 type mark struct {
 	length int // of the path
 	schema place
 	texts  texts
 }
 
-// texts is how a struct was written, and the length of the path to it.
+// texts has how a struct was written, and the length of the path to it.
 type texts struct {
 	of     *spelled
 	length int
 }
 
-// place is where the schema of a value stands.
+// place is where the schema of a value is.
 type place struct {
 	schema string
 	parts  Places
 	length int // of the path to the value
 }
 
-// Places says where schemas of parts of a value stand that do not follow from
-// the schema of the value. An entry is a path to the part, a keyword, and the
-// place of the part's schema, or where there is a keyword that of the keyword. In
-// a path, which is a JSON Pointer, * stands for any item or member, and with a
-// regular expression behind it for any member whose name matches. The longest path
-// that fits counts, of those the first.
+// Places says where the schemas of parts of a value are, if that does not follow from
+// the schema of the value. An entry has a path to the part, a keyword, and a place: of
+// the keyword, or of the part's schema if the keyword is "". In a path, which is a JSON
+// Pointer, * stands for any item or property; followed by a regular expression it
+// stands for any property whose name matches. The longest matching path counts, and of
+// several such the first.
 type Places [][3]string
 
-// Schema says where the schema of the value stands that is being checked, as
-// Violation.Schema does, until Leave. Where nothing in parts says otherwise, a
-// member's schema is the one under properties and an item's the one under items.
-// It returns c.
+// Schema sets the place of the current value's schema, as in Violation.Schema, until
+// Leave. Unless parts says otherwise, a property's schema is under properties and an
+// item's schema under items. Schema returns c.
 func (c *Checker) Schema(schema string, parts ...[3]string) *Checker {
 	c.schema = place{schema: schema, parts: parts, length: len(c.path)}
 	return c
@@ -70,7 +68,7 @@ func (c *Checker) Schema(schema string, parts ...[3]string) *Checker {
 
 type segment struct {
 	name  string
-	index int // where name is not the token
+	index int // if name is not the token
 	item  bool
 }
 
@@ -86,7 +84,8 @@ func (c *Checker) err(name func() string) error {
 	return &ValidationError{Type: name(), Violations: c.violations}
 }
 
-// comparePointers orders by token, and tokens that are numbers as numbers.
+// comparePointers compares token by token; tokens that are numbers are compared as
+// numbers.
 func comparePointers(a, b string) int {
 	for a != "" && b != "" {
 		var x, y string
@@ -113,8 +112,7 @@ func cutToken(pointer string) (token, rest string) {
 	return pointer, ""
 }
 
-// Enter makes the value at the path the one that is being checked, until
-// Leave.
+// Enter makes the value at the path the current value, until Leave.
 func (c *Checker) Enter(at ...any) {
 	c.marks = append(c.marks, mark{len(c.path), c.schema, c.texts})
 	for _, token := range at {
@@ -127,7 +125,7 @@ func (c *Checker) Enter(at ...any) {
 	}
 }
 
-// Leave goes back to where Enter came from.
+// Leave restores the value before Enter.
 func (c *Checker) Leave() {
 	last := len(c.marks) - 1
 	to := c.marks[last]
@@ -140,7 +138,7 @@ func (c *Checker) Fail(rule, message string, at ...any) {
 	c.violations = append(c.violations, Violation{Pointer: c.pointer(at), Rule: rule, Schema: c.place(rule, at), Message: message})
 }
 
-// pointer returns the JSON Pointer of a path from the value that is being checked.
+// pointer returns the JSON Pointer of a path from the current value.
 func (c *Checker) pointer(at []any) string {
 	var pointer []byte
 	for _, s := range c.path {
@@ -182,7 +180,8 @@ func count(n int, what string) string {
 	return strconv.Itoa(n) + " " + what
 }
 
-// A Pattern is a regular expression that is compiled when it is first used.
+// Pattern is a regular expression that is compiled when it is first used. It is safe
+// for concurrent use.
 type Pattern struct {
 	source string
 	once   func() *ecma.Pattern
@@ -201,7 +200,7 @@ func Matches[S ~string](c *Checker, s S, p *Pattern, at ...any) {
 	}
 }
 
-// A Numeric is a number that can be checked.
+// Numeric is a number that can be checked.
 type Numeric interface{ ~int64 | ~uint64 | ~float64 }
 
 // Minimum checks that n is at least bound.
@@ -246,15 +245,15 @@ func text[N Numeric](n N) string {
 	}
 }
 
-// MultipleOf checks that n is a whole multiple of step.
+// MultipleOf checks that n is an integer multiple of step.
 func MultipleOf[N ~int64 | ~uint64](c *Checker, n, step N, at ...any) {
 	if n%step != 0 {
 		c.Fail("multipleOf", "must be a multiple of "+text(step), at...)
 	}
 }
 
-// MultipleOfFloat checks that n is a whole multiple of step, in decimal: 0.3
-// is one of 0.1.
+// MultipleOfFloat checks that n is an integer multiple of step, in decimal: 0.3 is a
+// multiple of 0.1.
 func MultipleOfFloat[N ~float64](c *Checker, n, step N, at ...any) {
 	if !isMultiple(float64(n), float64(step)) {
 		c.Fail("multipleOf", "must be a multiple of "+text(step), at...)
@@ -286,14 +285,14 @@ func Count(there ...bool) int {
 	return n
 }
 
-// MinProperties checks that an object of n members has at least bound.
+// MinProperties checks that an object of n properties has at least bound.
 func (c *Checker) MinProperties(n, bound int, at ...any) {
 	if n < bound {
 		c.Fail("minProperties", "must have at least "+count(bound, "member"), at...)
 	}
 }
 
-// MaxProperties checks that an object of n members has at most bound.
+// MaxProperties checks that an object of n properties has at most bound.
 func (c *Checker) MaxProperties(n, bound int, at ...any) {
 	if n > bound {
 		c.Fail("maxProperties", "must have at most "+count(bound, "member"), at...)
@@ -306,8 +305,8 @@ type Listed interface {
 	Valid() bool
 }
 
-// Enum checks that value is one of those that the schema lists; choices names them
-// in the message.
+// Enum checks that the schema lists value; choices lists the valid values for the
+// message.
 func Enum[T Listed](c *Checker, value T, choices string, at ...any) {
 	if !value.Valid() {
 		c.Fail("enum", shown(value)+" is not one of "+choices, at...)
@@ -317,7 +316,7 @@ func Enum[T Listed](c *Checker, value T, choices string, at ...any) {
 // maxShown is how many characters of a value a message shows.
 const maxShown = 32
 
-// shown returns a value in a message, in quotes where it is a string.
+// shown returns a value for a message, in quotes if it is a string.
 func shown[T ~string | ~int64 | ~float64](value T) string {
 	switch v := reflect.ValueOf(value); v.Kind() {
 	case reflect.String:
@@ -333,15 +332,15 @@ func shown[T ~string | ~int64 | ~float64](value T) string {
 	}
 }
 
-// Const checks that value is the only one that the schema allows.
+// Const checks that value equals want, the only valid value.
 func Const[T comparable](c *Checker, value, want T, at ...any) {
 	if value != want {
 		c.Fail("const", fmt.Sprintf("must be %#v", want), at...)
 	}
 }
 
-// Present checks that a required pointer, which stands for null when nil, or a
-// required value of an interface type is there.
+// Present checks that a required value is present: a pointer, whose nil stands for
+// null, or an interface.
 func (c *Checker) Present(there bool, at ...any) {
 	if !there {
 		c.Fail("required", "is required and missing", at...)
@@ -362,9 +361,9 @@ func UniqueItems[T comparable](c *Checker, items []T, at ...any) {
 	}
 }
 
-// UniqueDocuments checks that no two items are equal as JSON: the order of
-// members and the way that a number is written make no difference. Strings are
-// compared as they were read, see Spelled.
+// UniqueDocuments checks that no two items are equal as JSON: the order of properties
+// and the notation of a number do not matter. Strings are compared as they were read,
+// see Spelled.
 func UniqueDocuments[T any](c *Checker, items []T, write func(*Encoder, T), at ...any) {
 	if len(items) < 2 {
 		return

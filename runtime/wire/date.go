@@ -23,14 +23,14 @@ func formatted[T any](d *Decoder, want string, parse func([]byte) (T, bool)) T {
 	return value
 }
 
-// A Date is a day without a time or a zone. The zero Date is not a date.
+// Date is a day without a time or a zone. The zero Date is not a valid date.
 type Date struct {
 	Year  int
 	Month time.Month
 	Day   int
 }
 
-// ParseDate parses a date as RFC 3339 has it, 2024-05-01.
+// ParseDate parses a date of RFC 3339, such as 2024-05-01.
 func ParseDate(text string) (Date, error) {
 	date, ok := parseDate([]byte(text))
 	if !ok {
@@ -39,16 +39,15 @@ func ParseDate(text string) (Date, error) {
 	return date, nil
 }
 
-// DateOf returns the day of t in t's own location: what its calendar shows.
+// DateOf returns the day of t in t's own location.
 func DateOf(t time.Time) Date {
 	year, month, day := t.Date()
 	return Date{year, month, day}
 }
 
-// Time returns the beginning of the day in loc: midnight, or the first time there is
-// on a day whose midnight the clocks skip. A date that does not exist, such as
-// the zero Date, is normalized as [time.Date] does it. It panics when loc is
-// nil.
+// Time returns the beginning of the day in loc: midnight, or the first time of the day
+// if the clocks skip midnight. A date that does not exist, such as the zero Date, is
+// normalized like in [time.Date]. It panics if loc is nil.
 func (d Date) Time(loc *time.Location) time.Time {
 	t := time.Date(d.Year, d.Month, d.Day, 0, 0, 0, 0, loc)
 	start, end := t.ZoneBounds()
@@ -62,13 +61,13 @@ func (d Date) Time(loc *time.Location) time.Time {
 	}
 }
 
-// String returns the date as RFC 3339 has it.
+// String returns the date in RFC 3339.
 func (d Date) String() string { return string(d.appendTo(nil)) }
 
-// MarshalText is String.
+// MarshalText returns String as bytes.
 func (d Date) MarshalText() ([]byte, error) { return d.appendTo(nil), nil }
 
-// UnmarshalText is ParseDate.
+// UnmarshalText parses like ParseDate.
 func (d *Date) UnmarshalText(text []byte) (err error) {
 	*d, err = ParseDate(string(text))
 	return err
@@ -87,7 +86,7 @@ func (d *Decoder) Date() Date {
 	return formatted(d, "a date like 2024-05-01", parseDate)
 }
 
-// Date writes a date; one that does not exist cannot be written.
+// Date writes a date; one that does not exist is an error.
 func (e *Encoder) Date(date Date) {
 	text := date.appendTo(nil)
 	if _, ok := parseDate(text); !ok {

@@ -12,8 +12,8 @@ func (d *Decoder) DateTime() time.Time {
 	return formatted(d, "a date-time with an offset, like 2024-05-01T12:00:00Z", parseDateTime)
 }
 
-// parseDateTime gives the time a location that remembers the text, unless the
-// text is the shortest one.
+// parseDateTime returns the time. Unless text is the shortest form, the time's location
+// remembers the text.
 func parseDateTime(text []byte) (time.Time, bool) {
 	date, clock, digits, ok := splitDateTime(text)
 	if !ok {
@@ -49,10 +49,9 @@ func splitDateTime(b []byte) (date Date, clock TimeOfDay, digits int, ok bool) {
 	return date, clock, digits, ok
 }
 
-// written are zones that equal UTC and remember how a date-time was written:
-// with Z or with +00:00, and with how many fractional digits. Most languages
-// write a fixed number of digits, and an unchanged value shall come back as the
-// same text.
+// written are zones that equal UTC and remember how a date-time was written: with Z or
+// with +00:00, and with how many fractional digits. Most languages write a fixed number
+// of digits, and an unchanged value is encoded with the same text.
 var written = func() (zones [2][10]*time.Location) {
 	for i := range zones {
 		for digits := range zones[i] {
@@ -138,8 +137,8 @@ func shortest(nanoseconds int) int {
 	return digits
 }
 
-// DateTime writes a date-time. A year outside 0 to 9999, or an offset that is
-// not whole minutes, cannot be written.
+// DateTime writes a date-time. A year outside 0 to 9999, or an offset that is not whole
+// minutes, is an error.
 func (e *Encoder) DateTime(t time.Time) {
 	name, offset := t.Zone()
 	zone := t.Location()

@@ -6,37 +6,35 @@ import (
 	"unicode/utf8"
 )
 
-// MaxDepth is how deep objects and arrays may nest.
+// MaxDepth is how deep objects and arrays may be nested.
 const MaxDepth = 1000
 
-// maxViolations ends a decoding that finds nothing but violations.
+// maxViolations is the number of violations after which decoding stops.
 const maxViolations = 100
 
-// A Decoder reads one JSON document. Its methods read the value that comes
-// next; when that is not what was asked for they note a violation, skip the
-// value and return a zero value, so that the caller needs no error checks
-// until the end.
+// Decoder reads one JSON document. Its methods read the next value. If the value is not
+// of the requested type, they record a violation, skip the value and return a zero
+// value, so that the caller checks for errors only at the end.
 type Decoder struct {
 	data       []byte
 	pos        int
 	depth      int
 	dead       bool // after a syntax error
-	lends      bool // Raw is a part of the document, as what is read is not kept
+	lends      bool // Raw returns a part of the document, because the result is not kept
 	violations []Violation
 	missing    []missing
 	scratch    []byte
 	unusual    []unusual // texts for Spelling, in the order of the document
 }
 
-// missing is a required member that was not there; its pointer is worked out
-// at the end.
+// missing is a required property that was missing; its pointer is computed at the end.
 type missing struct {
 	violation int // index
 	name      string
 }
 
-// Unmarshal decodes all of data with read and stores the result in into. On
-// error, a *DecodeError that names the type, into is left as it was.
+// Unmarshal decodes all of data with read and stores the result in into. On error it
+// returns a *DecodeError with the type, and into keeps its value.
 func Unmarshal[T any](data []byte, into *T, name string, read func(*Decoder) T) error {
 	d := Decoder{data: data}
 	value := read(&d)
@@ -47,8 +45,7 @@ func Unmarshal[T any](data []byte, into *T, name string, read func(*Decoder) T) 
 	return nil
 }
 
-// finish checks that nothing follows the value, and turns the violations into
-// an error.
+// finish checks that nothing follows the value, and returns the violations as an error.
 func (d *Decoder) finish(name func() string) error {
 	d.space()
 	if !d.dead && d.pos < len(d.data) {
@@ -150,7 +147,7 @@ func (d *Decoder) peek() byte {
 }
 
 // Kind returns the first byte of the next value: '{', '[', '"', 't' or 'f', 'n', and
-// '0' for every number. It is 0 where no value begins. Nothing is consumed.
+// '0' for every number. It is 0 if there is no value. It consumes nothing.
 func (d *Decoder) Kind() byte {
 	switch c := d.peek(); c {
 	case '{', '[', '"', 't', 'f', 'n':
@@ -170,7 +167,7 @@ func (d *Decoder) Null() bool {
 	return d.literal("null")
 }
 
-// literal consumes text, which the caller knows to begin here.
+// literal consumes text, which the caller knows to be next.
 func (d *Decoder) literal(text string) bool {
 	if len(d.data)-d.pos < len(text) || string(d.data[d.pos:d.pos+len(text)]) != text {
 		d.syntax("expected " + text)
@@ -180,7 +177,7 @@ func (d *Decoder) literal(text string) bool {
 	return true
 }
 
-// Skip reads a value of any type and forgets it.
+// Skip reads a value of any type and ignores it.
 func (d *Decoder) Skip() {
 	switch c := d.peek(); c {
 	case '{':
@@ -206,7 +203,7 @@ func (d *Decoder) Skip() {
 	}
 }
 
-// enter counts one level of nesting; false when there are too many.
+// enter counts one level of nesting. It returns false if there are too many.
 func (d *Decoder) enter() bool {
 	if d.depth++; d.depth > MaxDepth {
 		d.syntax(fmt.Sprintf("nested deeper than %d levels", MaxDepth))
@@ -215,9 +212,9 @@ func (d *Decoder) enter() bool {
 	return true
 }
 
-// Object reads an object: call Next until it returns false, and after each
-// call read or skip the value of the member called Name. Members that are
-// required and did not occur are violations.
+// Object reads an object: call Next until it returns false, and after each call read or
+// skip the value of the property called Name. Missing required properties are
+// violations.
 func (d *Decoder) Object(required ...string) Object {
 	if d.peek() != '{' {
 		d.mismatch("an object")
@@ -229,7 +226,7 @@ func (d *Decoder) Object(required ...string) Object {
 	return o
 }
 
-// Open is Object where Kept takes every member that is not read before the next
+// Open is Object, but keeps in Kept every property that is not read before the next
 // call of Next.
 func (d *Decoder) Open(required ...string) Object {
 	o := d.Object(required...)
@@ -237,36 +234,36 @@ func (d *Decoder) Open(required ...string) Object {
 	return o
 }
 
-// Closed is Object where a member that is not read before the next call of Next
-// is Unexpected.
+// Closed is Object, but a property that is not read before the next call of Next is
+// Unexpected.
 func (d *Decoder) Closed(required ...string) Object {
 	o := d.Object(required...)
 	o.closed = true
 	return o
 }
 
-// An Object iterates over the members of a JSON object.
+// Object iterates over the properties of a JSON object.
 type Object struct {
-	// Name is the name of the current member. It is valid until the next call
-	// of Next and must not be changed.
+	// Name is the name of the current property. It is valid until the next call of Next
+	// and must not be changed.
 	Name []byte
-	// Kept are the members that Open keeps.
+	// Kept has the properties that Open keeps.
 	Kept Unknown
 
 	d        *Decoder
 	required []string
 	seen     uint64
-	more     []uint64 // seen, from the 65th required member on
-	hint     int      // the required member that is likely to come next
+	more     []uint64 // seen, from the 65th required property on
+	hint     int      // the required property that probably comes next
 	start    int
-	value    int // where the value of the current member begins
+	value    int // where the value of the current property begins
 	first    bool
 	done     bool
-	open     bool // made by Open
-	closed   bool // made by Closed
+	open     bool // created by Open
+	closed   bool // created by Closed
 }
 
-// Next goes to the next member.
+// Next moves to the next property.
 func (o *Object) Next() bool {
 	d := o.d
 	if o.done || d.dead {
@@ -363,8 +360,8 @@ func (o *Object) checkRequired() {
 	}
 }
 
-// Unexpected records that the schema closes the object and does not know the
-// current member, and skips the value.
+// Unexpected records that the schema is closed and does not have the current property,
+// and skips the value.
 func (o *Object) Unexpected() {
 	o.d.Fail("additionalProperties", "is not a member that the schema allows")
 }
@@ -380,14 +377,14 @@ func (d *Decoder) Array() Array {
 	return Array{d: d, first: true, done: !d.enter()}
 }
 
-// An Array iterates over the items of a JSON array.
+// Array iterates over the items of a JSON array.
 type Array struct {
 	d     *Decoder
 	first bool
 	done  bool
 }
 
-// Next goes to the next item.
+// Next moves to the next item.
 func (a *Array) Next() bool {
 	d := a.d
 	if a.done || d.dead {
@@ -419,8 +416,8 @@ func (a *Array) Next() bool {
 	return true
 }
 
-// text consumes a string and returns its text, which aliases the document or
-// the scratch buffer.
+// text consumes a string and returns its text, which is part of the document or of the
+// scratch buffer.
 func (d *Decoder) text() []byte {
 	start := d.pos
 	d.pos++
@@ -454,16 +451,16 @@ func (d *Decoder) text() []byte {
 // skipString consumes a string without unescaping it.
 func (d *Decoder) skipString() { d.text() }
 
-// pointerAt returns the JSON Pointer of the value, or of the member whose name,
-// begins at offset. It reads the document again from the start, which happens
-// only when there is an error to report.
+// pointerAt returns the JSON Pointer of the value at offset, or of the property whose
+// name begins there. It reads the document again from the start, which happens only to
+// report an error.
 func pointerAt(data []byte, offset int) string {
 	d := Decoder{data: data}
 	return string(d.locate([]byte{}, offset))
 }
 
-// locate walks the next value until it has passed offset, and returns the
-// pointer of the innermost value there, or nil when the value ends before.
+// locate walks the next value until it has passed offset, and returns the pointer of
+// the innermost value there, or nil if the value ends before.
 func (d *Decoder) locate(at []byte, offset int) []byte {
 	kind := d.peek()
 	if d.pos >= offset {

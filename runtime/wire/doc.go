@@ -1,19 +1,19 @@
-// Package wire reads and writes the JSON of generated event types. Generated
-// code calls it; nobody else needs to. Package gen, beside it, has what generated code
-// calls to insert, decode and handle events.
+// Package wire is for generated code only: it reads, writes and validates the JSON of
+// event types. Package gen has what generated code calls to insert, decode and handle
+// events.
 //
-// Package encoding/json cannot check what an event schema asks for: that no required
+// Package encoding/json cannot check what an event schema requires: that no required
 // property is missing, that null is allowed, that an integer fits, and where in the
 // document a value is wrong. This package reads in one pass without reflection and
-// goes on after a mismatch, so one decoding reports all of them, each with its JSON
+// continues after a mismatch, so one decoding reports all of them, each with its JSON
 // Pointer and byte offset.
 //
 // # What it accepts
 //
-// A document is RFC 8259 JSON in UTF-8, nested at most [MaxDepth] deep. Bytes that
-// are not UTF-8 and escapes that name half a surrogate pair are errors in both
-// directions, because a Go string cannot keep them (encoding/json replaces them). Of
-// a member that occurs twice the last one counts, as in encoding/json.
+// A document is RFC 8259 JSON in UTF-8, nested at most [MaxDepth] deep. Bytes that are
+// not UTF-8 and escapes that name half a surrogate pair are errors in both directions,
+// because a Go string cannot keep them (encoding/json replaces them). If a property
+// occurs twice, the last one counts, as in encoding/json.
 //
 // # Numbers
 //
@@ -50,11 +50,11 @@
 //
 // # Texts that Go values do not keep
 //
-// A UUID is written in lower case, base64url with padding and base16 in upper
-// case. A struct with such values has a [Spelling], which remembers those that a
-// document wrote otherwise; an unchanged one is written like that again, and rules
-// check the text that was read. So do tuples and event data that is no object. In a
-// branch of a union that is decoded by itself they are written in the usual form.
+// A UUID is written in lower case, base64url with padding and base16 in upper case. A
+// struct with such values has a [Spelling], which remembers those that a document wrote
+// otherwise. An unchanged value is written in the same form again, and rules check the
+// text that was read. Tuples, and event data that is not an object, have a Spelling
+// too. A branch of a union that is decoded alone is written in the usual form.
 //
 // # Strings
 //

@@ -6,27 +6,27 @@ import (
 	"strconv"
 )
 
-// A Duration is a duration of ISO 8601, such as P1DT12H or P2W. Its parts stay
-// apart, because a month or a day is not a fixed number of seconds. The zero
-// value is written PT0S. RFC 3339 allows neither fractions nor signs.
+// Duration is a duration of ISO 8601, such as P1DT12H or P2W. Its parts are separate,
+// because a month or a day is not a fixed number of seconds. The zero value is written
+// as PT0S. RFC 3339 allows neither fractions nor signs.
 //
-// A Duration that was read remembers its text, such as P0D or PT05M, and is
-// written like that until a field changes. Compare with Equal, as cmp.Diff does:
-// == also compares the text.
+// A decoded Duration remembers its text, such as P0D or PT05M, and is written like that
+// until a field changes. Compare with Equal, as cmp.Diff does: == also compares the
+// text.
 type Duration struct {
 	Years, Months, Weeks, Days, Hours, Minutes, Seconds int
 
-	text string // what was read, if it is not the form of String
+	text string // the text that was read, if it differs from String
 }
 
-// Equal reports whether the fields of d and other are equal, however they were
-// written. PT60M and PT1H are different.
+// Equal reports whether the fields of d and other are equal. The text does not matter.
+// PT60M and PT1H are different.
 func (d Duration) Equal(other Duration) bool {
 	d.text, other.text = "", ""
 	return d == other
 }
 
-// ParseDuration parses a duration as appendix A of RFC 3339 has it.
+// ParseDuration parses a duration as defined in appendix A of RFC 3339.
 func ParseDuration(text string) (Duration, error) {
 	d, ok := parseDuration([]byte(text))
 	if !ok {
@@ -35,7 +35,7 @@ func ParseDuration(text string) (Duration, error) {
 	return d, nil
 }
 
-// String returns the duration as ISO 8601 has it.
+// String returns the duration in ISO 8601.
 func (d Duration) String() string { return string(d.appendTo(nil)) }
 
 func (d Duration) appendTo(b []byte) []byte {
@@ -55,7 +55,7 @@ func (d Duration) appendTo(b []byte) []byte {
 	}
 	b = appendUnit(b, d.Hours, 'H')
 	if d.Hours != 0 && d.Minutes == 0 && d.Seconds != 0 {
-		b = append(b, "0M"...) // the grammar wants the units without a gap
+		b = append(b, "0M"...) // the grammar allows no gap between units
 	}
 	b = appendUnit(b, d.Minutes, 'M')
 	b = appendUnit(b, d.Seconds, 'S')
@@ -72,10 +72,10 @@ func appendUnit(b []byte, n int, letter byte) []byte {
 	return append(strconv.AppendInt(b, int64(n), 10), letter)
 }
 
-// MarshalText is String.
+// MarshalText returns String as bytes.
 func (d Duration) MarshalText() ([]byte, error) { return d.appendTo(nil), nil }
 
-// UnmarshalText is ParseDuration.
+// UnmarshalText parses like ParseDuration.
 func (d *Duration) UnmarshalText(text []byte) (err error) {
 	*d, err = ParseDuration(string(text))
 	return err
@@ -86,8 +86,8 @@ func (d *Decoder) Duration() Duration {
 	return formatted(d, "a duration like P1DT12H", parseDuration)
 }
 
-// Duration writes a duration; negative parts and weeks beside other units
-// cannot be written.
+// Duration writes a duration; negative parts, and weeks together with other units, are
+// an error.
 func (e *Encoder) Duration(d Duration) {
 	text := d.String()
 	if _, ok := parseDuration([]byte(text)); !ok {

@@ -10,24 +10,24 @@ import (
 	"sync"
 )
 
-// An Encoder writes one JSON document. After its first error it goes on
-// writing, and Marshal returns the error.
+// Encoder writes one JSON document. After its first error it continues to write, and
+// Marshal returns the error.
 type Encoder struct {
 	buf  []byte
-	open []int // where the open objects begin
+	open []int // offsets of the open objects
 	err  error
 }
 
-// EncodeError is returned when a value cannot be written as JSON: a string that
-// is not UTF-8, a number that is not finite, an unknown member whose name the
-// schema knows or whose bytes are not JSON.
+// EncodeError is returned when a value cannot be encoded as JSON: a string that is not
+// UTF-8, a number that is not finite, an unknown property whose name is in the schema
+// or whose bytes are not JSON.
 type EncodeError struct {
-	Type    string // the Go type that was to be written
-	Message string // what is wrong, with the member's name
-	Err     error  // what the value's own MarshalJSON returned, if that failed
+	Type    string // the Go type of the value
+	Message string // what is wrong, with the property's name
+	Err     error  // the error of the value's own MarshalJSON, or nil
 }
 
-// Error says what could not be written.
+// Error says what could not be encoded.
 func (e *EncodeError) Error() string { return "cannot encode " + e.Type + ": " + e.Message }
 
 // Unwrap returns Err.
@@ -42,7 +42,7 @@ func Marshal[T any](value T, name string, write func(*Encoder, T)) ([]byte, erro
 	return e.result(func() string { return name })
 }
 
-// result returns what was written, or the error of the type that name names.
+// result returns the document, or the error with the type that name returns.
 func (e *Encoder) result(name func() string) ([]byte, error) {
 	if e.err != nil {
 		failed := &EncodeError{Type: name(), Message: e.err.Error()}
@@ -57,7 +57,7 @@ func (e *Encoder) result(name func() string) ([]byte, error) {
 // encoders keeps buffers for the next document, as encoding/json does.
 var encoders = sync.Pool{New: func() any { return new(Encoder) }}
 
-// release gives the buffer back, unless it has grown out of the usual.
+// release returns the buffer to the pool, unless it is unusually large.
 func (e *Encoder) release() {
 	if cap(e.buf) > 1<<16 {
 		return
@@ -79,7 +79,7 @@ func (e *Encoder) fail(message string) {
 	}
 }
 
-// where names the member that was begun last.
+// where returns the property that was begun last, for an error.
 func (e *Encoder) where() string {
 	b := bytes.TrimRight(e.buf, "[{")
 	if !bytes.HasSuffix(b, []byte(`":`)) {
@@ -101,19 +101,19 @@ func (e *Encoder) End() {
 	e.buf = append(e.buf, '}')
 }
 
-// First opens an object and begins its first member; its value must follow.
+// First opens an object and begins its first property; the value must follow.
 func (e *Encoder) First(name string) *Encoder {
 	e.Begin()
 	return e.Name(name)
 }
 
-// EndOpen closes an object after the members of unknown.
+// EndOpen writes the unknown properties and closes the object.
 func (e *Encoder) EndOpen(unknown Unknown) {
 	e.Unknown(unknown)
 	e.End()
 }
 
-// Name begins a member; its value must follow.
+// Name begins a property; its value must follow.
 func (e *Encoder) Name(name string) *Encoder {
 	e.comma('{')
 	e.String(name)
@@ -158,7 +158,7 @@ func (e *Encoder) Float(v float64) {
 	e.buf = b
 }
 
-// Number writes a number as it is.
+// Number writes a number unchanged.
 func (e *Encoder) Number(v json.Number) {
 	if !isNumber(string(v)) {
 		e.fail("the text is not a number")
@@ -167,7 +167,7 @@ func (e *Encoder) Number(v json.Number) {
 	e.buf = append(e.buf, v...)
 }
 
-// Raw writes a value that is JSON already, without its spaces.
+// Raw writes a value that is JSON already, without white space.
 func (e *Encoder) Raw(v json.RawMessage) {
 	d := Decoder{data: v}
 	d.Skip()
@@ -189,7 +189,7 @@ func (e *Encoder) RawOrNull(v json.RawMessage) {
 	e.Raw(v)
 }
 
-// appendCompact appends valid JSON without the spaces between its tokens.
+// appendCompact appends valid JSON without the white space between its tokens.
 func appendCompact(b, v []byte) []byte {
 	quoted, escaped, done := false, false, 0
 	for i, c := range v {
@@ -209,13 +209,13 @@ func appendCompact(b, v []byte) []byte {
 	return append(b, v[done:]...)
 }
 
-// Unknown writes the members of unknown into the object that is open, in the
-// order of their names. A name that was already written is an error.
+// Unknown writes unknown properties into the open object, sorted by name. A name that
+// was already written is an error.
 func (e *Encoder) Unknown(unknown Unknown) {
 	PutMembers(e, unknown, (*Encoder).Raw)
 }
 
-// fresh checks that the object which is open has none of the members yet.
+// fresh checks that the open object has none of the properties yet.
 func fresh[T any](e *Encoder, members map[string]T) {
 	written := Decoder{data: append(slices.Clone(e.buf[e.open[len(e.open)-1]:]), '}')}
 	o := written.Object()
@@ -236,7 +236,7 @@ func PutPointer[T any](e *Encoder, v *T, write func(*Encoder, T)) {
 	write(e, *v)
 }
 
-// PutOrNull writes null where isNull, else the value.
+// PutOrNull writes null if isNull is true, else the value.
 func PutOrNull[T any](e *Encoder, isNull bool, v T, write func(*Encoder, T)) {
 	if isNull {
 		e.Null()
@@ -255,7 +255,7 @@ func PutSlice[T any](e *Encoder, items []T, write func(*Encoder, T)) {
 	e.buf = append(e.buf, ']')
 }
 
-// PutMap writes an object in the order of the names; nil is an empty one.
+// PutMap writes an object, sorted by name; nil is an empty one.
 func PutMap[T any](e *Encoder, members map[string]T, write func(*Encoder, T)) {
 	e.Begin()
 	for _, name := range sorted(members) {
@@ -264,8 +264,8 @@ func PutMap[T any](e *Encoder, members map[string]T, write func(*Encoder, T)) {
 	e.End()
 }
 
-// PutMembers writes the members of a map into the object that is open, in the
-// order of their names. A name that was already written is an error.
+// PutMembers writes the entries of a map as properties into the open object, sorted by
+// name. A name that was already written is an error.
 func PutMembers[M ~map[string]T, T any](e *Encoder, members M, write func(*Encoder, T)) {
 	if len(members) == 0 {
 		return
@@ -276,7 +276,7 @@ func PutMembers[M ~map[string]T, T any](e *Encoder, members M, write func(*Encod
 	}
 }
 
-// PutOptional writes a member of the object that is open, or nothing for nil.
+// PutOptional writes a property of the open object, or nothing for nil.
 func PutOptional[T any](e *Encoder, name string, v *T, write func(*Encoder, T)) {
 	if v != nil {
 		write(e.Name(name), *v)
@@ -292,8 +292,8 @@ func sorted[M ~map[string]T, T any](members M) []string {
 	return names
 }
 
-// PutNullable writes a member of the object that is open, null if v is null,
-// or nothing if v is absent.
+// PutNullable writes a property of the open object: null if v is null, or nothing if v
+// is absent.
 func PutNullable[N interface {
 	IsZero() bool
 	Get() (T, bool)
@@ -309,8 +309,8 @@ func PutNullable[N interface {
 	}
 }
 
-// Any writes a value of any type. What Decoder.Any gives is written directly,
-// anything else as encoding/json writes it.
+// Any writes a value of any type. It writes the types of Decoder.Any directly, and
+// others as encoding/json does.
 func (e *Encoder) Any(v any) {
 	switch v := v.(type) {
 	case nil:
@@ -338,11 +338,10 @@ func (e *Encoder) Any(v any) {
 	}
 }
 
-// AnyObject writes an object whose members may be anything.
+// AnyObject writes an object whose properties may be anything.
 func (e *Encoder) AnyObject(v map[string]any) { PutMap(e, v, (*Encoder).Any) }
 
-// PutExternal writes a value through its MarshalJSON method, or else by the
-// rules of encoding/json.
+// PutExternal writes a value with its MarshalJSON method, or as encoding/json does.
 func PutExternal[T any](e *Encoder, v T) {
 	var out bytes.Buffer
 	to := json.NewEncoder(&out)
@@ -357,16 +356,16 @@ func PutExternal[T any](e *Encoder, v T) {
 	e.Raw(out.Bytes())
 }
 
-// PutOptionalSlice writes a member that is an array into the object that is
-// open, or nothing for nil.
+// PutOptionalSlice writes a property of the open object that is an array, or nothing
+// for nil.
 func PutOptionalSlice[T any](e *Encoder, name string, items []T, write func(*Encoder, T)) {
 	if items != nil {
 		PutSlice(e.Name(name), items, write)
 	}
 }
 
-// PutOptionalMap writes a member that is an object into the object that is open,
-// or nothing for nil.
+// PutOptionalMap writes a property of the open object that is an object, or nothing for
+// nil.
 func PutOptionalMap[T any](e *Encoder, name string, members map[string]T, write func(*Encoder, T)) {
 	if members != nil {
 		PutMap(e.Name(name), members, write)

@@ -10,10 +10,9 @@ import (
 	"strings"
 )
 
-// keeps reports whether f is what text says: the number itself, or one that is
-// written like that when it is rounded to as many digits as text has. So 0.1
-// with 17 digits, 0.10000000000000001, is kept; an integer whose last digits a
-// float64 rounds is not.
+// keeps reports whether f represents text: it is the number itself, or it gives the
+// same text when rounded to as many digits. So 0.1 with 17 digits, 0.10000000000000001,
+// is kept; an integer whose last digits a float64 rounds is not.
 func keeps(f float64, text []byte) bool {
 	want := canonicalNumber(string(text))
 	if want == canonicalNumber(strconv.FormatFloat(f, 'g', -1, 64)) {
@@ -24,8 +23,7 @@ func keeps(f float64, text []byte) bool {
 	return digits > 0 && digits <= exactDigits && want == canonicalNumber(strconv.FormatFloat(f, 'e', digits-1, 64))
 }
 
-// significant returns how many digits a number is written with, leading zeros left
-// out.
+// significant returns the number of digits of a number, without leading zeros.
 func significant(text []byte) int {
 	if i := bytes.IndexAny(text, "eE"); i >= 0 {
 		text = text[:i]
@@ -39,13 +37,12 @@ func significant(text []byte) int {
 	return n
 }
 
-// maxPlain is how many digits a number may have that is written without an
-// exponent.
+// maxPlain is how many digits a number may have that is written without an exponent.
 const maxPlain = 40
 
-// canonicalNumber returns a JSON number in the one form of all that equal it: plain
-// where it has few digits, else digits with an exponent. The effort does not
-// depend on the exponent.
+// canonicalNumber returns a text that is the same for equal JSON numbers: plain if it
+// has few digits, else digits with an exponent. The time does not depend on the
+// exponent.
 func canonicalNumber(text string) string {
 	text, negative := strings.CutPrefix(text, "-")
 	exp := 0
@@ -78,13 +75,13 @@ func canonicalNumber(text string) string {
 	}
 }
 
-// canonicalDocument returns a JSON document in the one form of all that equal it.
+// canonicalDocument returns a text that is the same for equal JSON documents.
 func canonicalDocument(text []byte) []byte {
 	d := Decoder{data: text}
 	return d.canonical()
 }
 
-// canonical returns the next value in the one form of all that equal it.
+// canonical reads the next value and returns a text that is the same for equal values.
 func (d *Decoder) canonical() []byte {
 	var e Encoder
 	e.canonical(d.Any())
@@ -107,7 +104,7 @@ func (e *Encoder) canonical(v any) {
 // maxDigits is how many digits an integer of any size may have.
 const maxDigits = 4096
 
-// Uint reads an integer from 0 on, up to 64 bits.
+// Uint reads an integer from 0 to the largest uint64.
 func (d *Decoder) Uint() uint64 {
 	n, start := d.whole()
 	switch {
@@ -121,14 +118,14 @@ func (d *Decoder) Uint() uint64 {
 	return n.Uint64()
 }
 
-// BigInt reads an integer of any size, up to 4096 digits. It is nil only after
+// BigInt reads an integer of any size, up to 4096 digits. The result is nil only after
 // a violation.
 func (d *Decoder) BigInt() *big.Int {
 	n, _ := d.whole()
 	return n
 }
 
-// whole reads an integer and says where it begins.
+// whole reads an integer and returns its offset.
 func (d *Decoder) whole() (*big.Int, int) {
 	if d.Kind() != '0' {
 		d.mismatch("an integer")
@@ -156,7 +153,7 @@ func (d *Decoder) whole() (*big.Int, int) {
 // Uint writes an integer.
 func (e *Encoder) Uint(v uint64) { e.buf = strconv.AppendUint(e.buf, v, 10) }
 
-// BigInt writes an integer of any size; nil cannot be written.
+// BigInt writes an integer of any size; nil is an error.
 func (e *Encoder) BigInt(v *big.Int) {
 	if v == nil {
 		e.fail("the integer is nil")
@@ -178,7 +175,7 @@ func NewBigInt(digits string) *big.Int {
 // Null is the type of a value that is always null.
 type Null struct{}
 
-// MarshalJSON is null.
+// MarshalJSON returns null.
 func (Null) MarshalJSON() ([]byte, error) { return []byte("null"), nil }
 
 // NullValue reads null.
@@ -192,15 +189,15 @@ func (d *Decoder) NullValue() Null {
 // NullValue writes null.
 func (e *Encoder) NullValue(Null) { e.Null() }
 
-// JSON reads a value of any type into a string that holds it as JSON: without
-// spaces, members in the order of their names, and numbers in one form, so that
-// equal values are equal strings.
+// JSON reads a value of any type into a string of JSON: without white space, with
+// sorted properties, and with numbers in one form, so that equal values are equal
+// strings.
 func JSON[T ~string](d *Decoder) T { return T(d.canonical()) }
 
 // PutJSON writes a value that is JSON already.
 func PutJSON[T ~string](e *Encoder, v T) { e.Raw(json.RawMessage(v)) }
 
-// JSONEnum checks that a value, as JSON, is one of those that the schema lists.
+// JSONEnum checks that the schema lists a value, given as JSON.
 func JSONEnum[T interface {
 	~string
 	Valid() bool

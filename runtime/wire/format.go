@@ -139,7 +139,7 @@ func isPointer(s string) bool {
 	return true
 }
 
-// isEncoded reports whether s is text of an encoding of MIME that is not decoded:
+// isEncoded reports whether s is valid text of a MIME encoding that is not decoded:
 // 7bit or quoted-printable.
 func isEncoded(s, encoding string) bool {
 	for i := range len(s) {

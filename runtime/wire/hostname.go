@@ -38,7 +38,7 @@ func isLabel(s string) bool {
 	return true
 }
 
-// labelDots are the full stops that may part the labels of a host name.
+// labelDots are the full stops that may separate the labels of a host name.
 var labelDots = strings.NewReplacer("。", ".", "．", ".", "｡", ".")
 
 // isInternationalHostname reports whether s is a host name of RFC 5890: labels
@@ -56,7 +56,7 @@ func isInternationalHostname(s string) bool {
 	return true
 }
 
-// internationalLabel returns a label in ASCII, and whether it is one.
+// internationalLabel returns a label in ASCII, and whether it is valid.
 func internationalLabel(s string) (ascii string, ok bool) {
 	const prefix = "xn--"
 	if !isASCII(s) {

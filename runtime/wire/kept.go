@@ -7,22 +7,22 @@ import (
 	"strings"
 )
 
-// Kept reads a value of any type but null as the union R, which keeps its bytes.
+// Kept reads a value of any type except null as the union R, which keeps its bytes.
 func Kept[R ~struct{ Raw json.RawMessage }](d *Decoder) R {
 	return R{Raw: NoBranch[json.RawMessage](d)}
 }
 
-// From writes a value as the union R, which keeps its bytes. The error is an
+// From encodes a value as the union R, which keeps its bytes. The error is an
 // *EncodeError.
 func From[R ~struct{ Raw json.RawMessage }, T any](v T, write func(*Encoder, T)) (R, error) {
 	raw, err := Marshal(v, nameOf[R](), write)
 	return R{Raw: raw}, err
 }
 
-// As reads the bytes of a union as one of its branches, called name, and
-// validates it with check, which may be nil. asks is the checker of a union that
-// wants to know only whether the branch takes the value, and nil if the value is
-// used. The error is a *DecodeError or a *ValidationError.
+// As decodes the bytes of a union as one of its branches, called name, and validates it
+// with check, which may be nil. asks is the checker of a union that only needs to know
+// whether the branch matches; it is nil if the value is used. The error is a
+// *DecodeError or a *ValidationError.
 func As[T any](asks *Checker, raw json.RawMessage, name string, read func(*Decoder) T, check func(*T, *Checker)) (T, error) {
 	var none T
 	d := Decoder{data: raw, lends: asks != nil}
@@ -45,8 +45,8 @@ func As[T any](asks *Checker, raw json.RawMessage, name string, read func(*Decod
 	return value, nil
 }
 
-// outermost returns the checker of the value that is validated, in which c checks a
-// branch of a union or the value itself.
+// outermost returns the checker of the validated value, for which c checks a branch of
+// a union or the value itself.
 func (c *Checker) outermost() *Checker {
 	if c.asks != nil {
 		return c.asks
@@ -54,8 +54,8 @@ func (c *Checker) outermost() *Checker {
 	return c
 }
 
-// Refusal says why a branch of a union does not take the value: the error of as, a
-// method that reads the value as the branch.
+// Refusal returns a function that says why a branch of a union does not match: it
+// returns the error of as, a method that decodes the value as the branch.
 func Refusal[T any](as func(*Checker) (T, error)) func(*Checker) error {
 	return func(c *Checker) error {
 		_, err := as(c)
@@ -63,9 +63,9 @@ func Refusal[T any](as func(*Checker) (T, error)) func(*Checker) error {
 	}
 }
 
-// OneOf checks that exactly one branch takes the value of a union that keeps its
-// bytes: each of refusals is the Refusal of a branch. A branch whose Go type is too
-// small for a number in the value might take it, and counts.
+// OneOf checks that exactly one branch matches the value of a union that keeps its
+// bytes. Each of refusals is the Refusal of a branch. A branch whose Go type is too
+// small for a number in the value might match, and counts.
 func OneOf[R ~struct{ Raw json.RawMessage }](c *Checker, v R, branches string, refusals ...func(*Checker) error) {
 	switch found := ask(c, v, refusals); {
 	case found.taken == 0:
@@ -77,35 +77,36 @@ func OneOf[R ~struct{ Raw json.RawMessage }](c *Checker, v R, branches string, r
 	}
 }
 
-// AnyOf checks that at least one branch takes the value of a union that keeps its
-// bytes: each of refusals is the Refusal of a branch.
+// AnyOf checks that at least one branch matches the value of a union that keeps its
+// bytes. Each of refusals is the Refusal of a branch.
 func AnyOf[R ~struct{ Raw json.RawMessage }](c *Checker, v R, branches string, refusals ...func(*Checker) error) {
 	if found := ask(c, v, refusals); found.taken == 0 {
 		c.Fail("anyOf", "must be one of "+branches+", is none of them"+found.why)
 	}
 }
 
-// question is which branches of a union take the value that begins at a byte.
+// question asks which branches of a union match the value at an offset.
 type question struct {
 	union reflect.Type
 	first *byte
 	size  int
 }
 
-// answer is how many branches take the value, and why the others refuse it: if none
-// takes it, all of them; else those whose Go type is too small for it.
+// answer is how many branches match the value, and why the others do not: if none
+// matches, the reasons of all; otherwise those of the branches whose Go type is too
+// small.
 type answer struct {
 	taken, limited int
 	why            string
 }
 
-// maxExplained is in how many branches of other unions reasons are given. Further
-// inside, what is wrong is that the branch around it is refused.
+// maxExplained is how many levels of unions inside unions get reasons. Further inside,
+// the message only says that the outer branch does not match.
 const maxExplained = 2
 
-// ask asks each branch of a union once for each value inside other unions: each
-// branch around it looks at the same bytes, so a recursive union would ask again
-// for each way that leads to the value.
+// ask asks each branch of a union once for each value inside other unions: all outer
+// branches look at the same bytes, so a recursive union would ask again for each path
+// to the value.
 func ask[R ~struct{ Raw json.RawMessage }](c *Checker, v R, refusals []func(*Checker) error) answer {
 	raw := struct{ Raw json.RawMessage }(v).Raw
 	if c.branches == 0 || len(raw) == 0 {

@@ -9,9 +9,9 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/rule"
 )
 
-// Match reads the current member into a map, which it makes when it is nil, if
-// the member's name matches the pattern, and reports whether it does. A member
-// may match several patterns: each reads it.
+// Match reads the current property into a map, which it creates if it is nil, if the
+// property's name matches the pattern. It reports whether it does. If a property
+// matches several patterns, each of them reads it.
 func Match[T any](o *Object, p *Pattern, members *map[string]T, read func(*Decoder) T) bool {
 	if !p.once().Match(o.Name) {
 		return false
@@ -28,8 +28,8 @@ func Match[T any](o *Object, p *Pattern, members *map[string]T, read func(*Decod
 	return true
 }
 
-// Forbid records that no member whose name matches the pattern is valid, skips
-// the current one if its name does, and reports whether it does.
+// Forbid reports whether the current property's name matches the pattern. If so, it
+// records a violation and skips the property.
 func (o *Object) Forbid(p *Pattern) bool {
 	if !p.once().Match(o.Name) {
 		return false
@@ -41,9 +41,9 @@ func (o *Object) Forbid(p *Pattern) bool {
 	return true
 }
 
-// PutMatching writes the members of a map into the object that is open, in the
-// order of their names, but for those that the map of another pattern has
-// written. A name with two different values is an error.
+// PutMatching writes the properties of a map into the open object, sorted by name,
+// except those that the map of another pattern has written. A name with two different
+// values is an error.
 func PutMatching[M ~map[string]T, T any](e *Encoder, members M, write func(*Encoder, T)) {
 	if len(members) == 0 || e.err != nil {
 		return
@@ -69,9 +69,9 @@ func PutMatching[M ~map[string]T, T any](e *Encoder, members M, write func(*Enco
 	}
 }
 
-// sameMember reports whether two maps have the same value for a member. One of them
-// may hold a float64 and so fewer digits of a number than the other: values are also
-// the same if all their numbers are the same float64.
+// sameMember reports whether two maps have the same value for a property. One of them
+// may hold a float64, with fewer digits of a number: values are also the same if all
+// their numbers are the same float64.
 func sameMember(a, b []byte) bool {
 	if rule.JSON(a).Equal(rule.JSON(b)) {
 		return true
@@ -81,8 +81,8 @@ func sameMember(a, b []byte) bool {
 		reflect.DeepEqual(rounded[0], rounded[1])
 }
 
-// Name checks that a map's key is a name that its pattern, which the schema has
-// as source, allows.
+// Name checks that a map's key matches its pattern; source is the pattern in the
+// schema.
 func Name(c *Checker, key string, p *Pattern, source string, at ...any) {
 	if !p.once().MatchString(key) {
 		c.violations = append(c.violations, Violation{
@@ -92,7 +92,7 @@ func Name(c *Checker, key string, p *Pattern, source string, at ...any) {
 	}
 }
 
-// MatchesToo checks that a member is in the map of each pattern that its name
+// MatchesToo checks that a property is in the map of each pattern that its name
 // matches: in members, if it matches p.
 func MatchesToo[T any](c *Checker, key string, p *Pattern, source string, members map[string]T, at ...any) {
 	if _, ok := members[key]; !ok && p.once().MatchString(key) {

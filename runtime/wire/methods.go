@@ -9,9 +9,9 @@ import (
 // nameOf returns the name of a declared type.
 func nameOf[T any]() string { return reflect.TypeFor[T]().Name() }
 
-// Encode is MarshalJSON of a declared type: v is a pointer to the value, which
-// write writes. It is not generic, so that the value stays off the heap where
-// the method is inlined into another package.
+// Encode implements MarshalJSON of a declared type: v is a pointer to the value, which
+// write writes. It is not generic, so that the value stays off the heap where the
+// method is inlined into another package.
 func Encode(v any, write func(*Encoder)) ([]byte, error) {
 	e := encoders.Get().(*Encoder)
 	defer e.release()
@@ -19,7 +19,8 @@ func Encode(v any, write func(*Encoder)) ([]byte, error) {
 	return e.result(func() string { return reflect.TypeOf(v).Elem().Name() })
 }
 
-// Decode is UnmarshalJSON of a declared type. On an error into is left as it was.
+// Decode implements UnmarshalJSON of a declared type. On an error, into keeps its
+// value.
 func Decode[T any](data []byte, into *T, read func(*Decoder) T) error {
 	d := Decoder{data: data}
 	value := read(&d)
@@ -50,7 +51,7 @@ func DecodeBool[T ~bool](data []byte, into *T) error {
 	return Decode(data, into, func(d *Decoder) T { return T(d.Bool()) })
 }
 
-// DecodeObject is Decode for a named map of members of any type.
+// DecodeObject is Decode for a named map of properties of any type.
 func DecodeObject[T ~map[string]any](data []byte, into *T) error {
 	return Decode(data, into, func(d *Decoder) T { return T(d.AnyObject()) })
 }
@@ -60,7 +61,7 @@ func DecodeKept[R ~struct{ Raw json.RawMessage }](data []byte, into *R) error {
 	return Decode(data, into, Kept[R])
 }
 
-// Validate returns the method Validate of a declared type: v is a pointer to the
+// Validate implements the method Validate of a declared type: v is a pointer to the
 // value, which check checks. The error is a *ValidationError.
 func Validate(v any, check func(*Checker)) error {
 	c := checkers.Get().(*Checker)
@@ -72,7 +73,7 @@ func Validate(v any, check func(*Checker)) error {
 // checkers keeps the paths of checkers for the next value.
 var checkers = sync.Pool{New: func() any { return new(Checker) }}
 
-// release gives the checker back. Its violations belong to the error.
+// release returns the checker to the pool. The error owns its violations.
 func (c *Checker) release() {
 	*c = Checker{path: c.path[:0], marks: c.marks[:0]}
 	checkers.Put(c)
@@ -96,7 +97,7 @@ func CheckItems[T any](c *Checker, items []T, check func(*T, *Checker), at ...an
 	c.Leave()
 }
 
-// CheckValues checks each member of the object at the path with check.
+// CheckValues checks each property value of the object at the path with check.
 func CheckValues[T any](c *Checker, members map[string]T, check func(*T, *Checker), at ...any) {
 	c.Enter(at...)
 	for name, member := range members {

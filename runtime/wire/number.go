@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// number consumes a number and returns its text. Where none begins it is a
-// syntax error.
+// number consumes a number and returns its text. If there is none, it is a syntax
+// error.
 func (d *Decoder) number() []byte {
 	d.peek()
 	n, wrong := scanNumber(d.data[d.pos:])
@@ -23,8 +23,8 @@ func (d *Decoder) number() []byte {
 	return d.data[start:d.pos]
 }
 
-// scanNumber is the length of the number that text begins with. When none
-// begins there it says what is wrong, and where.
+// scanNumber returns the length of the number at the start of text. If there is none,
+// wrong says what is wrong and where.
 func scanNumber[T ~string | ~[]byte](text T) (n int, wrong string) {
 	i := 0
 	if i < len(text) && text[i] == '-' {
@@ -71,7 +71,7 @@ func isNumber(text string) bool {
 	return wrong == "" && n == len(text)
 }
 
-// Int reads an integer: a number without a fraction, however it is written.
+// Int reads an integer: a number without a fraction, in any notation.
 func (d *Decoder) Int() int64 {
 	if d.Kind() != '0' {
 		d.mismatch("an integer")
@@ -111,9 +111,8 @@ func smallInt(text []byte) int64 {
 	return n
 }
 
-// integer returns the value of the JSON number text. whole says that it has no
-// fraction, fits that it fits an int64. The effort does not depend on the size
-// of the exponent.
+// integer parses the JSON number text. whole reports whether it has no fraction, fits
+// whether it fits an int64. The time does not depend on the size of the exponent.
 func integer(text string) (value int64, whole, fits bool) {
 	sign := ""
 	if strings.HasPrefix(text, "-") {
@@ -171,7 +170,7 @@ func (d *Decoder) Float() float64 {
 	return value
 }
 
-// Number reads a number and keeps it as it is written.
+// Number reads a number and keeps its text.
 func (d *Decoder) Number() json.Number {
 	if d.Kind() != '0' {
 		d.mismatch("a number")
@@ -193,8 +192,8 @@ func (d *Decoder) Bool() bool {
 	return false
 }
 
-// appendFloat appends f as encoding/json does. ok is false for what JSON
-// cannot say: infinities and NaN.
+// appendFloat appends f as encoding/json does. ok is false for values that JSON does
+// not have: infinities and NaN.
 func appendFloat(b []byte, f float64) (_ []byte, ok bool) {
 	if math.IsInf(f, 0) || math.IsNaN(f) {
 		return b, false

@@ -8,8 +8,8 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/ecma"
 )
 
-// place returns where the keyword rule stands in the schema of the value at a path,
-// "" where nobody said where schemas are.
+// place returns the place of the keyword rule in the schema of the value at a path, or
+// "" if the places of schemas are not known.
 func (c *Checker) place(rule string, at []any) string {
 	if c.schema.schema == "" {
 		return ""
@@ -44,8 +44,8 @@ func (c *Checker) place(rule string, at []any) string {
 	return string(appendSegment(place, rule))
 }
 
-// keyword returns where a keyword of the part at a path stands, or with "" the schema
-// of that part; "" where it follows from the schema around it.
+// keyword returns the place of a keyword of the part at a path, or of the part's schema
+// if rule is "". It is "" if it follows from the outer schema.
 func (p place) keyword(path []segment, rule string) string {
 	for _, part := range p.parts {
 		if part[1] == rule && leads(part[0], path) {
@@ -55,7 +55,7 @@ func (p place) keyword(path []segment, rule string) string {
 	return ""
 }
 
-// fits reports whether a token of Places is one for s.
+// fits reports whether a token of Places matches s.
 func (s segment) fits(token string) bool {
 	token = unescaper.Replace(token)
 	pattern, wild := strings.CutPrefix(token, "*")
@@ -75,7 +75,7 @@ func (s segment) fits(token string) bool {
 // unescaper reads a reference token of a JSON Pointer.
 var unescaper = strings.NewReplacer("~1", "/", "~0", "~")
 
-// leads reports whether a path of Places is one to the part at path.
+// leads reports whether a path of Places matches the path of a part.
 func leads(at string, path []segment) bool {
 	for _, s := range path {
 		if at == "" {

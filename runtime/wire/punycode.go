@@ -17,7 +17,7 @@ const (
 	punyInitial = 128
 )
 
-// encodePunycode writes a text in ASCII, as RFC 3492 has it.
+// encodePunycode encodes a text as RFC 3492 defines it.
 func encodePunycode(s string) (string, bool) {
 	var out []byte
 	text := []rune(s)
@@ -71,7 +71,7 @@ func encodePunycode(s string) (string, bool) {
 	return string(out), true
 }
 
-// decodePunycode reads what encodePunycode writes.
+// decodePunycode returns the reverse of encodePunycode.
 func decodePunycode(s string) (string, bool) {
 	var out []rune
 	if i := strings.LastIndexByte(s, '-'); i >= 0 {

@@ -4,9 +4,9 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/rule"
 )
 
-// Rules checks what a schema says of a value beyond its Go type: it writes the
-// value, with the texts that were read, and applies the set to the document. A
-// value that cannot be written is left to Marshal, which reports it.
+// Rules checks what a schema requires of a value beyond its Go type: it encodes the
+// value, with the texts that were read, and applies the set to the document. If the
+// value cannot be encoded, Rules does nothing, because Marshal reports it.
 func Rules[T any](c *Checker, value T, write func(*Encoder, T), set *rule.Set, at ...any) {
 	e := encoders.Get().(*Encoder)
 	defer e.release()
@@ -29,8 +29,8 @@ func Rules[T any](c *Checker, value T, write func(*Encoder, T), set *rule.Set, a
 	}
 }
 
-// isFormat reports whether s has a format or an encoding, among them those that
-// have Go types.
+// isFormat reports whether s has a format or an encoding, including those that have Go
+// types.
 func isFormat(s, format string) bool {
 	var ok bool
 	switch format {

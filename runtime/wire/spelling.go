@@ -5,9 +5,10 @@ import (
 	"strconv"
 )
 
-// Spelling is how a document wrote values of a struct whose Go type has one form
-// only, such as a UUID in upper case. As long as such a value is unchanged it is
-// written like that again. A Spelling is not part of the value: all are Equal.
+// Spelling remembers how a document wrote values of a struct whose Go type has only one
+// form, such as a UUID in upper case. As long as such a value is unchanged, it is
+// written in the same form again. A Spelling is not part of the value: all Spellings
+// are Equal.
 type Spelling struct {
 	texts *spelled // nil: everything was in the usual form
 }
@@ -15,15 +16,15 @@ type Spelling struct {
 // Equal returns true, so that cmp.Diff compares structs without their spellings.
 func (Spelling) Equal(Spelling) bool { return true }
 
-// spelled is what Spelling knows of one value: its own text, or its members or
-// items by name or number. It is a tree, as the document is, so that it is never
-// larger than a small multiple of the document.
+// spelled is what Spelling remembers of one value: its text, or its properties by name,
+// or its items by index. It is a tree like the document, so it is never larger than a
+// small multiple of the document.
 type spelled struct {
 	usual, text string
 	parts       map[string]*spelled
 }
 
-// unusual is a string that was read from offset and is usually written as usual.
+// unusual is a string that was read at offset and is usually written as usual.
 type unusual struct {
 	offset int
 	usual  string
@@ -51,7 +52,7 @@ func (d *Decoder) Spelling(read func()) Spelling {
 	return d.spelling(start)
 }
 
-// spelling returns how what was read from start on was written.
+// spelling returns how everything read since start was written.
 func (d *Decoder) spelling(start int) Spelling {
 	if d.dead {
 		return Spelling{}
@@ -69,8 +70,8 @@ func (d *Decoder) spelling(start int) Spelling {
 	return Spelling{again.spelled(usual)}
 }
 
-// spelled reads the next value and returns what is unusual in it, nil if nothing
-// is. Of a member that occurs twice the last one counts.
+// spelled reads the next value and returns what is unusual in it, or nil. If a property
+// occurs twice, the last one counts.
 func (d *Decoder) spelled(usual map[int]string) *spelled {
 	var found spelled
 	part := func(name string) {
@@ -109,24 +110,23 @@ func (d *Decoder) spelled(usual map[int]string) *spelled {
 	return &found
 }
 
-// Spelled writes the members of the object that is open again, with the texts that
-// s has for values that have not changed.
+// Spelled rewrites the open object with the texts of s for values that have not
+// changed.
 func (e *Encoder) Spelled(s Spelling) {
 	if s.texts != nil {
 		e.spelled(s.texts, e.open[len(e.open)-1], "}")
 	}
 }
 
-// Spelled writes the items again, with the texts that s has for values that have
-// not changed.
+// Spelled rewrites the items with the texts of s for values that have not changed.
 func (t *TupleWriter) Spelled(s Spelling) {
 	if s.texts != nil {
 		t.e.spelled(s.texts, t.start, "]")
 	}
 }
 
-// Spelling writes what write writes, with the texts that s has for values that
-// have not changed, where they stand in no object.
+// Spelling writes what write writes, with the texts of s for values that have not
+// changed, if they are in no object.
 func (e *Encoder) Spelling(s Spelling, write func()) {
 	start := len(e.buf)
 	write()
@@ -135,23 +135,23 @@ func (e *Encoder) Spelling(s Spelling, write func()) {
 	}
 }
 
-// spelled writes again what was written from start on, which end completes.
+// spelled rewrites what was written since start, which end completes.
 func (e *Encoder) spelled(s *spelled, start int, end string) {
 	written := append(slices.Clone(e.buf[start:]), end...)
 	e.buf = respelled(e.buf[:start], written, s)
 	e.buf = e.buf[:len(e.buf)-len(end)] // without the end again
 }
 
-// respelled appends a document to b, with the texts that s has for values that
-// have not changed.
+// respelled appends a document to b, with the texts of s for values that have not
+// changed.
 func respelled(b, document []byte, s *spelled) []byte {
 	again := respelling{Decoder: &Decoder{data: document}, to: Encoder{buf: b}}
 	again.value(s)
 	return append(again.to.buf, document[again.done:]...)
 }
 
-// Spelled says how the values of the struct that is being checked were written,
-// until Leave: rules are about these texts.
+// Spelled sets how the values of the current struct were written, until Leave: rules
+// check these texts.
 func (c *Checker) Spelled(s Spelling) { c.texts = texts{s.texts, len(c.path)} }
 
 // spelled returns the document of the value at the path, with the texts that were read.
@@ -174,7 +174,7 @@ func (c *Checker) spelled(document []byte, at []any) []byte {
 	return respelled(nil, document, s)
 }
 
-// part returns a member or an item of s, nil if nothing in it is unusual.
+// part returns a property or an item of s, or nil if nothing in it is unusual.
 func (s *spelled) part(name string, index int, item bool) *spelled {
 	switch {
 	case s == nil:
@@ -186,10 +186,10 @@ func (s *spelled) part(name string, index int, item bool) *spelled {
 	}
 }
 
-// respelling copies a document and puts other texts into it.
+// respelling copies a document and replaces texts.
 type respelling struct {
 	*Decoder
-	done int // up to here the document is copied
+	done int // the document is copied up to here
 	to   Encoder
 }
 

@@ -53,7 +53,7 @@ func (d *Decoder) escapedText(start, i int, ascii bool) []byte {
 	return nil
 }
 
-// escape appends what the escape at i stands for and returns its length, 0
+// escape appends the character of the escape at i and returns the escape's length, 0
 // after a syntax error.
 func (d *Decoder) escape(out []byte, start, i int) ([]byte, int) {
 	if i+1 < len(d.data) {

@@ -4,20 +4,20 @@ import (
 	"fmt"
 )
 
-// A TimeOfDay is a time with an offset and without a date. The zero value is
-// midnight UTC. Second is 60 only in a leap second, 23:59:60 in UTC.
+// TimeOfDay is a time with an offset and without a date. The zero value is midnight
+// UTC. Second is 60 only in a leap second, 23:59:60 in UTC.
 //
-// A TimeOfDay that was read remembers its text, such as 12:00:00.000Z or
-// 12:00:00+00:00, and is written like that until a field changes. Compare with
-// Equal, as cmp.Diff does: == also compares the text.
+// A decoded TimeOfDay remembers its text, such as 12:00:00.000Z or 12:00:00+00:00, and
+// is written like that until a field changes. Compare with Equal, as cmp.Diff does: ==
+// also compares the text.
 type TimeOfDay struct {
 	Hour, Minute, Second, Nanosecond int
 	Offset                           int // minutes east of UTC
 
-	text string // what was read, if it is not the shortest form
+	text string // the text that was read, if it is not the shortest form
 }
 
-// ParseTimeOfDay parses a time as RFC 3339 has it, 12:30:00Z.
+// ParseTimeOfDay parses a time of RFC 3339, such as 12:30:00Z.
 func ParseTimeOfDay(text string) (TimeOfDay, error) {
 	clock, ok := parseTimeOfDay([]byte(text))
 	if !ok {
@@ -26,20 +26,20 @@ func ParseTimeOfDay(text string) (TimeOfDay, error) {
 	return clock, nil
 }
 
-// Equal reports whether the fields of t and other are equal, however they were
-// written. Times of different offsets are different.
+// Equal reports whether the fields of t and other are equal. The text does not matter.
+// Times with different offsets are different.
 func (t TimeOfDay) Equal(other TimeOfDay) bool {
 	t.text, other.text = "", ""
 	return t == other
 }
 
-// String returns the time as RFC 3339 has it.
+// String returns the time in RFC 3339.
 func (t TimeOfDay) String() string { return string(t.appendTo(nil)) }
 
-// MarshalText is String.
+// MarshalText returns String as bytes.
 func (t TimeOfDay) MarshalText() ([]byte, error) { return t.appendTo(nil), nil }
 
-// UnmarshalText is ParseTimeOfDay.
+// UnmarshalText parses like ParseTimeOfDay.
 func (t *TimeOfDay) UnmarshalText(text []byte) (err error) {
 	*t, err = ParseTimeOfDay(string(text))
 	return err
@@ -54,7 +54,7 @@ func (t TimeOfDay) appendTo(b []byte) []byte {
 	return appendClock(b, t, shortest(t.Nanosecond))
 }
 
-// appendClock appends a time with so many fractional digits.
+// appendClock appends a time with the given number of fractional digits.
 func appendClock(b []byte, t TimeOfDay, digits int) []byte {
 	b = appendPadded(b, t.Hour, 2)
 	b = append(b, ':')
@@ -84,7 +84,7 @@ func (d *Decoder) TimeOfDay() TimeOfDay {
 	return formatted(d, "a time with an offset, like 12:30:00Z", parseTimeOfDay)
 }
 
-// TimeOfDay writes a time; one that does not exist cannot be written.
+// TimeOfDay writes a time; one that does not exist is an error.
 func (e *Encoder) TimeOfDay(t TimeOfDay) {
 	text := t.appendTo(nil)
 	if _, ok := parseTimeOfDay(text); !ok {
@@ -102,8 +102,8 @@ func parseTimeOfDay(b []byte) (TimeOfDay, bool) {
 	return t, ok
 }
 
-// parseClock reads a time without keeping its text, and says how many fractional
-// digits it has. Digits after the ninth are not in the result.
+// parseClock parses a time without keeping its text, and returns its number of
+// fractional digits. Digits after the ninth are dropped.
 func parseClock(b []byte) (t TimeOfDay, digits int, ok bool) {
 	if len(b) < len("15:04:05Z") || b[2] != ':' || b[5] != ':' {
 		return t, 0, false

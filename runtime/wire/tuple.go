@@ -5,9 +5,9 @@ import (
 	"fmt"
 )
 
-// Tuple reads an array whose positions have types of their own: call Next until
-// it returns false, and after each call read or skip the item at Index. An
-// array of less than least items is a violation.
+// Tuple reads an array whose positions have their own types: call Next until it returns
+// false, and after each call read or skip the item at Index. An array of less than
+// least items is a violation.
 func (d *Decoder) Tuple(least int) Tuple {
 	if d.peek() != '[' {
 		d.mismatch("an array")
@@ -17,7 +17,7 @@ func (d *Decoder) Tuple(least int) Tuple {
 	return Tuple{array: d.Array(), Index: -1, start: start, least: least}
 }
 
-// A Tuple iterates over the items of a JSON array, by position.
+// Tuple iterates over the items of a JSON array by position.
 type Tuple struct {
 	// Index is the position of the current item.
 	Index int
@@ -27,7 +27,7 @@ type Tuple struct {
 	least int
 }
 
-// Next goes to the next item.
+// Next moves to the next item.
 func (t *Tuple) Next() bool {
 	ended := t.array.done
 	t.Index++
@@ -40,8 +40,8 @@ func (t *Tuple) Next() bool {
 	return false
 }
 
-// Unexpected records that the schema allows no item at this position, and skips
-// the item.
+// Unexpected records that the schema allows no item at this position, and skips the
+// item.
 func (t *Tuple) Unexpected() {
 	t.array.d.Fail("items", "is an item more than the schema allows")
 }
@@ -49,14 +49,14 @@ func (t *Tuple) Unexpected() {
 // Rest keeps the current item.
 func (t *Tuple) Rest(rest *[]json.RawMessage) { *rest = append(*rest, t.array.d.Raw()) }
 
-// Tuple begins an array whose positions have types of their own.
+// Tuple begins an array whose positions have their own types.
 func (e *Encoder) Tuple() TupleWriter {
 	e.buf = append(e.buf, '[')
 	return TupleWriter{e: e, start: len(e.buf) - 1}
 }
 
-// A TupleWriter writes the items of an array in their order. An item that is absent
-// ends it: one that follows nevertheless is an error.
+// TupleWriter writes the items of an array in order. An absent item ends the array; a
+// later item is then an error.
 type TupleWriter struct {
 	e     *Encoder
 	start int
@@ -75,7 +75,7 @@ func (t *TupleWriter) Item() *Encoder {
 	return t.e
 }
 
-// Absent passes over an item that is absent.
+// Absent skips an absent item.
 func (t *TupleWriter) Absent() {
 	if !t.gap {
 		t.gap = true
@@ -86,7 +86,7 @@ func (t *TupleWriter) Absent() {
 // End ends the array.
 func (t *TupleWriter) End() { t.e.buf = append(t.e.buf, ']') }
 
-// PutOptionalItem writes the next item, or passes over it for nil.
+// PutOptionalItem writes the next item, or skips it for nil.
 func PutOptionalItem[T any](t *TupleWriter, v *T, write func(*Encoder, T)) {
 	if v == nil {
 		t.Absent()
@@ -95,8 +95,7 @@ func PutOptionalItem[T any](t *TupleWriter, v *T, write func(*Encoder, T)) {
 	write(t.Item(), *v)
 }
 
-// PutNullableItem writes the next item, null if v is null, or passes over it if
-// v is absent.
+// PutNullableItem writes the next item: null if v is null; it skips it if v is absent.
 func PutNullableItem[N interface {
 	IsZero() bool
 	Get() (T, bool)
@@ -113,15 +112,15 @@ func PutNullableItem[N interface {
 	}
 }
 
-// PutRest writes the items behind the positions.
+// PutRest writes the items after the positions.
 func PutRest[T any](t *TupleWriter, rest []T, write func(*Encoder, T)) {
 	for _, item := range rest {
 		write(t.Item(), item)
 	}
 }
 
-// Gapless checks that no position of a tuple is absent while a later one is
-// there, from the position first on.
+// Gapless checks that no position of a tuple, from first on, is absent while a later
+// one is present.
 func (c *Checker) Gapless(first int, there ...bool) {
 	last := -1
 	for i, t := range there {

@@ -6,14 +6,14 @@ import (
 	"reflect"
 )
 
-// A Value is what the values of every union can do.
+// Value is implemented by the values of every union.
 type Value interface {
 	json.Marshaler
 	Validate() error
 }
 
-// A Union writes and checks the values of T, an interface whose values are of
-// one of several types.
+// Union writes and checks the values of T, an interface whose values have one of
+// several types.
 type Union[T any] struct {
 	place           string
 	parts           Places
@@ -28,14 +28,14 @@ func NewUnion[T any](write func(T, *Encoder), check func(T, *Checker), place, ke
 	return &Union[T]{place: place, parts: parts, keyword: keyword, wanted: wanted, write: write, check: check}
 }
 
-// isBranch reports whether v is a branch of a union. A branch is a value: a
-// pointer to one has its methods, so that it compiles, and is none.
+// isBranch reports whether v is a branch of a union. A branch is a value. A pointer to
+// a branch has its methods, so it compiles, but it is not a branch.
 func isBranch(v any) bool {
 	t := reflect.TypeOf(v)
 	return t != nil && t.Kind() != reflect.Pointer
 }
 
-// Put writes v, or null for an interface that holds nothing.
+// Put writes v, or null for a nil interface.
 func (u *Union[T]) Put(e *Encoder, v T) {
 	if !isBranch(v) {
 		e.NoBranch(reflect.TypeFor[T]().Name(), v)
@@ -44,14 +44,14 @@ func (u *Union[T]) Put(e *Encoder, v T) {
 	u.write(v, e)
 }
 
-// PutOptional writes a member of the object that is open, or nothing for nil.
+// PutOptional writes a property of the open object, or nothing for nil.
 func (u *Union[T]) PutOptional(e *Encoder, name string, v T) {
 	if any(v) != nil {
 		u.Put(e.Name(name), v)
 	}
 }
 
-// Check checks the value at the path, which must be there.
+// Check checks the value at the path, which is required.
 func (u *Union[T]) Check(c *Checker, v T, at ...any) {
 	c.Enter(at...)
 	if isBranch(v) {
@@ -79,7 +79,7 @@ func (u *Union[T]) CheckItems(c *Checker, items []T, at ...any) {
 	c.Leave()
 }
 
-// CheckValues checks each member of the object at the path.
+// CheckValues checks each property value of the object at the path.
 func (u *Union[T]) CheckValues(c *Checker, members map[string]T, at ...any) {
 	c.Enter(at...)
 	for name, member := range members {
@@ -88,14 +88,14 @@ func (u *Union[T]) CheckValues(c *Checker, members map[string]T, at ...any) {
 	c.Leave()
 }
 
-// CheckNullable checks the value at the path if there is one, and it is not null.
+// CheckNullable checks the value at the path if it is present and not null.
 func (u *Union[T]) CheckNullable(c *Checker, v interface{ Get() (T, bool) }, at ...any) {
 	if value, ok := v.Get(); ok {
 		u.Check(c, value, at...)
 	}
 }
 
-// NoBranch records that the value which is being checked is none of the branches.
+// NoBranch records that the current value is none of the branches.
 func (u *Union[T]) NoBranch(c *Checker, v any) {
 	c.Schema(u.place, u.parts...)
 	c.NoBranch(v, u.keyword, u.wanted)
@@ -181,8 +181,8 @@ func (d *Decoder) FirstOf(names ...string) string {
 	return names[first]
 }
 
-// NoBranch reads a value that is none of the branches of a union, and keeps its
-// bytes. Null is a violation, as it is where any other type is wanted.
+// NoBranch reads a value that is none of the branches of a union, and keeps its bytes.
+// Null is a violation.
 func NoBranch[T ~[]byte](d *Decoder) T {
 	if d.peek() == 'n' {
 		d.mismatch("a value")
@@ -191,9 +191,8 @@ func NoBranch[T ~[]byte](d *Decoder) T {
 	return T(d.Raw())
 }
 
-// NoBranch records that the value to write is not a branch of the union called
-// name: a branch is stored as a value, not as a pointer to one. An interface
-// that holds nothing is written as null.
+// NoBranch records an error: the value to write is not a branch of the union called
+// name, for example because it is a pointer to one. A nil interface is written as null.
 func (e *Encoder) NoBranch(name string, value any) {
 	if value != nil {
 		e.fail(fmt.Sprintf("a %T is no branch of %s; store the value that it points to", value, name))
@@ -201,8 +200,8 @@ func (e *Encoder) NoBranch(name string, value any) {
 	e.Null()
 }
 
-// NoBranch records that a value is none of the branches of a union, which stands
-// under the keyword rule. want names them.
+// NoBranch records that a value is none of the branches of a union, whose schema has
+// the keyword rule. want lists the branches.
 func (c *Checker) NoBranch(value any, rule, want string) {
 	if value == nil {
 		c.violations = append(c.violations, Violation{Pointer: c.pointer(nil), Rule: "required", Schema: c.place(rule, nil), Message: "is required and missing"})

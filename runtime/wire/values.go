@@ -7,7 +7,7 @@ import (
 	"slices"
 )
 
-// Optional reads a value into a pointer; null is not a value.
+// Optional reads a value into a pointer; null is a violation.
 func Optional[T any](d *Decoder, read func(*Decoder) T) *T {
 	value := read(d)
 	return &value
@@ -52,8 +52,8 @@ func Map[T any](d *Decoder, read func(*Decoder) T) map[string]T {
 	return members
 }
 
-// Member reads one more member of an open object into a map, which it makes
-// when it is nil.
+// Member reads one more property of an open object into a map, which it creates if it
+// is nil.
 func Member[T any](o *Object, members map[string]T, read func(*Decoder) T) map[string]T {
 	if members == nil {
 		members = map[string]T{}
@@ -63,11 +63,11 @@ func Member[T any](o *Object, members map[string]T, read func(*Decoder) T) map[s
 	return members
 }
 
-// Unknown holds the members of an object that its schema does not name, by
-// name, as they came. They are written back in the order of their names.
+// Unknown holds the unknown properties of an object by name, as JSON text. They are
+// encoded sorted by name.
 type Unknown map[string]json.RawMessage
 
-// Unknown keeps the current member.
+// Unknown keeps the current property.
 func (o *Object) Unknown(unknown *Unknown) {
 	name := string(o.Name)
 	if *unknown == nil {
@@ -76,15 +76,15 @@ func (o *Object) Unknown(unknown *Unknown) {
 	(*unknown)[name] = o.d.Raw()
 }
 
-// OrUnknown reads a member that has the type of T under a condition only. A
-// value that does not fit is kept among the unknown members, and the result is
-// zero; whether it is valid is for the schema's rules to say.
+// OrUnknown reads a property that has the type of T only under a condition. A value
+// that does not fit is kept among the unknown properties, and the result is zero; the
+// schema's rules decide whether it is valid.
 func OrUnknown[T any](o *Object, unknown *Unknown, read func(*Decoder) T) T {
 	d, name := o.d, string(o.Name)
 	violations, missing, depth := len(d.violations), len(d.missing), d.depth
 	value := read(d)
 	if len(d.violations) == violations {
-		delete(*unknown, name) // an earlier member of the name
+		delete(*unknown, name) // an earlier property of that name
 		return value
 	}
 	if d.violations[len(d.violations)-1].Rule != "syntax" {
@@ -102,9 +102,9 @@ func OptionalOrUnknown[T any](o *Object, unknown *Unknown, read func(*Decoder) T
 	return OrUnknown(o, unknown, func(d *Decoder) *T { return Optional(d, read) })
 }
 
-// Default returns a value that a schema gives as the default, and that Go has no
-// literal for: the JSON document, as read has it. It panics where the document
-// does not fit, which the generator makes sure of.
+// Default returns a default value from the schema for which Go has no literal: the JSON
+// document, decoded with read. It panics if the document does not decode, which the
+// generator prevents.
 func Default[T any](document string, read func(*Decoder) T) T {
 	var value T
 	if err := Unmarshal([]byte(document), &value, "default", read); err != nil {
@@ -147,15 +147,15 @@ func (d *Decoder) Any() any {
 	}
 }
 
-// AnyObject reads an object whose members may be anything; its values are
-// those of Any.
+// AnyObject reads an object whose properties may be anything. Its values are those of
+// Any.
 func (d *Decoder) AnyObject() map[string]any { return Map(d, (*Decoder).Any) }
 
-// External reads a value through the UnmarshalJSON method, or else the
-// encoding/json rules, of a type that the project configured.
+// External reads a value with the UnmarshalJSON method of a type that the project
+// configured, or as encoding/json does.
 func External[T any](d *Decoder) T {
 	var value T
-	if d.peek() == 'n' { // which encoding/json would take for nothing
+	if d.peek() == 'n' { // encoding/json would ignore null
 		d.mismatch("a value")
 		return value
 	}
@@ -170,8 +170,8 @@ func External[T any](d *Decoder) T {
 	return value
 }
 
-// NoValue returns the error that a required value of event data, such as the
-// aggregate's id, is absent or null. pointer says which; "" is all of the data.
+// NoValue returns the error for a required value of event data, such as the aggregate's
+// id, that is absent or null. pointer is its JSON Pointer; "" is the whole data.
 func NoValue(pointer string) error {
 	if pointer == "" {
 		return errors.New("the event data has no value")

@@ -5,28 +5,28 @@ import (
 	"strings"
 )
 
-// Violation is one place where a document breaks its schema.
+// Violation is one place where a document violates its schema.
 type Violation struct {
-	// Pointer is the JSON Pointer of the value, "" for the document itself. A
-	// member that is missing is pointed at as if it were there.
+	// Pointer is the JSON Pointer of the value, "" for the whole document. For a
+	// missing property it points to where the property would be.
 	Pointer string
-	// Rule is the schema keyword that is broken ("required", "minLength"), or
-	// "syntax" where the document is not JSON at all.
+	// Rule is the violated keyword ("required", "minLength"), or "syntax" if the
+	// document is not JSON.
 	Rule string
 	// Schema is the place of that keyword in the schemas of the project: the path
 	// of the file, # and a JSON Pointer, as in
 	// schemas/order.yaml#/properties/id/minLength. It is "" in a DecodeError.
 	Schema string
-	// Message says what is wrong, without the pointer. It holds no part of the
-	// value, so that it can be logged; only where the schema lists the values
-	// (the rule "enum") does it begin with up to 32 characters of the one found.
+	// Message says what is wrong, without the pointer. It contains no part of the
+	// value, so it can be logged. The exception is the rule "enum": its message begins
+	// with up to 32 characters of the value.
 	Message string
-	// Offset is the byte offset in the document that was decoded. It is 0 in
-	// what Validate reports, which sees values and no document.
+	// Offset is the byte offset in the decoded document. It is 0 in the errors of
+	// Validate, which checks values and not documents.
 	Offset int
 }
 
-// String returns the violation on one line.
+// String returns the violation in one line.
 func (v Violation) String() string {
 	pointer := v.Pointer
 	if pointer == "" {
@@ -39,35 +39,34 @@ func (v Violation) String() string {
 	return fmt.Sprintf("%s: %s (%s)", pointer, v.Message, rule)
 }
 
-// DecodeError is returned when a document cannot become the Go type: it is not
-// JSON, or a value has the wrong type, is missing, or does not fit. The
-// violations stand in document order. Nothing is decoded then: the target is
-// left as it was.
+// DecodeError is returned when a document does not fit the Go type: it is not JSON, or
+// a value has the wrong type, is missing, or does not fit. The violations are in
+// document order. The target is unchanged.
 type DecodeError struct {
-	Type       string // the Go type that was wanted
+	Type       string // the Go type of the target
 	Violations []Violation
 }
 
-// Error lists the first violations with their offsets.
+// Error returns the first violations with their offsets.
 func (e *DecodeError) Error() string {
 	return list("cannot decode "+e.Type, e.Violations, func(v Violation) string {
 		return fmt.Sprintf("%s at byte %d", v, v.Offset)
 	})
 }
 
-// ValidationError is returned by Validate when a value breaks the constraints
-// of its schema. It holds every violation.
+// ValidationError is returned by Validate when a value violates the constraints of its
+// schema. It has every violation.
 type ValidationError struct {
 	Type       string // the Go type of the value
 	Violations []Violation
 }
 
-// Error lists the first violations.
+// Error returns the first violations.
 func (e *ValidationError) Error() string {
 	return list(e.Type+" breaks its schema", e.Violations, Violation.String)
 }
 
-// listed is how many violations an error message spells out.
+// listed is how many violations an error message lists.
 const listed = 10
 
 func list(what string, violations []Violation, one func(Violation) string) string {
