@@ -13,8 +13,8 @@ import (
 	"github.com/outboxgen/outboxgen/migrations"
 	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
 	"github.com/outboxgen/outboxgen/runtime/relay"
+	"github.com/outboxgen/outboxgen/runtime/relay/admin"
 	"github.com/outboxgen/outboxgen/runtime/relay/kafkasink"
-	"github.com/outboxgen/outboxgen/runtime/relay/operate"
 	"github.com/outboxgen/outboxgen/runtime/relay/pgstore"
 )
 
@@ -140,7 +140,7 @@ func TestParkAndBlockOverAChangeOfLeader(t *testing.T) {
 	if _, err := pg.Pool.Exec(t.Context(), `UPDATE event_outbox SET headers = NULL WHERE dead_at IS NOT NULL`); err != nil {
 		t.Fatal(err)
 	}
-	n, err := operate.Replay(t.Context(), pg.Pool, operate.Filter{}, operate.Decision{Actor: "test", Reason: "fixed"})
+	n, err := admin.Replay(t.Context(), pg.Pool, admin.Filter{}, admin.Decision{Actor: "test", Reason: "fixed"})
 	if err != nil || n != 2 {
 		t.Fatalf("%d rows replayed, %v", n, err)
 	}

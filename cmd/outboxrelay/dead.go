@@ -12,7 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/outboxgen/outboxgen/cmd/outboxrelay/internal/terminal"
-	"github.com/outboxgen/outboxgen/runtime/relay/operate"
+	"github.com/outboxgen/outboxgen/runtime/relay/admin"
 )
 
 // selection is the flags that choose dead letters.
@@ -48,8 +48,8 @@ func namesOf(outboxes []outbox) []string {
 	return names
 }
 
-func (s *selection) filter() (operate.Filter, error) {
-	f := operate.Filter{EventType: s.eventType, Topic: s.topic}
+func (s *selection) filter() (admin.Filter, error) {
+	f := admin.Filter{EventType: s.eventType, Topic: s.topic}
 	if s.cmd.Flags().Changed("key") {
 		f.Key = &s.key
 	}
@@ -106,7 +106,7 @@ func deadCommand(env environment) *cobra.Command {
 		}
 		return chosen.connected(cmd.Context(), o, func(conn *pgx.Conn) error {
 			found := false
-			err := eachPage(cmd.Context(), conn, filter, func(letters []operate.DeadLetter) error {
+			err := eachPage(cmd.Context(), conn, filter, func(letters []admin.DeadLetter) error {
 				found = true
 				return o.printLetters(env.stdout, letters, asJSON)
 			})
@@ -120,10 +120,10 @@ func deadCommand(env environment) *cobra.Command {
 }
 
 // eachPage calls f with the dead letters that the filter chooses, page by page.
-func eachPage(ctx context.Context, conn *pgx.Conn, filter operate.Filter, f func([]operate.DeadLetter) error) error {
+func eachPage(ctx context.Context, conn *pgx.Conn, filter admin.Filter, f func([]admin.DeadLetter) error) error {
 	after := int64(0)
 	for {
-		letters, err := operate.DeadLetters(ctx, conn, filter, after)
+		letters, err := admin.DeadLetters(ctx, conn, filter, after)
 		if err != nil || len(letters) == 0 {
 			return err
 		}
@@ -134,7 +134,7 @@ func eachPage(ctx context.Context, conn *pgx.Conn, filter operate.Filter, f func
 	}
 }
 
-func (o outbox) printLetters(w io.Writer, letters []operate.DeadLetter, asJSON bool) error {
+func (o outbox) printLetters(w io.Writer, letters []admin.DeadLetter, asJSON bool) error {
 	for _, l := range letters {
 		l.LastError = o.secrets.Text(l.LastError)
 		if asJSON {

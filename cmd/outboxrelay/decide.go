@@ -14,12 +14,12 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/spf13/cobra"
 
-	"github.com/outboxgen/outboxgen/runtime/relay/operate"
+	"github.com/outboxgen/outboxgen/runtime/relay/admin"
 )
 
 // decision is a command that decides about dead letters.
 type decision struct {
-	act  func(context.Context, operate.Beginner, operate.Filter, operate.Decision) (int, error)
+	act  func(context.Context, admin.Beginner, admin.Filter, admin.Decision) (int, error)
 	verb string // what it does to them
 	done string // what it did
 	// final decisions cannot be taken back: they need a reason and a confirmation.
@@ -27,14 +27,14 @@ type decision struct {
 
 	chosen *selection
 	all    bool
-	by     operate.Decision
+	by     admin.Decision
 	dryRun bool
 	asJSON bool
 	yes    bool
 }
 
 func replayCommand(env environment) *cobra.Command {
-	d := &decision{act: operate.Replay, verb: "replay", done: "replayed"}
+	d := &decision{act: admin.Replay, verb: "replay", done: "replayed"}
 	return d.command(env, &cobra.Command{
 		Use:   "replay",
 		Short: "Give dead letters another chance",
@@ -47,7 +47,7 @@ func replayCommand(env environment) *cobra.Command {
 }
 
 func discardCommand(env environment) *cobra.Command {
-	d := &decision{act: operate.Discard, verb: "discard", done: "discarded", final: true}
+	d := &decision{act: admin.Discard, verb: "discard", done: "discarded", final: true}
 	return d.command(env, &cobra.Command{
 		Use:   "discard",
 		Short: "Delete dead letters",
@@ -96,7 +96,7 @@ func (d *decision) command(env environment, cmd *cobra.Command) *cobra.Command {
 	return cmd
 }
 
-func (d *decision) filter() (operate.Filter, error) {
+func (d *decision) filter() (admin.Filter, error) {
 	filter, err := d.chosen.filter()
 	if err != nil {
 		return filter, err
@@ -130,10 +130,10 @@ const shownLetters = 20
 
 // run lists the dead letters that are meant, asks when the decision is final, and
 // decides about exactly those.
-func (d *decision) run(ctx context.Context, env environment, o outbox, conn *pgx.Conn, filter operate.Filter) error {
+func (d *decision) run(ctx context.Context, env environment, o outbox, conn *pgx.Conn, filter admin.Filter) error {
 	var ids []uuid.UUID
 	ask := d.final && !d.yes
-	err := eachPage(ctx, conn, filter, func(letters []operate.DeadLetter) error {
+	err := eachPage(ctx, conn, filter, func(letters []admin.DeadLetter) error {
 		show := letters
 		switch {
 		case d.dryRun:
@@ -198,7 +198,7 @@ func (d *decision) confirmed(ctx context.Context, env environment, count int) er
 func (d *decision) decide(ctx context.Context, conn *pgx.Conn, ids []uuid.UUID) (int, error) {
 	done := 0
 	for chunk := range slices.Chunk(ids, 1000) {
-		n, err := d.act(ctx, conn, operate.Filter{EventIDs: chunk}, d.by)
+		n, err := d.act(ctx, conn, admin.Filter{EventIDs: chunk}, d.by)
 		done += n
 		if err != nil {
 			return done, err

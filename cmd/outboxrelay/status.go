@@ -14,7 +14,7 @@ import (
 
 	"github.com/outboxgen/outboxgen/cmd/outboxrelay/internal/secret"
 	"github.com/outboxgen/outboxgen/cmd/outboxrelay/internal/terminal"
-	"github.com/outboxgen/outboxgen/runtime/relay/operate"
+	"github.com/outboxgen/outboxgen/runtime/relay/admin"
 )
 
 func statusCommand(env environment) *cobra.Command {
@@ -34,7 +34,7 @@ func statusCommand(env environment) *cobra.Command {
 			var problems []error
 			for _, o := range outboxes {
 				err := c.connected(cmd.Context(), o, func(conn *pgx.Conn) error {
-					state, err := operate.Inspect(cmd.Context(), conn, "")
+					state, err := admin.Inspect(cmd.Context(), conn, "")
 					if err != nil {
 						return err
 					}
@@ -46,7 +46,7 @@ func statusCommand(env environment) *cobra.Command {
 					if asJSON {
 						return printJSON(env.stdout, struct {
 							Outbox string `json:"outbox"`
-							operate.State
+							admin.State
 							Why []string `json:"why"`
 						}{name, state, reasons(state)})
 					}
@@ -64,7 +64,7 @@ func statusCommand(env environment) *cobra.Command {
 
 // redactState is the state without secrets: what the leader wrote into the lease
 // repeats what servers and drivers said.
-func redactState(s operate.State, secrets *secret.Redactor) operate.State {
+func redactState(s admin.State, secrets *secret.Redactor) admin.State {
 	s.Leader.State = withoutSecrets(s.Leader.State, secrets)
 	if s.Oldest != nil {
 		s.Oldest.LastError = secrets.Text(s.Oldest.LastError)
@@ -77,7 +77,7 @@ func redactState(s operate.State, secrets *secret.Redactor) operate.State {
 
 // printState writes what a person reads. Each line is escaped as a whole, for
 // topics, keys and errors come from the data.
-func printState(w io.Writer, name string, s operate.State) error {
+func printState(w io.Writer, name string, s admin.State) error {
 	var b strings.Builder
 	line := func(label, format string, args ...any) {
 		fmt.Fprintf(&b, "%-8s %s\n", label, terminal.Text(fmt.Sprintf(format, args...)))
@@ -124,7 +124,7 @@ func several(n int64, noun string) string {
 	return fmt.Sprintf("%d %ss", n, noun)
 }
 
-func leader(l operate.Leader) string {
+func leader(l admin.Leader) string {
 	switch {
 	case !l.Known:
 		return "none: no relay has ever run on this outbox"
@@ -134,10 +134,10 @@ func leader(l operate.Leader) string {
 	return fmt.Sprintf("term %d, holder %s, renewed %s ago", l.Epoch, l.Holder, l.Silent.Round(100*time.Millisecond))
 }
 
-func pending(s operate.State) string {
+func pending(s admin.State) string {
 	count := fmt.Sprint(s.Pending)
-	if s.Pending >= operate.PendingCap {
-		count = fmt.Sprintf("more than %d", operate.PendingCap-1)
+	if s.Pending >= admin.PendingCap {
+		count = fmt.Sprintf("more than %d", admin.PendingCap-1)
 	}
 	if s.Oldest == nil {
 		return count
@@ -145,7 +145,7 @@ func pending(s operate.State) string {
 	return fmt.Sprintf("%s, the oldest for %s: %s", count, s.Oldest.Age.Round(time.Second), describe(*s.Oldest))
 }
 
-func describe(r operate.Row) string {
+func describe(r admin.Row) string {
 	key := "no key"
 	if r.Key != nil {
 		key = `key "` + *r.Key + `"` // it is escaped with its line
@@ -163,7 +163,7 @@ const patience = 3 * time.Second
 
 // reasons says why rows do not move, most likely cause first; none when nothing
 // is wrong.
-func reasons(s operate.State) []string {
+func reasons(s admin.State) []string {
 	var out []string
 	say := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
 	switch l := s.Leader; {

@@ -149,7 +149,7 @@
 // promised between an edited row and unedited rows of its new key.
 //
 // Do not edit seq, tx, id or published_at. Do not clear dead_at: replay and discard
-// dead rows with package operate or the commands of outboxrelay, which tell the
+// dead rows with package admin or the commands of outboxrelay, which tell the
 // leader. Do not change event_outbox_lease while a relay runs.
 //
 // next_attempt_at belongs to the relay: on a row that never failed (retry_count 0) it

@@ -13,7 +13,7 @@ import (
 
 	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
 	"github.com/outboxgen/outboxgen/runtime/relay"
-	"github.com/outboxgen/outboxgen/runtime/relay/operate"
+	"github.com/outboxgen/outboxgen/runtime/relay/admin"
 	"github.com/outboxgen/outboxgen/runtime/relay/pgstore"
 )
 
@@ -354,7 +354,7 @@ func TestSettlingAgainUndoesNoReplay(t *testing.T) {
 				seq := insert(t, pg.Pool, "k")
 				dies := relay.Settlement{Failed: []relay.Failure{{Seq: seq, Err: "no", RetryCount: 1, Dead: true}}}
 				must(t, s.Settle(t.Context(), lease, dies))
-				n, err := operate.Replay(t.Context(), pg.Pool, operate.Filter{}, operate.Decision{Actor: "ann"})
+				n, err := admin.Replay(t.Context(), pg.Pool, admin.Filter{}, admin.Decision{Actor: "ann"})
 				must(t, err)
 				if n != 1 {
 					t.Fatalf("%d rows were replayed", n)

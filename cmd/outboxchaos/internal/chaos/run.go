@@ -23,7 +23,7 @@ import (
 	"github.com/outboxgen/outboxgen/cmd/outboxchaos/internal/reader"
 	"github.com/outboxgen/outboxgen/cmd/outboxchaos/internal/workload"
 	outbox "github.com/outboxgen/outboxgen/runtime"
-	"github.com/outboxgen/outboxgen/runtime/relay/operate"
+	"github.com/outboxgen/outboxgen/runtime/relay/admin"
 	"github.com/outboxgen/outboxgen/runtime/relay/pgstore"
 	"github.com/outboxgen/outboxgen/runtime/wake"
 )
@@ -381,7 +381,7 @@ func (r *run) fix(ctx context.Context) error {
 		return err
 	}
 	r.history.Spare(replay...)
-	_, err = operate.Replay(ctx, r.Pool, operate.Filter{EventIDs: replay}, operate.Decision{Actor: "chaos", Reason: "fixed"})
+	_, err = admin.Replay(ctx, r.Pool, admin.Filter{EventIDs: replay}, admin.Decision{Actor: "chaos", Reason: "fixed"})
 	return err
 }
 

@@ -1,4 +1,4 @@
-// Package operate is for operators: it reads the state of an outbox and its dead rows,
+// Package admin is for operators: it reads the state of an outbox and its dead rows,
 // and replays or discards dead rows. The commands status, dead, replay and discard of
 // outboxrelay use it; a service can offer the same in its own tools.
 //
@@ -7,6 +7,6 @@
 // discards it (it is deleted). Both are recorded in event_outbox_audit with who did it
 // and why. The leading relay acts on them at its next renewal, about a second later. No
 // order is promised between a replayed row and other rows of its key.
-package operate
+package admin
 
 //go:generate go run github.com/sqlc-dev/sqlc/cmd/sqlc generate

@@ -1,4 +1,4 @@
-package operate
+package admin
 
 import (
 	"context"
@@ -10,7 +10,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
-	"github.com/outboxgen/outboxgen/runtime/relay/operate/internal/operatedb"
+	"github.com/outboxgen/outboxgen/runtime/relay/admin/internal/admindb"
 )
 
 // DeadLetter is a dead row.
@@ -55,7 +55,7 @@ func DeadLetters(ctx context.Context, db DB, f Filter, after int64) ([]DeadLette
 	if err := refuseHidden(ctx, db); err != nil {
 		return nil, err
 	}
-	rows, err := operatedb.New(db).DeadRows(ctx, operatedb.DeadRowsParams{
+	rows, err := admindb.New(db).DeadRows(ctx, admindb.DeadRowsParams{
 		After:     after,
 		Ids:       texts(f.EventIDs),
 		EventType: optional(f.EventType),
@@ -64,7 +64,7 @@ func DeadLetters(ctx context.Context, db DB, f Filter, after int64) ([]DeadLette
 		MaxRows:   pageRows,
 	})
 	if err != nil {
-		return nil, fmt.Errorf("operate: read the dead letters: %w", missing(err))
+		return nil, fmt.Errorf("admin: read the dead letters: %w", missing(err))
 	}
 	var out []DeadLetter
 	for _, r := range rows {
@@ -82,8 +82,8 @@ func DeadLetters(ctx context.Context, db DB, f Filter, after int64) ([]DeadLette
 // and returns how many there were. It runs transactions of 1,000 rows. After an error,
 // the returned number of rows is done.
 func Replay(ctx context.Context, conn Beginner, f Filter, d Decision) (int, error) {
-	return decide(ctx, conn, f, d, func(q *operatedb.Queries, seqs []int64) (operatedb.ReplayRow, error) {
-		return q.Replay(ctx, operatedb.ReplayParams{Actor: d.Actor, Reason: optional(d.Reason), Seqs: seqs})
+	return decide(ctx, conn, f, d, func(q *admindb.Queries, seqs []int64) (admindb.ReplayRow, error) {
+		return q.Replay(ctx, admindb.ReplayParams{Actor: d.Actor, Reason: optional(d.Reason), Seqs: seqs})
 	})
 }
 
@@ -92,11 +92,11 @@ func Replay(ctx context.Context, conn Beginner, f Filter, d Decision) (int, erro
 // required. Like Replay, it runs transactions of 1,000 rows.
 func Discard(ctx context.Context, conn Beginner, f Filter, d Decision) (int, error) {
 	if strings.TrimSpace(d.Reason) == "" {
-		return 0, errors.New("operate: Decision.Reason is empty: a discard cannot be taken back, so the audit needs to know why")
+		return 0, errors.New("admin: Decision.Reason is empty: a discard cannot be taken back, so the audit needs to know why")
 	}
-	return decide(ctx, conn, f, d, func(q *operatedb.Queries, seqs []int64) (operatedb.ReplayRow, error) {
-		row, err := q.Discard(ctx, operatedb.DiscardParams{Actor: d.Actor, Reason: optional(d.Reason), Seqs: seqs})
-		return operatedb.ReplayRow(row), err
+	return decide(ctx, conn, f, d, func(q *admindb.Queries, seqs []int64) (admindb.ReplayRow, error) {
+		row, err := q.Discard(ctx, admindb.DiscardParams{Actor: d.Actor, Reason: optional(d.Reason), Seqs: seqs})
+		return admindb.ReplayRow(row), err
 	})
 }
 
@@ -105,18 +105,18 @@ type Beginner interface {
 	Begin(ctx context.Context) (pgx.Tx, error)
 }
 
-func decide(ctx context.Context, conn Beginner, f Filter, d Decision, act func(*operatedb.Queries, []int64) (operatedb.ReplayRow, error)) (int, error) {
+func decide(ctx context.Context, conn Beginner, f Filter, d Decision, act func(*admindb.Queries, []int64) (admindb.ReplayRow, error)) (int, error) {
 	if d.Actor == "" {
-		return 0, errors.New("operate: Decision.Actor is empty: the audit needs to know who decided")
+		return 0, errors.New("admin: Decision.Actor is empty: the audit needs to know who decided")
 	}
 	done, after := 0, int64(0)
 	for {
 		var page []DeadLetter
-		var acted operatedb.ReplayRow
+		var acted admindb.ReplayRow
 		err := pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
 			// Overrides the defaults of the database.
 			if _, err := tx.Exec(ctx, "SET TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE"); err != nil {
-				return fmt.Errorf("operate: begin: %w", err)
+				return fmt.Errorf("admin: begin: %w", err)
 			}
 			var err error
 			if page, err = DeadLetters(ctx, tx, f, after); err != nil || len(page) == 0 {
@@ -126,8 +126,8 @@ func decide(ctx context.Context, conn Beginner, f Filter, d Decision, act func(*
 			for i, letter := range page {
 				seqs[i] = letter.Seq
 			}
-			if acted, err = act(operatedb.New(tx), seqs); err != nil {
-				return fmt.Errorf("operate: after %d rows: %w", done, missing(err))
+			if acted, err = act(admindb.New(tx), seqs); err != nil {
+				return fmt.Errorf("admin: after %d rows: %w", done, missing(err))
 			}
 			return verify(ctx, tx, seqs, acted)
 		})
@@ -144,17 +144,17 @@ func decide(ctx context.Context, conn Beginner, f Filter, d Decision, act func(*
 
 // verify checks that a decision was carried out and that the relay will see it. A
 // trigger may have prevented either without an error.
-func verify(ctx context.Context, tx pgx.Tx, seqs []int64, acted operatedb.ReplayRow) error {
+func verify(ctx context.Context, tx pgx.Tx, seqs []int64, acted admindb.ReplayRow) error {
 	if acted.Audited != acted.Changed {
-		return fmt.Errorf("operate: event_outbox_audit took %d of %d entries, without which the relay does not learn of the decision; "+
+		return fmt.Errorf("admin: event_outbox_audit took %d of %d entries, without which the relay does not learn of the decision; "+
 			"this transaction changed nothing: look for a trigger on event_outbox_audit", acted.Audited, acted.Changed)
 	}
-	still, err := operatedb.New(tx).StillDead(ctx, seqs)
+	still, err := admindb.New(tx).StillDead(ctx, seqs)
 	if err != nil {
-		return fmt.Errorf("operate: look at the rows again: %w", err)
+		return fmt.Errorf("admin: look at the rows again: %w", err)
 	}
 	if still > 0 {
-		return fmt.Errorf("operate: %d of %d rows are still dead; this transaction changed nothing: "+
+		return fmt.Errorf("admin: %d of %d rows are still dead; this transaction changed nothing: "+
 			"look for a trigger on event_outbox that keeps rows as they are", still, len(seqs))
 	}
 	return nil

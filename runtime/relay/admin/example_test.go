@@ -1,4 +1,4 @@
-package operate_test
+package admin_test
 
 import (
 	"context"
@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/outboxgen/outboxgen/runtime/relay/operate"
+	"github.com/outboxgen/outboxgen/runtime/relay/admin"
 )
 
 // Dead letters of one event type are looked at and given another chance.
@@ -18,14 +18,14 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	chosen := operate.Filter{EventType: "shop.order_placed.v1"}
-	letters, err := operate.DeadLetters(ctx, conn, chosen, 0)
+	chosen := admin.Filter{EventType: "shop.order_placed.v1"}
+	letters, err := admin.DeadLetters(ctx, conn, chosen, 0)
 	if err != nil {
 		log.Fatal(err)
 	}
 	for _, l := range letters {
 		fmt.Println(l.EventID, l.LastError)
 	}
-	n, err := operate.Replay(ctx, conn, chosen, operate.Decision{Actor: "ann", Reason: "max.message.bytes raised"})
+	n, err := admin.Replay(ctx, conn, chosen, admin.Decision{Actor: "ann", Reason: "max.message.bytes raised"})
 	fmt.Println(n, err)
 }

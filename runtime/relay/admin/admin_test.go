@@ -1,4 +1,4 @@
-package operate_test
+package admin_test
 
 import (
 	"context"
@@ -18,7 +18,7 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/internal/querymode"
 	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
 	"github.com/outboxgen/outboxgen/runtime/relay"
-	"github.com/outboxgen/outboxgen/runtime/relay/operate"
+	"github.com/outboxgen/outboxgen/runtime/relay/admin"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(services.Wrap(m)) }
@@ -73,27 +73,27 @@ func TestInspect(t *testing.T) {
 		UPDATE event_outbox SET dead_at = now() WHERE seq IN (4, 5);
 		INSERT INTO event_outbox_lease (epoch, beat, holder, suspect_seq, unclean_ends, state)
 		VALUES (7, 9, '00000000-0000-7000-8000-0000000000aa', 3, 1, '{"leader": true, "reason": "Kafka is away"}')`)
-	got, err := operate.Inspect(t.Context(), conn, "")
+	got, err := admin.Inspect(t.Context(), conn, "")
 	if err != nil {
 		t.Fatal(err)
 	}
 	key2, key3 := "k2", "k3"
-	want := operate.State{
-		Leader: operate.Leader{
+	want := admin.State{
+		Leader: admin.Leader{
 			Known: true, Holder: uuid.MustParse("00000000-0000-7000-8000-0000000000aa"), Epoch: 7, UncleanEnds: 1, Suspect: 3,
 			State: relay.Status{Leader: true, Reason: "Kafka is away"},
 		},
 		Pending: 3,
 		Waiting: 1,
 		Dead:    2,
-		Oldest:  &operate.Row{Seq: 2, EventID: id(2), EventType: "t2", Topic: "topic", Key: &key2},
-		Held: []operate.Row{{
+		Oldest:  &admin.Row{Seq: 2, EventID: id(2), EventType: "t2", Topic: "topic", Key: &key2},
+		Held: []admin.Row{{
 			Seq: 3, EventID: id(3), EventType: "t1", Topic: "topic", Key: &key3, RetryCount: 2, LastError: "too large",
 			NextAttempt: time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC),
 		}},
 	}
 	moving := cmp.Options{
-		cmpopts.IgnoreFields(operate.Row{}, "Age"), cmpopts.IgnoreFields(operate.Leader{}, "Silent"), cmpopts.EquateApproxTime(0),
+		cmpopts.IgnoreFields(admin.Row{}, "Age"), cmpopts.IgnoreFields(admin.Leader{}, "Silent"), cmpopts.EquateApproxTime(0),
 	}
 	if diff := cmp.Diff(want, got, moving); diff != "" {
 		t.Errorf("state (-want +got):\n%s", diff)
@@ -102,7 +102,7 @@ func TestInspect(t *testing.T) {
 
 func TestInspectWithoutTablesNamesTheRemedy(t *testing.T) {
 	t.Parallel()
-	_, err := operate.Inspect(t.Context(), services.Postgres(t).Connect(t.Context()), "")
+	_, err := admin.Inspect(t.Context(), services.Postgres(t).Connect(t.Context()), "")
 	if err == nil || !strings.Contains(err.Error(), "see outboxgen migration") {
 		t.Errorf("error %v, want one that names outboxgen migration", err)
 	}
@@ -110,11 +110,11 @@ func TestInspectWithoutTablesNamesTheRemedy(t *testing.T) {
 
 func TestInspectAnOutboxThatNoRelayHasSeen(t *testing.T) {
 	_, conn := newOutbox(t)
-	got, err := operate.Inspect(t.Context(), conn, "")
+	got, err := admin.Inspect(t.Context(), conn, "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(operate.State{}, got); diff != "" {
+	if diff := cmp.Diff(admin.State{}, got); diff != "" {
 		t.Errorf("state (-want +got):\n%s", diff)
 	}
 }
@@ -141,27 +141,27 @@ func look(t *testing.T, conn *pgx.Conn) left {
 
 func TestReplayAndDiscard(t *testing.T) {
 	const kill = `UPDATE event_outbox SET dead_at = now(), retry_count = 10, last_error = 'no' WHERE seq < 5`
-	ann := operate.Decision{Actor: "ann", Reason: "fixed"}
+	ann := admin.Decision{Actor: "ann", Reason: "fixed"}
 	key := "k3"
-	type action func(context.Context, operate.Beginner, operate.Filter, operate.Decision) (int, error)
+	type action func(context.Context, admin.Beginner, admin.Filter, admin.Decision) (int, error)
 	tests := []struct {
 		name   string
 		act    action
-		filter operate.Filter
+		filter admin.Filter
 		count  int
 		want   left
 	}{
-		{"replay one", operate.Replay, operate.Filter{EventIDs: []uuid.UUID{id(2)}}, 1,
+		{"replay one", admin.Replay, admin.Filter{EventIDs: []uuid.UUID{id(2)}}, 1,
 			left{Pending: []int64{2, 5}, Dead: []int64{1, 3, 4}, Audit: []string{"ann replay 2: fixed"}}},
-		{"replay a type", operate.Replay, operate.Filter{EventType: "t1"}, 2,
+		{"replay a type", admin.Replay, admin.Filter{EventType: "t1"}, 2,
 			left{Pending: []int64{1, 3, 5}, Dead: []int64{2, 4}, Audit: []string{"ann replay 1: fixed", "ann replay 3: fixed"}}},
-		{"discard a key", operate.Discard, operate.Filter{Topic: "topic", Key: &key}, 1,
+		{"discard a key", admin.Discard, admin.Filter{Topic: "topic", Key: &key}, 1,
 			left{Pending: []int64{5}, Dead: []int64{1, 2, 4}, Audit: []string{"ann discard 3: fixed"}}},
-		{"a row that lives is left alone", operate.Discard, operate.Filter{EventIDs: []uuid.UUID{id(5)}}, 0,
+		{"a row that lives is left alone", admin.Discard, admin.Filter{EventIDs: []uuid.UUID{id(5)}}, 0,
 			left{Pending: []int64{5}, Dead: []int64{1, 2, 3, 4}}},
-		{"an empty list of ids chooses none", operate.Discard, operate.Filter{EventIDs: []uuid.UUID{}}, 0,
+		{"an empty list of ids chooses none", admin.Discard, admin.Filter{EventIDs: []uuid.UUID{}}, 0,
 			left{Pending: []int64{5}, Dead: []int64{1, 2, 3, 4}}},
-		{"discard all", operate.Discard, operate.Filter{}, 4,
+		{"discard all", admin.Discard, admin.Filter{}, 4,
 			left{Pending: []int64{5}, Audit: []string{
 				"ann discard 1: fixed", "ann discard 2: fixed", "ann discard 3: fixed", "ann discard 4: fixed"}}},
 	}
@@ -186,7 +186,7 @@ func TestReplayAndDiscard(t *testing.T) {
 func TestMoreThanOnePage(t *testing.T) {
 	owner, conn := newOutbox(t)
 	insert(t, owner, 2345, `UPDATE event_outbox SET dead_at = now() WHERE seq <> 1200`)
-	count, err := operate.Replay(t.Context(), conn, operate.Filter{}, operate.Decision{Actor: "ann"})
+	count, err := admin.Replay(t.Context(), conn, admin.Filter{}, admin.Decision{Actor: "ann"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -197,14 +197,14 @@ func TestMoreThanOnePage(t *testing.T) {
 
 func TestADecisionNeedsAnActor(t *testing.T) {
 	_, conn := newOutbox(t)
-	if _, err := operate.Replay(t.Context(), conn, operate.Filter{}, operate.Decision{}); err == nil {
+	if _, err := admin.Replay(t.Context(), conn, admin.Filter{}, admin.Decision{}); err == nil {
 		t.Error("no error without an actor")
 	}
 }
 
 func TestADiscardNeedsAReason(t *testing.T) {
 	_, conn := newOutbox(t)
-	if _, err := operate.Discard(t.Context(), conn, operate.Filter{}, operate.Decision{Actor: "ann", Reason: " "}); err == nil {
+	if _, err := admin.Discard(t.Context(), conn, admin.Filter{}, admin.Decision{Actor: "ann", Reason: " "}); err == nil {
 		t.Error("no error without a reason")
 	}
 }
@@ -219,7 +219,7 @@ func TestInEveryQueryExecMode(t *testing.T) {
 // looked at before it counts as done.
 func TestADecisionThatIsSwallowed(t *testing.T) {
 	const swallow = `CREATE FUNCTION swallow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$; `
-	ann := operate.Decision{Actor: "ann", Reason: "fixed"}
+	ann := admin.Decision{Actor: "ann", Reason: "fixed"}
 	for _, c := range []struct{ name, spoil, want string }{
 		{"no audit", swallow + `CREATE TRIGGER t BEFORE INSERT ON event_outbox_audit FOR EACH ROW EXECUTE FUNCTION swallow()`,
 			"event_outbox_audit took 0 of 2 entries"},
@@ -234,8 +234,8 @@ func TestADecisionThatIsSwallowed(t *testing.T) {
 				WHERE table_name = 'event_outbox_audit' AND privilege_type = 'INSERT' AND grantee LIKE 'operator%'); END $$`,
 			"`outboxgen migration --grants` prints what the role of an operator needs"},
 	} {
-		for verb, act := range map[string]func(context.Context, operate.Beginner, operate.Filter, operate.Decision) (int, error){
-			"replay": operate.Replay, "discard": operate.Discard,
+		for verb, act := range map[string]func(context.Context, admin.Beginner, admin.Filter, admin.Decision) (int, error){
+			"replay": admin.Replay, "discard": admin.Discard,
 		} {
 			t.Run(c.name+" "+verb, func(t *testing.T) {
 				owner, conn := newOutbox(t)
@@ -244,7 +244,7 @@ func TestADecisionThatIsSwallowed(t *testing.T) {
 				if _, err := owner.Exec(t.Context(), c.spoil); err != nil {
 					t.Fatal(err)
 				}
-				count, err := act(t.Context(), conn, operate.Filter{}, ann)
+				count, err := act(t.Context(), conn, admin.Filter{}, ann)
 				if err == nil || !strings.Contains(err.Error(), c.want) || count != 0 {
 					t.Errorf("%d rows and error %v, want 0 and %q", count, err, c.want)
 				}
@@ -278,10 +278,10 @@ func TestDecisionsUnderHostileSettings(t *testing.T) {
 					owner = c.Conn()
 				}
 				insert(t, owner, 2, `UPDATE event_outbox SET dead_at = now(), topic = 'topic'`)
-				if _, err := operate.Inspect(t.Context(), conn, ""); err != nil {
+				if _, err := admin.Inspect(t.Context(), conn, ""); err != nil {
 					t.Fatal(err)
 				}
-				count, err := operate.Replay(t.Context(), conn, operate.Filter{Topic: "topic"}, operate.Decision{Actor: "ann"})
+				count, err := admin.Replay(t.Context(), conn, admin.Filter{Topic: "topic"}, admin.Decision{Actor: "ann"})
 				if err != nil || count != 2 {
 					t.Fatalf("replayed %d: %v", count, err)
 				}

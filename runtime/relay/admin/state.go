@@ -1,4 +1,4 @@
-package operate
+package admin
 
 import (
 	"context"
@@ -13,7 +13,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/outboxgen/outboxgen/runtime/relay"
-	"github.com/outboxgen/outboxgen/runtime/relay/operate/internal/operatedb"
+	"github.com/outboxgen/outboxgen/runtime/relay/admin/internal/admindb"
 )
 
 // PendingCap is where counting pending rows stops, to keep it cheap. A State with this
@@ -82,7 +82,7 @@ func Inspect(ctx context.Context, db DB, leaseName string) (State, error) {
 	if leaseName == "" {
 		leaseName = "event_outbox"
 	}
-	q := operatedb.New(db)
+	q := admindb.New(db)
 	if err := refuseHidden(ctx, db); err != nil {
 		return State{}, err
 	}
@@ -91,7 +91,7 @@ func Inspect(ctx context.Context, db DB, leaseName string) (State, error) {
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
 	case err != nil:
-		return State{}, fmt.Errorf("operate: read the lease: %w", missing(err))
+		return State{}, fmt.Errorf("admin: read the lease: %w", missing(err))
 	default:
 		s.Leader = Leader{
 			Known:       true,
@@ -103,18 +103,18 @@ func Inspect(ctx context.Context, db DB, leaseName string) (State, error) {
 		}
 		if len(lease.State) > 0 {
 			if err := json.Unmarshal(lease.State, &s.Leader.State); err != nil {
-				return State{}, fmt.Errorf("operate: the leader's state in event_outbox_lease cannot be read: %w", err)
+				return State{}, fmt.Errorf("admin: the leader's state in event_outbox_lease cannot be read: %w", err)
 			}
 		}
 	}
 	counts, err := q.CountRows(ctx, PendingCap)
 	if err != nil {
-		return State{}, fmt.Errorf("operate: count the rows: %w", missing(err))
+		return State{}, fmt.Errorf("admin: count the rows: %w", missing(err))
 	}
 	s.Pending, s.Waiting, s.Dead = counts.Pending, counts.Held, counts.Dead
 	oldest, err := q.OldestPending(ctx)
 	if err != nil {
-		return State{}, fmt.Errorf("operate: read the oldest row: %w", err)
+		return State{}, fmt.Errorf("admin: read the oldest row: %w", err)
 	}
 	for _, r := range oldest {
 		s.Oldest = &Row{
@@ -125,7 +125,7 @@ func Inspect(ctx context.Context, db DB, leaseName string) (State, error) {
 	}
 	held, err := q.HeldRows(ctx, heldShown)
 	if err != nil {
-		return State{}, fmt.Errorf("operate: read the rows that wait: %w", err)
+		return State{}, fmt.Errorf("admin: read the rows that wait: %w", err)
 	}
 	for _, r := range held {
 		s.Held = append(s.Held, Row{
@@ -152,12 +152,12 @@ func missing(err error) error {
 // refuseHidden returns an error if row security hides rows from the role, because the
 // results and decisions would be incomplete.
 func refuseHidden(ctx context.Context, db DB) error {
-	hidden, err := operatedb.New(db).HiddenTables(ctx)
+	hidden, err := admindb.New(db).HiddenTables(ctx)
 	if err != nil {
-		return fmt.Errorf("operate: look for row security: %w", err)
+		return fmt.Errorf("admin: look for row security: %w", err)
 	}
 	if len(hidden) > 0 {
-		return fmt.Errorf("operate: row security hides rows of %s from this role: give the role BYPASSRLS, "+
+		return fmt.Errorf("admin: row security hides rows of %s from this role: give the role BYPASSRLS, "+
 			"or ALTER TABLE %s DISABLE ROW LEVEL SECURITY", strings.Join(hidden, ", "), hidden[0])
 	}
 	return nil
