@@ -27,24 +27,24 @@ suite: ## Run the official JSON Schema Test Suite against generated code (ARGS="
 	@OUTBOXGEN_SERVICES="$${OUTBOXGEN_SERVICES:-$(CURDIR)/.services}" OUTBOXGEN_REQUIRE=suite \
 		go test ./generator/internal/suite -run TestOfficialSuite -count=1 -v -timeout 20m $(ARGS)
 
-modules: ## Build and vet each Go module as its users have it, without go.work (ARGS=-short: test it too)
+modules: ## Build and vet each Go module as users have it, without go.work (ARGS=-short: test it too)
 	@.ci/modules $(ARGS)
 
 tidy: ## Tidy the go.mod and go.sum of each module
 	@go run ./cmd/internal/modules tidy
 
-release-check: ## Say what keeps the modules from being released together (VERSION=v1.2.3)
+release-check: ## Check that the modules can be released together (VERSION=v1.2.3)
 	@go run ./cmd/internal/modules release $(VERSION)
 
 lint: ## Run go vet and the pinned golangci-lint, on the golden packages too
 	@.ci/lint
 
-bench: ## Measure, with the barest code beside ours
+bench: ## Run the benchmarks, with minimal code for comparison
 	@.ci/services postgres
 	@.ci/notice
 	@OUTBOXGEN_SERVICES="$${OUTBOXGEN_SERVICES:-$(CURDIR)/.services}" go run ./cmd/outboxbench $(ARGS)
 
-chaos: services ## Try to break the relay's promise (DURATION=30m, SEED=1)
+chaos: services ## Try to break the relay's guarantees (DURATION=30m, SEED=1)
 	@.ci/notice
 	@OUTBOXGEN_SERVICES="$${OUTBOXGEN_SERVICES:-$(CURDIR)/.services}" \
 		go run ./cmd/outboxchaos -duration $(or $(DURATION),30m) $(if $(SEED),-seed $(SEED)) $(ARGS)
@@ -53,16 +53,16 @@ crossing: ## Generate, compile and run every kind of constraint in every place (
 	@.ci/notice
 	go test ./generator/internal/crossing -count=1 -timeout 0 -v -run '^TestCrossing$$' -full $(ARGS)
 
-random-schemas: ## Generate, compile and run random schemas (DURATION=1h, SEED=1; without DURATION that one seed)
+random-schemas: ## Generate, compile and run random schemas (DURATION=1h, SEED=1; without DURATION one seed)
 	@.ci/notice
 	go test ./generator/internal/crossing -count=1 -timeout 0 -v -run '^TestRandomSchemas$$' \
 		$(if $(DURATION),-duration $(DURATION)) $(if $(SEED),-seed $(SEED)) $(if $(DURATION)$(SEED),,-duration 1h) $(ARGS)
 
-catalogues: ## Generate, compile and run public catalogues of schemas, as they are (ARGS="-only ocpp")
+catalogues: ## Generate, compile and run unchanged public catalogues of schemas (ARGS="-only ocpp")
 	@.ci/services catalogues
 	@.ci/notice
 	@OUTBOXGEN_SERVICES="$${OUTBOXGEN_SERVICES:-$(CURDIR)/.services}" OUTBOXGEN_REQUIRE=catalogues \
 		go test ./generator/internal/catalogues -count=1 -timeout 0 -v -run '^TestCatalogues$$' $(ARGS)
 
-services: ## Fetch Postgres, Redis, Kafka and the JSON Schema Test Suite for the tests, where they are not here yet
+services: ## Fetch Postgres, Redis, Kafka and the JSON Schema Test Suite for the tests, if they are missing
 	@.ci/services postgres postgres18 redis kafka suite
