@@ -1,0 +1,178 @@
+package framing
+
+import (
+	"context"
+	"encoding/binary"
+	"time"
+
+	"github.com/outboxgen/outboxgen/runtime/relay"
+)
+
+// ValueHeader is the header that has the schema id with [Header].
+const ValueHeader = "__value_schema_id"
+
+const (
+	numberMagic  = 0 // the id that follows is a number of four bytes
+	guidMagic    = 1 // the id that follows is a GUID
+	numberLength = 4
+	guidLength   = 16
+)
+
+// New wraps a sink. Records of the returned sink carry their schema ids. It checks the
+// configuration, and does not connect.
+func New(sink relay.Sink, cfg Config) (relay.Sink, error) {
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	return &framed{Sink: sink, ids: &ids{cfg: cfg, now: time.Now, known: map[string]*subject{}}}, nil
+}
+
+type framed struct {
+	relay.Sink
+
+	ids *ids
+}
+
+// Open implements relay.Sink.
+func (s *framed) Open(ctx context.Context) (relay.Producer, error) {
+	inner, err := s.Sink.Open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &producer{Producer: inner, ids: s.ids, requests: newRequests()}, nil
+}
+
+type producer struct {
+	relay.Producer
+
+	ids      *ids
+	requests *requests
+}
+
+// Close implements relay.Producer.
+func (p *producer) Close() {
+	p.requests.end()
+	p.Producer.Close()
+}
+
+// A record of the relay takes at least smallestRecord bytes in its estimate of a batch,
+// and the header adds at most headerSize to it. The prefix fits into the reserve that the
+// estimate has for each record.
+const (
+	smallestRecord = 100
+	headerSize     = 50
+)
+
+// Topics implements relay.Producer. With [Header] the limit of a batch leaves room for
+// the header, because the relay does not know of it. A record that is alone in its
+// batch is sent whatever its size.
+func (p *producer) Topics(ctx context.Context, names []string) ([]relay.TopicInfo, error) {
+	infos, err := p.Producer.Topics(ctx, names)
+	if p.ids.cfg.Mode == Header {
+		for i := range infos {
+			infos[i].MaxBatchBytes = infos[i].MaxBatchBytes / (smallestRecord + headerSize) * smallestRecord
+		}
+	}
+	return infos, err
+}
+
+// Send implements relay.Producer. From the first record of a partition whose schema id
+// is not known, nothing is sent to this partition.
+func (p *producer) Send(ctx context.Context, wave []relay.Record, results []relay.Result) {
+	subjects := p.request(ctx, wave)
+	type place struct {
+		topic     string
+		partition int32
+	}
+	var failed map[place]error
+	send := make([]relay.Record, 0, len(wave))
+	from := make([]int, 0, len(wave)) // the place of each record in wave
+	for i, r := range wave {
+		at := place{r.Topic, r.Partition}
+		err := failed[at]
+		if err == nil {
+			var id schemaID
+			if id, err = p.ids.get(subjects[i]); err == nil {
+				send, from = append(send, p.frame(r, id)), append(from, i)
+				continue
+			}
+			if failed == nil {
+				failed = map[place]error{}
+			}
+			failed[at] = err
+		}
+		results[i] = relay.Result{Class: relay.ClassTopic, Err: err}
+	}
+	if len(send) == 0 {
+		return
+	}
+	if len(send) == len(wave) {
+		p.Producer.Send(ctx, send, results)
+		return
+	}
+	sent := make([]relay.Result, len(send))
+	p.Producer.Send(ctx, send, sent)
+	for i, result := range sent {
+		results[from[i]] = result
+	}
+}
+
+// request asks for the ids of a wave, and waits a little for those that nobody asked for
+// before. It returns the subject of each record.
+func (p *producer) request(ctx context.Context, wave []relay.Record) []string {
+	type event struct{ topic, eventType string }
+	byEvent := map[event]string{}
+	subjects := make([]string, len(wave))
+	var pending []<-chan struct{}
+	var longest time.Duration
+	for i, r := range wave {
+		e := event{r.Topic, r.EventType}
+		name, ok := byEvent[e]
+		if !ok {
+			name = p.ids.cfg.subject(r.Topic, r.EventType)
+			byEvent[e] = name
+			if answered, wait := p.ids.want(p.requests, name); answered != nil {
+				pending, longest = append(pending, answered), max(longest, wait)
+			}
+		}
+		subjects[i] = name
+	}
+	if len(pending) == 0 {
+		return subjects
+	}
+	limit := time.NewTimer(longest)
+	defer limit.Stop()
+	for _, answered := range pending {
+		select {
+		case <-answered:
+		case <-limit.C:
+			return subjects
+		case <-ctx.Done():
+			return subjects
+		}
+	}
+	return subjects
+}
+
+// frame is the record with its schema id. What the record had is not changed: it may be
+// sent again.
+func (p *producer) frame(r relay.Record, id schemaID) relay.Record {
+	if r.Value == nil {
+		return r // a tombstone has no schema
+	}
+	if p.ids.cfg.Mode == Prefix {
+		value := make([]byte, 0, 1+numberLength+len(r.Value))
+		value = binary.BigEndian.AppendUint32(append(value, numberMagic), id.number)
+		r.Value = append(value, r.Value...)
+		return r
+	}
+	var value []byte
+	if id.guid != nil {
+		value = append(append(make([]byte, 0, 1+guidLength), guidMagic), id.guid...)
+	} else {
+		value = binary.BigEndian.AppendUint32(append(make([]byte, 0, 1+numberLength), numberMagic), id.number)
+	}
+	r.Headers = append(r.Headers[:len(r.Headers):len(r.Headers)], relay.Header{Key: ValueHeader, Value: value})
+	return r
+}
