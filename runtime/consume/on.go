@@ -27,7 +27,7 @@ func (r *Router) HandleEvent(eventType string, decode func(value []byte, headers
 // hand-written UnmarshalJSON.
 func decoded(decode func([]byte, []outbox.Header) (func(context.Context) error, error), m Message) (handle func(context.Context) error, err error) {
 	defer RecoverTo(&err)
-	return decode(m.Value, m.Headers)
+	return decode(m.Body(), m.Headers)
 }
 
 // OnTombstone registers a handler for the tombstones of a topic. A tombstone is a
