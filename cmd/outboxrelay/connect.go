@@ -12,6 +12,7 @@ import (
 
 	"github.com/outboxgen/outboxgen/cmd/outboxrelay/internal/secret"
 	"github.com/outboxgen/outboxgen/runtime/relay"
+	"github.com/outboxgen/outboxgen/runtime/relay/framing"
 	"github.com/outboxgen/outboxgen/runtime/relay/kafkasink"
 	"github.com/outboxgen/outboxgen/runtime/relay/metrics"
 	"github.com/outboxgen/outboxgen/runtime/relay/pgstore"
@@ -47,8 +48,8 @@ func (f *fleet) newRelay(o outbox) (_ *relay.Relay, forget func(), err error) {
 	config.Store = discreet{store, o.secrets}
 	if o.toStdout {
 		config.Sink = relay.NewStdoutSink(f.stdout)
-	} else if config.Sink, err = kafkasink.New(kafkasink.Config{Opts: o.kafka.options(), Compression: o.kafka.codecs}); err != nil {
-		return nil, nil, fmt.Errorf("kafka: %w", err)
+	} else if config.Sink, err = o.sink(log); err != nil {
+		return nil, nil, err
 	}
 	if config.Wake, err = f.newWake(o, log); err != nil {
 		return nil, nil, fmt.Errorf("wake-ups: %w", err)
@@ -58,6 +59,20 @@ func (f *fleet) newRelay(o outbox) (_ *relay.Relay, forget func(), err error) {
 	}
 	r, err := relay.New(config)
 	return r, forget, err
+}
+
+// sink writes to Kafka.
+func (o outbox) sink(log *slog.Logger) (relay.Sink, error) {
+	sink, err := kafkasink.New(kafkasink.Config{Opts: o.kafka.options(), Compression: o.kafka.codecs})
+	if err != nil {
+		return nil, fmt.Errorf("kafka: %w", err)
+	}
+	if o.registry == nil {
+		return sink, nil
+	}
+	registry := *o.registry
+	registry.Logger = log
+	return framing.New(sink, registry)
 }
 
 func (f *fleet) newWake(o outbox, log *slog.Logger) (relay.WakeSource, error) {

@@ -39,6 +39,7 @@ func TestHelp(t *testing.T) {
 var anOutbox = values{
 	"database-url": "postgres://127.0.0.1:1/d", "sink": "kafka", "tls": "true", "sasl": "plain", "sasl-user": "u", "sasl-password": "p",
 	"redis-url": "redis://127.0.0.1:1", "wake": "redis", "service": "s",
+	"schema-id": "prefix", "registry-url": "http://127.0.0.1:1",
 }
 
 // A command reads the settings that it declares, all of them and no others: to read a

@@ -28,6 +28,14 @@ var table = []setting{
 	{name: "sasl-password", kind: secretText, help: "password for SASL"},
 	{name: "sasl-without-tls", kind: boolean, def: "false", help: "allow SASL without tls: plain then sends the password in clear text, and anybody on the way can read it"},
 
+	{name: "schema-id", kind: oneOf("prefix", "header"), help: "add the id of the event's schema to records, as the serialisers of a schema registry do: prefix puts it before the value, header into the header __value_schema_id; empty: no id"},
+	{name: "registry-url", kind: secretText, alias: "SCHEMA_REGISTRY_URL", help: "schema registry with Confluent's API, for schema-id"},
+	{name: "registry-auth", kind: secretText, alias: "SCHEMA_REGISTRY_BASIC_AUTH_USER_INFO", help: "user:password for the schema registry"},
+	{name: "registry-token", kind: secretText, alias: "SCHEMA_REGISTRY_BEARER_TOKEN", help: "bearer token for the schema registry, instead of a user"},
+	{name: "registry-subject", kind: anyText, def: "{topic}-value", help: "the registry's subject of an event; {topic} and {type} stand for its topic and event type"},
+	{name: "registry-subjects", kind: list, help: "subjects of single event types, comma-separated: EVENT_TYPE=SUBJECT"},
+	{name: "registry-refresh", kind: duration, def: "1m", help: "time after which the registry is asked for a newer version of a schema; 0 or less: never"},
+
 	{name: "service", kind: anyText, help: "the service's name (service: in outboxgen.yaml): the key of its wake-ups; {schema} in it stands for the schema that a pattern found"},
 	{name: "wake", kind: oneOf("auto", "redis", "postgres", "none"), def: "auto", help: "redis, postgres or none; auto: redis where redis-url is set, else postgres where a service is named"},
 	{name: "redis-url", kind: secretText, alias: "REDIS_URL", help: "Redis for wake-ups"},

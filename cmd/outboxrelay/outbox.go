@@ -13,6 +13,7 @@ import (
 
 	"github.com/outboxgen/outboxgen/cmd/outboxrelay/internal/secret"
 	"github.com/outboxgen/outboxgen/runtime/relay"
+	"github.com/outboxgen/outboxgen/runtime/relay/framing"
 	"github.com/outboxgen/outboxgen/runtime/relay/pgstore"
 )
 
@@ -98,6 +99,7 @@ type outbox struct {
 	mode        pgstore.Mode
 	toStdout    bool
 	kafka       kafkaSettings
+	registry    *framing.Config // nil: records carry no schema id
 	service     string
 	wake        string // redis, postgres or none
 	redis       rueidis.ClientOption
@@ -129,6 +131,7 @@ func readOutbox(r *reader) outbox {
 	o.redis = readRedis(r)
 	if !o.toStdout {
 		o.kafka = readKafka(r)
+		o.registry = readRegistry(r)
 	}
 	o.wake = readWake(r)
 	o.unheard = r.text("wake") == "auto" && r.text("redis-url") != "" && o.service == ""

@@ -77,7 +77,7 @@ func TestUnregisteredSchemaIsNamed(t *testing.T) {
 	store.Add(rows(1, topic, "k")...)
 	r.w.until(t, "the topic pauses", func(w *watcher) bool { return w.status.PausedTopicCount == 1 })
 	reason := fmt.Sprintf("%+v", r.Status())
-	want := "the schema registry " + registry.URL + " has no subject " + topic + "-value; register the schema with outboxgen register"
+	want := "the schema registry " + registry.URL + " has no subject " + topic + "-value; register the schema, for example with outboxgen register"
 	if !strings.Contains(reason, want) {
 		t.Errorf("the status does not say %q: %s", want, reason)
 	}

@@ -77,7 +77,7 @@ func (c *Config) lookUp(ctx context.Context, subject string) (schemaID, error) {
 func (c *Config) refused(status int, subject string, body []byte) error {
 	switch status {
 	case http.StatusNotFound:
-		return fmt.Errorf("the schema registry %s has no subject %s; register the schema with outboxgen register", c.Registry, subject)
+		return fmt.Errorf("the schema registry %s has no subject %s; register the schema, for example with outboxgen register", c.Registry, subject)
 	case http.StatusUnauthorized, http.StatusForbidden:
 		return fmt.Errorf("the schema registry %s does not let this user read the subject %s (%d); check the user and the password, or the token",
 			c.Registry, subject, status)

@@ -189,7 +189,7 @@ func TestUnknownSchemaKeepsItsPartitionBack(t *testing.T) {
 	inner, p := open(t, framing.Config{Registry: reg.URL, Mode: framing.Prefix, Subject: "{type}", Subjects: map[string]string{"c.v1": "Record"}})
 	other := record("shop", "a.v1", "4")
 	other.Partition = 1
-	want := "topic: the schema registry " + reg.URL + " has no subject b.v1; register the schema with outboxgen register"
+	want := "topic: the schema registry " + reg.URL + " has no subject b.v1; register the schema, for example with outboxgen register"
 	got := send(t, p, record("shop", "a.v1", "1"), record("shop", "b.v1", "2"), record("shop", "a.v1", "3"), other, record("bills", "c.v1", "5"))
 	if diff := cmp.Diff([]string{"", want, want, "", ""}, got); diff != "" {
 		t.Errorf("results (-want +got):\n%s", diff)

@@ -171,6 +171,33 @@ func (r *Redactor) Redis(address string) (rueidis.ClientOption, error) {
 	return option, nil
 }
 
+// HTTP reads the address of a web service. Its error says what is wrong without
+// repeating the address. The redactor learns the secrets.
+func (r *Redactor) HTTP(address string) (*url.URL, error) {
+	r.addURL(address)
+	scheme, _, ok := strings.Cut(address, "://")
+	if scheme = strings.ToLower(scheme); !ok || scheme != "http" && scheme != "https" {
+		return nil, errors.New("it is not an address such as https://user:password@host:8081")
+	}
+	if err := structure(address); err != nil {
+		return nil, err
+	}
+	u, err := url.Parse(address)
+	if err != nil || u.Hostname() == "" {
+		return nil, errors.New("it cannot be read, or has no host; " + encode)
+	}
+	if u.RawQuery != "" || u.Fragment != "" {
+		return nil, errors.New("it holds a ?, and the address of a registry has no query; " + encode)
+	}
+	if password, ok := u.User.Password(); ok {
+		r.Add(password)
+	} else {
+		r.Add(u.User.Username()) // a password without the colon before it
+	}
+	r.Public(u.Hostname())
+	return u, nil
+}
+
 // structure checks that a URL can be split in one way only.
 func structure(address string) error {
 	_, rest, _ := strings.Cut(address, "://")
